@@ -11,7 +11,7 @@ import type { SeenLine } from "../../src/runs/plan/seen-list.js";
 
 const deps = { parsePhone: (text: string) => (text === "unreadable" ? null : text), clock: systemClock };
 
-const KINDS = ["mobile", "email", "mri"] as const;
+const KINDS = ["mobile", "voice", "email", "mri"] as const;
 
 /** Every line with every call, as the rules are written. */
 function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall[]) {
@@ -26,14 +26,15 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
     const callId = line.callId ?? (isCall ? id : null);
     const messageId = line.messageId ?? (isCall ? null : id);
     const mobile = line.mobile === null ? null : deps.parsePhone(line.mobile);
-    const given = { mobile, email: line.email, mri: line.mri };
+    const voice = line.voice === null ? null : deps.parsePhone(line.voice);
+    const given = { mobile, voice, email: line.email, mri: line.mri };
     const isAddress = line.from?.includes("@") === true;
-    const fromMobile = line.from === null || isAddress ? null : deps.parsePhone(line.from);
+    const fromNumber = line.from === null || isAddress ? null : deps.parsePhone(line.from);
     const any = isAddress
-      ? { mobile: null, email: line.from, mri: line.from }
-      : fromMobile === null
+      ? { mobile: null, voice: null, email: line.from, mri: line.from }
+      : fromNumber === null
         ? null
-        : { mobile: fromMobile, email: null, mri: null };
+        : { mobile: fromNumber, voice: fromNumber, email: null, mri: null };
     const shares = (one: Senders | null, call: ComparableCall) =>
       one !== null && KINDS.some((kind) => one[kind] !== null && one[kind] === call.senders[kind]);
     const differs = (call: ComparableCall) =>
@@ -51,7 +52,7 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
     const matches = calls.filter((call) => agrees(call) || (id !== null && isCall && call.messageId === id));
     const [only] = matches;
     const isNear = (call: ComparableCall) => messageId === call.messageId && (shares(given, call) || shares(any, call));
-    const isGiven = [line.mobile, line.email, line.mri, line.from].some((text) => text !== null);
+    const isGiven = [...KINDS, "from" as const].some((kind) => line[kind] !== null);
     const lacksField = (call: ComparableCall) =>
       (hasNone(call.senders) && (any !== null || !hasNone(given))) || (line.minute !== null && call.minute === null);
     const others =
@@ -61,7 +62,7 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
     const identifies = (call: ComparableCall): boolean => {
       const [hasContent, hasTime] = [line.content !== null, line.minute !== null && call.minute !== null];
       if (shares(given, call) || shares(any, call)) return hasContent || hasTime;
-      return call.from === "" && !isGiven && hasContent && hasTime;
+      return !isGiven && call.from === (line.name ?? "") && hasContent && hasTime;
     };
     if (only !== undefined && matches.length === 1) {
       const isVague = callId === null && !identifies(only);
@@ -85,9 +86,9 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
 
 /** Few values, so that much is equal. */
 const orNone = <Value>(...values: readonly Value[]) => fc.constantFrom<Value | null>(null, ...values);
-const SENDERS = { mobile: orNone("1", "2"), email: orNone("a@b", "c@d"), mri: orNone("a@b", "m") };
+const SENDERS = { mobile: orNone("1", "2"), voice: orNone("1", "2"), email: orNone("a@b", "c@d"), mri: orNone("a@b", "m") };
 
-const addressOf = ({ mobile, email, mri }: Senders) => mobile ?? email ?? mri;
+const addressOf = ({ mobile, email, voice, mri }: Senders) => mobile ?? email ?? voice ?? mri;
 
 const callArb = fc.record({
   status: fc.constantFrom("FAILED" as const, "SUCCESS" as const, "PENDING" as const),
@@ -119,6 +120,8 @@ const lineArb = fc.record({
   minute: orNone(1, 2),
   content: orNone("yes", "no", "<b>yes"),
   mobile: orNone("1", "2", "unreadable"),
+  voice: orNone("1", "2", "unreadable"),
+  name: orNone("Ada", "Bob"),
   email: SENDERS.email,
   mri: SENDERS.mri,
   from: orNone("1", "2", "a@b", "unreadable"),
@@ -151,10 +154,12 @@ const NOTHING = {
   mobile: null,
   email: null,
   mri: null,
+  voice: null,
+  name: null,
   from: null,
 };
 const A_LINE: SeenLine = { line: 1, messageId: "m", ...NOTHING };
-const NOBODY = { mobile: null, email: null, mri: null };
+const NOBODY = { mobile: null, voice: null, email: null, mri: null };
 const sender = (index: number) => ({ ...NOBODY, mobile: `+${index}` });
 
 /** One message each. */

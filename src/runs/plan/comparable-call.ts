@@ -1,7 +1,7 @@
 /** The parts by which a line and a call are compared (docs/cli.md, Reconcile). */
 import type { ListedCall } from "../../client/client.js";
 import { type CallStatus, idKey } from "../../domain/call.js";
-import type { ResponseKind } from "../../domain/message-response.js";
+import { type ResponseKind, senderAddress } from "../../domain/message-response.js";
 import { readDate } from "../../wire/dates.js";
 import { removeHtml } from "../../wire/remove-html.js";
 import { contentKey, type SeenLine } from "./seen-list.js";
@@ -25,14 +25,14 @@ export interface ComparableCall {
   /** These are the content as listed, and as delivered without markup. */
   readonly contents: readonly string[];
   readonly senders: Senders;
-  /** Sender as listed, for people. */
+  /** Sender as listed, by name if it has no address. */
   readonly from: string;
 }
 
-/** Addresses are comparable, by kind (mobile, email, mri). */
+/** Addresses are comparable, by kind. */
 export type Senders = Readonly<Record<SenderKind, string | null>>;
-export type SenderKind = "mobile" | "email" | "mri";
-export const SENDER_KINDS = ["mobile", "email", "mri"] as const;
+export type SenderKind = "mobile" | "voice" | "email" | "mri";
+export const SENDER_KINDS = ["mobile", "voice", "email", "mri"] as const;
 
 export function comparableCall(call: ListedCall, { parsePhone, timezone }: CompareOptions): ComparableCall {
   const { messageId, from, responseMessage } = call.response;
@@ -46,7 +46,7 @@ export function comparableCall(call: ListedCall, { parsePhone, timezone }: Compa
     minute: at === null ? null : Math.floor(at / 60_000),
     contents: [...new Set(contents)],
     senders: sendersOf(from, parsePhone),
-    from: from.mobile || from.email || from.mri || from.name,
+    from: senderAddress(from),
   };
 }
 
@@ -61,18 +61,18 @@ interface LineSenders extends Senders {
 }
 
 export function lineSenders(line: SeenLine, parsePhone: ParsePhone): LineSenders {
-  const { from } = line;
-  const senders = sendersOf({ mobile: line.mobile ?? "", email: line.email ?? "", mri: line.mri ?? "" }, parsePhone);
+  const { mobile, voice, email, mri, from } = line;
+  const senders = sendersOf({ mobile: mobile ?? "", voice: voice ?? "", email: email ?? "", mri: mri ?? "" }, parsePhone);
   if (from === null) return { ...senders, any: null };
   const any = from.includes("@")
-    ? { mobile: null, email: textKey(from), mri: textKey(from) }
-    : { mobile: parsePhone(from), email: null, mri: null };
+    ? sendersOf({ mobile: "", voice: "", email: from, mri: from }, parsePhone)
+    : sendersOf({ mobile: from, voice: from, email: "", mri: "" }, parsePhone);
   return { ...senders, any: any.mobile === null && any.email === null ? null : any };
 }
 
 function sendersOf(from: Readonly<Record<SenderKind, string>>, parsePhone: ParsePhone): Senders {
-  const mobile = from.mobile.trim();
-  return { mobile: mobile === "" ? null : parsePhone(mobile), email: textKey(from.email), mri: textKey(from.mri) };
+  const [mobile, voice] = [from.mobile, from.voice].map((number) => (number.trim() === "" ? null : parsePhone(number.trim())));
+  return { mobile: mobile ?? null, voice: voice ?? null, email: textKey(from.email), mri: textKey(from.mri) };
 }
 
 function textKey(text: string): string | null {

@@ -11,7 +11,7 @@ import {
   type Senders,
   type WantedCall,
 } from "./comparable-call.js";
-import { givesSender, type SeenLine } from "./seen-list.js";
+import { givesAddress, type SeenLine } from "./seen-list.js";
 
 export interface SeenMatch {
   /** The only match of a line that identifies it: the receiver has them. */
@@ -78,7 +78,7 @@ function lacksFieldOf({ line, senders }: WantedCall, call: ComparableCall): bool
 
 /**
  * A service keeps what was delivered for a shorter time than what failed, so the only match may be another reply to the message than the
- * line's. Without a call id, the sender and the content or the time must agree.
+ * line's. Without a call id, the sender and the content or the time must agree. A sender without an address has a name, or nothing.
  */
 function identifies(wanted: WantedCall, call: ComparableCall): boolean {
   const { line } = wanted;
@@ -86,7 +86,7 @@ function identifies(wanted: WantedCall, call: ComparableCall): boolean {
   const compared = comparedFields(wanted, call) ?? [];
   const [hasContent, hasTime] = [compared.includes("content"), compared.includes("minute")];
   if (compared.some(isOfSender)) return hasContent || hasTime;
-  return call.from === "" && !givesSender(line) && hasContent && hasTime;
+  return !givesAddress(line) && call.from === (line.name ?? "") && hasContent && hasTime;
 }
 
 const PER_TURN = 256;
@@ -99,7 +99,7 @@ async function inTurns<Item>(items: readonly Item[], clock: Clock, work: (item: 
   }
 }
 
-type Field = "kind" | "minute" | "content" | SenderKind | "anyMobile" | "anyText";
+type Field = "kind" | "minute" | "content" | SenderKind | "anyNumber" | "anyText";
 
 /** A call may have several values, a line has one. */
 const VALUES: {
@@ -112,9 +112,10 @@ const VALUES: {
   minute: [({ minute }) => [minute], ({ line }) => line.minute],
   content: [({ contents }) => contents, ({ line }) => line.content],
   mobile: [({ senders }) => [senders.mobile], ({ senders }) => senders.mobile],
+  voice: [({ senders }) => [senders.voice], ({ senders }) => senders.voice],
   email: [({ senders }) => [senders.email], ({ senders }) => senders.email],
   mri: [({ senders }) => [senders.mri], ({ senders }) => senders.mri],
-  anyMobile: [({ senders }) => [senders.mobile], ({ senders }) => senders.any?.mobile],
+  anyNumber: [({ senders }) => [...new Set([senders.mobile, senders.voice])], ({ senders }) => senders.any?.mobile],
   anyText: [({ senders }) => [...new Set([senders.email, senders.mri])], ({ senders }) => senders.any?.email],
 };
 
@@ -129,7 +130,7 @@ function comparedFields({ line, senders }: WantedCall, call: ComparableCall): re
   const both = SENDER_KINDS.filter((kind) => senders[kind] !== null && call.senders[kind] !== null);
   if (any === null) return both.length === 0 ? null : [...fields, ...both];
   if (!SENDER_KINDS.some((kind) => any[kind] !== null && call.senders[kind] !== null)) return null;
-  return [...fields, ...both, any.mobile === null ? "anyText" : "anyMobile"];
+  return [...fields, ...both, any.mobile === null ? "anyText" : "anyNumber"];
 }
 
 function isOfSender(field: Field): boolean {
@@ -139,7 +140,7 @@ function isOfSender(field: Field): boolean {
 /** Lines of one shape have the same fields to compare with calls of one shape. */
 function shapeOfLine({ line, senders }: WantedCall): string {
   const given = [line.callId, line.kind, line.minute, line.content, ...SENDER_KINDS.map((kind) => senders[kind])];
-  const any = senders.any === null ? "" : senders.any.mobile === null ? "text" : "mobile";
+  const any = senders.any === null ? "" : senders.any.mobile === null ? "text" : "number";
   return given.map((value) => (value === null ? "-" : "+")).join("") + any;
 }
 

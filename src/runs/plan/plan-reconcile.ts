@@ -25,7 +25,7 @@ export interface ReconcilePlan {
   readonly unmatched: number;
   /** Lines that don't identify the FAILED call that is their only match. */
   readonly vague: number;
-  /** Different mobile numbers that can't be parsed, so aren't compared. */
+  /** Different numbers that can't be parsed, so aren't compared. */
   readonly unreadableNumbers: number;
 }
 

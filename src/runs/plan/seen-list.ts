@@ -16,6 +16,8 @@ export interface SeenList {
   /** Identical ones once, with the number of the first. */
   readonly lines: readonly SeenLine[];
   readonly read: number;
+  /** Names of fields that no call has, in lower case. */
+  readonly notCompared: readonly string[];
 }
 
 /** null: not given. */
@@ -34,13 +36,15 @@ export interface SeenLine {
   readonly mobile: string | null;
   readonly email: string | null;
   readonly mri: string | null;
-  /** Of any of these kinds. */
+  readonly voice: string | null;
+  readonly name: string | null;
+  /** An address of any of these kinds. */
   readonly from: string | null;
 }
 
 /** Whether it can be compared or not. */
-export function givesSender({ mobile, email, mri, from }: SeenLine): boolean {
-  return [mobile, email, mri, from].some((given) => given !== null);
+export function givesAddress({ mobile, email, mri, voice, from }: SeenLine): boolean {
+  return [mobile, email, mri, voice, from].some((given) => given !== null);
 }
 
 /** `timezone`: of dates without one. Throws `malformed` with the line number. */
@@ -49,12 +53,14 @@ export function readSeenList(text: string, timezone: string): SeenList {
   const format = detectFormat(content);
   const records = recordsIn(content, format);
   const distinct = new Map<string, SeenLine>();
+  const notCompared = new Set<string>();
   for (const { line, fields } of records) {
+    if (fields.length > 1) for (const [name] of fields) if (!KNOWN_FIELDS.has(name)) notCompared.add(name);
     const seen = seenLine(line, fields, timezone);
     const key = JSON.stringify({ ...seen, line: 0 });
     if (!distinct.has(key)) distinct.set(key, seen);
   }
-  return { format, lines: [...distinct.values()], read: records.length };
+  return { format, lines: [...distinct.values()], read: records.length, notCompared: [...notCompared] };
 }
 
 type Fields = readonly (readonly [name: string, value: string])[];
@@ -134,7 +140,10 @@ function lineFeeds(text: string): number {
 }
 
 /** Other members, which a sender may have added, can't pass for an id or for one of these in another spelling. */
-const PARTS = { from: ["mobile", "email", "mri"], responsemessage: ["acknowledged", "undeliverable", "content"] } as const;
+const PARTS = {
+  from: ["mobile", "email", "mri", "voice", "name"],
+  responsemessage: ["acknowledged", "undeliverable", "content"],
+} as const;
 
 /** As a callback receives it, or all fields in one object. */
 function bodyFields(body: unknown): Fields {
@@ -164,6 +173,8 @@ function isText(value: unknown): value is string | number {
 }
 
 const ID_COLUMNS = new Set(["messageid", "callid", "webhookid"]);
+export const COMPARED_FIELDS = [...ID_COLUMNS, "from", ...PARTS.from, ...PARTS.responsemessage];
+const KNOWN_FIELDS = new Set([...COMPARED_FIELDS, "messagelocation", "location"]);
 
 function columnName(name: string): string {
   return name.toLowerCase().replace(/[\s"'_-]/g, "");
@@ -197,8 +208,8 @@ function tableRecords(text: string, format: SeenFormat): readonly SeenRecord[] {
   return values.map(({ cells, endLine }) => {
     const line = endLine - lineFeeds(cells.join("")) + skipped;
     const fields = cells.map((value, index): [string, string] => [columns[index] ?? "", value.trim()]);
-    // An empty cell counts as missing.
-    return { line, fields: fields.filter(([, value]) => value !== "") };
+    // An empty cell counts as missing, and so does a database's NULL.
+    return { line, fields: fields.filter(([, value]) => !/^(?:null)?$/i.test(value)) };
   });
 }
 
@@ -259,6 +270,8 @@ function seenLine(line: number, given: Fields, timezone: string): SeenLine {
     mobile: text("mobile"),
     email: text("email"),
     mri: text("mri"),
+    voice: text("voice"),
+    name: text("name"),
     from: text("from"),
   };
 }

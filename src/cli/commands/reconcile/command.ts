@@ -13,10 +13,10 @@ export const RECONCILE: CommandSpec = {
   operands: [["<callback>", "id or name"]],
   summary: "mark the calls that your system already has, replay the rest, and print the balance",
   details: `--seen takes NDJSON or XML bodies as your system received them, CSV or TSV with a header (messageid, callid, from, mobile,
-email, mri, content, acknowledged), or whole ids of calls or messages, one per line. Each line is compared with all calls of the
+voice, email, mri, content, acknowledged), or whole ids of calls or messages, one per line. Each line is compared with all calls of the
 callback. A FAILED call that is the only match of a line is marked SUCCESS if the line gives the call's id, or the sender and the content
 or time (acknowledged). If it gives less, or matches several calls, the FAILED ones are ambiguous: they are neither marked nor sent, and
-the exit code is 8, unless --ambiguous decides. The rest is replayed. Mobile numbers in local form need the profile's country
+the exit code is 8, unless --ambiguous decides. The rest is replayed. Numbers in local form need the profile's country
 (whcb config set country AU).
 
 The balance is printed: failed = seen + accepted + rejected + unknown + not sent + ambiguous + settled meanwhile.`,

@@ -4,7 +4,7 @@ import type { ListedCallback } from "../../../client/client.js";
 import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { planReconcile, type ReconcilePlan } from "../../../runs/plan/plan-reconcile.js";
-import { readSeenList, type SeenFormat, type SeenList } from "../../../runs/plan/seen-list.js";
+import { COMPARED_FIELDS, readSeenList, type SeenFormat, type SeenList } from "../../../runs/plan/seen-list.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
 import type { RunLocks } from "../../../runs/run-locks.js";
 import type { ReplayOptions } from "../../../runs/run-options.js";
@@ -85,7 +85,7 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation): Prom
       return 0;
     }
     if (plan.replay.calls > 0) checkTarget(job.callback, options, runDeps.addressRule);
-    const warnings = describeWarnings(plan);
+    const warnings = describeWarnings(plan, job.seen);
     for (const lines of warnings) screen.info(text`warning: ${joinText(lines, "\n  ")}`);
     const description = describeReconcile(plan, describePlan(plan.replay, options, screen.renderOptions));
     if (locks === undefined) {
@@ -168,17 +168,21 @@ const MAX_LISTED = 20;
 /** The lines of each warning. */
 type Warnings = readonly (readonly string[])[];
 
-function describeWarnings({ ambiguous, unmatched, vague, unreadableNumbers }: ReconcilePlan): Warnings {
+function describeWarnings(
+  { ambiguous, unmatched, vague, unreadableNumbers }: ReconcilePlan,
+  { notCompared }: SeenList,
+): Warnings {
   const listed = ambiguous.slice(0, MAX_LISTED).map(({ id, from }) => `${id}${from === "" ? "" : ` from ${from}`}`);
   const others = ambiguous.length > MAX_LISTED ? [`and ${ambiguous.length - MAX_LISTED} more (-o json lists all)`] : [];
   const ambiguousCalls = `${count(ambiguous.length, "ambiguous call")}, which your system may have: neither marked nor sent`;
   const unsure = `${count(vague, "line")} not identifying the call that it matches: a line needs the call's id, or the sender and the content or time`;
-  const numbers = `${count(unreadableNumbers, "mobile number")} not compared; for numbers in local form: whcb config set country AU`;
+  const numbers = `${count(unreadableNumbers, "number")} not compared; for numbers in local form: whcb config set country AU`;
   return [
     ambiguous.length === 0 ? [] : [ambiguousCalls, ...listed, ...others],
     vague === 0 ? [] : [unsure],
     unmatched === 0 ? [] : [`${count(unmatched, "line")} matching no call`],
     unreadableNumbers === 0 ? [] : [numbers],
+    notCompared.length === 0 ? [] : [`not compared: ${notCompared.join(", ")} (what is: ${COMPARED_FIELDS.join(", ")})`],
   ].filter((lines) => lines.length > 0);
 }
 

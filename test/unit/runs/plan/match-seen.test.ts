@@ -61,6 +61,24 @@ describe("a line that matches one call", () => {
     expect(await match({ c2: nobody.c2 }, line)).toMatchObject({ seen: [], ambiguous: ["c2"] });
   });
 
+  it("leaves it open if it gives a sender that can't be compared, whatever else agrees", async () => {
+    const reply = { date: "24/11/26 09:30", content: "Yes" };
+    const line = (sender: object): string =>
+      JSON.stringify({ messageid: "A1", ...sender, responseMessage: { acknowledged: reply.date, content: reply.content } });
+    const calls = [ADA, NOBODY, { name: "Ada" }, { voice: "0400000001" }].map((from) => ({ c1: { from, reply } }));
+    for (const sender of [
+      { from: { name: "Bob" } },
+      { from: { mobile: "12345" } },
+      { from: "Bob" },
+      { from: { voice: "6.1E+10" } },
+    ])
+      for (const call of calls) expect(await match(call, line(sender))).toEqual({ seen: [], ambiguous: ["c1"], unmatched: 0 });
+    for (const call of calls) expect((await match(call, body(call.c1))).seen).toEqual(["c1"]);
+    expect(await match({ c1: { from: BOB, messageId: "NULL" } }, rows("messageid,mobile", "NULL,1")).catch(String)).toContain(
+      "line 2 can't be read: it has neither a call id nor a message id",
+    );
+  });
+
   it("makes it seen, and only if it is FAILED to be marked", async () => {
     expect(
       await match({ c1: { from: ADA }, c2: { from: BOB, status: "SUCCESS" } }, body({ from: ADA }) + body({ from: BOB })),
@@ -136,14 +154,20 @@ describe("a line that matches one call", () => {
     expect(await seenBy({ mobile: "0400000001", email: "bob@example.com" })).toBe(false);
     expect(await seenBy({ mobile: "0400000002", email: "ada@example.com" })).toBe(false);
     expect(await seenBy({ mri: "ada.1" })).toBe(false);
+    expect(await seenBy({ mobile: "0400000001", voice: "0400000009" })).toBe(true);
     expect(await seenBy({})).toBe(false);
   });
 
   it("may give the sender in a column from: a number or an address", async () => {
-    const call = { c1: { from: { mobile: "61400000001", email: "ada@example.com" } }, c2: { from: BOB } };
+    const call = {
+      c1: { from: { mobile: "61400000001", email: "ada@example.com" } },
+      c2: { from: BOB },
+      c3: { from: { voice: "61400000004" } },
+    };
     const header = "messageid,content,from";
     expect((await match(call, rows(header, "A1,Yes,+61400000001"))).seen).toEqual(["c1"]);
     expect((await match(call, rows(header, "A1,Yes,ada@example.com"))).seen).toEqual(["c1"]);
+    expect((await match(call, rows(header, "A1,Yes,0400000004"))).seen).toEqual(["c3"]);
     expect(await match(call, rows(header, "A1,Yes,0400000003"))).toEqual({ seen: [], ambiguous: [], unmatched: 1 });
   });
 

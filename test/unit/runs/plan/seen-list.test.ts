@@ -10,10 +10,17 @@ const MINUTE = Date.UTC(2026, 10, 24, 9, 30) / 60_000;
 
 function aLine(over: Partial<SeenLine>): SeenLine {
   const nothing = { callId: null, messageId: null, id: null, kind: null, minute: null, content: null };
-  return { line: 1, ...nothing, mobile: null, email: null, mri: null, from: null, ...over };
+  return { line: 1, ...nothing, mobile: null, email: null, mri: null, voice: null, name: null, from: null, ...over };
 }
 
-const FROM_BODY = aLine({ messageId: MESSAGE, kind: "reply", minute: MINUTE, content: "Yes", mobile: "61400000001" });
+const FROM_BODY = aLine({
+  messageId: MESSAGE,
+  kind: "reply",
+  minute: MINUTE,
+  content: "Yes",
+  mobile: "61400000001",
+  name: "Ada",
+});
 
 describe("a list of what the receiver has", () => {
   it("may be the JSON bodies that it received, with keys in any case", () => {
@@ -26,6 +33,7 @@ describe("a list of what the receiver has", () => {
     expect(readSeenList(`\uFEFF${body}\n\n${other}\n`, "UTC")).toEqual({
       format: "ndjson",
       read: 2,
+      notCompared: [],
       lines: [FROM_BODY, aLine({ line: 3, messageId: MESSAGE, mobile: "1" })],
     });
   });
@@ -44,7 +52,7 @@ describe("a list of what the receiver has", () => {
     const response = readResponse({ messageId: MESSAGE, ...hostile });
     const body = deliveryBody({ contentType: "json", removeHtml: false }, response);
     expect(body).toContain("webhook-id");
-    expect(readSeenList(body, "UTC").lines).toEqual([FROM_BODY]);
+    expect(readSeenList(body, "UTC").lines).toEqual([{ ...FROM_BODY, name: null }]);
   });
 
   it("may be XML bodies, of one line or of several", () => {
@@ -63,6 +71,7 @@ describe("a list of what the receiver has", () => {
     expect(readSeenList(rows, "UTC")).toEqual({
       format: "csv",
       read: 2,
+      notCompared: [],
       lines: [
         aLine({ line: 2, messageId: MESSAGE, from: "ada@example.com", content: "one\ntwo", kind: "reply", minute: MINUTE }),
         aLine({ line: 4, messageId: MESSAGE }),
@@ -82,6 +91,7 @@ describe("a list of what the receiver has", () => {
     expect(readSeenList(ids, "UTC")).toEqual({
       format: "ids",
       read: 5,
+      notCompared: [],
       lines: [
         aLine({ line: 2, id: MESSAGE }),
         aLine({ line: 5, id: "00ff" }),
@@ -89,6 +99,25 @@ describe("a list of what the receiver has", () => {
         aLine({ line: 7, id: "a.b/c:d" }),
       ],
     });
+  });
+
+  it("may be a table of a database, whose NULL is no value", () => {
+    expect(readSeenList(`messageid,content,from\n${MESSAGE},Null,NULL\n`, "UTC").lines).toEqual([
+      aLine({ line: 2, messageId: MESSAGE }),
+    ]);
+    expect(() => readSeenList("messageid,callid\nNULL,null\n", "UTC")).toThrow("neither a call id nor a message id");
+  });
+
+  it("says what it has beside the fields that are compared", () => {
+    const notCompared = (text: string) => readSeenList(text, "UTC").notCompared;
+    expect(notCompared(`Message ID,Phone,id,content\n${MESSAGE},1,2,3\n${MESSAGE},,2,3\n`)).toEqual(["phone", "id"]);
+    expect(notCompared(`{"messageid":"${MESSAGE}","sender":"1","text":"No"}\n{"messageid":"${MESSAGE}","sender":"1"}\n`)).toEqual(
+      ["sender", "text"],
+    );
+    expect(notCompared(`${MESSAGE}\n`)).toEqual([]);
+    for (const contentType of ["json", "xml"] as const)
+      for (const names of BODY_NAMES)
+        expect(notCompared(deliveryBody({ contentType, removeHtml: false }, aResponse(), names))).toEqual([]);
   });
 
   it("counts identical lines once", () => {
@@ -108,7 +137,7 @@ describe("a list of what the receiver has", () => {
   });
 
   it("may be empty", () => {
-    expect(readSeenList("\n \n", "UTC")).toEqual({ format: "ids", read: 0, lines: [] });
+    expect(readSeenList("\n \n", "UTC")).toEqual({ format: "ids", read: 0, lines: [], notCompared: [] });
   });
 });
 
