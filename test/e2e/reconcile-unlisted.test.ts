@@ -25,6 +25,8 @@ const reply = (id: string, mobile: string) => ({
 const DELIVERED = reply("delivered", "61491570100");
 const MISSED = reply("missed", "61491570199");
 
+const bodyOf = ({ id: _, ...body }: ReturnType<typeof reply>) => JSON.stringify(body);
+
 let home: Home;
 let endpoint: CountingEndpoint;
 
@@ -65,10 +67,17 @@ it("was removed after its retention: a message id doesn't tell which reply is me
     expect(await reconcile(list, "--dry-run"), list).toEqual(OPEN);
     expect(await reconcile(list, "--yes"), list).toEqual(OPEN);
   }
-  const { id: _, ...body } = MISSED;
-  const { id: __, ...other } = DELIVERED;
-  expect(await reconcile(JSON.stringify(other), "--dry-run")).toEqual({ seen: 0, ambiguous: [] });
-  for (const list of [JSON.stringify(body), "missed\n", "messageid,from,content\nM-2026-10,61491570199,Yes\n"]) {
+  expect(await reconcile(bodyOf(DELIVERED), "--dry-run")).toEqual({ seen: 0, ambiguous: [] });
+  for (const list of [bodyOf(MISSED), "missed\n", "messageid,from,content\nM-2026-10,61491570199,Yes\n"]) {
     expect(await reconcile(list, "--dry-run"), list).toEqual({ seen: 1, ambiguous: [] });
   }
+});
+
+it("was erased: it agrees with every line in what was erased", async () => {
+  await works(home, ["db", "erase", "--sender", "61491570100", "--yes", "--db", home.path("x.db")]);
+  const table = "messageid,from,content\nM-2026-10,61491570199,Yes\n";
+  for (const list of ["messageid,content\nM-2026-10,Yes\n", table, bodyOf(MISSED)]) {
+    expect(await reconcile(list, "--yes"), list).toEqual(OPEN);
+  }
+  expect(await reconcile("missed\n", "--dry-run")).toEqual({ seen: 1, ambiguous: [] });
 });

@@ -45,7 +45,7 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
       (messageId === null || messageId === call.messageId) &&
       (line.kind === null || line.kind === call.kind) &&
       (line.minute === null || call.minute === null || line.minute === call.minute) &&
-      (line.content === null || call.contents.includes(line.content)) &&
+      (line.content === null || call.contents === null || call.contents.includes(line.content)) &&
       (hasNone(call.senders) ||
         (hasNone(given) && any === null) ||
         (!differs(call) && (any === null ? shares(given, call) : shares(any, call))));
@@ -60,7 +60,10 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
         ? calls.filter((call) => isNear(call) && call !== only)
         : [];
     const identifies = (call: ComparableCall): boolean => {
-      const [hasContent, hasTime] = [line.content !== null, line.minute !== null && call.minute !== null];
+      const [hasContent, hasTime] = [
+        line.content !== null && call.contents !== null,
+        line.minute !== null && call.minute !== null,
+      ];
       if (shares(given, call) || shares(any, call)) return hasContent || hasTime;
       return !isGiven && call.from === (line.name ?? "") && hasContent && hasTime;
     };
@@ -95,7 +98,7 @@ const callArb = fc.record({
   messageId: fc.constantFrom("m1", "m2"),
   kind: fc.constantFrom("reply" as const, "undeliverable" as const),
   minute: orNone(1, 2),
-  contents: fc.constantFrom(["yes"], ["no"], ["<b>yes", "yes"]),
+  contents: fc.constantFrom(["yes"], ["no"], ["<b>yes", "yes"], null),
   senders: fc.record(SENDERS),
   name: fc.constantFrom("", "Ada"),
 });

@@ -1,6 +1,6 @@
 /** The parts by which a line and a call are compared (docs/cli.md, Reconcile). */
 import type { ListedCall } from "../../client/client.js";
-import { type CallStatus, idKey } from "../../domain/call.js";
+import { type CallStatus, idKey, isErased } from "../../domain/call.js";
 import { type ResponseKind, senderAddress } from "../../domain/message-response.js";
 import { readDate } from "../../wire/dates.js";
 import { removeHtml } from "../../wire/remove-html.js";
@@ -22,8 +22,8 @@ export interface ComparableCall {
   readonly messageId: string;
   readonly kind: ResponseKind;
   readonly minute: number | null;
-  /** These are the content as listed, and as delivered without markup. */
-  readonly contents: readonly string[];
+  /** These are the content as listed, and as delivered without markup. null: erased. */
+  readonly contents: readonly string[] | null;
   readonly senders: Senders;
   /** Sender as listed, by name if it has no address. */
   readonly from: string;
@@ -44,7 +44,7 @@ export function comparableCall(call: ListedCall, { parsePhone, timezone }: Compa
     messageId: idKey(messageId),
     kind: responseMessage.kind,
     minute: at === null ? null : Math.floor(at / 60_000),
-    contents: [...new Set(contents)],
+    contents: isErased(call) ? null : [...new Set(contents)],
     senders: sendersOf(from, parsePhone),
     from: senderAddress(from),
   };

@@ -110,7 +110,7 @@ const VALUES: {
 } = {
   kind: [({ kind }) => [kind], ({ line }) => line.kind],
   minute: [({ minute }) => [minute], ({ line }) => line.minute],
-  content: [({ contents }) => contents, ({ line }) => line.content],
+  content: [({ contents }) => contents ?? [], ({ line }) => line.content],
   mobile: [({ senders }) => [senders.mobile], ({ senders }) => senders.mobile],
   voice: [({ senders }) => [senders.voice], ({ senders }) => senders.voice],
   email: [({ senders }) => [senders.email], ({ senders }) => senders.email],
@@ -125,7 +125,7 @@ function comparedFields({ line, senders }: WantedCall, call: ComparableCall): re
   const fields: Field[] = [];
   if (line.kind !== null) fields.push("kind");
   if (line.minute !== null && call.minute !== null) fields.push("minute");
-  if (line.content !== null) fields.push("content");
+  if (line.content !== null && call.contents !== null) fields.push("content");
   if (!hasSender(call.senders) || !(hasSender(senders) || any !== null)) return fields;
   const both = SENDER_KINDS.filter((kind) => senders[kind] !== null && call.senders[kind] !== null);
   if (any === null) return both.length === 0 ? null : [...fields, ...both];
@@ -144,8 +144,8 @@ function shapeOfLine({ line, senders }: WantedCall): string {
   return given.map((value) => (value === null ? "-" : "+")).join("") + any;
 }
 
-function shapeOfCall({ minute, senders }: ComparableCall): string {
-  return [minute, ...SENDER_KINDS.map((kind) => senders[kind])].map((value) => (value === null ? "-" : "+")).join("");
+function shapeOfCall({ minute, contents, senders }: ComparableCall): string {
+  return [minute, contents, ...SENDER_KINDS.map((kind) => senders[kind])].map((value) => (value === null ? "-" : "+")).join("");
 }
 
 type Filled<Item> = readonly [Item, ...Item[]];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { CallStatus } from "../../../../src/domain/call.js";
+import { type CallStatus, eraseCall } from "../../../../src/domain/call.js";
 import type { MessageResponse, ResponseMessage, Sender } from "../../../../src/domain/message-response.js";
 import { systemClock } from "../../../../src/platform/clock.js";
 import { comparableCall } from "../../../../src/runs/plan/comparable-call.js";
@@ -18,6 +18,7 @@ const options = {
 };
 
 interface CallFacts {
+  readonly isErased?: boolean;
   readonly status?: CallStatus;
   readonly messageId?: string;
   readonly from?: Partial<Sender>;
@@ -34,7 +35,8 @@ async function match(calls: Readonly<Record<string, CallFacts>>, seen: string) {
   const comparable = Object.entries(calls).map(([id, facts]) => {
     const call = { ...aCall({ id, status: facts.status ?? "FAILED" }), response: aReply(facts) };
     const raw = { id, status: call.status, ...JSON.parse(JSON.stringify(call.response)) };
-    return comparableCall({ ...readCallOf(raw), response: call.response }, options);
+    const erased = facts.isErased ? { statusCode: null, statusMessage: eraseCall(call, 1).statusMessage } : {};
+    return comparableCall({ ...readCallOf(raw), response: call.response, ...erased }, options);
   });
   const result = await matchSeen(readSeenList(seen, "UTC").lines, comparable, options);
   const ids = (found: readonly { id: string }[]) => found.map(({ id }) => id).sort();
@@ -178,6 +180,15 @@ describe("a line that matches one call", () => {
 });
 
 describe("a line that matches several calls", () => {
+  it("may match an erased one, which agrees in all but ids, kind and time", async () => {
+    const erased = (date: string) => ({ isErased: true, status: "SUCCESS", from: NOBODY, reply: { date, content: "" } }) as const;
+    const [missed, minute] = [{ from: ADA, reply: { date: "24/11/26 09:30" } }, "24/11/26 09:30"];
+    for (const line of [body(missed), rows("messageid,content,mobile", "A1,Yes,0400000001")])
+      expect(await match({ c1: erased(minute), c2: missed }, line)).toEqual({ seen: [], ambiguous: ["c2"], unmatched: 0 });
+    const others = { c1: erased("24/11/26 09:31"), c2: missed, c3: { ...erased(minute), messageId: "A2" } };
+    expect(await match(others, body(missed))).toMatchObject({ seen: ["c2"], ambiguous: [] });
+  });
+
   it("makes the FAILED ones ambiguous: fifty replies to one message aren't marked by one line", async () => {
     const replies = Array.from({ length: 50 }, (_, n) => [
       `c${n}`,
