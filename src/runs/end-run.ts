@@ -12,9 +12,9 @@ export interface RunSummary {
   readonly counts: RunCounts;
   readonly callbacks: readonly CallbackSummary[];
   readonly isResumable: boolean;
-  /** null when all is done; decides the exit code. items-failed: calls rejected, unknown or not found, or a failed canary. not-found: none could be marked. */
+  /** null when all is done; decides the exit code. items-failed: calls rejected, unknown, not marked or not found, or a failed canary. not-found: none could be marked. */
   readonly error: WhcbError | null;
-  /** The first 100 unknown or not-found calls. */
+  /** The first 100 unknown, not-found or not marked calls. */
   readonly troubled: readonly RunCall[];
   /** The first 20 different ones, most frequent first. */
   readonly rejections: readonly Rejection[];
@@ -90,6 +90,7 @@ function errorOf(reason: StopReason | null, session: RunSession, summaries: read
     counts.unknown > 0 && `${counts.unknown} sent with an unknown outcome`,
     service?.left === 0 && service.failed > 0 && `${service.failed} failed again`,
     service?.left === 0 && service.cancelled > 0 && `${service.cancelled} cancelled`,
+    counts.toMark > 0 && `${count(counts.toMark, "call")} not marked`,
     counts.notFound > 0 && `${count(counts.notFound, "call")} not found`,
   ].filter((trouble) => trouble !== false);
   if (troubles.length === 0) return null;

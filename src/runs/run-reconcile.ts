@@ -1,5 +1,6 @@
 import { beginRun } from "./begin-run.js";
 import { type RunSummary, workAndEnd } from "./end-run.js";
+import { marksAccepted } from "./journal/run-counts.js";
 import type { RunListener } from "./journal/run-step.js";
 import type { ReconcilePlan } from "./plan/plan-reconcile.js";
 import { giveUpCallback } from "./relist-calls.js";
@@ -72,7 +73,9 @@ export function balanceOf({ header, counts }: Pick<RunSummary, "header" | "count
   const { failed, ambiguous } = header.reconcile ?? { failed: counts.planned, ambiguous: 0 };
   const { seen, accepted, rejected, unknown, skipped } = counts;
   const notSent = counts.left + counts.requested + skipped.order;
-  const settledMeanwhile = skipped.settled + counts.notFound;
+  const arrived = seen + (marksAccepted(header) ? accepted : 0);
+  const notFoundForMark = arrived - counts.marked - counts.toMark;
+  const settledMeanwhile = skipped.settled + counts.notFound - notFoundForMark;
   const missing = failed - (seen + accepted + rejected + unknown + notSent + ambiguous + settledMeanwhile);
   return { failed, seen, accepted, rejected, unknown, notSent, ambiguous, settledMeanwhile, missing };
 }

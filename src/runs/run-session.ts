@@ -108,7 +108,7 @@ export class RunSession {
     return this.#stops.get(callbackId)?.reason ?? null;
   }
 
-  /** Unknown or not found. */
+  /** Unknown, not found, or not marked. */
   get troubled(): readonly RunCall[] {
     return [...this.#troubled.values()];
   }
@@ -132,7 +132,7 @@ export class RunSession {
       this.#troubled.delete(id);
       if (resent === "rejected") this.#forgetRejection(id);
     }
-    const call = troubledCall(callbackId, step);
+    const call = troubledCall(callbackId, step, from ?? "left");
     if (call !== null) this.#addTroubled(call);
     this.#onEvent({ type: "step", callbackId, step, counts: this.#total });
   }
@@ -234,8 +234,9 @@ function isOutcome({ step }: CallStep): boolean {
   return step === "accepted" || step === "rejected" || step === "deferred";
 }
 
-function troubledCall(callbackId: string, step: CallStep): RunCall | null {
-  if (step.step !== "rejected" && step.step !== "not-found") return null;
+function troubledCall(callbackId: string, step: CallStep, from: RunCallState): RunCall | null {
+  if (step.step !== "rejected" && step.step !== "not-found" && step.step !== "mark-rejected") return null;
   const statusCode = step.step === "rejected" ? step.status : null;
-  return { id: step.call, callbackId, state: step.step, isMarked: false, statusCode, message: step.message, at: step.at };
+  const state = step.step === "mark-rejected" ? from : step.step;
+  return { id: step.call, callbackId, state, isMarked: false, statusCode, message: step.message, at: step.at };
 }

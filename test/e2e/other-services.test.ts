@@ -509,6 +509,57 @@ it("a callback that a service finds for another name isn't used", async () => {
   expect([endpoint.received, statuses(calls)]).toEqual([[], ["FAILED"]]);
 });
 
+describe("a reconcile whose marks of an accepted and of a seen call are rejected", () => {
+  const reply = (id: string) => ({ messageId: id, from: { mobile: "61491570100" }, responseMessage: { content: "Yes" } });
+  let answer: { readonly status: number; readonly detail: string } | null;
+
+  async function reconcileThree() {
+    const calls = ["seen", "sent", "ok"].flatMap((id) => namedCall(id).map((call) => ({ ...call, fields: reply(id) })));
+    await open({
+      calls,
+      instead: ({ method, path }) => {
+        const rejected = ["seen", "sent"].find((id) => path.includes(`id=${id}`));
+        if (method !== "PUT" || rejected === undefined || answer === null) return null;
+        const { status, detail } = answer;
+        return { status, body: JSON.stringify({ errorSummary: "No", errorText: "No", errorDetail: `${rejected}: ${detail}` }) };
+      },
+    });
+    const { code, stdout, stderr } = await whcbWith(JSON.stringify(reply("seen")), "reconcile", "demo", "--seen", "-", "--yes");
+    expect(code).toBe(8);
+    expect(stdout).toContain("= 1 seen + 2 accepted + 0 rejected + 0 unknown + 0 not sent + 0 ambiguous + 0 settled meanwhile\n");
+    expect(statuses(calls)).toEqual(["FAILED", "FAILED", "SUCCESS"]);
+    return { calls, stdout, stderr };
+  }
+
+  it.each([
+    { status: 409, detail: "locked" },
+    { status: 400, detail: "busy" },
+  ])("with $status says so, and is resumed until they are marked", async (rejection) => {
+    answer = rejection;
+    const { calls, stdout, stderr } = await reconcileThree();
+    expect(stderr).toContain("error: 2 calls not marked\nhint: ");
+    expect(stdout).toContain(`accepted sent the endpoint accepted it, but it can't be marked: No: sent: ${rejection.detail}\n`);
+    expect(stdout).toMatch(
+      /not marked yet +2\n.* seen seen your system has it, but it can't be marked: No: seen: .*next: whcb replay --resume /s,
+    );
+    expect(await whcb("replay", "--resume")).toMatchObject({ code: 8, stdout: expect.stringMatching(/not marked yet +2\n/) });
+    answer = null;
+    expect(await whcb("replay", "--resume")).toMatchObject({ code: 0, stdout: expect.stringMatching(/marked +3\n/) });
+    expect([[...endpoint.received].sort(), statuses(calls)]).toEqual([
+      ["ok", "sent"],
+      ["SUCCESS", "SUCCESS", "SUCCESS"],
+    ]);
+  });
+
+  it("with 404 counts them as what they were, and isn't resumed", async () => {
+    answer = { status: 404, detail: "no such call" };
+    const { stdout, stderr } = await reconcileThree();
+    expect(stderr).toContain("error: 2 calls not found\n");
+    expect(stdout).toMatch(/not found +2\n/);
+    expect(await whcb("replay", "--resume")).toMatchObject({ code: 0, stderr: "no unfinished run\n" });
+  });
+});
+
 it("an id that a service would take for several isn't sent to it", async () => {
   const calls = [...namedCall("a,b"), ...namedCall("a"), ...namedCall("b"), ...namedCall("c")];
   await open({ calls });

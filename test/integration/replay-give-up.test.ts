@@ -75,6 +75,7 @@ describe("a callback that is deleted during a replay", () => {
     expect(summary.callbacks.map(({ stopped }) => stopped)).toEqual(["gone", null]);
     expect(summary.callbacks[1]?.counts).toMatchObject({ planned: 60, accepted: 60, marked: 60 });
     expect(summary.callbacks[0]?.counts).toMatchObject({ planned: 40, notFound: 40, left: 0, toMark: 0 });
+    expect(summary.callbacks[0]?.counts.accepted).toBeGreaterThan(0);
     expect(summary).toMatchObject({ isResumable: false, error: { code: "items-failed" } });
     expect(summary.error?.message).toContain("callback-0 no longer exists");
     await expectSameCounts(at, summary);
@@ -200,7 +201,7 @@ describe("a pause that the service asks for when it is told to mark", () => {
 
 describe("a mark that the service rejects", () => {
   it.each(["malformed", "not-found", "duplicate-name", "invalid"] as const)(
-    "with %s gives up that call only: it is listed, and the others are sent and marked",
+    "with %s doesn't stop the others: it is listed, and stays to be marked if the service has it",
     async (code) => {
       const at = await scene([250]);
       const bad = at.calls[0]?.[77]?.id ?? "";
@@ -214,9 +215,15 @@ describe("a mark that the service rejects", () => {
         },
       };
       const summary = await replay({ ...at.deps, client: strict });
-      expect(summary.counts).toMatchObject({ accepted: 249, notFound: 1, marked: 249, toMark: 0, left: 0 });
-      expect(summary).toMatchObject({ isResumable: false, troubled: [{ id: bad, message }] });
+      const isGone = code === "not-found";
+      const [notFound, toMark] = isGone ? [1, 0] : [0, 1];
+      expect(summary.counts).toMatchObject({ accepted: 250, notFound, marked: 249, toMark, left: 0 });
+      expect(summary).toMatchObject({ isResumable: !isGone, troubled: [{ id: bad, message }], error: { code: "items-failed" } });
       await expectSameCounts(at, summary);
+      if (isGone) return;
+      const resumed = await resumeRun(summary.header.runId, { resendUnknown: false }, at.deps);
+      expect(resumed).toMatchObject({ error: null, troubled: [], counts: { accepted: 250, marked: 250, toMark: 0 } });
+      expect(at.endpoint.received.length).toBe(250);
     },
   );
 });

@@ -56,8 +56,11 @@ export function reduceCounts(counts: RunCounts, step: CallStep, { header, from, 
       move(next, from, step.step, calls);
       break;
     case "not-found":
-      if (from === "accepted" || from === "seen" || header.options === null) next.toMark -= calls;
-      move(next, from, "not-found", calls);
+      if (hasArrived(from) || header.options === null) next.toMark -= calls;
+      if (hasArrived(from)) next.notFound += calls;
+      else move(next, from, "not-found", calls);
+      break;
+    case "mark-rejected":
       break;
     case "marked":
       next.marked += calls;
@@ -81,6 +84,11 @@ export function countUnknown(counts: RunCounts, from: RunCallState): RunCounts {
 
 export function plannedState(action: PlannedAction, { kind }: Pick<RunHeader, "kind">): RunCallState {
   return action === "mark" && kind === "reconcile" ? "seen" : "left";
+}
+
+/** Whatever becomes of its mark. */
+export function hasArrived(state: RunCallState): state is "accepted" | "seen" {
+  return state === "accepted" || state === "seen";
 }
 
 export function marksAccepted({ options }: Pick<RunHeader, "options">): boolean {

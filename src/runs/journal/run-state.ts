@@ -1,6 +1,7 @@
 import { isSameBoot } from "./boot-id.js";
 import {
   countUnknown,
+  hasArrived,
   marksAccepted,
   NO_COUNTS,
   plannedState,
@@ -151,7 +152,13 @@ export class RunState {
     if (step.step === "marked") {
       if (entry.state === "left") entry.state = "marked";
       entry.isMarked = true;
+      entry.message = null;
       entry.needsMark = false;
+      return;
+    }
+    if (step.step === "mark-rejected" || (step.step === "not-found" && hasArrived(entry.state))) {
+      entry.needsMark &&= step.step === "mark-rejected";
+      entry.message = step.message;
       return;
     }
     entry.state = step.step === "deferred" ? "left" : step.step;

@@ -40,7 +40,13 @@ export type CallStep =
     }
   | { readonly step: "requested"; readonly calls: readonly string[]; readonly at: number }
   | { readonly step: "marked"; readonly calls: readonly string[]; readonly as: "SUCCESS" | "FAILED"; readonly at: number }
-  | { readonly step: "not-found"; readonly call: string; readonly at: number; readonly message: string }
+  | {
+      /** mark-rejected: an accepted or seen call, which a resumed run marks again. */
+      readonly step: "not-found" | "mark-rejected";
+      readonly call: string;
+      readonly at: number;
+      readonly message: string;
+    }
   | { readonly step: "skipped"; readonly call: string; readonly at: number; readonly reason: SkipReason };
 
 /** send: POST it. mark: only tell the service. ask: let the service attempt it. */
@@ -103,6 +109,7 @@ export interface RunCounts {
   readonly skipped: Readonly<Record<SkipReason, number>>;
   readonly unknown: number;
   readonly left: number;
+  /** An accepted or seen one counts as such too. */
   readonly notFound: number;
   /** Whatever their state. */
   readonly marked: number;
@@ -160,7 +167,16 @@ function inPresentTerms(value: unknown): unknown {
   return { ...value, counts: { ...counts, rejected: refused, notFound: unmarkable } };
 }
 
-const ONE_CALL = new Set<unknown>(["planned", "sent", "accepted", "rejected", "deferred", "not-found", "skipped"]);
+const ONE_CALL = new Set<unknown>([
+  "planned",
+  "sent",
+  "accepted",
+  "rejected",
+  "deferred",
+  "not-found",
+  "mark-rejected",
+  "skipped",
+]);
 
 function isStep(value: unknown): value is RunStep {
   if (!isObject(value)) return false;

@@ -4,7 +4,7 @@ import { commandLine } from "../../domain/command-line.js";
 import { spellDuration } from "../../domain/duration.js";
 import { type ErrorCode, isWhcbError, WhcbError } from "../../domain/errors.js";
 import { chunkIds, MAX_IDS_PER_REQUEST } from "../../wire/bulk-ids.js";
-import type { RunCallState } from "../journal/run-counts.js";
+import { hasArrived, type RunCallState } from "../journal/run-counts.js";
 import type { StopReason } from "../journal/run-step.js";
 import { whoRuns } from "../run-deps.js";
 import { asWhcbError, type RunSession } from "../run-session.js";
@@ -24,6 +24,8 @@ export interface MarkJob {
   /** Asked once before each group of marks; a reason stops the callback, and nothing more is marked. */
   readonly findStopReason?: () => Promise<StopReason | null>;
 }
+
+const ARRIVALS = { accepted: "the endpoint accepted it", seen: "your system has it" };
 
 export class Marker {
   readonly #job: MarkJob;
@@ -123,8 +125,9 @@ export class Marker {
         this.#session.record(callbackId, { step: "marked", calls: outcome.callIds, as: status, at }, from);
       } else {
         const { callId: call, reason } = outcome;
-        const message = from === "accepted" ? `the endpoint accepted it, but it can't be marked: ${reason}` : reason;
-        this.#session.record(callbackId, { step: "not-found", call, at, message }, from);
+        const message = hasArrived(from) ? `${ARRIVALS[from]}, but it can't be marked: ${reason}` : reason;
+        const step = hasArrived(from) && !outcome.isGone ? "mark-rejected" : "not-found";
+        this.#session.record(callbackId, { step, call, at, message }, from);
       }
     }
   }
@@ -177,7 +180,7 @@ export async function markAll(job: MarkJob, callIds: Iterable<string>, session: 
 
 export type ChunkOutcome =
   | { readonly kind: "done"; readonly callIds: readonly string[] }
-  | { readonly kind: "rejected"; readonly callId: string; readonly reason: string };
+  | { readonly kind: "rejected"; readonly callId: string; readonly reason: string; readonly isGone: boolean };
 
 /** Probably caused by one call. */
 const REJECTIONS: ReadonlySet<ErrorCode> = new Set(["not-found", "invalid", "malformed", "duplicate-name"]);
@@ -204,7 +207,7 @@ export async function* applyToChunk(
       isChecked = true;
       const [first = ""] = ids;
       if (ids.length === 1) {
-        yield { kind: "rejected", callId: first, reason: error.message };
+        yield { kind: "rejected", callId: first, reason: error.message, isGone: error.code === "not-found" };
         continue;
       }
       const named = ids.find((id) => namesCall(error, id));

@@ -113,6 +113,7 @@ function stepLines(callbackId: string, step: CallStep): readonly Readonly<Record
     case "marked":
       return step.calls.map((id) => line(id, { status: step.as }));
     case "not-found":
+    case "mark-rejected":
       return [line(step.call, { reason: step.message })];
     case "skipped":
       return [line(step.call, { reason: step.reason })];

@@ -39,8 +39,15 @@ export async function finishRun(
 }
 
 /** A failed canary probably met the outage itself. */
-function explain(error: WhcbError, { callbacks, isResumable }: RunSummary): WhcbError {
-  if (!isResumable || !callbacks.some(({ stopped }) => stopped === "canary")) return error;
+function explain(error: WhcbError, { callbacks, counts, isResumable }: RunSummary): WhcbError {
+  if (!isResumable) return error;
+  const hasRejectedMarks = error.code === "items-failed" && counts.toMark > 0;
+  if (hasRejectedMarks)
+    return withHint(
+      error,
+      "they arrived, but are still FAILED: the command above marks them before a replay sends them twice; whcb runs discard gives them up",
+    );
+  if (!callbacks.some(({ stopped }) => stopped === "canary")) return error;
   return withHint(error, "repair the endpoint, then run the command above; rejected calls stay FAILED for another replay");
 }
 

@@ -72,6 +72,17 @@ describe("the counts of a run", () => {
     expect(countsAfter(replay, [rejected, "unknown"])).toEqual({ unknown: -1, rejected: 1 });
   });
 
+  it("have an accepted or seen call as such, whether its mark is rejected or it isn't found", () => {
+    const reconcile = aHeader("reconcile");
+    const rejectedMark: CallStep = { step: "mark-rejected", call: "A", at: 1, message: "locked" };
+    const seen: Step = [{ step: "planned", callback: "CB", call: "A", do: "mark" }, "seen"];
+    expect(countsAfter(reconcile, seen, [rejectedMark, "seen"])).toEqual({ planned: 1, seen: 1, toMark: 1 });
+    expect(countsAfter(reconcile, seen, [notFound, "seen"])).toEqual({ planned: 1, seen: 1, notFound: 1 });
+    const sent = [planned("send"), [accepted, "left"]] as const;
+    expect(countsAfter(replay, ...sent, [rejectedMark, "accepted"])).toEqual({ planned: 1, accepted: 1, toMark: 1 });
+    expect(countsAfter(replay, ...sent, [notFound, "accepted"])).toEqual({ planned: 1, accepted: 1, notFound: 1 });
+  });
+
   it("of callbacks add up, field by field", () => {
     const one = { ...NO_COUNTS, planned: 3, accepted: 2, rejected: 1, skipped: { settled: 4, order: 5 }, marked: 2 };
     const other = { ...NO_COUNTS, planned: 10, left: 7, unknown: 3, skipped: { settled: 1, order: 0 }, toMark: 6 };

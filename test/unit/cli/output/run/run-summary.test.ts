@@ -16,6 +16,7 @@ const MIXED: RunCounts = {
   unknown: 2,
   left: 3,
   notFound: 1,
+  marked: 4,
   skipped: { settled: 3, order: 1 },
 };
 
@@ -80,7 +81,7 @@ describe("the balance of a reconcile", () => {
   test("that is wrong ends the command with items-failed, even if nothing else failed", async () => {
     const io = captureIo();
     const screen = await openScreen(io, { format: "json", noColor: true, utc: true, now: 0 });
-    const counts = { ...NO_COUNTS, planned: 3, seen: 3 };
+    const counts = { ...NO_COUNTS, planned: 3, seen: 3, marked: 3 };
     expect(await finishRun({ screen }, aSummary(counts, { failed: 3, ambiguous: 0 }))).toBe(0);
     await expect(finishRun({ screen }, aSummary(counts, { failed: 4, ambiguous: 0 }))).rejects.toMatchObject({
       code: "items-failed",
