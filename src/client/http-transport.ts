@@ -39,7 +39,7 @@ const UNSPECIFIED = new Set(["0.0.0.0", "[::]"]);
 /** Throws `config` for an invalid URL. */
 export async function createHttpTransport(target: HttpTarget): Promise<Transport> {
   const url = parseServiceUrl(target.url);
-  const basePath = url.pathname.replace(/\/+$/, "");
+  const basePath = url.pathname.replace(/(?<!\/)\/+$/, "");
   const { timers, proxy } = target;
   const timeoutMs = target.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   // AbortSignal.timeout takes a millisecond more, and doesn't know of a stop.

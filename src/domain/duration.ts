@@ -7,7 +7,7 @@ export const LONGEST_MS = 1_000_000 * 86_400_000;
 
 /** "500ms", "30s", "5m", "24h", "7d" or several ("1h30m") in ms. Throws an Error that says what is expected. */
 export function parseDuration(text: string): number {
-  const parts = [...text.trim().matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)];
+  const parts = [...text.trim().matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/gy)];
   if (parts.length === 0 || parts.map((part) => part[0]).join("") !== text.trim()) {
     throw new Error('must be a duration, such as "30s", "5m", "24h" or "7d"');
   }

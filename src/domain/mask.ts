@@ -84,7 +84,7 @@ export function maskUrlsIn(text: string): string {
 
 /** Masks every query value of a path, and its tokens: `queryparam` auth has the key under a configurable name. */
 export function maskQuery(path: string): string {
-  return maskPath(path, (text) => text).replace(/([?&][^=&]*)=[^&]*/g, "$1=••••");
+  return maskPath(path, (text) => text).replace(/([?&][^=&?]*)=[^&]*/g, "$1=••••");
 }
 
 /** Masks as journals of 0.1.0 are masked. */

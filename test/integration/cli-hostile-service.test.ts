@@ -126,6 +126,16 @@ describe.each<{ name: string; flags: readonly string[]; options: IoOptions }>([
   );
 });
 
+test("one message of 500 000 line feeds doesn't keep csv busy", async () => {
+  const calls = platformCalls(1, () => ({ responseMessage: { channel: "sms", content: `${"\n".repeat(500_000)}x` } }));
+  const callback = { id: ID, name: "demo", url: endpointUrl, key: null, calls };
+  const platform = await scriptedPlatform({ clock: systemClock, callbacks: [callback] }).listen();
+  endings.push(() => platform.close());
+  const list = ["calls", "list", ID, "--columns", "content", "-o", "csv"];
+  const { code, stdout } = await machine.whcb(list, { env: { ...env, WHCB_URL: platform.url } });
+  expect([code, stdout]).toEqual([0, `content\n"${"\n".repeat(500_000)}x"\n`]);
+});
+
 test("a question shows a name with line breaks in one line", async () => {
   const { stderr } = await machine.whcb(["replay", ID, "--failed"], {
     canAsk: true,

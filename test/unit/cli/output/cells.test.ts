@@ -5,6 +5,7 @@ import { cellData, renderFields } from "../../../../src/cli/output/cells.js";
 import { openScreen, PLAIN } from "../../../../src/cli/output/screen.js";
 import { joinText } from "../../../../src/cli/output/screen-text.js";
 import { captureIo } from "../../../support/cli/cli-streams.js";
+import { cpuGrowth } from "../../../support/time/cpu-growth.js";
 
 const HOSTILE = "\u001b]0;owned\u0007\u202e";
 
@@ -19,6 +20,8 @@ test("a message on stderr is one escaped line, unless it was made of lines", asy
   screen.info(joinText(["one", `two ${HOSTILE}`], "\n"));
   expect(io.err()).toBe("one␊two ␛]0;owned␇<U+202E>\none\ntwo ␛]0;owned␇<U+202E>\n");
 });
+
+const CONTENT: Column<string> = { key: "content", title: "CONTENT", value: (row) => row };
 
 test.each([
   ["=HYPERLINK(1)", "'=HYPERLINK(1)"],
@@ -42,6 +45,9 @@ test.each([
   ["-5", "-5"],
   [`two\nlines ${HOSTILE}`, "two\nlines ␛]0;owned␇<U+202E>"],
 ])("in csv, where a spreadsheet would run %j", (text, cell) => {
-  const column: Column<string> = { key: "content", title: "CONTENT", value: (row) => row };
-  expect(cellData(column, text)).toBe(cell);
+  expect(cellData(CONTENT, text)).toBe(cell);
+});
+
+test.each(["\n", " ;", "\n=", "+1 "])("in csv, %j again and again takes linear time", (unit) => {
+  expect(cpuGrowth((size) => cellData(CONTENT, `${unit.repeat(size)}x`))).toBeLessThan(2.5);
 });
