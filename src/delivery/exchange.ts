@@ -3,6 +3,7 @@ import { StringDecoder } from "node:string_decoder";
 import type { Dispatcher as UndiciDispatcher } from "undici";
 import type { DeliveryResult } from "../domain/attempt.js";
 import { WhcbError } from "../domain/errors.js";
+import { longestSpelling, maskSecrets } from "../domain/mask.js";
 import { parseRetryAfter } from "../wire/retry-after.js";
 import type { Connection, OriginConnections, Waiter } from "./connection-pool.js";
 import type { Delivery } from "./deliverer.js";
@@ -23,6 +24,8 @@ export interface ExchangeOptions {
   /** host:port, for details. */
   readonly where: string;
   readonly request: UndiciDispatcher.DispatchOptions;
+  /** Masked where the answer repeats them. */
+  readonly secrets: readonly string[];
   readonly signal: AbortSignal | undefined;
   readonly deadlineAt: number;
   readonly resolve: (delivery: Delivery) => void;
@@ -58,6 +61,10 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
 
   get where(): string {
     return this.#options.where;
+  }
+
+  get secrets(): readonly string[] {
+    return this.#options.secrets;
   }
 
   get bytesRead(): number | null {
@@ -98,10 +105,12 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
   }
 
   onData(chunk: Buffer): boolean {
-    if (this.#bodyBytes < KEPT_BODY_BYTES) {
-      // A copy: 1 KiB must not keep a whole read buffer.
-      const kept = Buffer.from(chunk.subarray(0, KEPT_BODY_BYTES - this.#bodyBytes));
-      this.body = this.body === null ? kept : Buffer.concat([this.body, kept]);
+    // A secret may begin in the part that is kept, and end after it.
+    const missing = KEPT_BODY_BYTES + longestSpelling(this.secrets) - this.#bodyBytes;
+    if (missing > 0) {
+      // A copy: a few KiB must not keep a whole read buffer.
+      const read = Buffer.from(chunk.subarray(0, missing));
+      this.body = this.body === null ? read : Buffer.concat([this.body, read]);
     }
     this.#bodyBytes += chunk.length;
     if (this.#bodyBytes > this.#options.host.maxAnswerBytes) {
@@ -195,26 +204,24 @@ interface RawAnswer {
   readonly statusMessage: string;
   /** Alternating names and values. */
   readonly headers: readonly Buffer[];
-  /** At most the first KEPT_BODY_BYTES. */
+  /** More than is kept of it. */
   readonly body: Buffer | null;
+  readonly secrets: readonly string[];
 }
 
 const KEPT_BODY_BYTES = 1024;
-const KEPT_MESSAGE_LENGTH = 200;
+const KEPT_MESSAGE_BYTES = 200;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 function resultOf(answer: RawAnswer): DeliveryResult {
+  const { statusCode, secrets, body } = answer;
   const statusMessage = messageOf(answer);
-  if (REDIRECTS.has(answer.statusCode)) {
-    const detail = `${answer.statusCode} ${statusMessage}, not followed${redirectTarget(headerValue(answer.headers, "location"))}`;
+  if (REDIRECTS.has(statusCode)) {
+    const target = redirectTarget(headerValue(answer.headers, "location"));
+    const detail = `${statusCode} ${statusMessage}, not followed${keptText(Buffer.from(target), secrets, KEPT_MESSAGE_BYTES)}`;
     return { kind: "unreachable", reason: "redirect", detail };
   }
-  return {
-    kind: "answered",
-    statusCode: answer.statusCode,
-    statusMessage,
-    body: answer.body === null ? "" : textOf(answer.body),
-  };
+  return { kind: "answered", statusCode, statusMessage, body: body === null ? "" : keptText(body, secrets, KEPT_BODY_BYTES) };
 }
 
 /** In ms from `now` (epoch ms); ignored in a 200. */
@@ -224,15 +231,16 @@ function retryAfterOf(answer: RawAnswer, now: number): number | null {
   return value === null ? null : parseRetryAfter(value, now);
 }
 
-function messageOf({ statusCode, statusMessage }: RawAnswer): string {
-  return storable(statusMessage.slice(0, KEPT_MESSAGE_LENGTH)) || (STATUS_CODES[statusCode] ?? "");
+function messageOf({ statusCode, statusMessage, secrets }: RawAnswer): string {
+  const usual = STATUS_CODES[statusCode] ?? "";
+  return statusMessage === usual ? usual : keptText(Buffer.from(statusMessage), secrets, KEPT_MESSAGE_BYTES) || usual;
 }
 
 /** Without path and query, which may hold a key. */
 function redirectTarget(location: string | null): string {
   if (location === null || !URL.canParse(location)) return "";
   const { protocol, host } = new URL(location);
-  return ` (to ${protocol}//${host})`.slice(0, KEPT_MESSAGE_LENGTH);
+  return ` (to ${protocol}//${host})`;
 }
 
 /** `name` in lower case. */
@@ -245,12 +253,9 @@ function headerValue(headers: readonly Buffer[], name: string): string | null {
   return null;
 }
 
-/** Drops a character cut by the limit. */
-function textOf(body: Buffer): string {
-  return storable(body.length < KEPT_BODY_BYTES ? body.toString() : new StringDecoder("utf8").write(body));
-}
-
-/** Without NUL, which PostgreSQL's text can't contain. */
-function storable(text: string): string {
-  return text.includes("\u0000") ? text.replaceAll("\u0000", "\ufffd") : text;
+/** Masked, then cut. Without a character that is cut by the limit, and without NUL, which PostgreSQL's text can't contain. */
+function keptText(text: Buffer, secrets: readonly string[], limit: number): string {
+  const kept = maskSecrets(text, secrets, limit);
+  const read = text.length < limit ? kept.toString() : new StringDecoder("utf8").write(kept);
+  return read.includes("\u0000") ? read.replaceAll("\u0000", "\ufffd") : read;
 }

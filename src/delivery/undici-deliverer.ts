@@ -90,6 +90,7 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
         connections: target.connections(),
         where: target.where,
         request: { path: target.path, method: request.method, headers: headersOf(request), body: request.body },
+        secrets: request.secrets ?? [],
         signal,
         deadlineAt: this.#timers.runningMs() + this.deadlineMs,
         resolve,

@@ -17,7 +17,7 @@ export type DeliveryResult =
       readonly kind: "answered";
       readonly statusCode: number;
       readonly statusMessage: string;
-      /** The answer's first 1 KiB. */
+      /** The answer's first 1 KiB, with the callback's key masked. */
       readonly body: string;
       readonly resent?: true;
     }

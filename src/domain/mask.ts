@@ -1,4 +1,5 @@
 import type { DeliveryResult } from "./attempt.js";
+import type { CallbackAuth } from "./callback.js";
 
 /** Shows the last four characters if 12 or more. */
 export function maskKey(key: string): string {
@@ -7,22 +8,40 @@ export function maskKey(key: string): string {
 
 export type SecretMask = (text: string) => string;
 
-/** A shorter one would make the text unreadable. */
-const SHORTEST_SECRET = 4;
 const MASK = "****";
 
-/** Also percent-encoded, form-encoded and as in JSON. */
-export function secretMask(secret: string): SecretMask {
-  if (secret.length < SHORTEST_SECRET) return (text) => text;
-  // encodeURIComponent throws on half a surrogate pair.
-  const wellFormed = Buffer.from(secret).toString();
-  const inForm = new URLSearchParams([["", secret]]).toString().slice(1);
-  const inJson = JSON.stringify(secret).slice(1, -1);
-  const spellings = new Set([secret, encodeURIComponent(wellFormed), encodeURI(wellFormed), inForm, inJson]);
-  return (text) => [...spellings].reduce((masked, spelling) => masked.replaceAll(spelling, MASK), text);
+export function secretMask(secrets: readonly string[]): SecretMask {
+  return (text) => maskSecrets(Buffer.from(text), secrets).toString();
 }
 
-/** An endpoint may repeat its key. */
+/** What an endpoint knows from the request. Basic's key is a login in base64. */
+export function secretsOf({ type, key }: Pick<CallbackAuth, "key"> & Pick<ShownAuth, "type">): readonly string[] {
+  if (type !== "basicauth") return [key];
+  const login = Buffer.from(key, "base64").toString();
+  return [key.replace(/={1,2}$/, ""), login, login.slice(login.indexOf(":") + 1)];
+}
+
+/** Bytes of a spelling: "\\u0026#x2b;" in JSON within JSON takes 12 for a plus sign. */
+export function longestSpelling(secrets: readonly string[]): number {
+  return 16 * secrets.reduce((longest, { length }) => Math.max(longest, length), 0);
+}
+
+/** The text's first `kept` bytes. They are masked before they are cut, so that they don't end with a part of a secret. */
+export function maskSecrets(text: Buffer, secrets: readonly string[], kept = text.length): Buffer {
+  if (secrets.every((secret) => secret.length > text.length)) return text.subarray(0, kept);
+  const bytes = text.toString("latin1", 0, kept + longestSpelling(secrets));
+  const spans = findSecrets(bytes, secrets);
+  if (spans.length === 0) return text.subarray(0, kept);
+  const pieces: string[] = [];
+  let at = 0;
+  for (const { start, end } of spans) {
+    if (start >= kept) break;
+    if (start >= at) pieces.push(bytes.slice(at, start), MASK);
+    at = Math.max(at, end);
+  }
+  return Buffer.from(pieces.concat(bytes.slice(at, kept)).join(""), "latin1");
+}
+
 export function maskAnswer(result: DeliveryResult, mask: SecretMask): DeliveryResult {
   if (result.kind === "unreachable") return { ...result, detail: mask(result.detail) };
   return { ...result, statusMessage: mask(result.statusMessage), body: mask(result.body) };
@@ -40,8 +59,14 @@ function hasToken(text: string): boolean {
 }
 
 /** Returns a callback's URL as every command, page and file shows it. */
-export function shownUrl({ url, auth }: { readonly url: string; readonly auth: { readonly key: string | null } }): string {
-  return maskUrl(url, secretMask(auth.key ?? ""));
+export function shownUrl({ url, auth }: { readonly url: string; readonly auth: ShownAuth }): string {
+  return maskUrl(url, secretMask(auth.key === null ? [] : secretsOf({ type: auth.type, key: auth.key })));
+}
+
+/** null: the service doesn't return it. */
+interface ShownAuth {
+  readonly type: CallbackAuth["type"] | null;
+  readonly key: string | null;
 }
 
 /** Returns a URL without a secret as it is. `mask` is for one that may be anywhere in it. */
@@ -90,4 +115,122 @@ export function maskQuery(path: string): string {
 /** Masks as journals of 0.1.0 are masked. */
 export function maskUserinfo(url: string): string {
   return url.replace(/\/\/[^/@]*@/, "//••••@");
+}
+
+interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A shorter one would make the text unreadable. */
+const SHORTEST_SECRET = 4;
+
+/**
+ * Finds secrets as JSON, HTML, URLs and programs spell them, one in the other too, in UTF-8 with a character for each byte. In order of
+ * their starts; they may overlap. Linear time.
+ */
+function findSecrets(text: string, secrets: readonly string[]): Span[] {
+  const folded = fold(text);
+  const possible = LETTERS_ESCAPED.test(text) ? secrets : secrets.filter((secret) => folded.includes(wordOf(secret)));
+  if (possible.length === 0) return [];
+  const written = possible.map(bytesOf);
+  // A secret may itself look like an escape.
+  const layers = layersOf(text);
+  const decoded = spansIn(layers.at(-1) ?? "", written.map(decode));
+  const starts = decoded.length === 0 ? [] : startsOf(layers);
+  const spelled = decoded.map(({ start, end }) => ({ start: starts[start] ?? start, end: starts[end] ?? end }));
+  return [...spansIn(text, written), ...spelled].sort((one, other) => one.start - other.start);
+}
+
+/** Other escapes leave letters and digits as they are. Most texts have none of these: they needn't be decoded. */
+const LETTERS_ESCAPED = /\\[ux]|%[\da-f]|#x?[\da-f]+;|&(?:bsol|percnt|num|semi);/i;
+
+function wordOf(secret: string): string {
+  return (/[a-z\d]{4,}/i.exec(secret)?.[0] ?? "").toLowerCase();
+}
+
+function spansIn(text: string, secrets: readonly string[]): Span[] {
+  const folded = fold(text);
+  return secrets.flatMap((secret) => {
+    const spans: Span[] = [];
+    if (secret.length < SHORTEST_SECRET) return spans;
+    const sought = fold(secret);
+    for (let start = folded.indexOf(sought), end = 0; start !== -1; start = folded.indexOf(sought, end)) {
+      end = start + sought.length;
+      spans.push({ start, end });
+    }
+    return spans;
+  });
+}
+
+/** Hosts are in lower case, and forms have a + for a space. */
+function fold(text: string): string {
+  return text.toLowerCase().replaceAll("+", " ");
+}
+
+function decode(text: string): string {
+  return layersOf(text).at(-1) ?? "";
+}
+
+/** A URL may be in HTML that is in JSON. "%25252525…" has a layer for every two characters. */
+const MAX_LAYERS = 5;
+
+/** The text, then with its escapes decoded, and so on until none is left. */
+function layersOf(text: string): readonly string[] {
+  const layers = [text];
+  for (let last = text; layers.length <= MAX_LAYERS; ) {
+    const decoded = last.replace(ESCAPE, decodeEscape);
+    if (decoded === last) break;
+    layers.push(decoded);
+    last = decoded;
+  }
+  return layers;
+}
+
+/** Where each character of the last layer, and its end, is in the first. */
+function startsOf(layers: readonly string[]): readonly number[] {
+  let starts = Array.from({ length: (layers[0] ?? "").length + 1 }, (_, at) => at);
+  for (const layer of layers.slice(0, -1)) {
+    const next: number[] = [];
+    let at = 0;
+    for (const { 0: spelled, index } of layer.matchAll(ESCAPE)) {
+      while (at < index) next.push(starts[at++] ?? 0);
+      for (let left = decodeEscape(spelled).length; left > 0; left--) next.push(starts[at] ?? 0);
+      at += spelled.length;
+    }
+    starts = next.concat(starts.slice(at));
+  }
+  return starts;
+}
+
+/** Each layer of JSON doubles the backslashes, so a row of them is one. */
+const ESCAPE =
+  /\\+(?:ud[89ab][\da-f]{2}\\+ud[c-f][\da-f]{2}|u[\da-f]{4}|x[\da-f]{2}|[^\\]?)|%[\da-f]{2}|&(?:#\d{1,7}|#x[\da-f]{1,6}|[a-z]{2,6});/gi;
+
+function decodeEscape(spelled: string): string {
+  if (spelled.startsWith("%")) return String.fromCharCode(Number.parseInt(spelled.slice(1), 16));
+  if (spelled.startsWith("&")) return decodeEntity(spelled.slice(1, -1).toLowerCase()) ?? spelled;
+  const escaped = spelled.replace(/^\\+/, "");
+  if (escaped.length < 2) return escaped;
+  const units = escaped.match(/[\da-f]{2,4}/gi) ?? [];
+  const text = String.fromCharCode(...units.map((digits) => Number.parseInt(digits, 16)));
+  return /^x/i.test(escaped) ? text : bytesOf(text);
+}
+
+/** HTML's names for the punctuation of ASCII. */
+const ENTITIES = new Map(
+  `excl! quot" num# dollar$ percnt% amp& apos' lpar( rpar) ast* midast* plus+ comma, period. sol/ colon: semi; lt< equals= gt> quest?
+   commat@ lsqb[ lbrack[ bsol\\ rsqb] rbrack] hat^ lowbar_ grave\` lcub{ lbrace{ verbar| vert| rcub} rbrace}`
+    .split(/\s+/)
+    .map((entity) => [entity.slice(0, -1), entity.slice(-1)]),
+);
+
+function decodeEntity(name: string): string | undefined {
+  if (!name.startsWith("#")) return ENTITIES.get(name);
+  const code = Number(name.replace("#x", "0x").replace("#", ""));
+  return code > 0x10ffff ? undefined : bytesOf(String.fromCodePoint(code));
+}
+
+function bytesOf(text: string): string {
+  return Buffer.from(text).toString("latin1");
 }

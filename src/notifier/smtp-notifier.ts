@@ -105,8 +105,8 @@ const MAX_REPLY = 200;
 function withoutLogin(text: string, { login }: SmtpServer): string {
   const line = text.replace(/\p{Cc}+/gu, " ");
   if (login === null || login.pass === "") return line.slice(0, MAX_REPLY);
-  const spellings = [login.pass, base64(login.pass), base64(`\u0000${login.user}\u0000${login.pass}`)];
-  return spellings.reduce((masked, spelling) => secretMask(spelling)(masked), line).slice(0, MAX_REPLY);
+  const secrets = [login.pass, base64(login.pass), base64(`\u0000${login.user}\u0000${login.pass}`)];
+  return secretMask(secrets)(line).slice(0, MAX_REPLY);
 }
 
 function base64(text: string): string {

@@ -1,4 +1,5 @@
 import type { CallbackSettings } from "../domain/callback.js";
+import { secretsOf } from "../domain/mask.js";
 import type { MessageResponse } from "../domain/message-response.js";
 import { type BodyNames, DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES } from "./delivery-settings.js";
 import type { JsonObject } from "./json/json-value.js";
@@ -12,6 +13,8 @@ export interface DeliveryRequest<Body = string | null> {
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Body;
+  /** Masked where the answer repeats them. */
+  readonly secrets?: readonly string[];
 }
 
 export type DeliveryTarget = Pick<CallbackSettings, "url" | "auth" | "contentType" | "removeHtml">;
@@ -45,14 +48,13 @@ export function addressDelivery<Body>(
   { id, body }: { readonly id: string; readonly body: Body },
   options: DeliveryOptions = {},
 ): DeliveryRequest<Body> {
-  const { url, headers } = addressOf(target, options);
-  return { method: "POST", url, headers: { ...headers, "webhook-id": id }, body };
+  const { url, headers, secrets } = addressOf(target, options);
+  return { method: "POST", url, headers: { ...headers, "webhook-id": id }, body, secrets };
 }
 
 /** Must be answered with exactly 200 before a callback is stored. */
 export function buildEndpointCheck(target: DeliveryTarget, options: DeliveryOptions = {}): DeliveryRequest {
-  const { url, headers } = addressOf(target, options);
-  return { method: "GET", url, headers, body: null };
+  return { method: "GET", ...addressOf(target, options), body: null };
 }
 
 export function deliveryBody(
@@ -69,10 +71,7 @@ function xmlBody(document: JsonObject): string {
   return `${XML_DECLARATION}<ns2:deliveryResponse xmlns:ns2="http://schemas.api.whispir.com">${elements(document)}</ns2:deliveryResponse>`;
 }
 
-interface Address {
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
-}
+type Address = Required<Pick<DeliveryRequest, "url" | "headers" | "secrets">>;
 
 /** Built once per callback value, not once per delivery. */
 const ADDRESSES = new WeakMap<DeliveryTarget, { readonly key: string; readonly address: Address }>();
@@ -83,12 +82,16 @@ function addressOf(target: DeliveryTarget, options: DeliveryOptions): Address {
   const key = withAuth ? authParameter : "";
   const known = ADDRESSES.get(target);
   if (known?.key === key) return known.address;
-  const address = makeAddress(target, withAuth, authParameter);
+  const address = { ...makeAddress(target, withAuth, authParameter), secrets: withAuth ? secretsOf(target.auth) : [] };
   ADDRESSES.set(target, { key, address });
   return address;
 }
 
-function makeAddress({ url, auth, contentType }: DeliveryTarget, withAuth: boolean, authParameter: string): Address {
+function makeAddress(
+  { url, auth, contentType }: DeliveryTarget,
+  withAuth: boolean,
+  authParameter: string,
+): Omit<Address, "secrets"> {
   const headers: Record<string, string> = { "content-type": contentType === "xml" ? "application/xml" : "application/json" };
   if (!withAuth || auth.key === "") return { url, headers };
   switch (auth.type) {

@@ -7,6 +7,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test } from "vitest";
+import type { DeliveryResult } from "../../src/domain/attempt.js";
 import { DEADLINE_MS, DeliverySetup, OK, says, saysAndEnds, saysAndResets } from "../support/delivery/delivery-setup.js";
 import { drip, writeForEver } from "../support/delivery/raw-server.js";
 
@@ -258,3 +259,41 @@ function memoryMiB(): { rss: number; heap: number } {
   const { rss, heapUsed } = process.memoryUsage();
   return { rss: Math.round(rss / 2 ** 20), heap: Math.round(heapUsed / 2 ** 20) };
 }
+
+describe("an answer that repeats a secret", () => {
+  const secrets = ["key/+1234"];
+
+  /** Answers in two pieces, the second after the first was read. */
+  async function answered(answer: string): Promise<DeliveryResult> {
+    const half = Math.floor(answer.length / 2);
+    await at.start((socket) => {
+      socket
+        .setNoDelay(true)
+        .write(answer.slice(0, half), "latin1", () => setImmediate(() => socket.write(answer.slice(half), "latin1")));
+    });
+    return (await at.deliverer.deliver(at.post({ secrets }))).result;
+  }
+  const withBody = (body: string) => `HTTP/1.1 500 Oops\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+
+  test.each([
+    ["in its body, in JSON", withBody('{"got":"key\\/+1234"}'), { body: '{"got":"****"}' }],
+    ["where the body is cut", withBody(`${"a".repeat(1_020)}key/+1234 and more`), { body: `${"a".repeat(1_020)}****` }],
+    ["in HTML, where the body is cut", withBody(`${"a".repeat(1_023)}key&#x2f;&#43;1234`), { body: `${"a".repeat(1_023)}****` }],
+    ["behind the cut", withBody(`${"a".repeat(1_024)}key/+1234`), { body: "a".repeat(1_024) }],
+    ["again and again", withBody("key/+1234".repeat(300)), { body: "****".repeat(114) }],
+    ["in its reason phrase", "HTTP/1.1 500 no key/+1234\r\ncontent-length: 0\r\n\r\n", { statusMessage: "no ****" }],
+    [
+      "where the reason phrase is cut",
+      `HTTP/1.1 500 ${"a".repeat(199)}key%2F%2B1234\r\ncontent-length: 0\r\n\r\n`,
+      { statusMessage: `${"a".repeat(199)}****` },
+    ],
+  ])("doesn't have it %s", async (_, answer, result) => {
+    expect(await answered(answer)).toMatchObject({ kind: "answered", statusCode: 500, ...result });
+  });
+
+  test("doesn't have it in the host of a redirect", async () => {
+    await at.start(says("HTTP/1.1 302 Found\r\nlocation: https://KEY-1234.example/\r\ncontent-length: 0\r\n\r\n"));
+    const { result } = await at.deliverer.deliver(at.post({ secrets: ["KEY-1234"] }));
+    expect(result).toMatchObject({ reason: "redirect", detail: "302 Found, not followed (to https://****.example)" });
+  });
+});

@@ -1,7 +1,6 @@
 import type { ReplayAttempt } from "../../client/client.js";
 import type { Delivery } from "../../delivery/deliverer.js";
 import { isAccepted, resultMessage } from "../../domain/attempt.js";
-import { maskAnswer, secretMask } from "../../domain/mask.js";
 import { createPacer, type Pacer } from "../../platform/pacer.js";
 import type { DeliveryRequest } from "../../wire/delivery-request.js";
 import type { StopReason } from "../journal/run-step.js";
@@ -15,8 +14,6 @@ export interface SendJob {
   readonly callbackId: string;
   readonly calls: AsyncIterable<PlannedCall>;
   readonly build: (call: { readonly id: string; readonly body: Uint8Array }) => DeliveryRequest<Uint8Array>;
-  /** Never recorded or shown. */
-  readonly secret: string;
   readonly options: ReplayOptions;
   readonly onAccepted: (attempt: ReplayAttempt) => void;
   readonly onNotAccepted: (attempt: ReplayAttempt) => void;
@@ -142,12 +139,7 @@ class GroupSender {
   #settle(call: PlannedCall, { result, retryAfterMs }: Delivery, ms: number): void {
     const { options, callbackId } = this.#job;
     const at = this.#session.deps.clock.now();
-    const attempt = {
-      callId: call.id,
-      startedAt: at - ms,
-      durationMs: ms,
-      result: maskAnswer(result, secretMask(this.#job.secret)),
-    };
+    const attempt = { callId: call.id, startedAt: at - ms, durationMs: ms, result };
     if (isAccepted(result)) {
       this.#session.record(callbackId, { step: "accepted", call: call.id, at, ms });
       this.#pace = paceAfterSuccess(this.#pace, options);
@@ -164,7 +156,7 @@ class GroupSender {
     const isDeferred = isPause && (deferrals < MAX_DEFERRALS || pauseMs > LONGEST_PAUSE_MS);
     const { isCanaryOut } = this.#pace;
     if (pauseMs !== null) this.#pauseFor(pauseMs);
-    const message = resultMessage(attempt.result);
+    const message = resultMessage(result);
     const outcome = { call: call.id, at, ms, status, message };
     if (isDeferred) {
       this.#session.record(callbackId, { step: "deferred", ...outcome });

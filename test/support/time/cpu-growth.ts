@@ -1,17 +1,21 @@
+/** Large enough for what is quadratic to show, small enough for the processor's caches. */
+const SIZE = 10_000;
 /** More than the clock's steps take. */
-const MEASURABLE_MS = 30;
+const MEASURABLE_MS = 20;
 
 /**
- * How many times as much CPU time `work` takes for twice the size, from the first size that takes long enough to measure. The median of
- * three doublings: at one of them the heap may grow. The fastest of three runs: other programs only make a run slower.
+ * How many times as much CPU time `work` takes for twice the size. Other programs only make a run slower, so the fastest runs of each size
+ * count, and the least of three measurements: what is quadratic takes four times as much in each.
  */
 export function cpuGrowth(work: (size: number) => unknown): number {
-  const fastest = (size: number) => Math.min(...[1, 2, 3].map(() => cpuMs(() => work(size))));
-  let size = 1_000;
-  while (fastest(size) < MEASURABLE_MS) size *= 2;
-  const times = [1, 2, 4, 8].map((factor) => fastest(factor * size));
-  const ratios = times.slice(1).map((ms, index) => ms / (times[index] ?? ms));
-  return ratios.sort((one, other) => one - other)[1] ?? Number.NaN;
+  const run = (size: number, times: number) =>
+    cpuMs(() => {
+      for (let left = times; left > 0; left--) work(size);
+    });
+  let times = 1;
+  while (run(SIZE, times) < MEASURABLE_MS) times *= 2;
+  const fastest = (size: number) => Math.min(...Array.from({ length: 5 }, () => run(size, times)));
+  return Math.min(...Array.from({ length: 3 }, () => fastest(2 * SIZE) / fastest(SIZE)));
 }
 
 export function cpuMs(work: () => unknown): number {

@@ -3,12 +3,16 @@ import {
   hasUrlSecret,
   maskKey,
   maskQuery,
+  maskSecrets,
   maskUrl,
   maskUrlsIn,
   maskUserinfo,
   secretMask,
+  secretsOf,
   shownUrl,
 } from "../../../src/domain/mask.js";
+import { SPELLINGS } from "../../support/attack/spellings.js";
+import { cpuGrowth } from "../../support/time/cpu-growth.js";
 
 describe("maskKey", () => {
   it.each([
@@ -21,23 +25,59 @@ describe("maskKey", () => {
   });
 });
 
+const KEY = `a/b+c"d'e<f>g&h=i\\j%41;k`;
+
 describe("secretMask", () => {
-  it("masks every occurrence, in plain, percent-encoded and form-encoded text, and in JSON", () => {
-    const mask = secretMask("a/b c");
-    expect(secretMask('a"b\\c')(JSON.stringify({ key: 'a"b\\c' }))).toBe('{"key":"****"}');
-    expect(mask("a/b c, a%2Fb%20c, a/b%20c, a%2Fb+c, a/b c")).toBe("****, ****, ****, ****, ****");
+  it.each(Object.entries(SPELLINGS))("masks a key in %s", (_, spell) => {
+    expect(secretMask([KEY])(`${spell("the key ")}${spell(KEY)}${spell(" and on")}`)).toBe(
+      `${spell("the key ")}****${spell(" and on")}`,
+    );
+  });
+
+  it("masks every occurrence, in small and large letters too", () => {
+    expect(secretMask(["a/b c"])("a/b c, a%2Fb%20c, a/b%20c, a%2Fb+c, A/B C")).toBe("****, ****, ****, ****, ****");
+  });
+
+  it("masks letters beyond ASCII and half a surrogate pair", () => {
+    expect(secretMask(["zürich-\u{1f511}"])("zürich-\u{1f511} z\\u00fcrich-\\ud83d\\udd11 z%C3%BCrich-%f0%9f%94%91")).toBe(
+      "**** **** ****",
+    );
+    expect(secretMask(["key\ud800"])("the key\ud800 and key%EF%BF%BD")).toBe("the **** and ****");
   });
 
   it("masks a secret of four characters, but not a shorter one", () => {
-    expect([secretMask("abcd")("xabcdx"), secretMask("abc")("xabcx"), secretMask("")("text")]).toEqual([
+    expect([secretMask(["abcd"])("xabcdx"), secretMask(["abc"])("xabcx"), secretMask([""])("text")]).toEqual([
       "x****x",
       "xabcx",
       "text",
     ]);
   });
 
-  it("masks a secret that contains half a surrogate pair", () => {
-    expect(secretMask("key\ud800")("the key\ud800 and key%EF%BF%BD")).toBe("the **** and ****");
+  it("masks a secret of escapes only where it is written out", () => {
+    expect(secretMask(["\\\\\\\\"])("a\\\\\\\\b c")).toBe("a****b c");
+  });
+
+  it.each(["%25", "\\", "&amp;"])("takes linear time for %j again and again", (unit) => {
+    const mask = secretMask([KEY, "abcd"]);
+    expect(cpuGrowth((size) => mask(unit.repeat(size)))).toBeLessThan(2.5);
+  });
+});
+
+describe("the secrets of a callback", () => {
+  it("are its key, and what Basic encodes: the login, and the password alone", () => {
+    expect(secretsOf({ type: "bearertoken", key: "a-key" })).toEqual(["a-key"]);
+    const key = Buffer.from("ada:pass:word").toString("base64");
+    const mask = secretMask(secretsOf({ type: "basicauth", key }));
+    expect(mask(`Basic ${key}, ${key.replace(/=+$/, "")}, ada:pass:word, ada, pass%3aword`)).toBe(
+      "Basic ****==, ****, ****, ada, ****",
+    );
+  });
+});
+
+describe("maskSecrets", () => {
+  it("masks first, then cuts", () => {
+    const cut = (kept: number) => maskSecrets(Buffer.from("a key-1234 b"), ["key-1234"], kept).toString();
+    expect([2, 3, 9, 10, 11].map(cut)).toEqual(["a ", "a ****", "a ****", "a ****", "a **** "]);
   });
 });
 
@@ -80,11 +120,11 @@ describe("maskUrl", () => {
   });
 
   it("masks the given secret in the path and in query values", () => {
-    expect(maskUrl("https://example.com/hook/s3cret?a=s3cret&b=1", secretMask("s3cret"))).toBe(
+    expect(maskUrl("https://example.com/hook/s3cret?a=s3cret&b=1", secretMask(["s3cret"]))).toBe(
       "https://example.com/hook/****?a=****&b=1",
     );
-    expect(shownUrl({ url: "https://example.com/s3cret", auth: { key: "s3cret" } })).toBe("https://example.com/****");
-    expect(shownUrl({ url: "https://example.com/s3cret", auth: { key: null } })).toBe("https://example.com/s3cret");
+    expect(shownUrl({ url: "https://example.com/s3cret", auth: { type: "queryparam", key: "s3cret" } })).toBe("https://example.com/****");
+    expect(shownUrl({ url: "https://example.com/s3cret", auth: { type: null, key: null } })).toBe("https://example.com/s3cret");
   });
 
   it("changes nothing in what it has masked", () => {

@@ -1,5 +1,3 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { DeliveryResult } from "../../../src/domain/attempt.js";
 import { openJournalFile } from "../../../src/runs/journal/journal.js";
@@ -27,17 +25,6 @@ async function replay(deps: RunDeps) {
 }
 
 describe("a run", () => {
-  it("doesn't show the key, even if the endpoint echoes it", async () => {
-    const desk = deskWhere({ kind: "answered", statusCode: 401, statusMessage: `not the key: ${KEY}`, body: "" }, 1);
-    const { header, rejections } = await replay(desk.deps);
-    const folder = desk.deps.runsDirectory;
-    const texts = readdirSync(folder).map((name) => readFileSync(join(folder, name), "utf8"));
-    await desk.leave();
-    expect(rejections).toMatchObject([{ message: "not the key: ****", calls: 1 }]);
-    expect([texts.length, header.kind]).toEqual([1, "replay"]);
-    expect(texts.join("")).not.toContain(KEY);
-  });
-
   it("marks only what is on disk as accepted", async () => {
     let written = "";
     let onDisk = "";

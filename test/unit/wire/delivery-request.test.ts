@@ -32,6 +32,7 @@ describe("buildDelivery", () => {
         responseMessage: { channel: "SMS", acknowledged: "09/01/16 13:22", content: response.responseMessage.content },
         customParameters: { orderId: "42", "a b": "<&>" },
       },
+      secrets: ["s3cret/+ ü"],
     });
   });
 
@@ -106,6 +107,7 @@ describe("buildEndpointCheck", () => {
       url: target.url,
       headers: { "content-type": "application/xml", "x-whispir-callback-key": "s3cret/+ ü" },
       body: null,
+      secrets: ["s3cret/+ ü"],
     });
   });
 });

@@ -48,6 +48,6 @@ test.each([
   expect(cellData(CONTENT, text)).toBe(cell);
 });
 
-test.each(["\n", " ;", "\n=", "+1 "])("in csv, %j again and again takes linear time", (unit) => {
+test.each(["\n", " ;", "+1 "])("in csv, %j again and again takes linear time", (unit) => {
   expect(cpuGrowth((size) => cellData(CONTENT, `${unit.repeat(size)}x`))).toBeLessThan(2.5);
 });
