@@ -48,7 +48,7 @@ it.each([
   ["httpheader", KEY, [MARK]],
   ["bearertoken", KEY, [MARK]],
   ["basicauth", LOGIN, [MARK, LOGIN.slice(0, 8)]],
-])("as %s", async (type, key, parts) => {
+])("no part of a key sent as %s is kept or shown", async (type, key, parts) => {
   const service = await home.serve();
   const created = await home.whcb(
     ["callbacks", "create", "--name", "demo", "--url", url, "--email", "ops@example.com", "--auth", type],

@@ -210,7 +210,8 @@ describe("the check of an endpoint", () => {
     });
     expect((await create()).statusCode).toBe(201);
     const headers = { "content-type": "application/json", "x-whispir-callback-key": CALLBACK_BODY.auth.key };
-    expect(asked).toEqual([{ method: "GET", url: CALLBACK_BODY.url, headers, body: null }, null]);
+    const secrets = [CALLBACK_BODY.auth.key];
+    expect(asked).toEqual([{ method: "GET", url: CALLBACK_BODY.url, headers, body: null, secrets }, null]);
   });
 
   it.each([
