@@ -1,5 +1,4 @@
 import type { DeliveryResult } from "./attempt.js";
-import type { CallbackAuth } from "./callback.js";
 
 /** Shows the last four characters if 12 or more. */
 export function maskKey(key: string): string {
@@ -15,7 +14,7 @@ export function secretMask(secrets: readonly string[]): SecretMask {
 }
 
 /** What an endpoint knows from the request. Basic's key is a login in base64. */
-export function secretsOf({ type, key }: Pick<CallbackAuth, "key"> & Pick<ShownAuth, "type">): readonly string[] {
+export function secretsOf({ type, key }: { readonly type: string | null; readonly key: string }): readonly string[] {
   if (type !== "basicauth") return [key];
   const login = Buffer.from(key, "base64").toString();
   return [key.replace(/={1,2}$/, ""), login, login.slice(login.indexOf(":") + 1)];
@@ -65,7 +64,7 @@ export function shownUrl({ url, auth }: { readonly url: string; readonly auth: S
 
 /** null: the service doesn't return it. */
 interface ShownAuth {
-  readonly type: CallbackAuth["type"] | null;
+  readonly type: string | null;
   readonly key: string | null;
 }
 
