@@ -126,7 +126,10 @@ class GroupSender {
       .then(
         (delivery) => this.#settle(call, delivery, Math.round(clock.monotonicMs() - startedAt)),
         // Not the endpoint's fault: the call isn't settled, the run can be resumed.
-        (error: unknown) => this.#session.stop.stop("service", asWhcbError(error)),
+        (error: unknown) => {
+          this.#session.stop.stop("service", asWhcbError(error));
+          void this.#calls.end();
+        },
       )
       .then(() => {
         void this.#writeAfterTurn();

@@ -15,6 +15,7 @@ export class WrittenAheadCalls {
   #refillError: unknown = null;
   /** Don't ask again before a call in flight is settled. */
   #isDry = false;
+  #hasEnded = false;
   #onChange: () => void = () => {};
 
   /** `most`: these calls count as unknown after a power cut, so no more than hides the disk's latency. */
@@ -28,6 +29,7 @@ export class WrittenAheadCalls {
   async next(): Promise<PlannedCall | null> {
     for (;;) {
       if (this.#refillError !== null) throw this.#refillError;
+      if (this.#hasEnded) return null;
       const call = this.#ready[this.#taken];
       if (this.#ready.length - this.#taken <= this.#ahead / 2) this.#startRefill();
       if (call !== undefined) {
@@ -51,8 +53,10 @@ export class WrittenAheadCalls {
     this.#leave();
   }
 
-  /** Nothing is written ahead after it. */
+  /** `next` finds none from now on. Resolves when nothing more is written ahead. */
   async end(): Promise<void> {
+    this.#hasEnded = true;
+    this.#onChange();
     await this.#refill;
   }
 
