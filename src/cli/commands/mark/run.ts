@@ -60,6 +60,7 @@ async function mark(invocation: Invocation, marking: Marking): Promise<number> {
       if (!(await confirm(invocation, joinText([...description, `Mark ${count(plan.calls, "call")} ${plan.status}?`], "\n"))))
         return 0;
       await discardUndone(plan, runDeps);
+      if (plan.toDiscard !== null) screen.info(`run ${plan.toDiscard.runId} is discarded`);
       const summary = await followRun(invocation, { total: plan.calls }, ({ signal, listener }) =>
         runMarks(plan, { signal }, runDeps, listener),
       );
