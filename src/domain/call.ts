@@ -66,6 +66,11 @@ export function isGeneratedId(id: string): boolean {
   return /^(?:[\da-f]{16}){1,2}$/i.test(id);
 }
 
+/** A service takes what is separated by commas for several, and may take what isn't seen, or isn't UTF-8, for the end of one. */
+export function isOneId(text: string): boolean {
+  return !/[\s,\p{Cc}\p{Cf}\ufffd]/u.test(text) && text.length <= 128;
+}
+
 const SHORTEST_PREFIX = 6;
 
 /** What `isIdPrefix` accepts. */

@@ -74,7 +74,7 @@ describe("a callback that is changed while its calls are sent", () => {
     const { summary, received, marks } = await replayWhere({ change, after: 600 });
     expect(summary.callbacks[0]?.stopped).toBe("changed");
     expect(summary).toMatchObject({ isResumable: true, error: { code: "items-failed" } });
-    expect(summary.error?.message).toBe("demo was changed during the run, so the rest was neither sent nor marked");
+    expect(summary.error?.message).toContain("demo was changed during the run, so the rest was neither sent nor marked");
     expect(marks.later).toBeLessThanOrEqual(500);
     expect(summary.counts).toMatchObject({ marked: marks.before + marks.later, accepted: received, left: CALLS - received });
     expect(received).toBeLessThan(CALLS);

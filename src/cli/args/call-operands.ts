@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { isIdPrefix } from "../../domain/call.js";
+import { isIdPrefix, isOneId } from "../../domain/call.js";
 import type { CallFilter } from "../../domain/call-filter.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { CallScope } from "../../runs/plan/call-scope.js";
@@ -100,11 +100,6 @@ function splitIds(text: string, source: string): readonly string[] {
       hint: "one id per line, as `whcb calls list … -o ids` writes them",
     });
   return ids;
-}
-
-/** A service takes what is separated by commas for several, and may take what isn't seen, or isn't UTF-8, for the end of one. */
-export function isOneId(text: string): boolean {
-  return !/[\s,\p{Cc}\p{Cf}\ufffd]/u.test(text) && text.length <= 128;
 }
 
 async function readIdFile(file: string): Promise<string> {

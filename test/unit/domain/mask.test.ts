@@ -123,7 +123,9 @@ describe("maskUrl", () => {
     expect(maskUrl("https://example.com/hook/s3cret?a=s3cret&b=1", secretMask(["s3cret"]))).toBe(
       "https://example.com/hook/****?a=****&b=1",
     );
-    expect(shownUrl({ url: "https://example.com/s3cret", auth: { type: "queryparam", key: "s3cret" } })).toBe("https://example.com/****");
+    expect(shownUrl({ url: "https://example.com/s3cret", auth: { type: "queryparam", key: "s3cret" } })).toBe(
+      "https://example.com/****",
+    );
     expect(shownUrl({ url: "https://example.com/s3cret", auth: { type: null, key: null } })).toBe("https://example.com/s3cret");
   });
 

@@ -1,7 +1,7 @@
 import type { ListedCallback } from "../../../client/client.js";
+import { isOneId } from "../../../domain/call.js";
 import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
-import { isOneId } from "../../args/call-operands.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { readFilter } from "../../args/filter-flags.js";
 import { COLUMNS } from "../../args/shared-flags.js";
