@@ -12,7 +12,7 @@ import type { RunListener, UndoneRun } from "./journal/run-step.js";
 import { discardRun, listRuns, type RunOverview, type RunRecord, readRun } from "./journal/stored-runs.js";
 import { type CallScope, callbacksOf, listScope, type UnusableCalls } from "./plan/call-scope.js";
 import { takeNamedCalls } from "./plan/named-calls.js";
-import { giveUpCallback } from "./relist-calls.js";
+import { giveUpCallback, nullIfGone } from "./relist-calls.js";
 import type { RunControl, RunDeps } from "./run-deps.js";
 import { markAll } from "./send/marker.js";
 
@@ -64,13 +64,16 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
   const undone = [...run.calls.filter(({ isMarked }) => isMarked), ...maybeMarked(run)];
   const marking = { status: "FAILED", undoes: { runId: run.runId, startedAt: run.serviceStartedAt ?? run.startedAt } } as const;
   let found: Found = { groups: [], leftOut: 0, withoutId: 0, unlisted: 0, missing: [], already: 0, delivered: 0 };
-  for (const callback of await callbacksOf({ callbacks: run.callbacks.map(({ id }) => id) }, deps.client)) {
+  for (const { id: callbackId } of run.callbacks) {
     // Another callback may have a call of the same id.
-    const ids = undone.flatMap(({ id, callbackId }) => (callbackId === callback.id ? [id] : []));
-    const { groups, already, delivered } = await byIds([callback], ids, marking, deps);
+    const ids = undone.flatMap((call) => (call.callbackId === callbackId ? [call.id] : []));
+    const callback = await deps.client.getCallback(callbackId).catch(nullIfGone);
+    const callbacks = callback?.id === callbackId ? [callback] : [];
+    const { groups, already, delivered, missing } = await byIds(callbacks, ids, marking, deps);
     found = {
       ...found,
       groups: [...found.groups, ...groups],
+      missing: [...found.missing, ...missing],
       already: found.already + already,
       delivered: found.delivered + delivered,
     };
@@ -94,14 +97,21 @@ function alreadyUndone({ runId }: UndoneRun, undo: RunOverview): WhcbError {
   });
 }
 
-/** The calls of the request that may have been executed when the run was killed. */
-function maybeMarked({ wasKilled, calls }: RunRecord): readonly RunCall[] {
-  return wasKilled ? calls.filter(({ state }) => state === "left").slice(0, MAX_IDS_PER_REQUEST) : [];
+/** The calls of the last request, which may have been executed. */
+function maybeMarked({ isLastRequestOpen, calls }: RunRecord): readonly RunCall[] {
+  return isLastRequestOpen ? calls.filter(({ state }) => state === "left").slice(0, MAX_IDS_PER_REQUEST) : [];
 }
 
-/** First: an undone run must not mark anything later. Throws `unavailable` while its process lives. */
+/** First: an undone run must not mark anything later. Throws `unavailable` while its process lives, or if it went on since the plan. */
 export async function discardUndone({ toDiscard }: MarkPlan, { runsDirectory, clock }: RunDeps): Promise<void> {
-  if (toDiscard !== null) await discardRun(runsDirectory, toDiscard.runId, clock);
+  if (toDiscard === null) return;
+  const { counts } = await readRun(runsDirectory, toDiscard.runId, clock);
+  if (counts.marked !== toDiscard.counts.marked) {
+    throw new WhcbError("unavailable", `run ${toDiscard.runId} went on meanwhile, so nothing was undone`, {
+      hint: "undo it again",
+    });
+  }
+  await discardRun(runsDirectory, toDiscard.runId, clock);
 }
 
 interface Marking {

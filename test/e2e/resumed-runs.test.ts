@@ -171,7 +171,7 @@ describe("an unfinished run of mark-success", () => {
     instead = () => null;
     expect(await whcb("mark-failed", "--undo", JSON.parse(stdout).runId, "--yes")).toMatchObject({
       code: 0,
-      stderr: "nothing to undo\nthe run is discarded: it won't mark the 3 calls left\n",
+      stderr: "nothing to undo\n3 calls left out: already FAILED\nthe run is discarded: it won't mark the 3 calls left\n",
     });
     expect(await whcb("replay", "--resume")).toMatchObject({ stderr: "no unfinished run\n" });
   });
@@ -196,6 +196,23 @@ describe("an unfinished run of mark-success", () => {
     expect(marked(calls)).toBe(1);
   });
 
+  it("whose last request was executed, though its answer was lost, is undone with it", async () => {
+    const calls = platformCalls(250);
+    addDemo(calls);
+    let marks = 0;
+    instead = (request) => {
+      if (!isMark(request) || ++marks !== 2) return null;
+      const ids = new URL(request.path, "http://platform.invalid").searchParams.getAll("id");
+      for (const call of calls) if (ids.includes(call.id)) call.status = "SUCCESS";
+      return NOT_ALLOWED;
+    };
+    const { stdout } = await whcb("mark-success", "demo", "--failed", "--yes", "-o", "json");
+    expect(marked(calls)).toBe(200);
+    await markLast(calls);
+    expect(await whcb("mark-failed", "--undo", JSON.parse(stdout).runId, "--yes")).toMatchObject({ code: 0 });
+    expect(marked(calls)).toBe(1);
+  });
+
   it("isn't taken for a replay by --resume, which names the command that finishes it", async () => {
     const { calls, run } = await stopped();
     expect(await whcb("replay", "--resume", "--yes")).toEqual({
@@ -207,6 +224,19 @@ describe("an unfinished run of mark-success", () => {
     expect(await whcb("replay", "--resume", run)).toMatchObject({ code: 0 });
     expect(marked(calls)).toBe(250);
   });
+});
+
+it("a run of mark-success over two callbacks is undone in the one that is left", async () => {
+  const [calls, others] = [platformCalls(2), platformCalls(4).slice(2)];
+  addDemo(calls);
+  callbacks.push({ id: "0F1E2D3C4B5A6978", name: "other", url: endpoint.url, key: "k", calls: others });
+  const { stdout } = await whcb("mark-success", "--failed", "--yes", "-o", "json");
+  callbacks.pop();
+  expect(await whcb("mark-failed", "--undo", JSON.parse(stdout).runId, "--yes")).toMatchObject({
+    code: 8,
+    stderr: expect.stringContaining("no such calls: "),
+  });
+  expect([statuses(calls), statuses(others)]).toEqual(["FAILED", "SUCCESS"]);
 });
 
 describe("a second run of the same callback", () => {

@@ -9,7 +9,7 @@ import {
   reduceCounts,
   sumCounts,
 } from "./run-counts.js";
-import type { CallStep, PlannedAction, RunCounts, RunHeader, RunStep } from "./run-step.js";
+import type { CallStep, PlannedAction, RunCounts, RunHeader, RunStep, StopReason } from "./run-step.js";
 
 export interface RunCall {
   readonly id: string;
@@ -46,6 +46,7 @@ export class RunState {
   readonly #counts = new Map<string, RunCounts>();
   /** null before the first session, and after one that ended in order. */
   #openSession: { readonly bootId: string; readonly concurrency: number } | null = null;
+  #endReason: StopReason | "done" | null = null;
   #sends: Send[] = [];
   readonly #lastSend = new Map<string, Send>();
 
@@ -58,9 +59,9 @@ export class RunState {
     return this.#isDiscarded;
   }
 
-  /** Its process was killed, so what it asked for last may have been done. */
-  get isSessionOpen(): boolean {
-    return this.#openSession !== null;
+  /** Its process was killed, or the service failed: what it asked for last may have been done. */
+  get isLastRequestOpen(): boolean {
+    return this.#openSession !== null || this.#endReason === "service";
   }
 
   get lastAt(): number {
@@ -80,6 +81,7 @@ export class RunState {
         this.#forgetSends();
         return;
       case "ended":
+        this.#endReason = step.reason;
         this.#endSession();
         return;
       case "discarded":

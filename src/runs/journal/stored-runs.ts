@@ -19,7 +19,7 @@ export interface RunOverview extends RunHeader {
 
 export interface RunRecord extends RunOverview {
   /** What it asked the service for last may have been done. */
-  readonly wasKilled: boolean;
+  readonly isLastRequestOpen: boolean;
   readonly calls: readonly RunCall[];
 }
 
@@ -42,11 +42,11 @@ export async function latestUnfinishedRun(runsDirectory: string, profile: string
 export async function readRun(runsDirectory: string, wanted: string | null, clock: Clock): Promise<RunRecord> {
   const runId = await findRunId(runsDirectory, wanted);
   const { state } = await readRunState(runsDirectory, runId);
-  const wasKilled = state.isSessionOpen;
+  const { isLastRequestOpen } = state;
   state.closeSession(await readBootId(clock));
   const counts = state.counts();
   const progress = state.isDiscarded ? "discarded" : await progressOf(runsDirectory, runId, counts);
-  return { ...state.header, state: progress, lastAt: state.lastAt, counts, wasKilled, calls: state.calls() };
+  return { ...state.header, state: progress, lastAt: state.lastAt, counts, isLastRequestOpen, calls: state.calls() };
 }
 
 export interface StoredRunState {
