@@ -1,5 +1,7 @@
 /** One try per call; the outbox retries. */
-import { createTransport } from "nodemailer";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { createTransport, type SMTPTransportOptions } from "nodemailer";
 import { errorMessage, WhcbError } from "../domain/errors.js";
 import { secretMask } from "../domain/mask.js";
 import type { Timers } from "../platform/clock.js";
@@ -60,6 +62,7 @@ function transportOptions(server: SmtpServer, ca: string | undefined) {
     // A man in the middle could hide STARTTLS and get the login.
     requireTLS: server.login !== null && !server.isTls && !server.isLoopback,
     ...(server.login === null ? {} : { auth: server.login }),
+    ...(server.isLoopback ? { getSocket: connectLocally } : {}),
     // Nodemailer's timers don't know of a stop: a mail that was accepted would be sent again.
     connectionTimeout: NEVER_MS,
     greetingTimeout: NEVER_MS,
@@ -70,6 +73,20 @@ function transportOptions(server: SmtpServer, ca: string | undefined) {
     tls: { rejectUnauthorized: !server.isLoopback || ca !== undefined, ...(ca === undefined ? {} : { ca }) },
   };
 }
+
+const LOCALHOST = [
+  { address: "127.0.0.1", family: 4 },
+  { address: "::1", family: 6 },
+];
+
+/** Nodemailer would ask a DNS server even for localhost, and who answers would get the password. */
+const connectLocally: SMTPTransportOptions["getSocket"] = ({ host, port }, done) => {
+  const connection = connect({ host, port: Number(port), lookup: (_host, _options, found) => found(null, LOCALHOST) });
+  once(connection, "connect").then(
+    () => done(null, { connection }),
+    (error) => done(Object.assign(error instanceof AggregateError ? error.errors[0] : error, { code: "ESOCKET" })),
+  );
+};
 
 function defaultSender(server: SmtpServer): string {
   if (server.login?.user.includes("@")) return server.login.user;

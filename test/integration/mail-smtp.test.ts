@@ -2,9 +2,10 @@
  * Mails over real SMTP, to a server that accepts, rejects, requires a login, or doesn't answer.
  * Covers: src/notifier/smtp-notifier.ts
  */
+import { Resolver } from "node:dns";
 import { createServer } from "node:net";
 import type { SMTPServerOptions } from "smtp-server";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Notifier } from "../../src/notifier/notifier.js";
 import { createSmtpNotifier, type SmtpNotifierOptions } from "../../src/notifier/smtp-notifier.js";
 import { systemTimers } from "../../src/platform/running-timers.js";
@@ -18,8 +19,8 @@ afterEach(async () => {
   for (const end of endings.splice(0).reverse()) await end();
 });
 
-async function mailServer(options: SMTPServerOptions = {}): Promise<MailServer> {
-  const server = await startMailServer(options);
+async function mailServer(options: SMTPServerOptions = {}, host = "127.0.0.1"): Promise<MailServer> {
+  const server = await startMailServer(options, 0, host);
   endings.push(() => server.close());
   return server;
 }
@@ -60,6 +61,25 @@ describe("a mail server", () => {
     const { port, mails } = await mailServer({ ...selfSignedCertificate("DNS:elsewhere.example"), disabledCommands: [] });
     await notifier({ url: `smtp://localhost:${port}` }).send(aMail());
     expect(mails.map(({ isSecure }) => isSecure)).toEqual([true]);
+  });
+
+  test("at localhost is on this machine, whatever a DNS server says", async () => {
+    const stranger = await mailServer({}, "127.0.0.2");
+    const resolve = vi.spyOn(Resolver.prototype, "resolve4");
+    resolve.mockImplementation((_name, done: unknown) => typeof done === "function" && done(null, ["127.0.0.2"]));
+    endings.push(() => resolve.mockRestore());
+    const url = `smtp://ops:hunter2@localhost:${stranger.port}`;
+    expect(await failureOf(notifier({ url }).send(aMail()))).toMatch(
+      /^The mail server localhost:\d+ can't be reached \(connect ECONNREFUSED 127\.0\.0\.1:\d+\)\.$/,
+    );
+    expect(stranger.mails).toEqual([]);
+    expect(resolve).not.toHaveBeenCalled();
+  });
+
+  test("at localhost may listen at ::1 only", async () => {
+    const { port, mails } = await mailServer({}, "::1");
+    await notifier({ url: `smtp://localhost:${port}` }).send(aMail());
+    expect(mails).toHaveLength(1);
   });
 
   test("that requires a login gets it", async () => {

@@ -17,7 +17,7 @@ export interface MailServer {
 }
 
 /** On any free port, or on `port`. */
-export async function startMailServer(options: SMTPServerOptions = {}, port = 0): Promise<MailServer> {
+export async function startMailServer(options: SMTPServerOptions = {}, port = 0, host = "127.0.0.1"): Promise<MailServer> {
   const mails: Received[] = [];
   const server = new SMTPServer({
     authOptional: true,
@@ -37,7 +37,7 @@ export async function startMailServer(options: SMTPServerOptions = {}, port = 0)
     ...options,
   });
   server.on("error", () => undefined);
-  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(port, host, resolve));
   const address = server.server.address();
   if (address === null || typeof address === "string") throw new Error("The server has no port.");
   return { port: address.port, mails, close: () => new Promise((resolve) => server.close(resolve)) };
