@@ -48,23 +48,26 @@ export function callbackOperand({ id, name }: { readonly id: string; readonly na
   return isPlain && !LIKE_AN_ID.test(name) ? name : id;
 }
 
-const PLAIN_WORD = /^[\w./:@%+=,-]+$/;
+/** zsh expands a first =, fish %self. */
+const PLAIN_WORD = /^(?![=%])[\w./:@%+=,-]+$/;
 
 /** For a shell; only if needed. */
 export function shellQuote(word: string): string {
   return PLAIN_WORD.test(word) ? word : quoteWord(word);
 }
 
-/** The shell expands nothing. With unshowable characters as $'…' (bash, zsh, ksh), which has them as numbers. */
+/**
+ * The shell expands nothing. With unshowable characters as $'…' (bash, zsh, ksh), which has them as numbers: fish rejects it, and no shell
+ * finds the end of the quotes elsewhere.
+ */
 export function quoteWord(text: string): string {
-  const unshowable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
-  if (text.search(unshowable) === -1) return singleQuote(text);
-  return `$'${text.replace(/[\\']/g, "\\$&").replace(unshowable, byNumber)}'`;
+  if (!/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(text)) return singleQuote(text);
+  return `$'${text.replace(/[\\'\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, byNumber)}'`;
 }
 
-/** The shell expands nothing. */
+/** The shell expands nothing. Backslashes are outside of the quotes too, where fish reads them as other shells do. */
 export function singleQuote(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
+  return `'${text.replace(/[\\']+/g, (characters) => `'${characters.replace(/./g, "\\$&")}'`)}'`;
 }
 
 /** Octal for a byte, else \U, at full length: following digits aren't part of it. */

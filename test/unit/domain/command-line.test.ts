@@ -1,8 +1,22 @@
 import { spawnSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
-import { callbackOperand, commandLine, repeatedLine, shellQuote, singleQuote } from "../../../src/domain/command-line.js";
+import {
+  callbackOperand,
+  commandLine,
+  quoteWord,
+  repeatedLine,
+  shellQuote,
+  singleQuote,
+} from "../../../src/domain/command-line.js";
 
-describe("a word for a POSIX shell", () => {
+/** With the flags that keep a user's settings out. CI must have these; others are tested where they are installed. */
+const SHELLS = { bash: ["--norc"], zsh: ["-f"], fish: ["--no-config"] };
+const OTHER_SHELLS = { ksh: [], dash: [] };
+const isInstalled = ([shell]: [string, unknown]) => spawnSync(shell, ["-c", ""]).error === undefined;
+const isRequired = ([shell]: [string, unknown]) => process.env.CI !== undefined && shell in SHELLS;
+const TESTED = Object.entries({ ...SHELLS, ...OTHER_SHELLS }).filter((each) => isRequired(each) || isInstalled(each));
+
+describe("a word for a shell", () => {
   test.each(["demo", "--to=http://127.0.0.1:9000/hook", "5xx,none", "a@example.com", "20%", "C+1"])(
     "%s needs no quotes",
     (word) => expect(shellQuote(word)).toBe(word),
@@ -17,17 +31,49 @@ describe("a word for a POSIX shell", () => {
     ["a\nb", "$'a\\012b'"],
     ["\u202ea", "$'\\U0000202ea'"],
     ["日本", "'日本'"],
+    ["\\", "''\\\\''"],
+    ["a\\'b", "'a'\\\\\\''b'"],
+    ["=ls", "'=ls'"],
+    ["%self", "'%self'"],
   ])("%j becomes %j", (word, quoted) => expect(shellQuote(word)).toBe(quoted));
 
   test("can be quoted although it needn't be", () => {
     expect(singleQuote("demo")).toBe("'demo'");
   });
 
-  test("reaches the program unchanged, whatever it contains", () => {
-    const words = ["", 'it\'s $(id) `id` \\ "x"', "*?[a]{b,c}", "!!", "a\nb", "-n", "#x", "&;|<>"];
-    const script = `for word in ${words.map(shellQuote).join(" ")}; do printf '%s\\0' "$word"; done`;
-    const { stdout } = spawnSync("bash", ["-c", script], { encoding: "utf8" });
-    expect(stdout.split("\0").slice(0, -1)).toEqual(words);
+  test.each(TESTED)("reaches the program unchanged from %s, whatever it contains", (shell, flags) => {
+    const hostile = ["\\'; exit 9; #", "\\\\'; exit 9; #", "'\\'; exit 9; #", "\\", "a\\", "\\'", "\\'\\"];
+    const words = [
+      "",
+      'it\'s $(id) `id` \\ "x"',
+      "*?[a]{b,c}",
+      "!!",
+      "-n",
+      "#x",
+      "&;|<>",
+      "(id)",
+      "=ls",
+      "%self",
+      "~",
+      ...hostile,
+    ];
+    const print = `process.stdout.write(JSON.stringify(process.argv.slice(1)))`;
+    const line = [process.execPath, "-e", print, "--", ...words].map(shellQuote).join(" ");
+    const { stdout, stderr } = spawnSync(shell, [...flags, "-c", line], { encoding: "utf8" });
+    expect({ words: stdout === "" ? stderr : JSON.parse(stdout), line }).toEqual({ words, line });
+  });
+
+  test.each(TESTED)("runs nothing of an unshowable text in %s, which may not read it", (shell, flags) => {
+    const words = ["a\n", "\\'; echo run; #\n", "'; echo run; #\n", "\n\\\\'; echo run; #", "\u202e\\\\\\'\n; echo run; #"];
+    for (const word of words) {
+      const line = `true ${quoteWord(word)}`;
+      expect([line, spawnSync(shell, [...flags, "-c", line], { encoding: "utf8" }).stdout]).toEqual([line, ""]);
+    }
+  });
+
+  test("with a line feed reaches the program from bash", () => {
+    const { stdout } = spawnSync("bash", ["-c", `printf %s ${quoteWord("a\n\\'\u202e1")}`], { encoding: "utf8" });
+    expect(stdout).toBe("a\n\\'\u202e1");
   });
 });
 
