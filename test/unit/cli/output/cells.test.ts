@@ -40,6 +40,12 @@ test.each([
   ["ok;=1", "ok;'=1"],
   ["ok; @SUM(1);\uff1d2", "ok; '@SUM(1);'\uff1d2"],
   ["ok\n-2+3", "ok\n'-2+3"],
+  [`a;"=1;b`, `a;"'=1;b`],
+  [`a; "" =1`, `a; "" '=1`],
+  [`"=1`, `"'=1`],
+  [`a\n"-2+3"`, `a\n"'-2+3"`],
+  [`a;'"=1`, `a;'"=1`],
+  [`say "=1"; "-5";"+61 4"`, `say "=1"; "-5";"+61 4"`],
   ["a=b, -c @home;-5;+61 4", "a=b, -c @home;-5;+61 4"],
   ["+61491570156", "+61491570156"],
   ["-5", "-5"],
@@ -50,4 +56,11 @@ test.each([
 
 test.each(["\n", " ;", "+1 "])("in csv, %j again and again takes linear time", (unit) => {
   expect(cpuGrowth((size) => cellData(CONTENT, `${unit.repeat(size)}x`))).toBeLessThan(2.5);
+});
+
+test("in csv, white space of any length takes linear time", () => {
+  const column: Column<string> = { key: "content", title: "CONTENT", value: (row) => row };
+  const spaces = "\n".repeat(500_000);
+  expect(cellData(column, `${spaces}=1`)).toBe(`${spaces}'=1`);
+  expect(cellData(column, `${spaces}1`)).toBe(`${spaces}1`);
 });
