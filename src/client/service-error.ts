@@ -61,7 +61,7 @@ export function serviceError(answer: TransportResponse, service: string, retryAf
   const code = isGatewaysNotFound(answer) ? "unavailable" : (CODES[status] ?? (status >= 500 ? "unavailable" : "malformed"));
   if (detail !== "") return new WhcbError(code, detail, { retryAfterMs });
   // An id in the message means that this call was rejected, and a gateway's page may repeat the whole request: so it becomes the hint.
-  const text = oneLine(removeHtml(answer.body.slice(0, 10 * MAX_TEXT)));
+  const text = oneLine(removeHtml(beginning(answer.body)));
   const hint = text === "" ? {} : { hint: `The service says: ${text}` };
   return new WhcbError(code, `${service}: answered ${status}`, { retryAfterMs, ...hint });
 }
@@ -91,7 +91,12 @@ function errorText({ body }: TransportResponse): string {
 const MAX_TEXT = 500;
 
 function oneLine(text: string): string {
-  return maskUrlsIn(text.replace(/\s+/g, " ").trim()).slice(0, MAX_TEXT);
+  return maskUrlsIn(beginning(text).replace(/\s+/g, " ").trim()).slice(0, MAX_TEXT);
+}
+
+/** What is read of a text that may have 64 MiB. Of a URL that is cut, no secret would be recognized. */
+function beginning(text: string): string {
+  return text.length <= 10 * MAX_TEXT ? text : text.slice(0, 10 * MAX_TEXT).replace(/https?:\/\/[^\s"'<>]*$/i, "");
 }
 
 /** Whether a word of the message is the id. The word may mean something else, as an id may be a common word. */

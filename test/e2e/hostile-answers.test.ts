@@ -8,6 +8,8 @@ import { Home, type Outcome } from "../support/process/whcb-process.js";
 const BYTES = 60_000_000;
 /** The text of an answer takes half of it. */
 const HEAP_MIB = 160;
+/** The text, as JSON and without, takes two thirds of it. */
+const ERROR_HEAP_MIB = 256;
 /** Of what a list may keep: 256 MiB. */
 const LISTING_HEAP_MIB = 768;
 
@@ -93,6 +95,25 @@ describe("an answer of 60 MB", () => {
       else response.writeHead(status).end(body);
     });
     expect(result).toMatchObject({ code, stderr: expect.stringContaining(message) });
+  });
+});
+
+describe("an error of 60 MB", () => {
+  it.each([
+    ["many parameters", () => `http://x/?${fill("&a")}`],
+    ["many segments", () => `http://x/${fill("a/")}`],
+    ["a long token", () => `http://x/?${fill("ab1")}`],
+    ["many URLs", () => fill("http://a ")],
+    ["white space", () => fill(" ")],
+  ])("whose text has %s is shown like a short one", async (_, text) => {
+    const { code, stderr } = await whcb(
+      ["callbacks", "list"],
+      (_path, response) => {
+        response.writeHead(400).end(JSON.stringify({ errorSummary: "not valid", errorDetail: text() }));
+      },
+      ERROR_HEAP_MIB,
+    );
+    expect([code, stderr.slice(0, 16), stderr.length < 600]).toEqual([2, "error: not valid", true]);
   });
 });
 

@@ -65,6 +65,13 @@ describe("an answer", () => {
     // Cut after it is masked.
     const page = `${"x".repeat(465)} https://crm.example.com/${"a1".repeat(20)}`;
     expect(serviceError(anAnswer(400, { body: page }), "https://api.example").hint).not.toContain("a1");
+    // What is read of a long text may end within a URL.
+    for (const length of [4_960, 4_980]) {
+      const page = `see${" ".repeat(length)}https://crm.example.com/${"a1".repeat(20)}`;
+      const error = serviceError(anAnswer(400, { body: JSON.stringify({ errorDetail: page }) }), "https://api.example");
+      const { hint } = serviceError(anAnswer(400, { body: page }), "https://api.example");
+      expect([error.message, hint]).toEqual(["see", "The service says: see"]);
+    }
   });
 
   it("shows the platform's reason for a rejected API key", () => {
