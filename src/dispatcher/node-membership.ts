@@ -33,6 +33,9 @@ export async function joinNodes(
   const joined = await members.joinNodes(id, changes);
   if (joined.kind !== "joined") throw refusalOf(joined, changes);
   const { settings } = joined;
+  const roles = await members.listCreators();
+  if (roles.length > 0)
+    logger.warn({ roles }, "Other roles may create objects in the database's schema: revoke this right of theirs");
   let isLost = false;
   let saysNewer = true;
 

@@ -57,6 +57,10 @@ describeSchemaCheck("postgres", async () => {
     ["function instr(text,character varying): isn't part of whcb's schema"],
   ],
   [
+    "CREATE OPERATOR * (LEFTARG = timestamptz, RIGHTARG = interval, FUNCTION = timestamptz_pl_interval)",
+    ["operator *(timestamp with time zone,interval): isn't part of whcb's schema"],
+  ],
+  [
     "CREATE SCHEMA other; CREATE TABLE other.calls () INHERITS (public.calls)",
     ["table other.calls: isn't part of whcb's schema"],
   ],

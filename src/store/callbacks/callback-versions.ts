@@ -29,8 +29,8 @@ export function versionStore(db: Db): VersionStore {
   };
 }
 
-const jsonArray = perDatabase({ sqlite: sql`json_array`, postgres: () => sql`json_build_array` });
-const jsonList = perDatabase({ sqlite: sql`json_group_array`, postgres: () => sql`json_agg` });
+const jsonArray = perDatabase({ sqlite: sql`json_array`, postgres: () => sql`pg_catalog.json_build_array` });
+const jsonList = perDatabase({ sqlite: sql`json_group_array`, postgres: () => sql`pg_catalog.json_agg` });
 
 /** A call that fails again changes no counter. An attempt counts in the minute in which it began: one of the last. */
 const LATEST_ACTIVITY = sql`

@@ -74,7 +74,7 @@ export async function eraseAttempts(db: Db, seqs: readonly number[]): Promise<vo
       CASE json_type(outcome, '$[3]')
       WHEN 'text' THEN json_set(outcome, '$[4]', '') ELSE json_set(outcome, '$[4]', '', '$[5]', '') END`,
     postgres: () => sql`
-      (SELECT json_agg(CASE WHEN place = 5 OR (place = 6 AND ${jsonPart("outcome", 3)} ~ '^[0-9]+$') THEN '""'::json
+      (SELECT pg_catalog.json_agg(CASE WHEN place = 5 OR (place = 6 AND ${jsonPart("outcome", 3)} ~ '^[0-9]+$') THEN '""'::json
         ELSE part END ORDER BY place)::text
        FROM json_array_elements(outcome::json) WITH ORDINALITY AS parts(part, place))`,
   });

@@ -180,7 +180,7 @@ export async function eraseResponses(db: Db, seqs: readonly number[]): Promise<v
     sqlite: sql`
       json_remove(json_set(response, ${paths}, ${sql.lit(`$[${PARAMETERS_INDEX}]`)}, json('{}')), ${sql.lit(`$[${GIVEN_INDEX}]`)})`,
     postgres: () => sql`
-      (SELECT json_agg(CASE WHEN place - 1 IN (${sql.join(empty.map((index) => sql.lit(index)))}) THEN '""'::json
+      (SELECT pg_catalog.json_agg(CASE WHEN place - 1 IN (${sql.join(empty.map((index) => sql.lit(index)))}) THEN '""'::json
         WHEN place - 1 = ${sql.lit(PARAMETERS_INDEX)} THEN '{}'::json ELSE part END ORDER BY place)::text
        FROM json_array_elements(response::json) WITH ORDINALITY AS parts(part, place) WHERE place <= ${sql.lit(GIVEN_INDEX)})`,
   });

@@ -78,7 +78,7 @@ function instantOf(at: number): number | null {
 const VALUES: Readonly<Record<GroupKey, RawBuilder<unknown>>> = {
   statusCode: sql`status_code`,
   reason: REASON,
-  hour: sql`CASE WHEN attempted_at >= 0 THEN attempted_at - attempted_at % ${sql.lit(HOUR_MS)} END`,
+  hour: sql`CASE WHEN attempted_at >= 0 THEN attempted_at - attempted_at % CAST(${sql.lit(HOUR_MS)} AS bigint) END`,
   from: textColumn(SENDER),
   messageId: sql`nullif(${MESSAGE_KEY}, '')`,
   channel: textColumn(sql`channel`),

@@ -125,7 +125,7 @@ async function insert(trx: Db, { name, columns }: CopiedTable, batch: readonly R
   try {
     await sql`
       INSERT INTO ${sql.table(name)} (${names})
-      SELECT ${names} FROM json_populate_recordset(CAST(NULL AS ${sql.table(name)}), ${rows}::json)`.execute(trx);
+      SELECT ${names} FROM pg_catalog.json_populate_recordset(CAST(NULL AS ${sql.table(name)}), ${rows}::json)`.execute(trx);
   } catch (error) {
     if (systemErrorCode(error) !== FOREIGN_KEY_VIOLATION) throw error;
     throw new WhcbError("config", `The file has rows in ${name} whose callback doesn't exist`, {
@@ -147,10 +147,10 @@ function cellOf(value: unknown): unknown {
 async function setSequences(target: Db): Promise<void> {
   const { rows } = await sql<{ table: string; column: string }>`
     SELECT table_name AS "table", column_name AS "column" FROM information_schema.columns
-    WHERE table_schema = current_schema() AND is_identity = 'YES'`.execute(target);
+    WHERE table_schema::name = current_schema() AND is_identity::text = 'YES'`.execute(target);
   for (const { table, column } of rows) {
     await sql`
-      SELECT setval(pg_get_serial_sequence(${table}, ${column}), max(${sql.ref(column)}))
+      SELECT setval(pg_get_serial_sequence(${table}, ${column})::regclass, max(${sql.ref(column)}))
       FROM ${sql.table(table)} HAVING max(${sql.ref(column)}) IS NOT NULL`.execute(target);
   }
 }

@@ -121,9 +121,9 @@ function postgresRowDigest(columns: readonly Column[]): RawBuilder<unknown> {
   const parts = columns.map(({ name, isBinary }) => {
     const column = sql.ref(`copied.${name}`);
     const text = isBinary ? sql`encode(${column}, 'hex')` : sql`${column}::text`;
-    return sql`coalesce(octet_length(${text}) || ':' || ${text}, '-')`;
+    return sql`coalesce(octet_length(${text})::text || ':' || ${text}, '-')`;
   });
-  return sql`encode(sha256(convert_to(concat(${sql.join(parts)}), 'UTF8')), 'hex')`;
+  return sql`encode(sha256(convert_to(pg_catalog.concat(${sql.join(parts)}), 'UTF8'::name)), 'hex')`;
 }
 
 /** PostgreSQL's text can't contain U+0000. */

@@ -24,7 +24,7 @@ function rowRule(table: string, row: RawBuilder<unknown>, faults: readonly Fault
 /** `counted` and `actual`: queries of callback_key, name, number. */
 function counterRule(table: string, counted: RawBuilder<unknown>, actual: RawBuilder<unknown>): CheckRule {
   const find = sql<{ fault: string }>`
-    SELECT ${callbackOf("callback_key")} || ' ' || name || ': the counter is ' || counted || ', and there are ' || actual AS fault
+    SELECT ${callbackOf("callback_key")} || ' ' || name || ': the counter is ' || ${textOf("counted")} || ', and there are ' || ${textOf("actual")} AS fault
     FROM (
       SELECT callback_key, name, CAST(sum(counted) AS bigint) AS counted, CAST(sum(actual) AS bigint) AS actual FROM (
         SELECT callback_key, name, number AS counted, 0 AS actual FROM (${counted}) AS counters
@@ -35,7 +35,11 @@ function counterRule(table: string, counted: RawBuilder<unknown>, actual: RawBui
 }
 
 function callbackOf(column: string): RawBuilder<unknown> {
-  return sql`coalesce((SELECT callbacks.id FROM callbacks WHERE callbacks.key = ${sql.ref(column)}), 'callback ' || ${sql.ref(column)})`;
+  return sql`coalesce((SELECT callbacks.id FROM callbacks WHERE callbacks.key = ${sql.ref(column)}), 'callback ' || ${textOf(column)})`;
+}
+
+function textOf(column: string): RawBuilder<unknown> {
+  return sql`CAST(${sql.ref(column)} AS text)`;
 }
 
 /** Declared as a foreign key or not: the tables that are written most have none. */
@@ -121,7 +125,7 @@ const ofCallback = callbackOf("callback_key");
 
 export const CHECK_RULES: readonly CheckRule[] = [
   rowRule("calls", sql`id`, CALL_FAULTS),
-  rowRule("attempts", sql`'attempt ' || number || ' of call number ' || call_seq`, [
+  rowRule("attempts", sql`'attempt ' || ${textOf("number")} || ' of call number ' || ${textOf("call_seq")}`, [
     ["its call doesn't exist", sql`NOT EXISTS (SELECT 1 FROM calls WHERE seq = call_seq)`],
   ]),
   counterRule(
@@ -141,7 +145,7 @@ export const CHECK_RULES: readonly CheckRule[] = [
   rowRule("notices", sql`outage_id || ' ' || event`, NOTICE_FAULTS),
   rowRule("call_counts", sql`${ofCallback} || ' ' || status`, [NO_CALLBACK]),
   rowRule("failure_counts", sql`${ofCallback} || ' ' || failure`, [NO_CALLBACK]),
-  rowRule("activity", sql`${ofCallback} || ' minute ' || minute`, [NO_CALLBACK]),
+  rowRule("activity", sql`${ofCallback} || ' minute ' || ${textOf("minute")}`, [NO_CALLBACK]),
   rowRule("run_leases", ofCallback, [NO_CALLBACK]),
   rowRule("changes", sql`callback_id`, CHANGE_FAULTS),
 ];

@@ -65,7 +65,7 @@ function sqliteObjects(rows: readonly ObjectRow[]): SchemaObjects {
 /** The same server writes both definitions: they differ between versions of PostgreSQL. */
 async function readPostgres(db: Db): Promise<Readonly<Record<"found" | "expected", SchemaObjects>> | null> {
   const { rows } = await sql<{ schema: string; may_create: number }>`
-    SELECT current_schema() AS schema, has_database_privilege(current_database(), 'CREATE')
+    SELECT current_schema() AS schema, has_database_privilege(current_database()::text, 'CREATE')
       AND current_setting('transaction_read_only') = 'off' AS may_create`.execute(db);
   const { schema = "", may_create: mayCreate = 0 } = rows[0] ?? {};
   if (mayCreate === 0) return null;

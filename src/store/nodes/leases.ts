@@ -32,7 +32,7 @@ export function leaseStore(db: Db): LeaseStore {
       const { rows } = await sql<{ living: number; owned: number; own: number; next_expiry_ms: number | null }>`
         SELECT count(*) AS living, (SELECT count(*) FROM callbacks WHERE ${hasLivingOwner}) AS owned,
           (SELECT count(*) FROM callbacks WHERE owner = ${dispatcherId}) AS own,
-          floor(extract(epoch FROM min(expires_at) FILTER (WHERE id <> ${dispatcherId}) - clock_timestamp()) * 1000)::bigint AS next_expiry_ms
+          floor(extract(epoch FROM min(expires_at) FILTER (WHERE id <> ${dispatcherId}) - clock_timestamp()) * 1000.0)::bigint AS next_expiry_ms
         FROM dispatchers`.execute(db);
       const { living = 1, owned = 0, own = 0, next_expiry_ms: nextExpiryMs = null } = rows[0] ?? {};
       return { owned: own, share: Math.ceil(owned / Math.max(1, living)), nextExpiryMs };
@@ -71,7 +71,7 @@ export function leaseStore(db: Db): LeaseStore {
   };
 }
 
-const expiry = sql`clock_timestamp() + ${sql.lit(LEASE_MS)} * interval '1 millisecond'`;
+const expiry = sql`clock_timestamp() + ${sql.lit(`${LEASE_MS} milliseconds`)}::interval`;
 
 /** An id that isn't in the table never comes back. */
 const hasLivingOwner = sql`owner IN (SELECT id FROM dispatchers)`;
@@ -104,7 +104,7 @@ async function takeCallbacks(
           (SELECT count(*) FROM callbacks WHERE ${hasLivingOwner}) AS owned,
           (SELECT count(*) FROM callbacks WHERE owner = ${dispatcherId}) AS own),
       share AS MATERIALIZED (
-        SELECT greatest(0, least(free, ceil((free + owned)::numeric / greatest(1, living)) - own))::bigint AS wanted FROM counts
+        SELECT greatest(0, least(free, ceil((free + owned)::numeric / greatest(1, living)::numeric) - own::numeric))::bigint AS wanted FROM counts
         WHERE EXISTS (SELECT 1 FROM dispatchers WHERE id = ${dispatcherId})),
       locked AS MATERIALIZED (
         SELECT callbacks.key FROM free JOIN callbacks ON callbacks.key = free.key AND callbacks.fence = free.fence
@@ -112,7 +112,7 @@ async function takeCallbacks(
       taken AS (
         UPDATE callbacks SET owner = ${dispatcherId}, fence = fence + 1 FROM locked WHERE callbacks.key = locked.key
         RETURNING id, fence)
-      SELECT wanted, (SELECT coalesce(json_agg(json_build_array(id, fence)), '[]')::text FROM taken) AS taken FROM share`.execute(
+      SELECT wanted, (SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(id, fence)), '[]')::text FROM taken) AS taken FROM share`.execute(
       trx,
     ),
   );

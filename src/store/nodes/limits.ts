@@ -19,7 +19,7 @@ export function limitStore(db: Db, clock: Clock, cipher: KeyCipher): LimitStore 
     sweepAt = clock.monotonicMs() + SWEEP_MS;
     await sql`
       DELETE FROM limits WHERE key IN (
-        SELECT key FROM limits WHERE expires_at <= extract(epoch FROM clock_timestamp()) * 1000 FOR UPDATE SKIP LOCKED)`.execute(
+        SELECT key FROM limits WHERE expires_at <= (extract(epoch FROM clock_timestamp()) * 1000.0)::bigint FOR UPDATE SKIP LOCKED)`.execute(
       db,
     );
   };

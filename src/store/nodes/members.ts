@@ -35,6 +35,15 @@ export function memberStore(db: Db): MemberStore {
       return { isMember: rows.length === 1, newer: await readNewer(db) };
     },
 
+    async listCreators() {
+      const { rows } = await sql<{ role: string }>`
+        SELECT coalesce((SELECT rolname FROM pg_roles WHERE oid = grantee), 'PUBLIC') AS role
+        FROM pg_namespace, aclexplode(nspacl)
+        WHERE nspname = current_schema() AND privilege_type = 'CREATE' AND grantee <> nspowner
+          AND grantee NOT IN (SELECT oid FROM pg_roles WHERE rolname = current_user) ORDER BY role`.execute(db);
+      return rows.map(({ role }) => role);
+    },
+
     async leaveMembers(id) {
       await sql`DELETE FROM nodes WHERE id = ${id}`.execute(db);
     },
@@ -53,7 +62,7 @@ async function join(trx: Db, nodeId: string, changes: Partial<ServiceSettings>):
   return { kind: "joined", settings };
 }
 
-const expiry = sql`clock_timestamp() + ${sql.lit(MEMBER_MS)} * interval '1 millisecond'`;
+const expiry = sql`clock_timestamp() + ${sql.lit(`${MEMBER_MS} milliseconds`)}::interval`;
 
 interface Member {
   readonly settings: string;

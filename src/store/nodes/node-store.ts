@@ -15,6 +15,8 @@ export interface MemberStore {
   /** Atomic. false: nodes run, or another task. Until it leaves, no node joins, and a node that hung finds its callbacks lost. */
   joinAlone(taskId: string, task: string): Promise<boolean>;
   renewMember(id: string): Promise<Renewed>;
+  /** Besides this one and the schema's owner: roles that may create objects in the schema. */
+  listCreators(): Promise<readonly string[]>;
   leaveMembers(id: string): Promise<void>;
 }
 

@@ -27,7 +27,7 @@ export function openNodeStore(url: string, clock: Clock, store: Db, cipher: KeyC
     ...signals,
     async readTime() {
       const { rows } = await sql<{ now: number }>`
-        SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now`.execute(db);
+        SELECT (extract(epoch FROM clock_timestamp()) * 1000.0)::float8 AS now`.execute(db);
       return rows[0]?.now ?? clock.now();
     },
     async close() {

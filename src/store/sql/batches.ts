@@ -14,13 +14,13 @@ export function batchOf(rows: readonly (readonly Cell[])[], types: readonly Cell
     sqlite: sql`(SELECT value FROM json_each(${JSON.stringify(rows)})) AS batch`,
     postgres: () => {
       const columns = types.map((type, index) =>
-        arrayOf(
+        unnest(
           rows.map((row) => row[index] ?? null),
           type,
         ),
       );
       const names = types.map((_, index) => sql.raw(`c${index}`));
-      return sql`unnest(${sql.join(columns)}) WITH ORDINALITY AS batch(${sql.join(names)}, place)`;
+      return sql`ROWS FROM (${sql.join(columns)}) WITH ORDINALITY AS batch(${sql.join(names)}, place)`;
     },
   });
 }
@@ -55,16 +55,16 @@ function cellAt(cells: readonly RawBuilder<unknown>[], index: number): RawBuilde
 export function listOf(values: readonly (string | number)[], type: "bigint" | "text"): RawBuilder<unknown> {
   return perDatabase({
     sqlite: sql`(SELECT value FROM json_each(${JSON.stringify(values)})) AS batch`,
-    postgres: () => sql`unnest(${arrayOf(values, type)}) WITH ORDINALITY AS batch(value, place)`,
+    postgres: () => sql`${unnest(values, type)} WITH ORDINALITY AS batch(value, place)`,
   });
 }
 
 /** In the order in which a batch or list was given: SQLite joins it first, so it needs no sort. */
 export const inGivenOrder = perDatabase({ sqlite: sql``, postgres: () => sql`ORDER BY batch.place` });
 
-function arrayOf(values: readonly Cell[], type: CellType): RawBuilder<unknown> {
-  if (type !== "json") return sql`${values}::${sql.raw(type)}[]`;
-  return sql`${values.map((value) => (value === null ? null : JSON.stringify(value)))}::text[]`;
+function unnest(values: readonly Cell[], type: CellType): RawBuilder<unknown> {
+  if (type !== "json") return sql`pg_catalog.unnest(${values}::${sql.raw(type)}[])`;
+  return sql`pg_catalog.unnest(${values.map((value) => (value === null ? null : JSON.stringify(value)))}::text[])`;
 }
 
 /**

@@ -44,7 +44,8 @@ function jsonRows({ columns, json = [], maxJsonBytes }: JsonColumns, from: RawBu
   };
   const rows = perDatabase({
     sqlite: sql`json_group_array(json_array(${cellsOf((column) => `json(${column})`)}))`,
-    postgres: () => sql`coalesce(json_agg(json_build_array(${cellsOf((column) => `${column}::json`)})), '[]')::text`,
+    postgres: () =>
+      sql`coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(${cellsOf((column) => `${column}::json`)})), '[]')::text`,
   });
   return sql`
     SELECT ${rows} AS rows

@@ -13,5 +13,5 @@ CREATE INDEX calls_held ON calls (callback_key, (seq + 0))
   WHERE status = 'FAILED' AND due_at IS NOT NULL AND (attempt_count = 0 OR sent_at = -1);
 UPDATE calls SET status_code = NULL, error = NULL, status_message = 'Erased: the sender''s data was removed'
   WHERE status = 'SUCCESS' AND (status_message = 'Erased: the sender''s data was removed' OR sent_at IS NOT NULL)
-    AND concat(${blank.join(", ")}) = '';
+    AND pg_catalog.concat(${blank.join(", ")}) = '';
 `;

@@ -1,0 +1,22 @@
+/** Other roles may create objects in the schema `public` of PostgreSQL 14, and of what was upgraded from it: no statement of the store uses them. */
+import { beforeAll } from "vitest";
+import type { Store } from "../../src/store/store.js";
+import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
+import { plantObjects } from "../support/postgres/planted-objects.js";
+import { describeStore } from "./store.js";
+
+let database: TestDatabase;
+let store: Store;
+
+beforeAll(async () => {
+  database = await createDatabase("planted_contract");
+  await plantObjects(database);
+  store = await database.openStore();
+});
+
+async function open(): Promise<Store> {
+  await database.clear();
+  return store;
+}
+
+describeStore("postgres, beside objects of another role", open, 3);

@@ -1,0 +1,74 @@
+/**
+ * Another role may create objects in whcb's schema, as every role may in the schema `public` of PostgreSQL 14.
+ * Covers: src/store/nodes/members.ts, src/store/nodes/leases.ts, src/store/nodes/limits.ts, src/store/nodes/open-nodes.ts
+ * Covers: src/store/copy/copy-database.ts, src/store/copy/digests.ts, src/store/postgres/schema-objects.ts
+ */
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
+import { plantObjects } from "../support/postgres/planted-objects.js";
+import { ServedApi, USER_ENV } from "../support/process/served-api.js";
+import { eventually, Home } from "../support/process/whcb-process.js";
+
+let home: Home;
+
+beforeEach(() => {
+  home = new Home();
+});
+afterEach(() => home.leave());
+
+const envOf = ({ url }: Pick<TestDatabase, "url">) => ({
+  ...USER_ENV,
+  WHCB_DB: url,
+  WHCB_SECRET_KEY: Buffer.alloc(32, 7).toString("base64"),
+});
+
+const SENDER = "61491570156";
+
+/** One response is accepted and delivered. Returns the log. */
+async function serveOnce(database: Pick<TestDatabase, "url">): Promise<string> {
+  const endpoint = await home.listen();
+  const node = home.start(["serve", "--port", "0", "--log-level", "warn"], { env: envOf(database) });
+  const [, url = ""] = await node.says(/Listening on (http:\/\/\S+)/);
+  const api = new ServedApi(url);
+  const callback = await api.create({ name: `at ${endpoint.url}`, url: endpoint.url });
+  const accepted = await api.fetch(`/callbacks/${callback}/calls`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ from: { mobile: SENDER }, responseMessage: { content: "hello" } }),
+  });
+  expect(accepted.status).toBe(202);
+  await eventually(
+    () => api.count(callback, "SUCCESS"),
+    (delivered) => delivered === 1,
+  );
+  const { code, stderr } = await node.stop();
+  expect(code).toBe(0);
+  return stderr;
+}
+
+it("runs nothing of what it adds as whcb's role: serving, copying, erasing and checking", async () => {
+  const database = await createDatabase("planted_nodes");
+  await plantObjects(database);
+  expect(await serveOnce(database)).not.toContain("planted:");
+  const target = await createDatabase("planted_copy");
+  await plantObjects(target);
+  await serveOnce({ url: "source.db" });
+  const env = envOf(target);
+  expect(await home.whcb(["db", "copy", "--from", "source.db"], { env })).toMatchObject({
+    code: 0,
+    stderr: expect.not.stringContaining("planted:"),
+  });
+  expect(await home.whcb(["db", "erase", "--sender", SENDER, "--yes"], { env })).toMatchObject({
+    code: 0,
+    stderr: expect.not.stringContaining("planted:"),
+  });
+  const check = await home.whcb(["db", "check"], { env });
+  expect(check).toMatchObject({ code: 8, stdout: expect.stringContaining("isn't part of whcb's schema"), stderr: "" });
+});
+
+it("is warned of when a node starts", async () => {
+  const database = await createDatabase("open_schema");
+  expect(await serveOnce(database)).not.toContain("may create objects");
+  await database.query("GRANT CREATE ON SCHEMA public TO PUBLIC");
+  expect(await serveOnce(database)).toContain('"roles":["PUBLIC"],"msg":"Other roles may create objects');
+});
