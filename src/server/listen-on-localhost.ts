@@ -1,4 +1,7 @@
-/** A service on loopback listens wherever a browser looks for localhost: else a program of another user could, on the same port. */
+/**
+ * A service on loopback, or at every address, listens wherever a browser looks for localhost: else a program of another user could, on the
+ * same port.
+ */
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
 import type { FastifyInstance } from "fastify";
@@ -40,8 +43,7 @@ export async function tryToListenBeside(place: Place): Promise<void> {
 /** At the other addresses of localhost that there are, on one port. */
 async function listenBeside({ host, port }: Place): Promise<readonly Server[]> {
   const servers: Server[] = [];
-  if (!isLoopbackHost(host)) return servers;
-  for (const address of LOCALHOST.filter((one) => one !== host)) {
+  for (const address of othersOf(host)) {
     try {
       servers.push(await listen(address, portOf(servers) ?? port));
     } catch (error) {
@@ -52,6 +54,12 @@ async function listenBeside({ host, port }: Place): Promise<readonly Server[]> {
     }
   }
   return servers;
+}
+
+/** 0.0.0.0 has no IPv6 address; :: has all of both. */
+function othersOf(host: string): readonly string[] {
+  if (host === "0.0.0.0") return ["::1"];
+  return isLoopbackHost(host) ? LOCALHOST.filter((one) => one !== host) : [];
 }
 
 /** The options are those of Node's HTTP server. */

@@ -48,16 +48,17 @@ describe("the app", () => {
     ["127.0.0.1", ["127.0.0.1", "::1"]],
     ["::1", ["127.0.0.1", "::1"]],
     ["127.0.0.2", ["127.0.0.1", "127.0.0.2", "::1"]],
+    ["0.0.0.0", ["127.0.0.1", "::1"]],
   ])("for %s listens at %j, on one port", async (host, addresses) => {
     const url = await listenOnLocalhost(service.app, { host, port: 0 }, others);
     const { port } = new URL(url);
-    expect(new URL(url).hostname).toBe(host === "::1" ? "[::1]" : host);
+    expect(new URL(url).hostname).toBe({ "::1": "[::1]", "0.0.0.0": "127.0.0.1" }[host] ?? host);
     for (const address of addresses) expect([address, await statusAt(address, Number(port))]).toEqual([address, 200]);
   });
 
-  it("that isn't on loopback listens at its address only", async () => {
-    await listenOnLocalhost(service.app, { host: "0.0.0.0", port: 0 }, others);
-    expect(others).toEqual([]);
+  it("for :: listens there only, which is all addresses", async () => {
+    const { port } = new URL(await listenOnLocalhost(service.app, { host: "::", port: 0 }, others));
+    expect([others, await statusAt("127.0.0.1", Number(port)), await statusAt("::1", Number(port))]).toEqual([[], 200, 200]);
   });
 
   it("takes another port if the one that it was given is taken at an address", async () => {
@@ -109,19 +110,22 @@ it("a stop finishes what another address has asked for, and ends its idle connec
   await store.close();
 });
 
-it("serve doesn't start where another program listens at ::1, says so, and changes nothing", async () => {
-  const home = new Home();
-  const db = ["--db", home.path("x.db")];
-  await (await home.serve([], { env: USER_ENV })).stop();
-  const before = await home.whcb(["users", "list", ...db]);
-  const { server, port } = await take("::1");
-  const env = { ...USER_ENV, WHCB_USERNAME: "another" };
-  const { code, stderr } = await home.whcb(["serve", "--port", String(port), ...db], { env });
-  expect([code, stderr]).toEqual([
-    5,
-    `error: port ${port} of ::1 is taken\nhint: is whcb serve running already? --port 0 takes any free port\n`,
-  ]);
-  server.close();
-  expect(await home.whcb(["users", "list", ...db])).toEqual(before);
-  await home.leave();
-});
+it.each(["127.0.0.1", "0.0.0.0"])(
+  "serve --host %s doesn't start where another program listens at ::1, says so, and changes nothing",
+  async (host) => {
+    const home = new Home();
+    const db = ["--db", home.path("x.db")];
+    await (await home.serve([], { env: USER_ENV })).stop();
+    const before = await home.whcb(["users", "list", ...db]);
+    const { server, port } = await take("::1");
+    const env = { ...USER_ENV, WHCB_USERNAME: "another" };
+    const { code, stderr } = await home.whcb(["serve", "--host", host, "--port", String(port), ...db], { env });
+    expect([code, stderr]).toEqual([
+      5,
+      `error: port ${port} of ::1 is taken\nhint: is whcb serve running already? --port 0 takes any free port\n`,
+    ]);
+    server.close();
+    expect(await home.whcb(["users", "list", ...db])).toEqual(before);
+    await home.leave();
+  },
+);
