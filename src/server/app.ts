@@ -116,6 +116,7 @@ const SECURITY_HEADERS = {
   "cache-control": "no-store",
 };
 
+const ORIGIN = /^[a-z][a-z\d+.-]*:\/\/[^/?]*/i;
 const HEALTH_ROUTES: readonly string[] = ["/healthz", "/readyz"];
 
 function addResponseHooks(app: FastifyInstance, { logger, clock }: ServerDeps, metrics: Metrics): void {
@@ -133,9 +134,15 @@ function addResponseHooks(app: FastifyInstance, { logger, clock }: ServerDeps, m
       metrics.answered({ method, route, status: reply.statusCode, seconds: ms / 1000 });
     // They come every few seconds.
     if (HEALTH_ROUTES.includes(route) && reply.statusCode === 200) return done();
-    // The query may contain a key.
+    // The query may contain a key, and an absolute URL a password.
     logger.info(
-      { requestId: request.id, method, path: request.url.split("?", 1)[0], status: reply.statusCode, ms: Math.round(ms) },
+      {
+        requestId: request.id,
+        method,
+        path: request.url.replace(ORIGIN, "").split("?", 1)[0],
+        status: reply.statusCode,
+        ms: Math.round(ms),
+      },
       "request",
     );
     done();

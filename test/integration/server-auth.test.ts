@@ -2,6 +2,7 @@
  * Credentials, tokens and failed logins.
  * Covers: src/server/auth/auth-hook.ts, src/server/auth/authenticator.ts, src/server/auth/credential-hashes.ts, src/server/auth/token-routes.ts
  */
+import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { request } from "node:http";
 import { Readable } from "node:stream";
@@ -168,6 +169,16 @@ describe("with valid credentials", () => {
     now += 1;
     expect(await verify(bearer)).toBe(401);
     await app.close();
+  });
+
+  it("accepts no token that who reads the database could sign with what is stored", async () => {
+    const [{ passwordHash = "" } = {}] = await service.store.listCredentials();
+    const claim = Buffer.from(JSON.stringify([USER.username, Date.now() + 60_000])).toString("base64url");
+    for (const text of [`token:${claim}`, `token ${passwordHash} ${claim}`]) {
+      const signature = createHmac("sha256", passwordHash).update(text).digest("base64url");
+      const bearer = { authorization: `Bearer ${claim}.${signature}`, "x-api-key": USER.apiKey };
+      expect((await service.app.inject({ url: "/auth/verify", headers: bearer })).statusCode).toBe(401);
+    }
   });
 
   it("accepts a token on another node of the same store, but not after the password has changed", async () => {

@@ -5,7 +5,7 @@ import type { Logger } from "../../platform/logger.js";
 import { isShortSecret, MIN_SECRET_LENGTH } from "../../platform/random.js";
 import type { CredentialStore, StoredCredential } from "../../store/credentials.js";
 import type { LimitStore } from "../../store/nodes/node-store.js";
-import { hashApiKey, issueToken, matchesApiKey, readToken, verifyPassword } from "./credential-hashes.js";
+import { hashApiKey, issueToken, matchesApiKey, readToken, type Sign, verifyPassword } from "./credential-hashes.js";
 import { type Login, LoginThrottle } from "./login-throttle.js";
 
 export interface PresentedCredentials {
@@ -49,7 +49,7 @@ interface PresentedUser {
 }
 
 export class Authenticator {
-  readonly #store: CredentialStore;
+  readonly #store: CredentialStore & { readonly sign: Sign };
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #throttle: LoginThrottle;
@@ -62,7 +62,7 @@ export class Authenticator {
   #reading: Promise<readonly StoredCredential[]> | null = null;
 
   /** `limits`: of all nodes on the database; null: only this process checks logins. */
-  constructor(store: CredentialStore, clock: Clock, logger: Logger, limits: LimitStore | null) {
+  constructor(store: CredentialStore & { readonly sign: Sign }, clock: Clock, logger: Logger, limits: LimitStore | null) {
     this.#store = store;
     this.#clock = clock;
     this.#logger = logger;
@@ -99,7 +99,9 @@ export class Authenticator {
 
   /** null if a granted user no longer exists. */
   async issueToken(credential: StoredCredential | null): Promise<string | null> {
-    return credential !== null && (await this.isCurrent(credential)) ? issueToken(credential, this.#clock.now()) : null;
+    return credential !== null && (await this.isCurrent(credential))
+      ? issueToken(credential, this.#clock.now(), this.#store.sign)
+      : null;
   }
 
   /** Whether what was granted is still as stored: for a request that goes on. */
@@ -115,7 +117,7 @@ export class Authenticator {
       const [, scheme = "", value = ""] = /^\s*(\S+)\s+(\S+)\s*$/.exec(presented.authorization ?? "") ?? [];
       switch (scheme.toLowerCase()) {
         case "bearer": {
-          const token = readToken(value, credentials, this.#clock.now());
+          const token = readToken(value, credentials, { now: this.#clock.now(), sign: this.#store.sign });
           if (token === null) return rejected("unauthenticated", "The token is wrong or has expired");
           const { credential, expiresAt } = token;
           const user = { username: credential.username, validUntil: expiresAt, prove: async () => credential };

@@ -1,5 +1,5 @@
 /** scrypt for passwords, SHA-256 for API keys (long and random), and tokens. */
-import { createHash, createHmac, scrypt, timingSafeEqual } from "node:crypto";
+import { createHash, scrypt, timingSafeEqual } from "node:crypto";
 import type { Random } from "../../platform/random.js";
 import type { CredentialOrigin, StoredCredential } from "../../store/credentials.js";
 
@@ -39,28 +39,32 @@ export function matchesApiKey(apiKeyHash: string, credential: StoredCredential):
   return isSame(Buffer.from(apiKeyHash, "hex"), Buffer.from(credential.apiKeyHash, "hex"));
 }
 
-/** For an hour. Signed with the password hash: a new password revokes it. */
-export function issueToken(credential: StoredCredential, now: number): string {
+/** Signs with the server's secret key, so that who reads the database can't make a token (KeyCipher). */
+export type Sign = (text: string) => string;
+
+/** For an hour. What is signed has the password hash: a new password revokes it. */
+export function issueToken(credential: StoredCredential, now: number, sign: Sign): string {
   const claim = Buffer.from(JSON.stringify([credential.username, now + TOKEN_LIFE_MS])).toString("base64url");
-  return `${claim}.${sign(claim, credential).toString("base64url")}`;
+  return `${claim}.${sign(signedText(claim, credential))}`;
 }
 
 /** `expiresAt` in epoch ms; null if invalid. */
 export function readToken(
   token: string,
   credentials: readonly StoredCredential[],
-  now: number,
+  { now, sign }: { readonly now: number; readonly sign: Sign },
 ): { readonly credential: StoredCredential; readonly expiresAt: number } | null {
   const [claim = "", signature = "", ...rest] = token.split(".");
   const [username, expiresAt] = parseClaim(claim);
   const credential = credentials.find((one) => one.username === username);
   if (rest.length > 0 || credential === undefined || typeof expiresAt !== "number") return null;
-  if (!isSame(sign(claim, credential), Buffer.from(signature, "base64url")) || expiresAt <= now) return null;
+  const expected = sign(signedText(claim, credential));
+  if (!isSame(Buffer.from(expected), Buffer.from(signature)) || expiresAt <= now) return null;
   return { credential, expiresAt };
 }
 
-function sign(claim: string, credential: StoredCredential): Buffer {
-  return createHmac("sha256", credential.passwordHash).update(`token:${claim}`).digest();
+function signedText(claim: string, { passwordHash }: StoredCredential): string {
+  return `token ${passwordHash} ${claim}`;
 }
 
 function parseClaim(claim: string): readonly unknown[] {

@@ -81,7 +81,8 @@ export class LiveValues {
     if (target.kind === "file") await requireFile(target.path);
     const client = await deps.openClient(target);
     try {
-      const found = await load(client);
+      // A service may name a call like a flag.
+      const found = (await load(client)).filter(({ value }) => !value.startsWith("-"));
       await cache.write(found);
       return found;
     } finally {

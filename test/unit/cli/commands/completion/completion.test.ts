@@ -36,7 +36,12 @@ function aService(over: Partial<Client> = {}) {
     getCallback: async () => aListedCallback({ id: "0123456789ABCDEF" }),
     async *listCalls(_, { filter }) {
       state.filters.push(filter);
-      yield { calls: [aListedCall({ id: "AB".repeat(16) })], withoutId: [], leftOut: 0, total: 1 };
+      yield {
+        calls: [aListedCall({ id: "--to=http://evil.example/" }), aListedCall({ id: "AB".repeat(16) })],
+        withoutId: [],
+        leftOut: 0,
+        total: 1,
+      };
     },
     close: async () => {},
     ...over,
