@@ -6,8 +6,8 @@ export const INVISIBLE = String.raw`\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u
 const UNESCAPED_BY_JSON = new RegExp(`[\\u007f-\\u009f${INVISIBLE}]`, "gu");
 
 /** The same value, with these characters as \u escapes. */
-export function escapeJson(json: string): string {
-  return json.replace(UNESCAPED_BY_JSON, escapeUnits);
+export function escapeJson(json: string, characters = UNESCAPED_BY_JSON): string {
+  return json.replace(characters, escapeUnits);
 }
 
 function escapeUnits(character: string): string {

@@ -3,6 +3,7 @@ import type { AddressRule } from "../../delivery/address-rule.js";
 import { quoteWord, URL_VARIABLE } from "../../domain/command-line.js";
 import { WhcbError } from "../../domain/errors.js";
 import { hasUrlSecret } from "../../domain/mask.js";
+import { escapeJson } from "../../platform/unsafe-characters.js";
 import type { DeliveryRequest } from "../../wire/delivery-request.js";
 import type { RunControl } from "../run-deps.js";
 import type { ReplayOptions } from "../run-options.js";
@@ -56,8 +57,15 @@ export function toCurl({ request, url, secret }: Pick<PreviewedRequest, "request
   const words = ["curl", "--globoff", "--request", method, "--url", urlWord(request.url, url, secret)];
   for (const [name, value] of Object.entries(headers)) words.push("--header", quoted(`${name}: ${value}`, secret));
   // --data would read a body that begins with @ as a file name.
-  if (body !== null) words.push("--data-raw", quoted(body, ""));
+  if (body !== null) words.push("--data-raw", quoteWord(isJson(request) ? escapeJson(body, UNSHOWABLE) : body));
   return words.join(" ");
+}
+
+/** So that JSON needs no quotes that only some shells read. Its other control characters are escaped already. */
+const UNSHOWABLE = /[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+function isJson({ headers }: DeliveryRequest): boolean {
+  return headers["content-type"]?.includes("json") === true;
 }
 
 /** As parsed here, as curl reads a backslash otherwise, and expands braces. */

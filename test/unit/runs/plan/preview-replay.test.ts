@@ -32,6 +32,16 @@ describe("toCurl", () => {
     ]);
   });
 
+  it.each(["bash", "dash", "zsh", "fish"])("has a JSON body that %s reads as it is meant, where it is installed", (shell) => {
+    if (spawnSync(shell, ["-c", ""]).error !== undefined) return;
+    const content = `hi\u200b\\'; echo run; #\u{e0041}\u200d\u2028\u0085\n${HOSTILE}`;
+    const headers = { "content-type": "application/json" };
+    const command = line({ method: "POST", url: "http://h/", headers, body: JSON.stringify({ content }) });
+    const { stdout } = spawnSync(shell, ["-c", command.replace("curl --globoff", "printf '%s\\n'")], { encoding: "utf8" });
+    const [body = ""] = /\{.*\}/.exec(stdout) ?? [];
+    expect(JSON.parse(body)).toEqual({ content });
+  });
+
   it("gives curl the URL that was parsed here, without what curl expands or sends on its own", () => {
     const { stdout } = spawnSync(
       "bash",
