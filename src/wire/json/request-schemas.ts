@@ -143,8 +143,8 @@ export const SubmissionSchema = Type.Object(
     from: orNull(Sender, "an object"),
     responseMessage: orNull(ResponseMessage, "an object"),
     customParameters: orNull(
-      Type.Record(Type.String(), Type.Unknown(), { description: "Values are sent as strings" }),
-      "an object",
+      Type.Record(Type.String(), Type.Unknown(), { maxProperties: 1_000, description: "Values are sent as strings" }),
+      "an object of up to 1 000 members",
     ),
   },
   { $id: "Submission", title: "an object" },

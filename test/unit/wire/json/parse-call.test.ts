@@ -58,6 +58,14 @@ describe("parseSubmission", () => {
     expect(() => parseSubmission({ from: { a: list(500), b: list(500) } })).toThrow(expect.objectContaining({ code: "invalid" }));
   });
 
+  it("takes at most 1 000 parameters", () => {
+    const parameters = (count: number) => ({
+      customParameters: Object.fromEntries(Array.from({ length: count }, (_, n) => [`k${n}`, ""])),
+    });
+    expect(Object.keys(parseSubmission(parameters(1_000)).response.customParameters)).toHaveLength(1_000);
+    expect(() => parseSubmission(parameters(1_001))).toThrow(expect.objectContaining({ code: "invalid" }));
+  });
+
   it("rejects a parameter that is nested too deeply to be written again", () => {
     const deep = JSON.parse(`{"customParameters":{"a":${"[".repeat(200_000)}${"]".repeat(200_000)}}}`);
     expect(() => parseSubmission(deep)).toThrow(expect.objectContaining({ code: "malformed" }));
