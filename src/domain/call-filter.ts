@@ -20,7 +20,7 @@ export interface CallFilter {
   readonly reason?: string;
   readonly channel?: string;
   readonly messageId?: string;
-  /** The sender's mobile, e-mail, voice number or MRI; exact. A name, which senders choose, counts where there is none of them. */
+  /** The sender's address (`senderAddress`); exact. */
   readonly from?: string;
   /** In the content; ignores case. */
   readonly text?: string;
@@ -63,7 +63,7 @@ export function matchesFilter(call: FilteredCall, filter: CallFilter): boolean {
     (filter.statusCodes === undefined || filter.statusCodes.some((pattern) => matchesStatusCode(call.statusCode, pattern))) &&
     (filter.channel === undefined || responseMessage.channel === filter.channel) &&
     (filter.messageId === undefined || idKey(messageId) === idKey(filter.messageId)) &&
-    (filter.from === undefined || isFrom(from, filter.from)) &&
+    (filter.from === undefined || senderAddress(from) === filter.from) &&
     (filter.text === undefined || responseMessage.content.toLowerCase().includes(filter.text.toLowerCase()))
   );
 }
@@ -99,8 +99,4 @@ function unansweredText({ statusMessage, error, attemptCount }: FilteredCall): s
 
 export function cutText(text: string): string {
   return [...text.slice(0, 2 * MAX_REASON_TEXT)].slice(0, MAX_REASON_TEXT).join("");
-}
-
-function isFrom({ name, ...addresses }: MessageResponse["from"], wanted: string): boolean {
-  return senderAddress({ name, ...addresses }) === wanted || Object.values(addresses).includes(wanted);
 }

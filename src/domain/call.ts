@@ -125,10 +125,14 @@ export function recordAttempt(call: CallProgress, attempt: Attempt, rule: RetryR
  * accepted since can't be undone; one whose call was rejected again can.
  */
 export function recordClientReplay(call: CallProgress, { startedAt, result }: Omit<Attempt, "number">, at: number): CallProgress {
-  const attemptCount = call.attemptCount + 1;
-  if (call.attemptedAt !== null && startedAt < call.attemptedAt) return { ...call, attemptCount };
-  const changedAt = call.status === "SUCCESS" && !isAccepted(result) ? call.changedAt : at;
-  return { ...call, attemptCount, attemptedAt: startedAt, ...outcomeOf(result), changedAt };
+  const isLast = call.attemptedAt === null || startedAt >= call.attemptedAt;
+  const isChanged = call.status === "SUCCESS" ? isAccepted(result) : isLast;
+  return {
+    ...call,
+    attemptCount: call.attemptCount + 1,
+    ...(isLast && { attemptedAt: startedAt, ...outcomeOf(result) }),
+    ...(isChanged && { changedAt: at }),
+  };
 }
 
 function outcomeOf(result: DeliveryResult): Pick<CallProgress, "statusCode" | "statusMessage" | "error"> {
@@ -158,6 +162,10 @@ export function holdCall(call: CallProgress, at: number, downSince: number, rule
 
 /** docs/dispatcher.md, A call, Rule 6. The caller rejects FAILED for a PENDING call. */
 export function markCall(call: CallProgress, status: "SUCCESS" | "FAILED", at: number, by: MarkedBy = "user"): CallProgress {
+  // The endpoint has accepted what was marked by hand before.
+  if (call.status === status && status === "SUCCESS" && by === "replay" && call.settledBy === "user" && !isErased(call)) {
+    return { ...call, settledBy: by, changedAt: at };
+  }
   if (call.status === status) return call;
   return { ...call, status, due: null, settledBy: by, changedAt: at };
 }

@@ -34,10 +34,11 @@ export async function relistCalls(
     await draft.add(failed);
   };
   const { unlisted } = await listScope(client, { callbackId, filter: { status: "FAILED" } }, take);
-  if (unlisted > 0) {
+  if (waiting.size > 0) {
+    // Rows move while a list is read, so what it lacks may be FAILED all the same.
     const asked = [...waiting.values()].map(({ id }) => id);
     const found = await client.findCalls(callbackId, asked);
-    if (found.length < asked.length) {
+    if (unlisted > 0 && found.length < asked.length) {
       throw new WhcbError(
         "unavailable",
         `${count(asked.length - found.length, "call")} counted by the service, but not listed: FAILED or not, isn't known`,

@@ -150,6 +150,19 @@ export function describeReports(open: OpenStore): void {
       ]);
     });
 
+    it("that was accepted makes a mark by hand a replay's, though the service tried it later and failed", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A"]);
+      await attempt(store, callback, ["A"], { startedAt: NOW + 4, result: REFUSED_503 });
+      await store.markCalls(callback.id, ["A"], "SUCCESS", NOW + 5);
+      await report(store, callback, ["A"], { startedAt: NOW + 1, result: ACCEPTED }, NOW + 6);
+      await store.markMatching(callback.id, { status: "SUCCESS", markedAt: NOW + 5 }, { status: "FAILED", now: NOW + 7 });
+      expect(await callOf(store, callback, "A")).toMatchObject({ status: "SUCCESS", settledBy: "user" });
+      await store.markCalls(callback.id, ["A"], "SUCCESS", NOW + 8, { settledBy: "replay" });
+      expect(await callOf(store, callback, "A")).toMatchObject({ status: "SUCCESS", settledBy: "replay", statusCode: 503 });
+    });
+
     it("leave a mark as it was made, so that exactly these calls can be marked back", async () => {
       const store = await open();
       const callback = await aCallback(store);

@@ -356,6 +356,24 @@ describe("a list with fewer calls than the service counts", () => {
     expect(await whcb("replay", "--resume")).toMatchObject({ code: 0, stdout: expect.stringMatching(/accepted +4\n/) });
   });
 
+  it("isn't believed to have settled what it lacks, though it counts no more", async () => {
+    const calls = platformCalls(4);
+    let isWhole = true;
+    await open({
+      calls,
+      instead: ({ method, path }) => {
+        if (method !== "GET" || !path.includes("status=FAILED") || isWhole) return null;
+        const some = calls.slice(0, 3).map(({ id, status, fields }) => ({ id, status, ...fields }));
+        return { status: 200, body: JSON.stringify({ status: "1 to 3 of 3", calls: some }) };
+      },
+    });
+    endpointStatus = 503;
+    await whcb("replay", "demo", "--failed", "--yes");
+    isWhole = false;
+    endpointStatus = 200;
+    expect(await whcb("replay", "--resume")).toMatchObject({ code: 0, stdout: expect.stringMatching(/accepted +4\n/) });
+  });
+
   it("doesn't make a short id unique", async () => {
     const [calls, id] = [platformCalls(1), platformCalls(1)[0]?.id ?? ""];
     await open({ calls, ...listed({ status: "1 to 1 of 2", calls: [{ id, status: "FAILED", ...calls[0]?.fields }] }) });

@@ -22,7 +22,7 @@ export const CHANNEL = {
 export const MESSAGE = value("--message <id>", "responses to this message", String);
 export const FROM = value(
   "--from <sender>",
-  "a mobile, e-mail, voice number or MRI, exactly; a name if it has none of these",
+  "the sender as lists show it, exactly: its mobile, else e-mail, voice number, MRI or name",
   String,
 );
 export const GREP = value("--grep <text>", "calls whose content contains this text, ignoring case", String);

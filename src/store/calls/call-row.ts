@@ -152,17 +152,14 @@ export type StoredResponse = readonly [
 
 /** Indexes in StoredResponse. */
 export const SENDER_INDEXES = [1, 2, 3, 4, 5] as const;
-/** Mobile, email, voice and mri. */
-export const ADDRESS_INDEXES = [3, 4, 5, 2] as const;
-const NAME_INDEX = 1;
+/** Mobile, email, voice, mri and name. */
+const ADDRESS_INDEXES = [3, 4, 5, 2, 1] as const;
 export const CONTENT_INDEX = 8;
 const PARAMETERS_INDEX = 9;
 const GIVEN_INDEX = 10;
 
 /** As by `senderAddress`. */
-export const SENDER = sql`coalesce(${sql.join(
-  [...ADDRESS_INDEXES, NAME_INDEX].map((index) => sql`nullif(${jsonPart("response", index)}, '')`),
-)})`;
+export const SENDER = sql`coalesce(${sql.join(ADDRESS_INDEXES.map((index) => sql`nullif(${jsonPart("response", index)}, '')`))})`;
 
 export function encodeResponse(response: MessageResponse): StoredResponse {
   const { messageLocation, from, responseMessage, customParameters, given } = response;

@@ -16,7 +16,7 @@ import type { Db } from "../schema.js";
 import { jsonPart, perDatabase, seqOfWaiting } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
 import { readCounts, readFailures } from "./call-counts.js";
-import { ADDRESS_INDEXES, CONTENT_INDEX, SENDER } from "./call-row.js";
+import { CONTENT_INDEX, SENDER } from "./call-row.js";
 
 export interface Scan {
   readonly callbackKey: number;
@@ -237,8 +237,7 @@ export function conditionsOf(filter: CallFilter, isByIndex = false): RawBuilder<
   if (reason !== undefined) conditions.push(sql`${REASON} = ${reason}`);
   if (channel !== undefined) conditions.push(sql`channel = ${channel}`);
   if (messageId !== undefined) conditions.push(sql`${MESSAGE_KEY} = ${idKey(messageId)}`);
-  if (from !== undefined)
-    conditions.push(sql`${from} IN (${SENDER}, ${sql.join(ADDRESS_INDEXES.map((index) => jsonPart("response", index)))})`);
+  if (from !== undefined) conditions.push(sql`${SENDER} = ${from}`);
   if (text !== undefined)
     conditions.push(sql`instr(lower_case(${jsonPart("response", CONTENT_INDEX)}), ${text.toLowerCase()}) > 0`);
   return sql.join(

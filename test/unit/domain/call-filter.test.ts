@@ -41,14 +41,14 @@ describe("a filter", () => {
     expect(reasons.map((reason) => matchesFilter(held, { reason }))).toEqual([false, false, true]);
   });
 
-  it("means a sender by name only where there is no address", () => {
+  it("means a sender by the first address, or by name only where there is none", () => {
     const from = { name: "61400000001", mri: "", mobile: "", email: "", voice: "" };
     const bySender = (sender: object) =>
       matchesFilter(aCall({ status: "FAILED", response: { ...aResponse(), from: { ...from, ...sender } } }), { from: from.name });
     expect([bySender({}), bySender({ mobile: "61499999999" }), bySender({ mobile: "61499999999", voice: from.name })]).toEqual([
       true,
       false,
-      true,
+      false,
     ]);
   });
 
