@@ -4,8 +4,8 @@ const SIZE = 10_000;
 const MEASURABLE_MS = 20;
 
 /**
- * How many times as much CPU time `work` takes for twice the size. Other programs only make a run slower, so the fastest runs of each size
- * count, and the least of three measurements: what is quadratic takes four times as much in each.
+ * How many times as much CPU time `work` takes for twice the size, as the mean of two doublings. Other programs only make a run slower, so the
+ * fastest runs of each size count, and the least of three measurements: what is quadratic takes four times as much in each.
  */
 export function cpuGrowth(work: (size: number) => unknown): number {
   const run = (size: number, times: number) =>
@@ -15,7 +15,7 @@ export function cpuGrowth(work: (size: number) => unknown): number {
   let times = 1;
   while (run(SIZE, times) < MEASURABLE_MS) times *= 2;
   const fastest = (size: number) => Math.min(...Array.from({ length: 5 }, () => run(size, times)));
-  return Math.min(...Array.from({ length: 3 }, () => fastest(2 * SIZE) / fastest(SIZE)));
+  return Math.sqrt(Math.min(...Array.from({ length: 3 }, () => fastest(4 * SIZE) / fastest(SIZE))));
 }
 
 export function cpuMs(work: () => unknown): number {
