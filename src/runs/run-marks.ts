@@ -204,8 +204,12 @@ function otherThan(status: "SUCCESS" | "FAILED"): "SUCCESS" | "FAILED" {
   return status === "SUCCESS" ? "FAILED" : "SUCCESS";
 }
 
+/** The service's clock is known to a minute. */
+const CLOCKS_APART_MS = 60_000;
+
 /** Settled by a delivery, if the service says so, or accepted by an attempt that may have ended after the run began to mark. */
 export function isDelivered({ settledBy, statusCode, attemptedAt }: ListedCall, { startedAt }: UndoneRun): boolean {
-  const isAcceptedSince = statusCode === 200 && attemptedAt !== null && attemptedAt >= startedAt - ATTEMPT_DEADLINE_MS;
+  const since = startedAt - ATTEMPT_DEADLINE_MS - CLOCKS_APART_MS;
+  const isAcceptedSince = statusCode === 200 && attemptedAt !== null && attemptedAt >= since;
   return settledBy === "dispatcher" || settledBy === "replay" || isAcceptedSince;
 }

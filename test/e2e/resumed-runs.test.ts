@@ -226,6 +226,20 @@ describe("an unfinished run of mark-success", () => {
   });
 });
 
+it("an interrupted reconcile isn't taken for a replay by --resume: it would mark what its list has", async () => {
+  const calls = platformCalls(2);
+  addDemo(calls);
+  instead = (request) => (isMark(request) ? NOT_ALLOWED : null);
+  const reconcile = ["reconcile", "demo", "--seen", "-", "--yes"];
+  await home.whcb(reconcile, { env: env(), input: `${calls[0]?.id}\n` });
+  instead = () => null;
+  expect(await whcb("replay", "--resume", "--yes")).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/^error: the latest unfinished run is a reconcile\nhint: `whcb replay --resume /),
+  });
+  expect(statuses(calls)).toBe("FAILED");
+});
+
 it("a run of mark-success over two callbacks is undone in the one that is left", async () => {
   const [calls, others] = [platformCalls(2), platformCalls(4).slice(2)];
   addDemo(calls);

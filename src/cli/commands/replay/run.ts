@@ -216,7 +216,7 @@ function resumeReplay(invocation: Invocation, wanted: string | null): Promise<nu
       screen.info("no unfinished run");
       return 0;
     }
-    if (wanted === null && run.options === null) {
+    if (wanted === null && run.kind !== "replay") {
       throw new WhcbError("usage", `the latest unfinished run is a ${run.kind}`, {
         hint: `\`${resumeCommand(run, screen.renderOptions)}\` finishes it, \`whcb runs discard ${run.runId}\` gives it up`,
       });
