@@ -68,7 +68,7 @@ function shortNames(count: number): string[] {
 }
 
 it("the most values: short ones of as many calls as a page has", async () => {
-  const parameters = `{${shortNames(3_930)
+  const parameters = `{${shortNames(1_000)
     .map((name) => `"${name}":""`)
     .join(",")}}`;
   const value = `[${"0,".repeat(998)}0]`;
@@ -76,10 +76,10 @@ it("the most values: short ones of as many calls as a page has", async () => {
   await post(lines.join(""), "application/x-ndjson");
   const calls = await list({ filter: { status: "PENDING" }, oldestFirst: true });
   expect(calls.map(({ id, response }) => [id, Object.keys(response.customParameters).length])).toEqual(
-    ids(520).map((id) => [id, 3_930]),
+    ids(520).map((id) => [id, 1_000]),
   );
   const page = bodies[1] ?? "";
-  expect([page.split('"status":"PENDING"').length - 1, page.split(",").length > 2_450_000]).toEqual([500, true]);
+  expect([page.split('"status":"PENDING"').length - 1, page.split(",").length > 990_000]).toEqual([500, true]);
 });
 
 it("the most bytes: one call of quotes in XML", async () => {
