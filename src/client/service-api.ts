@@ -34,7 +34,7 @@ export interface ServiceApi {
   withPageLimit(path: string, wanted?: number): string;
   /** Of a list's `limit`, as far as known. */
   maxLimit(): number;
-  /** As its answers so far show: only `whcb serve` announces a limit. */
+  /** The answers so far show it: only `whcb serve` announces a limit. */
   isOurs(): boolean;
   /** Converts an instant of our clock to the service's, which its answers tell. Within CLOCKS_APART_MS they count as the same. */
   byServiceClock(instant: number): number;

@@ -101,7 +101,7 @@ export function isMasked(url: string): boolean {
   return url.includes(MASK);
 }
 
-/** For a text that somebody else wrote. */
+/** Masks each URL in a text that somebody else wrote. */
 export function maskUrlsIn(text: string): string {
   return text.replace(/https?:\/\/[^\s"'<>]+/gi, (url) => maskUrl(url));
 }

@@ -17,7 +17,7 @@ import { markAll } from "./send/marker.js";
 
 /** `contentType`: instead of the run's. */
 export interface ResumeOptions extends RunControl, Pick<BodyOptions, "contentType"> {
-  /** As in the run, with its secrets, which the journal doesn't have. */
+  /** The run's --to with its secrets, which the journal doesn't have. */
   readonly to?: ReplayOptions["to"] | undefined;
   /** Resend unknown calls: the receiver may see them twice. */
   readonly resendUnknown: boolean;
@@ -72,7 +72,7 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
   }
 }
 
-/** The service's clock is known to a minute, and its dates may be of whole minutes. */
+/** The service's clock is known to a minute, and its dates may be of whole minutes. What wasn't accepted needs no such care. */
 const DATE_TOLERANCE_MS = 2 * 60_000;
 
 /** They may have arrived since they were to become FAILED, or since the mark that is undone: a replay would send them twice. */
@@ -80,9 +80,12 @@ async function attemptedSince(callbackId: string, callIds: readonly string[], se
   const { deps, header } = session;
   const found = (await deps.client.findCalls(callbackId, callIds).catch(nullIfGone)) ?? [];
   const { undoes, serviceStartedAt, startedAt } = header;
-  const since = (serviceStartedAt ?? startedAt) - DATE_TOLERANCE_MS;
-  const isAttempted = (call: ListedCall): boolean =>
-    (call.attemptedAt !== null && call.attemptedAt >= since) || (undoes !== undefined && isDelivered(call, undoes));
+  const since = serviceStartedAt ?? startedAt;
+  const isAttempted = (call: ListedCall): boolean => {
+    const toleranceMs = call.statusCode === 200 ? DATE_TOLERANCE_MS : 0;
+    const isSince = call.attemptedAt !== null && call.attemptedAt >= since - toleranceMs;
+    return isSince || (undoes !== undefined && isDelivered(call, undoes));
+  };
   const attempted = found.filter(isAttempted);
   const keys = new Set(attempted.map(({ id }) => idKey(id)));
   return new Set(callIds.filter((id) => keys.has(idKey(id))));

@@ -25,7 +25,7 @@ export interface MarkPlan extends UnusableCalls {
   readonly missing: readonly string[];
   /** Named by id, of this status before: left as they are. */
   readonly already: number;
-  /** Of the run to undo: settled by a delivery, or accepted since its mark. Left as they are. */
+  /** These calls of the run to undo stay: they were settled by a delivery, or accepted since its mark. */
   readonly delivered: number;
   /** null: not an undo. */
   readonly undoes: UndoneRun | null;

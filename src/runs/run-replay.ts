@@ -54,7 +54,7 @@ export async function replayPlan(plan: ReplayPlan, options: ReplayOptions & RunC
   for (const group of plan.groups) {
     if (session.stop.reason !== null) break;
     if (options.viaService) await askService(group.callback.id, plan.callIds(group), session);
-    else await sendAndMark(plan, group, options, { session, markers });
+    else if (await isUnchanged(group.callback, options, session)) await sendAndMark(plan, group, options, { session, markers });
     while (session.stopped(group.callback.id) === "lock-lost") await sendAgainWithLock(group, options, { session, markers });
   }
   const isReachable = session.stop.reason === null || session.stop.reason === "interrupted";
@@ -69,6 +69,18 @@ interface Sending {
   readonly session: RunSession;
   /** Those that wait for a pause continue while other callbacks' calls are sent. */
   readonly markers: Marker[];
+}
+
+/** The run may have waited for the lock, for an answer to its question, or for the callbacks before this one. Stops the callback if not. */
+async function isUnchanged(callback: ListedCallback, options: ReplayOptions, session: RunSession): Promise<boolean> {
+  try {
+    const reason = await findStopReason(callback, options, session);
+    if (reason !== null) session.stopOf(callback.id).stop(reason);
+    return reason === null;
+  } catch (error) {
+    session.stop.stop("service", asWhcbError(error));
+    return false;
+  }
 }
 
 /** Others may have sent some of the calls in the meantime. */
@@ -133,7 +145,7 @@ async function sendAndMark(
   }
 }
 
-/** By what the service says now: deleted, or changed in what is sent or where. A setting that it doesn't return isn't compared. */
+/** Tells whether the service says now that it was deleted, or changed in what is sent or where. A setting that isn't returned isn't compared. */
 async function findStopReason(
   callback: ListedCallback,
   options: ReplayOptions,

@@ -10,7 +10,7 @@ const BYTES = 60_000_000;
 const HEAP_MIB = 160;
 /** The text, as JSON and without, takes two thirds of it. */
 const ERROR_HEAP_MIB = 256;
-/** Of what a list may keep: 256 MiB. */
+/** A list may keep 256 MiB of it. */
 const LISTING_HEAP_MIB = 768;
 
 let home: Home;

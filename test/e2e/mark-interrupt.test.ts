@@ -19,7 +19,7 @@ let endpoint: CountingEndpoint;
 let calls: PlatformCall[];
 let service: { readonly url: string; close(): Promise<void> };
 let env: Record<string, string>;
-/** With the number of such requests so far. */
+/** Called with the number of such requests so far. */
 let onMark: (marks: number) => Promise<void>;
 
 beforeEach(async () => {

@@ -32,7 +32,7 @@ function warningOf(name: string): string {
   return `warning: other users of this machine can open ${file(name)}: chmod go-rwx ${file(name)}`;
 }
 
-/** As a user would type what the warnings say. */
+/** Runs what the warnings say, as a user would type it. */
 function type(warnings: readonly string[]): void {
   for (const warning of warnings) execFileSync("sh", ["-c", warning.slice(warning.lastIndexOf(": ") + 2)]);
 }

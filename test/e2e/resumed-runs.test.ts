@@ -82,7 +82,7 @@ describe("a gateway that answers 404 itself", () => {
   });
 });
 
-describe("a callback that has another name or URL than when the run began, as one that was created anew under its id has", () => {
+describe("a callback that has another name or URL than when the run began, as one that was created again under its id has", () => {
   const asFailed = (calls: readonly PlatformCall[]): PlatformCall[] => calls.map((call) => ({ ...call, status: "FAILED" }));
 
   it.each([
@@ -141,10 +141,22 @@ describe("an unfinished run of mark-success", () => {
     return { calls, run: JSON.parse(stdout).runId };
   }
 
-  /** By another run of mark-success, which no undo of the first one takes back. */
+  /** Another run of mark-success marks it, which no undo of the first one takes back. */
   async function markLast(calls: readonly PlatformCall[]): Promise<void> {
     instead = () => null;
     expect(await whcb("mark-success", "demo", calls.at(-1)?.id ?? "", "--yes")).toMatchObject({ code: 0 });
+  }
+
+  /** The second request is executed, but its answer says nothing of it. */
+  function loseSecondMark(calls: readonly PlatformCall[], onExecuted: () => void = () => {}): void {
+    let marks = 0;
+    instead = (request) => {
+      if (!isMark(request) || ++marks !== 2) return null;
+      const ids = new URL(request.path, "http://platform.invalid").searchParams.getAll("id");
+      for (const call of calls) if (ids.includes(call.id)) call.status = "SUCCESS";
+      onExecuted();
+      return NOT_ALLOWED;
+    };
   }
 
   const marked = (calls: readonly PlatformCall[]) => calls.filter(({ status }) => status === "SUCCESS").length;
@@ -179,14 +191,7 @@ describe("an unfinished run of mark-success", () => {
   it("that was killed before it noted that its calls are marked, is undone with them", async () => {
     const calls = platformCalls(250);
     addDemo(calls);
-    let marks = 0;
-    instead = (request) => {
-      if (!isMark(request) || ++marks !== 2) return null;
-      const ids = new URL(request.path, "http://platform.invalid").searchParams.getAll("id");
-      for (const call of calls) if (ids.includes(call.id)) call.status = "SUCCESS";
-      running.child.kill("SIGKILL");
-      return NOT_ALLOWED;
-    };
+    loseSecondMark(calls, () => running.child.kill("SIGKILL"));
     const running = home.start(["mark-success", "demo", "--failed", "--yes"], { env: env() });
     await running.ended;
     expect(marked(calls)).toBe(200);
@@ -199,13 +204,7 @@ describe("an unfinished run of mark-success", () => {
   it("whose last request was executed, though its answer was lost, is undone with it", async () => {
     const calls = platformCalls(250);
     addDemo(calls);
-    let marks = 0;
-    instead = (request) => {
-      if (!isMark(request) || ++marks !== 2) return null;
-      const ids = new URL(request.path, "http://platform.invalid").searchParams.getAll("id");
-      for (const call of calls) if (ids.includes(call.id)) call.status = "SUCCESS";
-      return NOT_ALLOWED;
-    };
+    loseSecondMark(calls);
     const { stdout } = await whcb("mark-success", "demo", "--failed", "--yes", "-o", "json");
     expect(marked(calls)).toBe(200);
     await markLast(calls);

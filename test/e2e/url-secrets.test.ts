@@ -51,7 +51,7 @@ async function fail(name: string): Promise<void> {
 }
 
 const runsFolder = () => home.path("data", "runs");
-/** Of the latest run. */
+/** Reads those of the latest run. */
 const journalPath = () => {
   const names = readdirSync(runsFolder()).filter((file) => file.endsWith(".ndjson"));
   return `${runsFolder()}/${names.sort().at(-1)}`;

@@ -17,7 +17,7 @@ const MIB = 1024 * 1024;
 let service: Service;
 let origin: string;
 let client: Client;
-/** Of each answer that the client got. */
+/** The body of each answer that the client got. */
 let bodies: string[];
 
 beforeEach(async () => {
@@ -60,7 +60,7 @@ async function list(query: Partial<ListCallsQuery>): Promise<ListedCall[]> {
 const ids = (count: number) => Array.from({ length: count }, (_, index) => `N${String(index).padStart(3, "0")}`);
 const LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&()*+-./:;<=>?@^_`|~";
 
-/** As short as they can be. */
+/** Makes names as short as they can be. */
 function shortNames(count: number): string[] {
   const names = [""];
   for (let at = 0; names.length <= count; at++) for (const letter of LETTERS) names.push(`${names[at]}${letter}`);

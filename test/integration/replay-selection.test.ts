@@ -247,8 +247,8 @@ describe("marks", () => {
   });
 
   it.each([
-    ["200", 60_000, 0],
-    ["200", 60_001, 1],
+    ["200", 120_000, 0],
+    ["200", 120_001, 1],
     ["503", 0, 1],
   ])("are undone unless the call was accepted since: %s, %i ms before, %i undone", async (statusCode, ms, undone) => {
     const calls = platformCalls(1);

@@ -373,7 +373,7 @@ describe("failed logins", () => {
     for (const [index, authorization] of wrong.entries()) {
       expect(await answersTo(authorization, `203.0.113.${index}`)).toEqual([expect.stringMatching(/^\[401,/)]);
     }
-    // With a token, so that no guess costs a hash.
+    // A token makes the guesses cheap: none costs a hash.
     const { token } = (await service.app.inject({ method: "POST", url: "/auth", headers: CREDENTIALS })).json();
     const guesses: number[] = [];
     for (let address = 0; address < 250; address++) {

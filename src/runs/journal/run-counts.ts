@@ -75,7 +75,7 @@ export function reduceCounts(counts: RunCounts, step: CallStep, { header, from, 
   return next;
 }
 
-/** For a send without an outcome when the process was killed. */
+/** Counts a send that had no outcome when the process was killed. */
 export function countUnknown(counts: RunCounts, from: RunCallState): RunCounts {
   const next = { ...counts };
   move(next, from, "unknown", 1);

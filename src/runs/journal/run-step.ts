@@ -77,7 +77,7 @@ export interface RunHeader {
   readonly service: string;
   readonly who: string;
   readonly startedAt: number;
-  /** By the service's clock; missing in journals of 0.1.0. */
+  /** The start by the service's clock; journals of 0.1.0 lack it. */
   readonly serviceStartedAt?: number;
   readonly callbacks: readonly RecordedCallback[];
   /** null for marks. `to` has no secrets. */

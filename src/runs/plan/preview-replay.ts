@@ -68,7 +68,7 @@ function isJson({ headers }: DeliveryRequest): boolean {
   return headers["content-type"]?.includes("json") === true;
 }
 
-/** As parsed here, as curl reads a backslash otherwise, and expands braces. */
+/** Writes the URL as it is parsed here: curl reads a backslash otherwise, and expands braces. */
 function sentUrl(url: string): string {
   const parsed = new URL(url);
   // A delivery doesn't send these either.

@@ -158,7 +158,7 @@ export const CONTENT_INDEX = 8;
 const PARAMETERS_INDEX = 9;
 const GIVEN_INDEX = 10;
 
-/** As by `senderAddress`. */
+/** The SQL of `senderAddress`. */
 export const SENDER = sql`coalesce(${sql.join(ADDRESS_INDEXES.map((index) => sql`nullif(${jsonPart("response", index)}, '')`))})`;
 
 export function encodeResponse(response: MessageResponse): StoredResponse {

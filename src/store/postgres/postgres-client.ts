@@ -24,7 +24,7 @@ export class PostgresClient extends pg.Client {
     });
   }
 
-  /** By TLS, or because it doesn't leave this machine. */
+  /** True with TLS, or if it doesn't leave this machine. */
   #isProtected(): boolean {
     return this.connection.stream instanceof TLSSocket || this.host.startsWith("/") || isLoopbackHost(this.host);
   }

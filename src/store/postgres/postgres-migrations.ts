@@ -63,7 +63,7 @@ export async function migratePostgres(
   });
 }
 
-/** As `migratePostgres`, in a transaction. */
+/** Does what `migratePostgres` does, in a transaction. */
 export async function applyMigrations(trx: Db, name: string, migrations = POSTGRES_MIGRATIONS): Promise<number> {
   const version = await lockVersion(trx);
   await requireCompatible(trx, name, version, migrations.at(-1)?.version);
@@ -77,7 +77,7 @@ export async function applyMigrations(trx: Db, name: string, migrations = POSTGR
 
 /** Nobody else migrates until the end of the transaction. */
 async function lockVersion(trx: Db): Promise<number> {
-  // Of several that create it at the same time, PostgreSQL lets one go on; the others wait here, fail, and run again.
+  // PostgreSQL lets one of several that create it at the same time go on; the others wait here, fail, and run again.
   await sql`CREATE TABLE IF NOT EXISTS migrations (version integer PRIMARY KEY, name text NOT NULL)`.execute(trx);
   await lockMigrations(trx);
   await sql`ALTER TABLE migrations ADD COLUMN IF NOT EXISTS is_compatible boolean NOT NULL DEFAULT false`.execute(trx);

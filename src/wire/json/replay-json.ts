@@ -26,7 +26,7 @@ export function readServiceReplay(document: unknown): ListedReplay {
   };
 }
 
-/** null if it isn't the answer to a request for a replay. */
+/** Returns null if it isn't the answer to a request for a replay. */
 export function readAccepted(document: unknown): number | null {
   return countOf(objectOf(document).accepted);
 }

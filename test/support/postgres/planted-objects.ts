@@ -11,7 +11,7 @@ const STORE = join(import.meta.dirname, "..", "..", "..", "src", "store");
 /** Those of the columns and values of whcb's statements. */
 const TYPES =
   "bool,int4,int8,float8,numeric,text,varchar,name,bytea,json,oid,interval,timestamptz,pg_snapshot,xid8,text[],int8[]";
-/** Of functions with three arguments. */
+/** These are functions with three arguments. */
 const FEW_TYPES = "int4,int8,text";
 
 /** Every operator, and every function that is named in the store, for all types that PostgreSQL has none for. Each fails, with its name. */

@@ -249,7 +249,7 @@ function resumeReplay(invocation: Invocation, wanted: string | null): Promise<nu
 
 interface ResumedTarget {
   readonly name: string;
-  /** Of the callback; null: as before. */
+  /** The callback's new name; null if it has the old one. */
   readonly renamed: string | null;
   readonly url: string;
   readonly shown: string;
@@ -257,7 +257,7 @@ interface ResumedTarget {
   readonly before: RecordedUrl;
 }
 
-/** The run was confirmed for the callbacks of that time. One that was created anew may have the same id, and other calls of the same ids. */
+/** The run was confirmed for the callbacks of that time. One that was deleted and created again may have the same id, and other calls of the same ids. */
 async function confirmChanged(run: RunOverview, runDeps: RunDeps, invocation: Invocation): Promise<boolean> {
   const { options, counts } = run;
   if (!isUnfinished(counts)) return true;

@@ -36,7 +36,7 @@ describe("a URL in a journal", () => {
     expect([statSync(key).mode & 0o077, readFileSync(key).length]).toEqual([0, 32]);
     rmSync(key);
     expect(await isSame(HIDDEN, recorded)).toBe(false);
-    // With another key.
+    // This has another key.
     expect(await record(HIDDEN)).not.toEqual(recorded);
   });
 
