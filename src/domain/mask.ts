@@ -142,7 +142,7 @@ function findSecrets(text: string, secrets: readonly string[]): Span[] {
 }
 
 /** Other escapes leave letters and digits as they are. Most texts have none of these: they needn't be decoded. */
-const LETTERS_ESCAPED = /\\[ux]|%[\da-f]|#x?[\da-f]+;|&(?:bsol|percnt|num|semi);/i;
+const LETTERS_ESCAPED = /\\[ux]|%[\da-f]|#x?[\da-f]+;|(?:bsol|percnt|num|semi);/i;
 
 function wordOf(secret: string): string {
   return (/[a-z\d]{4,}/i.exec(secret)?.[0] ?? "").toLowerCase();
