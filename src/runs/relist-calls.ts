@@ -1,4 +1,4 @@
-import type { ListedCall, ListedCallback } from "../client/client.js";
+import type { Client, ListedCall, ListedCallback } from "../client/client.js";
 import { idKey } from "../domain/call.js";
 import { count } from "../domain/count.js";
 import { isWhcbError, WhcbError } from "../domain/errors.js";
@@ -53,8 +53,8 @@ export async function relistCalls(
 }
 
 /** Resolves to null if it was deleted, also if another callback has its id as a name since. */
-export async function findById(id: string, { deps }: RunSession): Promise<ListedCallback | null> {
-  const callback = await deps.client.getCallback(id).catch(nullIfGone);
+export async function findById(id: string, client: Client): Promise<ListedCallback | null> {
+  const callback = await client.getCallback(id).catch(nullIfGone);
   return callback?.id === id ? callback : null;
 }
 

@@ -51,7 +51,7 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
   const status = kind === "mark-failed" ? "FAILED" : "SUCCESS";
   for (const { id: callbackId } of callbacks) {
     const due = [...state.entries()].filter((entry) => entry.callbackId === callbackId && entry.needsMark);
-    if (due.length > 0 && (await findById(callbackId, session)) === null) {
+    if (due.length > 0 && (await findById(callbackId, session.deps.client)) === null) {
       session.stopOf(callbackId).stop("gone");
       await giveUpCallback(callbackId, session);
       continue;
@@ -98,7 +98,7 @@ async function sendTheRest(state: RunState, options: ReplayOptions & ResumeOptio
     const drafts: GroupDraft[] = [];
     for (const { id } of header.callbacks) {
       if (session.stopped(id) === "gone" || !hasOpenCalls(state, id)) continue;
-      const callback = await findById(id, session);
+      const callback = await findById(id, session.deps.client);
       if (callback === null) await giveUpCallback(id, session);
       else drafts.push(await relistCalls(callback, state, { file, resendUnknown: options.resendUnknown }, session));
     }

@@ -12,7 +12,7 @@ import type { RunListener, UndoneRun } from "./journal/run-step.js";
 import { discardRun, listRuns, type RunOverview, type RunRecord, readRun } from "./journal/stored-runs.js";
 import { type CallScope, callbacksOf, listScope, type UnusableCalls } from "./plan/call-scope.js";
 import { takeNamedCalls } from "./plan/named-calls.js";
-import { giveUpCallback, nullIfGone } from "./relist-calls.js";
+import { findById, giveUpCallback } from "./relist-calls.js";
 import type { RunControl, RunDeps } from "./run-deps.js";
 import { markAll } from "./send/marker.js";
 
@@ -67,8 +67,8 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
   for (const { id: callbackId } of run.callbacks) {
     // Another callback may have a call of the same id.
     const ids = undone.flatMap((call) => (call.callbackId === callbackId ? [call.id] : []));
-    const callback = await deps.client.getCallback(callbackId).catch(nullIfGone);
-    const callbacks = callback?.id === callbackId ? [callback] : [];
+    const callback = await findById(callbackId, deps.client);
+    const callbacks = callback === null ? [] : [callback];
     const { groups, already, delivered, missing } = await byIds(callbacks, ids, marking, deps);
     found = {
       ...found,

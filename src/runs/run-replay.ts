@@ -93,8 +93,7 @@ async function sendAgainWithLock(
   try {
     await session.locks?.retake(callback);
     session.continueCallback(callback.id);
-    const reason = await findStopReason(callback, options, session);
-    if (reason !== null) return session.stopOf(callback.id).stop(reason);
+    if (!(await isUnchanged(callback, options, session))) return;
     await session.journal.flushed();
     const { state } = await readRunState(runsDirectory, session.header.runId);
     const file = await SnapshotFile.open(runsDirectory, `${session.header.runId}-again`, options);
@@ -151,7 +150,7 @@ async function findStopReason(
   options: ReplayOptions,
   session: RunSession,
 ): Promise<"gone" | "changed" | null> {
-  const now = await findById(callback.id, session);
+  const now = await findById(callback.id, session.deps.client);
   if (now === null) return "gone";
   const settingsOf = ({ url, auth, contentType, removeHtml }: ListedCallback) => {
     return [options.to ?? url, contentType, removeHtml, ...(sendsAuth(options) ? [auth.type, auth.key] : [])];

@@ -1,7 +1,7 @@
 import type { ListedCallback } from "../../../client/client.js";
 import { callbackOperand, commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
-import { isWhcbError, WhcbError } from "../../../domain/errors.js";
+import { WhcbError } from "../../../domain/errors.js";
 import { maskUrl, shownUrl } from "../../../domain/mask.js";
 import { isRecorded, type RecordedUrl } from "../../../runs/journal/recorded-url.js";
 import { isUnfinished } from "../../../runs/journal/run-counts.js";
@@ -10,6 +10,7 @@ import { callbacksOf } from "../../../runs/plan/call-scope.js";
 import { planReplay, type ReplayScope } from "../../../runs/plan/plan-replay.js";
 import { findHiddenUrl, previewReplay, toCurl } from "../../../runs/plan/preview-replay.js";
 import type { ReplayPlan } from "../../../runs/plan/replay-plan.js";
+import { findById, nullIfGone } from "../../../runs/relist-calls.js";
 import { resumeRun } from "../../../runs/resume-run.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
 import { busyError, type RunLocks } from "../../../runs/run-locks.js";
@@ -304,16 +305,11 @@ async function resumedTargets(
     targets.push({ name: "--to", renamed: null, url: to, shown: maskUrl(to), key: "", before });
   }
   for (const before of callbacks) {
-    const now = await client.getCallback(before.id).catch(nullIfGone);
-    if (now?.id !== before.id) continue;
+    const now = await findById(before.id, client);
+    if (now === null) continue;
     const key = options === null ? "" : describeKey(now, options);
     const renamed = now.name === before.name ? null : now.name;
     targets.push({ name: before.name || before.id, renamed, url: now.url, shown: shownUrl(now), key, before });
   }
   return targets;
-}
-
-function nullIfGone(error: unknown): null {
-  if (isWhcbError(error, "not-found")) return null;
-  throw error;
 }
