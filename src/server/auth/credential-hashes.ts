@@ -42,7 +42,7 @@ export function matchesApiKey(apiKeyHash: string, credential: StoredCredential):
 /** Signs with the server's secret key, so that who reads the database can't make a token (KeyCipher). */
 export type Sign = (text: string) => string;
 
-/** For an hour. What is signed has the password hash: a new password revokes it. */
+/** The token is valid for an hour. What is signed has the password hash: a new password revokes it. */
 export function issueToken(credential: StoredCredential, now: number, sign: Sign): string {
   const claim = Buffer.from(JSON.stringify([credential.username, now + TOKEN_LIFE_MS])).toString("base64url");
   return `${claim}.${sign(signedText(claim, credential))}`;

@@ -9,7 +9,7 @@ import {
   singleQuote,
 } from "../../../src/domain/command-line.js";
 
-/** With the flags that keep a user's settings out. CI must have these; others are tested where they are installed. */
+/** The flags keep a user's settings out. CI must have these shells; others are tested where they are installed. */
 const SHELLS = { bash: ["--norc"], zsh: ["-f"], fish: ["--no-config"] };
 const OTHER_SHELLS = { ksh: [], dash: [] };
 const isInstalled = ([shell]: [string, unknown]) => spawnSync(shell, ["-c", ""]).error === undefined;
