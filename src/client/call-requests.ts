@@ -33,8 +33,10 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
     const { status } = query.filter;
     const options = { callbackId, timezone, ...(status !== undefined && { listedAs: status }) };
     const queries = [callQuery(query), documentedQuery(query), documentedQuery({ ...query, filter: {} })];
+    if (query.oldestFirst === "if-possible")
+      queries.push(documentedQuery({ filter: query.filter }), documentedQuery({ filter: {} }));
     const paths = queries.map((one) => listPath(callUrl(callbackId), one));
-    const [firstPath = "", , unfilteredPath] = paths;
+    const [firstPath = ""] = paths;
     /** Once it is set, the list is read without `status`. */
     let rejection: unknown = null;
 
@@ -48,7 +50,7 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
         const index = paths.lastIndexOf(path);
         const simpler = index === -1 ? undefined : paths[index + 1];
         if (simpler === undefined || !isRejected(error)) throw error;
-        if (simpler === unfilteredPath && status !== undefined) rejection = error;
+        rejection = status === undefined || queries[index + 1]?.has("status") ? null : error;
         return load(simpler);
       }
     }

@@ -6,6 +6,7 @@ import { afterEach, expect, it } from "vitest";
 import type { Client } from "../../src/client/client.js";
 import { planReconcile } from "../../src/runs/plan/plan-reconcile.js";
 import { readSeenList } from "../../src/runs/plan/seen-list.js";
+import { aGroup } from "../contract/store-support.js";
 import { aResponse } from "../support/builders.js";
 import { clientOver, injectTransport } from "../support/client/client-services.js";
 import { openDesk } from "../support/replay/replay-desk.js";
@@ -53,4 +54,54 @@ it("finds a call that is attempted between the lists, in its later state", async
     unmatched: 1,
     toSend: 1,
   });
+});
+
+it("finds a call whose place is taken by others, though as many calls are listed as counted", async () => {
+  const service = await openService();
+  const client = clientOver(injectTransport(service.app));
+  const { store } = service;
+  const callback = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook", retriesEnabled: true });
+  const submit = (ids: readonly string[], messageId: string) =>
+    client.submitCalls(
+      callback.id,
+      ids.map((id) => ({ id, response: aResponse({ messageId }) })),
+    );
+  await submit(["accepted-meanwhile", "never-accepted"], "equal");
+  const twins = await pendingCalls(store, callback.id);
+  await recordAttempts(store, twins, () => ({ result: BUSY, startedAt: 1 }));
+  await submit(["comes-in"], "slow");
+  const [comesIn] = await pendingCalls(store, callback.id);
+  const others = Array.from({ length: 600 }, (_, index) => `other-${index}`);
+  await submit(others, "other");
+  const failed = (await pendingCalls(store, callback.id)).filter(({ id }) => id !== "comes-in");
+  await recordAttempts(store, failed, (_, index) => ({ result: BUSY, startedAt: 1_000 + index }));
+  await submit(["held"], "held");
+  const held = (await pendingCalls(store, callback.id)).filter(({ id }) => id === "held");
+  const at = Date.now();
+  await store.commitOutcomes(
+    aGroup({
+      holdings: held.map(({ id, seq }) => ({ callbackId: callback.id, callId: id, callSeq: seq, at, downSince: at, random: 0 })),
+    }),
+  );
+  let pages = 0;
+  const listCalls: Client["listCalls"] = async function* (callbackId, query) {
+    for await (const page of client.listCalls(callbackId, query)) {
+      yield page;
+      if (query.filter.status !== undefined || query.limit !== undefined || ++pages !== 1) continue;
+      await client.updateCallback(callback.id, { retriesEnabled: false });
+      await recordAttempts(store, twins.slice(0, 1), () => ({ result: OK, startedAt: at + 1 }));
+      await recordAttempts(store, comesIn === undefined ? [] : [comesIn], () => ({ result: BUSY, startedAt: 2 }));
+    }
+  };
+  const desk = openDesk({ client: { ...client, listCalls } });
+  closing.push(() => closeService(service), desk.leave);
+  const { from, responseMessage } = aResponse({ messageId: "equal" });
+  const line = JSON.stringify({ messageid: "equal", from, responseMessage });
+  const plan = await planReconcile(
+    { callback, seen: readSeenList(line, "UTC"), timezone: "UTC", country: null, sendAmbiguous: false },
+    desk.deps,
+  );
+  await plan.replay.discard();
+  expect(plan.seen).toEqual([]);
+  expect(plan.ambiguous.map(({ id }) => id)).toEqual(expect.arrayContaining(["accepted-meanwhile", "never-accepted"]));
 });

@@ -51,7 +51,8 @@ export async function listScope(
     let listed = 0;
     let leftOut = 0;
     let withoutId = 0;
-    for await (const page of client.listCalls(callbackId, query)) {
+    // A call that is attempted meanwhile moves to where it is still to be read.
+    for await (const page of client.listCalls(callbackId, { ...query, oldestFirst: "if-possible" })) {
       // A later total counts those that came in meanwhile, which would make up for one that moved to the top.
       if (++pages === 1 || expected !== null) expected = page.total === null ? null : Math.max(expected ?? 0, page.total);
       listed += page.calls.length + page.withoutId.length + page.leftOut;

@@ -196,11 +196,9 @@ class CallIndex {
     return keys.flatMap((key) => listOf(this.#bySender.get(key))).filter(([call, ...more]) => call !== match || more.length > 0);
   }
 
-  /** Finds the calls of the message that has the bare id of a line too, if it is the id of another call. */
+  /** Finds the calls of the message that has the bare id of a line too, if a call has it: replies to it that arrived may be listed no more. */
   ofMessageOfThatId({ line: { id, callId } }: WantedCall): readonly Filled<ComparableCall>[] {
-    if (id === null || callId === null) return [];
-    const named = this.#byId.get(callId);
-    return listOf(this.#byMessage.get(id)).filter(([call, ...more]) => call !== named || more.length > 0);
+    return id === null || callId === null ? [] : listOf(this.#byMessage.get(id));
   }
 
   #namedCall(wanted: WantedCall): readonly Filled<ComparableCall>[] {

@@ -97,6 +97,12 @@ describe("a line that matches one call", () => {
     expect(await match(calls, "A001\nB002\nffff\n")).toEqual({ seen: ["A001"], ambiguous: ["A002"], unmatched: 1 });
   });
 
+  it("is ambiguous if it is a bare id that is a call's and its message's: another reply may be meant", async () => {
+    const calls = { A001: { messageId: "A001" } };
+    expect(await match(calls, "A001\n")).toEqual({ seen: [], ambiguous: ["A001"], unmatched: 0 });
+    expect(await match(calls, "callid\nA001\n")).toEqual({ seen: ["A001"], ambiguous: [], unmatched: 0 });
+  });
+
   it("leaves it open unless sender and content or time agree, as its own reply may not be listed any more", async () => {
     const call = { c1: { from: ADA, reply: { date: "24/11/26 09:30", content: "Yes" } } };
     const isSeen = async (calls: Parameters<typeof match>[0], columns: string, line: string): Promise<boolean> => {
