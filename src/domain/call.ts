@@ -170,7 +170,7 @@ export function markCall(call: CallProgress, status: "SUCCESS" | "FAILED", at: n
   return { ...call, status, due: null, settledBy: by, changedAt: at };
 }
 
-const ERASED = "Erased: the sender's data was removed";
+export const ERASED = "Erased: the sender's data was removed";
 
 /** Without its content it can't be sent: what waits or has failed is settled. */
 export function eraseCall(call: CallProgress, at: number): CallProgress {

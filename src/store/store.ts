@@ -133,8 +133,8 @@ export interface SubmittedCalls {
 
 export interface CallStore {
   /**
-   * On disk when it returns; all of them, or none. Existing ids stay. Returns the new ids. Throws `not-found` for a callback, `invalid`
-   * for an id of another callback's call.
+   * On disk when it returns; all of them, or none. Existing calls stay. Returns the new ids. Throws `not-found` for a callback, `invalid`
+   * for an id that another response has.
    */
   acceptCalls(submissions: readonly SubmittedCalls[], now: number): Promise<readonly string[]>;
   listCalls(callbackId: string, query: CallQuery): Promise<CallPage>;

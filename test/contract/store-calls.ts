@@ -67,20 +67,35 @@ export function describeCalls(open: OpenStore): void {
       const callback = await aCallback(store);
       await accept(store, callback, ["A", "B", "A"]);
       const first = await callOf(store, callback, "A");
-      expect(
-        await store.acceptCalls(
-          [
-            {
-              callbackId: callback.id,
-              calls: ["B", "C", "A"].map((id) => ({ id, response: aResponse({ messageId: "other" }) })),
-            },
-          ],
-          NOW + 1,
-        ),
-      ).toEqual(["C"]);
+      const calls = ["B", "C", "A"].map((id) => ({ id, response: aResponse() }));
+      expect(await store.acceptCalls([{ callbackId: callback.id, calls }], NOW + 1)).toEqual(["C"]);
       expect(await callOf(store, callback, "A")).toEqual(first);
       expect(idsOf(await fetchPending(store, callback.id, 10))).toEqual(["A", "B", "C"]);
       expect(await store.countCalls(callback.id)).toEqual({ PENDING: 3, SUCCESS: 0, FAILED: 0 });
+    });
+
+    it("rejects another response under an id that is stored, and takes the same one for a repeat", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      const submit = (...responses: readonly ReturnType<typeof aResponse>[]) =>
+        store.acceptCalls([{ callbackId: callback.id, calls: responses.map((response) => ({ id: "A", response })) }], NOW);
+      const response = aResponse();
+      const { from, responseMessage } = response;
+      const others = [
+        aResponse({ messageId: "other" }),
+        aResponse({ from: { ...from, mobile: "61400000009" } }),
+        aResponse({ responseMessage: { ...responseMessage, content: "other" } }),
+        aResponse({ responseMessage: { ...responseMessage, channel: "EMAIL" } }),
+        aResponse({ customParameters: { other: "1" } }),
+      ];
+      for (const other of others) await expect(submit(response, other)).rejects.toMatchObject({ code: "invalid" });
+      expect(await submit(response, response)).toEqual(["A"]);
+      for (const other of others) {
+        await expect(submit(other)).rejects.toMatchObject({ code: "invalid", message: "The id A belongs to another response" });
+      }
+      // Before members beside the known ones were kept, a repeat may have been sent.
+      expect(await submit(aResponse({ given: { response: [], from: [["title", '"Dr"']], responseMessage: [] } }))).toEqual([]);
+      expect(await store.countCalls(callback.id)).toMatchObject({ PENDING: 1 });
     });
 
     it("stores responses of different callbacks together, or none of them", async () => {

@@ -53,6 +53,8 @@ it("erases a sender's calls and attempts on PostgreSQL, and keeps ids, counts an
     { number: 1, cause: "first", result: { kind: "answered", statusCode: 500, statusMessage: "", body: "" } },
     { number: 2, result: { kind: "unreachable", reason: "dns", detail: "" } },
   ]);
+  // What is sent again, since its answer was lost, is still the same response.
+  expect(await store.acceptCalls([{ callbackId: callback.id, calls: ids.map((id) => ({ id, response })) }], NOW + 2)).toEqual([]);
   expect(await store.countCalls(callback.id)).toEqual({ PENDING: 1, FAILED: 0, SUCCESS: 3 });
   expect(await countRows(store, callback)).toEqual({ PENDING: 1, FAILED: 0, SUCCESS: 3 });
 });

@@ -1,4 +1,5 @@
 import { sql } from "kysely";
+import { ERASED } from "../../domain/call.js";
 import { WhcbError } from "../../domain/errors.js";
 import { lockLiveCallbacks } from "../callbacks/callback-row.js";
 import { recordChanges } from "../change-log.js";
@@ -13,7 +14,10 @@ import { encodeResponse } from "./call-row.js";
 /** Characters. A thousand large responses would exceed the longest string. */
 const INSERT_LENGTH = 8 * 1024 * 1024;
 
-/** Atomic, in the order given. Returns the new ids. Throws `not-found`, and `invalid` for an id of another callback's call. */
+/** Of callback, id, message id, channel and response. */
+const ROW_TYPES = ["bigint", "text", "text", "text", "text"] as const;
+
+/** Atomic, in the order given. Returns the new ids. Throws `not-found`, and `invalid` for an id that another response has. */
 export function acceptCalls(db: Db, submissions: readonly SubmittedCalls[], now: number): Promise<readonly string[]> {
   return transact(db, async (trx) => {
     const keys = await lockCallbacks(trx, submissions);
@@ -23,15 +27,16 @@ export function acceptCalls(db: Db, submissions: readonly SubmittedCalls[], now:
       const { numAffectedRows } = await sql`
         INSERT INTO calls (callback_key, accepted_at, status, attempt_count, attempted_at, failed_in_recovery, changed_at, id, message_id, channel, response)
         SELECT ${cell(0)}, ${now}, 'PENDING', 0, ${sql.lit(NEVER)}, 0, ${now}, ${cell(1)}, ${cell(2)}, ${cell(3)}, ${cell(4)}
-        FROM ${batchOf(rows, ["bigint", "text", "text", "text", "text"])} WHERE true
+        FROM ${batchOf(rows, ROW_TYPES)} WHERE true
         ON CONFLICT (id) DO NOTHING`.execute(trx);
-      accepted += Number(numAffectedRows ?? 0n);
+      const inserted = Number(numAffectedRows ?? 0n);
+      if (inserted < rows.length) await rejectOtherResponses(trx, rows);
+      accepted += inserted;
     }
     const all = submissions.flatMap(({ callbackId, calls }) =>
       calls.map(({ id }) => ({ id, callback_key: keyOf(keys, callbackId) })),
     );
     const areAllNew = accepted === all.length;
-    if (!areAllNew) await rejectForeignIds(trx, all);
     const added = areAllNew ? all : await newOf(trx, all, before);
     const changes = new CountChanges();
     for (const { callback_key } of added) changes.add(callback_key, "PENDING", 1);
@@ -80,15 +85,20 @@ interface AddedCall {
   readonly callback_key: number;
 }
 
-async function rejectForeignIds(db: Db, calls: readonly AddedCall[]): Promise<void> {
-  const { rows } = await sql<{ id: string }>`
-    SELECT calls.id FROM ${batchOf(
-      calls.map(({ id, callback_key }) => [id, callback_key]),
-      ["text", "bigint"],
-    )} ${crossJoin} calls ON calls.id = ${cell(0)}
-    WHERE calls.callback_key <> ${cell(1)} LIMIT 1`.execute(db);
-  const foreign = rows[0];
-  if (foreign !== undefined) throw new WhcbError("invalid", `The id ${foreign.id} belongs to another callback's call`);
+/** A repeated submission is the same response. Earlier versions stored no members beside the known ones, and nothing is left of erased ones. */
+async function rejectOtherResponses(db: Db, rows: readonly (readonly Cell[])[]): Promise<void> {
+  const other = await sql<{ id: string; isForeign: number }>`
+    SELECT calls.id, CASE WHEN calls.callback_key <> ${cell(0)} THEN 1 ELSE 0 END AS "isForeign"
+    FROM ${batchOf(rows, ROW_TYPES)} ${crossJoin} calls ON calls.id = ${cell(1)}
+    WHERE calls.callback_key <> ${cell(0)} OR ((calls.status_code IS NOT NULL OR calls.status_message IS DISTINCT FROM ${ERASED}) AND (
+      calls.message_id <> ${cell(2)} OR calls.channel <> ${cell(3)}
+      OR calls.response NOT IN (${cell(4)}, substr(${cell(4)}, 1, length(calls.response) - 1) || ']'))) LIMIT 1`.execute(db);
+  const [first] = other.rows;
+  if (first === undefined) return;
+  throw new WhcbError(
+    "invalid",
+    first.isForeign ? `The id ${first.id} belongs to another callback's call` : `The id ${first.id} belongs to another response`,
+  );
 }
 
 /** 0: none. */
