@@ -109,11 +109,6 @@ export class Connection {
     return this.#socket?.errored ?? null;
   }
 
-  /** A part of the request hasn't left. */
-  get isSending(): boolean {
-    return (this.#socket?.writableLength ?? 0) > 0;
-  }
-
   /** Before each request is written. */
   beginRequest(): void {
     this.#requests += 1;

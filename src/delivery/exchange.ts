@@ -127,10 +127,6 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
       this.onError(error);
       return;
     }
-    if (this.statusCode === 200 && this.#connection?.isSending) {
-      this.onError(new DeliveryFailure("protocol", `${this.where} answered 200 before the whole response was sent`));
-      return;
-    }
     this.#settleAnswered();
     if (this.#connection === null) return;
     // An endpoint in trouble may answer twice, and the second answer would be taken for that of the next request.
