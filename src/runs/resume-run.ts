@@ -1,5 +1,3 @@
-import type { ListedCall } from "../client/client.js";
-import { idKey } from "../domain/call.js";
 import { reopenRun } from "./begin-run.js";
 import { type RunSummary, workAndEnd } from "./end-run.js";
 import { isOpen, type RunState } from "./journal/run-state.js";
@@ -7,9 +5,9 @@ import type { RunListener } from "./journal/run-step.js";
 import type { GroupDraft } from "./plan/group-draft.js";
 import { snapshotPlan } from "./plan/replay-plan.js";
 import { SnapshotFile } from "./plan/snapshot-file.js";
-import { findById, giveUpCallback, nullIfGone, relistCalls } from "./relist-calls.js";
+import { findById, giveUpCallback, relistCalls } from "./relist-calls.js";
 import type { RunControl, RunDeps } from "./run-deps.js";
-import { isDelivered } from "./run-marks.js";
+import { skipArrived } from "./run-marks.js";
 import type { BodyOptions, ReplayOptions } from "./run-options.js";
 import { replayPlan } from "./run-replay.js";
 import { asWhcbError, type RunSession } from "./run-session.js";
@@ -58,37 +56,12 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
     }
     for (const from of ["accepted", "seen", "left"] as const) {
       const ids = due.filter((entry) => entry.state === from).map(({ id }) => id);
-      const attempted = status === "FAILED" ? await attemptedSince(callbackId, ids, session) : new Set();
-      for (const call of ids.filter((id) => attempted.has(id)))
-        session.record(callbackId, { step: "skipped", call, at: session.deps.clock.now(), reason: "settled" }, from);
-      await markAll(
-        { callbackId, status, from },
-        ids.filter((id) => !attempted.has(id)),
-        session,
-      );
+      const left = status === "FAILED" ? await skipArrived(callbackId, ids, session) : ids;
+      await markAll({ callbackId, status, from }, left, session);
       if (session.stop.reason !== null) return;
     }
     if (session.stopped(callbackId) === "gone") await giveUpCallback(callbackId, session);
   }
-}
-
-/** The service's clock is known to a minute, and its dates may be of whole minutes. What wasn't accepted needs no such care. */
-const DATE_TOLERANCE_MS = 2 * 60_000;
-
-/** They may have arrived since they were to become FAILED, or since the mark that is undone: a replay would send them twice. */
-async function attemptedSince(callbackId: string, callIds: readonly string[], session: RunSession): Promise<ReadonlySet<string>> {
-  const { deps, header } = session;
-  const found = (await deps.client.findCalls(callbackId, callIds).catch(nullIfGone)) ?? [];
-  const { undoes, serviceStartedAt, startedAt } = header;
-  const since = serviceStartedAt ?? startedAt;
-  const isAttempted = (call: ListedCall): boolean => {
-    const toleranceMs = call.statusCode === 200 ? DATE_TOLERANCE_MS : 0;
-    const isSince = call.attemptedAt !== null && call.attemptedAt >= since - toleranceMs;
-    return isSince || (undoes !== undefined && isDelivered(call, undoes));
-  };
-  const attempted = found.filter(isAttempted);
-  const keys = new Set(attempted.map(({ id }) => idKey(id)));
-  return new Set(callIds.filter((id) => keys.has(idKey(id))));
 }
 
 async function sendTheRest(state: RunState, options: ReplayOptions & ResumeOptions, session: RunSession): Promise<void> {

@@ -1,5 +1,6 @@
 import type { ListedCall, ListedCallback } from "../client/client.js";
 import { ATTEMPT_DEADLINE_MS } from "../domain/attempt.js";
+import { idKey } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import { commandLine } from "../domain/command-line.js";
 import { WhcbError } from "../domain/errors.js";
@@ -12,8 +13,9 @@ import type { RunListener, UndoneRun } from "./journal/run-step.js";
 import { discardRun, listRuns, type RunOverview, type RunRecord, readRun } from "./journal/stored-runs.js";
 import { type CallScope, callbacksOf, listScope, type UnusableCalls } from "./plan/call-scope.js";
 import { takeNamedCalls } from "./plan/named-calls.js";
-import { findById, giveUpCallback } from "./relist-calls.js";
+import { findById, giveUpCallback, nullIfGone } from "./relist-calls.js";
 import type { RunControl, RunDeps } from "./run-deps.js";
+import { asWhcbError, type RunSession } from "./run-session.js";
 import { markAll } from "./send/marker.js";
 
 export interface MarkPlan extends UnusableCalls {
@@ -25,7 +27,7 @@ export interface MarkPlan extends UnusableCalls {
   readonly missing: readonly string[];
   /** Named by id, of this status before: left as they are. */
   readonly already: number;
-  /** These calls of the run to undo stay: they were settled by a delivery, or accepted since its mark. */
+  /** These calls of the run to undo stay: they were settled by a delivery, or accepted or marked again since its mark. */
   readonly delivered: number;
   /** null: not an undo. */
   readonly undoes: UndoneRun | null;
@@ -44,7 +46,7 @@ export async function planMarks(scope: CallScope, status: "SUCCESS" | "FAILED", 
   const found =
     "filter" in scope.calls
       ? await byFilter(callbacks, { ...scope.calls.filter, status: otherThan(status) }, deps)
-      : await byIds(callbacks, scope.calls.callIds, { status, undoes: null }, deps);
+      : await byIds(callbacks, scope.calls.callIds, { status }, deps);
   return markPlan(found, { status, undoes: null }, deps);
 }
 
@@ -63,13 +65,14 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
   if (undo !== undefined) throw alreadyUndone(run, undo);
   const undone = [...run.calls.filter(({ isMarked }) => isMarked), ...maybeMarked(run)];
   const marking = { status: "FAILED", undoes: { runId: run.runId, startedAt: run.serviceStartedAt ?? run.startedAt } } as const;
+  const staysSuccess = await readWhatStays(marking.undoes, deps);
   let found: Found = { groups: [], leftOut: 0, withoutId: 0, unlisted: 0, missing: [], already: 0, delivered: 0 };
   for (const { id: callbackId } of run.callbacks) {
     // Another callback may have a call of the same id.
     const ids = undone.flatMap((call) => (call.callbackId === callbackId ? [call.id] : []));
     const callback = await findById(callbackId, deps.client);
     const callbacks = callback === null ? [] : [callback];
-    const { groups, already, delivered, missing } = await byIds(callbacks, ids, marking, deps);
+    const { groups, already, delivered, missing } = await byIds(callbacks, ids, { ...marking, staysSuccess }, deps);
     found = {
       ...found,
       groups: [...found.groups, ...groups],
@@ -153,11 +156,18 @@ export async function runMarks(
     deps,
     onEvent,
   );
+  const { session } = held;
   return workAndEnd(held, async () => {
     for (const { callback, callIds } of plan.groups) {
-      if (held.session.stop.reason !== null) return;
-      await markAll({ callbackId: callback.id, status: plan.status, from: "left" }, callIds, held.session);
-      if (held.session.stopped(callback.id) === "gone") await giveUpCallback(callback.id, held.session);
+      if (session.stop.reason !== null) return;
+      try {
+        // The question may have been open for long.
+        const left = plan.undoes === null ? callIds : await skipArrived(callback.id, callIds, session);
+        await markAll({ callbackId: callback.id, status: plan.status, from: "left" }, left, session);
+      } catch (error) {
+        session.stop.stop("service", asWhcbError(error));
+      }
+      if (session.stopped(callback.id) === "gone") await giveUpCallback(callback.id, session);
     }
   });
 }
@@ -183,7 +193,7 @@ async function byFilter(callbacks: readonly ListedCallback[], filter: CallFilter
 async function byIds(
   callbacks: readonly ListedCallback[],
   callIds: readonly string[],
-  { status, undoes }: Marking,
+  { status, staysSuccess = () => false }: Pick<Marking, "status"> & { readonly staysSuccess?: (call: ListedCall) => boolean },
   { client }: RunDeps,
 ): Promise<Found> {
   const groups = callbacks.map((callback) => ({ callback, callIds: [] as string[] }));
@@ -193,7 +203,7 @@ async function byIds(
   const missing = await takeNamedCalls({ client }, named, async (calls, group) => {
     for (const call of calls) {
       if (call.status === status) already++;
-      else if (undoes !== null && isDelivered(call, undoes)) delivered++;
+      else if (staysSuccess(call)) delivered++;
       else group.callIds.push(call.id);
     }
   });
@@ -204,11 +214,56 @@ function otherThan(status: "SUCCESS" | "FAILED"): "SUCCESS" | "FAILED" {
   return status === "SUCCESS" ? "FAILED" : "SUCCESS";
 }
 
+/** The service's clock is known to a minute, and its dates may be of whole minutes. What wasn't accepted needs no such care. */
+const DATE_TOLERANCE_MS = 2 * 60_000;
+
+/**
+ * Of calls that are to become FAILED, returns those that can't have arrived since the run began, or since the mark that is undone: a replay
+ * would send the others twice.
+ */
+export async function skipArrived(
+  callbackId: string,
+  callIds: readonly string[],
+  session: RunSession,
+): Promise<readonly string[]> {
+  if (callIds.length === 0) return callIds;
+  const { deps, header } = session;
+  const { undoes, serviceStartedAt, startedAt } = header;
+  const since = serviceStartedAt ?? startedAt;
+  const staysSuccess = undoes === undefined ? () => false : await readWhatStays(undoes, deps);
+  const mayHaveArrived = (call: ListedCall): boolean => {
+    const toleranceMs = call.statusCode === 200 ? DATE_TOLERANCE_MS : 0;
+    return (call.attemptedAt !== null && call.attemptedAt >= since - toleranceMs) || staysSuccess(call);
+  };
+  const found = (await deps.client.findCalls(callbackId, callIds).catch(nullIfGone)) ?? [];
+  const arrived = new Set(found.filter(mayHaveArrived).map(({ id }) => idKey(id)));
+  for (const call of callIds.filter((id) => arrived.has(idKey(id))))
+    session.record(callbackId, { step: "skipped", call, at: deps.clock.now(), reason: "settled" }, "left");
+  return callIds.filter((id) => !arrived.has(idKey(id)));
+}
+
+/** Whether a call stays SUCCESS when the run is undone: it was delivered, or another run of this data folder has marked it later. */
+async function readWhatStays(undoes: UndoneRun, { runsDirectory, clock }: RunDeps): Promise<(call: ListedCall) => boolean> {
+  const key = (callbackId: string, id: string): string => `${callbackId} ${idKey(id)}`;
+  const undone = await readRun(runsDirectory, undoes.runId, clock).catch(nullIfGone);
+  const { startedAt } = undone ?? undoes;
+  const markedAt = new Map(undone?.calls.map(({ callbackId, id, at }) => [key(callbackId, id), at]));
+  const markedLater = new Set<string>();
+  for (const { runId, kind, counts, lastAt } of await listRuns(runsDirectory, clock)) {
+    if (runId === undoes.runId || kind === "mark-failed" || counts.marked === 0 || lastAt < startedAt) continue;
+    for (const { callbackId, id, isMarked, at } of (await readRun(runsDirectory, runId, clock)).calls) {
+      const name = key(callbackId, id);
+      if (isMarked && at > (markedAt.get(name) ?? startedAt)) markedLater.add(name);
+    }
+  }
+  return (call) => isDelivered(call, undoes) || markedLater.has(key(call.callbackId, call.id));
+}
+
 /** The service's clock is known to a minute. */
 const CLOCKS_APART_MS = 60_000;
 
 /** Settled by a delivery, if the service says so, or accepted by an attempt that may have ended after the run began to mark. */
-export function isDelivered({ settledBy, statusCode, attemptedAt }: ListedCall, { startedAt }: UndoneRun): boolean {
+function isDelivered({ settledBy, statusCode, attemptedAt }: ListedCall, { startedAt }: UndoneRun): boolean {
   const since = startedAt - ATTEMPT_DEADLINE_MS - CLOCKS_APART_MS;
   const isAcceptedSince = statusCode === 200 && attemptedAt !== null && attemptedAt >= since;
   return settledBy === "dispatcher" || settledBy === "replay" || isAcceptedSince;

@@ -47,10 +47,24 @@ it("leaves a call whose attempt was in flight when it was marked, and was accept
       (ids) => ids.includes(accepted),
     );
     expect(await works(home, ["mark-failed", "--undo", run, "--dry-run"])).toBe(
-      "1 call of demo -> FAILED\n1 call left out: delivered, so not SUCCESS by the mark\nthey aren't retried: `whcb replay` sends them\n",
+      "1 call of demo -> FAILED\n1 call left out: delivered or marked again since, so not SUCCESS by the mark\nthey aren't retried: `whcb replay` sends them\n",
     );
     expect(await works(home, ["mark-failed", "--undo", run, "--yes"])).toMatch(/^1 call marked FAILED in /);
     expect(await outage.failedIds()).toEqual(outage.callIds.filter((id) => id !== accepted));
+  } finally {
+    await outage.close();
+  }
+});
+
+it("leaves a call that another run has marked since", { timeout: 60_000 }, async () => {
+  const outage = await replayOutage(home, 2);
+  try {
+    const [again = "", other = ""] = outage.callIds;
+    const run = await markAll();
+    await works(home, ["mark-failed", "demo", again, "--yes"]);
+    await works(home, ["mark-success", "demo", again, "--yes"]);
+    expect(await works(home, ["mark-failed", "--undo", run, "--yes"])).toMatch(/^1 call marked FAILED in /);
+    expect(await outage.failedIds()).toEqual([other]);
   } finally {
     await outage.close();
   }

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { systemClock } from "../../src/platform/clock.js";
 import { readRun } from "../../src/runs/journal/stored-runs.js";
 import { resumeRun } from "../../src/runs/resume-run.js";
 import { discardUndone, planMarks, planUndo, runMarks } from "../../src/runs/run-marks.js";
@@ -22,5 +23,27 @@ it("an undo whose run goes on while it asks its question undoes nothing", async 
   await resumeRun(header.runId, { resendUnknown: false }, desk.deps);
   await expect(discardUndone(undo, desk.deps)).rejects.toMatchObject({ message: expect.stringContaining("went on meanwhile") });
   expect([counts.marked, (await readRun(desk.deps.runsDirectory, header.runId, clock)).state]).toEqual([100, "finished"]);
+  await desk.leave();
+});
+
+it("an undo leaves what was accepted, or marked by another run, while it asked its question", async () => {
+  const calls = platformCalls(3);
+  const [accepted = "", marked = "", undone = ""] = calls.map(({ id }) => id);
+  const platform = scriptedPlatform({
+    clock: systemClock,
+    callbacks: [{ id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/", key: "k", calls }],
+  });
+  const desk = openDesk({ transport: platform.transport() });
+  const mark = async (callIds: readonly string[], status: "SUCCESS" | "FAILED") =>
+    runMarks(await planMarks({ callbacks: ["demo"], calls: { callIds } }, status, desk.deps), {}, desk.deps);
+  const { header } = await mark([accepted, marked, undone], "SUCCESS");
+  const undo = await planUndo(header.runId, desk.deps);
+  expect(undo).toMatchObject({ calls: 3, delivered: 0 });
+  await mark([marked], "FAILED");
+  await mark([marked], "SUCCESS");
+  const callback = { statusCode: "200", statusMessage: "OK", attemptedDate: new Date(header.startedAt).toISOString() };
+  calls.splice(0, 1, { id: accepted, status: "SUCCESS", fields: { ...calls[0]?.fields, callback } });
+  expect((await runMarks(undo, {}, desk.deps)).counts).toMatchObject({ marked: 1, skipped: { settled: 2 }, toMark: 0 });
+  expect(calls.filter(({ status }) => status === "FAILED").map(({ id }) => id)).toEqual([undone]);
   await desk.leave();
 });
