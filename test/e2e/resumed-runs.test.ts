@@ -175,15 +175,21 @@ describe("an unfinished run of mark-success", () => {
     expect(marked(calls)).toBe(1);
   });
 
-  it("that has marked nothing is discarded by an undo, too", async () => {
+  it("that has marked nothing is discarded by an undo, too, if that is confirmed", async () => {
     const calls = platformCalls(3);
     addDemo(calls);
     instead = (request) => (isMark(request) ? NOT_ALLOWED : null);
     const { stdout } = await whcb("mark-success", "demo", "--failed", "--yes", "-o", "json");
     instead = () => null;
-    expect(await whcb("mark-failed", "--undo", JSON.parse(stdout).runId, "--yes")).toMatchObject({
+    const run = JSON.parse(stdout).runId;
+    expect(await whcb("mark-failed", "--undo", run)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("it won't mark the 3 calls left\nDiscard the run?\nerror: confirmation needed: add --yes\n"),
+    });
+    expect(await whcb("runs", "list")).toMatchObject({ stdout: expect.stringContaining("unfinished") });
+    expect(await whcb("mark-failed", "--undo", run, "--yes")).toMatchObject({
       code: 0,
-      stderr: "nothing to undo\n3 calls left out: already FAILED\nthe run is discarded: it won't mark the 3 calls left\n",
+      stderr: `run ${run} is discarded\nnothing to undo\n3 calls left out: already FAILED\n`,
     });
     expect(await whcb("replay", "--resume")).toMatchObject({ stderr: "no unfinished run\n" });
   });

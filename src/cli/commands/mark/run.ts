@@ -51,16 +51,14 @@ async function mark(invocation: Invocation, marking: Marking): Promise<number> {
       const planning = scope === null ? planUndo(undone ?? "", runDeps) : planMarks(scope, marking.status, runDeps);
       const plan = await planning.finally(() => progress.clear());
       warnOfUnusableCalls(plan, screen);
-      if (plan.calls === 0) {
-        if (!args.get(DRY_RUN)) await discardUndone(plan, runDeps);
-        return nothingToMark(plan, scope === null, screen);
-      }
+      if (plan.calls === 0 && plan.toDiscard === null) return nothingToMark(plan, scope === null, screen);
       const description = describeMarks(plan);
       if (args.get(DRY_RUN)) return showMarks(plan, description, screen);
-      if (!(await confirm(invocation, joinText([...description, `Mark ${count(plan.calls, "call")} ${plan.status}?`], "\n"))))
-        return 0;
+      const question = plan.calls === 0 ? "Discard the run?" : `Mark ${count(plan.calls, "call")} ${plan.status}?`;
+      if (!(await confirm(invocation, joinText([...description, question], "\n")))) return 0;
       await discardUndone(plan, runDeps);
       if (plan.toDiscard !== null) screen.info(`run ${plan.toDiscard.runId} is discarded`);
+      if (plan.calls === 0) return nothingToMark({ ...plan, toDiscard: null }, true, screen);
       const summary = await followRun(invocation, { total: plan.calls }, ({ signal, listener }) =>
         runMarks(plan, { signal }, runDeps, listener),
       );
@@ -86,7 +84,7 @@ function describeMarks(plan: MarkPlan): readonly string[] {
   return [
     ...groups,
     ...describeUnmarked(plan),
-    ...(plan.status === "FAILED" ? ["they aren't retried: `whcb replay` sends them"] : []),
+    ...(plan.status === "FAILED" && plan.calls > 0 ? ["they aren't retried: `whcb replay` sends them"] : []),
   ];
 }
 
