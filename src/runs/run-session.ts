@@ -125,11 +125,11 @@ export class RunSession {
     const callIds = "calls" in step ? step.calls : [step.call];
     if (from !== undefined) this.#count(callbackId, step, from, callIds.length);
     for (const id of callIds) {
+      this.#troubled.delete(id);
       const resent = this.#resending.get(id);
       if (from === undefined) this.#count(callbackId, step, resent ?? "left", 1);
       if (resent === undefined) continue;
       this.#resending.delete(id);
-      this.#troubled.delete(id);
       if (resent === "rejected") this.#forgetRejection(id);
     }
     const call = troubledCall(callbackId, step, from ?? "left");

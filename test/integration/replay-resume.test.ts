@@ -103,6 +103,12 @@ describe("a run whose process was killed", () => {
     }
   });
 
+  it("doesn't list a call as unknown that was settled meanwhile", async () => {
+    const { calls, desk } = await killedAt(100);
+    for (const call of calls) call.status = "SUCCESS";
+    expect(await resume(desk)).toMatchObject({ counts: { unknown: 0, left: 0 }, troubled: [] });
+  });
+
   it("repeats the unknown sends if asked to, and is then finished", async () => {
     const { calls, again, desk } = await killedAt(100);
     const first = await resume(desk);
