@@ -1,3 +1,4 @@
+import { idKey } from "../domain/call.js";
 import { type CallFilter, matchesFilter, type StatusCodePattern } from "../domain/call-filter.js";
 import { isWhcbError, WhcbError } from "../domain/errors.js";
 import type { Clock } from "../platform/clock.js";
@@ -77,7 +78,7 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
       if (callIds.length === 0) return;
       const path = `${callbackPath(callbackId)}/calls?${idQuery(callIds)}`;
       const put = async (body: object) =>
-        requireMarked(await api.expectSuccess({ method: "PUT", path, noun: "call", body }), status, api);
+        requireMarked(await api.expectSuccess({ method: "PUT", path, noun: "call", body }), { callIds, status }, api);
       if (by === "user" || !storesSettledBy) return void (await put({ status }));
       try {
         await put({ status, settledBy: by, ...(replays && { replays: replayReportJson(replays, api) }) });
@@ -133,14 +134,27 @@ function cantReplay({ name }: ServiceApi): WhcbError {
   return new WhcbError("usage", `${name} can't replay calls itself`, { hint: "Omit `--via service`." });
 }
 
-/** Marked are all, or none. Throws `unavailable` for an answer that doesn't say so: only an empty one and one with the new status do. */
-function requireMarked({ status: code, body }: TransportResponse, status: "SUCCESS" | "FAILED", api: ServiceApi): void {
-  const { status: said, ...rest } = objectOf(parseJson(body));
-  const isStatus = said === status && Object.keys(rest).every((name) => name === "id" || name === "link");
+interface Marking {
+  readonly callIds: readonly string[];
+  readonly status: "SUCCESS" | "FAILED";
+}
+
+/**
+ * Marked are all, or none. Throws `unavailable` for an answer that doesn't say so: only an empty one does, and one with the new status and,
+ * if it has any, exactly these ids.
+ */
+function requireMarked({ status: code, body }: TransportResponse, { callIds, status }: Marking, api: ServiceApi): void {
+  const { status: said, id, link: _link, ...rest } = objectOf(parseJson(body));
+  const isStatus = said === status && Object.keys(rest).length === 0 && (id === undefined || areSameIds([id].flat(), callIds));
   if ((code === 200 || code === 202 || code === 204) && (body.trim() === "" || isStatus)) return;
   throw new WhcbError("unavailable", `${api.name} answered a mark with ${code}, and doesn't say that the calls are marked`, {
     hint: `its answer: ${body.slice(0, SHOWN_CHARACTERS)}`,
   });
+}
+
+function areSameIds(answered: readonly unknown[], callIds: readonly string[]): boolean {
+  const marked = new Set(answered.map((id) => idKey(textOf(id))));
+  return marked.size === new Set(callIds.map(idKey)).size && callIds.every((id) => marked.has(idKey(id)));
 }
 
 /** Throws `invalid` for an id that a service may take for several, or for another one. */

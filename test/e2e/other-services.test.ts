@@ -242,10 +242,13 @@ it.each([
   { status: 200, body: '{"fault":{"faultstring":"over quota"}}' },
   { status: 200, body: '{"status":"FAILED"}' },
   { status: 200, body: '{"status":"SUCCESS","failed":["1"]}' },
+  { status: 200, body: '{"status":"SUCCESS","id":["1"]}' },
+  { status: 200, body: '{"status":"SUCCESS","id":"1,2"}' },
+  { status: 200, body: '{"status":"SUCCESS","id":["1","2","3"]}' },
   { status: 200, body: "upstream connect error" },
 ])("a mark that is answered $status $body isn't taken for done", async (answer) => {
   await open({
-    calls: platformCalls(2),
+    calls: [...namedCall("1"), ...namedCall("2")],
     instead: ({ method, path }) => (method === "PUT" && path.includes("/calls?") ? answer : null),
   });
   const marking = await whcb("mark-success", "demo", "--failed", "--yes", "-o", "json");
@@ -253,11 +256,18 @@ it.each([
   expect(JSON.parse(marking.stdout).counts.marked).toBe(0);
 });
 
-it.each(["", '{"status":"SUCCESS"}', '{"id":"1","status":"SUCCESS","link":[]}'])(
-  "a mark answered 200 %j is done",
-  async (body) => {
+const UUID = "0193f0c2-a5b8-7c11-9d2e-4f6a8b0c1d2e";
+
+it.each([
+  { ids: ["1"], body: "" },
+  { ids: ["1"], body: '{"status":"SUCCESS"}' },
+  { ids: ["1"], body: '{"id":"1","status":"SUCCESS","link":[]}' },
+  { ids: [UUID, "1"], body: '{"id":["1","0193F0C2A5B87C119D2E4F6A8B0C1D2E"],"status":"SUCCESS"}' },
+])(
+  "a mark of $ids answered 200 $body is done",
+  async ({ ids, body }) => {
     await open({
-      calls: platformCalls(1),
+      calls: ids.flatMap((id) => namedCall(id)),
       instead: ({ method, path }) => (method === "PUT" && path.includes("/calls?") ? { status: 200, body } : null),
     });
     expect(await whcb("mark-success", "demo", "--failed", "--yes")).toMatchObject({ code: 0 });
