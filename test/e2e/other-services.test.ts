@@ -513,6 +513,15 @@ it.each(["{}", '{"errorSummary":"no","errorDetail":"no"}'])(
   },
 );
 
+it("calls that the service doesn't accept for a replay aren't counted as requested", async () => {
+  const body = JSON.stringify({ id: "x", total: 0, accepted: 0 });
+  await open({ calls: platformCalls(2), instead: ({ path }) => (path.includes("/replays") ? { status: 202, body } : null) });
+  const { code, stdout, stderr } = await whcb("replay", "demo", "--failed", "--yes", "--via", "service");
+  expect({ code, stderr }).toMatchObject({ code: 5, stderr: expect.stringContaining("accepted 0 of 2 calls for a replay") });
+  expect(stdout).toMatch(/^0 of 2 calls replayed in /);
+  expect(await whcb("runs", "list")).toMatchObject({ stdout: expect.stringContaining("unfinished") });
+});
+
 it("an interrupted mark-failed doesn't take up calls that were attempted since", async () => {
   const calls = [...namedCall("1", "SUCCESS"), ...namedCall("2", "SUCCESS"), ...namedCall("3", "SUCCESS")];
   let isOver = true;

@@ -78,6 +78,18 @@ describe("a replay by the service", () => {
     expect(await booksOf(at, summary.header.runId)).toEqual({ state: "finished", counts: summary.counts });
   });
 
+  it("counts calls that were settled before they were requested as such", async () => {
+    const at = await scene(ours);
+    const { client, callIds } = at.opened;
+    const settled = callIds.slice(0, 3);
+    const plan = await planReplay({ callbacks: ["demo"], calls: { filter: {} }, skipRetrying: false }, at.desk.deps);
+    await client.markCalls((await client.getCallback("demo")).id, settled, "SUCCESS");
+    const summary = await runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS, viaService: true }, at.desk.deps);
+    expect(summary.counts).toMatchObject({ requested: CALLS - 3, skipped: { settled: 3, order: 0 }, left: 0 });
+    const { calls } = await readRun(at.desk.deps.runsDirectory, summary.header.runId, systemClock);
+    expect(calls.filter(({ state }) => state === "skipped").map(({ id }) => id)).toEqual(settled);
+  });
+
   it("leaves out a call that is gone, and requests the others", async () => {
     const gone = new Set<string>();
     const at = await scene(ours, (ids) => {

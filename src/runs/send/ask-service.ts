@@ -1,5 +1,7 @@
 /** `--via service`: the service makes one attempt per call, in a replay with the run's id. */
-import { isWhcbError } from "../../domain/errors.js";
+import { idKey } from "../../domain/call.js";
+import { count } from "../../domain/count.js";
+import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import { chunkIds } from "../../wire/bulk-ids.js";
 import { asWhcbError, type RunSession } from "../run-session.js";
 import { applyToChunk } from "./marker.js";
@@ -14,15 +16,21 @@ export async function askService(
     if (stop.reason !== null) return;
     try {
       await session.writeAhead(chunk);
+      const settled = new Set<string>();
       const outcomes = applyToChunk(
         chunk,
-        (ids) => deps.client.requestReplays(callbackId, ids, session.locks?.lease),
+        async (ids) => {
+          for (const id of await request(callbackId, ids, session)) settled.add(id);
+        },
         () => deps.client.getCallback(callbackId),
       );
       for await (const outcome of outcomes) {
         const at = deps.clock.now();
-        if (outcome.kind === "done") session.record(callbackId, { step: "requested", calls: outcome.callIds, at });
-        else session.record(callbackId, { step: "skipped", call: outcome.callId, at, reason: "settled" });
+        const ids = outcome.kind === "done" ? outcome.callIds : [outcome.callId];
+        const requested = outcome.kind === "done" ? ids.filter((id) => !settled.has(id)) : [];
+        if (requested.length > 0) session.record(callbackId, { step: "requested", calls: requested, at });
+        for (const call of ids.filter((id) => !requested.includes(id)))
+          session.record(callbackId, { step: "skipped", call, at, reason: "settled" });
       }
     } catch (error) {
       if (isWhcbError(error, "not-found")) {
@@ -32,6 +40,20 @@ export async function askService(
       stop.stop(journal.failure === null ? "service" : "journal", asWhcbError(error));
     }
   }
+}
+
+/** Returns the calls that had been settled before. Throws `unavailable` if the service leaves out others. */
+async function request(callbackId: string, callIds: readonly string[], session: RunSession): Promise<readonly string[]> {
+  const { client } = session.deps;
+  const accepted = await client.requestReplays(callbackId, callIds, session.locks?.lease);
+  const others = Math.max(0, callIds.length - accepted);
+  if (others === 0) return [];
+  const found = await client.findCalls(callbackId, callIds);
+  const failed = new Set(found.filter(({ status }) => status === "FAILED").map(({ id }) => idKey(id)));
+  // What was accepted may have been delivered since, so there may be more of them.
+  const settled = callIds.filter((id) => !failed.has(idKey(id))).slice(0, others);
+  if (settled.length === others) return settled;
+  throw new WhcbError("unavailable", `${client.name} accepted ${accepted} of ${count(callIds.length, "call")} for a replay`);
 }
 
 const FIRST_POLL_MS = 100;
