@@ -341,6 +341,23 @@ describe("a list with fewer calls than the service counts", () => {
     });
   });
 
+  it("isn't whole if the page that its link promised is empty", async () => {
+    const calls = [alike()];
+    const link = [{ rel: "next", uri: `/callbacks/${DEMO}/calls?offset=1` }];
+    await open({
+      calls,
+      instead: ({ method, path }) => {
+        if (method !== "GET" || !path.includes("/calls?")) return null;
+        const body = path.includes("offset=1") ? { status: "No records found" } : { status: "1 to 1 of 2+", calls: [call], link };
+        return { status: 200, body: JSON.stringify(body) };
+      },
+    });
+    expect(await whcbWith(seen, "reconcile", "demo", "--seen", "-", "--yes")).toMatchObject({ code: 5 });
+    expect([endpoint.received, statuses(calls)]).toEqual([[], ["FAILED"]]);
+    const { stderr } = await whcb("mark-success", "demo", "--failed", "--dry-run");
+    expect(stderr).toContain("warning: 1 call counted by the service, but not listed: neither sent nor marked\n");
+  });
+
   it("is replayed and marked as far as it goes, with a warning", async () => {
     const calls = platformCalls(3);
     await open({

@@ -49,13 +49,15 @@ export async function listScope(
     let expected: number | null = null;
     let pages = 0;
     let listed = 0;
+    let onLastPage = 0;
     let leftOut = 0;
     let withoutId = 0;
     // A call that is attempted meanwhile moves to where it is still to be read.
     for await (const page of client.listCalls(callbackId, { ...query, oldestFirst: "if-possible" })) {
       // A later total counts those that came in meanwhile, which would make up for one that moved to the top.
       if (++pages === 1 || expected !== null) expected = page.total === null ? null : Math.max(expected ?? 0, page.total);
-      listed += page.calls.length + page.withoutId.length + page.leftOut;
+      onLastPage = page.calls.length + page.withoutId.length + page.leftOut;
+      listed += onLastPage;
       leftOut += page.leftOut;
       withoutId += page.withoutId.length;
       const fresh = page.calls.filter(({ id }) => !ids.has(idKey(id)));
@@ -63,8 +65,10 @@ export async function listScope(
       if (fresh.length + page.withoutId.length > 0) await take(fresh, page.withoutId);
       onEvent({ type: "listed", callbackId, calls: ids.size, total: page.total });
     }
-    // Without an exact total, only a pass without a new call shows that none was skipped.
-    const isComplete = expected === null ? pages <= 1 || ids.size === known : listed >= expected;
-    if (isComplete || pass === MAX_PASSES) return { leftOut, withoutId, unlisted: Math.max(0, (expected ?? 0) - listed) };
+    // Without an exact total, only a pass without a new call shows that none was skipped, and a link promises a row.
+    const promised = expected === null && pages > 1 && onLastPage === 0 ? 1 : 0;
+    const unlisted = Math.max(promised, (expected ?? 0) - listed);
+    const isComplete = unlisted === 0 && (expected !== null || pages <= 1 || ids.size === known);
+    if (isComplete || pass === MAX_PASSES) return { leftOut, withoutId, unlisted };
   }
 }
