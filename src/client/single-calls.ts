@@ -52,12 +52,27 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
     return null;
   }
 
+  /** The call with exactly the id that is wanted, else the only one that is equal to it. Throws `usage` if several are. */
   async function findByListing(callbackId: string, callIds: readonly string[]): Promise<readonly ListedCall[]> {
-    const wanted = new Set(callIds.map(idKey));
+    const wanted = new Map(callIds.map((id) => [idKey(id), id]));
     const found: ListedCall[] = [];
+    const respelled = new Map(callIds.map((id) => [idKey(id), [] as ListedCall[]]));
     for await (const { calls } of listCalls(callbackId, { filter: {} })) {
-      for (const call of calls) if (wanted.delete(idKey(call.id))) found.push(call);
+      for (const call of calls) {
+        const key = idKey(call.id);
+        if (wanted.get(key) !== call.id) respelled.get(key)?.push(call);
+        else if (wanted.delete(key)) found.push(call);
+      }
       if (wanted.size === 0) break;
+    }
+    for (const [key, id] of wanted) {
+      const [only, ...more] = respelled.get(key) ?? [];
+      if (only === undefined) continue;
+      if (more.length > 0) {
+        const spellings = [only, ...more].map((call) => call.id).join(", ");
+        throw new WhcbError("usage", `several calls have the id ${id}: ${spellings}`, { hint: "name one as it is written here" });
+      }
+      found.push(only);
     }
     return found;
   }

@@ -420,6 +420,36 @@ describe("a list with fewer calls than the service counts", () => {
   });
 });
 
+describe("two calls whose ids differ in case only", () => {
+  const [upper, lower] = [UUID.replaceAll("-", "").toUpperCase(), UUID.replaceAll("-", "")];
+  const others = platformCalls(60);
+
+  it.each([
+    ["mark-success", 0],
+    ["replay", 0],
+    ["mark-success", 60],
+  ])("are told apart by %s, also among %i others: the one that was named is taken", async (command, number) => {
+    const calls = [...namedCall(upper), ...namedCall(lower), ...others.slice(0, number)];
+    await open({ calls });
+    const ids = [lower, ...others.slice(0, number).map(({ id }) => id)];
+    expect(await whcb(command, "demo", ...ids, "--yes")).toMatchObject({ code: 0 });
+    expect(calls.filter(({ status }) => status === "FAILED").map(({ id }) => id)).toEqual([upper]);
+    expect(endpoint.received).toEqual(command === "replay" ? [lower] : []);
+  });
+
+  it("are ambiguous if neither is the one that was named", async () => {
+    const calls = [...namedCall(upper), ...namedCall(lower)];
+    await open({ calls });
+    for (const command of ["mark-success", "replay"]) {
+      expect(await whcb(command, "demo", UUID, "--yes")).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining(`error: several calls have the id ${UUID}: ${upper}, ${lower}\n`),
+      });
+    }
+    expect([endpoint.received, statuses(calls)]).toEqual([[], ["FAILED", "FAILED"]]);
+  });
+});
+
 it.each(["x\u0001y", "x\u200by", "e\u0301"])("an id %j, which a service may take for another one, isn't put", async (id) => {
   const calls = [...namedCall(id), ...namedCall("other")];
   await open({ calls });

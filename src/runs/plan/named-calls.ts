@@ -33,7 +33,8 @@ export async function takeNamedCalls<Group extends { readonly callback: ListedCa
     if (open.size > MAX_SINGLE_CALLS) {
       const { status } = named;
       for await (const { calls, total } of client.listCalls(callback.id, { filter: { status } })) {
-        await takeOpen(calls);
+        // Only the whole list shows whether one that is spelled otherwise is meant.
+        await takeOpen(calls.filter(({ id }) => open.get(idKey(id)) === id));
         onEvent({ type: "listed", callbackId: callback.id, calls: named.callIds.length - missing.size, total });
         if (open.size === 0) break;
       }
