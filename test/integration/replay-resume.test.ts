@@ -147,6 +147,18 @@ describe("a run whose process was killed", () => {
     expect(summary.counts).toMatchObject({ left: 0, unknown: 0 });
   });
 
+  it("isn't resumed from a journal that ends inside its plan, as if that were all of it", async () => {
+    const { again, desk } = await killedAt(50);
+    const [session = ""] = /\n\{"step":"session".*\n/.exec(readFileSync(journalOf(desk), "utf8")) ?? [];
+    const runId = (await unfinished(desk.deps))?.runId ?? "";
+    truncateSync(journalOf(desk), readFileSync(journalOf(desk), "utf8").indexOf(session) + 1);
+    await expect(resume(desk, {}, runId)).rejects.toMatchObject({
+      code: "malformed",
+      message: `the journal of run ${runId} ends inside its plan`,
+    });
+    expect([again.received, await unfinished(desk.deps)]).toEqual([[], null]);
+  });
+
   it("resumes from a journal whose last line is cut at any point", async () => {
     const { calls, again, desk } = await killedAt(30, 2);
     const journal = journalOf(desk);

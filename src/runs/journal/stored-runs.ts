@@ -57,13 +57,17 @@ export interface StoredRunState {
 /** A killed session is still open in it. */
 export async function readRunState(runsDirectory: string, runId: string): Promise<StoredRunState> {
   let state: RunState | null = null;
+  let hasSession = false;
   const end = await readJournal(journalPath(runsDirectory, runId), (step) => {
+    hasSession ||= step.step === "session";
     if (step.step === "run") state ??= new RunState(step.header);
     else state?.apply(step);
   });
   // TypeScript doesn't see the assignment in the callback.
   const read: RunState | null = state;
   if (read === null) throw new WhcbError("malformed", `the journal of run ${runId} has no first line`);
+  // A journal gets its name once its first session has begun.
+  if (!hasSession) throw new WhcbError("malformed", `the journal of run ${runId} ends inside its plan`);
   return { state: read, end };
 }
 
