@@ -35,6 +35,8 @@ const UNSAFE_IN_NAME = /[\p{Cc}\p{Surrogate}\u061c\u200e\u200f\u2028-\u202e\u206
 export function callbackNameProblem(name: string): string | null {
   if (UNSAFE_IN_NAME.test(name)) return "must not contain control characters";
   if (name.trim() !== name) return "must not begin or end with a space";
+  // A script that names a deleted callback by its id would find this one.
+  if (/^[\da-f]{16}$/i.test(name)) return "must not be 16 hex digits, as callbacks' ids are";
   // Clients remove these from a path.
   return name === "." || name === ".." ? "must not be . or .." : null;
 }

@@ -129,6 +129,7 @@ describe("a URL or name that a service could misread is rejected before anything
     [[...CREATE, "--name", "demo", "--url", "http://u:geheim@example.com/"], "--url must not contain a user or password"],
     [[...CREATE, "--name", "demo", "--url", "http://example.com/\u001b"], "--url must be an http or https URL"],
     [[...CREATE, "--name", "demo\u202egpj.exe", "--url", "http://example.com/"], "must not contain control characters"],
+    [["callbacks", "update", "demo", "--name", "6C93A1B2C4D5E6F7"], "must not be 16 hex digits"],
     [["callbacks", "update", "demo", "--url", "http://example.com\\@127.0.0.1/"], "--url must not contain a backslash"],
     [["callbacks", "update", "demo", "--url", "http://example.com/?token=****"], "--url must not contain ****"],
     [["replay", "--failed", "--to", "http://u:geheim@example.com/"], "--to must not contain a user or password"],

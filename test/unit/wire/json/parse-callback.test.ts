@@ -94,6 +94,7 @@ describe("parseCallback", () => {
     ["name", { name: "a\u2066b" }, "name must not contain control characters"],
     ["name", { name: "a\u2028b" }, "name must not contain control characters"],
     ["name", { name: ".." }, "name must not be . or .."],
+    ["name", { name: "6C93A1B2c4d5e6f7" }, "name must not be 16 hex digits, as callbacks' ids are"],
     ["name", { name: 5 }, "name must be a string"],
     ["url", { url: "ftp://example.com" }, "url must be an http or https URL"],
     ["url", { url: "https://me:secret@example.com" }, "url must not contain a user or password: use auth"],
@@ -118,7 +119,9 @@ describe("parseCallback", () => {
   it("accepts names in any script, and keeps a stored name and URL that a later rule rejects", () => {
     for (const name of ["日本語", "مرحبا", "Zoë’s 👨‍👩‍👧", "C:\\x"])
       expect(parseCallback({ ...body, name }, null).name).toBe(name);
-    const stored = { ...parseCallback(body, null), name: "a\u202eb", url: "http://example.com\\x" };
-    expect(parseCallback({ email: "new@example.com" }, stored)).toMatchObject({ name: stored.name, url: stored.url });
+    for (const name of ["a\u202eb", "6C93A1B2C4D5E6F7"]) {
+      const stored = { ...parseCallback(body, null), name, url: "http://example.com\\x" };
+      expect(parseCallback({ name, email: "new@example.com" }, stored)).toMatchObject({ name, url: stored.url });
+    }
   });
 });
