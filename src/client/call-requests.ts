@@ -63,7 +63,10 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
       const matching = items.filter((call) => call.callbackId === callbackId && matchesFilter(call, meant(call)));
       const calls = matching.filter(({ id }) => id !== "").slice(0, left);
       const withoutId = matching.filter(({ id }) => id === "");
-      yield { calls, withoutId, leftOut: items.length - matching.length, total };
+      const unclear = items.filter(
+        (call) => isUnclear(call) || (call.callbackId !== callbackId && matchesFilter(call, meant(call))),
+      );
+      yield { calls, withoutId, leftOut: items.length - matching.length, unclear: unclear.length, total };
       left -= calls.length;
       if (left <= 0) return;
     }
@@ -128,6 +131,11 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
   function withId(call: SubmittedCall): SubmittedCall {
     return call.id === undefined ? { ...call, id: timeOrderedId(clock.now(), random) } : call;
   }
+}
+
+/** Listed without a status, beside calls that have one. */
+function isUnclear({ status, raw }: ListedCall): boolean {
+  return status === "PENDING" && textOf(raw.status).trim() === "";
 }
 
 function cantReplay({ name }: ServiceApi): WhcbError {

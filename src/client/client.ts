@@ -132,6 +132,8 @@ export interface CallPage {
   /** They can be neither sent nor marked, so no limit counts them. */
   readonly withoutId: readonly ListedCall[];
   readonly leftOut: number;
+  /** Of those left out: they may match, as they don't say their status, or that they are of this callback. */
+  readonly unclear: number;
   /** null if unknown. */
   readonly total: number | null;
 }

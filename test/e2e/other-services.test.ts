@@ -1,6 +1,6 @@
 /**
  * Commands as processes, against services that differ from ours in what they return and accept.
- * Covers: src/runs/plan/call-scope.ts
+ * Covers: src/cli/output/uncounted-calls.ts, src/runs/plan/call-scope.ts
  */
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
@@ -263,16 +263,13 @@ it.each([
   { ids: ["1"], body: '{"status":"SUCCESS"}' },
   { ids: ["1"], body: '{"id":"1","status":"SUCCESS","link":[]}' },
   { ids: [UUID, "1"], body: '{"id":["1","0193F0C2A5B87C119D2E4F6A8B0C1D2E"],"status":"SUCCESS"}' },
-])(
-  "a mark of $ids answered 200 $body is done",
-  async ({ ids, body }) => {
-    await open({
-      calls: ids.flatMap((id) => namedCall(id)),
-      instead: ({ method, path }) => (method === "PUT" && path.includes("/calls?") ? { status: 200, body } : null),
-    });
-    expect(await whcb("mark-success", "demo", "--failed", "--yes")).toMatchObject({ code: 0 });
-  },
-);
+])("a mark of $ids answered 200 $body is done", async ({ ids, body }) => {
+  await open({
+    calls: ids.flatMap((id) => namedCall(id)),
+    instead: ({ method, path }) => (method === "PUT" && path.includes("/calls?") ? { status: 200, body } : null),
+  });
+  expect(await whcb("mark-success", "demo", "--failed", "--yes")).toMatchObject({ code: 0 });
+});
 
 describe("a list that isn't one, though it is answered with 200", () => {
   const isList = (path: string): boolean => path.includes("/calls?");
@@ -417,6 +414,46 @@ describe("a list with fewer calls than the service counts", () => {
     await open({ calls, ...listed({ status: "1 to 1 of 2", calls: [{ id, status: "FAILED", ...calls[0]?.fields }] }) });
     expect(await whcb("mark-success", "demo", id.slice(0, 9), "--yes")).toMatchObject({ code: 2 });
     expect(statuses(calls)).toEqual(["FAILED"]);
+  });
+});
+
+describe("what a list doesn't tell", () => {
+  const [call = { id: "", status: "", fields: {} }] = namedCall("1");
+  const failed = { id: call.id, status: call.status, ...call.fields };
+  const answer = (body: object) => ({ status: 200, body: JSON.stringify(body) });
+  const none = { status: "No records found" };
+  const next = [{ rel: "next", uri: `/callbacks/${DEMO}/calls?offset=1` }];
+
+  it.each([
+    [
+      "is of a callback whose id is spelled otherwise",
+      1,
+      [{ status: "1 to 1 of 1", calls: [{ ...failed, callback: { id: DEMO.toLowerCase() } }] }],
+    ],
+    ["has no status", 1, [{ status: "1 to 2 of 2", calls: [failed, { ...failed, id: "2", status: "" }] }]],
+    ["isn't listed", 4, [{ status: "1 to 1 of 5", calls: [failed] }]],
+    ["is promised by a link", 1, [{ status: "1 to 1 of 2+", calls: [failed], link: next }, none]],
+  ])("isn't counted as nothing by check and status: a call that %s", async (_, calls, pages) => {
+    await open({
+      calls: [],
+      instead: ({ method, path }) =>
+        method === "GET" && path.includes("/calls?") ? answer(pages[path.includes("offset=1") ? 1 : 0] ?? none) : null,
+    });
+    const message = `error: ${calls} ${calls === 1 ? "call" : "calls"} of demo more than can be counted`;
+    const check = await whcb("check", "demo", "--max-failed", "1");
+    expect(check).toMatchObject({ code: 5, stdout: "", stderr: expect.stringContaining(message) });
+    const status = await whcb("status", "demo");
+    expect(status).toMatchObject({ code: 5, stderr: expect.stringContaining(message) });
+    expect(status.stdout).not.toMatch(/healthy|no failed calls/);
+  });
+
+  it("is said by check, too, if a limit is exceeded all the same", async () => {
+    const body = { status: "1 to 1 of 5", calls: [failed] };
+    await open({ calls: [], instead: ({ path }) => (path.includes("/calls?") ? answer(body) : null) });
+    expect(await whcb("check", "demo")).toMatchObject({
+      code: 8,
+      stdout: expect.stringMatching(/^exceeded: 1 failed call of demo, 0 allowed; 4 calls of demo more than can be counted/),
+    });
   });
 });
 

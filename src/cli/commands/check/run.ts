@@ -6,6 +6,7 @@ import { dateOrNull } from "../../output/call-columns.js";
 import { type CHECK_FIELDS, type Json, writeJson } from "../../output/json-fields.js";
 import { text } from "../../output/screen-text.js";
 import { formatInstant } from "../../output/times.js";
+import { requireCounted, UncountedCalls } from "../../output/uncounted-calls.js";
 import { findCallback, withSession } from "../../settings/session.js";
 import { MAX_AGE, MAX_FAILED } from "./command.js";
 
@@ -17,8 +18,10 @@ export function run(invocation: Invocation): Promise<number> {
     const name = args.operands[0] ?? settings.callback.value;
     const callbacks = name === null ? await client.listCallbacks() : [await findCallback(client, name)];
     const facts = await readFacts(client, callbacks);
-    const problems = findProblems(facts, { maxFailed, maxAgeMs, now: screen.renderOptions.now, utc: screen.renderOptions.utc });
-    const isExceeded = problems.length > 0;
+    const exceeded = findProblems(facts, { maxFailed, maxAgeMs, now: screen.renderOptions.now, utc: screen.renderOptions.utc });
+    const isExceeded = exceeded.length > 0;
+    const problems = [...exceeded, ...facts.uncounted];
+    if (!isExceeded) requireCounted(facts.uncounted);
     if (screen.format === "json") {
       const document: Json<typeof CHECK_FIELDS> = {
         ok: !isExceeded,
@@ -45,27 +48,34 @@ interface CheckFacts {
   readonly failed: number;
   readonly callbacks: readonly { readonly id: string; readonly name: string; readonly failed: number }[];
   readonly oldestAt: number | null;
+  /** Sentences. */
+  readonly uncounted: readonly string[];
 }
 
 /** `whcb serve`: one request per callback, as the first page has the total. Others may ignore filter or order: all pages. */
 async function readFacts(client: Client, callbacks: readonly ListedCallback[]): Promise<CheckFacts> {
   const checked: CheckFacts["callbacks"][number][] = [];
+  const uncounted: string[] = [];
   let oldestAt: number | null = null;
   for (const callback of callbacks) {
     let seen = 0;
     let total: number | null = null;
     let reportsRetries = false;
+    const rest = new UncountedCalls();
     for await (const page of client.listCalls(callback.id, { filter: { status: "FAILED" }, oldestFirst: true })) {
       total ??= page.total;
+      rest.add(page);
       const calls = [...page.calls, ...page.withoutId];
       seen += calls.length;
       for (const { attemptedAt } of calls) if (attemptedAt !== null) oldestAt = Math.min(oldestAt ?? attemptedAt, attemptedAt);
       reportsRetries ||= page.calls.some(({ attemptCount }) => attemptCount !== null);
       if (reportsRetries && total !== null && page.leftOut === 0) break;
     }
+    const description = reportsRetries ? null : rest.describe(callback.name);
+    if (description !== null) uncounted.push(description);
     checked.push({ id: callback.id, name: callback.name, failed: reportsRetries ? Math.max(seen, total ?? 0) : seen });
   }
-  return { failed: checked.reduce((sum, { failed }) => sum + failed, 0), callbacks: checked, oldestAt };
+  return { failed: checked.reduce((sum, { failed }) => sum + failed, 0), callbacks: checked, oldestAt, uncounted };
 }
 
 /** "12 failed calls of demo", or "15 failed calls of 3 callbacks (demo 12, crm 3)". */

@@ -11,6 +11,7 @@ import { openProgress } from "../../output/progress-line.js";
 import type { Palette, RenderOptions } from "../../output/screen.js";
 import { joinText, type Printable, type ScreenText, safeJson, text } from "../../output/screen-text.js";
 import { formatInstant, formatRelative } from "../../output/times.js";
+import { requireCounted, UncountedCalls } from "../../output/uncounted-calls.js";
 import { findCallback, withSession } from "../../settings/session.js";
 import { mentionUnfinishedRun } from "../../settings/unfinished-run.js";
 import { profileOf, runsDirectory } from "../../settings/with-run-deps.js";
@@ -37,6 +38,7 @@ export function run(invocation: Invocation): Promise<number> {
       );
     else if (states.length === 0) screen.info("no callbacks yet; `whcb callbacks create` creates one");
     else await screen.out(renderStatus(states, screen.renderOptions));
+    requireCounted(states.map(({ uncounted }) => uncounted));
     return 0;
   });
 }
@@ -44,6 +46,8 @@ export function run(invocation: Invocation): Promise<number> {
 export interface CallbackState {
   readonly callback: ListedCallback;
   readonly failed: number;
+  /** What of the list can't be counted, as a sentence. */
+  readonly uncounted: string | null;
   /** Not all FAILED calls were read, only the newest. */
   readonly isCut: boolean;
   /** There are more than `failed`, but not known how many. */
@@ -69,9 +73,11 @@ const HOUR_MS = 3_600_000;
 async function readCallbackState(client: Client, callback: ListedCallback, now: number): Promise<CallbackState> {
   const outages = (await client.listOutages(callback.id))?.filter(({ endedAt }) => endedAt === null) ?? null;
   const summary = new CallSummary(now);
+  const rest = new UncountedCalls();
   let total: number | null = null;
   for await (const page of client.listCalls(callback.id, { filter: { status: "FAILED" }, limit: MOST_CALLS_READ })) {
     total ??= page.total;
+    rest.add(page);
     for (const call of [...page.calls, ...page.withoutId]) summary.add(call);
   }
   const reportsRetries = summary.reportsRetries || (summary.looked === 0 && outages !== null);
@@ -81,6 +87,7 @@ async function readCallbackState(client: Client, callback: ListedCallback, now: 
   return {
     callback,
     failed,
+    uncounted: reportsRetries || isAtLeast ? null : rest.describe(callback.name),
     isCut: isAtLeast || failed > summary.looked,
     isAtLeast,
     outages,
@@ -177,7 +184,7 @@ export function renderStatus(states: readonly CallbackState[], options: RenderOp
 }
 
 function stateLines(state: CallbackState, options: RenderOptions): readonly Printable[] {
-  const { callback, failed } = state;
+  const { callback, failed, uncounted } = state;
   const { palette } = options;
   const outage = state.outages?.[0];
   const lines: Printable[] = [
@@ -196,6 +203,7 @@ function stateLines(state: CallbackState, options: RenderOptions): readonly Prin
   } else if (callback.downSince !== null) {
     lines.push(`  down since ${formatInstant(callback.downSince, options.utc)}; the next response that is sent tests it`);
   }
+  if (failed === 0 && uncounted !== null) return [...lines, "  failed calls: unknown"];
   if (failed === 0) return [...lines, outage === undefined ? "  no failed calls" : "  no failed calls are left"];
   const codes = describeCodes({ statusCodes: state.byStatusCode, unsent: state.unsent });
   lines.push(
@@ -212,11 +220,12 @@ function stateLines(state: CallbackState, options: RenderOptions): readonly Prin
   return lines;
 }
 
-function describeHealth({ callback, outages, failed }: CallbackState, palette: Palette): Printable {
+function describeHealth({ callback, outages, failed, uncounted }: CallbackState, palette: Palette): Printable {
   const outage = outages?.[0];
   if (outage !== undefined) return outage.recoveringSince === null ? palette.bad("outage") : palette.warn("recovering");
   if (callback.downSince !== null) return palette.warn("checking the endpoint");
-  return failed > 0 ? palette.warn("failed calls") : palette.good("healthy");
+  if (failed > 0) return palette.warn("failed calls");
+  return uncounted === null ? palette.good("healthy") : palette.warn("unknown");
 }
 
 function describeRetries({ retried, callback, failed }: CallbackState, options: RenderOptions): readonly string[] {

@@ -32,7 +32,7 @@ class Service {
       if (++this.pages >= this.failsAtPage) throw new WhcbError("network", "down");
       const page = sent.slice(at, at + this.pageSize);
       const calls = page.filter((call) => matchesFilter(call, filter));
-      yield { calls, withoutId: [], leftOut: page.length - calls.length, total: sent.length };
+      yield { calls, withoutId: [], leftOut: page.length - calls.length, unclear: 0, total: sent.length };
     }
   }
 

@@ -40,6 +40,7 @@ function aService(over: Partial<Client> = {}) {
         calls: [aListedCall({ id: "--to=http://evil.example/" }), aListedCall({ id: "AB".repeat(16) })],
         withoutId: [],
         leftOut: 0,
+        unclear: 0,
         total: 1,
       };
     },

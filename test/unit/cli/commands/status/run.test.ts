@@ -11,6 +11,7 @@ const MINUTE = 60_000;
 const FAILING: CallbackState = {
   callback: aListedCallback(),
   failed: 25_000,
+  uncounted: null,
   isCut: true,
   isAtLeast: false,
   looked: 20_000,

@@ -22,6 +22,7 @@ function listOf(calls: number) {
         calls: Array.from({ length: PAGE }, (_, index) => aListedCall({ id: `C${start + index}` })),
         withoutId: [],
         leftOut: 0,
+        unclear: 0,
         total: calls,
       };
     }

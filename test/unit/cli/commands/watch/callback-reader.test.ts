@@ -16,7 +16,7 @@ function reader(calls: ListedCall[], { ignoresFilters = false, beforeAnswer = (_
     const matching = page.filter((call) => matchesFilter(call, filter));
     const total = listed.length;
     beforeAnswer(asked.length);
-    yield { calls: matching.slice(0, limit), withoutId: [], leftOut: page.length - matching.length, total };
+    yield { calls: matching.slice(0, limit), withoutId: [], leftOut: page.length - matching.length, unclear: 0, total };
   }
   const getCallback = async () => aListedCallback({ downSince: AT });
   const client = { listCalls, getCallback, rowsPerPage: () => 20 } as Partial<Client> as Client;
