@@ -22,12 +22,14 @@ export interface CallReading {
   readonly random: Random;
   /** IANA, for dates without a zone. */
   readonly timezone: string;
+  /** Gets each page of a list as it was read, before its filter. */
+  readonly onListed?: ((calls: readonly ListedCall[]) => void) | undefined;
 }
 
 const MAX_CALLS_PER_SUBMISSION = 1_000;
 const SHOWN_CHARACTERS = 200;
 
-export function callRequests(api: ServiceApi, { clock, random, timezone }: CallReading): CallRequests {
+export function callRequests(api: ServiceApi, { clock, random, timezone, onListed = () => {} }: CallReading): CallRequests {
   async function* listCalls(callbackId: string, query: ListCallsQuery): AsyncGenerator<CallPage> {
     let left = query.limit ?? Number.POSITIVE_INFINITY;
     if (left <= 0) return;
@@ -46,6 +48,7 @@ export function callRequests(api: ServiceApi, { clock, random, timezone }: CallR
         const { calls, total, next } = readCallList(await api.getDocument(api.withPageLimit(path, left), "call"), options);
         // Such a list has calls of any status, so each must say its own.
         if (rejection !== null && calls.some(({ raw }) => textOf(raw.status).trim() === "")) throw rejection;
+        onListed(calls);
         return { items: calls, total, next };
       } catch (error) {
         const index = paths.lastIndexOf(path);

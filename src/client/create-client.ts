@@ -1,10 +1,8 @@
-import type { Clock } from "../platform/clock.js";
 import { createPacer } from "../platform/pacer.js";
-import type { Random } from "../platform/random.js";
 import { readDate } from "../wire/dates.js";
 import { objectOf, textOf } from "../wire/json/json-value.js";
 import { readOutageList } from "../wire/json/outage-json.js";
-import { callRequests } from "./call-requests.js";
+import { type CallReading, callRequests } from "./call-requests.js";
 import { callbackRequests } from "./callback-requests.js";
 import type { Client, ListedOutage, SignInCode } from "./client.js";
 import { groupRequests } from "./group-requests.js";
@@ -15,15 +13,11 @@ import { createServiceApi, type ServiceApi, type ServiceCredentials } from "./se
 import { singleCalls } from "./single-calls.js";
 import { isSuccess, type Transport } from "./transport.js";
 
-export interface ClientOptions {
+export interface ClientOptions extends CallReading {
   /** null in this process: file permissions protect the data. */
   readonly credentials: ServiceCredentials | null;
   /** Requests in any second; null: no limit. */
   readonly rate: number | null;
-  /** IANA, for dates without a zone. */
-  readonly timezone: string;
-  readonly clock: Clock;
-  readonly random: Random;
   /** Without secrets. */
   readonly onExchange?: (line: string) => void;
   /** See RequesterDeps. */
@@ -36,7 +30,7 @@ export function createClient(transport: Transport, options: ClientOptions): Clie
   const pacer = createPacer(options.rate, clock);
   const requester = createRequester({ transport, pacer, clock, random, onExchange, retriesRefused });
   const api = createServiceApi({ requester, name: transport.name, basePath: transport.basePath, credentials, clock });
-  const calls = callRequests(api, { clock, random, timezone });
+  const calls = callRequests(api, options);
   return {
     name: transport.name,
     byServiceClock: api.byServiceClock,

@@ -8,7 +8,7 @@ import { systemTimers } from "../platform/running-timers.js";
 
 /** Through the environment's proxy. */
 export async function openHttpClient(target: ServiceTarget & { kind: "http" }, env: NodeJS.ProcessEnv): Promise<Client> {
-  const { url, rate, timezone, onExchange, retriesRefused } = target;
+  const { url, rate, timezone, onListed, onExchange, retriesRefused } = target;
   const proxy = {
     httpProxy: env.http_proxy ?? env.HTTP_PROXY ?? "",
     httpsProxy: env.https_proxy ?? env.HTTPS_PROXY ?? "",
@@ -16,6 +16,6 @@ export async function openHttpClient(target: ServiceTarget & { kind: "http" }, e
     includesLocal: env.WHCB_PROXY_LOCAL === "1",
   };
   const transport = await createHttpTransport({ url, timers: systemTimers, proxy });
-  const options = { credentials: target, rate, timezone, clock: systemClock, random: systemRandom };
+  const options = { credentials: target, rate, timezone, onListed, clock: systemClock, random: systemRandom };
   return createClient(transport, { ...options, ...(onExchange && { onExchange }), ...(retriesRefused && { retriesRefused }) });
 }

@@ -36,6 +36,10 @@ export function readDate(value: unknown, timezone = "UTC"): number | null {
   return instantOf([year, month, day, hour, minute, second], milliseconds, zone ?? timezone);
 }
 
+export function isDateWithoutZone(value: unknown): boolean {
+  return readDate(value, "+00:00") !== readDate(value, "+01:00");
+}
+
 /** null if out of range: 31/02, 25:00. */
 function instantOf(fields: readonly (string | undefined)[], milliseconds: number, zone: string): number | null {
   const [year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0] = fields.map((field) => Number(field ?? 0));

@@ -1,12 +1,13 @@
 /**
  * Commands as processes, against services that differ from ours in what they return and accept.
- * Covers: src/cli/output/uncounted-calls.ts, src/runs/plan/call-scope.ts
+ * Covers: src/cli/settings/warn-of-dates.ts, src/cli/output/uncounted-calls.ts, src/runs/plan/call-scope.ts
  */
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
+import { toPlatformDate } from "../../src/wire/dates.js";
 import {
   type PlatformCall,
   type PlatformOptions,
@@ -454,6 +455,32 @@ describe("what a list doesn't tell", () => {
       code: 8,
       stdout: expect.stringMatching(/^exceeded: 1 failed call of demo, 0 allowed; 4 calls of demo more than can be counted/),
     });
+  });
+});
+
+describe("--since of dates without a zone", () => {
+  /** As a platform in +10:00 writes it. */
+  const written = (hoursAgo: number) => toPlatformDate(Date.now() - hoursAgo * 3_600_000, "Australia/Brisbane");
+  const zone = "warning: the service's dates have no time zone and count as UTC: the profile's `timezone` isn't set\n";
+
+  it.each([
+    { hoursAgo: 5, future: 1 },
+    { hoursAgo: 30, future: 0 },
+  ])("warns once that they count as UTC, and of an attempt in the future: $hoursAgo h ago", async ({ hoursAgo, future }) => {
+    const fields = { callback: { attemptedDate: written(hoursAgo), statusCode: "503" } };
+    await open({ calls: platformCalls(45, () => fields) });
+    const { stderr } = await whcb("mark-success", "demo", "--failed", "--since", "1h", "--dry-run");
+    expect(stderr.split(zone).length).toBe(2);
+    expect(stderr.match(/^warning: the last attempt of call \S+ reads as in the future/gm) ?? []).toHaveLength(future);
+  });
+
+  it("says nothing without --since, or of dates with a zone", async () => {
+    const fields = (attemptedDate: string) => ({ callback: { attemptedDate, statusCode: "503" } });
+    await open({ calls: platformCalls(2, (index) => fields(index === 0 ? written(5) : new Date().toISOString())) });
+    expect((await whcb("mark-success", "demo", "--failed", "--dry-run")).stderr).not.toContain("warning");
+    await listening.close();
+    await open({ calls: platformCalls(2, () => fields(new Date().toISOString())) });
+    expect((await whcb("mark-success", "demo", "--failed", "--since", "1h", "--dry-run")).stderr).not.toContain("warning");
   });
 });
 

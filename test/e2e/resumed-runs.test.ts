@@ -184,7 +184,9 @@ describe("an unfinished run of mark-success", () => {
     const run = JSON.parse(stdout).runId;
     expect(await whcb("mark-failed", "--undo", run)).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining("it won't mark the 3 calls left\nDiscard the run?\nerror: confirmation needed: add --yes\n"),
+      stderr: expect.stringContaining(
+        "it won't mark the 3 calls left\nDiscard the run?\nerror: confirmation needed: add --yes\n",
+      ),
     });
     expect(await whcb("runs", "list")).toMatchObject({ stdout: expect.stringContaining("unfinished") });
     expect(await whcb("mark-failed", "--undo", run, "--yes")).toMatchObject({

@@ -13,6 +13,7 @@ import type { ServiceTarget } from "../cli-deps.js";
 import { warnOfOpenFile } from "./open-files.js";
 import { loginCommand, type ResolvedSettings, resolveSettings, toServiceTarget } from "./resolve-settings.js";
 import { readSettings, settingsPath } from "./settings-file.js";
+import { watchDates } from "./warn-of-dates.js";
 
 export interface Session {
   readonly client: Client;
@@ -33,8 +34,9 @@ export async function withService<Result>(
   const onExchange = args.get(VERBOSE) ? (line: string) => screen.info(screen.errPalette.dim(line)) : undefined;
   const target = toServiceTarget(settings, onExchange);
   if (target.kind === "file") await requireFile(target.path);
+  const onListed = watchDates(invocation, settings.timezone);
   try {
-    const client = await deps.openClient(target);
+    const client = await deps.openClient(target.kind === "http" ? { ...target, onListed } : target);
     try {
       return await use({ client, target, settings });
     } finally {

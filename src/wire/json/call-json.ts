@@ -95,7 +95,7 @@ function readListedCall(value: unknown, { callbackId, timezone = "UTC", listedAs
     callbackId: textOf(callback.id) || callbackId,
     status: readCallStatus(value.status, id) ?? (statusCode === 200 ? "SUCCESS" : listedAs),
     response: readResponse(value),
-    attemptedAt: readDate(callback.attemptedDate ?? value.attemptedDate, timezone),
+    attemptedAt: readDate(attemptedDateOf(value), timezone),
     statusCode,
     statusMessage: firstText(callback, "statusMessage") || null,
     attemptCount: countOf(value.attemptCount),
@@ -105,6 +105,11 @@ function readListedCall(value: unknown, { callbackId, timezone = "UTC", listedAs
     ...(value.attempts !== undefined && { attempts: readAttempts(value, timezone) }),
     raw: value,
   };
+}
+
+/** As the service wrote it. */
+export function attemptedDateOf(raw: JsonObject): unknown {
+  return objectOf(raw.callback).attemptedDate ?? raw.attemptedDate;
 }
 
 /** A call may have no id. */

@@ -92,7 +92,9 @@ function describeUnmarked(plan: MarkPlan): readonly string[] {
   const { already, delivered, status, toDiscard } = plan;
   return [
     ...(already > 0 ? [`${count(already, "call")} left out: already ${status}`] : []),
-    ...(delivered > 0 ? [`${count(delivered, "call")} left out: delivered or marked again since, so not SUCCESS by the mark`] : []),
+    ...(delivered > 0
+      ? [`${count(delivered, "call")} left out: delivered or marked again since, so not SUCCESS by the mark`]
+      : []),
     ...(toDiscard === null ? [] : [`the run is discarded: it won't mark the ${count(toDiscard.counts.toMark, "call")} left`]),
     ...describeLeftOut({ ...NOTHING_ELSE, ...plan }),
   ];

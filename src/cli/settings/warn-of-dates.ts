@@ -1,0 +1,29 @@
+import type { ListedCall } from "../../client/client.js";
+import { isDateWithoutZone } from "../../wire/dates.js";
+import { attemptedDateOf } from "../../wire/json/call-json.js";
+import type { Invocation } from "../args/command-spec.js";
+import { SINCE, UNTIL } from "../args/filter-flags.js";
+import { formatInstant } from "../output/times.js";
+import type { ResolvedSettings } from "./resolve-settings.js";
+
+/** Clocks differ by less. */
+const FUTURE_MS = 5 * 60_000;
+
+/** Where dates decide which calls are meant: warns once of dates that may be read wrongly, and once of one that can't be right. */
+export function watchDates({ args, screen }: Invocation, timezone: ResolvedSettings["timezone"]) {
+  if (args.get(SINCE) === undefined && args.get(UNTIL) === undefined) return undefined;
+  const { now, utc } = screen.renderOptions;
+  let isZoneKnown = timezone.from !== "default";
+  let hasFuture = false;
+  return (calls: readonly ListedCall[]): void => {
+    if (!isZoneKnown && calls.some(({ raw }) => isDateWithoutZone(attemptedDateOf(raw)))) {
+      isZoneKnown = true;
+      screen.info("warning: the service's dates have no time zone and count as UTC: the profile's `timezone` isn't set");
+    }
+    const future = hasFuture ? undefined : calls.find(({ attemptedAt }) => (attemptedAt ?? now) > now + FUTURE_MS);
+    if (future === undefined) return;
+    hasFuture = true;
+    const at = formatInstant(future.attemptedAt ?? now, utc);
+    screen.info(`warning: the last attempt of call ${future.id} reads as in the future: ${at}`);
+  };
+}
