@@ -541,7 +541,8 @@ describe("mark-failed --undo", () => {
     expect(await machine.whcb(["mark-failed", "--undo", run, "--yes"])).toEqual({
       code: 0,
       stdout: "",
-      stderr: "nothing to undo\n1 call left out: already FAILED\n1 call left out: delivered or marked again since, so not SUCCESS by the mark\n",
+      stderr:
+        "nothing to undo\n1 call left out: already FAILED\n1 call left out: delivered or marked again since, so not SUCCESS by the mark\n",
     });
     await machine.works(["mark-success", "demo", marked, "--yes"]);
     expect(await machine.works(["mark-failed", "--undo", run, "--yes"])).toBe("");
