@@ -207,13 +207,20 @@ function bytesOf({ url = "", rawHeaders }: IncomingMessage): number {
 export function protocolFault({ httpVersion, headers, rawHeaders }: IncomingMessage): ErrorAnswer | null {
   // Node keeps one more than are allowed, and leaves out the rest.
   if (rawHeaders.length > 2 * MAX_HEADERS) return TOO_MANY_HEADERS;
+  if (rawHeaders.filter(isHostName).length > 1) return TWO_HOSTS;
   if (httpVersion === "1.0") return null;
   if (headers.host === undefined) return NO_HOST;
   return headers.expect === undefined || /\b100-continue\b/i.test(headers.expect) ? null : UNKNOWN_EXPECT;
 }
 
+/** Names and values alternate. */
+function isHostName(text: string, index: number): boolean {
+  return index % 2 === 0 && text.length === 4 && text.toLowerCase() === "host";
+}
+
 const TOO_MANY_HEADERS = errorAnswer(431, "The request can't be read", `A request may have at most ${MAX_HEADERS} headers`);
 const NO_HOST = errorAnswer(400, "The request can't be read", "The Host header is missing");
+const TWO_HOSTS = errorAnswer(400, "The request can't be read", "There is more than one Host header");
 const UNKNOWN_EXPECT = errorAnswer(417, "The expectation can't be met", "Expect may only be 100-continue");
 
 interface CloseLimits {

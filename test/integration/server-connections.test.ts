@@ -151,6 +151,7 @@ describe("pipelined requests", () => {
 
 const MESSAGES: readonly (readonly [what: string, message: string])[] = [
   ["HTTP/1.1 without Host", "GET /healthz HTTP/1.1\r\n\r\n"],
+  ["two Hosts", STRANGER.replace("\r\n\r\n", "\r\nHost: localhost\r\n\r\n")],
   ["an unknown Expect", STRANGER.replace("\r\n\r\n", "\r\nExpect: a-miracle\r\n\r\n")],
   ["Expect: 100-continue", STRANGER.replace("\r\n\r\n", "\r\nExpect: 100-continue\r\n\r\n")],
   ["HTTP/1.0", "GET /healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"],
@@ -189,6 +190,8 @@ describe("behind a request whose answer isn't there yet", () => {
 
 it.each([
   ["HTTP/1.1 without Host", "GET /nowhere HTTP/1.1\r\n\r\n", "400 Bad Request"],
+  ["two Hosts", STRANGER.replace("\r\n\r\n", "\r\nhOST: localhost\r\n\r\n"), "400 Bad Request"],
+  ["two Hosts in HTTP/1.0", "GET /healthz HTTP/1.0\r\nHost: a\r\nHost: b\r\nConnection: keep-alive\r\n\r\n", "400 Bad Request"],
   ["an unknown Expect", STRANGER.replace("\r\n\r\n", "\r\nExpect: a-miracle\r\n\r\n"), "417 Expectation Failed"],
 ])("answers %s with the error object, the service's headers, a log line and in the metrics", async (_, message, status) => {
   const logged: object[] = [];
