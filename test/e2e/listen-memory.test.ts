@@ -1,4 +1,7 @@
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { Agent, request } from "node:http";
+import { connect } from "node:net";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { Home } from "../support/process/whcb-process.js";
 
@@ -31,3 +34,31 @@ it("a temporary endpoint remembers ids in bounded memory, however long they are"
   const repeats = posts.flatMap((line, index) => (line.includes("(seen before)") ? [index] : []));
   expect([code, posts.length, repeats]).toEqual([0, 8_004, [1, 8_003]]);
 });
+
+it("a temporary endpoint keeps so much of the bodies of all requests, and answers 503 for those that don't fit", async () => {
+  const endpoint = await home.listen(["--status", "200"]);
+  const port = Number(new URL(endpoint.url).port);
+  const post = async (body: string) => (await fetch(endpoint.url, { method: "POST", body })).status;
+  const begin = async (chunk: Buffer, mebibytes: number) => {
+    const socket = connect(port, "127.0.0.1").on("error", () => undefined);
+    socket.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10485760\r\n\r\n");
+    for (let sent = 0; sent < mebibytes; sent++) await new Promise((resolve) => socket.write(chunk, resolve));
+    return socket;
+  };
+  const mebibyte = Buffer.alloc(1 << 20, "A");
+  expect(await post("A".repeat(10_000_000))).toBe(200);
+  const sockets = await Promise.all(Array.from({ length: 40 }, () => begin(mebibyte, 9)));
+  const full = await fetch(endpoint.url, { method: "POST", body: "A".repeat(9_000_000) });
+  expect(full.status).toBe(503);
+  expect(await post("A")).toBe(200);
+  expect(peakMiB(endpoint.child.pid)).toBeLessThan(250);
+  expect([full.headers.get("connection"), await full.text()]).toEqual(["close", expect.stringContaining("too many")]);
+  for (const socket of sockets) socket.destroy();
+  await Promise.all(sockets.map((socket) => once(socket, "close")));
+  await expect.poll(() => post("A".repeat(10_000_000))).toBe(200);
+  expect((await endpoint.stop("SIGINT")).stdout).not.toContain(" 503 ");
+});
+
+function peakMiB(pid: number | undefined): number {
+  return Math.round(Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024);
+}

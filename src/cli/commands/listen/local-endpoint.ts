@@ -23,6 +23,10 @@ export interface Endpoint {
 
 /** Longer bodies aren't kept; the platform's largest message is far smaller. */
 const LONGEST_BODY = 10_485_760;
+/** All bodies that are arriving may take so many bytes. */
+const LONGEST_BODIES = 3 * LONGEST_BODY;
+/** Node's objects for a piece of a body take about as much. */
+const PIECE_BYTES = 256;
 
 /** Resolves when listening. Throws `unavailable` if the port is taken. */
 export async function openEndpoint(
@@ -34,25 +38,36 @@ export async function openEndpoint(
   const closing = new AbortController();
   let behaviour = options.behaviour;
   let posts = 0;
+  const arriving = { bytes: 0 };
   const server = createServer((request, response) => {
     void receive(request, response).catch(() => response.destroy());
   });
   async function receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const answer = await readRequest(request);
+    if (answer === null) {
+      response.writeHead(503, { "content-type": "text/plain", connection: "close" });
+      return void response.end("whcb listen is receiving too many long bodies at once\n");
+    }
+    if (answer.kind === "hang") return;
+    if (answer.delayMs > 0) await clock.sleepUntil(clock.now() + answer.delayMs, closing.signal);
+    response
+      .writeHead(answer.status, { "content-type": "text/plain" })
+      .end(answer.status === 200 ? "OK\n" : "rehearsed failure\n");
+  }
+  /** null: there was no room for its body. */
+  async function readRequest(request: IncomingMessage): Promise<Answer | null> {
     const at = clock.now();
     const method = request.method ?? "";
     const number = method === "POST" ? ++posts : 0;
-    const body = await readBody(request);
+    const body = await readBody(request, arriving);
+    if (body === null) return null;
     const answer: Answer =
       method === "POST"
         ? answerTo(number, clock.monotonicMs() - openedAt, behaviour)
         : { kind: "status", status: 200, delayMs: 0 };
     const { url = "/", headers } = request;
     onReceived({ at, method, url, headers, body, number, status: answer.kind === "status" ? answer.status : null });
-    if (answer.kind === "hang") return;
-    if (answer.delayMs > 0) await clock.sleepUntil(clock.now() + answer.delayMs, closing.signal);
-    response
-      .writeHead(answer.status, { "content-type": "text/plain" })
-      .end(answer.status === 200 ? "OK\n" : "rehearsed failure\n");
+    return answer;
   }
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(cannotListen(options.port, error)));
@@ -75,14 +90,30 @@ export async function openEndpoint(
   };
 }
 
-async function readBody(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
+/** null: with it, the bodies that are arriving would take too much memory. */
+async function readBody(request: IncomingMessage, arriving: { bytes: number }): Promise<string | null> {
+  let pieces: Buffer[] | null = [];
   let size = 0;
-  for await (const chunk of request) {
-    size += Buffer.byteLength(chunk);
-    if (size <= LONGEST_BODY) chunks.push(Buffer.from(chunk));
+  let kept = 0;
+  const keep = (bytes: number) => {
+    kept += bytes;
+    arriving.bytes += bytes;
+  };
+  try {
+    for await (const piece of request) {
+      const bytes = Buffer.byteLength(piece);
+      size += bytes;
+      if (size > LONGEST_BODY || pieces === null) continue;
+      pieces.push(Buffer.from(piece));
+      keep(bytes + PIECE_BYTES);
+      if (arriving.bytes <= LONGEST_BODIES) continue;
+      pieces = null;
+      keep(-kept);
+    }
+    return pieces && Buffer.concat(pieces).toString("utf8");
+  } finally {
+    keep(-kept);
   }
-  return Buffer.concat(chunks).toString("utf8");
 }
 
 function cannotListen(port: number, cause: Error): WhcbError {
