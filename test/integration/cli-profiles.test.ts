@@ -95,6 +95,47 @@ describe("login", () => {
   });
 });
 
+describe("a warning that passwords and API keys aren't encrypted", () => {
+  const warned = (host: string) => [
+    `warning: requests to ${host} aren't encrypted, so others on the network may read their passwords and API keys: use https, with a proxy that ends TLS`,
+  ];
+  const warningsOf = (stderr: string) => stderr.split("\n").filter((line) => line.includes("encrypted"));
+
+  test.each([
+    ["http://service.invalid:8787", warned("service.invalid")],
+    ["http://localhost.service.invalid", warned("localhost.service.invalid")],
+    ["https://service.invalid", []],
+    ["http://127.0.0.1:1", []],
+    ["http://[::1]:1", []],
+    ["http://a.localhost:1", []],
+    ["./x.db", []],
+  ])("comes before credentials are needed for a login to %s: %j", async (url, warnings) => {
+    const { code, stderr } = await machine.whcb(["login", url], { env: {} });
+    expect([code, warningsOf(stderr)]).toEqual([4, warnings]);
+    expect(stderr.startsWith(warnings[0] ?? "error: ")).toBe(true);
+  });
+
+  test("comes with config set url, but not with each command", async () => {
+    await machine.serve();
+    const url = "http://service.invalid";
+    expect(warningsOf((await machine.whcb(["config", "set", "url", url])).stderr)).toEqual(warned("service.invalid"));
+    const env = { WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" };
+    expect(warningsOf((await machine.whcb(["status"], { env })).stderr)).toEqual([]);
+    expect(warningsOf((await machine.whcb(["config", "set", "url", "https://service.invalid"])).stderr)).toEqual([]);
+  });
+
+  test.each([
+    [["--host", "0.0.0.0"], warned("0.0.0.0")],
+    [["--host", "::"], warned("::")],
+    [["--host", "0.0.0.0", "--trust-proxy", "192.0.2.1"], []],
+    [["--host", "0.0.0.0", "--no-api"], []],
+    [[], []],
+  ])("comes at the start of serve %j: %j", async (flags, warnings) => {
+    const { io } = await machine.serve(flags);
+    expect(warningsOf(io.err())).toEqual(warnings);
+  });
+});
+
 describe("config set url to another service", () => {
   test("keeps the credentials, says whose they are, and sends them nowhere else", async () => {
     const first = await machine.serve(["--db", machine.path("a.db")]);

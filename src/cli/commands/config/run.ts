@@ -8,6 +8,7 @@ import { parseParameterName, parseRate, readAll, withoutLineEnd } from "../../ar
 import { type SETTING_FIELDS, writeJson } from "../../output/json-fields.js";
 import { askSecret } from "../../output/questions.js";
 import { joinText, sanitize, text } from "../../output/screen-text.js";
+import { warnOfClearText } from "../../settings/clear-text-warning.js";
 import {
   credentialsOrigin,
   findProfile,
@@ -81,6 +82,7 @@ export async function setConfig(invocation: Invocation): Promise<number> {
   screen.info(`${name} of profile ${profileName} is ${text === "" ? "removed" : "set"}`);
   if (unchecked !== null) screen.info(`warning: it wasn't checked: ${unchecked}`);
   const after = profiles.get(profileName);
+  if (name === "url" && after !== undefined && URL.canParse(after.url)) warnOfClearText(invocation, new URL(after.url));
   if (name === "url" && after?.credentialsOrigin !== undefined && URL.canParse(after.url)) {
     screen.info(
       `its credentials belong to ${after.credentialsOrigin} and are not sent to ${after.url}: store new ones with \`${commandLine({ command: "login", operands: [after.url], flags: ["--name", profileName] })}\``,

@@ -8,6 +8,7 @@ import type { Invocation } from "../../args/command-spec.js";
 import { PROFILE, SERVICE, VERBOSE } from "../../args/shared-flags.js";
 import type { Credentials, ServiceTarget } from "../../cli-deps.js";
 import { askSecret, askText } from "../../output/questions.js";
+import { warnOfClearText } from "../../settings/clear-text-warning.js";
 import { freeName } from "../../settings/serve-profile.js";
 import { addressText, readServiceAddress, type ServiceAddress } from "../../settings/service-address.js";
 import { withConnectionHint } from "../../settings/session.js";
@@ -19,6 +20,7 @@ export async function run(invocation: Invocation): Promise<number> {
   // Fails on an unusable file before a password is typed.
   await readSettings(deps.paths.config);
   const address = readServiceAddress(await serviceText(invocation), "the service");
+  if (address.kind === "http") warnOfClearText(invocation, new URL(address.url));
   if (address.kind === "http" && screen.canAsk) await checkAddress(invocation, address.url);
   const credentials = address.kind === "http" ? await readCredentials(invocation) : null;
   const target =

@@ -5,6 +5,7 @@ import type { Invocation } from "../../args/command-spec.js";
 import type { Credentials, RunningService, ServeOptions } from "../../cli-deps.js";
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";
 import { text } from "../../output/screen-text.js";
+import { warnOfClearText } from "../../settings/clear-text-warning.js";
 import { databaseName } from "../../settings/database-path.js";
 import { warnOfOpenDatabase } from "../../settings/open-files.js";
 import { requireValidCredentials } from "../../settings/resolve-settings.js";
@@ -85,11 +86,12 @@ async function startService({ deps }: Invocation, options: ServeOptions): Promis
 }
 
 async function announceApi(
-  { deps, screen }: Invocation,
+  invocation: Invocation,
   service: RunningService,
-  { database, authParameter, bodyNames }: ServeOptions,
+  { database, authParameter, bodyNames, host, trustedProxies }: ServeOptions,
   chosen: ServeCredentials,
 ): Promise<void> {
+  const { deps, screen } = invocation;
   const url = reachableUrl(service.url);
   try {
     const credentials = service.users?.own === "kept" ? "as stored" : chosen.isGiven ? null : chosen.credentials;
@@ -108,6 +110,7 @@ async function announceApi(
     screen.info(`warning: the service's profile couldn't be written: ${error instanceof Error ? error.message : error}`);
   }
   for (const line of describeUsers(service.users, chosen.credentials)) screen.info(line);
+  if (trustedProxies.length === 0) warnOfClearText(invocation, { protocol: "http:", hostname: host });
 }
 
 /** stdout comes last: scripts that wait for it find the settings written. */
