@@ -27,7 +27,6 @@ export interface CallReading {
 }
 
 const MAX_CALLS_PER_SUBMISSION = 1_000;
-const SHOWN_CHARACTERS = 200;
 
 export function callRequests(api: ServiceApi, { clock, random, timezone, onListed = () => {} }: CallReading): CallRequests {
   async function* listCalls(callbackId: string, query: ListCallsQuery): AsyncGenerator<CallPage> {
@@ -159,7 +158,7 @@ function requireMarked({ status: code, body }: TransportResponse, { callIds, sta
   const isStatus = said === status && Object.keys(rest).length === 0 && (id === undefined || areSameIds([id].flat(), callIds));
   if ((code === 200 || code === 202 || code === 204) && (body.trim() === "" || isStatus)) return;
   throw new WhcbError("unavailable", `${api.name} answered a mark with ${code}, and doesn't say that the calls are marked`, {
-    hint: `its answer: ${body.slice(0, SHOWN_CHARACTERS)}`,
+    hint: `its answer: ${api.quote(body)}`,
   });
 }
 

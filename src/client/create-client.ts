@@ -9,7 +9,7 @@ import { groupRequests } from "./group-requests.js";
 import { readWholeList } from "./list-walker.js";
 import { createRequester } from "./requester.js";
 import { runRequests, UNKNOWN_ROUTE } from "./run-requests.js";
-import { createServiceApi, type ServiceApi, type ServiceCredentials } from "./service-api.js";
+import { createServiceApi, credentialMask, type ServiceApi, type ServiceCredentials } from "./service-api.js";
 import { singleCalls } from "./single-calls.js";
 import { isSuccess, type Transport } from "./transport.js";
 
@@ -27,9 +27,10 @@ export interface ClientOptions extends CallReading {
 /** Closing the client closes the transport. */
 export function createClient(transport: Transport, options: ClientOptions): Client {
   const { clock, random, credentials, timezone, onExchange, retriesRefused } = options;
+  const mask = credentialMask(credentials);
   const pacer = createPacer(options.rate, clock);
-  const requester = createRequester({ transport, pacer, clock, random, onExchange, retriesRefused });
-  const api = createServiceApi({ requester, name: transport.name, basePath: transport.basePath, credentials, clock });
+  const requester = createRequester({ transport, mask, pacer, clock, random, onExchange, retriesRefused });
+  const api = createServiceApi({ requester, name: transport.name, basePath: transport.basePath, credentials, mask, clock });
   const calls = callRequests(api, options);
   return {
     name: transport.name,

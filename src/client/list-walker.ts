@@ -86,7 +86,7 @@ export function nextPath(next: string, listPath: string): string {
   const url = URL.canParse(next, base) ? new URL(next, base) : null;
   const isHttp = url?.protocol === "http:" || url?.protocol === "https:";
   if (url === null || !isHttp || resourceOf(url.pathname) !== resourceOf(new URL(base).pathname)) {
-    throw new WhcbError("unavailable", `the link to the next page isn't a page of this list: ${next.slice(0, 200)}`);
+    throw new WhcbError("unavailable", "the link to the next page isn't a page of this list");
   }
   return url.pathname + url.search;
 }

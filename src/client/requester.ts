@@ -1,5 +1,6 @@
 /** Paced and retried, in bounded time. */
 import { WhcbError } from "../domain/errors.js";
+import type { SecretMask } from "../domain/mask.js";
 import type { Clock } from "../platform/clock.js";
 import { isLoopbackUrl } from "../platform/loopback.js";
 import type { Pacer } from "../platform/pacer.js";
@@ -18,6 +19,7 @@ export interface Requester {
 
 export interface RequesterDeps {
   readonly transport: Transport;
+  readonly mask: SecretMask;
   readonly pacer: Pacer;
   readonly clock: Clock;
   readonly random: Random;
@@ -39,7 +41,8 @@ const OVER_DAY_PAUSE_MS = 60_000;
 type Outcome = TransportResponse | TransportFailure;
 
 export function createRequester(deps: RequesterDeps): Requester {
-  const { transport, pacer, clock, random } = deps;
+  const { transport, mask, pacer, clock, random } = deps;
+  const service = { name: transport.name, mask };
   let hasAnswered = false;
   let overDay: { readonly until: number; readonly error: WhcbError } | null = null;
 
@@ -53,7 +56,7 @@ export function createRequester(deps: RequesterDeps): Requester {
     if (deps.onExchange) {
       const what = outcome instanceof TransportFailure ? outcome.message : `${outcome.status}, ${outcome.body.length} characters`;
       const tookMs = Math.round(clock.monotonicMs() - startedAt);
-      deps.onExchange(`${request.method} ${withoutKey(request.path)} -> ${what} (${tookMs} ms)`);
+      deps.onExchange(`${request.method} ${mask(withoutKey(request.path))} -> ${what} (${tookMs} ms)`);
     }
     return outcome;
   }
@@ -78,7 +81,7 @@ export function createRequester(deps: RequesterDeps): Requester {
         const outcome = await attempt(request);
         if (!(outcome instanceof TransportFailure)) hasAnswered = true;
         if (!(outcome instanceof TransportFailure) && isOverDay(outcome)) {
-          const error = serviceError(outcome, transport.name);
+          const error = serviceError(outcome, service);
           overDay = { until: clock.monotonicMs() + OVER_DAY_PAUSE_MS, error };
           throw error;
         }
@@ -90,7 +93,7 @@ export function createRequester(deps: RequesterDeps): Requester {
         }
         if (outcome instanceof TransportFailure) throw networkError(outcome, transport.name, request.method);
         if (isOverRate(outcome) || outcome.status >= 500) {
-          throw serviceError(outcome, transport.name, parseRetryAfter(outcome.headers["retry-after"] ?? "", clock.now()));
+          throw serviceError(outcome, service, parseRetryAfter(outcome.headers["retry-after"] ?? "", clock.now()));
         }
         return outcome;
       }

@@ -1,9 +1,10 @@
 /** docs/contract.md: credentials, media types, JSON. */
 import { errorMessage, WhcbError } from "../domain/errors.js";
+import { type SecretMask, secretMask, secretsOf } from "../domain/mask.js";
 import type { Clock } from "../platform/clock.js";
 import { readJson } from "../wire/json/read-json.js";
 import type { Requester } from "./requester.js";
-import { serviceError } from "./service-error.js";
+import { oneLine, serviceError } from "./service-error.js";
 import { ANSWER_LIMITS, isSuccess, type TransportRequest, type TransportResponse } from "./transport.js";
 
 export interface ServiceCredentials {
@@ -40,6 +41,8 @@ export interface ServiceApi {
   byServiceClock(instant: number): number;
   documentOf(answer: TransportResponse): unknown;
   errorOf(answer: TransportResponse): WhcbError;
+  /** The beginning of an answer's text, in one line and without secrets. */
+  quote(text: string): string;
 }
 
 const MEDIA_TYPES = {
@@ -59,14 +62,17 @@ export interface ServiceApiDeps {
   readonly basePath: string;
   /** null in this process: file permissions protect the data. */
   readonly credentials: ServiceCredentials | null;
+  readonly mask: SecretMask;
   readonly clock: Clock;
 }
 
-export function createServiceApi({ requester, name, basePath, credentials, clock }: ServiceApiDeps): ServiceApi {
+export function createServiceApi({ requester, name, basePath, credentials, mask, clock }: ServiceApiDeps): ServiceApi {
   let maxLimit = DEFAULT_MAX_LIMIT;
   let isOurs = false;
   let serviceAheadMs = 0;
   const identity = credentials === null ? {} : credentialHeaders(credentials);
+
+  const errorOf = (answer: TransportResponse) => serviceError(answer, { name, mask });
 
   async function sendTo(
     fullPath: string,
@@ -107,12 +113,12 @@ export function createServiceApi({ requester, name, basePath, credentials, clock
     exchange: (request) => sendTo(basePath + request.path, request),
     async expectSuccess(request) {
       const answer = await sendTo(basePath + request.path, request);
-      if (!isSuccess(answer)) throw serviceError(answer, name);
+      if (!isSuccess(answer)) throw errorOf(answer);
       return answer;
     },
     async getDocument(fullPath, noun) {
       const answer = await sendTo(fullPath, { method: "GET", noun });
-      if (!isSuccess(answer)) throw serviceError(answer, name);
+      if (!isSuccess(answer)) throw errorOf(answer);
       return documentOf(answer);
     },
     maxLimit: () => maxLimit,
@@ -128,13 +134,21 @@ export function createServiceApi({ requester, name, basePath, credentials, clock
     // An instant after now is from before our clock was set back.
     byServiceClock: (instant) => Math.min(instant, clock.now()) + serviceAheadMs,
     documentOf,
-    errorOf: (answer) => serviceError(answer, name),
+    errorOf,
+    quote: (text) => oneLine(text, mask),
   };
 }
 
-function credentialHeaders({ apiKey, username, password }: ServiceCredentials): Record<string, string> {
-  return {
-    "x-api-key": apiKey,
-    authorization: `Basic ${Buffer.from(`${username}:${password}`, "utf8").toString("base64")}`,
-  };
+function credentialHeaders(credentials: ServiceCredentials): Record<string, string> {
+  return { "x-api-key": credentials.apiKey, authorization: `Basic ${loginOf(credentials)}` };
+}
+
+/** null: none are sent. */
+export function credentialMask(credentials: ServiceCredentials | null): SecretMask {
+  if (credentials === null) return secretMask([]);
+  return secretMask([credentials.apiKey, ...secretsOf({ type: "basicauth", key: loginOf(credentials) })]);
+}
+
+function loginOf({ username, password }: ServiceCredentials): string {
+  return Buffer.from(`${username}:${password}`, "utf8").toString("base64");
 }

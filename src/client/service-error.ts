@@ -1,7 +1,7 @@
 import { idKey } from "../domain/call.js";
 import { formatDuration } from "../domain/duration.js";
 import { type ErrorCode, WhcbError } from "../domain/errors.js";
-import { maskUrlsIn } from "../domain/mask.js";
+import { maskUrlsIn, type SecretMask } from "../domain/mask.js";
 import { isErrorDocument, readError } from "../wire/json/error-json.js";
 import { readJson } from "../wire/json/read-json.js";
 import { removeHtml } from "../wire/remove-html.js";
@@ -25,8 +25,18 @@ function hasErrorCode(headers: TransportResponse["headers"], code: string): bool
   return (headers["x-error-code"] ?? headers["x-mashery-error-code"])?.includes(code) === true;
 }
 
+export interface AnsweringService {
+  readonly name: string;
+  /** A service may repeat the credentials that it was sent. */
+  readonly mask: SecretMask;
+}
+
 /** For a status >= 300. Redirects aren't followed: credentials go only to the profile's origin. */
-export function serviceError(answer: TransportResponse, service: string, retryAfterMs: number | null = null): WhcbError {
+export function serviceError(
+  answer: TransportResponse,
+  { name: service, mask }: AnsweringService,
+  retryAfterMs: number | null = null,
+): WhcbError {
   const { status, headers } = answer;
   if (isOverDay(answer)) {
     return new WhcbError("quota-exceeded", `${service}: the daily limit of requests is reached`, {
@@ -46,14 +56,14 @@ export function serviceError(answer: TransportResponse, service: string, retryAf
       hint: "Set the profile's URL to the target of the redirect.",
     });
   }
-  const detail = errorText(answer);
+  const detail = oneLine(errorText(answer), mask);
   if (status === 401) {
     return new WhcbError("unauthenticated", `${service}: user or password rejected${detail && ` (${detail})`}`, {
       hint: "Run `whcb login` again.",
     });
   }
   if (status === 403) {
-    const reason = headers["x-error-detail"] ?? headers["x-mashery-error-detail"] ?? detail;
+    const reason = oneLine(headers["x-error-detail"] ?? headers["x-mashery-error-detail"] ?? "", mask) || detail;
     return new WhcbError("forbidden", `${service}: API key rejected${reason && ` (${reason})`}`, {
       hint: "Run `whcb login` again.",
     });
@@ -61,7 +71,7 @@ export function serviceError(answer: TransportResponse, service: string, retryAf
   const code = isGatewaysNotFound(answer) ? "unavailable" : (CODES[status] ?? (status >= 500 ? "unavailable" : "malformed"));
   if (detail !== "") return new WhcbError(code, detail, { retryAfterMs });
   // An id in the message means that this call was rejected, and a gateway's page may repeat the whole request: so it becomes the hint.
-  const text = oneLine(removeHtml(beginning(answer.body)));
+  const text = oneLine(removeHtml(beginning(answer.body, mask)), mask);
   const hint = text === "" ? {} : { hint: `The service says: ${text}` };
   return new WhcbError(code, `${service}: answered ${status}`, { retryAfterMs, ...hint });
 }
@@ -85,18 +95,21 @@ function isGatewaysNotFound({ status, body }: TransportResponse): boolean {
 function errorText({ body }: TransportResponse): string {
   const { errorSummary, errorDetail } = readError(parseJson(body));
   const text = errorDetail && errorSummary && errorDetail !== errorSummary ? `${errorSummary}: ${errorDetail}` : errorDetail;
-  return oneLine(text || errorSummary);
+  return text || errorSummary;
 }
 
 const MAX_TEXT = 500;
+const MAX_READ_BYTES = 10 * MAX_TEXT;
 
-function oneLine(text: string): string {
-  return maskUrlsIn(beginning(text).replace(/\s+/g, " ").trim()).slice(0, MAX_TEXT);
+/** What is shown of a service's text. */
+export function oneLine(text: string, mask: SecretMask): string {
+  return maskUrlsIn(beginning(text, mask).replace(/\s+/g, " ").trim()).slice(0, MAX_TEXT);
 }
 
 /** What is read of a text that may have 64 MiB. Of a URL that is cut, no secret would be recognized. */
-function beginning(text: string): string {
-  return text.length <= 10 * MAX_TEXT ? text : text.slice(0, 10 * MAX_TEXT).replace(/https?:\/\/[^\s"'<>]*$/i, "");
+function beginning(text: string, mask: SecretMask): string {
+  const read = mask(text, MAX_READ_BYTES);
+  return Buffer.byteLength(text) <= MAX_READ_BYTES ? read : read.replace(/https?:\/\/[^\s"'<>]*$/i, "");
 }
 
 /** Whether a word of the message is the id. The word may mean something else, as an id may be a common word. */

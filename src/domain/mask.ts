@@ -5,12 +5,13 @@ export function maskKey(key: string): string {
   return key.length >= 12 ? `••••${key.slice(-4)}` : "••••";
 }
 
-export type SecretMask = (text: string) => string;
+/** Returns the text's first `kept` bytes (default: all of it), as maskSecrets does. */
+export type SecretMask = (text: string, kept?: number) => string;
 
 const MASK = "****";
 
 export function secretMask(secrets: readonly string[]): SecretMask {
-  return (text) => maskSecrets(Buffer.from(text), secrets).toString();
+  return (text, kept) => maskSecrets(Buffer.from(text), secrets, kept).toString();
 }
 
 /** What an endpoint knows from the request. Basic's key is a login in base64. */

@@ -2,6 +2,8 @@
  * No secret in any output of any command, and nothing that breaks when nobody reads it.
  * Covers: src/cli/settings/callback-keys.ts
  */
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
 import { Writable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { run } from "../../src/cli/run.js";
@@ -74,6 +76,74 @@ describe("no secret is shown", () => {
     expect(stdout).toContain(ids[0]);
     for (const secret of secrets) expect(stdout + stderr).not.toContain(secret);
   });
+});
+
+describe("a service that repeats the credentials that it was sent", () => {
+  const PASSWORD = "Zq8x/+password";
+  const API_KEY = "Zq8x/+key";
+  const BASIC = Buffer.from(`ada:${PASSWORD}`).toString("base64");
+
+  let server: Server;
+  let env: Readonly<Record<string, string>>;
+  let answer: (
+    repeated: string,
+    method: string | undefined,
+  ) => { status: number; body?: string; headers?: Record<string, string> };
+
+  beforeAll(async () => {
+    server = createServer((request, response) => {
+      const { authorization = "", "x-api-key": apiKey } = request.headers;
+      const login = Buffer.from(authorization.replace("Basic ", ""), "base64");
+      const { status, body = "", headers } = answer(`${apiKey} ${authorization} ${login}`, request.method);
+      response.writeHead(status, headers).end(body);
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const address = server.address();
+    const port = typeof address === "object" && address !== null ? address.port : 0;
+    env = { WHCB_URL: `http://127.0.0.1:${port}`, WHCB_USERNAME: "ada", WHCB_PASSWORD: PASSWORD, WHCB_API_KEY: API_KEY };
+  });
+  afterAll(() => server.close());
+
+  const list = ["callbacks", "list"];
+  const statuses = [400, 401, 403, 404, 405, 409, 422];
+
+  test.each<readonly [what: string, argv: readonly string[], write: typeof answer]>([
+    ...statuses.map(
+      (status) =>
+        [
+          `${status} with an error document`,
+          list,
+          (text: string) => ({ status, body: JSON.stringify({ errorSummary: "bad", errorDetail: `you sent ${text}` }) }),
+        ] as const,
+    ),
+    ["400 with a page", list, (text) => ({ status: 400, body: `<html>you sent ${text}` })],
+    ["403 with a header", list, (text) => ({ status: 403, headers: { "x-error-detail": `you sent ${text}` } })],
+    ["200 and something else", list, (text) => ({ status: 200, body: JSON.stringify({ sent: text }) })],
+    ["200 and an odd link", list, (text) => ({ status: 200, body: aPage(`http://x/?you=sent${text}`) })],
+    ["200 and a link to the next page", list, (text) => ({ status: 200, body: aPage(`/callbacks?offset=1&sent=${text}`) })],
+    [
+      "200 and something else to a mark",
+      ["mark-success", "demo", "demo", "--yes"],
+      (text, method) => {
+        const both = { id: "demo", name: "demo", status: "FAILED" };
+        return { status: 200, body: JSON.stringify(method === "GET" ? both : { sent: text }) };
+      },
+    ],
+  ])("isn't shown with them: %s", async (_, argv, write) => {
+    answer = write;
+    const { code, stdout, stderr } = await machine.whcb([...argv, "--verbose"], { env });
+    const shown = stdout + stderr;
+    expect([code === 0, shown]).toEqual([false, expect.stringContaining("GET /")]);
+    expect(["Zq8x", BASIC.slice(0, 8)].filter((part) => shown.includes(part))).toEqual([]);
+  });
+
+  function aPage(next: string): string {
+    return JSON.stringify({
+      status: "1 to 1 of 9",
+      callbacks: [{ id: "0011223344556677", name: "demo" }],
+      link: [{ rel: "next", uri: next }],
+    });
+  }
 });
 
 describe("a closed pipe", () => {

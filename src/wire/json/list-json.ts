@@ -6,8 +6,6 @@ import { listOf, objectOf, textOf } from "./json-value.js";
 
 export const NO_RECORDS = "No records found";
 
-const SHOWN_CHARACTERS = 200;
-
 /** "1 to 20 of 347", or "of 347+" if there may be more; `offset` is 0-based. */
 export function listStatus(offset: number, count: number, total: number, isTotalExact = true): string {
   if (count === 0) return NO_RECORDS;
@@ -37,7 +35,7 @@ export function readList(name: string, document: unknown): ReadList {
   const total = readTotal(textOf(status));
   if ((typeof items !== "object" || items === null) && total !== 0) {
     throw new WhcbError("unavailable", `the service answered with something else than a list of ${name}`, {
-      hint: `its answer: ${JSON.stringify(document)?.slice(0, SHOWN_CHARACTERS)}`,
+      hint: "Is the profile's URL that of a callbacks service?",
     });
   }
   return { items: listOf(items), total, next: nextUri(readLinks(link)) };

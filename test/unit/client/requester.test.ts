@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createRequester, type RequesterDeps } from "../../../src/client/requester.js";
 import { TransportFailure, type TransportRequest, type TransportResponse } from "../../../src/client/transport.js";
+import { secretMask } from "../../../src/domain/mask.js";
 import { createPacer } from "../../../src/platform/pacer.js";
 import { passTime } from "../../support/time/pass-time.js";
 import { seededRandom } from "../../support/time/seeded-random.js";
@@ -29,6 +30,7 @@ function requesterAt(answers: readonly Answer[], { name = "http://127.0.0.1:8787
   const lines: string[] = [];
   const requester = createRequester({
     clock,
+    mask: secretMask([]),
     random: seededRandom(1),
     pacer: createPacer(null, clock),
     onExchange: (line) => lines.push(line),
