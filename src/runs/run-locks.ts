@@ -6,6 +6,7 @@ import type { RunLease } from "../domain/callback.js";
 import { callbackOperand, commandLine } from "../domain/command-line.js";
 import { count } from "../domain/count.js";
 import { isWhcbError, WhcbError } from "../domain/errors.js";
+import { TO_REPLACE } from "../platform/open-flags.js";
 import { lockRun, type ProcessLock } from "./journal/process-lock.js";
 import { newRunId } from "./journal/run-id.js";
 import type { RunCounts } from "./journal/run-step.js";
@@ -253,7 +254,7 @@ function holderPath(callbackId: string, deps: RunDeps): string {
 }
 
 async function writeHolder(callbackId: string, lease: RunLease, deps: RunDeps): Promise<void> {
-  await writeFile(holderPath(callbackId, deps), JSON.stringify(lease), { mode: 0o600 }).catch(() => undefined);
+  await writeFile(holderPath(callbackId, deps), JSON.stringify(lease), { mode: 0o600, flag: TO_REPLACE }).catch(() => undefined);
 }
 
 async function readHolder(callbackId: string, deps: RunDeps): Promise<RunLease | null> {

@@ -4,7 +4,7 @@
  * Covers: src/cli/commands/completion/complete.ts, src/cli/commands/completion/live-values.ts
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -157,4 +157,10 @@ test("what is kept for the next Tab is private and has no secret", async () => {
   const { password, apiKey } = JSON.parse(readFileSync(join(paths.config, "config.json"), "utf8")).profiles.local;
   const kept = readFileSync(file, "utf8");
   expect([kept.includes("Replies CRM"), kept.includes(password), kept.includes(apiKey)]).toEqual([true, false, false]);
+  // Another user may have made a link.
+  rmSync(file);
+  symlinkSync(join(paths.config, "config.json"), file);
+  const settings = readFileSync(file, "utf8");
+  await machine.whcb(["__complete", "zsh", "status", ":"], { env: { WHCB_COMPLETION_TIMEOUT: "25s" } });
+  expect(readFileSync(join(paths.config, "config.json"), "utf8")).toBe(settings);
 });

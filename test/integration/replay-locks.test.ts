@@ -3,6 +3,8 @@
  *
  * Covers: src/runs/run-locks.ts, src/runs/relist-calls.ts, src/runs/run-deps.ts
  */
+import { readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Client } from "../../src/client/client.js";
 import { errorMessage } from "../../src/domain/errors.js";
@@ -54,6 +56,19 @@ describe.each(CLIENT_SERVICES)("on $name", (service) => {
     first.report({ ...NO_COUNTS, planned: 3, accepted: 2, left: 1 });
     const busy = () => take(other).then(String, errorMessage);
     await eventually(busy, (message) => message === expected.replace("none sent yet", "2 of 3 calls done"), 4_000);
+  });
+
+  it("the holder isn't written through a link that another user may have made", async () => {
+    const [one] = await twoDesks();
+    const { runsDirectory } = one.deps;
+    await (await take(one)).release();
+    const [name = ""] = readdirSync(runsDirectory).filter((entry) => entry.endsWith(".lock"));
+    const target = join(runsDirectory, "target");
+    writeFileSync(target, "as it was");
+    symlinkSync(target, join(runsDirectory, `${name}.json`));
+    const locks = await take(one);
+    expect(readFileSync(target, "utf8")).toBe("as it was");
+    await locks.release();
   });
 
   it("the callback is free once the first run has released it", async () => {

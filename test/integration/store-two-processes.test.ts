@@ -4,7 +4,8 @@
  */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, copyFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, linkSync, lstatSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { openStore } from "../../src/store/open-store.js";
@@ -132,6 +133,31 @@ describe("the serving lock", () => {
     expect((statSync(`${file}-serve.lock`).mode & 0o777).toString(8)).toBe("600");
     await lock.release();
   });
+
+  it.each([
+    [symlinkSync, ""],
+    [symlinkSync, "not a database"],
+    [symlinkSync, null],
+    [linkSync, ""],
+  ])("isn't taken through a link that another user may have made, and nothing is changed: %o to %j", async (make, content) => {
+    const file = path();
+    const target = `${file}.conf`;
+    if (content !== null) writeFileSync(target, content, { mode: 0o644 });
+    make(target, `${file}-serve.lock`);
+    const before = statesOf(dirname(file));
+    await expect(lockDatabase(file)).rejects.toMatchObject({
+      code: "config",
+      message: `${file}-serve.lock is a link, or not a file`,
+      hint: "Remove it: whcb creates it.",
+    });
+    expect(statesOf(dirname(file))).toEqual(before);
+  });
+
+  const statesOf = (folder: string) =>
+    readdirSync(folder).map((name) => {
+      const { mode, size } = lstatSync(join(folder, name));
+      return { name, mode, size };
+    });
 
   it("isn't needed in memory, and is reported if it can't be created", async () => {
     await lockDatabase(":memory:");

@@ -1,5 +1,6 @@
 import { closeSync, createReadStream, fdatasync, ftruncateSync, openSync, writeSync } from "node:fs";
 import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
+import { TO_APPEND } from "../../platform/open-flags.js";
 import { parseStep, type RunStep, stepText } from "./run-step.js";
 
 export interface JournalFile {
@@ -14,7 +15,7 @@ export type OpenJournalFile = (path: string, at: "new" | number) => JournalFile;
 
 /** A new file (0600; fails if it exists), or an existing one truncated to `at` bytes. */
 export const openJournalFile: OpenJournalFile = (path, at) => {
-  const descriptor = openSync(path, at === "new" ? "ax" : "a", 0o600);
+  const descriptor = openSync(path, at === "new" ? "ax" : TO_APPEND, 0o600);
   if (at !== "new") ftruncateSync(descriptor, at);
   return {
     write: (bytes) => writeSync(descriptor, bytes),

@@ -4,6 +4,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { kill, pid as ownPid } from "node:process";
 import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
+import { TO_REPLACE } from "../../platform/open-flags.js";
 
 export interface ProcessLock {
   release(): Promise<void>;
@@ -25,7 +26,7 @@ export async function lockRun(runsDirectory: string, runId: string): Promise<Pro
   const path = lockPath(runsDirectory, runId, number);
   const draft = `${path}.${ownPid}`;
   try {
-    await writeFile(draft, JSON.stringify(await ownHolder()), { mode: 0o600 });
+    await writeFile(draft, JSON.stringify(await ownHolder()), { mode: 0o600, flag: TO_REPLACE });
     // link() is atomic: nobody reads half a file, and the second link fails.
     await link(draft, path);
   } catch (error) {

@@ -1,9 +1,9 @@
 /** One process serves a file: an OS lock (docs/dispatcher.md, Ownership). */
-import { chmodSync, existsSync, realpathSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type Database from "better-sqlite3";
 import { errorMessage, isWhcbError, WhcbError } from "../../domain/errors.js";
-import { openDatabase } from "./open-database.js";
+import { createPrivate, openDatabase } from "./open-database.js";
 import { sqliteCode } from "./sqlite-error.js";
 
 export interface DatabaseLock {
@@ -37,8 +37,8 @@ export async function lockFile(path: string): Promise<DatabaseLock | null> {
 function openLocked(path: string): DatabaseLock {
   let sideFile: Database.Database | undefined;
   try {
-    sideFile = openDatabase(path, { timeout: 0 });
     keepPrivate(path);
+    sideFile = openDatabase(path, { timeout: 0 });
     sideFile.exec("BEGIN EXCLUSIVE");
   } catch (error) {
     sideFile?.close();
@@ -48,12 +48,19 @@ function openLocked(path: string): DatabaseLock {
   return { release: async () => void locked.close() };
 }
 
-/** Who may read it may lock it. Version 0.1.0 created it for everyone. */
+/** Who may read it may lock it, and version 0.1.0 created it for everyone. Another user may have made a link to a file of this user. */
 function keepPrivate(path: string): void {
+  createPrivate(path);
+  const file = lstatSync(path, { throwIfNoEntry: false });
+  if (file === undefined) return;
+  if (!file.isFile() || file.nlink > 1) {
+    throw new WhcbError("config", `${path} is a link, or not a file`, { hint: "Remove it: whcb creates it." });
+  }
+  if (file.uid !== process.getuid?.() || (file.mode & 0o077) === 0) return;
   try {
     chmodSync(path, 0o600);
   } catch {
-    // Another user's.
+    // Its file system has no modes.
   }
 }
 

@@ -1,3 +1,4 @@
+import { closeSync, openSync } from "node:fs";
 import Database from "better-sqlite3";
 import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
 
@@ -7,6 +8,15 @@ export function openDatabase(path: string, options: Database.Options): Database.
     return new Database(path, options);
   } catch (error) {
     throw moduleError(error) ?? error;
+  }
+}
+
+/** For its owner only. SQLite gives its side files the same mode. */
+export function createPrivate(path: string): void {
+  try {
+    closeSync(openSync(path, "wx", 0o600));
+  } catch {
+    // It exists, or SQLite reports why not.
   }
 }
 

@@ -1,4 +1,4 @@
-import { accessSync, closeSync, constants, existsSync, openSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type Database from "better-sqlite3";
 import { Kysely } from "kysely";
@@ -9,7 +9,7 @@ import type { Db, Schema } from "../schema.js";
 import { lockDatabase } from "./lock-database.js";
 import { LATEST_VERSION } from "./migration-steps.js";
 import { migrate, requireCurrent, versionOf } from "./migrations.js";
-import { openDatabase } from "./open-database.js";
+import { createPrivate, openDatabase } from "./open-database.js";
 import { sqliteDialect } from "./sqlite-dialect.js";
 import { sqliteCode, translateSqliteError } from "./sqlite-error.js";
 
@@ -118,15 +118,6 @@ export function connect(path: string): Database.Database {
   } catch (error) {
     database.close();
     throw error;
-  }
-}
-
-/** Owner only: it contains people's messages. SQLite copies the mode. */
-function createPrivate(path: string): void {
-  try {
-    closeSync(openSync(path, "wx", 0o600));
-  } catch {
-    // It exists, or SQLite reports why not.
   }
 }
 

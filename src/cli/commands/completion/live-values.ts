@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Client } from "../../../client/client.js";
+import { TO_REPLACE } from "../../../platform/open-flags.js";
 import { listRuns } from "../../../runs/journal/stored-runs.js";
 import { isObject, listOf, objectOf, textOf } from "../../../wire/json/json-value.js";
 import type { CliDeps } from "../../cli-deps.js";
@@ -118,7 +119,7 @@ class CandidateCache {
     const entries = await this.#entries();
     entries.set(this.#key, { at: this.#now, candidates });
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-    await writeFile(this.#path, JSON.stringify(Object.fromEntries(entries)), { mode: 0o600 });
+    await writeFile(this.#path, JSON.stringify(Object.fromEntries(entries)), { mode: 0o600, flag: TO_REPLACE });
   }
 
   /** Without old ones; none if the file is unreadable or another process is writing it. */

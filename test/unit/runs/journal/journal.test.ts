@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -35,6 +35,16 @@ async function* calls(count: number): AsyncGenerator<PlannedCall> {
   for (let index = 0; index < count; index++)
     yield { id: `CALL-${index}`, bytes: 0, readBody: () => new Uint8Array(), from: "", message: "" };
 }
+
+it("a journal isn't cut through a link that another user may have made", () => {
+  const folder = mkdtempSync(join(tmpdir(), "whcb-journal-"));
+  const target = join(folder, "target");
+  writeFileSync(target, "as it was");
+  symlinkSync(target, join(folder, "link"));
+  expect(() => openJournalFile(join(folder, "link"), 2)).toThrow("ELOOP");
+  expect(readFileSync(target, "utf8")).toBe("as it was");
+  rmSync(folder, { recursive: true });
+});
 
 describe("the journal", () => {
   it("collects what comes during a flush into the next one", async () => {

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -36,6 +36,14 @@ describe("a run's lock", () => {
     await lock.release();
     expect(await isRunLocked(folder, RUN)).toBe(false);
     expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it("isn't written through a link that another user may have made", async () => {
+    const target = join(folder, "target");
+    writeFileSync(target, "as it was");
+    symlinkSync(target, join(folder, `${RUN}.lock.1.${process.pid}`));
+    await expect(lockRun(folder, RUN)).rejects.toMatchObject({ code: "unavailable" });
+    expect(readFileSync(target, "utf8")).toBe("as it was");
   });
 
   it("of a process that is gone blocks no other", async () => {
