@@ -14,8 +14,25 @@ export function secretMask(secrets: readonly string[]): SecretMask {
   return (text, kept) => maskSecrets(Buffer.from(text), secrets, kept).toString();
 }
 
+interface KnownAuth {
+  readonly type: string | null;
+  readonly key: string;
+}
+
+/** What an endpoint may repeat: the key, and what is masked in the URL. A short word, such as true, may be in any answer. */
+export function callbackSecrets({ url, auth }: { readonly url: string; readonly auth: KnownAuth }): readonly string[] {
+  const inUrl: string[] = [];
+  if (URL.canParse(url)) {
+    const { username, password, pathname, search } = new URL(url);
+    inUrl.push(username, password);
+    maskPath(pathname + search, (text) => text, inUrl);
+  }
+  const isWord = (text: string) => /^[a-z]{1,7}$/i.test(text);
+  return [...secretsOf(auth), ...inUrl.filter((text) => !isWord(text))].filter(({ length }) => length >= SHORTEST_SECRET);
+}
+
 /** What an endpoint knows from the request. Basic's key is a login in base64. */
-export function secretsOf({ type, key }: { readonly type: string | null; readonly key: string }): readonly string[] {
+export function secretsOf({ type, key }: KnownAuth): readonly string[] {
   if (type !== "basicauth") return [key];
   const login = Buffer.from(key, "base64").toString();
   return [key.replace(/={1,2}$/, ""), login, login.slice(login.indexOf(":") + 1)];
@@ -79,18 +96,24 @@ export function maskUrl(url: string, mask: SecretMask = (text) => text): string 
   return `${protocol}//${userinfo}${host}${path}${hash === "" ? "" : `#${MASK}`}`;
 }
 
-function maskPath(path: string, mask: SecretMask): string {
+/** Adds what it masks by itself to `found`. */
+function maskPath(path: string, mask: SecretMask, found: string[] = []): string {
   const [pathname = ""] = path.split("?", 1);
-  const segments = mask(pathname).replace(/[^/]+/g, (segment) => (hasToken(segment) ? MASK : segment));
-  return segments + path.slice(pathname.length).replace(/[^?&;]+/g, (parameter) => maskParameter(parameter, mask));
+  const segments = mask(pathname).replace(/[^/]+/g, (segment) => {
+    if (!hasToken(segment)) return segment;
+    found.push(segment);
+    return MASK;
+  });
+  return segments + path.slice(pathname.length).replace(/[^?&;]+/g, (parameter) => maskParameter(parameter, mask, found));
 }
 
-function maskParameter(parameter: string, mask: SecretMask): string {
+function maskParameter(parameter: string, mask: SecretMask, found: string[]): string {
   const [[name = "", value = ""] = []] = new URLSearchParams(parameter);
   const isSecret = (text: string) => hasToken(text) || mask(text) !== text;
-  if (isSecret(name)) return MASK;
-  const isShown = value === "" || !(isSecretName(name) || isSecret(value));
-  return isShown ? parameter : `${parameter.split("=", 1)}=${MASK}`;
+  const isWhole = isSecret(name);
+  if (!isWhole && (value === "" || !(isSecretName(name) || isSecret(value)))) return parameter;
+  found.push(value, ...(isWhole ? [name] : []));
+  return isWhole ? MASK : `${parameter.split("=", 1)}=${MASK}`;
 }
 
 /** Also true of a URL that is masked already. */

@@ -3,7 +3,7 @@ import type { DeliveryResult, UnreachableReason } from "../domain/attempt.js";
 import type { Callback } from "../domain/callback.js";
 import { callbackOperand, commandLine } from "../domain/command-line.js";
 import { spellDuration } from "../domain/duration.js";
-import { maskKey, type SecretMask, secretMask, secretsOf, shownUrl } from "../domain/mask.js";
+import { callbackSecrets, maskKey, type SecretMask, secretMask, shownUrl } from "../domain/mask.js";
 import { type MessageResponse, senderAddress } from "../domain/message-response.js";
 import { type RetryPolicy, retryUntil } from "../domain/retry-policy.js";
 import { field, formatInstant, quoteBlock, toLine } from "./notice-text.js";
@@ -28,7 +28,7 @@ const MAX_VALUE = 200;
 
 export function composeOutageMail(facts: OutageFacts): OutageMail {
   const name = toLine(facts.callback.name, MAX_NAME);
-  const mask = secretMask(secretsOf(facts.callback.auth));
+  const mask = secretMask(callbackSecrets(facts.callback));
   const text = [
     `Callback "${name}" is failing: its endpoint isn't accepting responses.`,
     "",

@@ -1,5 +1,12 @@
-import { realpathSync, statSync } from "node:fs";
+/** What other users of the machine can do with files. */
+import { constants, realpathSync, statSync } from "node:fs";
 import { dirname } from "node:path";
+
+const { O_APPEND, O_CREAT, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants;
+
+/** Who may write to the folder may have made a link to any file of this user. Windows has no O_NOFOLLOW. */
+export const TO_REPLACE = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW;
+export const TO_APPEND = O_WRONLY | O_APPEND | O_NOFOLLOW;
 
 /**
  * What chmod has to take away so that no other user of this machine can open the file; null: nothing, or there is no such file. Nobody can open a

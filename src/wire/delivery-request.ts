@@ -1,5 +1,5 @@
 import type { CallbackSettings } from "../domain/callback.js";
-import { secretsOf } from "../domain/mask.js";
+import { callbackSecrets } from "../domain/mask.js";
 import type { MessageResponse } from "../domain/message-response.js";
 import { type BodyNames, DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES } from "./delivery-settings.js";
 import type { JsonObject } from "./json/json-value.js";
@@ -82,7 +82,7 @@ function addressOf(target: DeliveryTarget, options: DeliveryOptions): Address {
   const key = withAuth ? authParameter : "";
   const known = ADDRESSES.get(target);
   if (known?.key === key) return known.address;
-  const address = { ...makeAddress(target, withAuth, authParameter), secrets: withAuth ? secretsOf(target.auth) : [] };
+  const address = { ...makeAddress(target, withAuth, authParameter), secrets: callbackSecrets(target) };
   ADDRESSES.set(target, { key, address });
   return address;
 }

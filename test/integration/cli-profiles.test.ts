@@ -1,6 +1,6 @@
 /**
  * Which profile belongs to which service, and where credentials may go.
- * Covers: src/cli/settings/serve-profile.ts
+ * Covers: src/cli/settings/serve-profile.ts, src/cli/settings/clear-text-warning.ts
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,6 +1,6 @@
 import { closeSync, createReadStream, fdatasync, ftruncateSync, openSync, writeSync } from "node:fs";
 import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
-import { TO_APPEND } from "../../platform/open-flags.js";
+import { TO_APPEND } from "../../platform/excess-mode.js";
 import { parseStep, type RunStep, stepText } from "./run-step.js";
 
 export interface JournalFile {

@@ -4,7 +4,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { kill, pid as ownPid } from "node:process";
 import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
-import { TO_REPLACE } from "../../platform/open-flags.js";
+import { TO_REPLACE } from "../../platform/excess-mode.js";
 
 export interface ProcessLock {
   release(): Promise<void>;

@@ -2,7 +2,7 @@
 import { type DeliveryResult, isAccepted, resultMessage } from "../../domain/attempt.js";
 import type { Callback, CallbackSettings } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
-import { secretMask, secretsOf } from "../../domain/mask.js";
+import { callbackSecrets, secretMask } from "../../domain/mask.js";
 import { shortId } from "../../platform/random.js";
 import { buildEndpointCheck, type DeliveryTarget } from "../../wire/delivery-request.js";
 import type { RouteContext } from "../routes/route-context.js";
@@ -32,7 +32,7 @@ async function checkEndpoint(context: Pick<Context, "deps">, settings: CallbackS
   if (result === undefined || isAccepted(result)) return null;
   const problem = result.kind === "answered" ? `${result.statusCode} ${result.statusMessage}`.trim() : resultMessage(result);
   // An endpoint may repeat what it was sent.
-  return secretMask(secretsOf(settings.auth))(problem);
+  return secretMask(callbackSecrets(settings))(problem);
 }
 
 export interface EndpointTest {

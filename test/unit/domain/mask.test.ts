@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
+  callbackSecrets,
   hasUrlSecret,
   maskKey,
   maskQuery,
@@ -71,6 +72,29 @@ describe("the secrets of a callback", () => {
     expect(mask(`Basic ${key}, ${key.replace(/=+$/, "")}, ada:pass:word, ada, pass%3aword`)).toBe(
       "Basic ****==, ****, ****, ada, ****",
     );
+  });
+});
+
+describe("what an endpoint may repeat", () => {
+  const secretsIn = (url: string) => callbackSecrets({ url, auth: { type: "bearertoken", key: "a-key" } }).slice(1);
+
+  it("is the key, and what is masked in the URL", () => {
+    expect(callbackSecrets({ url: "https://example.com/hook?a=1", auth: { type: "bearertoken", key: "a-key" } })).toEqual([
+      "a-key",
+    ]);
+    expect(callbackSecrets({ url: `https://example.com/${TOKEN}`, auth: { type: "bearertoken", key: "" } })).toEqual([TOKEN]);
+    expect(secretsIn(`https://example.com/hook/v1-${TOKEN}/x?a=1&token=s%2Bcret&${TOKEN}=x12345#part`)).toEqual([
+      `v1-${TOKEN}`,
+      "s+cret",
+      "x12345",
+      TOKEN,
+    ]);
+    expect(secretsIn("not a URL?token=x12345")).toEqual([]);
+  });
+
+  it("is no short word, which may be in any answer", () => {
+    const url = "https://example.com/?unicode=true&token=sesames&key=open&sid=abc1&pwd=a1&pass=eightlet";
+    expect(secretsIn(url)).toEqual(["abc1", "eightlet"]);
   });
 });
 

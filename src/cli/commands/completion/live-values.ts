@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Client } from "../../../client/client.js";
-import { TO_REPLACE } from "../../../platform/open-flags.js";
+import { TO_REPLACE } from "../../../platform/excess-mode.js";
 import { listRuns } from "../../../runs/journal/stored-runs.js";
 import { isObject, listOf, objectOf, textOf } from "../../../wire/json/json-value.js";
 import type { CliDeps } from "../../cli-deps.js";

@@ -2,7 +2,7 @@
 import type { VNode } from "preact";
 import type { Call, CallStatus } from "../../../domain/call.js";
 import type { Callback, ServiceReplay } from "../../../domain/callback.js";
-import { secretMask, secretsOf } from "../../../domain/mask.js";
+import { callbackSecrets, secretMask } from "../../../domain/mask.js";
 import { senderAddress } from "../../../domain/message-response.js";
 import type { CallCount, FailureGroup } from "../../../store/overview-store.js";
 import { one, type Query } from "../../routes/query-parameters.js";
@@ -73,7 +73,7 @@ export function addCallList(pages: Pages): void {
   async function findCalls(callback: Callback, { typed, filter }: ParsedFilter, query: Query): Promise<FoundCalls> {
     const [cursor, newer] = [one(query, "cursor"), one(query, "newer")];
     const matching = await store.countMatching(callback.id, filter, { budgetMs: COUNT_MS });
-    const mask = secretMask(secretsOf(callback.auth));
+    const mask = secretMask(callbackSecrets(callback));
     const pathOf = (name: string, at: string | null) => (at === null ? null : callsPath(callback.id, typed, { [name]: at }));
     const read = async (descending: boolean, at: string | undefined) => {
       const sort = [{ field: "attemptedDate", descending }] as const;

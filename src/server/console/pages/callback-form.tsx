@@ -4,7 +4,7 @@ import type { DeliveryResult } from "../../../domain/attempt.js";
 import { isAccepted, resultMessage } from "../../../domain/attempt.js";
 import type { BodyFormat, CallbackSettings } from "../../../domain/callback.js";
 import { formatDuration, spellDuration } from "../../../domain/duration.js";
-import { isMasked, maskKey, secretMask, secretsOf, shownUrl } from "../../../domain/mask.js";
+import { callbackSecrets, isMasked, maskKey, secretMask, shownUrl } from "../../../domain/mask.js";
 import type { MessageResponse } from "../../../domain/message-response.js";
 import type { RetryPolicy } from "../../../domain/retry-policy.js";
 import { deliveryBody } from "../../../wire/delivery-request.js";
@@ -260,7 +260,7 @@ export interface TestView {
 
 /** Without the key, also where the endpoint repeats it. */
 export function testView({ result, durationMs }: EndpointTest, target: Pick<CallbackSettings, "url" | "auth">): TestView {
-  const mask = secretMask(secretsOf(target.auth));
+  const mask = secretMask(callbackSecrets(target));
   const { title, answer } = describe(result);
   return {
     isAccepted: isAccepted(result),

@@ -5,7 +5,7 @@ import type { CallFilter } from "../../../domain/call-filter.js";
 import type { Callback } from "../../../domain/callback.js";
 import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
-import { secretMask, secretsOf, shownUrl } from "../../../domain/mask.js";
+import { callbackSecrets, secretMask, shownUrl } from "../../../domain/mask.js";
 import { shortId } from "../../../platform/random.js";
 import { one, type Query } from "../../routes/query-parameters.js";
 import {
@@ -127,7 +127,7 @@ export function addConfirmation(pages: Pages): void {
   }
 
   async function readListed(callback: Callback, callIds: readonly string[]): Promise<ReadonlyMap<string, CallProgress>> {
-    const mask = secretMask(secretsOf(callback.auth));
+    const mask = secretMask(callbackSecrets(callback));
     const found = await store.findProgress(callback.id, callIds);
     return new Map([...found].map(([id, call]) => [id, maskOutcome(call, mask)]));
   }

@@ -6,7 +6,7 @@ import type { Callback } from "../../../domain/callback.js";
 import { count } from "../../../domain/count.js";
 import { formatDuration } from "../../../domain/duration.js";
 import type { EndpointState } from "../../../domain/endpoint.js";
-import { maskAnswer, secretMask, secretsOf } from "../../../domain/mask.js";
+import { callbackSecrets, maskAnswer, secretMask } from "../../../domain/mask.js";
 import { senderAddress } from "../../../domain/message-response.js";
 import { type RetryPolicy, retryUntil } from "../../../domain/retry-policy.js";
 import { toIsoDate } from "../../../wire/dates.js";
@@ -45,7 +45,7 @@ export function addOneCall(pages: Pages): void {
     "/console/callbacks/:id/calls/:callId",
     async ({ params }) => {
       const callback = await lookup.find(params.id ?? "");
-      const mask = secretMask(secretsOf(callback.auth));
+      const mask = secretMask(callbackSecrets(callback));
       const call = maskOutcome(await findCall(deps, callback, params.callId ?? ""), mask);
       const recorded = (await store.listAttempts(callback.id, [call.id], SHOWN_ATTEMPTS)).get(call.id) ?? [];
       // A client may report its attempts later.
