@@ -69,7 +69,10 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
       const [only, ...more] = respelled.get(key) ?? [];
       if (only === undefined) continue;
       if (more.length > 0) {
-        const spellings = [only, ...more].map((call) => call.id).join(", ");
+        const spellings = [only, ...more]
+          .slice(0, 5)
+          .map((call) => call.id)
+          .join(", ");
         throw new WhcbError("usage", `several calls have the id ${id}: ${spellings}`, { hint: "name one as it is written here" });
       }
       found.push(only);

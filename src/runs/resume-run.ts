@@ -7,7 +7,7 @@ import { snapshotPlan } from "./plan/replay-plan.js";
 import { SnapshotFile } from "./plan/snapshot-file.js";
 import { findById, giveUpCallback, relistCalls } from "./relist-calls.js";
 import type { RunControl, RunDeps } from "./run-deps.js";
-import { skipArrived } from "./run-marks.js";
+import { readArrivals, skipArrived } from "./run-marks.js";
 import type { BodyOptions, ReplayOptions } from "./run-options.js";
 import { replayPlan } from "./run-replay.js";
 import { asWhcbError, type RunSession } from "./run-session.js";
@@ -47,6 +47,7 @@ export async function resumeRun(
 async function markWhatIsDue(state: RunState, session: RunSession): Promise<void> {
   const { callbacks, kind } = session.header;
   const status = kind === "mark-failed" ? "FAILED" : "SUCCESS";
+  const hasArrived = status === "FAILED" ? await readArrivals(session) : null;
   for (const { id: callbackId } of callbacks) {
     const due = [...state.entries()].filter((entry) => entry.callbackId === callbackId && entry.needsMark);
     if (due.length > 0 && (await findById(callbackId, session.deps.client)) === null) {
@@ -56,7 +57,7 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
     }
     for (const from of ["accepted", "seen", "left"] as const) {
       const ids = due.filter((entry) => entry.state === from).map(({ id }) => id);
-      const left = status === "FAILED" ? await skipArrived(callbackId, ids, session) : ids;
+      const left = hasArrived === null ? ids : await skipArrived(callbackId, ids, hasArrived, session);
       await markAll({ callbackId, status, from }, left, session);
       if (session.stop.reason !== null) return;
     }

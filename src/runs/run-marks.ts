@@ -158,16 +158,17 @@ export async function runMarks(
   );
   const { session } = held;
   return workAndEnd(held, async () => {
-    for (const { callback, callIds } of plan.groups) {
-      if (session.stop.reason !== null) return;
-      try {
-        // The question may have been open for long.
-        const left = plan.undoes === null ? callIds : await skipArrived(callback.id, callIds, session);
+    try {
+      // The question may have been open for long.
+      const hasArrived = plan.undoes === null ? null : await readArrivals(session);
+      for (const { callback, callIds } of plan.groups) {
+        if (session.stop.reason !== null) return;
+        const left = hasArrived === null ? callIds : await skipArrived(callback.id, callIds, hasArrived, session);
         await markAll({ callbackId: callback.id, status: plan.status, from: "left" }, left, session);
-      } catch (error) {
-        session.stop.stop("service", asWhcbError(error));
+        if (session.stopped(callback.id) === "gone") await giveUpCallback(callback.id, session);
       }
-      if (session.stopped(callback.id) === "gone") await giveUpCallback(callback.id, session);
+    } catch (error) {
+      session.stop.stop("service", asWhcbError(error));
     }
   });
 }
@@ -193,7 +194,7 @@ async function byFilter(callbacks: readonly ListedCallback[], filter: CallFilter
 async function byIds(
   callbacks: readonly ListedCallback[],
   callIds: readonly string[],
-  { status, staysSuccess = () => false }: Pick<Marking, "status"> & { readonly staysSuccess?: (call: ListedCall) => boolean },
+  { status, staysSuccess = () => false }: Pick<Marking, "status"> & { readonly staysSuccess?: CallCheck },
   { client }: RunDeps,
 ): Promise<Found> {
   const groups = callbacks.map((callback) => ({ callback, callIds: [] as string[] }));
@@ -217,33 +218,34 @@ function otherThan(status: "SUCCESS" | "FAILED"): "SUCCESS" | "FAILED" {
 /** The service's clock is known to a minute, and its dates may be of whole minutes. What wasn't accepted needs no such care. */
 const DATE_TOLERANCE_MS = 2 * 60_000;
 
-/**
- * Of calls that are to become FAILED, returns those that can't have arrived since the run began, or since the mark that is undone: a replay
- * would send the others twice.
- */
+export type CallCheck = (call: ListedCall) => boolean;
+
+/** Whether a call that is to become FAILED may have arrived since the run began, or since the mark that it undoes: a replay would send it twice. */
+export async function readArrivals({ header, deps }: RunSession): Promise<CallCheck> {
+  const { undoes, serviceStartedAt, startedAt } = header;
+  if (undoes !== undefined) return readWhatStays(undoes, deps);
+  const since = serviceStartedAt ?? startedAt;
+  return ({ statusCode, attemptedAt }) =>
+    attemptedAt !== null && attemptedAt >= since - (statusCode === 200 ? DATE_TOLERANCE_MS : 0);
+}
+
+/** Returns the calls that haven't arrived; the others are recorded as settled. */
 export async function skipArrived(
   callbackId: string,
   callIds: readonly string[],
+  hasArrived: CallCheck,
   session: RunSession,
 ): Promise<readonly string[]> {
-  if (callIds.length === 0) return callIds;
-  const { deps, header } = session;
-  const { undoes, serviceStartedAt, startedAt } = header;
-  const since = serviceStartedAt ?? startedAt;
-  const staysSuccess = undoes === undefined ? () => false : await readWhatStays(undoes, deps);
-  const mayHaveArrived = (call: ListedCall): boolean => {
-    const toleranceMs = call.statusCode === 200 ? DATE_TOLERANCE_MS : 0;
-    return (call.attemptedAt !== null && call.attemptedAt >= since - toleranceMs) || staysSuccess(call);
-  };
-  const found = (await deps.client.findCalls(callbackId, callIds).catch(nullIfGone)) ?? [];
-  const arrived = new Set(found.filter(mayHaveArrived).map(({ id }) => idKey(id)));
+  const { client, clock } = session.deps;
+  const found = (await client.findCalls(callbackId, callIds).catch(nullIfGone)) ?? [];
+  const arrived = new Set(found.filter(hasArrived).map(({ id }) => idKey(id)));
   for (const call of callIds.filter((id) => arrived.has(idKey(id))))
-    session.record(callbackId, { step: "skipped", call, at: deps.clock.now(), reason: "settled" }, "left");
+    session.record(callbackId, { step: "skipped", call, at: clock.now(), reason: "settled" }, "left");
   return callIds.filter((id) => !arrived.has(idKey(id)));
 }
 
 /** Whether a call stays SUCCESS when the run is undone: it was delivered, or another run of this data folder has marked it later. */
-async function readWhatStays(undoes: UndoneRun, { runsDirectory, clock }: RunDeps): Promise<(call: ListedCall) => boolean> {
+async function readWhatStays(undoes: UndoneRun, { runsDirectory, clock }: RunDeps): Promise<CallCheck> {
   const key = (callbackId: string, id: string): string => `${callbackId} ${idKey(id)}`;
   const undone = await readRun(runsDirectory, undoes.runId, clock).catch(nullIfGone);
   const { startedAt } = undone ?? undoes;

@@ -43,6 +43,9 @@ it("an undo leaves what was accepted, or marked by another run, while it asked i
   await mark([marked], "SUCCESS");
   const callback = { statusCode: "200", statusMessage: "OK", attemptedDate: new Date(header.startedAt).toISOString() };
   calls.splice(0, 1, { id: accepted, status: "SUCCESS", fields: { ...calls[0]?.fields, callback } });
+  // Rejected before the mark, by the service's clock after it.
+  const rejected = { ...callback, statusCode: "503", attemptedDate: new Date(Date.now() + 30_000).toISOString() };
+  calls.splice(2, 1, { id: undone, status: "SUCCESS", fields: { ...calls[2]?.fields, callback: rejected } });
   expect((await runMarks(undo, {}, desk.deps)).counts).toMatchObject({ marked: 1, skipped: { settled: 2 }, toMark: 0 });
   expect(calls.filter(({ status }) => status === "FAILED").map(({ id }) => id)).toEqual([undone]);
   await desk.leave();
