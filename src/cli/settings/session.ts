@@ -7,13 +7,13 @@ import { isWhcbError, systemErrorCode, WhcbError } from "../../domain/errors.js"
 import { isLoopbackUrl } from "../../platform/loopback.js";
 import { closestMatch } from "../args/closest-match.js";
 import type { Invocation } from "../args/command-spec.js";
+import { SINCE, UNTIL } from "../args/filter-flags.js";
 import { PROFILE, SERVICE, VERBOSE } from "../args/shared-flags.js";
 import { ambiguousBeginning } from "../args/short-ids.js";
 import type { ServiceTarget } from "../cli-deps.js";
 import { warnOfOpenFile } from "./open-files.js";
 import { loginCommand, type ResolvedSettings, resolveSettings, toServiceTarget } from "./resolve-settings.js";
 import { readSettings, settingsPath } from "./settings-file.js";
-import { watchDates } from "./warn-of-dates.js";
 
 export interface Session {
   readonly client: Client;
@@ -34,7 +34,8 @@ export async function withService<Result>(
   const onExchange = args.get(VERBOSE) ? (line: string) => screen.info(screen.errPalette.dim(line)) : undefined;
   const target = toServiceTarget(settings, onExchange);
   if (target.kind === "file") await requireFile(target.path);
-  const onListed = watchDates(invocation, settings.timezone);
+  const isByDate = args.get(SINCE) !== undefined || args.get(UNTIL) !== undefined;
+  const onListed = isByDate ? (await import("./warn-of-dates.js")).watchDates(invocation, settings.timezone) : undefined;
   try {
     const client = await deps.openClient(target.kind === "http" ? { ...target, onListed } : target);
     try {

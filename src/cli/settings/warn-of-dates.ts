@@ -2,7 +2,6 @@ import type { ListedCall } from "../../client/client.js";
 import { isDateWithoutZone } from "../../wire/dates.js";
 import { attemptedDateOf } from "../../wire/json/call-json.js";
 import type { Invocation } from "../args/command-spec.js";
-import { SINCE, UNTIL } from "../args/filter-flags.js";
 import { formatInstant } from "../output/times.js";
 import type { ResolvedSettings } from "./resolve-settings.js";
 
@@ -10,8 +9,7 @@ import type { ResolvedSettings } from "./resolve-settings.js";
 const FUTURE_MS = 5 * 60_000;
 
 /** Where dates decide which calls are meant: warns once of dates that may be read wrongly, and once of one that can't be right. */
-export function watchDates({ args, screen }: Invocation, timezone: ResolvedSettings["timezone"]) {
-  if (args.get(SINCE) === undefined && args.get(UNTIL) === undefined) return undefined;
+export function watchDates({ screen }: Invocation, timezone: ResolvedSettings["timezone"]) {
   const { now, utc } = screen.renderOptions;
   let isZoneKnown = timezone.from !== "default";
   let hasFuture = false;
