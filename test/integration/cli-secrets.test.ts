@@ -78,6 +78,37 @@ describe("no secret is shown", () => {
   });
 });
 
+describe("a closed pipe", () => {
+  test.each([
+    [["calls", "list", "demo", "--all"]],
+    [["calls", "list", "demo", "--all", "-o", "json"]],
+    [["callbacks", "list", "-o", "csv"]],
+    [["status"]],
+  ])("ends %j silently", async (argv) => {
+    const io = captureIo();
+    expect(await run(argv, cliDeps(machine.world, { ...io, stdout: closedPipe() }))).toBe(0);
+    expect(io.err()).not.toMatch(/error|EPIPE/);
+  });
+
+  test("doesn't stop a running replay", async () => {
+    const endpoint = await machine.listen(["--status", "503"]);
+    await machine.rehearse("piped", endpoint.url, 20);
+    const io = captureIo();
+    const argv = ["replay", "piped", "--failed", "--yes", "--no-canary", "--max-failures", "100", "-o", "ndjson"];
+    expect(await run(argv, cliDeps(machine.world, { ...io, stdout: closedPipe() }))).toBe(8);
+    expect(io.err()).toMatch(/\n {2}rejected +20\n/);
+    expect(io.err()).not.toMatch(/EPIPE|unexpected/);
+  });
+
+  function closedPipe(): Writable {
+    return new Writable({
+      write(_chunk, _encoding, done) {
+        done(Object.assign(new Error("write EPIPE"), { code: "EPIPE" }));
+      },
+    }).on("error", () => {});
+  }
+});
+
 describe("a service that repeats the credentials that it was sent", () => {
   const PASSWORD = "Zq8x/+password";
   const API_KEY = "Zq8x/+key";
@@ -123,9 +154,9 @@ describe("a service that repeats the credentials that it was sent", () => {
     ["200 and a link to the next page", list, (text) => ({ status: 200, body: aPage(`/callbacks?offset=1&sent=${text}`) })],
     [
       "200 and something else to a mark",
-      ["mark-success", "demo", "demo", "--yes"],
+      ["mark-success", "A", "A", "--yes"],
       (text, method) => {
-        const both = { id: "demo", name: "demo", status: "FAILED" };
+        const both = { id: "A", name: "demo", status: "FAILED" };
         return { status: 200, body: JSON.stringify(method === "GET" ? both : { sent: text }) };
       },
     ],
@@ -143,36 +174,5 @@ describe("a service that repeats the credentials that it was sent", () => {
       callbacks: [{ id: "0011223344556677", name: "demo" }],
       link: [{ rel: "next", uri: next }],
     });
-  }
-});
-
-describe("a closed pipe", () => {
-  test.each([
-    [["calls", "list", "demo", "--all"]],
-    [["calls", "list", "demo", "--all", "-o", "json"]],
-    [["callbacks", "list", "-o", "csv"]],
-    [["status"]],
-  ])("ends %j silently", async (argv) => {
-    const io = captureIo();
-    expect(await run(argv, cliDeps(machine.world, { ...io, stdout: closedPipe() }))).toBe(0);
-    expect(io.err()).not.toMatch(/error|EPIPE/);
-  });
-
-  test("doesn't stop a running replay", async () => {
-    const endpoint = await machine.listen(["--status", "503"]);
-    await machine.rehearse("piped", endpoint.url, 20);
-    const io = captureIo();
-    const argv = ["replay", "piped", "--failed", "--yes", "--no-canary", "--max-failures", "100", "-o", "ndjson"];
-    expect(await run(argv, cliDeps(machine.world, { ...io, stdout: closedPipe() }))).toBe(8);
-    expect(io.err()).toMatch(/\n {2}rejected +20\n/);
-    expect(io.err()).not.toMatch(/EPIPE|unexpected/);
-  });
-
-  function closedPipe(): Writable {
-    return new Writable({
-      write(_chunk, _encoding, done) {
-        done(Object.assign(new Error("write EPIPE"), { code: "EPIPE" }));
-      },
-    }).on("error", () => {});
   }
 });
