@@ -9,7 +9,7 @@ import {
   reduceCounts,
   sumCounts,
 } from "./run-counts.js";
-import type { CallStep, PlannedAction, RunCounts, RunHeader, RunStep, StopReason } from "./run-step.js";
+import type { CallStep, PlannedAction, RunCounts, RunHeader, RunStep } from "./run-step.js";
 
 export interface RunCall {
   readonly id: string;
@@ -46,7 +46,7 @@ export class RunState {
   readonly #counts = new Map<string, RunCounts>();
   /** null before the first session, and after one that ended in order. */
   #openSession: { readonly bootId: string; readonly concurrency: number } | null = null;
-  #endReason: StopReason | "done" | null = null;
+  #isRequestOpen = false;
   #sends: Send[] = [];
   readonly #lastSend = new Map<string, Send>();
 
@@ -59,9 +59,9 @@ export class RunState {
     return this.#isDiscarded;
   }
 
-  /** Its process was killed, or the service failed: what it asked for last may have been done. */
+  /** A process was killed, or the service failed, and no mark has been answered since: what was asked for last may have been done. */
   get isLastRequestOpen(): boolean {
-    return this.#openSession !== null || this.#endReason === "service";
+    return this.#openSession !== null || this.#isRequestOpen;
   }
 
   get lastAt(): number {
@@ -81,7 +81,7 @@ export class RunState {
         this.#forgetSends();
         return;
       case "ended":
-        this.#endReason = step.reason;
+        this.#isRequestOpen ||= step.reason === "service";
         this.#endSession();
         return;
       case "discarded":
@@ -91,6 +91,7 @@ export class RunState {
         this.#plan(step);
         return;
       default:
+        if (step.step === "marked" || step.step === "mark-rejected" || step.step === "not-found") this.#isRequestOpen = false;
         for (const call of "calls" in step ? step.calls : [step.call]) this.#applyToCall(call, step);
     }
   }
@@ -98,6 +99,7 @@ export class RunState {
   /** Only the first sends, outcomes + `concurrency` of them, can have left; after a reboot (another `bootId`), any may have. */
   closeSession(bootId: string): void {
     if (this.#openSession === null) return;
+    this.#isRequestOpen = true;
     const outcomes = this.#sends.filter(({ hasOutcome }) => hasOutcome).length;
     const isSame = isSameBoot(this.#openSession.bootId, bootId);
     const mayHaveLeft = isSame ? outcomes + this.#openSession.concurrency : this.#sends.length;

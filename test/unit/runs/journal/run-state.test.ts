@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { NO_COUNTS } from "../../../../src/runs/journal/run-counts.js";
 import { isOpen, RunState } from "../../../../src/runs/journal/run-state.js";
 import type { RunHeader, RunStep } from "../../../../src/runs/journal/run-step.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../../../src/runs/run-options.js";
@@ -64,6 +65,29 @@ describe("after a kill", () => {
     const deferred: RunStep = { step: "deferred", call: "A", at: 4, ms: 1, status: 429, message: "Too Many Requests" };
     expect(statesAfter([session(1), ...sent("A", "B"), deferred]).A).toBe("left");
     expect(statesAfter([session(1), ...sent("A"), deferred, ...sent("A")]).A).toBe("unknown");
+  });
+});
+
+describe("the last request of a run of marks", () => {
+  const ended = (reason: "interrupted" | "service"): RunStep => ({ step: "ended", at: 9, reason, counts: NO_COUNTS });
+  const marked: RunStep = { step: "marked", calls: ["A"], as: "SUCCESS", at: 8 };
+
+  it.each<[string, RunStep[], boolean]>([
+    ["after a kill", [session(1), marked], true],
+    ["if the service failed", [session(1), marked, ended("service")], true],
+    ["after a kill, and an interruption before a request", [session(1), marked, session(1), ended("interrupted")], true],
+    [
+      "if the service failed, and an interruption before a request",
+      [session(1), ended("service"), session(1), ended("interrupted")],
+      true,
+    ],
+    ["not once a later one was answered", [session(1), session(1), marked, ended("interrupted")], false],
+    ["not after an interruption", [session(1), marked, ended("interrupted")], false],
+  ])("may have been executed: %s", (_, lines, isOpen) => {
+    const state = new RunState(HEADER);
+    for (const call of "AB") state.apply({ step: "planned", callback: "CB", call, do: "mark" });
+    for (const line of lines) state.apply(line);
+    expect(state.isLastRequestOpen).toBe(isOpen);
   });
 });
 
