@@ -36,7 +36,7 @@ export async function workAndEnd({ session, lock }: HeldRun, work: () => Promise
     await work();
     if (journal.failure === null) {
       try {
-        journal.append({ step: "ended", at: deps.clock.now(), reason: stop.reason ?? "done", counts: session.counts() });
+        journal.append({ step: "ended", at: deps.clock.now(), reason: stop.endReason, counts: session.counts() });
       } catch (error) {
         if (journal.failure === null) throw error;
         stop.stop("journal", journal.failure);

@@ -195,6 +195,7 @@ export class RunSession {
 export class StopSignal {
   #reason: StopReason | null = null;
   #error: WhcbError | null = null;
+  #hasServiceFailed = false;
   readonly #controller = new AbortController();
   readonly #onStop: (reason: StopReason) => void;
 
@@ -210,12 +211,18 @@ export class StopSignal {
     return this.#error;
   }
 
+  /** For the journal: after Ctrl-C, too, the service may fail to answer a request that it has executed. */
+  get endReason(): StopReason | "done" {
+    return this.#hasServiceFailed ? "service" : (this.#reason ?? "done");
+  }
+
   /** Ends waits, not requests. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
   stop(reason: StopReason, error: WhcbError | null = null): void {
+    this.#hasServiceFailed ||= reason === "service";
     if (this.#reason !== null) return;
     this.#reason = reason;
     this.#error = error;

@@ -4,7 +4,7 @@
  */
 import { afterEach, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
-import { planReconcile, type ReconcileRequest } from "../../src/runs/plan/plan-reconcile.js";
+import { phoneParser, planReconcile, type ReconcileRequest } from "../../src/runs/plan/plan-reconcile.js";
 import { readSeenList } from "../../src/runs/plan/seen-list.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../src/runs/run-options.js";
 import { balanceOf, runReconcile } from "../../src/runs/run-reconcile.js";
@@ -155,4 +155,10 @@ it("without the profile's country doesn't compare local numbers, and counts them
   // Message, minute and content still tell these replies apart.
   expect([plan.unreadableNumbers, plan.failed]).toEqual([100, 1_490]);
   await expect(planReconcile({ ...request, country: "XX" }, desk.deps)).rejects.toMatchObject({ code: "config" });
+});
+
+it("takes numbers with different extensions for different ones", async () => {
+  const { parse } = await phoneParser("AU");
+  const keys = ["61491570156;ext=11", "+61 491 570 156 ext 11", "0491 570 156 x22", "0491 570 156"].map(parse);
+  expect([keys[0] === keys[1], new Set(keys).size]).toEqual([true, 3]);
 });

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { WhcbError } from "../../src/domain/errors.js";
 import { systemClock } from "../../src/platform/clock.js";
 import { readRun } from "../../src/runs/journal/stored-runs.js";
 import { resumeRun } from "../../src/runs/resume-run.js";
@@ -48,5 +49,32 @@ it("an undo leaves what was accepted, or marked by another run, while it asked i
   calls.splice(2, 1, { id: undone, status: "SUCCESS", fields: { ...calls[2]?.fields, callback: rejected } });
   expect((await runMarks(undo, {}, desk.deps)).counts).toMatchObject({ marked: 1, skipped: { settled: 2 }, toMark: 0 });
   expect(calls.filter(({ status }) => status === "FAILED").map(({ id }) => id)).toEqual([undone]);
+  await desk.leave();
+});
+
+it("an undo takes back a request that was executed, though its answer was lost after Ctrl-C", async () => {
+  const calls = platformCalls(250);
+  const ctrlC = new AbortController();
+  const platform = scriptedPlatform({
+    clock: systemClock,
+    callbacks: [{ id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/", key: "k", calls }],
+  });
+  const desk = openDesk({ transport: platform.transport() });
+  const { client } = desk.deps;
+  let marks = 0;
+  const markCalls: typeof client.markCalls = async (...request) => {
+    await client.markCalls(...request);
+    if (++marks !== 2) return;
+    ctrlC.abort();
+    throw new WhcbError("unavailable", "504");
+  };
+  const deps = { ...desk.deps, client: { ...client, markCalls } };
+  const plan = await planMarks({ callbacks: ["demo"], calls: { filter: {} } }, "SUCCESS", deps);
+  const { header, counts, error } = await runMarks(plan, { signal: ctrlC.signal }, deps);
+  expect({ marked: counts.marked, error: error?.code }).toEqual({ marked: 100, error: "interrupted" });
+  const undo = await planUndo(header.runId, deps);
+  await discardUndone(undo, deps);
+  await runMarks(undo, {}, deps);
+  expect(calls.filter(({ status }) => status === "SUCCESS")).toEqual([]);
   await desk.leave();
 });

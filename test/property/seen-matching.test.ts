@@ -65,7 +65,7 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
         line.minute !== null && call.minute !== null,
       ];
       if (shares(given, call) || shares(any, call)) return hasContent || hasTime;
-      return !isGiven && call.from === (line.name ?? "") && hasContent && hasTime;
+      return !isGiven && call.nameAlone === (line.name ?? "") && hasContent && hasTime;
     };
     if (only !== undefined && matches.length === 1) {
       const isVague = callId === null && !identifies(only);
@@ -103,11 +103,12 @@ const callArb = fc.record({
   name: fc.constantFrom("", "Ada"),
 });
 
-const callsArb = fc
-  .array(callArb, { maxLength: 12 })
-  .map((calls): ComparableCall[] =>
-    calls.map(({ name, ...call }, index) => ({ id: `c${index}`, ...call, from: addressOf(call.senders) ?? name })),
-  );
+const callsArb = fc.array(callArb, { maxLength: 12 }).map((calls): ComparableCall[] =>
+  calls.map(({ name, ...call }, index) => {
+    const address = addressOf(call.senders);
+    return { id: `c${index}`, ...call, from: address ?? name, nameAlone: address === null ? name : null };
+  }),
+);
 
 const lineArb = fc.record({
   line: fc.constant(1),
@@ -203,6 +204,7 @@ async function readsOf({ line, call }: Shape, size: number): Promise<number> {
     contents: ["yes"],
     senders: NOBODY,
     from: "",
+    nameAlone: "",
   } as const;
   const calls = Array.from({ length: size }, (_, n) => counted({ id: `c${n}`, ...reply, ...call(n) }));
   await matchSeen(lines, calls, deps);

@@ -6,7 +6,7 @@ import { readDate } from "../../wire/dates.js";
 import { removeHtml } from "../../wire/remove-html.js";
 import { contentKey, type SeenLine } from "./seen-list.js";
 
-/** E.164; null if it can't be parsed. */
+/** E.164, with an extension; null if it can't be parsed. */
 export type ParsePhone = (number: string) => string | null;
 
 export interface CompareOptions {
@@ -27,6 +27,8 @@ export interface ComparableCall {
   readonly senders: Senders;
   /** Sender as listed, by name if it has no address. */
   readonly from: string;
+  /** null: the sender has an address, which may not be comparable. */
+  readonly nameAlone: string | null;
 }
 
 /** Addresses are comparable, by kind. */
@@ -47,6 +49,7 @@ export function comparableCall(call: ListedCall, { parsePhone, timezone }: Compa
     contents: isErased(call) ? null : [...new Set(contents)],
     senders: sendersOf(from, parsePhone),
     from: senderAddress(from),
+    nameAlone: senderAddress({ ...from, name: "" }) === "" ? from.name : null,
   };
 }
 

@@ -86,7 +86,7 @@ function identifies(wanted: WantedCall, call: ComparableCall): boolean {
   const compared = comparedFields(wanted, call) ?? [];
   const [hasContent, hasTime] = [compared.includes("content"), compared.includes("minute")];
   if (compared.some(isOfSender)) return hasContent || hasTime;
-  return !givesAddress(line) && call.from === (line.name ?? "") && hasContent && hasTime;
+  return !givesAddress(line) && call.nameAlone === (line.name ?? "") && hasContent && hasTime;
 }
 
 const PER_TURN = 256;

@@ -1,4 +1,5 @@
 /** By what the receiver has (docs/cli.md, Reconcile). */
+import type { PhoneNumber } from "libphonenumber-js/min";
 import type { Client, ListedCall, ListedCallback } from "../../client/client.js";
 import { idKey } from "../../domain/call.js";
 import { count } from "../../domain/count.js";
@@ -115,7 +116,7 @@ async function countCalls(client: Client, callbackId: string): Promise<CallTotal
   return { total: 0, isOurs: false };
 }
 
-/** To E.164; collects what can't be parsed. */
+/** To E.164, with an extension; collects what can't be parsed. */
 export async function phoneParser(
   country: string | null,
 ): Promise<{ readonly parse: ParsePhone; readonly unreadable: ReadonlySet<string> }> {
@@ -124,13 +125,14 @@ export async function phoneParser(
     throw new WhcbError("config", `the profile's country must be a code such as AU, not ${JSON.stringify(country)}`);
   }
   const unreadable = new Set<string>();
+  const keyOf = ({ number, ext }: PhoneNumber): string => (ext === undefined ? number : `${number};ext=${ext}`);
   const parse = (text: string): string | null => {
     const local = country === null ? parsePhoneNumberFromString(text) : parsePhoneNumberFromString(text, country);
-    if (local?.isValid()) return local.number;
+    if (local?.isValid()) return keyOf(local);
     // The platform writes international numbers without a plus sign.
     const international = /^[1-9][\d\s]+$/.test(text) ? parsePhoneNumberFromString(`+${text}`) : undefined;
-    if (international?.isValid()) return international.number;
-    if (local?.isPossible()) return local.number;
+    if (international?.isValid()) return keyOf(international);
+    if (local?.isPossible()) return keyOf(local);
     unreadable.add(text);
     return null;
   };

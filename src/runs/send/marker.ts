@@ -107,7 +107,8 @@ export class Marker {
       this.#hasFailed = true;
       const { stop, journal } = this.#session;
       if (isWhcbError(error, "not-found")) this.#session.stopOf(callbackId).stop("gone");
-      else stop.stop(error === journal.failure ? "journal" : "service", asWhcbError(error));
+      else if (!isWhcbError(error, "interrupted"))
+        stop.stop(error === journal.failure ? "journal" : "service", asWhcbError(error));
     }
   }
 

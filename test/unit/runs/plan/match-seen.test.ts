@@ -118,6 +118,7 @@ describe("a line that matches one call", () => {
     expect(await isSeen(nobody, "content,acknowledged", "Yes,24/11/26 09:30")).toBe(true);
     expect(await isSeen(nobody, "content", "Yes")).toBe(false);
     expect(await isSeen(nobody, "mobile,content,acknowledged", "0400000001,Yes,24/11/26 09:30")).toBe(false);
+    expect(await isSeen(call, "name,content,acknowledged", `${ADA.mobile},Yes,24/11/26 09:30`)).toBe(false);
   });
 
   it("must have the id exactly, but for the case and the dashes of a UUID", async () => {
