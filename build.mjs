@@ -25,7 +25,7 @@ const FILES = [
 const CONTAINED = createRequire(import.meta.url).resolve("commander");
 
 /** Modules of Node that take about a millisecond to load. An eager file loads them when it first uses them. */
-const LATE = /^node:(child_process|fs\/promises|module|readline|stream|timers\/promises)$/;
+const LATE = /^node:(child_process|fs\/promises|readline)$/;
 
 const OPTIONS = {
   bundle: true,
