@@ -1,5 +1,4 @@
 import { lstatSync, mkdirSync } from "node:fs";
-import nodeModule from "node:module";
 import { dirname, join } from "node:path";
 
 /**
@@ -7,7 +6,7 @@ import { dirname, join } from "node:path";
  * is this user's alone. Node's default is in the shared temporary folder, under a name that others can guess.
  */
 export function enableCompileCache(dataFolder: string): void {
-  const enable: unknown = Reflect.get(nodeModule, "enableCompileCache");
+  const enable: unknown = Reflect.get(process.getBuiltinModule("node:module"), "enableCompileCache");
   const folder = join(dataFolder, "compile-cache");
   if (typeof enable === "function" && isPrivate(folder)) enable(folder);
 }

@@ -1,5 +1,4 @@
 import { fstatSync, writeSync } from "node:fs";
-import process from "node:process";
 import { systemErrorCode } from "../domain/errors.js";
 
 export interface Io {

@@ -40,7 +40,7 @@ export function cellData<Row>(column: Column<Row>, row: Row): string | number {
  * Also full-width, and wherever a spreadsheet may see the beginning of a cell, whose quotation marks it drops. Phone and negative numbers
  * stay. Linear time: white space is read backwards from each sign, not forwards from each line feed.
  */
-const FORMULA = /(?=[=@＝＠]|[+＋\-－](?!\d[\d "]*(?:$|[;\t\r\n])))(?<=(?:^|[;\t\r\n])[\s"]*)/g;
+const FORMULA = /(?=[=@\uff1d\uff20]|[+\uff0b\-\uff0d](?!\d[\d "]*(?:$|[;\t\r\n])))(?<=(?:^|[;\t\r\n])[\s"]*)/g;
 
 /** Stops spreadsheets from running it as a formula. */
 function escapeFormula(value: string): string {
