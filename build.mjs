@@ -119,12 +119,14 @@ function loadLate() {
   };
 }
 
-/** What the declarations of the commands load when they run is left out. */
+/** With the declarations of all commands, but without what these load when they run. */
 async function writeManPages() {
   const leaveLazy = {
     name: "leave-lazy",
     setup({ onResolve }) {
-      onResolve({ filter: /./ }, ({ path, kind }) => (kind === "dynamic-import" ? { path, external: true } : undefined));
+      onResolve({ filter: /./ }, ({ path, kind }) =>
+        kind === "dynamic-import" && !path.endsWith("/command.js") ? { path, external: true } : undefined,
+      );
     },
   };
   const outfile = resolve("dist", "man-pages.cjs");
@@ -135,5 +137,5 @@ async function writeManPages() {
   mkdirSync("man");
   const { version } = JSON.parse(readFileSync("package.json", "utf8"));
   const date = new Date().toISOString().slice(0, 10);
-  for (const [name, page] of manPages(version, date)) writeFileSync(join("man", name), page);
+  for (const [name, page] of await manPages(version, date)) writeFileSync(join("man", name), page);
 }

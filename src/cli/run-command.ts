@@ -35,7 +35,7 @@ export async function runCommand(argv: readonly string[], deps: CliDeps): Promis
 async function parseAndRun(argv: readonly string[], deps: CliDeps): Promise<number> {
   const { io } = deps;
   const width = io.stdout.isTTY === true ? io.stdout.columns || 80 : 100;
-  const parsed = parseArgv(argv, SECTIONS, { version: deps.version, width });
+  const parsed = await parseArgv(argv, SECTIONS, { version: deps.version, width });
   if (parsed.kind === "text") {
     await writeOutput(io.stdout, layoutText(parsed.text));
     return EXIT_DONE;

@@ -35,9 +35,18 @@ interface OperandRules {
 
 export type Example = readonly [command: string, what: string];
 
+export type CommandBody = Omit<CommandSpec, "name" | "summary">;
+export type GroupBody = Omit<GroupSpec, "name" | "summary">;
+
+export interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<CommandSpec | GroupSpec>;
+}
+
 export interface Section {
   readonly heading: string;
-  readonly entries: readonly (CommandSpec | GroupSpec)[];
+  readonly entries: readonly CommandEntry[];
 }
 
 export function isGroup(entry: CommandSpec | GroupSpec): entry is GroupSpec {

@@ -1,7 +1,15 @@
 import { Command, type CommanderError, Help, type HelpConfiguration, Option } from "commander";
 import { WhcbError } from "../../domain/errors.js";
 import { EXIT_CODES_HELP } from "../exit-codes.js";
-import { type CommandSpec, type Example, type GroupSpec, isGroup, namesOf, type Section } from "./command-spec.js";
+import {
+  type CommandEntry,
+  type CommandSpec,
+  type Example,
+  type GroupSpec,
+  isGroup,
+  namesOf,
+  type Section,
+} from "./command-spec.js";
 import { type Flag, requireFilled } from "./flag.js";
 import { GLOBAL_FLAGS } from "./shared-flags.js";
 
@@ -25,16 +33,20 @@ export interface ParseOptions {
 }
 
 /** Throws `usage`, with the closest known word as its hint. */
-export function parseArgv(argv: readonly string[], sections: readonly Section[], options: ParseOptions): ParsedLine {
+export async function parseArgv(
+  argv: readonly string[],
+  sections: readonly Section[],
+  options: ParseOptions,
+): Promise<ParsedLine> {
   if (argv[0] === "help" && argv[1] === "exit-codes") return { kind: "text", text: EXIT_CODES_HELP };
   const asked = argv[0] === "help" ? [...argv.slice(1), "--help"] : argv.length === 0 ? ["--help"] : argv;
-  const known = commandPath(asked, sections);
+  const known = await commandPath(asked, sections);
   // Without the help flag an unknown command is an error, not general help.
   const words = known === null ? asked.filter((word) => !HELP.test(word)) : asked;
   let printed = "";
   let parsed: ParsedLine | null = null;
   let bareText: string | null = null;
-  const program = buildProgram(sectionsFor(known?.[0], sections), {
+  const program = await buildProgram(sectionsFor(known?.[0], sections), {
     ...options,
     argv: words,
     write: (text) => {
@@ -62,13 +74,15 @@ export function parseArgv(argv: readonly string[], sections: readonly Section[],
 const HELP = /^(-h|--help)$/;
 
 /** null if the words name no command or group. */
-function commandPath(words: readonly string[], sections: readonly Section[]): readonly string[] | null {
+async function commandPath(words: readonly string[], sections: readonly Section[]): Promise<readonly string[] | null> {
   const [first = "", second = ""] = words;
   if (first.startsWith("-")) return [];
   const entry = sections.flatMap(({ entries }) => entries).find(({ name }) => name === first);
   if (entry === undefined) return null;
-  if (!isGroup(entry) || second === "" || second.startsWith("-")) return [first];
-  return entry.commands.flatMap(namesOf).includes(second) ? [first, second] : null;
+  if (second === "" || second.startsWith("-")) return [first];
+  const spec = await entry.load();
+  if (!isGroup(spec)) return [first];
+  return spec.commands.flatMap(namesOf).includes(second) ? [first, second] : null;
 }
 
 /** A line that names a command needs no other. */
@@ -120,14 +134,13 @@ export const ROOT_EXAMPLES: readonly Example[] = [
   ["whcb help exit-codes", "the exit codes that scripts can rely on"],
 ];
 
-function buildProgram(sections: readonly Section[], options: ProgramOptions): Command {
+async function buildProgram(sections: readonly Section[], options: ProgramOptions): Promise<Command> {
   const program = prepare(new Command("whcb"), options).description(INTRO).usage("<command> [flags]");
   for (const flag of GLOBAL_FLAGS) program.addOption(toOption(flag));
   program.version(options.version, "-V, --version", "print the version");
   for (const section of sections) {
     program.commandsGroup(`${section.heading}:`);
-    for (const entry of section.entries)
-      program.addCommand(isGroup(entry) ? toGroup(entry, options) : toCommand(entry, options, "whcb"));
+    for (const entry of section.entries) program.addCommand(await toEntry(entry, options));
   }
   program.commandsGroup("More:").helpCommand("help [command...]", "help for a command, or for exit-codes");
   return program.addHelpText("after", exampleText(ROOT_EXAMPLES, options.width));
@@ -137,13 +150,18 @@ function isCommanderError(error: unknown): error is CommanderError {
   return error instanceof Error && "exitCode" in error && "code" in error && String(error.code).startsWith("commander.");
 }
 
+async function toEntry({ name, summary, load }: CommandEntry, options: ProgramOptions): Promise<Command> {
+  if (!options.argv.includes(name)) return prepare(new Command(name), options).summary(summary);
+  const spec = await load();
+  return isGroup(spec) ? toGroup(spec, options) : toCommand(spec, options, "whcb");
+}
+
 function toGroup(group: GroupSpec, options: ProgramOptions): Command {
   const command = prepare(new Command(group.name), options)
     .description(`${sentence(group.summary)}.`)
     .summary(group.summary)
     .usage("<command> [flags]")
     .helpCommand(false);
-  if (!options.argv.includes(group.name)) return command;
   for (const spec of group.commands) {
     // Hidden: help and suggestions name a command once.
     for (const [index, name] of namesOf(spec).entries())

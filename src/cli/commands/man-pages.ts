@@ -4,11 +4,11 @@ import type { Flag } from "../args/flag.js";
 import { INTRO, joinLines, ROOT_EXAMPLES, sentence } from "../args/parse-argv.js";
 import { GLOBAL_FLAGS } from "../args/shared-flags.js";
 import { EXIT_CODES_HELP } from "../exit-codes.js";
-import { SECTIONS } from "./all.js";
+import { loadAllCommands, SECTIONS } from "./all.js";
 
 /** roff by file name, such as "whcb-calls-list.1". `date`: such as 2026-11-24. */
-export function manPages(version: string, date: string): ReadonlyMap<string, string> {
-  const entries = SECTIONS.flatMap((section) => section.entries);
+export async function manPages(version: string, date: string): Promise<ReadonlyMap<string, string>> {
+  const entries = await loadAllCommands();
   const pages = entries.flatMap((entry) =>
     isGroup(entry)
       ? [groupPage(entry), ...entry.commands.map((spec) => commandPage(spec, `${entry.name} ${spec.name}`))]

@@ -1,7 +1,7 @@
 import { spellDuration } from "../../../domain/duration.js";
 import { DEFAULT_RETRY_POLICY } from "../../../domain/retry-policy.js";
 import type { CallbackChanges, RequiredMember } from "../../../wire/json/callback-json.js";
-import type { GroupSpec } from "../../args/command-spec.js";
+import type { GroupBody } from "../../args/command-spec.js";
 import { choice, flag, type ParsedArgs, value } from "../../args/flag.js";
 import { parseCallbackName, parseCallbackUrl } from "../../args/flag-values.js";
 import { jsonFlag } from "../../args/json-flag.js";
@@ -32,9 +32,7 @@ export const SHOW_KEY = flag("--show-key", "show the auth key, and secrets in th
 
 const SETTINGS_FLAGS = [NAME, URL_FLAG, EMAIL, RETRIES, CONTENT_TYPE, REMOVE_HTML, AUTH, REPLIES, UNDELIVERABLE] as const;
 
-export const CALLBACKS: GroupSpec = {
-  name: "callbacks",
-  summary: "the registered endpoints: where responses go, and who gets the e-mail about an outage",
+export const CALLBACKS: GroupBody = {
   commands: [
     {
       name: "list",

@@ -1,6 +1,6 @@
 import type { GroupKey } from "../../../domain/call-groups.js";
 import { requireOneOf } from "../../args/closest-match.js";
-import type { GroupSpec } from "../../args/command-spec.js";
+import type { GroupBody } from "../../args/command-spec.js";
 import { FILTER_FLAGS } from "../../args/filter-flags.js";
 import { flag, under, value, values } from "../../args/flag.js";
 import { integer } from "../../args/flag-values.js";
@@ -27,9 +27,7 @@ export const GROUP_BY = values(
 );
 export const OLDEST_FIRST = flag("--oldest-first", "list the oldest first");
 
-export const CALLS: GroupSpec = {
-  name: "calls",
-  summary: "the calls of a callback: which were delivered, which failed and why",
+export const CALLS: GroupBody = {
   commands: [
     {
       name: "list",

@@ -1,5 +1,5 @@
 import { parsePositiveDuration } from "../../../domain/duration.js";
-import type { CommandSpec } from "../../args/command-spec.js";
+import type { CommandBody } from "../../args/command-spec.js";
 import { value } from "../../args/flag.js";
 import { integer } from "../../args/flag-values.js";
 import { jsonFlag } from "../../args/json-flag.js";
@@ -17,10 +17,8 @@ export const MAX_AGE = value(
   parsePositiveDuration,
 );
 
-export const CHECK: CommandSpec = {
-  name: "check",
+export const CHECK: CommandBody = {
   operands: [["[callback]", "id or name (default: the profile's default callback, else all callbacks)"]],
-  summary: "exit 8 if too many calls have failed, for cron and CI",
   flags: [MAX_FAILED, MAX_AGE, OUTPUT_TEXT_JSON, jsonFlag(CHECK_FIELDS)],
   examples: [
     ["whcb check", "exit 8 if any call is FAILED"],

@@ -1,11 +1,9 @@
-import type { CommandSpec } from "../../args/command-spec.js";
+import type { CommandBody } from "../../args/command-spec.js";
 
 export const SHELLS = ["bash", "zsh", "fish", "powershell"] as const;
 
-export const COMPLETION: CommandSpec = {
-  name: "completion",
+export const COMPLETION: CommandBody = {
   operands: [["<shell>", SHELLS.join(", "), { choices: SHELLS }]],
-  summary: "print a shell's completion script",
   details:
     "Callbacks, calls, runs and profiles are looked up when Tab is pressed, within 300 ms (or WHCB_COMPLETION_TIMEOUT), and kept for 20\nseconds.",
   flags: [],

@@ -11,7 +11,7 @@ export type Suggestions = readonly Candidate[] | "files";
 
 /** `words` are whole, without "whcb"; `current` is what was typed of the next one. */
 export async function suggest(words: readonly string[], current: string, live: LiveValues): Promise<Suggestions> {
-  const line = readLine(words, current);
+  const line = await readLine(words, current);
   if (line === null) return [];
   const found = await suggestWord(line, current, live);
   return found === "files" ? found : found.filter(({ value }) => value.startsWith(current) && !UNTYPABLE.test(value));
@@ -35,7 +35,7 @@ const ENTRIES = SECTIONS.flatMap(({ entries }) => entries);
 const HELP: Candidate = { value: "help", summary: "help for a command, or for exit-codes" };
 
 /** null: a word isn't known. */
-function readLine(words: readonly string[], current: string): TypedLine | null {
+async function readLine(words: readonly string[], current: string): Promise<TypedLine | null> {
   let entry: TypedLine["entry"] = null;
   let spec: CommandSpec | null = null;
   let flag: Flag<unknown> | null = null;
@@ -56,7 +56,7 @@ function readLine(words: readonly string[], current: string): TypedLine | null {
       if (known !== undefined && value.length > 0) values.set(flagName(known.syntax), value.join("="));
       else if (known !== undefined && /[<[]/.test(known.syntax)) flag = known;
     } else if (entry === null) {
-      entry = ENTRIES.find(({ name }) => name === word) ?? null;
+      entry = (await ENTRIES.find(({ name }) => name === word)?.load()) ?? null;
       if (entry === null) return null;
       if (!isGroup(entry)) spec = entry;
     } else if (spec === null && isGroup(entry)) {

@@ -1,4 +1,4 @@
-import type { GroupSpec } from "../../args/command-spec.js";
+import type { GroupBody } from "../../args/command-spec.js";
 import { jsonFlag } from "../../args/json-flag.js";
 import { OUTPUT_TEXT_JSON } from "../../args/shared-flags.js";
 import { SETTING_FIELDS } from "../../output/json-fields.js";
@@ -17,9 +17,7 @@ export const SETTABLE = [
   "rate",
 ] as const;
 
-export const CONFIG: GroupSpec = {
-  name: "config",
-  summary: "the settings in force, and where each came from",
+export const CONFIG: GroupBody = {
   commands: [
     {
       name: "get",

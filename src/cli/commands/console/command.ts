@@ -1,12 +1,10 @@
-import type { CommandSpec } from "../../args/command-spec.js";
+import type { CommandBody } from "../../args/command-spec.js";
 import { flag } from "../../args/flag.js";
 import { OUTPUT_TEXT_JSON } from "../../args/shared-flags.js";
 
 export const OPEN = flag("--open", "open the address in the browser");
 
-export const CONSOLE: CommandSpec = {
-  name: "console",
-  summary: "print the address of a service's console, and a code to sign in",
+export const CONSOLE: CommandBody = {
   details: `The code signs in the profile's user. It is valid for 5 minutes and for one use. The console is part of \`whcb serve\`; the platform has none.
 On this machine, signing in leads to a host name of the session's own, below localhost, which other programs don't know: keep it to yourself.
 Safari knows such names from macOS 26 on.`,

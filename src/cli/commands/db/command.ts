@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { GroupSpec } from "../../args/command-spec.js";
+import type { GroupBody } from "../../args/command-spec.js";
 import { flag, value } from "../../args/flag.js";
 import { DATABASE, OUTPUT_TEXT_JSON } from "../../args/shared-flags.js";
 import { YES } from "../../output/questions.js";
@@ -24,9 +24,7 @@ const ANY_DATABASE = {
 export const FROM = value("--from <file>", "the SQLite file to copy; nothing may serve it", String);
 export const FORCE = flag("--force", "replace the file if it exists");
 
-export const DB: GroupSpec = {
-  name: "db",
-  summary: "maintenance of a service's database",
+export const DB: GroupBody = {
   commands: [
     {
       name: "backup",

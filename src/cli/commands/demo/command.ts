@@ -1,11 +1,9 @@
-import type { CommandSpec } from "../../args/command-spec.js";
+import type { CommandBody } from "../../args/command-spec.js";
 import { flag } from "../../args/flag.js";
 
 export const KEEP = flag("--keep", "add hours with two outages, and leave the service running for a look at its console");
 
-export const DEMO: CommandSpec = {
-  name: "demo",
-  summary: "run an outage, its e-mail and the replay in a few seconds, and check every count",
+export const DEMO: CommandBody = {
   details:
     "It uses its own in-memory service and real sockets; your data and settings aren't touched. Exits 1 if a count is wrong.",
   flags: [KEEP],

@@ -1,5 +1,5 @@
 import { parseDuration, parsePositiveDuration } from "../../../domain/duration.js";
-import type { CommandSpec } from "../../args/command-spec.js";
+import type { CommandBody } from "../../args/command-spec.js";
 import { flag, value, valueOr } from "../../args/flag.js";
 import { integer, parseShare } from "../../args/flag-values.js";
 import { OUTPUT_LINES } from "../../args/shared-flags.js";
@@ -17,9 +17,7 @@ export const SEED = valueOr("--seed <n>", "with --flaky: the same seed fails the
 export const DELAY = value("--delay <duration>", "wait this long before each answer", parseDuration);
 export const HANG = flag("--hang", "never answer");
 
-export const LISTEN: CommandSpec = {
-  name: "listen",
-  summary: "run a temporary endpoint that prints what it receives, to rehearse an outage",
+export const LISTEN: CommandBody = {
   details: "A GET, which is how a service checks a new callback, is always answered with 200 immediately.",
   flags: [PORT, STATUS_CODE, FAIL_FIRST, FAIL_FOR, FLAKY, SEED, DELAY, HANG, OUTPUT_LINES],
   examples: [

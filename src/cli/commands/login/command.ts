@@ -1,14 +1,12 @@
-import type { CommandSpec } from "../../args/command-spec.js";
+import type { CommandBody } from "../../args/command-spec.js";
 import { flag, value } from "../../args/flag.js";
 
 export const LOGIN_NAME = value("--name <profile>", "the profile's name (default: made from the host or file)", String);
 export const USERNAME = value("--username <name>", "the user (default: WHCB_USERNAME, then a prompt)", String);
 export const KEEP_CURRENT = flag("--keep-current", "don't make it the current profile");
 
-export const LOGIN: CommandSpec = {
-  name: "login",
+export const LOGIN: CommandBody = {
   operands: [["[service]", "its URL, or a database file"]],
-  summary: "store a service's credentials in a profile, after trying them",
   details: `On a terminal it asks for what is missing; otherwise user, password and API key come from WHCB_USERNAME, WHCB_PASSWORD and
 WHCB_API_KEY. They are tried against the service before they are stored (0600), and are sent to this service only.
 A database file needs none.`,

@@ -1,4 +1,4 @@
-import type { CommandSpec, Operand } from "../../args/command-spec.js";
+import type { CommandBody, Operand } from "../../args/command-spec.js";
 import { FAILED, NARROWING_FLAGS, SUCCESS } from "../../args/filter-flags.js";
 import { under, value } from "../../args/flag.js";
 import { DRY_RUN } from "../../args/sending-flags.js";
@@ -13,10 +13,8 @@ const OPERANDS: readonly Operand[] = [
 const DETAILS =
   "A first argument of 32 hex digits, or -, is a call and not a callback. Up to 100 calls are marked per request;\nthose that have the status already are left out.\nOn a terminal it asks first; a script needs --yes.";
 
-export const MARK_SUCCESS: CommandSpec = {
-  name: "mark-success",
+export const MARK_SUCCESS: CommandBody = {
   operands: OPERANDS,
-  summary: "mark calls SUCCESS without sending them; their retries end",
   details: DETAILS,
   flags: [...under("Which calls", [FAILED, ...NARROWING_FLAGS, FILE]), YES, DRY_RUN, OUTPUT_LINES],
   examples: [
@@ -34,10 +32,8 @@ export const UNDO = value(
   String,
 );
 
-export const MARK_FAILED: CommandSpec = {
-  name: "mark-failed",
+export const MARK_FAILED: CommandBody = {
   operands: OPERANDS,
-  summary: "mark calls FAILED again, so that they can be replayed",
   details: `${DETAILS}\nNothing is sent and nothing becomes due.`,
   flags: [...under("Which calls", [SUCCESS, ...NARROWING_FLAGS, FILE, UNDO]), YES, DRY_RUN, OUTPUT_LINES],
   examples: [

@@ -1,12 +1,10 @@
-import type { GroupSpec } from "../../args/command-spec.js";
+import type { GroupBody } from "../../args/command-spec.js";
 import { jsonFlag } from "../../args/json-flag.js";
 import { COLUMNS, OUTPUT } from "../../args/shared-flags.js";
 import { PROFILE_FIELDS } from "../../output/json-fields.js";
 import { YES } from "../../output/questions.js";
 
-export const PROFILES: GroupSpec = {
-  name: "profiles",
-  summary: "the services that you work with",
+export const PROFILES: GroupBody = {
   commands: [
     {
       name: "list",

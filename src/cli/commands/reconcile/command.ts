@@ -1,4 +1,4 @@
-import type { CommandSpec } from "../../args/command-spec.js";
+import type { CommandBody } from "../../args/command-spec.js";
 import { choice, flag, under, value } from "../../args/flag.js";
 import { DRY_RUN, SENDING_FLAGS, WAIT } from "../../args/sending-flags.js";
 import { OUTPUT_LINES } from "../../args/shared-flags.js";
@@ -8,10 +8,8 @@ export const SEEN = value("--seen <file>", "what your system has; - for stdin", 
 export const AMBIGUOUS = choice("--ambiguous <what>", "send or skip the calls that your system may have", ["send", "skip"]);
 export const ALLOW_EMPTY = flag("--allow-empty", "accept an empty list: your system has nothing");
 
-export const RECONCILE: CommandSpec = {
-  name: "reconcile",
+export const RECONCILE: CommandBody = {
   operands: [["<callback>", "id or name"]],
-  summary: "mark the calls that your system already has, replay the rest, and print the balance",
   details: `--seen takes NDJSON or XML bodies as your system received them, CSV or TSV with a header (messageid, callid, from, mobile,
 voice, email, mri, content, acknowledged), or whole ids of calls or messages, one per line. Each line is compared with all calls of the
 callback. A FAILED call that is the only match of a line is marked SUCCESS if the line gives the call's id, or the sender and the content

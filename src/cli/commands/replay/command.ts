@@ -1,4 +1,4 @@
-import type { CommandSpec } from "../../args/command-spec.js";
+import type { CommandBody } from "../../args/command-spec.js";
 import { FAILED, NARROWING_FLAGS } from "../../args/filter-flags.js";
 import { type Flag, flag, under, value } from "../../args/flag.js";
 import {
@@ -31,13 +31,11 @@ export const CANCEL = value(
   String,
 );
 
-export const REPLAY: CommandSpec = {
-  name: "replay",
+export const REPLAY: CommandBody = {
   operands: [
     ["[callback]", "id or name; left out: the profile's default callback, else all callbacks"],
     ["[call...]", "ids of calls, or the first 6 or more digits of them; - reads whole ids from stdin"],
   ],
-  summary: "send failed calls to their endpoint again, and mark those that were accepted",
   details: `All matching calls are listed before one is sent. The oldest are sent first, after one canary: if it fails, nothing else is
 sent. Each step is written to a journal before the next one, so that nothing is lost on Ctrl-C, kill -9 or a power cut:
 \`whcb replay --resume\` continues. The platform's rate limits are respected by default.

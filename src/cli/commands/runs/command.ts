@@ -1,6 +1,6 @@
 import { formatDuration, parseDuration } from "../../../domain/duration.js";
 import { RETAIN_RUNS_MS } from "../../../domain/service-settings.js";
-import type { GroupSpec } from "../../args/command-spec.js";
+import type { GroupBody } from "../../args/command-spec.js";
 import { flag, valueOr } from "../../args/flag.js";
 import { jsonFlag } from "../../args/json-flag.js";
 import { COLUMNS, OUTPUT, OUTPUT_LINES } from "../../args/shared-flags.js";
@@ -15,9 +15,7 @@ export const OLDER_THAN = valueOr(
 );
 export const DRY_RUN = flag("--dry-run", "only list them");
 
-export const RUNS: GroupSpec = {
-  name: "runs",
-  summary: "the journal of replays and marks: who, when, which calls, and the result of each",
+export const RUNS: GroupBody = {
   commands: [
     {
       name: "list",

@@ -1,7 +1,7 @@
 import { formatDuration, parsePositiveDuration, spellDuration } from "../../../domain/duration.js";
 import { DEFAULT_SEND_LIMITS, DEFAULT_SERVICE_SETTINGS } from "../../../domain/service-settings.js";
 import { BODY_NAMES, DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES, parseBodyNames } from "../../../wire/delivery-settings.js";
-import type { CommandSpec } from "../../args/command-spec.js";
+import type { CommandBody } from "../../args/command-spec.js";
 import { choice, choiceOr, flag, value, valueOr, values } from "../../args/flag.js";
 import { formatSize, integer, parseParameterName, parseSize } from "../../args/flag-values.js";
 
@@ -122,9 +122,7 @@ export const LOG_LEVEL = choiceOr("--log-level <level>", "what is logged, as JSO
   "info",
 ]);
 
-export const SERVE: CommandSpec = {
-  name: "serve",
-  summary: "run a callbacks service here: API and dispatcher in one process, on SQLite or PostgreSQL",
+export const SERVE: CommandBody = {
   details: `When it is ready, it prints one line on stdout: Listening on http://127.0.0.1:8787. The first run creates a user and an API key
 and stores them in the settings file (0600) with a profile named local, so that the next command works without setup.
 WHCB_USERNAME, WHCB_PASSWORD and WHCB_API_KEY set them instead. They replace those of earlier starts; users that \`whcb users add\` added

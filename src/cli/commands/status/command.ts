@@ -1,12 +1,10 @@
-import type { CommandSpec } from "../../args/command-spec.js";
+import type { CommandBody } from "../../args/command-spec.js";
 import { jsonFlag } from "../../args/json-flag.js";
 import { OUTPUT_TEXT_JSON } from "../../args/shared-flags.js";
 import { STATUS_FIELDS } from "../../output/json-fields.js";
 
-export const STATUS: CommandSpec = {
-  name: "status",
+export const STATUS: CommandBody = {
   operands: [["[callback]", "id or name (default: the profile's default callback, else all callbacks)"]],
-  summary: "show what is failing, since when, what is still retried, and what to type next",
   flags: [OUTPUT_TEXT_JSON, jsonFlag(STATUS_FIELDS)],
   examples: [
     ["whcb status", "all callbacks"],

@@ -1,9 +1,7 @@
-import type { CommandSpec } from "../../args/command-spec.js";
+import type { CommandBody } from "../../args/command-spec.js";
 
-export const TRIAGE: CommandSpec = {
-  name: "triage",
+export const TRIAGE: CommandBody = {
   operands: [["[callback]", "id or name (default: the profile's default callback, else all callbacks, to choose from)"]],
-  summary: "go through failed calls by what they have in common, and replay or mark them",
   details: `Fills the terminal: from groups (by status code and reason, hour, sender or message) to a group, to its calls, to one call with its
 attempts and how they differ. At each level: replay one, ten or all, mark, copy as curl, save the ids, undo the last mark.
 Each action runs the command that it shows, with its questions, journal, lock and limits.

@@ -1,4 +1,4 @@
-import type { CommandSpec } from "../../args/command-spec.js";
+import type { CommandBody } from "../../args/command-spec.js";
 import { choiceOr, value, valueOr } from "../../args/flag.js";
 import { integer, parseRate } from "../../args/flag-values.js";
 import { OUTPUT_LINES } from "../../args/shared-flags.js";
@@ -13,10 +13,8 @@ export const CONTENT = {
 export const RESPONSES_FILE = value("--file <file>", "responses as NDJSON, one call object per line; - for stdin", String);
 export const RATE = value("--rate <n/s>", "the rate at which they are submitted, such as 50/s", parseRate);
 
-export const TRIGGER: CommandSpec = {
-  name: "trigger",
+export const TRIGGER: CommandBody = {
   operands: [["<callback>", "id or name"]],
-  summary: "submit responses for whcb serve to deliver",
   details: `A line of --file is a call object of the API: messageId, messageLocation, from, responseMessage, customParameters. Missing fields
 are left out. A response that has an id is accepted only once, however often it is submitted.`,
   flags: [COUNT, KIND, CHANNEL, CONTENT, RESPONSES_FILE, RATE, OUTPUT_LINES],

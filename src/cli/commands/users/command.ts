@@ -1,4 +1,4 @@
-import type { GroupSpec } from "../../args/command-spec.js";
+import type { GroupBody } from "../../args/command-spec.js";
 import { flag } from "../../args/flag.js";
 import { jsonFlag } from "../../args/json-flag.js";
 import { COLUMNS, DATABASE, OUTPUT, OUTPUT_TEXT_JSON } from "../../args/shared-flags.js";
@@ -14,9 +14,7 @@ applies it within a second.`;
 const PASSWORD =
   "On a terminal it asks for the password; otherwise it comes from WHCB_NEW_PASSWORD or, with --password-stdin, from stdin. It has at least 12 characters.";
 
-export const USERS: GroupSpec = {
-  name: "users",
-  summary: "who may use a service of your own: passwords and API keys",
+export const USERS: GroupBody = {
   commands: [
     {
       name: "list",

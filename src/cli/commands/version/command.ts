@@ -1,8 +1,6 @@
-import type { CommandSpec } from "../../args/command-spec.js";
+import type { CommandBody } from "../../args/command-spec.js";
 
-export const VERSION: CommandSpec = {
-  name: "version",
-  summary: "print the version",
+export const VERSION: CommandBody = {
   flags: [],
   examples: [["whcb version", "the same as whcb --version"]],
   load: () => import("./run.js"),

@@ -1,9 +1,7 @@
-import type { CommandSpec } from "../../args/command-spec.js";
+import type { CommandBody } from "../../args/command-spec.js";
 
-export const WATCH: CommandSpec = {
-  name: "watch",
+export const WATCH: CommandBody = {
   operands: [["[callback]", "id or name (default: the profile's default callback, else all callbacks)"]],
-  summary: "watch calls come in, fail and recover, live",
   details: `Fills the terminal; q quits. In a pipe it prints one line per change, and "no change" after 10 quiet seconds, until Ctrl-C or
 until its reader has gone.
 It shows the rates in and out, failures as they arrive, outages as they open and close, and how long the backlog takes at the present

@@ -6,10 +6,10 @@ import { describe, expect, it, test } from "vitest";
 import { type CommandSpec, isGroup } from "../../../../src/cli/args/command-spec.js";
 import { flagName } from "../../../../src/cli/args/flag.js";
 import { GLOBAL_FLAGS } from "../../../../src/cli/args/shared-flags.js";
-import { SECTIONS } from "../../../../src/cli/commands/all.js";
+import { loadAllCommands } from "../../../../src/cli/commands/all.js";
 import { newCliWorld, runCli } from "../../../support/cli/run-cli.js";
 
-const COMMANDS = SECTIONS.flatMap(({ entries }) => entries).flatMap((entry): { path: string; spec: CommandSpec }[] =>
+const COMMANDS = (await loadAllCommands()).flatMap((entry): { path: string; spec: CommandSpec }[] =>
   isGroup(entry)
     ? entry.commands.map((spec) => ({ path: `${entry.name} ${spec.name}`, spec }))
     : [{ path: entry.name, spec: entry }],

@@ -5,21 +5,22 @@ import { parseArgv } from "../../../../src/cli/args/parse-argv.js";
 
 const NOW = Date.UTC(2026, 10, 24, 12);
 const LIST = { name: "list", summary: "", flags: FILTER_FLAGS, examples: [], load: async () => ({ run: async () => 0 }) };
+const SECTION = { heading: "Calls", entries: [{ ...LIST, load: async () => LIST }] };
 
-function parse(...argv: string[]): ParsedArgs {
-  const line = parseArgv(["list", ...argv], [{ heading: "Calls", entries: [LIST] }], { version: "0", width: 80 });
+async function parse(...argv: string[]): Promise<ParsedArgs> {
+  const line = await parseArgv(["list", ...argv], [SECTION], { version: "0", width: 80 });
   if (line.kind !== "command") throw new Error(line.kind);
   return new ParsedArgs(line.operands, line.raw, { now: NOW, utc: true });
 }
 
 describe("the flags of a filter", () => {
-  test("not given, leave out nothing", () => {
-    expect([readFilter(parse()), isNarrowed(parse())]).toEqual([{}, false]);
+  test("not given, leave out nothing", async () => {
+    expect([readFilter(await parse()), isNarrowed(await parse())]).toEqual([{}, false]);
   });
 
-  test("each become one field of the filter", () => {
+  test("each become one field of the filter", async () => {
     const narrowing = ["--since", "7d", "--until", "2026-11-24", "--status-code", "500,4xx,none", "--channel", "email"];
-    const args = parse("--failed", ...narrowing, "--message", "M1", "--from", "Fred", "--grep", "boots");
+    const args = await parse("--failed", ...narrowing, "--message", "M1", "--from", "Fred", "--grep", "boots");
     const narrowed = {
       since: NOW - 7 * 24 * 3_600_000,
       until: Date.UTC(2026, 10, 24),
@@ -38,8 +39,8 @@ describe("the flags of a filter", () => {
     ["--failed", "FAILED"],
     ["--success", "SUCCESS"],
     ["--pending", "PENDING"],
-  ])("%s selects %s, which isn't a narrowing", (flag, status) => {
-    expect([readFilter(parse(flag)), isNarrowed(parse(flag))]).toEqual([{ status }, false]);
+  ])("%s selects %s, which isn't a narrowing", async (flag, status) => {
+    expect([readFilter(await parse(flag)), isNarrowed(await parse(flag))]).toEqual([{ status }, false]);
   });
 
   test.each([
@@ -49,7 +50,8 @@ describe("the flags of a filter", () => {
     [["--status-code", "5x"], "must be a status code"],
     [["--status-code", "500,"], "an element of --status-code is empty"],
     [["--from", ""], "--from is empty"],
-  ])("%j are rejected", (argv, message) => {
-    expect(() => readFilter(parse(...argv))).toThrow(message);
+  ])("%j are rejected", async (argv, message) => {
+    const args = await parse(...argv);
+    expect(() => readFilter(args)).toThrow(message);
   });
 });

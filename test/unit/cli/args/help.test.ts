@@ -5,10 +5,10 @@ import { describe, expect, test } from "vitest";
 import { isGroup } from "../../../../src/cli/args/command-spec.js";
 import { attributeName } from "../../../../src/cli/args/flag.js";
 import { GLOBAL_FLAGS } from "../../../../src/cli/args/shared-flags.js";
-import { SECTIONS } from "../../../../src/cli/commands/all.js";
+import { loadAllCommands } from "../../../../src/cli/commands/all.js";
 import { newCliWorld, runCli } from "../../../support/cli/run-cli.js";
 
-const entries = SECTIONS.flatMap((section) => section.entries);
+const entries = await loadAllCommands();
 const commands = entries.flatMap((entry) =>
   isGroup(entry)
     ? entry.commands.map((spec) => ({ path: [entry.name, spec.name], spec }))

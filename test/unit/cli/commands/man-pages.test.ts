@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { manPages } from "../../../../src/cli/commands/man-pages.js";
 
-const pages = manPages("1.2.3", "2026-11-24");
+const pages = await manPages("1.2.3", "2026-11-24");
 const manifest = JSON.parse(readFileSync(join(import.meta.dirname, "..", "..", "..", "..", "package.json"), "utf8"));
 
 /** Those that are installed; each with arguments that make it report everything. */

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { isGroup } from "../../../../src/cli/args/command-spec.js";
 import { isJsonFlag } from "../../../../src/cli/args/json-flag.js";
-import { SECTIONS } from "../../../../src/cli/commands/all.js";
+import { loadAllCommands } from "../../../../src/cli/commands/all.js";
 
-const commands = SECTIONS.flatMap(({ entries }) => entries).flatMap((entry) =>
+const commands = (await loadAllCommands()).flatMap((entry) =>
   isGroup(entry)
     ? entry.commands.map((spec) => ({ path: `${entry.name} ${spec.name}`, spec }))
     : [{ path: entry.name, spec: entry }],
