@@ -69,7 +69,7 @@ function assign(path, name) {
 
 /** Exports the modules that other files import, by path. */
 async function buildFile({ name, isEager = false }) {
-  const used = imports.filter(({ from, path }) => fileOf.get(from) !== fileOf.get(path)).map(({ path }) => path);
+  const used = imports.filter((one) => one.isDynamic || fileOf.get(one.from) !== fileOf.get(one.path)).map(({ path }) => path);
   const paths = [...new Set([MAIN, ...used])].filter((path) => fileOf.get(path) === name);
   const contents = isEager
     ? `${paths.map((path, index) => `import * as m${index} from "./${path}";`).join("\n")}
@@ -85,17 +85,17 @@ async function buildFile({ name, isEager = false }) {
   });
 }
 
-/** A module of another file is what that file exports under its path. */
+/** A module of another file is what that file exports under its path, and so is one that is imported later. */
 function requireOtherFiles(name) {
   return {
     name: "require-other-files",
     setup({ onResolve, onLoad }) {
-      onResolve({ filter: /^\.{1,2}\// }, ({ path, resolveDir, namespace }) => {
+      onResolve({ filter: /^\.{1,2}\// }, ({ path, resolveDir, namespace, kind }) => {
         if (namespace === "other") return { path, external: true };
         if (resolveDir.includes("node_modules")) return undefined;
         const typescript = relative(".", resolve(resolveDir, path)).replace(/\.js$/, ".ts");
         const source = fileOf.has(`${typescript}x`) ? `${typescript}x` : typescript;
-        return fileOf.get(source) === name ? undefined : { path: source, namespace: "other" };
+        return fileOf.get(source) === name && kind !== "dynamic-import" ? undefined : { path: source, namespace: "other" };
       });
       onLoad({ filter: /./, namespace: "other" }, ({ path }) => ({
         contents: `module.exports = require("./${fileOf.get(path)}.cjs")["${path}"];`,
@@ -121,13 +121,11 @@ function loadLate() {
 
 /** With the declarations of all commands, but without what these load when they run. */
 async function writeManPages() {
+  const isLeftOut = ({ path, kind }) => kind === "dynamic-import" && !path.endsWith("/command.js");
   const leaveLazy = {
     name: "leave-lazy",
-    setup({ onResolve }) {
-      onResolve({ filter: /./ }, ({ path, kind }) =>
-        kind === "dynamic-import" && !path.endsWith("/command.js") ? { path, external: true } : undefined,
-      );
-    },
+    setup: ({ onResolve }) =>
+      onResolve({ filter: /./ }, (one) => (isLeftOut(one) ? { path: one.path, external: true } : undefined)),
   };
   const outfile = resolve("dist", "man-pages.cjs");
   await build({ ...OPTIONS, entryPoints: ["src/cli/commands/man-pages.ts"], outfile, plugins: [leaveLazy] });
@@ -136,6 +134,6 @@ async function writeManPages() {
   rmSync("man", { recursive: true, force: true });
   mkdirSync("man");
   const { version } = JSON.parse(readFileSync("package.json", "utf8"));
-  const date = new Date().toISOString().slice(0, 10);
-  for (const [name, page] of await manPages(version, date)) writeFileSync(join("man", name), page);
+  const pages = await manPages(version, new Date().toISOString().slice(0, 10));
+  for (const [name, page] of pages) writeFileSync(join("man", name), page);
 }

@@ -2,28 +2,18 @@ import Table from "cli-table3";
 import stringWidth from "string-width";
 import { type Column, cellText } from "./cells.js";
 import type { RenderOptions } from "./screen.js";
-import { layoutText, type ScreenText } from "./screen-text.js";
+import { layoutText, type Printable, type ScreenText } from "./screen-text.js";
 import { cutToWidth } from "./text-width.js";
 
-const NO_BORDER = "";
-const BORDERS = {
-  top: NO_BORDER,
-  "top-mid": NO_BORDER,
-  "top-left": NO_BORDER,
-  "top-right": NO_BORDER,
-  bottom: NO_BORDER,
-  "bottom-mid": NO_BORDER,
-  "bottom-left": NO_BORDER,
-  "bottom-right": NO_BORDER,
-  left: NO_BORDER,
-  "left-mid": NO_BORDER,
-  mid: NO_BORDER,
-  "mid-mid": NO_BORDER,
-  right: NO_BORDER,
-  "right-mid": NO_BORDER,
-  middle: "  ",
-};
+/** The package draws a box around each cell; a list has a gap between them only. */
+const GAP = 2;
+const BOX = "top top-mid top-left top-right bottom bottom-mid bottom-left bottom-right left left-mid mid mid-mid right right-mid";
+const CHARS = { ...Object.fromEntries(BOX.split(" ").map((name) => [name, ""])), middle: " ".repeat(GAP) };
 
+/** The time that the package takes for a table grows with the square of its rows. */
+const MAX_ROWS = 100;
+
+/** cli-table3 aligns, pads and joins the cells. What it can't do, and how: docs/architecture.md, "Packages". */
 export function renderTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[], options: RenderOptions): ScreenText {
   const texts = rows.map((row) => columns.map((column) => cellText(column, row, options)));
   const natural = columns.map((column, index) =>
@@ -31,39 +21,36 @@ export function renderTable<Row>(rows: readonly Row[], columns: readonly Column<
   );
   const shown = fitColumns(columns, natural, options.width ?? Number.POSITIVE_INFINITY);
   const layout = {
-    chars: BORDERS,
+    chars: CHARS,
     style: { head: [], border: [], compact: true, "padding-left": 0, "padding-right": 0 },
     colWidths: [...shown.values()],
     colAligns: [...shown.keys()].map((index) => (columns[index]?.kind === "number" ? ("right" as const) : ("left" as const))),
   };
-  const lines = [[...shown].map(([index, width]) => String(options.palette.dim(cutToWidth(columns[index]?.title ?? "", width))))];
-  for (const [at, row] of rows.entries()) {
-    lines.push(
-      [...shown].map(([index, width]) => {
+  const toLine = (paintCell: (index: number, width: number) => Printable) =>
+    [...shown].map(([index, width]) => String(paintCell(index, width)));
+  const lines = [
+    toLine((index, width) => options.palette.dim(cutToWidth(columns[index]?.title ?? "", width))),
+    ...rows.map((row, at) =>
+      toLine((index, width) => {
         const text = cutToWidth(texts[at]?.[index] ?? "", width);
-        return String(columns[index]?.paint?.(row, options.palette)(text) ?? text);
+        return columns[index]?.paint?.(row, options.palette)(text) ?? text;
       }),
-    );
-  }
-  const blocks: string[] = [];
+    ),
+  ];
+  let table = "";
   for (let start = 0; start < lines.length; start += MAX_ROWS) {
-    const table = new Table(layout);
-    for (const cells of lines.slice(start, start + MAX_ROWS)) table.push(cells);
-    blocks.push(table.toString());
+    const part = new Table(layout);
+    part.push(...lines.slice(start, start + MAX_ROWS));
+    table += `${part}\n`;
   }
+  // The last column is padded too.
   return layoutText(
-    blocks
-      .join("\n")
+    table
       .split("\n")
-      .map((line) => `${line.trimEnd()}\n`)
-      .join(""),
+      .map((line) => line.trimEnd())
+      .join("\n"),
   );
 }
-
-/** The time that a table takes grows with the square of its rows. */
-const MAX_ROWS = 100;
-
-const GAP = 2;
 
 /** By index. Rank 0 is always shown, the others by rank if their least width fits. */
 function fitColumns<Row>(

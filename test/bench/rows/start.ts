@@ -32,7 +32,7 @@ export const start: Bench = async (scope) => {
   const against = { against: ms("node"), unit: "ms" as const };
   return [
     compare({ measure: "whcb --version, against node -e 0", ours: ms("version"), ...against, atMost: 1.3 }),
-    compare({ measure: "whcb --help, against node -e 0", ours: ms("help"), ...against, atMost: 1.6 }),
-    compare({ measure: "whcb calls list (20 rows), against node -e 0", ours: ms("list"), ...against, atMost: 2.2 }),
+    compare({ measure: "whcb --help, against node -e 0", ours: ms("help"), ...against, atMost: 1.7 }),
+    compare({ measure: "whcb calls list (20 rows), against node -e 0", ours: ms("list"), ...against, atMost: 2.8 }),
   ];
 };
