@@ -11,6 +11,9 @@ export default defineConfig({
     exclude: ["**/node_modules/**", "test/bench/**", "test/browser/**"],
     pool: "forks",
     maxWorkers: 3,
+    // The next file in the same process needn't load everything again.
+    isolate: false,
+    setupFiles: "test/support/cli/remove-world-folders.ts",
     // These only end what hangs: on a loaded machine a test takes ten times as long.
     testTimeout: 120_000,
     hookTimeout: 120_000,

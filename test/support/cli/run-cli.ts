@@ -1,13 +1,11 @@
 /** Runs one command line in this process, with streams in memory and a settings folder of its own. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll } from "vitest";
 import type { CliDeps } from "../../../src/cli/cli-deps.js";
 import { run } from "../../../src/cli/run.js";
 import { systemClock } from "../../../src/platform/clock.js";
 import { systemRandom } from "../../../src/platform/random.js";
 import { captureIo, type IoOptions } from "./cli-streams.js";
+import { newWorldFolder } from "./world-folders.js";
 
 export interface CliResult {
   readonly code: number;
@@ -20,15 +18,8 @@ export interface CliWorld {
   readonly deps?: Partial<CliDeps>;
 }
 
-const folders: string[] = [];
-
-afterAll(() => {
-  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
-});
-
 export function newCliWorld(deps: Partial<CliDeps> = {}): CliWorld {
-  const folder = mkdtempSync(join(tmpdir(), "whcb-cli-"));
-  folders.push(folder);
+  const folder = newWorldFolder();
   return { paths: { config: join(folder, "config"), data: join(folder, "data") }, deps };
 }
 
