@@ -4,10 +4,11 @@
  *
  * Covers: src/cli/settings/with-locks.ts
  */
-import { readFileSync } from "node:fs";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { rmSync } from "node:fs";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { callbackId, openRecordedPlatform, PLATFORM_USER, recordedCalls } from "../support/platform/recorded-platform.js";
-import { eventually, Home, type Outcome, type RunOptions } from "../support/process/whcb-process.js";
+import { apiOf } from "../support/process/served-api.js";
+import { eventually, Home, type Outcome, type Running, type RunOptions } from "../support/process/whcb-process.js";
 import { countingEndpoint } from "../support/replay/replay-desk.js";
 import { newestJournal, type ReplayOutage, replayOutage, works } from "../support/replay/replay-outage.js";
 
@@ -17,19 +18,26 @@ const PROCESSES = Number(process.env.WHCB_RACE_PROCESSES ?? 3);
 vi.setConfig({ testTimeout: 120_000 + 20 * CALLS });
 
 let home: Home;
+/** Several tests share it, as its start takes longer than they do. */
+let serving: Running | undefined;
 const closing: (() => Promise<void>)[] = [];
 
-beforeEach(() => {
+beforeAll(() => {
   home = new Home();
 });
 
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
-  await home.leave();
+  if (serving?.child.exitCode === null && serving.child.signalCode === null)
+    await apiOf(home).fetch("/callbacks/demo", { method: "DELETE" });
+  rmSync(home.path("data", "runs"), { recursive: true, force: true });
 });
 
+afterAll(() => home.leave());
+
 async function outageOf(answer?: Parameters<typeof replayOutage>[2]): Promise<ReplayOutage> {
-  const outage = await replayOutage(home, CALLS, answer);
+  const outage = await replayOutage(home, CALLS, answer, { serving });
+  serving = outage.serving;
   closing.push(outage.close);
   return outage;
 }
@@ -136,13 +144,7 @@ it("a second --resume of a run that is being resumed leaves the callback locked"
 });
 
 /** POST /replays of all failed calls, as any client of the API may send it: it names no run. */
-async function askService(): Promise<Response> {
-  const settings = JSON.parse(readFileSync(home.path("config", "config.json"), "utf8"));
-  const { url, username, password, apiKey } = settings.profiles.local;
-  const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
-  const headers = { authorization, "x-api-key": apiKey, accept: "application/json" };
-  return fetch(`${url}/callbacks/demo/replays?status=FAILED`, { method: "POST", headers });
-}
+const askService = () => apiOf(home).fetch("/callbacks/demo/replays?status=FAILED", { method: "POST" });
 
 describe("a replay by the service", () => {
   it("is rejected while a run sends, naming it", async () => {
@@ -180,7 +182,7 @@ describe("a replay by the service", () => {
     await works(home, ["replay", "demo", "--failed", "--yes", "--via", "service", "--detach"]);
     await outage.hasReceived(CALLS / 3);
     await outage.serving.stop("SIGKILL");
-    await home.serve(["--no-endpoint-check"]);
+    serving = await home.serve(["--no-endpoint-check"]);
     const runId = newestJournal(home)?.runId ?? "";
     const { code, stdout, stderr } = await home.whcb(["replay", "--resume", runId, "-o", "json"]);
     const { viaService } = JSON.parse(stdout);
@@ -225,6 +227,7 @@ describe("a replay by the service", () => {
   it("that waits in a file that nothing serves is cancelled there", async () => {
     const outage = await outageOf();
     await outage.serving.stop("SIGTERM");
+    serving = undefined;
     const onFile = (...args: string[]) => home.whcb([...args, "--service", home.path("x.db")]);
     const asked = await onFile("replay", "demo", "--failed", "--yes", "--via", "service");
     expect(asked).toMatchObject({ code: 0, stdout: expect.stringMatching(new RegExp(`not sent yet +${CALLS}\n`)) });

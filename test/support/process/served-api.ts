@@ -1,11 +1,21 @@
 /** The API of a `whcb serve` that runs as a process, called with plain fetch. */
+import { readFileSync } from "node:fs";
+import type { Home } from "./whcb-process.js";
 
 export const USER_ENV = { WHCB_USERNAME: "u", WHCB_PASSWORD: "correct horse", WHCB_API_KEY: "an-api-key-of-the-tests" };
-export const HEADERS = {
-  authorization: `Basic ${Buffer.from(`${USER_ENV.WHCB_USERNAME}:${USER_ENV.WHCB_PASSWORD}`).toString("base64")}`,
-  "x-api-key": USER_ENV.WHCB_API_KEY,
-  accept: "application/json",
-};
+export const HEADERS = headersOf(USER_ENV.WHCB_USERNAME, USER_ENV.WHCB_PASSWORD, USER_ENV.WHCB_API_KEY);
+
+function headersOf(username: string, password: string, apiKey: string) {
+  const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+  return { authorization, "x-api-key": apiKey, accept: "application/json" };
+}
+
+/** Of the service that was last started in this home, with the user that it created and stored there. */
+export function apiOf(home: Home): ServedApi {
+  const settings = JSON.parse(readFileSync(home.path("config", "config.json"), "utf8"));
+  const { url, username, password, apiKey } = settings.profiles.local;
+  return new ServedApi(url, headersOf(username, password, apiKey));
+}
 
 export interface ListedCall {
   readonly id: string;
@@ -22,13 +32,15 @@ export interface CallbackChoices {
 
 export class ServedApi {
   readonly url: string;
+  readonly #headers: Readonly<Record<string, string>>;
 
-  constructor(url: string) {
+  constructor(url: string, headers: Readonly<Record<string, string>> = HEADERS) {
     this.url = url;
+    this.#headers = headers;
   }
 
   fetch(path: string, init: RequestInit & { duplex?: "half" } = {}): Promise<Response> {
-    return fetch(`${this.url}${path}`, { ...init, headers: { ...HEADERS, ...init.headers } });
+    return fetch(`${this.url}${path}`, { ...init, headers: { ...this.#headers, ...init.headers } });
   }
 
   async create({ name, url, retriesEnabled = true }: CallbackChoices): Promise<string> {

@@ -1,6 +1,7 @@
 /** After an outage: `whcb serve` as a process, a callback whose calls all failed, and its endpoint, repaired and counting, in this process. */
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { apiOf, callIdOf } from "../process/served-api.js";
 import { eventually, type Home, type Outcome, type Running, type RunOptions } from "../process/whcb-process.js";
 import { type CountingEndpoint, countingEndpoint, type EndpointAnswer, type TlsEndpoint } from "./replay-desk.js";
 
@@ -15,12 +16,20 @@ export interface ReplayOutage {
   close(): Promise<void>;
 }
 
+export interface OutageOptions extends RunOptions {
+  readonly tls?: TlsEndpoint;
+  /** Runs in this home already. Default: a new one. */
+  readonly serving?: Running;
+}
+
+const SERVE = ["--no-endpoint-check", "--log-level", "warn"];
+
 /** `answer` is asked for each request after the outage, with its number (from 1). */
 export async function replayOutage(
   home: Home,
   calls: number,
   answer: (callId: string, number: number) => EndpointAnswer = () => ({ status: 200 }),
-  { tls, ...options }: RunOptions & { readonly tls?: TlsEndpoint } = {},
+  { tls, serving: running, ...options }: OutageOptions = {},
 ): Promise<ReplayOutage> {
   let failures = 0;
   let isRepaired = false;
@@ -34,17 +43,17 @@ export async function replayOutage(
     arrivals.dispatchEvent(new Event("request"));
     return answered;
   }, tls);
-  const serving = await home.serve(["--no-endpoint-check", "--log-level", "warn"], options);
-  await works(home, ["callbacks", "create", "--name", "demo", "--url", endpoint.url, "--email", "ops@example.com"]);
-  await works(home, ["trigger", "demo", "-n", String(calls)]);
-  const listed = (...flags: string[]) => idsOf(home, ["calls", "list", "demo", ...flags, "--all"]);
+  const serving = running ?? (await home.serve(SERVE, options));
+  const api = apiOf(home);
+  await api.create({ name: "demo", url: endpoint.url, retriesEnabled: false });
+  const callIds = Array.from({ length: calls }, (_, index) => callIdOf(index));
+  const handed = await api.hand("demo", callIds);
+  if (handed.status !== 202) throw new Error(`${handed.status}: ${await handed.text()}`);
   await eventually(
-    () => idsOf(home, ["calls", "list", "demo", "--pending", "--limit", "1"]),
-    (pending) => pending.length === 0,
+    () => api.count("demo", "FAILED"),
+    (failed) => failed === calls,
     60_000 + 2 * calls,
   );
-  const callIds = await listed("--failed");
-  if (callIds.length !== calls) throw new Error(`${callIds.length} calls failed, not ${calls}`);
   isRepaired = true;
   const received = () => endpoint.received.slice(failures);
   return {
@@ -54,7 +63,7 @@ export async function replayOutage(
     async hasReceived(requests) {
       while (received().length < requests) await once(arrivals, "request");
     },
-    failedIds: () => listed("--failed"),
+    failedIds: async () => (await apiOf(home).list("demo", "FAILED")).map(({ id }) => id),
     close: endpoint.close,
   };
 }
