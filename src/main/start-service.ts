@@ -137,7 +137,10 @@ async function start(
 function descriptorLimit(): number | null {
   const { report } = process;
   if (report === undefined) return null;
-  const { userLimits } = report.getReport() as { readonly userLimits?: { readonly open_files?: { readonly soft?: unknown } } };
+  // Without an error of ours, it formats the stack of one, which loads the source maps.
+  const { userLimits } = report.getReport({ name: "", message: "", stack: "" }) as {
+    readonly userLimits?: { readonly open_files?: { readonly soft?: unknown } };
+  };
   const soft = userLimits?.open_files?.soft;
   return typeof soft === "number" ? soft : null;
 }
