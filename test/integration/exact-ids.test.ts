@@ -4,12 +4,13 @@
  * Covers: src/domain/call.ts, src/cli/args/call-operands.ts, src/runs/plan/seen-list.ts
  */
 import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
+import { CliMachine } from "../support/cli/cli-service.js";
+import type { CliResult } from "../support/cli/run-cli.js";
 import { scriptedPlatform } from "../support/platform/scripted-platform.js";
-import { eventually, Home, type Outcome } from "../support/process/whcb-process.js";
 import { countingEndpoint } from "../support/replay/replay-desk.js";
-import { idsOf, works } from "../support/replay/replay-outage.js";
 
 interface ChosenCall {
   readonly id: string;
@@ -19,7 +20,7 @@ interface ChosenCall {
 }
 
 interface Scene {
-  whcb(args: readonly string[], input?: string): Promise<Outcome>;
+  whcb(args: readonly string[], input?: string): Promise<CliResult>;
   successIds(): Promise<readonly string[]>;
   /** Calls that were sent since the endpoint works again. */
   sent(): readonly string[];
@@ -30,15 +31,15 @@ const FROM = { name: "Ada", mri: "", mobile: "61491570100", email: "", voice: ""
 const RESPONSE = { channel: "SMS", acknowledged: "24/11/26 09:30", content: "Yes" };
 
 const closing: (() => Promise<void>)[] = [];
-let home: Home;
+let machine: CliMachine;
 
 beforeEach(() => {
-  home = new Home();
+  machine = new CliMachine();
 });
 
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
-  await home.leave();
+  await machine.leave();
 });
 
 async function openEndpoint(calls: readonly ChosenCall[]) {
@@ -55,23 +56,15 @@ async function openEndpoint(calls: readonly ChosenCall[]) {
 
 async function onServe(calls: readonly ChosenCall[]): Promise<Scene> {
   const endpoint = await openEndpoint(calls);
-  await home.serve(["--no-endpoint-check", "--log-level", "warn"]);
-  await works(home, ["callbacks", "create", "--name", "demo", "--url", endpoint.url, "--email", "ops@example.com"]);
+  await machine.serve(["--no-endpoint-check"]);
+  await machine.works(["callbacks", "create", "--name", "demo", "--url", endpoint.url, "--email", "ops@example.com"]);
   const lines = calls.map(({ id, messageId = "m" }) => JSON.stringify({ id, messageId, from: FROM, responseMessage: RESPONSE }));
-  writeFileSync(home.path("calls.ndjson"), lines.join("\n"));
-  await works(home, ["trigger", "demo", "--file", home.path("calls.ndjson")]);
-  const wanted = calls.filter(({ isDelivered }) => isDelivered).length;
-  await eventually(
-    async () => [
-      (await idsOf(home, ["calls", "list", "demo", "--pending", "--all"])).length,
-      (await idsOf(home, ["calls", "list", "demo", "--success", "--all"])).length,
-    ],
-    ([pending, success]) => pending === 0 && success === wanted,
-  );
+  await machine.works(["trigger", "demo", "--file", "-"], { stdin: lines.join("\n") });
+  await machine.settled("demo");
   endpoint.repair();
   return {
-    whcb: (args, input = "") => home.whcb(args, { input }),
-    successIds: async () => [...(await idsOf(home, ["calls", "list", "demo", "--success", "--all"]))].sort(),
+    whcb: (args, stdin = "") => machine.whcb(args, { stdin }),
+    successIds: async () => [...(await machine.ids("demo", "--success"))].sort(),
     sent: () => [...endpoint.sent].sort(),
   };
 }
@@ -93,7 +86,7 @@ async function onPlatform(calls: readonly ChosenCall[]): Promise<Scene> {
   const platform = await scriptedPlatform({ clock: systemClock, callbacks: [callback] }).listen();
   closing.push(platform.close);
   return {
-    whcb: (args, input = "") => home.whcb(args, { input, env: { WHCB_URL: platform.url, ...USER } }),
+    whcb: (args, stdin = "") => machine.whcb(args, { stdin, env: { WHCB_URL: platform.url, ...USER } }),
     successIds: async () =>
       listed
         .filter(({ status }) => status === "SUCCESS")
@@ -113,11 +106,12 @@ const body = (messageId: string): string =>
 
 function waysToGive(ids: readonly string[]) {
   const text = `${ids.join("\n")}\n`;
-  writeFileSync(home.path("ids.txt"), text);
+  const path = join(machine.world.paths.data, "..", "ids.txt");
+  writeFileSync(path, text);
   return {
     arguments: { words: ids, input: "" },
     stdin: { words: ["-"], input: text },
-    file: { words: ["--file", home.path("ids.txt")], input: "" },
+    file: { words: ["--file", path], input: "" },
   } as const;
 }
 
@@ -272,9 +266,6 @@ it("whcb serve accepts a UUID once, with or without its dashes and in either cas
   const forms = ["550e8400-e29b-41d4-a716-446655440000", "550E8400E29B41D4A716446655440000", "550e8400E29B41d4a716446655440000"];
   const lines = [...forms, "order-1", "ORDER-1"].map((id) => JSON.stringify({ id })).join("\n");
   await scene.whcb(["trigger", "demo", "--file", "-"], lines);
-  await eventually(
-    () => idsOf(home, ["calls", "list", "demo", "--pending", "--all"]),
-    (pending) => pending.length === 0,
-  );
-  expect([...(await idsOf(home, ["calls", "list", "demo", "--all"]))].sort()).toEqual([forms[1], "ORDER-1", "order-1"]);
+  await machine.settled("demo");
+  expect([...(await machine.ids("demo"))].sort()).toEqual([forms[1], "ORDER-1", "order-1"]);
 });

@@ -19,7 +19,7 @@ export interface ReplayOutage {
 export interface OutageOptions extends RunOptions {
   readonly tls?: TlsEndpoint;
   /** Runs in this home already. Default: a new one. */
-  readonly serving?: Running;
+  readonly serving?: Running | undefined;
 }
 
 const SERVE = ["--no-endpoint-check", "--log-level", "warn"];
