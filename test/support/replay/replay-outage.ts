@@ -1,7 +1,7 @@
 /** After an outage: `whcb serve` as a process, a callback whose calls all failed, and its endpoint, repaired and counting, in this process. */
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { apiOf, callIdOf } from "../process/served-api.js";
+import { apiOf, callIdOf, type ServedApi } from "../process/served-api.js";
 import { eventually, type Home, type Outcome, type Running, type RunOptions } from "../process/whcb-process.js";
 import { type CountingEndpoint, countingEndpoint, type EndpointAnswer, type TlsEndpoint } from "./replay-desk.js";
 
@@ -47,8 +47,7 @@ export async function replayOutage(
   const api = apiOf(home);
   await api.create({ name: "demo", url: endpoint.url, retriesEnabled: false });
   const callIds = Array.from({ length: calls }, (_, index) => callIdOf(index));
-  const handed = await api.hand("demo", callIds);
-  if (handed.status !== 202) throw new Error(`${handed.status}: ${await handed.text()}`);
+  await submit(api, callIds);
   await eventually(
     () => api.count("demo", "FAILED"),
     (failed) => failed === calls,
@@ -66,6 +65,18 @@ export async function replayOutage(
     failedIds: async () => (await apiOf(home).list("demo", "FAILED")).map(({ id }) => id),
     close: endpoint.close,
   };
+}
+
+/** Replies of the usual size, as `whcb trigger` submits them. */
+async function submit(api: ServedApi, ids: readonly string[]): Promise<void> {
+  const lines = ids.map((id, index) => {
+    const from = { name: `Person ${index}`, mri: "", mobile: "61491570156", email: "", voice: "" };
+    const responseMessage = { channel: "SMS", date: "24/11/26 09:30", content: `Yes, I can come (reply ${index})` };
+    return JSON.stringify({ id, messageId: id, from, responseMessage });
+  });
+  const headers = { "content-type": "application/x-ndjson" };
+  const answer = await api.fetch("/callbacks/demo/calls", { method: "POST", headers, body: lines.join("\n") });
+  if (answer.status !== 202) throw new Error(`${answer.status}: ${await answer.text()}`);
 }
 
 /** Runs a command that must end with 0; what it wrote on stdout. */
