@@ -8,6 +8,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { openStore } from "../../src/store/open-store.js";
 import { someSettings } from "../support/builders.js";
+import { apiOf, callIdOf } from "../support/process/served-api.js";
 import { ENTER, Terminal } from "../support/process/terminal.js";
 import { eventually, Home, type Outcome, type Running, type RunOptions } from "../support/process/whcb-process.js";
 
@@ -42,12 +43,17 @@ function filesOf(folder: string): readonly string[] {
     .filter((path) => statSync(path).isFile() && !/x\.db(?:-wal|-shm)?$/.test(path));
 }
 
+let handed = 0;
+
 async function fail(name: string): Promise<void> {
-  const idsOf = async () =>
-    (await home.whcb(["calls", "list", name, "--failed", "-o", "ids"])).stdout.split("\n").filter(Boolean);
-  const before = (await idsOf()).length;
-  await home.whcb(["trigger", name, "-n", "3"]);
-  await eventually(idsOf, (ids) => ids.length === before + 3);
+  const api = apiOf(home);
+  const before = await api.count(name, "FAILED");
+  const ids = Array.from({ length: 3 }, () => callIdOf(handed++));
+  expect((await api.hand(name, ids)).status).toBe(202);
+  await eventually(
+    () => api.count(name, "FAILED"),
+    (failed) => failed === before + ids.length,
+  );
 }
 
 const runsFolder = () => home.path("data", "runs");
