@@ -175,6 +175,18 @@ describe("guessing codes", () => {
     expect((await from("198.51.100.2").send("/console/sign-in", "/console/sign-in", { code })).url).toBe("/console");
   });
 
+  it("or passwords from an address doesn't keep out who has a code there", async () => {
+    const code = await newCode();
+    const neighbour = from("203.0.113.100");
+    const statuses = [];
+    for (let guess = 0; guess < 25; guess++) {
+      const given = guess < 6 ? { code: `0000-0000-000${guess}` } : { username: `nobody-${guess}`, password: "wrong" };
+      statuses.push((await neighbour.send("/console/sign-in", "/console/sign-in", given)).status);
+    }
+    expect([statuses.slice(0, 6), statuses.at(-1)]).toEqual([[422, 422, 422, 422, 422, 429], 429]);
+    expect((await from("203.0.113.100").send("/console/sign-in", "/console/sign-in", { code })).url).toBe("/console");
+  });
+
   it("at once from many addresses gets five tries of a code, the right one too late included", async () => {
     const code = await newCode();
     const guesses = Array.from({ length: 30 }, async (_, index) => {

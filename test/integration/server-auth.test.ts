@@ -357,6 +357,64 @@ describe("failed logins", () => {
     await closeService(service);
   });
 
+  it("keep nobody out at the same address who has the user's own key or a token", async () => {
+    const service = await openService({ clock: stopped });
+    const { token } = (await service.app.inject({ method: "POST", url: "/auth", headers: CREDENTIALS })).json();
+    const login = loginFrom(service, "203.0.113.5");
+    const wrong = { authorization: basic("demo:wrong"), "x-api-key": "guess" };
+    for (let guess = 0; guess < 5; guess++) expect(await login(wrong)).toBe(401);
+    await guessPasswords(login, { apiKey: (guess) => `guess-${guess}` });
+    expect(await login(wrong)).toBe(429);
+    const restarted = loginFrom(await openService({ store: service.store, clock: stopped }), "203.0.113.5");
+    await guessPasswords(restarted, { apiKey: (guess) => `guess-${guess}` });
+    const bearer = { authorization: `Bearer ${token}`, "x-api-key": USER.apiKey };
+    expect([await login(bearer), await restarted(bearer), await restarted(CREDENTIALS)]).toEqual([200, 200, 200]);
+    await closeService(service);
+  });
+
+  it("with the user's own key or a token are limited as well", async () => {
+    const service = await openService({ clock: stopped });
+    const { token } = (await service.app.inject({ method: "POST", url: "/auth", headers: CREDENTIALS })).json();
+    const statuses = async (address: string, headersOf: (guess: number) => GuessHeaders) => {
+      const login = loginFrom(service, address);
+      await guessPasswords(login, { apiKey: (guess) => `guess-${guess}`, guesses: 30 });
+      const answers = [];
+      for (let guess = 0; guess < 10; guess++) answers.push(await login(headersOf(guess)));
+      return answers;
+    };
+    const passwords = (guess: number) => ({ ...CREDENTIALS, authorization: basic(`demo:guess-${guess}`) });
+    const keys = (guess: number) => ({ authorization: `Bearer ${token}`, "x-api-key": `key-${guess}` });
+    const limited = Array(10).fill(429);
+    expect([await statuses("203.0.113.5", passwords), await statuses("203.0.113.6", keys)]).toEqual([limited, limited]);
+    // Five were checked: the right ones aren't any more.
+    expect(await loginFrom(service, "203.0.113.5")({ ...CREDENTIALS, authorization: BASIC.replace("Basic", "basic") })).toBe(429);
+    expect(await loginFrom(service, "203.0.113.6")({ ...keys(0), "x-api-key": USER.apiKey })).toBe(429);
+    await closeService(service);
+  });
+
+  it("have the same answers with the user's own key as with a wrong one, limited or not", async () => {
+    let now = Date.UTC(2026, 0, 1);
+    const service = await openService({ clock: { ...systemClock, now: () => now } });
+    const answersTo = async (apiKey: string, remoteAddress: string) => {
+      const answers: unknown[] = [];
+      const guess = async (key: string) => {
+        const headers = { authorization: basic("demo:wrong"), "x-api-key": key };
+        const { statusCode, headers: sent } = await service.app.inject({ url: "/auth/verify", headers, remoteAddress });
+        answers.push([statusCode, sent["retry-after"]]);
+      };
+      for (let time = 0; time < 5; time++) await guess("another wrong one");
+      for (const passedMs of [0, 0, 0, 0, 999, 1, 0, 1000, 1000, 4000, 500, 8000]) {
+        now += passedMs;
+        await guess(apiKey);
+      }
+      return answers;
+    };
+    const ofWrong = await answersTo("a-wrong-key", "203.0.113.5");
+    expect(await answersTo(USER.apiKey, "203.0.113.6")).toEqual(ofWrong);
+    expect(new Set(ofWrong.map((answer) => JSON.stringify(answer))).size).toBeGreaterThan(3);
+    await closeService(service);
+  });
+
   it("don't tell a right key from a wrong one, whatever limit is used up", async () => {
     const service = await openService({ clock: stopped });
     await service.store.saveCredential(await makeCredential({ ...USER, username: "o", apiKey: "key-of-o" }, systemRandom), 0);

@@ -44,6 +44,7 @@ interface PresentedUser {
   readonly password?: string;
   /** Epoch ms. */
   readonly validUntil: number;
+  readonly hasToken?: boolean;
   /** Resolves to null for a wrong password. */
   prove(): Promise<StoredCredential | null>;
 }
@@ -92,9 +93,11 @@ export class Authenticator {
     return verdict;
   }
 
-  /** As `signIn`, with a code: `redeem` returns its user. Guesses from many addresses don't shut out who has one. */
-  signInByCode(address: string, redeem: () => Promise<StoredCredential | null>): Promise<Verdict> {
-    return this.#tryLogin({ username: "", address, apiKey: null }, false, async () => verdictOn(await redeem()));
+  /** As `signIn`, with a code: `redeem` returns its user. It comes first: others' guesses don't shut out who has a code. */
+  async signInByCode(address: string, redeem: () => Promise<StoredCredential | null>): Promise<Verdict> {
+    const verdict = verdictOn(await redeem());
+    if (verdict.kind === "granted") return verdict;
+    return this.#tryLogin({ username: "", address, apiKey: null }, false, async () => verdict);
   }
 
   /** null if a granted user no longer exists. */
@@ -120,7 +123,7 @@ export class Authenticator {
           const token = readToken(value, credentials, { now: this.#clock.now(), sign: this.#store.sign });
           if (token === null) return rejected("unauthenticated", "The token is wrong or has expired");
           const { credential, expiresAt } = token;
-          const user = { username: credential.username, validUntil: expiresAt, prove: async () => credential };
+          const user = { username: credential.username, validUntil: expiresAt, hasToken: true, prove: async () => credential };
           return await this.#checkUser(user, presented, digest);
         }
         case "basic":
@@ -136,15 +139,21 @@ export class Authenticator {
   /** Only who has proved to be the user learns whether the key is right. */
   async #checkUser(user: PresentedUser, presented: PresentedCredentials, digest: string): Promise<Verdict> {
     const apiKey = hashApiKey(presented.apiKey ?? "");
-    const isKeyWrong = this.#credentials.filter((credential) => matchesApiKey(apiKey, credential)).length === 0;
-    const login = { username: user.username, address: presented.address, apiKey, isKeyWrong };
+    const owners = this.#credentials.filter((credential) => matchesApiKey(apiKey, credential)).map(({ username }) => username);
+    const login = { username: user.username, address: presented.address, apiKey, isKeyWrong: owners.length === 0 };
+    const shows = user.hasToken ? "a token" : owners.includes(user.username) ? "the user's key" : null;
     // Not for once right credentials: guesses from the same address can't lock the user out.
     const isKnown = this.#cache.has(digest);
-    const verdict = await this.#tryLogin(login, isKnown, async () => {
+    let verdict = await this.#tryLogin(shows === null || isKnown ? login : { ...login, shows }, isKnown, async () => {
       const credential = await user.prove();
       const isOwnKey = credential === null || matchesApiKey(apiKey, credential);
       return isOwnKey ? verdictOn(credential) : rejected("forbidden", "The API key is wrong");
     });
+    if (shows !== null && !isKnown) {
+      // Unless it is right, the answer is that of a login which shows nothing: another one would tell that the key is right.
+      const found = verdict.kind === "throttled" ? WRONG_LOGIN : verdict;
+      verdict = await this.#tryLogin(login, found.kind === "granted", async () => found);
+    }
     if (verdict.kind === "rejected") this.#cache.delete(digest);
     if (verdict.kind === "granted") {
       this.#remember(digest, verdict, user.validUntil);

@@ -32,12 +32,14 @@ export interface Login {
   readonly apiKey: string | null;
   /** Together they have one more limit. Once it is used up they fail unchecked: another answer would tell right keys from wrong ones. */
   readonly isKeyWrong?: boolean;
+  /** What a stranger doesn't have. Logins that show it are limited apart from all others: those can't use up their limits. */
+  readonly shows?: "the user's key" | "a token";
 }
 
 export class LoginThrottle {
   readonly #clock: Pick<Clock, "now">;
   readonly #limits: ClientLimits;
-  /** Networks of the logins being checked or waiting. */
+  /** Places of the logins being checked or waiting. */
   readonly #present: string[] = [];
   #running = 0;
   readonly #waiting: (() => void)[] = [];
@@ -51,8 +53,8 @@ export class LoginThrottle {
   waitMs(login: Login): number {
     const waitMs = waitOf(this.#limits.known(keysOf(login)), login, this.#clock.now());
     if (waitMs > 0) return waitMs;
-    const network = networkOf(login.address);
-    const ofAddress = this.#present.filter((present) => present === network).length;
+    const place = placeOf(login);
+    const ofAddress = this.#present.filter((present) => present === place).length;
     return ofAddress >= MAX_PER_ADDRESS || this.#waiting.length >= MAX_WAITING ? FIRST_WAIT_MS : 0;
   }
 
@@ -60,14 +62,14 @@ export class LoginThrottle {
   async attempt(login: Login, check: () => Promise<boolean>, { isLimited }: { readonly isLimited: boolean }): Promise<number> {
     const knownWaitMs = isLimited ? this.waitMs(login) : 0;
     if (knownWaitMs > 0) return knownWaitMs;
-    const network = networkOf(login.address);
-    this.#present.push(network);
+    const place = placeOf(login);
+    this.#present.push(place);
     try {
       const { waitMs, isChecked } = await this.#spend(login, isLimited);
       if (waitMs === 0) await this.#record(login, isChecked && (await this.#inTurn(check)));
       return waitMs;
     } finally {
-      this.#present.splice(this.#present.indexOf(network), 1);
+      this.#present.splice(this.#present.indexOf(place), 1);
     }
   }
 
@@ -172,9 +174,19 @@ function leftMs(until: number, now: number): number {
 }
 
 /** The counters are those of the user from this address, of the address, of the key if it has one, and of all wrong keys. */
-function keysOf({ username, address, apiKey, isKeyWrong = false }: Login): readonly string[] {
-  const keys = [`failures ${address} ${username.slice(0, 256)}`, `address ${networkOf(address)}`];
-  return [...keys, ...(apiKey === null ? [] : [`key ${apiKey}`]), ...(isKeyWrong ? ["wrong keys"] : [])];
+function keysOf(login: Login): readonly string[] {
+  const { username, address, apiKey, isKeyWrong = false } = login;
+  const scope = scopeOf(login);
+  const keys = [`${scope}failures ${address} ${username.slice(0, 256)}`, placeOf(login)];
+  return [...keys, ...(apiKey === null ? [] : [`${scope}key ${apiKey}`]), ...(isKeyWrong ? [`${scope}wrong keys`] : [])];
+}
+
+function placeOf(login: Login): string {
+  return `${scopeOf(login)}address ${networkOf(login.address)}`;
+}
+
+function scopeOf({ shows, username }: Login): string {
+  return shows === undefined ? "" : `${shows} of ${username}: `;
 }
 
 /** An IPv6 client has a /64 for itself. */
