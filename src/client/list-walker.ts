@@ -14,18 +14,38 @@ const MAX_ITEMS = 1_000_000;
 /** Of a list that grows while it is read. */
 const MAX_GROWTH = 10_000;
 const MAX_LINK_LENGTH = 8_192;
-/** Characters of ids and links: 8 million ids of 32 digits. Also of a list that is kept whole. */
+/** In characters: 4 million ids of 32 digits. */
 const MAX_KEPT_LENGTH = 256 * 1024 * 1024;
+/** What an item takes beside its text. */
+const ITEM_LENGTH = 32;
+
+/** How much of a list is kept in memory. */
+export class KeptLength {
+  #items = 0;
+  #length = 0;
+
+  /** Throws `unavailable` once all items take too much. */
+  add(itemLength: number): void {
+    this.#items += 1;
+    this.#length += itemLength + ITEM_LENGTH;
+    if (this.#length <= MAX_KEPT_LENGTH) return;
+    throw new WhcbError(
+      "unavailable",
+      `the list doesn't end: more than ${MAX_KEPT_LENGTH} characters after ${this.#items} items`,
+    );
+  }
+}
 
 /** All items of a list. Throws as `walkList`, and if they are too long together. */
 export async function readWholeList<Item>(...list: Parameters<typeof walkList<Item>>): Promise<readonly Item[]> {
   const all: Item[] = [];
-  let length = 0;
+  const kept = new KeptLength();
   for await (const { items } of walkList(...list)) {
-    length += JSON.stringify(items).length;
-    requireEnd(length, all.length);
     // A page may have more items than a call may have arguments.
-    for (const item of items) all.push(item);
+    for (const item of items) {
+      kept.add(JSON.stringify(item).length);
+      all.push(item);
+    }
   }
   return all;
 }
@@ -41,21 +61,20 @@ export async function* walkList<Item>(
 ): AsyncGenerator<{ readonly items: readonly Item[]; readonly total: number | null }> {
   const seenIds = new Set<string>();
   const seenPaths = new Set<string>();
-  let keptLength = 0;
+  const kept = new KeptLength();
   let stalePages = 0;
   let announced: number | null = null;
   for (let path: string | null = firstPath; path !== null; ) {
     seenPaths.add(path);
-    keptLength += path.length;
+    kept.add(path.length);
     const { items, total, next } = await load(path);
     const before = seenIds.size;
     const newItems = items.filter((item) => !seenIds.has(idOf(item)));
     const unique = [...new Map(newItems.map((item, index) => [idOf(item) || index, item])).values()];
     for (const id of unique.map(idOf)) {
       if (id !== "") seenIds.add(id);
-      keptLength += id.length;
+      kept.add(id.length);
     }
-    requireEnd(keptLength, seenIds.size);
     stalePages = seenIds.size === before ? stalePages + 1 : 0;
     // The first one: a total that grows with each page would be no bound.
     announced ??= total;
@@ -72,11 +91,6 @@ export async function* walkList<Item>(
       throw new WhcbError("unavailable", `the links to the next page loop after ${seenIds.size} items`);
     }
   }
-}
-
-function requireEnd(keptLength: number, items: number): void {
-  if (keptLength <= MAX_KEPT_LENGTH) return;
-  throw new WhcbError("unavailable", `the list doesn't end: more than ${MAX_KEPT_LENGTH} characters after ${items} items`);
 }
 
 /** Ignores the host: behind a proxy it may be an internal one. */

@@ -1,8 +1,10 @@
 /** A service whose answers cost far more than their size, against commands with a small heap. */
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { createServer, type ServerResponse } from "node:http";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Terminal } from "../support/process/terminal.js";
 import { Home, type Outcome } from "../support/process/whcb-process.js";
 
 const BYTES = 60_000_000;
@@ -24,11 +26,9 @@ afterEach(async () => {
   await home.leave();
 });
 
-async function whcb(
-  argv: readonly string[],
-  answer: (path: string, response: ServerResponse) => void,
-  heapMiB = HEAP_MIB,
-): Promise<Outcome> {
+type Answer = (path: string, response: ServerResponse) => void;
+
+async function serviceEnv(answer: Answer, heapMiB: number): Promise<Readonly<Record<string, string>>> {
   const server = createServer((request, response) => {
     request.resume();
     response.setHeader("content-type", "application/json");
@@ -41,14 +41,24 @@ async function whcb(
     server.close();
   };
   const address = server.address();
-  const env = {
+  return {
     WHCB_URL: `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`,
     WHCB_USERNAME: "u",
     WHCB_PASSWORD: "p",
     WHCB_API_KEY: "k",
     NODE_OPTIONS: `--max-old-space-size=${heapMiB}`,
   };
-  return home.whcb(argv, { env });
+}
+
+async function whcb(argv: readonly string[], answer: Answer, heapMiB = HEAP_MIB): Promise<Outcome> {
+  return home.whcb(argv, { env: await serviceEnv(answer, heapMiB) });
+}
+
+/** `output` is what both streams wrote to the terminal. */
+async function whcbOnTerminal(argv: readonly string[], answer: Answer, heapMiB: number) {
+  const terminal = Terminal.whcb(home, argv, { env: await serviceEnv(answer, heapMiB) });
+  const { code } = await terminal.closed();
+  return { code, output: terminal.written };
 }
 
 const fill = (unit: string, bytes = BYTES) => unit.repeat(Math.floor(bytes / unit.length));
@@ -120,14 +130,15 @@ describe("an error of 60 MB", () => {
 describe("a list that doesn't end", () => {
   const long = "x".repeat(1_000_000);
 
-  /** Answers any list with 20 items, as if there were millions more. */
-  function listOf(item: (number: number) => object) {
-    let items = 0;
-    return (path: string, response: ServerResponse) => {
-      const [route = ""] = path.split("?");
-      const page = Array.from({ length: 20 }, () => item(items++));
-      const link = [{ rel: "next", method: "GET", uri: `${route}?after=${items}` }];
-      response.end(JSON.stringify({ status: `1 to ${items} of 99999999`, [route.split("/").at(-1) ?? ""]: page, link }));
+  /** Answers any list with pages of items; by default as if there were millions more. */
+  function listOf(item: (number: number) => object, perPage = 20, total = 99_999_999): Answer {
+    return (path, response) => {
+      const [route = "", query] = path.split("?");
+      const first = Number(new URLSearchParams(query).get("after"));
+      const end = first + perPage;
+      const page = Array.from({ length: perPage }, (_, index) => item(first + index));
+      const link = end < total ? [{ rel: "next", method: "GET", uri: `${route}?after=${end}` }] : [];
+      response.end(JSON.stringify({ status: `1 to ${end} of ${total}`, [route.split("/").at(-1) ?? ""]: page, link }));
     };
   }
 
@@ -139,16 +150,88 @@ describe("a list that doesn't end", () => {
     expect([code, stderr]).toEqual([5, expect.stringContaining("the list doesn't end: more than ")]);
   });
 
-  it("of calls with long ids is one too", async () => {
-    const demo = { id: "9837E6D82347EB5D", name: "demo", url: "http://127.0.0.1:9/", auth: { type: "httpheader" } };
-    const list = listOf((number) => ({ id: `${number}${long}`, status: "FAILED" }));
-    const answer = (path: string, response: ServerResponse) => {
-      if (path.includes("/calls")) list(path, response);
+  const demo = { id: "9837E6D82347EB5D", name: "demo", url: "http://127.0.0.1:9/", auth: { type: "httpheader" } };
+
+  /** Answers with its calls, beside one callback. */
+  function demoWith(calls: Answer): Answer {
+    return (path, response) => {
+      if (path.includes("/calls")) calls(path, response);
       else response.end(JSON.stringify(demo));
     };
+  }
+
+  it("of calls with long ids is one too", async () => {
+    const answer = demoWith(listOf((number) => ({ id: `${number}${long}`, status: "FAILED" })));
     const { code, stderr } = await whcb(["mark-success", "demo", "--failed", "--dry-run"], answer, LISTING_HEAP_MIB);
     expect([code, stderr]).toEqual([5, expect.stringContaining("the list doesn't end: more than ")]);
   });
+
+  const wide = "x".repeat(50_000);
+  const called = (number: number, attemptedDate: string) => ({
+    id: `C${number}`,
+    messageId: `M${number}`,
+    status: "SUCCESS",
+    from: { mri: `${number}${wide}` },
+    callback: { id: demo.id, attemptedDate, statusCode: "200" },
+    attempts: [{ number: 1, attemptedDate, durationMs: 1, statusCode: 200, body: wide }],
+  });
+
+  it.each([
+    ["calls follow", ["calls", "follow", "demo"]],
+    ["reconcile", ["reconcile", "demo", "--seen", "seen.txt", "--dry-run"]],
+  ])("is one of whcb %s", async (_, argv) => {
+    writeFileSync(home.path("seen.txt"), "C1\n");
+    const now = new Date().toISOString();
+    const answer = demoWith(listOf((number) => called(number, now), 400));
+    const { code, stderr } = await whcb(argv, answer, LISTING_HEAP_MIB);
+    expect([code, stderr]).toEqual([5, expect.stringContaining("the list doesn't end: more than ")]);
+  });
+
+  it("is one of a table", async () => {
+    const messageId = "x".repeat(1_999);
+    const answer = demoWith(listOf((number) => ({ id: `C${number}`, messageId, status: "FAILED" }), 20_000));
+    const list = ["calls", "list", "demo", "--all", "--columns", "message"];
+    const { code, output } = await whcbOnTerminal(list, answer, LISTING_HEAP_MIB);
+    expect([code, output]).toEqual([5, expect.stringContaining("the list doesn't end: more than ")]);
+  });
+
+  const SPACES = " ".repeat(500_000);
+  const large = (number: number) => ({
+    id: `C${number}`,
+    messageId: "M",
+    status: "SUCCESS",
+    from: { mri: "somebody" },
+    responseMessage: { content: `${number}${long}${SPACES}` },
+  });
+
+  it("keeps of calls of a megabyte what a table shows", async () => {
+    const { code, output } = await whcbOnTerminal(
+      ["calls", "list", "demo", "--all"],
+      demoWith(listOf(large, 20, 400)),
+      ERROR_HEAP_MIB,
+    );
+    expect([code, output.slice(-100)]).toEqual([0, expect.stringContaining("400 calls of demo")]);
+  });
+
+  it("keeps of calls of a megabyte what reconcile compares", async () => {
+    writeFileSync(home.path("seen.txt"), "C1\n");
+    const answer = demoWith(listOf(large, 20, 400));
+    const { code, stderr } = await whcb(["reconcile", "demo", "--seen", "seen.txt", "--dry-run"], answer, ERROR_HEAP_MIB);
+    expect([code, stderr]).toEqual([0, expect.stringContaining("nothing to reconcile")]);
+  });
+});
+
+it("a page may have more calls than a function takes arguments", async () => {
+  const calls = Array.from({ length: 180_000 }, (_, number) => ({ id: `C${number}`, status: "FAILED" }));
+  const { code, output } = await whcbOnTerminal(
+    ["calls", "list", "demo", "--all", "--columns", "id"],
+    (path, response) => {
+      const isList = path.includes("/calls");
+      response.end(JSON.stringify(isList ? { status: "1 to 180000 of 180000", calls } : { id: "demo", name: "demo" }));
+    },
+    LISTING_HEAP_MIB,
+  );
+  expect([code, output.slice(-100)]).toEqual([0, expect.stringContaining("180000 calls of demo")]);
 });
 
 it("a call with thousands of attempts is shown in a time that grows with their number", async () => {

@@ -1,5 +1,6 @@
 /** Rows are written as they arrive; only a table needs all first. */
 import type { Stringifier } from "csv-stringify";
+import { KeptLength } from "../../client/list-walker.js";
 import { WhcbError } from "../../domain/errors.js";
 import { requireOneOf } from "../args/closest-match.js";
 import type { Column } from "./cells.js";
@@ -121,16 +122,23 @@ function csvListing<Row>(screen: Screen, columns: readonly Column<Row>[]): Listi
   };
 }
 
+/** Throws `unavailable` if the cells take too much memory. */
 function tableListing<Row>(screen: Screen, columns: readonly Column<Row>[]): Listing<Row> {
-  const all: Row[] = [];
+  const all: (readonly string[])[] = [];
+  const kept = new KeptLength();
   return {
     async add(rows) {
-      all.push(...rows);
+      const { tableCells } = await import("./table.js");
+      for (const row of rows) {
+        const cells = tableCells(row, columns, screen.renderOptions);
+        kept.add(JSON.stringify(cells).length);
+        all.push(cells);
+      }
     },
     async end() {
       if (all.length > 0) {
-        const { renderTable } = await import("./table.js");
-        await screen.out(renderTable(all, columns, screen.renderOptions));
+        const { tableBlocks } = await import("./table.js");
+        for (const block of tableBlocks(all, columns, screen.renderOptions)) await screen.out(block);
       }
       return all.length;
     },

@@ -2,7 +2,7 @@ import Table from "cli-table3";
 import stringWidth from "string-width";
 import { type Column, cellText } from "./cells.js";
 import type { RenderOptions } from "./screen.js";
-import { layoutText, type Printable, type ScreenText } from "./screen-text.js";
+import { joinText, layoutText, type ScreenText } from "./screen-text.js";
 import { cutToWidth } from "./text-width.js";
 
 /** The package draws a box around each cell; a list has a gap between them only. */
@@ -15,9 +15,27 @@ const MAX_ROWS = 100;
 
 /** cli-table3 aligns, pads and joins the cells. What it can't do, and how: docs/architecture.md, "Packages". */
 export function renderTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[], options: RenderOptions): ScreenText {
-  const texts = rows.map((row) => columns.map((column) => cellText(column, row, options)));
+  const cells = rows.map((row) => tableCells(row, columns, options));
+  return joinText([...tableBlocks(cells, columns, options)]);
+}
+
+/** Painted, and cut to what a table may show of them. */
+export function tableCells<Row>(row: Row, columns: readonly Column<Row>[], options: RenderOptions): readonly string[] {
+  return columns.map((column) => {
+    const whole = cellText(column, row, options);
+    const cut = column.least === undefined || options.width === null ? whole : cutToWidth(whole, options.width);
+    return String(column.paint?.(row, options.palette)(cut) ?? cut);
+  });
+}
+
+/** The lines of a table whose rows have these cells, one after another: all together they may be longer than a string can be. */
+export function* tableBlocks<Row>(
+  rows: readonly (readonly string[])[],
+  columns: readonly Column<Row>[],
+  options: RenderOptions,
+): Generator<ScreenText> {
   const natural = columns.map((column, index) =>
-    texts.reduce((most, row) => Math.max(most, stringWidth(row[index] ?? "")), stringWidth(column.title)),
+    rows.reduce((most, row) => Math.max(most, stringWidth(row[index] ?? "")), stringWidth(column.title)),
   );
   const shown = fitColumns(columns, natural, options.width ?? Number.POSITIVE_INFINITY);
   const layout = {
@@ -26,30 +44,15 @@ export function renderTable<Row>(rows: readonly Row[], columns: readonly Column<
     colWidths: [...shown.values()],
     colAligns: [...shown.keys()].map((index) => (columns[index]?.kind === "number" ? ("right" as const) : ("left" as const))),
   };
-  const toLine = (paintCell: (index: number, width: number) => Printable) =>
-    [...shown].map(([index, width]) => String(paintCell(index, width)));
-  const lines = [
-    toLine((index, width) => options.palette.dim(cutToWidth(columns[index]?.title ?? "", width))),
-    ...rows.map((row, at) =>
-      toLine((index, width) => {
-        const text = cutToWidth(texts[at]?.[index] ?? "", width);
-        return columns[index]?.paint?.(row, options.palette)(text) ?? text;
-      }),
-    ),
-  ];
-  let table = "";
-  for (let start = 0; start < lines.length; start += MAX_ROWS) {
-    const part = new Table(layout);
-    part.push(...lines.slice(start, start + MAX_ROWS));
-    table += `${part}\n`;
+  const cutCells = (cells: readonly string[]) => Array.from(shown, ([index, width]) => cutToWidth(cells[index] ?? "", width));
+  for (let start = 0; start < Math.max(1, rows.length); start += MAX_ROWS) {
+    const table = new Table(layout);
+    if (start === 0) table.push(cutCells(columns.map(({ title }) => String(options.palette.dim(title)))));
+    for (const cells of rows.slice(start, start + MAX_ROWS)) table.push(cutCells(cells));
+    // The last column is padded too.
+    const lines = table.toString().split("\n");
+    yield layoutText(lines.map((line) => `${line.trimEnd()}\n`).join(""));
   }
-  // The last column is padded too.
-  return layoutText(
-    table
-      .split("\n")
-      .map((line) => line.trimEnd())
-      .join("\n"),
-  );
 }
 
 /** By index. Rank 0 is always shown, the others by rank if their least width fits. */

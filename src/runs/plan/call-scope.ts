@@ -1,4 +1,5 @@
 import type { Client, ListCallsQuery, ListedCall, ListedCallback } from "../../client/client.js";
+import { KeptLength } from "../../client/list-walker.js";
 import { idKey } from "../../domain/call.js";
 import type { CallFilter } from "../../domain/call-filter.js";
 import type { RunListener } from "../journal/run-step.js";
@@ -44,6 +45,7 @@ export async function listScope(
   onEvent: RunListener = () => {},
 ): Promise<UnusableCalls> {
   const ids = new Set<string>();
+  const kept = new KeptLength();
   for (let pass = 1; ; pass++) {
     const known = ids.size;
     let expected: number | null = null;
@@ -61,7 +63,10 @@ export async function listScope(
       leftOut += page.leftOut;
       withoutId += page.withoutId.length;
       const fresh = page.calls.filter(({ id }) => !ids.has(idKey(id)));
-      for (const { id } of fresh) ids.add(idKey(id));
+      for (const { id } of fresh) {
+        ids.add(idKey(id));
+        kept.add(id.length);
+      }
       if (fresh.length + page.withoutId.length > 0) await take(fresh, page.withoutId);
       onEvent({ type: "listed", callbackId, calls: ids.size, total: page.total });
     }

@@ -1,6 +1,7 @@
 /** By what the receiver has (docs/cli.md, Reconcile). */
 import type { PhoneNumber } from "libphonenumber-js/min";
 import type { Client, ListedCall, ListedCallback } from "../../client/client.js";
+import { KeptLength } from "../../client/list-walker.js";
 import { idKey } from "../../domain/call.js";
 import { count } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
@@ -84,9 +85,16 @@ async function listCalls(
   if (total === 0) return { calls: [], withoutId: 0 };
   const calls = new Map<string, ComparableCall>();
   const nameless: ComparableCall[] = [];
+  const kept = new KeptLength();
+  const keep = (call: ListedCall): ComparableCall => {
+    const { messageId, from } = call.response;
+    // As listed: what is cut from a text keeps all of it in memory.
+    kept.add([call.id, messageId, ...Object.values(from)].reduce((sum, text) => sum + text.length, 0));
+    return comparableCall(call, options);
+  };
   const take = async (page: readonly ListedCall[], withoutId: readonly ListedCall[]): Promise<void> => {
-    for (const call of withoutId) nameless.push(comparableCall(call, options));
-    for (const call of page) calls.set(idKey(call.id), comparableCall(call, options));
+    for (const call of withoutId) nameless.push(keep(call));
+    for (const call of page) calls.set(idKey(call.id), keep(call));
     await draft.add(page.filter(({ status }) => status === "FAILED"));
   };
   // `whcb serve` lists PENDING calls only on request, and the receiver may have them. They come first, so that one that is attempted

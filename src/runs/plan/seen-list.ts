@@ -1,4 +1,5 @@
 /** docs/cli.md, Reconcile: bodies as NDJSON or XML, a table as CSV or TSV, or bare ids. */
+import { createHash } from "node:crypto";
 import { CsvError, parse as parseCsv } from "csv-parse/sync";
 import { idKey } from "../../domain/call.js";
 import { count } from "../../domain/count.js";
@@ -283,9 +284,9 @@ function minuteOf(date: string | null, line: number, timezone: string): number |
   return Math.floor(at / 60_000);
 }
 
-/** Ignores line endings and outer white space. */
+/** A hash: contents may be long, and a service lists many. Ignores line endings and outer white space. */
 export function contentKey(content: string): string {
-  return content.replace(/\r\n?/g, "\n").trim();
+  return createHash("sha256").update(content.replace(/\r\n?/g, "\n").trim(), "utf16le").digest("base64");
 }
 
 function unreadable(line: number, reason: string): WhcbError {

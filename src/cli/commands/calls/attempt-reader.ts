@@ -1,5 +1,6 @@
 /** The attempts of a callback that a service has recorded since the reading before, each once. */
 import type { Client, ListedAttempt, ListedCall, ListedCallback } from "../../../client/client.js";
+import { KeptLength } from "../../../client/list-walker.js";
 
 export interface FollowedAttempt {
   readonly callback: Pick<ListedCallback, "id" | "name">;
@@ -68,12 +69,18 @@ export class AttemptReader {
     const since = this.#newestAt === null ? null : isWindow ? this.#windowFrom : this.#newestAt - END_MS;
     const fresh: FollowedAttempt[] = [];
     const known = new Map<string, Known>();
+    const kept = new KeptLength();
+    for (const id of this.#known.keys()) kept.add(id.length);
     let newestAt = this.#newestAt;
     const query = { filter: since === null ? {} : { since }, withAttempts: true };
     for await (const { calls, leftOut } of this.#client.listCalls(this.callback.id, query)) {
       onAnswer();
       for (const call of calls) {
-        for (const attempt of this.#freshOf(call)) fresh.push(attempt);
+        for (const attempt of this.#freshOf(call)) {
+          const { callId, statusMessage, details } = attempt;
+          kept.add(JSON.stringify([callId, statusMessage, details]).length);
+          fresh.push(attempt);
+        }
         known.set(call.id, knownOf(call));
         newestAt = latest(newestAt, newestOf(call));
       }

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { describe, expect, it, test } from "vitest";
 import { readSeenList, type SeenLine } from "../../../../src/runs/plan/seen-list.js";
 import { deliveryBody } from "../../../../src/wire/delivery-request.js";
@@ -8,6 +9,8 @@ import { aResponse } from "../../../support/builders.js";
 const MESSAGE = "0A1B2C3D4E5F60718293A4B5C6D7E8F9";
 const MINUTE = Date.UTC(2026, 10, 24, 9, 30) / 60_000;
 
+const keyOf = (content: string): string => createHash("sha256").update(content, "utf16le").digest("base64");
+
 function aLine(over: Partial<SeenLine>): SeenLine {
   const nothing = { callId: null, messageId: null, id: null, kind: null, minute: null, content: null };
   return { line: 1, ...nothing, mobile: null, email: null, mri: null, voice: null, name: null, from: null, ...over };
@@ -17,7 +20,7 @@ const FROM_BODY = aLine({
   messageId: MESSAGE,
   kind: "reply",
   minute: MINUTE,
-  content: "Yes",
+  content: keyOf("Yes"),
   mobile: "61400000001",
   name: "Ada",
 });
@@ -63,7 +66,7 @@ describe("a list of what the receiver has", () => {
     const other = deliveryBody({ contentType: "xml", removeHtml: false }, undeliverable).replaceAll("><", ">\n<");
     const list = readSeenList(`${body}\n${other}\n`, "UTC");
     expect([list.format, list.read]).toEqual(["xml", 2]);
-    expect(list.lines).toEqual([FROM_BODY, { ...FROM_BODY, line: 2, kind: "undeliverable", content: "no\nroute" }]);
+    expect(list.lines).toEqual([FROM_BODY, { ...FROM_BODY, line: 2, kind: "undeliverable", content: keyOf("no\nroute") }]);
   });
 
   it("may be CSV with a header, commas or semicolons, and quoted line feeds", () => {
@@ -73,7 +76,14 @@ describe("a list of what the receiver has", () => {
       read: 2,
       notCompared: [],
       lines: [
-        aLine({ line: 2, messageId: MESSAGE, from: "ada@example.com", content: "one\ntwo", kind: "reply", minute: MINUTE }),
+        aLine({
+          line: 2,
+          messageId: MESSAGE,
+          from: "ada@example.com",
+          content: keyOf("one\ntwo"),
+          kind: "reply",
+          minute: MINUTE,
+        }),
         aLine({ line: 4, messageId: MESSAGE }),
       ],
     });
@@ -83,7 +93,7 @@ describe("a list of what the receiver has", () => {
 
   it("may be TSV, where a quote is a character", () => {
     const rows = `messageid\tcontent\n${MESSAGE}\tsay "yes"\n`;
-    expect(readSeenList(rows, "UTC")).toMatchObject({ format: "tsv", lines: [{ line: 2, content: 'say "yes"' }] });
+    expect(readSeenList(rows, "UTC")).toMatchObject({ format: "tsv", lines: [{ line: 2, content: keyOf('say "yes"') }] });
   });
 
   it("may be bare ids, with or without quotes, as senders choose them", () => {

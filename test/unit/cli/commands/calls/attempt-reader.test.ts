@@ -179,4 +179,16 @@ describe("following attempts", () => {
     service.calls = [{ ...call, attempts }];
     expect(await shown(reader)).toHaveLength(199_999);
   });
+
+  it("ends with an error where a service lists ever new calls with long ids", async () => {
+    const service = new Service();
+    const reader = service.reader();
+    await reader.begin(0);
+    const readings = [1, 2, 3, 4].map((number) => async () => {
+      service.attempt(`${number}${"x".repeat(80_000_000)}`, NOON + number);
+      return (await shown(reader)).length;
+    });
+    for (const reading of readings.slice(0, 3)) expect(await reading()).toBe(1);
+    await expect(readings[3]?.()).rejects.toMatchObject({ code: "unavailable" });
+  });
 });
