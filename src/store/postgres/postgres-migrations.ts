@@ -65,7 +65,7 @@ export async function migratePostgres(
 
 /** Does what `migratePostgres` does, in a transaction. */
 export async function applyMigrations(trx: Db, name: string, migrations = POSTGRES_MIGRATIONS): Promise<number> {
-  const version = await lockVersion(trx);
+  const version = await lockVersion(trx, name);
   await requireCompatible(trx, name, version, migrations.at(-1)?.version);
   for (const step of migrations.filter((each) => each.version > version)) {
     await trx.executeQuery(CompiledQuery.raw(step.sql));
@@ -76,9 +76,10 @@ export async function applyMigrations(trx: Db, name: string, migrations = POSTGR
 }
 
 /** Nobody else migrates until the end of the transaction. */
-async function lockVersion(trx: Db): Promise<number> {
+async function lockVersion(trx: Db, name: string): Promise<number> {
   // PostgreSQL lets one of several that create it at the same time go on; the others wait here, fail, and run again.
   await sql`CREATE TABLE IF NOT EXISTS migrations (version integer PRIMARY KEY, name text NOT NULL)`.execute(trx);
+  await requireTrustedOwner(trx, name);
   await lockMigrations(trx);
   await sql`ALTER TABLE migrations ADD COLUMN IF NOT EXISTS is_compatible boolean NOT NULL DEFAULT false`.execute(trx);
   return readVersion(trx);
@@ -134,18 +135,43 @@ export async function readNewer(db: Db, latest = LATEST_VERSION): Promise<"none"
   return areCompatible === 1 ? "compatible" : "incompatible";
 }
 
-/** 0 for a schema without tables. Throws `config` for another program's. */
+/** 0 for a schema without tables. Throws `config` for another program's, or a stranger's. */
 async function versionOf(db: Db, name: string): Promise<number> {
   const { rows: tables } = await sql<{ name: string }>`
     SELECT tablename AS name FROM pg_tables WHERE schemaname = current_schema()`.execute(db);
   if (tables.length === 0) return 0;
-  const ours = ["migrations", "callbacks", "calls"];
-  if (!ours.every((table) => tables.some((each) => each.name === table))) {
+  if (!OURS.every((table) => tables.some((each) => each.name === table))) {
     throw new WhcbError("config", `${name} has another program's tables`, {
       hint: "Create a database or a schema for whcb alone.",
     });
   }
+  await requireTrustedOwner(db, name);
   return readVersion(db);
+}
+
+/** A migration creates the others, and fails if somebody else has made one. */
+const OURS = ["migrations", "callbacks", "calls"];
+
+/**
+ * An owner may add triggers, and read all. Trusted are this role, those that were granted to it, and who could replace the tables anyway: the
+ * owners of schema and database, and superusers. A superuser is no member of all roles here. Throws `config` for another owner.
+ */
+async function requireTrustedOwner(db: Db, name: string): Promise<void> {
+  const { rows } = await sql<{ owner: string; schema: string }>`
+    WITH RECURSIVE own (role) AS (
+      SELECT oid FROM pg_roles WHERE rolname = current_user
+      UNION SELECT roleid FROM pg_auth_members JOIN own ON member = role)
+    SELECT quote_ident(pg_get_userbyid(relowner)::text) AS owner, quote_ident(nspname::text) AS schema
+    FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace JOIN pg_database ON datname = current_database()
+    WHERE nspname = current_schema() AND relname IN (${sql.join(OURS.map((table) => sql.lit(table)))})
+      AND relowner NOT IN (SELECT role FROM own UNION SELECT oid FROM pg_roles WHERE rolsuper UNION VALUES (nspowner), (datdba))
+    LIMIT 1`.execute(db);
+  const [found] = rows;
+  if (found === undefined) return;
+  const { owner, schema } = found;
+  throw new WhcbError("config", `${name} has tables of the role ${owner}, which can change what they hold and do`, {
+    hint: `Start on an empty database or schema. If that role is to migrate it for this user: ALTER SCHEMA ${schema} OWNER TO ${owner}`,
+  });
 }
 
 async function readVersion(db: Db): Promise<number> {
