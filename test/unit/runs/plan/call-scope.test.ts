@@ -7,7 +7,7 @@ it("a list that has other calls each time it is read, with long ids, is an error
   let pages = 0;
   const listCalls: Client["listCalls"] = async function* () {
     const calls = [aListedCall({ id: `${++pages}${"x".repeat(80_000_000)}` })];
-    yield { calls, withoutId: [], leftOut: 0, total: 2 };
+    yield { calls, withoutId: [], leftOut: 0, unclear: 0, total: 2 };
   };
   const listing = listScope({ listCalls } as never, { callbackId: "A", filter: {} }, async () => undefined);
   await expect(listing).rejects.toMatchObject({ code: "unavailable" });
