@@ -35,10 +35,8 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
     const { status } = query.filter;
     const options = { callbackId, timezone, ...(status !== undefined && { listedAs: status }) };
     const queries = [callQuery(query), documentedQuery(query), documentedQuery({ ...query, filter: {} })];
-    if (query.oldestFirst === "if-possible")
-      queries.push(documentedQuery({ filter: query.filter }), documentedQuery({ filter: {} }));
     const paths = queries.map((one) => listPath(callUrl(callbackId), one));
-    const [firstPath = ""] = paths;
+    const [firstPath = "", , unfilteredPath] = paths;
     /** Once it is set, the list is read without `status`. */
     let rejection: unknown = null;
 
@@ -53,7 +51,7 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
         const index = paths.lastIndexOf(path);
         const simpler = index === -1 ? undefined : paths[index + 1];
         if (simpler === undefined || !isRejected(error)) throw error;
-        rejection = status === undefined || queries[index + 1]?.has("status") ? null : error;
+        if (simpler === unfilteredPath && status !== undefined) rejection = error;
         return load(simpler);
       }
     }
@@ -82,8 +80,14 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
     async markCalls(callbackId, callIds, status, { by = "user", replays } = {}) {
       if (callIds.length === 0) return;
       const path = `${callbackPath(callbackId)}/calls?${idQuery(callIds)}`;
+      // A call that the first request has made FAILED may have been sent and accepted before a second one.
+      const isRepeatable = status === "SUCCESS";
       const put = async (body: object) =>
-        requireMarked(await api.expectSuccess({ method: "PUT", path, noun: "call", body }), { callIds, status }, api);
+        requireMarked(
+          await api.expectSuccess({ method: "PUT", path, noun: "call", body, isRepeatable }),
+          { callIds, status },
+          api,
+        );
       if (by === "user" || !storesSettledBy) return void (await put({ status }));
       try {
         await put({ status, settledBy: by, ...(replays && { replays: replayReportJson(replays, api) }) });

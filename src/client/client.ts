@@ -106,8 +106,8 @@ export interface ListCallsQuery {
   readonly filter: CallFilter;
   /** Default: all. */
   readonly limit?: number;
-  /** By last attempt; default: newest first. `if-possible`: a service that rejects the order may use its own. */
-  readonly oldestFirst?: boolean | "if-possible";
+  /** By last attempt; default: newest first. */
+  readonly oldestFirst?: boolean;
   /** If the service lists them. */
   readonly withAttempts?: boolean;
   /** Without a status: keeps PENDING calls, which `whcb serve` doesn't list and other services may. */

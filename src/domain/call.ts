@@ -105,7 +105,8 @@ export function recordAttempt(call: CallProgress, attempt: Attempt, rule: RetryR
     sentAt: attempt.startedAt,
     changedAt: attempt.startedAt + attempt.durationMs,
   };
-  if (call.status === "SUCCESS") return attempted;
+  // It was in flight when the call was marked, which can be undone unless it was accepted.
+  if (call.status === "SUCCESS" && !isAccepted(result)) return { ...attempted, changedAt: call.changedAt };
   if (isAccepted(result)) return { ...attempted, status: "SUCCESS", settledBy: "dispatcher", due: null };
   const firstFailedAt = call.firstFailedAt ?? attempt.startedAt;
   // Requested while another attempt was in flight, or before a probe.

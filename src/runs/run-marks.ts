@@ -215,7 +215,7 @@ function otherThan(status: "SUCCESS" | "FAILED"): "SUCCESS" | "FAILED" {
   return status === "SUCCESS" ? "FAILED" : "SUCCESS";
 }
 
-/** The service's clock is known to a minute, and its dates may be of whole minutes. What wasn't accepted needs no such care. */
+/** The service's clock is known to a minute, and its dates may be of whole minutes. */
 const DATE_TOLERANCE_MS = 2 * 60_000;
 
 export type CallCheck = (call: ListedCall) => boolean;
@@ -225,8 +225,8 @@ export async function readArrivals({ header, deps }: RunSession): Promise<CallCh
   const { undoes, serviceStartedAt, startedAt } = header;
   if (undoes !== undefined) return readWhatStays(undoes, deps);
   const since = serviceStartedAt ?? startedAt;
-  return ({ statusCode, attemptedAt }) =>
-    attemptedAt !== null && attemptedAt >= since - (statusCode === 200 ? DATE_TOLERANCE_MS : 0);
+  return ({ statusCode, settledBy, attemptedAt }) =>
+    (statusCode === 200 || isByDelivery(settledBy)) && attemptedAt !== null && attemptedAt >= since - DATE_TOLERANCE_MS;
 }
 
 /** Returns the calls that haven't arrived; the others are recorded as settled. */
@@ -268,5 +268,10 @@ const CLOCKS_APART_MS = 60_000;
 function isDelivered({ settledBy, statusCode, attemptedAt }: ListedCall, { startedAt }: UndoneRun): boolean {
   const since = startedAt - ATTEMPT_DEADLINE_MS - CLOCKS_APART_MS;
   const isAcceptedSince = statusCode === 200 && attemptedAt !== null && attemptedAt >= since;
-  return settledBy === "dispatcher" || settledBy === "replay" || isAcceptedSince;
+  return isByDelivery(settledBy) || isAcceptedSince;
+}
+
+/** null: the service doesn't say. */
+function isByDelivery(settledBy: ListedCall["settledBy"]): boolean {
+  return settledBy === "dispatcher" || settledBy === "replay";
 }

@@ -197,14 +197,16 @@ export function describeOverview(open: OpenStore): void {
       expect(await store.markMatching(callback.id, filter, { status: "SUCCESS", now: NOW + 80_000 })).toBe(0);
     });
 
-    it("finds the calls of one mark again, until they change", async () => {
+    it("finds the calls of one mark again, but for those that were accepted since", async () => {
       const store = await open();
       const callback = await aCallback(store);
       await accept(store, callback, ["A", "B", "C", "D"]);
       await attempt(store, callback, ["A", "B", "C"], { startedAt: NOW });
       await attempt(store, callback, ["D"], { startedAt: NOW, durationMs: 50, result: ACCEPTED });
       await store.markMatching(callback.id, { status: "FAILED" }, { status: "SUCCESS", by: "user", now: NOW + 50 });
-      await attempt(store, callback, ["C"], { startedAt: NOW + 60 });
+      await attempt(store, callback, ["B"], { startedAt: NOW + 60 });
+      await attempt(store, callback, ["C"], { startedAt: NOW + 60, result: ACCEPTED });
+      expect(await callOf(store, callback, "C")).toMatchObject({ settledBy: "dispatcher" });
       const undone = { status: "FAILED", by: "user", now: NOW + 70 } as const;
       expect(await store.markMatching(callback.id, { status: "SUCCESS", markedAt: NOW + 50 }, undone)).toBe(2);
       expect(idsOf(await everyCall(store, callback, { status: "FAILED" })).sort()).toEqual(["A", "B"]);

@@ -129,17 +129,6 @@ describe("a service that answers 400 to a filter", () => {
     },
   );
 
-  it.each([["sortFields"], ["sortOrder", "status"]])(
-    "and no order of a run is read in the service's own: %s",
-    async (...parameters) => {
-      const calls = someCalls();
-      const failed = expected(calls).sort();
-      await open({ calls, rejected: { parameters, answer } });
-      expect(await whcb("replay", "demo", "--failed", "--status-code", "503", "--yes")).toMatchObject({ code: 0 });
-      expect(sent()).toEqual(failed);
-    },
-  );
-
   it("keeps the order that was asked for", async () => {
     const calls = platformCalls(45);
     await open({ calls, rejected: { parameters: ["since", "status"], answer } });

@@ -26,7 +26,7 @@ it("finds a call that is attempted between the lists, in its later state", async
   const submit = (...ids: readonly string[]) =>
     client.submitCalls(
       callback.id,
-      ids.map((id) => ({ id, response: aResponse({ messageId: id }) })),
+      ids.map((id) => ({ id, response: aResponse({ messageId: `message of ${id}` }) })),
     );
   await submit("failed");
   await recordAttempts(service.store, await pendingCalls(service.store, callback.id), () => ({ result: BUSY, startedAt: 1 }));

@@ -40,7 +40,7 @@ export interface UnusableCalls {
 /** Gives `take` each matching call once. Calls without an id are apart, and come again with each pass. */
 export async function listScope(
   client: Client,
-  { callbackId, ...query }: { readonly callbackId: string } & Pick<ListCallsQuery, "filter" | "withPending">,
+  { callbackId, ...query }: { readonly callbackId: string } & Pick<ListCallsQuery, "filter" | "withPending" | "oldestFirst">,
   take: (calls: readonly ListedCall[], withoutId: readonly ListedCall[]) => Promise<void>,
   onEvent: RunListener = () => {},
 ): Promise<UnusableCalls> {
@@ -54,8 +54,7 @@ export async function listScope(
     let onLastPage = 0;
     let leftOut = 0;
     let withoutId = 0;
-    // A call that is attempted meanwhile moves to where it is still to be read.
-    for await (const page of client.listCalls(callbackId, { ...query, oldestFirst: "if-possible" })) {
+    for await (const page of client.listCalls(callbackId, query)) {
       // A later total counts those that came in meanwhile, which would make up for one that moved to the top.
       if (++pages === 1 || expected !== null) expected = page.total === null ? null : Math.max(expected ?? 0, page.total);
       onLastPage = page.calls.length + page.withoutId.length + page.leftOut;

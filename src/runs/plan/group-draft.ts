@@ -35,15 +35,16 @@ export class GroupDraft {
   #leftOut: ReadonlySet<string> = new Set();
   readonly #offsets: number[] = [];
   readonly #lengths: number[] = [];
-  readonly #order = new SendOrder();
+  readonly #order: SendOrder;
   readonly #file: SnapshotFile;
   readonly #clock: Clock;
   readonly #statusCodes: (number | null)[] = [];
   readonly #areUnsent: boolean[] = [];
   readonly #areRetrying: boolean[] = [];
 
-  constructor(callback: ListedCallback, file: SnapshotFile, clock: Clock) {
+  constructor(callback: ListedCallback, file: SnapshotFile, clock: Clock, listed: { readonly isOldestFirst?: boolean } = {}) {
     this.callback = callback;
+    this.#order = new SendOrder(listed);
     this.#file = file;
     this.#clock = clock;
   }
@@ -124,7 +125,13 @@ export class SendOrder {
   readonly #madeAt: number[] = [];
   readonly #respondedAt: number[] = [];
   readonly #attemptedAt: number[] = [];
+  readonly #isOldestFirst: boolean;
   #areTimeOrdered = true;
+
+  /** `isOldestFirst`: as the calls are listed, by last attempt. */
+  constructor({ isOldestFirst = false } = {}) {
+    this.#isOldestFirst = isOldestFirst;
+  }
 
   add(call: ListedCall, now: number): void {
     const madeAt = timeInId(call.id, now);
@@ -143,8 +150,10 @@ export class SendOrder {
   indexes(): Uint32Array {
     const first = this.#areTimeOrdered ? this.#madeAt : this.#respondedAt;
     const second = this.#attemptedAt;
+    const older = this.#isOldestFirst ? 1 : -1;
     return Uint32Array.from(first.keys()).sort(
-      (one, other) => (first[one] ?? 0) - (first[other] ?? 0) || (second[one] ?? 0) - (second[other] ?? 0) || other - one,
+      (one, other) =>
+        (first[one] ?? 0) - (first[other] ?? 0) || (second[one] ?? 0) - (second[other] ?? 0) || older * (one - other),
     );
   }
 }

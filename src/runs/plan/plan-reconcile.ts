@@ -53,8 +53,11 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
   const phones = await phoneParser(country);
   const file = await SnapshotFile.open(deps.runsDirectory, runId, request);
   try {
-    const draft = new GroupDraft(callback, file, deps.clock);
-    const { calls, withoutId } = await listCalls(request, deps.client, draft, { parsePhone: phones.parse, timezone });
+    const { total, isOurs } = await countCalls(deps.client, callback.id);
+    request.onCompare?.(total, total === null ? null : Math.ceil(total / deps.client.rowsPerPage()));
+    const draft = new GroupDraft(callback, file, deps.clock, { isOldestFirst: isOurs });
+    const options = { parsePhone: phones.parse, timezone, isOurs };
+    const { calls, withoutId } = total === 0 ? NO_CALLS : await listCalls(request, deps.client, draft, options);
     const match = await matchSeen(seen.lines, calls, { parsePhone: phones.parse, clock: deps.clock });
     draft.leaveOut(new Set([...match.seen, ...(sendAmbiguous ? [] : match.ambiguous)].map(({ id }) => id)));
     return {
@@ -73,16 +76,20 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
   }
 }
 
+interface ComparedCalls {
+  readonly calls: readonly ComparableCall[];
+  readonly withoutId: number;
+}
+
+const NO_CALLS: ComparedCalls = { calls: [], withoutId: 0 };
+
 /** Calls of any status, in their latest state; the FAILED ones go to the draft too. A line may match a call without an id, so these count. */
 async function listCalls(
-  { callback, onCompare, onEvent }: ReconcileRequest,
+  { callback, onEvent }: ReconcileRequest,
   client: Client,
   draft: GroupDraft,
-  options: CompareOptions,
-): Promise<{ readonly calls: readonly ComparableCall[]; readonly withoutId: number }> {
-  const { total, isOurs } = await countCalls(client, callback.id);
-  onCompare?.(total, total === null ? null : Math.ceil(total / client.rowsPerPage()));
-  if (total === 0) return { calls: [], withoutId: 0 };
+  { isOurs, ...options }: CompareOptions & Pick<CallTotal, "isOurs">,
+): Promise<ComparedCalls> {
   const calls = new Map<string, ComparableCall>();
   const nameless: ComparableCall[] = [];
   const kept = new KeptLength();
@@ -100,7 +107,9 @@ async function listCalls(
   // `whcb serve` lists PENDING calls only on request, and the receiver may have them. They come first, so that one that is attempted
   // meanwhile is listed again.
   if (isOurs) await listScope(client, { callbackId: callback.id, filter: { status: "PENDING" } }, take, onEvent);
-  const listed = await listScope(client, { callbackId: callback.id, filter: {}, withPending: true }, take, onEvent);
+  // Oldest attempt first: a call that is attempted meanwhile moves to where it is still to be read. Others may not offer that.
+  const query = { callbackId: callback.id, filter: {}, withPending: true, oldestFirst: isOurs };
+  const listed = await listScope(client, query, take, onEvent);
   const unknown = listed.unlisted + listed.leftOut;
   if (unknown > 0) {
     // What the receiver has may be one of them, and its line would match another call.
