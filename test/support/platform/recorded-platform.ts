@@ -295,7 +295,7 @@ function callValues({ number, status }: RecordedCall, callback: RecordedCallback
     id16: callIds(number).guide,
     id32: callIds(number).openapi,
     messageId20: hex(number, 20),
-    messageId32: hex(number, 32),
+    messageId32: hex(500_000 + number, 32),
     status,
     fromName: "Ada Byron",
     fromMri: "Ada_Byron.1.Test@Contact.whispir.com",
