@@ -1,15 +1,14 @@
-# The build uses the compiler of the full image if better-sqlite3 has no binary for this platform. Both stages have the same Node, which that
-# binary needs.
-ARG NODE_VERSION=20.20.2
+ARG NODE_VERSION=24.21.0
 
-FROM node:${NODE_VERSION}-bookworm AS build
+FROM node:${NODE_VERSION}-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
 COPY tsconfig.json build.mjs ./
 COPY bin ./bin
 COPY src ./src
-RUN npm run build && npm prune --omit=dev
+# The lockfile has better-sqlite3 12, which `npm prune` would put back: docs/adr/0014.
+RUN npm run build && npm prune --omit=dev && npm install --no-save --omit=dev better-sqlite3@13
 
 FROM node:${NODE_VERSION}-bookworm-slim
 # SQLITE_TMPDIR: temporary files, which may be as large as the database.

@@ -29,11 +29,24 @@ function supportsNode20(range: string): boolean {
 }
 
 test("every package that is installed with it supports the oldest Node that it supports itself", () => {
-  expect(manifest.engines.node).toBe(">=20.19");
+  expect(manifest.engines.node).toBe("^20.19 || >=22.14");
   const unfit = Object.entries(locked)
     .filter(([, { dev, engines }]) => dev !== true && engines?.node !== undefined && !supportsNode20(engines.node))
     .map(([path, { engines }]) => [path, engines?.node]);
   expect(unfit).toEqual([]);
+});
+
+test("the driver is optional, locked for Node 20, and added by one command for later Nodes", () => {
+  const { "better-sqlite3": range } = manifest.optionalDependencies;
+  expect(range).toMatch(/^\^12\.\d+\.\d+ \|\| \^13\.\d+\.\d+$/);
+  expect(locked["node_modules/better-sqlite3"]?.version).toMatch(/^12\./);
+  const files = ["README.md", "CONTRIBUTING.md", "Dockerfile", ".ci/run", ".github/workflows/ci.yml"];
+  const commands = files.map(
+    (file) => /npm install --no-save .*better-sqlite3@[\w.]+/.exec(readFileSync(join(ROOT, file), "utf8"))?.[0],
+  );
+  expect(commands.map((command) => command?.replace(" --omit=dev", ""))).toEqual(
+    files.map(() => "npm install --no-save better-sqlite3@13"),
+  );
 });
 
 test("a version that must not change is pinned as a dependency, since an override isn't installed", () => {
@@ -51,7 +64,7 @@ const packages = Object.entries(locked)
   .filter(([path]) => path !== "")
   .map(([path, { version = "", license = "none", dev = false }]) => ({
     name: path.replace(/^.*node_modules\//, ""),
-    isDirect: manifest.dependencies[path.replace("node_modules/", "")] !== undefined,
+    isDirect: { ...manifest.dependencies, ...manifest.optionalDependencies }[path.replace("node_modules/", "")] !== undefined,
     version,
     license: license.replace(/^\((.*)\)$/, "$1"),
     dev,
@@ -81,6 +94,9 @@ vulnerabilities of the installed packages; it fails if the registry doesn't answ
 
 Installing whcb installs ${installed.length} packages, ${direct.length} of them named by it. Its development needs ${development.length} more, of which those for other platforms are
 never installed. Only permissive licences are allowed; development tools may also have MPL-2.0, as ${weakCopyleft.join(" and ")} do.
+
+On Node 22.14 and later, better-sqlite3 13 and node-addon-api (both MIT) take the place of better-sqlite3 12 and of the packages that only version
+12 needs ([ADR 14](adr/0014-choose-the-sqlite-driver-by-node.md)).
 
 | package | version | licence |
 | --- | --- | --- |

@@ -1,13 +1,28 @@
+/** The only file that loads better-sqlite3. It is an optional package, and which version runs depends on Node: docs/adr/0014. */
 import { closeSync, openSync } from "node:fs";
-import Database from "better-sqlite3";
+import { createRequire } from "node:module";
+import { basename, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type Database from "better-sqlite3";
+import { shellQuote } from "../../domain/command-line.js";
 import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
 
-/** Throws SQLite's errors, and `config` if its native module can't be loaded. */
+/** Version 13 needs N-API 10, which Node has since 22.14. Without it, loading the binary ends the process. */
+const NEEDED =
+  Number(process.versions.napi) >= 10
+    ? { major: 13, rebuild: "npm explore better-sqlite3 -- npm run build-release" }
+    : { major: 12, rebuild: "npm rebuild better-sqlite3" };
+
+const require = createRequire(import.meta.url);
+let driver: typeof Database | null = null;
+
+/** Throws SQLite's errors, and `config` if there is no driver for this version of Node. */
 export function openDatabase(path: string, options: Database.Options): Database.Database {
+  driver ??= loadDriver();
   try {
-    return new Database(path, options);
+    return new driver(path, options);
   } catch (error) {
-    throw moduleError(error) ?? error;
+    throw binaryError(error) ?? error;
   }
 }
 
@@ -20,19 +35,55 @@ export function createPrivate(path: string): void {
   }
 }
 
-/** The binary, loaded by the first `new Database`, fits one Node version. */
-function moduleError(error: unknown): WhcbError | null {
+function loadDriver(): typeof Database {
+  const manifest = findManifest();
+  if (manifest === null) throw driverError("isn't installed", `install it: ${installLine(packageFolder())}`);
+  const { version } = require(manifest) as { readonly version: string };
+  if (!version.startsWith(`${NEEDED.major}.`)) {
+    const reason = `is version ${version}, but with this version of Node (${process.version}) whcb needs version ${NEEDED.major}`;
+    throw driverError(reason, `install it: ${installLine(parentFolder(manifest))}`);
+  }
+  return require("better-sqlite3") as typeof Database;
+}
+
+function findManifest(): string | null {
+  try {
+    return require.resolve("better-sqlite3/package.json");
+  } catch {
+    return null;
+  }
+}
+
+/** The first `new Database` loads the binary. */
+function binaryError(error: unknown): WhcbError | null {
   const message = errorMessage(error);
-  const isMissing = message.startsWith("Could not locate the bindings file");
-  if (!isMissing && systemErrorCode(error) !== "ERR_DLOPEN_FAILED") return null;
+  const isMissing = message.startsWith("Could not locate the bindings file") || systemErrorCode(error) === "MODULE_NOT_FOUND";
+  const manifest = findManifest();
+  if (manifest === null || (!isMissing && systemErrorCode(error) !== "ERR_DLOPEN_FAILED")) return null;
   const reason = isMissing
-    ? "was not built when it was installed"
+    ? "has no binary for this system"
     : /NODE_MODULE_VERSION/.test(message)
       ? `was built for another version of Node (this is ${process.version})`
       : `can't be loaded: ${message.split("\n")[0]}`;
-  const folder = /([^'\s]*)[/\\]node_modules[/\\]better-sqlite3/.exec(message)?.[1];
-  return new WhcbError("config", `better-sqlite3, the native module for SQLite, ${reason}`, {
-    hint: `rebuild it: ${folder === undefined ? "" : `cd ${folder} && `}npm rebuild better-sqlite3`,
-    cause: error,
-  });
+  return driverError(reason, `build it: cd ${shellQuote(parentFolder(manifest))} && ${NEEDED.rebuild}`, error);
+}
+
+/** Of node_modules/better-sqlite3/package.json: the folder that node_modules is in. */
+function parentFolder(manifest: string): string {
+  return join(dirname(manifest), "..", "..");
+}
+
+/** The built code is in dist. */
+function packageFolder(): string {
+  return dirname(dirname(fileURLToPath(import.meta.url)));
+}
+
+/** npm would also install the development packages of a package that is installed itself. */
+function installLine(folder: string): string {
+  const omit = basename(dirname(folder)) === "node_modules" ? "--omit=dev " : "";
+  return `cd ${shellQuote(folder)} && npm install --no-save ${omit}better-sqlite3@${NEEDED.major}`;
+}
+
+function driverError(reason: string, hint: string, cause?: unknown): WhcbError {
+  return new WhcbError("config", `better-sqlite3, the native module for SQLite, ${reason}`, { hint, cause });
 }
