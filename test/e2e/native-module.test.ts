@@ -12,6 +12,7 @@ vi.setConfig({ testTimeout: 90_000 });
 const home = new Home();
 const MODULE = "better-sqlite3, the native module for SQLite,";
 const [needed, other] = Number(process.versions.napi) >= 10 ? [13, 12] : [12, 13];
+const install = needed === 13 ? "install it" : "install it, with access to GitHub or with Python, make and a C++ compiler";
 const rebuild = needed === 13 ? "npm explore better-sqlite3 -- npm run build-release" : "npm rebuild better-sqlite3";
 
 afterAll(() => home.leave());
@@ -51,7 +52,7 @@ describe("without better-sqlite3", () => {
     async (args) => {
       expect(await outcomeOf(args, copy, env)).toEqual({
         code: 4,
-        stderr: `error: ${MODULE} isn't installed\nhint: install it: cd '${copy}' && npm install --no-save better-sqlite3@${needed}\n`,
+        stderr: `error: ${MODULE} isn't installed\nhint: ${install}: cd '${copy}' && npm install --no-save better-sqlite3@${needed}\n`,
       });
     },
   );
@@ -79,7 +80,7 @@ it("the version for other Nodes isn't loaded: its binary would end the process",
     code: 4,
     stderr:
       `error: ${MODULE} is version ${other}.0.1, but with this version of Node (${process.version}) whcb needs version ${needed}\n` +
-      `hint: install it: cd ${copy} && npm install --no-save better-sqlite3@${needed}\n`,
+      `hint: ${install}: cd ${copy} && npm install --no-save better-sqlite3@${needed}\n`,
   });
 });
 

@@ -10,8 +10,13 @@ import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js
 /** Version 13 needs N-API 10, which Node has since 22.14. Without it, loading the binary ends the process. */
 const NEEDED =
   Number(process.versions.napi) >= 10
-    ? { major: 13, rebuild: "npm explore better-sqlite3 -- npm run build-release" }
-    : { major: 12, rebuild: "npm rebuild better-sqlite3" };
+    ? { major: 13, install: "install it", rebuild: "npm explore better-sqlite3 -- npm run build-release" }
+    : {
+        major: 12,
+        // If it can't be built, npm leaves the optional package out and says nothing.
+        install: "install it, with access to GitHub or with Python, make and a C++ compiler",
+        rebuild: "npm rebuild better-sqlite3",
+      };
 
 const require = createRequire(import.meta.url);
 let driver: typeof Database | null = null;
@@ -37,11 +42,11 @@ export function createPrivate(path: string): void {
 
 function loadDriver(): typeof Database {
   const manifest = findManifest();
-  if (manifest === null) throw driverError("isn't installed", `install it: ${installLine(packageFolder())}`);
+  if (manifest === null) throw driverError("isn't installed", installHint(packageFolder()));
   const { version } = require(manifest) as { readonly version: string };
   if (!version.startsWith(`${NEEDED.major}.`)) {
     const reason = `is version ${version}, but with this version of Node (${process.version}) whcb needs version ${NEEDED.major}`;
-    throw driverError(reason, `install it: ${installLine(parentFolder(manifest))}`);
+    throw driverError(reason, installHint(parentFolder(manifest)));
   }
   return require("better-sqlite3") as typeof Database;
 }
@@ -79,9 +84,9 @@ function packageFolder(): string {
 }
 
 /** npm would also install the development packages of a package that is installed itself. */
-function installLine(folder: string): string {
+function installHint(folder: string): string {
   const omit = basename(dirname(folder)) === "node_modules" ? "--omit=dev " : "";
-  return `cd ${shellQuote(folder)} && npm install --no-save ${omit}better-sqlite3@${NEEDED.major}`;
+  return `${NEEDED.install}: cd ${shellQuote(folder)} && npm install --no-save ${omit}better-sqlite3@${NEEDED.major}`;
 }
 
 function driverError(reason: string, hint: string, cause?: unknown): WhcbError {
