@@ -2,10 +2,10 @@
  * What a command says where better-sqlite3 can't be loaded: it is left out, of the other version, without its binary, or built for another Node.
  * Covers: src/store/sqlite/open-database.ts
  */
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it, vi } from "vitest";
-import { copyPackage, Home, REPOSITORY } from "../support/process/whcb-process.js";
+import { copyWithoutDriver, Home, REPOSITORY } from "../support/process/whcb-process.js";
 
 vi.setConfig({ testTimeout: 90_000 });
 
@@ -17,15 +17,9 @@ const rebuild = needed === 13 ? "npm explore better-sqlite3 -- npm run build-rel
 
 afterAll(() => home.leave());
 
-/** A copy of whcb with all packages but better-sqlite3. */
-function copyWithoutDriver(...names: string[]): string {
+function newCopy(...names: string[]): string {
   const copy = home.path(...names);
-  copyPackage(copy);
-  rmSync(join(copy, "node_modules"));
-  mkdirSync(join(copy, "node_modules"));
-  for (const name of readdirSync(join(REPOSITORY, "node_modules"))) {
-    if (name !== "better-sqlite3") symlinkSync(join(REPOSITORY, "node_modules", name), join(copy, "node_modules", name));
-  }
+  copyWithoutDriver(copy);
   return copy;
 }
 
@@ -43,7 +37,7 @@ async function outcomeOf(args: readonly string[], copy: string, env: Readonly<Re
 }
 
 describe("without better-sqlite3", () => {
-  const copy = copyWithoutDriver("a clone");
+  const copy = newCopy("a clone");
   const env = { WHCB_URL: home.path("x.db") };
   writeFileSync(home.path("x.db"), "");
 
@@ -58,7 +52,7 @@ describe("without better-sqlite3", () => {
   );
 
   it("an installed whcb gets no development packages by that command", async () => {
-    const installed = copyWithoutDriver("node_modules", "whcb");
+    const installed = newCopy("node_modules", "whcb");
     expect((await outcomeOf(["callbacks", "list"], installed, env)).stderr).toContain(
       `cd ${installed} && npm install --no-save --omit=dev better-sqlite3@${needed}\n`,
     );
@@ -71,7 +65,7 @@ describe("without better-sqlite3", () => {
 });
 
 it("the version for other Nodes isn't loaded: its binary would end the process", async () => {
-  const copy = copyWithoutDriver("other-version");
+  const copy = newCopy("other-version");
   const driver = copyDriver(copy);
   const manifest = JSON.parse(readFileSync(join(driver, "package.json"), "utf8"));
   writeFileSync(join(driver, "package.json"), JSON.stringify({ ...manifest, version: `${other}.0.1` }));
@@ -85,7 +79,7 @@ it("the version for other Nodes isn't loaded: its binary would end the process",
 });
 
 it("a binary that was never built is named, with the command that builds it", async () => {
-  const copy = copyWithoutDriver("no-binary");
+  const copy = newCopy("no-binary");
   copyDriver(copy);
   expect(await outcomeOf(["callbacks", "list"], copy, { WHCB_URL: home.path("x.db") })).toEqual({
     code: 4,

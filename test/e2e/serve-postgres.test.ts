@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
 import { callIdOf, HEADERS, ServedApi, USER_ENV } from "../support/process/served-api.js";
-import { eventually, Home, type Running } from "../support/process/whcb-process.js";
+import { copyWithoutDriver, eventually, Home, type Running } from "../support/process/whcb-process.js";
 
 const PASSWORD = "a secret of the tests";
 const SECRET = { WHCB_SECRET_KEY: Buffer.alloc(32, 7).toString("base64") };
@@ -52,6 +52,16 @@ describe("on PostgreSQL", () => {
       expect(text).not.toContain(PASSWORD);
       expect(text).not.toContain(encodeURIComponent(PASSWORD));
     }
+  });
+
+  it("a service needs no driver for SQLite", async () => {
+    const [home] = homes;
+    copyWithoutDriver(home.path("copy"));
+    const bin = home.path("copy", "bin", "whcb.js");
+    const server = home.start(["serve", "--port", "0"], { bin, env: { ...USER_ENV, WHCB_DB: database.url } });
+    const [, url = ""] = await server.says(/Listening on (http:\/\/\S+)/);
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    expect(await server.stop()).toMatchObject({ code: 0 });
   });
 
   it("the password may be in the file that PGPASSFILE names", async () => {

@@ -1,7 +1,7 @@
 /** bin/whcb.js as processes of their own, each home in a temporary folder. */
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
@@ -31,8 +31,21 @@ export interface RunOptions {
 
 /** As it is installed; bin/whcb.js in it is a command of its own. */
 export function copyPackage(folder: string): void {
-  for (const part of ["bin", "dist", "package.json"]) cpSync(join(REPOSITORY, part), join(folder, part), { recursive: true });
+  copyFiles(folder);
   symlinkSync(join(REPOSITORY, "node_modules"), join(folder, "node_modules"));
+}
+
+/** A copy without better-sqlite3. */
+export function copyWithoutDriver(folder: string): void {
+  copyFiles(folder);
+  mkdirSync(join(folder, "node_modules"));
+  for (const name of readdirSync(join(REPOSITORY, "node_modules"))) {
+    if (name !== "better-sqlite3") symlinkSync(join(REPOSITORY, "node_modules", name), join(folder, "node_modules", name));
+  }
+}
+
+function copyFiles(folder: string): void {
+  for (const part of ["bin", "dist", "package.json"]) cpSync(join(REPOSITORY, part), join(folder, part), { recursive: true });
 }
 
 /** A person's machine: settings, data and a working folder, and the processes started there. */
