@@ -43,6 +43,7 @@ interface Held {
 export interface LockOptions {
   readonly runId?: string;
   readonly wait?: boolean;
+  readonly needsAll?: boolean;
   readonly onWait?: (busy: BusyCallback) => void;
   /** Of suggested commands. */
   readonly serviceFlags?: readonly string[];
@@ -69,7 +70,7 @@ export class RunLocks implements HeldLocks {
     this.#renewing = this.#renew();
   }
 
-  /** In the order of the ids, so two runs never deadlock. Throws `unavailable` if none can be taken, or while a process works on the run. */
+  /** In the order of the ids, so two runs never deadlock. Throws `unavailable` if none can be taken, or not all that are needed, or while a process works on the run. */
   static async take(callbacks: readonly LockedCallback[], deps: RunDeps, options: LockOptions = {}): Promise<RunLocks> {
     const runId = options.runId ?? newRunId(deps.clock.now(), deps.random);
     const lease = { run: runId, holder: whoRuns(deps), done: 0, total: 0 };
@@ -91,7 +92,7 @@ export class RunLocks implements HeldLocks {
         }
       }
       const [busy] = taken.busy;
-      if (busy !== undefined && taken.held.size === 0) throw busyError(busy, options.serviceFlags);
+      if (busy !== undefined && (taken.held.size === 0 || options.needsAll)) throw busyError(busy, options.serviceFlags);
     } catch (error) {
       for (const [id, held] of taken.held) await releaseOne(id, lease, held, deps);
       await processLock.release();
@@ -281,7 +282,7 @@ async function isAbandoned(runId: string, { runsDirectory, clock }: RunDeps): Pr
   }
 }
 
-export function busyError(busy: BusyCallback, serviceFlags: readonly string[] = []): WhcbError {
+function busyError(busy: BusyCallback, serviceFlags: readonly string[] = []): WhcbError {
   const flags = ["--resume", busy.holder?.run ?? "", ...serviceFlags];
   return new WhcbError("unavailable", describeBusy(busy, serviceFlags), {
     hint: busy.isAbandoned

@@ -50,6 +50,17 @@ export async function planMarks(scope: CallScope, status: "SUCCESS" | "FAILED", 
   return markPlan(found, { status, undoes: null }, deps);
 }
 
+/** Without those that were deleted. Throws as `readRun`. */
+export async function callbacksToUndo(wanted: string, deps: RunDeps): Promise<readonly ListedCallback[]> {
+  const { callbacks } = await readRun(deps.runsDirectory, wanted, deps.clock);
+  const found: ListedCallback[] = [];
+  for (const { id } of callbacks) {
+    const callback = await findById(id, deps.client);
+    if (callback !== null) found.push(callback);
+  }
+  return found;
+}
+
 /**
  * FAILED again: the calls that a run of mark-success has marked, as far as they are still as it left them. Throws `usage` for another kind
  * and for a run that was undone, `config` for another service, and as `readRun`.
@@ -137,7 +148,7 @@ function markPlan(found: Found, marking: Marking, deps: RunDeps): MarkPlan {
 /** Records calls that the service doesn't know, and continues. Throws `unavailable` if the journal can't be created. */
 export async function runMarks(
   plan: MarkPlan,
-  { signal }: RunControl,
+  { signal, locks }: RunControl,
   deps: RunDeps,
   onEvent: RunListener = () => {},
 ): Promise<RunSummary> {
@@ -152,6 +163,7 @@ export async function runMarks(
       callbacks: plan.groups.map(({ callback }) => callback),
       planned: plan.groups.map(({ callback, callIds }) => ({ callbackId: callback.id, do: "mark", callIds })),
       signal,
+      locks,
     },
     deps,
     onEvent,
@@ -225,8 +237,11 @@ export async function readArrivals({ header, deps }: RunSession): Promise<CallCh
   const { undoes, serviceStartedAt, startedAt } = header;
   if (undoes !== undefined) return readWhatStays(undoes, deps);
   const since = serviceStartedAt ?? startedAt;
-  return ({ statusCode, settledBy, attemptedAt }) =>
-    (statusCode === 200 || isByDelivery(settledBy)) && attemptedAt !== null && attemptedAt >= since - DATE_TOLERANCE_MS;
+  return ({ statusCode, statusMessage, settledBy, attemptedAt }) => {
+    const isAccepted = statusCode === 200 || isByDelivery(settledBy);
+    const mayBeAccepted = isAccepted || (statusCode === null && statusMessage === null);
+    return mayBeAccepted && attemptedAt !== null && attemptedAt >= since - (isAccepted ? DATE_TOLERANCE_MS : 0);
+  };
 }
 
 /** Returns the calls that haven't arrived; the others are recorded as settled. */

@@ -1,4 +1,5 @@
 /** Runs as processes, disturbed by gateways, other runs, changed callbacks and clocks: nothing is given up, sent twice or marked by mistake. */
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import {
@@ -106,6 +107,25 @@ describe("a callback that has another name or URL than when the run began, as on
     expect(asked.stderr).toContain("Finish the run all the same?\n");
     expect(await whcb("replay", "--resume", run, "--yes")).toMatchObject({ code: 0 });
     expect(statuses(others)).toBe("SUCCESS");
+  });
+
+  it("may not be needed: a run that stopped more than a day ago is asked about, as its ids may be others' by now", async () => {
+    const calls = platformCalls(3);
+    addDemo(calls);
+    instead = (request) => (isMark(request) ? NOT_ALLOWED : null);
+    await whcb("mark-success", "demo", "--failed", "--yes");
+    instead = () => null;
+    const [journal = ""] = readdirSync(home.path("data", "runs")).filter((name) => name.endsWith(".ndjson"));
+    const path = home.path("data", "runs", journal);
+    const earlier = (at: string): string => String(Number(at) - 25 * 3_600_000);
+    writeFileSync(path, readFileSync(path, "utf8").replaceAll(/(?<="at":)\d+/g, earlier));
+    const run = journal.replace(".ndjson", "");
+    const asked = await whcb("replay", "--resume", run);
+    expect(asked.stderr).toContain(
+      "The run stopped 25 hours ago: other calls may have its ids by now, if theirs were removed.\n",
+    );
+    expect({ code: asked.code, statuses: statuses(calls) }).toEqual({ code: 2, statuses: "FAILED" });
+    expect(await whcb("replay", "--resume", run, "--yes")).toMatchObject({ code: 0 });
   });
 
   it("is named before the rest is sent", async () => {

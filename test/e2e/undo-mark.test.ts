@@ -69,3 +69,29 @@ it("leaves a call that another run has marked since", { timeout: 60_000 }, async
     await outage.close();
   }
 });
+
+it("waits for a run that is sending the calls: what that delivers stays SUCCESS", { timeout: 60_000 }, async () => {
+  const events = new EventTarget();
+  const released = once(events, "released").then(() => undefined);
+  const outage = await replayOutage(home, 3, () => ({ status: 200, after: released }));
+  try {
+    const replay = home.whcb(["replay", "demo", "--failed", "--yes"]);
+    await outage.hasReceived(1);
+    const run = await markAll();
+    const undo = ["mark-failed", "--undo", run, "--yes"];
+    expect(await home.whcb(undo)).toMatchObject({
+      code: 5,
+      stdout: "",
+      stderr: expect.stringContaining("another run is sending"),
+    });
+    expect(await home.whcb(["mark-failed", "demo", "--success", "--yes"])).toMatchObject({ code: 5 });
+    const waiting = home.start([...undo, "--wait"]);
+    await waiting.says(/waiting: /);
+    events.dispatchEvent(new Event("released"));
+    expect(await replay).toMatchObject({ code: 0 });
+    expect(await waiting.ended).toMatchObject({ code: 0, stderr: expect.stringContaining("nothing to undo") });
+    expect(await outage.failedIds()).toEqual([]);
+  } finally {
+    await outage.close();
+  }
+});

@@ -67,7 +67,7 @@ const STEPS: readonly Step[] = [
     title: "mark-failed",
     argv: (_, [first = ""]) => ["mark-failed", CALLBACK, first, "--yes"],
     stdout: /^1 call marked FAILED in /,
-    requests: [10, 4],
+    requests: [14, 8],
   },
   {
     title: "replay --dry-run",

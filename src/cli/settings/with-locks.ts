@@ -11,12 +11,13 @@ import type { Printable } from "../output/screen-text.js";
 /** Always releases the locks. Throws `items-failed` at the end if busy callbacks were left out. */
 export async function withLocks(
   { args, deps, screen }: Invocation,
-  { callbacks, runDeps, runId }: LockRequest,
+  { callbacks, runDeps, runId, needsAll }: LockRequest,
   use: (locks: RunLocks) => Promise<number>,
 ): Promise<number> {
   const locks = await RunLocks.take(callbacks, runDeps, {
     ...(runId === undefined ? {} : { runId }),
     wait: args.get(WAIT),
+    ...(needsAll && { needsAll }),
     serviceFlags: screen.renderOptions.serviceFlags,
     onWait: (busy) => screen.info(`waiting: ${describeBusy(busy, screen.renderOptions.serviceFlags)}`),
   });
@@ -56,6 +57,8 @@ export interface LockRequest {
   readonly callbacks: readonly LockedCallback[];
   readonly runDeps: RunDeps;
   readonly runId?: string;
+  /** A busy callback is an error, and not left out. */
+  readonly needsAll?: boolean;
 }
 
 const LONGEST_QUESTION_MS = 10 * 60_000;

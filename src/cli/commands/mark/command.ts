@@ -1,7 +1,7 @@
 import type { CommandBody, Operand } from "../../args/command-spec.js";
 import { FAILED, NARROWING_FLAGS, SUCCESS } from "../../args/filter-flags.js";
 import { under, value } from "../../args/flag.js";
-import { DRY_RUN } from "../../args/sending-flags.js";
+import { DRY_RUN, WAIT } from "../../args/sending-flags.js";
 import { FILE, OUTPUT_LINES } from "../../args/shared-flags.js";
 import { YES } from "../../output/questions.js";
 
@@ -35,7 +35,7 @@ export const UNDO = value(
 export const MARK_FAILED: CommandBody = {
   operands: OPERANDS,
   details: `${DETAILS}\nNothing is sent and nothing becomes due.`,
-  flags: [...under("Which calls", [SUCCESS, ...NARROWING_FLAGS, FILE, UNDO]), YES, DRY_RUN, OUTPUT_LINES],
+  flags: [...under("Which calls", [SUCCESS, ...NARROWING_FLAGS, FILE, UNDO]), YES, DRY_RUN, WAIT, OUTPUT_LINES],
   examples: [
     ["whcb mark-failed demo 0193F0C2A5B87C119D2E4F6A8B0C1D2E", "one call"],
     ["whcb mark-failed demo --success --since 2h", "what the endpoint accepted and lost"],

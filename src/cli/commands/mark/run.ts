@@ -1,6 +1,9 @@
 import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
-import { discardUndone, type MarkPlan, planMarks, planUndo, runMarks } from "../../../runs/run-marks.js";
+import { type CallScope, callbacksOf } from "../../../runs/plan/call-scope.js";
+import type { RunDeps } from "../../../runs/run-deps.js";
+import type { RunLocks } from "../../../runs/run-locks.js";
+import { callbacksToUndo, discardUndone, type MarkPlan, planMarks, planUndo, runMarks } from "../../../runs/run-marks.js";
 import { missingCalls, readCallOperands, toCallScope } from "../../args/call-operands.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { FAILED, isNarrowed, SUCCESS } from "../../args/filter-flags.js";
@@ -13,6 +16,7 @@ import { describeLeftOut, warnOfUnusableCalls } from "../../output/run/plan-text
 import { finishRun } from "../../output/run/run-summary.js";
 import { joinText, safeJson, text } from "../../output/screen-text.js";
 import { withSession } from "../../settings/session.js";
+import { confirmInTime, withLocks } from "../../settings/with-locks.js";
 import { withRunDeps } from "../../settings/with-run-deps.js";
 import { UNDO } from "./command.js";
 
@@ -34,7 +38,7 @@ interface Marking {
 const CONNECTIONS = 4;
 
 async function mark(invocation: Invocation, marking: Marking): Promise<number> {
-  const { args, screen } = invocation;
+  const { args } = invocation;
   const undone = marking.status === "FAILED" ? args.get(UNDO) : undefined;
   if (
     undone !== undefined &&
@@ -47,26 +51,48 @@ async function mark(invocation: Invocation, marking: Marking): Promise<number> {
   return withSession(invocation, (session) =>
     withRunDeps(invocation, session, { maxConnections: CONNECTIONS }, async (runDeps) => {
       const scope = operands && (await toCallScope(operands, session, marking.from, invocation));
-      const progress = await openProgress(invocation, "listing calls");
-      const planning = scope === null ? planUndo(undone ?? "", runDeps) : planMarks(scope, marking.status, runDeps);
-      const plan = await planning.finally(() => progress.clear());
-      warnOfUnusableCalls(plan, screen);
-      if (plan.calls === 0 && plan.toDiscard === null) return nothingToMark(plan, scope === null, screen);
-      const description = describeMarks(plan);
-      if (args.get(DRY_RUN)) return showMarks(plan, description, screen);
-      const question = plan.calls === 0 ? "Discard the run?" : `Mark ${count(plan.calls, "call")} ${plan.status}?`;
-      if (!(await confirm(invocation, joinText([...description, question], "\n")))) return 0;
-      await discardUndone(plan, runDeps);
-      if (plan.toDiscard !== null) screen.info(`run ${plan.toDiscard.runId} is discarded`);
-      if (plan.calls === 0) return nothingToMark({ ...plan, toDiscard: null }, true, screen);
-      const summary = await followRun(invocation, { total: plan.calls }, ({ signal, listener }) =>
-        runMarks(plan, { signal }, runDeps, listener),
-      );
-      const code = await finishRun(invocation, summary);
-      if (plan.missing.length > 0) throw missingCalls(plan.missing, "items-failed");
-      return code;
+      const job = { status: marking.status, scope, undone: undone ?? "", runDeps };
+      if (marking.status === "SUCCESS" || args.get(DRY_RUN)) return planAndMark(invocation, job);
+      // What another run delivers meanwhile must not become FAILED: the next replay would send it twice.
+      const callbacks = await (scope === null ? callbacksToUndo(job.undone, runDeps) : callbacksOf(scope, runDeps.client));
+      return withLocks(invocation, { callbacks, runDeps, needsAll: scope === null }, (locks) => {
+        const locked = locks.locked(callbacks).map(({ id }) => id);
+        return planAndMark(invocation, { ...job, scope: scope && { ...scope, callbacks: locked }, locks });
+      });
     }),
   );
+}
+
+interface MarkJob {
+  readonly status: "SUCCESS" | "FAILED";
+  /** null: an undo. */
+  readonly scope: CallScope | null;
+  readonly undone: string;
+  readonly runDeps: RunDeps;
+  readonly locks?: RunLocks;
+}
+
+async function planAndMark(invocation: Invocation, { status, scope, undone, runDeps, locks }: MarkJob): Promise<number> {
+  const { args, screen } = invocation;
+  const progress = await openProgress(invocation, "listing calls");
+  const planning = scope === null ? planUndo(undone, runDeps) : planMarks(scope, status, runDeps);
+  const plan = await planning.finally(() => progress.clear());
+  warnOfUnusableCalls(plan, screen);
+  if (plan.calls === 0 && plan.toDiscard === null) return nothingToMark(plan, scope === null, screen);
+  const description = describeMarks(plan);
+  if (args.get(DRY_RUN)) return showMarks(plan, description, screen);
+  const question = plan.calls === 0 ? "Discard the run?" : `Mark ${count(plan.calls, "call")} ${plan.status}?`;
+  const ask = locks === undefined ? confirm : confirmInTime;
+  if (!(await ask(invocation, joinText([...description, question], "\n")))) return 0;
+  await discardUndone(plan, runDeps);
+  if (plan.toDiscard !== null) screen.info(`run ${plan.toDiscard.runId} is discarded`);
+  if (plan.calls === 0) return nothingToMark({ ...plan, toDiscard: null }, true, screen);
+  const summary = await followRun(invocation, { total: plan.calls }, ({ signal, listener }) =>
+    runMarks({ ...plan, ...(locks && { runId: locks.runId }) }, { signal, ...(locks && { locks }) }, runDeps, listener),
+  );
+  const code = await finishRun(invocation, summary);
+  if (plan.missing.length > 0) throw missingCalls(plan.missing, "items-failed");
+  return code;
 }
 
 function nothingToMark(plan: MarkPlan, isUndo: boolean, screen: Invocation["screen"]): number {

@@ -1,6 +1,7 @@
 import type { ListedCallback } from "../../../client/client.js";
 import { callbackOperand, commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
+import { spellDuration } from "../../../domain/duration.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { maskUrl, shownUrl } from "../../../domain/mask.js";
 import { isRecorded, type RecordedUrl } from "../../../runs/journal/recorded-url.js";
@@ -13,7 +14,7 @@ import type { ReplayPlan } from "../../../runs/plan/replay-plan.js";
 import { findById, nullIfGone } from "../../../runs/relist-calls.js";
 import { resumeRun } from "../../../runs/resume-run.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
-import { busyError, type RunLocks } from "../../../runs/run-locks.js";
+import type { RunLocks } from "../../../runs/run-locks.js";
 import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions } from "../../../runs/run-options.js";
 import { checkTarget, runReplay } from "../../../runs/run-replay.js";
 import { missingCalls, readCallOperands, toCallScope } from "../../args/call-operands.js";
@@ -230,11 +231,8 @@ function resumeReplay(invocation: Invocation, wanted: string | null): Promise<nu
       const keys = environmentKeys(invocation, run.callbacks);
       const resendUnknown = args.get(RESEND_UNKNOWN);
       const total = run.counts.left + (resendUnknown ? run.counts.unknown : 0);
-      // Marks need no lock.
-      const callbacks = run.options === null ? [] : run.callbacks;
-      return withLocks(invocation, { callbacks, runDeps, runId: run.runId }, async (locks) => {
-        const [busy] = locks.busy;
-        if (busy !== undefined) throw busyError(busy, screen.renderOptions.serviceFlags);
+      const callbacks = run.kind === "mark-success" ? [] : run.callbacks;
+      return withLocks(invocation, { callbacks, runDeps, runId: run.runId, needsAll: true }, async (locks) => {
         if (!(await confirmChanged(run, runDeps, invocation))) return 0;
         const viaService = run.options?.viaService ?? false;
         const follows = followsService(session, invocation);
@@ -258,6 +256,9 @@ interface ResumedTarget {
   readonly before: RecordedUrl;
 }
 
+/** A service may remove settled calls, and a sender use their ids again. */
+const LONGEST_UNASKED_MS = 24 * 60 * 60_000;
+
 /** The run was confirmed for the callbacks of that time. One that was deleted and created again may have the same id, and other calls of the same ids. */
 async function confirmChanged(run: RunOverview, runDeps: RunDeps, invocation: Invocation): Promise<boolean> {
   const { options, counts } = run;
@@ -266,11 +267,18 @@ async function confirmChanged(run: RunOverview, runDeps: RunDeps, invocation: In
   for (const target of await resumedTargets(run, runDeps, invocation)) {
     if (target.renamed !== null || !(await isRecorded(target.url, target.before, runDeps))) changed.push(target);
   }
-  if (changed.length === 0) return true;
+  const ageMs = invocation.deps.clock.now() - run.lastAt;
+  const isOld = ageMs > LONGEST_UNASKED_MS;
+  if (changed.length === 0 && !isOld) return true;
   const isRenamed = changed.some(({ renamed }) => renamed !== null);
   const isSure = isRenamed || changed.some(({ shown, before }) => shown !== maskUrl(before.url));
   const question = [
-    `The ${isRenamed ? "callback" : "URL"} ${isSure ? "has" : "may have"} changed since the run began.`,
+    ...(isOld
+      ? [`The run stopped ${spellDuration(ageMs)} ago: other calls may have its ids by now, if theirs were removed.`]
+      : []),
+    ...(changed.length === 0
+      ? []
+      : [`The ${isRenamed ? "callback" : "URL"} ${isSure ? "has" : "may have"} changed since the run began.`]),
     ...changed.flatMap(describeChange),
     ...(counts.toMark === 0
       ? []
