@@ -4,7 +4,7 @@ import { isWhcbError, WhcbError } from "../domain/errors.js";
 import type { Clock } from "../platform/clock.js";
 import { type Random, timeOrderedId } from "../platform/random.js";
 import { readCallList } from "../wire/json/call-json.js";
-import { objectOf, textOf } from "../wire/json/json-value.js";
+import { listOf, objectOf, textOf } from "../wire/json/json-value.js";
 import { readAccepted } from "../wire/json/replay-json.js";
 import { readSubmittedIds, submissionToJson } from "../wire/json/response-json.js";
 import { callbackPath } from "./callback-requests.js";
@@ -77,25 +77,28 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
 
   return {
     listCalls,
-    async markCalls(callbackId, callIds, status, { by = "user", replays } = {}) {
-      if (callIds.length === 0) return;
+    async markCalls(callbackId, callIds, status, { by = "user", replays, unlessDeliveredSince, isWanted } = {}) {
+      if (callIds.length === 0) return [];
       const path = `${callbackPath(callbackId)}/calls?${idQuery(callIds)}`;
       // A call that the first request has made FAILED may have been sent and accepted before a second one.
       const isRepeatable = status === "SUCCESS";
       const put = async (body: object) =>
         requireMarked(
-          await api.expectSuccess({ method: "PUT", path, noun: "call", body, isRepeatable }),
+          await api.expectSuccess({ method: "PUT", path, noun: "call", body, isRepeatable, ...(isWanted && { isWanted }) }),
           { callIds, status },
           api,
         );
-      if (by === "user" || !storesSettledBy) return void (await put({ status }));
+      const isGuarded = unlessDeliveredSince !== undefined && api.isOurs();
+      if (isGuarded) return put({ status, unlessDeliveredSince: new Date(unlessDeliveredSince).toISOString() });
+      if (by === "user" || !storesSettledBy) return put({ status });
       try {
-        await put({ status, settledBy: by, ...(replays && { replays: replayReportJson(replays, api) }) });
+        return await put({ status, settledBy: by, ...(replays && { replays: replayReportJson(replays, api) }) });
       } catch (error) {
         if (!isRejected(error)) throw error;
         // A strict service rejects unknown fields.
-        await put({ status });
+        const left = await put({ status });
         storesSettledBy = false;
+        return left;
       }
     },
     async submitCalls(callbackId, calls) {
@@ -157,10 +160,15 @@ interface Marking {
  * Marked are all, or none. Throws `unavailable` for an answer that doesn't say so: only an empty one does, and one with the new status and,
  * if it has any, exactly these ids.
  */
-function requireMarked({ status: code, body }: TransportResponse, { callIds, status }: Marking, api: ServiceApi): void {
-  const { status: said, id, link: _link, ...rest } = objectOf(parseJson(body));
+function requireMarked(
+  { status: code, body }: TransportResponse,
+  { callIds, status }: Marking,
+  api: ServiceApi,
+): readonly string[] {
+  const { status: said, id, link: _link, left, ...rest } = objectOf(parseJson(body));
   const isStatus = said === status && Object.keys(rest).length === 0 && (id === undefined || areSameIds([id].flat(), callIds));
-  if ((code === 200 || code === 202 || code === 204) && (body.trim() === "" || isStatus)) return;
+  const isDone = (code === 200 || code === 202 || code === 204) && (body.trim() === "" || isStatus);
+  if (isDone && (left === undefined || (status === "FAILED" && api.isOurs()))) return listOf(left).map(textOf);
   throw new WhcbError("unavailable", `${api.name} answered a mark with ${code}, and doesn't say that the calls are marked`, {
     hint: `its answer: ${api.quote(body)}`,
   });

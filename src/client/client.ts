@@ -53,7 +53,12 @@ export interface Client {
   /** null if not offered (the platform). */
   listAttempts(callbackId: string, callId: string): Promise<readonly ListedAttempt[] | null>;
   /** Up to MAX_IDS_PER_REQUEST, all or none. `replays`: only if `recordReplays` is offered. Throws `not-found`. */
-  markCalls(callbackId: string, callIds: readonly string[], status: "SUCCESS" | "FAILED", details?: MarkDetails): Promise<void>;
+  markCalls(
+    callbackId: string,
+    callIds: readonly string[],
+    status: "SUCCESS" | "FAILED",
+    details?: MarkDetails,
+  ): Promise<readonly string[]>;
   /** Returns the call ids in order. Throws `usage` except on `whcb serve`. */
   submitCalls(callbackId: string, calls: readonly SubmittedCall[]): Promise<readonly string[]>;
   /** An attempt now, up to MAX_IDS_PER_REQUEST; returns how many. Throws `locked` if another run has the lock, `usage` if not offered. */
@@ -85,6 +90,10 @@ export interface MarkDetails {
   /** Default: a user. */
   readonly by?: MarkedBy;
   readonly replays?: ReplayReport;
+  /** By the service's clock. FAILED only, if the service offers it: what was delivered at this instant or later stays SUCCESS. */
+  readonly unlessDeliveredSince?: number;
+  /** Asked before the request is repeated after a failure; default: it is wanted. */
+  readonly isWanted?: () => boolean;
 }
 
 export interface ReplayReport {

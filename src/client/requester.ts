@@ -11,10 +11,10 @@ import { type Transport, TransportFailure, type TransportRequest, type Transport
 
 export interface Requester {
   /**
-   * Any answer but those to retry later. `isRepeatable`: resent after a 5xx or no answer. Throws `network`, `unavailable`, `rate-limited`,
-   * `quota-exceeded`.
+   * Any answer but those to retry later. `isRepeatable`: resent after a 5xx or no answer. `isWanted`: asked before each repeat. Throws
+   * `network`, `unavailable`, `rate-limited`, `quota-exceeded`.
    */
-  send(request: TransportRequest, isRepeatable: boolean): Promise<TransportResponse>;
+  send(request: TransportRequest, isRepeatable: boolean, isWanted?: () => boolean): Promise<TransportResponse>;
 }
 
 export interface RequesterDeps {
@@ -74,7 +74,7 @@ export function createRequester(deps: RequesterDeps): Requester {
   }
 
   return {
-    async send(request, isRepeatable) {
+    async send(request, isRepeatable, isWanted = () => true) {
       const startedAt = clock.monotonicMs();
       for (let tries = 1; ; tries++) {
         if (overDay !== null && clock.monotonicMs() < overDay.until) throw overDay.error;
@@ -89,7 +89,7 @@ export function createRequester(deps: RequesterDeps): Requester {
         const isFinal = waitMs === null || tries >= MAX_TRIES || clock.monotonicMs() + waitMs - startedAt > GIVE_UP_AFTER_MS;
         if (!isFinal) {
           await clock.sleepUntil(clock.now() + waitMs);
-          continue;
+          if (isWanted()) continue;
         }
         if (outcome instanceof TransportFailure) throw networkError(outcome, transport.name, request.method);
         if (isOverRate(outcome) || outcome.status >= 500) {

@@ -21,6 +21,8 @@ export interface ApiRequest {
   readonly body?: unknown;
   /** Default: GET and PUT. A repeated DELETE gets a 404. */
   readonly isRepeatable?: boolean;
+  /** Asked before it is repeated. */
+  readonly isWanted?: () => boolean;
 }
 
 export interface ServiceApi {
@@ -76,7 +78,7 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
 
   async function sendTo(
     fullPath: string,
-    { method, noun, body, isRepeatable }: Omit<ApiRequest, "path">,
+    { method, noun, body, isRepeatable, isWanted }: Omit<ApiRequest, "path">,
   ): Promise<TransportResponse> {
     // Without Accept the platform answers XML.
     const headers: Record<string, string> = { ...identity, accept: MEDIA_TYPES[noun] };
@@ -84,7 +86,7 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
     if (body !== undefined || method === "DELETE") headers["content-type"] = MEDIA_TYPES[noun];
     const text = body === undefined ? null : JSON.stringify(body);
     const request = { method, path: fullPath, headers, body: text };
-    const answer = await requester.send(request, isRepeatable ?? (method === "GET" || method === "PUT"));
+    const answer = await requester.send(request, isRepeatable ?? (method === "GET" || method === "PUT"), isWanted);
     const announced = Number(answer.headers["x-max-limit"]);
     if (Number.isInteger(announced) && announced > 0) {
       maxLimit = Math.min(announced, LARGEST_PAGE);

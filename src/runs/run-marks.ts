@@ -16,7 +16,7 @@ import { takeNamedCalls } from "./plan/named-calls.js";
 import { findById, giveUpCallback, nullIfGone } from "./relist-calls.js";
 import type { RunControl, RunDeps } from "./run-deps.js";
 import { asWhcbError, type RunSession } from "./run-session.js";
-import { markAll } from "./send/marker.js";
+import { CLOCKS_APART_MS, markAll } from "./send/marker.js";
 
 export interface MarkPlan extends UnusableCalls {
   readonly runId: string;
@@ -72,7 +72,9 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
   }
   await checkService(run, deps);
   // Another run may have marked the calls since.
-  const undo = (await listRuns(deps.runsDirectory, deps.clock)).find(({ undoes }) => undoes?.runId === run.runId);
+  const undo = (await listRuns(deps.runsDirectory, deps.clock)).find(
+    ({ undoes, state }) => undoes?.runId === run.runId && state !== "discarded",
+  );
   if (undo !== undefined) throw alreadyUndone(run, undo);
   const undone = [...run.calls.filter(({ isMarked }) => isMarked), ...maybeMarked(run)];
   const marking = { status: "FAILED", undoes: { runId: run.runId, startedAt: run.serviceStartedAt ?? run.startedAt } } as const;
@@ -96,18 +98,11 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
   return { ...markPlan(found, marking, deps), toDiscard: isUnfinished ? run : null };
 }
 
-const HOW_FAR = {
-  finished: "",
-  discarded: ", which was discarded",
-  unfinished: ", which isn't finished",
-  running: ", which isn't finished",
-} as const satisfies Record<RunOverview["state"], string>;
-
 function alreadyUndone({ runId }: UndoneRun, undo: RunOverview): WhcbError {
-  const howFar = HOW_FAR[undo.state];
+  const isFinished = undo.state === "finished";
   const resume = commandLine({ command: "replay", flags: ["--resume", undo.runId] });
-  return new WhcbError("usage", `run ${runId} was undone by run ${undo.runId}${howFar}`, {
-    hint: howFar === HOW_FAR.unfinished ? `\`${resume}\` finishes it` : "`whcb mark-failed` with ids marks single calls",
+  return new WhcbError("usage", `run ${runId} was undone by run ${undo.runId}${isFinished ? "" : ", which isn't finished"}`, {
+    hint: isFinished ? "`whcb mark-failed` with ids marks single calls" : `\`${resume}\` finishes it`,
   });
 }
 
@@ -275,9 +270,6 @@ async function readWhatStays(undoes: UndoneRun, { runsDirectory, clock }: RunDep
   }
   return (call) => isDelivered(call, undoes) || markedLater.has(key(call.callbackId, call.id));
 }
-
-/** The service's clock is known to a minute. */
-const CLOCKS_APART_MS = 60_000;
 
 /** Settled by a delivery, if the service says so, or accepted by an attempt that may have ended after the run began to mark. */
 function isDelivered({ settledBy, statusCode, attemptedAt }: ListedCall, { startedAt }: UndoneRun): boolean {

@@ -148,8 +148,8 @@ export interface CallStore {
   /** As `countCalls`, by callback id. */
   countCallsOf(callbackIds: readonly string[]): Promise<ReadonlyMap<string, Readonly<Record<CallStatus, number>>>>;
   /**
-   * Up to 100 calls, all or none, with a client's replays of them, as `recordReplays`. Throws `not-found` for the first unknown id,
-   * `invalid` for FAILED on a PENDING call.
+   * Up to 100 calls, all or none, with a client's replays of them, as `recordReplays`. Returns the ids of those that stay as they are
+   * (`unlessDeliveredSince`). Throws `not-found` for the first unknown id, `invalid` for FAILED on a PENDING call.
    */
   markCalls(
     callbackId: string,
@@ -157,7 +157,7 @@ export interface CallStore {
     status: "SUCCESS" | "FAILED",
     now: number,
     details?: MarkDetails,
-  ): Promise<void>;
+  ): Promise<readonly string[]>;
   /**
    * One attempt each, due now; sets `replayRequestedAt`. Adds to the replay with this id. By a filter in many transactions: what is
    * requested stays if a later one fails. Throws as `markCalls`, and `locked` while another run than `by` has the lease, or if that replay
@@ -182,6 +182,8 @@ export interface MarkDetails {
   /** Default: a user. */
   readonly settledBy?: MarkedBy;
   readonly replays?: readonly ClientReplay[];
+  /** FAILED only: a call that was delivered at this instant or later stays SUCCESS. */
+  readonly unlessDeliveredSince?: number;
 }
 
 export interface ClientReplay {

@@ -212,6 +212,20 @@ export function describeOverview(open: OpenStore): void {
       expect(idsOf(await everyCall(store, callback, { status: "FAILED" })).sort()).toEqual(["A", "B"]);
     });
 
+    it("leaves what was delivered since an instant SUCCESS, and says so", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A", "B", "C", "D"]);
+      await attempt(store, callback, ["A"], { startedAt: NOW - 10, durationMs: 5, result: ACCEPTED });
+      await attempt(store, callback, ["B", "C", "D"], { startedAt: NOW - 10 });
+      await store.markCalls(callback.id, ["B", "C", "D"], "SUCCESS", NOW);
+      await attempt(store, callback, ["B"], { startedAt: NOW - 10, durationMs: 50, result: ACCEPTED });
+      await attempt(store, callback, ["C"], { startedAt: NOW - 10, durationMs: 50 });
+      const ids = ["A", "B", "C", "D"];
+      expect(await store.markCalls(callback.id, ids, "FAILED", NOW + 60, { unlessDeliveredSince: NOW })).toEqual(["B"]);
+      expect(idsOf(await everyCall(store, callback, { status: "FAILED" })).sort()).toEqual(["A", "C", "D"]);
+    });
+
     it("marks FAILED what can be marked so, and settles PENDING calls only as SUCCESS", async () => {
       const store = await open();
       const callback = await aCallback(store);

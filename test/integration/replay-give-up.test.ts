@@ -108,7 +108,10 @@ describe("a callback that is deleted during a replay", () => {
     const named: Client = {
       ...client,
       getCallback: () => client.getCallback(IDS[1] ?? ""),
-      markCalls: async (id) => void marked.push(id),
+      async markCalls(id) {
+        marked.push(id);
+        return [];
+      },
     };
     const summary = await resumeRun(header.runId, { resendUnknown: false }, { ...at.deps, client: named });
     expect({ marked, sent: at.endpoint.received.length }).toEqual({ marked: [], sent: 3 });
@@ -211,7 +214,7 @@ describe("a mark that the service rejects", () => {
         ...client,
         async markCalls(id, callIds, ...rest) {
           if (callIds.includes(bad)) throw new WhcbError(code, "one of them can't be marked");
-          await client.markCalls(id, callIds, ...rest);
+          return client.markCalls(id, callIds, ...rest);
         },
       };
       const summary = await replay({ ...at.deps, client: strict });

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { WhcbError } from "../../src/domain/errors.js";
 import { systemClock } from "../../src/platform/clock.js";
-import { readRun } from "../../src/runs/journal/stored-runs.js";
+import { discardRun, readRun } from "../../src/runs/journal/stored-runs.js";
 import { resumeRun } from "../../src/runs/resume-run.js";
 import { discardUndone, planMarks, planUndo, runMarks } from "../../src/runs/run-marks.js";
 import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
@@ -63,8 +63,8 @@ it("an undo takes back a request that was executed, though its answer was lost a
   const { client } = desk.deps;
   let marks = 0;
   const markCalls: typeof client.markCalls = async (...request) => {
-    await client.markCalls(...request);
-    if (++marks !== 2) return;
+    const left = await client.markCalls(...request);
+    if (++marks !== 2) return left;
     ctrlC.abort();
     throw new WhcbError("unavailable", "504");
   };
@@ -76,5 +76,24 @@ it("an undo takes back a request that was executed, though its answer was lost a
   await discardUndone(undo, deps);
   await runMarks(undo, {}, deps);
   expect(calls.filter(({ status }) => status === "SUCCESS")).toEqual([]);
+  await desk.leave();
+});
+
+it("an undo that was discarded may be made again", async () => {
+  const calls = platformCalls(2);
+  const platform = scriptedPlatform({
+    clock: systemClock,
+    callbacks: [{ id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/", key: "k", calls }],
+  });
+  const desk = openDesk({ transport: platform.transport() });
+  const scope = { callbacks: ["demo"], calls: { filter: {} } };
+  const { header } = await runMarks(await planMarks(scope, "SUCCESS", desk.deps), {}, desk.deps);
+  const ctrlC = new AbortController();
+  ctrlC.abort();
+  const undo = await runMarks(await planUndo(header.runId, desk.deps), { signal: ctrlC.signal }, desk.deps);
+  await expect(planUndo(header.runId, desk.deps)).rejects.toMatchObject({ code: "usage" });
+  await discardRun(desk.deps.runsDirectory, undo.header.runId, systemClock);
+  await runMarks(await planUndo(header.runId, desk.deps), {}, desk.deps);
+  expect(calls.map(({ status }) => status)).toEqual(["FAILED", "FAILED"]);
   await desk.leave();
 });

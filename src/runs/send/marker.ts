@@ -1,5 +1,6 @@
 import type { MarkDetails, ReplayAttempt } from "../../client/client.js";
 import { namesCall } from "../../client/service-error.js";
+import { idKey } from "../../domain/call.js";
 import { commandLine } from "../../domain/command-line.js";
 import { spellDuration } from "../../domain/duration.js";
 import { type ErrorCode, isWhcbError, WhcbError } from "../../domain/errors.js";
@@ -16,6 +17,9 @@ const LONGEST_PAUSE_MS = 2 * 60 * 60_000;
 /** Waits for so many, at most this long: the journal is flushed once for all. */
 const MARKED_TOGETHER = 5 * MAX_IDS_PER_REQUEST;
 const LONGEST_WAIT_MS = 1_000;
+
+/** The service's clock is known to a minute. */
+export const CLOCKS_APART_MS = 60_000;
 
 export interface MarkJob {
   readonly callbackId: string;
@@ -115,15 +119,24 @@ export class Marker {
   async #markChunk(chunk: readonly string[]): Promise<void> {
     const { deps } = this.#session;
     const { callbackId, status, from } = this.#job;
+    const left = new Set<string>();
+    const mark = async (callIds: readonly string[]): Promise<void> => {
+      const details = this.#details(callIds);
+      for (const id of await deps.client.markCalls(callbackId, callIds, status, details)) left.add(idKey(id));
+    };
     const outcomes = applyToChunk(
       chunk,
-      (callIds) => this.#patiently(() => deps.client.markCalls(callbackId, callIds, status, this.#details(callIds))),
+      (callIds) => this.#patiently(() => mark(callIds)),
       () => this.#patiently(() => deps.client.getCallback(callbackId)),
     );
     for await (const outcome of outcomes) {
       const at = deps.clock.now();
       if (outcome.kind === "done") {
-        this.#session.record(callbackId, { step: "marked", calls: outcome.callIds, as: status, at }, from);
+        const isLeft = (id: string): boolean => left.has(idKey(id));
+        const calls = outcome.callIds.filter((id) => !isLeft(id));
+        if (calls.length > 0) this.#session.record(callbackId, { step: "marked", calls, as: status, at }, from);
+        for (const call of outcome.callIds.filter(isLeft))
+          this.#session.record(callbackId, { step: "skipped", call, at, reason: "settled" }, from);
       } else {
         const { callId: call, reason } = outcome;
         const message = hasArrived(from) ? `${ARRIVALS[from]}, but it can't be marked: ${reason}` : reason;
@@ -134,7 +147,11 @@ export class Marker {
   }
 
   #details(callIds: readonly string[]): MarkDetails {
-    if (this.#job.from !== "accepted") return {};
+    const { header, stop } = this.#session;
+    if (this.#job.from !== "accepted") {
+      const isWanted = (): boolean => stop.reason === null;
+      return { isWanted, ...(header.undoes && { unlessDeliveredSince: header.undoes.startedAt - CLOCKS_APART_MS }) };
+    }
     const attempts = callIds.flatMap((id) => this.#replays.get(id) ?? []);
     return { by: "replay", ...(attempts.length > 0 && { replays: { sentFrom: whoRuns(this.#session.deps), attempts } }) };
   }

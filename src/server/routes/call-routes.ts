@@ -59,8 +59,8 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
     if (ids.length === 0) throw new WhcbError("invalid", "id is missing: name the calls to mark");
     const { status, ...details } = await readMark(request.body, clock.now());
     const callback = await lookup.find(request.params.id);
-    await markCalls(deps, callback, { callIds: ids, status, ...details });
-    return reply.code(204).send();
+    const left = await markCalls(deps, callback, { callIds: ids, status, ...details });
+    return left.length === 0 ? reply.code(204).send() : { status, left };
   });
 
   app.get<CallPath>("/callbacks/:id/calls/:callId", docs("getCall"), async (request, reply) => {
@@ -73,8 +73,8 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
   app.put<CallPath>("/callbacks/:id/calls/:callId", docs("markCall"), async (request, reply) => {
     const { status, ...details } = await readMark(request.body, clock.now());
     const callback = await lookup.find(request.params.id);
-    await markCalls(deps, callback, { callIds: [request.params.callId], status, ...details });
-    return reply.code(204).send();
+    const left = await markCalls(deps, callback, { callIds: [request.params.callId], status, ...details });
+    return left.length === 0 ? reply.code(204).send() : { status, left };
   });
 
   app.get<CallPath>("/callbacks/:id/calls/:callId/attempts", docs("listAttempts"), async (request, reply) => {

@@ -19,17 +19,18 @@ export interface CallMark extends MarkDetails {
   readonly status: "SUCCESS" | "FAILED";
 }
 
-/** Up to 100 calls, all or none. Throws as the store. */
+/** Up to 100 calls, all or none, but for those whose ids it returns. Throws as the store. */
 export async function markCalls(
   deps: ServerDeps,
   callback: Callback,
   { callIds, status, replays = [], ...details }: CallMark,
   now = deps.clock.now(),
-): Promise<void> {
+): Promise<readonly string[]> {
   const storedId = await findStoredIds(deps, callback, callIds);
   const stored = { ...details, replays: await withStoredIds(deps, callback, replays) };
-  await deps.store.markCalls(callback.id, callIds.map(storedId), status, now, stored);
+  const left = await deps.store.markCalls(callback.id, callIds.map(storedId), status, now, stored);
   deps.onWork(callback.id, "changed");
+  return left;
 }
 
 /** `by`: the run that asks. Throws as the store. */

@@ -23,8 +23,9 @@ export interface Marking extends MarkDetails {
   readonly status: "SUCCESS" | "FAILED";
 }
 
-/** All or none. */
-export function markCalls(db: Db, { callbackId, callIds, status, settledBy, replays = [] }: Marking, now: number): Promise<void> {
+/** All or none, but for those that were delivered since, whose ids it returns. */
+export function markCalls(db: Db, marking: Marking, now: number): Promise<readonly string[]> {
+  const { callbackId, callIds, status, settledBy, replays = [], unlessDeliveredSince } = marking;
   return transact(db, async (trx) => {
     const { key } = await lockCallback(trx, callbackId);
     const states = await requireStates(trx, { id: callbackId, key }, callIds);
@@ -34,10 +35,17 @@ export function markCalls(db: Db, { callbackId, callIds, status, settledBy, repl
       const reason = whyNotMarked(before, status);
       if (reason !== null) throw new WhcbError("invalid", `Call ${id} ${reason} be marked FAILED`);
     }
+    const left = [...states].flatMap(([id, { before }]) => (isDeliveredSince(before, unlessDeliveredSince) ? [id] : []));
+    for (const id of left) states.delete(id);
     await saveMarks(trx, callbackId, [...states.values()], { status, settledBy, now });
     await saveAttempts(trx, attempts);
     await activity.save(trx);
+    return left;
   });
+}
+
+function isDeliveredSince({ settledBy, changedAt }: CallProgress, since = Number.POSITIVE_INFINITY): boolean {
+  return (settledBy === "dispatcher" || settledBy === "replay") && changedAt >= since;
 }
 
 const PENDING_REASON = "is waiting for its first attempt and can't";

@@ -45,12 +45,19 @@ export interface Mark {
   readonly status: "SUCCESS" | "FAILED";
   readonly settledBy: MarkedBy;
   readonly replays: readonly ReplayReport[];
+  /** Epoch ms. */
+  readonly unlessDeliveredSince?: number;
 }
 
 /** `now`: see `parseReplayReports`. Throws `invalid` or `malformed`. */
 export function parseMark(value: unknown, now: number): Mark {
-  const { status, settledBy = "user", replays } = checkMark(value);
-  return { status, settledBy, replays: replays === undefined ? [] : readReport(replays, now, "replays.") };
+  const { status, settledBy = "user", replays, unlessDeliveredSince } = checkMark(value);
+  const since = unlessDeliveredSince === undefined ? undefined : readDate(unlessDeliveredSince);
+  if (since === null || (since !== undefined && status === "SUCCESS")) {
+    throw invalidFields(new Map([["unlessDeliveredSince", "must be a date, with FAILED only"]]));
+  }
+  const report = replays === undefined ? [] : readReport(replays, now, "replays.");
+  return { status, settledBy, replays: report, ...(since !== undefined && { unlessDeliveredSince: since }) };
 }
 
 export interface ReplayReport {

@@ -88,6 +88,7 @@ export const MarkSchema = Type.Object(
     status: Type.Union([Type.Literal("SUCCESS"), Type.Literal("FAILED")], { title: "SUCCESS or FAILED" }),
     settledBy: Type.Optional(Type.Union([Type.Literal("user"), Type.Literal("replay")], { title: "user or replay" })),
     replays: Type.Optional(ReplayReportSchema),
+    unlessDeliveredSince: Type.Optional(Type.String({ title: "a date" })),
   },
   { $id: "Mark", title: "an object" },
 );

@@ -46,7 +46,8 @@ function requesterAt(answers: readonly Answer[], { name = "http://127.0.0.1:8787
       close: async () => undefined,
     },
   });
-  const send = (request: TransportRequest, isRepeatable: boolean) => passTime(clock, requester.send(request, isRepeatable));
+  const send = (request: TransportRequest, isRepeatable: boolean, isWanted?: () => boolean) =>
+    passTime(clock, requester.send(request, isRepeatable, isWanted));
   return { send, sentAt, lines, clock };
 }
 
@@ -78,6 +79,12 @@ describe("a request", () => {
     const service = requesterAt([answered(503, { "retry-after": "7" }), OK]);
     await service.send(GET, true);
     expect(service.sentAt).toEqual([0, 7_000]);
+  });
+
+  it("isn't repeated once it isn't wanted any more", async () => {
+    const { send, sentAt } = requesterAt([answered(504)]);
+    await expect(send(GET, true, () => sentAt.length < 2)).rejects.toMatchObject({ code: "unavailable" });
+    expect(sentAt.length).toBe(2);
   });
 
   it("that isn't repeatable is retried after a 429, but not after a reset or a 500", async () => {
