@@ -3,8 +3,12 @@ import type { ListedCall } from "../../client/client.js";
 import { type CallStatus, idKey, isErased } from "../../domain/call.js";
 import { type ResponseKind, senderAddress } from "../../domain/message-response.js";
 import { readDate } from "../../wire/dates.js";
+import { responseToJson } from "../../wire/json/response-json.js";
 import { removeHtml } from "../../wire/remove-html.js";
-import { contentKey, type SeenLine } from "./seen-list.js";
+import { contentKey, plainText, readBody, type SeenLine } from "./seen-list.js";
+
+/** As a callback receives them by default. */
+const BODY_NAMES = { messageId: "messageid", messageLocation: "messagelocation" };
 
 /** E.164, with an extension; null if it can't be parsed. */
 export type ParsePhone = (number: string) => string | null;
@@ -38,18 +42,19 @@ export const SENDER_KINDS = ["mobile", "voice", "email", "mri"] as const;
 
 export function comparableCall(call: ListedCall, { parsePhone, timezone }: CompareOptions): ComparableCall {
   const { messageId, from, responseMessage } = call.response;
-  const at = readDate(responseMessage.date, timezone);
-  const contents = [contentKey(responseMessage.content), contentKey(removeHtml(responseMessage.content))];
+  const { kind, date, content, name, ...addresses } = readBody(responseToJson(call.response, BODY_NAMES));
+  const at = readDate(date ?? "", timezone);
+  const contents = [contentKey(content ?? ""), contentKey(removeHtml(content ?? ""))];
   return {
     id: call.id,
     status: call.status,
-    messageId: idKey(messageId),
-    kind: responseMessage.kind,
+    messageId: idKey(plainText(messageId)),
+    kind: kind ?? responseMessage.kind,
     minute: at === null ? null : Math.floor(at / 60_000),
     contents: isErased(call) ? null : [...new Set(contents)],
-    senders: sendersOf(from, parsePhone),
+    senders: sendersOf(addresses, parsePhone),
     from: senderAddress(from),
-    nameAlone: senderAddress({ ...from, name: "" }) === "" ? from.name : null,
+    nameAlone: Object.values(addresses).every((address) => address === null) ? (name ?? "") : null,
   };
 }
 
@@ -65,21 +70,19 @@ interface LineSenders extends Senders {
 
 export function lineSenders(line: SeenLine, parsePhone: ParsePhone): LineSenders {
   const { mobile, voice, email, mri, from } = line;
-  const senders = sendersOf({ mobile: mobile ?? "", voice: voice ?? "", email: email ?? "", mri: mri ?? "" }, parsePhone);
+  const senders = sendersOf({ mobile, voice, email, mri }, parsePhone);
   if (from === null) return { ...senders, any: null };
   const any = from.includes("@")
-    ? sendersOf({ mobile: "", voice: "", email: from, mri: from }, parsePhone)
-    : sendersOf({ mobile: from, voice: from, email: "", mri: "" }, parsePhone);
+    ? sendersOf({ mobile: null, voice: null, email: from, mri: from }, parsePhone)
+    : sendersOf({ mobile: from, voice: from, email: null, mri: null }, parsePhone);
   return { ...senders, any: any.mobile === null && any.email === null ? null : any };
 }
 
-function sendersOf(from: Readonly<Record<SenderKind, string>>, parsePhone: ParsePhone): Senders {
-  const [mobile, voice] = [from.mobile, from.voice].map((number) => (number.trim() === "" ? null : parsePhone(number.trim())));
-  return { mobile: mobile ?? null, voice: voice ?? null, email: textKey(from.email), mri: textKey(from.mri) };
-}
-
-function textKey(text: string): string | null {
-  return text.trim().toLowerCase() || null;
+/** Of plain texts. */
+function sendersOf({ mobile, voice, email, mri }: Senders, parsePhone: ParsePhone): Senders {
+  const numberKey = (number: string | null): string | null => (number === null ? null : parsePhone(number));
+  const textKey = (text: string | null): string | null => text?.toLowerCase() ?? null;
+  return { mobile: numberKey(mobile), voice: numberKey(voice), email: textKey(email), mri: textKey(mri) };
 }
 
 export function hasSender(senders: Senders): boolean {

@@ -9,6 +9,7 @@ import { readDate } from "../../wire/dates.js";
 import { objectOf } from "../../wire/json/json-value.js";
 import { parseJsonText } from "../../wire/json/read-json.js";
 import { readXml } from "../../wire/xml/xml-read.js";
+import { replaceForbidden } from "../../wire/xml/xml-write.js";
 
 export type SeenFormat = "ndjson" | "xml" | "csv" | "tsv" | "ids";
 
@@ -190,7 +191,8 @@ function tableRecords(text: string, format: SeenFormat): readonly SeenRecord[] {
     parseCsv(text.trimStart(), {
       delimiter,
       skip_empty_lines: true,
-      relax_quotes: format === "tsv",
+      // What databases write: a quote is a character like others.
+      ...(format === "tsv" && { quote: null }),
       on_record(cells: readonly string[], { lines }) {
         rows.push({ cells, endLine: lines });
         return null;
@@ -210,7 +212,7 @@ function tableRecords(text: string, format: SeenFormat): readonly SeenRecord[] {
     const line = endLine - lineFeeds(cells.join("")) + skipped;
     const fields = cells.map((value, index): [string, string] => [columns[index] ?? "", value.trim()]);
     // An empty cell counts as missing, and so does a database's NULL.
-    return { line, fields: fields.filter(([, value]) => !/^(?:null)?$/i.test(value)) };
+    return { line, fields: fields.filter(([, value]) => !/^(?:null|\\N)?$/i.test(value)) };
   });
 }
 
@@ -243,13 +245,43 @@ function idRecords(text: string): readonly SeenRecord[] {
   });
 }
 
+/** What is compared of a line, and of the body that is delivered of a call. null: not given. */
+export interface ComparedValues extends Record<"mobile" | "email" | "mri" | "voice" | "name", string | null> {
+  readonly kind: ResponseKind | null;
+  readonly date: string | null;
+  readonly content: string | null;
+}
+
+/** As `readSeenList` reads such a body: otherwise a call wouldn't match its own, and another one would be the only match. */
+export function readBody(body: unknown): ComparedValues {
+  return comparedValues(new Map(bodyFields(body)));
+}
+
+function comparedValues(fields: ReadonlyMap<string, string>): ComparedValues {
+  const text = (name: string): string | null => plainText(fields.get(name) ?? "") || null;
+  const [acknowledged, undeliverable] = [text("acknowledged"), text("undeliverable")];
+  return {
+    kind: undeliverable !== null ? "undeliverable" : acknowledged !== null ? "reply" : null,
+    date: undeliverable ?? acknowledged,
+    content: fields.get("content") ?? null,
+    mobile: text("mobile"),
+    email: text("email"),
+    mri: text("mri"),
+    voice: text("voice"),
+    name: text("name"),
+  };
+}
+
+/** As every format has it: XML has no control characters and no CR, and no format keeps outer white space. */
+export function plainText(text: string): string {
+  return replaceForbidden(text.replace(/\r\n?/g, "\n")).trim();
+}
+
 function seenLine(line: number, given: Fields, timezone: string): SeenLine {
   const fields = new Map(given);
-  const text = (name: string): string | null => fields.get(name)?.trim() || null;
   const id = (what: string, ...names: readonly string[]): string | null => {
-    const [one = null, another] = new Set(
-      given.filter(([name, value]) => names.includes(name) && value.trim() !== "").map(([, value]) => idKey(value)),
-    );
+    const values = given.flatMap(([name, value]) => (names.includes(name) ? [plainText(value)] : []));
+    const [one = null, another] = new Set(values.filter((value) => value !== "").map(idKey));
     if (another !== undefined) throw unreadable(line, `it has two different ${what}`);
     return one;
   };
@@ -258,22 +290,13 @@ function seenLine(line: number, given: Fields, timezone: string): SeenLine {
   if (seen.callId === null && seen.messageId === null && bareId === null) {
     throw unreadable(line, "it has neither a call id nor a message id");
   }
-  const kind = text("undeliverable") !== null ? "undeliverable" : text("acknowledged") !== null ? "reply" : null;
-  const content = fields.get("content");
+  const { date, content, ...values } = comparedValues(fields);
   return {
-    line,
-    callId: seen.callId,
-    messageId: seen.messageId,
-    id: bareId,
-    kind,
-    minute: minuteOf(text("undeliverable") ?? text("acknowledged"), line, timezone),
-    content: content === undefined ? null : contentKey(content),
-    mobile: text("mobile"),
-    email: text("email"),
-    mri: text("mri"),
-    voice: text("voice"),
-    name: text("name"),
-    from: text("from"),
+    ...{ line, callId: seen.callId, messageId: seen.messageId, id: bareId },
+    ...values,
+    minute: minuteOf(date, line, timezone),
+    content: content === null ? null : contentKey(content),
+    from: plainText(fields.get("from") ?? "") || null,
   };
 }
 
@@ -284,9 +307,9 @@ function minuteOf(date: string | null, line: number, timezone: string): number |
   return Math.floor(at / 60_000);
 }
 
-/** A hash: contents may be long, and a service lists many. Ignores line endings and outer white space. */
+/** A hash: contents may be long, and a service lists many. */
 export function contentKey(content: string): string {
-  return createHash("sha256").update(content.replace(/\r\n?/g, "\n").trim(), "utf16le").digest("base64");
+  return createHash("sha256").update(plainText(content), "utf16le").digest("base64");
 }
 
 function unreadable(line: number, reason: string): WhcbError {

@@ -190,3 +190,11 @@ test.each([
 ])("%j is rejected", (text, message) => {
   expect(() => readSeenList(text, "UTC")).toThrow(message);
 });
+
+it("takes a quote in TSV for a character, and \\N for an empty cell", () => {
+  const { lines } = readSeenList('callid\tmessageid\tcontent\n\\N\tM1\t"Yes\n\\N\tM2\tOK"\n', "UTC");
+  expect(lines.map(({ callId, messageId }) => [callId, messageId])).toEqual([
+    [null, "M1"],
+    [null, "M2"],
+  ]);
+});
