@@ -3,6 +3,7 @@ import type { ClientRequest, Agent as HttpAgent, IncomingMessage } from "node:ht
 import { systemErrorCode, WhcbError } from "../domain/errors.js";
 import type { Timers } from "../platform/clock.js";
 import { isLocalName, isLoopbackHost } from "../platform/loopback.js";
+import { CollectedBytes } from "../wire/collected-bytes.js";
 import {
   lastHeaderValues,
   MAX_ANSWER_BYTES,
@@ -96,16 +97,14 @@ function exchange(request: ClientRequest, body: string | null): Promise<Transpor
 /** By events: the first `for await` of a process takes two milliseconds more. */
 function readAnswer(answer: IncomingMessage): Promise<TransportResponse> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
+    const collected = new CollectedBytes();
     answer.on("data", (chunk: Buffer) => {
-      size += chunk.length;
-      if (size > MAX_ANSWER_BYTES) answer.destroy(tooLarge());
-      else chunks.push(chunk);
+      if (collected.length + chunk.length > MAX_ANSWER_BYTES) answer.destroy(tooLarge());
+      else collected.add(chunk);
     });
     answer.on("error", reject);
     answer.on("end", () => {
-      const body = Buffer.concat(chunks).toString("utf8");
+      const body = collected.bytes().toString("utf8");
       resolve({ status: answer.statusCode ?? 0, headers: lastHeaderValues(answer.headers), body });
     });
   });
@@ -137,8 +136,9 @@ async function createProxyTransport(
       try {
         const { signal } = timeout;
         const answer = await request(origin + path, { dispatcher: agent, method, headers, body, signal });
-        const text = await answer.body.text();
-        return { status: answer.statusCode, headers: lastHeaderValues(answer.headers), body: text };
+        const collected = new CollectedBytes();
+        for await (const chunk of answer.body) collected.add(chunk);
+        return { status: answer.statusCode, headers: lastHeaderValues(answer.headers), body: collected.bytes().toString() };
       } catch (error) {
         throw transportFailure(error);
       } finally {

@@ -1,6 +1,8 @@
 /** What is loaded with the service; the rest of the console follows later. */
+import type { IncomingMessage } from "node:http";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { loadConsole } from "../lazy-parts.js";
+import { readBody } from "../requests/bodies.js";
 import type { ErrorAnswer } from "../requests/error-answers.js";
 import type { RouteContext } from "../routes/route-context.js";
 import type { Console } from "./console.js";
@@ -48,8 +50,8 @@ export function addConsoleRoutes(app: FastifyInstance, context: RouteContext): v
 
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser("application/x-www-form-urlencoded", { parseAs: "string" }, (_, body, done) => {
-      done(null, new URLSearchParams(String(body)));
+    scope.addContentTypeParser("application/x-www-form-urlencoded", async (request: FastifyRequest, payload: IncomingMessage) => {
+      return new URLSearchParams((await readBody(request, payload)).toString());
     });
     scope.addHook("onRequest", async (request, reply) => {
       if (!(await (await load()).admit(request, reply))) return reply;

@@ -1,10 +1,10 @@
 /** In bounded memory. */
-import { StringDecoder } from "node:string_decoder";
+import { CollectedBytes } from "../../wire/collected-bytes.js";
 import { STREAM_BYTES } from "../requests/body-budget.js";
 
 /** Bytes. Longer lines are reported and skipped. */
 export const LONGEST_LINE = 10_485_760;
-/** Characters; a longer line needs room. */
+/** Bytes; a longer line needs room. */
 export const SHORT_LINE = STREAM_BYTES / 2;
 
 export interface Line {
@@ -14,6 +14,8 @@ export interface Line {
   readonly text: string | null;
 }
 
+const LINE_FEED = 10;
+
 /** For long lines of all streams. */
 export interface LineRoom {
   reserve(bytes: number): Promise<void>;
@@ -22,9 +24,8 @@ export interface LineRoom {
 
 /** \n or \r\n, optional on the last; empty ones are skipped. Reads no faster than lines are taken. */
 export async function* readLines(stream: AsyncIterable<Buffer | string>, room: LineRoom): AsyncGenerator<Line> {
-  const decoder = new StringDecoder("utf8");
   let number = 0;
-  let rest = "";
+  let rest = new CollectedBytes();
   let isTooLong = false;
   let hasRoom = false;
   const lineOf = (text: string): Line => {
@@ -38,20 +39,22 @@ export async function* readLines(stream: AsyncIterable<Buffer | string>, room: L
     hasRoom = false;
   };
   try {
-    for await (const chunk of stream) {
-      const text = typeof chunk === "string" ? chunk : decoder.write(chunk);
-      const end = text.lastIndexOf("\n");
+    for await (const piece of stream) {
+      const chunk = typeof piece === "string" ? Buffer.from(piece) : piece;
       // Only the chunk: rescanning the rest is O(n²).
+      const end = chunk.lastIndexOf(LINE_FEED);
       if (end !== -1) {
-        for (const line of (rest + text.slice(0, end)).split("\n")) {
+        rest.add(chunk.subarray(0, end));
+        for (const line of rest.bytes().toString().split("\n")) {
           if (line !== "" || isTooLong) yield lineOf(line);
           else number += 1;
         }
+        rest = new CollectedBytes();
       }
-      rest = end === -1 ? rest + text : text.slice(end + 1);
+      rest.add(chunk.subarray(end + 1));
       if (rest.length > LONGEST_LINE) {
         isTooLong = true;
-        rest = "";
+        rest = new CollectedBytes();
       }
       if (rest.length <= SHORT_LINE) leaveRoom();
       else if (!hasRoom) {
@@ -59,8 +62,7 @@ export async function* readLines(stream: AsyncIterable<Buffer | string>, room: L
         hasRoom = true;
       }
     }
-    rest += decoder.end();
-    if (rest !== "" || isTooLong) yield lineOf(rest);
+    if (rest.length > 0 || isTooLong) yield lineOf(rest.bytes().toString());
   } finally {
     leaveRoom();
   }

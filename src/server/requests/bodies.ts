@@ -1,8 +1,10 @@
 /** JSON and XML are read whole (10 MiB and 60 s at most), NDJSON is streamed. */
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { IncomingMessage } from "node:http";
+import { errorCodes, type FastifyInstance, type FastifyRequest } from "fastify";
 import type { BodyFormat } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Timers } from "../../platform/clock.js";
+import { CollectedBytes } from "../../wire/collected-bytes.js";
 import { readJson } from "../../wire/json/read-json.js";
 import { bodyFormat, NDJSON_TYPES } from "../../wire/media-types.js";
 import { lazyParts } from "../lazy-parts.js";
@@ -22,11 +24,33 @@ export function addBodyParsers(app: FastifyInstance): void {
     if (request.routeOptions.config.takesNdjson) done(null, payload);
     else done(unsupported(), undefined);
   });
-  app.addContentTypeParser<Buffer>("*", { parseAs: "buffer" }, (request, body, done) => {
+  app.addContentTypeParser("*", async (request: FastifyRequest, payload: IncomingMessage) => {
+    const body = await readBody(request, payload);
     // A Content-Type without a body is fine.
-    if (body.length === 0) return done(null, undefined);
+    if (body.length === 0) return undefined;
     request.bodyBytes = body.length;
-    parseBody(request.headers["content-type"] ?? "", body).then((document) => done(null, document), done);
+    return parseBody(request.headers["content-type"] ?? "", body);
+  });
+}
+
+/** Within the route's limit. Fastify's own reader keeps a list of the pieces. */
+export function readBody({ headers, routeOptions }: FastifyRequest, payload: IncomingMessage): Promise<Buffer> {
+  const { bodyLimit = BODY_LIMIT } = routeOptions;
+  const announced = Number(headers["content-length"]);
+  const collected = new CollectedBytes();
+  return new Promise((resolve, reject) => {
+    if (announced > bodyLimit) return reject(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
+    const onData = (piece: Buffer): void => {
+      if (collected.length + piece.length <= bodyLimit) {
+        collected.add(piece);
+        return;
+      }
+      payload.off("data", onData);
+      reject(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
+    };
+    payload.on("data", onData);
+    payload.on("end", () => resolve(collected.bytes()));
+    payload.on("error", (error) => reject(Object.assign(error, { statusCode: 400 })));
   });
 }
 

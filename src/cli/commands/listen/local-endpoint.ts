@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { WhcbError } from "../../../domain/errors.js";
 import type { Clock } from "../../../platform/clock.js";
+import { CollectedBytes } from "../../../wire/collected-bytes.js";
 
 export interface Received {
   readonly at: number;
@@ -25,9 +26,6 @@ export interface Endpoint {
 const LONGEST_BODY = 10_485_760;
 /** All bodies that are arriving may take so many bytes. */
 const LONGEST_BODIES = 3 * LONGEST_BODY;
-/** Node's objects for a piece of a body take about as much. */
-const PIECE_BYTES = 256;
-
 /** Resolves when listening. Throws `unavailable` if the port is taken. */
 export async function openEndpoint(
   options: { readonly port: number; readonly behaviour: Behaviour; readonly clock: Clock },
@@ -92,27 +90,27 @@ export async function openEndpoint(
 
 /** null: with it, the bodies that are arriving would take too much memory. */
 async function readBody(request: IncomingMessage, arriving: { bytes: number }): Promise<string | null> {
-  let pieces: Buffer[] | null = [];
-  let size = 0;
+  let collected: CollectedBytes | null = new CollectedBytes();
+  let isTooLong = false;
   let kept = 0;
   const keep = (bytes: number) => {
-    kept += bytes;
-    arriving.bytes += bytes;
+    arriving.bytes += bytes - kept;
+    kept = bytes;
   };
   try {
     for await (const piece of request) {
-      const bytes = Buffer.byteLength(piece);
-      size += bytes;
-      if (size > LONGEST_BODY || pieces === null) continue;
-      pieces.push(Buffer.from(piece));
-      keep(bytes + PIECE_BYTES);
+      if (collected === null) continue;
+      isTooLong ||= collected.length + piece.length > LONGEST_BODY;
+      if (isTooLong) continue;
+      collected.add(piece);
+      keep(collected.capacity);
       if (arriving.bytes <= LONGEST_BODIES) continue;
-      pieces = null;
-      keep(-kept);
+      collected = null;
+      keep(0);
     }
-    return pieces && Buffer.concat(pieces).toString("utf8");
+    return collected?.bytes().toString("utf8") ?? null;
   } finally {
-    keep(-kept);
+    keep(0);
   }
 }
 

@@ -1,0 +1,31 @@
+/** A body that comes in pieces, in one buffer: a list of pieces of one byte would take hundreds of bytes for each. */
+export class CollectedBytes {
+  #buffer = Buffer.alloc(0);
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** In bytes of memory. */
+  get capacity(): number {
+    return this.#buffer.length;
+  }
+
+  add(piece: Uint8Array): void {
+    const length = this.#length + piece.length;
+    if (length > this.#buffer.length) {
+      // Not from Buffer's pool, which one piece of it would keep in memory.
+      const larger = Buffer.allocUnsafeSlow(Math.max(length, 2 * this.#length));
+      this.#buffer.copy(larger, 0, 0, this.#length);
+      this.#buffer = larger;
+    }
+    this.#buffer.set(piece, this.#length);
+    this.#length = length;
+  }
+
+  /** Valid until the next piece. */
+  bytes(): Buffer {
+    return this.#buffer.subarray(0, this.#length);
+  }
+}
