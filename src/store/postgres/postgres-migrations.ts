@@ -153,18 +153,16 @@ async function versionOf(db: Db, name: string): Promise<number> {
 const OURS = ["migrations", "callbacks", "calls"];
 
 /**
- * An owner may add triggers, and read all. Trusted are this role, those that were granted to it, and who could replace the tables anyway: the
- * owners of schema and database, and superusers. A superuser is no member of all roles here. Throws `config` for another owner.
+ * An owner may add triggers, and read all. Trusted are this role and who could replace the tables anyway: the owners of schema and
+ * database, and superusers. Not a role that this one is a member of: up to PostgreSQL 14 each role may make others its members. Throws
+ * `config` for another owner.
  */
 async function requireTrustedOwner(db: Db, name: string): Promise<void> {
   const { rows } = await sql<{ owner: string; schema: string }>`
-    WITH RECURSIVE own (role) AS (
-      SELECT oid FROM pg_roles WHERE rolname = current_user
-      UNION SELECT roleid FROM pg_auth_members JOIN own ON member = role)
     SELECT quote_ident(pg_get_userbyid(relowner)::text) AS owner, quote_ident(nspname::text) AS schema
     FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace JOIN pg_database ON datname = current_database()
     WHERE nspname = current_schema() AND relname IN (${sql.join(OURS.map((table) => sql.lit(table)))})
-      AND relowner NOT IN (SELECT role FROM own UNION SELECT oid FROM pg_roles WHERE rolsuper UNION VALUES (nspowner), (datdba))
+      AND relowner NOT IN (SELECT oid FROM pg_roles WHERE rolsuper OR rolname = current_user UNION VALUES (nspowner), (datdba))
     LIMIT 1`.execute(db);
   const [found] = rows;
   if (found === undefined) return;
