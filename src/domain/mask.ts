@@ -86,9 +86,12 @@ interface ShownAuth {
   readonly key: string | null;
 }
 
+/** Characters. A service may return any, and what is looked for in one takes much more memory than it has. */
+const LONGEST_URL = 65_536;
+
 /** Returns a URL without a secret as it is. `mask` is for one that may be anywhere in it. */
 export function maskUrl(url: string, mask: SecretMask = (text) => text): string {
-  if (!URL.canParse(url)) return url === "" ? "" : "(an unreadable URL)";
+  if (url.length > LONGEST_URL || !URL.canParse(url)) return url === "" ? "" : "(an unreadable URL)";
   const { protocol, username, password, host, pathname, search, hash } = new URL(url);
   const userinfo = username + password === "" ? "" : `${MASK}@`;
   const path = maskPath(pathname + search, mask);

@@ -87,5 +87,6 @@ function isTaken(result: DeliveryResult): boolean {
 
 /** Without what the receiver wrote, which may repeat a secret of the URL. */
 function reasonOf(result: DeliveryResult): string {
-  return result.kind === "answered" ? `HTTP ${result.statusCode}` : `${result.reason}: ${result.detail}`;
+  if (result.kind === "answered") return `HTTP ${result.statusCode}`;
+  return result.reason === "redirect" ? result.reason : `${result.reason}: ${result.detail}`;
 }
