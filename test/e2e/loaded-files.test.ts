@@ -81,9 +81,16 @@ describe("at its start", () => {
 
 describe("Node's compile cache", () => {
   const hasCache = "enableCompileCache" in nodeModule;
-  const env = { NODE_DISABLE_COMPILE_CACHE: "" };
-  const helpIn = async (data: string) => {
-    expect(await home.whcb(["--help"], { env: { ...env, WHCB_DATA_DIR: data } })).toMatchObject({ code: 0, stderr: "" });
+  const enabled = { NODE_DISABLE_COMPILE_CACHE: undefined };
+  const helpIn = async (data: string, env = {}) => {
+    expect(await home.whcb(["--help"], { env: { ...enabled, WHCB_DATA_DIR: data, ...env } })).toMatchObject({
+      code: 0,
+      stderr: "",
+    });
+  };
+  const dataFolder = (name: string) => {
+    mkdirSync(home.path(name), { mode: 0o700 });
+    return home.path(name);
   };
   const filesIn = (folder: string) =>
     existsSync(folder)
@@ -91,17 +98,26 @@ describe("Node's compile cache", () => {
       : 0;
 
   it("is used where Node has one, in a folder of this user only", async () => {
-    const data = home.path("cached");
+    const data = dataFolder("cached");
     await helpIn(data);
     expect(filesIn(data) > 0).toBe(hasCache);
     if (hasCache) expect(statSync(join(data, "compile-cache")).mode & 0o777).toBe(0o700);
   });
 
+  it("creates no data folder, and is in none if it is disabled or elsewhere", async () => {
+    await helpIn(home.path("absent"));
+    expect(existsSync(home.path("absent"))).toBe(false);
+    const data = dataFolder("without");
+    await helpIn(data, { NODE_DISABLE_COMPILE_CACHE: "1" });
+    await helpIn(data, { NODE_COMPILE_CACHE: home.path("elsewhere") });
+    expect(readdirSync(data)).toEqual([]);
+  });
+
   it("is used by each Node that has one, whichever built the package", async () => {
     const preload = home.path("enable-compile-cache.cjs");
     writeFileSync(preload, 'require("node:module").enableCompileCache = (folder) => console.error(folder);');
-    const data = home.path("enabled");
-    const used = { ...env, WHCB_DATA_DIR: data, NODE_OPTIONS: `--require ${preload}` };
+    const data = dataFolder("enabled");
+    const used = { ...enabled, WHCB_DATA_DIR: data, NODE_OPTIONS: `--require ${preload}` };
     expect(await home.whcb(["--version"], { env: used })).toMatchObject({ code: 0, stderr: `${join(data, "compile-cache")}\n` });
   });
 
@@ -116,9 +132,13 @@ describe("Node's compile cache", () => {
     expect(filesIn(data)).toBe(0);
   });
 
-  it("isn't used if the folder is another user's or a link to one, or can't be made", async () => {
-    const data = home.path("planted");
-    mkdirSync(data, { mode: 0o700 });
+  it("isn't used if the folder is another user's, or a link to one, or can't be made", async () => {
+    const preload = home.path("be-another-user.cjs");
+    writeFileSync(preload, "const uid = process.getuid() + 1; process.getuid = () => uid;");
+    const foreign = dataFolder("foreign");
+    await helpIn(foreign, { NODE_OPTIONS: `--require ${preload}` });
+    expect(filesIn(foreign)).toBe(0);
+    const data = dataFolder("planted");
     symlinkSync(mkdtempSync(home.path("elsewhere-")), join(data, "compile-cache"));
     await helpIn(data);
     expect(filesIn(join(data, "compile-cache"))).toBe(0);

@@ -99,7 +99,7 @@ describe("a failed start", () => {
     const first = await home.serve([], { env: USER_ENV });
     const data = home.path("new-data");
     const { code, stderr } = await home.whcb(["serve", ...flags(first.url)], {
-      env: { WHCB_CONFIG_DIR: home.path("new-config"), WHCB_DATA_DIR: data },
+      env: { WHCB_CONFIG_DIR: home.path("new-config"), WHCB_DATA_DIR: data, NODE_DISABLE_COMPILE_CACHE: undefined },
     });
     expect([code, stderr]).toEqual([5, expect.stringContaining(`error: ${sentence}`)]);
     expect([existsSync(data), existsSync(home.path("new-config"))]).toEqual([false, false]);

@@ -18,7 +18,8 @@ export interface Outcome {
 
 export interface RunOptions {
   readonly input?: string;
-  readonly env?: Readonly<Record<string, string>>;
+  /** undefined: it has no such variable. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   /** No file that it writes may become longer than so many KiB. */
   readonly longestFileKiB?: number;
   /** It may have no more files and sockets open. */
@@ -75,7 +76,7 @@ export class Home {
   }
 
   /** Any program, with the environment that commands get here. */
-  spawn(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Running {
+  spawn(command: string, args: readonly string[], env: NonNullable<RunOptions["env"]> = {}): Running {
     const child = spawn(command, args, {
       cwd: this.folder,
       env: {
