@@ -1,6 +1,7 @@
 /** node:http, since importing undici doubles the run time of a short command. */
 import type { ClientRequest, Agent as HttpAgent, IncomingMessage } from "node:http";
 import { systemErrorCode, WhcbError } from "../domain/errors.js";
+import { parseUrl } from "../domain/mask.js";
 import type { Timers } from "../platform/clock.js";
 import { isLocalName, isLoopbackHost } from "../platform/loopback.js";
 import { CollectedBytes } from "../wire/collected-bytes.js";
@@ -69,7 +70,7 @@ export async function createHttpTransport(target: HttpTarget): Promise<Transport
 }
 
 function parseServiceUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : null;
+  const url = parseUrl(text);
   if (url === null || (url.protocol !== "http:" && url.protocol !== "https:")) {
     throw new WhcbError("config", "the service's URL must be an http or https URL");
   }
@@ -151,7 +152,7 @@ async function createProxyTransport(
 
 /** Never shows it: it may contain a password. */
 function checkProxyUrl(text: string): void {
-  if (/^https?:/i.test(text) && URL.canParse(text)) return;
+  if (/^https?:/i.test(text) && parseUrl(text) !== null) return;
   throw new WhcbError("config", "HTTP_PROXY or HTTPS_PROXY isn't an http or https URL", {
     hint: "write it like http://proxy.example.com:3128",
   });

@@ -1,5 +1,6 @@
 /** Follows the path and query of `rel=next`, on the same service. */
 import { WhcbError } from "../domain/errors.js";
+import { parseUrl } from "../domain/mask.js";
 
 export interface ListPage<Item> {
   readonly items: readonly Item[];
@@ -97,7 +98,7 @@ export async function* walkList<Item>(
 export function nextPath(next: string, listPath: string): string {
   const base = `http://service.invalid${listPath}`;
   if (next.length > MAX_LINK_LENGTH) throw new WhcbError("unavailable", "the link to the next page is too long");
-  const url = URL.canParse(next, base) ? new URL(next, base) : null;
+  const url = parseUrl(next, base);
   const isHttp = url?.protocol === "http:" || url?.protocol === "https:";
   if (url === null || !isHttp || resourceOf(url.pathname) !== resourceOf(new URL(base).pathname)) {
     throw new WhcbError("unavailable", "the link to the next page isn't a page of this list");

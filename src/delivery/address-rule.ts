@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 import ipaddr from "ipaddr.js";
 import { WhcbError } from "../domain/errors.js";
+import { parseUrl } from "../domain/mask.js";
 import { isLocalName, isLoopbackHost } from "../platform/loopback.js";
 
 /** "any": what the user of this machine wants. */
@@ -78,9 +79,8 @@ export function isAddressAllowed(address: string, port: number, rule: AddressRul
 
 /** null unless absolute http or https. */
 export function parseHttpUrl(url: string): URL | null {
-  if (!URL.canParse(url)) return null;
-  const parsed = new URL(url);
-  return parsed.protocol === "http:" || parsed.protocol === "https:" ? parsed : null;
+  const parsed = parseUrl(url);
+  return parsed?.protocol === "http:" || parsed?.protocol === "https:" ? parsed : null;
 }
 
 function hostOf(url: URL): string {

@@ -3,7 +3,7 @@ import { StringDecoder } from "node:string_decoder";
 import type { Dispatcher as UndiciDispatcher } from "undici";
 import type { DeliveryResult } from "../domain/attempt.js";
 import { WhcbError } from "../domain/errors.js";
-import { longestSpelling, maskSecrets } from "../domain/mask.js";
+import { longestSpelling, maskSecrets, parseUrl } from "../domain/mask.js";
 import { parseRetryAfter } from "../wire/retry-after.js";
 import type { Connection, OriginConnections, Waiter } from "./connection-pool.js";
 import type { Delivery } from "./deliverer.js";
@@ -238,9 +238,8 @@ function messageOf({ statusCode, statusMessage, secrets }: RawAnswer): string {
 
 /** Without path and query, which may hold a key. */
 function redirectTarget(location: string | null): string {
-  if (location === null || !URL.canParse(location)) return "";
-  const { protocol, host } = new URL(location);
-  return ` (to ${protocol}//${host})`;
+  const url = location === null ? null : parseUrl(location);
+  return url === null ? "" : ` (to ${url.protocol}//${url.host})`;
 }
 
 /** `name` in lower case. */

@@ -1,5 +1,5 @@
 import { count } from "./count.js";
-import { isMasked } from "./mask.js";
+import { isMasked, parseUrl } from "./mask.js";
 
 export interface Callback extends CallbackSettings {
   /** 16 upper-case hex digits. */
@@ -43,16 +43,17 @@ export function callbackNameProblem(name: string): string | null {
 
 /** What is wrong with it, or null. Programs disagree about the host of a URL with a backslash or a user. */
 export function callbackUrlProblem(url: string): string | null {
-  if (!/^https?:\/\//i.test(url) || /[\s\p{Cc}]/u.test(url) || !URL.canParse(url)) return "must be an http or https URL";
+  const parsed = parseUrl(url);
+  if (!/^https?:\/\//i.test(url) || /[\s\p{Cc}]/u.test(url) || parsed === null) return "must be an http or https URL";
   if (/[\\\p{Cf}]/u.test(url)) return "must not contain a backslash or an invisible character";
   if (isMasked(url)) return "must not contain ****, which stands for a secret that isn't shown";
-  const { username, password } = new URL(url);
-  return username || password ? "must not contain a user or password: use auth" : null;
+  return parsed.username || parsed.password ? "must not contain a user or password: use auth" : null;
 }
 
 /** Whether a URL has another scheme, host or port than the one before; false for text that isn't a URL. */
 export function isOtherOrigin(url: string, before: string): boolean {
-  return URL.canParse(url) && !(URL.canParse(before) && new URL(url).origin === new URL(before).origin);
+  const parsed = parseUrl(url);
+  return parsed !== null && parsed.origin !== parseUrl(before)?.origin;
 }
 
 /** One address, without name, list, comment, quote, space or control. */

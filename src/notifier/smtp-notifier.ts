@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { createTransport, type SMTPTransportOptions } from "nodemailer";
 import { errorMessage, WhcbError } from "../domain/errors.js";
-import { secretMask } from "../domain/mask.js";
+import { parseUrl, secretMask } from "../domain/mask.js";
 import type { Timers } from "../platform/clock.js";
 import { isLoopbackHost } from "../platform/loopback.js";
 import { checkAddress, mailMessage, type Notifier } from "./notifier.js";
@@ -146,7 +146,7 @@ interface SmtpServer {
  * hold a password.
  */
 export function parseSmtpUrl(url: string): SmtpServer {
-  const parsed = URL.canParse(url) ? new URL(url) : null;
+  const parsed = parseUrl(url);
   if (parsed === null || (parsed.protocol !== "smtp:" && parsed.protocol !== "smtps:") || parsed.hostname === "") {
     throw new WhcbError("config", "The SMTP URL must look like smtp://host:port or smtps://host:port.");
   }

@@ -1,3 +1,5 @@
+import { parseUrl } from "../domain/mask.js";
+
 const LOOPBACK_IPV4 = /^127(?:\.\d{1,3}){3}$/;
 /** As the URL parser writes ::ffff:127.0.0.1. */
 const MAPPED_LOOPBACK = /^::ffff:7f[\da-f]{2}:[\da-f]{1,4}$/;
@@ -10,7 +12,7 @@ export function isLoopbackHost(host: string): boolean {
 
 /** False for text that isn't a URL. */
 export function isLoopbackUrl(url: string): boolean {
-  return URL.canParse(url) && isLoopbackHost(new URL(url).hostname);
+  return isLoopbackHost(parseUrl(url)?.hostname ?? "");
 }
 
 /** Of this machine or its own network: localhost, *.localhost and *.local, with or without a final dot. */

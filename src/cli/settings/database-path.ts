@@ -1,7 +1,7 @@
 /** Which database file `serve` and the commands on the database itself use. */
 import { join, resolve } from "node:path";
 import { WhcbError } from "../../domain/errors.js";
-import { maskUrl } from "../../domain/mask.js";
+import { maskUrl, parseUrl } from "../../domain/mask.js";
 import { isPostgresUrl } from "../../platform/database-url.js";
 import type { Invocation } from "../args/command-spec.js";
 import { DATABASE } from "../args/shared-flags.js";
@@ -72,8 +72,8 @@ export function withoutPassword(text: string | undefined, flag: string, variable
 
 /** Without a password and parameters. */
 export function databaseName(database: string): string {
-  if (!isPostgresUrl(database) || !URL.canParse(database)) return database;
-  const url = new URL(database);
+  const url = isPostgresUrl(database) ? parseUrl(database) : null;
+  if (url === null) return database;
   url.password = "";
   url.search = "";
   return url.href;

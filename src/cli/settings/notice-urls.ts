@@ -1,6 +1,6 @@
 /** Where outages are reported besides their e-mail: URLs, of which those that hold a secret come from the environment only. */
 import { WhcbError } from "../../domain/errors.js";
-import { isSecretName } from "../../domain/mask.js";
+import { isSecretName, parseUrl } from "../../domain/mask.js";
 
 /** `--notify`, else WHCB_NOTIFY. Throws `usage`, without the URL. */
 export function readNoticeUrls(given: readonly string[] | undefined, inEnvironment = ""): readonly string[] {
@@ -20,7 +20,7 @@ export function readNoticeUrls(given: readonly string[] | undefined, inEnvironme
 }
 
 function readUrl(text: string, source: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : null;
+  const url = parseUrl(text);
   if (url === null || !/^https?:$/.test(url.protocol)) {
     throw new WhcbError("usage", `${source} contains something that isn't an http or https URL`, {
       hint: "write URLs like https://alerts.example.com/whcb",

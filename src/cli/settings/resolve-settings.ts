@@ -1,6 +1,7 @@
 /** Flags before environment before profile before defaults. */
 import { commandLine } from "../../domain/command-line.js";
 import { errorMessage, WhcbError } from "../../domain/errors.js";
+import { parseUrl } from "../../domain/mask.js";
 import { type BodyNames, DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES } from "../../wire/delivery-settings.js";
 import { closestMatch } from "../args/closest-match.js";
 import { parseRate } from "../args/flag-values.js";
@@ -157,7 +158,7 @@ export function credentialsOrigin(profile: Profile): string | null {
 }
 
 function originOf(url: string): string | null {
-  return URL.canParse(url) ? new URL(url).origin : null;
+  return parseUrl(url)?.origin ?? null;
 }
 
 function resolveRate(

@@ -2,6 +2,7 @@ import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { WhcbError } from "../../domain/errors.js";
+import { parseUrl } from "../../domain/mask.js";
 
 export type ServiceAddress =
   | { readonly kind: "http"; readonly url: string; readonly origin: string }
@@ -37,9 +38,9 @@ export function mayHoldPassword(text: string): boolean {
 }
 
 function readUrl(text: string, source: string): ServiceAddress {
-  if (!URL.canParse(text))
+  const url = parseUrl(text);
+  if (url === null)
     throw new WhcbError("config", `${source} is not a valid URL`, { hint: "write it like http://127.0.0.1:8787" });
-  const url = new URL(text);
   if (url.username !== "" || url.password !== "" || url.searchParams.has("apikey")) {
     throw new WhcbError("config", `${source} contains credentials, which others could read`, {
       hint: "set WHCB_USERNAME, WHCB_PASSWORD and WHCB_API_KEY instead, or use `whcb login`",

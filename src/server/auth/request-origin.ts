@@ -1,6 +1,8 @@
 /** Where a request comes from, and for which host: what a browser may be made to send is rejected. */
+
 import { isIP } from "node:net";
 import type { FastifyRequest } from "fastify";
+import { parseUrl } from "../../domain/mask.js";
 import { isLoopbackHost } from "../../platform/loopback.js";
 import { type ErrorAnswer, errorAnswer } from "../requests/error-answers.js";
 
@@ -83,10 +85,8 @@ export function clientAddress({
 
 /** The scheme may differ: a proxy may end TLS. */
 function isSameOrigin(origin: string, { host }: FastifyRequest): boolean {
-  if (!URL.canParse(origin)) return false;
-  const { protocol, host: originHost } = new URL(origin);
-  const own = `${protocol}//${host}`;
-  return URL.canParse(own) && new URL(own).host === originHost;
+  const from = parseUrl(origin);
+  return from !== null && parseUrl(`${from.protocol}//${host}`)?.host === from.host;
 }
 
 export function schemeOf({ protocol }: FastifyRequest): "http" | "https" {

@@ -1,11 +1,14 @@
+import { parseUrl } from "../../domain/mask.js";
+
 /** It goes with forms and in addresses. */
 const LONGEST_TARGET = 2000;
 
 /** The path, if it is below /console and not its sign-in, else /console: anybody may have made it. */
 export function pathInConsole(to: string): string {
   const base = "http://console.invalid";
-  if (!to.startsWith("/console") || to.length > LONGEST_TARGET || !URL.canParse(to, base)) return "/console";
-  const { origin, pathname, search } = new URL(to, base);
+  const url = to.startsWith("/console") && to.length <= LONGEST_TARGET ? parseUrl(to, base) : null;
+  if (url === null) return "/console";
+  const { origin, pathname, search } = url;
   const isInside = origin === base && /^\/console(?:\/|$)/.test(pathname) && !/^\/console\/sign-/.test(pathname);
   return isInside ? pathname + search : "/console";
 }

@@ -2,6 +2,7 @@ import { Kysely } from "kysely";
 import pg from "pg";
 import { WhcbError } from "../../domain/errors.js";
 import type { Migrated } from "../../domain/maintenance.js";
+import { parseUrl } from "../../domain/mask.js";
 import type { Db, Schema } from "../schema.js";
 import { PostgresClient } from "./postgres-client.js";
 import { postgresDialect } from "./postgres-dialect.js";
@@ -92,9 +93,9 @@ export function openPool(url: string, limits: PoolLimits = {}): pg.Pool {
 
 /** Without user and password. Throws `config` for an invalid URL. */
 function nameOf(url: string): string {
-  if (!URL.canParse(url)) {
+  const parsed = parseUrl(url);
+  if (parsed === null) {
     throw new WhcbError("config", "The database's URL is invalid", { hint: "Write it as postgres://user@host:5432/database" });
   }
-  const { host, pathname } = new URL(url);
-  return `${host}${pathname}`;
+  return `${parsed.host}${parsed.pathname}`;
 }

@@ -1,6 +1,6 @@
 import { commandLine } from "../../../domain/command-line.js";
 import { errorMessage, isWhcbError, WhcbError } from "../../../domain/errors.js";
-import { maskKey } from "../../../domain/mask.js";
+import { maskKey, parseUrl } from "../../../domain/mask.js";
 import { parseBodyNames } from "../../../wire/delivery-settings.js";
 import { requireOneOf } from "../../args/closest-match.js";
 import type { Invocation } from "../../args/command-spec.js";
@@ -82,8 +82,9 @@ export async function setConfig(invocation: Invocation): Promise<number> {
   screen.info(`${name} of profile ${profileName} is ${text === "" ? "removed" : "set"}`);
   if (unchecked !== null) screen.info(`warning: it wasn't checked: ${unchecked}`);
   const after = profiles.get(profileName);
-  if (name === "url" && after !== undefined && URL.canParse(after.url)) warnOfClearText(invocation, new URL(after.url));
-  if (name === "url" && after?.credentialsOrigin !== undefined && URL.canParse(after.url)) {
+  const url = name === "url" && after !== undefined ? parseUrl(after.url) : null;
+  if (url !== null) warnOfClearText(invocation, url);
+  if (url !== null && after?.credentialsOrigin !== undefined) {
     screen.info(
       `its credentials belong to ${after.credentialsOrigin} and are not sent to ${after.url}: store new ones with \`${commandLine({ command: "login", operands: [after.url], flags: ["--name", profileName] })}\``,
     );

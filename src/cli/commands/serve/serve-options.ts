@@ -1,5 +1,6 @@
 import { join, resolve } from "node:path";
 import { WhcbError } from "../../../domain/errors.js";
+import { parseUrl } from "../../../domain/mask.js";
 import type { ServiceSettings } from "../../../domain/service-settings.js";
 import { DEFAULT_AUTH_PARAMETER } from "../../../wire/delivery-settings.js";
 import type { Invocation } from "../../args/command-spec.js";
@@ -94,7 +95,7 @@ function readNoticeOptions(args: ParsedArgs, env: NodeJS.ProcessEnv): NoticeOpti
 
 function toSmtp(text: string | undefined): string | null {
   if (text === undefined || text === "") return null;
-  if (!/^smtps?:\/\//i.test(text) || !URL.canParse(text)) {
+  if (!/^smtps?:\/\//i.test(text) || parseUrl(text) === null) {
     throw new WhcbError("usage", "the mail server must be an smtp:// or smtps:// URL", {
       hint: "write it like smtp://mail.example.com:587",
     });
