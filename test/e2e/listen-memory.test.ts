@@ -48,6 +48,8 @@ it("a temporary endpoint keeps so much of the bodies of all requests, and answer
   const mebibyte = Buffer.alloc(1 << 20, "A");
   expect(await post("A".repeat(10_000_000))).toBe(200);
   const sockets = await Promise.all(Array.from({ length: 40 }, () => begin(mebibyte, 9)));
+  // What is written may not have been read yet.
+  await expect.poll(() => post("A".repeat(9_000_000))).toBe(503);
   const full = await fetch(endpoint.url, { method: "POST", body: "A".repeat(9_000_000) });
   expect(full.status).toBe(503);
   expect(await post("A")).toBe(200);

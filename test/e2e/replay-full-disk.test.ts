@@ -83,7 +83,7 @@ describe.skipIf(!mayTroubleDisks)("a disk that fills up", () => {
     const disk = SmallDisk.mount(home.path("data", "runs"), 1);
     closing.push(() => disk.unmount());
     outage = await replayOutage(home, 60);
-    writeFileSync(home.path("seen.txt"), `${outage.callIds[0]}\n`);
+    writeFileSync(home.path("seen.txt"), `callid\n${outage.callIds[0]}\n`);
     const reconcile = ["reconcile", "demo", "--seen", home.path("seen.txt"), "--yes"];
     const reasons = new Set<string>();
     // The lock, the snapshot or the journal is the first that has no room.

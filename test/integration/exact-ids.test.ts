@@ -176,7 +176,7 @@ describe.each(KINDS)("on %s", (_, open) => {
     expect(await scene.successIds()).toEqual(["order-17", "order-18", "order-20"]);
   });
 
-  it("reconcile leaves open which of two calls an id means: the call's own, or its message's", async () => {
+  it("reconcile leaves open what an id means that is both a call's and a message's, its own too", async () => {
     const scene = await open([
       { id: "received", messageId: "order-17", isDelivered: true },
       { id: "order-17", messageId: "m-1" },
@@ -186,7 +186,7 @@ describe.each(KINDS)("on %s", (_, open) => {
     expect({ code, sent: scene.sent(), success: await scene.successIds() }).toEqual({
       code: 8,
       sent: [],
-      success: ["order-18", "received"],
+      success: ["received"],
     });
   });
 
