@@ -84,7 +84,8 @@ export function callbackRequests(api: ServiceApi): CallbackRequests {
       return readCallback({ ...settingsToJson(settings), ...created.raw, id: created.id });
     },
     async updateCallback(id, body) {
-      await api.expectSuccess({ method: "PUT", path: callbackPath(id), noun: "callback", body });
+      // It has what was read too, which another user may have changed before it is repeated.
+      await api.expectSuccess({ method: "PUT", path: callbackPath(id), noun: "callback", body, isRepeatable: false });
     },
     async deleteCallback(id) {
       await api.expectSuccess({ method: "DELETE", path: callbackPath(id), noun: "callback" });

@@ -73,7 +73,7 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
   await checkService(run, deps);
   // Another run may have marked the calls since.
   const undo = (await listRuns(deps.runsDirectory, deps.clock)).find(
-    ({ undoes, state }) => undoes?.runId === run.runId && state !== "discarded",
+    ({ undoes, state, service }) => undoes?.runId === run.runId && state !== "discarded" && service === run.service,
   );
   if (undo !== undefined) throw alreadyUndone(run, undo);
   const undone = [...run.calls.filter(({ isMarked }) => isMarked), ...maybeMarked(run)];
@@ -255,14 +255,16 @@ export async function skipArrived(
 }
 
 /** Whether a call stays SUCCESS when the run is undone: it was delivered, or another run of this data folder has marked it later. */
-async function readWhatStays(undoes: UndoneRun, { runsDirectory, clock }: RunDeps): Promise<CallCheck> {
+async function readWhatStays(undoes: UndoneRun, { runsDirectory, clock, client }: RunDeps): Promise<CallCheck> {
   const key = (callbackId: string, id: string): string => `${callbackId} ${idKey(id)}`;
   const undone = await readRun(runsDirectory, undoes.runId, clock).catch(nullIfGone);
-  const { startedAt } = undone ?? undoes;
+  const { startedAt, service } = undone ?? { ...undoes, service: client.name };
   const markedAt = new Map(undone?.calls.map(({ callbackId, id, at }) => [key(callbackId, id), at]));
   const markedLater = new Set<string>();
-  for (const { runId, kind, counts, lastAt } of await listRuns(runsDirectory, clock)) {
-    if (runId === undoes.runId || kind === "mark-failed" || counts.marked === 0 || lastAt < startedAt) continue;
+  for (const { runId, kind, counts, lastAt, ...run } of await listRuns(runsDirectory, clock)) {
+    // A copy of the service has the same ids.
+    if (runId === undoes.runId || kind === "mark-failed" || counts.marked === 0 || lastAt < startedAt || run.service !== service)
+      continue;
     for (const { callbackId, id, isMarked, at } of (await readRun(runsDirectory, runId, clock)).calls) {
       const name = key(callbackId, id);
       if (isMarked && at > (markedAt.get(name) ?? startedAt)) markedLater.add(name);

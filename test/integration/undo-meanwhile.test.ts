@@ -97,3 +97,23 @@ it("an undo that was discarded may be made again", async () => {
   expect(calls.map(({ status }) => status)).toEqual(["FAILED", "FAILED"]);
   await desk.leave();
 });
+
+it("an undo counts no marks that another service, a copy of this one, was asked for", async () => {
+  const calls = platformCalls(2);
+  const copied = platformCalls(2);
+  const open = (calls: typeof copied) =>
+    scriptedPlatform({
+      clock: systemClock,
+      callbacks: [{ id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/", key: "k", calls }],
+    }).transport();
+  const desk = openDesk({ transport: open(calls) });
+  const copy = openDesk({ transport: { ...open(copied), name: "http://copy.example" } });
+  const copyDeps = { ...copy.deps, runsDirectory: desk.deps.runsDirectory };
+  const scope = { callbacks: ["demo"], calls: { filter: {} } };
+  const { header } = await runMarks(await planMarks(scope, "SUCCESS", desk.deps), {}, desk.deps);
+  await runMarks(await planMarks(scope, "SUCCESS", copyDeps), {}, copyDeps);
+  await runMarks(await planUndo(header.runId, desk.deps), {}, desk.deps);
+  expect(calls.map(({ status }) => status)).toEqual(["FAILED", "FAILED"]);
+  await desk.leave();
+  await copy.leave();
+});

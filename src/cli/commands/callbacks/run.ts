@@ -138,9 +138,11 @@ export function updateCallback(invocation: Invocation): Promise<number> {
     throw new WhcbError("usage", "no setting to change was given", { hint: `${invocation.path} --help lists the settings` });
   }
   return withSession(invocation, async ({ client, settings }) => {
-    const before = await findCallback(client, args.operand(0));
+    let before = await findCallback(client, args.operand(0));
     requireMembers(before, changes);
     const chosen = args.get(NEW_KEY) ? await chooseCallbackKey(invocation) : null;
+    // The question may have been open for long.
+    if (chosen !== null) before = await findCallback(client, before.id);
     const body = changeCallbackJson(before.raw, chosen === null ? changes : { ...changes, key: chosen.key });
     if (changes.url !== undefined && chosen === null) warnOfKey(screen, before, changes.url);
     await client.updateCallback(before.id, body);
