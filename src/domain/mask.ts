@@ -38,9 +38,9 @@ export function secretsOf({ type, key }: KnownAuth): readonly string[] {
   return [key.replace(/={1,2}$/, ""), login, login.slice(login.indexOf(":") + 1)];
 }
 
-/** Bytes of a spelling: "\\u0026#x2b;" in JSON within JSON takes 12 for a plus sign. */
+/** Bytes of a spelling: a character takes 30 as a number of HTML within JSON, and more with each layer. */
 export function longestSpelling(secrets: readonly string[]): number {
-  return 16 * secrets.reduce((longest, { length }) => Math.max(longest, length), 0);
+  return 64 * secrets.reduce((longest, { length }) => Math.max(longest, length), 0);
 }
 
 /** The text's first `kept` bytes. They are masked before they are cut, so that they don't end with a part of a secret. */
