@@ -64,3 +64,15 @@ it("a temporary endpoint keeps so much of the bodies of all requests, and answer
 function peakMiB(pid: number | undefined): number {
   return Math.round(Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024);
 }
+
+it("a temporary endpoint whose output isn't read answers 503 before its memory is used up", async () => {
+  const endpoint = home.start(["listen", "--port", "0", "-o", "ndjson"], { env: { NODE_OPTIONS: "--max-old-space-size=256" } });
+  const [, url = ""] = await endpoint.says(/(http:\/\/127\.0\.0\.1:\d+)/);
+  endpoint.child.stdout?.pause();
+  const statuses: number[] = [];
+  for (let posts = 0; posts < 12; posts++)
+    statuses.push((await fetch(url, { method: "POST", body: "A".repeat(9_000_000) })).status);
+  expect([statuses[0], statuses.at(-1)]).toEqual([200, 503]);
+  endpoint.child.stdout?.resume();
+  expect((await endpoint.stop("SIGINT")).code).toBe(0);
+});

@@ -55,7 +55,7 @@ export async function openStageEndpoint(
   { deps, teardown }: Pick<Stage, "deps" | "teardown">,
   onReceived: (received: Received) => void,
 ): Promise<Endpoint> {
-  const endpoint = await openEndpoint({ port: 0, behaviour: UP, clock: deps.clock }, onReceived);
+  const endpoint = await openEndpoint({ port: 0, behaviour: UP, clock: deps.clock }, async (received) => onReceived(received));
   teardown.add(() => endpoint.close());
   return endpoint;
 }

@@ -24,12 +24,12 @@ export interface Endpoint {
 
 /** Longer bodies aren't kept; the platform's largest message is far smaller. */
 const LONGEST_BODY = 10_485_760;
-/** All bodies that are arriving may take so many bytes. */
+/** All bodies that are arriving, or aren't printed yet, may take so many bytes. */
 const LONGEST_BODIES = 3 * LONGEST_BODY;
 /** Resolves when listening. Throws `unavailable` if the port is taken. */
 export async function openEndpoint(
   options: { readonly port: number; readonly behaviour: Behaviour; readonly clock: Clock },
-  onReceived: (received: Received) => void,
+  onReceived: (received: Received) => Promise<void>,
 ): Promise<Endpoint> {
   const { clock } = options;
   const openedAt = clock.monotonicMs();
@@ -57,14 +57,15 @@ export async function openEndpoint(
     const at = clock.now();
     const method = request.method ?? "";
     const number = method === "POST" ? ++posts : 0;
-    const body = await readBody(request, arriving);
-    if (body === null) return null;
+    const read = await readBody(request, arriving);
+    if (read === null) return null;
     const answer: Answer =
       method === "POST"
         ? answerTo(number, clock.monotonicMs() - openedAt, behaviour)
         : { kind: "status", status: 200, delayMs: 0 };
     const { url = "/", headers } = request;
-    onReceived({ at, method, url, headers, body, number, status: answer.kind === "status" ? answer.status : null });
+    const status = answer.kind === "status" ? answer.status : null;
+    void onReceived({ at, method, url, headers, body: read.body, number, status }).finally(read.release);
     return answer;
   }
   await new Promise<void>((resolve, reject) => {
@@ -88,8 +89,14 @@ export async function openEndpoint(
   };
 }
 
+interface ReadBody {
+  readonly body: string;
+  /** Until then its bytes count as arriving. */
+  release(): void;
+}
+
 /** null: with it, the bodies that are arriving would take too much memory. */
-async function readBody(request: IncomingMessage, arriving: { bytes: number }): Promise<string | null> {
+async function readBody(request: IncomingMessage, arriving: { bytes: number }): Promise<ReadBody | null> {
   let collected: CollectedBytes | null = new CollectedBytes();
   let isTooLong = false;
   let kept = 0;
@@ -108,9 +115,10 @@ async function readBody(request: IncomingMessage, arriving: { bytes: number }): 
       collected = null;
       keep(0);
     }
-    return collected?.bytes().toString("utf8") ?? null;
-  } finally {
+    return collected && { body: collected.bytes().toString("utf8"), release: () => keep(0) };
+  } catch (error) {
     keep(0);
+    throw error;
   }
 }
 

@@ -13,12 +13,12 @@ export async function run({ deps, args, screen }: Invocation): Promise<number> {
   const ending = new AbortController();
   const isJson = screen.format === "json" || screen.format === "ndjson";
   const isRepeat = rememberIds();
-  const print = (received: Received): void => {
+  const print = async (received: Received): Promise<void> => {
     const repeat = isRepeat(received);
     const line = isJson
       ? text`${safeJson(receivedJson(received, repeat))}\n`
       : renderReceived(received, repeat, screen.renderOptions);
-    screen.out(line).catch((error: unknown) => ending.abort(error));
+    await screen.out(line).catch((error: unknown) => ending.abort(error));
   };
   const endpoint = await openEndpoint({ port: args.get(PORT), behaviour: readBehaviour(args), clock: deps.clock }, print);
   let interrupted = false;
