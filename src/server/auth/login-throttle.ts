@@ -55,7 +55,9 @@ export class LoginThrottle {
     if (waitMs > 0) return waitMs;
     const place = placeOf(login);
     const ofAddress = this.#present.filter((present) => present === place).length;
-    return ofAddress >= MAX_PER_ADDRESS || this.#waiting.length >= MAX_WAITING ? FIRST_WAIT_MS : 0;
+    // Strangers can't fill the queue of who shows something.
+    const isFull = login.shows === undefined && this.#waiting.length >= MAX_WAITING;
+    return ofAddress >= MAX_PER_ADDRESS || isFull ? FIRST_WAIT_MS : 0;
   }
 
   /** Runs `check`, unless it returns how long to wait, or the key is one wrong one too many. Not limited, its result is only recorded. */
@@ -66,7 +68,7 @@ export class LoginThrottle {
     this.#present.push(place);
     try {
       const { waitMs, isChecked } = await this.#spend(login, isLimited);
-      if (waitMs === 0) await this.#record(login, isChecked && (await this.#inTurn(check)));
+      if (waitMs === 0) await this.#record(login, isChecked && (await this.#inTurn(login, check)));
       return waitMs;
     } finally {
       this.#present.splice(this.#present.indexOf(place), 1);
@@ -90,8 +92,8 @@ export class LoginThrottle {
     });
   }
 
-  async #inTurn(check: () => Promise<boolean>): Promise<boolean> {
-    await this.#takeTurn();
+  async #inTurn({ shows }: Login, check: () => Promise<boolean>): Promise<boolean> {
+    await this.#takeTurn(shows !== undefined);
     try {
       return await check();
     } finally {
@@ -111,9 +113,11 @@ export class LoginThrottle {
     );
   }
 
-  /** First come, first served. */
-  #takeTurn(): Promise<void> {
-    if (this.#running >= MAX_CONCURRENT) return new Promise((resolve) => this.#waiting.push(resolve));
+  /** First come, first served, but for who shows something. */
+  #takeTurn(isFirst: boolean): Promise<void> {
+    if (this.#running >= MAX_CONCURRENT) {
+      return new Promise((resolve) => (isFirst ? this.#waiting.unshift(resolve) : this.#waiting.push(resolve)));
+    }
     this.#running += 1;
     return Promise.resolve();
   }

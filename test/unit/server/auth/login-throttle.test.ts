@@ -155,6 +155,32 @@ describe("LoginThrottle", () => {
     await Promise.all(running);
   });
 
+  it("lets who shows the user's key go before strangers, however many wait", async () => {
+    const throttle = newThrottle();
+    const ends: (() => void)[] = [];
+    const started: string[] = [];
+    const start = (login: Login) =>
+      attempt(throttle, login, () => {
+        started.push(login.address);
+        return new Promise((resolve) => ends.push(() => resolve(true)));
+      });
+    const running = Array.from({ length: 72 }, (_, index) => start({ ...LOGIN, address: `192.0.2.${index + 2}` }));
+    await new Promise(setImmediate);
+    const owner: Login = { ...LOGIN, address: "owner", shows: "the user's key" };
+    expect([waitMs(throttle, { ...LOGIN, address: "stranger" }, 0), waitMs(throttle, owner, 0)]).toEqual([1000, 0]);
+    running.push(start(owner));
+    await new Promise(setImmediate);
+    ends[0]?.();
+    await running[0];
+    await new Promise(setImmediate);
+    expect(started.slice(8)).toEqual(["owner"]);
+    for (let index = 1; index < 73; index += 1) {
+      ends[index]?.();
+      await new Promise(setImmediate);
+    }
+    await Promise.all(running);
+  });
+
   it("tells a limited attempt how long to wait, and doesn't check it", async () => {
     const throttle = newThrottle();
     await fail(throttle, 5, 0);
