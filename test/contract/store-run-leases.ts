@@ -4,6 +4,8 @@ import { ACCEPTED, REFUSED_503 } from "../support/builders.js";
 import { fetchReplays } from "../support/store/waiting-calls.js";
 import { aCallback, accept, aReplay, attempt, callOf, DAY, idsOf, MINUTE, NOW, type OpenStore, POLICY } from "./store-support.js";
 
+const HOUR = 60 * MINUTE;
+
 const aLease = (over: Partial<RunLease> = {}): RunLease => ({ run: "RUN-1", holder: "ada@desk", done: 0, total: 0, ...over });
 
 export function describeRunLeases(open: OpenStore): void {
@@ -15,6 +17,20 @@ export function describeRunLeases(open: OpenStore): void {
       expect(await store.takeRunLease(callback.id, aLease({ done: 3, total: 9 }), NOW)).toBeNull();
       expect(await store.takeRunLease(callback.id, other, NOW + 29_999)).toEqual(aLease({ done: 3, total: 9 }));
       expect(await store.takeRunLease(callback.id, other, NOW + 30_000)).toBeNull();
+    });
+
+    it("begins anew when the service starts, as its run couldn't renew it, and a long forgotten one doesn't", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      const other = aLease({ run: "RUN-2", holder: "bob@desk" });
+      const startAt = (now: number) => store.clampTimes({ now, latestDueAt: now });
+      await store.takeRunLease(callback.id, aLease(), NOW);
+      await startAt(NOW + 35_000);
+      expect(await store.takeRunLease(callback.id, other, NOW + 36_000)).toEqual(aLease());
+      await startAt(NOW - HOUR);
+      expect(await store.takeRunLease(callback.id, other, NOW - HOUR + 29_999)).toEqual(aLease());
+      await startAt(NOW + DAY);
+      expect(await store.takeRunLease(callback.id, other, NOW + DAY)).toBeNull();
     });
 
     it("is renewed by the same run of the same user and machine only", async () => {

@@ -1,4 +1,4 @@
-/** No stored time may be in the future (docs/dispatcher.md, Ownership). */
+/** No stored time may be in the future (docs/dispatcher.md, Ownership), and leases of runs begin anew. */
 import { type RawBuilder, sql } from "kysely";
 import { RUN_LEASE_MS } from "../../domain/callback.js";
 import { lockKeys } from "../callbacks/callback-row.js";
@@ -11,6 +11,9 @@ export interface ClockBounds {
   /** Later retries are due then. */
   readonly latestDueAt: number;
 }
+
+/** A run gives up earlier. */
+const LONGEST_AWAY_MS = 10 * 60_000;
 
 /** Atomic. Usually a few index lookups per callback. */
 export function clampTimes(db: Db, { now, latestDueAt }: ClockBounds): Promise<void> {
@@ -37,6 +40,11 @@ export function clampTimes(db: Db, { now, latestDueAt }: ClockBounds): Promise<v
       UPDATE callbacks SET repaired_at = ${atMost("repaired_at", now)}, replay_requested_at = ${atMost("replay_requested_at", now)},
         replay_probe_at = CASE WHEN ${isOldProbe} THEN ${now} ELSE replay_probe_at END
       WHERE repaired_at > ${now} OR replay_requested_at > ${now} OR ${isOldProbe}`.execute(trx);
+    // Its run may live, and couldn't renew it while the service was away.
+    const expiresAt = now + RUN_LEASE_MS;
+    await sql`
+      UPDATE run_leases SET expires_at = ${expiresAt}
+      WHERE expires_at > ${now - LONGEST_AWAY_MS} AND expires_at <> ${expiresAt}`.execute(trx);
   });
 }
 

@@ -257,7 +257,8 @@ interface ResumedTarget {
 }
 
 /** A service may remove settled calls, and a sender use their ids again. */
-const LONGEST_UNASKED_MS = 24 * 60 * 60_000;
+const HOUR_MS = 60 * 60_000;
+const LONGEST_UNASKED_MS = 24 * HOUR_MS;
 
 /** The run was confirmed for the callbacks of that time. One that was deleted and created again may have the same id, and other calls of the same ids. */
 async function confirmChanged(run: RunOverview, runDeps: RunDeps, invocation: Invocation): Promise<boolean> {
@@ -274,7 +275,7 @@ async function confirmChanged(run: RunOverview, runDeps: RunDeps, invocation: In
   const isSure = isRenamed || changed.some(({ shown, before }) => shown !== maskUrl(before.url));
   const question = [
     ...(isOld
-      ? [`The run stopped ${spellDuration(ageMs)} ago: other calls may have its ids by now, if theirs were removed.`]
+      ? [`The run stopped ${spellDuration(Math.floor(ageMs / HOUR_MS) * HOUR_MS)} ago: other calls may have its ids by now, if theirs were removed.`]
       : []),
     ...(changed.length === 0
       ? []
