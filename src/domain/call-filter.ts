@@ -12,7 +12,7 @@ export interface CallFilter {
   readonly until?: number;
   /** Last changed <= this (epoch ms): what is attempted or marked later isn't in a set that was counted then. */
   readonly changedBefore?: number;
-  /** Marked by a user at this instant, and not changed since: the calls of one mark. */
+  /** Marked by a user with this date, which is when the console's confirmation was shown, and not changed since: the calls of one mark. */
   readonly markedAt?: number;
   /** Any of these. */
   readonly statusCodes?: readonly StatusCodePattern[];

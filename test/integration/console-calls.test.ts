@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Attempt } from "../../src/domain/attempt.js";
 import type { Callback } from "../../src/domain/callback.js";
 import { DEFAULT_RETRY_POLICY } from "../../src/domain/retry-policy.js";
+import { systemClock } from "../../src/platform/clock.js";
 import { ACCEPTED, anAttempt, aResponse } from "../support/builders.js";
 import { type PageSeen, Visitor } from "../support/server/console-visitor.js";
 import { CALLBACK_SETTINGS, closeService, openService, type Service } from "../support/server/server-fixture.js";
@@ -286,11 +287,76 @@ describe("a confirmation", () => {
     await attempt(["A", "B"], {});
     const confirmation = await visitor.open(`${CONFIRM}?action=success&all=on`);
     const pages = await Promise.all([confirm(confirmation), confirm(confirmation)]);
-    await service.store.markCalls(ID, ["A"], "FAILED", Date.now());
     pages.push(await confirm(confirmation));
-    for (const { url } of pages) expect(url).toBe(CALLS);
-    expect(pages.at(-1)?.text).toContain("2 calls were marked successful.");
+    for (const { url, text } of pages) {
+      expect(url).toBe(CALLS);
+      expect(text).toContain("2 calls were marked successful. Undo");
+    }
+    expect(await statuses()).toEqual({ A: "SUCCESS user", B: "SUCCESS user" });
+  });
+
+  it.each(["all=on", "call=A&call=B&call=C"])("sent again after its Undo does nothing, and says so (%s)", async (query) => {
+    await accept("A", "B", "C");
+    await attempt(["A", "B", "C"], {});
+    const confirmation = await visitor.open(`${CONFIRM}?action=success&${query}`);
+    const marked = await confirm(confirmation);
+    expect((await confirm(confirmation)).text).toContain("3 calls were marked successful. Undo");
+    const undo = await visitor.open(linkOf(marked, "Undo"));
+    await service.store.markCalls(ID, ["C"], "FAILED", Date.now());
+    expect((await confirm(undo)).text).toContain("2 calls were marked failed again. 1 had changed");
+    const again = await confirm(confirmation);
+    expect(again.text).toContain("No call was marked successful. 3 had changed in the meantime: left as they are.");
+    expect(again.html).not.toContain("marked=");
+    await attempt(["A"], { startedAt: Date.now() });
+    expect((await confirm(confirmation)).text).toContain("No call was marked successful.");
+    expect(await statuses()).toEqual({ A: "FAILED", B: "FAILED user", C: "FAILED user" });
+  });
+
+  it("is one mark, also beside another that was opened in the same millisecond", async () => {
+    await accept("A", "B");
+    await attempt(["A", "B"], {});
+    const pages = await Promise.all(["A", "B", "A", "B"].map((id) => visitor.open(`${CONFIRM}?action=success&call=${id}`)));
+    expect(new Set(pages.map((page) => new Map(fieldsOf(page)).get("at"))).size).toBe(4);
+    const [first, second] = pages;
+    if (first === undefined || second === undefined) throw new Error("no pages");
+    const marked = await confirm(first);
+    await confirm(second);
+    await confirm(await visitor.open(linkOf(marked, "Undo")));
     expect(await statuses()).toEqual({ A: "FAILED user", B: "SUCCESS user" });
+  });
+
+  it("with another time than its own changes nothing", async () => {
+    await accept("A");
+    await attempt(["A"], {});
+    const fields = fieldsOf(await visitor.open(`${CONFIRM}?action=success&call=A`));
+    const at = new Map(fields).get("at");
+    for (const other of [`${Number(at) + HOUR}`, `${Number(at) - 1}`, ""]) {
+      const page = await visitor.post(
+        CONFIRM,
+        fields.map(([name, value]) => [name, name === "at" ? other : value] as const),
+      );
+      expect([page.status, page.text]).toEqual([422, expect.stringContaining("The form is incomplete")]);
+    }
+    expect(await statuses()).toEqual({ A: "FAILED" });
+  });
+
+  it("asks again if more calls match than it counted: a mark that was shown before and made after", async () => {
+    await accept("A", "B", "S");
+    await attempt(["A", "B"], {});
+    await attempt(["S"], { result: ACCEPTED });
+    const mark = await visitor.open(`${CONFIRM}?action=success&all=on`);
+    // Opened a second later, since what changed within half a second isn't counted.
+    const clock = { ...systemClock, now: () => Date.now() + 1_000 };
+    const ahead = await openService({ store: service.store, clock });
+    const colleague = await new Visitor(ahead.app).signIn();
+    const again = await colleague.open(`${CONFIRM}?action=failed&all=on&status=SUCCESS`);
+    expect(again.text).toContain("Mark 1 call failed again");
+    await confirm(mark);
+    const asked = await colleague.post(CONFIRM, fieldsOf(again));
+    expect([asked.status, asked.text]).toEqual([409, expect.stringContaining("3 calls match by now, not 1")]);
+    expect(await statuses()).toEqual({ A: "SUCCESS user", B: "SUCCESS user", S: "SUCCESS dispatcher" });
+    expect((await colleague.post(CONFIRM, fieldsOf(asked))).text).toContain("3 calls were marked failed again.");
+    await ahead.app.close();
   });
 
   it("without the form's token changes nothing", async () => {
@@ -356,10 +422,10 @@ describe("a replay", () => {
     expect(linkOf(page, "Show the call")).toBe(`${CALLS}/A`);
   });
 
-  it("is requested once also if the service was started again between", async () => {
+  it.each(["all=on", "call=A&call=B"])("is requested once also if the service was started again between (%s)", async (query) => {
     await accept("A", "B");
     await attempt(["A", "B"], {});
-    const confirmation = await visitor.open(`${CONFIRM}?action=replay&all=on`);
+    const confirmation = await visitor.open(`${CONFIRM}?action=replay&${query}`);
     const first = await confirm(confirmation);
     await attempt(["A", "B"], { startedAt: Date.now(), cause: "replay" });
     const { app } = await openService({ store: service.store });
@@ -371,6 +437,19 @@ describe("a replay", () => {
     expect(second.text).toContain("2 of 2 calls done Accepted 0 Failed again 2");
     expect(await fetchReplays(service.store, ID, 9)).toEqual([]);
   });
+
+  it.each(["all=on", "call=A&call=B"])(
+    "leaves calls with an earlier one, and says so also if it is sent twice (%s)",
+    async (query) => {
+      await accept("A", "B");
+      await attempt(["A", "B"], {});
+      const selection = { callIds: ["A"] };
+      await service.store.requestReplays(ID, { id: "earlier", selection, by: null }, Date.now() - HOUR / 2);
+      const confirmation = await visitor.open(`${CONFIRM}?action=replay&${query}`);
+      for (const page of [await confirm(confirmation), await confirm(confirmation)])
+        expect(page.text).toContain("The replay of 2 calls was requested. 1 of them waits for an earlier replay already.");
+    },
+  );
 
   it("of nobody is a page that says so", async () => {
     expect((await visitor.open(`/console/callbacks/${ID}/replays/nope`)).status).toBe(404);

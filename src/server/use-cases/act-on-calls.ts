@@ -3,6 +3,8 @@ import { type CallProgress, type CallStatus, isErased } from "../../domain/call.
 import type { CallFilter } from "../../domain/call-filter.js";
 import type { Callback } from "../../domain/callback.js";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
+import type { MarkMatching } from "../../store/overview-store.js";
+import type { ReplaySelection } from "../../store/store.js";
 import type { ServerDeps } from "../server-deps.js";
 import { markCalls, requestReplay } from "./settle-calls.js";
 
@@ -11,7 +13,7 @@ export type CallAction = "success" | "failed" | "replay";
 
 /** By ids, at most 100, or by a filter that `boundedFilter` made. */
 export type CallSet = Listed | Matching;
-type Listed = { readonly callIds: readonly string[] };
+type Listed = { readonly callIds: readonly string[]; readonly changedBefore: number };
 type Matching = { readonly filter: CallFilter };
 
 export interface CountedCalls {
@@ -26,17 +28,18 @@ export interface ActionRequest {
   readonly set: CallSet;
   /** Confirmed. */
   readonly counted: number;
-  /** Of this confirmation: sent twice, it acts once. Also the replay's id. */
+  /** Of this confirmation: the replay's id. */
   readonly id: string;
+  /** When the confirmation was shown: a mark as SUCCESS has it as its `markedAt`, so that a repeat continues the same mark. */
+  readonly shownAt: number;
 }
 
 export interface ActionResult {
+  /** By this confirmation, also by an earlier request of it. */
   readonly done: number;
   /** Counted, but marked or attempted since: left as they are. */
   readonly changed: number;
   readonly notFound: number;
-  /** Of a mark: the calls' `markedAt`. */
-  readonly at: number;
   /** Of `done`: wait for an earlier replay. */
   readonly waiting: number;
 }
@@ -44,14 +47,19 @@ export interface ActionResult {
 /** An outcome is committed some milliseconds after its attempt has ended. */
 const COMMITTED_MS = 500;
 
-/** The calls of the filter that the action applies to, as they are now. Throws `invalid` if it applies to none of the filter's status. */
-export function boundedFilter(action: CallAction, filter: CallFilter, now: number): CallFilter {
+/** The listed calls, as they were at `shownAt`. */
+export function boundedList(callIds: readonly string[], shownAt: number): CallSet {
+  return { callIds, changedBefore: shownAt - COMMITTED_MS };
+}
+
+/** The calls of the filter that the action applies to, as at `shownAt`. Throws `invalid` if it applies to none of the filter's status. */
+export function boundedFilter(action: CallAction, filter: CallFilter, shownAt: number): CallFilter {
   const { status } = filter;
   const statuses = STATUSES_OF[action];
   if (status !== undefined && !statuses.includes(status)) {
     throw new WhcbError("invalid", `The action doesn't apply to ${status} calls`);
   }
-  return { ...filter, status: status ?? statuses[0], changedBefore: now - COMMITTED_MS };
+  return { ...filter, status: status ?? statuses[0], changedBefore: shownAt - COMMITTED_MS };
 }
 
 /** The first is meant if none is given. */
@@ -61,10 +69,9 @@ const STATUSES_OF: Readonly<Record<CallAction, readonly [CallStatus, ...CallStat
   replay: ["FAILED"],
 };
 
-const MARKS = { success: "SUCCESS", failed: "FAILED" } as const;
-
-function applies(action: CallAction, call: CallProgress): boolean {
-  return STATUSES_OF[action].includes(call.status) && !(action === "failed" && isErased(call));
+function applies(action: CallAction, call: CallProgress, { changedBefore }: Listed): boolean {
+  const isUnchanged = call.changedAt <= changedBefore && STATUSES_OF[action].includes(call.status);
+  return isUnchanged && !(action === "failed" && isErased(call));
 }
 
 /** Exact, however long it takes; the event loop isn't held up. */
@@ -74,79 +81,94 @@ export async function countSet({ store }: ServerDeps, { id }: Callback, action: 
     return { count, others: 0, notFound: 0 };
   }
   const found = await store.findProgress(id, set.callIds);
-  const count = [...found.values()].filter((call) => applies(action, call)).length;
+  const count = [...found.values()].filter((call) => applies(action, call, set)).length;
   return { count, others: found.size - count, notFound: set.callIds.length - found.size };
 }
 
-/** Results are kept for this many confirmations. */
-const KEPT_RESULTS = 1_000;
+type Done = Pick<ActionResult, "done" | "waiting">;
 
-export class CallActions {
-  readonly #deps: ServerDeps;
-  readonly #results = new Map<string, Promise<ActionResult>>();
+/**
+ * Sent again, to whichever process, it does what is left and counts what was done before. Throws `not-found` for the callback, `locked` while
+ * a run sends its calls, and `invalid` if more calls match than were counted.
+ */
+export function actOnCalls(deps: ServerDeps, callback: Callback, request: ActionRequest): Promise<ActionResult> {
+  const { set } = request;
+  return "filter" in set ? actOnMatching(deps, callback, request, set) : actOnListed(deps, callback, request, set);
+}
 
-  constructor(deps: ServerDeps) {
-    this.#deps = deps;
-  }
+async function actOnMatching(deps: ServerDeps, callback: Callback, request: ActionRequest, set: Matching): Promise<ActionResult> {
+  const { action, counted, id } = request;
+  // A mark has the date of its own confirmation, so calls may match here that were marked after they were counted.
+  const { count } = await countSet(deps, callback, action, set);
+  if (count > counted) throw new WhcbError("invalid", `${count} calls match by now, not ${counted}`);
+  const mark = markOf(deps, request);
+  const { done, waiting } = await (mark === null
+    ? replay(deps, callback, id, set)
+    : markMatching(deps, callback, set.filter, mark, counted));
+  return { done, waiting, changed: Math.max(0, counted - done), notFound: 0 };
+}
 
-  /** A second request gets the first one's result. Throws `not-found` for the callback, `locked` while a run sends its calls. */
-  act(callback: Callback, request: ActionRequest): Promise<ActionResult> {
-    const key = `${callback.id} ${request.id}`;
-    const known = this.#results.get(key);
-    if (known !== undefined) return known;
-    const result =
-      "filter" in request.set ? this.#onMatching(callback, request, request.set) : this.#onListed(callback, request, request.set);
-    this.#results.set(key, result);
-    result.catch(() => this.#results.delete(key));
-    const [oldest] = this.#results.keys();
-    if (this.#results.size > KEPT_RESULTS && oldest !== undefined) this.#results.delete(oldest);
-    return result;
-  }
-
-  async #onMatching(callback: Callback, { action, counted, id }: ActionRequest, set: Matching): Promise<ActionResult> {
-    const { store, clock, onWork } = this.#deps;
-    const at = clock.now();
-    const result = (done: number, waiting: number) => ({ done, waiting, changed: Math.max(0, counted - done), notFound: 0, at });
-    if (action === "replay") {
-      const { total, accepted } = await this.#replay(callback, id, set);
-      return result(accepted, accepted - total);
-    }
-    const done = await store.markMatching(callback.id, set.filter, { status: MARKS[action], by: "user", now: at });
-    onWork(callback.id, "changed");
-    return result(done, 0);
-  }
-
-  async #onListed(callback: Callback, { action, id }: ActionRequest, set: Listed): Promise<ActionResult> {
-    const { store, clock } = this.#deps;
-    const at = clock.now();
-    for (;;) {
-      const found = await store.findProgress(callback.id, set.callIds);
-      const callIds = [...found].filter(([, call]) => applies(action, call)).map(([callId]) => callId);
-      const result = {
-        done: callIds.length,
-        changed: found.size - callIds.length,
-        notFound: set.callIds.length - found.size,
-        at,
-      };
-      if (callIds.length === 0) return { ...result, waiting: 0 };
-      try {
-        if (action === "replay") {
-          const { total, accepted } = await this.#replay(callback, id, { callIds });
-          return { ...result, waiting: accepted - total };
-        }
-        await markCalls(this.#deps, callback, { callIds, status: MARKS[action], settledBy: "user" }, at);
-        return { ...result, waiting: 0 };
-      } catch (error) {
-        // One has just been purged: the others are to be marked all the same.
-        if (!isWhcbError(error) || error.code !== "not-found") throw error;
-      }
+async function actOnListed(deps: ServerDeps, callback: Callback, request: ActionRequest, set: Listed): Promise<ActionResult> {
+  const mark = markOf(deps, request);
+  for (;;) {
+    const found = await deps.store.findProgress(callback.id, set.callIds);
+    const callIds = [...found].filter(([, call]) => applies(request.action, call, set)).map(([callId]) => callId);
+    try {
+      const { done, waiting } = await (mark === null
+        ? replay(deps, callback, request.id, { callIds })
+        : markListed(deps, callback, callIds, mark, found));
+      return { done, waiting, changed: found.size - done, notFound: set.callIds.length - found.size };
+    } catch (error) {
+      // One has just been purged: the others are to be marked all the same.
+      if (!isWhcbError(error) || error.code !== "not-found") throw error;
     }
   }
+}
 
-  /** Another process may have done it, or this one before it was started again. */
-  async #replay(callback: Callback, id: string, set: CallSet): Promise<{ readonly total: number; readonly accepted: number }> {
-    const earlier = await this.#deps.store.findReplay(callback.id, id);
-    if (earlier !== null) return { total: earlier.total, accepted: earlier.total };
-    return requestReplay(this.#deps, callback, set, null, id);
+/** null: a replay. */
+function markOf({ clock }: ServerDeps, { action, shownAt }: ActionRequest): Required<MarkMatching> | null {
+  switch (action) {
+    case "success":
+      return { status: "SUCCESS", by: "user", now: shownAt };
+    case "failed":
+      return { status: "FAILED", by: "user", now: clock.now() };
+    case "replay":
+      return null;
   }
+}
+
+async function markMatching(
+  { store, onWork }: ServerDeps,
+  { id }: Callback,
+  filter: CallFilter,
+  mark: MarkMatching,
+  counted: number,
+): Promise<Done> {
+  const marked = await store.markMatching(id, filter, mark);
+  onWork(id, "changed");
+  if (mark.status === "FAILED" || marked >= counted) return { done: marked, waiting: 0 };
+  const all = { status: mark.status, markedAt: mark.now };
+  const { count } = await store.countMatching(id, all, { budgetMs: Number.POSITIVE_INFINITY });
+  return { done: Math.max(marked, count), waiting: 0 };
+}
+
+async function markListed(
+  deps: ServerDeps,
+  callback: Callback,
+  callIds: readonly string[],
+  { status, by, now }: Required<MarkMatching>,
+  found: ReadonlyMap<string, CallProgress>,
+): Promise<Done> {
+  if (callIds.length > 0) await markCalls(deps, callback, { callIds, status, settledBy: by }, now);
+  const before = [...found.values()].filter((call) => call.status === status && call.settledBy === by && call.changedAt === now);
+  return { done: before.length + callIds.length, waiting: 0 };
+}
+
+/** One that was cut off goes on. */
+async function replay(deps: ServerDeps, callback: Callback, id: string, selection: ReplaySelection): Promise<Done> {
+  const before = (await deps.store.findReplay(callback.id, id))?.total ?? 0;
+  if ("callIds" in selection && selection.callIds.length === 0) return { done: before, waiting: 0 };
+  const { total, accepted } = await requestReplay(deps, callback, selection, null, id);
+  const waiting = Math.max(0, before + accepted - total);
+  return { done: total + waiting, waiting };
 }

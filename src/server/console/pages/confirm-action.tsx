@@ -9,9 +9,10 @@ import { callbackSecrets, secretMask, shownUrl } from "../../../domain/mask.js";
 import { shortId } from "../../../platform/random.js";
 import { one, type Query } from "../../routes/query-parameters.js";
 import {
+  actOnCalls,
   boundedFilter,
+  boundedList,
   type CallAction,
-  CallActions,
   type CallSet,
   type CountedCalls,
   countSet,
@@ -33,8 +34,8 @@ const MOST_LISTED = 100;
 interface Asked {
   readonly action: CallAction;
   readonly set: CallSet;
-  /** When a filter's calls were counted. */
-  readonly at: number;
+  /** When the confirmation was shown, and its calls counted. */
+  readonly shownAt: number;
   /** That a form needs for the same set. */
   readonly fields: readonly (readonly [name: string, value: string])[];
   /** A path: the list, or the call. */
@@ -48,7 +49,7 @@ export interface ConfirmationView {
   readonly filter: CallFilter | null;
   readonly listed: ReadonlyMap<string, CallProgress> | null;
   readonly counted: CountedCalls;
-  readonly at: number;
+  readonly shownAt: number;
   /** Masked; where a replay is sent to. */
   readonly url: string;
   readonly isDown: boolean;
@@ -60,11 +61,14 @@ export interface ConfirmationView {
 export function addConfirmation(pages: Pages): void {
   const { deps, lookup } = pages.context;
   const { store, clock, random } = deps;
-  const actions = new CallActions(deps);
+  let lastShownAt = 0;
 
   pages.get("/console/callbacks/:id/confirm", async (visit) => {
     const callback = await lookup.find(visit.params.id ?? "");
-    const asked = readAsked(callback, visit.query, clock.now());
+    // Marks are known by it: two pages that are opened in one millisecond are two marks.
+    const now = clock.now();
+    lastShownAt = lastShownAt >= now && lastShownAt < now + 100 ? lastShownAt + 1 : now;
+    const asked = readAsked(callback, visit.query, lastShownAt);
     if ("callIds" in asked.set && asked.set.callIds.length === 0) {
       return { kind: "redirect", path: asked.back, notice: { kind: "problem", text: "Select calls first, or all that match." } };
     }
@@ -74,12 +78,13 @@ export function addConfirmation(pages: Pages): void {
   pages.post("/console/callbacks/:id/confirm", async (visit) => {
     const callback = await lookup.find(visit.params.id ?? "");
     const form = queryOf(visit.form);
-    const asked = readAsked(callback, form, clock.now());
-    const [id, counted] = [one(form, "once") ?? "", Number(one(form, "counted"))];
-    if (!/^[\dA-F]{16}$/.test(id) || !Number.isSafeInteger(counted)) throw new WhcbError("invalid", "The form is incomplete");
+    const [id, shownAt, counted] = [one(form, "once") ?? "", Number(one(form, "at")), Number(one(form, "counted"))];
+    const isOurs = one(form, "signature") === visit.mark(`${id} ${shownAt}`);
+    if (!isOurs || !Number.isSafeInteger(counted)) throw new WhcbError("invalid", "The form is incomplete");
+    const asked = readAsked(callback, form, shownAt);
     const { action, set, back } = asked;
     try {
-      const result = await actions.act(callback, { action, set, counted, id });
+      const result = await actOnCalls(deps, callback, { action, set, counted, id, shownAt });
       const notice = { kind: result.done > 0 ? "done" : "problem", text: describeResult(action, result) } as const;
       if (action === "replay") {
         const [callId, ...others] = "callIds" in set ? set.callIds : [];
@@ -91,7 +96,7 @@ export function addConfirmation(pages: Pages): void {
         return { kind: "redirect", path, notice: { ...notice, ...show } };
       }
       const undo = action === "success" && result.done > 0;
-      const link = { text: "Undo", href: `${callsUrl(callback.id, "confirm")}?action=failed&marked=${result.at}` };
+      const link = { text: "Undo", href: `${callsUrl(callback.id, "confirm")}?action=failed&marked=${shownAt}` };
       return { kind: "redirect", path: back, notice: { ...notice, ...(undo && { link }) } };
     } catch (error) {
       return confirmation(visit, callback, asked, { once: id, problem: formProblem(error) });
@@ -99,12 +104,12 @@ export function addConfirmation(pages: Pages): void {
   });
 
   async function confirmation(
-    { formToken }: Visit,
+    { formToken, mark }: Visit,
     callback: Callback,
     asked: Asked,
     { once, problem = null }: { readonly once: string; readonly problem?: string | null },
   ): Promise<PageAnswer> {
-    const { action, set, at, back } = asked;
+    const { action, set, shownAt, back } = asked;
     const counted = await countSet(deps, callback, action, set);
     const [record] = await store.listEndpoints([callback.id]);
     const view: ConfirmationView = {
@@ -114,10 +119,16 @@ export function addConfirmation(pages: Pages): void {
       filter: "filter" in set ? set.filter : null,
       listed: "callIds" in set ? await readListed(callback, set.callIds) : null,
       counted,
-      at,
+      shownAt,
       url: shownUrl(callback),
       isDown: record?.endpoint.state === "down",
-      fields: [...asked.fields, ["once", once], ["counted", String(counted.count)]],
+      fields: [
+        ...asked.fields,
+        ["once", once],
+        ["at", String(shownAt)],
+        ["signature", mark(`${once} ${shownAt}`)],
+        ["counted", String(counted.count)],
+      ],
       back,
       problem,
     };
@@ -134,31 +145,36 @@ export function addConfirmation(pages: Pages): void {
 }
 
 /** Of the list's form, the link of a call, or the confirmation's own form. */
-function readAsked(callback: Callback, query: Query, now: number): Asked {
+function readAsked(callback: Callback, query: Query, shownAt: number): Asked {
   const action = readAction(query);
-  const listQuery = one(query, "back") ?? typedQuery(parseFilter(query, now).typed);
+  const listQuery = one(query, "back") ?? typedQuery(parseFilter(query, shownAt).typed);
   const back = readBack(callback, listQuery);
   const common = [
     ["action", action],
     ["back", listQuery],
   ] as const;
-  const marked = readInstant(query, "marked");
-  const at = Math.min(readInstant(query, "at") ?? now, now);
+  const marked = readMarked(query);
   if (marked !== null) {
     if (action !== "failed") throw new WhcbError("invalid", "Only the mark can be undone");
     const filter = { status: "SUCCESS", markedAt: marked } as const;
-    return { action, set: { filter }, at, back, fields: [...common, ["marked", String(marked)]] };
+    return { action, set: { filter }, shownAt, back, fields: [...common, ["marked", String(marked)]] };
   }
   if (one(query, "all") !== undefined) {
-    const { typed, filter, problems } = parseFilter(query, now);
+    const { typed, filter, problems } = parseFilter(query, shownAt);
     const [problem] = Object.entries(problems);
     if (problem !== undefined) throw new WhcbError("invalid", `${problem[0]}: ${problem[1]}`);
-    const fields = Object.entries({ ...settledFields(filter, typed), all: "on", at: String(at) });
-    return { action, set: { filter: boundedFilter(action, filter, at) }, at, back, fields: [...common, ...fields] };
+    const fields = Object.entries({ ...settledFields(filter, typed), all: "on" });
+    return { action, set: { filter: boundedFilter(action, filter, shownAt) }, shownAt, back, fields: [...common, ...fields] };
   }
   const callIds = [...new Set([query.call ?? []].flat().map(checkedCallId))];
   if (callIds.length > MOST_LISTED) throw new WhcbError("invalid", `At most ${MOST_LISTED} calls can be selected one by one`);
-  return { action, set: { callIds }, at, back, fields: [...common, ...callIds.map((id) => ["call", id] as const)] };
+  return {
+    action,
+    set: boundedList(callIds, shownAt),
+    shownAt,
+    back,
+    fields: [...common, ...callIds.map((id) => ["call", id] as const)],
+  };
 }
 
 function readAction(query: Query): CallAction {
@@ -167,10 +183,10 @@ function readAction(query: Query): CallAction {
   throw new WhcbError("invalid", "action must be success, failed or replay");
 }
 
-function readInstant(query: Query, name: string): number | null {
-  const text = one(query, name);
+function readMarked(query: Query): number | null {
+  const text = one(query, "marked");
   if (text === undefined) return null;
-  if (!/^\d{1,15}$/.test(text)) throw new WhcbError("invalid", `${name} must be a time in ms`);
+  if (!/^\d{1,15}$/.test(text)) throw new WhcbError("invalid", "marked must be a time in ms");
   return Number(text);
 }
 
@@ -190,7 +206,7 @@ export function Confirmation(view: ConfirmationView): VNode {
   return (
     <div class="card confirmation">
       {problem !== null && <Alert kind="problem">{problem}.</Alert>}
-      {filter !== null && <FilterInWords filter={filter} at={view.at} />}
+      {filter !== null && <FilterInWords filter={filter} at={view.shownAt} />}
       {listed !== null && <Listed listed={listed} counted={counted} />}
       {counted.count > 0 && <Effect {...view} />}
       <Form action={callsUrl(callbackId, "confirm")} formToken={formToken}>
@@ -211,7 +227,7 @@ function FilterInWords({ filter, at }: { filter: CallFilter; at: number }): VNod
   if (markedAt !== undefined) {
     return (
       <p>
-        The calls that were marked successful at <Time at={markedAt} />, as far as they haven't changed since.
+        The calls that were marked successful by the confirmation of <Time at={markedAt} />, as far as they haven't changed since.
       </p>
     );
   }

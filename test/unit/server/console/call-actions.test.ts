@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { CALL_ACTIONS, describeResult } from "../../../../src/server/console/call-actions.js";
 
-const result = { done: 0, changed: 0, notFound: 0, waiting: 0, at: 0 };
+const result = { done: 0, changed: 0, notFound: 0, waiting: 0 };
 
 describe("an action's result", () => {
   it("says how many calls were changed, and what happened to the others", () => {

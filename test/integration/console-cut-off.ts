@@ -1,0 +1,72 @@
+/** What was confirmed in the console and cut off goes on when the form is sent again, to this process or another. */
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { systemClock } from "../../src/platform/clock.js";
+import type { Store } from "../../src/store/store.js";
+import { aResponse } from "../support/builders.js";
+import { hiddenFields, Visitor } from "../support/server/console-visitor.js";
+import { CALLBACK_SETTINGS, closeService, openService, type Service } from "../support/server/server-fixture.js";
+
+const ID = "0123456789ABCDEF";
+const CONFIRM = `/console/callbacks/${ID}/confirm`;
+/** Several transactions of a mark and of a replay. */
+const CALLS = 3_000;
+
+/** `openStores`: of one empty database. */
+export function describeCutOff(name: string, openStores: () => Promise<readonly [Store, Store]>): void {
+  describe(`what was cut off in the console, on ${name}`, () => {
+    let first: Service;
+    let second: Service;
+    let visitor: Visitor;
+
+    beforeEach(async () => {
+      const [store, other] = await openStores();
+      first = await openService({ store });
+      second = await openService({ store: other });
+      await store.createCallback(ID, { ...CALLBACK_SETTINGS, retriesEnabled: false }, 0);
+      const calls = Array.from({ length: CALLS }, (_, index) => ({ id: `c${index}`, response: aResponse() }));
+      await store.acceptCalls([{ callbackId: ID, calls }], 0);
+      await store.markMatching(ID, { status: "PENDING" }, { status: "SUCCESS", by: "user", now: 1 });
+      await store.markMatching(ID, { status: "SUCCESS" }, { status: "FAILED", by: "user", now: 2 });
+      visitor = await new Visitor(first.app).signIn();
+    });
+    afterEach(async () => {
+      await first.app.close();
+      await closeService(second);
+    });
+
+    /** Sends it to the first process, whose database goes away when a part is done, then to the second one. Returns that part. */
+    async function confirmTwice(action: string, countDone: () => Promise<number>) {
+      const form = hiddenFields((await visitor.open(`${CONFIRM}?action=${action}&all=on`)).html, CONFIRM);
+      const cutOff = visitor.post(CONFIRM, form);
+      while ((await countDone()) === 0) await systemClock.nextTurn();
+      await first.store.close();
+      expect((await cutOff).status).toBeGreaterThanOrEqual(400);
+      const part = await countDone();
+      const later = new Visitor(second.app);
+      for (const [cookie, value] of visitor.cookies) later.cookies.set(cookie, value);
+      return { part, later, page: await later.post(CONFIRM, form) };
+    }
+
+    it("a mark is taken back whole by its Undo", async () => {
+      const countMarked = async () => (await second.store.countCalls(ID)).SUCCESS;
+      const { part, page, later } = await confirmTwice("success", countMarked);
+      expect(part).toBeLessThan(CALLS);
+      expect(page.text).toContain(`${CALLS} calls were marked successful. Undo`);
+      expect(await countMarked()).toBe(CALLS);
+      const [undo = ""] = /[^"]*marked=\d+/.exec(page.html) ?? [];
+      expect((await later.send(undo.replaceAll("&amp;", "&"), CONFIRM)).text).toContain(
+        `${CALLS} calls were marked failed again.`,
+      );
+      expect(await countMarked()).toBe(0);
+    });
+
+    it("a replay has all calls that were confirmed", async () => {
+      const countRequested = async () => (await second.store.listReplays(ID, 1))[0]?.total ?? 0;
+      const { part, page } = await confirmTwice("replay", countRequested);
+      expect(part).toBeLessThan(CALLS);
+      expect(page.text).toContain(`The replay of ${CALLS} calls was requested.`);
+      expect(page.text).not.toContain("had changed");
+      expect(await second.store.listReplays(ID, 9)).toMatchObject([{ total: CALLS }]);
+    });
+  });
+}
