@@ -275,7 +275,9 @@ async function confirmChanged(run: RunOverview, runDeps: RunDeps, invocation: In
   const isSure = isRenamed || changed.some(({ shown, before }) => shown !== maskUrl(before.url));
   const question = [
     ...(isOld
-      ? [`The run stopped ${spellDuration(Math.floor(ageMs / HOUR_MS) * HOUR_MS)} ago: other calls may have its ids by now, if theirs were removed.`]
+      ? [
+          `The run stopped ${spellDuration(Math.floor(ageMs / HOUR_MS) * HOUR_MS)} ago: other calls may have its ids by now, if theirs were removed.`,
+        ]
       : []),
     ...(changed.length === 0
       ? []
