@@ -170,6 +170,12 @@ describe("the files of src", () => {
   });
 });
 
+describe("text that may be a URL", () => {
+  it("is parsed by parseUrl: URL.canParse rejects some URLs after a while", () => {
+    expect(files.filter((file) => codeOf(file).includes("canParse")).map(({ path }) => path)).toEqual([]);
+  });
+});
+
 describe("time, randomness and the environment", () => {
   it("are read directly only in platform and main.ts", () => {
     const direct =

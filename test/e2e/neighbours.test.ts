@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { callIdOf, ServedApi, USER_ENV } from "../support/process/served-api.js";
 import { eventually, Home } from "../support/process/whcb-process.js";
@@ -34,7 +35,10 @@ interface Run {
   readonly mostOpen: Readonly<Record<string, number>>;
 }
 
-/** The well endpoints get a response each in every round; those that hang have 200 waiting each. */
+/**
+ * The well endpoints get a response each in every round, or once the one before is accepted: each has one producer, so that no more
+ * connections wait than a service accepts at once (Node's 511). Those that hang have 200 waiting each.
+ */
 async function run(name: string, hanging: number): Promise<Run> {
   const report = home.path(`${name}.json`);
   const receiver = spawn(
@@ -57,19 +61,17 @@ async function run(name: string, hanging: number): Promise<Run> {
     }
     const handedAt = new Map<string, number>();
     const began = performance.now();
-    const handing: Promise<unknown>[] = [];
-    for (let round = 0; round < ROUNDS; round += 1) {
-      await eventually(
-        async () => performance.now() - began,
-        (ms) => ms >= round * ROUND_MS,
-      );
-      for (const [index, callback] of well.entries()) {
-        const callId = callIdOf(round, `w${index}`);
-        if (round >= WARM_UP) handedAt.set(callId, Date.now());
-        handing.push(api.hand(callback, [callId]));
-      }
-    }
-    await Promise.all(handing);
+    await Promise.all(
+      well.map(async (callback, index) => {
+        for (let round = 0; round < ROUNDS; round += 1) {
+          await delay(Math.max(0, began + round * ROUND_MS - performance.now()));
+          const callId = callIdOf(round, `w${index}`);
+          if (round >= WARM_UP) handedAt.set(callId, Date.now());
+          const answer = await api.hand(callback, [callId]);
+          expect([answer.status, await answer.text()]).toEqual([202, expect.anything()]);
+        }
+      }),
+    );
     for (const callback of well) {
       await eventually(
         () => api.count(callback, "SUCCESS"),
