@@ -3,6 +3,8 @@ import { findPgbouncer, NO_PGBOUNCER } from "./test/support/postgres/find-pgboun
 
 const POSTGRES = ["test/**/*postgres*.test.ts", "test/**/postgres/*.test.ts"];
 
+const UNIT = "test/unit/**/*.test.{ts,tsx}";
+
 const WITHOUT_POOLER = findPgbouncer(process.env) === null ? ["test/e2e/pooler-postgres.test.ts"] : [];
 if (WITHOUT_POOLER.length > 0) process.stderr.write(`The tests with a pooler were left out: ${NO_PGBOUNCER}.\n`);
 
@@ -11,8 +13,6 @@ export default defineConfig({
     exclude: ["**/node_modules/**", "test/bench/**", "test/browser/**"],
     pool: "forks",
     maxWorkers: 3,
-    // The next file in the same process needn't load everything again.
-    isolate: false,
     setupFiles: "test/support/cli/remove-world-folders.ts",
     // These only end what hangs: on a loaded machine a test takes ten times as long.
     testTimeout: 120_000,
@@ -22,7 +22,12 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "whcb", include: ["test/**/*.test.{ts,tsx}"], exclude: POSTGRES },
+        test: { name: "whcb", include: ["test/**/*.test.{ts,tsx}"], exclude: [...POSTGRES, UNIT] },
+      },
+      {
+        extends: true,
+        // The next file in the same process needn't load everything again.
+        test: { name: "unit", include: [UNIT], exclude: POSTGRES, isolate: false },
       },
       {
         extends: true,

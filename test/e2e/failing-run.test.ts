@@ -1,5 +1,6 @@
 /** The command of the tests itself. */
 import { execFile } from "node:child_process";
+import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 
@@ -7,9 +8,13 @@ const VITEST = fileURLToPath(new URL("../../node_modules/vitest/vitest.mjs", imp
 const CONFIG = fileURLToPath(new URL("../fixtures/failing-run/vitest.config.ts", import.meta.url));
 
 it("a run in which a test fails exits with 1, also if it has started PostgreSQL", async () => {
-  const { error, stdout } = await new Promise<{ error: { code?: unknown } | null; stdout: string }>((resolve) => {
-    execFile(process.execPath, [VITEST, "run", "--config", CONFIG], (error, stdout) => resolve({ error, stdout }));
+  // Not the variables of the run that this test belongs to.
+  const options = { env: { PATH: process.env.PATH }, cwd: dirname(CONFIG) };
+  const { code, output } = await new Promise<{ code: unknown; output: string }>((resolve) => {
+    execFile(process.execPath, [VITEST, "run", "--config", CONFIG], options, (error, stdout, stderr) =>
+      resolve({ code: error?.code, output: stdout + stderr }),
+    );
   });
-  expect(stdout).toContain("1 failed");
-  expect(error?.code).toBe(1);
+  expect(output).toContain("1 failed");
+  expect(code).toBe(1);
 });
