@@ -25,47 +25,43 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
     const isCall = calls.some((call) => call.id === id);
     const callId = line.callId ?? (isCall ? id : null);
     const messageId = line.messageId ?? (isCall ? null : id);
-    const mobile = line.mobile === null ? null : deps.parsePhone(line.mobile);
-    const voice = line.voice === null ? null : deps.parsePhone(line.voice);
-    const given = { mobile, voice, email: line.email, mri: line.mri };
+    const numberOf = (text: string | null) => (text === null ? null : deps.parsePhone(text));
+    const given = { mobile: numberOf(line.mobile), voice: numberOf(line.voice), email: line.email, mri: line.mri };
     const isAddress = line.from?.includes("@") === true;
-    const fromNumber = line.from === null || isAddress ? null : deps.parsePhone(line.from);
-    const any = isAddress
-      ? { mobile: null, voice: null, email: line.from, mri: line.from }
-      : fromNumber === null
-        ? null
-        : { mobile: fromNumber, voice: fromNumber, email: null, mri: null };
-    const shares = (one: Senders | null, call: ComparableCall) =>
-      one !== null && KINDS.some((kind) => one[kind] !== null && one[kind] === call.senders[kind]);
+    const fromNumber = isAddress ? null : numberOf(line.from);
+    const any = isAddress || fromNumber !== null ? [fromNumber, line.from] : [];
+    const sharesAny = (call: ComparableCall) => KINDS.some((kind) => call.senders[kind].some((value) => any.includes(value)));
+    const sharesGiven = (call: ComparableCall) =>
+      KINDS.some((kind) => given[kind] !== null && call.senders[kind].includes(given[kind]));
+    const shares = (call: ComparableCall) => sharesGiven(call) || sharesAny(call);
     const differs = (call: ComparableCall) =>
-      KINDS.some((kind) => given[kind] !== null && call.senders[kind] !== null && given[kind] !== call.senders[kind]);
-    const hasNone = (one: Senders) => KINDS.every((kind) => one[kind] === null);
+      KINDS.some((kind) => given[kind] !== null && call.senders[kind].length > 0 && !call.senders[kind].includes(given[kind]));
+    const givesNone = any.length === 0 && KINDS.every((kind) => given[kind] === null);
+    const hasNone = (call: ComparableCall) => KINDS.every((kind) => call.senders[kind].length === 0);
+    const isCommon = <Value>(value: Value | null, values: readonly Value[]) =>
+      value === null || values.length === 0 || values.includes(value);
     const agrees = (call: ComparableCall) =>
       (callId === null || callId === call.id) &&
-      (messageId === null || messageId === call.messageId) &&
-      (line.kind === null || line.kind === call.kind) &&
-      (line.minute === null || call.minute === null || line.minute === call.minute) &&
-      (line.content === null || call.contents === null || call.contents.includes(line.content)) &&
-      (hasNone(call.senders) ||
-        (hasNone(given) && any === null) ||
-        (!differs(call) && (any === null ? shares(given, call) : shares(any, call))));
-    const matches = calls.filter((call) => agrees(call) || (id !== null && isCall && call.messageId === id));
+      (messageId === null || call.messageIds.includes(messageId)) &&
+      isCommon(line.kind, call.kinds) &&
+      isCommon(line.minute, call.minutes) &&
+      isCommon(line.content, call.contents) &&
+      (hasNone(call) || givesNone || (!differs(call) && (any.length === 0 ? sharesGiven(call) : sharesAny(call))));
+    const matches = calls.filter((call) => agrees(call) || (id !== null && isCall && call.messageIds.includes(id)));
     const [only] = matches;
-    const isNear = (call: ComparableCall) => messageId === call.messageId && (shares(given, call) || shares(any, call));
+    const isNear = (call: ComparableCall) => messageId !== null && call.messageIds.includes(messageId) && shares(call);
     const isGiven = [...KINDS, "from" as const].some((kind) => line[kind] !== null);
     const lacksField = (call: ComparableCall) =>
-      (hasNone(call.senders) && (any !== null || !hasNone(given))) || (line.minute !== null && call.minute === null);
+      (hasNone(call) && !givesNone) || (line.minute !== null && call.minutes.length === 0);
     const others =
       only === undefined || (matches.length === 1 && lacksField(only))
         ? calls.filter((call) => isNear(call) && call !== only)
         : [];
     const identifies = (call: ComparableCall): boolean => {
-      const [hasContent, hasTime] = [
-        line.content !== null && call.contents !== null,
-        line.minute !== null && call.minute !== null,
-      ];
-      if (shares(given, call) || shares(any, call)) return hasContent || hasTime;
-      return !isGiven && call.nameAlone === (line.name ?? "") && hasContent && hasTime;
+      const hasContent = line.content !== null && call.contents.length > 0;
+      const hasTime = line.minute !== null && call.minutes.length > 0;
+      if (shares(call)) return hasContent || hasTime;
+      return !isGiven && call.namesAlone?.includes(line.name ?? "") === true && hasContent && hasTime;
     };
     if (only !== undefined && matches.length === 1) {
       const isVague = callId === null && !identifies(only);
@@ -89,16 +85,27 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
 
 /** Few values, so that much is equal. */
 const orNone = <Value>(...values: readonly Value[]) => fc.constantFrom<Value | null>(null, ...values);
-const SENDERS = { mobile: orNone("1", "2"), voice: orNone("1", "2"), email: orNone("a@b", "c@d"), mri: orNone("a@b", "m") };
+const ADDRESSES = { email: ["a@b", "c@d", "1"], mri: ["a@b", "m", "2"] };
+const several = <Value>(...values: readonly Value[]) =>
+  fc.oneof(
+    { weight: 4, arbitrary: fc.constantFrom<readonly Value[]>([], ...values.map((value) => [value])) },
+    { weight: 1, arbitrary: fc.constant(values) },
+  );
+const SENDERS = {
+  mobile: several("1", "2"),
+  voice: several("1", "2"),
+  email: several(...ADDRESSES.email),
+  mri: several(...ADDRESSES.mri),
+};
 
-const addressOf = ({ mobile, email, voice, mri }: Senders) => mobile ?? email ?? voice ?? mri;
+const addressOf = (senders: Senders) => KINDS.flatMap((kind) => senders[kind])[0] ?? null;
 
 const callArb = fc.record({
   status: fc.constantFrom("FAILED" as const, "SUCCESS" as const, "PENDING" as const),
-  messageId: fc.constantFrom("m1", "m2"),
-  kind: fc.constantFrom("reply" as const, "undeliverable" as const),
-  minute: orNone(1, 2),
-  contents: fc.constantFrom(["yes"], ["no"], ["<b>yes", "yes"], null),
+  messageIds: fc.constantFrom(["m1"], ["m2"], ["m2"], ["m1", "m2"]),
+  kinds: several("reply" as const, "undeliverable" as const),
+  minutes: several(1, 2),
+  contents: fc.constantFrom(["yes"], ["no"], ["<b>yes", "yes"], []),
   senders: fc.record(SENDERS),
   name: fc.constantFrom("", "Ada"),
 });
@@ -106,7 +113,7 @@ const callArb = fc.record({
 const callsArb = fc.array(callArb, { maxLength: 12 }).map((calls): ComparableCall[] =>
   calls.map(({ name, ...call }, index) => {
     const address = addressOf(call.senders);
-    return { id: `c${index}`, ...call, from: address ?? name, nameAlone: address === null ? name : null };
+    return { id: `c${index}`, ...call, from: address ?? name, namesAlone: address === null ? [name] : null };
   }),
 );
 
@@ -126,8 +133,8 @@ const lineArb = fc.record({
   mobile: orNone("1", "2", "unreadable"),
   voice: orNone("1", "2", "unreadable"),
   name: orNone("Ada", "Bob"),
-  email: SENDERS.email,
-  mri: SENDERS.mri,
+  email: orNone(...ADDRESSES.email),
+  mri: orNone(...ADDRESSES.mri),
   from: orNone("1", "2", "a@b", "unreadable"),
 });
 
@@ -163,8 +170,8 @@ const NOTHING = {
   from: null,
 };
 const A_LINE: SeenLine = { line: 1, messageId: "m", ...NOTHING };
-const NOBODY = { mobile: null, voice: null, email: null, mri: null };
-const sender = (index: number) => ({ ...NOBODY, mobile: `+${index}` });
+const NOBODY = { mobile: [], voice: [], email: [], mri: [] };
+const sender = (index: number) => ({ ...NOBODY, mobile: [`+${index}`] });
 
 /** One message each. */
 const SHAPES: readonly (readonly [string, Shape])[] = [
@@ -178,10 +185,10 @@ const SHAPES: readonly (readonly [string, Shape])[] = [
     { line: (n) => ({ mobile: "+1", content: `b${n}` }), call: (n) => ({ senders: sender(1), contents: [`a${n}`] }) },
   ],
   ["lines that match every call", { line: (n) => ({ mobile: `+${n}` }), call: (n) => ({ contents: [`a${n}`] }) }],
-  ["lines without anything else", { line: (n) => ({ minute: n }), call: () => ({ minute: null }) }],
+  ["lines without anything else", { line: (n) => ({ minute: n }), call: () => ({ minutes: [] }) }],
   [
     "senders in a column from",
-    { line: (n) => ({ from: `${n}@b` }), call: (n) => ({ senders: { ...NOBODY, email: `${n}@b`, mri: "m" } }) },
+    { line: (n) => ({ from: `${n}@b` }), call: (n) => ({ senders: { ...NOBODY, email: [`${n}@b`], mri: ["m"] } }) },
   ],
 ];
 
@@ -198,13 +205,13 @@ async function readsOf({ line, call }: Shape, size: number): Promise<number> {
   const lines = Array.from({ length: size }, (_, n) => counted({ ...A_LINE, line: n, ...line(n) }));
   const reply = {
     status: "FAILED",
-    messageId: "m",
-    kind: "reply",
-    minute: 1,
+    messageIds: ["m"],
+    kinds: ["reply"],
+    minutes: [1],
     contents: ["yes"],
     senders: NOBODY,
     from: "",
-    nameAlone: "",
+    namesAlone: [""],
   } as const;
   const calls = Array.from({ length: size }, (_, n) => counted({ id: `c${n}`, ...reply, ...call(n) }));
   await matchSeen(lines, calls, deps);

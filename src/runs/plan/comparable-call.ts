@@ -1,14 +1,10 @@
 /** The parts by which a line and a call are compared (docs/cli.md, Reconcile). */
 import type { ListedCall } from "../../client/client.js";
 import { type CallStatus, idKey, isErased } from "../../domain/call.js";
-import { type ResponseKind, senderAddress } from "../../domain/message-response.js";
-import { readDate } from "../../wire/dates.js";
-import { responseToJson } from "../../wire/json/response-json.js";
+import { givenValues, type MessageResponse, type ResponseKind, senderAddress } from "../../domain/message-response.js";
+import { deliveryBody } from "../../wire/delivery-request.js";
 import { removeHtml } from "../../wire/remove-html.js";
-import { contentKey, plainText, readBody, type SeenLine } from "./seen-list.js";
-
-/** As a callback receives them by default. */
-const BODY_NAMES = { messageId: "messageid", messageLocation: "messagelocation" };
+import { columnName, contentKey, fieldsOfBody, minuteOf, type SeenLine, textKey } from "./seen-list.js";
 
 /** E.164, with an extension; null if it can't be parsed. */
 export type ParsePhone = (number: string) => string | null;
@@ -19,72 +15,116 @@ export interface CompareOptions {
   readonly timezone: string;
 }
 
+/** A call has the values of all bodies that a receiver may have of it. Empty lists agree with everything. */
 export interface ComparableCall {
   readonly id: string;
   readonly status: CallStatus;
-  /** The key of the id (`idKey`). */
-  readonly messageId: string;
-  readonly kind: ResponseKind;
-  readonly minute: number | null;
-  /** These are the content as listed, and as delivered without markup. null: erased. */
-  readonly contents: readonly string[] | null;
+  readonly messageIds: readonly string[];
+  readonly kinds: readonly ResponseKind[];
+  readonly minutes: readonly number[];
+  readonly contents: readonly string[];
   readonly senders: Senders;
   /** Sender as listed, by name if it has no address. */
   readonly from: string;
   /** null: the sender has an address, which may not be comparable. */
-  readonly nameAlone: string | null;
+  readonly namesAlone: readonly string[] | null;
 }
 
 /** Addresses are comparable, by kind. */
-export type Senders = Readonly<Record<SenderKind, string | null>>;
+export type Senders = Readonly<Record<SenderKind, readonly string[]>>;
 export type SenderKind = "mobile" | "voice" | "email" | "mri";
 export const SENDER_KINDS = ["mobile", "voice", "email", "mri"] as const;
 
 export function comparableCall(call: ListedCall, { parsePhone, timezone }: CompareOptions): ComparableCall {
-  const { messageId, from, responseMessage } = call.response;
-  const { kind, date, content, name, ...addresses } = readBody(responseToJson(call.response, BODY_NAMES));
-  const at = readDate(date ?? "", timezone);
-  const contents = [contentKey(content ?? ""), contentKey(removeHtml(content ?? ""))];
+  const { id, status, response } = call;
+  const fields = new Map<string, Set<string>>();
+  for (const body of bodiesOf(response))
+    for (const [name, value] of fieldsOfBody(body) ?? []) fields.set(name, (fields.get(name) ?? new Set()).add(value));
+  const valuesOf = (name: string): readonly string[] => [...(fields.get(name) ?? [])];
+  const textsOf = (name: string): readonly string[] => valuesOf(name).filter((value) => value.trim() !== "");
+  const dates = { undeliverable: textsOf("undeliverable"), reply: textsOf("acknowledged") };
+  const minutes = [...dates.undeliverable, ...dates.reply].flatMap((date) => minuteOf(date, timezone) ?? []);
+  const isUnclear = hasTwoSpellings(response);
   return {
-    id: call.id,
-    status: call.status,
-    messageId: idKey(plainText(messageId)),
-    kind: kind ?? responseMessage.kind,
-    minute: at === null ? null : Math.floor(at / 60_000),
-    contents: isErased(call) ? null : [...new Set(contents)],
-    senders: sendersOf(addresses, parsePhone),
-    from: senderAddress(from),
-    nameAlone: Object.values(addresses).every((address) => address === null) ? (name ?? "") : null,
+    id,
+    status,
+    messageIds: distinct(valuesOf("messageid").flatMap((value) => [value, value.trim(), textKey(value)].map(idKey))),
+    kinds: isUnclear ? [] : kindsOf(dates),
+    minutes: isUnclear ? [] : distinct(minutes),
+    contents: isUnclear || isErased(call) ? [] : orEmpty(valuesOf("content")).map(contentKey),
+    senders: sendersOf((kind) => (isUnclear ? [] : textsOf(kind)), parsePhone),
+    from: senderAddress(response.from),
+    namesAlone: [...SENDER_KINDS, "from"].some((kind) => textsOf(kind).length > 0) ? null : orEmpty(textsOf("name")).map(textKey),
   };
+}
+
+/** A call without a date is listed as a reply. */
+function kindsOf(dates: Readonly<Record<ResponseKind, readonly string[]>>): readonly ResponseKind[] {
+  if (dates.undeliverable.length === 0) return ["reply"];
+  return dates.reply.length === 0 ? ["undeliverable"] : ["undeliverable", "reply"];
+}
+
+function orEmpty(values: readonly string[]): readonly string[] {
+  return values.length === 0 ? [""] : values;
+}
+
+function distinct<Value>(values: readonly Value[]): readonly Value[] {
+  return [...new Set(values)];
+}
+
+/** JSON escapes what XML can't have. */
+const NOT_IN_XML = /\\[ubf]|[\ufffe\uffff]/;
+const SAME_IN_XML = /^(?:"|null$|-?\d)/;
+
+/** With and without markup, in XML too if that may read differently. */
+function bodiesOf(response: MessageResponse): readonly string[] {
+  const { content } = response.responseMessage;
+  const settings = removeHtml(content) === content ? [false] : [false, true];
+  const write = (contentType: "json" | "xml"): readonly string[] =>
+    settings.map((isRemoved) => deliveryBody({ contentType, removeHtml: isRemoved }, response));
+  const json = write("json");
+  const given = response.given === undefined ? [] : givenValues(response.given);
+  const isSame = !json.some((body) => NOT_IN_XML.test(body)) && given.every(([, value]) => SAME_IN_XML.test(value));
+  return isSame ? json : [...json, ...write("xml")];
+}
+
+/** Programs differ in which of the two they take. */
+function hasTwoSpellings({ given }: MessageResponse): boolean {
+  if (given === undefined) return false;
+  return [given.from, given.responseMessage].some((members) => {
+    const names = members.map((member) => columnName(typeof member === "string" ? member : member[0]));
+    return new Set(names).size < names.length;
+  });
 }
 
 export interface WantedCall {
   readonly line: SeenLine;
-  readonly senders: LineSenders;
+  readonly senders: Senders;
+  /** The sender is one of these, for a column that says only "from". */
+  readonly anySender: readonly string[];
 }
 
-/** `any`: one of these, for a column that says only "from". */
-interface LineSenders extends Senders {
-  readonly any: Senders | null;
+export function wantedCall(line: SeenLine, parsePhone: ParsePhone): WantedCall {
+  const senders = sendersOf((kind) => [line[kind] ?? ""], parsePhone);
+  const { mobile, email } = sendersOf(() => [line.from ?? ""], parsePhone);
+  // An address without an @ may be a number that can't be parsed.
+  const isComparable = mobile.length > 0 || line.from?.includes("@") === true;
+  return { line, senders, anySender: isComparable ? [...mobile, ...email] : [] };
 }
 
-export function lineSenders(line: SeenLine, parsePhone: ParsePhone): LineSenders {
-  const { mobile, voice, email, mri, from } = line;
-  const senders = sendersOf({ mobile, voice, email, mri }, parsePhone);
-  if (from === null) return { ...senders, any: null };
-  const any = from.includes("@")
-    ? sendersOf({ mobile: null, voice: null, email: from, mri: from }, parsePhone)
-    : sendersOf({ mobile: from, voice: from, email: null, mri: null }, parsePhone);
-  return { ...senders, any: any.mobile === null && any.email === null ? null : any };
-}
-
-/** Of plain texts. */
-function sendersOf({ mobile, voice, email, mri }: Senders, parsePhone: ParsePhone): Senders {
-  const numberKey = (number: string | null): string | null => (number === null ? null : parsePhone(number));
-  const textKey = (text: string | null): string | null => text?.toLowerCase() ?? null;
-  return { mobile: numberKey(mobile), voice: numberKey(voice), email: textKey(email), mri: textKey(mri) };
+function sendersOf(textsOf: (kind: SenderKind) => readonly string[], parsePhone: ParsePhone): Senders {
+  const numbers = (texts: readonly string[]): readonly string[] =>
+    distinct(texts.flatMap((text) => (text.trim() === "" || text.includes("@") ? [] : (parsePhone(text.trim()) ?? []))));
+  const addresses = (texts: readonly string[]): readonly string[] =>
+    distinct(texts.map((text) => textKey(text).toLowerCase()).filter((text) => text !== ""));
+  return {
+    mobile: numbers(textsOf("mobile")),
+    voice: numbers(textsOf("voice")),
+    email: addresses(textsOf("email")),
+    mri: addresses(textsOf("mri")),
+  };
 }
 
 export function hasSender(senders: Senders): boolean {
-  return SENDER_KINDS.some((kind) => senders[kind] !== null);
+  return SENDER_KINDS.some((kind) => senders[kind].length > 0);
 }

@@ -5,13 +5,12 @@ import {
   type ComparableCall,
   type CompareOptions,
   hasSender,
-  lineSenders,
   SENDER_KINDS,
   type SenderKind,
-  type Senders,
   type WantedCall,
+  wantedCall,
 } from "./comparable-call.js";
-import { givesAddress, type SeenLine } from "./seen-list.js";
+import { givesAddress, type SeenLine, textKey } from "./seen-list.js";
 
 export interface SeenMatch {
   /** The only match of a line that identifies it: the receiver has them. */
@@ -32,7 +31,7 @@ export async function matchSeen(
   const index = new CallIndex();
   await inTurns(calls, clock, (call) => index.add(call));
   const wanted: WantedCall[] = [];
-  await inTurns(lines, clock, (line) => wanted.push({ line: index.resolveId(line), senders: lineSenders(line, parsePhone) }));
+  await inTurns(lines, clock, (line) => wanted.push(wantedCall(index.resolveId(line), parsePhone)));
   const seen = new Set<ComparableCall>();
   const possible = new Set<ComparableCall>();
   const taken = new Set<readonly ComparableCall[]>();
@@ -51,14 +50,15 @@ export async function matchSeen(
   for (const alike of groupBy(wanted, shapeOfLine).values()) {
     const matchesOf = await index.matcherFor(alike[0], clock);
     await inTurns(alike, clock, (each) => {
-      const matches = [...matchesOf(each), ...index.ofMessageOfThatId(each)];
-      const [first, ...more] = matches;
-      const only = first?.length === 1 && more.length === 0 ? first[0] : undefined;
+      const [matches, ofMessage] = [matchesOf(each), index.ofMessageOfThatId(each)];
+      const first = matches[0]?.[0] ?? ofMessage[0]?.[0];
+      const isOne = ofMessage.length === 0 && matches.every((found) => found.every((call) => call === first));
+      const only = isOne ? first : undefined;
       const isNearToo = first === undefined || (only !== undefined && lacksFieldOf(each, only));
       const others = isNearToo ? index.near(each, only) : [];
       const isVague = only !== undefined && !identifies(each, only);
       if (isVague && isToSettle(only)) vague += 1;
-      if (only === undefined || isVague || others.length > 0) take([...matches, ...others]);
+      if (only === undefined || isVague || others.length > 0) take([...matches, ...ofMessage, ...others]);
       else if (isToSettle(only)) seen.add(only);
     });
   }
@@ -71,9 +71,12 @@ export async function matchSeen(
 }
 
 /** Without a sender or a time, a call matches lines of every sender or time. */
-function lacksFieldOf({ line, senders }: WantedCall, call: ComparableCall): boolean {
-  const isSenderGiven = hasSender(senders) || senders.any !== null;
-  return (isSenderGiven && !hasSender(call.senders)) || (line.minute !== null && call.minute === null);
+function lacksFieldOf(wanted: WantedCall, call: ComparableCall): boolean {
+  return (givesSender(wanted) && !hasSender(call.senders)) || (wanted.line.minute !== null && call.minutes.length === 0);
+}
+
+function givesSender({ senders, anySender }: WantedCall): boolean {
+  return hasSender(senders) || anySender.length > 0;
 }
 
 /**
@@ -86,7 +89,7 @@ function identifies(wanted: WantedCall, call: ComparableCall): boolean {
   const compared = comparedFields(wanted, call) ?? [];
   const [hasContent, hasTime] = [compared.includes("content"), compared.includes("minute")];
   if (compared.some(isOfSender)) return hasContent || hasTime;
-  return !givesAddress(line) && call.nameAlone === (line.name ?? "") && hasContent && hasTime;
+  return !givesAddress(line) && call.namesAlone?.includes(textKey(line.name ?? "")) === true && hasContent && hasTime;
 }
 
 const PER_TURN = 256;
@@ -99,38 +102,34 @@ async function inTurns<Item>(items: readonly Item[], clock: Clock, work: (item: 
   }
 }
 
-type Field = "kind" | "minute" | "content" | SenderKind | "anyNumber" | "anyText";
+type Field = "kind" | "minute" | "content" | SenderKind | "anySender";
+type Values = readonly (string | number | null)[];
 
-/** A call may have several values, a line has one. */
+/** These agree if they have a value in common. */
 const VALUES: {
-  readonly [Name in Field]: readonly [
-    ofCall: (call: ComparableCall) => readonly (string | number | null)[],
-    ofLine: (wanted: WantedCall) => string | number | null | undefined,
-  ];
+  readonly [Name in Field]: readonly [ofCall: (call: ComparableCall) => Values, ofLine: (wanted: WantedCall) => Values];
 } = {
-  kind: [({ kind }) => [kind], ({ line }) => line.kind],
-  minute: [({ minute }) => [minute], ({ line }) => line.minute],
-  content: [({ contents }) => contents ?? [], ({ line }) => line.content],
-  mobile: [({ senders }) => [senders.mobile], ({ senders }) => senders.mobile],
-  voice: [({ senders }) => [senders.voice], ({ senders }) => senders.voice],
-  email: [({ senders }) => [senders.email], ({ senders }) => senders.email],
-  mri: [({ senders }) => [senders.mri], ({ senders }) => senders.mri],
-  anyNumber: [({ senders }) => [...new Set([senders.mobile, senders.voice])], ({ senders }) => senders.any?.mobile],
-  anyText: [({ senders }) => [...new Set([senders.email, senders.mri])], ({ senders }) => senders.any?.email],
+  kind: [({ kinds }) => kinds, ({ line }) => [line.kind]],
+  minute: [({ minutes }) => minutes, ({ line }) => [line.minute]],
+  content: [({ contents }) => contents, ({ line }) => [line.content]],
+  mobile: [({ senders }) => senders.mobile, ({ senders }) => senders.mobile],
+  voice: [({ senders }) => senders.voice, ({ senders }) => senders.voice],
+  email: [({ senders }) => senders.email, ({ senders }) => senders.email],
+  mri: [({ senders }) => senders.mri, ({ senders }) => senders.mri],
+  anySender: [({ senders }) => SENDER_KINDS.flatMap((kind) => senders[kind]), ({ anySender }) => anySender],
 };
 
 /** Returns what must be equal beside the ids, which depends only on the fields that the two have, or null if they can't match. */
-function comparedFields({ line, senders }: WantedCall, call: ComparableCall): readonly Field[] | null {
-  const { any } = senders;
+function comparedFields(wanted: WantedCall, call: ComparableCall): readonly Field[] | null {
+  const { line, senders, anySender } = wanted;
   const fields: Field[] = [];
-  if (line.kind !== null) fields.push("kind");
-  if (line.minute !== null && call.minute !== null) fields.push("minute");
-  if (line.content !== null && call.contents !== null) fields.push("content");
-  if (!hasSender(call.senders) || !(hasSender(senders) || any !== null)) return fields;
-  const both = SENDER_KINDS.filter((kind) => senders[kind] !== null && call.senders[kind] !== null);
-  if (any === null) return both.length === 0 ? null : [...fields, ...both];
-  if (!SENDER_KINDS.some((kind) => any[kind] !== null && call.senders[kind] !== null)) return null;
-  return [...fields, ...both, any.mobile === null ? "anyText" : "anyNumber"];
+  if (line.kind !== null && call.kinds.length > 0) fields.push("kind");
+  if (line.minute !== null && call.minutes.length > 0) fields.push("minute");
+  if (line.content !== null && call.contents.length > 0) fields.push("content");
+  if (!hasSender(call.senders) || !givesSender(wanted)) return fields;
+  const both = SENDER_KINDS.filter((kind) => senders[kind].length > 0 && call.senders[kind].length > 0);
+  if (anySender.length > 0) return [...fields, ...both, "anySender"];
+  return both.length === 0 ? null : [...fields, ...both];
 }
 
 function isOfSender(field: Field): boolean {
@@ -138,14 +137,13 @@ function isOfSender(field: Field): boolean {
 }
 
 /** Lines of one shape have the same fields to compare with calls of one shape. */
-function shapeOfLine({ line, senders }: WantedCall): string {
-  const given = [line.callId, line.kind, line.minute, line.content, ...SENDER_KINDS.map((kind) => senders[kind])];
-  const any = senders.any === null ? "" : senders.any.mobile === null ? "text" : "number";
-  return given.map((value) => (value === null ? "-" : "+")).join("") + any;
+function shapeOfLine({ line: { callId, kind, minute, content }, senders, anySender }: WantedCall): string {
+  const values = [callId, kind, minute, content].map((value) => value !== null);
+  return JSON.stringify([...values, ...SENDER_KINDS.map((kind) => senders[kind].length > 0), anySender.length > 0]);
 }
 
-function shapeOfCall({ minute, contents, senders }: ComparableCall): string {
-  return [minute, contents, ...SENDER_KINDS.map((kind) => senders[kind])].map((value) => (value === null ? "-" : "+")).join("");
+function shapeOfCall({ kinds, minutes, contents, senders }: ComparableCall): string {
+  return JSON.stringify([kinds, minutes, contents, ...SENDER_KINDS.map((kind) => senders[kind])].map(({ length }) => length > 0));
 }
 
 type Filled<Item> = readonly [Item, ...Item[]];
@@ -162,9 +160,10 @@ class CallIndex {
 
   add(call: ComparableCall): void {
     if (call.id !== "") this.#byId.set(idKey(call.id), call);
-    append(this.#byMessage, call.messageId, call);
+    for (const messageId of call.messageIds) append(this.#byMessage, messageId, call);
     append(this.#byShape, shapeOfCall(call), call);
-    for (const key of this.#senderKeys(call.messageId, call.senders)) append(this.#bySender, key, call);
+    for (const kind of SENDER_KINDS)
+      for (const key of this.#keys(call.messageIds, [kind], call.senders[kind])) append(this.#bySender, key, call);
   }
 
   /** A call's id first, else a message's. */
@@ -182,18 +181,21 @@ class CallIndex {
       if (fields === null) continue;
       const calls: Lists<ComparableCall> = new Map();
       await inTurns(alike, clock, (call) => {
-        for (const key of this.#callKeys(call, fields)) append(calls, key, call);
+        for (const key of this.#keys(call.messageIds, ...fields.map((field) => VALUES[field][0](call)))) append(calls, key, call);
       });
       indexes.push({ fields, calls });
     }
-    return (wanted) => indexes.flatMap(({ fields, calls }) => listOf(calls.get(this.#lineKey(wanted, fields))));
+    return (wanted) =>
+      indexes.flatMap(({ fields, calls }) => {
+        const keys = this.#keys([wanted.line.messageId], ...fields.map((field) => VALUES[field][1](wanted)));
+        return keys.flatMap((key) => listOf(calls.get(key)));
+      });
   }
 
   /** Finds the calls of its message that share a sender. Lists of which `match` is all are left out. */
-  near({ line: { messageId }, senders }: WantedCall, match?: ComparableCall): readonly Filled<ComparableCall>[] {
-    if (messageId === null) return [];
-    const keys = [senders, senders.any].flatMap((each) => (each === null ? [] : this.#senderKeys(messageId, each)));
-    return keys.flatMap((key) => listOf(this.#bySender.get(key))).filter(([call, ...more]) => call !== match || more.length > 0);
+  near({ line: { messageId }, senders, anySender }: WantedCall, match?: ComparableCall): readonly Filled<ComparableCall>[] {
+    const keys = SENDER_KINDS.flatMap((kind) => this.#keys([messageId], [kind], [...senders[kind], ...anySender]));
+    return keys.flatMap((key) => listOf(this.#bySender.get(key))).filter((calls) => calls.some((call) => call !== match));
   }
 
   /** Finds the calls of the message that has the bare id of a line too, if a call has it: replies to it that arrived may be listed no more. */
@@ -204,29 +206,25 @@ class CallIndex {
   #namedCall(wanted: WantedCall): readonly Filled<ComparableCall>[] {
     const { callId, messageId } = wanted.line;
     const call = this.#byId.get(callId ?? "");
-    if (call === undefined || (messageId !== null && messageId !== call.messageId)) return [];
-    const fields = comparedFields(wanted, call);
-    return fields?.every((field) => VALUES[field][0](call).some((value) => value === VALUES[field][1](wanted))) ? [[call]] : [];
+    if (call === undefined || (messageId !== null && !call.messageIds.includes(messageId))) return [];
+    const hasCommon = ([ofCall, ofLine]: (typeof VALUES)[Field]): boolean =>
+      ofCall(call).some((value) => ofLine(wanted).includes(value));
+    return comparedFields(wanted, call)?.every((field) => hasCommon(VALUES[field])) ? [[call]] : [];
   }
 
-  #callKeys(call: ComparableCall, fields: readonly Field[]): readonly string[] {
-    let keys = [this.#numberOf(call.messageId)];
-    for (const field of fields) {
-      const values = VALUES[field][0](call).filter((value) => value !== null);
-      keys = keys.flatMap((key) => values.map((value) => `${key} ${this.#numberOf(value)}`));
+  /** Makes a key of each choice of a value from each list. */
+  #keys(...lists: readonly Values[]): readonly string[] {
+    let keys = [""];
+    for (const values of lists) {
+      const longer: string[] = [];
+      for (const value of values) {
+        if (value === null) continue;
+        const number = this.#numberOf(value);
+        for (const key of keys) longer.push(`${key} ${number}`);
+      }
+      keys = longer;
     }
     return keys;
-  }
-
-  #lineKey(wanted: WantedCall, fields: readonly Field[]): string {
-    const values = [wanted.line.messageId, ...fields.map((field) => VALUES[field][1](wanted))];
-    return values.map((value) => this.#numberOf(value)).join(" ");
-  }
-
-  #senderKeys(messageId: string, senders: Senders): readonly string[] {
-    return SENDER_KINDS.flatMap((kind) =>
-      senders[kind] === null ? [] : [`${kind} ${this.#numberOf(messageId)} ${this.#numberOf(senders[kind])}`],
-    );
   }
 
   #numberOf(value: unknown): string {

@@ -94,9 +94,10 @@ async function listCalls(
   const nameless: ComparableCall[] = [];
   const kept = new KeptLength();
   const keep = (call: ListedCall): ComparableCall => {
-    const { messageId, from } = call.response;
+    const { messageId, from, given } = call.response;
     // As listed: what is cut from a text keeps all of it in memory.
-    kept.add([call.id, messageId, ...Object.values(from)].reduce((sum, text) => sum + text.length, 0));
+    const texts = [call.id, messageId, ...Object.values(from), ...(given?.from ?? []).flat()];
+    kept.add(texts.reduce((sum, text) => sum + text.length, 0));
     return comparableCall(call, options);
   };
   const take = async (page: readonly ListedCall[], withoutId: readonly ListedCall[]): Promise<void> => {

@@ -1,6 +1,6 @@
 /** docs/cli.md, Reconcile: bodies as NDJSON or XML, a table as CSV or TSV, or bare ids. */
 import { createHash } from "node:crypto";
-import { CsvError, parse as parseCsv } from "csv-parse/sync";
+import { CsvError, type Options as CsvOptions, parse as parseCsv } from "csv-parse/sync";
 import { idKey } from "../../domain/call.js";
 import { count } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
@@ -9,7 +9,6 @@ import { readDate } from "../../wire/dates.js";
 import { objectOf } from "../../wire/json/json-value.js";
 import { parseJsonText } from "../../wire/json/read-json.js";
 import { readXml } from "../../wire/xml/xml-read.js";
-import { replaceForbidden } from "../../wire/xml/xml-write.js";
 
 export type SeenFormat = "ndjson" | "xml" | "csv" | "tsv" | "ids";
 
@@ -65,11 +64,11 @@ export function readSeenList(text: string, timezone: string): SeenList {
   return { format, lines: [...distinct.values()], read: records.length, notCompared: [...notCompared] };
 }
 
+/** Names in lower case, without spaces, dashes and underscores. Of a name that repeats, the last counts. */
 type Fields = readonly (readonly [name: string, value: string])[];
 
 interface SeenRecord {
   readonly line: number;
-  /** Names in lower case, without spaces, dashes and underscores. Of a name that repeats, the last counts. */
   readonly fields: Fields;
 }
 
@@ -99,11 +98,9 @@ function recordsIn(text: string, format: SeenFormat): readonly SeenRecord[] {
 function jsonRecords(text: string): readonly SeenRecord[] {
   return text.split("\n").flatMap((source, index) => {
     if (source.trim() === "") return [];
-    try {
-      return [{ line: index + 1, fields: bodyFields(parseJsonText(source)) }];
-    } catch {
-      throw unreadable(index + 1, "it isn't a JSON object");
-    }
+    const fields = fieldsOfBody(source);
+    if (fields === null) throw unreadable(index + 1, "it isn't a JSON object");
+    return [{ line: index + 1, fields }];
   });
 }
 
@@ -122,19 +119,23 @@ function xmlRecords(text: string): readonly SeenRecord[] {
     line += lineFeeds(source);
     start = stop;
     if (body.trimEnd() === "") continue;
-    records.push({ line: firstLine, fields: xmlFields(body.trimEnd(), firstLine) });
+    const fields = fieldsOfBody(body.trimEnd());
+    if (fields === null) throw unreadable(firstLine, "it isn't a deliveryResponse document");
+    records.push({ line: firstLine, fields });
   }
   return records;
 }
 
-function xmlFields(body: string, line: number): Fields {
+/** null: it can't be read. */
+export function fieldsOfBody(body: string): Fields | null {
   try {
+    if (!body.startsWith("<")) return bodyFields(parseJsonText(body));
     const { root, value } = readXml(body);
-    if (root === "deliveryResponse") return bodyFields(value);
+    return root === "deliveryResponse" ? bodyFields(value) : null;
   } catch (error) {
-    if (!(error instanceof WhcbError)) throw error;
+    if (error instanceof WhcbError || error instanceof SyntaxError) return null;
+    throw error;
   }
-  throw unreadable(line, "it isn't a deliveryResponse document");
 }
 
 function lineFeeds(text: string): number {
@@ -148,9 +149,9 @@ const PARTS = {
 } as const;
 
 /** As a callback receives it, or all fields in one object. */
-function bodyFields(body: unknown): Fields {
+function bodyFields(body: unknown): Fields | null {
   const top = named(body);
-  if (top === null) throw new TypeError("not an object");
+  if (top === null) return null;
   const fields = Object.entries(objectOf(body)).flatMap(
     ([name, value]): Fields => (isText(value) ? [[columnName(name), String(value)]] : []),
   );
@@ -178,42 +179,70 @@ const ID_COLUMNS = new Set(["messageid", "callid", "webhookid"]);
 export const COMPARED_FIELDS = [...ID_COLUMNS, "from", ...PARTS.from, ...PARTS.responsemessage];
 const KNOWN_FIELDS = new Set([...COMPARED_FIELDS, "messagelocation", "location"]);
 
-function columnName(name: string): string {
+export function columnName(name: string): string {
   return name.toLowerCase().replace(/[\s"'_-]/g, "");
 }
 
-function tableRecords(text: string, format: SeenFormat): readonly SeenRecord[] {
-  const skipped = lineFeeds(text.slice(0, text.length - text.trimStart().length));
+function tableRecords(text: string, format: "csv" | "tsv"): readonly SeenRecord[] {
+  const rows = format === "tsv" ? readTsv(text) : readCsv(text);
+  if (rows instanceof WhcbError) throw rows;
+  const [names = { cells: [], line: 1 }, ...values] = rows;
+  const columns = names.cells.map(columnName);
+  if (!columns.some((column) => ID_COLUMNS.has(column))) {
+    throw unreadable(names.line, "the header must name a column messageid or callid");
+  }
+  return values.map(({ cells, line }) => {
+    const fields = cells.map((value, index): [string, string] => [columns[index] ?? "", value.trim()]);
+    // An empty cell counts as missing, and so does a database's NULL, which some write as \N.
+    return { line, fields: fields.filter(([, value]) => !/^(?:null)?$/i.test(value) && value !== "\\N") };
+  });
+}
+
+function readCsv(text: string): readonly TableRow[] | WhcbError {
   const header = text.trimStart().split(/\r?\n/, 1)[0] ?? "";
-  const delimiter = format === "tsv" ? "\t" : header.split(";").length > header.split(",").length ? ";" : ",";
+  return readRows(text, { delimiter: header.split(";").length > header.split(",").length ? ";" : "," });
+}
+
+/** Spreadsheets quote values, databases don't. Of a file that could be of either, the rows must be the same. */
+function readTsv(text: string): readonly TableRow[] | WhcbError {
+  const plain = readRows(text, { delimiter: "\t", quote: false });
+  const quoted = readRows(text, { delimiter: "\t" });
+  if (plain instanceof WhcbError) return quoted instanceof WhcbError ? plain : quoted;
+  if (quoted instanceof WhcbError) return plain;
+  const textOfRow = (row: TableRow | undefined): string | undefined => row?.cells.join("\t").replaceAll('"', "");
+  const other = plain.find((row, index) => textOfRow(row) !== textOfRow(quoted[index]));
+  return other === undefined
+    ? quoted
+    : unreadable(other.line, "a value begins with a quote that may take in the next lines; export CSV instead");
+}
+
+interface TableRow {
+  readonly cells: readonly string[];
+  /** Its first. */
+  readonly line: number;
+}
+
+function readRows(text: string, options: CsvOptions): readonly TableRow[] | WhcbError {
+  const table = text.trimStart();
+  const skipped = lineFeeds(text.slice(0, text.length - table.length));
   const rows: TableRow[] = [];
+  let endLine = skipped;
   try {
-    parseCsv(text.trimStart(), {
-      delimiter,
+    parseCsv(table, {
+      ...options,
       skip_empty_lines: true,
-      // What databases write: a quote is a character like others.
-      ...(format === "tsv" && { quote: null }),
       on_record(cells: readonly string[], { lines }) {
-        rows.push({ cells, endLine: lines });
+        endLine = lines + skipped;
+        rows.push({ cells, line: endLine - lineFeeds(cells.join("")) });
         return null;
       },
     });
+    return rows;
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
     // The row where it begins: csv-parse finds an open quote at the end of the file.
-    throw unreadable((rows.at(-1)?.endLine ?? 0) + 1 + skipped, csvProblem(error, rows[0]?.cells.length ?? 0));
+    return unreadable(endLine + 1, csvProblem(error, rows[0]?.cells.length ?? 0));
   }
-  const [names = { cells: [], endLine: 1 }, ...values] = rows;
-  const columns = names.cells.map(columnName);
-  if (!columns.some((column) => ID_COLUMNS.has(column))) {
-    throw unreadable(1 + skipped, "the header must name a column messageid or callid");
-  }
-  return values.map(({ cells, endLine }) => {
-    const line = endLine - lineFeeds(cells.join("")) + skipped;
-    const fields = cells.map((value, index): [string, string] => [columns[index] ?? "", value.trim()]);
-    // An empty cell counts as missing, and so does a database's NULL.
-    return { line, fields: fields.filter(([, value]) => !/^(?:null|\\N)?$/i.test(value)) };
-  });
 }
 
 function csvProblem({ code, message, record }: CsvError, columns: number): string {
@@ -222,11 +251,6 @@ function csvProblem({ code, message, record }: CsvError, columns: number): strin
     return "a quote inside a value must be doubled, and the value quoted";
   if (code !== "CSV_RECORD_INCONSISTENT_FIELDS_LENGTH" || !Array.isArray(record)) return message;
   return `it has ${count(record.length, "value")}, the header has ${count(columns, "column")}`;
-}
-
-interface TableRow {
-  readonly cells: readonly string[];
-  readonly endLine: number;
 }
 
 /**
@@ -245,43 +269,13 @@ function idRecords(text: string): readonly SeenRecord[] {
   });
 }
 
-/** What is compared of a line, and of the body that is delivered of a call. null: not given. */
-export interface ComparedValues extends Record<"mobile" | "email" | "mri" | "voice" | "name", string | null> {
-  readonly kind: ResponseKind | null;
-  readonly date: string | null;
-  readonly content: string | null;
-}
-
-/** As `readSeenList` reads such a body: otherwise a call wouldn't match its own, and another one would be the only match. */
-export function readBody(body: unknown): ComparedValues {
-  return comparedValues(new Map(bodyFields(body)));
-}
-
-function comparedValues(fields: ReadonlyMap<string, string>): ComparedValues {
-  const text = (name: string): string | null => plainText(fields.get(name) ?? "") || null;
-  const [acknowledged, undeliverable] = [text("acknowledged"), text("undeliverable")];
-  return {
-    kind: undeliverable !== null ? "undeliverable" : acknowledged !== null ? "reply" : null,
-    date: undeliverable ?? acknowledged,
-    content: fields.get("content") ?? null,
-    mobile: text("mobile"),
-    email: text("email"),
-    mri: text("mri"),
-    voice: text("voice"),
-    name: text("name"),
-  };
-}
-
-/** As every format has it: XML has no control characters and no CR, and no format keeps outer white space. */
-export function plainText(text: string): string {
-  return replaceForbidden(text.replace(/\r\n?/g, "\n")).trim();
-}
-
 function seenLine(line: number, given: Fields, timezone: string): SeenLine {
   const fields = new Map(given);
+  const text = (name: string): string | null => fields.get(name)?.trim() || null;
   const id = (what: string, ...names: readonly string[]): string | null => {
-    const values = given.flatMap(([name, value]) => (names.includes(name) ? [plainText(value)] : []));
-    const [one = null, another] = new Set(values.filter((value) => value !== "").map(idKey));
+    const [one = null, another] = new Set(
+      given.filter(([name, value]) => names.includes(name) && value.trim() !== "").map(([, value]) => idKey(value)),
+    );
     if (another !== undefined) throw unreadable(line, `it has two different ${what}`);
     return one;
   };
@@ -290,26 +284,45 @@ function seenLine(line: number, given: Fields, timezone: string): SeenLine {
   if (seen.callId === null && seen.messageId === null && bareId === null) {
     throw unreadable(line, "it has neither a call id nor a message id");
   }
-  const { date, content, ...values } = comparedValues(fields);
+  const kind = text("undeliverable") !== null ? "undeliverable" : text("acknowledged") !== null ? "reply" : null;
+  const date = text("undeliverable") ?? text("acknowledged");
+  const minute = date === null ? null : minuteOf(date, timezone);
+  if (date !== null && minute === null) throw unreadable(line, `${JSON.stringify(date)} isn't a date`);
+  const content = fields.get("content");
   return {
-    ...{ line, callId: seen.callId, messageId: seen.messageId, id: bareId },
-    ...values,
-    minute: minuteOf(date, line, timezone),
-    content: content === null ? null : contentKey(content),
-    from: plainText(fields.get("from") ?? "") || null,
+    line,
+    callId: seen.callId,
+    messageId: seen.messageId,
+    id: bareId,
+    kind,
+    minute,
+    content: content === undefined ? null : contentKey(content),
+    mobile: text("mobile"),
+    email: text("email"),
+    mri: text("mri"),
+    voice: text("voice"),
+    name: text("name"),
+    from: text("from"),
   };
 }
 
-function minuteOf(date: string | null, line: number, timezone: string): number | null {
-  if (date === null) return null;
+/** null: it isn't a date. */
+export function minuteOf(date: string, timezone: string): number | null {
   const at = readDate(date, timezone);
-  if (at === null) throw unreadable(line, `${JSON.stringify(date)} isn't a date`);
-  return Math.floor(at / 60_000);
+  return at === null ? null : Math.floor(at / 60_000);
+}
+
+/** In TSV, a quote may be of the program that wrote it, and a line break, tab or backslash is an escape of some. */
+const SPACES = /(?:\\[bfnrtv]?|[\s\p{Cc}])+/gu;
+
+/** Ignores quotes, and how what separates words is written. */
+export function textKey(text: string): string {
+  return text.replaceAll('"', "").replace(SPACES, " ").trim();
 }
 
 /** A hash: contents may be long, and a service lists many. */
 export function contentKey(content: string): string {
-  return createHash("sha256").update(plainText(content), "utf16le").digest("base64");
+  return createHash("sha256").update(textKey(content), "utf16le").digest("base64");
 }
 
 function unreadable(line: number, reason: string): WhcbError {

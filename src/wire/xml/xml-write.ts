@@ -160,16 +160,11 @@ const ENTITIES: Readonly<Record<string, string>> = {
 };
 const ATTRIBUTE_ENTITIES: Readonly<Record<string, string>> = { ...ENTITIES, "\t": "&#9;", "\n": "&#10;" };
 
-/** As a reader of XML gets it. */
-export function replaceForbidden(text: string): string {
-  return text.replace(FORBIDDEN, "\ufffd");
-}
-
 /** `attribute`: in double quotes. */
 function escapeXml(text: string, attribute = false): string {
   if (!attribute && !NEEDS_ESCAPE.test(text)) return text;
   const entities = attribute ? ATTRIBUTE_ENTITIES : ENTITIES;
-  return replaceForbidden(text).replace(SPECIAL, (character) => entities[character] ?? character);
+  return text.replace(FORBIDDEN, "\ufffd").replace(SPECIAL, (character) => entities[character] ?? character);
 }
 
 /** "" if the value is null or undefined. */

@@ -66,7 +66,7 @@ describe("a list of what the receiver has", () => {
     const other = deliveryBody({ contentType: "xml", removeHtml: false }, undeliverable).replaceAll("><", ">\n<");
     const list = readSeenList(`${body}\n${other}\n`, "UTC");
     expect([list.format, list.read]).toEqual(["xml", 2]);
-    expect(list.lines).toEqual([FROM_BODY, { ...FROM_BODY, line: 2, kind: "undeliverable", content: keyOf("no\nroute") }]);
+    expect(list.lines).toEqual([FROM_BODY, { ...FROM_BODY, line: 2, kind: "undeliverable", content: keyOf("no route") }]);
   });
 
   it("may be CSV with a header, commas or semicolons, and quoted line feeds", () => {
@@ -80,7 +80,7 @@ describe("a list of what the receiver has", () => {
           line: 2,
           messageId: MESSAGE,
           from: "ada@example.com",
-          content: keyOf("one\ntwo"),
+          content: keyOf("one two"),
           kind: "reply",
           minute: MINUTE,
         }),
@@ -91,9 +91,38 @@ describe("a list of what the receiver has", () => {
     expect(readSeenList(`callid\n${MESSAGE}\n`, "UTC").lines).toEqual([aLine({ line: 2, callId: MESSAGE })]);
   });
 
-  it("may be TSV, where a quote is a character", () => {
-    const rows = `messageid\tcontent\n${MESSAGE}\tsay "yes"\n`;
-    expect(readSeenList(rows, "UTC")).toMatchObject({ format: "tsv", lines: [{ line: 2, content: keyOf('say "yes"') }] });
+  const contentsOf = (...contents: readonly string[]) => {
+    const rows = contents.map((content) => `${MESSAGE}\t${content}\n`).join("");
+    return readSeenList(`messageid\tcontent\n${rows}`, "UTC").lines.map(({ line, content }) => [line, content]);
+  };
+
+  it("may be TSV of a database, where a quote is a character, and a line break is escaped", () => {
+    expect(contentsOf('"Yes', "OK", "two\\nlines", "C:\\\\x")).toEqual([
+      [2, keyOf("Yes")],
+      [3, keyOf("OK")],
+      [4, keyOf("two lines")],
+      [5, keyOf("C: x")],
+    ]);
+    expect(contentsOf('say "yes"', '"Yes"', '"')).toEqual([
+      [2, keyOf("say yes")],
+      [3, keyOf("Yes")],
+      [4, keyOf("")],
+    ]);
+    expect(readSeenList(`callid\tmessageid\tcontent\n\\N\t${MESSAGE}\t\\N\n`, "UTC").lines).toEqual([
+      aLine({ line: 2, messageId: MESSAGE }),
+    ]);
+  });
+
+  it("may be TSV of a spreadsheet, where a value with a quote, a tab or a line break is quoted", () => {
+    expect(contentsOf('"say ""yes"""', '"two\nlines"', '"a\tb"', "OK")).toEqual([
+      [2, keyOf("say yes")],
+      [3, keyOf("two lines")],
+      [5, keyOf("a b")],
+      [6, keyOf("OK")],
+    ]);
+    expect(readSeenList(`"messageid"\t"content"\n"${MESSAGE}"\t"Yes"\n`, "UTC").lines).toEqual([
+      aLine({ line: 2, messageId: MESSAGE, content: keyOf("Yes") }),
+    ]);
   });
 
   it("may be bare ids, with or without quotes, as senders choose them", () => {
@@ -180,6 +209,11 @@ test.each([
     `messageid,content\n${MESSAGE},"say "yes""\n`,
     "line 2 can't be read: a quote inside a value must be doubled, and the value quoted",
   ],
+  [
+    `\nmessageid\tcontent\n${MESSAGE}\tno\n${MESSAGE}\t"Yes\n${MESSAGE}\tOK"\n`,
+    "line 4 can't be read: a value begins with a quote that may take in the next lines; export CSV instead",
+  ],
+  [`messageid\tcontent\n${MESSAGE}\n`, "line 2 can't be read: it has 1 value, the header has 2 columns"],
   [`from,content\n1,yes\n`, "line 1 can't be read: the header must name a column messageid or callid"],
   [`messageid,acknowledged\n${MESSAGE},31/02/26 10:00\n`, "line 2 can't be read: \"31/02/26 10:00\" isn't a date"],
   [`{"messageid":"${MESSAGE}"}\n{"messageid":"A","messageId":"B"}`, "line 2 can't be read: it has two different message ids"],
@@ -189,12 +223,4 @@ test.each([
   [`<deliveryResponse>\n<messageid>A</messageid>`, "line 1 can't be read: it isn't a deliveryResponse document"],
 ])("%j is rejected", (text, message) => {
   expect(() => readSeenList(text, "UTC")).toThrow(message);
-});
-
-it("takes a quote in TSV for a character, and \\N for an empty cell", () => {
-  const { lines } = readSeenList('callid\tmessageid\tcontent\n\\N\tM1\t"Yes\n\\N\tM2\tOK"\n', "UTC");
-  expect(lines.map(({ callId, messageId }) => [callId, messageId])).toEqual([
-    [null, "M1"],
-    [null, "M2"],
-  ]);
 });
