@@ -16,7 +16,7 @@ import { takeNamedCalls } from "./plan/named-calls.js";
 import { findById, giveUpCallback, nullIfGone } from "./relist-calls.js";
 import type { RunControl, RunDeps } from "./run-deps.js";
 import { asWhcbError, type RunSession } from "./run-session.js";
-import { CLOCKS_APART_MS, markAll } from "./send/marker.js";
+import { markAll } from "./send/marker.js";
 
 export interface MarkPlan extends UnusableCalls {
   readonly runId: string;
@@ -272,6 +272,9 @@ async function readWhatStays(undoes: UndoneRun, { runsDirectory, clock, client }
   }
   return (call) => isDelivered(call, undoes) || markedLater.has(key(call.callbackId, call.id));
 }
+
+/** The service's clock is known to a minute. */
+const CLOCKS_APART_MS = 60_000;
 
 /** Settled by a delivery, if the service says so, or accepted by an attempt that may have ended after the run began to mark. */
 function isDelivered({ settledBy, statusCode, attemptedAt }: ListedCall, { startedAt }: UndoneRun): boolean {

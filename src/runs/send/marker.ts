@@ -18,9 +18,6 @@ const LONGEST_PAUSE_MS = 2 * 60 * 60_000;
 const MARKED_TOGETHER = 5 * MAX_IDS_PER_REQUEST;
 const LONGEST_WAIT_MS = 1_000;
 
-/** The service's clock is known to a minute. */
-export const CLOCKS_APART_MS = 60_000;
-
 export interface MarkJob {
   readonly callbackId: string;
   readonly status: "SUCCESS" | "FAILED";
@@ -150,7 +147,8 @@ export class Marker {
     const { header, stop } = this.#session;
     if (this.#job.from !== "accepted") {
       const isWanted = (): boolean => stop.reason === null;
-      return { isWanted, ...(header.undoes && { unlessDeliveredSince: header.undoes.startedAt - CLOCKS_APART_MS }) };
+      // All calls of an undo were settled by a user, so what is delivered now was delivered since.
+      return { isWanted, ...(header.undoes && { unlessDeliveredSince: 0 }) };
     }
     const attempts = callIds.flatMap((id) => this.#replays.get(id) ?? []);
     return { by: "replay", ...(attempts.length > 0 && { replays: { sentFrom: whoRuns(this.#session.deps), attempts } }) };
