@@ -90,7 +90,7 @@ export interface MarkDetails {
   /** Default: a user. */
   readonly by?: MarkedBy;
   readonly replays?: ReplayReport;
-  /** By the service's clock. FAILED only, if the service offers it: what was delivered at this instant or later stays SUCCESS. */
+  /** What was delivered at this instant of the service's clock or later stays SUCCESS. It counts for FAILED, if the service offers it. */
   readonly unlessDeliveredSince?: number;
   /** Asked before the request is repeated after a failure; default: it is wanted. */
   readonly isWanted?: () => boolean;
@@ -141,7 +141,7 @@ export interface CallPage {
   /** They can be neither sent nor marked, so no limit counts them. */
   readonly withoutId: readonly ListedCall[];
   readonly leftOut: number;
-  /** Of those left out: they may match, as they don't say their status, or that they are of this callback. */
+  /** Those left out that may match, as they don't say their status, or that they are of this callback, are counted here. */
   readonly unclear: number;
   /** null if unknown. */
   readonly total: number | null;

@@ -211,7 +211,7 @@ export class StopSignal {
     return this.#error;
   }
 
-  /** For the journal: after Ctrl-C, too, the service may fail to answer a request that it has executed. */
+  /** The journal has this one: after Ctrl-C, too, the service may fail to answer a request that it has executed. */
   get endReason(): StopReason | "done" {
     return this.#hasServiceFailed ? "service" : (this.#reason ?? "done");
   }

@@ -19,7 +19,7 @@ export function describeRunLeases(open: OpenStore): void {
       expect(await store.takeRunLease(callback.id, other, NOW + 30_000)).toBeNull();
     });
 
-    it("begins anew when the service starts, as its run couldn't renew it, and a long forgotten one doesn't", async () => {
+    it("starts again when the service starts, as its run couldn't renew it, and a long forgotten one doesn't", async () => {
       const store = await open();
       const callback = await aCallback(store);
       const other = aLease({ run: "RUN-2", holder: "bob@desk" });

@@ -1,4 +1,4 @@
-/** In the order of the first help page, which shows the names and summaries. The rest is loaded for the command that is typed. */
+/** The order is that of the first help page, which shows the names and summaries. The rest is loaded for the command that is typed. */
 import type { CommandBody, CommandEntry, CommandSpec, GroupBody, GroupSpec, Section } from "../args/command-spec.js";
 
 export const SECTIONS: readonly Section[] = [
@@ -120,7 +120,7 @@ export const SECTIONS: readonly Section[] = [
   },
 ];
 
-/** For what shows all of them. */
+/** It serves what shows all of them. */
 export function loadAllCommands(): Promise<readonly (CommandSpec | GroupSpec)[]> {
   return Promise.all(SECTIONS.flatMap(({ entries }) => entries).map(({ load }) => load()));
 }

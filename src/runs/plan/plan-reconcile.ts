@@ -95,7 +95,7 @@ async function listCalls(
   const kept = new KeptLength();
   const keep = (call: ListedCall): ComparableCall => {
     const { messageId, from, given } = call.response;
-    // As listed: what is cut from a text keeps all of it in memory.
+    // The texts count as they are listed: what is cut from one keeps all of it in memory.
     const texts = [call.id, messageId, ...Object.values(from), ...(given?.from ?? []).flat()];
     kept.add(texts.reduce((sum, text) => sum + text.length, 0));
     return comparableCall(call, options);

@@ -93,7 +93,7 @@ export class Authenticator {
     return verdict;
   }
 
-  /** As `signIn`, with a code: `redeem` returns its user. It comes first: others' guesses don't shut out who has a code. */
+  /** Does what `signIn` does, with a code: `redeem` returns its user. It comes first: others' guesses don't shut out who has a code. */
   async signInByCode(address: string, redeem: () => Promise<StoredCredential | null>): Promise<Verdict> {
     const verdict = verdictOn(await redeem());
     if (verdict.kind === "granted") return verdict;

@@ -14,7 +14,7 @@ import { encodeResponse } from "./call-row.js";
 /** Characters. A thousand large responses would exceed the longest string. */
 const INSERT_LENGTH = 8 * 1024 * 1024;
 
-/** Of callback, id, message id, channel and response. */
+/** The cells are callback, id, message id, channel and response. */
 const ROW_TYPES = ["bigint", "text", "text", "text", "text"] as const;
 
 /** Atomic, in the order given. Returns the new ids. Throws `not-found`, and `invalid` for an id that another response has. */

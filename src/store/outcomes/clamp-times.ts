@@ -1,4 +1,4 @@
-/** No stored time may be in the future (docs/dispatcher.md, Ownership), and leases of runs begin anew. */
+/** No stored time may be in the future (docs/dispatcher.md, Ownership), and leases of runs start again. */
 import { type RawBuilder, sql } from "kysely";
 import { RUN_LEASE_MS } from "../../domain/callback.js";
 import { lockKeys } from "../callbacks/callback-row.js";
