@@ -160,10 +160,15 @@ describe("no output has a secret, and each shows what is masked: whcb", () => {
   });
 
   it("watch and calls follow", async () => {
-    for (const argv of [["watch"], ["calls", "follow"]]) {
+    const commands = [
+      [["watch"], /token: /, /token: failed 503/],
+      [["calls", "follow"], /following all callbacks/, /token/],
+    ] as const;
+    for (const [argv, ready, shown] of commands) {
       const running = home.start(argv);
+      await running.says(ready);
       await home.whcb(["trigger", "token", "-n", "1"]);
-      await running.says(/token/);
+      await running.says(shown);
       const { stdout, stderr } = await running.stop("SIGINT");
       expect(found(stdout + stderr)).toEqual([]);
     }
