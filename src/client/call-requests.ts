@@ -91,15 +91,19 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
       const isGuarded = unlessDeliveredSince !== undefined && api.isOurs();
       if (isGuarded) return put({ status, unlessDeliveredSince: new Date(unlessDeliveredSince).toISOString() });
       if (by === "user" || !storesSettledBy) return put({ status });
-      try {
-        return await put({ status, settledBy: by, ...(replays && { replays: replayReportJson(replays, api) }) });
-      } catch (error) {
-        if (!isRejected(error)) throw error;
-        // A strict service rejects unknown fields.
-        const left = await put({ status });
-        storesSettledBy = false;
-        return left;
+      const settled = { status, settledBy: by };
+      // A service may reject the report only, and a strict one rejects every unknown field.
+      const bodies = [...(replays ? [{ ...settled, replays: replayReportJson(replays, api) }] : []), settled];
+      for (const body of bodies) {
+        try {
+          return await put(body);
+        } catch (error) {
+          if (!isRejected(error)) throw error;
+        }
       }
+      const left = await put({ status });
+      storesSettledBy = false;
+      return left;
     },
     async submitCalls(callbackId, calls) {
       const ids: string[] = [];

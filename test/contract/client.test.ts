@@ -125,6 +125,19 @@ for (const service of CLIENT_SERVICES) {
       ]);
     });
 
+    it("marks a call as settled by a replay also if the service rejects the report of its attempt", async () => {
+      const { client, callIds } = opened;
+      const [callId = "", next = ""] = callIds;
+      const result = { kind: "answered", statusCode: 200, statusMessage: "OK", body: "" } as const;
+      const attempt = { startedAt: -1, durationMs: 5, result };
+      for (const id of [callId, next]) {
+        const replays = { sentFrom: "ada@desk", attempts: [{ ...attempt, callId: id }] };
+        await client.markCalls(callbackId, [id], "SUCCESS", { by: "replay", replays });
+        const marked = { status: "SUCCESS", settledBy: service.isOurs ? "replay" : null };
+        expect(await client.getCall(callbackId, id)).toMatchObject(marked);
+      }
+    });
+
     it("reports attempts for the history, if the service keeps one", async () => {
       const { client, callIds } = opened;
       const [callId = ""] = callIds;

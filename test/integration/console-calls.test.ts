@@ -181,6 +181,22 @@ describe("selected calls", () => {
     expect(service.work).toContainEqual({ callbackId: ID, kind: "changed" });
   });
 
+  it("that are delivered while they are being marked failed again stay successful", async () => {
+    await accept("A", "B");
+    await attempt(["A", "B"], {});
+    await service.store.markCalls(ID, ["A", "B"], "SUCCESS", Date.now() - HOUR);
+    const confirmation = await visitor.open(`${CONFIRM}?action=failed&call=A&call=B`);
+    const { findProgress } = service.store;
+    service.store.findProgress = async (...args) => {
+      const found = await findProgress.apply(service.store, args);
+      service.store.findProgress = findProgress;
+      await attempt(["A"], { startedAt: Date.now(), result: ACCEPTED });
+      return found;
+    };
+    expect((await confirm(confirmation)).text).toContain("1 call was marked failed again. 1 had changed in the meantime");
+    expect(await statuses()).toEqual({ A: "SUCCESS dispatcher", B: "FAILED user" });
+  });
+
   it("are asked for if none is selected", async () => {
     const page = await visitor.open(`${CONFIRM}?action=success&since=1h`);
     expect([page.url, page.text]).toEqual([

@@ -116,7 +116,7 @@ async function actOnListed(deps: ServerDeps, callback: Callback, request: Action
     try {
       const { done, waiting } = await (mark === null
         ? replay(deps, callback, request.id, { callIds })
-        : markListed(deps, callback, callIds, mark, found));
+        : markListed(deps, callback, { ...set, callIds }, mark, found));
       return { done, waiting, changed: found.size - done, notFound: set.callIds.length - found.size };
     } catch (error) {
       // One has just been purged: the others are to be marked all the same.
@@ -155,13 +155,14 @@ async function markMatching(
 async function markListed(
   deps: ServerDeps,
   callback: Callback,
-  callIds: readonly string[],
+  { callIds, changedBefore }: Listed,
   { status, by, now }: Required<MarkMatching>,
   found: ReadonlyMap<string, CallProgress>,
 ): Promise<Done> {
-  if (callIds.length > 0) await markCalls(deps, callback, { callIds, status, settledBy: by }, now);
+  const mark = { callIds, status, settledBy: by, ...(status === "FAILED" && { unlessDeliveredSince: changedBefore + 1 }) };
+  const left = callIds.length === 0 ? [] : await markCalls(deps, callback, mark, now);
   const before = [...found.values()].filter((call) => call.status === status && call.settledBy === by && call.changedAt === now);
-  return { done: before.length + callIds.length, waiting: 0 };
+  return { done: before.length + callIds.length - left.length, waiting: 0 };
 }
 
 /** One that was cut off goes on. */
