@@ -1,5 +1,6 @@
 /** By path if the service has one, otherwise by listing. */
 import { type CallIdMatches, completes, idKey, isGeneratedId } from "../domain/call.js";
+import type { CallFilter } from "../domain/call-filter.js";
 import { WhcbError } from "../domain/errors.js";
 import { readAttempts, readCall } from "../wire/json/call-json.js";
 import { listOf, objectOf, textOf } from "../wire/json/json-value.js";
@@ -56,17 +57,21 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
   async function findByListing(callbackId: string, callIds: readonly string[]): Promise<readonly ListedCall[]> {
     const wanted = new Map(callIds.map((id) => [idKey(id), id]));
     const found: ListedCall[] = [];
-    const respelled = new Map(callIds.map((id) => [idKey(id), [] as ListedCall[]]));
-    for await (const { calls } of listCalls(callbackId, { filter: {} })) {
-      for (const call of calls) {
-        const key = idKey(call.id);
-        if (wanted.get(key) !== call.id) respelled.get(key)?.push(call);
-        else if (wanted.delete(key)) found.push(call);
+    const respelled = new Map(callIds.map((id) => [idKey(id), new Map<string, ListedCall>()]));
+    // `whcb serve` lists PENDING calls only on request. They come first, so that none is missed that is attempted meanwhile.
+    const filters: readonly CallFilter[] = api.isOurs() ? [{ status: "PENDING" }, {}] : [{}];
+    for (const filter of filters) {
+      for await (const { calls } of listCalls(callbackId, { filter, withPending: true })) {
+        for (const call of calls) {
+          const key = idKey(call.id);
+          if (wanted.get(key) !== call.id) respelled.get(key)?.set(call.id, call);
+          else if (wanted.delete(key)) found.push(call);
+        }
+        if (wanted.size === 0) return found;
       }
-      if (wanted.size === 0) break;
     }
     for (const [key, id] of wanted) {
-      const [only, ...more] = respelled.get(key) ?? [];
+      const [only, ...more] = respelled.get(key)?.values() ?? [];
       if (only === undefined) continue;
       if (more.length > 0) {
         const spellings = [only, ...more]

@@ -1,5 +1,4 @@
 import type { ListedCall, ListedCallback } from "../client/client.js";
-import { ATTEMPT_DEADLINE_MS } from "../domain/attempt.js";
 import { idKey } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import { commandLine } from "../domain/command-line.js";
@@ -270,17 +269,12 @@ async function readWhatStays(undoes: UndoneRun, { runsDirectory, clock, client }
       if (isMarked && at > (markedAt.get(name) ?? startedAt)) markedLater.add(name);
     }
   }
-  return (call) => isDelivered(call, undoes) || markedLater.has(key(call.callbackId, call.id));
+  return (call) => isDelivered(call) || markedLater.has(key(call.callbackId, call.id));
 }
 
-/** The service's clock is known to a minute. */
-const CLOCKS_APART_MS = 60_000;
-
-/** Settled by a delivery, if the service says so, or accepted by an attempt that may have ended after the run began to mark. */
-function isDelivered({ settledBy, statusCode, attemptedAt }: ListedCall, { startedAt }: UndoneRun): boolean {
-  const since = startedAt - ATTEMPT_DEADLINE_MS - CLOCKS_APART_MS;
-  const isAcceptedSince = statusCode === 200 && attemptedAt !== null && attemptedAt >= since;
-  return isByDelivery(settledBy) || isAcceptedSince;
+/** A call that was FAILED before the mark has no 200, so it was accepted while the run listed it, asked or marked, or later. */
+function isDelivered({ settledBy, statusCode }: ListedCall): boolean {
+  return isByDelivery(settledBy) || statusCode === 200;
 }
 
 /** null: the service doesn't say. */

@@ -98,6 +98,20 @@ for (const service of CLIENT_SERVICES) {
       expect(found.map(({ id }) => id).sort()).toEqual(callIds.slice(0, 3).sort());
     });
 
+    it("finds more than 50 calls by id that wait for their first attempt", async () => {
+      const { client } = opened;
+      if (!service.isOurs) return;
+      const [response] = (await listed({})).calls.map((call) => call.response);
+      if (response === undefined) throw new Error("No call was found.");
+      const ids = Array.from({ length: 51 }, (_, index) => `waiting-${index}`);
+      await client.submitCalls(
+        callbackId,
+        ids.map((id) => ({ id, response })),
+      );
+      const found = await client.findCalls(callbackId, ids);
+      expect(found.map(({ id, status }) => `${id} ${status}`).sort()).toEqual(ids.map((id) => `${id} PENDING`).sort());
+    });
+
     it("accepts an id typed in lower case", async () => {
       const { client, callIds } = opened;
       const typed = callIds.slice(0, 3).map((id) => id.toLowerCase());

@@ -159,6 +159,11 @@ it("without the profile's country doesn't compare local numbers, and counts them
 
 it("takes numbers with different extensions for different ones", async () => {
   const { parse } = await phoneParser("AU");
-  const keys = ["61491570156;ext=11", "+61 491 570 156 ext 11", "0491 570 156 x22", "0491 570 156"].map(parse);
+  const keys = ["61491570156;ext=11", "+61 491 570 156 ext 11", "0491 570 156 x22", "0491 570 156"].flatMap(parse);
   expect([keys[0] === keys[1], new Set(keys).size]).toEqual([true, 3]);
+});
+
+it("reads a number that may be a local or an international one as both, with a plus sign as one", async () => {
+  const { parse } = await phoneParser("ID");
+  expect([parse("61491570001"), parse("+61491570001")]).toEqual([["+6261491570001", "+61491570001"], ["+61491570001"]]);
 });

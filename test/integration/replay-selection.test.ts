@@ -247,16 +247,16 @@ describe("marks", () => {
   });
 
   it.each([
-    ["200", 120_000, 0],
-    ["200", 120_001, 1],
+    ["200", 0, 0],
+    // Its date may be of another time zone, and the calls may have been listed long before they were marked.
+    ["200", 5 * 3_600_000, 0],
     ["503", 0, 1],
-  ])("are undone unless the call was accepted since: %s, %i ms before, %i undone", async (statusCode, ms, undone) => {
+  ])("are undone unless the endpoint has accepted the call: %s, %i ms before, %i undone", async (statusCode, ms, undone) => {
     const calls = platformCalls(1);
     const at = await scene(calls);
     const plan = await planMarks({ callbacks: ["demo"], calls: { filter: {} } }, "SUCCESS", at.desk.deps);
     await runMarks(plan, {}, at.desk.deps);
     const { startedAt } = await readRun(at.desk.deps.runsDirectory, plan.runId, systemClock);
-    // An attempt lasts for 60 s at most.
     const callback = { statusCode, statusMessage: "", attemptedDate: new Date(startedAt - ms).toISOString() };
     at.calls.splice(0, 1, { id: plan.groups[0]?.callIds[0] ?? "", status: "SUCCESS", fields: { ...calls[0]?.fields, callback } });
     expect(await planUndo(plan.runId, at.desk.deps)).toMatchObject({ calls: undone, delivered: 1 - undone });

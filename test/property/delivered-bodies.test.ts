@@ -8,7 +8,7 @@ import type { CallStatus } from "../../src/domain/call.js";
 import { WhcbError } from "../../src/domain/errors.js";
 import type { MessageResponse } from "../../src/domain/message-response.js";
 import { systemClock } from "../../src/platform/clock.js";
-import { type ComparableCall, comparableCall, type ParsePhone } from "../../src/runs/plan/comparable-call.js";
+import { type ComparableCall, type CompareOptions, comparableCall } from "../../src/runs/plan/comparable-call.js";
 import { matchSeen } from "../../src/runs/plan/match-seen.js";
 import { phoneParser } from "../../src/runs/plan/plan-reconcile.js";
 import { readSeenList, type SeenLine } from "../../src/runs/plan/seen-list.js";
@@ -43,9 +43,14 @@ const pairs = fc
   });
 
 /** As a client reads it from a list. */
-function listed(id: string, status: CallStatus, response: MessageResponse, parsePhone: ParsePhone): ComparableCall {
+function listed(
+  id: string,
+  status: CallStatus,
+  response: MessageResponse,
+  options: Pick<CompareOptions, "parsePhone" | "format">,
+): ComparableCall {
   const item = JSON.parse(JSON.stringify({ id, status, ...responseToJson(response) }));
-  return comparableCall(readCall(item, { callbackId: "X" }), { parsePhone, timezone: "UTC" });
+  return comparableCall(readCall(item, { callbackId: "X" }), { ...options, timezone: "UTC" });
 }
 
 function linesOf(response: MessageResponse, contentType: "json" | "xml", removeHtml: boolean): readonly SeenLine[] {
@@ -60,7 +65,8 @@ function linesOf(response: MessageResponse, contentType: "json" | "xml", removeH
 it.each(["json", "xml"] as const)("marks no other call by its %s body", async (contentType) => {
   const phones = await phoneParser("AU");
   const holds = fc.asyncProperty(pairs, fc.boolean(), async ([own, other], removeHtml) => {
-    const calls = [listed("own", "SUCCESS", own, phones.parse), listed("other", "FAILED", other, phones.parse)];
+    const options = { parsePhone: phones.parse, format: contentType === "xml" ? "xml" : "ndjson" } as const;
+    const calls = [listed("own", "SUCCESS", own, options), listed("other", "FAILED", other, options)];
     const { seen } = await matchSeen(linesOf(own, contentType, removeHtml), calls, {
       parsePhone: phones.parse,
       clock: systemClock,

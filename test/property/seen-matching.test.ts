@@ -9,7 +9,7 @@ import type { ComparableCall, Senders } from "../../src/runs/plan/comparable-cal
 import { matchSeen } from "../../src/runs/plan/match-seen.js";
 import type { SeenLine } from "../../src/runs/plan/seen-list.js";
 
-const deps = { parsePhone: (text: string) => (text === "unreadable" ? null : text), clock: systemClock };
+const deps = { parsePhone: (text: string) => (text === "unreadable" ? [] : [text]), clock: systemClock };
 
 const KINDS = ["mobile", "voice", "email", "mri"] as const;
 
@@ -25,7 +25,7 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
     const isCall = calls.some((call) => call.id === id);
     const callId = line.callId ?? (isCall ? id : null);
     const messageId = line.messageId ?? (isCall ? null : id);
-    const numberOf = (text: string | null) => (text === null ? null : deps.parsePhone(text));
+    const numberOf = (text: string | null) => (text === null ? null : (deps.parsePhone(text)[0] ?? null));
     const given = { mobile: numberOf(line.mobile), voice: numberOf(line.voice), email: line.email, mri: line.mri };
     const isAddress = line.from?.includes("@") === true;
     const fromNumber = isAddress ? null : numberOf(line.from);

@@ -94,11 +94,11 @@ async function wrongLists(own: Given, others: readonly Given[]): Promise<readonl
   const { parse: parsePhone } = await phoneParser(null);
   const accepted = listed("own", "SUCCESS", own);
   const calls = [accepted, ...others.map((other, index) => listed(`other${index}`, "FAILED", other))];
-  const compared = calls.map((call) => comparableCall(call, { parsePhone, timezone: "UTC" }));
   const wrong: string[] = [];
   for (const list of listsOf(accepted.response)) {
     try {
-      const { lines } = readSeenList(list, "UTC");
+      const { lines, format } = readSeenList(list, "UTC");
+      const compared = calls.map((call) => comparableCall(call, { parsePhone, timezone: "UTC", format }));
       const { seen } = await matchSeen(lines, compared, { parsePhone, clock: systemClock });
       if (seen.length > 0) wrong.push(list);
     } catch (error) {
@@ -147,7 +147,7 @@ describe("the body of a call with something odd doesn't make a plain one seen", 
       listed("own", "SUCCESS", own ?? PLAIN),
       listed("other", "FAILED", { ...PLAIN, from: { mobile: "61491570102" } }),
     ];
-    const compared = calls.map((call) => comparableCall(call, { parsePhone, timezone: "UTC" }));
+    const compared = calls.map((call) => comparableCall(call, { parsePhone, timezone: "UTC", format: "tsv" }));
     const read = async () =>
       (await matchSeen(readSeenList(table, "UTC").lines, compared, { parsePhone, clock: systemClock })).seen;
     expect(await read().catch(() => [])).toEqual([]);

@@ -4,15 +4,26 @@ import { type CallStatus, idKey, isErased } from "../../domain/call.js";
 import { givenValues, type MessageResponse, type ResponseKind, senderAddress } from "../../domain/message-response.js";
 import { deliveryBody } from "../../wire/delivery-request.js";
 import { removeHtml } from "../../wire/remove-html.js";
-import { columnName, contentKey, fieldsOfBody, minuteOf, type SeenLine, textKey } from "./seen-list.js";
+import {
+  columnName,
+  contentKey,
+  fieldsOfBody,
+  messageIdsIn,
+  minuteOf,
+  type SeenFormat,
+  type SeenLine,
+  textKey,
+} from "./seen-list.js";
 
-/** E.164, with an extension; null if it can't be parsed. */
-export type ParsePhone = (number: string) => string | null;
+/** E.164, with an extension, in each reading that is valid: empty if it can't be parsed. */
+export type ParsePhone = (number: string) => readonly string[];
 
 export interface CompareOptions {
   readonly parsePhone: ParsePhone;
   /** IANA zone of dates without one. */
   readonly timezone: string;
+  /** The format of the list that is compared. */
+  readonly format: SeenFormat;
 }
 
 /** A call has the values of all bodies that a receiver may have of it. Empty lists agree with everything. */
@@ -35,7 +46,7 @@ export type Senders = Readonly<Record<SenderKind, readonly string[]>>;
 export type SenderKind = "mobile" | "voice" | "email" | "mri";
 export const SENDER_KINDS = ["mobile", "voice", "email", "mri"] as const;
 
-export function comparableCall(call: ListedCall, { parsePhone, timezone }: CompareOptions): ComparableCall {
+export function comparableCall(call: ListedCall, { parsePhone, timezone, format }: CompareOptions): ComparableCall {
   const { id, status, response } = call;
   const fields = new Map<string, Set<string>>();
   for (const body of bodiesOf(response))
@@ -48,7 +59,7 @@ export function comparableCall(call: ListedCall, { parsePhone, timezone }: Compa
   return {
     id,
     status,
-    messageIds: distinct(valuesOf("messageid").flatMap((value) => [value, value.trim(), textKey(value)].map(idKey))),
+    messageIds: distinct(valuesOf("messageid").flatMap((value) => messageIdsIn(format, value).map(idKey))),
     kinds: isUnclear ? [] : kindsOf(dates),
     minutes: isUnclear ? [] : distinct(minutes),
     contents: isUnclear || isErased(call) ? [] : orEmpty(valuesOf("content")).map(contentKey),
@@ -114,7 +125,7 @@ export function wantedCall(line: SeenLine, parsePhone: ParsePhone): WantedCall {
 
 function sendersOf(textsOf: (kind: SenderKind) => readonly string[], parsePhone: ParsePhone): Senders {
   const numbers = (texts: readonly string[]): readonly string[] =>
-    distinct(texts.flatMap((text) => (text.trim() === "" || text.includes("@") ? [] : (parsePhone(text.trim()) ?? []))));
+    distinct(texts.flatMap((text) => (text.trim() === "" || text.includes("@") ? [] : parsePhone(text.trim()))));
   const addresses = (texts: readonly string[]): readonly string[] =>
     distinct(texts.map((text) => textKey(text).toLowerCase()).filter((text) => text !== ""));
   return {

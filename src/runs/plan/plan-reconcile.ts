@@ -56,7 +56,7 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
     const { total, isOurs } = await countCalls(deps.client, callback.id);
     request.onCompare?.(total, total === null ? null : Math.ceil(total / deps.client.rowsPerPage()));
     const draft = new GroupDraft(callback, file, deps.clock, { isOldestFirst: isOurs });
-    const options = { parsePhone: phones.parse, timezone, isOurs };
+    const options = { parsePhone: phones.parse, timezone, format: seen.format, isOurs };
     const { calls, withoutId } = total === 0 ? NO_CALLS : await listCalls(request, deps.client, draft, options);
     const match = await matchSeen(seen.lines, calls, { parsePhone: phones.parse, clock: deps.clock });
     draft.leaveOut(new Set([...match.seen, ...(sendAmbiguous ? [] : match.ambiguous)].map(({ id }) => id)));
@@ -134,7 +134,7 @@ async function countCalls(client: Client, callbackId: string): Promise<CallTotal
   return { total: 0, isOurs: false };
 }
 
-/** To E.164, with an extension; collects what can't be parsed. */
+/** To E.164, with an extension, in each reading that is valid; collects what can't be parsed. */
 export async function phoneParser(
   country: string | null,
 ): Promise<{ readonly parse: ParsePhone; readonly unreadable: ReadonlySet<string> }> {
@@ -144,15 +144,15 @@ export async function phoneParser(
   }
   const unreadable = new Set<string>();
   const keyOf = ({ number, ext }: PhoneNumber): string => (ext === undefined ? number : `${number};ext=${ext}`);
-  const parse = (text: string): string | null => {
+  const parse = (text: string): readonly string[] => {
     const local = country === null ? parsePhoneNumberFromString(text) : parsePhoneNumberFromString(text, country);
-    if (local?.isValid()) return keyOf(local);
     // The platform writes international numbers without a plus sign.
     const international = /^[1-9][\d\s]+$/.test(text) ? parsePhoneNumberFromString(`+${text}`) : undefined;
-    if (international?.isValid()) return keyOf(international);
-    if (local?.isPossible()) return keyOf(local);
+    const valid = [local, international].flatMap((number) => (number?.isValid() ? [keyOf(number)] : []));
+    if (valid.length > 0) return valid;
+    if (local?.isPossible()) return [keyOf(local)];
     unreadable.add(text);
-    return null;
+    return [];
   };
   return { parse, unreadable };
 }

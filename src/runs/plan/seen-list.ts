@@ -306,6 +306,12 @@ function seenLine(line: number, given: Fields, timezone: string): SeenLine {
   };
 }
 
+/** A message's id as lists of the format may have it: all but NDJSON are trimmed, and programs differ in how they write TSV. */
+export function messageIdsIn(format: SeenFormat, id: string): readonly string[] {
+  if (format === "ndjson") return [id];
+  return format === "tsv" ? [id, id.trim(), textKey(id)] : [id, id.trim()];
+}
+
 /** null: it isn't a date. */
 export function minuteOf(date: string, timezone: string): number | null {
   const at = readDate(date, timezone);

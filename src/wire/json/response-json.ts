@@ -118,11 +118,15 @@ function readCustomParameters(value: unknown): Record<string, string> {
   return Object.fromEntries(parameters.map(([key, item]) => [key, parameterText(item)]));
 }
 
-/** Only entries that each have a key, and no other member, are those of XML. */
+/** Only entries of a key and a value, without other members, are those of XML. */
 function readEntries(value: JsonObject): readonly (readonly [string, unknown])[] {
   const entries = listOf(value.entry).map(objectOf);
-  const isXml = Object.keys(value).length === 1 && entries.length > 0 && entries.every(({ key }) => key !== undefined);
+  const isXml = Object.keys(value).length === 1 && entries.length > 0 && entries.every(isEntry);
   return isXml ? entries.map((entry) => [textOf(entry.key), entry.value]) : Object.entries(value);
+}
+
+function isEntry({ key, value: _value, ...rest }: JsonObject): boolean {
+  return key !== undefined && Object.keys(rest).length === 0;
 }
 
 /** Objects and lists stay as JSON text. */

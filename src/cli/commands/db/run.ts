@@ -47,8 +47,8 @@ async function senderMatcher(given: string | undefined): Promise<(address: strin
   if (/^[^\s@]+@[^\s@]+$/.test(wanted)) return (address) => address.trim().toLowerCase() === wanted;
   const { parsePhoneNumberFromString } = await import("libphonenumber-js/min");
   const { phoneParser } = await import("../../../runs/plan/plan-reconcile.js");
-  const number = (await phoneParser(null)).parse(wanted);
-  if (number === null) {
+  const [number] = (await phoneParser(null)).parse(wanted);
+  if (number === undefined) {
     throw new WhcbError("usage", "--sender must be an e-mail address or a mobile number in international form", {
       hint: "write the number like +61491570100",
     });
@@ -64,6 +64,6 @@ async function senderMatcher(given: string | undefined): Promise<(address: strin
       .replace(/\p{Pd}/gu, "-");
     const own = /^[+\d\s().-]+$/.test(plain) ? plain.replace(/\D/g, "") : "";
     if (!own.endsWith(digits.slice(-6))) return false;
-    return own.replace(/^00/, "") === digits || parse(plain.trim()) === number;
+    return own.replace(/^00/, "") === digits || parse(plain.trim()).includes(number);
   };
 }

@@ -14,7 +14,7 @@ const NOBODY: Sender = { name: "", mri: "", mobile: "", email: "", voice: "" };
 const options = {
   clock: systemClock,
   timezone: "UTC",
-  parsePhone: (number: string) => (/^(?:0|\+?61)4\d{8}$/.test(number) ? number.replace(/^(?:0|\+?61)/, "+61") : null),
+  parsePhone: (number: string) => (/^(?:0|\+?61)4\d{8}$/.test(number) ? [number.replace(/^(?:0|\+?61)/, "+61")] : []),
 };
 
 interface CallFacts {
@@ -32,13 +32,14 @@ function aReply({ messageId = "A1", from = { mobile: "61400000001" }, reply = {}
 
 /** Calls by id. */
 async function match(calls: Readonly<Record<string, CallFacts>>, seen: string) {
+  const list = readSeenList(seen, "UTC");
   const comparable = Object.entries(calls).map(([id, facts]) => {
     const call = { ...aCall({ id, status: facts.status ?? "FAILED" }), response: aReply(facts) };
     const raw = { id, status: call.status, ...JSON.parse(JSON.stringify(call.response)) };
     const erased = facts.isErased ? { statusCode: null, statusMessage: eraseCall(call, 1).statusMessage } : {};
-    return comparableCall({ ...readCallOf(raw), response: call.response, ...erased }, options);
+    return comparableCall({ ...readCallOf(raw), response: call.response, ...erased }, { ...options, format: list.format });
   });
-  const result = await matchSeen(readSeenList(seen, "UTC").lines, comparable, options);
+  const result = await matchSeen(list.lines, comparable, options);
   const ids = (found: readonly { id: string }[]) => found.map(({ id }) => id).sort();
   return { seen: ids(result.seen), ambiguous: ids(result.ambiguous), unmatched: result.unmatched };
 }
@@ -53,6 +54,17 @@ const ADA = { mobile: "61400000001" };
 const BOB = { mobile: "61400000002" };
 
 describe("a line that matches one call", () => {
+  it("has its message id byte for byte, but for trimmed formats and what TSV escapes", async () => {
+    const calls = { c1: { messageId: 'camp"1' }, c2: { messageId: "camp\\n2" }, c3: { messageId: " camp3" } };
+    const seenIn = async (...lists: readonly string[]) =>
+      (await Promise.all(lists.map((list) => match(calls, list)))).map(({ seen }) => seen);
+    expect(await seenIn(...["camp1", "camp 2", "camp3"].map((messageId) => body({ messageId })))).toEqual([[], [], []]);
+    expect(await seenIn(...Object.values(calls).map(body))).toEqual([["c1"], ["c2"], ["c3"]]);
+    const { content } = aReply({}).responseMessage;
+    const row = (messageId: string): string => rows("messageid\tmobile\tcontent", `${messageId}\t61400000001\t${content}`);
+    expect(await seenIn(row('camp"1'), row("camp\\n2"), row("camp3"), row("camp1"))).toEqual([["c1"], ["c2"], ["c3"], ["c1"]]);
+  });
+
   it("leaves it open if the call lacks the line's sender or time, and others of its message and sender are near", async () => {
     const delivered = { from: ADA, status: "SUCCESS", reply: { date: "25/11/26 10:00" } } as const;
     const line = body({ from: ADA, reply: { date: "25/11/26 21:00" } });

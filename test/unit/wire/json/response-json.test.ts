@@ -23,6 +23,7 @@ describe("readResponse", () => {
       { entry: { key: "a" }, other: "b" },
       { entry: '{"key":"a"}', other: "b" },
     ],
+    [{ entry: { key: "a", value: "b", other: "c" } }, { entry: '{"key":"a","value":"b","other":"c"}' }],
     [{ entry: [{ value: "b" }] }, { entry: '[{"value":"b"}]' }],
     [
       { a: null, b: [1], c: true },
