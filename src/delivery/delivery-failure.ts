@@ -1,4 +1,5 @@
 /** Reasons: docs/dispatcher.md. A detail never has path or query, which may hold a key. */
+import { isIPv6 } from "node:net";
 import { errors } from "undici";
 import type { UnreachableReason } from "../domain/attempt.js";
 import { systemErrorCode, WhcbError } from "../domain/errors.js";
@@ -47,11 +48,10 @@ export function exchangeFailure(error: unknown, host: string, hasHeaders: boolea
 export function connectFailure(error: unknown, host: string, isTls: boolean): DeliveryFailure | WhcbError {
   if (error instanceof DeliveryFailure || error instanceof WhcbError) return error;
   const first = error instanceof AggregateError ? error.errors[0] : error;
+  const shortage = ownShortage(first);
+  if (shortage !== null) return shortage;
   const code = systemErrorCode(first);
   switch (code) {
-    case "EMFILE":
-    case "ENFILE":
-      return outOfDescriptors(error);
     case "ECONNREFUSED":
       return new DeliveryFailure("refused", `${host} refused the connection`, error);
     case "EHOSTUNREACH":
@@ -68,11 +68,28 @@ export function connectFailure(error: unknown, host: string, isTls: boolean): De
   return new DeliveryFailure("reset", `the connection to ${host} was lost${code === "" ? "" : ` (${code})`}`, error);
 }
 
-export function outOfDescriptors(cause: unknown): WhcbError {
-  return new WhcbError("unavailable", `out of file descriptors (${systemErrorCode(cause)})`, {
-    hint: "Raise the limit of open files (ulimit -n).",
-    cause,
-  });
+/** What this machine has too little of to connect; null: the error is of another kind. */
+export function ownShortage(error: unknown): WhcbError | null {
+  const code = systemErrorCode(error);
+  const shortage = (what: string, hint: string) => new WhcbError("unavailable", `${what} (${code})`, { hint, cause: error });
+  switch (code) {
+    case "EMFILE":
+    case "ENFILE":
+      return shortage("out of file descriptors", "Raise the limit of open files (ulimit -n).");
+    case "ENOBUFS":
+    case "ENOMEM":
+      return shortage("out of memory for connections", "End other programs, or give this one more memory.");
+    case "EADDRNOTAVAIL":
+      // With IPv6, this machine may have no address of its own that reaches the endpoint.
+      return isIPv6(addressOf(error)) ? null : shortage("out of local ports", "Widen net.ipv4.ip_local_port_range.");
+    default:
+      return null;
+  }
+}
+
+/** The address that a system error names, or an empty text. */
+function addressOf(error: unknown): string {
+  return error instanceof Error && "address" in error ? String(error.address) : "";
 }
 
 function isTlsCode(code: string): boolean {

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { isIP } from "node:net";
 import { systemErrorCode } from "../domain/errors.js";
 import type { Clock, Timers } from "../platform/clock.js";
-import { DeliveryFailure, outOfDescriptors } from "./delivery-failure.js";
+import { DeliveryFailure, ownShortage } from "./delivery-failure.js";
 
 export interface NameResolver {
   /** At least one, in order. Rejects with a DeliveryFailure of reason `dns`. */
@@ -42,7 +42,7 @@ interface CacheEntry {
 
 export function createNameResolver(options: NameResolverOptions): NameResolver {
   const { clock, timers } = options;
-  const source = options.source ?? systemNameSource(clock);
+  const source = options.source ?? systemNameSource(clock, () => readFile(HOSTS_FILE, "utf8"));
   const cache = new Map<string, CacheEntry>();
 
   /** The timers of c-ares and the system don't know of a stop. */
@@ -94,8 +94,9 @@ function addressesOf(name: string): (found: FoundAddresses) => readonly string[]
 
 function failLookup(name: string): (error: unknown) => never {
   return (error) => {
+    const shortage = ownShortage(error);
+    if (shortage !== null) throw shortage;
     const code = systemErrorCode(error);
-    if (code === "EMFILE" || code === "ENFILE") throw outOfDescriptors(error);
     const detail =
       code === "ENOTFOUND" || code === "ENODATA"
         ? `there is no host named ${name}`
@@ -112,19 +113,30 @@ const QUERY_TIMEOUT_MS = 1_500;
 const QUERY_TRIES = 2;
 const HOSTS_FILE = process.platform === "win32" ? "C:\\Windows\\System32\\drivers\\etc\\hosts" : "/etc/hosts";
 
-function systemNameSource(clock: Pick<Clock, "monotonicMs">): NameSource {
-  const hosts = cachedHosts(clock);
+export function systemNameSource(clock: Pick<Clock, "monotonicMs">, readFile: () => Promise<string>): NameSource {
+  const readHosts = (): Promise<HostNames> =>
+    readFile().then(parseHosts, (error: unknown) => {
+      if (ownShortage(error) !== null) throw error;
+      return new Map();
+    });
+  const hosts = cachedHosts(clock, readHosts);
   return async (name) => {
     const plain = name.toLowerCase().replace(/\.$/, "");
     // RFC 6761. Both: a server may listen on only one.
     if (plain === "localhost" || plain.endsWith(".localhost")) return { addresses: ["127.0.0.1", "::1"], ttlMs: DEFAULT_TTL_MS };
     const listed = (await hosts()).get(plain);
     if (listed !== undefined) return { addresses: listed, ttlMs: DEFAULT_TTL_MS };
-    return queryDnsServers(name).catch((error: unknown) => {
-      // The system would ask the same servers and block a libuv thread.
-      if (systemErrorCode(error) === "ETIMEOUT") throw error;
-      return askSystem(name);
-    });
+    try {
+      return await queryDnsServers(name).catch((error: unknown) => {
+        // The system would ask the same servers and block a libuv thread.
+        if (systemErrorCode(error) === "ETIMEOUT") throw error;
+        return askSystem(name);
+      });
+    } catch (error) {
+      // Without a free file descriptor, both say that there is no such name. This says why.
+      await readHosts();
+      throw error;
+    }
   };
 }
 
@@ -144,20 +156,25 @@ async function askSystem(name: string): Promise<FoundAddresses> {
   return { addresses: entries.map(({ address }) => address), ttlMs: DEFAULT_TTL_MS };
 }
 
-function cachedHosts(clock: Pick<Clock, "monotonicMs">): () => Promise<ReadonlyMap<string, readonly string[]>> {
-  let hosts: Promise<ReadonlyMap<string, readonly string[]>> = Promise.resolve(new Map());
+type HostNames = ReadonlyMap<string, readonly string[]>;
+
+function cachedHosts(clock: Pick<Clock, "monotonicMs">, read: () => Promise<HostNames>): () => Promise<HostNames> {
+  let hosts: Promise<HostNames> = Promise.resolve(new Map());
   let expiresAt = Number.NEGATIVE_INFINITY;
   return () => {
     if (clock.monotonicMs() >= expiresAt) {
       expiresAt = clock.monotonicMs() + HOSTS_FILE_TTL_MS;
-      hosts = readFile(HOSTS_FILE, "utf8").then(parseHosts, () => new Map());
+      hosts = read();
+      hosts.catch(() => {
+        expiresAt = Number.NEGATIVE_INFINITY;
+      });
     }
     return hosts;
   };
 }
 
 /** hosts(5); lower-case names. */
-export function parseHosts(text: string): ReadonlyMap<string, readonly string[]> {
+export function parseHosts(text: string): HostNames {
   const hosts = new Map<string, string[]>();
   for (const line of text.split("\n")) {
     const [address, ...names] = (line.split("#")[0] ?? "").trim().split(/\s+/);

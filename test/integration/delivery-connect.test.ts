@@ -112,13 +112,14 @@ describe("a name", () => {
   });
 });
 
-test("a lack of file descriptors isn't the endpoint's failure", async () => {
-  const outOfDescriptors = Object.assign(new Error("socket: too many open files"), { code: "EMFILE" });
-  const deliverer = aDeliverer({ names: { resolve: () => Promise.reject(outOfDescriptors) } });
-  await expect(resultOf(deliverer, "http://orders.example/")).rejects.toMatchObject({
-    code: "unavailable",
-    message: "out of file descriptors (EMFILE)",
-  });
+test.each([
+  ["EMFILE", "out of file descriptors (EMFILE)"],
+  ["ENOBUFS", "out of memory for connections (ENOBUFS)"],
+  ["EADDRNOTAVAIL", "out of local ports (EADDRNOTAVAIL)"],
+])("what this machine lacks isn't the endpoint's failure: %s", async (code, message) => {
+  const shortage = Object.assign(new Error("connect"), { code, address: "127.0.0.1" });
+  const deliverer = aDeliverer({ names: { resolve: () => Promise.reject(shortage) } });
+  await expect(resultOf(deliverer, "http://orders.example/")).rejects.toMatchObject({ code: "unavailable", message });
 });
 
 describe("under the public rules", () => {

@@ -85,14 +85,14 @@ interface AddedCall {
   readonly callback_key: number;
 }
 
-/** A repeated submission is the same response. Earlier versions stored no members beside the known ones, and nothing is left of erased ones. */
+/** A repeated submission is the same response. Nothing is left of erased ones. */
 async function rejectOtherResponses(db: Db, rows: readonly (readonly Cell[])[]): Promise<void> {
   const other = await sql<{ id: string; isForeign: number }>`
     SELECT calls.id, CASE WHEN calls.callback_key <> ${cell(0)} THEN 1 ELSE 0 END AS "isForeign"
     FROM ${batchOf(rows, ROW_TYPES)} ${crossJoin} calls ON calls.id = ${cell(1)}
     WHERE calls.callback_key <> ${cell(0)} OR ((calls.status_code IS NOT NULL OR calls.status_message IS DISTINCT FROM ${ERASED}) AND (
       calls.message_id <> ${cell(2)} OR calls.channel <> ${cell(3)}
-      OR calls.response NOT IN (${cell(4)}, substr(${cell(4)}, 1, length(calls.response) - 1) || ']'))) LIMIT 1`.execute(db);
+      OR calls.response <> ${cell(4)})) LIMIT 1`.execute(db);
   const [first] = other.rows;
   if (first === undefined) return;
   throw new WhcbError(

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { createNameResolver, type FoundAddresses, parseHosts } from "../../../src/delivery/name-resolver.js";
+import { createNameResolver, type FoundAddresses, parseHosts, systemNameSource } from "../../../src/delivery/name-resolver.js";
 import { ManualTimers } from "../../support/time/manual-timers.js";
 
 function aResolver(answer: (name: string, count: number) => Promise<FoundAddresses>) {
@@ -40,6 +40,23 @@ test("a lookup that timed out while the process was stopped is made again, one t
   await expect(names.resolve("gone.example")).rejects.toMatchObject({ message: "there is no host named gone.example" });
   await expect(names.resolve("running.example")).rejects.toMatchObject({ message: expect.stringContaining("(ETIMEOUT)") });
 });
+
+test.each(["host.example", "no-such-host.invalid"])(
+  "a lack of file descriptors isn't taken for a missing name: %s",
+  async (name) => {
+    const time = new ManualTimers();
+    const readings = [async () => "127.0.0.1 other.example", fails("EMFILE"), async () => "127.0.0.1 host.example"];
+    if (name === "host.example") readings.shift();
+    const names = createNameResolver({
+      clock: time,
+      timers: time,
+      source: systemNameSource(time, () => (readings.shift() ?? fails("none is left"))()),
+    });
+    await expect(names.resolve(name)).rejects.toMatchObject({ code: "unavailable", message: "out of file descriptors (EMFILE)" });
+    time.advance(5_000);
+    if (name === "host.example") expect(await names.resolve(name)).toEqual(["127.0.0.1"]);
+  },
+);
 
 function fails(code: string): () => Promise<never> {
   return () => Promise.reject(Object.assign(new Error(code), { code }));
