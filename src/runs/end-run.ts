@@ -4,6 +4,7 @@ import type { HeldRun } from "./begin-run.js";
 import { isUnfinished } from "./journal/run-counts.js";
 import type { RunCall } from "./journal/run-state.js";
 import type { RunCounts, RunHeader, ServiceCounts, StopReason } from "./journal/run-step.js";
+import { describeUnmarked, type UnmarkedRun } from "./plan/arrived-calls.js";
 import type { Rejection, RunSession } from "./run-session.js";
 
 export interface RunSummary {
@@ -18,6 +19,8 @@ export interface RunSummary {
   readonly troubled: readonly RunCall[];
   /** The first 20 different ones, most frequent first. */
   readonly rejections: readonly Rejection[];
+  /** Calls that a resumed run has left to them. */
+  readonly unmarked: readonly UnmarkedRun[];
   /** `--via service`; null: not asked, or it doesn't say. */
   readonly service: ServiceCounts | null;
   readonly durationMs: number;
@@ -64,6 +67,7 @@ function summarize(session: RunSession): RunSummary {
     error: journal.failure ?? stop.error ?? errorOf(stop.reason, session, callbacks),
     troubled,
     rejections: session.rejections(),
+    unmarked: session.unmarked,
     service: session.service,
     durationMs: Math.round(deps.clock.monotonicMs() - startedAtMs),
   };
@@ -90,6 +94,7 @@ function errorOf(reason: StopReason | null, session: RunSession, summaries: read
     counts.unknown > 0 && `${counts.unknown} sent with an unknown outcome`,
     service?.left === 0 && service.failed > 0 && `${service.failed} failed again`,
     service?.left === 0 && service.cancelled > 0 && `${service.cancelled} cancelled`,
+    ...session.unmarked.map(describeUnmarked),
     counts.toMark > 0 && `${count(counts.toMark, "call")} not marked`,
     counts.notFound > 0 && `${count(counts.notFound, "call")} not found`,
   ].filter((trouble) => trouble !== false);

@@ -4,16 +4,23 @@ import { count } from "../domain/count.js";
 import { isWhcbError, WhcbError } from "../domain/errors.js";
 import { isOpen, type RunState } from "./journal/run-state.js";
 import { readRunState } from "./journal/stored-runs.js";
+import type { ArrivedCalls } from "./plan/arrived-calls.js";
 import { listScope } from "./plan/call-scope.js";
 import { GroupDraft } from "./plan/group-draft.js";
 import type { SnapshotFile } from "./plan/snapshot-file.js";
 import type { RunSession } from "./run-session.js";
 
-/** The open and unknown calls that are still FAILED; the others are recorded as settled. */
+export interface RelistOptions {
+  readonly file: SnapshotFile;
+  readonly arrived: ArrivedCalls;
+  readonly resendUnknown: boolean;
+}
+
+/** The open and unknown calls that are still FAILED; the others are recorded as settled. What has arrived by other runs stays left. */
 export async function relistCalls(
   callback: ListedCallback,
   state: RunState,
-  { file, resendUnknown }: { readonly file: SnapshotFile; readonly resendUnknown: boolean },
+  { file, arrived, resendUnknown }: RelistOptions,
   session: RunSession,
 ): Promise<GroupDraft> {
   const { client, clock } = session.deps;
@@ -31,7 +38,7 @@ export async function relistCalls(
       waiting.delete(idKey(call.id));
       return entry !== undefined && isOpen(entry, resendUnknown) ? [{ ...call, id: entry.id }] : [];
     });
-    await draft.add(failed);
+    await draft.add(arrived.leaveOut(callbackId, failed));
   };
   const { unlisted } = await listScope(client, { callbackId, filter: { status: "FAILED" } }, take);
   if (waiting.size > 0) {
@@ -49,6 +56,7 @@ export async function relistCalls(
   for (const { id: call, state: from } of waiting.values()) {
     session.record(callbackId, { step: "skipped", call, at: clock.now(), reason: "settled" }, from);
   }
+  session.leaveToOthers(callbackId, arrived.unmarked(callbackId));
   return draft;
 }
 

@@ -2,6 +2,7 @@ import { reopenRun } from "./begin-run.js";
 import { type RunSummary, workAndEnd } from "./end-run.js";
 import { isOpen, type RunState } from "./journal/run-state.js";
 import type { RunListener } from "./journal/run-step.js";
+import { ArrivedCalls } from "./plan/arrived-calls.js";
 import type { GroupDraft } from "./plan/group-draft.js";
 import { snapshotPlan } from "./plan/replay-plan.js";
 import { SnapshotFile } from "./plan/snapshot-file.js";
@@ -70,11 +71,16 @@ async function sendTheRest(state: RunState, options: ReplayOptions & ResumeOptio
   const file = await SnapshotFile.open(deps.runsDirectory, `${header.runId}-resumed`, options);
   try {
     const drafts: GroupDraft[] = [];
+    let arrived: ArrivedCalls | null = null;
     for (const { id } of header.callbacks) {
       if (session.stopped(id) === "gone" || !hasOpenCalls(state, id)) continue;
       const callback = await findById(id, session.deps.client);
-      if (callback === null) await giveUpCallback(id, session);
-      else drafts.push(await relistCalls(callback, state, { file, resendUnknown: options.resendUnknown }, session));
+      if (callback === null) {
+        await giveUpCallback(id, session);
+        continue;
+      }
+      arrived ??= await ArrivedCalls.read({ runId: header.runId, mark: options.mark }, deps);
+      drafts.push(await relistCalls(callback, state, { file, arrived, resendUnknown: options.resendUnknown }, session));
     }
     await replayPlan(snapshotPlan({ runId: header.runId, drafts, file }), options, session);
   } catch (error) {

@@ -17,6 +17,7 @@ export async function runReconcile(
   onEvent: RunListener = () => {},
 ): Promise<RunSummary> {
   const { callback, replay, seen } = plan;
+  const unmarked = replay.unmarked.reduce((sum, { calls }) => sum + calls, 0);
   try {
     if (replay.calls > 0) targetOf(callback, options, deps.addressRule);
     const held = await beginRun(
@@ -25,7 +26,7 @@ export async function runReconcile(
           runId: replay.runId,
           kind: "reconcile",
           options: recordedOptions(options),
-          reconcile: { failed: plan.failed, ambiguous: plan.ambiguous.length },
+          reconcile: { failed: plan.failed, ambiguous: plan.ambiguous.length, unmarked },
         },
         callbacks: [callback],
         planned: [
@@ -56,7 +57,7 @@ export interface Balance {
   readonly accepted: number;
   readonly rejected: number;
   readonly unknown: number;
-  /** Not sent yet, held back for order, or requested from the service. */
+  /** Not sent yet, held back for order, left to another run to mark, or requested from the service. */
   readonly notSent: number;
   /** Neither marked nor sent. */
   readonly ambiguous: number;
@@ -70,9 +71,9 @@ export interface Balance {
 export function balanceOf({ header, counts }: Pick<RunSummary, "header" | "counts">): Balance | null {
   if (header.kind !== "reconcile") return null;
   // 0.1.0 planned every listed call.
-  const { failed, ambiguous } = header.reconcile ?? { failed: counts.planned, ambiguous: 0 };
+  const { failed, ambiguous, unmarked = 0 } = header.reconcile ?? { failed: counts.planned, ambiguous: 0 };
   const { seen, accepted, rejected, unknown, skipped } = counts;
-  const notSent = counts.left + counts.requested + skipped.order;
+  const notSent = counts.left + counts.requested + skipped.order + unmarked;
   const arrived = seen + (marksAccepted(header) ? accepted : 0);
   const notFoundForMark = arrived - counts.marked - counts.toMark;
   const settledMeanwhile = skipped.settled + counts.notFound - notFoundForMark;

@@ -10,6 +10,7 @@ import { beginRun } from "./begin-run.js";
 import { type RunSummary, workAndEnd } from "./end-run.js";
 import type { RunListener } from "./journal/run-step.js";
 import { readRunState } from "./journal/stored-runs.js";
+import { ArrivedCalls } from "./plan/arrived-calls.js";
 import type { ReplayGroup } from "./plan/group-draft.js";
 import { type ReplayPlan, snapshotPlan } from "./plan/replay-plan.js";
 import { SnapshotFile } from "./plan/snapshot-file.js";
@@ -95,11 +96,14 @@ async function sendAgainWithLock(
     session.continueCallback(callback.id);
     if (!(await isUnchanged(callback, options, session))) return;
     await session.journal.flushed();
-    const { state } = await readRunState(runsDirectory, session.header.runId);
-    const file = await SnapshotFile.open(runsDirectory, `${session.header.runId}-again`, options);
+    const { runId } = session.header;
+    const { state } = await readRunState(runsDirectory, runId);
+    const arrived = await ArrivedCalls.read({ runId, mark: options.mark }, session.deps);
+    const file = await SnapshotFile.open(runsDirectory, `${runId}-again`, options);
     try {
-      const draft = await relistCalls(callback, state, { file, resendUnknown: options.resendUnknown === true }, session);
-      const plan = snapshotPlan({ runId: session.header.runId, drafts: [draft], file });
+      const relist = { file, arrived, resendUnknown: options.resendUnknown === true };
+      const draft = await relistCalls(callback, state, relist, session);
+      const plan = snapshotPlan({ runId, drafts: [draft], file });
       for (const group of plan.groups) await sendAndMark(plan, group, options, { session, markers });
     } finally {
       await file.close();

@@ -3,6 +3,7 @@ import type { Journal } from "./journal/journal.js";
 import { NO_COUNTS, type RunCallState, reduceCounts, sumCounts } from "./journal/run-counts.js";
 import type { RunCall } from "./journal/run-state.js";
 import type { CallStep, RunCounts, RunHeader, RunListener, ServiceCounts, StopReason } from "./journal/run-step.js";
+import type { UnmarkedRun } from "./plan/arrived-calls.js";
 import type { HeldLocks, RunDeps } from "./run-deps.js";
 
 /** The journal has all of them. */
@@ -47,6 +48,7 @@ export class RunSession {
   #total: RunCounts;
   readonly #onEvent: RunListener;
   readonly #resending: Map<string, RunCallState>;
+  readonly #unmarked = new Map<string, readonly UnmarkedRun[]>();
   #service: ServiceCounts | null = null;
 
   constructor({ header, journal, counts, deps, onEvent, signal, locks, troubled = [], resending = new Map() }: SessionParts) {
@@ -94,6 +96,15 @@ export class RunSession {
     this.#service = service;
     this.locks?.report({ ...this.#total, left: this.#total.left + service.left });
     this.#onEvent({ type: "replaying", service });
+  }
+
+  /** What these have to mark isn't sent. */
+  leaveToOthers(callbackId: string, unmarked: readonly UnmarkedRun[]): void {
+    this.#unmarked.set(callbackId, unmarked);
+  }
+
+  get unmarked(): readonly UnmarkedRun[] {
+    return [...this.#unmarked.values()].flat();
   }
 
   pausing(callbackId: string, until: number): void {

@@ -21,9 +21,13 @@ export async function mentionUnfinishedRun(
   );
   if (!(await isAnyFailed(open, client))) return;
   const started = formatInstant(run.startedAt, screen.renderOptions.utc);
-  const sent = open.filter(({ state }) => state !== "left").length;
-  const again = sent === 0 ? "" : `. A new run sends up to ${count(sent, "call")} of it a second time`;
-  screen.info(`note: the run of ${started} is unfinished; \`${resumeCommand(run, screen.renderOptions)}\` finishes it${again}`);
+  const arrived = run.options === null ? 0 : run.counts.toMark;
+  const marks = arrived === 0 ? "" : `, and marks ${count(arrived, "call")} that arrived`;
+  const unknown = open.filter(({ state }) => state === "unknown").length;
+  const again = unknown === 0 ? "" : `. A new run sends up to ${count(unknown, "call")} of it a second time`;
+  screen.info(
+    `note: the run of ${started} is unfinished; \`${resumeCommand(run, screen.renderOptions)}\` finishes it${marks}${again}`,
+  );
 }
 
 const SAMPLE = 10;

@@ -150,7 +150,11 @@ export async function readJournal(path: string, onStep: (step: RunStep) => void)
   function readLine(bytes: Buffer): boolean {
     const step = parseStep(bytes.toString("utf8"));
     if (step === null) return false;
-    if (badAt !== null) throw new WhcbError("malformed", `the journal ${path} is damaged at byte ${badAt}`);
+    if (badAt !== null) {
+      throw new WhcbError("malformed", `the journal ${path} is damaged at byte ${badAt}`, {
+        hint: "It may have calls that arrived and aren't marked. Move it away to go on without it.",
+      });
+    }
     onStep(step);
     return true;
   }

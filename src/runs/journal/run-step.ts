@@ -84,8 +84,8 @@ export interface RunHeader {
   readonly options: ReplayOptions | null;
   /** Tells whether `options.to` is the same, as `urlHash` does for a callback. */
   readonly toHash?: string | undefined;
-  /** Only for a reconcile; missing in journals of 0.1.0. */
-  readonly reconcile?: { readonly failed: number; readonly ambiguous: number };
+  /** Only for a reconcile; missing in journals of 0.1.0. `unmarked`: not planned, as another run is to mark them. */
+  readonly reconcile?: { readonly failed: number; readonly ambiguous: number; readonly unmarked?: number };
   /** Only for an undo: the run of mark-success. */
   readonly undoes?: UndoneRun;
 }

@@ -7,7 +7,7 @@ import { isRunLocked, lockRun } from "./process-lock.js";
 import { isUnfinished } from "./run-counts.js";
 import { journalPath, runIdOfFile } from "./run-id.js";
 import { type RunCall, RunState } from "./run-state.js";
-import { parseStep, type RunCounts, type RunHeader } from "./run-step.js";
+import { parseStep, type RunCounts, type RunHeader, type RunStep } from "./run-step.js";
 
 export interface RunOverview extends RunHeader {
   /** unfinished: something to send, mark or find out. discarded: the same, and given up by a user. */
@@ -56,6 +56,38 @@ export interface StoredRunState {
 
 /** A killed session is still open in it. */
 export async function readRunState(runsDirectory: string, runId: string): Promise<StoredRunState> {
+  const { state, hasSession, end } = await readSteps(runsDirectory, runId);
+  if (state === null) throw new WhcbError("malformed", `the journal of run ${runId} has no first line`);
+  // A journal gets its name once its first session has begun.
+  if (!hasSession) throw new WhcbError("malformed", `the journal of run ${runId} ends inside its plan`);
+  return { state, end };
+}
+
+/**
+ * Those of a wanted header that aren't discarded and have calls to mark. Reads only the ends of the other journals. Throws `malformed` for
+ * one that is damaged.
+ */
+export async function* readUnmarkedRuns(
+  runsDirectory: string,
+  isWanted: (header: RunHeader) => boolean,
+): AsyncGenerator<RunState> {
+  for (const runId of await runIds(runsDirectory)) {
+    const { header, last } = await readEnds(journalPath(runsDirectory, runId));
+    const isDone = last?.step === "discarded" || (last?.step === "ended" && last.counts.toMark === 0);
+    if (isDone || (header !== null && !isWanted(header))) continue;
+    const { state, hasSession } = await readSteps(runsDirectory, runId);
+    if (state !== null && hasSession && isWanted(state.header) && state.counts().toMark > 0) yield state;
+  }
+}
+
+interface JournalSteps {
+  /** null: there is no first line. */
+  readonly state: RunState | null;
+  readonly hasSession: boolean;
+  readonly end: JournalEnd;
+}
+
+async function readSteps(runsDirectory: string, runId: string): Promise<JournalSteps> {
   let state: RunState | null = null;
   let hasSession = false;
   const end = await readJournal(journalPath(runsDirectory, runId), (step) => {
@@ -63,12 +95,7 @@ export async function readRunState(runsDirectory: string, runId: string): Promis
     if (step.step === "run") state ??= new RunState(step.header);
     else state?.apply(step);
   });
-  // TypeScript doesn't see the assignment in the callback.
-  const read: RunState | null = state;
-  if (read === null) throw new WhcbError("malformed", `the journal of run ${runId} has no first line`);
-  // A journal gets its name once its first session has begun.
-  if (!hasSession) throw new WhcbError("malformed", `the journal of run ${runId} ends inside its plan`);
-  return { state: read, end };
+  return { state, hasSession, end };
 }
 
 /** Never resumed again; its journal stays. Throws `not-found`, `usage`, `unavailable` while its process lives. */
@@ -134,9 +161,9 @@ async function* overviewsOf(runsDirectory: string, clock: Clock): AsyncGenerator
 
 /** The last line of a run that ended in order has its counts. */
 async function readOverview(runsDirectory: string, runId: string, clock: Clock): Promise<RunOverview> {
-  const ended = await readEnds(journalPath(runsDirectory, runId));
-  if (ended !== null) {
-    const { header, at, counts } = ended;
+  const { header, last } = await readEnds(journalPath(runsDirectory, runId));
+  if (header !== null && last?.step === "ended") {
+    const { at, counts } = last;
     return { ...header, lastAt: at, counts, state: await progressOf(runsDirectory, runId, counts) };
   }
   const { calls: _calls, ...overview } = await readRun(runsDirectory, runId, clock);
@@ -146,13 +173,13 @@ async function readOverview(runsDirectory: string, runId: string, clock: Clock):
 const FIRST_BYTES = 64 * 1024;
 const LAST_BYTES = 4 * 1024;
 
+/** null for a line that is longer than what is read, or damaged. */
 interface JournalEnds {
-  readonly header: RunHeader;
-  readonly at: number;
-  readonly counts: RunCounts;
+  readonly header: RunHeader | null;
+  readonly last: RunStep | null;
 }
 
-async function readEnds(path: string): Promise<JournalEnds | null> {
+async function readEnds(path: string): Promise<JournalEnds> {
   const file = await open(path, "r");
   try {
     const { size } = await file.stat();
@@ -160,10 +187,11 @@ async function readEnds(path: string): Promise<JournalEnds | null> {
     const last = Buffer.alloc(Math.min(size, LAST_BYTES));
     await file.read(first, 0, first.length, 0);
     await file.read(last, 0, last.length, size - last.length);
-    const header = parseStep(first.toString("utf8").split("\n", 1)[0] ?? "");
-    const ended = parseStep(last.toString("utf8").trimEnd().split("\n").at(-1) ?? "");
-    if (header?.step !== "run" || ended?.step !== "ended") return null;
-    return { header: header.header, at: ended.at, counts: ended.counts };
+    const run = parseStep(first.toString("utf8").split("\n", 1)[0] ?? "");
+    return {
+      header: run?.step === "run" ? run.header : null,
+      last: parseStep(last.toString("utf8").trimEnd().split("\n").at(-1) ?? ""),
+    };
   } finally {
     await file.close();
   }

@@ -32,7 +32,8 @@ export interface ReplayGroup {
 export class GroupDraft {
   readonly callback: ListedCallback;
   readonly #ids: string[] = [];
-  #leftOut: ReadonlySet<string> = new Set();
+  /** null: all. */
+  #kept: ReadonlySet<string> | null = null;
   readonly #offsets: number[] = [];
   readonly #lengths: number[] = [];
   readonly #order: SendOrder;
@@ -73,8 +74,8 @@ export class GroupDraft {
     }
   }
 
-  leaveOut(callIds: ReadonlySet<string>): void {
-    this.#leftOut = callIds;
+  keepOnly(callIds: ReadonlySet<string>): void {
+    this.#kept = callIds;
   }
 
   /** Of the first `limit` calls in sending order. */
@@ -115,7 +116,7 @@ export class GroupDraft {
   }
 
   #indexes(limit: number): Uint32Array {
-    const isKept = (index: number): boolean => !this.#leftOut.has(this.#ids[index] ?? "");
+    const isKept = (index: number): boolean => this.#kept?.has(this.#ids[index] ?? "") ?? true;
     return this.#order.indexes().filter(isKept).slice(0, limit);
   }
 }

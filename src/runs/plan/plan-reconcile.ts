@@ -9,6 +9,7 @@ import { newRunId } from "../journal/run-id.js";
 import type { RunListener } from "../journal/run-step.js";
 import type { RunDeps } from "../run-deps.js";
 import type { BodyOptions } from "../run-options.js";
+import { ArrivedCalls } from "./arrived-calls.js";
 import { listScope } from "./call-scope.js";
 import { type ComparableCall, type CompareOptions, comparableCall, type ParsePhone } from "./comparable-call.js";
 import { GroupDraft } from "./group-draft.js";
@@ -51,6 +52,7 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
   const { callback, seen, timezone, country, sendAmbiguous } = request;
   const runId = request.runId ?? newRunId(deps.clock.now(), deps.random);
   const phones = await phoneParser(country);
+  const arrived = await ArrivedCalls.read({ runId, mark: true }, deps);
   const file = await SnapshotFile.open(deps.runsDirectory, runId, request);
   try {
     const { total, isOurs } = await countCalls(deps.client, callback.id);
@@ -59,13 +61,16 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
     const options = { parsePhone: phones.parse, timezone, format: seen.format, isOurs };
     const { calls, withoutId } = total === 0 ? NO_CALLS : await listCalls(request, deps.client, draft, options);
     const match = await matchSeen(seen.lines, calls, { parsePhone: phones.parse, clock: deps.clock });
-    draft.leaveOut(new Set([...match.seen, ...(sendAmbiguous ? [] : match.ambiguous)].map(({ id }) => id)));
+    const failed = calls.filter(({ id, status }) => id !== "" && status === "FAILED");
+    const notSent = new Set([...match.seen, ...(sendAmbiguous ? [] : match.ambiguous)].map(({ id }) => id));
+    const open = failed.filter(({ id }) => !notSent.has(id));
+    draft.keepOnly(new Set(arrived.leaveOut(callback.id, open).map(({ id }) => id)));
     return {
       callback,
       seen: match.seen.map(({ id }) => id),
       ambiguous: sendAmbiguous ? [] : match.ambiguous,
-      replay: snapshotPlan({ runId, drafts: [draft], file, leftOut: { withoutId } }),
-      failed: calls.filter(({ id, status }) => id !== "" && status === "FAILED").length,
+      replay: snapshotPlan({ runId, drafts: [draft], file, leftOut: { withoutId, unmarked: arrived.unmarked() } }),
+      failed: failed.length,
       unmatched: match.unmatched,
       vague: match.vague,
       unreadableNumbers: phones.unreadable.size,

@@ -3,6 +3,7 @@ import { newRunId } from "../journal/run-id.js";
 import type { RunListener } from "../journal/run-step.js";
 import type { RunDeps } from "../run-deps.js";
 import type { BodyOptions } from "../run-options.js";
+import { ArrivedCalls } from "./arrived-calls.js";
 import { type CallScope, callbacksOf, listScope } from "./call-scope.js";
 import { GroupDraft } from "./group-draft.js";
 import { takeNamedCalls } from "./named-calls.js";
@@ -14,6 +15,8 @@ export interface ReplayScope extends CallScope, BodyOptions {
   readonly skipRetrying: boolean;
   /** Of each callback, the oldest; default: all. */
   readonly limit?: number | undefined;
+  /** Default: true. */
+  readonly mark?: boolean;
   /** Locked callbacks as listed, and the run that has the locks. */
   readonly locked?: { readonly runId: string; readonly callbacks: readonly ListedCallback[] };
 }
@@ -22,6 +25,7 @@ export interface ReplayScope extends CallScope, BodyOptions {
 export async function planReplay(scope: ReplayScope, deps: RunDeps, onEvent: RunListener = () => {}): Promise<ReplayPlan> {
   const runId = scope.locked?.runId ?? newRunId(deps.clock.now(), deps.random);
   const callbacks = scope.locked?.callbacks ?? (await callbacksOf(scope, deps.client));
+  const arrived = await ArrivedCalls.read({ runId, mark: scope.mark ?? true }, deps);
   const file = await SnapshotFile.open(deps.runsDirectory, runId, scope);
   const counts = { leftOut: 0, withoutId: 0, unlisted: 0, notFailed: 0, skippedRetrying: 0 };
   const drafts = callbacks.map((callback) => new GroupDraft(callback, file, deps.clock));
@@ -31,7 +35,7 @@ export async function planReplay(scope: ReplayScope, deps: RunDeps, onEvent: Run
     const kept = scope.skipRetrying ? failed.filter((call) => !draft.isRetrying(call)) : failed;
     counts.notFailed += calls.length - failed.length;
     counts.skippedRetrying += failed.length - kept.length;
-    await draft.add(kept);
+    await draft.add(arrived.leaveOut(draft.callback.id, kept));
   };
   try {
     if ("callIds" in scope.calls) {
@@ -56,6 +60,6 @@ export async function planReplay(scope: ReplayScope, deps: RunDeps, onEvent: Run
     drafts,
     file,
     limit: scope.limit,
-    leftOut: { ...counts, missing },
+    leftOut: { ...counts, missing, unmarked: arrived.unmarked() },
   });
 }

@@ -1,4 +1,5 @@
 /** Every matching call once, oldest first, taken before the first send. */
+import type { UnmarkedRun } from "./arrived-calls.js";
 import type { UnusableCalls } from "./call-scope.js";
 import type { CallPlaces, GroupDraft, ReplayGroup } from "./group-draft.js";
 import type { PlannedCall, SnapshotFile } from "./snapshot-file.js";
@@ -10,6 +11,8 @@ export interface LeftOutCalls extends UnusableCalls {
   readonly missing: readonly string[];
   /** The service still retries them (`skipRetrying`). */
   readonly skippedRetrying: number;
+  /** Runs that know that the calls have arrived. */
+  readonly unmarked: readonly UnmarkedRun[];
 }
 
 export interface ReplayPlan extends LeftOutCalls {
@@ -36,7 +39,15 @@ export interface SnapshotParts {
 }
 
 const CALLS_AT_ONCE = 128;
-const NONE_LEFT_OUT: LeftOutCalls = { leftOut: 0, withoutId: 0, unlisted: 0, notFailed: 0, missing: [], skippedRetrying: 0 };
+const NONE_LEFT_OUT: LeftOutCalls = {
+  leftOut: 0,
+  withoutId: 0,
+  unlisted: 0,
+  notFailed: 0,
+  missing: [],
+  skippedRetrying: 0,
+  unmarked: [],
+};
 
 /** Keeps only the places of the calls. */
 export function snapshotPlan({ runId, drafts, file, leftOut = {}, limit }: SnapshotParts): ReplayPlan {

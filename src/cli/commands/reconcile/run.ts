@@ -17,7 +17,7 @@ import { openProgress } from "../../output/progress-line.js";
 import { needsYes, YES } from "../../output/questions.js";
 import { followRun } from "../../output/run/follow-run.js";
 import { describePlan, planJson, warnOfUnusableCalls } from "../../output/run/plan-text.js";
-import { finishRun } from "../../output/run/run-summary.js";
+import { finishRun, requireMarked, warnOfUnmarkedCalls } from "../../output/run/run-summary.js";
 import { joinText, type ScreenText, safeJson, text } from "../../output/screen-text.js";
 import { collectKeys } from "../../settings/callback-keys.js";
 import type { ResolvedSettings } from "../../settings/resolve-settings.js";
@@ -76,9 +76,10 @@ interface ReconcileJob {
 
 async function listAndReconcile(job: ReconcileJob, invocation: Invocation): Promise<number> {
   const { options, runDeps, locks } = job;
-  const { args, screen } = invocation;
+  const { screen } = invocation;
   const plan = await listAndMatch(job, invocation);
   warnOfUnusableCalls(plan.replay, screen);
+  warnOfUnmarkedCalls(plan.replay.unmarked, screen);
   try {
     if (plan.failed === 0) {
       screen.info(`nothing to reconcile: ${job.callback.name} has no failed call`);
@@ -95,7 +96,7 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation): Prom
     }
     if (plan.seen.length + plan.replay.calls === 0) {
       await showReconcile(plan, { seen: job.seen, options, description, warnings, dryRun: false }, screen);
-      return checkAmbiguous(plan, invocation);
+      return checkLeftOut(plan, invocation);
     }
     const question = `Mark ${count(plan.seen.length, "call")} and send ${count(plan.replay.calls, "call")} again?`;
     if (!(await confirmInTime(invocation, joinText([...description, ...describeLocks(locks), question], "\n")))) return 0;
@@ -104,7 +105,7 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation): Prom
       runReconcile(plan, { ...options, signal, keys, locks }, runDeps, listener),
     );
     await finishRun(invocation, summary, { ambiguous: ambiguousJson(plan), warnings: warningsJson(warnings) });
-    return args.get(AMBIGUOUS) === undefined ? checkAmbiguous(plan, invocation) : 0;
+    return checkLeftOut(plan, invocation);
   } finally {
     await plan.replay.discard();
   }
@@ -155,9 +156,9 @@ function amount(number: number): string {
   return String(number).replace(/\B(?=(?:\d{3})+$)/g, " ");
 }
 
-/** Throws while ambiguous calls are undecided. */
-function checkAmbiguous({ ambiguous }: ReconcilePlan, { args }: Invocation): number {
-  if (ambiguous.length === 0 || args.get(AMBIGUOUS) !== undefined) return 0;
+/** Throws while ambiguous calls are undecided, or left out for another run to mark. */
+function checkLeftOut({ ambiguous, replay }: ReconcilePlan, { args, screen }: Invocation): number {
+  if (ambiguous.length === 0 || args.get(AMBIGUOUS) !== undefined) return requireMarked(replay.unmarked, screen.renderOptions);
   throw new WhcbError("items-failed", `${count(ambiguous.length, "ambiguous call")}: neither marked nor sent`, {
     hint: "--ambiguous send sends them; --ambiguous skip leaves them without an error; whcb mark-success marks those that your system has",
   });

@@ -34,7 +34,7 @@ import { openProgress } from "../../output/progress-line.js";
 import { needsYes, YES } from "../../output/questions.js";
 import { followRun } from "../../output/run/follow-run.js";
 import { describeKey, describeLeftOut, describePlan, planJson, warnOfUnusableCalls } from "../../output/run/plan-text.js";
-import { finishRun, resumeCommand, serviceLines } from "../../output/run/run-summary.js";
+import { finishRun, requireMarked, resumeCommand, serviceLines, warnOfUnmarkedCalls } from "../../output/run/run-summary.js";
 import type { RenderOptions } from "../../output/screen.js";
 import { joinText, safeJson, text, wholeText } from "../../output/screen-text.js";
 import { collectKeys, environmentKeys } from "../../settings/callback-keys.js";
@@ -69,6 +69,7 @@ export async function run(invocation: Invocation): Promise<number> {
           limit: args.get(OLDEST),
           contentType: options.contentType,
           bodyNames: options.bodyNames,
+          mark: options.mark,
         },
         options,
         runDeps,
@@ -129,6 +130,7 @@ async function listAndReplay({ scope, locks, ...job }: ReplayJob, invocation: In
     if (event.type === "listed") progress.show(`listing failed calls: ${event.calls}`);
   }).finally(() => progress.clear());
   warnOfUnusableCalls(plan, invocation.screen);
+  warnOfUnmarkedCalls(plan.unmarked, invocation.screen);
   try {
     if (plan.calls === 0) return nothingToReplay(plan, invocation);
     if (!options.viaService) for (const { callback } of plan.groups) checkTarget(callback, options, runDeps.addressRule);
@@ -142,7 +144,7 @@ async function listAndReplay({ scope, locks, ...job }: ReplayJob, invocation: In
 function nothingToReplay(plan: ReplayPlan, { screen }: Invocation): number {
   screen.info(joinText(["nothing to replay: no failed call matches", ...describeLeftOut({ ...plan, missing: [] })], "\n"));
   if (plan.missing.length > 0) throw missingCalls(plan.missing, "not-found");
-  return 0;
+  return requireMarked(plan.unmarked, screen.renderOptions);
 }
 
 interface PlannedReplay extends Omit<ReplayJob, "scope"> {
@@ -163,9 +165,9 @@ async function askAndSend(
   const summary = await followRun(invocation, { total: plan.calls, viaService }, ({ signal, listener }) =>
     runReplay(plan, { ...options, signal, keys, locks, followsService }, runDeps, listener),
   );
-  const code = await finishRun(invocation, summary);
+  await finishRun(invocation, summary);
   if (plan.missing.length > 0) throw missingCalls(plan.missing, "items-failed");
-  return code;
+  return requireMarked(plan.unmarked, screen.renderOptions);
 }
 
 /** --dry-run. Curl commands have variables for the key and for a URL that holds secrets. */

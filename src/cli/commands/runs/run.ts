@@ -20,7 +20,7 @@ import { fieldLines } from "../../output/cells.js";
 import { type Json, type RUN_DETAILS_FIELDS, type RUN_FIELDS, writeJson } from "../../output/json-fields.js";
 import { type ListingStyle, openListing } from "../../output/listing.js";
 import { confirm } from "../../output/questions.js";
-import { countLines } from "../../output/run/run-summary.js";
+import { countLines, resumeCommand } from "../../output/run/run-summary.js";
 import type { RenderOptions } from "../../output/screen.js";
 import { joinText, type ScreenText, safeJson, text } from "../../output/screen-text.js";
 import { renderTable } from "../../output/table.js";
@@ -40,6 +40,13 @@ export async function discardRunCommand(invocation: Invocation): Promise<number>
   const { args, screen, deps } = invocation;
   const directory = runsDirectory(deps);
   const run = await readRun(directory, args.operand(0), deps.clock);
+  const { toMark } = run.counts;
+  if (run.options !== null && run.state !== "discarded" && toMark > 0) {
+    const [have, them] = toMark === 1 ? ["has", "it"] : ["have", "them"];
+    const arrived = `not marked yet: ${count(toMark, "call")} that ${have} arrived; the next replay sends ${them} a second time`;
+    const instead = `\`${resumeCommand(run, screen.renderOptions)}\` marks ${them}`;
+    if (!(await confirm(invocation, joinText([arrived, instead, "Discard the run all the same?"], "\n")))) return 0;
+  }
   const isCancelled = run.options?.viaService === true && (await cancelInService(run, invocation));
   const runId = await discardRun(directory, run.runId, deps.clock);
   const calls = isCancelled ? "the service sends no more of its calls" : "its calls stay as they are";

@@ -43,6 +43,7 @@ export function planJson(plan: ReplayPlan, options: KeyOptions): Readonly<Record
     notFailed: plan.notFailed,
     skippedRetrying: plan.skippedRetrying,
     missing: plan.missing,
+    unmarked: plan.unmarked.map(({ header, calls }) => ({ runId: header.runId, calls })),
     callbacks: plan.groups.map((group) => ({
       id: group.callback.id,
       name: group.callback.name,

@@ -6,6 +6,7 @@ import { isMasked } from "../../../domain/mask.js";
 import type { RunSummary } from "../../../runs/end-run.js";
 import type { RunCall } from "../../../runs/journal/run-state.js";
 import type { RunCounts, RunHeader, RunKind, ServiceCounts } from "../../../runs/journal/run-step.js";
+import { describeUnmarked, type UnmarkedRun } from "../../../runs/plan/arrived-calls.js";
 import { type Balance, balanceOf } from "../../../runs/run-reconcile.js";
 import type { Rejection } from "../../../runs/run-session.js";
 import type { Invocation } from "../../args/command-spec.js";
@@ -29,7 +30,7 @@ export async function finishRun(
   } else if (screen.format === "ndjson") {
     screen.info(joinText(summaryLines(summary, { ...screen.renderOptions, palette: PLAIN }), "\n"));
   } else await screen.out(renderSummary(summary, screen.renderOptions));
-  if (summary.error !== null) throw explain(summary.error, summary);
+  if (summary.error !== null) throw explain(summary.error, summary, screen.renderOptions);
   if (balance !== null && balance.missing !== 0) {
     throw new WhcbError("items-failed", "the balance doesn't add up", {
       hint: `\`${runCommand("runs show", summary, screen.renderOptions)}\` lists each call`,
@@ -39,8 +40,9 @@ export async function finishRun(
 }
 
 /** A failed canary probably met the outage itself. */
-function explain(error: WhcbError, { callbacks, counts, isResumable }: RunSummary): WhcbError {
+function explain(error: WhcbError, { callbacks, counts, isResumable, unmarked }: RunSummary, options: Target): WhcbError {
   if (!isResumable) return error;
+  if (unmarked.length > 0) return withHint(error, markHint(unmarked, options));
   const hasRejectedMarks = error.code === "items-failed" && counts.toMark > 0;
   if (hasRejectedMarks)
     return withHint(
@@ -49,6 +51,23 @@ function explain(error: WhcbError, { callbacks, counts, isResumable }: RunSummar
     );
   if (!callbacks.some(({ stopped }) => stopped === "canary")) return error;
   return withHint(error, "repair the endpoint, then run the command above; rejected calls stay FAILED for another replay");
+}
+
+/** Throws `items-failed` if calls were left out for another run to mark. */
+export function requireMarked(unmarked: readonly UnmarkedRun[], options: Target): number {
+  if (unmarked.length === 0) return EXIT_DONE;
+  throw new WhcbError("items-failed", unmarked.map(describeUnmarked).join("; "), { hint: markHint(unmarked, options) });
+}
+
+/** Shown in every format, as these calls stay FAILED. */
+export function warnOfUnmarkedCalls(unmarked: readonly UnmarkedRun[], screen: Invocation["screen"]): void {
+  for (const run of unmarked) screen.info(`warning: ${describeUnmarked(run)}; ${markHint([run], screen.renderOptions)}`);
+}
+
+/** "`whcb replay --resume 20261124-233015-0427F3A` marks what has arrived". */
+function markHint(unmarked: readonly UnmarkedRun[], options: Target): string {
+  const commands = unmarked.map(({ header }) => `\`${resumeCommand(header, options)}\``);
+  return `${commands.join(" and ")} ${commands.length === 1 ? "marks" : "mark"} what has arrived`;
 }
 
 const DONE: Readonly<Record<RunKind, string>> = {
@@ -108,7 +127,9 @@ function isServiceSending({ service }: RunSummary): boolean {
 
 /** To finish what is left, follow the service or list rejections; null when all is done. */
 function nextCommand(summary: RunSummary, options: Target): string | null {
-  const { header, counts, service, isResumable } = summary;
+  const { header, counts, service, isResumable, unmarked } = summary;
+  const [other] = unmarked;
+  if (other !== undefined) return resumeCommand(other.header, options);
   if (isResumable) {
     const onlyUnknown = counts.left === 0 && counts.toMark === 0 && counts.unknown > 0;
     return resumeCommand(header, options, onlyUnknown);

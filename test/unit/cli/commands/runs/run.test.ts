@@ -49,7 +49,7 @@ describe("runs prune", () => {
 
   test("deletes nothing younger, nothing without a yes, and a discarded run", async () => {
     const [discarded = "", ...kept] = UNFINISHED;
-    await runCli(world, ["runs", "discard", discarded]);
+    await runCli(world, ["runs", "discard", discarded, "--yes"]);
     const all = stored();
     expect((await prune()).code).toBe(2);
     now = WRITTEN;

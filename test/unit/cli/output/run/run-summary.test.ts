@@ -39,6 +39,7 @@ function aSummary(counts: RunCounts, reconcile?: RunSummary["header"]["reconcile
     error: null,
     troubled: [],
     rejections: [],
+    unmarked: [],
     service: null,
     durationMs: 5,
   };

@@ -1,0 +1,64 @@
+/** Calls that another run of this folder has as accepted or seen, and hasn't marked: they are FAILED, and would arrive twice (docs/runs.md). */
+import { idKey } from "../../domain/call.js";
+import { count } from "../../domain/count.js";
+import { hasArrived } from "../journal/run-counts.js";
+import type { RunHeader } from "../journal/run-step.js";
+import { readUnmarkedRuns } from "../journal/stored-runs.js";
+import type { RunDeps } from "../run-deps.js";
+
+export interface UnmarkedRun {
+  readonly header: RunHeader;
+  /** That have arrived. */
+  readonly calls: number;
+}
+
+export class ArrivedCalls {
+  readonly #runs = new Map<string, RunHeader>();
+  readonly #leftOut = new Map<string, { readonly callbackId: string; readonly header: RunHeader }>();
+
+  /** `sender`: the run that sends; if it marks nothing, it leaves none out. Throws `malformed` if a journal that may have such calls is damaged. */
+  static async read(
+    sender: { readonly runId: string; readonly mark: boolean },
+    { runsDirectory, client, profile }: Pick<RunDeps, "runsDirectory" | "client" | "profile">,
+  ): Promise<ArrivedCalls> {
+    const arrived = new ArrivedCalls();
+    if (!sender.mark) return arrived;
+    const isWanted = (header: RunHeader): boolean =>
+      header.runId !== sender.runId &&
+      header.options?.mark === true &&
+      (header.service === client.name || header.profile === profile);
+    for await (const state of readUnmarkedRuns(runsDirectory, isWanted)) {
+      for (const entry of state.entries())
+        if (hasArrived(entry.state) && entry.needsMark) arrived.#runs.set(keyOf(entry.callbackId, entry.id), state.header);
+    }
+    return arrived;
+  }
+
+  /** Returns the calls that aren't known to have arrived. */
+  leaveOut<Call extends { readonly id: string }>(callbackId: string, calls: readonly Call[]): readonly Call[] {
+    return calls.filter(({ id }) => {
+      const key = keyOf(callbackId, id);
+      const header = this.#runs.get(key);
+      if (header !== undefined) this.#leftOut.set(key, { callbackId, header });
+      return header === undefined;
+    });
+  }
+
+  /** The runs of the calls that were left out; default: of all callbacks. */
+  unmarked(callbackId?: string): readonly UnmarkedRun[] {
+    const runs = new Map<RunHeader, number>();
+    for (const { callbackId: id, header } of this.#leftOut.values())
+      if (callbackId === undefined || id === callbackId) runs.set(header, (runs.get(header) ?? 0) + 1);
+    return Array.from(runs, ([header, calls]) => ({ header, calls }));
+  }
+}
+
+function keyOf(callbackId: string, callId: string): string {
+  return `${callbackId} ${idKey(callId)}`;
+}
+
+/** "6 calls not sent: they have arrived, but run 20261124-233015-0427F3A hasn't marked them". */
+export function describeUnmarked({ header, calls }: UnmarkedRun): string {
+  const [have, them] = calls === 1 ? ["it has", "it"] : ["they have", "them"];
+  return `${count(calls, "call")} not sent: ${have} arrived, but run ${header.runId} hasn't marked ${them}`;
+}

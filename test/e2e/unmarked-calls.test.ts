@@ -1,0 +1,167 @@
+/**
+ * What one run of this folder has as accepted, but not marked, no other run sends again.
+ *
+ * Covers: src/runs/plan/arrived-calls.ts
+ */
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { systemClock } from "../../src/platform/clock.js";
+import {
+  type PlatformCall,
+  platformCalls,
+  type ScriptedPlatform,
+  scriptedPlatform,
+} from "../support/platform/scripted-platform.js";
+import { Home, type Outcome } from "../support/process/whcb-process.js";
+import { type CountingEndpoint, countingEndpoint } from "../support/replay/replay-desk.js";
+
+const DEMO = "528F17736481BA9A";
+
+let home: Home;
+let endpointStatus: number;
+let marksAreAllowed: boolean;
+let calls: PlatformCall[];
+let endpoint: CountingEndpoint;
+let platform: ScriptedPlatform;
+let listening: Awaited<ReturnType<ScriptedPlatform["listen"]>>;
+
+beforeEach(async () => {
+  home = new Home();
+  endpointStatus = 200;
+  marksAreAllowed = true;
+  calls = platformCalls(6);
+  endpoint = await countingEndpoint(() => ({ status: endpointStatus }));
+  platform = scriptedPlatform({
+    clock: systemClock,
+    callbacks: [{ id: DEMO, name: "demo", url: endpoint.url, key: "planted-key", calls }],
+    instead: ({ method }) => (method === "PUT" && !marksAreAllowed ? { status: 403, body: '{"errorDetail":"no"}' } : null),
+  });
+  listening = await platform.listen();
+});
+
+afterEach(async () => {
+  await listening.close();
+  await endpoint.close();
+  await home.leave();
+});
+
+const whcb = (args: readonly string[], input?: string): Promise<Outcome> => {
+  const env = { WHCB_URL: listening.url, WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" };
+  return home.whcb(args, { env, ...(input !== undefined && { input }) });
+};
+
+const REPLAY = ["replay", "demo", "--failed", "--yes"];
+
+const failed = (): number => calls.filter(({ status }) => status === "FAILED").length;
+const received = (callId: string): number => endpoint.received.filter((id) => id === callId).length;
+
+/** The endpoint accepts all FAILED calls, and none is marked. */
+async function acceptedRun(): Promise<string> {
+  const sent = endpoint.received.length;
+  const left = failed();
+  marksAreAllowed = false;
+  const { stdout } = await whcb([...REPLAY, "-o", "json"]);
+  marksAreAllowed = true;
+  expect(endpoint.received.length - sent).toBe(left);
+  return JSON.parse(stdout).runId;
+}
+
+/** The endpoint rejects its canary. */
+async function rejectedRun(): Promise<string> {
+  endpointStatus = 503;
+  const { stdout } = await whcb([...REPLAY, "-o", "json"]);
+  endpointStatus = 200;
+  return JSON.parse(stdout).runId;
+}
+
+const latestRun = async (): Promise<string> => JSON.parse((await whcb(["runs", "show", "-o", "json"])).stdout).runId;
+
+const notSent = (run: string, number = 6): string =>
+  `${number} calls not sent: they have arrived, but run ${run} hasn't marked them`;
+
+it("a new run leaves them out and names the command that marks them, also if a later run is unfinished", async () => {
+  const accepted = calls.map(({ id }) => id);
+  const run = await acceptedRun();
+  calls.push(...platformCalls(8).slice(6));
+  await rejectedRun();
+  expect(await whcb([...REPLAY.slice(0, -1), "--dry-run", "-o", "json"])).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('"calls": 2,'),
+    stderr: expect.stringContaining(`warning: ${notSent(run)}; \`whcb replay --resume ${run}\` marks what has arrived\n`),
+  });
+  expect(await whcb(REPLAY)).toMatchObject({
+    code: 8,
+    stdout: expect.stringMatching(/^2 calls replayed in /),
+    stderr: expect.stringContaining(`error: ${notSent(run)}\nhint: \`whcb replay --resume ${run}\` marks what has arrived\n`),
+  });
+  expect(await whcb(REPLAY)).toMatchObject({ code: 8, stderr: expect.stringContaining("nothing to replay") });
+  expect(await whcb(["replay", "--resume", run])).toMatchObject({ code: 0, stdout: expect.stringMatching(/marked +6\n/) });
+  expect([failed(), accepted.map(received)]).toEqual([0, [1, 1, 1, 1, 1, 1]]);
+});
+
+it("a run that is resumed leaves them out, too, and sends none of them once they are marked", async () => {
+  const first = await rejectedRun();
+  const run = await acceptedRun();
+  const sent = endpoint.received.length;
+  const resumed = await whcb(["replay", "--resume", first]);
+  expect(resumed).toMatchObject({ code: 8, stdout: expect.stringContaining(`next: whcb replay --resume ${run}\n`) });
+  expect(resumed.stderr).toContain(
+    `error: 1 rejected; ${notSent(run)}\nhint: \`whcb replay --resume ${run}\` marks what has arrived\n`,
+  );
+  expect(await whcb(["replay", "--resume", run])).toMatchObject({ code: 0 });
+  expect(await whcb(["replay", "--resume", first])).toMatchObject({ code: 0 });
+  expect([failed(), endpoint.received.length]).toEqual([0, sent]);
+});
+
+it("a reconcile marks those of its list, leaves out the others, and its balance adds up", async () => {
+  const run = await acceptedRun();
+  calls.push(...platformCalls(8).slice(6));
+  const sent = endpoint.received.length;
+  const reconciled = await whcb(["reconcile", "demo", "--seen", "-", "--yes"], `${calls[0]?.id}\n`);
+  expect(reconciled).toMatchObject({
+    code: 8,
+    stdout: expect.stringContaining("balance: 8 failed = 1 seen + 2 accepted + 0 rejected + 0 unknown + 5 not sent + 0"),
+    stderr: expect.stringContaining(`error: ${notSent(run, 5)}\n`),
+  });
+  expect([failed(), endpoint.received.length - sent]).toEqual([5, 2]);
+});
+
+it("a replay to another endpoint that marks nothing sends them, too", async () => {
+  await acceptedRun();
+  const other = await countingEndpoint();
+  expect(await whcb([...REPLAY, "--to", other.url])).toMatchObject({ code: 0, stderr: expect.not.stringContaining("warning") });
+  expect(other.received).toHaveLength(6);
+  expect(await whcb(["runs", "discard", await latestRun()])).toMatchObject({ code: 0 });
+  await other.close();
+});
+
+it("their run is discarded only if that is confirmed, and a replay sends them then", async () => {
+  const run = await acceptedRun();
+  expect(await whcb(["runs", "discard", run])).toEqual({
+    code: 2,
+    stdout: "",
+    stderr: `not marked yet: 6 calls that have arrived; the next replay sends them a second time
+\`whcb replay --resume ${run}\` marks them
+Discard the run all the same?
+error: confirmation needed: add --yes
+hint: to continue, type: whcb runs discard ${run} --yes
+`,
+  });
+  expect(await whcb(REPLAY)).toMatchObject({ code: 8 });
+  expect(await whcb(["runs", "discard", run, "--yes"])).toMatchObject({ code: 0 });
+  expect(await whcb(REPLAY)).toMatchObject({ code: 0, stdout: expect.stringMatching(/^6 calls replayed in /) });
+});
+
+it("a damaged journal, which may have such calls, stops a replay until it is moved away", async () => {
+  const run = await acceptedRun();
+  const path = home.path("data", "runs", `${run}.ndjson`);
+  writeFileSync(path, readFileSync(path, "utf8").replace('{"step":"accepted"', '{"step":"acc'));
+  const sent = endpoint.received.length;
+  expect(await whcb(REPLAY)).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/error: the journal \S+ is damaged at byte \d+\nhint: it may have calls that arrived/),
+  });
+  expect(endpoint.received.length).toBe(sent);
+  renameSync(path, home.path("damaged"));
+  expect(await whcb(REPLAY)).toMatchObject({ code: 0 });
+});
