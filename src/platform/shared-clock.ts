@@ -14,12 +14,12 @@ export class SharedClock implements Clock {
     this.#readTime = readTime;
   }
 
-  /** Moves `now` no further than the time that the answer took allows for. */
+  /** Moves `now` no further than the time that the answer took allows for; the first answer puts it at most that far behind, not ahead. */
   async sync(): Promise<void> {
     const asked = this.#local.monotonicMs();
     const time = await this.#readTime();
     const [least, most] = [time - this.#local.monotonicMs(), time - asked];
-    this.#ahead = Math.min(Math.max(this.#ahead ?? (least + most) / 2, least), most);
+    this.#ahead = Math.min(Math.max(this.#ahead ?? least, least), most);
   }
 
   /** Until the signal is aborted. */

@@ -34,6 +34,15 @@ describe("a shared clock", () => {
     expect(difference()).toBe(17 * MINUTE);
   });
 
+  it("isn't ahead of the database's after a slow first answer", async () => {
+    answerMs = 1_000;
+    await shared.sync();
+    expect(difference()).toBe(10 * MINUTE - 1_000);
+    answerMs = 10;
+    await shared.sync();
+    expect(difference()).toBe(10 * MINUTE - 10);
+  });
+
   it("stays where it is while a slow answer doesn't prove it wrong", async () => {
     await shared.sync();
     answerMs = 1_000;
