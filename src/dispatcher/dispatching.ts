@@ -1,4 +1,4 @@
-/** Delivers, mails, purges and samples. */
+/** Delivers, mails, purges, samples and ends the leases of runs. */
 import type { Deliverer } from "../delivery/deliverer.js";
 import { isAccepted } from "../domain/attempt.js";
 import type { OutageEvent } from "../domain/outage.js";
@@ -10,6 +10,7 @@ import type { Clock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
 import type { Random } from "../platform/random.js";
 import { settleAll } from "../platform/teardown.js";
+import { LEASE_LOOK_MS } from "../store/callbacks/run-leases.js";
 import type { Store } from "../store/store.js";
 import { buildDelivery, type DeliveryRequest } from "../wire/delivery-request.js";
 import type { BodyNames } from "../wire/delivery-settings.js";
@@ -18,6 +19,7 @@ import { OutageSampler } from "./outage-sampler.js";
 import { createMailSender } from "./outbox/mail-sender.js";
 import { createNoticeSender } from "./outbox/notice-sender.js";
 import { Purger } from "./purger.js";
+import { RunLoop } from "./run-loop.js";
 
 export interface Dispatching {
   /** After the commit. */
@@ -52,7 +54,7 @@ export interface DispatchingDeps {
   readonly authParameter: string;
   readonly bodyNames: BodyNames;
   readonly limits: SendLimits;
-  /** false: start() starts nothing. */
+  /** false: it only ends leases. */
   readonly isEnabled: boolean;
 }
 
@@ -110,7 +112,16 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
     if (!isDeaf) logger.warn({}, DEAF);
     isDeaf = true;
   };
-  const workers = isEnabled ? [dispatcher, ...outboxes, purger, sampler] : [];
+  const endLeases = async () => {
+    await store.endRunLeases();
+    return clock.now() + LEASE_LOOK_MS;
+  };
+  const leases = new RunLoop(endLeases, {
+    clock,
+    pollMs: LEASE_LOOK_MS,
+    onError: (error) => logger.error({ err: error }, "The locks of runs can't be checked; trying again"),
+  });
+  const workers = [leases, ...(isEnabled ? [dispatcher, ...outboxes, purger, sampler] : [])];
   return {
     onWork(callbackId, kind) {
       if (kind === "accepted") dispatcher.accepted(callbackId);

@@ -211,7 +211,7 @@ async function openServedStore(
   const { database, dataDirectory, secretKey } = options;
   const keySource = secretKeySource(placeOf(database, dataDirectory), secretKey);
   if (!isPostgresUrl(database)) await lockFileOf(database, teardown, hasStarted);
-  const store = await openStore({ url: database, clock, secretKey: keySource });
+  const store = await openStore({ url: database, clock, secretKey: keySource, isServed: true });
   teardown.add(() => store.close());
   return store;
 }

@@ -7,7 +7,7 @@ import type { AdminStore } from "./admin-store.js";
 import { requireCallback } from "./callbacks/callback-row.js";
 import { versionStore } from "./callbacks/callback-versions.js";
 import { callbackStore } from "./callbacks/callbacks.js";
-import { releaseRunLease, takeRunLease } from "./callbacks/run-leases.js";
+import { leaseEnder, releaseRunLease, takeRunLease } from "./callbacks/run-leases.js";
 import { acceptCalls } from "./calls/accept-calls.js";
 import { listAttempts } from "./calls/attempts.js";
 import { listFailures, readCounts, readCountsOf, readWaiting } from "./calls/call-counts.js";
@@ -56,23 +56,31 @@ export interface OpenStoreOptions {
   readonly clock: Clock;
   /** Don't create one. */
   readonly mustExist?: boolean;
+  /** By a service, which ends leases of runs by `endRunLeases`. */
+  readonly isServed?: boolean;
 }
 
 /** Creates or migrates. Throws `config` for a database that can't be used, `unavailable` for what may pass (busy, full disk). */
-export async function openStore({ url, secretKey, clock, mustExist = false }: OpenStoreOptions): Promise<Store> {
+export async function openStore({
+  url,
+  secretKey,
+  clock,
+  mustExist = false,
+  isServed = false,
+}: OpenStoreOptions): Promise<Store> {
   const db = await openDb({ url, mustExist, clock });
   try {
     const key = typeof secretKey === "function" ? await secretKey({ mayCreate: !(await hasKeyCheck(db)) }) : secretKey;
     const cipher = keyCipher(key);
     await checkSecretKey(db, cipher);
-    return storeOn(db, { cipher, clock, nodes: await openNodes(url, clock, db, cipher) });
+    return storeOn(db, { cipher, clock, isServed, nodes: await openNodes(url, clock, db, cipher) });
   } catch (error) {
     await db.destroy();
     throw error;
   }
 }
 
-type DbOptions = Required<Omit<OpenStoreOptions, "secretKey">>;
+type DbOptions = Required<Omit<OpenStoreOptions, "secretKey" | "isServed">>;
 
 async function openNodes(url: string, clock: Clock, db: Db, cipher: KeyCipher): Promise<NodeStore | null> {
   return isPostgresUrl(url) ? (await import("./nodes/open-nodes.js")).openNodeStore(url, clock, db, cipher) : null;
@@ -140,10 +148,11 @@ export async function openAdminStore(url: string, clock: Clock): Promise<AdminSt
 interface StoreParts {
   readonly cipher: KeyCipher;
   readonly clock: Clock;
+  readonly isServed: boolean;
   readonly nodes: NodeStore | null;
 }
 
-function storeOn(db: Db, { cipher, clock, nodes }: StoreParts): Store {
+function storeOn(db: Db, { cipher, clock, isServed, nodes }: StoreParts): Store {
   const settings = settingsStore(db);
   return {
     ...settings,
@@ -162,12 +171,13 @@ function storeOn(db: Db, { cipher, clock, nodes }: StoreParts): Store {
     countCalls: async (callbackId) => readCounts(db, (await requireCallback(db, callbackId)).key),
     countCallsOf: (callbackIds) => readCountsOf(db, callbackIds),
     markCalls: (callbackId, callIds, status, now, details) => markCalls(db, { callbackId, callIds, status, ...details }, now),
-    requestReplays: (callbackId, request, now) => requestReplays(db, clock, callbackId, request, now),
+    requestReplays: (callbackId, request, now) => requestReplays(db, clock, callbackId, request, { now, isServed }),
     findReplay: (callbackId, replayId) => findReplay(db, callbackId, replayId),
     cancelReplayChunk: (callbackId, cancel) => cancelReplayChunk(db, callbackId, cancel),
     recordReplays: (callbackId, replays, now) => recordReplays(db, callbackId, replays, now),
-    takeRunLease: (callbackId, lease, now) => takeRunLease(db, callbackId, lease, now),
+    takeRunLease: (callbackId, lease, now) => takeRunLease(db, callbackId, lease, { now, isServed }),
     releaseRunLease: (callbackId, lease, now) => releaseRunLease(db, callbackId, lease, now),
+    endRunLeases: leaseEnder(db, clock),
     countMatching: (callbackId, filter, limit) => countMatching(db, clock, callbackId, filter, limit),
     groupCalls: (callbackId, query) => groupCalls(db, clock, callbackId, query),
     markMatching: (callbackId, filter, mark) => markMatching(db, clock, callbackId, filter, mark),

@@ -174,6 +174,8 @@ export interface CallStore {
   takeRunLease(callbackId: string, lease: RunLease, now: number): Promise<RunLease | null>;
   /** No-op if another run has it. */
   releaseRunLease(callbackId: string, lease: RunLease, now: number): Promise<void>;
+  /** Every LEASE_LOOK_MS by a service: those whose runs don't renew them, by the monotonic clock. */
+  endRunLeases(): Promise<void>;
   /** Newest first. */
   listOutages(query: PageQuery & { readonly callbackId?: string }): Promise<Page<Outage>>;
 }

@@ -3,6 +3,7 @@ import { beforeAll } from "vitest";
 import type { Store } from "../../src/store/store.js";
 import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
 import { describeStore } from "./store.js";
+import type { OpenStore } from "./store-support.js";
 
 let database: TestDatabase;
 let store: Store;
@@ -12,9 +13,9 @@ beforeAll(async () => {
   store = await database.openStore();
 });
 
-async function open(): Promise<Store> {
+async function open(options?: Parameters<OpenStore>[0]): Promise<Store> {
   await database.clear();
-  return store;
+  return options === undefined ? store : database.openStore(options);
 }
 
 describeStore("postgres", open, 15);

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { RunLease } from "../../src/domain/callback.js";
 import { ACCEPTED, REFUSED_503 } from "../support/builders.js";
 import { fetchReplays } from "../support/store/waiting-calls.js";
+import { VirtualClock } from "../support/time/virtual-clock.js";
 import { aCallback, accept, aReplay, attempt, callOf, DAY, idsOf, MINUTE, NOW, type OpenStore, POLICY } from "./store-support.js";
 
 const HOUR = 60 * MINUTE;
@@ -144,6 +145,57 @@ export function describeRunLeases(open: OpenStore): void {
       await store.takeRunLease(callback.id, aLease(), NOW);
       await store.requestReplays(callback.id, aReplay({ callIds: ["A"] }), NOW + 30_000);
       expect(await store.takeRunLease(callback.id, aLease(), NOW + 30_001)).toMatchObject({ run: "", replay: "REPLAY" });
+    });
+
+    describe("of a service", () => {
+      const other = aLease({ run: "RUN-2", holder: "bob@desk" });
+
+      async function aService() {
+        const clock = new VirtualClock();
+        const store = await open({ clock, isServed: true });
+        const callback = await aCallback(store);
+        await store.takeRunLease(callback.id, aLease(), NOW);
+        await store.endRunLeases();
+        const pass = async (ms: number, stepMs = 5_000) => {
+          for (let left = ms; left > 0; left -= stepMs) {
+            clock.advance(Math.min(left, stepMs));
+            await store.endRunLeases();
+          }
+        };
+        return { store, pass, takeByOther: (at = NOW) => store.takeRunLease(callback.id, other, at), callback };
+      }
+
+      it.each([
+        ["forward", NOW + DAY],
+        ["back", NOW - DAY],
+      ])("lasts when the clock is set %s, and the service replays nothing", async (_, at) => {
+        const { store, callback, takeByOther } = await aService();
+        await accept(store, callback, ["A"]);
+        await attempt(store, callback, ["A"]);
+        expect(await takeByOther(at)).toEqual(aLease());
+        const requested = store.requestReplays(callback.id, aReplay({ callIds: ["A"] }), at);
+        await expect(requested).rejects.toMatchObject({ code: "locked" });
+      });
+
+      it("ends once it was seen for 25 seconds without a renewal, whatever the wall clock says", async () => {
+        const { store, callback, pass, takeByOther } = await aService();
+        await pass(24_000);
+        await store.takeRunLease(callback.id, aLease(), NOW + 1);
+        await pass(24_000 + 5_000);
+        expect(await takeByOther()).toEqual(aLease());
+        await pass(1_000);
+        expect(await takeByOther()).toBeNull();
+      });
+
+      it("lasts 25 seconds more after the service or its database stood still, as no run could renew it", async () => {
+        const { pass, takeByOther } = await aService();
+        await pass(20_000);
+        await pass(60_000, 60_000);
+        await pass(24_000);
+        expect(await takeByOther()).toEqual(aLease());
+        await pass(1_000);
+        expect(await takeByOther()).toBeNull();
+      });
     });
 
     it("needs a callback", async () => {

@@ -5,6 +5,7 @@ import type { Callback, CallbackSettings } from "../../src/domain/callback.js";
 import { type Endpoint, NEW_ENDPOINT } from "../../src/domain/endpoint.js";
 import { DEFAULT_RETRY_POLICY } from "../../src/domain/retry-policy.js";
 import type { OutcomeGroup } from "../../src/store/dispatch-store.js";
+import type { OpenStoreOptions } from "../../src/store/open-store.js";
 import type { CallQuery, ReplayRequest, Store } from "../../src/store/store.js";
 import { anAttempt, aResponse, REFUSED_503, someSettings } from "../support/builders.js";
 import { fetchPending } from "../support/store/waiting-calls.js";
@@ -15,7 +16,7 @@ export const DAY = 24 * 60 * MINUTE;
 export const POLICY = { ...DEFAULT_RETRY_POLICY, jitter: false };
 
 /** Opens a new store for each case; it is closed afterwards. */
-export type OpenStore = () => Promise<Store>;
+export type OpenStore = (options?: Pick<OpenStoreOptions, "clock" | "isServed">) => Promise<Store>;
 
 let callbacksMade = 0;
 

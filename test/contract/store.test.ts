@@ -15,6 +15,7 @@ import { systemClock } from "../../src/platform/clock.js";
 import { openStore } from "../../src/store/open-store.js";
 import type { Store } from "../../src/store/store.js";
 import { describeStore } from "./store.js";
+import type { OpenStore } from "./store-support.js";
 
 const opened: Store[] = [];
 
@@ -22,8 +23,8 @@ afterEach(async () => {
   for (const store of opened.splice(0)) await store.close();
 });
 
-async function open(): Promise<Store> {
-  const store = await openStore({ url: ":memory:", clock: systemClock, secretKey: new Uint8Array(32) });
+async function open(options: Parameters<OpenStore>[0] = { clock: systemClock }): Promise<Store> {
+  const store = await openStore({ url: ":memory:", secretKey: new Uint8Array(32), ...options });
   opened.push(store);
   return store;
 }

@@ -1,7 +1,9 @@
 import { sql } from "kysely";
 import { describeHolder, RUN_LEASE_MS, type RunLease, type ServiceReplay, serviceLease } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
+import type { Clock } from "../../platform/clock.js";
 import { recordChange } from "../change-log.js";
+import { SeenRenewals } from "../nodes/seen-renewals.js";
 import type { Db, ReplayTable } from "../schema.js";
 import { transact } from "../sql/transactions.js";
 import { lockCallback } from "./callback-row.js";
@@ -9,36 +11,43 @@ import { lockCallback } from "./callback-row.js";
 /** Beyond that it is from before the clock was set back. Another run's clock is later by its wait for the database, so there is a margin. */
 const latestExpiry = (now: number): number => now + 2 * RUN_LEASE_MS;
 
-/** Atomic. null if taken, else the holder's lease. A replay by the service keeps all runs out until it ends, but the one that requested it. */
-export function takeRunLease(db: Db, callbackId: string, lease: RunLease, now: number): Promise<RunLease | null> {
-  return transact(db, (trx) => takeLease(trx, callbackId, lease, now));
+/** Of the leases of others. `isServed`: only what ends runs' leases ends them, else the wall clock too. */
+export interface LeaseTime {
+  readonly now: number;
+  readonly isServed: boolean;
 }
 
-async function takeLease(db: Db, callbackId: string, lease: RunLease, now: number): Promise<RunLease | null> {
+/** Atomic. null if taken, else the holder's lease. A replay by the service keeps all runs out until it ends, but the one that requested it. */
+export function takeRunLease(db: Db, callbackId: string, lease: RunLease, time: LeaseTime): Promise<RunLease | null> {
+  return transact(db, (trx) => takeLease(trx, callbackId, lease, time));
+}
+
+async function takeLease(db: Db, callbackId: string, lease: RunLease, time: LeaseTime): Promise<RunLease | null> {
+  const { now, isServed } = time;
   const { key } = await lockCallback(db, callbackId);
   const { run, holder, done, total } = lease;
   const expiresAt = now + RUN_LEASE_MS;
+  const orExpired = isServed ? sql`` : sql`OR run_leases.expires_at <= ${now} OR run_leases.expires_at > ${latestExpiry(now)}`;
   const { rows } = await sql<{ callback_key: number }>`
     INSERT INTO run_leases (callback_key, run, holder, done, total, expires_at)
     SELECT ${key}, ${run}, ${holder}, ${done}, ${total}, ${expiresAt}
     WHERE NOT EXISTS (SELECT 1 FROM replays WHERE callback_key = ${key} AND waiting > 0 AND id <> ${run})
     ON CONFLICT (callback_key) DO UPDATE SET
       run = excluded.run, holder = excluded.holder, done = excluded.done, total = excluded.total, expires_at = excluded.expires_at
-    WHERE (run_leases.run = excluded.run AND run_leases.holder = excluded.holder)
-      OR run_leases.expires_at <= ${now} OR run_leases.expires_at > ${latestExpiry(now)}
+    WHERE (run_leases.run = excluded.run AND run_leases.holder = excluded.holder) ${orExpired}
     RETURNING callback_key`.execute(db);
   if (rows.length > 0) {
     await moveProbe(db, callbackId, now);
     return null;
   }
-  const other = (await readLease(db, key, now)) ?? (await readServiceLease(db, key));
+  const other = (await readLease(db, key, time)) ?? (await readServiceLease(db, key));
   // It may have been released since.
-  return other ?? takeLease(db, callbackId, lease, now);
+  return other ?? takeLease(db, callbackId, lease, time);
 }
 
 /** Throws `locked` if another run than `by` has the lease. */
-export async function requireLease(db: Db, callbackKey: number, by: RunLease | null, now: number): Promise<void> {
-  const lease = await readLease(db, callbackKey, now);
+export async function requireLease(db: Db, callbackKey: number, by: RunLease | null, time: LeaseTime): Promise<void> {
+  const lease = await readLease(db, callbackKey, time);
   if (lease === null || (lease.run === by?.run && lease.holder === by.holder)) return;
   throw new WhcbError("locked", describeHolder(lease));
 }
@@ -46,13 +55,14 @@ export async function requireLease(db: Db, callbackKey: number, by: RunLease | n
 /** Throws `locked` if a run sends the calls of any callback. */
 export async function requireNoRuns(db: Db, now: number): Promise<void> {
   for (const { callback_key } of await db.selectFrom("run_leases").select("callback_key").execute())
-    await requireLease(db, callback_key, null, now);
+    await requireLease(db, callback_key, null, { now, isServed: false });
 }
 
 /** null if it is free or has expired. */
-async function readLease(db: Db, callbackKey: number, now: number): Promise<RunLease | null> {
+async function readLease(db: Db, callbackKey: number, { now, isServed }: LeaseTime): Promise<RunLease | null> {
   const row = await db.selectFrom("run_leases").selectAll().where("callback_key", "=", callbackKey).executeTakeFirst();
-  if (row === undefined || row.expires_at <= now || row.expires_at > latestExpiry(now)) return null;
+  if (row === undefined) return null;
+  if (!isServed && (row.expires_at <= now || row.expires_at > latestExpiry(now))) return null;
   return { run: row.run, holder: row.holder, done: row.done, total: row.total };
 }
 
@@ -95,3 +105,29 @@ async function moveProbe(db: Db, callbackId: string, now: number): Promise<void>
 const probeAt = (now: number) => sql`coalesce((
   SELECT expires_at FROM run_leases
   WHERE callback_key = callbacks.key AND expires_at > ${now} AND expires_at <= ${latestExpiry(now)}), ${now})`;
+
+/** Of a service, between two steps of `leaseEnder`. */
+export const LEASE_LOOK_MS = 5_000;
+/** A renewal is seen up to one look later. A run trusts its lease for 20 s. */
+const UNRENEWED_MS = RUN_LEASE_MS - LEASE_LOOK_MS;
+
+/** Ends leases that it has seen unrenewed for their time: while the service or its database stood still, no run could renew its lease. */
+export function leaseEnder(db: Db, clock: Pick<Clock, "monotonicMs">): () => Promise<void> {
+  const seen = new SeenRenewals<number>();
+  let lookedAt = Number.NEGATIVE_INFINITY;
+  return async () => {
+    const rows = await db.selectFrom("run_leases").select(["callback_key", "expires_at"]).execute();
+    const renewals = new Map(rows.map((row) => [row.callback_key, row.expires_at]));
+    const now = clock.monotonicMs();
+    const isLate = now - lookedAt > 2 * LEASE_LOOK_MS;
+    lookedAt = now;
+    for (const [key, unrenewedMs] of seen.look(renewals, now, isLate)) {
+      if (unrenewedMs < UNRENEWED_MS) continue;
+      const same = db
+        .deleteFrom("run_leases")
+        .where("callback_key", "=", key)
+        .where("expires_at", "=", renewals.get(key) ?? 0);
+      await same.execute();
+    }
+  };
+}

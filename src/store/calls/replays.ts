@@ -5,7 +5,7 @@ import type { ServiceReplay } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
 import { type CallbackRow, lockCallback, requireCallback } from "../callbacks/callback-row.js";
-import { requireLease, toServiceReplay } from "../callbacks/run-leases.js";
+import { type LeaseTime, requireLease, toServiceReplay } from "../callbacks/run-leases.js";
 import { recordChange } from "../change-log.js";
 import type { Db, ReplayTable } from "../schema.js";
 import { listOf } from "../sql/batches.js";
@@ -26,11 +26,12 @@ export async function requestReplays(
   clock: Clock,
   callbackId: string,
   request: ReplayRequest,
-  now: number,
+  time: LeaseTime,
 ): Promise<RequestedReplay> {
   const { selection } = request;
+  const { now } = time;
   const inReplay = <Result>(work: (trx: Db, replay: ReplayTable) => Promise<Result>): Promise<Result> => {
-    return transact(db, async (trx) => work(trx, await openReplay(trx, callbackId, request, now)));
+    return transact(db, async (trx) => work(trx, await openReplay(trx, callbackId, request, time)));
   };
   const end = async (trx: Db, { callback_key: key, id }: ReplayTable, accepted: number) => {
     if (accepted > 0) await trx.updateTable("callbacks").set({ replay_requested_at: now }).where("key", "=", key).execute();
@@ -52,10 +53,10 @@ export async function requestReplays(
   return inReplay((trx, replay) => end(trx, replay, accepted));
 }
 
-async function openReplay(trx: Db, callbackId: string, { id, by }: ReplayRequest, now: number): Promise<ReplayTable> {
+async function openReplay(trx: Db, callbackId: string, { id, by }: ReplayRequest, time: LeaseTime): Promise<ReplayTable> {
   const { key } = await lockCallback(trx, callbackId);
-  await requireLease(trx, key, by, now);
-  const replay = (await readReplay(trx, key, id)) ?? (await beginReplay(trx, key, id, now));
+  await requireLease(trx, key, by, time);
+  const replay = (await readReplay(trx, key, id)) ?? (await beginReplay(trx, key, id, time.now));
   if (replay.cancelled_at !== null) throw new WhcbError("locked", `Replay ${replay.id} was cancelled`);
   return replay;
 }

@@ -45,6 +45,7 @@ export function clampTimes(db: Db, { now, latestDueAt }: ClockBounds): Promise<v
     await sql`
       UPDATE run_leases SET expires_at = ${expiresAt}
       WHERE expires_at > ${now - LONGEST_AWAY_MS} AND expires_at <> ${expiresAt}`.execute(trx);
+    await sql`DELETE FROM run_leases WHERE expires_at <= ${now - LONGEST_AWAY_MS}`.execute(trx);
   });
 }
 

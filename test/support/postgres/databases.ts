@@ -2,7 +2,7 @@
 import pg from "pg";
 import { afterAll, inject } from "vitest";
 import { systemClock } from "../../../src/platform/clock.js";
-import { openStore } from "../../../src/store/open-store.js";
+import { type OpenStoreOptions, openStore } from "../../../src/store/open-store.js";
 import type { Store } from "../../../src/store/store.js";
 
 export interface TestDatabase {
@@ -11,7 +11,7 @@ export interface TestDatabase {
   /** For a transaction; closed at the end. */
   connect(): Promise<pg.Client>;
   /** Another one on it, closed at the end. */
-  openStore(): Promise<Store>;
+  openStore(options?: Pick<OpenStoreOptions, "clock" | "isServed">): Promise<Store>;
   /** Removes all rows. */
   clear(): Promise<void>;
 }
@@ -47,8 +47,8 @@ export async function createDatabase(name: string): Promise<TestDatabase> {
       await client.connect();
       return client;
     },
-    async openStore() {
-      const store = await openStore({ url, clock: systemClock, secretKey: SECRET_KEY });
+    async openStore(options = { clock: systemClock }) {
+      const store = await openStore({ url, secretKey: SECRET_KEY, ...options });
       stores.push(store);
       return store;
     },

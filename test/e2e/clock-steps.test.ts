@@ -1,0 +1,34 @@
+/** The wall clock of `whcb serve` is set while a run sends: what the run has in flight isn't sent by another. */
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { Home } from "../support/process/whcb-process.js";
+import { replayOutage } from "../support/replay/replay-outage.js";
+
+let home: Home;
+
+beforeEach(() => {
+  home = new Home();
+});
+
+afterEach(() => home.leave());
+
+it.each([
+  ["forward", 60_000],
+  ["back", -61_000],
+])("a second run stays locked out when the clock is set %s by a minute", async (_, stepMs) => {
+  const step = `const { now } = Date; let ahead = 0; Date.now = () => now() + ahead; process.on("SIGUSR2", () => { ahead = ${stepMs}; });`;
+  const env = { NODE_OPTIONS: `--import "data:text/javascript,${encodeURIComponent(step)}"` };
+  let answer: () => void = () => undefined;
+  const after = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  const outage = await replayOutage(home, 3, () => ({ status: 200, after }), { env });
+  const first = home.start(["replay", "demo", "--failed", "--yes"]);
+  await outage.hasReceived(1);
+  outage.serving.child.kill("SIGUSR2");
+  const other = await home.whcb(["replay", "demo", "--failed", "--yes"], { env: { WHCB_DATA_DIR: home.path("other") } });
+  answer();
+  expect([other.code, other.stderr]).toEqual([5, expect.stringContaining("another run is sending the calls of demo")]);
+  expect(await first.ended).toMatchObject({ code: 0 });
+  expect(outage.received().toSorted()).toEqual(outage.callIds.toSorted());
+  await outage.close();
+});
