@@ -3,6 +3,7 @@ import type { Clock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
 import { type Random, timeOrderedId } from "../platform/random.js";
 import { LEASE_MS, type LeaseStore } from "../store/nodes/node-store.js";
+import { SeenRenewals } from "../store/nodes/seen-renewals.js";
 import type { Ownership } from "./ownership.js";
 import { RunLoop } from "./run-loop.js";
 
@@ -32,13 +33,12 @@ export interface LeasedCallbacksDeps {
 const RENEW_MS = 5_000;
 /** A renewal that comes this much too late is late. */
 const LATE_MS = 1_000;
-const SHORTEST_GRACE_MS = 3_000;
-/** In a row, for a dispatcher that is merely slow: it takes the callbacks of dead ones too. */
-const MOST_GRACES = 3;
-/** Of a renewal that fails: it must come within others' graces. */
+/** In a row, of a dispatcher that is merely slow: it takes the callbacks of dead ones too. */
+const MOST_LATE = 3;
+/** Of a renewal that fails: it must come before others end the lease. */
 const LONGEST_BACKOFF_MS = 1_000;
-/** A send may begin this long after it was checked. */
-const MARGIN_MS = 3_000;
+/** Less than the lease, as a send may begin 3 s after it was checked. */
+const TRUST_MS = LEASE_MS - 3_000;
 /** An idle callback may soon have work again. */
 const IDLE_MS = 30_000;
 /** Callbacks per step. */
@@ -48,7 +48,7 @@ const PAUSE_MS = 20;
 /** For callbacks that are locked. */
 const LOCKED_MS = 100;
 /** To a renewal that ends another's lease, at least. */
-const EXPIRED_MS = 100;
+const UNRENEWED_MS = 100;
 
 export class LeasedCallbacks implements Ownership {
   readonly #deps: LeasedCallbacksDeps;
@@ -60,10 +60,9 @@ export class LeasedCallbacks implements Ownership {
   /** When the last renewal began; null: none yet under this id. */
   #renewedAt: number | null = null;
   #renewAt = Number.NEGATIVE_INFINITY;
-  /** Until then it ends nobody's lease. */
-  #graceEndsAt = Number.NEGATIVE_INFINITY;
   /** Of late renewals in a row, none of which had failed. */
-  #graces = 0;
+  #late = 0;
+  readonly #others = new SeenRenewals<string>();
   readonly #fences = new Map<string, number>();
   readonly #idleSince = new Map<string, number>();
   readonly #leaving = new Set<string>();
@@ -86,7 +85,7 @@ export class LeasedCallbacks implements Ownership {
   }
 
   isTrusted(): boolean {
-    return this.#renewedAt !== null && this.#deps.clock.monotonicMs() < this.#renewedAt + LEASE_MS - MARGIN_MS;
+    return this.#renewedAt !== null && this.#deps.clock.monotonicMs() < this.#renewedAt + TRUST_MS;
   }
 
   fenceOf(callbackId: string): number | null {
@@ -140,7 +139,7 @@ export class LeasedCallbacks implements Ownership {
       try {
         await this.#renew();
       } catch (error) {
-        this.#graces = 0;
+        this.#late = 0;
         throw error;
       }
     }
@@ -162,12 +161,10 @@ export class LeasedCallbacks implements Ownership {
       this.#loseAll();
       return;
     }
-    this.#grantGrace();
-    if (clock.monotonicMs() >= this.#graceEndsAt) await leases.endExpired();
+    const nextEndAt = await this.#endUnrenewed(this.#id);
     const state = await leases.readShare(this.#id);
     this.#renewedAt = began;
-    const nextExpiryAt = Math.max(began + EXPIRED_MS, this.#graceEndsAt, began + (state.nextExpiryMs ?? RENEW_MS));
-    this.#renewAt = Math.min(began + RENEW_MS, nextExpiryAt);
+    this.#renewAt = Math.min(began + RENEW_MS, Math.max(began + UNRENEWED_MS, nextEndAt));
     this.#wantsAny = true;
     const timeline = (await leases.readTimeline()) ?? this.#timeline;
     const isReplaced = this.#timeline !== null && timeline !== this.#timeline;
@@ -181,15 +178,31 @@ export class LeasedCallbacks implements Ownership {
     this.#giveBackSurplus(state.share);
   }
 
-  /** A new or late one can't tell who died from whom the database was away for too. These may be as late as it was. */
-  #grantGrace(): void {
-    const now = this.#deps.clock.monotonicMs();
-    const lateMs = this.#renewedAt === null ? LATE_MS : now - this.#renewedAt - RENEW_MS;
-    if (lateMs < LATE_MS) this.#graces = 0;
-    else if (this.#graces < MOST_GRACES) {
-      this.#graces += 1;
-      this.#graceEndsAt = now + Math.min(LEASE_MS, Math.max(SHORTEST_GRACE_MS, lateMs));
+  /**
+   * Others' leases, once their owners can't send any more, whatever the database's clock says. Returns the monotonic instant at which the
+   * next one may end.
+   */
+  async #endUnrenewed(id: string): Promise<number> {
+    const { clock, leases } = this.#deps;
+    const others = await leases.readOthers(id);
+    const now = clock.monotonicMs();
+    const renewals = new Map(Array.from(others, ([other, { renewal }]) => [other, renewal]));
+    const unrenewed = this.#others.look(renewals, now, this.#isLate(now));
+    let nextEndAt = Number.POSITIVE_INFINITY;
+    for (const [other, { renewal, leftMs }] of others) {
+      const unrenewedMs = unrenewed.get(other) ?? 0;
+      const endsInMs = Math.min(LEASE_MS - unrenewedMs, Math.max(leftMs, TRUST_MS - unrenewedMs));
+      if (endsInMs <= 0) await leases.endUnrenewed(other, renewal);
+      else nextEndAt = Math.min(nextEndAt, now + endsInMs);
     }
+    return nextEndAt;
+  }
+
+  /** If so, the database may have been away for all, and they must have time to renew. */
+  #isLate(now: number): boolean {
+    const lateMs = this.#renewedAt === null ? LATE_MS : now - this.#renewedAt - RENEW_MS;
+    this.#late = lateMs < LATE_MS ? 0 : this.#late + 1;
+    return this.#late > 0 && this.#late <= MOST_LATE;
   }
 
   /** An answer was lost, or another dispatcher has taken something. */

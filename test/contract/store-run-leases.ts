@@ -177,6 +177,12 @@ export function describeRunLeases(open: OpenStore): void {
         await expect(requested).rejects.toMatchObject({ code: "locked" });
       });
 
+      it("ends with a start if it was forgotten long before", async () => {
+        const { store, takeByOther } = await aService();
+        await store.clampTimes({ now: NOW + DAY, latestDueAt: NOW + DAY });
+        expect(await takeByOther(NOW + DAY)).toBeNull();
+      });
+
       it("ends once it was seen for 25 seconds without a renewal, whatever the wall clock says", async () => {
         const { store, callback, pass, takeByOther } = await aService();
         await pass(24_000);

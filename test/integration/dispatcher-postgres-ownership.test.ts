@@ -153,13 +153,14 @@ const sent = (node: Node, count: number) =>
     async () => node.sent.length,
     (length) => length === count,
   );
-const renewedTwice = (node: Node) => {
+const renewed = (node: Node, times: number) => {
   const before = node.renewals;
   return eventually(
     async () => node.renewals,
-    (renewals) => renewals >= before + 2,
+    (renewals) => renewals >= before + times,
   );
 };
+const renewedTwice = (node: Node) => renewed(node, 2);
 /** As if its 15 seconds were over. */
 const expireLeases = () => database.query("UPDATE dispatchers SET expires_at = clock_timestamp() - interval '1 ms'");
 
@@ -210,6 +211,25 @@ describe("two dispatchers", () => {
     await settled(two, 2);
     await eventually(owners, (ids) => new Set(ids).size === 2);
     expect([...nodes[0].sent, ...nodes[1].sent].sort()).toEqual(["A", "B", "C", "D"]);
+  });
+});
+
+describe("a dispatcher that renews its lease", () => {
+  it("keeps its callbacks when the database's clock is set forward", async () => {
+    const callback = await callbackWith("A", "B");
+    nodes[0].result = null;
+    nodes[0].start();
+    await sent(nodes[0], 2);
+    nodes[1].start();
+    await renewedTwice(nodes[1]);
+    await nodes[0].pause();
+    await database.query("UPDATE dispatchers SET expires_at = expires_at - interval '10 minutes'");
+    await renewed(nodes[1], 1);
+    nodes[0].go();
+    await renewedTwice(nodes[0]);
+    nodes[0].answer(ACCEPTED);
+    await settled(callback, 2);
+    expect([nodes[0].sent, nodes[1].sent, nodes[0].warnings]).toEqual([["A", "B"], [], []]);
   });
 });
 

@@ -51,20 +51,22 @@ describe("a lease", () => {
     await start("A", "B");
     const began = performance.now();
     expect(await nodes[1].renewLease("A")).toBe(true);
-    const { nextExpiryMs } = await nodes[0].readShare("B");
-    expect(nextExpiryMs).toBeGreaterThanOrEqual(Math.floor(15_000 - (performance.now() - began)) - 1);
-    expect(nextExpiryMs).toBeLessThanOrEqual(15_000);
+    const others = await nodes[0].readOthers("B");
+    expect([...others.keys()]).toEqual(["A"]);
+    expect(others.get("A")?.leftMs).toBeGreaterThanOrEqual(Math.floor(15_000 - (performance.now() - began)) - 1);
+    expect(others.get("A")?.leftMs).toBeLessThanOrEqual(15_000);
   });
 
-  it("that has expired is renewed as long as no other dispatcher has ended it", async () => {
+  it("that has expired is renewed as long as no other dispatcher has ended it, which a renewal prevents", async () => {
     await start("A", "B");
     await expire("A");
     await nodes[1].renewLease("B");
+    const renewalOf = async (id: string) => (await nodes[1].readOthers("B")).get(id)?.renewal ?? 0;
+    const expired = await renewalOf("A");
     expect(await nodes[0].renewLease("A")).toBe(true);
-    await nodes[1].endExpired();
+    await nodes[1].endUnrenewed("A", expired);
     expect(await nodes[0].renewLease("A")).toBe(true);
-    await expire("A");
-    await nodes[1].endExpired();
+    await nodes[1].endUnrenewed("A", await renewalOf("A"));
     expect(await nodes[0].renewLease("A")).toBe(false);
   });
 });
@@ -94,7 +96,7 @@ describe("a callback", () => {
     await expire("A");
     await start("B");
     expect(await take("B")).toBe(0);
-    await nodes[1].endExpired();
+    await nodes[1].endLease("A");
     expect(await take("B")).toBe(1);
     expect(await ownerOf(callback)).toEqual({ owner: "B", fence: "4" });
   });

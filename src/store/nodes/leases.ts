@@ -6,7 +6,7 @@ import { isActive } from "../outcomes/endpoints.js";
 import type { Db } from "../schema.js";
 import { listOf } from "../sql/batches.js";
 import { transact } from "../sql/transactions.js";
-import { LEASE_MS, type LeaseStore, type TakenCallbacks } from "./node-store.js";
+import { LEASE_MS, type LeaseStore, type OtherLease, type TakenCallbacks } from "./node-store.js";
 
 export function leaseStore(db: Db): LeaseStore {
   return {
@@ -21,21 +21,28 @@ export function leaseStore(db: Db): LeaseStore {
       return rows.length > 0;
     },
 
-    async endExpired() {
-      // Those that are being renewed or ended at this moment are left out: two that end each other's would wait for each other.
+    async readOthers(dispatcherId) {
+      const { rows } = await sql<OtherLease & { id: string }>`
+        SELECT id, ${renewal} AS renewal,
+          floor(extract(epoch FROM expires_at - clock_timestamp()) * 1000.0)::bigint AS "leftMs"
+        FROM dispatchers WHERE id <> ${dispatcherId}`.execute(db);
+      return new Map(rows.map(({ id, ...lease }) => [id, lease]));
+    },
+
+    async endUnrenewed(dispatcherId, last) {
+      // One that is being renewed or ended at this moment is left out: two that end each other's would wait for each other.
       await sql`
         DELETE FROM dispatchers WHERE id IN (
-          SELECT id FROM dispatchers WHERE expires_at <= clock_timestamp() FOR UPDATE SKIP LOCKED)`.execute(db);
+          SELECT id FROM dispatchers WHERE id = ${dispatcherId} AND ${renewal} = ${last} FOR UPDATE SKIP LOCKED)`.execute(db);
     },
 
     async readShare(dispatcherId) {
-      const { rows } = await sql<{ living: number; owned: number; own: number; next_expiry_ms: number | null }>`
+      const { rows } = await sql<{ living: number; owned: number; own: number }>`
         SELECT count(*) AS living, (SELECT count(*) FROM callbacks WHERE ${hasLivingOwner}) AS owned,
-          (SELECT count(*) FROM callbacks WHERE owner = ${dispatcherId}) AS own,
-          floor(extract(epoch FROM min(expires_at) FILTER (WHERE id <> ${dispatcherId}) - clock_timestamp()) * 1000.0)::bigint AS next_expiry_ms
+          (SELECT count(*) FROM callbacks WHERE owner = ${dispatcherId}) AS own
         FROM dispatchers`.execute(db);
-      const { living = 1, owned = 0, own = 0, next_expiry_ms: nextExpiryMs = null } = rows[0] ?? {};
-      return { owned: own, share: Math.ceil(owned / Math.max(1, living)), nextExpiryMs };
+      const { living = 1, owned = 0, own = 0 } = rows[0] ?? {};
+      return { owned: own, share: Math.ceil(owned / Math.max(1, living)) };
     },
 
     async readTimeline() {
@@ -72,6 +79,9 @@ export function leaseStore(db: Db): LeaseStore {
 }
 
 const expiry = sql`clock_timestamp() + ${sql.lit(`${LEASE_MS} milliseconds`)}::interval`;
+
+/** In microseconds. */
+const renewal = sql`floor(extract(epoch FROM expires_at) * 1000000.0)::bigint`;
 
 /** An id that isn't in the table never comes back. */
 const hasLivingOwner = sql`owner IN (SELECT id FROM dispatchers)`;

@@ -37,8 +37,10 @@ export interface LeaseStore {
   startLease(dispatcherId: string): Promise<void>;
   /** For LEASE_MS. false: it had ended, and others may have taken what it owned. */
   renewLease(dispatcherId: string): Promise<boolean>;
-  /** Those of any dispatcher that have expired. Until then it still owns what it has, and may renew. */
-  endExpired(): Promise<void>;
+  /** By id; without its own. */
+  readOthers(dispatcherId: string): Promise<ReadonlyMap<string, OtherLease>>;
+  /** No-op if it was renewed since. Until then it still owns what it has, and may renew. */
+  endUnrenewed(dispatcherId: string, renewal: number): Promise<void>;
   readShare(dispatcherId: string): Promise<LeaseShare>;
   /** Another one after a promotion or a restore, which may lack the last commits. null: the server doesn't tell. */
   readTimeline(): Promise<string | null>;
@@ -57,8 +59,13 @@ export interface LeaseShare {
   readonly owned: number;
   /** How many callbacks one dispatcher owns if all own as many, rounded up. */
   readonly share: number;
-  /** When the first of the others expires, if it isn't renewed; null: there is none. */
-  readonly nextExpiryMs: number | null;
+}
+
+export interface OtherLease {
+  /** Another one with each renewal. */
+  readonly renewal: number;
+  /** Until it expires by the database's clock, which may be set. */
+  readonly leftMs: number;
 }
 
 export interface TakenCallbacks {

@@ -5,7 +5,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { LeasedCallbacks } from "../../../src/dispatcher/leased-callbacks.js";
 import { silentLogger } from "../../../src/platform/logger.js";
-import type { LeaseShare, LeaseStore, TakenCallbacks } from "../../../src/store/nodes/node-store.js";
+import type { LeaseShare, LeaseStore, OtherLease, TakenCallbacks } from "../../../src/store/nodes/node-store.js";
 import { seededRandom } from "../../support/time/seeded-random.js";
 import { VirtualClock } from "../../support/time/virtual-clock.js";
 
@@ -15,7 +15,9 @@ const SECOND = 1_000;
 class ScriptedLeases implements LeaseStore {
   readonly owners = new Map<string, { owner: string | null; fence: number }>();
   readonly living = new Set<string>();
-  state: Omit<LeaseShare, "owned"> = { share: 100, nextExpiryMs: null };
+  state: Omit<LeaseShare, "owned"> = { share: 100 };
+  /** By the database's clock. */
+  readonly others = new Map<string, { renewal: number; leftMs: number }>();
   timeline: string | null = "00000001";
   fails = false;
   /** After the work is done: its answer is lost. */
@@ -28,8 +30,11 @@ class ScriptedLeases implements LeaseStore {
   async renewLease(id: string) {
     return this.#answer("renew", () => this.living.has(id));
   }
-  async endExpired() {
-    return this.#answer("end expired", () => undefined);
+  async readOthers(): Promise<ReadonlyMap<string, OtherLease>> {
+    return this.#answer("others", () => new Map(Array.from(this.others, ([id, other]) => [id, { ...other }])));
+  }
+  async endUnrenewed(id: string, renewal: number) {
+    return this.#answer(`end ${id}`, () => void (this.others.get(id)?.renewal === renewal && this.others.delete(id)));
   }
   async readShare(id: string) {
     return this.#answer("share", () => ({ ...this.state, owned: this.#ownedBy(id).size }));
@@ -137,14 +142,9 @@ describe("a dispatcher's lease", () => {
     expect(owned.isTrusted()).toBe(false);
   });
 
-  it("is renewed every 5 seconds, and as soon as another one's may have ended", async () => {
+  it("is renewed every 5 seconds", async () => {
     await run(21 * SECOND);
     expect(leases.asked.filter((asked) => asked === "renew")).toHaveLength(5);
-    leases.state = { share: 100, nextExpiryMs: 700 };
-    await run(5 * SECOND);
-    leases.asked = [];
-    await run(2_100);
-    expect(leases.asked.filter((asked) => asked === "renew")).toHaveLength(3);
   });
 
   it("that can't be renewed is not trusted, and everything stays once it is renewed late", async () => {
@@ -191,45 +191,66 @@ describe("a dispatcher's lease", () => {
   });
 });
 
-describe("leases of others that have expired", () => {
-  /** Seconds from the first renewal to the end of the first others. */
-  async function firstEnd(seconds: number): Promise<number> {
+describe("the lease of another dispatcher", () => {
+  /** Renewed so many ms ago, by the database's clock. */
+  const renewOther = (agoMs = 0) => {
+    leases.others.set("other", { renewal: (leases.others.get("other")?.renewal ?? 0) + 1, leftMs: 15 * SECOND - agoMs });
+  };
+  /** Time goes on with the database's clock. Seconds until it is ended, or until the last of these. */
+  async function secondsToEnd(most: number): Promise<number> {
     const began = clock.now();
-    leases.asked = [];
-    while (!leases.asked.includes("end expired") && clock.now() < began + seconds * SECOND) await run(100);
+    while (leases.others.has("other") && clock.now() < began + most * SECOND) {
+      await run(100);
+      for (const other of leases.others.values()) other.leftMs -= 100;
+    }
     return (clock.now() - began) / SECOND;
   }
 
-  it("are ended with each renewal, by a new dispatcher not for 3 seconds", async () => {
-    leases.state = { share: 100, nextExpiryMs: 0 };
-    expect(await firstEnd(10)).toBeCloseTo(3, 0);
+  it.each([
+    ["15 seconds after its renewal", 2, 13],
+    ["12 seconds after its renewal was seen, if that was late", 5, 12],
+  ])("ends %s", async (_, seenAfter, seconds) => {
     await run(20 * SECOND);
-    leases.asked = [];
-    leases.state = { share: 100, nextExpiryMs: null };
+    renewOther(seenAfter * SECOND);
     await run(5 * SECOND);
-    expect(leases.asked).toContain("end expired");
+    for (const other of leases.others.values()) other.leftMs -= 5 * SECOND;
+    expect(await secondsToEnd(20)).toBeCloseTo(seconds - 5, 0);
   });
 
-  it.each([
-    [2, 3],
-    [9, 9],
-    [60, 15],
-  ])("aren't ended after a renewal that was %d s late for %d s: the database may have been away for all", async (late, grace) => {
+  it("isn't ended while it is renewed, when the database's clock is set forward", async () => {
+    renewOther();
     await run(10 * SECOND);
+    for (let renewals = 0; renewals < 6; renewals += 1) {
+      renewOther(600 * SECOND);
+      expect(await secondsToEnd(5)).toBe(5);
+    }
+  });
+
+  it("ends 15 seconds after its last renewal was seen, when the database's clock is set back", async () => {
+    renewOther(-600 * SECOND);
     await tick();
-    leases.state = { share: 100, nextExpiryMs: 0 };
-    clock.set(clock.now() + (5 + late) * SECOND);
-    const seconds = await firstEnd(30);
-    expect(seconds).toBeGreaterThan(grace - 0.2);
-    expect(seconds).toBeLessThan(grace + 0.5);
+    expect(await secondsToEnd(30)).toBeCloseTo(15, 0);
   });
 
+  it.each([2, 9, 60])(
+    "isn't ended for 12 seconds after a renewal that was %d s late: the database may have been away for all",
+    async (late) => {
+      renewOther();
+      await run(10 * SECOND);
+      await tick();
+      renewOther(20 * SECOND);
+      await run(5 * SECOND);
+      clock.advance((5 + late) * SECOND);
+      expect(await secondsToEnd(30)).toBeCloseTo(12, 0);
+    },
+  );
+
   it.each([
-    ["are ended by a dispatcher that is merely slow, even if it always is", false, true],
-    ["aren't ended by one for which the database is away again and again", true, false],
-  ])("%s", async (_, isAway, areEnded) => {
+    ["is ended by a dispatcher that is merely slow, even if it always is", false, true],
+    ["isn't ended by one for which the database is away again and again", true, false],
+  ])("%s", async (_, isAway, isEnded) => {
+    renewOther(20 * SECOND);
     await run(10 * SECOND);
-    leases.asked = [];
     for (let renewals = 0; renewals < 5; renewals += 1) {
       clock.advance(20 * SECOND);
       leases.fails = isAway;
@@ -237,7 +258,7 @@ describe("leases of others that have expired", () => {
       leases.fails = false;
       await tick();
     }
-    expect(leases.asked.includes("end expired")).toBe(areEnded);
+    expect(!leases.others.has("other")).toBe(isEnded);
   });
 });
 
@@ -308,7 +329,7 @@ describe("callbacks", () => {
     free("A", "B", "C", "D");
     await tick();
     idle.add("C");
-    leases.state = { share: 2, nextExpiryMs: null };
+    leases.state = { share: 2 };
     leases.living.add("other");
     for (const row of leases.owners.values()) expect(row.owner).not.toBeNull();
     events = [];
