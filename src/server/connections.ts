@@ -1,9 +1,10 @@
 /** Bounds what clients can take without credentials: connections, and the requests that wait on one. */
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
+import { createServer, IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import type { Server as NetServer, Socket } from "node:net";
 import type { FastifyInstance } from "fastify";
 import type { Timers } from "../platform/clock.js";
 import { settleAll } from "../platform/teardown.js";
+import { CollectedBytes } from "../wire/collected-bytes.js";
 import { type ErrorAnswer, errorAnswer } from "./requests/error-answers.js";
 
 /** Pipelined behind the one being answered. Clients that pipeline send about 10; one that sends more is disconnected. */
@@ -13,6 +14,8 @@ const MAX_WAITING_BYTES = 32 * 1024 * 1024;
 /** Node's objects for a request take about as much, and those for a name or a value of a header. */
 const REQUEST_BYTES = 4096;
 const HEADER_BYTES = 32;
+/** One read of a socket. No other follows once an unread body has reached its high-water mark. */
+const READ_BYTES = 65_536;
 
 /** Within which the rest of a body that nobody reads has to arrive. */
 export const LINGER_MS = 3000;
@@ -77,6 +80,7 @@ export class Connections {
         keepAliveTimeout: KEEP_ALIVE_MS,
         requestTimeout: 0, // see endSlowBodies
         requireHostHeader: false, // see protocolFault
+        IncomingMessage: CompactRequest,
       },
       receive,
     );
@@ -191,6 +195,36 @@ export class Connections {
   }
 }
 
+/** Joins the pieces of a body that nobody has asked for yet: Node keeps some 300 bytes for each of them, also for one of a byte. */
+class CompactRequest extends IncomingMessage {
+  #unread: CollectedBytes | null = null;
+  #isAsked = false;
+
+  override push(piece: Buffer | null): boolean {
+    if (piece !== null && this.readableLength > 0 && !this.#isAsked) {
+      this.#unread ??= new CollectedBytes();
+      this.#unread.add(piece);
+      return this.readableLength + this.#unread.length < this.readableHighWaterMark;
+    }
+    this.#pushUnread();
+    this.#isAsked = false;
+    return super.push(piece);
+  }
+
+  /** Node doesn't ask again until something is pushed. */
+  override _read(size: number): void {
+    this.#isAsked = !this.#pushUnread();
+    super._read(size);
+  }
+
+  #pushUnread(): boolean {
+    if (this.#unread === null) return false;
+    super.push(this.#unread.bytes());
+    this.#unread = null;
+    return true;
+  }
+}
+
 /**
  * Node goes on to parse what has already arrived, some 1 200 requests of 64 KiB, and keeps them all for as long as anything
  * holds the socket: a few dozen such clients at once would fill the heap. Node has no public way to stop that.
@@ -199,8 +233,11 @@ function ignoreFurtherRequests(socket: Socket & { readonly parser?: { onIncoming
   if (socket.parser) socket.parser.onIncoming = () => 0;
 }
 
-function bytesOf({ url = "", rawHeaders }: IncomingMessage): number {
-  return rawHeaders.reduce((bytes, text) => bytes + HEADER_BYTES + text.length, REQUEST_BYTES + url.length);
+function bytesOf({ url = "", headers, rawHeaders, readableHighWaterMark }: IncomingMessage): number {
+  const isChunked = headers["transfer-encoding"] !== undefined;
+  const body = isChunked ? Number.POSITIVE_INFINITY : Number(headers["content-length"] ?? 0);
+  const unread = Math.min(body, readableHighWaterMark + READ_BYTES);
+  return rawHeaders.reduce((bytes, text) => bytes + HEADER_BYTES + text.length, REQUEST_BYTES + url.length + unread);
 }
 
 /** Rejects what Node would answer by itself, past the limits above, or wouldn't notice. null: the request is right. */

@@ -234,7 +234,12 @@ it("answers an Upgrade like any other request, and closes: Node ignores what cam
   expect(client.statuses).toEqual(["200"]);
 });
 
-it("closes strangers' connections whose requests wait, once those of all take 32 MiB, and no known client's", async () => {
+const FILL = "y".repeat(16_000);
+
+it.each([
+  ["headers", STRANGER.replace("\r\n\r\n", `\r\nx: ${FILL}\r\n\r\n`)],
+  ["bodies", STRANGER.replace("\r\n\r\n", `\r\nContent-Length: ${FILL.length}\r\n\r\n${FILL}`)],
+])("closes strangers' connections whose requests wait, once the %s of all take 32 MiB, and no known client's", async (_, large) => {
   const connections = new Connections({ limit: 1000, timers: systemTimers });
   const known: Socket[] = [];
   const waiting = new EventEmitter();
@@ -247,7 +252,6 @@ it("closes strangers' connections whose requests wait, once those of all take 32
   server.on("request", () => waiting.emit(String(++received)));
   await once(server.listen(0, "127.0.0.1"), "listening");
   const open = clientsOf(server);
-  const large = STRANGER.replace("\r\n\r\n", `\r\nx: ${"y".repeat(16_000)}\r\n\r\n`);
   try {
     const first = open();
     first.socket.write(KNOWN);
