@@ -134,8 +134,8 @@ export function hasUrlSecret(url: string): boolean {
   return isMasked(maskUrl(url));
 }
 
-export function isMasked(url: string): boolean {
-  return url.includes(MASK);
+export function isMasked(text: string): boolean {
+  return text.includes(MASK);
 }
 
 /** Masks each URL in a text that somebody else wrote. */

@@ -72,7 +72,7 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
   await checkService(run, deps);
   // Another run may have marked the calls since.
   const undo = (await listRuns(deps.runsDirectory, deps.clock)).find(
-    ({ undoes, state, service }) => undoes?.runId === run.runId && state !== "discarded" && service === run.service,
+    ({ undoes, state }) => undoes?.runId === run.runId && state !== "discarded",
   );
   if (undo !== undefined) throw alreadyUndone(run, undo);
   const undone = [...run.calls.filter(({ isMarked }) => isMarked), ...maybeMarked(run)];
@@ -253,24 +253,32 @@ export async function skipArrived(
   return callIds.filter((id) => !arrived.has(idKey(id)));
 }
 
-/** Whether a call stays SUCCESS when the run is undone: it was delivered, or another run of this data folder has marked it later. */
-async function readWhatStays(undoes: UndoneRun, { runsDirectory, clock, client }: RunDeps): Promise<CallCheck> {
+/**
+ * Whether a call stays SUCCESS when the run is undone: it was delivered, or another run of this data folder has marked it later. The service's
+ * clock decides, and its name doesn't, as it may be written in several ways.
+ */
+async function readWhatStays(undoes: UndoneRun, { runsDirectory, clock }: RunDeps): Promise<CallCheck> {
   const key = (callbackId: string, id: string): string => `${callbackId} ${idKey(id)}`;
   const undone = await readRun(runsDirectory, undoes.runId, clock).catch(nullIfGone);
-  const { startedAt, service } = undone ?? { ...undoes, service: client.name };
-  const markedAt = new Map(undone?.calls.map(({ callbackId, id, at }) => [key(callbackId, id), at]));
+  const markedAt = new Map(undone?.calls.map(({ callbackId, id, at }) => [key(callbackId, id), byService(at, undone)]));
   const markedLater = new Set<string>();
   for (const { runId, kind, counts, lastAt, ...run } of await listRuns(runsDirectory, clock)) {
-    // A copy of the service has the same ids.
-    if (runId === undoes.runId || kind === "mark-failed" || counts.marked === 0 || lastAt < startedAt || run.service !== service)
+    if (runId === undoes.runId || kind === "mark-failed" || counts.marked === 0 || byService(lastAt, run) < undoes.startedAt)
       continue;
     for (const { callbackId, id, isMarked, at } of (await readRun(runsDirectory, runId, clock)).calls) {
       const name = key(callbackId, id);
-      if (isMarked && at > (markedAt.get(name) ?? startedAt)) markedLater.add(name);
+      if (isMarked && byService(at, run) > (markedAt.get(name) ?? undoes.startedAt)) markedLater.add(name);
     }
   }
   return (call) => isDelivered(call) || markedLater.has(key(call.callbackId, call.id));
 }
+
+/** An instant of a journal by the service's clock, which may differ from this machine's. */
+function byService(at: number, { startedAt, serviceStartedAt = startedAt }: RunClocks): number {
+  return at - startedAt + serviceStartedAt;
+}
+
+type RunClocks = Pick<RunOverview, "startedAt" | "serviceStartedAt">;
 
 /** A call that was FAILED before the mark has no 200, so it was accepted while the run listed it, asked or marked, or later. */
 function isDelivered({ settledBy, statusCode }: ListedCall): boolean {

@@ -239,44 +239,47 @@ const FILL = "y".repeat(16_000);
 it.each([
   ["headers", STRANGER.replace("\r\n\r\n", `\r\nx: ${FILL}\r\n\r\n`)],
   ["bodies", STRANGER.replace("\r\n\r\n", `\r\nContent-Length: ${FILL.length}\r\n\r\n${FILL}`)],
-])("closes strangers' connections whose requests wait, once the %s of all take 32 MiB, and no known client's", async (_, large) => {
-  const connections = new Connections({ limit: 1000, timers: systemTimers });
-  const known: Socket[] = [];
-  const waiting = new EventEmitter();
-  let received = 0;
-  const server = connections.createServer((request) => {
-    if (request.headers.authorization === undefined) return;
-    connections.markKnown(request);
-    known.push(request.socket);
-  });
-  server.on("request", () => waiting.emit(String(++received)));
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  const open = clientsOf(server);
-  try {
-    const first = open();
-    first.socket.write(KNOWN);
-    // 16 000 bytes and 4 KiB each.
-    const strangers = Array.from({ length: 100 }, open);
-    const full = once(waiting, String(1 + 100 * 17));
-    for (const { socket } of strangers) socket.write(STRANGER + large.repeat(16));
-    await full;
-    expect(strangers.filter(({ socket }) => socket.destroyed)).toEqual([]);
-    const late = Array.from({ length: 10 }, open);
-    for (const { socket } of late) socket.write(STRANGER + large.repeat(16));
-    await Promise.race(late.map(({ closed }) => closed));
-    const more = once(waiting, String(received + 16));
-    first.socket.write(STRANGER.repeat(16));
-    await more;
-    expect(known.map(({ destroyed }) => destroyed)).toEqual([false]);
-    await Promise.all([...strangers, ...late].map(({ socket, closed }) => socket.destroy() && closed));
-    const afterwards = once(waiting, String(received + 17));
-    open().socket.write(STRANGER + large.repeat(16));
-    await afterwards;
-  } finally {
-    server.closeAllConnections();
-    server.close();
-  }
-});
+])(
+  "closes strangers' connections whose requests wait, once the %s of all take 32 MiB, and no known client's",
+  async (_, large) => {
+    const connections = new Connections({ limit: 1000, timers: systemTimers });
+    const known: Socket[] = [];
+    const waiting = new EventEmitter();
+    let received = 0;
+    const server = connections.createServer((request) => {
+      if (request.headers.authorization === undefined) return;
+      connections.markKnown(request);
+      known.push(request.socket);
+    });
+    server.on("request", () => waiting.emit(String(++received)));
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    const open = clientsOf(server);
+    try {
+      const first = open();
+      first.socket.write(KNOWN);
+      // 16 000 bytes and 4 KiB each.
+      const strangers = Array.from({ length: 100 }, open);
+      const full = once(waiting, String(1 + 100 * 17));
+      for (const { socket } of strangers) socket.write(STRANGER + large.repeat(16));
+      await full;
+      expect(strangers.filter(({ socket }) => socket.destroyed)).toEqual([]);
+      const late = Array.from({ length: 10 }, open);
+      for (const { socket } of late) socket.write(STRANGER + large.repeat(16));
+      await Promise.race(late.map(({ closed }) => closed));
+      const more = once(waiting, String(received + 16));
+      first.socket.write(STRANGER.repeat(16));
+      await more;
+      expect(known.map(({ destroyed }) => destroyed)).toEqual([false]);
+      await Promise.all([...strangers, ...late].map(({ socket, closed }) => socket.destroy() && closed));
+      const afterwards = once(waiting, String(received + 17));
+      open().socket.write(STRANGER + large.repeat(16));
+      await afterwards;
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  },
+);
 
 it("closes a connection whose body nobody reads three seconds after the answer, though bytes still arrive", async () => {
   const limits = new Set<() => void>();

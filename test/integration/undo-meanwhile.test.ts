@@ -98,22 +98,34 @@ it("an undo that was discarded may be made again", async () => {
   await desk.leave();
 });
 
-it("an undo counts no marks that another service, a copy of this one, was asked for", async () => {
-  const calls = platformCalls(2);
-  const copied = platformCalls(2);
-  const open = (calls: typeof copied) =>
-    scriptedPlatform({
-      clock: systemClock,
-      callbacks: [{ id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/", key: "k", calls }],
-    }).transport();
-  const desk = openDesk({ transport: open(calls) });
-  const copy = openDesk({ transport: { ...open(copied), name: "http://copy.example" } });
-  const copyDeps = { ...copy.deps, runsDirectory: desk.deps.runsDirectory };
-  const scope = { callbacks: ["demo"], calls: { filter: {} } };
-  const { header } = await runMarks(await planMarks(scope, "SUCCESS", desk.deps), {}, desk.deps);
-  await runMarks(await planMarks(scope, "SUCCESS", copyDeps), {}, copyDeps);
-  await runMarks(await planUndo(header.runId, desk.deps), {}, desk.deps);
-  expect(calls.map(({ status }) => status)).toEqual(["FAILED", "FAILED"]);
+it("an undo leaves what another run has marked later, whatever the service was called then and this machine's clock was", async () => {
+  const calls = platformCalls(3);
+  const [marked = ""] = calls.map(({ id }) => id);
+  const platform = scriptedPlatform({
+    clock: systemClock,
+    callbacks: [{ id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/", key: "k", calls }],
+  });
+  const transport = platform.transport();
+  const send: typeof transport.send = async (...request) => {
+    const answer = await transport.send(...request);
+    return { ...answer, headers: { ...answer.headers, date: new Date().toUTCString() } };
+  };
+  const ahead = { ...systemClock, now: () => systemClock.now() + 3_600_000 };
+  const desk = openDesk({ transport: { ...transport, send }, clock: ahead });
+  const again = openDesk({ transport: { ...transport, send, name: "http://localhost" } });
+  const { header } = await runMarks(
+    await planMarks({ callbacks: ["demo"], calls: { filter: {} } }, "SUCCESS", desk.deps),
+    {},
+    desk.deps,
+  );
+  const deps = { ...again.deps, runsDirectory: desk.deps.runsDirectory };
+  const named = { callbacks: ["demo"], calls: { callIds: [marked] } };
+  for (const status of ["FAILED", "SUCCESS"] as const) await runMarks(await planMarks(named, status, deps), {}, deps);
+  const undo = await runMarks(await planUndo(header.runId, deps), {}, deps);
+  expect(calls.filter(({ status }) => status === "SUCCESS").map(({ id }) => id)).toEqual([marked]);
+  await expect(planUndo(header.runId, desk.deps)).rejects.toMatchObject({
+    message: `run ${header.runId} was undone by run ${undo.header.runId}`,
+  });
   await desk.leave();
-  await copy.leave();
+  await again.leave();
 });

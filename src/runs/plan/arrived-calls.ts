@@ -19,14 +19,12 @@ export class ArrivedCalls {
   /** `sender`: the run that sends; if it marks nothing, it leaves none out. Throws `malformed` if a journal that may have such calls is damaged. */
   static async read(
     sender: { readonly runId: string; readonly mark: boolean },
-    { runsDirectory, client, profile }: Pick<RunDeps, "runsDirectory" | "client" | "profile">,
+    { runsDirectory }: Pick<RunDeps, "runsDirectory">,
   ): Promise<ArrivedCalls> {
     const arrived = new ArrivedCalls();
     if (!sender.mark) return arrived;
-    const isWanted = (header: RunHeader): boolean =>
-      header.runId !== sender.runId &&
-      header.options?.mark === true &&
-      (header.service === client.name || header.profile === profile);
+    // The service may have had another name then, and the endpoint of a copy's callback is the same one.
+    const isWanted = (header: RunHeader): boolean => header.runId !== sender.runId && header.options?.mark === true;
     for await (const state of readUnmarkedRuns(runsDirectory, isWanted)) {
       for (const entry of state.entries())
         if (hasArrived(entry.state) && entry.needsMark) arrived.#runs.set(keyOf(entry.callbackId, entry.id), state.header);

@@ -100,9 +100,19 @@ function jsonRecords(text: string): readonly SeenRecord[] {
     if (source.trim() === "") return [];
     const fields = fieldsOfBody(source);
     if (fields === null) throw unreadable(index + 1, "it isn't a JSON object");
+    const status = fields.find(([name, value]) => name === "status" && UNDELIVERED.has(value))?.[1];
+    if (status !== undefined) {
+      throw unreadable(
+        index + 1,
+        `its status is ${status}: a list of calls, not of what your system has (else leave out status)`,
+      );
+    }
     return [{ line: index + 1, fields }];
   });
 }
+
+/** The states in which calls are listed that weren't delivered. */
+const UNDELIVERED: ReadonlySet<string> = new Set(["FAILED", "PENDING"]);
 
 const END_OF_BODY = /<\/(?:[\w-]+:)?deliveryResponse\s*>/g;
 

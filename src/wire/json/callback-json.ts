@@ -1,6 +1,7 @@
 /** docs/contract.md, Callbacks. */
 import type { AuthType, BodyFormat, Callback, CallbackSettings } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
+import { isMasked } from "../../domain/mask.js";
 import { readDate, toIsoDate } from "../dates.js";
 import type { Link } from "../links.js";
 import { firstText, flagOf, type JsonObject, objectOf, textOf } from "./json-value.js";
@@ -71,7 +72,7 @@ export function readCallback(value: unknown): ListedCallback {
     id: id || readIdFromLink(callback) || name,
     name,
     url: textOf(callback.url),
-    auth: { type: readAuthType(objectOf(callback.auth).type), key: textOrNull(objectOf(callback.auth).key) },
+    auth: { type: readAuthType(objectOf(callback.auth).type), key: keyOrNull(objectOf(callback.auth).key) },
     contentType: readBodyFormat(callback.contentType),
     removeHtml: flagOrNull(callback.removeHTML ?? callback.removeHtml),
     retriesEnabled: flagOrNull(callback.retriesEnabled),
@@ -83,6 +84,12 @@ export function readCallback(value: unknown): ListedCallback {
     downSince: readDate(callback.downSince),
     raw: callback,
   };
+}
+
+/** null: not returned, or masked. */
+function keyOrNull(value: unknown): string | null {
+  const key = textOrNull(value);
+  return key !== null && isMasked(key) ? null : key;
 }
 
 function textOrNull(value: unknown): string | null {

@@ -188,6 +188,10 @@ test.each([
   [Buffer.from("order-17\n", "utf16le").toString(), "line 1 can't be read: it isn't an id"],
   [Buffer.from([0x61, 0xff]).toString(), "line 1 can't be read: it isn't an id"],
   [`{"messageid":"${MESSAGE}"}\n{"messageid":\n`, "line 2 can't be read: it isn't a JSON object"],
+  [
+    `{"messageid":"${MESSAGE}","status":"FAILED"}\n`,
+    "line 1 can't be read: its status is FAILED: a list of calls, not of what your system has (else leave out status)",
+  ],
   [`{"messageid":"${MESSAGE}"}\n[]\n`, "line 2 can't be read: it isn't a JSON object"],
   [`order-17\norder-18,order-19\n`, "line 2 can't be read: it isn't an id"],
   [`{"from":{"mobile":"1"}}\n`, "line 1 can't be read: it has neither a call id nor a message id"],

@@ -60,6 +60,10 @@ describe("readCallback", () => {
     ]);
   });
 
+  it("takes a masked key for one that isn't returned", () => {
+    for (const key of ["****", "abc****"]) expect(readCallback({ name: "n", auth: { key } }).auth.key).toBe(null);
+  });
+
   it("takes the id from the self link if it is nowhere else", () => {
     const link = [{ uri: "https://api.au.whispir.com/callbacks/BCD3?apikey=x", rel: "self", method: "GET" }];
     expect(readCallback({ name: "n", link }).id).toBe("BCD3");
