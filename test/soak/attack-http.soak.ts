@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import {
   ANSWERED_BY_NODE,
   type Attack,
+  chunkBehindLogins,
   neverEndHeaders,
   pipelineUnread,
   trickleBodies,
@@ -89,6 +90,16 @@ it.each([
   await attack.stop();
   show(name, figures);
   expect(figures).toMatchObject({ died: null, answered: SECONDS });
+});
+
+it("72 clients send bodies in pieces of one byte behind wrong logins", async () => {
+  const server = await serve([], SMALL);
+  const attack = await chunkBehindLogins(server.url, { connections: 72 });
+  const figures = await answeredDuring(server, attack);
+  await attack.stop();
+  show("bodies in pieces", figures);
+  // Eight passwords that are checked at once take 256.
+  expect(peakMiB(server)).toBeLessThan(400);
 });
 
 it("500 clients never finish a body, with 300 descriptors", async () => {

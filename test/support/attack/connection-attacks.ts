@@ -34,6 +34,21 @@ export const ANSWERED_BY_NODE = [
   { name: "an unknown Expect", request: "GET / HTTP/1.1\r\nHost:x\r\nExpect:x\r\n\r\n" },
 ];
 
+/** Each connection sends wrong logins, which take a while, and behind them a body in pieces of one byte that never ends. */
+export async function chunkBehindLogins(url: string, { connections }: { readonly connections: number }): Promise<Attack> {
+  const { host } = loopbackOf(url);
+  const login = (name: string) =>
+    `GET /auth/verify HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Basic ${btoa(`${name}:wrong`)}\r\nx-api-key: ${name}\r\n\r\n`;
+  const body = `POST /callbacks HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding: chunked\r\n\r\n${"1\r\nx\r\n".repeat(40_000)}`;
+  // An address may have four logins at a time.
+  const attack = new ManyConnections(url, connections, (index) => `127.0.1.${1 + (index >> 2)}`);
+  await attack.connected((socket, index) => {
+    const logins = Array.from({ length: 3 }, (_, number) => login(`guess-${index}-${number}`));
+    socket.resume().write(logins.join("") + body);
+  });
+  return attack;
+}
+
 /** Each connection sends as many headers as fit into 15 KiB, and never the end of its request. */
 export async function neverEndHeaders(url: string, { connections }: { readonly connections: number }): Promise<Attack> {
   const headers = Array.from({ length: 1_600 }, (_, index) => `a${index.toString(36)}:${(index + 1296).toString(36)}\r\n`);
@@ -62,16 +77,19 @@ class ManyConnections implements Attack {
   readonly #sockets: readonly Socket[];
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(url: string, count: number) {
-    const { hostname, port } = loopbackOf(url);
-    this.#sockets = Array.from({ length: count }, () => connect(Number(port), hostname));
+  constructor(url: string, count: number, addressOf: (index: number) => string | undefined = () => undefined) {
+    const { hostname: host, port } = loopbackOf(url);
+    this.#sockets = Array.from({ length: count }, (_, index) => {
+      const localAddress = addressOf(index);
+      return connect({ host, port: Number(port), ...(localAddress && { localAddress }) });
+    });
     for (const socket of this.#sockets) socket.on("error", () => undefined);
   }
 
-  async connected(handler: (socket: Socket) => void): Promise<void> {
-    const outcomes = this.#sockets.map(async (socket) => {
+  async connected(handler: (socket: Socket, index: number) => void): Promise<void> {
+    const outcomes = this.#sockets.map(async (socket, index) => {
       await Promise.race([once(socket, "connect"), once(socket, "close")]).catch(() => undefined);
-      if (!socket.destroyed) handler(socket);
+      if (!socket.destroyed) handler(socket, index);
     });
     await Promise.all(outcomes);
   }
