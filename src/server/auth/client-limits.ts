@@ -1,4 +1,4 @@
-import type { LimitChange, LimitState, LimitStore } from "../../store/nodes/node-store.js";
+import type { Limit, LimitChange, LimitState, LimitStore } from "../../store/nodes/node-store.js";
 
 /** Counts that limit clients: in memory, or in the database for all of its nodes. */
 export interface ClientLimits {
@@ -11,23 +11,28 @@ export interface ClientLimits {
   ): Result | Promise<Result>;
 }
 
-/** The oldest goes first: made-up names can't fill the memory. */
+/** What each place in a list of keys may have: made-up names can't fill the memory, nor push out what is in another place. */
 const MAX_KNOWN = 30_000;
 const NOTHING: LimitState = [];
 
 export function clientLimits(shared: LimitStore | null): ClientLimits {
-  const states = new Map<string, LimitState>();
-  const known = (keys: readonly string[]) => keys.map((key) => states.get(key) ?? NOTHING);
-  const remember = (keys: readonly string[], latest: readonly LimitState[]) => {
-    for (const [index, key] of keys.entries()) setLatest(states, key, latest[index] ?? NOTHING);
-  };
+  const places: Map<string, Limit>[] = [];
+  const find = (key: string, place: number) => places[place]?.get(key);
+  const known = (keys: readonly string[]) => keys.map((key, place) => find(key, place)?.state ?? NOTHING);
 
   return {
     known,
     change(keys, change) {
       const applied = (before: readonly LimitState[]) => {
         const changed = change(before);
-        remember(keys, changed.states?.map(({ state }) => state) ?? before);
+        for (const [place, key] of keys.entries()) {
+          const limit = changed.states?.[place] ?? {
+            state: before[place] ?? NOTHING,
+            expiresAt: find(key, place)?.expiresAt ?? 0,
+          };
+          places[place] ??= new Map();
+          setLatest(places[place], key, limit);
+        }
         return changed;
       };
       if (shared === null) return applied(known(keys)).result;
@@ -36,9 +41,11 @@ export function clientLimits(shared: LimitStore | null): ClientLimits {
   };
 }
 
-function setLatest(states: Map<string, LimitState>, key: string, state: LimitState): void {
-  states.delete(key);
-  if (state.length > 0) states.set(key, state);
-  const [oldest] = states.keys();
-  if (states.size > MAX_KNOWN && oldest !== undefined) states.delete(oldest);
+function setLatest(limits: Map<string, Limit>, key: string, limit: Limit): void {
+  if (limit.state.length > 0) limits.set(key, limit);
+  else limits.delete(key);
+  if (limits.size <= MAX_KNOWN) return;
+  // A limit that is used up expires later than one with a single failure.
+  const byExpiry = [...limits].sort(([, one], [, other]) => one.expiresAt - other.expiresAt);
+  for (const [expiring] of byExpiry.slice(0, MAX_KNOWN / 2)) limits.delete(expiring);
 }

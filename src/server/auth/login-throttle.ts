@@ -1,6 +1,6 @@
 /** Against guessing passwords and keys, and against wearing out the processor with it. Failures are counted by all nodes on a database together. */
 import type { Clock } from "../../platform/clock.js";
-import type { LimitChange, LimitState, LimitStore } from "../../store/nodes/node-store.js";
+import type { Limit, LimitChange, LimitState, LimitStore } from "../../store/nodes/node-store.js";
 import { type ClientLimits, clientLimits } from "./client-limits.js";
 
 interface Budget {
@@ -134,14 +134,12 @@ interface Spent {
   readonly isChecked: boolean;
 }
 
-type Change = NonNullable<LimitChange<void>["states"]>[number];
-
-function changed(states: readonly Change[]): LimitChange<void> {
+function changed(states: readonly Limit[]): LimitChange<void> {
   return { states, result: undefined };
 }
 
 /** How many, and when the last one was. */
-function failuresChange(failures: LimitState): Change {
+function failuresChange(failures: LimitState): Limit {
   const [, failedAt = 0] = failures;
   return { state: failures, expiresAt: failedAt + REMEMBERED_MS };
 }
@@ -153,7 +151,7 @@ function waitAfterFailures([count = 0, failedAt = 0]: LimitState, now: number): 
 }
 
 /** When all that was spent is allowed again. */
-function budgetChange(spentUntil: number): Change {
+function budgetChange(spentUntil: number): Limit {
   return { state: [spentUntil], expiresAt: spentUntil };
 }
 

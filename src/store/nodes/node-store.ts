@@ -85,9 +85,15 @@ export interface LimitStore {
 export type LimitState = readonly number[];
 
 export interface LimitChange<Result> {
-  /** In the order of the keys; null: they stay. They may be forgotten at `expiresAt` (epoch ms). */
-  readonly states: readonly { readonly state: LimitState; readonly expiresAt: number }[] | null;
+  /** In the order of the keys; null: they stay. */
+  readonly states: readonly Limit[] | null;
   readonly result: Result;
+}
+
+/** It may be forgotten at `expiresAt` (epoch ms). */
+export interface Limit {
+  readonly state: LimitState;
+  readonly expiresAt: number;
 }
 
 export interface Signals {

@@ -132,6 +132,19 @@ describe("LoginThrottle", () => {
     expect([waitMs(throttle, guess(200), 0), waitMs(throttle, { ...guess(201), apiKey: "another" }, 0)]).toEqual([500, 0]);
   });
 
+  it("forgets no limit that is used up, however many made-up names, addresses and keys fail", async () => {
+    const throttle = newThrottle();
+    for (let user = 0; user < 20; user++) await fail(throttle, 1, 0, { ...LOGIN, username: `user${user}`, apiKey: null });
+    for (let index = 0; index < 200; index++) await fail(throttle, 1, 0, { ...LOGIN, address: `192.0.3.${index}` });
+    for (let index = 0; index < 31_000; index++) {
+      const name = `made up ${index}`;
+      await fail(throttle, 1, 0, { username: name, address: name, apiKey: name, isKeyWrong: true });
+    }
+    const other = { ...LOGIN, username: "other" };
+    const waits = [{ ...other, apiKey: "another" }, { ...other, address: "192.0.2.2" }].map((login) => waitMs(throttle, login, 0));
+    expect(waits).toEqual([3000, 500]);
+  });
+
   it("counts no success against an address or a key", async () => {
     const throttle = newThrottle();
     for (let time = 0; time < 300; time++) await attempt(throttle, LOGIN, async () => true);
