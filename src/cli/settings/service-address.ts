@@ -46,9 +46,7 @@ function readUrl(text: string, source: string): ServiceAddress {
       hint: "set WHCB_USERNAME, WHCB_PASSWORD and WHCB_API_KEY instead, or use `whcb login`",
     });
   }
-  url.hash = "";
-  url.search = "";
-  return { kind: "http", url: url.href.replace(/\/+$/, ""), origin: url.origin };
+  return { kind: "http", url: (url.origin + url.pathname).replace(/\/+$/, ""), origin: url.origin };
 }
 
 function readFileUrl(text: string, source: string): string {

@@ -23,6 +23,7 @@ describe("what WHCB_URL names", () => {
     ["http://127.0.0.1:8787", "http://127.0.0.1:8787", "http://127.0.0.1:8787"],
     ["HTTPS://API.au.whispir.com/", "https://api.au.whispir.com", "https://api.au.whispir.com"],
     ["https://proxy.example.com/whispir/", "https://proxy.example.com/whispir", "https://proxy.example.com"],
+    ["https://proxy.example.com/whispir/?a=1#b", "https://proxy.example.com/whispir", "https://proxy.example.com"],
   ])("%s is a service", (text, url, origin) => {
     expect(readServiceAddress(text, "WHCB_URL")).toEqual({ kind: "http", url, origin });
   });
