@@ -77,19 +77,34 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
 
   return {
     listCalls,
-    async markCalls(callbackId, callIds, status, { by = "user", replays, unlessDeliveredSince, isWanted } = {}) {
+    async markCalls(
+      callbackId,
+      callIds,
+      status,
+      { by = "user", replays, unlessDeliveredSince, unlessSettled = false, isWanted = () => true } = {},
+    ) {
       if (callIds.length === 0) return [];
       const path = `${callbackPath(callbackId)}/calls?${idQuery(callIds)}`;
       // A call that the first request has made FAILED may have been sent and accepted before a second one.
       const isRepeatable = status === "SUCCESS";
+      let isRepeated = false;
+      const mayRepeat = (): boolean => {
+        isRepeated = true;
+        return isWanted();
+      };
       const put = async (body: object) =>
         requireMarked(
-          await api.expectSuccess({ method: "PUT", path, noun: "call", body, isRepeatable, ...(isWanted && { isWanted }) }),
-          { callIds, status },
+          await api.expectSuccess({ method: "PUT", path, noun: "call", body, isRepeatable, isWanted: mayRepeat }),
+          { callIds, status, mayLeave: status === "FAILED" || unlessSettled },
           api,
         );
       const isGuarded = unlessDeliveredSince !== undefined && api.isOurs();
       if (isGuarded) return put({ status, unlessDeliveredSince: new Date(unlessDeliveredSince).toISOString() });
+      if (unlessSettled && api.isOurs()) {
+        const left = await put({ status, unlessSettled });
+        // What is SUCCESS may be so by the request that was repeated.
+        return isRepeated ? [] : left;
+      }
       if (by === "user" || !storesSettledBy) return put({ status });
       const settled = { status, settledBy: by };
       // A service may reject the report only, and a strict one rejects every unknown field.
@@ -158,21 +173,23 @@ function cantReplay({ name }: ServiceApi): WhcbError {
 interface Marking {
   readonly callIds: readonly string[];
   readonly status: "SUCCESS" | "FAILED";
+  /** The request lets the service leave calls as they are. */
+  readonly mayLeave: boolean;
 }
 
 /**
- * Marked are all, or none. Throws `unavailable` for an answer that doesn't say so: only an empty one does, and one with the new status and,
- * if it has any, exactly these ids.
+ * Marked are all, or none, but for those that it returns. Throws `unavailable` for an answer that doesn't say so: only an empty one does,
+ * and one with the new status and, if it has any, exactly these ids.
  */
 function requireMarked(
   { status: code, body }: TransportResponse,
-  { callIds, status }: Marking,
+  { callIds, status, mayLeave }: Marking,
   api: ServiceApi,
 ): readonly string[] {
   const { status: said, id, link: _link, left, ...rest } = objectOf(parseJson(body));
   const isStatus = said === status && Object.keys(rest).length === 0 && (id === undefined || areSameIds([id].flat(), callIds));
   const isDone = (code === 200 || code === 202 || code === 204) && (body.trim() === "" || isStatus);
-  if (isDone && (left === undefined || (status === "FAILED" && api.isOurs()))) return listOf(left).map(textOf);
+  if (isDone && (left === undefined || (mayLeave && api.isOurs()))) return listOf(left).map(textOf);
   throw new WhcbError("unavailable", `${api.name} answered a mark with ${code}, and doesn't say that the calls are marked`, {
     hint: `its answer: ${api.quote(body)}`,
   });

@@ -52,7 +52,7 @@ export interface Client {
   ): Promise<ReadonlyMap<string, CallIdMatches>>;
   /** null if not offered (the platform). */
   listAttempts(callbackId: string, callId: string): Promise<readonly ListedAttempt[] | null>;
-  /** Up to MAX_IDS_PER_REQUEST, all or none. `replays`: only if `recordReplays` is offered. Throws `not-found`. */
+  /** Up to MAX_IDS_PER_REQUEST, all or none. Returns those left as they are. `replays`: only if `recordReplays` is offered. Throws `not-found`. */
   markCalls(
     callbackId: string,
     callIds: readonly string[],
@@ -92,6 +92,8 @@ export interface MarkDetails {
   readonly replays?: ReplayReport;
   /** What was delivered at this instant of the service's clock or later stays SUCCESS. It counts for FAILED, if the service offers it. */
   readonly unlessDeliveredSince?: number;
+  /** What is SUCCESS already is returned. It counts for SUCCESS, if the service offers it and the request wasn't repeated. */
+  readonly unlessSettled?: boolean;
   /** Asked before the request is repeated after a failure; default: it is wanted. */
   readonly isWanted?: () => boolean;
 }

@@ -17,7 +17,7 @@ import { type HeldLocks, type RunControl, type RunDeps, whoRuns } from "./run-de
 import { RunSession } from "./run-session.js";
 
 export interface NewRun {
-  readonly header: Pick<RunHeader, "runId" | "kind" | "options" | "reconcile" | "undoes">;
+  readonly header: Pick<RunHeader, "runId" | "kind" | "options" | "reconcile" | "listedAt" | "undoes">;
   readonly callbacks: readonly ListedCallback[];
   /** In sending order. */
   readonly planned: readonly PlannedCalls[];

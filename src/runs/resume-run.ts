@@ -1,3 +1,5 @@
+import type { ListedCall } from "../client/client.js";
+import { idKey } from "../domain/call.js";
 import { reopenRun } from "./begin-run.js";
 import { type RunSummary, workAndEnd } from "./end-run.js";
 import { isOpen, type RunState } from "./journal/run-state.js";
@@ -8,7 +10,7 @@ import { snapshotPlan } from "./plan/replay-plan.js";
 import { SnapshotFile } from "./plan/snapshot-file.js";
 import { findById, giveUpCallback, relistCalls } from "./relist-calls.js";
 import type { RunControl, RunDeps } from "./run-deps.js";
-import { readArrivals, skipArrived } from "./run-marks.js";
+import { maybeMarked, readArrivals, skipSettled } from "./run-marks.js";
 import type { BodyOptions, ReplayOptions } from "./run-options.js";
 import { replayPlan } from "./run-replay.js";
 import { asWhcbError, type RunSession } from "./run-session.js";
@@ -48,7 +50,10 @@ export async function resumeRun(
 async function markWhatIsDue(state: RunState, session: RunSession): Promise<void> {
   const { callbacks, kind } = session.header;
   const status = kind === "mark-failed" ? "FAILED" : "SUCCESS";
-  const hasArrived = status === "FAILED" ? await readArrivals(session) : null;
+  const { isLastRequestOpen } = state;
+  const mayBeMarked = new Set(maybeMarked({ isLastRequestOpen, calls: state.calls() }).map(({ id }) => idKey(id)));
+  const isSettled = ({ id, status }: ListedCall): boolean => status === "SUCCESS" && !mayBeMarked.has(idKey(id));
+  const stays = status === "FAILED" ? await readArrivals(session) : isSettled;
   for (const { id: callbackId } of callbacks) {
     const due = [...state.entries()].filter((entry) => entry.callbackId === callbackId && entry.needsMark);
     if (due.length > 0 && (await findById(callbackId, session.deps.client)) === null) {
@@ -58,8 +63,8 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
     }
     for (const from of ["accepted", "seen", "left"] as const) {
       const ids = due.filter((entry) => entry.state === from).map(({ id }) => id);
-      const left = hasArrived === null ? ids : await skipArrived(callbackId, ids, hasArrived, session);
-      await markAll({ callbackId, status, from }, left, session);
+      const left = from === "left" ? await skipSettled(callbackId, ids, stays, session) : ids;
+      await markAll({ callbackId, status, from, mayBeMarked }, left, session);
       if (session.stop.reason !== null) return;
     }
     if (session.stopped(callbackId) === "gone") await giveUpCallback(callbackId, session);

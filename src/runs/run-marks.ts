@@ -22,6 +22,8 @@ export interface MarkPlan extends UnusableCalls {
   readonly status: "SUCCESS" | "FAILED";
   readonly groups: readonly MarkGroup[];
   readonly calls: number;
+  /** Before the calls were listed. */
+  readonly listedAt: number;
   /** Named by id, not found. */
   readonly missing: readonly string[];
   /** Named by id, of this status before: left as they are. */
@@ -41,12 +43,13 @@ export interface MarkGroup {
 
 /** Filter or ids: calls of the other status. Throws `not-found`, and `usage` if two callbacks have a call of the same id. */
 export async function planMarks(scope: CallScope, status: "SUCCESS" | "FAILED", deps: RunDeps): Promise<MarkPlan> {
+  const listedAt = deps.clock.now();
   const callbacks = await callbacksOf(scope, deps.client);
   const found =
     "filter" in scope.calls
       ? await byFilter(callbacks, { ...scope.calls.filter, status: otherThan(status) }, deps)
       : await byIds(callbacks, scope.calls.callIds, { status }, deps);
-  return markPlan(found, { status, undoes: null }, deps);
+  return markPlan(found, { status, undoes: null, listedAt }, deps);
 }
 
 /** Without those that were deleted. Throws as `readRun`. */
@@ -76,7 +79,8 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
   );
   if (undo !== undefined) throw alreadyUndone(run, undo);
   const undone = [...run.calls.filter(({ isMarked }) => isMarked), ...maybeMarked(run)];
-  const marking = { status: "FAILED", undoes: { runId: run.runId, startedAt: run.serviceStartedAt ?? run.startedAt } } as const;
+  const undoes = { runId: run.runId, startedAt: run.serviceStartedAt ?? run.startedAt };
+  const marking = { status: "FAILED", undoes, listedAt: deps.clock.now() } as const;
   const staysSuccess = await readWhatStays(marking.undoes, deps);
   let found: Found = { groups: [], leftOut: 0, withoutId: 0, unlisted: 0, missing: [], already: 0, delivered: 0 };
   for (const { id: callbackId } of run.callbacks) {
@@ -106,7 +110,7 @@ function alreadyUndone({ runId }: UndoneRun, undo: RunOverview): WhcbError {
 }
 
 /** The calls of the last request, which may have been executed. */
-function maybeMarked({ isLastRequestOpen, calls }: RunRecord): readonly RunCall[] {
+export function maybeMarked({ isLastRequestOpen, calls }: Pick<RunRecord, "isLastRequestOpen" | "calls">): readonly RunCall[] {
   return isLastRequestOpen ? calls.filter(({ state }) => state === "left").slice(0, MAX_IDS_PER_REQUEST) : [];
 }
 
@@ -125,6 +129,7 @@ export async function discardUndone({ toDiscard }: MarkPlan, { runsDirectory, cl
 interface Marking {
   readonly status: "SUCCESS" | "FAILED";
   readonly undoes: UndoneRun | null;
+  readonly listedAt: number;
 }
 
 function markPlan(found: Found, marking: Marking, deps: RunDeps): MarkPlan {
@@ -152,6 +157,7 @@ export async function runMarks(
         runId: plan.runId,
         kind: plan.status === "SUCCESS" ? "mark-success" : "mark-failed",
         options: null,
+        listedAt: plan.listedAt,
         ...(plan.undoes !== null && { undoes: plan.undoes }),
       },
       callbacks: plan.groups.map(({ callback }) => callback),
@@ -169,7 +175,7 @@ export async function runMarks(
       const hasArrived = plan.undoes === null ? null : await readArrivals(session);
       for (const { callback, callIds } of plan.groups) {
         if (session.stop.reason !== null) return;
-        const left = hasArrived === null ? callIds : await skipArrived(callback.id, callIds, hasArrived, session);
+        const left = hasArrived === null ? callIds : await skipSettled(callback.id, callIds, hasArrived, session);
         await markAll({ callbackId: callback.id, status: plan.status, from: "left" }, left, session);
         if (session.stopped(callback.id) === "gone") await giveUpCallback(callback.id, session);
       }
@@ -238,39 +244,42 @@ export async function readArrivals({ header, deps }: RunSession): Promise<CallCh
   };
 }
 
-/** Returns the calls that haven't arrived; the others are recorded as settled. */
-export async function skipArrived(
+/** Returns the calls that don't stay as they are; those that do are recorded as settled. */
+export async function skipSettled(
   callbackId: string,
   callIds: readonly string[],
-  hasArrived: CallCheck,
+  stays: CallCheck,
   session: RunSession,
 ): Promise<readonly string[]> {
   const { client, clock } = session.deps;
   const found = (await client.findCalls(callbackId, callIds).catch(nullIfGone)) ?? [];
-  const arrived = new Set(found.filter(hasArrived).map(({ id }) => idKey(id)));
-  for (const call of callIds.filter((id) => arrived.has(idKey(id))))
+  const settled = new Set(found.filter(stays).map(({ id }) => idKey(id)));
+  for (const call of callIds.filter((id) => settled.has(idKey(id))))
     session.record(callbackId, { step: "skipped", call, at: clock.now(), reason: "settled" }, "left");
-  return callIds.filter((id) => !arrived.has(idKey(id)));
+  return callIds.filter((id) => !settled.has(idKey(id)));
 }
 
 /**
- * Whether a call stays SUCCESS when the run is undone: it was delivered, or another run of this data folder has marked it later. The service's
- * clock decides, and its name doesn't, as it may be written in several ways.
+ * Whether a call stays SUCCESS when the run is undone: it was delivered, or another run of this data folder has marked it since it was listed.
+ * The service's clock decides, and its name doesn't, as it may be written in several ways.
  */
 async function readWhatStays(undoes: UndoneRun, { runsDirectory, clock }: RunDeps): Promise<CallCheck> {
   const key = (callbackId: string, id: string): string => `${callbackId} ${idKey(id)}`;
   const undone = await readRun(runsDirectory, undoes.runId, clock).catch(nullIfGone);
-  const markedAt = new Map(undone?.calls.map(({ callbackId, id, at }) => [key(callbackId, id), byService(at, undone)]));
-  const markedLater = new Set<string>();
+  const listedAt = undone?.listedAt === undefined ? undoes.startedAt : byService(undone.listedAt, undone);
+  // 0.1.0 didn't note when it listed.
+  const since = new Map(
+    undone?.calls.map(({ callbackId, id, at }) => [key(callbackId, id), byService(undone.listedAt ?? at, undone)]),
+  );
+  const marked = new Set<string>();
   for (const { runId, kind, counts, lastAt, ...run } of await listRuns(runsDirectory, clock)) {
-    if (runId === undoes.runId || kind === "mark-failed" || counts.marked === 0 || byService(lastAt, run) < undoes.startedAt)
-      continue;
+    if (runId === undoes.runId || kind === "mark-failed" || counts.marked === 0 || byService(lastAt, run) < listedAt) continue;
     for (const { callbackId, id, isMarked, at } of (await readRun(runsDirectory, runId, clock)).calls) {
       const name = key(callbackId, id);
-      if (isMarked && byService(at, run) > (markedAt.get(name) ?? undoes.startedAt)) markedLater.add(name);
+      if (isMarked && byService(at, run) > (since.get(name) ?? listedAt)) marked.add(name);
     }
   }
-  return (call) => isDelivered(call) || markedLater.has(key(call.callbackId, call.id));
+  return (call) => isDelivered(call) || marked.has(key(call.callbackId, call.id));
 }
 
 /** An instant of a journal by the service's clock, which may differ from this machine's. */

@@ -149,7 +149,7 @@ export interface CallStore {
   countCallsOf(callbackIds: readonly string[]): Promise<ReadonlyMap<string, Readonly<Record<CallStatus, number>>>>;
   /**
    * Up to 100 calls, all or none, with a client's replays of them, as `recordReplays`. Returns the ids of those that stay as they are
-   * (`unlessDeliveredSince`). Throws `not-found` for the first unknown id, `invalid` for FAILED on a PENDING call.
+   * (`unlessDeliveredSince`, `unlessSettled`). Throws `not-found` for the first unknown id, `invalid` for FAILED on a PENDING call.
    */
   markCalls(
     callbackId: string,
@@ -186,6 +186,8 @@ export interface MarkDetails {
   readonly replays?: readonly ClientReplay[];
   /** FAILED only: a call that was delivered at this instant or later stays SUCCESS. */
   readonly unlessDeliveredSince?: number;
+  /** SUCCESS only: a call that is SUCCESS stays as it is. */
+  readonly unlessSettled?: boolean;
 }
 
 export interface ClientReplay {

@@ -226,6 +226,18 @@ export function describeOverview(open: OpenStore): void {
       expect(idsOf(await everyCall(store, callback, { status: "FAILED" })).sort()).toEqual(["A", "C", "D"]);
     });
 
+    it("leaves what is SUCCESS already, and says so", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A", "B", "P"]);
+      await attempt(store, callback, ["A", "B"], { startedAt: NOW });
+      await store.markCalls(callback.id, ["A"], "SUCCESS", NOW + 1);
+      const ids = ["A", "B", "P"];
+      expect(await store.markCalls(callback.id, ids, "SUCCESS", NOW + 2, { unlessSettled: true })).toEqual(["A"]);
+      expect(await store.countCalls(callback.id)).toEqual({ PENDING: 0, SUCCESS: 3, FAILED: 0 });
+      expect(await store.markCalls(callback.id, ids, "SUCCESS", NOW + 3)).toEqual([]);
+    });
+
     it("marks FAILED what can be marked so, and settles PENDING calls only as SUCCESS", async () => {
       const store = await open();
       const callback = await aCallback(store);

@@ -28,7 +28,13 @@ const REPORT = {
     },
   ],
 };
-const MARK = { status: "FAILED", settledBy: "user", replays: REPORT, unlessDeliveredSince: "2026-11-24T09:31:00.000Z" };
+const MARK = {
+  status: "FAILED",
+  settledBy: "user",
+  replays: REPORT,
+  unlessDeliveredSince: "2026-11-24T09:31:00.000Z",
+  unlessSettled: false,
+};
 /** Each has every member of its schema. */
 const BODIES: readonly object[] = [CALLBACK_BODY, MARK, REPORT, LEASE];
 

@@ -94,6 +94,7 @@ describe("requests", () => {
 
   it.each([
     ["/callbacks", null, "500"],
+    ["/callbacks/demo", null, "500"],
     ["/callbacks/demo/calls", null, "500"],
     ["/outages", null, "500"],
     ["/callbacks/demo/calls", "business", "20"],

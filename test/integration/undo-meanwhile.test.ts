@@ -1,11 +1,16 @@
-import { expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
+import type { Client } from "../../src/client/client.js";
+import { type Transport, TransportFailure } from "../../src/client/transport.js";
 import { WhcbError } from "../../src/domain/errors.js";
 import { systemClock } from "../../src/platform/clock.js";
 import { discardRun, readRun } from "../../src/runs/journal/stored-runs.js";
 import { resumeRun } from "../../src/runs/resume-run.js";
 import { discardUndone, planMarks, planUndo, runMarks } from "../../src/runs/run-marks.js";
+import { aResponse } from "../support/builders.js";
+import { CLIENT_SERVICES, clientOver, injectTransport } from "../support/client/client-services.js";
 import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
 import { openDesk } from "../support/replay/replay-desk.js";
+import { CALLBACK_SETTINGS, closeService, openService } from "../support/server/server-fixture.js";
 import { VirtualClock } from "../support/time/virtual-clock.js";
 
 it("an undo whose run goes on while it asks its question undoes nothing", async () => {
@@ -128,4 +133,96 @@ it("an undo leaves what another run has marked later, whatever the service was c
   });
   await desk.leave();
   await again.leave();
+});
+
+describe.each(CLIENT_SERVICES)("a run of mark-success against $name", ({ open, isOurs }) => {
+  const closing: (() => Promise<void>)[] = [];
+
+  afterEach(async () => {
+    for (const close of closing.splice(0)) await close();
+  });
+
+  async function scene(calls: number) {
+    const opened = await open(calls);
+    const desk = openDesk({ client: opened.client });
+    closing.push(desk.leave, opened.close);
+    const { id: callbackId } = await opened.client.getCallback("demo");
+    const plan = (callIds = opened.callIds) => planMarks({ callbacks: ["demo"], calls: { callIds } }, "SUCCESS", desk.deps);
+    const successIds = async (): Promise<readonly string[]> => {
+      const found = await opened.client.findCalls(callbackId, opened.callIds);
+      return found.filter(({ status }) => status === "SUCCESS").map(({ id }) => id);
+    };
+    return { ...opened, desk, callbackId, plan, successIds };
+  }
+
+  /** Executes the second mark, whose answer is lost. */
+  function loseSecondMark(client: Client): Client {
+    let marks = 0;
+    return {
+      ...client,
+      async markCalls(...request) {
+        const left = await client.markCalls(...request);
+        if (++marks === 2) throw new WhcbError("unavailable", "504");
+        return left;
+      },
+    };
+  }
+
+  it("undoes nothing that another run marked while it asked its question", async () => {
+    const { desk, plan, callIds, successIds } = await scene(3);
+    const asking = await plan();
+    await runMarks(await plan(callIds.slice(0, 1)), {}, desk.deps);
+    await runMarks(asking, {}, desk.deps);
+    await runMarks(await planUndo(asking.runId, desk.deps), {}, desk.deps);
+    expect(await successIds()).toEqual(callIds.slice(0, 1));
+  });
+
+  if (isOurs)
+    it("leaves and counts what was marked elsewhere while it asked its question", async () => {
+      const { desk, plan, client, callbackId, callIds, successIds } = await scene(3);
+      const asking = await plan();
+      await client.markCalls(callbackId, callIds.slice(0, 1), "SUCCESS");
+      const { counts, error } = await runMarks(asking, {}, desk.deps);
+      expect({ error, counts }).toMatchObject({ error: null, counts: { marked: 2, skipped: { settled: 1 }, toMark: 0 } });
+      await runMarks(await planUndo(asking.runId, desk.deps), {}, desk.deps);
+      expect(await successIds()).toEqual(callIds.slice(0, 1));
+    });
+
+  it("that is resumed leaves and counts what was marked elsewhere, but not what its last request had marked", async () => {
+    const { desk, plan, client, callbackId, callIds, successIds } = await scene(250);
+    const run = await plan();
+    const stopped = await runMarks(run, {}, { ...desk.deps, client: loseSecondMark(client) });
+    expect(stopped).toMatchObject({ isResumable: true, counts: { marked: 100, left: 150 } });
+    // The oldest is listed, and marked, last.
+    await client.markCalls(callbackId, callIds.slice(0, 1), "SUCCESS");
+    const { counts } = await resumeRun(run.runId, { resendUnknown: false }, desk.deps);
+    expect(counts).toMatchObject({ marked: 249, skipped: { settled: 1 }, toMark: 0 });
+    await runMarks(await planUndo(run.runId, desk.deps), {}, desk.deps);
+    expect(await successIds()).toEqual(callIds.slice(0, 1));
+  });
+});
+
+it("a mark whose answer is lost is repeated, and undone with the others", async () => {
+  const service = await openService();
+  const inner = injectTransport(service.app);
+  let marks = 0;
+  const transport: Transport = {
+    ...inner,
+    async send(request) {
+      const answer = await inner.send(request);
+      if (request.method === "PUT" && request.path.includes("/calls?") && ++marks === 1)
+        throw new TransportFailure("cut", "the connection was cut");
+      return answer;
+    },
+  };
+  const client = clientOver(transport);
+  const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
+  const callIds = await client.submitCalls(id, [{ response: aResponse() }]);
+  const desk = openDesk({ client });
+  const scope = { callbacks: [id], calls: { callIds } };
+  const { header, counts } = await runMarks(await planMarks(scope, "SUCCESS", desk.deps), {}, desk.deps);
+  expect([marks, counts.marked]).toEqual([2, 1]);
+  expect(await planUndo(header.runId, desk.deps)).toMatchObject({ calls: 1, already: 0 });
+  await desk.leave();
+  await closeService(service);
 });

@@ -86,6 +86,8 @@ export interface RunHeader {
   readonly toHash?: string | undefined;
   /** Only for a reconcile; missing in journals of 0.1.0. `unmarked`: not planned, as another run is to mark them. */
   readonly reconcile?: { readonly failed: number; readonly ambiguous: number; readonly unmarked?: number };
+  /** Only for marks, before their calls were listed; missing in journals of 0.1.0. */
+  readonly listedAt?: number;
   /** Only for an undo: the run of mark-success. */
   readonly undoes?: UndoneRun;
 }

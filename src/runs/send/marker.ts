@@ -22,6 +22,8 @@ export interface MarkJob {
   readonly callbackId: string;
   readonly status: "SUCCESS" | "FAILED";
   readonly from: RunCallState;
+  /** Keys of calls that an earlier request of the run may have marked: what is SUCCESS of them counts as marked by it. */
+  readonly mayBeMarked?: ReadonlySet<string>;
   /** Asked once before each group of marks; a reason stops the callback, and nothing more is marked. */
   readonly findStopReason?: () => Promise<StopReason | null>;
 }
@@ -115,7 +117,7 @@ export class Marker {
 
   async #markChunk(chunk: readonly string[]): Promise<void> {
     const { deps } = this.#session;
-    const { callbackId, status, from } = this.#job;
+    const { callbackId, status, from, mayBeMarked } = this.#job;
     const left = new Set<string>();
     const mark = async (callIds: readonly string[]): Promise<void> => {
       const details = this.#details(callIds);
@@ -129,7 +131,7 @@ export class Marker {
     for await (const outcome of outcomes) {
       const at = deps.clock.now();
       if (outcome.kind === "done") {
-        const isLeft = (id: string): boolean => left.has(idKey(id));
+        const isLeft = (id: string): boolean => left.has(idKey(id)) && !mayBeMarked?.has(idKey(id));
         const calls = outcome.callIds.filter((id) => !isLeft(id));
         if (calls.length > 0) this.#session.record(callbackId, { step: "marked", calls, as: status, at }, from);
         for (const call of outcome.callIds.filter(isLeft))
@@ -145,10 +147,13 @@ export class Marker {
 
   #details(callIds: readonly string[]): MarkDetails {
     const { header, stop } = this.#session;
-    if (this.#job.from !== "accepted") {
+    const { from, status } = this.#job;
+    if (from !== "accepted") {
       const isWanted = (): boolean => stop.reason === null;
+      // An undo must not take back what this run didn't change.
+      const unlessSettled = from === "left" && status === "SUCCESS";
       // All calls of an undo were settled by a user, so what is delivered now was delivered since.
-      return { isWanted, ...(header.undoes && { unlessDeliveredSince: 0 }) };
+      return { isWanted, unlessSettled, ...(header.undoes && { unlessDeliveredSince: 0 }) };
     }
     const attempts = callIds.flatMap((id) => this.#replays.get(id) ?? []);
     return { by: "replay", ...(attempts.length > 0 && { replays: { sentFrom: whoRuns(this.#session.deps), attempts } }) };

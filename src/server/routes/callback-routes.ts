@@ -46,6 +46,8 @@ export function addCallbackRoutes(app: FastifyInstance, { docs, deps, lookup, la
     const linker = new Linker(request);
     // For a known client's PUT.
     reply.header("location", linker.uri(`/callbacks/${callback.id}`));
+    // Our clients read it before they mark calls that they have not listed.
+    reply.header("x-max-limit", String(largestPage));
     const down = await readDownSince(deps.store, [callback]);
     const document = callbackToJson(callback, callbackLinks(linker, callback.id), down.get(callback.id));
     return send(request, reply, { kind: "callback", shape: "callback", document });

@@ -23,9 +23,9 @@ export interface Marking extends MarkDetails {
   readonly status: "SUCCESS" | "FAILED";
 }
 
-/** All or none, but for those that were delivered since, whose ids it returns. */
+/** All or none, but for those that are to stay as they are, whose ids it returns. */
 export function markCalls(db: Db, marking: Marking, now: number): Promise<readonly string[]> {
-  const { callbackId, callIds, status, settledBy, replays = [], unlessDeliveredSince } = marking;
+  const { callbackId, callIds, status, settledBy, replays = [], unlessDeliveredSince, unlessSettled } = marking;
   return transact(db, async (trx) => {
     const { key } = await lockCallback(trx, callbackId);
     const states = await requireStates(trx, { id: callbackId, key }, callIds);
@@ -35,7 +35,9 @@ export function markCalls(db: Db, marking: Marking, now: number): Promise<readon
       const reason = whyNotMarked(before, status);
       if (reason !== null) throw new WhcbError("invalid", `Call ${id} ${reason} be marked FAILED`);
     }
-    const left = [...states].flatMap(([id, { before }]) => (isDeliveredSince(before, unlessDeliveredSince) ? [id] : []));
+    const stays = (call: CallProgress): boolean =>
+      isDeliveredSince(call, unlessDeliveredSince) || (unlessSettled === true && call.status === "SUCCESS");
+    const left = [...states].flatMap(([id, { before }]) => (stays(before) ? [id] : []));
     for (const id of left) states.delete(id);
     await saveMarks(trx, callbackId, [...states.values()], { status, settledBy, now });
     await saveAttempts(trx, attempts);

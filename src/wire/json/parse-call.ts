@@ -47,17 +47,19 @@ export interface Mark {
   readonly replays: readonly ReplayReport[];
   /** Epoch ms. */
   readonly unlessDeliveredSince?: number;
+  readonly unlessSettled: boolean;
 }
 
 /** `now`: see `parseReplayReports`. Throws `invalid` or `malformed`. */
 export function parseMark(value: unknown, now: number): Mark {
-  const { status, settledBy = "user", replays, unlessDeliveredSince } = checkMark(value);
+  const { status, settledBy = "user", replays, unlessDeliveredSince, unlessSettled = false } = checkMark(value);
   const since = unlessDeliveredSince === undefined ? undefined : readDate(unlessDeliveredSince);
   if (since === null || (since !== undefined && status === "SUCCESS")) {
     throw invalidFields(new Map([["unlessDeliveredSince", "must be a date, with FAILED only"]]));
   }
+  if (unlessSettled && status === "FAILED") throw invalidFields(new Map([["unlessSettled", "must be false with FAILED"]]));
   const report = replays === undefined ? [] : readReport(replays, now, "replays.");
-  return { status, settledBy, replays: report, ...(since !== undefined && { unlessDeliveredSince: since }) };
+  return { status, settledBy, replays: report, unlessSettled, ...(since !== undefined && { unlessDeliveredSince: since }) };
 }
 
 export interface ReplayReport {

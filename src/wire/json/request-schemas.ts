@@ -89,6 +89,7 @@ export const MarkSchema = Type.Object(
     settledBy: Type.Optional(Type.Union([Type.Literal("user"), Type.Literal("replay")], { title: "user or replay" })),
     replays: Type.Optional(ReplayReportSchema),
     unlessDeliveredSince: Type.Optional(Type.String({ title: "a date" })),
+    unlessSettled: Type.Optional(Type.Boolean({ title: "true or false" })),
   },
   { $id: "Mark", title: "an object" },
 );

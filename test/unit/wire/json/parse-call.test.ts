@@ -109,17 +109,24 @@ describe("parseSubmission", () => {
 
 describe("parseMark", () => {
   it("reads either status", () => {
-    expect(parseMark({ status: "SUCCESS" }, 0)).toEqual({ status: "SUCCESS", settledBy: "user", replays: [] });
+    expect(parseMark({ status: "SUCCESS", unlessSettled: true }, 0)).toEqual({
+      status: "SUCCESS",
+      settledBy: "user",
+      replays: [],
+      unlessSettled: true,
+    });
     expect(parseMark({ status: "FAILED", settledBy: "replay" }, 0)).toEqual({
       status: "FAILED",
       settledBy: "replay",
       replays: [],
+      unlessSettled: false,
     });
   });
 
   it.each([
     [{}, "invalid", "status is required"],
     [{ status: "PENDING" }, "invalid", "status must be SUCCESS or FAILED"],
+    [{ status: "FAILED", unlessSettled: true }, "invalid", "unlessSettled must be false with FAILED"],
     ["SUCCESS", "malformed", "the body must be an object"],
   ])("rejects %j as %s: %s", (value, code, message) => {
     expect(() => parseMark(value, 0)).toThrow(expect.objectContaining({ code, message }));
