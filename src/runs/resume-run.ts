@@ -48,7 +48,7 @@ export async function resumeRun(
 }
 
 async function markWhatIsDue(state: RunState, session: RunSession): Promise<void> {
-  const { callbacks, kind } = session.header;
+  const { callbacks, kind, undoes } = session.header;
   const status = kind === "mark-failed" ? "FAILED" : "SUCCESS";
   const { isLastRequestOpen } = state;
   const mayBeMarked = new Set(maybeMarked({ isLastRequestOpen, calls: state.calls() }).map(({ id }) => idKey(id)));
@@ -64,7 +64,7 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
     for (const from of ["accepted", "seen", "left"] as const) {
       const ids = due.filter((entry) => entry.state === from).map(({ id }) => id);
       const left = from === "left" ? await skipSettled(callbackId, ids, stays, session) : ids;
-      await markAll({ callbackId, status, from, mayBeMarked }, left, session);
+      await markAll({ callbackId, status, from, mayBeMarked, wereDelivered: undoes === undefined }, left, session);
       if (session.stop.reason !== null) return;
     }
     if (session.stopped(callbackId) === "gone") await giveUpCallback(callbackId, session);

@@ -39,6 +39,8 @@ export interface MarkPlan extends UnusableCalls {
 export interface MarkGroup {
   readonly callback: ListedCallback;
   readonly callIds: readonly string[];
+  /** Those of the calls that were SUCCESS by a delivery when they were listed. */
+  readonly delivered: ReadonlySet<string>;
 }
 
 /** Filter or ids: calls of the other status. Throws `not-found`, and `usage` if two callbacks have a call of the same id. */
@@ -173,10 +175,14 @@ export async function runMarks(
     try {
       // The question may have been open for long.
       const hasArrived = plan.undoes === null ? null : await readArrivals(session);
-      for (const { callback, callIds } of plan.groups) {
+      for (const { callback, callIds, delivered } of plan.groups) {
         if (session.stop.reason !== null) return;
         const left = hasArrived === null ? callIds : await skipSettled(callback.id, callIds, hasArrived, session);
-        await markAll({ callbackId: callback.id, status: plan.status, from: "left" }, left, session);
+        // Calls that are delivered from now on stay SUCCESS.
+        for (const wereDelivered of [false, true]) {
+          const ids = left.filter((id) => delivered.has(id) === wereDelivered);
+          await markAll({ callbackId: callback.id, status: plan.status, from: "left", wereDelivered }, ids, session);
+        }
         if (session.stopped(callback.id) === "gone") await giveUpCallback(callback.id, session);
       }
     } catch (error) {
@@ -191,14 +197,14 @@ async function byFilter(callbacks: readonly ListedCallback[], filter: CallFilter
   const groups: MarkGroup[] = [];
   const unusable = { leftOut: 0, withoutId: 0, unlisted: 0 };
   for (const callback of callbacks) {
-    const callIds: string[] = [];
+    const group = newGroup(callback);
     const listed = await listScope(deps.client, { callbackId: callback.id, filter }, async (calls) => {
-      for (const { id } of calls) callIds.push(id);
+      for (const call of calls) addCall(group, call);
     });
     unusable.leftOut += listed.leftOut;
     unusable.withoutId += listed.withoutId;
     unusable.unlisted += listed.unlisted;
-    groups.push({ callback, callIds });
+    groups.push(group);
   }
   return { groups, ...unusable, missing: [], already: 0, delivered: 0 };
 }
@@ -209,7 +215,7 @@ async function byIds(
   { status, staysSuccess = () => false }: Pick<Marking, "status"> & { readonly staysSuccess?: CallCheck },
   { client }: RunDeps,
 ): Promise<Found> {
-  const groups = callbacks.map((callback) => ({ callback, callIds: [] as string[] }));
+  const groups = callbacks.map(newGroup);
   let already = 0;
   let delivered = 0;
   const named = { groups, callIds, status: otherThan(status) };
@@ -217,10 +223,24 @@ async function byIds(
     for (const call of calls) {
       if (call.status === status) already++;
       else if (staysSuccess(call)) delivered++;
-      else group.callIds.push(call.id);
+      else addCall(group, call);
     }
   });
   return { groups, leftOut: 0, withoutId: 0, unlisted: 0, missing, already, delivered };
+}
+
+interface GrowingGroup extends MarkGroup {
+  readonly callIds: string[];
+  readonly delivered: Set<string>;
+}
+
+function newGroup(callback: ListedCallback): GrowingGroup {
+  return { callback, callIds: [], delivered: new Set() };
+}
+
+function addCall({ callIds, delivered }: GrowingGroup, { id, settledBy }: ListedCall): void {
+  callIds.push(id);
+  if (isByDelivery(settledBy)) delivered.add(id);
 }
 
 function otherThan(status: "SUCCESS" | "FAILED"): "SUCCESS" | "FAILED" {

@@ -226,3 +226,23 @@ it("a mark whose answer is lost is repeated, and undone with the others", async 
   await desk.leave();
   await closeService(service);
 });
+
+it("mark-failed leaves what is delivered after it has listed the calls, and takes what was delivered before", async () => {
+  const service = await openService();
+  const client = clientOver(injectTransport(service.app));
+  const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
+  const callIds = await client.submitCalls(id, [{ response: aResponse() }, { response: aResponse() }]);
+  const [meanwhile = "", before = ""] = callIds;
+  await client.markCalls(id, [meanwhile], "SUCCESS");
+  await client.markCalls(id, [before], "SUCCESS", { by: "replay" });
+  const desk = openDesk({ client });
+  const plan = await planMarks({ callbacks: [id], calls: { callIds } }, "FAILED", desk.deps);
+  await client.markCalls(id, [meanwhile], "SUCCESS", { by: "replay" });
+  expect((await runMarks(plan, {}, desk.deps)).counts).toMatchObject({ marked: 1, skipped: { settled: 1 } });
+  expect([await client.getCall(id, meanwhile), await client.getCall(id, before)]).toMatchObject([
+    { status: "SUCCESS", settledBy: "replay" },
+    { status: "FAILED" },
+  ]);
+  await desk.leave();
+  await closeService(service);
+});

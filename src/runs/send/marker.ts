@@ -24,6 +24,8 @@ export interface MarkJob {
   readonly from: RunCallState;
   /** Keys of calls that an earlier request of the run may have marked: what is SUCCESS of them counts as marked by it. */
   readonly mayBeMarked?: ReadonlySet<string>;
+  /** To be FAILED although a delivery made them SUCCESS; default: what was delivered is left, if the service says so. */
+  readonly wereDelivered?: boolean;
   /** Asked once before each group of marks; a reason stops the callback, and nothing more is marked. */
   readonly findStopReason?: () => Promise<StopReason | null>;
 }
@@ -146,14 +148,13 @@ export class Marker {
   }
 
   #details(callIds: readonly string[]): MarkDetails {
-    const { header, stop } = this.#session;
-    const { from, status } = this.#job;
+    const { stop } = this.#session;
+    const { from, status, wereDelivered = false } = this.#job;
     if (from !== "accepted") {
       const isWanted = (): boolean => stop.reason === null;
       // An undo must not take back what this run didn't change.
       const unlessSettled = from === "left" && status === "SUCCESS";
-      // All calls of an undo were settled by a user, so what is delivered now was delivered since.
-      return { isWanted, unlessSettled, ...(header.undoes && { unlessDeliveredSince: 0 }) };
+      return { isWanted, unlessSettled, ...(status === "FAILED" && !wereDelivered && { unlessDeliveredSince: 0 }) };
     }
     const attempts = callIds.flatMap((id) => this.#replays.get(id) ?? []);
     return { by: "replay", ...(attempts.length > 0 && { replays: { sentFrom: whoRuns(this.#session.deps), attempts } }) };
