@@ -196,6 +196,21 @@ describe("a replay by the service", () => {
     expect(twice(outage.received()).length).toBeLessThanOrEqual(64);
   });
 
+  it("counts what is marked meanwhile, waiting or in flight, as settled and not as cancelled", async () => {
+    let answerAll = () => {};
+    const after = new Promise<void>((resolve) => (answerAll = resolve));
+    const outage = await outageOf(() => ({ status: 200, after }));
+    const asked = home.start(["replay", "demo", "--failed", "--yes", "--via", "service", "-o", "json"]);
+    await outage.hasReceived(1);
+    const [inFlight = ""] = outage.received();
+    await works(home, ["mark-success", "demo", inFlight, outage.callIds.at(-1) ?? "", "--yes"]);
+    answerAll();
+    const { code, stdout, stderr } = await asked.ended;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    const counts = { total: CALLS, succeeded: CALLS - 2, failed: 0, settled: 2, cancelled: 0, left: 0 };
+    expect(JSON.parse(stdout).viaService).toEqual(counts);
+  });
+
   it("is cancelled while the endpoint is down, by the command that a refused run names", async () => {
     const outage = await outageOf(() => ({ status: 503 }));
     const asked = home.start(["replay", "demo", "--failed", "--yes", "--via", "service", "-o", "json"]);

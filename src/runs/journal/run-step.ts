@@ -124,7 +124,8 @@ export interface ServiceCounts {
   readonly total: number;
   readonly succeeded: number;
   readonly failed: number;
-  /** Not attempted: cancelled, marked or erased before. */
+  /** Marked or erased before their attempt ended; those of a replay that was cancelled count as cancelled. */
+  readonly settled: number;
   readonly cancelled: number;
   readonly left: number;
 }

@@ -64,14 +64,15 @@ export async function followService(untilItEnds: boolean, session: RunSession): 
   const { header, deps, stop } = session;
   try {
     for (let waitMs = FIRST_POLL_MS; ; waitMs = Math.min(LONGEST_POLL_MS, 2 * waitMs)) {
-      const sum = { total: 0, succeeded: 0, failed: 0, cancelled: 0, left: 0 };
+      const sum = { total: 0, succeeded: 0, failed: 0, settled: 0, cancelled: 0, left: 0 };
       for (const { id } of header.callbacks) {
         const replay = await deps.client.findReplay(id, header.runId);
         if (replay === null) continue;
         sum.total += replay.total;
         sum.succeeded += replay.succeeded;
         sum.failed += replay.failed;
-        sum.cancelled += replay.cancelled;
+        // Nobody cancelled this one, so its calls were marked or erased.
+        sum[replay.state === "cancelled" ? "cancelled" : "settled"] += replay.cancelled;
         sum.left += replay.left;
       }
       if (sum.total > 0) session.serviceReplayed(sum);

@@ -163,7 +163,7 @@ export function resumeCommand(
 function doneCalls({ header, counts, service }: RunSummary): number {
   switch (header.kind) {
     case "replay":
-      return counts.accepted + counts.requested - (service === null ? 0 : service.left + service.cancelled);
+      return counts.accepted + counts.requested - (service === null ? 0 : service.left + service.settled + service.cancelled);
     case "reconcile":
       return counts.seen + counts.accepted - counts.toMark;
     default:
@@ -215,7 +215,7 @@ export function countLines(counts: RunCounts, options: RenderOptions): readonly 
 
 /** What the service did of a replay. */
 export function serviceLines(
-  { succeeded, failed, cancelled, left }: ServiceCounts,
+  { succeeded, failed, settled = 0, cancelled, left }: Omit<ServiceCounts, "settled"> & Partial<ServiceCounts>,
   { palette }: RenderOptions,
 ): readonly ScreenText[] {
   const some = (number: number) => (number === 0 ? null : number);
@@ -223,6 +223,7 @@ export function serviceLines(
     [
       ["succeeded", some(succeeded), palette.good],
       ["failed again", some(failed), palette.bad],
+      ["settled meanwhile", some(settled)],
       ["cancelled", some(cancelled), palette.warn],
       ["not sent yet", some(left), palette.warn],
     ],

@@ -106,7 +106,7 @@ test("a summary shows what the service did, and how to follow or cancel the rest
   const { renderOptions } = await openScreen(captureIo(), { format: "table", noColor: true, utc: true, now: 0 });
   const summary = { ...aSummary({ ...NO_COUNTS, planned: 9, requested: 9 }) };
   const replay = { ...summary, header: { ...summary.header, kind: "replay" as const } };
-  const service = { total: 9, succeeded: 4, failed: 2, cancelled: 0, left: 3 };
+  const service = { total: 9, succeeded: 4, failed: 2, settled: 0, cancelled: 0, left: 3 };
   expect(renderSummary({ ...replay, service }, renderOptions).toString()).toBe(
     [
       "6 of 9 calls replayed in 5ms (run 20261124-120000-ABCD)",
