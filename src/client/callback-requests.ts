@@ -1,5 +1,6 @@
 import type { CallbackSettings } from "../domain/callback.js";
 import { WhcbError } from "../domain/errors.js";
+import { callbackSecrets } from "../domain/mask.js";
 import { readCallback, readCallbackList, settingsToJson } from "../wire/json/callback-json.js";
 import type { Client, ListedCallback } from "./client.js";
 import { readWholeList } from "./list-walker.js";
@@ -11,7 +12,8 @@ type CallbackRequests = Pick<
   "listCallbacks" | "getAllCallbacks" | "getCallback" | "createCallback" | "updateCallback" | "deleteCallback" | "verify"
 >;
 
-export function callbackRequests(api: ServiceApi): CallbackRequests {
+/** `willSend` gets the secrets of a callback before the service does, which may repeat them in an error. */
+export function callbackRequests(api: ServiceApi, willSend: (secrets: readonly string[]) => void): CallbackRequests {
   function listCallbacks(): Promise<readonly ListedCallback[]> {
     return readWholeList(
       `${api.basePath}/callbacks`,
@@ -74,6 +76,7 @@ export function callbackRequests(api: ServiceApi): CallbackRequests {
       await api.getDocument(`${api.basePath}/callbacks?limit=1`, "callback");
     },
     async createCallback(settings: CallbackSettings) {
+      willSend(callbackSecrets(settings));
       const answer = await api.expectSuccess({
         method: "POST",
         path: "/callbacks",
@@ -84,6 +87,8 @@ export function callbackRequests(api: ServiceApi): CallbackRequests {
       return readCallback({ ...settingsToJson(settings), ...created.raw, id: created.id });
     },
     async updateCallback(id, body) {
+      const { url, auth } = readCallback({ ...body, id });
+      willSend(callbackSecrets({ url, auth: { ...auth, key: auth.key ?? "" } }));
       // It has what was read too, which another user may have changed before it is repeated.
       await api.expectSuccess({ method: "PUT", path: callbackPath(id), noun: "callback", body, isRepeatable: false });
     },

@@ -1,3 +1,4 @@
+import { secretMask } from "../domain/mask.js";
 import { createPacer } from "../platform/pacer.js";
 import { readDate } from "../wire/dates.js";
 import { objectOf, textOf } from "../wire/json/json-value.js";
@@ -9,7 +10,7 @@ import { groupRequests } from "./group-requests.js";
 import { readWholeList } from "./list-walker.js";
 import { createRequester } from "./requester.js";
 import { runRequests, UNKNOWN_ROUTE } from "./run-requests.js";
-import { createServiceApi, credentialMask, type ServiceApi, type ServiceCredentials } from "./service-api.js";
+import { createServiceApi, credentialSecrets, type ServiceApi, type ServiceCredentials } from "./service-api.js";
 import { singleCalls } from "./single-calls.js";
 import { isSuccess, type Transport } from "./transport.js";
 
@@ -27,7 +28,8 @@ export interface ClientOptions extends CallReading {
 /** Closing the client closes the transport. */
 export function createClient(transport: Transport, options: ClientOptions): Client {
   const { clock, random, credentials, timezone, onExchange, retriesRefused } = options;
-  const mask = credentialMask(credentials);
+  const sent = [...credentialSecrets(credentials)];
+  const mask = secretMask(sent);
   const pacer = createPacer(options.rate, clock);
   const requester = createRequester({ transport, mask, pacer, clock, random, onExchange, retriesRefused });
   const api = createServiceApi({ requester, name: transport.name, basePath: transport.basePath, credentials, mask, clock });
@@ -35,7 +37,7 @@ export function createClient(transport: Transport, options: ClientOptions): Clie
   return {
     name: transport.name,
     byServiceClock: api.byServiceClock,
-    ...callbackRequests(api),
+    ...callbackRequests(api, (secrets) => sent.push(...secrets)),
     ...calls,
     ...runRequests(api),
     ...groupRequests(api, calls.listCalls),

@@ -1,6 +1,6 @@
 /** docs/contract.md: credentials, media types, JSON. */
 import { errorMessage, WhcbError } from "../domain/errors.js";
-import { type SecretMask, secretMask, secretsOf } from "../domain/mask.js";
+import { type SecretMask, secretsOf } from "../domain/mask.js";
 import type { Clock } from "../platform/clock.js";
 import { readJson } from "../wire/json/read-json.js";
 import type { Requester } from "./requester.js";
@@ -146,9 +146,9 @@ function credentialHeaders(credentials: ServiceCredentials): Record<string, stri
 }
 
 /** null: none are sent. */
-export function credentialMask(credentials: ServiceCredentials | null): SecretMask {
-  if (credentials === null) return secretMask([]);
-  return secretMask([credentials.apiKey, ...secretsOf({ type: "basicauth", key: loginOf(credentials) })]);
+export function credentialSecrets(credentials: ServiceCredentials | null): readonly string[] {
+  if (credentials === null) return [];
+  return [credentials.apiKey, ...secretsOf({ type: "basicauth", key: loginOf(credentials) })];
 }
 
 function loginOf({ username, password }: ServiceCredentials): string {

@@ -11,6 +11,7 @@ import { readSettings } from "../../src/cli/settings/settings-file.js";
 import { CliMachine } from "../support/cli/cli-service.js";
 import { captureIo } from "../support/cli/cli-streams.js";
 import { cliDeps } from "../support/cli/run-cli.js";
+import { CALLBACK_BODY } from "../support/server/server-fixture.js";
 
 let machine: CliMachine;
 let secrets: readonly string[];
@@ -112,6 +113,8 @@ describe("a closed pipe", () => {
 describe("a service that repeats the credentials that it was sent", () => {
   const PASSWORD = "Zq8x/+password";
   const API_KEY = "Zq8x/+key";
+  const CALLBACK_KEY = "Zq8x/+callback";
+  const URL_TOKEN = "Zq8x0123456789abcdef";
   const BASIC = Buffer.from(`ada:${PASSWORD}`).toString("base64");
 
   let server: Server;
@@ -122,20 +125,24 @@ describe("a service that repeats the credentials that it was sent", () => {
   ) => { status: number; body?: string; headers?: Record<string, string> };
 
   beforeAll(async () => {
-    server = createServer((request, response) => {
+    server = createServer(async (request, response) => {
       const { authorization = "", "x-api-key": apiKey } = request.headers;
       const login = Buffer.from(authorization.replace("Basic ", ""), "base64");
-      const { status, body = "", headers } = answer(`${apiKey} ${authorization} ${login}`, request.method);
+      const sent = Buffer.concat(await request.toArray());
+      const { status, body = "", headers } = answer(`${apiKey} ${authorization} ${login} ${sent}`, request.method);
       response.writeHead(status, headers).end(body);
     }).listen(0, "127.0.0.1");
     await once(server, "listening");
     const address = server.address();
     const port = typeof address === "object" && address !== null ? address.port : 0;
     env = { WHCB_URL: `http://127.0.0.1:${port}`, WHCB_USERNAME: "ada", WHCB_PASSWORD: PASSWORD, WHCB_API_KEY: API_KEY };
+    env = { ...env, WHCB_CALLBACK_KEY: CALLBACK_KEY };
   });
   afterAll(() => server.close());
 
   const list = ["callbacks", "list"];
+  const CREATE = `callbacks create --name demo --url http://127.0.0.1:1/${URL_TOKEN} --email a@example.com`.split(" ");
+  const STORED = { id: "A", name: "A", auth: { type: "bearertoken", key: `${CALLBACK_KEY}-stored` } };
   const statuses = [400, 401, 403, 404, 405, 409, 422];
 
   test.each<readonly [what: string, argv: readonly string[], write: typeof answer]>([
@@ -160,11 +167,24 @@ describe("a service that repeats the credentials that it was sent", () => {
         return { status: 200, body: JSON.stringify(method === "GET" ? both : { sent: text }) };
       },
     ],
+    ["422 to a new callback", CREATE, (text) => ({ status: 422, body: JSON.stringify({ errorDetail: `you sent ${text}` }) })],
+    ["503 with a page to a new callback", CREATE, (text) => ({ status: 503, body: `<html>you sent ${text}` })],
+    ...["", "--new-key"].map(
+      (flag) =>
+        [
+          `409 to an update ${flag}`,
+          ["callbacks", "update", "A", "--email", "b@example.com", ...(flag === "" ? [] : [flag])],
+          (text: string, method: string | undefined) =>
+            method === "GET"
+              ? { status: 200, body: JSON.stringify({ ...CALLBACK_BODY, ...STORED }) }
+              : { status: 409, body: JSON.stringify({ errorDetail: `you sent ${text}` }) },
+        ] as const,
+    ),
   ])("isn't shown with them: %s", async (_, argv, write) => {
     answer = write;
     const { code, stdout, stderr } = await machine.whcb([...argv, "--verbose"], { env });
     const shown = stdout + stderr;
-    expect([code === 0, shown]).toEqual([false, expect.stringContaining("GET /")]);
+    expect([code === 0, shown]).toEqual([false, expect.stringMatching(/GET \/|POST \//)]);
     expect(["Zq8x", BASIC.slice(0, 8)].filter((part) => shown.includes(part))).toEqual([]);
   });
 
