@@ -36,7 +36,7 @@ interface Held {
   readonly fileLock: FileLock;
   /** false: the service gives out none. */
   readonly isLeased: boolean;
-  /** When the last renewal began, before the service starts counting. null: the lease is lost. */
+  /** When the last renewal began, before the service starts counting. null: the lease is lost until it is retaken. */
   renewedAt: { readonly wallMs: number; readonly monotonicMs: number } | null;
 }
 
@@ -180,7 +180,8 @@ export class RunLocks implements HeldLocks {
     if (!held.isLeased) return "renewed";
     try {
       const answer = await takeLease(callbackId, this.lease, this.#deps);
-      held.renewedAt = "holder" in answer ? null : answer.renewedAt;
+      // Of a lease that was given back late, another run may have sent the calls meanwhile.
+      held.renewedAt = "holder" in answer || !this.maySend(callbackId) ? null : answer.renewedAt;
       return "renewed";
     } catch (error) {
       if (!isWhcbError(error)) throw error;

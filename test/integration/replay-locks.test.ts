@@ -115,6 +115,62 @@ it("a service that doesn't answer any more delays the end of a run by 5 seconds 
   await ending;
 });
 
+describe("a lease", () => {
+  const demo = { id: "00112233445566AA", name: "demo" };
+  const other = { run: "RUN-2", holder: "bob@desk", done: 0, total: 3 };
+
+  /** `passes` lets time pass, and the renewal that is due then take place. */
+  async function heldLease() {
+    const clock = new VirtualClock();
+    const desk = openDesk({ transport: scriptedPlatform({ clock, callbacks: [] }).transport(), clock });
+    const service = { isBusy: false, requests: 0 };
+    const client: Client = {
+      ...desk.deps.client,
+      async takeRunLock() {
+        service.requests += 1;
+        return service.isBusy ? { kind: "busy", holder: other } : { kind: "taken" };
+      },
+      releaseRunLock: async () => undefined,
+    };
+    const locks = await RunLocks.take([demo], { ...desk.deps, client });
+    closing.push(desk.leave, () => locks.release());
+    const passes = async (ms: number) => {
+      const before = service.requests;
+      clock.advance(ms);
+      await eventually(
+        async () => service.requests,
+        (requests) => requests > before,
+      );
+      await systemClock.nextTurn();
+    };
+    return { locks, service, passes };
+  }
+
+  it("is kept by a renewal 20 seconds after the one before", async () => {
+    const { locks, passes } = await heldLease();
+    for (const ms of [20_000, 20_000]) await passes(ms);
+    expect(locks.maySend(demo.id)).toBe(true);
+  });
+
+  it("that wasn't renewed within 20 seconds is lost, even if it could be renewed then: another run may have had it", async () => {
+    const { locks, passes } = await heldLease();
+    for (const ms of [20_001, 10_000]) await passes(ms);
+    expect(locks.maySend(demo.id)).toBe(false);
+    await locks.retake(demo);
+    await passes(10_000);
+    expect(locks.maySend(demo.id)).toBe(true);
+  });
+
+  it("that another run had is lost, even if that run has released it since", async () => {
+    const { locks, service, passes } = await heldLease();
+    service.isBusy = true;
+    await passes(10_000);
+    service.isBusy = false;
+    await passes(10_000);
+    expect(locks.maySend(demo.id)).toBe(false);
+  });
+});
+
 /** The time that a laptop sleeps passes on both clocks at once. */
 function sleepingClock(): { readonly clock: Clock; sleep(ms: number): void } {
   let slept = 0;
