@@ -2,8 +2,8 @@
 import type { Socket } from "node:net";
 import { type buildConnector, Client } from "undici";
 import type { Clock, Timers } from "../platform/clock.js";
+import { AnswerReader } from "./answer-reader.js";
 import { type ConnectingSocket, type ConnectorOptions, createConnector } from "./connector.js";
-import { type InterimAnswers, skipInterimAnswers } from "./interim-answers.js";
 
 export interface ConnectionPoolOptions {
   readonly clock: Pick<Clock, "monotonicMs">;
@@ -76,7 +76,7 @@ export class Connection {
   /** On the monotonic clock. */
   idleSince = 0;
   #socket: Socket | null = null;
-  #interimAnswers: InterimAnswers | null = null;
+  #reader: AnswerReader | null = null;
   /** On the present socket. */
   #requests = 0;
   #bytesReadBefore = 0;
@@ -85,10 +85,11 @@ export class Connection {
     this.client = new Client(origin, {
       connect: (target, callback) =>
         connect(target, (...outcome) => {
-          if (outcome[1] !== null) this.#useSocket(outcome[1]);
+          if (outcome[1] !== null) this.#useSocket(outcome[1], maxHeaderBytes);
           callback(...outcome);
         }),
-      maxHeaderSize: maxHeaderBytes,
+      // The reader's limit comes first: of trailers it lets less than twice as much through.
+      maxHeaderSize: 2 * maxHeaderBytes,
       keepAliveTimeout: keepAliveMs,
       keepAliveMaxTimeout: keepAliveMs,
       // Undici's limits restart with each chunk.
@@ -113,7 +114,12 @@ export class Connection {
   beginRequest(): void {
     this.#requests += 1;
     this.#bytesReadBefore = this.bytesRead ?? 0;
-    this.#interimAnswers?.expectAnswer();
+    this.#reader?.expectAnswer();
+  }
+
+  /** Call after the headers of the final answer and after each piece of its body. */
+  continueAnswer(): void {
+    this.#reader?.continueAnswer();
   }
 
   /** Not the first on this socket, and no byte of its answer has arrived. */
@@ -121,9 +127,9 @@ export class Connection {
     return this.#requests > 1 && this.bytesRead === this.#bytesReadBefore;
   }
 
-  #useSocket(socket: Socket): void {
+  #useSocket(socket: Socket, maxHeaderBytes: number): void {
     this.#socket = socket;
-    this.#interimAnswers = skipInterimAnswers(socket);
+    this.#reader = new AnswerReader(socket, maxHeaderBytes);
     this.#requests = 0;
   }
 }

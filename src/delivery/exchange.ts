@@ -101,10 +101,12 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
     this.statusCode = statusCode;
     this.statusMessage = statusMessage;
     this.headers = headers;
+    this.#connection?.continueAnswer();
     return true;
   }
 
   onData(chunk: Buffer): boolean {
+    this.#connection?.continueAnswer();
     // A secret may begin in the part that is kept, and end after it.
     const missing = KEPT_BODY_BYTES + longestSpelling(this.secrets) - this.#bodyBytes;
     if (missing > 0) {

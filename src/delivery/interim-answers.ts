@@ -1,21 +1,4 @@
-/** undici destroys the socket at an unsolicited `100 Continue`, but skips 102: `socket.read()` turns 100 into 102 in place. */
-import type { Socket } from "node:net";
-
-export interface InterimAnswers {
-  /** Before each request; one at a time. */
-  expectAnswer(): void;
-}
-
-export function skipInterimAnswers(socket: Socket): InterimAnswers {
-  const rewriter = new StatusRewriter();
-  const read = socket.read.bind(socket);
-  socket.read = (size?: number): unknown => {
-    const chunk: unknown = read(size);
-    if (Buffer.isBuffer(chunk)) rewriter.rewrite(chunk);
-    return chunk;
-  };
-  return rewriter;
-}
+/** undici destroys the socket at an unsolicited `100 Continue`, but skips 102: this turns 100 into 102 in place. */
 
 /** "?" is any byte. */
 const INTERIM_STATUS_LINE = "HTTP/1.? 1??";
@@ -28,13 +11,14 @@ const ZERO = 0x30;
 const TWO = 0x32;
 
 /** Up to the final status; answers may come in pieces. */
-export class StatusRewriter implements InterimAnswers {
+export class StatusRewriter {
   #state: "status" | "headers" | "final" = "final";
   /** In the status line. */
   #position = 0;
   #isTen = false;
   #isLineEmpty = false;
 
+  /** Before each request; one at a time. */
   expectAnswer(): void {
     this.#state = "status";
     this.#position = 0;

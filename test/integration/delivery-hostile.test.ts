@@ -1,6 +1,6 @@
 /**
  * Endpoints that misbehave, over real sockets.
- * Covers: src/delivery/exchange.ts, src/delivery/delivery-failure.ts
+ * Covers: src/delivery/exchange.ts, src/delivery/answer-reader.ts, src/delivery/delivery-failure.ts
  */
 import type { Socket } from "node:net";
 import { setFlagsFromString } from "node:v8";
@@ -24,9 +24,16 @@ const NOT_HTTP = { kind: "unreachable", reason: "protocol", detail: "what HOST s
 const CLOSED = { kind: "unreachable", reason: "reset", detail: "HOST closed the connection before its answer was complete" };
 const LOST = { kind: "unreachable", reason: "reset", detail: "the connection to HOST was lost (ECONNRESET)" };
 const ENDED = { kind: "unreachable", reason: "reset", detail: "HOST closed the connection before its answer was complete" };
+const HEADERS_TOO_LARGE = { kind: "unreachable", reason: "too-large", detail: "the answer's headers are larger than 16 KiB" };
 
 const DELIVERED = { kind: "answered", statusCode: 200, statusMessage: "OK", body: "ok" };
 const INTERIM = "HTTP/1.1 100 Continue\r\nx: y\r\n\r\nHTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n";
+
+/** A whole answer whose status line and headers take so many bytes. */
+function answerWithHeaders(bytes: number): string {
+  const [start, end] = ["HTTP/1.1 200 OK\r\nx: ", "\r\ncontent-length: 2\r\n\r\n"];
+  return `${start}${"y".repeat(bytes - start.length - end.length)}${end}ok`;
+}
 
 const CASES: readonly [name: string, onRequest: (socket: Socket) => void, result: object][] = [
   ["headers that drip", (socket) => drip(socket, `HTTP/1.1 200 OK\r\nx: ${"y".repeat(9_999)}`, 5), TIMEOUT],
@@ -51,21 +58,39 @@ const CASES: readonly [name: string, onRequest: (socket: Socket) => void, result
   ["an end within the body", saysAndEnds("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf"), CLOSED],
   ["an end within a chunk", saysAndEnds("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nha"), CLOSED],
   ["a truncated last answer", saysAndEnds("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 10\r\n\r\nhalf"), ENDED],
+  ["headers of 16 KiB", says(answerWithHeaders(16_384)), DELIVERED],
+  ["headers of a byte more", says(answerWithHeaders(16_385)), HEADERS_TOO_LARGE],
   [
     "a megabyte of headers",
     (socket) => void socket.write(`HTTP/1.1 200 OK\r\n${`x-${"y".repeat(60)}: z\r\n`.repeat(16_000)}\r\n`),
-    { kind: "unreachable", reason: "too-large", detail: "the answer's headers are larger than 16 KiB" },
+    HEADERS_TOO_LARGE,
   ],
   [
     "one header of a megabyte",
     (socket) => void socket.write(`HTTP/1.1 200 OK\r\nx: ${"y".repeat(1_000_000)}\r\n\r\n`),
-    { kind: "unreachable", reason: "too-large", detail: "the answer's headers are larger than 16 KiB" },
+    HEADERS_TOO_LARGE,
   ],
   [
     "a megabyte of trailers",
     (socket) =>
       void socket.write(`HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n${`x: ${"y".repeat(60)}\r\n`.repeat(16_000)}`),
-    { kind: "unreachable", reason: "too-large", detail: "the answer's headers are larger than 16 KiB" },
+    HEADERS_TOO_LARGE,
+  ],
+  [
+    "a status line that never ends",
+    (socket) => {
+      socket.write("HTTP/1.1 200 ");
+      writeForEver(socket, Buffer.alloc(65_536, "O"));
+    },
+    HEADERS_TOO_LARGE,
+  ],
+  [
+    "a chunk extension that never ends",
+    (socket) => {
+      socket.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1;");
+      writeForEver(socket, Buffer.alloc(65_536, "x"));
+    },
+    HEADERS_TOO_LARGE,
   ],
   [
     "a hundred thousand interim answers",
@@ -197,23 +222,45 @@ describe("an endpoint that sends", () => {
   });
 });
 
-describe("an endpoint that sends without end", () => {
+test("an endpoint that sends a long chunk extension for each byte of a body is aborted long before the deadline", async () => {
+  await at.start(
+    (socket) => {
+      socket.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
+      writeForEver(socket, Buffer.from(`1;${"x".repeat(8_000)}\r\nz\r\n`));
+    },
+    { deadlineMs: 30_000 },
+  );
+  const { result } = await at.deliverer.deliver(at.post());
+  const detail = `127.0.0.1:${at.server.port} sent over 1 MiB without completing its answer`;
+  expect(result).toEqual({ kind: "unreachable", reason: "too-large", detail });
+});
+
+describe("tiny headers without end", () => {
+  const MOST = "a:b\r\n".repeat(3_200);
   const ENDLESS: readonly [name: string, start: string, more: string][] = [
-    ["a status line", "HTTP/1.1 200 ", "O"],
-    ["a chunk's extension", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1;x=", "y"],
+    ["before a body", "HTTP/1.1 200 OK\r\n", "a:b\r\n".repeat(13_000)],
+    ["after a body", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n", "a:b\r\n".repeat(13_000)],
+    ["in interim answers", "", `HTTP/1.1 103 Early Hints\r\n${MOST}\r\n`.repeat(4)],
   ];
 
-  test.each(ENDLESS)("%s is aborted long before the deadline", async (_name, start, more) => {
-    await at.start(
-      (socket) => {
-        socket.write(start);
-        writeForEver(socket, Buffer.alloc(65_536, more));
-      },
-      { deadlineMs: 30_000 },
-    );
-    const { result } = await at.deliverer.deliver(at.post());
-    const detail = `127.0.0.1:${at.server.port} sent over 1 MiB without completing its answer`;
-    expect(result).toEqual({ kind: "unreachable", reason: "too-large", detail });
+  async function cpuOfDeliveries(onRequest: (socket: Socket) => void, expected: object): Promise<number> {
+    await at.start(onRequest, { deadlineMs: 30_000 });
+    const before = process.cpuUsage();
+    for (let post = 0; post < 20; post++) expect((await at.deliverer.deliver(at.post())).result).toEqual(expected);
+    const { user, system } = process.cpuUsage(before);
+    await at.end();
+    return user + system;
+  }
+
+  test.each(ENDLESS)("%s cost little more than as many as are allowed", async (_name, start, more) => {
+    const mostAllowed = says(`HTTP/1.1 200 OK\r\n${MOST}content-length: 2\r\n\r\nok`);
+    await cpuOfDeliveries(mostAllowed, DELIVERED);
+    const allowed = await cpuOfDeliveries(mostAllowed, DELIVERED);
+    const endless = await cpuOfDeliveries((socket) => {
+      socket.write(start);
+      writeForEver(socket, Buffer.from(more));
+    }, HEADERS_TOO_LARGE);
+    expect(endless / allowed).toBeLessThan(20);
   });
 });
 

@@ -13,6 +13,7 @@ import {
   trickleBodies,
 } from "../support/attack/connection-attacks.js";
 import { guessPasswords } from "../support/attack/guess-passwords.js";
+import { startRawServer, writeForEver } from "../support/delivery/raw-server.js";
 import { callIdOf, ServedApi, USER_ENV } from "../support/process/served-api.js";
 import { Home, type Running, type RunOptions } from "../support/process/whcb-process.js";
 
@@ -41,6 +42,11 @@ function show(attack: string, figures: object): void {
 function peakMiB({ child }: Running): number {
   if (child.exitCode !== null || child.signalCode !== null) return Number.NaN;
   return Math.round(Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1]) / 1024);
+}
+
+function cpuMs({ child }: Running): number {
+  const [userTicks, systemTicks] = readFileSync(`/proc/${child.pid}/stat`, "utf8").split(" ").slice(13);
+  return (Number(userTicks) + Number(systemTicks)) * 10;
 }
 
 /** Once a second, each on a connection of its own: how many were answered. */
@@ -129,6 +135,38 @@ it("500 clients never finish a body, with 300 descriptors", async () => {
     delivered: SECONDS,
     outages: 0,
   });
+});
+
+it.each([
+  ["headers", "HTTP/1.1 200 OK\r\n"],
+  ["trailers", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n"],
+])("an endpoint answers with tiny %s without end", async (what, start) => {
+  const endpoint = await startRawServer((socket) => {
+    if (endpoint.lastRequest().startsWith("GET")) {
+      socket.end("HTTP/1.1 200 OK\r\n\r\n");
+      return;
+    }
+    socket.write(start);
+    writeForEver(socket, Buffer.from("a:b\r\n".repeat(13_000)));
+  });
+  const server = await serve();
+  const api = new ServedApi(server.url);
+  const id = await api.create({ name: "demo", url: endpoint.url });
+  const calls = Array.from({ length: 64 }, (_, call) => callIdOf(call));
+  const before = cpuMs(server);
+  await api.hand(id, calls);
+  let slowestMs = 0;
+  for (let second = 0; second < SECONDS; second++) {
+    const began = performance.now();
+    await statusOf(`${server.url}/healthz`);
+    slowestMs = Math.max(slowestMs, Math.round(performance.now() - began));
+    await delay(1000);
+  }
+  const figures = { cpuMs: cpuMs(server) - before, slowestMs, failed: await api.count(id, "FAILED"), peakMiB: peakMiB(server) };
+  await endpoint.close();
+  show(`tiny ${what}`, figures);
+  expect(figures.failed).toBe(calls.length);
+  expect(figures.cpuMs).toBeLessThan(3000);
 });
 
 it("two addresses guess passwords with a valid key", async () => {
