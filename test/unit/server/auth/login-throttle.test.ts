@@ -141,7 +141,10 @@ describe("LoginThrottle", () => {
       await fail(throttle, 1, 0, { username: name, address: name, apiKey: name, isKeyWrong: true });
     }
     const other = { ...LOGIN, username: "other" };
-    const waits = [{ ...other, apiKey: "another" }, { ...other, address: "192.0.2.2" }].map((login) => waitMs(throttle, login, 0));
+    const waits = [
+      { ...other, apiKey: "another" },
+      { ...other, address: "192.0.2.2" },
+    ].map((login) => waitMs(throttle, login, 0));
     expect(waits).toEqual([3000, 500]);
   });
 
