@@ -1,5 +1,6 @@
 /** Nothing is opened before a command needs it. */
-import type { Client, ListedCall } from "../client/client.js";
+import type { OnListed } from "../client/call-requests.js";
+import type { Client } from "../client/client.js";
 import type { AddressRule } from "../delivery/address-rule.js";
 import type { Deliverer } from "../delivery/deliverer.js";
 import type { BackupTarget, CheckedDatabase, Copied, CopyProgress, Migrated } from "../domain/maintenance.js";
@@ -47,7 +48,7 @@ export type ServiceTarget =
       /** IANA zone of the service's dd/MM/yy dates. */
       readonly timezone: string;
       /** Gets each page of a list of calls, before its filter. */
-      readonly onListed?: ((calls: readonly ListedCall[]) => void) | undefined;
+      readonly onListed?: OnListed | undefined;
       /** Without secrets, for --verbose. */
       readonly onExchange?: (line: string) => void;
       /** Whether a request waits for a service that refuses connections now. Default: yes, if it has answered before. */

@@ -17,13 +17,15 @@ import { isSuccess, type TransportResponse } from "./transport.js";
 
 type CallRequests = Pick<Client, "listCalls" | "markCalls" | "submitCalls" | "requestReplays">;
 
+/** Gets each page of a list as it was read, before its filter, and how far the service's clock is ahead of ours. */
+export type OnListed = (calls: readonly ListedCall[], serviceAheadMs: number) => void;
+
 export interface CallReading {
   readonly clock: Clock;
   readonly random: Random;
   /** IANA, for dates without a zone. */
   readonly timezone: string;
-  /** Gets each page of a list as it was read, before its filter. */
-  readonly onListed?: ((calls: readonly ListedCall[]) => void) | undefined;
+  readonly onListed?: OnListed | undefined;
 }
 
 const MAX_CALLS_PER_SUBMISSION = 1_000;
@@ -45,7 +47,7 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
         const { calls, total, next } = readCallList(await api.getDocument(api.withPageLimit(path, left), "call"), options);
         // Such a list has calls of any status, so each must say its own.
         if (rejection !== null && calls.some(({ raw }) => textOf(raw.status).trim() === "")) throw rejection;
-        onListed(calls);
+        onListed(calls, api.byServiceClock(clock.now()) - clock.now());
         return { items: calls, total, next };
       } catch (error) {
         const index = paths.lastIndexOf(path);

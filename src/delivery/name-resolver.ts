@@ -32,6 +32,8 @@ const MAX_TTL_MS = 60_000;
 /** Short: someone may be fixing the name. */
 const FAILURE_TTL_MS = 2_000;
 const MAX_NAMES = 2_000;
+/** Each attempt may connect to all of them. */
+const MAX_ADDRESSES = 16;
 const TIMEOUTS: ReadonlySet<string> = new Set(["ETIMEOUT", "EAI_AGAIN"]);
 
 interface CacheEntry {
@@ -88,7 +90,7 @@ export function createNameResolver(options: NameResolverOptions): NameResolver {
 function addressesOf(name: string): (found: FoundAddresses) => readonly string[] {
   return ({ addresses }) => {
     if (addresses.length === 0) throw new DeliveryFailure("dns", `${name} has no address`);
-    return addresses;
+    return addresses.slice(0, MAX_ADDRESSES);
   };
 }
 

@@ -35,6 +35,13 @@ it("a temporary endpoint remembers ids in bounded memory, however long they are"
   expect([code, posts.length, repeats]).toEqual([0, 8_004, [1, 8_003]]);
 });
 
+it("a temporary endpoint prints a body of many levels as the text that it is", async () => {
+  const endpoint = await home.listen(["-o", "ndjson"]);
+  const body = `${"[".repeat(6_000)}${"]".repeat(6_000)}`;
+  expect((await fetch(endpoint.url, { method: "POST", body })).status).toBe(200);
+  expect((await endpoint.stop("SIGINT")).stdout).toContain(`"body":"${body}"`);
+});
+
 it("a temporary endpoint keeps so much of the bodies of all requests, and answers 503 for those that don't fit", async () => {
   const endpoint = await home.listen(["--status", "200"]);
   const port = Number(new URL(endpoint.url).port);

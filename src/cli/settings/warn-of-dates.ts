@@ -1,4 +1,5 @@
-import type { ListedCall } from "../../client/client.js";
+import type { OnListed } from "../../client/call-requests.js";
+import { formatDuration } from "../../domain/duration.js";
 import { isDateWithoutZone } from "../../wire/dates.js";
 import { attemptedDateOf } from "../../wire/json/call-json.js";
 import type { Invocation } from "../args/command-spec.js";
@@ -7,13 +8,20 @@ import type { ResolvedSettings } from "./resolve-settings.js";
 
 /** Clocks differ by less. */
 const FUTURE_MS = 5 * 60_000;
+const CLOCKS_APART_MS = 60_000;
 
 /** Where dates decide which calls are meant: warns once of dates that may be read wrongly, and once of one that can't be right. */
-export function watchDates({ screen }: Invocation, timezone: ResolvedSettings["timezone"]) {
+export function watchDates({ screen }: Invocation, timezone: ResolvedSettings["timezone"]): OnListed {
   const { now, utc } = screen.renderOptions;
   let isZoneKnown = timezone.from !== "default";
   let hasFuture = false;
-  return (calls: readonly ListedCall[]): void => {
+  let areClocksApart = false;
+  return (calls, serviceAheadMs): void => {
+    if (!areClocksApart && Math.abs(serviceAheadMs) > CLOCKS_APART_MS) {
+      areClocksApart = true;
+      const apart = `${formatDuration(Math.abs(serviceAheadMs))} ${serviceAheadMs < 0 ? "ahead of" : "behind"}`;
+      screen.info(`warning: this machine's clock is ${apart} the service's, and --since and --until go by it`);
+    }
     if (!isZoneKnown && calls.some(({ raw }) => isDateWithoutZone(attemptedDateOf(raw)))) {
       isZoneKnown = true;
       screen.info("warning: the service's dates have no time zone and count as UTC: the profile's `timezone` isn't set");

@@ -56,6 +56,13 @@ export function readSeenList(text: string, timezone: string): SeenList {
   const distinct = new Map<string, SeenLine>();
   const notCompared = new Set<string>();
   for (const { line, fields } of records) {
+    const status = fields.find(([name, value]) => STATUS_FIELDS.has(name) && NOT_RECEIVED.test(value))?.[1];
+    if (status !== undefined) {
+      throw unreadable(
+        line,
+        `its status is ${status}, so your system hasn't received it (leave the field out if it means something else)`,
+      );
+    }
     if (fields.length > 1) for (const [name] of fields) if (!KNOWN_FIELDS.has(name)) notCompared.add(name);
     const seen = seenLine(line, fields, timezone);
     const key = JSON.stringify({ ...seen, line: 0 });
@@ -63,6 +70,10 @@ export function readSeenList(text: string, timezone: string): SeenList {
   }
   return { format, lines: [...distinct.values()], read: records.length, notCompared: [...notCompared] };
 }
+
+/** A list of failed calls, or a log of rejected requests, isn't a list of what was received. */
+const STATUS_FIELDS: ReadonlySet<string> = new Set(["status", "statuscode"]);
+const NOT_RECEIVED = /^(?:failed|pending|[345]\d\d)$/i;
 
 /** Names in lower case, without spaces, dashes and underscores. Of a name that repeats, the last counts. */
 type Fields = readonly (readonly [name: string, value: string])[];
@@ -100,19 +111,9 @@ function jsonRecords(text: string): readonly SeenRecord[] {
     if (source.trim() === "") return [];
     const fields = fieldsOfBody(source);
     if (fields === null) throw unreadable(index + 1, "it isn't a JSON object");
-    const status = fields.find(([name, value]) => name === "status" && UNDELIVERED.has(value))?.[1];
-    if (status !== undefined) {
-      throw unreadable(
-        index + 1,
-        `its status is ${status}: a list of calls, not of what your system has (else leave out status)`,
-      );
-    }
     return [{ line: index + 1, fields }];
   });
 }
-
-/** The states in which calls are listed that weren't delivered. */
-const UNDELIVERED: ReadonlySet<string> = new Set(["FAILED", "PENDING"]);
 
 const END_OF_BODY = /<\/(?:[\w-]+:)?deliveryResponse\s*>/g;
 

@@ -101,6 +101,12 @@ describe("a name", () => {
     expect(asked).toHaveLength(2);
   });
 
+  test("with thousands of addresses has its first 16", async () => {
+    const addresses = Array.from({ length: 4_000 }, (_, index) => `10.0.${index >> 8}.${index & 255}`);
+    const { names } = aResolver(async () => ({ addresses, ttlMs: 0 }));
+    expect(await names.resolve("many.example")).toEqual(addresses.slice(0, 16));
+  });
+
   test("without an address is a dns error", async () => {
     const { names } = aResolver(async () => ({ addresses: [], ttlMs: 0 }));
     await expect(names.resolve("empty.example")).rejects.toMatchObject({

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { maskQuery } from "../../../domain/mask.js";
+import { type JsonLimits, readJson } from "../../../wire/json/read-json.js";
 import type { Invocation } from "../../args/command-spec.js";
 import type { ParsedArgs } from "../../args/flag.js";
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";
@@ -111,9 +112,12 @@ function describeBody(body: string): string {
   return [kind, typeof sender === "string" ? `from ${sender}` : "", content].filter((part) => part !== "").join(" ");
 }
 
+const BODY_LIMITS: JsonLimits = { values: 200_000, levels: 128 };
+
+/** JSON within the limits, else the text as it is. */
 function parseBody(body: string): unknown {
   try {
-    return JSON.parse(body);
+    return readJson(body, "body", BODY_LIMITS);
   } catch {
     return body;
   }

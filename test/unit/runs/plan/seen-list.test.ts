@@ -190,8 +190,13 @@ test.each([
   [`{"messageid":"${MESSAGE}"}\n{"messageid":\n`, "line 2 can't be read: it isn't a JSON object"],
   [
     `{"messageid":"${MESSAGE}","status":"FAILED"}\n`,
-    "line 1 can't be read: its status is FAILED: a list of calls, not of what your system has (else leave out status)",
+    "line 1 can't be read: its status is FAILED, so your system hasn't received it (leave the field out if it means something else)",
   ],
+  [
+    `{"messageid":"${MESSAGE}","status":200}\n{"messageid":"${MESSAGE}","status":503}\n`,
+    "line 2 can't be read: its status is 503, ",
+  ],
+  [`messageid,Status\n${MESSAGE},delivered\n${MESSAGE},pending\n`, "line 3 can't be read: its status is pending, "],
   [`{"messageid":"${MESSAGE}"}\n[]\n`, "line 2 can't be read: it isn't a JSON object"],
   [`order-17\norder-18,order-19\n`, "line 2 can't be read: it isn't an id"],
   [`{"from":{"mobile":"1"}}\n`, "line 1 can't be read: it has neither a call id nor a message id"],
