@@ -3,7 +3,7 @@ import type { ClientRequest, Agent as HttpAgent, IncomingMessage } from "node:ht
 import { systemErrorCode, WhcbError } from "../domain/errors.js";
 import { parseUrl } from "../domain/mask.js";
 import type { Timers } from "../platform/clock.js";
-import { isLocalName, isLoopbackHost } from "../platform/loopback.js";
+import { isLocalName, isLoopbackHost, isUnspecifiedHost } from "../platform/loopback.js";
 import { CollectedBytes } from "../wire/collected-bytes.js";
 import {
   lastHeaderValues,
@@ -35,8 +35,6 @@ export interface ProxySettings {
 const DEFAULT_TIMEOUT_MS = 60_000;
 const MAX_SOCKETS = 8;
 const NO_ANSWER = "no answer in time";
-/** They connect to this machine. */
-const UNSPECIFIED = new Set(["0.0.0.0", "[::]"]);
 
 /** Throws `config` for an invalid URL. */
 export async function createHttpTransport(target: HttpTarget): Promise<Transport> {
@@ -47,7 +45,7 @@ export async function createHttpTransport(target: HttpTarget): Promise<Transport
   // AbortSignal.timeout takes a millisecond more, and doesn't know of a stop.
   const limit = (end: (failure: TransportFailure) => void) =>
     timers.after(timeoutMs, () => end(new TransportFailure("timeout", NO_ANSWER)));
-  const isLocal = isLoopbackHost(url.hostname) || isLocalName(url.hostname) || UNSPECIFIED.has(url.hostname);
+  const isLocal = isLoopbackHost(url.hostname) || isLocalName(url.hostname) || isUnspecifiedHost(url.hostname);
   if (proxy !== undefined && (proxy.httpProxy || proxy.httpsProxy) && (proxy.includesLocal === true || !isLocal)) {
     return createProxyTransport(url.origin, basePath, proxy, limit);
   }

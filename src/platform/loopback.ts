@@ -10,6 +10,11 @@ export function isLoopbackHost(host: string): boolean {
   return name === "localhost" || name === "::1" || LOOPBACK_IPV4.test(name.replace(/^::ffff:/, "")) || MAPPED_LOOPBACK.test(name);
 }
 
+/** The address of a server that listens at all of its own: as a URL's host, it is this machine. Brackets allowed. */
+export function isUnspecifiedHost(host: string): boolean {
+  return /^(?:0\.0\.0\.0|\[?::\]?)$/.test(host);
+}
+
 /** False for text that isn't a URL. */
 export function isLoopbackUrl(url: string): boolean {
   return isLoopbackHost(parseUrl(url)?.hostname ?? "");

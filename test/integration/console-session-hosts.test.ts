@@ -89,6 +89,11 @@ describe("a session of this machine", () => {
     },
   );
 
+  it.each(["0.0.0.0:8787", "[::]:8787"])("has a host of its own also if it begins at %s", async (host) => {
+    await reopen(null);
+    expect((await signInToTicket({ host })).url.host).toMatch(OWN);
+  });
+
   it("is accepted at no other host", async () => {
     const visitor = await signIn();
     const cookie = cookieOf(visitor);

@@ -3,6 +3,7 @@ import { link, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { kill, pid as ownPid } from "node:process";
+import { shellQuote } from "../../domain/command-line.js";
 import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import { TO_REPLACE } from "../../platform/excess-mode.js";
 
@@ -21,7 +22,7 @@ interface Holder {
 export async function lockRun(runsDirectory: string, runId: string): Promise<ProcessLock> {
   await mkdir(runsDirectory, { recursive: true, mode: 0o700 });
   const last = await lastLock(runsDirectory, runId);
-  if (last !== null && (await isAlive(last.holder))) throw lockedBy(runId, last.holder.pid);
+  if (last !== null && (await isAlive(last.holder))) throw lockedBy(runsDirectory, runId, last);
   const number = (last?.number ?? 0) + 1;
   const path = lockPath(runsDirectory, runId, number);
   const draft = `${path}.${ownPid}`;
@@ -31,7 +32,7 @@ export async function lockRun(runsDirectory: string, runId: string): Promise<Pro
     await link(draft, path);
   } catch (error) {
     const winner = systemErrorCode(error) === "EEXIST" ? await lastLock(runsDirectory, runId) : null;
-    if (winner !== null) throw lockedBy(runId, winner.holder.pid);
+    if (winner !== null) throw lockedBy(runsDirectory, runId, winner);
     throw new WhcbError("unavailable", `the run's lock can't be written: ${errorMessage(error)}`, { cause: error });
   } finally {
     await rm(draft, { force: true });
@@ -52,16 +53,24 @@ export async function isRunLocked(runsDirectory: string, runId: string): Promise
   return last !== null && (await isAlive(last.holder));
 }
 
-function lockedBy(runId: string, pid: number): WhcbError {
-  return new WhcbError("unavailable", `process ${pid} is working on run ${runId}`, {
-    hint: "Wait until it ends, or interrupt it (Ctrl-C there).",
+interface LastLock {
+  readonly number: number;
+  readonly holder: Holder;
+}
+
+function lockedBy(runsDirectory: string, runId: string, { number, holder: { pid, host } }: LastLock): WhcbError {
+  if (host === hostname()) {
+    return new WhcbError("unavailable", `process ${pid} is working on run ${runId}`, {
+      hint: "Wait until it ends, or interrupt it (Ctrl-C there).",
+    });
+  }
+  const path = shellQuote(lockPath(runsDirectory, runId, number));
+  return new WhcbError("unavailable", `process ${pid} of the machine ${host} may be working on run ${runId}`, {
+    hint: `If it isn't, as after a container was created again, type: rm ${path}`,
   });
 }
 
-async function lastLock(
-  runsDirectory: string,
-  runId: string,
-): Promise<{ readonly number: number; readonly holder: Holder } | null> {
+async function lastLock(runsDirectory: string, runId: string): Promise<LastLock | null> {
   const prefix = `${runId}.lock.`;
   const numbers = (await readdir(runsDirectory).catch(() => []))
     .filter((name) => name.startsWith(prefix) && /^\d+$/.test(name.slice(prefix.length)))
@@ -81,7 +90,7 @@ async function ownHolder(): Promise<Holder> {
   return { pid: ownPid, host: hostname(), started: await startOf(ownPid) };
 }
 
-/** A process on another host can't be checked: its lock must be removed by hand. */
+/** A process on another host can't be checked: the error names the lock to remove. */
 async function isAlive({ pid, host, started }: Holder): Promise<boolean> {
   if (pid === 0) return false;
   if (host !== hostname()) return true;

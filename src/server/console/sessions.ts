@@ -1,7 +1,7 @@
 /** Who is signed in to the console: docs/operations.md, The console. */
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { isLoopbackHost } from "../../platform/loopback.js";
+import { isLoopbackHost, isUnspecifiedHost } from "../../platform/loopback.js";
 import { newSecret, randomId } from "../../platform/random.js";
 import type { SessionLimits } from "../../store/console-sessions.js";
 import type { StoredCredential } from "../../store/credentials.js";
@@ -98,14 +98,15 @@ export class Sessions {
 
   /** People sign in at an address that they know, not at the host of a session that has ended. null: the request's is known. */
   signInOrigin(request: FastifyRequest): string | null {
-    const isKnown = !this.#isShared(request) || isLoopbackHost(hostNameOf(request.host));
+    const name = hostNameOf(request.host);
+    const isKnown = !this.#isShared(request) || isLoopbackHost(name) || isUnspecifiedHost(name);
     return isKnown ? null : `${schemeOf(request)}://127.0.0.1${portOf(request)}`;
   }
 
   /** Browsers send a host's cookies to all its ports: on this machine to programs of other users too. */
   #isShared({ host }: FastifyRequest): boolean {
     const name = hostNameOf(host);
-    return isThisMachine(name) && !this.#deps.knownHosts?.some((known) => known.toLowerCase() === name);
+    return (isThisMachine(name) || isUnspecifiedHost(name)) && !this.#deps.knownHosts?.some((known) => known.toLowerCase() === name);
   }
 
   /** For a form of a visitor without a session. */

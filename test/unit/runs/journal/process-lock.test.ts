@@ -67,9 +67,13 @@ describe("a run's lock", () => {
     expect(await isRunLocked(folder, RUN)).toBe(true);
   });
 
-  it("of another machine is respected", async () => {
-    lockOf(await deadPid(), 1, "elsewhere");
-    await expect(lockRun(folder, RUN)).rejects.toMatchObject({ code: "unavailable" });
+  it("of another machine is respected, and the error names the file to remove once it has ended", async () => {
+    lockOf(await deadPid(), 1, "box1");
+    await expect(lockRun(folder, RUN)).rejects.toMatchObject({
+      code: "unavailable",
+      message: expect.stringContaining("of the machine box1 may be working on run"),
+      hint: `If it isn't, as after a container was created again, type: rm ${join(folder, `${RUN}.lock.1`)}`,
+    });
   });
 
   it("isn't held by a later process of the same number", async () => {
