@@ -8,9 +8,14 @@ export interface Deliverer {
    * unreachable, reset.
    */
   deliver(request: DeliveryRequest<string | Uint8Array | null>, signal?: AbortSignal): Promise<Delivery>;
+  /** As `deliver`. Resolves to null if nothing was sent, as `maySend` didn't permit it. */
+  deliverIf(maySend: MaySend, request: DeliveryRequest<string | Uint8Array | null>): Promise<Delivery | null>;
   /** Aborts what is in flight. */
   close(): Promise<void>;
 }
+
+/** Asked right before the request is written. `stoppedMs`: for so long the process hasn't run since the delivery was requested. */
+export type MaySend = (stoppedMs: number) => boolean;
 
 export interface Delivery {
   readonly result: DeliveryResult;

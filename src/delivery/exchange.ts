@@ -18,6 +18,13 @@ export interface ExchangeHost {
   onSettled(exchange: Exchange): void;
 }
 
+export interface SendGuard {
+  /** Asked right before the request is written. */
+  maySend(): boolean;
+  /** Called instead of `resolve`: nothing was sent. */
+  onWithheld(): void;
+}
+
 export interface ExchangeOptions {
   readonly host: ExchangeHost;
   readonly connections: OriginConnections;
@@ -28,10 +35,14 @@ export interface ExchangeOptions {
   readonly secrets: readonly string[];
   readonly signal: AbortSignal | undefined;
   readonly deadlineAt: number;
+  /** null: it is sent as soon as it is connected. */
+  readonly guard: SendGuard | null;
   readonly resolve: (delivery: Delivery) => void;
   /** For what isn't the endpoint's fault. */
   readonly reject: (error: WhcbError) => void;
 }
+
+class RequestWithheld extends Error {}
 
 /** More than any real server sends. */
 const MAX_INTERIM_ANSWERS = 100;
@@ -49,7 +60,8 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
   #connection: Connection | null = null;
   #abortRequest: ((reason: Error) => void) | null = null;
   #isSettled = false;
-  #isResent = false;
+  /** Why it is sent again; null: it isn't. */
+  #resendReason: DeliveryFailure | null = null;
   #interimAnswers = 0;
   #bodyBytes = 0;
 
@@ -72,7 +84,7 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
   }
 
   get needsFreshConnection(): boolean {
-    return this.#isResent;
+    return this.#resendReason !== null;
   }
 
   start(): void {
@@ -88,6 +100,14 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
     this.#abortRequest = abort;
     this.#connection?.beginRequest();
     if (this.#isSettled) abort(new DeliveryFailure("reset", "aborted before it was sent"));
+    else if (this.#options.guard?.maySend() === false) this.#withhold();
+  }
+
+  /** At what is thrown in `onConnect`, undici drops the request and keeps the connection. */
+  #withhold(): never {
+    const failure = this.#resendReason;
+    this.#resendReason = null;
+    throw failure ?? new RequestWithheld();
   }
 
   onHeaders(statusCode: number, headers: Buffer[], _resume: () => void, statusMessage: string): boolean {
@@ -139,9 +159,14 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
   onError(error: Error): void {
     const { connections } = this.#options;
     const connection = this.#connection;
+    if (error instanceof RequestWithheld) {
+      if (this.#finish()) this.#options.guard?.onWithheld();
+      if (connection !== null) connections.release(connection);
+      return;
+    }
     const failure = error instanceof WhcbError ? error : exchangeFailure(error, this.where, this.statusCode !== 0);
-    if (connection !== null && this.#mayResend(error, failure, connection)) {
-      this.#isResent = true;
+    if (connection !== null && failure instanceof DeliveryFailure && this.#mayResend(error, failure, connection)) {
+      this.#resendReason = failure;
       this.#connection = null;
       this.#abortRequest = null;
       connections.resend(connection, this);
@@ -153,8 +178,8 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
   }
 
   /** Not if `error` is our own abort. */
-  #mayResend(error: Error, failure: DeliveryFailure | WhcbError, connection: Connection): boolean {
-    if (this.#isSettled || this.#isResent || error instanceof DeliveryFailure || failure instanceof WhcbError) return false;
+  #mayResend(error: Error, failure: DeliveryFailure, connection: Connection): boolean {
+    if (this.#isSettled || this.#resendReason !== null || error instanceof DeliveryFailure) return false;
     return failure.reason === "reset" && this.#abortRequest !== null && connection.isReusedWithoutAnswer;
   }
 
@@ -185,7 +210,7 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
   #settle(result: DeliveryResult): void {
     if (!this.#finish()) return;
     const { host, resolve } = this.#options;
-    const marked = this.#isResent ? { ...result, resent: true as const } : result;
+    const marked = this.#resendReason !== null ? { ...result, resent: true as const } : result;
     resolve({ result: marked, retryAfterMs: retryAfterOf(this, host.now()) });
   }
 

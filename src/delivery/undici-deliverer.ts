@@ -5,9 +5,9 @@ import type { Clock, Timers } from "../platform/clock.js";
 import type { DeliveryRequest } from "../wire/delivery-request.js";
 import { type AddressRule, ANY_ADDRESS, checkCallbackUrl, parseHttpUrl } from "./address-rule.js";
 import { ConnectionPool, type OriginConnections } from "./connection-pool.js";
-import type { Deliverer, Delivery } from "./deliverer.js";
+import type { Deliverer, Delivery, MaySend } from "./deliverer.js";
 import { DeliveryFailure } from "./delivery-failure.js";
-import { Exchange, type ExchangeHost } from "./exchange.js";
+import { Exchange, type ExchangeHost, type ExchangeOptions } from "./exchange.js";
 import { DeadlineQueue, ResponseSizeGuard } from "./exchange-limits.js";
 import { createNameResolver, type NameResolver } from "./name-resolver.js";
 
@@ -75,32 +75,47 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
   }
 
   deliver(request: DeliveryRequest<string | Uint8Array | null>, signal?: AbortSignal): Promise<Delivery> {
+    return new Promise((resolve, reject) => this.#start(request, { signal, guard: null, resolve, reject }));
+  }
+
+  deliverIf(maySend: MaySend, request: DeliveryRequest<string | Uint8Array | null>): Promise<Delivery | null> {
+    const stoppedBeforeMs = this.#timers.stoppedMs();
     return new Promise((resolve, reject) => {
-      if (this.#isClosed || signal?.aborted === true) {
-        resolve(unsent(abortedByService()));
-        return;
-      }
-      const target = this.#targets.of(request.url);
-      if (target instanceof DeliveryFailure) {
-        resolve(unsent(target));
-        return;
-      }
-      const exchange = new Exchange({
-        host: this,
-        connections: target.connections(),
-        where: target.where,
-        request: { path: target.path, method: request.method, headers: headersOf(request), body: request.body },
-        secrets: request.secrets ?? [],
-        signal,
-        deadlineAt: this.#timers.runningMs() + this.deadlineMs,
-        resolve,
-        reject,
-      });
-      this.#deadlines.add(exchange);
-      this.#sizeGuard.wake();
-      if (signal !== undefined) this.#signals.add(signal, exchange);
-      exchange.start();
+      const guard = {
+        maySend: () => maySend(this.#timers.stoppedMs() - stoppedBeforeMs),
+        onWithheld: () => resolve(null),
+      };
+      this.#start(request, { signal: undefined, guard, resolve, reject });
     });
+  }
+
+  #start(
+    request: DeliveryRequest<string | Uint8Array | null>,
+    options: Pick<ExchangeOptions, "signal" | "guard" | "resolve" | "reject">,
+  ): void {
+    const { signal, resolve } = options;
+    if (this.#isClosed || signal?.aborted === true) {
+      resolve(unsent(abortedByService()));
+      return;
+    }
+    const target = this.#targets.of(request.url);
+    if (target instanceof DeliveryFailure) {
+      resolve(unsent(target));
+      return;
+    }
+    const exchange = new Exchange({
+      ...options,
+      host: this,
+      connections: target.connections(),
+      where: target.where,
+      request: { path: target.path, method: request.method, headers: headersOf(request), body: request.body },
+      secrets: request.secrets ?? [],
+      deadlineAt: this.#timers.runningMs() + this.deadlineMs,
+    });
+    this.#deadlines.add(exchange);
+    this.#sizeGuard.wake();
+    if (signal !== undefined) this.#signals.add(signal, exchange);
+    exchange.start();
   }
 
   async close(): Promise<void> {

@@ -41,7 +41,7 @@ export interface AttemptTiming {
 
 export interface DispatchingDeps {
   readonly store: Store;
-  readonly deliverer: Pick<Deliverer, "deliver">;
+  readonly deliverer: Pick<Deliverer, "deliverIf">;
   readonly notifier: Notifier;
   /** Besides the e-mail. */
   readonly noticeTargets: readonly NoticeTarget[];
@@ -94,7 +94,10 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
     limits,
     prepare(callback, call) {
       const request = bodyAsBytes(buildDelivery(callback, call, { authParameter, bodyNames }));
-      return { bodyBytes: bytesOf(request.body), send: async () => (await deliverer.deliver(request)).result };
+      return {
+        bodyBytes: bytesOf(request.body),
+        send: async (maySend) => (await deliverer.deliverIf(maySend, request))?.result ?? null,
+      };
     },
     onAttempt(_callbackId, { result, durationMs }) {
       const outcome = isAccepted(result) ? "success" : "failure";

@@ -42,7 +42,7 @@ export interface RunControl {
 
 export interface RunDeps {
   readonly client: Client;
-  readonly deliverer: Deliverer;
+  readonly deliverer: Pick<Deliverer, "deliverIf">;
   /** Also of the deliverer. What it rejects without DNS is rejected before anything is sent. */
   readonly addressRule: AddressRule;
   readonly clock: Clock;

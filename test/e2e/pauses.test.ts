@@ -1,12 +1,15 @@
 /** Processes that are stopped while endpoints answer; test/soak has the long run. WHCB_PAUSE_SEED repeats a run that failed. */
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { selfSignedCertificate } from "../support/delivery/certificate.js";
 import { pauseRun, stopFor } from "../support/process/pause-run.js";
 import { SERVE } from "../support/process/run-figures.js";
-import { callIdOf, ServedApi, USER_ENV } from "../support/process/served-api.js";
-import { eventually, Home } from "../support/process/whcb-process.js";
+import { apiOf, callIdOf, ServedApi, USER_ENV } from "../support/process/served-api.js";
+import { eventually, Home, type Running } from "../support/process/whcb-process.js";
+import { type CountingEndpoint, countingEndpoint, type EndpointAnswer } from "../support/replay/replay-desk.js";
 import { replayPauses } from "../support/replay/replay-pauses.js";
 import { seededRandom } from "../support/time/seeded-random.js";
 import { expectRunRules } from "./kill-rules.js";
@@ -62,4 +65,94 @@ it("still fails a connection that takes too long, by as much later as the servic
   expect(attempt?.durationMs).toBeGreaterThan(5_000 + STOP_MS - 100);
   expect(attempt?.durationMs).toBeLessThan(5_000 + STOP_MS + 1_000);
   silent.close();
+});
+
+describe("a process that is stopped while it opens its first connection", () => {
+  const endpoints: CountingEndpoint[] = [];
+  let stopping: Running | null;
+  let onStopped: () => void;
+  let stopped: Promise<void>;
+
+  beforeEach(() => {
+    stopping = null;
+    stopped = new Promise((resolve) => (onStopped = resolve));
+  });
+
+  afterEach(async () => {
+    for (const endpoint of endpoints.splice(0)) await endpoint.close();
+  });
+
+  /** Without the process, a TLS handshake doesn't go on. */
+  function stopAtFirstConnection(): void {
+    stopping?.child.kill("SIGSTOP");
+    if (stopping !== null) onStopped();
+  }
+
+  async function tlsEndpoint(answer?: () => EndpointAnswer): Promise<CountingEndpoint> {
+    const certificate = selfSignedCertificate("IP:127.0.0.1");
+    writeFileSync(home.path("endpoint.pem"), certificate.cert, { flag: "a" });
+    const endpoint = await countingEndpoint(answer, { certificate, onConnection: stopAtFirstConnection });
+    endpoints.push(endpoint);
+    return endpoint;
+  }
+
+  async function serve(): Promise<{ readonly server: Running; readonly api: ServedApi; readonly env: Record<string, string> }> {
+    const env = { NODE_EXTRA_CA_CERTS: home.path("endpoint.pem") };
+    const server = await home.serve(SERVE, { env });
+    return { server, api: apiOf(home), env };
+  }
+
+  it("sends no call that was marked meanwhile", async () => {
+    const endpoint = await tlsEndpoint();
+    const { server, api } = await serve();
+    const callback = await api.create({ name: "demo", url: endpoint.url });
+    const marked = [callIdOf(1), callIdOf(2), callIdOf(3)];
+    stopping = server;
+    await api.hand(callback, marked);
+    await stopped;
+    stopping = null;
+    const onFile = ["--service", home.path("x.db")];
+    const { code } = await home.whcb(["mark-success", "demo", "-", "--yes", ...onFile], { input: marked.join("\n") });
+    await delay(STOP_MS);
+    server.child.kill("SIGCONT");
+    await api.hand(callback, [callIdOf(4)]);
+    const calls = await eventually(
+      () => api.list(callback, "SUCCESS"),
+      ({ length }) => length === 4,
+    );
+    expect([code, endpoint.received, await api.outages(callback)]).toEqual([0, [callIdOf(4)], []]);
+    expect(Object.fromEntries(calls.map(({ id, attemptCount }) => [id, attemptCount]))).toEqual({
+      [callIdOf(1)]: 0,
+      [callIdOf(2)]: 0,
+      [callIdOf(3)]: 0,
+      [callIdOf(4)]: 1,
+    });
+  });
+
+  it("sends no call that another run has sent once it had the locks", async () => {
+    let status = 503;
+    const both = [await tlsEndpoint(() => ({ status })), await tlsEndpoint(() => ({ status }))];
+    const { api, env } = await serve();
+    for (const [index, { url }] of both.entries()) {
+      const callback = await api.create({ name: `demo-${index}`, url, retriesEnabled: false });
+      await api.hand(callback, [callIdOf(1, `p${index}`), callIdOf(2, `p${index}`), callIdOf(3, `p${index}`)]);
+      await eventually(
+        () => api.count(callback, "FAILED"),
+        (failed) => failed === 3,
+      );
+    }
+    status = 200;
+    for (const { received } of both) received.length = 0;
+    const replay = ["replay", "--failed", "--yes"];
+    stopping = home.start(replay, { env });
+    const { child, ended } = stopping;
+    await stopped;
+    stopping = null;
+    // Another user's has another data folder, and no lock but the lease, which ends after at most 30 seconds.
+    const other = await home.whcb([...replay, "--wait"], { env: { ...env, WHCB_DATA_DIR: home.path("other") } });
+    expect(other).toMatchObject({ code: 0, stdout: expect.stringMatching(/accepted +6\n/) });
+    child.kill("SIGCONT");
+    expect(await ended).toMatchObject({ code: 0, stdout: expect.stringMatching(/settled meanwhile +6\n/) });
+    expect(both.map(({ received }) => received.length)).toEqual([3, 3]);
+  });
 });

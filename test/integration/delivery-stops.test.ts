@@ -64,3 +64,35 @@ describe("a stop for longer than the deadline", () => {
     server.close();
   });
 });
+
+describe("a delivery that may no longer be sent when it is connected", () => {
+  test("isn't sent, and leaves its connection to the next", async () => {
+    await setup.start((socket) => socket.write(OK));
+    expect(await setup.deliverer.deliverIf(() => false, setup.post())).toBeNull();
+    expect(setup.server.requests()).toBe(0);
+    expect(await setup.deliverer.deliverIf(() => true, setup.post())).toMatchObject({ result: DELIVERED });
+    expect([setup.server.connections(), setup.server.requests()]).toEqual([1, 1]);
+  });
+
+  test("isn't sent again once the endpoint has closed its reused connection", async () => {
+    await setup.start((socket, number) => (number === 1 ? socket.write(OK) : socket.end()));
+    let mayStill = 2;
+    const deliver = () => setup.deliverer.deliverIf(() => mayStill-- > 0, setup.post());
+    expect((await deliver())?.result).toEqual(DELIVERED);
+    const lost = { kind: "unreachable", reason: "reset", detail: expect.stringContaining("closed the connection") };
+    expect((await deliver())?.result).toEqual(lost);
+    expect(setup.server.requests()).toBe(2);
+  });
+
+  test("learns for how long the process was stopped since it was requested", async () => {
+    await setup.start((socket) => socket.write(OK), { deadlineMs: 10_000 });
+    const stops: number[] = [];
+    const deliver = () => setup.deliverer.deliverIf((stoppedMs) => stops.push(stoppedMs) > 0, setup.post());
+    const delivered = deliver();
+    blockLoop(STOP_MS);
+    await delivered;
+    await deliver();
+    expect(stops[0]).toBeGreaterThan(STOP_MS - 100);
+    expect(stops[1]).toBe(0);
+  });
+});

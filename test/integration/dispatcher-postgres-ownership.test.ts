@@ -1,5 +1,6 @@
 /** Two dispatchers on one PostgreSQL database. Only their clocks and the wire are faked. */
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { MaySend } from "../../src/delivery/deliverer.js";
 import { Dispatcher } from "../../src/dispatcher/dispatcher.js";
 import type { Attempt, DeliveryResult } from "../../src/domain/attempt.js";
 import type { Callback } from "../../src/domain/callback.js";
@@ -29,6 +30,8 @@ class Node {
   /** The database doesn't answer its leases. */
   isCutOff = false;
   renewals = 0;
+  /** Until then, its requests wait for their connection. */
+  connected: Promise<void> = Promise.resolve();
   /** While a large body is read for a request. */
   onRead: () => void = () => undefined;
   /** Before it withdraws a cancelled replay. */
@@ -59,7 +62,7 @@ class Node {
       logger,
       policy: DEFAULT_RETRY_POLICY,
       limits: { gatherMs: 0 },
-      prepare: (_, { id }) => ({ bodyBytes: 1, send: () => this.#send(id) }),
+      prepare: (_, { id }) => ({ bodyBytes: 1, send: (maySend) => this.#send(id, maySend) }),
       onAttempt: (_, attempt) => void this.recorded.push(attempt),
       onOutageChanged: () => undefined,
       onCallbackDeleted: () => undefined,
@@ -101,7 +104,9 @@ class Node {
     for (const end of this.#hanging.splice(0)) end(result);
   }
 
-  #send(id: string): Promise<DeliveryResult> {
+  async #send(id: string, maySend: MaySend): Promise<DeliveryResult | null> {
+    await this.connected;
+    if (!maySend(0)) return null;
     this.sent.push(id);
     return this.result === null ? new Promise((resolve) => this.#hanging.push(resolve)) : Promise.resolve(this.result);
   }
@@ -346,6 +351,33 @@ describe("a dispatcher whose lease isn't renewed", () => {
     nodes[0].go();
     await settled(callback, 3);
     expect([nodes[0].sent, nodes[1].sent]).toEqual([["A"], ["B", "C"]]);
+  });
+});
+
+describe("a dispatcher whose lease ends while it opens a connection", () => {
+  it("doesn't send what the next owner sends, and doesn't count it as an attempt", async () => {
+    const callback = await callbackWith("A");
+    let connect = () => {};
+    nodes[0].connected = new Promise((resolve) => (connect = resolve));
+    nodes[0].start();
+    await eventually(
+      async () => nodes[0].dispatcher.inFlight,
+      (inFlight) => inFlight === 1,
+    );
+    await nodes[0].pause();
+    await expireLeases();
+    nodes[1].start();
+    await settled(callback, 1);
+    // The process stood still: its monotonic clock didn't.
+    nodes[0].clock.advance(20 * SECOND);
+    connect();
+    nodes[0].go();
+    await renewedTwice(nodes[0]);
+    expect([nodes[0].sent, nodes[0].recorded, nodes[1].sent]).toEqual([[], [], ["A"]]);
+    expect([nodes[0].dispatcher.inFlight, JSON.stringify(nodes[0].warnings)]).toEqual([
+      0,
+      expect.not.stringContaining("not recorded"),
+    ]);
   });
 });
 

@@ -13,12 +13,11 @@ it("a replay that runs out of file descriptors stops with that error, and no cal
   const platform = scriptedPlatform({ clock: systemClock, callbacks: [callback] });
   let delivered = 0;
   const deliverer = {
-    async deliver() {
+    async deliverIf() {
       delivered += 1;
       if (delivered > 2) throw new WhcbError("unavailable", "out of file descriptors (EMFILE)");
       return { result: { kind: "answered", statusCode: 200, statusMessage: "OK", body: "" } as const, retryAfterMs: null };
     },
-    close: async () => undefined,
   };
   const desk = openDesk({ transport: platform.transport(), over: { deliverer } });
   try {
@@ -41,14 +40,13 @@ it.each([null, "from"] as const)(
     const platform = scriptedPlatform({ clock: systemClock, callbacks: [callback] });
     let delivered = 0;
     const deliverer = {
-      async deliver() {
+      async deliverIf() {
         const isLast = ++delivered === (serialBy === null ? 3 : 2);
         // Meanwhile the sender waits for a call that may be sent next.
         for (let turns = 0; turns < 20; turns++) await systemClock.nextTurn();
         if (isLast) throw new WhcbError("unavailable", "out of file descriptors (EMFILE)");
         return { result: { kind: "answered", statusCode: 200, statusMessage: "OK", body: "" } as const, retryAfterMs: null };
       },
-      close: async () => undefined,
     };
     const desk = openDesk({ transport: platform.transport(), over: { deliverer } });
     try {

@@ -126,15 +126,16 @@ async function mistakesOf(seed: number): Promise<readonly string[]> {
     transport: platform.transport(),
     over: {
       deliverer: {
-        async deliver({ headers }) {
+        async deliverIf(maySend, { headers }) {
           const call = headers["webhook-id"] ?? "";
           if (random.fraction() < 0.005) throw new WhcbError("unavailable", "out of file descriptors");
+          for (let turns = within(3); turns > 0; turns--) await turn();
+          if (!maySend(0)) return null;
           facts.add({ kind: "left", call });
           if (--interrupt.afterSends === 0) interrupt.controller.abort();
           for (let turns = within(6); turns > 0; turns--) await turn();
           return answer();
         },
-        close: async () => undefined,
       },
       openJournalFile(path, at) {
         const file = openJournalFile(path, at);

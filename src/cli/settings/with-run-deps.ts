@@ -55,12 +55,12 @@ function callbackRule({ target, settings }: Session, allowNetworks: readonly str
   return publicAddressRule([...allowNetworks, ...ofProfile], { webOnly: false });
 }
 
-function lazyDeliverer(open: () => Promise<Deliverer>): Deliverer {
+function lazyDeliverer(open: () => Promise<Deliverer>): Pick<Deliverer, "deliverIf" | "close"> {
   let opened: Promise<Deliverer> | null = null;
   return {
-    async deliver(request, signal) {
+    async deliverIf(maySend, request) {
       opened ??= open();
-      return (await opened).deliver(request, signal);
+      return (await opened).deliverIf(maySend, request);
     },
     async close() {
       await (await opened)?.close();

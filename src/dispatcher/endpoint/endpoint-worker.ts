@@ -8,7 +8,7 @@ import type { EndpointRecord } from "../../store/dispatch-store.js";
 import type { Sender, SendSlots } from "../send-slots.js";
 import { EndpointTracker, type TrackerDeps } from "./endpoint-tracker.js";
 import type { WorkBatch } from "./fetch-work.js";
-import type { TakenCall } from "./prefetched-calls.js";
+import { STALE_AFTER_MS, type TakenCall } from "./prefetched-calls.js";
 import type { CallSender, SendingEndpoint } from "./send-call.js";
 import { WorkQueue, type WorkQueueDeps } from "./work-queue.js";
 
@@ -115,6 +115,9 @@ export class EndpointWorker implements Sender, SendingEndpoint {
   mayHold(taken: TakenCall, bodyBytes: number): boolean {
     return this.#deps.owns(this) && this.queue.built(taken, bodyBytes);
   }
+
+  /** The callback may be another dispatcher's now, and while the process was stopped, others may have marked the call. */
+  readonly mayStillSend = (stoppedMs: number): boolean => stoppedMs <= STALE_AFTER_MS && this.#deps.owns(this);
 
   #send(taken: TakenCall): void {
     const { call, from } = taken;

@@ -2,6 +2,8 @@ import type { Call } from "../../domain/call.js";
 import { CALL_BYTES, type DeliveryBudget, prefetchedBytes } from "../delivery-budget.js";
 import type { Sender } from "../send-slots.js";
 
+/** What was read longer ago is read again: a mark may have come. */
+export const STALE_AFTER_MS = 1_000;
 /** With a backlog, one in this many is a new response. */
 const FRESH_EVERY = 4;
 

@@ -1,3 +1,4 @@
+import type { MaySend } from "../../delivery/deliverer.js";
 import type { Attempt, AttemptCause, DeliveryResult } from "../../domain/attempt.js";
 import type { Call } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
@@ -15,7 +16,8 @@ export interface CallSenderDeps {
 export interface PreparedDelivery {
   /** In memory, at most. */
   readonly bodyBytes: number;
-  send(): Promise<DeliveryResult>;
+  /** Resolves to null if nothing was sent, as `maySend` didn't permit it. */
+  send(maySend: MaySend): Promise<DeliveryResult | null>;
 }
 
 export interface SendingEndpoint {
@@ -23,6 +25,7 @@ export interface SendingEndpoint {
   readonly callback: Callback;
   /** Whether there is room for a request of `bodyBytes`. */
   mayHold(taken: TakenCall, bodyBytes: number): boolean;
+  readonly mayStillSend: MaySend;
 }
 
 /** The clocks may differ by this much over one request. */
@@ -39,7 +42,7 @@ export class CallSender {
   }
 
   /**
-   * Null: marked, changed or deleted before it was sent, or there is no room for the request. Rejects if our side failed: no attempt
+   * Null: perhaps marked, changed or deleted before it was sent, or there is no room for the request. Rejects if our side failed: no attempt
    * (docs/dispatcher.md, A call, Rule 3).
    */
   async attempt(taken: TakenCall, cause: AttemptCause, endpoint: SendingEndpoint): Promise<Attempt | null> {
@@ -50,7 +53,8 @@ export class CallSender {
     if (delivery === null || !endpoint.mayHold(taken, delivery.bodyBytes)) return null;
     const startedAt = clock.now();
     const began = clock.monotonicMs();
-    const result = await delivery.send();
+    const result = await delivery.send(endpoint.mayStillSend);
+    if (result === null) return null;
     const durationMs = Math.round(clock.monotonicMs() - began);
     const number = call.attemptCount + 1;
     return { number, startedAt: notAhead(startedAt, clock.now(), durationMs), durationMs, cause, result };

@@ -8,7 +8,7 @@ import type { Sender } from "../send-slots.js";
 import type { EndpointTracker } from "./endpoint-tracker.js";
 import { type FailedCalls, StoreHints, type WorkBatch, type WorkRequest } from "./fetch-work.js";
 import { earlier, InFlightCalls } from "./in-flight-calls.js";
-import { PrefetchedCalls, type QueueName, type TakenCall } from "./prefetched-calls.js";
+import { PrefetchedCalls, type QueueName, STALE_AFTER_MS, type TakenCall } from "./prefetched-calls.js";
 
 export interface WorkQueueDeps {
   readonly clock: Clock;
@@ -23,8 +23,6 @@ export interface ReadShare {
   readonly bytes: number;
 }
 
-/** Older batches are read again: a mark may have come. */
-const STALE_AFTER_MS = 1_000;
 const LOW_WATER = 64;
 /** Even while the memory for prefetched calls is full. */
 const MIN_BATCH = 2;

@@ -117,14 +117,19 @@ class GroupSender {
     const startedAt = clock.monotonicMs();
     // The outcome that freed the slot may not be written yet.
     this.#session.writeOutcomes();
-    if (this.#session.locks?.maySend(this.#job.callbackId) === false) this.#stop.stop("lock-lost");
+    const maySend = () => this.#session.locks?.maySend(this.#job.callbackId) !== false;
+    if (!maySend()) this.#stop.stop("lock-lost");
     if (this.#stop.reason !== null) return;
     this.#inFlight++;
     this.#inFlightBytes += call.bytes;
     void deliverer
-      .deliver(this.#job.build({ id: call.id, body }))
+      .deliverIf(maySend, this.#job.build({ id: call.id, body }))
       .then(
-        (delivery) => this.#settle(call, delivery, Math.round(clock.monotonicMs() - startedAt)),
+        (delivery) => {
+          if (delivery !== null) return this.#settle(call, delivery, Math.round(clock.monotonicMs() - startedAt));
+          this.#stop.stop("lock-lost");
+          void this.#calls.end();
+        },
         // Not the endpoint's fault: the call isn't settled, the run can be resumed.
         (error: unknown) => {
           this.#session.stop.stop("service", asWhcbError(error));

@@ -41,7 +41,7 @@ export function startDelivering(store: Store, over: Partial<DispatcherDeps> = {}
     prepare(callback, call) {
       const request = buildDelivery(callback, call);
       const bodyBytes = request.body?.length ?? 0;
-      return { bodyBytes, send: async () => (await deliverer.deliver(request)).result };
+      return { bodyBytes, send: async (maySend) => (await deliverer.deliverIf(maySend, request))?.result ?? null };
     },
     onAttempt: () => undefined,
     onOutageChanged: () => undefined,

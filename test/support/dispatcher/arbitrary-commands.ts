@@ -54,6 +54,7 @@ export const anyCommand: fc.Arbitrary<Command> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ act: fc.constant("crash") }) },
   { weight: 1, arbitrary: fc.record({ act: fc.constant("restart") }) },
   { weight: 4, arbitrary: fc.record({ act: fc.constant("intrude"), after: fc.nat(12), by: userAct }) },
+  { weight: 3, arbitrary: fc.record({ act: fc.constant("stop"), by: userAct }) },
   {
     weight: 1,
     arbitrary: fc.record({ act: fc.constant("storeFails"), after: fc.nat(12), times: fc.integer({ min: 1, max: 3 }) }),

@@ -36,6 +36,8 @@ export type Command =
   | { readonly act: "restart" }
   /** The user acts while the dispatcher awaits its store: after its `after`-th call from now on. */
   | { readonly act: "intrude"; readonly after: number; readonly by: UserAct }
+  /** The user acts while the process is stopped and connects for its next request. */
+  | { readonly act: "stop"; readonly by: UserAct }
   /** The store fails: `after` calls from now on, `times` in a row. */
   | { readonly act: "storeFails"; readonly after: number; readonly times: number };
 
@@ -54,6 +56,9 @@ const MAX_IN_FLIGHT = 64;
 const ACCEPTING: ReadonlySet<Behaviour> = new Set(["up", "slow"]);
 const TIMED_OUT: DeliveryResult = { kind: "unreachable", reason: "response-timeout", detail: "no answer" };
 
+/** What is done in a shorter stop may go unnoticed. */
+const STOP_MS = 1_001;
+
 /** Comparing costs more than what is compared, and what is wrong after a user's act is still wrong when time has passed. */
 const COMPARED_AFTER: ReadonlySet<Command["act"]> = new Set(["advance", "jump", "crash", "restart"]);
 
@@ -63,6 +68,8 @@ export class DispatchRun {
   readonly #callbacks: ModelCallback[] = [];
   readonly #behaviours = new Map<string, Behaviour>();
   readonly #intrusions: { after: number; readonly by: UserAct }[] = [];
+  readonly #stops: UserAct[] = [];
+  #stopped: Promise<number> | null = null;
   readonly #failures: { after: number; times: number }[] = [];
   readonly #idBySeq = new Map<number, string>();
   #requests = 0;
@@ -73,6 +80,7 @@ export class DispatchRun {
     this.sim = sim;
     this.model = new DispatchModel(policy, MAX_IN_FLIGHT);
     sim.watcher = this.model;
+    sim.connect = () => this.#connect();
     sim.endpoint = ({ callback, call }) => this.#answer(this.#behaviours.get(callback.id) ?? "up", call.seq);
   }
 
@@ -114,6 +122,7 @@ export class DispatchRun {
       await sim.restart();
       model.takenOver(sim.clock.now());
     } else if (command.act === "intrude") this.#intrusions.push({ after: command.after, by: command.by });
+    else if (command.act === "stop") this.#stops.push(command.by);
     else if (command.act === "storeFails") {
       model.storeFailed();
       this.#failures.push({ after: command.after, times: command.times });
@@ -128,6 +137,7 @@ export class DispatchRun {
     const { windowMs, intervalMs } = model.policy;
     this.#storeCalls = 0;
     this.#intrusions.length = 0;
+    this.#stops.length = 0;
     this.#failures.length = 0;
     await sim.runFor(windowMs + 2 * intervalMs + 2 * MINUTE);
     const calls = this.#callbacks.flatMap(({ calls }) => [...calls.values()]);
@@ -190,6 +200,21 @@ export class DispatchRun {
       await this.#act(intrusion.by);
     }
     return result;
+  }
+
+  /** All that connect at that time are stopped. */
+  #connect(): Promise<number> | null {
+    if (this.#stopped === null) {
+      const [act] = this.#stops.splice(0, 1);
+      if (act !== undefined) this.#stopped = this.#stopFor(act);
+    }
+    return this.#stopped;
+  }
+
+  async #stopFor(act: UserAct): Promise<number> {
+    await this.#act(act);
+    this.#stopped = null;
+    return STOP_MS;
   }
 
   /** Whose window is over can't be known later, by a clock that was set back: the model learns it when it happens. */

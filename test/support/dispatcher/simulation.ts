@@ -1,6 +1,7 @@
 /** A dispatcher on a real store, with only the clock, randomness and the wire faked. */
 
 import { setImmediate as turn } from "node:timers/promises";
+import type { MaySend } from "../../../src/delivery/deliverer.js";
 import { Dispatcher, type DispatchLimits } from "../../../src/dispatcher/dispatcher.js";
 import type { Attempt, DeliveryResult } from "../../../src/domain/attempt.js";
 import type { Call, MarkedBy } from "../../../src/domain/call.js";
@@ -92,6 +93,8 @@ export class Simulation {
   readonly store: Store;
   dispatcher: Dispatcher;
   endpoint: Endpoint = up;
+  /** Before a request leaves. null: at once; else it resolves to the time for which the process was stopped. */
+  connect: () => Promise<number> | null = () => null;
   watcher: Watcher | undefined;
   inFlight = new Map<string, number>();
   mostInFlight = new Map<string, number>();
@@ -253,7 +256,7 @@ export class Simulation {
       limits: { gatherMs: 0, ...this.#options.limits },
       prepare: (callback, call) => ({
         bodyBytes: Buffer.byteLength(deliveryBody(callback, call.response)),
-        send: () => this.#send(callback, call),
+        send: (maySend) => this.#send(callback, call, maySend),
       }),
       onAttempt: (_, attempt) => this.#settled(attempt),
       notices: () => notices && { ...notices, at: clock.now() },
@@ -262,9 +265,11 @@ export class Simulation {
     });
   }
 
-  async #send(callback: Callback, call: Call): Promise<DeliveryResult> {
+  async #send(callback: Callback, call: Call, maySend: MaySend): Promise<DeliveryResult | null> {
     const crashes = this.#crashes;
     const { clock } = this;
+    const connecting = this.connect();
+    if (!maySend(connecting === null ? 0 : await connecting)) return null;
     const sent: Sent = {
       at: clock.now(),
       callbackId: callback.id,

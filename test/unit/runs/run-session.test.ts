@@ -15,7 +15,7 @@ const KEY = "an-endpoint-s-secret-key";
 function deskWhere(result: DeliveryResult, count: number, over: Partial<RunDeps> = {}): Desk {
   const callback = { id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/", key: KEY, calls: platformCalls(count) };
   const platform = scriptedPlatform({ clock: new VirtualClock(), callbacks: [callback] });
-  const deliverer = { deliver: async () => ({ result, retryAfterMs: null }), close: async () => undefined };
+  const deliverer = { deliverIf: async () => ({ result, retryAfterMs: null }) };
   return openDesk({ transport: platform.transport(), over: { deliverer, ...over } });
 }
 

@@ -114,7 +114,7 @@ describe("a call", () => {
           return { ...file, write: (bytes) => written.push(Buffer.from(bytes).toString("utf8")) && file.write(bytes) };
         },
         deliverer: {
-          async deliver(): Promise<Delivery> {
+          async deliverIf(): Promise<Delivery> {
             begun++;
             const outcomes = written.join("").split('"accepted"').length - 1;
             if (begun - outcomes > 4) wrong.push(begun);
@@ -122,7 +122,6 @@ describe("a call", () => {
             settled++;
             return { result: ACCEPTED, retryAfterMs: null };
           },
-          close: async () => undefined,
         },
       },
     });
