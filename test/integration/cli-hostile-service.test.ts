@@ -216,3 +216,27 @@ test.each([
   expect(result).toMatchObject({ code: 5, stderr: expect.stringContaining("the list doesn't end: ") });
   expect(calls).toBeLessThan(15_000);
 });
+
+test("a page of more than 200 000 calls is an error", async () => {
+  const callback = { id: ID, name: "demo", url: endpointUrl, auth: { type: "httpheader", key: "k" }, contentType: "json" };
+  let calls = 0;
+  const server = createHttpServer((request, response) => {
+    const body = request.url?.includes("/calls") ? { calls: new Array(calls).fill({}) } : callback;
+    request.resume();
+    response.setHeader("content-type", "application/json").end(JSON.stringify(body));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  endings.push(() => server.close());
+  const address = server.address();
+  const port = typeof address === "object" ? address?.port : 0;
+  const listed = async (count: number) => {
+    calls = count;
+    return machine.whcb(["calls", "list", ID, "-o", "ids"], { env: { ...env, WHCB_URL: `http://127.0.0.1:${port}` } });
+  };
+  expect(await listed(200_000)).toMatchObject({ code: 0, stderr: expect.stringContaining("(200000 without an id") });
+  expect(await listed(200_001)).toMatchObject({
+    code: 5,
+    stderr: expect.stringContaining("the service sent 200001 calls at once: at most 200000 are read"),
+  });
+});

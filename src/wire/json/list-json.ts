@@ -29,7 +29,13 @@ export interface ReadList {
   readonly next: string | null;
 }
 
-/** Throws `unavailable` for what is neither a list nor says that nothing was found: an error that is answered with 200 isn't an empty list. */
+/** Each takes some 700 bytes of memory, however short it is. */
+const MAX_ITEMS = 200_000;
+
+/**
+ * Throws `unavailable` for too many items, and for what is neither a list nor says that nothing was found: an error that is answered with
+ * 200 isn't an empty list.
+ */
 export function readList(name: string, document: unknown): ReadList {
   const { status, link, [name]: items } = objectOf(document);
   const total = readTotal(textOf(status));
@@ -38,7 +44,11 @@ export function readList(name: string, document: unknown): ReadList {
       hint: "Is the profile's URL that of a callbacks service?",
     });
   }
-  return { items: listOf(items), total, next: nextUri(readLinks(link)) };
+  const read = listOf(items);
+  if (read.length > MAX_ITEMS) {
+    throw new WhcbError("unavailable", `the service sent ${read.length} ${name} at once: at most ${MAX_ITEMS} are read`);
+  }
+  return { items: read, total, next: nextUri(readLinks(link)) };
 }
 
 function readTotal(status: string): number | null {
