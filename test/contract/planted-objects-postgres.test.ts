@@ -4,6 +4,7 @@ import type { Store } from "../../src/store/store.js";
 import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
 import { plantObjects } from "../support/postgres/planted-objects.js";
 import { describeStore } from "./store.js";
+import type { OpenStore } from "./store-support.js";
 
 let database: TestDatabase;
 let store: Store;
@@ -14,9 +15,9 @@ beforeAll(async () => {
   store = await database.openStore();
 });
 
-async function open(): Promise<Store> {
+async function open(options?: Parameters<OpenStore>[0]): Promise<Store> {
   await database.clear();
-  return store;
+  return options === undefined ? store : database.openStore(options);
 }
 
 describeStore("postgres, beside objects of another role", open, 3);
