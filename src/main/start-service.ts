@@ -231,12 +231,13 @@ async function openSharedClock(nodes: NodeStore, local: Clock, logger: Logger, t
 }
 
 async function lockFileOf(database: string, teardown: Teardown, hasStarted: () => boolean): Promise<void> {
-  const isNew = database !== ":memory:" && lstatSync(database, { throwIfNoEntry: false }) === undefined;
+  const missing = ["", "-journal", "-wal", "-shm", "-serve.lock", ".key"]
+    .map((end) => `${database}${end}`)
+    .filter((path) => lstatSync(path, { throwIfNoEntry: false }) === undefined);
   const lock = await lockDatabase(database);
   teardown.add(() => lock.release());
-  if (isNew) teardown.add(async () => void (hasStarted() || (await removeDatabase(database))));
-}
-
-async function removeDatabase(path: string): Promise<void> {
-  for (const end of ["", "-journal", "-wal", "-shm", "-serve.lock", ".key"]) await rm(`${path}${end}`, { force: true });
+  if (database === ":memory:" || !missing.includes(database)) return;
+  teardown.add(async () => {
+    if (!hasStarted()) for (const path of missing) await rm(path, { force: true });
+  });
 }

@@ -3,6 +3,7 @@ import { link, readFile, rm, writeFile } from "node:fs/promises";
 import { WhcbError } from "../domain/errors.js";
 import type { Db } from "./schema.js";
 import { transact } from "./sql/transactions.js";
+import { requireOwnFile } from "./sqlite/open-database.js";
 
 /** `mayCreate`: nothing is encrypted yet. */
 export type SecretKeySource = (options: { readonly mayCreate: boolean }) => Promise<Uint8Array>;
@@ -29,6 +30,7 @@ export function secretKeyPath(dbPath: string): string {
 export async function loadOrCreateSecretKey(dbPath: string, { mayCreate = true } = {}): Promise<Uint8Array> {
   const path = secretKeyPath(dbPath);
   try {
+    requireOwnFile(path, dbPath);
     const key = await readKey(path);
     if (key !== null) return key;
     if (mayCreate) return await createKey(path);

@@ -1,5 +1,15 @@
 /** Failing starts of `whcb serve`: the code, the message, and what is left behind. */
-import { existsSync, linkSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 
 import Database from "better-sqlite3";
@@ -109,6 +119,15 @@ describe("a failed start", () => {
     const { code, stderr } = await home.whcb(["serve", "--port", "0", "--db", home.path("x.db")], { longestFileKiB });
     expect([code, stderr]).toEqual([5, expect.stringContaining("x.db: The database's disk can't be read or written")]);
     expect(leftBehind()).toEqual([]);
+  });
+
+  it("leaves a key that was there before the database, valid or not", async () => {
+    const first = await home.serve([], { env: USER_ENV });
+    for (const key of [`${Buffer.alloc(32).toString("base64")}\n`, "x\n"]) {
+      writeFileSync(home.path("restored.db.key"), key);
+      await home.whcb(["serve", "--db", home.path("restored.db"), "--port", new URL(first.url).port]);
+      expect([readFileSync(home.path("restored.db.key"), "utf8"), existsSync(home.path("restored.db"))]).toEqual([key, false]);
+    }
   });
 
   it("on a file that isn't a database changes nothing and creates no file beside it", async () => {

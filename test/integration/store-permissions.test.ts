@@ -1,24 +1,44 @@
 /** In a file of its own: root may write everything, so as root this process becomes `nobody`. */
-import { chmodSync, chownSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, chownSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { openStore } from "../../src/store/open-store.js";
+import { secretKeySource } from "../../src/store/secret-key.js";
 
 const NOBODY = 65_534;
 const secretKey = new Uint8Array(32);
 const folder = mkdtempSync(join(tmpdir(), "whcb-permissions-"));
 const file = join(folder, "whcb.db");
 
+const isRoot = process.getuid?.() === 0;
+const shared = mkdtempSync(join(tmpdir(), "whcb-shared-"));
+
 beforeAll(() => {
-  if (process.getuid?.() !== 0) return;
+  chmodSync(shared, 0o1777);
+  for (const end of ["wal.db-wal", "key.db.key", "own.db.key"]) writeFileSync(join(shared, end), `${"A".repeat(43)}=\n`);
+  if (!isRoot) return;
+  chownSync(shared, NOBODY, NOBODY);
+  for (const end of ["wal.db-wal", "key.db.key"]) chownSync(join(shared, end), 12_345, 12_345);
   chownSync(folder, NOBODY, NOBODY);
   process.setgid?.(NOBODY);
   process.setuid?.(NOBODY);
 });
 
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => {
+  for (const each of [folder, shared]) rmSync(each, { recursive: true, force: true });
+});
+
+it.each(["wal.db", "key.db", "own.db"])(
+  "takes no file of a stranger that lies beside it where everybody may write: %s",
+  async (name) => {
+    const opened = openStore({ url: join(shared, name), clock: systemClock, secretKey: secretKeySource(join(shared, name)) });
+    if (isRoot && name !== "own.db")
+      await expect(opened).rejects.toMatchObject({ code: "config", message: expect.stringContaining("belongs to another user") });
+    else await (await opened).close();
+  },
+);
 
 it("reports a file or folder that isn't writable, and creates nothing", async () => {
   await (await openStore({ url: file, clock: systemClock, secretKey })).close();

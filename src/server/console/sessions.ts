@@ -106,7 +106,9 @@ export class Sessions {
   /** Browsers send a host's cookies to all its ports: on this machine to programs of other users too. */
   #isShared({ host }: FastifyRequest): boolean {
     const name = hostNameOf(host);
-    return (isThisMachine(name) || isUnspecifiedHost(name)) && !this.#deps.knownHosts?.some((known) => known.toLowerCase() === name);
+    return (
+      (isThisMachine(name) || isUnspecifiedHost(name)) && !this.#deps.knownHosts?.some((known) => known.toLowerCase() === name)
+    );
   }
 
   /** For a form of a visitor without a session. */

@@ -1,5 +1,5 @@
 /** The only file that loads better-sqlite3. It is an optional package, and which version runs depends on Node: docs/adr/0014. */
-import { closeSync, openSync } from "node:fs";
+import { closeSync, lstatSync, openSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -38,6 +38,16 @@ export function createPrivate(path: string): void {
   } catch {
     // It exists, or SQLite reports why not.
   }
+}
+
+/** Throws `config` if a stranger made a file beside the database, in a folder where everybody may: SQLite would take its content. */
+export function requireOwnFile(path: string, databasePath: string): void {
+  const file = lstatSync(path, { throwIfNoEntry: false });
+  if (file === undefined || (lstatSync(dirname(path)).mode & 0o002) === 0) return;
+  if ([0, process.getuid?.(), lstatSync(databasePath, { throwIfNoEntry: false })?.uid].includes(file.uid)) return;
+  throw new WhcbError("config", `${path} belongs to another user than the database`, {
+    hint: "Remove it if you don't know it, or give it to the user that runs whcb (chown).",
+  });
 }
 
 function loadDriver(): typeof Database {

@@ -9,7 +9,7 @@ import type { Db, Schema } from "../schema.js";
 import { lockDatabase } from "./lock-database.js";
 import { LATEST_VERSION } from "./migration-steps.js";
 import { migrate, requireCurrent, versionOf } from "./migrations.js";
-import { createPrivate, openDatabase } from "./open-database.js";
+import { createPrivate, openDatabase, requireOwnFile } from "./open-database.js";
 import { sqliteDialect } from "./sqlite-dialect.js";
 import { sqliteCode, translateSqliteError } from "./sqlite-error.js";
 
@@ -126,6 +126,7 @@ function checkPath(path: string, mustExist: boolean): void {
   if (path === "") throw pathError("The database's path is empty", "Name a file.");
   const folder = dirname(resolve(path));
   if (!existsSync(folder)) throw pathError(`The folder ${folder} doesn't exist`, "Create it, or name another database file.");
+  for (const end of ["-journal", "-wal", "-shm"]) requireOwnFile(`${path}${end}`, path);
   if (!existsSync(path)) {
     if (mustExist) throw pathError(`There is no database ${path}`, "Check the path, or start `whcb serve` on it once.");
     if (!isWritable(folder))
