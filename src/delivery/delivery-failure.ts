@@ -79,6 +79,8 @@ export function ownShortage(error: unknown): WhcbError | null {
     case "ENOBUFS":
     case "ENOMEM":
       return shortage("out of memory for connections", "End other programs, or give this one more memory.");
+    case "ENETDOWN":
+      return shortage("this machine's network is down", "Check its network.");
     case "EADDRNOTAVAIL":
       // With IPv6, this machine may have no address of its own that reaches the endpoint.
       return isIPv6(addressOf(error)) ? null : shortage("out of local ports", "Widen net.ipv4.ip_local_port_range.");

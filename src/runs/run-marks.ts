@@ -1,4 +1,5 @@
 import type { ListedCall, ListedCallback } from "../client/client.js";
+import { ATTEMPT_DEADLINE_MS } from "../domain/attempt.js";
 import { idKey } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import { commandLine } from "../domain/command-line.js";
@@ -299,7 +300,7 @@ async function readWhatStays(undoes: UndoneRun, { runsDirectory, clock }: RunDep
       if (isMarked && byService(at, run) > (since.get(name) ?? listedAt)) marked.add(name);
     }
   }
-  return (call) => isDelivered(call) || marked.has(key(call.callbackId, call.id));
+  return (call) => isDelivered(call, undoes) || marked.has(key(call.callbackId, call.id));
 }
 
 /** An instant of a journal by the service's clock, which may differ from this machine's. */
@@ -309,9 +310,16 @@ function byService(at: number, { startedAt, serviceStartedAt = startedAt }: RunC
 
 type RunClocks = Pick<RunOverview, "startedAt" | "serviceStartedAt">;
 
-/** A call that was FAILED before the mark has no 200, so it was accepted while the run listed it, asked or marked, or later. */
-function isDelivered({ settledBy, statusCode }: ListedCall): boolean {
-  return isByDelivery(settledBy) || statusCode === 200;
+/** The service's clock is known to a minute. */
+const CLOCKS_APART_MS = 60_000;
+
+/**
+ * Settled by a delivery, or accepted by an attempt that may have ended after the run began to mark. If the service doesn't say who settled it,
+ * any 200 counts: the call may have been listed long before, and the date may be of another time zone.
+ */
+function isDelivered({ settledBy, statusCode, attemptedAt }: ListedCall, { startedAt }: UndoneRun): boolean {
+  const since = settledBy === null ? Number.NEGATIVE_INFINITY : startedAt - ATTEMPT_DEADLINE_MS - CLOCKS_APART_MS;
+  return isByDelivery(settledBy) || (statusCode === 200 && (attemptedAt ?? Number.POSITIVE_INFINITY) >= since);
 }
 
 /** null: the service doesn't say. */

@@ -47,7 +47,7 @@ it("leaves a call whose attempt was in flight when it was marked, and was accept
       (ids) => ids.includes(accepted),
     );
     expect(await works(home, ["mark-failed", "--undo", run, "--dry-run"])).toBe(
-      "1 call of demo -> FAILED\n1 call left out: delivered or marked again since, so not SUCCESS by the mark\nthey aren't retried: `whcb replay` sends them\n",
+      "1 call of demo -> FAILED\n1 call left out: their endpoint has accepted them, or another run has marked them since\nthey aren't retried: `whcb replay` sends them\n",
     );
     expect(await works(home, ["mark-failed", "--undo", run, "--yes"])).toMatch(/^1 call marked FAILED in /);
     expect(await outage.failedIds()).toEqual(outage.callIds.filter((id) => id !== accepted));

@@ -542,7 +542,7 @@ describe("mark-failed --undo", () => {
       code: 0,
       stdout: "",
       stderr:
-        "nothing to undo\n1 call left out: already FAILED\n1 call left out: delivered or marked again since, so not SUCCESS by the mark\n",
+        "nothing to undo\n1 call left out: already FAILED\n1 call left out: their endpoint has accepted them, or another run has marked them since\n",
     });
     await machine.works(["mark-success", "demo", marked, "--yes"]);
     expect(await machine.works(["mark-failed", "--undo", run, "--yes"])).toBe("");

@@ -115,6 +115,7 @@ describe("a name", () => {
 test.each([
   ["EMFILE", "out of file descriptors (EMFILE)"],
   ["ENOBUFS", "out of memory for connections (ENOBUFS)"],
+  ["ENETDOWN", "this machine's network is down (ENETDOWN)"],
   ["EADDRNOTAVAIL", "out of local ports (EADDRNOTAVAIL)"],
 ])("what this machine lacks isn't the endpoint's failure: %s", async (code, message) => {
   const shortage = Object.assign(new Error("connect"), { code, address: "127.0.0.1" });

@@ -246,3 +246,21 @@ it("mark-failed leaves what is delivered after it has listed the calls, and take
   await desk.leave();
   await closeService(service);
 });
+
+it("an undo on whcb serve takes back calls that had been accepted long before, and were FAILED when they were marked", async () => {
+  const service = await openService();
+  const client = clientOver(injectTransport(service.app));
+  const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
+  const [lost = ""] = await client.submitCalls(id, [{ response: aResponse() }]);
+  const result = { kind: "answered", statusCode: 200, statusMessage: "OK", body: "" } as const;
+  const attempt = { callId: lost, startedAt: Date.now() - 3_600_000, durationMs: 5, result };
+  await client.markCalls(id, [lost], "SUCCESS", { by: "replay", replays: { sentFrom: "ada@desk", attempts: [attempt] } });
+  await client.markCalls(id, [lost], "FAILED");
+  const desk = openDesk({ client });
+  const scope = { callbacks: [id], calls: { callIds: [lost] } };
+  const { header } = await runMarks(await planMarks(scope, "SUCCESS", desk.deps), {}, desk.deps);
+  await runMarks(await planUndo(header.runId, desk.deps), {}, desk.deps);
+  expect(await client.getCall(id, lost)).toMatchObject({ status: "FAILED", statusCode: 200 });
+  await desk.leave();
+  await closeService(service);
+});

@@ -84,6 +84,7 @@ async function planAndMark(invocation: Invocation, { status, scope, undone, runD
   const question = plan.calls === 0 ? "Discard the run?" : `Mark ${count(plan.calls, "call")} ${plan.status}?`;
   const ask = locks === undefined ? confirm : confirmInTime;
   if (!(await ask(invocation, joinText([...description, question], "\n")))) return 0;
+  if (args.get(YES)) for (const line of describeUnmarked(plan)) screen.info(line);
   await discardUndone(plan, runDeps);
   if (plan.toDiscard !== null) screen.info(`run ${plan.toDiscard.runId} is discarded`);
   if (plan.calls === 0) return nothingToMark({ ...plan, toDiscard: null }, true, screen);
@@ -119,7 +120,7 @@ function describeUnmarked(plan: MarkPlan): readonly string[] {
   return [
     ...(already > 0 ? [`${count(already, "call")} left out: already ${status}`] : []),
     ...(delivered > 0
-      ? [`${count(delivered, "call")} left out: delivered or marked again since, so not SUCCESS by the mark`]
+      ? [`${count(delivered, "call")} left out: their endpoint has accepted them, or another run has marked them since`]
       : []),
     ...(toDiscard === null ? [] : [`the run is discarded: it won't mark the ${count(toDiscard.counts.toMark, "call")} left`]),
     ...describeLeftOut({ ...NOTHING_ELSE, ...plan }),
