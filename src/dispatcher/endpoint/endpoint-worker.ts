@@ -126,7 +126,8 @@ export class EndpointWorker implements Sender, SendingEndpoint {
     this.#deps.sender.attempt(taken, from === "probe" ? "probe" : causeOf(call), this).then(
       (attempt) => {
         this.queue.ended(taken);
-        this.#settle(call, attempt, recoveryOfAttempt);
+        if (attempt === null) this.queue.withdrawn(taken);
+        else this.#settle(call, attempt, recoveryOfAttempt);
         this.#sendNext();
       },
       (error: unknown) => {
@@ -145,12 +146,7 @@ export class EndpointWorker implements Sender, SendingEndpoint {
     wake();
   }
 
-  /** Null: marked or deleted before it was sent, or there was no room. */
-  #settle(call: Call, attempt: Attempt | null, recovery: number): void {
-    if (attempt === null) {
-      this.queue.withdrawn(call.seq);
-      return;
-    }
+  #settle(call: Call, attempt: Attempt, recovery: number): void {
     const { policy, log, onAttempt } = this.#deps;
     const stateBefore = this.tracker.endpoint.state;
     const random = this.#deps.random.fraction();

@@ -101,8 +101,10 @@ export class WorkQueue {
     else if (call.dueAt !== null) this.#hints.expectDue(call.dueAt);
   }
 
-  withdrawn(callSeq: number): void {
-    this.inFlight.remove(callSeq);
+  /** Its round goes on without it, with the next call. */
+  withdrawn({ call, isOfRound }: TakenCall): void {
+    this.inFlight.remove(call.seq);
+    if (isOfRound && this.#tracker.endpoint.state === "down") this.#roundLeft += 1;
     this.#hints.suspectAll();
   }
 

@@ -66,6 +66,18 @@ describe("a retry round", () => {
     expect([sent.length, new Set(sent).size]).toEqual([7, 7]);
   });
 
+  it("whose requests weren't sent because the process was stopped goes on with calls that weren't marked meanwhile", async () => {
+    await open();
+    const callback = await sim.callback();
+    const ids = await sim.accept(callback, 12);
+    await sim.settle();
+    const before = sim.sent.length;
+    let connections = 0;
+    sim.connect = () => (++connections <= 10 ? sim.mark(callback, ids.slice(0, 4), "SUCCESS").then(() => MINUTE) : null);
+    await sim.runFor(5 * MINUTE);
+    expect(sim.sent.slice(before).map(({ callId }) => callId)).toEqual(ids.slice(4));
+  });
+
   it("is due at once if the endpoint was repaired while no service ran", async () => {
     await open();
     const callback = await sim.callback();
