@@ -58,7 +58,9 @@ const WRITERS = {
 function tablesOf(body: string): readonly string[] {
   const { messageid, from, responseMessage } = JSON.parse(body);
   const text = (value: unknown): string => (typeof value === "string" || typeof value === "number" ? String(value) : "");
-  const [sender, message] = [objectOf(from), objectOf(responseMessage)];
+  const message = objectOf(responseMessage);
+  // A column "from" is the sender's address, and not an unknown member of this name.
+  const { from: _unknown, ...sender } = objectOf(from);
   const address = text(sender.mobile) || text(sender.email) || text(sender.voice) || text(sender.mri) || text(sender.name);
   const columns = {
     each: { ...sender, mobile: sender.mobile, email: sender.email, voice: sender.voice, mri: sender.mri },
