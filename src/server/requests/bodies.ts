@@ -122,15 +122,13 @@ export function endSlowBodies(app: FastifyInstance, timers: Timers): void {
   app.addHook("preParsing", (request, _, payload, done) => {
     if (!isStreamed(request)) {
       deadlines.set(request, timers.runningMs() + BODY_DEADLINE_MS);
+      // Also when the connection breaks, which no hook of Fastify tells.
+      request.raw.once("close", () => deadlines.delete(request));
       cancel ??= timers.after(SWEEP_MS, sweep);
     }
     done(null, payload);
   });
   app.addHook("preValidation", (request, _, done) => {
-    deadlines.delete(request);
-    done();
-  });
-  app.addHook("onResponse", (request, _, done) => {
     deadlines.delete(request);
     done();
   });
