@@ -40,6 +40,8 @@ export function readBody({ headers, routeOptions }: FastifyRequest, payload: Inc
   const collected = new CollectedBytes();
   return new Promise((resolve, reject) => {
     if (announced > bodyLimit) return reject(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
+    // The connection broke while the login was checked: no event follows.
+    if (payload.destroyed) return reject(new WhcbError("malformed", "the connection was closed before the body came"));
     const onData = (piece: Buffer): void => {
       if (collected.length + piece.length <= bodyLimit) {
         collected.add(piece);
@@ -120,7 +122,7 @@ export function endSlowBodies(app: FastifyInstance, timers: Timers): void {
   };
 
   app.addHook("preParsing", (request, _, payload, done) => {
-    if (!isStreamed(request)) {
+    if (!isStreamed(request) && !request.raw.destroyed) {
       deadlines.set(request, timers.runningMs() + BODY_DEADLINE_MS);
       // Also when the connection breaks, which no hook of Fastify tells.
       request.raw.once("close", () => deadlines.delete(request));
