@@ -177,6 +177,10 @@ export class DispatchRun {
   }
 
   async onStoreCall(method: string, args: readonly unknown[], work: () => Promise<unknown>): Promise<unknown> {
+    if (this.#stopped !== null) {
+      await this.#stopped;
+      await this.sim.clock.nextTurn();
+    }
     this.#storeCalls += 1;
     if (this.#storeCalls > MOST_STORE_CALLS) throw new Error("the dispatcher spins");
     const failure = this.#failures[0];
