@@ -4,6 +4,7 @@ import type { Dispatcher as UndiciDispatcher } from "undici";
 import type { DeliveryResult } from "../domain/attempt.js";
 import { WhcbError } from "../domain/errors.js";
 import { longestSpelling, maskSecrets, parseUrl } from "../domain/mask.js";
+import { CollectedBytes } from "../wire/collected-bytes.js";
 import { parseRetryAfter } from "../wire/retry-after.js";
 import type { Connection, OriginConnections, Waiter } from "./connection-pool.js";
 import type { Delivery } from "./deliverer.js";
@@ -55,7 +56,9 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
   statusCode = 0;
   statusMessage = "";
   headers: readonly Buffer[] = [];
-  body: Buffer | null = null;
+  body: CollectedBytes | null = null;
+  /** A secret may begin in the part that is kept, and end after it. */
+  readonly #maxCollectedBytes: number;
   readonly #options: ExchangeOptions;
   #connection: Connection | null = null;
   #abortRequest: ((reason: Error) => void) | null = null;
@@ -67,6 +70,7 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
+    this.#maxCollectedBytes = KEPT_BODY_BYTES + longestSpelling(options.secrets);
     this.deadlineAt = options.deadlineAt;
     this.signal = options.signal;
   }
@@ -127,12 +131,10 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
 
   onData(chunk: Buffer): boolean {
     this.#connection?.continueAnswer();
-    // A secret may begin in the part that is kept, and end after it.
-    const missing = KEPT_BODY_BYTES + longestSpelling(this.secrets) - this.#bodyBytes;
+    const missing = this.#maxCollectedBytes - this.#bodyBytes;
     if (missing > 0) {
-      // A copy: a few KiB must not keep a whole read buffer.
-      const read = Buffer.from(chunk.subarray(0, missing));
-      this.body = this.body === null ? read : Buffer.concat([this.body, read]);
+      this.body ??= new CollectedBytes();
+      this.body.add(chunk.subarray(0, missing));
     }
     this.#bodyBytes += chunk.length;
     if (this.#bodyBytes > this.#options.host.maxAnswerBytes) {
@@ -232,7 +234,7 @@ interface RawAnswer {
   /** Alternating names and values. */
   readonly headers: readonly Buffer[];
   /** More than is kept of it. */
-  readonly body: Buffer | null;
+  readonly body: CollectedBytes | null;
   readonly secrets: readonly string[];
 }
 
@@ -248,7 +250,12 @@ function resultOf(answer: RawAnswer): DeliveryResult {
     const detail = `${statusCode} ${statusMessage}, not followed${keptText(Buffer.from(target), secrets, KEPT_MESSAGE_BYTES)}`;
     return { kind: "unreachable", reason: "redirect", detail };
   }
-  return { kind: "answered", statusCode, statusMessage, body: body === null ? "" : keptText(body, secrets, KEPT_BODY_BYTES) };
+  return {
+    kind: "answered",
+    statusCode,
+    statusMessage,
+    body: body === null ? "" : keptText(body.bytes(), secrets, KEPT_BODY_BYTES),
+  };
 }
 
 /** In ms from `now` (epoch ms); ignored in a 200. */

@@ -235,6 +235,19 @@ test("an endpoint that sends a long chunk extension for each byte of a body is a
   expect(result).toEqual({ kind: "unreachable", reason: "too-large", detail });
 });
 
+async function cpuOfDeliveries(
+  onRequest: (socket: Socket) => void,
+  expected: object,
+  secrets: readonly string[] = [],
+): Promise<number> {
+  await at.start(onRequest, { deadlineMs: 30_000 });
+  const before = process.cpuUsage();
+  for (let post = 0; post < 20; post++) expect((await at.deliverer.deliver(at.post({ secrets }))).result).toEqual(expected);
+  const { user, system } = process.cpuUsage(before);
+  await at.end();
+  return user + system;
+}
+
 describe("tiny headers without end", () => {
   const MOST = "a:b\r\n".repeat(3_200);
   const ENDLESS: readonly [name: string, start: string, more: string][] = [
@@ -242,15 +255,6 @@ describe("tiny headers without end", () => {
     ["after a body", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n", "a:b\r\n".repeat(13_000)],
     ["in interim answers", "", `HTTP/1.1 103 Early Hints\r\n${MOST}\r\n`.repeat(4)],
   ];
-
-  async function cpuOfDeliveries(onRequest: (socket: Socket) => void, expected: object): Promise<number> {
-    await at.start(onRequest, { deadlineMs: 30_000 });
-    const before = process.cpuUsage();
-    for (let post = 0; post < 20; post++) expect((await at.deliverer.deliver(at.post())).result).toEqual(expected);
-    const { user, system } = process.cpuUsage(before);
-    await at.end();
-    return user + system;
-  }
 
   test.each(ENDLESS)("%s cost little more than as many as are allowed", async (_name, start, more) => {
     const mostAllowed = says(`HTTP/1.1 200 OK\r\n${MOST}content-length: 2\r\n\r\nok`);
@@ -262,6 +266,20 @@ describe("tiny headers without end", () => {
     }, HEADERS_TOO_LARGE);
     expect(endless / allowed).toBeLessThan(20);
   });
+});
+
+test.each([
+  ["letters", "x"],
+  ["escapes", "\\u0078"],
+])("a body of %s in chunks of a byte costs little more if the secret is long", async (_name, unit) => {
+  const body = unit.repeat(60_000 / unit.length);
+  const inChunks = says(`HTTP/1.1 503 No\r\ntransfer-encoding: chunked\r\n\r\n${body.replace(/./g, "1\r\n$&\r\n")}0\r\n\r\n`);
+  const kept = { kind: "answered", statusCode: 503, statusMessage: "No", body: body.slice(0, 1_024) };
+  const cpuWithSecretOf = (letters: number) => cpuOfDeliveries(inChunks, kept, ["s".repeat(letters)]);
+  await cpuWithSecretOf(30);
+  const short = await cpuWithSecretOf(30);
+  const long = await cpuWithSecretOf(2_000);
+  expect(long / short).toBeLessThan(5);
 });
 
 test("a second answer of an endpoint in trouble isn't taken for that of the next request", async () => {
