@@ -47,7 +47,7 @@ export function longestSpelling(secrets: readonly string[]): number {
 export function maskSecrets(text: Buffer, secrets: readonly string[], kept = text.length): Buffer {
   if (secrets.every((secret) => secret.length > text.length)) return text.subarray(0, kept);
   const bytes = text.toString("latin1", 0, kept + longestSpelling(secrets));
-  const spans = findSecrets(bytes, secrets);
+  const spans = findSecrets(bytes, secrets, kept);
   if (spans.length === 0) return text.subarray(0, kept);
   const pieces: string[] = [];
   let at = 0;
@@ -162,20 +162,21 @@ interface Span {
 const SHORTEST_SECRET = 4;
 
 /**
- * Finds secrets as JSON, HTML, URLs and programs spell them, one in the other too, in UTF-8 with a character for each byte. In order of
- * their starts; they may overlap. Linear time.
+ * Finds secrets that begin in the text's first `kept` bytes, as JSON, HTML, URLs and programs spell them, one in the other too, in UTF-8 with
+ * a character for each byte. In order of their starts; they may overlap. Linear time.
  */
-function findSecrets(text: string, secrets: readonly string[]): Span[] {
+function findSecrets(text: string, secrets: readonly string[], kept: number): Span[] {
   const folded = fold(text);
   const possible = LETTERS_ESCAPED.test(text) ? secrets : secrets.filter((secret) => folded.includes(wordOf(secret)));
   if (possible.length === 0) return [];
   const written = possible.map(bytesOf);
   // A secret may itself look like an escape.
   const layers = layersOf(text);
-  const decoded = spansIn(layers.at(-1) ?? "", written.map(decode));
+  // Nothing gets longer by decoding, so what begins in the kept bytes doesn't begin later here.
+  const decoded = spansIn(layers.at(-1) ?? "", written.map(decode), kept);
   const starts = decoded.length === 0 ? [] : startsOf(layers);
   const spelled = decoded.map(({ start, end }) => ({ start: starts[start] ?? start, end: starts[end] ?? end }));
-  return [...spansIn(text, written), ...spelled].sort((one, other) => one.start - other.start);
+  return [...spansIn(text, written, kept), ...spelled].sort((one, other) => one.start - other.start);
 }
 
 /** Other escapes leave letters and digits as they are. Most texts have none of these: they needn't be decoded. */
@@ -185,13 +186,14 @@ function wordOf(secret: string): string {
   return (/[a-z\d]{4,}/i.exec(secret)?.[0] ?? "").toLowerCase();
 }
 
-function spansIn(text: string, secrets: readonly string[]): Span[] {
+function spansIn(text: string, secrets: readonly string[], kept: number): Span[] {
   const folded = fold(text);
   return secrets.flatMap((secret) => {
     const spans: Span[] = [];
     if (secret.length < SHORTEST_SECRET) return spans;
     const sought = fold(secret);
-    for (let start = folded.indexOf(sought), end = 0; start !== -1; start = folded.indexOf(sought, end)) {
+    const searched = folded.slice(0, kept + sought.length);
+    for (let start = searched.indexOf(sought), end = 0; start !== -1; start = searched.indexOf(sought, end)) {
       end = start + sought.length;
       spans.push({ start, end });
     }
@@ -244,13 +246,17 @@ const ESCAPE =
   /\\+(?:ud[89ab][\da-f]{2}\\+ud[c-f][\da-f]{2}|u[\da-f]{4}|x[\da-f]{2}|[^\\]?)|%[\da-f]{2}|&(?:#\d{1,7}|#x[\da-f]{1,6}|[a-z]{2,6});/gi;
 
 function decodeEscape(spelled: string): string {
-  if (spelled.startsWith("%")) return String.fromCharCode(Number.parseInt(spelled.slice(1), 16));
+  if (spelled.startsWith("%")) return unitOf(spelled.slice(1));
   if (spelled.startsWith("&")) return decodeEntity(spelled.slice(1, -1).toLowerCase()) ?? spelled;
-  const escaped = spelled.replace(/^\\+/, "");
+  const escaped = spelled.slice(spelled.search(/[^\\]|$/));
   if (escaped.length < 2) return escaped;
-  const units = escaped.match(/[\da-f]{2,4}/gi) ?? [];
-  const text = String.fromCharCode(...units.map((digits) => Number.parseInt(digits, 16)));
-  return /^x/i.test(escaped) ? text : bytesOf(text);
+  const unit = unitOf(escaped.slice(1, 5));
+  if (/^x/i.test(escaped)) return unit;
+  return bytesOf(escaped.length > 5 ? unit + unitOf(escaped.slice(-4)) : unit);
+}
+
+function unitOf(hexDigits: string): string {
+  return String.fromCharCode(Number.parseInt(hexDigits, 16));
 }
 
 /** HTML's names for the punctuation of ASCII. */
