@@ -1,4 +1,5 @@
 /** Concurrent lookups are shared, answers cached briefly. */
+import type { RecordWithTtl } from "node:dns";
 import { lookup, Resolver } from "node:dns/promises";
 import { readFile } from "node:fs/promises";
 import { isIP } from "node:net";
@@ -13,7 +14,7 @@ export interface NameResolver {
 
 export interface NameResolverOptions {
   readonly clock: Pick<Clock, "monotonicMs">;
-  readonly timers: Pick<Timers, "stoppedMs">;
+  readonly timers: Pick<Timers, "after" | "stoppedMs">;
   readonly source?: NameSource;
 }
 
@@ -44,7 +45,7 @@ interface CacheEntry {
 
 export function createNameResolver(options: NameResolverOptions): NameResolver {
   const { clock, timers } = options;
-  const source = options.source ?? systemNameSource(clock, () => readFile(HOSTS_FILE, "utf8"));
+  const source = options.source ?? systemNameSource(options, () => readFile(HOSTS_FILE, "utf8"));
   const cache = new Map<string, CacheEntry>();
 
   /** The timers of c-ares and the system don't know of a stop. */
@@ -113,9 +114,24 @@ const HOSTS_FILE_TTL_MS = 5_000;
 /** c-ares doubles it for the second try; both stay under the connect timeout. */
 const QUERY_TIMEOUT_MS = 1_500;
 const QUERY_TRIES = 2;
+/** After the other family has answered with addresses. RFC 8305 waits for 50 ms, but takes later answers too. */
+const WAIT_FOR_IPV6_MS = 200;
+/** It covers the second try, 2 s after a lost packet: many machines have no route to IPv6 addresses. */
+const WAIT_FOR_IPV4_MS = 2_500;
 const HOSTS_FILE = process.platform === "win32" ? "C:\\Windows\\System32\\drivers\\etc\\hosts" : "/etc/hosts";
 
-export function systemNameSource(clock: Pick<Clock, "monotonicMs">, readFile: () => Promise<string>): NameSource {
+interface DnsQueries {
+  resolve4(name: string, options: { ttl: true }): Promise<RecordWithTtl[]>;
+  resolve6(name: string, options: { ttl: true }): Promise<RecordWithTtl[]>;
+  /** Rejects the queries that aren't answered yet. */
+  cancel(): void;
+}
+
+export function systemNameSource(
+  { clock, timers }: Pick<NameResolverOptions, "clock" | "timers">,
+  readFile: () => Promise<string>,
+  openQueries: () => DnsQueries = openResolver,
+): NameSource {
   const readHosts = (): Promise<HostNames> =>
     readFile().then(parseHosts, (error: unknown) => {
       if (ownShortage(error) !== null) throw error;
@@ -129,7 +145,7 @@ export function systemNameSource(clock: Pick<Clock, "monotonicMs">, readFile: ()
     const listed = (await hosts()).get(plain);
     if (listed !== undefined) return { addresses: listed, ttlMs: DEFAULT_TTL_MS };
     try {
-      return await queryDnsServers(name).catch((error: unknown) => {
+      return await queryDnsServers(name, openQueries, timers).catch((error: unknown) => {
         // The system would ask the same servers and block a libuv thread.
         if (systemErrorCode(error) === "ETIMEOUT") throw error;
         return askSystem(name);
@@ -142,14 +158,46 @@ export function systemNameSource(clock: Pick<Clock, "monotonicMs">, readFile: ()
   };
 }
 
+/** A new Resolver reads resolv.conf again. */
+function openResolver(): DnsQueries {
+  return new Resolver({ timeout: QUERY_TIMEOUT_MS, tries: QUERY_TRIES });
+}
+
 /** A slow DNS server delays only its own lookups. */
-async function queryDnsServers(name: string): Promise<FoundAddresses> {
-  // A new Resolver reads resolv.conf again.
-  const resolver = new Resolver({ timeout: QUERY_TIMEOUT_MS, tries: QUERY_TRIES });
-  const [four, six] = await Promise.allSettled([resolver.resolve4(name, { ttl: true }), resolver.resolve6(name, { ttl: true })]);
+async function queryDnsServers(
+  name: string,
+  openQueries: () => DnsQueries,
+  timers: Pick<Timers, "after">,
+): Promise<FoundAddresses> {
+  const queries = openQueries();
+  const answers = [queries.resolve4(name, { ttl: true }), queries.resolve6(name, { ttl: true })] as const;
+  await enoughAnswers(answers, timers);
+  queries.cancel();
+  const [four, six] = await Promise.allSettled(answers);
   const records = [...(four.status === "fulfilled" ? four.value : []), ...(six.status === "fulfilled" ? six.value : [])];
   if (records.length === 0 && four.status === "rejected") throw four.reason;
   return { addresses: records.map(({ address }) => address), ttlMs: Math.min(...records.map(({ ttl }) => ttl)) * 1_000 };
+}
+
+type Answer = Promise<readonly RecordWithTtl[]>;
+
+/** Resolves when both are settled, or one has addresses and the other takes too long: some servers never answer for one family. */
+function enoughAnswers([four, six]: readonly [Answer, Answer], timers: Pick<Timers, "after">): Promise<void> {
+  return new Promise((resolve) => {
+    let cancelTimer = () => {};
+    const waitAtMost = (ms: number) => (records: readonly RecordWithTtl[]) => {
+      // The answer may be a CNAME only.
+      if (records.length === 0) return;
+      cancelTimer();
+      cancelTimer = timers.after(ms, resolve);
+    };
+    four.then(waitAtMost(WAIT_FOR_IPV6_MS)).catch(() => undefined);
+    six.then(waitAtMost(WAIT_FOR_IPV4_MS)).catch(() => undefined);
+    void Promise.allSettled([four, six]).then(() => {
+      cancelTimer();
+      resolve();
+    });
+  });
 }
 
 /** getaddrinfo knows mDNS and search domains. */

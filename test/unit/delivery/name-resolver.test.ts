@@ -1,5 +1,7 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { createNameResolver, type FoundAddresses, parseHosts, systemNameSource } from "../../../src/delivery/name-resolver.js";
+import { systemErrorCode } from "../../../src/domain/errors.js";
 import { ManualTimers } from "../../support/time/manual-timers.js";
 
 function aResolver(answer: (name: string, count: number) => Promise<FoundAddresses>) {
@@ -30,7 +32,7 @@ test("a lookup that timed out while the process was stopped is made again, one t
   ];
   const names = createNameResolver({
     clock: new ManualTimers(),
-    timers: { stoppedMs: () => stoppedMs },
+    timers: { stoppedMs: () => stoppedMs, after: () => () => {} },
     async source(name) {
       if (name !== "running.example") stoppedMs += 6_000;
       return (outcomes.shift() ?? fails("none is left"))();
@@ -50,7 +52,7 @@ test.each(["host.example", "no-such-host.invalid"])(
     const names = createNameResolver({
       clock: time,
       timers: time,
-      source: systemNameSource(time, () => (readings.shift() ?? fails("none is left"))()),
+      source: systemNameSource({ clock: time, timers: time }, () => (readings.shift() ?? fails("none is left"))()),
     });
     await expect(names.resolve(name)).rejects.toMatchObject({ code: "unavailable", message: "out of file descriptors (EMFILE)" });
     time.advance(5_000);
@@ -61,6 +63,90 @@ test.each(["host.example", "no-such-host.invalid"])(
 function fails(code: string): () => Promise<never> {
   return () => Promise.reject(Object.assign(new Error(code), { code }));
 }
+
+class Query {
+  succeed: (records: { address: string; ttl: number }[]) => void = () => {};
+  fail: (code: string) => void = () => {};
+  readonly answer = new Promise<{ address: string; ttl: number }[]>((resolve, reject) => {
+    this.succeed = resolve;
+    this.fail = (code) => reject(Object.assign(new Error(code), { code }));
+  });
+}
+
+/** A lookup whose two queries the test answers. */
+function aLookup() {
+  const time = new ManualTimers();
+  const [four, six] = [new Query(), new Query()];
+  const openQueries = () => ({
+    resolve4: () => four.answer,
+    resolve6: () => six.answer,
+    cancel() {
+      for (const query of [four, six]) query.fail("ECANCELLED");
+    },
+  });
+  const source = systemNameSource({ clock: time, timers: time }, async () => "", openQueries);
+  let outcome: FoundAddresses | string = "waiting";
+  source("host.invalid").then(
+    (found) => (outcome = found),
+    (error) => (outcome = systemErrorCode(error)),
+  );
+  return {
+    four,
+    six,
+    time,
+    async outcomeAfter(ms: number) {
+      await nextTurn();
+      time.advance(ms);
+      await nextTurn();
+      return outcome;
+    },
+  };
+}
+
+describe("of the two address families", () => {
+  test("IPv6 is waited for 200 ms more once IPv4 has answered", async () => {
+    const { four, outcomeAfter } = aLookup();
+    expect(await outcomeAfter(1_000)).toBe("waiting");
+    four.succeed([{ address: "10.0.0.1", ttl: 5 }]);
+    expect(await outcomeAfter(199)).toBe("waiting");
+    expect(await outcomeAfter(1)).toEqual({ addresses: ["10.0.0.1"], ttlMs: 5_000 });
+  });
+
+  test("IPv4 is waited for 2.5 s more once IPv6 has answered", async () => {
+    const { six, outcomeAfter } = aLookup();
+    six.succeed([{ address: "fd00::1", ttl: 5 }]);
+    expect(await outcomeAfter(2_499)).toBe("waiting");
+    expect(await outcomeAfter(1)).toEqual({ addresses: ["fd00::1"], ttlMs: 5_000 });
+  });
+
+  test("both are used if the second answers in time, IPv4 first, and no timer stays", async () => {
+    const { four, six, time, outcomeAfter } = aLookup();
+    six.succeed([{ address: "fd00::1", ttl: 7 }]);
+    await outcomeAfter(2_499);
+    four.succeed([{ address: "10.0.0.1", ttl: 5 }]);
+    expect(await outcomeAfter(0)).toEqual({ addresses: ["10.0.0.1", "fd00::1"], ttlMs: 5_000 });
+    expect(time.count).toBe(0);
+  });
+
+  test.each([
+    ["no record", (four: Query) => four.fail("ENODATA")],
+    ["only a CNAME", (four: Query) => four.succeed([])],
+  ])("the second is waited for if the first has %s", async (_, answer) => {
+    const { four, six, outcomeAfter } = aLookup();
+    answer(four);
+    expect(await outcomeAfter(4_000)).toBe("waiting");
+    six.succeed([{ address: "fd00::1", ttl: 5 }]);
+    expect(await outcomeAfter(0)).toEqual({ addresses: ["fd00::1"], ttlMs: 5_000 });
+  });
+
+  test("both must be silent for a timeout", async () => {
+    const { four, six, outcomeAfter } = aLookup();
+    six.fail("ETIMEOUT");
+    expect(await outcomeAfter(4_000)).toBe("waiting");
+    four.fail("ETIMEOUT");
+    expect(await outcomeAfter(0)).toBe("ETIMEOUT");
+  });
+});
 
 describe("a name", () => {
   test("needed by several at once is looked up once, and cached for its TTL", async () => {
