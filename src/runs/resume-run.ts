@@ -2,7 +2,8 @@ import type { ListedCall } from "../client/client.js";
 import { idKey } from "../domain/call.js";
 import { reopenRun } from "./begin-run.js";
 import { type RunSummary, workAndEnd } from "./end-run.js";
-import { isOpen, type RunState } from "./journal/run-state.js";
+import { byService, readMarks } from "./journal/marked-calls.js";
+import { isOpen, type RunEntry, type RunState } from "./journal/run-state.js";
 import type { RunListener } from "./journal/run-step.js";
 import { ArrivedCalls } from "./plan/arrived-calls.js";
 import type { GroupDraft } from "./plan/group-draft.js";
@@ -54,8 +55,12 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
   const mayBeMarked = new Set(maybeMarked({ isLastRequestOpen, calls: state.calls() }).map(({ id }) => idKey(id)));
   const isSettled = ({ id, status }: ListedCall): boolean => status === "SUCCESS" && !mayBeMarked.has(idKey(id));
   const stays = status === "FAILED" ? await readArrivals(session) : isSettled;
+  const isSuperseded = await readSuperseded(session);
   for (const { id: callbackId } of callbacks) {
-    const due = [...state.entries()].filter((entry) => entry.callbackId === callbackId && entry.needsMark);
+    const unmarked = [...state.entries()].filter((entry) => entry.callbackId === callbackId && entry.needsMark);
+    for (const { id: call, state: from } of unmarked.filter(isSuperseded))
+      session.record(callbackId, { step: "skipped", call, at: session.deps.clock.now(), reason: "settled" }, from);
+    const due = unmarked.filter((entry) => !isSuperseded(entry));
     if (due.length > 0 && (await findById(callbackId, session.deps.client)) === null) {
       session.stopOf(callbackId).stop("gone");
       await giveUpCallback(callbackId, session);
@@ -69,6 +74,15 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
     }
     if (session.stopped(callbackId) === "gone") await giveUpCallback(callbackId, session);
   }
+}
+
+/** Whether another run of this data folder has marked the call since this run, if it only marks, has listed it. */
+async function readSuperseded({ header, deps }: RunSession): Promise<(entry: RunEntry) => boolean> {
+  const { runId, options, startedAt, listedAt = startedAt } = header;
+  if (options !== null) return () => false;
+  const since = byService(listedAt, header);
+  const isMarked = await readMarks((run) => run.runId !== runId && byService(run.lastAt, run) >= since, deps);
+  return (entry) => isMarked(entry, since);
 }
 
 async function sendTheRest(state: RunState, options: ReplayOptions & ResumeOptions, session: RunSession): Promise<void> {

@@ -7,6 +7,7 @@ import { WhcbError } from "../domain/errors.js";
 import { MAX_IDS_PER_REQUEST } from "../wire/bulk-ids.js";
 import { beginRun, checkService } from "./begin-run.js";
 import { type RunSummary, workAndEnd } from "./end-run.js";
+import { byService, callKey, readMarks } from "./journal/marked-calls.js";
 import { newRunId } from "./journal/run-id.js";
 import type { RunCall } from "./journal/run-state.js";
 import type { RunListener, UndoneRun } from "./journal/run-step.js";
@@ -280,35 +281,20 @@ export async function skipSettled(
   return callIds.filter((id) => !settled.has(idKey(id)));
 }
 
-/**
- * Whether a call stays SUCCESS when the run is undone: it was delivered, or another run of this data folder has marked it since it was listed.
- * The service's clock decides, and its name doesn't, as it may be written in several ways.
- */
-async function readWhatStays(undoes: UndoneRun, { runsDirectory, clock }: RunDeps): Promise<CallCheck> {
-  const key = (callbackId: string, id: string): string => `${callbackId} ${idKey(id)}`;
-  const undone = await readRun(runsDirectory, undoes.runId, clock).catch(nullIfGone);
+/** Whether a call stays SUCCESS when the run is undone: it was delivered, or another run of this data folder has marked it since it was listed. */
+async function readWhatStays(undoes: UndoneRun, deps: RunDeps): Promise<CallCheck> {
+  const undone = await readRun(deps.runsDirectory, undoes.runId, deps.clock).catch(nullIfGone);
   const listedAt = undone?.listedAt === undefined ? undoes.startedAt : byService(undone.listedAt, undone);
   // 0.1.0 didn't note when it listed.
   const since = new Map(
-    undone?.calls.map(({ callbackId, id, at }) => [key(callbackId, id), byService(undone.listedAt ?? at, undone)]),
+    undone?.calls.map(({ callbackId, id, at }) => [callKey(callbackId, id), byService(undone.listedAt ?? at, undone)]),
   );
-  const marked = new Set<string>();
-  for (const { runId, kind, counts, lastAt, ...run } of await listRuns(runsDirectory, clock)) {
-    if (runId === undoes.runId || kind === "mark-failed" || counts.marked === 0 || byService(lastAt, run) < listedAt) continue;
-    for (const { callbackId, id, isMarked, at } of (await readRun(runsDirectory, runId, clock)).calls) {
-      const name = key(callbackId, id);
-      if (isMarked && byService(at, run) > (since.get(name) ?? listedAt)) marked.add(name);
-    }
-  }
-  return (call) => isDelivered(call, undoes) || marked.has(key(call.callbackId, call.id));
+  const isMarked = await readMarks(
+    ({ runId, kind, lastAt, ...run }) => runId !== undoes.runId && kind !== "mark-failed" && byService(lastAt, run) >= listedAt,
+    deps,
+  );
+  return (call) => isDelivered(call, undoes) || isMarked(call, since.get(callKey(call.callbackId, call.id)) ?? listedAt);
 }
-
-/** An instant of a journal by the service's clock, which may differ from this machine's. */
-function byService(at: number, { startedAt, serviceStartedAt = startedAt }: RunClocks): number {
-  return at - startedAt + serviceStartedAt;
-}
-
-type RunClocks = Pick<RunOverview, "startedAt" | "serviceStartedAt">;
 
 /** The service's clock is known to a minute. */
 const CLOCKS_APART_MS = 60_000;

@@ -1,3 +1,8 @@
+/**
+ * What an undo and a run that is resumed leave, as it was accepted or marked since.
+ *
+ * Covers: src/runs/journal/marked-calls.ts
+ */
 import { afterEach, describe, expect, it } from "vitest";
 import type { Client } from "../../src/client/client.js";
 import { type Transport, TransportFailure } from "../../src/client/transport.js";
@@ -103,6 +108,18 @@ it("an undo that was discarded may be made again", async () => {
   await desk.leave();
 });
 
+const HOUR_AHEAD = { ...systemClock, now: () => systemClock.now() + 3_600_000 };
+
+function withDates(transport: Transport): Transport {
+  return {
+    ...transport,
+    async send(request) {
+      const answer = await transport.send(request);
+      return { ...answer, headers: { ...answer.headers, date: new Date().toUTCString() } };
+    },
+  };
+}
+
 it("an undo leaves what another run has marked later, whatever the service was called then and this machine's clock was", async () => {
   const calls = platformCalls(3);
   const [marked = ""] = calls.map(({ id }) => id);
@@ -110,14 +127,9 @@ it("an undo leaves what another run has marked later, whatever the service was c
     clock: systemClock,
     callbacks: [{ id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/", key: "k", calls }],
   });
-  const transport = platform.transport();
-  const send: typeof transport.send = async (...request) => {
-    const answer = await transport.send(...request);
-    return { ...answer, headers: { ...answer.headers, date: new Date().toUTCString() } };
-  };
-  const ahead = { ...systemClock, now: () => systemClock.now() + 3_600_000 };
-  const desk = openDesk({ transport: { ...transport, send }, clock: ahead });
-  const again = openDesk({ transport: { ...transport, send, name: "http://localhost" } });
+  const transport = withDates(platform.transport());
+  const desk = openDesk({ transport, clock: HOUR_AHEAD });
+  const again = openDesk({ transport: { ...transport, name: "http://localhost" } });
   const { header } = await runMarks(
     await planMarks({ callbacks: ["demo"], calls: { filter: {} } }, "SUCCESS", desk.deps),
     {},
@@ -134,6 +146,19 @@ it("an undo leaves what another run has marked later, whatever the service was c
   await desk.leave();
   await again.leave();
 });
+
+/** Executes this mark, whose answer is lost. */
+function loseMark(number: number, client: Client): Client {
+  let marks = 0;
+  return {
+    ...client,
+    async markCalls(...request) {
+      const left = await client.markCalls(...request);
+      if (++marks === number) throw new WhcbError("unavailable", "504");
+      return left;
+    },
+  };
+}
 
 describe.each(CLIENT_SERVICES)("a run of mark-success against $name", ({ open, isOurs }) => {
   const closing: (() => Promise<void>)[] = [];
@@ -153,19 +178,6 @@ describe.each(CLIENT_SERVICES)("a run of mark-success against $name", ({ open, i
       return found.filter(({ status }) => status === "SUCCESS").map(({ id }) => id);
     };
     return { ...opened, desk, callbackId, plan, successIds };
-  }
-
-  /** Executes the second mark, whose answer is lost. */
-  function loseSecondMark(client: Client): Client {
-    let marks = 0;
-    return {
-      ...client,
-      async markCalls(...request) {
-        const left = await client.markCalls(...request);
-        if (++marks === 2) throw new WhcbError("unavailable", "504");
-        return left;
-      },
-    };
   }
 
   it("undoes nothing that another run marked while it asked its question", async () => {
@@ -191,7 +203,7 @@ describe.each(CLIENT_SERVICES)("a run of mark-success against $name", ({ open, i
   it("that is resumed leaves and counts what was marked elsewhere, but not what its last request had marked", async () => {
     const { desk, plan, client, callbackId, callIds, successIds } = await scene(250);
     const run = await plan();
-    const stopped = await runMarks(run, {}, { ...desk.deps, client: loseSecondMark(client) });
+    const stopped = await runMarks(run, {}, { ...desk.deps, client: loseMark(2, client) });
     expect(stopped).toMatchObject({ isResumable: true, counts: { marked: 100, left: 150 } });
     // The oldest is listed, and marked, last.
     await client.markCalls(callbackId, callIds.slice(0, 1), "SUCCESS");
@@ -200,6 +212,51 @@ describe.each(CLIENT_SERVICES)("a run of mark-success against $name", ({ open, i
     await runMarks(await planUndo(run.runId, desk.deps), {}, desk.deps);
     expect(await successIds()).toEqual(callIds.slice(0, 1));
   });
+});
+
+describe.each(CLIENT_SERVICES)("a run whose answer is lost and that is resumed against $name", ({ open }) => {
+  const OTHER = { SUCCESS: "FAILED", FAILED: "SUCCESS" } as const;
+
+  it.each(["SUCCESS", "FAILED"] as const)("leaves and counts what another run has marked since: %s", async (status) => {
+    const { client, callIds, close } = await open(2);
+    const desk = openDesk({ client });
+    const { id: callbackId } = await client.getCallback("demo");
+    const plan = (as: "SUCCESS" | "FAILED", ids = callIds) =>
+      planMarks({ callbacks: ["demo"], calls: { callIds: ids } }, as, desk.deps);
+    if (status === "FAILED") await client.markCalls(callbackId, callIds, "SUCCESS");
+    const { header } = await runMarks(await plan(status), {}, { ...desk.deps, client: loseMark(1, client) });
+    await runMarks(await plan(OTHER[status], callIds.slice(0, 1)), {}, desk.deps);
+    const { counts } = await resumeRun(header.runId, { resendUnknown: false }, desk.deps);
+    expect(counts).toMatchObject({ marked: 1, skipped: { settled: 1 }, toMark: 0 });
+    const found = await client.findCalls(callbackId, callIds);
+    expect(new Map(found.map((call) => [call.id, call.status]))).toEqual(
+      new Map([
+        [callIds[0], OTHER[status]],
+        [callIds[1], status],
+      ]),
+    );
+    await desk.leave();
+    await close();
+  });
+});
+
+it("a run that is resumed leaves what another run has marked since, though this machine's clock was ahead", async () => {
+  const calls = platformCalls(1);
+  const platform = scriptedPlatform({
+    clock: systemClock,
+    callbacks: [{ id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/", key: "k", calls }],
+  });
+  const desk = openDesk({ transport: withDates(platform.transport()), clock: HOUR_AHEAD });
+  const again = openDesk({ transport: withDates(platform.transport()) });
+  const scope = { callbacks: ["demo"], calls: { filter: {} } };
+  const losing = { ...desk.deps, client: loseMark(1, desk.deps.client) };
+  const { header } = await runMarks(await planMarks(scope, "SUCCESS", losing), {}, losing);
+  const deps = { ...again.deps, runsDirectory: desk.deps.runsDirectory };
+  await runMarks(await planMarks(scope, "FAILED", deps), {}, deps);
+  await resumeRun(header.runId, { resendUnknown: false }, deps);
+  expect(calls.map(({ status }) => status)).toEqual(["FAILED"]);
+  await desk.leave();
+  await again.leave();
 });
 
 it("a mark whose answer is lost is repeated, and undone with the others", async () => {
