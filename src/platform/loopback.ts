@@ -12,7 +12,7 @@ export function isLoopbackHost(host: string): boolean {
 
 /** The address of a server that listens at all of its own: as a URL's host, it is this machine. Brackets allowed. */
 export function isUnspecifiedHost(host: string): boolean {
-  return /^(?:0\.0\.0\.0|\[?::\]?)$/.test(host);
+  return /^(?:0\.0\.0\.0|\[?::(?:ffff:0:0)?\]?)$/i.test(host);
 }
 
 /** False for text that isn't a URL. */

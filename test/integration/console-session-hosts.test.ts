@@ -89,7 +89,7 @@ describe("a session of this machine", () => {
     },
   );
 
-  it.each(["0.0.0.0:8787", "[::]:8787"])("has a host of its own also if it begins at %s", async (host) => {
+  it.each(["0.0.0.0:8787", "[::]:8787", "[::ffff:0:0]:8787"])("has a host of its own also if it begins at %s", async (host) => {
     await reopen(null);
     expect((await signInToTicket({ host })).url.host).toMatch(OWN);
   });

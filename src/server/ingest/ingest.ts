@@ -178,7 +178,7 @@ function newCall({ clock, random }: IngestDeps, callback: Callback, { id, respon
   return { id: id === null ? timeOrderedId(clock.now(), random) : idKey(id), response };
 }
 
-function parseLine({ text }: Line): unknown {
-  if (text === null) throw new WhcbError("invalid", "the line is longer than 10 MiB");
+function parseLine({ text, problem = "" }: Line): unknown {
+  if (text === null) throw new WhcbError("invalid", problem);
   return readJson(text, "line");
 }

@@ -1,4 +1,5 @@
 /** In bounded memory. */
+import { isUtf8 } from "node:buffer";
 import { CollectedBytes } from "../../wire/collected-bytes.js";
 import { STREAM_BYTES } from "../requests/body-budget.js";
 
@@ -10,9 +11,12 @@ export const SHORT_LINE = STREAM_BYTES / 2;
 export interface Line {
   /** From 1. */
   readonly number: number;
-  /** null: longer than LONGEST_LINE. */
+  /** null: `problem` says why. */
   readonly text: string | null;
+  readonly problem?: string;
 }
+
+const TOO_LONG = "the line is longer than 10 MiB";
 
 const LINE_FEED = 10;
 
@@ -28,11 +32,12 @@ export async function* readLines(stream: AsyncIterable<Buffer | string>, room: L
   let rest = new CollectedBytes();
   let isTooLong = false;
   let hasRoom = false;
-  const lineOf = (text: string): Line => {
+  const lineOf = (text: string | null): Line => {
     number += 1;
-    const line: Line = { number, text: isTooLong || isOverLimit(text) ? null : text.replace(/\r$/, "") };
+    const problem = isTooLong || isOverLimit(text ?? "") ? TOO_LONG : "the line isn't UTF-8";
+    const isReadable = text !== null && problem !== TOO_LONG;
     isTooLong = false;
-    return line;
+    return isReadable ? { number, text: text.replace(/\r$/, "") } : { number, text: null, problem };
   };
   const leaveRoom = (): void => {
     if (hasRoom) room.release(LONGEST_LINE);
@@ -45,7 +50,7 @@ export async function* readLines(stream: AsyncIterable<Buffer | string>, room: L
       const end = chunk.lastIndexOf(LINE_FEED);
       if (end !== -1) {
         rest.add(chunk.subarray(0, end));
-        for (const line of rest.bytes().toString().split("\n")) {
+        for (const line of linesOf(rest.bytes())) {
           if (line !== "" || isTooLong) yield lineOf(line);
           else number += 1;
         }
@@ -62,10 +67,20 @@ export async function* readLines(stream: AsyncIterable<Buffer | string>, room: L
         hasRoom = true;
       }
     }
-    if (rest.length > 0 || isTooLong) yield lineOf(rest.bytes().toString());
+    if (rest.length > 0 || isTooLong) for (const line of linesOf(rest.bytes())) yield lineOf(line);
   } finally {
     leaveRoom();
   }
+}
+
+/** null: not UTF-8. Latin-1 has a character for each byte. */
+function linesOf(bytes: Buffer): readonly (string | null)[] {
+  if (isUtf8(bytes)) return bytes.toString().split("\n");
+  return bytes
+    .toString("latin1")
+    .split("\n")
+    .map((line) => Buffer.from(line, "latin1"))
+    .map((line) => (isUtf8(line) ? line.toString() : null));
 }
 
 function isOverLimit(text: string): boolean {

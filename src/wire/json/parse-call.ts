@@ -33,12 +33,12 @@ export interface Submission {
 /** One call, or `{"calls": [...]}` of 1 to 1 000. Throws `invalid` or `malformed`. */
 export function parseSubmissions(value: unknown): readonly Submission[] {
   if (!isObject(value) || value.calls === undefined) return [parseSubmission(value)];
-  return checkMany(value).calls.map((call) => submissionOf(call, call.id));
+  return checkMany(value).calls.map((call, index) => submissionOf(call, call.id, `calls.${index}.`));
 }
 
 export function parseSubmission(value: unknown): Submission {
   const call = checkOne(value);
-  return submissionOf(call, call.id);
+  return submissionOf(call, call.id, "");
 }
 
 export interface Mark {
@@ -98,7 +98,13 @@ export function parseRunLease(value: unknown): RunLease {
   return { run, holder, done, total };
 }
 
-function submissionOf(value: unknown, id: string | undefined): Submission {
+/** `path` leads to the submission within the body. Another document, whose members are all unknown, would be an empty response. */
+function submissionOf(value: object, id: string | undefined, path: string): Submission {
+  const names = Object.keys(value);
+  if (names.length > 0 && !names.some((name) => name in SubmissionSchema.properties)) {
+    const problem = `isn't a member of a response, such as messageId, from or responseMessage`;
+    throw invalidFields(new Map([[`${path}${names[0]}`, problem]]));
+  }
   const { messageId, messageLocation, from, responseMessage, customParameters, given } = readResponse(value);
   return {
     id: id ?? null,

@@ -71,9 +71,21 @@ describe("readLines", () => {
     const half = "x".repeat(LONGEST_LINE / 2 + 1);
     expect(await linesOf("a\n", half, half, half, half, `${half}\nb\n`, half, half)).toEqual([
       { number: 1, text: "a" },
-      { number: 2, text: null },
+      { number: 2, text: null, problem: "the line is longer than 10 MiB" },
       { number: 3, text: "b" },
-      { number: 4, text: null },
+      { number: 4, text: null, problem: "the line is longer than 10 MiB" },
+    ]);
+  });
+
+  it("skips a line that isn't UTF-8, and keeps those beside it", async () => {
+    const latin1 = Buffer.from("é", "latin1");
+    const halfACharacter = Buffer.from("€").subarray(0, 2);
+    const lines = await linesOf(Buffer.from("ü\n"), latin1, Buffer.from("\r\nb\n"), halfACharacter);
+    expect(lines).toEqual([
+      { number: 1, text: "ü" },
+      { number: 2, text: null, problem: "the line isn't UTF-8" },
+      { number: 3, text: "b" },
+      { number: 4, text: null, problem: "the line isn't UTF-8" },
     ]);
   });
 });

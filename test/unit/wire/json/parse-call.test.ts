@@ -58,6 +58,11 @@ describe("parseSubmission", () => {
     expect(() => parseSubmission({ from: { a: list(500), b: list(500) } })).toThrow(expect.objectContaining({ code: "invalid" }));
   });
 
+  it.each([{ Calls: [] }, { call: [] }, { foo: 1, bar: 2 }])("takes no other document for an empty response: %j", (document) => {
+    const problem = `${Object.keys(document)[0]} isn't a member of a response, such as messageId, from or responseMessage`;
+    expect(() => parseSubmission(document)).toThrow(problem);
+  });
+
   it("takes at most 1 000 parameters", () => {
     const parameters = (count: number) => ({
       customParameters: Object.fromEntries(Array.from({ length: count }, (_, n) => [`k${n}`, ""])),
