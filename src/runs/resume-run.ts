@@ -2,9 +2,10 @@ import type { ListedCall } from "../client/client.js";
 import { idKey } from "../domain/call.js";
 import { reopenRun } from "./begin-run.js";
 import { type RunSummary, workAndEnd } from "./end-run.js";
-import { byService, readMarks } from "./journal/marked-calls.js";
+import { byService, isMarkFailed, readMarks } from "./journal/marked-calls.js";
 import { isOpen, type RunEntry, type RunState } from "./journal/run-state.js";
 import type { RunListener } from "./journal/run-step.js";
+import type { RunOverview } from "./journal/stored-runs.js";
 import { ArrivedCalls } from "./plan/arrived-calls.js";
 import type { GroupDraft } from "./plan/group-draft.js";
 import { snapshotPlan } from "./plan/replay-plan.js";
@@ -76,13 +77,13 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
   }
 }
 
-/** Whether another run of this data folder has marked the call since this run, if it only marks, has listed it. */
+/** Whether another run of this data folder has marked the call since this run of marks listed it, or, of a run that sends, FAILED since it arrived. */
 async function readSuperseded({ header, deps }: RunSession): Promise<(entry: RunEntry) => boolean> {
   const { runId, options, startedAt, listedAt = startedAt } = header;
-  if (options !== null) return () => false;
-  const since = byService(listedAt, header);
-  const isMarked = await readMarks((run) => run.runId !== runId && byService(run.lastAt, run) >= since, deps);
-  return (entry) => isMarked(entry, since);
+  const onlyMarks = options === null;
+  const isLater = (run: RunOverview): boolean => byService(run.lastAt, run) >= byService(listedAt, header);
+  const isMarked = await readMarks((run) => isLater(run) && (onlyMarks ? run.runId !== runId : isMarkFailed(run)), deps);
+  return (entry) => isMarked(entry, byService(onlyMarks ? listedAt : entry.at, header));
 }
 
 async function sendTheRest(state: RunState, options: ReplayOptions & ResumeOptions, session: RunSession): Promise<void> {

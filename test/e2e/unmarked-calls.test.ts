@@ -152,6 +152,37 @@ hint: to continue, type: whcb runs discard ${run} --yes
   expect(await whcb(REPLAY)).toMatchObject({ code: 0, stdout: expect.stringMatching(/^6 calls replayed in /) });
 });
 
+/** Marks all calls as SUCCESS. Returns its run. */
+async function markedRun(): Promise<string> {
+  const { stdout } = await whcb(["mark-success", "demo", "--failed", "--yes", "-o", "json"]);
+  return JSON.parse(stdout).runId;
+}
+
+it("calls that a later run marks FAILED are sent again, and their run, once resumed, doesn't mark them", async () => {
+  const run = await acceptedRun();
+  await markedRun();
+  expect(await whcb(["mark-failed", "demo", "--success", "--yes"])).toMatchObject({ code: 0 });
+  expect(await whcb([...REPLAY.slice(0, -1), "--dry-run", "-o", "json"])).toMatchObject({
+    stdout: expect.stringContaining('"calls": 6,'),
+    stderr: expect.not.stringContaining("warning"),
+  });
+  expect(await whcb(["replay", "--resume", run])).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^0 of 6 calls replayed in .*\n {2}settled meanwhile +6\n$/),
+  });
+  expect(failed()).toBe(6);
+  expect(await whcb(REPLAY)).toMatchObject({ code: 0, stdout: expect.stringMatching(/^6 calls replayed in /) });
+  expect([failed(), calls.map(({ id }) => received(id))]).toEqual([0, [2, 2, 2, 2, 2, 2]]);
+});
+
+it("calls that are FAILED again by an undo have arrived all the same", async () => {
+  const run = await acceptedRun();
+  expect(await whcb(["mark-failed", "--undo", await markedRun(), "--yes"])).toMatchObject({ code: 0 });
+  expect(failed()).toBe(6);
+  expect(await whcb(REPLAY)).toMatchObject({ code: 8, stderr: expect.stringContaining(`error: ${notSent(run)}\n`) });
+  expect(await whcb(["replay", "--resume", run])).toMatchObject({ code: 0, stdout: expect.stringMatching(/marked +6\n/) });
+});
+
 it("a damaged journal, which may have such calls, stops a replay until it is moved away", async () => {
   const run = await acceptedRun();
   const path = home.path("data", "runs", `${run}.ndjson`);

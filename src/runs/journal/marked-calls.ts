@@ -24,6 +24,11 @@ export async function readMarks(
   return ({ callbackId, id }, since) => lastMark(callKey(callbackId, id)) > since;
 }
 
+/** Its calls may be sent again, whatever is known of them; after an undo they are what they were before. */
+export function isMarkFailed({ kind, undoes }: Pick<RunHeader, "kind" | "undoes">): boolean {
+  return kind === "mark-failed" && undoes === undefined;
+}
+
 export function callKey(callbackId: string, id: string): string {
   return `${callbackId} ${idKey(id)}`;
 }

@@ -68,7 +68,7 @@ export function reduceCounts(counts: RunCounts, step: CallStep, { header, from, 
       if (from === "left") next.left -= calls;
       break;
     case "skipped":
-      if (header.options === null) next.toMark -= calls;
+      if (hasArrived(from) || header.options === null) next.toMark -= calls;
       next.skipped = { ...counts.skipped, [step.reason]: counts.skipped[step.reason] + calls };
       add(next, from, -calls);
   }

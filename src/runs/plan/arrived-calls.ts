@@ -1,6 +1,9 @@
-/** Calls that another run of this folder has as accepted or seen, and hasn't marked: they are FAILED, and would arrive twice (docs/runs.md). */
-import { idKey } from "../../domain/call.js";
+/**
+ * Calls that another run of this folder has as accepted or seen, and hasn't marked: they are FAILED, and would arrive twice, unless a later
+ * run of mark-failed has marked them (docs/runs.md).
+ */
 import { count } from "../../domain/count.js";
+import { byService, callKey, isMarkFailed, type MarkCheck, readMarks } from "../journal/marked-calls.js";
 import { hasArrived } from "../journal/run-counts.js";
 import type { RunHeader } from "../journal/run-step.js";
 import { readUnmarkedRuns } from "../journal/stored-runs.js";
@@ -19,15 +22,19 @@ export class ArrivedCalls {
   /** `sender`: the run that sends; if it marks nothing, it leaves none out. Throws `malformed` if a journal that may have such calls is damaged. */
   static async read(
     sender: { readonly runId: string; readonly mark: boolean },
-    { runsDirectory }: Pick<RunDeps, "runsDirectory">,
+    deps: Pick<RunDeps, "runsDirectory" | "clock">,
   ): Promise<ArrivedCalls> {
     const arrived = new ArrivedCalls();
     if (!sender.mark) return arrived;
     // The service may have had another name then, and the endpoint of a copy's callback is the same one.
     const isWanted = (header: RunHeader): boolean => header.runId !== sender.runId && header.options?.mark === true;
-    for await (const state of readUnmarkedRuns(runsDirectory, isWanted)) {
-      for (const entry of state.entries())
-        if (hasArrived(entry.state) && entry.needsMark) arrived.#runs.set(keyOf(entry.callbackId, entry.id), state.header);
+    let isMarked: MarkCheck | null = null;
+    for await (const state of readUnmarkedRuns(deps.runsDirectory, isWanted)) {
+      isMarked ??= await readMarks(isMarkFailed, deps);
+      for (const entry of state.entries()) {
+        if (hasArrived(entry.state) && entry.needsMark && !isMarked(entry, byService(entry.at, state.header)))
+          arrived.#runs.set(callKey(entry.callbackId, entry.id), state.header);
+      }
     }
     return arrived;
   }
@@ -35,7 +42,7 @@ export class ArrivedCalls {
   /** Returns the calls that aren't known to have arrived. */
   leaveOut<Call extends { readonly id: string }>(callbackId: string, calls: readonly Call[]): readonly Call[] {
     return calls.filter(({ id }) => {
-      const key = keyOf(callbackId, id);
+      const key = callKey(callbackId, id);
       const header = this.#runs.get(key);
       if (header !== undefined) this.#leftOut.set(key, { callbackId, header });
       return header === undefined;
@@ -49,10 +56,6 @@ export class ArrivedCalls {
       if (callbackId === undefined || id === callbackId) runs.set(header, (runs.get(header) ?? 0) + 1);
     return Array.from(runs, ([header, calls]) => ({ header, calls }));
   }
-}
-
-function keyOf(callbackId: string, callId: string): string {
-  return `${callbackId} ${idKey(callId)}`;
 }
 
 /** "6 calls not sent: they have arrived, but run 20261124-233015-0427F3A hasn't marked them". */

@@ -66,6 +66,13 @@ describe("the counts of a run", () => {
     ).toEqual({ planned: 1, seen: 1, marked: 1 });
   });
 
+  it("have an accepted or seen call as settled, with nothing to mark, once it is skipped", () => {
+    const skipped: CallStep = { step: "skipped", call: "A", at: 1, reason: "settled" };
+    const seen: Step = [{ step: "planned", callback: "CB", call: "A", do: "mark" }, "seen"];
+    expect(countsAfter(replay, planned("send"), [accepted, "left"], [skipped, "accepted"])).toEqual({ planned: 1, settled: 1 });
+    expect(countsAfter(aHeader("reconcile"), seen, [skipped, "seen"])).toEqual({ planned: 1, settled: 1 });
+  });
+
   it("have a deferred call as left, and an unknown one as unknown until its next outcome", () => {
     expect(countsAfter(replay, planned("send"), [{ ...rejected, step: "deferred" }, "left"])).toEqual({ planned: 1, left: 1 });
     expect(countsAfter(replay, [{ step: "sent", call: "A", at: 1 }, "unknown"])).toEqual({});
