@@ -195,7 +195,7 @@ export function targetOf(
   const key = keyOf(callback, options);
   if (withAuth && key === null) {
     throw new WhcbError("config", `the service doesn't return the key of callback ${callback.name || callback.id}`, {
-      hint: "Set WHCB_CALLBACK_KEY to it. Nothing is sent without it.",
+      hint: "Replay this callback alone, with WHCB_CALLBACK_KEY set to its key. Nothing is sent without it.",
     });
   }
   const url = options.to ?? callback.url;
@@ -223,9 +223,9 @@ function sendsAuth({ to, withAuth }: Pick<ReplayOptions, "to" | "withAuth">): bo
   return to === null || withAuth;
 }
 
-export function callbacksWithoutKey({ groups }: Pick<ReplayPlan, "groups">, options: ReplayOptions): readonly ListedCallback[] {
+export function callbacksWithoutKey(callbacks: readonly ListedCallback[], options: ReplayOptions): readonly ListedCallback[] {
   if (options.viaService || !sendsAuth(options)) return [];
-  return groups.map(({ callback }) => callback).filter((callback) => keyOf(callback, {}) === null);
+  return callbacks.filter((callback) => keyOf(callback, {}) === null);
 }
 
 /** The service's ("": no credential is sent), else the user's; null for neither. */

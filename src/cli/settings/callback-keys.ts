@@ -1,4 +1,5 @@
 /** For keys that the service doesn't return. Nothing is sent without one. */
+import type { ListedCallback } from "../../client/client.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { ReplayPlan } from "../../runs/plan/replay-plan.js";
 import type { ReplayOptions } from "../../runs/run-options.js";
@@ -9,27 +10,31 @@ import { askSecret } from "../output/questions.js";
 /** From WHCB_CALLBACK_KEY if one is needed, else from a prompt. Throws `config` without either. */
 export async function collectKeys(
   invocation: Invocation,
-  plan: ReplayPlan,
+  { groups }: Pick<ReplayPlan, "groups">,
   options: ReplayOptions,
 ): Promise<ReadonlyMap<string, string>> {
-  const missing = callbacksWithoutKey(plan, options);
-  const given = invocation.deps.io.env.WHCB_CALLBACK_KEY;
-  const keys = new Map<string, string>();
-  for (const callback of missing) {
-    if (given !== undefined && given !== "" && missing.length === 1) keys.set(callback.id, given);
-    else if (invocation.screen.canAsk)
-      keys.set(callback.id, (await askSecret(invocation.deps.io, `Auth key of ${callback.name}:`)).trim());
-    if ((keys.get(callback.id) ?? "") === "") throw noKey(callback.name, missing.length);
-  }
+  const callbacks = groups.map(({ callback }) => callback);
+  const keys = await findKeys(invocation, callbacks, options);
+  const missing = callbacksWithoutKey(callbacks, options);
+  const without = missing.find(({ id }) => !keys.has(id));
+  if (without !== undefined) throw noKey(without.name, missing.length);
   return keys;
 }
 
-export function environmentKeys(
-  { deps }: Invocation,
-  callbacks: readonly { readonly id: string }[],
-): ReadonlyMap<string, string> {
-  const given = deps.io.env.WHCB_CALLBACK_KEY;
-  return new Map(given === undefined || given === "" ? [] : callbacks.map(({ id }) => [id, given]));
+/** As `collectKeys`, but a key may be missing: what has arrived can be marked without it. */
+export async function findKeys(
+  { deps, screen }: Invocation,
+  callbacks: readonly ListedCallback[],
+  options: ReplayOptions,
+): Promise<ReadonlyMap<string, string>> {
+  const missing = callbacksWithoutKey(callbacks, options);
+  const given = missing.length === 1 ? deps.io.env.WHCB_CALLBACK_KEY : undefined;
+  const keys = new Map<string, string>();
+  for (const { id, name } of missing) {
+    const key = given || (screen.canAsk ? (await askSecret(deps.io, `Auth key of ${name}:`)).trim() : "");
+    if (key !== "") keys.set(id, key);
+  }
+  return keys;
 }
 
 function noKey(name: string, missing: number): WhcbError {

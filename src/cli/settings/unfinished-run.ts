@@ -25,8 +25,12 @@ export async function mentionUnfinishedRun(
   const marks = arrived === 0 ? "" : `, and marks ${count(arrived, "call")} that arrived`;
   const unknown = open.filter(({ state }) => state === "unknown").length;
   const again = unknown === 0 ? "" : `. A new run sends up to ${count(unknown, "call")} of it a second time`;
+  const resume = resumeCommand(run, screen.renderOptions);
+  const status = run.kind === "mark-failed" ? "FAILED" : "SUCCESS";
   screen.info(
-    `note: the run of ${started} is unfinished; \`${resumeCommand(run, screen.renderOptions)}\` finishes it${marks}${again}`,
+    run.options === null
+      ? `note: the ${run.kind} of ${started} is unfinished; \`${resume}\` marks ${count(open.length, "more call")} ${status}, \`whcb runs discard ${run.runId}\` gives it up`
+      : `note: the run of ${started} is unfinished; \`${resume}\` finishes it${marks}${again}`,
   );
 }
 

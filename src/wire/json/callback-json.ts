@@ -121,7 +121,7 @@ export interface CallbackChanges {
 
 /** All members as read, except `id` and `link`, with the changes; a made-up value would overwrite the stored one. */
 export function changeCallbackJson(raw: JsonObject, changes: CallbackChanges): JsonObject {
-  const { id: _id, link: _link, ...body } = raw;
+  const { id: _id, link: _link, ...body } = withoutMasked(raw);
   const { name, url, email, contentType, retriesEnabled, removeHtml, authType, key, reply, undeliverable } = changes;
   const auth = given({ type: authType, key });
   const callbacks = given({ reply: enabledOrDisabled(reply), undeliverable: enabledOrDisabled(undeliverable) });
@@ -132,6 +132,13 @@ export function changeCallbackJson(raw: JsonObject, changes: CallbackChanges): J
     ...(Object.keys(auth).length > 0 && { auth: { ...objectOf(body.auth), ...auth } }),
     ...(Object.keys(callbacks).length > 0 && { callbacks: { ...objectOf(body.callbacks), ...callbacks } }),
   };
+}
+
+/** A masked key or URL would replace the stored one. */
+function withoutMasked({ auth, url, ...rest }: JsonObject): JsonObject {
+  const { key, ...type } = objectOf(auth);
+  const kept = isMasked(textOf(key)) ? type : auth;
+  return { ...rest, ...(auth !== undefined && { auth: kept }), ...(!isMasked(textOf(url)) && given({ url })) };
 }
 
 function given(members: JsonObject): JsonObject {

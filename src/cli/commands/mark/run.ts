@@ -84,7 +84,7 @@ async function planAndMark(invocation: Invocation, { status, scope, undone, runD
   const question = plan.calls === 0 ? "Discard the run?" : `Mark ${count(plan.calls, "call")} ${plan.status}?`;
   const ask = locks === undefined ? confirm : confirmInTime;
   if (!(await ask(invocation, joinText([...description, question], "\n")))) return 0;
-  if (args.get(YES)) for (const line of describeUnmarked(plan)) screen.info(line);
+  if (args.get(YES) && plan.calls > 0 && plan.delivered > 0) for (const line of describeUnmarked(plan)) screen.info(line);
   await discardUndone(plan, runDeps);
   if (plan.toDiscard !== null) screen.info(`run ${plan.toDiscard.runId} is discarded`);
   if (plan.calls === 0) return nothingToMark({ ...plan, toDiscard: null }, true, screen);

@@ -37,7 +37,7 @@ import { describeKey, describeLeftOut, describePlan, planJson, warnOfUnusableCal
 import { finishRun, requireMarked, resumeCommand, serviceLines, warnOfUnmarkedCalls } from "../../output/run/run-summary.js";
 import type { RenderOptions } from "../../output/screen.js";
 import { joinText, safeJson, text, wholeText } from "../../output/screen-text.js";
-import { collectKeys, environmentKeys } from "../../settings/callback-keys.js";
+import { collectKeys, findKeys } from "../../settings/callback-keys.js";
 import { findCallback, type Session, withSession } from "../../settings/session.js";
 import { mentionUnfinishedRun } from "../../settings/unfinished-run.js";
 import { confirmInTime, describeLocks, withLocks } from "../../settings/with-locks.js";
@@ -230,9 +230,10 @@ function resumeReplay(invocation: Invocation, wanted: string | null): Promise<nu
     if (to !== undefined && before === null) throw new WhcbError("usage", `run ${run.runId} wasn't made with --to`);
     const sending = { maxConnections: DEFAULT_REPLAY_OPTIONS.concurrency, to: before };
     return withRunDeps(invocation, session, sending, async (runDeps) => {
-      const keys = environmentKeys(invocation, run.callbacks);
       const resendUnknown = args.get(RESEND_UNKNOWN);
       const total = run.counts.left + (resendUnknown ? run.counts.unknown : 0);
+      const found = total === 0 ? [] : await findCallbacks(run, runDeps);
+      const keys = run.options === null ? new Map() : await findKeys(invocation, found, run.options);
       const callbacks = run.kind === "mark-success" ? [] : run.callbacks;
       return withLocks(invocation, { callbacks, runDeps, runId: run.runId, needsAll: true }, async (locks) => {
         if (!(await confirmChanged(run, runDeps, invocation))) return 0;
@@ -246,6 +247,13 @@ function resumeReplay(invocation: Invocation, wanted: string | null): Promise<nu
       });
     });
   });
+}
+
+/** Without those that were deleted. */
+async function findCallbacks({ callbacks }: RunOverview, { client }: RunDeps): Promise<readonly ListedCallback[]> {
+  const found: ListedCallback[] = [];
+  for (const { id } of callbacks) found.push(...[await findById(id, client)].filter((callback) => callback !== null));
+  return found;
 }
 
 interface ResumedTarget {

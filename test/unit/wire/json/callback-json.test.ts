@@ -60,6 +60,18 @@ describe("readCallback", () => {
     ]);
   });
 
+  it("sends no masked key or URL back with a change", () => {
+    const raw = {
+      name: "n",
+      url: "https://e.example/?token=****",
+      auth: { type: "httpheader", key: "****2345" },
+      retriesEnabled: false,
+    };
+    const changed = { name: "n", auth: { type: "httpheader" }, retriesEnabled: true };
+    expect(changeCallbackJson(raw, { retriesEnabled: true })).toEqual(changed);
+    expect(missingMembers(changed)).toContain("url");
+  });
+
   it("takes a masked key for one that isn't returned", () => {
     for (const key of ["****", "abc****"]) expect(readCallback({ name: "n", auth: { key } }).auth.key).toBe(null);
   });
