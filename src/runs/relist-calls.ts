@@ -26,17 +26,14 @@ export async function relistCalls(
   const { client, clock } = session.deps;
   const callbackId = callback.id;
   const draft = new GroupDraft(callback, file, clock);
-  const waiting = new Map(
-    [...state.entries()]
-      .filter((entry) => entry.callbackId === callbackId && isOpen(entry, true))
-      .map((entry) => [idKey(entry.id), entry]),
-  );
+  const entries = [...state.entries()].filter((entry) => entry.callbackId === callbackId);
+  const waiting = new Map(entries.filter((entry) => isOpen(entry, true)).map((entry) => [entry.id, entry]));
   if (waiting.size === 0) return draft;
   const take = async (calls: readonly ListedCall[]): Promise<void> => {
-    const failed = calls.flatMap((call) => {
-      const entry = waiting.get(idKey(call.id));
-      waiting.delete(idKey(call.id));
-      return entry !== undefined && isOpen(entry, resendUnknown) ? [{ ...call, id: entry.id }] : [];
+    const failed = calls.filter(({ id }) => {
+      const entry = waiting.get(id);
+      waiting.delete(id);
+      return entry !== undefined && isOpen(entry, resendUnknown);
     });
     await draft.add(arrived.leaveOut(callbackId, failed));
   };
@@ -51,7 +48,11 @@ export async function relistCalls(
         `${count(asked.length - found.length, "call")} counted by the service, but not listed: FAILED or not, isn't known`,
       );
     }
-    await take(found.filter(({ status }) => status === "FAILED"));
+    // null: the run has several calls whose ids are equal, so one that is spelled otherwise may be yet another.
+    const idOfKey = new Map<string, string | null>();
+    for (const { id } of entries) idOfKey.set(idKey(id), idOfKey.has(idKey(id)) ? null : id);
+    const failed = found.filter(({ status }) => status === "FAILED");
+    await take(failed.map((call) => (waiting.has(call.id) ? call : { ...call, id: idOfKey.get(idKey(call.id)) ?? call.id })));
   }
   for (const { id: call, state: from } of waiting.values()) {
     session.record(callbackId, { step: "skipped", call, at: clock.now(), reason: "settled" }, from);

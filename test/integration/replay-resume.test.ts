@@ -58,6 +58,12 @@ function journalOf(desk: Desk): string {
   return join(desk.deps.runsDirectory, name);
 }
 
+function aCall(calls: readonly PlatformCall[], index: number): PlatformCall {
+  const call = calls[index];
+  if (call === undefined) throw new Error(`There is no call ${index}.`);
+  return call;
+}
+
 const clone = (calls: readonly PlatformCall[]): PlatformCall[] => calls.map((call) => ({ ...call }));
 const failed = (calls: readonly PlatformCall[]): string[] =>
   calls.filter(({ status }) => status === "FAILED").map(({ id }) => id);
@@ -217,6 +223,56 @@ describe("an interrupted run", () => {
     });
     expect(readFileSync(journalOf(desk), "utf8")).toBe(before);
     expect((await resume(desk, {}, header.runId.slice(-4))).counts.accepted).toBe(20);
+  });
+});
+
+describe("an interrupted run with ids that are spelled differently, but equal", () => {
+  const DASHED = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
+  const LOWER = DASHED.replaceAll("-", "");
+  const UPPER = LOWER.toUpperCase();
+
+  /** Of 45 calls, on three pages, only the last was sent. */
+  async function stoppedAfterOne(ids: Readonly<Record<number, string>>) {
+    const stop = new AbortController();
+    const endpoint = await endpointOf(() => {
+      stop.abort();
+      return { status: 200 };
+    });
+    const calls = platformCalls(45).map((call, index) => ({ ...call, id: ids[index] ?? call.id }));
+    const desk = deskFor(calls, endpoint.url);
+    expect((await replay(desk, { signal: stop.signal, concurrency: 1 })).counts).toMatchObject({ accepted: 1 });
+    const received = () =>
+      new Map(endpoint.received.map((id, index) => [id, JSON.parse(endpoint.bodies[index] ?? "").responseMessage.content]));
+    return { calls, desk, received };
+  }
+
+  it("sends each its own response, on whatever page it is", async () => {
+    const { calls, desk, received } = await stoppedAfterOne({ 0: UPPER, 1: LOWER, 30: DASHED });
+    expect((await resume(desk)).counts).toMatchObject({ planned: 45, accepted: 45, marked: 45, left: 0 });
+    expect(received()).toEqual(new Map(calls.map(({ id }, index) => [id, `Reply ${index}`])));
+  });
+
+  it("sends a call that the service spells differently now", async () => {
+    const { calls, desk, received } = await stoppedAfterOne({ 0: UPPER });
+    calls[0] = { ...aCall(calls, 0), id: DASHED };
+    await resume(desk);
+    expect(received().get(UPPER)).toBe("Reply 0");
+  });
+
+  it("doesn't send a new call in place of one that is SUCCESS meanwhile", async () => {
+    const { calls, desk, received } = await stoppedAfterOne({ 0: UPPER });
+    const settled = aCall(calls, 0);
+    calls.push({ ...settled, id: DASHED });
+    settled.status = "SUCCESS";
+    expect((await resume(desk)).counts).toMatchObject({ accepted: 44, left: 0, skipped: { settled: 1 } });
+    expect([received().has(UPPER), failed(calls)]).toEqual([false, [DASHED]]);
+  });
+
+  it("doesn't send a new call in place of two that are gone", async () => {
+    const { calls, desk, received } = await stoppedAfterOne({ 0: UPPER, 1: LOWER });
+    calls.splice(0, 2, { ...aCall(calls, 0), id: DASHED });
+    expect((await resume(desk)).counts).toMatchObject({ accepted: 43, left: 0, skipped: { settled: 2 } });
+    expect([received().has(UPPER), received().has(LOWER), failed(calls)]).toEqual([false, false, [DASHED]]);
   });
 });
 

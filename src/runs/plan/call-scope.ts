@@ -1,6 +1,5 @@
 import type { Client, ListCallsQuery, ListedCall, ListedCallback } from "../../client/client.js";
 import { KeptLength } from "../../client/list-walker.js";
-import { idKey } from "../../domain/call.js";
 import type { CallFilter } from "../../domain/call-filter.js";
 import type { RunListener } from "../journal/run-step.js";
 
@@ -61,9 +60,9 @@ export async function listScope(
       listed += onLastPage;
       leftOut += page.leftOut;
       withoutId += page.withoutId.length;
-      const fresh = page.calls.filter(({ id }) => !ids.has(idKey(id)));
+      const fresh = page.calls.filter(({ id }) => !ids.has(id));
       for (const { id } of fresh) {
-        ids.add(idKey(id));
+        ids.add(id);
         kept.add(id.length);
       }
       if (fresh.length + page.withoutId.length > 0) await take(fresh, page.withoutId);
