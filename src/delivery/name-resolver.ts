@@ -176,7 +176,18 @@ async function queryDnsServers(
   const [four, six] = await Promise.allSettled(answers);
   const records = [...(four.status === "fulfilled" ? four.value : []), ...(six.status === "fulfilled" ? six.value : [])];
   if (records.length === 0 && four.status === "rejected") throw four.reason;
-  return { addresses: records.map(({ address }) => address), ttlMs: Math.min(...records.map(({ ttl }) => ttl)) * 1_000 };
+  // This machine may reach only the addresses that are missing.
+  const isIncomplete = isUnknown(four, NO_RECORDS) || isUnknown(six, NO_IPV6);
+  const ttlMs = isIncomplete ? MIN_TTL_MS : Math.min(...records.map(({ ttl }) => ttl)) * 1_000;
+  return { addresses: records.map(({ address }) => address), ttlMs };
+}
+
+const NO_RECORDS: ReadonlySet<string> = new Set(["ENODATA", "ENOTFOUND"]);
+/** A server that never answers for IPv6 isn't asked again for each attempt. */
+const NO_IPV6: ReadonlySet<string> = new Set([...NO_RECORDS, "ECANCELLED"]);
+
+function isUnknown(answer: PromiseSettledResult<unknown>, known: ReadonlySet<string>): boolean {
+  return answer.status === "rejected" && !known.has(systemErrorCode(answer.reason));
 }
 
 type Answer = Promise<readonly RecordWithTtl[]>;

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { isWhcbError, type WhcbError } from "../domain/errors.js";
 import type { Journal } from "./journal/journal.js";
 import { NO_COUNTS, type RunCallState, reduceCounts, sumCounts } from "./journal/run-counts.js";
@@ -64,6 +65,8 @@ export class RunSession {
     this.#onEvent = onEvent;
     this.#resending = new Map(resending);
     this.stop = new StopSignal((reason) => onEvent({ type: "stopping", callbackId: null, reason }));
+    // Each callback listens; Node warns of more than ten.
+    setMaxListeners(0, this.stop.signal);
     if (signal?.aborted) this.stop.stop("interrupted");
     signal?.addEventListener("abort", () => this.stop.stop("interrupted"), { once: true });
     onEvent({ type: "started", header, counts: this.#total });

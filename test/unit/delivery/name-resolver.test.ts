@@ -104,6 +104,18 @@ function aLookup() {
 }
 
 describe("of the two address families", () => {
+  test("one whose lookup failed is looked up again after a second; one that doesn't exist isn't", async () => {
+    for (const [code, ttlMs] of [
+      ["ESERVFAIL", 1_000],
+      ["ENODATA", 60_000],
+    ] as const) {
+      const { four, six, outcomeAfter } = aLookup();
+      six.succeed([{ address: "2001:db8::1", ttl: 60 }]);
+      four.fail(code);
+      expect(await outcomeAfter(0)).toEqual({ addresses: ["2001:db8::1"], ttlMs });
+    }
+  });
+
   test("IPv6 is waited for 200 ms more once IPv4 has answered", async () => {
     const { four, outcomeAfter } = aLookup();
     expect(await outcomeAfter(1_000)).toBe("waiting");
@@ -116,7 +128,7 @@ describe("of the two address families", () => {
     const { six, outcomeAfter } = aLookup();
     six.succeed([{ address: "fd00::1", ttl: 5 }]);
     expect(await outcomeAfter(2_499)).toBe("waiting");
-    expect(await outcomeAfter(1)).toEqual({ addresses: ["fd00::1"], ttlMs: 5_000 });
+    expect(await outcomeAfter(1)).toEqual({ addresses: ["fd00::1"], ttlMs: 1_000 });
   });
 
   test("both are used if the second answers in time, IPv4 first, and no timer stays", async () => {
