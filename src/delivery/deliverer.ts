@@ -8,7 +8,7 @@ export interface Deliverer {
    * unreachable, reset.
    */
   deliver(request: DeliveryRequest<string | Uint8Array | null>, signal?: AbortSignal): Promise<Delivery>;
-  /** As `deliver`. Resolves to null if nothing was sent, as `maySend` didn't permit it. */
+  /** Delivers, or resolves to null if nothing was sent, as `maySend` didn't permit it. */
   deliverIf(maySend: MaySend, request: DeliveryRequest<string | Uint8Array | null>): Promise<Delivery | null>;
   /** Aborts what is in flight. */
   close(): Promise<void>;

@@ -82,7 +82,7 @@ export function ownShortage(error: unknown): WhcbError | null {
     case "ENETDOWN":
       return shortage("this machine's network is down", "Check its network.");
     case "EADDRNOTAVAIL":
-      // With IPv6, this machine may have no address of its own that reaches the endpoint.
+      // An IPv6 endpoint may be one that no address of this machine reaches.
       return isIPv6(addressOf(error)) ? null : shortage("out of local ports", "Widen net.ipv4.ip_local_port_range.");
     default:
       return null;

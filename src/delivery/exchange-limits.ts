@@ -62,7 +62,7 @@ export interface GuardedExchange {
 const CHECK_INTERVAL_MS = 1_000;
 const MAX_BYTES = 1024 * 1024;
 
-/** For what nothing else limits: long chunk extensions between pieces of the body. */
+/** Limits what nothing else does: long chunk extensions between pieces of the body. */
 export class ResponseSizeGuard<T extends GuardedExchange> {
   readonly #inFlight: () => Iterable<T>;
   readonly #timers: Timers;

@@ -35,7 +35,7 @@ const RENEW_MS = 5_000;
 const LATE_MS = 1_000;
 /** In a row, of a dispatcher that is merely slow: it takes the callbacks of dead ones too. */
 const MOST_LATE = 3;
-/** Of a renewal that fails: it must come before others end the lease. */
+/** A renewal that fails is tried again after this time, before others end the lease. */
 const LONGEST_BACKOFF_MS = 1_000;
 /** Less than the lease, as a send may begin 3 s after it was checked. */
 const TRUST_MS = LEASE_MS - 3_000;

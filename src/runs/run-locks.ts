@@ -180,7 +180,7 @@ export class RunLocks implements HeldLocks {
     if (!held.isLeased) return "renewed";
     try {
       const answer = await takeLease(callbackId, this.lease, this.#deps);
-      // Of a lease that was given back late, another run may have sent the calls meanwhile.
+      // While the lease was lost, another run may have sent the calls.
       held.renewedAt = "holder" in answer || !this.maySend(callbackId) ? null : answer.renewedAt;
       return "renewed";
     } catch (error) {

@@ -21,7 +21,7 @@ export async function collectKeys(
   return keys;
 }
 
-/** As `collectKeys`, but a key may be missing: what has arrived can be marked without it. */
+/** Does what `collectKeys` does, but a key may be missing: what has arrived can be marked without it. */
 export async function findKeys(
   { deps, screen }: Invocation,
   callbacks: readonly ListedCallback[],

@@ -7,7 +7,7 @@ import { listRuns, type RunOverview, readRun } from "./stored-runs.js";
 /** Whether one of the runs has marked the call after `since`, by the service's clock. */
 export type MarkCheck = (call: Pick<RunCall, "callbackId" | "id">, since: number) => boolean;
 
-/** Of the wanted runs of this data folder. The service's name isn't compared, as it may be written in several ways. */
+/** Reads the marks of the wanted runs of this data folder. The service's name isn't compared, as it may be written in several ways. */
 export async function readMarks(
   isWanted: (run: RunOverview) => boolean,
   { runsDirectory, clock }: Pick<RunDeps, "runsDirectory" | "clock">,
