@@ -1,9 +1,9 @@
 /** Limited per origin, last in first out, closed when idle. */
 import type { Socket } from "node:net";
-import { type buildConnector, Client } from "undici";
+import { Client } from "undici";
 import type { Clock, Timers } from "../platform/clock.js";
 import { AnswerReader } from "./answer-reader.js";
-import { type ConnectingSocket, type ConnectorOptions, createConnector } from "./connector.js";
+import { type ConnectingSocket, type Connector, type ConnectorOptions, createConnector } from "./connector.js";
 
 export interface ConnectionPoolOptions {
   readonly clock: Pick<Clock, "monotonicMs">;
@@ -76,6 +76,7 @@ export class Connection {
   /** On the monotonic clock. */
   idleSince = 0;
   #socket: Socket | null = null;
+  #tcpSocket: Socket | null = null;
   #reader: AnswerReader | null = null;
   /** On the present socket. */
   #requests = 0;
@@ -85,8 +86,10 @@ export class Connection {
     this.client = new Client(origin, {
       connect: (target, callback) =>
         connect(target, (...outcome) => {
-          if (outcome[1] !== null) this.#useSocket(outcome[1], maxHeaderBytes);
-          callback(...outcome);
+          if (outcome[0] !== null) return callback(outcome[0], null);
+          const [, socket, tcpSocket] = outcome;
+          this.#useSocket(socket, tcpSocket, maxHeaderBytes);
+          callback(null, socket);
         }),
       // The reader's limit comes first: of trailers it lets less than twice as much through.
       maxHeaderSize: 2 * maxHeaderBytes,
@@ -101,9 +104,9 @@ export class Connection {
     });
   }
 
-  /** null until connected. */
+  /** With those of TLS itself; null until connected. */
   get bytesRead(): number | null {
-    return this.#socket?.bytesRead ?? null;
+    return this.#tcpSocket?.bytesRead ?? null;
   }
 
   get socketError(): Error | null {
@@ -113,7 +116,7 @@ export class Connection {
   /** Before each request is written. */
   beginRequest(): void {
     this.#requests += 1;
-    this.#bytesReadBefore = this.bytesRead ?? 0;
+    this.#bytesReadBefore = this.#socket?.bytesRead ?? 0;
     this.#reader?.expectAnswer();
   }
 
@@ -124,11 +127,12 @@ export class Connection {
 
   /** Not the first on this socket, and no byte of its answer has arrived. */
   get isReusedWithoutAnswer(): boolean {
-    return this.#requests > 1 && this.bytesRead === this.#bytesReadBefore;
+    return this.#requests > 1 && this.#socket?.bytesRead === this.#bytesReadBefore;
   }
 
-  #useSocket(socket: Socket, maxHeaderBytes: number): void {
+  #useSocket(socket: Socket, tcpSocket: Socket, maxHeaderBytes: number): void {
     this.#socket = socket;
+    this.#tcpSocket = tcpSocket;
     this.#reader = new AnswerReader(socket, maxHeaderBytes);
     this.#requests = 0;
   }
@@ -145,7 +149,7 @@ export interface OriginConnectionsOptions {
   readonly maxConnections: number;
   readonly keepAliveMs: number;
   readonly maxHeaderBytes: number;
-  readonly connect: buildConnector.connector;
+  readonly connect: Connector;
 }
 
 /** This many resends within this time: for as long, only fresh connections. */

@@ -28,10 +28,17 @@ const TIMEOUT_SHARE_PER_ADDRESS = 0.3;
 /** A server may give up a connection on which it has heard nothing for so long. */
 const LONGEST_SILENCE_MS = 1_500;
 
+/** More than any real server sends on a connection. */
+const MAX_TICKETS = 100;
+
+/** `tcpSocket` also counts the bytes that TLS itself reads. Without TLS it is `socket`. */
+type ConnectHandler = (...outcome: [error: null, socket: Socket, tcpSocket: Socket] | [error: Error, socket: null]) => void;
+export type Connector = (target: buildConnector.Options, handler: ConnectHandler) => void;
+
 /** One per origin: reuses its TLS session. */
-export function createConnector(options: ConnectorOptions): buildConnector.connector {
+export function createConnector(options: ConnectorOptions): Connector {
   const session: TlsSession = { ticket: undefined };
-  return (target, callback) => new ConnectingSocket({ ...options, session }, target, callback).start();
+  return (target, handler) => new ConnectingSocket({ ...options, session }, target, handler).start();
 }
 
 interface TlsSession {
@@ -40,7 +47,7 @@ interface TlsSession {
 
 export class ConnectingSocket {
   readonly #options: ConnectingOptions;
-  readonly #callback: buildConnector.Callback;
+  readonly #handler: ConnectHandler;
   readonly #hostname: string;
   readonly #port: number;
   readonly #isTls: boolean;
@@ -52,9 +59,9 @@ export class ConnectingSocket {
   #isRepeated = false;
   #isDone = false;
 
-  constructor(options: ConnectingOptions, target: buildConnector.Options, callback: buildConnector.Callback) {
+  constructor(options: ConnectingOptions, target: buildConnector.Options, handler: ConnectHandler) {
     this.#options = options;
-    this.#callback = callback;
+    this.#handler = handler;
     this.#hostname = target.hostname;
     this.#isTls = target.protocol === "https:";
     this.#port = Number(target.port) || (this.#isTls ? 443 : 80);
@@ -93,8 +100,8 @@ export class ConnectingSocket {
   /** Does what Node's autoSelectFamily does, whose timer doesn't know of a stop. */
   #tryAddresses([address = "", ...others]: readonly string[], firstFailure?: DeliveryFailure | WhcbError): void {
     const { timers, connectTimeoutMs } = this.#options;
-    const endpoint = { host: address, port: this.#port, noDelay: true };
-    const socket = this.#isTls ? this.#startTls(endpoint) : connectTcp(endpoint);
+    const tcpSocket = connectTcp({ host: address, port: this.#port, noDelay: true });
+    const socket = this.#isTls ? this.#startTls(tcpSocket) : tcpSocket;
     this.#socket = socket;
     const giveUp = (failure: DeliveryFailure | WhcbError) => {
       if (this.#isDone || this.#socket !== socket) return;
@@ -108,8 +115,8 @@ export class ConnectingSocket {
       const silent = new DeliveryFailure("connect-timeout", `${this.#where} didn't accept the connection in time`);
       this.#cancelAddressTimer = timers.after(connectTimeoutMs * TIMEOUT_SHARE_PER_ADDRESS, () => giveUp(silent));
     }
-    socket.once("connect", () => this.#cancelAddressTimer());
-    socket.once(this.#isTls ? "secureConnect" : "connect", () => this.#succeed(socket));
+    tcpSocket.once("connect", () => this.#cancelAddressTimer());
+    socket.once(this.#isTls ? "secureConnect" : "connect", () => this.#succeed(socket, tcpSocket));
     // Stays: errors must not be unhandled before undici listens.
     socket.on("error", (error) => giveUp(connectFailure(error, this.#where, this.#stage === "tls")));
   }
@@ -130,35 +137,41 @@ export class ConnectingSocket {
     this.#socket = null;
   }
 
-  #startTls(endpoint: TcpEndpoint): Socket {
-    const { ca, session } = this.#options;
+  #startTls(tcpSocket: Socket): Socket {
+    const { ca, session, timers } = this.#options;
     const socket = connectTls({
-      ...endpoint,
+      socket: tcpSocket,
       servername: isIP(this.#hostname) === 0 ? this.#hostname.replace(/\.$/, "") : "",
       ALPNProtocols: ["http/1.1"],
       ...(session.ticket === undefined ? {} : { session: session.ticket }),
       ...(ca === undefined ? {} : { ca }),
     });
-    socket.once("connect", () => {
+    tcpSocket.once("connect", () => {
       this.#stage = "tls";
     });
+    let tickets = 0;
     socket.on("session", (ticket) => {
       session.ticket = ticket;
+      tickets += 1;
+      if (tickets !== MAX_TICKETS + 1) return;
+      const failure = new DeliveryFailure("too-large", `${this.#where} sent over ${MAX_TICKETS} TLS session tickets`);
+      // OpenSSL is emitting this event, so the socket can't be destroyed at once.
+      timers.after(0, () => socket.destroy(failure));
     });
     return socket;
   }
 
-  #succeed(socket: Socket): void {
+  #succeed(socket: Socket, tcpSocket: Socket): void {
     if (this.#isDone || this.#repeatIfStopped()) return;
     this.#finish();
-    this.#callback(null, socket);
+    this.#handler(null, socket, tcpSocket);
   }
 
   #fail(failure: DeliveryFailure | WhcbError): void {
     if (this.#isDone) return;
     this.#finish();
     this.#drop();
-    this.#callback(failure, null);
+    this.#handler(failure, null);
   }
 
   #finish(): void {
@@ -183,10 +196,4 @@ export class ConnectingSocket {
         return new DeliveryFailure("connect-timeout", `${this.#where} didn't finish the TLS handshake ${within}`);
     }
   }
-}
-
-interface TcpEndpoint {
-  readonly host: string;
-  readonly port: number;
-  readonly noDelay: boolean;
 }

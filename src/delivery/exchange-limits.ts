@@ -59,10 +59,10 @@ export interface GuardedExchange {
   abort(failure: DeliveryFailure): void;
 }
 
-const CHECK_INTERVAL_MS = 1_000;
+const CHECK_INTERVAL_MS = 250;
 const MAX_BYTES = 1024 * 1024;
 
-/** Limits what nothing else does: long chunk extensions between pieces of the body. */
+/** Limits what nothing else does: long chunk extensions between pieces of the body, and key updates of TLS. */
 export class ResponseSizeGuard<T extends GuardedExchange> {
   readonly #inFlight: () => Iterable<T>;
   readonly #timers: Timers;

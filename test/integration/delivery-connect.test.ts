@@ -4,7 +4,11 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer as createTcpServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { createServer as createTlsServer } from "node:tls";
 import { afterEach, describe, expect, test } from "vitest";
 import { publicAddressRule } from "../../src/delivery/address-rule.js";
@@ -13,7 +17,7 @@ import { DeliveryFailure } from "../../src/delivery/delivery-failure.js";
 import { createDeliverer, type DelivererOptions } from "../../src/delivery/undici-deliverer.js";
 import { systemClock, type Timers } from "../../src/platform/clock.js";
 import { systemTimers } from "../../src/platform/running-timers.js";
-import { selfSignedCertificate } from "../support/delivery/certificate.js";
+import { type Certificate, selfSignedCertificate } from "../support/delivery/certificate.js";
 import { type RawServer, startRawServer } from "../support/delivery/raw-server.js";
 
 const OK = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
@@ -321,12 +325,56 @@ describe("TLS", () => {
     });
   });
 
+  test.each([
+    ["session tickets", "cat", ["-num_tickets", "1000000"], "sent over 100 TLS session tickets"],
+    ["key updates", "yes K", [], "sent over 1 MiB without completing its answer"],
+  ])("with %s without end is aborted before the deadline", async (_, command, options, detail) => {
+    const port = await opensslEndpoint(mine, command, options);
+    // A busy machine needs seconds for a megabyte of key updates.
+    const deliverer = aDeliverer({ ca: mine.cert, deadlineMs: 60_000 });
+    const { result } = await deliverer.deliver({ method: "POST", url: `https://localhost:${port}/`, headers: {}, body: "{}" });
+    expect(result).toEqual({
+      kind: "unreachable",
+      reason: "too-large",
+      detail: `localhost:${port} ${detail}`,
+    });
+  });
+
+  test("to a closed port is refused", async () => {
+    const port = await listening(createTcpServer());
+    for (const end of endings.splice(0)) await end();
+    expect(await resultOf(aDeliverer(), `https://127.0.0.1:${port}/`)).toMatchObject({ kind: "unreachable", reason: "refused" });
+  });
+
   test("at a port used with http:// is a protocol error or a reset", async () => {
     const port = await tlsEndpoint(mine);
     const result = await resultOf(aDeliverer(), `http://localhost:${port}/`);
     expect(result.kind === "unreachable" && ["protocol", "reset"].includes(result.reason)).toBe(true);
   });
 });
+
+/** Answers no request; `command` prints what openssl gets as its input (K: a key update). */
+async function opensslEndpoint({ key, cert }: Certificate, command: string, options: readonly string[]): Promise<number> {
+  const directory = mkdtempSync(join(tmpdir(), "whcb-openssl-"));
+  const file = join(directory, "both.pem");
+  writeFileSync(file, key + cert);
+  const args = ["-accept", "127.0.0.1:0", "-naccept", "1", "-cert", file, "-key", file, "-tls1_3", ...options];
+  const child = spawn("bash", ["-c", 'exec openssl s_server "$@" < <($0)', command, ...args], {
+    stdio: ["pipe", "pipe", "ignore"],
+  });
+  endings.push(async () => {
+    child.kill("SIGKILL");
+    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+    rmSync(directory, { recursive: true });
+  });
+  for await (const line of createInterface(child.stdout)) {
+    const port = /^ACCEPT .*:(\d+)$/.exec(line)?.[1];
+    if (port === undefined) continue;
+    child.stdout.resume();
+    return Number(port);
+  }
+  throw new Error("openssl doesn't listen.");
+}
 
 /** For 6 s, the first time. */
 function stoppedWhileConnecting(): Pick<DelivererOptions, "timers" | "names"> {
