@@ -141,6 +141,8 @@ export class ConnectingSocket {
     const { ca, session, timers } = this.#options;
     const socket = connectTls({
       socket: tcpSocket,
+      // The certificate must be for it if it is an IP address, which isn't a server name.
+      host: this.#hostname,
       servername: isIP(this.#hostname) === 0 ? this.#hostname.replace(/\.$/, "") : "",
       ALPNProtocols: ["http/1.1"],
       ...(session.ticket === undefined ? {} : { session: session.ticket }),
