@@ -61,6 +61,19 @@ export async function relistCalls(
   return draft;
 }
 
+/** Returns those of the callbacks that the service still has. */
+export async function findAllById(
+  callbacks: readonly { readonly id: string }[],
+  client: Client,
+): Promise<readonly ListedCallback[]> {
+  const found: ListedCallback[] = [];
+  for (const { id } of callbacks) {
+    const callback = await findById(id, client);
+    if (callback !== null) found.push(callback);
+  }
+  return found;
+}
+
 /** Resolves to null if it was deleted, also if another callback has its id as a name since. */
 export async function findById(id: string, client: Client): Promise<ListedCallback | null> {
   const callback = await client.getCallback(id).catch(nullIfGone);

@@ -14,7 +14,7 @@ import type { RunListener, UndoneRun } from "./journal/run-step.js";
 import { discardRun, listRuns, type RunOverview, type RunRecord, readRun } from "./journal/stored-runs.js";
 import { type CallScope, callbacksOf, listScope, type UnusableCalls } from "./plan/call-scope.js";
 import { takeNamedCalls } from "./plan/named-calls.js";
-import { findById, giveUpCallback, nullIfGone } from "./relist-calls.js";
+import { findAllById, findById, giveUpCallback, nullIfGone } from "./relist-calls.js";
 import type { RunControl, RunDeps } from "./run-deps.js";
 import { asWhcbError, type RunSession } from "./run-session.js";
 import { markAll } from "./send/marker.js";
@@ -59,12 +59,7 @@ export async function planMarks(scope: CallScope, status: "SUCCESS" | "FAILED", 
 /** Without those that were deleted. Throws as `readRun`. */
 export async function callbacksToUndo(wanted: string, deps: RunDeps): Promise<readonly ListedCallback[]> {
   const { callbacks } = await readRun(deps.runsDirectory, wanted, deps.clock);
-  const found: ListedCallback[] = [];
-  for (const { id } of callbacks) {
-    const callback = await findById(id, deps.client);
-    if (callback !== null) found.push(callback);
-  }
-  return found;
+  return findAllById(callbacks, deps.client);
 }
 
 /**

@@ -11,7 +11,7 @@ import { callbacksOf } from "../../../runs/plan/call-scope.js";
 import { planReplay, type ReplayScope } from "../../../runs/plan/plan-replay.js";
 import { findHiddenUrl, previewReplay, toCurl } from "../../../runs/plan/preview-replay.js";
 import type { ReplayPlan } from "../../../runs/plan/replay-plan.js";
-import { findById, nullIfGone } from "../../../runs/relist-calls.js";
+import { findAllById, findById, nullIfGone } from "../../../runs/relist-calls.js";
 import { resumeRun } from "../../../runs/resume-run.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
 import type { RunLocks } from "../../../runs/run-locks.js";
@@ -232,7 +232,7 @@ function resumeReplay(invocation: Invocation, wanted: string | null): Promise<nu
     return withRunDeps(invocation, session, sending, async (runDeps) => {
       const resendUnknown = args.get(RESEND_UNKNOWN);
       const total = run.counts.left + (resendUnknown ? run.counts.unknown : 0);
-      const found = total === 0 ? [] : await findCallbacks(run, runDeps);
+      const found = total === 0 ? [] : await findAllById(run.callbacks, runDeps.client);
       const keys = run.options === null ? new Map() : await findKeys(invocation, found, run.options);
       const callbacks = run.kind === "mark-success" ? [] : run.callbacks;
       return withLocks(invocation, { callbacks, runDeps, runId: run.runId, needsAll: true }, async (locks) => {
@@ -247,13 +247,6 @@ function resumeReplay(invocation: Invocation, wanted: string | null): Promise<nu
       });
     });
   });
-}
-
-/** Without those that were deleted. */
-async function findCallbacks({ callbacks }: RunOverview, { client }: RunDeps): Promise<readonly ListedCallback[]> {
-  const found: ListedCallback[] = [];
-  for (const { id } of callbacks) found.push(...[await findById(id, client)].filter((callback) => callback !== null));
-  return found;
 }
 
 interface ResumedTarget {
