@@ -13,6 +13,8 @@ export interface Flag<Value> {
   readonly mayBeEmpty?: boolean;
   /** Of a flag with an optional value ("--flag [value]"). */
   readonly valueIfBare?: string;
+  /** Flags that would be ignored beside it: exit 2. */
+  readonly conflicts?: readonly Flag<unknown>[];
   /** Printed instead of running the command if the optional value is missing. */
   readonly textIfBare?: string;
   /** `raw` is commander's value: undefined, a boolean, a text or texts. Throws `usage`. */

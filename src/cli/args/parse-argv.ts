@@ -220,6 +220,7 @@ function toOption(flag: Flag<unknown>): Option {
   if (flag.heading !== undefined) option.helpGroup(`${flag.heading}:`);
   if (flag.repeats === true) option.argParser((text: string, before: readonly string[] | undefined) => [...(before ?? []), text]);
   if (flag.valueIfBare !== undefined) option.preset(flag.valueIfBare);
+  if (flag.conflicts !== undefined) option.conflicts(flag.conflicts.map(({ syntax }) => new Option(syntax).attributeName()));
   return option;
 }
 

@@ -26,11 +26,10 @@ export const MARK_SUCCESS: CommandBody = {
   load: async () => ({ run: (await import("./run.js")).markSuccess }),
 };
 
-export const UNDO = value(
-  "--undo <run>",
-  "the calls that this run of mark-success has marked (an id of `whcb runs list`)",
-  String,
-);
+export const UNDO = {
+  ...value("--undo <run>", "the calls that this run of mark-success has marked (an id of `whcb runs list`)", String),
+  conflicts: [SUCCESS, ...NARROWING_FLAGS, FILE],
+};
 
 export const MARK_FAILED: CommandBody = {
   operands: OPERANDS,

@@ -6,9 +6,8 @@ import type { RunLocks } from "../../../runs/run-locks.js";
 import { callbacksToUndo, discardUndone, type MarkPlan, planMarks, planUndo, runMarks } from "../../../runs/run-marks.js";
 import { missingCalls, readCallOperands, toCallScope } from "../../args/call-operands.js";
 import type { Invocation } from "../../args/command-spec.js";
-import { FAILED, isNarrowed, SUCCESS } from "../../args/filter-flags.js";
+import { FAILED, SUCCESS } from "../../args/filter-flags.js";
 import { DRY_RUN } from "../../args/sending-flags.js";
-import { FILE } from "../../args/shared-flags.js";
 import { openProgress } from "../../output/progress-line.js";
 import { confirm, needsYes, YES } from "../../output/questions.js";
 import { followRun } from "../../output/run/follow-run.js";
@@ -40,12 +39,8 @@ const CONNECTIONS = 4;
 async function mark(invocation: Invocation, marking: Marking): Promise<number> {
   const { args } = invocation;
   const undone = marking.status === "FAILED" ? args.get(UNDO) : undefined;
-  if (
-    undone !== undefined &&
-    (marking.isFiltered || args.operands.length > 0 || args.get(FILE) !== undefined || isNarrowed(args))
-  ) {
+  if (undone !== undefined && args.operands.length > 0)
     throw new WhcbError("usage", "--undo takes its callback and calls from the run");
-  }
   const operands = undone === undefined ? await readCallOperands(invocation, marking) : null;
   if (args.operands.includes("-") && !args.get(YES) && !args.get(DRY_RUN)) throw needsYes(invocation);
   return withSession(invocation, (session) =>

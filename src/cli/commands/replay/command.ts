@@ -2,12 +2,19 @@ import type { CommandBody } from "../../args/command-spec.js";
 import { FAILED, NARROWING_FLAGS } from "../../args/filter-flags.js";
 import { type Flag, flag, under, value } from "../../args/flag.js";
 import {
+  ALLOW_NETWORK,
+  CONCURRENCY,
+  CONTENT_TYPE,
   DETACH,
   DRY_RUN,
   MARK,
+  MAX_FAILURES,
+  NO_CANARY,
   OLDEST,
   PRINT_CURL,
+  RATE,
   SENDING_FLAGS,
+  SERIAL_BY,
   SKIP_RETRYING,
   TO,
   VIA,
@@ -17,19 +24,27 @@ import {
 import { FILE, OUTPUT_LINES } from "../../args/shared-flags.js";
 import { YES } from "../../output/questions.js";
 
+const SELECTING_FLAGS = [FAILED, ...NARROWING_FLAGS, FILE, SKIP_RETRYING, OLDEST];
+/** What a run does is fixed when it begins. */
+const PLANNING_FLAGS = [
+  ...SELECTING_FLAGS,
+  ...[CONCURRENCY, RATE, NO_CANARY, MAX_FAILURES, SERIAL_BY],
+  ...[WITH_AUTH, MARK, VIA, DRY_RUN, PRINT_CURL],
+];
+
 /** It is null if no run is named. */
 export const RESUME: Flag<string | null | undefined> = {
   syntax: "--resume [run]",
   summary: "finish an interrupted run (the latest one, or this one)",
+  conflicts: PLANNING_FLAGS,
   read: (raw) => (raw === true ? null : typeof raw === "string" ? raw : undefined),
 };
 export const RESEND_UNKNOWN = flag("--resend-unknown", "with --resume: send calls again that may have arrived already");
 
-export const CANCEL = value(
-  "--cancel <replay>",
-  "cancel what the service has not begun to send of this replay (its run's id)",
-  String,
-);
+export const CANCEL = {
+  ...value("--cancel <replay>", "cancel what the service has not begun to send of this replay (its run's id)", String),
+  conflicts: [...PLANNING_FLAGS, CONTENT_TYPE, ALLOW_NETWORK, TO, DETACH, WAIT, RESUME, RESEND_UNKNOWN],
+};
 
 export const REPLAY: CommandBody = {
   operands: [
@@ -44,7 +59,7 @@ With --via service the service sends them, and this shows its progress; Ctrl-C s
 flight finish, and what was not sent keeps its retries.
 On a terminal it asks first; a script needs --yes.`,
   flags: [
-    ...under("Which calls", [FAILED, ...NARROWING_FLAGS, FILE, SKIP_RETRYING, OLDEST]),
+    ...under("Which calls", SELECTING_FLAGS),
     ...under("How to send", [...SENDING_FLAGS, TO, WITH_AUTH, MARK, VIA, DETACH, WAIT]),
     ...under("Continuing or cancelling a run", [RESUME, RESEND_UNKNOWN, CANCEL]),
     YES,

@@ -51,6 +51,7 @@ export async function run(invocation: Invocation): Promise<number> {
   const resume = args.get(RESUME);
   if (resume !== undefined) return resumeReplay(invocation, resume);
   const given = readReplayOptions(args);
+  if (args.get(RESEND_UNKNOWN)) throw new WhcbError("usage", "--resend-unknown needs --resume");
   if (args.get(PRINT_CURL) && !args.get(DRY_RUN)) throw new WhcbError("usage", "--print-curl needs --dry-run");
   const operands = await readCallOperands(invocation, { isFiltered: args.get(FAILED), flag: "--failed" });
   const readsStdin = args.operands.includes("-");
@@ -100,7 +101,7 @@ function followsService({ target }: Session, { args }: Invocation): boolean {
 
 function cancelReplay(invocation: Invocation, cancelled: string): Promise<number> {
   const { args, screen, deps } = invocation;
-  if (args.operands.length > 1 || args.get(FAILED)) throw new WhcbError("usage", "--cancel takes only a callback");
+  if (args.operands.length > 1) throw new WhcbError("usage", "--cancel takes only a callback");
   return withSession(invocation, async (session) => {
     const name = args.operands[0] ?? session.settings.callback.value;
     if (name === null) throw new WhcbError("usage", "--cancel needs the callback of the replay");

@@ -2,6 +2,8 @@
  * Covers: src/cli/args/command-spec.ts, src/cli/args/flag.ts, src/cli/args/parse-argv.ts
  */
 import { describe, expect, test } from "vitest";
+import type { Flag } from "../../../../src/cli/args/flag.js";
+import { CANCEL, REPLAY, RESUME } from "../../../../src/cli/commands/replay/command.js";
 import { newCliWorld, runCli } from "../../../support/cli/run-cli.js";
 
 const world = newCliWorld();
@@ -30,9 +32,44 @@ describe("an invalid command line", () => {
     [["replay", "demo", "--failed", "--rate", "fast"], 'error: --rate: "fast" must be a rate, such as "20/s" or "600/m"\n'],
     [["db", "erase"], "error: db erase needs --sender: a mobile number or an e-mail address\n"],
     [["db", "copy"], "error: db copy needs --from: the SQLite file to copy\n"],
+    [
+      ["replay", "--resume", "--dry-run"],
+      "error: option '--resume [run]' cannot be used with option '--dry-run'\nhint: see `whcb replay --help`\n",
+    ],
+    [
+      ["replay", "demo", "--cancel", "20261126-010203-0427F3A", "--since", "2h"],
+      "error: option '--cancel <replay>' cannot be used with option '--since <when>'\nhint: see `whcb replay --help`\n",
+    ],
+    [["replay", "demo", "--failed", "--resend-unknown"], "error: --resend-unknown needs --resume\n"],
+    [
+      ["mark-failed", "--undo", "20261126-010203-0427F3A", "--from", "61491570100"],
+      "error: option '--undo <run>' cannot be used with option '--from <sender>'\nhint: see `whcb mark-failed --help`\n",
+    ],
     [["listen", "--flaky", "2"], 'error: --flaky: "2" must be a number from 0 to 1\n'],
   ])("%j exits 2 and says what is wrong", async (argv, stderr) => {
     expect(await runCli(world, argv)).toEqual({ code: 2, stdout: "", stderr });
+  });
+
+  test("beside --resume or --cancel is any flag that these would ignore", () => {
+    const obeyed = ({ conflicts = [] }: Flag<unknown>) => {
+      const ignored = new Set(conflicts.map(({ syntax }) => syntax));
+      return REPLAY.flags.flatMap(({ syntax }) => (ignored.has(syntax) ? [] : [/--[\w-]+/.exec(syntax)?.[0]]));
+    };
+    expect([obeyed(RESUME), obeyed(CANCEL)]).toEqual([
+      [
+        "--content-type",
+        "--allow-network",
+        "--to",
+        "--detach",
+        "--wait",
+        "--resume",
+        "--resend-unknown",
+        "--cancel",
+        "--yes",
+        "--output",
+      ],
+      ["--cancel", "--yes", "--output"],
+    ]);
   });
 
   test.each([[["-o", "json"]], [["-ojson"]], [["--output=ndjson"]], [["--output", "json"]]])(
