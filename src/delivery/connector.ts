@@ -1,6 +1,6 @@
 /** Connects to the address that was checked. */
 import { connect as connectTcp, isIP, type Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
+import { connect as connectTls, DEFAULT_CIPHERS } from "node:tls";
 import type { buildConnector } from "undici";
 import type { WhcbError } from "../domain/errors.js";
 import type { Timers } from "../platform/clock.js";
@@ -27,6 +27,9 @@ interface ConnectingOptions extends ConnectorOptions {
 const TIMEOUT_SHARE_PER_ADDRESS = 0.3;
 /** A server may give up a connection on which it has heard nothing for so long. */
 const LONGEST_SILENCE_MS = 1_500;
+
+/** Without Diffie-Hellman over finite fields: with a large prime of the endpoint's choice one handshake takes a second of this thread. */
+const KEY_EXCHANGE = { ciphers: `${DEFAULT_CIPHERS}:!kDHE`, ecdhCurve: "X25519:P-256:P-384:P-521" };
 
 /** More than any real server sends on a connection. */
 const MAX_TICKETS = 100;
@@ -145,6 +148,7 @@ export class ConnectingSocket {
       host: this.#hostname,
       servername: isIP(this.#hostname) === 0 ? this.#hostname.replace(/\.$/, "") : "",
       ALPNProtocols: ["http/1.1"],
+      ...KEY_EXCHANGE,
       ...(session.ticket === undefined ? {} : { session: session.ticket }),
       ...(ca === undefined ? {} : { ca }),
     });

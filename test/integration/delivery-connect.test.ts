@@ -9,7 +9,7 @@ import { connect, createServer as createTcpServer, type Server, type Socket } fr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { createServer as createTlsServer } from "node:tls";
+import { createServer as createTlsServer, type TlsOptions } from "node:tls";
 import { afterEach, describe, expect, test } from "vitest";
 import { publicAddressRule } from "../../src/delivery/address-rule.js";
 import type { Deliverer } from "../../src/delivery/deliverer.js";
@@ -17,7 +17,7 @@ import { DeliveryFailure } from "../../src/delivery/delivery-failure.js";
 import { createDeliverer, type DelivererOptions } from "../../src/delivery/undici-deliverer.js";
 import { systemClock, type Timers } from "../../src/platform/clock.js";
 import { systemTimers } from "../../src/platform/running-timers.js";
-import { type Certificate, selfSignedCertificate } from "../support/delivery/certificate.js";
+import { type Certificate, rsaCertificate, selfSignedCertificate } from "../support/delivery/certificate.js";
 import { type RawServer, startRawServer } from "../support/delivery/raw-server.js";
 
 const OK = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
@@ -247,7 +247,7 @@ describe("TLS", () => {
   const mine = selfSignedCertificate("DNS:localhost", "IP:127.0.0.1");
   const another = selfSignedCertificate("DNS:another.example");
 
-  function tlsEndpoint(certificate: { key: string; cert: string }): Promise<number> {
+  function tlsEndpoint(certificate: TlsOptions): Promise<number> {
     const server = createTlsServer(certificate, (socket) => {
       socket.on("error", () => undefined).on("data", () => socket.write(OK));
     });
@@ -274,6 +274,18 @@ describe("TLS", () => {
       detail: `localhost:${port}: its certificate is self-signed (DEPTH_ZERO_SELF_SIGNED_CERT)`,
     });
     expect(received).toBe(0);
+  });
+
+  test.each([
+    ["TLS 1.2", { maxVersion: "TLSv1.2", ciphers: "DHE-RSA-AES128-GCM-SHA256", dhparam: "auto" }],
+    ["TLS 1.3", { minVersion: "TLSv1.3", ecdhCurve: "ffdhe2048" }],
+  ] as const)("with a key exchange over a finite field, which can take long, is a tls error: %s", async (_, keyExchange) => {
+    const certificate = rsaCertificate("DNS:localhost");
+    const port = await tlsEndpoint({ ...certificate, ...keyExchange });
+    expect(await resultOf(aDeliverer({ ca: certificate.cert }), `https://localhost:${port}/`)).toMatchObject({
+      kind: "unreachable",
+      reason: "tls",
+    });
   });
 
   test("with a certificate for another host name is a tls error", async () => {

@@ -11,10 +11,19 @@ export interface Certificate {
 
 /** Signed by itself, for the names given (`DNS:localhost`, `IP:127.0.0.1`), valid for a day. Needs openssl. */
 export function selfSignedCertificate(...names: readonly string[]): Certificate {
+  return createCertificate(["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"], names);
+}
+
+/** As `selfSignedCertificate`, with an RSA key. */
+export function rsaCertificate(...names: readonly string[]): Certificate {
+  return createCertificate(["rsa:2048"], names);
+}
+
+function createCertificate(kind: readonly string[], names: readonly string[]): Certificate {
   const directory = mkdtempSync(join(tmpdir(), "whcb-cert-"));
   try {
     const [key, cert] = [join(directory, "key.pem"), join(directory, "cert.pem")];
-    const what = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1"];
+    const what = ["-newkey", ...kind, "-nodes", "-days", "1"];
     const who = ["-subj", "/CN=whcb test", "-addext", `subjectAltName=${names.join(",")}`];
     execFileSync("openssl", ["req", "-x509", ...what, ...who, "-keyout", key, "-out", cert], { stdio: "pipe" });
     return { key: readFileSync(key, "utf8"), cert: readFileSync(cert, "utf8") };
