@@ -14,6 +14,7 @@ import { addOpenApiRoute, addOperationRoutes } from "./operations/operation-rout
 import { addBodyParsers, BODY_LIMIT, endSlowBodies } from "./requests/bodies.js";
 import { BodyBudget, limitBodies } from "./requests/body-budget.js";
 import { errorAnswer } from "./requests/error-answers.js";
+import { dropGivenUp } from "./requests/given-up.js";
 import { addErrorHandlers, answerClientError, NO_SUCH_PATH, sendError } from "./requests/send-errors.js";
 import { addCallRoutes } from "./routes/call-routes.js";
 import { addCallbackRoutes, addOutageRoute } from "./routes/callback-routes.js";
@@ -67,6 +68,7 @@ export async function createApp(given: AppOptions): Promise<FastifyInstance> {
   endSlowBodies(app, deps.timers);
   limitBodies(app, new BodyBudget(), { timers: deps.timers, limit: BODY_LIMIT });
   addBodyParsers(app);
+  dropGivenUp(app, deps.clock);
   const context: RouteContext = {
     deps,
     docs: () => ({}),

@@ -1,5 +1,5 @@
 /** Runs as processes, disturbed by gateways, other runs, changed callbacks and clocks: nothing is given up, sent twice or marked by mistake. */
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import {
@@ -372,5 +372,27 @@ describe("a mark-failed that was stopped, of a call that the endpoint has accept
       stdout: expect.stringMatching(/marked +1\n +settled meanwhile +1\n/),
     });
     expect(calls.map(({ status }) => status)).toEqual(["SUCCESS", "FAILED"]);
+  });
+});
+
+describe("a profile's default callback", () => {
+  it("doesn't become all callbacks where WHCB_URL names another service", async () => {
+    const calls = platformCalls(3);
+    addDemo(calls);
+    const profile = { url: "http://127.0.0.1:9", callback: "demo" };
+    mkdirSync(home.path("config"), { recursive: true });
+    writeFileSync(home.path("config", "config.json"), JSON.stringify({ current: "staging", profiles: { staging: profile } }), {
+      mode: 0o600,
+    });
+    for (const command of [["mark-success"], ["replay"], ["mark-failed"]]) {
+      const which = command[0] === "mark-failed" ? "--success" : "--failed";
+      expect(await whcb(...command, which, "--yes")).toMatchObject({
+        code: 2,
+        stderr: 'error: the profile\'s default callback "demo" is of another service\nhint: name the callback\n',
+      });
+    }
+    expect([statuses(calls), endpoint.received.length]).toEqual(["FAILED", 0]);
+    expect(await whcb("mark-success", "demo", "--failed", "--yes")).toMatchObject({ code: 0 });
+    expect(statuses(calls)).toBe("SUCCESS");
   });
 });

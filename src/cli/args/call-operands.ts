@@ -61,7 +61,13 @@ export async function toCallScope(
   status: CallFilter["status"],
   invocation: Invocation,
 ): Promise<CallScope> {
-  const name = operands.callback ?? session.settings.callback.value;
+  const { callback: ofProfile, foreignCallback } = session.settings;
+  const name = operands.callback ?? ofProfile.value;
+  // Who is used to a default callback doesn't mean all of them.
+  if (name === null && foreignCallback !== null)
+    throw new WhcbError("usage", `the profile's default callback ${JSON.stringify(foreignCallback)} is of another service`, {
+      hint: "name the callback",
+    });
   const callback = name === null ? null : await findCallback(session.client, name);
   const callbacks = callback === null ? null : [callback.id];
   if (operands.callIds !== null) {

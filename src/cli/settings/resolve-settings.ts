@@ -22,6 +22,8 @@ export interface ResolvedSettings {
   readonly password: Sourced<string | null>;
   readonly apiKey: Sourced<string | null>;
   readonly callback: Sourced<string | null>;
+  /** The profile's default callback, if unused because the address is of another service; else null. */
+  readonly foreignCallback: string | null;
   readonly timezone: Sourced<string>;
   readonly country: Sourced<string | null>;
   readonly authParameter: Sourced<string>;
@@ -43,7 +45,7 @@ export interface SettingsInput {
 /** The platform's slowest plan. */
 const PLATFORM_RATE = 5;
 
-/** Throws `config` for an invalid address, `not-found` for an unknown profile. */
+/** Throws `config` for an invalid address, `not-found` for an unknown profile, `usage` for --profile beside WHCB_URL of another service. */
 export function resolveSettings({ flags, env, settings }: SettingsInput): ResolvedSettings {
   const named = first<string | null>([flags.profile, "--profile"], [env.WHCB_PROFILE, "WHCB_PROFILE"]) ?? current(settings);
   const profile = named.value === null ? undefined : findProfile(settings, named.value);
@@ -54,8 +56,11 @@ export function resolveSettings({ flags, env, settings }: SettingsInput): Resolv
   const owner = choose(settings, named.value, (candidate) => ownsCredentials(candidate, address));
   const ofOwner = (key: "username" | "password" | "apiKey") => [owner?.[1][key], `profile ${owner?.[0]}`] as const;
   const home = choose(settings, named.value, ({ url }) => sameService(url, address));
-  // A default callback belongs to the profile's own service.
   const isSameService = profile !== undefined && sameService(profile.url, address);
+  if (named.from === "--profile" && addressText?.from === "WHCB_URL" && !isSameService)
+    throw new WhcbError("usage", `--profile ${named.value} is another service than WHCB_URL`, {
+      hint: "unset WHCB_URL, or leave out --profile",
+    });
   const notSet = { value: null, from: "not set" };
   return {
     profile: named,
@@ -64,6 +69,7 @@ export function resolveSettings({ flags, env, settings }: SettingsInput): Resolv
     password: first<string | null>([env.WHCB_PASSWORD, "WHCB_PASSWORD"], ofOwner("password")) ?? notSet,
     apiKey: first<string | null>([env.WHCB_API_KEY, "WHCB_API_KEY"], ofOwner("apiKey")) ?? notSet,
     callback: first<string | null>([isSameService ? profile.callback : undefined, `profile ${named.value}`]) ?? notSet,
+    foreignCallback: isSameService ? null : (profile?.callback ?? null),
     country: first<string | null>([home?.[1].country, `profile ${home?.[0]}`]) ?? notSet,
     timezone: first([home?.[1].timezone, `profile ${home?.[0]}`]) ?? { value: "UTC", from: "default" },
     authParameter: first([home?.[1].authParameter, `profile ${home?.[0]}`]) ?? { value: DEFAULT_AUTH_PARAMETER, from: "default" },

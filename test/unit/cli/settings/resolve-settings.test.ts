@@ -48,6 +48,7 @@ describe("the settings in force", () => {
       allowNetwork: { value: null, from: "not set" },
       rate: { value: 10, from: "profile prod" },
       foreignOrigin: null,
+      foreignCallback: null,
     });
   });
 
@@ -56,6 +57,18 @@ describe("the settings in force", () => {
     expect(resolve({ env }).profile).toEqual({ value: "local", from: "WHCB_PROFILE" });
     expect(resolve({ env, profile: "prod" }).profile).toEqual({ value: "prod", from: "--profile" });
     expect(resolve({ env: { WHCB_URL: "http://127.0.0.1:1" }, service: "http://127.0.0.1:2" }).address.from).toBe("--service");
+  });
+
+  test("a profile that is named by the flag isn't replaced by a variable that names another service", () => {
+    expect(() => resolve({ profile: "local", env: { WHCB_URL: PROD.url } })).toThrow(
+      expect.objectContaining({ code: "usage", message: "--profile local is another service than WHCB_URL" }),
+    );
+    expect(resolve({ profile: "prod", env: { WHCB_URL: PROD.url } }).address.from).toBe("WHCB_URL");
+  });
+
+  test("a default callback isn't used on another service, and isn't forgotten either", () => {
+    const { callback, foreignCallback } = resolve({ env: { WHCB_URL: LOCAL.url } });
+    expect([callback.value, foreignCallback]).toEqual([null, "crm"]);
   });
 
   test("credentials of the environment beat the profile's, each by itself", () => {
