@@ -4,8 +4,8 @@ import type { DeliveryRequest } from "../wire/delivery-request.js";
 
 export interface Deliverer {
   /**
-   * The endpoint's failures are results, within the deadline (60 s). Rejects only with `unavailable`: out of file descriptors. Aborted:
-   * unreachable, reset.
+   * The endpoint's failures are results, within the deadline (60 s). Rejects only with `unavailable`, for what this machine
+   * lacks. Aborted: unreachable, reset.
    */
   deliver(request: DeliveryRequest<string | Uint8Array | null>, signal?: AbortSignal): Promise<Delivery>;
   /** Delivers, or resolves to null if nothing was sent, as `maySend` didn't permit it. */

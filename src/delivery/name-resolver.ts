@@ -3,12 +3,12 @@ import type { RecordWithTtl } from "node:dns";
 import { lookup, Resolver } from "node:dns/promises";
 import { readFile } from "node:fs/promises";
 import { isIP } from "node:net";
-import { systemErrorCode } from "../domain/errors.js";
+import { systemErrorCode, WhcbError } from "../domain/errors.js";
 import type { Clock, Timers } from "../platform/clock.js";
 import { DeliveryFailure, ownShortage } from "./delivery-failure.js";
 
 export interface NameResolver {
-  /** At least one, in order. Rejects with a DeliveryFailure of reason `dns`. */
+  /** At least one, in order. Rejects with a DeliveryFailure of reason `dns`, or with `unavailable` for what this machine lacks. */
   resolve(name: string): Promise<readonly string[]>;
 }
 
@@ -24,7 +24,7 @@ export interface FoundAddresses {
   readonly ttlMs: number;
 }
 
-/** Rejects with a node:dns `code` (ENOTFOUND: no such name). */
+/** Rejects with a node:dns `code` (ENOTFOUND: no such name; ECONNREFUSED: no DNS server can be reached). */
 export type NameSource = (name: string) => Promise<FoundAddresses>;
 
 /** Follows an endpoint that moves. */
@@ -100,6 +100,10 @@ function failLookup(name: string): (error: unknown) => never {
     const shortage = ownShortage(error);
     if (shortage !== null) throw shortage;
     const code = systemErrorCode(error);
+    if (code === "ECONNREFUSED") {
+      const hint = "Check this machine's network and its DNS servers.";
+      throw new WhcbError("unavailable", `no DNS server can be reached (${code})`, { hint, cause: error });
+    }
     const detail =
       code === "ENOTFOUND" || code === "ENODATA"
         ? `there is no host named ${name}`
@@ -131,6 +135,7 @@ export function systemNameSource(
   { clock, timers }: Pick<NameResolverOptions, "clock" | "timers">,
   readFile: () => Promise<string>,
   openQueries: () => DnsQueries = openResolver,
+  askSystem: NameSource = lookUpWithSystem,
 ): NameSource {
   const readHosts = (): Promise<HostNames> =>
     readFile().then(parseHosts, (error: unknown) => {
@@ -146,9 +151,13 @@ export function systemNameSource(
     if (listed !== undefined) return { addresses: listed, ttlMs: DEFAULT_TTL_MS };
     try {
       return await queryDnsServers(name, openQueries, timers).catch((error: unknown) => {
+        const code = systemErrorCode(error);
         // The system would ask the same servers and block a libuv thread.
-        if (systemErrorCode(error) === "ETIMEOUT") throw error;
-        return askSystem(name);
+        if (code === "ETIMEOUT") throw error;
+        return askSystem(name).catch((systemError: unknown) => {
+          // The system doesn't say that no server could be reached.
+          throw code === "ECONNREFUSED" && systemErrorCode(systemError) === "EAI_AGAIN" ? error : systemError;
+        });
       });
     } catch (error) {
       // Without a free file descriptor, both say that there is no such name. This says why.
@@ -175,7 +184,10 @@ async function queryDnsServers(
   queries.cancel();
   const [four, six] = await Promise.allSettled(answers);
   const records = [...(four.status === "fulfilled" ? four.value : []), ...(six.status === "fulfilled" ? six.value : [])];
-  if (records.length === 0 && four.status === "rejected") throw four.reason;
+  if (records.length === 0 && four.status === "rejected") {
+    // One of several servers may have been reached.
+    throw six.status === "rejected" && systemErrorCode(four.reason) === "ECONNREFUSED" ? six.reason : four.reason;
+  }
   // This machine may reach only the addresses that are missing.
   const isIncomplete = isUnknown(four, NO_RECORDS) || isUnknown(six, NO_IPV6);
   const ttlMs = isIncomplete ? MIN_TTL_MS : Math.min(...records.map(({ ttl }) => ttl)) * 1_000;
@@ -212,7 +224,7 @@ function enoughAnswers([four, six]: readonly [Answer, Answer], timers: Pick<Time
 }
 
 /** getaddrinfo knows mDNS and search domains. */
-async function askSystem(name: string): Promise<FoundAddresses> {
+async function lookUpWithSystem(name: string): Promise<FoundAddresses> {
   const entries = await lookup(name, { all: true, order: "verbatim" });
   return { addresses: entries.map(({ address }) => address), ttlMs: DEFAULT_TTL_MS };
 }

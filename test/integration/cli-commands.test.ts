@@ -14,8 +14,10 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { readSettings } from "../../src/cli/settings/settings-file.js";
+import { WhcbError } from "../../src/domain/errors.js";
 import { systemClock } from "../../src/platform/clock.js";
 import { CliMachine } from "../support/cli/cli-service.js";
+import { runCli } from "../support/cli/run-cli.js";
 
 let machine: CliMachine;
 let endpoint: Awaited<ReturnType<CliMachine["listen"]>>;
@@ -256,6 +258,16 @@ describe("callbacks", () => {
     expect(await update("/bad")).toMatch(new RegExp(`^warning: GET http://127.0.0.1:${port}/bad failed: refused: `));
     const back = ["callbacks", "update", "demo", "--url", `${endpoint.url}/hook`];
     expect((await machine.whcb([...back, "--new-key"], { env: { WHCB_CALLBACK_KEY: "PLANTED-CALLBACK-KEY" } })).stderr).toBe("");
+  });
+
+  test("update --url succeeds with a warning where this machine can't check the URL", async () => {
+    const fail = () => Promise.reject(new WhcbError("unavailable", "no DNS server can be reached (ECONNREFUSED)"));
+    const openDeliverer = async () => ({ deliver: fail, deliverIf: fail, close: async () => {} });
+    const world = { ...machine.world, deps: { ...machine.world.deps, openDeliverer } };
+    expect(await runCli(world, ["callbacks", "update", "demo", "--url", `${endpoint.url}/hook`])).toMatchObject({
+      code: 0,
+      stderr: "warning: the new URL wasn't checked: no DNS server can be reached (ECONNREFUSED)\n",
+    });
   });
 
   test("create generates a key, shows it once and masks it from then on", async () => {

@@ -60,6 +60,22 @@ test.each(["host.example", "no-such-host.invalid"])(
   },
 );
 
+test("a name that no DNS server could be asked for isn't the endpoint's failure", async () => {
+  const time = new ManualTimers();
+  const outcomeOf = async (four: string, six: string, system: string) => {
+    const openQueries = () => ({ resolve4: fails(four), resolve6: fails(six), cancel() {} });
+    const source = systemNameSource({ clock: time, timers: time }, async () => "", openQueries, fails(system));
+    return createNameResolver({ clock: time, timers: time, source })
+      .resolve("a.example")
+      .catch(({ message }) => message);
+  };
+  expect(await outcomeOf("ECONNREFUSED", "ECONNREFUSED", "EAI_AGAIN")).toBe("no DNS server can be reached (ECONNREFUSED)");
+  // One server is silent.
+  expect(await outcomeOf("ECONNREFUSED", "ETIMEOUT", "EAI_AGAIN")).toBe("the DNS lookup of a.example failed (ETIMEOUT)");
+  // The system doesn't need those servers.
+  expect(await outcomeOf("ECONNREFUSED", "ECONNREFUSED", "ENOTFOUND")).toBe("there is no host named a.example");
+});
+
 function fails(code: string): () => Promise<never> {
   return () => Promise.reject(Object.assign(new Error(code), { code }));
 }

@@ -192,6 +192,9 @@ async function checkEndpoint({ deps, screen }: Invocation, callback: ListedCallb
         ? `was answered with ${result.statusCode} ${result.statusMessage}; only 200 counts as delivered`
         : `failed: ${resultMessage(result)}`;
     screen.info(`warning: GET ${shownUrl(callback)} ${outcome}`);
+  } catch (error) {
+    if (!isWhcbError(error, "unavailable")) throw error;
+    screen.info(`warning: the new URL wasn't checked: ${error.message}`);
   } finally {
     await deliverer.close();
   }
