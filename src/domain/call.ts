@@ -109,14 +109,17 @@ export function recordAttempt(call: CallProgress, attempt: Attempt, rule: RetryR
   if (call.status === "SUCCESS" && !isAccepted(result)) return { ...attempted, changedAt: call.changedAt };
   if (isAccepted(result)) return { ...attempted, status: "SUCCESS", settledBy: "dispatcher", due: null };
   const firstFailedAt = call.firstFailedAt ?? attempt.startedAt;
+  const isRequestedReplay = call.due?.cause === "replay" && attempt.cause === "replay";
   // Requested while another attempt was in flight, or before a probe.
-  const isReplayStillDue = call.due?.cause === "replay" && attempt.cause !== "replay";
+  const isReplayStillDue = call.due?.cause === "replay" && !isRequestedReplay;
+  // Only a replay sends a call that is marked FAILED: it was marked while the attempt was in flight.
+  const isMarked = call.settledBy !== null && !isRequestedReplay;
   return {
     ...attempted,
     status: "FAILED",
-    settledBy: null,
+    settledBy: isMarked ? call.settledBy : null,
     firstFailedAt,
-    due: isReplayStillDue ? call.due : dueAfterFailure(firstFailedAt, attempt.startedAt, rule),
+    due: isMarked || isReplayStillDue ? call.due : dueAfterFailure(firstFailedAt, attempt.startedAt, rule),
     failedInRecovery: Math.max(call.failedInRecovery, recovery),
   };
 }

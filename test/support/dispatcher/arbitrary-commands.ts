@@ -24,6 +24,7 @@ const clientReplay = fc.record({
 const userAct: fc.Arbitrary<UserAct> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ act: fc.constant("accept"), callback, count: fc.constantFrom(1, 2, 5, 12, 40) }) },
   { weight: 2, arbitrary: fc.record({ act: fc.constant("mark"), callback, call, status: fc.constantFrom("SUCCESS", "FAILED") }) },
+  { weight: 2, arbitrary: fc.record({ act: fc.constant("markAndUndo"), callback, call }) },
   { weight: 2, arbitrary: fc.record({ act: fc.constant("replay"), callback, call }) },
   { weight: 1, arbitrary: fc.record({ act: fc.constant("replayAll"), callback }) },
   { weight: 1, arbitrary: fc.record({ act: fc.constant("cancelReplays"), callback }) },

@@ -248,7 +248,9 @@ export class DispatchModel implements Watcher {
     if (isAccepted) return void Object.assign(call, { status: "SUCCESS", owes: null });
     const firstFailedAt = call.firstFailedAt ?? startedAt;
     const mayRetry = callback.settings.retriesEnabled && startedAt < firstFailedAt + this.policy.windowMs;
-    const owes = call.owes === "replay" && attempt.cause !== "replay" ? "replay" : mayRetry ? "retry" : null;
+    const isReplay = call.owes === "replay" && attempt.cause === "replay";
+    const wasMarked = call.isMarkedFailed && !isReplay;
+    const owes = wasMarked || (call.owes === "replay" && !isReplay) ? call.owes : mayRetry ? "retry" : null;
     Object.assign(call, {
       status: "FAILED",
       owes,
@@ -256,7 +258,7 @@ export class DispatchModel implements Watcher {
       lastFailedAt: startedAt,
       isDueNow: false,
       isHeld: false,
-      isMarkedFailed: false,
+      isMarkedFailed: wasMarked,
     });
   }
 

@@ -16,6 +16,7 @@ export type Behaviour = "up" | "down" | "hanging" | "slow" | "flapping" | "choos
 export type UserAct =
   | { readonly act: "accept"; readonly callback: number; readonly count: number }
   | { readonly act: "mark"; readonly callback: number; readonly call: number; readonly status: "SUCCESS" | "FAILED" }
+  | { readonly act: "markAndUndo"; readonly callback: number; readonly call: number }
   | { readonly act: "replay"; readonly callback: number; readonly call: number }
   /** A client says that it attempted the callback's calls, `ahead` of now. */
   | { readonly act: "report"; readonly callback: number; readonly ahead: number; readonly isAccepted: boolean }
@@ -264,6 +265,13 @@ export class DispatchRun {
         if (!picked || (picked.status === "PENDING" && act.status === "FAILED")) return;
         await sim.mark(settings, [picked.id], act.status);
         return model.marked(picked, act.status);
+      case "markAndUndo":
+        if (picked?.status !== "FAILED" && picked?.status !== "PENDING") return;
+        for (const status of ["SUCCESS", "FAILED"] as const) {
+          await sim.mark(settings, [picked.id], status);
+          model.marked(picked, status);
+        }
+        return;
       case "replay":
         if (!picked) return;
         await sim.replay(settings, { callIds: [picked.id] });

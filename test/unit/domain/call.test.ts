@@ -70,6 +70,20 @@ describe("an attempt", () => {
     expect(call).toMatchObject({ status: "SUCCESS", settledBy: "user", attemptCount: 1, statusCode: 503, due: null });
   });
 
+  it("in flight while a user marked the call SUCCESS and FAILED again makes nothing due; its replay, failed later, does", () => {
+    const first = recordAttempt(aCall(), anAttempt({ startedAt: 100 }), RETRY);
+    const marked = markCall(markCall(first, "SUCCESS", 410), "FAILED", 420);
+    const lateRetry = anAttempt({ number: 2, startedAt: 400, durationMs: 50, cause: "retry" });
+    const late = recordAttempt(marked, lateRetry, RETRY);
+    expect(late).toMatchObject({ status: "FAILED", settledBy: "user", attemptCount: 2, due: null });
+    const asked = requestReplay(marked, 430);
+    expect(recordAttempt(asked, lateRetry, RETRY)).toMatchObject({ settledBy: "user", due: asked.due });
+    const replayed = recordAttempt(requestReplay(late, 500), anAttempt({ number: 3, startedAt: 510, cause: "replay" }), RETRY);
+    expect(replayed).toMatchObject({ settledBy: null, due: { at: 810, cause: "retry" } });
+    const markedInReplay = markCall(markCall(requestReplay(late, 500), "SUCCESS", 520), "FAILED", 530);
+    expect(recordAttempt(markedInReplay, anAttempt({ startedAt: 510, cause: "replay" }), RETRY).due).toBeNull();
+  });
+
   it("leaves a replay due that was requested while it was in flight; the replay's own attempt doesn't", () => {
     const asked = aCall({ status: "FAILED", attemptCount: 1, firstFailedAt: 0, due: { at: 350, cause: "replay" } });
     expect(recordAttempt(asked, anAttempt({ number: 2, startedAt: 300, cause: "retry" }), NO_RETRY).due).toEqual(asked.due);
