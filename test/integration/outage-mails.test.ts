@@ -5,6 +5,7 @@ import type { Notifier } from "../../src/notifier/notifier.js";
 import { createSmtpNotifier } from "../../src/notifier/smtp-notifier.js";
 import { silentLogger } from "../../src/platform/logger.js";
 import { systemTimers } from "../../src/platform/running-timers.js";
+import { REFUSED_503 } from "../support/builders.js";
 import { DAY, down, HOUR, Simulation } from "../support/dispatcher/simulation.js";
 import { type MailServer, startMailServer } from "../support/mail/mail-server.js";
 
@@ -46,6 +47,22 @@ it("sends ten mails when ten callbacks fail at the same time", async () => {
   expect(subjects().sort()).toEqual(
     Array.from({ length: 10 }, (_, index) => `[whcb] c${index} is failing: HTTP 503 Service Unavailable`),
   );
+});
+
+it("names the URL and key of the failed attempt, also if the callback has others by then", async () => {
+  const authOf = (key: string) => ({ type: "httpheader", key }) as const;
+  const callback = await sim.callback({ url: "http://old.example/hook", auth: authOf("planted-key-1111") });
+  sim.endpoint = () => ({ result: REFUSED_503, afterMs: 3_000 });
+  await sim.accept(callback);
+  await sim.runFor(1_000);
+  await sim.update(callback, { name: "renamed", url: "http://new.example/hook", auth: authOf("planted-key-2222") });
+  await sim.runFor(3_000);
+  await sender.tick();
+  expect(server.mails[0]?.raw.match(/^(Endpoint|Auth|Callback): .*(?=\r)/gm)).toEqual([
+    "Endpoint:  http://old.example/hook",
+    "Auth:      httpheader, key ****1111",
+    `Callback:  renamed (id ${callback.id})`,
+  ]);
 });
 
 it("waits while the mail server is down, and sends the mail once when it is back", async () => {

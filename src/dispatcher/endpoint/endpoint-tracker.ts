@@ -1,5 +1,4 @@
 /** Changes are committed with their cause. */
-import type { Attempt, DeliveryResult } from "../../domain/attempt.js";
 import type { Call } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
 import {
@@ -31,6 +30,7 @@ import type { Random } from "../../platform/random.js";
 import { timeOrderedId } from "../../platform/random.js";
 import type { EndpointRecord } from "../../store/dispatch-store.js";
 import type { OutcomeLog } from "../outcome-log.js";
+import type { SentAttempt } from "./send-call.js";
 
 export interface TrackerDeps {
   readonly log: OutcomeLog;
@@ -102,11 +102,12 @@ export class EndpointTracker {
   }
 
   /** `call`: before the attempt. */
-  failed(call: Call, attempt: Attempt): void {
+  failed(call: Call, sent: SentAttempt): void {
     const { policy, random } = this.#deps;
+    const { attempt } = sent;
     const at = attempt.startedAt + attempt.durationMs;
     this.closeOutageIfOver(at);
-    const outage = this.#isFirstFailure(call) ? this.#firstFailure(call, attempt) : this.#outage;
+    const outage = this.#isFirstFailure(call) ? this.#firstFailure(call, sent) : this.#outage;
     const failure = { beganAt: attempt.startedAt, at, cause: attempt.cause, callSeq: call.seq };
     this.#change(endpointAfterFailure(this.#endpoint, failure, policy, random.fraction()), outage);
   }
@@ -189,19 +190,20 @@ export class EndpointTracker {
     return firstFailedAt === null || (sentAt === null && !this.#callback.retriesEnabled);
   }
 
-  #firstFailure(call: Call, { startedAt: at, result }: Attempt): OpenOutage {
+  #firstFailure(call: Call, sent: SentAttempt): OpenOutage {
     const { policy, random } = this.#deps;
+    const at = sent.attempt.startedAt;
     const marked = this.#markedOutage;
     const outage = outageAfterFirstFailure(this.#outage, at, () => timeOrderedId(at, random), marked, policy);
     this.#markedOutage = null;
-    if (outage.id !== this.#outage?.id && outage.id !== marked?.id) this.#queueMail(outage, call, result);
+    if (outage.id !== this.#outage?.id && outage.id !== marked?.id) this.#queueMail(outage, call, sent);
     return outage;
   }
 
-  #queueMail(outage: OpenOutage, call: Call, result: DeliveryResult): void {
+  #queueMail(outage: OpenOutage, call: Call, { attempt: { result }, sentTo: { url, auth } }: SentAttempt): void {
     const { log, policy } = this.#deps;
     const callback = this.#callback;
-    const mail = composeOutageMail({ callback, startedAt: outage.startedAt, result, call, policy });
+    const mail = composeOutageMail({ callback: { ...callback, url, auth }, startedAt: outage.startedAt, result, call, policy });
     const queued = { outageId: outage.id, callbackId: callback.id, to: callback.email, ...mail, createdAt: outage.startedAt };
     log.queueMail(queued, this.fence);
   }

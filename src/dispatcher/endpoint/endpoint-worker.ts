@@ -9,7 +9,7 @@ import type { Sender, SendSlots } from "../send-slots.js";
 import { EndpointTracker, type TrackerDeps } from "./endpoint-tracker.js";
 import type { WorkBatch } from "./fetch-work.js";
 import { STALE_AFTER_MS, type TakenCall } from "./prefetched-calls.js";
-import type { CallSender, SendingEndpoint } from "./send-call.js";
+import type { CallSender, SendingEndpoint, SentAttempt } from "./send-call.js";
 import { WorkQueue, type WorkQueueDeps } from "./work-queue.js";
 
 export interface WorkerDeps extends TrackerDeps, WorkQueueDeps {
@@ -124,10 +124,10 @@ export class EndpointWorker implements Sender, SendingEndpoint {
     const { state, recovery } = this.tracker.endpoint;
     const recoveryOfAttempt = state === "recovering" ? recovery : 0;
     this.#deps.sender.attempt(taken, from === "probe" ? "probe" : causeOf(call), this).then(
-      (attempt) => {
+      (sent) => {
         this.queue.ended(taken);
-        if (attempt === null) this.queue.withdrawn(taken);
-        else this.#settle(call, attempt, recoveryOfAttempt);
+        if (sent === null) this.queue.withdrawn(taken);
+        else this.#settle(call, sent, recoveryOfAttempt);
         this.#sendNext();
       },
       (error: unknown) => {
@@ -146,13 +146,14 @@ export class EndpointWorker implements Sender, SendingEndpoint {
     wake();
   }
 
-  #settle(call: Call, attempt: Attempt, recovery: number): void {
+  #settle(call: Call, sent: SentAttempt, recovery: number): void {
+    const { attempt } = sent;
     const { policy, log, onAttempt } = this.#deps;
     const stateBefore = this.tracker.endpoint.state;
     const random = this.#deps.random.fraction();
     const { startedAt } = attempt;
     const isFailed = !isAccepted(attempt.result);
-    if (isFailed) this.tracker.failed(call, attempt);
+    if (isFailed) this.tracker.failed(call, sent);
     else this.tracker.succeeded(startedAt + attempt.durationMs, call.firstFailedAt !== null);
     const mayRetry = isFailed && this.tracker.callback.retriesEnabled;
     this.queue.inFlight.attempted(

@@ -28,6 +28,17 @@ export interface SendingEndpoint {
   readonly mayStillSend: MaySend;
 }
 
+export interface SentAttempt {
+  readonly attempt: Attempt;
+  /** As it was when the request was built. */
+  readonly sentTo: Callback;
+}
+
+interface PreparedCall {
+  readonly delivery: PreparedDelivery;
+  readonly sentTo: Callback;
+}
+
 /** The clocks may differ by this much over one request. */
 const CLOCKS_APART_MS = 1_000;
 /** After a longer read, what it found may be out of date: a mark must be noticed within a second. */
@@ -45,34 +56,39 @@ export class CallSender {
    * Null: perhaps marked, changed or deleted before it was sent, or there is no room for the request. Rejects if our side failed: no attempt
    * (docs/dispatcher.md, A call, Rule 3).
    */
-  async attempt(taken: TakenCall, cause: AttemptCause, endpoint: SendingEndpoint): Promise<Attempt | null> {
-    const { clock, prepare } = this.#deps;
+  async attempt(taken: TakenCall, cause: AttemptCause, endpoint: SendingEndpoint): Promise<SentAttempt | null> {
+    const { clock } = this.#deps;
     const { call } = taken;
     const isWhole = call.leftOutBytes === undefined;
-    const delivery = isWhole ? prepare(endpoint.callback, call) : await this.#readAndPrepare(call, endpoint);
-    if (delivery === null || !endpoint.mayHold(taken, delivery.bodyBytes)) return null;
+    const prepared = isWhole ? this.#prepare(call, endpoint) : await this.#readAndPrepare(call, endpoint);
+    if (prepared === null || !endpoint.mayHold(taken, prepared.delivery.bodyBytes)) return null;
     const startedAt = clock.now();
     const began = clock.monotonicMs();
-    const result = await delivery.send(endpoint.mayStillSend);
+    const result = await prepared.delivery.send(endpoint.mayStillSend);
     if (result === null) return null;
     const durationMs = Math.round(clock.monotonicMs() - began);
     const number = call.attemptCount + 1;
-    return { number, startedAt: notAhead(startedAt, clock.now(), durationMs), durationMs, cause, result };
+    const attempt = { number, startedAt: notAhead(startedAt, clock.now(), durationMs), durationMs, cause, result };
+    return { attempt, sentTo: prepared.sentTo };
+  }
+
+  #prepare(call: Call, { callback }: SendingEndpoint): PreparedCall {
+    return { delivery: this.#deps.prepare(callback, call), sentTo: callback };
   }
 
   /**
    * One at a time, with a turn of the event loop in between: otherwise connecting times out. Keeps only the request: a large body is in
    * memory once.
    */
-  #readAndPrepare(call: Call, endpoint: SendingEndpoint): Promise<PreparedDelivery | null> {
-    const { clock, store, prepare } = this.#deps;
+  #readAndPrepare(call: Call, endpoint: SendingEndpoint): Promise<PreparedCall | null> {
+    const { clock, store } = this.#deps;
     const read = async () => {
       await clock.nextTurn();
       const began = clock.monotonicMs();
       const findCall = () => store.findCall(call.callbackId, call.id);
       const first = await findCall();
       const whole = clock.monotonicMs() - began > SLOW_READ_MS ? await findCall() : first;
-      return whole && isUnchanged(call, whole) ? prepare(endpoint.callback, whole) : null;
+      return whole && isUnchanged(call, whole) ? this.#prepare(whole, endpoint) : null;
     };
     const next = this.#lastRead.then(read);
     this.#lastRead = next.catch(() => undefined);

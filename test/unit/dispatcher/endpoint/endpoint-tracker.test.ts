@@ -32,7 +32,7 @@ const closed = [{ ...OUTAGE, callbackId: "A", endedAt: 6 * MINUTE }];
 describe("an outage that ended unnoticed", () => {
   it("is ended by a first failure as of when it was over, and another one opens", () => {
     const { log, tracker } = aTracker();
-    tracker.failed(aCall(), anAttempt({ startedAt: 9 * MINUTE }));
+    tracker.failed(aCall(), { attempt: anAttempt({ startedAt: 9 * MINUTE }), sentTo: tracker.callback });
     const group = log.next();
     expect([group?.closedOutages, group?.mails.length]).toEqual([closed, 1]);
     expect(group?.endpoints[0]?.outage).toMatchObject({ startedAt: 9 * MINUTE, failedCalls: 1 });
