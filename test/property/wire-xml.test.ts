@@ -210,9 +210,11 @@ describe("long XML", () => {
   });
 
   it("has no characters that XML doesn't allow", () => {
-    for (const character of ["\0", "\u0001", "\u001f", "\uffff"]) {
+    const references = ["&#0;", "&#007;", "&#x1f;", "&#xD83D;&#xDE00;", "&#xFFFF;", "&#x110000;", "&#99999999999;"];
+    for (const character of ["\0", "\u0001", "\u001f", "\uffff", ...references]) {
       expect(() => readXml(`<call>${character}</call>`)).toThrow("the body has characters that aren't allowed in XML");
     }
     expect(contentOf("\t\n\u007f\u0085\ufffd")).toBe("\t\n\u007f\u0085\ufffd");
+    expect(contentOf("&#9;&#xa;&#127;&#xD7FF;&#x10FFFF;<![CDATA[&#7;]]>&amp;#7;")).toBe("\t\n\u007f\ud7ff\u{10ffff}&#7;&#7;");
   });
 });

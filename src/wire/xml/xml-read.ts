@@ -17,6 +17,7 @@ const TAG = /^<(?:[^>"']|"[^"]*"|'[^']*')*>/;
 const INSTRUCTION = /^<\?(?:(?!\?>)[^"']|"(?:(?!\?>)[^"])*"|'(?:(?!\?>)[^'])*')*\?>/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that are looked for
 const ILLEGAL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/;
+const NUMBER_REFERENCE = /&#(x[\da-f]+|\d+);/gi;
 
 export interface XmlDocument {
   readonly root: string;
@@ -77,11 +78,12 @@ export function callsFromXml({ root, value }: XmlDocument): JsonObject {
  * bytes each. Long tags are rejected; an empty CDATA section ends the collecting of text. Linear time.
  */
 function bounded(text: string): string {
-  if (ILLEGAL.test(text)) throw malformed("the body has characters that aren't allowed in XML");
+  if (ILLEGAL.test(text)) throw illegalCharacter();
   const pieces: string[] = [];
   let end = 0;
   for (let tags = 1, at = text.indexOf("<"); at !== -1; tags++, at = text.indexOf("<", end)) {
     if (tags > MAX_TAGS) throw malformed(`the body has more than ${MAX_TAGS} tags`);
+    checkReferences(text.slice(end, at));
     for (let cut = cutAfter(text, end); cut < at; cut = cutAfter(text, end)) {
       pieces.push(text.slice(end, cut), "<![CDATA[]]>");
       end = cut;
@@ -91,6 +93,15 @@ function bounded(text: string): string {
     pieces.push(text.slice(start, end));
   }
   return pieces.concat(text.slice(end)).join("");
+}
+
+/** The parser drops most of these, and keeps some as they are written. */
+function checkReferences(text: string): void {
+  for (const [, number] of text.matchAll(NUMBER_REFERENCE)) {
+    const code = Number(`0${number}`);
+    const isSurrogate = code >= 0xd800 && code <= 0xdfff;
+    if (isSurrogate || code > 0x10ffff || ILLEGAL.test(String.fromCodePoint(code))) throw illegalCharacter();
+  }
 }
 
 /** Not within a reference. */
@@ -126,6 +137,10 @@ function withUnixLines(text: string): string {
     pieces.push(text.slice(from, end).split("\r\n").join("\n").split("\r").join("\n"));
   }
   return pieces.join("");
+}
+
+function illegalCharacter(): WhcbError {
+  return malformed("the body has characters that aren't allowed in XML");
 }
 
 function malformed(message: string, cause?: unknown): WhcbError {
