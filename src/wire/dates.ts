@@ -36,8 +36,10 @@ export function readDate(value: unknown, timezone = "UTC"): number | null {
   return instantOf([year, month, day, hour, minute, second], milliseconds, zone ?? timezone);
 }
 
-export function isDateWithoutZone(value: unknown): boolean {
-  return readDate(value, "+00:00") !== readDate(value, "+01:00");
+/** null: it isn't a date. */
+export function saysZone(value: unknown): boolean | null {
+  const at = readDate(value, "+00:00");
+  return at === null ? null : at === readDate(value, "+01:00");
 }
 
 /** null if out of range: 31/02, 25:00. */

@@ -473,6 +473,37 @@ describe("--since of dates without a zone", () => {
   });
 });
 
+describe("a reconcile of dates with a zone and dates without one", () => {
+  const warning =
+    "dates with a time zone are compared with dates without one, which count as UTC: the profile's `timezone` isn't set";
+  const withZone = "2026-11-24T09:30:00Z";
+  const withoutZone = "24/11/26 09:30";
+
+  async function stderrOf(ofList: string, ofService: string, timezone?: string): Promise<string> {
+    const responseMessage = { channel: "sms", acknowledged: ofService, content: "Yes" };
+    await open({ calls: platformCalls(1, () => ({ messageId: "M", responseMessage })) });
+    await whcb("login", listening.url);
+    if (timezone !== undefined) await whcb("config", "set", "timezone", timezone);
+    const list = `messageid,mobile,acknowledged\nM,61400000000,${ofList}\n`;
+    return (await whcbWith(list, "reconcile", "demo", "--seen", "-", "--dry-run")).stderr;
+  }
+
+  it.each([
+    [withZone, withoutZone],
+    [withoutZone, withZone],
+  ])("warns that these count as UTC: %s in the list, %s from the service", async (ofList, ofService) => {
+    expect(await stderrOf(ofList, ofService)).toContain(`\nwarning: ${warning}\n`);
+  });
+
+  it.each([withZone, withoutZone])("says nothing if all are written alike: %s", async (date) => {
+    expect(await stderrOf(date, date)).not.toContain("warning");
+  });
+
+  it("says nothing if the profile has a time zone", async () => {
+    expect(await stderrOf(withZone, withoutZone, "Australia/Sydney")).not.toContain("UTC");
+  });
+});
+
 describe("two calls whose ids differ in case only", () => {
   const [upper, lower] = [UUID.replaceAll("-", "").toUpperCase(), UUID.replaceAll("-", "")];
   const others = platformCalls(60);

@@ -1,6 +1,6 @@
 import type { OnListed } from "../../client/call-requests.js";
 import { formatDuration } from "../../domain/duration.js";
-import { isDateWithoutZone } from "../../wire/dates.js";
+import { saysZone } from "../../wire/dates.js";
 import { attemptedDateOf } from "../../wire/json/call-json.js";
 import type { Invocation } from "../args/command-spec.js";
 import { formatInstant } from "../output/times.js";
@@ -22,7 +22,7 @@ export function watchDates({ screen }: Invocation, timezone: ResolvedSettings["t
       const apart = `${formatDuration(Math.abs(serviceAheadMs))} ${serviceAheadMs < 0 ? "ahead of" : "behind"}`;
       screen.info(`warning: this machine's clock is ${apart} the service's, and --since and --until go by it`);
     }
-    if (!isZoneKnown && calls.some(({ raw }) => isDateWithoutZone(attemptedDateOf(raw)))) {
+    if (!isZoneKnown && calls.some(({ raw }) => saysZone(attemptedDateOf(raw)) === false)) {
       isZoneKnown = true;
       screen.info("warning: the service's dates have no time zone and count as UTC: the profile's `timezone` isn't set");
     }

@@ -5,6 +5,7 @@ import { KeptLength } from "../../client/list-walker.js";
 import { idKey } from "../../domain/call.js";
 import { count } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
+import { saysZone } from "../../wire/dates.js";
 import { newRunId } from "../journal/run-id.js";
 import type { RunListener } from "../journal/run-step.js";
 import type { RunDeps } from "../run-deps.js";
@@ -15,7 +16,7 @@ import { type ComparableCall, type CompareOptions, comparableCall, type ParsePho
 import { GroupDraft } from "./group-draft.js";
 import { matchSeen } from "./match-seen.js";
 import { type ReplayPlan, snapshotPlan } from "./replay-plan.js";
-import type { SeenList } from "./seen-list.js";
+import type { DateZones, SeenList } from "./seen-list.js";
 import { SnapshotFile } from "./snapshot-file.js";
 
 export interface ReconcilePlan {
@@ -30,6 +31,8 @@ export interface ReconcilePlan {
   readonly vague: number;
   /** Different numbers that can't be parsed, so aren't compared. */
   readonly unreadableNumbers: number;
+  /** Dates with a time zone are compared with dates without one. */
+  readonly mixesZones: boolean;
 }
 
 export interface ReconcileRequest extends BodyOptions {
@@ -59,7 +62,7 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
     request.onCompare?.(total, total === null ? null : Math.ceil(total / deps.client.rowsPerPage()));
     const draft = new GroupDraft(callback, file, deps.clock, { isOldestFirst: isOurs });
     const options = { parsePhone: phones.parse, timezone, format: seen.format, isOurs };
-    const { calls, withoutId } = total === 0 ? NO_CALLS : await listCalls(request, deps.client, draft, options);
+    const { calls, withoutId, zones } = total === 0 ? NO_CALLS : await listCalls(request, deps.client, draft, options);
     const match = await matchSeen(seen.lines, calls, { parsePhone: phones.parse, clock: deps.clock });
     const failed = calls.filter(({ id, status }) => id !== "" && status === "FAILED");
     const notSent = new Set([...match.seen, ...(sendAmbiguous ? [] : match.ambiguous)].map(({ id }) => id));
@@ -74,6 +77,7 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
       unmatched: match.unmatched,
       vague: match.vague,
       unreadableNumbers: phones.unreadable.size,
+      mixesZones: [true, false].some((saysZone) => seen.zones.has(saysZone) && zones.has(!saysZone)),
     };
   } catch (error) {
     await file.close();
@@ -84,9 +88,10 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
 interface ComparedCalls {
   readonly calls: readonly ComparableCall[];
   readonly withoutId: number;
+  readonly zones: DateZones;
 }
 
-const NO_CALLS: ComparedCalls = { calls: [], withoutId: 0 };
+const NO_CALLS: ComparedCalls = { calls: [], withoutId: 0, zones: new Set() };
 
 /** Calls of any status, in their latest state; the FAILED ones go to the draft too. A line may match a call without an id, so these count. */
 async function listCalls(
@@ -97,9 +102,11 @@ async function listCalls(
 ): Promise<ComparedCalls> {
   const calls = new Map<string, ComparableCall>();
   const nameless: ComparableCall[] = [];
+  const zones = new Set<boolean | null>();
   const kept = new KeptLength();
   const keep = (call: ListedCall): ComparableCall => {
-    const { messageId, from, given } = call.response;
+    const { messageId, from, given, responseMessage } = call.response;
+    zones.add(saysZone(responseMessage.date));
     // The texts count as they are listed: what is cut from one keeps all of it in memory.
     const texts = [call.id, messageId, ...Object.values(from), ...(given?.from ?? []).flat()];
     kept.add(texts.reduce((sum, text) => sum + text.length, 0));
@@ -123,7 +130,7 @@ async function listCalls(
       hint: "the service counts calls that it doesn't list, or lists some of another callback; nothing was marked or sent",
     });
   }
-  return { calls: [...calls.values(), ...nameless], withoutId: listed.withoutId };
+  return { calls: [...calls.values(), ...nameless], withoutId: listed.withoutId, zones };
 }
 
 interface CallTotal {

@@ -5,7 +5,7 @@ import { idKey } from "../../domain/call.js";
 import { count } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { ResponseKind } from "../../domain/message-response.js";
-import { readDate } from "../../wire/dates.js";
+import { readDate, saysZone } from "../../wire/dates.js";
 import { objectOf } from "../../wire/json/json-value.js";
 import { parseJsonText } from "../../wire/json/read-json.js";
 import { readXml } from "../../wire/xml/xml-read.js";
@@ -19,7 +19,11 @@ export interface SeenList {
   readonly read: number;
   /** Names of fields that no call has, in lower case. */
   readonly notCompared: readonly string[];
+  readonly zones: DateZones;
 }
+
+/** true if there is a date that says its time zone, false if there is one that doesn't; null tells nothing. */
+export type DateZones = ReadonlySet<boolean | null>;
 
 /** null: not given. */
 export interface SeenLine {
@@ -55,6 +59,7 @@ export function readSeenList(text: string, timezone: string): SeenList {
   const records = recordsIn(content, format);
   const distinct = new Map<string, SeenLine>();
   const notCompared = new Set<string>();
+  const zones = new Set<boolean | null>();
   for (const { line, fields } of records) {
     const status = fields.find(([name, value]) => STATUS_FIELDS.has(name) && NOT_RECEIVED.test(value))?.[1];
     if (status !== undefined) {
@@ -63,13 +68,16 @@ export function readSeenList(text: string, timezone: string): SeenList {
         `its status is ${status}, so your system hasn't received it (leave the field out if it means something else)`,
       );
     }
+    for (const [name, value] of fields) if (DATE_FIELDS.has(name)) zones.add(saysZone(value));
     if (fields.length > 1) for (const [name] of fields) if (!KNOWN_FIELDS.has(name)) notCompared.add(name);
     const seen = seenLine(line, fields, timezone);
     const key = JSON.stringify({ ...seen, line: 0 });
     if (!distinct.has(key)) distinct.set(key, seen);
   }
-  return { format, lines: [...distinct.values()], read: records.length, notCompared: [...notCompared] };
+  return { format, lines: [...distinct.values()], read: records.length, notCompared: [...notCompared], zones };
 }
+
+const DATE_FIELDS: ReadonlySet<string> = new Set(["acknowledged", "undeliverable"]);
 
 /** A list of failed calls, or a log of rejected requests, isn't a list of what was received. */
 const STATUS_FIELDS: ReadonlySet<string> = new Set(["status", "statuscode"]);

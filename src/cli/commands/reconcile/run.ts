@@ -86,7 +86,7 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation): Prom
       return 0;
     }
     if (plan.replay.calls > 0) checkTarget(job.callback, options, runDeps.addressRule);
-    const warnings = describeWarnings(plan, job.seen);
+    const warnings = describeWarnings(plan, job);
     for (const lines of warnings) screen.info(text`warning: ${joinText(lines, "\n  ")}`);
     const description = describeReconcile(plan, describePlan(plan.replay, options, screen.renderOptions));
     if (locks === undefined) {
@@ -165,24 +165,28 @@ function checkLeftOut({ ambiguous, replay }: ReconcilePlan, { args, screen }: In
 }
 
 const MAX_LISTED = 20;
+const MIXED_ZONES = "dates with a time zone are compared with dates without one, which count as UTC";
 
 /** The lines of each warning. */
 type Warnings = readonly (readonly string[])[];
 
 function describeWarnings(
-  { ambiguous, unmatched, vague, unreadableNumbers }: ReconcilePlan,
-  { notCompared }: SeenList,
+  { ambiguous, unmatched, vague, unreadableNumbers, mixesZones }: ReconcilePlan,
+  { seen: { notCompared }, settings }: Pick<ReconcileJob, "seen" | "settings">,
 ): Warnings {
   const listed = ambiguous.slice(0, MAX_LISTED).map(({ id, from }) => `${id}${from === "" ? "" : ` from ${from}`}`);
   const others = ambiguous.length > MAX_LISTED ? [`and ${ambiguous.length - MAX_LISTED} more (-o json lists all)`] : [];
   const ambiguousCalls = `${count(ambiguous.length, "ambiguous call")}, which your system may have: neither marked nor sent`;
   const unsure = `${count(vague, "line")} not identifying the call that it matches: a line needs the call's id, or the sender and the content or time`;
   const numbers = `${count(unreadableNumbers, "number")} not compared; for numbers in local form: whcb config set country AU`;
+  const areZonesUnclear = mixesZones && settings.timezone.from === "default";
+  const zones = `${MIXED_ZONES}: the profile's \`timezone\` isn't set`;
   return [
     ambiguous.length === 0 ? [] : [ambiguousCalls, ...listed, ...others],
     vague === 0 ? [] : [unsure],
     unmatched === 0 ? [] : [`${count(unmatched, "line")} matching no call`],
     unreadableNumbers === 0 ? [] : [numbers],
+    areZonesUnclear ? [zones] : [],
     notCompared.length === 0 ? [] : [`not compared: ${notCompared.join(", ")} (what is: ${COMPARED_FIELDS.join(", ")})`],
   ].filter((lines) => lines.length > 0);
 }

@@ -37,6 +37,7 @@ describe("a list of what the receiver has", () => {
       format: "ndjson",
       read: 2,
       notCompared: [],
+      zones: new Set([false, null]),
       lines: [FROM_BODY, aLine({ line: 3, messageId: MESSAGE, mobile: "1" })],
     });
   });
@@ -75,6 +76,7 @@ describe("a list of what the receiver has", () => {
       format: "csv",
       read: 2,
       notCompared: [],
+      zones: new Set([false]),
       lines: [
         aLine({
           line: 2,
@@ -131,6 +133,7 @@ describe("a list of what the receiver has", () => {
       format: "ids",
       read: 5,
       notCompared: [],
+      zones: new Set(),
       lines: [
         aLine({ line: 2, id: MESSAGE }),
         aLine({ line: 5, id: "00ff" }),
@@ -167,7 +170,9 @@ describe("a list of what the receiver has", () => {
 
   it("has dates in the given time zone, unless they name their own", () => {
     const rows = `messageid,acknowledged\n${MESSAGE},24/11/26 20:30\n${MESSAGE},2026-11-24T09:30:59Z\n`;
-    expect(readSeenList(rows, "Australia/Sydney").lines.map(({ minute }) => minute)).toEqual([MINUTE]);
+    const { lines, zones } = readSeenList(rows, "Australia/Sydney");
+    expect(lines.map(({ minute }) => minute)).toEqual([MINUTE]);
+    expect(zones).toEqual(new Set([false, true]));
   });
 
   it("keeps all digits of an id that is a number", () => {
@@ -176,7 +181,7 @@ describe("a list of what the receiver has", () => {
   });
 
   it("may be empty", () => {
-    expect(readSeenList("\n \n", "UTC")).toEqual({ format: "ids", read: 0, lines: [], notCompared: [] });
+    expect(readSeenList("\n \n", "UTC")).toEqual({ format: "ids", read: 0, lines: [], notCompared: [], zones: new Set() });
   });
 });
 
