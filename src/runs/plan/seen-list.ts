@@ -61,11 +61,11 @@ export function readSeenList(text: string, timezone: string): SeenList {
   const notCompared = new Set<string>();
   const zones = new Set<boolean | null>();
   for (const { line, fields } of records) {
-    const status = fields.find(([name, value]) => STATUS_FIELDS.has(name) && NOT_RECEIVED.test(value))?.[1];
-    if (status !== undefined) {
+    const [name, value] = fields.find(saysNotReceived) ?? [];
+    if (value !== undefined) {
       throw unreadable(
         line,
-        `its status is ${status}, so your system hasn't received it (leave the field out if it means something else)`,
+        `its ${name} is ${value.trim()}, so your system hasn't received it (leave the field out if it means something else)`,
       );
     }
     for (const [name, value] of fields) if (DATE_FIELDS.has(name)) zones.add(saysZone(value));
@@ -80,8 +80,14 @@ export function readSeenList(text: string, timezone: string): SeenList {
 const DATE_FIELDS: ReadonlySet<string> = new Set(["acknowledged", "undeliverable"]);
 
 /** A list of failed calls, or a log of rejected requests, isn't a list of what was received. */
-const STATUS_FIELDS: ReadonlySet<string> = new Set(["status", "statuscode"]);
-const NOT_RECEIVED = /^(?:failed|pending|[345]\d\d)$/i;
+function saysNotReceived([name, value]: Fields[number]): boolean {
+  return (STATUS_FIELD.test(name) && NOT_RECEIVED.test(value.trim())) || (YES_NO_FIELD.test(name) && NO.test(value.trim()));
+}
+
+const STATUS_FIELD = /(?:status|statuscode|state)$/;
+const NOT_RECEIVED = /^(?:fail|failed|failure|pending|rejected|undelivered|error|[345]\d\d(?:\s.*)?)$/is;
+const YES_NO_FIELD = /^(?:success|successful|succeeded|accepted|acknowledged|delivered|received|ok)$/;
+const NO = /^(?:false|f|no|n|0)$/i;
 
 /** Names in lower case, without spaces, dashes and underscores. Of a name that repeats, the last counts. */
 type Fields = readonly (readonly [name: string, value: string])[];
@@ -171,9 +177,11 @@ const PARTS = {
 function bodyFields(body: unknown): Fields | null {
   const top = named(body);
   if (top === null) return null;
-  const fields = Object.entries(objectOf(body)).flatMap(
-    ([name, value]): Fields => (isText(value) ? [[columnName(name), String(value)]] : []),
-  );
+  const fields = Object.entries(objectOf(body)).flatMap(([name, value]): Fields => {
+    const column = columnName(name);
+    if (isText(value)) return [[column, String(value)]];
+    return isOther(column, value) ? [[column, JSON.stringify(value)]] : [];
+  });
   for (const [part, names] of Object.entries(PARTS)) {
     const given = objectOf(top.get(part));
     const spelled = named(given);
@@ -183,6 +191,11 @@ function bodyFields(body: unknown): Fields | null {
     }
   }
   return fields;
+}
+
+/** A value that can't be compared, but may say that the line wasn't received. */
+function isOther(column: string, value: unknown): boolean {
+  return value !== null && (DATE_FIELDS.has(column) ? typeof value === "boolean" : !KNOWN_FIELDS.has(column));
 }
 
 function named(value: unknown): ReadonlyMap<string, unknown> | null {
@@ -196,7 +209,7 @@ function isText(value: unknown): value is string | number {
 
 const ID_COLUMNS = new Set(["messageid", "callid", "webhookid"]);
 export const COMPARED_FIELDS = [...ID_COLUMNS, "from", ...PARTS.from, ...PARTS.responsemessage];
-const KNOWN_FIELDS = new Set([...COMPARED_FIELDS, "messagelocation", "location"]);
+const KNOWN_FIELDS = new Set([...COMPARED_FIELDS, ...Object.keys(PARTS), "messagelocation", "location", "customparameters"]);
 
 export function columnName(name: string): string {
   return name.toLowerCase().replace(/[\s"'_-]/g, "");

@@ -156,10 +156,18 @@ describe("a list of what the receiver has", () => {
     expect(notCompared(`{"messageid":"${MESSAGE}","sender":"1","text":"No"}\n{"messageid":"${MESSAGE}","sender":"1"}\n`)).toEqual(
       ["sender", "text"],
     );
+    const nested = { status: 500 };
+    expect(notCompared(JSON.stringify({ messageid: MESSAGE, ok: true, lost: false, response: nested, note: null }))).toEqual([
+      "ok",
+      "lost",
+      "response",
+    ]);
     expect(notCompared(`${MESSAGE}\n`)).toEqual([]);
     for (const contentType of ["json", "xml"] as const)
       for (const names of BODY_NAMES)
-        expect(notCompared(deliveryBody({ contentType, removeHtml: false }, aResponse(), names))).toEqual([]);
+        expect(
+          notCompared(deliveryBody({ contentType, removeHtml: false }, aResponse({ customParameters: { a: "b" } }), names)),
+        ).toEqual([]);
   });
 
   it("counts identical lines once", () => {
@@ -201,6 +209,21 @@ test.each([
     `{"messageid":"${MESSAGE}","status":200}\n{"messageid":"${MESSAGE}","status":503}\n`,
     "line 2 can't be read: its status is 503, ",
   ],
+  ...[
+    ["status", "Failed "],
+    ["callStatus", "FAILED"],
+    ["call status", "pending"],
+    ["responseStatus", 503],
+    ["http_status_code", "503 Service Unavailable"],
+    ["state", "rejected"],
+    ["status", "undelivered"],
+    ["success", false],
+    ["accepted", "f"],
+    ["acknowledged", false],
+  ].map(([name, value]): [string, string] => [
+    `${JSON.stringify({ messageid: MESSAGE, [String(name)]: value })}\n`,
+    `line 1 can't be read: its ${String(name).toLowerCase().replace(/[ _]/g, "")} is ${String(value).trim()}, so your system hasn't`,
+  ]),
   [`messageid,Status\n${MESSAGE},delivered\n${MESSAGE},pending\n`, "line 3 can't be read: its status is pending, "],
   [`{"messageid":"${MESSAGE}"}\n[]\n`, "line 2 can't be read: it isn't a JSON object"],
   [`order-17\norder-18,order-19\n`, "line 2 can't be read: it isn't an id"],
