@@ -249,11 +249,11 @@ const DATE_TOLERANCE_MS = 2 * 60_000;
 
 export type CallCheck = (call: ListedCall) => boolean;
 
-/** Whether a call that is to become FAILED may have arrived since the run began, or since the mark that it undoes: a replay would send it twice. */
+/** Whether a call that is to become FAILED may have arrived since the run listed it, or since the mark that it undoes: a replay would send it twice. */
 export async function readArrivals({ header, deps }: RunSession): Promise<CallCheck> {
-  const { undoes, serviceStartedAt, startedAt } = header;
+  const { undoes, startedAt, listedAt = startedAt } = header;
   if (undoes !== undefined) return readWhatStays(undoes, deps);
-  const since = serviceStartedAt ?? startedAt;
+  const since = byService(listedAt, header);
   return ({ statusCode, statusMessage, settledBy, attemptedAt }) => {
     const isAccepted = statusCode === 200 || isByDelivery(settledBy);
     const mayBeAccepted = isAccepted || (statusCode === null && statusMessage === null);

@@ -6,8 +6,10 @@
 import { readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import type { CliDeps, ServiceTarget } from "../../src/cli/cli-deps.js";
 import type { Client } from "../../src/client/client.js";
 import { errorMessage } from "../../src/domain/errors.js";
+import { openHttpClient } from "../../src/main/open-http-client.js";
 import type { Clock } from "../../src/platform/clock.js";
 import { systemClock } from "../../src/platform/clock.js";
 import { NO_COUNTS } from "../../src/runs/journal/run-counts.js";
@@ -16,6 +18,8 @@ import { planReplay } from "../../src/runs/plan/plan-replay.js";
 import { type LockOptions, RunLocks } from "../../src/runs/run-locks.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../src/runs/run-options.js";
 import { runReplay } from "../../src/runs/run-replay.js";
+import { CliMachine } from "../support/cli/cli-service.js";
+import { runCli } from "../support/cli/run-cli.js";
 import { CLIENT_SERVICES } from "../support/client/client-services.js";
 import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
 import { eventually } from "../support/process/whcb-process.js";
@@ -244,3 +248,28 @@ describe("a machine that sleeps for a minute in the middle of a replay", () => {
     expect(summary).toMatchObject({ isResumable: true, error: { code: "unavailable" }, counts: { accepted: 10, left: 30 } });
   });
 });
+
+it.each(["--success", "--undo"])(
+  "mark-failed %s marks nothing if the machine sleeps for a minute while it asks",
+  async (flag) => {
+    const machine = new CliMachine();
+    closing.push(() => machine.leave());
+    await machine.serve();
+    const broken = await machine.listen(["--status", "500"]);
+    await machine.rehearse("demo", broken.url, 3);
+    await machine.works(["mark-success", "demo", "--failed", "--yes"]);
+    const { clock, sleep } = sleepingClock();
+    const openClient: CliDeps["openClient"] = async (target) => {
+      const client = await openHttpClient(target as ServiceTarget & { kind: "http" }, {});
+      return { ...client, getCallback: (name) => client.getCallback(name).finally(() => sleep(60_000)) };
+    };
+    const [{ runId }] = JSON.parse(await machine.works(["runs", "list", "-o", "json"]));
+    const argv = flag === "--undo" ? ["mark-failed", "--undo", runId] : ["mark-failed", "demo", "--success"];
+    const asleep = { ...machine.world, deps: { ...machine.world.deps, clock, openClient } };
+    expect(await runCli(asleep, argv, { canAsk: true, stdin: "y\n" })).toMatchObject({
+      code: 5,
+      stderr: expect.stringContaining("error:\u001b[39m another run may have had the lock of demo, so the rest wasn't marked\n"),
+    });
+    expect(await machine.ids("demo", "--success")).toHaveLength(3);
+  },
+);

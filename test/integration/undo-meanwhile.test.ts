@@ -89,6 +89,30 @@ it("an undo takes back a request that was executed, though its answer was lost a
   await desk.leave();
 });
 
+it("a mark-failed that is resumed leaves what was accepted while it asked its question", async () => {
+  const calls = platformCalls(2);
+  for (const call of calls) call.status = "SUCCESS";
+  const platform = scriptedPlatform({
+    clock: systemClock,
+    callbacks: [{ id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/", key: "k", calls }],
+  });
+  let minutesLater = 0;
+  const clock = { ...systemClock, now: () => systemClock.now() + minutesLater * 60_000 };
+  const desk = openDesk({ transport: platform.transport(), clock });
+  const plan = await planMarks({ callbacks: ["demo"], calls: { filter: {} } }, "FAILED", desk.deps);
+  const callback = { statusCode: "200", statusMessage: "OK", attemptedDate: new Date(plan.listedAt).toISOString() };
+  const [accepted = calls[1]] = calls.splice(0, 1);
+  calls.unshift({ id: accepted?.id ?? "", status: "SUCCESS", fields: { ...accepted?.fields, callback } });
+  minutesLater = 5;
+  const ctrlC = new AbortController();
+  ctrlC.abort();
+  await runMarks(plan, { signal: ctrlC.signal }, desk.deps);
+  const { counts } = await resumeRun(plan.runId, { resendUnknown: false }, desk.deps);
+  expect(counts).toMatchObject({ marked: 1, skipped: { settled: 1 }, toMark: 0 });
+  expect(calls.map(({ status }) => status)).toEqual(["SUCCESS", "FAILED"]);
+  await desk.leave();
+});
+
 it("an undo that was discarded may be made again", async () => {
   const calls = platformCalls(2);
   const platform = scriptedPlatform({

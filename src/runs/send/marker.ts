@@ -6,7 +6,7 @@ import { spellDuration } from "../../domain/duration.js";
 import { type ErrorCode, isWhcbError, WhcbError } from "../../domain/errors.js";
 import { chunkIds, MAX_IDS_PER_REQUEST } from "../../wire/bulk-ids.js";
 import { hasArrived, type RunCallState } from "../journal/run-counts.js";
-import type { StopReason } from "../journal/run-step.js";
+import type { RunHeader, StopReason } from "../journal/run-step.js";
 import { whoRuns } from "../run-deps.js";
 import { asWhcbError, type RunSession } from "../run-session.js";
 
@@ -162,14 +162,17 @@ export class Marker {
 
   /**
    * Waits for the pauses that the service asks for. Ctrl-C ends the wait. What an endpoint accepted is marked in any case, as it would be
-   * sent twice; every other mark needs a run that goes on, and the marks before it on disk.
+   * sent twice; every other mark needs a run that goes on, and the marks before it on disk. What becomes FAILED needs
+   * the lock, as another run may be delivering it.
    */
   async #patiently<Result>(request: () => Promise<Result>): Promise<Result> {
-    const { stop, deps, header, journal } = this.#session;
+    const { stop, deps, header, journal, locks } = this.#session;
+    const { callbackId, from, status } = this.#job;
     const startedAt = deps.clock.now();
     for (;;) {
-      if (this.#job.from !== "accepted") {
+      if (from !== "accepted") {
         await journal.flushed();
+        if (status === "FAILED" && locks?.maySend(callbackId) === false) stop.stop("lock-lost", lostLock(callbackId, header));
         if (stop.reason !== null) throw new WhcbError("interrupted", "interrupted");
       }
       try {
@@ -178,13 +181,18 @@ export class Marker {
         if (!isWhcbError(error) || (error.retryAfterMs ?? 0) < SHORTEST_PAUSE_MS || stop.reason !== null) throw error;
         const until = deps.clock.now() + (error.retryAfterMs ?? 0);
         if (until > startedAt + LONGEST_PAUSE_MS) throw tooLongPause(error, header.runId);
-        this.#session.pausing(this.#job.callbackId, until);
+        this.#session.pausing(callbackId, until);
         this.#onPause();
         await deps.clock.sleepUntil(until, stop.signal);
         if (stop.reason !== null) throw error;
       }
     }
   }
+}
+
+function lostLock(callbackId: string, { callbacks }: RunHeader): WhcbError {
+  const name = callbacks.find(({ id }) => id === callbackId)?.name || callbackId;
+  return new WhcbError("unavailable", `another run may have had the lock of ${name}, so the rest wasn't marked`);
 }
 
 function tooLongPause(cause: WhcbError, runId: string): WhcbError {
