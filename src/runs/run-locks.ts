@@ -73,15 +73,16 @@ export class RunLocks implements HeldLocks {
   /** In the order of the ids, so two runs never deadlock. Throws `unavailable` if none can be taken, or not all that are needed, or while a process works on the run. */
   static async take(callbacks: readonly LockedCallback[], deps: RunDeps, options: LockOptions = {}): Promise<RunLocks> {
     const runId = options.runId ?? newRunId(deps.clock.now(), deps.random);
-    const lease = { run: runId, holder: whoRuns(deps), done: 0, total: 0 };
     // First, and released last: a lease tells runs apart, but not two processes that resume the same run.
     const processLock = await lockRun(deps.runsDirectory, runId);
     const taken: Taken = { held: new Map(), busy: [], processLock };
+    // It renews those that are taken while it waits for the others.
+    const locks = new RunLocks(runId, deps, taken);
     const ordered = callbacks.toSorted((one, other) => (one.id < other.id ? -1 : 1));
     try {
       for (const callback of ordered) {
         for (let isFirst = true; ; isFirst = false) {
-          const answer = await takeOne(callback.id, lease, deps);
+          const answer = await takeOne(callback.id, locks.lease, deps);
           if ("renewedAt" in answer) taken.held.set(callback.id, answer);
           else if (options.wait) {
             if (isFirst) options.onWait?.(await busyCallback(callback, answer.holder, deps));
@@ -94,11 +95,10 @@ export class RunLocks implements HeldLocks {
       const [busy] = taken.busy;
       if (busy !== undefined && (taken.held.size === 0 || options.needsAll)) throw busyError(busy, options.serviceFlags);
     } catch (error) {
-      for (const [id, held] of taken.held) await releaseOne(id, lease, held, deps);
-      await processLock.release();
+      await locks.release();
       throw error;
     }
-    return new RunLocks(runId, deps, taken);
+    return locks;
   }
 
   /** The run then releases its callbacks itself. */

@@ -165,6 +165,39 @@ describe("a lease", () => {
     expect(locks.maySend(demo.id)).toBe(true);
   });
 
+  it("is renewed while the run waits for another callback", async () => {
+    const clock = new VirtualClock();
+    const desk = openDesk({ transport: scriptedPlatform({ clock, callbacks: [] }).transport(), clock });
+    const busy = { id: "FF112233445566AA", name: "busy" };
+    let isBusy = true;
+    let renewals = 0;
+    const client: Client = {
+      ...desk.deps.client,
+      async takeRunLock(callbackId) {
+        if (callbackId === busy.id) return isBusy ? { kind: "busy", holder: other } : { kind: "taken" };
+        renewals += 1;
+        return { kind: "taken" };
+      },
+      releaseRunLock: async () => undefined,
+    };
+    let waits: () => void = () => undefined;
+    const waiting = new Promise<void>((resolve) => (waits = resolve));
+    const taking = RunLocks.take([demo, busy], { ...desk.deps, client }, { wait: true, onWait: waits });
+    await waiting;
+    for (const expected of [2, 3, 4]) {
+      clock.advance(10_000);
+      await eventually(
+        async () => renewals,
+        (number) => number === expected,
+      );
+    }
+    isBusy = false;
+    clock.advance(2_000);
+    const locks = await taking;
+    closing.push(desk.leave, () => locks.release());
+    expect([demo, busy].map(({ id }) => locks.maySend(id))).toEqual([true, true]);
+  });
+
   it("that another run had is lost, even if that run has released it since", async () => {
     const { locks, service, passes } = await heldLease();
     service.isBusy = true;
