@@ -42,14 +42,17 @@ interface FakeServer {
   readonly port: number;
   /** All that it got, decrypted. */
   received(): string;
+  /** Bytes of the flood that it has sent. */
+  sent(): number;
   /** Resolves when a connection has ended. */
   readonly ended: Promise<unknown>;
 }
 
 /** Asks with `request` for the password, and rejects whatever comes. */
-async function startServer({ request = CLEAR, tls = false, path = "" } = {}): Promise<FakeServer> {
+async function startServer({ request = CLEAR, tls = false, path = "", flood = 0 } = {}): Promise<FakeServer> {
   const received: Buffer[] = [];
   const sockets = new Set<Socket>();
+  let sent = 0;
   let end: (value?: unknown) => void = () => undefined;
   const ended = new Promise((resolve) => {
     end = resolve;
@@ -72,6 +75,11 @@ async function startServer({ request = CLEAR, tls = false, path = "" } = {}): Pr
       } else if (!hasStarted) {
         hasStarted = true;
         socket.write(request);
+        const more = () => {
+          while (sent < flood && socket.writable && socket.write(Buffer.alloc(65_536))) sent += 65_536;
+        };
+        socket.on("drain", more);
+        more();
       } else if (bytes[0] === 0x70) {
         const head = Buffer.from([0x45, 0, 0, 0, 4 + REJECTED.length]);
         socket.end(Buffer.concat([head, Buffer.from(REJECTED)]));
@@ -87,7 +95,7 @@ async function startServer({ request = CLEAR, tls = false, path = "" } = {}): Pr
   });
   const address = server.address();
   const port = typeof address === "object" ? (address?.port ?? 0) : 0;
-  return { port, received: () => Buffer.concat(received).toString("latin1"), ended };
+  return { port, received: () => Buffer.concat(received).toString("latin1"), sent: () => sent, ended };
 }
 
 const urlOf = (port: number, query = "", host = "0.0.0.0") => `postgres://whcb:${PASSWORD}@${host}:${port}/whcb${query}`;
@@ -190,4 +198,18 @@ it("a server that asks for its MD5 gets that, and not the password", async () =>
   expect(await failureOf(urlOf(port))).toMatchObject(REJECTED_USER);
   expect(received()).toMatch(/md5[\da-f]{32}/);
   expect(received()).not.toContain(PASSWORD);
+});
+
+describe("a server that goes on sending before the login has ended", () => {
+  const MIB = 2 ** 20;
+  /** The first bytes of an error of 2 GiB. */
+  const ENDLESS = Buffer.from([0x45, 0x7f, 0xff, 0xff, 0xff]);
+
+  it.each([false, true])("is left, with TLS: %s", async (tls) => {
+    const { port, sent, ended } = await startServer({ request: ENDLESS, tls, flood: 200 * MIB });
+    const error = await failureOf(urlOf(port, tls ? "?sslmode=no-verify" : ""));
+    await ended;
+    expect(error).toMatchObject({ code: "unavailable", message: "What answers in the database's place isn't PostgreSQL" });
+    expect(sent()).toBeLessThan(20 * MIB);
+  });
 });

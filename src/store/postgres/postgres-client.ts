@@ -3,10 +3,14 @@ import pg from "pg";
 import { WhcbError } from "../../domain/errors.js";
 import { isLoopbackHost } from "../../platform/loopback.js";
 
-/** A connection that no stranger gets the password from, and that ends with a failed login. */
+/** Of a server's answers up to the end of the login, which have some kilobytes. */
+const MAX_LOGIN_BYTES = 1024 * 1024;
+
+/** A connection that no stranger gets the password or much memory from, and that ends with a failed login. */
 export class PostgresClient extends pg.Client {
   constructor(config?: pg.ClientConfig) {
     super(config);
+    this.connection.once(this.ssl ? "sslconnect" : "connect", () => this.#limitLogin());
     // pg answers it only once it connects, so this listener comes first, and nothing is written to a destroyed connection.
     this.connection.on("authenticationCleartextPassword", () => {
       if (!this.#isProtected()) this.connection.stream.destroy(refusal());
@@ -19,15 +23,33 @@ export class PostgresClient extends pg.Client {
     if (done === undefined) return super.connect();
     return super.connect((error: Error | null) => {
       // pg leaves a connection open whose login it can't finish, which would keep this process alive.
-      if (error !== null) void this.end();
+      if (error !== null) this.connection.stream.destroy();
       done(error, this);
     });
+  }
+
+  /** pg keeps all of a message until its end, which may never come. */
+  #limitLogin(): void {
+    const { stream } = this.connection;
+    let received = 0;
+    const count = (bytes: Buffer): void => {
+      received += bytes.length;
+      if (received > MAX_LOGIN_BYTES) stream.destroy(notPostgres());
+    };
+    stream.on("data", count);
+    this.once("connect", () => stream.off("data", count));
   }
 
   /** True with TLS, or if it doesn't leave this machine. */
   #isProtected(): boolean {
     return this.connection.stream instanceof TLSSocket || this.host.startsWith("/") || isLoopbackHost(this.host);
   }
+}
+
+function notPostgres(): WhcbError {
+  return new WhcbError("unavailable", "What answers in the database's place isn't PostgreSQL", {
+    hint: "Check the host and port of its URL.",
+  });
 }
 
 function refusal(): WhcbError {
