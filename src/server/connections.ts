@@ -188,10 +188,13 @@ export class Connections {
   /** Node drops the bytes that come, for as long as they come. */
   #endUnread(request: IncomingMessage): void {
     const { socket } = request;
-    request.once(
-      "close",
-      this.#timers.after(LINGER_MS, () => socket.destroy()),
-    );
+    const cancel = this.#timers.after(LINGER_MS, () => socket.destroy());
+    const end = (): void => {
+      cancel();
+      for (const each of [request, socket]) each.off("close", end);
+    };
+    // A request that was answered doesn't close with its socket.
+    for (const each of [request, socket]) each.once("close", end);
   }
 }
 

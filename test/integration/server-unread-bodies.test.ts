@@ -4,18 +4,19 @@
  */
 import { once } from "node:events";
 import type { IncomingMessage, RequestListener, Server } from "node:http";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import fc from "fast-check";
 import { afterEach, expect, it } from "vitest";
+import type { Timers } from "../../src/platform/clock.js";
 import { systemTimers } from "../../src/platform/running-timers.js";
-import { Connections } from "../../src/server/connections.js";
+import { Connections, LINGER_MS } from "../../src/server/connections.js";
 
 let server: Server;
 afterEach(() => void server.close().closeAllConnections());
 
-async function serve(handler: RequestListener): Promise<void> {
-  server = new Connections({ limit: 1000, timers: systemTimers }).createServer(handler);
+async function serve(handler: RequestListener, timers: Timers = systemTimers): Promise<void> {
+  server = new Connections({ limit: 1000, timers }).createServer(handler);
   await once(server.listen(0, "127.0.0.1"), "listening");
 }
 
@@ -112,4 +113,24 @@ it.each(READERS)("gives the whole body to who reads it %s, at once or when it is
     expect(bodies).toEqual(requests.flatMap((pieces) => (pieces === null ? [] : [pieces.join("")])));
   });
   await fc.assert(property, { numRuns: 30 });
+});
+
+it("keeps nothing of an answered request whose client leaves before the rest of its body", async () => {
+  let lingered = 0;
+  const lingering = new Set<() => void>();
+  const after: Timers["after"] = (ms, handler) => {
+    const cancel = systemTimers.after(ms, handler);
+    if (ms !== LINGER_MS) return cancel;
+    lingered += 1;
+    lingering.add(handler);
+    return () => {
+      lingering.delete(handler);
+      cancel();
+    };
+  };
+  await serve((_, response) => response.end(), { ...systemTimers, after });
+  const closed = new Promise((resolve) => server.once("connection", (socket: Socket) => socket.once("close", resolve)));
+  await send([post(["begun"]).slice(0, -8)]);
+  await closed;
+  expect([lingered, lingering.size]).toEqual([1, 0]);
 });
