@@ -13,7 +13,7 @@ export default defineConfig({
     exclude: ["**/node_modules/**", "test/bench/**", "test/browser/**"],
     pool: "forks",
     maxWorkers: 3,
-    setupFiles: "test/support/cli/remove-world-folders.ts",
+    setupFiles: "test/support/remove-temporary-folders.ts",
     // These only end what hangs: on a loaded machine a test takes ten times as long.
     testTimeout: 120_000,
     hookTimeout: 120_000,

@@ -4,8 +4,8 @@ import type { CliDeps } from "../../../src/cli/cli-deps.js";
 import { run } from "../../../src/cli/run.js";
 import { systemClock } from "../../../src/platform/clock.js";
 import { systemRandom } from "../../../src/platform/random.js";
+import { newTemporaryFolder } from "../temporary-folders.js";
 import { captureIo, type IoOptions } from "./cli-streams.js";
-import { newWorldFolder } from "./world-folders.js";
 
 export interface CliResult {
   readonly code: number;
@@ -19,7 +19,7 @@ export interface CliWorld {
 }
 
 export function newCliWorld(deps: Partial<CliDeps> = {}): CliWorld {
-  const folder = newWorldFolder();
+  const folder = newTemporaryFolder("whcb-cli-");
   return { paths: { config: join(folder, "config"), data: join(folder, "data") }, deps };
 }
 

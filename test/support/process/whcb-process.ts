@@ -1,11 +1,11 @@
 /** bin/whcb.js as processes of their own, each home in a temporary folder. */
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, mkdirSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
+import { newTemporaryFolder } from "../temporary-folders.js";
 
 export const REPOSITORY = join(import.meta.dirname, "..", "..", "..");
 export const BIN = join(REPOSITORY, "bin", "whcb.js");
@@ -51,7 +51,7 @@ function copyFiles(folder: string): void {
 
 /** A person's machine: settings, data and a working folder, and the processes started there. */
 export class Home {
-  readonly folder = mkdtempSync(join(tmpdir(), "whcb-"));
+  readonly folder = newTemporaryFolder("whcb-");
   readonly #running = new Set<Running>();
 
   path(...names: string[]): string {

@@ -1,9 +1,8 @@
 /** What a replay needs around it: a client, an endpoint that counts, a folder for journals. Everything real but the service where a test scripts it. */
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Client } from "../../../src/client/client.js";
 import { createClient } from "../../../src/client/create-client.js";
@@ -16,6 +15,7 @@ import type { RunEvent } from "../../../src/runs/journal/run-step.js";
 import type { RunDeps } from "../../../src/runs/run-deps.js";
 import { lockFile } from "../../../src/store/sqlite/lock-database.js";
 import type { Certificate } from "../delivery/certificate.js";
+import { newTemporaryFolder } from "../temporary-folders.js";
 import { seededRandom } from "../time/seeded-random.js";
 
 export interface CountingEndpoint {
@@ -108,7 +108,7 @@ export interface DeskOptions {
 }
 
 export function openDesk({ transport, client, clock = systemClock, rate, over = {} }: DeskOptions): Desk {
-  const folder = mkdtempSync(join(tmpdir(), "whcb-runs-"));
+  const folder = newTemporaryFolder("whcb-runs-");
   const deliverer = createDeliverer({ clock, timers: systemTimers });
   const random = seededRandom(7);
   const credentials = { apiKey: "k", username: "u", password: "p" };

@@ -4,12 +4,13 @@ import { join } from "node:path";
 
 const folders: string[] = [];
 
-export function newWorldFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "whcb-cli-"));
+/** Removed at the end of the test file, if not before. */
+export function newTemporaryFolder(prefix: string): string {
+  const folder = mkdtempSync(join(tmpdir(), prefix));
   folders.push(folder);
   return folder;
 }
 
-export function removeWorldFolders(): void {
+export function removeTemporaryFolders(): void {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 }

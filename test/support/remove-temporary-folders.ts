@@ -1,5 +1,5 @@
 /** Vitest runs this before each test file, while other modules are loaded once for several files and register no hooks for the later ones. */
 import { afterAll } from "vitest";
-import { removeWorldFolders } from "./world-folders.js";
+import { removeTemporaryFolders } from "./temporary-folders.js";
 
-afterAll(removeWorldFolders);
+afterAll(removeTemporaryFolders);
