@@ -1,14 +1,13 @@
 /** docs/cli.md, Reconcile: bodies as NDJSON or XML, a table as CSV or TSV, or bare ids. */
 import { createHash } from "node:crypto";
-import { CsvError, type Options as CsvOptions, parse as parseCsv } from "csv-parse/sync";
 import { idKey } from "../../domain/call.js";
-import { count } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { ResponseKind } from "../../domain/message-response.js";
 import { readDate, saysZone } from "../../wire/dates.js";
 import { objectOf } from "../../wire/json/json-value.js";
 import { parseJsonText } from "../../wire/json/read-json.js";
 import { readXml } from "../../wire/xml/xml-read.js";
+import { lineFeeds, readCsv, readTsv } from "./read-table.js";
 
 export type SeenFormat = "ndjson" | "xml" | "csv" | "tsv" | "ids";
 
@@ -163,10 +162,6 @@ export function fieldsOfBody(body: string): Fields | null {
   }
 }
 
-function lineFeeds(text: string): number {
-  return text.split("\n").length - 1;
-}
-
 /** Other members, which a sender may have added, can't pass for an id or for one of these in another spelling. */
 const PARTS = {
   from: ["mobile", "email", "mri", "voice", "name"],
@@ -217,7 +212,7 @@ export function columnName(name: string): string {
 
 function tableRecords(text: string, format: "csv" | "tsv"): readonly SeenRecord[] {
   const rows = format === "tsv" ? readTsv(text) : readCsv(text);
-  if (rows instanceof WhcbError) throw rows;
+  if ("reason" in rows) throw unreadable(rows.line, rows.reason);
   const [names = { cells: [], line: 1 }, ...values] = rows;
   const columns = names.cells.map(columnName);
   if (!columns.some((column) => ID_COLUMNS.has(column))) {
@@ -228,61 +223,6 @@ function tableRecords(text: string, format: "csv" | "tsv"): readonly SeenRecord[
     // An empty cell counts as missing, and so does a database's NULL, which some write as \N.
     return { line, fields: fields.filter(([, value]) => !/^(?:null)?$/i.test(value) && value !== "\\N") };
   });
-}
-
-function readCsv(text: string): readonly TableRow[] | WhcbError {
-  const header = text.trimStart().split(/\r?\n/, 1)[0] ?? "";
-  return readRows(text, { delimiter: header.split(";").length > header.split(",").length ? ";" : "," });
-}
-
-/** Spreadsheets quote values, databases don't. Of a file that could be of either, the rows must be the same. */
-function readTsv(text: string): readonly TableRow[] | WhcbError {
-  const plain = readRows(text, { delimiter: "\t", quote: false });
-  const quoted = readRows(text, { delimiter: "\t" });
-  if (plain instanceof WhcbError) return quoted instanceof WhcbError ? plain : quoted;
-  if (quoted instanceof WhcbError) return plain;
-  const textOfRow = (row: TableRow | undefined): string | undefined => row?.cells.join("\t").replaceAll('"', "");
-  const other = plain.find((row, index) => textOfRow(row) !== textOfRow(quoted[index]));
-  return other === undefined
-    ? quoted
-    : unreadable(other.line, "a value begins with a quote that may take in the next lines; export CSV instead");
-}
-
-interface TableRow {
-  readonly cells: readonly string[];
-  /** Its first. */
-  readonly line: number;
-}
-
-function readRows(text: string, options: CsvOptions): readonly TableRow[] | WhcbError {
-  const table = text.trimStart();
-  const skipped = lineFeeds(text.slice(0, text.length - table.length));
-  const rows: TableRow[] = [];
-  let endLine = skipped;
-  try {
-    parseCsv(table, {
-      ...options,
-      skip_empty_lines: true,
-      on_record(cells: readonly string[], { lines }) {
-        endLine = lines + skipped;
-        rows.push({ cells, line: endLine - lineFeeds(cells.join("")) });
-        return null;
-      },
-    });
-    return rows;
-  } catch (error) {
-    if (!(error instanceof CsvError)) throw error;
-    // The row where it begins: csv-parse finds an open quote at the end of the file.
-    return unreadable(endLine + 1, csvProblem(error, rows[0]?.cells.length ?? 0));
-  }
-}
-
-function csvProblem({ code, message, record }: CsvError, columns: number): string {
-  if (code === "CSV_QUOTE_NOT_CLOSED") return "a quote isn't closed";
-  if (/^CSV_(INVALID_CLOSING_QUOTE|NON_TRIMABLE_CHAR_AFTER_CLOSING_QUOTE)$|^INVALID_OPENING_QUOTE$/.test(code))
-    return "a quote inside a value must be doubled, and the value quoted";
-  if (code !== "CSV_RECORD_INCONSISTENT_FIELDS_LENGTH" || !Array.isArray(record)) return message;
-  return `it has ${count(record.length, "value")}, the header has ${count(columns, "column")}`;
 }
 
 /**
