@@ -7,13 +7,13 @@ import { placeOf } from "../platform/database-url.js";
 import { systemRandom } from "../platform/random.js";
 import { addUser, changePassword, removeUser } from "../server/auth/users.js";
 import { openAdminStore } from "../store/open-store.js";
-import { lockDatabase } from "../store/sqlite/lock-database.js";
+import { lockDatabase } from "../store/sqlite/open-sqlite.js";
 
 const SURROUNDINGS = { clock: systemClock, random: systemRandom };
 
 /** Throws as openStore. */
 export async function openDatabaseAdmin(path: string, dataDirectory: string): Promise<DatabaseAdmin> {
-  const store = await openAdminStore(path, systemClock);
+  let store = await openAdminStore(path, systemClock);
   const deps = () => ({ store, random: systemRandom, now: systemClock.now() });
   return {
     listUsers: () => store.listCredentials(),
@@ -21,10 +21,12 @@ export async function openDatabaseAdmin(path: string, dataDirectory: string): Pr
     changePassword: (username, password, withNewKey) => changePassword({ username, password }, withNewKey, deps()),
     removeUser: (username) => removeUser(username, store),
     async eraseSender({ isSender, mailDirectory, dryRun }) {
-      const lock = await (store.members === null
-        ? lockDatabase(path)
-        : keepNodesOut(store.members, "whcb db erase", SURROUNDINGS));
+      const { members } = store;
+      // lockDatabase needs the only connection.
+      if (members === null) await store.close();
+      const lock = await (members === null ? lockDatabase(path) : keepNodesOut(members, "whcb db erase", SURROUNDINGS));
       try {
+        if (members === null) store = await openAdminStore(path, systemClock);
         const { callIds, mails, ...found } = await store.eraseSender({
           isSender,
           dryRun,

@@ -29,7 +29,7 @@ import { serveMetrics } from "../server/operations/metrics.js";
 import type { NodeStore } from "../store/nodes/node-store.js";
 import { openStore } from "../store/open-store.js";
 import { secretKeySource } from "../store/secret-key.js";
-import { lockDatabase } from "../store/sqlite/lock-database.js";
+import { lockDatabase } from "../store/sqlite/open-sqlite.js";
 import type { Store } from "../store/store.js";
 import { planNotices } from "./notice-targets.js";
 

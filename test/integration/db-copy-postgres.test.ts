@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { COPIED, NOT_COPIED } from "../../src/store/copy/copied-tables.js";
 import { openStore } from "../../src/store/open-store.js";
-import { lockDatabase } from "../../src/store/sqlite/lock-database.js";
+import { lockDatabase } from "../../src/store/sqlite/open-sqlite.js";
 import type { Store } from "../../src/store/store.js";
 import { aCallback, accept, attempt, manyFailed, NOW } from "../contract/store-support.js";
 import { ACCEPTED, aResponse } from "../support/builders.js";

@@ -6,8 +6,8 @@ import { copyFileSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { lockDatabase } from "../../src/store/sqlite/lock-database.js";
 import { LATEST_VERSION } from "../../src/store/sqlite/migration-steps.js";
+import { lockDatabase } from "../../src/store/sqlite/open-sqlite.js";
 import { mayTroubleDisks, SmallDisk } from "../support/process/troubled-disk.js";
 import { Home, REPOSITORY } from "../support/process/whcb-process.js";
 

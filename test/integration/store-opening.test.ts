@@ -8,8 +8,8 @@ import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { openReader, openStore } from "../../src/store/open-store.js";
-import { lockDatabase } from "../../src/store/sqlite/lock-database.js";
 import { LATEST_VERSION } from "../../src/store/sqlite/migration-steps.js";
+import { lockDatabase } from "../../src/store/sqlite/open-sqlite.js";
 import { someSettings } from "../support/builders.js";
 import { storeFiles } from "../support/store/store-files.js";
 

@@ -9,7 +9,7 @@ import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { openStore } from "../../src/store/open-store.js";
-import { lockDatabase } from "../../src/store/sqlite/lock-database.js";
+import { lockDatabase } from "../../src/store/sqlite/open-sqlite.js";
 import { aCallback, accept, attempt, countRows, idsOf } from "../contract/store-support.js";
 import { storeFiles } from "../support/store/store-files.js";
 import { fetchPending } from "../support/store/waiting-calls.js";

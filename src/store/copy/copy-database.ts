@@ -6,9 +6,8 @@ import type { Clock } from "../../platform/clock.js";
 import { openPostgres, requireNotNewerAt } from "../postgres/open-postgres.js";
 import type { Db } from "../schema.js";
 import { transact } from "../sql/transactions.js";
-import { lockDatabase } from "../sqlite/lock-database.js";
 import { requireCurrent } from "../sqlite/migrations.js";
-import { openToRead } from "../sqlite/open-sqlite.js";
+import { lockDatabase, openToRead } from "../sqlite/open-sqlite.js";
 import { translateSqliteError } from "../sqlite/sqlite-error.js";
 import { COPIED, type CopiedTable, readTables } from "./copied-tables.js";
 import { beginCopy, type CopyState, endCopy, moveState } from "./copy-state.js";
@@ -23,7 +22,7 @@ type OnCopyProgress = (progress: CopyProgress) => void;
  * `items-failed` if the copy differs.
  */
 export async function copyDatabase(path: string, url: string, clock: Clock, onProgress: OnCopyProgress): Promise<Copied> {
-  const lock = await lockDatabase(path);
+  const lock = await lockDatabase(path, { mustExist: true });
   try {
     const { database: source, version } = openToRead(path);
     try {

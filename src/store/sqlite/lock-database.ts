@@ -1,18 +1,19 @@
-/** One process serves a file: an OS lock (docs/dispatcher.md, Ownership). */
+/** OS locks on side files (docs/dispatcher.md, Ownership). They end with their process. */
 import { chmodSync, existsSync, lstatSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type Database from "better-sqlite3";
 import { errorMessage, isWhcbError, WhcbError } from "../../domain/errors.js";
 import { createPrivate, openDatabase } from "./open-database.js";
-import { sqliteCode } from "./sqlite-error.js";
+import { isBusy } from "./sqlite-error.js";
 
-export interface DatabaseLock {
+export interface FileLock {
+  /** Of the locked file, which may be removed meanwhile. */
+  readonly inode: bigint;
   release(): Promise<void>;
 }
 
-/** An open exclusive transaction on a side file; none for ":memory:". Throws `config` if locked, or if the side file can't be created. */
-export async function lockDatabase(path: string): Promise<DatabaseLock> {
-  if (path === ":memory:") return { async release() {} };
+/** Throws `config` if another process has the database's lock file locked, or if that file can't be created. */
+export function lockBeside(path: string): FileLock {
   try {
     return openLocked(lockPath(path));
   } catch (error) {
@@ -21,7 +22,7 @@ export async function lockDatabase(path: string): Promise<DatabaseLock> {
 }
 
 /** null if taken; throws `unavailable` if the file can't be locked. */
-export async function lockFile(path: string): Promise<DatabaseLock | null> {
+export async function lockFile(path: string): Promise<FileLock | null> {
   try {
     return openLocked(path);
   } catch (error) {
@@ -34,38 +35,44 @@ export async function lockFile(path: string): Promise<DatabaseLock | null> {
   }
 }
 
-function openLocked(path: string): DatabaseLock {
-  let sideFile: Database.Database | undefined;
-  try {
-    keepPrivate(path);
-    sideFile = openDatabase(path, { timeout: 0 });
-    sideFile.exec("BEGIN EXCLUSIVE");
-  } catch (error) {
-    sideFile?.close();
-    throw error;
+/** An open exclusive transaction. */
+function openLocked(path: string): FileLock {
+  for (;;) {
+    const inode = keepPrivate(path);
+    let file: Database.Database | undefined;
+    try {
+      file = openDatabase(path, { timeout: 0 });
+      file.exec("BEGIN EXCLUSIVE");
+    } catch (error) {
+      file?.close();
+      throw error;
+    }
+    const locked = file;
+    if (inode !== null && inode === inodeOf(path)) return { inode, release: async () => void locked.close() };
+    // It was removed meanwhile: the next process would lock another one.
+    locked.close();
   }
-  const locked = sideFile;
-  return { release: async () => void locked.close() };
 }
 
 /** Who may read it may lock it, and version 0.1.0 created it for everyone. Another user may have made a link to a file of this user. */
-function keepPrivate(path: string): void {
+function keepPrivate(path: string): bigint | null {
   createPrivate(path);
-  const file = lstatSync(path, { throwIfNoEntry: false });
-  if (file === undefined) return;
-  if (!file.isFile() || file.nlink > 1) {
+  const file = lstatSync(path, { throwIfNoEntry: false, bigint: true });
+  if (file === undefined) return null;
+  if (!file.isFile() || file.nlink > 1n) {
     throw new WhcbError("config", `${path} is a link, or not a file`, { hint: "Remove it: whcb creates it." });
   }
-  if (file.uid !== process.getuid?.() || (file.mode & 0o077) === 0) return;
+  if (Number(file.uid) !== process.getuid?.() || (file.mode & 0o077n) === 0n) return file.ino;
   try {
     chmodSync(path, 0o600);
   } catch {
     // Its file system has no modes.
   }
+  return file.ino;
 }
 
-function isBusy(error: unknown): boolean {
-  return sqliteCode(error) === "BUSY" || sqliteCode(error) === "LOCKED";
+function inodeOf(path: string): bigint | undefined {
+  return lstatSync(path, { throwIfNoEntry: false, bigint: true })?.ino;
 }
 
 /** Follows links: one lock per file. */

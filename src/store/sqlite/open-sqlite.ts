@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, rmSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type Database from "better-sqlite3";
 import { Kysely } from "kysely";
@@ -6,12 +6,12 @@ import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import type { Migrated } from "../../domain/maintenance.js";
 import type { Clock } from "../../platform/clock.js";
 import type { Db, Schema } from "../schema.js";
-import { lockDatabase } from "./lock-database.js";
+import { lockBeside } from "./lock-database.js";
 import { LATEST_VERSION } from "./migration-steps.js";
 import { migrate, requireCurrent, versionOf } from "./migrations.js";
 import { createPrivate, openDatabase, requireOwnFile } from "./open-database.js";
 import { sqliteDialect } from "./sqlite-dialect.js";
-import { sqliteCode, translateSqliteError } from "./sqlite-error.js";
+import { isBusy, sqliteCode, translateSqliteError } from "./sqlite-error.js";
 
 export interface SqliteOptions {
   /** A file's path, or ":memory:". */
@@ -30,13 +30,16 @@ export async function openSqlite({ path, mustExist, clock }: SqliteOptions): Pro
   try {
     database = connect(path);
     // `serve` has the lock, and creates what doesn't exist.
-    const lock = mustExist && isOlder(database, path) ? await lockDatabase(path) : null;
-    try {
-      migrate(database, path);
-    } finally {
-      await lock?.release();
+    if (mustExist && isOlder(database, path)) {
+      database.close();
+      await migrateSqliteAt(path);
+      database = connect(path);
     }
-    return new Kysely<Schema>({ dialect: sqliteDialect(database, clock) });
+    migrate(database, path);
+    const db = new Kysely<Schema>({ dialect: sqliteDialect(database, clock) });
+    // Kysely closes only a connection that was used.
+    await db.connection().execute(async () => undefined);
+    return db;
   } catch (error) {
     database?.close();
     throw openError(error, path);
@@ -80,6 +83,65 @@ export async function migrateSqliteAt(path: string): Promise<Migrated> {
   } finally {
     database?.close();
     await lock.release();
+  }
+}
+
+export interface DatabaseLock {
+  release(): Promise<void>;
+}
+
+/**
+ * Keeps out every other `serve`, and what can't run beside one. Creates the database unless it must exist. This process must have no other
+ * connection to it yet. Throws as openSqlite, and `config` if another process has the lock, or may have it.
+ */
+export async function lockDatabase(path: string, { mustExist = false } = {}): Promise<DatabaseLock> {
+  if (path === ":memory:") return { async release() {} };
+  const lock = lockBeside(path);
+  const isNew = !existsSync(path);
+  let database: Database.Database | undefined;
+  try {
+    checkPath(path, mustExist);
+    database = connect(path);
+    claim(database, lock.inode, path);
+  } catch (error) {
+    database?.close();
+    if (isNew) for (const end of ["", "-journal", "-wal", "-shm"]) rmSync(`${path}${end}`, { force: true });
+    await lock.release();
+    throw openError(error, path);
+  }
+  return {
+    async release() {
+      database?.close();
+      await lock.release();
+    },
+  };
+}
+
+/** For commands that end in a moment. New ones wait meanwhile. */
+const ALONE_TIMEOUT_MS = 1_000;
+
+/**
+ * A removed lock file stays locked, but the next process would lock a new one. So the database records which file was locked, and another
+ * one is recorded only while no other process has the database open. The connection must stay open as long as the lock.
+ */
+function claim(database: Database.Database, inode: bigint, path: string): void {
+  // SQLite's own header has room for 32 bits.
+  const mark = Number(BigInt.asIntN(32, inode));
+  // Another program's database isn't written.
+  versionOf(database, path);
+  if (database.pragma("user_version", { simple: true }) === mark) return;
+  try {
+    database.pragma(`busy_timeout = ${ALONE_TIMEOUT_MS}`);
+    database.pragma("locking_mode = EXCLUSIVE");
+    database.exec(`BEGIN IMMEDIATE; PRAGMA user_version = ${mark}; COMMIT; PRAGMA locking_mode = NORMAL`);
+    // The exclusive lock ends with the next read.
+    versionOf(database, path);
+  } catch (error) {
+    if (!isBusy(error)) throw error;
+    throw new WhcbError("config", `${path} is used by another process, and its lock file is another one than before`, {
+      hint: "End all processes that use it. While one serves it, its lock file must not be removed.",
+      cause: error,
+    });
   }
 }
 

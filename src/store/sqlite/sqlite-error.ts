@@ -29,6 +29,10 @@ export function sqliteCode(error: unknown): string | null {
   return /^SQLITE_([A-Z]+)/.exec(error.code)?.[1] ?? null;
 }
 
+export function isBusy(error: unknown): boolean {
+  return ["BUSY", "LOCKED"].includes(sqliteCode(error) ?? "");
+}
+
 /** Errors without an explanation pass unchanged. */
 export function translateSqliteError(error: unknown): unknown {
   const explanation = EXPLANATIONS[sqliteCode(error) ?? ""];
