@@ -6,14 +6,14 @@ import { maskUrl, shownUrl } from "../domain/mask.js";
 import { MAX_IDS_PER_REQUEST } from "../wire/bulk-ids.js";
 import { readBootId } from "./journal/boot-id.js";
 import { Journal, openJournalFile } from "./journal/journal.js";
-import { lockRun, type ProcessLock } from "./journal/process-lock.js";
+import { lockRun } from "./journal/process-lock.js";
 import { urlRecorder } from "./journal/recorded-url.js";
 import { NO_COUNTS, plannedState, reduceCounts } from "./journal/run-counts.js";
 import { journalPath } from "./journal/run-id.js";
 import { isOpen, type RunState } from "./journal/run-state.js";
 import type { PlannedAction, RunCounts, RunHeader, RunListener } from "./journal/run-step.js";
 import { findRunId, readRunState } from "./journal/stored-runs.js";
-import { type HeldLocks, type RunControl, type RunDeps, whoRuns } from "./run-deps.js";
+import { type FileLock, type HeldLocks, type RunControl, type RunDeps, whoRuns } from "./run-deps.js";
 import { RunSession } from "./run-session.js";
 
 export interface NewRun {
@@ -33,7 +33,7 @@ export interface PlannedCalls {
 
 export interface HeldRun {
   readonly session: RunSession;
-  readonly lock: ProcessLock;
+  readonly lock: FileLock;
 }
 
 const LINES_AT_ONCE = 1_000;
@@ -51,7 +51,7 @@ export async function beginRun(run: NewRun, deps: RunDeps, onEvent: RunListener)
     startedAt,
     serviceStartedAt: deps.client.byServiceClock(startedAt),
   };
-  const lock = await ownLock(deps.runsDirectory, header.runId, run.locks);
+  const lock = await ownLock(deps, header.runId, run.locks);
   const path = journalPath(deps.runsDirectory, header.runId);
   const draft = `${path}.new`;
   let journal: Journal | null = null;
@@ -98,7 +98,7 @@ export async function reopenRun(
   onEvent: RunListener,
 ): Promise<ReopenedRun> {
   const runId = await findRunId(deps.runsDirectory, wanted);
-  const lock = await ownLock(deps.runsDirectory, runId, locks);
+  const lock = await ownLock(deps, runId, locks);
   let journal: Journal | null = null;
   try {
     const { state, end } = await readRunState(deps.runsDirectory, runId);
@@ -131,8 +131,8 @@ export async function reopenRun(
 }
 
 /** The callbacks' locks include the run's. */
-async function ownLock(runsDirectory: string, runId: string, locks: HeldLocks | undefined): Promise<ProcessLock> {
-  return locks === undefined ? lockRun(runsDirectory, runId) : { release: async () => undefined };
+async function ownLock(deps: RunDeps, runId: string, locks: HeldLocks | undefined): Promise<FileLock> {
+  return locks === undefined ? lockRun(deps, runId) : { release: async () => undefined };
 }
 
 /** On disk when it resolves. */

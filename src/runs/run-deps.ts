@@ -58,6 +58,9 @@ export interface RunDeps {
   readonly openJournalFile?: OpenJournalFile;
 }
 
+/** What reading and locking stored runs needs. */
+export type RunFolder = Pick<RunDeps, "runsDirectory" | "lockFile" | "clock">;
+
 export function whoRuns({ who }: Pick<RunDeps, "who">): string {
   if (who !== undefined) return who;
   try {

@@ -7,7 +7,7 @@ import { callbackOperand, commandLine } from "../domain/command-line.js";
 import { count } from "../domain/count.js";
 import { isWhcbError, WhcbError } from "../domain/errors.js";
 import { TO_REPLACE } from "../platform/excess-mode.js";
-import { lockRun, type ProcessLock } from "./journal/process-lock.js";
+import { lockRun } from "./journal/process-lock.js";
 import { newRunId } from "./journal/run-id.js";
 import type { RunCounts } from "./journal/run-step.js";
 import { readRun } from "./journal/stored-runs.js";
@@ -54,7 +54,7 @@ export class RunLocks implements HeldLocks {
   readonly busy: readonly BusyCallback[];
   readonly #deps: RunDeps;
   readonly #held: Map<string, Held>;
-  readonly #processLock: ProcessLock;
+  readonly #processLock: FileLock;
   readonly #renewing: Promise<void>;
   #progress = { done: 0, total: 0 };
   #isSending = false;
@@ -74,7 +74,7 @@ export class RunLocks implements HeldLocks {
   static async take(callbacks: readonly LockedCallback[], deps: RunDeps, options: LockOptions = {}): Promise<RunLocks> {
     const runId = options.runId ?? newRunId(deps.clock.now(), deps.random);
     // First, and released last: a lease tells runs apart, but not two processes that resume the same run.
-    const processLock = await lockRun(deps.runsDirectory, runId);
+    const processLock = await lockRun(deps, runId);
     const taken: Taken = { held: new Map(), busy: [], processLock };
     // It renews those that are taken while it waits for the others.
     const locks = new RunLocks(runId, deps, taken);
@@ -197,7 +197,7 @@ export class RunLocks implements HeldLocks {
 interface Taken {
   readonly held: Map<string, Held>;
   readonly busy: BusyCallback[];
-  readonly processLock: ProcessLock;
+  readonly processLock: FileLock;
 }
 
 interface Busy {
@@ -272,10 +272,10 @@ async function busyCallback(callback: LockedCallback, holder: RunLease | null, d
   return { callback, holder, isAbandoned: await isAbandoned(holder?.run ?? "", deps) };
 }
 
-async function isAbandoned(runId: string, { runsDirectory, clock }: RunDeps): Promise<boolean> {
+async function isAbandoned(runId: string, deps: RunDeps): Promise<boolean> {
   if (runId === "") return false;
   try {
-    const run = await readRun(runsDirectory, runId, clock);
+    const run = await readRun(deps, runId);
     return run.runId === runId && run.state === "unfinished";
   } catch (error) {
     if (!isWhcbError(error)) throw error;

@@ -58,7 +58,7 @@ export async function planMarks(scope: CallScope, status: "SUCCESS" | "FAILED", 
 
 /** Without those that were deleted. Throws as `readRun`. */
 export async function callbacksToUndo(wanted: string, deps: RunDeps): Promise<readonly ListedCallback[]> {
-  const { callbacks } = await readRun(deps.runsDirectory, wanted, deps.clock);
+  const { callbacks } = await readRun(deps, wanted);
   return findAllById(callbacks, deps.client);
 }
 
@@ -67,15 +67,13 @@ export async function callbacksToUndo(wanted: string, deps: RunDeps): Promise<re
  * and for a run that was undone, `config` for another service, and as `readRun`.
  */
 export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan> {
-  const run = await readRun(deps.runsDirectory, wanted, deps.clock);
+  const run = await readRun(deps, wanted);
   if (run.kind !== "mark-success") {
     throw new WhcbError("usage", `run ${run.runId} is a ${run.kind}: only what mark-success marked can be undone`);
   }
   await checkService(run, deps);
   // Another run may have marked the calls since.
-  const undo = (await listRuns(deps.runsDirectory, deps.clock)).find(
-    ({ undoes, state }) => undoes?.runId === run.runId && state !== "discarded",
-  );
+  const undo = (await listRuns(deps)).find(({ undoes, state }) => undoes?.runId === run.runId && state !== "discarded");
   if (undo !== undefined) throw alreadyUndone(run, undo);
   const undone = [...run.calls.filter(({ isMarked }) => isMarked), ...maybeMarked(run)];
   const undoes = { runId: run.runId, startedAt: run.serviceStartedAt ?? run.startedAt };
@@ -114,15 +112,15 @@ export function maybeMarked({ isLastRequestOpen, calls }: Pick<RunRecord, "isLas
 }
 
 /** First: an undone run must not mark anything later. Throws `unavailable` while its process lives, or if it went on since the plan. */
-export async function discardUndone({ toDiscard }: MarkPlan, { runsDirectory, clock }: RunDeps): Promise<void> {
+export async function discardUndone({ toDiscard }: MarkPlan, deps: RunDeps): Promise<void> {
   if (toDiscard === null) return;
-  const { counts } = await readRun(runsDirectory, toDiscard.runId, clock);
+  const { counts } = await readRun(deps, toDiscard.runId);
   if (counts.marked !== toDiscard.counts.marked) {
     throw new WhcbError("unavailable", `run ${toDiscard.runId} went on meanwhile, so nothing was undone`, {
       hint: "undo it again",
     });
   }
-  await discardRun(runsDirectory, toDiscard.runId, clock);
+  await discardRun(deps, toDiscard.runId);
 }
 
 interface Marking {
@@ -278,7 +276,7 @@ export async function skipSettled(
 
 /** Whether a call stays SUCCESS when the run is undone: it was delivered, or another run of this data folder has marked it since it was listed. */
 async function readWhatStays(undoes: UndoneRun, deps: RunDeps): Promise<CallCheck> {
-  const undone = await readRun(deps.runsDirectory, undoes.runId, deps.clock).catch(nullIfGone);
+  const undone = await readRun(deps, undoes.runId).catch(nullIfGone);
   const listedAt = undone?.listedAt === undefined ? undoes.startedAt : byService(undone.listedAt, undone);
   // 0.1.0 didn't note when it listed.
   const since = new Map(

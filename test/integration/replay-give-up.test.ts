@@ -54,7 +54,7 @@ async function replay(deps: RunDeps, over: Partial<ReplayOptions & RunControl> =
 
 /** What the summary counts is what the journal says. */
 async function expectSameCounts({ deps }: Scene, { header, counts }: Awaited<ReturnType<typeof replay>>): Promise<void> {
-  expect((await readRun(deps.runsDirectory, header.runId, systemClock)).counts).toEqual(counts);
+  expect((await readRun(deps, header.runId)).counts).toEqual(counts);
 }
 
 const gone = async (): Promise<never> => {

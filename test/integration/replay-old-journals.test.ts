@@ -10,6 +10,7 @@ import { systemClock } from "../../src/platform/clock.js";
 import { readBootId } from "../../src/runs/journal/boot-id.js";
 import { listRuns, readRun } from "../../src/runs/journal/stored-runs.js";
 import { resumeRun } from "../../src/runs/resume-run.js";
+import { lockFile } from "../../src/store/sqlite/lock-database.js";
 import { type PlatformCall, platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
 import { countingEndpoint, openDesk } from "../support/replay/replay-desk.js";
 
@@ -35,6 +36,8 @@ afterEach(async () => {
   rmSync(runsDirectory, { recursive: true });
 });
 
+const folder = () => ({ runsDirectory, lockFile, clock: systemClock });
+
 /** The counts that aren't 0. */
 function nonZero(counts: object): Record<string, number> {
   const entries = Object.entries(counts).flatMap(([key, value]) =>
@@ -44,9 +47,7 @@ function nonZero(counts: object): Record<string, number> {
 }
 
 async function stateByCall(runId: string): Promise<string[]> {
-  return (await readRun(runsDirectory, runId, systemClock)).calls.map(({ state, isMarked }) =>
-    isMarked ? `${state}, marked` : state,
-  );
+  return (await readRun(folder(), runId)).calls.map(({ state, isMarked }) => (isMarked ? `${state}, marked` : state));
 }
 
 /** As if the machine hadn't been started again since the run was killed. */
@@ -58,7 +59,7 @@ async function pretendSameBoot(runId: string): Promise<void> {
 /** Resumes the run against a service that still lists as FAILED what the journal doesn't have as marked. */
 async function resume(runId: string, resendUnknown = false) {
   const endpoint = await countingEndpoint();
-  const { calls: recorded } = await readRun(runsDirectory, runId, systemClock);
+  const { calls: recorded } = await readRun(folder(), runId);
   const calls = recorded.map(({ id, isMarked }, index): PlatformCall => {
     const [call] = platformCalls(1, () => ({ messageId: String(index).padStart(32, "0") }));
     return { fields: call?.fields ?? {}, id, status: isMarked ? "SUCCESS" : "FAILED" };
@@ -82,7 +83,7 @@ async function resume(runId: string, resendUnknown = false) {
 
 describe("journals of version 0.1.0", () => {
   it("are listed with their states and counts", async () => {
-    const runs = await listRuns(runsDirectory, systemClock);
+    const runs = await listRuns(folder());
     expect(runs.map(({ runId, kind, state, counts }) => [runId, kind, state, nonZero(counts)])).toEqual([
       ["20261125-045052-5BCE", "mark-failed", "finished", { planned: 3, marked: 3 }],
       ["20261125-045050-7FED", "replay", "finished", { planned: 4, requested: 4 }],
@@ -97,8 +98,8 @@ describe("journals of version 0.1.0", () => {
   });
 
   it("have the same counts when every line is read", async () => {
-    for (const { runId, counts } of await listRuns(runsDirectory, systemClock)) {
-      expect((await readRun(runsDirectory, runId, systemClock)).counts).toEqual(counts);
+    for (const { runId, counts } of await listRuns(folder())) {
+      expect((await readRun(folder(), runId)).counts).toEqual(counts);
     }
   });
 
@@ -112,7 +113,7 @@ describe("journals of version 0.1.0", () => {
       "skipped",
       "accepted, marked",
     ]);
-    expect((await readRun(runsDirectory, INTERRUPTED, systemClock)).calls[2]).toEqual({
+    expect((await readRun(folder(), INTERRUPTED)).calls[2]).toEqual({
       id: "01A2110AA23D771788507D2D9E5DCCDB",
       callbackId: CALLBACK,
       state: "rejected",
@@ -124,7 +125,7 @@ describe("journals of version 0.1.0", () => {
   });
 
   it("can be resumed: accepted calls are marked, unsent calls are sent", async () => {
-    const before = (await readRun(runsDirectory, INTERRUPTED, systemClock)).calls;
+    const before = (await readRun(folder(), INTERRUPTED)).calls;
     const { counts, received, failed } = await resume(INTERRUPTED);
     expect(counts).toEqual({ planned: 16, accepted: 14, rejected: 1, settled: 1, marked: 14 });
     expect(received).toEqual(before.filter(({ state }) => state === "left").map(({ id }) => id));

@@ -49,8 +49,8 @@ async function resume(desk: Desk, options: Partial<ResumeOptions> = {}, runId?: 
   return resumeRun(wanted, { resendUnknown: false, ...options }, desk.deps, desk.listener);
 }
 
-function unfinished({ runsDirectory, profile, clock }: RunDeps) {
-  return latestUnfinishedRun(runsDirectory, profile, clock);
+function unfinished(deps: RunDeps) {
+  return latestUnfinishedRun(deps, deps.profile);
 }
 
 function journalOf(desk: Desk): string {
@@ -96,7 +96,7 @@ describe("a run whose process was killed", () => {
     for (const requests of [1, 2, 9, 50, 137, 260, 399]) {
       const { received, calls, again, desk } = await killedAt(requests);
       const summary = await resume(desk);
-      const unknown = (await readRun(desk.deps.runsDirectory, summary.header.runId, systemClock)).calls
+      const unknown = (await readRun(desk.deps, summary.header.runId)).calls
         .filter(({ state }) => state === "unknown")
         .map(({ id }) => id);
       expect(unknown.length).toBeLessThanOrEqual(8);
@@ -130,10 +130,8 @@ describe("a run whose process was killed", () => {
 
   it("first marks accepted calls that aren't marked yet, without sending them", async () => {
     const { received, calls, again, desk } = await killedAt(60);
-    const run = (await listRuns(desk.deps.runsDirectory, systemClock))[0];
-    const accepted = (await readRun(desk.deps.runsDirectory, run?.runId ?? "", systemClock)).calls.filter(
-      ({ state }) => state === "accepted",
-    );
+    const run = (await listRuns(desk.deps))[0];
+    const accepted = (await readRun(desk.deps, run?.runId ?? "")).calls.filter(({ state }) => state === "accepted");
     expect(run).toMatchObject({ state: "unfinished", counts: { accepted: accepted.length, toMark: accepted.length } });
     expect(failed(calls)).toEqual(expect.arrayContaining(accepted.map(({ id }) => id)));
     await resume(desk);
@@ -175,7 +173,7 @@ describe("a run whose process was killed", () => {
     expect(summary.counts.unknown).toBeLessThanOrEqual(2);
     expect(failed(calls).length).toBe(summary.counts.unknown);
     expect(new Set(again.received).size).toBe(again.received.length);
-    expect((await readRun(desk.deps.runsDirectory, summary.header.runId, systemClock)).counts).toEqual(summary.counts);
+    expect((await readRun(desk.deps, summary.header.runId)).counts).toEqual(summary.counts);
   });
 });
 
@@ -193,7 +191,7 @@ describe("an interrupted run", () => {
     const second = await resume(desk);
     expect(second.counts).toMatchObject({ planned: 200, accepted: 200, marked: 200, left: 0 });
     expect(endpoint.received).toEqual(calls.map(({ id }) => id).reverse());
-    expect(await listRuns(desk.deps.runsDirectory, systemClock)).toMatchObject([{ state: "finished", counts: second.counts }]);
+    expect(await listRuns(desk.deps)).toMatchObject([{ state: "finished", counts: second.counts }]);
   });
 
   it("isn't resumed by another profile, or by name against another service", async () => {
@@ -283,7 +281,7 @@ describe("a running run", () => {
     const desk = deskFor(platformCalls(30), endpoint.url);
     const running = replay(desk, { concurrency: 1 });
     while (endpoint.received.length < 3) await new Promise((resolve) => setImmediate(resolve));
-    const [run] = await listRuns(desk.deps.runsDirectory, systemClock);
+    const [run] = await listRuns(desk.deps);
     expect(run?.state).toBe("running");
     await resume(desk, {}, run?.runId ?? "").catch((error: unknown) => {
       rejected = error;

@@ -169,7 +169,7 @@ describe("the platform's limits", () => {
     expect(summary.counts.toMark).toBeGreaterThan(0);
     // The rejected request was the last one sent.
     expect(platform.requests.length).toBe(20);
-    expect((await readRun(desk.deps.runsDirectory, summary.header.runId, clock)).state).toBe("unfinished");
+    expect((await readRun(desk.deps, summary.header.runId)).state).toBe("unfinished");
   });
 });
 
@@ -186,7 +186,7 @@ describe("marks", () => {
     expect(summary.error).toMatchObject({ code: "items-failed" });
     const sizes = at.platform.requests.filter(({ method }) => method === "PUT").map(({ path }) => path.split("id=").length - 1);
     expect(Math.max(...sizes)).toBe(100);
-    const record = await readRun(at.desk.deps.runsDirectory, summary.header.runId, systemClock);
+    const record = await readRun(at.desk.deps, summary.header.runId);
     expect(record).toMatchObject({ kind: "mark-success", state: "finished", counts: summary.counts });
     expect(record.calls.filter(({ state }) => state === "marked").length).toBe(250);
   });
@@ -222,7 +222,7 @@ describe("marks", () => {
     const at = await scene(calls);
     const plan = await planMarks({ callbacks: ["demo"], calls: { filter: {} } }, "SUCCESS", at.desk.deps);
     await runMarks(plan, {}, at.desk.deps);
-    const { startedAt } = await readRun(at.desk.deps.runsDirectory, plan.runId, systemClock);
+    const { startedAt } = await readRun(at.desk.deps, plan.runId);
     const undo = await planUndo(plan.runId, at.desk.deps);
     let requests = 0;
     const { client } = at.desk.deps;
@@ -256,7 +256,7 @@ describe("marks", () => {
     const at = await scene(calls);
     const plan = await planMarks({ callbacks: ["demo"], calls: { filter: {} } }, "SUCCESS", at.desk.deps);
     await runMarks(plan, {}, at.desk.deps);
-    const { startedAt } = await readRun(at.desk.deps.runsDirectory, plan.runId, systemClock);
+    const { startedAt } = await readRun(at.desk.deps, plan.runId);
     const callback = { statusCode, statusMessage: "", attemptedDate: new Date(startedAt - ms).toISOString() };
     at.calls.splice(0, 1, { id: plan.groups[0]?.callIds[0] ?? "", status: "SUCCESS", fields: { ...calls[0]?.fields, callback } });
     expect(await planUndo(plan.runId, at.desk.deps)).toMatchObject({ calls: undone, delivered: 1 - undone });

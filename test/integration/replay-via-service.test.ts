@@ -8,7 +8,6 @@ import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Client } from "../../src/client/client.js";
 import { WhcbError } from "../../src/domain/errors.js";
-import { systemClock } from "../../src/platform/clock.js";
 import { readRun } from "../../src/runs/journal/stored-runs.js";
 import { planReplay } from "../../src/runs/plan/plan-replay.js";
 import { resumeRun } from "../../src/runs/resume-run.js";
@@ -60,7 +59,7 @@ async function replay({ desk }: Scene, control: RunControl = {}, callIds: readon
 }
 
 async function booksOf({ desk }: Scene, runId: string) {
-  const { state, counts } = await readRun(desk.deps.runsDirectory, runId, systemClock);
+  const { state, counts } = await readRun(desk.deps, runId);
   return { state, counts };
 }
 
@@ -86,7 +85,7 @@ describe("a replay by the service", () => {
     await client.markCalls((await client.getCallback("demo")).id, settled, "SUCCESS");
     const summary = await runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS, viaService: true }, at.desk.deps);
     expect(summary.counts).toMatchObject({ requested: CALLS - 3, skipped: { settled: 3, order: 0 }, left: 0 });
-    const { calls } = await readRun(at.desk.deps.runsDirectory, summary.header.runId, systemClock);
+    const { calls } = await readRun(at.desk.deps, summary.header.runId);
     expect(calls.filter(({ state }) => state === "skipped").map(({ id }) => id)).toEqual(settled);
   });
 

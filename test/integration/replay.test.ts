@@ -55,7 +55,7 @@ async function replay({ desk }: Scene, over: Partial<ReplayOptions & RunControl>
 
 /** The summary's counts match the journal's, whatever happened. */
 async function expectSameBooks({ desk }: Scene, { header, counts }: Awaited<ReturnType<typeof replay>>): Promise<void> {
-  expect((await readRun(desk.deps.runsDirectory, header.runId, systemClock)).counts).toEqual(counts);
+  expect((await readRun(desk.deps, header.runId)).counts).toEqual(counts);
 }
 
 const statuses = (calls: readonly PlatformCall[]): string[] => [...new Set(calls.map(({ status }) => status))];
@@ -70,7 +70,7 @@ describe("a replay", () => {
     expect([...at.endpoint.received].sort()).toEqual(at.calls.map(({ id }) => id).sort());
     expect(statuses(at.calls)).toEqual(["SUCCESS"]);
     await expectSameBooks(at, summary);
-    const record = await readRun(at.desk.deps.runsDirectory, summary.header.runId, systemClock);
+    const record = await readRun(at.desk.deps, summary.header.runId);
     expect(record).toMatchObject({ state: "finished", kind: "replay", who: "ada@desk", profile: "test" });
   });
 

@@ -33,7 +33,7 @@ it("an undo whose run goes on while it asks its question undoes nothing", async 
   const undo = await planUndo(header.runId, desk.deps);
   await resumeRun(header.runId, { resendUnknown: false }, desk.deps);
   await expect(discardUndone(undo, desk.deps)).rejects.toMatchObject({ message: expect.stringContaining("went on meanwhile") });
-  expect([counts.marked, (await readRun(desk.deps.runsDirectory, header.runId, clock)).state]).toEqual([100, "finished"]);
+  expect([counts.marked, (await readRun(desk.deps, header.runId)).state]).toEqual([100, "finished"]);
   await desk.leave();
 });
 
@@ -126,7 +126,7 @@ it("an undo that was discarded may be made again", async () => {
   ctrlC.abort();
   const undo = await runMarks(await planUndo(header.runId, desk.deps), { signal: ctrlC.signal }, desk.deps);
   await expect(planUndo(header.runId, desk.deps)).rejects.toMatchObject({ code: "usage" });
-  await discardRun(desk.deps.runsDirectory, undo.header.runId, systemClock);
+  await discardRun(desk.deps, undo.header.runId);
   await runMarks(await planUndo(header.runId, desk.deps), {}, desk.deps);
   expect(calls.map(({ status }) => status)).toEqual(["FAILED", "FAILED"]);
   await desk.leave();

@@ -3,7 +3,7 @@ import { count } from "../../domain/count.js";
 import { isWhcbError } from "../../domain/errors.js";
 import type { RunCall } from "../../runs/journal/run-state.js";
 import { latestUnfinishedRun, readRun } from "../../runs/journal/stored-runs.js";
-import type { RunDeps } from "../../runs/run-deps.js";
+import type { RunDeps, RunFolder } from "../../runs/run-deps.js";
 import type { Invocation } from "../args/command-spec.js";
 import { resumeCommand } from "../output/run/run-summary.js";
 import { formatInstant } from "../output/times.js";
@@ -11,11 +11,11 @@ import { formatInstant } from "../output/times.js";
 /** It doesn't block a new run. Not mentioned if a sample of its calls is settled. */
 export async function mentionUnfinishedRun(
   { screen }: Pick<Invocation, "screen">,
-  { client, runsDirectory, profile, clock }: Pick<RunDeps, "client" | "runsDirectory" | "profile" | "clock">,
+  { client, profile, ...folder }: RunFolder & Pick<RunDeps, "client" | "profile">,
 ): Promise<void> {
-  const run = await latestUnfinishedRun(runsDirectory, profile, clock);
+  const run = await latestUnfinishedRun(folder, profile);
   if (run === null) return;
-  const { calls } = await readRun(runsDirectory, run.runId, clock);
+  const { calls } = await readRun(folder, run.runId);
   const open = calls.filter(
     ({ state, isMarked }) => state === "left" || state === "unknown" || (["accepted", "seen"].includes(state) && !isMarked),
   );

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { type AddressRule, ANY_ADDRESS, publicAddressRule } from "../../delivery/address-rule.js";
 import type { Deliverer } from "../../delivery/deliverer.js";
 import { isLoopbackHost } from "../../platform/loopback.js";
-import type { RunDeps } from "../../runs/run-deps.js";
+import type { RunDeps, RunFolder } from "../../runs/run-deps.js";
 import type { Invocation } from "../args/command-spec.js";
 import { ALLOW_NETWORK } from "../args/sending-flags.js";
 import type { CliDeps } from "../cli-deps.js";
@@ -10,6 +10,10 @@ import type { Session } from "./session.js";
 
 export function runsDirectory(deps: CliDeps): string {
   return join(deps.paths.data, "runs");
+}
+
+export function runFolder(deps: CliDeps): RunFolder {
+  return { runsDirectory: runsDirectory(deps), lockFile: deps.lockFile, clock: deps.clock };
 }
 
 /** Connects at the first send, closes at the end. */
@@ -26,10 +30,8 @@ export async function withRunDeps<Result>(
       client: session.client,
       deliverer,
       addressRule,
-      clock: deps.clock,
+      ...runFolder(deps),
       random: deps.random,
-      runsDirectory: runsDirectory(deps),
-      lockFile: deps.lockFile,
       profile: profileOf(session),
     });
   } finally {

@@ -1,5 +1,5 @@
 import { idKey } from "../../domain/call.js";
-import type { RunDeps } from "../run-deps.js";
+import type { RunFolder } from "../run-deps.js";
 import type { RunCall } from "./run-state.js";
 import type { RunHeader } from "./run-step.js";
 import { listRuns, type RunOverview, readRun } from "./stored-runs.js";
@@ -8,15 +8,12 @@ import { listRuns, type RunOverview, readRun } from "./stored-runs.js";
 export type MarkCheck = (call: Pick<RunCall, "callbackId" | "id">, since: number) => boolean;
 
 /** Reads the marks of the wanted runs of this data folder. The service's name isn't compared, as it may be written in several ways. */
-export async function readMarks(
-  isWanted: (run: RunOverview) => boolean,
-  { runsDirectory, clock }: Pick<RunDeps, "runsDirectory" | "clock">,
-): Promise<MarkCheck> {
+export async function readMarks(isWanted: (run: RunOverview) => boolean, folder: RunFolder): Promise<MarkCheck> {
   const markedAt = new Map<string, number>();
   const lastMark = (key: string): number => markedAt.get(key) ?? Number.NEGATIVE_INFINITY;
-  for (const run of await listRuns(runsDirectory, clock)) {
+  for (const run of await listRuns(folder)) {
     if (run.counts.marked === 0 || !isWanted(run)) continue;
-    for (const { callbackId, id, isMarked, at } of (await readRun(runsDirectory, run.runId, clock)).calls) {
+    for (const { callbackId, id, isMarked, at } of (await readRun(folder, run.runId)).calls) {
       const key = callKey(callbackId, id);
       if (isMarked) markedAt.set(key, Math.max(lastMark(key), byService(at, run)));
     }

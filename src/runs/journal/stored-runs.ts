@@ -1,6 +1,6 @@
 import { open, readdir, rm } from "node:fs/promises";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
-import type { Clock } from "../../platform/clock.js";
+import type { RunFolder } from "../run-deps.js";
 import { readBootId } from "./boot-id.js";
 import { Journal, type JournalEnd, openJournalFile, readJournal } from "./journal.js";
 import { isRunLocked, lockRun } from "./process-lock.js";
@@ -10,7 +10,7 @@ import { type RunCall, RunState } from "./run-state.js";
 import { parseStep, type RunCounts, type RunHeader, type RunStep } from "./run-step.js";
 
 export interface RunOverview extends RunHeader {
-  /** unfinished: something to send, mark or find out. discarded: the same, and given up by a user. */
+  /** unfinished: something to send, mark or find out. running: the same, and a process works on it. discarded: given up by a user. */
   readonly state: "running" | "unfinished" | "finished" | "discarded";
   /** Of the last line. */
   readonly lastAt: number;
@@ -24,28 +24,29 @@ export interface RunRecord extends RunOverview {
 }
 
 /** Newest first, without unreadable files. */
-export async function listRuns(runsDirectory: string, clock: Clock): Promise<readonly RunOverview[]> {
+export async function listRuns(folder: RunFolder): Promise<readonly RunOverview[]> {
   const overviews: RunOverview[] = [];
-  for await (const overview of overviewsOf(runsDirectory, clock)) overviews.push(overview);
+  for await (const overview of overviewsOf(folder)) overviews.push(overview);
   return overviews;
 }
 
 /** Of a profile; null if there is none. */
-export async function latestUnfinishedRun(runsDirectory: string, profile: string, clock: Clock): Promise<RunOverview | null> {
-  for await (const overview of overviewsOf(runsDirectory, clock)) {
+export async function latestUnfinishedRun(folder: RunFolder, profile: string): Promise<RunOverview | null> {
+  for await (const overview of overviewsOf(folder)) {
     if (overview.profile === profile && overview.state === "unfinished") return overview;
   }
   return null;
 }
 
 /** By id, or a unique beginning or end of one; null: the latest. Throws `not-found`, `usage`, `malformed`. */
-export async function readRun(runsDirectory: string, wanted: string | null, clock: Clock): Promise<RunRecord> {
+export async function readRun(folder: RunFolder, wanted: string | null): Promise<RunRecord> {
+  const { runsDirectory, clock } = folder;
   const runId = await findRunId(runsDirectory, wanted);
   const { state } = await readRunState(runsDirectory, runId);
   const { isLastRequestOpen } = state;
   state.closeSession(await readBootId(clock));
   const counts = state.counts();
-  const progress = state.isDiscarded ? "discarded" : await progressOf(runsDirectory, runId, counts);
+  const progress = state.isDiscarded ? "discarded" : await progressOf(folder, runId, counts);
   return { ...state.header, state: progress, lastAt: state.lastAt, counts, isLastRequestOpen, calls: state.calls() };
 }
 
@@ -99,9 +100,10 @@ async function readSteps(runsDirectory: string, runId: string): Promise<JournalS
 }
 
 /** Never resumed again; its journal stays. Throws `not-found`, `usage`, `unavailable` while its process lives. */
-export async function discardRun(runsDirectory: string, wanted: string, clock: Clock): Promise<string> {
+export async function discardRun(folder: RunFolder, wanted: string): Promise<string> {
+  const { runsDirectory, clock } = folder;
   const runId = await findRunId(runsDirectory, wanted);
-  const lock = await lockRun(runsDirectory, runId);
+  const lock = await lockRun(folder, runId);
   try {
     const { end } = await readRunState(runsDirectory, runId);
     const journal = new Journal(openJournalFile(journalPath(runsDirectory, runId), end.length), end.lacksLineEnd ? "\n" : "");
@@ -114,16 +116,16 @@ export async function discardRun(runsDirectory: string, wanted: string, clock: C
 }
 
 /** Finished and discarded ones whose last step is older than this (epoch ms); never an unfinished, running or unreadable one. Newest first. */
-export async function listOldRuns(runsDirectory: string, before: number, clock: Clock): Promise<readonly RunOverview[]> {
-  const runs = await listRuns(runsDirectory, clock);
+export async function listOldRuns(folder: RunFolder, before: number): Promise<readonly RunOverview[]> {
+  const runs = await listRuns(folder);
   return runs.filter(({ state, lastAt }) => (state === "finished" || state === "discarded") && lastAt < before);
 }
 
 /** Throws `unavailable` if a process has begun to work on it. */
-export async function deleteRun(runsDirectory: string, runId: string): Promise<void> {
-  const lock = await lockRun(runsDirectory, runId);
+export async function deleteRun(folder: RunFolder, runId: string): Promise<void> {
+  const lock = await lockRun(folder, runId);
   try {
-    await rm(journalPath(runsDirectory, runId), { force: true });
+    await rm(journalPath(folder.runsDirectory, runId), { force: true });
   } finally {
     await lock.release();
   }
@@ -149,10 +151,10 @@ export async function findRunId(runsDirectory: string, wanted: string | null): P
   return only;
 }
 
-async function* overviewsOf(runsDirectory: string, clock: Clock): AsyncGenerator<RunOverview> {
-  for (const runId of await runIds(runsDirectory)) {
+async function* overviewsOf(folder: RunFolder): AsyncGenerator<RunOverview> {
+  for (const runId of await runIds(folder.runsDirectory)) {
     try {
-      yield await readOverview(runsDirectory, runId, clock);
+      yield await readOverview(folder, runId);
     } catch (error) {
       if (!isWhcbError(error)) throw error;
     }
@@ -160,13 +162,13 @@ async function* overviewsOf(runsDirectory: string, clock: Clock): AsyncGenerator
 }
 
 /** The last line of a run that ended in order has its counts. */
-async function readOverview(runsDirectory: string, runId: string, clock: Clock): Promise<RunOverview> {
-  const { header, last } = await readEnds(journalPath(runsDirectory, runId));
+async function readOverview(folder: RunFolder, runId: string): Promise<RunOverview> {
+  const { header, last } = await readEnds(journalPath(folder.runsDirectory, runId));
   if (header !== null && last?.step === "ended") {
     const { at, counts } = last;
-    return { ...header, lastAt: at, counts, state: await progressOf(runsDirectory, runId, counts) };
+    return { ...header, lastAt: at, counts, state: await progressOf(folder, runId, counts) };
   }
-  const { calls: _calls, ...overview } = await readRun(runsDirectory, runId, clock);
+  const { calls: _calls, ...overview } = await readRun(folder, runId);
   return overview;
 }
 
@@ -197,9 +199,9 @@ async function readEnds(path: string): Promise<JournalEnds> {
   }
 }
 
-async function progressOf(runsDirectory: string, runId: string, counts: RunCounts): Promise<RunOverview["state"]> {
-  if (await isRunLocked(runsDirectory, runId)) return "running";
-  return isUnfinished(counts) ? "unfinished" : "finished";
+async function progressOf(folder: RunFolder, runId: string, counts: RunCounts): Promise<RunOverview["state"]> {
+  if (!isUnfinished(counts)) return "finished";
+  return (await isRunLocked(folder, runId)) ? "running" : "unfinished";
 }
 
 /** Newest first. */

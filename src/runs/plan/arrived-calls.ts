@@ -7,7 +7,7 @@ import { byService, callKey, isMarkFailed, type MarkCheck, readMarks } from "../
 import { hasArrived } from "../journal/run-counts.js";
 import type { RunHeader } from "../journal/run-step.js";
 import { readUnmarkedRuns } from "../journal/stored-runs.js";
-import type { RunDeps } from "../run-deps.js";
+import type { RunFolder } from "../run-deps.js";
 
 export interface UnmarkedRun {
   readonly header: RunHeader;
@@ -20,10 +20,7 @@ export class ArrivedCalls {
   readonly #leftOut = new Map<string, { readonly callbackId: string; readonly header: RunHeader }>();
 
   /** `sender`: the run that sends; if it marks nothing, it leaves none out. Throws `malformed` if a journal that may have such calls is damaged. */
-  static async read(
-    sender: { readonly runId: string; readonly mark: boolean },
-    deps: Pick<RunDeps, "runsDirectory" | "clock">,
-  ): Promise<ArrivedCalls> {
+  static async read(sender: { readonly runId: string; readonly mark: boolean }, deps: RunFolder): Promise<ArrivedCalls> {
     const arrived = new ArrivedCalls();
     if (!sender.mark) return arrived;
     // The service may have had another name then, and the endpoint of a copy's callback is the same one.

@@ -35,13 +35,16 @@ export async function lockFile(path: string): Promise<FileLock | null> {
   }
 }
 
+/** For a process that only looks whether the file is locked. */
+const LOOK_MS = 50;
+
 /** An open exclusive transaction. */
 function openLocked(path: string): FileLock {
   for (;;) {
     const inode = keepPrivate(path);
     let file: Database.Database | undefined;
     try {
-      file = openDatabase(path, { timeout: 0 });
+      file = openDatabase(path, { timeout: LOOK_MS });
       file.exec("BEGIN EXCLUSIVE");
     } catch (error) {
       file?.close();

@@ -10,7 +10,7 @@ import type { CliDeps } from "../../cli-deps.js";
 import { resolveSettings, toServiceTarget } from "../../settings/resolve-settings.js";
 import { requireFile } from "../../settings/session.js";
 import { readSettings } from "../../settings/settings-file.js";
-import { runsDirectory } from "../../settings/with-run-deps.js";
+import { runFolder } from "../../settings/with-run-deps.js";
 
 export interface Candidate {
   readonly value: string;
@@ -58,7 +58,7 @@ export class LiveValues {
   }
 
   async runs(): Promise<readonly Candidate[]> {
-    const runs = await listRuns(runsDirectory(this.#deps), this.#deps.clock);
+    const runs = await listRuns(runFolder(this.#deps));
     return runs.map(({ runId, kind, state }) => ({ value: runId, summary: `${kind}, ${state}` }));
   }
 

@@ -41,7 +41,7 @@ import { collectKeys, findKeys } from "../../settings/callback-keys.js";
 import { findCallback, type Session, withSession } from "../../settings/session.js";
 import { mentionUnfinishedRun } from "../../settings/unfinished-run.js";
 import { confirmInTime, describeLocks, withLocks } from "../../settings/with-locks.js";
-import { profileOf, runsDirectory, withRunDeps } from "../../settings/with-run-deps.js";
+import { profileOf, runFolder, runsDirectory, withRunDeps } from "../../settings/with-run-deps.js";
 import { CANCEL, RESEND_UNKNOWN, RESUME } from "./command.js";
 
 export async function run(invocation: Invocation): Promise<number> {
@@ -212,11 +212,8 @@ function resumeReplay(invocation: Invocation, wanted: string | null): Promise<nu
   const { args, screen, deps } = invocation;
   if (args.operands.length > 0) throw new WhcbError("usage", "--resume takes its callback and calls from the run");
   return withSession(invocation, async (session) => {
-    const folder = runsDirectory(deps);
-    const run =
-      wanted === null
-        ? await latestUnfinishedRun(folder, profileOf(session), deps.clock)
-        : await readRun(folder, wanted, deps.clock);
+    const folder = runFolder(deps);
+    const run = wanted === null ? await latestUnfinishedRun(folder, profileOf(session)) : await readRun(folder, wanted);
     if (run === null) {
       screen.info("no unfinished run");
       return 0;

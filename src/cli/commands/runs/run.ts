@@ -26,20 +26,20 @@ import { joinText, type ScreenText, safeJson, text } from "../../output/screen-t
 import { renderTable } from "../../output/table.js";
 import { formatInstant, isoInstant } from "../../output/times.js";
 import { withSession } from "../../settings/session.js";
-import { profileOf, runsDirectory } from "../../settings/with-run-deps.js";
+import { profileOf, runFolder } from "../../settings/with-run-deps.js";
 import { DRY_RUN, OLDER_THAN } from "./command.js";
 
 export async function listRunsCommand({ args, screen, deps }: Invocation): Promise<number> {
   const listing = openListing(RUN_LISTING, screen, args.get(COLUMNS));
-  await listing.add(await listRuns(runsDirectory(deps), deps.clock));
+  await listing.add(await listRuns(runFolder(deps)));
   if ((await listing.end()) === 0) screen.info("no runs yet: this lists the replays and marks made from here");
   return 0;
 }
 
 export async function discardRunCommand(invocation: Invocation): Promise<number> {
   const { args, screen, deps } = invocation;
-  const directory = runsDirectory(deps);
-  const run = await readRun(directory, args.operand(0), deps.clock);
+  const folder = runFolder(deps);
+  const run = await readRun(folder, args.operand(0));
   const { toMark } = run.counts;
   if (run.options !== null && run.state !== "discarded" && toMark > 0) {
     const [have, them] = toMark === 1 ? ["has", "it"] : ["have", "them"];
@@ -48,7 +48,7 @@ export async function discardRunCommand(invocation: Invocation): Promise<number>
     if (!(await confirm(invocation, joinText([arrived, instead, "Discard the run all the same?"], "\n")))) return 0;
   }
   const isCancelled = run.options?.viaService === true && (await cancelInService(run, invocation));
-  const runId = await discardRun(directory, run.runId, deps.clock);
+  const runId = await discardRun(folder, run.runId);
   const calls = isCancelled ? "the service sends no more of its calls" : "its calls stay as they are";
   screen.info(`run ${runId} is discarded; ${calls}`);
   return 0;
@@ -66,14 +66,14 @@ function cancelInService(run: RunOverview, invocation: Invocation): Promise<bool
 
 export async function pruneRunsCommand(invocation: Invocation): Promise<number> {
   const { args, screen, deps } = invocation;
-  const directory = runsDirectory(deps);
+  const folder = runFolder(deps);
   const age = args.get(OLDER_THAN);
-  const old = await listOldRuns(directory, deps.clock.now() - age, deps.clock);
+  const old = await listOldRuns(folder, deps.clock.now() - age);
   const listing = openListing(RUN_LISTING, screen, args.get(COLUMNS));
   const what = `${count(old.length, "finished run")} older than ${formatDuration(age)}`;
   if (old.length > 0 && !args.get(DRY_RUN)) {
     if (!(await confirm(invocation, `Delete the journals of ${what}?`))) return 0;
-    for (const { runId } of old) await deleteRun(directory, runId);
+    for (const { runId } of old) await deleteRun(folder, runId);
   }
   await listing.add(old);
   await listing.end();
@@ -84,7 +84,7 @@ export async function pruneRunsCommand(invocation: Invocation): Promise<number> 
 export async function showRun({ args, screen, deps }: Invocation): Promise<number> {
   if (screen.format === "ndjson" && screen.jsonFields !== null)
     throw new WhcbError("usage", "--json names fields of the run, and -o ndjson prints its calls", { hint: "use one of them" });
-  const record = await readRun(runsDirectory(deps), args.operands[0] ?? null, deps.clock);
+  const record = await readRun(runFolder(deps), args.operands[0] ?? null);
   if (screen.format === "ndjson") await screen.out(joinText(record.calls.map((call) => text`${safeJson(runCallJson(call))}\n`)));
   else if (screen.format === "json") await writeJson(detailsJson(record), screen);
   else

@@ -14,7 +14,7 @@ import { formatInstant, formatRelative } from "../../output/times.js";
 import { requireCounted, UncountedCalls } from "../../output/uncounted-calls.js";
 import { findCallback, withSession } from "../../settings/session.js";
 import { mentionUnfinishedRun } from "../../settings/unfinished-run.js";
-import { profileOf, runsDirectory } from "../../settings/with-run-deps.js";
+import { profileOf, runFolder } from "../../settings/with-run-deps.js";
 
 export function run(invocation: Invocation): Promise<number> {
   const { args, screen, deps } = invocation;
@@ -29,9 +29,7 @@ export function run(invocation: Invocation): Promise<number> {
     } finally {
       progress.clear();
     }
-    const { clock } = deps;
-    const runs = { client, runsDirectory: runsDirectory(deps), profile: profileOf(session), clock };
-    await mentionUnfinishedRun(invocation, runs);
+    await mentionUnfinishedRun(invocation, { ...runFolder(deps), client, profile: profileOf(session) });
     if (screen.format === "json")
       await screen.out(
         text`${safeJson({ service: client.name, callbacks: states.map((state) => pickFields(statusJson(state), screen.jsonFields)) }, 2)}\n`,

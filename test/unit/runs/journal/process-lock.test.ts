@@ -1,62 +1,72 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { hostname, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { WhcbError } from "../../../../src/domain/errors.js";
+import { systemClock } from "../../../../src/platform/clock.js";
 import { isRunLocked, lockRun } from "../../../../src/runs/journal/process-lock.js";
+import type { RunFolder } from "../../../../src/runs/run-deps.js";
+import { lockFile } from "../../../../src/store/sqlite/lock-database.js";
 
 const RUN = "20261124-233015-7F3A";
-let folder: string;
+let runsDirectory: string;
+let folder: RunFolder;
 
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "whcb-lock-"));
+  runsDirectory = mkdtempSync(join(tmpdir(), "whcb-lock-"));
+  folder = { runsDirectory, lockFile, clock: systemClock };
 });
 
-afterEach(() => rmSync(folder, { recursive: true }));
+afterEach(() => rmSync(runsDirectory, { recursive: true }));
 
-function lockOf(pid: number, number = 1, host = hostname()): void {
-  writeFileSync(join(folder, `${RUN}.lock.${number}`), JSON.stringify({ pid, host, started: "" }));
-}
-
-async function deadPid(): Promise<number> {
-  const child = spawn(process.execPath, ["-e", "0"]);
-  await once(child, "exit");
-  return child.pid ?? 0;
-}
+/** Another process, as lockRun leaves it. */
+const HOLDER = `
+  new (require("better-sqlite3"))(process.argv[1]).exec("BEGIN EXCLUSIVE");
+  require("fs").writeFileSync(process.argv[1] + ".pid", String(process.pid));
+  process.stdout.write("holding");
+  setInterval(() => {}, 1e6);
+`;
 
 describe("a run's lock", () => {
-  it("is held by one process at a time", async () => {
+  it("is held by one process at a time, and leaves no file where there is no journal", async () => {
     const lock = await lockRun(folder, RUN);
     await expect(lockRun(folder, RUN)).rejects.toMatchObject({
       code: "unavailable",
-      message: expect.stringContaining(String(process.pid)),
+      message: `process ${process.pid} is working on run ${RUN}`,
     });
     expect(await isRunLocked(folder, RUN)).toBe(true);
     await lock.release();
     expect(await isRunLocked(folder, RUN)).toBe(false);
-    expect(readdirSync(folder)).toEqual([]);
+    expect(readdirSync(runsDirectory)).toEqual([]);
   });
 
-  it("isn't written through a link that another user may have made", async () => {
-    const target = join(folder, "target");
-    writeFileSync(target, "as it was");
-    symlinkSync(target, join(folder, `${RUN}.lock.1.${process.pid}`));
-    await expect(lockRun(folder, RUN)).rejects.toMatchObject({ code: "unavailable" });
-    expect(readFileSync(target, "utf8")).toBe("as it was");
-  });
-
-  it("of a process that is gone blocks no other", async () => {
-    lockOf(await deadPid());
+  it("of another process is kept while that is stopped, and free as soon as it is killed", async () => {
+    const holder = spawn(process.execPath, ["-e", HOLDER, join(runsDirectory, `${RUN}.lock`)], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    await once(holder.stdout, "data");
+    holder.kill("SIGSTOP");
+    await expect(lockRun(folder, RUN)).rejects.toMatchObject({ message: `process ${holder.pid} is working on run ${RUN}` });
+    expect(await isRunLocked(folder, RUN)).toBe(true);
+    holder.kill("SIGKILL");
+    await once(holder, "exit");
     expect(await isRunLocked(folder, RUN)).toBe(false);
     await (await lockRun(folder, RUN)).release();
-    expect(readdirSync(folder)).toEqual([]);
+    expect(readdirSync(runsDirectory)).toEqual([]);
   });
 
-  it("goes to only one of the processes that find its holder gone", async () => {
-    lockOf(await deadPid(), 4);
+  it("goes to one of those that want it at once", async () => {
+    writeFileSync(join(runsDirectory, `${RUN}.lock`), "");
     const tries = await Promise.allSettled(Array.from({ length: 8 }, () => lockRun(folder, RUN)));
-    expect(tries.filter(({ status }) => status === "fulfilled").length).toBe(1);
+    expect(tries.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+  });
+
+  it("stays the same file as long as the run has a journal, for whoever has it open", async () => {
+    writeFileSync(join(runsDirectory, `${RUN}.ndjson`), "");
+    await (await lockRun(folder, RUN)).release();
+    expect(readdirSync(runsDirectory)).toEqual([`${RUN}.lock`, `${RUN}.ndjson`]);
   });
 
   it("released twice isn't taken from its present owner", async () => {
@@ -67,17 +77,20 @@ describe("a run's lock", () => {
     expect(await isRunLocked(folder, RUN)).toBe(true);
   });
 
-  it("of another machine is respected, and the error names the file to remove once it has ended", async () => {
-    lockOf(await deadPid(), 1, "box1");
-    await expect(lockRun(folder, RUN)).rejects.toMatchObject({
-      code: "unavailable",
-      message: expect.stringContaining("of the machine box1 may be working on run"),
-      hint: `If it isn't, as after a container was created again, type: rm ${join(folder, `${RUN}.lock.1`)}`,
-    });
+  it("names its process through no link that another user may have made", async () => {
+    const target = join(runsDirectory, "target");
+    writeFileSync(target, "as it was");
+    symlinkSync(target, join(runsDirectory, `${RUN}.lock.pid`));
+    await lockRun(folder, RUN);
+    expect(readFileSync(target, "utf8")).toBe("as it was");
+    expect(await isRunLocked(folder, RUN)).toBe(true);
   });
 
-  it("isn't held by a later process of the same number", async () => {
-    writeFileSync(join(folder, `${RUN}.lock.1`), JSON.stringify({ pid: process.pid, host: hostname(), started: "1" }));
-    expect(await isRunLocked(folder, RUN)).toBe(process.platform !== "linux");
+  it("isn't needed by a new run where files can't be locked, but to resume one", async () => {
+    const error = new WhcbError("unavailable", "the file can't be locked");
+    folder = { ...folder, lockFile: () => Promise.reject(error) };
+    await (await lockRun(folder, RUN)).release();
+    writeFileSync(join(runsDirectory, `${RUN}.ndjson`), "");
+    await expect(lockRun(folder, RUN)).rejects.toBe(error);
   });
 });

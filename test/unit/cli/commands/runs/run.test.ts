@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../../../../src/platform/clock.js";
 import { lockRun } from "../../../../../src/runs/journal/process-lock.js";
+import { lockFile } from "../../../../../src/store/sqlite/lock-database.js";
 import { type CliWorld, newCliWorld, runCli } from "../../../../support/cli/run-cli.js";
 
 const JOURNALS = join(import.meta.dirname, "..", "..", "..", "..", "fixtures", "0.1.0", "journals");
@@ -16,7 +17,7 @@ let now: number;
 
 beforeEach(() => {
   now = WRITTEN + 366 * DAY;
-  world = newCliWorld({ clock: { ...systemClock, now: () => now } });
+  world = newCliWorld({ clock: { ...systemClock, now: () => now }, lockFile });
   cpSync(JOURNALS, join(world.paths.data, "runs"), { recursive: true });
 });
 
@@ -67,7 +68,7 @@ describe("runs prune", () => {
   test("leaves alone what a process works on, and what can't be read", async () => {
     const [id = ""] = stored();
     writeFileSync(join(world.paths.data, "runs", "20260101-000000-AAAA.ndjson"), "not a journal\n");
-    const lock = await lockRun(join(world.paths.data, "runs"), id);
+    const lock = await lockRun({ runsDirectory: join(world.paths.data, "runs"), lockFile, clock: systemClock }, id);
     await prune("--yes");
     await lock.release();
     expect(stored()).toEqual(["20260101-000000-AAAA", id, ...UNFINISHED]);
