@@ -117,8 +117,12 @@ export async function discardRun(folder: RunFolder, wanted: string): Promise<str
 
 /** Finished and discarded ones whose last step is older than this (epoch ms); never an unfinished, running or unreadable one. Newest first. */
 export async function listOldRuns(folder: RunFolder, before: number): Promise<readonly RunOverview[]> {
-  const runs = await listRuns(folder);
-  return runs.filter(({ state, lastAt }) => (state === "finished" || state === "discarded") && lastAt < before);
+  const old: RunOverview[] = [];
+  for await (const run of overviewsOf(folder)) {
+    if (!["finished", "discarded"].includes(run.state) || run.lastAt >= before) continue;
+    if (!(await isRunLocked(folder, run.runId))) old.push(run);
+  }
+  return old;
 }
 
 /** Throws `unavailable` if a process has begun to work on it. */

@@ -24,6 +24,7 @@ beforeEach(() => {
 const prune = (...flags: readonly string[]) => runCli(world, ["runs", "prune", "-o", "ids", ...flags]);
 const stored = () =>
   readdirSync(join(world.paths.data, "runs"))
+    .filter((name) => name.endsWith(".ndjson"))
     .map((name) => name.replace(".ndjson", ""))
     .sort();
 const lines = (text: string) => text.split("\n").filter((line) => line !== "");
@@ -69,7 +70,7 @@ describe("runs prune", () => {
     const [id = ""] = stored();
     writeFileSync(join(world.paths.data, "runs", "20260101-000000-AAAA.ndjson"), "not a journal\n");
     const lock = await lockRun({ runsDirectory: join(world.paths.data, "runs"), lockFile, clock: systemClock }, id);
-    await prune("--yes");
+    expect(await prune("--yes")).toMatchObject({ code: 0 });
     await lock.release();
     expect(stored()).toEqual(["20260101-000000-AAAA", id, ...UNFINISHED]);
   });
