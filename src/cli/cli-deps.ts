@@ -57,8 +57,9 @@ export type ServiceTarget =
   | {
       readonly kind: "file";
       readonly path: string;
-      /** For `queryparam` auth. */
+      /** For a file that was never served with settings of its own. */
       readonly authParameter: string;
+      readonly bodyNames: BodyNames;
     };
 
 /** On the database itself, beside a `serve` or without one: nothing that is reached over HTTP can do this. */

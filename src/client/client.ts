@@ -5,6 +5,7 @@ import type { CallFilter } from "../domain/call-filter.js";
 import type { CallGroup, GroupKey } from "../domain/call-groups.js";
 import type { CallbackSettings, RunLease } from "../domain/callback.js";
 import type { MessageResponse } from "../domain/message-response.js";
+import type { DeliverySettings } from "../wire/delivery-settings.js";
 import type { ListedAttempt, ListedCall } from "../wire/json/call-json.js";
 import type { ListedCallback } from "../wire/json/callback-json.js";
 import type { JsonObject } from "../wire/json/json-value.js";
@@ -78,6 +79,8 @@ export interface Client {
   createSignInCode(): Promise<SignInCode | null>;
   /** As far as known. */
   rowsPerPage(): number;
+  /** What the service sends with, if it says so with its callbacks. */
+  deliverySettings(): Promise<Partial<DeliverySettings>>;
   close(): Promise<void>;
 }
 

@@ -33,11 +33,12 @@ export function createClient(transport: Transport, options: ClientOptions): Clie
   const pacer = createPacer(options.rate, clock);
   const requester = createRequester({ transport, mask, pacer, clock, random, onExchange, retriesRefused });
   const api = createServiceApi({ requester, name: transport.name, basePath: transport.basePath, credentials, mask, clock });
+  const callbacks = callbackRequests(api, (secrets) => sent.push(...secrets));
   const calls = callRequests(api, options);
   return {
     name: transport.name,
     byServiceClock: api.byServiceClock,
-    ...callbackRequests(api, (secrets) => sent.push(...secrets)),
+    ...callbacks,
     ...calls,
     ...runRequests(api),
     ...groupRequests(api, calls.listCalls),
@@ -45,6 +46,10 @@ export function createClient(transport: Transport, options: ClientOptions): Clie
     listOutages: outageLister(api),
     createSignInCode: () => createSignInCode(api),
     rowsPerPage: () => api.maxLimit(),
+    async deliverySettings() {
+      if (api.deliverySettings() === null) await callbacks.verify();
+      return api.deliverySettings() ?? {};
+    },
     close: () => transport.close(),
   };
 }

@@ -2,6 +2,7 @@
 import { errorMessage, WhcbError } from "../domain/errors.js";
 import { type SecretMask, secretsOf } from "../domain/mask.js";
 import type { Clock } from "../platform/clock.js";
+import { type DeliverySettings, readDeliverySettings } from "../wire/delivery-settings.js";
 import { readJson } from "../wire/json/read-json.js";
 import type { Requester } from "./requester.js";
 import { oneLine, serviceError } from "./service-error.js";
@@ -39,6 +40,8 @@ export interface ServiceApi {
   maxLimit(): number;
   /** The answers so far show it: only `whcb serve` announces a limit. */
   isOurs(): boolean;
+  /** As the callbacks read so far say; null if none were read. */
+  deliverySettings(): Partial<DeliverySettings> | null;
   /** Converts an instant of our clock to the service's, which its answers tell. Within CLOCKS_APART_MS they count as the same. */
   byServiceClock(instant: number): number;
   documentOf(answer: TransportResponse): unknown;
@@ -71,6 +74,7 @@ export interface ServiceApiDeps {
 export function createServiceApi({ requester, name, basePath, credentials, mask, clock }: ServiceApiDeps): ServiceApi {
   let maxLimit = DEFAULT_MAX_LIMIT;
   let isOurs = false;
+  let deliverySettings: Partial<DeliverySettings> | null = null;
   let serviceAheadMs = 0;
   const identity = credentials === null ? {} : credentialHeaders(credentials);
 
@@ -92,6 +96,8 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
       maxLimit = Math.min(announced, LARGEST_PAGE);
       isOurs = true;
     }
+    const told = { authParameter: answer.headers["x-auth-parameter"], bodyNames: answer.headers["x-body-names"] };
+    if (noun === "callback") deliverySettings = { ...deliverySettings, ...readDeliverySettings(told) };
     const aheadMs = Date.parse(answer.headers.date ?? "") - clock.now();
     // The difference is kept while the clocks agree with it, so that a report that is repeated has the same dates.
     if (Math.abs(aheadMs - serviceAheadMs) > CLOCKS_APART_MS) serviceAheadMs = aheadMs;
@@ -125,6 +131,7 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
     },
     maxLimit: () => maxLimit,
     isOurs: () => isOurs,
+    deliverySettings: () => deliverySettings,
     withPageLimit(path, wanted = LARGEST_PAGE) {
       const [route = "", query = ""] = path.split("?");
       const parameters = new URLSearchParams(query);

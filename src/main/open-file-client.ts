@@ -9,13 +9,13 @@ import { systemTimers } from "../platform/running-timers.js";
 import { createApp } from "../server/app.js";
 import { openStore } from "../store/open-store.js";
 import { secretKeySource } from "../store/secret-key.js";
-import { DEFAULT_BODY_NAMES } from "../wire/delivery-settings.js";
+import type { DeliverySettings } from "../wire/delivery-settings.js";
 
 /**
  * No server, no dispatching, no credentials but file permissions. `secretKey`: WHCB_SECRET_KEY. Throws `config` if there is no database.
  */
 export async function openFileClient(
-  { path, authParameter }: { readonly path: string; readonly authParameter: string },
+  { path, authParameter, bodyNames }: { readonly path: string } & DeliverySettings,
   version: string,
   secretKey?: string,
 ): Promise<Client> {
@@ -36,7 +36,8 @@ export async function openFileClient(
     knownHosts: null,
     maxConnections: 0, // none: it doesn't listen
     authParameter,
-    bodyNames: DEFAULT_BODY_NAMES, // for the console, which needs a server
+    bodyNames,
+    ...(await store.readDeliverySettings()),
     version,
     stats: { read: async () => ({ ...(await store.readGauges()), inFlight: 0 }), onAttempt: () => undefined },
     checkEndpoint: async (request) => (await deliverer.deliver(request)).result,

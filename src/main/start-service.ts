@@ -125,7 +125,8 @@ async function start(
   const metricsUrl = await openMetrics(app, options, teardown);
   await loadHttpParser(url);
   // After listening: with the port taken, nothing is stored or sent. Nodes stored them as they joined.
-  if (store.nodes === null) await store.saveSettings(options.settings);
+  const { authParameter, bodyNames } = options;
+  if (store.nodes === null) await store.saveSettings({ ...options.settings, authParameter, bodyNames });
   const waiting = await store.readWaiting();
   dispatching.start();
   hasStarted = true;

@@ -2,6 +2,7 @@
 import { type RawBuilder, sql } from "kysely";
 import { LONGEST_MS } from "../domain/duration.js";
 import { DEFAULT_SERVICE_SETTINGS, type ServiceSettings } from "../domain/service-settings.js";
+import { type DeliverySettings, readDeliverySettings } from "../wire/delivery-settings.js";
 import type { Db } from "./schema.js";
 import { locked } from "./sql/per-database.js";
 import { transact } from "./sql/transactions.js";
@@ -12,6 +13,7 @@ const SETTINGS_ROW = "service-settings";
 export function settingsStore(db: Db): SettingsStore {
   return {
     readSettings: () => readSettings(db),
+    readDeliverySettings: async () => readDeliverySettings((await readStored(db)) ?? {}),
     saveSettings: (changes) => transact(db, (trx) => saveSettings(trx, changes)),
   };
 }
@@ -21,7 +23,7 @@ export async function readSettings(db: Db): Promise<ServiceSettings> {
 }
 
 /** Stores only those set: a later version can change a default. What only a newer version knows stays. */
-export async function saveSettings(trx: Db, changes: Partial<ServiceSettings>): Promise<void> {
+export async function saveSettings(trx: Db, changes: Partial<ServiceSettings & DeliverySettings>): Promise<void> {
   const stored = await readStored(trx, locked);
   const value = Buffer.from(JSON.stringify({ ...stored, ...changes }));
   if (stored === null) await trx.insertInto("settings").values({ name: SETTINGS_ROW, value }).execute();

@@ -7,6 +7,7 @@ import type { MessageResponse } from "../domain/message-response.js";
 import type { Outage } from "../domain/outage.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { ServiceSettings } from "../domain/service-settings.js";
+import type { DeliverySettings } from "../wire/delivery-settings.js";
 import type { VersionStore } from "./callbacks/callback-versions.js";
 import type { Changes } from "./change-log.js";
 import type { SessionStore } from "./console-sessions.js";
@@ -226,5 +227,7 @@ export interface SettingsStore {
   /** Defaults for what isn't stored. */
   readSettings(): Promise<ServiceSettings>;
   /** Those not given stay. */
-  saveSettings(changes: Partial<ServiceSettings>): Promise<void>;
+  saveSettings(changes: Partial<ServiceSettings & DeliverySettings>): Promise<void>;
+  /** Those of the last `serve` on a SQLite file. */
+  readDeliverySettings(): Promise<Partial<DeliverySettings>>;
 }

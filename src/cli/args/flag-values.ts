@@ -36,11 +36,6 @@ export function integer(least: number, most = Number.MAX_SAFE_INTEGER): ReadText
   };
 }
 
-export function parseParameterName(text: string): string {
-  if (/^[\w.~-]{1,64}$/.test(text)) return text;
-  throw new Error("must be the name of a query parameter: letters, digits and . _ ~ -");
-}
-
 /** From 0 to 1. */
 export function parseShare(text: string): number {
   const share = /^(\d+(\.\d+)?|\.\d+)$/.test(text.trim()) ? Number(text) : Number.NaN;

@@ -88,7 +88,10 @@ export function toServiceTarget(settings: ResolvedSettings, onExchange?: (line: 
       hint: "start one with `whcb serve`, or name yours with `whcb login https://api.<region>.whispir.com` or WHCB_URL",
     });
   }
-  if (address.kind === "file") return { kind: "file", path: address.path, authParameter: settings.authParameter.value };
+  if (address.kind === "file") {
+    const { authParameter, bodyNames } = settings;
+    return { kind: "file", path: address.path, authParameter: authParameter.value, bodyNames: bodyNames.value };
+  }
   const { username, password, apiKey } = settings;
   if (username.value === null || password.value === null || apiKey.value === null)
     throw missingCredentials(settings, address.origin);

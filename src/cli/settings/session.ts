@@ -5,6 +5,7 @@ import { completes, isIdPrefix } from "../../domain/call.js";
 import { callbackOperand, commandLine, shellQuote } from "../../domain/command-line.js";
 import { isWhcbError, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import { isLoopbackUrl } from "../../platform/loopback.js";
+import type { DeliverySettings } from "../../wire/delivery-settings.js";
 import { closestMatch } from "../args/closest-match.js";
 import type { Invocation } from "../args/command-spec.js";
 import { SINCE, UNTIL } from "../args/filter-flags.js";
@@ -46,6 +47,12 @@ export async function withService<Result>(
   } catch (error) {
     throw isWhcbError(error) ? explain(error, target, settings) : error;
   }
+}
+
+/** The service's own, as its replays and a client's have to be the same; the profile's for a service that doesn't say. */
+export async function deliverySettings({ client, settings }: Pick<Session, "client" | "settings">): Promise<DeliverySettings> {
+  const { authParameter, bodyNames } = settings;
+  return { authParameter: authParameter.value, bodyNames: bodyNames.value, ...(await client.deliverySettings()) };
 }
 
 export async function resolveInvocation(invocation: Invocation): Promise<ResolvedSettings> {

@@ -13,6 +13,9 @@ import { callbackLinks, Linker } from "./resource-links.js";
 import type { CallbackPath, RouteContext } from "./route-context.js";
 
 export function addCallbackRoutes(app: FastifyInstance, { docs, deps, lookup, largestPage }: RouteContext): void {
+  // A replay by a client sends what this service would send.
+  const deliveryHeaders = { "x-auth-parameter": deps.authParameter, "x-body-names": deps.bodyNames };
+
   app.post("/callbacks", docs("createCallback"), async (request, reply) => {
     const { parseCallback } = await lazyParts.callbackParsers();
     const settings = parseCallback(request.body, null);
@@ -24,6 +27,7 @@ export function addCallbackRoutes(app: FastifyInstance, { docs, deps, lookup, la
   });
 
   app.get<{ Querystring: Query }>("/callbacks", docs("listCallbacks"), async (request, reply) => {
+    reply.headers(deliveryHeaders);
     const { query } = request;
     const asked = readPage(query, largestPage);
     const sort = readSort(query, { name: false, id: false }, "name");
@@ -48,6 +52,7 @@ export function addCallbackRoutes(app: FastifyInstance, { docs, deps, lookup, la
     reply.header("location", linker.uri(`/callbacks/${callback.id}`));
     // Our clients read it before they mark calls that they have not listed.
     reply.header("x-max-limit", String(largestPage));
+    reply.headers(deliveryHeaders);
     const down = await readDownSince(deps.store, [callback]);
     const document = callbackToJson(callback, callbackLinks(linker, callback.id), down.get(callback.id));
     return send(request, reply, { kind: "callback", shape: "callback", document });

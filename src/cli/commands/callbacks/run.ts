@@ -15,7 +15,7 @@ import { openListing } from "../../output/listing.js";
 import { askSecret, confirm, needsYes, YES } from "../../output/questions.js";
 import { withHint } from "../../output/render-error.js";
 import { text } from "../../output/screen-text.js";
-import { findCallback, withSession } from "../../settings/session.js";
+import { deliverySettings, findCallback, withSession } from "../../settings/session.js";
 import { callbackListing, type ShownSecrets, showCallback } from "./callback-text.js";
 import { EMAIL, FLAG_OF_MEMBER, NAME, NEW_KEY, readSettingFlags, SHOW_KEY, URL_FLAG } from "./command.js";
 
@@ -148,7 +148,8 @@ export function updateCallback(invocation: Invocation): Promise<number> {
     await client.updateCallback(before.id, body);
     const after = readCallback({ ...body, id: before.id });
     await showCallback(after, screen, chosen?.isNew ? "new-key" : "none");
-    if (changes.url !== undefined) await checkEndpoint(invocation, after, settings.authParameter.value);
+    if (changes.url !== undefined)
+      await checkEndpoint(invocation, after, (await deliverySettings({ client, settings })).authParameter);
     if (before.retriesEnabled === false && after.retriesEnabled === true) screen.info(await describeRetriesOn(client, before));
     return 0;
   });

@@ -1,10 +1,10 @@
 import { commandLine } from "../../../domain/command-line.js";
 import { errorMessage, isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { maskKey, parseUrl } from "../../../domain/mask.js";
-import { parseBodyNames } from "../../../wire/delivery-settings.js";
+import { parseBodyNames, parseParameterName } from "../../../wire/delivery-settings.js";
 import { requireOneOf } from "../../args/closest-match.js";
 import type { Invocation } from "../../args/command-spec.js";
-import { parseParameterName, parseRate, readAll, withoutLineEnd } from "../../args/flag-values.js";
+import { parseRate, readAll, withoutLineEnd } from "../../args/flag-values.js";
 import { type SETTING_FIELDS, writeJson } from "../../output/json-fields.js";
 import { askSecret } from "../../output/questions.js";
 import { joinText, sanitize, text } from "../../output/screen-text.js";

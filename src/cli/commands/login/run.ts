@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import { commandLine } from "../../../domain/command-line.js";
 import { type ErrorCode, isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { isLoopbackHost } from "../../../platform/loopback.js";
-import { DEFAULT_AUTH_PARAMETER } from "../../../wire/delivery-settings.js";
+import { DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES } from "../../../wire/delivery-settings.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { PROFILE, SERVICE, VERBOSE } from "../../args/shared-flags.js";
 import type { Credentials, ServiceTarget } from "../../cli-deps.js";
@@ -107,7 +107,7 @@ async function fileTarget(path: string): Promise<ServiceTarget> {
       cause: error,
     });
   });
-  return { kind: "file", path, authParameter: DEFAULT_AUTH_PARAMETER };
+  return { kind: "file", path, authParameter: DEFAULT_AUTH_PARAMETER, bodyNames: DEFAULT_BODY_NAMES };
 }
 
 function httpTarget({ args, screen }: Invocation, url: string, credentials: Credentials): ServiceTarget {

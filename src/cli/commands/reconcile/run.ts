@@ -21,7 +21,7 @@ import { finishRun, requireMarked, warnOfUnmarkedCalls } from "../../output/run/
 import { joinText, type ScreenText, safeJson, text } from "../../output/screen-text.js";
 import { collectKeys } from "../../settings/callback-keys.js";
 import type { ResolvedSettings } from "../../settings/resolve-settings.js";
-import { findCallback, withSession } from "../../settings/session.js";
+import { deliverySettings, findCallback, withSession } from "../../settings/session.js";
 import { confirmInTime, describeLocks, withLocks } from "../../settings/with-locks.js";
 import { withRunDeps } from "../../settings/with-run-deps.js";
 import { ALLOW_EMPTY, AMBIGUOUS, SEEN } from "./command.js";
@@ -35,7 +35,6 @@ export async function run(invocation: Invocation): Promise<number> {
   const given = readSendingFlags(args);
   return withSession(invocation, async (session) => {
     const { settings } = session;
-    const options = { ...given, authParameter: settings.authParameter.value, bodyNames: settings.bodyNames.value };
     const seen = readSeenList(text, settings.timezone.value);
     if (seen.read === 0 && !args.get(ALLOW_EMPTY)) {
       throw new WhcbError("usage", "the list of --seen is empty: nothing was done", {
@@ -43,6 +42,7 @@ export async function run(invocation: Invocation): Promise<number> {
       });
     }
     const callback = await findCallback(session.client, args.operand(0));
+    const options = { ...given, ...(await deliverySettings(session)) };
     return withRunDeps(invocation, session, { maxConnections: options.concurrency }, async (runDeps) => {
       const job = { callback, seen, settings, options, runDeps };
       if (args.get(DRY_RUN)) return listAndReconcile(job, invocation);

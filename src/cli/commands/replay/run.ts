@@ -38,7 +38,7 @@ import { finishRun, requireMarked, resumeCommand, serviceLines, warnOfUnmarkedCa
 import type { RenderOptions } from "../../output/screen.js";
 import { joinText, safeJson, text, wholeText } from "../../output/screen-text.js";
 import { collectKeys, findKeys } from "../../settings/callback-keys.js";
-import { findCallback, type Session, withSession } from "../../settings/session.js";
+import { deliverySettings, findCallback, type Session, withSession } from "../../settings/session.js";
 import { mentionUnfinishedRun } from "../../settings/unfinished-run.js";
 import { confirmInTime, describeLocks, withLocks } from "../../settings/with-locks.js";
 import { profileOf, runFolder, runsDirectory, withRunDeps } from "../../settings/with-run-deps.js";
@@ -57,9 +57,8 @@ export async function run(invocation: Invocation): Promise<number> {
   const readsStdin = args.operands.includes("-");
   if (readsStdin && !args.get(YES) && !args.get(DRY_RUN)) throw needsYes(invocation);
   return withSession(invocation, async (session) => {
-    const { authParameter, bodyNames } = session.settings;
-    const options = { ...given, authParameter: authParameter.value, bodyNames: bodyNames.value };
     const scope = await toCallScope(operands, session, "FAILED", invocation);
+    const options = { ...given, ...(await deliverySettings(session)) };
     return withRunDeps(invocation, session, { maxConnections: options.concurrency, to: options.to }, async (runDeps) => {
       await mentionUnfinishedRun(invocation, runDeps);
       const follows = followsService(session, invocation);

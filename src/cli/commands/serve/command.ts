@@ -1,9 +1,15 @@
 import { formatDuration, parsePositiveDuration, spellDuration } from "../../../domain/duration.js";
 import { DEFAULT_SEND_LIMITS, DEFAULT_SERVICE_SETTINGS } from "../../../domain/service-settings.js";
-import { BODY_NAMES, DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES, parseBodyNames } from "../../../wire/delivery-settings.js";
+import {
+  BODY_NAMES,
+  DEFAULT_AUTH_PARAMETER,
+  DEFAULT_BODY_NAMES,
+  parseBodyNames,
+  parseParameterName,
+} from "../../../wire/delivery-settings.js";
 import type { CommandBody } from "../../args/command-spec.js";
 import { choice, choiceOr, flag, value, valueOr, values } from "../../args/flag.js";
-import { formatSize, integer, parseParameterName, parseSize } from "../../args/flag-values.js";
+import { formatSize, integer, parseSize } from "../../args/flag-values.js";
 
 export const PORT = valueOr("--port <n>", "the port to listen on; 0: any free port", "8787", integer(0, 65_535));
 export const HOST = valueOr(

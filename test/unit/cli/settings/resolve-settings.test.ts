@@ -152,6 +152,7 @@ describe("the settings in force", () => {
       kind: "file",
       path: "/data/x.db",
       authParameter: "Auth",
+      bodyNames: "messageid-messagelocation",
     });
   });
 });
