@@ -4,7 +4,7 @@ import type { Client } from "../client/client.js";
 import type { AddressRule } from "../delivery/address-rule.js";
 import type { Deliverer } from "../delivery/deliverer.js";
 import type { BackupTarget, CheckedDatabase, Copied, CopyProgress, Migrated } from "../domain/maintenance.js";
-import type { SendLimits, ServiceSettings } from "../domain/service-settings.js";
+import type { SendLimits, ServiceSettings, StartUsers } from "../domain/service-settings.js";
 import type { Clock } from "../platform/clock.js";
 import type { FullScreen } from "../platform/full-screen.js";
 import type { Paths } from "../platform/paths.js";
@@ -189,12 +189,6 @@ export interface Credentials {
   readonly username: string;
   readonly password: string;
   readonly apiKey: string;
-}
-
-/** What the start's credentials did to the stored ones: server/auth/users.ts. */
-export interface StartUsers {
-  readonly removed: readonly string[];
-  readonly own: "new" | "same" | "changed" | "kept";
 }
 
 export interface RunningService {

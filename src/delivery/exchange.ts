@@ -1,7 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import { StringDecoder } from "node:string_decoder";
 import type { Dispatcher as UndiciDispatcher } from "undici";
-import type { DeliveryResult } from "../domain/attempt.js";
+import { type DeliveryResult, isAcceptedStatus } from "../domain/attempt.js";
 import { WhcbError } from "../domain/errors.js";
 import { longestSpelling, maskSecrets, parseUrl } from "../domain/mask.js";
 import { CollectedBytes } from "../wire/collected-bytes.js";
@@ -154,7 +154,7 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
     this.#settleAnswered();
     if (this.#connection === null) return;
     // An endpoint in trouble may answer twice, and the second answer would be taken for that of the next request.
-    if (this.statusCode === 200) this.#options.connections.release(this.#connection);
+    if (isAcceptedStatus(this.statusCode)) this.#options.connections.release(this.#connection);
     else this.#options.connections.discard(this.#connection);
   }
 
@@ -260,7 +260,7 @@ function resultOf(answer: RawAnswer): DeliveryResult {
 
 /** In ms from `now` (epoch ms); ignored in a 200. */
 function retryAfterOf(answer: RawAnswer, now: number): number | null {
-  if (answer.statusCode === 200) return null;
+  if (isAcceptedStatus(answer.statusCode)) return null;
   const value = headerValue(answer.headers, "retry-after");
   return value === null ? null : parseRetryAfter(value, now);
 }

@@ -1,6 +1,6 @@
 /** Delivers, mails, purges, samples and ends the leases of runs. */
 import type { Deliverer } from "../delivery/deliverer.js";
-import { isAccepted } from "../domain/attempt.js";
+import { type AttemptTiming, isAccepted } from "../domain/attempt.js";
 import type { OutageEvent } from "../domain/outage.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { SendLimits } from "../domain/service-settings.js";
@@ -32,11 +32,6 @@ export interface Dispatching {
   start(): void;
   /** Resolves when all in flight is committed, LONGEST_STOP_MS at most. */
   stop(): Promise<void>;
-}
-
-export interface AttemptTiming {
-  readonly outcome: "success" | "failure";
-  readonly durationMs: number;
 }
 
 export interface DispatchingDeps {

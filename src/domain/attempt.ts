@@ -45,9 +45,13 @@ export const UNREACHABLE_REASONS = [
   "protocol", // not an HTTP answer
 ] as const;
 
-/** Exactly 200. */
 export function isAccepted(result: DeliveryResult): boolean {
-  return result.kind === "answered" && result.statusCode === 200;
+  return result.kind === "answered" && isAcceptedStatus(result.statusCode);
+}
+
+/** Exactly 200. null: there was no answer. */
+export function isAcceptedStatus(statusCode: number | null): boolean {
+  return statusCode === 200;
 }
 
 /** In one line. */
@@ -61,3 +65,8 @@ export const ATTEMPT_DEADLINE_MS = 60_000;
 /** A client's report may be dated this far ahead of the service's clock. */
 export const MAX_REPORT_AHEAD_MS = 5 * 60_000;
 export const MAX_REPORT_DURATION_MS = 24 * 60 * 60_000;
+
+export interface AttemptTiming {
+  readonly outcome: "success" | "failure";
+  readonly durationMs: number;
+}

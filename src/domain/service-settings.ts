@@ -35,3 +35,11 @@ export interface SendLimits {
 export const MIB = 1024 * 1024;
 
 export const DEFAULT_SEND_LIMITS: SendLimits = { inFlightInAll: 512, bodyBytes: 64 * MIB };
+
+/** What the credentials of a start did to the stored users. */
+export interface StartUsers {
+  /** Made by an earlier start; they can't log in any more. */
+  readonly removed: readonly string[];
+  /** kept: it was added or changed by `users`, with another password or key, and stays like that. */
+  readonly own: "new" | "same" | "changed" | "kept";
+}

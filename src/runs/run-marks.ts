@@ -1,5 +1,5 @@
 import type { ListedCall, ListedCallback } from "../client/client.js";
-import { ATTEMPT_DEADLINE_MS } from "../domain/attempt.js";
+import { ATTEMPT_DEADLINE_MS, isAcceptedStatus } from "../domain/attempt.js";
 import { idKey } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import { commandLine } from "../domain/command-line.js";
@@ -253,7 +253,7 @@ export async function readArrivals({ header, deps }: RunSession): Promise<CallCh
   if (undoes !== undefined) return readWhatStays(undoes, deps);
   const since = byService(listedAt, header);
   return ({ statusCode, statusMessage, settledBy, attemptedAt }) => {
-    const isAccepted = statusCode === 200 || isByDelivery(settledBy);
+    const isAccepted = isAcceptedStatus(statusCode) || isByDelivery(settledBy);
     const mayBeAccepted = isAccepted || (statusCode === null && statusMessage === null);
     return mayBeAccepted && attemptedAt !== null && attemptedAt >= since - (isAccepted ? DATE_TOLERANCE_MS : 0);
   };
@@ -298,7 +298,7 @@ const CLOCKS_APART_MS = 60_000;
  */
 function isDelivered({ settledBy, statusCode, attemptedAt }: ListedCall, { startedAt }: UndoneRun): boolean {
   const since = settledBy === null ? Number.NEGATIVE_INFINITY : startedAt - ATTEMPT_DEADLINE_MS - CLOCKS_APART_MS;
-  return isByDelivery(settledBy) || (statusCode === 200 && (attemptedAt ?? Number.POSITIVE_INFINITY) >= since);
+  return isByDelivery(settledBy) || (isAcceptedStatus(statusCode) && (attemptedAt ?? Number.POSITIVE_INFINITY) >= since);
 }
 
 /** null: the service doesn't say. */

@@ -1,10 +1,10 @@
 /** Doesn't know the dispatcher. */
-import type { DeliveryResult } from "../domain/attempt.js";
+import type { AttemptTiming, DeliveryResult } from "../domain/attempt.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { Clock, Timers } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
 import type { Random } from "../platform/random.js";
-import type { Store } from "../store/store.js";
+import type { Gauges, Store } from "../store/store.js";
 import type { DeliveryRequest } from "../wire/delivery-request.js";
 import type { BodyNames } from "../wire/delivery-settings.js";
 import type { PlanName } from "./auth/rate-plan.js";
@@ -53,20 +53,8 @@ export interface ServiceStats {
   onAttempt(handler: (attempt: AttemptTiming) => void): void;
 }
 
-export interface ServiceGauges {
-  /** PENDING calls. */
-  readonly waiting: number;
-  /** FAILED calls with an attempt due. */
-  readonly due: number;
+export interface ServiceGauges extends Gauges {
   readonly inFlight: number;
-  readonly openOutages: number;
-  readonly queuedMails: number;
-  readonly queuedNotices: number;
-}
-
-export interface AttemptTiming {
-  readonly outcome: "success" | "failure";
-  readonly durationMs: number;
 }
 
 /** Without a dispatcher. */

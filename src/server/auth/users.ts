@@ -1,5 +1,6 @@
 /** Who may use the service: docs/operations.md, Users. */
 import { WhcbError } from "../../domain/errors.js";
+import type { StartUsers } from "../../domain/service-settings.js";
 import { isShortSecret, MIN_SECRET_LENGTH, newSecret, type Random } from "../../platform/random.js";
 import type { CredentialStore, StoredCredential } from "../../store/credentials.js";
 import { hashApiKey, makeCredential, matchesApiKey, verifyPassword } from "./credential-hashes.js";
@@ -14,13 +15,6 @@ export interface UserDeps {
   readonly random: Random;
   /** Epoch ms. */
   readonly now: number;
-}
-
-export interface StartUsers {
-  /** Made by an earlier start; they can't log in any more. */
-  readonly removed: readonly string[];
-  /** kept: it was added or changed by `users`, with another password or key, and stays like that. */
-  readonly own: "new" | "same" | "changed" | "kept";
 }
 
 /** The start's credentials replace those of earlier starts. Equal ones keep their hashes: new ones would end issued tokens. */

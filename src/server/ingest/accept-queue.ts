@@ -8,7 +8,7 @@ const MAX_GROUP_CALLS = 2000;
 const MAX_GROUP_BYTES = 4 * 1024 * 1024;
 
 /** Of the event loop. */
-const MAX_TURNS = 16;
+const MAX_EVENT_LOOP_TURNS = 16;
 
 interface Waiter extends SubmittedCalls {
   /** Approximate. */
@@ -52,7 +52,7 @@ export class AcceptQueue {
 
   /** Waiting clients send again within a few turns of a commit. */
   async #gather(): Promise<void> {
-    for (let turn = 0, before = 0; turn < MAX_TURNS && this.#waiters.length > before; turn++) {
+    for (let turn = 0, before = 0; turn < MAX_EVENT_LOOP_TURNS && this.#waiters.length > before; turn++) {
       before = this.#waiters.length;
       await this.#deps.clock.nextTurn();
     }

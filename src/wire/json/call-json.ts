@@ -1,5 +1,5 @@
 /** docs/contract.md, Calls. */
-import { type Attempt, type AttemptCause, resultMessage } from "../../domain/attempt.js";
+import { type Attempt, type AttemptCause, isAcceptedStatus, resultMessage } from "../../domain/attempt.js";
 import { type Call, type CallStatus, nextAttemptAt, type SettledBy } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
@@ -93,7 +93,7 @@ function readListedCall(value: unknown, { callbackId, timezone = "UTC", listedAs
   return {
     id,
     callbackId: textOf(callback.id) || callbackId,
-    status: readCallStatus(value.status, id) ?? (statusCode === 200 ? "SUCCESS" : listedAs),
+    status: readCallStatus(value.status, id) ?? (isAcceptedStatus(statusCode) ? "SUCCESS" : listedAs),
     response: readResponse(value),
     attemptedAt: readDate(attemptedDateOf(value), timezone),
     statusCode,

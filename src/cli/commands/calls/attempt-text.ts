@@ -1,3 +1,4 @@
+import { isAcceptedStatus } from "../../../domain/attempt.js";
 import { formatDuration } from "../../../domain/duration.js";
 import { dateOrNull } from "../../output/call-columns.js";
 import { type FOLLOWED_FIELDS, type Json, pickFields } from "../../output/json-fields.js";
@@ -29,7 +30,7 @@ export function renderAttempt(
   const code = statusCode === null ? "none" : String(statusCode);
   const reason = statusMessage ?? "";
   if (width === null) return joinText([at, callback.name, cause, took, callId, code, reason], "\t");
-  const paint = statusCode === 200 ? palette.good : palette.bad;
+  const paint = isAcceptedStatus(statusCode) ? palette.good : palette.bad;
   const columns = [
     palette.dim(at),
     callback.name,

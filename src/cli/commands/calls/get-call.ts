@@ -1,4 +1,5 @@
 import type { Client, ListedAttempt, ListedCall, ListedCallback, ListedOutage } from "../../../client/client.js";
+import { isAcceptedStatus } from "../../../domain/attempt.js";
 import { isErased } from "../../../domain/call.js";
 import { callbackOperand, commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
@@ -114,7 +115,7 @@ const ATTEMPT_COLUMNS: readonly Column<ListedAttempt>[] = [
     title: "CODE",
     value: ({ statusCode }) => statusCode,
     kind: "number",
-    paint: ({ statusCode }, palette) => (statusCode === 200 ? palette.good : palette.bad),
+    paint: ({ statusCode }, palette) => (isAcceptedStatus(statusCode) ? palette.good : palette.bad),
   },
   { key: "reason", title: "REASON", value: reasonOf, least: 8 },
   { key: "answer", title: "ANSWER", value: ({ body }) => body?.trim() ?? null, least: 8, dropRank: 4 },

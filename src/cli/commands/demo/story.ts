@@ -1,8 +1,10 @@
 /** An outage, its e-mail and the replay, with the client and the engine of every command. */
+
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Client, ListedCallback } from "../../../client/client.js";
 import { ANY_ADDRESS } from "../../../delivery/address-rule.js";
+import { isAcceptedStatus } from "../../../domain/attempt.js";
 import type { CallStatus } from "../../../domain/call.js";
 import { planReplay } from "../../../runs/plan/plan-replay.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
@@ -30,7 +32,7 @@ export async function playStory(stage: Stage): Promise<Story> {
   const received = new Map<string, number>();
   const endpoint = await openStageEndpoint(stage, ({ headers, status, number }) => {
     const id = headers["webhook-id"];
-    if (number > 0 && status === 200 && typeof id === "string") received.set(id, (received.get(id) ?? 0) + 1);
+    if (number > 0 && isAcceptedStatus(status) && typeof id === "string") received.set(id, (received.get(id) ?? 0) + 1);
   });
   await say(`a service at ${stage.url}, an endpoint at ${endpoint.url}`);
   // Only the replay sends them again.

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { isAcceptedStatus } from "../../../domain/attempt.js";
 import { WhcbError } from "../../../domain/errors.js";
 import type { Clock } from "../../../platform/clock.js";
 import { CollectedBytes } from "../../../wire/collected-bytes.js";
@@ -50,7 +51,7 @@ export async function openEndpoint(
     if (answer.delayMs > 0) await clock.sleepUntil(clock.now() + answer.delayMs, closing.signal);
     response
       .writeHead(answer.status, { "content-type": "text/plain" })
-      .end(answer.status === 200 ? "OK\n" : "rehearsed failure\n");
+      .end(isAcceptedStatus(answer.status) ? "OK\n" : "rehearsed failure\n");
   }
   /** null: there was no room for its body. */
   async function readRequest(request: IncomingMessage): Promise<Answer | null> {

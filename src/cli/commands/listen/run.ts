@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { isAcceptedStatus } from "../../../domain/attempt.js";
 import { maskQuery } from "../../../domain/mask.js";
 import { type JsonLimits, readJson } from "../../../wire/json/read-json.js";
 import type { Invocation } from "../../args/command-spec.js";
@@ -76,7 +77,7 @@ function rememberIds(): (received: Received) => boolean {
 function renderReceived(received: Received, isRepeat: boolean, options: RenderOptions): ScreenText {
   const { palette } = options;
   const status = received.status === null ? "hangs" : String(received.status);
-  const paint = received.status === 200 ? palette.good : palette.bad;
+  const paint = isAcceptedStatus(received.status) ? palette.good : palette.bad;
   const what = received.number === 0 ? "" : ` ${describeBody(received.body)}`;
   const repeat = isRepeat ? text` ${palette.warn("(seen before)")}` : "";
   const head = text`${palette.dim(formatInstant(received.at, options.utc))} ${paint(status)} ${received.method} ${maskQuery(received.url)}`;
