@@ -13,7 +13,7 @@ export default defineConfig({
     exclude: ["**/node_modules/**", "test/bench/**", "test/browser/**"],
     pool: "forks",
     maxWorkers: 3,
-    setupFiles: "test/support/remove-temporary-folders.ts",
+    setupFiles: ["test/support/remove-temporary-folders.ts", "test/support/server/cheap-hashing.ts"],
     // These only end what hangs: on a loaded machine a test takes ten times as long.
     testTimeout: 120_000,
     hookTimeout: 120_000,
