@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { createClient } from "../../src/client/create-client.js";
 import { createHttpTransport } from "../../src/client/http-transport.js";
-import { type Clock, systemClock } from "../../src/platform/clock.js";
+import { systemClock } from "../../src/platform/clock.js";
 import { systemRandom } from "../../src/platform/random.js";
 import { systemTimers } from "../../src/platform/running-timers.js";
 import { planReplay } from "../../src/runs/plan/plan-replay.js";
@@ -14,6 +14,7 @@ import { platformCalls, scriptedPlatform } from "../support/platform/scripted-pl
 import { countingEndpoint, openDesk } from "../support/replay/replay-desk.js";
 import { BUSY, pendingCalls, recordAttempts } from "../support/server/recorded-calls.js";
 import { CALLBACK_SETTINGS, closeService, openService, USER } from "../support/server/server-fixture.js";
+import { hastyClock } from "../support/time/hasty-clock.js";
 import { VirtualClock } from "../support/time/virtual-clock.js";
 
 const CALLS = Number(process.env.WHCB_FAULT_CALLS ?? 500);
@@ -22,12 +23,6 @@ const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
-
-/** Waits a twentieth of what it is asked to: back-off of seconds, in a test of seconds. */
-const hastyClock: Clock = {
-  ...systemClock,
-  sleepUntil: (at, signal) => systemClock.sleepUntil(systemClock.now() + Math.max(0, at - systemClock.now()) / 20, signal),
-};
 
 interface ServiceBehind {
   readonly url: string;

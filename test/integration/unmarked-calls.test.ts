@@ -6,18 +6,19 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
+import { CliMachine } from "../support/cli/cli-service.js";
+import type { CliResult } from "../support/cli/run-cli.js";
 import {
   type PlatformCall,
   platformCalls,
   type ScriptedPlatform,
   scriptedPlatform,
 } from "../support/platform/scripted-platform.js";
-import { Home, type Outcome } from "../support/process/whcb-process.js";
 import { type CountingEndpoint, countingEndpoint } from "../support/replay/replay-desk.js";
 
 const DEMO = "528F17736481BA9A";
 
-let home: Home;
+let machine: CliMachine;
 let endpointStatus: number;
 let marksAreAllowed: boolean;
 let calls: PlatformCall[];
@@ -26,7 +27,7 @@ let platform: ScriptedPlatform;
 let listening: Awaited<ReturnType<ScriptedPlatform["listen"]>>;
 
 beforeEach(async () => {
-  home = new Home();
+  machine = new CliMachine();
   endpointStatus = 200;
   marksAreAllowed = true;
   calls = platformCalls(6);
@@ -42,12 +43,12 @@ beforeEach(async () => {
 afterEach(async () => {
   await listening.close();
   await endpoint.close();
-  await home.leave();
+  await machine.leave();
 });
 
-const whcb = (args: readonly string[], input?: string): Promise<Outcome> => {
+const whcb = (args: readonly string[], stdin = ""): Promise<CliResult> => {
   const env = { WHCB_URL: listening.url, WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" };
-  return home.whcb(args, { env, ...(input !== undefined && { input }) });
+  return machine.whcb(args, { env, stdin });
 };
 
 const REPLAY = ["replay", "demo", "--failed", "--yes"];
@@ -185,7 +186,7 @@ it("calls that are FAILED again by an undo have arrived all the same", async () 
 
 it("a damaged journal, which may have such calls, stops a replay until it is moved away", async () => {
   const run = await acceptedRun();
-  const path = home.path("data", "runs", `${run}.ndjson`);
+  const path = machine.path(`runs/${run}.ndjson`);
   writeFileSync(path, readFileSync(path, "utf8").replace('{"step":"accepted"', '{"step":"acc'));
   const sent = endpoint.received.length;
   expect(await whcb(REPLAY)).toMatchObject({
@@ -193,6 +194,6 @@ it("a damaged journal, which may have such calls, stops a replay until it is mov
     stderr: expect.stringMatching(/error: the journal \S+ is damaged at byte \d+\nhint: it may have calls that arrived/),
   });
   expect(endpoint.received.length).toBe(sent);
-  renameSync(path, home.path("damaged"));
+  renameSync(path, machine.path("damaged"));
   expect(await whcb(REPLAY)).toMatchObject({ code: 0 });
 });

@@ -1,13 +1,21 @@
 /**
- * Commands as processes, against services that differ from ours in what they return and accept.
+ * Commands against services that differ from ours in what they return and accept.
  * Covers: src/cli/settings/warn-of-dates.ts, src/cli/output/uncounted-calls.ts, src/runs/plan/call-scope.ts
  */
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { ServiceTarget } from "../../src/cli/cli-deps.js";
+import type { Client } from "../../src/client/client.js";
+import { createClient } from "../../src/client/create-client.js";
+import { createHttpTransport } from "../../src/client/http-transport.js";
 import { systemClock } from "../../src/platform/clock.js";
+import { systemRandom } from "../../src/platform/random.js";
+import { systemTimers } from "../../src/platform/running-timers.js";
 import { toPlatformDate } from "../../src/wire/dates.js";
+import { CliMachine } from "../support/cli/cli-service.js";
+import type { CliResult } from "../support/cli/run-cli.js";
 import {
   type PlatformCall,
   type PlatformOptions,
@@ -15,20 +23,20 @@ import {
   type ScriptedPlatform,
   scriptedPlatform,
 } from "../support/platform/scripted-platform.js";
-import { Home, type Outcome } from "../support/process/whcb-process.js";
 import { type CountingEndpoint, countingEndpoint } from "../support/replay/replay-desk.js";
+import { hastyClock } from "../support/time/hasty-clock.js";
 
 const SWITCHING = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n";
 const SETTINGS = { auth: { type: "queryparam", key: "planted-key" }, contentType: "json", retriesEnabled: false };
 
-let home: Home;
+let machine: CliMachine;
 let endpointStatus: number;
 let endpoint: CountingEndpoint;
 let platform: ScriptedPlatform;
 let listening: Awaited<ReturnType<ScriptedPlatform["listen"]>>;
 
 beforeEach(async () => {
-  home = new Home();
+  machine = new CliMachine();
   endpointStatus = 200;
   endpoint = await countingEndpoint(() => ({ status: endpointStatus }));
 });
@@ -36,7 +44,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await listening.close();
   await endpoint.close();
-  await home.leave();
+  await machine.leave();
 });
 
 interface Scene extends Partial<PlatformOptions> {
@@ -57,11 +65,11 @@ async function open({ calls, settings = SETTINGS, others, ...over }: Scene): Pro
   listening = await platform.listen();
 }
 
-const whcb = (...args: readonly string[]): Promise<Outcome> => whcbWith("", ...args);
+const whcb = (...args: readonly string[]): Promise<CliResult> => whcbWith("", ...args);
 
-function whcbWith(input: string, ...args: readonly string[]): Promise<Outcome> {
+function whcbWith(input: string, ...args: readonly string[]): Promise<CliResult> {
   const env = { WHCB_URL: listening.url, WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" };
-  return home.whcb(args, { input, env });
+  return machine.whcb(args, { stdin: input, env });
 }
 
 describe("a list whose rows move while it is read", () => {
@@ -541,11 +549,19 @@ it.each(["x\u0001y", "x\u200by", "e\u0301"])("an id %j, which a service may take
   expect(statuses(calls)).toEqual(["FAILED", "SUCCESS"]);
 });
 
+/** Its back-off takes a twentieth of the time. */
+async function hastyClient(target: ServiceTarget): Promise<Client> {
+  if (target.kind === "file") throw new Error("not a service");
+  const transport = await createHttpTransport({ url: target.url, timers: systemTimers });
+  return createClient(transport, { credentials: target, rate: null, timezone: "UTC", clock: hastyClock, random: systemRandom });
+}
+
 it.each([
   ["check", "demo", "--max-failed", "0"],
   ["calls", "list", "demo"],
   ["mark-success", "demo", "--failed", "--yes"],
 ])("%s fails if the service switches protocols", async (...args) => {
+  machine = new CliMachine({ openClient: hastyClient });
   const server = createServer((socket) => socket.on("error", () => undefined).once("data", () => socket.write(SWITCHING))).listen(
     0,
     "127.0.0.1",
@@ -754,11 +770,12 @@ it("an id that a service would take for several isn't sent to it", async () => {
 
 it("a seen list that isn't UTF-8 is an error: its texts match nothing, and what was received would be sent again", async () => {
   await open({ calls: platformCalls(1, () => ({ messageId: "M", responseMessage: { channel: "sms", content: "caf\u00e9" } })) });
-  writeFileSync(home.path("seen.csv"), Buffer.from("messageid,content\nM,caf\u00e9\n", "latin1"));
-  expect(await whcb("reconcile", "demo", "--seen", home.path("seen.csv"), "--yes")).toEqual({
+  mkdirSync(machine.world.paths.data);
+  writeFileSync(machine.path("seen.csv"), Buffer.from("messageid,content\nM,caf\u00e9\n", "latin1"));
+  expect(await whcb("reconcile", "demo", "--seen", machine.path("seen.csv"), "--yes")).toEqual({
     code: 2,
     stdout: "",
-    stderr: `error: ${home.path("seen.csv")} isn't UTF-8\nhint: convert it; nothing was done\n`,
+    stderr: `error: ${machine.path("seen.csv")} isn't UTF-8\nhint: convert it; nothing was done\n`,
   });
   expect(endpoint.received).toEqual([]);
 });

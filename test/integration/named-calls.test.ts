@@ -4,8 +4,8 @@
  */
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
+import { CliMachine } from "../support/cli/cli-service.js";
 import { scriptedPlatform } from "../support/platform/scripted-platform.js";
-import { Home } from "../support/process/whcb-process.js";
 import { countingEndpoint } from "../support/replay/replay-desk.js";
 
 const USER = { WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" };
@@ -18,15 +18,15 @@ const FIELDS = {
 const MANY = Array.from({ length: 60 }, (_, index) => `order-${index}`);
 
 const closing: (() => Promise<void>)[] = [];
-let home: Home;
+let machine: CliMachine;
 
 beforeEach(() => {
-  home = new Home();
+  machine = new CliMachine();
 });
 
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
-  await home.leave();
+  await machine.leave();
 });
 
 /** Two callbacks, `one` and `two`, with these FAILED and SUCCESS calls. */
@@ -56,7 +56,7 @@ async function openPlatform(
     sent,
     marks: () => platform.requests.flatMap(({ method, path }) => (method === "PUT" && path.includes("/calls") ? [path] : [])),
     whcb: (args: readonly string[], ids: readonly string[] = []) =>
-      home.whcb(args, { input: ids.join("\n"), env: { WHCB_URL: listening.url, ...USER } }),
+      machine.whcb(args, { stdin: ids.join("\n"), env: { WHCB_URL: listening.url, ...USER } }),
   };
 }
 
