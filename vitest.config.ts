@@ -4,6 +4,8 @@ import { findPgbouncer, NO_PGBOUNCER } from "./test/support/postgres/find-pgboun
 const POSTGRES = ["test/**/*postgres*.test.ts", "test/**/postgres/*.test.ts"];
 
 const UNIT = "test/unit/**/*.test.{ts,tsx}";
+/** All but a file that gives up the user of its process. */
+const IN_PROCESS = "test/{contract,integration,property}/**/!(store-permissions).test.ts";
 
 const WITHOUT_POOLER = findPgbouncer(process.env) === null ? ["test/e2e/pooler-postgres.test.ts"] : [];
 if (WITHOUT_POOLER.length > 0) process.stderr.write(`The tests with a pooler were left out: ${NO_PGBOUNCER}.\n`);
@@ -22,12 +24,12 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "whcb", include: ["test/**/*.test.{ts,tsx}"], exclude: [...POSTGRES, UNIT] },
+        test: { name: "whcb", include: ["test/**/*.test.{ts,tsx}"], exclude: [...POSTGRES, UNIT, IN_PROCESS] },
       },
       {
         extends: true,
         // The next file in the same process needn't load everything again.
-        test: { name: "unit", include: [UNIT], exclude: POSTGRES, isolate: false },
+        test: { name: "in-process", include: [UNIT, IN_PROCESS], exclude: POSTGRES, isolate: false },
       },
       {
         extends: true,
