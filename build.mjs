@@ -17,8 +17,8 @@ const FILES = [
   { name: "commands", entries: /^src\/cli\/(?!full-screen\/|commands\/(demo|mark|reconcile|replay|runs|status|triage|watch)\/)/ },
   { name: "runs", entries: /^src\/(cli\/(?!full-screen\/|commands\/(triage|watch)\/)|runs\/)/ },
   { name: "screens", entries: /^src\/(cli|platform\/full-screen)/ },
-  { name: "service", entries: /^(?!src\/server\/console\/)/ },
-  { name: "console", entries: /./ },
+  { name: "service", entries: /^(?!src\/main\/start-service)/ },
+  { name: "serve", entries: /./ },
 ];
 
 /** It is bundled, as a package costs more to find and read than to contain. The others stay outside. */

@@ -35,6 +35,7 @@ const PACKAGE_HOMES: Record<string, readonly string[]> = {
   "better-sqlite3": ["store"],
   pg: ["store"],
   fastify: ["server"],
+  "@fastify/cookie": ["server"],
   "@fastify/swagger": ["server"],
   "prom-client": ["server"],
   nodemailer: ["notifier"],

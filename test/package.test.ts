@@ -51,8 +51,9 @@ test("the driver is optional, locked for Node 20, and added by one command for l
 
 test("a version that must not change is pinned as a dependency, since an override isn't installed", () => {
   expect(manifest.overrides).toBeUndefined();
-  // 6.7 and later need cookie 2, which needs Node 22; fastify takes any 6.
+  // Later ones need cookie 2, which needs Node 22; fastify takes any 6.
   expect(manifest.dependencies["light-my-request"]).toBe("6.6.0");
+  expect(manifest.dependencies["@fastify/cookie"]).toBe("11.1.0");
 });
 
 /** Of alternatives ("MIT OR …"), one is enough. */

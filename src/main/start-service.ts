@@ -24,6 +24,7 @@ import { settleAll, Teardown } from "../platform/teardown.js";
 import { createApp } from "../server/app.js";
 import { admitStartUser } from "../server/auth/users.js";
 import { closeGracefully, connectionLimit } from "../server/connections.js";
+import { consolePlugin } from "../server/console/console.js";
 import { listenOnLocalhost, tryToListenBeside } from "../server/listen-on-localhost.js";
 import { serveMetrics } from "../server/operations/metrics.js";
 import type { NodeStore } from "../store/nodes/node-store.js";
@@ -93,6 +94,7 @@ async function start(
     isEnabled: options.dispatch,
   });
   const app = await createApp({
+    console: consolePlugin,
     store,
     logger,
     version,
@@ -130,7 +132,6 @@ async function start(
   const waiting = await store.readWaiting();
   dispatching.start();
   hasStarted = true;
-  if (hasApi) void app.loadConsole();
   return { url, metricsUrl, settings, waiting, mailDirectory: mails, users };
 }
 

@@ -1,10 +1,9 @@
-import Fastify, { type FastifyInstance } from "fastify";
+import Fastify, { type FastifyInstance, type FastifyPluginAsync } from "fastify";
 import { DEFAULT_RETRY_POLICY } from "../domain/retry-policy.js";
 import { pooledRandom, type Random, shortId } from "../platform/random.js";
 import { addAuthHook } from "./auth/auth-hook.js";
 import { addTokenRoutes } from "./auth/token-routes.js";
 import { Connections } from "./connections.js";
-import { addConsoleRoutes } from "./console/console-routes.js";
 import { AcceptQueue } from "./ingest/accept-queue.js";
 import { addIngestRoute } from "./ingest/ingest.js";
 import { loadLazyParts } from "./lazy-parts.js";
@@ -34,9 +33,10 @@ declare module "fastify" {
   }
 }
 
-export type AppOptions = Omit<ServerDeps, "policy" | "hasApi"> & Partial<Pick<ServerDeps, "policy" | "hasApi">>;
+export type AppOptions = Omit<ServerDeps, "policy" | "hasApi"> &
+  Partial<Pick<ServerDeps, "policy" | "hasApi">> & { readonly console?: FastifyPluginAsync<RouteContext> };
 
-export async function createApp(given: AppOptions): Promise<FastifyInstance> {
+export async function createApp({ console: consolePlugin, ...given }: AppOptions): Promise<FastifyInstance> {
   const deps: ServerDeps = { policy: DEFAULT_RETRY_POLICY, hasApi: true, ...given, random: pooledRandom(given.random) };
   const connections = new Connections({ limit: deps.maxConnections, timers: deps.timers });
   const app = Fastify({
@@ -87,7 +87,7 @@ export async function createApp(given: AppOptions): Promise<FastifyInstance> {
   addOperationRoutes(app, { deps, metrics });
   if (deps.hasApi) {
     addApiRoutes(app, context);
-    addConsoleRoutes(app, context);
+    if (consolePlugin !== undefined) app.register(consolePlugin, context);
     addOpenApiRoute(app, () =>
       openApiDocument(deps.version, (documented, docs) => addApiRoutes(documented, { ...context, docs })),
     );

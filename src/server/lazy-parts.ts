@@ -12,9 +12,6 @@ export const lazyParts = {
   documentSchemas: () => import("../wire/openapi/document-schemas.js"),
 };
 
-/** Once the service has started: its start is no slower. */
-export const loadConsole = () => import("./console/console.js");
-
 /** Before a service listens. Later it may be out of file descriptors, and Node never tries a failed import again. */
 export async function loadLazyParts(): Promise<void> {
   await Promise.all(Object.values(lazyParts).map((load) => load()));

@@ -1,6 +1,6 @@
 /**
  * On this machine, where programs of other users get a host's cookies too, each session has a host of its own.
- * Covers: src/server/console/sessions.ts, src/server/console/pages/sign-in.tsx, src/server/console/pages.ts
+ * Covers: src/server/console/sessions.ts, src/server/console/pages/sign-in.tsx, src/server/console/console.ts
  */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { silentLogger } from "../../src/platform/logger.js";

@@ -40,7 +40,7 @@ describe("a session's cookie", () => {
     visitor.cookies.set("whcb-session", "planted-by-somebody-else");
     const first = await signIn(visitor, LOGIN);
     const line = first.setCookies.find((one) => one.startsWith("whcb-session="));
-    expect(line).toMatch(/^whcb-session=[\w-]{32}; Path=\/console; Max-Age=43200; HttpOnly; SameSite=Strict$/);
+    expect(line).toMatch(/^whcb-session=[\w-]{32}; Max-Age=43200; Path=\/console; HttpOnly; SameSite=Strict$/);
     const token = visitor.cookies.get("whcb-session");
     const other = new Visitor(service.app);
     other.cookies.set("whcb-session", "planted-by-somebody-else");
@@ -67,7 +67,7 @@ describe("a session's cookie", () => {
     service = await openService({ isTrustedProxy: (address) => address === "127.0.0.1" });
     const visitor = new Visitor(service.app, { "x-forwarded-proto": "https", "x-forwarded-host": "whcb.example:8443" });
     const { setCookies } = await signIn(visitor, LOGIN);
-    expect(setCookies).toEqual([expect.stringMatching(/^whcb-session-8443=.*; SameSite=Strict; Secure$/)]);
+    expect(setCookies).toEqual([expect.stringMatching(/^whcb-session-8443=.*; Secure; SameSite=Strict$/)]);
     const plain = await signIn(new Visitor(service.app, { host: "whcb.example:8787" }), LOGIN);
     expect(plain.setCookies).toEqual([expect.stringMatching(/^whcb-session-8787=.*; SameSite=Strict$/)]);
   });

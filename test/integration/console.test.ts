@@ -1,7 +1,7 @@
 /**
  * The console's pages on a real store: who may see them, and what protects them.
- * Covers: src/server/console/assets.ts, src/server/console/console.ts, src/server/console/console-routes.ts,
- * Covers: src/server/console/page.ts, src/server/console/pages.ts, src/server/console/sessions.ts, src/server/console/components/layout.tsx,
+ * Covers: src/server/console/assets.ts, src/server/console/console.ts,
+ * Covers: src/server/console/page.ts, src/server/console/sessions.ts, src/server/console/components/layout.tsx,
  * Covers: src/server/console/components/data.tsx, src/server/console/components/forms.tsx,
  * Covers: src/server/console/pages/callback-list.tsx, src/server/console/pages/sign-in.tsx,
  * Covers: src/store/console-sessions.ts, src/server/use-cases/change-callbacks.ts, src/server/use-cases/settle-calls.ts
@@ -200,14 +200,5 @@ describe("every answer", () => {
       expect([statusCode, headers["cache-control"]]).toEqual([200, "public, max-age=31536000, immutable"]);
     }
     expect((await service.app.inject({ url: "/console/assets/..%2f..%2fapp.ts" })).statusCode).toBe(404);
-  });
-});
-
-describe("a service without authentication", () => {
-  it("needs no sign-in, and still checks forms", async () => {
-    service = await openService({ authentication: "none" });
-    const visitor = new Visitor(service.app);
-    expect((await visitor.open("/console")).text).toContain("Manage API Callbacks");
-    expect((await visitor.post("/console/sign-out", {})).status).toBe(403);
   });
 });

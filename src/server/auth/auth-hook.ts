@@ -2,7 +2,6 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { WhcbError } from "../../domain/errors.js";
 import { negotiate } from "../../wire/media-types.js";
 import { protocolFault } from "../connections.js";
-import { CONSOLE_PATH } from "../console/console-routes.js";
 import { answerTo, CHALLENGE, type ErrorAnswer, errorAnswer, unsupportedMediaType } from "../requests/error-answers.js";
 import { decorateRequests } from "../requests/send-document.js";
 import { pathOf, rejectUnread } from "../requests/send-errors.js";
@@ -29,7 +28,7 @@ export function addAuthHook(app: FastifyInstance, deps: ServerDeps): Authenticat
     if (fault !== null) return void reject(request, reply, fault);
     // The rest is 404, with or without credentials. By route: a path has several spellings.
     if (!deps.hasApi && request.routeOptions.url !== "/metrics") return done();
-    if (path === "/" && isSafe(request) && isBrowser(request)) return void reply.redirect(CONSOLE_PATH);
+    if (path === "/" && isSafe(request) && isBrowser(request)) return void reply.redirect("/console");
     if (OPEN_PATHS.has(path) && isSafe(request)) return done();
     // Its users sign in.
     if (request.routeOptions.config.page !== undefined)

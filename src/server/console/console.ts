@@ -1,7 +1,18 @@
-import type { FastifyReply, FastifyRequest } from "fastify";
-import type { Connections } from "../connections.js";
-import type { ErrorAnswer } from "../requests/error-answers.js";
-import type { RouteContext } from "../routes/route-context.js";
+/** The console: pages for the browser, with sessions in place of the API's credentials. All else of the service applies to them too. */
+import type { IncomingMessage } from "node:http";
+import cookies from "@fastify/cookie";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { WhcbError } from "../../domain/errors.js";
+import { isSafe } from "../auth/request-origin.js";
+import { readBody } from "../requests/bodies.js";
+import { answerTo, type ErrorAnswer } from "../requests/error-answers.js";
+import { pathOf, rejectUnread } from "../requests/send-errors.js";
+import type { Query } from "../routes/query-parameters.js";
+import type { CallbackPath, RouteContext } from "../routes/route-context.js";
+import { ASSETS, sendAsset } from "./assets.js";
+import { ErrorPage, type PageView, renderForward, renderPage } from "./components/layout.js";
+import { EVENT_STREAM, EVERYTHING, LiveStreams } from "./live-streams.js";
+import { type ConsoleContext, formOf, type Page } from "./page.js";
 import { addCallList } from "./pages/call-list.js";
 import { addCallbackList } from "./pages/callback-list.js";
 import { addConfirmation } from "./pages/confirm-action.js";
@@ -10,26 +21,143 @@ import { addOneCall } from "./pages/one-call.js";
 import { addOutages } from "./pages/outages.js";
 import { addReplayPages } from "./pages/replay-pages.js";
 import { addSignIn } from "./pages/sign-in.js";
-import { Pages } from "./pages.js";
+import { formToken, isFormToken, Sessions } from "./sessions.js";
 
-export interface Console {
-  admit(request: FastifyRequest, reply: FastifyReply): Promise<boolean>;
-  answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply>;
-  errorPage(request: FastifyRequest, reply: FastifyReply, answer: ErrorAnswer): string;
-  /** Ends what goes on: the service stops. */
-  close(): void;
+const HEADERS = {
+  "content-security-policy":
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; " +
+    "base-uri 'none'; frame-ancestors 'none'",
+  // Forms need an Origin.
+  "referrer-policy": "same-origin",
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-resource-policy": "same-origin",
+};
+const HTML = "text/html; charset=utf-8";
+
+/** A form with a page of selected calls, or a callback's settings. */
+const FORM_LIMIT = 262_144;
+
+/** A plugin of Fastify. */
+export async function consolePlugin(app: FastifyInstance, context: RouteContext): Promise<void> {
+  const { store, timers, maxConnections } = context.deps;
+  const sessions = new Sessions(context.deps);
+  const isCurrent = async (request: FastifyRequest) => (await sessions.find(request, false)).credential !== null;
+  const live = new LiveStreams({ store, timers, maxConnections, isCurrent });
+
+  await app.register(cookies);
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("application/x-www-form-urlencoded", async (request: FastifyRequest, payload: IncomingMessage) => {
+    return new URLSearchParams((await readBody(request, payload)).toString());
+  });
+  app.decorateRequest("visitor", null);
+  app.decorateRequest("live", null);
+  app.decorateReply("showPage", function (page) {
+    const { request } = this;
+    const notice = isBackground(request) ? null : sessions.takeNotice(request, this);
+    const html = htmlOf(request, page, { live: request.live, notice });
+    return this.code(page.status ?? 200)
+      .type(HTML)
+      .send(html);
+  });
+  app.decorateReply("seeOther", function (path, notice) {
+    if (notice !== undefined) sessions.leaveNotice(this.request, this, notice);
+    return this.redirect(path, 303);
+  });
+  app.decorateReply("forward", function (url) {
+    // No address that it leads from or to is passed on.
+    return this.header("referrer-policy", "no-referrer").type(HTML).send(renderForward(url));
+  });
+  app.addHook("onRoute", (route) => {
+    route.config = { ...route.config, page: { sendError: sendErrorPage } };
+    route.bodyLimit ??= FORM_LIMIT;
+  });
+  app.addHook("onRequest", async (_, reply) => void reply.headers(HEADERS));
+  // A stop waits for requests, and a stream doesn't end by itself.
+  app.addHook("preClose", async () => live.close());
+
+  app.get("/console/assets/*", (request, reply) => sendAsset(pathOf(request), reply));
+  await app.register(async (pages) => addPages(pages, { ...context, sessions }));
+
+  function addPages(pages: FastifyInstance, consoleContext: ConsoleContext): void {
+    // Before a body is read: only of a visitor who is signed in, or wants to be.
+    pages.addHook("onRequest", async (request, reply) => {
+      const visitor = await sessions.find(request, !isBackground(request));
+      const { isOpen = false } = request.routeOptions.config;
+      if (visitor.credential === null && !isOpen) return askToSignIn(request, reply);
+      if (visitor.credential !== null) app.connections.markKnown(request.raw);
+      request.visitor = visitor.token === "" ? sessions.beginVisit(request, reply) : visitor;
+    });
+    pages.addHook<Partial<CallbackPath>>("preHandler", async (request) => {
+      if (request.method === "POST") await checkForm(request);
+      if (request.routeOptions.config.isLive) request.live = await liveState(request.params?.id);
+    });
+    addSignIn(pages, consoleContext);
+    addCallbackList(pages, consoleContext);
+    addCallList(pages, consoleContext);
+    addOneCall(pages, consoleContext);
+    addConfirmation(pages, consoleContext);
+    addReplayPages(pages, consoleContext);
+    addCallbackPages(pages, consoleContext);
+    addOutages(pages, consoleContext);
+    pages.get("/console/events", { config: { isBackground: true } }, async (request, reply) => {
+      if (request.method === "HEAD") return reply.type(EVENT_STREAM).send();
+      const topics = [(request.query as Query).topic ?? []].flat();
+      await live.start({ topics, session: formToken(request), request, reply });
+    });
+    // Before a form's token is checked.
+    const noSuchPage = { preValidation: throwNoSuchPage, handler: throwNoSuchPage };
+    pages.route({ method: ["GET", "HEAD", "POST"], url: "/console/*", ...noSuchPage });
+    pages.route({ method: "POST", url: "/console", ...noSuchPage });
+  }
+
+  function askToSignIn(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    if (!isSafe(request) || isBackground(request)) {
+      rejectUnread(request, reply, SESSION_ENDED, timers);
+      return reply;
+    }
+    const target = `/console/sign-in?to=${encodeURIComponent(request.url)}`;
+    // A link of another site: the browser holds the cookie back. From our own page it sends it.
+    return request.headers["sec-fetch-site"] === "cross-site" ? reply.forward(target) : reply.redirect(target, 303);
+  }
+
+  async function checkForm(request: FastifyRequest): Promise<void> {
+    if (!isFormToken(formOf(request).get("token"), request)) {
+      throw new WhcbError("forbidden", "The form is out of date", {
+        hint: "Open its page again; the browser must accept cookies",
+      });
+    }
+    // It may have ended while the body came.
+    if (request.visitor?.credential && !(await isCurrent(request))) throw sessionEnded();
+  }
+
+  async function liveState(topic = EVERYTHING): Promise<FastifyRequest["live"]> {
+    return { topic, version: (await live.versionsOf([topic])).get(topic) ?? "" };
+  }
 }
 
-/** Each page is added here. */
-export function createConsole(context: RouteContext, connections: Connections): Console {
-  const pages = new Pages(context, connections);
-  addSignIn(pages);
-  addCallbackList(pages);
-  addCallList(pages);
-  addOneCall(pages);
-  addConfirmation(pages);
-  addReplayPages(pages);
-  addCallbackPages(pages);
-  addOutages(pages);
-  return pages;
+const sessionEnded = () => new WhcbError("unauthenticated", "The session has ended");
+const SESSION_ENDED = answerTo(sessionEnded());
+
+async function throwNoSuchPage(): Promise<never> {
+  throw new WhcbError("not-found", "The console has no such page");
+}
+
+/** The script asks by itself: also for a page again (live.js). */
+function isBackground({ headers, routeOptions }: FastifyRequest): boolean {
+  return routeOptions.config.isBackground === true || headers["x-refresh"] !== undefined;
+}
+
+function sendErrorPage(request: FastifyRequest, reply: FastifyReply, { status, document, headers }: ErrorAnswer): FastifyReply {
+  // A browser would ask for a password itself.
+  const { "www-authenticate": _, ...others } = headers;
+  const { errorSummary, errorDetail } = document;
+  const isSignedOut = status === 401;
+  const content = ErrorPage({ detail: errorDetail, requestId: request.id, wasForm: request.method === "POST", isSignedOut });
+  const html = htmlOf(request, { title: isSignedOut ? "Signed out" : errorSummary, content }, { live: null, notice: null });
+  return reply.code(status).headers(others).headers(HEADERS).type(HTML).send(html);
+}
+
+function htmlOf(request: FastifyRequest, page: Page, shown: Pick<PageView, "live" | "notice">): string {
+  const username = request.visitor?.credential?.username ?? null;
+  return renderPage({ page, ...shown, username, formToken: formToken(request), assets: ASSETS });
 }

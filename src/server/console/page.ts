@@ -1,30 +1,38 @@
-/** What a page is asked with, and what it answers. */
+/** What a page of the console has beside what any route has. */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { VNode } from "preact";
 import { isWhcbError } from "../../domain/errors.js";
 import { answerTo } from "../requests/error-answers.js";
-import type { Query } from "../routes/query-parameters.js";
-import type { Notice } from "./sessions.js";
+import type { RouteContext } from "../routes/route-context.js";
+import type { Notice, Sessions } from "./sessions.js";
 
-/** A request for a page. */
-export interface Visit {
-  /** Of the path's :names, decoded. */
-  readonly params: Readonly<Record<string, string>>;
-  readonly query: Query;
-  /** The fields of a POST; of a GET: none. */
-  readonly form: URLSearchParams;
-  /** null: signed out, or a service without authentication. */
-  readonly username: string | null;
-  /** For `Form`. */
-  readonly formToken: string;
-  /** Of a text, for this visitor: tells whether it is the same later, and doesn't give it away. */
-  mark(text: string): string;
-  readonly request: FastifyRequest;
-  readonly reply: FastifyReply;
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** Also for who isn't signed in. */
+    readonly isOpen?: boolean;
+    /** Asked by the script: doesn't keep the session alive. */
+    readonly isBackground?: boolean;
+    /** Its elements with `data-live` follow what happens: to the callback of its path, else to any. */
+    readonly isLive?: boolean;
+  }
+  interface FastifyRequest {
+    /** null: the page stays as it is. */
+    live: LiveState | null;
+  }
+  interface FastifyReply {
+    showPage(page: Page): FastifyReply;
+    /** After a POST. The page at `path` shows the notice. */
+    seeOther(path: string, notice?: Notice): FastifyReply;
+    /** From or to another host: a form may not be redirected there, and a redirect from there brings no cookie. */
+    forward(url: string): FastifyReply;
+  }
+}
+
+export interface ConsoleContext extends RouteContext {
+  readonly sessions: Sessions;
 }
 
 export interface Page {
-  readonly kind: "page";
   readonly title: string;
   readonly content: VNode;
   /** From the list of callbacks to this page, which comes last by itself. */
@@ -39,14 +47,6 @@ export interface Page {
   readonly status?: number;
 }
 
-export type PageAnswer =
-  | Page
-  | { readonly kind: "redirect"; readonly path: string; readonly notice?: Notice }
-  /** From or to another host: a form may not be redirected there, and a redirect from there brings no cookie. */
-  | { readonly kind: "forward"; readonly url: string }
-  /** The handler has answered itself, for example with a stream. */
-  | { readonly kind: "sent" };
-
 /** What a page follows, and what it shows of it. */
 export interface LiveState {
   /** A callback's id, or any. */
@@ -54,20 +54,14 @@ export interface LiveState {
   readonly version: string;
 }
 
-export type PageHandler = (visit: Visit) => Promise<PageAnswer>;
-
-export interface PageOptions {
-  /** Also for who isn't signed in. */
-  readonly isOpen?: boolean;
-  /** Asked by the script: doesn't keep the session alive. */
-  readonly isBackground?: boolean;
-  /** Its elements with `data-live` follow what happens: to the callback of its path, else to any. */
-  readonly isLive?: boolean;
+/** The fields of a POST; of a GET: none. */
+export function formOf({ body }: FastifyRequest): URLSearchParams {
+  return body instanceof URLSearchParams ? body : new URLSearchParams();
 }
 
-/** After a POST. `notice` is shown by the page at `path`. */
-export function redirect(path: string, notice?: string): PageAnswer {
-  return { kind: "redirect", path, ...(notice !== undefined && { notice: { kind: "done", text: notice } as const }) };
+/** After a POST that did what it says. */
+export function redirect(reply: FastifyReply, path: string, text: string): FastifyReply {
+  return reply.seeOther(path, { kind: "done", text });
 }
 
 /** What a form shows for an error that a use case throws. Throws again what isn't the user's to correct. */

@@ -25,6 +25,13 @@ export interface Visitor {
   readonly token: string;
 }
 
+declare module "fastify" {
+  interface FastifyRequest {
+    /** null: not looked for. */
+    visitor: Visitor | null;
+  }
+}
+
 export interface SessionEntry {
   readonly origin: string;
   readonly ticket: string;
@@ -119,39 +126,45 @@ export class Sessions {
   }
 
   /** Shown by the next page. In a cookie, since a URL could be made by anybody; signed, since any server of this host can set one. */
-  leaveNotice(request: FastifyRequest, reply: FastifyReply, visitor: Visitor, notice: Notice): void {
+  leaveNotice(request: FastifyRequest, reply: FastifyReply, notice: Notice): void {
     const text = Buffer.from(JSON.stringify({ ...notice, text: notice.text.slice(0, 500) })).toString("base64url");
-    setCookie(request, reply, "notice", `${text}.${this.#signatureOf(text, visitor)}`, NOTICE_SECONDS);
+    setCookie(request, reply, "notice", `${text}.${this.#signatureOf(text, request)}`, NOTICE_SECONDS);
   }
 
-  takeNotice(request: FastifyRequest, reply: FastifyReply, visitor: Visitor): Notice | null {
+  takeNotice(request: FastifyRequest, reply: FastifyReply): Notice | null {
     const value = cookieOf(request, "notice");
     if (value === "") return null;
     setCookie(request, reply, "notice", "", 0);
     const [text = "", signature = ""] = value.split(".");
-    if (!isSame(signature, this.#signatureOf(text, visitor))) return null;
+    if (!isSame(signature, this.#signatureOf(text, request))) return null;
     const { link, ...notice }: Notice = JSON.parse(Buffer.from(text, "base64url").toString());
     return link === undefined ? notice : { ...notice, link: { ...link, href: pathInConsole(link.href) } };
   }
 
   /** Who has the token of a session must not be able to try out what was marked. */
-  markOf(text: string, { token }: Visitor): string {
-    return this.#deps.store.sign(`mark ${token} ${text}`);
+  markOf(text: string, request: Visited): string {
+    return this.#deps.store.sign(`mark ${tokenOf(request)} ${text}`);
   }
 
   /** A visit's token may be planted too, so it can't be the key. */
-  #signatureOf(text: string, { token }: Visitor): string {
-    return this.#deps.store.sign(`notice ${token} ${text}`);
+  #signatureOf(text: string, request: Visited): string {
+    return this.#deps.store.sign(`notice ${tokenOf(request)} ${text}`);
   }
 }
 
-/** For a form's hidden field. */
-export function formToken({ token }: Visitor): string {
-  return signed(token, "form");
+type Visited = Pick<FastifyRequest, "visitor">;
+
+function tokenOf({ visitor }: Visited): string {
+  return visitor?.token ?? "";
 }
 
-export function isFormToken(given: string | null, visitor: Visitor): boolean {
-  return visitor.token !== "" && given !== null && isSame(given, formToken(visitor));
+/** For a form's hidden field. */
+export function formToken(request: Visited): string {
+  return createHmac("sha256", tokenOf(request)).update("form").digest("base64url");
+}
+
+export function isFormToken(given: string | null, request: Visited): boolean {
+  return tokenOf(request) !== "" && given !== null && isSame(given, formToken(request));
 }
 
 function limitsAt(now: number): SessionLimits {
@@ -167,10 +180,6 @@ function hashToken(token: string, { host }: Pick<FastifyRequest, "host">): strin
 
 function hashTicket(ticket: string, request: Pick<FastifyRequest, "host">): string {
   return hashToken(`ticket ${ticket}`, request);
-}
-
-function signed(token: string, text: string): string {
-  return createHmac("sha256", token).update(text).digest("base64url");
 }
 
 function isSame(a: string, b: string): boolean {
@@ -191,14 +200,16 @@ function portOf({ host }: FastifyRequest): string {
 }
 
 function cookieOf(request: FastifyRequest, name: CookieName): string {
-  const wanted = `${cookieName(request, name)}=`;
-  const found = request.headers.cookie?.split(";").find((part) => part.trimStart().startsWith(wanted));
-  const value = found?.trim().slice(wanted.length) ?? "";
+  const value = request.cookies[cookieName(request, name)] ?? "";
   return /^[\w.-]{1,2000}$/.test(value) ? value : "";
 }
 
-function setCookie(request: FastifyRequest, reply: FastifyReply, name: CookieName, value: string, seconds: number): void {
-  const secure = schemeOf(request) === "https" ? "; Secure" : "";
-  const attributes = `Path=/console; Max-Age=${seconds}; HttpOnly; SameSite=Strict${secure}`;
-  reply.header("set-cookie", `${cookieName(request, name)}=${value}; ${attributes}`);
+function setCookie(request: FastifyRequest, reply: FastifyReply, name: CookieName, value: string, maxAge: number): void {
+  reply.setCookie(cookieName(request, name), value, {
+    path: "/console",
+    maxAge,
+    httpOnly: true,
+    sameSite: "strict",
+    secure: schemeOf(request) === "https",
+  });
 }

@@ -9,6 +9,7 @@ import { systemRandom } from "../../../src/platform/random.js";
 import { systemTimers } from "../../../src/platform/running-timers.js";
 import { createApp } from "../../../src/server/app.js";
 import { makeCredential } from "../../../src/server/auth/credential-hashes.js";
+import { consolePlugin } from "../../../src/server/console/console.js";
 import { NO_STATS, type ServerDeps, type WorkKind } from "../../../src/server/server-deps.js";
 import { openStore } from "../../../src/store/open-store.js";
 import type { Store } from "../../../src/store/store.js";
@@ -41,6 +42,7 @@ export async function openService(overrides: Partial<ServerDeps> = {}): Promise<
   await store.saveCredential(await credential, Date.now());
   const work: Service["work"] = [];
   const app = await createApp({
+    console: consolePlugin,
     store,
     clock: systemClock,
     timers: systemTimers,

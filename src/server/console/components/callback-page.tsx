@@ -21,7 +21,6 @@ export async function callbackPage(
   const { title, content, trail, status = 200, tab = "calls" } = page;
   const [record] = await store.listEndpoints([id]);
   return {
-    kind: "page",
     title,
     content,
     status,

@@ -1,4 +1,5 @@
 /** /console/callbacks/:id/calls */
+import type { FastifyInstance } from "fastify";
 import type { VNode } from "preact";
 import type { Call, CallStatus } from "../../../domain/call.js";
 import type { Callback, ServiceReplay } from "../../../domain/callback.js";
@@ -6,6 +7,7 @@ import { callbackSecrets, secretMask } from "../../../domain/mask.js";
 import { senderAddress } from "../../../domain/message-response.js";
 import type { CallCount, FailureGroup } from "../../../store/overview-store.js";
 import { one, type Query } from "../../routes/query-parameters.js";
+import type { CallbackPath, RouteContext } from "../../routes/route-context.js";
 import { CALL_ACTIONS } from "../call-actions.js";
 import { maskOutcome, NextAttempt, StatusText, shortCallId } from "../components/call-parts.js";
 import { callbackPage, callsUrl } from "../components/callback-page.js";
@@ -13,7 +15,6 @@ import { Count, Empty, Pager, Table, Time } from "../components/data.js";
 import { Causes, Chips, FilterForm } from "../components/filter-form.js";
 import { Button } from "../components/forms.js";
 import { callsPath, type ParsedFilter, parseFilter, type StatusChoice, statusWord, type TypedFilter } from "../filter-fields.js";
-import type { Pages } from "../pages.js";
 import { excerpt } from "../pretty-body.js";
 
 export interface CallListView {
@@ -44,14 +45,14 @@ const COUNT_MS = 50;
 /** What reading calls that don't match may take, ms; the next page reads on. */
 const SEARCH_MS = 250;
 
-export function addCallList(pages: Pages): void {
-  const { deps, lookup } = pages.context;
+export function addCallList(app: FastifyInstance, { deps, lookup }: RouteContext): void {
   const { store, clock } = deps;
 
-  pages.get(
+  app.get<CallbackPath & { Querystring: Query }>(
     "/console/callbacks/:id/calls",
-    async ({ params, query }) => {
-      const callback = await lookup.find(params.id ?? "");
+    { config: { isLive: true } },
+    async ({ params, query }, reply) => {
+      const callback = await lookup.find(params.id);
       const parsed = parseFilter(query, clock.now());
       const { typed, problems } = parsed;
       const isValid = Object.keys(problems).length === 0;
@@ -65,9 +66,9 @@ export function addCallList(pages: Pages): void {
         runningReplay: (await store.listReplays(callback.id, 1)).find(({ left }) => left > 0) ?? null,
         found,
       };
-      return callbackPage(deps, callback, { title: callback.name, content: <CallList {...view} />, status: isValid ? 200 : 422 });
+      const content = <CallList {...view} />;
+      return reply.showPage(await callbackPage(deps, callback, { title: callback.name, content, status: isValid ? 200 : 422 }));
     },
-    { isLive: true },
   );
 
   async function findCalls(callback: Callback, { typed, filter }: ParsedFilter, query: Query): Promise<FoundCalls> {

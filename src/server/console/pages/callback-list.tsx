@@ -1,13 +1,14 @@
 /** /console: Manage API Callbacks. */
+import type { FastifyInstance } from "fastify";
 import type { VNode } from "preact";
 import { shownUrl } from "../../../domain/mask.js";
 import type { Outage } from "../../../domain/outage.js";
 import type { Sort } from "../../../store/store.js";
 import { one, type Query, readPage, readSort } from "../../routes/query-parameters.js";
+import type { RouteContext } from "../../routes/route-context.js";
 import { type Column, Count, Empty, Pager, Table, Time } from "../components/data.js";
 import { EndpointBadge, type Health, healthOf } from "../components/endpoint-badge.js";
 import { Button, ButtonLink } from "../components/forms.js";
-import type { Pages } from "../pages.js";
 
 export interface CallbackRow extends Health {
   readonly id: string;
@@ -44,44 +45,39 @@ const FEW = 10;
 /** Whether each is descending at first. */
 const SORTS: Readonly<Record<SortField, boolean>> = { name: false, failed: true, waiting: true };
 
-export function addCallbackList(pages: Pages): void {
-  const { store, clock } = pages.context.deps;
+export function addCallbackList(app: FastifyInstance, { deps }: RouteContext): void {
+  const { store, clock } = deps;
 
-  pages.get(
-    "/console",
-    async ({ query }) => {
-      const asked = { ...readPage(query, PAGE_SIZE), limit: PAGE_SIZE };
-      const [sort = BY_NAME] = readSort(query, SORTS, "name");
-      const text = readText(query);
-      const { items, ...page } = await store.listCallbacks({ ...asked, sort: [sort], text });
-      const ids = items.map(({ id }) => id);
-      const counts = await store.countCallsOf(ids);
-      const records = new Map((await store.listEndpoints(ids)).map((record) => [record.callback.id, record]));
-      const outages = await store.findLastOutages(ids);
-      const endedSince = clock.now() - DAY_MS;
-      const lastOutageOf = (callbackId: string): CallbackRow["lastOutage"] => {
-        const { id, endedAt = null } = outages.get(callbackId) ?? {};
-        return id === undefined || endedAt === null || endedAt < endedSince ? null : { id, endedAt };
-      };
-      const rows = items.map((callback): CallbackRow => {
-        const { id, name, retriesEnabled, events } = callback;
-        const { FAILED: failed = 0, PENDING: waiting = 0 } = counts.get(id) ?? {};
-        const health = healthOf(records.get(id), events.reply || events.undeliverable);
-        return { id, name, url: shownUrl(callback), retriesEnabled, failed, waiting, lastOutage: lastOutageOf(id), ...health };
-      });
-      return {
-        kind: "page",
-        title: "Manage API Callbacks",
-        aside: (
-          <ButtonLink kind="primary" href="/console/callbacks/new">
-            New callback
-          </ButtonLink>
-        ),
-        content: <CallbackList {...page} rows={rows} sort={sort} text={text} />,
-      };
-    },
-    { isLive: true },
-  );
+  app.get<{ Querystring: Query }>("/console", { config: { isLive: true } }, async ({ query }, reply) => {
+    const asked = { ...readPage(query, PAGE_SIZE), limit: PAGE_SIZE };
+    const [sort = BY_NAME] = readSort(query, SORTS, "name");
+    const text = readText(query);
+    const { items, ...page } = await store.listCallbacks({ ...asked, sort: [sort], text });
+    const ids = items.map(({ id }) => id);
+    const counts = await store.countCallsOf(ids);
+    const records = new Map((await store.listEndpoints(ids)).map((record) => [record.callback.id, record]));
+    const outages = await store.findLastOutages(ids);
+    const endedSince = clock.now() - DAY_MS;
+    const lastOutageOf = (callbackId: string): CallbackRow["lastOutage"] => {
+      const { id, endedAt = null } = outages.get(callbackId) ?? {};
+      return id === undefined || endedAt === null || endedAt < endedSince ? null : { id, endedAt };
+    };
+    const rows = items.map((callback): CallbackRow => {
+      const { id, name, retriesEnabled, events } = callback;
+      const { FAILED: failed = 0, PENDING: waiting = 0 } = counts.get(id) ?? {};
+      const health = healthOf(records.get(id), events.reply || events.undeliverable);
+      return { id, name, url: shownUrl(callback), retriesEnabled, failed, waiting, lastOutage: lastOutageOf(id), ...health };
+    });
+    return reply.showPage({
+      title: "Manage API Callbacks",
+      aside: (
+        <ButtonLink kind="primary" href="/console/callbacks/new">
+          New callback
+        </ButtonLink>
+      ),
+      content: <CallbackList {...page} rows={rows} sort={sort} text={text} />,
+    });
+  });
 }
 
 const BY_NAME: Sort<SortField> = { field: "name", descending: false };

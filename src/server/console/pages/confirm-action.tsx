@@ -1,4 +1,5 @@
 /** /console/callbacks/:id/confirm: says exactly which calls an action is about, and does it. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { VNode } from "preact";
 import type { CallProgress } from "../../../domain/call.js";
 import type { CallFilter } from "../../../domain/call-filter.js";
@@ -8,6 +9,7 @@ import { WhcbError } from "../../../domain/errors.js";
 import { callbackSecrets, secretMask, shownUrl } from "../../../domain/mask.js";
 import { shortId } from "../../../platform/random.js";
 import { one, type Query } from "../../routes/query-parameters.js";
+import type { CallbackPath } from "../../routes/route-context.js";
 import {
   actOnCalls,
   boundedFilter,
@@ -25,8 +27,8 @@ import { Table, Time } from "../components/data.js";
 import { Button, ButtonLink, ButtonRow, Form } from "../components/forms.js";
 import { Alert } from "../components/layout.js";
 import { callsPath, describeFilter, parseFilter, settledFields, statusWord, typedQuery } from "../filter-fields.js";
-import { formProblem, type PageAnswer, type Visit } from "../page.js";
-import type { Pages } from "../pages.js";
+import { type ConsoleContext, formOf, formProblem } from "../page.js";
+import { formToken } from "../sessions.js";
 
 const MOST_LISTED = 100;
 
@@ -58,28 +60,27 @@ export interface ConfirmationView {
   readonly problem: string | null;
 }
 
-export function addConfirmation(pages: Pages): void {
-  const { deps, lookup } = pages.context;
+export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }: ConsoleContext): void {
   const { store, clock, random } = deps;
   let lastShownAt = 0;
 
-  pages.get("/console/callbacks/:id/confirm", async (visit) => {
-    const callback = await lookup.find(visit.params.id ?? "");
+  app.get<CallbackPath & { Querystring: Query }>("/console/callbacks/:id/confirm", async (request, reply) => {
+    const callback = await lookup.find(request.params.id);
     // Marks are known by it: two pages that are opened in one millisecond are two marks.
     const now = clock.now();
     lastShownAt = lastShownAt >= now && lastShownAt < now + 100 ? lastShownAt + 1 : now;
-    const asked = readAsked(callback, visit.query, lastShownAt);
+    const asked = readAsked(callback, request.query, lastShownAt);
     if ("callIds" in asked.set && asked.set.callIds.length === 0) {
-      return { kind: "redirect", path: asked.back, notice: { kind: "problem", text: "Select calls first, or all that match." } };
+      return reply.seeOther(asked.back, { kind: "problem", text: "Select calls first, or all that match." });
     }
-    return confirmation(visit, callback, asked, { once: shortId(random) });
+    return showConfirmation(request, reply, callback, asked, { once: shortId(random) });
   });
 
-  pages.post("/console/callbacks/:id/confirm", async (visit) => {
-    const callback = await lookup.find(visit.params.id ?? "");
-    const form = queryOf(visit.form);
+  app.post<CallbackPath>("/console/callbacks/:id/confirm", async (request, reply) => {
+    const callback = await lookup.find(request.params.id);
+    const form = queryOf(formOf(request));
     const [id, shownAt, counted] = [one(form, "once") ?? "", Number(one(form, "at")), Number(one(form, "counted"))];
-    const isOurs = one(form, "signature") === visit.mark(`${id} ${shownAt}`);
+    const isOurs = one(form, "signature") === sessions.markOf(`${id} ${shownAt}`, request);
     if (!isOurs || !Number.isSafeInteger(counted)) throw new WhcbError("invalid", "The form is incomplete");
     const asked = readAsked(callback, form, shownAt);
     const { action, set, back } = asked;
@@ -93,28 +94,29 @@ export function addConfirmation(pages: Pages): void {
             link: { text: "Show the call", href: callsUrl(callback.id, "calls", callId) },
           };
         const path = result.done > 0 ? callsUrl(callback.id, "replays", id) : back;
-        return { kind: "redirect", path, notice: { ...notice, ...show } };
+        return reply.seeOther(path, { ...notice, ...show });
       }
       const undo = action === "success" && result.done > 0;
       const link = { text: "Undo", href: `${callsUrl(callback.id, "confirm")}?action=failed&marked=${shownAt}` };
-      return { kind: "redirect", path: back, notice: { ...notice, ...(undo && { link }) } };
+      return reply.seeOther(back, { ...notice, ...(undo && { link }) });
     } catch (error) {
-      return confirmation(visit, callback, asked, { once: id, problem: formProblem(error) });
+      return showConfirmation(request, reply, callback, asked, { once: id, problem: formProblem(error) });
     }
   });
 
-  async function confirmation(
-    { formToken, mark }: Visit,
+  async function showConfirmation(
+    request: FastifyRequest,
+    reply: FastifyReply,
     callback: Callback,
     asked: Asked,
     { once, problem = null }: { readonly once: string; readonly problem?: string | null },
-  ): Promise<PageAnswer> {
+  ): Promise<FastifyReply> {
     const { action, set, shownAt, back } = asked;
     const counted = await countSet(deps, callback, action, set);
     const [record] = await store.listEndpoints([callback.id]);
     const view: ConfirmationView = {
       callbackId: callback.id,
-      formToken,
+      formToken: formToken(request),
       action,
       filter: "filter" in set ? set.filter : null,
       listed: "callIds" in set ? await readListed(callback, set.callIds) : null,
@@ -126,7 +128,7 @@ export function addConfirmation(pages: Pages): void {
         ...asked.fields,
         ["once", once],
         ["at", String(shownAt)],
-        ["signature", mark(`${once} ${shownAt}`)],
+        ["signature", sessions.markOf(`${once} ${shownAt}`, request)],
         ["counted", String(counted.count)],
       ],
       back,
@@ -134,7 +136,7 @@ export function addConfirmation(pages: Pages): void {
     };
     const title = counted.count === 0 ? "Nothing to change" : CALL_ACTIONS[action].title(counted.count);
     const status = problem === null ? 200 : 409;
-    return callbackPage(deps, callback, { title, trail: [], content: <Confirmation {...view} />, status });
+    return reply.showPage(await callbackPage(deps, callback, { title, trail: [], content: <Confirmation {...view} />, status }));
   }
 
   async function readListed(callback: Callback, callIds: readonly string[]): Promise<ReadonlyMap<string, CallProgress>> {

@@ -1,4 +1,5 @@
 /** /console/callbacks/new, /console/callbacks/:id/edit and /delete. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { VNode } from "preact";
 import { type Callback, type CallbackSettings, hasSameSettings, isRepaired } from "../../../domain/callback.js";
 import { count } from "../../../domain/count.js";
@@ -6,7 +7,8 @@ import { spellDuration } from "../../../domain/duration.js";
 import { isWhcbError } from "../../../domain/errors.js";
 import { shownUrl } from "../../../domain/mask.js";
 import type { RetryPolicy } from "../../../domain/retry-policy.js";
-import { lazyParts } from "../../lazy-parts.js";
+import { parseCallback } from "../../../wire/json/parse-callback.js";
+import type { CallbackPath } from "../../routes/route-context.js";
 import { createCallback, deleteCallback, testEndpoint, updateCallback } from "../../use-cases/change-callbacks.js";
 import {
   type CallbackFields,
@@ -24,122 +26,126 @@ import {
 import { callbackPage, callsUrl } from "../components/callback-page.js";
 import { Count, Facts } from "../components/data.js";
 import { Button, ButtonLink, ButtonRow, Form } from "../components/forms.js";
-import { type Page, type PageAnswer, redirect, type Visit } from "../page.js";
-import type { Pages } from "../pages.js";
+import { type ConsoleContext, formOf, redirect } from "../page.js";
+import { formToken } from "../sessions.js";
 import { CallbackForm, maskedKey, type TestView, testView } from "./callback-form.js";
 
 const LIST = { text: "Callbacks", href: "/console" };
 
 const pathTo = ({ id }: Pick<Callback, "id">, page: "edit" | "delete" | "calls") => callsUrl(id, page);
 
-export function addCallbackPages(pages: Pages): void {
-  const { deps, lookup } = pages.context;
+export function addCallbackPages(app: FastifyInstance, context: ConsoleContext): void {
+  const { deps, lookup, sessions } = context;
 
-  pages.get("/console/callbacks/new", async (visit) => formPage(visit, null, { fields: NEW_FIELDS }));
+  app.get("/console/callbacks/new", async (request, reply) => showForm(request, reply, null, { fields: NEW_FIELDS }));
 
-  pages.post("/console/callbacks/new", async (visit) => {
-    const typed = readFields(visit.form);
-    const key = typedKey(visit);
-    const read = readSettings(typed, key, null, await parser());
-    if (isTest(visit)) return showTest(visit, null, typed);
-    if (read.kind === "invalid") return formPage(visit, null, { fields: typed, problems: read.problems });
+  app.post("/console/callbacks/new", async (request, reply) => {
+    const typed = readFields(formOf(request));
+    const read = readSettings(typed, typedKey(request), null, parseCallback);
+    if (isTest(request)) return showTest(request, reply, null, typed);
+    if (read.kind === "invalid") return showForm(request, reply, null, { fields: typed, problems: read.problems });
     try {
-      const callback = await createCallback(pages.context, read.settings);
-      return redirect(pathTo(callback, "edit"), `Created: messages name it ${callback.name}.`);
+      const callback = await createCallback(context, read.settings);
+      return redirect(reply, pathTo(callback, "edit"), `Created: messages name it ${callback.name}.`);
     } catch (error) {
       const problems = problemsOf(error);
       // The form was sent twice.
       const existing = isWhcbError(error, "duplicate-name") ? await deps.store.findCallback(read.settings.name) : null;
       if (existing !== null && hasSameSettings(existing, read.settings)) {
-        return redirect(pathTo(existing, "edit"), `Created: messages name it ${existing.name}.`);
+        return redirect(reply, pathTo(existing, "edit"), `Created: messages name it ${existing.name}.`);
       }
-      return formPage(visit, null, { fields: typed, problems });
+      return showForm(request, reply, null, { fields: typed, problems });
     }
   });
 
-  pages.get(
-    "/console/callbacks/:id/edit",
-    async (visit) => {
-      const stored = await lookup.find(visit.params.id ?? "");
-      return formPage(visit, stored, { fields: fieldsOf(stored) });
-    },
-    { isLive: true },
-  );
+  app.get<CallbackPath>("/console/callbacks/:id/edit", { config: { isLive: true } }, async (request, reply) => {
+    const stored = await lookup.find(request.params.id);
+    return showForm(request, reply, stored, { fields: fieldsOf(stored) });
+  });
 
-  pages.post("/console/callbacks/:id/edit", saveChanges);
+  app.post("/console/callbacks/:id/edit", saveChanges);
 
-  async function saveChanges(visit: Visit): Promise<PageAnswer> {
-    const stored = await lookup.find(visit.params.id ?? "");
-    const typed = readFields(visit.form);
-    if (isTest(visit)) return showTest(visit, stored, typed);
-    const read = readSettings(typed, typedKey(visit), stored, await parser());
+  async function saveChanges(request: FastifyRequest<CallbackPath>, reply: FastifyReply): Promise<FastifyReply> {
+    const stored = await lookup.find(request.params.id);
+    const typed = readFields(formOf(request));
+    if (isTest(request)) return showTest(request, reply, stored, typed);
+    const read = readSettings(typed, typedKey(request), stored, parseCallback);
     // The form was sent twice, or nothing was changed.
-    if (read.kind === "valid" && hasSameSettings(stored, read.settings)) return redirect(pathTo(stored, "edit"), "Saved.");
-    const conflict = findConflict(readLoaded(visit.form), typed, loadedForm(visit, stored));
+    if (read.kind === "valid" && hasSameSettings(stored, read.settings)) return redirect(reply, pathTo(stored, "edit"), "Saved.");
+    const conflict = findConflict(readLoaded(formOf(request)), typed, loadedForm(request, stored));
     if (conflict !== null) {
       const { merged, problems, changes } = conflict;
-      return formPage(visit, stored, { fields: merged, problems, changes });
+      return showForm(request, reply, stored, { fields: merged, problems, changes });
     }
-    if (read.kind === "invalid") return formPage(visit, stored, { fields: typed, problems: read.problems });
+    if (read.kind === "invalid") return showForm(request, reply, stored, { fields: typed, problems: read.problems });
     try {
-      await updateCallback(pages.context, stored, read.settings, stored);
+      await updateCallback(context, stored, read.settings, stored);
     } catch (error) {
       // Changed since it was read above.
-      if (isWhcbError(error, "locked")) return saveChanges(visit);
-      return formPage(visit, stored, { fields: typed, problems: problemsOf(error) });
+      if (isWhcbError(error, "locked")) return saveChanges(request, reply);
+      return showForm(request, reply, stored, { fields: typed, problems: problemsOf(error) });
     }
-    return redirect(pathTo(stored, "edit"), savedText(stored, read.settings, deps.policy));
+    return redirect(reply, pathTo(stored, "edit"), savedText(stored, read.settings, deps.policy));
   }
 
-  pages.get("/console/callbacks/:id/delete", async ({ params, formToken }) => {
-    const callback = await lookup.find(params.id ?? "");
+  app.get<CallbackPath>("/console/callbacks/:id/delete", async (request, reply) => {
+    const callback = await lookup.find(request.params.id);
     const { FAILED: failed, PENDING: waiting, SUCCESS: accepted } = await deps.store.countCalls(callback.id);
-    return {
-      kind: "page",
+    return reply.showPage({
       title: "Delete API Callback",
       breadcrumb: [LIST, { text: callback.name, href: pathTo(callback, "edit") }],
-      content: <DeleteCallback callback={callback} formToken={formToken} counts={{ failed, waiting, accepted }} />,
-    };
+      content: <DeleteCallback callback={callback} formToken={formToken(request)} counts={{ failed, waiting, accepted }} />,
+    });
   });
 
-  pages.post("/console/callbacks/:id/delete", async ({ params }) => {
+  app.post<CallbackPath>("/console/callbacks/:id/delete", async ({ params }, reply) => {
     try {
-      const callback = await lookup.find(params.id ?? "");
-      await deleteCallback(pages.context, callback);
-      return redirect("/console", `Deleted ${callback.name}.`);
+      const callback = await lookup.find(params.id);
+      await deleteCallback(context, callback);
+      return redirect(reply, "/console", `Deleted ${callback.name}.`);
     } catch (error) {
       // The form was sent twice.
-      if (isWhcbError(error, "not-found")) return redirect("/console", "The callback is deleted.");
+      if (isWhcbError(error, "not-found")) return redirect(reply, "/console", "The callback is deleted.");
       throw error;
     }
   });
 
-  async function showTest(visit: Visit, stored: Callback | null, typed: CallbackFields): Promise<PageAnswer> {
+  async function showTest(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    stored: Callback | null,
+    typed: CallbackFields,
+  ): Promise<FastifyReply> {
     // Not needed for a test.
-    const read = readSettings({ ...typed, name: "test", email: "test@example.com" }, typedKey(visit), stored, await parser());
-    if (read.kind === "invalid") return formPage(visit, stored, { fields: typed, problems: read.problems });
+    const read = readSettings({ ...typed, name: "test", email: "test@example.com" }, typedKey(request), stored, parseCallback);
+    if (read.kind === "invalid") return showForm(request, reply, stored, { fields: typed, problems: read.problems });
     try {
       deps.checkCallbackUrl(read.settings.url);
     } catch (error) {
-      return formPage(visit, stored, { fields: typed, problems: problemsOf(error) });
+      return showForm(request, reply, stored, { fields: typed, problems: problemsOf(error) });
     }
-    const test = await testEndpoint(pages.context, read.settings);
-    return formPage(visit, stored, { fields: typed, test: test === null ? null : testView(test, read.settings) });
+    const test = await testEndpoint(context, read.settings);
+    return showForm(request, reply, stored, { fields: typed, test: test === null ? null : testView(test, read.settings) });
   }
 
   /** The conflict with what another saved is still to be found when a form is sent again. */
-  async function formPage(visit: Visit, stored: Callback | null, state: FormState): Promise<Page> {
+  async function showForm(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    stored: Callback | null,
+    state: FormState,
+  ): Promise<FastifyReply> {
     const { fields, problems = NO_PROBLEMS, changes = [], test = null } = state;
-    const isSent = visit.request.method === "POST";
-    const loaded = isSent && changes.length === 0 ? readLoaded(visit.form) : null;
+    const isSent = request.method === "POST";
+    const loaded = isSent && changes.length === 0 ? readLoaded(formOf(request)) : null;
     const content = (
       <CallbackForm
         action={stored === null ? "/console/callbacks/new" : pathTo(stored, "edit")}
-        formToken={visit.formToken}
+        formToken={formToken(request)}
         fields={fields}
         problems={problems}
-        isKeyLost={typedKey(visit) !== ""}
-        stored={stored && { id: stored.id, maskedKey: maskedKey(stored.auth.key), loaded: loaded ?? loadedForm(visit, stored) }}
+        isKeyLost={typedKey(request) !== ""}
+        stored={stored && { id: stored.id, maskedKey: maskedKey(stored.auth.key), loaded: loaded ?? loadedForm(request, stored) }}
         changes={changes}
         test={test}
         canTest={deps.checkEndpoint !== null}
@@ -149,8 +155,14 @@ export function addCallbackPages(pages: Pages): void {
       />
     );
     const status = changes.length > 0 ? 409 : problems.size > 0 ? 422 : 200;
-    if (stored === null) return { kind: "page", title: "New API Callback", breadcrumb: [LIST], content, status };
-    return callbackPage(deps, stored, { title: "Edit API Callback", content, status, tab: "settings", trail: [] });
+    if (stored === null) return reply.showPage({ title: "New API Callback", breadcrumb: [LIST], content, status });
+    const page = await callbackPage(deps, stored, { title: "Edit API Callback", content, status, tab: "settings", trail: [] });
+    return reply.showPage(page);
+  }
+
+  function loadedForm(request: FastifyRequest, stored: Callback): LoadedForm {
+    const mark = (text: string) => sessions.markOf(text, request);
+    return { fields: fieldsOf(stored), urlMark: mark(stored.url), keyMark: mark(stored.auth.key) };
   }
 }
 
@@ -163,20 +175,12 @@ interface FormState {
 
 const NO_PROBLEMS: Problems = new Map();
 
-function loadedForm({ mark }: Visit, stored: Callback): LoadedForm {
-  return { fields: fieldsOf(stored), urlMark: mark(stored.url), keyMark: mark(stored.auth.key) };
+function typedKey(request: FastifyRequest): string {
+  return formOf(request).get("auth.key") ?? "";
 }
 
-function typedKey({ form }: Visit): string {
-  return form.get("auth.key") ?? "";
-}
-
-function isTest({ form }: Visit): boolean {
-  return form.get("step") === "test";
-}
-
-async function parser() {
-  return (await lazyParts.callbackParsers()).parseCallback;
+function isTest(request: FastifyRequest): boolean {
+  return formOf(request).get("step") === "test";
 }
 
 /** What follows from it: docs/dispatcher.md, A call, rules 7 and 8. */

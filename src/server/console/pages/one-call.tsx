@@ -1,4 +1,5 @@
 /** /console/callbacks/:id/calls/:callId */
+import type { FastifyInstance } from "fastify";
 import type { VNode } from "preact";
 import { type Attempt, resultMessage } from "../../../domain/attempt.js";
 import { type Call, isErased } from "../../../domain/call.js";
@@ -11,6 +12,7 @@ import { senderAddress } from "../../../domain/message-response.js";
 import { type RetryPolicy, retryUntil } from "../../../domain/retry-policy.js";
 import { toIsoDate } from "../../../wire/dates.js";
 import { deliveryBody } from "../../../wire/delivery-request.js";
+import type { CallPath, RouteContext } from "../../routes/route-context.js";
 import type { CallAction } from "../../use-cases/act-on-calls.js";
 import { findCall } from "../../use-cases/settle-calls.js";
 import { CALL_ACTIONS } from "../call-actions.js";
@@ -18,7 +20,6 @@ import { CallBadge, causeOf, maskOutcome, outcomeText, shortCallId } from "../co
 import { callbackPage, callsUrl } from "../components/callback-page.js";
 import { Facts, Table, Time } from "../components/data.js";
 import { ButtonLink, ButtonRow } from "../components/forms.js";
-import type { Pages } from "../pages.js";
 import { cutText, excerpt, prettyBody, shownPart } from "../pretty-body.js";
 
 export interface OneCallView {
@@ -37,31 +38,27 @@ export interface OneCallView {
 
 const SHOWN_ATTEMPTS = 300;
 
-export function addOneCall(pages: Pages): void {
-  const { deps, lookup } = pages.context;
+export function addOneCall(app: FastifyInstance, { deps, lookup }: RouteContext): void {
   const { store, policy, clock } = deps;
 
-  pages.get(
-    "/console/callbacks/:id/calls/:callId",
-    async ({ params }) => {
-      const callback = await lookup.find(params.id ?? "");
-      const mask = secretMask(callbackSecrets(callback));
-      const call = maskOutcome(await findCall(deps, callback, params.callId ?? ""), mask);
-      const recorded = (await store.listAttempts(callback.id, [call.id], SHOWN_ATTEMPTS)).get(call.id) ?? [];
-      // A client may report its attempts later.
-      const attempts = recorded
-        .toSorted((one, other) => one.startedAt - other.startedAt || one.number - other.number)
-        .map((attempt) => ({ ...attempt, result: maskAnswer(attempt.result, mask) }));
-      const [record] = await store.listEndpoints([callback.id]);
-      const endpointState = record?.endpoint.state ?? "up";
-      const { part, isWhole } = shownPart(call.response);
-      const body = isErased(call) ? null : deliveryBody(callback, part, deps.bodyNames);
-      const shown = { callback, call: { ...call, response: part }, attempts, endpointState, policy, now: clock.now() };
-      const view = { ...shown, body, isBodyCut: !isWhole };
-      return callbackPage(deps, callback, { title: `Call ${shortCallId(call.id)}`, trail: [], content: <OneCall {...view} /> });
-    },
-    { isLive: true },
-  );
+  app.get<CallPath>("/console/callbacks/:id/calls/:callId", { config: { isLive: true } }, async ({ params }, reply) => {
+    const callback = await lookup.find(params.id);
+    const mask = secretMask(callbackSecrets(callback));
+    const call = maskOutcome(await findCall(deps, callback, params.callId), mask);
+    const recorded = (await store.listAttempts(callback.id, [call.id], SHOWN_ATTEMPTS)).get(call.id) ?? [];
+    // A client may report its attempts later.
+    const attempts = recorded
+      .toSorted((one, other) => one.startedAt - other.startedAt || one.number - other.number)
+      .map((attempt) => ({ ...attempt, result: maskAnswer(attempt.result, mask) }));
+    const [record] = await store.listEndpoints([callback.id]);
+    const endpointState = record?.endpoint.state ?? "up";
+    const { part, isWhole } = shownPart(call.response);
+    const body = isErased(call) ? null : deliveryBody(callback, part, deps.bodyNames);
+    const shown = { callback, call: { ...call, response: part }, attempts, endpointState, policy, now: clock.now() };
+    const view = { ...shown, body, isBodyCut: !isWhole };
+    const title = `Call ${shortCallId(call.id)}`;
+    return reply.showPage(await callbackPage(deps, callback, { title, trail: [], content: <OneCall {...view} /> }));
+  });
 }
 
 export function OneCall(view: OneCallView): VNode {

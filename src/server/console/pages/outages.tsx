@@ -1,4 +1,5 @@
 /** /console/callbacks/:id/outages: one outage in detail, and the list of all. */
+import type { FastifyInstance } from "fastify";
 import type { VNode } from "preact";
 import type { Callback } from "../../../domain/callback.js";
 import { formatDuration } from "../../../domain/duration.js";
@@ -7,14 +8,14 @@ import { type Outage, outageClosesAt } from "../../../domain/outage.js";
 import type { OutageCalls, OutageMail } from "../../../store/overview-store.js";
 import type { Page as StoredPage } from "../../../store/store.js";
 import { one, type Query, readPage } from "../../routes/query-parameters.js";
+import type { RouteContext } from "../../routes/route-context.js";
 import { causeOf } from "../components/call-parts.js";
 import { callbackPage, callsUrl } from "../components/callback-page.js";
 import { Badge, Count, countText, Empty, Facts, Pager, Table, Time } from "../components/data.js";
 import { type Health, healthOf, TONES } from "../components/endpoint-badge.js";
 import { OutageChart, OutageTable } from "../components/outage-chart.js";
 import { type BacklogSample, chartSpan, largestBacklog, type OutageChartView, timeText } from "../components/outage-figures.js";
-import type { PageAnswer, Visit } from "../page.js";
-import type { Pages } from "../pages.js";
+import type { Page } from "../page.js";
 
 const PAGE_SIZE = 20;
 /** As many bars as a narrow screen can show. */
@@ -54,19 +55,25 @@ const SPANS = { outage: null, day: 86_400_000, week: 7 * 86_400_000 } as const;
 const SPAN_TEXTS = { outage: "The outage", day: "24 hours", week: "7 days" } as const;
 export type SpanName = keyof typeof SPANS;
 
-export function addOutages(pages: Pages): void {
-  const live = { isLive: true };
-  pages.get("/console/callbacks/:id/outages", (visit) => outagesPage(pages, visit), live);
-  pages.get("/console/callbacks/:id/outages/:outageId", (visit) => outagesPage(pages, visit), live);
+/** Without an outage's id: the newest. */
+type OutagePath = { readonly id: string; readonly outageId?: string };
+
+export function addOutages(app: FastifyInstance, context: RouteContext): void {
+  for (const path of ["/console/callbacks/:id/outages", "/console/callbacks/:id/outages/:outageId"]) {
+    app.get<{ Params: OutagePath; Querystring: Query }>(path, { config: { isLive: true } }, async ({ params, query }, reply) => {
+      return reply.showPage(await outagesPage(context, params, query));
+    });
+  }
 }
 
-async function outagesPage({ context }: Pages, { params, query }: Visit): Promise<PageAnswer> {
-  const { store, clock, policy } = context.deps;
-  const callback = await context.lookup.find(params.id ?? "");
+async function outagesPage({ deps, lookup }: RouteContext, params: OutagePath, query: Query): Promise<Page> {
+  const { store, clock, policy } = deps;
+  const callback = await lookup.find(params.id);
   const asked = { ...readPage(query, PAGE_SIZE), limit: PAGE_SIZE };
   const outages = await store.listOutages({ ...asked, callbackId: callback.id });
   const newest = asked.cursor === undefined && asked.offset === 0 ? outages.items[0] : undefined;
-  const outage = params.outageId === undefined ? newest : await findOutage();
+  const outage = params.outageId === undefined ? newest : await store.findOutage(callback.id, params.outageId);
+  if (outage === null) throw new WhcbError("not-found", "No such outage of this callback");
   const [record] = await store.listEndpoints([callback.id]);
   const now = clock.now();
   const view: OutagesView = {
@@ -82,13 +89,7 @@ async function outagesPage({ context }: Pages, { params, query }: Visit): Promis
       <Outages {...view} />
     </div>
   );
-  return callbackPage(context.deps, callback, { title: callback.name, tab: "outages", content });
-
-  async function findOutage(): Promise<Outage> {
-    const found = await store.findOutage(callback.id, params.outageId ?? "");
-    if (found === null) throw new WhcbError("not-found", "No such outage of this callback");
-    return found;
-  }
+  return callbackPage(deps, callback, { title: callback.name, tab: "outages", content });
 
   async function readDetails(outage: Outage): Promise<OutageDetails> {
     const span = readSpan(query);

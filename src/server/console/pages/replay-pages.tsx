@@ -1,47 +1,48 @@
 /** /console/callbacks/:id/replays, and /replays/:replayId. */
+import type { FastifyInstance } from "fastify";
 import type { VNode } from "preact";
 import { replayState, type ServiceReplay } from "../../../domain/callback.js";
 import { count } from "../../../domain/count.js";
+import type { CallbackPath, RouteContext } from "../../routes/route-context.js";
 import { cancelReplay, findReplay } from "../../use-cases/settle-calls.js";
 import { callbackPage, callsUrl } from "../components/callback-page.js";
 import { Badge, Count, Empty, Facts, Table, Time } from "../components/data.js";
 import { Button, ButtonLink, ButtonRow, Form } from "../components/forms.js";
 import { redirect } from "../page.js";
-import type { Pages } from "../pages.js";
+import { formToken } from "../sessions.js";
 
 const SHOWN_REPLAYS = 50;
 
-export function addReplayPages(pages: Pages): void {
-  const { deps, lookup } = pages.context;
+interface ReplayPath {
+  readonly Params: { readonly id: string; readonly replayId: string };
+}
 
-  pages.get(
-    "/console/callbacks/:id/replays",
-    async ({ params }) => {
-      const callback = await lookup.find(params.id ?? "");
-      const replays = await deps.store.listReplays(callback.id, SHOWN_REPLAYS);
-      const content = <ReplayList callbackId={callback.id} replays={replays} />;
-      return callbackPage(deps, callback, { title: "Replays", trail: [], content });
-    },
-    { isLive: true },
-  );
+export function addReplayPages(app: FastifyInstance, { deps, lookup }: RouteContext): void {
+  const live = { config: { isLive: true } };
 
-  pages.get(
-    "/console/callbacks/:id/replays/:replayId",
-    async ({ params, formToken }) => {
-      const callback = await lookup.find(params.id ?? "");
-      const replay = await findReplay(deps, callback, params.replayId ?? "");
-      const content = <OneReplay callbackId={callback.id} formToken={formToken} replay={replay} />;
-      const trail = [{ text: "Replays", href: callsUrl(callback.id, "replays") }];
-      return callbackPage(deps, callback, { title: `Replay of ${count(replay.total, "call")}`, trail, content });
-    },
-    { isLive: true },
-  );
+  app.get<CallbackPath>("/console/callbacks/:id/replays", live, async ({ params }, reply) => {
+    const callback = await lookup.find(params.id);
+    const replays = await deps.store.listReplays(callback.id, SHOWN_REPLAYS);
+    const content = <ReplayList callbackId={callback.id} replays={replays} />;
+    return reply.showPage(await callbackPage(deps, callback, { title: "Replays", trail: [], content }));
+  });
 
-  pages.post("/console/callbacks/:id/replays/:replayId", async ({ params }) => {
-    const callback = await lookup.find(params.id ?? "");
-    const before = await findReplay(deps, callback, params.replayId ?? "");
+  app.get<ReplayPath>("/console/callbacks/:id/replays/:replayId", live, async (request, reply) => {
+    const { params } = request;
+    const callback = await lookup.find(params.id);
+    const replay = await findReplay(deps, callback, params.replayId);
+    const content = <OneReplay callbackId={callback.id} formToken={formToken(request)} replay={replay} />;
+    const trail = [{ text: "Replays", href: callsUrl(callback.id, "replays") }];
+    const title = `Replay of ${count(replay.total, "call")}`;
+    return reply.showPage(await callbackPage(deps, callback, { title, trail, content }));
+  });
+
+  app.post<ReplayPath>("/console/callbacks/:id/replays/:replayId", async ({ params }, reply) => {
+    const callback = await lookup.find(params.id);
+    const before = await findReplay(deps, callback, params.replayId);
     await cancelReplay(deps, callback, before.id);
-    return redirect(callsUrl(callback.id, "replays", before.id), stopNotice(await findReplay(deps, callback, before.id)));
+    const notice = stopNotice(await findReplay(deps, callback, before.id));
+    return redirect(reply, callsUrl(callback.id, "replays", before.id), notice);
   });
 }
 

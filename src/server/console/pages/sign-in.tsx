@@ -1,13 +1,15 @@
 /** /console/sign-in and /console/sign-out. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { VNode } from "preact";
 import type { Verdict } from "../../auth/authenticator.js";
 import { clientAddress } from "../../auth/request-origin.js";
 import { redeemSignInCode } from "../../auth/sign-in-codes.js";
+import type { Query } from "../../routes/query-parameters.js";
 import { Button, ButtonRow, Form, TextField } from "../components/forms.js";
 import { Alert } from "../components/layout.js";
 import { pathInConsole } from "../console-path.js";
-import { type Page, type PageAnswer, redirect, type Visit } from "../page.js";
-import type { Pages } from "../pages.js";
+import { type ConsoleContext, formOf } from "../page.js";
+import { formToken } from "../sessions.js";
 
 export interface SignInView {
   readonly formToken: string;
@@ -19,76 +21,72 @@ export interface SignInView {
   readonly way: "password" | "code";
 }
 
-export function addSignIn(pages: Pages): void {
-  const { authenticator, deps } = pages.context;
-  const open = { isOpen: true };
+/** Of who isn't signed in. */
+const FORM_LIMIT = 8_192;
 
-  pages.get(
-    "/console/sign-in",
-    async (visit) => {
-      const { query, request, reply } = visit;
-      const { to, ticket } = query;
-      const target = pathInConsole(typeof to === "string" ? to : "");
-      if (typeof ticket === "string" && (await pages.sessions.enter(request, reply, ticket))) {
-        return { kind: "forward", url: target };
-      }
-      if (visit.username !== null) return redirect(target);
-      const origin = pages.sessions.signInOrigin(request);
-      if (origin !== null) return { kind: "forward", url: `${origin}/console/sign-in?to=${encodeURIComponent(target)}` };
-      return signInPage(visit, { to: target, username: "", way: "password", problem: null });
-    },
-    open,
-  );
+export function addSignIn(app: FastifyInstance, { authenticator, deps, sessions }: ConsoleContext): void {
+  const open = { config: { isOpen: true }, bodyLimit: FORM_LIMIT };
 
-  pages.post(
-    "/console/sign-in",
-    async (visit) => {
-      const { form, request } = visit;
-      const to = pathInConsole(form.get("to") ?? "");
-      const address = clientAddress(request);
-      const code = form.get("code");
-      if (code !== null) {
-        const verdict = await authenticator.signInByCode(address, () => redeemSignInCode(deps, code));
-        return signIn(visit, verdict, { to, username: "", way: "code" });
-      }
-      const username = form.get("username") ?? "";
-      const verdict = await authenticator.signIn(username, form.get("password") ?? "", address);
-      return signIn(visit, verdict, { to, username, way: "password" });
-    },
-    open,
-  );
+  app.get<{ Querystring: Query }>("/console/sign-in", open, async (request, reply) => {
+    const { to, ticket } = request.query;
+    const target = pathInConsole(typeof to === "string" ? to : "");
+    if (typeof ticket === "string" && (await sessions.enter(request, reply, ticket))) return reply.forward(target);
+    if (request.visitor?.credential) return reply.seeOther(target);
+    const origin = sessions.signInOrigin(request);
+    if (origin !== null) return reply.forward(`${origin}/console/sign-in?to=${encodeURIComponent(target)}`);
+    return showSignIn(request, reply, { to: target, username: "", way: "password", problem: null });
+  });
 
-  pages.post(
-    "/console/sign-out",
-    async ({ request, reply }) => {
-      await pages.sessions.end(request, reply);
-      return redirect("/console/sign-in");
-    },
-    open,
-  );
+  app.post("/console/sign-in", open, async (request, reply) => {
+    const form = formOf(request);
+    const to = pathInConsole(form.get("to") ?? "");
+    const address = clientAddress(request);
+    const code = form.get("code");
+    if (code !== null) {
+      const verdict = await authenticator.signInByCode(address, () => redeemSignInCode(deps, code));
+      return signIn(request, reply, verdict, { to, username: "", way: "code" });
+    }
+    const username = form.get("username") ?? "";
+    const verdict = await authenticator.signIn(username, form.get("password") ?? "", address);
+    return signIn(request, reply, verdict, { to, username, way: "password" });
+  });
 
-  async function signIn(visit: Visit, verdict: Verdict, view: Pick<SignInView, "to" | "username" | "way">): Promise<PageAnswer> {
-    const { request, reply } = visit;
+  app.post("/console/sign-out", open, async (request, reply) => {
+    await sessions.end(request, reply);
+    return reply.seeOther("/console/sign-in");
+  });
+
+  async function signIn(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    verdict: Verdict,
+    view: Pick<SignInView, "to" | "username" | "way">,
+  ): Promise<FastifyReply> {
     if (verdict.kind === "granted") {
-      const entry = await pages.sessions.begin(request, reply, verdict.credential);
-      if (entry === null) return redirect(view.to);
+      const entry = await sessions.begin(request, reply, verdict.credential);
+      if (entry === null) return reply.seeOther(view.to);
       const { origin, ticket } = entry;
       const query = new URLSearchParams({ ticket, to: view.to });
-      return { kind: "forward", url: `${origin}/console/sign-in?${query}` };
+      return reply.forward(`${origin}/console/sign-in?${query}`);
     }
     if (verdict.kind === "rejected") {
       const problem = view.way === "password" ? verdict.reason : "The code is wrong, has been used or has expired";
-      return signInPage(visit, { ...view, problem, status: 422 });
+      return showSignIn(request, reply, { ...view, problem }, 422);
     }
     const seconds = Math.ceil(verdict.waitMs / 1000);
     reply.header("retry-after", String(seconds));
-    return signInPage(visit, { ...view, problem: `Too many failed tries. Try again in ${seconds} s`, status: 429 });
+    return showSignIn(request, reply, { ...view, problem: `Too many failed tries. Try again in ${seconds} s` }, 429);
   }
 }
 
-function signInPage({ formToken }: Visit, view: Omit<SignInView, "formToken"> & { readonly status?: number }): Page {
-  const { status = 200, ...rest } = view;
-  return { kind: "page", title: "Sign in", isNarrow: true, content: <SignIn formToken={formToken} {...rest} />, status };
+function showSignIn(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  view: Omit<SignInView, "formToken">,
+  status = 200,
+): FastifyReply {
+  const content = <SignIn formToken={formToken(request)} {...view} />;
+  return reply.showPage({ title: "Sign in", isNarrow: true, content, status });
 }
 
 export function SignIn({ formToken, to, username, problem, way }: SignInView): VNode {

@@ -1,3 +1,4 @@
+import cookies from "@fastify/cookie";
 import Fastify, { type FastifyInstance } from "fastify";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../../../src/platform/clock.js";
@@ -26,11 +27,16 @@ beforeEach(async () => {
   notice = NOTICE;
   await open(new Uint8Array(32));
   app = Fastify();
+  await app.register(cookies);
+  app.decorateRequest("visitor", null);
+  app.addHook("onRequest", async (request) => {
+    request.visitor = visitor;
+  });
   app.get("/leave", async (request, reply) => {
-    sessions.leaveNotice(request, reply, visitor, notice);
+    sessions.leaveNotice(request, reply, notice);
     return "";
   });
-  app.get("/take", async (request, reply) => ({ notice: sessions.takeNotice(request, reply, visitor) }));
+  app.get("/take", async (request, reply) => ({ notice: sessions.takeNotice(request, reply) }));
   await app.ready();
 });
 
@@ -51,10 +57,10 @@ async function take(cookie: string): Promise<{ notice: Notice | null; setCookie:
 
 it("shows a notice once, on the page that follows", async () => {
   const line = await leave();
-  expect(line).toMatch(/^whcb-notice=[\w.-]+; Path=\/console; Max-Age=60; HttpOnly; SameSite=Strict$/);
+  expect(line).toMatch(/^whcb-notice=[\w.-]+; Max-Age=60; Path=\/console; HttpOnly; SameSite=Strict$/);
   expect(await take(line.split(";")[0] ?? "")).toEqual({
     notice: NOTICE,
-    setCookie: "whcb-notice=; Path=/console; Max-Age=0; HttpOnly; SameSite=Strict",
+    setCookie: "whcb-notice=; Max-Age=0; Path=/console; HttpOnly; SameSite=Strict",
   });
   expect(await take("")).toEqual({ notice: null, setCookie: undefined });
 });
