@@ -56,8 +56,16 @@ for (const { name, entries } of FILES) {
 }
 rmSync("dist", { recursive: true, force: true });
 await Promise.all(FILES.map(buildFile));
-// It is beside the file that reads it.
+// They are beside the file that reads them.
 cpSync("src/server/console/assets", "dist/assets", { recursive: true });
+await build({
+  entryPoints: ["src/server/console/assets/live.js"],
+  outdir: "dist/assets",
+  bundle: true,
+  format: "esm",
+  minify: true,
+});
+cpSync("node_modules/idiomorph/LICENSE", "dist/assets/idiomorph.LICENSE");
 cpSync(join(dirname(CONTAINED), "LICENSE"), "dist/commander.LICENSE");
 await writeManPages();
 

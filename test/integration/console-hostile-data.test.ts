@@ -69,8 +69,8 @@ describe("a page about a call", () => {
     await service.store.recordReplays(ID, replays, 0);
     const page = await visitor.open(`${PATH}/calls/A`);
     expect(page.html.length).toBeLessThan(LARGEST_PAGE);
-    expect(page.html).toContain('data-key="2000"');
-    expect(page.html).not.toContain('data-key="1700"');
+    expect(page.html).toContain('id="row-2000"');
+    expect(page.html).not.toContain('id="row-1700"');
     expect(page.text).toContain("1700 earlier attempts are left out.");
     expect(page.html).not.toContain("<img src=x");
   });

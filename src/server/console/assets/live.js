@@ -4,6 +4,8 @@
  * visible tab has a stream of its own.
  */
 
+import { Idiomorph } from "idiomorph";
+
 const PING_MS = 20_000;
 /** The service sends something every 20 s. */
 const SILENT_MS = 60_000;
@@ -12,6 +14,11 @@ const LONGEST_PAUSE_MS = 30_000;
 const REFRESH_MS = 1000;
 const REFRESH_SHARE = 5;
 const LONGEST_REFRESH_MS = 10_000;
+
+/** Elements are known again by their id. Whether details are open is the reader's. */
+const MORPHING = {
+  callbacks: { beforeAttributeUpdated: (name, { localName }) => name !== "open" || localName !== "details" },
+};
 
 if ("SharedWorkerGlobalScope" in globalThis) serveTabs();
 else followPage();
@@ -176,7 +183,7 @@ async function refreshOnce() {
   if (hasOtherParts(fresh) && !activeElement?.matches("input, select")) return location.reload();
   for (const part of document.querySelectorAll("[data-live]")) {
     const wanted = fresh.querySelector(`[data-live="${CSS.escape(part.dataset.live)}"]`);
-    if (wanted !== null) morph(part, wanted);
+    if (wanted !== null) Idiomorph.morph(part, wanted, MORPHING);
   }
   // Moved elements lose it.
   if (document.activeElement !== activeElement && activeElement.isConnected) activeElement.focus({ preventScroll: true });
@@ -220,61 +227,4 @@ function warn(text, linkText = "") {
   link.textContent = linkText;
   notice.append(text, link);
   notices.append(notice);
-}
-
-// Making an element like another one, in place: what stays keeps its focus, selection, scroll position and state.
-
-function morph(from, to) {
-  if (from.isEqualNode(to)) return;
-  if (from.nodeType !== Node.ELEMENT_NODE) {
-    from.nodeValue = to.nodeValue;
-    return;
-  }
-  for (const { name, value } of to.attributes) {
-    if (!isReaders(from, name) && from.getAttribute(name) !== value) from.setAttribute(name, value);
-  }
-  for (const { name } of [...from.attributes]) if (!isReaders(from, name) && !to.hasAttribute(name)) from.removeAttribute(name);
-  morphChildren(from, to);
-}
-
-/** Opened or closed by the reader. */
-function isReaders({ localName }, attribute) {
-  return attribute === "open" && (localName === "details" || localName === "dialog");
-}
-
-function morphChildren(from, to) {
-  const wanted = [...to.childNodes];
-  const keys = new Set(wanted.map(keyOf).filter(Boolean));
-  for (const child of [...from.childNodes]) if (keyOf(child) && !keys.has(keyOf(child))) child.remove();
-  const keyed = new Map([...from.childNodes].map((child) => [keyOf(child), child]));
-  let at = from.firstChild;
-  for (const child of wanted) {
-    const key = keyOf(child);
-    const match = key ? keyed.get(key) : at;
-    if (match && isSame(match, child)) {
-      if (match === at) at = at.nextSibling;
-      else from.insertBefore(match, at);
-      morph(match, child);
-    } else {
-      from.insertBefore(document.importNode(child, true), at);
-    }
-  }
-  while (at !== null) {
-    const next = at.nextSibling;
-    at.remove();
-    at = next;
-  }
-}
-
-/** Of a row or the like. "": known by its place. */
-function keyOf({ id, dataset }) {
-  return dataset?.key ?? id ?? "";
-}
-
-function isSame(one, other) {
-  if (one.nodeName !== other.nodeName || keyOf(one) !== keyOf(other)) return false;
-  // What is typed or checked belongs to a field.
-  return (
-    one.localName !== "input" || ["name", "type", "value"].every((name) => one.getAttribute(name) === other.getAttribute(name))
-  );
 }

@@ -44,7 +44,7 @@ export function Table<Row>({
         </thead>
         <tbody>
           {rows.map((row) => (
-            <tr key={keyOf(row)} data-key={keyOf(row)}>
+            <tr key={keyOf(row)} id={`row-${keyOf(row)}`}>
               {columns.map((column, index) =>
                 index === 0 ? (
                   <th key={column.title} scope="row" class={classOf(column)}>

@@ -128,7 +128,7 @@ function Cause({
 }): VNode {
   const { field, value } = causeOf(statusCode, reason);
   return (
-    <li data-key={value}>
+    <li id={`cause-${value}`}>
       <a
         href={callsPath(callbackId, { status: "FAILED", fields: { [field]: value } })}
         aria-current={typed.fields[field] === value ? "true" : undefined}

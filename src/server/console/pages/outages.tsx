@@ -157,7 +157,7 @@ function Details({
 }: OutageDetails & Pick<OutagesView, "health" | "now"> & { callbackId: string }): VNode {
   const path = callsUrl(callbackId, "outages", outage.id);
   return (
-    <article class="card outage" data-key={outage.id} aria-labelledby="outage-title">
+    <article class="card outage" id={`outage-${outage.id}`} aria-labelledby="outage-title">
       <header class="outage-header">
         <h2 id="outage-title">Outage of {timeText(outage.startedAt)}</h2>
         <span data-announce="Outage">
