@@ -27,7 +27,7 @@ export interface Visitor {
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** null: not looked for. */
+    /** null until the console has looked for a session. */
     visitor: Visitor | null;
   }
 }
