@@ -1,7 +1,6 @@
 /** The rules of docs/architecture.md: who may import whom, where a package belongs, where time comes from, how large things get. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
-import ts from "typescript";
 import { describe, expect, it } from "vitest";
 
 const TEST = import.meta.dirname;
@@ -249,33 +248,3 @@ describe("main", () => {
     expect(wrong).toEqual([]);
   });
 });
-
-describe("each file of src with a function in it", () => {
-  /** From the "Covers: src/…" lines in the comments of the tests. */
-  const covered = new Set(
-    readdirSync(TEST, { recursive: true, encoding: "utf8" })
-      .filter((path) => /\.test\.tsx?$/.test(path))
-      .flatMap((path) => readFileSync(join(TEST, path), "utf8").match(/^ \* Covers: .*$/gm) ?? [])
-      .flatMap((line) => line.match(/src\/[\w./-]+/g) ?? []),
-  );
-
-  it("has a mirrored unit test, or a test that names it in a Covers line", () => {
-    const untested = files.filter(
-      (file) =>
-        !covered.has(`src/${file.path}`) &&
-        !existsSync(join(TEST, "unit", file.path.replace(/\.(tsx?)$/, ".test.$1"))) &&
-        hasFunctionBody(file),
-    );
-    expect(untested.map(({ path }) => path)).toEqual([]);
-  });
-
-  it("exists where a Covers line names it", () => {
-    expect([...covered].filter((path) => !existsSync(join(TEST, "..", path)))).toEqual([]);
-  });
-});
-
-function hasFunctionBody({ path, text }: SourceFile): boolean {
-  const hasBody = (node: ts.Node): boolean =>
-    (ts.isFunctionLike(node) && "body" in node && node.body !== undefined) || (ts.forEachChild(node, hasBody) ?? false);
-  return hasBody(ts.createSourceFile(path, text, ts.ScriptTarget.Latest));
-}

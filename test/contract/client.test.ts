@@ -1,7 +1,4 @@
-/**
- * The client with every service that it must work with, and a whole replay over each.
- * Covers: src/client/call-requests.ts, src/client/callback-requests.ts, src/client/create-client.ts, src/client/service-api.ts, src/client/single-calls.ts, src/client/run-requests.ts, src/client/group-requests.ts, src/wire/json/replay-json.ts
- */
+/** The client with every service that it must work with, and a whole replay over each. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ListedCall } from "../../src/client/client.js";
 import type { CallFilter } from "../../src/domain/call-filter.js";

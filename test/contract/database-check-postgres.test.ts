@@ -1,7 +1,4 @@
-/**
- * On PostgreSQL.
- * Covers: src/store/postgres/schema-objects.ts
- */
+/** On PostgreSQL. */
 import { beforeAll, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { checkDatabase } from "../../src/store/maintenance/check-database.js";

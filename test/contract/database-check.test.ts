@@ -1,7 +1,4 @@
-/**
- * On SQLite.
- * Covers: src/store/maintenance/check-database.ts, src/store/maintenance/check-rules.ts, src/store/maintenance/check-schema.ts
- */
+/** On SQLite. */
 import { closeSync, openSync, statSync, writeSync } from "node:fs";
 import Database from "better-sqlite3";
 import { expect, it } from "vitest";

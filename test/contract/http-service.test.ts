@@ -1,7 +1,4 @@
-/**
- * The contract, case by case: over a socket and in process, in JSON and in XML.
- * Covers: src/server/routes/call-routes.ts, src/server/routes/callback-routes.ts, src/server/routes/list-answer.ts, src/wire/links.ts, src/wire/json/list-json.ts, src/wire/json/request-schemas.ts, src/server/routes/run-lock-routes.ts, src/server/routes/replay-routes.ts
- */
+/** The contract, case by case: over a socket and in process, in JSON and in XML. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { BodyFormat } from "../../src/domain/callback.js";
 import { systemClock } from "../../src/platform/clock.js";

@@ -1,8 +1,4 @@
-/**
- * Completion in the real shells, on a terminal: what Tab makes of a line, and what the command then gets.
- * Covers: src/cli/commands/completion/scripts.ts, src/cli/commands/completion/shell-protocols.ts
- * Covers: src/cli/commands/completion/complete.ts, src/cli/commands/completion/live-values.ts
- */
+/** Completion in the real shells, on a terminal: what Tab makes of a line, and what the command then gets. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

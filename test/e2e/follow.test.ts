@@ -1,7 +1,4 @@
-/**
- * `whcb calls follow` as a process.
- * Covers: src/cli/commands/calls/follow.ts, src/cli/commands/calls/attempt-text.ts
- */
+/** `whcb calls follow` as a process. */
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";

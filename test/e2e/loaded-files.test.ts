@@ -1,7 +1,4 @@
-/**
- * What a command loads: start-up time that doesn't depend on the machine. Node's coverage names every script that ran.
- * Covers: src/main/compile-cache.ts, src/main/stack-traces.ts
- */
+/** What a command loads: start-up time that doesn't depend on the machine. Node's coverage names every script that ran. */
 import {
   chmodSync,
   existsSync,

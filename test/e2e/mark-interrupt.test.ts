@@ -1,7 +1,4 @@
-/**
- * Ctrl-C in the middle of marks that a user asked for, and a journal that can't grow meanwhile.
- * Covers: src/runs/send/marker.ts
- */
+/** Ctrl-C in the middle of marks that a user asked for, and a journal that can't grow meanwhile. */
 import { statSync, writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";

@@ -1,7 +1,4 @@
-/**
- * What a command says where better-sqlite3 can't be loaded: it is left out, of the other version, without its binary, or built for another Node.
- * Covers: src/store/sqlite/open-database.ts
- */
+/** What a command says where better-sqlite3 can't be loaded: it is left out, of the other version, without its binary, or built for another Node. */
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it, vi } from "vitest";

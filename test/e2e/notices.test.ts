@@ -1,7 +1,4 @@
-/**
- * `whcb serve` with notices: a real receiver, a process that is killed, and starts that are refused.
- * Covers: src/main/notice-targets.ts
- */
+/** `whcb serve` with notices: a real receiver, a process that is killed, and starts that are refused. */
 import { readdirSync, readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {

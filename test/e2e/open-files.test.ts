@@ -1,7 +1,4 @@
-/**
- * Files with people's messages and keys that other users of the machine can open.
- * Covers: src/cli/settings/open-files.ts
- */
+/** Files with people's messages and keys that other users of the machine can open. */
 import { execFileSync } from "node:child_process";
 import { chmodSync, copyFileSync, mkdirSync, statSync } from "node:fs";
 import { afterEach, beforeEach, expect, it } from "vitest";

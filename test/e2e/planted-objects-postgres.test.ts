@@ -1,8 +1,4 @@
-/**
- * Another role may create objects in whcb's schema, as every role may in the schema `public` of PostgreSQL 14.
- * Covers: src/store/nodes/members.ts, src/store/nodes/leases.ts, src/store/nodes/limits.ts, src/store/nodes/open-nodes.ts
- * Covers: src/store/copy/copy-database.ts, src/store/copy/digests.ts, src/store/postgres/schema-objects.ts
- */
+/** Another role may create objects in whcb's schema, as every role may in the schema `public` of PostgreSQL 14. */
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
 import { plantObjects } from "../support/postgres/planted-objects.js";

@@ -1,7 +1,4 @@
-/**
- * Ctrl-C while a hundred thousand lines are compared with a hundred thousand calls of one message.
- * Covers: src/runs/plan/match-seen.ts
- */
+/** Ctrl-C while a hundred thousand lines are compared with a hundred thousand calls of one message. */
 import { once } from "node:events";
 import { readdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";

@@ -1,7 +1,6 @@
 /**
  * A message with a reply that was delivered and one that never arrived. The delivered one can't be compared any more, so what the receiver
  * has of it must not mark the other.
- * Covers: src/runs/plan/match-seen.ts
  */
 import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";

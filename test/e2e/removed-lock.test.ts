@@ -1,7 +1,4 @@
-/**
- * The lock file of a database is removed while it is served, as a file that looks left behind.
- * Covers: src/store/sqlite/lock-database.ts
- */
+/** The lock file of a database is removed while it is served, as a file that looks left behind. */
 import { rmSync } from "node:fs";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { Home } from "../support/process/whcb-process.js";

@@ -1,8 +1,6 @@
 /**
  * Processes that replay the same calls at the same time: each call is sent once. WHCB_RACE_CALLS=5000 makes it as large as an outage, and
  * WHCB_RACE_PROCESSES sets how many there are.
- *
- * Covers: src/cli/settings/with-locks.ts
  */
 import { rmSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";

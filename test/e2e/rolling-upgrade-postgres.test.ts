@@ -1,7 +1,4 @@
-/**
- * Two releases on one PostgreSQL database, as processes: this one and a newer one.
- * Covers: src/store/postgres/postgres-migrations.ts, src/dispatcher/node-membership.ts
- */
+/** Two releases on one PostgreSQL database, as processes: this one and a newer one. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { LATEST_VERSION } from "../../src/store/postgres/postgres-migrations.js";
 import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";

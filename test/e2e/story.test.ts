@@ -1,7 +1,4 @@
-/**
- * The main job, with separate processes: serve, an outage, what failed, the replay, the marks.
- * Covers: src/main.ts
- */
+/** The main job, with separate processes: serve, an outage, what failed, the replay, the marks. */
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { createServer } from "node:http";

@@ -1,7 +1,4 @@
-/**
- * A role of the same PostgreSQL server that may connect to the database, and nothing else.
- * Covers: src/store/postgres/postgres-migrations.ts, src/store/nodes/members.ts
- */
+/** A role of the same PostgreSQL server that may connect to the database, and nothing else. */
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { LATEST_VERSION } from "../../src/store/postgres/postgres-migrations.js";

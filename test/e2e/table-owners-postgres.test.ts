@@ -1,7 +1,4 @@
-/**
- * Which roles' tables a service uses.
- * Covers: src/store/postgres/postgres-migrations.ts
- */
+/** Which roles' tables a service uses. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { openStore } from "../../src/store/open-store.js";

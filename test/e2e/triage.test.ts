@@ -1,8 +1,4 @@
-/**
- * `whcb triage` in real terminals: an outage with two causes.
- * Covers: src/cli/commands/triage/command.ts, src/cli/commands/triage/run.ts, src/cli/commands/triage/run-panel.ts
- * Covers: src/cli/commands/triage/triage-program.ts
- */
+/** `whcb triage` in real terminals: an outage with two causes. */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CTRL_C, DOWN, ENTER, ESCAPE, Terminal, type TerminalOptions } from "../support/process/terminal.js";

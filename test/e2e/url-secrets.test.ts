@@ -1,7 +1,4 @@
-/**
- * Secrets in the URLs of callbacks, each kind with a callback of its own: in no output, no log and no file but the database.
- * Covers: src/runs/journal/recorded-url.ts
- */
+/** Secrets in the URLs of callbacks, each kind with a callback of its own: in no output, no log and no file but the database. */
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";

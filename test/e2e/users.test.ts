@@ -1,7 +1,4 @@
-/**
- * Credentials that are taken away stop working, also on a running `serve`.
- * Covers: src/server/auth/users.ts, src/store/credentials.ts, src/main/open-database-admin.ts
- */
+/** Credentials that are taken away stop working, also on a running `serve`. */
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { CliMachine } from "../support/cli/cli-service.js";
 import { eventually, Home } from "../support/process/whcb-process.js";

@@ -1,7 +1,4 @@
-/**
- * `whcb watch` in real terminals and pipes.
- * Covers: src/platform/full-screen.ts, src/cli/full-screen/display.ts, src/cli/full-screen/with-display.ts, src/cli/commands/watch/command.ts, src/cli/commands/watch/run.ts
- */
+/** `whcb watch` in real terminals and pipes. */
 import { writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CTRL_C, CTRL_Z, Terminal } from "../support/process/terminal.js";

@@ -1,13 +1,4 @@
-/**
- * Replays, marks and reconciliation as commands, against a real service and a real endpoint.
- * Covers: src/cli/args/call-operands.ts, src/cli/args/flag-values.ts, src/cli/args/sending-flags.ts
- * Covers: src/cli/commands/mark/command.ts, src/cli/commands/mark/run.ts, src/cli/commands/reconcile/command.ts
- * Covers: src/cli/commands/reconcile/run.ts, src/cli/commands/replay/command.ts, src/cli/commands/replay/run.ts
- * Covers: src/cli/commands/replay/run.ts, src/cli/commands/runs/command.ts, src/cli/commands/runs/run.ts
- * Covers: src/cli/settings/unfinished-run.ts
- * Covers: src/cli/output/run/follow-run.ts, src/cli/output/run/plan-text.ts, src/cli/settings/with-run-deps.ts
- * Covers: src/main/open-file-client.ts, src/runs/run-replay.ts
- */
+/** Replays, marks and reconciliation as commands, against a real service and a real endpoint. */
 import { writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { run } from "../../src/cli/run.js";

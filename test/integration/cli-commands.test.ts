@@ -1,12 +1,4 @@
-/**
- * Commands against a real service, in one process.
- * Covers: src/cli/commands/callbacks/command.ts, src/cli/commands/callbacks/run.ts
- * Covers: src/cli/commands/callbacks/run.ts, src/cli/commands/calls/calls-listing.ts
- * Covers: src/cli/commands/calls/command.ts, src/cli/commands/check/command.ts, src/cli/commands/check/run.ts
- * Covers: src/cli/commands/login/command.ts, src/cli/commands/login/run.ts, src/cli/commands/status/command.ts
- * Covers: src/cli/output/call-columns.ts, src/cli/output/cells.ts, src/cli/output/listing.ts, src/cli/output/questions.ts
- * Covers: src/cli/output/times.ts, src/cli/run-command.ts, src/cli/run.ts
- */
+/** Commands against a real service, in one process. */
 import { once } from "node:events";
 import { statSync } from "node:fs";
 import { createServer } from "node:http";

@@ -1,7 +1,4 @@
-/**
- * `whcb console` with a real service.
- * Covers: src/cli/commands/console/command.ts, src/cli/commands/console/run.ts
- */
+/** `whcb console` with a real service. */
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { CliMachine } from "../support/cli/cli-service.js";
 import { openRecordedPlatform, PLATFORM_USER } from "../support/platform/recorded-platform.js";

@@ -1,8 +1,4 @@
-/**
- * The demo, with everything real.
- * Covers: src/cli/commands/demo/command.ts, src/cli/commands/demo/run.ts, src/cli/commands/demo/story.ts
- * Covers: src/cli/commands/demo/demo-stage.ts, src/cli/commands/demo/history.ts, src/cli/commands/demo/keep-running.ts
- */
+/** The demo, with everything real. */
 import { mkdirSync, readdirSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Client, ListedCall } from "../../src/client/client.js";

@@ -1,7 +1,4 @@
-/**
- * `calls list --group-by`, in this process.
- * Covers: src/cli/commands/calls/grouped-listing.ts
- */
+/** `calls list --group-by`, in this process. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CliMachine } from "../support/cli/cli-service.js";
 

@@ -1,7 +1,4 @@
-/**
- * Which profile belongs to which service, and where credentials may go.
- * Covers: src/cli/settings/serve-profile.ts, src/cli/settings/clear-text-warning.ts
- */
+/** Which profile belongs to which service, and where credentials may go. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";

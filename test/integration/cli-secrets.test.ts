@@ -1,7 +1,4 @@
-/**
- * No secret in any output of any command, and nothing that breaks when nobody reads it.
- * Covers: src/cli/settings/callback-keys.ts
- */
+/** No secret in any output of any command, and nothing that breaks when nobody reads it. */
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import { Writable } from "node:stream";

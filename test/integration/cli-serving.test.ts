@@ -1,12 +1,4 @@
-/**
- * What `serve`, `listen` and `trigger` print, store and exit with.
- * Covers: src/cli/commands/listen/command.ts, src/cli/commands/listen/run.ts
- * Covers: src/cli/commands/serve/command.ts, src/cli/commands/serve/run.ts
- * Covers: src/cli/commands/serve/serve-credentials.ts, src/cli/commands/serve/serve-options.ts
- * Covers: src/cli/commands/trigger/command.ts, src/cli/commands/trigger/run.ts, src/dispatcher/dispatching.ts
- * Covers: src/main/open-http-client.ts, src/main/start-service.ts, src/platform/teardown.ts
- * Covers: src/server/connections.ts, src/server/lazy-parts.ts
- */
+/** What `serve`, `listen` and `trigger` print, store and exit with. */
 import { once } from "node:events";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { get } from "node:http";

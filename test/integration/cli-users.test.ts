@@ -1,7 +1,4 @@
-/**
- * The users of a database, from the command line.
- * Covers: src/cli/commands/users/command.ts, src/cli/commands/users/run.ts, src/cli/settings/database-path.ts
- */
+/** The users of a database, from the command line. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { changeSettings } from "../../src/cli/settings/settings-file.js";
 import { CliMachine } from "../support/cli/cli-service.js";

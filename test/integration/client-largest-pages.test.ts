@@ -1,7 +1,4 @@
-/**
- * The largest pages that the service can send, each at the limit of what it accepts, are within the limits of the client.
- * Covers: src/client/transport.ts, src/store/calls/list-calls.ts
- */
+/** The largest pages that the service can send, each at the limit of what it accepts, are within the limits of the client. */
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { Client, ListCallsQuery, ListedCall } from "../../src/client/client.js";
 import { createHttpTransport } from "../../src/client/http-transport.js";

@@ -1,7 +1,4 @@
-/**
- * Manage API Callbacks: the pages on a real store.
- * Covers: src/server/console/pages/callback-list.tsx, src/server/console/pages/edit-callback.tsx
- */
+/** Manage API Callbacks: the pages on a real store. */
 import { afterEach, describe, expect, it } from "vitest";
 import type { DeliveryResult } from "../../src/domain/attempt.js";
 import { WhcbError } from "../../src/domain/errors.js";

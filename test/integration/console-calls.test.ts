@@ -1,11 +1,4 @@
-/**
- * The console's calls: what is shown, and that an action changes exactly the calls that its confirmation counted.
- * Covers: src/server/console/components/callback-page.tsx, src/server/console/components/call-parts.tsx,
- * Covers: src/server/console/components/filter-form.tsx, src/server/console/pages/call-list.tsx,
- * Covers: src/server/console/pages/confirm-action.tsx,
- * Covers: src/server/console/pages/one-call.tsx, src/server/console/pages/replay-pages.tsx,
- * Covers: src/server/use-cases/act-on-calls.ts
- */
+/** The console's calls: what is shown, and that an action changes exactly the calls that its confirmation counted. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Attempt } from "../../src/domain/attempt.js";
 import type { Callback } from "../../src/domain/callback.js";

@@ -1,7 +1,4 @@
-/**
- * Streams of events over real connections: what they say, when they end, how many there may be.
- * Covers: src/server/console/live-streams.ts
- */
+/** Streams of events over real connections: what they say, when they end, how many there may be. */
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";

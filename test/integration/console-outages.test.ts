@@ -1,7 +1,4 @@
-/**
- * The page of a callback's outages, on a real store.
- * Covers: src/server/console/pages/outages.tsx
- */
+/** The page of a callback's outages, on a real store. */
 import { afterEach, describe, expect, it } from "vitest";
 import type { OpenOutage } from "../../src/domain/outage.js";
 import { accept, aGroup, anEndpoint, attempt, hold } from "../contract/store-support.js";

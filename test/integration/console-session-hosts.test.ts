@@ -1,7 +1,4 @@
-/**
- * On this machine, where programs of other users get a host's cookies too, each session has a host of its own.
- * Covers: src/server/console/sessions.ts, src/server/console/pages/sign-in.tsx, src/server/console/console.ts
- */
+/** On this machine, where programs of other users get a host's cookies too, each session has a host of its own. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { silentLogger } from "../../src/platform/logger.js";
 import { Visitor } from "../support/server/console-visitor.js";

@@ -1,8 +1,4 @@
-/**
- * Who is signed in to the console, for how long, and what can't be guessed, planted or read.
- * Covers: src/server/console/sessions.ts, src/server/console/pages/sign-in.tsx, src/server/auth/sign-in-codes.ts
- * Covers: src/server/console/console-path.ts
- */
+/** Who is signed in to the console, for how long, and what can't be guessed, planted or read. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemRandom } from "../../src/platform/random.js";
 import { addUser, changePassword, removeUser } from "../../src/server/auth/users.js";

@@ -1,7 +1,4 @@
-/**
- * Secrets in the URLs of callbacks: no page of the console has one, and its form neither loses them nor gives them away.
- * Covers: src/server/console/callback-fields.ts
- */
+/** Secrets in the URLs of callbacks: no page of the console has one, and its form neither loses them nor gives them away. */
 import { createHmac } from "node:crypto";
 import { afterEach, describe, expect, it } from "vitest";
 import type { DeliveryResult } from "../../src/domain/attempt.js";

@@ -1,11 +1,4 @@
-/**
- * The console's pages on a real store: who may see them, and what protects them.
- * Covers: src/server/console/assets.ts, src/server/console/console.ts,
- * Covers: src/server/console/page.ts, src/server/console/sessions.ts, src/server/console/components/layout.tsx,
- * Covers: src/server/console/components/data.tsx, src/server/console/components/forms.tsx,
- * Covers: src/server/console/pages/callback-list.tsx, src/server/console/pages/sign-in.tsx,
- * Covers: src/store/console-sessions.ts, src/server/use-cases/change-callbacks.ts, src/server/use-cases/settle-calls.ts
- */
+/** The console's pages on a real store: who may see them, and what protects them. */
 import { afterEach, describe, expect, it } from "vitest";
 import { HOST, Visitor } from "../support/server/console-visitor.js";
 import {

@@ -1,7 +1,4 @@
-/**
- * A SQLite file copied into PostgreSQL, by processes that are killed, and what keeps a copy from being started, resumed or served.
- * Covers: src/store/copy/copy-database.ts, src/store/copy/copied-tables.ts, src/store/copy/copy-state.ts, src/store/copy/digests.ts
- */
+/** A SQLite file copied into PostgreSQL, by processes that are killed, and what keeps a copy from being started, resumed or served. */
 import { copyFileSync } from "node:fs";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";

@@ -1,7 +1,4 @@
-/**
- * One person's data is erased: from the database's bytes, the e-mails and what is listed. Ids, counts and everyone else's data stay.
- * Covers: src/cli/commands/db/command.ts, src/cli/commands/db/run.ts
- */
+/** One person's data is erased: from the database's bytes, the e-mails and what is listed. Ids, counts and everyone else's data stay. */
 import { once } from "node:events";
 import { readdirSync, readFileSync, statSync, utimesSync } from "node:fs";
 import { createServer, type Server } from "node:http";

@@ -1,7 +1,4 @@
-/**
- * Backups beside a service that writes and on a full disk; checks and migrations of a database that version 0.1.0 wrote.
- * Covers: src/main/database-maintenance.ts
- */
+/** Backups beside a service that writes and on a full disk; checks and migrations of a database that version 0.1.0 wrote. */
 import { copyFileSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";

@@ -1,7 +1,4 @@
-/**
- * DNS, addresses, TCP and TLS.
- * Covers: src/delivery/connector.ts, src/delivery/name-resolver.ts
- */
+/** DNS, addresses, TCP and TLS. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

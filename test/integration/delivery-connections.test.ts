@@ -1,7 +1,4 @@
-/**
- * Connection reuse, limits and aborting.
- * Covers: src/delivery/connection-pool.ts, src/delivery/exchange.ts, src/delivery/undici-deliverer.ts
- */
+/** Connection reuse, limits and aborting. */
 import type { Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { DEADLINE_MS, DeliverySetup, OK, says } from "../support/delivery/delivery-setup.js";

@@ -1,7 +1,4 @@
-/**
- * Endpoints that misbehave, over real sockets.
- * Covers: src/delivery/exchange.ts, src/delivery/answer-reader.ts, src/delivery/delivery-failure.ts
- */
+/** Endpoints that misbehave, over real sockets. */
 import type { Socket } from "node:net";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";

@@ -1,7 +1,4 @@
-/**
- * Deliveries of a process that doesn't run for a while.
- * Covers: src/platform/running-timers.ts, src/delivery/undici-deliverer.ts
- */
+/** Deliveries of a process that doesn't run for a while. */
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";

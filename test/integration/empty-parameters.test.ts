@@ -1,7 +1,4 @@
-/**
- * What is empty is an error, never "all": each parameter and member that /openapi.json declares.
- * Covers: src/server/auth/auth-hook.ts, src/server/routes/query-parameters.ts, src/server/routes/replay-routes.ts
- */
+/** What is empty is an error, never "all": each parameter and member that /openapi.json declares. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { objectOf } from "../../src/wire/json/json-value.js";
 import { anAttempt } from "../support/builders.js";

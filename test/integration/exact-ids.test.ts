@@ -1,7 +1,6 @@
 /**
  * Calls whose ids a sender chose, and ids that look like them: each command takes the call that is meant, or says that there is none, and
  * marks and sends nothing else.
- * Covers: src/domain/call.ts, src/cli/args/call-operands.ts, src/runs/plan/seen-list.ts
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,7 +1,4 @@
-/**
- * Mails written as .eml files.
- * Covers: src/notifier/eml-notifier.ts
- */
+/** Mails written as .eml files. */
 import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

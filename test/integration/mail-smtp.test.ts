@@ -1,7 +1,4 @@
-/**
- * Mails over real SMTP, to a server that accepts, rejects, requires a login, or doesn't answer.
- * Covers: src/notifier/smtp-notifier.ts
- */
+/** Mails over real SMTP, to a server that accepts, rejects, requires a login, or doesn't answer. */
 import { Resolver } from "node:dns";
 import { createServer } from "node:net";
 import type { SMTPServerOptions } from "smtp-server";

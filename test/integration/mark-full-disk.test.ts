@@ -1,7 +1,4 @@
-/**
- * A disk that is full, or takes lines and can't keep them, during marks by hand.
- * Covers: src/runs/send/marker.ts, src/runs/end-run.ts
- */
+/** A disk that is full, or takes lines and can't keep them, during marks by hand. */
 import { expect, it } from "vitest";
 import { type JournalFile, openJournalFile } from "../../src/runs/journal/journal.js";
 import { planMarks, runMarks } from "../../src/runs/run-marks.js";

@@ -1,7 +1,4 @@
-/**
- * Calls that are named by ids which the service doesn't list, or which two callbacks have.
- * Covers: src/runs/plan/named-calls.ts
- */
+/** Calls that are named by ids which the service doesn't list, or which two callbacks have. */
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { CliMachine } from "../support/cli/cli-service.js";

@@ -1,7 +1,4 @@
-/**
- * The nodes on one database have the same settings, and make room for what must be done without them.
- * Covers: src/dispatcher/node-membership.ts, src/store/nodes/members.ts, src/store/settings-store.ts, src/platform/database-url.ts
- */
+/** The nodes on one database have the same settings, and make room for what must be done without them. */
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { joinNodes } from "../../src/dispatcher/node-membership.js";
 import { systemClock } from "../../src/platform/clock.js";

@@ -1,7 +1,4 @@
-/**
- * From a failing endpoint to the notice as received: real store and HTTP, virtual time.
- * Covers: src/notifier/webhook-notices.ts, src/notifier/notice-target.ts, src/notifier/notice-bodies.ts
- */
+/** From a failing endpoint to the notice as received: real store and HTTP, virtual time. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { publicAddressRule } from "../../src/delivery/address-rule.js";
 import type { Deliverer } from "../../src/delivery/deliverer.js";

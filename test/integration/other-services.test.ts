@@ -1,7 +1,4 @@
-/**
- * Commands against services that differ from ours in what they return and accept.
- * Covers: src/cli/settings/warn-of-dates.ts, src/cli/output/uncounted-calls.ts, src/runs/plan/call-scope.ts
- */
+/** Commands against services that differ from ours in what they return and accept. */
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";

@@ -1,7 +1,4 @@
-/**
- * Calls that are attempted while a reconcile lists them.
- * Covers: src/runs/plan/plan-reconcile.ts
- */
+/** Calls that are attempted while a reconcile lists them. */
 import { afterEach, expect, it } from "vitest";
 import type { Client } from "../../src/client/client.js";
 import { planReconcile } from "../../src/runs/plan/plan-reconcile.js";

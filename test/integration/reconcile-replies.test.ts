@@ -1,7 +1,4 @@
-/**
- * A reconcile of two thousand replies to three messages, with a list as a receiver's database would give it.
- * Covers: src/runs/plan/plan-reconcile.ts, src/runs/plan/snapshot-file.ts, src/runs/run-reconcile.ts
- */
+/** A reconcile of two thousand replies to three messages, with a list as a receiver's database would give it. */
 import { afterEach, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { phoneParser, planReconcile, type ReconcileRequest } from "../../src/runs/plan/plan-reconcile.js";

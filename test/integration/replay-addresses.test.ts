@@ -1,7 +1,4 @@
-/**
- * A service that isn't on this machine doesn't decide what this machine may reach.
- * Covers: src/cli/settings/with-run-deps.ts
- */
+/** A service that isn't on this machine doesn't decide what this machine may reach. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { changeSettings } from "../../src/cli/settings/settings-file.js";
 import { createDeliverer } from "../../src/delivery/undici-deliverer.js";

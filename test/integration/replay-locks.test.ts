@@ -1,8 +1,4 @@
-/**
- * One sending run at a time per callback: on our service by a lease, on the platform by a lock of the operating system.
- *
- * Covers: src/runs/run-locks.ts, src/runs/relist-calls.ts, src/runs/run-deps.ts
- */
+/** One sending run at a time per callback: on our service by a lease, on the platform by a lock of the operating system. */
 import { readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";

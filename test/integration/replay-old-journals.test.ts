@@ -1,7 +1,4 @@
-/**
- * Journals that whcb 0.1.0 wrote (test/fixtures/0.1.0/journals): every later version reads and resumes them.
- * Covers: src/runs/resume-run.ts
- */
+/** Journals that whcb 0.1.0 wrote (test/fixtures/0.1.0/journals): every later version reads and resumes them. */
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

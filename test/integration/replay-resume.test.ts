@@ -1,7 +1,4 @@
-/**
- * Interrupted runs, resumed.
- * Covers: src/runs/begin-run.ts, src/runs/journal/boot-id.ts, src/runs/journal/stored-runs.ts, src/runs/send/marker.ts
- */
+/** Interrupted runs, resumed. */
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";

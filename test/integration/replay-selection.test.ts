@@ -1,8 +1,4 @@
-/**
- * What a bulk job takes and what it leaves: selections, marks, and the balance of a reconcile.
- * Covers: src/runs/plan/call-scope.ts, src/runs/plan/plan-reconcile.ts, src/runs/plan/plan-replay.ts
- * Covers: src/runs/plan/seen-list.ts, src/runs/run-marks.ts, src/runs/run-reconcile.ts
- */
+/** What a bulk job takes and what it leaves: selections, marks, and the balance of a reconcile. */
 import { readdirSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
 import { ANY_ADDRESS } from "../../src/delivery/address-rule.js";

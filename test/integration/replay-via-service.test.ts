@@ -1,8 +1,4 @@
-/**
- * `--via service`: the service is asked to attempt the calls itself, and the run keeps the books.
- *
- * Covers: src/runs/send/ask-service.ts
- */
+/** `--via service`: the service is asked to attempt the calls itself, and the run keeps the books. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";

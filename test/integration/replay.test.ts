@@ -1,9 +1,4 @@
-/**
- * Replays against the scripted platform, with a real endpoint and real journals.
- * Covers: src/runs/end-run.ts, src/runs/journal/run-id.ts, src/runs/journal/run-step.ts, src/runs/plan/group-draft.ts
- * Covers: src/runs/plan/replay-plan.ts, src/runs/plan/snapshot-file.ts, src/runs/run-replay.ts, src/runs/send/call-chooser.ts
- * Covers: src/runs/send/send-group.ts, src/runs/send/written-ahead-calls.ts
- */
+/** Replays against the scripted platform, with a real endpoint and real journals. */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";

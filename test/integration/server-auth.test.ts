@@ -1,7 +1,4 @@
-/**
- * Credentials, tokens and failed logins.
- * Covers: src/server/auth/auth-hook.ts, src/server/auth/authenticator.ts, src/server/auth/credential-hashes.ts, src/server/auth/token-routes.ts
- */
+/** Credentials, tokens and failed logins. */
 import crypto, { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { request } from "node:http";

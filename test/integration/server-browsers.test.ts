@@ -1,7 +1,4 @@
-/**
- * Requests that a page of another site makes a browser send to a service on this machine.
- * Covers: src/server/auth/request-origin.ts
- */
+/** Requests that a page of another site makes a browser send to a service on this machine. */
 import { afterEach, describe, expect, it } from "vitest";
 import { CREDENTIALS, closeService, openService, type Service } from "../support/server/server-fixture.js";
 

@@ -1,7 +1,4 @@
-/**
- * What one client may have open, waiting and unread, on real sockets.
- * Covers: src/server/connections.ts, src/server/lazy-parts.ts
- */
+/** What one client may have open, waiting and unread, on real sockets. */
 import { EventEmitter, once } from "node:events";
 import type { Server } from "node:http";
 import { connect, type Socket } from "node:net";

@@ -1,7 +1,4 @@
-/**
- * The answers match the schemas of /openapi.json.
- * Covers: src/wire/openapi/document-schemas.ts
- */
+/** The answers match the schemas of /openapi.json. */
 import type { TSchema } from "@sinclair/typebox";
 import { FormatRegistry } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";

@@ -1,7 +1,4 @@
-/**
- * An answer that is sent before the body has arrived must reach the client, even one that sends the rest without looking.
- * Covers: src/server/requests/send-errors.ts
- */
+/** An answer that is sent before the body has arrived must reach the client, even one that sends the rest without looking. */
 import { once } from "node:events";
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";

@@ -1,7 +1,4 @@
-/**
- * Calls counted by groupBy, over HTTP.
- * Covers: src/server/routes/group-answer.ts, src/wire/json/group-json.ts, src/domain/call-groups.ts, src/store/calls/group-calls.ts
- */
+/** Calls counted by groupBy, over HTTP. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { groupsToJson, readGroups } from "../../src/wire/json/group-json.js";
 import { aResponse } from "../support/builders.js";

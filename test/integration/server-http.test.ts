@@ -1,8 +1,4 @@
-/**
- * What only HTTP has: headers, limits, streams, connections.
- * Covers: src/server/app.ts, src/server/requests/bodies.ts, src/server/requests/send-document.ts, src/server/ingest/ingest.ts, src/server/operations/metrics.ts, src/server/operations/operation-routes.ts, src/server/routes/resource-links.ts
- * Covers: src/server/server-deps.ts
- */
+/** What only HTTP has: headers, limits, streams, connections. */
 import { connect } from "node:net";
 import { Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";

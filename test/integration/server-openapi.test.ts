@@ -1,7 +1,4 @@
-/**
- * /openapi.json is a valid document.
- * Covers: src/server/operations/openapi.ts, src/wire/openapi/route-docs.ts
- */
+/** /openapi.json is a valid document. */
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { objectOf } from "../../src/wire/json/json-value.js";

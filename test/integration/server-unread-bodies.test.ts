@@ -1,7 +1,4 @@
-/**
- * Bodies that have arrived before anybody reads them, on real sockets.
- * Covers: src/server/connections.ts
- */
+/** Bodies that have arrived before anybody reads them, on real sockets. */
 import { once } from "node:events";
 import type { IncomingMessage, RequestListener, Server } from "node:http";
 import { connect, type Socket } from "node:net";

@@ -1,7 +1,4 @@
-/**
- * What all nodes on a database count together.
- * Covers: src/server/auth/client-limits.ts, src/store/nodes/limits.ts
- */
+/** What all nodes on a database count together. */
 import { createHmac } from "node:crypto";
 import { beforeAll, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";

@@ -1,7 +1,4 @@
-/**
- * A call, a callback or a run named by a part of its id, on each kind of service.
- * Covers: src/cli/args/short-ids.ts
- */
+/** A call, a callback or a run named by a part of its id, on each kind of service. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

@@ -1,7 +1,4 @@
-/**
- * Servers in the place of a PostgreSQL, which ask for its password, on real sockets. 0.0.0.0 leads to this machine, and isn't loopback.
- * Covers: src/store/postgres/postgres-client.ts
- */
+/** Servers in the place of a PostgreSQL, which ask for its password, on real sockets. 0.0.0.0 leads to this machine, and isn't loopback. */
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";

@@ -1,7 +1,4 @@
-/**
- * Which files can be opened, and the errors for the others.
- * Covers: src/store/sqlite/open-sqlite.ts
- */
+/** Which files can be opened, and the errors for the others. */
 import { linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";

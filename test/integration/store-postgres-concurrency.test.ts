@@ -1,7 +1,4 @@
-/**
- * Two nodes on one PostgreSQL database, at the same time.
- * Covers: src/store/sql/transactions.ts, src/store/sql/per-database.ts
- */
+/** Two nodes on one PostgreSQL database, at the same time. */
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Callback } from "../../src/domain/callback.js";
 import type { Store } from "../../src/store/store.js";

@@ -1,7 +1,4 @@
-/**
- * Which of several dispatchers on one PostgreSQL database owns which callbacks, by the database's clock.
- * Covers: src/store/nodes/leases.ts, src/store/nodes/open-nodes.ts
- */
+/** Which of several dispatchers on one PostgreSQL database owns which callbacks, by the database's clock. */
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Callback } from "../../src/domain/callback.js";
 import type { NodeStore } from "../../src/store/nodes/node-store.js";

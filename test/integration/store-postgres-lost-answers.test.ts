@@ -1,7 +1,4 @@
-/**
- * The database does what it was asked, and its answer is lost. Outcomes: test/e2e/database-failures-postgres.test.ts.
- * Covers: src/store/sql/transactions.ts
- */
+/** The database does what it was asked, and its answer is lost. Outcomes: test/e2e/database-failures-postgres.test.ts. */
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { openStore } from "../../src/store/open-store.js";

@@ -1,7 +1,4 @@
-/**
- * One node wakes the others through PostgreSQL.
- * Covers: src/store/nodes/signals.ts
- */
+/** One node wakes the others through PostgreSQL. */
 import { beforeAll, beforeEach, expect, it } from "vitest";
 import { type Clock, systemClock } from "../../src/platform/clock.js";
 import type { NodeStore } from "../../src/store/nodes/node-store.js";

@@ -1,7 +1,4 @@
-/**
- * A server that accepts only TLS, with a certificate for localhost by an authority of its own.
- * Covers: src/store/postgres/postgres-error.ts
- */
+/** A server that accepts only TLS, with a certificate for localhost by an authority of its own. */
 import { chownSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,7 +1,4 @@
-/**
- * A full disk, a read-only, locked or corrupt file: an `unavailable` error, as long as the cause lasts.
- * Covers: src/store/sqlite/sqlite-dialect.ts, src/store/sqlite/sqlite-error.ts
- */
+/** A full disk, a read-only, locked or corrupt file: an `unavailable` error, as long as the cause lasts. */
 import { statSync } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import Database from "better-sqlite3";

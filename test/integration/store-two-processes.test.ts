@@ -1,7 +1,4 @@
-/**
- * A server and an in-process client on one file, and the file after a crash.
- * Covers: src/store/sqlite/lock-database.ts, src/store/sqlite/sqlite-dialect.ts
- */
+/** A server and an in-process client on one file, and the file after a crash. */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, copyFileSync, linkSync, lstatSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";

@@ -1,8 +1,4 @@
-/**
- * What an undo and a run that is resumed leave, as it was accepted or marked since.
- *
- * Covers: src/runs/journal/marked-calls.ts
- */
+/** What an undo and a run that is resumed leave, as it was accepted or marked since. */
 import { afterEach, describe, expect, it } from "vitest";
 import type { Client } from "../../src/client/client.js";
 import { type Transport, TransportFailure } from "../../src/client/transport.js";

@@ -1,8 +1,4 @@
-/**
- * What one run of this folder has as accepted, but not marked, no other run sends again.
- *
- * Covers: src/runs/plan/arrived-calls.ts
- */
+/** What one run of this folder has as accepted, but not marked, no other run sends again. */
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";

@@ -1,7 +1,4 @@
-/**
- * A call always agrees with its own body, as it is delivered and read again: otherwise its line would mark another call, which never arrived.
- * Covers: src/runs/plan/comparable-call.ts, src/runs/plan/seen-list.ts
- */
+/** A call always agrees with its own body, as it is delivered and read again: otherwise its line would mark another call, which never arrived. */
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import type { CallStatus } from "../../src/domain/call.js";

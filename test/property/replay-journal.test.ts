@@ -1,7 +1,4 @@
-/**
- * A replay killed after any line of its journal: what really left is compared with what a reader concludes (docs/runs.md).
- * Covers: src/runs/journal/run-state.ts, src/runs/send/send-group.ts, src/runs/run-session.ts
- */
+/** A replay killed after any line of its journal: what really left is compared with what a reader concludes (docs/runs.md). */
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";

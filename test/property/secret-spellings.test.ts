@@ -1,7 +1,4 @@
-/**
- * A key isn't seen in whatever an endpoint makes of it.
- * Covers: src/domain/mask.ts
- */
+/** A key isn't seen in whatever an endpoint makes of it. */
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { maskSecrets } from "../../src/domain/mask.js";

@@ -1,7 +1,4 @@
-/**
- * The matcher of reconcile finds what the rules of docs/cli.md say, pair by pair, and takes time that grows with lines and calls.
- * Covers: src/runs/plan/match-seen.ts, src/runs/plan/comparable-call.ts
- */
+/** The matcher of reconcile finds what the rules of docs/cli.md say, pair by pair, and takes time that grows with lines and calls. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";

@@ -1,7 +1,4 @@
-/**
- * A listed call agrees with its own delivered body, whatever the response has, so the body never makes another call seen.
- * Covers: src/runs/plan/seen-list.ts, src/runs/plan/comparable-call.ts, src/runs/plan/match-seen.ts
- */
+/** A listed call agrees with its own delivered body, whatever the response has, so the body never makes another call seen. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { WhcbError } from "../../src/domain/errors.js";

@@ -1,7 +1,4 @@
-/**
- * What is written as JSON is read back unchanged.
- * Covers: src/wire/json/list-json.ts, src/wire/json/outage-json.ts, src/wire/json/response-json.ts, src/wire/json/json-value.ts
- */
+/** What is written as JSON is read back unchanged. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { resultMessage } from "../../src/domain/attempt.js";

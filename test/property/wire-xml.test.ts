@@ -1,7 +1,4 @@
-/**
- * What is written as XML is read back unchanged.
- * Covers: src/wire/xml/xml-read.ts, src/wire/xml/xml-write.ts
- */
+/** What is written as XML is read back unchanged. */
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { XMLValidator } from "fast-xml-parser";

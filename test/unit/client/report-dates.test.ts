@@ -1,6 +1,3 @@
-/**
- * Covers: src/client/service-api.ts, src/client/run-requests.ts
- */
 import { expect, it } from "vitest";
 import { createClient } from "../../../src/client/create-client.js";
 import type { TransportRequest } from "../../../src/client/transport.js";

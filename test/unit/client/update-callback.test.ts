@@ -1,4 +1,3 @@
-/** Covers: src/client/callback-requests.ts */
 import { expect, it } from "vitest";
 import { clientOver } from "../../support/client/client-services.js";
 

@@ -1,7 +1,3 @@
-/**
- * Covers: src/dispatcher/endpoint/endpoint-worker.ts, src/dispatcher/endpoint/in-flight-calls.ts, src/dispatcher/endpoint/send-call.ts
- * Covers: src/dispatcher/endpoint/fetch-work.ts, src/dispatcher/endpoint/work-queue.ts, src/dispatcher/worker-pool.ts
- */
 import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ACCEPTED, aResponse, REFUSED_503 } from "../../support/builders.js";

@@ -1,7 +1,4 @@
-/**
- * With a scripted database.
- * Covers: src/dispatcher/ownership.ts
- */
+/** With a scripted database. */
 import { beforeEach, describe, expect, it } from "vitest";
 import { LeasedCallbacks } from "../../../src/dispatcher/leased-callbacks.js";
 import { silentLogger } from "../../../src/platform/logger.js";

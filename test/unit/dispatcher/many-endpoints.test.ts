@@ -1,7 +1,4 @@
-/**
- * Work grows with what changes, not with the number of endpoints (docs/dispatcher.md, Ownership).
- * Covers: src/dispatcher/agenda.ts
- */
+/** Work grows with what changes, not with the number of endpoints (docs/dispatcher.md, Ownership). */
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { EndpointWorker } from "../../../src/dispatcher/endpoint/endpoint-worker.js";
 import type { Callback } from "../../../src/domain/callback.js";

@@ -1,8 +1,4 @@
-/**
- * What a down endpoint is sent after a client's replay, and while no outage is open (docs/dispatcher.md, An endpoint).
- *
- * Covers: src/dispatcher/endpoint/work-queue.ts
- */
+/** What a down endpoint is sent after a client's replay, and while no outage is open (docs/dispatcher.md, An endpoint). */
 import { afterEach, describe, expect, it } from "vitest";
 import type { Callback, CallbackSettings } from "../../../src/domain/callback.js";
 import { ACCEPTED, REFUSED_503 } from "../../support/builders.js";

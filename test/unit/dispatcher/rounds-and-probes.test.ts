@@ -1,6 +1,3 @@
-/**
- * Covers: src/dispatcher/endpoint/prefetched-calls.ts
- */
 import { afterEach, describe, expect, it } from "vitest";
 import { ACCEPTED, REFUSED_503 } from "../../support/builders.js";
 import { down, HOUR, MINUTE, Simulation, type SimulationOptions } from "../../support/dispatcher/simulation.js";

@@ -1,7 +1,4 @@
-/**
- * A wall clock that is set.
- * Covers: src/store/outcomes/clamp-times.ts
- */
+/** A wall clock that is set. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { DAY, down, HOUR, MINUTE, Simulation } from "../../support/dispatcher/simulation.js";
 import { fetchDue } from "../../support/store/waiting-calls.js";

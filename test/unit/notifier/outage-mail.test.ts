@@ -1,6 +1,3 @@
-/**
- * Covers: src/notifier/notice-text.ts
- */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";

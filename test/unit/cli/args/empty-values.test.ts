@@ -1,7 +1,4 @@
-/**
- * An empty value comes from a variable of the shell that isn't set. It is an error wherever something is selected or named.
- * Covers: src/cli/args/flag.ts, src/cli/args/parse-argv.ts
- */
+/** An empty value comes from a variable of the shell that isn't set. It is an error wherever something is selected or named. */
 import { describe, expect, it, test } from "vitest";
 import { type CommandSpec, isGroup } from "../../../../src/cli/args/command-spec.js";
 import { flagName } from "../../../../src/cli/args/flag.js";

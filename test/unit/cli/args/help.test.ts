@@ -1,6 +1,3 @@
-/**
- * Covers: src/cli/commands/all.ts, src/cli/commands/version/command.ts, src/cli/commands/version/run.ts
- */
 import { describe, expect, test } from "vitest";
 import { isGroup } from "../../../../src/cli/args/command-spec.js";
 import { attributeName } from "../../../../src/cli/args/flag.js";

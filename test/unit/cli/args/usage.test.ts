@@ -1,6 +1,3 @@
-/**
- * Covers: src/cli/args/command-spec.ts, src/cli/args/flag.ts, src/cli/args/parse-argv.ts
- */
 import { describe, expect, test } from "vitest";
 import type { Flag } from "../../../../src/cli/args/flag.js";
 import { CANCEL, REPLAY, RESUME } from "../../../../src/cli/commands/replay/command.js";

@@ -1,7 +1,3 @@
-/**
- * Covers: src/cli/commands/config/command.ts, src/cli/commands/config/run.ts, src/cli/commands/profiles/command.ts
- * Covers: src/cli/commands/profiles/run.ts
- */
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";

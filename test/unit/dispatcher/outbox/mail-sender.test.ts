@@ -1,6 +1,3 @@
-/**
- * Covers: src/platform/logger.ts, src/platform/teardown.ts
- */
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,6 +1,3 @@
-/**
- * Covers: src/dispatcher/outbox/outbox-sender.ts
- */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createNoticeSender } from "../../../../src/dispatcher/outbox/notice-sender.js";
 import { WhcbError } from "../../../../src/domain/errors.js";

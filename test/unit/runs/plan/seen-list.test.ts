@@ -1,6 +1,3 @@
-/**
- * Covers: src/runs/plan/read-table.ts
- */
 import { createHash } from "node:crypto";
 import { describe, expect, it, test } from "vitest";
 import { readSeenList, type SeenLine } from "../../../../src/runs/plan/seen-list.js";

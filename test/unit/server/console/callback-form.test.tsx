@@ -1,6 +1,3 @@
-/**
- * Covers: src/server/console/callback-fields.ts, src/server/console/pages/callback-form.tsx
- */
 import { render } from "preact-render-to-string";
 import { describe, expect, it } from "vitest";
 import {

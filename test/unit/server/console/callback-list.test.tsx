@@ -1,6 +1,3 @@
-/**
- * Covers: src/server/console/pages/callback-list.tsx, src/server/console/components/endpoint-badge.tsx
- */
 import { render } from "preact-render-to-string";
 import { describe, expect, it } from "vitest";
 import { NEW_ENDPOINT } from "../../../../src/domain/endpoint.js";

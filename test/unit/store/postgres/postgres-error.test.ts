@@ -1,6 +1,3 @@
-/**
- * Covers: src/store/postgres/postgres-dialect.ts
- */
 import { createServer, type Server } from "node:net";
 import { inspect } from "node:util";
 import { Kysely, sql } from "kysely";

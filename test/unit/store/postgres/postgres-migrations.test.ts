@@ -1,6 +1,3 @@
-/**
- * Covers: src/store/postgres/open-postgres.ts, src/store/postgres/migrations/own-attempts.ts
- */
 import { beforeAll, describe, expect, it } from "vitest";
 import { systemClock } from "../../../../src/platform/clock.js";
 import { openStore } from "../../../../src/store/open-store.js";

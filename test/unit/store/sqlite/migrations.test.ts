@@ -1,6 +1,3 @@
-/**
- * Covers: src/store/database-version.ts
- */
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { MIGRATIONS } from "../../../../src/store/sqlite/migration-steps.js";

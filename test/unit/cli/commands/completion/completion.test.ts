@@ -1,8 +1,4 @@
-/**
- * The shells themselves: test/e2e/completion-shells.test.ts.
- * Covers: src/cli/commands/completion/command.ts, src/cli/commands/completion/run.ts
- * Covers: src/cli/commands/completion/suggest.ts
- */
+/** The shells themselves: test/e2e/completion-shells.test.ts. */
 import { describe, expect, test } from "vitest";
 import type { Client } from "../../../../../src/client/client.js";
 import { systemClock } from "../../../../../src/platform/clock.js";

@@ -1,6 +1,3 @@
-/**
- * Covers: src/cli/commands/triage/level-rows.ts
- */
 import { describe, expect, it } from "vitest";
 import { possibleActions } from "../../../../../src/cli/commands/triage/triage-actions.js";
 import { type FrameOptions, shortCommand, triageFrame } from "../../../../../src/cli/commands/triage/triage-frame.js";

@@ -1,6 +1,3 @@
-/**
- * Covers: src/cli/commands/triage/triage-state.ts
- */
 import { describe, expect, it } from "vitest";
 import { type PressContext, press } from "../../../../../src/cli/commands/triage/triage-keys.js";
 import {
