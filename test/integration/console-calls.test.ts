@@ -318,7 +318,7 @@ describe("a confirmation", () => {
     expect(again.html).not.toContain("marked=");
     await attempt(["A"], { startedAt: Date.now() });
     expect((await confirm(confirmation)).text).toContain("No call was marked successful.");
-    expect(await statuses()).toEqual({ A: "FAILED", B: "FAILED user", C: "FAILED user" });
+    expect(await statuses()).toEqual({ A: "FAILED user", B: "FAILED user", C: "FAILED user" });
   });
 
   it("is one mark, also beside another that was opened in the same millisecond", async () => {
