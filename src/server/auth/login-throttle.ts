@@ -1,4 +1,5 @@
 /** Against guessing passwords and keys, and against wearing out the processor with it. Failures are counted by all nodes on a database together. */
+import { createHash } from "node:crypto";
 import type { Clock } from "../../platform/clock.js";
 import type { Limit, LimitChange, LimitState, LimitStore } from "../../store/nodes/node-store.js";
 import { type ClientLimits, clientLimits } from "./client-limits.js";
@@ -175,12 +176,16 @@ function leftMs(until: number, now: number): number {
   return until - now > REMEMBERED_MS ? 0 : until - now;
 }
 
-/** The counters are those of the user from this address, of the address, of the key if it has one, and of all wrong keys. */
+/**
+ * The counters are those of the user from this address, of the address, of the key if it has one, and of all wrong keys. Digests, as they are
+ * kept: V8 keeps a header as long as any text that was cut out of it.
+ */
 function keysOf(login: Login): readonly string[] {
   const { username, address, apiKey, isKeyWrong = false } = login;
   const scope = scopeOf(login);
-  const keys = [`${scope}failures ${address} ${username.slice(0, 256)}`, placeOf(login)];
-  return [...keys, ...(apiKey === null ? [] : [`${scope}key ${apiKey}`]), ...(isKeyWrong ? [`${scope}wrong keys`] : [])];
+  const keys = [`${scope}failures ${address} ${username}`, placeOf(login)];
+  const others = [...(apiKey === null ? [] : [`${scope}key ${apiKey}`]), ...(isKeyWrong ? [`${scope}wrong keys`] : [])];
+  return [...keys, ...others].map((key) => createHash("sha256").update(key).digest("base64"));
 }
 
 function placeOf(login: Login): string {

@@ -57,7 +57,8 @@ export class CallbackLookup {
     if (cached !== undefined && cached.until > now) return cached.callback;
     const callback = await this.find(idOrName);
     if (this.#cache.size >= MAX_CACHED) this.#cache.clear();
-    this.#cache.set(idOrName, { callback, until: now + FRESH_MS });
+    // The text that was asked for is a part of the request's URL, which V8 would keep.
+    this.#cache.set(idOrName === callback.id ? callback.id : callback.name, { callback, until: now + FRESH_MS });
     return callback;
   }
 

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { beforeEach, describe, expect, it } from "vitest";
 import { type Login, LoginThrottle } from "../../../../src/server/auth/login-throttle.js";
 
@@ -207,4 +209,24 @@ describe("LoginThrottle", () => {
     waits.push(await throttle.attempt(LOGIN, check, { isLimited: true }));
     expect([waits, checked]).toEqual([[1000, 0], ["checked"]]);
   });
+
+  it.each(["username", "address"] as const)(
+    "keeps nothing of the long header that a failed login's %s was cut out of",
+    async (cut) => {
+      const throttle = newThrottle();
+      const before = heapMiB();
+      for (let login = 0; login < 3000; login++) {
+        const header = Buffer.from(`${login}-`.padEnd(12_000, "x")).toString();
+        await fail(throttle, 1, 0, { ...LOGIN, username: `user${login}`, [cut]: header.slice(0, 30) });
+      }
+      expect(heapMiB() - before).toBeLessThan(10);
+      expect(waitMs(throttle, LOGIN, 0)).toBeGreaterThan(0);
+    },
+  );
 });
+
+function heapMiB(): number {
+  setFlagsFromString("--expose_gc");
+  runInNewContext("gc")();
+  return process.memoryUsage().heapUsed / 2 ** 20;
+}
