@@ -97,6 +97,7 @@ function unansweredText({ statusMessage, error, attemptCount }: FilteredCall): s
   return kind ?? statusMessage ?? "";
 }
 
+/** Returns a copy: of a slice, V8 would keep the whole text. */
 export function cutText(text: string): string {
   return [...text.slice(0, 2 * MAX_REASON_TEXT)].slice(0, MAX_REASON_TEXT).join("");
 }

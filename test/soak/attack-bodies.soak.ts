@@ -69,6 +69,25 @@ it.each(HOSTILE_BODIES)("six at once: $name", async ({ name, type, make, statuse
   expect(await healthMs(server)).not.toBeNull();
 });
 
+it("999 lines of NDJSON with an unknown name of 250 000 letters each", async () => {
+  const server = await serve("--no-dispatch");
+  const api = new ServedApi(server.url);
+  await api.create({ name: "demo", url: "http://127.0.0.1:9/" });
+  let line = 0;
+  const body = new ReadableStream({
+    pull(lines) {
+      line += 1;
+      if (line < 1000) lines.enqueue(Buffer.from(`{"${String(line).padEnd(250_000, "z")}":1}\n`));
+      else lines.close();
+    },
+  });
+  const init = { method: "POST", headers: { "content-type": "application/x-ndjson" }, signal: AbortSignal.timeout(LONGEST_MS) };
+  const answer = await api.fetch("/callbacks/demo/calls", { ...init, body, duplex: "half" });
+  const figures = { rejected: JSON.parse(await answer.text()).rejected.length, peakMiB: peakMiB(server) };
+  process.stdout.write(`NDJSON lines with long names: ${JSON.stringify(figures)}\n`);
+  expect(figures).toEqual({ rejected: 999, peakMiB: expect.any(Number) });
+});
+
 it.each([
   { name: "9 MB of <div>", content: "<div>".repeat(1_800_000) },
   { name: "1 MB of <b></i>", content: "<b>x</i>".repeat(130_000) },

@@ -1,6 +1,7 @@
 import type { Static } from "@sinclair/typebox";
 import { type Attempt, type DeliveryResult, MAX_REPORT_AHEAD_MS } from "../../domain/attempt.js";
 import type { MarkedBy } from "../../domain/call.js";
+import { cutText } from "../../domain/call-filter.js";
 import type { RunLease } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { type GivenMembers, givenValues, type Members, type MessageResponse } from "../../domain/message-response.js";
@@ -101,9 +102,10 @@ export function parseRunLease(value: unknown): RunLease {
 /** `path` leads to the submission within the body. Another document, whose members are all unknown, would be an empty response. */
 function submissionOf(value: object, id: string | undefined, path: string): Submission {
   const names = Object.keys(value);
-  if (names.length > 0 && !names.some((name) => name in SubmissionSchema.properties)) {
+  const [first] = names;
+  if (first !== undefined && !names.some((name) => name in SubmissionSchema.properties)) {
     const problem = `isn't a member of a response, such as messageId, from or responseMessage`;
-    throw invalidFields(new Map([[`${path}${names[0]}`, problem]]));
+    throw invalidFields(new Map([[`${path}${cutText(first)}`, problem]]));
   }
   const { messageId, messageLocation, from, responseMessage, customParameters, given } = readResponse(value);
   return {

@@ -63,6 +63,11 @@ describe("parseSubmission", () => {
     expect(() => parseSubmission(document)).toThrow(problem);
   });
 
+  it("names no more than the first 256 characters of an unknown member", () => {
+    const problem = `${"z".repeat(256)} isn't a member of a response, such as messageId, from or responseMessage`;
+    expect(() => parseSubmission({ ["z".repeat(1_000)]: 1 })).toThrow(expect.objectContaining({ message: problem }));
+  });
+
   it("takes at most 1 000 parameters", () => {
     const parameters = (count: number) => ({
       customParameters: Object.fromEntries(Array.from({ length: count }, (_, n) => [`k${n}`, ""])),
