@@ -148,6 +148,8 @@ export class ConnectingSocket {
       host: this.#hostname,
       servername: isIP(this.#hostname) === 0 ? this.#hostname.replace(/\.$/, "") : "",
       ALPNProtocols: ["http/1.1"],
+      // By default NODE_TLS_REJECT_UNAUTHORIZED decides.
+      rejectUnauthorized: true,
       ...KEY_EXCHANGE,
       ...(session.ticket === undefined ? {} : { session: session.ticket }),
       ...(ca === undefined ? {} : { ca }),

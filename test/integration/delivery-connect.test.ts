@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { createServer as createTlsServer, type TlsOptions } from "node:tls";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { publicAddressRule } from "../../src/delivery/address-rule.js";
 import type { Deliverer } from "../../src/delivery/deliverer.js";
 import { DeliveryFailure } from "../../src/delivery/delivery-failure.js";
@@ -260,18 +260,23 @@ describe("TLS", () => {
     expect(await resultOf(deliverer, `https://127.0.0.1:${port}/`)).toEqual(DELIVERED);
   });
 
-  test("with a self-signed certificate is a tls error, and nothing is sent", async () => {
-    let received = 0;
-    const server = createTlsServer(mine, (socket) => socket.on("error", () => undefined).on("data", () => received++));
-    server.on("tlsClientError", () => undefined);
-    const port = await listening(server);
-    expect(await resultOf(aDeliverer(), `https://localhost:${port}/`)).toEqual({
-      kind: "unreachable",
-      reason: "tls",
-      detail: `localhost:${port}: its certificate is self-signed (DEPTH_ZERO_SELF_SIGNED_CERT)`,
-    });
-    expect(received).toBe(0);
-  });
+  test.each(["1", "0"])(
+    "with a self-signed certificate is a tls error, and nothing is sent: NODE_TLS_REJECT_UNAUTHORIZED=%s",
+    async (value) => {
+      vi.stubEnv("NODE_TLS_REJECT_UNAUTHORIZED", value);
+      endings.push(() => vi.unstubAllEnvs());
+      let received = 0;
+      const server = createTlsServer(mine, (socket) => socket.on("error", () => undefined).on("data", () => received++));
+      server.on("tlsClientError", () => undefined);
+      const port = await listening(server);
+      expect(await resultOf(aDeliverer(), `https://localhost:${port}/`)).toEqual({
+        kind: "unreachable",
+        reason: "tls",
+        detail: `localhost:${port}: its certificate is self-signed (DEPTH_ZERO_SELF_SIGNED_CERT)`,
+      });
+      expect(received).toBe(0);
+    },
+  );
 
   test.each([
     ["TLS 1.2", { maxVersion: "TLSv1.2", ciphers: "DHE-RSA-AES128-GCM-SHA256", dhparam: "auto" }],
