@@ -15,6 +15,8 @@ export interface NameResolver {
 export interface NameResolverOptions {
   readonly clock: Pick<Clock, "monotonicMs">;
   readonly timers: Pick<Timers, "after" | "stoppedMs">;
+  /** For names without a dot. Default: false. */
+  readonly usesSearchDomains?: boolean;
   readonly source?: NameSource;
 }
 
@@ -132,7 +134,7 @@ interface DnsQueries {
 }
 
 export function systemNameSource(
-  { clock, timers }: Pick<NameResolverOptions, "clock" | "timers">,
+  { clock, timers, usesSearchDomains = false }: Omit<NameResolverOptions, "source">,
   readFile: () => Promise<string>,
   openQueries: () => DnsQueries = openResolver,
   askSystem: NameSource = lookUpWithSystem,
@@ -149,16 +151,22 @@ export function systemNameSource(
     if (plain === "localhost" || plain.endsWith(".localhost")) return { addresses: ["127.0.0.1", "::1"], ttlMs: DEFAULT_TTL_MS };
     const listed = (await hosts()).get(plain);
     if (listed !== undefined) return { addresses: listed, ttlMs: DEFAULT_TTL_MS };
+    const isCompleted = usesSearchDomains && !name.includes(".");
     try {
-      return await queryDnsServers(name, openQueries, timers).catch((error: unknown) => {
-        const code = systemErrorCode(error);
-        // The system would ask the same servers and block a libuv thread.
-        if (code === "ETIMEOUT") throw error;
-        return askSystem(name).catch((systemError: unknown) => {
-          // The system doesn't say that no server could be reached.
-          throw code === "ECONNREFUSED" && systemErrorCode(systemError) === "EAI_AGAIN" ? error : systemError;
-        });
-      });
+      return await queryDnsServers(name, openQueries, timers).then(
+        // The system asks the search domains first, and this host may be a top-level domain's.
+        (found) => (isCompleted ? askSystem(name) : found),
+        (error: unknown) => {
+          const code = systemErrorCode(error);
+          // The system would ask the same servers and block a libuv thread.
+          if (code === "ETIMEOUT") throw error;
+          // With the final dot, no search domain can turn a failure into the address of another host.
+          return askSystem(isCompleted ? name : `${plain}.`).catch((systemError: unknown) => {
+            // The system doesn't say that no server could be reached.
+            throw code === "ECONNREFUSED" && systemErrorCode(systemError) === "EAI_AGAIN" ? error : systemError;
+          });
+        },
+      );
     } catch (error) {
       // Without a free file descriptor, both say that there is no such name. This says why.
       await readHosts();

@@ -66,7 +66,8 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
       connector: {
         timers,
         addressRule,
-        names: options.names ?? createNameResolver({ clock: options.clock, timers }),
+        names:
+          options.names ?? createNameResolver({ clock: options.clock, timers, usesSearchDomains: addressRule.kind === "any" }),
         connectTimeoutMs: options.connectTimeoutMs ?? 5_000,
         ...(options.ca === undefined ? {} : { ca: options.ca }),
       },

@@ -76,6 +76,47 @@ test("a name that no DNS server could be asked for isn't the endpoint's failure"
   expect(await outcomeOf("ECONNREFUSED", "ECONNREFUSED", "ENOTFOUND")).toBe("there is no host named a.example");
 });
 
+describe("search domains", () => {
+  /** The names that the system was asked for, then the address. `dns`: the code of the DNS answer; null: it has an address. */
+  async function ask(name: string, dns: string | null, usesSearchDomains?: boolean) {
+    const time = new ManualTimers();
+    const asked: string[] = [];
+    const noAddress = fails("ENODATA");
+    const openQueries = () => ({
+      resolve4: dns === null ? async () => [{ address: "192.0.2.1", ttl: 5 }] : fails(dns),
+      resolve6: dns === null ? noAddress : fails(dns),
+      cancel() {},
+    });
+    const askSystem = async (meant: string) => {
+      asked.push(meant);
+      return { addresses: ["192.0.2.2"], ttlMs: 0 };
+    };
+    const options = { clock: time, timers: time, ...(usesSearchDomains === undefined ? {} : { usesSearchDomains }) };
+    const found = await systemNameSource(options, async () => "", openQueries, askSystem)(name);
+    return [asked, ...found.addresses];
+  }
+
+  test.each(["ENOTFOUND", "ENODATA", "ESERVFAIL", "EREFUSED", "ECONNREFUSED"])(
+    "never complete a name with a dot: the system gets it with a final one if DNS answers %s",
+    async (dns) => {
+      expect(await ask("hooks.example", dns, true)).toEqual([["hooks.example."], "192.0.2.2"]);
+      expect(await ask("printer.local", dns, true)).toEqual([["printer.local."], "192.0.2.2"]);
+      expect(await ask("hooks.", dns, true)).toEqual([["hooks."], "192.0.2.2"]);
+    },
+  );
+
+  test("complete a name without a dot, even if DNS has a top-level domain of that name", async () => {
+    expect(await ask("hooks", "ENOTFOUND", true)).toEqual([["hooks"], "192.0.2.2"]);
+    expect(await ask("ai", null, true)).toEqual([["ai"], "192.0.2.2"]);
+    expect(await ask("hooks.ai", null, true)).toEqual([[], "192.0.2.1"]);
+  });
+
+  test("complete no name unless asked for, as under the public rules", async () => {
+    expect(await ask("hooks", "ENOTFOUND")).toEqual([["hooks."], "192.0.2.2"]);
+    expect(await ask("hooks", null)).toEqual([[], "192.0.2.1"]);
+  });
+});
+
 function fails(code: string): () => Promise<never> {
   return () => Promise.reject(Object.assign(new Error(code), { code }));
 }
