@@ -38,6 +38,7 @@ export function createClient(transport: Transport, options: ClientOptions): Clie
   return {
     name: transport.name,
     byServiceClock: api.byServiceClock,
+    sharesLoopback: api.sharesLoopback,
     ...callbacks,
     ...calls,
     ...runRequests(api),

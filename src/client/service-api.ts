@@ -3,6 +3,7 @@ import { errorMessage, WhcbError } from "../domain/errors.js";
 import { type SecretMask, secretsOf } from "../domain/mask.js";
 import type { Clock } from "../platform/clock.js";
 import { type DeliverySettings, readDeliverySettings } from "../wire/delivery-settings.js";
+import { loopbackId } from "../platform/loopback.js";
 import { readJson } from "../wire/json/read-json.js";
 import type { Requester } from "./requester.js";
 import { oneLine, serviceError } from "./service-error.js";
@@ -42,6 +43,8 @@ export interface ServiceApi {
   isOurs(): boolean;
   /** As the callbacks read so far say; null if none were read. */
   deliverySettings(): Partial<DeliverySettings> | null;
+  /** Its answers about callbacks so far say that a loopback address means the same place there as here: no tunnel leads to it. */
+  sharesLoopback(): boolean;
   /** Converts an instant of our clock to the service's, which its answers tell. Within CLOCKS_APART_MS they count as the same. */
   byServiceClock(instant: number): number;
   documentOf(answer: TransportResponse): unknown;
@@ -75,6 +78,8 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
   let maxLimit = DEFAULT_MAX_LIMIT;
   let isOurs = false;
   let deliverySettings: Partial<DeliverySettings> | null = null;
+  /** null: none has said it. */
+  let isHere: boolean | null = null;
   let serviceAheadMs = 0;
   const identity = credentials === null ? {} : credentialHeaders(credentials);
 
@@ -98,6 +103,9 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
     }
     const told = { authParameter: answer.headers["x-auth-parameter"], bodyNames: answer.headers["x-body-names"] };
     if (noun === "callback") deliverySettings = { ...deliverySettings, ...readDeliverySettings(told) };
+    const place = answer.headers["x-loopback-id"];
+    // One of several nodes may be elsewhere.
+    if (place !== undefined) isHere = isHere !== false && place === loopbackId();
     const aheadMs = Date.parse(answer.headers.date ?? "") - clock.now();
     // The difference is kept while the clocks agree with it, so that a report that is repeated has the same dates.
     if (Math.abs(aheadMs - serviceAheadMs) > CLOCKS_APART_MS) serviceAheadMs = aheadMs;
@@ -132,6 +140,7 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
     maxLimit: () => maxLimit,
     isOurs: () => isOurs,
     deliverySettings: () => deliverySettings,
+    sharesLoopback: () => isHere === true,
     withPageLimit(path, wanted = LARGEST_PAGE) {
       const [route = "", query = ""] = path.split("?");
       const parameters = new URLSearchParams(query);

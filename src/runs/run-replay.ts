@@ -178,7 +178,7 @@ export function checkTarget(callback: ListedCallback, { to }: Pick<ReplayOptions
   } catch (error) {
     if (!isWhcbError(error)) throw error;
     throw new WhcbError(error.code, `callback ${callback.name || callback.id}: ${error.message}`, {
-      hint: `the service isn't on this machine, so it may name public addresses only; to allow this one: ${error.hint ?? "--allow-network CIDR"}`,
+      hint: `the service isn't known to be on this machine, so it may name public addresses only; \`replay --via service\` lets it send by itself; to send from here all the same: ${error.hint ?? "--allow-network CIDR"}`,
       cause: error,
     });
   }

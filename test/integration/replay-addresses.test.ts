@@ -1,4 +1,7 @@
 /** A service that isn't on this machine doesn't decide what this machine may reach. */
+import { once } from "node:events";
+import { createServer, request } from "node:http";
+import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { changeSettings } from "../../src/cli/settings/settings-file.js";
 import { createDeliverer } from "../../src/delivery/undici-deliverer.js";
@@ -64,7 +67,7 @@ describe("a service elsewhere that names an address of this machine", () => {
       code: 2,
       stdout: "",
       stderr: expect.stringMatching(
-        /error: callback demo: 127\.0\.0\.1 isn't a public address\.\nhint: the service isn't on this machine, .*: --allow-network 127\.0\.0\.1\n$/,
+        /error: callback demo: 127\.0\.0\.1 isn't a public address\.\nhint: the service isn't known to be on this machine, .*: --allow-network 127\.0\.0\.1\n$/,
       ),
     });
     expect(endpoint.received).toEqual([]);
@@ -141,5 +144,59 @@ test("a network must be one", async () => {
   expect(await whcb(["replay", "demo", "--failed", "--yes", "--allow-network", "10.0.0.0/33"])).toMatchObject({
     code: 2,
     stderr: expect.stringContaining("10.0.0.0/33 must be a network"),
+  });
+});
+
+describe("a service at a loopback URL", () => {
+  const env = { WHCB_USERNAME: "ada", WHCB_PASSWORD: "password-1234", WHCB_API_KEY: "a-key-of-twenty-chars" };
+  let service = "";
+
+  beforeEach(async () => {
+    service = (await machine.serve([], { env })).url;
+    const options = { env: { ...env, WHCB_URL: service, WHCB_CALLBACK_KEY: "PLANTED-CALLBACK-KEY" } };
+    status = 503;
+    await machine.works(["callbacks", "create", "--name", "demo", "--url", endpoint.url, "--email", "a@example.com"], options);
+    await machine.works(["trigger", "demo", "-n", "3"], options);
+    await expect.poll(() => machine.works(["calls", "list", "demo", "--pending", "-o", "ids"], options)).toBe("");
+    status = 200;
+    endpoint.received.length = 0;
+  });
+
+  /** A port that is forwarded to a service elsewhere, which says where it is; null: it doesn't say. */
+  async function forwardedPort(loopbackId: string | null): Promise<string> {
+    const proxy = createServer((incoming, response) => {
+      const { method, url, headers } = incoming;
+      const forwarded = request(service + url, { method, headers }, (answer) => {
+        const { "x-loopback-id": _, ...kept } = answer.headers;
+        response.writeHead(answer.statusCode ?? 0, loopbackId === null ? kept : { ...kept, "x-loopback-id": loopbackId });
+        answer.pipe(response);
+      });
+      incoming.pipe(forwarded);
+    });
+    await once(proxy.listen(0, "127.0.0.1"), "listening");
+    endings.push(() => proxy.close());
+    return `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  }
+
+  test("is obeyed if it is on this machine", async () => {
+    const { code } = await machine.whcb(["replay", "demo", "--failed", "--yes"], { env: { ...env, WHCB_URL: service } });
+    expect([code, endpoint.received.length]).toEqual([0, 3]);
+  });
+
+  test.each([
+    ["it is on another machine", "0123456789abcdef0123456789abcdef"],
+    ["it doesn't say where it is", null],
+  ])("isn't obeyed if %s, and may send by itself", async (_, loopbackId) => {
+    const forwarded = { env: { ...env, WHCB_URL: await forwardedPort(loopbackId) } };
+    for (const argv of [["replay", "demo"], ["replay"], ["reconcile", "demo", "--seen", "-"]]) {
+      const failed = argv[0] === "replay" ? ["--failed"] : [];
+      expect(await machine.whcb([...argv, ...failed, "--yes"], { ...forwarded, stdin: '{"messageid":"00"}' })).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining("the service isn't known to be on this machine"),
+      });
+    }
+    expect(endpoint.received).toEqual([]);
+    await machine.works(["replay", "demo", "--failed", "--yes", "--via", "service"], forwarded);
+    expect(endpoint.received).toHaveLength(3);
   });
 });

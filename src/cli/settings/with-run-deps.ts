@@ -23,13 +23,15 @@ export async function withRunDeps<Result>(
   { maxConnections, to = null }: Sending,
   use: (runDeps: RunDeps) => Promise<Result>,
 ): Promise<Result> {
-  const addressRule = to === null ? callbackRule(session, args.get(ALLOW_NETWORK) ?? []) : ANY_ADDRESS;
-  const deliverer = lazyDeliverer(() => deps.openDeliverer({ maxConnections, addressRule }));
+  const addressRule = to === null ? callbackRule(session, args.get(ALLOW_NETWORK) ?? []) : () => ANY_ADDRESS;
+  const deliverer = lazyDeliverer(() => deps.openDeliverer({ maxConnections, addressRule: addressRule() }));
   try {
     return await use({
       client: session.client,
       deliverer,
-      addressRule,
+      get addressRule() {
+        return addressRule();
+      },
       ...runFolder(deps),
       random: deps.random,
       profile: profileOf(session),
@@ -50,11 +52,14 @@ export function profileOf({ settings, client }: Session): string {
   return settings.profile.value ?? client.name;
 }
 
-/** A service elsewhere may not send us to private addresses. Throws `usage` for an invalid network. */
-function callbackRule({ target, settings }: Session, allowNetworks: readonly string[]): AddressRule {
-  if (target.kind === "file" || isLoopbackHost(new URL(target.url).hostname)) return ANY_ADDRESS;
+/** A service elsewhere may not send us to private addresses. Throws `usage` for an invalid network. Asked once the callbacks were read. */
+function callbackRule({ client, target, settings }: Session, allowNetworks: readonly string[]): () => AddressRule {
   const ofProfile = settings.allowNetwork.value?.split(",") ?? [];
-  return publicAddressRule([...allowNetworks, ...ofProfile], { webOnly: false });
+  const publicRule = publicAddressRule([...allowNetworks, ...ofProfile], { webOnly: false });
+  if (target.kind === "file") return () => ANY_ADDRESS;
+  const isAtLoopback = isLoopbackHost(new URL(target.url).hostname);
+  // The port of a tunnel or a container is at a loopback address, too.
+  return () => (isAtLoopback && client.sharesLoopback() ? ANY_ADDRESS : publicRule);
 }
 
 function lazyDeliverer(open: () => Promise<Deliverer>): Pick<Deliverer, "deliverIf" | "close"> {

@@ -1,6 +1,7 @@
 /** docs/contract.md, Callbacks. */
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyReply } from "fastify";
 import type { Callback } from "../../domain/callback.js";
+import { loopbackId } from "../../platform/loopback.js";
 import { callbackToJson } from "../../wire/json/callback-json.js";
 import { outageToJson } from "../../wire/json/outage-json.js";
 import { lazyParts } from "../lazy-parts.js";
@@ -33,6 +34,7 @@ export function addCallbackRoutes(app: FastifyInstance, { docs, deps, lookup, la
     const sort = readSort(query, { name: false, id: false }, "name");
     const page = await deps.store.listCallbacks({ ...asked, sort });
     const down = await readDownSince(deps.store, page.items);
+    sayLoopback(reply);
     return sendList(request, reply, {
       name: "callbacks",
       kind: "callback",
@@ -53,6 +55,7 @@ export function addCallbackRoutes(app: FastifyInstance, { docs, deps, lookup, la
     // Our clients read it before they mark calls that they have not listed.
     reply.header("x-max-limit", String(largestPage));
     reply.headers(deliveryHeaders);
+    sayLoopback(reply);
     const down = await readDownSince(deps.store, [callback]);
     const document = callbackToJson(callback, callbackLinks(linker, callback.id), down.get(callback.id));
     return send(request, reply, { kind: "callback", shape: "callback", document });
@@ -70,6 +73,12 @@ export function addCallbackRoutes(app: FastifyInstance, { docs, deps, lookup, la
     await deleteCallback({ deps, lookup }, await lookup.find(request.params.id));
     return reply.code(204).send();
   });
+}
+
+/** Our clients send to loopback and private addresses by themselves only if it is theirs too. */
+function sayLoopback(reply: FastifyReply): void {
+  const id = loopbackId();
+  if (id !== null) reply.header("x-loopback-id", id);
 }
 
 async function readDownSince(

@@ -6,6 +6,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
 import type { Transport, TransportRequest, TransportResponse } from "../../../src/client/transport.js";
 import type { Clock } from "../../../src/platform/clock.js";
+import { loopbackId } from "../../../src/platform/loopback.js";
 
 export interface PlatformCall {
   readonly id: string;
@@ -56,7 +57,8 @@ export interface ScriptedPlatform {
   listen(): Promise<{ readonly url: string; close(): Promise<void> }>;
 }
 
-const JSON_HEADERS = { "content-type": "application/json" };
+/** The platform doesn't say where it is. This one is on the machine of the tests, whose endpoints are at loopback addresses. */
+const JSON_HEADERS = { "content-type": "application/json", "x-loopback-id": loopbackId() ?? "" };
 
 export function scriptedPlatform(options: PlatformOptions): ScriptedPlatform {
   const { clock, callbacks, pageSize = 20, perSecond = Number.POSITIVE_INFINITY, perDay = Number.POSITIVE_INFINITY } = options;
