@@ -53,50 +53,55 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
     return null;
   }
 
-  /** The call with exactly the id that is wanted, else the only one that is equal to it. Throws `usage` if several are. */
+  /** Of each id the call that has exactly it, else the only one that has an equal id. Throws `usage` if several have. */
   async function findByListing(callbackId: string, callIds: readonly string[]): Promise<readonly ListedCall[]> {
-    const wanted = new Map(callIds.map((id) => [idKey(id), id]));
-    const found: ListedCall[] = [];
-    const respelled = new Map(callIds.map((id) => [idKey(id), new Map<string, ListedCall>()]));
+    const listed = await listEqual(callbackId, callIds);
+    const spellings = new Map<string, string[]>(callIds.map((id) => [idKey(id), []]));
+    for (const id of listed.keys()) spellings.get(idKey(id))?.push(id);
+    const meant = new Set<string>();
+    for (const wanted of callIds) {
+      const equal = spellings.get(idKey(wanted)) ?? [];
+      const ids = equal.includes(wanted) ? [wanted] : equal;
+      if (ids.length > 1)
+        throw new WhcbError("usage", `several calls have the id ${wanted}: ${ids.slice(0, 5).join(", ")}`, {
+          hint: "name one as it is written here",
+        });
+      for (const id of ids) meant.add(id);
+    }
+    return [...listed.values()].filter(({ id }) => meant.has(id));
+  }
+
+  /** Lists the calls that have these ids or equal ones, until it has each id exactly. */
+  async function listEqual(callbackId: string, callIds: readonly string[]): Promise<ReadonlyMap<string, ListedCall>> {
+    const keys = new Set(callIds.map(idKey));
+    const open = new Set(callIds);
+    const listed = new Map<string, ListedCall>();
     // `whcb serve` lists PENDING calls only on request. They come first, so that none is missed that is attempted meanwhile.
     const filters: readonly CallFilter[] = api.isOurs() ? [{ status: "PENDING" }, {}] : [{}];
     for (const filter of filters) {
       for await (const { calls } of listCalls(callbackId, { filter, withPending: true })) {
         for (const call of calls) {
-          const key = idKey(call.id);
-          if (wanted.get(key) !== call.id) respelled.get(key)?.set(call.id, call);
-          else if (wanted.delete(key)) found.push(call);
+          if (keys.has(idKey(call.id))) listed.set(call.id, call);
+          open.delete(call.id);
         }
-        if (wanted.size === 0) return found;
+        if (open.size === 0) return listed;
       }
     }
-    for (const [key, id] of wanted) {
-      const [only, ...more] = respelled.get(key)?.values() ?? [];
-      if (only === undefined) continue;
-      if (more.length > 0) {
-        const spellings = [only, ...more]
-          .slice(0, 5)
-          .map((call) => call.id)
-          .join(", ");
-        throw new WhcbError("usage", `several calls have the id ${id}: ${spellings}`, { hint: "name one as it is written here" });
-      }
-      found.push(only);
-    }
-    return found;
+    return listed;
   }
 
   async function findCalls(callbackId: string, callIds: readonly string[]): Promise<readonly ListedCall[]> {
-    const [first, ...rest] = new Map(callIds.map((id) => [idKey(id), id])).values();
+    const [first, ...rest] = new Set(callIds);
     if (first === undefined) return [];
     if (hasPaths === false || rest.length >= MAX_SINGLE_REQUESTS) return findByListing(callbackId, [first, ...rest]);
-    const found: ListedCall[] = [];
+    const found = new Map<string, ListedCall>();
     for (const callId of [first, ...rest]) {
       const answer = await request(callbackId, callId);
       if (isNotFound(answer) && !(await hasCallPaths(callbackId))) return findByListing(callbackId, [first, ...rest]);
       const call = readAnswer(answer, callbackId, callId);
-      if (call !== null) found.push(call);
+      if (call !== null) found.set(call.id, call);
     }
-    return found;
+    return [...found.values()];
   }
 
   /** The platform may make ids of 16 digits, as the first listed id shows. Such an id needs no search for longer ones. */

@@ -260,6 +260,62 @@ describe.each(KINDS)("on %s", (_, open) => {
   });
 });
 
+describe("of two calls whose ids are equal, but for the case or the dashes of a UUID", () => {
+  const upper = "0A1B2C3D4E5F60718293A4B5C6D7E8F9";
+  const dashed = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
+  const lower = upper.toLowerCase();
+
+  it.each([
+    [upper, lower],
+    [lower, upper],
+    [upper, dashed],
+    [dashed, upper],
+  ])("reconcile marks %s, which its list names so, and sends %s", async (named, other) => {
+    for (const list of [named, JSON.stringify({ webhookid: named, messageid: "m" })]) {
+      const scene = await onPlatform([{ id: named }, { id: other }]);
+      const { code, stdout } = await scene.whcb(["reconcile", "demo", "--seen", "-", "--yes", "-o", "json"], list);
+      expect({ code, sent: scene.sent() }).toEqual({ code: 0, sent: [other] });
+      expect(JSON.parse(stdout)).toMatchObject({ counts: { seen: 1, accepted: 1, marked: 2 } });
+    }
+  });
+
+  it("reconcile leaves both open if its list has yet another spelling", async () => {
+    for (const list of [dashed, JSON.stringify({ webhookid: dashed, messageid: "m" })]) {
+      const scene = await onPlatform([{ id: upper }, { id: lower }, { id: "order-1" }]);
+      const { code } = await scene.whcb(["reconcile", "demo", "--seen", "-", "--yes"], list);
+      expect({ code, sent: scene.sent(), success: await scene.successIds() }).toEqual({
+        code: 8,
+        sent: ["order-1"],
+        success: ["order-1"],
+      });
+    }
+  });
+
+  it.each([2, 61])("mark-success and replay take both if both are named, in a list of %s ids", async (listed) => {
+    const ids = [upper, lower, ...Array.from({ length: listed - 2 }, (_, index) => `order-${index}`)];
+    for (const command of ["mark-success", "replay"]) {
+      const scene = await onPlatform([...ids.map((id) => ({ id })), { id: "order-99" }]);
+      const { code } = await scene.whcb([command, "demo", "-", "--yes"], ids.join("\n"));
+      expect({ command, code, success: await scene.successIds() }).toEqual({ command, code: 0, success: [...ids].sort() });
+    }
+  });
+
+  it("nothing is marked if one of two named spellings is no call's, but may mean either of two", async () => {
+    const scene = await onPlatform([{ id: upper }, { id: lower }]);
+    const { code, stderr } = await scene.whcb(["mark-success", "demo", "-", "--yes"], `${upper}\n${dashed}\n`);
+    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining(`several calls have the id ${dashed}`) });
+    expect(await scene.successIds()).toEqual([]);
+  });
+
+  it("a call that is named in two spellings is marked once", async () => {
+    const scene = await onPlatform([{ id: upper }, { id: "order-1" }]);
+    const { code, stdout } = await scene.whcb(["mark-success", "demo", "-", "--yes", "-o", "json"], `${upper}\n${dashed}\n`);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ counts: { planned: 1, marked: 1 } });
+    expect(await scene.successIds()).toEqual([upper]);
+  });
+});
+
 it("whcb serve accepts a UUID once, with or without its dashes and in either case, and answers with its digits", async () => {
   const scene = await onServe([]);
   const forms = ["550e8400-e29b-41d4-a716-446655440000", "550E8400E29B41D4A716446655440000", "550e8400E29B41d4a716446655440000"];

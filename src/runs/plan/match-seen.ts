@@ -151,7 +151,7 @@ type Lists<Item> = Map<string, [Item, ...Item[]]>;
 type MatchesOf = (wanted: WantedCall) => readonly Filled<ComparableCall>[];
 
 class CallIndex {
-  readonly #byId = new Map<string, ComparableCall>();
+  readonly #byId: Lists<ComparableCall> = new Map();
   readonly #byMessage: Lists<ComparableCall> = new Map();
   readonly #bySender: Lists<ComparableCall> = new Map();
   readonly #byShape: Lists<ComparableCall> = new Map();
@@ -159,7 +159,7 @@ class CallIndex {
   readonly #numbers = new Map<unknown, number>();
 
   add(call: ComparableCall): void {
-    if (call.id !== "") this.#byId.set(idKey(call.id), call);
+    if (call.id !== "") append(this.#byId, idKey(call.id), call);
     for (const messageId of call.messageIds) append(this.#byMessage, messageId, call);
     append(this.#byShape, shapeOfCall(call), call);
     for (const kind of SENDER_KINDS)
@@ -169,12 +169,13 @@ class CallIndex {
   /** A call's id first, else a message's. */
   resolveId(line: SeenLine): SeenLine {
     if (line.id === null) return line;
-    return this.#byId.has(line.id) ? { ...line, callId: line.id } : { ...line, messageId: line.id };
+    const key = idKey(line.id);
+    return this.#byId.has(key) ? { ...line, callId: line.id } : { ...line, messageId: key };
   }
 
   /** Returns what finds, for lines of the example's shape, the calls that agree in every field that both have, each in one list. */
   async matcherFor(example: WantedCall, clock: Clock): Promise<MatchesOf> {
-    if (example.line.callId !== null) return (wanted) => this.#namedCall(wanted);
+    if (example.line.callId !== null) return (wanted) => this.#namedCalls(wanted);
     const indexes: { readonly fields: readonly Field[]; readonly calls: Lists<ComparableCall> }[] = [];
     for (const alike of this.#byShape.values()) {
       const fields = comparedFields(example, alike[0]);
@@ -200,16 +201,23 @@ class CallIndex {
 
   /** Finds the calls of the message that has the bare id of a line too, if a call has it: replies to it that arrived may be listed no more. */
   ofMessageOfThatId({ line: { id, callId } }: WantedCall): readonly Filled<ComparableCall>[] {
-    return id === null || callId === null ? [] : listOf(this.#byMessage.get(id));
+    return id === null || callId === null ? [] : listOf(this.#byMessage.get(idKey(id)));
   }
 
-  #namedCall(wanted: WantedCall): readonly Filled<ComparableCall>[] {
+  /** Of calls with equal ids, the one that is spelled as in the line is meant; without one, any may be. */
+  #namedCalls(wanted: WantedCall): readonly Filled<ComparableCall>[] {
     const { callId, messageId } = wanted.line;
-    const call = this.#byId.get(callId ?? "");
-    if (call === undefined || (messageId !== null && !call.messageIds.includes(messageId))) return [];
-    const hasCommon = ([ofCall, ofLine]: (typeof VALUES)[Field]): boolean =>
-      ofCall(call).some((value) => ofLine(wanted).includes(value));
-    return comparedFields(wanted, call)?.every((field) => hasCommon(VALUES[field])) ? [[call]] : [];
+    const equal = this.#byId.get(idKey(callId ?? ""));
+    if (equal === undefined) return [];
+    const exact = equal.find(({ id }) => id === callId);
+    const agrees = (call: ComparableCall): boolean =>
+      (messageId === null || call.messageIds.includes(messageId)) &&
+      comparedFields(wanted, call)?.every((field) => {
+        const [ofCall, ofLine] = VALUES[field];
+        return ofCall(call).some((value) => ofLine(wanted).includes(value));
+      }) === true;
+    const named: Filled<ComparableCall> = exact === undefined ? equal : [exact];
+    return named.some(agrees) ? [named] : [];
   }
 
   /** Makes a key of each choice of a value from each list. */

@@ -2,7 +2,6 @@
 import type { PhoneNumber } from "libphonenumber-js/min";
 import type { Client, ListedCall, ListedCallback } from "../../client/client.js";
 import { KeptLength } from "../../client/list-walker.js";
-import { idKey } from "../../domain/call.js";
 import { count } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
 import { saysZone } from "../../wire/dates.js";
@@ -114,7 +113,7 @@ async function listCalls(
   };
   const take = async (page: readonly ListedCall[], withoutId: readonly ListedCall[]): Promise<void> => {
     for (const call of withoutId) nameless.push(keep(call));
-    for (const call of page) calls.set(idKey(call.id), keep(call));
+    for (const call of page) calls.set(call.id, keep(call));
     await draft.add(page.filter(({ status }) => status === "FAILED"));
   };
   // `whcb serve` lists PENDING calls only on request, and the receiver may have them. They come first, so that one that is attempted

@@ -28,10 +28,11 @@ export type DateZones = ReadonlySet<boolean | null>;
 export interface SeenLine {
   /** From 1. */
   readonly line: number;
-  /** Ids are keys (`idKey`). */
+  /** As it is spelled. */
   readonly callId: string | null;
+  /** Its key (`idKey`). */
   readonly messageId: string | null;
-  /** Of a call or a message. */
+  /** Of a call or a message, as it is spelled. */
   readonly id: string | null;
   readonly kind: ResponseKind | null;
   /** Minutes since the epoch. */
@@ -245,15 +246,14 @@ function seenLine(line: number, given: Fields, timezone: string): SeenLine {
   const fields = new Map(given);
   const text = (name: string): string | null => fields.get(name)?.trim() || null;
   const id = (what: string, ...names: readonly string[]): string | null => {
-    const [one = null, another] = new Set(
-      given.filter(([name, value]) => names.includes(name) && value.trim() !== "").map(([, value]) => idKey(value)),
-    );
-    if (another !== undefined) throw unreadable(line, `it has two different ${what}`);
-    return one;
+    const ids = given.flatMap(([name, value]) => (names.includes(name) && value.trim() !== "" ? [value] : []));
+    if (new Set(ids.map(idKey)).size > 1) throw unreadable(line, `it has two different ${what}`);
+    return ids[0] ?? null;
   };
-  const seen = { callId: id("call ids", "callid", "webhookid"), messageId: id("message ids", "messageid") };
+  const callId = id("call ids", "callid", "webhookid");
+  const messageId = id("message ids", "messageid");
   const bareId = fields.size === 1 ? id("ids", "id") : null;
-  if (seen.callId === null && seen.messageId === null && bareId === null) {
+  if (callId === null && messageId === null && bareId === null) {
     throw unreadable(line, "it has neither a call id nor a message id");
   }
   const kind = text("undeliverable") !== null ? "undeliverable" : text("acknowledged") !== null ? "reply" : null;
@@ -263,8 +263,8 @@ function seenLine(line: number, given: Fields, timezone: string): SeenLine {
   const content = fields.get("content");
   return {
     line,
-    callId: seen.callId,
-    messageId: seen.messageId,
+    callId,
+    messageId: messageId && idKey(messageId),
     id: bareId,
     kind,
     minute,

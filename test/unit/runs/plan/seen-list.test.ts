@@ -135,7 +135,8 @@ describe("a list of what the receiver has", () => {
       notCompared: [],
       zones: new Set(),
       lines: [
-        aLine({ line: 2, id: MESSAGE }),
+        aLine({ line: 2, id: MESSAGE.toLowerCase() }),
+        aLine({ line: 4, id: "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9" }),
         aLine({ line: 5, id: "00ff" }),
         aLine({ line: 6, id: "order-17" }),
         aLine({ line: 7, id: "a.b/c:d" }),
