@@ -2,8 +2,8 @@
 import { errorMessage, WhcbError } from "../domain/errors.js";
 import { type SecretMask, secretsOf } from "../domain/mask.js";
 import type { Clock } from "../platform/clock.js";
-import { type DeliverySettings, readDeliverySettings } from "../wire/delivery-settings.js";
 import { loopbackId } from "../platform/loopback.js";
+import { type DeliverySettings, readDeliverySettings } from "../wire/delivery-settings.js";
 import { readJson } from "../wire/json/read-json.js";
 import type { Requester } from "./requester.js";
 import { oneLine, serviceError } from "./service-error.js";

@@ -54,11 +54,12 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
       only === undefined || (matches.length === 1 && lacksField(only))
         ? calls.filter((call) => isNear(call) && call !== only)
         : [];
+    const isOther = ({ otherSenders }: ComparableCall): boolean => otherSenders.includes(line.otherSender ?? "");
     const identifies = (call: ComparableCall): boolean => {
       const hasContent = line.content !== null && call.contents.length > 0;
       const hasTime = line.minute !== null && call.minutes.length > 0;
       if (shares(call)) return hasContent || hasTime;
-      return !isGiven && call.namesAlone?.includes(line.name ?? "") === true && hasContent && hasTime;
+      return !isGiven && call.namesAlone?.includes(line.name ?? "") === true && isOther(call) && hasContent && hasTime;
     };
     if (only !== undefined && matches.length === 1) {
       const isVague = callId === null && !identifies(only);
@@ -105,6 +106,7 @@ const callArb = fc.record({
   contents: fc.constantFrom(["yes"], ["no"], ["<b>yes", "yes"], []),
   senders: fc.record(SENDERS),
   name: fc.constantFrom("", "Ada"),
+  otherSenders: several("whatsapp:1").map((others) => (others.length === 0 ? [""] : others)),
 });
 
 const callsArb = fc.array(callArb, { maxLength: 12 }).map((calls): ComparableCall[] =>
@@ -133,6 +135,7 @@ const lineArb = fc.record({
   email: orNone(...ADDRESSES.email),
   mri: orNone(...ADDRESSES.mri),
   from: orNone("1", "2", "a@b", "unreadable"),
+  otherSender: orNone("whatsapp:1"),
 });
 
 const linesArb = fc
@@ -165,6 +168,7 @@ const NOTHING = {
   voice: null,
   name: null,
   from: null,
+  otherSender: null,
 };
 const A_LINE: SeenLine = { line: 1, messageId: "m", ...NOTHING };
 const NOBODY = { mobile: [], voice: [], email: [], mri: [] };
@@ -209,6 +213,7 @@ async function readsOf({ line, call }: Shape, size: number): Promise<number> {
     senders: NOBODY,
     from: "",
     namesAlone: [""],
+    otherSenders: [""],
   } as const;
   const calls = Array.from({ length: size }, (_, n) => counted({ id: `c${n}`, ...reply, ...call(n) }));
   await matchSeen(lines, calls, deps);

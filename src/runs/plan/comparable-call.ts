@@ -4,16 +4,8 @@ import { type CallStatus, idKey, isErased } from "../../domain/call.js";
 import { givenValues, type MessageResponse, type ResponseKind, senderAddress } from "../../domain/message-response.js";
 import { deliveryBody } from "../../wire/delivery-request.js";
 import { removeHtml } from "../../wire/remove-html.js";
-import {
-  columnName,
-  contentKey,
-  fieldsOfBody,
-  messageIdsIn,
-  minuteOf,
-  type SeenFormat,
-  type SeenLine,
-  textKey,
-} from "./seen-list.js";
+import { columnName, fieldsOfBody, OTHER_SENDER } from "./body-fields.js";
+import { contentKey, messageIdsIn, minuteOf, type SeenFormat, type SeenLine, textKey } from "./seen-list.js";
 
 /** E.164, with an extension, in each reading that is valid: empty if it can't be parsed. */
 export type ParsePhone = (number: string) => readonly string[];
@@ -39,6 +31,8 @@ export interface ComparableCall {
   readonly from: string;
   /** null: the sender has an address, which may not be comparable. */
   readonly namesAlone: readonly string[] | null;
+  /** What else the bodies say of the sender. */
+  readonly otherSenders: readonly string[];
 }
 
 /** Addresses are comparable, by kind. */
@@ -56,16 +50,18 @@ export function comparableCall(call: ListedCall, { parsePhone, timezone, format 
   const dates = { undeliverable: textsOf("undeliverable"), reply: textsOf("acknowledged") };
   const minutes = [...dates.undeliverable, ...dates.reply].flatMap((date) => minuteOf(date, timezone) ?? []);
   const isUnclear = hasTwoSpellings(response);
+  const contents = hasOtherContent(response) ? textsOf("content") : orEmpty(valuesOf("content"));
   return {
     id,
     status,
     messageIds: distinct(valuesOf("messageid").flatMap((value) => messageIdsIn(format, value).map(idKey))),
     kinds: isUnclear ? [] : kindsOf(dates),
     minutes: isUnclear ? [] : distinct(minutes),
-    contents: isUnclear || isErased(call) ? [] : orEmpty(valuesOf("content")).map(contentKey),
+    contents: isUnclear || isErased(call) ? [] : contents.map(contentKey),
     senders: sendersOf((kind) => (isUnclear ? [] : textsOf(kind)), parsePhone),
     from: senderAddress(response.from),
     namesAlone: [...SENDER_KINDS, "from"].some((kind) => textsOf(kind).length > 0) ? null : orEmpty(textsOf("name")).map(textKey),
+    otherSenders: orEmpty(valuesOf(OTHER_SENDER)),
   };
 }
 
@@ -85,7 +81,7 @@ function distinct<Value>(values: readonly Value[]): readonly Value[] {
 
 /** JSON escapes what XML can't have. */
 const NOT_IN_XML = /\\[ubf]|[\ufffe\uffff]/;
-const SAME_IN_XML = /^(?:"|null$|-?\d)/;
+const TEXT_OR_NULL = /^(?:"|null$|-?\d)/;
 
 /** With and without markup, in XML too if that may read differently. */
 function bodiesOf(response: MessageResponse): readonly string[] {
@@ -95,8 +91,16 @@ function bodiesOf(response: MessageResponse): readonly string[] {
     settings.map((isRemoved) => deliveryBody({ contentType, removeHtml: isRemoved }, response));
   const json = write("json");
   const given = response.given === undefined ? [] : givenValues(response.given);
-  const isSame = !json.some((body) => NOT_IN_XML.test(body)) && given.every(([, value]) => SAME_IN_XML.test(value));
+  const isSame = !json.some((body) => NOT_IN_XML.test(body)) && given.every(([, value]) => TEXT_OR_NULL.test(value));
   return isSame ? json : [...json, ...write("xml")];
+}
+
+/** Its content isn't text, so it isn't an empty one. */
+function hasOtherContent({ given }: MessageResponse): boolean {
+  const members = given?.responseMessage ?? [];
+  return members.some(
+    (member) => typeof member !== "string" && columnName(member[0]) === "content" && !TEXT_OR_NULL.test(member[1]),
+  );
 }
 
 /** Programs differ in which of the two they take. */

@@ -81,7 +81,8 @@ function givesSender({ senders, anySender }: WantedCall): boolean {
 
 /**
  * A service keeps what was delivered for a shorter time than what failed, so the only match may be another reply to the message than the
- * line's. Without a call id, the sender and the content or the time must agree. A sender without an address has a name, or nothing.
+ * line's. Without a call id, the sender and the content or the time must agree. A sender without an address has a name, other members, or
+ * nothing.
  */
 function identifies(wanted: WantedCall, call: ComparableCall): boolean {
   const { line } = wanted;
@@ -89,7 +90,9 @@ function identifies(wanted: WantedCall, call: ComparableCall): boolean {
   const compared = comparedFields(wanted, call) ?? [];
   const [hasContent, hasTime] = [compared.includes("content"), compared.includes("minute")];
   if (compared.some(isOfSender)) return hasContent || hasTime;
-  return !givesAddress(line) && call.namesAlone?.includes(textKey(line.name ?? "")) === true && hasContent && hasTime;
+  const isSameName = call.namesAlone?.includes(textKey(line.name ?? "")) === true;
+  const isSameSender = !givesAddress(line) && isSameName && call.otherSenders.includes(line.otherSender ?? "");
+  return isSameSender && hasContent && hasTime;
 }
 
 const PER_TURN = 256;

@@ -4,9 +4,7 @@ import { idKey } from "../../domain/call.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { ResponseKind } from "../../domain/message-response.js";
 import { readDate, saysZone } from "../../wire/dates.js";
-import { objectOf } from "../../wire/json/json-value.js";
-import { parseJsonText } from "../../wire/json/read-json.js";
-import { readXml } from "../../wire/xml/xml-read.js";
+import { columnName, DATE_FIELDS, type Fields, fieldsOfBody, ID_COLUMNS, KNOWN_FIELDS, OTHER_SENDER } from "./body-fields.js";
 import { lineFeeds, readCsv, readTsv } from "./read-table.js";
 
 export type SeenFormat = "ndjson" | "xml" | "csv" | "tsv" | "ids";
@@ -45,6 +43,8 @@ export interface SeenLine {
   readonly name: string | null;
   /** An address of any of these kinds. */
   readonly from: string | null;
+  /** What else a body says of the sender, as JSON. */
+  readonly otherSender: string | null;
 }
 
 /** Whether it can be compared or not. */
@@ -77,8 +77,6 @@ export function readSeenList(text: string, timezone: string): SeenList {
   return { format, lines: [...distinct.values()], read: records.length, notCompared: [...notCompared], zones };
 }
 
-const DATE_FIELDS: ReadonlySet<string> = new Set(["acknowledged", "undeliverable"]);
-
 /** A list of failed calls, or a log of rejected requests, isn't a list of what was received. */
 function saysNotReceived([name, value]: Fields[number]): boolean {
   return (STATUS_FIELD.test(name) && NOT_RECEIVED.test(value.trim())) || (YES_NO_FIELD.test(name) && NO.test(value.trim()));
@@ -88,9 +86,6 @@ const STATUS_FIELD = /(?:status|statuscode|state)$/;
 const NOT_RECEIVED = /^(?:fail|failed|failure|pending|rejected|undelivered|error|[345]\d\d(?:\s.*)?)$/is;
 const YES_NO_FIELD = /^(?:success|successful|succeeded|accepted|acknowledged|delivered|received|ok)$/;
 const NO = /^(?:false|f|no|n|0)$/i;
-
-/** Names in lower case, without spaces, dashes and underscores. Of a name that repeats, the last counts. */
-type Fields = readonly (readonly [name: string, value: string])[];
 
 interface SeenRecord {
   readonly line: number;
@@ -149,66 +144,6 @@ function xmlRecords(text: string): readonly SeenRecord[] {
     records.push({ line: firstLine, fields });
   }
   return records;
-}
-
-/** null: it can't be read. */
-export function fieldsOfBody(body: string): Fields | null {
-  try {
-    if (!body.startsWith("<")) return bodyFields(parseJsonText(body));
-    const { root, value } = readXml(body);
-    return root === "deliveryResponse" ? bodyFields(value) : null;
-  } catch (error) {
-    if (error instanceof WhcbError || error instanceof SyntaxError) return null;
-    throw error;
-  }
-}
-
-/** Other members, which a sender may have added, can't pass for an id or for one of these in another spelling. */
-const PARTS = {
-  from: ["mobile", "email", "mri", "voice", "name"],
-  responsemessage: ["acknowledged", "undeliverable", "content"],
-} as const;
-
-/** As a callback receives it, or all fields in one object. */
-function bodyFields(body: unknown): Fields | null {
-  const top = named(body);
-  if (top === null) return null;
-  const fields = Object.entries(objectOf(body)).flatMap(([name, value]): Fields => {
-    const column = columnName(name);
-    if (isText(value)) return [[column, String(value)]];
-    return isOther(column, value) ? [[column, JSON.stringify(value)]] : [];
-  });
-  for (const [part, names] of Object.entries(PARTS)) {
-    const given = objectOf(top.get(part));
-    const spelled = named(given);
-    for (const name of names) {
-      const value = Object.hasOwn(given, name) ? given[name] : spelled?.get(name);
-      if (isText(value)) fields.push([name, String(value)]);
-    }
-  }
-  return fields;
-}
-
-/** A value that can't be compared, but may say that the line wasn't received. */
-function isOther(column: string, value: unknown): boolean {
-  return value !== null && (DATE_FIELDS.has(column) ? typeof value === "boolean" : !KNOWN_FIELDS.has(column));
-}
-
-function named(value: unknown): ReadonlyMap<string, unknown> | null {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
-  return new Map(Object.entries(value).map(([name, member]) => [columnName(name), member]));
-}
-
-function isText(value: unknown): value is string | number {
-  return typeof value === "string" || typeof value === "number";
-}
-
-const ID_COLUMNS = new Set(["messageid", "callid", "webhookid"]);
-export const COMPARED_FIELDS = [...ID_COLUMNS, "from", ...PARTS.from, ...PARTS.responsemessage];
-const KNOWN_FIELDS = new Set([...COMPARED_FIELDS, ...Object.keys(PARTS), "messagelocation", "location", "customparameters"]);
-
-export function columnName(name: string): string {
-  return name.toLowerCase().replace(/[\s"'_-]/g, "");
 }
 
 function tableRecords(text: string, format: "csv" | "tsv"): readonly SeenRecord[] {
@@ -275,6 +210,7 @@ function seenLine(line: number, given: Fields, timezone: string): SeenLine {
     voice: text("voice"),
     name: text("name"),
     from: text("from"),
+    otherSender: text(OTHER_SENDER),
   };
 }
 

@@ -7,6 +7,7 @@ import { matchSeen } from "../../../../src/runs/plan/match-seen.js";
 import { readSeenList } from "../../../../src/runs/plan/seen-list.js";
 import { deliveryBody } from "../../../../src/wire/delivery-request.js";
 import { readCall } from "../../../../src/wire/json/call-json.js";
+import { readResponse, responseToJson } from "../../../../src/wire/json/response-json.js";
 import { aCall, aResponse } from "../../../support/builders.js";
 
 const NOBODY: Sender = { name: "", mri: "", mobile: "", email: "", voice: "" };
@@ -23,11 +24,14 @@ interface CallFacts {
   readonly messageId?: string;
   readonly from?: Partial<Sender>;
   readonly reply?: Partial<ResponseMessage>;
+  /** Members as a platform may list them. */
+  readonly listed?: { readonly from?: unknown; readonly responseMessage?: object };
 }
 
-function aReply({ messageId = "A1", from = { mobile: "61400000001" }, reply = {} }: CallFacts): MessageResponse {
+function aReply({ messageId = "A1", from = { mobile: "61400000001" }, reply = {}, listed }: CallFacts): MessageResponse {
   const base = aResponse();
-  return { ...base, messageId, from: { ...NOBODY, ...from }, responseMessage: { ...base.responseMessage, ...reply } };
+  const response = { ...base, messageId, from: { ...NOBODY, ...from }, responseMessage: { ...base.responseMessage, ...reply } };
+  return listed === undefined ? response : readResponse(JSON.parse(JSON.stringify({ ...responseToJson(response), ...listed })));
 }
 
 /** Calls by id. */
@@ -131,6 +135,49 @@ describe("a line that matches one call", () => {
     expect(await isSeen(nobody, "content", "Yes")).toBe(false);
     expect(await isSeen(nobody, "mobile,content,acknowledged", "0400000001,Yes,24/11/26 09:30")).toBe(false);
     expect(await isSeen(call, "name,content,acknowledged", `${ADA.mobile},Yes,24/11/26 09:30`)).toBe(false);
+  });
+
+  it("leaves it open if the senders have no address of the four kinds, but differ in what else is said of them", async () => {
+    const call = (from: unknown): CallFacts => ({
+      from: NOBODY,
+      reply: { date: "24/11/26 09:30", content: "Yes" },
+      listed: { from },
+    });
+    const senders = [
+      { whatsapp: "61400000001" },
+      { whatsapp: "61400000002" },
+      { name: "Ada", handle: 7 },
+      { name: "Ada" },
+      { mobile: { number: "61400000001" } },
+      {},
+    ];
+    for (const [index, from] of senders.entries()) {
+      for (const [other, line] of senders.entries()) {
+        const { seen, ambiguous } = await match({ c1: call(from) }, body(call(line)));
+        expect({ from, line, seen, ambiguous }).toMatchObject(
+          index === other ? { seen: ["c1"], ambiguous: [] } : { seen: [], ambiguous: ["c1"] },
+        );
+      }
+    }
+    for (const from of [{ mobile: ["61400000001"] }, ["61400000001"], {}])
+      expect((await match({ c1: call(from) }, body(call(["61400000002"])))).ambiguous).toEqual(["c1"]);
+    const xml = deliveryBody({ contentType: "xml", removeHtml: false }, aReply(call({ whatsapp: "61400000001", handle: "" })));
+    expect((await match({ c1: call({ whatsapp: "61400000001", handle: null }) }, xml)).seen).toEqual(["c1"]);
+    const table = rows("messageid,whatsapp,content,acknowledged", "A1,61400000001,Yes,24/11/26 09:30");
+    expect(await match({ c1: call({ whatsapp: "61400000001" }) }, table)).toMatchObject({ seen: [], ambiguous: ["c1"] });
+  });
+
+  it("doesn't take a content that isn't text for an empty one", async () => {
+    const reply = (content: unknown): CallFacts => ({
+      from: ADA,
+      listed: { responseMessage: { channel: "RCS", acknowledged: "24/11/26 09:30", content } },
+    });
+    const line = (content: string): string =>
+      JSON.stringify({ messageid: "A1", from: { mobile: ADA.mobile }, responseMessage: { content } });
+    for (const content of [{ type: "button", title: "No" }, {}, []])
+      expect(await match({ c1: reply(content) }, line(""))).toEqual({ seen: [], ambiguous: ["c1"], unmatched: 0 });
+    for (const content of ["", null]) expect((await match({ c1: reply(content) }, line(""))).seen).toEqual(["c1"]);
+    expect((await match({ c1: reply(5) }, line("5"))).seen).toEqual(["c1"]);
   });
 
   it("must have the id exactly, but for the case and the dashes of a UUID", async () => {

@@ -1,3 +1,7 @@
+/**
+ * The lines of a list, by the fields of the bodies in it.
+ * Covers: src/runs/plan/body-fields.ts
+ */
 import { createHash } from "node:crypto";
 import { describe, expect, it, test } from "vitest";
 import { readSeenList, type SeenLine } from "../../../../src/runs/plan/seen-list.js";
@@ -13,7 +17,8 @@ const keyOf = (content: string): string => createHash("sha256").update(content, 
 
 function aLine(over: Partial<SeenLine>): SeenLine {
   const nothing = { callId: null, messageId: null, id: null, kind: null, minute: null, content: null };
-  return { line: 1, ...nothing, mobile: null, email: null, mri: null, voice: null, name: null, from: null, ...over };
+  const nobody = { mobile: null, email: null, mri: null, voice: null, name: null, from: null, otherSender: null };
+  return { line: 1, ...nothing, ...nobody, ...over };
 }
 
 const FROM_BODY = aLine({
@@ -56,7 +61,9 @@ describe("a list of what the receiver has", () => {
     const response = readResponse({ messageId: MESSAGE, ...hostile });
     const body = deliveryBody({ contentType: "json", removeHtml: false }, response);
     expect(body).toContain("webhook-id");
-    expect(readSeenList(body, "UTC").lines).toEqual([{ ...FROM_BODY, name: null }]);
+    expect(readSeenList(body, "UTC").lines).toEqual([
+      { ...FROM_BODY, name: null, otherSender: '[["callid","C"],["content","No"],["messageid","M"]]' },
+    ]);
   });
 
   it("may be XML bodies, of one line or of several", () => {

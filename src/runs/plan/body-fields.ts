@@ -1,0 +1,89 @@
+/** The fields of a body as a callback receives it, by which a list and a call are compared. */
+import { WhcbError } from "../../domain/errors.js";
+import { objectOf } from "../../wire/json/json-value.js";
+import { parseJsonText } from "../../wire/json/read-json.js";
+import { readXml } from "../../wire/xml/xml-read.js";
+
+/** Names in lower case, without spaces, dashes and underscores. Of a name that repeats, the last counts. */
+export type Fields = readonly (readonly [name: string, value: string])[];
+
+/** Other members, which a sender may have added, can't pass for an id or for one of these in another spelling. */
+const PARTS = {
+  from: ["mobile", "email", "mri", "voice", "name"],
+  responsemessage: ["acknowledged", "undeliverable", "content"],
+} as const;
+
+export const ID_COLUMNS = new Set(["messageid", "callid", "webhookid"]);
+export const COMPARED_FIELDS = [...ID_COLUMNS, "from", ...PARTS.from, ...PARTS.responsemessage];
+
+export const DATE_FIELDS: ReadonlySet<string> = new Set(["acknowledged", "undeliverable"]);
+
+/** No column has this name. */
+export const OTHER_SENDER = "OTHER SENDER";
+
+export const KNOWN_FIELDS: ReadonlySet<string> = new Set([
+  ...[...COMPARED_FIELDS, OTHER_SENDER],
+  ...[...Object.keys(PARTS), "messagelocation", "location", "customparameters"],
+]);
+
+/** null: it can't be read. */
+export function fieldsOfBody(body: string): Fields | null {
+  try {
+    if (!body.startsWith("<")) return bodyFields(parseJsonText(body));
+    const { root, value } = readXml(body);
+    return root === "deliveryResponse" ? bodyFields(value) : null;
+  } catch (error) {
+    if (error instanceof WhcbError || error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+/** As a callback receives it, or all fields in one object. */
+function bodyFields(body: unknown): Fields | null {
+  const top = named(body);
+  if (top === null) return null;
+  const fields = Object.entries(objectOf(body)).flatMap(([name, value]): Fields => {
+    const column = columnName(name);
+    if (isText(value)) return [[column, String(value)]];
+    return isOther(column, value) ? [[column, JSON.stringify(value)]] : [];
+  });
+  const other = otherSenderOf(top.get("from"));
+  if (other !== null) fields.push([OTHER_SENDER, other]);
+  for (const [part, names] of Object.entries(PARTS)) {
+    const given = objectOf(top.get(part));
+    const spelled = named(given);
+    for (const name of names) {
+      const value = Object.hasOwn(given, name) ? given[name] : spelled?.get(name);
+      if (isText(value)) fields.push([name, String(value)]);
+    }
+  }
+  return fields;
+}
+
+/** A value that can't be compared, but may say that the line wasn't received. */
+function isOther(column: string, value: unknown): boolean {
+  return value !== null && (DATE_FIELDS.has(column) ? typeof value === "boolean" : !KNOWN_FIELDS.has(column));
+}
+
+/** null: nothing that could be an address, such as `whatsapp`, or a list of numbers. */
+function otherSenderOf(from: unknown): string | null {
+  if (from === undefined || isText(from)) return null;
+  const members = named(from);
+  if (members === null) return from === null ? null : JSON.stringify(from);
+  const isKnown = (name: string, value: unknown): boolean => isText(value) && PARTS.from.some((known) => known === name);
+  const others = [...members].filter(([name, value]) => value !== null && value !== "" && !isKnown(name, value));
+  return others.length === 0 ? null : JSON.stringify(others.sort());
+}
+
+function named(value: unknown): ReadonlyMap<string, unknown> | null {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
+  return new Map(Object.entries(value).map(([name, member]) => [columnName(name), member]));
+}
+
+function isText(value: unknown): value is string | number {
+  return typeof value === "string" || typeof value === "number";
+}
+
+export function columnName(name: string): string {
+  return name.toLowerCase().replace(/[\s"'_-]/g, "");
+}
