@@ -12,7 +12,7 @@ import { NO_COUNTS, plannedState, reduceCounts } from "./journal/run-counts.js";
 import { journalPath } from "./journal/run-id.js";
 import { isOpen, type RunState } from "./journal/run-state.js";
 import type { PlannedAction, RunCounts, RunHeader, RunListener } from "./journal/run-step.js";
-import { findRunId, readRunState } from "./journal/stored-runs.js";
+import { findRunId, readRunState, runIds } from "./journal/stored-runs.js";
 import { type FileLock, type HeldLocks, type RunControl, type RunDeps, whoRuns } from "./run-deps.js";
 import { RunSession } from "./run-session.js";
 
@@ -42,6 +42,7 @@ const LINES_AT_ONCE = 1_000;
 export async function beginRun(run: NewRun, deps: RunDeps, onEvent: RunListener): Promise<HeldRun> {
   await mkdir(deps.runsDirectory, { recursive: true, mode: 0o700 });
   const startedAt = deps.clock.now();
+  const [latest = ""] = await runIds(deps.runsDirectory);
   const header: RunHeader = {
     ...run.header,
     ...(await recordUrls(run, deps)),
@@ -50,6 +51,7 @@ export async function beginRun(run: NewRun, deps: RunDeps, onEvent: RunListener)
     who: whoRuns(deps),
     startedAt,
     serviceStartedAt: deps.client.byServiceClock(startedAt),
+    ...(latest > run.header.runId && { begunAfter: latest }),
   };
   const lock = await ownLock(deps, header.runId, run.locks);
   const path = journalPath(deps.runsDirectory, header.runId);

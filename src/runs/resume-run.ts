@@ -2,17 +2,17 @@ import type { ListedCall } from "../client/client.js";
 import { idKey } from "../domain/call.js";
 import { reopenRun } from "./begin-run.js";
 import { type RunSummary, workAndEnd } from "./end-run.js";
-import { byService, isMarkFailed, readMarks } from "./journal/marked-calls.js";
+import { isMarkFailed, maybeMarked, readMarks } from "./journal/marked-calls.js";
 import { isOpen, type RunEntry, type RunState } from "./journal/run-state.js";
-import type { RunListener } from "./journal/run-step.js";
-import type { RunOverview } from "./journal/stored-runs.js";
+import type { RunHeader, RunListener } from "./journal/run-step.js";
+import { byService, mayBeLater } from "./journal/stored-runs.js";
 import { ArrivedCalls } from "./plan/arrived-calls.js";
 import type { GroupDraft } from "./plan/group-draft.js";
 import { snapshotPlan } from "./plan/replay-plan.js";
 import { SnapshotFile } from "./plan/snapshot-file.js";
 import { findById, giveUpCallback, relistCalls } from "./relist-calls.js";
 import type { RunControl, RunDeps } from "./run-deps.js";
-import { maybeMarked, readArrivals, skipSettled } from "./run-marks.js";
+import { readArrivals, skipSettled } from "./run-marks.js";
 import type { BodyOptions, ReplayOptions } from "./run-options.js";
 import { replayPlan } from "./run-replay.js";
 import { asWhcbError, type RunSession } from "./run-session.js";
@@ -56,7 +56,7 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
   const mayBeMarked = new Set(maybeMarked({ isLastRequestOpen, calls: state.calls() }).map(({ id }) => idKey(id)));
   const isSettled = ({ id, status }: ListedCall): boolean => status === "SUCCESS" && !mayBeMarked.has(idKey(id));
   const stays = status === "FAILED" ? await readArrivals(session) : isSettled;
-  const isSuperseded = await readSuperseded(session);
+  const isSuperseded = state.counts().toMark > 0 ? await readSuperseded(session) : () => false;
   for (const { id: callbackId } of callbacks) {
     const unmarked = [...state.entries()].filter((entry) => entry.callbackId === callbackId && entry.needsMark);
     for (const { id: call, state: from } of unmarked.filter(isSuperseded))
@@ -77,13 +77,17 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
   }
 }
 
-/** Whether another run of this data folder has marked the call since this run of marks listed it, or, of a run that sends, FAILED since it arrived. */
+/**
+ * Whether another run of this data folder has marked the call since this run of marks listed it, or, of a run that sends, FAILED since it
+ * arrived. Throws `malformed` if the journal of such a run can't be read.
+ */
 async function readSuperseded({ header, deps }: RunSession): Promise<(entry: RunEntry) => boolean> {
   const { runId, options, startedAt, listedAt = startedAt } = header;
   const onlyMarks = options === null;
-  const isLater = (run: RunOverview): boolean => byService(run.lastAt, run) >= byService(listedAt, header);
-  const isMarked = await readMarks((run) => isLater(run) && (onlyMarks ? run.runId !== runId : isMarkFailed(run)), deps);
-  return (entry) => isMarked(entry, byService(onlyMarks ? listedAt : entry.at, header));
+  const since = byService(listedAt, header);
+  const counts = (run: RunHeader): boolean => (onlyMarks ? run.runId !== runId : isMarkFailed(run));
+  const isMarked = await readMarks((run) => mayBeLater(run, header, since), deps, counts);
+  return (entry) => isMarked(entry, onlyMarks ? since : byService(entry.at, header), header);
 }
 
 async function sendTheRest(state: RunState, options: ReplayOptions & ResumeOptions, session: RunSession): Promise<void> {

@@ -4,14 +4,12 @@ import { idKey } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import { commandLine } from "../domain/command-line.js";
 import { WhcbError } from "../domain/errors.js";
-import { MAX_IDS_PER_REQUEST } from "../wire/bulk-ids.js";
 import { beginRun, checkService } from "./begin-run.js";
 import { type RunSummary, workAndEnd } from "./end-run.js";
-import { byService, callKey, readMarks } from "./journal/marked-calls.js";
+import { callKey, maybeMarked, readMarks } from "./journal/marked-calls.js";
 import { newRunId } from "./journal/run-id.js";
-import type { RunCall } from "./journal/run-state.js";
 import type { RunListener, UndoneRun } from "./journal/run-step.js";
-import { discardRun, listRuns, type RunOverview, type RunRecord, readRun } from "./journal/stored-runs.js";
+import { byService, discardRun, listRuns, mayBeLater, type RunOverview, readRun } from "./journal/stored-runs.js";
 import { type CallScope, callbacksOf, listScope, type UnusableCalls } from "./plan/call-scope.js";
 import { takeNamedCalls } from "./plan/named-calls.js";
 import { findAllById, findById, giveUpCallback, nullIfGone } from "./relist-calls.js";
@@ -104,11 +102,6 @@ function alreadyUndone({ runId }: UndoneRun, undo: RunOverview): WhcbError {
   return new WhcbError("usage", `run ${runId} was undone by run ${undo.runId}${isFinished ? "" : ", which isn't finished"}`, {
     hint: isFinished ? "`whcb mark-failed` with ids marks single calls" : `\`${resume}\` finishes it`,
   });
-}
-
-/** The calls of the last request, which may have been executed. */
-export function maybeMarked({ isLastRequestOpen, calls }: Pick<RunRecord, "isLastRequestOpen" | "calls">): readonly RunCall[] {
-  return isLastRequestOpen ? calls.filter(({ state }) => state === "left").slice(0, MAX_IDS_PER_REQUEST) : [];
 }
 
 /** First: an undone run must not mark anything later. Throws `unavailable` while its process lives, or if it went on since the plan. */
@@ -283,10 +276,10 @@ async function readWhatStays(undoes: UndoneRun, deps: RunDeps): Promise<CallChec
     undone?.calls.map(({ callbackId, id, at }) => [callKey(callbackId, id), byService(undone.listedAt ?? at, undone)]),
   );
   const isMarked = await readMarks(
-    ({ runId, kind, lastAt, ...run }) => runId !== undoes.runId && kind !== "mark-failed" && byService(lastAt, run) >= listedAt,
+    (run) => run.runId !== undoes.runId && run.kind !== "mark-failed" && mayBeLater(run, undoes, listedAt),
     deps,
   );
-  return (call) => isDelivered(call, undoes) || isMarked(call, since.get(callKey(call.callbackId, call.id)) ?? listedAt);
+  return (call) => isDelivered(call, undoes) || isMarked(call, since.get(callKey(call.callbackId, call.id)) ?? listedAt, undoes);
 }
 
 /** The service's clock is known to a minute. */

@@ -367,7 +367,7 @@ describe("a mark-failed that was stopped, of a call that the endpoint has accept
     instead = () => null;
     const [first] = calls;
     if (first) calls[0] = { ...first, fields: { ...first.fields, ...attemptedAt(Date.now()) } };
-    expect(await home.whcb(["replay", "--resume", JSON.parse(stdout).runId], { env: ahead(after) })).toMatchObject({
+    expect(await home.whcb(["replay", "--resume", JSON.parse(stdout).runId, "--yes"], { env: ahead(after) })).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(/marked +1\n +settled meanwhile +1\n/),
     });

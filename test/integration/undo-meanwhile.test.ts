@@ -1,11 +1,14 @@
 /** What an undo and a run that is resumed leave, as it was accepted or marked since. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Client } from "../../src/client/client.js";
 import { type Transport, TransportFailure } from "../../src/client/transport.js";
 import { WhcbError } from "../../src/domain/errors.js";
 import { systemClock } from "../../src/platform/clock.js";
-import { discardRun, readRun } from "../../src/runs/journal/stored-runs.js";
+import { discardRun, listOldRuns, readRun } from "../../src/runs/journal/stored-runs.js";
 import { resumeRun } from "../../src/runs/resume-run.js";
+import type { RunDeps } from "../../src/runs/run-deps.js";
 import { discardUndone, planMarks, planUndo, runMarks } from "../../src/runs/run-marks.js";
 import { aResponse } from "../support/builders.js";
 import { CLIENT_SERVICES, clientOver, injectTransport } from "../support/client/client-services.js";
@@ -277,6 +280,70 @@ it("a run that is resumed leaves what another run has marked since, though this 
   expect(calls.map(({ status }) => status)).toEqual(["FAILED"]);
   await desk.leave();
   await again.leave();
+});
+
+describe("a run of mark-success that is resumed after a mark-failed of its calls", () => {
+  async function scene(clock = systemClock) {
+    const calls = platformCalls(2);
+    const callback = { id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/", key: "k", calls };
+    const transport = scriptedPlatform({ clock: systemClock, callbacks: [callback] }).transport();
+    const desk = openDesk({ transport, clock });
+    const later = openDesk({ transport });
+    const deps = { ...later.deps, runsDirectory: desk.deps.runsDirectory };
+    const mark = async (status: "SUCCESS" | "FAILED", at: RunDeps) =>
+      runMarks(await planMarks({ callbacks: ["demo"], calls: { filter: {} } }, status, at), {}, at);
+    const losing = (at: RunDeps): RunDeps => ({ ...at, client: loseMark(1, at.client) });
+    const { header } = await mark("SUCCESS", losing(desk.deps));
+    return {
+      deps,
+      markFailed: () => mark("FAILED", deps),
+      markFailedWithoutAnswer: () => mark("FAILED", losing(deps)),
+      resume: () => resumeRun(header.runId, { resendUnknown: false }, deps),
+      statuses: () => calls.map(({ status }) => status),
+      leave: async () => {
+        await desk.leave();
+        await later.leave();
+      },
+    };
+  }
+
+  it("leaves them FAILED, though the mark-failed lost its answer", async () => {
+    const { markFailedWithoutAnswer, resume, statuses, leave } = await scene();
+    await markFailedWithoutAnswer();
+    expect((await resume()).counts).toMatchObject({ marked: 0, skipped: { settled: 2 } });
+    expect(statuses()).toEqual(["FAILED", "FAILED"]);
+    await leave();
+  });
+
+  it("leaves them FAILED, though the clock was set back between the two", async () => {
+    const { markFailed, resume, statuses, leave } = await scene(HOUR_AHEAD);
+    await markFailed();
+    expect((await resume()).counts).toMatchObject({ marked: 0, skipped: { settled: 2 } });
+    expect(statuses()).toEqual(["FAILED", "FAILED"]);
+    await leave();
+  });
+
+  it.each(["first line", "last line"])("marks nothing if the %s of the other journal can't be read", async (line) => {
+    const { deps, markFailed, resume, statuses, leave } = await scene();
+    const { header } = await markFailed();
+    const path = join(deps.runsDirectory, `${header.runId}.ndjson`);
+    const text = readFileSync(path, "utf8");
+    writeFileSync(path, line === "first line" ? text.replace("{", "") : `${text}\0\n{"step":"idle","at":1}\n`);
+    expect((await resume()).error).toMatchObject({ code: "malformed", hint: expect.stringContaining("ove it away") });
+    expect(statuses()).toEqual(["FAILED", "FAILED"]);
+    await leave();
+  });
+
+  it("keeps the other's journal, however old it is, until it is finished or discarded", async () => {
+    const { deps, markFailed, resume, statuses, leave } = await scene();
+    const { header } = await markFailed();
+    const oldRuns = async () => (await listOldRuns(deps, systemClock.now() + 1)).map(({ runId }) => runId);
+    expect(await oldRuns()).toEqual([]);
+    await resume();
+    expect(statuses()).toEqual(["FAILED", "FAILED"]);
+    expect(await oldRuns()).toContain(header.runId);
+    await leave();
+  });
 });
 
 it("a mark whose answer is lost is repeated, and undone with the others", async () => {

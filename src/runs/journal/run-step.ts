@@ -88,6 +88,8 @@ export interface RunHeader {
   readonly reconcile?: { readonly failed: number; readonly ambiguous: number; readonly unmarked?: number };
   /** Only for marks, before their calls were listed; missing in journals of 0.1.0. */
   readonly listedAt?: number;
+  /** The latest id in the folder, if it is later than the run's own: the clock was set back since. */
+  readonly begunAfter?: string;
   /** Only for an undo: the run of mark-success. */
   readonly undoes?: UndoneRun;
 }

@@ -30,6 +30,19 @@ export async function listRuns(folder: RunFolder): Promise<readonly RunOverview[
   return overviews;
 }
 
+/** Throws `malformed` for a journal that can't be read and may be of a wanted run. */
+export async function listWantedRuns(
+  folder: RunFolder,
+  isWanted: (header: RunHeader) => boolean,
+): Promise<readonly RunOverview[]> {
+  const overviews: RunOverview[] = [];
+  for (const runId of await runIds(folder.runsDirectory)) {
+    const { header } = await readEnds(journalPath(folder.runsDirectory, runId));
+    if (header === null || isWanted(header)) overviews.push(await readOverview(folder, runId));
+  }
+  return overviews.filter(isWanted);
+}
+
 /** Of a profile; null if there is none. */
 export async function latestUnfinishedRun(folder: RunFolder, profile: string): Promise<RunOverview | null> {
   for await (const overview of overviewsOf(folder)) {
@@ -50,6 +63,8 @@ export async function readRun(folder: RunFolder, wanted: string | null): Promise
   return { ...state.header, state: progress, lastAt: state.lastAt, counts, isLastRequestOpen, calls: state.calls() };
 }
 
+const MOVE_AWAY = { hint: "Move it away to go on without it." };
+
 export interface StoredRunState {
   readonly state: RunState;
   readonly end: JournalEnd;
@@ -58,9 +73,9 @@ export interface StoredRunState {
 /** A killed session is still open in it. */
 export async function readRunState(runsDirectory: string, runId: string): Promise<StoredRunState> {
   const { state, hasSession, end } = await readSteps(runsDirectory, runId);
-  if (state === null) throw new WhcbError("malformed", `the journal of run ${runId} has no first line`);
+  if (state === null) throw new WhcbError("malformed", `the journal of run ${runId} has no first line`, MOVE_AWAY);
   // A journal gets its name once its first session has begun.
-  if (!hasSession) throw new WhcbError("malformed", `the journal of run ${runId} ends inside its plan`);
+  if (!hasSession) throw new WhcbError("malformed", `the journal of run ${runId} ends inside its plan`, MOVE_AWAY);
   return { state, end };
 }
 
@@ -115,14 +130,40 @@ export async function discardRun(folder: RunFolder, wanted: string): Promise<str
   }
 }
 
-/** Finished and discarded ones whose last step is older than this (epoch ms); never an unfinished, running or unreadable one. Newest first. */
+/**
+ * Finished and discarded ones whose last step is older than this (epoch ms); never an unfinished, running or unreadable one, nor one of marks
+ * that may be later than such a run, which takes back no later mark. Newest first.
+ */
 export async function listOldRuns(folder: RunFolder, before: number): Promise<readonly RunOverview[]> {
+  const runs = await listRuns(folder);
+  const isOver = ({ state }: RunOverview): boolean => state === "finished" || state === "discarded";
+  const open = runs.filter((run) => !isOver(run));
+  const isNeeded = (run: RunOverview): boolean =>
+    run.options === null && open.some((other) => mayBeLater(run, other, byService(other.startedAt, other)));
   const old: RunOverview[] = [];
-  for await (const run of overviewsOf(folder)) {
-    if (!["finished", "discarded"].includes(run.state) || run.lastAt >= before) continue;
+  for (const run of runs) {
+    if (!isOver(run) || run.lastAt >= before || isNeeded(run)) continue;
     if (!(await isRunLocked(folder, run.runId))) old.push(run);
   }
   return old;
+}
+
+/** Whether a run may have done something after an instant of another one, by the service's clock. */
+export function mayBeLater(run: RunOverview, other: Pick<RunHeader, "runId">, since: number): boolean {
+  return wasBegunAfter(run, other) || byService(run.lastAt, run) >= since;
+}
+
+/** Whatever their dates are. */
+export function wasBegunAfter({ begunAfter = "" }: RunHeader, { runId }: Pick<RunHeader, "runId">): boolean {
+  return begunAfter >= runId;
+}
+
+/** An instant of a journal by the service's clock, which may differ from this machine's. */
+export function byService(
+  at: number,
+  { startedAt, serviceStartedAt = startedAt }: Pick<RunHeader, "startedAt" | "serviceStartedAt">,
+): number {
+  return at - startedAt + serviceStartedAt;
 }
 
 /** Throws `unavailable` if a process has begun to work on it. */
@@ -208,8 +249,8 @@ async function progressOf(folder: RunFolder, runId: string, counts: RunCounts): 
   return (await isRunLocked(folder, runId)) ? "running" : "unfinished";
 }
 
-/** Newest first. */
-async function runIds(runsDirectory: string): Promise<readonly string[]> {
+/** Newest first, by the clock of this machine. */
+export async function runIds(runsDirectory: string): Promise<readonly string[]> {
   const names = await readdir(runsDirectory).catch(() => []);
   return names
     .map(runIdOfFile)

@@ -3,10 +3,10 @@
  * run of mark-failed has marked them (docs/runs.md).
  */
 import { count } from "../../domain/count.js";
-import { byService, callKey, isMarkFailed, type MarkCheck, readMarks } from "../journal/marked-calls.js";
+import { callKey, isMarkFailed, type MarkCheck, readMarks } from "../journal/marked-calls.js";
 import { hasArrived } from "../journal/run-counts.js";
 import type { RunHeader } from "../journal/run-step.js";
-import { readUnmarkedRuns } from "../journal/stored-runs.js";
+import { byService, readUnmarkedRuns } from "../journal/stored-runs.js";
 import type { RunFolder } from "../run-deps.js";
 
 export interface UnmarkedRun {
@@ -29,7 +29,7 @@ export class ArrivedCalls {
     for await (const state of readUnmarkedRuns(deps.runsDirectory, isWanted)) {
       isMarked ??= await readMarks(isMarkFailed, deps);
       for (const entry of state.entries()) {
-        if (hasArrived(entry.state) && entry.needsMark && !isMarked(entry, byService(entry.at, state.header)))
+        if (hasArrived(entry.state) && entry.needsMark && !isMarked(entry, byService(entry.at, state.header), state.header))
           arrived.#runs.set(callKey(entry.callbackId, entry.id), state.header);
       }
     }

@@ -269,8 +269,9 @@ async function confirmChanged(run: RunOverview, runDeps: RunDeps, invocation: In
     if (target.renamed !== null || !(await isRecorded(target.url, target.before, runDeps))) changed.push(target);
   }
   const ageMs = invocation.deps.clock.now() - run.lastAt;
+  const isSetBack = ageMs < 0;
   const isOld = ageMs > LONGEST_UNASKED_MS;
-  if (changed.length === 0 && !isOld) return true;
+  if (changed.length === 0 && !isOld && !isSetBack) return true;
   const isRenamed = changed.some(({ renamed }) => renamed !== null);
   const isSure = isRenamed || changed.some(({ shown, before }) => shown !== maskUrl(before.url));
   const question = [
@@ -279,6 +280,7 @@ async function confirmChanged(run: RunOverview, runDeps: RunDeps, invocation: In
           `The run stopped ${spellDuration(Math.floor(ageMs / HOUR_MS) * HOUR_MS)} ago: other calls may have its ids by now, if theirs were removed.`,
         ]
       : []),
+    ...(isSetBack ? ["The clock was set back since the run stopped: how long ago that was isn't known."] : []),
     ...(changed.length === 0
       ? []
       : [`The ${isRenamed ? "callback" : "URL"} ${isSure ? "has" : "may have"} changed since the run began.`]),

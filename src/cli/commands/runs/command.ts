@@ -52,7 +52,8 @@ export const RUNS: GroupBody = {
     {
       name: "prune",
       summary: "delete the journals of finished and discarded runs that are old",
-      details: "An unfinished run is never deleted: finish it with `whcb replay --resume`, or discard it first.",
+      details:
+        "An unfinished run is never deleted, nor marks since it began: finish it with `whcb replay --resume`, or discard it first.",
       flags: [OLDER_THAN, DRY_RUN, YES, OUTPUT, COLUMNS, jsonFlag(RUN_FIELDS)],
       examples: [
         ["whcb runs prune --dry-run", "list what would be deleted"],

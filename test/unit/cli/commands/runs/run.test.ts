@@ -7,6 +7,8 @@ import { lockFile } from "../../../../../src/store/sqlite/lock-database.js";
 import { type CliWorld, newCliWorld, runCli } from "../../../../support/cli/run-cli.js";
 
 const JOURNALS = join(import.meta.dirname, "..", "..", "..", "..", "fixtures", "0.1.0", "journals");
+/** Runs of marks that are later than the first unfinished one. */
+const LATER_MARKS = ["20261125-045039-225E", "20261125-045045-6EB0", "20261125-045052-5BCE"];
 const UNFINISHED = ["20261125-045038-26E1", "20261125-045043-432D", "20261125-045049-B849"];
 /** The last steps of the fixtures are within a minute before this. */
 const WRITTEN = Date.UTC(2026, 10, 25, 4, 51);
@@ -30,28 +32,28 @@ const stored = () =>
 const lines = (text: string) => text.split("\n").filter((line) => line !== "");
 
 describe("runs prune", () => {
-  test("lists finished runs that are old, deletes them, and keeps every unfinished one", async () => {
+  test("lists finished runs that are old, deletes them, and keeps every unfinished one and the marks since", async () => {
     const all = stored();
-    const finished = all.filter((id) => !UNFINISHED.includes(id));
+    const kept = [...UNFINISHED, ...LATER_MARKS].sort();
+    const finished = all.filter((id) => !kept.includes(id));
     const tried = await prune("--dry-run");
     expect([tried.code, tried.stderr, lines(tried.stdout).sort()]).toEqual([
       0,
-      "would delete the journals of 6 finished runs older than 365d\n",
+      "would delete the journals of 3 finished runs older than 365d\n",
       finished,
     ]);
     expect(stored()).toEqual(all);
     const { code, stdout, stderr } = await prune("--yes");
     expect([code, stderr, lines(stdout).sort()]).toEqual([
       0,
-      "deleted the journals of 6 finished runs older than 365d\n",
+      "deleted the journals of 3 finished runs older than 365d\n",
       finished,
     ]);
-    expect(stored()).toEqual(UNFINISHED);
+    expect(stored()).toEqual(kept);
   });
 
   test("deletes nothing younger, nothing without a yes, and a discarded run", async () => {
-    const [discarded = "", ...kept] = UNFINISHED;
-    await runCli(world, ["runs", "discard", discarded, "--yes"]);
+    for (const id of UNFINISHED) await runCli(world, ["runs", "discard", id, "--yes"]);
     const all = stored();
     expect((await prune()).code).toBe(2);
     now = WRITTEN;
@@ -63,7 +65,7 @@ describe("runs prune", () => {
     expect(stored()).toEqual(all);
     now = WRITTEN + 400 * DAY;
     expect(await prune("--older-than", "1h", "--yes")).toMatchObject({ code: 0 });
-    expect(stored()).toEqual(kept);
+    expect(stored()).toEqual([]);
   });
 
   test("leaves alone what a process works on, and what can't be read", async () => {
@@ -72,6 +74,6 @@ describe("runs prune", () => {
     const lock = await lockRun({ runsDirectory: join(world.paths.data, "runs"), lockFile, clock: systemClock }, id);
     expect(await prune("--yes")).toMatchObject({ code: 0 });
     await lock.release();
-    expect(stored()).toEqual(["20260101-000000-AAAA", id, ...UNFINISHED]);
+    expect(stored()).toEqual(["20260101-000000-AAAA", ...[id, ...UNFINISHED, ...LATER_MARKS].sort()]);
   });
 });
