@@ -112,7 +112,7 @@ const callArb = fc.record({
 const callsArb = fc.array(callArb, { maxLength: 12 }).map((calls): ComparableCall[] =>
   calls.map(({ name, ...call }, index) => {
     const address = addressOf(call.senders);
-    return { id: `c${index}`, ...call, from: address ?? name, namesAlone: address === null ? [name] : null };
+    return { id: `c${index}`, ...call, doubtful: new Set(), from: address ?? name, namesAlone: address === null ? [name] : null };
   }),
 );
 
@@ -211,6 +211,7 @@ async function readsOf({ line, call }: Shape, size: number): Promise<number> {
     minutes: [1],
     contents: ["yes"],
     senders: NOBODY,
+    doubtful: new Set<string>(),
     from: "",
     namesAlone: [""],
     otherSenders: [""],

@@ -7,7 +7,7 @@ import { removeHtml } from "../../wire/remove-html.js";
 import { columnName, fieldsOfBody, OTHER_SENDER } from "./body-fields.js";
 import { contentKey, messageIdsIn, minuteOf, type SeenFormat, type SeenLine, textKey } from "./seen-list.js";
 
-/** E.164, with an extension, in each reading that is valid: empty if it can't be parsed. */
+/** E.164, with an extension, in each reading that is valid, the local one first: empty if it can't be parsed. */
 export type ParsePhone = (number: string) => readonly string[];
 
 export interface CompareOptions {
@@ -27,6 +27,8 @@ export interface ComparableCall {
   readonly minutes: readonly number[];
   readonly contents: readonly string[];
   readonly senders: Senders;
+  /** Local readings of numbers that are international ones too, and so probably another person's. */
+  readonly doubtful: ReadonlySet<string>;
   /** Sender as listed, by name if it has no address. */
   readonly from: string;
   /** null: the sender has an address, which may not be comparable. */
@@ -58,7 +60,7 @@ export function comparableCall(call: ListedCall, { parsePhone, timezone, format 
     kinds: isUnclear ? [] : kindsOf(dates),
     minutes: isUnclear ? [] : distinct(minutes),
     contents: isUnclear || isErased(call) ? [] : contents.map(contentKey),
-    senders: sendersOf((kind) => (isUnclear ? [] : textsOf(kind)), parsePhone),
+    ...sendersOf((kind) => (isUnclear ? [] : textsOf(kind)), parsePhone),
     from: senderAddress(response.from),
     namesAlone: [...SENDER_KINDS, "from"].some((kind) => textsOf(kind).length > 0) ? null : orEmpty(textsOf("name")).map(textKey),
     otherSenders: orEmpty(valuesOf(OTHER_SENDER)),
@@ -115,29 +117,48 @@ function hasTwoSpellings({ given }: MessageResponse): boolean {
 export interface WantedCall {
   readonly line: SeenLine;
   readonly senders: Senders;
+  readonly doubtful: ReadonlySet<string>;
   /** The sender is one of these, for a column that says only "from". */
   readonly anySender: readonly string[];
 }
 
 export function wantedCall(line: SeenLine, parsePhone: ParsePhone): WantedCall {
-  const senders = sendersOf((kind) => [line[kind] ?? ""], parsePhone);
-  const { mobile, email } = sendersOf(() => [line.from ?? ""], parsePhone);
+  const { senders, doubtful } = sendersOf((kind) => [line[kind] ?? ""], parsePhone);
+  const any = sendersOf(() => [line.from ?? ""], parsePhone);
+  const { mobile, email } = any.senders;
   // An address without an @ may be a number that can't be parsed.
   const isComparable = mobile.length > 0 || line.from?.includes("@") === true;
-  return { line, senders, anySender: isComparable ? [...mobile, ...email] : [] };
+  return {
+    line,
+    senders,
+    doubtful: new Set([...doubtful, ...any.doubtful]),
+    anySender: isComparable ? [...mobile, ...email] : [],
+  };
 }
 
-function sendersOf(textsOf: (kind: SenderKind) => readonly string[], parsePhone: ParsePhone): Senders {
-  const numbers = (texts: readonly string[]): readonly string[] =>
-    distinct(texts.flatMap((text) => (text.trim() === "" || text.includes("@") ? [] : parsePhone(text.trim()))));
+/** The platform writes international numbers without a plus sign. */
+function sendersOf(
+  textsOf: (kind: SenderKind) => readonly string[],
+  parsePhone: ParsePhone,
+): Pick<ComparableCall, "senders" | "doubtful"> {
+  const doubtful = new Set<string>();
+  const readingsOf = (text: string): readonly string[] => {
+    if (text.trim() === "" || text.includes("@")) return [];
+    const readings = parsePhone(text.trim());
+    const [local = "", international = local] = readings;
+    if (local !== international) doubtful.add(local);
+    return readings;
+  };
+  const numbers = (texts: readonly string[]): readonly string[] => distinct(texts.flatMap(readingsOf));
   const addresses = (texts: readonly string[]): readonly string[] =>
     distinct(texts.map((text) => textKey(text).toLowerCase()).filter((text) => text !== ""));
-  return {
+  const senders = {
     mobile: numbers(textsOf("mobile")),
     voice: numbers(textsOf("voice")),
     email: addresses(textsOf("email")),
     mri: addresses(textsOf("mri")),
   };
+  return { senders, doubtful };
 }
 
 export function hasSender(senders: Senders): boolean {

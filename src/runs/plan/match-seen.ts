@@ -89,7 +89,11 @@ function identifies(wanted: WantedCall, call: ComparableCall): boolean {
   if (line.callId !== null) return true;
   const compared = comparedFields(wanted, call) ?? [];
   const [hasContent, hasTime] = [compared.includes("content"), compared.includes("minute")];
-  if (compared.some(isOfSender)) return hasContent || hasTime;
+  const isSure = (value: string | number | null): boolean =>
+    typeof value === "string" && !call.doubtful.has(value) && !wanted.doubtful.has(value);
+  const isSameAddress = (field: Field): boolean =>
+    VALUES[field][0](call).some((value) => isSure(value) && VALUES[field][1](wanted).includes(value));
+  if (compared.some((field) => isOfSender(field) && isSameAddress(field))) return hasContent || hasTime;
   const isSameName = call.namesAlone?.includes(textKey(line.name ?? "")) === true;
   const isSameSender = !givesAddress(line) && isSameName && call.otherSenders.includes(line.otherSender ?? "");
   return isSameSender && hasContent && hasTime;

@@ -145,7 +145,7 @@ async function countCalls(client: Client, callbackId: string): Promise<CallTotal
   return { total: 0, isOurs: false };
 }
 
-/** To E.164, with an extension, in each reading that is valid; collects what can't be parsed. */
+/** To E.164, with an extension, in each reading that is valid, the local one first; collects what can't be parsed. */
 export async function phoneParser(
   country: string | null,
 ): Promise<{ readonly parse: ParsePhone; readonly unreadable: ReadonlySet<string> }> {

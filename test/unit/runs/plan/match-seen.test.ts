@@ -15,7 +15,8 @@ const NOBODY: Sender = { name: "", mri: "", mobile: "", email: "", voice: "" };
 const options = {
   clock: systemClock,
   timezone: "UTC",
-  parsePhone: (number: string) => (/^(?:0|\+?61)4\d{8}$/.test(number) ? [number.replace(/^(?:0|\+?61)/, "+61")] : []),
+  parsePhone: (number: string): readonly string[] =>
+    /^(?:0|\+?61)4\d{8}$/.test(number) ? [number.replace(/^(?:0|\+?61)/, "+61")] : [],
 };
 
 interface CallFacts {
@@ -35,15 +36,15 @@ function aReply({ messageId = "A1", from = { mobile: "61400000001" }, reply = {}
 }
 
 /** Calls by id. */
-async function match(calls: Readonly<Record<string, CallFacts>>, seen: string) {
+async function match(calls: Readonly<Record<string, CallFacts>>, seen: string, compared = options) {
   const list = readSeenList(seen, "UTC");
   const comparable = Object.entries(calls).map(([id, facts]) => {
     const call = { ...aCall({ id, status: facts.status ?? "FAILED" }), response: aReply(facts) };
     const raw = { id, status: call.status, ...JSON.parse(JSON.stringify(call.response)) };
     const erased = facts.isErased ? { statusCode: null, statusMessage: eraseCall(call, 1).statusMessage } : {};
-    return comparableCall({ ...readCallOf(raw), response: call.response, ...erased }, { ...options, format: list.format });
+    return comparableCall({ ...readCallOf(raw), response: call.response, ...erased }, { ...compared, format: list.format });
   });
-  const result = await matchSeen(list.lines, comparable, options);
+  const result = await matchSeen(list.lines, comparable, compared);
   const ids = (found: readonly { id: string }[]) => found.map(({ id }) => id).sort();
   return { seen: ids(result.seen), ambiguous: ids(result.ambiguous), unmatched: result.unmatched };
 }
@@ -237,6 +238,31 @@ describe("a line that matches one call", () => {
     expect((await match(call, rows(header, "A1,Yes,ada@example.com"))).seen).toEqual(["c1"]);
     expect((await match(call, rows(header, "A1,Yes,0400000004"))).seen).toEqual(["c3"]);
     expect(await match(call, rows(header, "A1,Yes,0400000003"))).toEqual({ seen: [], ambiguous: [], unmatched: 1 });
+  });
+
+  it("doesn't identify a call by the local reading of a number that is an international one too", async () => {
+    const readings = new Map([
+      ["61491570001", ["+6261491570001", "+61491570001"]],
+      ["+6261491570001", ["+6261491570001"]],
+      ["+61491570001", ["+61491570001"]],
+    ]);
+    const parsePhone = (number: string): readonly string[] => readings.get(number) ?? [];
+    const seenBy = async (ofCall: string, ofLine: string, kind: "mobile" | "from"): Promise<boolean> => {
+      const { seen, ambiguous } = await match(
+        { c1: { from: { mobile: ofCall } } },
+        rows(`messageid,content,${kind}`, `A1,Yes,${ofLine}`),
+        { ...options, parsePhone },
+      );
+      expect([...seen, ...ambiguous]).toEqual(["c1"]);
+      return seen.length === 1;
+    };
+    for (const kind of ["mobile", "from"] as const) {
+      expect(await seenBy("61491570001", "+6261491570001", kind)).toBe(false);
+      expect(await seenBy("+6261491570001", "61491570001", kind)).toBe(false);
+      expect(await seenBy("61491570001", "+61491570001", kind)).toBe(true);
+      expect(await seenBy("61491570001", "61491570001", kind)).toBe(true);
+      expect(await seenBy("+6261491570001", "+6261491570001", kind)).toBe(true);
+    }
   });
 
   it("is compared with calls that have no sender", async () => {
