@@ -25,18 +25,21 @@ export interface Outage extends OpenOutage {
   readonly notifiedBy: NoticeChannel | null;
 }
 
-/** `newId` if one opens. `marked`: the last outage, if closed by marks without success since; reopens within one window of its start. */
+/**
+ * `marked` is the last outage, if it was closed by marks without a success since: it reopens within one window of its start. An e-mail is
+ * owed if the outage `isNew`, and only then.
+ */
 export function outageAfterFirstFailure(
   outage: OpenOutage | null,
   at: number,
   newId: () => string,
   marked: OpenOutage | null,
   policy: RetryPolicy,
-): OpenOutage {
+): { readonly outage: OpenOutage; readonly isNew: boolean } {
   const before = outage ?? (marked !== null && at < marked.startedAt + policy.windowMs ? marked : null);
-  if (before === null) return { id: newId(), startedAt: at, failedCalls: 1, quietSince: null };
+  if (before === null) return { outage: { id: newId(), startedAt: at, failedCalls: 1, quietSince: null }, isNew: true };
   // Of attempts in flight together, the first to fail isn't always the first that began.
-  return { ...outageAfterHolding(before), startedAt: Math.min(before.startedAt, at) };
+  return { outage: { ...outageAfterHolding(before), startedAt: Math.min(before.startedAt, at) }, isNew: false };
 }
 
 export function outageAfterHolding(outage: OpenOutage): OpenOutage {

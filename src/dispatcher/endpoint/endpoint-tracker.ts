@@ -193,10 +193,10 @@ export class EndpointTracker {
   #firstFailure(call: Call, sent: SentAttempt): OpenOutage {
     const { policy, random } = this.#deps;
     const at = sent.attempt.startedAt;
-    const marked = this.#markedOutage;
-    const outage = outageAfterFirstFailure(this.#outage, at, () => timeOrderedId(at, random), marked, policy);
+    const newId = () => timeOrderedId(at, random);
+    const { outage, isNew } = outageAfterFirstFailure(this.#outage, at, newId, this.#markedOutage, policy);
     this.#markedOutage = null;
-    if (outage.id !== this.#outage?.id && outage.id !== marked?.id) this.#queueMail(outage, call, sent);
+    if (isNew) this.#queueMail(outage, call, sent);
     return outage;
   }
 

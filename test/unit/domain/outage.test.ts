@@ -12,23 +12,31 @@ const OPEN = { id: "A", startedAt: 100, failedCalls: 1, quietSince: null };
 const newId = () => "NEW";
 
 describe("an outage", () => {
-  it("opens with a call's first failure and continues with the next", () => {
+  it("opens with a call's first failure, which owes an e-mail, and continues with the next", () => {
     expect(outageAfterFirstFailure(null, 100, newId, null, POLICY)).toEqual({
-      id: "NEW",
-      startedAt: 100,
-      failedCalls: 1,
-      quietSince: null,
+      outage: { id: "NEW", startedAt: 100, failedCalls: 1, quietSince: null },
+      isNew: true,
     });
-    expect(outageAfterFirstFailure(OPEN, 200, newId, null, POLICY)).toEqual({ ...OPEN, failedCalls: 2 });
+    expect(outageAfterFirstFailure(OPEN, 200, newId, null, POLICY)).toEqual({
+      outage: { ...OPEN, failedCalls: 2 },
+      isNew: false,
+    });
   });
 
   it("began with the earliest of its first failures, whichever was reported first", () => {
-    expect(outageAfterFirstFailure(OPEN, 90, newId, null, POLICY)).toEqual({ ...OPEN, startedAt: 90, failedCalls: 2 });
+    const { outage } = outageAfterFirstFailure(OPEN, 90, newId, null, POLICY);
+    expect(outage).toEqual({ ...OPEN, startedAt: 90, failedCalls: 2 });
   });
 
-  it("reopens if its calls were marked by hand, within one window of its start", () => {
-    expect(outageAfterFirstFailure(null, 10_099, newId, OPEN, POLICY)).toEqual({ ...OPEN, failedCalls: 2 });
-    expect(outageAfterFirstFailure(null, 10_100, newId, OPEN, POLICY)).toMatchObject({ id: "NEW", startedAt: 10_100 });
+  it("reopens without an e-mail if its calls were marked by hand, within one window of its start", () => {
+    expect(outageAfterFirstFailure(null, 10_099, newId, OPEN, POLICY)).toEqual({
+      outage: { ...OPEN, failedCalls: 2 },
+      isNew: false,
+    });
+    expect(outageAfterFirstFailure(null, 10_100, newId, OPEN, POLICY)).toMatchObject({
+      outage: { id: "NEW", startedAt: 10_100 },
+      isNew: true,
+    });
   });
 
   it("counts the responses that are held in it, without those whose holding was skipped", () => {
@@ -44,7 +52,7 @@ describe("an outage", () => {
     expect(quiet?.quietSince).toBe(500);
     expect(quiet && outageClosesAt(quiet, "up", POLICY)).toBe(800);
     const again = quiet && outageAfterFirstFailure(quiet, 700, newId, null, POLICY);
-    expect(again && outageClosesAt(again, "up", POLICY)).toBe(10_100);
+    expect(again && outageClosesAt(again.outage, "up", POLICY)).toBe(10_100);
   });
 
   it("doesn't close while calls may be held, but one window after it opened in any case", () => {
