@@ -1,50 +1,17 @@
-import { DEFAULT_MAX_IN_FLIGHT } from "../domain/endpoint.js";
-import { latestScheduledRetry, type RetryPolicy } from "../domain/retry-policy.js";
-import { DEFAULT_SEND_LIMITS, type SendLimits } from "../domain/service-settings.js";
-import type { Clock } from "../platform/clock.js";
-import type { Logger } from "../platform/logger.js";
-import type { Random } from "../platform/random.js";
-import type { CommittedOutcomes, DispatchStore, OutcomeGroup } from "../store/dispatch-store.js";
-import type { Store } from "../store/store.js";
-import { CommitTiming, type CommitTimingDeps } from "./commit-timing.js";
+import { latestScheduledRetry } from "../domain/retry-policy.js";
+import type { CommittedOutcomes, OutcomeGroup } from "../store/dispatch-store.js";
+import { CommitTiming } from "./commit-timing.js";
 import { DeliveryBudget } from "./delivery-budget.js";
-import type { EndpointWorker, WorkerDeps } from "./endpoint/endpoint-worker.js";
+import { DEFAULT_LIMITS, type DispatcherDeps } from "./dispatcher-deps.js";
+import type { EndpointWorker } from "./endpoint/endpoint-worker.js";
 import { fetchWork } from "./endpoint/fetch-work.js";
-import { CallSender, type CallSenderDeps, SLOW_READ_MS } from "./endpoint/send-call.js";
+import { CallSender, SLOW_READ_MS } from "./endpoint/send-call.js";
+import { type Fences, LeasedCallbacks, LONGEST_BACKOFF_MS, RENEW_MS, SOLE_OWNER } from "./leased-callbacks.js";
 import { OutcomeLog } from "./outcome-log.js";
 import { RunLoop } from "./run-loop.js";
 import { type Sender, SendSlots } from "./send-slots.js";
-import { type PoolStore, WorkerPool } from "./worker-pool.js";
+import { WorkerPool } from "./worker-pool.js";
 
-export interface DispatcherDeps extends Pick<CallSenderDeps, "prepare">, Pick<WorkerDeps, "onAttempt"> {
-  readonly store: DispatchStore & PoolStore & Pick<Store, "cancelReplayChunk" | "checkWritable" | "findCall">;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
-  readonly policy: RetryPolicy;
-  readonly limits?: Partial<DispatchLimits>;
-  /** To whom outages are reported besides their e-mail. */
-  readonly notices?: () => OutcomeGroup["notices"];
-  /** A commit has opened or ended outages. */
-  onOutageChanged(): void;
-  /** By this process or another. */
-  onCallbackDeleted(): void;
-}
-
-type StaleOutcomes = Pick<CommittedOutcomes, "staleCallbacks" | "lostAttempts">;
-
-export interface DispatchLimits extends SendLimits, Pick<CommitTimingDeps, "gatherMs"> {
-  readonly inFlightPerEndpoint: number;
-  /** Calls of an endpoint per read, at most. */
-  readonly batch: number;
-}
-
-const DEFAULT_LIMITS: DispatchLimits = {
-  ...DEFAULT_SEND_LIMITS,
-  inFlightPerEndpoint: DEFAULT_MAX_IN_FLIGHT,
-  batch: 512,
-  gatherMs: 4,
-};
 /** With so many endpoints waiting for slots, the others' calls are read later. */
 const ENOUGH_WAITING = 512;
 /** At most: two batches of calls are divided among them. */
@@ -65,7 +32,10 @@ export class Dispatcher {
   readonly #slots: SendSlots;
   readonly #budget: DeliveryBudget<Sender>;
   readonly #pool: WorkerPool;
+  /** null: one process serves the database. */
+  readonly #leases: LeasedCallbacks | null;
   readonly #loop: RunLoop;
+  readonly #leaseLoop: RunLoop;
   #isDrained = new AbortController();
   #isStopping = false;
   #recheckedAt = Number.NEGATIVE_INFINITY;
@@ -83,24 +53,28 @@ export class Dispatcher {
     this.#timing = new CommitTiming({ clock, log: this.#log, gatherMs });
     this.#slots = new SendSlots(inFlightInAll);
     this.#budget = new DeliveryBudget(bodyBytes, (sender) => this.#slots.enqueue(sender));
-    this.#pool = new WorkerPool(
-      store,
-      {
-        clock,
-        random,
-        logger,
-        policy,
-        onAttempt,
-        sender: new CallSender({ clock, store, prepare }),
-        log: this.#log,
-        slots: this.#slots,
-        budget: this.#budget,
-        maxInFlight: inFlightPerEndpoint,
-        maySend: () => this.#maySend(),
-        wake: () => this.#changedInside(),
-      },
-      () => deps.onCallbackDeleted(),
-    );
+    this.#pool = new WorkerPool(store, {
+      clock,
+      random,
+      logger,
+      policy,
+      onAttempt,
+      sender: new CallSender({ clock, store, prepare }),
+      log: this.#log,
+      slots: this.#slots,
+      budget: this.#budget,
+      maxInFlight: inFlightPerEndpoint,
+      maySend: () => this.#maySend(),
+      owns: ({ tracker }) => this.#isTrusted && this.#fences.fenceOf(tracker.callback.id) === tracker.fence,
+      wake: () => this.#changedInside(),
+    });
+    this.#leases = store.nodes && new LeasedCallbacks({ store: store.nodes, clock, random, logger });
+    this.#leaseLoop = new RunLoop(() => this.#renewLeases(), {
+      clock,
+      pollMs: RENEW_MS,
+      longestBackoffMs: LONGEST_BACKOFF_MS,
+      onError: (error) => logger.error({ err: error }, "The lease on the database can't be renewed; trying again"),
+    });
     this.#loop = new RunLoop(() => this.tick(), {
       clock,
       pollMs: POLL_MS,
@@ -120,14 +94,13 @@ export class Dispatcher {
     return this.#pool.size;
   }
 
-  /** Seqs; their outcomes aren't committed yet. */
+  /** Seqs of calls whose outcomes aren't committed yet; null: another dispatcher may own the callback. */
   begunCalls(callbackId: string): ReadonlySet<number> | null {
-    if (this.#pool.ownership.fenceOf(callbackId) === null) return null;
-    return this.#pool.get(callbackId)?.queue.inFlight.begun() ?? new Set();
+    return this.#pool.begunCalls(callbackId, this.#fences);
   }
 
   start(): void {
-    this.#pool.ownership.start();
+    if (this.#leases) this.#leaseLoop.start();
     this.#loop.start();
   }
 
@@ -155,10 +128,25 @@ export class Dispatcher {
     const { clock } = this.#deps;
     const end = clock.monotonicMs() + LONGEST_STOP_MS;
     this.#isStopping = true;
-    this.#pool.ownership.retire();
+    this.#leases?.stopTaking();
+    this.#loop.wake();
     if (this.inFlight > 0) await clock.sleepUntil(clock.now() + LONGEST_STOP_MS, this.#isDrained.signal);
     await this.#loop.stop();
-    await this.#commitBefore(end).finally(() => this.#pool.ownership.stop());
+    try {
+      await this.#commitBefore(end);
+    } finally {
+      await this.#leaseLoop.stop();
+      await this.#leases?.end();
+    }
+  }
+
+  async #renewLeases(): Promise<number | null> {
+    if (this.#leases === null) return null;
+    try {
+      return await this.#leases.tick();
+    } finally {
+      if (this.#leases.hasChanges) this.#loop.wake();
+    }
   }
 
   /** Until this monotonic instant. */
@@ -183,13 +171,13 @@ export class Dispatcher {
     try {
       for (;;) {
         if (await this.#timing.gathered()) await this.#commit();
-        this.#pool.releaseLeft();
         this.#timing.readsResponses();
         await this.#proveStore();
         await this.#clampToClock();
-        await this.#pool.refresh();
-        await this.#withdrawCancelled();
-        if (this.#maySend()) await this.#checkOutages(this.#pool.review(this.#deps.clock.now()));
+        this.#applyLeases();
+        await this.#refresh();
+        await this.#pool.withdrawCancelled(this.#fences);
+        if (this.#maySend()) await this.#pool.checkOutages(this.#pool.review(this.#deps.clock.now()));
         await this.#fetch();
         this.#pump();
         await this.#deps.clock.nextTurn();
@@ -206,7 +194,7 @@ export class Dispatcher {
       const committed = await this.#deps.store.commitOutcomes(group);
       this.#storeWorks();
       this.#log.committed();
-      this.#release(group, committed);
+      this.#committed(group, committed);
     }
   }
 
@@ -222,12 +210,48 @@ export class Dispatcher {
     this.#storeState = "works";
   }
 
-  #release(group: OutcomeGroup, { skippedHoldings, ...committed }: CommittedOutcomes): void {
+  #committed(group: OutcomeGroup, { skippedHoldings: skipped, ...committed }: CommittedOutcomes): void {
     if (committed.staleCallbacks.size > 0) this.#forgetStale(group, committed);
-    for (const { callbackId: id } of group.endpoints) this.#workerOf(group, id)?.groupCommitted(skippedHoldings.get(id) ?? 0);
+    for (const { callbackId: id } of group.endpoints) this.#workerOf(group, id)?.groupCommitted(skipped.get(id) ?? 0);
     for (const { callbackId: id, callSeq } of [...group.holdings, ...group.attempts])
       this.#workerOf(group, id)?.committed(callSeq);
     if (group.mails.length + group.closedOutages.length > 0) this.#deps.onOutageChanged();
+  }
+
+  /** Takes over what the leases have changed, and gives back what was handed over. */
+  #applyLeases(): void {
+    const leases = this.#leases;
+    if (leases === null) return;
+    if (leases.hasChanges) {
+      const { taken, lost, leaving, isReplaced } = leases.takeChanges(this.#pool);
+      for (const id of lost) this.#pool.forget(id, leases.fenceOf(id));
+      for (const id of taken) this.#pool.changed(id);
+      for (const id of leaving) if (!this.#pool.handOver(id)) this.#release(id);
+      if (isReplaced) this.#pool.databaseReplaced();
+    }
+    for (const id of this.#pool.takeFinished()) this.#release(id);
+  }
+
+  #release(callbackId: string): void {
+    this.#leases?.release(callbackId);
+    this.#leaseLoop.wake();
+  }
+
+  async #refresh(): Promise<void> {
+    const { foreign, lost, hasDeleted } = await this.#pool.refresh(this.#fences);
+    for (const [id, fence] of lost) this.#leases?.forget(id, fence);
+    if (hasDeleted) this.#deps.onCallbackDeleted();
+    if (foreign.length === 0) return;
+    this.#leases?.want(foreign);
+    this.#leaseLoop.wake();
+  }
+
+  get #fences(): Fences {
+    return this.#leases ?? SOLE_OWNER;
+  }
+
+  get #isTrusted(): boolean {
+    return this.#leases?.isTrusted() ?? true;
   }
 
   /** One with another fence knows nothing of this group. */
@@ -236,35 +260,15 @@ export class Dispatcher {
     return worker?.tracker.fence === fences.get(callbackId) ? worker : undefined;
   }
 
-  #forgetStale(group: OutcomeGroup, { staleCallbacks, lostAttempts: calls }: StaleOutcomes): void {
-    for (const id of staleCallbacks) if (this.#workerOf(group, id)) this.#pool.lose(id);
+  #forgetStale(group: OutcomeGroup, { staleCallbacks, lostAttempts: calls }: Omit<CommittedOutcomes, "skippedHoldings">): void {
+    for (const id of staleCallbacks) {
+      const worker = this.#workerOf(group, id);
+      if (worker === undefined) continue;
+      this.#pool.forget(id);
+      this.#leases?.forget(id, worker.tracker.fence);
+    }
     if (calls === 0) return;
     this.#deps.logger.warn({ calls }, "Calls were sent, but not recorded: another dispatcher has taken their callbacks");
-  }
-
-  /** Of replays that another node cancelled: only the owner knows what is in flight. */
-  async #withdrawCancelled(): Promise<void> {
-    const { clock, policy, random, store } = this.#deps;
-    for (const id of this.#pool.cancelled) {
-      const begunCalls = () => this.begunCalls(id);
-      const cancel = { replayId: null, now: clock.now(), policy, random: random.fraction(), begunCalls };
-      if (await store.cancelReplayChunk(id, cancel)) this.#pool.withdrawn(id);
-    }
-  }
-
-  async #checkOutages(workers: readonly EndpointWorker[]): Promise<void> {
-    const checks = workers.flatMap(({ tracker }) => {
-      const outage = tracker.outageToCheck;
-      return outage === null ? [] : [{ tracker, outage }];
-    });
-    if (checks.length === 0) return;
-    const reads = checks.map(({ tracker, outage }) => ({ callbackId: tracker.callback.id, since: outage.startedAt }));
-    const progress = await this.#deps.store.readOutageProgress(reads);
-    const now = this.#deps.clock.now();
-    for (const [index, { tracker, outage }] of checks.entries()) {
-      const found = progress[index];
-      if (found) tracker.outageChecked(outage, found, now);
-    }
   }
 
   /** Reads the calls of endpoints that run low, many at once where each has few; the event loop turns in between. */
@@ -335,7 +339,7 @@ export class Dispatcher {
   }
 
   #maySend(): boolean {
-    return !this.#isStopping && this.#pool.ownership.isTrusted() && this.#storeState === "works" && !this.#timing.isFull;
+    return !this.#isStopping && this.#isTrusted && this.#storeState === "works" && !this.#timing.isFull;
   }
 
   #changedInside(): void {

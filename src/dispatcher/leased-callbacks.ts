@@ -4,39 +4,47 @@ import type { Logger } from "../platform/logger.js";
 import { type Random, timeOrderedId } from "../platform/random.js";
 import { LEASE_MS, type LeaseStore } from "../store/nodes/node-store.js";
 import { SeenRenewals } from "../store/nodes/seen-renewals.js";
-import type { Ownership } from "./ownership.js";
-import { RunLoop } from "./run-loop.js";
 
-export interface LeaseHolder {
-  /** Their state is to be read. */
-  taken(callbackIds: Iterable<string>): void;
+/** What has changed of the callbacks that a dispatcher owns. */
+export interface LeaseChanges {
+  /** Their state must be read. */
+  readonly taken: readonly string[];
+  /** Others may have taken them. Some may be its own again, with another fence. */
+  readonly lost: readonly string[];
+  /** The dispatcher sends nothing more of them, and releases each once nothing of it is in flight or uncommitted. */
+  readonly leaving: readonly string[];
   /** The database may lack what it had committed: positions and numbers of calls may be used again. */
-  databaseReplaced(): void;
-  /** Everything: it must be forgotten at once. */
-  lostAll(): void;
-  /** As `Ownership.lose`, which it calls, and forgets it. */
-  lose(callbackId: string): void;
-  /** Nothing to do, and nothing in flight or uncommitted. */
-  isIdle(callbackId: string): boolean;
-  /** Sends nothing more, and releases it once nothing is in flight or uncommitted. */
-  leave(callbackId: string): void;
+  readonly isReplaced: boolean;
 }
 
+/** Those of which something may be due, in flight or uncommitted. */
+export interface CallbacksInUse {
+  has(callbackId: string): boolean;
+}
+
+/** Which callbacks a dispatcher owns. */
+export interface Fences {
+  /** null: another dispatcher, or nobody, owns it. */
+  fenceOf(callbackId: string): number | null;
+}
+
+/** On SQLite a lock of the file keeps others out. */
+export const SOLE_OWNER: Fences = { fenceOf: () => 0 };
+
 export interface LeasedCallbacksDeps {
-  readonly leases: LeaseStore;
+  readonly store: LeaseStore;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
-  readonly holder: LeaseHolder;
 }
 
-const RENEW_MS = 5_000;
+export const RENEW_MS = 5_000;
 /** A renewal that comes this much too late is late. */
 const LATE_MS = 1_000;
 /** In a row, of a dispatcher that is merely slow: it takes the callbacks of dead ones too. */
 const MOST_LATE = 3;
-/** A renewal that fails is tried again after this time, before others end the lease. */
-const LONGEST_BACKOFF_MS = 1_000;
+/** A renewal that fails is tried again after this time at most, before others end the lease. */
+export const LONGEST_BACKOFF_MS = 1_000;
 /** Less than the lease, as a send may begin 3 s after it was checked. */
 const TRUST_MS = LEASE_MS - 3_000;
 /** An idle callback may soon have work again. */
@@ -50,9 +58,9 @@ const LOCKED_MS = 100;
 /** To a renewal that ends another's lease, at least. */
 const UNRENEWED_MS = 100;
 
-export class LeasedCallbacks implements Ownership {
+/** Its steps and its changes are separate: a dispatcher takes over what has changed when it suits. */
+export class LeasedCallbacks implements Fences {
   readonly #deps: LeasedCallbacksDeps;
-  readonly #loop: RunLoop;
   /** null: it has no lease. */
   #id: string | null = null;
   #timeline: string | null = null;
@@ -71,19 +79,19 @@ export class LeasedCallbacks implements Ownership {
   readonly #wanted = new Set<string>();
   /** Whatever is free is wanted. */
   #wantsAny = false;
-  #isRetired = false;
+  #tookAt = Number.NEGATIVE_INFINITY;
+  #isTaking = true;
+  readonly #taken = new Set<string>();
+  readonly #lost = new Set<string>();
+  /** How many callbacks it may own, if a renewal has read that since the last changes were taken. */
+  #share: number | null = null;
+  #isReplaced = false;
 
   constructor(deps: LeasedCallbacksDeps) {
     this.#deps = deps;
-    const { clock, logger } = deps;
-    this.#loop = new RunLoop(() => this.tick(), {
-      clock,
-      pollMs: RENEW_MS,
-      longestBackoffMs: LONGEST_BACKOFF_MS,
-      onError: (error) => logger.error({ err: error }, "The lease on the database can't be renewed; trying again"),
-    });
   }
 
+  /** Whether nobody else can have taken what it owns. True at one moment, so asked before each send. */
   isTrusted(): boolean {
     return this.#renewedAt !== null && this.#deps.clock.monotonicMs() < this.#renewedAt + TRUST_MS;
   }
@@ -92,41 +100,52 @@ export class LeasedCallbacks implements Ownership {
     return this.#fences.get(callbackId) ?? null;
   }
 
+  get hasChanges(): boolean {
+    return this.#taken.size > 0 || this.#lost.size > 0 || this.#share !== null || this.#isReplaced;
+  }
+
+  /** Those since the last time. */
+  takeChanges(inUse: CallbacksInUse): LeaseChanges {
+    const leaving = this.#share === null ? [] : this.#chooseLeaving(inUse, this.#share);
+    for (const id of leaving) this.#leaving.add(id);
+    const changes = { taken: [...this.#taken], lost: [...this.#lost], leaving, isReplaced: this.#isReplaced };
+    this.#taken.clear();
+    this.#lost.clear();
+    this.#share = null;
+    this.#isReplaced = false;
+    return changes;
+  }
+
+  /** There is, or may be, work for callbacks that aren't this dispatcher's. The next step takes those that are nobody's. */
   want(callbackIds: Iterable<string>): void {
     for (const id of callbackIds) this.#wanted.add(id);
-    this.#loop.wake();
   }
 
+  /** Nothing of it is in flight or uncommitted. The next step gives it back. */
   release(callbackId: string): void {
     if (!this.#fences.has(callbackId)) return;
-    this.lose(callbackId);
+    this.#delete(callbackId);
     this.#released.add(callbackId);
-    this.#loop.wake();
   }
 
-  lose(callbackId: string): void {
-    this.#fences.delete(callbackId);
-    this.#idleSince.delete(callbackId);
-    this.#leaving.delete(callbackId);
+  /** Another one has taken it; no-op if it has another fence than this by now. */
+  forget(callbackId: string, fence: number): void {
+    if (this.#fences.get(callbackId) === fence) this.#delete(callbackId);
   }
 
-  start(): void {
-    this.#loop.start();
+  /** From now on everything leaves. */
+  stopTaking(): void {
+    this.#isTaking = false;
+    this.#share = 0;
   }
 
-  retire(): void {
-    this.#isRetired = true;
-    for (const id of [...this.#fences.keys()]) this.#giveBack(id);
-  }
-
-  async stop(): Promise<void> {
-    await this.#loop.stop();
-    const { leases, logger } = this.#deps;
+  /** Gives back the rest. */
+  async end(): Promise<void> {
+    const { store, logger } = this.#deps;
     const id = this.#id;
-    this.#loseAll();
-    if (id === null) return;
+    this.#forgetAll();
     try {
-      await leases.endLease(id);
+      if (id !== null) await store.endLease(id);
     } catch (error) {
       logger.warn({ err: error }, "The lease on the database couldn't be ended; it expires by itself");
     }
@@ -149,33 +168,32 @@ export class LeasedCallbacks implements Ownership {
   }
 
   async #renew(): Promise<void> {
-    const { clock, leases, random, logger } = this.#deps;
+    const { clock, store, random, logger } = this.#deps;
     if (this.#id === null) {
       const id = timeOrderedId(clock.now(), random);
-      await leases.startLease(id);
+      await store.startLease(id);
       this.#id = id;
     }
     const began = clock.monotonicMs();
-    if (!(await leases.renewLease(this.#id))) {
+    if (!(await store.renewLease(this.#id))) {
       logger.warn({ callbacks: this.#fences.size }, "The lease on the database had ended; starting again with a new one");
-      this.#loseAll();
+      this.#forgetAll();
       return;
     }
     const nextEndAt = await this.#endUnrenewed(this.#id);
-    const state = await leases.readShare(this.#id);
+    const state = await store.readShare(this.#id);
     this.#renewedAt = began;
     this.#renewAt = Math.min(began + RENEW_MS, Math.max(began + UNRENEWED_MS, nextEndAt));
     this.#wantsAny = true;
-    const timeline = (await leases.readTimeline()) ?? this.#timeline;
+    const timeline = (await store.readTimeline()) ?? this.#timeline;
     const isReplaced = this.#timeline !== null && timeline !== this.#timeline;
     if (isReplaced || state.owned !== this.#fences.size + this.#released.size) await this.#reconcile(this.#id);
     if (isReplaced) {
       logger.warn({}, "The database was replaced by a standby or a backup; reading everything again");
-      this.#deps.holder.databaseReplaced();
+      this.#isReplaced = true;
     }
     this.#timeline = timeline;
-    this.#releaseIdle(began);
-    this.#giveBackSurplus(state.share);
+    this.#share = this.#isTaking ? state.share : 0;
   }
 
   /**
@@ -183,8 +201,8 @@ export class LeasedCallbacks implements Ownership {
    * next one may end.
    */
   async #endUnrenewed(id: string): Promise<number> {
-    const { clock, leases } = this.#deps;
-    const others = await leases.readOthers(id);
+    const { clock, store } = this.#deps;
+    const others = await store.readOthers(id);
     const now = clock.monotonicMs();
     const renewals = new Map(Array.from(others, ([other, { renewal }]) => [other, renewal]));
     const unrenewed = this.#others.look(renewals, now, this.#isLate(now));
@@ -192,7 +210,7 @@ export class LeasedCallbacks implements Ownership {
     for (const [other, { renewal, leftMs }] of others) {
       const unrenewedMs = unrenewed.get(other) ?? 0;
       const endsInMs = Math.min(LEASE_MS - unrenewedMs, Math.max(leftMs, TRUST_MS - unrenewedMs));
-      if (endsInMs <= 0) await leases.endUnrenewed(other, renewal);
+      if (endsInMs <= 0) await store.endUnrenewed(other, renewal);
       else nextEndAt = Math.min(nextEndAt, now + endsInMs);
     }
     return nextEndAt;
@@ -207,67 +225,74 @@ export class LeasedCallbacks implements Ownership {
 
   /** An answer was lost, or another dispatcher has taken something. */
   async #reconcile(id: string): Promise<void> {
-    const owned = await this.#deps.leases.listOwned(id);
-    for (const [callbackId, fence] of [...this.#fences]) if (owned.get(callbackId) !== fence) this.#deps.holder.lose(callbackId);
+    const owned = await this.#deps.store.listOwned(id);
+    for (const [callbackId, fence] of [...this.#fences]) if (owned.get(callbackId) !== fence) this.#lose(callbackId);
     this.#add([...owned].filter(([callbackId]) => !this.#released.has(callbackId)));
   }
 
   #add(taken: Iterable<readonly [string, number]>): void {
-    const added = [...taken].filter(([id, fence]) => this.#fences.get(id) !== fence);
-    for (const [id, fence] of added) this.#fences.set(id, fence);
-    if (added.length > 0) this.#deps.holder.taken(added.map(([id]) => id));
-  }
-
-  #releaseIdle(now: number): void {
-    for (const id of [...this.#fences.keys()]) {
-      if (!this.#deps.holder.isIdle(id)) this.#idleSince.delete(id);
-      else if (!this.#idleSince.has(id)) this.#idleSince.set(id, now);
-      else if (now - (this.#idleSince.get(id) ?? now) >= IDLE_MS) this.release(id);
+    for (const [id, fence] of taken) {
+      if (this.#fences.get(id) === fence) continue;
+      this.#fences.set(id, fence);
+      this.#taken.add(id);
     }
   }
 
-  /** Idle ones first. */
-  #giveBackSurplus(share: number): void {
+  #delete(callbackId: string): void {
+    for (const tracked of [this.#fences, this.#idleSince, this.#leaving, this.#taken]) tracked.delete(callbackId);
+  }
+
+  #lose(callbackId: string): void {
+    this.#delete(callbackId);
+    this.#lost.add(callbackId);
+  }
+
+  /** Those that have been idle for long, and those beyond the share: idle ones first. */
+  #chooseLeaving(inUse: CallbacksInUse, share: number): readonly string[] {
+    const renewedAt = this.#renewedAt ?? 0;
     const kept = [...this.#fences.keys()].filter((id) => !this.#leaving.has(id));
-    const byUse = [...kept.filter((id) => this.#deps.holder.isIdle(id)), ...kept.filter((id) => !this.#deps.holder.isIdle(id))];
-    for (const id of byUse.slice(0, Math.max(0, kept.length - share))) this.#giveBack(id);
-  }
-
-  #giveBack(callbackId: string): void {
-    if (this.#deps.holder.isIdle(callbackId)) this.release(callbackId);
-    else {
-      this.#leaving.add(callbackId);
-      this.#deps.holder.leave(callbackId);
-    }
+    const busy = kept.filter((id) => inUse.has(id));
+    const idle = kept.filter((id) => !inUse.has(id));
+    for (const id of busy) this.#idleSince.delete(id);
+    for (const id of idle) if (!this.#idleSince.has(id)) this.#idleSince.set(id, renewedAt);
+    const isLongIdle = (id: string) => renewedAt - (this.#idleSince.get(id) ?? renewedAt) >= IDLE_MS;
+    const longIdle = idle.filter(isLongIdle);
+    const inOrder = [...longIdle, ...idle.filter((id) => !isLongIdle(id)), ...busy];
+    return inOrder.slice(0, Math.max(longIdle.length, kept.length - share));
   }
 
   async #storeReleases(): Promise<void> {
     if (this.#id === null || this.#released.size === 0) return;
     const ids = [...this.#released];
-    await this.#deps.leases.releaseCallbacks(this.#id, ids);
+    await this.#deps.store.releaseCallbacks(this.#id, ids);
     for (const id of ids) this.#released.delete(id);
   }
 
   /** Returns how long to wait for what it couldn't take now. */
   async #take(): Promise<number> {
+    const { clock, store } = this.#deps;
+    if (!this.#wantsAny && this.#wanted.size === 0) return RENEW_MS;
+    // Reports that arrive meanwhile share this query.
+    const pauseMs = this.#tookAt + PAUSE_MS - clock.monotonicMs();
+    if (pauseMs > 0) await clock.sleepUntil(clock.now() + pauseMs);
+    if (this.#id === null || !this.#isTaking || !this.isTrusted()) return RENEW_MS;
     const wanted = this.#wantsAny ? undefined : [...this.#wanted];
-    if (this.#id === null || this.#isRetired || !this.isTrusted() || wanted?.length === 0) return RENEW_MS;
     this.#wanted.clear();
     this.#wantsAny = true;
-    const { fences, hasMore } = await this.#deps.leases.takeCallbacks(this.#id, CHUNK, wanted);
+    const { fences, hasMore } = await store.takeCallbacks(this.#id, CHUNK, wanted);
+    this.#tookAt = clock.monotonicMs();
     this.#wantsAny = hasMore;
     this.#add(fences);
-    // Reports that arrive meanwhile share the next query.
-    await this.#deps.clock.sleepUntil(this.#deps.clock.now() + PAUSE_MS);
     if (!hasMore) return RENEW_MS;
     return fences.size > 0 ? 0 : LOCKED_MS;
   }
 
-  #loseAll(): void {
+  #forgetAll(): void {
     this.#id = null;
     this.#renewedAt = null;
     this.#renewAt = Number.NEGATIVE_INFINITY;
-    for (const tracked of [this.#fences, this.#idleSince, this.#leaving, this.#released, this.#wanted]) tracked.clear();
-    this.#deps.holder.lostAll();
+    for (const id of [...this.#fences.keys()]) this.#lose(id);
+    this.#released.clear();
+    this.#wanted.clear();
   }
 }

@@ -1,22 +1,25 @@
-import type { DispatchStore, EndpointRecord } from "../store/dispatch-store.js";
+import type { EndpointRecord } from "../store/dispatch-store.js";
 import type { Store } from "../store/store.js";
 import { Agenda } from "./agenda.js";
 import { EndpointWorker, type WorkerDeps } from "./endpoint/endpoint-worker.js";
-import { LeasedCallbacks, type LeaseHolder } from "./leased-callbacks.js";
-import { type Ownership, soleOwner } from "./ownership.js";
-
-export type PoolStore = Pick<DispatchStore, "listEndpoints" | "listActiveCallbacks"> &
-  Pick<Store, "changeCounter" | "readLatestChange" | "readChanges" | "nodes">;
+import type { Fences } from "./leased-callbacks.js";
 
 /** The event loop turns in between. */
 const CHUNK = 200;
 
-export class WorkerPool implements LeaseHolder {
-  readonly ownership: Ownership;
-  readonly #store: PoolStore;
+/** What a refresh has found. */
+export interface Refreshed {
+  /** Changed callbacks that aren't this dispatcher's. */
+  readonly foreign: readonly string[];
+  /** Callbacks that another dispatcher has taken, with the fences under which they were its own. */
+  readonly lost: ReadonlyMap<string, number>;
+  readonly hasDeleted: boolean;
+}
+
+export class WorkerPool {
+  readonly #store: Store;
   readonly #workerDeps: WorkerDeps;
   readonly #agenda = new Agenda((worker) => this.#isCurrent(worker));
-  readonly #onDeleted: () => void;
   readonly #workers = new Map<string, EndpointWorker>();
   readonly #changed = new Set<string>();
   /** They only wait for what is in flight. */
@@ -28,17 +31,9 @@ export class WorkerPool implements LeaseHolder {
   #position: string | null = null;
   #hasMore = false;
 
-  constructor(store: PoolStore, workerDeps: Omit<WorkerDeps, "onChange" | "owns">, onDeleted: () => void) {
-    const { clock, random, logger } = workerDeps;
-    const leases = store.nodes;
-    this.ownership = leases === null ? soleOwner : new LeasedCallbacks({ leases, clock, random, logger, holder: this });
+  constructor(store: Store, workerDeps: Omit<WorkerDeps, "onChange">) {
     this.#store = store;
-    this.#workerDeps = {
-      ...workerDeps,
-      onChange: (worker) => this.#changedInside(worker),
-      owns: ({ tracker }) => this.ownership.isTrusted() && this.ownership.fenceOf(tracker.callback.id) === tracker.fence,
-    };
-    this.#onDeleted = onDeleted;
+    this.#workerDeps = { ...workerDeps, onChange: (worker) => this.#changedInside(worker) };
   }
 
   get(callbackId: string): EndpointWorker | undefined {
@@ -53,13 +48,20 @@ export class WorkerPool implements LeaseHolder {
     return this.#changed.size > 0 || this.#hasMore || this.#cancelled.size > 0;
   }
 
-  /** Own callbacks, of whose cancelled replays calls may wait. */
-  get cancelled(): readonly string[] {
-    return [...this.#cancelled];
+  /** Seqs of calls whose outcomes aren't committed yet; null: another dispatcher may own the callback. */
+  begunCalls(callbackId: string, fences: Fences): ReadonlySet<number> | null {
+    if (fences.fenceOf(callbackId) === null) return null;
+    return this.#workers.get(callbackId)?.queue.inFlight.begun() ?? new Set();
   }
 
-  withdrawn(callbackId: string): void {
-    this.#cancelled.delete(callbackId);
+  /** For replays that another node cancelled: only the owner knows what is in flight. */
+  async withdrawCancelled(fences: Fences): Promise<void> {
+    const { clock, policy, random } = this.#workerDeps;
+    for (const id of [...this.#cancelled]) {
+      const begunCalls = () => this.begunCalls(id, fences);
+      const cancel = { replayId: null, now: clock.now(), policy, random: random.fraction(), begunCalls };
+      if (await this.#store.cancelReplayChunk(id, cancel)) this.#cancelled.delete(id);
+    }
   }
 
   accepted(callbackId: string): void {
@@ -77,27 +79,26 @@ export class WorkerPool implements LeaseHolder {
     for (const id of this.#workers.keys()) this.changed(id);
   }
 
-  // For the ownership.
-
-  taken(callbackIds: Iterable<string>): void {
-    for (const id of callbackIds) this.changed(id);
-    this.#workerDeps.wake();
+  /** Whether something of it may be due, in flight or uncommitted. */
+  has(callbackId: string): boolean {
+    return this.#workers.has(callbackId) || this.#changed.has(callbackId);
   }
 
-  isIdle(callbackId: string): boolean {
-    return !this.#workers.has(callbackId) && !this.#changed.has(callbackId);
-  }
-
-  leave(callbackId: string): void {
-    this.#workerDeps.wake();
+  /** Sends nothing more of it. False: it may be released at once; true: `takeFinished` returns it once it may. */
+  handOver(callbackId: string): boolean {
     const worker = this.#workers.get(callbackId);
-    if (worker === undefined) {
-      this.ownership.release(callbackId);
-      return;
-    }
+    if (worker === undefined) return false;
     worker.queue.close();
     this.#agenda.remove(worker);
     this.#leaving.add(worker);
+    return true;
+  }
+
+  /** Callbacks handed over of which nothing is in flight or uncommitted any more. */
+  takeFinished(): readonly string[] {
+    const finished = [...this.#leaving].filter((worker) => worker.isAtRest);
+    for (const worker of finished) this.#drop(worker);
+    return finished.map(({ tracker }) => tracker.callback.id);
   }
 
   databaseReplaced(): void {
@@ -105,34 +106,19 @@ export class WorkerPool implements LeaseHolder {
     this.#changeCounter = null;
     for (const worker of this.#workers.values()) worker.queue.mayHaveEarlierPending();
     this.changedAll();
-    this.#workerDeps.wake();
   }
 
-  lostAll(): void {
-    for (const worker of this.#workers.values()) this.#drop(worker);
-  }
-
-  /** Of those that leave: what has nothing in flight any more. */
-  releaseLeft(): void {
-    for (const worker of this.#leaving) {
-      if (!worker.isAtRest) continue;
-      this.#drop(worker);
-      this.ownership.release(worker.tracker.callback.id);
-    }
-  }
-
-  /** Another dispatcher has taken it. What is in flight ends without a worker. */
-  lose(callbackId: string): void {
+  /** Another dispatcher has taken it, unless it is its own by now, under `fence`. What is in flight ends without a worker. */
+  forget(callbackId: string, fence: number | null = null): void {
     const worker = this.#workers.get(callbackId);
-    if (worker) this.#drop(worker);
-    this.ownership.lose(callbackId);
+    if (worker && worker.tracker.fence !== fence) this.#drop(worker);
   }
 
   /** One chunk at a time (`hasChanges`: more): at the start every callback with work, then what anyone changed. */
-  async refresh(): Promise<void> {
+  async refresh(fences: Fences): Promise<Refreshed> {
     if (this.#position === null) await this.#readAll();
     else await this.#readChanges(this.#position);
-    if (this.#changed.size > 0) await this.#refreshChunk();
+    return this.#changed.size > 0 ? this.#refreshChunk(fences) : NOTHING_REFRESHED;
   }
 
   /** After a slow read: what it read of them is out of date. */
@@ -176,6 +162,21 @@ export class WorkerPool implements LeaseHolder {
     return toCheck;
   }
 
+  async checkOutages(workers: readonly EndpointWorker[]): Promise<void> {
+    const checks = workers.flatMap(({ tracker }) => {
+      const outage = tracker.outageToCheck;
+      return outage === null ? [] : [{ tracker, outage }];
+    });
+    if (checks.length === 0) return;
+    const reads = checks.map(({ tracker, outage }) => ({ callbackId: tracker.callback.id, since: outage.startedAt }));
+    const progress = await this.#store.readOutageProgress(reads);
+    const now = this.#workerDeps.clock.now();
+    for (const [index, { tracker, outage }] of checks.entries()) {
+      const found = progress[index];
+      if (found) tracker.outageChecked(outage, found, now);
+    }
+  }
+
   /** Up to `count` workers that need their calls read. */
   takeToRead(count: number, now: number): readonly EndpointWorker[] {
     return this.#agenda.takeToRead(count, now);
@@ -204,7 +205,7 @@ export class WorkerPool implements LeaseHolder {
     this.#workers.delete(worker.tracker.callback.id);
   }
 
-  async #refreshChunk(): Promise<void> {
+  async #refreshChunk(fences: Fences): Promise<Refreshed> {
     const chunk: string[] = [];
     for (const id of this.#changed) {
       if (chunk.length === CHUNK) break;
@@ -212,37 +213,45 @@ export class WorkerPool implements LeaseHolder {
       // Reports during the read are newer.
       this.#changed.delete(id);
     }
-    const isOwn = (id: string) => this.ownership.fenceOf(id) !== null;
+    const isOwn = (id: string) => fences.fenceOf(id) !== null;
     const own = chunk.filter(isOwn);
-    if (own.length < chunk.length) this.ownership.want(chunk.filter((id) => !isOwn(id)));
-    if (own.length === 0) return;
+    const foreign = chunk.filter((id) => !isOwn(id));
     try {
-      const records = await this.#store.listEndpoints(own);
+      const records = own.length === 0 ? [] : await this.#store.listEndpoints(own);
       const byId = new Map(records.map((record) => [record.callback.id, record]));
-      for (const id of own) this.#refresh(id, byId.get(id));
+      for (const id of own) if (!byId.has(id)) this.#removeDeleted(id);
+      const lost = new Map<string, number>();
+      for (const record of records) {
+        const { id } = record.callback;
+        const fence = fences.fenceOf(id);
+        if (fence === null || fence > record.fence) {
+          // It was taken, and perhaps lost before, while the record was read.
+          this.#changed.add(id);
+        } else if (fence === record.fence) this.#refresh(record);
+        else {
+          this.forget(id);
+          lost.set(id, fence);
+        }
+      }
+      return { foreign, lost, hasDeleted: records.length < own.length };
     } catch (error) {
-      for (const id of own) this.#changed.add(id);
+      for (const id of chunk) this.#changed.add(id);
       throw error;
     }
   }
 
-  #refresh(callbackId: string, record: EndpointRecord | undefined): void {
-    const worker = this.#workers.get(callbackId);
-    if (record === undefined) {
-      this.#cancelled.delete(callbackId);
-      if (worker) this.#drop(worker);
-      this.#onDeleted();
-    } else if (record.fence !== this.ownership.fenceOf(callbackId)) this.#otherFence(callbackId, record.fence);
-    else {
-      if (record.hasCancelledReplay) this.#cancelled.add(callbackId);
-      if (worker) worker.refresh(record.callback);
-      else this.#add(new EndpointWorker(record, this.#workerDeps));
-    }
+  #removeDeleted(callbackId: string): void {
+    this.#cancelled.delete(callbackId);
+    this.forget(callbackId);
   }
-  /** Larger: another dispatcher has taken it. Smaller: it was taken, and perhaps lost before, while the record was read. */
-  #otherFence(callbackId: string, fence: number): void {
-    const own = this.ownership.fenceOf(callbackId);
-    if (own === null || own > fence) return void this.#changed.add(callbackId);
-    this.lose(callbackId);
+
+  #refresh(record: EndpointRecord): void {
+    const { callback, hasCancelledReplay } = record;
+    if (hasCancelledReplay) this.#cancelled.add(callback.id);
+    const worker = this.#workers.get(callback.id);
+    if (worker) worker.refresh(callback);
+    else this.#add(new EndpointWorker(record, this.#workerDeps));
   }
 }
+
+const NOTHING_REFRESHED: Refreshed = { foreign: [], lost: new Map(), hasDeleted: false };

@@ -1,6 +1,7 @@
 /** The product's parts, put together as `whcb serve` does it. */
 import { createDeliverer } from "../../../src/delivery/undici-deliverer.js";
-import { Dispatcher, type DispatcherDeps } from "../../../src/dispatcher/dispatcher.js";
+import { Dispatcher } from "../../../src/dispatcher/dispatcher.js";
+import type { DispatcherDeps } from "../../../src/dispatcher/dispatcher-deps.js";
 import { DEFAULT_RETRY_POLICY } from "../../../src/domain/retry-policy.js";
 import { systemClock } from "../../../src/platform/clock.js";
 import { silentLogger } from "../../../src/platform/logger.js";

@@ -2,7 +2,8 @@
 
 import { setImmediate as turn } from "node:timers/promises";
 import type { MaySend } from "../../../src/delivery/deliverer.js";
-import { Dispatcher, type DispatchLimits } from "../../../src/dispatcher/dispatcher.js";
+import { Dispatcher } from "../../../src/dispatcher/dispatcher.js";
+import type { DispatchLimits } from "../../../src/dispatcher/dispatcher-deps.js";
 import type { Attempt, DeliveryResult } from "../../../src/domain/attempt.js";
 import type { Call, MarkedBy } from "../../../src/domain/call.js";
 import type { Callback, CallbackSettings } from "../../../src/domain/callback.js";

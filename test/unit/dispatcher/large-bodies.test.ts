@@ -1,6 +1,6 @@
 /** Large responses: bounded memory, no endpoint starved, marks noticed in time (docs/dispatcher.md, Limits). */
 import { afterEach, describe, expect, it } from "vitest";
-import type { DispatchLimits } from "../../../src/dispatcher/dispatcher.js";
+import type { DispatchLimits } from "../../../src/dispatcher/dispatcher-deps.js";
 import type { MessageResponse } from "../../../src/domain/message-response.js";
 import { ACCEPTED, aResponse, REFUSED_503 } from "../../support/builders.js";
 import { MINUTE, Simulation, watchStore } from "../../support/dispatcher/simulation.js";

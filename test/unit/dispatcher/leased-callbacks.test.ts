@@ -9,7 +9,7 @@ import { VirtualClock } from "../../support/time/virtual-clock.js";
 const SECOND = 1_000;
 
 /** A database with one table of owners. What it answers next can be set. */
-class ScriptedLeases implements LeaseStore {
+class ScriptedStore implements LeaseStore {
   readonly owners = new Map<string, { owner: string | null; fence: number }>();
   readonly living = new Set<string>();
   state: Omit<LeaseShare, "owned"> = { share: 100 };
@@ -77,36 +77,34 @@ class ScriptedLeases implements LeaseStore {
 }
 
 let clock: VirtualClock;
-let leases: ScriptedLeases;
+let store: ScriptedStore;
 let idle: Set<string>;
 let events: string[];
-let owned: LeasedCallbacks;
+let leases: LeasedCallbacks;
 
 beforeEach(() => {
   clock = new VirtualClock();
-  leases = new ScriptedLeases();
+  store = new ScriptedStore();
   idle = new Set();
   events = [];
-  const holder = {
-    taken: (ids: Iterable<string>) => void events.push(`taken ${[...ids]}`),
-    databaseReplaced: () => void events.push("replaced"),
-    lostAll: () => void events.push("lost all"),
-    lose: (id: string) => {
-      events.push(`lost ${id}`);
-      owned.lose(id);
-    },
-    isIdle: (id: string) => idle.has(id),
-    leave: (id: string) => void events.push(`leave ${id}`),
-  };
-  owned = new LeasedCallbacks({ leases, clock, random: seededRandom(1), logger: silentLogger, holder });
+  leases = new LeasedCallbacks({ store, clock, random: seededRandom(1), logger: silentLogger });
 });
 
 const free = (...ids: string[]) => {
-  for (const id of ids) leases.owners.set(id, { owner: null, fence: 0 });
+  for (const id of ids) store.owners.set(id, { owner: null, fence: 0 });
 };
-/** A step, with the pause after a take. */
+const inUse = { has: (id: string) => !idle.has(id) };
+/** Notes what has changed, and releases at once what leaves without being in use, as a dispatcher does. */
+function applyChanges(): void {
+  const { taken, lost, leaving, isReplaced } = leases.takeChanges(inUse);
+  const kinds = { lost, taken, leaving: leaving.filter((id) => inUse.has(id)) };
+  for (const [kind, ids] of Object.entries(kinds)) if (ids.length > 0) events.push(`${kind} ${ids}`);
+  for (const id of leaving) if (idle.has(id)) leases.release(id);
+  if (isReplaced) events.push("replaced");
+}
+/** A step, with the pause before a take, and what a dispatcher does after it. */
 async function tick(): Promise<number> {
-  const ticking = owned.tick();
+  const ticking = leases.tick().finally(applyChanges);
   let isDone = false;
   void ticking.catch(() => undefined).finally(() => (isDone = true));
   while (!isDone) {
@@ -119,67 +117,66 @@ async function tick(): Promise<number> {
 async function run(ms: number): Promise<void> {
   for (const end = clock.now() + ms; clock.now() < end; ) clock.set(Math.min(end, Math.max(clock.now() + 1, await tick())));
 }
-const fences = (...ids: string[]) => ids.map((id) => owned.fenceOf(id));
+const fences = (...ids: string[]) => ids.map((id) => leases.fenceOf(id));
 
 describe("a dispatcher's lease", () => {
   it("is trusted for 12 seconds from the start of the query that renewed it", async () => {
-    expect(owned.isTrusted()).toBe(false);
+    expect(leases.isTrusted()).toBe(false);
     await tick();
-    const began = clock.monotonicMs() - 20;
-    clock.advance(12 * SECOND - 20 - 1 - (clock.monotonicMs() - began - 20));
-    expect(owned.isTrusted()).toBe(true);
+    clock.advance(12 * SECOND - 1);
+    expect(leases.isTrusted()).toBe(true);
     clock.advance(1);
-    expect(owned.isTrusted()).toBe(false);
+    expect(leases.isTrusted()).toBe(false);
   });
 
   it("is not trusted by a wall clock that is set back", async () => {
     await tick();
     clock.advance(13 * SECOND);
     clock.jump(-10 * 60 * SECOND);
-    expect(owned.isTrusted()).toBe(false);
+    expect(leases.isTrusted()).toBe(false);
   });
 
   it("is renewed every 5 seconds", async () => {
     await run(21 * SECOND);
-    expect(leases.asked.filter((asked) => asked === "renew")).toHaveLength(5);
+    expect(store.asked.filter((asked) => asked === "renew")).toHaveLength(5);
   });
 
   it("that can't be renewed is not trusted, and everything stays once it is renewed late", async () => {
     free("A");
     await tick();
-    leases.fails = true;
+    store.fails = true;
     clock.advance(60 * SECOND);
     await expect(tick()).rejects.toThrow("away");
-    expect([owned.isTrusted(), ...fences("A")]).toEqual([false, 1]);
-    leases.fails = false;
+    expect([leases.isTrusted(), ...fences("A")]).toEqual([false, 1]);
+    store.fails = false;
     await tick();
-    expect([owned.isTrusted(), ...fences("A"), events]).toEqual([true, 1, ["taken A"]]);
+    expect([leases.isTrusted(), ...fences("A"), events]).toEqual([true, 1, ["taken A"]]);
   });
 
   it("that others have ended is replaced by a new one, and everything it owned is lost", async () => {
     free("A");
     await tick();
-    leases.living.clear();
+    store.living.clear();
     clock.advance(20 * SECOND);
     await tick();
-    expect([owned.isTrusted(), ...fences("A")]).toEqual([false, null]);
+    expect([leases.isTrusted(), ...fences("A")]).toEqual([false, null]);
     await tick();
-    expect([owned.isTrusted(), ...fences("A"), events]).toEqual([true, 2, ["taken A", "lost all", "taken A"]]);
-    expect(leases.living.size).toBe(1);
+    expect([leases.isTrusted(), ...fences("A"), events]).toEqual([true, 2, ["taken A", "lost A", "taken A"]]);
+    expect(store.living.size).toBe(1);
   });
 
   it("keeps what it owns on another timeline of the database, unless the commit that took it is lost there", async () => {
     free("A", "B");
     await run(6 * SECOND);
-    Object.assign(leases.owners.get("B") ?? {}, { fence: 0 });
+    Object.assign(store.owners.get("B") ?? {}, { fence: 0 });
     await run(6 * SECOND);
-    leases.timeline = null;
+    store.timeline = null;
     await run(6 * SECOND);
     expect([events, fences("A", "B")]).toEqual([["taken A,B"], [1, 1]]);
-    leases.timeline = "00000002";
-    leases.loses = true;
+    store.timeline = "00000002";
+    store.loses = true;
     await expect(run(6 * SECOND)).rejects.toThrow("the answer was lost");
-    leases.loses = false;
+    store.loses = false;
     await run(12 * SECOND);
     expect([events, fences("A", "B")]).toEqual([
       ["taken A,B", "lost B", "taken B", "replaced"],
@@ -191,14 +188,14 @@ describe("a dispatcher's lease", () => {
 describe("the lease of another dispatcher", () => {
   /** Renewed so many ms ago, by the database's clock. */
   const renewOther = (agoMs = 0) => {
-    leases.others.set("other", { renewal: (leases.others.get("other")?.renewal ?? 0) + 1, leftMs: 15 * SECOND - agoMs });
+    store.others.set("other", { renewal: (store.others.get("other")?.renewal ?? 0) + 1, leftMs: 15 * SECOND - agoMs });
   };
   /** Time goes on with the database's clock. Seconds until it is ended, or until the last of these. */
   async function secondsToEnd(most: number): Promise<number> {
     const began = clock.now();
-    while (leases.others.has("other") && clock.now() < began + most * SECOND) {
+    while (store.others.has("other") && clock.now() < began + most * SECOND) {
       await run(100);
-      for (const other of leases.others.values()) other.leftMs -= 100;
+      for (const other of store.others.values()) other.leftMs -= 100;
     }
     return (clock.now() - began) / SECOND;
   }
@@ -210,7 +207,7 @@ describe("the lease of another dispatcher", () => {
     await run(20 * SECOND);
     renewOther(seenAfter * SECOND);
     await run(5 * SECOND);
-    for (const other of leases.others.values()) other.leftMs -= 5 * SECOND;
+    for (const other of store.others.values()) other.leftMs -= 5 * SECOND;
     expect(await secondsToEnd(20)).toBeCloseTo(seconds - 5, 0);
   });
 
@@ -250,12 +247,12 @@ describe("the lease of another dispatcher", () => {
     await run(10 * SECOND);
     for (let renewals = 0; renewals < 5; renewals += 1) {
       clock.advance(20 * SECOND);
-      leases.fails = isAway;
+      store.fails = isAway;
       if (isAway) await expect(tick()).rejects.toThrow("away");
-      leases.fails = false;
+      store.fails = false;
       await tick();
     }
-    expect(!leases.others.has("other")).toBe(isEnded);
+    expect(!store.others.has("other")).toBe(isEnded);
   });
 });
 
@@ -263,11 +260,11 @@ describe("callbacks", () => {
   it("are taken as they are wanted, together, and all that are free after each renewal", async () => {
     await tick();
     free("A", "B", "C");
-    owned.want(["A"]);
-    owned.want(["B", "nope"]);
-    leases.asked = [];
+    leases.want(["A"]);
+    leases.want(["B", "nope"]);
+    store.asked = [];
     await tick();
-    expect([leases.asked, fences("A", "B", "C", "nope")]).toEqual([["take A,B,nope"], [1, 1, null, null]]);
+    expect([store.asked, fences("A", "B", "C", "nope")]).toEqual([["take A,B,nope"], [1, 1, null, null]]);
     await run(5 * SECOND);
     expect(fences("C")).toEqual([1]);
   });
@@ -275,23 +272,23 @@ describe("callbacks", () => {
   it("aren't taken on a lease that isn't trusted", async () => {
     await tick();
     free("A");
-    leases.fails = true;
+    store.fails = true;
     clock.advance(13 * SECOND);
     await expect(tick()).rejects.toThrow();
-    owned.want(["A"]);
-    leases.asked = [];
+    leases.want(["A"]);
+    store.asked = [];
     await expect(tick()).rejects.toThrow();
-    expect(leases.asked).toEqual(["renew"]);
+    expect(store.asked).toEqual(["renew"]);
   });
 
   it("that were taken by a query whose answer was lost are found with the next renewal", async () => {
     await tick();
     free("A");
-    owned.want(["A"]);
-    leases.loses = true;
+    leases.want(["A"]);
+    store.loses = true;
     await expect(tick()).rejects.toThrow("lost");
     expect(fences("A")).toEqual([null]);
-    leases.loses = false;
+    store.loses = false;
     await run(6 * SECOND);
     expect([fences("A"), events]).toEqual([[1], ["taken A"]]);
   });
@@ -299,13 +296,21 @@ describe("callbacks", () => {
   it("that another dispatcher has taken are lost with the next renewal", async () => {
     free("A", "B");
     await tick();
-    leases.living.add("other");
-    leases.owners.set("A", { owner: "other", fence: 2 });
+    store.living.add("other");
+    store.owners.set("A", { owner: "other", fence: 2 });
     await run(6 * SECOND);
     expect([fences("A", "B"), events]).toEqual([
       [null, 1],
       ["taken A,B", "lost A"],
     ]);
+  });
+
+  it("are forgotten when a commit shows that another dispatcher has taken them, unless they were taken again since", async () => {
+    free("A", "B");
+    await tick();
+    leases.forget("A", 0);
+    leases.forget("B", 1);
+    expect(fences("A", "B")).toEqual([1, null]);
   });
 
   it("are given back after 30 idle seconds, not earlier", async () => {
@@ -319,50 +324,51 @@ describe("callbacks", () => {
     await run(25 * SECOND);
     expect(fences("A", "B")).toEqual([1, 1]);
     await run(16 * SECOND);
-    expect(leases.asked.filter((asked) => asked.startsWith("release"))).toEqual(["release A"]);
+    expect(store.asked.filter((asked) => asked.startsWith("release"))).toEqual(["release A"]);
   });
 
   it("beyond the share are given back when another dispatcher joins: idle ones at once, others when they are at rest", async () => {
     free("A", "B", "C", "D");
     await tick();
     idle.add("C");
-    leases.state = { share: 2 };
-    leases.living.add("other");
-    for (const row of leases.owners.values()) expect(row.owner).not.toBeNull();
+    store.state = { share: 2 };
+    store.living.add("other");
+    for (const row of store.owners.values()) expect(row.owner).not.toBeNull();
     events = [];
     clock.advance(5 * SECOND);
-    leases.takeCallbacks = async () => ({ fences: new Map(), hasMore: false });
+    store.takeCallbacks = async () => ({ fences: new Map(), hasMore: false });
     await tick();
-    expect([events, fences("A", "B", "C", "D")]).toEqual([["leave A"], [1, 1, null, 1]]);
+    expect([events, fences("A", "B", "C", "D")]).toEqual([["leaving A"], [1, 1, null, 1]]);
     clock.advance(5 * SECOND);
     await tick();
-    expect(events).toEqual(["leave A"]);
-    owned.release("A");
+    expect(events).toEqual(["leaving A"]);
+    leases.release("A");
     await tick();
-    expect(leases.owners.get("A")?.owner).toBeNull();
+    expect(store.owners.get("A")?.owner).toBeNull();
   });
 
   it("are all given back when the dispatcher stops", async () => {
     free("A", "B");
     await tick();
     idle.add("A");
-    owned.retire();
+    leases.stopTaking();
+    applyChanges();
     expect([events, fences("A", "B")]).toEqual([
-      ["taken A,B", "leave B"],
+      ["taken A,B", "leaving B"],
       [null, 1],
     ]);
     free("C");
-    owned.want(["C"]);
+    leases.want(["C"]);
     await tick();
-    expect([leases.owners.get("A")?.owner, ...fences("C")]).toEqual([null, null]);
-    await owned.stop();
-    expect([leases.living.size, ...fences("B")]).toEqual([0, null]);
+    expect([store.owners.get("A")?.owner, ...fences("C")]).toEqual([null, null]);
+    await leases.end();
+    expect([store.living.size, ...fences("B")]).toEqual([0, null]);
   });
 
   it("don't keep a stop from ending when the database is away", async () => {
     await tick();
-    leases.fails = true;
-    await owned.stop();
-    expect([owned.isTrusted(), leases.asked.at(-1)]).toEqual([false, "end"]);
+    store.fails = true;
+    await leases.end();
+    expect([leases.isTrusted(), store.asked.at(-1)]).toEqual([false, "end"]);
   });
 });

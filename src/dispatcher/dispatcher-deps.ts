@@ -1,0 +1,40 @@
+import { DEFAULT_MAX_IN_FLIGHT } from "../domain/endpoint.js";
+import type { RetryPolicy } from "../domain/retry-policy.js";
+import { DEFAULT_SEND_LIMITS, type SendLimits } from "../domain/service-settings.js";
+import type { Clock } from "../platform/clock.js";
+import type { Logger } from "../platform/logger.js";
+import type { Random } from "../platform/random.js";
+import type { OutcomeGroup } from "../store/dispatch-store.js";
+import type { Store } from "../store/store.js";
+import type { WorkerDeps } from "./endpoint/endpoint-worker.js";
+import type { CallSenderDeps } from "./endpoint/send-call.js";
+
+export interface DispatcherDeps extends Pick<CallSenderDeps, "prepare">, Pick<WorkerDeps, "onAttempt"> {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly policy: RetryPolicy;
+  readonly limits?: Partial<DispatchLimits>;
+  /** To whom outages are reported besides their e-mail. */
+  readonly notices?: () => OutcomeGroup["notices"];
+  /** A commit has opened or ended outages. */
+  onOutageChanged(): void;
+  /** This process or another one has deleted a callback. */
+  onCallbackDeleted(): void;
+}
+
+export interface DispatchLimits extends SendLimits {
+  readonly inFlightPerEndpoint: number;
+  /** Calls of an endpoint per read, at most. */
+  readonly batch: number;
+  /** Outcomes within it share a commit; 0: one turn of the event loop. */
+  readonly gatherMs: number;
+}
+
+export const DEFAULT_LIMITS: DispatchLimits = {
+  ...DEFAULT_SEND_LIMITS,
+  inFlightPerEndpoint: DEFAULT_MAX_IN_FLIGHT,
+  batch: 512,
+  gatherMs: 4,
+};
