@@ -1,29 +1,20 @@
-/** Which endpoints need something, now or later, so that no step looks at all of them. */
-import type { EndpointWorker } from "./endpoint/endpoint-worker.js";
-import { earlier } from "./endpoint/in-flight-calls.js";
+/** Which items need something, now or later, so that no step looks at all of them. */
 import { TimeQueue } from "./time-queue.js";
 
-export class Agenda {
+export class Agenda<Item> {
   /** Something about them has changed. */
-  readonly #changed = new Set<EndpointWorker>();
+  readonly #changed = new Set<Item>();
   /** In the order in which they ran low. */
-  readonly #toRead = new Set<EndpointWorker>();
-  readonly #later = new TimeQueue<EndpointWorker>();
-  readonly #isCurrent: (worker: EndpointWorker) => boolean;
+  readonly #toRead = new Set<Item>();
+  readonly #later = new TimeQueue<Item>();
 
-  /** `isCurrent`: false while it must be refreshed first, which adds it again. */
-  constructor(isCurrent: (worker: EndpointWorker) => boolean) {
-    this.#isCurrent = isCurrent;
+  add(item: Item): void {
+    this.#changed.add(item);
   }
 
-  add(worker: EndpointWorker): void {
-    this.#changed.add(worker);
-  }
-
-  remove(worker: EndpointWorker): void {
-    this.#changed.delete(worker);
-    this.#toRead.delete(worker);
-    this.#later.set(worker, null);
+  remove(item: Item): void {
+    this.#changed.delete(item);
+    this.file(item, false, null);
   }
 
   /** null: none needs anything. */
@@ -31,53 +22,32 @@ export class Agenda {
     return this.#later.nextAt;
   }
 
-  /** Endpoints that need their calls read. */
+  /** How many need their calls read. */
   get toRead(): number {
     return this.#toRead.size;
   }
 
-  /**
-   * Looks at what has changed and at what is due now. Returns the workers whose outage must be checked, which stay to be looked at, and
-   * those that have nothing to do any more.
-   */
-  review(now: number): Review {
-    for (const worker of this.#later.takeDue(now)) this.#changed.add(worker);
-    const review: Review = { toCheck: [], idle: [] };
-    for (const worker of this.#changed) {
-      worker.keepTime(now);
-      if (worker.tracker.outageToCheck !== null) review.toCheck.push(worker);
-      else this.#changed.delete(worker);
-      if (this.#isCurrent(worker)) this.#file(worker, now, review);
-    }
-    return review;
+  /** Takes what has changed and what is due now. */
+  takeChanged(now: number): readonly Item[] {
+    for (const item of this.#later.takeDue(now)) this.#changed.add(item);
+    const changed = [...this.#changed];
+    this.#changed.clear();
+    return changed;
   }
 
-  #file(worker: EndpointWorker, now: number, { idle }: Review): void {
-    if (worker.queue.needsWork(now)) {
-      this.#toRead.add(worker);
-      this.#later.set(worker, worker.tracker.outageClosesAt());
-      return;
-    }
-    this.#toRead.delete(worker);
-    const at = earlier(worker.queue.nextWorkAt(), worker.tracker.outageClosesAt());
-    this.#later.set(worker, at);
-    if (at === null && worker.isIdle) idle.push(worker);
+  /** Whether its calls must be read, and when it is due; null: never. */
+  file(item: Item, needsWork: boolean, at: number | null): void {
+    if (needsWork) this.#toRead.add(item);
+    else this.#toRead.delete(item);
+    this.#later.set(item, at);
   }
 
-  /** Up to `count` that still need it. */
-  takeToRead(count: number, now: number): EndpointWorker[] {
-    const taken: EndpointWorker[] = [];
-    for (const worker of this.#toRead) {
-      if (taken.length === count) break;
-      this.#toRead.delete(worker);
-      this.#changed.add(worker);
-      if (this.#isCurrent(worker) && worker.queue.needsWork(now)) taken.push(worker);
-    }
-    return taken;
+  /** The one that has waited longest for its calls; it counts as changed. */
+  takeToRead(): Item | undefined {
+    const [item] = this.#toRead;
+    if (item === undefined) return undefined;
+    this.#toRead.delete(item);
+    this.#changed.add(item);
+    return item;
   }
-}
-
-export interface Review {
-  readonly toCheck: EndpointWorker[];
-  readonly idle: EndpointWorker[];
 }

@@ -1,7 +1,4 @@
 /** docs/dispatcher.md, Limits. */
-import type { Call } from "../domain/call.js";
-import { givenValues } from "../domain/message-response.js";
-
 /** While others wait, an owner holds at most one larger body: hanging endpoints must not starve the rest. */
 const LARGE_BYTES = 1024 * 1024;
 /** Half: prefetched calls may wait long and must not block large bodies. */
@@ -12,12 +9,11 @@ const SMALL_SHARE = 16;
 const SMALL_BYTES = 256 * 1024;
 /** Of a call, without its response. */
 export const CALL_BYTES = 1_024;
-const BYTES_PER_CHARACTER = 2;
 
 export class DeliveryBudget<Owner extends object> {
   readonly #totalBytes: number;
-  readonly #onRoom: (owner: Owner) => void;
   #prefetchedBytes = 0;
+  readonly #prefetched = new Map<Owner, number>();
   #inFlightBytes = 0;
   /** Large bodies in flight. */
   readonly #large = new Map<Owner, number>();
@@ -25,10 +21,10 @@ export class DeliveryBudget<Owner extends object> {
   readonly #waiting = new Set<Owner>();
   /** For a small body, with the bytes that it would add. */
   readonly #smallWaiting = new Map<Owner, number>();
+  readonly #offered = new Set<Owner>();
 
-  constructor(totalBytes: number, onRoom: (owner: Owner) => void) {
+  constructor(totalBytes: number) {
     this.#totalBytes = totalBytes;
-    this.#onRoom = onRoom;
   }
 
   get heldBytes(): number {
@@ -40,10 +36,22 @@ export class DeliveryBudget<Owner extends object> {
     return Math.max(0, most - this.#prefetchedBytes);
   }
 
-  /** `by`: bytes; negative if fewer are prefetched. */
-  changePrefetched(by: number): void {
+  /** What an owner has prefetched now. */
+  setPrefetched(owner: Owner, bytes: number): void {
+    const by = bytes - (this.#prefetched.get(owner) ?? 0);
+    if (by === 0) return;
+    if (bytes > 0) this.#prefetched.set(owner, bytes);
+    else this.#prefetched.delete(owner);
     this.#prefetchedBytes += by;
     if (by < 0) this.#offerRoom();
+  }
+
+  /** Owners that waited, and for which there may be room now. */
+  takeOffered(): readonly Owner[] {
+    if (this.#offered.size === 0) return [];
+    const offered = [...this.#offered];
+    this.#offered.clear();
+    return offered;
   }
 
   /** Before reading or building a body; one may always go. Without room the owner waits. `prefetched`: of `bytes`, already counted. */
@@ -52,7 +60,7 @@ export class DeliveryBudget<Owner extends object> {
     const added = bytes - prefetched;
     const mayGo = this.#fits(added, isSmall) && (isSmall || this.#isNext(owner, bytes));
     if (mayGo) {
-      this.leave(owner);
+      this.stopWaiting(owner);
       this.#inFlightBytes += bytes;
       this.#countLarge(owner, bytes, 1);
     } else if (!isSmall) this.#waiting.add(owner);
@@ -84,7 +92,7 @@ export class DeliveryBudget<Owner extends object> {
     this.resize(owner, bytes, 0);
   }
 
-  leave(owner: Owner): void {
+  stopWaiting(owner: Owner): void {
     const wasSmall = this.#smallWaiting.delete(owner);
     if (this.#waiting.delete(owner) || wasSmall) this.#offerRoom();
   }
@@ -115,7 +123,7 @@ export class DeliveryBudget<Owner extends object> {
 
   #offerRoom(): void {
     const next = this.#waiting.size > 0 ? this.#nextWaiting : undefined;
-    if (next) this.#onRoom(next);
+    if (next) this.#offered.add(next);
     this.#offerSmall();
   }
 
@@ -123,20 +131,8 @@ export class DeliveryBudget<Owner extends object> {
   #offerSmall(): void {
     for (const [owner, added] of this.#smallWaiting) {
       if (!this.#fits(added, true)) continue;
-      this.#onRoom(owner);
+      this.#offered.add(owner);
       return;
     }
   }
-}
-
-/** Of a prefetched call, without its request. */
-export function prefetchedBytes({ leftOutBytes, response }: Pick<Call, "leftOutBytes" | "response">): number {
-  if (leftOutBytes !== undefined) return CALL_BYTES;
-  const { messageId, messageLocation, from, responseMessage, customParameters, given } = response;
-  const { name, mri, mobile, email, voice } = from;
-  let characters = messageId.length + messageLocation.length + responseMessage.content.length;
-  characters += name.length + mri.length + mobile.length + email.length + voice.length;
-  for (const [key, value] of Object.entries(customParameters)) characters += key.length + value.length;
-  if (given !== undefined) for (const [key, json] of givenValues(given)) characters += key.length + json.length;
-  return CALL_BYTES + characters * BYTES_PER_CHARACTER;
 }

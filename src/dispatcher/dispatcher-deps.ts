@@ -1,3 +1,4 @@
+import type { Attempt } from "../domain/attempt.js";
 import { DEFAULT_MAX_IN_FLIGHT } from "../domain/endpoint.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
 import { DEFAULT_SEND_LIMITS, type SendLimits } from "../domain/service-settings.js";
@@ -6,16 +7,17 @@ import type { Logger } from "../platform/logger.js";
 import type { Random } from "../platform/random.js";
 import type { OutcomeGroup } from "../store/dispatch-store.js";
 import type { Store } from "../store/store.js";
-import type { WorkerDeps } from "./endpoint/endpoint-worker.js";
-import type { CallSenderDeps } from "./endpoint/send-call.js";
+import type { Prepare } from "./call-sender.js";
 
-export interface DispatcherDeps extends Pick<CallSenderDeps, "prepare">, Pick<WorkerDeps, "onAttempt"> {
+export interface DispatcherDeps {
   readonly store: Store;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
   readonly policy: RetryPolicy;
   readonly limits?: Partial<DispatchLimits>;
+  readonly prepare: Prepare;
+  onAttempt(callbackId: string, attempt: Attempt): void;
   /** To whom outages are reported besides their e-mail. */
   readonly notices?: () => OutcomeGroup["notices"];
   /** A commit has opened or ended outages. */

@@ -1,84 +1,74 @@
+import type { Attempt } from "../domain/attempt.js";
 import { latestScheduledRetry } from "../domain/retry-policy.js";
-import type { CommittedOutcomes, OutcomeGroup } from "../store/dispatch-store.js";
-import { CommitTiming } from "./commit-timing.js";
+import { CallSender, SLOW_READ_MS } from "./call-sender.js";
 import { DeliveryBudget } from "./delivery-budget.js";
 import { DEFAULT_LIMITS, type DispatcherDeps } from "./dispatcher-deps.js";
-import type { EndpointWorker } from "./endpoint/endpoint-worker.js";
+import type { EndpointRules, EndpointState } from "./endpoint/endpoint-state.js";
 import { fetchWork } from "./endpoint/fetch-work.js";
-import { CallSender, SLOW_READ_MS } from "./endpoint/send-call.js";
-import { type Fences, LeasedCallbacks, LONGEST_BACKOFF_MS, RENEW_MS, SOLE_OWNER } from "./leased-callbacks.js";
-import { OutcomeLog } from "./outcome-log.js";
+import { requestWork } from "./endpoint/request-work.js";
+import { endCall, fitRequest, STALE_AFTER_MS, type TakenCall, takeCall } from "./endpoint/take-call.js";
+import { EndpointPool } from "./endpoint-pool.js";
+import { type Fences, LEASE_STEPS, LeasedCallbacks, SOLE_OWNER } from "./leased-callbacks.js";
+import { CommitTiming } from "./outcomes/commit-timing.js";
+import { OutcomeLog } from "./outcomes/outcome-log.js";
+import { type Fault, Outcomes } from "./outcomes/outcomes.js";
 import { RunLoop } from "./run-loop.js";
-import { type Sender, SendSlots } from "./send-slots.js";
-import { WorkerPool } from "./worker-pool.js";
+import { SendSlots } from "./send-slots.js";
 
 /** With so many endpoints waiting for slots, the others' calls are read later. */
 const ENOUGH_WAITING = 512;
 /** At most: two batches of calls are divided among them. */
 const ENDPOINTS_PER_READ = 64;
 const POLL_MS = 500;
-/** Between two looks for what others changed during a slow read: while all are slow and responses come all the time, none would be of use. */
-const RECHECK_MS = 10_000;
 /** 60 s an attempt, 5 s to connect. */
 export const LONGEST_STOP_MS = 65_000;
 /** A wall clock further behind the monotonic one was set back. */
 const SET_BACK_MS = 1_000;
 
+/** Owns everything that sends, and is the only one that calls it: what it calls returns values. Its step is `tick`. */
 export class Dispatcher {
   readonly #deps: DispatcherDeps;
+  readonly #rules: EndpointRules;
   readonly #batch: number;
   readonly #log: OutcomeLog;
   readonly #timing: CommitTiming;
-  readonly #slots: SendSlots;
-  readonly #budget: DeliveryBudget<Sender>;
-  readonly #pool: WorkerPool;
+  readonly #slots: SendSlots<EndpointState>;
+  readonly #budget: DeliveryBudget<EndpointState>;
+  readonly #pool: EndpointPool;
+  readonly #outcomes: Outcomes;
+  readonly #sender: CallSender;
   /** null: one process serves the database. */
   readonly #leases: LeasedCallbacks | null;
   readonly #loop: RunLoop;
   readonly #leaseLoop: RunLoop;
   #isDrained = new AbortController();
   #isStopping = false;
-  #recheckedAt = Number.NEGATIVE_INFINITY;
-  /** Nothing is sent before a write has worked. */
-  #storeState: "unproved" | "works" | "failed" = "unproved";
-  /** Against the monotonic clock, at most since it was last set back; Infinity at first. */
+  /** The wall clock against the monotonic one, at most since it was last set back; Infinity at first. */
   #wallAhead = Number.POSITIVE_INFINITY;
 
   constructor(deps: DispatcherDeps) {
-    const { clock, random, policy, store, logger, prepare, onAttempt } = deps;
-    const { inFlightInAll, inFlightPerEndpoint, batch, bodyBytes, gatherMs } = { ...DEFAULT_LIMITS, ...deps.limits };
+    const { clock, random, policy, store, logger, prepare, notices } = deps;
+    const limits = { ...DEFAULT_LIMITS, ...deps.limits };
     this.#deps = deps;
-    this.#batch = batch;
-    this.#log = new OutcomeLog(policy, deps.notices);
-    this.#timing = new CommitTiming({ clock, log: this.#log, gatherMs });
-    this.#slots = new SendSlots(inFlightInAll);
-    this.#budget = new DeliveryBudget(bodyBytes, (sender) => this.#slots.enqueue(sender));
-    this.#pool = new WorkerPool(store, {
-      clock,
-      random,
-      logger,
-      policy,
-      onAttempt,
-      sender: new CallSender({ clock, store, prepare }),
-      log: this.#log,
-      slots: this.#slots,
-      budget: this.#budget,
-      maxInFlight: inFlightPerEndpoint,
-      maySend: () => this.#maySend(),
-      owns: ({ tracker }) => this.#isTrusted && this.#fences.fenceOf(tracker.callback.id) === tracker.fence,
-      wake: () => this.#changedInside(),
-    });
+    this.#rules = { policy, maxInFlight: limits.inFlightPerEndpoint };
+    this.#batch = limits.batch;
+    this.#log = new OutcomeLog(policy, notices);
+    this.#timing = new CommitTiming({ clock, log: this.#log, gatherMs: limits.gatherMs });
+    this.#slots = new SendSlots(limits.inFlightInAll);
+    this.#budget = new DeliveryBudget(limits.bodyBytes);
+    this.#pool = new EndpointPool({ store, clock, random, rules: this.#rules, log: this.#log, budget: this.#budget });
+    this.#outcomes = new Outcomes(deps, this.#rules, this.#log, this.#pool);
+    this.#sender = new CallSender({ clock, store, prepare });
     this.#leases = store.nodes && new LeasedCallbacks({ store: store.nodes, clock, random, logger });
-    this.#leaseLoop = new RunLoop(() => this.#renewLeases(), {
-      clock,
-      pollMs: RENEW_MS,
-      longestBackoffMs: LONGEST_BACKOFF_MS,
-      onError: (error) => logger.error({ err: error }, "The lease on the database can't be renewed; trying again"),
-    });
     this.#loop = new RunLoop(() => this.tick(), {
       clock,
       pollMs: POLL_MS,
-      onError: (error) => deps.logger.error({ err: error }, "The store failed; dispatching pauses and tries again"),
+      onError: (error) => logger.error({ err: error }, "The store failed; dispatching pauses and tries again"),
+    });
+    this.#leaseLoop = new RunLoop(() => this.#renewLeases(), {
+      ...LEASE_STEPS,
+      clock,
+      onError: (error) => logger.error({ err: error }, "The lease on the database can't be renewed; trying again"),
     });
   }
 
@@ -140,15 +130,6 @@ export class Dispatcher {
     }
   }
 
-  async #renewLeases(): Promise<number | null> {
-    if (this.#leases === null) return null;
-    try {
-      return await this.#leases.tick();
-    } finally {
-      if (this.#leases.hasChanges) this.#loop.wake();
-    }
-  }
-
   /** Until this monotonic instant. */
   async #commitBefore(end: number): Promise<void> {
     const { clock, logger } = this.#deps;
@@ -168,54 +149,34 @@ export class Dispatcher {
 
   /** Resolves with when the next thing is due (epoch ms), answers aside; null: nothing. */
   async tick(): Promise<number | null> {
+    const { clock } = this.#deps;
     try {
       for (;;) {
         if (await this.#timing.gathered()) await this.#commit();
         this.#timing.readsResponses();
-        await this.#proveStore();
+        await this.#outcomes.proveStore();
         await this.#clampToClock();
         this.#applyLeases();
         await this.#refresh();
         await this.#pool.withdrawCancelled(this.#fences);
-        if (this.#maySend()) await this.#pool.checkOutages(this.#pool.review(this.#deps.clock.now()));
+        if (this.#maySend()) await this.#outcomes.checkOutages(this.#pool.review(clock.now()));
         await this.#fetch();
+        this.#slots.enqueueLimited();
         this.#pump();
-        await this.#deps.clock.nextTurn();
+        await clock.nextTurn();
         if (!this.#hasWork()) return this.#maySend() ? this.#pool.nextWorkAt : null;
       }
     } catch (error) {
-      this.#storeState = "failed";
+      this.#outcomes.noteStoreError();
       throw error;
     }
   }
 
   async #commit(): Promise<void> {
-    for (let group = this.#log.next(); group; group = this.#log.next()) {
-      const committed = await this.#deps.store.commitOutcomes(group);
-      this.#storeWorks();
-      this.#log.committed();
-      this.#committed(group, committed);
+    for (let done = await this.#outcomes.commitNext(); done; done = await this.#outcomes.commitNext()) {
+      for (const [id, fence] of done.lost) this.#leases?.forget(id, fence);
+      if (done.hasOutages) this.#deps.onOutageChanged();
     }
-  }
-
-  /** Only a trial write shows whether outcomes could be recorded. */
-  async #proveStore(): Promise<void> {
-    if (this.#storeState === "works") return;
-    await this.#deps.store.checkWritable();
-    this.#storeWorks();
-  }
-
-  #storeWorks(): void {
-    if (this.#storeState === "failed") this.#deps.logger.warn({}, "The store can be written again; dispatching continues");
-    this.#storeState = "works";
-  }
-
-  #committed(group: OutcomeGroup, { skippedHoldings: skipped, ...committed }: CommittedOutcomes): void {
-    if (committed.staleCallbacks.size > 0) this.#forgetStale(group, committed);
-    for (const { callbackId: id } of group.endpoints) this.#workerOf(group, id)?.groupCommitted(skipped.get(id) ?? 0);
-    for (const { callbackId: id, callSeq } of [...group.holdings, ...group.attempts])
-      this.#workerOf(group, id)?.committed(callSeq);
-    if (group.mails.length + group.closedOutages.length > 0) this.#deps.onOutageChanged();
   }
 
   /** Takes over what the leases have changed, and gives back what was handed over. */
@@ -237,13 +198,13 @@ export class Dispatcher {
     this.#leaseLoop.wake();
   }
 
-  async #refresh(): Promise<void> {
-    const { foreign, lost, hasDeleted } = await this.#pool.refresh(this.#fences);
-    for (const [id, fence] of lost) this.#leases?.forget(id, fence);
-    if (hasDeleted) this.#deps.onCallbackDeleted();
-    if (foreign.length === 0) return;
-    this.#leases?.want(foreign);
-    this.#leaseLoop.wake();
+  async #renewLeases(): Promise<number | null> {
+    if (this.#leases === null) return null;
+    try {
+      return await this.#leases.tick();
+    } finally {
+      if (this.#leases.hasChanges) this.#loop.wake();
+    }
   }
 
   get #fences(): Fences {
@@ -254,21 +215,18 @@ export class Dispatcher {
     return this.#leases?.isTrusted() ?? true;
   }
 
-  /** One with another fence knows nothing of this group. */
-  #workerOf({ fences }: OutcomeGroup, callbackId: string): EndpointWorker | undefined {
-    const worker = this.#pool.get(callbackId);
-    return worker?.tracker.fence === fences.get(callbackId) ? worker : undefined;
+  /** At this moment. */
+  #owns({ callback, fence }: EndpointState): boolean {
+    return this.#isTrusted && this.#fences.fenceOf(callback.id) === fence;
   }
 
-  #forgetStale(group: OutcomeGroup, { staleCallbacks, lostAttempts: calls }: Omit<CommittedOutcomes, "skippedHoldings">): void {
-    for (const id of staleCallbacks) {
-      const worker = this.#workerOf(group, id);
-      if (worker === undefined) continue;
-      this.#pool.forget(id);
-      this.#leases?.forget(id, worker.tracker.fence);
-    }
-    if (calls === 0) return;
-    this.#deps.logger.warn({ calls }, "Calls were sent, but not recorded: another dispatcher has taken their callbacks");
+  async #refresh(): Promise<void> {
+    const { foreign, lost, hasDeleted } = await this.#pool.refresh(this.#fences);
+    for (const [id, fence] of lost) this.#leases?.forget(id, fence);
+    if (hasDeleted) this.#deps.onCallbackDeleted();
+    if (foreign.length === 0) return;
+    this.#leases?.want(foreign);
+    this.#leaseLoop.wake();
   }
 
   /** Reads the calls of endpoints that run low, many at once where each has few; the event loop turns in between. */
@@ -277,45 +235,90 @@ export class Dispatcher {
     while (this.#maySend() && this.#mayRead) {
       const now = clock.now();
       const sharing = Math.min(ENDPOINTS_PER_READ, Math.max(this.#pool.toRead, this.#slots.waiting));
-      const workers = this.#pool.takeToRead(sharing, now);
-      if (workers.length === 0) continue;
+      const endpoints = this.#pool.takeToRead(sharing, now);
+      if (endpoints.length === 0) continue;
       const calls = Math.max(1, Math.min(this.#batch, Math.floor((2 * this.#batch) / sharing)));
-      const share = { calls, bytes: this.#budget.prefetchRoom / workers.length };
+      const share = { calls, bytes: this.#budget.prefetchRoom / endpoints.length };
       try {
         const began = clock.monotonicMs();
         const batches = await fetchWork(
-          workers.map(({ queue }) => queue.requestWork(now, share)),
+          endpoints.map((endpoint) => requestWork(endpoint, now, share, this.#rules)),
           store,
         );
-        if (clock.monotonicMs() - began > SLOW_READ_MS) await this.#recheck();
-        for (const [index, worker] of workers.entries()) {
+        if (clock.monotonicMs() - began > SLOW_READ_MS) await this.#pool.noticeChanges();
+        for (const [index, endpoint] of endpoints.entries()) {
           const batch = batches[index];
-          if (batch) worker.accept(batch, now);
+          if (batch) this.#outcomes.accept(endpoint, batch, now);
+          this.#slots.enqueue(endpoint);
         }
       } catch (error) {
-        for (const worker of workers) worker.invalidate();
+        for (const endpoint of endpoints) this.#pool.invalidate(endpoint);
         throw error;
       }
+      this.#slots.enqueueLimited();
       this.#pump();
       await clock.nextTurn();
     }
-  }
-
-  async #recheck(): Promise<void> {
-    const now = this.#deps.clock.monotonicMs();
-    if (now - this.#recheckedAt < RECHECK_MS) return;
-    this.#recheckedAt = now;
-    await this.#pool.noticeChanges();
   }
 
   get #mayRead(): boolean {
     return this.#pool.toRead > 0 && this.#slots.waiting < ENOUGH_WAITING;
   }
 
+  /** Sends while slots are free and endpoints wait for them. */
   #pump(): void {
     if (!this.#maySend()) return;
-    this.#slots.enqueueLimited();
-    this.#slots.pump();
+    for (;;) {
+      for (const endpoint of this.#budget.takeOffered()) this.#slots.enqueue(endpoint);
+      const endpoint = this.#slots.next();
+      if (endpoint === undefined) return;
+      this.#sendNext(endpoint);
+    }
+  }
+
+  #sendNext(endpoint: EndpointState): void {
+    const { clock } = this.#deps;
+    const { policy, maxInFlight } = this.#rules;
+    const at = { policy, maxInFlight, now: clock.now(), monotonicMs: clock.monotonicMs() };
+    const taken = takeCall(endpoint, this.#slots.share, this.#budget, at);
+    if (taken === "limited") {
+      this.#slots.setAside(endpoint);
+      return;
+    }
+    this.#pool.note(endpoint);
+    if (taken === "stale") this.#loop.wake();
+    else if (taken !== "nothing") {
+      this.#slots.take(endpoint);
+      this.#attempt(endpoint, taken).then(
+        (attempt) => this.#settle(endpoint, taken, attempt),
+        (fault: unknown) => this.#settle(endpoint, taken, { fault }),
+      );
+    }
+  }
+
+  /** null: nothing was sent. Rejects if our side failed. */
+  async #attempt(endpoint: EndpointState, taken: TakenCall): Promise<Attempt | null> {
+    const { call, cause } = taken;
+    const isWhole = call.leftOutBytes === undefined;
+    // A whole call leaves in the turn in which it was taken: later the endpoint's limit may be lower.
+    const delivery = isWhole ? this.#sender.prepare(call, endpoint.callback) : await this.#sender.readAndPrepare(call, endpoint);
+    if (delivery === null || !this.#owns(endpoint)) return null;
+    taken.sentTo = endpoint.callback;
+    if (!fitRequest(endpoint, taken, delivery.bodyBytes, this.#budget)) return null;
+    // The callback may be another dispatcher's by then, and while the process was stopped, others may have marked the call.
+    const mayStillSend = (stoppedMs: number) => stoppedMs <= STALE_AFTER_MS && this.#owns(endpoint);
+    return this.#sender.send(delivery, call, cause, mayStillSend);
+  }
+
+  /** Updates the endpoint, its outage and the log, and frees the slot. */
+  #settle(endpoint: EndpointState, taken: TakenCall, outcome: Attempt | Fault | null): void {
+    endCall(endpoint, taken, this.#budget);
+    this.#outcomes.settle(endpoint, taken, outcome);
+    this.#slots.release(endpoint);
+    this.#pump();
+    this.#timing.outcomeAdded();
+    if (this.#isStopping && this.inFlight === 0) this.#isDrained.abort();
+    this.#loop.wake();
   }
 
   /** At the start and after the clock was set back: nothing stored may be in the future. */
@@ -334,17 +337,11 @@ export class Dispatcher {
 
   #hasWork(): boolean {
     if (!this.#maySend()) return !this.#log.isEmpty;
-    const toCheck = this.#pool.review(this.#deps.clock.now());
-    return !this.#log.isEmpty || this.#pool.hasChanges || toCheck.length > 0 || this.#mayRead;
+    const checks = this.#pool.review(this.#deps.clock.now());
+    return !this.#log.isEmpty || this.#pool.hasChanges || checks.length > 0 || this.#mayRead;
   }
 
   #maySend(): boolean {
-    return !this.#isStopping && this.#isTrusted && this.#storeState === "works" && !this.#timing.isFull;
-  }
-
-  #changedInside(): void {
-    this.#timing.outcomeAdded();
-    if (this.#isStopping && this.inFlight === 0) this.#isDrained.abort();
-    this.#loop.wake();
+    return !this.#isStopping && this.#isTrusted && this.#outcomes.mayRecord && !this.#timing.isFull;
   }
 }

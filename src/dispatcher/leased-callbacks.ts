@@ -38,13 +38,13 @@ export interface LeasedCallbacksDeps {
   readonly logger: Logger;
 }
 
-export const RENEW_MS = 5_000;
+const RENEW_MS = 5_000;
 /** A renewal that comes this much too late is late. */
 const LATE_MS = 1_000;
 /** In a row, of a dispatcher that is merely slow: it takes the callbacks of dead ones too. */
 const MOST_LATE = 3;
-/** A renewal that fails is tried again after this time at most, before others end the lease. */
-export const LONGEST_BACKOFF_MS = 1_000;
+/** How its steps are taken. One that fails is tried again before others end the lease. */
+export const LEASE_STEPS = { pollMs: RENEW_MS, longestBackoffMs: 1_000 };
 /** Less than the lease, as a send may begin 3 s after it was checked. */
 const TRUST_MS = LEASE_MS - 3_000;
 /** An idle callback may soon have work again. */

@@ -1,24 +1,19 @@
-export interface Sender {
-  /** If fewer than `share` are in flight. "limited": only the share was in the way. */
-  sendOne(share: number): "sent" | "limited" | "nothing";
-}
-
-/** With half taken, a sender may hold one in this many free slots. */
-const SCARCITY = 16;
+/** With half taken, an owner may hold one in this many free slots. */
+const SCARCE_SHARE = 16;
 const COMPACT_AT = 64;
 
 /**
- * Round-robin. While half of all slots are free, only a sender's own limit counts; then they are rationed: endpoints that hang for a
+ * Round-robin. While half of all slots are free, only an owner's own limit counts; then they are rationed: endpoints that hang for a
  * minute must leave room for those that answer.
  */
-export class SendSlots {
+export class SendSlots<Owner> {
   #free: number;
   readonly #total: number;
-  #waiting: Sender[] = [];
+  #waiting: Owner[] = [];
   /** In `#waiting`: the first that still waits. */
   #first = 0;
-  readonly #queued = new Set<Sender>();
-  readonly #limited = new Set<Sender>();
+  readonly #queued = new Set<Owner>();
+  readonly #limited = new Set<Owner>();
 
   constructor(total: number) {
     this.#free = total;
@@ -34,52 +29,55 @@ export class SendSlots {
     return this.#queued.size;
   }
 
-  get #share(): number {
-    return this.#free * 2 > this.#total ? this.#free : Math.max(1, Math.floor(this.#free / SCARCITY));
+  /** How many slots an owner may hold if it takes another one now. */
+  get share(): number {
+    return this.#free * 2 > this.#total ? this.#free : Math.max(1, Math.floor(this.#free / SCARCE_SHARE));
   }
 
-  enqueue(sender: Sender): void {
-    if (this.#queued.has(sender)) return;
-    this.#queued.add(sender);
-    this.#waiting.push(sender);
+  enqueue(owner: Owner): void {
+    if (this.#queued.has(owner)) return;
+    this.#queued.add(owner);
+    this.#waiting.push(owner);
   }
 
-  release(sender: Sender): void {
+  release(owner: Owner): void {
     this.#free += 1;
-    this.enqueue(sender);
+    this.enqueue(owner);
+  }
+
+  /** The next owner that waits, if a slot is free; it leaves the queue until it is enqueued again. */
+  next(): Owner | undefined {
+    const owner = this.#free > 0 ? this.#shift() : undefined;
+    if (owner !== undefined) this.#queued.delete(owner);
+    return owner;
+  }
+
+  /** A slot for an owner, which waits for another one from now on. */
+  take(owner: Owner): void {
+    this.#free -= 1;
+    this.enqueue(owner);
+  }
+
+  /** An owner that has its share of the slots waits until `enqueueLimited`. */
+  setAside(owner: Owner): void {
+    this.#limited.add(owner);
   }
 
   /** The share may have grown since. Their number is bounded: each has a slot. */
   enqueueLimited(): void {
-    for (const sender of this.#limited) this.enqueue(sender);
+    for (const owner of this.#limited) this.enqueue(owner);
     this.#limited.clear();
   }
 
-  /** A sender that can't send leaves the queue until it is enqueued again. */
-  pump(): void {
-    while (this.#free > 0) {
-      const sender = this.#next();
-      if (sender === undefined) return;
-      const result = sender.sendOne(this.#share);
-      if (result === "sent") {
-        this.#free -= 1;
-        this.#waiting.push(sender);
-      } else {
-        this.#queued.delete(sender);
-        if (result === "limited") this.#limited.add(sender);
-      }
-    }
-  }
-
   /** Array.shift would move all others, where they are many. */
-  #next(): Sender | undefined {
-    const sender = this.#waiting[this.#first];
-    if (sender === undefined) return undefined;
+  #shift(): Owner | undefined {
+    const owner = this.#waiting[this.#first];
+    if (owner === undefined) return undefined;
     this.#first += 1;
     if (this.#first >= COMPACT_AT && this.#first * 2 > this.#waiting.length) {
       this.#waiting = this.#waiting.slice(this.#first);
       this.#first = 0;
     }
-    return sender;
+    return owner;
   }
 }

@@ -1,7 +1,7 @@
 import type { Call } from "../../domain/call.js";
 import { FAILURES_TO_DOWN } from "../../domain/endpoint.js";
 import type { BacklogRead, CallRead, DueRead, PendingRead } from "../../store/calls/fetch-calls.js";
-import type { DispatchStore, EndpointRecord } from "../../store/dispatch-store.js";
+import type { DispatchStore } from "../../store/dispatch-store.js";
 
 /** Depends on the endpoint's state (docs/dispatcher.md, An endpoint). */
 export interface WorkRequest {
@@ -152,34 +152,4 @@ function backlogRead(request: WorkRequest): BacklogRead | null {
   const { failed, attemptedBefore } = request;
   const read = failedRead(request);
   return read !== null && failed?.kind === "backlog" ? { ...read, attemptedBefore, recovery: failed.recovery } : null;
-}
-
-/** A wrong guess only costs a read: a hint is withdrawn only by an empty batch. */
-export class StoreHints {
-  mayHavePending: boolean;
-  mayHaveFailed: boolean;
-  mayHaveHeld: boolean;
-  /** When the first retry is due, or earlier; null: none waits. */
-  dueAt: number | null;
-  isDirty = true;
-
-  constructor({ pendingCalls, nextDueAt }: Pick<EndpointRecord, "pendingCalls" | "nextDueAt">) {
-    this.mayHavePending = pendingCalls > 0;
-    this.mayHaveFailed = nextDueAt !== null;
-    this.mayHaveHeld = this.mayHaveFailed;
-    // Read once: later ones may be due earlier after a clock change.
-    this.dueAt = nextDueAt === null ? null : 0;
-  }
-
-  suspectAll(): void {
-    this.mayHavePending = true;
-    this.isDirty = true;
-    this.expectDue(0);
-  }
-
-  expectDue(at: number): void {
-    this.mayHaveFailed = true;
-    this.mayHaveHeld = true;
-    this.dueAt = Math.min(this.dueAt ?? at, at);
-  }
 }

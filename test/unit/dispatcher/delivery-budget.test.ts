@@ -2,14 +2,12 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { DeliveryBudget } from "../../../src/dispatcher/delivery-budget.js";
 
 const MIB = 1024 * 1024;
-const [one, two, three] = [{ name: "one" }, { name: "two" }, { name: "three" }];
+const [one, two, three, other] = [{ name: "one" }, { name: "two" }, { name: "three" }, { name: "other" }];
 
-let offered: { name: string }[];
 let budget: DeliveryBudget<{ name: string }>;
 
 beforeEach(() => {
-  offered = [];
-  budget = new DeliveryBudget(64 * MIB, (owner) => void offered.push(owner));
+  budget = new DeliveryBudget(64 * MIB);
 });
 
 describe("the budget for bodies", () => {
@@ -17,7 +15,7 @@ describe("the budget for bodies", () => {
     expect([1, 2, 3].map(() => budget.tryHold(one, 20 * MIB))).toEqual([true, true, true]);
     expect([budget.tryHold(one, 5 * MIB), budget.heldBytes]).toEqual([false, 60 * MIB]);
     budget.release(one, 20 * MIB);
-    expect([offered, budget.tryHold(one, 5 * MIB)]).toEqual([[one], true]);
+    expect([budget.takeOffered(), budget.tryHold(one, 5 * MIB)]).toEqual([[one], true]);
   });
 
   it("lets one body go whatever its size", () => {
@@ -26,11 +24,11 @@ describe("the budget for bodies", () => {
 
   it("counts what is prefetched, which may take up to half of it", () => {
     expect(budget.prefetchRoom).toBe(32 * MIB);
-    budget.changePrefetched(30 * MIB);
+    budget.setPrefetched(other, 30 * MIB);
     expect(budget.prefetchRoom).toBe(2 * MIB);
     expect([budget.tryHold(two, 30 * MIB), budget.tryHold(two, 10 * MIB)]).toEqual([true, false]);
-    budget.changePrefetched(-30 * MIB);
-    expect([offered, budget.tryHold(two, 10 * MIB)]).toEqual([[two], true]);
+    budget.setPrefetched(other, 0);
+    expect([budget.takeOffered(), budget.tryHold(two, 10 * MIB)]).toEqual([[two], true]);
   });
 
   it("serves those who wait in their order", () => {
@@ -38,7 +36,7 @@ describe("the budget for bodies", () => {
     expect([budget.tryHold(two, 8 * MIB), budget.tryHold(three, MIB)]).toEqual([false, false]);
     budget.release(one, 60 * MIB);
     expect([budget.tryHold(three, MIB), budget.tryHold(two, 8 * MIB), budget.tryHold(three, MIB)]).toEqual([false, true, true]);
-    expect(offered).toEqual([two, three]);
+    expect(budget.takeOffered()).toEqual([two, three]);
   });
 
   it("lets an owner hold one large body while others wait, and any number when none do", () => {
@@ -62,31 +60,31 @@ describe("the budget for bodies", () => {
   it("lets small bodies pass those that wait, in the sixteenth that large ones leave", () => {
     const small = 256 * 1024;
     expect([budget.tryHold(one, 50 * MIB), budget.tryHold(two, 11 * MIB)]).toEqual([true, false]);
-    budget.changePrefetched(14 * MIB - small);
+    budget.setPrefetched(other, 14 * MIB - small);
     expect([budget.prefetchRoom, budget.tryHold(three, small), budget.tryHold(three, small)]).toEqual([small, true, false]);
     budget.release(three, small);
-    expect([[...offered], budget.tryHold(three, small)]).toEqual([[two, three], true]);
+    expect([budget.takeOffered(), budget.tryHold(three, small)]).toEqual([[two, three], true]);
   });
 
   it("offers room to the first small body that fits: it doesn't queue behind a larger one", () => {
     budget.tryHold(one, 63 * MIB);
-    budget.changePrefetched(MIB);
+    budget.setPrefetched(other, MIB);
     expect([budget.tryHold(two, 200_000), budget.tryHold(three, 1_000)]).toEqual([false, false]);
-    budget.changePrefetched(-1_000);
-    expect([offered, budget.tryHold(three, 1_000)]).toEqual([[three], true]);
+    budget.setPrefetched(other, MIB - 1_000);
+    expect([budget.takeOffered(), budget.tryHold(three, 1_000)]).toEqual([[three], true]);
   });
 
   it("offers room to another small body if the first needs more by now", () => {
     budget.tryHold(one, 63 * MIB);
-    budget.changePrefetched(MIB);
+    budget.setPrefetched(other, MIB);
     expect([budget.tryHold(two, 1_000), budget.tryHold(three, 1_000)]).toEqual([false, false]);
-    budget.changePrefetched(-1_000);
-    expect([budget.tryHold(two, 5_000), offered]).toEqual([false, [two, three]]);
+    budget.setPrefetched(other, MIB - 1_000);
+    expect([budget.tryHold(two, 5_000), budget.takeOffered()]).toEqual([false, [two, three]]);
   });
 
   it("counts only what a prefetched body takes beyond what it took before", () => {
     budget.tryHold(one, 60 * MIB);
-    budget.changePrefetched(4 * MIB - 1_000);
+    budget.setPrefetched(other, 4 * MIB - 1_000);
     expect([budget.tryHold(two, 100_000, 98_999), budget.tryHold(two, 100_000, 99_000)]).toEqual([false, true]);
   });
 
@@ -108,7 +106,7 @@ describe("the budget for bodies", () => {
     budget.tryHold(two, 10 * MIB);
     budget.tryHold(three, 10 * MIB);
     budget.release(one, 60 * MIB);
-    budget.leave(two);
-    expect([offered, budget.tryHold(three, 10 * MIB)]).toEqual([[two, three], true]);
+    budget.stopWaiting(two);
+    expect([budget.takeOffered(), budget.tryHold(three, 10 * MIB)]).toEqual([[two, three], true]);
   });
 });

@@ -1,7 +1,4 @@
-/**
- * The lines of a list, by the fields of the bodies in it.
- * Covers: src/runs/plan/body-fields.ts
- */
+/** The lines of a list, by the fields of the bodies in it. */
 import { createHash } from "node:crypto";
 import { describe, expect, it, test } from "vitest";
 import { readSeenList, type SeenLine } from "../../../../src/runs/plan/seen-list.js";

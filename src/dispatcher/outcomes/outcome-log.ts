@@ -1,6 +1,6 @@
-import type { Mail } from "../domain/outage.js";
-import type { RetryPolicy } from "../domain/retry-policy.js";
-import type { AttemptOutcome, ClosedOutage, EndpointChange, Holding, OutcomeGroup } from "../store/dispatch-store.js";
+import type { Mail } from "../../domain/outage.js";
+import type { RetryPolicy } from "../../domain/retry-policy.js";
+import type { AttemptOutcome, ClosedOutage, EndpointChange, Holding, OutcomeGroup } from "../../store/dispatch-store.js";
 
 /** A failed group is offered again, first. In a group, all outcomes of a callback have one fence. */
 export class OutcomeLog {

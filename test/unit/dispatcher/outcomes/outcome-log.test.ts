@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { OutcomeLog } from "../../../src/dispatcher/outcome-log.js";
-import { NEW_ENDPOINT } from "../../../src/domain/endpoint.js";
-import { anAttempt } from "../../support/builders.js";
+import { OutcomeLog } from "../../../../src/dispatcher/outcomes/outcome-log.js";
+import { NEW_ENDPOINT } from "../../../../src/domain/endpoint.js";
+import { anAttempt } from "../../../support/builders.js";
 
 const POLICY = { intervalMs: 1, windowMs: 2, jitter: false };
 const outcome = (callSeq: number) => {

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { CommitTiming } from "../../../src/dispatcher/commit-timing.js";
-import { OutcomeLog } from "../../../src/dispatcher/outcome-log.js";
-import { NO_JITTER } from "../../support/dispatcher/simulation.js";
-import { VirtualClock } from "../../support/time/virtual-clock.js";
+import { CommitTiming } from "../../../../src/dispatcher/outcomes/commit-timing.js";
+import { OutcomeLog } from "../../../../src/dispatcher/outcomes/outcome-log.js";
+import { NO_JITTER } from "../../../support/dispatcher/simulation.js";
+import { VirtualClock } from "../../../support/time/virtual-clock.js";
 
 let clock: VirtualClock;
 let log: OutcomeLog;

@@ -1,5 +1,5 @@
 /** When the outcomes that have gathered are committed: together, but neither too late nor in the way of new responses. */
-import type { Clock } from "../platform/clock.js";
+import type { Clock } from "../../platform/clock.js";
 import type { OutcomeLog } from "./outcome-log.js";
 
 /** With this many uncommitted nothing more is sent: a crash may lose one group. */

@@ -1,0 +1,87 @@
+import type { MaySend } from "../delivery/deliverer.js";
+import type { Attempt, AttemptCause, DeliveryResult } from "../domain/attempt.js";
+import type { Call } from "../domain/call.js";
+import type { Callback } from "../domain/callback.js";
+import type { Clock } from "../platform/clock.js";
+import type { Store } from "../store/store.js";
+
+/** Throws if the request can't be built. */
+export type Prepare = (callback: Callback, call: Call) => PreparedDelivery;
+
+export interface PreparedDelivery {
+  /** In memory, at most. */
+  readonly bodyBytes: number;
+  /** Resolves to null if nothing was sent, as `maySend` didn't permit it. */
+  send(maySend: MaySend): Promise<DeliveryResult | null>;
+}
+
+export interface CallSenderDeps {
+  readonly clock: Clock;
+  readonly store: Store;
+  readonly prepare: Prepare;
+}
+
+/** The settings of a callback at this moment, as they may change while a call is read. */
+interface Settings {
+  readonly callback: Callback;
+}
+
+/** The clocks may differ by this much over one request. */
+const CLOCKS_APART_MS = 1_000;
+/** After a longer read, what it found may be out of date: a mark must be noticed within a second. */
+export const SLOW_READ_MS = 500;
+
+/** It rejects if our side failed: that is no attempt (docs/dispatcher.md, A call, Rule 3). */
+export class CallSender {
+  readonly #deps: CallSenderDeps;
+  #lastRead: Promise<unknown> = Promise.resolve();
+
+  constructor(deps: CallSenderDeps) {
+    this.#deps = deps;
+  }
+
+  prepare(call: Call, callback: Callback): PreparedDelivery {
+    return this.#deps.prepare(callback, call);
+  }
+
+  /**
+   * Reads a response that was left out. null: the call was perhaps marked, changed or deleted meanwhile. One at a time, with a turn of the
+   * event loop in between: otherwise connecting times out. Keeps only the request: a large body is in memory once.
+   */
+  readAndPrepare(call: Call, settings: Settings): Promise<PreparedDelivery | null> {
+    const { clock, store, prepare } = this.#deps;
+    const read = async () => {
+      await clock.nextTurn();
+      const began = clock.monotonicMs();
+      const findCall = () => store.findCall(call.callbackId, call.id);
+      const first = await findCall();
+      const whole = clock.monotonicMs() - began > SLOW_READ_MS ? await findCall() : first;
+      return whole && isUnchanged(call, whole) ? prepare(settings.callback, whole) : null;
+    };
+    const next = this.#lastRead.then(read);
+    this.#lastRead = next.catch(() => undefined);
+    return next;
+  }
+
+  /** null: nothing was sent, as `maySend` didn't permit it. */
+  async send(delivery: PreparedDelivery, call: Call, cause: AttemptCause, maySend: MaySend): Promise<Attempt | null> {
+    const { clock } = this.#deps;
+    const startedAt = clock.now();
+    const began = clock.monotonicMs();
+    const result = await delivery.send(maySend);
+    if (result === null) return null;
+    const durationMs = Math.round(clock.monotonicMs() - began);
+    const number = call.attemptCount + 1;
+    return { number, startedAt: notAhead(startedAt, clock.now(), durationMs), durationMs, cause, result };
+  }
+}
+
+/** A mark must be noticed within a second (docs/dispatcher.md, A call, Rule 6). */
+function isUnchanged(before: Call, after: Call): boolean {
+  return before.status === after.status && before.sentAt === after.sentAt && before.due?.cause === after.due?.cause;
+}
+
+/** After the clock was set back: doesn't end later than now. */
+function notAhead(startedAt: number, endedAt: number, durationMs: number): number {
+  return startedAt + durationMs <= endedAt + CLOCKS_APART_MS ? startedAt : endedAt - durationMs;
+}

@@ -1,0 +1,71 @@
+import type { Store } from "../store/store.js";
+
+/** The event loop turns in between. */
+const CHUNK = 200;
+
+/** Callbacks that this process or another one has changed, and whose state must be read again. */
+export class ChangedCallbacks {
+  readonly #store: Store;
+  readonly #ids = new Set<string>();
+  #changeCounter: string | null = null;
+  /** In the change log; null: not started. */
+  #position: string | null = null;
+  #hasMore = false;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  get isEmpty(): boolean {
+    return this.#ids.size === 0 && !this.#hasMore;
+  }
+
+  /** Whether the last read left some of the change log unread. */
+  get hasMore(): boolean {
+    return this.#hasMore;
+  }
+
+  has(callbackId: string): boolean {
+    return this.#ids.has(callbackId);
+  }
+
+  add(callbackId: string): void {
+    this.#ids.add(callbackId);
+  }
+
+  /** Positions in the change log may be used again. */
+  restart(): void {
+    this.#position = null;
+    this.#changeCounter = null;
+  }
+
+  /** At the start adds every callback with work, then one chunk of those that anyone changed, which it returns. */
+  async read(): Promise<readonly string[]> {
+    if (this.#position === null) {
+      const position = await this.#store.readLatestChange();
+      for (const id of await this.#store.listActiveCallbacks()) this.#ids.add(id);
+      this.#position = position;
+      return [];
+    }
+    // Before: what is written in between is read next time.
+    const counter = await this.#store.changeCounter();
+    if (counter === this.#changeCounter) return [];
+    const { callbackIds, position } = await this.#store.readChanges(this.#position, CHUNK);
+    for (const id of callbackIds) this.#ids.add(id);
+    this.#position = position;
+    this.#hasMore = callbackIds.length >= CHUNK;
+    if (!this.#hasMore) this.#changeCounter = counter;
+    return callbackIds;
+  }
+
+  /** Takes one chunk. What is reported from then on is newer than what is read of it. */
+  takeChunk(): readonly string[] {
+    const chunk: string[] = [];
+    for (const id of this.#ids) {
+      if (chunk.length === CHUNK) break;
+      chunk.push(id);
+      this.#ids.delete(id);
+    }
+    return chunk;
+  }
+}

@@ -1,0 +1,316 @@
+import type { OpenOutage } from "../domain/outage.js";
+import type { Clock } from "../platform/clock.js";
+import type { Random } from "../platform/random.js";
+import type { EndpointRecord } from "../store/dispatch-store.js";
+import type { Store } from "../store/store.js";
+import { Agenda } from "./agenda.js";
+import { ChangedCallbacks } from "./changed-callbacks.js";
+import type { DeliveryBudget } from "./delivery-budget.js";
+import {
+  type EndpointRules,
+  type EndpointState,
+  expectEarlierPending,
+  expectPending,
+  invalidate,
+  isIdle,
+  keepTime,
+  newEndpointState,
+  prefetchedBytes,
+  refreshEndpoint,
+} from "./endpoint/endpoint-state.js";
+import { closesAt } from "./endpoint/health.js";
+import { earlier } from "./endpoint/in-flight-calls.js";
+import { needsWork, nextWorkAt } from "./endpoint/request-work.js";
+import type { Fences } from "./leased-callbacks.js";
+import type { OutcomeLog } from "./outcomes/outcome-log.js";
+
+export interface PoolDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly rules: EndpointRules;
+  readonly log: OutcomeLog;
+  readonly budget: DeliveryBudget<EndpointState>;
+}
+
+/** What a refresh has found. */
+export interface Refreshed {
+  /** Changed callbacks that aren't this dispatcher's. */
+  readonly foreign: readonly string[];
+  /** Callbacks that another dispatcher has taken, with the fences under which they were its own. */
+  readonly lost: ReadonlyMap<string, number>;
+  readonly hasDeleted: boolean;
+}
+
+export interface OutageCheck {
+  readonly endpoint: EndpointState;
+  readonly outage: OpenOutage;
+}
+
+/** Between two looks for what others changed during a slow read: while all are slow and responses come all the time, none would be of use. */
+const RECHECK_MS = 10_000;
+const NOTHING_REFRESHED: Refreshed = { foreign: [], lost: new Map(), hasDeleted: false };
+
+/** The endpoints that may need something, now or later. */
+export class EndpointPool {
+  readonly #deps: PoolDeps;
+  readonly #agenda = new Agenda<EndpointState>();
+  readonly #endpoints = new Map<string, EndpointState>();
+  readonly #changes: ChangedCallbacks;
+  /** They only wait for what is in flight. */
+  readonly #leaving = new Set<EndpointState>();
+  /** Callbacks of which replays were cancelled. */
+  readonly #cancelled = new Set<string>();
+  #noticedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(deps: PoolDeps) {
+    this.#deps = deps;
+    this.#changes = new ChangedCallbacks(deps.store);
+  }
+
+  get(callbackId: string): EndpointState | undefined {
+    return this.#endpoints.get(callbackId);
+  }
+
+  get size(): number {
+    return this.#endpoints.size;
+  }
+
+  /** Whether something of a callback may be due, in flight or uncommitted. */
+  has(callbackId: string): boolean {
+    return this.#endpoints.has(callbackId) || this.#changes.has(callbackId);
+  }
+
+  get hasChanges(): boolean {
+    return !this.#changes.isEmpty || this.#cancelled.size > 0;
+  }
+
+  /** Seqs of calls whose outcomes aren't committed yet; null: another dispatcher may own the callback. */
+  begunCalls(callbackId: string, fences: Fences): ReadonlySet<number> | null {
+    if (fences.fenceOf(callbackId) === null) return null;
+    return this.#endpoints.get(callbackId)?.inFlight.begun() ?? new Set();
+  }
+
+  /** For replays that another node cancelled: only the owner knows what is in flight. */
+  async withdrawCancelled(fences: Fences): Promise<void> {
+    const { store, clock, random, rules } = this.#deps;
+    for (const id of this.#cancelled) {
+      const begunCalls = () => this.begunCalls(id, fences);
+      const cancel = { replayId: null, now: clock.now(), policy: rules.policy, random: random.fraction(), begunCalls };
+      if (await store.cancelReplayChunk(id, cancel)) this.#cancelled.delete(id);
+    }
+  }
+
+  /** After each step on an endpoint: what it changed is logged and counted, and the endpoint is looked at again. */
+  note(endpoint: EndpointState): void {
+    this.#record(endpoint);
+    const isServed = this.#endpoints.get(endpoint.callback.id) === endpoint && !this.#leaving.has(endpoint);
+    if (isServed) this.#agenda.add(endpoint);
+  }
+
+  accepted(callbackId: string): void {
+    const endpoint = this.#endpoints.get(callbackId);
+    if (endpoint === undefined) {
+      this.#changes.add(callbackId);
+      return;
+    }
+    expectPending(endpoint);
+    this.note(endpoint);
+  }
+
+  changed(callbackId: string): void {
+    const endpoint = this.#endpoints.get(callbackId);
+    if (endpoint) this.invalidate(endpoint);
+    this.#changes.add(callbackId);
+  }
+
+  changedAll(): void {
+    for (const id of this.#endpoints.keys()) this.changed(id);
+  }
+
+  invalidate(endpoint: EndpointState): void {
+    invalidate(endpoint);
+    this.note(endpoint);
+  }
+
+  databaseReplaced(): void {
+    this.#changes.restart();
+    for (const endpoint of this.#endpoints.values()) expectEarlierPending(endpoint);
+    this.changedAll();
+  }
+
+  /** Sends nothing more of it. False: it may be released at once; true: `takeFinished` returns it once it may. */
+  handOver(callbackId: string): boolean {
+    const endpoint = this.#endpoints.get(callbackId);
+    if (endpoint === undefined) return false;
+    this.#leaving.add(endpoint);
+    this.#close(endpoint);
+    return true;
+  }
+
+  /** Callbacks handed over of which nothing is in flight or uncommitted any more. */
+  takeFinished(): readonly string[] {
+    const finished = [...this.#leaving].filter(({ requests, callback }) => requests === 0 && !this.#hasUncommitted(callback.id));
+    for (const endpoint of finished) this.#drop(endpoint);
+    return finished.map(({ callback }) => callback.id);
+  }
+
+  /** Another dispatcher has taken it, unless it is its own by now, under `fence`. What is in flight ends without a state. */
+  forget(callbackId: string, fence: number | null = null): void {
+    const endpoint = this.#endpoints.get(callbackId);
+    if (endpoint && endpoint.fence !== fence) this.#drop(endpoint);
+  }
+
+  /** Reads what has changed, and one chunk of the callbacks (`hasChanges`: there are more). */
+  async refresh(fences: Fences): Promise<Refreshed> {
+    await this.#readChanges();
+    const chunk = this.#changes.takeChunk();
+    return chunk.length > 0 ? this.#refreshChunk(chunk, fences) : NOTHING_REFRESHED;
+  }
+
+  /** After a slow read: what it read of them is out of date. */
+  async noticeChanges(): Promise<void> {
+    const now = this.#deps.clock.monotonicMs();
+    if (now - this.#noticedAt < RECHECK_MS) return;
+    this.#noticedAt = now;
+    do await this.#readChanges();
+    while (this.#changes.hasMore);
+  }
+
+  async #readChanges(): Promise<void> {
+    for (const id of await this.#changes.read()) this.changed(id);
+  }
+
+  /** When the next endpoint has work; null: none will have any. */
+  get nextWorkAt(): number | null {
+    return this.#agenda.nextAt;
+  }
+
+  /** Endpoints that need their calls read. */
+  get toRead(): number {
+    return this.#agenda.toRead;
+  }
+
+  /** Looks at what has changed or is due. Drops idle endpoints, whose state is stored. Returns the outages that must be checked. */
+  review(now: number): readonly OutageCheck[] {
+    const checks: OutageCheck[] = [];
+    for (const endpoint of this.#agenda.takeChanged(now)) {
+      keepTime(endpoint, now, this.#deps.rules);
+      this.#record(endpoint);
+      const outage = this.outageToCheck(endpoint);
+      if (outage !== null) {
+        checks.push({ endpoint, outage });
+        this.#agenda.add(endpoint);
+      }
+      if (this.#isCurrent(endpoint)) this.#file(endpoint, now);
+    }
+    return checks;
+  }
+
+  /** null: there is nothing to check, or an outcome is uncommitted. */
+  outageToCheck({ mayBeOver, health, callback }: EndpointState): OpenOutage | null {
+    return mayBeOver && !this.#hasUncommitted(callback.id) ? health.outage : null;
+  }
+
+  #file(endpoint: EndpointState, now: number): void {
+    const { rules } = this.#deps;
+    const overAt = closesAt(endpoint.health, rules.policy);
+    if (needsWork(endpoint, now, rules)) {
+      this.#agenda.file(endpoint, true, overAt);
+      return;
+    }
+    const at = earlier(nextWorkAt(endpoint), overAt);
+    this.#agenda.file(endpoint, false, at);
+    if (at === null && isIdle(endpoint) && !this.#hasUncommitted(endpoint.callback.id)) this.#drop(endpoint);
+  }
+
+  /** Up to `count` endpoints that need their calls read. */
+  takeToRead(count: number, now: number): readonly EndpointState[] {
+    const taken: EndpointState[] = [];
+    while (taken.length < count) {
+      const endpoint = this.#agenda.takeToRead();
+      if (endpoint === undefined) break;
+      if (this.#isCurrent(endpoint) && needsWork(endpoint, now, this.#deps.rules)) taken.push(endpoint);
+    }
+    return taken;
+  }
+
+  /** With older settings a call might go to an old address. A refresh adds it to the agenda again. */
+  #isCurrent({ callback }: EndpointState): boolean {
+    return !this.#changes.has(callback.id);
+  }
+
+  #hasUncommitted(callbackId: string): boolean {
+    return this.#deps.log.hasUncommitted(callbackId);
+  }
+
+  #record(endpoint: EndpointState): void {
+    const { log, budget } = this.#deps;
+    budget.setPrefetched(endpoint, prefetchedBytes(endpoint));
+    const { callback, fence, health, loggedHealth, closedOutages } = endpoint;
+    if (health === loggedHealth && closedOutages.length === 0) return;
+    for (const closed of closedOutages.splice(0)) log.closeOutage({ ...closed, callbackId: callback.id }, fence);
+    log.changeEndpoint({ callbackId: callback.id, ...health }, fence);
+    endpoint.loggedHealth = health;
+  }
+
+  #close(endpoint: EndpointState): void {
+    const { budget } = this.#deps;
+    invalidate(endpoint);
+    this.#record(endpoint);
+    budget.stopWaiting(endpoint);
+    this.#agenda.remove(endpoint);
+  }
+
+  #drop(endpoint: EndpointState): void {
+    const { id } = endpoint.callback;
+    this.#close(endpoint);
+    this.#leaving.delete(endpoint);
+    this.#cancelled.delete(id);
+    this.#endpoints.delete(id);
+  }
+
+  async #refreshChunk(chunk: readonly string[], fences: Fences): Promise<Refreshed> {
+    const isOwn = (id: string) => fences.fenceOf(id) !== null;
+    const own = chunk.filter(isOwn);
+    const foreign = chunk.filter((id) => !isOwn(id));
+    try {
+      const records = own.length === 0 ? [] : await this.#deps.store.listEndpoints(own);
+      const byId = new Map(records.map((record) => [record.callback.id, record]));
+      for (const id of own) if (!byId.has(id)) this.#removeDeleted(id);
+      const lost = new Map<string, number>();
+      for (const record of records) {
+        const { id } = record.callback;
+        const fence = fences.fenceOf(id);
+        if (fence === null || fence > record.fence) {
+          // It was taken, and perhaps lost before, while the record was read.
+          this.#changes.add(id);
+        } else if (fence === record.fence) this.#refresh(record);
+        else {
+          this.forget(id);
+          lost.set(id, fence);
+        }
+      }
+      return { foreign, lost, hasDeleted: records.length < own.length };
+    } catch (error) {
+      for (const id of chunk) this.#changes.add(id);
+      throw error;
+    }
+  }
+
+  #removeDeleted(callbackId: string): void {
+    this.#cancelled.delete(callbackId);
+    this.forget(callbackId);
+  }
+
+  #refresh(record: EndpointRecord): void {
+    const { clock, rules } = this.#deps;
+    const { callback, hasCancelledReplay } = record;
+    if (hasCancelledReplay) this.#cancelled.add(callback.id);
+    const known = this.#endpoints.get(callback.id);
+    if (known) refreshEndpoint(known, callback, clock.now());
+    const endpoint = known ?? newEndpointState(record, clock.now(), rules);
+    this.#endpoints.set(callback.id, endpoint);
+    this.note(endpoint);
+  }
+}

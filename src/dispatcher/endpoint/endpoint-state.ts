@@ -1,0 +1,192 @@
+import type { Callback } from "../../domain/callback.js";
+import { endpointTakenOver, nextProbeAt } from "../../domain/endpoint.js";
+import type { RetryPolicy } from "../../domain/retry-policy.js";
+import type { EndpointRecord } from "../../store/dispatch-store.js";
+import { CallQueue } from "./call-queue.js";
+import { closesAt, type Health, type HealthChange, healthAfterChanges, healthByClock } from "./health.js";
+import { InFlightCalls } from "./in-flight-calls.js";
+
+export interface EndpointRules {
+  readonly policy: RetryPolicy;
+  readonly maxInFlight: number;
+}
+
+/** What a dispatcher knows of one endpoint. Only the functions of this folder change it; nothing in them waits. */
+export interface EndpointState {
+  callback: Callback;
+  /** It grows whenever a dispatcher takes the callback; 0 on SQLite. */
+  readonly fence: number;
+  health: Health;
+  /** All calls of its outage may be settled. */
+  mayBeOver: boolean;
+  /** What `health` was when it was logged, and the outages that have closed since. */
+  loggedHealth: Health;
+  closedOutages: NonNullable<HealthChange["closed"]>[];
+
+  /** Calls that were read and may be sent. `backlog` holds failed ones that are due, or in a round or drain. */
+  readonly queues: Readonly<Record<QueueName, CallQueue>>;
+  /** Calls of which the store is out of date. */
+  readonly inFlight: InFlightCalls;
+  readonly hints: StoreHints;
+  /** It grows when what was read, or is being read, is outdated. */
+  generation: number;
+  /**
+   * No call before this seq is PENDING: new ones get larger seqs, under the lock of their callback, and only switching retries off releases
+   * held ones.
+   */
+  pendingFrom: number;
+  /** The calls of the last read, at most. */
+  lastBatch: number;
+
+  /** Requests in flight. */
+  requests: number;
+  /** Calls taken so far. */
+  taken: number;
+  isProbing: boolean;
+  roundInFlight: number;
+  roundLeft: number;
+  /** The built size of the last body that was read for its request, by its stored size. Escaping may multiply it. */
+  growth: number;
+}
+
+export type QueueName = "probe" | "fresh" | "backlog";
+
+/** What the store may hold. A wrong guess only costs a read: a hint is withdrawn only by an empty batch. */
+export interface StoreHints {
+  mayHavePending: boolean;
+  mayHaveFailed: boolean;
+  mayHaveHeld: boolean;
+  /** When the first retry is due, or earlier; null: none waits. */
+  dueAt: number | null;
+  isDirty: boolean;
+}
+
+export const LOW_WATER = 64;
+/** From the instant of a change until it is stored, at most. */
+const LONGEST_CHANGE_MS = 5 * 60_000;
+
+export function newEndpointState(record: EndpointRecord, now: number, { policy }: EndpointRules): EndpointState {
+  const { callback, fence, outage, markedOutage = null, pendingCalls, nextDueAt } = record;
+  const health = { endpoint: endpointTakenOver(record.endpoint, now, policy), outage, markedOutage };
+  const hasRetries = nextDueAt !== null;
+  const endpoint: EndpointState = {
+    callback,
+    fence,
+    health,
+    mayBeOver: outage !== null,
+    loggedHealth: health,
+    closedOutages: [],
+    queues: { probe: new CallQueue(), fresh: new CallQueue(), backlog: new CallQueue() },
+    inFlight: new InFlightCalls(policy.intervalMs),
+    hints: {
+      mayHavePending: pendingCalls > 0,
+      mayHaveFailed: hasRetries,
+      mayHaveHeld: hasRetries,
+      // Read once: later ones may be due earlier after a clock change.
+      dueAt: hasRetries ? 0 : null,
+      isDirty: true,
+    },
+    generation: 0,
+    pendingFrom: 0,
+    lastBatch: LOW_WATER * 2,
+    requests: 0,
+    taken: 0,
+    isProbing: false,
+    roundInFlight: 0,
+    roundLeft: 0,
+    growth: 1,
+  };
+  const lastRoundAt = record.endpoint.roundBeganAt ?? 0;
+  noticeChanges(endpoint, { repairedAt: lastRoundAt, replayRequestedAt: lastRoundAt });
+  return endpoint;
+}
+
+/** Its settings may have changed; health and calls stay its own. */
+export function refreshEndpoint(endpoint: EndpointState, callback: Callback, now: number): void {
+  const before = endpoint.callback;
+  // Two changes of one millisecond look like one: retries may have been switched off and on again.
+  const isChanged = callback.retriesEnabled !== before.retriesEnabled || callback.repairedAt !== before.repairedAt;
+  if (isChanged || now < callback.repairedAt + LONGEST_CHANGE_MS) expectEarlierPending(endpoint);
+  invalidate(endpoint);
+  endpoint.callback = callback;
+  endpoint.mayBeOver = endpoint.health.outage !== null;
+  noticeChanges(endpoint, before);
+}
+
+/** Only changes after those that were known count. */
+function noticeChanges(endpoint: EndpointState, known: Pick<Callback, "repairedAt" | "replayRequestedAt">): void {
+  const { repairedAt, replayRequestedAt } = endpoint.callback;
+  endpoint.health = healthAfterChanges(
+    endpoint.health,
+    repairedAt > known.repairedAt ? repairedAt : null,
+    replayRequestedAt > known.replayRequestedAt ? replayRequestedAt : null,
+  );
+}
+
+export function keepTime(endpoint: EndpointState, now: number, { policy }: EndpointRules): void {
+  changeHealth(endpoint, healthByClock(endpoint.health, now, policy));
+}
+
+export function changeHealth(endpoint: EndpointState, { health, closed }: HealthChange): void {
+  endpoint.health = health;
+  if (closed) endpoint.closedOutages.push(closed);
+}
+
+/** New responses were accepted. */
+export function expectPending({ hints }: EndpointState): void {
+  hints.mayHavePending = true;
+}
+
+/** Held calls may be PENDING again, or seqs may be given again. */
+export function expectEarlierPending(endpoint: EndpointState): void {
+  endpoint.pendingFrom = 0;
+}
+
+/** What was read, or is being read, is outdated. */
+export function invalidate(endpoint: EndpointState): void {
+  if (endpoint.queues.probe.length > 0) endpoint.isProbing = false;
+  for (const queue of Object.values(endpoint.queues)) queue.clear();
+  endpoint.generation += 1;
+  suspectAll(endpoint.hints);
+}
+
+export function suspectAll(hints: StoreHints): void {
+  hints.mayHavePending = true;
+  hints.isDirty = true;
+  expectDue(hints, 0);
+}
+
+export function expectDue(hints: StoreHints, at: number): void {
+  hints.mayHaveFailed = true;
+  hints.mayHaveHeld = true;
+  hints.dueAt = Math.min(hints.dueAt ?? at, at);
+}
+
+/** Nothing would be lost with it, if all is committed. */
+export function isIdle({ inFlight, queues, hints }: EndpointState): boolean {
+  const isEmpty = Object.values(queues).every(({ length }) => length === 0);
+  return inFlight.size === 0 && isEmpty && !hints.mayHavePending && !hints.isDirty;
+}
+
+/** Down, with retries on: new responses wait for a probe, or are held. */
+export function isProbed({ health, callback }: EndpointState): boolean {
+  return health.endpoint.state === "down" && callback.retriesEnabled;
+}
+
+export function probeAt({ health, callback }: EndpointState): number | null {
+  return nextProbeAt(health.endpoint, callback.replayProbeAt);
+}
+
+export function hasOutageAt({ health }: EndpointState, at: number, policy: RetryPolicy): boolean {
+  const overAt = closesAt(health, policy);
+  return overAt !== null && at < overAt;
+}
+
+/** In memory, for calls that were read and wait. */
+export function prefetchedBytes({ queues }: EndpointState): number {
+  return queues.probe.bytes + queues.fresh.bytes + queues.backlog.bytes;
+}
+
+export function isDue(at: number | null, now: number): boolean {
+  return at !== null && at <= now;
+}

@@ -1,0 +1,128 @@
+/** The state of an endpoint and of its outage. Each function returns the next one. */
+import type { AttemptCause } from "../../domain/attempt.js";
+import {
+  type Endpoint,
+  endpointAfterDrain,
+  endpointAfterFailure,
+  endpointAfterRepair,
+  endpointAfterReplayRequest,
+  endpointAfterSuccess,
+  endpointAtRound,
+  endpointByClock,
+} from "../../domain/endpoint.js";
+import {
+  type OpenOutage,
+  type OutageProgress,
+  outageAfterFirstFailure,
+  outageAfterHolding,
+  outageAfterSuccess,
+  outageByClock,
+  outageClosesAt,
+  outageWithoutHoldings,
+} from "../../domain/outage.js";
+import type { RetryPolicy } from "../../domain/retry-policy.js";
+
+export interface Health {
+  readonly endpoint: Endpoint;
+  readonly outage: OpenOutage | null;
+  /** The last outage, if it was closed by marks and there was no success since. */
+  readonly markedOutage: OpenOutage | null;
+}
+
+export interface HealthChange {
+  /** The same object if nothing changed. */
+  readonly health: Health;
+  readonly closed: (OpenOutage & { readonly endedAt: number }) | null;
+}
+
+export interface Failure {
+  readonly callSeq: number;
+  readonly cause: AttemptCause;
+  readonly beganAt: number;
+  readonly at: number;
+  /** Whether the call fails for the first time. */
+  readonly isFirst: boolean;
+}
+
+/** null: no outage is open. */
+export function closesAt({ endpoint, outage }: Health, policy: RetryPolicy): number | null {
+  return outage && outageClosesAt(outage, endpoint.state, policy);
+}
+
+export function healthAfterSuccess(before: Health, at: number, policy: RetryPolicy, maxInFlight: number): HealthChange {
+  const { health, closed } = closeIfOver(before, at, policy);
+  const endpoint = endpointAfterSuccess(health.endpoint, at, maxInFlight);
+  return { health: change(health, { endpoint, outage: outageAfterSuccess(health.outage, at), markedOutage: null }), closed };
+}
+
+/** An e-mail is owed for an outage that `isNew`. `newId` is used for one. */
+export function healthAfterFailure(
+  before: Health,
+  failure: Failure,
+  policy: RetryPolicy,
+  random: number,
+  newId: () => string,
+): HealthChange & { readonly isNew: boolean } {
+  const { health, closed } = closeIfOver(before, failure.at, policy);
+  const endpoint = endpointAfterFailure(health.endpoint, failure, policy, random);
+  if (!failure.isFirst) return { health: change(health, { endpoint }), closed, isNew: false };
+  const { outage, isNew } = outageAfterFirstFailure(health.outage, failure.beganAt, newId, health.markedOutage, policy);
+  return { health: change(health, { endpoint, outage, markedOutage: null }), closed, isNew };
+}
+
+export function healthAfterHolding(health: Health): Health {
+  return change(health, { outage: health.outage && outageAfterHolding(health.outage) });
+}
+
+export function healthWithoutHoldings(health: Health, skipped: number): Health {
+  return change(health, { outage: outageWithoutHoldings(health.outage, skipped) });
+}
+
+export function healthAtRound(health: Health, at: number, policy: RetryPolicy, random: number): Health {
+  return change(health, { endpoint: endpointAtRound(health.endpoint, at, policy, random) });
+}
+
+export function healthAfterDrain(before: Health, at: number, policy: RetryPolicy): HealthChange {
+  const health = change(before, { endpoint: endpointAfterDrain(before.endpoint) });
+  const overAt = closesAt(health, policy);
+  // Calls were held until now: a quiet outage closes now.
+  return overAt !== null && overAt <= at ? close(health, at) : { health, closed: null };
+}
+
+/** After a repair, or a replay that was requested, at these instants; null: there was none. */
+export function healthAfterChanges(before: Health, repairedAt: number | null, replayRequestedAt: number | null): Health {
+  let { endpoint } = before;
+  if (repairedAt !== null) endpoint = endpointAfterRepair(endpoint, repairedAt);
+  if (replayRequestedAt !== null) endpoint = endpointAfterReplayRequest(endpoint, replayRequestedAt);
+  return change(before, { endpoint });
+}
+
+/** What follows from the time alone. The clock may have been set back. */
+export function healthByClock(before: Health, now: number, policy: RetryPolicy): HealthChange {
+  const endpoint = endpointByClock(before.endpoint, now, policy);
+  return closeIfOver(change(before, { endpoint, outage: outageByClock(before.outage, now) }), now, policy);
+}
+
+/** Closes the outage if none of its calls is FAILED. */
+export function healthAfterCheck(health: Health, { hasFailed, hasDelivered }: OutageProgress, at: number): HealthChange {
+  const { outage } = health;
+  if (outage === null || hasFailed) return { health, closed: null };
+  // After marks it may still fail: the same outage reopens.
+  const markedOutage = outage.quietSince === null && !hasDelivered ? outage : null;
+  return close(change(health, { markedOutage }), at);
+}
+
+function closeIfOver(health: Health, at: number, policy: RetryPolicy): HealthChange {
+  const overAt = closesAt(health, policy);
+  return overAt !== null && overAt <= at ? close(health, overAt) : { health, closed: null };
+}
+
+function close(health: Health, endedAt: number): HealthChange {
+  return { health: change(health, { outage: null }), closed: health.outage && { ...health.outage, endedAt } };
+}
+
+function change(health: Health, to: Partial<Health>): Health {
+  const { endpoint = health.endpoint, outage = health.outage, markedOutage = health.markedOutage } = to;
+  const isSame = endpoint === health.endpoint && outage === health.outage && markedOutage === health.markedOutage;
+  return isSame ? health : { endpoint, outage, markedOutage };
+}

@@ -1,0 +1,145 @@
+/** Which call of an endpoint goes next, and the memory that its request takes. */
+import type { AttemptCause } from "../../domain/attempt.js";
+import { type Call, isInWindow } from "../../domain/call.js";
+import type { Callback } from "../../domain/callback.js";
+import { inFlightLimit } from "../../domain/endpoint.js";
+import { CALL_BYTES, type DeliveryBudget } from "../delivery-budget.js";
+import type { QueuedCall } from "./call-queue.js";
+import { type EndpointRules, type EndpointState, expectDue, invalidate, type QueueName, suspectAll } from "./endpoint-state.js";
+
+export interface TakenCall {
+  readonly call: Call;
+  readonly cause: AttemptCause;
+  /** The recovery that it was taken in; 0: in none. */
+  readonly recovery: number;
+  readonly isOfRound: boolean;
+  /** In memory until the request ends: what is expected, until it is built. */
+  bodyBytes: number;
+  /** As it was when the request was built. */
+  sentTo: Callback;
+}
+
+/** What was read longer ago is read again: a mark may have come. */
+export const STALE_AFTER_MS = 1_000;
+/** With a backlog, one in this many is a new response. */
+const FRESH_EVERY = 4;
+
+export interface TakenAt extends EndpointRules {
+  readonly now: number;
+  readonly monotonicMs: number;
+}
+
+/**
+ * If fewer than `share` are in flight; "limited": only the share is in the way. "stale": everything is to be read again. Without room for
+ * the body, the endpoint waits in the budget.
+ */
+export function takeCall(
+  endpoint: EndpointState,
+  share: number,
+  budget: DeliveryBudget<EndpointState>,
+  at: TakenAt,
+): TakenCall | "stale" | "limited" | "nothing" {
+  const { health, queues, requests, hints } = endpoint;
+  const limit = inFlightLimit(health.endpoint, at.maxInFlight);
+  if (requests >= Math.min(limit, share)) {
+    budget.stopWaiting(endpoint);
+    return requests < limit ? "limited" : "nothing";
+  }
+  const staleBefore = at.monotonicMs - STALE_AFTER_MS;
+  const { probe, fresh, backlog } = queues;
+  if (probe.isOlderThan(staleBefore) || fresh.isOlderThan(staleBefore) || backlog.isOlderThan(staleBefore)) {
+    invalidate(endpoint);
+    return "stale";
+  }
+  const from = nextQueue(endpoint, at);
+  const next = from && queues[from].head;
+  if (from === undefined || next === undefined) {
+    // During a re-read the endpoint keeps its place.
+    if (!hints.isDirty) budget.stopWaiting(endpoint);
+    return "nothing";
+  }
+  const bodyBytes = expectedBytes(endpoint, next);
+  const isWhole = next.call.leftOutBytes === undefined;
+  if (!budget.tryHold(endpoint, bodyBytes, isWhole ? next.bytes : 0)) return "nothing";
+  queues[from].dropHead();
+  return begin(endpoint, next.call, from, bodyBytes);
+}
+
+/** Once the request is built: whether there is room for it. */
+export function fitRequest(
+  endpoint: EndpointState,
+  taken: TakenCall,
+  requestBytes: number,
+  budget: DeliveryBudget<EndpointState>,
+): boolean {
+  const { call, bodyBytes } = taken;
+  const isWhole = call.leftOutBytes === undefined;
+  // Half of what was expected is the call itself, half its request.
+  if (isWhole && requestBytes <= bodyBytes / 2) return true;
+  const total = requestBytes + (isWhole ? bodyBytes / 2 : CALL_BYTES);
+  if (call.leftOutBytes) endpoint.growth = Math.max(1, requestBytes / call.leftOutBytes);
+  if (isWhole) budget.resize(endpoint, bodyBytes, total);
+  else if (!budget.tryResize(endpoint, bodyBytes, total)) return false;
+  taken.bodyBytes = total;
+  return true;
+}
+
+/** The request of a call has ended, or is not to be sent. */
+export function endCall(endpoint: EndpointState, taken: TakenCall, budget: DeliveryBudget<EndpointState>): void {
+  budget.release(endpoint, taken.bodyBytes);
+  endpoint.requests -= 1;
+  if (taken.isOfRound) endpoint.roundInFlight -= 1;
+  if (taken.cause === "probe") endpoint.isProbing = false;
+}
+
+/** Nothing was sent of it. Its round goes on without it, with the next call. */
+export function withdrawCall(endpoint: EndpointState, { call, isOfRound }: TakenCall): void {
+  endpoint.inFlight.remove(call.seq);
+  if (isOfRound && endpoint.health.endpoint.state === "down") endpoint.roundLeft += 1;
+  suspectAll(endpoint.hints);
+}
+
+function nextQueue(endpoint: EndpointState, at: TakenAt): QueueName | undefined {
+  const { probe, fresh, backlog } = endpoint.queues;
+  if (probe.length > 0) return "probe";
+  const isFreshNext = fresh.length > 0 && endpoint.taken % FRESH_EVERY === FRESH_EVERY - 1;
+  if (!isFreshNext) {
+    for (let next = backlog.head; next; next = backlog.head) {
+      if (mayGo(endpoint, next.call, at)) return "backlog";
+      backlog.dropHead();
+    }
+  }
+  return fresh.length > 0 ? "fresh" : undefined;
+}
+
+function mayGo({ health, hints }: EndpointState, call: Call, { now, policy }: TakenAt): boolean {
+  if (isInWindow(call, health.endpoint.recoveringSince ?? now, policy)) return true;
+  // Its window ended here; the next read cancels its retry.
+  expectDue(hints, call.due?.at ?? 0);
+  return false;
+}
+
+/** The request of a prefetched call takes about as much again. */
+function expectedBytes({ growth }: EndpointState, { call: { leftOutBytes }, bytes }: QueuedCall): number {
+  return leftOutBytes === undefined ? 2 * bytes : Math.ceil(leftOutBytes * growth) + 2 * CALL_BYTES;
+}
+
+function begin(endpoint: EndpointState, call: Call, from: QueueName, bodyBytes: number): TakenCall {
+  const { inFlight, generation } = endpoint;
+  const { state, recovery } = endpoint.health.endpoint;
+  const isOfRound = from === "backlog" && state === "down";
+  if (isOfRound) {
+    endpoint.roundInFlight += 1;
+    endpoint.roundLeft = Math.max(0, endpoint.roundLeft - 1);
+  }
+  endpoint.requests += 1;
+  endpoint.taken += 1;
+  inFlight.add(call.seq, { dueAt: null, generation });
+  const cause = from === "probe" ? "probe" : causeOf(call);
+  return { call, cause, recovery: state === "recovering" ? recovery : 0, isOfRound, bodyBytes, sentTo: endpoint.callback };
+}
+
+function causeOf({ due, sentAt }: Call): AttemptCause {
+  if (due?.cause === "replay") return "replay";
+  return sentAt === null ? "first" : "retry";
+}

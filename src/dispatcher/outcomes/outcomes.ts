@@ -1,0 +1,168 @@
+import type { Attempt } from "../../domain/attempt.js";
+import type { Call } from "../../domain/call.js";
+import type { OpenOutage } from "../../domain/outage.js";
+import { composeOutageMail } from "../../notifier/outage-mail.js";
+import type { CommittedOutcomes, OutcomeGroup } from "../../store/dispatch-store.js";
+import type { DispatcherDeps } from "../dispatcher-deps.js";
+import { acceptWork } from "../endpoint/accept-work.js";
+import type { EndpointRules, EndpointState } from "../endpoint/endpoint-state.js";
+import type { WorkBatch } from "../endpoint/fetch-work.js";
+import { commitCall, finishOutageCheck, settleCall, skipHoldings } from "../endpoint/settle-call.js";
+import { type TakenCall, withdrawCall } from "../endpoint/take-call.js";
+import type { EndpointPool, OutageCheck } from "../endpoint-pool.js";
+import type { OutcomeLog } from "./outcome-log.js";
+
+/** Our own fault, with its error. */
+export interface Fault {
+  readonly fault: unknown;
+}
+
+export interface Committed {
+  /** Callbacks that another dispatcher has taken, with the fences under which they were its own. */
+  readonly lost: ReadonlyMap<string, number>;
+  /** Outages have opened or ended. */
+  readonly hasOutages: boolean;
+}
+
+/** What becomes of calls: it is applied to their endpoints, gathered in the log, and committed. */
+export class Outcomes {
+  readonly #deps: DispatcherDeps;
+  readonly #rules: EndpointRules;
+  readonly #log: OutcomeLog;
+  readonly #pool: EndpointPool;
+  #storeState: "unproved" | "works" | "failed" = "unproved";
+
+  constructor(deps: DispatcherDeps, rules: EndpointRules, log: OutcomeLog, pool: EndpointPool) {
+    this.#deps = deps;
+    this.#rules = rules;
+    this.#log = log;
+    this.#pool = pool;
+  }
+
+  /** What was read for an endpoint. */
+  accept(endpoint: EndpointState, batch: WorkBatch, now: number): void {
+    const { clock, random } = this.#deps;
+    const held = acceptWork(endpoint, batch, { ...this.#rules, now, monotonicMs: clock.monotonicMs(), random });
+    const downSince = endpoint.health.endpoint.downSince ?? now;
+    for (const { callbackId, id: callId, seq: callSeq } of held) {
+      this.#log.addHolding({ callbackId, callId, callSeq, at: now, downSince, random: random.fraction() }, endpoint.fence);
+    }
+    this.#pool.note(endpoint);
+  }
+
+  /** null: nothing was sent. */
+  settle(endpoint: EndpointState, taken: TakenCall, outcome: Attempt | Fault | null): void {
+    if (outcome === null) withdrawCall(endpoint, taken);
+    else if ("fault" in outcome) this.#waitAfterFault(endpoint, taken.call, outcome.fault);
+    else this.#record(endpoint, taken, outcome);
+    this.#pool.note(endpoint);
+  }
+
+  #record(endpoint: EndpointState, taken: TakenCall, attempt: Attempt): void {
+    const { call, recovery } = taken;
+    const { random, onAttempt } = this.#deps;
+    const { callbackId, id: callId, seq: callSeq } = call;
+    const jitter = random.fraction();
+    const { policy, maxInFlight } = this.#rules;
+    const opened = settleCall(endpoint, call, attempt, { policy, maxInFlight, random, jitter });
+    this.#log.addAttempt({ callbackId, callId, callSeq, attempt, random: jitter, recovery }, endpoint.fence);
+    if (opened) this.#queueMail(endpoint, opened, taken, attempt);
+    onAttempt(callbackId, attempt);
+  }
+
+  #queueMail({ callback, fence }: EndpointState, outage: OpenOutage, { call, sentTo }: TakenCall, { result }: Attempt): void {
+    const { id: outageId, startedAt } = outage;
+    const failed = { ...callback, url: sentTo.url, auth: sentTo.auth };
+    const mail = composeOutageMail({ callback: failed, startedAt, result, call, policy: this.#rules.policy });
+    this.#log.queueMail({ outageId, callbackId: callback.id, to: callback.email, ...mail, createdAt: startedAt }, fence);
+  }
+
+  /** Our own fault is no attempt (docs/dispatcher.md, A call, Rule 3). */
+  #waitAfterFault({ inFlight }: EndpointState, { id: callId, seq, callbackId }: Call, error: unknown): void {
+    const { clock, logger } = this.#deps;
+    const waitMs = inFlight.failedHere(seq, clock.now());
+    logger.error({ err: error, callbackId, callId, waitMs }, "A call could not be sent; it will be tried again");
+  }
+
+  /** Whether outcomes could be recorded: nothing is sent before a write has worked, nor after an error of the store. */
+  get mayRecord(): boolean {
+    return this.#storeState === "works";
+  }
+
+  noteStoreError(): void {
+    this.#storeState = "failed";
+  }
+
+  /** Only a trial write shows whether outcomes could be recorded. Rejects with the store's error. */
+  async proveStore(): Promise<void> {
+    if (this.mayRecord) return;
+    await this.#deps.store.checkWritable();
+    this.#noteWrite();
+  }
+
+  #noteWrite(): void {
+    if (this.#storeState === "failed") this.#deps.logger.warn({}, "The store can be written again; dispatching continues");
+    this.#storeState = "works";
+  }
+
+  /** Commits the next group; null: none has gathered. */
+  async commitNext(): Promise<Committed | null> {
+    const group = this.#log.next();
+    if (group === null) return null;
+    const committed = await this.#deps.store.commitOutcomes(group);
+    this.#noteWrite();
+    this.#log.committed();
+    const lost = this.#dropStale(group, committed);
+    this.#applyCommit(group, committed);
+    return { lost, hasOutages: group.mails.length + group.closedOutages.length > 0 };
+  }
+
+  #dropStale(group: OutcomeGroup, { staleCallbacks, lostAttempts: calls }: CommittedOutcomes): ReadonlyMap<string, number> {
+    const lost = new Map<string, number>();
+    for (const id of staleCallbacks) {
+      const endpoint = this.#endpointOf(group, id);
+      if (endpoint === undefined) continue;
+      lost.set(id, endpoint.fence);
+      this.#pool.forget(id);
+    }
+    const { logger } = this.#deps;
+    if (calls > 0) logger.warn({ calls }, "Calls were sent, but not recorded: another dispatcher has taken their callbacks");
+    return lost;
+  }
+
+  #applyCommit(group: OutcomeGroup, { skippedHoldings }: CommittedOutcomes): void {
+    for (const { callbackId } of group.endpoints) {
+      const endpoint = this.#endpointOf(group, callbackId);
+      if (endpoint === undefined) continue;
+      skipHoldings(endpoint, skippedHoldings.get(callbackId) ?? 0);
+      this.#pool.note(endpoint);
+    }
+    for (const { callbackId, callSeq } of [...group.holdings, ...group.attempts]) {
+      const endpoint = this.#endpointOf(group, callbackId);
+      if (endpoint === undefined) continue;
+      commitCall(endpoint, callSeq);
+      this.#pool.note(endpoint);
+    }
+  }
+
+  /** One with another fence knows nothing of this group. */
+  #endpointOf({ fences }: OutcomeGroup, callbackId: string): EndpointState | undefined {
+    const endpoint = this.#pool.get(callbackId);
+    return endpoint?.fence === fences.get(callbackId) ? endpoint : undefined;
+  }
+
+  /** Closes those of these outages of which no call is FAILED any more. */
+  async checkOutages(checks: readonly OutageCheck[]): Promise<void> {
+    const { store, clock } = this.#deps;
+    if (checks.length === 0) return;
+    const reads = checks.map(({ endpoint, outage }) => ({ callbackId: endpoint.callback.id, since: outage.startedAt }));
+    const progress = await store.readOutageProgress(reads);
+    const now = clock.now();
+    for (const [index, { endpoint, outage }] of checks.entries()) {
+      const found = progress[index];
+      if (found === undefined || this.#pool.outageToCheck(endpoint) !== outage) continue;
+      finishOutageCheck(endpoint, found, now);
+      this.#pool.note(endpoint);
+    }
+  }
+}
