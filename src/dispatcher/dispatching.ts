@@ -1,6 +1,6 @@
-/** Delivers, mails, purges, samples and ends the leases of runs. */
+/** Everything that `serve` does by itself: it delivers, mails, purges, samples and ends the leases of runs. */
 import type { Deliverer } from "../delivery/deliverer.js";
-import { type AttemptTiming, isAccepted } from "../domain/attempt.js";
+import type { Attempt } from "../domain/attempt.js";
 import type { OutageEvent } from "../domain/outage.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { SendLimits } from "../domain/service-settings.js";
@@ -24,11 +24,9 @@ import { RunLoop } from "./run-loop.js";
 export interface Dispatching {
   /** After the commit. */
   onWork(callbackId: string, kind: "accepted" | "changed"): void;
-  /** Seqs of calls in flight; null: another dispatcher may own the callback. */
-  begunCalls(callbackId: string): ReadonlySet<number> | null;
-  /** Requests in flight. */
-  readonly inFlight: number;
-  onAttempt(handler: (attempt: AttemptTiming) => void): void;
+  readonly dispatcher: Dispatcher;
+  /** Calls the handler with each attempt. */
+  onAttempt(handler: (attempt: Attempt) => void): void;
   start(): void;
   /** Resolves when all in flight is committed, LONGEST_STOP_MS at most. */
   stop(): Promise<void>;
@@ -36,7 +34,7 @@ export interface Dispatching {
 
 export interface DispatchingDeps {
   readonly store: Store;
-  readonly deliverer: Pick<Deliverer, "deliverIf">;
+  readonly deliverer: Deliverer;
   readonly notifier: Notifier;
   /** Besides the e-mail. */
   readonly noticeTargets: readonly NoticeTarget[];
@@ -53,27 +51,14 @@ export interface DispatchingDeps {
   readonly isEnabled: boolean;
 }
 
-const DEAF =
+const NO_NOTIFICATIONS =
   "Notifications of the database don't arrive, as behind a pooler in transaction mode: what other nodes accept is sent up to half a second later";
 const SMALL_BODY = 64 * 1024;
 
 export function createDispatching(deps: DispatchingDeps): Dispatching {
-  const {
-    store,
-    deliverer,
-    notifier,
-    noticeTargets,
-    removeMailFiles,
-    clock,
-    random,
-    logger,
-    policy,
-    authParameter,
-    bodyNames,
-    limits,
-    isEnabled,
-  } = deps;
-  const handlers: ((attempt: AttemptTiming) => void)[] = [];
+  const { store, deliverer, notifier, noticeTargets, clock, random, logger, policy, limits, isEnabled } = deps;
+  const { authParameter, bodyNames, removeMailFiles } = deps;
+  const handlers: ((attempt: Attempt) => void)[] = [];
   const outboxes = [
     createMailSender({ store, notifier, clock, logger }),
     ...noticeTargets.map((target) => createNoticeSender({ store, target, clock, logger })),
@@ -94,9 +79,8 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
         send: async (maySend) => (await deliverer.deliverIf(maySend, request))?.result ?? null,
       };
     },
-    onAttempt(_callbackId, { result, durationMs }) {
-      const outcome = isAccepted(result) ? "success" : "failure";
-      for (const handler of handlers) handler({ outcome, durationMs });
+    onAttempt(_callbackId, attempt) {
+      for (const handler of handlers) handler(attempt);
     },
     notices: () => (noticeTargets.length === 0 ? undefined : { ...destinations, at: clock.now() }),
     onOutageChanged() {
@@ -105,10 +89,10 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
     onCallbackDeleted: () => purger.wake(),
   });
   const sampler = new OutageSampler({ store, clock, logger });
-  let isDeaf = false;
-  const warnDeaf = () => {
-    if (!isDeaf) logger.warn({}, DEAF);
-    isDeaf = true;
+  let isWarned = false;
+  const warnOnce = () => {
+    if (!isWarned) logger.warn({}, NO_NOTIFICATIONS);
+    isWarned = true;
   };
   const endLeases = async () => {
     await store.endRunLeases();
@@ -128,14 +112,11 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
       // Deleted, perhaps: the owner that would notice may be another node.
       if (kind === "changed" && store.nodes) purger.wake();
     },
-    begunCalls: (callbackId) => dispatcher.begunCalls(callbackId),
-    get inFlight() {
-      return dispatcher.inFlight;
-    },
+    dispatcher,
     onAttempt: (handler) => void handlers.push(handler),
     start() {
       for (const worker of workers) worker.start();
-      if (isEnabled) store.nodes?.listen(() => dispatcher.wake(), warnDeaf);
+      if (isEnabled) store.nodes?.listen(() => dispatcher.wake(), warnOnce);
     },
     stop: () => settleAll(...workers.map((worker) => worker.stop())),
   };

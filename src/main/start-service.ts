@@ -111,13 +111,13 @@ async function start(
     authParameter: options.authParameter,
     bodyNames: options.bodyNames,
     stats: {
-      read: async () => ({ ...(await store.readGauges()), inFlight: dispatching.inFlight }),
+      read: async () => ({ ...(await store.readGauges()), inFlight: dispatching.dispatcher.inFlight }),
       onAttempt: dispatching.onAttempt,
     },
     checkEndpoint: options.endpointCheck ? async (request) => (await deliverer.deliver(request)).result : null,
     checkCallbackUrl: (url) => checkCallbackUrl(url, addressRule),
     onWork: dispatching.onWork,
-    begunCalls: dispatching.begunCalls,
+    begunCalls: (callbackId) => dispatching.dispatcher.begunCalls(callbackId),
     isReady: () => !teardown.hasBegun,
   });
   const others: Server[] = [];

@@ -1,5 +1,5 @@
 /** Doesn't know the dispatcher. */
-import type { AttemptTiming, DeliveryResult } from "../domain/attempt.js";
+import type { Attempt, DeliveryResult } from "../domain/attempt.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { Clock, Timers } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
@@ -50,7 +50,7 @@ export type WorkKind = "accepted" | "changed";
 /** For /metrics. */
 export interface ServiceStats {
   read(): Promise<ServiceGauges>;
-  onAttempt(handler: (attempt: AttemptTiming) => void): void;
+  onAttempt(handler: (attempt: Attempt) => void): void;
 }
 
 export interface ServiceGauges extends Gauges {

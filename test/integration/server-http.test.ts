@@ -2,10 +2,12 @@
 import { connect } from "node:net";
 import { Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Attempt } from "../../src/domain/attempt.js";
 import { WhcbError } from "../../src/domain/errors.js";
 import { systemClock } from "../../src/platform/clock.js";
 import type { Logger } from "../../src/platform/logger.js";
 import type { ServerDeps } from "../../src/server/server-deps.js";
+import { anAttempt } from "../support/builders.js";
 import { BUSY, OK } from "../support/server/recorded-calls.js";
 import {
   CALLBACK_BODY,
@@ -481,14 +483,14 @@ describe("operations", () => {
   });
 
   it("exports metrics for Prometheus", async () => {
-    const handlers: ((attempt: { outcome: "success" | "failure"; durationMs: number }) => void)[] = [];
+    const handlers: ((attempt: Attempt) => void)[] = [];
     await open({
       stats: {
         read: async () => ({ waiting: 3, due: 4, inFlight: 5, openOutages: 1, queuedMails: 2, queuedNotices: 6 }),
         onAttempt: (handler) => void handlers.push(handler),
       },
     });
-    handlers[0]?.({ outcome: "failure", durationMs: 30 });
+    handlers[0]?.(anAttempt({ durationMs: 30 }));
     await service.app.inject({ method: "POST", url: "/callbacks/demo/calls", headers: JSON_HEADERS, payload: {} });
     const { body } = await get("/metrics", CREDENTIALS);
     for (const line of [

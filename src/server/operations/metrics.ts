@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import type { Server } from "node:http";
 import type { Registry } from "prom-client";
+import { isAccepted } from "../../domain/attempt.js";
 import type { Timers } from "../../platform/clock.js";
 import { isLoopbackHost } from "../../platform/loopback.js";
 import { Connections, protocolFault } from "../connections.js";
@@ -63,7 +64,9 @@ function registerMetrics(prometheus: typeof import("prom-client"), stats: Servic
     queuedMails: new Gauge({ name: "whcb_mails_owed", help: "E-mails not sent yet", registers }),
     queuedNotices: new Gauge({ name: "whcb_notices_owed", help: "Notices of outages not sent yet", registers }),
   };
-  stats.onAttempt(({ outcome, durationMs }) => attempts.observe({ outcome }, durationMs / 1000));
+  stats.onAttempt(({ result, durationMs }) => {
+    attempts.observe({ outcome: isAccepted(result) ? "success" : "failure" }, durationMs / 1000);
+  });
   return {
     accepted: (count) => accepted.inc(count),
     answered: ({ method, route, status, seconds }) => requests.observe({ method, route, status }, seconds),
