@@ -18,8 +18,8 @@ export interface Client {
   readonly name: string;
   /** Converts an instant of our clock to the service's, as its answers so far tell; they agree to a minute. */
   byServiceClock(instant: number): number;
-  /** A loopback address means the same place for the service, as its answers about callbacks so far say. */
-  sharesLoopback(): boolean;
+  /** Where loopback addresses lead for its nodes, as their answers about callbacks so far say (docs/contract.md, X-Loopback-Id). */
+  loopbackIds(): ReadonlySet<string>;
   /** Throws `unauthenticated`, `forbidden` or `network`. */
   verify(): Promise<void>;
 

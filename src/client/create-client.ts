@@ -38,7 +38,7 @@ export function createClient(transport: Transport, options: ClientOptions): Clie
   return {
     name: transport.name,
     byServiceClock: api.byServiceClock,
-    sharesLoopback: api.sharesLoopback,
+    loopbackIds: api.loopbackIds,
     ...callbacks,
     ...calls,
     ...runRequests(api),

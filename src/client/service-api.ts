@@ -2,7 +2,6 @@
 import { errorMessage, WhcbError } from "../domain/errors.js";
 import { type SecretMask, secretsOf } from "../domain/mask.js";
 import type { Clock } from "../platform/clock.js";
-import { loopbackId } from "../platform/loopback.js";
 import { type DeliverySettings, readDeliverySettings } from "../wire/delivery-settings.js";
 import { readJson } from "../wire/json/read-json.js";
 import type { Requester } from "./requester.js";
@@ -43,8 +42,8 @@ export interface ServiceApi {
   isOurs(): boolean;
   /** As the callbacks read so far say; null if none were read. */
   deliverySettings(): Partial<DeliverySettings> | null;
-  /** Its answers about callbacks so far say that a loopback address means the same place there as here: no tunnel leads to it. */
-  sharesLoopback(): boolean;
+  /** Of the answers about callbacks so far. */
+  loopbackIds(): ReadonlySet<string>;
   /** Converts an instant of our clock to the service's, which its answers tell. Within CLOCKS_APART_MS they count as the same. */
   byServiceClock(instant: number): number;
   documentOf(answer: TransportResponse): unknown;
@@ -63,6 +62,8 @@ const DEFAULT_MAX_LIMIT = 20;
 const LARGEST_PAGE = 500;
 /** The header `Date` has whole seconds, and an answer takes a while. */
 const CLOCKS_APART_MS = 60_000;
+/** A second one says that not all nodes are in one place. */
+const MAX_LOOPBACK_IDS = 2;
 
 export interface ServiceApiDeps {
   readonly requester: Requester;
@@ -78,8 +79,7 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
   let maxLimit = DEFAULT_MAX_LIMIT;
   let isOurs = false;
   let deliverySettings: Partial<DeliverySettings> | null = null;
-  /** null: none has said it. */
-  let isHere: boolean | null = null;
+  const loopbackIds = new Set<string>();
   let serviceAheadMs = 0;
   const identity = credentials === null ? {} : credentialHeaders(credentials);
 
@@ -103,9 +103,8 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
     }
     const told = { authParameter: answer.headers["x-auth-parameter"], bodyNames: answer.headers["x-body-names"] };
     if (noun === "callback") deliverySettings = { ...deliverySettings, ...readDeliverySettings(told) };
-    const place = answer.headers["x-loopback-id"];
-    // One of several nodes may be elsewhere.
-    if (place !== undefined) isHere = isHere !== false && place === loopbackId();
+    const loopbackId = answer.headers["x-loopback-id"];
+    if (loopbackId !== undefined && loopbackIds.size < MAX_LOOPBACK_IDS) loopbackIds.add(loopbackId);
     const aheadMs = Date.parse(answer.headers.date ?? "") - clock.now();
     // The difference is kept while the clocks agree with it, so that a report that is repeated has the same dates.
     if (Math.abs(aheadMs - serviceAheadMs) > CLOCKS_APART_MS) serviceAheadMs = aheadMs;
@@ -140,7 +139,7 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
     maxLimit: () => maxLimit,
     isOurs: () => isOurs,
     deliverySettings: () => deliverySettings,
-    sharesLoopback: () => isHere === true,
+    loopbackIds: () => loopbackIds,
     withPageLimit(path, wanted = LARGEST_PAGE) {
       const [route = "", query = ""] = path.split("?");
       const parameters = new URLSearchParams(query);

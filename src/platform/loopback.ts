@@ -1,6 +1,3 @@
-import { createHash } from "node:crypto";
-import { readFileSync, readlinkSync } from "node:fs";
-import { hostname } from "node:os";
 import { parseUrl } from "../domain/mask.js";
 
 const LOOPBACK_IPV4 = /^127(?:\.\d{1,3}){3}$/;
@@ -26,20 +23,4 @@ export function isLoopbackUrl(url: string): boolean {
 /** Of this machine or its own network: localhost, *.localhost and *.local, with or without a final dot. */
 export function isLocalName(host: string): boolean {
   return /^(?:.+\.)?(?:localhost|local)\.?$/i.test(host);
-}
-
-/**
- * Equal in processes that reach the same programs at a loopback address, which need the same network namespace of the same boot. Where the
- * system has no such namespaces, the host's name counts. null: unknown.
- */
-export function loopbackId(platform: NodeJS.Platform = process.platform): string | null {
-  try {
-    const place =
-      platform === "linux"
-        ? [readFileSync("/proc/sys/kernel/random/boot_id", "utf8"), readlinkSync("/proc/self/ns/net")]
-        : [platform, hostname()];
-    return createHash("sha256").update(JSON.stringify(place)).digest("hex").slice(0, 32);
-  } catch {
-    return null;
-  }
 }

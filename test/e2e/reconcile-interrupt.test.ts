@@ -4,6 +4,7 @@ import { readdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { loopbackId } from "../../src/delivery/loopback-id.js";
 import { Home } from "../support/process/whcb-process.js";
 
 const SIZE = 100_000;
@@ -48,7 +49,11 @@ async function openService(onLastPage: () => void) {
     const isList = list === "calls" && rest === undefined;
     const body = isList ? page(offset, limit) : id === undefined ? { status: "1 to 1 of 1", callbacks: [callback] } : callback;
     const isKnown = isList || list === undefined;
-    response.writeHead(isKnown ? 200 : 404, { "content-type": "application/json", "x-max-limit": String(PAGE) });
+    response.writeHead(isKnown ? 200 : 404, {
+      "content-type": "application/json",
+      "x-max-limit": String(PAGE),
+      "x-loopback-id": loopbackId() ?? "",
+    });
     response.end(JSON.stringify(isKnown ? body : { errorSummary: "No", errorText: "No", errorDetail: "No" }), () => {
       if (isList && offset + limit >= SIZE) onLastPage();
     });

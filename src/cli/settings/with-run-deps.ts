@@ -1,6 +1,8 @@
 import { join } from "node:path";
+import type { Client } from "../../client/client.js";
 import { type AddressRule, ANY_ADDRESS, publicAddressRule } from "../../delivery/address-rule.js";
 import type { Deliverer } from "../../delivery/deliverer.js";
+import { loopbackId } from "../../delivery/loopback-id.js";
 import { isLoopbackHost } from "../../platform/loopback.js";
 import type { RunDeps, RunFolder } from "../../runs/run-deps.js";
 import type { Invocation } from "../args/command-spec.js";
@@ -59,7 +61,13 @@ function callbackRule({ client, target, settings }: Session, allowNetworks: read
   if (target.kind === "file") return () => ANY_ADDRESS;
   const isAtLoopback = isLoopbackHost(new URL(target.url).hostname);
   // The port of a tunnel or a container is at a loopback address, too.
-  return () => (isAtLoopback && client.sharesLoopback() ? ANY_ADDRESS : publicRule);
+  return () => (isAtLoopback && isOnThisMachine(client) ? ANY_ADDRESS : publicRule);
+}
+
+/** With all of its nodes that have answered. */
+function isOnThisMachine(client: Client): boolean {
+  const [id, ...others] = client.loopbackIds();
+  return id === loopbackId() && others.length === 0;
 }
 
 function lazyDeliverer(open: () => Promise<Deliverer>): Pick<Deliverer, "deliverIf" | "close"> {

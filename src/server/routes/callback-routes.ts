@@ -1,7 +1,7 @@
 /** docs/contract.md, Callbacks. */
 import type { FastifyInstance, FastifyReply } from "fastify";
+import { loopbackId } from "../../delivery/loopback-id.js";
 import type { Callback } from "../../domain/callback.js";
-import { loopbackId } from "../../platform/loopback.js";
 import { callbackToJson } from "../../wire/json/callback-json.js";
 import { outageToJson } from "../../wire/json/outage-json.js";
 import { lazyParts } from "../lazy-parts.js";

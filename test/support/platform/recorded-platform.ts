@@ -4,6 +4,7 @@
  */
 import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
+import { loopbackId } from "../../../src/delivery/loopback-id.js";
 import { type Edition, fillJson, fillXml, recordedJson, recordedXml, type Values } from "./recorded-answers.js";
 
 export const PLATFORM_USER = { username: "ada", password: "correct horse", apiKey: "k-0123456789abcdef" };
@@ -89,7 +90,8 @@ export async function openRecordedPlatform(options: RecordedPlatformOptions): Pr
       body,
       status: answer.status,
     });
-    outgoing.writeHead(answer.status, answer.headers).end(answer.body);
+    // The platform doesn't say where it is. This one is on the machine of the tests, whose endpoints are at loopback addresses.
+    outgoing.writeHead(answer.status, { ...answer.headers, "x-loopback-id": loopbackId() ?? "" }).end(answer.body);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

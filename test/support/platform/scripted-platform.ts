@@ -5,8 +5,8 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
 import type { Transport, TransportRequest, TransportResponse } from "../../../src/client/transport.js";
+import { loopbackId } from "../../../src/delivery/loopback-id.js";
 import type { Clock } from "../../../src/platform/clock.js";
-import { loopbackId } from "../../../src/platform/loopback.js";
 
 export interface PlatformCall {
   readonly id: string;
