@@ -10,6 +10,7 @@ import { loadLazyParts } from "./lazy-parts.js";
 import { createMetrics, type Metrics } from "./operations/metrics.js";
 import { openApiDocument } from "./operations/openapi.js";
 import { addOpenApiRoute, addOperationRoutes } from "./operations/operation-routes.js";
+import { ANSWER_BYTES } from "./requests/answer-budget.js";
 import { addBodyParsers, BODY_LIMIT, endSlowBodies } from "./requests/bodies.js";
 import { BodyBudget, limitBodies } from "./requests/body-budget.js";
 import { errorAnswer } from "./requests/error-answers.js";
@@ -59,6 +60,7 @@ export async function createApp({ console: consolePlugin, ...given }: AppOptions
     },
   });
   app.decorate("connections", connections);
+  app.decorate("answers", new BodyBudget(ANSWER_BYTES));
   addErrorHandlers(app, deps);
   if (deps.authentication === "required") await loadLazyParts();
   const metrics = await createMetrics(deps);

@@ -90,6 +90,10 @@ export interface CallQuery extends PageQuery {
   readonly sort: readonly Sort<"attemptedDate" | "status" | "messageId" | "id">[];
   /** Attempts count for the page's size. */
   readonly withAttempts?: boolean;
+  /** Of what is stored. A page of large calls is shorter than its limit. */
+  readonly maxPageBytes?: number;
+  /** Called with the page's bytes before they are read. May throw. */
+  readonly beforeRead?: (bytes: number) => void;
   /** Larger responses are left out. */
   readonly maxResponseBytes?: number;
   /** Elapsed time of reading what doesn't match, ms; then the page ends, perhaps empty, with a cursor. Default: none. */

@@ -4,6 +4,7 @@ import cookies from "@fastify/cookie";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { WhcbError } from "../../domain/errors.js";
 import { isSafe } from "../auth/request-origin.js";
+import { reserveAnswer } from "../requests/answer-budget.js";
 import { readBody } from "../requests/bodies.js";
 import { answerTo, type ErrorAnswer } from "../requests/error-answers.js";
 import { pathOf, rejectUnread } from "../requests/send-errors.js";
@@ -55,6 +56,7 @@ export async function consolePlugin(app: FastifyInstance, context: RouteContext)
     const { request } = this;
     const notice = isBackground(request) ? null : sessions.takeNotice(request, this);
     const html = htmlOf(request, page, { live: request.live, notice });
+    reserveAnswer(request, this, html.length);
     return this.code(page.status ?? 200)
       .type(HTML)
       .send(html);

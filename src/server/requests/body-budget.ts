@@ -25,9 +25,13 @@ export class BodyBudget {
     this.#bytes = bytes;
   }
 
-  tryReserve(bytes: number): boolean {
+  hasRoom(bytes: number): boolean {
     const limit = bytes <= SMALL_BYTES ? this.#bytes : this.#bytes * 0.75;
-    if (this.#used > 0 && this.#used + bytes > limit) return false;
+    return this.#used === 0 || this.#used + bytes <= limit;
+  }
+
+  tryReserve(bytes: number): boolean {
+    if (!this.hasRoom(bytes)) return false;
     this.#used += bytes;
     return true;
   }
@@ -47,7 +51,7 @@ export class BodyBudget {
   }
 }
 
-/** Until answered. Without room: 503, before the body is read. */
+/** Until the answer is taken, which may name many rejected lines. Without room: 503, before the body is read. */
 export function limitBodies(app: FastifyInstance, budget: BodyBudget, { timers, limit }: BodyLimits): void {
   const reading = new Map<FastifyRequest, number>();
   const handled = new Map<FastifyRequest, number>();
@@ -67,10 +71,14 @@ export function limitBodies(app: FastifyInstance, budget: BodyBudget, { timers, 
     if (bytes !== undefined) handled.set(request, bytes);
     done();
   });
-  // Not on close: its calls may still be on their way to the database.
-  app.addHook("onSend", (request, _, payload, done) => {
-    release(reading, request);
-    release(handled, request);
+  // Not before: the calls of a client who has gone may still be on their way to the database.
+  app.addHook("onSend", (request, { raw }, payload, done) => {
+    const end = () => {
+      release(reading, request);
+      release(handled, request);
+    };
+    if (raw.destroyed) end();
+    else raw.once("close", end);
     done(null, payload);
   });
 

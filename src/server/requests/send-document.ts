@@ -3,6 +3,7 @@ import type { StoredCredential } from "../../store/credentials.js";
 import type { JsonObject } from "../../wire/json/json-value.js";
 import { type Negotiated, type ResourceKind, vendorType } from "../../wire/media-types.js";
 import { toXml, type XmlShape } from "../../wire/xml/xml-write.js";
+import { reserveAnswer } from "./answer-budget.js";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -37,8 +38,10 @@ export function send(
 ): FastifyReply {
   const { format, type } = request.negotiated ?? { format: "json", type: null };
   const isPlain = type === "application/json" || type === "application/xml";
+  const bytes = Buffer.from(format === "xml" ? toXml(shape, document) : JSON.stringify(document));
+  reserveAnswer(request, reply, bytes.length);
   return reply
     .code(status)
     .header("content-type", isPlain ? type : vendorType(kind, format))
-    .send(Buffer.from(format === "xml" ? toXml(shape, document) : JSON.stringify(document)));
+    .send(bytes);
 }

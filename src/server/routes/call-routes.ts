@@ -4,9 +4,11 @@ import type { Attempt } from "../../domain/attempt.js";
 import { type Call, ID_PREFIX, isIdPrefix } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
+import { PAGE_BYTES } from "../../store/calls/list-calls.js";
 import { attemptsToJson, callToJson } from "../../wire/json/call-json.js";
 import type { Mark } from "../../wire/json/parse-call.js";
 import { lazyParts } from "../lazy-parts.js";
+import { requireRoom } from "../requests/answer-budget.js";
 import { send } from "../requests/send-document.js";
 import { findCall, markCalls, withStoredIds } from "../use-cases/settle-calls.js";
 import { readGroupKeys, sendGroups } from "./group-answer.js";
@@ -17,6 +19,9 @@ import type { CallbackPath, CallPath, RouteContext } from "./route-context.js";
 
 /** By date: newest first. */
 const SORT_FIELDS = { attemptedDate: true, status: false, messageId: false, id: false } as const;
+
+/** In XML a text may be some times as long: an ampersand has five characters. */
+const XML_LENGTH = 4;
 
 export function addCallRoutes(app: FastifyInstance, context: RouteContext): void {
   const { docs, deps, lookup, largestPage } = context;
@@ -31,7 +36,15 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
     const filter = readFilter(query);
     const isExpanded = readExpand(query);
     const callback = await lookup.find(request.params.id);
-    const page = await store.listCalls(callback.id, { ...asked, filter, sort, withAttempts: isExpanded });
+    const length = request.negotiated?.format === "xml" ? XML_LENGTH : 1;
+    const page = await store.listCalls(callback.id, {
+      ...asked,
+      filter,
+      sort,
+      withAttempts: isExpanded,
+      maxPageBytes: PAGE_BYTES / length,
+      beforeRead: (bytes) => requireRoom(request, bytes * length),
+    });
     const ids = page.items.map(({ id }) => id);
     const attempts = isExpanded ? await store.listAttempts(callback.id, ids) : null;
     return sendList(request, reply, {

@@ -25,7 +25,7 @@ import {
 /** For the total of a filtered list. */
 const COUNT_BUDGET_MS = 5;
 
-/** With attempts. A page of large calls is shorter than its limit. */
+/** With attempts. */
 export const PAGE_BYTES = 16 * 1024 * 1024;
 
 const COLUMN_OF = { attemptedDate: "attempted_at", status: "status", messageId: "message_id", id: "id" } as const;
@@ -125,17 +125,18 @@ const ATTEMPT_BYTES = sql`
 async function countFitting(
   db: Db,
   positions: readonly PositionRow[],
-  { withAttempts = false, maxResponseBytes = PAGE_BYTES }: CallQuery,
+  { withAttempts = false, maxPageBytes = PAGE_BYTES, maxResponseBytes = PAGE_BYTES, beforeRead }: CallQuery,
 ): Promise<number> {
   if (positions.length <= 1) return positions.length;
   const { rows } = await sql<{ bytes: number }>`
     SELECT ${least(sql`octet_length(calls.response)`, maxResponseBytes)} ${withAttempts ? ATTEMPT_BYTES : sql``} AS bytes
     FROM ${listOf(seqsOf(positions), "bigint")} ${crossJoin} calls ON calls.seq = batch.value ${inGivenOrder}`.execute(db);
-  let room = PAGE_BYTES;
+  let room = maxPageBytes;
   const tooMany = rows.findIndex(({ bytes }, index) => {
     room -= bytes;
     return room < 0 && index > 0;
   });
+  beforeRead?.(maxPageBytes - Math.max(room, 0));
   return tooMany === -1 ? positions.length : tooMany;
 }
 

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { connect } from "node:net";
 import Fastify from "fastify";
 import { expect, it } from "vitest";
 import { systemTimers } from "../../../../src/platform/running-timers.js";
@@ -40,4 +42,19 @@ it("keeps no room for what isn't read: the body of a GET, which may be answered 
   const headers = { "content-length": "60", "content-type": "text/plain" };
   expect((await app.inject({ url: "/", headers })).body).toBe("stream");
   expect((await app.inject({ method: "POST", url: "/", headers, payload: "x".repeat(60) })).body).toBe("read");
+});
+
+it("keeps a body's room until its answer, which may be long, is taken or its client has gone", async () => {
+  const app = Fastify();
+  limitBodies(app, new BodyBudget(100), { timers: systemTimers, limit: 100 });
+  app.post("/", async () => "x".repeat(20 * MIB));
+  const origin = await app.listen({ host: "127.0.0.1", port: 0 });
+  const unread = connect(Number(new URL(origin).port), "127.0.0.1");
+  unread.write(`POST / HTTP/1.1\r\nhost: x\r\ncontent-type: text/plain\r\ncontent-length: 60\r\n\r\n${"x".repeat(60)}`);
+  await once(unread, "readable");
+  const post = async () => (await fetch(origin, { method: "POST", body: "x".repeat(60) })).status;
+  expect(await post()).toBe(503);
+  unread.destroy();
+  await expect.poll(post).toBe(200);
+  await app.close();
 });
