@@ -137,6 +137,30 @@ it("500 clients never finish a body, with 300 descriptors", async () => {
   });
 });
 
+it("four reports at once of a call that has 3 000 long attempts", async () => {
+  const server = await serve(["--no-dispatch", "--no-endpoint-check"], SMALL);
+  const api = new ServedApi(server.url);
+  const id = await api.create({ name: "demo", url: "http://127.0.0.1:9/" });
+  await api.hand(id, ["A"]);
+  const report = async (request: number, body: string) => {
+    const attempts = Array.from({ length: 100 }, (_, index) => {
+      const attemptedDate = new Date(Date.UTC(2026, 0, 1) + request * 100 + index).toISOString();
+      return { id: "A", attemptedDate, durationMs: 1, statusCode: 503, body };
+    });
+    const init = { method: "POST", headers: { "content-type": "application/json" } };
+    const began = performance.now();
+    const answer = await api.fetch(`/callbacks/${id}/attempts`, { ...init, body: JSON.stringify({ sentFrom: "me", attempts }) });
+    expect(answer.status).toBe(204);
+    return Math.round(performance.now() - began);
+  };
+  for (let request = 0; request < 30; request++) await report(request, "\u4e2d".repeat(4096));
+  const before = cpuMs(server);
+  const tookMs = await Promise.all([30, 31, 32, 33].map((request) => report(request, "")));
+  const figures = { tookMs, cpuMs: cpuMs(server) - before };
+  show("reported attempts", figures);
+  expect(figures.cpuMs).toBeLessThan(1500);
+});
+
 it.each([
   ["headers", "HTTP/1.1 200 OK\r\n"],
   ["trailers", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n"],

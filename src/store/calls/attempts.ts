@@ -27,23 +27,24 @@ export async function saveAttempts(db: Db, recorded: readonly RecordedAttempt[])
     ON CONFLICT (call_seq, number) DO NOTHING`.execute(db);
 }
 
-/** Those that are stored already. The endpoint's answer isn't compared: it may have been erased. */
+/** Those that are stored already. The endpoint's answer isn't compared: it may have been erased. Reads each call's attempts once. */
 export async function findRecorded<Sent extends Omit<Attempt, "number">>(
   db: Db,
   sent: readonly { readonly callSeq: number; readonly attempt: Sent }[],
 ): Promise<ReadonlySet<Sent>> {
   if (sent.length === 0) return new Set();
-  const rows = sent.map(({ callSeq, attempt }, index) => [callSeq, beginningOf(attempt), index]);
+  const rows = sent.map(({ callSeq, attempt }, index) => [callSeq, ...encode(attempt).slice(0, 3), index]);
+  const seqs = [...new Set(sent.map(({ callSeq }) => callSeq))];
   const found = await sql<{ place: number }>`
-    SELECT ${cell(2)} AS place FROM ${batchOf(rows, ["bigint", "text", "bigint"])}
-    ${crossJoin} attempts ON attempts.call_seq = ${cell(0)} AND substr(outcome, 1, length(${cell(1)})) = ${cell(1)}`.execute(db);
+    WITH stored AS MATERIALIZED (
+      SELECT call_seq, ${jsonPart("outcome", 0)} AS started_at, ${jsonPart("outcome", 1)} AS duration_ms, ${jsonPart("outcome", 2)} AS cause
+      FROM attempts WHERE call_seq IN (SELECT batch.value FROM ${listOf(seqs, "bigint")}))
+    SELECT ${cell(4)} AS place FROM ${batchOf(rows, ["bigint", "text", "text", "text", "bigint"])}
+    ${crossJoin} stored ON call_seq = ${cell(0)} AND started_at = ${cell(1)} AND duration_ms = ${cell(2)} AND cause = ${cell(3)}`.execute(
+    db,
+  );
   const places = new Set(found.rows.map(({ place }) => place));
   return new Set(sent.filter((_, index) => places.has(index)).map(({ attempt }) => attempt));
-}
-
-/** Of the stored text: when it began, how long it took and its cause. */
-function beginningOf(attempt: RecordedAttempt["attempt"]): string {
-  return JSON.stringify(encode(attempt).slice(0, 3)).slice(0, -1);
 }
 
 export async function listAttempts(
