@@ -167,7 +167,9 @@ const SHORTEST_SECRET = 4;
  */
 function findSecrets(text: string, secrets: readonly string[], kept: number): Span[] {
   const folded = fold(text);
-  const possible = LETTERS_ESCAPED.test(text) ? secrets : secrets.filter((secret) => folded.includes(wordOf(secret)));
+  // Each is sought only as far as it can reach: there may be many short ones beside a long one.
+  const isPossible = (secret: string) => folded.slice(0, kept + longestSpelling([secret])).includes(wordOf(secret));
+  const possible = LETTERS_ESCAPED.test(text) ? secrets : secrets.filter(isPossible);
   if (possible.length === 0) return [];
   const written = possible.map(bytesOf);
   // A secret may itself look like an escape.

@@ -13,7 +13,7 @@ import {
   shownUrl,
 } from "../../../src/domain/mask.js";
 import { SPELLINGS } from "../../support/attack/spellings.js";
-import { cpuGrowth, LINEAR } from "../../support/time/cpu-growth.js";
+import { cpuGrowth, cpuMs, LINEAR } from "../../support/time/cpu-growth.js";
 
 describe("maskKey", () => {
   it.each([
@@ -56,6 +56,20 @@ describe("secretMask", () => {
 
   it("masks a secret of escapes only where it is written out", () => {
     expect(secretMask(["\\\\\\\\"])("a\\\\\\\\b c")).toBe("a****b c");
+  });
+
+  it("takes hardly longer for a hundred short secrets beside a long one", () => {
+    const text = Buffer.from("a".repeat(65_536));
+    const short = Array.from({ length: 100 }, (_, number) => `a${number + 100}`);
+    const growth = () => {
+      const [one, many] = [short.slice(0, 1), short].map((secrets) =>
+        cpuMs(() => {
+          for (let time = 0; time < 20; time++) maskSecrets(text, ["z".repeat(1_000), ...secrets], 1_024);
+        }),
+      );
+      return (many ?? 0) / (one ?? 1);
+    };
+    expect(Math.min(growth(), growth(), growth())).toBeLessThan(10);
   });
 
   it.each(["%25", "\\", "&amp;"])("takes linear time for %j again and again", (unit) => {
