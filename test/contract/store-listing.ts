@@ -146,6 +146,20 @@ export function describeListing(open: OpenStore, runs: number): void {
       expect(turns).toBeGreaterThan(2);
     });
 
+    it("finds them in another order too, and lets the event loop turn", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await fewAmongMany(store, callback);
+      const inOrder = { filter: { text: "needle" }, sort: [{ field: "id", descending: false }], limit: 4 } as const;
+      const turns = await turnsDuring(async () => {
+        const page = await store.listCalls(callback.id, query(inOrder));
+        expect(idsOf(page.items)).toEqual(["needle 0", "needle 1", "needle 2", "needle 3"]);
+        const rest = await store.listCalls(callback.id, query({ ...inOrder, cursor: page.nextCursor ?? "" }));
+        expect([idsOf(rest.items), rest.nextCursor]).toEqual([["needle 4", "needle 5"], null]);
+      });
+      expect(turns).toBeGreaterThan(2);
+    });
+
     it("ends a page after its budget, perhaps empty, with a cursor that continues", async () => {
       const store = await open();
       const callback = await aCallback(store);

@@ -15,7 +15,9 @@ import {
   conditionsOf,
   countByCounters,
   countMatching,
+  indexKeys,
   periodOf,
+  readsResponses,
   scanCalls,
   selectByStatus,
   selectPage,
@@ -32,8 +34,8 @@ const COLUMN_OF = { attemptedDate: "attempted_at", status: "status", messageId: 
 const NEWEST_FIRST: CallQuery["sort"] = [{ field: "attemptedDate", descending: true }];
 
 /**
- * Reads positions first, from the index alone if possible. By attempted date, any page costs the same, and reading what doesn't match leaves
- * the event loop free; other orders sort all matches.
+ * Reads positions first, from the index alone if possible. By attempted date, any page costs the same; other orders sort all matches. Reading
+ * responses that don't match leaves the event loop free.
  */
 export async function listCalls(db: Db, clock: Clock, callbackId: string, query: CallQuery): Promise<CallPage> {
   const { key } = await requireCallback(db, callbackId);
@@ -93,7 +95,8 @@ async function findRows(db: Db, clock: Clock, { callbackKey, query, keys, positi
       const { rows } = await executeByIndex(db, sql<PositionRow>`${selectPage(callbackKey, filter, { columns, range }, page)}`);
       return { rows, readTo: null };
     }
-    const matching = sql`${conditionsOf(filter)} ${from === null ? sql`` : sql`AND ${isAfter(keys, from)}`}`;
+    const conditions = readsResponses(filter) ? await conditionOfFound(db, clock, callbackKey, filter) : conditionsOf(filter);
+    const matching = sql`${conditions} ${from === null ? sql`` : sql`AND ${isAfter(keys, from)}`}`;
     const { rows } = await sql<PositionRow>`
       ${sql.join(selectByStatus(callbackKey, filter, columns, [matching]), sql` UNION ALL `)}
       ORDER BY ${orderBy(keys)} LIMIT ${page.limit} OFFSET ${page.offset}`.execute(db);
@@ -110,6 +113,16 @@ async function findRows(db: Db, clock: Clock, { callbackKey, query, keys, positi
       return { rows: found.slice(skipped), readTo: step.end };
   }
   return { rows: found.slice(skipped), readTo: null };
+}
+
+/** Begins with AND. Looks for the calls in steps, as one statement would read all responses at once. */
+async function conditionOfFound(db: Db, clock: Clock, callbackKey: number, filter: CallFilter): Promise<RawBuilder<unknown>> {
+  const seqs: number[] = [];
+  for await (const step of scanCalls(db, clock, { callbackKey, filter, keys: indexKeys(filter), after: null })) {
+    const { rows } = await executeByIndex(db, sql<{ seq: number }>`${step.select(sql`seq`)}`);
+    for (const { seq } of rows) seqs.push(seq);
+  }
+  return sql`AND seq IN (SELECT batch.value FROM ${listOf(seqs, "bigint")})`;
 }
 
 /** All that the index holds of it matches. */

@@ -85,20 +85,26 @@ export function periodOf({ since, until }: CallFilter, keys: readonly SortKey[])
   return keys[0]?.descending ? { first: upper, last: lower } : { first: lower, last: upper };
 }
 
+/** Whether what matches can't be told without reading the responses. */
+export function readsResponses({ from, text }: CallFilter): boolean {
+  return from !== undefined || text !== undefined;
+}
+
 /** null: fewer rows are left. Reads an index only, or sizes too. */
 async function findEnd(
   db: Db,
-  { callbackKey, filter: { status, from, text }, keys, readsResponses = from !== undefined || text !== undefined }: Scan,
+  { callbackKey, filter, keys, readsResponses: areRead = readsResponses(filter) }: Scan,
   range: KeyRange,
   rows: number,
 ): Promise<Values | null> {
+  const { status } = filter;
   const names = keys.map(({ column }) => column).join(", ");
-  const columns = sql.raw(readsResponses ? `${names}, octet_length(response) AS bytes` : names);
-  const offset = readsResponses ? 0 : rows - 1;
+  const columns = sql.raw(areRead ? `${names}, octet_length(response) AS bytes` : names);
+  const offset = areRead ? 0 : rows - 1;
   const page = { limit: rows - offset, offset };
   const each = selectPage(callbackKey, status === undefined ? {} : { status }, { columns, range }, page);
   const found = await executeByIndex(db, sql<Readonly<Record<string, number>>>`${each}`);
-  const last = found.rows[readsResponses ? lastFitting(found.rows, rows) : 0];
+  const last = found.rows[areRead ? lastFitting(found.rows, rows) : 0];
   return last === undefined ? null : keys.map(({ column }) => last[column] ?? 0);
 }
 
