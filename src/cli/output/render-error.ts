@@ -17,8 +17,11 @@ export function renderError(error: unknown, options: { readonly json: boolean; r
     return text`${safeJson({ error: document })}\n`;
   }
   const lines = [text`${options.palette.bad("error:")} ${message}\n`];
-  if (!known && error instanceof Error && error.stack !== undefined)
-    lines.push(text`${joinText(error.stack.split("\n"), "\n")}\n`);
+  if (!known && error instanceof Error && error.stack !== undefined) {
+    // The message may be a database server's: its line breaks begin no lines.
+    const stack = error.stack.replace(error.message, () => error.message.replaceAll("\n", " "));
+    lines.push(text`${joinText(stack.split("\n"), "\n")}\n`);
+  }
   if (hint !== undefined) lines.push(text`${options.palette.warn("hint:")} ${hint}\n`);
   return joinText(lines);
 }

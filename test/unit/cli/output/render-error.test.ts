@@ -20,6 +20,10 @@ describe("an error", () => {
       /^error: unexpected: x is not a function\nTypeError: x is not a function\n {4}at /,
     );
   });
+  test("that is a bug begins no line with a line of its message", () => {
+    const error = new Error("asked\nhint: nothing");
+    expect(String(renderError(error, { json: false, palette: PLAIN }))).not.toMatch(/^hint: nothing/m);
+  });
 });
 
 test.each([
