@@ -412,6 +412,13 @@ describe("limits", () => {
     return answer;
   };
 
+  it("says of headers over 16 KiB what to do in a browser", async () => {
+    await open();
+    expect(await exchange(`GET / HTTP/1.1\r\nhost: x\r\ncookie: ${"y".repeat(20_000)}\r\n\r\n`)).toContain(
+      '"errorDetail":"The headers have more than 16 KiB; a browser sends shorter ones once this host\'s cookies are deleted"',
+    );
+  });
+
   it.each([
     ["no HTTP", "HELLO\r\n\r\n", "400 Bad Request"],
     [

@@ -115,16 +115,17 @@ function patternOf(url: string): RegExp {
   return new RegExp(`^${url.replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replace(/:\w+/g, "[^/]+")}$`);
 }
 
-const STATUS_OF_PARSER_ERROR: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };
+/** A browser also sends the cookies that other ports of the host have set. */
+const LONG_HEADERS = "The headers have more than 16 KiB; a browser sends shorter ones once this host's cookies are deleted";
 
 /** Bytes that aren't HTTP: the connection closes. */
 export function answerClientError(error: Error & { readonly code?: string }, socket: Socket, connections: Connections): void {
   if (error.code === "ECONNRESET" || socket.destroyed) return;
-  const { status, document } = errorAnswer(
-    STATUS_OF_PARSER_ERROR[error.code ?? ""] ?? 400,
-    "The request can't be read",
-    "The request isn't valid HTTP",
-  );
+  const answerOf = (code: number, detail: string) => errorAnswer(code, "The request can't be read", detail);
+  const { status, document } =
+    error.code === "HPE_HEADER_OVERFLOW"
+      ? answerOf(431, LONG_HEADERS)
+      : answerOf(error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? 408 : 400, "The request isn't valid HTTP");
   const body = JSON.stringify(document);
   if (socket.writable && connections.isNextAnswered(socket)) {
     socket.write(
