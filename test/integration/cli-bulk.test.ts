@@ -2,10 +2,9 @@
 import { writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { run } from "../../src/cli/run.js";
-import { changeSettings } from "../../src/cli/settings/settings-file.js";
 import { CliMachine } from "../support/cli/cli-service.js";
 import { captureIo } from "../support/cli/cli-streams.js";
-import { cliDeps } from "../support/cli/run-cli.js";
+import { cliDeps, storeSettings } from "../support/cli/run-cli.js";
 import { startRawServer } from "../support/delivery/raw-server.js";
 import { countingEndpoint } from "../support/replay/replay-desk.js";
 
@@ -204,7 +203,7 @@ describe("replay", () => {
   test("belongs to its profile: another profile neither mentions nor resumes it", async () => {
     await anOutage(2, ["--status", "500"]);
     await machine.whcb(["replay", "demo", "--failed", "--yes"]);
-    await changeSettings(machine.world.paths.config, (before) => {
+    await storeSettings(machine.world, (before) => {
       const profiles = new Map(
         [...before.profiles].flatMap(([name, profile]) => [[name, profile] as const, ["other", profile] as const]),
       );

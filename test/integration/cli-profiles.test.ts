@@ -2,8 +2,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { changeSettings, readSettings } from "../../src/cli/settings/settings-file.js";
+import { readSettings } from "../../src/cli/settings/settings-file.js";
 import { CliMachine } from "../support/cli/cli-service.js";
+import { storeSettings } from "../support/cli/run-cli.js";
 
 let machine: CliMachine;
 
@@ -44,7 +45,7 @@ describe("serve", () => {
 
   test("never takes over a profile that a user has created", async () => {
     const mine = { url: "https://api.au.whispir.com", username: "ops", password: "p", apiKey: "k" };
-    await changeSettings(machine.world.paths.config, () => ({
+    await storeSettings(machine.world, () => ({
       current: "local",
       profiles: new Map([["local", mine]]),
       serve: null,

@@ -5,8 +5,9 @@ import { get } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { changeSettings, readSettings } from "../../src/cli/settings/settings-file.js";
+import { readSettings } from "../../src/cli/settings/settings-file.js";
 import { CliMachine } from "../support/cli/cli-service.js";
+import { storeSettings } from "../support/cli/run-cli.js";
 
 let machine: CliMachine;
 
@@ -44,7 +45,7 @@ describe("serve", () => {
 
   test("doesn't replace the current profile", async () => {
     const prod = { url: "https://api.au.whispir.com", username: "u", password: "p", apiKey: "k" };
-    await changeSettings(machine.world.paths.config, () => ({
+    await storeSettings(machine.world, () => ({
       current: "prod",
       profiles: new Map([["prod", prod]]),
       serve: null,

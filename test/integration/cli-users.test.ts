@@ -1,7 +1,7 @@
 /** The users of a database, from the command line. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { changeSettings } from "../../src/cli/settings/settings-file.js";
 import { CliMachine } from "../support/cli/cli-service.js";
+import { storeSettings } from "../support/cli/run-cli.js";
 
 let machine: CliMachine;
 let db: string;
@@ -106,7 +106,7 @@ describe("the database", () => {
 
   test("must be named for a service elsewhere, and must exist", async () => {
     const prod = { url: "https://api.au.whispir.com", username: "u", password: "p", apiKey: "k" };
-    await changeSettings(machine.world.paths.config, (before) => ({
+    await storeSettings(machine.world, (before) => ({
       ...before,
       current: "prod",
       profiles: new Map([...before.profiles, ["prod", prod]]),

@@ -3,13 +3,12 @@ import { once } from "node:events";
 import { createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { changeSettings } from "../../src/cli/settings/settings-file.js";
 import { createDeliverer } from "../../src/delivery/undici-deliverer.js";
 import { openHttpClient } from "../../src/main/open-http-client.js";
 import { systemClock } from "../../src/platform/clock.js";
 import { systemTimers } from "../../src/platform/running-timers.js";
 import { CliMachine } from "../support/cli/cli-service.js";
-import { type CliResult, runCli } from "../support/cli/run-cli.js";
+import { type CliResult, runCli, storeSettings } from "../support/cli/run-cli.js";
 import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
 import { type CountingEndpoint, countingEndpoint } from "../support/replay/replay-desk.js";
 
@@ -102,7 +101,7 @@ describe("a service elsewhere that names an address of this machine", () => {
     expect(await byName(["replay", "demo", "--failed", "--yes", "--allow-network", "::1,127.0.0.0/8"])).toMatchObject({
       code: 0,
     });
-    await changeSettings(machine.world.paths.config, (before) => ({
+    await storeSettings(machine.world, (before) => ({
       ...before,
       profiles: new Map([["far", { url: SERVICE }]]),
       current: "far",

@@ -2,10 +2,10 @@
 import { readFileSync } from "node:fs";
 import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
+import { errorMessage, isWhcbError, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import { withoutSignalListeners } from "../../platform/terminal.js";
 import { type BodyNames, parseBodyNames } from "../../wire/delivery-settings.js";
-import type { Credentials } from "../cli-deps.js";
+import type { CliDeps, Credentials } from "../cli-deps.js";
 
 export interface Settings {
   readonly current: string | null;
@@ -13,6 +13,8 @@ export interface Settings {
   /** Created by `whcb serve` at its first run. */
   readonly serve: Credentials | null;
 }
+
+export type SettingsDeps = Pick<CliDeps, "paths" | "lockFile" | "clock">;
 
 export interface Profile {
   /** An http(s) URL, or a database file's absolute path. */
@@ -61,35 +63,68 @@ export async function readSettings(configDirectory: string): Promise<Settings> {
   }
 }
 
-/** Atomic (rename), 0600 in a 0700 folder. Never overwrites an unreadable file. Throws `config`. */
-export async function changeSettings(configDirectory: string, change: (settings: Settings) => Settings): Promise<Settings> {
-  const changed = change(await readSettings(configDirectory));
-  const path = settingsPath(configDirectory);
+/** Atomic: one process at a time changes the settings. 0600 in a 0700 folder. Never overwrites an unreadable file. Throws `config`, `unavailable`. */
+export async function changeSettings(deps: SettingsDeps, change: (settings: Settings) => Settings): Promise<Settings> {
+  const configDirectory = deps.paths.config;
+  await mkdir(configDirectory, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    throw unwritten(configDirectory, error);
+  });
+  // conf loads a schema compiler, which reading doesn't need.
+  const { default: Conf } = await withoutSignalListeners(() => import("conf"));
+  const lock = await lockSettings(deps);
   try {
-    await mkdir(configDirectory, { recursive: true, mode: 0o700 });
-    // conf loads a schema compiler, which reading doesn't need.
-    const { default: Conf } = await withoutSignalListeners(() => import("conf"));
-    const conf = new Conf<Record<string, unknown>>({
-      cwd: configDirectory,
-      configName: CONFIG_NAME,
-      configFileMode: 0o600,
-      // Profile names may contain dots.
-      accessPropertiesByDotNotation: false,
-    });
-    conf.store = {
-      ...(changed.current === null ? {} : { current: changed.current }),
-      profiles: Object.fromEntries(changed.profiles),
-      ...(changed.serve === null ? {} : { serve: changed.serve }),
-    };
-    // An existing file keeps its mode through the rename.
-    await chmod(path, 0o600);
-  } catch (error) {
-    throw new WhcbError("config", `the settings can't be written to ${path}: ${errorMessage(error)}`, {
-      hint: "WHCB_CONFIG_DIR names another folder",
-      cause: error,
-    });
+    const changed = change(await readSettings(configDirectory));
+    try {
+      const conf = new Conf<Record<string, unknown>>({
+        cwd: configDirectory,
+        configName: CONFIG_NAME,
+        configFileMode: 0o600,
+        // Profile names may contain dots.
+        accessPropertiesByDotNotation: false,
+      });
+      conf.store = {
+        ...(changed.current === null ? {} : { current: changed.current }),
+        profiles: Object.fromEntries(changed.profiles),
+        ...(changed.serve === null ? {} : { serve: changed.serve }),
+      };
+      // An existing file keeps its mode through the rename.
+      await chmod(settingsPath(configDirectory), 0o600);
+    } catch (error) {
+      throw unwritten(configDirectory, error);
+    }
+    return changed;
+  } finally {
+    await lock?.release();
   }
-  return changed;
+}
+
+const LONGEST_WAIT_MS = 10_000;
+const POLL_MS = 20;
+
+/** null where files can't be locked: there is no driver for SQLite, or the file system doesn't lock. Throws `unavailable` after 10 s. */
+async function lockSettings({ paths, lockFile, clock }: SettingsDeps): Promise<{ release(): Promise<void> } | null> {
+  const path = `${settingsPath(paths.config)}.lock`;
+  const end = clock.monotonicMs() + LONGEST_WAIT_MS;
+  while (clock.monotonicMs() < end) {
+    try {
+      const lock = await lockFile(path);
+      if (lock !== null) return lock;
+    } catch (error) {
+      if (isWhcbError(error)) return null;
+      throw error;
+    }
+    await clock.sleepUntil(clock.now() + POLL_MS);
+  }
+  throw new WhcbError("unavailable", `another whcb has been changing the settings for ${LONGEST_WAIT_MS / 1_000} s`, {
+    hint: `it has locked ${path}; end it, or try again`,
+  });
+}
+
+function unwritten(configDirectory: string, error: unknown): WhcbError {
+  return new WhcbError("config", `the settings can't be written to ${settingsPath(configDirectory)}: ${errorMessage(error)}`, {
+    hint: "WHCB_CONFIG_DIR names another folder",
+    cause: error,
+  });
 }
 
 function parseSettings(document: unknown): Settings {

@@ -2,8 +2,10 @@
 import { join } from "node:path";
 import type { CliDeps } from "../../../src/cli/cli-deps.js";
 import { run } from "../../../src/cli/run.js";
+import { changeSettings, type Settings } from "../../../src/cli/settings/settings-file.js";
 import { systemClock } from "../../../src/platform/clock.js";
 import { systemRandom } from "../../../src/platform/random.js";
+import { lockFile } from "../../../src/store/sqlite/lock-database.js";
 import { newTemporaryFolder } from "../temporary-folders.js";
 import { captureIo, type IoOptions } from "./cli-streams.js";
 
@@ -42,9 +44,14 @@ export function cliDeps(world: CliWorld, io: CliDeps["io"]): CliDeps {
     openInBrowser: nothing("browser"),
     openFullScreen: nothing("full screen"),
     startService: nothing("service"),
-    lockFile: nothing("lock file"),
+    lockFile,
     ...world.deps,
     io,
     paths: world.paths,
   };
+}
+
+/** What commands have stored before. */
+export function storeSettings(world: CliWorld, change: (settings: Settings) => Settings): Promise<Settings> {
+  return changeSettings(cliDeps(world, captureIo()), change);
 }

@@ -75,7 +75,7 @@ export async function setConfig(invocation: Invocation): Promise<number> {
   const settings = await readSettings(deps.paths.config);
   const before = findProfile(settings, profileName);
   const unchecked = name === "callback" && text !== "" ? await checkCallback(invocation, settings, profileName, text) : null;
-  const { profiles } = await changeSettings(deps.paths.config, (settings) => {
+  const { profiles } = await changeSettings(deps, (settings) => {
     const changed = changeProfile(findProfile(settings, profileName), name, text);
     return { ...settings, profiles: new Map(settings.profiles).set(profileName, changed) };
   });

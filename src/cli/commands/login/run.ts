@@ -30,7 +30,7 @@ export async function run(invocation: Invocation): Promise<number> {
   await tryOut(invocation, target);
   const url = addressText(address);
   let name = args.get(LOGIN_NAME) ?? args.get(PROFILE) ?? "";
-  const settings = await changeSettings(deps.paths.config, (before) => {
+  const settings = await changeSettings(deps, (before) => {
     if (name === "") name = nameFor(before, address);
     const { username: _u, password: _p, apiKey: _k, credentialsOrigin: _o, ...rest } = before.profiles.get(name) ?? { url };
     const profiles = new Map(before.profiles).set(name, { ...rest, url, ...credentials });

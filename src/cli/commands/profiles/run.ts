@@ -16,7 +16,7 @@ export async function listProfiles({ args, deps, screen }: Invocation): Promise<
 
 export async function useProfile({ args, deps, screen }: Invocation): Promise<number> {
   const name = args.operand(0);
-  const settings = await changeSettings(deps.paths.config, (before) => {
+  const settings = await changeSettings(deps, (before) => {
     findProfile(before, name);
     return { ...before, current: name };
   });
@@ -29,7 +29,7 @@ export async function removeProfile(invocation: Invocation): Promise<number> {
   const name = args.operand(0);
   const { url } = findProfile(await readSettings(deps.paths.config), name);
   if (!(await confirm(invocation, `Remove profile ${name} (${url}) and its credentials?`))) return 0;
-  const after = await changeSettings(deps.paths.config, (before) => {
+  const after = await changeSettings(deps, (before) => {
     findProfile(before, name);
     const profiles = new Map(before.profiles);
     profiles.delete(name);

@@ -95,7 +95,7 @@ async function announceApi(
   const url = reachableUrl(service.url);
   try {
     const credentials = service.users?.own === "kept" ? "as stored" : chosen.isGiven ? null : chosen.credentials;
-    const profile = await writeServeProfile(deps.paths.config, {
+    const profile = await writeServeProfile(deps, {
       ...{ url, database: databaseName(database), authParameter, bodyNames, credentials },
     });
     if (chosen.isNew) screen.info(`first run: created a user and an API key, stored in ${settingsPath(deps.paths.config)}`);

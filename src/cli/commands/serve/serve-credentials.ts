@@ -35,5 +35,5 @@ export async function chooseCredentials({ deps }: Invocation): Promise<ServeCred
 
 /** After the start: a failed one leaves no settings. Throws `config`. */
 export async function storeCredentials({ deps }: Invocation, { generated }: ServeCredentials): Promise<void> {
-  if (generated !== null) await changeSettings(deps.paths.config, (settings) => ({ ...settings, serve: generated }));
+  if (generated !== null) await changeSettings(deps, (settings) => ({ ...settings, serve: generated }));
 }

@@ -1,17 +1,22 @@
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { changeSettings, readSettings } from "../../../../src/cli/settings/settings-file.js";
-import { newCliWorld, runCli } from "../../../support/cli/run-cli.js";
+import { readSettings } from "../../../../src/cli/settings/settings-file.js";
+import { lockFile } from "../../../../src/store/sqlite/lock-database.js";
+import { type CliWorld, newCliWorld, runCli, storeSettings } from "../../../support/cli/run-cli.js";
+import { eventually } from "../../../support/process/whcb-process.js";
+import { passTime } from "../../../support/time/pass-time.js";
+import { VirtualClock } from "../../../support/time/virtual-clock.js";
 
 const SECRET = { username: "u", password: "p-secret", apiKey: "k-secret" };
 
-function settingsOf(text: string): { readonly config: string; readonly file: string } {
-  const { config } = newCliWorld().paths;
+function settingsOf(text: string): { readonly world: CliWorld; readonly file: string } {
+  const world = newCliWorld();
+  const { config } = world.paths;
   mkdirSync(config, { recursive: true });
   const file = join(config, "config.json");
   writeFileSync(file, text);
-  return { config, file };
+  return { world, file };
 }
 
 describe("the settings file", () => {
@@ -20,30 +25,31 @@ describe("the settings file", () => {
   });
 
   test("is read as it was written, including names with dots", async () => {
-    const { config } = newCliWorld().paths;
+    const world = newCliWorld();
     const settings = {
       current: "eu.prod",
       profiles: new Map([["eu.prod", { url: "https://x.example.com", ...SECRET }]]),
       serve: SECRET,
     };
-    await changeSettings(config, () => settings);
-    expect(await readSettings(config)).toEqual(settings);
+    await storeSettings(world, () => settings);
+    expect(await readSettings(world.paths.config)).toEqual(settings);
   });
 
   test("is readable by its owner only, and so is its folder, even if it was readable by others before", async () => {
-    const { config } = newCliWorld().paths;
-    await changeSettings(config, (settings) => settings);
+    const world = newCliWorld();
+    const { config } = world.paths;
+    await storeSettings(world, (settings) => settings);
     expect(statSync(config).mode & 0o777).toBe(0o700);
     const file = join(config, "config.json");
     expect(statSync(file).mode & 0o777).toBe(0o600);
     chmodSync(file, 0o644);
-    await changeSettings(config, (settings) => ({ ...settings, serve: SECRET }));
+    await storeSettings(world, (settings) => ({ ...settings, serve: SECRET }));
     expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 
   test("causes a warning if other users can read it", async () => {
     const world = newCliWorld();
-    await changeSettings(world.paths.config, (settings) => ({ ...settings, serve: SECRET }));
+    await storeSettings(world, (settings) => ({ ...settings, serve: SECRET }));
     const file = join(world.paths.config, "config.json");
     for (const folder of [world.paths.config, dirname(world.paths.config)]) chmodSync(folder, 0o755);
     expect((await runCli(world, ["config", "get"])).stderr).toBe("");
@@ -62,8 +68,8 @@ describe("the settings file", () => {
     ['{"profiles": {"prod": {"url": "x", "rate": "fast"}}}', '"rate" of profile "prod" must be a number above 0'],
     ['{"serve": {"username": "u"}}', '"serve" needs username, password and apiKey'],
   ])("is reported and left unchanged if it can't be used: %s", async (text, reason) => {
-    const { config, file } = settingsOf(text);
-    await expect(changeSettings(config, (settings) => settings)).rejects.toMatchObject({
+    const { world, file } = settingsOf(text);
+    await expect(storeSettings(world, (settings) => settings)).rejects.toMatchObject({
       code: "config",
       message: `the settings file ${file} can't be used: ${reason}`,
     });
@@ -89,10 +95,48 @@ describe("the settings file", () => {
   });
 });
 
+describe("a change of the settings", () => {
+  test("waits while another process makes one, and reads what that one has written", async () => {
+    const clock = new VirtualClock();
+    const world = newCliWorld({ clock });
+    await storeSettings(world, (settings) => ({ ...settings, current: "a" }));
+    const other = await lockFile(join(world.paths.config, "config.json.lock"));
+    let read: string | null = "not yet";
+    const change = storeSettings(world, (settings) => {
+      read = settings.current;
+      return settings;
+    });
+    await eventually(
+      async () => clock.nextWakeAt,
+      (at) => at !== null,
+    );
+    expect(read).toBe("not yet");
+    writeFileSync(join(world.paths.config, "config.json"), '{"current":"b"}');
+    await other?.release();
+    await passTime(clock, change);
+    expect(read).toBe("b");
+  });
+
+  test("is given up after 10 s of waiting", async () => {
+    const clock = new VirtualClock();
+    const world = newCliWorld({ clock, lockFile: async () => null });
+    await expect(
+      passTime(
+        clock,
+        storeSettings(world, (settings) => settings),
+      ),
+    ).rejects.toMatchObject({
+      code: "unavailable",
+      message: "another whcb has been changing the settings for 10 s",
+    });
+    expect(clock.monotonicMs()).toBe(10_000);
+  });
+});
+
 describe("config and profiles", () => {
   async function aWorld() {
     const world = newCliWorld();
-    await changeSettings(world.paths.config, () => ({
+    await storeSettings(world, () => ({
       current: "local",
       profiles: new Map([["local", { url: "http://127.0.0.1:8787", ...SECRET, password: "a-long-password" }]]),
       serve: null,
