@@ -3,6 +3,7 @@ import { idKey } from "../domain/call.js";
 import { reopenRun } from "./begin-run.js";
 import { type RunSummary, workAndEnd } from "./end-run.js";
 import { isMarkFailed, maybeMarked, readMarks } from "./journal/marked-calls.js";
+import { readNewerLists } from "./journal/newer-lists.js";
 import { isOpen, type RunEntry, type RunState } from "./journal/run-state.js";
 import type { RunHeader, RunListener } from "./journal/run-step.js";
 import { byService, mayBeLater } from "./journal/stored-runs.js";
@@ -79,7 +80,7 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
 
 /**
  * Whether another run of this data folder has marked the call since this run of marks listed it, or, of a run that sends, FAILED since it
- * arrived. Throws `malformed` if the journal of such a run can't be read.
+ * arrived, or has a newer list than the one with it. Throws `malformed` if the journal of such a run can't be read.
  */
 async function readSuperseded({ header, deps }: RunSession): Promise<(entry: RunEntry) => boolean> {
   const { runId, options, startedAt, listedAt = startedAt } = header;
@@ -87,7 +88,10 @@ async function readSuperseded({ header, deps }: RunSession): Promise<(entry: Run
   const since = byService(listedAt, header);
   const counts = (run: RunHeader): boolean => (onlyMarks ? run.runId !== runId : isMarkFailed(run));
   const isMarked = await readMarks((run) => mayBeLater(run, header, since), deps, counts);
-  return (entry) => isMarked(entry, onlyMarks ? since : byService(entry.at, header), header);
+  const hasNewerList = await readNewerLists(deps);
+  return (entry) =>
+    isMarked(entry, onlyMarks ? since : byService(entry.at, header), header) ||
+    (entry.state === "seen" && hasNewerList(entry.callbackId, header));
 }
 
 async function sendTheRest(state: RunState, options: ReplayOptions & ResumeOptions, session: RunSession): Promise<void> {

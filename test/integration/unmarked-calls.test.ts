@@ -1,4 +1,4 @@
-/** What one run of this folder has as accepted, but not marked, no other run sends again. */
+/** What one run of this folder has as accepted or seen, but not marked, no other run sends again. */
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
@@ -192,4 +192,56 @@ it("a damaged journal, which may have such calls, stops a replay until it is mov
   expect(endpoint.received.length).toBe(sent);
   renameSync(path, machine.path("damaged"));
   expect(await whcb(REPLAY)).toMatchObject({ code: 0 });
+});
+
+/** A reconcile whose list has the calls of these numbers, and that couldn't mark them. */
+async function unmarkedReconcile(...numbers: readonly number[]): Promise<string> {
+  marksAreAllowed = false;
+  await reconcile(...numbers);
+  marksAreAllowed = true;
+  return latestRun();
+}
+
+const reconcile = (...numbers: readonly number[]): Promise<CliResult> =>
+  whcb(["reconcile", "demo", "--seen", "-", "--yes"], numbers.map((number) => `${calls[number]?.id}\n`).join(""));
+
+it("a replay leaves out what a list had, and says that only the list said so", async () => {
+  const run = await unmarkedReconcile(0, 1, 2, 3);
+  const reason = `4 calls not sent: your list said that they were received, but run ${run} hasn't marked them`;
+  const hint = `\`whcb replay --resume ${run}\` marks what your list had; \`whcb runs discard ${run}\` if it was wrong`;
+  expect(await whcb(REPLAY)).toMatchObject({ code: 8, stderr: expect.stringContaining(`error: ${reason}\nhint: ${hint}\n`) });
+  expect(await whcb(["runs", "discard", run])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining(
+      `not marked yet: 4 calls that your list said were received; the next replay sends them\n\`whcb replay --resume ${run}\` marks them\n`,
+    ),
+  });
+  expect([failed(), calls.map(({ id }) => received(id))]).toEqual([4, [0, 0, 0, 0, 1, 1]]);
+});
+
+it("a later list counts instead of an earlier one, whose run then marks nothing of it", async () => {
+  const wrong = await unmarkedReconcile(0, 1, 2, 3);
+  endpointStatus = 503;
+  expect(await reconcile(0)).toMatchObject({ code: 8, stderr: expect.not.stringContaining("your list said") });
+  endpointStatus = 200;
+  expect(await whcb(["replay", "--resume", wrong])).toMatchObject({
+    stdout: expect.stringMatching(/settled meanwhile +4\n/),
+  });
+  expect(calls.slice(0, 4).map(({ status }) => status)).toEqual(["SUCCESS", "FAILED", "FAILED", "FAILED"]);
+  expect(await whcb(REPLAY)).toMatchObject({ code: 0 });
+  expect([failed(), calls.map(({ id }) => received(id)).slice(0, 1)]).toEqual([0, [0]]);
+});
+
+it("a later list that was given up doesn't count", async () => {
+  const right = await unmarkedReconcile(0, 1, 2, 3);
+  await whcb(["runs", "discard", await unmarkedReconcile(4), "--yes"]);
+  expect(await whcb(["replay", "--resume", right])).toMatchObject({ code: 0, stdout: expect.stringMatching(/seen +4\n/) });
+  expect([failed(), calls.map(({ id }) => received(id))]).toEqual([0, [0, 0, 0, 0, 1, 1]]);
+});
+
+it("a later list's journal is kept while an earlier one's run is unfinished", async () => {
+  await unmarkedReconcile(0, 1);
+  expect(await reconcile(0)).toMatchObject({ code: 0 });
+  const pruned = await whcb(["runs", "prune", "--older-than", "1ms", "--dry-run"]);
+  expect(pruned.stderr).toContain("would delete the journals of 0 finished runs");
 });

@@ -15,14 +15,16 @@ export async function mentionUnfinishedRun(
 ): Promise<void> {
   const run = await latestUnfinishedRun(folder, profile);
   if (run === null) return;
-  const { calls } = await readRun(folder, run.runId);
+  const { calls, seenToMark } = await readRun(folder, run.runId);
   const open = calls.filter(
     ({ state, isMarked }) => state === "left" || state === "unknown" || (["accepted", "seen"].includes(state) && !isMarked),
   );
   if (!(await isAnyFailed(open, client))) return;
   const started = formatInstant(run.startedAt, screen.renderOptions.utc);
-  const arrived = run.options === null ? 0 : run.counts.toMark;
+  const arrived = run.options === null ? 0 : run.counts.toMark - seenToMark;
   const marks = arrived === 0 ? "" : `, and marks ${count(arrived, "call")} that arrived`;
+  const seen =
+    seenToMark === 0 ? "" : `, and marks ${count(seenToMark, "call")} that your list had, unless a later list was used since`;
   const unknown = open.filter(({ state }) => state === "unknown").length;
   const again = unknown === 0 ? "" : `. A new run sends up to ${count(unknown, "call")} of it a second time`;
   const resume = resumeCommand(run, screen.renderOptions);
@@ -30,7 +32,7 @@ export async function mentionUnfinishedRun(
   screen.info(
     run.options === null
       ? `note: the ${run.kind} of ${started} is unfinished; \`${resume}\` marks ${count(open.length, "more call")} ${status}, \`whcb runs discard ${run.runId}\` gives it up`
-      : `note: the run of ${started} is unfinished; \`${resume}\` finishes it${marks}${again}`,
+      : `note: the run of ${started} is unfinished; \`${resume}\` finishes it${marks}${seen}${again}`,
   );
 }
 

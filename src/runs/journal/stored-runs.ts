@@ -20,6 +20,8 @@ export interface RunOverview extends RunHeader {
 export interface RunRecord extends RunOverview {
   /** What it asked the service for last may have been done. */
   readonly isLastRequestOpen: boolean;
+  /** Of the calls to mark: only a list has them. */
+  readonly seenToMark: number;
   readonly calls: readonly RunCall[];
 }
 
@@ -60,7 +62,8 @@ export async function readRun(folder: RunFolder, wanted: string | null): Promise
   state.closeSession(await readBootId(clock));
   const counts = state.counts();
   const progress = state.isDiscarded ? "discarded" : await progressOf(folder, runId, counts);
-  return { ...state.header, state: progress, lastAt: state.lastAt, counts, isLastRequestOpen, calls: state.calls() };
+  const seenToMark = [...state.entries()].filter((entry) => entry.needsMark && entry.state === "seen").length;
+  return { ...state.header, state: progress, lastAt: state.lastAt, counts, isLastRequestOpen, seenToMark, calls: state.calls() };
 }
 
 const MOVE_AWAY = { hint: "Move it away to go on without it." };
@@ -131,15 +134,16 @@ export async function discardRun(folder: RunFolder, wanted: string): Promise<str
 }
 
 /**
- * Finished and discarded ones whose last step is older than this (epoch ms); never an unfinished, running or unreadable one, nor one of marks
- * that may be later than such a run, which takes back no later mark. Newest first.
+ * Finished and discarded ones whose last step is older than this (epoch ms); never an unfinished, running or unreadable one, nor one of marks,
+ * or a reconcile that may be later than such a run, which takes back no later mark and has an older list. Newest first.
  */
 export async function listOldRuns(folder: RunFolder, before: number): Promise<readonly RunOverview[]> {
   const runs = await listRuns(folder);
   const isOver = ({ state }: RunOverview): boolean => state === "finished" || state === "discarded";
   const open = runs.filter((run) => !isOver(run));
   const isNeeded = (run: RunOverview): boolean =>
-    run.options === null && open.some((other) => mayBeLater(run, other, byService(other.startedAt, other)));
+    (run.options === null || (run.kind === "reconcile" && run.state !== "discarded")) &&
+    open.some((other) => mayBeLater(run, other, byService(other.startedAt, other)));
   const old: RunOverview[] = [];
   for (const run of runs) {
     if (!isOver(run) || run.lastAt >= before || isNeeded(run)) continue;

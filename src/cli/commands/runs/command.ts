@@ -44,7 +44,7 @@ export const RUNS: GroupBody = {
       operands: [["<run>", "a run's id, or the beginning or end of one"]],
       summary: "give up an unfinished run: it is never resumed or mentioned again, and its journal stays",
       details:
-        "Of a replay by the service (`--via service`), what the service has not begun to send is cancelled too.\nIf calls of it have arrived, but aren't marked, it asks first: the next replay sends them a second time.",
+        "Of a replay by the service (`--via service`), what the service has not begun to send is cancelled too.\nIf calls of it have arrived, or your list had them, but they aren't marked, it asks first: the next replay sends them.",
       flags: [YES],
       examples: [["whcb runs discard 20261125-0103", "by the beginning of its id"]],
       load: async () => ({ run: (await import("./run.js")).discardRunCommand }),

@@ -42,16 +42,28 @@ export async function discardRunCommand(invocation: Invocation): Promise<number>
   const run = await readRun(folder, args.operand(0));
   const { toMark } = run.counts;
   if (run.options !== null && run.state !== "discarded" && toMark > 0) {
-    const [have, them] = toMark === 1 ? ["has", "it"] : ["have", "them"];
-    const arrived = `not marked yet: ${count(toMark, "call")} that ${have} arrived; the next replay sends ${them} a second time`;
-    const instead = `\`${resumeCommand(run, screen.renderOptions)}\` marks ${them}`;
-    if (!(await confirm(invocation, joinText([arrived, instead, "Discard the run all the same?"], "\n")))) return 0;
+    const { seenToMark } = run;
+    const accepted = toMark - seenToMark;
+    const arrived = `not marked yet: ${count(accepted, "call")} that ${accepted === 1 ? "has" : "have"} arrived; the next replay sends ${itOrThem(accepted)} a second time`;
+    const seen = `not marked yet: ${count(seenToMark, "call")} that your list said ${seenToMark === 1 ? "was" : "were"} received; the next replay sends ${itOrThem(seenToMark)}`;
+    const instead = `\`${resumeCommand(run, screen.renderOptions)}\` marks ${itOrThem(toMark)}`;
+    const lines = [
+      ...(accepted > 0 ? [arrived] : []),
+      ...(seenToMark > 0 ? [seen] : []),
+      instead,
+      "Discard the run all the same?",
+    ];
+    if (!(await confirm(invocation, joinText(lines, "\n")))) return 0;
   }
   const isCancelled = run.options?.viaService === true && (await cancelInService(run, invocation));
   const runId = await discardRun(folder, run.runId);
   const calls = isCancelled ? "the service sends no more of its calls" : "its calls stay as they are";
   screen.info(`run ${runId} is discarded; ${calls}`);
   return 0;
+}
+
+function itOrThem(calls: number): string {
+  return calls === 1 ? "it" : "them";
 }
 
 /** First: a run that can't be cancelled isn't discarded. */

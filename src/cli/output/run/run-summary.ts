@@ -47,7 +47,7 @@ function explain(error: WhcbError, { callbacks, counts, isResumable, unmarked }:
   if (hasRejectedMarks)
     return withHint(
       error,
-      "they arrived, but are still FAILED: the command above marks them before a replay sends them twice; whcb runs discard gives them up",
+      "they are still FAILED: the command above marks them before a replay sends them twice; whcb runs discard gives them up",
     );
   if (!callbacks.some(({ stopped }) => stopped === "canary")) return error;
   return withHint(error, "repair the endpoint, then run the command above; rejected calls stay FAILED for another replay");
@@ -66,8 +66,12 @@ export function warnOfUnmarkedCalls(unmarked: readonly UnmarkedRun[], screen: In
 
 /** "`whcb replay --resume 20261124-233015-0427F3A` marks what has arrived". */
 function markHint(unmarked: readonly UnmarkedRun[], options: Target): string {
-  const commands = unmarked.map(({ header }) => `\`${resumeCommand(header, options)}\``);
-  return `${commands.join(" and ")} ${commands.length === 1 ? "marks" : "mark"} what has arrived`;
+  const commands = [...new Set(unmarked.map(({ header }) => `\`${resumeCommand(header, options)}\``))];
+  const what = unmarked.map(({ as }) => (as === "accepted" ? "what has arrived" : "what your list had"));
+  const discards = unmarked
+    .filter(({ as }) => as === "seen")
+    .map((run) => `; \`${runCommand("runs discard", run, options)}\` if it was wrong`);
+  return `${commands.join(" and ")} ${commands.length === 1 ? "marks" : "mark"} ${[...new Set(what)].join(" and ")}${discards.join("")}`;
 }
 
 const DONE: Readonly<Record<RunKind, string>> = {
