@@ -11,6 +11,7 @@ import type { ListedCallback } from "../wire/json/callback-json.js";
 import type { JsonObject } from "../wire/json/json-value.js";
 import type { ListedOutage } from "../wire/json/outage-json.js";
 import type { ListedReplay } from "../wire/json/replay-json.js";
+import type { Requester } from "./requester.js";
 
 export type { ListedAttempt, ListedCall, ListedCallback, ListedOutage, ListedReplay };
 
@@ -79,6 +80,8 @@ export interface Client {
   releaseRunLock(callbackId: string, lease: RunLease): Promise<void>;
   /** For the console, as the user of this client. null if not offered. */
   createSignInCode(): Promise<SignInCode | null>;
+  /** See Requester. */
+  readonly duringRun: Requester["duringRun"];
   /** As far as known. */
   rowsPerPage(): number;
   /** What the service sends with, if it says so with its callbacks. */

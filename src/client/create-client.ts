@@ -46,6 +46,7 @@ export function createClient(transport: Transport, options: ClientOptions): Clie
     ...singleCalls(api, calls.listCalls, timezone),
     listOutages: outageLister(api),
     createSignInCode: () => createSignInCode(api),
+    duringRun: requester.duringRun,
     rowsPerPage: () => api.maxLimit(),
     async deliverySettings() {
       if (api.deliverySettings() === null) await callbacks.verify();

@@ -15,6 +15,11 @@ export interface Requester {
    * `network`, `unavailable`, `rate-limited`, `quota-exceeded`.
    */
   send(request: TransportRequest, isRepeatable: boolean, isWanted?: () => boolean): Promise<TransportResponse>;
+  /**
+   * Until the returned function is called, `onPause` gets the end of each pause of more than 5 s that the service asks for, and `stop` ends
+   * it: the request fails.
+   */
+  duringRun(stop: AbortSignal, onPause: (until: number) => void): () => void;
 }
 
 export interface RequesterDeps {
@@ -37,6 +42,8 @@ const MAX_WAIT_MS = 15_000;
 const FIRST_OVER_RATE_WAIT_MS = 1_000;
 /** After the daily limit was reached. */
 const OVER_DAY_PAUSE_MS = 60_000;
+/** Not worth a message. What an endpoint accepted is marked after a stop, too, so these are waited out then. */
+const LONGEST_SILENT_PAUSE_MS = 5_000;
 
 type Outcome = TransportResponse | TransportFailure;
 
@@ -45,6 +52,7 @@ export function createRequester(deps: RequesterDeps): Requester {
   const service = { name: transport.name, mask };
   let hasAnswered = false;
   let overDay: { readonly until: number; readonly error: WhcbError } | null = null;
+  let run: { readonly stop: AbortSignal; readonly onPause: (until: number) => void } | null = null;
 
   async function attempt(request: TransportRequest): Promise<Outcome> {
     await pacer.take();
@@ -85,11 +93,16 @@ export function createRequester(deps: RequesterDeps): Requester {
           overDay = { until: clock.monotonicMs() + OVER_DAY_PAUSE_MS, error };
           throw error;
         }
-        const waitMs = mayRetry(outcome, isRepeatable) ? waitAfter(outcome, tries, clock.now(), random.fraction()) : null;
+        const pauseMs = askedPause(outcome, clock.now());
+        const waitMs = mayRetry(outcome, isRepeatable) ? waitAfter(outcome, tries, pauseMs, random.fraction()) : null;
         const isFinal = waitMs === null || tries >= MAX_TRIES || clock.monotonicMs() + waitMs - startedAt > GIVE_UP_AFTER_MS;
-        if (!isFinal) {
-          await clock.sleepUntil(clock.now() + waitMs);
-          if (isWanted()) continue;
+        const paused = pauseMs > LONGEST_SILENT_PAUSE_MS ? run : null;
+        const isStopped = (): boolean => paused?.stop.aborted === true;
+        if (!isFinal && !isStopped()) {
+          const until = clock.now() + waitMs;
+          paused?.onPause(until);
+          await clock.sleepUntil(until, paused?.stop);
+          if (!isStopped() && isWanted()) continue;
         }
         if (outcome instanceof TransportFailure) throw networkError(outcome, transport.name, request.method);
         if (isOverRate(outcome) || outcome.status >= 500) {
@@ -98,17 +111,26 @@ export function createRequester(deps: RequesterDeps): Requester {
         return outcome;
       }
     },
+    duringRun(stop, onPause) {
+      run = { stop, onPause };
+      return () => {
+        run = null;
+      };
+    },
   };
 }
 
-/** 250 ms, doubling to 15 s, with jitter; at least Retry-After. `fraction`: random, in [0,1). */
-function waitAfter(outcome: Outcome, tries: number, now: number, fraction: number): number {
-  const answer = outcome instanceof TransportFailure ? null : outcome;
-  const isTooFast = answer !== null && isOverRate(answer);
+/** By Retry-After; 0: none. */
+function askedPause(outcome: Outcome, now: number): number {
+  return outcome instanceof TransportFailure ? 0 : (parseRetryAfter(outcome.headers["retry-after"] ?? "", now) ?? 0);
+}
+
+/** 250 ms, doubling to 15 s, with jitter; at least the pause asked for. `fraction`: random, in [0,1). */
+function waitAfter(outcome: Outcome, tries: number, pauseMs: number, fraction: number): number {
+  const isTooFast = !(outcome instanceof TransportFailure) && isOverRate(outcome);
   const step = Math.min(MAX_WAIT_MS, (isTooFast ? FIRST_OVER_RATE_WAIT_MS : FIRST_WAIT_MS) * 2 ** (tries - 1));
   const waitMs = step * ((isTooFast ? 1 : 0.5) + fraction / 2);
-  const retryAfterMs = parseRetryAfter(answer?.headers["retry-after"] ?? "", now);
-  return Math.round(Math.max(waitMs, retryAfterMs ?? 0));
+  return Math.round(Math.max(waitMs, pauseMs));
 }
 
 function networkError(failure: TransportFailure, service: string, method: string): WhcbError {

@@ -35,6 +35,7 @@ export interface CallbackSummary {
 /** Always closes the journal and releases the lock. */
 export async function workAndEnd({ session, lock }: HeldRun, work: () => Promise<void>): Promise<RunSummary> {
   const { journal, deps, stop } = session;
+  const endPauses = deps.client.duringRun(stop.signal, (until) => session.pausing(null, until));
   try {
     await work();
     if (journal.failure === null) {
@@ -46,6 +47,7 @@ export async function workAndEnd({ session, lock }: HeldRun, work: () => Promise
       }
     }
   } finally {
+    endPauses();
     await journal.close();
     await lock.release();
   }

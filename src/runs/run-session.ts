@@ -110,7 +110,8 @@ export class RunSession {
     return [...this.#unmarked.values()].flat();
   }
 
-  pausing(callbackId: string, until: number): void {
+  /** `callbackId` null: a request of the run waits, with what comes after it. */
+  pausing(callbackId: string | null, until: number): void {
     this.#onEvent({ type: "pausing", callbackId, until });
   }
 

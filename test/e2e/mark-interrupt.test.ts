@@ -18,17 +18,24 @@ let service: { readonly url: string; close(): Promise<void> };
 let env: Record<string, string>;
 /** Called with the number of such requests so far. */
 let onMark: (marks: number) => Promise<void>;
+/** That the service asks for instead of marking; null: none. */
+let pauseSeconds: number | null;
 
 beforeEach(async () => {
   home = new Home();
   endpoint = await countingEndpoint();
   calls = platformCalls(CALLS);
   onMark = async () => undefined;
+  pauseSeconds = null;
   let marks = 0;
   const platform = scriptedPlatform({
     clock: systemClock,
     callbacks: [{ id: "00112233445566AA", name: "demo", url: endpoint.url, key: "k", calls }],
     onArrival: async ({ method, path }) => (method === "PUT" && path.includes("/calls?") ? onMark(++marks) : undefined),
+    instead: ({ method, path }) =>
+      method === "PUT" && path.includes("/calls?") && pauseSeconds !== null
+        ? { status: 503, headers: { "retry-after": String(pauseSeconds) }, body: "{}" }
+        : null,
   });
   service = await platform.listen();
   env = { WHCB_URL: service.url, WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" };
@@ -109,6 +116,21 @@ describe("Ctrl-C", () => {
     await works(home, stopped.resume, { env });
     expect([withStatus("SUCCESS"), endpoint.received.length]).toEqual([CALLS, 10]);
   });
+
+  it.each([6, 100, 300])(
+    "ends a pause of %d s, which the run has announced, and what was accepted isn't marked",
+    async (seconds) => {
+      calls.splice(1);
+      pauseSeconds = seconds;
+      const running: Running = home.start(["replay", "demo", "--failed", "--yes"], { env });
+      await running.says(/the service asked for a pause of .+ waits? until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d; Ctrl-C stops/);
+      const startedAt = performance.now();
+      const { code, stdout } = await running.stop("SIGINT");
+      expect(performance.now() - startedAt).toBeLessThan(5_000);
+      expect([code, withStatus("SUCCESS"), endpoint.received.length]).toEqual([130, 0, 1]);
+      expect(stdout).toMatch(/\n {2}not marked yet +1\n[\s\S]*\nnext: whcb replay --resume/);
+    },
+  );
 
   it("a second time ends the command at once, also a moment after the first", async () => {
     const running: Running = home.start(["mark-success", "demo", "--failed", "--yes"], { env });

@@ -140,8 +140,8 @@ export type RunEvent =
   | { readonly type: "step"; readonly callbackId: string; readonly step: CallStep; readonly counts: RunCounts }
   /** By the service (`--via service`). */
   | { readonly type: "replaying"; readonly service: ServiceCounts }
-  /** The service asked for a pause: nothing is marked until `until`. */
-  | { readonly type: "pausing"; readonly callbackId: string; readonly until: number }
+  /** The service asked for a pause: nothing is marked until `until`; null: a request waits until then. */
+  | { readonly type: "pausing"; readonly callbackId: string | null; readonly until: number }
   /** No new sends from here. */
   | { readonly type: "stopping"; readonly callbackId: string | null; readonly reason: StopReason };
 

@@ -41,7 +41,9 @@ export interface PlatformOptions {
   /** The answer to a list whose query has one of these parameters. */
   readonly rejected?: { readonly parameters: readonly string[]; readonly answer: Pick<TransportResponse, "status" | "body"> };
   /** Answers a request instead of the platform; null: the platform does. */
-  readonly instead?: (request: TransportRequest) => Pick<TransportResponse, "status" | "body"> | null;
+  readonly instead?: (
+    request: TransportRequest,
+  ) => (Pick<TransportResponse, "status" | "body"> & Partial<TransportResponse>) | null;
   /** Over a socket: what happens after a request has come and before it is answered. */
   readonly onArrival?: (request: TransportRequest) => Promise<void>;
 }

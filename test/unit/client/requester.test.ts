@@ -48,7 +48,7 @@ function requesterAt(answers: readonly Answer[], { name = "http://127.0.0.1:8787
   });
   const send = (request: TransportRequest, isRepeatable: boolean, isWanted?: () => boolean) =>
     passTime(clock, requester.send(request, isRepeatable, isWanted));
-  return { send, sentAt, lines, clock };
+  return { send, sentAt, lines, clock, duringRun: requester.duringRun };
 }
 
 describe("a request", () => {
@@ -79,6 +79,31 @@ describe("a request", () => {
     const service = requesterAt([answered(503, { "retry-after": "7" }), OK]);
     await service.send(GET, true);
     expect(service.sentAt).toEqual([0, 7_000]);
+  });
+
+  it("announces a pause of more than 5 s to the run, whose end ends it and all later ones", async () => {
+    const { send, sentAt, clock, duringRun } = requesterAt([
+      answered(503, { "retry-after": "5" }),
+      answered(503, { "retry-after": "6" }),
+      answered(503, { "retry-after": "100" }),
+    ]);
+    const run = new AbortController();
+    const begunAt = clock.now();
+    const pauses: number[] = [];
+    const endRun = duringRun(run.signal, (until) => {
+      pauses.push(until - begunAt);
+      if (pauses.length === 2) run.abort();
+    });
+    await expect(send(GET, true)).rejects.toMatchObject({ code: "unavailable", retryAfterMs: 100_000 });
+    expect([pauses, sentAt]).toEqual([
+      [11_000, 111_000],
+      [0, 5_000, 11_000],
+    ]);
+    await expect(send(GET, true)).rejects.toMatchObject({ code: "unavailable" });
+    expect([pauses.length, clock.monotonicMs()]).toEqual([2, 11_000]);
+    endRun();
+    await expect(send(GET, true)).rejects.toMatchObject({ code: "unavailable" });
+    expect(clock.monotonicMs()).toBe(111_000);
   });
 
   it("isn't repeated once it isn't wanted any more", async () => {

@@ -46,7 +46,7 @@ export async function followRun<Result>(
       byService.update({ ...NO_COUNTS, left });
       line.show(`the service: ${progressText(byService)}${service.failed > 0 ? `, ${service.failed} failed` : ""}`);
     }
-    if (event.type === "pausing" && header !== null) screen.info(pauseText(event.until, header, invocation));
+    if (event.type === "pausing" && header !== null) screen.info(pauseText(event, header, invocation));
     if (event.type !== "step") return;
     progress?.update(event.counts);
     if (progress !== null) line.show(progressText(progress));
@@ -87,10 +87,15 @@ async function withInterrupt<Result>(
   }
 }
 
-function pauseText(until: number, header: RunHeader, { deps, screen }: Invocation): string {
+function pauseText(
+  { callbackId, until }: RunEvent & { type: "pausing" },
+  header: RunHeader,
+  { deps, screen }: Invocation,
+): string {
   const pause = formatDuration(until - deps.clock.now());
   const time = formatInstant(until, screen.renderOptions.utc);
-  return `the service asked for a pause of ${pause}: marks wait until ${time}; Ctrl-C stops, \`${resumeCommand(header, screen.renderOptions)}\` continues`;
+  const waiting = callbackId === null ? "a request waits" : "marks wait";
+  return `the service asked for a pause of ${pause}: ${waiting} until ${time}; Ctrl-C stops, \`${resumeCommand(header, screen.renderOptions)}\` continues`;
 }
 
 function progressText(progress: RunProgress): string {
