@@ -1,6 +1,6 @@
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import type { Client, ListedCallback } from "../client/client.js";
-import { shellQuote } from "../domain/command-line.js";
+import { commandLine, shellQuote } from "../domain/command-line.js";
 import { errorMessage, isWhcbError, WhcbError } from "../domain/errors.js";
 import { maskUrl, shownUrl } from "../domain/mask.js";
 import { MAX_IDS_PER_REQUEST } from "../wire/bulk-ids.js";
@@ -192,14 +192,26 @@ function openJournal(path: string, { openJournalFile: open = openJournalFile }: 
   }
 }
 
-/** A profile's service may come back on another port, or as a file. Another one has none of the callbacks: they must not pass for deleted. */
+/**
+ * A profile's service may come back on another port, or as a file, and another service may be where it was. That one has none of the
+ * callbacks: they must not pass for deleted. Throws `config`.
+ */
 export async function checkService(
   { runId, service, profile, callbacks }: RunHeader,
   deps: Pick<RunDeps, "client" | "profile">,
 ): Promise<void> {
-  if (service === deps.client.name) return;
+  const isSameName = service === deps.client.name;
   const isSameProfile = profile === deps.profile;
-  if (isSameProfile && (await hasOneOf(callbacks, deps.client))) return;
+  if ((isSameName || isSameProfile) && (await hasOneOf(callbacks, deps.client))) return;
+  if (isSameName) {
+    throw new WhcbError(
+      "config",
+      `run ${runId} was made with ${service} (profile ${profile}), which has none of its callbacks now`,
+      {
+        hint: `Is another service there? If they were deleted, \`${commandLine({ command: "runs discard", operands: [runId] })}\` gives the run up.`,
+      },
+    );
+  }
   const flag = isSameProfile || profile === service ? ["--service", service] : ["--profile", profile];
   const elsewhere = isSameProfile ? `; ${deps.client.name} has none of its callbacks` : "";
   throw new WhcbError("config", `run ${runId} was made with ${service} (profile ${profile})${elsewhere}`, {

@@ -21,17 +21,24 @@ let calls: PlatformCall[];
 let endpoint: CountingEndpoint;
 let platform: ScriptedPlatform;
 let listening: Awaited<ReturnType<ScriptedPlatform["listen"]>>;
+/** Behind the service's URL. */
+let isOtherService: boolean;
 
 beforeEach(async () => {
   machine = new CliMachine();
   endpointStatus = 200;
   marksAreAllowed = true;
+  isOtherService = false;
   calls = platformCalls(6);
   endpoint = await countingEndpoint(() => ({ status: endpointStatus }));
   platform = scriptedPlatform({
     clock: systemClock,
     callbacks: [{ id: DEMO, name: "demo", url: endpoint.url, key: "planted-key", calls }],
-    instead: ({ method }) => (method === "PUT" && !marksAreAllowed ? { status: 403, body: '{"errorDetail":"no"}' } : null),
+    instead: ({ method, path }) => {
+      if (isOtherService && path.includes(DEMO)) return { status: 404, body: '{"errorDetail":"no such callback"}' };
+      if (isOtherService) return { status: 200, body: '{"status":"No records found"}' };
+      return method === "PUT" && !marksAreAllowed ? { status: 403, body: '{"errorDetail":"no"}' } : null;
+    },
   });
   listening = await platform.listen();
 });
@@ -121,6 +128,21 @@ it("a reconcile marks those of its list, leaves out the others, and its balance 
     stderr: expect.stringContaining(`error: ${notSent(run, 5)}\n`),
   });
   expect([failed(), endpoint.received.length - sent]).toEqual([5, 2]);
+});
+
+it("another service behind the same URL ends no run: nothing is recorded, and the first one's calls are marked later", async () => {
+  const run = await acceptedRun();
+  isOtherService = true;
+  expect(await whcb(["replay", "--resume", run])).toEqual({
+    code: 4,
+    stdout: "",
+    stderr: `error: run ${run} was made with ${listening.url} (profile ${listening.url}), which has none of its callbacks now
+hint: is another service there? If they were deleted, \`whcb runs discard ${run}\` gives the run up.
+`,
+  });
+  isOtherService = false;
+  expect(await whcb(REPLAY)).toMatchObject({ code: 8, stderr: expect.stringContaining(`error: ${notSent(run)}\n`) });
+  expect(await whcb(["replay", "--resume", run])).toMatchObject({ code: 0, stdout: expect.stringMatching(/marked +6\n/) });
 });
 
 it("a replay to another endpoint that marks nothing sends them, too", async () => {
