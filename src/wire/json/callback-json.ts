@@ -88,8 +88,13 @@ export function readCallback(value: unknown): ListedCallback {
 
 /** null: not returned, or masked. */
 function keyOrNull(value: unknown): string | null {
-  const key = textOrNull(value);
-  return key !== null && isMasked(key) ? null : key;
+  return typeof value === "string" && !isMaskedKey(value) ? value : null;
+}
+
+/** As services write a key that they don't show; "" says that there is none. */
+function isMaskedKey(key: string): boolean {
+  if (key === "") return false;
+  return isMasked(key) || !/[\p{L}\p{N}]/u.test(key) || /^((.)\2{2,}|\[.*\]|\(.*\)|<.*>|null)$/isu.test(key);
 }
 
 function textOrNull(value: unknown): string | null {
@@ -137,7 +142,8 @@ export function changeCallbackJson(raw: JsonObject, changes: CallbackChanges): J
 /** A masked key or URL would replace the stored one. */
 function withoutMasked({ auth, url, ...rest }: JsonObject): JsonObject {
   const { key, ...type } = objectOf(auth);
-  const kept = isMasked(textOf(key)) ? type : auth;
+  const isKept = key === undefined || key === null || keyOrNull(key) !== null;
+  const kept = isKept ? auth : type;
   return { ...rest, ...(auth !== undefined && { auth: kept }), ...(!isMasked(textOf(url)) && given({ url })) };
 }
 

@@ -72,8 +72,22 @@ describe("readCallback", () => {
     expect(missingMembers(changed)).toContain("url");
   });
 
-  it("takes a masked key for one that isn't returned", () => {
-    for (const key of ["****", "abc****"]) expect(readCallback({ name: "n", auth: { key } }).auth.key).toBe(null);
+  it.each([
+    ...["****", "abc****", "***", "*", "••••", "xxxx", "-", " ", "[REDACTED]", "(hidden)", "<secret>", "null", "NULL"],
+    ...[null, false, true, 0, 12345, { value: "k" }, ["k"]],
+  ])("takes the key %j for one that isn't returned", (key) => {
+    expect(readCallback({ name: "n", auth: { key } }).auth.key).toBe(null);
+  });
+
+  it.each(["", "k", "xx", "s3cret-(1)", "nullable"])("takes the key %j as it is", (key) => {
+    expect(readCallback({ name: "n", auth: { key } }).auth.key).toBe(key);
+  });
+
+  it("sends nothing back with a change that isn't a key", () => {
+    for (const key of ["xxxx", true]) {
+      const auth = { type: "httpheader", key };
+      expect(changeCallbackJson({ name: "n", auth }, {})).toEqual({ name: "n", auth: { type: "httpheader" } });
+    }
   });
 
   it("takes the id from the self link if it is nowhere else", () => {
