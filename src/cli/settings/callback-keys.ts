@@ -28,13 +28,28 @@ export async function findKeys(
   options: ReplayOptions,
 ): Promise<ReadonlyMap<string, string>> {
   const missing = callbacksWithoutKey(callbacks, options);
-  const given = missing.length === 1 ? deps.io.env.WHCB_CALLBACK_KEY : undefined;
+  const given = keyOfVariable(missing, deps);
   const keys = new Map<string, string>();
+  for (const line of describeKeySource(callbacks, options, deps)) screen.info(line);
   for (const { id, name } of missing) {
     const key = given || (screen.canAsk ? (await askSecret(deps.io, `Auth key of ${name}:`)).trim() : "");
     if (key !== "") keys.set(id, key);
   }
   return keys;
+}
+
+/** One line, or none: the variable may be left from another callback. */
+export function describeKeySource(
+  callbacks: readonly ListedCallback[],
+  options: ReplayOptions,
+  deps: Invocation["deps"],
+): readonly string[] {
+  const missing = callbacksWithoutKey(callbacks, options);
+  return keyOfVariable(missing, deps) === null ? [] : missing.map(({ name }) => `key of ${name}: WHCB_CALLBACK_KEY`);
+}
+
+function keyOfVariable(missing: readonly ListedCallback[], { io }: Invocation["deps"]): string | null {
+  return missing.length === 1 ? io.env.WHCB_CALLBACK_KEY || null : null;
 }
 
 function noKey(name: string, missing: number): WhcbError {

@@ -20,7 +20,7 @@ import { followRun } from "../../output/run/follow-run.js";
 import { describePlan, planJson, warnOfUnusableCalls } from "../../output/run/plan-text.js";
 import { finishRun, requireMarked, warnOfUnmarkedCalls } from "../../output/run/run-summary.js";
 import { joinText, type ScreenText, safeJson, text } from "../../output/screen-text.js";
-import { collectKeys } from "../../settings/callback-keys.js";
+import { collectKeys, describeKeySource } from "../../settings/callback-keys.js";
 import type { ResolvedSettings } from "../../settings/resolve-settings.js";
 import { deliverySettings, findCallback, withSession } from "../../settings/session.js";
 import { confirmInTime, describeLocks, withLocks } from "../../settings/with-locks.js";
@@ -100,7 +100,9 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation): Prom
       return checkLeftOut(plan, invocation);
     }
     const question = `Mark ${count(plan.seen.length, "call")} and send ${count(plan.replay.calls, "call")} again?`;
-    if (!(await confirmInTime(invocation, joinText([...description, ...describeLocks(locks), question], "\n")))) return 0;
+    const keySource = plan.replay.calls === 0 ? [] : describeKeySource([job.callback], options, invocation.deps);
+    const asked = joinText([...description, ...describeLocks(locks), ...keySource, question], "\n");
+    if (!(await confirmInTime(invocation, asked))) return 0;
     const keys = await collectKeys(invocation, plan.replay, options);
     const summary = await followRun(invocation, { total: plan.replay.calls }, ({ signal, listener }) =>
       runReconcile(plan, { ...options, signal, keys, locks }, runDeps, listener),

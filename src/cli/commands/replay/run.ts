@@ -37,7 +37,7 @@ import { describeKey, describeLeftOut, describePlan, planJson, warnOfUnusableCal
 import { finishRun, requireMarked, resumeCommand, serviceLines, warnOfUnmarkedCalls } from "../../output/run/run-summary.js";
 import type { RenderOptions } from "../../output/screen.js";
 import { joinText, safeJson, text, wholeText } from "../../output/screen-text.js";
-import { collectKeys, findKeys } from "../../settings/callback-keys.js";
+import { collectKeys, describeKeySource, findKeys } from "../../settings/callback-keys.js";
 import { deliverySettings, findCallback, type Session, withSession } from "../../settings/session.js";
 import { mentionUnfinishedRun } from "../../settings/unfinished-run.js";
 import { confirmInTime, describeLocks, withLocks } from "../../settings/with-locks.js";
@@ -159,7 +159,13 @@ async function askAndSend(
   const { args, screen } = invocation;
   const description = joinText([...describePlan(plan, options, screen.renderOptions), ...describeLocks(locks)], "\n");
   if (args.get(YES) && screen.format === "table") screen.info(description);
-  if (!(await confirmInTime(invocation, text`${description}\nSend ${count(plan.calls, "call")} again?`))) return 0;
+  const keySource = describeKeySource(
+    plan.groups.map(({ callback }) => callback),
+    options,
+    invocation.deps,
+  );
+  const question = joinText([description, ...keySource, `Send ${count(plan.calls, "call")} again?`], "\n");
+  if (!(await confirmInTime(invocation, question))) return 0;
   const keys = await collectKeys(invocation, plan, options);
   const { viaService } = options;
   const summary = await followRun(invocation, { total: plan.calls, viaService }, ({ signal, listener }) =>
