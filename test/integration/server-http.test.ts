@@ -301,10 +301,10 @@ describe("NDJSON", () => {
 
   it("uses the callback's current settings, even just after a change", async () => {
     await open();
-    expect((await hand("{}")).json()).toEqual({ accepted: 1, rejected: [] });
+    expect((await hand(`{"messageId":"m"}`)).json()).toEqual({ accepted: 1, rejected: [] });
     const payload = { ...CALLBACK_BODY, callbacks: { reply: "disabled", undeliverable: "enabled" } };
     await service.app.inject({ method: "PUT", url: "/callbacks/demo", headers: JSON_HEADERS, payload });
-    expect((await hand("{}")).json()).toMatchObject({ accepted: 0, rejected: [{ line: 1 }] });
+    expect((await hand(`{"messageId":"m"}`)).json()).toMatchObject({ accepted: 0, rejected: [{ line: 1 }] });
   });
 
   it("accepts an endless stream, and reads no faster than it stores", async () => {
@@ -498,7 +498,12 @@ describe("operations", () => {
       },
     });
     handlers[0]?.(anAttempt({ durationMs: 30 }));
-    await service.app.inject({ method: "POST", url: "/callbacks/demo/calls", headers: JSON_HEADERS, payload: {} });
+    await service.app.inject({
+      method: "POST",
+      url: "/callbacks/demo/calls",
+      headers: JSON_HEADERS,
+      payload: { messageId: "m" },
+    });
     const { body } = await get("/metrics", CREDENTIALS);
     for (const line of [
       "whcb_accepted_total 1",

@@ -34,6 +34,7 @@ export interface Submission {
 /** One call, or `{"calls": [...]}` of 1 to 1 000. Throws `invalid` or `malformed`. */
 export function parseSubmissions(value: unknown): readonly Submission[] {
   if (!isObject(value) || value.calls === undefined) return [parseSubmission(value)];
+  if (Object.keys(value).length > 1) throw mixedCalls("");
   return checkMany(value).calls.map((call, index) => submissionOf(call, call.id, `calls.${index}.`));
 }
 
@@ -99,13 +100,14 @@ export function parseRunLease(value: unknown): RunLease {
   return { run, holder, done, total };
 }
 
-/** `path` leads to the submission within the body. Another document, whose members are all unknown, would be an empty response. */
+/** `path` leads to the submission within the body. Another document, without a known member, would be an empty response. */
 function submissionOf(value: object, id: string | undefined, path: string): Submission {
   const names = Object.keys(value);
-  const [first] = names;
-  if (first !== undefined && !names.some((name) => name in SubmissionSchema.properties)) {
-    const problem = `isn't a member of a response, such as messageId, from or responseMessage`;
-    throw invalidFields(new Map([[`${path}${cutText(first)}`, problem]]));
+  if (names.includes("calls")) throw mixedCalls(path);
+  if (!names.some((name) => name in SubmissionSchema.properties)) {
+    const [first] = names;
+    const [field, verb] = first === undefined ? [path.slice(0, -1) || "the body", "has no"] : [path + cutText(first), "isn't a"];
+    throw invalidFields(new Map([[field, `${verb} member of a response, such as messageId, from or responseMessage`]]));
   }
   const { messageId, messageLocation, from, responseMessage, customParameters, given } = readResponse(value);
   return {
@@ -130,6 +132,11 @@ function submissionOf(value: object, id: string | undefined, path: string): Subm
       ...(given !== undefined && { given: storableGiven(given) }),
     },
   };
+}
+
+/** What is beside a list of calls, or in one that isn't alone, would be lost. */
+function mixedCalls(path: string): WhcbError {
+  return invalidFields(new Map([[`${path}calls`, "must be the only member, or left out"]]));
 }
 
 /** Counted in all lists and objects of a response: XML repeats the name for each item of a list. */

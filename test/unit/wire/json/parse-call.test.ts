@@ -12,8 +12,8 @@ describe("parseSubmission", () => {
   it("invents nothing", () => {
     const from = { name: "", mri: "", mobile: "", email: "", voice: "" };
     const responseMessage = { channel: "", kind: "reply", date: "", content: "" };
-    expect(parseSubmission({})).toEqual({
-      id: null,
+    expect(parseSubmission({ id: "A" })).toEqual({
+      id: "A",
       response: { messageId: "", messageLocation: "", from, responseMessage, customParameters: {} },
     });
   });
@@ -66,6 +66,20 @@ describe("parseSubmission", () => {
   it("names no more than the first 256 characters of an unknown member", () => {
     const problem = `${"z".repeat(256)} isn't a member of a response, such as messageId, from or responseMessage`;
     expect(() => parseSubmission({ ["z".repeat(1_000)]: 1 })).toThrow(expect.objectContaining({ message: problem }));
+  });
+
+  it.each([
+    [{}, "the body has no member of a response, such as messageId, from or responseMessage"],
+    [{ calls: [{}] }, "calls.0 has no member of a response, such as messageId, from or responseMessage"],
+    [{ calls: [{ messageId: "A" }], messageId: "B" }, "calls must be the only member, or left out"],
+    [{ calls: [{ calls: [{ messageId: "A" }], messageId: "B" }] }, "calls.0.calls must be the only member, or left out"],
+  ])("loses no call and invents none: %j", (document, problem) => {
+    expect(() => parseSubmissions(document)).toThrow(problem);
+  });
+
+  it("takes no list of calls", () => {
+    const line = { calls: [{ messageId: "A" }], messageId: "B" };
+    expect(() => parseSubmission(line)).toThrow("calls must be the only member, or left out");
   });
 
   it("takes at most 1 000 parameters", () => {
