@@ -103,7 +103,8 @@ export function nextPath(next: string, listPath: string): string {
   if (url === null || !isHttp || resourceOf(url.pathname) !== resourceOf(new URL(base).pathname)) {
     throw new WhcbError("unavailable", "the link to the next page isn't a page of this list");
   }
-  return url.pathname + url.search;
+  // A copy: of its parts, V8 would keep the whole link.
+  return Buffer.from(url.pathname + url.search).toString();
 }
 
 /** Returns what follows a base path, which behind a proxy may be another one. */

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { type ListPage, walkList } from "../../../src/client/list-walker.js";
 
@@ -121,4 +123,26 @@ describe("a list", () => {
       await expect(walk({ [FIRST]: { items: ["a"], total: 2, next } })).rejects.toMatchObject({ code: "unavailable" });
     }
   });
+});
+
+it("keeps nothing of the long links that the paths of pages are cut out of", async () => {
+  setFlagsFromString("--expose_gc");
+  const heapMiB = (): number => {
+    runInNewContext("gc")();
+    return process.memoryUsage().heapUsed / 2 ** 20;
+  };
+  const before = heapMiB();
+  let growth = 0;
+  let page = 0;
+  const load = async () => {
+    page += 1;
+    if (page === 3_000) growth = heapMiB() - before;
+    return {
+      items: [String(page)],
+      total: null,
+      next: page < 3_000 ? `/callbacks/X/calls?limit=2&offset=${page}#${"z".repeat(8_000)}` : null,
+    };
+  };
+  for await (const _ of walkList(FIRST, load, (id) => id));
+  expect([page, growth < 10]).toEqual([3_000, true]);
 });
