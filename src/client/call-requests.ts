@@ -8,6 +8,7 @@ import { listOf, objectOf, textOf } from "../wire/json/json-value.js";
 import { readAccepted } from "../wire/json/replay-json.js";
 import { readSubmittedIds, submissionToJson } from "../wire/json/response-json.js";
 import { callbackPath } from "./callback-requests.js";
+import { isUnknownMethod } from "./capabilities.js";
 import type { CallPage, Client, ListCallsQuery, ListedCall, SubmittedCall } from "./client.js";
 import { type ListPage, walkList } from "./list-walker.js";
 import { replayReportJson } from "./run-requests.js";
@@ -31,6 +32,8 @@ export interface CallReading {
 const MAX_CALLS_PER_SUBMISSION = 1_000;
 
 export function callRequests(api: ServiceApi, { clock, random, timezone, onListed = () => {} }: CallReading): CallRequests {
+  const { capabilities } = api;
+
   async function* listCalls(callbackId: string, query: ListCallsQuery): AsyncGenerator<CallPage> {
     let left = query.limit ?? Number.POSITIVE_INFINITY;
     if (left <= 0) return;
@@ -47,6 +50,7 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
         const { calls, total, next } = readCallList(await api.getDocument(api.withPageLimit(path, left), "call"), options);
         // Such a list has calls of any status, so each must say its own.
         if (rejection !== null && calls.some(({ raw }) => textOf(raw.status).trim() === "")) throw rejection;
+        capabilities.readCalls(calls);
         onListed(calls, api.byServiceClock(clock.now()) - clock.now());
         return { items: calls, total, next };
       } catch (error) {
@@ -74,7 +78,6 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
     }
   }
 
-  let storesSettledBy = true;
   const callUrl = (callbackId: string): string => `${api.basePath}${callbackPath(callbackId)}/calls`;
 
   return {
@@ -100,14 +103,14 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
           { callIds, status, mayLeave: status === "FAILED" || unlessSettled },
           api,
         );
-      const isGuarded = unlessDeliveredSince !== undefined && api.isOurs();
+      const isGuarded = unlessDeliveredSince !== undefined && capabilities.has("guarded-marks");
       if (isGuarded) return put({ status, unlessDeliveredSince: new Date(unlessDeliveredSince).toISOString() });
-      if (unlessSettled && api.isOurs()) {
+      if (unlessSettled && capabilities.has("guarded-marks")) {
         const left = await put({ status, unlessSettled });
         // What is SUCCESS may be so by the request that was repeated.
         return isRepeated ? [] : left;
       }
-      if (by === "user" || !storesSettledBy) return put({ status });
+      if (by === "user" || capabilities.lacks("settled-by")) return put({ status });
       const settled = { status, settledBy: by };
       // A service may reject the report only, and a strict one rejects every unknown field.
       const bodies = [...(replays ? [{ ...settled, replays: replayReportJson(replays, api) }] : []), settled];
@@ -119,7 +122,7 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
         }
       }
       const left = await put({ status });
-      storesSettledBy = false;
+      capabilities.note("settled-by", false);
       return left;
     },
     async submitCalls(callbackId, calls) {
@@ -134,7 +137,7 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
           body: { calls: chunk.map(submissionToJson) },
           isRepeatable: true,
         });
-        if (answer.status === 405 || answer.status === 501) {
+        if (isUnknownMethod(answer)) {
           throw new WhcbError("usage", `${api.name} doesn't accept responses to deliver`, { hint: "Only `whcb serve` does." });
         }
         if (!isSuccess(answer)) throw api.errorOf(answer);
@@ -152,8 +155,8 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
       const error = api.errorOf(answer);
       if (answer.status === 409) throw new WhcbError("locked", error.message);
       // A 404 of `whcb serve` names the id; otherwise the service has no such route.
-      const isUnknownRoute = answer.status === 405 || answer.status === 501 || answer.status === 404;
-      if (!isUnknownRoute || callIds.some((id) => namesCall(error, id))) throw error;
+      const isUnknown = isUnknownMethod(answer) || answer.status === 404;
+      if (!isUnknown || callIds.some((id) => namesCall(error, id))) throw error;
       throw cantReplay(api);
     },
   };
@@ -191,7 +194,7 @@ function requireMarked(
   const { status: said, id, link: _link, left, ...rest } = objectOf(parseJson(body));
   const isStatus = said === status && Object.keys(rest).length === 0 && (id === undefined || areSameIds([id].flat(), callIds));
   const isDone = (code === 200 || code === 202 || code === 204) && (body.trim() === "" || isStatus);
-  if (isDone && (left === undefined || (mayLeave && api.isOurs()))) return listOf(left).map(textOf);
+  if (isDone && (left === undefined || (mayLeave && api.capabilities.has("guarded-marks")))) return listOf(left).map(textOf);
   throw new WhcbError("unavailable", `${api.name} answered a mark with ${code}, and doesn't say that the calls are marked`, {
     hint: `its answer: ${api.quote(body)}`,
   });

@@ -11,12 +11,14 @@ import type { ListedCallback } from "../wire/json/callback-json.js";
 import type { JsonObject } from "../wire/json/json-value.js";
 import type { ListedOutage } from "../wire/json/outage-json.js";
 import type { ListedReplay } from "../wire/json/replay-json.js";
+import type { Capabilities } from "./capabilities.js";
 import type { Requester } from "./requester.js";
 
 export type { ListedAttempt, ListedCall, ListedCallback, ListedOutage, ListedReplay };
 
 export interface Client {
   readonly name: string;
+  readonly capabilities: Capabilities;
   /** Converts an instant of our clock to the service's, as its answers so far tell; they agree to a minute. */
   byServiceClock(instant: number): number;
   /** Where loopback addresses lead for its nodes, as their answers about callbacks so far say (docs/contract.md, X-Loopback-Id). */
@@ -82,8 +84,6 @@ export interface Client {
   createSignInCode(): Promise<SignInCode | null>;
   /** See Requester. */
   readonly duringRun: Requester["duringRun"];
-  /** As far as known. */
-  rowsPerPage(): number;
   /** What the service sends with, if it says so with its callbacks. */
   deliverySettings(): Promise<Partial<DeliverySettings>>;
   close(): Promise<void>;

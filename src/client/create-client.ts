@@ -5,11 +5,12 @@ import { objectOf, textOf } from "../wire/json/json-value.js";
 import { readOutageList } from "../wire/json/outage-json.js";
 import { type CallReading, callRequests } from "./call-requests.js";
 import { callbackRequests } from "./callback-requests.js";
+import { isUnknownRoute } from "./capabilities.js";
 import type { Client, ListedOutage, SignInCode } from "./client.js";
 import { groupRequests } from "./group-requests.js";
 import { readWholeList } from "./list-walker.js";
 import { createRequester } from "./requester.js";
-import { runRequests, UNKNOWN_ROUTE } from "./run-requests.js";
+import { runRequests } from "./run-requests.js";
 import { createServiceApi, credentialSecrets, type ServiceApi, type ServiceCredentials } from "./service-api.js";
 import { singleCalls } from "./single-calls.js";
 import { isSuccess, type Transport } from "./transport.js";
@@ -37,6 +38,7 @@ export function createClient(transport: Transport, options: ClientOptions): Clie
   const calls = callRequests(api, options);
   return {
     name: transport.name,
+    capabilities: api.capabilities,
     byServiceClock: api.byServiceClock,
     loopbackIds: api.loopbackIds,
     ...callbacks,
@@ -44,10 +46,9 @@ export function createClient(transport: Transport, options: ClientOptions): Clie
     ...runRequests(api),
     ...groupRequests(api, calls.listCalls),
     ...singleCalls(api, calls.listCalls, timezone),
-    listOutages: outageLister(api),
+    listOutages: (callbackId) => listOutages(api, callbackId),
     createSignInCode: () => createSignInCode(api),
     duringRun: requester.duringRun,
-    rowsPerPage: () => api.maxLimit(),
     async deliverySettings() {
       if (api.deliverySettings() === null) await callbacks.verify();
       return api.deliverySettings() ?? {};
@@ -56,27 +57,19 @@ export function createClient(transport: Transport, options: ClientOptions): Clie
   };
 }
 
-function outageLister(api: ServiceApi): Client["listOutages"] {
-  let hasOutages = true;
-  return async (callbackId) => {
-    const outages = hasOutages ? await listOutages(api, callbackId) : null;
-    hasOutages = outages !== null;
-    return outages;
-  };
-}
-
 async function createSignInCode(api: ServiceApi): Promise<SignInCode | null> {
   const answer = await api.exchange({ method: "POST", path: "/console/code", noun: "callback" });
-  if (UNKNOWN_ROUTE.has(answer.status)) return null;
+  if (isUnknownRoute(answer)) return null;
   if (!isSuccess(answer)) throw api.errorOf(answer);
   const { code, expiresAt } = objectOf(api.documentOf(answer));
   return { code: textOf(code) ?? "", expiresAt: readDate(expiresAt) ?? 0 };
 }
 
 async function listOutages(api: ServiceApi, callbackId: string | undefined): Promise<readonly ListedOutage[] | null> {
+  if (api.capabilities.lacks("outages")) return null;
   const path = callbackId === undefined ? "/outages" : `/outages?callbackId=${encodeURIComponent(callbackId)}`;
   const first = await api.exchange({ method: "GET", path: api.withPageLimit(path), noun: "callback" });
-  if ([400, 404, 405, 501].includes(first.status)) return null;
+  if (api.capabilities.isMissing("outages", first)) return null;
   if (!isSuccess(first)) throw api.errorOf(first);
   let document: unknown = api.documentOf(first);
   return readWholeList(

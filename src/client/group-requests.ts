@@ -4,6 +4,7 @@ import { WhcbError } from "../domain/errors.js";
 import { type ReadGroups, readGroups } from "../wire/json/group-json.js";
 import { callQuery } from "./call-requests.js";
 import { callbackPath } from "./callback-requests.js";
+import { isUnknownRoute } from "./capabilities.js";
 import type { Client, GroupCallsQuery, GroupPart } from "./client.js";
 import { nextPath } from "./list-walker.js";
 import type { ServiceApi } from "./service-api.js";
@@ -11,30 +12,29 @@ import { isSuccess, type TransportResponse } from "./transport.js";
 
 /** A service that makes up links to more must end somewhere. */
 const MAX_PARTS = 100_000;
-/** A strict service rejects an unknown parameter. */
-const UNKNOWN_PARAMETER: ReadonlySet<number> = new Set([400, 404, 405, 422, 501]);
 
 export function groupRequests(api: ServiceApi, listCalls: Client["listCalls"]): Pick<Client, "groupCalls"> {
-  let mayGroup = true;
+  const { capabilities } = api;
 
   async function* groupCalls(callbackId: string, { filter, by }: GroupCallsQuery): AsyncGenerator<GroupPart> {
     const query = callQuery({ filter });
     query.set("groupBy", by.join(","));
     const path = `${callbackPath(callbackId)}/calls?${query}`;
-    const answer = mayGroup ? await api.exchange({ method: "GET", path, noun: "call" }) : null;
+    const answer = capabilities.lacks("groups") ? null : await api.exchange({ method: "GET", path, noun: "call" });
     const first = answer === null ? null : readAnswer(answer, by);
     if (first !== null) {
       yield* followParts(api.basePath + path, first, by);
       return;
     }
-    mayGroup = false;
+    capabilities.note("groups", false);
     for await (const { calls, withoutId, leftOut, total } of listCalls(callbackId, { filter })) {
       yield { groups: [...calls, ...withoutId].map((call) => groupOf(call, by)), leftOut, total };
     }
   }
 
   function readAnswer(answer: TransportResponse, by: readonly GroupKey[]): ReadGroups | null {
-    if (UNKNOWN_PARAMETER.has(answer.status)) return null;
+    // A strict service rejects an unknown parameter.
+    if (isUnknownRoute(answer) || answer.status === 422) return null;
     if (!isSuccess(answer)) throw api.errorOf(answer);
     return readGroups(api.documentOf(answer), by);
   }

@@ -105,7 +105,7 @@ export function createRequester(deps: RequesterDeps): Requester {
           if (!isStopped() && isWanted()) continue;
         }
         if (outcome instanceof TransportFailure) throw networkError(outcome, transport.name, request.method);
-        if (isOverRate(outcome) || outcome.status >= 500) {
+        if (isOverRate(outcome) || (outcome.status >= 500 && outcome.status !== 501)) {
           throw serviceError(outcome, service, parseRetryAfter(outcome.headers["retry-after"] ?? "", clock.now()));
         }
         return outcome;

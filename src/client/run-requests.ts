@@ -5,35 +5,32 @@ import { toIsoDate } from "../wire/dates.js";
 import { countOf, objectOf, textOf } from "../wire/json/json-value.js";
 import { readServiceReplay } from "../wire/json/replay-json.js";
 import { callbackPath } from "./callback-requests.js";
+import { isUnknownRoute } from "./capabilities.js";
 import type { Client, ReplayAttempt, ReplayReport } from "./client.js";
 import type { ServiceApi } from "./service-api.js";
 import { isSuccess, type TransportResponse } from "./transport.js";
 
-/** Answers without this route; a gateway may say 403. */
-export const UNKNOWN_ROUTE: ReadonlySet<number> = new Set([403, 404, 405, 501]);
-
 type RunRequests = Pick<Client, "takeRunLock" | "releaseRunLock" | "recordReplays" | "findReplay" | "cancelReplay">;
 
 export function runRequests(api: ServiceApi): RunRequests {
-  /** Once true, an answer that says otherwise is a gateway's. null: not known yet. */
-  let hasLeases: boolean | null = null;
+  const { capabilities } = api;
   const request = (method: "PUT" | "DELETE", callbackId: string, lease: RunLease) =>
     api.exchange({ method, path: `${callbackPath(callbackId)}/run-lock`, noun: "callback", body: lease, isRepeatable: true });
   return {
     async takeRunLock(callbackId, lease) {
       for (;;) {
         const answer = await request("PUT", callbackId, lease);
-        if (answer.status === 204 || answer.status === 409) hasLeases = true;
+        if (answer.status === 204 || answer.status === 409) capabilities.note("run-locks", true);
         if (answer.status === 204) return { kind: "taken" };
         if (answer.status === 409) return { kind: "busy", holder: readRunLease(api.documentOf(answer)) };
         // Any other success is that of a service that answers every path.
-        if (!isSuccess(answer) && !UNKNOWN_ROUTE.has(answer.status)) throw api.errorOf(answer);
+        if (!isSuccess(answer) && !isUnknownRoute(answer)) throw api.errorOf(answer);
         // Without such a route, or the callback was deleted.
         const isNotFound = answer.status === 404 && api.errorOf(answer).code === "not-found";
-        if (isNotFound || hasLeases === false) return { kind: "unsupported" };
-        if (hasLeases || api.isOurs()) throw unexpectedAnswer(answer, api);
+        if (isNotFound || capabilities.lacks("run-locks")) return { kind: "unsupported" };
+        if (capabilities.has("run-locks")) throw unexpectedAnswer(answer, api);
         // Asked once more: it may be a gateway's answer for a moment.
-        hasLeases = false;
+        capabilities.note("run-locks", false);
       }
     },
     async releaseRunLock(callbackId, lease) {
@@ -44,20 +41,21 @@ export function runRequests(api: ServiceApi): RunRequests {
     async findReplay(callbackId, replayId) {
       const answer = await api.exchange({ method: "GET", path: replayPath(callbackId, replayId), noun: "call" });
       if (isSuccess(answer)) return readServiceReplay(api.documentOf(answer));
-      if (UNKNOWN_ROUTE.has(answer.status)) return null;
+      if (isUnknownRoute(answer)) return null;
       throw api.errorOf(answer);
     },
     async cancelReplay(callbackId, replayId) {
       const path = replayPath(callbackId, replayId);
       const answer = await api.exchange({ method: "DELETE", path, noun: "call", isRepeatable: true });
-      if (UNKNOWN_ROUTE.has(answer.status)) return false;
+      if (isUnknownRoute(answer)) return false;
       if (!isSuccess(answer)) throw api.errorOf(answer);
       return true;
     },
     async recordReplays(callbackId, report) {
+      if (capabilities.lacks("reported-attempts")) return false;
       const body = replayReportJson(report, api);
       const answer = await api.exchange({ method: "POST", path: `${callbackPath(callbackId)}/attempts`, noun: "call", body });
-      if (UNKNOWN_ROUTE.has(answer.status)) return false;
+      if (capabilities.isMissing("reported-attempts", answer)) return false;
       if (!isSuccess(answer)) throw api.errorOf(answer);
       return true;
     },

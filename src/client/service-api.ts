@@ -4,6 +4,7 @@ import { type SecretMask, secretsOf } from "../domain/mask.js";
 import type { Clock } from "../platform/clock.js";
 import { type DeliverySettings, readDeliverySettings } from "../wire/delivery-settings.js";
 import { readJson } from "../wire/json/read-json.js";
+import { Capabilities, DEFAULT_PAGE, LARGEST_PAGE } from "./capabilities.js";
 import type { Requester } from "./requester.js";
 import { oneLine, serviceError } from "./service-error.js";
 import { ANSWER_LIMITS, isSuccess, type TransportRequest, type TransportResponse } from "./transport.js";
@@ -29,6 +30,7 @@ export interface ApiRequest {
 export interface ServiceApi {
   readonly name: string;
   readonly basePath: string;
+  readonly capabilities: Capabilities;
   /** Any status. */
   exchange(request: ApiRequest): Promise<TransportResponse>;
   expectSuccess(request: ApiRequest): Promise<TransportResponse>;
@@ -36,10 +38,6 @@ export interface ServiceApi {
   getDocument(fullPath: string, noun: ApiRequest["noun"]): Promise<unknown>;
   /** The largest accepted `limit`, at most `wanted` (docs/contract.md, X-Max-Limit). */
   withPageLimit(path: string, wanted?: number): string;
-  /** Of a list's `limit`, as far as known. */
-  maxLimit(): number;
-  /** The answers so far show it: only `whcb serve` announces a limit. */
-  isOurs(): boolean;
   /** As the callbacks read so far say; null if none were read. */
   deliverySettings(): Partial<DeliverySettings> | null;
   /** Of the answers about callbacks so far. */
@@ -57,9 +55,6 @@ const MEDIA_TYPES = {
   call: "application/vnd.whispir.api-call-v1+json",
 } as const;
 
-/** The platform's. */
-const DEFAULT_MAX_LIMIT = 20;
-const LARGEST_PAGE = 500;
 /** The header `Date` has whole seconds, and an answer takes a while. */
 const CLOCKS_APART_MS = 60_000;
 /** A second one says that not all nodes are in one place. */
@@ -76,8 +71,7 @@ export interface ServiceApiDeps {
 }
 
 export function createServiceApi({ requester, name, basePath, credentials, mask, clock }: ServiceApiDeps): ServiceApi {
-  let maxLimit = DEFAULT_MAX_LIMIT;
-  let isOurs = false;
+  const capabilities = new Capabilities();
   let deliverySettings: Partial<DeliverySettings> | null = null;
   const loopbackIds = new Set<string>();
   let serviceAheadMs = 0;
@@ -96,11 +90,7 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
     const text = body === undefined ? null : JSON.stringify(body);
     const request = { method, path: fullPath, headers, body: text };
     const answer = await requester.send(request, isRepeatable ?? (method === "GET" || method === "PUT"), isWanted);
-    const announced = Number(answer.headers["x-max-limit"]);
-    if (Number.isInteger(announced) && announced > 0) {
-      maxLimit = Math.min(announced, LARGEST_PAGE);
-      isOurs = true;
-    }
+    capabilities.readAnswer(answer);
     const told = { authParameter: answer.headers["x-auth-parameter"], bodyNames: answer.headers["x-body-names"] };
     if (noun === "callback") deliverySettings = { ...deliverySettings, ...readDeliverySettings(told) };
     const loopbackId = answer.headers["x-loopback-id"];
@@ -125,6 +115,7 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
   return {
     name,
     basePath,
+    capabilities,
     exchange: (request) => sendTo(basePath + request.path, request),
     async expectSuccess(request) {
       const answer = await sendTo(basePath + request.path, request);
@@ -136,15 +127,13 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
       if (!isSuccess(answer)) throw errorOf(answer);
       return documentOf(answer);
     },
-    maxLimit: () => maxLimit,
-    isOurs: () => isOurs,
     deliverySettings: () => deliverySettings,
     loopbackIds: () => loopbackIds,
     withPageLimit(path, wanted = LARGEST_PAGE) {
       const [route = "", query = ""] = path.split("?");
       const parameters = new URLSearchParams(query);
-      const limit = Math.max(1, Math.min(wanted, maxLimit));
-      if (parameters.has("limit") && limit <= DEFAULT_MAX_LIMIT) return path;
+      const limit = Math.max(1, Math.min(wanted, capabilities.rowsPerPage));
+      if (parameters.has("limit") && limit <= DEFAULT_PAGE) return path;
       parameters.set("limit", String(limit));
       return `${route}?${parameters}`;
     },

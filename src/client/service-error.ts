@@ -88,7 +88,7 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
 };
 
 /** Without the service's error document, a 404 doesn't say that anything was deleted: a proxy that has lost the service answers so. */
-function isGatewaysNotFound({ status, body }: TransportResponse): boolean {
+export function isGatewaysNotFound({ status, body }: TransportResponse): boolean {
   return status === 404 && !isErrorDocument(parseJson(body));
 }
 

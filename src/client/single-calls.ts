@@ -5,8 +5,8 @@ import { WhcbError } from "../domain/errors.js";
 import { readAttempts, readCall } from "../wire/json/call-json.js";
 import { listOf, objectOf, textOf } from "../wire/json/json-value.js";
 import { callbackPath } from "./callback-requests.js";
+import { isUnknownRoute } from "./capabilities.js";
 import type { Client, ListedCall } from "./client.js";
-import { UNKNOWN_ROUTE } from "./run-requests.js";
 import type { ServiceApi } from "./service-api.js";
 import { isSuccess, type TransportResponse } from "./transport.js";
 
@@ -18,8 +18,7 @@ const MAX_SINGLE_REQUESTS = 50;
 const MAX_CALLS_LISTED = 2_000;
 
 export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], timezone: string): SingleCalls {
-  /** null: not known yet. */
-  let hasPaths: boolean | null = null;
+  const { capabilities } = api;
   /** The call that was listed to find that out. */
   let firstId = "";
 
@@ -27,12 +26,14 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
     api.exchange({ method: "GET", path: `${callbackPath(callbackId)}/calls/${encodeURIComponent(callId)}${rest}`, noun: "call" });
 
   async function hasCallPaths(callbackId: string): Promise<boolean> {
-    if (hasPaths !== null) return hasPaths;
+    if (capabilities.lacks("call-paths")) return false;
+    if (capabilities.has("call-paths")) return true;
     for await (const { calls } of listCalls(callbackId, { filter: {}, limit: 1 })) {
       const [call] = calls;
       if (call !== undefined) {
         firstId = call.id;
-        hasPaths = isSuccess(await request(callbackId, call.id));
+        const hasPaths = isSuccess(await request(callbackId, call.id));
+        capabilities.note("call-paths", hasPaths);
         return hasPaths;
       }
     }
@@ -43,13 +44,15 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
   /** null: there is no such call. */
   function readAnswer(answer: TransportResponse, callbackId: string, callId: string): ListedCall | null {
     if (isSuccess(answer)) {
-      hasPaths = true;
+      capabilities.note("call-paths", true);
       const call = readCall(api.documentOf(answer), { callbackId, timezone });
+      capabilities.readCalls([call]);
       // A service may complete ids, or ignore their case or the callback.
       return idKey(call.id) === idKey(callId) && call.callbackId === callbackId ? call : null;
     }
     const error = api.errorOf(answer);
-    if (!isNotFound(answer) || (hasPaths === true && error.code === "unavailable")) throw error;
+    const isGateways = ["unavailable", "forbidden"].includes(error.code);
+    if (!isNotFound(answer) || (isGateways && capabilities.has("call-paths"))) throw error;
     return null;
   }
 
@@ -76,8 +79,8 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
     const keys = new Set(callIds.map(idKey));
     const open = new Set(callIds);
     const listed = new Map<string, ListedCall>();
-    // `whcb serve` lists PENDING calls only on request. They come first, so that none is missed that is attempted meanwhile.
-    const filters: readonly CallFilter[] = api.isOurs() ? [{ status: "PENDING" }, {}] : [{}];
+    // PENDING calls come first, so that none is missed that is attempted meanwhile.
+    const filters: readonly CallFilter[] = capabilities.has("pending-lists") ? [{ status: "PENDING" }, {}] : [{}];
     for (const filter of filters) {
       for await (const { calls } of listCalls(callbackId, { filter, withPending: true })) {
         for (const call of calls) {
@@ -93,7 +96,8 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
   async function findCalls(callbackId: string, callIds: readonly string[]): Promise<readonly ListedCall[]> {
     const [first, ...rest] = new Set(callIds);
     if (first === undefined) return [];
-    if (hasPaths === false || rest.length >= MAX_SINGLE_REQUESTS) return findByListing(callbackId, [first, ...rest]);
+    if (capabilities.lacks("call-paths") || rest.length >= MAX_SINGLE_REQUESTS)
+      return findByListing(callbackId, [first, ...rest]);
     const found = new Map<string, ListedCall>();
     for (const callId of [first, ...rest]) {
       const answer = await request(callbackId, callId);
@@ -140,9 +144,9 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
           continue;
         }
         const path = `${callbackPath(callbackId)}/call-ids?prefix=${encodeURIComponent(prefix)}`;
-        const answer = await api.exchange({ method: "GET", path, noun: "call" });
-        if (UNKNOWN_ROUTE.has(answer.status) || answer.status === 400) {
-          onListing?.(MAX_CALLS_LISTED, Math.ceil(MAX_CALLS_LISTED / api.maxLimit()));
+        const answer = capabilities.lacks("call-ids") ? null : await api.exchange({ method: "GET", path, noun: "call" });
+        if (answer === null || capabilities.isMissing("call-ids", answer)) {
+          onListing?.(MAX_CALLS_LISTED, Math.ceil(MAX_CALLS_LISTED / capabilities.rowsPerPage));
           const others = prefixes.filter((other) => !found.has(other));
           return new Map([...found, ...(await findIdsByListing(callbackId, others))]);
         }
@@ -160,15 +164,16 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
       return call;
     },
     async listAttempts(callbackId, callId) {
+      if (capabilities.lacks("attempts")) return null;
       const answer = await request(callbackId, callId, "/attempts");
-      if (isSuccess(answer)) return readAttempts(api.documentOf(answer), timezone);
-      if (isNotFound(answer)) return null;
-      throw api.errorOf(answer);
+      if (capabilities.isMissing("attempts", answer) || answer.status === 422) return null;
+      if (!isSuccess(answer)) throw api.errorOf(answer);
+      return readAttempts(api.documentOf(answer), timezone);
     },
   };
 }
 
 /** No such call and no such path look the same. */
-function isNotFound({ status }: TransportResponse): boolean {
-  return [400, 404, 405, 422, 501].includes(status);
+function isNotFound(answer: TransportResponse): boolean {
+  return isUnknownRoute(answer) || answer.status === 422;
 }

@@ -58,7 +58,7 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
   const file = await SnapshotFile.open(deps.runsDirectory, runId, request);
   try {
     const { total, isOurs } = await countCalls(deps.client, callback.id);
-    request.onCompare?.(total, total === null ? null : Math.ceil(total / deps.client.rowsPerPage()));
+    request.onCompare?.(total, total === null ? null : Math.ceil(total / deps.client.capabilities.rowsPerPage));
     const draft = new GroupDraft(callback, file, deps.clock, { isOldestFirst: isOurs });
     const options = { parsePhone: phones.parse, timezone, format: seen.format, isOurs };
     const { calls, withoutId, zones } = total === 0 ? NO_CALLS : await listCalls(request, deps.client, draft, options);

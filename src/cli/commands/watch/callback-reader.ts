@@ -66,7 +66,7 @@ export class CallbackReader {
   async #readFailures(): Promise<Pick<CallbackReading, "failures" | "moreFailures" | "failed">> {
     const isFirst = this.#newestAt === null;
     const alreadyKnown = this.#known.size;
-    const { calls, total } = await this.#list({ status: "FAILED" }, Math.min(MOST_FAILURES, this.#client.rowsPerPage()));
+    const { calls, total } = await this.#list({ status: "FAILED" }, Math.min(MOST_FAILURES, this.#client.capabilities.rowsPerPage));
     const since = this.#newestAt ?? Number.NEGATIVE_INFINITY;
     const recent = calls.filter(({ attemptedAt }) => attemptedAt !== null && attemptedAt >= since);
     const fresh = recent.filter((call) => !this.#known.has(attemptOf(call)));

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { CallbackReader, type CallbackReading } from "../../../../../src/cli/commands/watch/callback-reader.js";
+import { Capabilities } from "../../../../../src/client/capabilities.js";
 import type { CallPage, Client, ListCallsQuery, ListedCall, ListedOutage } from "../../../../../src/client/client.js";
 import { matchesFilter } from "../../../../../src/domain/call-filter.js";
 import { aListedCall, aListedCallback, aListedOutage } from "../../../../support/cli/listed.js";
@@ -19,7 +20,7 @@ function reader(calls: ListedCall[], { ignoresFilters = false, beforeAnswer = (_
     yield { calls: matching.slice(0, limit), withoutId: [], leftOut: page.length - matching.length, unclear: 0, total };
   }
   const getCallback = async () => aListedCallback({ downSince: AT });
-  const client = { listCalls, getCallback, rowsPerPage: () => 20 } as Partial<Client> as Client;
+  const client = { listCalls, getCallback, capabilities: new Capabilities() } as Partial<Client> as Client;
   return { asked, reader: new CallbackReader(client, aListedCallback(), () => 0) };
 }
 
