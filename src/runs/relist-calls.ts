@@ -25,7 +25,7 @@ export async function relistCalls(
 ): Promise<GroupDraft> {
   const { client, clock } = session.deps;
   const callbackId = callback.id;
-  const draft = new GroupDraft(callback, file, clock);
+  const draft = new GroupDraft(callback, file, session.deps);
   const entries = [...state.entries()].filter((entry) => entry.callbackId === callbackId);
   const waiting = new Map(entries.filter((entry) => isOpen(entry, true)).map((entry) => [entry.id, entry]));
   if (waiting.size === 0) return draft;

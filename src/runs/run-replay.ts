@@ -134,7 +134,7 @@ async function sendAndMark(
         ...targetOf(group.callback, options, session.deps.addressRule),
         options,
         onAccepted(attempt) {
-          const isRecorded = history?.isOffered === true;
+          const isRecorded = history !== null && session.deps.client.capabilities.has("reported-attempts");
           marker?.add(attempt.callId, isRecorded ? attempt : undefined);
           if (!isRecorded) history?.add(attempt);
         },
@@ -247,8 +247,6 @@ class AttemptReporter {
   readonly #callbackId: string;
   readonly #session: RunSession;
   #waiting: ReplayAttempt[] = [];
-  /** null: not known yet. */
-  #isOffered: boolean | null = null;
   #hasAsked = false;
   #work: Promise<void> = Promise.resolve();
 
@@ -257,13 +255,9 @@ class AttemptReporter {
     this.#session = session;
   }
 
-  get isOffered(): boolean | null {
-    return this.#isOffered;
-  }
-
   /** The first one tells whether the service keeps a history. */
   add(attempt: ReplayAttempt): void {
-    if (this.#isOffered === false) return;
+    if (this.#session.deps.client.capabilities.lacks("reported-attempts")) return;
     this.#waiting.push(attempt);
     if (!this.#hasAsked || this.#waiting.length >= MAX_IDS_PER_REQUEST) this.#report();
   }
@@ -282,10 +276,9 @@ class AttemptReporter {
   }
 
   async #post(attempts: readonly ReplayAttempt[]): Promise<void> {
-    if (this.#isOffered === false) return;
     const { client } = this.#session.deps;
     try {
-      this.#isOffered = await client.recordReplays(this.#callbackId, { sentFrom: whoRuns(this.#session.deps), attempts });
+      await client.recordReplays(this.#callbackId, { sentFrom: whoRuns(this.#session.deps), attempts });
     } catch (error) {
       if (!isWhcbError(error)) throw error;
     }

@@ -1,8 +1,10 @@
+import type { Capabilities } from "../../client/capabilities.js";
 import type { ListedCall, ListedCallback } from "../../client/client.js";
 import type { Clock } from "../../platform/clock.js";
 import { readDate } from "../../wire/dates.js";
 import { isUnsent } from "../../wire/json/call-json.js";
 import { requireBodyStyle } from "../../wire/json/callback-json.js";
+import type { RunDeps } from "../run-deps.js";
 import type { SnapshotFile } from "./snapshot-file.js";
 
 /** Two retry intervals: the platform doesn't say what it retries. */
@@ -39,22 +41,29 @@ export class GroupDraft {
   readonly #order: SendOrder;
   readonly #file: SnapshotFile;
   readonly #clock: Clock;
+  readonly #capabilities: Capabilities;
   readonly #statusCodes: (number | null)[] = [];
   readonly #areUnsent: boolean[] = [];
   readonly #areRetrying: boolean[] = [];
 
-  constructor(callback: ListedCallback, file: SnapshotFile, clock: Clock, listed: { readonly isOldestFirst?: boolean } = {}) {
+  constructor(
+    callback: ListedCallback,
+    file: SnapshotFile,
+    { client, clock }: RunDeps,
+    listed: { readonly isOldestFirst?: boolean } = {},
+  ) {
     this.callback = callback;
     this.#order = new SendOrder(listed);
     this.#file = file;
     this.#clock = clock;
+    this.#capabilities = client.capabilities;
   }
 
-  isRetrying({ attemptCount, nextAttemptAt, attemptedAt }: ListedCall): boolean {
+  isRetrying({ nextAttemptAt, attemptedAt }: ListedCall): boolean {
     if (nextAttemptAt !== null) return true;
-    const isReported = attemptCount !== null;
+    if (this.#capabilities.has("retry-reports")) return false;
     const age = attemptedAt === null ? Number.POSITIVE_INFINITY : this.#clock.now() - attemptedAt;
-    return !isReported && this.callback.retriesEnabled === true && age <= PROBABLY_RETRYING_MS;
+    return this.callback.retriesEnabled === true && age <= PROBABLY_RETRYING_MS;
   }
 
   async add(calls: readonly ListedCall[]): Promise<void> {

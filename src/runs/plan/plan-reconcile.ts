@@ -57,10 +57,11 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
   const arrived = await ArrivedCalls.read({ runId, mark: true, hasList: true }, deps);
   const file = await SnapshotFile.open(deps.runsDirectory, runId, request);
   try {
-    const { total, isOurs } = await countCalls(deps.client, callback.id);
-    request.onCompare?.(total, total === null ? null : Math.ceil(total / deps.client.capabilities.rowsPerPage));
-    const draft = new GroupDraft(callback, file, deps.clock, { isOldestFirst: isOurs });
-    const options = { parsePhone: phones.parse, timezone, format: seen.format, isOurs };
+    const total = await countCalls(deps.client, callback.id);
+    const { capabilities } = deps.client;
+    request.onCompare?.(total, total === null ? null : Math.ceil(total / capabilities.rowsPerPage));
+    const draft = new GroupDraft(callback, file, deps, { isOldestFirst: capabilities.has("exact-lists") });
+    const options = { parsePhone: phones.parse, timezone, format: seen.format };
     const { calls, withoutId, zones } = total === 0 ? NO_CALLS : await listCalls(request, deps.client, draft, options);
     const match = await matchSeen(seen.lines, calls, { parsePhone: phones.parse, clock: deps.clock });
     const failed = calls.filter(({ id, status }) => id !== "" && status === "FAILED");
@@ -97,7 +98,7 @@ async function listCalls(
   { callback, onEvent }: ReconcileRequest,
   client: Client,
   draft: GroupDraft,
-  { isOurs, ...options }: CompareOptions & Pick<CallTotal, "isOurs">,
+  options: CompareOptions,
 ): Promise<ComparedCalls> {
   const calls = new Map<string, ComparableCall>();
   const nameless: ComparableCall[] = [];
@@ -116,11 +117,12 @@ async function listCalls(
     for (const call of page) calls.set(call.id, keep(call));
     await draft.add(page.filter(({ status }) => status === "FAILED"));
   };
-  // `whcb serve` lists PENDING calls only on request, and the receiver may have them. They come first, so that one that is attempted
-  // meanwhile is listed again.
-  if (isOurs) await listScope(client, { callbackId: callback.id, filter: { status: "PENDING" } }, take, onEvent);
-  // Oldest attempt first: a call that is attempted meanwhile moves to where it is still to be read. Others may not offer that.
-  const query = { callbackId: callback.id, filter: {}, withPending: true, oldestFirst: isOurs };
+  const { capabilities } = client;
+  // The receiver may have PENDING calls. They come first, so that one that is attempted meanwhile is listed again.
+  if (capabilities.has("pending-lists"))
+    await listScope(client, { callbackId: callback.id, filter: { status: "PENDING" } }, take, onEvent);
+  // Oldest attempt first: a call that is attempted meanwhile moves to where it is still to be read.
+  const query = { callbackId: callback.id, filter: {}, withPending: true, oldestFirst: capabilities.has("exact-lists") };
   const listed = await listScope(client, query, take, onEvent);
   const unknown = listed.unlisted + listed.leftOut;
   if (unknown > 0) {
@@ -132,17 +134,10 @@ async function listCalls(
   return { calls: [...calls.values(), ...nameless], withoutId: listed.withoutId, zones };
 }
 
-interface CallTotal {
-  /** PENDING calls aren't counted. null: unknown. */
-  readonly total: number | null;
-  /** The service is `whcb serve`. */
-  readonly isOurs: boolean;
-}
-
-async function countCalls(client: Client, callbackId: string): Promise<CallTotal> {
-  for await (const { total, calls } of client.listCalls(callbackId, { filter: {}, limit: 1 }))
-    return { total, isOurs: calls.some(({ attemptCount }) => attemptCount !== null) };
-  return { total: 0, isOurs: false };
+/** Without PENDING calls; null if the service doesn't say. */
+async function countCalls(client: Client, callbackId: string): Promise<number | null> {
+  for await (const { total } of client.listCalls(callbackId, { filter: {}, limit: 1 })) return total;
+  return 0;
 }
 
 /** To E.164, with an extension, in each reading that is valid, the local one first; collects what can't be parsed. */

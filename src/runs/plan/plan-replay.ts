@@ -28,7 +28,7 @@ export async function planReplay(scope: ReplayScope, deps: RunDeps, onEvent: Run
   const arrived = await ArrivedCalls.read({ runId, mark: scope.mark ?? true }, deps);
   const file = await SnapshotFile.open(deps.runsDirectory, runId, scope);
   const counts = { leftOut: 0, withoutId: 0, unlisted: 0, notFailed: 0, skippedRetrying: 0 };
-  const drafts = callbacks.map((callback) => new GroupDraft(callback, file, deps.clock));
+  const drafts = callbacks.map((callback) => new GroupDraft(callback, file, deps));
   let missing: readonly string[] = [];
   const take = async (calls: readonly ListedCall[], draft: GroupDraft): Promise<void> => {
     const failed = calls.filter(({ status }) => status === "FAILED");

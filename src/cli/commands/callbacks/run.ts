@@ -150,7 +150,7 @@ export function updateCallback(invocation: Invocation): Promise<number> {
     await showCallback(after, screen, chosen?.isNew ? "new-key" : "none");
     if (changes.url !== undefined)
       await checkEndpoint(invocation, after, (await deliverySettings({ client, settings })).authParameter);
-    if (before.retriesEnabled === false && after.retriesEnabled === true) screen.info(await describeRetriesOn(client, before));
+    if (before.retriesEnabled === false && after.retriesEnabled === true) screen.info(describeRetriesOn(client));
     return 0;
   });
 }
@@ -201,8 +201,7 @@ async function checkEndpoint({ deps, screen }: Invocation, callback: ListedCallb
   }
 }
 
-/** Only `whcb serve` retries earlier failures at once; it also lists outages. */
-async function describeRetriesOn(client: Client, { id }: ListedCallback): Promise<string> {
-  const outages = await client.listOutages(id);
-  return outages === null ? "retries are on" : "retries are on: failed calls that are still inside their window are due now";
+function describeRetriesOn({ capabilities }: Client): string {
+  if (!capabilities.has("retries-of-earlier-failures")) return "retries are on";
+  return "retries are on: failed calls that are still inside their window are due now";
 }

@@ -47,7 +47,8 @@ export async function readDetails(client: Client, callback: ListedCallback, call
   try {
     const call = await client.getCall(callback.id, callId);
     const [attempts, outages] = await Promise.all([client.listAttempts(callback.id, callId), client.listOutages(callback.id)]);
-    return { call, callback, attempts, outage: outages?.find(({ endedAt }) => endedAt === null) ?? null };
+    const reportsRetries = client.capabilities.has("retry-reports");
+    return { call, callback, reportsRetries, attempts, outage: outages?.find(({ endedAt }) => endedAt === null) ?? null };
   } catch (error) {
     if (!isWhcbError(error, "not-found")) throw error;
     throw new WhcbError("not-found", `no call ${callId} in ${callback.name}`, {
@@ -160,6 +161,8 @@ function detailsJson(details: CallDetails, now: number): Json<typeof CALL_DETAIL
 interface CallFacts {
   readonly call: ListedCall;
   readonly callback: ListedCallback;
+  /** The service says of each call what comes next. */
+  readonly reportsRetries: boolean;
   /** Open; null if there is none or it isn't returned. */
   readonly outage: ListedOutage | null;
 }
@@ -168,8 +171,7 @@ const INTERVAL = spellDuration(DEFAULT_RETRY_POLICY.intervalMs);
 
 export function explainCall(facts: CallFacts, options: Pick<RenderOptions, "utc" | "now">): readonly string[] {
   const { call, outage } = facts;
-  // Only `whcb serve` counts attempts and says what comes next.
-  if (call.attemptCount === null) return explainUnreported(facts);
+  if (!facts.reportsRetries) return explainUnreported(facts);
   const sentences = call.status === "FAILED" ? explainFailed(facts, options) : [explainOther(call, facts.callback)];
   if (call.status === "SUCCESS") return sentences;
   if (outage === null) {

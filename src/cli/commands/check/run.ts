@@ -60,20 +60,20 @@ async function readFacts(client: Client, callbacks: readonly ListedCallback[]): 
   for (const callback of callbacks) {
     let seen = 0;
     let total: number | null = null;
-    let reportsRetries = false;
     const rest = new UncountedCalls();
+    const { capabilities } = client;
     for await (const page of client.listCalls(callback.id, { filter: { status: "FAILED" }, oldestFirst: true })) {
       total ??= page.total;
       rest.add(page);
       const calls = [...page.calls, ...page.withoutId];
       seen += calls.length;
       for (const { attemptedAt } of calls) if (attemptedAt !== null) oldestAt = Math.min(oldestAt ?? attemptedAt, attemptedAt);
-      reportsRetries ||= page.calls.some(({ attemptCount }) => attemptCount !== null);
-      if (reportsRetries && total !== null && page.leftOut === 0) break;
+      if (capabilities.has("exact-lists") && total !== null && page.leftOut === 0) break;
     }
-    const description = reportsRetries ? null : rest.describe(callback.name);
+    const isExact = capabilities.has("exact-lists");
+    const description = isExact ? null : rest.describe(callback.name);
     if (description !== null) uncounted.push(description);
-    checked.push({ id: callback.id, name: callback.name, failed: reportsRetries ? Math.max(seen, total ?? 0) : seen });
+    checked.push({ id: callback.id, name: callback.name, failed: isExact ? Math.max(seen, total ?? 0) : seen });
   }
   return { failed: checked.reduce((sum, { failed }) => sum + failed, 0), callbacks: checked, oldestAt, uncounted };
 }

@@ -78,26 +78,25 @@ async function readCallbackState(client: Client, callback: ListedCallback, now: 
     rest.add(page);
     for (const call of [...page.calls, ...page.withoutId]) summary.add(call);
   }
-  const reportsRetries = summary.reportsRetries || (summary.looked === 0 && outages !== null);
-  // Another service may ignore the filter; its total would count other calls.
-  const failed = reportsRetries ? Math.max(summary.looked, total ?? 0) : summary.looked;
-  const isAtLeast = !reportsRetries && summary.looked >= MOST_CALLS_READ;
+  const { capabilities } = client;
+  const isExact = capabilities.has("exact-lists");
+  const failed = isExact ? Math.max(summary.looked, total ?? 0) : summary.looked;
+  const isAtLeast = !isExact && summary.looked >= MOST_CALLS_READ;
   return {
     callback,
     failed,
-    uncounted: reportsRetries || isAtLeast ? null : rest.describe(callback.name),
+    uncounted: isExact || isAtLeast ? null : rest.describe(callback.name),
     isCut: isAtLeast || failed > summary.looked,
     isAtLeast,
     outages,
     ...summary.read(),
-    retried: reportsRetries ? summary.retried() : null,
+    retried: capabilities.has("retry-reports") ? summary.retried() : null,
   };
 }
 
 class CallSummary {
   looked = 0;
   unsent = 0;
-  reportsRetries = false;
   readonly #now: number;
   readonly #byCode = new Map<number | null, number>();
   readonly #byHour: number[] = Array.from({ length: 24 }, () => 0);
@@ -115,7 +114,6 @@ class CallSummary {
     this.looked += 1;
     this.#byCode.set(call.statusCode, (this.#byCode.get(call.statusCode) ?? 0) + 1);
     if (isUnsent(call)) this.unsent += 1;
-    if (call.attemptCount !== null) this.reportsRetries = true;
     if (call.nextAttemptAt !== null) {
       this.#retried += 1;
       this.#nextAt = Math.min(this.#nextAt ?? call.nextAttemptAt, call.nextAttemptAt);

@@ -36,23 +36,24 @@ export class CallbackReader {
     this.#monotonicMs = monotonicMs;
   }
 
-  /** `outages`: all open ones; null: not offered. `onAnswer`: after each request. */
-  async read(outages: readonly ListedOutage[] | null, onAnswer: () => void): Promise<CallbackReading> {
+  /** Takes the open outages of all callbacks, and calls `onAnswer` after each request. */
+  async read(outages: readonly ListedOutage[], onAnswer: () => void): Promise<CallbackReading> {
     const { id } = this.#callback;
-    const outage = outages?.find(({ callbackId, endedAt }) => callbackId === id && endedAt === null) ?? null;
+    const outage = outages.find(({ callbackId, endedAt }) => callbackId === id && endedAt === null) ?? null;
     const count = async (filter: CallFilter): Promise<number | null> => {
       const { total } = await this.#list(filter, 1);
       onAnswer();
       return total;
     };
     // First: a call that ends meanwhile is counted twice in this reading, but never left out, so no more fail than come in.
-    // Another service may ignore this status and count all calls.
-    const pending = outages === null ? null : await count({ status: "PENDING" });
+    const { capabilities } = this.#client;
+    const pending = capabilities.has("pending-lists") ? await count({ status: "PENDING" }) : null;
     const succeeded = await count({ status: "SUCCESS" });
     const failures = await this.#readFailures();
     onAnswer();
     // An endpoint may be down without an open outage.
-    const callback = outages === null || outage !== null ? this.#callback : await this.#client.getCallback(id);
+    const mayBeDown = capabilities.has("outages") && outage === null;
+    const callback = mayBeDown ? await this.#client.getCallback(id) : this.#callback;
     return {
       callback,
       pending,
@@ -66,7 +67,10 @@ export class CallbackReader {
   async #readFailures(): Promise<Pick<CallbackReading, "failures" | "moreFailures" | "failed">> {
     const isFirst = this.#newestAt === null;
     const alreadyKnown = this.#known.size;
-    const { calls, total } = await this.#list({ status: "FAILED" }, Math.min(MOST_FAILURES, this.#client.capabilities.rowsPerPage));
+    const { calls, total } = await this.#list(
+      { status: "FAILED" },
+      Math.min(MOST_FAILURES, this.#client.capabilities.rowsPerPage),
+    );
     const since = this.#newestAt ?? Number.NEGATIVE_INFINITY;
     const recent = calls.filter(({ attemptedAt }) => attemptedAt !== null && attemptedAt >= since);
     const fresh = recent.filter((call) => !this.#known.has(attemptOf(call)));

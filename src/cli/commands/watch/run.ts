@@ -56,7 +56,7 @@ class Watch {
   }
 
   async read(): Promise<void> {
-    const outages = await this.#client.listOutages();
+    const outages = (await this.#client.listOutages()) ?? [];
     this.#answered();
     for (const [index, reader] of this.#readers.entries()) {
       if (this.#ending.signal.aborted) return;

@@ -5,12 +5,11 @@ import { aListedCall, aListedCallback, aListedOutage } from "../../../../support
 
 const NOW = Date.UTC(2026, 10, 24, 12);
 const OPTIONS: RenderOptions = { palette: PLAIN, width: 100, utc: true, now: NOW, serviceFlags: [] };
+const NOT_DOWN = { callback: aListedCallback(), reportsRetries: true, outage: null };
 
 describe("calls get", () => {
   test("shows the call, its last attempt and the reason for its state", () => {
-    expect(
-      `\n${renderDetails({ call: aListedCall(), callback: aListedCallback(), outage: null, attempts: null }, OPTIONS)}`,
-    ).toMatchInlineSnapshot(`
+    expect(`\n${renderDetails({ call: aListedCall(), ...NOT_DOWN, attempts: null }, OPTIONS)}`).toMatchInlineSnapshot(`
       "
       Call          01A21005625A7A0880E72DC908BEA1E7
       Callback      demo (9837E6D82347EB5D)
@@ -39,7 +38,7 @@ describe("a held call", () => {
     });
     const responseMessage = { ...held.response.responseMessage, date: "" };
     const call = { ...held, response: { ...held.response, responseMessage } };
-    const shown = String(renderDetails({ call, callback: aListedCallback(), outage: null, attempts: null }, OPTIONS));
+    const shown = String(renderDetails({ call, ...NOT_DOWN, attempts: null }, OPTIONS));
     expect(shown).toMatch(/\nLast attempt .*not sent yet: Held: endpoint down since 2026-11-24 11:30:00Z\n/);
     expect(shown).toMatch(/\nResponse +reply by SMS\n/);
   });
@@ -48,7 +47,6 @@ describe("a held call", () => {
 const MINUTE = 60_000;
 
 describe("the reason for a call's state", () => {
-  const callback = aListedCallback();
   test.each([
     [
       "erased",
@@ -84,23 +82,25 @@ describe("the reason for a call's state", () => {
       { attemptCount: 0, statusMessage: "Held: endpoint down since 2026-11-24T10:00:00.000Z", nextAttemptAt: NOW + MINUTE },
       "It is held: it arrived while the endpoint was down and hasn't been sent yet. The service sends it at 2026-11-24 12:01:00Z (in 1m).",
     ],
-    ["on a service that reports no retries", { attemptCount: null }, "Retries are on for this callback."],
-    ["SUCCESS there", { attemptCount: null, status: "SUCCESS" }, "It was delivered or marked SUCCESS."],
   ] as const)("%s", (_, changes, sentence) => {
-    expect(explainCall({ call: aListedCall(changes), callback, outage: null }, OPTIONS).join(" ")).toBe(sentence);
+    const facts = { call: aListedCall(changes), ...NOT_DOWN };
+    expect(explainCall(facts, OPTIONS).join(" ")).toBe(sentence);
   });
 
   test.each([
-    [false, "Retries are off for this callback."],
-    [null, "Retries: unknown, the service didn't return the callback's setting."],
-  ])("on a service that reports no retries, with the setting %s", (retriesEnabled, sentence) => {
-    const facts = { call: aListedCall({ attemptCount: null }), callback: aListedCallback({ retriesEnabled }), outage: null };
+    ["FAILED", true, "Retries are on for this callback."],
+    ["FAILED", false, "Retries are off for this callback."],
+    ["FAILED", null, "Retries: unknown, the service didn't return the callback's setting."],
+    ["SUCCESS", true, "It was delivered or marked SUCCESS."],
+  ] as const)("on a service that reports no retries: %s, with the setting %s", (status, retriesEnabled, sentence) => {
+    const callback = aListedCallback({ retriesEnabled });
+    const facts = { ...NOT_DOWN, call: aListedCall({ status }), callback, reportsRetries: false };
     expect(explainCall(facts, OPTIONS)).toEqual([sentence]);
   });
 
   test("with an endpoint that is down without an open outage", () => {
     const down = aListedCallback({ downSince: NOW });
-    const facts = { call: aListedCall({ status: "PENDING" }), callback: down, outage: null };
+    const facts = { ...NOT_DOWN, call: aListedCall({ status: "PENDING" }), callback: down };
     expect(explainCall(facts, OPTIONS)).toEqual([
       "It is waiting for its first attempt.",
       "The service is checking the endpoint, which has been down since 2026-11-24 12:00:00Z.",
@@ -108,7 +108,8 @@ describe("the reason for a call's state", () => {
   });
 
   test("with retries off", () => {
-    const facts = { call: aListedCall(), callback: aListedCallback({ retriesEnabled: false }), outage: aListedOutage() };
+    const callback = aListedCallback({ retriesEnabled: false });
+    const facts = { ...NOT_DOWN, call: aListedCall(), callback, outage: aListedOutage() };
     expect(explainCall(facts, OPTIONS)).toEqual([
       "Retries are off for this callback: the service won't send it again by itself.",
       "The endpoint has been down since 2026-11-24 10:00:00Z (12 failed calls; an e-mail to ops@example.com was sent at 2026-11-24 10:00:05Z).",

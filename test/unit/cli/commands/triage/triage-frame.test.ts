@@ -144,7 +144,13 @@ describe("the screen of triage", () => {
       isResent: false,
     } as const;
     const attempts = [attempt, { ...attempt, number: 2, statusCode: 500, statusMessage: "Oops" }];
-    const details = { call: aListedCall({ content: "a long answer ".repeat(8).trim() }), callback, attempts, outage: null };
+    const details = {
+      call: aListedCall({ content: "a long answer ".repeat(8).trim() }),
+      callback,
+      attempts,
+      reportsRetries: true,
+      outage: null,
+    };
     const level: Level = { ...base, kind: "call", callId: details.call.id, details };
     const shown = frame(newState(level), 60, 40);
     expect(shown).toContain("How the attempts differ:\n  #2 not as #1: 503 Service Unavailable -> 500 Oops\n");

@@ -163,7 +163,7 @@ describe("an action", () => {
 
   it("on one call is possible while that is FAILED", () => {
     const state = (status: CallStatus) => {
-      const details = { call: { ...aListedCall(), status }, callback, attempts: null, outage: null };
+      const details = { call: { ...aListedCall(), status }, callback, attempts: null, reportsRetries: true, outage: null };
       return newState({
         id: 1,
         kind: "call",

@@ -7,8 +7,8 @@ import { aListedCall, aListedCallback, aListedOutage } from "../../../../support
 
 const AT = Date.UTC(2026, 10, 24, 12);
 
-/** Lists newest first, 20 at most, as the platform does. */
-function reader(calls: ListedCall[], { ignoresFilters = false, beforeAnswer = (_: number) => {} } = {}) {
+/** The service lists newest first, 20 at most. */
+function reader(calls: ListedCall[], { isOurs = true, ignoresFilters = false, beforeAnswer = (_: number) => {} } = {}) {
   const asked: string[] = [];
   async function* listCalls(_: string, { filter, limit = 20 }: ListCallsQuery): AsyncGenerator<CallPage> {
     asked.push(filter.status ?? "");
@@ -19,8 +19,11 @@ function reader(calls: ListedCall[], { ignoresFilters = false, beforeAnswer = (_
     beforeAnswer(asked.length);
     yield { calls: matching.slice(0, limit), withoutId: [], leftOut: page.length - matching.length, unclear: 0, total };
   }
+  const capabilities = new Capabilities();
+  if (isOurs) capabilities.readAnswer({ status: 200, headers: { "x-max-limit": "20" }, body: "" });
+  capabilities.note("outages", isOurs);
   const getCallback = async () => aListedCallback({ downSince: AT });
-  const client = { listCalls, getCallback, capabilities: new Capabilities() } as Partial<Client> as Client;
+  const client = { listCalls, getCallback, capabilities } as Partial<Client> as Client;
   return { asked, reader: new CallbackReader(client, aListedCallback(), () => 0) };
 }
 
@@ -86,9 +89,10 @@ describe("a reading", () => {
 
   it("doesn't ask another service for PENDING calls, and knows no number from one that ignores the filter", async () => {
     const { asked, reader: one } = reader([failed("A", AT), aListedCall({ id: "B", status: "SUCCESS" })], {
+      isOurs: false,
       ignoresFilters: true,
     });
-    expect(await one.read(null, () => undefined)).toMatchObject({ pending: null, failed: null, succeeded: null, outage: null });
+    expect(await one.read([], () => undefined)).toMatchObject({ pending: null, failed: null, succeeded: null, outage: null });
     expect(asked).toEqual(["SUCCESS", "FAILED"]);
   });
 
@@ -101,9 +105,8 @@ describe("a reading", () => {
   });
 
   it("says without one whether the endpoint is down, as far as the service lists outages", async () => {
-    const { reader: one } = reader([]);
-    const downSince = async (outages: readonly ListedOutage[] | null) =>
-      (await one.read(outages, () => undefined)).callback.downSince;
-    expect([await downSince([]), await downSince([aListedOutage()]), await downSince(null)]).toEqual([AT, null, null]);
+    const downSince = async (outages: readonly ListedOutage[], isOurs = true) =>
+      (await reader([], { isOurs }).reader.read(outages, () => undefined)).callback.downSince;
+    expect([await downSince([]), await downSince([aListedOutage()]), await downSince([], false)]).toEqual([AT, null, null]);
   });
 });
