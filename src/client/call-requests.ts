@@ -9,14 +9,12 @@ import { readAccepted } from "../wire/json/replay-json.js";
 import { readSubmittedIds, submissionToJson } from "../wire/json/response-json.js";
 import { callbackPath } from "./callback-requests.js";
 import { isUnknownMethod } from "./capabilities.js";
-import type { CallPage, Client, ListCallsQuery, ListedCall, SubmittedCall } from "./client.js";
+import type { CallPage, CallRequests, ListCallsQuery, ListedCall, SubmittedCall } from "./client.js";
 import { type ListPage, walkList } from "./list-walker.js";
 import { replayReportJson } from "./run-requests.js";
 import type { ServiceApi } from "./service-api.js";
 import { namesCall, parseJson } from "./service-error.js";
 import { isSuccess, type TransportResponse } from "./transport.js";
-
-type CallRequests = Pick<Client, "listCalls" | "markCalls" | "submitCalls" | "requestReplays">;
 
 /** Gets each page of a list as it was read, before its filter, and how far the service's clock is ahead of ours. */
 export type OnListed = (calls: readonly ListedCall[], serviceAheadMs: number) => void;
@@ -24,7 +22,7 @@ export type OnListed = (calls: readonly ListedCall[], serviceAheadMs: number) =>
 export interface CallReading {
   readonly clock: Clock;
   readonly random: Random;
-  /** IANA, for dates without a zone. */
+  /** Dates without a zone are of this IANA zone. */
   readonly timezone: string;
   readonly onListed?: OnListed | undefined;
 }
@@ -42,7 +40,7 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
     const queries = [callQuery(query), documentedQuery(query), documentedQuery({ ...query, filter: {} })];
     const paths = queries.map((one) => listPath(callUrl(callbackId), one));
     const [firstPath = "", , unfilteredPath] = paths;
-    /** Once it is set, the list is read without `status`. */
+    /** The list is read without `status` once this is set. */
     let rejection: unknown = null;
 
     async function load(path: string): Promise<ListPage<ListedCall>> {
@@ -166,7 +164,7 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
   }
 }
 
-/** Listed without a status, beside calls that have one. */
+/** Such a call is listed without a status, beside calls that have one. */
 function isUnclear({ status, raw }: ListedCall): boolean {
   return status === "PENDING" && textOf(raw.status).trim() === "";
 }
@@ -183,8 +181,8 @@ interface Marking {
 }
 
 /**
- * Marked are all, or none, but for those that it returns. Throws `unavailable` for an answer that doesn't say so: only an empty one does,
- * and one with the new status and, if it has any, exactly these ids.
+ * Returns the calls that the service has left as they are; the others are marked. Throws `unavailable` for an answer that doesn't say so:
+ * only an empty one does, and one with the new status and, if it has any, exactly these ids.
  */
 function requireMarked(
   { status: code, body }: TransportResponse,

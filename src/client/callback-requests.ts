@@ -2,15 +2,10 @@ import type { CallbackSettings } from "../domain/callback.js";
 import { WhcbError } from "../domain/errors.js";
 import { callbackSecrets } from "../domain/mask.js";
 import { readCallback, readCallbackList, settingsToJson } from "../wire/json/callback-json.js";
-import type { Client, ListedCallback } from "./client.js";
+import type { CallbackRequests, ListedCallback } from "./client.js";
 import { readWholeList } from "./list-walker.js";
 import type { ServiceApi } from "./service-api.js";
 import { isSuccess } from "./transport.js";
-
-type CallbackRequests = Pick<
-  Client,
-  "listCallbacks" | "getAllCallbacks" | "getCallback" | "createCallback" | "updateCallback" | "deleteCallback" | "verify"
->;
 
 /** `willSend` gets the secrets of a callback before the service does, which may repeat them in an error. */
 export function callbackRequests(api: ServiceApi, willSend: (secrets: readonly string[]) => void): CallbackRequests {

@@ -1,4 +1,3 @@
-/** The platform, `whcb serve`, or a database file in this process. */
 import type { DeliveryResult } from "../domain/attempt.js";
 import type { CallIdMatches, MarkedBy } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
@@ -16,49 +15,47 @@ import type { Requester } from "./requester.js";
 
 export type { ListedAttempt, ListedCall, ListedCallback, ListedOutage, ListedReplay };
 
-export interface Client {
+/** A client of the platform, of `whcb serve`, or of a database file in this process. */
+export interface Client extends CallbackRequests, CallRequests, GroupRequests, SingleCalls, RunRequests {
   readonly name: string;
   readonly capabilities: Capabilities;
   /** Converts an instant of our clock to the service's, as its answers so far tell; they agree to a minute. */
   byServiceClock(instant: number): number;
   /** Where loopback addresses lead for its nodes, as their answers about callbacks so far say (docs/contract.md, X-Loopback-Id). */
   loopbackIds(): ReadonlySet<string>;
+  /** Returns null if the service has none. */
+  listOutages(callbackId?: string): Promise<readonly ListedOutage[] | null>;
+  /** The code signs the user of this client in to the console. Returns null if the service has none. */
+  createSignInCode(): Promise<SignInCode | null>;
+  /** Returns what the service sends with, if it says so with its callbacks. */
+  deliverySettings(): Promise<Partial<DeliverySettings>>;
+  /** See Requester. */
+  readonly duringRun: Requester["duringRun"];
+  close(): Promise<void>;
+}
+
+export interface CallbackRequests {
   /** Throws `unauthenticated`, `forbidden` or `network`. */
   verify(): Promise<void>;
-
-  /** On some services only id, name and url. */
+  /** Some services list only id, name and url. */
   listCallbacks(): Promise<readonly ListedCallback[]>;
-  /** With all settings: incomplete items are read by id. */
+  /** Items that lack a setting are read by id. */
   getAllCallbacks(): Promise<readonly ListedCallback[]>;
-  /** With all settings. By name on every service. Throws `not-found`. */
+  /** Returns all settings. Finds a name on every service. Throws `not-found`. */
   getCallback(idOrName: string): Promise<ListedCallback>;
   createCallback(settings: CallbackSettings): Promise<ListedCallback>;
-  /** `body`: made by `changeCallbackJson`. */
+  /** `changeCallbackJson` makes the body. */
   updateCallback(id: string, body: JsonObject): Promise<void>;
   deleteCallback(id: string): Promise<void>;
+}
 
-  /** Each call once, filtered again here. */
+export interface CallRequests {
+  /** Yields each call once. The filter is applied here, too. */
   listCalls(callbackId: string, query: ListCallsQuery): AsyncIterable<CallPage>;
   /**
-   * By parts that count different calls: the caller adds groups up. Of a service that can't, from `listCalls`, a group per call.
+   * Marks up to MAX_IDS_PER_REQUEST calls, all or none, and returns those that the service has left as they are. `replays` needs a service
+   * that keeps reported attempts. Throws `not-found`.
    */
-  groupCalls(callbackId: string, query: GroupCallsQuery): AsyncIterable<GroupPart>;
-  /** Throws `not-found`. */
-  getCall(callbackId: string, callId: string): Promise<ListedCall>;
-  /** Those that exist, in any order. */
-  findCalls(callbackId: string, callIds: readonly string[]): Promise<readonly ListedCall[]>;
-  /**
-   * By prefix: the generated ids that begin with it, or it alone if it is a whole id. `onListing`: the service can't look them up, so its
-   * newest calls are listed.
-   */
-  findCallIds(
-    callbackId: string,
-    prefixes: readonly string[],
-    onListing?: (calls: number, requests: number) => void,
-  ): Promise<ReadonlyMap<string, CallIdMatches>>;
-  /** null if not offered (the platform). */
-  listAttempts(callbackId: string, callId: string): Promise<readonly ListedAttempt[] | null>;
-  /** Up to MAX_IDS_PER_REQUEST, all or none. Returns those left as they are. `replays`: only if `recordReplays` is offered. Throws `not-found`. */
   markCalls(
     callbackId: string,
     callIds: readonly string[],
@@ -67,26 +64,46 @@ export interface Client {
   ): Promise<readonly string[]>;
   /** Returns the call ids in order. Throws `usage` except on `whcb serve`. */
   submitCalls(callbackId: string, calls: readonly SubmittedCall[]): Promise<readonly string[]>;
-  /** An attempt now, up to MAX_IDS_PER_REQUEST; returns how many. Throws `locked` if another run has the lock, `usage` if not offered. */
+  /**
+   * Asks for an attempt now of up to MAX_IDS_PER_REQUEST calls, and returns how many were accepted. With a lease they are added to the replay
+   * with the run's id. Throws `locked` if another run has the lock, and `usage` if the service can't replay.
+   */
   requestReplays(callbackId: string, callIds: readonly string[], lease?: RunLease): Promise<number>;
-  /** A request with a lease adds to the replay with the run's id. null: unknown, or not offered. */
+}
+
+export interface GroupRequests {
+  /** Yields parts that count different calls: the caller adds groups up. A service that can't group is listed: one group for each call. */
+  groupCalls(callbackId: string, query: GroupCallsQuery): AsyncIterable<GroupPart>;
+}
+
+export interface SingleCalls {
+  /** Throws `not-found`. */
+  getCall(callbackId: string, callId: string): Promise<ListedCall>;
+  /** Returns those that exist, in any order. */
+  findCalls(callbackId: string, callIds: readonly string[]): Promise<readonly ListedCall[]>;
+  /**
+   * Finds the generated ids that begin with a prefix, or the prefix alone if it is a whole id. `onListing` is called if the service can't look
+   * them up, so its newest calls are listed.
+   */
+  findCallIds(
+    callbackId: string,
+    prefixes: readonly string[],
+    onListing?: (calls: number, requests: number) => void,
+  ): Promise<ReadonlyMap<string, CallIdMatches>>;
+  /** Returns null if the service lists none. */
+  listAttempts(callbackId: string, callId: string): Promise<readonly ListedAttempt[] | null>;
+}
+
+export interface RunRequests {
+  /** Returns null if the service doesn't know the replay, or can't replay. */
   findReplay(callbackId: string, replayId: string): Promise<ListedReplay | null>;
-  /** What has not begun. false: unknown, or not offered. */
+  /** Cancels what has not begun. Returns false if the service doesn't know the replay, or can't replay. */
   cancelReplay(callbackId: string, replayId: string): Promise<boolean>;
-  /** null if not offered. */
-  listOutages(callbackId?: string): Promise<readonly ListedOutage[] | null>;
-  /** At most 100. false if not offered. */
+  /** Reports up to 100 attempts. Returns false if the service keeps none. */
   recordReplays(callbackId: string, report: ReplayReport): Promise<boolean>;
-  /** Takes or renews it, for 30 s. */
+  /** Takes or renews the lock, for 30 s. */
   takeRunLock(callbackId: string, lease: RunLease): Promise<RunLockAnswer>;
   releaseRunLock(callbackId: string, lease: RunLease): Promise<void>;
-  /** For the console, as the user of this client. null if not offered. */
-  createSignInCode(): Promise<SignInCode | null>;
-  /** See Requester. */
-  readonly duringRun: Requester["duringRun"];
-  /** What the service sends with, if it says so with its callbacks. */
-  deliverySettings(): Promise<Partial<DeliverySettings>>;
-  close(): Promise<void>;
 }
 
 export interface SignInCode {
@@ -95,14 +112,14 @@ export interface SignInCode {
 }
 
 export interface MarkDetails {
-  /** Default: a user. */
+  /** The default is a user. */
   readonly by?: MarkedBy;
   readonly replays?: ReplayReport;
-  /** What was delivered at this instant of the service's clock or later stays SUCCESS. It counts for FAILED, if the service offers it. */
+  /** What was delivered at this instant of the service's clock or later stays SUCCESS. It counts for FAILED, if the service guards marks. */
   readonly unlessDeliveredSince?: number;
-  /** What is SUCCESS already is returned. It counts for SUCCESS, if the service offers it and the request wasn't repeated. */
+  /** What is SUCCESS already is returned. It counts for SUCCESS, if the service guards marks and the request wasn't repeated. */
   readonly unlessSettled?: boolean;
-  /** Asked before the request is repeated after a failure; default: it is wanted. */
+  /** It is asked before the request is repeated after a failure. The default is that it is wanted. */
   readonly isWanted?: () => boolean;
 }
 
@@ -118,31 +135,31 @@ export interface ReplayAttempt {
   readonly result: DeliveryResult;
 }
 
-/** unsupported: no run locks (the platform). */
+/** A service without run locks, such as the platform, answers `unsupported`. */
 export type RunLockAnswer = { readonly kind: "taken" | "unsupported" } | { readonly kind: "busy"; readonly holder: RunLease };
 
 export interface ListCallsQuery {
   readonly filter: CallFilter;
-  /** Default: all. */
+  /** The default is all. */
   readonly limit?: number;
-  /** By last attempt; default: newest first. */
+  /** The order is that of the last attempts. By default the newest comes first. */
   readonly oldestFirst?: boolean;
-  /** If the service lists them. */
+  /** Calls have their attempts if the service lists them. */
   readonly withAttempts?: boolean;
-  /** Without a status: keeps PENDING calls, which `whcb serve` doesn't list and other services may. */
+  /** A filter without a status keeps PENDING calls too, which some services list. */
   readonly withPending?: boolean;
 }
 
 export interface GroupCallsQuery {
   readonly filter: CallFilter;
-  /** At least one, each once. */
+  /** It has at least one key, each once. */
   readonly by: readonly GroupKey[];
 }
 
 export interface GroupPart {
   readonly groups: readonly CallGroup[];
   readonly leftOut: number;
-  /** Calls that match, as the service said; null if unknown. */
+  /** The service counts so many calls that match. It is null if unknown. */
   readonly total: number | null;
 }
 
@@ -151,14 +168,14 @@ export interface CallPage {
   /** They can be neither sent nor marked, so no limit counts them. */
   readonly withoutId: readonly ListedCall[];
   readonly leftOut: number;
-  /** Those left out that may match, as they don't say their status, or that they are of this callback, are counted here. */
+  /** This counts those left out that may match, as they don't say their status, or that they are of this callback. */
   readonly unclear: number;
-  /** null if unknown. */
+  /** It is null if unknown. */
   readonly total: number | null;
 }
 
 export interface SubmittedCall {
-  /** Default: generated. */
+  /** By default an id is generated. */
   readonly id?: string;
   readonly response: MessageResponse;
 }

@@ -16,11 +16,11 @@ import { singleCalls } from "./single-calls.js";
 import { isSuccess, type Transport } from "./transport.js";
 
 export interface ClientOptions extends CallReading {
-  /** null in this process: file permissions protect the data. */
+  /** It is null for a database in this process, whose file permissions protect the data. */
   readonly credentials: ServiceCredentials | null;
-  /** Requests in any second; null: no limit. */
+  /** So many requests are sent in any second. It is null without a limit. */
   readonly rate: number | null;
-  /** Without secrets. */
+  /** It gets a line without secrets. */
   readonly onExchange?: (line: string) => void;
   /** See RequesterDeps. */
   readonly retriesRefused?: (reason: string) => boolean;

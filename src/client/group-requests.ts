@@ -1,11 +1,11 @@
-/** Calls counted by the service where it can, otherwise from its list. */
+/** The service counts calls where it can; otherwise its list is counted. */
 import { type GroupKey, groupOf } from "../domain/call-groups.js";
 import { WhcbError } from "../domain/errors.js";
 import { type ReadGroups, readGroups } from "../wire/json/group-json.js";
 import { callQuery } from "./call-requests.js";
 import { callbackPath } from "./callback-requests.js";
 import { isUnknownRoute } from "./capabilities.js";
-import type { Client, GroupCallsQuery, GroupPart } from "./client.js";
+import type { Client, GroupCallsQuery, GroupPart, GroupRequests } from "./client.js";
 import { nextPath } from "./list-walker.js";
 import type { ServiceApi } from "./service-api.js";
 import { isSuccess, type TransportResponse } from "./transport.js";
@@ -13,7 +13,7 @@ import { isSuccess, type TransportResponse } from "./transport.js";
 /** A service that makes up links to more must end somewhere. */
 const MAX_PARTS = 100_000;
 
-export function groupRequests(api: ServiceApi, listCalls: Client["listCalls"]): Pick<Client, "groupCalls"> {
+export function groupRequests(api: ServiceApi, listCalls: Client["listCalls"]): GroupRequests {
   const { capabilities } = api;
 
   async function* groupCalls(callbackId: string, { filter, by }: GroupCallsQuery): AsyncGenerator<GroupPart> {

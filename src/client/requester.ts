@@ -1,4 +1,4 @@
-/** Paced and retried, in bounded time. */
+/** Requests are paced and retried, in bounded time. */
 import { WhcbError } from "../domain/errors.js";
 import type { SecretMask } from "../domain/mask.js";
 import type { Clock } from "../platform/clock.js";
@@ -11,8 +11,8 @@ import { type Transport, TransportFailure, type TransportRequest, type Transport
 
 export interface Requester {
   /**
-   * Any answer but those to retry later. `isRepeatable`: resent after a 5xx or no answer. `isWanted`: asked before each repeat. Throws
-   * `network`, `unavailable`, `rate-limited`, `quota-exceeded`.
+   * Returns any answer but those to retry later. A request that `isRepeatable` is sent again after no answer or a 5xx other than 501, if
+   * `isWanted` still says so. Throws `network`, `unavailable`, `rate-limited`, `quota-exceeded`.
    */
   send(request: TransportRequest, isRepeatable: boolean, isWanted?: () => boolean): Promise<TransportResponse>;
   /**
@@ -29,18 +29,18 @@ export interface RequesterDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly onExchange?: ((line: string) => void) | undefined;
-  /** While a service that has answered before refuses connections. false: the request fails at once. Default: it is retried. */
+  /** It is asked while a service that has answered before refuses connections: false lets the request fail at once. By default it is retried. */
   readonly retriesRefused?: ((reason: string) => boolean) | undefined;
 }
 
-/** From the first try of a request. */
+/** This counts from the first try of a request. */
 const GIVE_UP_AFTER_MS = 120_000;
 const MAX_TRIES = 10;
 const FIRST_WAIT_MS = 250;
 const MAX_WAIT_MS = 15_000;
-/** At least the plan's window: 1 s. */
+/** It lasts at least as long as the plan's window, 1 s. */
 const FIRST_OVER_RATE_WAIT_MS = 1_000;
-/** After the daily limit was reached. */
+/** No request is sent for so long after the daily limit was reached. */
 const OVER_DAY_PAUSE_MS = 60_000;
 /** Not worth a message. What an endpoint accepted is marked after a stop, too, so these are waited out then. */
 const LONGEST_SILENT_PAUSE_MS = 5_000;
@@ -72,7 +72,7 @@ export function createRequester(deps: RequesterDeps): Requester {
   function mayRetry(outcome: Outcome, isRepeatable: boolean): boolean {
     if (outcome instanceof TransportFailure) {
       if (outcome.reason === "tls" || outcome.reason === "too-large") return false;
-      // Never answered: a wrong URL or no service, so waiting won't help.
+      // If it has never answered, the URL is wrong or there is no service, so waiting won't help.
       if (outcome.reason === "refused" || outcome.reason === "dns") {
         return hasAnswered && (deps.retriesRefused?.(outcome.message) ?? true);
       }
@@ -120,12 +120,12 @@ export function createRequester(deps: RequesterDeps): Requester {
   };
 }
 
-/** By Retry-After; 0: none. */
+/** Returns what Retry-After asks for, in ms; 0: nothing. */
 function askedPause(outcome: Outcome, now: number): number {
   return outcome instanceof TransportFailure ? 0 : (parseRetryAfter(outcome.headers["retry-after"] ?? "", now) ?? 0);
 }
 
-/** 250 ms, doubling to 15 s, with jitter; at least the pause asked for. `fraction`: random, in [0,1). */
+/** Returns 250 ms, doubling to 15 s, with jitter, and at least the pause asked for. `fraction` is random, in [0,1). */
 function waitAfter(outcome: Outcome, tries: number, pauseMs: number, fraction: number): number {
   const isTooFast = !(outcome instanceof TransportFailure) && isOverRate(outcome);
   const step = Math.min(MAX_WAIT_MS, (isTooFast ? FIRST_OVER_RATE_WAIT_MS : FIRST_WAIT_MS) * 2 ** (tries - 1));

@@ -6,11 +6,9 @@ import { countOf, objectOf, textOf } from "../wire/json/json-value.js";
 import { readServiceReplay } from "../wire/json/replay-json.js";
 import { callbackPath } from "./callback-requests.js";
 import { isUnknownRoute } from "./capabilities.js";
-import type { Client, ReplayAttempt, ReplayReport } from "./client.js";
+import type { ReplayAttempt, ReplayReport, RunRequests } from "./client.js";
 import type { ServiceApi } from "./service-api.js";
 import { isSuccess, type TransportResponse } from "./transport.js";
-
-type RunRequests = Pick<Client, "takeRunLock" | "releaseRunLock" | "recordReplays" | "findReplay" | "cancelReplay">;
 
 export function runRequests(api: ServiceApi): RunRequests {
   const { capabilities } = api;
@@ -25,11 +23,11 @@ export function runRequests(api: ServiceApi): RunRequests {
         if (answer.status === 409) return { kind: "busy", holder: readRunLease(api.documentOf(answer)) };
         // Any other success is that of a service that answers every path.
         if (!isSuccess(answer) && !isUnknownRoute(answer)) throw api.errorOf(answer);
-        // Without such a route, or the callback was deleted.
+        // The service has no such route, or the callback was deleted.
         const isNotFound = answer.status === 404 && api.errorOf(answer).code === "not-found";
         if (isNotFound || capabilities.lacks("run-locks")) return { kind: "unsupported" };
         if (capabilities.has("run-locks")) throw unexpectedAnswer(answer, api);
-        // Asked once more: it may be a gateway's answer for a moment.
+        // It may be a gateway's answer for a moment, so the service is asked once more.
         capabilities.note("run-locks", false);
       }
     },
@@ -63,7 +61,7 @@ export function runRequests(api: ServiceApi): RunRequests {
 }
 
 /** Keeps within what the service accepts, whatever our clock was set to meanwhile. */
-export function replayReportJson({ sentFrom, attempts }: ReplayReport, api: Pick<ServiceApi, "byServiceClock">): object {
+export function replayReportJson({ sentFrom, attempts }: ReplayReport, api: ServiceApi): object {
   return { sentFrom, attempts: attempts.map((attempt) => attemptJson(attempt, api.byServiceClock(attempt.startedAt))) };
 }
 

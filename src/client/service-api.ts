@@ -1,4 +1,4 @@
-/** docs/contract.md: credentials, media types, JSON. */
+/** Requests have credentials and media types, and answers are JSON (docs/contract.md). */
 import { errorMessage, WhcbError } from "../domain/errors.js";
 import { type SecretMask, secretsOf } from "../domain/mask.js";
 import type { Clock } from "../platform/clock.js";
@@ -17,13 +17,13 @@ export interface ServiceCredentials {
 
 export interface ApiRequest {
   readonly method: TransportRequest["method"];
-  /** With the query, without the base path. */
+  /** It includes the query, and not the base path. */
   readonly path: string;
   readonly noun: "callback" | "call";
   readonly body?: unknown;
-  /** Default: GET and PUT. A repeated DELETE gets a 404. */
+  /** The default is true for GET and PUT. A repeated DELETE gets a 404. */
   readonly isRepeatable?: boolean;
-  /** Asked before it is repeated. */
+  /** It is asked before the request is repeated. */
   readonly isWanted?: () => boolean;
 }
 
@@ -31,14 +31,14 @@ export interface ServiceApi {
   readonly name: string;
   readonly basePath: string;
   readonly capabilities: Capabilities;
-  /** Any status. */
+  /** Returns answers of any status. */
   exchange(request: ApiRequest): Promise<TransportResponse>;
   expectSuccess(request: ApiRequest): Promise<TransportResponse>;
-  /** `fullPath` includes the base path. Throws `unavailable` if it isn't JSON within the limits. */
+  /** `fullPath` includes the base path. Throws `unavailable` if the answer isn't JSON within the limits. */
   getDocument(fullPath: string, noun: ApiRequest["noun"]): Promise<unknown>;
-  /** The largest accepted `limit`, at most `wanted` (docs/contract.md, X-Max-Limit). */
+  /** Adds the largest accepted `limit`, at most `wanted` (docs/contract.md, X-Max-Limit). */
   withPageLimit(path: string, wanted?: number): string;
-  /** As the callbacks read so far say; null if none were read. */
+  /** Returns what the callbacks read so far say, and null if none were read. */
   deliverySettings(): Partial<DeliverySettings> | null;
   /** Of the answers about callbacks so far. */
   loopbackIds(): ReadonlySet<string>;
@@ -46,7 +46,7 @@ export interface ServiceApi {
   byServiceClock(instant: number): number;
   documentOf(answer: TransportResponse): unknown;
   errorOf(answer: TransportResponse): WhcbError;
-  /** The beginning of an answer's text, in one line and without secrets. */
+  /** Returns the beginning of an answer's text, in one line and without secrets. */
   quote(text: string): string;
 }
 
@@ -64,7 +64,7 @@ export interface ServiceApiDeps {
   readonly requester: Requester;
   readonly name: string;
   readonly basePath: string;
-  /** null in this process: file permissions protect the data. */
+  /** It is null for a database in this process, whose file permissions protect the data. */
   readonly credentials: ServiceCredentials | null;
   readonly mask: SecretMask;
   readonly clock: Clock;
@@ -79,16 +79,14 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
 
   const errorOf = (answer: TransportResponse) => serviceError(answer, { name, mask });
 
-  async function sendTo(
-    fullPath: string,
-    { method, noun, body, isRepeatable, isWanted }: Omit<ApiRequest, "path">,
-  ): Promise<TransportResponse> {
+  /** The path includes the base path. */
+  async function send({ method, path, noun, body, isRepeatable, isWanted }: ApiRequest): Promise<TransportResponse> {
     // Without Accept the platform answers XML.
     const headers: Record<string, string> = { ...identity, accept: MEDIA_TYPES[noun] };
-    // The platform requires it of a DELETE, which has no body.
+    // The platform requires it even of a DELETE, which has no body.
     if (body !== undefined || method === "DELETE") headers["content-type"] = MEDIA_TYPES[noun];
     const text = body === undefined ? null : JSON.stringify(body);
-    const request = { method, path: fullPath, headers, body: text };
+    const request = { method, path, headers, body: text };
     const answer = await requester.send(request, isRepeatable ?? (method === "GET" || method === "PUT"), isWanted);
     capabilities.readAnswer(answer);
     const told = { authParameter: answer.headers["x-auth-parameter"], bodyNames: answer.headers["x-body-names"] };
@@ -100,6 +98,8 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
     if (Math.abs(aheadMs - serviceAheadMs) > CLOCKS_APART_MS) serviceAheadMs = aheadMs;
     return answer;
   }
+
+  const exchange = (request: ApiRequest): Promise<TransportResponse> => send({ ...request, path: basePath + request.path });
 
   function documentOf(answer: TransportResponse): unknown {
     try {
@@ -116,14 +116,14 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
     name,
     basePath,
     capabilities,
-    exchange: (request) => sendTo(basePath + request.path, request),
+    exchange,
     async expectSuccess(request) {
-      const answer = await sendTo(basePath + request.path, request);
+      const answer = await exchange(request);
       if (!isSuccess(answer)) throw errorOf(answer);
       return answer;
     },
     async getDocument(fullPath, noun) {
-      const answer = await sendTo(fullPath, { method: "GET", noun });
+      const answer = await send({ method: "GET", path: fullPath, noun });
       if (!isSuccess(answer)) throw errorOf(answer);
       return documentOf(answer);
     },
@@ -149,7 +149,6 @@ function credentialHeaders(credentials: ServiceCredentials): Record<string, stri
   return { "x-api-key": credentials.apiKey, authorization: `Basic ${loginOf(credentials)}` };
 }
 
-/** null: none are sent. */
 export function credentialSecrets(credentials: ServiceCredentials | null): readonly string[] {
   if (credentials === null) return [];
   return [credentials.apiKey, ...secretsOf({ type: "basicauth", key: loginOf(credentials) })];

@@ -1,4 +1,4 @@
-/** By path if the service has one, otherwise by listing. */
+/** A call is read by its path if the service has such paths, otherwise from the list. */
 import { type CallIdMatches, completes, idKey, isGeneratedId } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import { WhcbError } from "../domain/errors.js";
@@ -6,20 +6,18 @@ import { readAttempts, readCall } from "../wire/json/call-json.js";
 import { listOf, objectOf, textOf } from "../wire/json/json-value.js";
 import { callbackPath } from "./callback-requests.js";
 import { isUnknownRoute } from "./capabilities.js";
-import type { Client, ListedCall } from "./client.js";
+import type { Client, ListedCall, SingleCalls } from "./client.js";
 import type { ServiceApi } from "./service-api.js";
 import { isSuccess, type TransportResponse } from "./transport.js";
 
-type SingleCalls = Pick<Client, "getCall" | "findCalls" | "findCallIds" | "listAttempts">;
-
-/** Beyond this, listing takes fewer requests. */
+/** Listing takes fewer requests beyond this. */
 const MAX_SINGLE_REQUESTS = 50;
-/** To look for short ids: 100 requests to the platform. */
+/** So many calls are listed to look for short ids: 100 requests to the platform. */
 const MAX_CALLS_LISTED = 2_000;
 
 export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], timezone: string): SingleCalls {
   const { capabilities } = api;
-  /** The call that was listed to find that out. */
+  /** The first listed call shows whether there are paths. */
   let firstId = "";
 
   const request = (callbackId: string, callId: string, rest = ""): Promise<TransportResponse> =>
@@ -37,11 +35,11 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
         return hasPaths;
       }
     }
-    // No calls, so neither way finds any.
+    // There are no calls, so neither way finds any.
     return true;
   }
 
-  /** null: there is no such call. */
+  /** Returns null if there is no such call. */
   function readAnswer(answer: TransportResponse, callbackId: string, callId: string): ListedCall | null {
     if (isSuccess(answer)) {
       capabilities.note("call-paths", true);
@@ -56,7 +54,7 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
     return null;
   }
 
-  /** Of each id the call that has exactly it, else the only one that has an equal id. Throws `usage` if several have. */
+  /** Returns of each id the call that has exactly it, else the only one that has an equal id. Throws `usage` if several have. */
   async function findByListing(callbackId: string, callIds: readonly string[]): Promise<readonly ListedCall[]> {
     const listed = await listEqual(callbackId, callIds);
     const spellings = new Map<string, string[]>(callIds.map((id) => [idKey(id), []]));

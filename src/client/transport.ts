@@ -30,7 +30,7 @@ export interface TransportResponse {
   readonly body: string;
 }
 
-export function isSuccess({ status }: Pick<TransportResponse, "status">): boolean {
+export function isSuccess({ status }: { readonly status: number }): boolean {
   return status >= 200 && status < 300;
 }
 
