@@ -69,6 +69,22 @@ function whcbWith(input: string, ...args: readonly string[]): Promise<CliResult>
   return machine.whcb(args, { stdin: input, env });
 }
 
+it.each([400, 403, 404, 405, 501])(
+  "a service that answers %i to each route of `whcb serve` alone does the rest",
+  async (status) => {
+    const calls = platformCalls(2);
+    const isDocumented = (path: string): boolean => /^\/callbacks(\/[^/?]+(\/calls)?)?(\?(?!.*groupBy)|$)/.test(path);
+    await open({ calls, instead: ({ path }) => (isDocumented(path) ? null : { status, body: "" }) });
+    expect(await whcb("status", "demo")).toMatchObject({ code: 0, stdout: expect.stringContaining("2 failed calls") });
+    const shown = await whcb("calls", "get", "demo", calls[0]?.id ?? "");
+    expect(shown).toMatchObject({ code: 0, stdout: expect.stringContaining("This service doesn't return the attempts") });
+    const grouped = await whcb("calls", "list", "demo", "--failed", "--group-by", "status-code", "--json", "count");
+    expect(JSON.parse(grouped.stdout)).toEqual([{ count: 2 }]);
+    expect(await whcb("replay", "demo", "--failed", "--yes")).toMatchObject({ code: 0 });
+    expect(calls.map(({ status }) => status)).toEqual(["SUCCESS", "SUCCESS"]);
+  },
+);
+
 describe("a list whose rows move while it is read", () => {
   it.each([
     { isTotalOpen: false, settled: 5 },
