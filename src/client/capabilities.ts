@@ -3,7 +3,7 @@ import type { ListedCall } from "../wire/json/call-json.js";
 import { isGatewaysNotFound } from "./service-error.js";
 import { isSuccess, type TransportResponse } from "./transport.js";
 
-export type Feature =
+type Feature =
   | "outages"
   | "groups"
   /** A call has a path of its own. */
@@ -67,13 +67,14 @@ export class Capabilities {
   }
 
   /**
-   * Notes and returns whether the service has no route for the feature, as it answers a request of that route. A feature that was found stays:
-   * later answers of this kind are a gateway's, or say that the callback was deleted.
+   * Returns whether the answer to a request of the feature's route says that the service lacks it, and notes that. What was found stays: a later
+   * answer of this kind is a gateway's, or says that the callback or call was deleted.
    */
   isMissing(feature: Feature, answer: TransportResponse): boolean {
     if (this.has(feature)) return false;
     if (isSuccess(answer)) this.note(feature, true);
     if (!isUnknownRoute(answer)) return false;
+    // `whcb serve` documents its 404 for what was deleted.
     const isDeleted = this.#isOurs && answer.status === 404 && !isGatewaysNotFound(answer);
     if (!isDeleted) this.note(feature, false);
     return true;
