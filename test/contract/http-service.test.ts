@@ -397,7 +397,7 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
 
     it("treats a limit above the largest page as the largest", async () => {
       await createDemo();
-      await submit("/callbacks/demo/calls", ...Array.from({ length: 501 }, () => ({})));
+      await submit("/callbacks/demo/calls", ...Array.from({ length: 501 }, () => ({ messageId: "M" })));
       expect((await caller.get("/callbacks/demo/calls?status=PENDING&limit=100000")).document.status).toBe("1 to 500 of 501");
     });
 

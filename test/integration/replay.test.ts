@@ -83,7 +83,7 @@ describe("a replay", () => {
     const at = await scene(platformCalls(3), () => ({ status: 500 }));
     const { header } = await replay(at);
     const folder = at.desk.deps.runsDirectory;
-    expect(readdirSync(folder)).toEqual([`${header.runId}.ndjson`]);
+    expect(readdirSync(folder).sort()).toEqual([`${header.runId}.lock`, `${header.runId}.ndjson`]);
     const text = readFileSync(join(folder, `${header.runId}.ndjson`), "utf8");
     expect(text).not.toContain(KEY);
     expect(text).not.toContain("Reply");
