@@ -142,6 +142,6 @@ describe("docs/operations.md", () => {
 
 function unknownFlags([command, ...words]: readonly string[]): string[] {
   expect(command).toBe("serve");
-  const known = SERVE.flags.map(({ syntax }) => syntax.split(" ")[0]);
+  const known = Object.values(SERVE.flags).map(({ syntax }) => syntax.split(" ")[0]);
   return words.filter((word) => word.startsWith("--") && !known.includes(word));
 }

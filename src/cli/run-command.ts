@@ -48,7 +48,7 @@ async function parseAndRun(argv: readonly string[], deps: CliDeps): Promise<numb
   const utc = parsed.raw.utc === true;
   const args = new ParsedArgs(parsed.operands, parsed.raw, { now, utc });
   // Read all values first: a typing error must have no effect.
-  for (const flag of parsed.spec.flags) args.get(flag);
+  const values = Object.fromEntries(Object.entries(parsed.spec.flags).map(([name, flag]) => [name, args.get(flag)]));
   const serviceFlags = [
     ["--profile", args.get(PROFILE)],
     ["--service", args.get(SERVICE)],
@@ -56,7 +56,7 @@ async function parseAndRun(argv: readonly string[], deps: CliDeps): Promise<numb
   const choices = { ...readFormat(parsed.spec, args), noColor: args.get(NO_COLOR), utc: args.get(UTC), now, serviceFlags };
   const screen = await openScreen(io, choices);
   const { run } = await parsed.spec.load();
-  const code = await run({ deps, args, screen, path: parsed.path, argv });
+  const code = await run({ deps, values, args, screen, path: parsed.path, argv });
   requireWritten(io.stdout);
   return code;
 }
@@ -64,7 +64,7 @@ async function parseAndRun(argv: readonly string[], deps: CliDeps): Promise<numb
 /** `--json` picks members of JSON. Throws `usage` with a format that isn't JSON. */
 function readFormat(spec: CommandSpec, args: ParsedArgs): Pick<ScreenChoices, "format" | "jsonFields"> {
   const format = args.get(OUTPUT);
-  const flag = spec.flags.find(isJsonFlag);
+  const flag = Object.values(spec.flags).find(isJsonFlag);
   const jsonFields = flag && args.get(flag);
   if (jsonFields === undefined) return { format };
   if (format !== undefined && format !== "json" && format !== "ndjson")

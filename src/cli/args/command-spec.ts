@@ -1,7 +1,7 @@
 /** Program, help and completion are built from this. */
 import type { CliDeps } from "../cli-deps.js";
 import type { Screen } from "../output/screen.js";
-import type { Flag, ParsedArgs } from "./flag.js";
+import type { FlagValues, NamedFlags, ParsedArgs } from "./flag.js";
 
 export interface CommandSpec {
   readonly name: string;
@@ -9,7 +9,7 @@ export interface CommandSpec {
   readonly operands?: readonly Operand[];
   readonly summary: string;
   readonly details?: string;
-  readonly flags: readonly Flag<unknown>[];
+  readonly flags: NamedFlags;
   readonly examples: readonly Example[];
   readonly load: () => Promise<CommandModule>;
 }
@@ -22,7 +22,7 @@ export interface GroupSpec {
 }
 
 export interface CommandModule {
-  readonly run: (invocation: Invocation) => Promise<number>;
+  run(invocation: Invocation): Promise<number>;
 }
 
 export type Operand = readonly [syntax: string, summary: string, rules?: OperandRules];
@@ -37,6 +37,16 @@ export type Example = readonly [command: string, what: string];
 
 export type CommandBody = Omit<CommandSpec, "name" | "summary">;
 export type GroupBody = Omit<GroupSpec, "name" | "summary">;
+
+/** Checks that the handler reads no other flags than the declared ones. */
+export function command<Flags extends NamedFlags>(
+  body: CommandBody & {
+    readonly flags: Flags;
+    readonly load: () => Promise<{ readonly run: (invocation: Invocation<Flags>) => Promise<number> }>;
+  },
+): CommandBody {
+  return body;
+}
 
 export interface CommandEntry {
   readonly name: string;
@@ -58,8 +68,9 @@ export function namesOf({ name }: Pick<CommandSpec, "name">): readonly [string, 
   return name === "list" ? [name, "ls"] : [name];
 }
 
-export interface Invocation {
+export interface Invocation<Flags extends NamedFlags = NamedFlags> {
   readonly deps: CliDeps;
+  readonly values: FlagValues<Flags>;
   readonly args: ParsedArgs;
   readonly screen: Screen;
   readonly path: string;

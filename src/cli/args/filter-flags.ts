@@ -28,8 +28,17 @@ export const FROM = value(
 export const GREP = value("--grep <text>", "calls whose content contains this text, ignoring case", String);
 
 /** For commands that set the status themselves. */
-export const NARROWING_FLAGS: readonly Flag<unknown>[] = [SINCE, UNTIL, STATUS_CODE, REASON, CHANNEL, MESSAGE, FROM, GREP];
-export const FILTER_FLAGS: readonly Flag<unknown>[] = [FAILED, SUCCESS, PENDING, ...NARROWING_FLAGS];
+export const NARROWING_FLAGS = {
+  since: SINCE,
+  until: UNTIL,
+  statusCodes: STATUS_CODE,
+  reason: REASON,
+  channel: CHANNEL,
+  messageId: MESSAGE,
+  from: FROM,
+  text: GREP,
+};
+export const FILTER_FLAGS = { failed: FAILED, success: SUCCESS, pending: PENDING, ...NARROWING_FLAGS };
 
 /** Throws `usage` for two statuses, or a --since that isn't before --until. */
 export function readFilter(args: ParsedArgs): CallFilter {
@@ -67,7 +76,7 @@ export function readNarrowing(args: ParsedArgs): Omit<CallFilter, "status"> {
 }
 
 export function isNarrowed(args: ParsedArgs): boolean {
-  return NARROWING_FLAGS.some((flag) => args.get(flag) !== undefined);
+  return Object.values<Flag<unknown>>(NARROWING_FLAGS).some((flag) => args.get(flag) !== undefined);
 }
 
 function readStatusCode(text: string): StatusCodePattern {

@@ -21,6 +21,13 @@ export interface Flag<Value> {
   readonly read: (raw: unknown, context: ReadContext) => Value;
 }
 
+/** A command's flags, in the order of help, by the names that its handler gives their values. */
+export type NamedFlags = Readonly<Record<string, Flag<unknown>>>;
+
+export type FlagValues<Flags extends NamedFlags> = {
+  readonly [Name in keyof Flags]: Flags[Name] extends Flag<infer Value> ? Value : never;
+};
+
 export interface ReadContext {
   readonly now: number;
   readonly utc: boolean;
@@ -109,8 +116,8 @@ export function values<Value>(syntax: string, summary: string, readText: ReadTex
   };
 }
 
-export function under(heading: string, flags: readonly Flag<unknown>[]): readonly Flag<unknown>[] {
-  return flags.map((flag) => ({ ...flag, heading }));
+export function under<Flags extends NamedFlags>(heading: string, flags: Flags): Flags {
+  return { ...flags, ...Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, { ...flag, heading }])) };
 }
 
 /** "--status-code" of "-s, --status-code <codes>". */

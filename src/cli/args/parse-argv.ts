@@ -181,7 +181,7 @@ function toCommand(spec: CommandSpec, options: ProgramOptions, parent: string, n
       if (!rules?.mayBeEmpty) requireFilled(text, `argument '${syntax.replace(/\W/g, "")}'`);
     });
   }
-  for (const flag of spec.flags) {
+  for (const flag of Object.values(spec.flags)) {
     const option = toOption(flag);
     command.addOption(option);
     const { textIfBare } = flag;

@@ -53,7 +53,15 @@ export const ALLOW_NETWORK = values(
   String,
 );
 
-export const SENDING_FLAGS = [CONCURRENCY, RATE, NO_CANARY, MAX_FAILURES, SERIAL_BY, CONTENT_TYPE, ALLOW_NETWORK] as const;
+export const SENDING_FLAGS = {
+  concurrency: CONCURRENCY,
+  rate: RATE,
+  noCanary: NO_CANARY,
+  maxFailures: MAX_FAILURES,
+  serialBy: SERIAL_BY,
+  contentType: CONTENT_TYPE,
+  allowNetwork: ALLOW_NETWORK,
+};
 
 export function readReplayOptions(args: ParsedArgs): ReplayOptions {
   const to = args.get(TO) ?? null;

@@ -75,7 +75,8 @@ function groupPage({ name, summary, commands, examples: shown }: GroupSpec): Pag
 function commandPage(spec: CommandSpec, path: string): Page {
   const page = `whcb-${path.replace(" ", "-")}`;
   const operands = spec.operands ?? [];
-  const headings = [...new Set(spec.flags.map((flag) => flag.heading ?? "Flags"))];
+  const flags = Object.values(spec.flags);
+  const headings = [...new Set(flags.map((flag) => flag.heading ?? "Flags"))];
   const usage = [bold(`whcb ${path}`), `[${italic("flags")}]`, ...operands.map(([syntax]) => roff(syntax))].join(" ");
   return {
     name: page,
@@ -88,7 +89,7 @@ function commandPage(spec: CommandSpec, path: string): Page {
         : [".SH ARGUMENTS", ...operands.flatMap(([syntax, summary]) => item(bold(syntax), summary))]),
       ...headings.flatMap((title) => [
         `.SH ${roff(title.toUpperCase())}`,
-        ...spec.flags.filter((flag) => (flag.heading ?? "Flags") === title).flatMap(flagItem),
+        ...flags.filter((flag) => (flag.heading ?? "Flags") === title).flatMap(flagItem),
       ]),
       ...examples(spec.examples),
       ".SH SEE ALSO",

@@ -30,14 +30,24 @@ const UNDELIVERABLE = choice("--undeliverable <on|off>", "deliver notices that a
 export const NEW_KEY = flag("--new-key", "replace the key: from WHCB_CALLBACK_KEY or a prompt, or generated and shown once");
 export const SHOW_KEY = flag("--show-key", "show the auth key, and secrets in the URL, instead of masking them");
 
-const SETTINGS_FLAGS = [NAME, URL_FLAG, EMAIL, RETRIES, CONTENT_TYPE, REMOVE_HTML, AUTH, REPLIES, UNDELIVERABLE] as const;
+const SETTINGS_FLAGS = {
+  name: NAME,
+  url: URL_FLAG,
+  email: EMAIL,
+  retries: RETRIES,
+  contentType: CONTENT_TYPE,
+  removeHtml: REMOVE_HTML,
+  auth: AUTH,
+  replies: REPLIES,
+  undeliverable: UNDELIVERABLE,
+};
 
 export const CALLBACKS: GroupBody = {
   commands: [
     {
       name: "list",
       summary: "list the callbacks",
-      flags: [SHOW_KEY, OUTPUT, COLUMNS, jsonFlag(CALLBACK_FIELDS)],
+      flags: { showKey: SHOW_KEY, output: OUTPUT, columns: COLUMNS, json: jsonFlag(CALLBACK_FIELDS) },
       examples: [
         ["whcb callbacks list", "all of them"],
         ["whcb callbacks list -o json", "for a script; secrets are masked"],
@@ -48,7 +58,7 @@ export const CALLBACKS: GroupBody = {
       name: "get",
       operands: [["<callback>", "id or name"]],
       summary: "show one callback's settings",
-      flags: [SHOW_KEY, OUTPUT_TEXT_JSON, jsonFlag(CALLBACK_FIELDS)],
+      flags: { showKey: SHOW_KEY, output: OUTPUT_TEXT_JSON, json: jsonFlag(CALLBACK_FIELDS) },
       examples: [
         ["whcb callbacks get demo", "its settings, with its secrets masked"],
         ["whcb callbacks get demo --show-key", "with its secrets"],
@@ -60,7 +70,7 @@ export const CALLBACKS: GroupBody = {
       summary: "register an endpoint",
       details:
         "The service sends one GET to the URL, with the callback's auth, and requires status 200. Defaults: json, both events, retries\noff, HTML kept, auth httpheader. The key comes from WHCB_CALLBACK_KEY or a prompt; otherwise one is generated and shown once.",
-      flags: [...SETTINGS_FLAGS, OUTPUT_TEXT_JSON],
+      flags: { ...SETTINGS_FLAGS, output: OUTPUT_TEXT_JSON },
       examples: [
         ["whcb callbacks create --name demo --url http://127.0.0.1:9000/hook --email ops@example.com", "only what is required"],
         [
@@ -78,7 +88,7 @@ export const CALLBACKS: GroupBody = {
 were scheduled. A new URL, auth or content type is used from the next attempt. A new URL is checked from here with one GET, and a
 warning is printed unless it answers 200: the service doesn't check it. The key goes with it: a warning names a new scheme, host or port
 that gets it.`,
-      flags: [...SETTINGS_FLAGS, NEW_KEY, OUTPUT_TEXT_JSON],
+      flags: { ...SETTINGS_FLAGS, newKey: NEW_KEY, output: OUTPUT_TEXT_JSON },
       examples: [
         ["whcb callbacks update demo --retries on", "switch retries on"],
         ["whcb callbacks update demo --url https://new.example.com/hook", "the endpoint has moved"],
@@ -89,7 +99,7 @@ that gets it.`,
       name: "delete",
       operands: [["<callback>", "id or name"]],
       summary: "delete a callback and cancel what is still to be sent to it",
-      flags: [YES],
+      flags: { yes: YES },
       examples: [
         ["whcb callbacks delete demo", "asks first"],
         ["whcb callbacks delete demo --yes", "in a script"],

@@ -35,16 +35,16 @@ export const CALLS: GroupBody = {
       summary: "list calls, newest first",
       details:
         "Without --failed, --success or --pending, both SUCCESS and FAILED calls are listed. Every filter is also applied here, so a\nservice that ignores a filter can't widen the list.\nWith --group-by, calls are counted by the service if it can do that, else here, from the list; --limit and --all are about groups.",
-      flags: [
+      flags: {
         ...under("Which calls", FILTER_FLAGS),
-        GROUP_BY,
-        LIMIT,
-        ALL,
-        OLDEST_FIRST,
-        OUTPUT,
-        COLUMNS,
-        jsonFlag({ ...CALL_FIELDS, ...GROUP_FIELDS }),
-      ],
+        groupBy: GROUP_BY,
+        limit: LIMIT,
+        all: ALL,
+        oldestFirst: OLDEST_FIRST,
+        output: OUTPUT,
+        columns: COLUMNS,
+        json: jsonFlag({ ...CALL_FIELDS, ...GROUP_FIELDS }),
+      },
       examples: [
         ["whcb calls list demo --failed", "what failed, newest first"],
         ["whcb calls list demo --failed --since 2h --status-code 5xx,none", "in the last two hours, a 5xx answer or none"],
@@ -62,7 +62,7 @@ export const CALLS: GroupBody = {
         ["<call>", "the call's id, or the first 6 or more digits of it"],
       ],
       summary: "show one call, its attempts and the reason for its state",
-      flags: [OUTPUT_TEXT_JSON, jsonFlag(CALL_DETAILS_FIELDS)],
+      flags: { output: OUTPUT_TEXT_JSON, json: jsonFlag(CALL_DETAILS_FIELDS) },
       examples: [
         ["whcb calls get demo 0193F0C2A5B87C119D2E4F6A8B0C1D2E", "everything about one call"],
         ["whcb calls get demo 0193F0C2A5B87C119D2E4F6A8B0C1D2E -o json", "for a script"],
@@ -75,7 +75,7 @@ export const CALLS: GroupBody = {
       summary: "show attempts as they happen, until Ctrl-C",
       details:
         "A line for each attempt once it has ended, each once, also across restarts of the service. A service that doesn't list attempts is asked\nevery 15 seconds, and of each call only the last attempt is known. json is written as ndjson: one object per line.",
-      flags: [OUTPUT_LINES, jsonFlag(FOLLOWED_FIELDS)],
+      flags: { output: OUTPUT_LINES, json: jsonFlag(FOLLOWED_FIELDS) },
       examples: [
         ["whcb calls follow demo", "like tail -f"],
         ["whcb calls follow", "all callbacks, new ones too"],

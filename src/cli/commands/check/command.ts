@@ -19,7 +19,7 @@ export const MAX_AGE = value(
 
 export const CHECK: CommandBody = {
   operands: [["[callback]", "id or name (default: the profile's default callback, else all callbacks)"]],
-  flags: [MAX_FAILED, MAX_AGE, OUTPUT_TEXT_JSON, jsonFlag(CHECK_FIELDS)],
+  flags: { maxFailed: MAX_FAILED, maxAge: MAX_AGE, output: OUTPUT_TEXT_JSON, json: jsonFlag(CHECK_FIELDS) },
   examples: [
     ["whcb check", "exit 8 if any call is FAILED"],
     ["whcb check demo --max-failed 100 --max-age 1h", "allow a hundred, none older than an hour"],

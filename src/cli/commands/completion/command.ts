@@ -6,7 +6,7 @@ export const COMPLETION: CommandBody = {
   operands: [["<shell>", SHELLS.join(", "), { choices: SHELLS }]],
   details:
     "Callbacks, calls, runs and profiles are looked up when Tab is pressed, within 300 ms (or WHCB_COMPLETION_TIMEOUT), and kept for 20\nseconds.",
-  flags: [],
+  flags: {},
   examples: [
     ['eval "$(whcb completion bash)"', "bash, in .bashrc"],
     ['eval "$(whcb completion zsh)"', "zsh, in .zshrc"],

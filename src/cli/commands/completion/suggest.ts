@@ -137,7 +137,7 @@ const STATUS_OF: Readonly<Record<string, "FAILED" | "SUCCESS">> = {
 };
 
 function flagsOf(spec: CommandSpec | null): readonly Flag<unknown>[] {
-  return [...(spec?.flags ?? []), ...GLOBAL_FLAGS];
+  return [...Object.values(spec?.flags ?? {}), ...GLOBAL_FLAGS];
 }
 
 function flagCandidates(spec: CommandSpec | null): readonly Candidate[] {

@@ -23,7 +23,7 @@ export const CONFIG: GroupBody = {
       name: "get",
       operands: [["[name]", `one of: profile, ${SETTABLE.join(", ")}`, { choices: ["profile", ...SETTABLE] }]],
       summary: "show settings and where they came from; secrets are masked",
-      flags: [OUTPUT_TEXT_JSON, jsonFlag(SETTING_FIELDS)],
+      flags: { output: OUTPUT_TEXT_JSON, json: jsonFlag(SETTING_FIELDS) },
       examples: [
         ["whcb config get", "all of them"],
         ["whcb config get url", "one"],
@@ -37,7 +37,7 @@ export const CONFIG: GroupBody = {
         ["<value>", 'the value; "" removes it; - reads it from stdin or a prompt', { mayBeEmpty: true }],
       ],
       summary: "change a setting of the profile",
-      flags: [],
+      flags: {},
       examples: [
         ["whcb config set callback demo", "the default callback"],
         ["whcb config set timezone Australia/Sydney", "the time zone of the platform's dates"],
@@ -50,7 +50,7 @@ export const CONFIG: GroupBody = {
     {
       name: "path",
       summary: "print the settings file's path",
-      flags: [],
+      flags: {},
       examples: [["whcb config path", "where it is"]],
       load: async () => ({ run: (await import("./run.js")).printPath }),
     },

@@ -5,10 +5,10 @@ import { EXIT_DONE } from "../../exit-codes.js";
 import { safeJson, text } from "../../output/screen-text.js";
 import { isoInstant } from "../../output/times.js";
 import { resolveInvocation, withService } from "../../settings/session.js";
-import { OPEN } from "./command.js";
+import type { ConsoleFlags } from "./command.js";
 
-export async function run(invocation: Invocation): Promise<number> {
-  const { args, screen, deps } = invocation;
+export async function run(invocation: Invocation<ConsoleFlags>): Promise<number> {
+  const { values, screen, deps } = invocation;
   const settings = await resolveInvocation(invocation);
   const address = settings.address.value;
   if (address?.kind === "file") {
@@ -31,7 +31,7 @@ export async function run(invocation: Invocation): Promise<number> {
       await screen.out(text`${url}\ncode  ${screen.renderOptions.palette.strong(code)}\n`);
       screen.info("the code works once, within 5 minutes");
     }
-    if (args.get(OPEN) && !(await deps.openInBrowser(url))) screen.info("no browser could be started; open the address yourself");
+    if (values.open && !(await deps.openInBrowser(url))) screen.info("no browser could be started; open the address yourself");
     return EXIT_DONE;
   });
 }

@@ -33,7 +33,7 @@ export const DB: GroupBody = {
       details: `The copy has what was committed when it began. It gets its name once it is whole, and is for its owner only. The key that encrypts the
 callbacks' auth keys isn't in it: keep FILE.key, which is beside the database, or WHCB_SECRET_KEY too. A PostgreSQL database is backed up with
 its own tools, such as pg_dump.`,
-      flags: [DATABASE, FORCE, OUTPUT_TEXT_JSON],
+      flags: { database: DATABASE, force: FORCE, output: OUTPUT_TEXT_JSON },
       examples: [
         ["whcb db backup /backups/monday.db", "of the database that the profile's serve uses"],
         ["whcb db backup --db x.db --force /backups/latest.db", "replaces the last one"],
@@ -47,7 +47,7 @@ its own tools, such as pg_dump.`,
 schema is compared with what this version creates: a trigger, view, rule, function, table or index that was added, changed or removed is found.
 Exit code 8 if something is wrong: it lists the tables, how many rows, and the first of them. Restore a backup then; a service goes on with what
 there is.`,
-      flags: [ANY_DATABASE, OUTPUT_TEXT_JSON],
+      flags: { database: ANY_DATABASE, output: OUTPUT_TEXT_JSON },
       examples: [
         ["whcb db check", "the database that the profile's serve uses"],
         ["whcb db check --db /backups/monday.db -o json", "a backup, for a script"],
@@ -59,7 +59,7 @@ there is.`,
       summary: "bring a database to this version's schema, before serve does it",
       details: `serve migrates what it opens; this does it at a time of your choice, and says from which version to which. In an empty PostgreSQL database it
 creates the tables. Make a backup first: an older whcb can't open the database any more, unless the migration of PostgreSQL is a compatible one.`,
-      flags: [ANY_DATABASE, OUTPUT_TEXT_JSON],
+      flags: { database: ANY_DATABASE, output: OUTPUT_TEXT_JSON },
       examples: [
         ["whcb db migrate --db x.db", "a SQLite file that nothing serves"],
         ["whcb db migrate --db postgres://ada@db.example.com/calls", "a PostgreSQL database; the password by PGPASSFILE"],
@@ -74,7 +74,7 @@ by the numbers of rows and by a digest of each callback with all that belongs to
 where it was. Until it is complete, serve doesn't start on the database.
 
 The secret key isn't copied: serve needs the one of the file.`,
-      flags: [FROM, ANY_DATABASE, OUTPUT_TEXT_JSON],
+      flags: { from: FROM, database: ANY_DATABASE, output: OUTPUT_TEXT_JSON },
       examples: [
         ["whcb db copy --from x.db", "into the database of WHCB_DB"],
         ["whcb db copy --from x.db --db postgres://ada@db.example.com/calls", "the password by PGPASSFILE"],
@@ -90,7 +90,7 @@ it no longer contains the bytes. A call that waits or has failed can't be sent a
 erased.
 
 Stop serve first, on PostgreSQL all nodes: while one runs, this ends with exit code 4. E-mails that were sent to a mail server and backups are not changed.`,
-      flags: [SENDER, DATABASE, MAIL_FOLDER, DRY_RUN, YES, OUTPUT_TEXT_JSON],
+      flags: { sender: SENDER, database: DATABASE, mailFolder: MAIL_FOLDER, dryRun: DRY_RUN, yes: YES, output: OUTPUT_TEXT_JSON },
       examples: [
         ["whcb db erase --sender +61491570100 --dry-run", "count what there is"],
         ["whcb db erase --sender ada@example.com", "asks, then erases"],

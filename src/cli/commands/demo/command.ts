@@ -6,7 +6,7 @@ export const KEEP = flag("--keep", "add hours with two outages, and leave the se
 export const DEMO: CommandBody = {
   details:
     "It uses its own in-memory service and real sockets; your data and settings aren't touched. Exits 1 if a count is wrong.",
-  flags: [KEEP],
+  flags: { keep: KEEP },
   examples: [
     ["whcb demo", "see it work"],
     ["whcb demo --keep", "see it in the browser, until Ctrl-C"],

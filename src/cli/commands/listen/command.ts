@@ -19,7 +19,17 @@ export const HANG = flag("--hang", "never answer");
 
 export const LISTEN: CommandBody = {
   details: "A GET, which is how a service checks a new callback, is always answered with 200 immediately.",
-  flags: [PORT, STATUS_CODE, FAIL_FIRST, FAIL_FOR, FLAKY, SEED, DELAY, HANG, OUTPUT_LINES],
+  flags: {
+    port: PORT,
+    status: STATUS_CODE,
+    failFirst: FAIL_FIRST,
+    failFor: FAIL_FOR,
+    flaky: FLAKY,
+    seed: SEED,
+    delay: DELAY,
+    hang: HANG,
+    output: OUTPUT_LINES,
+  },
   examples: [
     ["whcb listen", "accept everything"],
     ["whcb listen --port 9000 --status 503", "an endpoint that is down"],

@@ -10,7 +10,7 @@ export const LOGIN: CommandBody = {
   details: `On a terminal it asks for what is missing; otherwise user, password and API key come from WHCB_USERNAME, WHCB_PASSWORD and
 WHCB_API_KEY. They are tried against the service before they are stored (0600), and are sent to this service only.
 A database file needs none.`,
-  flags: [LOGIN_NAME, USERNAME, KEEP_CURRENT],
+  flags: { name: LOGIN_NAME, username: USERNAME, keepCurrent: KEEP_CURRENT },
   examples: [
     ["whcb login https://api.au.whispir.com", "asks for user, password and API key"],
     ["whcb login --name prod https://api.au.whispir.com", "choose the profile's name"],

@@ -16,7 +16,12 @@ const DETAILS =
 export const MARK_SUCCESS: CommandBody = {
   operands: OPERANDS,
   details: DETAILS,
-  flags: [...under("Which calls", [FAILED, ...NARROWING_FLAGS, FILE]), YES, DRY_RUN, OUTPUT_LINES],
+  flags: {
+    ...under("Which calls", { failed: FAILED, ...NARROWING_FLAGS, file: FILE }),
+    yes: YES,
+    dryRun: DRY_RUN,
+    output: OUTPUT_LINES,
+  },
   examples: [
     ["whcb mark-success demo 0193F0C2A5B87C119D2E4F6A8B0C1D2E", "one call"],
     ["whcb mark-success demo --failed --until 2026-11-01", "what is too old to matter"],
@@ -28,13 +33,19 @@ export const MARK_SUCCESS: CommandBody = {
 
 export const UNDO = {
   ...value("--undo <run>", "the calls that this run of mark-success has marked (an id of `whcb runs list`)", String),
-  conflicts: [SUCCESS, ...NARROWING_FLAGS, FILE],
+  conflicts: [SUCCESS, ...Object.values(NARROWING_FLAGS), FILE],
 };
 
 export const MARK_FAILED: CommandBody = {
   operands: OPERANDS,
   details: `${DETAILS}\nNothing is sent and nothing becomes due.`,
-  flags: [...under("Which calls", [SUCCESS, ...NARROWING_FLAGS, FILE, UNDO]), YES, DRY_RUN, WAIT, OUTPUT_LINES],
+  flags: {
+    ...under("Which calls", { success: SUCCESS, ...NARROWING_FLAGS, file: FILE, undo: UNDO }),
+    yes: YES,
+    dryRun: DRY_RUN,
+    wait: WAIT,
+    output: OUTPUT_LINES,
+  },
   examples: [
     ["whcb mark-failed demo 0193F0C2A5B87C119D2E4F6A8B0C1D2E", "one call"],
     ["whcb mark-failed demo --success --since 2h", "what the endpoint accepted and lost"],

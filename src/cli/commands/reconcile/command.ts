@@ -18,7 +18,15 @@ the exit code is 8, unless --ambiguous decides. The rest is replayed. Numbers in
 (whcb config set country AU).
 
 The balance is printed: failed = seen + accepted + rejected + unknown + not sent + ambiguous + settled meanwhile.`,
-  flags: [SEEN, AMBIGUOUS, ALLOW_EMPTY, ...under("How to send", [...SENDING_FLAGS, WAIT]), YES, DRY_RUN, OUTPUT_LINES],
+  flags: {
+    seen: SEEN,
+    ambiguous: AMBIGUOUS,
+    allowEmpty: ALLOW_EMPTY,
+    ...under("How to send", { ...SENDING_FLAGS, wait: WAIT }),
+    yes: YES,
+    dryRun: DRY_RUN,
+    output: OUTPUT_LINES,
+  },
   examples: [
     ["whcb reconcile demo --seen received.ndjson --dry-run", "show how much is missing"],
     ["whcb reconcile demo --seen received.ndjson", "mark what is there, send the rest"],

@@ -24,10 +24,10 @@ import {
 import { FILE, OUTPUT_LINES } from "../../args/shared-flags.js";
 import { YES } from "../../output/questions.js";
 
-const SELECTING_FLAGS = [FAILED, ...NARROWING_FLAGS, FILE, SKIP_RETRYING, OLDEST];
+const SELECTING_FLAGS = { failed: FAILED, ...NARROWING_FLAGS, file: FILE, skipRetrying: SKIP_RETRYING, limit: OLDEST };
 /** What a run does is fixed when it begins. */
 const PLANNING_FLAGS = [
-  ...SELECTING_FLAGS,
+  ...Object.values(SELECTING_FLAGS),
   ...[CONCURRENCY, RATE, NO_CANARY, MAX_FAILURES, SERIAL_BY],
   ...[WITH_AUTH, MARK, VIA, DRY_RUN, PRINT_CURL],
 ];
@@ -58,15 +58,15 @@ Only one run at a time sends the calls of a callback; a second one ends, or wait
 With --via service the service sends them, and this shows its progress; Ctrl-C stops only that. --cancel stops the service: calls in
 flight finish, and what was not sent keeps its retries.
 On a terminal it asks first; a script needs --yes.`,
-  flags: [
+  flags: {
     ...under("Which calls", SELECTING_FLAGS),
-    ...under("How to send", [...SENDING_FLAGS, TO, WITH_AUTH, MARK, VIA, DETACH, WAIT]),
-    ...under("Continuing or cancelling a run", [RESUME, RESEND_UNKNOWN, CANCEL]),
-    YES,
-    DRY_RUN,
-    PRINT_CURL,
-    OUTPUT_LINES,
-  ],
+    ...under("How to send", { ...SENDING_FLAGS, to: TO, withAuth: WITH_AUTH, mark: MARK, via: VIA, detach: DETACH, wait: WAIT }),
+    ...under("Continuing or cancelling a run", { resume: RESUME, resendUnknown: RESEND_UNKNOWN, cancel: CANCEL }),
+    yes: YES,
+    dryRun: DRY_RUN,
+    printCurl: PRINT_CURL,
+    output: OUTPUT_LINES,
+  },
   examples: [
     ["whcb replay demo --failed --dry-run", "show what would be sent"],
     ["whcb replay demo --failed", "ask, send, mark"],

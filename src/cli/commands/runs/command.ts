@@ -20,7 +20,7 @@ export const RUNS: GroupBody = {
     {
       name: "list",
       summary: "list the runs, newest first",
-      flags: [OUTPUT, COLUMNS, jsonFlag(RUN_FIELDS)],
+      flags: { output: OUTPUT, columns: COLUMNS, json: jsonFlag(RUN_FIELDS) },
       examples: [
         ["whcb runs list", "what was replayed and marked from here"],
         ["whcb runs list -o json", "for a script"],
@@ -31,7 +31,7 @@ export const RUNS: GroupBody = {
       name: "show",
       operands: [["[run]", "a run's id, or the beginning or end of one; left out: the latest run"]],
       summary: "show a run and the result of each call",
-      flags: [OUTPUT_LINES, jsonFlag(RUN_DETAILS_FIELDS)],
+      flags: { output: OUTPUT_LINES, json: jsonFlag(RUN_DETAILS_FIELDS) },
       examples: [
         ["whcb runs show", "the latest run"],
         ["whcb runs show 20261125-0103", "by the beginning of its id"],
@@ -45,7 +45,7 @@ export const RUNS: GroupBody = {
       summary: "give up an unfinished run: it is never resumed or mentioned again, and its journal stays",
       details:
         "Of a replay by the service (`--via service`), what the service has not begun to send is cancelled too.\nIf calls of it have arrived, or your list had them, but they aren't marked, it asks first: the next replay sends them.",
-      flags: [YES],
+      flags: { yes: YES },
       examples: [["whcb runs discard 20261125-0103", "by the beginning of its id"]],
       load: async () => ({ run: (await import("./run.js")).discardRunCommand }),
     },
@@ -54,7 +54,7 @@ export const RUNS: GroupBody = {
       summary: "delete the journals of finished and discarded runs that are old",
       details:
         "An unfinished run is never deleted, nor marks since it began: finish it with `whcb replay --resume`, or discard it first.",
-      flags: [OLDER_THAN, DRY_RUN, YES, OUTPUT, COLUMNS, jsonFlag(RUN_FIELDS)],
+      flags: { olderThan: OLDER_THAN, dryRun: DRY_RUN, yes: YES, output: OUTPUT, columns: COLUMNS, json: jsonFlag(RUN_FIELDS) },
       examples: [
         ["whcb runs prune --dry-run", "list what would be deleted"],
         ["whcb runs prune --older-than 90d --yes", "for cron"],

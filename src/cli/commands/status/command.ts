@@ -5,7 +5,7 @@ import { STATUS_FIELDS } from "../../output/json-fields.js";
 
 export const STATUS: CommandBody = {
   operands: [["[callback]", "id or name (default: the profile's default callback, else all callbacks)"]],
-  flags: [OUTPUT_TEXT_JSON, jsonFlag(STATUS_FIELDS)],
+  flags: { output: OUTPUT_TEXT_JSON, json: jsonFlag(STATUS_FIELDS) },
   examples: [
     ["whcb status", "all callbacks"],
     ["whcb status demo", "one callback, with its failures by hour"],

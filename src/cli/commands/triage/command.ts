@@ -7,7 +7,7 @@ attempts and how they differ. At each level: replay one, ten or all, mark, copy 
 Each action runs the command that it shows, with its questions, journal, lock and limits.
 Arrows or j and k move, Enter opens, Esc goes back, / filters, space selects calls, Tab groups by something else, ? lists the actions,
 R reads again, @ lists the commands that were run, q quits.`,
-  flags: [],
+  flags: {},
   examples: [
     ["whcb triage", "choose a callback first"],
     ["whcb triage demo", "the failed calls of one callback"],

@@ -17,7 +17,7 @@ export const TRIGGER: CommandBody = {
   operands: [["<callback>", "id or name"]],
   details: `A line of --file is a call object of the API: messageId, messageLocation, from, responseMessage, customParameters. Missing fields
 are left out. A response that has an id is accepted only once, however often it is submitted.`,
-  flags: [COUNT, KIND, CHANNEL, CONTENT, RESPONSES_FILE, RATE, OUTPUT_LINES],
+  flags: { count: COUNT, kind: KIND, channel: CHANNEL, content: CONTENT, file: RESPONSES_FILE, rate: RATE, output: OUTPUT_LINES },
   examples: [
     ["whcb trigger demo -n 100", "a hundred replies"],
     ["whcb trigger demo --kind undeliverable --channel email", "a message that could not be delivered"],

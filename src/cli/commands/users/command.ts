@@ -20,7 +20,7 @@ export const USERS: GroupBody = {
       name: "list",
       summary: "list the users of a database",
       details: "A user of origin start was made by serve, from the environment or at its first run; the next start replaces it.",
-      flags: [DATABASE, OUTPUT, COLUMNS, jsonFlag(USER_FIELDS)],
+      flags: { database: DATABASE, output: OUTPUT, columns: COLUMNS, json: jsonFlag(USER_FIELDS) },
       examples: [
         ["whcb users list", "of the database that the profile's serve uses"],
         ["whcb users list --db x.db -o json", "of another one, for a script"],
@@ -32,7 +32,7 @@ export const USERS: GroupBody = {
       operands: [USER],
       summary: "add a user with a new API key, which is shown once",
       details: `${PASSWORD}\n\n${DETAILS}`,
-      flags: [DATABASE, PASSWORD_STDIN, OUTPUT_TEXT_JSON],
+      flags: { database: DATABASE, passwordStdin: PASSWORD_STDIN, output: OUTPUT_TEXT_JSON },
       examples: [
         ["whcb users add ada", "asks for the password"],
         ["whcb users add ci --password-stdin < password.txt", "from a file"],
@@ -44,7 +44,7 @@ export const USERS: GroupBody = {
       operands: [USER],
       summary: "remove a user: the password, the API key and all tokens stop working",
       details: DETAILS,
-      flags: [DATABASE, YES],
+      flags: { database: DATABASE, yes: YES },
       examples: [["whcb users remove ada", "asks, then removes the user"]],
       load: async () => ({ run: (await import("./run.js")).removeUser }),
     },
@@ -53,7 +53,7 @@ export const USERS: GroupBody = {
       operands: [USER],
       summary: "change a user's password, which ends all tokens",
       details: `${PASSWORD} A user that serve made stays as changed from then on.\n\n${DETAILS}`,
-      flags: [DATABASE, PASSWORD_STDIN, NEW_KEY, OUTPUT_TEXT_JSON],
+      flags: { database: DATABASE, passwordStdin: PASSWORD_STDIN, newKey: NEW_KEY, output: OUTPUT_TEXT_JSON },
       examples: [
         ["whcb users passwd ada", "asks for the new password"],
         ["whcb users passwd ada --new-key", "after a laptop was lost: a new API key as well"],

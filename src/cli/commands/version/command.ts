@@ -1,7 +1,7 @@
 import type { CommandBody } from "../../args/command-spec.js";
 
 export const VERSION: CommandBody = {
-  flags: [],
+  flags: {},
   examples: [["whcb version", "the same as whcb --version"]],
   load: () => import("./run.js"),
 };

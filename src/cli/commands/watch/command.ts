@@ -6,7 +6,7 @@ export const WATCH: CommandBody = {
 until its reader has gone.
 It shows the rates in and out, failures as they arrive, outages as they open and close, and how long the backlog takes at the present
 rate. The requests stay within the platform's rate. If the service stops answering, it says so, and since when.`,
-  flags: [],
+  flags: {},
   examples: [
     ["whcb watch", "all callbacks"],
     ["whcb watch demo", "one callback"],

@@ -26,7 +26,9 @@ describe.each(COMMANDS)("whcb $path", ({ path, spec }) => {
   const operands = spec.operands ?? [];
   const required = operands.filter(([syntax]) => syntax.startsWith("<")).map(() => "x");
   const isChecked = (name: string) => !MAY_BE_EMPTY.includes(`${path} ${name}`);
-  const flags = [...spec.flags, ...GLOBAL_FLAGS].filter(({ syntax }) => /[<[]/.test(syntax) && isChecked(flagName(syntax)));
+  const flags = [...Object.values(spec.flags), ...GLOBAL_FLAGS].filter(
+    ({ syntax }) => /[<[]/.test(syntax) && isChecked(flagName(syntax)),
+  );
 
   const outcomeOf = async (argv: readonly string[]) => {
     const { code, stdout, stderr } = await runCli(world, [...path.split(" "), ...argv]);

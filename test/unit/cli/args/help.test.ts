@@ -42,7 +42,9 @@ describe("help", () => {
         const found = commands.find(({ path }) => path.join(" ") === first || path.join(" ") === `${first} ${second}`);
         expect([line, found === undefined && first !== "help"]).toEqual([line, false]);
         for (const flag of typed.match(/ --[a-z-]+/g) ?? []) {
-          const known = [...(found?.spec.flags ?? []), ...GLOBAL_FLAGS].some(({ syntax }) => syntax.includes(flag.trim()));
+          const known = [...Object.values(found?.spec.flags ?? {}), ...GLOBAL_FLAGS].some(({ syntax }) =>
+            syntax.includes(flag.trim()),
+          );
           expect([line, flag, known]).toEqual([line, flag, true]);
         }
       }
@@ -51,7 +53,7 @@ describe("help", () => {
 
   test("no command has two flags with the same name", () => {
     for (const { path, spec } of commands) {
-      const names = [...spec.flags, ...GLOBAL_FLAGS].map(({ syntax }) => attributeName(syntax));
+      const names = [...Object.values(spec.flags), ...GLOBAL_FLAGS].map(({ syntax }) => attributeName(syntax));
       expect([path, names.length]).toEqual([path, new Set(names).size]);
     }
   });

@@ -50,7 +50,7 @@ describe("an invalid command line", () => {
   test("beside --resume or --cancel is any flag that these would ignore", () => {
     const obeyed = ({ conflicts = [] }: Flag<unknown>) => {
       const ignored = new Set(conflicts.map(({ syntax }) => syntax));
-      return REPLAY.flags.flatMap(({ syntax }) => (ignored.has(syntax) ? [] : [/--[\w-]+/.exec(syntax)?.[0]]));
+      return Object.values(REPLAY.flags).flatMap(({ syntax }) => (ignored.has(syntax) ? [] : [/--[\w-]+/.exec(syntax)?.[0]]));
     };
     expect([obeyed(RESUME), obeyed(CANCEL)]).toEqual([
       [

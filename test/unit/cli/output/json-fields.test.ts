@@ -8,7 +8,11 @@ const commands = (await loadAllCommands()).flatMap((entry) =>
     ? entry.commands.map((spec) => ({ path: `${entry.name} ${spec.name}`, spec }))
     : [{ path: entry.name, spec: entry }],
 );
-const withFields = commands.flatMap(({ path, spec }) => spec.flags.filter(isJsonFlag).map(({ fields }) => ({ path, fields })));
+const withFields = commands.flatMap(({ path, spec }) =>
+  Object.values(spec.flags)
+    .filter(isJsonFlag)
+    .map(({ fields }) => ({ path, fields })),
+);
 
 describe("the fields of the JSON", () => {
   test("can be picked in every command that lists or shows", () => {
