@@ -8,13 +8,13 @@ import { text } from "../../output/screen-text.js";
 import { formatInstant } from "../../output/times.js";
 import { requireCounted, UncountedCalls } from "../../output/uncounted-calls.js";
 import { findCallback, withSession } from "../../settings/session.js";
-import { MAX_AGE, MAX_FAILED } from "./command.js";
+import type { CheckFlags } from "./command.js";
 
-export function run(invocation: Invocation): Promise<number> {
-  const { args, screen } = invocation;
+export function run(invocation: Invocation<CheckFlags>): Promise<number> {
+  const { args, values, screen } = invocation;
   return withSession(invocation, async ({ client, settings }) => {
-    const maxAgeMs = args.get(MAX_AGE) ?? null;
-    const maxFailed = args.get(MAX_FAILED) ?? (maxAgeMs === null ? 0 : null);
+    const maxAgeMs = values.maxAge ?? null;
+    const maxFailed = values.maxFailed ?? (maxAgeMs === null ? 0 : null);
     const name = args.operands[0] ?? settings.callback.value;
     const callbacks = name === null ? await client.listCallbacks() : [await findCallback(client, name)];
     const facts = await readFacts(client, callbacks);
