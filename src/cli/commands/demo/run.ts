@@ -6,14 +6,14 @@ import type { Invocation } from "../../args/command-spec.js";
 import { EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED } from "../../exit-codes.js";
 import type { Screen } from "../../output/screen.js";
 import { joinText, text } from "../../output/screen-text.js";
-import { KEEP } from "./command.js";
+import type { DemoFlags } from "./command.js";
 import { openStage, type Stage } from "./demo-stage.js";
 import { HISTORY_MS, playHistory } from "./history.js";
 import { keepRunning } from "./keep-running.js";
 import { PastClock } from "./past-clock.js";
 import { type DemoCheck, playStory } from "./story.js";
 
-export async function run(invocation: Invocation): Promise<number> {
+export async function run(invocation: Invocation<DemoFlags>): Promise<number> {
   const { io } = invocation.deps;
   const directory = await mkdtemp(join(tmpdir(), "whcb-demo-"));
   const teardown = new Teardown();
@@ -35,9 +35,12 @@ export async function run(invocation: Invocation): Promise<number> {
   }
 }
 
-async function play(invocation: Invocation, surroundings: Pick<Stage, "directory" | "teardown" | "ending">): Promise<number> {
-  const { deps, args, screen } = invocation;
-  const isKept = args.get(KEEP);
+async function play(
+  invocation: Invocation<DemoFlags>,
+  surroundings: Pick<Stage, "directory" | "teardown" | "ending">,
+): Promise<number> {
+  const { deps, values, screen } = invocation;
+  const isKept = values.keep;
   const clock = new PastClock(deps.clock, isKept ? HISTORY_MS : 0);
   const say = (line: string) => screen.out(text`${line}\n`);
   const stage = await openStage(deps, { ...surroundings, clock, say });
