@@ -3,15 +3,15 @@ import { isAcceptedStatus } from "../../../domain/attempt.js";
 import { maskQuery } from "../../../domain/mask.js";
 import { type JsonLimits, readJson } from "../../../wire/json/read-json.js";
 import type { Invocation } from "../../args/command-spec.js";
-import type { ParsedArgs } from "../../args/flag.js";
+import type { FlagValues } from "../../args/flag.js";
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";
 import type { RenderOptions } from "../../output/screen.js";
 import { type ScreenText, safeJson, text } from "../../output/screen-text.js";
 import { formatInstant } from "../../output/times.js";
-import { DELAY, FAIL_FIRST, FAIL_FOR, FLAKY, HANG, PORT, SEED, STATUS_CODE } from "./command.js";
+import type { ListenFlags } from "./command.js";
 import { type Behaviour, openEndpoint, type Received } from "./local-endpoint.js";
 
-export async function run({ deps, args, screen }: Invocation): Promise<number> {
+export async function run({ deps, values, screen }: Invocation<ListenFlags>): Promise<number> {
   const ending = new AbortController();
   const isJson = screen.format === "json" || screen.format === "ndjson";
   const isRepeat = rememberIds();
@@ -22,7 +22,7 @@ export async function run({ deps, args, screen }: Invocation): Promise<number> {
       : renderReceived(received, repeat, screen.renderOptions);
     await screen.out(line).catch((error: unknown) => ending.abort(error));
   };
-  const endpoint = await openEndpoint({ port: args.get(PORT), behaviour: readBehaviour(args), clock: deps.clock }, print);
+  const endpoint = await openEndpoint({ port: values.port, behaviour: readBehaviour(values), clock: deps.clock }, print);
   let interrupted = false;
   const stopListening = deps.io.onInterrupt(() => {
     if (interrupted) return deps.io.exitNow(EXIT_INTERRUPTED);
@@ -41,15 +41,15 @@ export async function run({ deps, args, screen }: Invocation): Promise<number> {
   }
 }
 
-function readBehaviour(args: ParsedArgs): Behaviour {
+function readBehaviour(values: FlagValues<ListenFlags>): Behaviour {
   return {
-    status: args.get(STATUS_CODE) ?? null,
-    failFirst: args.get(FAIL_FIRST) ?? null,
-    failForMs: args.get(FAIL_FOR) ?? null,
-    flaky: args.get(FLAKY) ?? null,
-    seed: args.get(SEED),
-    delayMs: args.get(DELAY) ?? 0,
-    hang: args.get(HANG),
+    status: values.status ?? null,
+    failFirst: values.failFirst ?? null,
+    failForMs: values.failFor ?? null,
+    flaky: values.flaky ?? null,
+    seed: values.seed,
+    delayMs: values.delay ?? 0,
+    hang: values.hang,
   };
 }
 
