@@ -13,10 +13,10 @@ import { freeName } from "../../settings/serve-profile.js";
 import { addressText, readServiceAddress, type ServiceAddress } from "../../settings/service-address.js";
 import { withConnectionHint } from "../../settings/session.js";
 import { changeSettings, readSettings, type Settings } from "../../settings/settings-file.js";
-import { KEEP_CURRENT, LOGIN_NAME, USERNAME } from "./command.js";
+import type { LoginFlags } from "./command.js";
 
-export async function run(invocation: Invocation): Promise<number> {
-  const { args, deps, screen } = invocation;
+export async function run(invocation: Invocation<LoginFlags>): Promise<number> {
+  const { args, values, deps, screen } = invocation;
   // Fails on an unusable file before a password is typed.
   await readSettings(deps.paths.config);
   const address = readServiceAddress(await serviceText(invocation), "the service");
@@ -29,12 +29,12 @@ export async function run(invocation: Invocation): Promise<number> {
       : await fileTarget(addressText(address));
   await tryOut(invocation, target);
   const url = addressText(address);
-  let name = args.get(LOGIN_NAME) ?? args.get(PROFILE) ?? "";
+  let name = values.name ?? args.get(PROFILE) ?? "";
   const settings = await changeSettings(deps, (before) => {
     if (name === "") name = nameFor(before, address);
     const { username: _u, password: _p, apiKey: _k, credentialsOrigin: _o, ...rest } = before.profiles.get(name) ?? { url };
     const profiles = new Map(before.profiles).set(name, { ...rest, url, ...credentials });
-    return { ...before, profiles, current: args.get(KEEP_CURRENT) ? before.current : name };
+    return { ...before, profiles, current: values.keepCurrent ? before.current : name };
   });
   screen.info(`profile ${name} works with ${url}${settings.current === name ? ", and is the current one" : ""}`);
   return 0;
@@ -49,7 +49,7 @@ async function serviceText({ args, deps, screen }: Invocation): Promise<string> 
   });
 }
 
-async function readCredentials({ args, deps, screen }: Invocation): Promise<Credentials> {
+async function readCredentials({ values, deps, screen }: Invocation<LoginFlags>): Promise<Credentials> {
   const { env } = deps.io;
   const missing: string[] = [];
   const read = async (value: string | undefined, variable: string, ask: () => Promise<string>) => {
@@ -58,7 +58,7 @@ async function readCredentials({ args, deps, screen }: Invocation): Promise<Cred
     if (typed === "") missing.push(variable);
     return typed;
   };
-  const username = await read(args.get(USERNAME) ?? env.WHCB_USERNAME, "WHCB_USERNAME", () => askText(deps.io, "User:"));
+  const username = await read(values.username ?? env.WHCB_USERNAME, "WHCB_USERNAME", () => askText(deps.io, "User:"));
   const password = await read(env.WHCB_PASSWORD, "WHCB_PASSWORD", () => askSecret(deps.io, "Password:"));
   const apiKey = await read(env.WHCB_API_KEY, "WHCB_API_KEY", () => askSecret(deps.io, "API key:"));
   if (missing.length > 0) {
