@@ -1,23 +1,27 @@
-import type { CommandBody } from "../../args/command-spec.js";
+import { command } from "../../args/command-spec.js";
 import { choiceOr, value, valueOr } from "../../args/flag.js";
 import { integer, parseRate } from "../../args/flag-values.js";
 import { OUTPUT_LINES } from "../../args/shared-flags.js";
 
-export const COUNT = valueOr("-n, --count <n>", "how many responses", "1", integer(1, 10_000_000));
-export const KIND = choiceOr("--kind <kind>", "reply or undeliverable", "reply", ["reply", "undeliverable"]);
-export const CHANNEL = choiceOr("--channel <channel>", "sms, email or voice", "sms", ["sms", "email", "voice"]);
-export const CONTENT = {
-  ...value("--content <text>", "the text of the reply; {n} is replaced by its number", String),
-  mayBeEmpty: true,
+const FLAGS = {
+  count: valueOr("-n, --count <n>", "how many responses", "1", integer(1, 10_000_000)),
+  kind: choiceOr("--kind <kind>", "reply or undeliverable", "reply", ["reply", "undeliverable"]),
+  channel: choiceOr("--channel <channel>", "sms, email or voice", "sms", ["sms", "email", "voice"]),
+  content: {
+    ...value("--content <text>", "the text of the reply; {n} is replaced by its number", String),
+    mayBeEmpty: true,
+  },
+  file: value("--file <file>", "responses as NDJSON, one call object per line; - for stdin", String),
+  rate: value("--rate <n/s>", "the rate at which they are submitted, such as 50/s", parseRate),
+  output: OUTPUT_LINES,
 };
-export const RESPONSES_FILE = value("--file <file>", "responses as NDJSON, one call object per line; - for stdin", String);
-export const RATE = value("--rate <n/s>", "the rate at which they are submitted, such as 50/s", parseRate);
+export type TriggerFlags = typeof FLAGS;
 
-export const TRIGGER: CommandBody = {
+export const TRIGGER = command({
   operands: [["<callback>", "id or name"]],
   details: `A line of --file is a call object of the API: messageId, messageLocation, from, responseMessage, customParameters. Missing fields
 are left out. A response that has an id is accepted only once, however often it is submitted.`,
-  flags: { count: COUNT, kind: KIND, channel: CHANNEL, content: CONTENT, file: RESPONSES_FILE, rate: RATE, output: OUTPUT_LINES },
+  flags: FLAGS,
   examples: [
     ["whcb trigger demo -n 100", "a hundred replies"],
     ["whcb trigger demo --kind undeliverable --channel email", "a message that could not be delivered"],
@@ -25,4 +29,4 @@ are left out. A response that has an id is accepted only once, however often it 
     ["whcb trigger demo --file responses.ndjson", "your own responses"],
   ],
   load: () => import("./run.js"),
-};
+});

@@ -14,15 +14,14 @@ import type { CliDeps } from "../../cli-deps.js";
 import { withHint } from "../../output/render-error.js";
 import { joinText, safeJson, text } from "../../output/screen-text.js";
 import { findCallback, withSession } from "../../settings/session.js";
-import { CHANNEL, CONTENT, COUNT, KIND, RATE, RESPONSES_FILE } from "./command.js";
+import type { TriggerFlags } from "./command.js";
 
 /** The service's limit per request. */
 const BATCH = 1_000;
 
-export function run(invocation: Invocation): Promise<number> {
-  const { args, screen, deps } = invocation;
-  const rate = args.get(RATE) ?? null;
-  const file = args.get(RESPONSES_FILE);
+export function run(invocation: Invocation<TriggerFlags>): Promise<number> {
+  const { args, values, screen, deps } = invocation;
+  const { rate = null, file } = values;
   return withSession(invocation, async ({ client }) => {
     const callback = await findCallback(client, args.operand(0));
     const calls = file === undefined ? generateCalls(invocation) : readCalls(deps, file);
@@ -72,11 +71,10 @@ async function* paced(
   yield batch;
 }
 
-function* generateCalls({ args, deps }: Invocation): Iterable<SubmittedCall> {
-  const total = args.get(COUNT);
-  const kind = args.get(KIND);
-  const channel = CHANNELS[args.get(CHANNEL)];
-  const content = args.get(CONTENT) ?? (kind === "reply" ? "Yes, I can come (reply {n})" : "");
+function* generateCalls({ values, deps }: Invocation<TriggerFlags>): Iterable<SubmittedCall> {
+  const { count: total, kind } = values;
+  const channel = CHANNELS[values.channel];
+  const content = values.content ?? (kind === "reply" ? "Yes, I can come (reply {n})" : "");
   for (let number = 1; number <= total; number++) {
     const response: MessageResponse = {
       messageId: randomId(deps.random),
