@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { isGroup } from "../src/cli/args/command-spec.js";
 import { loadAllCommands } from "../src/cli/commands/all.js";
-import { PORT, SERVE } from "../src/cli/commands/serve/command.js";
+import { SERVE } from "../src/cli/commands/serve/command.js";
 import { LONGEST_STOP_MS } from "../src/dispatcher/dispatcher.js";
 import { parsePositiveDuration } from "../src/domain/duration.js";
 
@@ -30,7 +30,7 @@ const nodes = Object.entries(services).filter(([name]) => name.startsWith("node-
 const commands = (await loadAllCommands()).flatMap((entry) =>
   isGroup(entry) ? entry.commands.map(({ name }) => `${entry.name} ${name}`) : [entry.name],
 );
-const port = PORT.defaultText ?? "";
+const port = SERVE.flags.port?.defaultText ?? "";
 
 function instructions(name: string): string[] {
   return [...dockerfile.matchAll(new RegExp(`^${name} ((?:.*\\\\\\n)*.*)$`, "gm"))].map(([, rest = ""]) => rest);

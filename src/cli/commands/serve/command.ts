@@ -7,128 +7,122 @@ import {
   parseBodyNames,
   parseParameterName,
 } from "../../../wire/delivery-settings.js";
-import type { CommandBody } from "../../args/command-spec.js";
+import { command } from "../../args/command-spec.js";
 import { choice, choiceOr, flag, value, valueOr, values } from "../../args/flag.js";
 import { formatSize, integer, parseSize } from "../../args/flag-values.js";
 
-export const PORT = valueOr("--port <n>", "the port to listen on; 0: any free port", "8787", integer(0, 65_535));
-export const HOST = valueOr(
-  "--host <address>",
-  "the address to listen on; one that isn't loopback turns the public rules on",
-  "127.0.0.1",
-  String,
-);
-export const DB = value(
-  "--db <database>",
-  "a file, or a URL of PostgreSQL (or WHCB_DB; default: whcb.db in the data folder)",
-  String,
-);
-export const RETRY_INTERVAL = value(
-  "--retry-interval <duration>",
-  `the time between two attempts of a call (default: ${spellDuration(DEFAULT_SERVICE_SETTINGS.intervalMs)})`,
-  parsePositiveDuration,
-);
-export const RETRY_WINDOW = value(
-  "--retry-window <duration>",
-  `how long a call is retried (default: ${spellDuration(DEFAULT_SERVICE_SETTINGS.windowMs)})`,
-  parsePositiveDuration,
-);
-export const NO_JITTER = flag("--no-jitter", "retry exactly after the interval instead of ±10 %");
-export const RETAIN_SUCCESS = value(
-  "--retain-success <duration>",
-  `how long SUCCESS calls are kept after their last change (default: ${formatDuration(DEFAULT_SERVICE_SETTINGS.retainSuccessMs)})`,
-  parsePositiveDuration,
-);
-export const RETAIN_FAILED = value(
-  "--retain-failed <duration>",
-  `how long FAILED calls are kept after their last change (default: ${formatDuration(DEFAULT_SERVICE_SETTINGS.retainFailedMs)})`,
-  parsePositiveDuration,
-);
-export const RETAIN_MAIL = value(
-  "--retain-mail <duration>",
-  `how long sent e-mails and .eml files are kept (default: ${formatDuration(DEFAULT_SERVICE_SETTINGS.retainMailMs)})`,
-  parsePositiveDuration,
-);
-export const SMTP = value("--smtp <url>", "the mail server for outage e-mails (or WHCB_SMTP; default: .eml files)", String);
-export const MAIL_DIR = value("--mail-dir <dir>", "where .eml files are written (default: mail/ beside the database)", String);
-export const NOTIFY = values(
-  "--notify <url>",
-  "POST a notice to this URL when an outage begins and ends (or WHCB_NOTIFY, for URLs that hold a secret)",
-  String,
-);
-export const NOTIFY_FORMAT = choiceOr(
-  "--notify-format <format>",
-  "json, signed with WHCB_NOTIFY_SECRET, or slack, which Slack's own URLs always get",
-  "json",
-  ["json", "slack"],
-);
-export const NOTIFY_RECOVERY = flag("--notify-recovery", "send an e-mail at the end of an outage, too");
-export const PLAN = choice("--plan <plan>", "imitate the platform's rate and page limits: startup, business or enterprise", [
-  "startup",
-  "business",
-  "enterprise",
-]);
-export const AUTH_PARAMETER = value(
-  "--auth-parameter <name>",
-  `the query parameter that carries the key of a callback with queryparam auth (default: ${DEFAULT_AUTH_PARAMETER})`,
-  parseParameterName,
-);
-export const BODY_NAME_SET = {
-  ...valueOr(
-    "--body-names <names>",
-    `what a delivered body calls the message's id and URL: ${BODY_NAMES.join(", ")}`,
-    DEFAULT_BODY_NAMES,
-    parseBodyNames,
-  ),
-  choices: BODY_NAMES,
-};
-export const NO_ENDPOINT_CHECK = flag("--no-endpoint-check", "don't check a callback's URL with a GET when it is registered");
-export const NO_DISPATCH = flag("--no-dispatch", "accept responses, but send none");
-export const NO_API = flag("--no-api", "dispatch only: of HTTP, answer /healthz, /readyz and /metrics");
-export const MAX_IN_FLIGHT = valueOr(
-  "--max-in-flight <n>",
-  "the requests to endpoints that this process has in flight, at most",
-  String(DEFAULT_SEND_LIMITS.inFlightInAll),
-  integer(1, 10_000),
-);
-export const BODY_MEMORY = valueOr(
-  "--body-memory <size>",
-  "the memory that bodies on their way to endpoints take, at most; one larger body may always go",
-  formatSize(DEFAULT_SEND_LIMITS.bodyBytes),
-  parseSize,
-);
-export const ALLOW_NETWORK = values("--allow-network <cidr>", "with the public rules: allow callbacks in this network", String);
-export const TRUST_PROXY = {
-  ...values(
-    "--trust-proxy [cidr]",
-    "believe X-Forwarded-For, -Host and -Proto of proxies in this network (without a value: of this machine)",
+const FLAGS = {
+  port: valueOr("--port <n>", "the port to listen on; 0: any free port", "8787", integer(0, 65_535)),
+  host: valueOr(
+    "--host <address>",
+    "the address to listen on; one that isn't loopback turns the public rules on",
+    "127.0.0.1",
     String,
   ),
-  valueIfBare: "127.0.0.0/8,::1",
+  database: value("--db <database>", "a file, or a URL of PostgreSQL (or WHCB_DB; default: whcb.db in the data folder)", String),
+  retryInterval: value(
+    "--retry-interval <duration>",
+    `the time between two attempts of a call (default: ${spellDuration(DEFAULT_SERVICE_SETTINGS.intervalMs)})`,
+    parsePositiveDuration,
+  ),
+  retryWindow: value(
+    "--retry-window <duration>",
+    `how long a call is retried (default: ${spellDuration(DEFAULT_SERVICE_SETTINGS.windowMs)})`,
+    parsePositiveDuration,
+  ),
+  noJitter: flag("--no-jitter", "retry exactly after the interval instead of ±10 %"),
+  retainSuccess: value(
+    "--retain-success <duration>",
+    `how long SUCCESS calls are kept after their last change (default: ${formatDuration(DEFAULT_SERVICE_SETTINGS.retainSuccessMs)})`,
+    parsePositiveDuration,
+  ),
+  retainFailed: value(
+    "--retain-failed <duration>",
+    `how long FAILED calls are kept after their last change (default: ${formatDuration(DEFAULT_SERVICE_SETTINGS.retainFailedMs)})`,
+    parsePositiveDuration,
+  ),
+  retainMail: value(
+    "--retain-mail <duration>",
+    `how long sent e-mails and .eml files are kept (default: ${formatDuration(DEFAULT_SERVICE_SETTINGS.retainMailMs)})`,
+    parsePositiveDuration,
+  ),
+  smtp: value("--smtp <url>", "the mail server for outage e-mails (or WHCB_SMTP; default: .eml files)", String),
+  mailDir: value("--mail-dir <dir>", "where .eml files are written (default: mail/ beside the database)", String),
+  notify: values(
+    "--notify <url>",
+    "POST a notice to this URL when an outage begins and ends (or WHCB_NOTIFY, for URLs that hold a secret)",
+    String,
+  ),
+  notifyFormat: choiceOr(
+    "--notify-format <format>",
+    "json, signed with WHCB_NOTIFY_SECRET, or slack, which Slack's own URLs always get",
+    "json",
+    ["json", "slack"],
+  ),
+  notifyRecovery: flag("--notify-recovery", "send an e-mail at the end of an outage, too"),
+  plan: choice("--plan <plan>", "imitate the platform's rate and page limits: startup, business or enterprise", [
+    "startup",
+    "business",
+    "enterprise",
+  ]),
+  authParameter: value(
+    "--auth-parameter <name>",
+    `the query parameter that carries the key of a callback with queryparam auth (default: ${DEFAULT_AUTH_PARAMETER})`,
+    parseParameterName,
+  ),
+  bodyNames: {
+    ...valueOr(
+      "--body-names <names>",
+      `what a delivered body calls the message's id and URL: ${BODY_NAMES.join(", ")}`,
+      DEFAULT_BODY_NAMES,
+      parseBodyNames,
+    ),
+    choices: BODY_NAMES,
+  },
+  noEndpointCheck: flag("--no-endpoint-check", "don't check a callback's URL with a GET when it is registered"),
+  noDispatch: flag("--no-dispatch", "accept responses, but send none"),
+  noApi: flag("--no-api", "dispatch only: of HTTP, answer /healthz, /readyz and /metrics"),
+  maxInFlight: valueOr(
+    "--max-in-flight <n>",
+    "the requests to endpoints that this process has in flight, at most",
+    String(DEFAULT_SEND_LIMITS.inFlightInAll),
+    integer(1, 10_000),
+  ),
+  bodyMemory: valueOr(
+    "--body-memory <size>",
+    "the memory that bodies on their way to endpoints take, at most; one larger body may always go",
+    formatSize(DEFAULT_SEND_LIMITS.bodyBytes),
+    parseSize,
+  ),
+  allowNetwork: values("--allow-network <cidr>", "with the public rules: allow callbacks in this network", String),
+  trustProxy: {
+    ...values(
+      "--trust-proxy [cidr]",
+      "believe X-Forwarded-For, -Host and -Proto of proxies in this network (without a value: of this machine)",
+      String,
+    ),
+    valueIfBare: "127.0.0.0/8,::1",
+  },
+  allowHost: values(
+    "--allow-host <name>",
+    "on loopback: a name in the Host header besides localhost, such as a proxy's; sessions of the console stay at it",
+    String,
+  ),
+  metricsPort: value(
+    "--metrics-port <n>",
+    "serve /metrics without credentials on this port; 0: any free port",
+    integer(0, 65_535),
+  ),
+  metricsHost: value(
+    "--metrics-host <address>",
+    "the address of --metrics-port; anyone who can reach it can read the metrics (default: 127.0.0.1)",
+    String,
+  ),
+  logLevel: choiceOr("--log-level <level>", "what is logged, as JSON on stderr", "warn", ["silent", "error", "warn", "info"]),
 };
-export const ALLOW_HOST = values(
-  "--allow-host <name>",
-  "on loopback: a name in the Host header besides localhost, such as a proxy's; sessions of the console stay at it",
-  String,
-);
-export const METRICS_PORT = value(
-  "--metrics-port <n>",
-  "serve /metrics without credentials on this port; 0: any free port",
-  integer(0, 65_535),
-);
-export const METRICS_HOST = value(
-  "--metrics-host <address>",
-  "the address of --metrics-port; anyone who can reach it can read the metrics (default: 127.0.0.1)",
-  String,
-);
-export const LOG_LEVEL = choiceOr("--log-level <level>", "what is logged, as JSON on stderr", "warn", [
-  "silent",
-  "error",
-  "warn",
-  "info",
-]);
+export type ServeFlags = typeof FLAGS;
 
-export const SERVE: CommandBody = {
+export const SERVE = command({
   details: `When it is ready, it prints one line on stdout: Listening on http://127.0.0.1:8787. The first run creates a user and an API key
 and stores them in the settings file (0600) with a profile named local, so that the next command works without setup.
 WHCB_USERNAME, WHCB_PASSWORD and WHCB_API_KEY set them instead. They replace those of earlier starts; users that \`whcb users add\` added
@@ -145,36 +139,7 @@ in WHCB_NOTIFY, which may have several, separated by spaces. WHCB_NOTIFY_SECRET 
 
 --retry-interval, --retry-window, --retain-success, --retain-failed and --retain-mail are kept in the database: a later start without the flag uses
 the stored value. The values in force are printed on stderr.`,
-  flags: {
-    port: PORT,
-    host: HOST,
-    database: DB,
-    retryInterval: RETRY_INTERVAL,
-    retryWindow: RETRY_WINDOW,
-    noJitter: NO_JITTER,
-    retainSuccess: RETAIN_SUCCESS,
-    retainFailed: RETAIN_FAILED,
-    retainMail: RETAIN_MAIL,
-    smtp: SMTP,
-    mailDir: MAIL_DIR,
-    notify: NOTIFY,
-    notifyFormat: NOTIFY_FORMAT,
-    notifyRecovery: NOTIFY_RECOVERY,
-    plan: PLAN,
-    authParameter: AUTH_PARAMETER,
-    bodyNames: BODY_NAME_SET,
-    noEndpointCheck: NO_ENDPOINT_CHECK,
-    noDispatch: NO_DISPATCH,
-    noApi: NO_API,
-    maxInFlight: MAX_IN_FLIGHT,
-    bodyMemory: BODY_MEMORY,
-    allowNetwork: ALLOW_NETWORK,
-    trustProxy: TRUST_PROXY,
-    allowHost: ALLOW_HOST,
-    metricsPort: METRICS_PORT,
-    metricsHost: METRICS_HOST,
-    logLevel: LOG_LEVEL,
-  },
+  flags: FLAGS,
   examples: [
     ["whcb serve", "on port 8787, with the database in the data folder"],
     ["whcb serve --port 0 --db x.db", "on any free port, with its own database"],
@@ -184,4 +149,4 @@ the stored value. The values in force are printed on stderr.`,
     ["whcb serve --plan startup", "with the limits of the platform's smallest plan"],
   ],
   load: () => import("./run.js"),
-};
+});

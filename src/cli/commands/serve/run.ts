@@ -11,16 +11,16 @@ import { warnOfOpenDatabase } from "../../settings/open-files.js";
 import { requireValidCredentials } from "../../settings/resolve-settings.js";
 import { writeServeProfile } from "../../settings/serve-profile.js";
 import { settingsPath } from "../../settings/settings-file.js";
-import { NO_API } from "./command.js";
+import type { ServeFlags } from "./command.js";
 import { chooseCredentials, type ServeCredentials, storeCredentials } from "./serve-credentials.js";
 import { readServeOptions } from "./serve-options.js";
 import { describeStart } from "./start-text.js";
 
-export async function run(invocation: Invocation): Promise<number> {
+export async function run(invocation: Invocation<ServeFlags>): Promise<number> {
   const { deps, screen } = invocation;
   // Wrong flags fail before credentials are generated.
   const flags = readServeOptions(invocation);
-  const chosen = invocation.args.get(NO_API) ? null : await chooseCredentials(invocation);
+  const chosen = invocation.values.noApi ? null : await chooseCredentials(invocation);
   if (chosen !== null) requireValidCredentials(chosen.credentials);
   const options = { ...flags, credentials: chosen?.credentials ?? null };
   const created = await mkdir(deps.paths.data, { recursive: true, mode: 0o700 }).catch(() => undefined);
