@@ -48,7 +48,7 @@ async function parseAndRun(argv: readonly string[], deps: CliDeps): Promise<numb
   const utc = parsed.raw.utc === true;
   const args = new ParsedArgs(parsed.operands, parsed.raw, { now, utc });
   // Read all values first: a typing error must have no effect.
-  const values = Object.fromEntries(Object.entries(parsed.spec.flags).map(([name, flag]) => [name, args.get(flag)]));
+  const values = args.read(parsed.spec.flags);
   const serviceFlags = [
     ["--profile", args.get(PROFILE)],
     ["--service", args.get(SERVICE)],
@@ -56,7 +56,7 @@ async function parseAndRun(argv: readonly string[], deps: CliDeps): Promise<numb
   const choices = { ...readFormat(parsed.spec, args), noColor: args.get(NO_COLOR), utc: args.get(UTC), now, serviceFlags };
   const screen = await openScreen(io, choices);
   const { run } = await parsed.spec.load();
-  const code = await run({ deps, values, args, screen, path: parsed.path, argv });
+  const code = await run({ deps, values, args, screen, path: parsed.path, runCommand, argv });
   requireWritten(io.stdout);
   return code;
 }

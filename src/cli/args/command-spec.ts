@@ -38,13 +38,15 @@ export type Example = readonly [command: string, what: string];
 export type CommandBody = Omit<CommandSpec, "name" | "summary">;
 export type GroupBody = Omit<GroupSpec, "name" | "summary">;
 
+interface Handled<Flags extends NamedFlags> {
+  readonly flags: Flags;
+  readonly load: () => Promise<{ readonly run: (invocation: Invocation<Flags>) => Promise<number> }>;
+}
+
 /** Checks that the handler reads no other flags than the declared ones. */
-export function command<Flags extends NamedFlags>(
-  body: CommandBody & {
-    readonly flags: Flags;
-    readonly load: () => Promise<{ readonly run: (invocation: Invocation<Flags>) => Promise<number> }>;
-  },
-): CommandBody {
+export function command<Flags extends NamedFlags>(spec: CommandSpec & Handled<Flags>): CommandSpec;
+export function command<Flags extends NamedFlags>(body: CommandBody & Handled<Flags>): CommandBody;
+export function command(body: CommandBody): CommandBody {
   return body;
 }
 
@@ -74,6 +76,8 @@ export interface Invocation<Flags extends NamedFlags = NamedFlags> {
   readonly args: ParsedArgs;
   readonly screen: Screen;
   readonly path: string;
+  /** Runs another command, as if it were typed. */
+  readonly runCommand: (argv: readonly string[], deps: CliDeps) => Promise<number>;
   /** For "type this again with --yes". */
   readonly argv: readonly string[];
 }

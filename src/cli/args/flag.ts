@@ -54,6 +54,10 @@ export class ParsedArgs {
     return flag.read(raw, this.#context);
   }
 
+  read<Flags extends NamedFlags>(flags: Flags): FlagValues<Flags> {
+    return Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, this.get(flag)])) as FlagValues<Flags>;
+  }
+
   /** "" if missing, which a required one never is. */
   operand(index: number): string {
     return this.operands[index] ?? "";

@@ -2,9 +2,8 @@
 import { PassThrough, Writable } from "node:stream";
 import type { Client } from "../../../client/client.js";
 import type { Io, Output } from "../../../platform/terminal.js";
-import type { CliDeps } from "../../cli-deps.js";
+import type { Invocation } from "../../args/command-spec.js";
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";
-import { runCommand } from "../../run-command.js";
 
 export interface PanelListener {
   /** Escaped; `isData`: of stdout. */
@@ -26,8 +25,7 @@ export interface PanelRun {
   readonly finished: Promise<number>;
 }
 
-export interface PanelParts {
-  readonly deps: CliDeps;
+export interface PanelParts extends Pick<Invocation, "deps" | "runCommand"> {
   /** The one in use: requests of both keep within one rate. */
   readonly client: Client;
   readonly columns: number;
@@ -37,7 +35,7 @@ export interface PanelParts {
 
 export function startInPanel(
   argv: readonly string[],
-  { deps, client, columns, stdout }: PanelParts,
+  { deps, runCommand, client, columns, stdout }: PanelParts,
   listener: PanelListener,
 ): PanelRun {
   const interrupted = new Set<() => void>();

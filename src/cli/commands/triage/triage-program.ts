@@ -190,7 +190,7 @@ export class TriageProgram {
   }
 
   async #runAction(action: Action): Promise<void> {
-    const { deps } = this.#invocation;
+    const { deps, runCommand } = this.#invocation;
     const file = action.name === "save" ? this.#fileForIds() : null;
     const command = commandLine(action.command) + (file === null ? "" : ` > ${file.name}`);
     const lines: string[] = [];
@@ -205,7 +205,7 @@ export class TriageProgram {
     const { columns } = this.#fullScreen?.size() ?? { columns: 80 };
     this.#run = startInPanel(
       argvOf(action.command),
-      { deps, client: this.#client, columns, ...(file !== null && { stdout: file.stream }) },
+      { deps, runCommand, client: this.#client, columns, ...(file !== null && { stdout: file.stream }) },
       {
         onLine: (line, isData) => {
           if (isData) data.push(line);
