@@ -1,29 +1,28 @@
 import { WhcbError } from "../../../domain/errors.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { readAll, withoutLineEnd } from "../../args/flag-values.js";
-import { COLUMNS } from "../../args/shared-flags.js";
 import type { User } from "../../cli-deps.js";
 import { renderFields } from "../../output/cells.js";
 import type { Json, USER_FIELDS } from "../../output/json-fields.js";
 import { type ListingStyle, openListing } from "../../output/listing.js";
-import { askSecret, confirm, needsYes, YES } from "../../output/questions.js";
+import { askSecret, confirm, needsYes } from "../../output/questions.js";
 import { safeJson, text } from "../../output/screen-text.js";
 import { isoInstant } from "../../output/times.js";
 import { withDatabase } from "../../settings/database-path.js";
 import { requireValidCredentials } from "../../settings/resolve-settings.js";
-import { NEW_KEY, PASSWORD_STDIN } from "./command.js";
+import type { UsersFlags } from "./command.js";
 
-export function listUsers(invocation: Invocation): Promise<number> {
-  const { args, screen } = invocation;
+export function listUsers(invocation: Invocation<UsersFlags["list"]>): Promise<number> {
+  const { values, screen } = invocation;
   return withDatabase(invocation, async (admin, path) => {
-    const listing = openListing(USER_LISTING, screen, args.get(COLUMNS));
+    const listing = openListing(USER_LISTING, screen, values.columns);
     await listing.add(await admin.listUsers());
     if ((await listing.end()) === 0) screen.info(`no users in ${path}; \`whcb users add\` and \`whcb serve\` add one`);
     return 0;
   });
 }
 
-export function addUser(invocation: Invocation): Promise<number> {
+export function addUser(invocation: Invocation<UsersFlags["add"]>): Promise<number> {
   const username = readUsername(invocation);
   return withDatabase(invocation, async (admin, path) => {
     const apiKey = await admin.addUser(username, await readNewPassword(invocation, username));
@@ -33,10 +32,10 @@ export function addUser(invocation: Invocation): Promise<number> {
   });
 }
 
-export function removeUser(invocation: Invocation): Promise<number> {
-  const { args, screen } = invocation;
+export function removeUser(invocation: Invocation<UsersFlags["remove"]>): Promise<number> {
+  const { values, screen } = invocation;
   const username = readUsername(invocation);
-  if (!args.get(YES) && !screen.canAsk) throw needsYes(invocation);
+  if (!values.yes && !screen.canAsk) throw needsYes(invocation);
   return withDatabase(invocation, async (admin, path) => {
     const found = (await admin.listUsers()).find((user) => user.username === username);
     const question = `Remove the user ${username} of ${path}? The password, the API key and all tokens stop working.`;
@@ -48,12 +47,12 @@ export function removeUser(invocation: Invocation): Promise<number> {
   });
 }
 
-export function changePassword(invocation: Invocation): Promise<number> {
-  const { args, screen } = invocation;
+export function changePassword(invocation: Invocation<UsersFlags["passwd"]>): Promise<number> {
+  const { values, screen } = invocation;
   const username = readUsername(invocation);
   return withDatabase(invocation, async (admin, path) => {
     const password = await readNewPassword(invocation, username);
-    const apiKey = await admin.changePassword(username, password, args.get(NEW_KEY));
+    const apiKey = await admin.changePassword(username, password, values.newKey);
     if (apiKey !== null) await showKey(invocation, username, apiKey);
     const key = apiKey === null ? "" : " and the API key, which isn't shown again";
     screen.info(`changed the password of ${username}${key}, in ${path}; all tokens and sessions have ended`);
@@ -70,7 +69,7 @@ function readUsername({ args }: Invocation): string {
 }
 
 /** Never a process argument. Throws `config` without one. */
-async function readNewPassword({ args, deps, screen }: Invocation, username: string): Promise<string> {
+async function readNewPassword({ values, deps, screen }: Invocation<UsersFlags["add"]>, username: string): Promise<string> {
   const password = await readPassword();
   if (password === "") {
     throw new WhcbError("config", `a password for ${username} is needed`, {
@@ -81,7 +80,7 @@ async function readNewPassword({ args, deps, screen }: Invocation, username: str
   return password;
 
   async function readPassword(): Promise<string> {
-    if (args.get(PASSWORD_STDIN)) return withoutLineEnd(await readAll(deps.io.stdin));
+    if (values.passwordStdin) return withoutLineEnd(await readAll(deps.io.stdin));
     const given = deps.io.env.WHCB_NEW_PASSWORD ?? "";
     if (given !== "" || !screen.canAsk) return given;
     const typed = await askSecret(deps.io, `New password of ${username}:`);
