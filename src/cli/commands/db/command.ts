@@ -1,45 +1,50 @@
 import { resolve } from "node:path";
-import type { GroupBody } from "../../args/command-spec.js";
+import { command, type GroupBody } from "../../args/command-spec.js";
 import { flag, value } from "../../args/flag.js";
 import { DATABASE, OUTPUT_TEXT_JSON } from "../../args/shared-flags.js";
 import { YES } from "../../output/questions.js";
-
-export const SENDER = value(
-  "--sender <mobile|e-mail>",
-  "the person: a mobile number such as +61491570100, or an e-mail address",
-  String,
-);
-export const MAIL_FOLDER = value(
-  "--mail-dir <dir>",
-  "where serve writes .eml files (default: mail/ beside the database)",
-  (text) => resolve(text),
-);
-export const DRY_RUN = flag("--dry-run", "only count what would be erased");
 
 const ANY_DATABASE = {
   ...DATABASE,
   syntax: "--db <file|url>",
   summary: "the SQLite file, or the URL of PostgreSQL without password (default: WHCB_DB, then the profile's)",
 };
-export const FROM = value("--from <file>", "the SQLite file to copy; nothing may serve it", String);
-export const FORCE = flag("--force", "replace the file if it exists");
+const FLAGS = {
+  backup: { database: DATABASE, force: flag("--force", "replace the file if it exists"), output: OUTPUT_TEXT_JSON },
+  copy: {
+    from: value("--from <file>", "the SQLite file to copy; nothing may serve it", String),
+    database: ANY_DATABASE,
+    output: OUTPUT_TEXT_JSON,
+  },
+  erase: {
+    sender: value("--sender <mobile|e-mail>", "the person: a mobile number such as +61491570100, or an e-mail address", String),
+    database: DATABASE,
+    mailFolder: value("--mail-dir <dir>", "where serve writes .eml files (default: mail/ beside the database)", (text) =>
+      resolve(text),
+    ),
+    dryRun: flag("--dry-run", "only count what would be erased"),
+    yes: YES,
+    output: OUTPUT_TEXT_JSON,
+  },
+};
+export type DbFlags = typeof FLAGS;
 
 export const DB: GroupBody = {
   commands: [
-    {
+    command({
       name: "backup",
       operands: [["<file>", "the file to write"]],
       summary: "copy a SQLite database to a file, also while serve runs",
       details: `The copy has what was committed when it began. It gets its name once it is whole, and is for its owner only. The key that encrypts the
 callbacks' auth keys isn't in it: keep FILE.key, which is beside the database, or WHCB_SECRET_KEY too. A PostgreSQL database is backed up with
 its own tools, such as pg_dump.`,
-      flags: { database: DATABASE, force: FORCE, output: OUTPUT_TEXT_JSON },
+      flags: FLAGS.backup,
       examples: [
         ["whcb db backup /backups/monday.db", "of the database that the profile's serve uses"],
         ["whcb db backup --db x.db --force /backups/latest.db", "replaces the last one"],
       ],
       load: async () => ({ run: (await import("./maintain.js")).backUp }),
-    },
+    }),
     {
       name: "check",
       summary: "compare a database's counters, references and states with its rows, and its schema with this version's",
@@ -66,7 +71,7 @@ creates the tables. Make a backup first: an older whcb can't open the database a
       ],
       load: async () => ({ run: (await import("./maintain.js")).migrate }),
     },
-    {
+    command({
       name: "copy",
       summary: "copy a SQLite file into an empty PostgreSQL database",
       details: `Stop serve first, and don't start it on the file again: then two services would send the same calls. The copy is compared with the file
@@ -74,14 +79,14 @@ by the numbers of rows and by a digest of each callback with all that belongs to
 where it was. Until it is complete, serve doesn't start on the database.
 
 The secret key isn't copied: serve needs the one of the file.`,
-      flags: { from: FROM, database: ANY_DATABASE, output: OUTPUT_TEXT_JSON },
+      flags: FLAGS.copy,
       examples: [
         ["whcb db copy --from x.db", "into the database of WHCB_DB"],
         ["whcb db copy --from x.db --db postgres://ada@db.example.com/calls", "the password by PGPASSFILE"],
       ],
       load: async () => ({ run: (await import("./maintain.js")).copy }),
-    },
-    {
+    }),
+    command({
       name: "erase",
       summary: "erase one person's content and addresses; ids and counts stay",
       details: `Of the calls whose sender has this mobile number (however it was written) or e-mail address, it erases content, addresses, name, custom
@@ -90,13 +95,13 @@ it no longer contains the bytes. A call that waits or has failed can't be sent a
 erased.
 
 Stop serve first, on PostgreSQL all nodes: while one runs, this ends with exit code 4. E-mails that were sent to a mail server and backups are not changed.`,
-      flags: { sender: SENDER, database: DATABASE, mailFolder: MAIL_FOLDER, dryRun: DRY_RUN, yes: YES, output: OUTPUT_TEXT_JSON },
+      flags: FLAGS.erase,
       examples: [
         ["whcb db erase --sender +61491570100 --dry-run", "count what there is"],
         ["whcb db erase --sender ada@example.com", "asks, then erases"],
       ],
       load: async () => ({ run: (await import("./run.js")).eraseCommand }),
-    },
+    }),
   ],
   examples: [["whcb db erase --sender +61491570100 --dry-run", "count what there is of one person"]],
 };

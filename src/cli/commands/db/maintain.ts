@@ -10,10 +10,10 @@ import { safeJson, text } from "../../output/screen-text.js";
 import { databaseText, findAnyDatabase } from "../../settings/database-path.js";
 import { warnOfOpenDatabase } from "../../settings/open-files.js";
 import { requireFile } from "../../settings/session.js";
-import { FORCE, FROM } from "./command.js";
+import type { DbFlags } from "./command.js";
 
-export async function backUp(invocation: Invocation): Promise<number> {
-  const { args, screen } = invocation;
+export async function backUp(invocation: Invocation<DbFlags["backup"]>): Promise<number> {
+  const { args, values, screen } = invocation;
   const [database, maintenance] = await openMaintenance(invocation);
   if (isPostgresUrl(database)) {
     throw new WhcbError("usage", "db backup copies a SQLite file, and this database is PostgreSQL", {
@@ -24,7 +24,7 @@ export async function backUp(invocation: Invocation): Promise<number> {
   const backup = await withProgress(invocation, { first: `copying ${database}`, left: "nothing was written" }, (show) =>
     maintenance.backUp(database, {
       file,
-      overwrite: args.get(FORCE),
+      overwrite: values.force,
       onProgress: (done, total) => show(`copying ${database}: ${Math.floor((100 * done) / total)} %`),
     }),
   );
@@ -70,9 +70,9 @@ const UNCHECKED = {
     "its schema wasn't checked: that needs a server that isn't a standby, and a user with the right to create a schema for a moment (GRANT CREATE ON DATABASE)",
 };
 
-export async function copy(invocation: Invocation): Promise<number> {
-  const { args, screen } = invocation;
-  const given = args.get(FROM);
+export async function copy(invocation: Invocation<DbFlags["copy"]>): Promise<number> {
+  const { values, screen } = invocation;
+  const given = values.from;
   if (given === undefined) throw new WhcbError("usage", "db copy needs --from: the SQLite file to copy");
   // Not shown: it may contain a password.
   if (given.includes("://")) throw new WhcbError("usage", "--from must be a SQLite file");

@@ -5,12 +5,12 @@ import type { Erased } from "../../cli-deps.js";
 import { confirm } from "../../output/questions.js";
 import { safeJson, text } from "../../output/screen-text.js";
 import { withDatabase } from "../../settings/database-path.js";
-import { DRY_RUN, MAIL_FOLDER, SENDER } from "./command.js";
+import type { DbFlags } from "./command.js";
 
-export async function eraseCommand(invocation: Invocation): Promise<number> {
-  const { args, screen } = invocation;
-  const isSender = await senderMatcher(args.get(SENDER));
-  const mailDirectory = args.get(MAIL_FOLDER) ?? null;
+export async function eraseCommand(invocation: Invocation<DbFlags["erase"]>): Promise<number> {
+  const { values, screen } = invocation;
+  const isSender = await senderMatcher(values.sender);
+  const mailDirectory = values.mailFolder ?? null;
   return withDatabase(invocation, async (admin, path) => {
     const found = await admin.eraseSender({ isSender, mailDirectory, dryRun: true });
     for (const [address, calls] of found.addresses) screen.info(`${count(calls, "call")} from ${address}`);
@@ -19,7 +19,7 @@ export async function eraseCommand(invocation: Invocation): Promise<number> {
       screen.info(`found ${files} to which e-mails were written: --mail-dir names the folder`);
     }
     const what = `${count(found.calls, "call")}, ${count(found.attempts, "attempt")}, ${count(found.mails, "e-mail")} and ${count(found.mailFiles, "mail file")}`;
-    if (args.get(DRY_RUN)) {
+    if (values.dryRun) {
       await show(found, `would erase ${what} in ${path}`);
       return 0;
     }
