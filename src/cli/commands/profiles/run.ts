@@ -1,14 +1,14 @@
 import type { Invocation } from "../../args/command-spec.js";
-import { COLUMNS } from "../../args/shared-flags.js";
 import type { Json, PROFILE_FIELDS } from "../../output/json-fields.js";
 import { type ListingStyle, openListing } from "../../output/listing.js";
 import { confirm } from "../../output/questions.js";
 import { findProfile } from "../../settings/resolve-settings.js";
 import { changeSettings, type Profile, readSettings } from "../../settings/settings-file.js";
+import type { ProfilesListFlags } from "./command.js";
 
-export async function listProfiles({ args, deps, screen }: Invocation): Promise<number> {
+export async function listProfiles({ values, deps, screen }: Invocation<ProfilesListFlags>): Promise<number> {
   const settings = await readSettings(deps.paths.config);
-  const listing = openListing(PROFILE_LISTING, screen, args.get(COLUMNS));
+  const listing = openListing(PROFILE_LISTING, screen, values.columns);
   await listing.add([...settings.profiles].map(([name, profile]) => ({ name, profile, isCurrent: name === settings.current })));
   if ((await listing.end()) === 0) screen.info("no profiles yet; `whcb serve` and `whcb login` create one");
   return 0;
