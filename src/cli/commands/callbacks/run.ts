@@ -7,46 +7,51 @@ import { isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { shownUrl } from "../../../domain/mask.js";
 import { newSecret } from "../../../platform/random.js";
 import { buildEndpointCheck } from "../../../wire/delivery-request.js";
-import { type CallbackChanges, changeCallbackJson, missingMembers, readCallback } from "../../../wire/json/callback-json.js";
+import {
+  type CallbackChanges,
+  changeCallbackJson,
+  missingMembers,
+  type RequiredMember,
+  readCallback,
+} from "../../../wire/json/callback-json.js";
 import type { Invocation } from "../../args/command-spec.js";
-import type { ParsedArgs } from "../../args/flag.js";
-import { COLUMNS } from "../../args/shared-flags.js";
+import type { FlagValues } from "../../args/flag.js";
 import { openListing } from "../../output/listing.js";
-import { askSecret, confirm, needsYes, YES } from "../../output/questions.js";
+import { askSecret, confirm, needsYes } from "../../output/questions.js";
 import { withHint } from "../../output/render-error.js";
 import { text } from "../../output/screen-text.js";
 import { deliverySettings, findCallback, withSession } from "../../settings/session.js";
 import { callbackListing, type ShownSecrets, showCallback } from "./callback-text.js";
-import { EMAIL, FLAG_OF_MEMBER, NAME, NEW_KEY, readSettingFlags, SHOW_KEY, URL_FLAG } from "./command.js";
+import type { CallbacksFlags } from "./command.js";
 
-export function listCallbacks(invocation: Invocation): Promise<number> {
-  const { args, screen } = invocation;
+export function listCallbacks(invocation: Invocation<CallbacksFlags["list"]>): Promise<number> {
+  const { values, screen } = invocation;
   return withSession(invocation, async ({ client }) => {
-    const listing = openListing(callbackListing(shownSecrets(args)), screen, args.get(COLUMNS));
+    const listing = openListing(callbackListing(shownSecrets(values.showKey)), screen, values.columns);
     await listing.add(await client.listCallbacks());
     if ((await listing.end()) === 0) screen.info("no callbacks yet; `whcb callbacks create` creates one");
     return 0;
   });
 }
 
-export function getCallback(invocation: Invocation): Promise<number> {
-  const { args, screen } = invocation;
+export function getCallback(invocation: Invocation<CallbacksFlags["get"]>): Promise<number> {
+  const { args, values, screen } = invocation;
   return withSession(invocation, async ({ client }) => {
-    await showCallback(await findCallback(client, args.operand(0)), screen, shownSecrets(args));
+    await showCallback(await findCallback(client, args.operand(0)), screen, shownSecrets(values.showKey));
     return 0;
   });
 }
 
-function shownSecrets(args: ParsedArgs): ShownSecrets {
-  return args.get(SHOW_KEY) ? "all" : "none";
+function shownSecrets(showKey: boolean): ShownSecrets {
+  return showKey ? "all" : "none";
 }
 
-export function createCallback(invocation: Invocation): Promise<number> {
-  const { args, screen } = invocation;
-  const required = readRequired(args);
+export function createCallback(invocation: Invocation<CallbacksFlags["create"]>): Promise<number> {
+  const { values, screen } = invocation;
+  const required = readRequired(values);
   return withSession(invocation, async ({ client }) => {
     const { key, isNew } = await chooseCallbackKey(invocation);
-    const settings = newSettings(args, required, key);
+    const settings = newSettings(values, required, key);
     const callback = await client.createCallback(settings).catch(async (error: unknown) => {
       throw isWhcbError(error) ? await explain(client, error, required) : error;
     });
@@ -57,8 +62,8 @@ export function createCallback(invocation: Invocation): Promise<number> {
   });
 }
 
-function newSettings(args: ParsedArgs, required: Required, key: string): CallbackSettings {
-  const { authType, contentType, removeHtml, retriesEnabled, reply, undeliverable } = readSettingFlags(args);
+function newSettings(values: FlagValues<CallbacksFlags["create"]>, required: Required, key: string): CallbackSettings {
+  const { authType, contentType, removeHtml, retriesEnabled, reply, undeliverable } = readSettingFlags(values);
   return {
     ...required,
     auth: { type: authType ?? "httpheader", key },
@@ -69,10 +74,24 @@ function newSettings(args: ParsedArgs, required: Required, key: string): Callbac
   };
 }
 
+function readSettingFlags(values: FlagValues<CallbacksFlags["create"]>): CallbackChanges {
+  const isOn = (text: "on" | "off" | undefined): boolean | undefined => (text === undefined ? undefined : text === "on");
+  return {
+    name: values.name,
+    url: values.url,
+    email: values.email,
+    contentType: values.contentType,
+    authType: values.auth,
+    retriesEnabled: isOn(values.retries),
+    removeHtml: isOn(values.removeHtml),
+    reply: isOn(values.replies),
+    undeliverable: isOn(values.undeliverable),
+  };
+}
+
 type Required = Pick<CallbackSettings, "name" | "url" | "email">;
 
-function readRequired(args: ParsedArgs): Required {
-  const [name, url, email] = [args.get(NAME), args.get(URL_FLAG), args.get(EMAIL)];
+function readRequired({ name, url, email }: FlagValues<CallbacksFlags["create"]>): Required {
   if (name !== undefined && url !== undefined && email !== undefined) return { name, url, email };
   const missing = Object.entries({ "--name": name, "--url": url, "--email": email }).filter(([, given]) => given === undefined);
   throw new WhcbError("usage", `a callback needs ${missing.map(([flag]) => flag).join(", ")}`, {
@@ -116,9 +135,9 @@ export async function chooseCallbackKey({ deps, screen }: Invocation): Promise<C
   return { key: newSecret(deps.random), isNew: true };
 }
 
-export function deleteCallback(invocation: Invocation): Promise<number> {
-  const { args, screen } = invocation;
-  if (!args.get(YES) && !screen.canAsk) throw needsYes(invocation);
+export function deleteCallback(invocation: Invocation<CallbacksFlags["delete"]>): Promise<number> {
+  const { args, values, screen } = invocation;
+  if (!values.yes && !screen.canAsk) throw needsYes(invocation);
   return withSession(invocation, async ({ client }) => {
     const callback = await findCallback(client, args.operand(0));
     const question = `Delete callback ${callback.name} (${shownUrl(callback)}) and cancel what is still to be sent to it?`;
@@ -130,17 +149,17 @@ export function deleteCallback(invocation: Invocation): Promise<number> {
 }
 
 /** Sends back all that was read, with the changes (docs/contract.md, Callbacks). */
-export function updateCallback(invocation: Invocation): Promise<number> {
-  const { args, screen } = invocation;
-  const changes = readSettingFlags(args);
-  const isChange = Object.values(changes).some((value) => value !== undefined) || args.get(NEW_KEY);
+export function updateCallback(invocation: Invocation<CallbacksFlags["update"]>): Promise<number> {
+  const { args, values, screen } = invocation;
+  const changes = readSettingFlags(values);
+  const isChange = Object.values(changes).some((value) => value !== undefined) || values.newKey;
   if (!isChange) {
     throw new WhcbError("usage", "no setting to change was given", { hint: `${invocation.path} --help lists the settings` });
   }
   return withSession(invocation, async ({ client, settings }) => {
     let before = await findCallback(client, args.operand(0));
     requireMembers(before, changes);
-    const chosen = args.get(NEW_KEY) ? await chooseCallbackKey(invocation) : null;
+    const chosen = values.newKey ? await chooseCallbackKey(invocation) : null;
     // The question may have been open for long.
     if (chosen !== null) before = await findCallback(client, before.id);
     const body = changeCallbackJson(before.raw, chosen === null ? changes : { ...changes, key: chosen.key });
@@ -160,6 +179,14 @@ function warnOfKey(screen: Invocation["screen"], { name, url: before, auth }: Li
   if (auth.key === "" || !isOtherOrigin(url, before)) return;
   screen.info(text`warning: the key of ${name} is sent to ${new URL(url).origin} from now on; --new-key replaces it`);
 }
+
+const FLAG_OF_MEMBER = {
+  name: "--name",
+  url: "--url",
+  email: "--email",
+  contentType: "--content-type",
+  "auth.type": "--auth",
+} as const satisfies Record<RequiredMember, string>;
 
 /** Throws `usage` if a PUT needs a member neither read nor given. */
 function requireMembers(callback: ListedCallback, changes: CallbackChanges): void {
