@@ -1,6 +1,5 @@
 import type { CommandBody } from "../../args/command-spec.js";
-
-export const SHELLS = ["bash", "zsh", "fish", "powershell"] as const;
+import { SHELLS } from "./shells.js";
 
 export const COMPLETION: CommandBody = {
   operands: [["<shell>", SHELLS.join(", "), { choices: SHELLS }]],

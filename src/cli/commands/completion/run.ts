@@ -1,8 +1,8 @@
 import { requireOneOf } from "../../args/closest-match.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { layoutText } from "../../output/screen-text.js";
-import { SHELLS } from "./command.js";
 import { SCRIPTS } from "./scripts.js";
+import { SHELLS } from "./shells.js";
 
 export async function run({ args, screen }: Invocation): Promise<number> {
   const given = args.operand(0);

@@ -1,5 +1,5 @@
 /** They ask `whcb __complete` for everything, so they stay valid when whcb changes. */
-import type { SHELLS } from "./command.js";
+import type { Shell } from "./shells.js";
 
 /** Works with bash 3.2 (macOS), there without file names. */
 const BASH = `# whcb completion for bash: eval "$(whcb completion bash)"
@@ -74,7 +74,7 @@ Register-ArgumentCompleter -Native -CommandName whcb -ScriptBlock {
 }
 `;
 
-export const SCRIPTS: Readonly<Record<(typeof SHELLS)[number], string>> = {
+export const SCRIPTS: Readonly<Record<Shell, string>> = {
   bash: BASH,
   zsh: ZSH,
   fish: FISH,

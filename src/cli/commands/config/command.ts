@@ -2,20 +2,7 @@ import type { GroupBody } from "../../args/command-spec.js";
 import { jsonFlag } from "../../args/json-flag.js";
 import { OUTPUT_TEXT_JSON } from "../../args/shared-flags.js";
 import { SETTING_FIELDS } from "../../output/json-fields.js";
-
-export const SETTABLE = [
-  "url",
-  "username",
-  "password",
-  "apiKey",
-  "callback",
-  "timezone",
-  "country",
-  "authParameter",
-  "bodyNames",
-  "allowNetwork",
-  "rate",
-] as const;
+import { SETTABLE } from "./settable.js";
 
 export const CONFIG: GroupBody = {
   commands: [

@@ -19,7 +19,7 @@ import {
 import { addressText, readServiceAddress } from "../../settings/service-address.js";
 import { findCallback, resolveInvocation, withService } from "../../settings/session.js";
 import { changeSettings, type Profile, readSettings, type Settings, settingsPath } from "../../settings/settings-file.js";
-import { SETTABLE } from "./command.js";
+import { SETTABLE, type Settable } from "./settable.js";
 
 export async function getConfig(invocation: Invocation): Promise<number> {
   const { args, screen } = invocation;
@@ -53,8 +53,6 @@ export async function getConfig(invocation: Invocation): Promise<number> {
   );
   return 0;
 }
-
-type Settable = (typeof SETTABLE)[number];
 
 export async function setConfig(invocation: Invocation): Promise<number> {
   const { args, deps, screen } = invocation;
