@@ -1,32 +1,42 @@
 import { formatDuration, parseDuration } from "../../../domain/duration.js";
 import { RETAIN_RUNS_MS } from "../../../domain/service-settings.js";
-import type { GroupBody } from "../../args/command-spec.js";
+import { command, type GroupBody } from "../../args/command-spec.js";
 import { flag, valueOr } from "../../args/flag.js";
 import { jsonFlag } from "../../args/json-flag.js";
 import { COLUMNS, OUTPUT, OUTPUT_LINES } from "../../args/shared-flags.js";
 import { RUN_DETAILS_FIELDS, RUN_FIELDS } from "../../output/json-fields.js";
 import { YES } from "../../output/questions.js";
 
-export const OLDER_THAN = valueOr(
-  "--older-than <duration>",
-  "delete those whose last step is at least this old",
-  formatDuration(RETAIN_RUNS_MS),
-  parseDuration,
-);
-export const DRY_RUN = flag("--dry-run", "only list them");
+const FLAGS = {
+  list: { output: OUTPUT, columns: COLUMNS, json: jsonFlag(RUN_FIELDS) },
+  prune: {
+    olderThan: valueOr(
+      "--older-than <duration>",
+      "delete those whose last step is at least this old",
+      formatDuration(RETAIN_RUNS_MS),
+      parseDuration,
+    ),
+    dryRun: flag("--dry-run", "only list them"),
+    yes: YES,
+    output: OUTPUT,
+    columns: COLUMNS,
+    json: jsonFlag(RUN_FIELDS),
+  },
+};
+export type RunsFlags = typeof FLAGS;
 
 export const RUNS: GroupBody = {
   commands: [
-    {
+    command({
       name: "list",
       summary: "list the runs, newest first",
-      flags: { output: OUTPUT, columns: COLUMNS, json: jsonFlag(RUN_FIELDS) },
+      flags: FLAGS.list,
       examples: [
         ["whcb runs list", "what was replayed and marked from here"],
         ["whcb runs list -o json", "for a script"],
       ],
       load: async () => ({ run: (await import("./run.js")).listRunsCommand }),
-    },
+    }),
     {
       name: "show",
       operands: [["[run]", "a run's id, or the beginning or end of one; left out: the latest run"]],
@@ -49,18 +59,18 @@ export const RUNS: GroupBody = {
       examples: [["whcb runs discard 20261125-0103", "by the beginning of its id"]],
       load: async () => ({ run: (await import("./run.js")).discardRunCommand }),
     },
-    {
+    command({
       name: "prune",
       summary: "delete the journals of finished and discarded runs that are old",
       details:
         "An unfinished run is never deleted, nor marks since it began: finish it with `whcb replay --resume`, or discard it first.",
-      flags: { olderThan: OLDER_THAN, dryRun: DRY_RUN, yes: YES, output: OUTPUT, columns: COLUMNS, json: jsonFlag(RUN_FIELDS) },
+      flags: FLAGS.prune,
       examples: [
         ["whcb runs prune --dry-run", "list what would be deleted"],
         ["whcb runs prune --older-than 90d --yes", "for cron"],
       ],
       load: async () => ({ run: (await import("./run.js")).pruneRunsCommand }),
-    },
+    }),
   ],
   examples: [["whcb runs list", "what was replayed and marked from here"]],
 };

@@ -14,7 +14,6 @@ import {
   readRun,
 } from "../../../runs/journal/stored-runs.js";
 import type { Invocation } from "../../args/command-spec.js";
-import { COLUMNS } from "../../args/shared-flags.js";
 import type { Column } from "../../output/cells.js";
 import { fieldLines } from "../../output/cells.js";
 import { type Json, type RUN_DETAILS_FIELDS, type RUN_FIELDS, writeJson } from "../../output/json-fields.js";
@@ -27,10 +26,10 @@ import { renderTable } from "../../output/table.js";
 import { formatInstant, isoInstant } from "../../output/times.js";
 import { withSession } from "../../settings/session.js";
 import { profileOf, runFolder } from "../../settings/with-run-deps.js";
-import { DRY_RUN, OLDER_THAN } from "./command.js";
+import type { RunsFlags } from "./command.js";
 
-export async function listRunsCommand({ args, screen, deps }: Invocation): Promise<number> {
-  const listing = openListing(RUN_LISTING, screen, args.get(COLUMNS));
+export async function listRunsCommand({ values, screen, deps }: Invocation<RunsFlags["list"]>): Promise<number> {
+  const listing = openListing(RUN_LISTING, screen, values.columns);
   await listing.add(await listRuns(runFolder(deps)));
   if ((await listing.end()) === 0) screen.info("no runs yet: this lists the replays and marks made from here");
   return 0;
@@ -77,20 +76,20 @@ function cancelInService(run: RunOverview, invocation: Invocation): Promise<bool
   });
 }
 
-export async function pruneRunsCommand(invocation: Invocation): Promise<number> {
-  const { args, screen, deps } = invocation;
+export async function pruneRunsCommand(invocation: Invocation<RunsFlags["prune"]>): Promise<number> {
+  const { values, screen, deps } = invocation;
   const folder = runFolder(deps);
-  const age = args.get(OLDER_THAN);
+  const age = values.olderThan;
   const old = await listOldRuns(folder, deps.clock.now() - age);
-  const listing = openListing(RUN_LISTING, screen, args.get(COLUMNS));
+  const listing = openListing(RUN_LISTING, screen, values.columns);
   const what = `${count(old.length, "finished run")} older than ${formatDuration(age)}`;
-  if (old.length > 0 && !args.get(DRY_RUN)) {
+  if (old.length > 0 && !values.dryRun) {
     if (!(await confirm(invocation, `Delete the journals of ${what}?`))) return 0;
     for (const { runId } of old) await deleteRun(folder, runId);
   }
   await listing.add(old);
   await listing.end();
-  screen.info(`${args.get(DRY_RUN) ? "would delete" : "deleted"} the journals of ${what}`);
+  screen.info(`${values.dryRun ? "would delete" : "deleted"} the journals of ${what}`);
   return 0;
 }
 
