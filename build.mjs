@@ -13,7 +13,7 @@ const MAIN = "src/main.ts";
 const FILES = [
   { name: "main", isEager: true, entries: /^src\/main\.ts$/ },
   { name: "cli", isEager: true, entries: /^src\/cli\/run-command\.ts$/ },
-  { name: "list", isEager: true, entries: /^src\/(main\/open-http-client|cli\/commands\/calls\/calls-listing)\.ts$/ },
+  { name: "list", isEager: true, entries: /^src\/(main\/open-http-client|cli\/commands\/calls\/(command|calls-listing))\.ts$/ },
   { name: "commands", entries: /^src\/cli\/(?!full-screen\/|commands\/(demo|mark|reconcile|replay|runs|status|triage|watch)\/)/ },
   { name: "runs", entries: /^src\/(cli\/(?!full-screen\/|commands\/(triage|watch)\/)|runs\/)/ },
   { name: "screens", entries: /^src\/(cli|platform\/full-screen)/ },

@@ -5,9 +5,9 @@ import { WhcbError } from "../../domain/errors.js";
 import type { CallScope } from "../../runs/plan/call-scope.js";
 import { findCallback, type Session } from "../settings/session.js";
 import type { Invocation } from "./command-spec.js";
-import { isNarrowed, readNarrowing } from "./filter-flags.js";
+import { isNarrowed, type NARROWING_FLAGS, readNarrowing } from "./filter-flags.js";
 import { readAll, unreadableFile } from "./flag-values.js";
-import { FILE } from "./shared-flags.js";
+import type { FILE } from "./shared-flags.js";
 import { completeCallIds } from "./short-ids.js";
 
 const CALL_ID = /^[0-9a-f]{32}$/i;
@@ -26,21 +26,21 @@ interface NamedCalls {
 
 /** A first operand of 32 hex digits, or "-" (stdin), is a call. Throws `usage` for no selector, or ids with a filter. */
 export async function readCallOperands(
-  invocation: Invocation,
+  invocation: Invocation<typeof NARROWING_FLAGS & { readonly file: typeof FILE }>,
   selectors: { readonly isFiltered: boolean; readonly flag: string },
 ): Promise<CallOperands> {
-  const { args, deps } = invocation;
+  const { args, values, deps } = invocation;
   const [first, ...rest] = args.operands;
   const startsWithCall = first === undefined || first === "-" || CALL_ID.test(first);
   const named = startsWithCall ? args.operands : rest;
   const callback = startsWithCall ? null : first;
-  const file = args.get(FILE);
+  const { file } = values;
   const givesIds = named.length > 0 || file !== undefined;
-  if (givesIds && (selectors.isFiltered || isNarrowed(args))) {
+  if (givesIds && (selectors.isFiltered || isNarrowed(values))) {
     throw new WhcbError("usage", "call ids and a filter can't be combined");
   }
   if (!givesIds && !selectors.isFiltered) {
-    throw new WhcbError("usage", isNarrowed(args) ? `a filter needs ${selectors.flag}` : "no calls were selected", {
+    throw new WhcbError("usage", isNarrowed(values) ? `a filter needs ${selectors.flag}` : "no calls were selected", {
       hint: `give call ids, - for stdin, --file, or ${selectors.flag}`,
     });
   }
@@ -59,7 +59,7 @@ export async function toCallScope(
   operands: CallOperands,
   session: Session,
   status: CallFilter["status"],
-  invocation: Invocation,
+  invocation: Invocation<typeof NARROWING_FLAGS>,
 ): Promise<CallScope> {
   const { callback: ofProfile, foreignCallback } = session.settings;
   const name = operands.callback ?? ofProfile.value;
@@ -76,7 +76,7 @@ export async function toCallScope(
     const { typed, listed } = operands.callIds;
     return { callbacks, calls: { callIds: [...(await completeCallIds(typed, searched, client, invocation.screen)), ...listed] } };
   }
-  const filter = { ...(status === undefined ? {} : { status }), ...readNarrowing(invocation.args) };
+  const filter = { ...(status === undefined ? {} : { status }), ...readNarrowing(invocation.values) };
   return { callbacks, calls: { filter } };
 }
 

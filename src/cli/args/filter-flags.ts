@@ -1,66 +1,55 @@
 import { type CallFilter, parseStatusCodePattern, type StatusCodePattern } from "../../domain/call-filter.js";
 import { WhcbError } from "../../domain/errors.js";
 import { channelOf } from "../../domain/message-response.js";
-import { type Flag, flag, type ParsedArgs, value, values } from "./flag.js";
+import { type FlagValues, flag, value, values } from "./flag.js";
 import { parseInstant } from "./flag-values.js";
 
 export const FAILED = flag("--failed", "calls that failed");
 export const SUCCESS = flag("--success", "calls that were delivered, or marked SUCCESS");
-export const PENDING = flag("--pending", "calls that wait for their first attempt (whcb serve only)");
 export const SINCE = value("--since <when>", 'last attempt at or after: an ISO date, or "2h", "7d" ago', parseInstant);
 export const UNTIL = value("--until <when>", "last attempt before", parseInstant);
-export const STATUS_CODE = values("--status-code <codes>", '"500", "5xx", "none" (no answer), comma-separated', readStatusCode);
-export const REASON = value(
-  "--reason <text>",
-  'the answer\'s message, "no-message", "refused", …: as --group-by reason shows it',
-  String,
-);
-export const CHANNEL = {
-  ...value("--channel <channel>", "sms, email or voice; another one as listed", channelOf),
-  choices: ["sms", "email", "voice"],
-};
-export const MESSAGE = value("--message <id>", "responses to this message", String);
-export const FROM = value(
-  "--from <sender>",
-  "the sender as lists show it, exactly: its mobile, else e-mail, voice number, MRI or name",
-  String,
-);
-export const GREP = value("--grep <text>", "calls whose content contains this text, ignoring case", String);
 
 /** For commands that set the status themselves. */
 export const NARROWING_FLAGS = {
   since: SINCE,
   until: UNTIL,
-  statusCodes: STATUS_CODE,
-  reason: REASON,
-  channel: CHANNEL,
-  messageId: MESSAGE,
-  from: FROM,
-  text: GREP,
+  statusCodes: values("--status-code <codes>", '"500", "5xx", "none" (no answer), comma-separated', readStatusCode),
+  reason: value("--reason <text>", 'the answer\'s message, "no-message", "refused", …: as --group-by reason shows it', String),
+  channel: {
+    ...value("--channel <channel>", "sms, email or voice; another one as listed", channelOf),
+    choices: ["sms", "email", "voice"],
+  },
+  messageId: value("--message <id>", "responses to this message", String),
+  from: value(
+    "--from <sender>",
+    "the sender as lists show it, exactly: its mobile, else e-mail, voice number, MRI or name",
+    String,
+  ),
+  text: value("--grep <text>", "calls whose content contains this text, ignoring case", String),
 };
-export const FILTER_FLAGS = { failed: FAILED, success: SUCCESS, pending: PENDING, ...NARROWING_FLAGS };
+type Narrowing = FlagValues<typeof NARROWING_FLAGS>;
+
+export const FILTER_FLAGS = {
+  failed: FAILED,
+  success: SUCCESS,
+  pending: flag("--pending", "calls that wait for their first attempt (whcb serve only)"),
+  ...NARROWING_FLAGS,
+};
 
 /** Throws `usage` for two statuses, or a --since that isn't before --until. */
-export function readFilter(args: ParsedArgs): CallFilter {
+export function readFilter(given: FlagValues<typeof FILTER_FLAGS>): CallFilter {
   const statuses = [
-    args.get(FAILED) ? ("FAILED" as const) : null,
-    args.get(SUCCESS) ? ("SUCCESS" as const) : null,
-    args.get(PENDING) ? ("PENDING" as const) : null,
+    given.failed ? ("FAILED" as const) : null,
+    given.success ? ("SUCCESS" as const) : null,
+    given.pending ? ("PENDING" as const) : null,
   ].filter((status) => status !== null);
   if (statuses.length > 1) throw new WhcbError("usage", "--failed, --success and --pending exclude each other");
   const [status] = statuses;
-  return status === undefined ? readNarrowing(args) : { status, ...readNarrowing(args) };
+  return status === undefined ? readNarrowing(given) : { status, ...readNarrowing(given) };
 }
 
-export function readNarrowing(args: ParsedArgs): Omit<CallFilter, "status"> {
-  const since = args.get(SINCE);
-  const until = args.get(UNTIL);
-  const statusCodes = args.get(STATUS_CODE);
-  const reason = args.get(REASON);
-  const channel = args.get(CHANNEL);
-  const messageId = args.get(MESSAGE);
-  const from = args.get(FROM);
-  const text = args.get(GREP);
+export function readNarrowing(given: Narrowing): Omit<CallFilter, "status"> {
+  const { since, until, statusCodes, reason, channel, messageId, from, text } = given;
   if (since !== undefined && until !== undefined && since >= until)
     throw new WhcbError("usage", "--since must be before --until");
   return {
@@ -75,8 +64,8 @@ export function readNarrowing(args: ParsedArgs): Omit<CallFilter, "status"> {
   };
 }
 
-export function isNarrowed(args: ParsedArgs): boolean {
-  return Object.values<Flag<unknown>>(NARROWING_FLAGS).some((flag) => args.get(flag) !== undefined);
+export function isNarrowed(given: Narrowing & Readonly<Record<string, unknown>>): boolean {
+  return Object.keys(NARROWING_FLAGS).some((name) => given[name] !== undefined);
 }
 
 function readStatusCode(text: string): StatusCodePattern {

@@ -1,7 +1,6 @@
 import { WhcbError } from "../../domain/errors.js";
 import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions } from "../../runs/run-options.js";
-import type { ParsedArgs } from "./flag.js";
-import { choice, choiceOr, flag, value, valueOr, values } from "./flag.js";
+import { choice, choiceOr, type FlagValues, flag, value, valueOr, values } from "./flag.js";
 import { integer, parseCallbackUrl, parseRate } from "./flag-values.js";
 
 export const CONCURRENCY = valueOr(
@@ -63,23 +62,19 @@ export const SENDING_FLAGS = {
   allowNetwork: ALLOW_NETWORK,
 };
 
-export function readReplayOptions(args: ParsedArgs): ReplayOptions {
-  const to = args.get(TO) ?? null;
-  if (to === null && (args.get(WITH_AUTH) || args.get(MARK))) throw new WhcbError("usage", "--with-auth and --mark need --to");
-  const viaService = args.get(VIA) === "service";
+/** Where the calls go, and how. */
+export const TARGET_FLAGS = { to: TO, withAuth: WITH_AUTH, mark: MARK, via: VIA };
+
+export function readReplayOptions(given: FlagValues<typeof TARGET_FLAGS & typeof SENDING_FLAGS>): ReplayOptions {
+  const { to = null, withAuth, mark } = given;
+  if (to === null && (withAuth || mark)) throw new WhcbError("usage", "--with-auth and --mark need --to");
+  const viaService = given.via === "service";
   if (viaService && to !== null)
     throw new WhcbError("usage", "--via service and --to can't be combined: the service sends to its callbacks only");
-  return { ...readSendingFlags(args), to, withAuth: args.get(WITH_AUTH), mark: to === null || args.get(MARK), viaService };
+  return { ...readSendingFlags(given), to, withAuth, mark: to === null || mark, viaService };
 }
 
-export function readSendingFlags(args: ParsedArgs): ReplayOptions {
-  return {
-    ...DEFAULT_REPLAY_OPTIONS,
-    concurrency: args.get(CONCURRENCY),
-    rate: args.get(RATE) ?? null,
-    canary: !args.get(NO_CANARY),
-    maxFailures: args.get(MAX_FAILURES),
-    serialBy: args.get(SERIAL_BY) ?? null,
-    contentType: args.get(CONTENT_TYPE),
-  };
+export function readSendingFlags(given: FlagValues<typeof SENDING_FLAGS>): ReplayOptions {
+  const { concurrency, rate = null, noCanary, maxFailures, serialBy = null, contentType } = given;
+  return { ...DEFAULT_REPLAY_OPTIONS, concurrency, rate, canary: !noCanary, maxFailures, serialBy, contentType };
 }

@@ -68,3 +68,7 @@ export function statusPaint(status: string, palette: Palette): Paint {
 export function dateOrNull(at: number | null): string | null {
   return at === null ? null : isoInstant(at);
 }
+
+export function leftOutText(calls: number): string {
+  return calls > 0 ? ` (${calls} left out: the service returned them although the filter excludes them)` : "";
+}

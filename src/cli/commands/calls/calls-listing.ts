@@ -4,41 +4,40 @@ import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { readFilter } from "../../args/filter-flags.js";
-import { COLUMNS } from "../../args/shared-flags.js";
-import { CALL_LISTING } from "../../output/call-columns.js";
+import { CALL_LISTING, leftOutText } from "../../output/call-columns.js";
 import { GROUP_FIELDS } from "../../output/json-fields.js";
 import { openListing } from "../../output/listing.js";
 import { text } from "../../output/screen-text.js";
 import { findCallback, type Session, withSession } from "../../settings/session.js";
-import { ALL, GROUP_BY, LIMIT, OLDEST_FIRST } from "./command.js";
+import type { CallsListFlags } from "./command.js";
 
 const TERMINAL_LIMIT = 20;
 
-export function run(invocation: Invocation): Promise<number> {
+export function run(invocation: Invocation<CallsListFlags>): Promise<number> {
   return withSession(invocation, (session) => listCalls(invocation, session));
 }
 
-async function listCalls(invocation: Invocation, session: Session): Promise<number> {
-  const { args, screen } = invocation;
+async function listCalls(invocation: Invocation<CallsListFlags>, session: Session): Promise<number> {
+  const { args, values, screen } = invocation;
   // A pipe gets all calls: the next command mustn't miss some silently.
   const isTerminal = screen.renderOptions.width !== null;
-  const limit = args.get(ALL)
+  const limit = values.all
     ? Number.POSITIVE_INFINITY
-    : (args.get(LIMIT) ?? (isTerminal ? TERMINAL_LIMIT : Number.POSITIVE_INFINITY));
+    : (values.limit ?? (isTerminal ? TERMINAL_LIMIT : Number.POSITIVE_INFINITY));
   const name = args.operands[0] ?? session.settings.callback.value;
   const callbacks = name === null ? await session.client.listCallbacks() : [await findCallback(session.client, name)];
-  const by = args.get(GROUP_BY);
+  const by = values.groupBy;
   if (by !== undefined && by.length > 0) {
     const { listGroups } = await import("./grouped-listing.js");
     return listGroups(invocation, session, { by: [...new Set(by)], callbacks, limit });
   }
   const ofGroups = screen.jsonFields?.find((name) => name in GROUP_FIELDS);
   if (ofGroups !== undefined) throw new WhcbError("usage", `--json: ${ofGroups} is a field of groups: add --group-by`);
-  const filter = readFilter(args);
+  const filter = readFilter(values);
   const listing = openListing(
     CALL_LISTING,
     screen,
-    args.get(COLUMNS) ?? (name === null ? ACROSS_CALLBACKS[screen.format] : undefined),
+    values.columns ?? (name === null ? ACROSS_CALLBACKS[screen.format] : undefined),
   );
   const total = { listed: 0, known: 0, leftOut: 0, withoutId: 0, unwritable: 0, isOpen: false, isUncounted: false };
   for (const callback of callbacks) {
@@ -48,7 +47,7 @@ async function listCalls(invocation: Invocation, session: Session): Promise<numb
       total.isOpen = true;
       break;
     }
-    const query = { filter, ...(Number.isFinite(left) ? { limit: left } : {}), oldestFirst: args.get(OLDEST_FIRST) };
+    const query = { filter, ...(Number.isFinite(left) ? { limit: left } : {}), oldestFirst: values.oldestFirst };
     let known: number | null = null;
     for await (const page of session.client.listCalls(callback.id, query)) {
       known ??= page.total;
@@ -105,8 +104,4 @@ function closingLine(
 
 function withoutIdText(calls: number): string {
   return calls > 0 ? ` (${calls} without an id: can be neither sent nor marked)` : "";
-}
-
-export function leftOutText(calls: number): string {
-  return calls > 0 ? ` (${calls} left out: the service returned them although the filter excludes them)` : "";
 }

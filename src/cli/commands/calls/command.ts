@@ -1,6 +1,6 @@
 import type { GroupKey } from "../../../domain/call-groups.js";
 import { requireOneOf } from "../../args/closest-match.js";
-import type { GroupBody } from "../../args/command-spec.js";
+import { command, type GroupBody } from "../../args/command-spec.js";
 import { FILTER_FLAGS } from "../../args/filter-flags.js";
 import { flag, under, value, values } from "../../args/flag.js";
 import { integer } from "../../args/flag-values.js";
@@ -8,8 +8,6 @@ import { jsonFlag } from "../../args/json-flag.js";
 import { COLUMNS, OUTPUT, OUTPUT_LINES, OUTPUT_TEXT_JSON } from "../../args/shared-flags.js";
 import { CALL_DETAILS_FIELDS, CALL_FIELDS, FOLLOWED_FIELDS, GROUP_FIELDS } from "../../output/json-fields.js";
 
-export const LIMIT = value("--limit <n>", "show at most this many (default: 20 on a terminal, all in a pipe)", integer(1));
-export const ALL = flag("--all", "show all, however many there are");
 const GROUP_NAMES = ["status-code", "reason", "hour", "from", "message", "channel"] as const;
 const GROUP_KEYS: Readonly<Record<(typeof GROUP_NAMES)[number], GroupKey>> = {
   "status-code": "statusCode",
@@ -20,31 +18,27 @@ const GROUP_KEYS: Readonly<Record<(typeof GROUP_NAMES)[number], GroupKey>> = {
   channel: "channel",
 };
 
-export const GROUP_BY = values(
-  "--group-by <keys>",
-  `counts instead of calls; comma-separated: ${GROUP_NAMES.join(", ")}`,
-  readGroupKey,
-);
-export const OLDEST_FIRST = flag("--oldest-first", "list the oldest first");
+const LIST_FLAGS = {
+  ...under("Which calls", FILTER_FLAGS),
+  groupBy: values("--group-by <keys>", `counts instead of calls; comma-separated: ${GROUP_NAMES.join(", ")}`, readGroupKey),
+  limit: value("--limit <n>", "show at most this many (default: 20 on a terminal, all in a pipe)", integer(1)),
+  all: flag("--all", "show all, however many there are"),
+  oldestFirst: flag("--oldest-first", "list the oldest first"),
+  output: OUTPUT,
+  columns: COLUMNS,
+  json: jsonFlag({ ...CALL_FIELDS, ...GROUP_FIELDS }),
+};
+export type CallsListFlags = typeof LIST_FLAGS;
 
 export const CALLS: GroupBody = {
   commands: [
-    {
+    command({
       name: "list",
       operands: [["[callback]", "id or name (default: the profile's default callback, else all callbacks, one after the other)"]],
       summary: "list calls, newest first",
       details:
         "Without --failed, --success or --pending, both SUCCESS and FAILED calls are listed. Every filter is also applied here, so a\nservice that ignores a filter can't widen the list.\nWith --group-by, calls are counted by the service if it can do that, else here, from the list; --limit and --all are about groups.",
-      flags: {
-        ...under("Which calls", FILTER_FLAGS),
-        groupBy: GROUP_BY,
-        limit: LIMIT,
-        all: ALL,
-        oldestFirst: OLDEST_FIRST,
-        output: OUTPUT,
-        columns: COLUMNS,
-        json: jsonFlag({ ...CALL_FIELDS, ...GROUP_FIELDS }),
-      },
+      flags: LIST_FLAGS,
       examples: [
         ["whcb calls list demo --failed", "what failed, newest first"],
         ["whcb calls list demo --failed --since 2h --status-code 5xx,none", "in the last two hours, a 5xx answer or none"],
@@ -54,7 +48,7 @@ export const CALLS: GroupBody = {
         ["whcb calls list demo --failed --json id,statusCode,from", "for a script; --json alone lists the fields"],
       ],
       load: () => import("./calls-listing.js"),
-    },
+    }),
     {
       name: "get",
       operands: [

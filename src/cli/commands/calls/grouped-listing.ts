@@ -5,14 +5,12 @@ import { WhcbError } from "../../../domain/errors.js";
 import { requireOneOf } from "../../args/closest-match.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { readFilter } from "../../args/filter-flags.js";
-import { COLUMNS } from "../../args/shared-flags.js";
-import { dateOrNull } from "../../output/call-columns.js";
+import { dateOrNull, leftOutText } from "../../output/call-columns.js";
 import type { Column } from "../../output/cells.js";
 import { type ListingStyle, openListing } from "../../output/listing.js";
 import { openProgress, type ProgressLine } from "../../output/progress-line.js";
 import type { Session } from "../../settings/session.js";
-import { leftOutText } from "./calls-listing.js";
-import { OLDEST_FIRST } from "./command.js";
+import type { CallsListFlags } from "./command.js";
 
 /** Some tens of megabytes. */
 const MAX_GROUPS = 100_000;
@@ -33,19 +31,23 @@ export interface GroupListing {
 }
 
 /** Throws `usage` for what makes no sense for groups. */
-export async function listGroups(invocation: Invocation, { client }: Session, asked: GroupListing): Promise<number> {
-  const { args, screen } = invocation;
+export async function listGroups(
+  invocation: Invocation<CallsListFlags>,
+  { client }: Session,
+  asked: GroupListing,
+): Promise<number> {
+  const { values, screen } = invocation;
   const { by, callbacks, limit, maxGroups = MAX_GROUPS } = asked;
   if (screen.format === "ids") {
     throw new WhcbError("usage", "--group-by can't be used with -o ids", { hint: "Groups have no ids: take another format." });
   }
-  if (args.get(OLDEST_FIRST)) throw new WhcbError("usage", "--group-by can't be used with --oldest-first");
+  if (values.oldestFirst) throw new WhcbError("usage", "--group-by can't be used with --oldest-first");
   const fields: readonly string[] = ["callbackId", "callback", ...by, ...COUNT_FIELDS];
   for (const name of screen.jsonFields ?? [])
     requireOneOf(name, fields, "usage", `--json: no field ${JSON.stringify(name)} of these groups`);
   const isOfOne = callbacks.length === 1;
-  const listing = openListing(listingStyle(by, isOfOne), screen, args.get(COLUMNS));
-  const filter = readFilter(args);
+  const listing = openListing(listingStyle(by, isOfOne), screen, values.columns);
+  const filter = readFilter(values);
   const rows: GroupRow[] = [];
   const sum = { calls: 0, otherCalls: 0, leftOut: 0 };
   let progress: ProgressLine | null = null;

@@ -1,4 +1,4 @@
-import type { CommandBody, Operand } from "../../args/command-spec.js";
+import { command, type Operand } from "../../args/command-spec.js";
 import { FAILED, NARROWING_FLAGS, SUCCESS } from "../../args/filter-flags.js";
 import { under, value } from "../../args/flag.js";
 import { DRY_RUN, WAIT } from "../../args/sending-flags.js";
@@ -13,15 +13,32 @@ const OPERANDS: readonly Operand[] = [
 const DETAILS =
   "A first argument of 32 hex digits, or -, is a call and not a callback. Up to 100 calls are marked per request;\nthose that have the status already are left out.\nOn a terminal it asks first; a script needs --yes.";
 
-export const MARK_SUCCESS: CommandBody = {
-  operands: OPERANDS,
-  details: DETAILS,
-  flags: {
+const UNDO = {
+  ...value("--undo <run>", "the calls that this run of mark-success has marked (an id of `whcb runs list`)", String),
+  conflicts: [SUCCESS, ...Object.values(NARROWING_FLAGS), FILE],
+};
+
+const FLAGS = {
+  success: {
     ...under("Which calls", { failed: FAILED, ...NARROWING_FLAGS, file: FILE }),
     yes: YES,
     dryRun: DRY_RUN,
     output: OUTPUT_LINES,
   },
+  failed: {
+    ...under("Which calls", { success: SUCCESS, ...NARROWING_FLAGS, file: FILE, undo: UNDO }),
+    yes: YES,
+    dryRun: DRY_RUN,
+    wait: WAIT,
+    output: OUTPUT_LINES,
+  },
+};
+export type MarkFlags = typeof FLAGS;
+
+export const MARK_SUCCESS = command({
+  operands: OPERANDS,
+  details: DETAILS,
+  flags: FLAGS.success,
   examples: [
     ["whcb mark-success demo 0193F0C2A5B87C119D2E4F6A8B0C1D2E", "one call"],
     ["whcb mark-success demo --failed --until 2026-11-01", "what is too old to matter"],
@@ -29,23 +46,12 @@ export const MARK_SUCCESS: CommandBody = {
     ["whcb mark-success demo --file handled.txt", "ids from a file"],
   ],
   load: async () => ({ run: (await import("./run.js")).markSuccess }),
-};
+});
 
-export const UNDO = {
-  ...value("--undo <run>", "the calls that this run of mark-success has marked (an id of `whcb runs list`)", String),
-  conflicts: [SUCCESS, ...Object.values(NARROWING_FLAGS), FILE],
-};
-
-export const MARK_FAILED: CommandBody = {
+export const MARK_FAILED = command({
   operands: OPERANDS,
   details: `${DETAILS}\nNothing is sent and nothing becomes due.`,
-  flags: {
-    ...under("Which calls", { success: SUCCESS, ...NARROWING_FLAGS, file: FILE, undo: UNDO }),
-    yes: YES,
-    dryRun: DRY_RUN,
-    wait: WAIT,
-    output: OUTPUT_LINES,
-  },
+  flags: FLAGS.failed,
   examples: [
     ["whcb mark-failed demo 0193F0C2A5B87C119D2E4F6A8B0C1D2E", "one call"],
     ["whcb mark-failed demo --success --since 2h", "what the endpoint accepted and lost"],
@@ -53,4 +59,4 @@ export const MARK_FAILED: CommandBody = {
     ["whcb mark-failed --undo 20261126-010203-0427F3A", "exactly what that run marked SUCCESS"],
   ],
   load: async () => ({ run: (await import("./run.js")).markFailed }),
-};
+});

@@ -6,10 +6,8 @@ import type { RunLocks } from "../../../runs/run-locks.js";
 import { callbacksToUndo, discardUndone, type MarkPlan, planMarks, planUndo, runMarks } from "../../../runs/run-marks.js";
 import { missingCalls, readCallOperands, toCallScope } from "../../args/call-operands.js";
 import type { Invocation } from "../../args/command-spec.js";
-import { FAILED, SUCCESS } from "../../args/filter-flags.js";
-import { DRY_RUN } from "../../args/sending-flags.js";
 import { openProgress } from "../../output/progress-line.js";
-import { confirm, needsYes, YES } from "../../output/questions.js";
+import { confirm, needsYes } from "../../output/questions.js";
 import { followRun } from "../../output/run/follow-run.js";
 import { describeLeftOut, warnOfUnusableCalls } from "../../output/run/plan-text.js";
 import { finishRun } from "../../output/run/run-summary.js";
@@ -17,14 +15,17 @@ import { joinText, safeJson, text } from "../../output/screen-text.js";
 import { withSession } from "../../settings/session.js";
 import { confirmInTime, withLocks } from "../../settings/with-locks.js";
 import { withRunDeps } from "../../settings/with-run-deps.js";
-import { UNDO } from "./command.js";
+import type { MarkFlags } from "./command.js";
 
-export function markSuccess(invocation: Invocation): Promise<number> {
-  return mark(invocation, { status: "SUCCESS", from: "FAILED", isFiltered: invocation.args.get(FAILED), flag: "--failed" });
+type MarkInvocation = Invocation<MarkFlags["success"] | MarkFlags["failed"]>;
+
+export function markSuccess(invocation: Invocation<MarkFlags["success"]>): Promise<number> {
+  return mark(invocation, { status: "SUCCESS", from: "FAILED", isFiltered: invocation.values.failed, flag: "--failed" });
 }
 
-export function markFailed(invocation: Invocation): Promise<number> {
-  return mark(invocation, { status: "FAILED", from: "SUCCESS", isFiltered: invocation.args.get(SUCCESS), flag: "--success" });
+export function markFailed(invocation: Invocation<MarkFlags["failed"]>): Promise<number> {
+  const { success, undo } = invocation.values;
+  return mark(invocation, { status: "FAILED", from: "SUCCESS", isFiltered: success, flag: "--success", undone: undo });
 }
 
 interface Marking {
@@ -32,22 +33,23 @@ interface Marking {
   readonly from: "SUCCESS" | "FAILED";
   readonly isFiltered: boolean;
   readonly flag: string;
+  readonly undone?: string | undefined;
 }
 
 const CONNECTIONS = 4;
 
-async function mark(invocation: Invocation, marking: Marking): Promise<number> {
-  const { args } = invocation;
-  const undone = marking.status === "FAILED" ? args.get(UNDO) : undefined;
+async function mark(invocation: MarkInvocation, marking: Marking): Promise<number> {
+  const { args, values } = invocation;
+  const { undone } = marking;
   if (undone !== undefined && args.operands.length > 0)
     throw new WhcbError("usage", "--undo takes its callback and calls from the run");
   const operands = undone === undefined ? await readCallOperands(invocation, marking) : null;
-  if (args.operands.includes("-") && !args.get(YES) && !args.get(DRY_RUN)) throw needsYes(invocation);
+  if (args.operands.includes("-") && !values.yes && !values.dryRun) throw needsYes(invocation);
   return withSession(invocation, (session) =>
     withRunDeps(invocation, session, { maxConnections: CONNECTIONS }, async (runDeps) => {
       const scope = operands && (await toCallScope(operands, session, marking.from, invocation));
       const job = { status: marking.status, scope, undone: undone ?? "", runDeps };
-      if (marking.status === "SUCCESS" || args.get(DRY_RUN)) return planAndMark(invocation, job);
+      if (marking.status === "SUCCESS" || values.dryRun) return planAndMark(invocation, job);
       // What another run delivers meanwhile must not become FAILED: the next replay would send it twice.
       const callbacks = await (scope === null ? callbacksToUndo(job.undone, runDeps) : callbacksOf(scope, runDeps.client));
       return withLocks(invocation, { callbacks, runDeps, needsAll: scope === null }, (locks) => {
@@ -67,19 +69,19 @@ interface MarkJob {
   readonly locks?: RunLocks;
 }
 
-async function planAndMark(invocation: Invocation, { status, scope, undone, runDeps, locks }: MarkJob): Promise<number> {
-  const { args, screen } = invocation;
+async function planAndMark(invocation: MarkInvocation, { status, scope, undone, runDeps, locks }: MarkJob): Promise<number> {
+  const { values, screen } = invocation;
   const progress = await openProgress(invocation, "listing calls");
   const planning = scope === null ? planUndo(undone, runDeps) : planMarks(scope, status, runDeps);
   const plan = await planning.finally(() => progress.clear());
   warnOfUnusableCalls(plan, screen);
   if (plan.calls === 0 && plan.toDiscard === null) return nothingToMark(plan, scope === null, screen);
   const description = describeMarks(plan);
-  if (args.get(DRY_RUN)) return showMarks(plan, description, screen);
+  if (values.dryRun) return showMarks(plan, description, screen);
   const question = plan.calls === 0 ? "Discard the run?" : `Mark ${count(plan.calls, "call")} ${plan.status}?`;
   const ask = locks === undefined ? confirm : confirmInTime;
   if (!(await ask(invocation, joinText([...description, question], "\n")))) return 0;
-  if (args.get(YES) && plan.calls > 0 && plan.delivered > 0) for (const line of describeUnmarked(plan)) screen.info(line);
+  if (values.yes && plan.calls > 0 && plan.delivered > 0) for (const line of describeUnmarked(plan)) screen.info(line);
   await discardUndone(plan, runDeps);
   if (plan.toDiscard !== null) screen.info(`run ${plan.toDiscard.runId} is discarded`);
   if (plan.calls === 0) return nothingToMark({ ...plan, toDiscard: null }, true, screen);

@@ -1,14 +1,21 @@
-import type { CommandBody } from "../../args/command-spec.js";
+import { command } from "../../args/command-spec.js";
 import { choice, flag, under, value } from "../../args/flag.js";
 import { DRY_RUN, SENDING_FLAGS, WAIT } from "../../args/sending-flags.js";
 import { OUTPUT_LINES } from "../../args/shared-flags.js";
 import { YES } from "../../output/questions.js";
 
-export const SEEN = value("--seen <file>", "what your system has; - for stdin", String);
-export const AMBIGUOUS = choice("--ambiguous <what>", "send or skip the calls that your system may have", ["send", "skip"]);
-export const ALLOW_EMPTY = flag("--allow-empty", "accept an empty list: your system has nothing");
+const FLAGS = {
+  seen: value("--seen <file>", "what your system has; - for stdin", String),
+  ambiguous: choice("--ambiguous <what>", "send or skip the calls that your system may have", ["send", "skip"]),
+  allowEmpty: flag("--allow-empty", "accept an empty list: your system has nothing"),
+  ...under("How to send", { ...SENDING_FLAGS, wait: WAIT }),
+  yes: YES,
+  dryRun: DRY_RUN,
+  output: OUTPUT_LINES,
+};
+export type ReconcileFlags = typeof FLAGS;
 
-export const RECONCILE: CommandBody = {
+export const RECONCILE = command({
   operands: [["<callback>", "id or name"]],
   details: `--seen takes NDJSON or XML bodies as your system received them, CSV or TSV with a header (messageid, callid, from, mobile,
 voice, email, mri, content, acknowledged), or whole ids of calls or messages, one per line. Each line is compared with all calls of the
@@ -18,19 +25,11 @@ the exit code is 8, unless --ambiguous decides. The rest is replayed. Numbers in
 (whcb config set country AU).
 
 The balance is printed: failed = seen + accepted + rejected + unknown + not sent + ambiguous + settled meanwhile.`,
-  flags: {
-    seen: SEEN,
-    ambiguous: AMBIGUOUS,
-    allowEmpty: ALLOW_EMPTY,
-    ...under("How to send", { ...SENDING_FLAGS, wait: WAIT }),
-    yes: YES,
-    dryRun: DRY_RUN,
-    output: OUTPUT_LINES,
-  },
+  flags: FLAGS,
   examples: [
     ["whcb reconcile demo --seen received.ndjson --dry-run", "show how much is missing"],
     ["whcb reconcile demo --seen received.ndjson", "mark what is there, send the rest"],
     ["psql --csv -c 'select message_id, mobile, content from inbox' | whcb reconcile demo --seen - --yes", "from your database"],
   ],
   load: () => import("./run.js"),
-};
+});

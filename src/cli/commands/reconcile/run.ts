@@ -13,9 +13,9 @@ import { runReconcile } from "../../../runs/run-reconcile.js";
 import { checkTarget } from "../../../runs/run-replay.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { readBytes, unreadableFile } from "../../args/flag-values.js";
-import { DRY_RUN, readSendingFlags } from "../../args/sending-flags.js";
+import { readSendingFlags } from "../../args/sending-flags.js";
 import { openProgress } from "../../output/progress-line.js";
-import { needsYes, YES } from "../../output/questions.js";
+import { needsYes } from "../../output/questions.js";
 import { followRun } from "../../output/run/follow-run.js";
 import { describePlan, planJson, warnOfUnusableCalls } from "../../output/run/plan-text.js";
 import { finishRun, requireMarked, warnOfUnmarkedCalls } from "../../output/run/run-summary.js";
@@ -25,19 +25,19 @@ import type { ResolvedSettings } from "../../settings/resolve-settings.js";
 import { deliverySettings, findCallback, withSession } from "../../settings/session.js";
 import { confirmInTime, describeLocks, withLocks } from "../../settings/with-locks.js";
 import { withRunDeps } from "../../settings/with-run-deps.js";
-import { ALLOW_EMPTY, AMBIGUOUS, SEEN } from "./command.js";
+import type { ReconcileFlags } from "./command.js";
 
-export async function run(invocation: Invocation): Promise<number> {
-  const { args } = invocation;
-  const source = args.get(SEEN);
+export async function run(invocation: Invocation<ReconcileFlags>): Promise<number> {
+  const { args, values } = invocation;
+  const source = values.seen;
   if (source === undefined) throw new WhcbError("usage", "reconcile needs --seen FILE (or -): what your system has");
-  if (source === "-" && !args.get(YES) && !args.get(DRY_RUN)) throw needsYes(invocation);
+  if (source === "-" && !values.yes && !values.dryRun) throw needsYes(invocation);
   const text = await readText(invocation, source);
-  const given = readSendingFlags(args);
+  const given = readSendingFlags(values);
   return withSession(invocation, async (session) => {
     const { settings } = session;
     const seen = readSeenList(text, settings.timezone.value);
-    if (seen.read === 0 && !args.get(ALLOW_EMPTY)) {
+    if (seen.read === 0 && !values.allowEmpty) {
       throw new WhcbError("usage", "the list of --seen is empty: nothing was done", {
         hint: "did the command before the pipe fail? --allow-empty replays every failed call",
       });
@@ -46,7 +46,7 @@ export async function run(invocation: Invocation): Promise<number> {
     const options = { ...given, ...(await deliverySettings(session)) };
     return withRunDeps(invocation, session, { maxConnections: options.concurrency }, async (runDeps) => {
       const job = { callback, seen, settings, options, runDeps };
-      if (args.get(DRY_RUN)) return listAndReconcile(job, invocation);
+      if (values.dryRun) return listAndReconcile(job, invocation);
       return withLocks(invocation, { callbacks: [callback], runDeps }, (locks) =>
         listAndReconcile({ ...job, locks }, invocation),
       );
@@ -75,7 +75,7 @@ interface ReconcileJob {
   readonly locks?: RunLocks;
 }
 
-async function listAndReconcile(job: ReconcileJob, invocation: Invocation): Promise<number> {
+async function listAndReconcile(job: ReconcileJob, invocation: Invocation<ReconcileFlags>): Promise<number> {
   const { options, runDeps, locks } = job;
   const { screen } = invocation;
   const plan = await listAndMatch(job, invocation);
@@ -114,8 +114,11 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation): Prom
   }
 }
 
-async function listAndMatch({ callback, seen, settings, options, runDeps, locks }: ReconcileJob, invocation: Invocation) {
-  const { screen, args } = invocation;
+async function listAndMatch(
+  { callback, seen, settings, options, runDeps, locks }: ReconcileJob,
+  invocation: Invocation<ReconcileFlags>,
+) {
+  const { screen, values } = invocation;
   screen.info(`reading ${describeList(seen)}`);
   const listing = await openProgress(invocation, "listing calls");
   const plan = planReconcile(
@@ -124,7 +127,7 @@ async function listAndMatch({ callback, seen, settings, options, runDeps, locks 
       seen,
       timezone: settings.timezone.value,
       country: settings.country.value,
-      sendAmbiguous: args.get(AMBIGUOUS) === "send",
+      sendAmbiguous: values.ambiguous === "send",
       contentType: options.contentType,
       bodyNames: options.bodyNames,
       runId: locks?.runId,
@@ -160,8 +163,8 @@ function amount(number: number): string {
 }
 
 /** Throws while ambiguous calls are undecided, or left out for another run to mark. */
-function checkLeftOut({ ambiguous, replay }: ReconcilePlan, { args, screen }: Invocation): number {
-  if (ambiguous.length === 0 || args.get(AMBIGUOUS) !== undefined) return requireMarked(replay.unmarked, screen.renderOptions);
+function checkLeftOut({ ambiguous, replay }: ReconcilePlan, { values, screen }: Invocation<ReconcileFlags>): number {
+  if (ambiguous.length === 0 || values.ambiguous !== undefined) return requireMarked(replay.unmarked, screen.renderOptions);
   throw new WhcbError("items-failed", `${count(ambiguous.length, "ambiguous call")}: neither marked nor sent`, {
     hint: "--ambiguous send sends them; --ambiguous skip leaves them without an error; whcb mark-success marks those that your system has",
   });

@@ -1,4 +1,4 @@
-import type { CommandBody } from "../../args/command-spec.js";
+import { command } from "../../args/command-spec.js";
 import { FAILED, NARROWING_FLAGS } from "../../args/filter-flags.js";
 import { type Flag, flag, under, value } from "../../args/flag.js";
 import {
@@ -16,6 +16,7 @@ import {
   SENDING_FLAGS,
   SERIAL_BY,
   SKIP_RETRYING,
+  TARGET_FLAGS,
   TO,
   VIA,
   WAIT,
@@ -33,20 +34,31 @@ const PLANNING_FLAGS = [
 ];
 
 /** It is null if no run is named. */
-export const RESUME: Flag<string | null | undefined> = {
+const RESUME: Flag<string | null | undefined> = {
   syntax: "--resume [run]",
   summary: "finish an interrupted run (the latest one, or this one)",
   conflicts: PLANNING_FLAGS,
   read: (raw) => (raw === true ? null : typeof raw === "string" ? raw : undefined),
 };
-export const RESEND_UNKNOWN = flag("--resend-unknown", "with --resume: send calls again that may have arrived already");
+const RESEND_UNKNOWN = flag("--resend-unknown", "with --resume: send calls again that may have arrived already");
 
-export const CANCEL = {
+const CANCEL = {
   ...value("--cancel <replay>", "cancel what the service has not begun to send of this replay (its run's id)", String),
   conflicts: [...PLANNING_FLAGS, CONTENT_TYPE, ALLOW_NETWORK, TO, DETACH, WAIT, RESUME, RESEND_UNKNOWN],
 };
 
-export const REPLAY: CommandBody = {
+const FLAGS = {
+  ...under("Which calls", SELECTING_FLAGS),
+  ...under("How to send", { ...SENDING_FLAGS, ...TARGET_FLAGS, detach: DETACH, wait: WAIT }),
+  ...under("Continuing or cancelling a run", { resume: RESUME, resendUnknown: RESEND_UNKNOWN, cancel: CANCEL }),
+  yes: YES,
+  dryRun: DRY_RUN,
+  printCurl: PRINT_CURL,
+  output: OUTPUT_LINES,
+};
+export type ReplayFlags = typeof FLAGS;
+
+export const REPLAY = command({
   operands: [
     ["[callback]", "id or name; left out: the profile's default callback, else all callbacks"],
     ["[call...]", "ids of calls, or the first 6 or more digits of them; - reads whole ids from stdin"],
@@ -58,15 +70,7 @@ Only one run at a time sends the calls of a callback; a second one ends, or wait
 With --via service the service sends them, and this shows its progress; Ctrl-C stops only that. --cancel stops the service: calls in
 flight finish, and what was not sent keeps its retries.
 On a terminal it asks first; a script needs --yes.`,
-  flags: {
-    ...under("Which calls", SELECTING_FLAGS),
-    ...under("How to send", { ...SENDING_FLAGS, to: TO, withAuth: WITH_AUTH, mark: MARK, via: VIA, detach: DETACH, wait: WAIT }),
-    ...under("Continuing or cancelling a run", { resume: RESUME, resendUnknown: RESEND_UNKNOWN, cancel: CANCEL }),
-    yes: YES,
-    dryRun: DRY_RUN,
-    printCurl: PRINT_CURL,
-    output: OUTPUT_LINES,
-  },
+  flags: FLAGS,
   examples: [
     ["whcb replay demo --failed --dry-run", "show what would be sent"],
     ["whcb replay demo --failed", "ask, send, mark"],
@@ -80,4 +84,4 @@ On a terminal it asks first; a script needs --yes.`,
     ["whcb replay --resume", "finish an interrupted run"],
   ],
   load: () => import("./run.js"),
-};
+});

@@ -19,19 +19,9 @@ import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions } from "../../../runs/run-op
 import { checkTarget, runReplay } from "../../../runs/run-replay.js";
 import { missingCalls, readCallOperands, toCallScope } from "../../args/call-operands.js";
 import type { Invocation } from "../../args/command-spec.js";
-import { FAILED } from "../../args/filter-flags.js";
-import {
-  CONTENT_TYPE,
-  DETACH,
-  DRY_RUN,
-  OLDEST,
-  PRINT_CURL,
-  readReplayOptions,
-  SKIP_RETRYING,
-  TO,
-} from "../../args/sending-flags.js";
+import { readReplayOptions } from "../../args/sending-flags.js";
 import { openProgress } from "../../output/progress-line.js";
-import { needsYes, YES } from "../../output/questions.js";
+import { needsYes } from "../../output/questions.js";
 import { followRun } from "../../output/run/follow-run.js";
 import { describeKey, describeLeftOut, describePlan, planJson, warnOfUnusableCalls } from "../../output/run/plan-text.js";
 import { finishRun, requireMarked, resumeCommand, serviceLines, warnOfUnmarkedCalls } from "../../output/run/run-summary.js";
@@ -42,20 +32,21 @@ import { deliverySettings, findCallback, type Session, withSession } from "../..
 import { mentionUnfinishedRun } from "../../settings/unfinished-run.js";
 import { confirmInTime, describeLocks, withLocks } from "../../settings/with-locks.js";
 import { profileOf, runFolder, runsDirectory, withRunDeps } from "../../settings/with-run-deps.js";
-import { CANCEL, RESEND_UNKNOWN, RESUME } from "./command.js";
+import type { ReplayFlags } from "./command.js";
 
-export async function run(invocation: Invocation): Promise<number> {
-  const { args } = invocation;
-  const cancelled = args.get(CANCEL);
+type ReplayInvocation = Invocation<ReplayFlags>;
+
+export async function run(invocation: ReplayInvocation): Promise<number> {
+  const { args, values } = invocation;
+  const { cancel: cancelled, resume } = values;
   if (cancelled !== undefined) return cancelReplay(invocation, cancelled);
-  const resume = args.get(RESUME);
   if (resume !== undefined) return resumeReplay(invocation, resume);
-  const given = readReplayOptions(args);
-  if (args.get(RESEND_UNKNOWN)) throw new WhcbError("usage", "--resend-unknown needs --resume");
-  if (args.get(PRINT_CURL) && !args.get(DRY_RUN)) throw new WhcbError("usage", "--print-curl needs --dry-run");
-  const operands = await readCallOperands(invocation, { isFiltered: args.get(FAILED), flag: "--failed" });
+  const given = readReplayOptions(values);
+  if (values.resendUnknown) throw new WhcbError("usage", "--resend-unknown needs --resume");
+  if (values.printCurl && !values.dryRun) throw new WhcbError("usage", "--print-curl needs --dry-run");
+  const operands = await readCallOperands(invocation, { isFiltered: values.failed, flag: "--failed" });
   const readsStdin = args.operands.includes("-");
-  if (readsStdin && !args.get(YES) && !args.get(DRY_RUN)) throw needsYes(invocation);
+  if (readsStdin && !values.yes && !values.dryRun) throw needsYes(invocation);
   return withSession(invocation, async (session) => {
     const scope = await toCallScope(operands, session, "FAILED", invocation);
     const options = { ...given, ...(await deliverySettings(session)) };
@@ -65,8 +56,8 @@ export async function run(invocation: Invocation): Promise<number> {
       const job = {
         scope: {
           ...scope,
-          skipRetrying: args.get(SKIP_RETRYING),
-          limit: args.get(OLDEST),
+          skipRetrying: values.skipRetrying,
+          limit: values.limit,
           contentType: options.contentType,
           bodyNames: options.bodyNames,
           mark: options.mark,
@@ -75,7 +66,7 @@ export async function run(invocation: Invocation): Promise<number> {
         runDeps,
         followsService: follows,
       };
-      if (args.get(DRY_RUN)) return listAndReplay(job, invocation);
+      if (values.dryRun) return listAndReplay(job, invocation);
       const callbacks = await callbacksOf(scope, session.client);
       return withLocks(invocation, { callbacks, runDeps }, (locks) => {
         const locked = { runId: locks.runId, callbacks: locks.locked(callbacks) };
@@ -94,8 +85,8 @@ interface ReplayJob {
 }
 
 /** On a file, the service may not be running. */
-function followsService({ target }: Session, { args }: Invocation): boolean {
-  return target.kind !== "file" && !args.get(DETACH);
+function followsService({ target }: Session, { values }: ReplayInvocation): boolean {
+  return target.kind !== "file" && !values.detach;
 }
 
 function cancelReplay(invocation: Invocation, cancelled: string): Promise<number> {
@@ -123,7 +114,7 @@ function cancelReplay(invocation: Invocation, cancelled: string): Promise<number
   });
 }
 
-async function listAndReplay({ scope, locks, ...job }: ReplayJob, invocation: Invocation): Promise<number> {
+async function listAndReplay({ scope, locks, ...job }: ReplayJob, invocation: ReplayInvocation): Promise<number> {
   const { options, runDeps } = job;
   const progress = await openProgress(invocation, "listing failed calls");
   const plan = await planReplay(scope, runDeps, (event) => {
@@ -154,11 +145,11 @@ interface PlannedReplay extends Omit<ReplayJob, "scope"> {
 
 async function askAndSend(
   { plan, options, runDeps, locks, followsService }: PlannedReplay,
-  invocation: Invocation,
+  invocation: ReplayInvocation,
 ): Promise<number> {
-  const { args, screen } = invocation;
+  const { values, screen } = invocation;
   const description = joinText([...describePlan(plan, options, screen.renderOptions), ...describeLocks(locks)], "\n");
-  if (args.get(YES) && screen.format === "table") screen.info(description);
+  if (values.yes && screen.format === "table") screen.info(description);
   const keySource = describeKeySource(
     plan.groups.map(({ callback }) => callback),
     options,
@@ -180,9 +171,9 @@ async function askAndSend(
 async function showPlan(
   plan: ReplayPlan,
   { options, runDeps }: Pick<ReplayJob, "options" | "runDeps">,
-  { args, screen }: Invocation,
+  { values, screen }: ReplayInvocation,
 ): Promise<number> {
-  if (args.get(PRINT_CURL)) {
+  if (values.printCurl) {
     const callbacks = plan.groups.map(({ callback }) => callback);
     const hidden = findHiddenUrl(callbacks, options);
     for await (const previewed of previewReplay(plan, options, runDeps.addressRule))
@@ -213,8 +204,8 @@ function describeVariable(
 }
 
 /** `wanted` null: the profile's latest unfinished run. It was confirmed when it began. */
-function resumeReplay(invocation: Invocation, wanted: string | null): Promise<number> {
-  const { args, screen, deps } = invocation;
+function resumeReplay(invocation: ReplayInvocation, wanted: string | null): Promise<number> {
+  const { args, values, screen, deps } = invocation;
   if (args.operands.length > 0) throw new WhcbError("usage", "--resume takes its callback and calls from the run");
   return withSession(invocation, async (session) => {
     const folder = runFolder(deps);
@@ -228,12 +219,12 @@ function resumeReplay(invocation: Invocation, wanted: string | null): Promise<nu
         hint: `\`${resumeCommand(run, screen.renderOptions)}\` finishes it, \`whcb runs discard ${run.runId}\` gives it up`,
       });
     }
-    const to = args.get(TO);
+    const to = values.to;
     const before = run.options?.to ?? null;
     if (to !== undefined && before === null) throw new WhcbError("usage", `run ${run.runId} wasn't made with --to`);
     const sending = { maxConnections: DEFAULT_REPLAY_OPTIONS.concurrency, to: before };
     return withRunDeps(invocation, session, sending, async (runDeps) => {
-      const resendUnknown = args.get(RESEND_UNKNOWN);
+      const resendUnknown = values.resendUnknown;
       const total = run.counts.left + (resendUnknown ? run.counts.unknown : 0);
       const found = total === 0 ? [] : await findAllById(run.callbacks, runDeps.client);
       const keys = run.options === null ? new Map() : await findKeys(invocation, found, run.options);
@@ -242,7 +233,7 @@ function resumeReplay(invocation: Invocation, wanted: string | null): Promise<nu
         if (!(await confirmChanged(run, runDeps, invocation))) return 0;
         const viaService = run.options?.viaService ?? false;
         const follows = followsService(session, invocation);
-        const control = { keys, locks, resendUnknown, followsService: follows, contentType: args.get(CONTENT_TYPE), to };
+        const control = { keys, locks, resendUnknown, followsService: follows, contentType: values.contentType, to };
         const summary = await followRun(invocation, { total, viaService }, ({ signal, listener }) =>
           resumeRun(run.runId, { ...control, signal }, runDeps, listener),
         );
@@ -267,7 +258,7 @@ const HOUR_MS = 60 * 60_000;
 const LONGEST_UNASKED_MS = 24 * HOUR_MS;
 
 /** The run was confirmed for the callbacks of that time. One that was deleted and created again may have the same id, and other calls of the same ids. */
-async function confirmChanged(run: RunOverview, runDeps: RunDeps, invocation: Invocation): Promise<boolean> {
+async function confirmChanged(run: RunOverview, runDeps: RunDeps, invocation: ReplayInvocation): Promise<boolean> {
   const { options, counts } = run;
   if (!isUnfinished(counts)) return true;
   const changed: ResumedTarget[] = [];
@@ -315,10 +306,9 @@ function describeChange({ name, renamed, shown, key, before }: ResumedTarget): r
 async function resumedTargets(
   { callbacks, options, toHash }: RunOverview,
   { client }: RunDeps,
-  { args }: Invocation,
+  { values: { to } }: ReplayInvocation,
 ): Promise<readonly ResumedTarget[]> {
   const targets: ResumedTarget[] = [];
-  const to = args.get(TO);
   if (options !== null && options.to !== null && to !== undefined) {
     const before = { url: options.to, urlHash: toHash };
     targets.push({ name: "--to", renamed: null, url: to, shown: maskUrl(to), key: "", before });

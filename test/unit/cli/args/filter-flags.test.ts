@@ -1,16 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { FILTER_FLAGS, isNarrowed, readFilter, readNarrowing } from "../../../../src/cli/args/filter-flags.js";
-import { ParsedArgs } from "../../../../src/cli/args/flag.js";
+import { type FlagValues, ParsedArgs } from "../../../../src/cli/args/flag.js";
 import { parseArgv } from "../../../../src/cli/args/parse-argv.js";
 
 const NOW = Date.UTC(2026, 10, 24, 12);
 const LIST = { name: "list", summary: "", flags: FILTER_FLAGS, examples: [], load: async () => ({ run: async () => 0 }) };
 const SECTION = { heading: "Calls", entries: [{ ...LIST, load: async () => LIST }] };
 
-async function parse(...argv: string[]): Promise<ParsedArgs> {
+async function parse(...argv: string[]): Promise<FlagValues<typeof FILTER_FLAGS>> {
   const line = await parseArgv(["list", ...argv], [SECTION], { version: "0", width: 80 });
   if (line.kind !== "command") throw new Error(line.kind);
-  return new ParsedArgs(line.operands, line.raw, { now: NOW, utc: true });
+  return new ParsedArgs(line.operands, line.raw, { now: NOW, utc: true }).read(FILTER_FLAGS);
 }
 
 describe("the flags of a filter", () => {
@@ -20,7 +20,7 @@ describe("the flags of a filter", () => {
 
   test("each become one field of the filter", async () => {
     const narrowing = ["--since", "7d", "--until", "2026-11-24", "--status-code", "500,4xx,none", "--channel", "email"];
-    const args = await parse("--failed", ...narrowing, "--message", "M1", "--from", "Fred", "--grep", "boots");
+    const given = await parse("--failed", ...narrowing, "--message", "M1", "--from", "Fred", "--grep", "boots");
     const narrowed = {
       since: NOW - 7 * 24 * 3_600_000,
       until: Date.UTC(2026, 10, 24),
@@ -30,9 +30,9 @@ describe("the flags of a filter", () => {
       from: "Fred",
       text: "boots",
     };
-    expect(readFilter(args)).toEqual({ status: "FAILED", ...narrowed });
-    expect(readNarrowing(args)).toEqual(narrowed);
-    expect(isNarrowed(args)).toBe(true);
+    expect(readFilter(given)).toEqual({ status: "FAILED", ...narrowed });
+    expect(readNarrowing(given)).toEqual(narrowed);
+    expect(isNarrowed(given)).toBe(true);
   });
 
   test.each([
@@ -51,7 +51,6 @@ describe("the flags of a filter", () => {
     [["--status-code", "500,"], "an element of --status-code is empty"],
     [["--from", ""], "--from is empty"],
   ])("%j are rejected", async (argv, message) => {
-    const args = await parse(...argv);
-    expect(() => readFilter(args)).toThrow(message);
+    await expect(parse(...argv).then(readFilter)).rejects.toThrow(message);
   });
 });
