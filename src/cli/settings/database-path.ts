@@ -13,20 +13,19 @@ import { readSettings } from "./settings-file.js";
 
 export const DATABASE_NAME = "whcb.db";
 
+interface OpenDatabase extends AsyncDisposable {
+  readonly admin: DatabaseAdmin;
+  /** A URL is without its password. */
+  readonly path: string;
+}
+
 /** Throws `config` if there is no such file, or if the profile's service isn't known to be on this machine. */
-export async function withDatabase<Result>(
-  invocation: Invocation,
-  use: (admin: DatabaseAdmin, path: string) => Promise<Result>,
-): Promise<Result> {
+export async function openDatabase(invocation: Invocation): Promise<OpenDatabase> {
   const path = await findDatabase(invocation);
   if (!isPostgresUrl(path)) await requireFile(path);
   warnOfOpenDatabase(invocation, path);
   const admin = await invocation.deps.openDatabase(path);
-  try {
-    return await use(admin, databaseName(path));
-  } finally {
-    await admin.close();
-  }
+  return { admin, path: databaseName(path), [Symbol.asyncDispose]: () => admin.close() };
 }
 
 /** As `findDatabase`, or a URL of PostgreSQL, with a password only in WHCB_DB. */

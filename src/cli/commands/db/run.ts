@@ -4,35 +4,35 @@ import type { Invocation } from "../../args/command-spec.js";
 import type { Erased } from "../../cli-deps.js";
 import { confirm } from "../../output/questions.js";
 import { safeJson, text } from "../../output/screen-text.js";
-import { withDatabase } from "../../settings/database-path.js";
+import { openDatabase } from "../../settings/database-path.js";
 import type { DbFlags } from "./command.js";
 
 export async function eraseCommand(invocation: Invocation<DbFlags["erase"]>): Promise<number> {
   const { values, screen } = invocation;
   const isSender = await senderMatcher(values.sender);
   const mailDirectory = values.mailFolder ?? null;
-  return withDatabase(invocation, async (admin, path) => {
-    const found = await admin.eraseSender({ isSender, mailDirectory, dryRun: true });
-    for (const [address, calls] of found.addresses) screen.info(`${count(calls, "call")} from ${address}`);
-    if (found.mailFiles < found.filedMails) {
-      const files = `${found.mailFiles} of ${count(found.filedMails, "file")}`;
-      screen.info(`found ${files} to which e-mails were written: --mail-dir names the folder`);
-    }
-    const what = `${count(found.calls, "call")}, ${count(found.attempts, "attempt")}, ${count(found.mails, "e-mail")} and ${count(found.mailFiles, "mail file")}`;
-    if (values.dryRun) {
-      await show(found, `would erase ${what} in ${path}`);
-      return 0;
-    }
-    const isEmpty = found.calls + found.mails + found.mailFiles === 0;
-    const waiting = found.waiting === 0 ? "" : ` ${found.waiting} of these calls are still to be sent, and won't be.`;
-    if (!isEmpty && !(await confirm(invocation, `Erase ${what} in ${path}?${waiting} This can't be undone.`))) return 0;
-    // Also if there is nothing: an earlier one may have been cut off before it rewrote the file.
-    const erased = await admin.eraseSender({ isSender, mailDirectory, dryRun: false });
-    await show(erased, `erased ${what} in ${path}`);
-    if (erased.sentMails > 0)
-      screen.info(`the mail server was sent ${count(erased.sentMails, "e-mail")} about them, which this can't erase`);
+  await using database = await openDatabase(invocation);
+  const { admin, path } = database;
+  const found = await admin.eraseSender({ isSender, mailDirectory, dryRun: true });
+  for (const [address, calls] of found.addresses) screen.info(`${count(calls, "call")} from ${address}`);
+  if (found.mailFiles < found.filedMails) {
+    const files = `${found.mailFiles} of ${count(found.filedMails, "file")}`;
+    screen.info(`found ${files} to which e-mails were written: --mail-dir names the folder`);
+  }
+  const what = `${count(found.calls, "call")}, ${count(found.attempts, "attempt")}, ${count(found.mails, "e-mail")} and ${count(found.mailFiles, "mail file")}`;
+  if (values.dryRun) {
+    await show(found, `would erase ${what} in ${path}`);
     return 0;
-  });
+  }
+  const isEmpty = found.calls + found.mails + found.mailFiles === 0;
+  const waiting = found.waiting === 0 ? "" : ` ${found.waiting} of these calls are still to be sent, and won't be.`;
+  if (!isEmpty && !(await confirm(invocation, `Erase ${what} in ${path}?${waiting} This can't be undone.`))) return 0;
+  // Also if there is nothing: an earlier one may have been cut off before it rewrote the file.
+  const erased = await admin.eraseSender({ isSender, mailDirectory, dryRun: false });
+  await show(erased, `erased ${what} in ${path}`);
+  if (erased.sentMails > 0)
+    screen.info(`the mail server was sent ${count(erased.sentMails, "e-mail")} about them, which this can't erase`);
+  return 0;
 
   async function show({ addresses: _, ...counts }: Erased, line: string): Promise<void> {
     if (screen.format === "json") await screen.out(text`${safeJson(counts, 2)}\n`);

@@ -8,56 +8,56 @@ import { type ListingStyle, openListing } from "../../output/listing.js";
 import { askSecret, confirm, needsYes } from "../../output/questions.js";
 import { safeJson, text } from "../../output/screen-text.js";
 import { isoInstant } from "../../output/times.js";
-import { withDatabase } from "../../settings/database-path.js";
+import { openDatabase } from "../../settings/database-path.js";
 import { requireValidCredentials } from "../../settings/resolve-settings.js";
 import type { UsersFlags } from "./command.js";
 
-export function listUsers(invocation: Invocation<UsersFlags["list"]>): Promise<number> {
+export async function listUsers(invocation: Invocation<UsersFlags["list"]>): Promise<number> {
   const { values, screen } = invocation;
-  return withDatabase(invocation, async (admin, path) => {
-    const listing = openListing(USER_LISTING, screen, values.columns);
-    await listing.add(await admin.listUsers());
-    if ((await listing.end()) === 0) screen.info(`no users in ${path}; \`whcb users add\` and \`whcb serve\` add one`);
-    return 0;
-  });
+  await using database = await openDatabase(invocation);
+  const { admin, path } = database;
+  const listing = openListing(USER_LISTING, screen, values.columns);
+  await listing.add(await admin.listUsers());
+  if ((await listing.end()) === 0) screen.info(`no users in ${path}; \`whcb users add\` and \`whcb serve\` add one`);
+  return 0;
 }
 
-export function addUser(invocation: Invocation<UsersFlags["add"]>): Promise<number> {
+export async function addUser(invocation: Invocation<UsersFlags["add"]>): Promise<number> {
   const username = readUsername(invocation);
-  return withDatabase(invocation, async (admin, path) => {
-    const apiKey = await admin.addUser(username, await readNewPassword(invocation, username));
-    await showKey(invocation, username, apiKey);
-    invocation.screen.info(`added the user ${username} to ${path}; the API key isn't shown again`);
-    return 0;
-  });
+  await using database = await openDatabase(invocation);
+  const { admin, path } = database;
+  const apiKey = await admin.addUser(username, await readNewPassword(invocation, username));
+  await showKey(invocation, username, apiKey);
+  invocation.screen.info(`added the user ${username} to ${path}; the API key isn't shown again`);
+  return 0;
 }
 
-export function removeUser(invocation: Invocation<UsersFlags["remove"]>): Promise<number> {
+export async function removeUser(invocation: Invocation<UsersFlags["remove"]>): Promise<number> {
   const { values, screen } = invocation;
   const username = readUsername(invocation);
   if (!values.yes && !screen.canAsk) throw needsYes(invocation);
-  return withDatabase(invocation, async (admin, path) => {
-    const found = (await admin.listUsers()).find((user) => user.username === username);
-    const question = `Remove the user ${username} of ${path}? The password, the API key and all tokens stop working.`;
-    if (found !== undefined && !(await confirm(invocation, question))) return 0;
-    await admin.removeUser(username);
-    const again = found?.origin === "start" ? "; a start of `whcb serve` with the same credentials adds it again" : "";
-    screen.info(`removed the user ${username} of ${path}${again}`);
-    return 0;
-  });
+  await using database = await openDatabase(invocation);
+  const { admin, path } = database;
+  const found = (await admin.listUsers()).find((user) => user.username === username);
+  const question = `Remove the user ${username} of ${path}? The password, the API key and all tokens stop working.`;
+  if (found !== undefined && !(await confirm(invocation, question))) return 0;
+  await admin.removeUser(username);
+  const again = found?.origin === "start" ? "; a start of `whcb serve` with the same credentials adds it again" : "";
+  screen.info(`removed the user ${username} of ${path}${again}`);
+  return 0;
 }
 
-export function changePassword(invocation: Invocation<UsersFlags["passwd"]>): Promise<number> {
+export async function changePassword(invocation: Invocation<UsersFlags["passwd"]>): Promise<number> {
   const { values, screen } = invocation;
   const username = readUsername(invocation);
-  return withDatabase(invocation, async (admin, path) => {
-    const password = await readNewPassword(invocation, username);
-    const apiKey = await admin.changePassword(username, password, values.newKey);
-    if (apiKey !== null) await showKey(invocation, username, apiKey);
-    const key = apiKey === null ? "" : " and the API key, which isn't shown again";
-    screen.info(`changed the password of ${username}${key}, in ${path}; all tokens and sessions have ended`);
-    return 0;
-  });
+  await using database = await openDatabase(invocation);
+  const { admin, path } = database;
+  const password = await readNewPassword(invocation, username);
+  const apiKey = await admin.changePassword(username, password, values.newKey);
+  if (apiKey !== null) await showKey(invocation, username, apiKey);
+  const key = apiKey === null ? "" : " and the API key, which isn't shown again";
+  screen.info(`changed the password of ${username}${key}, in ${path}; all tokens and sessions have ended`);
+  return 0;
 }
 
 const LONGEST_NAME = 64;
