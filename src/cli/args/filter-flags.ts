@@ -45,7 +45,7 @@ export function readFilter(given: FlagValues<typeof FILTER_FLAGS>): CallFilter {
   ].filter((status) => status !== null);
   if (statuses.length > 1) throw new WhcbError("usage", "--failed, --success and --pending exclude each other");
   const [status] = statuses;
-  return status === undefined ? readNarrowing(given) : { status, ...readNarrowing(given) };
+  return { ...(status && { status }), ...readNarrowing(given) };
 }
 
 export function readNarrowing(given: Narrowing): Omit<CallFilter, "status"> {
