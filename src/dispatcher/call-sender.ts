@@ -3,7 +3,7 @@ import type { Attempt, AttemptCause, DeliveryResult } from "../domain/attempt.js
 import type { Call } from "../domain/call.js";
 import type { Callback } from "../domain/callback.js";
 import type { Clock } from "../platform/clock.js";
-import type { Store } from "../store/store.js";
+import type { Store } from "../store/open-store.js";
 
 /** Throws if the request can't be built. */
 export type Prepare = (callback: Callback, call: Call) => PreparedDelivery;
@@ -53,7 +53,7 @@ export class CallSender {
     const read = async () => {
       await clock.nextTurn();
       const began = clock.monotonicMs();
-      const findCall = () => store.findCall(call.callbackId, call.id);
+      const findCall = () => store.calls.find(call.callbackId, call.id);
       const first = await findCall();
       const whole = clock.monotonicMs() - began > SLOW_READ_MS ? await findCall() : first;
       return whole && isUnchanged(call, whole) ? prepare(settings.callback, whole) : null;

@@ -1,4 +1,4 @@
-import type { Store } from "../store/store.js";
+import type { Store } from "../store/open-store.js";
 
 /** The event loop turns in between. */
 const CHUNK = 200;
@@ -42,15 +42,15 @@ export class ChangedCallbacks {
   /** At the start adds every callback with work, then one chunk of those that anyone changed, which it returns. */
   async read(): Promise<readonly string[]> {
     if (this.#position === null) {
-      const position = await this.#store.readLatestChange();
-      for (const id of await this.#store.listActiveCallbacks()) this.#ids.add(id);
+      const position = await this.#store.changes.readLatest();
+      for (const id of await this.#store.endpoints.listActive()) this.#ids.add(id);
       this.#position = position;
       return [];
     }
     // Before: what is written in between is read next time.
-    const counter = await this.#store.changeCounter();
+    const counter = await this.#store.changes.readCounter();
     if (counter === this.#changeCounter) return [];
-    const { callbackIds, position } = await this.#store.readChanges(this.#position, CHUNK);
+    const { callbackIds, position } = await this.#store.changes.read(this.#position, CHUNK);
     for (const id of callbackIds) this.#ids.add(id);
     this.#position = position;
     this.#hasMore = callbackIds.length >= CHUNK;

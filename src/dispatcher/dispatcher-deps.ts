@@ -5,8 +5,8 @@ import { DEFAULT_SEND_LIMITS, type SendLimits } from "../domain/service-settings
 import type { Clock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
 import type { Random } from "../platform/random.js";
-import type { OutcomeGroup } from "../store/dispatch-store.js";
-import type { Store } from "../store/store.js";
+import type { Store } from "../store/open-store.js";
+import type { OutcomeGroup } from "../store/outcomes/commit-outcomes.js";
 import type { Prepare } from "./call-sender.js";
 
 export interface DispatcherDeps {

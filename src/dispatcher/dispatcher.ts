@@ -327,7 +327,7 @@ export class Dispatcher {
     const now = clock.now();
     const wallAhead = now - clock.monotonicMs();
     if (wallAhead < this.#wallAhead - SET_BACK_MS) {
-      await store.clampTimes({ now, latestDueAt: latestScheduledRetry(now, policy) });
+      await store.outcomes.clampTimes({ now, latestDueAt: latestScheduledRetry(now, policy) });
       this.#pool.changedAll();
       this.#wallAhead = wallAhead;
     }

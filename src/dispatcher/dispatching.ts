@@ -11,7 +11,7 @@ import type { Logger } from "../platform/logger.js";
 import type { Random } from "../platform/random.js";
 import { settleAll } from "../platform/teardown.js";
 import { LEASE_LOOK_MS } from "../store/callbacks/run-leases.js";
-import type { Store } from "../store/store.js";
+import type { Store } from "../store/open-store.js";
 import { buildDelivery, type DeliveryRequest } from "../wire/delivery-request.js";
 import type { BodyNames } from "../wire/delivery-settings.js";
 import { Dispatcher } from "./dispatcher.js";
@@ -95,7 +95,7 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
     isWarned = true;
   };
   const endLeases = async () => {
-    await store.endRunLeases();
+    await store.runLeases.endUnrenewed();
     return clock.now() + LEASE_LOOK_MS;
   };
   const leases = new RunLoop(endLeases, {

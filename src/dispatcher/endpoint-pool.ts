@@ -1,8 +1,8 @@
 import type { OpenOutage } from "../domain/outage.js";
 import type { Clock } from "../platform/clock.js";
 import type { Random } from "../platform/random.js";
-import type { EndpointRecord } from "../store/dispatch-store.js";
-import type { Store } from "../store/store.js";
+import type { Store } from "../store/open-store.js";
+import type { EndpointRecord } from "../store/outcomes/endpoints.js";
 import { Agenda } from "./agenda.js";
 import { ChangedCallbacks } from "./changed-callbacks.js";
 import type { DeliveryBudget } from "./delivery-budget.js";
@@ -97,7 +97,7 @@ export class EndpointPool {
     for (const id of this.#cancelled) {
       const begunCalls = () => this.begunCalls(id, fences);
       const cancel = { replayId: null, now: clock.now(), policy: rules.policy, random: random.fraction(), begunCalls };
-      if (await store.cancelReplayChunk(id, cancel)) this.#cancelled.delete(id);
+      if (await store.replays.cancelChunk(id, cancel)) this.#cancelled.delete(id);
     }
   }
 
@@ -275,7 +275,7 @@ export class EndpointPool {
     const own = chunk.filter(isOwn);
     const foreign = chunk.filter((id) => !isOwn(id));
     try {
-      const records = own.length === 0 ? [] : await this.#deps.store.listEndpoints(own);
+      const records = own.length === 0 ? [] : await this.#deps.store.endpoints.list(own);
       const byId = new Map(records.map((record) => [record.callback.id, record]));
       for (const id of own) if (!byId.has(id)) this.#removeDeleted(id);
       const lost = new Map<string, number>();

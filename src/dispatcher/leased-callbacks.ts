@@ -2,7 +2,7 @@
 import type { Clock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
 import { type Random, timeOrderedId } from "../platform/random.js";
-import { LEASE_MS, type LeaseStore } from "../store/nodes/node-store.js";
+import { LEASE_MS, type LeaseStore } from "../store/nodes/leases.js";
 import { SeenRenewals } from "../store/nodes/seen-renewals.js";
 
 /** What has changed of the callbacks that a dispatcher owns. */

@@ -1,12 +1,11 @@
 /** This process among those that use a PostgreSQL database: docs/operations.md, Several nodes. */
-
 import { formatDuration } from "../domain/duration.js";
 import { WhcbError } from "../domain/errors.js";
 import type { ServiceSettings } from "../domain/service-settings.js";
 import type { Clock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
 import { type Random, timeOrderedId } from "../platform/random.js";
-import { type Joined, MEMBER_MS, type MemberStore } from "../store/nodes/node-store.js";
+import { type Joined, MEMBER_MS, type MemberStore } from "../store/nodes/members.js";
 import { RunLoop } from "./run-loop.js";
 
 export interface NodeSurroundings {

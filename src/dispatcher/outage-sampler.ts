@@ -1,11 +1,11 @@
 /** How many calls wait, each minute while an outage is open. */
 import type { Clock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
-import type { DispatchStore } from "../store/dispatch-store.js";
+import type { Store } from "../store/open-store.js";
 import { RunLoop } from "./run-loop.js";
 
 export interface SamplerDeps {
-  readonly store: Pick<DispatchStore, "sampleWaiting">;
+  readonly store: Pick<Store, "activity">;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -39,10 +39,10 @@ export class OutageSampler {
   async tick(): Promise<number> {
     const { store, clock } = this.#deps;
     const now = clock.now();
-    let after = await store.sampleWaiting(now, 0, CHUNK);
+    let after = await store.activity.sampleWaiting(now, 0, CHUNK);
     while (after !== null) {
       await clock.nextTurn();
-      after = await store.sampleWaiting(now, after, CHUNK);
+      after = await store.activity.sampleWaiting(now, after, CHUNK);
     }
     return (Math.floor(now / MINUTE_MS) + 1) * MINUTE_MS;
   }

@@ -1,12 +1,11 @@
 /** In small chunks (docs/dispatcher.md, A call, rules 8 and 10). */
 import type { Clock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
-import type { DispatchStore } from "../store/dispatch-store.js";
-import type { SettingsStore } from "../store/store.js";
+import type { Store } from "../store/open-store.js";
 import { RunLoop } from "./run-loop.js";
 
 export interface PurgerDeps {
-  readonly store: Pick<DispatchStore, "purgeDeleted" | "purgeExpired"> & Pick<SettingsStore, "readSettings">;
+  readonly store: Pick<Store, "retention"> & Pick<Store, "settings">;
   /** Mail files written before this, epoch ms. */
   readonly removeMailFiles: (before: number) => Promise<void>;
   readonly clock: Clock;
@@ -57,10 +56,10 @@ export class Purger {
   async tick(): Promise<number> {
     const { store, clock, removeMailFiles } = this.#deps;
     const now = clock.now();
-    if ((await store.purgeDeleted(CHUNK)) >= CHUNK) return now + PAUSE_MS;
+    if ((await store.retention.purgeDeleted(CHUNK)) >= CHUNK) return now + PAUSE_MS;
     if (this.#isInGrace(now)) return now + ROUND_MS;
-    if ((await store.purgeExpired(now, CHUNK)) >= CHUNK) return now + PAUSE_MS;
-    await removeMailFiles(now - (await store.readSettings()).retainMailMs);
+    if ((await store.retention.purgeExpired(now, CHUNK)) >= CHUNK) return now + PAUSE_MS;
+    await removeMailFiles(now - (await store.settings.read()).retainMailMs);
     return now + ROUND_MS;
   }
 

@@ -1,6 +1,10 @@
-export interface Attempt {
-  /** From 1. */
+export interface Attempt extends NewAttempt {
+  /** Of the call, from 1. */
   readonly number: number;
+}
+
+/** It gets its number when it is recorded. */
+export interface NewAttempt {
   readonly startedAt: number;
   readonly durationMs: number;
   readonly cause: AttemptCause;

@@ -1,5 +1,12 @@
 /** A call's transitions. A status is assigned nowhere else. */
-import { type Attempt, type DeliveryResult, isAccepted, resultMessage, type UnreachableReason } from "./attempt.js";
+import {
+  type Attempt,
+  type DeliveryResult,
+  isAccepted,
+  type NewAttempt,
+  resultMessage,
+  type UnreachableReason,
+} from "./attempt.js";
 import type { MessageResponse } from "./message-response.js";
 import { nextDueAt, paceMs, type RetryPolicy, retryUntil } from "./retry-policy.js";
 
@@ -128,7 +135,7 @@ export function recordAttempt(call: CallProgress, attempt: Attempt, rule: RetryR
  * Changes only what is shown of the last attempt (docs/contract.md, POST …/attempts). `at`: when it is reported. A mark whose call has been
  * accepted since can't be undone; one whose call was rejected again can.
  */
-export function recordClientReplay(call: CallProgress, { startedAt, result }: Omit<Attempt, "number">, at: number): CallProgress {
+export function recordClientReplay(call: CallProgress, { startedAt, result }: NewAttempt, at: number): CallProgress {
   const isLast = call.attemptedAt === null || startedAt >= call.attemptedAt;
   const isChanged = call.status === "SUCCESS" ? isAccepted(result) : isLast;
   return {

@@ -78,15 +78,18 @@ export interface OutageProgress {
 }
 
 /** At most one per outage: the outage's id is its id. */
-export interface Mail {
+export interface Mail extends NewMail {
+  /** Failed so far. */
+  readonly tries: number;
+}
+
+export interface NewMail {
   readonly outageId: string;
   readonly callbackId: string;
   readonly to: string;
   readonly subject: string;
   readonly text: string;
   readonly createdAt: number;
-  /** Failed so far. */
-  readonly tries: number;
 }
 
 export type OutageEvent = "began" | "ended";

@@ -16,7 +16,7 @@ export async function openDatabaseAdmin(path: string, dataDirectory: string): Pr
   let store = await openAdminStore(path, systemClock);
   const deps = () => ({ store, random: systemRandom, now: systemClock.now() });
   return {
-    listUsers: () => store.listCredentials(),
+    listUsers: () => store.credentials.list(),
     addUser: (username, password) => addUser({ username, password }, deps()),
     changePassword: (username, password, withNewKey) => changePassword({ username, password }, withNewKey, deps()),
     removeUser: (username) => removeUser(username, store),

@@ -29,7 +29,7 @@ export async function openFileClient(
     random,
     timers: systemTimers,
     logger: silentLogger,
-    policy: { ...(await store.readSettings()), jitter: true },
+    policy: { ...(await store.settings.read()), jitter: true },
     plan: null,
     authentication: "none",
     isTrustedProxy: null,
@@ -37,7 +37,7 @@ export async function openFileClient(
     maxConnections: 0, // none: it doesn't listen
     authParameter,
     bodyNames,
-    ...(await store.readDeliverySettings()),
+    ...(await store.settings.readDelivery()),
     version,
     stats: { read: async () => ({ ...(await store.readGauges()), inFlight: 0 }), onAttempt: () => undefined },
     checkEndpoint: async (request) => (await deliverer.deliver(request)).result,

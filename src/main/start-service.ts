@@ -27,11 +27,10 @@ import { closeGracefully, connectionLimit } from "../server/connections.js";
 import { consolePlugin } from "../server/console/console.js";
 import { listenOnLocalhost, tryToListenBeside } from "../server/listen-on-localhost.js";
 import { serveMetrics } from "../server/operations/metrics.js";
-import type { NodeStore } from "../store/nodes/node-store.js";
-import { openStore } from "../store/open-store.js";
+import type { NodeStore } from "../store/nodes/open-nodes.js";
+import { openStore, type Store } from "../store/open-store.js";
 import { secretKeySource } from "../store/secret-key.js";
 import { lockDatabase } from "../store/sqlite/open-sqlite.js";
-import type { Store } from "../store/store.js";
 import { planNotices } from "./notice-targets.js";
 
 export interface ServiceSurroundings {
@@ -128,8 +127,8 @@ async function start(
   await loadHttpParser(url);
   // After listening: with the port taken, nothing is stored or sent. Nodes stored them as they joined.
   const { authParameter, bodyNames } = options;
-  if (store.nodes === null) await store.saveSettings({ ...options.settings, authParameter, bodyNames });
-  const waiting = await store.readWaiting();
+  if (store.nodes === null) await store.settings.save({ ...options.settings, authParameter, bodyNames });
+  const waiting = await store.calls.countWaiting();
   dispatching.start();
   hasStarted = true;
   return { url, metricsUrl, settings, waiting, mailDirectory: mails, users };
@@ -197,7 +196,7 @@ async function openSettings(
   teardown: Teardown,
   surroundings: NodeSurroundings,
 ): Promise<ServiceSettings> {
-  if (store.nodes === null) return { ...(await store.readSettings()), ...changes };
+  if (store.nodes === null) return { ...(await store.settings.read()), ...changes };
   const { settings, leave } = await joinNodes(store.nodes, changes, (reason) => teardown.fail(reason), surroundings);
   teardown.add(leave);
   return settings;

@@ -4,7 +4,7 @@ import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { Clock, Timers } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
 import type { Random } from "../platform/random.js";
-import type { Gauges, Store } from "../store/store.js";
+import type { Gauges, Store } from "../store/open-store.js";
 import type { DeliveryRequest } from "../wire/delivery-request.js";
 import type { BodyNames } from "../wire/delivery-settings.js";
 import type { PlanName } from "./auth/rate-plan.js";

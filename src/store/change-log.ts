@@ -32,24 +32,30 @@ export const latestChange = perDatabase({
   postgres: () => sql`(SELECT xid::text FROM changes WHERE callback_id = callbacks.id)`,
 });
 
-export async function readLatestChange(db: Db): Promise<string> {
-  if (isPostgres(db)) return readSnapshot(db);
-  const { rows } = await sql<{ seq: number | null }>`SELECT max(seq) AS seq FROM changes`.execute(db);
-  return String(rows[0]?.seq ?? 0);
-}
+export function changeStore(db: Db) {
+  return {
+    /** A position. */
+    async readLatest(): Promise<string> {
+      if (isPostgres(db)) return readSnapshot(db);
+      const { rows } = await sql<{ seq: number | null }>`SELECT max(seq) AS seq FROM changes`.execute(db);
+      return String(rows[0]?.seq ?? 0);
+    },
 
-export async function readChanges(db: Db, after: string, limit: number): Promise<Changes> {
-  if (isPostgres(db)) return readCommittedChanges(db, after, limit);
-  const { rows } = await sql<{ seq: number; callback_id: string }>`
-    SELECT seq, callback_id FROM changes WHERE seq > ${Number(after)} ORDER BY seq LIMIT ${limit}`.execute(db);
-  return { callbackIds: rows.map(({ callback_id }) => callback_id), position: String(rows.at(-1)?.seq ?? after) };
-}
+    /** Changed after this position, other than by the dispatcher; deleted callbacks too. More than `limit` only of one transaction. */
+    async read(after: string, limit: number): Promise<Changes> {
+      if (isPostgres(db)) return readCommittedChanges(db, after, limit);
+      const { rows } = await sql<{ seq: number; callback_id: string }>`
+        SELECT seq, callback_id FROM changes WHERE seq > ${Number(after)} ORDER BY seq LIMIT ${limit}`.execute(db);
+      return { callbackIds: rows.map(({ callback_id }) => callback_id), position: String(rows.at(-1)?.seq ?? after) };
+    },
 
-/** Another one after any write by another process. */
-export async function readChangeCounter(db: Db): Promise<string> {
-  if (isPostgres(db)) return readSnapshot(db);
-  const { rows } = await sql<{ data_version: number }>`PRAGMA data_version`.execute(db);
-  return String(rows[0]?.data_version);
+    /** Changes when another process has written. */
+    async readCounter(): Promise<string> {
+      if (isPostgres(db)) return readSnapshot(db);
+      const { rows } = await sql<{ data_version: number }>`PRAGMA data_version`.execute(db);
+      return String(rows[0]?.data_version);
+    },
+  };
 }
 
 /*

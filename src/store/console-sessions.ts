@@ -26,35 +26,16 @@ export interface SessionLimits {
   readonly usedAfter: number;
 }
 
-export interface SessionStore {
-  /** Also removes what is expired. `credential`: as it was verified; a later password ends the session. */
-  createSession(session: Session, credential: StoredCredential, limits: SessionLimits): Promise<void>;
-  /** null: none, expired, or the user has been removed or has another password. */
-  findSession(tokenHash: string, limits: SessionLimits): Promise<{ session: Session; credential: StoredCredential } | null>;
-  touchSession(tokenHash: string, usedAt: number): Promise<void>;
-  /** Atomic: once for a token. false: there is none. */
-  replaceSessionToken(tokenHash: string, newTokenHash: string): Promise<boolean>;
-  endSession(tokenHash: string): Promise<void>;
-  /**
-   * Also removes codes of before `validAfter`, and the user's oldest beyond ten. false: there is a valid code with this id.
-   */
-  createSignInCode(
-    code: SignInCode & { readonly tries: number },
-    credential: StoredCredential,
-    times: { readonly now: number; readonly validAfter: number },
-  ): Promise<boolean>;
-  /**
-   * The user, if the secret is right: the code is used up. A wrong secret costs a try, the last one removes the code. null: wrong, used,
-   * expired, or the user has been removed or has another password.
-   */
-  redeemSignInCode(id: string, secretHash: string, validAfter: number): Promise<StoredCredential | null>;
-}
-
 const MAX_CODES_PER_USER = 10;
 
-export function sessionStore(db: Db): SessionStore {
+export function sessionStore(db: Db) {
   return {
-    createSession: ({ tokenHash, username, createdAt, usedAt }, credential, { createdAfter, usedAfter }) =>
+    /** Also removes what is expired. `credential`: as it was verified; a later password ends the session. */
+    create: (
+      { tokenHash, username, createdAt, usedAt }: Session,
+      credential: StoredCredential,
+      { createdAfter, usedAfter }: SessionLimits,
+    ): Promise<void> =>
       transact(db, async (trx) => {
         await trx
           .deleteFrom("sessions")
@@ -67,7 +48,11 @@ export function sessionStore(db: Db): SessionStore {
           .execute();
       }),
 
-    async findSession(tokenHash, { createdAfter, usedAfter }) {
+    /** null: none, expired, or the user has been removed or has another password. */
+    async find(
+      tokenHash: string,
+      { createdAfter, usedAfter }: SessionLimits,
+    ): Promise<{ session: Session; credential: StoredCredential } | null> {
       const row = await db
         .selectFrom("sessions")
         .selectAll()
@@ -81,12 +66,13 @@ export function sessionStore(db: Db): SessionStore {
       return { session: { tokenHash, username, createdAt, usedAt }, credential };
     },
 
-    touchSession: (tokenHash, usedAt) =>
+    recordUse: (tokenHash: string, usedAt: number): Promise<void> =>
       transact(db, async (trx) => {
         await trx.updateTable("sessions").set({ used_at: usedAt }).where("token_hash", "=", tokenHash).execute();
       }),
 
-    replaceSessionToken: (tokenHash, newTokenHash) =>
+    /** Atomic: once for a token. false: there is none. */
+    replaceToken: (tokenHash: string, newTokenHash: string): Promise<boolean> =>
       transact(db, async (trx) => {
         const replaced = await trx
           .updateTable("sessions")
@@ -97,12 +83,17 @@ export function sessionStore(db: Db): SessionStore {
         return replaced.length > 0;
       }),
 
-    endSession: (tokenHash) =>
+    end: (tokenHash: string): Promise<void> =>
       transact(db, async (trx) => {
         await trx.deleteFrom("sessions").where("token_hash", "=", tokenHash).execute();
       }),
 
-    createSignInCode: ({ id, secretHash, username, tries }, credential, { now, validAfter }) =>
+    /** Also removes codes of before `validAfter`, and the user's oldest beyond ten. false: there is a valid code with this id. */
+    createSignInCode: (
+      { id, secretHash, username, tries }: SignInCode & { readonly tries: number },
+      credential: StoredCredential,
+      { now, validAfter }: { readonly now: number; readonly validAfter: number },
+    ): Promise<boolean> =>
       transact(db, async (trx) => {
         await trx.deleteFrom("sign_in_codes").where("created_at", "<=", validAfter).execute();
         const created = await trx
@@ -128,7 +119,11 @@ export function sessionStore(db: Db): SessionStore {
         return created.length > 0;
       }),
 
-    redeemSignInCode: (id, secretHash, validAfter) =>
+    /**
+     * The user, if the secret is right: the code is used up. A wrong secret costs a try, the last one removes the code. null: wrong, used,
+     * expired, or the user has been removed or has another password.
+     */
+    redeemSignInCode: (id: string, secretHash: string, validAfter: number): Promise<StoredCredential | null> =>
       transact(db, async (trx) => {
         const code = await trx
           .selectFrom("sign_in_codes")

@@ -12,25 +12,16 @@ export interface StoredCredential {
 /** start: given to a start of the service, and replaced by those of the next one. added: stays. */
 export type CredentialOrigin = "start" | "added";
 
-export interface CredentialStore {
-  /** By username. */
-  listCredentials(): Promise<readonly (StoredCredential & { readonly savedAt: number })[]>;
-  /** Replaces the one of this username. */
-  saveCredential(credential: StoredCredential, now: number): Promise<void>;
-  /** false: there is none. */
-  removeCredential(username: string): Promise<boolean>;
-  /** Of origin `start`, except this one. Returns their usernames. */
-  removeStartCredentials(except: string): Promise<readonly string[]>;
-}
-
-export function credentialStore(db: Db): CredentialStore {
+export function credentialStore(db: Db) {
   return {
-    async listCredentials() {
+    /** By username. */
+    async list(): Promise<readonly (StoredCredential & { readonly savedAt: number })[]> {
       const rows = await db.selectFrom("credentials").selectAll().orderBy("username").execute();
       return rows.map((row) => ({ ...toCredential(row), savedAt: row.saved_at }));
     },
 
-    saveCredential: ({ username, passwordHash, apiKeyHash, origin }, now) =>
+    /** Replaces the one of this username. */
+    save: ({ username, passwordHash, apiKeyHash, origin }: StoredCredential, now: number): Promise<void> =>
       transact(db, async (trx) => {
         const columns = { password_hash: passwordHash, api_key_hash: apiKeyHash, origin, saved_at: now };
         await trx
@@ -40,13 +31,15 @@ export function credentialStore(db: Db): CredentialStore {
           .execute();
       }),
 
-    removeCredential: (username) =>
+    /** false: there is none. */
+    remove: (username: string): Promise<boolean> =>
       transact(db, async (trx) => {
         const removed = await trx.deleteFrom("credentials").where("username", "=", username).returning("username").execute();
         return removed.length > 0;
       }),
 
-    removeStartCredentials: (except) =>
+    /** Of origin `start`, except this one. Resolves to their usernames. */
+    removeStart: (except: string): Promise<readonly string[]> =>
       transact(db, async (trx) => {
         const removed = await trx
           .deleteFrom("credentials")

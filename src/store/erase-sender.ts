@@ -3,7 +3,6 @@ import { sql } from "kysely";
 import { type CallStatus, eraseCall } from "../domain/call.js";
 import { WhcbError } from "../domain/errors.js";
 import type { Mail } from "../domain/outage.js";
-import type { ErasedSender, SenderErasure } from "./admin-store.js";
 import { lockKeys } from "./callbacks/callback-row.js";
 import { requireNoRuns } from "./callbacks/run-leases.js";
 import { eraseAttempts } from "./calls/attempts.js";
@@ -15,10 +14,35 @@ import type { Db } from "./schema.js";
 import { isPostgres, jsonPart } from "./sql/per-database.js";
 import { transact } from "./sql/transactions.js";
 
+export interface SenderErasure {
+  /** Whether it is one of the sender's addresses; false for "". */
+  readonly isSender: (address: string) => boolean;
+  /** Without what belongs to the sender or to these calls; null: nothing does. */
+  readonly eraseMail: (mail: Mail, callIds: ReadonlySet<string>) => Pick<Mail, "subject" | "text"> | null;
+  /** Only find. */
+  readonly dryRun: boolean;
+  readonly now: number;
+}
+
+export interface ErasedSender {
+  readonly callIds: ReadonlySet<string>;
+  /** Of these calls: had something still to be sent. */
+  readonly waiting: number;
+  readonly attempts: number;
+  /** As they were stored, with the number of calls. */
+  readonly addresses: ReadonlyMap<string, number>;
+  /** As they are now. */
+  readonly mails: readonly Mail[];
+  /** Of these: sent to a mail server. */
+  readonly sentMails: number;
+  /** Of these: written to a file. */
+  readonly filedMails: number;
+}
+
 /** Rows per transaction and per read. */
 const CHUNK = 500;
 
-/** Not atomic: what is cut off is completed by the next one. Throws `locked` while a run sends, `unavailable` if another process keeps the file from being rewritten. */
+/** While nothing serves the database: a dispatcher has responses in memory. Not atomic: what is cut off is completed by the next one. Throws `locked` while a run sends, `unavailable` if another process keeps the file from being rewritten. */
 export async function eraseSender(db: Db, { isSender, eraseMail, dryRun, now }: SenderErasure): Promise<ErasedSender> {
   const { calls, addresses } = await findCalls(db, isSender);
   const callIds = new Set(calls.map(({ id }) => id));

@@ -3,50 +3,29 @@ import { WhcbError } from "../domain/errors.js";
 import type { Migrated } from "../domain/maintenance.js";
 import type { Clock } from "../platform/clock.js";
 import { isPostgresUrl } from "../platform/database-url.js";
-import type { AdminStore } from "./admin-store.js";
-import { requireCallback } from "./callbacks/callback-row.js";
 import { versionStore } from "./callbacks/callback-versions.js";
 import { callbackStore } from "./callbacks/callbacks.js";
-import { leaseEnder, releaseRunLease, takeRunLease } from "./callbacks/run-leases.js";
-import { acceptCalls } from "./calls/accept-calls.js";
-import { listAttempts } from "./calls/attempts.js";
-import { listFailures, readCounts, readCountsOf, readWaiting } from "./calls/call-counts.js";
-import { readStatesById } from "./calls/call-state.js";
-import {
-  expireRetries,
-  fetchBacklog,
-  fetchDue,
-  fetchHeld,
-  fetchPending,
-  fetchReplays,
-  findCall,
-  findCallIds,
-} from "./calls/fetch-calls.js";
-import { groupCalls } from "./calls/group-calls.js";
-import { listCalls } from "./calls/list-calls.js";
-import { markCalls, markMatching, recordReplays } from "./calls/mark-calls.js";
-import { cancelReplayChunk, findReplay, listReplays, requestReplays } from "./calls/replays.js";
-import { countMatching } from "./calls/scan-calls.js";
-import { readChangeCounter, readChanges, readLatestChange } from "./change-log.js";
+import { runLeaseStore } from "./callbacks/run-leases.js";
+import { callStore } from "./calls/call-store.js";
+import { queueStore } from "./calls/fetch-calls.js";
+import { replayStore } from "./calls/replays.js";
+import { changeStore } from "./change-log.js";
 import { sessionStore } from "./console-sessions.js";
 import { requireNoUnfinishedCopy } from "./copy/copy-state.js";
 import { credentialStore } from "./credentials.js";
-import { eraseSender } from "./erase-sender.js";
-import type { NodeStore } from "./nodes/node-store.js";
-import { listActivity, sampleWaiting } from "./outcomes/activity.js";
-import { clampTimes } from "./outcomes/clamp-times.js";
-import { commitOutcomes } from "./outcomes/commit-outcomes.js";
-import { listActiveCallbacks, listEndpoints } from "./outcomes/endpoints.js";
+import { type ErasedSender, eraseSender, type SenderErasure } from "./erase-sender.js";
+import type { NodeStore } from "./nodes/open-nodes.js";
+import { activityStore } from "./outcomes/activity.js";
+import { outcomeStore } from "./outcomes/commit-outcomes.js";
+import { endpointStore } from "./outcomes/endpoints.js";
 import { mailStore } from "./outcomes/mails.js";
 import { noticeStore } from "./outcomes/notices.js";
-import { countOutageCalls } from "./outcomes/outage-calls.js";
-import { findLastOutages, findOutage, listOutages, readOutageProgress } from "./outcomes/outages.js";
-import { purgeDeleted, purgeExpired } from "./purge.js";
+import { outageStore } from "./outcomes/outages.js";
+import { retentionStore } from "./purge.js";
 import type { Db } from "./schema.js";
 import { checkSecretKey, hasKeyCheck, type KeyCipher, keyCipher, type SecretKeySource } from "./secret-key.js";
 import { settingsStore } from "./settings-store.js";
 import { migrateSqliteAt, openSqlite, openSqliteReader } from "./sqlite/open-sqlite.js";
-import type { Gauges, Store } from "./store.js";
 
 export interface OpenStoreOptions {
   /** A SQLite file's path, ":memory:", or a URL of PostgreSQL. */
@@ -56,7 +35,7 @@ export interface OpenStoreOptions {
   readonly clock: Clock;
   /** Don't create one. */
   readonly mustExist?: boolean;
-  /** By a service, which ends leases of runs by `endRunLeases`. */
+  /** By a service, which ends leases of runs by `runLeases.endUnrenewed`. */
   readonly isServed?: boolean;
 }
 
@@ -131,19 +110,21 @@ function requireFilePath(url: string): void {
  * For what needs no callback's auth key, so no secret key either. Throws as openStore, and `config` for an older version of PostgreSQL's tables:
  * migrating them could end running nodes.
  */
-export async function openAdminStore(url: string, clock: Clock): Promise<AdminStore> {
+export async function openAdminStore(url: string, clock: Clock) {
   const db = isPostgresUrl(url) ? await openPostgresAsIs(url) : await openDb({ url, mustExist: true, clock });
-  const members = isPostgresUrl(url) ? (await import("./nodes/members.js")).memberStore(db) : null;
   return {
-    ...credentialStore(db),
-    async eraseSender(erasure) {
+    credentials: credentialStore(db),
+    /** Of PostgreSQL; null: a lock on the file keeps others out. */
+    members: isPostgresUrl(url) ? (await import("./nodes/members.js")).memberStore(db) : null,
+    async eraseSender(erasure: SenderErasure): Promise<ErasedSender> {
       if (isPostgresUrl(url)) await (await loadPostgres()).requireNotNewerAt(url, db);
       return eraseSender(db, erasure);
     },
-    members,
-    close: () => db.destroy(),
+    close: (): Promise<void> => db.destroy(),
   };
 }
+
+export type AdminStore = Awaited<ReturnType<typeof openAdminStore>>;
 
 interface StoreParts {
   readonly cipher: KeyCipher;
@@ -152,75 +133,51 @@ interface StoreParts {
   readonly nodes: NodeStore | null;
 }
 
-function storeOn(db: Db, { cipher, clock, isServed, nodes }: StoreParts): Store {
-  const settings = settingsStore(db);
+/** Every method that writes is atomic, one transaction, unless it says otherwise. */
+export type Store = ReturnType<typeof storeOn>;
+
+function storeOn(db: Db, { cipher, clock, isServed, nodes }: StoreParts) {
   return {
-    ...settings,
-    ...callbackStore(db, cipher),
-    ...versionStore(db),
-    ...mailStore(db),
-    ...noticeStore(db),
-    ...credentialStore(db),
-    ...sessionStore(db),
-
-    acceptCalls: (submissions, now) => acceptCalls(db, submissions, now),
-    listCalls: (callbackId, query) => listCalls(db, clock, callbackId, query),
-    findCall: (callbackId, callId) => findCall(db, callbackId, callId),
-    findCallIds: (callbackId, prefix) => findCallIds(db, callbackId, prefix),
-    listAttempts: (callbackId, callIds, latest) => listAttempts(db, callbackId, callIds, latest),
-    countCalls: async (callbackId) => readCounts(db, (await requireCallback(db, callbackId)).key),
-    countCallsOf: (callbackIds) => readCountsOf(db, callbackIds),
-    markCalls: (callbackId, callIds, status, now, details) => markCalls(db, { callbackId, callIds, status, ...details }, now),
-    requestReplays: (callbackId, request, now) => requestReplays(db, clock, callbackId, request, { now, isServed }),
-    findReplay: (callbackId, replayId) => findReplay(db, callbackId, replayId),
-    cancelReplayChunk: (callbackId, cancel) => cancelReplayChunk(db, callbackId, cancel),
-    recordReplays: (callbackId, replays, now) => recordReplays(db, callbackId, replays, now),
-    takeRunLease: (callbackId, lease, now) => takeRunLease(db, callbackId, lease, { now, isServed }),
-    releaseRunLease: (callbackId, lease, now) => releaseRunLease(db, callbackId, lease, now),
-    endRunLeases: leaseEnder(db, clock),
-    countMatching: (callbackId, filter, limit) => countMatching(db, clock, callbackId, filter, limit),
-    groupCalls: (callbackId, query) => groupCalls(db, clock, callbackId, query),
-    markMatching: (callbackId, filter, mark) => markMatching(db, clock, callbackId, filter, mark),
-    readWaiting: () => readWaiting(db),
-    listFailures: (callbackId) => listFailures(db, callbackId),
-    async findProgress(callbackId, callIds) {
-      const states = await readStatesById(db, (await requireCallback(db, callbackId)).key, callIds);
-      return new Map(Array.from(states, ([id, { before }]) => [id, before]));
-    },
-    listReplays: (callbackId, limit) => listReplays(db, callbackId, limit),
-    listActivity: (callbackId, query) => listActivity(db, clock, callbackId, query),
-    findOutage: (callbackId, outageId) => findOutage(db, callbackId, outageId),
-    findLastOutages: (callbackIds) => findLastOutages(db, callbackIds),
-    countOutageCalls: (outage, limit) => countOutageCalls(db, clock, outage, limit),
-    listOutages: (query) => listOutages(db, query),
-
-    listActiveCallbacks: () => listActiveCallbacks(db),
-    listEndpoints: (callbackIds) => listEndpoints(db, cipher, callbackIds),
-    fetchPending: (reads) => fetchPending(db, reads),
-    fetchDue: (reads) => fetchDue(db, reads),
-    fetchReplays: (reads) => fetchReplays(db, reads),
-    fetchBacklog: (reads) => fetchBacklog(db, reads),
-    fetchHeld: (reads) => fetchHeld(db, reads),
-    expireRetries: (expiries, limit) => expireRetries(db, expiries, limit),
-    clampTimes: (bounds) => clampTimes(db, bounds),
-    readOutageProgress: (outages) => readOutageProgress(db, outages),
-    sampleWaiting: (now, after, limit) => sampleWaiting(db, now, after, limit),
-    commitOutcomes: (group) => commitOutcomes(db, group),
-    purgeDeleted: (limit) => purgeDeleted(db, limit),
-    purgeExpired: async (now, limit) => purgeExpired(db, now, limit, await settings.readSettings()),
-
-    checkWritable: () => checkWritable(db),
-    readGauges: () => readGauges(db),
-    sign: cipher.sign,
-    changeCounter: () => readChangeCounter(db),
-    readLatestChange: () => readLatestChange(db),
-    readChanges: (after, limit) => readChanges(db, after, limit),
+    callbacks: { ...callbackStore(db, cipher), ...versionStore(db) },
+    calls: callStore(db, clock),
+    /** By the service. */
+    replays: replayStore(db, clock, isServed),
+    runLeases: runLeaseStore(db, clock, isServed),
+    endpoints: endpointStore(db, cipher),
+    queue: queueStore(db),
+    outcomes: outcomeStore(db),
+    outages: outageStore(db, clock),
+    activity: activityStore(db, clock),
+    mails: mailStore(db),
+    notices: noticeStore(db),
+    changes: changeStore(db),
+    retention: retentionStore(db),
+    settings: settingsStore(db),
+    credentials: credentialStore(db),
+    sessions: sessionStore(db),
+    /** null: one process serves the database. */
     nodes,
-    async close() {
+    /** Throws `unavailable` with the reason. */
+    checkWritable: (): Promise<void> => checkWritable(db),
+    /** Reads counters and indexes only. */
+    readGauges: (): Promise<Gauges> => readGauges(db),
+    /** With the secret key, the same on all nodes: see KeyCipher. */
+    sign: cipher.sign,
+    async close(): Promise<void> {
       await nodes?.close();
       await db.destroy();
     },
   };
+}
+
+export interface Gauges {
+  /** PENDING calls. */
+  readonly waiting: number;
+  /** FAILED calls with something due. */
+  readonly due: number;
+  readonly openOutages: number;
+  readonly queuedMails: number;
+  readonly queuedNotices: number;
 }
 
 /** As much as the outcome of a call and more: what fits must not be less than what is to be recorded. */

@@ -6,6 +6,7 @@ import { CountChanges, FAILURE } from "./calls/call-counts.js";
 import { minuteOf } from "./outcomes/activity.js";
 import { expireNotices, removeNotices } from "./outcomes/notices.js";
 import type { Db } from "./schema.js";
+import { readSettings } from "./settings-store.js";
 import { listOf } from "./sql/batches.js";
 import { crossJoin, lockedIfFree } from "./sql/per-database.js";
 import { transact } from "./sql/transactions.js";
@@ -17,8 +18,20 @@ interface PurgedRow {
   readonly failure: string;
 }
 
-/** Atomic. Returns the number of calls; fewer than `limit`: done. */
-export async function purgeDeleted(db: Db, limit: number): Promise<number> {
+export function retentionStore(db: Db) {
+  return {
+    /** Atomic. Calls of deleted callbacks with their attempts, then the callbacks. Resolves to the number of calls; fewer than `limit`: done. */
+    purgeDeleted: (limit: number): Promise<number> => purgeDeleted(db, limit),
+
+    /**
+     * Atomic. Calls, sent mails, closed outages, finished replays and activity, as the stored settings say. Resolves to the number of rows;
+     * fewer than `limit`: done.
+     */
+    purgeExpired: async (now: number, limit: number): Promise<number> => purgeExpired(db, now, limit, await readSettings(db)),
+  };
+}
+
+async function purgeDeleted(db: Db, limit: number): Promise<number> {
   const deleted = (from: Db) => from.selectFrom("callbacks").select("key").where("deleted_at", "is not", null);
   // Without the write lock: usually nothing to remove.
   if ((await deleted(db).executeTakeFirst()) === undefined) return 0;
@@ -34,8 +47,7 @@ export async function purgeDeleted(db: Db, limit: number): Promise<number> {
   });
 }
 
-/** Atomic. Returns the number of rows; fewer than `limit`: done. */
-export function purgeExpired(db: Db, now: number, limit: number, settings: ServiceSettings): Promise<number> {
+function purgeExpired(db: Db, now: number, limit: number, settings: ServiceSettings): Promise<number> {
   return transact(db, async (trx) => {
     let left = limit;
     left -= await removeCalls(trx, changedBefore("SUCCESS", now - settings.retainSuccessMs), left);

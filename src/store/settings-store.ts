@@ -6,15 +6,18 @@ import { type DeliverySettings, readDeliverySettings } from "../wire/delivery-se
 import type { Db } from "./schema.js";
 import { locked } from "./sql/per-database.js";
 import { transact } from "./sql/transactions.js";
-import type { SettingsStore } from "./store.js";
 
 const SETTINGS_ROW = "service-settings";
 
-export function settingsStore(db: Db): SettingsStore {
+export function settingsStore(db: Db) {
   return {
-    readSettings: () => readSettings(db),
-    readDeliverySettings: async () => readDeliverySettings((await readStored(db)) ?? {}),
-    saveSettings: (changes) => transact(db, (trx) => saveSettings(trx, changes)),
+    /** Defaults for what isn't stored. */
+    read: (): Promise<ServiceSettings> => readSettings(db),
+    /** Those of the last `serve` on a SQLite file. */
+    readDelivery: async (): Promise<Partial<DeliverySettings>> => readDeliverySettings((await readStored(db)) ?? {}),
+    /** Those not given stay. */
+    save: (changes: Partial<ServiceSettings & DeliverySettings>): Promise<void> =>
+      transact(db, (trx) => saveSettings(trx, changes)),
   };
 }
 

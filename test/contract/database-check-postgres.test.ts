@@ -2,8 +2,7 @@
 import { beforeAll, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { checkDatabase } from "../../src/store/maintenance/check-database.js";
-import { migrateDatabase } from "../../src/store/open-store.js";
-import type { Store } from "../../src/store/store.js";
+import { migrateDatabase, type Store } from "../../src/store/open-store.js";
 import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
 import { describeCheck, describeSchemaCheck } from "./database-check.js";
 

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { checkDatabase } from "../../src/store/maintenance/check-database.js";
-import type { Store } from "../../src/store/store.js";
+import type { Store } from "../../src/store/open-store.js";
 import { ACCEPTED, REFUSED_503 } from "../support/builders.js";
 import { aCallback, accept, aGroup, anEndpoint, aReplay, attempt, DAY, hold, MINUTE, manyFailed, NOW } from "./store-support.js";
 
@@ -24,8 +24,8 @@ async function fill(store: Store): Promise<void> {
   await attempt(store, callback, ["both"], { result: REFUSED_503 });
   await attempt(store, callback, ["both"], { result: ACCEPTED, startedAt: NOW + DAY });
   await hold(store, callback, ["held"]);
-  await store.markCalls(callback.id, ["marked"], "SUCCESS", NOW);
-  await store.requestReplays(callback.id, aReplay({ callIds: ["call 1", "call 2", "call 3"] }), NOW);
+  await store.calls.mark(callback.id, ["marked"], "SUCCESS", NOW);
+  await store.replays.request(callback.id, aReplay({ callIds: ["call 1", "call 2", "call 3"] }), NOW);
   await attempt(store, callback, ["call 3"], { cause: "replay", result: ACCEPTED });
   const endpoint = anEndpoint({ state: "down", downSince: NOW, roundAt: NOW, roundBeganAt: NOW, probeAt: NOW + MINUTE });
   const mail = {
@@ -36,7 +36,7 @@ async function fill(store: Store): Promise<void> {
     text: "…",
     createdAt: NOW,
   };
-  await store.commitOutcomes(
+  await store.outcomes.commit(
     aGroup({
       endpoints: [{ callbackId: callback.id, endpoint, outage: OUTAGE }],
       mails: [mail],
@@ -45,7 +45,7 @@ async function fill(store: Store): Promise<void> {
   );
   const deleted = await aCallback(store);
   await manyFailed(store, deleted, 3, () => ({}), "gone");
-  await store.deleteCallback(deleted.id, NOW);
+  await store.callbacks.delete(deleted.id, NOW);
 }
 
 const FAULTS: readonly (readonly [statement: string, where: string, rows: number, example: string | RegExp])[] = [

@@ -32,10 +32,10 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
   afterAll(() => closeService(service));
   beforeEach(async () => {
     stoppedAt = null;
-    for (const { id } of (await service.store.listCallbacks({ limit: 500, offset: 0, sort: [] })).items) {
-      await service.store.deleteCallback(id, Date.now());
+    for (const { id } of (await service.store.callbacks.list({ limit: 500, offset: 0, sort: [] })).items) {
+      await service.store.callbacks.delete(id, Date.now());
     }
-    while ((await service.store.purgeDeleted(5000)) > 0);
+    while ((await service.store.retention.purgeDeleted(5000)) > 0);
     service.work.length = 0;
   });
 
@@ -238,7 +238,7 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
       const many = (count: number) => Array.from({ length: count }, () => ({ messageId: "M" }));
       expect((await submit("/callbacks/demo/calls", ...many(1001))).status).toBe(422);
       expect((await submit("/callbacks/demo/calls", ...many(1000))).status).toBe(202);
-      expect(await service.store.countCalls(id)).toEqual({ PENDING: 1000, SUCCESS: 0, FAILED: 0 });
+      expect(await service.store.calls.count(id)).toEqual({ PENDING: 1000, SUCCESS: 0, FAILED: 0 });
     });
   });
 
@@ -370,7 +370,7 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
         seen.push(...ids);
         statuses.push(page.document.status);
         path = caller.next(page);
-        await service.store.markCalls(id, ids.slice(0, 5), "SUCCESS", Date.now());
+        await service.store.calls.mark(id, ids.slice(0, 5), "SUCCESS", Date.now());
       }
       expect(new Set(seen).size).toBe(45);
       expect(seen.length).toBe(45);
@@ -441,7 +441,7 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
       const callbackId = await createDemo();
       const dashed = "550e8400-e29b-41d4-a716-446655440000";
       const response = aResponse();
-      await service.store.acceptCalls([{ callbackId, calls: [{ id: dashed, response }] }], Date.now());
+      await service.store.calls.accept([{ callbackId, calls: [{ id: dashed, response }] }], Date.now());
       expect((await caller.get(`/callbacks/demo/calls/${dashed}`)).document.id).toBe(dashed);
       const path = `/callbacks/demo/calls?id=${dashed}`;
       expect((await caller.send("PUT", path, "call", { status: "SUCCESS" })).status).toBe(204);
@@ -502,7 +502,7 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
       expect([(await replay("")).status, (await replay("?status=SUCCESS")).status, (await replay("?id=nope")).status]).toEqual([
         422, 422, 404,
       ]);
-      const due = await service.store.findCall(id, "A");
+      const due = await service.store.calls.find(id, "A");
       expect(due?.due?.cause).toBe("replay");
     });
 
@@ -526,7 +526,7 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
         cancelled: caller.said(1),
         left: caller.said(0),
       });
-      expect((await service.store.findCall(id, "A"))?.due).toBeNull();
+      expect((await service.store.calls.find(id, "A"))?.due).toBeNull();
       const more = await caller.send("POST", "/callbacks/demo/replays?id=A", "call", { run: "RUN-1", holder: "ada@desk" });
       expect(more.status).toBe(409);
       for (const unknown of ["RUN-2", "x".repeat(100), "%00"]) {
@@ -544,9 +544,9 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
       };
       expect(await downSince()).toEqual([undefined, undefined]);
       const endpoint = anEndpoint({ state: "down", downSince: FIRST_AT });
-      await service.store.commitOutcomes(aGroup({ endpoints: [{ callbackId: id, endpoint, outage: null }] }));
+      await service.store.outcomes.commit(aGroup({ endpoints: [{ callbackId: id, endpoint, outage: null }] }));
       expect(await downSince()).toEqual(["2026-01-09T02:22:00.000Z", "2026-01-09T02:22:00.000Z"]);
-      await service.store.deleteCallback(id, Date.now());
+      await service.store.callbacks.delete(id, Date.now());
     });
 
     it("lists outages, of all callbacks or one", async () => {
@@ -563,7 +563,7 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
         expect(caller.items(list.document, "outages").find((outage) => outage.callbackId === id)).toEqual(expected);
       }
       expect((await caller.get("/outages?callbackId=nope")).status).toBe(404);
-      await service.store.deleteCallback(id, Date.now());
+      await service.store.callbacks.delete(id, Date.now());
     });
   });
 }

@@ -1,6 +1,6 @@
 /** Other roles may create objects in the schema `public` of PostgreSQL 14, and of what was upgraded from it: no statement of the store uses them. */
 import { beforeAll } from "vitest";
-import type { Store } from "../../src/store/store.js";
+import type { Store } from "../../src/store/open-store.js";
 import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
 import { plantObjects } from "../support/postgres/planted-objects.js";
 import { describeStore } from "./store.js";

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Attempt } from "../../src/domain/attempt.js";
+import type { NewAttempt } from "../../src/domain/attempt.js";
 import type { Callback } from "../../src/domain/callback.js";
-import type { ClosedOutage } from "../../src/store/dispatch-store.js";
-import type { ActivityPoint } from "../../src/store/overview-store.js";
-import type { Store } from "../../src/store/store.js";
+import type { Store } from "../../src/store/open-store.js";
+import type { ActivityPoint } from "../../src/store/outcomes/activity.js";
+import type { ClosedOutage } from "../../src/store/outcomes/outages.js";
 import { ACCEPTED, anAttempt, REFUSED_503 } from "../support/builders.js";
 import { aCallback, accept, aGroup, anEndpoint, attempt, DAY, hold, MINUTE, NOW, type OpenStore } from "./store-support.js";
 
@@ -17,7 +17,7 @@ export function describeActivity(open: OpenStore, runs: number): void {
           const callbacks = [await aCallback(store), await aCallback(store)];
           for (const callback of callbacks) await accept(store, callback, [`${callback.id} A`]);
           const seqs: number[] = [];
-          for (const callback of callbacks) seqs.push((await store.findCall(callback.id, `${callback.id} A`))?.seq ?? 0);
+          for (const callback of callbacks) seqs.push((await store.calls.find(callback.id, `${callback.id} A`))?.seq ?? 0);
           const outcomes = attempts
             .filter(({ attempt }) => attempt.sentFrom === undefined)
             .map(({ callback, attempt }) => {
@@ -25,11 +25,11 @@ export function describeActivity(open: OpenStore, runs: number): void {
               const of = { callbackId: id, callId: `${id} A`, callSeq: seqs[callback] ?? 0 };
               return { ...of, attempt: { ...attempt, number: 1 }, random: 0, recovery: 0 };
             });
-          if (isOneCommit) await store.commitOutcomes(aGroup({ attempts: outcomes }));
-          else for (const outcome of outcomes) await store.commitOutcomes(aGroup({ attempts: [outcome] }));
+          if (isOneCommit) await store.outcomes.commit(aGroup({ attempts: outcomes }));
+          else for (const outcome of outcomes) await store.outcomes.commit(aGroup({ attempts: [outcome] }));
           for (const { callback, attempt } of attempts) {
             const { id = "" } = callbacks[callback] ?? {};
-            if (attempt.sentFrom !== undefined) await store.recordReplays(id, [{ callId: `${id} A`, attempt }], NOW);
+            if (attempt.sentFrom !== undefined) await store.calls.recordReplays(id, [{ callId: `${id} A`, attempt }], NOW);
           }
           for (const [index, callback] of callbacks.entries()) {
             const own = attempts.filter((each) => each.callback === index).map((each) => each.attempt);
@@ -48,7 +48,7 @@ export function describeActivity(open: OpenStore, runs: number): void {
       const sent = { startedAt: NOW + MINUTE, durationMs: 1, cause: "replay", sentFrom: "me@here", result: ACCEPTED } as const;
       for (let times = 0; times < 2; times += 1) {
         const replays = [{ callId: "A", attempt: sent }];
-        await store.markCalls(callback.id, ["A"], "SUCCESS", NOW + 2 * MINUTE, { settledBy: "replay", replays });
+        await store.calls.mark(callback.id, ["A"], "SUCCESS", NOW + 2 * MINUTE, { settledBy: "replay", replays });
       }
       const { points } = await between(store, callback, NOW + MINUTE, NOW + 2 * MINUTE);
       expect(points).toEqual([aPoint(NOW + MINUTE, { clientReplays: { accepted: 1, failed: 0 } })]);
@@ -86,7 +86,7 @@ export function describeActivity(open: OpenStore, runs: number): void {
       ]);
       expect(await waitingOf(two)).toEqual([0, 1, 4].map((minute) => [minute, { pending: 2, failed: 1 }]));
       expect(await waitingOf(healthy)).toEqual([]);
-      await store.deleteCallback(two.id, NOW + 5 * MINUTE);
+      await store.callbacks.delete(two.id, NOW + 5 * MINUTE);
       expect(await sampleAll(store, NOW + 5 * MINUTE)).toBe(1);
     });
 
@@ -97,7 +97,7 @@ export function describeActivity(open: OpenStore, runs: number): void {
       await opening(store, callback, NOW, "A");
       for (let minute = 1; minute < 300; minute += 1) {
         if (minute === 200) await attempt(store, callback, ["B"], { startedAt: NOW + minute * MINUTE, result: ACCEPTED });
-        await store.sampleWaiting(NOW + minute * MINUTE, 0, 10);
+        await store.activity.sampleWaiting(NOW + minute * MINUTE, 0, 10);
       }
       const whole = await between(store, callback, NOW, NOW + 300 * MINUTE, 5);
       expect(whole).toEqual({
@@ -131,11 +131,11 @@ export function describeActivity(open: OpenStore, runs: number): void {
       await closing(store, callback, NOW + 3 * MINUTE);
       const kept = async () =>
         (await between(store, callback, NOW, NOW + DAY, 1_440)).points.map(({ at }) => (at - NOW) / MINUTE);
-      await store.purgeExpired(NOW + 30 * DAY, 10);
+      await store.retention.purgeExpired(NOW + 30 * DAY, 10);
       expect(await kept()).toEqual([0, 1, 2, 3]);
-      await store.purgeExpired(NOW + 30 * DAY + MINUTE, 10);
+      await store.retention.purgeExpired(NOW + 30 * DAY + MINUTE, 10);
       expect(await kept()).toEqual([1, 2, 3]);
-      await store.purgeExpired(NOW + 365 * DAY + 3 * MINUTE, 10);
+      await store.retention.purgeExpired(NOW + 365 * DAY + 3 * MINUTE, 10);
       expect(await kept()).toEqual([3]);
     });
 
@@ -144,12 +144,12 @@ export function describeActivity(open: OpenStore, runs: number): void {
       const callback = await aCallback(store);
       await accept(store, callback, ["A"]);
       for (let minute = 0; minute < 55; minute += 1) await attempt(store, callback, ["A"], { startedAt: NOW + minute * MINUTE });
-      await store.deleteCallback(callback.id, NOW);
+      await store.callbacks.delete(callback.id, NOW);
       await expect(between(store, callback, NOW, NOW + DAY)).rejects.toMatchObject({ code: "not-found" });
       const chunks = [];
-      for (let chunk = 0; chunk < 4; chunk += 1) chunks.push(await store.purgeDeleted(2));
+      for (let chunk = 0; chunk < 4; chunk += 1) chunks.push(await store.retention.purgeDeleted(2));
       expect(chunks).toEqual([2, 2, 2, 0]);
-      const again = await store.createCallback(callback.id, callback, NOW);
+      const again = await store.callbacks.create(callback.id, callback, NOW);
       expect((await between(store, again, NOW, NOW + DAY)).points).toEqual([]);
     });
   });
@@ -157,7 +157,7 @@ export function describeActivity(open: OpenStore, runs: number): void {
 
 /** Within 10 minutes. */
 /** Two that are equal would be one that was reported twice. */
-function differing(attempts: readonly { readonly callback: number; readonly attempt: Omit<Attempt, "number"> }[]) {
+function differing(attempts: readonly { readonly callback: number; readonly attempt: NewAttempt }[]) {
   return attempts.map(({ callback, attempt }, index) => ({ callback, attempt: { ...attempt, durationMs: index } }));
 }
 
@@ -172,15 +172,15 @@ const anyAttempt = fc
   .map(({ callback, minute, ms, cause, isGood }) => {
     const startedAt = NOW + minute * MINUTE + ms;
     const by = cause === "client" ? ({ cause: "replay", sentFrom: "me@here" } as const) : { cause };
-    const attempt: Omit<Attempt, "number"> = { startedAt, durationMs: 60_000, ...by, result: isGood ? ACCEPTED : REFUSED_503 };
+    const attempt: NewAttempt = { startedAt, durationMs: 60_000, ...by, result: isGood ? ACCEPTED : REFUSED_503 };
     return { callback, attempt };
   });
 
-function meant(attempts: readonly Omit<Attempt, "number">[]): ActivityPoint[] {
+function meant(attempts: readonly NewAttempt[]): ActivityPoint[] {
   const points = [];
   for (let at = NOW; at < NOW + 10 * MINUTE; at += MINUTE) {
     const own = attempts.filter(({ startedAt }) => startedAt >= at && startedAt < at + MINUTE);
-    const counts = (isOf: (attempt: Omit<Attempt, "number">) => boolean) => {
+    const counts = (isOf: (attempt: NewAttempt) => boolean) => {
       const some = own.filter(isOf);
       const accepted = some.filter(({ result }) => result === ACCEPTED).length;
       return { accepted, failed: some.length - accepted };
@@ -203,13 +203,13 @@ function aPoint(at: number, over: Partial<ActivityPoint>): ActivityPoint {
 }
 
 const between = (store: Store, callback: Callback, since: number, until: number, maxPoints = 150) =>
-  store.listActivity(callback.id, { since, until, maxPoints });
+  store.activity.list(callback.id, { since, until, maxPoints });
 
 /** One callback at a time. Returns the number of chunks. */
 async function sampleAll(store: Store, now: number): Promise<number> {
   let after: number | null = 0;
   for (let chunks = 1; ; chunks += 1) {
-    after = await store.sampleWaiting(now, after, 1);
+    after = await store.activity.sampleWaiting(now, after, 1);
     if (after === null) return chunks;
   }
 }
@@ -219,17 +219,17 @@ const anOutage = ({ id }: Callback, at: number) => ({ id: `outage of ${id}`, sta
 /** The first failure of its call, as the dispatcher commits it. */
 async function opening(store: Store, callback: Callback, at: number, callId = `${callback.id} A`): Promise<void> {
   const outage = anOutage(callback, at);
-  const seq = (await store.findCall(callback.id, callId))?.seq ?? 0;
+  const seq = (await store.calls.find(callback.id, callId))?.seq ?? 0;
   const attempts = [
     { callbackId: callback.id, callId, callSeq: seq, attempt: anAttempt({ startedAt: at }), random: 0, recovery: 0 },
   ];
   const mail = { outageId: outage.id, callbackId: callback.id, to: "a@b", subject: "s", text: "t", createdAt: at };
   const endpoints = [{ callbackId: callback.id, endpoint: anEndpoint(), outage }];
-  await store.commitOutcomes(aGroup({ attempts, endpoints, mails: [mail] }));
+  await store.outcomes.commit(aGroup({ attempts, endpoints, mails: [mail] }));
 }
 
 async function closing(store: Store, callback: Callback, endedAt: number): Promise<void> {
   const closed: ClosedOutage = { ...anOutage(callback, NOW), callbackId: callback.id, endedAt };
   const endpoints = [{ callbackId: callback.id, endpoint: anEndpoint(), outage: null }];
-  await store.commitOutcomes(aGroup({ endpoints, closedOutages: [closed] }));
+  await store.outcomes.commit(aGroup({ endpoints, closedOutages: [closed] }));
 }

@@ -29,7 +29,7 @@ export function describeCallbacks(open: OpenStore): void {
         events: { reply: false, undeliverable: true },
         contentType: "xml",
       });
-      const made = await store.createCallback("00112233445566AA", settings, NOW);
+      const made = await store.callbacks.create("00112233445566AA", settings, NOW);
       expect(made).toEqual({
         ...settings,
         id: "00112233445566AA",
@@ -38,16 +38,16 @@ export function describeCallbacks(open: OpenStore): void {
         replayRequestedAt: 0,
         replayProbeAt: 0,
       });
-      expect(await store.findCallback("00112233445566AA")).toEqual(made);
-      expect(await store.findCallback("demo")).toEqual(made);
-      expect(await store.findCallback("none")).toBeNull();
+      expect(await store.callbacks.find("00112233445566AA")).toEqual(made);
+      expect(await store.callbacks.find("demo")).toEqual(made);
+      expect(await store.callbacks.find("none")).toBeNull();
     });
 
     it("finds a callback by id before one by name", async () => {
       const store = await open();
       const byId = await aCallback(store);
       await aCallback(store, { name: byId.id });
-      expect(await store.findCallback(byId.id)).toEqual(byId);
+      expect(await store.callbacks.find(byId.id)).toEqual(byId);
     });
 
     it("rejects a duplicate name, and frees it when the callback is deleted", async () => {
@@ -56,8 +56,8 @@ export function describeCallbacks(open: OpenStore): void {
       const second = await aCallback(store, { name: "other" });
       const taken = { code: "duplicate-name" };
       await expect(aCallback(store, { name: "demo" })).rejects.toMatchObject(taken);
-      await expect(store.updateCallback(second.id, { ...second, name: "demo" }, NOW, POLICY)).rejects.toMatchObject(taken);
-      await store.deleteCallback(first.id, NOW);
+      await expect(store.callbacks.update(second.id, { ...second, name: "demo" }, NOW, POLICY)).rejects.toMatchObject(taken);
+      await store.callbacks.delete(first.id, NOW);
       expect((await aCallback(store, { name: "demo" })).name).toBe("demo");
     });
 
@@ -65,23 +65,23 @@ export function describeCallbacks(open: OpenStore): void {
       const store = await open();
       const callback = await aCallback(store);
       await accept(store, callback, ["A"]);
-      await store.deleteCallback(callback.id, NOW);
+      await store.callbacks.delete(callback.id, NOW);
       const gone = { code: "not-found" };
-      expect(await store.findCallback(callback.id)).toBeNull();
-      expect(await store.findCall(callback.id, "A")).toBeNull();
+      expect(await store.callbacks.find(callback.id)).toBeNull();
+      expect(await store.calls.find(callback.id, "A")).toBeNull();
       expect(await fetchPending(store, callback.id, 10)).toEqual([]);
-      expect(await store.listEndpoints()).toEqual([]);
-      await expect(store.listCalls(callback.id, query())).rejects.toMatchObject(gone);
+      expect(await store.endpoints.list()).toEqual([]);
+      await expect(store.calls.list(callback.id, query())).rejects.toMatchObject(gone);
       await expect(accept(store, callback, ["B"])).rejects.toMatchObject(gone);
-      await expect(store.markCalls(callback.id, ["A"], "SUCCESS", NOW)).rejects.toMatchObject(gone);
-      await expect(store.updateCallback(callback.id, callback, NOW, POLICY)).rejects.toMatchObject(gone);
-      await expect(store.deleteCallback(callback.id, NOW)).rejects.toMatchObject(gone);
+      await expect(store.calls.mark(callback.id, ["A"], "SUCCESS", NOW)).rejects.toMatchObject(gone);
+      await expect(store.callbacks.update(callback.id, callback, NOW, POLICY)).rejects.toMatchObject(gone);
+      await expect(store.callbacks.delete(callback.id, NOW)).rejects.toMatchObject(gone);
     });
 
     it("lists by name, by offset and by cursor, in both directions", async () => {
       const store = await open();
       for (const name of ["c", "a", "d", "b"]) await aCallback(store, { name });
-      const all = await store.listCallbacks({ limit: 10, offset: 0, sort: [] });
+      const all = await store.callbacks.list({ limit: 10, offset: 0, sort: [] });
       expect({ ...all, items: all.items.map(({ name }) => name) }).toEqual({
         items: ["a", "b", "c", "d"],
         total: 4,
@@ -89,15 +89,15 @@ export function describeCallbacks(open: OpenStore): void {
         nextCursor: null,
       });
       const sort = [{ field: "name", descending: true }] as const;
-      const first = await store.listCallbacks({ limit: 3, offset: 0, sort });
-      const next = await store.listCallbacks({ limit: 3, offset: 0, sort, cursor: first.nextCursor ?? "" });
+      const first = await store.callbacks.list({ limit: 3, offset: 0, sort });
+      const next = await store.callbacks.list({ limit: 3, offset: 0, sort, cursor: first.nextCursor ?? "" });
       expect({ ...next, items: next.items.map(({ name }) => name) }).toEqual({
         items: ["a"],
         total: 4,
         offset: 3,
         nextCursor: null,
       });
-      expect((await store.listCallbacks({ limit: 3, offset: 3, sort })).items).toEqual(next.items);
+      expect((await store.callbacks.list({ limit: 3, offset: 3, sort })).items).toEqual(next.items);
     });
 
     it("lists by the number of failed or waiting calls, by cursor too", async () => {
@@ -109,13 +109,13 @@ export function describeCallbacks(open: OpenStore): void {
       await attempt(store, one, ["D"]);
       const listed = async (field: "failed" | "waiting", descending: boolean) => {
         const order = { limit: 2, offset: 0, sort: [{ field, descending }] };
-        const first = await store.listCallbacks(order);
-        const rest = await store.listCallbacks({ ...order, cursor: first.nextCursor ?? "" });
+        const first = await store.callbacks.list(order);
+        const rest = await store.callbacks.list({ ...order, cursor: first.nextCursor ?? "" });
         return [...first.items, ...rest.items].map(({ id }) => id);
       };
       expect(await listed("failed", true)).toEqual([two.id, one.id, none.id]);
       expect(await listed("waiting", false)).toEqual([none.id, two.id, one.id]);
-      expect(await store.countCallsOf([two.id, none.id, "unknown"])).toEqual(
+      expect(await store.calls.countOf([two.id, none.id, "unknown"])).toEqual(
         new Map([
           [two.id, { PENDING: 1, SUCCESS: 0, FAILED: 2 }],
           [none.id, { PENDING: 0, SUCCESS: 0, FAILED: 0 }],
@@ -137,7 +137,7 @@ export function describeCallbacks(open: OpenStore): void {
       ];
       for (const [index, url] of others.entries()) await aCallback(store, { name: `b${index}`, url });
       const find = async (text: string) => {
-        const { items, total } = await store.listCallbacks({ limit: 10, offset: 0, sort: [], text });
+        const { items, total } = await store.callbacks.list({ limit: 10, offset: 0, sort: [], text });
         return [total, ...items.map(({ id }) => id)];
       };
       expect(await find("replies")).toEqual([2, named.id, placed.id]);
@@ -150,7 +150,7 @@ export function describeCallbacks(open: OpenStore): void {
     it("changes a callback only as long as it has the expected settings", async () => {
       const store = await open();
       const loaded = await aCallback(store);
-      const update = (over: object) => store.updateCallback(loaded.id, { ...loaded, ...over }, NOW, POLICY, loaded);
+      const update = (over: object) => store.callbacks.update(loaded.id, { ...loaded, ...over }, NOW, POLICY, loaded);
       const changes: readonly Partial<CallbackSettings>[] = [
         { name: "another" },
         { url: "http://127.0.0.1:9000/another" },
@@ -164,22 +164,22 @@ export function describeCallbacks(open: OpenStore): void {
         { events: { reply: true, undeliverable: false } },
       ];
       for (const change of changes) {
-        const changed = await store.updateCallback(loaded.id, { ...loaded, ...change }, NOW, POLICY);
+        const changed = await store.callbacks.update(loaded.id, { ...loaded, ...change }, NOW, POLICY);
         await expect(update({ email: "mine@example.com" })).rejects.toMatchObject({ code: "locked" });
-        expect(await store.findCallback(loaded.id)).toEqual(changed);
+        expect(await store.callbacks.find(loaded.id)).toEqual(changed);
       }
-      await store.updateCallback(loaded.id, loaded, NOW, POLICY);
+      await store.callbacks.update(loaded.id, loaded, NOW, POLICY);
       expect((await update({ email: "mine@example.com" })).email).toBe("mine@example.com");
     });
 
     it("sets repairedAt when url, auth or content type change or retries are switched on, and for no other change", async () => {
       const store = await open();
       const callback = await aCallback(store);
-      const update = (over: object) => store.updateCallback(callback.id, { ...callback, ...over }, NOW, POLICY);
+      const update = (over: object) => store.callbacks.update(callback.id, { ...callback, ...over }, NOW, POLICY);
       expect((await update({ email: "other@example.com", removeHtml: true })).repairedAt).toBe(0);
       expect((await update({ url: "http://127.0.0.1:9001/" })).repairedAt).toBe(NOW);
       const other = await aCallback(store);
-      const switchedOn = await store.updateCallback(other.id, { ...other, retriesEnabled: true }, NOW + 1, POLICY);
+      const switchedOn = await store.callbacks.update(other.id, { ...other, retriesEnabled: true }, NOW + 1, POLICY);
       expect(switchedOn.repairedAt).toBe(NOW + 1);
     });
   });
@@ -191,12 +191,12 @@ export function describeCallbacks(open: OpenStore): void {
       await accept(store, callback, ["inside", "outside", "marked", "replayed", "done"]);
       await attempt(store, callback, ["inside"], { startedAt: NOW });
       await attempt(store, callback, ["outside"], { startedAt: NOW - 1 });
-      await store.markCalls(callback.id, ["marked", "done"], "SUCCESS", NOW);
-      await store.markCalls(callback.id, ["marked"], "FAILED", NOW);
+      await store.calls.mark(callback.id, ["marked", "done"], "SUCCESS", NOW);
+      await store.calls.mark(callback.id, ["marked"], "FAILED", NOW);
       await attempt(store, callback, ["replayed"], { startedAt: NOW });
-      await store.requestReplays(callback.id, aReplay({ callIds: ["replayed"] }), NOW + 5);
+      await store.replays.request(callback.id, aReplay({ callIds: ["replayed"] }), NOW + 5);
       const later = NOW + POLICY.windowMs;
-      await store.updateCallback(callback.id, { ...callback, retriesEnabled: true }, later, POLICY);
+      await store.callbacks.update(callback.id, { ...callback, retriesEnabled: true }, later, POLICY);
       const due = await fetchDue(store, callback.id, Number.POSITIVE_INFINITY, 10);
       expect(due.map(({ id, due }) => [id, due])).toEqual([
         ["replayed", { at: NOW + 5, cause: "replay" }],
@@ -210,13 +210,13 @@ export function describeCallbacks(open: OpenStore): void {
       await accept(store, callback, ["failed", "held", "replayed"]);
       const before = await callOf(store, callback, "held");
       await attempt(store, callback, ["failed", "replayed"]);
-      await store.requestReplays(callback.id, aReplay({ callIds: ["replayed"] }), NOW + 5);
+      await store.replays.request(callback.id, aReplay({ callIds: ["replayed"] }), NOW + 5);
       await hold(store, callback, ["held"]);
-      await store.updateCallback(callback.id, { ...callback, retriesEnabled: false }, NOW + MINUTE, POLICY);
+      await store.callbacks.update(callback.id, { ...callback, retriesEnabled: false }, NOW + MINUTE, POLICY);
       expect(await fetchPending(store, callback.id, 10)).toEqual([{ ...before, changedAt: NOW + MINUTE }]);
       expect(idsOf(await fetchDue(store, callback.id, Number.POSITIVE_INFINITY, 10))).toEqual(["replayed"]);
       expect(await fetchHeld(store, callback.id)).toBeNull();
-      expect(await store.countCalls(callback.id)).toEqual({ PENDING: 1, SUCCESS: 0, FAILED: 2 });
+      expect(await store.calls.count(callback.id)).toEqual({ PENDING: 1, SUCCESS: 0, FAILED: 2 });
       expect(await countRows(store, callback)).toEqual({ PENDING: 1, SUCCESS: 0, FAILED: 2 });
     });
 
@@ -225,7 +225,7 @@ export function describeCallbacks(open: OpenStore): void {
       const callback = await aCallback(store, { retriesEnabled: true });
       await accept(store, callback, ["A"]);
       await attempt(store, callback, ["A"]);
-      await store.updateCallback(callback.id, { ...callback, email: "new@example.com" }, NOW + DAY / 2, POLICY);
+      await store.callbacks.update(callback.id, { ...callback, email: "new@example.com" }, NOW + DAY / 2, POLICY);
       expect((await callOf(store, callback, "A")).due).toEqual({ at: NOW + POLICY.intervalMs, cause: "retry" });
     });
   });
@@ -237,7 +237,7 @@ export function describeCallbacks(open: OpenStore): void {
       customParameters: { 'a"b': "ü\u0000\u2028 🎉", __proto__x: "", "": "empty" },
       responseMessage: { channel: "VOICE", kind: "undeliverable", date: "", content: "line\n\t\u0007 'quoted' \\ \u0000 end" },
     });
-    await store.acceptCalls([{ callbackId: callback.id, calls: [{ id: "A", response }] }], NOW);
+    await store.calls.accept([{ callbackId: callback.id, calls: [{ id: "A", response }] }], NOW);
     expect((await callOf(store, callback, "A")).response).toEqual(response);
   });
 }

@@ -21,7 +21,7 @@ export function describeCalls(open: OpenStore): void {
     it("stores a response as a PENDING call that waits for its first attempt", async () => {
       const store = await open();
       const callback = await aCallback(store);
-      expect(await store.acceptCalls([{ callbackId: callback.id, calls: [{ id: "A", response: aResponse() }] }], NOW)).toEqual([
+      expect(await store.calls.accept([{ callbackId: callback.id, calls: [{ id: "A", response: aResponse() }] }], NOW)).toEqual([
         "A",
       ]);
       const expected: Omit<Call, "seq"> = {
@@ -56,9 +56,9 @@ export function describeCalls(open: OpenStore): void {
         responseMessage: [],
       };
       const response = aResponse({ given, responseMessage: { channel: "WhatsApp", kind: "reply", date: "", content: "" } });
-      await store.acceptCalls([{ callbackId: callback.id, calls: [{ id: "A", response }] }], NOW);
+      await store.calls.accept([{ callbackId: callback.id, calls: [{ id: "A", response }] }], NOW);
       expect((await callOf(store, callback, "A")).response).toEqual(response);
-      const groups = await store.groupCalls(callback.id, { filter: { status: "PENDING" }, by: ["channel"], budgetMs: 1_000 });
+      const groups = await store.calls.group(callback.id, { filter: { status: "PENDING" }, by: ["channel"], budgetMs: 1_000 });
       expect(groups.groups.map(({ values }) => values)).toEqual([{ channel: "WhatsApp" }]);
     });
 
@@ -68,17 +68,17 @@ export function describeCalls(open: OpenStore): void {
       await accept(store, callback, ["A", "B", "A"]);
       const first = await callOf(store, callback, "A");
       const calls = ["B", "C", "A"].map((id) => ({ id, response: aResponse() }));
-      expect(await store.acceptCalls([{ callbackId: callback.id, calls }], NOW + 1)).toEqual(["C"]);
+      expect(await store.calls.accept([{ callbackId: callback.id, calls }], NOW + 1)).toEqual(["C"]);
       expect(await callOf(store, callback, "A")).toEqual(first);
       expect(idsOf(await fetchPending(store, callback.id, 10))).toEqual(["A", "B", "C"]);
-      expect(await store.countCalls(callback.id)).toEqual({ PENDING: 3, SUCCESS: 0, FAILED: 0 });
+      expect(await store.calls.count(callback.id)).toEqual({ PENDING: 3, SUCCESS: 0, FAILED: 0 });
     });
 
     it("rejects another response under an id that is stored, and takes the same one for a repeat", async () => {
       const store = await open();
       const callback = await aCallback(store);
       const submit = (...responses: readonly ReturnType<typeof aResponse>[]) =>
-        store.acceptCalls([{ callbackId: callback.id, calls: responses.map((response) => ({ id: "A", response })) }], NOW);
+        store.calls.accept([{ callbackId: callback.id, calls: responses.map((response) => ({ id: "A", response })) }], NOW);
       const response = aResponse();
       const { from, responseMessage } = response;
       const others = [
@@ -94,14 +94,14 @@ export function describeCalls(open: OpenStore): void {
       for (const other of others) {
         await expect(submit(other)).rejects.toMatchObject({ code: "invalid", message: "The id A belongs to another response" });
       }
-      expect(await store.countCalls(callback.id)).toMatchObject({ PENDING: 1 });
+      expect(await store.calls.count(callback.id)).toMatchObject({ PENDING: 1 });
     });
 
     it("stores responses of different callbacks together, or none of them", async () => {
       const store = await open();
       const [one, other] = [await aCallback(store), await aCallback(store)];
       const submit = (...submissions: [string, string[]][]) =>
-        store.acceptCalls(
+        store.calls.accept(
           submissions.map(([callbackId, ids]) => ({ callbackId, calls: ids.map((id) => ({ id, response: aResponse() })) })),
           NOW,
         );
@@ -114,7 +114,10 @@ export function describeCalls(open: OpenStore): void {
         ["A", "D", "F"],
         ["B", "C", "E"],
       ]);
-      expect([await store.countCalls(one.id), await store.countCalls(other.id)]).toMatchObject([{ PENDING: 3 }, { PENDING: 3 }]);
+      expect([await store.calls.count(one.id), await store.calls.count(other.id)]).toMatchObject([
+        { PENDING: 3 },
+        { PENDING: 3 },
+      ]);
     });
 
     it("rejects the whole batch for an id of another callback's call", async () => {
@@ -126,7 +129,7 @@ export function describeCalls(open: OpenStore): void {
         message: expect.stringContaining("A"),
       });
       expect(await fetchPending(store, other.id, 10)).toEqual([]);
-      expect(await store.countCalls(other.id)).toEqual({ PENDING: 0, SUCCESS: 0, FAILED: 0 });
+      expect(await store.calls.count(other.id)).toEqual({ PENDING: 0, SUCCESS: 0, FAILED: 0 });
     });
 
     it("accepts thousands at once in order, and an empty batch", async () => {
@@ -145,14 +148,14 @@ export function describeCalls(open: OpenStore): void {
       const callback = await aCallback(store, { retriesEnabled: true });
       await accept(store, callback, ["failed", "pending", "other"]);
       await attempt(store, callback, ["failed"]);
-      await store.markCalls(callback.id, ["failed", "pending", "failed"], "SUCCESS", NOW + 9);
+      await store.calls.mark(callback.id, ["failed", "pending", "failed"], "SUCCESS", NOW + 9);
       const marked = { status: "SUCCESS", settledBy: "user", due: null, changedAt: NOW + 9 };
       expect(await callOf(store, callback, "failed")).toMatchObject(marked);
       expect(await callOf(store, callback, "pending")).toMatchObject({ ...marked, attemptedAt: null });
       expect(idsOf(await fetchPending(store, callback.id, 10))).toEqual(["other"]);
-      await store.markCalls(callback.id, ["failed"], "FAILED", NOW + 10);
+      await store.calls.mark(callback.id, ["failed"], "FAILED", NOW + 10);
       expect(await callOf(store, callback, "failed")).toMatchObject({ status: "FAILED", settledBy: "user", due: null });
-      expect(await store.countCalls(callback.id)).toEqual(await countRows(store, callback));
+      expect(await store.calls.count(callback.id)).toEqual(await countRows(store, callback));
     });
 
     it("SUCCESS by a replay asks for a probe; FAILED and a user's mark don't", async () => {
@@ -160,17 +163,17 @@ export function describeCalls(open: OpenStore): void {
       const callback = await aCallback(store);
       await accept(store, callback, ["A", "B", "C"]);
       await attempt(store, callback, ["A", "B", "C"]);
-      const probeAt = async () => (await store.listEndpoints([callback.id]))[0]?.callback.replayProbeAt;
-      await store.markCalls(callback.id, ["A"], "SUCCESS", NOW + 7);
-      await store.markCalls(callback.id, ["B"], "FAILED", NOW + 8, { settledBy: "replay" });
+      const probeAt = async () => (await store.endpoints.list([callback.id]))[0]?.callback.replayProbeAt;
+      await store.calls.mark(callback.id, ["A"], "SUCCESS", NOW + 7);
+      await store.calls.mark(callback.id, ["B"], "FAILED", NOW + 8, { settledBy: "replay" });
       expect(await probeAt()).toBe(0);
-      await store.markCalls(callback.id, ["B", "C"], "SUCCESS", NOW + 9, { settledBy: "replay" });
+      await store.calls.mark(callback.id, ["B", "C"], "SUCCESS", NOW + 9, { settledBy: "replay" });
       expect(await probeAt()).toBe(NOW + 9);
       await expect(
-        store.markCalls(callback.id, ["A", "nope"], "SUCCESS", NOW + 10, { settledBy: "replay" }),
+        store.calls.mark(callback.id, ["A", "nope"], "SUCCESS", NOW + 10, { settledBy: "replay" }),
       ).rejects.toMatchObject({ code: "not-found" });
       expect(await probeAt()).toBe(NOW + 9);
-      await store.clampTimes({ now: NOW - 60_000, latestDueAt: NOW });
+      await store.outcomes.clampTimes({ now: NOW - 60_000, latestDueAt: NOW });
       expect(await probeAt()).toBe(NOW - 60_000);
     });
 
@@ -180,7 +183,7 @@ export function describeCalls(open: OpenStore): void {
       await accept(store, callback, ["A"]);
       await accept(store, other, ["B"]);
       for (const missing of ["B", "nope"]) {
-        await expect(store.markCalls(callback.id, ["A", missing, "later"], "SUCCESS", NOW)).rejects.toMatchObject({
+        await expect(store.calls.mark(callback.id, ["A", missing, "later"], "SUCCESS", NOW)).rejects.toMatchObject({
           code: "not-found",
           message: expect.stringContaining(missing),
         });
@@ -192,8 +195,8 @@ export function describeCalls(open: OpenStore): void {
       const store = await open();
       const callback = await aCallback(store);
       await accept(store, callback, ["A", "B"]);
-      await store.markCalls(callback.id, ["A"], "SUCCESS", NOW);
-      await expect(store.markCalls(callback.id, ["A", "B"], "FAILED", NOW)).rejects.toMatchObject({ code: "invalid" });
+      await store.calls.mark(callback.id, ["A"], "SUCCESS", NOW);
+      await expect(store.calls.mark(callback.id, ["A", "B"], "FAILED", NOW)).rejects.toMatchObject({ code: "invalid" });
       expect((await callOf(store, callback, "A")).status).toBe("SUCCESS");
     });
 
@@ -201,7 +204,7 @@ export function describeCalls(open: OpenStore): void {
       const store = await open();
       const callback = await aCallback(store, { retriesEnabled: true });
       await accept(store, callback, ["A"]);
-      await store.markCalls(callback.id, ["A"], "SUCCESS", NOW);
+      await store.calls.mark(callback.id, ["A"], "SUCCESS", NOW);
       await attempt(store, callback, ["A"], { result: REFUSED_503 });
       expect(await callOf(store, callback, "A")).toMatchObject({
         status: "SUCCESS",
@@ -210,7 +213,7 @@ export function describeCalls(open: OpenStore): void {
         attemptCount: 1,
         statusCode: 503,
       });
-      expect((await store.listAttempts(callback.id, ["A"])).get("A")).toHaveLength(1);
+      expect((await store.calls.listAttempts(callback.id, ["A"])).get("A")).toHaveLength(1);
     });
   });
 
@@ -221,14 +224,14 @@ export function describeCalls(open: OpenStore): void {
       await accept(store, callback, ["A", "B", "waiting"]);
       await attempt(store, callback, ["A"], { result: REFUSED_503 });
       await attempt(store, callback, ["B"], { result: ACCEPTED });
-      expect(await store.requestReplays(callback.id, aReplay({ callIds: ["A", "B", "waiting"] }), NOW + 7)).toMatchObject({
+      expect(await store.replays.request(callback.id, aReplay({ callIds: ["A", "B", "waiting"] }), NOW + 7)).toMatchObject({
         accepted: 1,
       });
       expect((await fetchDue(store, callback.id, NOW + 7, 10)).map(({ id, due }) => [id, due])).toEqual([
         ["A", { at: NOW + 7, cause: "replay" }],
       ]);
-      expect((await store.findCallback(callback.id))?.replayRequestedAt).toBe(NOW + 7);
-      await expect(store.requestReplays(callback.id, aReplay({ callIds: ["nope"] }), NOW)).rejects.toMatchObject({
+      expect((await store.callbacks.find(callback.id))?.replayRequestedAt).toBe(NOW + 7);
+      await expect(store.replays.request(callback.id, aReplay({ callIds: ["nope"] }), NOW)).rejects.toMatchObject({
         code: "not-found",
       });
     });
@@ -245,8 +248,8 @@ export function describeCalls(open: OpenStore): void {
         { callId: "A", attempt: { startedAt: NOW + 90, durationMs: 8, cause: "replay", sentFrom: "ada@desk", result: ACCEPTED } },
         { callId: "GONE", attempt: { startedAt: NOW, durationMs: 1, cause: "replay", sentFrom: "ada@desk", result: ACCEPTED } },
       ] as const;
-      await store.recordReplays(callback.id, replays, NOW + 100);
-      const { attempts } = { attempts: (await store.listAttempts(callback.id, ["A"])).get("A") };
+      await store.calls.recordReplays(callback.id, replays, NOW + 100);
+      const { attempts } = { attempts: (await store.calls.listAttempts(callback.id, ["A"])).get("A") };
       expect(attempts?.slice(1)).toEqual(replays.slice(0, 2).map((replay, index) => ({ ...replay.attempt, number: index + 2 })));
       const after = await callOf(store, callback, "A");
       expect(after).toEqual({
@@ -257,7 +260,7 @@ export function describeCalls(open: OpenStore): void {
         statusMessage: "OK",
         changedAt: NOW + 100,
       });
-      expect(await store.countCalls(callback.id)).toEqual({ PENDING: 1, FAILED: 1, SUCCESS: 0 });
+      expect(await store.calls.count(callback.id)).toEqual({ PENDING: 1, FAILED: 1, SUCCESS: 0 });
     });
 
     it("get a client's replays with the mark, once even if the request is repeated", async () => {
@@ -267,9 +270,9 @@ export function describeCalls(open: OpenStore): void {
       await attempt(store, callback, ["A", "B"], { startedAt: NOW, result: REFUSED_503 });
       const replay = { startedAt: NOW + 60, durationMs: 7, cause: "replay", sentFrom: "ada@desk", result: ACCEPTED } as const;
       const details = { settledBy: "replay", replays: [{ callId: "A", attempt: replay }] } as const;
-      await store.markCalls(callback.id, ["A", "B"], "SUCCESS", NOW + 70, details);
-      await store.markCalls(callback.id, ["A", "B"], "SUCCESS", NOW + 80, details);
-      const attempts = await store.listAttempts(callback.id, ["A", "B"]);
+      await store.calls.mark(callback.id, ["A", "B"], "SUCCESS", NOW + 70, details);
+      await store.calls.mark(callback.id, ["A", "B"], "SUCCESS", NOW + 80, details);
+      const attempts = await store.calls.listAttempts(callback.id, ["A", "B"]);
       expect(attempts.get("A")?.slice(1)).toEqual([{ ...replay, number: 2 }]);
       expect(attempts.get("B")).toHaveLength(1);
       const marked = { status: "SUCCESS", settledBy: "replay", changedAt: NOW + 70 };
@@ -290,12 +293,12 @@ export function describeCalls(open: OpenStore): void {
       await attempt(store, callback, ["C"], {
         result: { kind: "answered", statusCode: 404, statusMessage: "Not Found", body: "" },
       });
-      expect(await store.requestReplays(callback.id, aReplay({ filter: { status: "SUCCESS" } }), NOW + 7)).toMatchObject({
+      expect(await store.replays.request(callback.id, aReplay({ filter: { status: "SUCCESS" } }), NOW + 7)).toMatchObject({
         accepted: 0,
       });
-      expect((await store.findCallback(callback.id))?.replayRequestedAt).toBe(0);
+      expect((await store.callbacks.find(callback.id))?.replayRequestedAt).toBe(0);
       expect(
-        await store.requestReplays(callback.id, aReplay({ filter: { statusCodes: [{ class: 5 }] } }), NOW + 7),
+        await store.replays.request(callback.id, aReplay({ filter: { statusCodes: [{ class: 5 }] } }), NOW + 7),
       ).toMatchObject({ accepted: 2 });
       expect(idsOf(await fetchDue(store, callback.id, NOW + 7, 10))).toEqual(["A", "B"]);
     });
@@ -313,23 +316,23 @@ export function describeCalls(open: OpenStore): void {
     await accept(store, callback, [one, two, "ab0123"]);
     await accept(store, other, [three]);
     await attempt(store, callback, [one], { startedAt: NOW, result: REFUSED_503 });
-    const find = (prefix: string) => store.findCallIds(callback.id, prefix);
+    const find = (prefix: string) => store.calls.findIds(callback.id, prefix);
     expect(await find("AB0123")).toEqual({ callIds: [one], hasMore: false });
     expect(await find("ab0123f")).toEqual({ callIds: [one], hasMore: false });
     expect(await find("AB012")).toEqual({ callIds: [one, two], hasMore: false });
     // Callers may choose ids: one that is the prefix may be meant.
     expect(await find("ab0123")).toEqual({ callIds: ["ab0123", one], hasMore: false });
     expect(await find("ABCDEF")).toEqual({ callIds: [], hasMore: false });
-    expect(await store.findCallIds(other.id, "ABCDEF")).toEqual({ callIds: [three], hasMore: false });
+    expect(await store.calls.findIds(other.id, "ABCDEF")).toEqual({ callIds: [three], hasMore: false });
     const many = Array.from({ length: 1_001 }, (_, index) => `CD01${String(index).padStart(28, "0")}`);
     await accept(store, other, many);
     expect(await find("CD01")).toEqual({ callIds: [], hasMore: true });
-    expect(await store.findCallIds(other.id, "CD01")).toEqual({ callIds: many.slice(0, 1_000), hasMore: true });
-    expect(await store.findCallIds(other.id, (many[7] ?? "").slice(0, 31))).toEqual({
+    expect(await store.calls.findIds(other.id, "CD01")).toEqual({ callIds: many.slice(0, 1_000), hasMore: true });
+    expect(await store.calls.findIds(other.id, (many[7] ?? "").slice(0, 31))).toEqual({
       callIds: many.slice(0, 10),
       hasMore: false,
     });
-    expect(await store.findCallIds(other.id, `CD01${"0".repeat(24)}1000`.slice(0, 31))).toMatchObject({ hasMore: false });
+    expect(await store.calls.findIds(other.id, `CD01${"0".repeat(24)}1000`.slice(0, 31))).toMatchObject({ hasMore: false });
   });
 
   it("completes generated ids only: a chosen one is the call that is named by all of it", async () => {
@@ -346,7 +349,7 @@ export function describeCalls(open: OpenStore): void {
       uuid,
       "FACADEx".padEnd(32, "0"),
     ]);
-    const find = async (prefix: string) => (await store.findCallIds(callback.id, prefix)).callIds;
+    const find = async (prefix: string) => (await store.calls.findIds(callback.id, prefix)).callIds;
     for (const prefix of ["facade", "FACADE", "facade1"]) expect(await find(prefix)).toEqual([generated]);
     expect(await find("FACADEa")).toEqual(["FACADEa"]);
     await accept(store, callback, ["FACADE1"]);
@@ -380,9 +383,9 @@ export function describeCalls(open: OpenStore): void {
       }),
     ];
     for (const each of attempts) await attempt(store, callback, ["A"], each);
-    expect(await store.listAttempts(callback.id, ["A", "B", "nope"])).toEqual(new Map([["A", attempts]]));
-    expect(await store.listAttempts(callback.id, ["A"], 2)).toEqual(new Map([["A", attempts.slice(-2)]]));
-    expect(await store.listAttempts((await aCallback(store)).id, ["A"])).toEqual(new Map());
+    expect(await store.calls.listAttempts(callback.id, ["A", "B", "nope"])).toEqual(new Map([["A", attempts]]));
+    expect(await store.calls.listAttempts(callback.id, ["A"], 2)).toEqual(new Map([["A", attempts.slice(-2)]]));
+    expect(await store.calls.listAttempts((await aCallback(store)).id, ["A"])).toEqual(new Map());
   });
 
   it("holds a call without an attempt, and lists it as FAILED", async () => {

@@ -4,7 +4,7 @@ import type { DeliveryResult } from "../../src/domain/attempt.js";
 import type { Call } from "../../src/domain/call.js";
 import { matchesFilter } from "../../src/domain/call-filter.js";
 import type { Callback } from "../../src/domain/callback.js";
-import type { Store } from "../../src/store/store.js";
+import type { Store } from "../../src/store/open-store.js";
 import { ACCEPTED, anAttempt, aResponse, REFUSED_503 } from "../support/builders.js";
 import { fetchDue, fetchHeld, fetchPending } from "../support/store/waiting-calls.js";
 import { aCallback, aGroup, aReplay, countRows, DAY, everyCall, MINUTE, NOW, type OpenStore, POLICY } from "./store-support.js";
@@ -69,7 +69,7 @@ async function apply(
   const of = { callbackId: callback.id, random: 0.5 };
   switch (kind) {
     case "accept":
-      await store.acceptCalls(
+      await store.calls.accept(
         [
           {
             callbackId: callback.id,
@@ -90,11 +90,11 @@ async function apply(
           recovery: place % 2,
         };
       });
-      await store.commitOutcomes(aGroup({ attempts }));
+      await store.outcomes.commit(aGroup({ attempts }));
       break;
     }
     case "hold":
-      await store.commitOutcomes(
+      await store.outcomes.commit(
         aGroup({
           holdings: (await picked()).map(({ id, seq }) => ({ ...of, callId: id, callSeq: seq, at: now, downSince: now })),
         }),
@@ -102,7 +102,7 @@ async function apply(
       break;
     case "mark": {
       const settled = (await picked()).filter(({ status }) => isGood || status !== "PENDING");
-      await store.markCalls(
+      await store.calls.mark(
         callback.id,
         settled.map(({ id }) => id),
         isGood ? "SUCCESS" : "FAILED",
@@ -111,7 +111,11 @@ async function apply(
       break;
     }
     case "markMatching":
-      await store.markMatching(callback.id, { changedBefore: now - MINUTE }, { status: isGood ? "SUCCESS" : "FAILED", now });
+      await store.calls.markMatching(
+        callback.id,
+        { changedBefore: now - MINUTE },
+        { status: isGood ? "SUCCESS" : "FAILED", now },
+      );
       break;
     case "clientReplay": {
       const replays = (await picked()).map(({ id }) => {
@@ -120,37 +124,37 @@ async function apply(
           attempt: anAttempt({ startedAt: now, result: resultOf(isGood, pick), cause: "replay", sentFrom: "me@here" }),
         };
       });
-      await store.recordReplays(callback.id, replays, now);
+      await store.calls.recordReplays(callback.id, replays, now);
       break;
     }
     case "replay":
-      await store.requestReplays(
+      await store.replays.request(
         callback.id,
         aReplay({ callIds: (await picked()).map(({ id }) => id) }, { id: `R${index}` }),
         now,
       );
       break;
     case "replayAll":
-      await store.requestReplays(callback.id, aReplay({ filter: { since: now - DAY } }, { id: `R${index}` }), now);
+      await store.replays.request(callback.id, aReplay({ filter: { since: now - DAY } }, { id: `R${index}` }), now);
       break;
     case "cancel":
       for (const place of pick) {
-        if ((await store.findReplay(callback.id, `R${place}`)) === null) continue;
+        if ((await store.replays.find(callback.id, `R${place}`)) === null) continue;
         const begun = new Set(isGood ? [] : (await picked()).map(({ seq }) => seq));
         const cancel = { replayId: `R${place}`, now, policy: POLICY, random: 0.5, begunCalls: () => begun };
-        expect(await store.cancelReplayChunk(callback.id, cancel)).toBe(true);
+        expect(await store.replays.cancelChunk(callback.id, cancel)).toBe(true);
       }
       break;
     case "toggle": {
-      const current = await store.findCallback(callback.id);
-      if (current !== null) await store.updateCallback(callback.id, { ...current, retriesEnabled: isGood }, now, POLICY);
+      const current = await store.callbacks.find(callback.id);
+      if (current !== null) await store.callbacks.update(callback.id, { ...current, retriesEnabled: isGood }, now, POLICY);
       break;
     }
     case "expire":
-      await store.expireRetries([{ callbackId: callback.id, firstFailedBefore: now - POLICY.windowMs, fence: 0 }], 3);
+      await store.queue.expireRetries([{ callbackId: callback.id, firstFailedBefore: now - POLICY.windowMs, fence: 0 }], 3);
       break;
     case "purge":
-      await store.purgeExpired(now, 5);
+      await store.retention.purgeExpired(now, 5);
       break;
   }
 }
@@ -163,7 +167,7 @@ function resultOf(isGood: boolean, [place = 0]: readonly number[]): DeliveryResu
 
 async function expectTrueCounts(store: Store, callback: Callback, replays: readonly string[]): Promise<void> {
   const counts = await countRows(store, callback);
-  expect(await store.countCalls(callback.id)).toEqual(counts);
+  expect(await store.calls.count(callback.id)).toEqual(counts);
   expect(await fetchPending(store, callback.id, 10_000)).toHaveLength(counts.PENDING);
   const failed = await everyCall(store, callback, { status: "FAILED" });
   const due = failed
@@ -175,7 +179,7 @@ async function expectTrueCounts(store: Store, callback: Callback, replays: reado
   await expectTrueReplays(store, callback, replays, due);
   await expectTrueFailures(store, callback, failed);
   for (const call of await everyCall(store, callback, { status: "SUCCESS" })) expect(call.due).toBeNull();
-  const attempts = await store.listAttempts(
+  const attempts = await store.calls.listAttempts(
     callback.id,
     failed.map(({ id }) => id),
   );
@@ -186,11 +190,11 @@ async function expectTrueFailures(store: Store, callback: Callback, failed: read
   const counts = new Map<string, number>();
   for (const { statusCode, error } of failed)
     counts.set(`${statusCode} ${error}`, (counts.get(`${statusCode} ${error}`) ?? 0) + 1);
-  const groups = await store.listFailures(callback.id);
+  const groups = await store.calls.listFailures(callback.id);
   expect(new Map(groups.map(({ statusCode, reason, count }) => [`${statusCode} ${reason}`, count]))).toEqual(counts);
   const filter = { status: "FAILED", statusCodes: [{ class: 5 }, { none: true }] } as const;
   const matching = failed.filter((call) => matchesFilter(call, filter)).length;
-  expect(await store.countMatching(callback.id, filter, { budgetMs: 0 })).toEqual({ count: matching, isExact: true });
+  expect(await store.calls.countMatching(callback.id, filter, { budgetMs: 0 })).toEqual({ count: matching, isExact: true });
 }
 
 /** Each call that waits for a replay belongs to one. */
@@ -202,7 +206,7 @@ async function expectTrueReplays(
 ): Promise<void> {
   let waiting = due.filter((call) => call.due?.cause === "replay").length;
   for (const id of replays) {
-    const replay = await store.findReplay(callback.id, id);
+    const replay = await store.replays.find(callback.id, id);
     if (replay === null) continue;
     const { requestedAt, total, succeeded, failed, cancelled, left } = replay;
     expect(due.filter((call) => call.due?.cause === "replay" && call.due.at === requestedAt)).toHaveLength(left);

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import type { CallFilter } from "../../src/domain/call-filter.js";
 import { type CallGroup, CallGroups, type GroupKey, groupOf } from "../../src/domain/call-groups.js";
 import type { Callback } from "../../src/domain/callback.js";
-import type { GroupPage } from "../../src/store/overview-store.js";
-import type { Store } from "../../src/store/store.js";
+import type { GroupPage } from "../../src/store/calls/group-calls.js";
+import type { Store } from "../../src/store/open-store.js";
 import { ACCEPTED, aResponse } from "../support/builders.js";
 import {
   aCallback,
@@ -27,7 +27,7 @@ export function describeGroups(open: OpenStore): void {
     async function pages(store: Store, callback: Callback, filter: CallFilter, by: readonly GroupKey[], budgetMs: number) {
       const found: GroupPage[] = [];
       for (let cursor: string | undefined; ; ) {
-        const page = await store.groupCalls(callback.id, { filter, by, budgetMs, ...(cursor !== undefined && { cursor }) });
+        const page = await store.calls.group(callback.id, { filter, by, budgetMs, ...(cursor !== undefined && { cursor }) });
         found.push(page);
         if (page.nextCursor === null) return found;
         cursor = page.nextCursor;
@@ -62,7 +62,7 @@ export function describeGroups(open: OpenStore): void {
         E: aResponse({ messageId: UUID_DIGITS.toLowerCase() }),
       };
       const calls = Object.entries(responses).map(([id, response]) => ({ id, response }));
-      await store.acceptCalls([{ callbackId: callback.id, calls }], NOW);
+      await store.calls.accept([{ callbackId: callback.id, calls }], NOW);
       await attempt(store, callback, ["A"], { startedAt: NOW });
       await attempt(store, callback, ["B"], { startedAt: NOW + HOUR - 1, result: REFUSED });
       await attempt(store, callback, ["C"], { startedAt: NOW + HOUR, result: { ...REFUSED, detail: "another" } });
@@ -144,7 +144,7 @@ export function describeGroups(open: OpenStore): void {
         { values: { hour: null, reason: "not-sent" }, count: 1, firstAttemptedAt: null, lastAttemptedAt: null, exampleId: "P" },
       ]);
       expect(await groups(store, callback, ["channel"], { messageId: "nope" })).toEqual([]);
-      await expect(store.groupCalls("nope", { filter: {}, by: ["hour"], budgetMs: 0 })).rejects.toMatchObject({
+      await expect(store.calls.group("nope", { filter: {}, by: ["hour"], budgetMs: 0 })).rejects.toMatchObject({
         code: "not-found",
       });
     });
@@ -173,7 +173,7 @@ export function describeGroups(open: OpenStore): void {
         const from = { name: "", mri: "", mobile: `614${index}`, email: "", voice: "" };
         return { id: `call ${index}`, response: aResponse({ from }) };
       });
-      await store.acceptCalls([{ callbackId: callback.id, calls }], NOW);
+      await store.calls.accept([{ callbackId: callback.id, calls }], NOW);
       const found = await pages(store, callback, { status: "PENDING" }, ["from"], Number.POSITIVE_INFINITY);
       expect(found.length).toBeGreaterThan(1);
       expect(Math.max(...found.map((page) => page.groups.length))).toBeLessThan(4_100);

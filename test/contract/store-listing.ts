@@ -3,7 +3,9 @@ import { describe, expect, it } from "vitest";
 import type { Call } from "../../src/domain/call.js";
 import { type CallFilter, matchesFilter } from "../../src/domain/call-filter.js";
 import type { Callback } from "../../src/domain/callback.js";
-import type { CallQuery, Page, Store } from "../../src/store/store.js";
+import type { CallQuery } from "../../src/store/calls/list-calls.js";
+import type { Store } from "../../src/store/open-store.js";
+import type { Page } from "../../src/store/paging.js";
 import { ACCEPTED, anAttempt, aResponse, REFUSED_503 } from "../support/builders.js";
 import { fetchPending } from "../support/store/waiting-calls.js";
 import {
@@ -29,7 +31,7 @@ export function describeListing(open: OpenStore, runs: number): void {
       await attempt(store, callback, ["A"], { startedAt: NOW + 2, result: ACCEPTED });
       await attempt(store, callback, ["B"], { startedAt: NOW + 1 });
       await attempt(store, callback, ["C"], { startedAt: NOW + 3 });
-      const page = await store.listCalls(callback.id, query());
+      const page = await store.calls.list(callback.id, query());
       expect({ ...page, items: idsOf(page.items) }).toEqual({
         items: ["C", "A", "B"],
         total: 3,
@@ -37,7 +39,7 @@ export function describeListing(open: OpenStore, runs: number): void {
         nextCursor: null,
         previousCursor: expect.any(String),
       });
-      expect(page.items[0]).toEqual(await store.findCall(callback.id, "C"));
+      expect(page.items[0]).toEqual(await store.calls.find(callback.id, "C"));
       expect(idsOf(await everyCall(store, callback, { status: "FAILED" }))).toEqual(["C", "B"]);
       expect(idsOf(await everyCall(store, callback, { status: "SUCCESS" }))).toEqual(["A"]);
       expect(idsOf(await everyCall(store, callback, { status: "PENDING" }))).toEqual(["P2", "P1"]);
@@ -49,11 +51,11 @@ export function describeListing(open: OpenStore, runs: number): void {
       const content = "x".repeat(7 * 1024 * 1024);
       const response = aResponse({ responseMessage: { ...aResponse().responseMessage, content } });
       for (const id of ["A", "B", "C", "D", "E"])
-        await store.acceptCalls([{ callbackId: callback.id, calls: [{ id, response }] }], NOW);
+        await store.calls.accept([{ callbackId: callback.id, calls: [{ id, response }] }], NOW);
       const pages: unknown[] = [];
       let cursor: string | undefined;
       do {
-        const page = await store.listCalls(callback.id, query({ filter: { status: "PENDING" }, ...(cursor && { cursor }) }));
+        const page = await store.calls.list(callback.id, query({ filter: { status: "PENDING" }, ...(cursor && { cursor }) }));
         pages.push([idsOf(page.items), page.offset, page.total]);
         cursor = page.nextCursor ?? undefined;
       } while (cursor !== undefined);
@@ -62,7 +64,7 @@ export function describeListing(open: OpenStore, runs: number): void {
         [["C", "B"], 2, 5],
         [["A"], 4, 5],
       ]);
-      const short = await store.listCalls(callback.id, query({ filter: { status: "PENDING" }, maxResponseBytes: 1_000 }));
+      const short = await store.calls.list(callback.id, query({ filter: { status: "PENDING" }, maxResponseBytes: 1_000 }));
       expect(idsOf(short.items)).toEqual(["E", "D", "C", "B", "A"]);
       expect(short.items[0]?.leftOutBytes).toBeGreaterThan(content.length);
       expect(short.items[0]?.response.responseMessage.content).not.toContain("x".repeat(50));
@@ -77,7 +79,7 @@ export function describeListing(open: OpenStore, runs: number): void {
         await attempt(store, callback, [id], { result: { kind: "answered", statusCode: 503, statusMessage: "", body } });
       const pages = [];
       for (const withAttempts of [false, true]) {
-        const page = await store.listCalls(callback.id, query({ withAttempts }));
+        const page = await store.calls.list(callback.id, query({ withAttempts }));
         pages.push([idsOf(page.items), page.total, page.nextCursor !== null]);
       }
       expect(pages).toEqual([
@@ -111,13 +113,13 @@ export function describeListing(open: OpenStore, runs: number): void {
       for (const [index, sort] of sorts.entries()) {
         // By an index in its order: the first three.
         for (const filter of index < 3 ? [...some, ...more] : some) {
-          const all = await store.listCalls(callback.id, query({ sort, filter, limit: 100 }));
+          const all = await store.calls.list(callback.id, query({ sort, filter, limit: 100 }));
           let cursor: string | null = null;
           for (let offset = 0; offset < all.total; offset += 2) {
             const asked = query({ sort, filter, limit: 2, ...(cursor === null ? {} : { cursor }) });
-            const page = await store.listCalls(callback.id, asked);
+            const page = await store.calls.list(callback.id, asked);
             expect(page).toEqual({
-              ...(await store.listCalls(callback.id, query({ sort, filter, limit: 2, offset }))),
+              ...(await store.calls.list(callback.id, query({ sort, filter, limit: 2, offset }))),
               nextCursor: page.nextCursor,
               previousCursor: page.previousCursor,
             });
@@ -135,9 +137,9 @@ export function describeListing(open: OpenStore, runs: number): void {
       const callback = await aCallback(store);
       const wanted = await fewAmongMany(store, callback);
       const turns = await turnsDuring(async () => {
-        const page = await store.listCalls(callback.id, query({ filter: { text: "needle" }, limit: 4 }));
+        const page = await store.calls.list(callback.id, query({ filter: { text: "needle" }, limit: 4 }));
         expect(idsOf(page.items)).toEqual(wanted.slice(0, 4));
-        const rest = await store.listCalls(
+        const rest = await store.calls.list(
           callback.id,
           query({ filter: { text: "needle" }, limit: 4, cursor: page.nextCursor ?? "" }),
         );
@@ -152,9 +154,9 @@ export function describeListing(open: OpenStore, runs: number): void {
       await fewAmongMany(store, callback);
       const inOrder = { filter: { text: "needle" }, sort: [{ field: "id", descending: false }], limit: 4 } as const;
       const turns = await turnsDuring(async () => {
-        const page = await store.listCalls(callback.id, query(inOrder));
+        const page = await store.calls.list(callback.id, query(inOrder));
         expect(idsOf(page.items)).toEqual(["needle 0", "needle 1", "needle 2", "needle 3"]);
-        const rest = await store.listCalls(callback.id, query({ ...inOrder, cursor: page.nextCursor ?? "" }));
+        const rest = await store.calls.list(callback.id, query({ ...inOrder, cursor: page.nextCursor ?? "" }));
         expect([idsOf(rest.items), rest.nextCursor]).toEqual([["needle 4", "needle 5"], null]);
       });
       expect(turns).toBeGreaterThan(2);
@@ -169,7 +171,7 @@ export function describeListing(open: OpenStore, runs: number): void {
       let cursor: string | null = null;
       do {
         const within = { filter: { text: "needle" }, limit: 4, budgetMs: 0, ...(cursor === null ? {} : { cursor }) };
-        const page: Page<Call> = await store.listCalls(callback.id, query(within));
+        const page: Page<Call> = await store.calls.list(callback.id, query(within));
         expect(page.offset).toBe(seen.length);
         seen.push(...idsOf(page.items));
         offsets.push(page.offset);
@@ -185,12 +187,12 @@ export function describeListing(open: OpenStore, runs: number): void {
       await accept(store, callback, ["A", "B", "C", "D"]);
       await attempt(store, callback, ["A", "B", "C", "D"]);
       const filter = { channel: "SMS" } as const;
-      const { nextCursor } = await store.listCalls(callback.id, query({ filter, limit: 1 }));
+      const { nextCursor } = await store.calls.list(callback.id, query({ filter, limit: 1 }));
       const parts = JSON.parse(Buffer.from(nextCursor ?? "", "base64url").toString());
       const cursor = Buffer.from(JSON.stringify([...parts.slice(0, 3), 1, "or more"])).toString("base64url");
-      const page = await store.listCalls(callback.id, query({ filter, limit: 1, cursor }));
+      const page = await store.calls.list(callback.id, query({ filter, limit: 1, cursor }));
       expect(page).toMatchObject({ total: 2, isTotalExact: false, offset: 1 });
-      const last = await store.listCalls(callback.id, query({ filter, limit: 9, cursor: page.nextCursor ?? "" }));
+      const last = await store.calls.list(callback.id, query({ filter, limit: 9, cursor: page.nextCursor ?? "" }));
       expect([idsOf(last.items), last.total, last.isTotalExact]).toEqual([["B", "A"], 4, false]);
     });
 
@@ -199,7 +201,7 @@ export function describeListing(open: OpenStore, runs: number): void {
       const callback = await aCallback(store);
       for (const values of [["x", 1], [1.5, 1], [null, 1], [1], [2 ** 60, 1]]) {
         const cursor = Buffer.from(JSON.stringify(["-attempted_at,-seq", values, 0, null])).toString("base64url");
-        await expect(store.listCalls(callback.id, query({ cursor }))).rejects.toMatchObject({ code: "invalid" });
+        await expect(store.calls.list(callback.id, query({ cursor }))).rejects.toMatchObject({ code: "invalid" });
       }
     });
 
@@ -212,12 +214,12 @@ export function describeListing(open: OpenStore, runs: number): void {
       for (const filter of [{ status: "FAILED" }, {}] as const) {
         const seen: string[] = [];
         for (let cursor: string | null | undefined; cursor !== null; ) {
-          const page = await store.listCalls(
+          const page = await store.calls.list(
             callback.id,
             query({ filter, limit: 7, ...(cursor === undefined ? {} : { cursor }) }),
           );
           seen.push(...idsOf(page.items));
-          await store.markCalls(callback.id, idsOf(page.items), "SUCCESS", NOW);
+          await store.calls.mark(callback.id, idsOf(page.items), "SUCCESS", NOW);
           cursor = page.nextCursor;
         }
         expect(seen).toEqual(ids.toReversed());
@@ -232,7 +234,7 @@ export function describeListing(open: OpenStore, runs: number): void {
       for (const [index, id] of ids.entries()) await attempt(store, callback, [id], { startedAt: NOW + Math.floor(index / 4) });
       const read = async (filter: CallFilter, descending: boolean, cursor: string | null) => {
         const sort = [{ field: "attemptedDate", descending }] as const;
-        return await store.listCalls(callback.id, query({ filter, sort, limit: 3, ...(cursor !== null && { cursor }) }));
+        return await store.calls.list(callback.id, query({ filter, sort, limit: 3, ...(cursor !== null && { cursor }) }));
       };
       for (const filter of [{}, { status: "FAILED", channel: "SMS" }] as const) {
         const second = await read(filter, true, (await read(filter, true, null)).nextCursor);
@@ -263,9 +265,9 @@ export function describeListing(open: OpenStore, runs: number): void {
         { field: "attemptedDate", descending: false },
       ] as const;
       const pending = query({ sort: byDateThenId, filter: { status: "PENDING" } });
-      expect(idsOf((await store.listCalls(callback.id, pending)).items)).toEqual(["A", "B", "C"]);
+      expect(idsOf((await store.calls.list(callback.id, pending)).items)).toEqual(["A", "B", "C"]);
       await attempt(store, callback, ["A", "B", "C"]);
-      expect(idsOf((await store.listCalls(callback.id, query({ sort: byDateThenId }))).items)).toEqual(["A", "B", "C", "D"]);
+      expect(idsOf((await store.calls.list(callback.id, query({ sort: byDateThenId }))).items)).toEqual(["A", "B", "C", "D"]);
     });
 
     it("counts the matching calls for an offset past the end", async () => {
@@ -274,8 +276,8 @@ export function describeListing(open: OpenStore, runs: number): void {
       await accept(store, callback, ["A", "B"]);
       await attempt(store, callback, ["A", "B"]);
       const beyond = { items: [], total: 2, offset: 9, nextCursor: null, previousCursor: null };
-      expect(await store.listCalls(callback.id, query({ offset: 9 }))).toEqual(beyond);
-      expect(await store.listCalls(callback.id, query({ offset: 9, filter: { since: NOW } }))).toEqual(beyond);
+      expect(await store.calls.list(callback.id, query({ offset: 9 }))).toEqual(beyond);
+      expect(await store.calls.list(callback.id, query({ offset: 9, filter: { since: NOW } }))).toEqual(beyond);
     });
 
     it("rejects a cursor that isn't from this order", async () => {
@@ -283,7 +285,7 @@ export function describeListing(open: OpenStore, runs: number): void {
       const callback = await aCallback(store);
       await accept(store, callback, ["A", "B"]);
       await attempt(store, callback, ["A", "B"]);
-      const { nextCursor } = await store.listCalls(callback.id, query({ limit: 1 }));
+      const { nextCursor } = await store.calls.list(callback.id, query({ limit: 1 }));
       const garbage = [
         "",
         "%",
@@ -292,10 +294,10 @@ export function describeListing(open: OpenStore, runs: number): void {
         Buffer.from('["-attempted_at,-seq",[{}, 1],0,null]').toString("base64url"),
       ];
       for (const cursor of garbage) {
-        await expect(store.listCalls(callback.id, query({ cursor }))).rejects.toMatchObject({ code: "invalid" });
+        await expect(store.calls.list(callback.id, query({ cursor }))).rejects.toMatchObject({ code: "invalid" });
       }
       const otherOrder = query({ cursor: nextCursor ?? "", sort: [{ field: "id", descending: true }] });
-      await expect(store.listCalls(callback.id, otherOrder)).rejects.toMatchObject({ code: "invalid" });
+      await expect(store.calls.list(callback.id, otherOrder)).rejects.toMatchObject({ code: "invalid" });
     });
 
     it("matches exactly the calls that the domain's filter matches", async () => {
@@ -306,7 +308,7 @@ export function describeListing(open: OpenStore, runs: number): void {
           async (specs, filters) => {
             const store = await open();
             const callback = await aCallback(store, { retriesEnabled: true });
-            await store.acceptCalls(
+            await store.calls.accept(
               [{ callbackId: callback.id, calls: specs.map(({ response }, index) => ({ id: `C${index}`, response })) }],
               NOW,
             );
@@ -323,20 +325,20 @@ export function describeListing(open: OpenStore, runs: number): void {
               return fate === "attempted" ? [{ ...of(index), attempt: anAttempt({ startedAt: at, result }), recovery: 0 }] : [];
             });
             const held = specs.flatMap(({ fate, at }, index) => (fate === "held" ? [{ ...of(index), at, downSince: at }] : []));
-            await store.commitOutcomes(aGroup({ attempts: tried, holdings: held }));
+            await store.outcomes.commit(aGroup({ attempts: tried, holdings: held }));
             const marked = specs.flatMap(({ fate }, index) => (fate === "marked" ? [`C${index}`] : []));
-            await store.markCalls(callback.id, marked, "SUCCESS", NOW);
+            await store.calls.mark(callback.id, marked, "SUCCESS", NOW);
             const calls: Call[] = [];
-            for (const { id } of pending) calls.push((await store.findCall(callback.id, id)) ?? pending[0] ?? expect.fail());
+            for (const { id } of pending) calls.push((await store.calls.find(callback.id, id)) ?? pending[0] ?? expect.fail());
             for (const filter of filters) {
-              const page = await store.listCalls(
+              const page = await store.calls.list(
                 callback.id,
                 query({ filter, limit: 100, sort: [{ field: "id", descending: false }] }),
               );
               const meant = calls.filter((call) => matchesFilter(call, filter));
               expect(new Set(idsOf(page.items))).toEqual(new Set(idsOf(meant)));
               expect(page).toMatchObject({ total: meant.length, nextCursor: null });
-              const counted = await store.countMatching(callback.id, filter, { budgetMs: Number.POSITIVE_INFINITY });
+              const counted = await store.calls.countMatching(callback.id, filter, { budgetMs: Number.POSITIVE_INFINITY });
               expect(counted).toEqual({ count: meant.length, isExact: true });
             }
           },
@@ -352,7 +354,7 @@ async function fewAmongMany(store: Store, callback: Callback): Promise<string[]>
   await manyFailed(store, callback, 6_000, (index) => ({ startedAt: NOW + Math.floor(index / 2_500) }));
   const response = aResponse({ responseMessage: { ...aResponse().responseMessage, content: "a NEEDLE" } });
   const needles = Array.from({ length: 6 }, (_, index) => ({ id: `needle ${index}`, response }));
-  await store.acceptCalls([{ callbackId: callback.id, calls: needles }], NOW);
+  await store.calls.accept([{ callbackId: callback.id, calls: needles }], NOW);
   for (const [index, { id }] of needles.entries())
     await attempt(store, callback, [id], { startedAt: NOW + (index % 3), result: index % 2 === 0 ? ACCEPTED : REFUSED_503 });
   return ["needle 5", "needle 2", "needle 4", "needle 1", "needle 3", "needle 0"];

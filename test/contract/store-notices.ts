@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Callback } from "../../src/domain/callback.js";
 import type { Notice, OpenOutage, OutageReport } from "../../src/domain/outage.js";
-import type { Store } from "../../src/store/store.js";
+import type { Store } from "../../src/store/open-store.js";
 import { aCallback, aGroup, anEndpoint, DAY, MINUTE, NOW, type OpenStore } from "./store-support.js";
 
 const HOOK = "0123456789abcdef";
@@ -11,21 +11,21 @@ const OUTAGE: OpenOutage = { id: "O1", startedAt: NOW, failedCalls: 3, quietSinc
 async function begin(store: Store, callback: Callback, outage = OUTAGE, at = NOW): Promise<void> {
   const mail = { outageId: outage.id, callbackId: callback.id, to: "a@b", subject: "s", text: "t", createdAt: at };
   const endpoints = [{ callbackId: callback.id, endpoint: anEndpoint(), outage }];
-  await store.commitOutcomes(aGroup({ endpoints, mails: [mail], notices: { ...TO_HOOK, at } }));
+  await store.outcomes.commit(aGroup({ endpoints, mails: [mail], notices: { ...TO_HOOK, at } }));
 }
 
 async function end(store: Store, callback: Callback, at: number, outage = OUTAGE): Promise<void> {
   const closedOutages = [{ ...outage, callbackId: callback.id, endedAt: at }];
-  await store.commitOutcomes(aGroup({ closedOutages, notices: { ...TO_HOOK, at } }));
+  await store.outcomes.commit(aGroup({ closedOutages, notices: { ...TO_HOOK, at } }));
 }
 
 async function reopen(store: Store, callback: Callback, at: number): Promise<void> {
   const endpoints = [{ callbackId: callback.id, endpoint: anEndpoint(), outage: { ...OUTAGE, failedCalls: 4 } }];
-  await store.commitOutcomes(aGroup({ endpoints, notices: { ...TO_HOOK, at } }));
+  await store.outcomes.commit(aGroup({ endpoints, notices: { ...TO_HOOK, at } }));
 }
 
 async function fetch(store: Store, at: number, destination = HOOK): Promise<readonly Notice[]> {
-  return store.fetchNotices(destination, at, 9);
+  return store.notices.fetch(destination, at, 9);
 }
 
 const events = (notices: readonly Notice[]) => notices.map(({ event, outage }) => `${outage.id} ${event}`);
@@ -70,8 +70,8 @@ export function describeNotices(open: OpenStore): void {
     it("aren't queued for a group without destinations, or for an outage that isn't stored", async () => {
       const store = await open();
       const callback = await aCallback(store);
-      await store.commitOutcomes(aGroup({ endpoints: [{ callbackId: callback.id, endpoint: anEndpoint(), outage: OUTAGE }] }));
-      await store.deleteCallback(callback.id, NOW);
+      await store.outcomes.commit(aGroup({ endpoints: [{ callbackId: callback.id, endpoint: anEndpoint(), outage: OUTAGE }] }));
+      await store.callbacks.delete(callback.id, NOW);
       await end(store, callback, NOW + MINUTE);
       expect((await store.readGauges()).queuedNotices).toBe(0);
     });
@@ -83,22 +83,22 @@ export function describeNotices(open: OpenStore): void {
       await end(store, callback, NOW + 1);
       const began = await first(store, NOW + 1);
       expect(began.event).toBe("began");
-      await store.recordNoticeFailed(began, "HTTP 500", NOW + MINUTE);
-      expect([await fetch(store, NOW + 1), await store.nextNoticeAt(HOOK, NOW + 1)]).toEqual([[], NOW + MINUTE]);
+      await store.notices.recordFailed(began, "HTTP 500", NOW + MINUTE);
+      expect([await fetch(store, NOW + 1), await store.notices.nextAt(HOOK, NOW + 1)]).toEqual([[], NOW + MINUTE]);
       const again = await first(store, NOW + MINUTE);
       expect([again.event, again.tries]).toEqual(["began", 1]);
-      await store.recordNoticeSent(again, NOW + MINUTE);
-      expect(await store.nextNoticeAt(HOOK, NOW + MINUTE)).toBe(NOW + 1);
+      await store.notices.recordSent(again, NOW + MINUTE);
+      expect(await store.notices.nextAt(HOOK, NOW + MINUTE)).toBe(NOW + 1);
       const ended = await first(store, NOW + MINUTE);
-      await store.recordNoticeSent(ended, NOW + MINUTE);
-      expect([ended.event, await fetch(store, NOW + DAY), await store.nextNoticeAt(HOOK, NOW)]).toEqual(["ended", [], null]);
+      await store.notices.recordSent(ended, NOW + MINUTE);
+      expect([ended.event, await fetch(store, NOW + DAY), await store.notices.nextAt(HOOK, NOW)]).toEqual(["ended", [], null]);
     });
 
     it("keep the report of the first try", async () => {
       const store = await open();
       await begin(store, await aCallback(store));
       const notice = await first(store, NOW);
-      await store.saveReport(notice, aReport(notice));
+      await store.notices.saveReport(notice, aReport(notice));
       expect((await first(store, NOW)).report).toEqual(aReport(notice));
     });
 
@@ -106,13 +106,13 @@ export function describeNotices(open: OpenStore): void {
       const store = await open();
       const callback = await aCallback(store);
       await begin(store, callback);
-      await store.recordNoticeSent(await first(store, NOW), NOW);
+      await store.notices.recordSent(await first(store, NOW), NOW);
       await end(store, callback, NOW + 1);
       const early = await first(store, NOW + 1);
-      await store.saveReport(early, aReport(early));
-      await store.recordNoticeFailed(early, "HTTP 500", NOW + 2);
+      await store.notices.saveReport(early, aReport(early));
+      await store.notices.recordFailed(early, "HTTP 500", NOW + 2);
       await reopen(store, callback, NOW + 3);
-      expect([await fetch(store, NOW + DAY), await store.nextNoticeAt(HOOK, NOW + 4)]).toEqual([[], null]);
+      expect([await fetch(store, NOW + DAY), await store.notices.nextAt(HOOK, NOW + 4)]).toEqual([[], null]);
       await end(store, callback, NOW + MINUTE, { ...OUTAGE, failedCalls: 4 });
       expect(await first(store, NOW + MINUTE)).toMatchObject({
         event: "ended",
@@ -129,13 +129,13 @@ export function describeNotices(open: OpenStore): void {
       for (const commit of groups) {
         await commit();
         const notice = await first(store, NOW);
-        await store.saveReport(notice, aReport(notice));
-        await store.recordNoticeFailed(notice, "HTTP 500", until);
+        await store.notices.saveReport(notice, aReport(notice));
+        await store.notices.recordFailed(notice, "HTTP 500", until);
         await commit();
         expect(await fetch(store, until - 1)).toEqual([]);
         const repeated = await first(store, until);
         expect(repeated).toEqual({ ...notice, tries: 1, report: aReport(notice) });
-        await store.recordNoticeSent(repeated, until);
+        await store.notices.recordSent(repeated, until);
       }
     });
 
@@ -143,9 +143,9 @@ export function describeNotices(open: OpenStore): void {
       const store = await open();
       const callback = await aCallback(store);
       await begin(store, callback);
-      await store.recordNoticeSent(await first(store, NOW), NOW);
+      await store.notices.recordSent(await first(store, NOW), NOW);
       await end(store, callback, NOW + 1);
-      await store.recordNoticeSent(await first(store, NOW + 1), NOW + 1);
+      await store.notices.recordSent(await first(store, NOW + 1), NOW + 1);
       await reopen(store, callback, NOW + 2);
       await end(store, callback, NOW + MINUTE);
       expect(events(await fetch(store, NOW + DAY - 1))).toEqual([]);
@@ -158,8 +158,8 @@ export function describeNotices(open: OpenStore): void {
       await end(store, callback, NOW + 1);
       expect(events(await fetch(store, NOW + DAY - 1))).toEqual(["O1 began"]);
       expect(events(await fetch(store, NOW + DAY))).toEqual(["O1 ended"]);
-      expect([await fetch(store, NOW + DAY + 1), await store.nextNoticeAt(HOOK, NOW + DAY + 1)]).toEqual([[], null]);
-      await store.purgeExpired(NOW + DAY + 1, 10);
+      expect([await fetch(store, NOW + DAY + 1), await store.notices.nextAt(HOOK, NOW + DAY + 1)]).toEqual([[], null]);
+      await store.retention.purgeExpired(NOW + DAY + 1, 10);
       expect((await store.readGauges()).queuedNotices).toBe(0);
     });
 
@@ -170,16 +170,16 @@ export function describeNotices(open: OpenStore): void {
       const mail = { outageId: "O1", callbackId: callback.id, to: "a@b", subject: "s", text: "t", createdAt: NOW };
       const endpoints = [{ callbackId: callback.id, endpoint: anEndpoint(), outage: OUTAGE }];
       const notices = { began: destinations, ended: [...destinations, "e-mail"], at: NOW };
-      await store.commitOutcomes(aGroup({ endpoints, mails: [mail], notices }));
-      await store.recordMailSent("O1", NOW, "file");
-      await store.recordNoticeSent(await first(store, NOW, "told"), NOW);
+      await store.outcomes.commit(aGroup({ endpoints, mails: [mail], notices }));
+      await store.mails.recordSent("O1", NOW, "file");
+      await store.notices.recordSent(await first(store, NOW, "told"), NOW);
       const inFlight = await first(store, NOW, "in flight");
-      await store.deleteCallback(callback.id, NOW + 7);
-      await store.recordNoticeSent(inFlight, NOW + 8);
-      await store.purgeDeleted(10);
+      await store.callbacks.delete(callback.id, NOW + 7);
+      await store.notices.recordSent(inFlight, NOW + 8);
+      await store.retention.purgeDeleted(10);
       const due = async (destination: string) => [
         events(await fetch(store, NOW + DAY - 1, destination)),
-        await store.nextNoticeAt(destination, NOW + DAY - 1),
+        await store.notices.nextAt(destination, NOW + DAY - 1),
       ];
       expect(await Promise.all([...destinations, "e-mail"].map(due))).toEqual([
         [["O1 ended"], NOW + 7],
@@ -190,23 +190,23 @@ export function describeNotices(open: OpenStore): void {
       for (const destination of ["told", "in flight"]) {
         const ended = await first(store, NOW + 9, destination);
         expect(ended).toMatchObject({ isDeleted: true, outage: { endedAt: NOW + 7 }, callback: { name: callback.name } });
-        await store.recordNoticeSent(ended, NOW + 9);
+        await store.notices.recordSent(ended, NOW + 9);
       }
-      await store.purgeExpired(NOW + DAY + 7, 10);
-      await store.purgeDeleted(10);
+      await store.retention.purgeExpired(NOW + DAY + 7, 10);
+      await store.retention.purgeDeleted(10);
       expect((await store.readGauges()).queuedNotices).toBe(0);
-      expect((await store.listOutages({ limit: 9, offset: 0 })).total).toBe(0);
+      expect((await store.outages.list({ limit: 9, offset: 0 })).total).toBe(0);
     });
 
     it("of an outage that had ended aren't queued again as its callback is deleted", async () => {
       const store = await open();
       const callback = await aCallback(store);
       await begin(store, callback);
-      await store.recordNoticeSent(await first(store, NOW), NOW);
+      await store.notices.recordSent(await first(store, NOW), NOW);
       await end(store, callback, NOW + 1);
-      await store.recordNoticeSent(await first(store, NOW + 1), NOW + 1);
-      await store.deleteCallback(callback.id, NOW + 2);
-      expect([await fetch(store, NOW + DAY), await store.nextNoticeAt(HOOK, NOW)]).toEqual([[], null]);
+      await store.notices.recordSent(await first(store, NOW + 1), NOW + 1);
+      await store.callbacks.delete(callback.id, NOW + 2);
+      expect([await fetch(store, NOW + DAY), await store.notices.nextAt(HOOK, NOW)]).toEqual([[], null]);
     });
 
     it("are removed with their outage", async () => {
@@ -214,11 +214,11 @@ export function describeNotices(open: OpenStore): void {
       const callback = await aCallback(store);
       await begin(store, callback);
       await end(store, callback, NOW + MINUTE);
-      await store.recordMailSent("O1", NOW, "file");
-      await store.purgeExpired(NOW + MINUTE + 365 * DAY, 10);
-      expect((await store.listOutages({ limit: 9, offset: 0 })).total).toBe(1);
-      expect(await store.purgeExpired(NOW + MINUTE + 365 * DAY + 1, 10)).toBe(2);
-      expect((await store.listOutages({ limit: 9, offset: 0 })).total).toBe(0);
+      await store.mails.recordSent("O1", NOW, "file");
+      await store.retention.purgeExpired(NOW + MINUTE + 365 * DAY, 10);
+      expect((await store.outages.list({ limit: 9, offset: 0 })).total).toBe(1);
+      expect(await store.retention.purgeExpired(NOW + MINUTE + 365 * DAY + 1, 10)).toBe(2);
+      expect((await store.outages.list({ limit: 9, offset: 0 })).total).toBe(0);
       // Otherwise the outage's notices would be found again.
       await begin(store, callback, OUTAGE, NOW + 400 * DAY);
       expect(await first(store, NOW + 400 * DAY)).toMatchObject({ event: "began", tries: 0 });
@@ -229,8 +229,8 @@ export function describeNotices(open: OpenStore): void {
       for (const index of [2, 1, 3]) {
         await begin(store, await aCallback(store), { ...OUTAGE, id: `O${index}` }, NOW + index);
       }
-      expect(events(await store.fetchNotices(HOOK, NOW + 3, 2))).toEqual(["O1 began", "O2 began"]);
-      expect(await store.fetchNotices("another", NOW + 3, 2)).toEqual([]);
+      expect(events(await store.notices.fetch(HOOK, NOW + 3, 2))).toEqual(["O1 began", "O2 began"]);
+      expect(await store.notices.fetch("another", NOW + 3, 2)).toEqual([]);
     });
   });
 }

@@ -37,9 +37,9 @@ export function describeOutages(open: OpenStore): void {
     it("continue, end and are followed by the next, in one group too", async () => {
       const store = await open();
       const callback = await aCallback(store);
-      await store.commitOutcomes(aGroup({ endpoints: opening(callback, anOutage()) }));
-      await store.commitOutcomes(aGroup({ endpoints: opening(callback, anOutage({ failedCalls: 3, quietSince: NOW + 1 })) }));
-      const [ongoing] = (await store.listOutages({ limit: 9, offset: 0 })).items;
+      await store.outcomes.commit(aGroup({ endpoints: opening(callback, anOutage()) }));
+      await store.outcomes.commit(aGroup({ endpoints: opening(callback, anOutage({ failedCalls: 3, quietSince: NOW + 1 })) }));
+      const [ongoing] = (await store.outages.list({ limit: 9, offset: 0 })).items;
       expect(ongoing).toEqual({
         ...anOutage({ failedCalls: 3, quietSince: NOW + 1 }),
         callbackId: callback.id,
@@ -50,8 +50,8 @@ export function describeOutages(open: OpenStore): void {
       const ended = { ...anOutage({ failedCalls: 4 }), callbackId: callback.id, endedAt: NOW + MINUTE };
       const brief = { ...anOutage({ id: "O2", startedAt: NOW + MINUTE }), callbackId: callback.id, endedAt: NOW + MINUTE };
       const next = anOutage({ id: "O3", startedAt: NOW + 2 * MINUTE });
-      await store.commitOutcomes(aGroup({ closedOutages: [ended, brief], endpoints: opening(callback, next) }));
-      const page = await store.listOutages({ limit: 9, offset: 0, callbackId: callback.id });
+      await store.outcomes.commit(aGroup({ closedOutages: [ended, brief], endpoints: opening(callback, next) }));
+      const page = await store.outages.list({ limit: 9, offset: 0, callbackId: callback.id });
       expect(page).toEqual({
         items: [
           { ...next, callbackId: callback.id, endedAt: null, notifiedAt: null, notifiedBy: null },
@@ -68,9 +68,9 @@ export function describeOutages(open: OpenStore): void {
       const store = await open();
       const callback = await aCallback(store);
       const ended = { ...anOutage(), callbackId: callback.id, endedAt: NOW + 1 };
-      await store.commitOutcomes(aGroup({ closedOutages: [ended] }));
-      await store.commitOutcomes(aGroup({ closedOutages: [{ ...ended, failedCalls: 9, endedAt: NOW + 9 }] }));
-      expect((await store.listOutages({ limit: 9, offset: 0 })).items).toEqual([
+      await store.outcomes.commit(aGroup({ closedOutages: [ended] }));
+      await store.outcomes.commit(aGroup({ closedOutages: [{ ...ended, failedCalls: 9, endedAt: NOW + 9 }] }));
+      expect((await store.outages.list({ limit: 9, offset: 0 })).items).toEqual([
         { ...ended, notifiedAt: null, notifiedBy: null },
       ]);
     });
@@ -78,8 +78,8 @@ export function describeOutages(open: OpenStore): void {
     it("are limited to one open outage per callback", async () => {
       const store = await open();
       const callback = await aCallback(store);
-      await store.commitOutcomes(aGroup({ endpoints: opening(callback, anOutage()) }));
-      await expect(store.commitOutcomes(aGroup({ endpoints: opening(callback, anOutage({ id: "O2" })) }))).rejects.toThrow(
+      await store.outcomes.commit(aGroup({ endpoints: opening(callback, anOutage()) }));
+      await expect(store.outcomes.commit(aGroup({ endpoints: opening(callback, anOutage({ id: "O2" })) }))).rejects.toThrow(
         /unique/i,
       );
     });
@@ -92,8 +92,8 @@ export function describeOutages(open: OpenStore): void {
         callbackId: callback.id,
         endedAt: NOW + MINUTE,
       }));
-      await store.commitOutcomes(aGroup({ closedOutages: closed }));
-      const last = await store.findLastOutages([one.id, other.id, none.id, "nope"]);
+      await store.outcomes.commit(aGroup({ closedOutages: closed }));
+      const last = await store.outages.findLast([one.id, other.id, none.id, "nope"]);
       expect(Array.from(last, ([id, outage]) => [id, outage.id])).toEqual([
         [one.id, "O2"],
         [other.id, "O1"],
@@ -113,16 +113,16 @@ export function describeOutages(open: OpenStore): void {
       await attempt(store, callback, ["after"], { startedAt: NOW + MINUTE + 1, result: answered(503) });
       // Also a call that failed before is replayed, and one fails otherwise when it is replayed.
       await attempt(store, callback, ["retried"], { startedAt: NOW + 2 * MINUTE, cause: "retry", result: answered(200) });
-      await store.requestReplays(callback.id, aReplay({ callIds: ["before", "replayed", "failed"] }), NOW + 2 * MINUTE);
+      await store.replays.request(callback.id, aReplay({ callIds: ["before", "replayed", "failed"] }), NOW + 2 * MINUTE);
       await attempt(store, callback, ["before", "replayed"], {
         startedAt: NOW + 2 * MINUTE,
         cause: "replay",
         result: answered(200),
       });
       await attempt(store, callback, ["failed"], { startedAt: NOW + 2 * MINUTE, cause: "replay", result: answered(404) });
-      await store.markCalls(callback.id, ["marked"], "SUCCESS", NOW + 2 * MINUTE);
+      await store.calls.mark(callback.id, ["marked"], "SUCCESS", NOW + 2 * MINUTE);
       const outage = { callbackId: callback.id, startedAt: NOW, endedAt: NOW + MINUTE, failedCalls: 5 };
-      const counted = await store.countOutageCalls(outage, { budgetMs: Infinity });
+      const counted = await store.outages.countCalls(outage, { budgetMs: Infinity });
       expect(counted).toEqual({
         retried: 1,
         replayed: 1,
@@ -136,7 +136,7 @@ export function describeOutages(open: OpenStore): void {
         isComplete: true,
       });
       expect(counted.failures.map(({ count }) => count)).toEqual([2, 2, 1]);
-      await expect(store.countOutageCalls({ ...outage, callbackId: "nope" }, { budgetMs: 1 })).rejects.toMatchObject({
+      await expect(store.outages.countCalls({ ...outage, callbackId: "nope" }, { budgetMs: 1 })).rejects.toMatchObject({
         code: "not-found",
       });
     });
@@ -146,7 +146,7 @@ export function describeOutages(open: OpenStore): void {
       const callback = await aCallback(store);
       await manyFailed(store, callback, 2_500, (index) => ({ startedAt: NOW + index }));
       const count = (failedCalls: number, budgetMs: number) =>
-        store.countOutageCalls({ callbackId: callback.id, startedAt: NOW, endedAt: null, failedCalls }, { budgetMs });
+        store.outages.countCalls({ callbackId: callback.id, startedAt: NOW, endedAt: null, failedCalls }, { budgetMs });
       const cut = await count(2_500, 0);
       expect(cut.isComplete).toBe(false);
       expect(cut.failed).toBeLessThan(2_500);
@@ -163,25 +163,25 @@ export function describeOutages(open: OpenStore): void {
         callbackId: callback.id,
         endedAt: NOW + 9,
       }));
-      await store.commitOutcomes(aGroup({ closedOutages: closed }));
-      await store.deleteCallback(deleted.id, NOW + 9);
-      const first = await store.listOutages({ limit: 2, offset: 0 });
+      await store.outcomes.commit(aGroup({ closedOutages: closed }));
+      await store.callbacks.delete(deleted.id, NOW + 9);
+      const first = await store.outages.list({ limit: 2, offset: 0 });
       expect({ ...first, items: first.items.map(({ id }) => id), nextCursor: null }).toEqual({
         items: ["O3", "O1"],
         total: 3,
         offset: 0,
         nextCursor: null,
       });
-      const second = await store.listOutages({ limit: 2, offset: 0, cursor: first.nextCursor ?? "" });
+      const second = await store.outages.list({ limit: 2, offset: 0, cursor: first.nextCursor ?? "" });
       expect({ ...second, items: second.items.map(({ id }) => id) }).toEqual({
         items: ["O0"],
         total: 3,
         offset: 2,
         nextCursor: null,
       });
-      expect((await store.listOutages({ limit: 2, offset: 1, callbackId: one.id })).items.map(({ id }) => id)).toEqual(["O0"]);
-      expect(await store.findOutage(one.id, "O3")).toEqual(first.items[0]);
-      expect([await store.findOutage(other.id, "O3"), await store.findOutage(deleted.id, "O2")]).toEqual([null, null]);
+      expect((await store.outages.list({ limit: 2, offset: 1, callbackId: one.id })).items.map(({ id }) => id)).toEqual(["O0"]);
+      expect(await store.outages.find(one.id, "O3")).toEqual(first.items[0]);
+      expect([await store.outages.find(other.id, "O3"), await store.outages.find(deleted.id, "O2")]).toEqual([null, null]);
     });
   });
 
@@ -190,36 +190,36 @@ export function describeOutages(open: OpenStore): void {
       const store = await open();
       const callback = await aCallback(store);
       const mail = aMail(callback, "O1");
-      await store.commitOutcomes(aGroup({ mails: [mail, { ...mail, subject: "again" }] }));
-      await store.commitOutcomes(aGroup({ mails: [{ ...mail, subject: "and again" }] }));
-      expect(await store.fetchQueuedMails(NOW, 9)).toEqual([{ ...mail, tries: 0 }]);
-      expect(await store.fetchQueuedMails(NOW - 1, 9)).toEqual([]);
-      expect(await store.nextMailAt()).toBe(NOW);
+      await store.outcomes.commit(aGroup({ mails: [mail, { ...mail, subject: "again" }] }));
+      await store.outcomes.commit(aGroup({ mails: [{ ...mail, subject: "and again" }] }));
+      expect(await store.mails.fetchQueued(NOW, 9)).toEqual([{ ...mail, tries: 0 }]);
+      expect(await store.mails.fetchQueued(NOW - 1, 9)).toEqual([]);
+      expect(await store.mails.nextAt()).toBe(NOW);
     });
 
     it("returns due mails oldest first, until they are sent", async () => {
       const store = await open();
       const callback = await aCallback(store);
-      await store.commitOutcomes(
+      await store.outcomes.commit(
         aGroup({ endpoints: opening(callback, anOutage()), mails: [aMail(callback, "O2", NOW + 1), aMail(callback, "O1")] }),
       );
-      await store.recordMailFailed("O1", "connection refused", NOW + MINUTE);
-      expect((await store.fetchQueuedMails(NOW + MINUTE - 1, 9)).map(({ outageId }) => outageId)).toEqual(["O2"]);
-      expect((await store.fetchQueuedMails(NOW + MINUTE, 9)).map(({ outageId, tries }) => [outageId, tries])).toEqual([
+      await store.mails.recordFailed("O1", "connection refused", NOW + MINUTE);
+      expect((await store.mails.fetchQueued(NOW + MINUTE - 1, 9)).map(({ outageId }) => outageId)).toEqual(["O2"]);
+      expect((await store.mails.fetchQueued(NOW + MINUTE, 9)).map(({ outageId, tries }) => [outageId, tries])).toEqual([
         ["O1", 1],
         ["O2", 0],
       ]);
-      expect((await store.fetchQueuedMails(NOW + MINUTE, 1)).map(({ outageId }) => outageId)).toEqual(["O1"]);
+      expect((await store.mails.fetchQueued(NOW + MINUTE, 1)).map(({ outageId }) => outageId)).toEqual(["O1"]);
       const tried = { ...aMail(callback, "O1"), tries: 1, sentBy: null, lastError: "connection refused" };
-      expect(await store.getOutageMail("O1")).toEqual({ ...tried, sentAt: null, nextTryAt: NOW + MINUTE });
-      await store.recordMailSent("O1", NOW + MINUTE, "file");
-      await store.recordMailFailed("O1", "too late", NOW);
-      expect(await store.getOutageMail("O1")).toEqual({ ...tried, sentAt: NOW + MINUTE, nextTryAt: null, sentBy: "file" });
-      expect(await store.getOutageMail("O9")).toBeNull();
-      await store.recordMailSent("O2", NOW + MINUTE, "smtp");
-      expect(await store.fetchQueuedMails(NOW + MINUTE, 9)).toEqual([]);
-      expect(await store.nextMailAt()).toBeNull();
-      expect((await store.listOutages({ limit: 9, offset: 0 })).items).toMatchObject([
+      expect(await store.mails.find("O1")).toEqual({ ...tried, sentAt: null, nextTryAt: NOW + MINUTE });
+      await store.mails.recordSent("O1", NOW + MINUTE, "file");
+      await store.mails.recordFailed("O1", "too late", NOW);
+      expect(await store.mails.find("O1")).toEqual({ ...tried, sentAt: NOW + MINUTE, nextTryAt: null, sentBy: "file" });
+      expect(await store.mails.find("O9")).toBeNull();
+      await store.mails.recordSent("O2", NOW + MINUTE, "smtp");
+      expect(await store.mails.fetchQueued(NOW + MINUTE, 9)).toEqual([]);
+      expect(await store.mails.nextAt()).toBeNull();
+      expect((await store.outages.list({ limit: 9, offset: 0 })).items).toMatchObject([
         { notifiedAt: NOW + MINUTE, notifiedBy: "file" },
       ]);
     });
@@ -227,18 +227,18 @@ export function describeOutages(open: OpenStore): void {
 
   it("stores credentials, one per username", async () => {
     const store = await open();
-    expect(await store.listCredentials()).toEqual([]);
+    expect(await store.credentials.list()).toEqual([]);
     const credential = { username: "whcb", passwordHash: "p1", apiKeyHash: "k1", origin: "start" as const };
-    await store.saveCredential({ ...credential, passwordHash: "old" }, NOW);
-    await store.saveCredential(credential, NOW + 1);
-    await store.saveCredential({ ...credential, username: "ada", origin: "added" }, NOW);
-    expect(await store.listCredentials()).toEqual([
+    await store.credentials.save({ ...credential, passwordHash: "old" }, NOW);
+    await store.credentials.save(credential, NOW + 1);
+    await store.credentials.save({ ...credential, username: "ada", origin: "added" }, NOW);
+    expect(await store.credentials.list()).toEqual([
       { ...credential, username: "ada", origin: "added", savedAt: NOW },
       { ...credential, savedAt: NOW + 1 },
     ]);
-    await store.saveCredential({ ...credential, username: "bob" }, NOW);
-    expect(await store.removeStartCredentials("whcb")).toEqual(["bob"]);
-    expect([await store.removeCredential("ada"), await store.removeCredential("ada")]).toEqual([true, false]);
-    expect((await store.listCredentials()).map(({ username }) => username)).toEqual(["whcb"]);
+    await store.credentials.save({ ...credential, username: "bob" }, NOW);
+    expect(await store.credentials.removeStart("whcb")).toEqual(["bob"]);
+    expect([await store.credentials.remove("ada"), await store.credentials.remove("ada")]).toEqual([true, false]);
+    expect((await store.credentials.list()).map(({ username }) => username)).toEqual(["whcb"]);
   });
 }

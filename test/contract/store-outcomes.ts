@@ -35,16 +35,16 @@ export function describeOutcomes(open: OpenStore): void {
         recovery: index,
       }));
       const policy = { ...POLICY, jitter: true };
-      await store.commitOutcomes(aGroup({ attempts, policy }));
+      await store.outcomes.commit(aGroup({ attempts, policy }));
       for (const [index, { attempt, random, recovery }] of attempts.entries()) {
         const call = before[index];
         if (call === undefined) throw new Error("three calls were accepted");
-        expect(await store.findCall(callback.id, call.id)).toEqual(
+        expect(await store.calls.find(callback.id, call.id)).toEqual(
           recordAttempt(call, attempt, { retriesEnabled: true, policy, random }, recovery),
         );
-        expect((await store.listAttempts(callback.id, [call.id])).get(call.id)).toEqual([attempt]);
+        expect((await store.calls.listAttempts(callback.id, [call.id])).get(call.id)).toEqual([attempt]);
       }
-      expect(await store.countCalls(callback.id)).toEqual({ PENDING: 0, SUCCESS: 1, FAILED: 2 });
+      expect(await store.calls.count(callback.id)).toEqual({ PENDING: 0, SUCCESS: 1, FAILED: 2 });
       expect(await countRows(store, callback)).toEqual({ PENDING: 0, SUCCESS: 1, FAILED: 2 });
     });
 
@@ -53,14 +53,14 @@ export function describeOutcomes(open: OpenStore): void {
       const callback = await aCallback(store, { retriesEnabled: true });
       await accept(store, callback, ["failed", "held"]);
       const [failed, held] = await fetchPending(store, callback.id, 2);
-      await store.updateCallback(callback.id, { ...callback, retriesEnabled: false }, NOW, POLICY);
+      await store.callbacks.update(callback.id, { ...callback, retriesEnabled: false }, NOW, POLICY);
       const of = (call: typeof failed) => ({
         callbackId: callback.id,
         callId: call?.id ?? "",
         callSeq: call?.seq ?? 0,
         random: 0.5,
       });
-      await store.commitOutcomes(
+      await store.outcomes.commit(
         aGroup({
           attempts: [{ ...of(failed), attempt: anAttempt({ startedAt: NOW }), recovery: 0 }],
           holdings: [{ ...of(held), at: NOW, downSince: NOW }],
@@ -78,7 +78,7 @@ export function describeOutcomes(open: OpenStore): void {
       const of = { callbackId: callback.id, callId: call.id, callSeq: call.seq, random: 0.5 };
       const failed = anAttempt({ startedAt: NOW + 2, cause: "probe" });
       const done = anAttempt({ number: 2, startedAt: NOW + 3, cause: "retry", result: ACCEPTED });
-      await store.commitOutcomes(
+      await store.outcomes.commit(
         aGroup({
           attempts: [
             { ...of, attempt: failed, recovery: 0 },
@@ -91,7 +91,7 @@ export function describeOutcomes(open: OpenStore): void {
       const expected = recordAttempt(recordAttempt(holdCall(call, NOW, NOW - MINUTE, rule), failed, rule), done, rule);
       expect(await callOf(store, callback, "A")).toEqual(expected);
       expect(expected.firstFailedAt).toBe(NOW);
-      expect((await store.listAttempts(callback.id, ["A"])).get("A")).toEqual([failed, done]);
+      expect((await store.calls.listAttempts(callback.id, ["A"])).get("A")).toEqual([failed, done]);
     });
 
     it("records in which recovery a call failed last, even if it succeeds in the same group", async () => {
@@ -103,7 +103,7 @@ export function describeOutcomes(open: OpenStore): void {
       const of = { callbackId: callback.id, callId: call.id, callSeq: call.seq, random: 0.5 };
       const failed = anAttempt({ number: 2, startedAt: NOW + 1, cause: "retry" });
       const done = anAttempt({ number: 3, startedAt: NOW + 2, cause: "retry", result: ACCEPTED });
-      await store.commitOutcomes(
+      await store.outcomes.commit(
         aGroup({
           attempts: [
             { ...of, attempt: failed, recovery: 4 },
@@ -121,7 +121,7 @@ export function describeOutcomes(open: OpenStore): void {
       await accept(store, callback, ["A"]);
       await accept(store, deleted, ["B"]);
       const [a, b] = [await callOf(store, callback, "A"), await callOf(store, deleted, "B")];
-      await store.deleteCallback(deleted.id, NOW);
+      await store.callbacks.delete(deleted.id, NOW);
       const outcome = (callbackId: string, callId: string, callSeq: number) => ({
         callbackId,
         callId,
@@ -131,7 +131,7 @@ export function describeOutcomes(open: OpenStore): void {
         recovery: 0,
       });
       const outage = { id: "O1", startedAt: NOW, failedCalls: 1, quietSince: null };
-      await store.commitOutcomes(
+      await store.outcomes.commit(
         aGroup({
           attempts: [
             outcome(deleted.id, "B", b.seq),
@@ -146,9 +146,9 @@ export function describeOutcomes(open: OpenStore): void {
         }),
       );
       expect(idsOf(await fetchPending(store, callback.id, 9))).toEqual(["A"]);
-      expect((await store.listAttempts(callback.id, ["A"])).size).toBe(0);
-      expect((await store.listOutages({ limit: 9, offset: 0 })).items).toEqual([]);
-      expect(await store.nextMailAt()).toBeNull();
+      expect((await store.calls.listAttempts(callback.id, ["A"])).size).toBe(0);
+      expect((await store.outages.list({ limit: 9, offset: 0 })).items).toEqual([]);
+      expect(await store.mails.nextAt()).toBeNull();
     });
 
     it("is recorded once if it is repeated after its commit, with the same result", async () => {
@@ -159,7 +159,7 @@ export function describeOutcomes(open: OpenStore): void {
         return { callbackId: callback.id, callId: id, callSeq: seq, random: 0.5, recovery: 0 };
       });
       if (!again || !held || !marked) throw new Error("four calls were accepted");
-      await store.markCalls(callback.id, ["marked"], "SUCCESS", NOW);
+      await store.calls.mark(callback.id, ["marked"], "SUCCESS", NOW);
       const failed = anAttempt({ startedAt: NOW });
       const retried = anAttempt({ number: 2, startedAt: NOW + MINUTE, cause: "retry", result: ACCEPTED });
       const outage = { id: "O", startedAt: NOW, failedCalls: 2, quietSince: null };
@@ -172,19 +172,19 @@ export function describeOutcomes(open: OpenStore): void {
         endpoints: [{ callbackId: callback.id, endpoint: anEndpoint(), outage }],
         mails: [{ outageId: "O", callbackId: callback.id, to: "a@b", subject: "", text: "", createdAt: NOW }],
       });
-      const committed = await store.commitOutcomes(group);
+      const committed = await store.outcomes.commit(group);
       const state = async () => [
         await everyCall(store, callback, {}),
-        await store.listAttempts(callback.id, ["again"]),
-        await store.countCalls(callback.id),
-        await store.listActivity(callback.id, { since: NOW, until: NOW + 10 * MINUTE, maxPoints: 10 }),
-        await store.listOutages({ limit: 9, offset: 0 }),
-        await store.fetchQueuedMails(NOW, 9),
+        await store.calls.listAttempts(callback.id, ["again"]),
+        await store.calls.count(callback.id),
+        await store.activity.list(callback.id, { since: NOW, until: NOW + 10 * MINUTE, maxPoints: 10 }),
+        await store.outages.list({ limit: 9, offset: 0 }),
+        await store.mails.fetchQueued(NOW, 9),
       ];
       const before = await state();
-      expect(await store.commitOutcomes({ ...group, isRepeated: true })).toEqual(committed);
+      expect(await store.outcomes.commit({ ...group, isRepeated: true })).toEqual(committed);
       expect(await state()).toEqual(before);
-      expect((await store.listAttempts(callback.id, ["again"])).get("again")).toEqual([failed, retried]);
+      expect((await store.calls.listAttempts(callback.id, ["again"])).get("again")).toEqual([failed, retried]);
     });
 
     it("keeps the outage that an earlier try opened, without the calls that were released before the repeat", async () => {
@@ -202,12 +202,12 @@ export function describeOutcomes(open: OpenStore): void {
         endpoints: [{ callbackId: callback.id, endpoint: anEndpoint(), outage }],
         mails: [{ outageId: "O", callbackId: callback.id, to: "a@b", subject: "", text: "", createdAt: NOW }],
       });
-      await store.commitOutcomes(group);
-      await store.updateCallback(callback.id, someSettings({ name: callback.name, retriesEnabled: false }), NOW + 2, POLICY);
-      const { skippedHoldings } = await store.commitOutcomes({ ...group, isRepeated: true });
+      await store.outcomes.commit(group);
+      await store.callbacks.update(callback.id, someSettings({ name: callback.name, retriesEnabled: false }), NOW + 2, POLICY);
+      const { skippedHoldings } = await store.outcomes.commit({ ...group, isRepeated: true });
       expect(skippedHoldings).toEqual(new Map([[callback.id, 1]]));
       const left = { outage: { ...outage, failedCalls: 1 }, pendingCalls: 1 };
-      expect(await store.listEndpoints([callback.id])).toMatchObject([left]);
+      expect(await store.endpoints.list([callback.id])).toMatchObject([left]);
     });
 
     it("is recorded if an earlier try wasn't committed, beside what others recorded meanwhile", async () => {
@@ -216,14 +216,14 @@ export function describeOutcomes(open: OpenStore): void {
       await accept(store, callback, ["A", "B"]);
       const of = { callbackId: callback.id, random: 0.5, recovery: 0 };
       const reported = anAttempt({ startedAt: NOW + 1, cause: "replay" });
-      await store.recordReplays(callback.id, [{ callId: "A", attempt: { ...reported, sentFrom: "a laptop" } }], NOW + 1);
+      await store.calls.recordReplays(callback.id, [{ callId: "A", attempt: { ...reported, sentFrom: "a laptop" } }], NOW + 1);
       const attempts = [];
       for (const id of ["A", "B"]) {
         const { seq } = await callOf(store, callback, id);
         attempts.push({ ...of, callId: id, callSeq: seq, attempt: anAttempt({ startedAt: NOW, result: ACCEPTED }) });
       }
-      await store.commitOutcomes(aGroup({ attempts, isRepeated: true }));
-      await store.commitOutcomes(aGroup({ attempts, isRepeated: true }));
+      await store.outcomes.commit(aGroup({ attempts, isRepeated: true }));
+      await store.outcomes.commit(aGroup({ attempts, isRepeated: true }));
       const counts = (await everyCall(store, callback, { status: "SUCCESS" })).map(({ id, attemptCount }) => [id, attemptCount]);
       expect(counts.toSorted()).toEqual([
         ["A", 2],
@@ -233,8 +233,8 @@ export function describeOutcomes(open: OpenStore): void {
 
     it("does nothing for an empty group", async () => {
       const store = await open();
-      await store.commitOutcomes(aGroup());
-      expect(await store.listEndpoints()).toEqual([]);
+      await store.outcomes.commit(aGroup());
+      expect(await store.endpoints.list()).toEqual([]);
     });
 
     it("commits a thousand outcomes at once", async () => {
@@ -253,8 +253,8 @@ export function describeOutcomes(open: OpenStore): void {
         random: 0,
         recovery: 0,
       }));
-      await store.commitOutcomes(aGroup({ attempts }));
-      expect(await store.countCalls(callback.id)).toEqual({ PENDING: 0, SUCCESS: 1_000, FAILED: 0 });
+      await store.outcomes.commit(aGroup({ attempts }));
+      expect(await store.calls.count(callback.id)).toEqual({ PENDING: 0, SUCCESS: 1_000, FAILED: 0 });
       expect(await countRows(store, callback)).toEqual({ PENDING: 0, SUCCESS: 1_000, FAILED: 0 });
     });
   });

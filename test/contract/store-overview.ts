@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Callback } from "../../src/domain/callback.js";
-import type { Store } from "../../src/store/store.js";
+import type { Store } from "../../src/store/open-store.js";
 import { ACCEPTED, aResponse } from "../support/builders.js";
 import { fetchDue, fetchReplays } from "../support/store/waiting-calls.js";
 import {
@@ -25,7 +25,7 @@ export function describeOverview(open: OpenStore): void {
   describe("counting what waits", () => {
     it("counts the calls of all callbacks that aren't deleted", async () => {
       const store = await open();
-      expect(await store.readWaiting()).toEqual({ pending: 0, failed: 0, retried: 0 });
+      expect(await store.calls.countWaiting()).toEqual({ pending: 0, failed: 0, retried: 0 });
       const [retried, once, gone] = [
         await aCallback(store, { retriesEnabled: true }),
         await aCallback(store),
@@ -36,8 +36,8 @@ export function describeOverview(open: OpenStore): void {
       await manyFailed(store, gone, 9, () => ({}), "c");
       await accept(store, once, ["P"]);
       await accept(store, gone, ["Q"]);
-      await store.deleteCallback(gone.id, NOW);
-      expect(await store.readWaiting()).toEqual({ pending: 1, failed: 5, retried: 3 });
+      await store.callbacks.delete(gone.id, NOW);
+      expect(await store.calls.countWaiting()).toEqual({ pending: 1, failed: 5, retried: 3 });
     });
   });
 
@@ -49,7 +49,7 @@ export function describeOverview(open: OpenStore): void {
       await accept(store, callback, ["P"]);
       const counts = [];
       for (const filter of [{}, { status: "FAILED" }, { status: "PENDING" }, { status: "SUCCESS" }] as const)
-        counts.push(await store.countMatching(callback.id, filter, { budgetMs: 0 }));
+        counts.push(await store.calls.countMatching(callback.id, filter, { budgetMs: 0 }));
       expect(counts).toEqual([2_000, 2_000, 1, 0].map((count) => ({ count, isExact: true })));
     });
 
@@ -68,7 +68,7 @@ export function describeOverview(open: OpenStore): void {
       ] as const;
       const counts: unknown[] = [];
       const turns = await turnsDuring(async () => {
-        for (const filter of filters) counts.push(await store.countMatching(callback.id, filter, ALL));
+        for (const filter of filters) counts.push(await store.calls.countMatching(callback.id, filter, ALL));
       });
       expect(counts).toEqual([6_000, 4_500, 4_500, 3_500, 0].map((count) => ({ count, isExact: true })));
       // The faster the machine, the larger the steps: at the least two for each filter.
@@ -79,7 +79,7 @@ export function describeOverview(open: OpenStore): void {
       const store = await open();
       const callback = await aCallback(store);
       await manyFailed(store, callback, 5_000, () => ({}));
-      const { count, isExact } = await store.countMatching(callback.id, { channel: "SMS" }, { budgetMs: 0 });
+      const { count, isExact } = await store.calls.countMatching(callback.id, { channel: "SMS" }, { budgetMs: 0 });
       expect(isExact).toBe(false);
       expect(count).toBeGreaterThan(0);
       expect(count).toBeLessThan(5_000);
@@ -91,9 +91,9 @@ export function describeOverview(open: OpenStore): void {
       const content = `needle ${"x".repeat(200_000)}`;
       const response = aResponse({ responseMessage: { ...aResponse().responseMessage, content } });
       const ids = Array.from({ length: 30 }, (_, index) => `L${index}`);
-      await store.acceptCalls([{ callbackId: callback.id, calls: ids.map((id) => ({ id, response })) }], NOW);
+      await store.calls.accept([{ callbackId: callback.id, calls: ids.map((id) => ({ id, response })) }], NOW);
       const turns = await turnsDuring(async () => {
-        const count = await store.countMatching(callback.id, { status: "PENDING", text: "NEEDLE" }, ALL);
+        const count = await store.calls.countMatching(callback.id, { status: "PENDING", text: "NEEDLE" }, ALL);
         expect(count).toEqual({ count: 30, isExact: true });
       });
       expect(turns).toBeGreaterThan(4);
@@ -105,7 +105,7 @@ export function describeOverview(open: OpenStore): void {
       await accept(store, callback, ["A", "B", "C", "slow", "marked"]);
       await attempt(store, callback, ["A", "B"], { startedAt: NOW });
       await attempt(store, callback, ["marked"], { startedAt: NOW, result: ACCEPTED });
-      await store.markCalls(callback.id, ["marked"], "FAILED", NOW + 3);
+      await store.calls.mark(callback.id, ["marked"], "FAILED", NOW + 3);
       await attempt(store, callback, ["A"], { startedAt: NOW + 9, cause: "retry" });
       await attempt(store, callback, ["C"], { startedAt: NOW + 5 });
       await attempt(store, callback, ["slow"], { startedAt: NOW, durationMs: 8 });
@@ -117,8 +117,8 @@ export function describeOverview(open: OpenStore): void {
       expect(await changedBefore(NOW + 5)).toEqual(["B", "C", "marked"]);
       expect(await changedBefore(NOW + 9)).toEqual(["A", "B", "C", "marked", "slow"]);
       const filter = { status: "FAILED", changedBefore: NOW + 4 } as const;
-      expect(await store.countMatching(callback.id, filter, ALL)).toEqual({ count: 2, isExact: true });
-      expect(await store.requestReplays(callback.id, { id: "R", by: null, selection: { filter } }, NOW + 20)).toMatchObject({
+      expect(await store.calls.countMatching(callback.id, filter, ALL)).toEqual({ count: 2, isExact: true });
+      expect(await store.replays.request(callback.id, { id: "R", by: null, selection: { filter } }, NOW + 20)).toMatchObject({
         accepted: 2,
       });
       expect(idsOf(await fetchReplays(store, callback.id, 10))).toEqual(["B", "marked"]);
@@ -127,10 +127,10 @@ export function describeOverview(open: OpenStore): void {
     it("rejects an unknown callback", async () => {
       const store = await open();
       for (const work of [
-        () => store.countMatching("nope", { channel: "SMS" }, ALL),
-        () => store.markMatching("nope", {}, { status: "SUCCESS", now: NOW }),
-        () => store.findProgress("nope", ["A"]),
-        () => store.listReplays("nope", 1),
+        () => store.calls.countMatching("nope", { channel: "SMS" }, ALL),
+        () => store.calls.markMatching("nope", {}, { status: "SUCCESS", now: NOW }),
+        () => store.calls.findProgress("nope", ["A"]),
+        () => store.replays.list("nope", 1),
       ])
         await expect(work()).rejects.toMatchObject({ code: "not-found" });
     });
@@ -145,15 +145,15 @@ export function describeOverview(open: OpenStore): void {
       await attempt(store, callback, ["D", "E"], { result: { kind: "unreachable", reason: "refused", detail: "" } });
       await attempt(store, callback, ["good"], { result: ACCEPTED });
       await hold(store, callback, ["held"]);
-      expect(await store.listFailures(callback.id)).toEqual([
+      expect(await store.calls.listFailures(callback.id)).toEqual([
         { statusCode: 503, reason: null, count: 3 },
         { statusCode: null, reason: "refused", count: 2 },
         { statusCode: null, reason: null, count: 1 },
       ]);
       await attempt(store, callback, ["A"], { result: ACCEPTED, cause: "retry" });
       await attempt(store, callback, ["B"], { result: { kind: "unreachable", reason: "refused", detail: "" }, cause: "retry" });
-      await store.updateCallback(callback.id, { ...callback, retriesEnabled: false }, NOW, POLICY);
-      expect(await store.listFailures(callback.id)).toEqual([
+      await store.callbacks.update(callback.id, { ...callback, retriesEnabled: false }, NOW, POLICY);
+      expect(await store.calls.listFailures(callback.id)).toEqual([
         { statusCode: null, reason: "refused", count: 3 },
         { statusCode: 503, reason: null, count: 1 },
       ]);
@@ -164,11 +164,11 @@ export function describeOverview(open: OpenStore): void {
       const callback = await aCallback(store);
       await accept(store, callback, ["A"]);
       await attempt(store, callback, ["A"]);
-      await store.deleteCallback(callback.id, NOW);
-      await expect(store.listFailures(callback.id)).rejects.toMatchObject({ code: "not-found" });
-      await store.purgeDeleted(10);
-      const again = await store.createCallback(callback.id, callback, NOW);
-      expect(await store.listFailures(again.id)).toEqual([]);
+      await store.callbacks.delete(callback.id, NOW);
+      await expect(store.calls.listFailures(callback.id)).rejects.toMatchObject({ code: "not-found" });
+      await store.retention.purgeDeleted(10);
+      const again = await store.callbacks.create(callback.id, callback, NOW);
+      expect(await store.calls.listFailures(again.id)).toEqual([]);
     });
   });
 
@@ -180,21 +180,21 @@ export function describeOverview(open: OpenStore): void {
       await manyFailed(store, callback, 100, () => ({ startedAt: NOW + 60_000 }), "late");
       await hold(store, callback, await acceptedIds(store, callback, ["held"]), NOW);
       const filter = { status: "FAILED", changedBefore: NOW + 1 } as const;
-      const position = await store.readLatestChange();
+      const position = await store.changes.readLatest();
       const turns = await turnsDuring(async () => {
         const mark = { status: "SUCCESS", by: "user", now: NOW + 70_000 } as const;
-        expect(await store.markMatching(callback.id, filter, mark)).toBe(2_301);
+        expect(await store.calls.markMatching(callback.id, filter, mark)).toBe(2_301);
       });
       expect(turns).toBeGreaterThan(3);
-      expect((await store.readChanges(position, 10)).callbackIds).toEqual([callback.id]);
-      expect(await store.countCalls(callback.id)).toEqual({ PENDING: 0, SUCCESS: 2_301, FAILED: 100 });
-      expect(await store.countCalls(callback.id)).toEqual(await countRows(store, callback));
-      await store.markCalls(callback.id, ["late 0"], "SUCCESS", NOW + 70_000);
+      expect((await store.changes.read(position, 10)).callbackIds).toEqual([callback.id]);
+      expect(await store.calls.count(callback.id)).toEqual({ PENDING: 0, SUCCESS: 2_301, FAILED: 100 });
+      expect(await store.calls.count(callback.id)).toEqual(await countRows(store, callback));
+      await store.calls.mark(callback.id, ["late 0"], "SUCCESS", NOW + 70_000);
       const { status, settledBy, due, changedAt } = await callOf(store, callback, "late 0");
       for (const id of ["call 0", "held"])
         expect(await callOf(store, callback, id)).toMatchObject({ status, settledBy, due, changedAt });
       expect(await fetchDue(store, callback.id, Number.POSITIVE_INFINITY, 1_000)).toHaveLength(99);
-      expect(await store.markMatching(callback.id, filter, { status: "SUCCESS", now: NOW + 80_000 })).toBe(0);
+      expect(await store.calls.markMatching(callback.id, filter, { status: "SUCCESS", now: NOW + 80_000 })).toBe(0);
     });
 
     it("finds the calls of one mark again, but for those that were accepted since", async () => {
@@ -203,12 +203,12 @@ export function describeOverview(open: OpenStore): void {
       await accept(store, callback, ["A", "B", "C", "D"]);
       await attempt(store, callback, ["A", "B", "C"], { startedAt: NOW });
       await attempt(store, callback, ["D"], { startedAt: NOW, durationMs: 50, result: ACCEPTED });
-      await store.markMatching(callback.id, { status: "FAILED" }, { status: "SUCCESS", by: "user", now: NOW + 50 });
+      await store.calls.markMatching(callback.id, { status: "FAILED" }, { status: "SUCCESS", by: "user", now: NOW + 50 });
       await attempt(store, callback, ["B"], { startedAt: NOW + 60 });
       await attempt(store, callback, ["C"], { startedAt: NOW + 60, result: ACCEPTED });
       expect(await callOf(store, callback, "C")).toMatchObject({ settledBy: "dispatcher" });
       const undone = { status: "FAILED", by: "user", now: NOW + 70 } as const;
-      expect(await store.markMatching(callback.id, { status: "SUCCESS", markedAt: NOW + 50 }, undone)).toBe(2);
+      expect(await store.calls.markMatching(callback.id, { status: "SUCCESS", markedAt: NOW + 50 }, undone)).toBe(2);
       expect(idsOf(await everyCall(store, callback, { status: "FAILED" })).sort()).toEqual(["A", "B"]);
     });
 
@@ -218,11 +218,11 @@ export function describeOverview(open: OpenStore): void {
       await accept(store, callback, ["A", "B", "C", "D"]);
       await attempt(store, callback, ["A"], { startedAt: NOW - 10, durationMs: 5, result: ACCEPTED });
       await attempt(store, callback, ["B", "C", "D"], { startedAt: NOW - 10 });
-      await store.markCalls(callback.id, ["B", "C", "D"], "SUCCESS", NOW);
+      await store.calls.mark(callback.id, ["B", "C", "D"], "SUCCESS", NOW);
       await attempt(store, callback, ["B"], { startedAt: NOW - 10, durationMs: 50, result: ACCEPTED });
       await attempt(store, callback, ["C"], { startedAt: NOW - 10, durationMs: 50 });
       const ids = ["A", "B", "C", "D"];
-      expect(await store.markCalls(callback.id, ids, "FAILED", NOW + 60, { unlessDeliveredSince: NOW })).toEqual(["B"]);
+      expect(await store.calls.mark(callback.id, ids, "FAILED", NOW + 60, { unlessDeliveredSince: NOW })).toEqual(["B"]);
       expect(idsOf(await everyCall(store, callback, { status: "FAILED" })).sort()).toEqual(["A", "C", "D"]);
     });
 
@@ -231,11 +231,11 @@ export function describeOverview(open: OpenStore): void {
       const callback = await aCallback(store);
       await accept(store, callback, ["A", "B", "P"]);
       await attempt(store, callback, ["A", "B"], { startedAt: NOW });
-      await store.markCalls(callback.id, ["A"], "SUCCESS", NOW + 1);
+      await store.calls.mark(callback.id, ["A"], "SUCCESS", NOW + 1);
       const ids = ["A", "B", "P"];
-      expect(await store.markCalls(callback.id, ids, "SUCCESS", NOW + 2, { unlessSettled: true })).toEqual(["A"]);
-      expect(await store.countCalls(callback.id)).toEqual({ PENDING: 0, SUCCESS: 3, FAILED: 0 });
-      expect(await store.markCalls(callback.id, ids, "SUCCESS", NOW + 3)).toEqual([]);
+      expect(await store.calls.mark(callback.id, ids, "SUCCESS", NOW + 2, { unlessSettled: true })).toEqual(["A"]);
+      expect(await store.calls.count(callback.id)).toEqual({ PENDING: 0, SUCCESS: 3, FAILED: 0 });
+      expect(await store.calls.mark(callback.id, ids, "SUCCESS", NOW + 3)).toEqual([]);
     });
 
     it("marks FAILED what can be marked so, and settles PENDING calls only as SUCCESS", async () => {
@@ -243,13 +243,13 @@ export function describeOverview(open: OpenStore): void {
       const callback = await aCallback(store);
       await accept(store, callback, ["A", "B", "P"]);
       await attempt(store, callback, ["A", "B"], { result: ACCEPTED });
-      expect(await store.markMatching(callback.id, {}, { status: "FAILED", now: NOW + 1 })).toBe(2);
+      expect(await store.calls.markMatching(callback.id, {}, { status: "FAILED", now: NOW + 1 })).toBe(2);
       const pending = { status: "PENDING" } as const;
-      await expect(store.markMatching(callback.id, pending, { status: "FAILED", now: NOW + 2 })).rejects.toMatchObject({
+      await expect(store.calls.markMatching(callback.id, pending, { status: "FAILED", now: NOW + 2 })).rejects.toMatchObject({
         code: "invalid",
       });
-      expect(await store.countCalls(callback.id)).toEqual({ PENDING: 1, SUCCESS: 0, FAILED: 2 });
-      expect(await store.markMatching(callback.id, pending, { status: "SUCCESS", by: "replay", now: NOW + 3 })).toBe(1);
+      expect(await store.calls.count(callback.id)).toEqual({ PENDING: 1, SUCCESS: 0, FAILED: 2 });
+      expect(await store.calls.markMatching(callback.id, pending, { status: "SUCCESS", by: "replay", now: NOW + 3 })).toBe(1);
       expect(await callOf(store, callback, "P")).toMatchObject({ status: "SUCCESS", settledBy: "replay", changedAt: NOW + 3 });
     });
   });
@@ -261,21 +261,21 @@ export function describeOverview(open: OpenStore): void {
       await manyFailed(store, callback, 3_500, (index) => ({ startedAt: NOW + (index % 3) }));
       await manyFailed(store, callback, 10, () => ({ startedAt: NOW + 60_000 }), "late");
       const earlier = { id: "R1", by: null, selection: { callIds: ["call 0", "call 3499"] } };
-      await store.requestReplays(callback.id, earlier, NOW + 70_000);
+      await store.replays.request(callback.id, earlier, NOW + 70_000);
       const request = { id: "R2", by: null, selection: { filter: { until: NOW + 60_000 } } };
       const turns = await turnsDuring(async () => {
-        const requested = await store.requestReplays(callback.id, request, NOW + 80_000);
+        const requested = await store.replays.request(callback.id, request, NOW + 80_000);
         expect(requested).toEqual({ id: "R2", total: 3_498, accepted: 3_500 });
       });
       expect(turns).toBeGreaterThan(2);
-      expect((await store.listReplays(callback.id, 9)).map(({ total, left }) => [total, left])).toEqual([
+      expect((await store.replays.list(callback.id, 9)).map(({ total, left }) => [total, left])).toEqual([
         [3_498, 3_498],
         [2, 2],
       ]);
       const due = { at: NOW + 80_000, cause: "replay" };
       expect(await callOf(store, callback, "call 1")).toMatchObject({ status: "FAILED", due, changedAt: NOW + 80_000 });
       expect((await callOf(store, callback, "late 0")).due).toBeNull();
-      expect(await store.findCallback(callback.id)).toMatchObject({ replayRequestedAt: NOW + 80_000 });
+      expect(await store.callbacks.find(callback.id)).toMatchObject({ replayRequestedAt: NOW + 80_000 });
     });
   });
 
@@ -286,7 +286,7 @@ export function describeOverview(open: OpenStore): void {
       await accept(store, callback, ["A", "B"]);
       await accept(store, other, ["O"]);
       await attempt(store, callback, ["B"]);
-      const found = await store.findProgress(callback.id, ["B", "O", "nope", "A"]);
+      const found = await store.calls.findProgress(callback.id, ["B", "O", "nope", "A"]);
       expect(new Map([...found].map(([id, { status }]) => [id, status]))).toEqual(
         new Map([
           ["A", "PENDING"],
@@ -303,14 +303,14 @@ export function describeOverview(open: OpenStore): void {
         await accept(store, one, [`${one.id} 1`, `${one.id} 2`]);
         await attempt(store, one, [`${one.id} 1`, `${one.id} 2`]);
         for (const id of ["R1", "R2", "R3"])
-          await store.requestReplays(one.id, { id, by: null, selection: { callIds: [`${one.id} 1`] } }, NOW + 1);
+          await store.replays.request(one.id, { id, by: null, selection: { callIds: [`${one.id} 1`] } }, NOW + 1);
       }
-      const replays = await store.listReplays(callback.id, 2);
+      const replays = await store.replays.list(callback.id, 2);
       expect(replays.map(({ id, total }) => [id, total])).toEqual([
         ["R3", 0],
         ["R2", 0],
       ]);
-      expect(await store.listReplays(callback.id, 9)).toContainEqual(await store.findReplay(callback.id, "R1"));
+      expect(await store.replays.list(callback.id, 9)).toContainEqual(await store.replays.find(callback.id, "R1"));
     });
   });
 }

@@ -1,6 +1,6 @@
 /** The store's contract on PostgreSQL. */
 import { beforeAll } from "vitest";
-import type { Store } from "../../src/store/store.js";
+import type { Store } from "../../src/store/open-store.js";
 import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
 import { describeStore } from "./store.js";
 import type { OpenStore } from "./store-support.js";

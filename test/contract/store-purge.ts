@@ -26,30 +26,30 @@ export function describePurge(open: OpenStore): void {
       await attempt(store, callback, ["A", "B"], { result: ACCEPTED });
       await attempt(store, callback, ["C"]);
       const outage = { id: "O1", startedAt: NOW, failedCalls: 1, quietSince: null };
-      await store.commitOutcomes(aGroup({ endpoints: [{ callbackId: callback.id, endpoint: anEndpoint(), outage }] }));
-      await store.deleteCallback(callback.id, NOW);
+      await store.outcomes.commit(aGroup({ endpoints: [{ callbackId: callback.id, endpoint: anEndpoint(), outage }] }));
+      await store.callbacks.delete(callback.id, NOW);
       const chunks = [];
-      for (let chunk = 0; chunk < 4; chunk += 1) chunks.push(await store.purgeDeleted(2));
+      for (let chunk = 0; chunk < 4; chunk += 1) chunks.push(await store.retention.purgeDeleted(2));
       expect(chunks).toEqual([2, 2, 1, 0]);
-      const again = await store.createCallback(callback.id, callback, NOW);
-      expect(await store.acceptCalls([{ callbackId: again.id, calls: [{ id: "A", response: aResponse() }] }], NOW)).toEqual([
+      const again = await store.callbacks.create(callback.id, callback, NOW);
+      expect(await store.calls.accept([{ callbackId: again.id, calls: [{ id: "A", response: aResponse() }] }], NOW)).toEqual([
         "A",
       ]);
       expect(await countRows(store, again)).toEqual({ PENDING: 1, SUCCESS: 0, FAILED: 0 });
-      expect((await store.listAttempts(again.id, ["A"])).size).toBe(0);
+      expect((await store.calls.listAttempts(again.id, ["A"])).size).toBe(0);
     });
 
     it("keeps a deleted callback's row until its queued mail is sent", async () => {
       const store = await open();
       const callback = await aCallback(store);
       const mail = { outageId: "O1", callbackId: callback.id, to: "a@b", subject: "s", text: "t", createdAt: NOW };
-      await store.commitOutcomes(aGroup({ mails: [mail] }));
-      await store.deleteCallback(callback.id, NOW);
-      await store.purgeDeleted(10);
-      expect(await store.fetchQueuedMails(NOW, 10)).toEqual([{ ...mail, tries: 0 }]);
-      await store.recordMailSent("O1", NOW, "file");
-      await store.purgeDeleted(10);
-      expect((await store.createCallback(callback.id, callback, NOW)).id).toBe(callback.id);
+      await store.outcomes.commit(aGroup({ mails: [mail] }));
+      await store.callbacks.delete(callback.id, NOW);
+      await store.retention.purgeDeleted(10);
+      expect(await store.mails.fetchQueued(NOW, 10)).toEqual([{ ...mail, tries: 0 }]);
+      await store.mails.recordSent("O1", NOW, "file");
+      await store.retention.purgeDeleted(10);
+      expect((await store.callbacks.create(callback.id, callback, NOW)).id).toBe(callback.id);
     });
 
     it("keeps SUCCESS calls 30 days and FAILED calls a year after their last change, whether retries are on or off", async () => {
@@ -61,18 +61,18 @@ export function describePurge(open: OpenStore): void {
         await attempt(store, callback, [good], { startedAt: NOW, result: ACCEPTED });
         await attempt(store, callback, [bad], { startedAt: NOW });
         // Ends the retry.
-        await store.markCalls(callback.id, [bad], "FAILED", NOW);
-        await store.expireRetries([{ callbackId: callback.id, firstFailedBefore: NOW + 1, fence: 0 }], 10);
+        await store.calls.mark(callback.id, [bad], "FAILED", NOW);
+        await store.queue.expireRetries([{ callbackId: callback.id, firstFailedBefore: NOW + 1, fence: 0 }], 10);
       }
-      expect(await store.purgeExpired(NOW + 30 * DAY, 10)).toBe(0);
-      expect(await store.purgeExpired(NOW + 30 * DAY + 1, 10)).toBe(2);
+      expect(await store.retention.purgeExpired(NOW + 30 * DAY, 10)).toBe(0);
+      expect(await store.retention.purgeExpired(NOW + 30 * DAY + 1, 10)).toBe(2);
       for (const callback of callbacks) {
         expect(idsOf(await everyCall(store, callback, {}))).toEqual([`${callback.id} bad`]);
-        expect(await store.countCalls(callback.id)).toEqual({ PENDING: 0, SUCCESS: 0, FAILED: 1 });
-        expect((await store.listAttempts(callback.id, [`${callback.id} good`])).size).toBe(0);
+        expect(await store.calls.count(callback.id)).toEqual({ PENDING: 0, SUCCESS: 0, FAILED: 1 });
+        expect((await store.calls.listAttempts(callback.id, [`${callback.id} good`])).size).toBe(0);
       }
-      expect(await store.purgeExpired(NOW + 365 * DAY, 10)).toBe(0);
-      expect(await store.purgeExpired(NOW + 365 * DAY + 1, 10)).toBe(2);
+      expect(await store.retention.purgeExpired(NOW + 365 * DAY, 10)).toBe(0);
+      expect(await store.retention.purgeExpired(NOW + 365 * DAY + 1, 10)).toBe(2);
     });
 
     it("keeps calls as long as the stored settings say", async () => {
@@ -80,9 +80,9 @@ export function describePurge(open: OpenStore): void {
       const callback = await aCallback(store);
       await accept(store, callback, ["A"]);
       await attempt(store, callback, ["A"], { startedAt: NOW, result: ACCEPTED });
-      await store.saveSettings({ retainSuccessMs: DAY });
-      expect(await store.purgeExpired(NOW + DAY, 10)).toBe(0);
-      expect(await store.purgeExpired(NOW + DAY + 1, 10)).toBe(1);
+      await store.settings.save({ retainSuccessMs: DAY });
+      expect(await store.retention.purgeExpired(NOW + DAY, 10)).toBe(0);
+      expect(await store.retention.purgeExpired(NOW + DAY + 1, 10)).toBe(1);
     });
 
     it("keeps the failures of 40 days when retries are switched on", async () => {
@@ -90,9 +90,9 @@ export function describePurge(open: OpenStore): void {
       const callback = await aCallback(store);
       await accept(store, callback, ["A"]);
       await attempt(store, callback, ["A"], { startedAt: NOW });
-      await store.updateCallback(callback.id, { ...callback, retriesEnabled: true }, NOW + 40 * DAY, POLICY);
-      expect(await store.purgeExpired(NOW + 40 * DAY, 10)).toBe(0);
-      expect(await store.countCalls(callback.id)).toEqual({ PENDING: 0, SUCCESS: 0, FAILED: 1 });
+      await store.callbacks.update(callback.id, { ...callback, retriesEnabled: true }, NOW + 40 * DAY, POLICY);
+      expect(await store.retention.purgeExpired(NOW + 40 * DAY, 10)).toBe(0);
+      expect(await store.calls.count(callback.id)).toEqual({ PENDING: 0, SUCCESS: 0, FAILED: 1 });
     });
 
     it("keeps closed outages and sent e-mails a year, in chunks, and queued e-mails and open outages for longer", async () => {
@@ -103,22 +103,22 @@ export function describePurge(open: OpenStore): void {
         outage: { id: `O${index}`, callbackId: id, startedAt: NOW, failedCalls: 1, quietSince: null },
       }));
       if (!closed || !queued || !openOne) throw new Error("three callbacks");
-      await store.commitOutcomes(
+      await store.outcomes.commit(
         aGroup({
           closedOutages: [closed, queued].map(({ outage }) => ({ ...outage, endedAt: NOW })),
           endpoints: [{ callbackId: openOne.outage.callbackId, endpoint: anEndpoint(), outage: openOne.outage }],
           mails: [closed.mail, queued.mail, openOne.mail],
         }),
       );
-      for (const { mail } of [closed, openOne]) await store.recordMailSent(mail.outageId, NOW, "file");
-      const listed = async () => (await store.listOutages({ limit: 10, offset: 0 })).items.map(({ id }) => id).sort();
-      expect(await store.purgeExpired(NOW + 365 * DAY, 10)).toBe(0);
+      for (const { mail } of [closed, openOne]) await store.mails.recordSent(mail.outageId, NOW, "file");
+      const listed = async () => (await store.outages.list({ limit: 10, offset: 0 })).items.map(({ id }) => id).sort();
+      expect(await store.retention.purgeExpired(NOW + 365 * DAY, 10)).toBe(0);
       const chunks = [];
-      for (let chunk = 0; chunk < 3; chunk += 1) chunks.push(await store.purgeExpired(NOW + 365 * DAY + 1, 2));
+      for (let chunk = 0; chunk < 3; chunk += 1) chunks.push(await store.retention.purgeExpired(NOW + 365 * DAY + 1, 2));
       expect(chunks).toEqual([2, 0, 0]);
       expect(await listed()).toEqual(["O1", "O2"]);
-      expect(await store.getOutageMail(openOne.mail.outageId)).toMatchObject({ subject: "s", sentAt: NOW });
-      expect(await store.fetchQueuedMails(NOW, 10)).toEqual([{ ...queued.mail, tries: 0 }]);
+      expect(await store.mails.find(openOne.mail.outageId)).toMatchObject({ subject: "s", sentAt: NOW });
+      expect(await store.mails.fetchQueued(NOW, 10)).toEqual([{ ...queued.mail, tries: 0 }]);
     });
 
     it("keeps an outage's e-mail as long as the outage, which ends later than it is sent", async () => {
@@ -126,13 +126,13 @@ export function describePurge(open: OpenStore): void {
       const callback = await aCallback(store);
       const outage = { id: "O", callbackId: callback.id, startedAt: NOW, failedCalls: 1, quietSince: null, endedAt: NOW + DAY };
       const mail = { outageId: "O", callbackId: callback.id, to: "a@b", subject: "s", text: "t", createdAt: NOW };
-      await store.commitOutcomes(aGroup({ closedOutages: [outage], mails: [mail] }));
-      await store.recordMailSent("O", NOW, "smtp");
+      await store.outcomes.commit(aGroup({ closedOutages: [outage], mails: [mail] }));
+      await store.mails.recordSent("O", NOW, "smtp");
       const kept = async () =>
-        [await store.findOutage(callback.id, "O"), await store.getOutageMail("O")].map((each) => each !== null);
-      expect(await store.purgeExpired(NOW + 366 * DAY, 10)).toBe(0);
+        [await store.outages.find(callback.id, "O"), await store.mails.find("O")].map((each) => each !== null);
+      expect(await store.retention.purgeExpired(NOW + 366 * DAY, 10)).toBe(0);
       expect(await kept()).toEqual([true, true]);
-      expect(await store.purgeExpired(NOW + 366 * DAY + 1, 10)).toBe(2);
+      expect(await store.retention.purgeExpired(NOW + 366 * DAY + 1, 10)).toBe(2);
       expect(await kept()).toEqual([false, false]);
     });
 
@@ -141,9 +141,9 @@ export function describePurge(open: OpenStore): void {
       const callback = await aCallback(store, { retriesEnabled: true });
       await accept(store, callback, ["marked", "unsent"]);
       await attempt(store, callback, ["marked"], { startedAt: NOW });
-      await store.markCalls(callback.id, ["marked", "unsent"], "SUCCESS", NOW + DAY);
-      expect(await store.purgeExpired(NOW + 31 * DAY, 10)).toBe(0);
-      expect(await store.purgeExpired(NOW + 31 * DAY + 1, 10)).toBe(2);
+      await store.calls.mark(callback.id, ["marked", "unsent"], "SUCCESS", NOW + DAY);
+      expect(await store.retention.purgeExpired(NOW + 31 * DAY, 10)).toBe(0);
+      expect(await store.retention.purgeExpired(NOW + 31 * DAY + 1, 10)).toBe(2);
     });
 
     it("keeps calls that are PENDING or have a retry due", async () => {
@@ -152,9 +152,9 @@ export function describePurge(open: OpenStore): void {
       await accept(store, callback, ["pending", "due", "held"]);
       await attempt(store, callback, ["due"]);
       await hold(store, callback, ["held"]);
-      expect(await store.purgeExpired(NOW + 999 * DAY, 10)).toBe(0);
+      expect(await store.retention.purgeExpired(NOW + 999 * DAY, 10)).toBe(0);
       expect((await callOf(store, callback, "pending")).status).toBe("PENDING");
-      expect(await store.countCalls(callback.id)).toEqual({ PENDING: 1, SUCCESS: 0, FAILED: 2 });
+      expect(await store.calls.count(callback.id)).toEqual({ PENDING: 1, SUCCESS: 0, FAILED: 2 });
     });
   });
 }

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { Attempt } from "../../src/domain/attempt.js";
 import type { Callback } from "../../src/domain/callback.js";
-import type { Store } from "../../src/store/store.js";
+import type { Store } from "../../src/store/open-store.js";
 import { ACCEPTED, anAttempt, REFUSED_503 } from "../support/builders.js";
 import { fetchBacklog, fetchDue, fetchPending } from "../support/store/waiting-calls.js";
 import {
@@ -28,7 +28,7 @@ function reportOf(over: Partial<Attempt> = {}) {
 }
 
 function report(store: Store, callback: Callback, ids: readonly string[], over: Partial<Attempt> = {}, at = NOW): Promise<void> {
-  return store.recordReplays(
+  return store.calls.recordReplays(
     callback.id,
     ids.map((callId) => ({ callId, attempt: reportOf(over) })),
     at,
@@ -87,19 +87,19 @@ export function describeReports(open: OpenStore): void {
       });
       await report(store, callback, ["tried", "held", "replayed"], { startedAt: NOW + 7 });
       await report(store, callback, ["held before"], { startedAt: NOW - 7 });
-      await store.requestReplays(callback.id, aReplay({ callIds: ["replayed"] }), NOW + 8);
-      const [probes = []] = await store.fetchHeld([{ callbackId: callback.id, limit: 9 }]);
+      await store.replays.request(callback.id, aReplay({ callIds: ["replayed"] }), NOW + 8);
+      const [probes = []] = await store.queue.fetchHeld([{ callbackId: callback.id, limit: 9 }]);
       expect(idsOf(probes)).toEqual(["held", "held before", "replayed"]);
       const paced = await fetchDue(store, callback.id, Number.POSITIVE_INFINITY, 9, { attemptedBefore: NOW - DAY });
       expect(idsOf(paced).sort()).toEqual(["held", "held before", "replayed"]);
 
-      await store.updateCallback(callback.id, { ...callback, retriesEnabled: false }, NOW + 9, POLICY);
+      await store.callbacks.update(callback.id, { ...callback, retriesEnabled: false }, NOW + 9, POLICY);
       expect(idsOf(await fetchPending(store, callback.id, 9))).toEqual(["held", "held before", "replayed"]);
       expect(await callOf(store, callback, "held")).toMatchObject({ attemptedAt: NOW + 7, statusCode: 404, attemptCount: 2 });
       expect(await callOf(store, callback, "held before")).toMatchObject({ statusMessage: null, attemptCount: 1 });
-      expect(await store.countCalls(callback.id)).toEqual({ PENDING: 3, FAILED: 1, SUCCESS: 0 });
-      expect(await store.listFailures(callback.id)).toEqual([{ statusCode: 404, reason: null, count: 1 }]);
-      expect(await store.findReplay(callback.id, "REPLAY")).toMatchObject({ total: 1, cancelled: 1, left: 0 });
+      expect(await store.calls.count(callback.id)).toEqual({ PENDING: 3, FAILED: 1, SUCCESS: 0 });
+      expect(await store.calls.listFailures(callback.id)).toEqual([{ statusCode: 404, reason: null, count: 1 }]);
+      expect(await store.replays.find(callback.id, "REPLAY")).toMatchObject({ total: 1, cancelled: 1, left: 0 });
     });
 
     it("with a mark aren't the attempts of a replay by the service", async () => {
@@ -107,14 +107,14 @@ export function describeReports(open: OpenStore): void {
       const callback = await aCallback(store);
       await accept(store, callback, ["A", "B", "C"]);
       await attempt(store, callback, ["A", "B", "C"]);
-      await store.requestReplays(callback.id, aReplay({ callIds: ["A", "B", "C"] }), NOW + 1);
+      await store.replays.request(callback.id, aReplay({ callIds: ["A", "B", "C"] }), NOW + 1);
       const replays = [{ callId: "A", attempt: reportOf({ result: ACCEPTED }) }];
-      await store.markCalls(callback.id, ["A"], "SUCCESS", NOW + 2, { settledBy: "replay", replays });
+      await store.calls.mark(callback.id, ["A"], "SUCCESS", NOW + 2, { settledBy: "replay", replays });
       await report(store, callback, ["B"], { result: ACCEPTED });
-      expect(await store.findReplay(callback.id, "REPLAY")).toMatchObject({ succeeded: 0, failed: 0, cancelled: 1, left: 2 });
+      expect(await store.replays.find(callback.id, "REPLAY")).toMatchObject({ succeeded: 0, failed: 0, cancelled: 1, left: 2 });
       await attempt(store, callback, ["B"], { cause: "replay", result: ACCEPTED });
       await attempt(store, callback, ["C"], { cause: "replay" });
-      expect(await store.findReplay(callback.id, "REPLAY")).toMatchObject({ succeeded: 1, failed: 1, cancelled: 1, left: 0 });
+      expect(await store.replays.find(callback.id, "REPLAY")).toMatchObject({ succeeded: 1, failed: 1, cancelled: 1, left: 0 });
     });
 
     it("change neither why the calls of an outage failed nor what became of them", async () => {
@@ -126,7 +126,7 @@ export function describeReports(open: OpenStore): void {
       await attempt(store, callback, ["B"], { startedAt: NOW + MINUTE, cause: "retry", result: ACCEPTED });
       await report(store, callback, ["B"], { startedAt: NOW + 2 * MINUTE });
       const outage = { callbackId: callback.id, startedAt: NOW, endedAt: null, failedCalls: 2 };
-      expect(await store.countOutageCalls(outage, { budgetMs: Infinity })).toEqual({
+      expect(await store.outages.countCalls(outage, { budgetMs: Infinity })).toEqual({
         ...{ retried: 1, replayed: 0, marked: 0, failed: 1 },
         failures: [{ statusCode: 503, reason: null, count: 2 }],
         isComplete: true,
@@ -140,10 +140,10 @@ export function describeReports(open: OpenStore): void {
       await attempt(store, callback, ["A", "B"], { result: NOT_FOUND });
       const confirmed = { status: "FAILED", statusCodes: [{ code: 503 }], changedBefore: NOW + 1 } as const;
       await report(store, callback, ["A"], { startedAt: NOW + 2, result: REFUSED_503 }, NOW + 3);
-      expect(await store.markMatching(callback.id, confirmed, { status: "SUCCESS", now: NOW + 4 })).toBe(0);
-      await store.markCalls(callback.id, ["A", "B"], "SUCCESS", NOW + 5);
+      expect(await store.calls.markMatching(callback.id, confirmed, { status: "SUCCESS", now: NOW + 4 })).toBe(0);
+      await store.calls.mark(callback.id, ["A", "B"], "SUCCESS", NOW + 5);
       await report(store, callback, ["B"], { startedAt: NOW + 4, result: ACCEPTED }, NOW + 6);
-      await store.markMatching(callback.id, { status: "SUCCESS", markedAt: NOW + 5 }, { status: "FAILED", now: NOW + 7 });
+      await store.calls.markMatching(callback.id, { status: "SUCCESS", markedAt: NOW + 5 }, { status: "FAILED", now: NOW + 7 });
       expect([(await callOf(store, callback, "A")).status, (await callOf(store, callback, "B")).status]).toEqual([
         "FAILED",
         "SUCCESS",
@@ -155,11 +155,11 @@ export function describeReports(open: OpenStore): void {
       const callback = await aCallback(store);
       await accept(store, callback, ["A"]);
       await attempt(store, callback, ["A"], { startedAt: NOW + 4, result: REFUSED_503 });
-      await store.markCalls(callback.id, ["A"], "SUCCESS", NOW + 5);
+      await store.calls.mark(callback.id, ["A"], "SUCCESS", NOW + 5);
       await report(store, callback, ["A"], { startedAt: NOW + 1, result: ACCEPTED }, NOW + 6);
-      await store.markMatching(callback.id, { status: "SUCCESS", markedAt: NOW + 5 }, { status: "FAILED", now: NOW + 7 });
+      await store.calls.markMatching(callback.id, { status: "SUCCESS", markedAt: NOW + 5 }, { status: "FAILED", now: NOW + 7 });
       expect(await callOf(store, callback, "A")).toMatchObject({ status: "SUCCESS", settledBy: "user" });
-      await store.markCalls(callback.id, ["A"], "SUCCESS", NOW + 8, { settledBy: "replay" });
+      await store.calls.mark(callback.id, ["A"], "SUCCESS", NOW + 8, { settledBy: "replay" });
       expect(await callOf(store, callback, "A")).toMatchObject({ status: "SUCCESS", settledBy: "replay", statusCode: 503 });
     });
 
@@ -168,10 +168,10 @@ export function describeReports(open: OpenStore): void {
       const callback = await aCallback(store);
       await accept(store, callback, ["A"]);
       await attempt(store, callback, ["A"]);
-      await store.markCalls(callback.id, ["A"], "SUCCESS", NOW + 1);
+      await store.calls.mark(callback.id, ["A"], "SUCCESS", NOW + 1);
       await report(store, callback, ["A"], { startedAt: NOW + 5 * MINUTE });
       const mark = { status: "FAILED", now: NOW + 2 } as const;
-      expect(await store.markMatching(callback.id, { status: "SUCCESS", markedAt: NOW + 1 }, mark)).toBe(1);
+      expect(await store.calls.markMatching(callback.id, { status: "SUCCESS", markedAt: NOW + 1 }, mark)).toBe(1);
     });
 
     it("aren't in the future any more once the clock was set back, and the service's own attempts aren't either", async () => {
@@ -181,7 +181,7 @@ export function describeReports(open: OpenStore): void {
       await hold(store, callback, ["held"], NOW);
       await attempt(store, callback, ["A"], { startedAt: NOW, result: REFUSED_503 });
       await report(store, callback, ["A", "held"], { startedAt: NOW + MINUTE });
-      await store.clampTimes({ now: NOW - DAY, latestDueAt: NOW });
+      await store.outcomes.clampTimes({ now: NOW - DAY, latestDueAt: NOW });
       const clamped = { attemptedAt: NOW - DAY, firstFailedAt: NOW - DAY };
       expect(await callOf(store, callback, "A")).toMatchObject({ ...clamped, sentAt: NOW - DAY });
       expect(await callOf(store, callback, "held")).toMatchObject({ ...clamped, sentAt: null });

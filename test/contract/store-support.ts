@@ -4,9 +4,10 @@ import type { CallStatus } from "../../src/domain/call.js";
 import type { Callback, CallbackSettings } from "../../src/domain/callback.js";
 import { type Endpoint, NEW_ENDPOINT } from "../../src/domain/endpoint.js";
 import { DEFAULT_RETRY_POLICY } from "../../src/domain/retry-policy.js";
-import type { OutcomeGroup } from "../../src/store/dispatch-store.js";
-import type { OpenStoreOptions } from "../../src/store/open-store.js";
-import type { CallQuery, ReplayRequest, Store } from "../../src/store/store.js";
+import type { CallQuery } from "../../src/store/calls/list-calls.js";
+import type { ReplayRequest } from "../../src/store/calls/replays.js";
+import type { OpenStoreOptions, Store } from "../../src/store/open-store.js";
+import type { OutcomeGroup } from "../../src/store/outcomes/commit-outcomes.js";
 import { anAttempt, aResponse, REFUSED_503, someSettings } from "../support/builders.js";
 import { fetchPending } from "../support/store/waiting-calls.js";
 
@@ -23,11 +24,11 @@ let callbacksMade = 0;
 export function aCallback(store: Store, over: Partial<CallbackSettings> = {}, now = 0): Promise<Callback> {
   callbacksMade += 1;
   const id = callbacksMade.toString(16).toUpperCase().padStart(16, "0");
-  return store.createCallback(id, someSettings({ name: `callback ${callbacksMade}`, ...over }), now);
+  return store.callbacks.create(id, someSettings({ name: `callback ${callbacksMade}`, ...over }), now);
 }
 
 export async function accept(store: Store, callback: Callback, ids: readonly string[], now = NOW): Promise<void> {
-  await store.acceptCalls([{ callbackId: callback.id, calls: ids.map((id) => ({ id, response: aResponse() })) }], now);
+  await store.calls.accept([{ callbackId: callback.id, calls: ids.map((id) => ({ id, response: aResponse() })) }], now);
 }
 
 export function aGroup(over: Partial<OutcomeGroup> = {}): OutcomeGroup {
@@ -67,7 +68,7 @@ export async function attempt(
       recovery,
     });
   }
-  await store.commitOutcomes(aGroup({ attempts }));
+  await store.outcomes.commit(aGroup({ attempts }));
 }
 
 export async function hold(store: Store, callback: Callback, ids: readonly string[], at = NOW): Promise<void> {
@@ -82,11 +83,11 @@ export async function hold(store: Store, callback: Callback, ids: readonly strin
       random: 0.5,
     });
   }
-  await store.commitOutcomes(aGroup({ holdings }));
+  await store.outcomes.commit(aGroup({ holdings }));
 }
 
 export async function callOf(store: Store, callback: Callback, id: string) {
-  const call = await store.findCall(callback.id, id);
+  const call = await store.calls.find(callback.id, id);
   if (call === null) throw new Error(`There is no call ${id}`);
   return call;
 }
@@ -98,7 +99,7 @@ export function query(over: Partial<CallQuery> = {}): CallQuery {
 }
 
 export async function everyCall(store: Store, callback: Callback, filter: CallQuery["filter"]) {
-  return (await store.listCalls(callback.id, query({ filter, limit: 10_000 }))).items;
+  return (await store.calls.list(callback.id, query({ filter, limit: 10_000 }))).items;
 }
 
 /** Counts rows, to compare with the counters. */
@@ -127,7 +128,7 @@ export async function manyFailed(
     const made = anAttempt({ startedAt: NOW, result: REFUSED_503, ...attemptOf(index) });
     return { callbackId: callback.id, callId: id, callSeq: seq, random: 0.5, recovery: 0, attempt: made };
   });
-  await store.commitOutcomes(aGroup({ attempts }));
+  await store.outcomes.commit(aGroup({ attempts }));
 }
 
 /** Turns of the event loop. */

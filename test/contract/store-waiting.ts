@@ -45,7 +45,7 @@ export function describeWaiting(open: OpenStore): void {
       const callback = await aCallback(store);
       const content = "x".repeat(300_000);
       const large = aResponse({ responseMessage: { ...aResponse().responseMessage, content } });
-      await store.acceptCalls(
+      await store.calls.accept(
         [
           {
             callbackId: callback.id,
@@ -65,7 +65,7 @@ export function describeWaiting(open: OpenStore): void {
         undefined,
       ]);
       expect(JSON.stringify(first).length).toBeLessThan(1000);
-      const whole = await store.findCall(callback.id, "L");
+      const whole = await store.calls.find(callback.id, "L");
       expect([whole?.response, whole?.leftOutBytes, second?.response]).toEqual([large, undefined, aResponse()]);
     });
 
@@ -108,7 +108,7 @@ export function describeWaiting(open: OpenStore): void {
       await accept(store, callback, ["failed", "marked", "held", "later"]);
       await attempt(store, callback, ["failed"]);
       await hold(store, callback, ["later", "held", "marked"]);
-      await store.markCalls(callback.id, ["marked"], "SUCCESS", NOW);
+      await store.calls.mark(callback.id, ["marked"], "SUCCESS", NOW);
       expect((await fetchHeld(store, callback.id))?.id).toBe("held");
       await attempt(store, callback, ["held"], { cause: "probe", result: REFUSED_503 });
       expect((await fetchHeld(store, callback.id))?.id).toBe("later");
@@ -121,11 +121,11 @@ export function describeWaiting(open: OpenStore): void {
       await attempt(store, callback, ["before", "replay"], { startedAt: NOW - 1 });
       await attempt(store, callback, ["older"], { startedAt: NOW - 2 });
       await attempt(store, callback, ["at"], { startedAt: NOW });
-      await store.requestReplays(callback.id, aReplay({ callIds: ["replay"] }), NOW);
-      expect(await store.expireRetries([{ callbackId: callback.id, firstFailedBefore: NOW, fence: 0 }], 1)).toBe(1);
+      await store.replays.request(callback.id, aReplay({ callIds: ["replay"] }), NOW);
+      expect(await store.queue.expireRetries([{ callbackId: callback.id, firstFailedBefore: NOW, fence: 0 }], 1)).toBe(1);
       expect((await callOf(store, callback, "older")).due).toBeNull();
-      expect(await store.expireRetries([{ callbackId: callback.id, firstFailedBefore: NOW, fence: 0 }], 10)).toBe(1);
-      expect(await store.expireRetries([{ callbackId: callback.id, firstFailedBefore: NOW, fence: 0 }], 10)).toBe(0);
+      expect(await store.queue.expireRetries([{ callbackId: callback.id, firstFailedBefore: NOW, fence: 0 }], 10)).toBe(1);
+      expect(await store.queue.expireRetries([{ callbackId: callback.id, firstFailedBefore: NOW, fence: 0 }], 10)).toBe(0);
       expect(idsOf(await fetchDue(store, callback.id, EVER, 10))).toEqual(["replay", "at"]);
       expect(await callOf(store, callback, "before")).toMatchObject({ status: "FAILED", due: null, firstFailedAt: NOW - 1 });
     });
@@ -147,29 +147,29 @@ export function describeWaiting(open: OpenStore): void {
         await attempt(store, callback, [`U${index}`], { startedAt: NOW - 1 }, index);
       }
       const read = (callback: { id: string }, limit: number) => ({ callbackId: callback.id, limit });
-      const pending = await store.fetchPending([read(third, 1), read({ id: "nope" }, 9), read(first, 9), read(second, 3)]);
+      const pending = await store.queue.fetchPending([read(third, 1), read({ id: "nope" }, 9), read(first, 9), read(second, 3)]);
       expect(pending.map(idsOf)).toEqual([["P2"], [], ["P0", "Q0", "R0", "S0"], ["P1", "Q1", "R1"]]);
       expect(pending[3]?.map(({ callbackId }) => callbackId)).toEqual([second.id, second.id, second.id]);
       const dueBefore = NOW + POLICY.intervalMs;
-      const due = await store.fetchDue([
+      const due = await store.queue.fetchDue([
         { ...read(first, 9), dueBefore },
         { ...read(second, 9), dueBefore },
         { ...read(third, 9), dueBefore: EVER, attemptedBefore: NOW + 1 },
       ]);
       expect(due.map(idsOf)).toEqual([["U0", "T0"], ["U1"], ["U2"]]);
-      const backlog = await store.fetchBacklog([
+      const backlog = await store.queue.fetchBacklog([
         { ...read(second, 9), recovery: 1 },
         { ...read(third, 9), recovery: 3 },
       ]);
       expect(backlog.map(idsOf)).toEqual([["T1"], ["T2", "U2"]]);
-      expect(await store.fetchReplays([])).toEqual([]);
+      expect(await store.queue.fetchReplays([])).toEqual([]);
     });
 
     it("are left out by each read's own bound of bytes", async () => {
       const store = await open();
       const [first, second] = [await aCallback(store), await aCallback(store)];
       for (const callback of [first, second]) await accept(store, callback, [`of ${callback.id}`]);
-      const lists = await store.fetchPending([
+      const lists = await store.queue.fetchPending([
         { callbackId: first.id, limit: 9, maxBytes: 10 },
         { callbackId: second.id, limit: 9 },
       ]);
@@ -187,9 +187,9 @@ export function describeWaiting(open: OpenStore): void {
         await attempt(store, callback, [`A${index}`, `B${index}`], { startedAt: NOW + index });
       }
       const expiries = [first, second].map(({ id }) => ({ callbackId: id, firstFailedBefore: NOW + 1, fence: 0 }));
-      expect(await store.expireRetries(expiries, 1)).toBe(1);
-      expect(await store.expireRetries(expiries, 9)).toBe(1);
-      expect(await store.expireRetries(expiries, 9)).toBe(0);
+      expect(await store.queue.expireRetries(expiries, 1)).toBe(1);
+      expect(await store.queue.expireRetries(expiries, 9)).toBe(1);
+      expect(await store.queue.expireRetries(expiries, 9)).toBe(0);
       expect([await fetchDue(store, first.id, EVER, 9), idsOf(await fetchDue(store, second.id, EVER, 9))]).toEqual([
         [],
         ["A1", "B1"],
@@ -216,23 +216,23 @@ export function describeWaiting(open: OpenStore): void {
         recovery: 3,
       });
       const outage = { id: "O1", startedAt: NOW, failedCalls: 2, quietSince: null };
-      await store.commitOutcomes(aGroup({ endpoints: [{ callbackId: failing.id, endpoint, outage }] }));
+      await store.outcomes.commit(aGroup({ endpoints: [{ callbackId: failing.id, endpoint, outage }] }));
       const ofPending = { callback: pending, fence: 0, endpoint: anEndpoint(), outage: null, pendingCalls: 2, nextDueAt: null };
       const ofFailing = { callback: failing, fence: 0, endpoint, outage, pendingCalls: 0, nextDueAt: NOW + POLICY.intervalMs };
       const ofIdle = { callback: idle, fence: 0, endpoint: anEndpoint(), outage: null, pendingCalls: 0, nextDueAt: null };
-      expect(await store.listEndpoints()).toEqual([ofPending, ofFailing]);
-      expect(await store.listEndpoints([failing.id, idle.id, "nope"])).toEqual([ofIdle, ofFailing]);
-      expect(await store.listEndpoints([])).toEqual([]);
+      expect(await store.endpoints.list()).toEqual([ofPending, ofFailing]);
+      expect(await store.endpoints.list([failing.id, idle.id, "nope"])).toEqual([ofIdle, ofFailing]);
+      expect(await store.endpoints.list([])).toEqual([]);
     });
 
     it("returns one whose calls are all settled until its outage has ended", async () => {
       const store = await open();
       const callback = await aCallback(store);
       const outage = { id: "O1", startedAt: NOW, failedCalls: 1, quietSince: NOW };
-      await store.commitOutcomes(aGroup({ endpoints: [{ callbackId: callback.id, endpoint: anEndpoint(), outage }] }));
-      expect(await store.listEndpoints()).toHaveLength(1);
-      await store.commitOutcomes(aGroup({ closedOutages: [{ ...outage, callbackId: callback.id, endedAt: NOW }] }));
-      expect(await store.listEndpoints()).toEqual([]);
+      await store.outcomes.commit(aGroup({ endpoints: [{ callbackId: callback.id, endpoint: anEndpoint(), outage }] }));
+      expect(await store.endpoints.list()).toHaveLength(1);
+      await store.outcomes.commit(aGroup({ closedOutages: [{ ...outage, callbackId: callback.id, endedAt: NOW }] }));
+      expect(await store.endpoints.list()).toEqual([]);
     });
   });
 }

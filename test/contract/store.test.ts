@@ -1,8 +1,7 @@
 /** The store's contract on real databases. */
 import { afterEach } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
-import { openStore } from "../../src/store/open-store.js";
-import type { Store } from "../../src/store/store.js";
+import { openStore, type Store } from "../../src/store/open-store.js";
 import { describeStore } from "./store.js";
 import type { OpenStore } from "./store-support.js";
 

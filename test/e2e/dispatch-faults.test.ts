@@ -76,9 +76,9 @@ const delivered = async () => (await onFile("calls", "list", "demo", "--success"
 it("sends no call of 9 MB that another process marks while those before it are read", async () => {
   const ids = idsOf(5);
   const store = await openStore({ url: home.path("x.db"), clock: systemClock, secretKey: Buffer.from(SECRET_KEY, "base64") });
-  const { id } = await store.createCallback("00112233445566AA", someSettings({ name: "demo", url: endpoint.url }), Date.now());
+  const { id } = await store.callbacks.create("00112233445566AA", someSettings({ name: "demo", url: endpoint.url }), Date.now());
   const response = { ...aResponse(), responseMessage: { ...aResponse().responseMessage, content: "x".repeat(9_000_000) } };
-  for (const callId of ids) await store.acceptCalls([{ callbackId: id, calls: [{ id: callId, response }] }], Date.now());
+  for (const callId of ids) await store.calls.accept([{ callbackId: id, calls: [{ id: callId, response }] }], Date.now());
   await store.close();
   const server = home.start(["serve", "--port", "0", "--db", home.path("x.db")], { env: ENV });
   // All five are taken, and most still wait to be read. Stopped, it can't be faster than the other process.

@@ -60,7 +60,7 @@ const OPEN = { seen: 0, ambiguous: ["missed"] };
 
 it("was removed after its retention: a message id doesn't tell which reply is meant", async () => {
   const store = await openStore({ url: home.path("x.db"), clock: systemClock, secretKey });
-  expect(await store.purgeExpired(Date.now() + 31 * DAY_MS, 500)).toBe(1);
+  expect(await store.retention.purgeExpired(Date.now() + 31 * DAY_MS, 500)).toBe(1);
   await store.close();
   for (const list of ["M-2026-10\n", "messageid,content\nM-2026-10,Yes\n", 'messageid,from\nM-2026-10,"61491570199"\n']) {
     expect(await reconcile(list, "--dry-run"), list).toEqual(OPEN);

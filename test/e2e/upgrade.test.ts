@@ -3,7 +3,6 @@
  * Three callbacks: demo (healthy, two responses waiting), down (in an outage, calls due and held), once (retries off). Their
  * endpoints answered on 127.0.0.1:19101 to 19103.
  */
-
 import { once } from "node:events";
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -12,9 +11,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Callback } from "../../src/domain/callback.js";
 import { DEFAULT_RETRY_POLICY } from "../../src/domain/retry-policy.js";
 import { systemClock } from "../../src/platform/clock.js";
-import { openStore } from "../../src/store/open-store.js";
+import { openStore, type Store } from "../../src/store/open-store.js";
 import { loadOrCreateSecretKey } from "../../src/store/secret-key.js";
-import type { Store } from "../../src/store/store.js";
 import { eventually, Home } from "../support/process/whcb-process.js";
 
 const FIXTURES = join(import.meta.dirname, "..", "fixtures", "0.1.0");
@@ -47,15 +45,15 @@ async function open(): Promise<Store> {
 }
 
 async function callbackOf(store: Store, name: string): Promise<Callback> {
-  const callback = await store.findCallback(name);
+  const callback = await store.callbacks.find(name);
   if (callback === null) throw new Error(`no callback ${name}`);
   return callback;
 }
 
 async function callsOf(store: Store, callback: Callback) {
   const page = { sort: [], limit: 50, offset: 0 };
-  const settled = await store.listCalls(callback.id, { ...page, filter: {} });
-  const waiting = await store.listCalls(callback.id, { ...page, filter: { status: "PENDING" } });
+  const settled = await store.calls.list(callback.id, { ...page, filter: {} });
+  const waiting = await store.calls.list(callback.id, { ...page, filter: { status: "PENDING" } });
   return [...settled.items, ...waiting.items];
 }
 
@@ -71,7 +69,7 @@ async function freePort(): Promise<string> {
 describe("a database of version 0.1.0", () => {
   it("has its callbacks, with their auth keys", async () => {
     const store = await open();
-    const { items } = await store.listCallbacks({ sort: [], limit: 10, offset: 0 });
+    const { items } = await store.callbacks.list({ sort: [], limit: 10, offset: 0 });
     expect(
       items.map(({ name, auth, contentType, removeHtml, retriesEnabled }) => [
         name,
@@ -107,7 +105,7 @@ describe("a database of version 0.1.0", () => {
       once: ["SUCCESS after 1, by user", "FAILED after 1", "FAILED after 1"],
     });
     const down = await callbackOf(store, "down");
-    expect((await store.listAttempts(down.id, [FIRST_FAILED])).get(FIRST_FAILED)).toEqual([
+    expect((await store.calls.listAttempts(down.id, [FIRST_FAILED])).get(FIRST_FAILED)).toEqual([
       {
         number: 1,
         startedAt: expect.any(Number),
@@ -122,7 +120,7 @@ describe("a database of version 0.1.0", () => {
 
   it("has its outages, reported by the e-mails beside it, and where its endpoints stood", async () => {
     const store = await open();
-    const { items } = await store.listOutages({ limit: 10, offset: 0 });
+    const { items } = await store.outages.list({ limit: 10, offset: 0 });
     const [down, once] = [await callbackOf(store, "down"), await callbackOf(store, "once")];
     expect(
       items.map(({ callbackId, failedCalls, endedAt, notifiedAt }) => [callbackId, failedCalls, endedAt, notifiedAt === null]),
@@ -131,7 +129,7 @@ describe("a database of version 0.1.0", () => {
       [once.id, 3, null, false],
     ]);
     expect(readdirSync(join(FIXTURES, "mail")).sort()).toEqual(items.map(({ id }) => `outage-${id}.eml`).sort());
-    const records = await store.listEndpoints();
+    const records = await store.endpoints.list();
     expect(records.map(({ callback, endpoint }) => [callback.name, endpoint.state])).toEqual([
       ["demo", "up"],
       ["down", "down"],
@@ -142,16 +140,16 @@ describe("a database of version 0.1.0", () => {
   it("takes marks, requests for a replay, new responses and changes", async () => {
     const store = await open();
     const [demo, down] = [await callbackOf(store, "demo"), await callbackOf(store, "down")];
-    await store.markCalls(down.id, [FIRST_FAILED], "SUCCESS", NOW);
-    expect(await store.requestReplays(down.id, { id: "R", by: null, selection: { filter: {} } }, NOW)).toMatchObject({
+    await store.calls.mark(down.id, [FIRST_FAILED], "SUCCESS", NOW);
+    expect(await store.replays.request(down.id, { id: "R", by: null, selection: { filter: {} } }, NOW)).toMatchObject({
       accepted: 15,
     });
-    expect(await store.countCalls(down.id)).toEqual({ PENDING: 0, SUCCESS: 1, FAILED: 15 });
-    const changed = await store.updateCallback(demo.id, { ...demo, name: "renamed" }, NOW, DEFAULT_RETRY_POLICY);
+    expect(await store.calls.count(down.id)).toEqual({ PENDING: 0, SUCCESS: 1, FAILED: 15 });
+    const changed = await store.callbacks.update(demo.id, { ...demo, name: "renamed" }, NOW, DEFAULT_RETRY_POLICY);
     expect(changed).toEqual({ ...demo, name: "renamed" });
-    await store.deleteCallback(down.id, NOW);
+    await store.callbacks.delete(down.id, NOW);
     // One of them is of a callback that was deleted before.
-    expect(await store.purgeDeleted(100)).toBe(17);
+    expect(await store.retention.purgeDeleted(100)).toBe(17);
   });
 
   it("is served: with the old settings, what waited is delivered and what failed is replayed", async () => {
@@ -159,9 +157,9 @@ describe("a database of version 0.1.0", () => {
     const store = await open();
     for (const name of ["demo", "once"]) {
       const callback = await callbackOf(store, name);
-      await store.updateCallback(callback.id, { ...callback, url: `${endpoint.url}/${name}` }, NOW, DEFAULT_RETRY_POLICY);
+      await store.callbacks.update(callback.id, { ...callback, url: `${endpoint.url}/${name}` }, NOW, DEFAULT_RETRY_POLICY);
     }
-    await store.deleteCallback((await callbackOf(store, "down")).id, NOW);
+    await store.callbacks.delete((await callbackOf(store, "down")).id, NOW);
     await store.close();
     opened.splice(0);
     // As if the old service had listened on a port that is free now.

@@ -79,7 +79,7 @@ beforeAll(async () => {
   const secretKey = Buffer.from(SECRET_KEY, "base64");
   const store = await openStore({ url: home.path("x.db"), clock: systemClock, secretKey });
   for (const [index, name] of NAMES.entries())
-    await store.createCallback(`00112233445566A${index}`, someSettings({ name, url: urlOf(name) }), Date.now());
+    await store.callbacks.create(`00112233445566A${index}`, someSettings({ name, url: urlOf(name) }), Date.now());
   await store.close();
   service = await home.serve(["--log-level", "info"], { env: { WHCB_SECRET_KEY: SECRET_KEY } });
   for (const name of NAMES) await fail(name);

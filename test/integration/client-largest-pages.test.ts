@@ -21,7 +21,7 @@ beforeEach(async () => {
   bodies = [];
   service = await openService();
   const url = `http://127.0.0.1:9/${"p".repeat(2_000)}`;
-  await service.store.createCallback(ID, { ...CALLBACK_SETTINGS, url }, 0);
+  await service.store.callbacks.create(ID, { ...CALLBACK_SETTINGS, url }, 0);
   origin = await service.app.listen({ host: "127.0.0.1", port: 0 });
   const transport = await createHttpTransport({ url: origin, timers: systemTimers });
   const recording: Transport = {

@@ -15,12 +15,12 @@ afterEach(() => closeService(service));
 
 async function addCallback(name: string, over: Partial<typeof CALLBACK_SETTINGS> = {}) {
   const id = Buffer.from(name.padEnd(8).slice(0, 8)).toString("hex").toUpperCase();
-  return service.store.createCallback(id, { ...CALLBACK_SETTINGS, name, ...over }, Date.now());
+  return service.store.callbacks.create(id, { ...CALLBACK_SETTINGS, name, ...over }, Date.now());
 }
 
 async function accept(callbackId: string, count: number): Promise<void> {
   const calls = Array.from({ length: count }, (_, index) => ({ id: `${callbackId}-${index}`, response: aResponse() }));
-  await service.store.acceptCalls([{ callbackId, calls }], Date.now());
+  await service.store.calls.accept([{ callbackId, calls }], Date.now());
 }
 
 /** In the order of the rows. */
@@ -131,7 +131,7 @@ describe("a new callback", () => {
     service = await openService({ checkEndpoint });
     const visitor = await new Visitor(service.app).signIn();
     const page = await visitor.send(NEW, NEW, VALID);
-    const { id, ...stored } = (await service.store.findCallback("crm")) ?? { id: "" };
+    const { id, ...stored } = (await service.store.callbacks.find("crm")) ?? { id: "" };
     expect(stored).toMatchObject(STORED);
     expect([page.url, page.text]).toEqual([`/console/callbacks/${id}/edit`, expect.stringContaining("Created")]);
     expect(requests.map(({ method, url, headers }) => [method, url, headers.authorization])).toEqual([
@@ -169,7 +169,7 @@ describe("a new callback", () => {
     const contradictory = await visitor.send(NEW, NEW, { ...VALID, "auth.type": "none" });
     expect(errorAt(contradictory.html, "auth.key")).toMatch(/^Isn't sent with the auth type None/);
     await visitor.send(NEW, NEW, { ...keyless, "auth.type": "none" });
-    expect((await service.store.findCallback("crm"))?.auth).toEqual({ type: "httpheader", key: "" });
+    expect((await service.store.callbacks.find("crm"))?.auth).toEqual({ type: "httpheader", key: "" });
   });
 
   it("isn't created if its endpoint fails the check, its URL isn't allowed or its name is taken", async () => {
@@ -187,7 +187,7 @@ describe("a new callback", () => {
     );
     isAllowed = false;
     expect(errorAt((await visitor.send(NEW, NEW, other)).html, "url")).toBe("127.0.0.1 isn't a public address.");
-    expect(await service.store.findCallback("other")).toBeNull();
+    expect(await service.store.callbacks.find("other")).toBeNull();
   });
 
   it("sent twice is created once, and both times says so", async () => {
@@ -202,7 +202,7 @@ describe("a new callback", () => {
     const both = [visitor.post(NEW, fields), visitor.post(NEW, fields)];
     answer(ACCEPTED);
     const pages = [...(await Promise.all(both)), await visitor.post(NEW, fields)];
-    const { items } = await service.store.listCallbacks({ limit: 10, offset: 0, sort: [] });
+    const { items } = await service.store.callbacks.list({ limit: 10, offset: 0, sort: [] });
     expect(items.map(({ name }) => name)).toEqual(["crm"]);
     expect(pages.map(({ status, url }) => [status, url])).toEqual(
       Array.from({ length: 3 }, () => [200, `/console/callbacks/${items[0]?.id}/edit`]),
@@ -227,7 +227,7 @@ describe("a test of the endpoint", () => {
     expect(page.text).toContain("Type the key again");
     expect(valueIn(page.html, "url")).toBe(VALID.url);
     expect(requests.map(({ headers }) => headers.authorization)).toEqual([`Bearer ${KEY}`]);
-    expect((await service.store.listCallbacks({ limit: 1, offset: 0, sort: [] })).total).toBe(0);
+    expect((await service.store.callbacks.list({ limit: 1, offset: 0, sort: [] })).total).toBe(0);
   });
 
   it("of a stored callback sends its key, and says why no answer came", async () => {
@@ -270,9 +270,9 @@ describe("editing", () => {
       path,
       html,
       save: (fields: Readonly<Record<string, string>> = {}) => visitor.post(path, { ...hidden, ...UNCHANGED, ...fields }),
-      stored: () => service.store.findCallback(callback.id),
+      stored: () => service.store.callbacks.find(callback.id),
       saveByAnother: (change: Partial<typeof CALLBACK_SETTINGS>) =>
-        service.store.updateCallback(callback.id, { ...callback, ...change }, Date.now(), DEFAULT_RETRY_POLICY),
+        service.store.callbacks.update(callback.id, { ...callback, ...change }, Date.now(), DEFAULT_RETRY_POLICY),
     };
   }
 
@@ -356,10 +356,10 @@ describe("editing", () => {
   it("asks for the key too if another has moved the callback meanwhile, also at the same moment", async () => {
     const { path, save, saveByAnother, stored, visitor } = await openEdit();
     const { store } = service;
-    const update = store.updateCallback;
+    const update = store.callbacks.update;
     const moved = { url: "https://moved.example/hook", auth: { type: "httpheader", key: KEY } } as const;
-    store.updateCallback = async (...given) => {
-      store.updateCallback = update;
+    store.callbacks.update = async (...given) => {
+      store.callbacks.update = update;
       await saveByAnother(moved);
       return update(...given);
     };
@@ -431,9 +431,9 @@ describe("editing", () => {
   it("also finds a change that is saved at the same moment", async () => {
     const { save, saveByAnother, stored } = await openEdit();
     const { store } = service;
-    const update = store.updateCallback;
-    store.updateCallback = async (...given) => {
-      store.updateCallback = update;
+    const update = store.callbacks.update;
+    store.callbacks.update = async (...given) => {
+      store.callbacks.update = update;
       await saveByAnother({ email: "another@example.com" });
       return update(...given);
     };
@@ -448,19 +448,19 @@ describe("deleting", () => {
     service = await openService();
     const { id } = await addCallback("<b>demo");
     await accept(id, 2);
-    await service.store.markCalls(id, [`${id}-0`], "SUCCESS", Date.now());
-    await service.store.markCalls(id, [`${id}-0`], "FAILED", Date.now());
+    await service.store.calls.mark(id, [`${id}-0`], "SUCCESS", Date.now());
+    await service.store.calls.mark(id, [`${id}-0`], "FAILED", Date.now());
     const visitor = await new Visitor(service.app).signIn();
     const path = `/console/callbacks/${id}/delete`;
     const asked = await visitor.open(path);
     expect(asked.text).toContain("Its 1 failed call and 1 waiting call are never sent again.");
     expect(asked.text).toContain("&lt;b>demo");
     expect(asked.html).not.toContain("<b>demo");
-    expect(await service.store.findCallback(id)).not.toBeNull();
+    expect(await service.store.callbacks.find(id)).not.toBeNull();
     const fields = { token: valueIn(asked.html, "token") ?? "" };
     const done = await visitor.post(path, fields);
     expect([done.url, done.text]).toEqual(["/console", expect.stringContaining("Deleted &lt;b>demo.")]);
-    expect(await service.store.findCallback(id)).toBeNull();
+    expect(await service.store.callbacks.find(id)).toBeNull();
     expect(service.work).toEqual([{ callbackId: id, kind: "changed" }]);
     expect((await visitor.post(path, fields)).text).toContain("The callback is deleted.");
   });
@@ -481,7 +481,7 @@ describe("a form with another session's token", () => {
       await visitor.post(`/console/callbacks/${id}/delete`, { token }),
     ];
     expect(answers.map(({ status }) => status)).toEqual([403, 403, 403, 403]);
-    const { items } = await service.store.listCallbacks({ limit: 10, offset: 0, sort: [] });
+    const { items } = await service.store.callbacks.list({ limit: 10, offset: 0, sort: [] });
     expect([items.map(({ name }) => name), requests]).toEqual([["demo"], []]);
   });
 });

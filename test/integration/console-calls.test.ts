@@ -21,7 +21,7 @@ const CONFIRM = `/console/callbacks/${ID}/confirm`;
 beforeEach(async () => {
   service = await openService();
   visitor = await new Visitor(service.app).signIn();
-  callback = await service.store.createCallback(ID, { ...CALLBACK_SETTINGS, retriesEnabled: false }, 0);
+  callback = await service.store.callbacks.create(ID, { ...CALLBACK_SETTINGS, retriesEnabled: false }, 0);
 });
 afterEach(() => closeService(service));
 
@@ -103,7 +103,7 @@ describe("the calls of a callback", () => {
       responseMessage: { channel: "SMS", kind: "reply", date: "", content: hostile },
       customParameters: { [hostile]: hostile },
     });
-    await service.store.acceptCalls([{ callbackId: ID, calls: [{ id: hostile, response }] }], 0);
+    await service.store.calls.accept([{ callbackId: ID, calls: [{ id: hostile, response }] }], 0);
     const body = `</pre>${hostile}`;
     await attempt([hostile], { result: { kind: "answered", statusCode: 500, statusMessage: hostile, body } });
     const pages = [
@@ -132,7 +132,7 @@ describe("one call", () => {
       result: { kind: "answered", statusCode: 503, statusMessage: "Busy", body: "come back" },
     });
     const replay = { startedAt: Date.UTC(2026, 0, 1, 1, 30), durationMs: 5, cause: "replay", sentFrom: "ada@host" } as const;
-    await service.store.recordReplays(ID, [{ callId: "A", attempt: { ...replay, result: answered(500) } }], 0);
+    await service.store.calls.recordReplays(ID, [{ callId: "A", attempt: { ...replay, result: answered(500) } }], 0);
     const page = await visitor.open(`${CALLS}/A`);
     expect(page.text).toMatch(
       /1 2026-01-01 01:00:00 UTC 1s first attempt refused: .* 3 2026-01-01 01:30:00 UTC 5ms replay by ada@host 500 2 2026-01-01 02:00:00 UTC .* replay by the service 503 Busy Answer come back/,
@@ -164,7 +164,7 @@ describe("selected calls", () => {
     await attempt(["A", "B", "C", "D"], {});
     const confirmation = await visitor.open(`${CONFIRM}?action=success&call=A&call=B&call=C&q=yes`);
     expect(confirmation.text).toContain("Mark 3 calls successful");
-    await service.store.markCalls(ID, ["B"], "SUCCESS", Date.now());
+    await service.store.calls.mark(ID, ["B"], "SUCCESS", Date.now());
     const page = await confirm(confirmation, [["call", "gone"]]);
     expect([page.status, page.url]).toEqual([200, `${CALLS}?q=yes`]);
     expect(page.text).toContain(
@@ -177,12 +177,12 @@ describe("selected calls", () => {
   it("that are delivered while they are being marked failed again stay successful", async () => {
     await accept("A", "B");
     await attempt(["A", "B"], {});
-    await service.store.markCalls(ID, ["A", "B"], "SUCCESS", Date.now() - HOUR);
+    await service.store.calls.mark(ID, ["A", "B"], "SUCCESS", Date.now() - HOUR);
     const confirmation = await visitor.open(`${CONFIRM}?action=failed&call=A&call=B`);
-    const { findProgress } = service.store;
-    service.store.findProgress = async (...args) => {
-      const found = await findProgress.apply(service.store, args);
-      service.store.findProgress = findProgress;
+    const { findProgress } = service.store.calls;
+    service.store.calls.findProgress = async (...args) => {
+      const found = await findProgress(...args);
+      service.store.calls.findProgress = findProgress;
       await attempt(["A"], { startedAt: Date.now(), result: ACCEPTED });
       return found;
     };
@@ -252,7 +252,7 @@ describe("all calls that match", () => {
     expect(counted.slice(1).every((id) => after[id] === "SUCCESS user")).toBe(true);
     expect(after).toMatchObject({ C0: "SUCCESS dispatcher", "older code": "FAILED", "in flight": "FAILED", waits: "FAILED" });
     expect(after.outside).toBe("FAILED");
-    expect(await service.store.countCalls("FEDCBA9876543210")).toMatchObject({ FAILED: 1 });
+    expect(await service.store.calls.count("FEDCBA9876543210")).toMatchObject({ FAILED: 1 });
   });
 
   it("are counted as they are now, whatever time a URL names", async () => {
@@ -267,7 +267,7 @@ describe("all calls that match", () => {
   it("are marked failed again by Undo: those of that mark, as far as they haven't changed", async () => {
     await accept("A", "B", "C", "earlier");
     await attempt(["A", "B", "C", "earlier"], {});
-    await service.store.markCalls(ID, ["earlier"], "SUCCESS", Date.now() - HOUR);
+    await service.store.calls.mark(ID, ["earlier"], "SUCCESS", Date.now() - HOUR);
     const marked = await confirm(await visitor.open(`${CONFIRM}?action=success&all=on`));
     expect(marked.text).toContain("3 calls were marked successful. Undo");
     await attempt(["C"], { startedAt: Date.now() + 1, result: ACCEPTED });
@@ -311,7 +311,7 @@ describe("a confirmation", () => {
     const marked = await confirm(confirmation);
     expect((await confirm(confirmation)).text).toContain("3 calls were marked successful. Undo");
     const undo = await visitor.open(linkOf(marked, "Undo"));
-    await service.store.markCalls(ID, ["C"], "FAILED", Date.now());
+    await service.store.calls.mark(ID, ["C"], "FAILED", Date.now());
     expect((await confirm(undo)).text).toContain("2 calls were marked failed again. 1 had changed");
     const again = await confirm(confirmation);
     expect(again.text).toContain("No call was marked successful. 3 had changed in the meantime: left as they are.");
@@ -381,14 +381,14 @@ describe("a confirmation", () => {
     await accept("A");
     await attempt(["A"], {});
     const lease = { run: "20260101-000000-ABCD", holder: "ada@laptop", done: 0, total: 9 };
-    await service.store.takeRunLease(ID, lease, Date.now());
+    await service.store.runLeases.take(ID, lease, Date.now());
     const confirmation = await visitor.open(`${CONFIRM}?action=replay&call=A`);
     const refused = await confirm(confirmation);
     expect([refused.status, refused.text]).toEqual([
       409,
       expect.stringContaining("Run 20260101-000000-ABCD of ada@laptop is sending its calls"),
     ]);
-    await service.store.releaseRunLease(ID, lease, Date.now());
+    await service.store.runLeases.release(ID, lease, Date.now());
     expect((await confirm(refused)).text).toContain("The replay of 1 call was requested.");
   });
 });
@@ -406,7 +406,7 @@ describe("a replay", () => {
     await attempt(["C0"], { startedAt: Date.now(), cause: "replay", result: ACCEPTED });
     await attempt(["C1"], { startedAt: Date.now(), cause: "replay" });
     expect((await confirm(confirmation)).text).toContain("2 of 5 calls done Accepted 1 Failed again 1");
-    expect((await service.store.listReplays(ID, 9)).map(({ total }) => total)).toEqual([5]);
+    expect((await service.store.replays.list(ID, 9)).map(({ total }) => total)).toEqual([5]);
     expect((await visitor.open(CALLS)).text).toContain("The service is replaying 5 calls, of which 3 are left.");
 
     const [form = ""] = page.html.match(/<form[^>]*replays.*?<\/form>/s) ?? [];
@@ -453,7 +453,7 @@ describe("a replay", () => {
       await accept("A", "B");
       await attempt(["A", "B"], {});
       const selection = { callIds: ["A"] };
-      await service.store.requestReplays(ID, { id: "earlier", selection, by: null }, Date.now() - HOUR / 2);
+      await service.store.replays.request(ID, { id: "earlier", selection, by: null }, Date.now() - HOUR / 2);
       const confirmation = await visitor.open(`${CONFIRM}?action=replay&${query}`);
       for (const page of [await confirm(confirmation), await confirm(confirmation)])
         expect(page.text).toContain("The replay of 2 calls was requested. 1 of them waits for an earlier replay already.");
@@ -475,14 +475,14 @@ function answered(statusCode: number) {
 
 async function accept(...ids: readonly string[]): Promise<void> {
   const calls = ids.map((id) => ({ id, response: aResponse() }));
-  await service.store.acceptCalls([{ callbackId: ID, calls }], 0);
+  await service.store.calls.accept([{ callbackId: ID, calls }], 0);
 }
 
 /** 503 an hour ago, unless said otherwise. */
 async function attempt(ids: readonly string[], over: Partial<Attempt>, callbackId = ID): Promise<void> {
   const attempts = [];
   for (const id of ids) {
-    const call = (await service.store.findCall(callbackId, id)) ?? expect.fail(`no call ${id}`);
+    const call = (await service.store.calls.find(callbackId, id)) ?? expect.fail(`no call ${id}`);
     const made = anAttempt({ number: call.attemptCount + 1, startedAt: Date.now() - HOUR, ...over });
     attempts.push({ callbackId, callId: call.id, callSeq: call.seq, attempt: made, random: 0.5, recovery: 0 });
   }
@@ -496,18 +496,18 @@ async function attempt(ids: readonly string[], over: Partial<Attempt>, callbackI
     policy: DEFAULT_RETRY_POLICY,
     isRepeated: false,
   };
-  await service.store.commitOutcomes(group);
+  await service.store.outcomes.commit(group);
 }
 
 async function otherCallback(callId: string, result: Attempt["result"]): Promise<void> {
-  const { id } = await service.store.createCallback("FEDCBA9876543210", { ...callback, name: "other" }, 0);
-  await service.store.acceptCalls([{ callbackId: id, calls: [{ id: callId, response: aResponse() }] }], 0);
+  const { id } = await service.store.callbacks.create("FEDCBA9876543210", { ...callback, name: "other" }, 0);
+  await service.store.calls.accept([{ callbackId: id, calls: [{ id: callId, response: aResponse() }] }], 0);
   await attempt([callId], { startedAt: Date.now() - HOUR / 2, result }, id);
 }
 
 /** By call: status, and who settled it. */
 async function statuses(): Promise<Record<string, string>> {
-  const page = await service.store.listCalls(ID, { filter: {}, limit: 100, offset: 0, sort: [] });
+  const page = await service.store.calls.list(ID, { filter: {}, limit: 100, offset: 0, sort: [] });
   const entries = page.items.map(({ id, status, settledBy }) => [id, [status, settledBy].filter(Boolean).join(" ")]);
   return Object.fromEntries(entries);
 }

@@ -1,7 +1,7 @@
 /** What was confirmed in the console and cut off goes on when the form is sent again, to this process or another. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
-import type { Store } from "../../src/store/store.js";
+import type { Store } from "../../src/store/open-store.js";
 import { aResponse } from "../support/builders.js";
 import { hiddenFields, Visitor } from "../support/server/console-visitor.js";
 import { CALLBACK_SETTINGS, closeService, openService, type Service } from "../support/server/server-fixture.js";
@@ -22,11 +22,11 @@ export function describeCutOff(name: string, openStores: () => Promise<readonly 
       const [store, other] = await openStores();
       first = await openService({ store });
       second = await openService({ store: other });
-      await store.createCallback(ID, { ...CALLBACK_SETTINGS, retriesEnabled: false }, 0);
+      await store.callbacks.create(ID, { ...CALLBACK_SETTINGS, retriesEnabled: false }, 0);
       const calls = Array.from({ length: CALLS }, (_, index) => ({ id: `c${index}`, response: aResponse() }));
-      await store.acceptCalls([{ callbackId: ID, calls }], 0);
-      await store.markMatching(ID, { status: "PENDING" }, { status: "SUCCESS", by: "user", now: 1 });
-      await store.markMatching(ID, { status: "SUCCESS" }, { status: "FAILED", by: "user", now: 2 });
+      await store.calls.accept([{ callbackId: ID, calls }], 0);
+      await store.calls.markMatching(ID, { status: "PENDING" }, { status: "SUCCESS", by: "user", now: 1 });
+      await store.calls.markMatching(ID, { status: "SUCCESS" }, { status: "FAILED", by: "user", now: 2 });
       visitor = await new Visitor(first.app).signIn();
     });
     afterEach(async () => {
@@ -48,7 +48,7 @@ export function describeCutOff(name: string, openStores: () => Promise<readonly 
     }
 
     it("a mark is taken back whole by its Undo", async () => {
-      const countMarked = async () => (await second.store.countCalls(ID)).SUCCESS;
+      const countMarked = async () => (await second.store.calls.count(ID)).SUCCESS;
       const { part, page, later } = await confirmTwice("success", countMarked);
       expect(part).toBeLessThan(CALLS);
       expect(page.text).toContain(`${CALLS} calls were marked successful. Undo`);
@@ -61,12 +61,12 @@ export function describeCutOff(name: string, openStores: () => Promise<readonly 
     });
 
     it("a replay has all calls that were confirmed", async () => {
-      const countRequested = async () => (await second.store.listReplays(ID, 1))[0]?.total ?? 0;
+      const countRequested = async () => (await second.store.replays.list(ID, 1))[0]?.total ?? 0;
       const { part, page } = await confirmTwice("replay", countRequested);
       expect(part).toBeLessThan(CALLS);
       expect(page.text).toContain(`The replay of ${CALLS} calls was requested.`);
       expect(page.text).not.toContain("had changed");
-      expect(await second.store.listReplays(ID, 9)).toMatchObject([{ total: CALLS }]);
+      expect(await second.store.replays.list(ID, 9)).toMatchObject([{ total: CALLS }]);
     });
   });
 }

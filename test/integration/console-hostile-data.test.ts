@@ -26,7 +26,7 @@ let visitor: Visitor;
 beforeEach(async () => {
   service = await openService();
   visitor = await new Visitor(service.app).signIn();
-  await service.store.createCallback(ID, { ...CALLBACK_SETTINGS, retriesEnabled: false }, 0);
+  await service.store.callbacks.create(ID, { ...CALLBACK_SETTINGS, retriesEnabled: false }, 0);
 });
 afterEach(() => closeService(service));
 
@@ -38,7 +38,7 @@ const cookieOf = (one: Visitor) => [...one.cookies].map((pair) => pair.join("=")
 
 describe("a page about a call", () => {
   it.each(["json", "xml"] as const)("stays small, whatever its size, with a body in %s", async (contentType) => {
-    await service.store.updateCallback(ID, { ...CALLBACK_SETTINGS, contentType }, 0, DEFAULT_RETRY_POLICY);
+    await service.store.callbacks.update(ID, { ...CALLBACK_SETTINGS, contentType }, 0, DEFAULT_RETRY_POLICY);
     const large = MARKUP.repeat(60_000);
     const from = { name: large, mri: large, mobile: large, email: large, voice: large };
     const responses = [
@@ -47,7 +47,7 @@ describe("a page about a call", () => {
       aResponse({ customParameters: Object.fromEntries(Array.from({ length: 50_000 }, (_, index) => [`p${index}`, MARKUP])) }),
     ];
     const calls = responses.map((response, index) => ({ id: `LARGE${index}`, response }));
-    await service.store.acceptCalls([{ callbackId: ID, calls }], Date.now());
+    await service.store.calls.accept([{ callbackId: ID, calls }], Date.now());
     for (const path of ["", "/LARGE0", "/LARGE1", "/LARGE2"]) {
       const page = await visitor.open(`${PATH}/calls${path}?status=PENDING`);
       expect([page.status, page.html.length < LARGEST_PAGE]).toEqual([200, true]);
@@ -55,18 +55,18 @@ describe("a page about a call", () => {
     }
     const shown = await visitor.open(`${PATH}/calls/LARGE2`);
     expect(shown.text).toContain("Only the beginning is shown");
-    await service.store.acceptCalls([{ callbackId: ID, calls: [{ id: "SMALL", response: aResponse() }] }], Date.now());
+    await service.store.calls.accept([{ callbackId: ID, calls: [{ id: "SMALL", response: aResponse() }] }], Date.now());
     expect((await visitor.open(`${PATH}/calls/SMALL`)).text).not.toContain("Only the beginning is shown");
   });
 
   it("shows the latest attempts of thousands, and how many there were before them", async () => {
-    await service.store.acceptCalls([{ callbackId: ID, calls: [{ id: "A", response: aResponse() }] }], 0);
+    await service.store.calls.accept([{ callbackId: ID, calls: [{ id: "A", response: aResponse() }] }], 0);
     const answer = { kind: "answered", statusCode: 500, statusMessage: MARKUP.repeat(30), body: `"`.repeat(4096) } as const;
     const replays = Array.from({ length: 2000 }, (_, index) => {
       const attempt = { startedAt: index, durationMs: 1, cause: "replay", sentFrom: MARKUP, result: answer } as const;
       return { callId: "A", attempt };
     });
-    await service.store.recordReplays(ID, replays, 0);
+    await service.store.calls.recordReplays(ID, replays, 0);
     const page = await visitor.open(`${PATH}/calls/A`);
     expect(page.html.length).toBeLessThan(LARGEST_PAGE);
     expect(page.html).toContain('id="row-2000"');
@@ -81,7 +81,7 @@ describe("an endpoint that repeats the key", () => {
   const echo = { kind: "answered", statusCode: 500, statusMessage: `no ${key}`, body: `got ${encodeURIComponent(key)}` } as const;
 
   it("has it masked where its answers are shown", async () => {
-    await service.store.acceptCalls([{ callbackId: ID, calls: [{ id: "A", response: aResponse() }] }], 0);
+    await service.store.calls.accept([{ callbackId: ID, calls: [{ id: "A", response: aResponse() }] }], 0);
     await recordAttempts(service.store, await pendingCalls(service.store, ID), () => ({ result: echo, startedAt: 1 }));
     const pages = [await visitor.open(`${PATH}/calls`), await visitor.open(`${PATH}/calls/A`)];
     pages.push(await visitor.open(`${PATH}/confirm?action=replay&call=A`));
@@ -144,6 +144,6 @@ describe("a form", () => {
     const [answer] = await once(socket, "data");
     socket.destroy();
     expect(String(answer)).toMatch(/^HTTP\/1.1 401 /);
-    expect(await service.store.findCallback(ID)).not.toBeNull();
+    expect(await service.store.callbacks.find(ID)).not.toBeNull();
   });
 });

@@ -42,7 +42,7 @@ afterEach(async () => {
 async function start(overrides: Partial<ServerDeps> = {}): Promise<Visitor> {
   timers = new ManualTimers();
   service = await openService({ timers, ...overrides });
-  await service.store.createCallback(ID, CALLBACK_SETTINGS, Date.now());
+  await service.store.callbacks.create(ID, CALLBACK_SETTINGS, Date.now());
   await service.app.listen({ port: 0, host: "127.0.0.1" });
   return new Visitor(service.app).signIn();
 }
@@ -103,7 +103,7 @@ async function listen({ cookies }: Visitor, path = PATH, method = "GET"): Promis
 }
 
 const accept = (id: string, { store } = service) =>
-  store.acceptCalls([{ callbackId: ID, calls: [{ id, response: aResponse() }] }], Date.now());
+  store.calls.accept([{ callbackId: ID, calls: [{ id, response: aResponse() }] }], Date.now());
 
 describe("a stream", () => {
   it("begins with the versions of its topics, and then says what changes, by any process", async () => {
@@ -121,7 +121,7 @@ describe("a stream", () => {
     expect(second).toEqual({ [ID]: expect.any(String), "*": expect.any(String) });
     expect(second).not.toMatchObject({ [ID]: first?.[ID] });
     const other = await openStore(file);
-    await other.createCallback("F".repeat(16), { ...CALLBACK_SETTINGS, name: "other" }, Date.now());
+    await other.callbacks.create("F".repeat(16), { ...CALLBACK_SETTINGS, name: "other" }, Date.now());
     timers.advance(SECOND);
     expect(Object.keys((await stream.next()) ?? {})).toEqual(["*"]);
     await accept("B", { ...service, store: other });
@@ -135,9 +135,9 @@ describe("a stream", () => {
     const stream = await listen(await start());
     await stream.next();
     const { store } = service;
-    const read = store.readWriteCounter;
+    const read = store.callbacks.readWriteCounter;
     let polls = 0;
-    store.readWriteCounter = () => {
+    store.callbacks.readWriteCounter = () => {
       polls += 1;
       return read();
     };
@@ -166,11 +166,11 @@ describe("a stream", () => {
     const stream = await listen(visitor);
     await stream.next();
     const other = { username: "other", password: "battery staple", apiKey: "k-other-0123456789" };
-    await service.store.saveCredential(await makeCredential(other, systemRandom), Date.now());
+    await service.store.credentials.save(await makeCredential(other, systemRandom), Date.now());
     await accept("A");
     timers.advance(SECOND);
     expect(await stream.next()).not.toBeNull();
-    await service.store.saveCredential(await makeCredential({ ...USER, password: "a new one" }, systemRandom), Date.now());
+    await service.store.credentials.save(await makeCredential({ ...USER, password: "a new one" }, systemRandom), Date.now());
     timers.advance(SECOND);
     expect(await stream.next()).toBeNull();
   });

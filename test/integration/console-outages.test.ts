@@ -19,7 +19,7 @@ async function start(name = "Replies"): Promise<Visitor> {
   now = NOON;
   const clock = { now: () => now, monotonicMs: () => now, sleepUntil: async () => {}, nextTurn: async () => {} };
   service = await openService({ clock });
-  await service.store.createCallback(ID, { ...CALLBACK_SETTINGS, name }, NOON);
+  await service.store.callbacks.create(ID, { ...CALLBACK_SETTINGS, name }, NOON);
   return new Visitor(service.app).signIn();
 }
 
@@ -34,11 +34,11 @@ const anOutage = (over: Partial<OpenOutage> = {}): OpenOutage => ({
 async function open(outage: OpenOutage, text = "It failed.\n"): Promise<void> {
   const endpoint = anEndpoint({ state: "down", downSince: outage.startedAt });
   const mail = { outageId: outage.id, callbackId: ID, to: "ops@example.com", subject: "Replies fails", text, createdAt: now };
-  await service.store.commitOutcomes(aGroup({ endpoints: [{ callbackId: ID, endpoint, outage }], mails: [mail] }));
+  await service.store.outcomes.commit(aGroup({ endpoints: [{ callbackId: ID, endpoint, outage }], mails: [mail] }));
 }
 
 async function close(outage: OpenOutage, endedAt: number): Promise<void> {
-  await service.store.commitOutcomes(aGroup({ closedOutages: [{ ...outage, callbackId: ID, endedAt }] }));
+  await service.store.outcomes.commit(aGroup({ closedOutages: [{ ...outage, callbackId: ID, endedAt }] }));
 }
 
 describe("the outages of a callback", () => {
@@ -50,7 +50,7 @@ describe("the outages of a callback", () => {
 
   it("name the calls that weren't sent, since it was down, in words", async () => {
     const visitor = await start();
-    const callback = await service.store.findCallback(ID);
+    const callback = await service.store.callbacks.find(ID);
     if (callback === null) throw new Error("it was created");
     await accept(service.store, callback, ["A", "B", "C"]);
     await attempt(service.store, callback, ["A"], { startedAt: NOON + 1_000 });
@@ -62,14 +62,14 @@ describe("the outages of a callback", () => {
   it("say when it went down, how large the backlog was, what replays did, and what was mailed", async () => {
     const visitor = await start();
     const { store } = service;
-    const callback = await store.findCallback(ID);
+    const callback = await store.callbacks.find(ID);
     if (callback === null) throw new Error("it was created");
     await accept(store, callback, ["A", "B", "C"], NOON);
     await attempt(store, callback, ["A", "B", "C"], { startedAt: NOON + 1_000 });
     await open(anOutage());
-    await store.sampleWaiting(NOON + 5 * MINUTE, 0, 9);
-    await store.recordMailSent(anOutage().id, NOON + 2_000, "smtp");
-    await store.requestReplays(ID, { id: "R", by: null, selection: { callIds: ["A", "B"] } }, NOON + 20 * MINUTE);
+    await store.activity.sampleWaiting(NOON + 5 * MINUTE, 0, 9);
+    await store.mails.recordSent(anOutage().id, NOON + 2_000, "smtp");
+    await store.replays.request(ID, { id: "R", by: null, selection: { callIds: ["A", "B"] } }, NOON + 20 * MINUTE);
     const replay = { cause: "replay", startedAt: NOON + 20 * MINUTE } as const;
     await attempt(store, callback, ["A"], {
       ...replay,
@@ -100,7 +100,7 @@ describe("the outages of a callback", () => {
         recoveringSince: state === "recovering" ? quietSince : null,
       });
       const outage = anOutage({ quietSince });
-      return service.store.commitOutcomes(aGroup({ endpoints: [{ callbackId: ID, endpoint, outage }] }));
+      return service.store.outcomes.commit(aGroup({ endpoints: [{ callbackId: ID, endpoint, outage }] }));
     };
     await commit("down", null);
     const down = await visitor.open(PATH);
@@ -122,7 +122,7 @@ describe("the outages of a callback", () => {
     const visitor = await start();
     await open(anOutage());
     expect((await visitor.open(PATH)).text).toContain("E-mail not sent yet Backlog");
-    await service.store.recordMailFailed(anOutage().id, "421 <busy>", NOON + 5 * MINUTE);
+    await service.store.mails.recordFailed(anOutage().id, "421 <busy>", NOON + 5 * MINUTE);
     const { text, html } = await visitor.open(PATH);
     expect(text).toContain("not sent yet: 421 &lt;busy>; next try at 2026-11-26 12:05:00 UTC");
     expect(html).toContain("The e-mail, not sent yet");
@@ -152,7 +152,7 @@ describe("the outages of a callback", () => {
   it("of other callbacks aren't found here", async () => {
     const visitor = await start();
     await open(anOutage());
-    await service.store.createCallback("F".repeat(16), { ...CALLBACK_SETTINGS, name: "other" }, NOON);
+    await service.store.callbacks.create("F".repeat(16), { ...CALLBACK_SETTINGS, name: "other" }, NOON);
     expect((await visitor.open(`/console/callbacks/${"F".repeat(16)}/outages/${anOutage().id}`)).status).toBe(404);
     expect((await visitor.open(`${PATH}/nope`)).status).toBe(404);
     expect((await visitor.open(`${PATH}/${anOutage().id}`)).status).toBe(200);
@@ -178,7 +178,7 @@ describe("a page that follows its callback", () => {
     await open(anOutage());
     const { html } = await visitor.open(PATH);
     expect(versionOf(html)).not.toBe(before);
-    expect((await service.store.readVersions([ID])).get(ID)).toBe(versionOf(html));
+    expect((await service.store.callbacks.readVersions([ID])).get(ID)).toBe(versionOf(html));
   });
 
   it("is refreshed without keeping the session alive, and without taking the next page's notice", async () => {

@@ -258,7 +258,7 @@ describe("no secret", () => {
       await signIn(visitor, { code }),
     ];
     const tokens = [...visitor.cookies.values()];
-    const [credential] = await service.store.listCredentials();
+    const [credential] = await service.store.credentials.list();
     const secrets = [USER.password, USER.apiKey, "a wrong guess", code, credential?.passwordHash ?? "none", ...tokens];
     const leaks = seen.flatMap(({ url, html }) => secrets.filter((secret) => html.includes(secret) || url.includes(secret)));
     expect(leaks).toEqual([]);

@@ -32,13 +32,13 @@ async function openWith(url: string): Promise<void> {
   };
   service = await openService({ checkEndpoint });
   visitor = await new Visitor(service.app).signIn();
-  await service.store.createCallback(ID, { ...CALLBACK_SETTINGS, url }, 0);
+  await service.store.callbacks.create(ID, { ...CALLBACK_SETTINGS, url }, 0);
 }
 
-const stored = () => service.store.findCallback(ID);
+const stored = () => service.store.callbacks.find(ID);
 
 function saveByAnother(url: string) {
-  return service.store.updateCallback(ID, { ...CALLBACK_SETTINGS, url }, Date.now(), DEFAULT_RETRY_POLICY);
+  return service.store.callbacks.update(ID, { ...CALLBACK_SETTINGS, url }, Date.now(), DEFAULT_RETRY_POLICY);
 }
 
 /** What a browser has in the form's fields. */
@@ -63,7 +63,7 @@ describe.each([
 ])("of %s", (url) => {
   it("no page has the secret, and those that name the URL have it masked", async () => {
     await openWith(url);
-    await service.store.acceptCalls([{ callbackId: ID, calls: [{ id: "A", response: aResponse() }] }], 0);
+    await service.store.calls.accept([{ callbackId: ID, calls: [{ id: "A", response: aResponse() }] }], 0);
     await recordAttempts(service.store, await pendingCalls(service.store, ID), () => ({ result: REPEATING, startedAt: 1 }));
     const naming = ["/console", "/console?q=demo", EDIT, `${PATH}/delete`, `${PATH}/confirm?action=replay&call=A`];
     for (const path of naming) {

@@ -81,7 +81,7 @@ describe("the list of callbacks", () => {
     service = await openService();
     const name = `<script>alert("x")</script>`;
     const url = "http://example.com/hook?auth=s3cret-key";
-    await service.store.createCallback("0123456789ABCDEF", { ...CALLBACK_SETTINGS, name, url }, Date.now());
+    await service.store.callbacks.create("0123456789ABCDEF", { ...CALLBACK_SETTINGS, name, url }, Date.now());
     const page = await (await new Visitor(service.app).signIn()).open("/console");
     expect(page.html).not.toContain("<script>alert");
     expect(page.text).toContain("&lt;script>alert");

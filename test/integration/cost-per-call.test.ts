@@ -91,7 +91,7 @@ async function fill({ simulation, endpoints }: { simulation: Simulation; endpoin
     callbackId,
     calls: Array.from({ length: CALLS / endpoints }, (_, index) => ({ id: `${callbackId}-${index}`, response: aResponse() })),
   }));
-  await simulation.store.acceptCalls(submissions, simulation.clock.now());
+  await simulation.store.calls.accept(submissions, simulation.clock.now());
 }
 
 // Measured, and about a third more.
@@ -113,11 +113,11 @@ it("reads only what another process changed, however many endpoints wait", async
   await simulation.runFor(MINUTE);
   expect(simulation.dispatcher.endpoints).toBe(500);
   const other = await Simulation.open({ url: join(folder, "whcb.db") });
-  const [callback] = (await other.store.listCallbacks({ limit: 1, offset: 0, sort: [] })).items;
+  const [callback] = (await other.store.callbacks.list({ limit: 1, offset: 0, sort: [] })).items;
   if (callback === undefined) throw new Error("There is no callback");
   const cost = await costOf(async () => {
     await simulation.settle();
-    await other.store.updateCallback(callback.id, { ...callback, email: "other@example.com" }, 0, simulation.policy);
+    await other.store.callbacks.update(callback.id, { ...callback, email: "other@example.com" }, 0, simulation.policy);
     await simulation.settle();
   }, 1);
   expect(cost.statements).toBeLessThanOrEqual(30);

@@ -4,9 +4,8 @@ import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { COPIED, NOT_COPIED } from "../../src/store/copy/copied-tables.js";
-import { openStore } from "../../src/store/open-store.js";
+import { openStore, type Store } from "../../src/store/open-store.js";
 import { lockDatabase } from "../../src/store/sqlite/open-sqlite.js";
-import type { Store } from "../../src/store/store.js";
 import { aCallback, accept, attempt, manyFailed, NOW } from "../contract/store-support.js";
 import { ACCEPTED, aResponse } from "../support/builders.js";
 import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
@@ -36,9 +35,9 @@ async function fill(calls: number): Promise<void> {
   const [one, other] = [await aCallback(store, { retriesEnabled: true }), await aCallback(store, { name: "Zürich \u{1f426}" })];
   await manyFailed(store, one, calls, () => ({}));
   const response = aResponse({ customParameters: { nul: "a\0b", quotes: `"'\\` } });
-  await store.acceptCalls([{ callbackId: other.id, calls: ["nul", "ok"].map((id) => ({ id, response })) }], NOW);
+  await store.calls.accept([{ callbackId: other.id, calls: ["nul", "ok"].map((id) => ({ id, response })) }], NOW);
   await attempt(store, other, ["ok"], { result: ACCEPTED });
-  await store.saveCredential({ username: "a\0da", passwordHash: "x", apiKeyHash: "y", origin: "added" }, NOW);
+  await store.credentials.save({ username: "a\0da", passwordHash: "x", apiKeyHash: "y", origin: "added" }, NOW);
   await store.close();
 }
 
@@ -81,17 +80,17 @@ describe("db copy", () => {
       await openTarget(target),
     ];
     const all = { sort: [], limit: 100, offset: 0 };
-    const { items: callbacks } = await source.listCallbacks(all);
-    expect((await copied.listCallbacks(all)).items).toEqual(callbacks);
+    const { items: callbacks } = await source.callbacks.list(all);
+    expect((await copied.callbacks.list(all)).items).toEqual(callbacks);
     for (const { id } of callbacks) {
-      const wanted = await source.listCalls(id, { ...all, filter: {} });
-      expect((await copied.listCalls(id, { ...all, filter: {} })).items).toEqual(wanted.items);
+      const wanted = await source.calls.list(id, { ...all, filter: {} });
+      expect((await copied.calls.list(id, { ...all, filter: {} })).items).toEqual(wanted.items);
       const ids = wanted.items.map((call) => call.id);
-      expect(await copied.listAttempts(id, ids)).toEqual(await source.listAttempts(id, ids));
+      expect(await copied.calls.listAttempts(id, ids)).toEqual(await source.calls.listAttempts(id, ids));
     }
     const added = await aCallback(copied);
     await accept(copied, added, ["new"]);
-    expect((await copied.listCallbacks(all)).items).toHaveLength(3);
+    expect((await copied.callbacks.list(all)).items).toHaveLength(3);
     await source.close();
     await copied.close();
     expect(await home.whcb(["db", "check"], { env: { WHCB_DB: target.url } })).toMatchObject({ code: 0 });
@@ -102,7 +101,7 @@ describe("db copy", () => {
     const store = await openStore({ url: home.path("x.db"), clock: systemClock, secretKey: SECRET_KEY });
     const { id } = await aCallback(store);
     const response = aResponse({ customParameters: { large: "é".repeat(5_000_000) } });
-    await store.acceptCalls([{ callbackId: id, calls: ["1", "2", "3"].map((call) => ({ id: call, response })) }], NOW);
+    await store.calls.accept([{ callbackId: id, calls: ["1", "2", "3"].map((call) => ({ id: call, response })) }], NOW);
     await store.close();
     const target = await newDatabase();
     expect(await copy(target)).toMatchObject({ code: 0 });

@@ -6,8 +6,8 @@ import type { Attempt, DeliveryResult } from "../../src/domain/attempt.js";
 import type { Callback } from "../../src/domain/callback.js";
 import { DEFAULT_RETRY_POLICY } from "../../src/domain/retry-policy.js";
 import type { Logger } from "../../src/platform/logger.js";
-import type { NodeStore } from "../../src/store/nodes/node-store.js";
-import type { Store } from "../../src/store/store.js";
+import type { NodeStore } from "../../src/store/nodes/open-nodes.js";
+import type { Store } from "../../src/store/open-store.js";
 import { aCallback, accept, aGroup, anEndpoint } from "../contract/store-support.js";
 import { ACCEPTED, aResponse, REFUSED_503 } from "../support/builders.js";
 import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
@@ -48,13 +48,19 @@ class Node {
       store: {
         ...store,
         nodes: this.#nodes(store),
-        findCall: (callbackId, callId) => {
-          this.onRead();
-          return store.findCall(callbackId, callId);
+        calls: {
+          ...store.calls,
+          find: (callbackId, callId) => {
+            this.onRead();
+            return store.calls.find(callbackId, callId);
+          },
         },
-        cancelReplayChunk: async (...cancel) => {
-          await this.onWithdraw();
-          return store.cancelReplayChunk(...cancel);
+        replays: {
+          ...store.replays,
+          cancelChunk: async (...cancel) => {
+            await this.onWithdraw();
+            return store.replays.cancelChunk(...cancel);
+          },
         },
       },
       clock: this.clock,
@@ -147,7 +153,7 @@ async function callbackWith(...ids: string[]): Promise<Callback> {
 }
 const owners = async () =>
   (await database.query<{ owner: string | null }>("SELECT owner FROM callbacks ORDER BY key")).map((row) => row.owner);
-const counts = ({ id }: Callback) => stores[0].countCalls(id);
+const counts = ({ id }: Callback) => stores[0].calls.count(id);
 const settled = (callback: Callback, succeeded: number) =>
   eventually(
     () => counts(callback),
@@ -263,7 +269,7 @@ describe("a dispatcher whose lease isn't renewed", () => {
     const callback = await callbackWith();
     const { responseMessage, ...rest } = aResponse();
     const response = { ...rest, responseMessage: { ...responseMessage, content: "x".repeat(300_000) } };
-    await stores[0].acceptCalls([{ callbackId: callback.id, calls: [{ id: "A", response }] }], Date.now());
+    await stores[0].calls.accept([{ callbackId: callback.id, calls: [{ id: "A", response }] }], Date.now());
     let reads = 0;
     nodes[0].onRead = () => {
       reads += 1;
@@ -305,7 +311,7 @@ describe("a dispatcher whose lease isn't renewed", () => {
       "Calls were sent, but not recorded: another dispatcher has taken their callbacks",
       2,
     ]);
-    expect(await stores[0].listOutages({ limit: 9, offset: 0 })).toMatchObject({ total: 1 });
+    expect(await stores[0].outages.list({ limit: 9, offset: 0 })).toMatchObject({ total: 1 });
     expect(nodes[0].dispatcher.endpoints).toBe(0);
   });
 
@@ -392,7 +398,7 @@ describe("a dispatcher that loses a callback with a cancelled replay, which is t
     );
     nodes[0].onWithdraw = async () => {
       nodes[0].onWithdraw = async () => undefined;
-      await stores[1].deleteCallback(gone.id, Date.now());
+      await stores[1].callbacks.delete(gone.id, Date.now());
       await database.query("DELETE FROM dispatchers");
       await eventually(
         async () => nodes[0].dispatcher.begunCalls(gone.id),
@@ -401,10 +407,10 @@ describe("a dispatcher that loses a callback with a cancelled replay, which is t
       throw new Error("The database doesn't answer");
     };
     nodes[0].result = null;
-    await stores[1].requestReplays(gone.id, { id: "R", by: null, selection: { callIds: ["A"] } }, Date.now());
+    await stores[1].replays.request(gone.id, { id: "R", by: null, selection: { callIds: ["A"] } }, Date.now());
     await sent(nodes[0], 2);
     const cancel = { replayId: "R", now: Date.now(), policy: DEFAULT_RETRY_POLICY, random: 0.5, begunCalls: () => null };
-    await stores[1].cancelReplayChunk(gone.id, cancel);
+    await stores[1].replays.cancelChunk(gone.id, cancel);
     await accept(stores[1], other, ["B"], Date.now());
     await sent(nodes[0], 3);
     nodes[0].answer(ACCEPTED);
@@ -430,7 +436,7 @@ describe("a recovering endpoint", () => {
   it("starts at one request in flight with its new owner", async () => {
     const callback = await callbackWith("A", "B", "C");
     const endpoint = anEndpoint({ state: "recovering", limit: 32, recovery: 1, recoveringSince: Date.now() });
-    await stores[0].commitOutcomes(aGroup({ endpoints: [{ callbackId: callback.id, endpoint, outage: null }] }));
+    await stores[0].outcomes.commit(aGroup({ endpoints: [{ callbackId: callback.id, endpoint, outage: null }] }));
     nodes[0].result = null;
     nodes[0].start();
     await sent(nodes[0], 1);
@@ -442,15 +448,15 @@ describe("a recovering endpoint", () => {
 describe("an endpoint that is down", () => {
   it("is probed by its owner once another node has written a replay's mark", async () => {
     const callback = await callbackWith("replayed", "next");
-    await stores[0].markCalls(callback.id, ["replayed"], "SUCCESS", Date.now());
+    await stores[0].calls.mark(callback.id, ["replayed"], "SUCCESS", Date.now());
     const now = nodes[0].clock.now();
     const clock = { downSince: now, roundAt: now, roundBeganAt: now, probeBeganAt: now };
     const endpoint = anEndpoint({ state: "down", ...clock, probeAt: now + 290 * SECOND, probeStepMs: 300 * SECOND });
-    await stores[0].commitOutcomes(aGroup({ endpoints: [{ callbackId: callback.id, endpoint, outage: null }] }));
+    await stores[0].outcomes.commit(aGroup({ endpoints: [{ callbackId: callback.id, endpoint, outage: null }] }));
     nodes[0].start();
     await renewedTwice(nodes[0]);
     expect(nodes[0].sent).toEqual([]);
-    await stores[1].markCalls(callback.id, ["replayed"], "SUCCESS", nodes[0].clock.now(), { settledBy: "replay" });
+    await stores[1].calls.mark(callback.id, ["replayed"], "SUCCESS", nodes[0].clock.now(), { settledBy: "replay" });
     await sent(nodes[0], 1);
     expect([nodes[0].sent, nodes[0].clock.now() < now + 200 * SECOND]).toEqual([["next"], true]);
   });

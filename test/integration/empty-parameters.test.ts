@@ -50,7 +50,7 @@ beforeAll(async () => {
   service = await openService();
   await ask("POST", "/callbacks", CALLBACK_BODY);
   await ask("POST", "/callbacks/demo/calls", { calls: [{ id: "A" }, { id: "B" }] });
-  const { id = "" } = (await service.store.findCallback("demo")) ?? {};
+  const { id = "" } = (await service.store.callbacks.find("demo")) ?? {};
   await recordAttempts(service.store, await pendingCalls(service.store, id), () => anAttempt());
   const document = objectOf((await service.app.inject({ url: "/openapi.json" })).json());
   operations = Object.entries(objectOf(document.paths)).flatMap(([path, methods]) =>
@@ -145,9 +145,9 @@ describe("an empty value", () => {
   });
 
   it("has changed nothing in all these requests", async () => {
-    const { id = "" } = (await service.store.findCallback("demo")) ?? {};
-    expect(await service.store.countCalls(id)).toMatchObject({ FAILED: 2, SUCCESS: 0, PENDING: 0 });
-    expect(await service.store.listReplays(id, 1)).toEqual([]);
+    const { id = "" } = (await service.store.callbacks.find("demo")) ?? {};
+    expect(await service.store.calls.count(id)).toMatchObject({ FAILED: 2, SUCCESS: 0, PENDING: 0 });
+    expect(await service.store.replays.list(id, 1)).toEqual([]);
   });
 });
 

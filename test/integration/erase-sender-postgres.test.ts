@@ -24,7 +24,7 @@ it("erases a sender's calls and attempts on PostgreSQL, and keeps ids, counts an
     },
   };
   const ids = ["PENDING", "FAILED", "SUCCESS"];
-  await store.acceptCalls([{ callbackId: callback.id, calls: ids.map((id) => ({ id, response })) }], NOW);
+  await store.calls.accept([{ callbackId: callback.id, calls: ids.map((id) => ({ id, response })) }], NOW);
   await accept(store, callback, ["OTHER"]);
   const body = `\u0000 you sent ${MOBILE}`;
   const result = { kind: "answered", statusCode: 500, statusMessage: MOBILE, body } as const;
@@ -49,12 +49,14 @@ it("erases a sender's calls and attempts on PostgreSQL, and keeps ids, counts an
     response: { ...rest, from: { mobile: "" }, responseMessage: { ...responseMessage, content: "" }, customParameters: {} },
   });
   expect(await callOf(store, callback, "OTHER")).toEqual(other);
-  expect((await store.listAttempts(callback.id, ["FAILED"])).get("FAILED")).toMatchObject([
+  expect((await store.calls.listAttempts(callback.id, ["FAILED"])).get("FAILED")).toMatchObject([
     { number: 1, cause: "first", result: { kind: "answered", statusCode: 500, statusMessage: "", body: "" } },
     { number: 2, result: { kind: "unreachable", reason: "dns", detail: "" } },
   ]);
   // What is sent again, since its answer was lost, is still the same response.
-  expect(await store.acceptCalls([{ callbackId: callback.id, calls: ids.map((id) => ({ id, response })) }], NOW + 2)).toEqual([]);
-  expect(await store.countCalls(callback.id)).toEqual({ PENDING: 1, FAILED: 0, SUCCESS: 3 });
+  expect(await store.calls.accept([{ callbackId: callback.id, calls: ids.map((id) => ({ id, response })) }], NOW + 2)).toEqual(
+    [],
+  );
+  expect(await store.calls.count(callback.id)).toEqual({ PENDING: 1, FAILED: 0, SUCCESS: 3 });
   expect(await countRows(store, callback)).toEqual({ PENDING: 1, FAILED: 0, SUCCESS: 3 });
 });

@@ -5,7 +5,7 @@ import { systemClock } from "../../src/platform/clock.js";
 import { silentLogger } from "../../src/platform/logger.js";
 import { systemRandom } from "../../src/platform/random.js";
 import { memberStore } from "../../src/store/nodes/members.js";
-import type { NodeStore } from "../../src/store/nodes/node-store.js";
+import type { NodeStore } from "../../src/store/nodes/open-nodes.js";
 import { openPostgresAsIs } from "../../src/store/postgres/open-postgres.js";
 import { aCallback, accept } from "../contract/store-support.js";
 import { CliMachine } from "../support/cli/cli-service.js";

@@ -6,7 +6,7 @@ import { createWebhookNotices } from "../../src/notifier/webhook-notices.js";
 import { systemClock } from "../../src/platform/clock.js";
 import { silentLogger } from "../../src/platform/logger.js";
 import { systemTimers } from "../../src/platform/running-timers.js";
-import type { Store } from "../../src/store/store.js";
+import type { Store } from "../../src/store/open-store.js";
 import { aCallback, aGroup } from "../contract/store-support.js";
 import { startNoticeReceiver } from "../support/notices/notice-receiver.js";
 import { createDatabase } from "../support/postgres/databases.js";
@@ -29,7 +29,7 @@ it("sends each notice from one of two nodes, an outage's beginning before its en
     const outage = { id: `O${index}`, callbackId, startedAt: at, failedCalls: 1, quietSince: null, endedAt: at };
     const mail = { outageId: outage.id, callbackId, to: "a@b", subject: "s", text: "t", createdAt: at };
     const notices = { began: [destination], ended: [destination], at };
-    await stores[0].commitOutcomes(aGroup({ closedOutages: [outage], mails: [mail], notices }));
+    await stores[0].outcomes.commit(aGroup({ closedOutages: [outage], mails: [mail], notices }));
   }
   const sendAll = async (store: Store) => {
     const sender = createNoticeSender({ store, target, clock: systemClock, logger: silentLogger });

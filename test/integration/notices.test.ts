@@ -78,7 +78,7 @@ describe("a notice by HTTP", () => {
     expect(received.map(titleOf)).toEqual(["outage.began demo", "outage.began demo", "outage.began demo", "outage.ended demo"]);
     expect(received.every((notice) => isSigned(notice))).toBe(true);
     const [first, second, third] = received;
-    const { id } = (await sim.store.listOutages({ limit: 1, offset: 0 })).items[0] ?? {};
+    const { id } = (await sim.store.outages.list({ limit: 1, offset: 0 })).items[0] ?? {};
     expect(received.map(({ headers }) => headers["webhook-id"])).toEqual([...Array(3).fill(`${id}-began`), `${id}-ended`]);
     expect([second?.body, third?.body]).toEqual([first?.body, first?.body]);
     expect(Number(second?.headers["webhook-timestamp"]) - Number(first?.headers["webhook-timestamp"])).toBe(10);
@@ -89,7 +89,7 @@ describe("a notice by HTTP", () => {
   it("contains what is known of the outage, and nothing of a message", async () => {
     receiver = await startNoticeReceiver();
     await (await anOutage(receiver.url)).tick();
-    const [outage] = (await sim.store.listOutages({ limit: 1, offset: 0 })).items;
+    const [outage] = (await sim.store.outages.list({ limit: 1, offset: 0 })).items;
     const toIso = (at: number | null | undefined) => new Date(at ?? 0).toISOString();
     const asOf = toIso(sim.clock.now());
     const common = {

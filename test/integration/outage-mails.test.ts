@@ -73,12 +73,12 @@ it("waits while the mail server is down, and sends the mail once when it is back
   await sim.runFor(HOUR);
   const start = sim.clock.now();
   for (let next = await sender.tick(); next !== null && next < start + HOUR; next = await sender.tick()) sim.clock.set(next);
-  expect((await sim.store.listOutages({ limit: 1, offset: 0 })).items[0]?.notifiedAt).toBeNull();
+  expect((await sim.store.outages.list({ limit: 1, offset: 0 })).items[0]?.notifiedAt).toBeNull();
   server = await startMailServer({}, port);
   sim.clock.set(start + 2 * HOUR);
   expect(await sender.tick()).toBeNull();
   sim.clock.set(start + DAY);
   await sender.tick();
   expect(server.mails).toHaveLength(1);
-  expect((await sim.store.listOutages({ limit: 1, offset: 0 })).items[0]?.notifiedAt).toBe(start + 2 * HOUR);
+  expect((await sim.store.outages.list({ limit: 1, offset: 0 })).items[0]?.notifiedAt).toBe(start + 2 * HOUR);
 });

@@ -75,7 +75,7 @@ it("finds a call whose place is taken by others, though as many calls are listed
   await submit(["held"], "held");
   const held = (await pendingCalls(store, callback.id)).filter(({ id }) => id === "held");
   const at = Date.now();
-  await store.commitOutcomes(
+  await store.outcomes.commit(
     aGroup({
       holdings: held.map(({ id, seq }) => ({ callbackId: callback.id, callId: id, callSeq: seq, at, downSince: at, random: 0 })),
     }),

@@ -71,7 +71,7 @@ describe("without valid credentials", () => {
 
   beforeAll(async () => {
     service = await openService({ clock });
-    await service.store.createCallback("0123456789ABCDEF", CALLBACK_SETTINGS, 0);
+    await service.store.callbacks.create("0123456789ABCDEF", CALLBACK_SETTINGS, 0);
   });
   afterAll(() => closeService(service));
 
@@ -92,7 +92,7 @@ describe("without valid credentials", () => {
     }
     const text = status === 401 ? "Unauthorized" : "Forbidden";
     expect(answers).toEqual(ROUTES.map((route) => [route, status, status === 401, route.startsWith("HEAD") ? "none" : text]));
-    expect(await service.store.findCallback("demo")).toMatchObject({ ...CALLBACK_SETTINGS });
+    expect(await service.store.callbacks.find("demo")).toMatchObject({ ...CALLBACK_SETTINGS });
     expect(service.work).toEqual([]);
   });
 });
@@ -107,7 +107,7 @@ describe("with valid credentials", () => {
 
   it("accepts header names and the scheme in any case, and a password with colons", async () => {
     const odd = { username: "o:dd".slice(0, 1), password: "a:b:c", apiKey: "key-of-o" };
-    await service.store.saveCredential(await makeCredential(odd, systemRandom), 0);
+    await service.store.credentials.save(await makeCredential(odd, systemRandom), 0);
     const fresh = await openService({ store: service.store });
     expect(
       (
@@ -127,7 +127,7 @@ describe("with valid credentials", () => {
   it("accepts the key in the query, as the platform once did, and then includes it in the links", async () => {
     const answer = await get(`/callbacks?apikey=${USER.apiKey}&limit=1`, { authorization: BASIC });
     expect(answer.statusCode).toBe(200);
-    await service.store.createCallback("0123456789ABCDEF", CALLBACK_SETTINGS, 0);
+    await service.store.callbacks.create("0123456789ABCDEF", CALLBACK_SETTINGS, 0);
     const listed = await get(`/callbacks/demo?apikey=${USER.apiKey}`, { authorization: BASIC, accept: "application/json" });
     expect(listed.json().link[0].uri).toBe(`http://localhost/callbacks/0123456789ABCDEF?apikey=${USER.apiKey}`);
     const byHeader = await get("/callbacks/demo", { ...CREDENTIALS, accept: "application/json" });
@@ -170,7 +170,7 @@ describe("with valid credentials", () => {
   });
 
   it("accepts no token that who reads the database could sign with what is stored", async () => {
-    const [{ passwordHash = "" } = {}] = await service.store.listCredentials();
+    const [{ passwordHash = "" } = {}] = await service.store.credentials.list();
     const claim = Buffer.from(JSON.stringify([USER.username, Date.now() + 60_000])).toString("base64url");
     for (const text of [`token:${claim}`, `token ${passwordHash} ${claim}`]) {
       const signature = createHmac("sha256", passwordHash).update(text).digest("base64url");
@@ -186,7 +186,7 @@ describe("with valid credentials", () => {
     expect((await node.app.inject({ url: "/auth/verify", headers: bearer })).statusCode).toBe(200);
     await node.app.close();
     const later = await openService({ store: service.store });
-    await service.store.saveCredential(await makeCredential({ ...USER, password: "new" }, systemRandom), 1);
+    await service.store.credentials.save(await makeCredential({ ...USER, password: "new" }, systemRandom), 1);
     expect((await later.app.inject({ url: "/auth/verify", headers: bearer })).statusCode).toBe(401);
     await later.app.close();
   });
@@ -204,7 +204,7 @@ describe("a removed user", () => {
   it("is rejected half a second later, though the login is cached", async () => {
     const { service, login, pass } = await openAt(Date.UTC(2026, 0, 1));
     expect(await login()).toBe(200);
-    await service.store.removeCredential(USER.username);
+    await service.store.credentials.remove(USER.username);
     pass(500);
     expect(await login()).toBe(200);
     pass(1);
@@ -216,7 +216,7 @@ describe("a removed user", () => {
     const { service, login, pass } = await openAt(Date.UTC(2026, 0, 1));
     expect(await login({ authorization: "Basic x", "x-api-key": "x" })).toBe(401);
     const slow = login();
-    await service.store.removeCredential(USER.username);
+    await service.store.credentials.remove(USER.username);
     pass(501);
     expect(await login({ authorization: "Basic x", "x-api-key": "x" })).toBe(401);
     expect([await slow, await login()]).toEqual([200, 401]);
@@ -225,30 +225,30 @@ describe("a removed user", () => {
 
   it("gets nothing more stored by a stream of lines that goes on", async () => {
     const { service, pass } = await openAt(Date.UTC(2026, 0, 1));
-    const { id } = await service.store.createCallback("00112233445566AA", CALLBACK_SETTINGS, 0);
+    const { id } = await service.store.callbacks.create("00112233445566AA", CALLBACK_SETTINGS, 0);
     const line = `${JSON.stringify({ from: { mobile: "61491570156" }, responseMessage: { channel: "SMS", content: "x" } })}\n`;
     async function* lines() {
       yield line.repeat(1_000);
       while (service.work.length === 0) await systemClock.nextTurn();
-      await service.store.removeCredential(USER.username);
+      await service.store.credentials.remove(USER.username);
       pass(501);
       yield line.repeat(3);
     }
     const headers = { ...CREDENTIALS, "content-type": "application/x-ndjson", accept: "application/json" };
     const payload = Readable.from(lines());
     const answer = await service.app.inject({ method: "POST", url: `/callbacks/${id}/calls`, headers, payload });
-    expect([answer.statusCode, await service.store.countCalls(id)]).toEqual([401, { PENDING: 1_000, SUCCESS: 0, FAILED: 0 }]);
+    expect([answer.statusCode, await service.store.calls.count(id)]).toEqual([401, { PENDING: 1_000, SUCCESS: 0, FAILED: 0 }]);
     await closeService(service);
   });
 
   it("keeps nobody out while the list can't be read, once it can be again", async () => {
     const { service, login, pass } = await openAt(Date.UTC(2026, 0, 1));
-    const { listCredentials } = service.store;
+    const { list } = service.store.credentials;
     expect(await login()).toBe(200);
-    service.store.listCredentials = () => Promise.reject(new Error("no"));
+    service.store.credentials.list = () => Promise.reject(new Error("no"));
     pass(501);
     expect(await login()).toBe(500);
-    service.store.listCredentials = listCredentials;
+    service.store.credentials.list = list;
     expect(await login()).toBe(200);
     await closeService(service);
   });
@@ -258,9 +258,9 @@ it("warns once of a short password and of a short key of a user who was added", 
   const warned: unknown[] = [];
   const service = await openService({ logger: { ...silentLogger, warn: (...line) => void warned.push(line) } });
   const old = { username: "old", password: "elevenchars", apiKey: "short" };
-  await service.store.saveCredential(await makeCredential(old, systemRandom, "added"), 0);
+  await service.store.credentials.save(await makeCredential(old, systemRandom, "added"), 0);
   const started = { username: "started", password: "elevenchars", apiKey: "short too" };
-  await service.store.saveCredential(await makeCredential(started, systemRandom), 0);
+  await service.store.credentials.save(await makeCredential(started, systemRandom), 0);
   for (const { username, password, apiKey } of [old, started, USER]) {
     for (const path of ["/callbacks", "/auth/verify"]) {
       const headers = { authorization: basic(`${username}:${password}`), "x-api-key": apiKey };
@@ -415,7 +415,7 @@ describe("failed logins", () => {
 
   it("don't tell a right key from a wrong one, whatever limit is used up", async () => {
     const service = await openService({ clock: stopped });
-    await service.store.saveCredential(await makeCredential({ ...USER, username: "o", apiKey: "key-of-o" }, systemRandom), 0);
+    await service.store.credentials.save(await makeCredential({ ...USER, username: "o", apiKey: "key-of-o" }, systemRandom), 0);
     const answersTo = async (authorization: string, address: string) => {
       const answers = [USER.apiKey, "key-of-o", "a-wrong-key"].map(async (apiKey, index) => {
         const headers = { authorization, "x-api-key": apiKey, accept: "application/json" };

@@ -26,7 +26,7 @@ beforeAll(async () => {
   service = await openService();
   await ask("POST", "/callbacks", CALLBACK_BODY);
   await ask("POST", "/callbacks/demo/calls", { calls: [{ id: "A", customParameters: { n: 1 } }, { id: "B" }] });
-  const callback = await service.store.findCallback("demo");
+  const callback = await service.store.callbacks.find("demo");
   const calls = await pendingCalls(service.store, callback?.id ?? "");
   const outage = { id: "0".repeat(32), startedAt: 1, failedCalls: 2, quietSince: null };
   await recordAttempts(service.store, calls, (_, index) => ({ result: index === 0 ? BUSY : REFUSED, startedAt: 1 }), outage);

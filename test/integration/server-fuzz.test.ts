@@ -23,8 +23,8 @@ let transports: readonly Transport[];
 async function open(): Promise<void> {
   service = await openService();
   const { store } = service;
-  await store.createCallback("0123456789ABCDEF", CALLBACK_SETTINGS, 0);
-  await store.createCallback("FEDCBA9876543210", { ...CALLBACK_SETTINGS, name: "other" }, 0);
+  await store.callbacks.create("0123456789ABCDEF", CALLBACK_SETTINGS, 0);
+  await store.callbacks.create("FEDCBA9876543210", { ...CALLBACK_SETTINGS, name: "other" }, 0);
   const origin = await service.app.listen({ port: 0, host: "127.0.0.1" });
   await service.app.inject({
     method: "POST",
@@ -44,10 +44,10 @@ afterAll(() => closeService(service));
 /** Everything that a request could change. */
 async function rows(): Promise<{ readonly text: string; readonly count: number }> {
   const page = { limit: 10_000, offset: 0 };
-  const { items: callbacks } = await service.store.listCallbacks({ ...page, sort: [] });
+  const { items: callbacks } = await service.store.callbacks.list({ ...page, sort: [] });
   const calls = [];
   for (const { id } of callbacks) {
-    calls.push(...(await service.store.listCalls(id, { ...page, filter: {}, sort: [] })).items);
+    calls.push(...(await service.store.calls.list(id, { ...page, filter: {}, sort: [] })).items);
     calls.push(...(await fetchPending(service.store, id, 10_000)));
   }
   return { text: JSON.stringify([callbacks, calls]), count: callbacks.length + calls.length };
@@ -78,7 +78,7 @@ it(
         expect(statuses.filter((status) => status >= 500)).toEqual([]);
         const after = await rows();
         if (statuses.every((status) => status >= 400)) expect(after.text).toBe(before.text);
-        if (after.count > MOST_ROWS || !(await service.store.findCallback("demo"))) {
+        if (after.count > MOST_ROWS || !(await service.store.callbacks.find("demo"))) {
           await closeService(service);
           await open();
         }

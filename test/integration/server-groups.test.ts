@@ -13,7 +13,7 @@ let service: Service;
 
 beforeEach(async () => {
   service = await openService();
-  await service.store.createCallback(ID, CALLBACK_SETTINGS, 0);
+  await service.store.callbacks.create(ID, CALLBACK_SETTINGS, 0);
 });
 afterEach(() => closeService(service));
 
@@ -24,7 +24,7 @@ async function get(url: string, accept = "application/json") {
 async function accept(calls: readonly { readonly id: string; readonly mobile: string }[]): Promise<void> {
   const responseFrom = (mobile: string) => aResponse({ from: { name: "", mri: "", mobile, email: "", voice: "" } });
   const made = calls.map(({ id, mobile }) => ({ id, response: responseFrom(mobile) }));
-  await service.store.acceptCalls([{ callbackId: ID, calls: made }], 0);
+  await service.store.calls.accept([{ callbackId: ID, calls: made }], 0);
 }
 
 async function threeFailed(): Promise<void> {

@@ -28,7 +28,7 @@ let service: Service;
 
 async function open(overrides: Partial<ServerDeps> = {}): Promise<Service> {
   service = await openService(overrides);
-  await service.store.createCallback(ID, CALLBACK_SETTINGS, 0);
+  await service.store.callbacks.create(ID, CALLBACK_SETTINGS, 0);
   return service;
 }
 
@@ -202,7 +202,7 @@ describe("the check of an endpoint", () => {
     const asked: unknown[] = [];
     await open({
       async checkEndpoint(request) {
-        asked.push(request, await service.store.findCallback("new"));
+        asked.push(request, await service.store.callbacks.find("new"));
         return OK;
       },
     });
@@ -219,7 +219,7 @@ describe("the check of an endpoint", () => {
   ] as const)("rejects anything but 200, and says what the endpoint answered: %j", async (result, cameBack) => {
     await open({ checkEndpoint: async () => result });
     const answer = await create();
-    expect([answer.statusCode, answer.json().errorDetail, await service.store.findCallback("new")]).toEqual([
+    expect([answer.statusCode, answer.json().errorDetail, await service.store.callbacks.find("new")]).toEqual([
       400,
       `url must answer a GET with exactly 200; it answered: ${cameBack}`,
       null,
@@ -247,7 +247,7 @@ describe("the check of an endpoint", () => {
       422,
       0,
     ]);
-    expect(await service.store.findCallback("demo")).toMatchObject(CALLBACK_SETTINGS);
+    expect(await service.store.callbacks.find("demo")).toMatchObject(CALLBACK_SETTINGS);
   });
 
   it("isn't made for a name that already exists, or for an update", async () => {
@@ -275,7 +275,7 @@ describe("NDJSON", () => {
 
   it("keeps valid lines and reports the others by number", async () => {
     await open();
-    await service.store.createCallback(
+    await service.store.callbacks.create(
       "FEDCBA9876543210",
       { ...CALLBACK_SETTINGS, name: "other", events: { reply: true, undeliverable: false } },
       0,
@@ -320,7 +320,7 @@ describe("NDJSON", () => {
             { length: 100 },
             (_, index) => `${JSON.stringify({ id: `L${sent + index}`, responseMessage: { content } })}\n`,
           ).join("");
-          const { PENDING } = await service.store.countCalls(ID);
+          const { PENDING } = await service.store.calls.count(ID);
           mostAhead = Math.max(mostAhead, sent - PENDING);
         }
       })(),
@@ -333,7 +333,7 @@ describe("NDJSON", () => {
       duplex: "half",
     } as RequestInit);
     expect([answer.status, await answer.json()]).toEqual([202, { accepted: lines, rejected: [] }]);
-    expect(await service.store.countCalls(ID)).toEqual({ PENDING: lines, SUCCESS: 0, FAILED: 0 });
+    expect(await service.store.calls.count(ID)).toEqual({ PENDING: lines, SUCCESS: 0, FAILED: 0 });
     expect(mostAhead).toBeLessThan(lines / 2);
   });
 
@@ -370,14 +370,14 @@ describe("NDJSON", () => {
     const body = Readable.from(
       (async function* () {
         yield Array.from({ length: 1000 }, (_, index) => `{"id":"L${index}"}\n`).join("");
-        while ((await service.store.countCalls(ID)).PENDING < 1000) await systemClock.nextTurn();
+        while ((await service.store.calls.count(ID)).PENDING < 1000) await systemClock.nextTurn();
         yield '{"id":"half';
         abort.abort();
       })(),
     );
     const request = { method: "POST", headers, body: Readable.toWeb(body), duplex: "half", signal: abort.signal };
     await expect(fetch(`${origin}/callbacks/demo/calls`, request as RequestInit)).rejects.toThrow();
-    expect(await service.store.countCalls(ID)).toEqual({ PENDING: 1000, SUCCESS: 0, FAILED: 0 });
+    expect(await service.store.calls.count(ID)).toEqual({ PENDING: 1000, SUCCESS: 0, FAILED: 0 });
   });
 });
 
@@ -549,7 +549,7 @@ describe("failures of the service itself", () => {
   it("are a plain 500 to the caller, and complete in the log under the request's id", async () => {
     await open({ logger });
     const secret = new Error("SELECT * FROM callbacks -- /home/user/whcb.db");
-    service.store.listCallbacks = async () => {
+    service.store.callbacks.list = async () => {
       throw secret;
     };
     const answer = await service.app.inject({ url: "/callbacks", headers: { ...JSON_HEADERS, "x-request-id": "r1" } });
@@ -566,7 +566,7 @@ describe("failures of the service itself", () => {
 
   it("that may pass are a 503 with Retry-After, and reveal nothing internal", async () => {
     await open();
-    service.store.listCallbacks = async () => {
+    service.store.callbacks.list = async () => {
       throw new WhcbError("unavailable", "disk full: /var/lib/whcb.db");
     };
     const answer = await service.app.inject({ url: "/callbacks", headers: JSON_HEADERS });
@@ -578,14 +578,14 @@ describe("failures of the service itself", () => {
     let now = 0;
     await open({ logger, clock: { ...systemClock, monotonicMs: () => now } });
     const error = new WhcbError("unavailable", "The database is away");
-    service.store.listCallbacks = async () => {
+    service.store.callbacks.list = async () => {
       throw error;
     };
     for (const at of [0, 1, 999, 1_000, 1_001]) {
       now = at;
       await service.app.inject({ url: "/callbacks", headers: { ...JSON_HEADERS, "x-request-id": `r${at}` } });
     }
-    service.store.listCallbacks = async () => {
+    service.store.callbacks.list = async () => {
       throw new Error("a bug");
     };
     await service.app.inject({ url: "/callbacks", headers: { ...JSON_HEADERS, "x-request-id": "bug" } });

@@ -19,7 +19,7 @@ let service: Service;
 
 async function open(overrides: Partial<ServerDeps> = {}): Promise<void> {
   service = await openService(overrides);
-  await service.store.createCallback(ID, CALLBACK_SETTINGS, 0);
+  await service.store.callbacks.create(ID, CALLBACK_SETTINGS, 0);
 }
 
 afterEach(() => closeService(service));

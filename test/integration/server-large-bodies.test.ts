@@ -17,7 +17,7 @@ let sockets: Socket[];
 beforeEach(async () => {
   sockets = [];
   service = await openService();
-  await service.store.createCallback(ID, CALLBACK_SETTINGS, 0);
+  await service.store.callbacks.create(ID, CALLBACK_SETTINGS, 0);
   origin = await service.app.listen({ host: "127.0.0.1", port: 0 });
 });
 afterEach(async () => {
@@ -113,7 +113,7 @@ it("accepts or postpones each of many large bodies at once, and loses none that 
     answers.flatMap((answer) => (answer === null || answer.status === 202 || answer.status === 503 ? [] : [answer.status])),
   ).toEqual([]);
   expect(accepted).toBeGreaterThanOrEqual(5);
-  expect((await service.store.countCalls(ID)).PENDING).toBe(accepted);
+  expect((await service.store.calls.count(ID)).PENDING).toBe(accepted);
 });
 
 it("stores NDJSON lines of up to 10 MiB, and rejects a longer one", async () => {
@@ -133,7 +133,7 @@ it("stores NDJSON lines of up to 10 MiB, and rejects a longer one", async () => 
     202,
     { accepted: 3, rejected: [{ line: 3, errorDetail: "the line is longer than 10 MiB" }] },
   ]);
-  expect((await service.store.countCalls(ID)).PENDING).toBe(3);
+  expect((await service.store.calls.count(ID)).PENDING).toBe(3);
 });
 
 it("ends a page with expand=attempts before its attempts are too large, and says which calls it has", async () => {

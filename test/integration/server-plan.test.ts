@@ -45,7 +45,11 @@ it.each(["startup", "business", "enterprise"] as const)(
 it("returns pages of at most 20 under a plan", async () => {
   await open("enterprise", systemClock);
   for (let index = 0; index < 21; index++) {
-    await service.store.createCallback(index.toString(16).toUpperCase().padStart(16, "0"), { ...SETTINGS, name: `n${index}` }, 0);
+    await service.store.callbacks.create(
+      index.toString(16).toUpperCase().padStart(16, "0"),
+      { ...SETTINGS, name: `n${index}` },
+      0,
+    );
   }
   expect((await get("/callbacks?limit=100")).json().status).toBe("1 to 20 of 21");
 });

@@ -17,7 +17,7 @@ let sockets: Socket[];
 beforeEach(async () => {
   sockets = [];
   service = await openService();
-  await service.store.createCallback(ID, CALLBACK_SETTINGS, 0);
+  await service.store.callbacks.create(ID, CALLBACK_SETTINGS, 0);
   origin = await service.app.listen({ host: "127.0.0.1", port: 0 });
 });
 afterEach(async () => {

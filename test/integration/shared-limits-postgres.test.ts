@@ -4,7 +4,7 @@ import { beforeAll, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { type Login, LoginThrottle } from "../../src/server/auth/login-throttle.js";
 import { RateCounter } from "../../src/server/auth/rate-plan.js";
-import type { NodeStore } from "../../src/store/nodes/node-store.js";
+import type { NodeStore } from "../../src/store/nodes/open-nodes.js";
 import { openStore } from "../../src/store/open-store.js";
 import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
 

@@ -28,18 +28,18 @@ describe("opening a database", () => {
     const file = path();
     const key = "plain-text-callback-key";
     const first = await openStore({ url: file, clock: systemClock, secretKey });
-    const callback = await first.createCallback("CB", someSettings({ auth: { type: "basicauth", key } }), 1);
+    const callback = await first.callbacks.create("CB", someSettings({ auth: { type: "basicauth", key } }), 1);
     expect(readFileSync(`${file}-wal`).includes(key)).toBe(false);
     await first.close();
     expect(readFileSync(file).includes(key)).toBe(false);
-    expect(await (await open(file)).findCallback("CB")).toEqual(callback);
+    expect(await (await open(file)).callbacks.find("CB")).toEqual(callback);
   });
 
   it("deletes the auth key of a deleted callback", async () => {
     const file = path();
     const store = await open(file);
-    await store.createCallback("CB", someSettings(), 1);
-    await store.deleteCallback("CB", 2);
+    await store.callbacks.create("CB", someSettings(), 1);
+    await store.callbacks.delete("CB", 2);
     const reader = new Database(file, { readonly: true });
     expect(reader.prepare("SELECT length(auth_key) AS bytes FROM callbacks").all()).toEqual([{ bytes: 0 }]);
     reader.close();

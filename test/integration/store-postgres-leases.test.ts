@@ -1,8 +1,8 @@
 /** Which of several dispatchers on one PostgreSQL database owns which callbacks, by the database's clock. */
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Callback } from "../../src/domain/callback.js";
-import type { NodeStore } from "../../src/store/nodes/node-store.js";
-import type { Store } from "../../src/store/store.js";
+import type { NodeStore } from "../../src/store/nodes/open-nodes.js";
+import type { Store } from "../../src/store/open-store.js";
 import { aCallback, accept, aGroup, anEndpoint, callOf, MINUTE, NOW } from "../contract/store-support.js";
 import { ACCEPTED, anAttempt } from "../support/builders.js";
 import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
@@ -118,16 +118,16 @@ const anOutage = { id: "O1", startedAt: NOW, failedCalls: 1, quietSince: null };
 
 async function attemptFailing(callback: Callback, outage: typeof anOutage | null): Promise<void> {
   await accept(stores[0], callback, ["A"]);
-  await stores[0].markCalls(callback.id, ["A"], "SUCCESS", NOW);
+  await stores[0].calls.mark(callback.id, ["A"], "SUCCESS", NOW);
   if (outage) return commitEndpoint(callback, anEndpoint(), outage);
-  await stores[0].markCalls(callback.id, ["A"], "FAILED", NOW);
-  await stores[0].requestReplays(callback.id, { id: "R", by: null, selection: { callIds: ["A"] } }, NOW);
+  await stores[0].calls.mark(callback.id, ["A"], "FAILED", NOW);
+  await stores[0].replays.request(callback.id, { id: "R", by: null, selection: { callIds: ["A"] } }, NOW);
 }
 
 const recover = (callback: Callback) => commitEndpoint(callback, anEndpoint({ state: "recovering" }), null);
 
 async function commitEndpoint(callback: Callback, endpoint: ReturnType<typeof anEndpoint>, outage: typeof anOutage | null) {
-  await stores[0].commitOutcomes(aGroup({ endpoints: [{ callbackId: callback.id, endpoint, outage }] }));
+  await stores[0].outcomes.commit(aGroup({ endpoints: [{ callbackId: callback.id, endpoint, outage }] }));
 }
 
 describe("callbacks", () => {
@@ -189,13 +189,13 @@ describe("what a dispatcher writes under a stale fence", () => {
     await nodes[0].endLease("A");
     await start("B");
     await take("B", 100, [stale.id]);
-    const committed = await stores[0].commitOutcomes(await groupOf([stale, own], 1));
+    const committed = await stores[0].outcomes.commit(await groupOf([stale, own], 1));
     expect([...committed.staleCallbacks]).toEqual([stale.id]);
-    expect(await stores[1].countCalls(stale.id)).toEqual({ PENDING: 1, SUCCESS: 0, FAILED: 0 });
-    expect(await stores[1].countCalls(own.id)).toEqual({ PENDING: 0, SUCCESS: 1, FAILED: 0 });
+    expect(await stores[1].calls.count(stale.id)).toEqual({ PENDING: 1, SUCCESS: 0, FAILED: 0 });
+    expect(await stores[1].calls.count(own.id)).toEqual({ PENDING: 0, SUCCESS: 1, FAILED: 0 });
     for (const { id } of [stale, own]) {
       const isOwn = id === own.id;
-      const [record] = await stores[1].listEndpoints([id]);
+      const [record] = await stores[1].endpoints.list([id]);
       expect(record).toMatchObject({ fence: isOwn ? 1 : 2, endpoint: { recovery: isOwn ? 3 : 0 } });
       expect(record?.outage?.id).toBe(isOwn ? `O ${id}` : undefined);
     }
@@ -209,11 +209,11 @@ describe("what a dispatcher writes under a stale fence", () => {
     await take("A");
     const call = await callOf(stores[0], callback, `${callback.id} call`);
     const attempt = anAttempt({ startedAt: NOW });
-    await stores[0].commitOutcomes(
+    await stores[0].outcomes.commit(
       aGroup({ attempts: [{ callbackId: callback.id, callId: call.id, callSeq: call.seq, attempt, random: 0, recovery: 0 }] }),
     );
     const expire = (fence: number) =>
-      stores[0].expireRetries([{ callbackId: callback.id, firstFailedBefore: NOW + MINUTE, fence }], 10);
+      stores[0].queue.expireRetries([{ callbackId: callback.id, firstFailedBefore: NOW + MINUTE, fence }], 10);
     expect(await expire(0)).toBe(0);
     expect(await expire(1)).toBe(1);
   });
@@ -244,16 +244,16 @@ describe("queued e-mails", () => {
       const callback = await aCallback(stores[0]);
       const outageId = `O${index}`;
       const mail = { outageId, callbackId: callback.id, to: "", subject: "", text: "", createdAt: NOW };
-      await stores[0].commitOutcomes(aGroup({ mails: [mail] }));
+      await stores[0].outcomes.commit(aGroup({ mails: [mail] }));
       ids.push(outageId);
     }
-    const claim = (store: Store, at: number) => store.claimMails(ids, at, at + 2 * MINUTE);
+    const claim = (store: Store, at: number) => store.mails.claim(ids, at, at + 2 * MINUTE);
     const [first, second] = await Promise.all([claim(stores[0], NOW), claim(stores[1], NOW)]);
     // Those that one locks at this moment, the other leaves out.
     expect([...first, ...second].toSorted()).toEqual(ids.toSorted());
-    expect(await stores[1].fetchQueuedMails(NOW + 2 * MINUTE - 1, 100)).toEqual([]);
+    expect(await stores[1].mails.fetchQueued(NOW + 2 * MINUTE - 1, 100)).toEqual([]);
     expect((await claim(stores[1], NOW + 2 * MINUTE)).size).toBe(20);
-    await stores[1].recordMailSent("O0", NOW + 2 * MINUTE, "smtp");
+    await stores[1].mails.recordSent("O0", NOW + 2 * MINUTE, "smtp");
     expect((await claim(stores[0], NOW + 9 * MINUTE)).has("O0")).toBe(false);
   });
 });
@@ -265,13 +265,13 @@ describe("queued notices", () => {
       const closedOutages = [
         { id: `O${index}`, callbackId: callback.id, startedAt: NOW, failedCalls: 1, quietSince: null, endedAt: NOW },
       ];
-      await stores[0].commitOutcomes(aGroup({ closedOutages, notices: { began: [], ended: ["hook", "other"], at: NOW } }));
+      await stores[0].outcomes.commit(aGroup({ closedOutages, notices: { began: [], ended: ["hook", "other"], at: NOW } }));
     }
     const claim = async (store: Store, at: number) =>
-      (await store.claimNotices(await store.fetchNotices("hook", at, 100), at, at + 2 * MINUTE)).map(({ outage }) => outage.id);
+      (await store.notices.claim(await store.notices.fetch("hook", at, 100), at, at + 2 * MINUTE)).map(({ outage }) => outage.id);
     const [first, second] = await Promise.all([claim(stores[0], NOW), claim(stores[1], NOW)]);
     expect([...first, ...second].toSorted()).toEqual(Array.from({ length: 20 }, (_, index) => `O${index}`).toSorted());
-    expect([await claim(stores[1], NOW + 1), (await stores[1].fetchNotices("other", NOW, 100)).length]).toEqual([[], 20]);
+    expect([await claim(stores[1], NOW + 1), (await stores[1].notices.fetch("other", NOW, 100)).length]).toEqual([[], 20]);
     expect((await claim(stores[1], NOW + 2 * MINUTE)).length).toBe(20);
   });
 });

@@ -1,8 +1,7 @@
 /** The database does what it was asked, and its answer is lost. Outcomes: test/e2e/database-failures-postgres.test.ts. */
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
-import { openStore } from "../../src/store/open-store.js";
-import type { Store } from "../../src/store/store.js";
+import { openStore, type Store } from "../../src/store/open-store.js";
 import { aCallback, accept, aGroup, MINUTE, NOW } from "../contract/store-support.js";
 import { type DatabaseProxy, isCommit, openDatabaseProxy } from "../support/postgres/database-proxy.js";
 import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
@@ -35,19 +34,19 @@ it("responses that are handed in again with their ids are stored once", async ()
   const callback = await aCallback(store);
   await withoutAnswer(isCommit, () => accept(store, callback, ["A", "B"]));
   await accept(store, callback, ["A", "B", "C"]);
-  expect(await store.countCalls(callback.id)).toEqual({ PENDING: 3, SUCCESS: 0, FAILED: 0 });
+  expect(await store.calls.count(callback.id)).toEqual({ PENDING: 3, SUCCESS: 0, FAILED: 0 });
 });
 
 it("an e-mail stays claimed, and is free when the claim ends", async () => {
   const { id } = await aCallback(store);
-  await store.commitOutcomes(
+  await store.outcomes.commit(
     aGroup({ mails: [{ outageId: "O", callbackId: id, to: "", subject: "", text: "", createdAt: NOW }] }),
   );
   await withoutAnswer(
     (query) => query.includes("UPDATE mails"),
-    () => store.claimMails(["O"], NOW, NOW + MINUTE),
+    () => store.mails.claim(["O"], NOW, NOW + MINUTE),
   );
-  for (const each of [store, other]) expect((await each.claimMails(["O"], NOW, NOW + MINUTE)).size).toBe(0);
-  expect([...(await other.claimMails(["O"], NOW + MINUTE, NOW + 2 * MINUTE))]).toEqual(["O"]);
-  expect((await store.claimMails(["O"], NOW + MINUTE, NOW + 2 * MINUTE)).size).toBe(0);
+  for (const each of [store, other]) expect((await each.mails.claim(["O"], NOW, NOW + MINUTE)).size).toBe(0);
+  expect([...(await other.mails.claim(["O"], NOW + MINUTE, NOW + 2 * MINUTE))]).toEqual(["O"]);
+  expect((await store.mails.claim(["O"], NOW + MINUTE, NOW + 2 * MINUTE)).size).toBe(0);
 });

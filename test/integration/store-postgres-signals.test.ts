@@ -1,7 +1,7 @@
 /** One node wakes the others through PostgreSQL. */
 import { beforeAll, beforeEach, expect, it } from "vitest";
 import { type Clock, systemClock } from "../../src/platform/clock.js";
-import type { NodeStore } from "../../src/store/nodes/node-store.js";
+import type { NodeStore } from "../../src/store/nodes/open-nodes.js";
 import { openSignals } from "../../src/store/nodes/signals.js";
 import { openPool } from "../../src/store/postgres/open-postgres.js";
 import { openDatabaseProxy } from "../support/postgres/database-proxy.js";

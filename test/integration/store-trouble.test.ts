@@ -6,7 +6,7 @@ import { Kysely } from "kysely";
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { callbackStore } from "../../src/store/callbacks/callbacks.js";
-import { acceptCalls } from "../../src/store/calls/accept-calls.js";
+import { callAcceptance } from "../../src/store/calls/accept-calls.js";
 import { readCounts } from "../../src/store/calls/call-counts.js";
 import { checkWritable } from "../../src/store/open-store.js";
 import type { Schema } from "../../src/store/schema.js";
@@ -24,14 +24,14 @@ async function openWithin(file: string, { lockWaitMs = 5_000 } = {}) {
   const database = connect(file);
   migrate(database, file);
   const db = new Kysely<Schema>({ dialect: sqliteDialect(database, systemClock, { lockWaitMs }) });
-  const { createCallback } = callbackStore(db, keyCipher(new Uint8Array(32)));
-  await createCallback("CB", someSettings(), 0);
+  await callbackStore(db, keyCipher(new Uint8Array(32))).create("CB", someSettings(), 0);
   let made = 0;
   const nextCall = () => {
     made += 1;
     return { id: `C${made}`, response: aResponse() };
   };
-  const accept = (count: number) => acceptCalls(db, [{ callbackId: "CB", calls: Array.from({ length: count }, nextCall) }], 0);
+  const accept = (count: number) =>
+    callAcceptance(db).accept([{ callbackId: "CB", calls: Array.from({ length: count }, nextCall) }], 0);
   return { database, db, accept };
 }
 

@@ -28,11 +28,11 @@ describe("two connections on one file", () => {
   it("see each other's commits and notice them", async () => {
     const file = path();
     const [server, client] = [await open(file), await open(file)];
-    const before = await server.changeCounter();
-    expect(await server.changeCounter()).toBe(before);
+    const before = await server.changes.readCounter();
+    expect(await server.changes.readCounter()).toBe(before);
     const callback = await aCallback(client);
     await accept(client, callback, ["A"]);
-    expect(await server.changeCounter()).not.toBe(before);
+    expect(await server.changes.readCounter()).not.toBe(before);
     expect(idsOf(await fetchPending(server, callback.id, 9))).toEqual(["A"]);
   });
 
@@ -46,7 +46,7 @@ describe("two connections on one file", () => {
     });
     await Promise.all(writes);
     for (const store of stores) expect(await countRows(store, callback)).toEqual({ PENDING: 200, SUCCESS: 0, FAILED: 0 });
-    expect(await stores[0]?.countCalls(callback.id)).toEqual({ PENDING: 200, SUCCESS: 0, FAILED: 0 });
+    expect(await stores[0]?.calls.count(callback.id)).toEqual({ PENDING: 200, SUCCESS: 0, FAILED: 0 });
   });
 
   it("share the file with another process that writes all the time", async () => {
@@ -58,7 +58,7 @@ describe("two connections on one file", () => {
     await once(other.stdout, "data");
     for (let index = 0; index < 200; index += 1) await accept(store, callback, [`A${index}`]);
     expect(await ended).toEqual([0, null]);
-    expect(await store.countCalls(callback.id)).toEqual({ PENDING: 200, SUCCESS: 0, FAILED: 0 });
+    expect(await store.calls.count(callback.id)).toEqual({ PENDING: 200, SUCCESS: 0, FAILED: 0 });
   });
 
   it("can be opened at the same time on a file that doesn't exist yet", async () => {
@@ -79,9 +79,9 @@ describe("after a crash", () => {
     copyFileSync(file, copy);
     copyFileSync(`${file}-wal`, `${copy}-wal`);
     const again = await open(copy);
-    expect(await again.listEndpoints()).toEqual(await store.listEndpoints());
-    expect(await again.findCall(callback.id, "A")).toEqual(await store.findCall(callback.id, "A"));
-    expect(await again.countCalls(callback.id)).toEqual({ PENDING: 2, SUCCESS: 0, FAILED: 1 });
+    expect(await again.endpoints.list()).toEqual(await store.endpoints.list());
+    expect(await again.calls.find(callback.id, "A")).toEqual(await store.calls.find(callback.id, "A"));
+    expect(await again.calls.count(callback.id)).toEqual({ PENDING: 2, SUCCESS: 0, FAILED: 1 });
   });
 });
 

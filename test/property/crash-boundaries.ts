@@ -1,7 +1,7 @@
 /** The process dies at each of the dispatcher's writes, before and after it: the next one continues from what is on disk. */
 import { describe, expect, it } from "vitest";
 import type { Callback } from "../../src/domain/callback.js";
-import type { Store } from "../../src/store/store.js";
+import type { Store } from "../../src/store/open-store.js";
 import { ACCEPTED, REFUSED_503 } from "../support/builders.js";
 import { HOUR, MINUTE, ProcessDied, type Sent, Simulation, watchStore } from "../support/dispatcher/simulation.js";
 import type { WithFreshStore } from "../support/store/fresh-stores.js";
@@ -20,7 +20,7 @@ interface Life {
   readonly unrecorded: readonly Sent[];
 }
 
-const WRITES = new Set(["commitOutcomes", "expireRetries", "clampTimes"]);
+const WRITES = new Set(["outcomes.commit", "queue.expireRetries", "outcomes.clampTimes"]);
 const ALL = { limit: 10_000, offset: 0 };
 
 /** Some hours with outages, marks, a recovery that stumbles, a replay, retries switched, windows that end. */
@@ -79,7 +79,7 @@ async function live(store: Store, { write, when }: Death): Promise<Life> {
 async function findUnrecorded(sim: Simulation, callbacks: readonly Callback[]): Promise<readonly Sent[]> {
   const recorded = new Map<string, number>();
   for (const callback of callbacks) {
-    const { items } = await sim.store.listCalls(callback.id, { ...ALL, filter: {}, sort: [] });
+    const { items } = await sim.store.calls.list(callback.id, { ...ALL, filter: {}, sort: [] });
     for (const { id, attemptCount } of items) recorded.set(id, attemptCount);
   }
   return sim.sent.filter((sent) => {
@@ -91,8 +91,8 @@ async function findUnrecorded(sim: Simulation, callbacks: readonly Callback[]): 
 
 async function checkLife({ sim, callbacks, unrecorded }: Life): Promise<void> {
   for (const callback of callbacks) {
-    const { items } = await sim.store.listCalls(callback.id, { ...ALL, filter: {}, sort: [] });
-    const attempts = await sim.store.listAttempts(
+    const { items } = await sim.store.calls.list(callback.id, { ...ALL, filter: {}, sort: [] });
+    const attempts = await sim.store.calls.listAttempts(
       callback.id,
       items.map(({ id }) => id),
     );
@@ -113,10 +113,10 @@ async function checkLife({ sim, callbacks, unrecorded }: Life): Promise<void> {
     }
     const counts = { PENDING: 0, SUCCESS: 0, FAILED: 0 };
     for (const { status } of items) counts[status] += 1;
-    expect(await sim.store.countCalls(callback.id)).toEqual(counts);
+    expect(await sim.store.calls.count(callback.id)).toEqual(counts);
     expect(counts.PENDING).toBe(0);
-    const outages = await sim.store.listOutages({ ...ALL, callbackId: callback.id });
-    const mails = (await sim.store.fetchQueuedMails(sim.clock.now(), 1_000)).filter(
+    const outages = await sim.store.outages.list({ ...ALL, callbackId: callback.id });
+    const mails = (await sim.store.mails.fetchQueued(sim.clock.now(), 1_000)).filter(
       ({ callbackId }) => callbackId === callback.id,
     );
     expect(mails.map(({ outageId }) => outageId).sort()).toEqual(outages.items.map(({ id }) => id).sort());
@@ -129,10 +129,10 @@ async function checkLife({ sim, callbacks, unrecorded }: Life): Promise<void> {
 async function noticesOf(sim: Simulation, callback: Callback) {
   const counts = { began: 0, ended: 0 };
   for (const event of ["began", "ended"] as const) {
-    const notices = (await sim.store.fetchNotices("hook", sim.clock.now(), 1_000)).filter(
+    const notices = (await sim.store.notices.fetch("hook", sim.clock.now(), 1_000)).filter(
       (notice) => notice.callback.id === callback.id,
     );
-    for (const notice of notices) await sim.store.recordNoticeSent(notice, sim.clock.now());
+    for (const notice of notices) await sim.store.notices.recordSent(notice, sim.clock.now());
     counts[event] = notices.filter((notice) => notice.event === event).length;
   }
   return counts;

@@ -27,8 +27,8 @@ describe("one response against a dead endpoint", () => {
     await sim.runFor(3 * DAY);
     expect(sim.sent).toHaveLength(1 + 288);
     expect(sim.sent.at(-1)?.at).toBe(start + DAY);
-    expect(await sim.store.findCall(callback.id, id)).toMatchObject({ status: "FAILED", attemptCount: 289, due: null });
-    const attempts = await sim.store.listAttempts(callback.id, [id]);
+    expect(await sim.store.calls.find(callback.id, id)).toMatchObject({ status: "FAILED", attemptCount: 289, due: null });
+    const attempts = await sim.store.calls.listAttempts(callback.id, [id]);
     expect(attempts.get(id)?.map(({ startedAt }) => startedAt)).toEqual(sim.sent.map(({ at }) => at));
   });
 
@@ -45,8 +45,8 @@ describe("one response against a dead endpoint", () => {
     sim.endpoint = down;
     await sim.accept(await sim.callback());
     await sim.runFor(3 * DAY);
-    const outages = await sim.store.listOutages(ALL);
-    const mails = await sim.store.fetchQueuedMails(sim.clock.now(), 100);
+    const outages = await sim.store.outages.list(ALL);
+    const mails = await sim.store.mails.fetchQueued(sim.clock.now(), 100);
     expect(outages.items.map(({ startedAt, endedAt }) => (endedAt ?? 0) - startedAt)).toEqual([DAY]);
     expect(mails.map(({ outageId }) => outageId)).toEqual(outages.items.map(({ id }) => id));
   });
@@ -83,8 +83,8 @@ describe("ten thousand responses against a dead endpoint", () => {
     const perTick = new Map<number, number>();
     for (const { at } of sim.sent.filter((sent) => sent.at > start)) perTick.set(at, (perTick.get(at) ?? 0) + 1);
     expect(Math.max(...perTick.values())).toBeLessThanOrEqual(10);
-    expect((await sim.store.listOutages(ALL)).items).toHaveLength(1);
-    expect(await sim.store.countCalls(callback.id)).toEqual({ PENDING: 0, SUCCESS: 0, FAILED: 10_000 });
+    expect((await sim.store.outages.list(ALL)).items).toHaveLength(1);
+    expect(await sim.store.calls.count(callback.id)).toEqual({ PENDING: 0, SUCCESS: 0, FAILED: 10_000 });
   });
 
   it("are all delivered when it recovers at hour 13, oldest first, starting with one at a time", async () => {
@@ -96,7 +96,7 @@ describe("ten thousand responses against a dead endpoint", () => {
     await sim.runUntil(recoversAt - 1);
     sim.mostInFlight.clear();
     await sim.runFor(HOUR);
-    expect(await sim.store.countCalls(callback.id)).toEqual({ PENDING: 0, SUCCESS: 10_000, FAILED: 0 });
+    expect(await sim.store.calls.count(callback.id)).toEqual({ PENDING: 0, SUCCESS: 10_000, FAILED: 0 });
     const drain = sim.sent.filter(({ at }) => at >= recoversAt);
     const inFlightAtStart = drain.filter(({ at }) => at === drain[0]?.at).length;
     expect(inFlightAtStart).toBeLessThanOrEqual(10);
@@ -133,7 +133,7 @@ describe("a recovering endpoint", () => {
     const undigestible = new Set(ids.slice(0, 10));
     sim.endpoint = ({ call }) => ({ result: undigestible.has(call.id) ? REFUSED_503 : ACCEPTED, afterMs: 20 });
     await sim.runFor(2 * 5 * MINUTE + 1);
-    expect(await sim.store.countCalls(callback.id)).toEqual({ PENDING: 0, SUCCESS: 990, FAILED: 10 });
+    expect(await sim.store.calls.count(callback.id)).toEqual({ PENDING: 0, SUCCESS: 990, FAILED: 10 });
   });
 
   it("sends what was inside its window at the first success, even if the window ends during the drain", async () => {
@@ -145,7 +145,7 @@ describe("a recovering endpoint", () => {
     await sim.runUntil(start + DAY - 5 * MINUTE - 1);
     sim.endpoint = () => ({ result: ACCEPTED, afterMs: 50_000 });
     await sim.runFor(HOUR);
-    expect(await sim.store.countCalls(callback.id)).toEqual({ PENDING: 0, SUCCESS: 300, FAILED: 0 });
+    expect(await sim.store.calls.count(callback.id)).toEqual({ PENDING: 0, SUCCESS: 300, FAILED: 0 });
     expect(Math.max(...sim.sent.map(({ at }) => at))).toBeGreaterThan(start + DAY);
   });
 });
@@ -190,7 +190,7 @@ describe("an outage", () => {
       await sim.accept(callback);
       await sim.runFor(MINUTE);
     }
-    expect((await sim.store.listOutages(ALL)).items).toHaveLength(1);
+    expect((await sim.store.outages.list(ALL)).items).toHaveLength(1);
   });
 
   it("sends another e-mail when it fails after a quiet interval", async () => {
@@ -201,7 +201,7 @@ describe("an outage", () => {
       await sim.accept(callback);
       await sim.runFor(5 * MINUTE);
     }
-    expect((await sim.store.listOutages(ALL)).items).toHaveLength(2);
+    expect((await sim.store.outages.list(ALL)).items).toHaveLength(2);
   });
 
   it("of a dead endpoint with traffic sends one e-mail a day", async () => {
@@ -212,7 +212,7 @@ describe("an outage", () => {
       await sim.accept(callback, 2);
       await sim.runFor(HOUR);
     }
-    expect((await sim.store.listOutages(ALL)).items).toHaveLength(3);
+    expect((await sim.store.outages.list(ALL)).items).toHaveLength(3);
   });
 });
 
@@ -227,7 +227,7 @@ describe("settings changed in the middle of an outage", () => {
     sim.endpoint = up;
     await sim.update(callback, { retriesEnabled: true });
     await sim.settle();
-    expect(await sim.store.countCalls(callback.id)).toEqual({ PENDING: 0, SUCCESS: 5, FAILED: 0 });
+    expect(await sim.store.calls.count(callback.id)).toEqual({ PENDING: 0, SUCCESS: 5, FAILED: 0 });
   });
 
   it("retries switched off: what is due is cancelled, what was held gets its one attempt", async () => {
@@ -254,6 +254,6 @@ describe("settings changed in the middle of an outage", () => {
     await sim.runFor(MINUTE);
     await sim.update(callback, { url: "http://127.0.0.1:9000/right" });
     await sim.settle();
-    expect(await sim.store.countCalls(callback.id)).toEqual({ PENDING: 0, SUCCESS: 50, FAILED: 0 });
+    expect(await sim.store.calls.count(callback.id)).toEqual({ PENDING: 0, SUCCESS: 50, FAILED: 0 });
   });
 });

@@ -23,15 +23,15 @@ async function logOf(seed: number): Promise<string> {
   const { store, sent } = run.sim;
   const lines: unknown[] = [...sent];
   for (const { settings } of run.model.callbacks.values()) {
-    const { items } = await store.listCalls(settings.id, { limit: 10_000, offset: 0, filter: {}, sort: [] });
-    const attempts = await store.listAttempts(
+    const { items } = await store.calls.list(settings.id, { limit: 10_000, offset: 0, filter: {}, sort: [] });
+    const attempts = await store.calls.listAttempts(
       settings.id,
       items.map(({ id }) => id),
     );
     for (const call of items) lines.push(call, attempts.get(call.id));
-    lines.push(await store.listOutages({ limit: 1_000, offset: 0, callbackId: settings.id }));
+    lines.push(await store.outages.list({ limit: 1_000, offset: 0, callbackId: settings.id }));
   }
-  lines.push(await store.fetchQueuedMails(Number.MAX_SAFE_INTEGER, 1_000));
+  lines.push(await store.mails.fetchQueued(Number.MAX_SAFE_INTEGER, 1_000));
   await store.close();
   return lines.map((line) => JSON.stringify(line)).join("\n");
 }

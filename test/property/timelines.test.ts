@@ -36,8 +36,8 @@ function tooEarly(exempt: readonly string[] = []): string[] {
   return early;
 }
 
-const stateOf = async (callback: Callback) => (await sim.store.listEndpoints([callback.id]))[0]?.endpoint.state;
-const countOutages = async () => (await sim.store.listOutages(ALL)).items.length;
+const stateOf = async (callback: Callback) => (await sim.store.endpoints.list([callback.id]))[0]?.endpoint.state;
+const countOutages = async () => (await sim.store.outages.list(ALL)).items.length;
 
 describe.each(DISTURBANCES)("one call that the endpoint always rejects, with three good ones an hour, and %s", (disturbance) => {
   it("costs one e-mail and 288 retries a day, and no other call waits or fails", async () => {
@@ -57,7 +57,7 @@ describe.each(DISTURBANCES)("one call that the endpoint always rejects, with thr
     expect(good.map(({ id }) => startsOf(id))).toEqual(good.map(({ at }) => [at]));
     expect([288, 289]).toContain(startsOf(poison).length - (disturbance === "a replay" ? 1 : 0));
     expect(tooEarly(disturbance === "a replay" ? [poison] : [])).toEqual([]);
-    expect([await countOutages(), await sim.store.countCalls(callback.id)]).toEqual([1, { PENDING: 0, SUCCESS: 72, FAILED: 1 }]);
+    expect([await countOutages(), await sim.store.calls.count(callback.id)]).toEqual([1, { PENDING: 0, SUCCESS: 72, FAILED: 1 }]);
   });
 });
 
@@ -76,7 +76,7 @@ describe.each(DISTURBANCES)("twelve such calls, with a good one every ten second
     }
     await sim.runFor(MINUTE);
     expect(good.flatMap(startsOf).length).toBe(good.length);
-    expect(await sim.store.countCalls(callback.id)).toEqual({ PENDING: 0, SUCCESS: good.length, FAILED: 12 });
+    expect(await sim.store.calls.count(callback.id)).toEqual({ PENDING: 0, SUCCESS: good.length, FAILED: 12 });
     for (const hour of [0, 1]) {
       const counts = poison.map(
         (id) => startsOf(id).filter((at) => at >= start + hour * HOUR && at < start + (hour + 1) * HOUR).length,
@@ -122,7 +122,7 @@ describe.each(DISTURBANCES)("the recovery after an outage of 10 000 calls, and %
     expect(before).toBeGreaterThan(0);
     await disturb(disturbance, callback, ids[9_999] ?? "");
     await sim.runFor(HOUR);
-    expect(await sim.store.countCalls(callback.id)).toEqual({ PENDING: 0, SUCCESS: 10_000, FAILED: 0 });
+    expect(await sim.store.calls.count(callback.id)).toEqual({ PENDING: 0, SUCCESS: 10_000, FAILED: 0 });
     const accepted = sim.sent.filter((sent) => sent.accepted);
     expect([accepted.length, new Set(accepted.map(({ callId }) => callId)).size]).toEqual([10_000, 10_000]);
     // A request that was in flight at the crash has no record, and is repeated.
@@ -160,7 +160,7 @@ describe("an endpoint that was repaired while there was no traffic", () => {
     sim.endpoint = () => ({ result: ACCEPTED, afterMs: 30 });
     const ids = await sim.accept(enabled, 3);
     await sim.runFor(MINUTE);
-    const { items } = await sim.store.listCalls(enabled.id, { ...ALL, filter: { status: "SUCCESS" }, sort: [] });
+    const { items } = await sim.store.calls.list(enabled.id, { ...ALL, filter: { status: "SUCCESS" }, sort: [] });
     expect(items.map(({ id, firstFailedAt }) => [id, firstFailedAt]).sort()).toEqual(ids.map((id) => [id, null]).sort());
     expect([await stateOf(enabled), await countOutages()]).toEqual(["up", 1]);
   });

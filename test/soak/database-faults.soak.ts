@@ -10,8 +10,7 @@ import { createNoticeSender } from "../../src/dispatcher/outbox/notice-sender.js
 import type { Callback } from "../../src/domain/callback.js";
 import { type Clock, systemClock } from "../../src/platform/clock.js";
 import { silentLogger } from "../../src/platform/logger.js";
-import { openStore } from "../../src/store/open-store.js";
-import type { Store } from "../../src/store/store.js";
+import { openStore, type Store } from "../../src/store/open-store.js";
 import { ACCEPTED, aResponse, REFUSED_503, someSettings } from "../support/builders.js";
 import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
 import { type FaultyConnections, openFaultyConnections } from "../support/postgres/faulty-connections.js";
@@ -159,7 +158,7 @@ async function produce(run: Run, nodes: readonly Node[], callbacks: readonly Cal
     const calls = Array.from({ length: 1 + Math.floor(6 * run.fraction()) }, (_, index) => {
       return { id: `${prefix}-${ids.length + index}`, response: aResponse() };
     });
-    const accept = () => store.acceptCalls([{ callbackId, calls }], clock.now()).catch(() => null);
+    const accept = () => store.calls.accept([{ callbackId, calls }], clock.now()).catch(() => null);
     while ((await accept()) === null);
     ids.push(...calls.map(({ id }) => id));
     dispatcher.accepted(callbackId);
@@ -175,15 +174,15 @@ async function act(run: Run, nodes: readonly Node[], callbacks: readonly Callbac
     const [callback, node, action] = [run.pick(callbacks), run.pick(nodes), run.fraction()];
     if (action < 0.1 && !run.down.delete(callback.id)) run.down.add(callback.id);
     else if (action < 0.25 && callback.name === "switched") {
-      const settings = (await control.findCallback(callback.id)) ?? callback;
+      const settings = (await control.callbacks.find(callback.id)) ?? callback;
       const retriesEnabled = !settings.retriesEnabled;
-      await control.updateCallback(callback.id, { ...settings, retriesEnabled }, clock.now(), POLICY);
+      await control.callbacks.update(callback.id, { ...settings, retriesEnabled }, clock.now(), POLICY);
     } else if (action < 0.35) replays.push({ id: await replayFailed(callback), callback });
     else if (action < 0.45 && replays.length > 0) {
       const { id: replayId, callback: replayed } = run.pick(replays);
       const begunCalls = () => node.dispatcher.begunCalls(replayed.id);
       const cancel = { replayId, now: clock.now(), policy: POLICY, random: run.fraction(), begunCalls };
-      await node.store.cancelReplayChunk(replayed.id, cancel).catch(() => undefined);
+      await node.store.replays.cancelChunk(replayed.id, cancel).catch(() => undefined);
     } else continue;
     node.dispatcher.changed(callback.id);
     node.store.nodes?.announce();
@@ -195,12 +194,12 @@ let replaysRequested = 0;
 async function replayFailed({ id }: Callback): Promise<string> {
   replaysRequested += 1;
   const request = { id: `R${replaysRequested}`, by: null, selection: { filter: { status: "FAILED" } } } as const;
-  return (await control.requestReplays(id, request, clock.now())).id;
+  return (await control.replays.request(id, request, clock.now())).id;
 }
 
 async function settle(callbacks: readonly Callback[]): Promise<void> {
   for (const end = performance.now() + 60_000; ; await delay(300)) {
-    const counts = await Promise.all(callbacks.map(({ id }) => control.countCalls(id)));
+    const counts = await Promise.all(callbacks.map(({ id }) => control.calls.count(id)));
     if (counts.every(({ PENDING, FAILED }) => PENDING + FAILED === 0)) return;
     if (performance.now() > end) throw new Error(`still ${JSON.stringify(counts)}`);
     for (const callback of callbacks) await replayFailed(callback);
@@ -217,7 +216,7 @@ it.each(seeds)("nothing is lost, sent twice, or recorded otherwise than it was s
   const callbacks: Callback[] = [];
   for (const name of ["steady", "flaky", "switched", "other", "once"]) {
     const settings = someSettings({ name, retriesEnabled: name !== "once" });
-    callbacks.push(await control.createCallback(name.padStart(16, "0"), settings, clock.now()));
+    callbacks.push(await control.callbacks.create(name.padStart(16, "0"), settings, clock.now()));
   }
   let ids: string[] = [];
   try {
@@ -237,10 +236,10 @@ it.each(seeds)("nothing is lost, sent twice, or recorded otherwise than it was s
   const outageIds: string[] = [];
   let counted = 0;
   for (const { id } of callbacks) {
-    for (const [callId, listed] of await control.listAttempts(id, ids)) attempts.push(...listed.map(() => callId));
-    outageIds.push(...(await control.listOutages({ ...ALL, callbackId: id })).items.map((outage) => outage.id));
+    for (const [callId, listed] of await control.calls.listAttempts(id, ids)) attempts.push(...listed.map(() => callId));
+    outageIds.push(...(await control.outages.list({ ...ALL, callbackId: id })).items.map((outage) => outage.id));
     const hour = { since: clock.now() - 3_600_000, until: clock.now() + 1, maxPoints: 100 };
-    for (const { scheduled, serviceReplays } of (await control.listActivity(id, hour)).points)
+    for (const { scheduled, serviceReplays } of (await control.activity.list(id, hour)).points)
       counted += scheduled.accepted + scheduled.failed + serviceReplays.accepted + serviceReplays.failed;
   }
   expect(attempts.toSorted()).toEqual(run.sent.toSorted());

@@ -1,7 +1,7 @@
 import type { Callback } from "../../domain/callback.js";
 import { endpointTakenOver, nextProbeAt } from "../../domain/endpoint.js";
 import type { RetryPolicy } from "../../domain/retry-policy.js";
-import type { EndpointRecord } from "../../store/dispatch-store.js";
+import type { EndpointRecord } from "../../store/outcomes/endpoints.js";
 import { CallQueue } from "./call-queue.js";
 import { closesAt, type Health, type HealthChange, healthAfterChanges, healthByClock } from "./health.js";
 import { InFlightCalls } from "./in-flight-calls.js";

@@ -1,7 +1,7 @@
 import type { Call } from "../../domain/call.js";
 import { FAILURES_TO_DOWN } from "../../domain/endpoint.js";
 import type { BacklogRead, CallRead, DueRead, PendingRead } from "../../store/calls/fetch-calls.js";
-import type { DispatchStore } from "../../store/dispatch-store.js";
+import type { Store } from "../../store/open-store.js";
 
 /** Depends on the endpoint's state (docs/dispatcher.md, An endpoint). */
 export interface WorkRequest {
@@ -47,10 +47,13 @@ export interface WorkBatch {
 const EXPIRY_CHUNK = 5_000;
 
 /** A few statements, however many requests. */
-export async function fetchWork(requests: readonly WorkRequest[], store: DispatchStore): Promise<WorkBatch[]> {
-  const pending = await fetchLists(requests, pendingRead, store.fetchPending);
+export async function fetchWork(
+  requests: readonly WorkRequest[],
+  store: Pick<Store, "endpoints" | "queue" | "outcomes" | "outages" | "activity" | "retention">,
+): Promise<WorkBatch[]> {
+  const pending = await fetchLists(requests, pendingRead, store.queue.fetchPending);
   await expireRetries(requests, store);
-  const held = await fetchLists(requests, heldRead, store.fetchHeld);
+  const held = await fetchLists(requests, heldRead, store.queue.fetchHeld);
   const failed = await fetchFailed(requests, store);
   return requests.map((request) => {
     const waiting = pending.get(request) ?? [];
@@ -64,22 +67,28 @@ export async function fetchWork(requests: readonly WorkRequest[], store: Dispatc
   });
 }
 
-async function expireRetries(requests: readonly WorkRequest[], store: DispatchStore): Promise<void> {
+async function expireRetries(
+  requests: readonly WorkRequest[],
+  store: Pick<Store, "endpoints" | "queue" | "outcomes" | "outages" | "activity" | "retention">,
+): Promise<void> {
   const expiries = requests.flatMap(({ callbackId, fence, expireBefore }) =>
     expireBefore === null ? [] : [{ callbackId, fence, firstFailedBefore: expireBefore }],
   );
   if (expiries.length === 0) return;
-  while ((await store.expireRetries(expiries, EXPIRY_CHUNK)) === EXPIRY_CHUNK);
+  while ((await store.queue.expireRetries(expiries, EXPIRY_CHUNK)) === EXPIRY_CHUNK);
 }
 
 type FailedBatch = Pick<WorkBatch, "failed" | "hasMoreFailed" | "upcoming" | "hasMoreUpcoming">;
 
 const NONE_FAILED: FailedBatch = { failed: [], hasMoreFailed: false, upcoming: [], hasMoreUpcoming: false };
 
-async function fetchFailed(requests: readonly WorkRequest[], store: DispatchStore): Promise<Map<WorkRequest, FailedBatch>> {
-  const replays = await fetchLists(requests, failedRead, store.fetchReplays);
-  const due = await fetchLists(requests, dueRead, store.fetchDue);
-  const backlogs = await fetchLists(requests, backlogRead, store.fetchBacklog);
+async function fetchFailed(
+  requests: readonly WorkRequest[],
+  store: Pick<Store, "endpoints" | "queue" | "outcomes" | "outages" | "activity" | "retention">,
+): Promise<Map<WorkRequest, FailedBatch>> {
+  const replays = await fetchLists(requests, failedRead, store.queue.fetchReplays);
+  const due = await fetchLists(requests, dueRead, store.queue.fetchDue);
+  const backlogs = await fetchLists(requests, backlogRead, store.queue.fetchBacklog);
   const batches = new Map<WorkRequest, FailedBatch>();
   for (const [request, rest] of [...due, ...backlogs]) {
     const requested = replays.get(request) ?? [];
@@ -93,7 +102,7 @@ async function fetchFailed(requests: readonly WorkRequest[], store: DispatchStor
     const isWanted = batches.get(request)?.hasMoreFailed === false;
     return isWanted ? { callbackId: request.callbackId, dueBefore: Number.POSITIVE_INFINITY, limit, maxBytes: 0 } : null;
   };
-  for (const [request, upcoming] of await fetchLists(requests, upcomingRead, store.fetchDue)) {
+  for (const [request, upcoming] of await fetchLists(requests, upcomingRead, store.queue.fetchDue)) {
     const hasMoreUpcoming = upcoming.length === upcomingLimit(request);
     batches.set(request, { ...(batches.get(request) ?? NONE_FAILED), upcoming, hasMoreUpcoming });
   }

@@ -3,11 +3,11 @@ import type { Mail } from "../../domain/outage.js";
 import type { Notifier } from "../../notifier/notifier.js";
 import type { Clock } from "../../platform/clock.js";
 import type { Logger } from "../../platform/logger.js";
-import type { MailStore } from "../../store/notice-store.js";
+import type { Store } from "../../store/open-store.js";
 import { OutboxSender } from "./outbox-sender.js";
 
 export interface MailSenderDeps {
-  readonly store: MailStore;
+  readonly store: Pick<Store, "mails">;
   readonly notifier: Notifier;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -21,12 +21,12 @@ export function createMailSender({ store, notifier, clock, logger }: MailSenderD
       atOnce: AT_ONCE,
       // A recipient may be at fault.
       waitsTogether: false,
-      nextAt: () => store.nextMailAt(),
+      nextAt: () => store.mails.nextAt(),
       async claimDue(dueBefore, limit, until) {
-        const mails = await store.fetchQueuedMails(dueBefore, limit);
+        const mails = await store.mails.fetchQueued(dueBefore, limit);
         if (mails.length === 0) return [];
         const ids = mails.map(({ outageId }) => outageId);
-        const claimed = await store.claimMails(ids, dueBefore, until);
+        const claimed = await store.mails.claim(ids, dueBefore, until);
         return mails.filter(({ outageId }) => claimed.has(outageId));
       },
       async send(mail) {
@@ -38,12 +38,12 @@ export function createMailSender({ store, notifier, clock, logger }: MailSenderD
         }
       },
       async recordSent({ outageId, callbackId }, at) {
-        await store.recordMailSent(outageId, at, notifier.channel);
+        await store.mails.recordSent(outageId, at, notifier.channel);
         logger.info({ outageId, callbackId }, "The mail of an outage was sent");
       },
       async recordFailed({ outageId }, reason, nextTryAt) {
         logger.warn({ outageId, reason, nextTryAt }, "A mail could not be sent; it will be tried again");
-        await store.recordMailFailed(outageId, reason, nextTryAt);
+        await store.mails.recordFailed(outageId, reason, nextTryAt);
       },
       onError: (error) => logger.error({ err: error }, "The mail outbox can't be read or written; trying again"),
     },

@@ -3,12 +3,11 @@ import { howOutageEnded, type Notice, type OutageReport } from "../../domain/out
 import type { NoticeTarget } from "../../notifier/notice-target.js";
 import type { Clock } from "../../platform/clock.js";
 import type { Logger } from "../../platform/logger.js";
-import type { NoticeStore } from "../../store/notice-store.js";
-import type { OverviewStore } from "../../store/overview-store.js";
+import type { Store } from "../../store/open-store.js";
 import { OutboxSender } from "./outbox-sender.js";
 
 export interface NoticeSenderDeps {
-  readonly store: NoticeStore & Pick<OverviewStore, "countOutageCalls">;
+  readonly store: Pick<Store, "notices"> & Pick<Store, "outages">;
   readonly target: NoticeTarget;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -23,13 +22,13 @@ export function createNoticeSender({ store, target, clock, logger }: NoticeSende
     {
       atOnce: target.atOnce,
       waitsTogether: target.atOnce === 1,
-      nextAt: () => store.nextNoticeAt(destination, clock.now()),
+      nextAt: () => store.notices.nextAt(destination, clock.now()),
       async claimDue(dueBefore, limit, until) {
-        return store.claimNotices(await store.fetchNotices(destination, dueBefore, limit), dueBefore, until);
+        return store.notices.claim(await store.notices.fetch(destination, dueBefore, limit), dueBefore, until);
       },
       async send(notice) {
         const report = notice.report ?? (await makeReport(store, notice, clock.now()));
-        if (notice.report === null) await store.saveReport(notice, report);
+        if (notice.report === null) await store.notices.saveReport(notice, report);
         try {
           return await target.send(report);
         } catch (error) {
@@ -37,12 +36,12 @@ export function createNoticeSender({ store, target, clock, logger }: NoticeSende
         }
       },
       async recordSent(notice, at) {
-        await store.recordNoticeSent(notice, at);
+        await store.notices.recordSent(notice, at);
         logger.info({ ...about(notice), place }, "A notice of an outage was sent");
       },
       async recordFailed(notice, reason, nextTryAt) {
         logger.warn({ ...about(notice), place, reason, nextTryAt }, "A notice could not be sent; it will be tried again");
-        await store.recordNoticeFailed(notice, reason, nextTryAt);
+        await store.notices.recordFailed(notice, reason, nextTryAt);
       },
       onError: (error) => logger.error({ err: error }, "The notices can't be read or written; trying again"),
     },
@@ -60,7 +59,7 @@ async function makeReport(store: NoticeSenderDeps["store"], notice: Notice, asOf
   const report = { event, outageId, callback, startedAt, failedCalls, asOf };
   if (event === "began" || endedAt === null) return { ...report, end: null };
   if (notice.isDeleted) return { ...report, end: { endedAt, how: "deleted" } };
-  const { retried, replayed, marked, failed, isComplete } = await store.countOutageCalls(outage, { budgetMs: COUNT_BUDGET_MS });
+  const { retried, replayed, marked, failed, isComplete } = await store.outages.countCalls(outage, { budgetMs: COUNT_BUDGET_MS });
   const calls = { delivered: retried + replayed, marked, stillFailed: failed, isComplete };
   return { ...report, end: { endedAt, how: howOutageEnded(outage, calls), calls } };
 }

@@ -1,6 +1,8 @@
-import type { Mail } from "../../domain/outage.js";
+import type { NewMail } from "../../domain/outage.js";
 import type { RetryPolicy } from "../../domain/retry-policy.js";
-import type { AttemptOutcome, ClosedOutage, EndpointChange, Holding, OutcomeGroup } from "../../store/dispatch-store.js";
+import type { AttemptOutcome, Holding, OutcomeGroup } from "../../store/outcomes/commit-outcomes.js";
+import type { EndpointChange } from "../../store/outcomes/endpoints.js";
+import type { ClosedOutage } from "../../store/outcomes/outages.js";
 
 /** A failed group is offered again, first. In a group, all outcomes of a callback have one fence. */
 export class OutcomeLog {
@@ -41,7 +43,7 @@ export class OutcomeLog {
     this.#groupOf(outage.callbackId, fence).closedOutages.push(outage);
   }
 
-  queueMail(mail: Omit<Mail, "tries">, fence: number): void {
+  queueMail(mail: NewMail, fence: number): void {
     this.#groupOf(mail.callbackId, fence).mails.push(mail);
   }
 
@@ -90,7 +92,7 @@ interface Gathered {
   readonly holdings: Holding[];
   readonly endpoints: Map<string, EndpointChange>;
   readonly closedOutages: ClosedOutage[];
-  readonly mails: Omit<Mail, "tries">[];
+  readonly mails: NewMail[];
 }
 
 function emptyGroup(): Gathered {

@@ -2,7 +2,7 @@ import type { Attempt } from "../../domain/attempt.js";
 import type { Call } from "../../domain/call.js";
 import type { OpenOutage } from "../../domain/outage.js";
 import { composeOutageMail } from "../../notifier/outage-mail.js";
-import type { CommittedOutcomes, OutcomeGroup } from "../../store/dispatch-store.js";
+import type { CommittedOutcomes, OutcomeGroup } from "../../store/outcomes/commit-outcomes.js";
 import type { DispatcherDeps } from "../dispatcher-deps.js";
 import { acceptWork } from "../endpoint/accept-work.js";
 import type { EndpointRules, EndpointState } from "../endpoint/endpoint-state.js";
@@ -109,7 +109,7 @@ export class Outcomes {
   async commitNext(): Promise<Committed | null> {
     const group = this.#log.next();
     if (group === null) return null;
-    const committed = await this.#deps.store.commitOutcomes(group);
+    const committed = await this.#deps.store.outcomes.commit(group);
     this.#noteWrite();
     this.#log.committed();
     const lost = this.#dropStale(group, committed);
@@ -156,7 +156,7 @@ export class Outcomes {
     const { store, clock } = this.#deps;
     if (checks.length === 0) return;
     const reads = checks.map(({ endpoint, outage }) => ({ callbackId: endpoint.callback.id, since: outage.startedAt }));
-    const progress = await store.readOutageProgress(reads);
+    const progress = await store.outages.readProgress(reads);
     const now = clock.now();
     for (const [index, { endpoint, outage }] of checks.entries()) {
       const found = progress[index];

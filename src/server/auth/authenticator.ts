@@ -3,8 +3,9 @@ import { createHash } from "node:crypto";
 import type { Clock } from "../../platform/clock.js";
 import type { Logger } from "../../platform/logger.js";
 import { isShortSecret, MIN_SECRET_LENGTH } from "../../platform/random.js";
-import type { CredentialStore, StoredCredential } from "../../store/credentials.js";
-import type { LimitStore } from "../../store/nodes/node-store.js";
+import type { StoredCredential } from "../../store/credentials.js";
+import type { LimitStore } from "../../store/nodes/limits.js";
+import type { Store } from "../../store/open-store.js";
 import { hashApiKey, issueToken, matchesApiKey, readToken, type Sign, verifyPassword } from "./credential-hashes.js";
 import { type Login, LoginThrottle } from "./login-throttle.js";
 
@@ -50,7 +51,7 @@ interface PresentedUser {
 }
 
 export class Authenticator {
-  readonly #store: CredentialStore & { readonly sign: Sign };
+  readonly #store: Pick<Store, "credentials"> & { readonly sign: Sign };
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #throttle: LoginThrottle;
@@ -63,7 +64,12 @@ export class Authenticator {
   #reading: Promise<readonly StoredCredential[]> | null = null;
 
   /** `limits`: of all nodes on the database; null: only this process checks logins. */
-  constructor(store: CredentialStore & { readonly sign: Sign }, clock: Clock, logger: Logger, limits: LimitStore | null) {
+  constructor(
+    store: Pick<Store, "credentials"> & { readonly sign: Sign },
+    clock: Clock,
+    logger: Logger,
+    limits: LimitStore | null,
+  ) {
     this.#store = store;
     this.#clock = clock;
     this.#logger = logger;
@@ -213,7 +219,7 @@ export class Authenticator {
   async #read(): Promise<readonly StoredCredential[]> {
     // Before: what is written meanwhile is read next time.
     const readAtMs = this.#clock.monotonicMs();
-    this.#credentials = await this.#store.listCredentials();
+    this.#credentials = await this.#store.credentials.list();
     this.#readAtMs = readAtMs;
     for (const [digest, { verdict }] of this.#cache) {
       if (!isAmong(this.#credentials, verdict.credential)) this.#cache.delete(digest);

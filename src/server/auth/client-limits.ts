@@ -1,4 +1,4 @@
-import type { Limit, LimitChange, LimitState, LimitStore } from "../../store/nodes/node-store.js";
+import type { Limit, LimitChange, LimitState, LimitStore } from "../../store/nodes/limits.js";
 
 /** Counts that limit clients: in memory, or in the database for all of its nodes. */
 export interface ClientLimits {

@@ -1,7 +1,7 @@
 /** Against guessing passwords and keys, and against wearing out the processor with it. Failures are counted by all nodes on a database together. */
 import { createHash } from "node:crypto";
 import type { Clock } from "../../platform/clock.js";
-import type { Limit, LimitChange, LimitState, LimitStore } from "../../store/nodes/node-store.js";
+import type { Limit, LimitChange, LimitState, LimitStore } from "../../store/nodes/limits.js";
 import { type ClientLimits, clientLimits } from "./client-limits.js";
 
 interface Budget {

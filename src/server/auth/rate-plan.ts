@@ -1,5 +1,5 @@
 /** The platform's, per API key. */
-import type { LimitState, LimitStore } from "../../store/nodes/node-store.js";
+import type { LimitState, LimitStore } from "../../store/nodes/limits.js";
 import { type ClientLimits, clientLimits } from "./client-limits.js";
 
 export type PlanName = "startup" | "business" | "enterprise";

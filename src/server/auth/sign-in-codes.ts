@@ -23,7 +23,7 @@ export async function createSignInCode(
     const letters = [...random.bytes(ID_LENGTH + SECRET_LENGTH)].map((byte) => LETTERS[byte % LETTERS.length]).join("");
     const { id, secretHash } = parse(letters, store);
     const code = { id, secretHash, username: credential.username, tries: TRIES };
-    const isNew = await store.createSignInCode(code, credential, { now, validAfter: now - VALID_MS });
+    const isNew = await store.sessions.createSignInCode(code, credential, { now, validAfter: now - VALID_MS });
     if (isNew) return { code: letters.replace(/(.{4})(?=.)/g, "$1-"), expiresAt: now + VALID_MS };
   }
   throw new WhcbError("unavailable", "Too many sign-in codes are valid");
@@ -32,7 +32,7 @@ export async function createSignInCode(
 /** As somebody types it. null: wrong, used or expired. */
 export function redeemSignInCode({ store, clock }: Deps, typed: string): Promise<StoredCredential | null> {
   const { id, secretHash } = parse(typed.slice(0, 100).toUpperCase().replaceAll("O", "0").replace(/[IL]/g, "1"), store);
-  return store.redeemSignInCode(id, secretHash, clock.now() - VALID_MS);
+  return store.sessions.redeemSignInCode(id, secretHash, clock.now() - VALID_MS);
 }
 
 /** A keyed hash: who reads the database could try out all codes of a plain one while it is valid. */

@@ -2,7 +2,8 @@
 import { WhcbError } from "../../domain/errors.js";
 import type { StartUsers } from "../../domain/service-settings.js";
 import { isShortSecret, MIN_SECRET_LENGTH, newSecret, type Random } from "../../platform/random.js";
-import type { CredentialStore, StoredCredential } from "../../store/credentials.js";
+import type { StoredCredential } from "../../store/credentials.js";
+import type { Store } from "../../store/open-store.js";
 import { hashApiKey, makeCredential, matchesApiKey, verifyPassword } from "./credential-hashes.js";
 
 export interface Login {
@@ -11,7 +12,7 @@ export interface Login {
 }
 
 export interface UserDeps {
-  readonly store: CredentialStore;
+  readonly store: Pick<Store, "credentials">;
   readonly random: Random;
   /** Epoch ms. */
   readonly now: number;
@@ -24,8 +25,8 @@ export async function admitStartUser(given: Login & { readonly apiKey: string },
   const isSame =
     stored !== undefined && matchesApiKey(hashApiKey(given.apiKey), stored) && (await verifyPassword(given.password, stored));
   const own = stored === undefined ? "new" : isSame ? "same" : stored.origin === "added" ? "kept" : "changed";
-  if (own === "new" || own === "changed") await store.saveCredential(await makeCredential(given, random), now);
-  return { own, removed: await store.removeStartCredentials(given.username) };
+  if (own === "new" || own === "changed") await store.credentials.save(await makeCredential(given, random), now);
+  return { own, removed: await store.credentials.removeStart(given.username) };
 }
 
 /** Returns the user's API key, which isn't stored. Throws `invalid` if there is such a user, or for a short password. */
@@ -37,7 +38,7 @@ export async function addUser(login: Login, deps: UserDeps): Promise<string> {
     });
   }
   const apiKey = newSecret(deps.random);
-  await deps.store.saveCredential(await makeCredential({ ...login, apiKey }, deps.random, "added"), deps.now);
+  await deps.store.credentials.save(await makeCredential({ ...login, apiKey }, deps.random, "added"), deps.now);
   return apiKey;
 }
 
@@ -49,17 +50,17 @@ export async function changePassword(login: Login, withNewKey: boolean, deps: Us
   const apiKey = withNewKey ? newSecret(deps.random) : null;
   const changed = await makeCredential({ ...login, apiKey: apiKey ?? "" }, deps.random, "added");
   const apiKeyHash = apiKey === null ? stored.apiKeyHash : changed.apiKeyHash;
-  await deps.store.saveCredential({ ...changed, apiKeyHash }, deps.now);
+  await deps.store.credentials.save({ ...changed, apiKeyHash }, deps.now);
   return apiKey;
 }
 
 /** Throws `not-found`. */
-export async function removeUser(username: string, store: CredentialStore): Promise<void> {
-  if (!(await store.removeCredential(username))) throw noUser(username);
+export async function removeUser(username: string, store: Pick<Store, "credentials">): Promise<void> {
+  if (!(await store.credentials.remove(username))) throw noUser(username);
 }
 
-async function findUser(wanted: string, store: CredentialStore): Promise<StoredCredential | undefined> {
-  return (await store.listCredentials()).find(({ username }) => username === wanted);
+async function findUser(wanted: string, store: Pick<Store, "credentials">): Promise<StoredCredential | undefined> {
+  return (await store.credentials.list()).find(({ username }) => username === wanted);
 }
 
 function requireLongPassword({ password }: Login): void {

@@ -6,7 +6,7 @@ import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { WhcbError } from "../../domain/errors.js";
 import type { Timers } from "../../platform/clock.js";
-import type { VersionStore } from "../../store/callbacks/callback-versions.js";
+import type { Store } from "../../store/open-store.js";
 
 /** Anything at all: for the list of callbacks. */
 export const EVERYTHING = "*";
@@ -39,7 +39,7 @@ interface Stream extends StreamRequest {
 }
 
 export interface LiveStreamsDeps {
-  readonly store: VersionStore;
+  readonly store: Pick<Store, "callbacks">;
   readonly timers: Timers;
   /** Of the service. */
   readonly maxConnections: number;
@@ -63,11 +63,11 @@ export class LiveStreams {
   async versionsOf(topics: readonly string[]): Promise<Map<string, string>> {
     const { store } = this.#deps;
     const ids = topics.filter((topic) => topic !== EVERYTHING);
-    const versions = ids.length === 0 ? new Map<string, string>() : await store.readVersions(ids);
+    const versions = ids.length === 0 ? new Map<string, string>() : await store.callbacks.readVersions(ids);
     // No callback, or none any more.
     const entry = (topic: string) => [topic, versions.get(topic) ?? "none"] as const;
     const found = new Map(ids.map(entry));
-    return topics.includes(EVERYTHING) ? found.set(EVERYTHING, await store.readWriteCounter()) : found;
+    return topics.includes(EVERYTHING) ? found.set(EVERYTHING, await store.callbacks.readWriteCounter()) : found;
   }
 
   /** Throws `rate-limited` with too many streams of the session, or in total. */
@@ -122,7 +122,7 @@ export class LiveStreams {
     this.#polls += 1;
     await this.#endEndedSessions();
     if (this.#polls % HEARTBEAT_POLLS === 0) for (const stream of this.#streams) write(stream, ":\n\n");
-    const counter = await this.#deps.store.readWriteCounter();
+    const counter = await this.#deps.store.callbacks.readWriteCounter();
     if (counter === this.#counter) return;
     const versions = await this.versionsOf([...new Set([...this.#streams].flatMap(({ topics }) => topics))]);
     for (const stream of this.#streams) send(stream, versions);

@@ -61,9 +61,9 @@ export class Sessions {
     if (token === "") return visit;
     const tokenHash = hashToken(token, request);
     const now = clock.now();
-    const found = await store.findSession(tokenHash, limitsAt(now));
+    const found = await store.sessions.find(tokenHash, limitsAt(now));
     if (found === null) return visit;
-    if (isActive && now - found.session.usedAt >= TOUCH_MS) await store.touchSession(tokenHash, now);
+    if (isActive && now - found.session.usedAt >= TOUCH_MS) await store.sessions.recordUse(tokenHash, now);
     return { credential: found.credential, token };
   }
 
@@ -73,13 +73,13 @@ export class Sessions {
    */
   async begin(request: FastifyRequest, reply: FastifyReply, credential: StoredCredential): Promise<SessionEntry | null> {
     const { store, clock, random } = this.#deps;
-    await store.endSession(hashToken(cookieOf(request, "session"), request));
+    await store.sessions.end(hashToken(cookieOf(request, "session"), request));
     const secret = newSecret(random);
     const now = clock.now();
     const host = this.#isShared(request) ? `${randomId(random).toLowerCase()}.localhost${portOf(request)}` : null;
     const tokenHash = host === null ? hashToken(secret, request) : hashTicket(secret, { host });
     const session = { tokenHash, username: credential.username, createdAt: now, usedAt: now };
-    await store.createSession(session, credential, limitsAt(now));
+    await store.sessions.create(session, credential, limitsAt(now));
     if (host !== null) return { origin: `${schemeOf(request)}://${host}`, ticket: secret };
     setCookie(request, reply, "session", secret, LONGEST_MS / 1000);
     return null;
@@ -91,15 +91,15 @@ export class Sessions {
     const ticketHash = hashTicket(ticket, request);
     const now = clock.now();
     // Read first: a stranger's guesses write nothing.
-    const found = await store.findSession(ticketHash, { ...limitsAt(now), createdAfter: now - TICKET_MS });
+    const found = await store.sessions.find(ticketHash, { ...limitsAt(now), createdAfter: now - TICKET_MS });
     const token = newSecret(random);
-    if (found === null || !(await store.replaceSessionToken(ticketHash, hashToken(token, request)))) return false;
+    if (found === null || !(await store.sessions.replaceToken(ticketHash, hashToken(token, request)))) return false;
     setCookie(request, reply, "session", token, LONGEST_MS / 1000);
     return true;
   }
 
   async end(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    await this.#deps.store.endSession(hashToken(cookieOf(request, "session"), request));
+    await this.#deps.store.sessions.end(hashToken(cookieOf(request, "session"), request));
     setCookie(request, reply, "session", "", 0);
   }
 

@@ -1,7 +1,8 @@
 /** One flush to disk for many requests. */
 import { isWhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
-import type { CallStore, NewCall, SubmittedCalls } from "../../store/store.js";
+import type { NewCall, SubmittedCalls } from "../../store/calls/accept-calls.js";
+import type { Store } from "../../store/open-store.js";
 
 /** Per transaction. A request's calls are never split. */
 const MAX_GROUP_CALLS = 2000;
@@ -18,7 +19,7 @@ interface Waiter extends SubmittedCalls {
 }
 
 export interface AcceptQueueDeps {
-  readonly store: Pick<CallStore, "acceptCalls">;
+  readonly store: Pick<Store, "calls">;
   readonly clock: Clock;
   /** `count`: new calls. */
   onAccepted(callbackId: string, count: number): void;
@@ -61,7 +62,7 @@ export class AcceptQueue {
   async #commit(group: readonly Waiter[]): Promise<void> {
     const { store, clock } = this.#deps;
     try {
-      const left = new Set(await store.acceptCalls(group, clock.now()));
+      const left = new Set(await store.calls.accept(group, clock.now()));
       // Of an id in two requests, the first is stored.
       const accepted = group.map(({ calls }) => calls.filter(({ id }) => left.delete(id)).length);
       this.#notify(group, accepted);

@@ -6,7 +6,7 @@ import type { Callback } from "../../domain/callback.js";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
 import { type Random, timeOrderedId } from "../../platform/random.js";
-import type { NewCall } from "../../store/store.js";
+import type { NewCall } from "../../store/calls/accept-calls.js";
 import type { Submission } from "../../wire/json/parse-call.js";
 import { readJson } from "../../wire/json/read-json.js";
 import { lazyParts } from "../lazy-parts.js";

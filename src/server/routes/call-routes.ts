@@ -37,7 +37,7 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
     const isExpanded = readExpand(query);
     const callback = await lookup.find(request.params.id);
     const length = request.negotiated?.format === "xml" ? XML_LENGTH : 1;
-    const page = await store.listCalls(callback.id, {
+    const page = await store.calls.list(callback.id, {
       ...asked,
       filter,
       sort,
@@ -46,7 +46,7 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
       beforeRead: (bytes) => requireRoom(request, bytes * length),
     });
     const ids = page.items.map(({ id }) => id);
-    const attempts = isExpanded ? await store.listAttempts(callback.id, ids) : null;
+    const attempts = isExpanded ? await store.calls.listAttempts(callback.id, ids) : null;
     return sendList(request, reply, {
       name: "calls",
       kind: "call",
@@ -63,7 +63,7 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
     const prefix = one(request.query, "prefix") ?? "";
     if (!isIdPrefix(prefix)) throw new WhcbError("invalid", `prefix must be ${ID_PREFIX}`);
     const callback = await lookup.find(request.params.id);
-    const document = { ...(await store.findCallIds(callback.id, prefix)) };
+    const document = { ...(await store.calls.findIds(callback.id, prefix)) };
     return send(request, reply, { kind: "call", shape: "call-ids", document });
   });
 
@@ -93,7 +93,7 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
   app.get<CallPath>("/callbacks/:id/calls/:callId/attempts", docs("listAttempts"), async (request, reply) => {
     const callback = await lookup.find(request.params.id);
     const call = await findCall(deps, callback, request.params.callId);
-    const attempts = await store.listAttempts(callback.id, [call.id]);
+    const attempts = await store.calls.listAttempts(callback.id, [call.id]);
     const document = attemptsToJson(attempts.get(call.id) ?? []);
     return send(request, reply, { kind: "call", shape: "attempts", document });
   });
@@ -102,7 +102,7 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
     const { parseReplayReports } = await lazyParts.callParsers();
     const replays = parseReplayReports(request.body, clock.now());
     const callback = await lookup.find(request.params.id);
-    await store.recordReplays(callback.id, await withStoredIds(deps, callback, replays), deps.clock.now());
+    await store.calls.recordReplays(callback.id, await withStoredIds(deps, callback, replays), deps.clock.now());
     return reply.code(204).send();
   });
 

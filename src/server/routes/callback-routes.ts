@@ -2,11 +2,11 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { loopbackId } from "../../delivery/loopback-id.js";
 import type { Callback } from "../../domain/callback.js";
+import type { Store } from "../../store/open-store.js";
 import { callbackToJson } from "../../wire/json/callback-json.js";
 import { outageToJson } from "../../wire/json/outage-json.js";
 import { lazyParts } from "../lazy-parts.js";
 import { send } from "../requests/send-document.js";
-import type { ServerDeps } from "../server-deps.js";
 import { createCallback, deleteCallback, updateCallback } from "../use-cases/change-callbacks.js";
 import { sendList } from "./list-answer.js";
 import { one, type Query, readPage, readSort } from "./query-parameters.js";
@@ -32,7 +32,7 @@ export function addCallbackRoutes(app: FastifyInstance, { docs, deps, lookup, la
     const { query } = request;
     const asked = readPage(query, largestPage);
     const sort = readSort(query, { name: false, id: false }, "name");
-    const page = await deps.store.listCallbacks({ ...asked, sort });
+    const page = await deps.store.callbacks.list({ ...asked, sort });
     const down = await readDownSince(deps.store, page.items);
     sayLoopback(reply);
     return sendList(request, reply, {
@@ -82,10 +82,10 @@ function sayLoopback(reply: FastifyReply): void {
 }
 
 async function readDownSince(
-  store: Pick<ServerDeps["store"], "listEndpoints">,
+  store: Pick<Store, "endpoints">,
   callbacks: readonly Callback[],
 ): Promise<ReadonlyMap<string, number | null>> {
-  const records = await store.listEndpoints(callbacks.map(({ id }) => id));
+  const records = await store.endpoints.list(callbacks.map(({ id }) => id));
   return new Map(records.map(({ callback, endpoint }) => [callback.id, endpoint.downSince]));
 }
 
@@ -96,7 +96,7 @@ export function addOutageRoute(app: FastifyInstance, { docs, deps, lookup, large
     const asked = readPage(query, largestPage);
     const named = one(query, "callbackId");
     const callback = named === undefined ? null : await lookup.find(named);
-    const page = await deps.store.listOutages({ ...asked, ...(callback && { callbackId: callback.id }) });
+    const page = await deps.store.outages.list({ ...asked, ...(callback && { callbackId: callback.id }) });
     return sendList(request, reply, {
       name: "outages",
       kind: "call",

@@ -23,7 +23,7 @@ export async function sendGroups(
   const cursor = one(query, "cursor");
   const callback = await lookup.find(request.params.id);
   const asked = { filter, by, budgetMs: BUDGET_MS, ...(cursor !== undefined && { cursor }) };
-  const { nextCursor, ...page } = await deps.store.groupCalls(callback.id, asked);
+  const { nextCursor, ...page } = await deps.store.calls.group(callback.id, asked);
   const rest = {
     rel: "next",
     method: "GET",

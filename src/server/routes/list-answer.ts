@@ -1,6 +1,6 @@
 /** docs/contract.md, Lists. */
 import type { FastifyReply, FastifyRequest } from "fastify";
-import type { Page, PageQuery } from "../../store/store.js";
+import type { Page, PageQuery } from "../../store/paging.js";
 import { listToJson } from "../../wire/json/list-json.js";
 import type { Link } from "../../wire/links.js";
 import type { ResourceKind } from "../../wire/media-types.js";

@@ -3,7 +3,7 @@ import type { CallStatus } from "../../domain/call.js";
 import { type CallFilter, parseStatusCodePattern } from "../../domain/call-filter.js";
 import { WhcbError } from "../../domain/errors.js";
 import { channelOf } from "../../domain/message-response.js";
-import type { PageQuery, Sort } from "../../store/store.js";
+import type { PageQuery, Sort } from "../../store/paging.js";
 import { MAX_IDS_PER_REQUEST } from "../../wire/bulk-ids.js";
 import { readDate } from "../../wire/dates.js";
 

@@ -1,7 +1,7 @@
 /** docs/contract.md, What ours adds: replays by the service. */
 import type { FastifyInstance } from "fastify";
 import { WhcbError } from "../../domain/errors.js";
-import type { ReplaySelection } from "../../store/store.js";
+import type { ReplaySelection } from "../../store/calls/replays.js";
 import { isObject } from "../../wire/json/json-value.js";
 import { serviceReplayToJson } from "../../wire/json/replay-json.js";
 import { send } from "../requests/send-document.js";

@@ -2,7 +2,7 @@ import type { FastifySchema } from "fastify";
 import type { Callback } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
-import type { CallbackStore } from "../../store/store.js";
+import type { Store } from "../../store/open-store.js";
 import type { RouteName } from "../../wire/openapi/route-docs.js";
 import type { Authenticator } from "../auth/authenticator.js";
 import type { AcceptQueue } from "../ingest/accept-queue.js";
@@ -33,11 +33,11 @@ const MAX_CACHED = 1000;
 
 /** By id or name. */
 export class CallbackLookup {
-  readonly #store: Pick<CallbackStore, "findCallback">;
+  readonly #store: Pick<Store, "callbacks">;
   readonly #clock: Clock;
   readonly #cache = new Map<string, { readonly callback: Callback; readonly until: number }>();
 
-  constructor(store: Pick<CallbackStore, "findCallback">, clock: Clock) {
+  constructor(store: Pick<Store, "callbacks">, clock: Clock) {
     this.#store = store;
     this.#clock = clock;
   }
@@ -45,7 +45,7 @@ export class CallbackLookup {
   /** Throws `not-found`. */
   async find(idOrName: string): Promise<Callback> {
     // No id or name is longer or contains a NUL; some databases fail on them.
-    const callback = idOrName.length > 64 || idOrName.includes("\0") ? null : await this.#store.findCallback(idOrName);
+    const callback = idOrName.length > 64 || idOrName.includes("\0") ? null : await this.#store.callbacks.find(idOrName);
     if (callback === null) throw new WhcbError("not-found", `No callback ${idOrName.slice(0, 64)}`);
     return callback;
   }

@@ -12,7 +12,7 @@ export function addRunLockRoutes(app: FastifyInstance, { docs, deps, lookup }: R
   app.put<CallbackPath>("/callbacks/:id/run-lock", docs("takeRunLock"), async (request, reply) => {
     const lease = await readLease(request.body);
     const callback = await lookup.find(request.params.id);
-    const held = await store.takeRunLease(callback.id, lease, clock.now());
+    const held = await store.runLeases.take(callback.id, lease, clock.now());
     if (held === null) {
       deps.onWork(callback.id, "changed");
       return reply.code(204).send();
@@ -27,7 +27,7 @@ export function addRunLockRoutes(app: FastifyInstance, { docs, deps, lookup }: R
   app.delete<CallbackPath>("/callbacks/:id/run-lock", docs("releaseRunLock"), async (request, reply) => {
     const lease = await readLease(request.body);
     const callback = await lookup.find(request.params.id);
-    await store.releaseRunLease(callback.id, lease, clock.now());
+    await store.runLeases.release(callback.id, lease, clock.now());
     deps.onWork(callback.id, "changed");
     return reply.code(204).send();
   });

@@ -3,8 +3,8 @@ import { type CallProgress, type CallStatus, isErased } from "../../domain/call.
 import type { CallFilter } from "../../domain/call-filter.js";
 import type { Callback } from "../../domain/callback.js";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
-import type { MarkMatching } from "../../store/overview-store.js";
-import type { ReplaySelection } from "../../store/store.js";
+import type { MarkMatching } from "../../store/calls/mark-calls.js";
+import type { ReplaySelection } from "../../store/calls/replays.js";
 import type { ServerDeps } from "../server-deps.js";
 import { markCalls, requestReplay } from "./settle-calls.js";
 
@@ -77,10 +77,10 @@ function applies(action: CallAction, call: CallProgress, { changedBefore }: List
 /** Exact, however long it takes; the event loop isn't held up. */
 export async function countSet({ store }: ServerDeps, { id }: Callback, action: CallAction, set: CallSet): Promise<CountedCalls> {
   if ("filter" in set) {
-    const { count } = await store.countMatching(id, set.filter, { budgetMs: Number.POSITIVE_INFINITY });
+    const { count } = await store.calls.countMatching(id, set.filter, { budgetMs: Number.POSITIVE_INFINITY });
     return { count, others: 0, notFound: 0 };
   }
-  const found = await store.findProgress(id, set.callIds);
+  const found = await store.calls.findProgress(id, set.callIds);
   const count = [...found.values()].filter((call) => applies(action, call, set)).length;
   return { count, others: found.size - count, notFound: set.callIds.length - found.size };
 }
@@ -111,7 +111,7 @@ async function actOnMatching(deps: ServerDeps, callback: Callback, request: Acti
 async function actOnListed(deps: ServerDeps, callback: Callback, request: ActionRequest, set: Listed): Promise<ActionResult> {
   const mark = markOf(deps, request);
   for (;;) {
-    const found = await deps.store.findProgress(callback.id, set.callIds);
+    const found = await deps.store.calls.findProgress(callback.id, set.callIds);
     const callIds = [...found].filter(([, call]) => applies(request.action, call, set)).map(([callId]) => callId);
     try {
       const { done, waiting } = await (mark === null
@@ -144,11 +144,11 @@ async function markMatching(
   mark: MarkMatching,
   counted: number,
 ): Promise<Done> {
-  const marked = await store.markMatching(id, filter, mark);
+  const marked = await store.calls.markMatching(id, filter, mark);
   onWork(id, "changed");
   if (mark.status === "FAILED" || marked >= counted) return { done: marked, waiting: 0 };
   const all = { status: mark.status, markedAt: mark.now };
-  const { count } = await store.countMatching(id, all, { budgetMs: Number.POSITIVE_INFINITY });
+  const { count } = await store.calls.countMatching(id, all, { budgetMs: Number.POSITIVE_INFINITY });
   return { done: Math.max(marked, count), waiting: 0 };
 }
 
@@ -167,7 +167,7 @@ async function markListed(
 
 /** One that was cut off goes on. */
 async function replay(deps: ServerDeps, callback: Callback, id: string, selection: ReplaySelection): Promise<Done> {
-  const before = (await deps.store.findReplay(callback.id, id))?.total ?? 0;
+  const before = (await deps.store.replays.find(callback.id, id))?.total ?? 0;
   if ("callIds" in selection && selection.callIds.length === 0) return { done: before, waiting: 0 };
   const { total, accepted } = await requestReplay(deps, callback, selection, null, id);
   const waiting = Math.max(0, before + accepted - total);

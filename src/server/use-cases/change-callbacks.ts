@@ -13,7 +13,7 @@ type Context = Pick<RouteContext, "deps" | "lookup">;
 export async function createCallback({ deps, lookup }: Context, settings: CallbackSettings): Promise<Callback> {
   deps.checkCallbackUrl(settings.url);
   // The check may take a minute. The store checks names again.
-  const existing = await deps.store.findCallback(settings.name);
+  const existing = await deps.store.callbacks.find(settings.name);
   if (existing?.name === settings.name) {
     throw new WhcbError("duplicate-name", `A callback named ${settings.name} already exists`);
   }
@@ -22,7 +22,7 @@ export async function createCallback({ deps, lookup }: Context, settings: Callba
     const unmet = `must answer a GET with exactly 200; it answered: ${problem}`;
     throw new WhcbError("endpoint-check-failed", `url ${unmet}`, { fields: new Map([["url", unmet]]) });
   }
-  const callback = await deps.store.createCallback(shortId(deps.random), settings, deps.clock.now());
+  const callback = await deps.store.callbacks.create(shortId(deps.random), settings, deps.clock.now());
   lookup.forget();
   return callback;
 }
@@ -57,14 +57,14 @@ export async function updateCallback(
   expected?: CallbackSettings,
 ): Promise<void> {
   if (settings.url !== before.url) deps.checkCallbackUrl(settings.url);
-  await deps.store.updateCallback(before.id, settings, deps.clock.now(), deps.policy, expected);
+  await deps.store.callbacks.update(before.id, settings, deps.clock.now(), deps.policy, expected);
   lookup.forget();
   deps.onWork(before.id, "changed");
 }
 
 /** Throws `not-found`. */
 export async function deleteCallback({ deps, lookup }: Context, { id }: Callback): Promise<void> {
-  await deps.store.deleteCallback(id, deps.clock.now());
+  await deps.store.callbacks.delete(id, deps.clock.now());
   lookup.forget();
   deps.onWork(id, "changed");
 }

@@ -3,13 +3,14 @@ import { type Call, idKey } from "../../domain/call.js";
 import type { Callback, RunLease, ServiceReplay } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { shortId } from "../../platform/random.js";
-import type { ClientReplay, MarkDetails, ReplaySelection, RequestedReplay } from "../../store/store.js";
+import type { ClientReplay, MarkDetails } from "../../store/calls/mark-calls.js";
+import type { ReplaySelection, RequestedReplay } from "../../store/calls/replays.js";
 import type { ServerDeps } from "../server-deps.js";
 
 /** Throws `not-found`. */
 export async function findCall(deps: ServerDeps, callback: Callback, callId: string): Promise<Call> {
   const storedId = await findStoredIds(deps, callback, [callId]);
-  const call = await deps.store.findCall(callback.id, storedId(callId));
+  const call = await deps.store.calls.find(callback.id, storedId(callId));
   if (call === null) throw noCall(callId);
   return call;
 }
@@ -28,7 +29,7 @@ export async function markCalls(
 ): Promise<readonly string[]> {
   const storedId = await findStoredIds(deps, callback, callIds);
   const stored = { ...details, replays: await withStoredIds(deps, callback, replays) };
-  const left = await deps.store.markCalls(callback.id, callIds.map(storedId), status, now, stored);
+  const left = await deps.store.calls.mark(callback.id, callIds.map(storedId), status, now, stored);
   deps.onWork(callback.id, "changed");
   return left;
 }
@@ -46,14 +47,14 @@ export async function requestReplay(
       ? { callIds: selection.callIds.map(await findStoredIds(deps, callback, selection.callIds)) }
       : selection;
   const request = { id, selection: stored, by };
-  const requested = await deps.store.requestReplays(callback.id, request, deps.clock.now());
+  const requested = await deps.store.replays.request(callback.id, request, deps.clock.now());
   if (requested.accepted > 0) deps.onWork(callback.id, "changed");
   return requested;
 }
 
 /** Throws `not-found`. */
 export async function findReplay({ store }: ServerDeps, callback: Callback, replayId: string): Promise<ServiceReplay> {
-  const replay = isReplayId(replayId) ? await store.findReplay(callback.id, replayId) : null;
+  const replay = isReplayId(replayId) ? await store.replays.find(callback.id, replayId) : null;
   if (replay === null) throw noReplay(replayId);
   return replay;
 }
@@ -65,7 +66,7 @@ export async function cancelReplay(deps: ServerDeps, callback: Callback, replayI
   const begunCalls = () => deps.begunCalls(callback.id);
   for (let isDone = false; !isDone; await clock.nextTurn()) {
     const cancel = { replayId, now: clock.now(), policy, random: random.fraction(), begunCalls };
-    isDone = await store.cancelReplayChunk(callback.id, cancel);
+    isDone = await store.replays.cancelChunk(callback.id, cancel);
     // What is prefetched is read again.
     deps.onWork(callback.id, "changed");
   }
@@ -87,7 +88,7 @@ async function findStoredIds(
   callIds: readonly string[],
 ): Promise<(callId: string) => string> {
   const changed = callIds.map(checkedCallId).filter((callId) => callId.includes("-") && idKey(callId) !== callId);
-  const kept = changed.length === 0 ? null : await store.findProgress(id, changed);
+  const kept = changed.length === 0 ? null : await store.calls.findProgress(id, changed);
   return (callId) => (kept?.has(callId) ? callId : idKey(callId));
 }
 

@@ -4,7 +4,7 @@ import { WhcbError } from "../../domain/errors.js";
 import type { CallbackTable, Db } from "../schema.js";
 import type { KeyCipher } from "../secret-key.js";
 import { listOf } from "../sql/batches.js";
-import { crossJoin, isPostgres, locked, perDatabase } from "../sql/per-database.js";
+import { isPostgres, locked, perDatabase } from "../sql/per-database.js";
 
 export type CallbackRow = Selectable<CallbackTable>;
 
@@ -64,7 +64,7 @@ export function lockCallback(trx: Db, id: string): Promise<CallbackRow> {
 }
 
 /** Every transaction that locks several does so in this order: none waits for another that waits for it. */
-const lockedInOrder = perDatabase({
+export const lockedInOrder = perDatabase({
   sqlite: sql``,
   postgres: () => sql`ORDER BY callbacks.key FOR NO KEY UPDATE OF callbacks`,
 });
@@ -74,31 +74,4 @@ export async function lockKeys(trx: Db, keys?: readonly number[]): Promise<void>
   if (!isPostgres(trx)) return;
   const which = keys === undefined ? sql`` : sql`WHERE key IN (SELECT value FROM ${listOf(keys, "bigint")})`;
   await sql`SELECT key FROM callbacks ${which} ${lockedInOrder}`.execute(trx);
-}
-
-/** Those not deleted, by id. */
-export type LiveCallbacks = ReadonlyMap<
-  string,
-  { readonly key: number; readonly retriesEnabled: boolean; readonly fence: number }
->;
-
-/** By callback id. A callback without one isn't checked. */
-export type Fences = ReadonlyMap<string, number>;
-
-/** Of those that may write, without the others: another dispatcher has taken them. */
-export function withoutStale(callbacks: LiveCallbacks, fences: Fences): LiveCallbacks {
-  const isCurrent = (id: string, fence: number) => (fences.get(id) ?? fence) === fence;
-  return new Map([...callbacks].filter(([id, { fence }]) => isCurrent(id, fence)));
-}
-
-/** One process owns a SQLite file. */
-const currentFence = perDatabase({ sqlite: sql`0`, postgres: () => sql`fence` });
-
-/** Locked until the transaction ends. */
-export async function lockLiveCallbacks(trx: Db, ids: readonly string[]): Promise<LiveCallbacks> {
-  if (ids.length === 0) return new Map();
-  const { rows } = await sql<{ id: string; key: number; retries_enabled: number; fence: number }>`
-    SELECT id, key, retries_enabled, ${currentFence} AS fence FROM ${listOf(ids, "text")} ${crossJoin} callbacks ON id = batch.value WHERE deleted_at IS NULL
-    ${lockedInOrder}`.execute(trx);
-  return new Map(rows.map(({ id, key, retries_enabled, fence }) => [id, { key, retriesEnabled: retries_enabled === 1, fence }]));
 }

@@ -1,26 +1,22 @@
 /** For views that follow what happens: whether something has changed, without reading it. */
 import { createHash } from "node:crypto";
 import { sql } from "kysely";
-import { latestChange, readChangeCounter } from "../change-log.js";
+import { changeStore, latestChange } from "../change-log.js";
 import type { Db } from "../schema.js";
 import { listOf } from "../sql/batches.js";
 import { isPostgres, perDatabase } from "../sql/per-database.js";
 
-export interface VersionStore {
-  /**
-   * By id: a short text that is another one after a change of the callback, its calls, outages or replays, by any process. Not of deleted
-   * ones. A few index lookups each.
-   */
-  readVersions(callbackIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
-  /** Another one after any write, by any process. */
-  readWriteCounter(): Promise<string>;
-}
-
-export function versionStore(db: Db): VersionStore {
+export function versionStore(db: Db) {
   return {
-    readVersions: (callbackIds) => readVersions(db, callbackIds),
-    async readWriteCounter() {
-      if (isPostgres(db)) return readChangeCounter(db);
+    /**
+     * By id: a short text that is another one after a change of the callback, its calls, outages or replays, by any process. Not of deleted
+     * ones. A few index lookups each.
+     */
+    readVersions: (callbackIds: readonly string[]): Promise<ReadonlyMap<string, string>> => readVersions(db, callbackIds),
+
+    /** Another one after any write, by any process. */
+    async readWriteCounter(): Promise<string> {
+      if (isPostgres(db)) return changeStore(db).readCounter();
       // The first counts this connection's rows, the second other connections' transactions.
       const { rows: own } = await sql<{ rows: number }>`SELECT total_changes() AS rows`.execute(db);
       const { rows: others } = await sql<{ data_version: number }>`PRAGMA data_version`.execute(db);

@@ -8,15 +8,23 @@ import { UNSENT } from "../calls/call-row.js";
 import { recordChange } from "../change-log.js";
 import { isAfter, orderBy, readCursor, type SortKey, writeCursor } from "../keyset.js";
 import { endNoticesOfDeleted } from "../outcomes/notices.js";
+import type { Page, PageQuery, Sort } from "../paging.js";
 import { type Db, NEVER } from "../schema.js";
 import type { KeyCipher } from "../secret-key.js";
 import { transact } from "../sql/transactions.js";
-import type { CallbackQuery, CallbackStore, Page } from "../store.js";
 import { type CallbackRow, lockCallback, settingsColumns, toCallback } from "./callback-row.js";
 
-export function callbackStore(db: Db, cipher: KeyCipher): CallbackStore {
+export interface CallbackQuery extends PageQuery {
+  /** failed, waiting: numbers of calls. */
+  readonly sort: readonly Sort<"name" | "id" | "failed" | "waiting">[];
+  /** In the name or the URL's host, in any case. */
+  readonly text?: string;
+}
+
+export function callbackStore(db: Db, cipher: KeyCipher) {
   return {
-    createCallback: (id, settings, now) =>
+    /** Throws `duplicate-name`. */
+    create: (id: string, settings: CallbackSettings, now: number): Promise<Callback> =>
       transact(db, async (trx) => {
         await rejectTakenName(trx, settings, null);
         const row = await trx
@@ -35,16 +43,27 @@ export function callbackStore(db: Db, cipher: KeyCipher): CallbackStore {
         return toCallback(row, cipher);
       }),
 
-    async findCallback(idOrName) {
+    /** By id, else by name; not a deleted one. */
+    async find(idOrName: string): Promise<Callback | null> {
       const named = (column: "id" | "name") =>
         db.selectFrom("callbacks").selectAll().where(column, "=", idOrName).where("deleted_at", "is", null).executeTakeFirst();
       const row = (await named("id")) ?? (await named("name"));
       return row === undefined ? null : toCallback(row, cipher);
     },
 
-    listCallbacks: (query) => listCallbacks(db, cipher, query),
+    list: (query: CallbackQuery): Promise<Page<Callback>> => listCallbacks(db, cipher, query),
 
-    updateCallback: (id, settings, now, policy, expected) =>
+    /**
+     * Retries on, or a repair (`isRepaired`): FAILED calls inside their window are due now; sets `repairedAt`. Off: due retries are
+     * cancelled, held calls PENDING again. Throws `not-found`, `duplicate-name`, and `locked` if its settings aren't `expected`.
+     */
+    update: (
+      id: string,
+      settings: CallbackSettings,
+      now: number,
+      policy: RetryPolicy,
+      expected?: CallbackSettings,
+    ): Promise<Callback> =>
       transact(db, async (trx) => {
         const before = await lockCallback(trx, id);
         const stored = toCallback(before, cipher);
@@ -69,7 +88,8 @@ export function callbackStore(db: Db, cipher: KeyCipher): CallbackStore {
         return toCallback(after, cipher);
       }),
 
-    deleteCallback: (id, now) =>
+    /** `retention.purgeDeleted` removes the rows. Throws `not-found`. */
+    delete: (id: string, now: number): Promise<void> =>
       transact(db, async (trx) => {
         const { key } = await lockCallback(trx, id);
         await trx.updateTable("callbacks").set({ deleted_at: now, auth_key: new Uint8Array() }).where("key", "=", key).execute();

@@ -17,9 +17,28 @@ export interface LeaseTime {
   readonly isServed: boolean;
 }
 
-/** Atomic. null if taken, else the holder's lease. A replay by the service keeps all runs out until it ends, but the one that requested it. */
-export function takeRunLease(db: Db, callbackId: string, lease: RunLease, time: LeaseTime): Promise<RunLease | null> {
-  return transact(db, (trx) => takeLease(trx, callbackId, lease, time));
+/** `isServed`: by a service, which ends leases of runs by `endUnrenewed`. */
+export function runLeaseStore(db: Db, clock: Clock, isServed: boolean) {
+  return {
+    /**
+     * Atomic. null if taken, else the lease of another run, or of the service while it replays requested calls: that keeps all runs out
+     * until it ends, but the one that requested it. Throws `not-found`.
+     */
+    take: (callbackId: string, lease: RunLease, now: number): Promise<RunLease | null> =>
+      transact(db, (trx) => takeLease(trx, callbackId, lease, { now, isServed })),
+
+    /** Atomic. Does nothing if another run has it. Throws `not-found`. */
+    release: (callbackId: string, { run, holder }: RunLease, now: number): Promise<void> =>
+      transact(db, async (trx) => {
+        const { key } = await lockCallback(trx, callbackId);
+        const lease = trx.deleteFrom("run_leases").where("callback_key", "=", key);
+        await lease.where("run", "=", run).where("holder", "=", holder).execute();
+        await moveProbe(trx, callbackId, now);
+      }),
+
+    /** Every LEASE_LOOK_MS by a service: those whose runs don't renew them, by the monotonic clock. */
+    endUnrenewed: leaseEnder(db, clock),
+  };
 }
 
 async function takeLease(db: Db, callbackId: string, lease: RunLease, time: LeaseTime): Promise<RunLease | null> {
@@ -78,15 +97,6 @@ export function toServiceReplay(row: ReplayTable): ServiceReplay {
   return { id, requestedAt: requested_at, total, succeeded, failed, cancelled, left: waiting, cancelledAt: cancelled_at };
 }
 
-export function releaseRunLease(db: Db, callbackId: string, { run, holder }: RunLease, now: number): Promise<void> {
-  return transact(db, async (trx) => {
-    const { key } = await lockCallback(trx, callbackId);
-    const lease = trx.deleteFrom("run_leases").where("callback_key", "=", key);
-    await lease.where("run", "=", run).where("holder", "=", holder).execute();
-    await moveProbe(trx, callbackId, now);
-  });
-}
-
 /**
  * Of an endpoint that is down: now, or when the run that has the lease ends. The first probe that is accepted makes the service send all that
  * waits, and the run would send it too.
@@ -106,13 +116,13 @@ const probeAt = (now: number) => sql`coalesce((
   SELECT expires_at FROM run_leases
   WHERE callback_key = callbacks.key AND expires_at > ${now} AND expires_at <= ${latestExpiry(now)}), ${now})`;
 
-/** Of a service, between two steps of `leaseEnder`. */
+/** How often a service calls `endUnrenewed`. */
 export const LEASE_LOOK_MS = 5_000;
 /** A renewal is seen up to one look later. A run trusts its lease for 20 s. */
 const UNRENEWED_MS = RUN_LEASE_MS - LEASE_LOOK_MS;
 
 /** Ends leases that it has seen unrenewed for their time: while the service or its database stood still, no run could renew its lease. */
-export function leaseEnder(db: Db, clock: Pick<Clock, "monotonicMs">): () => Promise<void> {
+function leaseEnder(db: Db, clock: Clock): () => Promise<void> {
   const seen = new SeenRenewals<number>();
   let lookedAt = Number.NEGATIVE_INFINITY;
   return async () => {

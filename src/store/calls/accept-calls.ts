@@ -1,15 +1,25 @@
 import { sql } from "kysely";
 import { ERASED } from "../../domain/call.js";
 import { WhcbError } from "../../domain/errors.js";
-import { lockLiveCallbacks } from "../callbacks/callback-row.js";
+import type { MessageResponse } from "../../domain/message-response.js";
 import { recordChanges } from "../change-log.js";
+import { lockLiveCallbacks } from "../nodes/fences.js";
 import { type Db, NEVER } from "../schema.js";
 import { batchOf, type Cell, cell, listOf } from "../sql/batches.js";
 import { crossJoin, perDatabase } from "../sql/per-database.js";
 import { transact } from "../sql/transactions.js";
-import type { SubmittedCalls } from "../store.js";
 import { CountChanges } from "./call-counts.js";
 import { encodeResponse } from "./call-row.js";
+
+export interface NewCall {
+  readonly id: string;
+  readonly response: MessageResponse;
+}
+
+export interface SubmittedCalls {
+  readonly callbackId: string;
+  readonly calls: readonly NewCall[];
+}
 
 /** Characters. A thousand large responses would exceed the longest string. */
 const INSERT_LENGTH = 8 * 1024 * 1024;
@@ -17,33 +27,41 @@ const INSERT_LENGTH = 8 * 1024 * 1024;
 /** The cells are callback, id, message id, channel and response. */
 const ROW_TYPES = ["bigint", "text", "text", "text", "text"] as const;
 
-/** Atomic, in the order given. Returns the new ids. Throws `not-found`, and `invalid` for an id that another response has. */
-export function acceptCalls(db: Db, submissions: readonly SubmittedCalls[], now: number): Promise<readonly string[]> {
-  return transact(db, async (trx) => {
-    const keys = await lockCallbacks(trx, submissions);
-    const before = await lastSeq(trx);
-    let accepted = 0;
-    for (const rows of chunksOf(submissions, keys)) {
-      const { numAffectedRows } = await sql`
-        INSERT INTO calls (callback_key, accepted_at, status, attempt_count, attempted_at, failed_in_recovery, changed_at, id, message_id, channel, response)
-        SELECT ${cell(0)}, ${now}, 'PENDING', 0, ${sql.lit(NEVER)}, 0, ${now}, ${cell(1)}, ${cell(2)}, ${cell(3)}, ${cell(4)}
-        FROM ${batchOf(rows, ROW_TYPES)} WHERE true
-        ON CONFLICT (id) DO NOTHING`.execute(trx);
-      const inserted = Number(numAffectedRows ?? 0n);
-      if (inserted < rows.length) await rejectOtherResponses(trx, rows);
-      accepted += inserted;
-    }
-    const all = submissions.flatMap(({ callbackId, calls }) =>
-      calls.map(({ id }) => ({ id, callback_key: keyOf(keys, callbackId) })),
-    );
-    const areAllNew = accepted === all.length;
-    const added = areAllNew ? all : await newOf(trx, all, before);
-    const changes = new CountChanges();
-    for (const { callback_key } of added) changes.add(callback_key, "PENDING", 1);
-    await changes.save(trx);
-    await recordChanges(trx, [...keys.keys()]);
-    return added.map(({ id }) => id);
-  });
+export function callAcceptance(db: Db) {
+  return {
+    /**
+     * Atomic, in the order given; on disk when it resolves. Existing calls stay. Resolves to the new ids. Throws `not-found` for a callback,
+     * `invalid` for an id that another response has.
+     */
+    accept: (submissions: readonly SubmittedCalls[], now: number): Promise<readonly string[]> =>
+      transact(db, (trx) => acceptCalls(trx, submissions, now)),
+  };
+}
+
+async function acceptCalls(trx: Db, submissions: readonly SubmittedCalls[], now: number): Promise<readonly string[]> {
+  const keys = await lockCallbacks(trx, submissions);
+  const before = await lastSeq(trx);
+  let accepted = 0;
+  for (const rows of chunksOf(submissions, keys)) {
+    const { numAffectedRows } = await sql`
+      INSERT INTO calls (callback_key, accepted_at, status, attempt_count, attempted_at, failed_in_recovery, changed_at, id, message_id, channel, response)
+      SELECT ${cell(0)}, ${now}, 'PENDING', 0, ${sql.lit(NEVER)}, 0, ${now}, ${cell(1)}, ${cell(2)}, ${cell(3)}, ${cell(4)}
+      FROM ${batchOf(rows, ROW_TYPES)} WHERE true
+      ON CONFLICT (id) DO NOTHING`.execute(trx);
+    const inserted = Number(numAffectedRows ?? 0n);
+    if (inserted < rows.length) await rejectOtherResponses(trx, rows);
+    accepted += inserted;
+  }
+  const all = submissions.flatMap(({ callbackId, calls }) =>
+    calls.map(({ id }) => ({ id, callback_key: keyOf(keys, callbackId) })),
+  );
+  const areAllNew = accepted === all.length;
+  const added = areAllNew ? all : await newOf(trx, all, before);
+  const changes = new CountChanges();
+  for (const { callback_key } of added) changes.add(callback_key, "PENDING", 1);
+  await changes.save(trx);
+  await recordChanges(trx, [...keys.keys()]);
+  return added.map(({ id }) => id);
 }
 
 type CallbackKeys = ReadonlyMap<string, number>;

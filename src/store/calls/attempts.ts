@@ -1,5 +1,5 @@
 import { type Selectable, sql } from "kysely";
-import type { Attempt, AttemptCause, DeliveryResult, UnreachableReason } from "../../domain/attempt.js";
+import type { Attempt, AttemptCause, DeliveryResult, NewAttempt, UnreachableReason } from "../../domain/attempt.js";
 import type { AttemptTable, Db } from "../schema.js";
 import { batchOf, cell, jsonCell, listOf } from "../sql/batches.js";
 import { crossJoin, jsonPart, perDatabase } from "../sql/per-database.js";
@@ -16,7 +16,7 @@ type Resent = [] | [1];
 export interface RecordedAttempt {
   readonly callSeq: number;
   readonly number: number;
-  readonly attempt: Omit<Attempt, "number">;
+  readonly attempt: NewAttempt;
 }
 
 export async function saveAttempts(db: Db, recorded: readonly RecordedAttempt[]): Promise<void> {
@@ -28,7 +28,7 @@ export async function saveAttempts(db: Db, recorded: readonly RecordedAttempt[])
 }
 
 /** Those that are stored already. The endpoint's answer isn't compared: it may have been erased. Reads each call's attempts once. */
-export async function findRecorded<Sent extends Omit<Attempt, "number">>(
+export async function findRecorded<Sent extends NewAttempt>(
   db: Db,
   sent: readonly { readonly callSeq: number; readonly attempt: Sent }[],
 ): Promise<ReadonlySet<Sent>> {
@@ -47,25 +47,31 @@ export async function findRecorded<Sent extends Omit<Attempt, "number">>(
   return new Set(sent.filter((_, index) => places.has(index)).map(({ attempt }) => attempt));
 }
 
-export async function listAttempts(
-  db: Db,
-  callbackId: string,
-  callIds: readonly string[],
-  latest = Number.MAX_SAFE_INTEGER,
-): Promise<ReadonlyMap<string, readonly Attempt[]>> {
-  const { rows } = await sql<Selectable<AttemptTable> & { id: string }>`
-    SELECT calls.id, attempts.* FROM ${listOf([...new Set(callIds)], "text")}
-    ${crossJoin} calls ON calls.id = batch.value
-    ${crossJoin} attempts ON attempts.call_seq = calls.seq AND attempts.number > calls.attempt_count - ${latest}
-    WHERE calls.callback_key = (SELECT key FROM callbacks WHERE callbacks.id = ${callbackId} AND deleted_at IS NULL)`.execute(db);
-  const byCall = new Map<string, Attempt[]>();
-  for (const row of rows) {
-    const attempts = byCall.get(row.id) ?? [];
-    attempts.push(decode(row.number, row.outcome));
-    byCall.set(row.id, attempts);
-  }
-  for (const attempts of byCall.values()) attempts.sort((one, other) => one.number - other.number);
-  return byCall;
+export function attemptLists(db: Db) {
+  return {
+    /** By call id, in order of number. `latest`: at most so many of each. */
+    async listAttempts(
+      callbackId: string,
+      callIds: readonly string[],
+      latest = Number.MAX_SAFE_INTEGER,
+    ): Promise<ReadonlyMap<string, readonly Attempt[]>> {
+      const { rows } = await sql<Selectable<AttemptTable> & { id: string }>`
+        SELECT calls.id, attempts.* FROM ${listOf([...new Set(callIds)], "text")}
+        ${crossJoin} calls ON calls.id = batch.value
+        ${crossJoin} attempts ON attempts.call_seq = calls.seq AND attempts.number > calls.attempt_count - ${latest}
+        WHERE calls.callback_key = (SELECT key FROM callbacks WHERE callbacks.id = ${callbackId} AND deleted_at IS NULL)`.execute(
+        db,
+      );
+      const byCall = new Map<string, Attempt[]>();
+      for (const row of rows) {
+        const attempts = byCall.get(row.id) ?? [];
+        attempts.push(decode(row.number, row.outcome));
+        byCall.set(row.id, attempts);
+      }
+      for (const attempts of byCall.values()) attempts.sort((one, other) => one.number - other.number);
+      return byCall;
+    },
+  };
 }
 
 /** An endpoint's answer may repeat what it was sent. */
@@ -84,7 +90,7 @@ export async function eraseAttempts(db: Db, seqs: readonly number[]): Promise<vo
     WHERE call_seq IN (SELECT batch.value FROM ${listOf(seqs, "bigint")})`.execute(db);
 }
 
-function encode({ startedAt, durationMs, sentFrom, result, ...attempt }: RecordedAttempt["attempt"]): StoredOutcome {
+function encode({ startedAt, durationMs, sentFrom, result, ...attempt }: NewAttempt): StoredOutcome {
   const cause: StoredCause = sentFrom === undefined ? attempt.cause : `replay ${sentFrom}`;
   const resent: Resent = result.resent ? [1] : [];
   return result.kind === "answered"

@@ -1,13 +1,27 @@
 /** Counters, updated in the transaction that changes the calls. */
 import { sql } from "kysely";
+import type { UnreachableReason } from "../../domain/attempt.js";
 import { UNREACHABLE_REASONS } from "../../domain/attempt.js";
 import type { CallProgress, CallStatus } from "../../domain/call.js";
 import { requireCallback } from "../callbacks/callback-row.js";
-import type { FailureGroup, WaitingCalls } from "../overview-store.js";
 import type { Db } from "../schema.js";
 import { batchOf, cell, listOf } from "../sql/batches.js";
 
 export type CallCounts = Readonly<Record<CallStatus, number>>;
+
+export interface WaitingCalls {
+  readonly pending: number;
+  readonly failed: number;
+  /** Of the failed ones: of callbacks with retries on. Their windows may be over. */
+  readonly retried: number;
+}
+
+/** Both null: never answered, as a held call. */
+export interface FailureGroup {
+  readonly statusCode: number | null;
+  readonly reason: UnreachableReason | null;
+  readonly count: number;
+}
 
 interface ReplayCounts {
   total: number;
@@ -107,6 +121,21 @@ export class CountChanges {
   }
 }
 
+/** Of the counters. */
+export function callCounters(db: Db) {
+  return {
+    /** By status. Throws `not-found` for the callback. */
+    count: async (callbackId: string): Promise<CallCounts> => readCounts(db, (await requireCallback(db, callbackId)).key),
+    /** As `count`, by callback id. */
+    countOf: (callbackIds: readonly string[]): Promise<ReadonlyMap<string, CallCounts>> => readCountsOf(db, callbackIds),
+    /** Of all callbacks. */
+    countWaiting: (): Promise<WaitingCalls> => readWaiting(db),
+    /** FAILED calls by status code or reason; most calls first. Throws `not-found` for the callback. */
+    listFailures: async (callbackId: string): Promise<readonly FailureGroup[]> =>
+      readFailures(db, (await requireCallback(db, callbackId)).key),
+  };
+}
+
 const REPLAY_TYPES = ["bigint", "bigint", "bigint", "bigint", "bigint", "bigint"] as const;
 
 /** Two transactions that lock the same rows in the same order don't wait for each other. */
@@ -124,10 +153,6 @@ export function failureOf({ statusCode, error }: Pick<CallProgress, "statusCode"
 
 /** `failureOf` for a query. */
 export const FAILURE = sql<string>`coalesce(CAST(status_code AS TEXT), error, '')`;
-
-export async function listFailures(db: Db, callbackId: string): Promise<FailureGroup[]> {
-  return readFailures(db, (await requireCallback(db, callbackId)).key);
-}
 
 /** Most calls first. */
 export async function readFailures(db: Db, callbackKey: number): Promise<FailureGroup[]> {
@@ -148,8 +173,7 @@ export async function readCounts(db: Db, callbackKey: number): Promise<CallCount
   return countsOf(rows);
 }
 
-/** By callback id. */
-export async function readCountsOf(db: Db, callbackIds: readonly string[]): Promise<ReadonlyMap<string, CallCounts>> {
+async function readCountsOf(db: Db, callbackIds: readonly string[]): Promise<ReadonlyMap<string, CallCounts>> {
   const { rows } = await sql<{ id: string; status: CallStatus; count: number }>`
     SELECT callbacks.id, call_counts.status, call_counts.count
     FROM ${listOf(callbackIds, "text")} JOIN callbacks ON callbacks.id = batch.value AND deleted_at IS NULL
@@ -163,7 +187,7 @@ function countsOf(rows: readonly { readonly status: CallStatus; readonly count: 
   return counts;
 }
 
-export async function readWaiting(db: Db): Promise<WaitingCalls> {
+async function readWaiting(db: Db): Promise<WaitingCalls> {
   const { rows } = await sql<WaitingCalls>`
     SELECT coalesce(sum(CASE WHEN status = 'PENDING' THEN count END), 0) AS pending,
       coalesce(sum(CASE WHEN status = 'FAILED' THEN count END), 0) AS failed,

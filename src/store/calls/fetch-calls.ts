@@ -1,12 +1,12 @@
 /** The next calls of many callbacks in one statement. Each query reads one partial index in order. */
 import { type RawBuilder, sql } from "kysely";
-import { type Call, type CallIdMatches, isGeneratedId } from "../../domain/call.js";
-import { lockLiveCallbacks, requireCallback, withoutStale } from "../callbacks/callback-row.js";
+import type { Call } from "../../domain/call.js";
+import { lockLiveCallbacks, withoutStale } from "../nodes/fences.js";
 import type { Db } from "../schema.js";
 import { batchOf, type Cell, cell } from "../sql/batches.js";
 import { crossJoin, perDatabase, seqOfWaiting } from "../sql/per-database.js";
 import { transact } from "../sql/transactions.js";
-import { readCalls, readCallsOfEach, UNSENT } from "./call-row.js";
+import { readCallsOfEach, UNSENT } from "./call-row.js";
 
 export interface CallRead {
   readonly callbackId: string;
@@ -41,90 +41,83 @@ export interface RetryExpiry {
   readonly fence: number;
 }
 
-/** `findCall` reads larger ones. */
+/** `store.calls.find` reads larger ones. */
 const MAX_PREFETCHED_BYTES = 256 * 1024;
 const EVER = Number.MAX_SAFE_INTEGER;
 
-type CallLists = Promise<(readonly Call[])[]>;
+type CallLists = Promise<readonly (readonly Call[])[]>;
 
 /** A snapshot that stays open keeps delivered calls in PostgreSQL's index. On SQLite a seq may be used again. */
 const fromHint = perDatabase({ sqlite: sql``, postgres: () => sql`AND ${seqOfWaiting} >= ${extra(0)}` });
 
-export function fetchPending(db: Db, reads: readonly PendingRead[]): CallLists {
-  return fetchEach(
-    db,
-    reads,
-    ({ from = 0 }) => [from],
-    (limit) => sql`status = 'PENDING' ${fromHint} ORDER BY ${seqOfWaiting} LIMIT ${limit}`,
-  );
-}
+/** The next calls to send. Each list is that of the read at its place. */
+export function queueStore(db: Db) {
+  return {
+    /** Oldest first. */
+    fetchPending: (reads: readonly PendingRead[]): CallLists =>
+      fetchEach(
+        db,
+        reads,
+        ({ from = 0 }) => [from],
+        (limit) => sql`status = 'PENDING' ${fromHint} ORDER BY ${seqOfWaiting} LIMIT ${limit}`,
+      ),
 
-export function fetchDue(db: Db, reads: readonly DueRead[]): CallLists {
-  return fetchEach(
-    db,
-    reads,
-    ({ dueBefore, attemptedBefore = EVER }) => [finite(dueBefore), finite(attemptedBefore)],
-    (limit) => sql`status = 'FAILED' AND due_at IS NOT NULL AND due_at <= ${extra(0)} AND ${isPaced}
-      ORDER BY due_at, seq LIMIT ${limit}`,
-  );
-}
+    /** Earliest first. */
+    fetchDue: (reads: readonly DueRead[]): CallLists =>
+      fetchEach(
+        db,
+        reads,
+        ({ dueBefore, attemptedBefore = EVER }) => [finite(dueBefore), finite(attemptedBefore)],
+        (limit) => sql`status = 'FAILED' AND due_at IS NOT NULL AND due_at <= ${extra(0)} AND ${isPaced}
+          ORDER BY due_at, seq LIMIT ${limit}`,
+      ),
 
-export function fetchReplays(db: Db, reads: readonly CallRead[]): CallLists {
-  return fetchEach(
-    db,
-    reads,
-    () => [],
-    (limit) => sql`due_cause = 'replay' ORDER BY due_at, seq LIMIT ${limit}`,
-  );
-}
+    /** In the order of the requests. */
+    fetchReplays: (reads: readonly CallRead[]): CallLists =>
+      fetchEach(
+        db,
+        reads,
+        () => [],
+        (limit) => sql`due_cause = 'replay' ORDER BY due_at, seq LIMIT ${limit}`,
+      ),
 
-/** Leaves out calls that failed in this recovery. */
-export function fetchBacklog(db: Db, reads: readonly BacklogRead[]): CallLists {
-  return fetchEach(
-    db,
-    reads,
-    ({ recovery, attemptedBefore = EVER }) => [recovery, finite(attemptedBefore)],
-    (limit) => sql`status = 'FAILED' AND due_at IS NOT NULL AND failed_in_recovery < ${extra(0)} AND ${isPaced}
-      ORDER BY failed_in_recovery, seq LIMIT ${limit}`,
-  );
-}
+    /** Due calls that haven't failed in this recovery; oldest first, those that failed in earlier ones last. */
+    fetchBacklog: (reads: readonly BacklogRead[]): CallLists =>
+      fetchEach(
+        db,
+        reads,
+        ({ recovery, attemptedBefore = EVER }) => [recovery, finite(attemptedBefore)],
+        (limit) => sql`status = 'FAILED' AND due_at IS NOT NULL AND failed_in_recovery < ${extra(0)} AND ${isPaced}
+          ORDER BY failed_in_recovery, seq LIMIT ${limit}`,
+      ),
 
-export function fetchHeld(db: Db, reads: readonly CallRead[]): CallLists {
-  const held = sql`status = 'FAILED' AND due_at IS NOT NULL AND ${UNSENT}`;
-  return fetchEach(
-    db,
-    reads,
-    () => [],
-    (limit) => sql`${held} ORDER BY ${seqOfWaiting} LIMIT ${limit}`,
-  );
-}
+    /** Oldest first. */
+    fetchHeld: (reads: readonly CallRead[]): CallLists =>
+      fetchEach(
+        db,
+        reads,
+        () => [],
+        (limit) => sql`${isHeld} ORDER BY ${seqOfWaiting} LIMIT ${limit}`,
+      ),
 
-export async function findCall(db: Db, callbackId: string, callId: string): Promise<Call | null> {
-  const key = sql`(SELECT key FROM callbacks WHERE id = ${callbackId} AND deleted_at IS NULL)`;
-  return (await readCalls(db, callbackId, sql`FROM calls WHERE callback_key = ${key} AND id = ${callId}`))[0] ?? null;
-}
-
-/** Of all callbacks: reading more costs too much, and such a prefix is too short. */
-const MAX_IDS_READ = 1_000;
-
-export async function findCallIds(db: Db, callbackId: string, prefix: string): Promise<CallIdMatches> {
-  const { key } = await requireCallback(db, callbackId);
-  const ownIds = async (condition: RawBuilder<unknown>) => {
-    const { rows } = await sql<{ id: string; callback_key: number }>`
-      SELECT id, callback_key FROM calls WHERE ${condition} ORDER BY id LIMIT ${MAX_IDS_READ + 1}`.execute(db);
-    const own = rows.slice(0, MAX_IDS_READ).filter(({ callback_key }) => callback_key === key);
-    return { callIds: own.map(({ id }) => id), hasMore: rows.length > MAX_IDS_READ };
+    /** Atomic. Ends at most `limit` retries in all, and resolves to how many. Skips callbacks whose fence is stale. */
+    async expireRetries(expiries: readonly RetryExpiry[], limit: number): Promise<number> {
+      // Without the write lock: usually none is.
+      const { rows: some } = await sql`${isOver(expiries)} LIMIT 1`.execute(db);
+      if (some.length === 0) return 0;
+      return transact(db, async (trx) => {
+        const fences = new Map(expiries.map(({ callbackId, fence }) => [callbackId, fence]));
+        const callbacks = withoutStale(await lockLiveCallbacks(trx, [...fences.keys()]), fences);
+        const own = expiries.filter(({ callbackId }) => callbacks.has(callbackId));
+        const { numAffectedRows } = await sql`
+          UPDATE calls SET due_at = NULL, due_cause = NULL WHERE seq IN (${isOver(own)} LIMIT ${limit})`.execute(trx);
+        return Number(numAffectedRows ?? 0n);
+      });
+    },
   };
-  const chosen = (await ownIds(sql`id = ${prefix}`)).callIds;
-  const first = prefix.toUpperCase();
-  const { callIds, hasMore } = await ownIds(sql`id >= ${first} AND id < ${following(first)}`);
-  return { callIds: [...chosen, ...callIds.filter((id) => id.length === 32 && isGeneratedId(id))], hasMore };
 }
 
-/** The first text after all that begin with this one. */
-function following(text: string): string {
-  return text.slice(0, -1) + String.fromCharCode(text.charCodeAt(text.length - 1) + 1);
-}
+const isHeld = sql`status = 'FAILED' AND due_at IS NOT NULL AND ${UNSENT}`;
 
 /** Held calls and requested replays are exempt (docs/dispatcher.md, A call, Rule 11). */
 const isPaced = sql`(coalesce(sent_at, attempted_at) <= ${extra(1)} OR attempt_count = 0 OR due_cause = 'replay')`;
@@ -171,21 +164,6 @@ function withSimilarLimits<Read extends CallRead>(reads: readonly Read[]): Itera
 
 function finite(instant: number): number {
   return Math.min(instant, EVER);
-}
-
-/** Atomic. */
-export async function expireRetries(db: Db, expiries: readonly RetryExpiry[], limit: number): Promise<number> {
-  // Without the write lock: usually none is.
-  const { rows: some } = await sql`${isOver(expiries)} LIMIT 1`.execute(db);
-  if (some.length === 0) return 0;
-  return transact(db, async (trx) => {
-    const fences = new Map(expiries.map(({ callbackId, fence }) => [callbackId, fence]));
-    const callbacks = withoutStale(await lockLiveCallbacks(trx, [...fences.keys()]), fences);
-    const own = expiries.filter(({ callbackId }) => callbacks.has(callbackId));
-    const { numAffectedRows } = await sql`
-      UPDATE calls SET due_at = NULL, due_cause = NULL WHERE seq IN (${isOver(own)} LIMIT ${limit})`.execute(trx);
-    return Number(numAffectedRows ?? 0n);
-  });
 }
 
 function isOver(expiries: readonly RetryExpiry[]): RawBuilder<unknown> {

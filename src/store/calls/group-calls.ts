@@ -1,24 +1,64 @@
 /** Counts calls by what they have in common. */
 import { type RawBuilder, sql } from "kysely";
+import type { CallFilter } from "../../domain/call-filter.js";
 import { type CallGroup, CallGroups, type GroupKey, type GroupValues, HOUR_MS } from "../../domain/call-groups.js";
 import type { Clock } from "../../platform/clock.js";
 import { requireCallback } from "../callbacks/callback-row.js";
 import { readCursor, type Values, writeCursor } from "../keyset.js";
-import type { GroupPage, GroupQuery } from "../overview-store.js";
 import { type Db, NEVER } from "../schema.js";
 import { listOf } from "../sql/batches.js";
 import { crossJoin } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
 import { SENDER } from "./call-row.js";
-import { countByCounters, indexKeys, MESSAGE_KEY, REASON, type ScanStep, scanCalls, textColumn } from "./scan-calls.js";
+import {
+  type CountLimit,
+  countByCounters,
+  indexKeys,
+  MESSAGE_KEY,
+  REASON,
+  type ScanStep,
+  scanCalls,
+  textColumn,
+} from "./scan-calls.js";
+
+export interface GroupQuery extends CountLimit {
+  readonly filter: CallFilter;
+  /** At least one, each once. */
+  readonly by: readonly GroupKey[];
+  readonly cursor?: string;
+}
+
+export interface GroupPage {
+  /** Most calls first. */
+  readonly groups: readonly CallGroup[];
+  /** Calls of earlier pages. */
+  readonly offset: number;
+  /** Calls of these groups. */
+  readonly count: number;
+  /** Calls that match. */
+  readonly total: number;
+  /** false: there may be more. */
+  readonly isTotalExact?: false;
+  /** null: the last page. */
+  readonly nextCursor: string | null;
+}
 
 /** Of a page, with those of one more step: some hundred kilobytes. */
 const MAX_GROUPS = 2_000;
 /** Of a step, as each may be a group. */
 const MAX_ROWS = 2_048;
 
-/** Oldest attempt first. A call that is attempted meanwhile may be counted twice. Throws `not-found` for the callback. */
-export async function groupCalls(db: Db, clock: Clock, callbackId: string, query: GroupQuery): Promise<GroupPage> {
+export function callGroups(db: Db, clock: Clock) {
+  return {
+    /**
+     * A page counts the calls that it has read within its budget; the groups of the next one count others, and may be the same groups. Oldest
+     * attempt first: a call that is attempted meanwhile may be counted twice. Throws `not-found` for the callback.
+     */
+    group: (callbackId: string, query: GroupQuery): Promise<GroupPage> => groupCalls(db, clock, callbackId, query),
+  };
+}
+
+async function groupCalls(db: Db, clock: Clock, callbackId: string, query: GroupQuery): Promise<GroupPage> {
   const { filter, by, budgetMs } = query;
   const { key } = await requireCallback(db, callbackId);
   const keys = indexKeys(filter);

@@ -5,11 +5,11 @@ import type { CallFilter } from "../../domain/call-filter.js";
 import type { Clock } from "../../platform/clock.js";
 import { requireCallback } from "../callbacks/callback-row.js";
 import { isAfter, orderBy, type Position, readCursor, type SortKey, type Values, writeCursor } from "../keyset.js";
+import type { Page, PageQuery, Sort } from "../paging.js";
 import type { Db } from "../schema.js";
 import { inGivenOrder, listOf } from "../sql/batches.js";
 import { crossJoin, least } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
-import type { CallPage, CallQuery } from "../store.js";
 import { readCalls } from "./call-row.js";
 import {
   conditionsOf,
@@ -24,6 +24,26 @@ import {
   seqKey,
 } from "./scan-calls.js";
 
+export interface CallPage extends Page<Call> {
+  /** For the same list in the opposite order: what precedes the first item. null: there is no item. */
+  readonly previousCursor: string | null;
+}
+
+export interface CallQuery extends PageQuery {
+  readonly filter: CallFilter;
+  readonly sort: readonly Sort<"attemptedDate" | "status" | "messageId" | "id">[];
+  /** Attempts count for the page's size. */
+  readonly withAttempts?: boolean;
+  /** Of what is stored. A page of large calls is shorter than its limit. */
+  readonly maxPageBytes?: number;
+  /** Called with the page's bytes before they are read. May throw. */
+  readonly beforeRead?: (bytes: number) => void;
+  /** Larger responses are left out. */
+  readonly maxResponseBytes?: number;
+  /** Elapsed time of reading what doesn't match, ms; then the page ends, perhaps empty, with a cursor. Default: none. */
+  readonly budgetMs?: number;
+}
+
 /** For the total of a filtered list. */
 const COUNT_BUDGET_MS = 5;
 
@@ -33,11 +53,18 @@ export const PAGE_BYTES = 16 * 1024 * 1024;
 const COLUMN_OF = { attemptedDate: "attempted_at", status: "status", messageId: "message_id", id: "id" } as const;
 const NEWEST_FIRST: CallQuery["sort"] = [{ field: "attemptedDate", descending: true }];
 
-/**
- * Reads positions first, from the index alone if possible. By attempted date, any page costs the same; other orders sort all matches. Reading
- * responses that don't match leaves the event loop free.
- */
-export async function listCalls(db: Db, clock: Clock, callbackId: string, query: CallQuery): Promise<CallPage> {
+export function callLists(db: Db, clock: Clock) {
+  return {
+    /**
+     * By attempted date, any page costs the same; other orders sort all matches. Reading responses that don't match leaves the event loop free.
+     * Throws `not-found` for the callback.
+     */
+    list: (callbackId: string, query: CallQuery): Promise<CallPage> => listCalls(db, clock, callbackId, query),
+  };
+}
+
+/** Reads positions first, from the index alone if possible. */
+async function listCalls(db: Db, clock: Clock, callbackId: string, query: CallQuery): Promise<CallPage> {
   const { key } = await requireCallback(db, callbackId);
   const { filter, limit } = query;
   const keys = sortKeys(query);

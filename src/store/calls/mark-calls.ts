@@ -1,5 +1,6 @@
 /** docs/dispatcher.md, A call, rule 6. */
 import { sql } from "kysely";
+import type { NewAttempt } from "../../domain/attempt.js";
 import { type CallProgress, isErased, type MarkedBy, markCall, recordClientReplay } from "../../domain/call.js";
 import type { CallFilter } from "../../domain/call-filter.js";
 import { WhcbError } from "../../domain/errors.js";
@@ -8,42 +9,92 @@ import { lockCallback, requireCallback } from "../callbacks/callback-row.js";
 import { requestProbe } from "../callbacks/run-leases.js";
 import { recordChange } from "../change-log.js";
 import { ActivityChanges } from "../outcomes/activity.js";
-import type { MarkMatching } from "../overview-store.js";
 import type { Db } from "../schema.js";
 import { transact } from "../sql/transactions.js";
-import type { ClientReplay, MarkDetails } from "../store.js";
 import { findRecorded, type RecordedAttempt, saveAttempts } from "./attempts.js";
 import { CountChanges } from "./call-counts.js";
 import { type CallState, readStatesById, readStatesBySeq, writeStates } from "./call-state.js";
 import { indexKeys, scanCalls } from "./scan-calls.js";
 
-export interface Marking extends MarkDetails {
-  readonly callbackId: string;
-  readonly callIds: readonly string[];
-  readonly status: "SUCCESS" | "FAILED";
+export interface MarkDetails {
+  /** Default: a user. */
+  readonly settledBy?: MarkedBy;
+  readonly replays?: readonly ClientReplay[];
+  /** FAILED only: a call that was delivered at this instant or later stays SUCCESS. */
+  readonly unlessDeliveredSince?: number;
+  /** SUCCESS only: a call that is SUCCESS stays as it is. */
+  readonly unlessSettled?: boolean;
 }
 
-/** All or none, but for those that are to stay as they are, whose ids it returns. */
-export function markCalls(db: Db, marking: Marking, now: number): Promise<readonly string[]> {
+export interface ClientReplay {
+  readonly callId: string;
+  readonly attempt: NewAttempt;
+}
+
+export interface MarkMatching {
+  readonly status: "SUCCESS" | "FAILED";
+  readonly by?: MarkedBy;
+  readonly now: number;
+}
+
+export function callMarks(db: Db, clock: Clock) {
+  return {
+    /**
+     * Up to 100 calls, all or none, with a client's replays of them, as `recordReplays`. Resolves to the ids of those that stay as they are
+     * (`unlessDeliveredSince`, `unlessSettled`). Throws `not-found` for the first unknown id, `invalid` for FAILED on a PENDING call.
+     */
+    mark: (
+      callbackId: string,
+      callIds: readonly string[],
+      status: Mark["status"],
+      now: number,
+      details: MarkDetails = {},
+    ): Promise<readonly string[]> => transact(db, (trx) => markCalls(trx, { ...details, callbackId, callIds, status }, now)),
+
+    /**
+     * Marks as `mark`, in many transactions: what is committed stays if a later one fails. Leaves out what can't be marked: PENDING and
+     * erased calls for FAILED. Notify the dispatcher afterwards; it sends no call for more than 1 s after its mark. Resolves to how many
+     * have changed. Throws `not-found`, and `invalid` for FAILED if the filter asks for PENDING calls.
+     */
+    markMatching: (callbackId: string, filter: CallFilter, mark: MarkMatching): Promise<number> =>
+      markMatching(db, clock, callbackId, filter, mark),
+
+    /** Atomic. Those of unknown calls are ignored. Throws `not-found` for the callback. */
+    recordReplays: (callbackId: string, replays: readonly ClientReplay[], now: number): Promise<void> =>
+      transact(db, (trx) => recordReplays(trx, callbackId, replays, now)),
+
+    /** Without their responses; unknown ids are left out. Throws `not-found` for the callback. */
+    async findProgress(callbackId: string, callIds: readonly string[]): Promise<ReadonlyMap<string, CallProgress>> {
+      const states = await readStatesById(db, (await requireCallback(db, callbackId)).key, callIds);
+      return new Map(Array.from(states, ([id, { before }]) => [id, before]));
+    },
+  };
+}
+
+interface Marking extends MarkDetails {
+  readonly callbackId: string;
+  readonly callIds: readonly string[];
+  readonly status: Mark["status"];
+}
+
+async function markCalls(trx: Db, marking: Marking, now: number): Promise<readonly string[]> {
   const { callbackId, callIds, status, settledBy, replays = [], unlessDeliveredSince, unlessSettled } = marking;
-  return transact(db, async (trx) => {
-    const { key } = await lockCallback(trx, callbackId);
-    const states = await requireStates(trx, { id: callbackId, key }, callIds);
-    const activity = new ActivityChanges();
-    const attempts = await addReplays(trx, states, { replays, now }, activity);
-    for (const [id, { before }] of states) {
-      const reason = whyNotMarked(before, status);
-      if (reason !== null) throw new WhcbError("invalid", `Call ${id} ${reason} be marked FAILED`);
-    }
-    const stays = (call: CallProgress): boolean =>
-      isDeliveredSince(call, unlessDeliveredSince) || (unlessSettled === true && call.status === "SUCCESS");
-    const left = [...states].flatMap(([id, { before }]) => (stays(before) ? [id] : []));
-    for (const id of left) states.delete(id);
-    await saveMarks(trx, callbackId, [...states.values()], { status, settledBy, now });
-    await saveAttempts(trx, attempts);
-    await activity.save(trx);
-    return left;
-  });
+  const { key } = await lockCallback(trx, callbackId);
+  const states = await requireStates(trx, { id: callbackId, key }, callIds);
+  const activity = new ActivityChanges();
+  const attempts = await addReplays(trx, states, { replays, now }, activity);
+  for (const [id, { before }] of states) {
+    const reason = whyNotMarked(before, status);
+    if (reason !== null) throw new WhcbError("invalid", `Call ${id} ${reason} be marked FAILED`);
+  }
+  const stays = (call: CallProgress): boolean =>
+    isDeliveredSince(call, unlessDeliveredSince) || (unlessSettled === true && call.status === "SUCCESS");
+  const left = [...states].flatMap(([id, { before }]) => (stays(before) ? [id] : []));
+  for (const id of left) states.delete(id);
+  await saveMarks(trx, callbackId, [...states.values()], { status, settledBy, now });
+  await saveAttempts(trx, attempts);
+  await activity.save(trx);
+  return left;
 }
 
 function isDeliveredSince({ settledBy, changedAt }: CallProgress, since = Number.POSITIVE_INFINITY): boolean {
@@ -82,14 +133,8 @@ async function saveMarks(
 /** Of a transaction: about 10 ms. */
 const MARKED_AT_ONCE = 500;
 
-/** One transaction per step. Returns how many have changed. */
-export async function markMatching(
-  db: Db,
-  clock: Clock,
-  callbackId: string,
-  filter: CallFilter,
-  mark: MarkMatching,
-): Promise<number> {
+/** One transaction per step. */
+async function markMatching(db: Db, clock: Clock, callbackId: string, filter: CallFilter, mark: MarkMatching): Promise<number> {
   const { status, by, now } = mark;
   if (status === "FAILED" && filter.status === "PENDING")
     throw new WhcbError("invalid", `A PENDING call ${PENDING_REASON} be marked FAILED`);
@@ -110,19 +155,16 @@ export async function markMatching(
   return changed;
 }
 
-/** Atomic. Ignores attempts of unknown calls. */
-export function recordReplays(db: Db, callbackId: string, replays: readonly ClientReplay[], now: number): Promise<void> {
-  return transact(db, async (trx) => {
-    const { key } = await lockCallback(trx, callbackId);
-    const states = await readStatesById(trx, key, [...new Set(replays.map(({ callId }) => callId))]);
-    const activity = new ActivityChanges();
-    const attempts = await addReplays(trx, states, { replays, now }, activity);
-    const changes = new CountChanges();
-    await writeStates(trx, states.values(), changes);
-    await changes.save(trx);
-    await saveAttempts(trx, attempts);
-    await activity.save(trx);
-  });
+async function recordReplays(trx: Db, callbackId: string, replays: readonly ClientReplay[], now: number): Promise<void> {
+  const { key } = await lockCallback(trx, callbackId);
+  const states = await readStatesById(trx, key, [...new Set(replays.map(({ callId }) => callId))]);
+  const activity = new ActivityChanges();
+  const attempts = await addReplays(trx, states, { replays, now }, activity);
+  const changes = new CountChanges();
+  await writeStates(trx, states.values(), changes);
+  await changes.save(trx);
+  await saveAttempts(trx, attempts);
+  await activity.save(trx);
 }
 
 /** A request sent twice adds none twice. The endpoint's answers may hold what was erased. */

@@ -1,8 +1,10 @@
 /** Replays by the service: calls with `due_cause` "replay"; `due_at` says of which one. */
 import { sql } from "kysely";
 import { cancelReplay, type RetryRule, requestReplay } from "../../domain/call.js";
-import type { ServiceReplay } from "../../domain/callback.js";
+import type { CallFilter } from "../../domain/call-filter.js";
+import type { RunLease, ServiceReplay } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
+import type { RetryPolicy } from "../../domain/retry-policy.js";
 import type { Clock } from "../../platform/clock.js";
 import { type CallbackRow, lockCallback, requireCallback } from "../callbacks/callback-row.js";
 import { type LeaseTime, requireLease, toServiceReplay } from "../callbacks/run-leases.js";
@@ -11,17 +13,75 @@ import type { Db, ReplayTable } from "../schema.js";
 import { listOf } from "../sql/batches.js";
 import { isPostgres } from "../sql/per-database.js";
 import { transact } from "../sql/transactions.js";
-import type { ReplayCancel, ReplayRequest, RequestedReplay } from "../store.js";
 import { CountChanges } from "./call-counts.js";
 import { readStatesBySeq, writeStates } from "./call-state.js";
 import { requireStates } from "./mark-calls.js";
 import { indexKeys, type ScanStep, scanCalls } from "./scan-calls.js";
 
-/**
- * By ids: atomic. By a filter: in many transactions, what is requested stays if a later one fails. Throws `locked` while another run than
- * `by` has the lease, or if the replay was cancelled.
- */
-export async function requestReplays(
+export interface ReplayRequest {
+  readonly id: string;
+  readonly selection: ReplaySelection;
+  readonly by: RunLease | null;
+}
+
+export type ReplaySelection = { readonly callIds: readonly string[] } | { readonly filter: CallFilter };
+
+export interface RequestedReplay {
+  readonly id: string;
+  /** Of the replay, with what was added. */
+  readonly total: number;
+  /** FAILED calls of the request; those that wait for an earlier replay count too. */
+  readonly accepted: number;
+}
+
+export interface ReplayCancel {
+  /** null: of the callback's cancelled replays, what still waits. */
+  readonly replayId: string | null;
+  readonly now: number;
+  readonly policy: RetryPolicy;
+  /** In [0,1): the jitter. */
+  readonly random: number;
+  /** Seqs of calls in flight: they stay in the replay. null: if a dispatcher owns the callback, it is to withdraw the others. */
+  begunCalls(): ReadonlySet<number> | null;
+}
+
+/** `isServed`: by a service, which ends leases of runs. */
+export function replayStore(db: Db, clock: Clock, isServed: boolean) {
+  return {
+    /**
+     * One attempt each, due now; sets `replayRequestedAt`. Adds to the replay with this id. By ids: atomic. By a filter: in many
+     * transactions, what is requested stays if a later one fails. Throws as `calls.mark`, and `locked` while another run than `by` has the
+     * lease, or if that replay was cancelled.
+     */
+    request: (callbackId: string, request: ReplayRequest, now: number): Promise<RequestedReplay> =>
+      requestReplays(db, clock, callbackId, request, { now, isServed }),
+
+    /** Throws `not-found` for the callback. */
+    async find(callbackId: string, replayId: string): Promise<ServiceReplay | null> {
+      const { key } = await requireCallback(db, callbackId);
+      const row = await readReplay(db, key, replayId);
+      return row === undefined ? null : toServiceReplay(row);
+    },
+
+    /** Newest first. Throws `not-found` for the callback. */
+    async list(callbackId: string, limit: number): Promise<readonly ServiceReplay[]> {
+      const { key } = await requireCallback(db, callbackId);
+      const rows = db
+        .selectFrom("replays")
+        .selectAll()
+        .where("callback_key", "=", key)
+        .orderBy("requested_at", "desc")
+        .limit(limit);
+      return (await rows.execute()).map(toServiceReplay);
+    },
+
+    /** Atomic, for one chunk of calls; false: there may be more. Calls keep their retries. Throws `not-found`. */
+    cancelChunk: (callbackId: string, cancel: ReplayCancel): Promise<boolean> =>
+      transact(db, (trx) => cancelReplayChunk(trx, callbackId, cancel)),
+  };
+}
+
+async function requestReplays(
   db: Db,
   clock: Clock,
   callbackId: string,
@@ -61,42 +121,27 @@ async function openReplay(trx: Db, callbackId: string, { id, by }: ReplayRequest
   return replay;
 }
 
-export async function findReplay(db: Db, callbackId: string, replayId: string): Promise<ServiceReplay | null> {
-  const { key } = await requireCallback(db, callbackId);
-  const row = await readReplay(db, key, replayId);
-  return row === undefined ? null : toServiceReplay(row);
-}
-
-export async function listReplays(db: Db, callbackId: string, limit: number): Promise<readonly ServiceReplay[]> {
-  const { key } = await requireCallback(db, callbackId);
-  const rows = db.selectFrom("replays").selectAll().where("callback_key", "=", key).orderBy("requested_at", "desc").limit(limit);
-  return (await rows.execute()).map(toServiceReplay);
-}
-
 const CHUNK = 1_000;
 
-/** Atomic, for one chunk of calls; false: there may be more. Throws `not-found`. */
-export function cancelReplayChunk(db: Db, callbackId: string, cancel: ReplayCancel): Promise<boolean> {
-  return transact(db, async (trx) => {
-    const callback = await lockCallback(trx, callbackId);
-    const replays = await markCancelled(trx, callback, cancel);
-    const begun = cancel.begunCalls();
-    // Nobody takes it while it is locked.
-    if (begun === null && (await hasOwner(trx, callback.key))) {
-      await recordChange(trx, callbackId);
-      return true;
-    }
-    let isDone = true;
-    for (const { requested_at } of replays.filter(({ waiting }) => waiting > 0))
-      isDone = (await withdraw(trx, callback, requested_at, begun ?? new Set(), cancel)) && isDone;
-    return isDone;
-  });
+async function cancelReplayChunk(trx: Db, callbackId: string, cancel: ReplayCancel): Promise<boolean> {
+  const callback = await lockCallback(trx, callbackId);
+  const replays = await markCancelled(trx, callback, cancel);
+  const begun = cancel.begunCalls();
+  // Nobody takes it while it is locked.
+  if (begun === null && (await hasOwner(trx, callback.key))) {
+    await recordChange(trx, callbackId);
+    return true;
+  }
+  let isDone = true;
+  for (const { requested_at } of replays.filter(({ waiting }) => waiting > 0))
+    isDone = (await withdraw(trx, callback, requested_at, begun ?? new Set(), cancel)) && isDone;
+  return isDone;
 }
 
 /** Also one that has no call left: its run may be about to add some. */
 async function markCancelled(
   trx: Db,
-  { key, id }: Pick<CallbackRow, "key" | "id">,
+  { key, id }: CallbackRow,
   { replayId, now }: ReplayCancel,
 ): Promise<readonly ReplayTable[]> {
   if (replayId === null) {

@@ -11,7 +11,6 @@ import {
 import type { Clock } from "../../platform/clock.js";
 import { requireCallback } from "../callbacks/callback-row.js";
 import { type KeyRange, orderBy, rangesOf, rowRangeOf, type SortKey, type Values } from "../keyset.js";
-import type { CallCount, CountLimit } from "../overview-store.js";
 import type { Db } from "../schema.js";
 import { jsonPart, perDatabase, seqOfWaiting } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
@@ -38,6 +37,17 @@ export interface ScanStep {
   selectFirst(columns: RawBuilder<unknown>, limit: number): RawBuilder<unknown>;
   /** null: the last step. */
   readonly end: Values | null;
+}
+
+export interface CountLimit {
+  /** Elapsed time, ms; Infinity: counts all. */
+  readonly budgetMs: number;
+}
+
+export interface CallCount {
+  readonly count: number;
+  /** false: there are more. */
+  readonly isExact: boolean;
 }
 
 const FIRST_ROWS = 1_024;

@@ -1,27 +1,54 @@
 /** Which dispatcher owns which callback (docs/dispatcher.md, Ownership). On PostgreSQL only: one process owns a SQLite file. */
 import { type RawBuilder, sql } from "kysely";
 import { isWhcbError } from "../../domain/errors.js";
-import { lockLiveCallbacks } from "../callbacks/callback-row.js";
 import { isActive } from "../outcomes/endpoints.js";
 import type { Db } from "../schema.js";
 import { listOf } from "../sql/batches.js";
 import { transact } from "../sql/transactions.js";
-import { LEASE_MS, type LeaseStore, type OtherLease, type TakenCallbacks } from "./node-store.js";
+import { lockLiveCallbacks } from "./fences.js";
 
-export function leaseStore(db: Db): LeaseStore {
+export const LEASE_MS = 15_000;
+
+export interface LeaseShare {
+  /** By this dispatcher. */
+  readonly owned: number;
+  /** How many callbacks one dispatcher owns if all own as many, rounded up. */
+  readonly share: number;
+}
+
+export interface OtherLease {
+  /** Another one with each renewal. */
+  readonly renewal: number;
+  /** Until it expires by the database's clock, which may be set. */
+  readonly leftMs: number;
+}
+
+export interface TakenCallbacks {
+  /** By callback id: larger than that of any earlier owner. */
+  readonly fences: ReadonlyMap<string, number>;
+  /** More of its share is free: beyond `limit`, or locked at this moment. */
+  readonly hasMore: boolean;
+}
+
+export type LeaseStore = ReturnType<typeof leaseStore>;
+
+export function leaseStore(db: Db) {
   return {
-    async startLease(dispatcherId) {
+    /** Under a new id: one whose lease was lost isn't used again. */
+    async startLease(dispatcherId: string): Promise<void> {
       await sql`INSERT INTO dispatchers (id, expires_at) VALUES (${dispatcherId}, ${expiry})`.execute(db);
     },
 
-    async renewLease(dispatcherId) {
+    /** For LEASE_MS. false: it had ended, and others may have taken what it owned. */
+    async renewLease(dispatcherId: string): Promise<boolean> {
       const { rows } = await sql`UPDATE dispatchers SET expires_at = ${expiry} WHERE id = ${dispatcherId} RETURNING id`.execute(
         db,
       );
       return rows.length > 0;
     },
 
-    async readOthers(dispatcherId) {
+    /** By id; without its own. */
+    async readOthers(dispatcherId: string): Promise<ReadonlyMap<string, OtherLease>> {
       const { rows } = await sql<OtherLease & { id: string }>`
         SELECT id, ${renewal} AS renewal,
           floor(extract(epoch FROM expires_at - clock_timestamp()) * 1000.0)::bigint AS "leftMs"
@@ -29,14 +56,15 @@ export function leaseStore(db: Db): LeaseStore {
       return new Map(rows.map(({ id, ...lease }) => [id, lease]));
     },
 
-    async endUnrenewed(dispatcherId, last) {
+    /** Does nothing if it was renewed since. Until then it still owns what it has, and may renew. */
+    async endUnrenewed(dispatcherId: string, last: number): Promise<void> {
       // One that is being renewed or ended at this moment is left out: two that end each other's would wait for each other.
       await sql`
         DELETE FROM dispatchers WHERE id IN (
           SELECT id FROM dispatchers WHERE id = ${dispatcherId} AND ${renewal} = ${last} FOR UPDATE SKIP LOCKED)`.execute(db);
     },
 
-    async readShare(dispatcherId) {
+    async readShare(dispatcherId: string): Promise<LeaseShare> {
       const { rows } = await sql<{ living: number; owned: number; own: number }>`
         SELECT count(*) AS living, (SELECT count(*) FROM callbacks WHERE ${hasLivingOwner}) AS owned,
           (SELECT count(*) FROM callbacks WHERE owner = ${dispatcherId}) AS own
@@ -45,7 +73,8 @@ export function leaseStore(db: Db): LeaseStore {
       return { owned: own, share: Math.ceil(owned / Math.max(1, living)) };
     },
 
-    async readTimeline() {
+    /** Another one after a promotion or a restore, which may lack the last commits. null: the server doesn't tell. */
+    async readTimeline(): Promise<string | null> {
       try {
         const { rows } = await sql<{ timeline: string }>`
           SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8) AS timeline`.execute(db);
@@ -56,19 +85,24 @@ export function leaseStore(db: Db): LeaseStore {
       }
     },
 
-    async endLease(dispatcherId) {
+    /** What it owned is free at once. */
+    async endLease(dispatcherId: string): Promise<void> {
       await sql`DELETE FROM dispatchers WHERE id = ${dispatcherId}`.execute(db);
     },
 
-    takeCallbacks: (dispatcherId, limit, callbackIds) => takeCallbacks(db, dispatcherId, limit, callbackIds),
+    /** Atomic. Callbacks with something to do and no living owner, up to this dispatcher's share of all. Default: any. */
+    takeCallbacks: (dispatcherId: string, limit: number, callbackIds?: readonly string[]): Promise<TakenCallbacks> =>
+      takeCallbacks(db, dispatcherId, limit, callbackIds),
 
-    async listOwned(dispatcherId) {
+    /** With their fences, by callback id. */
+    async listOwned(dispatcherId: string): Promise<ReadonlyMap<string, number>> {
       const { rows } = await sql<{ id: string; fence: number }>`
         SELECT id, fence FROM callbacks WHERE owner = ${dispatcherId}`.execute(db);
       return new Map(rows.map(({ id, fence }) => [id, fence]));
     },
 
-    releaseCallbacks: (dispatcherId, callbackIds) =>
+    /** Atomic. Those that it still owns. */
+    releaseCallbacks: (dispatcherId: string, callbackIds: readonly string[]): Promise<void> =>
       transact(db, async (trx) => {
         await lockLiveCallbacks(trx, callbackIds);
         await sql`

@@ -1,17 +1,33 @@
-/** On PostgreSQL only: one process has them in its memory. */
+/** What limits clients, counted by all nodes together. On PostgreSQL only: one process has them in its memory. */
 import { sql } from "kysely";
 import type { Clock } from "../../platform/clock.js";
 import type { Db } from "../schema.js";
 import type { KeyCipher } from "../secret-key.js";
 import { batchOf, cell, listOf } from "../sql/batches.js";
 import { transact } from "../sql/transactions.js";
-import type { LimitState, LimitStore } from "./node-store.js";
 
 /** Between two removals of what has expired. */
 const SWEEP_MS = 10_000;
 
+/** What it means is up to who counts; []: nothing yet. */
+export type LimitState = readonly number[];
+
+export interface LimitChange<Result> {
+  /** In the order of the keys; null: they stay. */
+  readonly states: readonly Limit[] | null;
+  readonly result: Result;
+}
+
+/** It may be forgotten at `expiresAt` (epoch ms). */
+export interface Limit {
+  readonly state: LimitState;
+  readonly expiresAt: number;
+}
+
+export type LimitStore = ReturnType<typeof limitStore>;
+
 /** Addresses and names are stored as keyed hashes: who reads the table can't try them out. */
-export function limitStore(db: Db, clock: Clock, cipher: KeyCipher): LimitStore {
+export function limitStore(db: Db, clock: Clock, cipher: KeyCipher) {
   let sweepAt = clock.monotonicMs() + SWEEP_MS;
 
   const sweep = async () => {
@@ -25,7 +41,11 @@ export function limitStore(db: Db, clock: Clock, cipher: KeyCipher): LimitStore 
   };
 
   return {
-    async changeLimits(limits, change) {
+    /** Atomic. `change` gets what is stored, and may run again if a transaction has to be repeated. */
+    async changeLimits<Result>(
+      limits: readonly string[],
+      change: (states: readonly LimitState[]) => LimitChange<Result>,
+    ): Promise<Result> {
       const keys = limits.map((limit) => cipher.sign(`limit ${limit}`));
       await sweep();
       return transact(db, async (trx) => {

@@ -5,11 +5,29 @@ import { lockMigrations, readNewer } from "../postgres/postgres-migrations.js";
 import type { Db } from "../schema.js";
 import { parseSettings, readSettings, saveSettings } from "../settings-store.js";
 import { transact } from "../sql/transactions.js";
-import { type Joined, MEMBER_MS, type MemberStore } from "./node-store.js";
 
-export function memberStore(db: Db): MemberStore {
+/** How long a member counts as one without a renewal, by the database's clock. */
+export const MEMBER_MS = 15_000;
+
+export type Joined =
+  | { readonly kind: "joined"; readonly settings: ServiceSettings }
+  | { readonly kind: "differs"; readonly running: ServiceSettings }
+  | { readonly kind: "busy"; readonly task: string };
+
+export interface Renewed {
+  /** false: it had expired. */
+  readonly isMember: boolean;
+  /** Migrations that this version doesn't know. */
+  readonly newer: "none" | "compatible" | "incompatible";
+}
+
+export type MemberStore = ReturnType<typeof memberStore>;
+
+/** Who uses the database. */
+export function memberStore(db: Db) {
   return {
-    joinNodes: (nodeId, changes) =>
+    /** Atomic: all that run at the same time have the same settings. `changes` are compared with what runs, and stored. */
+    joinNodes: (nodeId: string, changes: Partial<ServiceSettings>): Promise<Joined> =>
       transact(db, async (trx) => {
         const joined = await join(trx, nodeId, changes);
         // At once: others may take them over before this start succeeds, or fails.
@@ -17,9 +35,12 @@ export function memberStore(db: Db): MemberStore {
         return joined;
       }),
 
-    rejoinNodes: (nodeId, settings) => transact(db, (trx) => join(trx, nodeId, settings)),
+    /** Atomic. After it had expired, with all its settings; stores none. */
+    rejoinNodes: (nodeId: string, settings: ServiceSettings): Promise<Joined> =>
+      transact(db, (trx) => join(trx, nodeId, settings)),
 
-    joinAlone: (taskId, task) =>
+    /** Atomic. false: nodes run, or another task. Until it leaves, no node joins, and a node that hung finds its callbacks lost. */
+    joinAlone: (taskId: string, task: string): Promise<boolean> =>
       transact(db, async (trx) => {
         const others = await lockOthers(trx, taskId);
         const { rows: dispatchers } = await sql`SELECT id FROM dispatchers WHERE expires_at > clock_timestamp()`.execute(trx);
@@ -30,12 +51,13 @@ export function memberStore(db: Db): MemberStore {
         return true;
       }),
 
-    async renewMember(id) {
+    async renewMember(id: string): Promise<Renewed> {
       const { rows } = await sql`UPDATE nodes SET expires_at = ${expiry} WHERE id = ${id} RETURNING id`.execute(db);
       return { isMember: rows.length === 1, newer: await readNewer(db) };
     },
 
-    async listCreators() {
+    /** Besides this one and the schema's owner: roles that may create objects in the schema. */
+    async listCreators(): Promise<readonly string[]> {
       const { rows } = await sql<{ role: string }>`
         SELECT coalesce((SELECT rolname FROM pg_roles WHERE oid = grantee), 'PUBLIC') AS role
         FROM pg_namespace, aclexplode(nspacl)
@@ -44,7 +66,7 @@ export function memberStore(db: Db): MemberStore {
       return rows.map(({ role }) => role);
     },
 
-    async leaveMembers(id) {
+    async leaveMembers(id: string): Promise<void> {
       await sql`DELETE FROM nodes WHERE id = ${id}`.execute(db);
     },
   };

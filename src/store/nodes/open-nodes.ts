@@ -8,15 +8,17 @@ import type { KeyCipher } from "../secret-key.js";
 import { leaseStore } from "./leases.js";
 import { limitStore } from "./limits.js";
 import { memberStore } from "./members.js";
-import type { NodeStore } from "./node-store.js";
 import { openSignals } from "./signals.js";
 
 const MAX_CONNECTIONS = 2;
 /** Well within the lease. */
 const TIMEOUT_MS = 4_000;
 
+/** What the nodes that share a PostgreSQL database agree on through it (docs/dispatcher.md, Ownership). */
+export type NodeStore = ReturnType<typeof openNodeStore>;
+
 /** With connections of its own: a busy store must not end a lease. `store`: for what clients cause. */
-export function openNodeStore(url: string, clock: Clock, store: Db, cipher: KeyCipher): NodeStore {
+export function openNodeStore(url: string, clock: Clock, store: Db, cipher: KeyCipher) {
   const pool = openPool(url, { maxConnections: MAX_CONNECTIONS, connectTimeoutMs: TIMEOUT_MS, answerTimeoutMs: TIMEOUT_MS });
   const db = new Kysely<Schema>({ dialect: postgresDialect(pool) });
   const signals = openSignals({ pool, url, nodeId: randomUUID(), clock });
@@ -25,12 +27,13 @@ export function openNodeStore(url: string, clock: Clock, store: Db, cipher: KeyC
     ...limitStore(store, clock, cipher),
     ...memberStore(db),
     ...signals,
-    async readTime() {
+    /** The database's clock, epoch ms. */
+    async readTime(): Promise<number> {
       const { rows } = await sql<{ now: number }>`
         SELECT (extract(epoch FROM clock_timestamp()) * 1000.0)::float8 AS now`.execute(db);
       return rows[0]?.now ?? clock.now();
     },
-    async close() {
+    async close(): Promise<void> {
       await signals.close();
       await db.destroy();
     },

@@ -5,7 +5,6 @@
 import type pg from "pg";
 import type { Clock } from "../../platform/clock.js";
 import { PostgresClient } from "../postgres/postgres-client.js";
-import type { Signals } from "./node-store.js";
 
 export interface SignalsDeps {
   /** For announcements. */
@@ -26,7 +25,7 @@ const CHECK_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 5_000;
 const RECONNECT_MS = 1_000;
 
-export function openSignals({ pool, url, nodeId, clock }: SignalsDeps): Signals {
+export function openSignals({ pool, url, nodeId, clock }: SignalsDeps) {
   const closing = new AbortController();
   const sleep = (ms: number, signal = closing.signal) => clock.sleepUntil(clock.now() + ms, signal);
   let isAnnounced = false;
@@ -82,11 +81,16 @@ export function openSignals({ pool, url, nodeId, clock }: SignalsDeps): Signals 
   };
 
   return {
-    announce() {
+    /** After a commit. Returns at once. */
+    announce(): void {
       isAnnounced = true;
       if (!isAnnouncing) void announceAll();
     },
-    listen(handler, onDeaf) {
+    /**
+     * Until the store is closed: another node has announced something, or may have. `onDeaf`: a connection was made on which nothing arrives,
+     * as by a pooler in transaction mode.
+     */
+    listen(handler: () => void, onDeaf: () => void): void {
       const run = async () => {
         while (!closing.signal.aborted) {
           await listenOnce(handler, onDeaf).catch(() => undefined);
@@ -95,7 +99,7 @@ export function openSignals({ pool, url, nodeId, clock }: SignalsDeps): Signals 
       };
       listening = run();
     },
-    async close() {
+    async close(): Promise<void> {
       closing.abort();
       await listening;
     },

@@ -1,13 +1,58 @@
 /** What happened per minute: a row per callback and minute, written with the outcomes. */
 import { sql } from "kysely";
-import { type Attempt, isAccepted } from "../../domain/attempt.js";
+import { isAccepted, type NewAttempt } from "../../domain/attempt.js";
 import type { Clock } from "../../platform/clock.js";
 import { requireCallback } from "../callbacks/callback-row.js";
-import type { Activity, ActivityPoint, ActivityQuery } from "../overview-store.js";
 import type { Db } from "../schema.js";
 import { batchOf, cell } from "../sql/batches.js";
 import { readRows } from "../sql/json-rows.js";
 import { transact } from "../sql/transactions.js";
+
+export interface ActivityQuery {
+  /** Epoch ms, inclusive; a minute that has begun counts whole. */
+  readonly since: number;
+  /** Exclusive. */
+  readonly until: number;
+  /** 2 or more. */
+  readonly maxPoints: number;
+}
+
+export interface Activity {
+  /** Minutes are merged into buckets of this width, whole in UTC. */
+  readonly bucketMs: number;
+  /** Those with attempts or a sample, by time. */
+  readonly points: readonly ActivityPoint[];
+}
+
+/** Attempts by the minute in which they began. */
+export interface ActivityPoint {
+  /** The bucket's beginning. */
+  readonly at: number;
+  /** First attempts, retries and probes. */
+  readonly scheduled: AttemptCounts;
+  readonly serviceReplays: AttemptCounts;
+  readonly clientReplays: AttemptCounts;
+  /** The bucket's last sample: calls that aren't delivered. Taken while an outage is open: each minute, as it opens and as it closes. */
+  readonly waiting: { readonly pending: number; readonly failed: number } | null;
+}
+
+export interface AttemptCounts {
+  readonly accepted: number;
+  readonly failed: number;
+}
+
+export function activityStore(db: Db, clock: Clock) {
+  return {
+    /** Throws `not-found`. */
+    list: (callbackId: string, query: ActivityQuery): Promise<Activity> => listActivity(db, clock, callbackId, query),
+
+    /**
+     * Atomic. Records how many calls of callbacks with an open outage wait, in the order of their keys. `after`: where to read on (0: from the
+     * start). Resolves to it for the next chunk; null: done.
+     */
+    sampleWaiting: (now: number, after: number, limit: number): Promise<number | null> => sampleWaiting(db, now, after, limit),
+  };
+}
 
 const MINUTE_MS = 60_000;
 
@@ -20,7 +65,7 @@ const TYPES = ["bigint", "bigint", ...COUNTS.map(() => "bigint" as const)] as co
 /** In the order of COUNTS. */
 type Counts = [number, number, number, number, number, number];
 
-function indexOf({ cause, sentFrom, result }: Omit<Attempt, "number">): 0 | 1 | 2 | 3 | 4 | 5 {
+function indexOf({ cause, sentFrom, result }: NewAttempt): 0 | 1 | 2 | 3 | 4 | 5 {
   const failed = isAccepted(result) ? 0 : 1;
   if (cause !== "replay") return failed;
   return sentFrom === undefined ? (failed ? 3 : 2) : failed ? 5 : 4;
@@ -30,7 +75,7 @@ function indexOf({ cause, sentFrom, result }: Omit<Attempt, "number">): 0 | 1 | 
 export class ActivityChanges {
   readonly #byCallback = new Map<number, Map<number, Counts>>();
 
-  add(callbackKey: number, attempt: Omit<Attempt, "number">): void {
+  add(callbackKey: number, attempt: NewAttempt): void {
     const minute = minuteOf(attempt.startedAt);
     const minutes = this.#byCallback.get(callbackKey) ?? new Map<number, Counts>();
     if (minutes.size === 0) this.#byCallback.set(callbackKey, minutes);
@@ -69,8 +114,7 @@ export async function saveSamples(db: Db, samples: readonly Sample[]): Promise<v
       pending_calls = excluded.pending_calls, failed_calls = excluded.failed_calls`.execute(db);
 }
 
-/** Atomic. Of callbacks with an open outage, in the order of their keys, after this one. Returns the last key; null: no more. */
-export async function sampleWaiting(db: Db, now: number, after: number, limit: number): Promise<number | null> {
+async function sampleWaiting(db: Db, now: number, after: number, limit: number): Promise<number | null> {
   const open = await db
     .selectFrom("outages")
     .select("callback_key")
@@ -94,7 +138,7 @@ const READ_AT_ONCE = 10_080;
 
 type Row = readonly [minute: number, ...Counts, pending: number | null, failed: number | null];
 
-export async function listActivity(
+async function listActivity(
   db: Db,
   clock: Clock,
   callbackId: string,

@@ -4,7 +4,6 @@ import { RUN_LEASE_MS } from "../../domain/callback.js";
 import { lockKeys } from "../callbacks/callback-row.js";
 import type { Db } from "../schema.js";
 import { crossJoin } from "../sql/per-database.js";
-import { transact } from "../sql/transactions.js";
 
 export interface ClockBounds {
   readonly now: number;
@@ -15,38 +14,36 @@ export interface ClockBounds {
 /** A run gives up earlier. */
 const LONGEST_AWAY_MS = 10 * 60_000;
 
-/** Atomic. Usually a few index lookups per callback. */
-export function clampTimes(db: Db, { now, latestDueAt }: ClockBounds): Promise<void> {
-  return transact(db, async (trx) => {
-    await lockKeys(trx);
-    // A requested replay goes at once, whatever its due time, which is its replay's key.
-    const isTooLate = isFailed(sql`due_at IS NOT NULL AND due_at > ${latestDueAt} AND due_cause <> 'replay'`);
-    await sql`UPDATE calls SET due_at = ${latestDueAt} WHERE ${isTooLate}`.execute(trx);
-    const isAhead = [
-      isFailed(sql`status <> 'PENDING' AND attempted_at > ${now}`),
-      isFailed(sql`due_cause = 'retry' AND first_failed_at > ${now}`),
-    ];
-    for (const which of isAhead) {
-      await sql`
-        UPDATE calls SET attempted_at = ${atMost("attempted_at", now)}, sent_at = ${atMost("sent_at", now)},
-          first_failed_at = ${atMost("first_failed_at", now)} WHERE ${which}`.execute(trx);
-    }
+/** Usually a few index lookups per callback. */
+export async function clampTimes(trx: Db, { now, latestDueAt }: ClockBounds): Promise<void> {
+  await lockKeys(trx);
+  // A requested replay goes at once, whatever its due time, which is its replay's key.
+  const isTooLate = isFailed(sql`due_at IS NOT NULL AND due_at > ${latestDueAt} AND due_cause <> 'replay'`);
+  await sql`UPDATE calls SET due_at = ${latestDueAt} WHERE ${isTooLate}`.execute(trx);
+  const isAhead = [
+    isFailed(sql`status <> 'PENDING' AND attempted_at > ${now}`),
+    isFailed(sql`due_cause = 'retry' AND first_failed_at > ${now}`),
+  ];
+  for (const which of isAhead) {
     await sql`
-      UPDATE outages SET started_at = ${atMost("started_at", now)}, quiet_since = ${atMost("quiet_since", now)}
-      WHERE ended_at IS NULL AND (started_at > ${now} OR quiet_since > ${now})`.execute(trx);
-    // A probe that waits for a run's lock is due later; one that has gone must not be due again.
-    const isOldProbe = sql`replay_probe_at > ${now + RUN_LEASE_MS}`;
-    await sql`
-      UPDATE callbacks SET repaired_at = ${atMost("repaired_at", now)}, replay_requested_at = ${atMost("replay_requested_at", now)},
-        replay_probe_at = CASE WHEN ${isOldProbe} THEN ${now} ELSE replay_probe_at END
-      WHERE repaired_at > ${now} OR replay_requested_at > ${now} OR ${isOldProbe}`.execute(trx);
-    // Its run may live, and couldn't renew it while the service was away.
-    const expiresAt = now + RUN_LEASE_MS;
-    await sql`
-      UPDATE run_leases SET expires_at = ${expiresAt}
-      WHERE expires_at > ${now - LONGEST_AWAY_MS} AND expires_at <> ${expiresAt}`.execute(trx);
-    await sql`DELETE FROM run_leases WHERE expires_at <= ${now - LONGEST_AWAY_MS}`.execute(trx);
-  });
+      UPDATE calls SET attempted_at = ${atMost("attempted_at", now)}, sent_at = ${atMost("sent_at", now)},
+        first_failed_at = ${atMost("first_failed_at", now)} WHERE ${which}`.execute(trx);
+  }
+  await sql`
+    UPDATE outages SET started_at = ${atMost("started_at", now)}, quiet_since = ${atMost("quiet_since", now)}
+    WHERE ended_at IS NULL AND (started_at > ${now} OR quiet_since > ${now})`.execute(trx);
+  // A probe that waits for a run's lock is due later; one that has gone must not be due again.
+  const isOldProbe = sql`replay_probe_at > ${now + RUN_LEASE_MS}`;
+  await sql`
+    UPDATE callbacks SET repaired_at = ${atMost("repaired_at", now)}, replay_requested_at = ${atMost("replay_requested_at", now)},
+      replay_probe_at = CASE WHEN ${isOldProbe} THEN ${now} ELSE replay_probe_at END
+    WHERE repaired_at > ${now} OR replay_requested_at > ${now} OR ${isOldProbe}`.execute(trx);
+  // Its run may live, and couldn't renew it while the service was away.
+  const expiresAt = now + RUN_LEASE_MS;
+  await sql`
+    UPDATE run_leases SET expires_at = ${expiresAt}
+    WHERE expires_at > ${now - LONGEST_AWAY_MS} AND expires_at <> ${expiresAt}`.execute(trx);
+  await sql`DELETE FROM run_leases WHERE expires_at <= ${now - LONGEST_AWAY_MS}`.execute(trx);
 }
 
 /** null stays. */

@@ -1,55 +1,117 @@
 /** One transaction (docs/dispatcher.md, A call, Rule 5). */
 import type { Attempt } from "../../domain/attempt.js";
 import { holdCall, recordAttempt } from "../../domain/call.js";
-import { outageWithoutHoldings } from "../../domain/outage.js";
-import { type LiveCallbacks, lockLiveCallbacks, withoutStale } from "../callbacks/callback-row.js";
+import { type NewMail, outageWithoutHoldings } from "../../domain/outage.js";
+import type { RetryPolicy } from "../../domain/retry-policy.js";
 import { findRecorded, type RecordedAttempt, saveAttempts } from "../calls/attempts.js";
 import { CountChanges } from "../calls/call-counts.js";
 import { type CallState, readStatesBySeq, writeStates } from "../calls/call-state.js";
-import type { CommittedOutcomes, OutcomeGroup } from "../dispatch-store.js";
+import type { Fences } from "../nodes/fences.js";
+import { type LiveCallbacks, lockLiveCallbacks, withoutStale } from "../nodes/fences.js";
 import type { Db } from "../schema.js";
 import { transact } from "../sql/transactions.js";
 import { ActivityChanges, minuteOf, type Sample, saveSamples } from "./activity.js";
+import { type ClockBounds, clampTimes } from "./clamp-times.js";
+import type { EndpointChange } from "./endpoints.js";
 import { saveEndpoints } from "./endpoints.js";
 import { saveMails } from "./mails.js";
+import type { QueuedNotices } from "./notices.js";
 import { saveNotices } from "./notices.js";
+import type { ClosedOutage } from "./outages.js";
 import { closeOutages, saveOpenOutages } from "./outages.js";
 
-export function commitOutcomes(db: Db, group: OutcomeGroup): Promise<CommittedOutcomes> {
-  return transact(db, async (trx) => {
-    const live = await lockLiveCallbacks(trx, callbackIdsOf(group));
-    const callbacks = withoutStale(live, group.fences);
-    const changes = new CountChanges();
-    const states = await readStatesBySeq(trx, seqsOf(group));
-    const known = group.isRepeated ? await findRecorded(trx, group.attempts) : new Set<Attempt>();
-    const attempts = group.attempts.filter(({ attempt }) => !known.has(attempt));
-    const skippedHoldings = applyHoldings(states, group, callbacks);
-    const activity = new ActivityChanges();
-    const recorded = applyAttempts(states, { ...group, attempts }, callbacks, activity);
-    const endpoints = group.endpoints.map((change) => {
-      const outage = outageWithoutHoldings(change.outage, skippedHoldings.get(change.callbackId) ?? 0);
-      return { ...change, outage };
-    });
-    await writeStates(trx, states.values(), changes);
-    await saveAttempts(trx, recorded);
-    await changes.save(trx);
-    await activity.save(trx);
-    await saveEndpoints(trx, endpoints, callbacks);
-    // At most one open outage per callback.
-    const ended = await closeOutages(trx, group.closedOutages, callbacks);
-    await saveOpenOutages(trx, endpoints, callbacks);
-    const queued = await saveMails(trx, group.mails, callbacks);
-    if (group.notices) {
-      // Of an earlier try, they may be on their way.
-      const began = group.mails.filter(({ outageId }) => queued.has(outageId));
-      const closedOutages = group.closedOutages.filter(({ id }) => ended.has(id));
-      await saveNotices(trx, { mails: began, closedOutages }, callbacks, group.notices);
-    }
-    await saveSamples(trx, samplesOf(group.mails, group.closedOutages, callbacks));
-    const staleCallbacks = new Set([...live.keys()].filter((id) => !callbacks.has(id)));
-    const lostAttempts = attempts.filter(({ callbackId }) => staleCallbacks.has(callbackId)).length;
-    return { skippedHoldings, staleCallbacks, lostAttempts };
+export interface OutcomeGroup {
+  readonly attempts: readonly AttemptOutcome[];
+  readonly holdings: readonly Holding[];
+  /** As they are after all of these. */
+  readonly endpoints: readonly EndpointChange[];
+  /** Complete: one may have opened and closed within the group. Written first. */
+  readonly closedOutages: readonly ClosedOutage[];
+  /** One per opened outage; a second one is skipped. */
+  readonly mails: readonly NewMail[];
+  /** Left out: outages are reported by e-mail only. */
+  readonly notices?: QueuedNotices;
+  readonly fences: Fences;
+  readonly policy: RetryPolicy;
+  /** A try has failed, perhaps after its commit: the answer may have been lost. */
+  readonly isRepeated: boolean;
+}
+
+export interface AttemptOutcome {
+  readonly callbackId: string;
+  readonly callId: string;
+  readonly callSeq: number;
+  readonly attempt: Attempt;
+  /** In [0,1): the jitter. */
+  readonly random: number;
+  /** 0: in no recovery. */
+  readonly recovery: number;
+}
+
+export interface Holding {
+  readonly callbackId: string;
+  readonly callId: string;
+  readonly callSeq: number;
+  readonly at: number;
+  readonly downSince: number;
+  readonly random: number;
+}
+
+export interface CommittedOutcomes {
+  /** By callback, how many calls weren't held: its retries were switched off meanwhile, or the call was marked. */
+  readonly skippedHoldings: ReadonlyMap<string, number>;
+  /** Callbacks that another dispatcher has taken: nothing of theirs was written. */
+  readonly staleCallbacks: ReadonlySet<string>;
+  /** Attempts of those that no earlier try has recorded either. */
+  readonly lostAttempts: number;
+}
+
+export function outcomeStore(db: Db) {
+  return {
+    /**
+     * Atomic. Skips calls that no longer exist, and all of a callback whose fence is stale. A repeated group may have been committed before:
+     * nothing is recorded twice, and the result is the same.
+     */
+    commit: (group: OutcomeGroup): Promise<CommittedOutcomes> => transact(db, (trx) => commitOutcomes(trx, group)),
+
+    /** Atomic. After a clock change or a shorter interval: future times become `now`, later due times `latestDueAt`. */
+    clampTimes: (bounds: ClockBounds): Promise<void> => transact(db, (trx) => clampTimes(trx, bounds)),
+  };
+}
+
+async function commitOutcomes(trx: Db, group: OutcomeGroup): Promise<CommittedOutcomes> {
+  const live = await lockLiveCallbacks(trx, callbackIdsOf(group));
+  const callbacks = withoutStale(live, group.fences);
+  const changes = new CountChanges();
+  const states = await readStatesBySeq(trx, seqsOf(group));
+  const known = group.isRepeated ? await findRecorded(trx, group.attempts) : new Set<Attempt>();
+  const attempts = group.attempts.filter(({ attempt }) => !known.has(attempt));
+  const skippedHoldings = applyHoldings(states, group, callbacks);
+  const activity = new ActivityChanges();
+  const recorded = applyAttempts(states, { ...group, attempts }, callbacks, activity);
+  const endpoints = group.endpoints.map((change) => {
+    const outage = outageWithoutHoldings(change.outage, skippedHoldings.get(change.callbackId) ?? 0);
+    return { ...change, outage };
   });
+  await writeStates(trx, states.values(), changes);
+  await saveAttempts(trx, recorded);
+  await changes.save(trx);
+  await activity.save(trx);
+  await saveEndpoints(trx, endpoints, callbacks);
+  // At most one open outage per callback.
+  const ended = await closeOutages(trx, group.closedOutages, callbacks);
+  await saveOpenOutages(trx, endpoints, callbacks);
+  const queued = await saveMails(trx, group.mails, callbacks);
+  if (group.notices) {
+    // Of an earlier try, they may be on their way.
+    const began = group.mails.filter(({ outageId }) => queued.has(outageId));
+    const closedOutages = group.closedOutages.filter(({ id }) => ended.has(id));
+    await saveNotices(trx, { mails: began, closedOutages }, callbacks, group.notices);
+  }
+  await saveSamples(trx, samplesOf(group.mails, group.closedOutages, callbacks));
+  const staleCallbacks = new Set([...live.keys()].filter((id) => !callbacks.has(id)));
+  const lostAttempts = attempts.filter(({ callbackId }) => staleCallbacks.has(callbackId)).length;
+  return { skippedHoldings, staleCallbacks, lostAttempts };
 }
 
 function callbackIdsOf({ attempts, holdings, endpoints, closedOutages, mails }: OutcomeGroup): string[] {

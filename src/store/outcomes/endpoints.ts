@@ -1,12 +1,36 @@
 import { type Selectable, sql } from "kysely";
+import type { Callback } from "../../domain/callback.js";
 import { type Endpoint, NEW_ENDPOINT } from "../../domain/endpoint.js";
-import { type CallbackRow, type LiveCallbacks, toCallback } from "../callbacks/callback-row.js";
-import type { EndpointChange, EndpointRecord } from "../dispatch-store.js";
+import type { OpenOutage } from "../../domain/outage.js";
+import { type CallbackRow, toCallback } from "../callbacks/callback-row.js";
+import type { LiveCallbacks } from "../nodes/fences.js";
 import type { Db, EndpointTable } from "../schema.js";
 import type { KeyCipher } from "../secret-key.js";
 import { batchOf, type CellType, cell, listOf } from "../sql/batches.js";
 import { perDatabase } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
+
+export interface EndpointRecord {
+  readonly callback: Callback;
+  /** Grows whenever a dispatcher takes the callback; 0 on SQLite. */
+  readonly fence: number;
+  readonly endpoint: Endpoint;
+  readonly outage: OpenOutage | null;
+  /** The last outage, if closed by marks, without success since. */
+  readonly markedOutage?: OpenOutage;
+  readonly pendingCalls: number;
+  /** The earliest of a FAILED call. */
+  readonly nextDueAt: number | null;
+  /** On PostgreSQL: another node cancelled a replay, of which calls wait or are in flight. */
+  readonly hasCancelledReplay?: true;
+}
+
+export interface EndpointChange {
+  readonly callbackId: string;
+  readonly endpoint: Endpoint;
+  readonly outage: OpenOutage | null;
+  readonly markedOutage?: OpenOutage | null;
+}
 
 type Nullable<Row> = { [Column in keyof Row]: Row[Column] | null };
 
@@ -39,8 +63,21 @@ const hasCancelledReplay = perDatabase({
     SELECT 1 FROM replays WHERE callback_key = callbacks.key AND waiting > 0 AND cancelled_at IS NOT NULL)`,
 });
 
-/** A counter and one index lookup per callback. */
-export async function listEndpoints(db: Db, cipher: KeyCipher, callbackIds?: readonly string[]): Promise<EndpointRecord[]> {
+export function endpointStore(db: Db, cipher: KeyCipher) {
+  return {
+    /** Those that may need the dispatcher, or all of `callbackIds`. A counter and one index lookup per callback. */
+    list: (callbackIds?: readonly string[]): Promise<readonly EndpointRecord[]> => listEndpoints(db, cipher, callbackIds),
+
+    /** The ids of those that may need the dispatcher. Reads no settings and no state. */
+    async listActive(): Promise<readonly string[]> {
+      const active = sql<{ id: string }>`SELECT id FROM callbacks WHERE deleted_at IS NULL AND ${isActive}`;
+      const { rows } = await executeByIndex(db, active);
+      return rows.map(({ id }) => id);
+    },
+  };
+}
+
+async function listEndpoints(db: Db, cipher: KeyCipher, callbackIds?: readonly string[]): Promise<EndpointRecord[]> {
   const which =
     callbackIds === undefined ? sql`` : sql`AND callbacks.id IN (SELECT batch.value FROM ${listOf(callbackIds, "text")})`;
   const { rows } = await executeByIndex(
@@ -72,13 +109,6 @@ export async function listEndpoints(db: Db, cipher: KeyCipher, callbackIds?: rea
     nextDueAt: row.next_due_at,
     ...(row.has_cancelled_replay === 1 && { hasCancelledReplay: true as const }),
   }));
-}
-
-/** Reads no settings and no state. */
-export async function listActiveCallbacks(db: Db): Promise<string[]> {
-  const active = sql<{ id: string }>`SELECT id FROM callbacks WHERE deleted_at IS NULL AND ${isActive}`;
-  const { rows } = await executeByIndex(db, active);
-  return rows.map(({ id }) => id);
 }
 
 export async function saveEndpoints(db: Db, changes: readonly EndpointChange[], callbacks: LiveCallbacks): Promise<void> {

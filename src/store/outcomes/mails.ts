@@ -1,14 +1,21 @@
 /** At most one e-mail per outage, queued in its opening transaction. */
 import { type Selectable, sql } from "kysely";
-import type { Mail, NoticeChannel } from "../../domain/outage.js";
-import type { LiveCallbacks } from "../callbacks/callback-row.js";
-import type { OutcomeGroup } from "../dispatch-store.js";
-import type { MailStore } from "../notice-store.js";
-import type { OverviewStore } from "../overview-store.js";
+import type { Mail, NewMail, NoticeChannel } from "../../domain/outage.js";
+import type { LiveCallbacks } from "../nodes/fences.js";
 import type { Db, MailTable } from "../schema.js";
 import { batchOf, type CellType, cell, listOf } from "../sql/batches.js";
 import { crossJoin, isPostgres } from "../sql/per-database.js";
 import { transact } from "../sql/transactions.js";
+
+export interface OutageMail extends Mail {
+  readonly sentAt: number | null;
+  /** null: not sent, or by 0.1.0. */
+  readonly sentBy: NoticeChannel | null;
+  /** null once sent. */
+  readonly nextTryAt: number | null;
+  /** Of the last try that failed, also once sent. */
+  readonly lastError: string | null;
+}
 
 type MailRow = Pick<Selectable<MailTable>, "outage_id" | "recipient" | "subject" | "text" | "created_at" | "tries"> & {
   callback_id: string;
@@ -17,9 +24,10 @@ type MailRow = Pick<Selectable<MailTable>, "outage_id" | "recipient" | "subject"
 type OutageMailRow = MailRow &
   Pick<Selectable<MailTable>, "sent_at" | "next_try_at" | "last_error"> & { notified_by: NoticeChannel | null };
 
-export function mailStore(db: Db): MailStore & Pick<OverviewStore, "getOutageMail"> {
+export function mailStore(db: Db) {
   return {
-    async fetchQueuedMails(now, limit) {
+    /** Unsent and due at `now`, oldest first. */
+    async fetchQueued(now: number, limit: number): Promise<readonly Mail[]> {
       const { rows } = await sql<MailRow>`
         SELECT outage_id, recipient, subject, text, mails.created_at, tries, callbacks.id AS callback_id
         FROM mails ${crossJoin} callbacks ON callbacks.key = mails.callback_key
@@ -27,7 +35,11 @@ export function mailStore(db: Db): MailStore & Pick<OverviewStore, "getOutageMai
       return rows.map(toMail);
     },
 
-    async claimMails(outageIds, dueBefore, until) {
+    /**
+     * Of these, those that were due at `dueBefore` and that no other node has claimed: theirs until `until`, or recorded as sent or failed. On
+     * SQLite: all.
+     */
+    async claim(outageIds: readonly string[], dueBefore: number, until: number): Promise<ReadonlySet<string>> {
       if (!isPostgres(db)) return new Set(outageIds);
       const { rows } = await sql<{ outage_id: string }>`
         UPDATE mails SET next_try_at = ${until} WHERE outage_id IN (
@@ -37,13 +49,15 @@ export function mailStore(db: Db): MailStore & Pick<OverviewStore, "getOutageMai
       return new Set(rows.map(({ outage_id }) => outage_id));
     },
 
-    async nextMailAt() {
+    /** When the first is due, or the claim on it ends; null: none is queued. */
+    async nextAt(): Promise<number | null> {
       const { rows } = await sql<{ at: number }>`
         SELECT next_try_at AS at FROM mails WHERE next_try_at IS NOT NULL ORDER BY next_try_at LIMIT 1`.execute(db);
       return rows[0]?.at ?? null;
     },
 
-    async getOutageMail(outageId) {
+    /** null: none, or it is past retention. */
+    async find(outageId: string): Promise<OutageMail | null> {
       const { rows } = await sql<OutageMailRow>`
         SELECT outage_id, recipient, subject, text, mails.created_at, tries, callbacks.id AS callback_id, sent_at, next_try_at,
           last_error, notified_by
@@ -55,13 +69,14 @@ export function mailStore(db: Db): MailStore & Pick<OverviewStore, "getOutageMai
       return { ...toMail(row), sentAt: sent_at, sentBy: notified_by, nextTryAt: next_try_at, lastError: last_error };
     },
 
-    recordMailSent: (outageId, at, by) =>
+    /** Sets the outage's `notifiedAt` and `notifiedBy`. */
+    recordSent: (outageId: string, at: number, by: NoticeChannel): Promise<void> =>
       transact(db, async (trx) => {
         await trx.updateTable("mails").set({ sent_at: at, next_try_at: null }).where("outage_id", "=", outageId).execute();
         await trx.updateTable("outages").set({ notified_at: at, notified_by: by }).where("id", "=", outageId).execute();
       }),
 
-    recordMailFailed: (outageId, error, nextTryAt) =>
+    recordFailed: (outageId: string, error: string, nextTryAt: number): Promise<void> =>
       transact(db, async (trx) => {
         await trx
           .updateTable("mails")
@@ -76,7 +91,7 @@ export function mailStore(db: Db): MailStore & Pick<OverviewStore, "getOutageMai
 const MAIL_TYPES: readonly CellType[] = ["text", "bigint", "text", "text", "text", "bigint"];
 
 /** Returns the outages of those that are new. */
-export async function saveMails(db: Db, mails: OutcomeGroup["mails"], callbacks: LiveCallbacks): Promise<ReadonlySet<string>> {
+export async function saveMails(db: Db, mails: readonly NewMail[], callbacks: LiveCallbacks): Promise<ReadonlySet<string>> {
   const rows = mails.flatMap(({ outageId, callbackId, to, subject, text, createdAt }) => {
     const callback = callbacks.get(callbackId);
     return callback === undefined ? [] : [[outageId, callback.key, to, subject, text, createdAt]];

@@ -1,12 +1,22 @@
 /** At most one per outage, event and destination, queued in the transaction that opens or ends the outage. */
 import { type RawBuilder, type Selectable, sql } from "kysely";
-import type { Notice } from "../../domain/outage.js";
-import type { LiveCallbacks } from "../callbacks/callback-row.js";
-import type { OutcomeGroup } from "../dispatch-store.js";
-import { NOTICE_LIFETIME_MS, type NoticeStore, type QueuedNotices } from "../notice-store.js";
+import type { NewMail, Notice, OutageReport } from "../../domain/outage.js";
+import type { LiveCallbacks } from "../nodes/fences.js";
 import type { Db, NoticeTable, OutageTable } from "../schema.js";
 import { batchOf, type CellType, cell, listOf } from "../sql/batches.js";
 import { isPostgres } from "../sql/per-database.js";
+import type { ClosedOutage } from "./outages.js";
+
+/** To whom the outages of a group are reported, at `at`. */
+export interface QueuedNotices {
+  /** Destinations. */
+  readonly began: readonly string[];
+  readonly ended: readonly string[];
+  readonly at: number;
+}
+
+/** Older ones aren't sent: an outage of last week is no news. */
+export const NOTICE_LIFETIME_MS = 24 * 60 * 60_000;
 
 type NoticeRow = Pick<Selectable<NoticeTable>, "outage_id" | "event" | "destination" | "tries" | "report"> &
   Pick<Selectable<OutageTable>, "started_at" | "failed_calls" | "quiet_since" | "ended_at"> & {
@@ -16,9 +26,13 @@ type NoticeRow = Pick<Selectable<NoticeTable>, "outage_id" | "event" | "destinat
     readonly deleted_at: number | null;
   };
 
-export function noticeStore(db: Db): NoticeStore {
+export function noticeStore(db: Db) {
   return {
-    async fetchNotices(destination, dueBefore, limit) {
+    /**
+     * To one destination, due at `dueBefore`, the least tried first, then the oldest. An outage's end only after its beginning was sent, and
+     * not while the outage is open again. Of a deleted callback only that end, if the beginning was sent. None older than NOTICE_LIFETIME_MS.
+     */
+    async fetch(destination: string, dueBefore: number, limit: number): Promise<readonly Notice[]> {
       const { rows } = await sql<NoticeRow>`
         SELECT outage_id, event, destination, tries, report, started_at, failed_calls, quiet_since, ended_at,
           callbacks.id AS callback_id, name, email, deleted_at
@@ -27,7 +41,8 @@ export function noticeStore(db: Db): NoticeStore {
       return rows.map(toNotice);
     },
 
-    async claimNotices(notices, dueBefore, until) {
+    /** As `mails.claim`: those of `notices` that are this node's until `until`. */
+    async claim(notices: readonly Notice[], dueBefore: number, until: number): Promise<readonly Notice[]> {
       if (!isPostgres(db) || notices.length === 0) return notices;
       const keys = notices.map(({ outage, event, destination }) => [outage.id, event, destination]);
       const { rows } = await sql<Pick<NoticeRow, "outage_id" | "event" | "destination">>`
@@ -42,15 +57,17 @@ export function noticeStore(db: Db): NoticeStore {
       );
     },
 
-    async nextNoticeAt(destination, now) {
+    /** When the next of those that `fetch` finds is due. */
+    async nextAt(destination: string, now: number): Promise<number | null> {
       const { rows } = await sql<{ at: number }>`
         SELECT next_try_at AS at FROM ${queuedFor(destination, now)} ORDER BY next_try_at LIMIT 1`.execute(db);
       return rows[0]?.at ?? null;
     },
 
-    saveReport: (notice, report) => change(db, notice, sql`report = ${JSON.stringify(report)}`),
-    recordNoticeSent: (notice, at) => change(db, notice, sql`sent_at = ${at}, next_try_at = NULL`),
-    recordNoticeFailed: (notice, error, nextTryAt) =>
+    saveReport: (notice: Notice, report: OutageReport): Promise<void> =>
+      change(db, notice, sql`report = ${JSON.stringify(report)}`),
+    recordSent: (notice: Notice, at: number): Promise<void> => change(db, notice, sql`sent_at = ${at}, next_try_at = NULL`),
+    recordFailed: (notice: Notice, error: string, nextTryAt: number): Promise<void> =>
       change(db, notice, sql`tries = tries + 1, last_error = ${error}, next_try_at = ${nextTryAt}`),
   };
 }
@@ -80,7 +97,7 @@ async function change(db: Db, { outage, event, destination }: Notice, changes: R
 /** An outage opens with its mail. One that reopened and ends again is reported as of then, unless its end was reported before. */
 export async function saveNotices(
   db: Db,
-  { mails, closedOutages }: Pick<OutcomeGroup, "mails" | "closedOutages">,
+  { mails, closedOutages }: { readonly mails: readonly NewMail[]; readonly closedOutages: readonly ClosedOutage[] },
   callbacks: LiveCallbacks,
   { began, ended, at }: QueuedNotices,
 ): Promise<void> {

@@ -3,12 +3,32 @@ import { sql } from "kysely";
 import type { Outage } from "../../domain/outage.js";
 import type { Clock } from "../../platform/clock.js";
 import { requireCallback } from "../callbacks/callback-row.js";
+import type { FailureGroup } from "../calls/call-counts.js";
 import { toFailureGroup } from "../calls/call-counts.js";
+import type { CountLimit } from "../calls/scan-calls.js";
 import { indexKeys, scanCalls } from "../calls/scan-calls.js";
-import type { CountLimit, OutageCalls } from "../overview-store.js";
 import type { Db } from "../schema.js";
 import { jsonPart } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
+
+/** Calls that first failed in an outage and are still stored: the first four are each of them once. */
+export interface OutageCalls {
+  /** Accepted at a retry. */
+  readonly retried: number;
+  /** Accepted, sent by a replay of the service or of a client. */
+  readonly replayed: number;
+  /** Successful by a mark, or erased. */
+  readonly marked: number;
+  /** Still FAILED. */
+  readonly failed: number;
+  /** Each call by its first failure; most calls first. */
+  readonly failures: readonly FailureGroup[];
+  /** false: there may be more. */
+  readonly isComplete: boolean;
+}
+
+/** The part of an outage that says which calls are its own. */
+export type CountedOutage = Pick<Outage, "callbackId" | "startedAt" | "endedAt" | "failedCalls">;
 
 type Fate = Exclude<keyof OutageCalls, "failures" | "isComplete">;
 
@@ -20,7 +40,7 @@ const IS_OWN = sql`${CAUSE} NOT LIKE 'replay %'`;
 export async function countOutageCalls(
   db: Db,
   clock: Clock,
-  { callbackId, startedAt, endedAt, failedCalls }: Pick<Outage, "callbackId" | "startedAt" | "endedAt" | "failedCalls">,
+  { callbackId, startedAt, endedAt, failedCalls }: CountedOutage,
   { budgetMs }: CountLimit,
 ): Promise<OutageCalls> {
   const { key } = await requireCallback(db, callbackId);

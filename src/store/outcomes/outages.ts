@@ -1,13 +1,53 @@
 import { type Selectable, sql } from "kysely";
 import type { Outage, OutageProgress } from "../../domain/outage.js";
-import type { LiveCallbacks } from "../callbacks/callback-row.js";
-import type { ClosedOutage, EndpointChange, OutageRead } from "../dispatch-store.js";
+import type { Clock } from "../../platform/clock.js";
+import type { CountLimit } from "../calls/scan-calls.js";
 import { isAfter, orderBy, readCursor, writeCursor } from "../keyset.js";
+import type { LiveCallbacks } from "../nodes/fences.js";
+import type { Page, PageQuery } from "../paging.js";
 import type { Db, OutageTable } from "../schema.js";
 import { batchOf, type CellType, cell, inGivenOrder, listOf } from "../sql/batches.js";
 import { crossJoin } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
-import type { Page, PageQuery } from "../store.js";
+import type { EndpointChange } from "./endpoints.js";
+import { type CountedOutage, countOutageCalls, type OutageCalls } from "./outage-calls.js";
+
+export interface OutageRead {
+  readonly callbackId: string;
+  readonly since: number;
+}
+
+export type ClosedOutage = Omit<Outage, "notifiedAt" | "notifiedBy"> & { readonly endedAt: number };
+
+export function outageStore(db: Db, clock: Clock) {
+  return {
+    /** Newest first. */
+    list: (query: PageQuery & { readonly callbackId?: string }): Promise<Page<Outage>> => listOutages(db, query),
+
+    async find(callbackId: string, outageId: string): Promise<Outage | null> {
+      const { rows } = await sql<OutageRow>`
+        SELECT outages.*, callbacks.id AS callback_id FROM outages ${crossJoin} callbacks ON callbacks.key = outages.callback_key
+        WHERE outages.id = ${outageId} AND callbacks.id = ${callbackId} AND deleted_at IS NULL`.execute(db);
+      return rows[0] === undefined ? null : toOutage(rows[0]);
+    },
+
+    /** The newest of each callback that has one, by callback id. */
+    async findLast(callbackIds: readonly string[]): Promise<ReadonlyMap<string, Outage>> {
+      const { rows } = await sql<OutageRow>`
+        SELECT outages.*, callbacks.id AS callback_id FROM ${listOf(callbackIds, "text")}
+        ${crossJoin} callbacks ON callbacks.id = batch.value AND deleted_at IS NULL
+        ${crossJoin} outages ON outages.id = (SELECT last.id FROM outages AS last WHERE last.callback_key = callbacks.key
+          ORDER BY ${orderBy(NEWEST_FIRST)} LIMIT 1)`.execute(db);
+      return new Map(rows.map((row) => [row.callback_id, toOutage(row)]));
+    },
+
+    /** Of calls that first failed at or after `since`; for each outage, in their order. */
+    readProgress: (outages: readonly OutageRead[]): Promise<readonly OutageProgress[]> => readProgress(db, outages),
+
+    /** By reading. A call that is attempted meanwhile may be counted twice. Throws `not-found` for the callback. */
+    countCalls: (outage: CountedOutage, limit: CountLimit): Promise<OutageCalls> => countOutageCalls(db, clock, outage, limit),
+  };
+}
 
 const OUTAGE_TYPES: readonly CellType[] = ["text", "bigint", "bigint", "bigint", "bigint", "bigint"];
 
@@ -29,7 +69,7 @@ export async function saveOpenOutages(db: Db, changes: readonly EndpointChange[]
 }
 
 /** The list's index applies: the last attempt isn't before the first failure. */
-export async function readOutageProgress(db: Db, outages: readonly OutageRead[]): Promise<OutageProgress[]> {
+async function readProgress(db: Db, outages: readonly OutageRead[]): Promise<OutageProgress[]> {
   const ofOutage = sql`callback_key = batch.key AND status <> 'PENDING' AND attempted_at >= batch.since AND first_failed_at >= batch.since`;
   const reads = outages.map(({ callbackId, since }) => [callbackId, since]);
   const { rows } = await executeByIndex(
@@ -76,7 +116,7 @@ const NEWEST_FIRST = [
 
 type OutageRow = Selectable<OutageTable> & { callback_id: string };
 
-export async function listOutages(db: Db, query: PageQuery & { readonly callbackId?: string }): Promise<Page<Outage>> {
+async function listOutages(db: Db, query: PageQuery & { readonly callbackId?: string }): Promise<Page<Outage>> {
   const place = query.cursor === undefined ? null : readCursor(NEWEST_FIRST, query.cursor);
   const whose =
     query.callbackId === undefined ? sql`` : sql`AND callback_key = (SELECT key FROM callbacks WHERE id = ${query.callbackId})`;
@@ -96,22 +136,6 @@ export async function listOutages(db: Db, query: PageQuery & { readonly callback
     offset,
     nextCursor: last === undefined ? null : writeCursor(NEWEST_FIRST, { values: [last.started_at, last.id], ...end }),
   };
-}
-
-export async function findOutage(db: Db, callbackId: string, outageId: string): Promise<Outage | null> {
-  const { rows } = await sql<OutageRow>`
-    SELECT outages.*, callbacks.id AS callback_id FROM outages ${crossJoin} callbacks ON callbacks.key = outages.callback_key
-    WHERE outages.id = ${outageId} AND callbacks.id = ${callbackId} AND deleted_at IS NULL`.execute(db);
-  return rows[0] === undefined ? null : toOutage(rows[0]);
-}
-
-export async function findLastOutages(db: Db, callbackIds: readonly string[]): Promise<ReadonlyMap<string, Outage>> {
-  const { rows } = await sql<OutageRow>`
-    SELECT outages.*, callbacks.id AS callback_id FROM ${listOf(callbackIds, "text")}
-    ${crossJoin} callbacks ON callbacks.id = batch.value AND deleted_at IS NULL
-    ${crossJoin} outages ON outages.id = (SELECT last.id FROM outages AS last WHERE last.callback_key = callbacks.key
-      ORDER BY ${orderBy(NEWEST_FIRST)} LIMIT 1)`.execute(db);
-  return new Map(rows.map((row) => [row.callback_id, toOutage(row)]));
 }
 
 function toOutage(row: OutageRow): Outage {

@@ -1,5 +1,5 @@
 import type { Static } from "@sinclair/typebox";
-import { type Attempt, type DeliveryResult, MAX_REPORT_AHEAD_MS } from "../../domain/attempt.js";
+import { type DeliveryResult, MAX_REPORT_AHEAD_MS, type NewAttempt } from "../../domain/attempt.js";
 import type { MarkedBy } from "../../domain/call.js";
 import { cutText } from "../../domain/call-filter.js";
 import type { RunLease } from "../../domain/callback.js";
@@ -66,7 +66,7 @@ export function parseMark(value: unknown, now: number): Mark {
 
 export interface ReplayReport {
   readonly callId: string;
-  readonly attempt: Omit<Attempt, "number">;
+  readonly attempt: NewAttempt;
 }
 
 /** Returns at most 100. An attempt can't begin much later than `now`. Throws `invalid` or `malformed`. */

@@ -26,7 +26,7 @@ interface Options {
 await contender<Options>(async ({ origin, database, waiting, seconds }) => {
   const store = await openBenchStore(database);
   const create = (name: string, path: string) =>
-    store.createCallback(shortId(systemRandom), settingsFor(`${origin}/${path}`, { name }), systemClock.now());
+    store.callbacks.create(shortId(systemRandom), settingsFor(`${origin}/${path}`, { name }), systemClock.now());
   const good: string[] = [];
   for (let index = 0; index < EACH_KIND; index += 1) {
     good.push((await create(`good-${index}`, "good")).id);
@@ -59,7 +59,7 @@ await contender<Options>(async ({ origin, database, waiting, seconds }) => {
       // From before the commit: on the good endpoints' side nothing of what is ours is left out.
       for (const { id } of calls) acceptedAt.set(id, performance.now());
       open += calls.length;
-      await store.acceptCalls([{ callbackId, calls }], systemClock.now());
+      await store.calls.accept([{ callbackId, calls }], systemClock.now());
       dispatcher.accepted(callbackId);
     }
     await delay(Math.max(0, began + turn * TURN_MS - performance.now()));

@@ -40,7 +40,7 @@ await contender<Options>(async ({ url, database, count }) => {
 
 async function warmUp(database: string, url: string): Promise<void> {
   const store = await openBenchStore(database);
-  const callback = await store.createCallback(callbackIdOf(0), settingsFor(url), 0);
+  const callback = await store.callbacks.create(callbackIdOf(0), settingsFor(url), 0);
   await fill(store, callback.id, WARM_UP);
   const delivering = startDelivering(store);
   await untilSent(store, callback.id);

@@ -5,7 +5,7 @@ import { settingsFor } from "../run/sample.js";
 
 await contender<{ url: string; count: number; database: string }>(async ({ url, count, database }) => {
   const store = await openBenchStore(database);
-  const callback = await store.createCallback("00112233445566AA", settingsFor(url), 0);
+  const callback = await store.callbacks.create("00112233445566AA", settingsFor(url), 0);
   await fill(store, callback.id, count);
   let delivering: Delivering | undefined;
   const figures = await measureRate(async () => {
@@ -13,7 +13,7 @@ await contender<{ url: string; count: number; database: string }>(async ({ url, 
     await untilSent(store, callback.id);
     return count;
   });
-  const { SUCCESS } = await store.countCalls(callback.id);
+  const { SUCCESS } = await store.calls.count(callback.id);
   if (SUCCESS !== count) throw new Error(`${SUCCESS} of ${count} delivered`);
   await delivering?.stop();
   await store.close();

@@ -17,11 +17,11 @@ const CHUNK = 4_000;
 await contender<Options>(async ({ database, url, callbacks, callsEach }) => {
   const store = await openBenchStore(database);
   const ids = Array.from({ length: callbacks }, (_, index) => callbackIdOf(index));
-  await Promise.all(ids.map((id) => store.createCallback(id, settingsFor(url, { name: id }), Date.now())));
+  await Promise.all(ids.map((id) => store.callbacks.create(id, settingsFor(url, { name: id }), Date.now())));
   const perChunk = Math.ceil(CHUNK / callsEach);
   for (let first = 0; first < callbacks; first += perChunk) {
     const now = Date.now();
-    await store.acceptCalls(
+    await store.calls.accept(
       ids.slice(first, first + perChunk).map((callbackId) => ({ callbackId, calls: newCalls(callsEach, now) })),
       now,
     );

@@ -3,7 +3,7 @@ import { STATUS_CODES } from "node:http";
 import type { Attempt } from "../../../src/domain/attempt.js";
 import type { MessageResponse } from "../../../src/domain/message-response.js";
 import { DEFAULT_RETRY_POLICY } from "../../../src/domain/retry-policy.js";
-import type { Store } from "../../../src/store/store.js";
+import type { Store } from "../../../src/store/open-store.js";
 import { fetchPending } from "../../support/store/waiting-calls.js";
 import { contender } from "../run/contender.js";
 import { callbackIdOf, copyCallback, multiplyCalls } from "../run/copy-callback.js";
@@ -33,7 +33,7 @@ const CHUNK = 1_000;
 
 await contender<Options>(async ({ database, url, count, failedEach, rare = 0, copies = 0, more, contentBytes, times = 1 }) => {
   const store = await openBenchStore(database);
-  const callback = await store.createCallback(
+  const callback = await store.callbacks.create(
     callbackIdOf(0),
     settingsFor(url, { retriesEnabled: failedEach === 0 }),
     Date.now(),
@@ -84,7 +84,7 @@ async function attemptAll(
     random: 0.5,
     recovery: 0,
   }));
-  await store.commitOutcomes({
+  await store.outcomes.commit({
     attempts,
     holdings: [],
     endpoints: [],
@@ -112,7 +112,7 @@ async function countUs(store: Store, callbackId: string): Promise<number> {
   const times: number[] = [];
   for (let tries = 0; tries < 2_000; tries += 1) {
     const began = performance.now();
-    await store.countCalls(callbackId);
+    await store.calls.count(callbackId);
     times.push((performance.now() - began) * 1_000);
   }
   return median(times.slice(1_000));

@@ -7,15 +7,17 @@ import { systemTimers } from "../../../src/platform/running-timers.js";
 import { createApp } from "../../../src/server/app.js";
 import { makeCredential } from "../../../src/server/auth/credential-hashes.js";
 import { NO_STATS } from "../../../src/server/server-deps.js";
+import type { Store } from "../../../src/store/open-store.js";
 import { openBenchStore } from "../run/product.js";
 import { settingsFor } from "../run/sample.js";
 import { CREDENTIALS } from "../run/service.js";
 
 const store = await openBenchStore(":memory:");
-await store.createCallback("00112233445566AA", settingsFor("http://127.0.0.1:9/hook"), 0);
-await store.saveCredential(await makeCredential(CREDENTIALS, systemRandom), 0);
+await store.callbacks.create("00112233445566AA", settingsFor("http://127.0.0.1:9/hook"), 0);
+await store.credentials.save(await makeCredential(CREDENTIALS, systemRandom), 0);
+const accept: Store["calls"]["accept"] = async (submissions) => submissions.flatMap(({ calls }) => calls.map(({ id }) => id));
 const app = await createApp({
-  store: { ...store, acceptCalls: async (submissions) => submissions.flatMap(({ calls }) => calls.map(({ id }) => id)) },
+  store: { ...store, calls: { ...store.calls, accept } },
   clock: systemClock,
   timers: systemTimers,
   random: systemRandom,

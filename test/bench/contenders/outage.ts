@@ -1,5 +1,4 @@
 /** Responses into a dead endpoint, then 24 hours of ticks in virtual time, on a database file. Run with --expose-gc. */
-
 import { down, HOUR, Simulation } from "../../support/dispatcher/simulation.js";
 import { contender } from "../run/contender.js";
 
@@ -16,9 +15,9 @@ await contender<{ database: string; count: number }>(async ({ database, count })
   const rssWaiting = rssMiB();
   await sim.runFor(24 * HOUR);
   const rssAfter = rssMiB();
-  const { FAILED } = await sim.store.countCalls(callback.id);
+  const { FAILED } = await sim.store.calls.count(callback.id);
   if (FAILED !== count) throw new Error(`${FAILED} of ${count} FAILED`);
-  const { items } = await sim.store.listOutages({ limit: 10, offset: 0 });
+  const { items } = await sim.store.outages.list({ limit: 10, offset: 0 });
   await sim.store.close();
   return { requests: sim.sent.length, outages: items.length, rssWaiting, rssAfter };
 });

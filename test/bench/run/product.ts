@@ -7,8 +7,7 @@ import { systemClock } from "../../../src/platform/clock.js";
 import { silentLogger } from "../../../src/platform/logger.js";
 import { systemRandom } from "../../../src/platform/random.js";
 import { systemTimers } from "../../../src/platform/running-timers.js";
-import { openStore } from "../../../src/store/open-store.js";
-import type { Store } from "../../../src/store/store.js";
+import { openStore, type Store } from "../../../src/store/open-store.js";
 import { buildDelivery } from "../../../src/wire/delivery-request.js";
 import { newCalls, RESPONSE, SECRET_KEY } from "./sample.js";
 
@@ -22,7 +21,7 @@ export function openBenchStore(path: string): Promise<Store> {
 export async function fill(store: Store, callbackId: string, count: number, response = RESPONSE): Promise<void> {
   for (let done = 0; done < count; done += CHUNK) {
     const now = systemClock.now();
-    await store.acceptCalls([{ callbackId, calls: newCalls(Math.min(CHUNK, count - done), now, response) }], now);
+    await store.calls.accept([{ callbackId, calls: newCalls(Math.min(CHUNK, count - done), now, response) }], now);
   }
 }
 
@@ -61,5 +60,5 @@ export function startDelivering(store: Store, over: Partial<DispatcherDeps> = {}
 
 /** Until none of the callback's calls is PENDING. */
 export async function untilSent(store: Store, callbackId: string): Promise<void> {
-  while ((await store.countCalls(callbackId)).PENDING > 0) await systemClock.sleepUntil(systemClock.now() + 10);
+  while ((await store.calls.count(callbackId)).PENDING > 0) await systemClock.sleepUntil(systemClock.now() + 10);
 }

@@ -1,9 +1,8 @@
 /** What everybody delivers: the same callback, the same response, the same request. */
-
 import type { CallbackSettings } from "../../../src/domain/callback.js";
 import type { MessageResponse } from "../../../src/domain/message-response.js";
 import { systemRandom, timeOrderedId } from "../../../src/platform/random.js";
-import type { NewCall } from "../../../src/store/store.js";
+import type { NewCall } from "../../../src/store/calls/accept-calls.js";
 import { buildDelivery, type DeliveryRequest } from "../../../src/wire/delivery-request.js";
 
 /** Of every callback. */

@@ -2,7 +2,7 @@
 import type { Attempt } from "../../../src/domain/attempt.js";
 import type { Call } from "../../../src/domain/call.js";
 import type { Mail } from "../../../src/domain/outage.js";
-import type { Store } from "../../../src/store/store.js";
+import type { Store } from "../../../src/store/open-store.js";
 import { fetchDue, fetchPending } from "../store/waiting-calls.js";
 import type { DispatchModel, ModelCall, ModelCallback } from "./dispatch-model.js";
 
@@ -13,14 +13,14 @@ const ALL = { limit: 10_000, offset: 0 };
 /** `isThorough`: the attempts, too, which only ever become more. */
 export async function checkSettled(store: Store, model: DispatchModel, now: number, isThorough = false): Promise<string[]> {
   const broken = model.violations.splice(0);
-  const mails = await store.fetchQueuedMails(Number.MAX_SAFE_INTEGER, 10_000);
+  const mails = await store.mails.fetchQueued(Number.MAX_SAFE_INTEGER, 10_000);
   for (const callback of model.callbacks.values()) {
     if (callback.isDeleted) continue;
     const { id } = callback.settings;
     const stored = new Map<string, Call>();
-    for (const call of (await store.listCalls(id, { ...ALL, filter: {}, sort: [] })).items) stored.set(call.id, call);
+    for (const call of (await store.calls.list(id, { ...ALL, filter: {}, sort: [] })).items) stored.set(call.id, call);
     for (const call of await fetchPending(store, id, ALL.limit)) stored.set(call.id, call);
-    const attempts = isThorough ? await store.listAttempts(id, [...stored.keys()]) : null;
+    const attempts = isThorough ? await store.calls.listAttempts(id, [...stored.keys()]) : null;
     for (const call of callback.calls.values()) {
       const listed = attempts && (attempts.get(call.id) ?? []);
       broken.push(...differences(call, stored.get(call.id), listed, callback, { now, model }));
@@ -32,10 +32,10 @@ export async function checkSettled(store: Store, model: DispatchModel, now: numb
 }
 
 async function checkCounts(store: Store, callbackId: string, stored: ReadonlyMap<string, Call>): Promise<string[]> {
-  const counts = await store.countCalls(callbackId);
+  const counts = await store.calls.count(callbackId);
   const rows = { PENDING: 0, SUCCESS: 0, FAILED: 0 };
   for (const { status } of stored.values()) rows[status] += 1;
-  const failures = (await store.listFailures(callbackId)).reduce((sum, { count }) => sum + count, 0);
+  const failures = (await store.calls.listFailures(callbackId)).reduce((sum, { count }) => sum + count, 0);
   const isTrue = JSON.stringify(counts) === JSON.stringify(rows) && failures === rows.FAILED;
   return isTrue ? [] : [`I9 counts ${JSON.stringify({ counts, rows, failures })}`];
 }
@@ -75,7 +75,7 @@ async function checkOutages(
   now: number,
   { policy, isJumpy }: DispatchModel,
 ): Promise<string[]> {
-  const { items } = await store.listOutages({ ...ALL, callbackId: settings.id });
+  const { items } = await store.outages.list({ ...ALL, callbackId: settings.id });
   const owed = mails.filter(({ callbackId }) => callbackId === settings.id).map(({ outageId }) => outageId);
   const ids = items.map(({ id }) => id);
   const broken: string[] = [];
@@ -103,7 +103,7 @@ async function checkOutages(
 async function checkProgress(store: Store, callback: ModelCallback, now: number, model: DispatchModel) {
   const { settings, calls, endpoint, repairedAt } = callback;
   const { policy } = model;
-  const [record] = await store.listEndpoints([settings.id]);
+  const [record] = await store.endpoints.list([settings.id]);
   const idle = [...calls.values()].filter(({ inFlight, owes }) => inFlight === null && owes !== null);
   const due = (await fetchDue(store, settings.id, Number.POSITIVE_INFINITY, 10_000)).filter(({ id }) => !calls.get(id)?.inFlight);
   const latest = now + policy.intervalMs * (policy.jitter ? 1.1 : 1) + 1;

@@ -6,7 +6,7 @@ import type { Attempt } from "../../../src/domain/attempt.js";
 import type { Call } from "../../../src/domain/call.js";
 import type { Callback } from "../../../src/domain/callback.js";
 import type { RetryPolicy } from "../../../src/domain/retry-policy.js";
-import type { OutcomeGroup } from "../../../src/store/dispatch-store.js";
+import type { OutcomeGroup } from "../../../src/store/outcomes/commit-outcomes.js";
 import { ModelEndpoint } from "./model-endpoint.js";
 import type { Sent, Watcher } from "./simulation.js";
 

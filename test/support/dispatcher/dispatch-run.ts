@@ -2,9 +2,9 @@
 import type { DeliveryResult } from "../../../src/domain/attempt.js";
 import type { RetryPolicy } from "../../../src/domain/retry-policy.js";
 import type { RetryExpiry } from "../../../src/store/calls/fetch-calls.js";
-import type { OutcomeGroup } from "../../../src/store/dispatch-store.js";
+import type { Store } from "../../../src/store/open-store.js";
 import type { ClockBounds } from "../../../src/store/outcomes/clamp-times.js";
-import type { Store } from "../../../src/store/store.js";
+import type { OutcomeGroup } from "../../../src/store/outcomes/commit-outcomes.js";
 import { ACCEPTED, REFUSED_503 } from "../builders.js";
 import { checkSettled } from "./dispatch-checks.js";
 import { DispatchModel, type ModelCallback } from "./dispatch-model.js";
@@ -193,11 +193,11 @@ export class DispatchRun {
       throw new StoreFailure("the store failed");
     }
     const result = await work();
-    if (method === "expireRetries" && result !== 0) {
+    if (method === "queue.expireRetries" && result !== 0) {
       for (const { callbackId } of args[0] as readonly RetryExpiry[]) await this.#expired(callbackId);
     }
-    if (method === "clampTimes") this.model.clamped((args[0] as ClockBounds).now);
-    if (method === "commitOutcomes") await this.#committed(args[0] as OutcomeGroup);
+    if (method === "outcomes.clampTimes") this.model.clamped((args[0] as ClockBounds).now);
+    if (method === "outcomes.commit") await this.#committed(args[0] as OutcomeGroup);
     const intrusion = this.#intrusions[0];
     if (intrusion && intrusion.after > 0) intrusion.after -= 1;
     else if (intrusion) {
@@ -226,7 +226,7 @@ export class DispatchRun {
   async #expired(callbackId: string): Promise<void> {
     const { sim, model } = this;
     for (const call of model.overdue(callbackId, sim.clock.now())) {
-      const stored = await sim.store.findCall(callbackId, call.id);
+      const stored = await sim.store.calls.find(callbackId, call.id);
       if (stored?.due === null && stored.attemptCount === call.attempts.length + call.reports) call.owes = null;
     }
   }
@@ -234,7 +234,7 @@ export class DispatchRun {
   async #committed(group: OutcomeGroup): Promise<void> {
     this.model.committed(group, (seq) => this.#idBySeq.get(seq));
     for (const { callbackId, at } of this.model.isJumpy ? [] : group.holdings) {
-      const { items } = await this.sim.store.listOutages({ limit: 10_000, offset: 0, callbackId });
+      const { items } = await this.sim.store.outages.list({ limit: 10_000, offset: 0, callbackId });
       const isOpen = items.some(({ startedAt, endedAt }) => startedAt <= at && at < (endedAt ?? Number.POSITIVE_INFINITY));
       if (!isOpen) this.model.violations.push(`held at ${at} without an open outage`);
     }

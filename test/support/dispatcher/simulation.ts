@@ -1,5 +1,4 @@
 /** A dispatcher on a real store, with only the clock, randomness and the wire faked. */
-
 import { setImmediate as turn } from "node:timers/promises";
 import type { MaySend } from "../../../src/delivery/deliverer.js";
 import { Dispatcher } from "../../../src/dispatcher/dispatcher.js";
@@ -12,9 +11,9 @@ import { systemClock } from "../../../src/platform/clock.js";
 import { silentLogger } from "../../../src/platform/logger.js";
 import type { Random } from "../../../src/platform/random.js";
 import { shortId, timeOrderedId } from "../../../src/platform/random.js";
-import type { QueuedNotices } from "../../../src/store/notice-store.js";
-import { openStore } from "../../../src/store/open-store.js";
-import type { ReplaySelection, Store } from "../../../src/store/store.js";
+import type { ReplaySelection } from "../../../src/store/calls/replays.js";
+import { openStore, type Store } from "../../../src/store/open-store.js";
+import type { QueuedNotices } from "../../../src/store/outcomes/notices.js";
 import { deliveryBody } from "../../../src/wire/delivery-request.js";
 import { ACCEPTED, aResponse, REFUSED_503, someSettings } from "../builders.js";
 import { seededRandom } from "../time/seeded-random.js";
@@ -37,18 +36,21 @@ export interface Sent {
   accepted: boolean | null;
 }
 
-/** The store, with every call of the dispatcher's going through `around`. */
+/** The store, with every call of the dispatcher's going through `around`: "outcomes.commit". */
 export function watchStore(
   store: Store,
   around: (method: string, args: readonly unknown[], work: () => Promise<unknown>) => Promise<unknown>,
 ): Store {
-  return new Proxy(store, {
-    get(target, method, receiver) {
-      const member: unknown = Reflect.get(target, method, receiver);
-      if (typeof member !== "function") return member;
-      return (...args: unknown[]) => around(String(method), args, async () => Reflect.apply(member, target, args));
-    },
-  });
+  const watch = <Part extends object>(part: Part, path: string): Part =>
+    new Proxy(part, {
+      get(target, name, receiver) {
+        const member: unknown = Reflect.get(target, name, receiver);
+        if (typeof member === "function")
+          return (...args: unknown[]) => around(`${path}${String(name)}`, args, async () => Reflect.apply(member, target, args));
+        return typeof member === "object" && member !== null && name !== "nodes" ? watch(member, `${String(name)}.`) : member;
+      },
+    });
+  return watch(store, "");
 }
 
 /** Sees each request as it leaves, and each attempt in the moment in which the dispatcher takes note of its outcome. */
@@ -127,32 +129,32 @@ export class Simulation {
 
   callback(over: Partial<CallbackSettings> = {}): Promise<Callback> {
     const settings = someSettings({ retriesEnabled: true, ...over });
-    return this.store.createCallback(shortId(this.random), settings, this.clock.now());
+    return this.store.callbacks.create(shortId(this.random), settings, this.clock.now());
   }
 
   /** Accepts `count` responses and notifies the dispatcher; returns their ids, oldest first. */
   async accept(callback: Callback, count = 1, response = aResponse()): Promise<string[]> {
     const now = this.clock.now();
     const calls = Array.from({ length: count }, () => ({ id: timeOrderedId(now, this.random), response }));
-    await this.store.acceptCalls([{ callbackId: callback.id, calls }], now);
+    await this.store.calls.accept([{ callbackId: callback.id, calls }], now);
     this.dispatcher.accepted(callback.id);
     return calls.map(({ id }) => id);
   }
 
   async update(callback: Callback, over: Partial<CallbackSettings>): Promise<Callback> {
-    const updated = await this.store.updateCallback(callback.id, { ...callback, ...over }, this.clock.now(), this.policy);
+    const updated = await this.store.callbacks.update(callback.id, { ...callback, ...over }, this.clock.now(), this.policy);
     this.dispatcher.changed(callback.id);
     return updated;
   }
 
   async mark(callback: Callback, ids: readonly string[], status: "SUCCESS" | "FAILED", settledBy?: MarkedBy): Promise<void> {
-    await this.store.markCalls(callback.id, ids, status, this.clock.now(), { ...(settledBy && { settledBy }) });
+    await this.store.calls.mark(callback.id, ids, status, this.clock.now(), { ...(settledBy && { settledBy }) });
     this.dispatcher.changed(callback.id);
   }
 
   async replay(callback: Callback, selection: ReplaySelection): Promise<void> {
     this.#replays += 1;
-    await this.store.requestReplays(callback.id, { id: `R${this.#replays}`, by: null, selection }, this.clock.now());
+    await this.store.replays.request(callback.id, { id: `R${this.#replays}`, by: null, selection }, this.clock.now());
     this.dispatcher.changed(callback.id);
   }
 
@@ -162,7 +164,7 @@ export class Simulation {
     // Two that are the same are one.
     const attempt = { startedAt, durationMs: this.#reports, cause: "replay", sentFrom: "a laptop", result } as const;
     const replays = callIds.map((callId) => ({ callId, attempt }));
-    await this.store.recordReplays(callback.id, replays, this.clock.now());
+    await this.store.calls.recordReplays(callback.id, replays, this.clock.now());
   }
 
   /** All of the callback's. */
@@ -170,8 +172,8 @@ export class Simulation {
     const begunCalls = () => this.dispatcher.begunCalls(callback.id);
     for (let index = 1; index <= this.#replays; index++) {
       const replayId = `R${index}`;
-      if ((await this.store.findReplay(callback.id, replayId)) === null) continue;
-      await this.store.cancelReplayChunk(callback.id, {
+      if ((await this.store.replays.find(callback.id, replayId)) === null) continue;
+      await this.store.replays.cancelChunk(callback.id, {
         ...{ replayId, now: this.clock.now(), policy: this.policy, random: 0.5 },
         begunCalls,
       });
@@ -180,7 +182,7 @@ export class Simulation {
   }
 
   async remove(callback: Callback): Promise<void> {
-    await this.store.deleteCallback(callback.id, this.clock.now());
+    await this.store.callbacks.delete(callback.id, this.clock.now());
     this.dispatcher.changed(callback.id);
   }
 

@@ -2,8 +2,7 @@
 import pg from "pg";
 import { afterAll, inject } from "vitest";
 import { systemClock } from "../../../src/platform/clock.js";
-import { type OpenStoreOptions, openStore } from "../../../src/store/open-store.js";
-import type { Store } from "../../../src/store/store.js";
+import { type OpenStoreOptions, openStore, type Store } from "../../../src/store/open-store.js";
 
 export interface TestDatabase {
   readonly url: string;

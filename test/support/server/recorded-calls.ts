@@ -4,7 +4,7 @@ import type { Call } from "../../../src/domain/call.js";
 import { NEW_ENDPOINT } from "../../../src/domain/endpoint.js";
 import type { OpenOutage } from "../../../src/domain/outage.js";
 import { DEFAULT_RETRY_POLICY } from "../../../src/domain/retry-policy.js";
-import type { Store } from "../../../src/store/store.js";
+import type { Store } from "../../../src/store/open-store.js";
 import { fetchPending } from "../store/waiting-calls.js";
 
 export const BUSY: DeliveryResult = { kind: "answered", statusCode: 503, statusMessage: "Service Unavailable", body: "busy" };
@@ -25,7 +25,7 @@ export async function recordAttempts(
 ): Promise<void> {
   const [first] = calls;
   if (first === undefined) return;
-  await store.commitOutcomes({
+  await store.outcomes.commit({
     attempts: calls.map((call, index) => {
       const { result, startedAt } = attemptOf(call, index);
       const attempt = { number: call.attemptCount + 1, startedAt, durationMs: 12, cause: "first" as const, result };

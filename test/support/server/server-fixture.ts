@@ -11,8 +11,7 @@ import { createApp } from "../../../src/server/app.js";
 import { makeCredential } from "../../../src/server/auth/credential-hashes.js";
 import { consolePlugin } from "../../../src/server/console/console.js";
 import { NO_STATS, type ServerDeps, type WorkKind } from "../../../src/server/server-deps.js";
-import { openStore } from "../../../src/store/open-store.js";
-import type { Store } from "../../../src/store/store.js";
+import { openStore, type Store } from "../../../src/store/open-store.js";
 
 export const USER = { username: "demo", password: "correct horse", apiKey: "k-0123456789abcdef" };
 export const BASIC = `Basic ${Buffer.from(`${USER.username}:${USER.password}`).toString("base64")}`;
@@ -39,7 +38,7 @@ export async function newSession(app: FastifyInstance, hostName: string): Promis
 
 export async function openService(overrides: Partial<ServerDeps> = {}): Promise<Service> {
   const store = overrides.store ?? (await openStore({ url: ":memory:", clock: systemClock, secretKey: randomBytes(32) }));
-  await store.saveCredential(await credential, Date.now());
+  await store.credentials.save(await credential, Date.now());
   const work: Service["work"] = [];
   const app = await createApp({
     console: consolePlugin,
@@ -71,7 +70,7 @@ export async function openService(overrides: Partial<ServerDeps> = {}): Promise<
     const tokenHash = createHash("sha256").update(`${hostName} ${token}`).digest("hex");
     const at = (overrides.clock ?? systemClock).now();
     const session = { tokenHash, username: USER.username, createdAt: at, usedAt: at };
-    await store.createSession(session, await credential, { createdAfter: 0, usedAfter: 0 });
+    await store.sessions.create(session, await credential, { createdAfter: 0, usedAfter: 0 });
     return token;
   });
   return { app, store, work };

@@ -1,8 +1,7 @@
 /** Empty stores, for tests that need one again and again, on each kind of database. */
 import { beforeAll } from "vitest";
 import { systemClock } from "../../../src/platform/clock.js";
-import { openStore } from "../../../src/store/open-store.js";
-import type { Store } from "../../../src/store/store.js";
+import { openStore, type Store } from "../../../src/store/open-store.js";
 import { createDatabase, type TestDatabase } from "../postgres/databases.js";
 
 export type WithFreshStore = (use: (store: Store) => Promise<void>) => Promise<void>;

@@ -1,12 +1,10 @@
 /** Database files in a folder of their own, gone after each test with the stores on them. */
-
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach } from "vitest";
 import { systemClock } from "../../../src/platform/clock.js";
-import { type OpenStoreOptions, openStore } from "../../../src/store/open-store.js";
-import type { Store } from "../../../src/store/store.js";
+import { type OpenStoreOptions, openStore, type Store } from "../../../src/store/open-store.js";
 
 export interface StoreFiles {
   /** A path in a new folder. */

@@ -1,45 +1,41 @@
 /** One callback's calls, as the dispatcher reads those of many. */
 import type { Call } from "../../../src/domain/call.js";
 import type { BacklogRead, DueRead, PendingRead } from "../../../src/store/calls/fetch-calls.js";
-import type { DispatchStore } from "../../../src/store/dispatch-store.js";
+import type { Store } from "../../../src/store/open-store.js";
 
 export async function fetchPending(
-  store: Pick<DispatchStore, "fetchPending">,
+  store: Pick<Store, "queue">,
   callbackId: string,
   limit: number,
   options: Omit<PendingRead, "callbackId" | "limit"> = {},
 ): Promise<readonly Call[]> {
-  return (await store.fetchPending([{ callbackId, limit, ...options }]))[0] ?? [];
+  return (await store.queue.fetchPending([{ callbackId, limit, ...options }]))[0] ?? [];
 }
 
 export async function fetchDue(
-  store: Pick<DispatchStore, "fetchDue">,
+  store: Pick<Store, "queue">,
   callbackId: string,
   dueBefore: number,
   limit: number,
   options: Omit<DueRead, "callbackId" | "limit" | "dueBefore"> = {},
 ): Promise<readonly Call[]> {
-  return (await store.fetchDue([{ callbackId, dueBefore, limit, ...options }]))[0] ?? [];
+  return (await store.queue.fetchDue([{ callbackId, dueBefore, limit, ...options }]))[0] ?? [];
 }
 
-export async function fetchReplays(
-  store: Pick<DispatchStore, "fetchReplays">,
-  callbackId: string,
-  limit: number,
-): Promise<readonly Call[]> {
-  return (await store.fetchReplays([{ callbackId, limit }]))[0] ?? [];
+export async function fetchReplays(store: Pick<Store, "queue">, callbackId: string, limit: number): Promise<readonly Call[]> {
+  return (await store.queue.fetchReplays([{ callbackId, limit }]))[0] ?? [];
 }
 
 export async function fetchBacklog(
-  store: Pick<DispatchStore, "fetchBacklog">,
+  store: Pick<Store, "queue">,
   callbackId: string,
   recovery: number,
   limit: number,
   options: Omit<BacklogRead, "callbackId" | "limit" | "recovery"> = {},
 ): Promise<readonly Call[]> {
-  return (await store.fetchBacklog([{ callbackId, recovery, limit, ...options }]))[0] ?? [];
+  return (await store.queue.fetchBacklog([{ callbackId, recovery, limit, ...options }]))[0] ?? [];
 }
 
-export async function fetchHeld(store: Pick<DispatchStore, "fetchHeld">, callbackId: string): Promise<Call | null> {
-  return (await store.fetchHeld([{ callbackId, limit: 1 }]))[0]?.[0] ?? null;
+export async function fetchHeld(store: Pick<Store, "queue">, callbackId: string): Promise<Call | null> {
+  return (await store.queue.fetchHeld([{ callbackId, limit: 1 }]))[0]?.[0] ?? null;
 }

@@ -51,10 +51,10 @@ describe("a dispatcher", () => {
     await turns(10);
     await sim.accept(callback);
     await turns(10);
-    expect([sim.sent.length, await sim.store.countCalls(callback.id)]).toMatchObject([2, { PENDING: 2 }]);
+    expect([sim.sent.length, await sim.store.calls.count(callback.id)]).toMatchObject([2, { PENDING: 2 }]);
     sim.clock.set(sim.clock.now() + 100);
     await ticking;
-    expect(await sim.store.countCalls(callback.id)).toMatchObject({ SUCCESS: 2 });
+    expect(await sim.store.calls.count(callback.id)).toMatchObject({ SUCCESS: 2 });
   });
 
   it("sends nothing more for a deleted callback, and lets what is in flight end", async () => {
@@ -72,13 +72,14 @@ describe("a dispatcher", () => {
     await sim.store.close();
     sim = await Simulation.open({
       limits: { inFlightPerEndpoint: 1 },
-      dispatcherStore: (store) => watchStore(store, async (method, _, work) => (method === "changeCounter" ? counter : work())),
+      dispatcherStore: (store) =>
+        watchStore(store, async (method, _, work) => (method === "changes.readCounter" ? counter : work())),
     });
     sim.endpoint = slowly(500);
     const callback = await sim.callback();
     await sim.accept(callback, 3);
     await sim.settle();
-    await sim.store.deleteCallback(callback.id, sim.clock.now());
+    await sim.store.callbacks.delete(callback.id, sim.clock.now());
     counter += 1;
     await sim.runFor(HOUR);
     expect(sim.sent).toHaveLength(1);
@@ -91,21 +92,21 @@ describe("a dispatcher", () => {
     sim = await Simulation.open({
       dispatcherStore: (store) =>
         watchStore(store, async (method, args, work) => {
-          if (method === "listEndpoints") read.push(Array.isArray(args[0]) ? args[0].length : Number.POSITIVE_INFINITY);
-          return method === "changeCounter" ? counter : work();
+          if (method === "endpoints.list") read.push(Array.isArray(args[0]) ? args[0].length : Number.POSITIVE_INFINITY);
+          return method === "changes.readCounter" ? counter : work();
         }),
     });
     sim.endpoint = down;
     const callbacks = [];
     for (let made = 0; made < 450; made += 1) callbacks.push(await sim.callback({ name: `callback ${made}` }));
     for (const callback of callbacks)
-      await sim.store.acceptCalls([{ callbackId: callback.id, calls: [{ id: callback.id, response: aResponse() }] }], 0);
+      await sim.store.calls.accept([{ callbackId: callback.id, calls: [{ id: callback.id, response: aResponse() }] }], 0);
     await sim.settle();
     expect(sim.sent).toHaveLength(450);
     expect(read).toEqual([200, 200, 50]);
     read = [];
     const changed = callbacks[7]?.id ?? "";
-    await sim.store.markCalls(changed, [changed], "SUCCESS", sim.clock.now());
+    await sim.store.calls.mark(changed, [changed], "SUCCESS", sim.clock.now());
     counter += 1;
     await sim.settle();
     expect(read).toEqual([1]);
@@ -121,7 +122,7 @@ describe("a dispatcher", () => {
     sim = await Simulation.open({
       dispatcherStore: (store) =>
         watchStore(store, (method, [reads], work) => {
-          if (method === "fetchPending" && Array.isArray(reads)) {
+          if (method === "queue.fetchPending" && Array.isArray(reads)) {
             if (endpoints === 0) turn().then(endTurn);
             endpoints += reads.length;
             mostInATurn = Math.max(mostInATurn, endpoints);
@@ -140,7 +141,7 @@ describe("a dispatcher", () => {
     const callback = await sim.callback();
     const ids = await sim.accept(callback, 70);
     await sim.settle();
-    await sim.store.markCalls(callback.id, ids.slice(64), "SUCCESS", sim.clock.now());
+    await sim.store.calls.mark(callback.id, ids.slice(64), "SUCCESS", sim.clock.now());
     await sim.runFor(MINUTE);
     expect(sim.sent).toHaveLength(64);
   });
@@ -223,7 +224,7 @@ describe("a recovering endpoint", () => {
     await sim.settle();
     sim.endpoint = slowly(50_000);
     await sim.runFor(HOUR);
-    const { items } = await sim.store.listOutages({ limit: 10, offset: 0 });
+    const { items } = await sim.store.outages.list({ limit: 10, offset: 0 });
     const lastSentAt = Math.max(...sim.sent.map(({ at }) => at));
     expect(items).toHaveLength(1);
     expect(items[0]?.endedAt).toBeGreaterThanOrEqual(lastSentAt);
@@ -240,7 +241,7 @@ describe("a recovering endpoint", () => {
       await sim.accept(callback);
       await sim.runFor(1_000);
     }
-    const attempts = await sim.store.listAttempts(callback.id, undigestible);
+    const attempts = await sim.store.calls.listAttempts(callback.id, undigestible);
     for (const id of undigestible) expect(attempts.get(id)?.length).toBeGreaterThanOrEqual(3);
   });
 });
@@ -257,8 +258,8 @@ describe("an endpoint that has recovered", () => {
     await sim.runFor(950);
     await sim.accept(callback, 8_000);
     await sim.runFor(100_000);
-    expect((await sim.store.countCalls(callback.id)).PENDING).toBeGreaterThan(0);
-    const attempts = await sim.store.listAttempts(callback.id, undigestible);
+    expect((await sim.store.calls.count(callback.id)).PENDING).toBeGreaterThan(0);
+    const attempts = await sim.store.calls.listAttempts(callback.id, undigestible);
     for (const id of undigestible) expect(attempts.get(id)?.length).toBeGreaterThanOrEqual(4);
   });
 });
@@ -272,7 +273,7 @@ describe("a probe", () => {
       dispatcherStore: (store) =>
         watchStore(store, async (method, _, work) => {
           const result = await work();
-          if (method === "fetchHeld" && marked === "" && held.length > 0) {
+          if (method === "queue.fetchHeld" && marked === "" && held.length > 0) {
             marked = held[0] ?? "";
             await sim.mark(callback, [marked], "SUCCESS");
           }
@@ -300,7 +301,7 @@ describe("a retry round", () => {
         watchStore(store, async (method, args, work) => {
           const result = await work();
           // The second callback is read after the first one's batch was offered, and before anything is sent.
-          if (isReading && method === "fetchDue" && JSON.stringify(args).includes(second.id)) {
+          if (isReading && method === "queue.fetchDue" && JSON.stringify(args).includes(second.id)) {
             isReading = false;
             await sim.mark(first, [], "SUCCESS");
           }

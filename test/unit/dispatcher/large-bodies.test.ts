@@ -40,7 +40,7 @@ describe("bodies in memory", () => {
       hanging.has(callback.id) ? { result: REFUSED_503, afterMs: MINUTE } : { result: ACCEPTED, afterMs: 50 };
     for (const callback of callbacks) await sim.accept(callback, 4, ofSize(1.2 * MIB));
     await sim.runFor(10_000);
-    const counts = await Promise.all(callbacks.map(({ id }) => sim.store.countCalls(id)));
+    const counts = await Promise.all(callbacks.map(({ id }) => sim.store.calls.count(id)));
     expect(counts.map(({ SUCCESS }) => SUCCESS)).toEqual([0, 0, 0, 0, 0, 4, 4, 4, 4, 4]);
     expect([...hanging].every((id) => (sim.inFlight.get(id) ?? 0) >= 1)).toBe(true);
     expect(held.most).toBeGreaterThan(4 * MIB);
@@ -53,7 +53,7 @@ describe("bodies in memory", () => {
     const response = ofSize(250_000);
     for (const callback of callbacks) await sim.accept(callback, 30, response);
     await sim.runFor(MINUTE);
-    for (const { id } of callbacks) expect((await sim.store.countCalls(id)).SUCCESS).toBe(30);
+    for (const { id } of callbacks) expect((await sim.store.calls.count(id)).SUCCESS).toBe(30);
     expect(held.most).toBeLessThanOrEqual(8 * MIB);
   });
 
@@ -67,7 +67,7 @@ describe("bodies in memory", () => {
     };
     await sim.accept(callback, 80, ofSize(60_000));
     await sim.runFor(MINUTE);
-    expect((await sim.store.countCalls(callback.id)).SUCCESS).toBe(80);
+    expect((await sim.store.calls.count(callback.id)).SUCCESS).toBe(80);
     expect(onWire.most).toBeGreaterThan(8);
     expect(onWire.most * 60_000).toBeLessThanOrEqual(4 * MIB);
     expect(held.most).toBeLessThanOrEqual(4 * MIB);
@@ -86,7 +86,7 @@ describe("bodies in memory", () => {
     };
     for (const callback of callbacks) await sim.accept(callback, 3, ofSize(MIB, "&"));
     await sim.runFor(MINUTE);
-    const counts = await Promise.all(callbacks.map(({ id }) => sim.store.countCalls(id)));
+    const counts = await Promise.all(callbacks.map(({ id }) => sim.store.calls.count(id)));
     expect(counts.map(({ SUCCESS }) => SUCCESS)).toEqual([3, 3]);
     expect([most, held.most > 5 * MIB, held.most <= 8 * MIB]).toEqual([1, true, true]);
   });
@@ -97,7 +97,7 @@ describe("bodies in memory", () => {
     sim.endpoint = () => ({ result: ACCEPTED, afterMs: 50 });
     await sim.accept(callback, 4, ofSize(2 * MIB));
     await sim.runFor(MINUTE);
-    expect([(await sim.store.countCalls(callback.id)).SUCCESS, sim.mostInFlight.get(callback.id)]).toEqual([4, 1]);
+    expect([(await sim.store.calls.count(callback.id)).SUCCESS, sim.mostInFlight.get(callback.id)]).toEqual([4, 1]);
   });
 });
 
@@ -107,11 +107,11 @@ describe("a call with a large body that is marked while it is read", () => {
     sim = await Simulation.open({
       dispatcherStore: (store) =>
         watchStore(store, async (method, [callbackId, callId], work) => {
-          if (method !== "findCall" || marked !== "") return work();
+          if (method !== "calls.find" || marked !== "") return work();
           marked = String(callId);
           const before = await work();
           // By another process, without a notification.
-          await sim.store.markCalls(String(callbackId), [marked], "SUCCESS", sim.clock.now());
+          await sim.store.calls.mark(String(callbackId), [marked], "SUCCESS", sim.clock.now());
           sim.clock.advance(readMs);
           return readMs === 0 ? work() : before;
         }),
@@ -120,6 +120,6 @@ describe("a call with a large body that is marked while it is read", () => {
     const ids = await sim.accept(callback, 3, ofSize(300_000));
     await sim.runFor(MINUTE);
     expect(sim.sent.map(({ callId }) => callId)).toEqual(ids.filter((id) => id !== marked));
-    expect(await sim.store.countCalls(callback.id)).toEqual({ PENDING: 0, SUCCESS: 3, FAILED: 0 });
+    expect(await sim.store.calls.count(callback.id)).toEqual({ PENDING: 0, SUCCESS: 3, FAILED: 0 });
   });
 });

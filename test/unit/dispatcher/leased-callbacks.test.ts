@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { LeasedCallbacks } from "../../../src/dispatcher/leased-callbacks.js";
 import { silentLogger } from "../../../src/platform/logger.js";
-import type { LeaseShare, LeaseStore, OtherLease, TakenCallbacks } from "../../../src/store/nodes/node-store.js";
+import type { LeaseShare, LeaseStore, OtherLease, TakenCallbacks } from "../../../src/store/nodes/leases.js";
 import { seededRandom } from "../../support/time/seeded-random.js";
 import { VirtualClock } from "../../support/time/virtual-clock.js";
 

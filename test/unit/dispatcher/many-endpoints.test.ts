@@ -57,7 +57,7 @@ describe("three hundred endpoints that wait, each with an open outage", () => {
     const { looks } = await open300();
     expect(sim.dispatcher.endpoints).toBe(300);
     await sim.dispatcher.tick();
-    expect([storeCalls, looks()]).toEqual([["changeCounter"], []]);
+    expect([storeCalls, looks()]).toEqual([["changes.readCounter"], []]);
   });
 
   it("cost nothing while another one's calls are accepted and answered", async () => {
@@ -76,7 +76,14 @@ describe("three hundred endpoints that wait, each with an open outage", () => {
     sim.endpoint = () => ({ result: ACCEPTED });
     await sim.runFor(5 * MINUTE);
     expect(sim.sent).toHaveLength(600);
-    const reads = ["fetchPending", "fetchDue", "fetchReplays", "fetchHeld", "fetchBacklog", "expireRetries"].map(countOf);
+    const reads = [
+      "queue.fetchPending",
+      "queue.fetchDue",
+      "queue.fetchReplays",
+      "queue.fetchHeld",
+      "queue.fetchBacklog",
+      "queue.expireRetries",
+    ].map(countOf);
     expect(reads.reduce((sum, count) => sum + count, 0)).toBeLessThanOrEqual(60);
     await sim.runFor(HOUR);
     expect(sim.dispatcher.endpoints).toBe(0);
@@ -91,7 +98,7 @@ describe("two hundred endpoints with two calls each", () => {
     await sim.settle();
     await sim.runFor(1_000);
     expect(sim.sent).toHaveLength(400);
-    expect([countOf("listEndpoints"), countOf("fetchPending"), countOf("commitOutcomes")]).toEqual([1, 4, 1]);
+    expect([countOf("endpoints.list"), countOf("queue.fetchPending"), countOf("outcomes.commit")]).toEqual([1, 4, 1]);
     expect(storeCalls.length).toBeLessThanOrEqual(30);
     expect(sim.dispatcher.endpoints).toBe(0);
   });
@@ -106,7 +113,7 @@ describe("more endpoints than there are slots", () => {
     expect([sim.dispatcher.inFlight, sim.dispatcher.heldBytes < 4 * 1024 * 1024]).toEqual([512, true]);
     await sim.runFor(MINUTE);
     expect(sim.sent).toHaveLength(2_400);
-    const counts = await sim.store.countCallsOf(callbacks.map(({ id }) => id));
+    const counts = await sim.store.calls.countOf(callbacks.map(({ id }) => id));
     expect([...counts.values()].every(({ SUCCESS }) => SUCCESS === 2)).toBe(true);
   });
 

@@ -16,7 +16,7 @@ it("samples every callback with an open outage, however many, once a minute", as
   sim.clock.advance(MINUTE + 5_000);
   expect(await sampler.tick()).toBe(start + 2 * MINUTE);
   const pointsOf = async ({ id }: { readonly id: string }) =>
-    (await sim.store.listActivity(id, { since: start + MINUTE, until: start + 2 * MINUTE, maxPoints: 10 })).points;
+    (await sim.store.activity.list(id, { since: start + MINUTE, until: start + 2 * MINUTE, maxPoints: 10 })).points;
   for (const callback of callbacks) {
     expect(await pointsOf(callback)).toMatchObject([{ at: start + MINUTE, waiting: { pending: 0, failed: 1 } }]);
   }

@@ -1,7 +1,7 @@
 /** When an outage closes and reopens (docs/dispatcher.md, An outage). */
 import { afterEach, describe, expect, it } from "vitest";
 import type { Callback } from "../../../src/domain/callback.js";
-import type { OutcomeGroup } from "../../../src/store/dispatch-store.js";
+import type { OutcomeGroup } from "../../../src/store/outcomes/commit-outcomes.js";
 import { REFUSED_503 } from "../../support/builders.js";
 import { DAY, down, HOUR, MINUTE, Simulation, up, watchStore } from "../../support/dispatcher/simulation.js";
 
@@ -10,8 +10,8 @@ let sim: Simulation;
 afterEach(() => sim.store.close());
 
 const outages = async () =>
-  (await sim.store.listOutages({ limit: 10, offset: 0 })).items.map(({ endedAt, failedCalls }) => ({ endedAt, failedCalls }));
-const countMails = async () => (await sim.store.fetchQueuedMails(sim.clock.now(), 100)).length;
+  (await sim.store.outages.list({ limit: 10, offset: 0 })).items.map(({ endedAt, failedCalls }) => ({ endedAt, failedCalls }));
+const countMails = async () => (await sim.store.mails.fetchQueued(sim.clock.now(), 100)).length;
 
 /** A dead endpoint with retries off and so many failed calls, an hour after they failed. */
 async function anOutage(calls: number): Promise<{ callback: Callback; ids: string[] }> {
@@ -43,7 +43,7 @@ describe("an outage whose calls are all settled", () => {
     await sim.runFor(HOUR);
     expect(await outages()).toMatchObject([{ endedAt: null }]);
     const filter = { status: "FAILED", changedBefore: sim.clock.now() } as const;
-    expect(await sim.store.markMatching(callback.id, filter, { status: "SUCCESS", now: sim.clock.now() })).toBe(1_200);
+    expect(await sim.store.calls.markMatching(callback.id, filter, { status: "SUCCESS", now: sim.clock.now() })).toBe(1_200);
     const [markedAt, sent] = [sim.clock.now(), sim.sent.length];
     sim.dispatcher.changed(callback.id);
     await sim.runFor(HOUR);
@@ -73,13 +73,13 @@ describe("an outage whose calls are all settled", () => {
     sim.endpoint = up;
     await sim.replay(callback, { callIds: others });
     await sim.settle();
-    const { items } = await sim.store.listOutages({ limit: 10, offset: 0 });
+    const { items } = await sim.store.outages.list({ limit: 10, offset: 0 });
     expect(items).toMatchObject([{ startedAt: began, endedAt: null, failedCalls: 3 }]);
   });
 
   it("closes at the next start if another process marked them while no service ran", async () => {
     const { callback, ids } = await anOutage(3);
-    await sim.store.markCalls(callback.id, ids, "SUCCESS", sim.clock.now());
+    await sim.store.calls.mark(callback.id, ids, "SUCCESS", sim.clock.now());
     sim.crash();
     await sim.settle();
     expect(await outages()).toEqual([{ endedAt: sim.clock.now(), failedCalls: 3 }]);
@@ -121,7 +121,7 @@ describe("an outage that closed because its calls were marked by hand", () => {
 
   it("doesn't reopen if a replay marked one of them, which is a success", async () => {
     const { callback, ids } = await anOutage(2);
-    await sim.store.markCalls(callback.id, ids, "SUCCESS", sim.clock.now(), { settledBy: "replay" });
+    await sim.store.calls.mark(callback.id, ids, "SUCCESS", sim.clock.now(), { settledBy: "replay" });
     sim.dispatcher.changed(callback.id);
     await sim.runFor(MINUTE);
     await sim.accept(callback);
@@ -138,10 +138,10 @@ describe("a holding that is skipped at its commit, because retries were just swi
       policy: { intervalMs: 5 * MINUTE, windowMs: 20 * MINUTE, jitter: false },
       dispatcherStore: (store) =>
         watchStore(store, async (method, [group], work) => {
-          const { holdings } = method === "commitOutcomes" ? (group as OutcomeGroup) : { holdings: [] };
+          const { holdings } = method === "outcomes.commit" ? (group as OutcomeGroup) : { holdings: [] };
           if (callback && holdings.length > 0) {
             skipped += holdings.length;
-            await sim.store.updateCallback(callback.id, { ...callback, retriesEnabled: false }, sim.clock.now(), sim.policy);
+            await sim.store.callbacks.update(callback.id, { ...callback, retriesEnabled: false }, sim.clock.now(), sim.policy);
             sim.endpoint = () => ({ result: REFUSED_503, afterMs: HOUR });
           }
           return work();
@@ -159,7 +159,7 @@ describe("a holding that is skipped at its commit, because retries were just swi
     await sim.accept(dead, 3);
     await sim.settle();
     expect([skipped, await outages(), await countMails()]).toEqual([3, before, 1]);
-    expect((await sim.store.countCalls(dead.id)).PENDING).toBe(3);
+    expect((await sim.store.calls.count(dead.id)).PENDING).toBe(3);
   });
 });
 

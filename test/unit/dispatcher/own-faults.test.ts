@@ -19,7 +19,7 @@ describe("a store error while a large body is read", () => {
     sim = await Simulation.open({
       dispatcherStore: (store) =>
         watchStore(store, (method, _, work) => {
-          if (method !== "findCall") return work();
+          if (method !== "calls.find") return work();
           readAt.push(sim.clock.now() - start);
           if (failures > 0) {
             failures -= 1;
@@ -35,10 +35,10 @@ describe("a store error while a large body is read", () => {
     expect(readAt).toEqual([0, 1_000, 3_000, 7_000, 15_000]);
     const [sent] = sim.sent;
     expect([sim.sent.length, (sent?.at ?? 0) - start, sent?.accepted]).toEqual([1, 15_000, true]);
-    expect((await sim.store.listCalls(callback.id, { ...PAGE, filter: {}, sort: [] })).items).toMatchObject([
+    expect((await sim.store.calls.list(callback.id, { ...PAGE, filter: {}, sort: [] })).items).toMatchObject([
       { status: "SUCCESS", attemptCount: 1 },
     ]);
-    expect((await sim.store.listOutages(PAGE)).items).toEqual([]);
+    expect((await sim.store.outages.list(PAGE)).items).toEqual([]);
   });
 
   it("waits at most one interval", async () => {
@@ -46,7 +46,7 @@ describe("a store error while a large body is read", () => {
     sim = await Simulation.open({
       dispatcherStore: (store) =>
         watchStore(store, (method, _, work) => {
-          if (method !== "findCall") return work();
+          if (method !== "calls.find") return work();
           readAt.push(sim.clock.now());
           throw new StoreFailure("disk I/O error");
         }),
@@ -82,6 +82,6 @@ describe("a request that can't even be built", () => {
     dispatcher.accepted(callback.id);
     const next = await dispatcher.tick();
     expect([dispatcher.inFlight, next]).toEqual([0, sim.clock.now() + 1_000]);
-    expect(await sim.store.countCalls(callback.id)).toEqual({ PENDING: 1, SUCCESS: 2, FAILED: 0 });
+    expect(await sim.store.calls.count(callback.id)).toEqual({ PENDING: 1, SUCCESS: 2, FAILED: 0 });
   });
 });

@@ -12,10 +12,10 @@ let sim: Simulation;
 
 afterEach(() => sim.store.close());
 
-const countMails = async () => (await sim.store.fetchQueuedMails(sim.clock.now(), 100)).length;
+const countMails = async () => (await sim.store.mails.fetchQueued(sim.clock.now(), 100)).length;
 const openOutages = async () =>
-  (await sim.store.listOutages({ limit: 10, offset: 0 })).items.filter(({ endedAt }) => endedAt === null).length;
-const counts = (callback: Callback) => sim.store.countCalls(callback.id);
+  (await sim.store.outages.list({ limit: 10, offset: 0 })).items.filter(({ endedAt }) => endedAt === null).length;
+const counts = (callback: Callback) => sim.store.calls.count(callback.id);
 
 /** 25 failed calls of an endpoint that went down `forMs` ago; the last one was a probe, which failed 2 s ago. */
 async function aDownEndpoint(
@@ -46,7 +46,7 @@ describe("after a client's replay, a down endpoint", () => {
       const later = await sim.accept(callback, 5);
       await sim.settle();
       expect([await counts(callback), await countMails()]).toEqual([{ PENDING: 0, SUCCESS: 30, FAILED: 0 }, 1]);
-      const attempts = await sim.store.listAttempts(callback.id, later);
+      const attempts = await sim.store.calls.listAttempts(callback.id, later);
       expect(later.map((id) => attempts.get(id)?.map(({ cause }) => cause))).toEqual([["probe"], ...Array(4).fill(["first"])]);
     },
   );
@@ -54,7 +54,7 @@ describe("after a client's replay, a down endpoint", () => {
   it("is probed again although the service stopped between the mark and the response", async () => {
     const { callback, ids } = await aDownEndpoint(LONG_DOWN_MS);
     sim.endpoint = up;
-    await sim.store.markCalls(callback.id, ids, "SUCCESS", sim.clock.now(), { settledBy: "replay" });
+    await sim.store.calls.mark(callback.id, ids, "SUCCESS", sim.clock.now(), { settledBy: "replay" });
     sim.crash();
     const [next = ""] = await sim.accept(callback);
     await sim.settle();
@@ -64,13 +64,13 @@ describe("after a client's replay, a down endpoint", () => {
   it("gets nothing that the run is about to send: it is probed when the run ends", async () => {
     const { callback, ids } = await aDownEndpoint(LONG_DOWN_MS);
     const lease = { run: "RUN", holder: "ada@desk", done: 0, total: ids.length };
-    await sim.store.takeRunLease(callback.id, lease, sim.clock.now());
+    await sim.store.runLeases.take(callback.id, lease, sim.clock.now());
     sim.endpoint = up;
     await sim.mark(callback, ids.slice(1), "SUCCESS", "replay");
     const [next = ""] = await sim.accept(callback);
     await sim.runFor(20_000);
     expect(sim.requestsFor(next)).toEqual([]);
-    await sim.store.releaseRunLease(callback.id, lease, sim.clock.now());
+    await sim.store.runLeases.release(callback.id, lease, sim.clock.now());
     sim.dispatcher.changed(callback.id);
     const [last = ""] = await sim.accept(callback);
     await sim.settle();
@@ -158,7 +158,7 @@ describe("while an endpoint is down and no outage is open, a response", () => {
     await sim.mark(callback, ids, "SUCCESS");
     await sim.accept(callback, 3);
     await sim.runFor(5 * MINUTE);
-    const { items } = await sim.store.listOutages({ limit: 10, offset: 0 });
+    const { items } = await sim.store.outages.list({ limit: 10, offset: 0 });
     expect([items.map(({ endedAt, failedCalls }) => ({ endedAt, failedCalls })), await countMails()]).toEqual([
       [{ endedAt: null, failedCalls: 25 + 3 }],
       1,

@@ -31,7 +31,7 @@ describe("a purger", () => {
       const callback = await sim.callback();
       await sim.accept(callback, 3);
       await sim.settle();
-      const kept = async () => (await sim.store.countCalls(callback.id)).SUCCESS;
+      const kept = async () => (await sim.store.calls.count(callback.id)).SUCCESS;
       return { kept };
     }
 
@@ -75,7 +75,7 @@ describe("a purger", () => {
       expect(limits).toEqual([]);
       sim.clock.advance(HOUR);
       await purger.tick();
-      await sim.store.saveSettings({ retainMailMs: 7 * DAY });
+      await sim.store.settings.save({ retainMailMs: 7 * DAY });
       await purger.tick();
       expect(limits).toEqual([365 * DAY, 7 * DAY]);
     });
@@ -86,7 +86,7 @@ describe("a purger", () => {
       const purger = purgerOf();
       await sim.remove(callback);
       await purger.tick();
-      expect(await sim.store.createCallback(callback.id, callback, 0)).toMatchObject({ id: callback.id });
+      expect(await sim.store.callbacks.create(callback.id, callback, 0)).toMatchObject({ id: callback.id });
     });
   });
 });

@@ -39,9 +39,9 @@ describe("a retry round", () => {
     const roundAt = sim.clock.now() + 5 * MINUTE;
     sim.endpoint = ({ at }) => ({ result: at === roundAt ? ACCEPTED : REFUSED_503, afterMs: 500 });
     await sim.runFor(6 * MINUTE);
-    const [{ endpoint } = { endpoint: null }] = await sim.store.listEndpoints([callback.id]);
+    const [{ endpoint } = { endpoint: null }] = await sim.store.endpoints.list([callback.id]);
     expect(endpoint).toMatchObject({ state: "down", recovery: 1 });
-    const attempts = [...(await sim.store.listAttempts(callback.id, ids)).values()].flat();
+    const attempts = [...(await sim.store.calls.listAttempts(callback.id, ids)).values()].flat();
     const later = attempts.filter(({ startedAt }) => startedAt >= (endpoint?.downSince ?? 0));
     expect(new Set(later.map(({ cause }) => cause))).toEqual(new Set(["probe"]));
   });
@@ -81,7 +81,12 @@ describe("a retry round", () => {
     await sim.accept(callback, 12);
     await sim.runFor(MINUTE);
     const before = sim.sent.length;
-    await sim.store.updateCallback(callback.id, { ...callback, url: "http://127.0.0.1:9000/right" }, sim.clock.now(), sim.policy);
+    await sim.store.callbacks.update(
+      callback.id,
+      { ...callback, url: "http://127.0.0.1:9000/right" },
+      sim.clock.now(),
+      sim.policy,
+    );
     sim.crash();
     await sim.settle();
     expect(sim.sent.slice(before).map(({ url }) => url)).toEqual(Array(10).fill("http://127.0.0.1:9000/right"));

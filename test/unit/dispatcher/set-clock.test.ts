@@ -25,7 +25,7 @@ describe("clamping times in the store", () => {
     await sim.accept(callback);
     await sim.settle();
     const now = sim.clock.now();
-    await sim.store.clampTimes({ now, latestDueAt: now + 4.5 * MINUTE });
+    await sim.store.outcomes.clampTimes({ now, latestDueAt: now + 4.5 * MINUTE });
     expect(await dueOf(callback.id)).toEqual([4 * MINUTE, 4.5 * MINUTE]);
     expect(await dueOf(other.id)).toEqual([4 * MINUTE]);
   });
@@ -36,10 +36,10 @@ describe("clamping times in the store", () => {
     await sim.settle();
     await sim.update(callback, { url: "http://127.0.0.1:9000/other" });
     const now = sim.clock.now() - HOUR;
-    await sim.store.clampTimes({ now, latestDueAt: now });
-    expect(await sim.store.findCall(callback.id, id)).toMatchObject({ firstFailedAt: now, attemptedAt: now, due: { at: now } });
-    expect((await sim.store.listOutages({ limit: 1, offset: 0 })).items).toMatchObject([{ startedAt: now }]);
-    expect(await sim.store.findCallback(callback.id)).toMatchObject({ repairedAt: now });
+    await sim.store.outcomes.clampTimes({ now, latestDueAt: now });
+    expect(await sim.store.calls.find(callback.id, id)).toMatchObject({ firstFailedAt: now, attemptedAt: now, due: { at: now } });
+    expect((await sim.store.outages.list({ limit: 1, offset: 0 })).items).toMatchObject([{ startedAt: now }]);
+    expect(await sim.store.callbacks.find(callback.id)).toMatchObject({ repairedAt: now });
   });
 });
 
@@ -100,7 +100,7 @@ describe("a clock that is set", () => {
     await sim.runFor(MINUTE);
     const delivered = sim.sent.slice(before).map(({ callId }) => callId);
     expect([delivered.length, new Set(delivered).size]).toEqual([30, 30]);
-    expect(await sim.store.countCalls(callback.id)).toEqual({ PENDING: 0, SUCCESS: 30, FAILED: 0 });
+    expect(await sim.store.calls.count(callback.id)).toEqual({ PENDING: 0, SUCCESS: 30, FAILED: 0 });
   });
 
   it("back while a request is in flight: the attempt ends now, not later than now", async () => {
@@ -110,7 +110,7 @@ describe("a clock that is set", () => {
     await sim.runFor(5_000);
     sim.clock.jump(-HOUR);
     await sim.runFor(5_000);
-    const attempts = [...(await sim.store.listAttempts(callback.id, ids)).values()].flat();
+    const attempts = [...(await sim.store.calls.listAttempts(callback.id, ids)).values()].flat();
     expect(attempts.map(({ startedAt, durationMs }) => [sim.clock.now() - startedAt, durationMs])).toEqual([[10_000, 10_000]]);
   });
 
@@ -148,7 +148,7 @@ describe("a clock that is set", () => {
     await sim.runFor(HOUR);
     expect([288, 289]).toContain(sim.requestsFor(first).length);
     // A day after the correction, two days after, and so on.
-    expect((await sim.store.listOutages({ limit: 10, offset: 0 })).items).toHaveLength(5);
+    expect((await sim.store.outages.list({ limit: 10, offset: 0 })).items).toHaveLength(5);
   });
 
   it("30 days ahead while no service ran to see it corrected: the next one starts with the right times", async () => {

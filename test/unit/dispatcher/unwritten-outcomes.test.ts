@@ -16,7 +16,7 @@ describe("a dispatcher", () => {
       limits: { inFlightPerEndpoint: 1 },
       dispatcherStore: (store) =>
         watchStore(store, (method, _, work) => {
-          if (isFull && (method === "commitOutcomes" || method === "checkWritable")) throw new StoreFailure();
+          if (isFull && (method === "outcomes.commit" || method === "checkWritable")) throw new StoreFailure();
           return work();
         }),
     });
@@ -29,7 +29,7 @@ describe("a dispatcher", () => {
     expect(sim.sent).toHaveLength(2); // the second went while the first one's outcome was about to be committed
     isFull = false;
     await sim.runFor(MINUTE);
-    expect([sim.sent.length, (await sim.store.countCalls(callback.id)).SUCCESS]).toEqual([5, 5]);
+    expect([sim.sent.length, (await sim.store.calls.count(callback.id)).SUCCESS]).toEqual([5, 5]);
   });
 
   it("sends nothing at its start before a write has shown that the store can be written", async () => {
@@ -50,7 +50,7 @@ describe("a dispatcher", () => {
     sim = await Simulation.open({
       dispatcherStore: (store) =>
         watchStore(store, async (method, _, work) => {
-          if (isSlow && method === "commitOutcomes") await sim.clock.sleepFor(500);
+          if (isSlow && method === "outcomes.commit") await sim.clock.sleepFor(500);
           return work();
         }),
     });
@@ -73,7 +73,7 @@ describe("a dispatcher", () => {
     await sim.accept(callback, 3);
     await sim.settle();
     await sim.restart();
-    expect([sim.sent.length, await sim.store.countCalls(callback.id)]).toEqual([1, { PENDING: 2, SUCCESS: 1, FAILED: 0 }]);
+    expect([sim.sent.length, await sim.store.calls.count(callback.id)]).toEqual([1, { PENDING: 2, SUCCESS: 1, FAILED: 0 }]);
     await sim.runFor(MINUTE);
     expect(sim.sent).toHaveLength(3);
   });

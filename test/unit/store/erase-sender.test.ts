@@ -2,9 +2,7 @@ import { readFileSync } from "node:fs";
 import Database from "better-sqlite3";
 import { afterEach, expect, it } from "vitest";
 import { systemClock } from "../../../src/platform/clock.js";
-import type { AdminStore } from "../../../src/store/admin-store.js";
-import { openAdminStore } from "../../../src/store/open-store.js";
-import type { Store } from "../../../src/store/store.js";
+import { type AdminStore, openAdminStore, type Store } from "../../../src/store/open-store.js";
 import { aCallback, accept, aReplay, attempt, callOf, countRows, NOW } from "../../contract/store-support.js";
 import { aResponse, REFUSED_503 } from "../../support/builders.js";
 import { storeFiles } from "../../support/store/store-files.js";
@@ -30,7 +28,7 @@ const idOf = (index: number) => index.toString(16).toUpperCase().padStart(32, "0
 
 async function acceptFrom(store: Store, callbackId: string, ids: readonly string[], mobile = MOBILE): Promise<void> {
   const response = aResponse({ from: { ...aResponse().from, mobile }, customParameters: { number: mobile } });
-  await store.acceptCalls([{ callbackId, calls: ids.map((id) => ({ id, response })) }], NOW);
+  await store.calls.accept([{ callbackId, calls: ids.map((id) => ({ id, response })) }], NOW);
 }
 
 it("erases the calls of a sender in every state, and their attempts, and keeps ids, counts and everyone else's", async () => {
@@ -71,20 +69,20 @@ it("erases the calls of a sender in every state, and their attempts, and keeps i
     changedAt: before.changedAt,
   });
   expect(await callOf(store, callback, "OTHER")).toEqual(other);
-  expect(await store.markMatching(callback.id, {}, { status: "FAILED", now: NOW + 2 })).toBe(0);
-  expect(await store.countCalls(callback.id)).toEqual({ PENDING: 0, FAILED: 1, SUCCESS: 3 });
+  expect(await store.calls.markMatching(callback.id, {}, { status: "FAILED", now: NOW + 2 })).toBe(0);
+  expect(await store.calls.count(callback.id)).toEqual({ PENDING: 0, FAILED: 1, SUCCESS: 3 });
   expect(await countRows(store, callback)).toEqual({ PENDING: 0, FAILED: 1, SUCCESS: 3 });
-  const attempts = await store.listAttempts(callback.id, ["FAILED", "SUCCESS", "OTHER"]);
+  const attempts = await store.calls.listAttempts(callback.id, ["FAILED", "SUCCESS", "OTHER"]);
   expect(attempts.get("FAILED")).toMatchObject([
     { number: 1, cause: "first", result: { kind: "answered", statusCode: 500, statusMessage: "", body: "" } },
     { number: 2, result: { kind: "unreachable", reason: "dns", detail: "" } },
   ]);
   expect(attempts.get("OTHER")).toMatchObject([{ result: { body: `you sent ${MOBILE}` } }]);
-  await expect(store.markCalls(callback.id, ["OTHER", "PENDING"], "FAILED", NOW)).rejects.toMatchObject({
+  await expect(store.calls.mark(callback.id, ["OTHER", "PENDING"], "FAILED", NOW)).rejects.toMatchObject({
     code: "invalid",
     message: "Call PENDING was erased and can't be sent again, so it can't be marked FAILED",
   });
-  expect(await store.requestReplays(callback.id, aReplay({ filter: {} }), NOW)).toMatchObject({ accepted: 1 });
+  expect(await store.replays.request(callback.id, aReplay({ filter: {} }), NOW)).toMatchObject({ accepted: 1 });
 });
 
 it("leaves an erased call erased, whatever a client reports of it, and stores none of that", async () => {
@@ -108,13 +106,13 @@ it("leaves an erased call erased, whatever a client reports of it, and stores no
       attempt: { startedAt: NOW + 9, durationMs: 1, cause: "replay", sentFrom: "ada@desk", result: saysErased } as const,
     };
   });
-  await store.recordReplays(callback.id, replays, NOW + 9);
-  await store.markCalls(callback.id, ["ERASED", "OTHER"], "SUCCESS", NOW + 9, { settledBy: "replay", replays });
+  await store.calls.recordReplays(callback.id, replays, NOW + 9);
+  await store.calls.mark(callback.id, ["ERASED", "OTHER"], "SUCCESS", NOW + 9, { settledBy: "replay", replays });
   expect(await callOf(store, callback, "ERASED")).toEqual(erased);
-  expect((await store.listAttempts(callback.id, ["ERASED"])).get("ERASED")).toHaveLength(1);
-  await expect(store.markCalls(callback.id, ["ERASED"], "FAILED", NOW + 9)).rejects.toMatchObject({ code: "invalid" });
+  expect((await store.calls.listAttempts(callback.id, ["ERASED"])).get("ERASED")).toHaveLength(1);
+  await expect(store.calls.mark(callback.id, ["ERASED"], "FAILED", NOW + 9)).rejects.toMatchObject({ code: "invalid" });
   // A text that an endpoint may answer erases nothing.
-  await store.markCalls(callback.id, ["OTHER"], "FAILED", NOW + 9);
+  await store.calls.mark(callback.id, ["OTHER"], "FAILED", NOW + 9);
   expect(await callOf(store, callback, "OTHER")).toMatchObject({ status: "FAILED", attemptCount: 2 });
 });
 
@@ -129,12 +127,12 @@ it("leaves no byte of thousands of calls in the file, nor of calls that were rem
     callback.id,
     Array.from({ length: MANY }, (_, index) => idOf(index)),
   );
-  await store.deleteCallback(gone.id, NOW);
-  await store.purgeDeleted(10);
+  await store.callbacks.delete(gone.id, NOW);
+  await store.retention.purgeDeleted(10);
   expect(contains(path)).toBe(true);
   expect((await erase(path)).callIds.size).toBe(MANY);
   expect(contains(path)).toBe(false);
-  expect(await store.countCalls(callback.id)).toEqual({ PENDING: 0, FAILED: 0, SUCCESS: MANY });
+  expect(await store.calls.count(callback.id)).toEqual({ PENDING: 0, FAILED: 0, SUCCESS: MANY });
 });
 
 it("that another process keeps from rewriting the file is completed by the next one, though nothing is left to find", async () => {
@@ -157,12 +155,12 @@ it("fails while a run is sending, and changes nothing", async () => {
   const store = await files.open(path);
   const callback = await aCallback(store);
   await acceptFrom(store, callback.id, ["A"]);
-  await store.takeRunLease(callback.id, { run: "R1", holder: "ada@desk", done: 0, total: 1 }, NOW);
+  await store.runLeases.take(callback.id, { run: "R1", holder: "ada@desk", done: 0, total: 1 }, NOW);
   await expect(erase(path)).rejects.toMatchObject({
     code: "locked",
     message: expect.stringContaining("ada@desk"),
   });
   expect((await callOf(store, callback, "A")).status).toBe("PENDING");
-  await store.releaseRunLease(callback.id, { run: "R1", holder: "ada@desk", done: 0, total: 1 }, NOW);
+  await store.runLeases.release(callback.id, { run: "R1", holder: "ada@desk", done: 0, total: 1 }, NOW);
   expect((await erase(path)).callIds.size).toBe(1);
 });

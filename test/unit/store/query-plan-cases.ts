@@ -3,20 +3,13 @@ import { expect, it } from "vitest";
 import type { CallFilter } from "../../../src/domain/call-filter.js";
 import { systemClock } from "../../../src/platform/clock.js";
 import { switchRetriesOn } from "../../../src/store/callbacks/callbacks.js";
-import {
-  expireRetries,
-  fetchBacklog,
-  fetchDue,
-  fetchHeld,
-  fetchPending,
-  fetchReplays,
-  findCall,
-} from "../../../src/store/calls/fetch-calls.js";
-import { listCalls } from "../../../src/store/calls/list-calls.js";
-import { markCalls } from "../../../src/store/calls/mark-calls.js";
-import { cancelReplayChunk } from "../../../src/store/calls/replays.js";
+import { queueStore } from "../../../src/store/calls/fetch-calls.js";
+import { callSearch } from "../../../src/store/calls/find-calls.js";
+import { callLists } from "../../../src/store/calls/list-calls.js";
+import { callMarks } from "../../../src/store/calls/mark-calls.js";
+import { replayStore } from "../../../src/store/calls/replays.js";
 import { mailStore } from "../../../src/store/outcomes/mails.js";
-import { readOutageProgress } from "../../../src/store/outcomes/outages.js";
+import { outageStore } from "../../../src/store/outcomes/outages.js";
 import type { Db } from "../../../src/store/schema.js";
 import { DAY, NOW, POLICY, query } from "../../contract/store-support.js";
 
@@ -41,40 +34,44 @@ interface DatabaseOfPlans {
 
 /** None of them sorts anything. */
 export const usualQueries = ({ idIndex, callIds, switched: [key, at] }: DatabaseOfPlans): readonly PlannedQuery[] => [
-  ["fetchPending", "calls_pending", (db) => fetchPending(db, [READ, OTHER])],
-  ["fetchDue", "calls_due", (db) => fetchDue(db, [{ ...READ, dueBefore: NOW + DAY }])],
+  ["fetchPending", "calls_pending", (db) => queueStore(db).fetchPending([READ, OTHER])],
+  ["fetchDue", "calls_due", (db) => queueStore(db).fetchDue([{ ...READ, dueBefore: NOW + DAY }])],
   [
     "fetchDue of all",
     "calls_due",
     (db) =>
-      fetchDue(db, [
+      queueStore(db).fetchDue([
         { ...READ, dueBefore: Number.POSITIVE_INFINITY },
         { ...OTHER, dueBefore: 1 },
       ]),
   ],
-  ["fetchDue at each call's pace", "calls_due", (db) => fetchDue(db, [{ ...READ, dueBefore: NOW, attemptedBefore: NOW }])],
-  ["fetchReplays", "calls_replays", (db) => fetchReplays(db, [READ])],
-  ["cancelling a replay", "calls_replays", (db) => cancelReplayChunk(db, "CB1", A_CANCEL)],
-  ["fetchBacklog", "calls_backlog", (db) => fetchBacklog(db, [{ ...READ, recovery: 3 }])],
-  ["fetchHeld", "calls_held", (db) => fetchHeld(db, [READ])],
+  [
+    "fetchDue at each call's pace",
+    "calls_due",
+    (db) => queueStore(db).fetchDue([{ ...READ, dueBefore: NOW, attemptedBefore: NOW }]),
+  ],
+  ["fetchReplays", "calls_replays", (db) => queueStore(db).fetchReplays([READ])],
+  ["cancelling a replay", "calls_replays", (db) => replayStore(db, systemClock, true).cancelChunk("CB1", A_CANCEL)],
+  ["fetchBacklog", "calls_backlog", (db) => queueStore(db).fetchBacklog([{ ...READ, recovery: 3 }])],
+  ["fetchHeld", "calls_held", (db) => queueStore(db).fetchHeld([READ])],
   [
     "readOutageProgress",
     "calls_listed",
     (db) =>
-      readOutageProgress(db, [
+      outageStore(db, systemClock).readProgress([
         { callbackId: "CB1", since: NOW },
         { callbackId: "CB2", since: NOW },
       ]),
   ],
-  ["findCall", idIndex, (db) => findCall(db, "CB1", "A")],
+  ["findCall", idIndex, (db) => callSearch(db).find("CB1", "A")],
   [
     "expireRetries",
     "calls_expiring",
-    (db) => expireRetries(db, [{ callbackId: "CB1", firstFailedBefore: NOW + 100, fence: 0 }], 100),
+    (db) => queueStore(db).expireRetries([{ callbackId: "CB1", firstFailedBefore: NOW + 100, fence: 0 }], 100),
   ],
-  ["markCalls", idIndex, (db) => markCalls(db, { callbackId: "CB1", callIds, status: "SUCCESS" }, NOW)],
+  ["markCalls", idIndex, (db) => callMarks(db, systemClock).mark("CB1", callIds, "SUCCESS", NOW)],
   ["switching retries on", "calls_listed", (db) => switchRetriesOn(db, key, at, POLICY)],
-  ["nextMailAt", "mails_owed", (db) => mailStore(db).nextMailAt()],
+  ["nextMailAt", "mails_owed", (db) => mailStore(db).nextAt()],
 ];
 
 export function itUsesIndexes(queries: readonly PlannedQuery[], plansOf: PlansOf, isWrong: (line: string) => boolean): void {
@@ -100,7 +97,7 @@ export function itListsByIndex(plansOf: PlansOf, isWrong: (line: string) => bool
       const cursor =
         filter.status === "PENDING" ? cursorAt("-seq", [99_999]) : cursorAt("-attempted_at,-seq", [NOW + 999_999, 99_999]);
       for (const place of [{}, { offset: 1_000 }, { cursor }]) {
-        const plans = await plansOf((db) => listCalls(db, systemClock, "CB1", query({ filter, ...place })));
+        const plans = await plansOf((db) => callLists(db, systemClock).list("CB1", query({ filter, ...place })));
         expect(plans.join("\n")).toContain(index);
         expect(plans.filter(isWrong)).toEqual([]);
       }

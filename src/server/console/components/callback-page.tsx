@@ -19,7 +19,7 @@ export async function callbackPage(
   },
 ): Promise<Page> {
   const { title, content, trail, status = 200, tab = "calls" } = page;
-  const [record] = await store.listEndpoints([id]);
+  const [record] = await store.endpoints.list([id]);
   return {
     title,
     content,

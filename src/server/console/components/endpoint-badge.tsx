@@ -1,6 +1,6 @@
 /** An endpoint's state, as everybody sees it. */
 import type { VNode } from "preact";
-import type { EndpointRecord } from "../../../store/dispatch-store.js";
+import type { EndpointRecord } from "../../../store/outcomes/endpoints.js";
 import { Badge, Time } from "./data.js";
 
 export interface Health {

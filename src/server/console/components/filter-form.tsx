@@ -2,7 +2,7 @@
 import type { VNode } from "preact";
 import { FAILURE_REASONS } from "../../../domain/call-filter.js";
 import { count } from "../../../domain/count.js";
-import type { FailureGroup } from "../../../store/overview-store.js";
+import type { FailureGroup } from "../../../store/calls/call-counts.js";
 import {
   callsPath,
   FIELD_LABELS,

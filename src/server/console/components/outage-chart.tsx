@@ -3,7 +3,7 @@
  * are pixels, so that text has its size at any width.
  */
 import type { VNode } from "preact";
-import type { ActivityPoint } from "../../../store/overview-store.js";
+import type { ActivityPoint } from "../../../store/outcomes/activity.js";
 import { countTicks, timeTicks } from "./chart-scales.js";
 import { Count, Table, Time } from "./data.js";
 import {

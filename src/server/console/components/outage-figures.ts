@@ -1,6 +1,6 @@
 /** What an outage's chart is about, in numbers and words. */
 import type { Outage } from "../../../domain/outage.js";
-import type { Activity, ActivityPoint, AttemptCounts } from "../../../store/overview-store.js";
+import type { Activity, ActivityPoint, AttemptCounts } from "../../../store/outcomes/activity.js";
 import { countText } from "./data.js";
 
 export interface OutageChartView extends Activity {

@@ -5,7 +5,8 @@ import type { Call, CallStatus } from "../../../domain/call.js";
 import type { Callback, ServiceReplay } from "../../../domain/callback.js";
 import { callbackSecrets, secretMask } from "../../../domain/mask.js";
 import { senderAddress } from "../../../domain/message-response.js";
-import type { CallCount, FailureGroup } from "../../../store/overview-store.js";
+import type { FailureGroup } from "../../../store/calls/call-counts.js";
+import type { CallCount } from "../../../store/calls/scan-calls.js";
 import { one, type Query } from "../../routes/query-parameters.js";
 import type { CallbackPath, RouteContext } from "../../routes/route-context.js";
 import { CALL_ACTIONS } from "../call-actions.js";
@@ -61,9 +62,9 @@ export function addCallList(app: FastifyInstance, { deps, lookup }: RouteContext
         callbackId: callback.id,
         typed,
         problems,
-        counts: await store.countCalls(callback.id),
-        failures: await store.listFailures(callback.id),
-        runningReplay: (await store.listReplays(callback.id, 1)).find(({ left }) => left > 0) ?? null,
+        counts: await store.calls.count(callback.id),
+        failures: await store.calls.listFailures(callback.id),
+        runningReplay: (await store.replays.list(callback.id, 1)).find(({ left }) => left > 0) ?? null,
         found,
       };
       const content = <CallList {...view} />;
@@ -73,7 +74,7 @@ export function addCallList(app: FastifyInstance, { deps, lookup }: RouteContext
 
   async function findCalls(callback: Callback, { typed, filter }: ParsedFilter, query: Query): Promise<FoundCalls> {
     const [cursor, newer] = [one(query, "cursor"), one(query, "newer")];
-    const matching = await store.countMatching(callback.id, filter, { budgetMs: COUNT_MS });
+    const matching = await store.calls.countMatching(callback.id, filter, { budgetMs: COUNT_MS });
     const mask = secretMask(callbackSecrets(callback));
     const pathOf = (name: string, at: string | null) => (at === null ? null : callsPath(callback.id, typed, { [name]: at }));
     const read = async (descending: boolean, at: string | undefined) => {
@@ -85,7 +86,7 @@ export function addCallList(app: FastifyInstance, { deps, lookup }: RouteContext
         maxResponseBytes: MAX_BYTES,
         ...(at !== undefined && { cursor: at }),
       };
-      const { items, ...cursors } = await store.listCalls(callback.id, { filter, sort, ...page });
+      const { items, ...cursors } = await store.calls.list(callback.id, { filter, sort, ...page });
       return { ...cursors, items: items.map((call) => maskOutcome(call, mask)) };
     };
     if (newer !== undefined) {

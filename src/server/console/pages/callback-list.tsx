@@ -3,7 +3,7 @@ import type { FastifyInstance } from "fastify";
 import type { VNode } from "preact";
 import { shownUrl } from "../../../domain/mask.js";
 import type { Outage } from "../../../domain/outage.js";
-import type { Sort } from "../../../store/store.js";
+import type { Sort } from "../../../store/paging.js";
 import { one, type Query, readPage, readSort } from "../../routes/query-parameters.js";
 import type { RouteContext } from "../../routes/route-context.js";
 import { type Column, Count, Empty, Pager, Table, Time } from "../components/data.js";
@@ -52,11 +52,11 @@ export function addCallbackList(app: FastifyInstance, { deps }: RouteContext): v
     const asked = { ...readPage(query, PAGE_SIZE), limit: PAGE_SIZE };
     const [sort = BY_NAME] = readSort(query, SORTS, "name");
     const text = readText(query);
-    const { items, ...page } = await store.listCallbacks({ ...asked, sort: [sort], text });
+    const { items, ...page } = await store.callbacks.list({ ...asked, sort: [sort], text });
     const ids = items.map(({ id }) => id);
-    const counts = await store.countCallsOf(ids);
-    const records = new Map((await store.listEndpoints(ids)).map((record) => [record.callback.id, record]));
-    const outages = await store.findLastOutages(ids);
+    const counts = await store.calls.countOf(ids);
+    const records = new Map((await store.endpoints.list(ids)).map((record) => [record.callback.id, record]));
+    const outages = await store.outages.findLast(ids);
     const endedSince = clock.now() - DAY_MS;
     const lastOutageOf = (callbackId: string): CallbackRow["lastOutage"] => {
       const { id, endedAt = null } = outages.get(callbackId) ?? {};

@@ -113,7 +113,7 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
   ): Promise<FastifyReply> {
     const { action, set, shownAt, back } = asked;
     const counted = await countSet(deps, callback, action, set);
-    const [record] = await store.listEndpoints([callback.id]);
+    const [record] = await store.endpoints.list([callback.id]);
     const view: ConfirmationView = {
       callbackId: callback.id,
       formToken: formToken(request),
@@ -141,7 +141,7 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
 
   async function readListed(callback: Callback, callIds: readonly string[]): Promise<ReadonlyMap<string, CallProgress>> {
     const mask = secretMask(callbackSecrets(callback));
-    const found = await store.findProgress(callback.id, callIds);
+    const found = await store.calls.findProgress(callback.id, callIds);
     return new Map([...found].map(([id, call]) => [id, maskOutcome(call, mask)]));
   }
 }

@@ -50,7 +50,7 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     } catch (error) {
       const problems = problemsOf(error);
       // The form was sent twice.
-      const existing = isWhcbError(error, "duplicate-name") ? await deps.store.findCallback(read.settings.name) : null;
+      const existing = isWhcbError(error, "duplicate-name") ? await deps.store.callbacks.find(read.settings.name) : null;
       if (existing !== null && hasSameSettings(existing, read.settings)) {
         return redirect(reply, pathTo(existing, "edit"), `Created: messages name it ${existing.name}.`);
       }
@@ -90,7 +90,7 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
 
   app.get<CallbackPath>("/console/callbacks/:id/delete", async (request, reply) => {
     const callback = await lookup.find(request.params.id);
-    const { FAILED: failed, PENDING: waiting, SUCCESS: accepted } = await deps.store.countCalls(callback.id);
+    const { FAILED: failed, PENDING: waiting, SUCCESS: accepted } = await deps.store.calls.count(callback.id);
     return reply.showPage({
       title: "Delete API Callback",
       breadcrumb: [LIST, { text: callback.name, href: pathTo(callback, "edit") }],

@@ -45,12 +45,12 @@ export function addOneCall(app: FastifyInstance, { deps, lookup }: RouteContext)
     const callback = await lookup.find(params.id);
     const mask = secretMask(callbackSecrets(callback));
     const call = maskOutcome(await findCall(deps, callback, params.callId), mask);
-    const recorded = (await store.listAttempts(callback.id, [call.id], SHOWN_ATTEMPTS)).get(call.id) ?? [];
+    const recorded = (await store.calls.listAttempts(callback.id, [call.id], SHOWN_ATTEMPTS)).get(call.id) ?? [];
     // A client may report its attempts later.
     const attempts = recorded
       .toSorted((one, other) => one.startedAt - other.startedAt || one.number - other.number)
       .map((attempt) => ({ ...attempt, result: maskAnswer(attempt.result, mask) }));
-    const [record] = await store.listEndpoints([callback.id]);
+    const [record] = await store.endpoints.list([callback.id]);
     const endpointState = record?.endpoint.state ?? "up";
     const { part, isWhole } = shownPart(call.response);
     const body = isErased(call) ? null : deliveryBody(callback, part, deps.bodyNames);

@@ -5,8 +5,9 @@ import type { Callback } from "../../../domain/callback.js";
 import { formatDuration } from "../../../domain/duration.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { type Outage, outageClosesAt } from "../../../domain/outage.js";
-import type { OutageCalls, OutageMail } from "../../../store/overview-store.js";
-import type { Page as StoredPage } from "../../../store/store.js";
+import type { OutageMail } from "../../../store/outcomes/mails.js";
+import type { OutageCalls } from "../../../store/outcomes/outage-calls.js";
+import type { Page as StoredPage } from "../../../store/paging.js";
 import { one, type Query, readPage } from "../../routes/query-parameters.js";
 import type { RouteContext } from "../../routes/route-context.js";
 import { causeOf } from "../components/call-parts.js";
@@ -70,11 +71,11 @@ async function outagesPage({ deps, lookup }: RouteContext, params: OutagePath, q
   const { store, clock, policy } = deps;
   const callback = await lookup.find(params.id);
   const asked = { ...readPage(query, PAGE_SIZE), limit: PAGE_SIZE };
-  const outages = await store.listOutages({ ...asked, callbackId: callback.id });
+  const outages = await store.outages.list({ ...asked, callbackId: callback.id });
   const newest = asked.cursor === undefined && asked.offset === 0 ? outages.items[0] : undefined;
-  const outage = params.outageId === undefined ? newest : await store.findOutage(callback.id, params.outageId);
+  const outage = params.outageId === undefined ? newest : await store.outages.find(callback.id, params.outageId);
   if (outage === null) throw new WhcbError("not-found", "No such outage of this callback");
-  const [record] = await store.listEndpoints([callback.id]);
+  const [record] = await store.endpoints.list([callback.id]);
   const now = clock.now();
   const view: OutagesView = {
     callback,
@@ -95,18 +96,17 @@ async function outagesPage({ deps, lookup }: RouteContext, params: OutagePath, q
     const span = readSpan(query);
     const { from, to } = chartSpan(outage, now, SPANS[span]);
     const outageSpan = { since: outage.startedAt, until: (outage.endedAt ?? now) + 1 };
-    const minutes = await store.listActivity(callback.id, { ...outageSpan, maxPoints: ALL_POINTS });
-    const calls = await store.countOutageCalls(outage, { budgetMs: COUNTING_MS });
-    const activity = await store.listActivity(callback.id, { since: from, until: to + 1, maxPoints: MAX_POINTS });
-    const mail = await store.getOutageMail(outage.id);
-    const { PENDING, FAILED } = await store.countCalls(callback.id);
+    const minutes = await store.activity.list(callback.id, { ...outageSpan, maxPoints: ALL_POINTS });
+    const calls = await store.outages.countCalls(outage, { budgetMs: COUNTING_MS });
+    const activity = await store.activity.list(callback.id, { since: from, until: to + 1, maxPoints: MAX_POINTS });
+    const { PENDING, FAILED } = await store.calls.count(callback.id);
     const isEnding = outage.endedAt === null && outage.quietSince !== null && record?.endpoint.state === "up";
     const endsAt = isEnding ? outageClosesAt(outage, "up", policy) : null;
     return {
       outage,
       span,
       chart: { ...activity, from, to, outage },
-      mail,
+      mail: await store.mails.find(outage.id),
       endsAt,
       calls,
       largest: largestBacklog({ ...minutes, from: outageSpan.since, to: now, outage }),

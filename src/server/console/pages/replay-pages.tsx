@@ -22,7 +22,7 @@ export function addReplayPages(app: FastifyInstance, { deps, lookup }: RouteCont
 
   app.get<CallbackPath>("/console/callbacks/:id/replays", live, async ({ params }, reply) => {
     const callback = await lookup.find(params.id);
-    const replays = await deps.store.listReplays(callback.id, SHOWN_REPLAYS);
+    const replays = await deps.store.replays.list(callback.id, SHOWN_REPLAYS);
     const content = <ReplayList callbackId={callback.id} replays={replays} />;
     return reply.showPage(await callbackPage(deps, callback, { title: "Replays", trail: [], content }));
   });

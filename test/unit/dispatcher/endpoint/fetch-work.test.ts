@@ -24,7 +24,7 @@ describe("a dispatcher", () => {
     expect(sim.sent.map(({ at }) => sim.clock.now() - at)).toEqual([5 * MINUTE + 10_000, 10_000, 0]);
   });
 
-  it.each(["fetchPending", "fetchDue", "fetchReplays", "clampTimes"])(
+  it.each(["queue.fetchPending", "queue.fetchDue", "queue.fetchReplays", "outcomes.clampTimes"])(
     "reads again what an error of the store (%s) kept from it",
     async (failing) => {
       let failures = 0;
@@ -43,7 +43,7 @@ describe("a dispatcher", () => {
       await sim.settle();
       sim.endpoint = up;
       await sim.runFor(6 * MINUTE);
-      expect([failures, await sim.store.countCalls(callback.id)]).toEqual([1, { PENDING: 0, SUCCESS: 3, FAILED: 0 }]);
+      expect([failures, await sim.store.calls.count(callback.id)]).toEqual([1, { PENDING: 0, SUCCESS: 3, FAILED: 0 }]);
     },
   );
 
@@ -54,10 +54,10 @@ describe("a dispatcher", () => {
       dispatcherStore: (store) =>
         watchStore(store, async (method, _, work) => {
           const result = await work();
-          if (method !== "fetchReplays" || !Array.isArray(result) || !result.flat().length || isCancelled) return result;
+          if (method !== "queue.fetchReplays" || !Array.isArray(result) || !result.flat().length || isCancelled) return result;
           isCancelled = true;
           const cancel = { replayId: "R1", now: sim.clock.now(), policy: sim.policy, random: 0.5 };
-          await store.cancelReplayChunk(callback.id, { ...cancel, begunCalls: () => new Set() });
+          await store.replays.cancelChunk(callback.id, { ...cancel, begunCalls: () => new Set() });
           return result;
         }),
     });
@@ -78,11 +78,11 @@ describe("a dispatcher", () => {
     sim = await Simulation.open({
       dispatcherStore: (store) =>
         watchStore(store, async (method, _, work) => {
-          if (method === "changeCounter" && isMarked) return "another";
+          if (method === "changes.readCounter" && isMarked) return "another";
           const result = await work();
-          if (method !== "fetchPending" || isMarked) return result;
+          if (method !== "queue.fetchPending" || isMarked) return result;
           isMarked = true;
-          await store.markCalls(callback.id, [id], "SUCCESS", sim.clock.now());
+          await store.calls.mark(callback.id, [id], "SUCCESS", sim.clock.now());
           sim.clock.advance(1_001);
           return result;
         }),
@@ -99,11 +99,11 @@ describe("a dispatcher", () => {
     sim = await Simulation.open({
       dispatcherStore: (store) =>
         watchStore(store, async (method, _, work) => {
-          if (method === "changeCounter") return String(reads);
+          if (method === "changes.readCounter") return String(reads);
           const result = await work();
-          if (method !== "fetchPending" || reads === 10) return result;
+          if (method !== "queue.fetchPending" || reads === 10) return result;
           reads += 1;
-          await store.acceptCalls([{ callbackId: callback.id, calls: [{ id: `${reads}`, response: aResponse() }] }], 0);
+          await store.calls.accept([{ callbackId: callback.id, calls: [{ id: `${reads}`, response: aResponse() }] }], 0);
           sim.clock.advance(600);
           return result;
         }),
@@ -115,7 +115,7 @@ describe("a dispatcher", () => {
     const callback = await sim.callback();
     await sim.accept(callback);
     await sim.runFor(MINUTE);
-    expect([readsBefore, await sim.store.countCalls(callback.id)]).toEqual([2, { PENDING: 0, SUCCESS: 11, FAILED: 0 }]);
+    expect([readsBefore, await sim.store.calls.count(callback.id)]).toEqual([2, { PENDING: 0, SUCCESS: 11, FAILED: 0 }]);
   });
 
   it("ends an outage with nothing else to do", async () => {
@@ -127,7 +127,7 @@ describe("a dispatcher", () => {
     await sim.accept(callback);
     const quietSince = sim.clock.now();
     await sim.runFor(HOUR);
-    const { items } = await sim.store.listOutages({ limit: 10, offset: 0 });
+    const { items } = await sim.store.outages.list({ limit: 10, offset: 0 });
     expect([items.map(({ endedAt }) => endedAt), sim.dispatcher.endpoints]).toEqual([[quietSince + 5 * MINUTE], 0]);
   });
 
@@ -142,12 +142,12 @@ describe("a dispatcher", () => {
     await sim.runFor(20 * MINUTE - 1);
     sim.endpoint = () => ({ result: ACCEPTED, afterMs: 500 });
     await sim.runFor(600);
-    await sim.store.markCalls(callback.id, [...early, ...late], "SUCCESS", sim.clock.now());
-    const [record] = await sim.store.listEndpoints([callback.id]);
+    await sim.store.calls.mark(callback.id, [...early, ...late], "SUCCESS", sim.clock.now());
+    const [record] = await sim.store.endpoints.list([callback.id]);
     expect(record).toMatchObject({ endpoint: { state: "recovering" }, outage: null });
     sim.crash();
     await sim.settle();
-    expect(await sim.store.listEndpoints([callback.id])).toMatchObject([{ endpoint: { state: "up" } }]);
+    expect(await sim.store.endpoints.list([callback.id])).toMatchObject([{ endpoint: { state: "up" } }]);
   });
 });
 
@@ -165,8 +165,8 @@ describe("what was over before a recovery began", () => {
     sim.endpoint = () => ({ result: ACCEPTED, afterMs: 20_000 });
     const before = sim.sent.length;
     await sim.runFor(5 * MINUTE);
-    expect([sim.sent.length - before, (await sim.store.countCalls(callback.id)).SUCCESS]).toEqual([10, 10]);
-    expect(await sim.store.listEndpoints([callback.id])).toMatchObject([{ endpoint: { state: "up" }, nextDueAt: null }]);
+    expect([sim.sent.length - before, (await sim.store.calls.count(callback.id)).SUCCESS]).toEqual([10, 10]);
+    expect(await sim.store.endpoints.list([callback.id])).toMatchObject([{ endpoint: { state: "up" }, nextDueAt: null }]);
   });
 });
 

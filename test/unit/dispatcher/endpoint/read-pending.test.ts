@@ -14,7 +14,7 @@ beforeEach(async () => {
     limits: { batch: 2, inFlightPerEndpoint: 1 },
     dispatcherStore: (store) =>
       watchStore(store, (method, [reads], work) => {
-        if (method === "fetchPending") starts.push(...(reads as readonly PendingRead[]).map(({ from }) => from));
+        if (method === "queue.fetchPending") starts.push(...(reads as readonly PendingRead[]).map(({ from }) => from));
         return work();
       }),
   });
@@ -22,7 +22,7 @@ beforeEach(async () => {
 afterEach(() => sim.store.close());
 
 async function change(callback: Callback, over: Partial<Callback>): Promise<void> {
-  await sim.store.updateCallback(callback.id, { ...callback, ...over }, sim.clock.now(), sim.policy);
+  await sim.store.callbacks.update(callback.id, { ...callback, ...over }, sim.clock.now(), sim.policy);
 }
 
 /** Where it starts next, after something was changed. */

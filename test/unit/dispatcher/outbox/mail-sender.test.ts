@@ -61,7 +61,7 @@ describe("a mail sender", () => {
     const files = await readdir(directory);
     expect(files).toHaveLength(1);
     expect(await readFile(join(directory, files[0] ?? ""), "utf8")).toContain("To: night@example.com");
-    const { items } = await sim.store.listOutages({ limit: 10, offset: 0 });
+    const { items } = await sim.store.outages.list({ limit: 10, offset: 0 });
     expect(items).toMatchObject([{ notifiedAt: sim.clock.now(), notifiedBy: "file" }]);
   });
 
@@ -71,10 +71,13 @@ describe("a mail sender", () => {
     let claims = 0;
     const store = {
       ...sim.store,
-      async claimMails(...claim: Parameters<typeof sim.store.claimMails>) {
-        claims += 1;
-        if (claims === 1) sim.clock.advance(30_001);
-        return sim.store.claimMails(...claim);
+      mails: {
+        ...sim.store.mails,
+        async claim(...claim: Parameters<typeof sim.store.mails.claim>) {
+          claims += 1;
+          if (claims === 1) sim.clock.advance(30_001);
+          return sim.store.mails.claim(...claim);
+        },
       },
     };
     const sender = createMailSender({ store, notifier, clock: sim.clock, logger: silentLogger });
@@ -90,9 +93,12 @@ describe("a mail sender", () => {
     let isFull = true;
     const store = {
       ...sim.store,
-      async recordMailSent(outageId: string, at: number, by: NoticeChannel) {
-        if (isFull) throw new WhcbError("unavailable", "The database's disk is full");
-        await sim.store.recordMailSent(outageId, at, by);
+      mails: {
+        ...sim.store.mails,
+        async recordSent(outageId: string, at: number, by: NoticeChannel) {
+          if (isFull) throw new WhcbError("unavailable", "The database's disk is full");
+          await sim.store.mails.recordSent(outageId, at, by);
+        },
       },
     };
     const sender = createMailSender({ store, notifier, clock: sim.clock, logger: silentLogger });
@@ -102,7 +108,7 @@ describe("a mail sender", () => {
     isFull = false;
     await sender.tick();
     expect(notifier.askedAt).toEqual([sentAt]);
-    const { items } = await sim.store.listOutages({ limit: 1, offset: 0 });
+    const { items } = await sim.store.outages.list({ limit: 1, offset: 0 });
     expect(items).toMatchObject([{ notifiedAt: sentAt, notifiedBy: "smtp" }]);
   });
 
@@ -112,7 +118,7 @@ describe("a mail sender", () => {
     await runFor(senderOf(notifier), HOUR);
     const waits = notifier.askedAt.slice(1).map((at, index) => (at - (notifier.askedAt[index] ?? 0)) / 1_000);
     expect(waits).toEqual([10, 20, 40, 80, 160, 300, 300, 300]);
-    expect(await sim.store.nextMailAt()).toBeNull();
+    expect(await sim.store.mails.nextAt()).toBeNull();
   });
 
   it("isn't kept waiting by a clock that was set back", async () => {
@@ -124,6 +130,6 @@ describe("a mail sender", () => {
     sim.clock.jump(-HOUR);
     await runFor(sender, MINUTE);
     expect(notifier.askedAt).toHaveLength(2);
-    expect(await sim.store.nextMailAt()).toBeNull();
+    expect(await sim.store.mails.nextAt()).toBeNull();
   });
 });

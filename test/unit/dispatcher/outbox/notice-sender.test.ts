@@ -65,7 +65,7 @@ describe("a notice sender", () => {
     await sim.runFor(HOUR);
     await sender.tick();
     await sender.tick();
-    const [outage] = (await sim.store.listOutages({ limit: 1, offset: 0 })).items;
+    const [outage] = (await sim.store.outages.list({ limit: 1, offset: 0 })).items;
     const { id, name, email } = callback;
     const common = { outageId: outage?.id, callback: { id, name, email }, startedAt, failedCalls: 3 };
     const calls = { delivered: 2, marked: 1, stillFailed: 0, isComplete: true };
@@ -157,9 +157,12 @@ describe("a notice sender", () => {
     let isFull = true;
     const store = {
       ...sim.store,
-      async recordNoticeSent(...args: Parameters<typeof sim.store.recordNoticeSent>) {
-        if (isFull) throw new WhcbError("unavailable", "The database's disk is full");
-        await sim.store.recordNoticeSent(...args);
+      notices: {
+        ...sim.store.notices,
+        async recordSent(...args: Parameters<typeof sim.store.notices.recordSent>) {
+          if (isFull) throw new WhcbError("unavailable", "The database's disk is full");
+          await sim.store.notices.recordSent(...args);
+        },
       },
     };
     const receiver = aReceiver();
@@ -172,7 +175,7 @@ describe("a notice sender", () => {
     await next.tick();
     expect(receiver.reports).toHaveLength(2);
     expect(receiver.reports[1]).toEqual(receiver.reports[0]);
-    expect(await sim.store.nextNoticeAt("hook", sim.clock.now())).toBeNull();
+    expect(await sim.store.notices.nextAt("hook", sim.clock.now())).toBeNull();
   });
 
   it("lets no notice that the place always rejects keep the others from it", async () => {

@@ -4,8 +4,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../../../src/platform/clock.js";
 import { systemRandom } from "../../../../src/platform/random.js";
 import { type Notice, Sessions, type Visitor } from "../../../../src/server/console/sessions.js";
-import { openStore } from "../../../../src/store/open-store.js";
-import type { Store } from "../../../../src/store/store.js";
+import { openStore, type Store } from "../../../../src/store/open-store.js";
 
 const VISITOR: Visitor = { credential: null, token: "token-of-a-session" };
 const NOTICE: Notice = { kind: "done", text: 'Saved "Zoë; <b>"' };

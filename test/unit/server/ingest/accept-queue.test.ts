@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../../../src/platform/clock.js";
 import { AcceptQueue } from "../../../../src/server/ingest/accept-queue.js";
-import { openStore } from "../../../../src/store/open-store.js";
-import type { NewCall, Store } from "../../../../src/store/store.js";
+import type { NewCall } from "../../../../src/store/calls/accept-calls.js";
+import { openStore, type Store } from "../../../../src/store/open-store.js";
 import { CALLBACK_SETTINGS } from "../../../support/server/server-fixture.js";
 import { fetchPending } from "../../../support/store/waiting-calls.js";
 
@@ -24,15 +24,18 @@ describe("AcceptQueue", () => {
 
   beforeEach(async () => {
     store = await openStore({ url: ":memory:", clock: systemClock, secretKey: randomBytes(32) });
-    await store.createCallback(ID, CALLBACK_SETTINGS, 0);
-    await store.createCallback(OTHER, { ...CALLBACK_SETTINGS, name: "other" }, 0);
+    await store.callbacks.create(ID, CALLBACK_SETTINGS, 0);
+    await store.callbacks.create(OTHER, { ...CALLBACK_SETTINGS, name: "other" }, 0);
     commits = 0;
     notified = [];
     queue = new AcceptQueue({
       store: {
-        acceptCalls(...args) {
-          commits += 1;
-          return store.acceptCalls(...args);
+        calls: {
+          ...store.calls,
+          accept(...args) {
+            commits += 1;
+            return store.calls.accept(...args);
+          },
         },
       },
       clock: systemClock,
@@ -105,7 +108,7 @@ describe("AcceptQueue", () => {
   });
 
   it("rejects each request for a deleted callback, and continues with the others", async () => {
-    await store.deleteCallback(ID, 1);
+    await store.callbacks.delete(ID, 1);
     const results = await Promise.allSettled([
       queue.accept(ID, [aCall("A")], 0),
       queue.accept(ID, [aCall("B")], 0),

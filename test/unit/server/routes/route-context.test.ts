@@ -1,7 +1,8 @@
-import { expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it } from "vitest";
 import type { Callback } from "../../../../src/domain/callback.js";
 import { systemClock } from "../../../../src/platform/clock.js";
 import { CallbackLookup } from "../../../../src/server/routes/route-context.js";
+import { openStore, type Store } from "../../../../src/store/open-store.js";
 import { CALLBACK_SETTINGS } from "../../../support/server/server-fixture.js";
 
 const CALLBACK: Callback = {
@@ -13,15 +14,24 @@ const CALLBACK: Callback = {
   replayProbeAt: 0,
 };
 
+let store: Store;
+
+beforeEach(async () => {
+  store = await openStore({ url: ":memory:", clock: systemClock, secretKey: new Uint8Array(32) });
+});
+
+afterEach(() => store.close());
+
 function aLookup() {
   const state = { nowMs: 0, reads: 0 };
-  const store = {
-    async findCallback(idOrName: string) {
-      state.reads += 1;
-      return idOrName === CALLBACK.id || idOrName === CALLBACK.name ? CALLBACK : null;
-    },
+  const find = async (idOrName: string) => {
+    state.reads += 1;
+    return idOrName === CALLBACK.id || idOrName === CALLBACK.name ? CALLBACK : null;
   };
-  return { state, lookup: new CallbackLookup(store, { ...systemClock, monotonicMs: () => state.nowMs }) };
+  return {
+    state,
+    lookup: new CallbackLookup({ callbacks: { ...store.callbacks, find } }, { ...systemClock, monotonicMs: () => state.nowMs }),
+  };
 }
 
 it("findRecent reads a callback at most once a second, and again after forget", async () => {

@@ -4,12 +4,11 @@ import { Kysely, sql } from "kysely";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { isWhcbError } from "../../../../src/domain/errors.js";
 import { systemClock } from "../../../../src/platform/clock.js";
-import { openStore } from "../../../../src/store/open-store.js";
+import { openStore, type Store } from "../../../../src/store/open-store.js";
 import { openPool } from "../../../../src/store/postgres/open-postgres.js";
 import { postgresDialect } from "../../../../src/store/postgres/postgres-dialect.js";
 import type { Db, Schema } from "../../../../src/store/schema.js";
 import { executeByIndex, transact } from "../../../../src/store/sql/transactions.js";
-import type { Store } from "../../../../src/store/store.js";
 import { someSettings } from "../../../support/builders.js";
 import { createDatabase, type TestDatabase, urlOf } from "../../../support/postgres/databases.js";
 
@@ -91,13 +90,13 @@ describe("a PostgreSQL database that can't be opened", () => {
 
 describe("a PostgreSQL database that is open", () => {
   it("is unavailable while it is read-only, and works afterwards", async () => {
-    const callback = await store.createCallback("A", someSettings({ name: "a" }), 0);
+    const callback = await store.callbacks.create("A", someSettings({ name: "a" }), 0);
     await database.query("ALTER DATABASE errors SET default_transaction_read_only = on");
     const reader = await openStore({ url: database.url, clock: systemClock, secretKey: new Uint8Array(32) });
-    expect(await reader.findCallback("A")).toEqual(callback);
+    expect(await reader.callbacks.find("A")).toEqual(callback);
     const readOnly = { code: "unavailable", message: "The database is read-only" };
     await expect(reader.checkWritable()).rejects.toMatchObject(readOnly);
-    await expect(reader.deleteCallback("A", 0)).rejects.toMatchObject(readOnly);
+    await expect(reader.callbacks.delete("A", 0)).rejects.toMatchObject(readOnly);
     // Counts for new connections: the others are still to a server that is read-only.
     await database.query("ALTER DATABASE errors RESET default_transaction_read_only");
     await reader.checkWritable();

@@ -23,7 +23,7 @@ const open = (url: string, mustExist = false) => openStore({ url, clock: systemC
 describe("a PostgreSQL database", () => {
   it("is created by one of several nodes that start at once, and opened by all", async () => {
     const stores = await Promise.all(Array.from({ length: 5 }, () => database.openStore()));
-    for (const store of stores) expect(await store.listActiveCallbacks()).toEqual([]);
+    for (const store of stores) expect(await store.endpoints.listActive()).toEqual([]);
     const versions = await database.query("SELECT version, name FROM migrations ORDER BY version");
     expect(versions).toEqual(POSTGRES_MIGRATIONS.map(({ version, name }) => ({ version, name })));
   });

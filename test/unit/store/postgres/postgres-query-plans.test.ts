@@ -2,20 +2,19 @@
 import { Kysely, sql } from "kysely";
 import type pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { DEFAULT_SERVICE_SETTINGS } from "../../../../src/domain/service-settings.js";
 import { systemClock } from "../../../../src/platform/clock.js";
 import { versionStore } from "../../../../src/store/callbacks/callback-versions.js";
 import { switchRetriesOff } from "../../../../src/store/callbacks/callbacks.js";
-import { acceptCalls } from "../../../../src/store/calls/accept-calls.js";
-import { fetchPending } from "../../../../src/store/calls/fetch-calls.js";
+import { callAcceptance } from "../../../../src/store/calls/accept-calls.js";
+import { queueStore } from "../../../../src/store/calls/fetch-calls.js";
 import { leaseStore } from "../../../../src/store/nodes/leases.js";
-import { listActivity } from "../../../../src/store/outcomes/activity.js";
-import { commitOutcomes } from "../../../../src/store/outcomes/commit-outcomes.js";
-import { listActiveCallbacks, listEndpoints } from "../../../../src/store/outcomes/endpoints.js";
+import { activityStore } from "../../../../src/store/outcomes/activity.js";
+import { outcomeStore } from "../../../../src/store/outcomes/commit-outcomes.js";
+import { endpointStore } from "../../../../src/store/outcomes/endpoints.js";
 import { noticeStore } from "../../../../src/store/outcomes/notices.js";
 import { openPool } from "../../../../src/store/postgres/open-postgres.js";
 import { postgresDialect } from "../../../../src/store/postgres/postgres-dialect.js";
-import { purgeExpired } from "../../../../src/store/purge.js";
+import { retentionStore } from "../../../../src/store/purge.js";
 import type { Db, Schema } from "../../../../src/store/schema.js";
 import { keyCipher } from "../../../../src/store/secret-key.js";
 import { aGroup, DAY, NOW } from "../../../contract/store-support.js";
@@ -98,9 +97,9 @@ const sorted: readonly PlannedQuery[] = [
   [
     "the activity of a day",
     "activity_pkey",
-    (db) => listActivity(db, systemClock, "CB1", { since: 0, until: DAY, maxPoints: 10 }),
+    (db) => activityStore(db, systemClock).list("CB1", { since: 0, until: DAY, maxPoints: 10 }),
   ],
-  ["nextNoticeAt", "notices_queued", (db) => noticeStore(db).nextNoticeAt("hook", NOW)],
+  ["nextNoticeAt", "notices_queued", (db) => noticeStore(db).nextAt("hook", NOW)],
   ["versions", "activity_pkey", (db) => versionStore(db).readVersions(["CB1", "CB2"])],
 ];
 
@@ -114,7 +113,7 @@ describe.each(["without statistics", "with statistics"])("query plans %s", (stat
   itListsByIndex(plansOf, isCostly);
 
   it("new responses are read from where the reading goes on, past entries of those delivered before", async () => {
-    const plans = await plansOf(() => fetchPending(db, [{ ...READ, from: 9 }, OTHER]));
+    const plans = await plansOf(() => queueStore(db).fetchPending([{ ...READ, from: 9 }, OTHER]));
     expect(plans.join("\n")).toMatch(/Index Cond: .*\(seq \+ 0\) >= /);
   });
 
@@ -125,10 +124,10 @@ describe.each(["without statistics", "with statistics"])("query plans %s", (stat
     const outcome = { callbackId: "CB1", callId: "A", callSeq: rows[0]?.seq ?? 0, attempt: anAttempt(), random: 0, recovery: 0 };
     const plans = [
       ...(await plansOf(() =>
-        acceptCalls(db, [{ callbackId: "CB1", calls: [{ id: `new ${statistics}`, response: aResponse() }] }], NOW),
+        callAcceptance(db).accept([{ callbackId: "CB1", calls: [{ id: `new ${statistics}`, response: aResponse() }] }], NOW),
       )),
-      ...(await plansOf(() => commitOutcomes(db, aGroup({ attempts: [outcome] })))),
-      ...(await plansOf(() => purgeExpired(db, NOW + 400 * DAY, 100, DEFAULT_SERVICE_SETTINGS))),
+      ...(await plansOf(() => outcomeStore(db).commit(aGroup({ attempts: [outcome] })))),
+      ...(await plansOf(() => retentionStore(db).purgeExpired(NOW + 400 * DAY, 100))),
     ];
     expect(plans.filter(isCostly)).toEqual([]);
   });
@@ -136,8 +135,8 @@ describe.each(["without statistics", "with statistics"])("query plans %s", (stat
   it("listing endpoints reads each callback's counters and first due call", async () => {
     const cipher = keyCipher(new Uint8Array(32));
     const plans = [
-      ...(await plansOf(() => listEndpoints(db, { ...cipher, decrypt: () => "" }))),
-      ...(await plansOf(() => listActiveCallbacks(db))),
+      ...(await plansOf(() => endpointStore(db, { ...cipher, decrypt: () => "" }).list())),
+      ...(await plansOf(() => endpointStore(db, cipher).listActive())),
     ];
     expect(plans.join("\n")).toContain("calls_due");
     expect(plans.filter(isCostly)).toEqual([]);

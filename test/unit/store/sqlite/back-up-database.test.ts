@@ -20,7 +20,7 @@ async function aLargeDatabase() {
   const store = await files.open(path);
   const callback = await aCallback(store);
   const response = aResponse({ responseMessage: { ...aResponse().responseMessage, content: "x".repeat(2_000_000) } });
-  await store.acceptCalls([{ callbackId: callback.id, calls: ["1", "2", "3"].map((id) => ({ id, response })) }], 0);
+  await store.calls.accept([{ callbackId: callback.id, calls: ["1", "2", "3"].map((id) => ({ id, response })) }], 0);
   return { path, store, callback };
 }
 

@@ -2,15 +2,14 @@
 import type Database from "better-sqlite3";
 import { Kysely } from "kysely";
 import { beforeAll, describe, expect, it } from "vitest";
-import { DEFAULT_SERVICE_SETTINGS } from "../../../../src/domain/service-settings.js";
 import { systemClock } from "../../../../src/platform/clock.js";
 import { switchRetriesOff } from "../../../../src/store/callbacks/callbacks.js";
-import { acceptCalls } from "../../../../src/store/calls/accept-calls.js";
-import { listCalls } from "../../../../src/store/calls/list-calls.js";
-import { commitOutcomes } from "../../../../src/store/outcomes/commit-outcomes.js";
-import { listEndpoints } from "../../../../src/store/outcomes/endpoints.js";
+import { callAcceptance } from "../../../../src/store/calls/accept-calls.js";
+import { callLists } from "../../../../src/store/calls/list-calls.js";
+import { outcomeStore } from "../../../../src/store/outcomes/commit-outcomes.js";
+import { endpointStore } from "../../../../src/store/outcomes/endpoints.js";
 import { noticeStore } from "../../../../src/store/outcomes/notices.js";
-import { purgeDeleted, purgeExpired } from "../../../../src/store/purge.js";
+import { retentionStore } from "../../../../src/store/purge.js";
 import type { Db, Schema } from "../../../../src/store/schema.js";
 import { keyCipher } from "../../../../src/store/secret-key.js";
 import { migrate } from "../../../../src/store/sqlite/migrations.js";
@@ -60,7 +59,7 @@ const isScan = (line: string) =>
 const usual: readonly PlannedQuery[] = [
   ...usualQueries({ idIndex: "sqlite_autoindex_calls_1", callIds: [], switched: [1, NOW] }),
   ["switching retries off", "calls_due", (db) => switchRetriesOff(db, 1, NOW)],
-  ["nextNoticeAt", "notices_queued", (db) => noticeStore(db).nextNoticeAt("hook", NOW)],
+  ["nextNoticeAt", "notices_queued", (db) => noticeStore(db).nextAt("hook", NOW)],
 ];
 
 describe("query plans", () => {
@@ -69,19 +68,21 @@ describe("query plans", () => {
 
   it("a page by cursor seeks by both keys", async () => {
     const cursor = cursorAt("-attempted_at,-seq", [9, 9]);
-    const plans = await plansOf(() => listCalls(db, systemClock, "CB1", query({ cursor })));
+    const plans = await plansOf(() => callLists(db, systemClock).list("CB1", query({ cursor })));
     expect(plans.filter((line) => line.includes("attempted_at=? AND rowid<?"))).toHaveLength(2);
     expect(plans.filter((line) => line.includes("attempted_at<?"))).toHaveLength(2);
   });
 
   it("accepting, committing outcomes and purging find rows only by key", async () => {
-    await acceptCalls(db, [{ callbackId: "CB1", calls: [{ id: "A", response: aResponse() }] }], NOW);
+    await callAcceptance(db).accept([{ callbackId: "CB1", calls: [{ id: "A", response: aResponse() }] }], NOW);
     const outcome = { callbackId: "CB1", callId: "A", callSeq: 1, attempt: anAttempt(), random: 0, recovery: 0 };
     const plans = [
-      ...(await plansOf(() => acceptCalls(db, [{ callbackId: "CB1", calls: [{ id: "B", response: aResponse() }] }], NOW))),
-      ...(await plansOf(() => commitOutcomes(db, aGroup({ attempts: [outcome] })))),
-      ...(await plansOf(() => purgeDeleted(db, 10))),
-      ...(await plansOf(() => purgeExpired(db, NOW, 10, DEFAULT_SERVICE_SETTINGS))),
+      ...(await plansOf(() =>
+        callAcceptance(db).accept([{ callbackId: "CB1", calls: [{ id: "B", response: aResponse() }] }], NOW),
+      )),
+      ...(await plansOf(() => outcomeStore(db).commit(aGroup({ attempts: [outcome] })))),
+      ...(await plansOf(() => retentionStore(db).purgeDeleted(10))),
+      ...(await plansOf(() => retentionStore(db).purgeExpired(NOW, 10))),
     ];
     // Callbacks and queued notices are few; purge scans the callbacks to find each one's old calls by index.
     expect(plans.filter(isScan).filter((line) => !/^SCAN (callbacks|notices USING INDEX notices_queued)/.test(line))).toEqual([]);
@@ -89,7 +90,7 @@ describe("query plans", () => {
 
   it("listing endpoints reads each callback's counters and first due call", async () => {
     database.exec("UPDATE callbacks SET deleted_at = 1");
-    const plans = await plansOf(() => listEndpoints(db, keyCipher(new Uint8Array(32))));
+    const plans = await plansOf(() => endpointStore(db, keyCipher(new Uint8Array(32))).list());
     expect(plans.join("\n")).toContain("calls_due");
     expect(plans.filter(isScan)).toEqual(["SCAN callbacks"]);
   });

@@ -3,7 +3,7 @@ import { render } from "preact-render-to-string";
 import { describe, expect, it } from "vitest";
 import { OutageChart, OutageTable } from "../../../../../src/server/console/components/outage-chart.js";
 import type { OutageChartView } from "../../../../../src/server/console/components/outage-figures.js";
-import type { ActivityPoint } from "../../../../../src/store/overview-store.js";
+import type { ActivityPoint } from "../../../../../src/store/outcomes/activity.js";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

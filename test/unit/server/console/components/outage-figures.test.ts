@@ -8,7 +8,7 @@ import {
   type OutageChartView,
   widthText,
 } from "../../../../../src/server/console/components/outage-figures.js";
-import type { ActivityPoint } from "../../../../../src/store/overview-store.js";
+import type { ActivityPoint } from "../../../../../src/store/outcomes/activity.js";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

@@ -1,0 +1,30 @@
+import type { CallFilter } from "../../domain/call-filter.js";
+import type { Clock } from "../../platform/clock.js";
+import type { Db } from "../schema.js";
+import { callAcceptance } from "./accept-calls.js";
+import { attemptLists } from "./attempts.js";
+import { callCounters } from "./call-counts.js";
+import { callSearch } from "./find-calls.js";
+import { callGroups } from "./group-calls.js";
+import { callLists } from "./list-calls.js";
+import { callMarks } from "./mark-calls.js";
+import { type CallCount, type CountLimit, countMatching } from "./scan-calls.js";
+
+export function callStore(db: Db, clock: Clock) {
+  return {
+    ...callAcceptance(db),
+    ...callSearch(db),
+    ...callLists(db, clock),
+    ...attemptLists(db),
+    ...callCounters(db),
+    ...callGroups(db, clock),
+    ...callMarks(db, clock),
+
+    /**
+     * From counters if the filter has at most a status; otherwise by reading. A call that is attempted meanwhile may be counted twice. Throws
+     * `not-found` for the callback.
+     */
+    countMatching: (callbackId: string, filter: CallFilter, limit: CountLimit): Promise<CallCount> =>
+      countMatching(db, clock, callbackId, filter, limit),
+  };
+}

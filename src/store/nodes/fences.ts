@@ -1,0 +1,33 @@
+/** A dispatcher that has lost a callback to another one must write nothing about it (docs/dispatcher.md, Ownership). */
+import { sql } from "kysely";
+import { lockedInOrder } from "../callbacks/callback-row.js";
+import type { Db } from "../schema.js";
+import { listOf } from "../sql/batches.js";
+import { crossJoin, perDatabase } from "../sql/per-database.js";
+
+/** Those not deleted, by id. */
+export type LiveCallbacks = ReadonlyMap<
+  string,
+  { readonly key: number; readonly retriesEnabled: boolean; readonly fence: number }
+>;
+
+/** By callback id. A callback without one isn't checked. */
+export type Fences = ReadonlyMap<string, number>;
+
+/** Of those that may write, without the others: another dispatcher has taken them. */
+export function withoutStale(callbacks: LiveCallbacks, fences: Fences): LiveCallbacks {
+  const isCurrent = (id: string, fence: number) => (fences.get(id) ?? fence) === fence;
+  return new Map([...callbacks].filter(([id, { fence }]) => isCurrent(id, fence)));
+}
+
+/** One process owns a SQLite file. */
+const currentFence = perDatabase({ sqlite: sql`0`, postgres: () => sql`fence` });
+
+/** Locked until the transaction ends. */
+export async function lockLiveCallbacks(trx: Db, ids: readonly string[]): Promise<LiveCallbacks> {
+  if (ids.length === 0) return new Map();
+  const { rows } = await sql<{ id: string; key: number; retries_enabled: number; fence: number }>`
+    SELECT id, key, retries_enabled, ${currentFence} AS fence FROM ${listOf(ids, "text")} ${crossJoin} callbacks ON id = batch.value WHERE deleted_at IS NULL
+    ${lockedInOrder}`.execute(trx);
+  return new Map(rows.map(({ id, key, retries_enabled, fence }) => [id, { key, retriesEnabled: retries_enabled === 1, fence }]));
+}
