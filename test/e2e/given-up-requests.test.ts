@@ -1,4 +1,5 @@
 /** What a client has given up while `whcb serve` was stopped isn't done when it goes on. */
+import { once } from "node:events";
 import { connect } from "node:net";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { callIdOf, HEADERS, ServedApi, USER_ENV } from "../support/process/served-api.js";
@@ -13,9 +14,9 @@ beforeEach(() => {
 afterEach(() => home.leave());
 
 it.each([
-  ["closes its connection", "end"],
-  ["resets its connection", "resetAndDestroy"],
-] as const)("a mark isn't made if the client %s before the service reads it", async (_, giveUp) => {
+  ["closes its connection", "end", "finish"],
+  ["resets its connection", "resetAndDestroy", "close"],
+] as const)("a mark isn't made if the client %s before the service reads it", async (_, giveUp, given) => {
   const server = await home.serve([], { env: USER_ENV });
   const api = new ServedApi(server.url);
   const endpoint = await home.listen(["--status", "503"]);
@@ -34,7 +35,9 @@ it.each([
   await new Promise<void>((sent) => {
     socket.write(`${head.join("\r\n")}\r\ncontent-length: ${body.length}\r\n\r\n${body}`, () => sent());
   });
+  const isGivenUp = once(socket, given);
   socket[giveUp]();
+  await isGivenUp;
   server.child.kill("SIGCONT");
   // Answered after it on other connections.
   for (let round = 0; round < 3; round += 1) expect((await api.list(id, "FAILED")).length).toBe(1);

@@ -22,7 +22,7 @@ afterEach(() => home.leave());
 async function curl(path: string, body: string, headers: readonly string[] = []): Promise<number> {
   const { host, hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
-  socket.end(
+  socket.write(
     `PUT ${path} HTTP/1.1\r\nHost: ${host}\r\nAuthorization: ${HEADERS.authorization}\r\nUser-Agent: curl/8.14.1\r\n` +
       `Accept: */*\r\nx-api-key: ${HEADERS["x-api-key"]}\r\n${headers.map((line) => `${line}\r\n`).join("")}` +
       `Content-Length: ${Buffer.byteLength(body)}\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\n${body}`,
