@@ -30,7 +30,7 @@ export async function lockRun({ runsDirectory, lockFile }: RunFolder, runId: str
       if (!isHeld) return;
       isHeld = false;
       await rm(pidPath, { force: true });
-      // Whoever waits for a removed file would lock it, and the next process a new one. A run without a journal is nobody else's.
+      // A process that waits for a removed file would lock it, and the next process a new one. A run without a journal is nobody else's.
       if (!existsSync(journalPath(runsDirectory, runId))) await rm(path, { force: true });
       await held.release();
     },

@@ -4,7 +4,7 @@ import { isSafe } from "../auth/request-origin.js";
 
 /**
  * Drops requests that change something if their client has closed the connection: after a stop of this process the request and the close are
- * read together, minutes later, when the client may have decided otherwise. Submitted responses are kept, whoever waits for the answer.
+ * read together, minutes later, when the client may have decided otherwise. Submitted responses are kept.
  */
 export function dropGivenUp(app: FastifyInstance, clock: Clock): void {
   app.addHook("preHandler", (request, reply, done) => {

@@ -63,7 +63,7 @@ describe("a run's lock", () => {
     expect(tries.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
   });
 
-  it("stays the same file as long as the run has a journal, for whoever has it open", async () => {
+  it("stays the same file as long as the run has a journal, for each process that has it open", async () => {
     writeFileSync(join(runsDirectory, `${RUN}.ndjson`), "");
     await (await lockRun(folder, RUN)).release();
     expect(readdirSync(runsDirectory)).toEqual([`${RUN}.lock`, `${RUN}.ndjson`]);
