@@ -88,7 +88,7 @@ async function readSuperseded({ header, deps }: RunSession): Promise<(entry: Run
   const since = byService(listedAt, header);
   const counts = (run: RunHeader): boolean => (onlyMarks ? run.runId !== runId : isMarkFailed(run));
   const isMarked = await readMarks((run) => mayBeLater(run, header, since), deps, counts);
-  const hasNewerList = await readNewerLists(deps);
+  const hasNewerList = header.kind === "reconcile" ? await readNewerLists(deps) : () => false;
   return (entry) =>
     isMarked(entry, onlyMarks ? since : byService(entry.at, header), header) ||
     (entry.state === "seen" && hasNewerList(entry.callbackId, header));

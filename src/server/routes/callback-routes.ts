@@ -1,5 +1,5 @@
 /** docs/contract.md, Callbacks. */
-import type { FastifyInstance, FastifyReply } from "fastify";
+import type { FastifyInstance } from "fastify";
 import { loopbackId } from "../../delivery/loopback-id.js";
 import type { Callback } from "../../domain/callback.js";
 import type { Store } from "../../store/open-store.js";
@@ -14,8 +14,14 @@ import { callbackLinks, Linker } from "./resource-links.js";
 import type { CallbackPath, RouteContext } from "./route-context.js";
 
 export function addCallbackRoutes(app: FastifyInstance, { docs, deps, lookup, largestPage }: RouteContext): void {
-  // A replay by a client sends what this service would send.
-  const deliveryHeaders = { "x-auth-parameter": deps.authParameter, "x-body-names": deps.bodyNames };
+  const here = loopbackId();
+  const serviceHeaders = {
+    // A replay by a client sends what this service would send.
+    "x-auth-parameter": deps.authParameter,
+    "x-body-names": deps.bodyNames,
+    // Our clients send to loopback and private addresses by themselves only if it is theirs too.
+    ...(here !== null && { "x-loopback-id": here }),
+  };
 
   app.post("/callbacks", docs("createCallback"), async (request, reply) => {
     const { parseCallback } = await lazyParts.callbackParsers();
@@ -28,13 +34,12 @@ export function addCallbackRoutes(app: FastifyInstance, { docs, deps, lookup, la
   });
 
   app.get<{ Querystring: Query }>("/callbacks", docs("listCallbacks"), async (request, reply) => {
-    reply.headers(deliveryHeaders);
+    reply.headers(serviceHeaders);
     const { query } = request;
     const asked = readPage(query, largestPage);
     const sort = readSort(query, { name: false, id: false }, "name");
     const page = await deps.store.callbacks.list({ ...asked, sort });
     const down = await readDownSince(deps.store, page.items);
-    sayLoopback(reply);
     return sendList(request, reply, {
       name: "callbacks",
       kind: "callback",
@@ -54,8 +59,7 @@ export function addCallbackRoutes(app: FastifyInstance, { docs, deps, lookup, la
     reply.header("location", linker.uri(`/callbacks/${callback.id}`));
     // Our clients read it before they mark calls that they have not listed.
     reply.header("x-max-limit", String(largestPage));
-    reply.headers(deliveryHeaders);
-    sayLoopback(reply);
+    reply.headers(serviceHeaders);
     const down = await readDownSince(deps.store, [callback]);
     const document = callbackToJson(callback, callbackLinks(linker, callback.id), down.get(callback.id));
     return send(request, reply, { kind: "callback", shape: "callback", document });
@@ -73,12 +77,6 @@ export function addCallbackRoutes(app: FastifyInstance, { docs, deps, lookup, la
     await deleteCallback({ deps, lookup }, await lookup.find(request.params.id));
     return reply.code(204).send();
   });
-}
-
-/** Our clients send to loopback and private addresses by themselves only if it is theirs too. */
-function sayLoopback(reply: FastifyReply): void {
-  const id = loopbackId();
-  if (id !== null) reply.header("x-loopback-id", id);
 }
 
 async function readDownSince(
