@@ -30,6 +30,8 @@ class Node {
   /** The database doesn't answer its leases. */
   isCutOff = false;
   renewals = 0;
+  /** The last renewal that was sent to the database. */
+  renewal: Promise<unknown> = Promise.resolve();
   /** Until then, its requests wait for their connection. */
   connected: Promise<void> = Promise.resolve();
   /** While a large body is read for a request. */
@@ -39,6 +41,9 @@ class Node {
   readonly #hanging: ((result: DeliveryResult) => void)[] = [];
   #running: Promise<void> | null = null;
   #isEnded = false;
+  /** Settled unless the node is paused. */
+  #going: Promise<void> = Promise.resolve();
+  #goOn = () => {};
 
   constructor(store: Store, seed: number) {
     const note = (fields: object, message: string) =>
@@ -83,6 +88,7 @@ class Node {
 
   go(): void {
     this.#isEnded = false;
+    this.#goOn();
     this.#running = (async () => {
       while (!this.#isEnded) {
         this.clock.advance(20);
@@ -92,8 +98,10 @@ class Node {
     })();
   }
 
+  /** A paused node renews nothing, however far its lease loop had come. */
   async pause(): Promise<void> {
     this.#isEnded = true;
+    this.#going = new Promise((resolve) => (this.#goOn = resolve));
     await this.#running;
   }
 
@@ -122,9 +130,12 @@ class Node {
     return {
       ...nodes,
       renewLease: async (id) => {
+        await this.#going;
         if (this.isCutOff) throw new Error("The database doesn't answer");
         this.renewals += 1;
-        return nodes.renewLease(id);
+        const renewal = nodes.renewLease(id);
+        this.renewal = renewal.catch(() => false);
+        return renewal;
       },
     };
   }
@@ -172,8 +183,11 @@ const renewed = (node: Node, times: number) => {
   );
 };
 const renewedTwice = (node: Node) => renewed(node, 2);
-/** As if its 15 seconds were over. */
-const expireLeases = () => database.query("UPDATE dispatchers SET expires_at = clock_timestamp() - interval '1 ms'");
+/** Ends the 15 seconds of each lease. A renewal that the database executed afterwards would begin them again. */
+const expireLeases = async () => {
+  for (const node of nodes) await node.renewal;
+  await database.query("UPDATE dispatchers SET expires_at = clock_timestamp() - interval '1 ms'");
+};
 
 describe("two dispatchers", () => {
   it("share the callbacks evenly, and each call is sent once", async () => {
