@@ -37,34 +37,45 @@ export type FailureReason = UnreachableReason | "not-sent" | typeof NO_MESSAGE;
 
 export const FAILURE_REASONS: readonly FailureReason[] = [...UNREACHABLE_REASONS, "not-sent", NO_MESSAGE];
 
-export interface FilteredCall {
+interface CallState {
   readonly status: CallStatus;
+  /** A client knows neither of these two. */
+  readonly settledBy?: SettledBy | null;
+  readonly changedAt?: number;
+}
+
+export interface FilteredCall extends CallState {
   readonly attemptedAt: number | null;
   readonly statusCode: number | null;
   readonly statusMessage?: string | null;
   /** null: unknown. */
   readonly attemptCount?: number | null;
-  /** A client knows none of these three. */
+  /** A client doesn't know it. */
   readonly error?: UnreachableReason | null;
-  readonly settledBy?: SettledBy | null;
-  readonly changedAt?: number;
   readonly response: Pick<MessageResponse, "messageId" | "from" | "responseMessage">;
 }
 
 export function matchesFilter(call: FilteredCall, filter: CallFilter): boolean {
   const { messageId, from, responseMessage } = call.response;
   return (
-    (filter.status === undefined ? call.status !== "PENDING" : call.status === filter.status) &&
+    matchesState(call, filter) &&
     (filter.since === undefined || (call.attemptedAt !== null && call.attemptedAt >= filter.since)) &&
     (filter.until === undefined || (call.attemptedAt !== null && call.attemptedAt < filter.until)) &&
-    (filter.changedBefore === undefined || (call.changedAt ?? Infinity) <= filter.changedBefore) &&
-    (filter.markedAt === undefined || (call.changedAt === filter.markedAt && call.settledBy === "user")) &&
     (filter.reason === undefined || reasonText(call) === filter.reason) &&
     (filter.statusCodes === undefined || filter.statusCodes.some((pattern) => matchesStatusCode(call.statusCode, pattern))) &&
     (filter.channel === undefined || responseMessage.channel === filter.channel) &&
     (filter.messageId === undefined || idKey(messageId) === idKey(filter.messageId)) &&
     (filter.from === undefined || senderAddress(from) === filter.from) &&
     (filter.text === undefined || responseMessage.content.toLowerCase().includes(filter.text.toLowerCase()))
+  );
+}
+
+/** The conditions that change with every attempt and mark: a call that still matches them matches the rest as before. */
+export function matchesState({ status, changedAt, settledBy }: CallState, filter: CallFilter): boolean {
+  return (
+    (filter.status === undefined ? status !== "PENDING" : status === filter.status) &&
+    (filter.changedBefore === undefined || (changedAt ?? Infinity) <= filter.changedBefore) &&
+    (filter.markedAt === undefined || (changedAt === filter.markedAt && settledBy === "user"))
   );
 }
 

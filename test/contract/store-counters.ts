@@ -7,7 +7,19 @@ import type { Callback } from "../../src/domain/callback.js";
 import type { Store } from "../../src/store/open-store.js";
 import { ACCEPTED, anAttempt, aResponse, REFUSED_503 } from "../support/builders.js";
 import { fetchDue, fetchHeld, fetchPending } from "../support/store/waiting-calls.js";
-import { aCallback, aGroup, aReplay, countRows, DAY, everyCall, MINUTE, NOW, type OpenStore, POLICY } from "./store-support.js";
+import {
+  aCallback,
+  aGroup,
+  aReplay,
+  countRows,
+  DAY,
+  everyCall,
+  MINUTE,
+  markMatching,
+  NOW,
+  type OpenStore,
+  POLICY,
+} from "./store-support.js";
 
 export function describeCounters(open: OpenStore, runs: number): void {
   describe("counters", () => {
@@ -111,11 +123,7 @@ async function apply(
       break;
     }
     case "markMatching":
-      await store.calls.markMatching(
-        callback.id,
-        { changedBefore: now - MINUTE },
-        { status: isGood ? "SUCCESS" : "FAILED", now },
-      );
+      await markMatching(store, callback.id, { changedBefore: now - MINUTE }, { status: isGood ? "SUCCESS" : "FAILED", now });
       break;
     case "clientReplay": {
       const replays = (await picked()).map(({ id }) => {

@@ -13,6 +13,7 @@ import {
   hold,
   idsOf,
   manyFailed,
+  markMatching,
   NOW,
   type OpenStore,
   POLICY,
@@ -128,7 +129,7 @@ export function describeOverview(open: OpenStore): void {
       const store = await open();
       for (const work of [
         () => store.calls.countMatching("nope", { channel: "SMS" }, ALL),
-        () => store.calls.markMatching("nope", {}, { status: "SUCCESS", now: NOW }),
+        () => markMatching(store, "nope", {}, { status: "SUCCESS", now: NOW }),
         () => store.calls.findProgress("nope", ["A"]),
         () => store.replays.list("nope", 1),
       ])
@@ -183,7 +184,7 @@ export function describeOverview(open: OpenStore): void {
       const position = await store.changes.readLatest();
       const turns = await turnsDuring(async () => {
         const mark = { status: "SUCCESS", by: "user", now: NOW + 70_000 } as const;
-        expect(await store.calls.markMatching(callback.id, filter, mark)).toBe(2_301);
+        expect(await markMatching(store, callback.id, filter, mark)).toBe(2_301);
       });
       expect(turns).toBeGreaterThan(3);
       expect((await store.changes.read(position, 10)).callbackIds).toEqual([callback.id]);
@@ -194,7 +195,7 @@ export function describeOverview(open: OpenStore): void {
       for (const id of ["call 0", "held"])
         expect(await callOf(store, callback, id)).toMatchObject({ status, settledBy, due, changedAt });
       expect(await fetchDue(store, callback.id, Number.POSITIVE_INFINITY, 1_000)).toHaveLength(99);
-      expect(await store.calls.markMatching(callback.id, filter, { status: "SUCCESS", now: NOW + 80_000 })).toBe(0);
+      expect(await markMatching(store, callback.id, filter, { status: "SUCCESS", now: NOW + 80_000 })).toBe(0);
     });
 
     it("finds the calls of one mark again, but for those that were accepted since", async () => {
@@ -203,12 +204,12 @@ export function describeOverview(open: OpenStore): void {
       await accept(store, callback, ["A", "B", "C", "D"]);
       await attempt(store, callback, ["A", "B", "C"], { startedAt: NOW });
       await attempt(store, callback, ["D"], { startedAt: NOW, durationMs: 50, result: ACCEPTED });
-      await store.calls.markMatching(callback.id, { status: "FAILED" }, { status: "SUCCESS", by: "user", now: NOW + 50 });
+      await markMatching(store, callback.id, { status: "FAILED" }, { status: "SUCCESS", by: "user", now: NOW + 50 });
       await attempt(store, callback, ["B"], { startedAt: NOW + 60 });
       await attempt(store, callback, ["C"], { startedAt: NOW + 60, result: ACCEPTED });
       expect(await callOf(store, callback, "C")).toMatchObject({ settledBy: "dispatcher" });
       const undone = { status: "FAILED", by: "user", now: NOW + 70 } as const;
-      expect(await store.calls.markMatching(callback.id, { status: "SUCCESS", markedAt: NOW + 50 }, undone)).toBe(2);
+      expect(await markMatching(store, callback.id, { status: "SUCCESS", markedAt: NOW + 50 }, undone)).toBe(2);
       expect(idsOf(await everyCall(store, callback, { status: "FAILED" })).sort()).toEqual(["A", "B"]);
     });
 
@@ -243,13 +244,13 @@ export function describeOverview(open: OpenStore): void {
       const callback = await aCallback(store);
       await accept(store, callback, ["A", "B", "P"]);
       await attempt(store, callback, ["A", "B"], { result: ACCEPTED });
-      expect(await store.calls.markMatching(callback.id, {}, { status: "FAILED", now: NOW + 1 })).toBe(2);
+      expect(await markMatching(store, callback.id, {}, { status: "FAILED", now: NOW + 1 })).toBe(2);
       const pending = { status: "PENDING" } as const;
-      await expect(store.calls.markMatching(callback.id, pending, { status: "FAILED", now: NOW + 2 })).rejects.toMatchObject({
+      await expect(markMatching(store, callback.id, pending, { status: "FAILED", now: NOW + 2 })).rejects.toMatchObject({
         code: "invalid",
       });
       expect(await store.calls.count(callback.id)).toEqual({ PENDING: 1, SUCCESS: 0, FAILED: 2 });
-      expect(await store.calls.markMatching(callback.id, pending, { status: "SUCCESS", by: "replay", now: NOW + 3 })).toBe(1);
+      expect(await markMatching(store, callback.id, pending, { status: "SUCCESS", by: "replay", now: NOW + 3 })).toBe(1);
       expect(await callOf(store, callback, "P")).toMatchObject({ status: "SUCCESS", settledBy: "replay", changedAt: NOW + 3 });
     });
   });

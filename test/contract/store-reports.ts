@@ -15,6 +15,7 @@ import {
   hold,
   idsOf,
   MINUTE,
+  markMatching,
   NOW,
   type OpenStore,
   POLICY,
@@ -140,10 +141,10 @@ export function describeReports(open: OpenStore): void {
       await attempt(store, callback, ["A", "B"], { result: NOT_FOUND });
       const confirmed = { status: "FAILED", statusCodes: [{ code: 503 }], changedBefore: NOW + 1 } as const;
       await report(store, callback, ["A"], { startedAt: NOW + 2, result: REFUSED_503 }, NOW + 3);
-      expect(await store.calls.markMatching(callback.id, confirmed, { status: "SUCCESS", now: NOW + 4 })).toBe(0);
+      expect(await markMatching(store, callback.id, confirmed, { status: "SUCCESS", now: NOW + 4 })).toBe(0);
       await store.calls.mark(callback.id, ["A", "B"], "SUCCESS", NOW + 5);
       await report(store, callback, ["B"], { startedAt: NOW + 4, result: ACCEPTED }, NOW + 6);
-      await store.calls.markMatching(callback.id, { status: "SUCCESS", markedAt: NOW + 5 }, { status: "FAILED", now: NOW + 7 });
+      await markMatching(store, callback.id, { status: "SUCCESS", markedAt: NOW + 5 }, { status: "FAILED", now: NOW + 7 });
       expect([(await callOf(store, callback, "A")).status, (await callOf(store, callback, "B")).status]).toEqual([
         "FAILED",
         "SUCCESS",
@@ -157,7 +158,7 @@ export function describeReports(open: OpenStore): void {
       await attempt(store, callback, ["A"], { startedAt: NOW + 4, result: REFUSED_503 });
       await store.calls.mark(callback.id, ["A"], "SUCCESS", NOW + 5);
       await report(store, callback, ["A"], { startedAt: NOW + 1, result: ACCEPTED }, NOW + 6);
-      await store.calls.markMatching(callback.id, { status: "SUCCESS", markedAt: NOW + 5 }, { status: "FAILED", now: NOW + 7 });
+      await markMatching(store, callback.id, { status: "SUCCESS", markedAt: NOW + 5 }, { status: "FAILED", now: NOW + 7 });
       expect(await callOf(store, callback, "A")).toMatchObject({ status: "SUCCESS", settledBy: "user" });
       await store.calls.mark(callback.id, ["A"], "SUCCESS", NOW + 8, { settledBy: "replay" });
       expect(await callOf(store, callback, "A")).toMatchObject({ status: "SUCCESS", settledBy: "replay", statusCode: 503 });
@@ -171,7 +172,7 @@ export function describeReports(open: OpenStore): void {
       await store.calls.mark(callback.id, ["A"], "SUCCESS", NOW + 1);
       await report(store, callback, ["A"], { startedAt: NOW + 5 * MINUTE });
       const mark = { status: "FAILED", now: NOW + 2 } as const;
-      expect(await store.calls.markMatching(callback.id, { status: "SUCCESS", markedAt: NOW + 1 }, mark)).toBe(1);
+      expect(await markMatching(store, callback.id, { status: "SUCCESS", markedAt: NOW + 1 }, mark)).toBe(1);
     });
 
     it("aren't in the future any more once the clock was set back, and the service's own attempts aren't either", async () => {

@@ -1,10 +1,12 @@
 /** Builders for the store's contract: one instant, callbacks, calls with short ids. */
 import type { Attempt } from "../../src/domain/attempt.js";
 import type { CallStatus } from "../../src/domain/call.js";
+import type { CallFilter } from "../../src/domain/call-filter.js";
 import type { Callback, CallbackSettings } from "../../src/domain/callback.js";
 import { type Endpoint, NEW_ENDPOINT } from "../../src/domain/endpoint.js";
 import { DEFAULT_RETRY_POLICY } from "../../src/domain/retry-policy.js";
 import type { CallQuery } from "../../src/store/calls/list-calls.js";
+import type { MarkMatching } from "../../src/store/calls/mark-calls.js";
 import type { ReplayRequest } from "../../src/store/calls/replays.js";
 import type { OpenStoreOptions, Store } from "../../src/store/open-store.js";
 import type { OutcomeGroup } from "../../src/store/outcomes/commit-outcomes.js";
@@ -103,6 +105,11 @@ export async function everyCall(store: Store, callback: Callback, filter: CallQu
 }
 
 /** Counts rows, to compare with the counters. */
+/** Marks what matches now. Resolves to how many have changed. */
+export async function markMatching(store: Store, callbackId: string, filter: CallFilter, mark: MarkMatching): Promise<number> {
+  return store.calls.markMatching(callbackId, await store.calls.findMatching(callbackId, filter), mark);
+}
+
 export async function countRows(store: Store, callback: Callback): Promise<Record<CallStatus, number>> {
   const counts = { PENDING: 0, SUCCESS: 0, FAILED: 0 };
   for (const status of ["PENDING", "SUCCESS", "FAILED"] as const)

@@ -4,7 +4,7 @@ import type { Attempt } from "../../src/domain/attempt.js";
 import type { Callback } from "../../src/domain/callback.js";
 import { DEFAULT_RETRY_POLICY } from "../../src/domain/retry-policy.js";
 import { systemClock } from "../../src/platform/clock.js";
-import { ACCEPTED, anAttempt, aResponse } from "../support/builders.js";
+import { ACCEPTED, anAttempt, aResponse, REFUSED_503 } from "../support/builders.js";
 import { type PageSeen, Visitor } from "../support/server/console-visitor.js";
 import { CALLBACK_SETTINGS, closeService, openService, type Service } from "../support/server/server-fixture.js";
 import { fetchReplays } from "../support/store/waiting-calls.js";
@@ -245,14 +245,39 @@ describe("all calls that match", () => {
     await attempt(["in flight"], { startedAt: Date.now() - 30_000, durationMs: 30_000, result: answered(503) });
     await attempt(["waits"], { startedAt: Date.now(), result: answered(503) });
 
-    const page = await confirm(confirmation);
+    const asked = await confirm(confirmation);
+    expect(asked.status).toBe(409);
+    expect(asked.text).toContain("The calls that match have changed since they were counted. Now they are 59.");
+    expect(Object.values(await statuses())).not.toContain("SUCCESS user");
+    const page = await confirm(asked);
     expect(page.url).toBe(`${CALLS}?since=1h&statusCode=503`);
-    expect(page.text).toContain("59 calls were marked successful. 1 had changed in the meantime: left as it is.");
+    expect(page.text).toContain("59 calls were marked successful.");
     const after = await statuses();
     expect(counted.slice(1).every((id) => after[id] === "SUCCESS user")).toBe(true);
     expect(after).toMatchObject({ C0: "SUCCESS dispatcher", "older code": "FAILED", "in flight": "FAILED", waits: "FAILED" });
     expect(after.outside).toBe("FAILED");
     expect(await service.store.calls.count("FEDCBA9876543210")).toMatchObject({ FAILED: 1 });
+  });
+
+  it.each([
+    ["success", REFUSED_503],
+    ["failed", ACCEPTED],
+  ])("aren't marked (%s) if as many others have taken their place, with earlier dates", async (action, result) => {
+    const startedAt = Date.now() - HOUR;
+    await accept("A", "B", "late A", "late B");
+    await attempt(["A", "B"], { startedAt, result });
+    const confirmation = await visitor.open(
+      `${CONFIRM}?action=${action}&all=on&status=${action === "failed" ? "SUCCESS" : "FAILED"}`,
+    );
+    expect(confirmation.text).toMatch(/Mark 2 calls (successful|failed again)/);
+    // Their outcomes were committed late, or the clock was set back.
+    await attempt(["late A", "late B"], { startedAt: startedAt + 1, result });
+    await service.store.calls.mark(ID, ["A", "B"], action === "failed" ? "FAILED" : "SUCCESS", Date.now());
+    const before = await statuses();
+    const asked = await confirm(confirmation);
+    expect(asked.status).toBe(409);
+    expect(asked.text).toContain("Now they are 2.");
+    expect(await statuses()).toEqual(before);
   });
 
   it("are counted as they are now, whatever time a URL names", async () => {
@@ -312,7 +337,9 @@ describe("a confirmation", () => {
     expect((await confirm(confirmation)).text).toContain("3 calls were marked successful. Undo");
     const undo = await visitor.open(linkOf(marked, "Undo"));
     await service.store.calls.mark(ID, ["C"], "FAILED", Date.now());
-    expect((await confirm(undo)).text).toContain("2 calls were marked failed again. 1 had changed");
+    const asked = await confirm(undo);
+    expect(asked.text).toContain("Now they are 2.");
+    expect((await confirm(asked)).text).toContain("2 calls were marked failed again.");
     const again = await confirm(confirmation);
     expect(again.text).toContain("No call was marked successful. 3 had changed in the meantime: left as they are.");
     expect(again.html).not.toContain("marked=");
@@ -362,7 +389,7 @@ describe("a confirmation", () => {
     expect(again.text).toContain("Mark 1 call failed again");
     await confirm(mark);
     const asked = await colleague.post(CONFIRM, fieldsOf(again));
-    expect([asked.status, asked.text]).toEqual([409, expect.stringContaining("3 calls match by now, not 1")]);
+    expect([asked.status, asked.text]).toEqual([409, expect.stringContaining("Now they are 3")]);
     expect(await statuses()).toEqual({ A: "SUCCESS user", B: "SUCCESS user", S: "SUCCESS dispatcher" });
     expect((await colleague.post(CONFIRM, fieldsOf(asked))).text).toContain("3 calls were marked failed again.");
     await ahead.app.close();

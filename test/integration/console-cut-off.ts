@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import type { Store } from "../../src/store/open-store.js";
+import { markMatching } from "../contract/store-support.js";
 import { aResponse } from "../support/builders.js";
 import { hiddenFields, Visitor } from "../support/server/console-visitor.js";
 import { CALLBACK_SETTINGS, closeService, openService, type Service } from "../support/server/server-fixture.js";
@@ -25,8 +26,8 @@ export function describeCutOff(name: string, openStores: () => Promise<readonly 
       await store.callbacks.create(ID, { ...CALLBACK_SETTINGS, retriesEnabled: false }, 0);
       const calls = Array.from({ length: CALLS }, (_, index) => ({ id: `c${index}`, response: aResponse() }));
       await store.calls.accept([{ callbackId: ID, calls }], 0);
-      await store.calls.markMatching(ID, { status: "PENDING" }, { status: "SUCCESS", by: "user", now: 1 });
-      await store.calls.markMatching(ID, { status: "SUCCESS" }, { status: "FAILED", by: "user", now: 2 });
+      await markMatching(store, ID, { status: "PENDING" }, { status: "SUCCESS", by: "user", now: 1 });
+      await markMatching(store, ID, { status: "SUCCESS" }, { status: "FAILED", by: "user", now: 2 });
       visitor = await new Visitor(first.app).signIn();
     });
     afterEach(async () => {

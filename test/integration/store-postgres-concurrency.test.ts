@@ -12,6 +12,7 @@ import {
   countRows,
   DAY,
   idsOf,
+  markMatching,
   NOW,
   POLICY,
 } from "../contract/store-support.js";
@@ -131,7 +132,7 @@ describe("at the same time", () => {
           nodes[0].replays.request(callback.id, aReplay({ filter: {} }, { id: `R${round}` }), NOW + round),
         ),
         ...callbacks.map((callback) =>
-          nodes[1].calls.markMatching(callback.id, { status: "FAILED" }, { status: "SUCCESS", now: NOW }),
+          markMatching(nodes[1], callback.id, { status: "FAILED" }, { status: "SUCCESS", now: NOW }),
         ),
         ...callbacks.map((callback) =>
           nodes[0].callbacks.update(callback.id, { ...callback, retriesEnabled: round % 2 === 0 }, NOW, POLICY),

@@ -1,10 +1,12 @@
 /** Marks or replays a set of calls: exactly those that were counted when it was confirmed, as far as they haven't changed since. */
+import { createHash } from "node:crypto";
 import { type CallProgress, type CallStatus, isErased } from "../../domain/call.js";
 import type { CallFilter } from "../../domain/call-filter.js";
 import type { Callback } from "../../domain/callback.js";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import type { MarkMatching } from "../../store/calls/mark-calls.js";
 import type { ReplaySelection } from "../../store/calls/replays.js";
+import type { MatchingCalls } from "../../store/calls/scan-calls.js";
 import type { ServerDeps } from "../server-deps.js";
 import { markCalls, requestReplay } from "./settle-calls.js";
 
@@ -18,16 +20,20 @@ type Matching = { readonly filter: CallFilter };
 
 export interface CountedCalls {
   readonly count: number;
+  /** Calls that match a filter: another text for another set. "": the calls were listed. */
+  readonly digest: string;
   /** Listed, but not in a state to act on. */
   readonly others: number;
   readonly notFound: number;
 }
 
+export type CountedSet = Pick<CountedCalls, "count" | "digest">;
+
 export interface ActionRequest {
   readonly action: CallAction;
   readonly set: CallSet;
   /** Confirmed. */
-  readonly counted: number;
+  readonly counted: CountedSet;
   /** Of this confirmation: the replay's id. */
   readonly id: string;
   /** When the confirmation was shown: a mark as SUCCESS has it as its `markedAt`, so that a repeat continues the same mark. */
@@ -76,20 +82,23 @@ function applies(action: CallAction, call: CallProgress, { changedBefore }: List
 
 /** Exact, however long it takes; the event loop isn't held up. */
 export async function countSet({ store }: ServerDeps, { id }: Callback, action: CallAction, set: CallSet): Promise<CountedCalls> {
-  if ("filter" in set) {
-    const { count } = await store.calls.countMatching(id, set.filter, { budgetMs: Number.POSITIVE_INFINITY });
-    return { count, others: 0, notFound: 0 };
-  }
+  if ("filter" in set) return { ...describeSet(await store.calls.findMatching(id, set.filter)), others: 0, notFound: 0 };
   const found = await store.calls.findProgress(id, set.callIds);
   const count = [...found.values()].filter((call) => applies(action, call, set)).length;
-  return { count, others: found.size - count, notFound: set.callIds.length - found.size };
+  return { count, digest: "", others: found.size - count, notFound: set.callIds.length - found.size };
+}
+
+function describeSet(...sets: readonly MatchingCalls[]): CountedSet {
+  const seqs = new Set(sets.flatMap((set) => set.seqs));
+  const digest = createHash("sha256").update(Float64Array.from(seqs).sort()).digest("base64url");
+  return { count: seqs.size, digest };
 }
 
 type Done = Pick<ActionResult, "done" | "waiting">;
 
 /**
  * Sent again, to whichever process, it does what is left and counts what was done before. Throws `not-found` for the callback, `locked` while
- * a run sends its calls, and `invalid` if more calls match than were counted.
+ * a run sends its calls, and `invalid` if the filter matches other calls than those that were counted; for a replay, if it matches more.
  */
 export function actOnCalls(deps: ServerDeps, callback: Callback, request: ActionRequest): Promise<ActionResult> {
   const { set } = request;
@@ -97,15 +106,29 @@ export function actOnCalls(deps: ServerDeps, callback: Callback, request: Action
 }
 
 async function actOnMatching(deps: ServerDeps, callback: Callback, request: ActionRequest, set: Matching): Promise<ActionResult> {
-  const { action, counted, id } = request;
-  // A mark has the date of its own confirmation, so calls may match here that were marked after they were counted.
-  const { count } = await countSet(deps, callback, action, set);
-  if (count > counted) throw new WhcbError("invalid", `${count} calls match by now, not ${counted}`);
+  const { counted, id } = request;
   const mark = markOf(deps, request);
-  const { done, waiting } = await (mark === null
-    ? replay(deps, callback, id, set)
-    : markMatching(deps, callback, set.filter, mark, counted));
-  return { done, waiting, changed: Math.max(0, counted - done), notFound: 0 };
+  const matching = await deps.store.calls.findMatching(callback.id, set.filter);
+  if (mark === null) {
+    if (matching.seqs.length > counted.count) throw otherSet(matching.seqs.length);
+    const { done, waiting } = await replay(deps, callback, id, set);
+    return { done, waiting, changed: Math.max(0, counted.count - done), notFound: 0 };
+  }
+  const current = describeSet(matching, await findMarked(deps, callback, mark));
+  // Dates don't tell whether a call was counted: an outcome may be committed late, and the clock may be set back.
+  if (matching.seqs.length > 0 && current.digest !== counted.digest) throw otherSet(current.count);
+  const done = await markMatching(deps, callback, matching, mark);
+  return { done, waiting: 0, changed: Math.max(0, counted.count - done), notFound: 0 };
+}
+
+function otherSet(count: number): WhcbError {
+  return new WhcbError("invalid", `The calls that match have changed since they were counted. Now they are ${count}`);
+}
+
+/** What an earlier request of this confirmation has marked; none is known of a mark as FAILED. */
+async function findMarked({ store }: ServerDeps, { id }: Callback, { status, now }: MarkMatching): Promise<MatchingCalls> {
+  const filter = { status, markedAt: now };
+  return status === "SUCCESS" ? store.calls.findMatching(id, filter) : { filter, seqs: [] };
 }
 
 async function actOnListed(deps: ServerDeps, callback: Callback, request: ActionRequest, set: Listed): Promise<ActionResult> {
@@ -137,19 +160,11 @@ function markOf({ clock }: ServerDeps, { action, shownAt }: ActionRequest): Requ
   }
 }
 
-async function markMatching(
-  { store, onWork }: ServerDeps,
-  { id }: Callback,
-  filter: CallFilter,
-  mark: MarkMatching,
-  counted: number,
-): Promise<Done> {
-  const marked = await store.calls.markMatching(id, filter, mark);
-  onWork(id, "changed");
-  if (mark.status === "FAILED" || marked >= counted) return { done: marked, waiting: 0 };
-  const all = { status: mark.status, markedAt: mark.now };
-  const { count } = await store.calls.countMatching(id, all, { budgetMs: Number.POSITIVE_INFINITY });
-  return { done: Math.max(marked, count), waiting: 0 };
+/** Resolves to how many calls this confirmation has marked. */
+async function markMatching(deps: ServerDeps, callback: Callback, matching: MatchingCalls, mark: MarkMatching): Promise<number> {
+  const marked = await deps.store.calls.markMatching(callback.id, matching, mark);
+  deps.onWork(callback.id, "changed");
+  return Math.max(marked, (await findMarked(deps, callback, mark)).seqs.length);
 }
 
 async function markListed(

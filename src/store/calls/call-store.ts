@@ -8,7 +8,7 @@ import { callSearch } from "./find-calls.js";
 import { callGroups } from "./group-calls.js";
 import { callLists } from "./list-calls.js";
 import { callMarks } from "./mark-calls.js";
-import { type CallCount, type CountLimit, countMatching } from "./scan-calls.js";
+import { type CallCount, type CountLimit, countMatching, findMatching, type MatchingCalls } from "./scan-calls.js";
 
 export function callStore(db: Db, clock: Clock) {
   return {
@@ -26,5 +26,8 @@ export function callStore(db: Db, clock: Clock) {
      */
     countMatching: (callbackId: string, filter: CallFilter, limit: CountLimit): Promise<CallCount> =>
       countMatching(db, clock, callbackId, filter, limit),
+
+    /** Each call once, however long it takes; the event loop turns in between. Throws `not-found` for the callback. */
+    findMatching: (callbackId: string, filter: CallFilter): Promise<MatchingCalls> => findMatching(db, clock, callbackId, filter),
   };
 }

@@ -1,8 +1,7 @@
 /** docs/dispatcher.md, A call, rule 6. */
-import { sql } from "kysely";
 import type { NewAttempt } from "../../domain/attempt.js";
 import { type CallProgress, isErased, type MarkedBy, markCall, recordClientReplay } from "../../domain/call.js";
-import type { CallFilter } from "../../domain/call-filter.js";
+import { matchesState } from "../../domain/call-filter.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
 import { lockCallback, requireCallback } from "../callbacks/callback-row.js";
@@ -14,7 +13,7 @@ import { transact } from "../sql/transactions.js";
 import { findRecorded, type RecordedAttempt, saveAttempts } from "./attempts.js";
 import { CountChanges } from "./call-counts.js";
 import { type CallState, readStatesById, readStatesBySeq, writeStates } from "./call-state.js";
-import { indexKeys, scanCalls } from "./scan-calls.js";
+import type { MatchingCalls } from "./scan-calls.js";
 
 export interface MarkDetails {
   /** Default: a user. */
@@ -52,12 +51,13 @@ export function callMarks(db: Db, clock: Clock) {
     ): Promise<readonly string[]> => transact(db, (trx) => markCalls(trx, { ...details, callbackId, callIds, status }, now)),
 
     /**
-     * Marks as `mark`, in many transactions: what is committed stays if a later one fails. Leaves out what can't be marked: PENDING and
-     * erased calls for FAILED. Notify the dispatcher afterwards; it sends no call for more than 1 s after its mark. Resolves to how many
-     * have changed. Throws `not-found`, and `invalid` for FAILED if the filter asks for PENDING calls.
+     * Marks as `mark` those calls of `listMatching` that haven't changed since, in many transactions: what is committed stays if a later one
+     * fails. Leaves out what can't be marked: PENDING and erased calls for FAILED. Notify the dispatcher afterwards; it sends no call for more
+     * than 1 s after its mark. Resolves to how many have changed. Throws `not-found`, and `invalid` for FAILED if the filter asks for PENDING
+     * calls.
      */
-    markMatching: (callbackId: string, filter: CallFilter, mark: MarkMatching): Promise<number> =>
-      markMatching(db, clock, callbackId, filter, mark),
+    markMatching: (callbackId: string, matching: MatchingCalls, mark: MarkMatching): Promise<number> =>
+      markMatching(db, clock, callbackId, matching, mark),
 
     /** Atomic. Those of unknown calls are ignored. Throws `not-found` for the callback. */
     recordReplays: (callbackId: string, replays: readonly ClientReplay[], now: number): Promise<void> =>
@@ -133,24 +133,29 @@ async function saveMarks(
 /** Of a transaction: about 10 ms. */
 const MARKED_AT_ONCE = 500;
 
-/** One transaction per step. */
-async function markMatching(db: Db, clock: Clock, callbackId: string, filter: CallFilter, mark: MarkMatching): Promise<number> {
-  const { status, by, now } = mark;
+async function markMatching(
+  db: Db,
+  clock: Clock,
+  callbackId: string,
+  { filter, seqs }: MatchingCalls,
+  { status, by, now }: MarkMatching,
+): Promise<number> {
   if (status === "FAILED" && filter.status === "PENDING")
     throw new WhcbError("invalid", `A PENDING call ${PENDING_REASON} be marked FAILED`);
   const { key } = await requireCallback(db, callbackId);
-  const scan = { callbackKey: key, filter, keys: indexKeys(filter), after: null, maxRows: MARKED_AT_ONCE };
+  const canBeMarked = (call: CallProgress) =>
+    matchesState(call, filter) && call.status !== status && whyNotMarked(call, status) === null;
   let changed = 0;
-  for await (const step of scanCalls(db, clock, scan)) {
+  for (let start = 0; start < seqs.length; start += MARKED_AT_ONCE) {
+    const part = seqs.slice(start, start + MARKED_AT_ONCE);
     changed += await transact(db, async (trx) => {
       await lockCallback(trx, callbackId);
-      const { rows } = await sql<{ seq: number }>`${step.select(sql`seq`)}`.execute(trx);
-      const seqs = rows.map(({ seq }) => seq);
-      const states = [...(await readStatesBySeq(trx, seqs)).values()];
-      const marked = states.filter(({ before }) => before.status !== status && whyNotMarked(before, status) === null);
+      const states = await readStatesBySeq(trx, part);
+      const marked = [...states.values()].filter(({ callbackKey, before }) => callbackKey === key && canBeMarked(before));
       if (marked.length > 0) await saveMarks(trx, callbackId, marked, { status, settledBy: by, now });
       return marked.length;
     });
+    await clock.nextTurn();
   }
   return changed;
 }

@@ -150,6 +150,23 @@ export async function countMatching(
   return { count, isExact: true };
 }
 
+/** The calls that a filter matched when they were read. */
+export interface MatchingCalls {
+  readonly filter: CallFilter;
+  readonly seqs: readonly number[];
+}
+
+/** Throws `not-found` for the callback. */
+export async function findMatching(db: Db, clock: Clock, callbackId: string, filter: CallFilter): Promise<MatchingCalls> {
+  const { key } = await requireCallback(db, callbackId);
+  const seqs = new Set<number>();
+  for await (const step of scanCalls(db, clock, { callbackKey: key, filter, keys: indexKeys(filter), after: null })) {
+    const { rows } = await executeByIndex(db, sql<{ seq: number }>`${step.select(sql`seq`)}`);
+    for (const { seq } of rows) seqs.add(seq);
+  }
+  return { filter, seqs: [...seqs] };
+}
+
 /** null: not for this filter. */
 export async function countByCounters(db: Db, callbackKey: number, filter: CallFilter): Promise<number | null> {
   const { status, statusCodes, ...others } = filter;

@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { Callback } from "../../../src/domain/callback.js";
 import type { OutcomeGroup } from "../../../src/store/outcomes/commit-outcomes.js";
+import { markMatching } from "../../contract/store-support.js";
 import { REFUSED_503 } from "../../support/builders.js";
 import { DAY, down, HOUR, MINUTE, Simulation, up, watchStore } from "../../support/dispatcher/simulation.js";
 
@@ -43,7 +44,7 @@ describe("an outage whose calls are all settled", () => {
     await sim.runFor(HOUR);
     expect(await outages()).toMatchObject([{ endedAt: null }]);
     const filter = { status: "FAILED", changedBefore: sim.clock.now() } as const;
-    expect(await sim.store.calls.markMatching(callback.id, filter, { status: "SUCCESS", now: sim.clock.now() })).toBe(1_200);
+    expect(await markMatching(sim.store, callback.id, filter, { status: "SUCCESS", now: sim.clock.now() })).toBe(1_200);
     const [markedAt, sent] = [sim.clock.now(), sim.sent.length];
     sim.dispatcher.changed(callback.id);
     await sim.runFor(HOUR);

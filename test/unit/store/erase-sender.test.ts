@@ -3,7 +3,7 @@ import Database from "better-sqlite3";
 import { afterEach, expect, it } from "vitest";
 import { systemClock } from "../../../src/platform/clock.js";
 import { type AdminStore, openAdminStore, type Store } from "../../../src/store/open-store.js";
-import { aCallback, accept, aReplay, attempt, callOf, countRows, NOW } from "../../contract/store-support.js";
+import { aCallback, accept, aReplay, attempt, callOf, countRows, markMatching, NOW } from "../../contract/store-support.js";
 import { aResponse, REFUSED_503 } from "../../support/builders.js";
 import { storeFiles } from "../../support/store/store-files.js";
 
@@ -69,7 +69,7 @@ it("erases the calls of a sender in every state, and their attempts, and keeps i
     changedAt: before.changedAt,
   });
   expect(await callOf(store, callback, "OTHER")).toEqual(other);
-  expect(await store.calls.markMatching(callback.id, {}, { status: "FAILED", now: NOW + 2 })).toBe(0);
+  expect(await markMatching(store, callback.id, {}, { status: "FAILED", now: NOW + 2 })).toBe(0);
   expect(await store.calls.count(callback.id)).toEqual({ PENDING: 0, FAILED: 1, SUCCESS: 3 });
   expect(await countRows(store, callback)).toEqual({ PENDING: 0, FAILED: 1, SUCCESS: 3 });
   const attempts = await store.calls.listAttempts(callback.id, ["FAILED", "SUCCESS", "OTHER"]);

@@ -79,9 +79,10 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
   app.post<CallbackPath>("/console/callbacks/:id/confirm", async (request, reply) => {
     const callback = await lookup.find(request.params.id);
     const form = queryOf(formOf(request));
-    const [id, shownAt, counted] = [one(form, "once") ?? "", Number(one(form, "at")), Number(one(form, "counted"))];
+    const [id, shownAt] = [one(form, "once") ?? "", Number(one(form, "at"))];
+    const counted = { count: Number(one(form, "counted")), digest: one(form, "digest") ?? "" };
     const isOurs = one(form, "signature") === sessions.markOf(`${id} ${shownAt}`, request);
-    if (!isOurs || !Number.isSafeInteger(counted)) throw new WhcbError("invalid", "The form is incomplete");
+    if (!isOurs || !Number.isSafeInteger(counted.count)) throw new WhcbError("invalid", "The form is incomplete");
     const asked = readAsked(callback, form, shownAt);
     const { action, set, back } = asked;
     try {
@@ -130,6 +131,7 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
         ["at", String(shownAt)],
         ["signature", sessions.markOf(`${once} ${shownAt}`, request)],
         ["counted", String(counted.count)],
+        ["digest", counted.digest],
       ],
       back,
       problem,
@@ -208,7 +210,7 @@ export function Confirmation(view: ConfirmationView): VNode {
   return (
     <div class="card confirmation">
       {problem !== null && <Alert kind="problem">{problem}.</Alert>}
-      {filter !== null && <FilterInWords filter={filter} at={view.shownAt} />}
+      {filter !== null && <FilterInWords action={action} filter={filter} at={view.shownAt} />}
       {listed !== null && <Listed listed={listed} counted={counted} />}
       {counted.count > 0 && <Effect {...view} />}
       <Form action={callsUrl(callbackId, "confirm")} formToken={formToken}>
@@ -224,7 +226,7 @@ export function Confirmation(view: ConfirmationView): VNode {
   );
 }
 
-function FilterInWords({ filter, at }: { filter: CallFilter; at: number }): VNode {
+function FilterInWords({ action, filter, at }: { action: CallAction; filter: CallFilter; at: number }): VNode {
   const { status = "FAILED", markedAt } = filter;
   if (markedAt !== undefined) {
     return (
@@ -241,7 +243,11 @@ function FilterInWords({ filter, at }: { filter: CallFilter; at: number }): VNod
         <Time at={at} />:
       </p>
       <FilterFacts filter={filter} />
-      <p>A call that is attempted or marked before you confirm is left as it is.</p>
+      <p>
+        {action === "replay"
+          ? "A call that is attempted or marked before you confirm is left as it is."
+          : "If one of them is attempted or marked before you confirm, you are asked again."}
+      </p>
     </>
   );
 }
