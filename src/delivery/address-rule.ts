@@ -74,7 +74,7 @@ export function checkCallbackUrl(url: string, rule: AddressRule, what = "A callb
 export function isAddressAllowed(address: string, port: number, rule: AddressRule): boolean {
   if (rule.kind === "any") return true;
   if (isAllowedNetwork(address, rule)) return true;
-  return (!rule.webOnly || port === 80 || port === 443) && isPublicAddress(address) && !isOwnAddress(address, rule);
+  return (!rule.webOnly || port === 80 || port === 443) && isPublicAddress(address) && !isOneOf(address, rule.ownAddresses());
 }
 
 /** null unless absolute http or https. */
@@ -110,9 +110,9 @@ function isAllowedNetwork(address: string, rule: PublicRule): boolean {
   return isInOne(ipaddr.parse(address), rule.allowed);
 }
 
-function isOwnAddress(address: string, { ownAddresses }: Pick<PublicRule, "ownAddresses">): boolean {
+function isOneOf(address: string, ownAddresses: readonly string[]): boolean {
   const parsed = ipaddr.process(address).toNormalizedString();
-  return ownAddresses().some((own) => ipaddr.isValid(own) && ipaddr.process(own).toNormalizedString() === parsed);
+  return ownAddresses.some((own) => ipaddr.isValid(own) && ipaddr.process(own).toNormalizedString() === parsed);
 }
 
 /** Link-local ones have a zone, which a URL can't contain. */

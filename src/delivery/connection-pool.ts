@@ -1,17 +1,17 @@
 /** Limited per origin, last in first out, closed when idle. */
 import type { Socket } from "node:net";
 import { Client } from "undici";
-import type { Clock, Timers } from "../platform/clock.js";
+import type { MonotonicClock, Timers } from "../platform/clock.js";
 import { AnswerReader } from "./answer-reader.js";
 import { type ConnectingSocket, type Connector, type ConnectorOptions, createConnector } from "./connector.js";
 
 export interface ConnectionPoolOptions {
-  readonly clock: Pick<Clock, "monotonicMs">;
+  readonly clock: MonotonicClock;
   readonly timers: Timers;
   readonly keepAliveMs: number;
   readonly maxConnectionsPerOrigin: number;
   readonly maxHeaderBytes: number;
-  readonly connector: Omit<ConnectorOptions, "connecting">;
+  readonly connector: ConnectorOptions;
 }
 
 /** Beyond this, idle origins are closed early. */
@@ -38,7 +38,7 @@ export class ConnectionPool {
       maxConnections: maxConnectionsPerOrigin,
       keepAliveMs,
       maxHeaderBytes,
-      connect: createConnector({ ...connector, connecting: this.#connecting }),
+      connect: createConnector(connector, this.#connecting),
     });
     this.#origins.set(origin, connections);
     this.#cancelSweep ??= this.#options.timers.after(keepAliveMs, () => this.#sweep());
@@ -145,7 +145,7 @@ export interface Waiter {
 
 export interface OriginConnectionsOptions {
   readonly origin: string;
-  readonly clock: Pick<Clock, "monotonicMs">;
+  readonly clock: MonotonicClock;
   readonly maxConnections: number;
   readonly keepAliveMs: number;
   readonly maxHeaderBytes: number;

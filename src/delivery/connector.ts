@@ -16,11 +16,11 @@ export interface ConnectorOptions {
   readonly connectTimeoutMs: number;
   /** PEM; replaces the system's authorities. */
   readonly ca?: string;
-  readonly connecting: Set<ConnectingSocket>;
 }
 
 interface ConnectingOptions extends ConnectorOptions {
   readonly session: TlsSession;
+  readonly connecting: Set<ConnectingSocket>;
 }
 
 /** An address has this share of the time before the next one is tried. */
@@ -38,10 +38,10 @@ const MAX_TICKETS = 100;
 type ConnectHandler = (...outcome: [error: null, socket: Socket, tcpSocket: Socket] | [error: Error, socket: null]) => void;
 export type Connector = (target: buildConnector.Options, handler: ConnectHandler) => void;
 
-/** One per origin: reuses its TLS session. */
-export function createConnector(options: ConnectorOptions): Connector {
+/** An origin has one, which reuses its TLS session. `connecting` holds the sockets that aren't connected yet. */
+export function createConnector(options: ConnectorOptions, connecting: Set<ConnectingSocket>): Connector {
   const session: TlsSession = { ticket: undefined };
-  return (target, handler) => new ConnectingSocket({ ...options, session }, target, handler).start();
+  return (target, handler) => new ConnectingSocket({ ...options, session, connecting }, target, handler).start();
 }
 
 interface TlsSession {

@@ -26,7 +26,17 @@ export interface SendGuard {
   onWithheld(): void;
 }
 
-export interface ExchangeOptions {
+/** Who requested an exchange, and is told how it ended. */
+export interface ExchangeRequester {
+  readonly signal: AbortSignal | undefined;
+  /** null: it is sent as soon as it is connected. */
+  readonly guard: SendGuard | null;
+  readonly resolve: (delivery: Delivery) => void;
+  /** For what isn't the endpoint's fault. */
+  readonly reject: (error: WhcbError) => void;
+}
+
+export interface ExchangeOptions extends ExchangeRequester {
   readonly host: ExchangeHost;
   readonly connections: OriginConnections;
   /** host:port, for details. */
@@ -34,13 +44,7 @@ export interface ExchangeOptions {
   readonly request: UndiciDispatcher.DispatchOptions;
   /** Masked where the answer repeats them. */
   readonly secrets: readonly string[];
-  readonly signal: AbortSignal | undefined;
   readonly deadlineAt: number;
-  /** null: it is sent as soon as it is connected. */
-  readonly guard: SendGuard | null;
-  readonly resolve: (delivery: Delivery) => void;
-  /** For what isn't the endpoint's fault. */
-  readonly reject: (error: WhcbError) => void;
 }
 
 class RequestWithheld extends Error {}

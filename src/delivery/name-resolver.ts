@@ -4,7 +4,7 @@ import { lookup, Resolver } from "node:dns/promises";
 import { readFile } from "node:fs/promises";
 import { isIP } from "node:net";
 import { systemErrorCode, WhcbError } from "../domain/errors.js";
-import type { Clock, Timers } from "../platform/clock.js";
+import type { MonotonicClock, Timers } from "../platform/clock.js";
 import { DeliveryFailure, ownShortage } from "./delivery-failure.js";
 
 export interface NameResolver {
@@ -13,8 +13,8 @@ export interface NameResolver {
 }
 
 export interface NameResolverOptions {
-  readonly clock: Pick<Clock, "monotonicMs">;
-  readonly timers: Pick<Timers, "after" | "stoppedMs">;
+  readonly clock: MonotonicClock;
+  readonly timers: Timers;
   /** For names without a dot. Default: false. */
   readonly usesSearchDomains?: boolean;
   readonly source?: NameSource;
@@ -134,7 +134,7 @@ interface DnsQueries {
 }
 
 export function systemNameSource(
-  { clock, timers, usesSearchDomains = false }: Omit<NameResolverOptions, "source">,
+  { clock, timers, usesSearchDomains = false }: NameResolverOptions,
   readFile: () => Promise<string>,
   openQueries: () => DnsQueries = openResolver,
   askSystem: NameSource = lookUpWithSystem,
@@ -181,11 +181,7 @@ function openResolver(): DnsQueries {
 }
 
 /** A slow DNS server delays only its own lookups. */
-async function queryDnsServers(
-  name: string,
-  openQueries: () => DnsQueries,
-  timers: Pick<Timers, "after">,
-): Promise<FoundAddresses> {
+async function queryDnsServers(name: string, openQueries: () => DnsQueries, timers: Timers): Promise<FoundAddresses> {
   const queries = openQueries();
   const answers = [queries.resolve4(name, { ttl: true }), queries.resolve6(name, { ttl: true })] as const;
   await enoughAnswers(answers, timers);
@@ -213,7 +209,7 @@ function isUnknown(answer: PromiseSettledResult<unknown>, known: ReadonlySet<str
 type Answer = Promise<readonly RecordWithTtl[]>;
 
 /** Resolves when both are settled, or one has addresses and the other takes too long: some servers never answer for one family. */
-function enoughAnswers([four, six]: readonly [Answer, Answer], timers: Pick<Timers, "after">): Promise<void> {
+function enoughAnswers([four, six]: readonly [Answer, Answer], timers: Timers): Promise<void> {
   return new Promise((resolve) => {
     let cancelTimer = () => {};
     const waitAtMost = (ms: number) => (records: readonly RecordWithTtl[]) => {
@@ -239,7 +235,7 @@ async function lookUpWithSystem(name: string): Promise<FoundAddresses> {
 
 type HostNames = ReadonlyMap<string, readonly string[]>;
 
-function cachedHosts(clock: Pick<Clock, "monotonicMs">, read: () => Promise<HostNames>): () => Promise<HostNames> {
+function cachedHosts(clock: MonotonicClock, read: () => Promise<HostNames>): () => Promise<HostNames> {
   let hosts: Promise<HostNames> = Promise.resolve(new Map());
   let expiresAt = Number.NEGATIVE_INFINITY;
   return () => {

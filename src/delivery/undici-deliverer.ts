@@ -7,12 +7,12 @@ import { type AddressRule, ANY_ADDRESS, checkCallbackUrl, parseHttpUrl } from ".
 import { ConnectionPool, type OriginConnections } from "./connection-pool.js";
 import type { Deliverer, Delivery, MaySend } from "./deliverer.js";
 import { DeliveryFailure } from "./delivery-failure.js";
-import { Exchange, type ExchangeHost, type ExchangeOptions } from "./exchange.js";
+import { Exchange, type ExchangeHost, type ExchangeRequester } from "./exchange.js";
 import { DeadlineQueue, ResponseSizeGuard } from "./exchange-limits.js";
 import { createNameResolver, type NameResolver } from "./name-resolver.js";
 
 export interface DelivererOptions {
-  readonly clock: Pick<Clock, "now" | "monotonicMs">;
+  readonly clock: Clock;
   readonly timers: Timers;
   /** For DNS, TCP and TLS together. */
   readonly connectTimeoutMs?: number;
@@ -40,7 +40,7 @@ export function createDeliverer(options: DelivererOptions): Deliverer {
 class UndiciDeliverer implements Deliverer, ExchangeHost {
   readonly maxAnswerBytes: number;
   readonly deadlineMs: number;
-  readonly #clock: Pick<Clock, "now">;
+  readonly #clock: Clock;
   readonly #timers: Timers;
   readonly #deadlines: DeadlineQueue<Exchange>;
   readonly #sizeGuard: ResponseSizeGuard<Exchange>;
@@ -90,11 +90,8 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
     });
   }
 
-  #start(
-    request: DeliveryRequest<string | Uint8Array | null>,
-    options: Pick<ExchangeOptions, "signal" | "guard" | "resolve" | "reject">,
-  ): void {
-    const { signal, resolve } = options;
+  #start(request: DeliveryRequest<string | Uint8Array | null>, requester: ExchangeRequester): void {
+    const { signal, resolve } = requester;
     if (this.#isClosed || signal?.aborted === true) {
       resolve(unsent(abortedByService()));
       return;
@@ -105,11 +102,11 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
       return;
     }
     const exchange = new Exchange({
-      ...options,
+      ...requester,
       host: this,
       connections: target.connections(),
       where: target.where,
-      request: { path: target.path, method: request.method, headers: headersOf(request), body: request.body },
+      request: { path: target.path, method: request.method, headers: headersOf(request.headers), body: request.body },
       secrets: request.secrets ?? [],
       deadlineAt: this.#timers.runningMs() + this.deadlineMs,
     });
@@ -140,9 +137,9 @@ function unsent(failure: DeliveryFailure): Delivery {
 }
 
 /** Undici's cheapest form. No compression: it could be a decompression bomb. */
-function headersOf(request: Pick<DeliveryRequest, "headers">): string[] {
+function headersOf(headers: DeliveryRequest["headers"]): string[] {
   const pairs = ["accept-encoding", "identity"];
-  for (const name in request.headers) pairs.push(name, request.headers[name] ?? "");
+  for (const name in headers) pairs.push(name, headers[name] ?? "");
   return pairs;
 }
 

@@ -184,7 +184,7 @@ export class Dispatcher {
     const leases = this.#leases;
     if (leases === null) return;
     if (leases.hasChanges) {
-      const { taken, lost, leaving, isReplaced } = leases.takeChanges(this.#pool);
+      const { taken, lost, leaving, isReplaced } = leases.takeChanges((id) => this.#pool.has(id));
       for (const id of lost) this.#pool.forget(id, leases.fenceOf(id));
       for (const id of taken) this.#pool.changed(id);
       for (const id of leaving) if (!this.#pool.handOver(id)) this.#release(id);
@@ -243,7 +243,7 @@ export class Dispatcher {
         const began = clock.monotonicMs();
         const batches = await fetchWork(
           endpoints.map((endpoint) => requestWork(endpoint, now, share, this.#rules)),
-          store,
+          store.queue,
         );
         if (clock.monotonicMs() - began > SLOW_READ_MS) await this.#pool.noticeChanges();
         for (const [index, endpoint] of endpoints.entries()) {

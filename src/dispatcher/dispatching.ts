@@ -60,7 +60,7 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
   const { authParameter, bodyNames, removeMailFiles } = deps;
   const handlers: ((attempt: Attempt) => void)[] = [];
   const outboxes = [
-    createMailSender({ store, notifier, clock, logger }),
+    createMailSender({ mails: store.mails, notifier, clock, logger }),
     ...noticeTargets.map((target) => createNoticeSender({ store, target, clock, logger })),
   ];
   const destinations = { began: destinationsOf("began", noticeTargets), ended: destinationsOf("ended", noticeTargets) };
@@ -88,7 +88,7 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
     },
     onCallbackDeleted: () => purger.wake(),
   });
-  const sampler = new OutageSampler({ store, clock, logger });
+  const sampler = new OutageSampler({ activity: store.activity, clock, logger });
   let isWarned = false;
   const warnOnce = () => {
     if (!isWarned) logger.warn({}, NO_NOTIFICATIONS);

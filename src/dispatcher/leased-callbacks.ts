@@ -17,11 +17,6 @@ export interface LeaseChanges {
   readonly isReplaced: boolean;
 }
 
-/** Those of which something may be due, in flight or uncommitted. */
-export interface CallbacksInUse {
-  has(callbackId: string): boolean;
-}
-
 /** Which callbacks a dispatcher owns. */
 export interface Fences {
   /** null: another dispatcher, or nobody, owns it. */
@@ -104,9 +99,9 @@ export class LeasedCallbacks implements Fences {
     return this.#taken.size > 0 || this.#lost.size > 0 || this.#share !== null || this.#isReplaced;
   }
 
-  /** Those since the last time. */
-  takeChanges(inUse: CallbacksInUse): LeaseChanges {
-    const leaving = this.#share === null ? [] : this.#chooseLeaving(inUse, this.#share);
+  /** Returns the changes since the last time. Something of a callback `isInUse` may be due, in flight or uncommitted. */
+  takeChanges(isInUse: (callbackId: string) => boolean): LeaseChanges {
+    const leaving = this.#share === null ? [] : this.#chooseLeaving(isInUse, this.#share);
     for (const id of leaving) this.#leaving.add(id);
     const changes = { taken: [...this.#taken], lost: [...this.#lost], leaving, isReplaced: this.#isReplaced };
     this.#taken.clear();
@@ -248,11 +243,11 @@ export class LeasedCallbacks implements Fences {
   }
 
   /** Those that have been idle for long, and those beyond the share: idle ones first. */
-  #chooseLeaving(inUse: CallbacksInUse, share: number): readonly string[] {
+  #chooseLeaving(isInUse: (callbackId: string) => boolean, share: number): readonly string[] {
     const renewedAt = this.#renewedAt ?? 0;
     const kept = [...this.#fences.keys()].filter((id) => !this.#leaving.has(id));
-    const busy = kept.filter((id) => inUse.has(id));
-    const idle = kept.filter((id) => !inUse.has(id));
+    const busy = kept.filter(isInUse);
+    const idle = kept.filter((id) => !isInUse(id));
     for (const id of busy) this.#idleSince.delete(id);
     for (const id of idle) if (!this.#idleSince.has(id)) this.#idleSince.set(id, renewedAt);
     const isLongIdle = (id: string) => renewedAt - (this.#idleSince.get(id) ?? renewedAt) >= IDLE_MS;

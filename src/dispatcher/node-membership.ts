@@ -104,7 +104,8 @@ function refusalOf(refused: Exclude<Joined, { kind: "joined" }>, changes: Partia
 export async function keepNodesOut(
   members: MemberStore,
   task: string,
-  { clock, random }: Omit<NodeSurroundings, "logger">,
+  clock: Clock,
+  random: Random,
 ): Promise<{ release(): Promise<void> }> {
   const id = timeOrderedId(clock.now(), random);
   if (!(await members.joinAlone(id, task))) {

@@ -5,7 +5,7 @@ import type { Store } from "../store/open-store.js";
 import { RunLoop } from "./run-loop.js";
 
 export interface SamplerDeps {
-  readonly store: Pick<Store, "activity">;
+  readonly activity: Store["activity"];
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -37,12 +37,12 @@ export class OutageSampler {
 
   /** Resolves with the beginning of the next minute. */
   async tick(): Promise<number> {
-    const { store, clock } = this.#deps;
+    const { activity, clock } = this.#deps;
     const now = clock.now();
-    let after = await store.activity.sampleWaiting(now, 0, CHUNK);
+    let after = await activity.sampleWaiting(now, 0, CHUNK);
     while (after !== null) {
       await clock.nextTurn();
-      after = await store.activity.sampleWaiting(now, after, CHUNK);
+      after = await activity.sampleWaiting(now, after, CHUNK);
     }
     return (Math.floor(now / MINUTE_MS) + 1) * MINUTE_MS;
   }

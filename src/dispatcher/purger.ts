@@ -5,7 +5,7 @@ import type { Store } from "../store/open-store.js";
 import { RunLoop } from "./run-loop.js";
 
 export interface PurgerDeps {
-  readonly store: Pick<Store, "retention"> & Pick<Store, "settings">;
+  readonly store: Store;
   /** Mail files written before this, epoch ms. */
   readonly removeMailFiles: (before: number) => Promise<void>;
   readonly clock: Clock;

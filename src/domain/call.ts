@@ -28,16 +28,20 @@ export interface Call extends CallProgress {
 export type SettledBy = "dispatcher" | MarkedBy;
 export type MarkedBy = "user" | "replay";
 
-export interface CallProgress {
+/** What is shown of a call's last attempt. */
+export interface LastOutcome {
+  readonly statusCode: number | null;
+  readonly statusMessage: string | null;
+  readonly error: UnreachableReason | null;
+}
+
+export interface CallProgress extends LastOutcome {
   readonly status: CallStatus;
   readonly attemptCount: number;
   /** The start of the last attempt, a client's too, or when held. */
   readonly attemptedAt: number | null;
   /** The start of the service's own last attempt, which alone decides what is sent when. Never after `attemptedAt`. */
   readonly sentAt: number | null;
-  readonly statusCode: number | null;
-  readonly statusMessage: string | null;
-  readonly error: UnreachableReason | null;
   /** The start of its retry window. */
   readonly firstFailedAt: number | null;
   /** null for a PENDING call, which is sent without. */
@@ -146,7 +150,7 @@ export function recordClientReplay(call: CallProgress, { startedAt, result }: Ne
   };
 }
 
-function outcomeOf(result: DeliveryResult): Pick<CallProgress, "statusCode" | "statusMessage" | "error"> {
+function outcomeOf(result: DeliveryResult): LastOutcome {
   const isAnswered = result.kind === "answered";
   return {
     statusCode: isAnswered ? result.statusCode : null,
@@ -189,8 +193,8 @@ export function eraseCall(call: CallProgress, at: number): CallProgress {
 }
 
 /** It must not become FAILED: a replay would send an empty body. An endpoint that answers with this text has a status code. */
-export function isErased({ statusCode, statusMessage }: Pick<CallProgress, "statusCode" | "statusMessage">): boolean {
-  return statusCode === null && statusMessage === ERASED;
+export function isErased(call: { readonly statusCode: number | null; readonly statusMessage: string | null }): boolean {
+  return call.statusCode === null && call.statusMessage === ERASED;
 }
 
 /** Inside the window or not; FAILED calls only. One that waits for an earlier replay stays with it. `requestedAt`: the replay's. */
@@ -209,31 +213,23 @@ export function cancelReplay(call: CallProgress, at: number, rule: RetryRule): C
 }
 
 /** It was held, and the service hasn't attempted it since. */
-export function isHeld(call: Pick<CallProgress, "status" | "sentAt" | "due">): boolean {
+export function isHeld(call: CallProgress): boolean {
   return call.status === "FAILED" && call.sentAt === null && call.due !== null;
 }
 
 /** docs/dispatcher.md, A call, Rule 11; 0: at any time. */
-export function mayBeginAt(
-  { sentAt, due }: Pick<CallProgress, "sentAt" | "due">,
-  policy: RetryPolicy,
-  repairedAt: number,
-): number {
+export function mayBeginAt({ sentAt, due }: CallProgress, policy: RetryPolicy, repairedAt: number): number {
   if (sentAt === null || due?.cause === "replay") return 0;
   return sentAt < repairedAt ? 0 : sentAt + paceMs(policy);
 }
 
 /** Returns null if none is scheduled. A call that waits for its endpoint or its turn may be sent from now on. */
-export function nextAttemptAt({ due }: Pick<CallProgress, "due">, now: number): number | null {
+export function nextAttemptAt({ due }: CallProgress, now: number): number | null {
   return due && Math.max(due.at, now);
 }
 
 /** In a drain, `at` is the recovery's beginning. */
-export function isInWindow(
-  { due, firstFailedAt }: Pick<CallProgress, "due" | "firstFailedAt">,
-  at: number,
-  policy: RetryPolicy,
-): boolean {
+export function isInWindow({ due, firstFailedAt }: CallProgress, at: number, policy: RetryPolicy): boolean {
   return due?.cause !== "retry" || firstFailedAt === null || at <= retryUntil(firstFailedAt, policy);
 }
 

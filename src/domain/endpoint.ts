@@ -57,10 +57,17 @@ export function endpointAfterSuccess(endpoint: Endpoint, at: number, maxInFlight
   }
 }
 
+export interface EndpointFailure {
+  readonly callSeq: number;
+  readonly cause: AttemptCause;
+  readonly beganAt: number;
+  readonly at: number;
+}
+
 /** Down at the tenth different call in a row. Halves a recovery's limit; doubles the wait after a failed probe. */
 export function endpointAfterFailure(
   endpoint: Endpoint,
-  failure: { readonly beganAt: number; readonly at: number; readonly cause: AttemptCause; readonly callSeq: number },
+  failure: EndpointFailure,
   policy: RetryPolicy,
   random: number,
 ): Endpoint {

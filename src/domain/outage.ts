@@ -1,5 +1,4 @@
 /** One e-mail each (docs/dispatcher.md, An outage). */
-import type { Callback } from "./callback.js";
 import type { EndpointState } from "./endpoint.js";
 import type { RetryPolicy } from "./retry-policy.js";
 
@@ -17,9 +16,13 @@ export interface OpenOutage {
   readonly quietSince: number | null;
 }
 
-export interface Outage extends OpenOutage {
+/** An outage, open or closed. */
+export interface OutageSpan extends OpenOutage {
   readonly callbackId: string;
   readonly endedAt: number | null;
+}
+
+export interface Outage extends OutageSpan {
   readonly notifiedAt: number | null;
   /** null: no notice yet, or recorded by 0.1.0. */
   readonly notifiedBy: NoticeChannel | null;
@@ -94,10 +97,16 @@ export interface NewMail {
 
 export type OutageEvent = "began" | "ended";
 
+export interface NotifiedCallback {
+  readonly id: string;
+  readonly name: string;
+  readonly email: string;
+}
+
 export interface OutageReport {
   readonly event: OutageEvent;
   readonly outageId: string;
-  readonly callback: Pick<Callback, "id" | "name" | "email">;
+  readonly callback: NotifiedCallback;
   readonly startedAt: number;
   /** Calls that first failed in it, as of `asOf`. */
   readonly failedCalls: number;
@@ -131,10 +140,7 @@ export interface SettledCalls {
   readonly isComplete: boolean;
 }
 
-export function howOutageEnded(
-  { quietSince }: Pick<OpenOutage, "quietSince">,
-  { delivered, stillFailed }: SettledCalls,
-): HowEnded {
+export function howOutageEnded({ quietSince }: OpenOutage, { delivered, stillFailed }: SettledCalls): HowEnded {
   if (quietSince !== null) return "recovered";
   if (stillFailed > 0) return "unrecovered";
   return delivered > 0 ? "recovered" : "marked";
@@ -145,8 +151,8 @@ export interface Notice {
   readonly event: OutageEvent;
   /** Not a URL, which may hold a secret. */
   readonly destination: string;
-  readonly outage: Omit<Outage, "notifiedAt" | "notifiedBy">;
-  readonly callback: Pick<Callback, "id" | "name" | "email">;
+  readonly outage: OutageSpan;
+  readonly callback: NotifiedCallback;
   readonly isDeleted: boolean;
   /** Failed so far. */
   readonly tries: number;

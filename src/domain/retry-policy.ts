@@ -1,7 +1,10 @@
-/** From a response's own first failure. */
-export interface RetryPolicy {
+export interface RetryTimes {
   readonly intervalMs: number;
+  /** From a response's own first failure. */
   readonly windowMs: number;
+}
+
+export interface RetryPolicy extends RetryTimes {
   /** Each interval is spread by up to ±10 %. */
   readonly jitter: boolean;
 }

@@ -1,7 +1,7 @@
-import { DEFAULT_RETRY_POLICY, type RetryPolicy } from "./retry-policy.js";
+import { DEFAULT_RETRY_POLICY, type RetryTimes } from "./retry-policy.js";
 
 /** In the database: the same for every process. */
-export interface ServiceSettings extends Pick<RetryPolicy, "intervalMs" | "windowMs"> {
+export interface ServiceSettings extends RetryTimes {
   /** After a call's last change. */
   readonly retainSuccessMs: number;
   readonly retainFailedMs: number;

@@ -22,7 +22,13 @@ export function planNotices(options: NoticeOptions, rule: AddressRule): (deps: N
   for (const { url } of webhooks) checkAddress(url, rule);
   return ({ deliverer, notifier, clock }) => [
     ...webhooks.map(({ url, format }) =>
-      createWebhookNotices({ url, format, signingKeys, clock, deliver: (request) => deliverer.deliver(request) }),
+      createWebhookNotices({
+        url,
+        format,
+        signingKeys,
+        now: () => clock.now(),
+        deliver: (request) => deliverer.deliver(request),
+      }),
     ),
     ...(recoveryMails ? [createRecoveryMails(notifier)] : []),
   ];

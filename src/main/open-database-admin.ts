@@ -9,8 +9,6 @@ import { addUser, changePassword, removeUser } from "../server/auth/users.js";
 import { openAdminStore } from "../store/open-store.js";
 import { lockDatabase } from "../store/sqlite/open-sqlite.js";
 
-const SURROUNDINGS = { clock: systemClock, random: systemRandom };
-
 /** Throws as openStore. */
 export async function openDatabaseAdmin(path: string, dataDirectory: string): Promise<DatabaseAdmin> {
   let store = await openAdminStore(path, systemClock);
@@ -24,7 +22,9 @@ export async function openDatabaseAdmin(path: string, dataDirectory: string): Pr
       const { members } = store;
       // lockDatabase needs the only connection.
       if (members === null) await store.close();
-      const lock = await (members === null ? lockDatabase(path) : keepNodesOut(members, "whcb db erase", SURROUNDINGS));
+      const lock = await (members === null
+        ? lockDatabase(path)
+        : keepNodesOut(members, "whcb db erase", systemClock, systemRandom));
       try {
         if (members === null) store = await openAdminStore(path, systemClock);
         const { callIds, mails, ...found } = await store.eraseSender({

@@ -32,7 +32,7 @@ export function createEmlNotifier(options: EmlNotifierOptions): Notifier {
 /** Or a draft of one. */
 const MAIL_FILE = /^(outage-[\w-]+\.eml|\.outage-[\w-]+\.eml\.draft)$/;
 
-function fileNameOf({ outageId }: Pick<Mail, "outageId">): string {
+function fileNameOf({ outageId }: Mail): string {
   return `outage-${checkOutageId(outageId)}.eml`;
 }
 

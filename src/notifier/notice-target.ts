@@ -9,11 +9,12 @@ export interface NoticeTarget {
   /** In flight. */
   readonly atOnce: number;
   /** null: taken. A repeat has the same id. */
-  send(report: OutageReport): Promise<NoticeFailure | null>;
+  send(report: OutageReport): Promise<SendFailure | null>;
 }
 
-export interface NoticeFailure {
+export interface SendFailure {
   /** Without secrets. */
   readonly reason: string;
+  /** The pause that the receiver asked for. */
   readonly retryAfterMs: number | null;
 }

@@ -116,7 +116,7 @@ function retryLines({ callback, startedAt, policy }: OutageFacts): string[] {
   ];
 }
 
-export function commandLines(callback: Pick<Callback, "id" | "name">): string[] {
+export function commandLines(callback: { readonly id: string; readonly name: string }): string[] {
   const words = { operands: [callbackOperand(callback)], flags: ["--failed"] };
   return ["calls list", "replay"].map((command) => `  ${commandLine({ command, ...words })}`);
 }

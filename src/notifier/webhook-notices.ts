@@ -3,7 +3,6 @@ import { createHash, createHmac } from "node:crypto";
 import querystring from "node:querystring";
 import type { DeliveryResult } from "../domain/attempt.js";
 import { WhcbError } from "../domain/errors.js";
-import type { Clock } from "../platform/clock.js";
 import type { DeliveryRequest } from "../wire/delivery-request.js";
 import { noticeDocument, slackText } from "./notice-bodies.js";
 import type { NoticeTarget } from "./notice-target.js";
@@ -16,13 +15,14 @@ export interface WebhookOptions {
   readonly format: NoticeFormat;
   /** None: not signed. */
   readonly signingKeys: readonly Buffer[];
-  readonly clock: Pick<Clock, "now">;
+  /** Epoch ms. */
+  readonly now: () => number;
   readonly deliver: (
     request: DeliveryRequest,
   ) => Promise<{ readonly result: DeliveryResult; readonly retryAfterMs: number | null }>;
 }
 
-export function createWebhookNotices({ url, format, signingKeys, clock, deliver }: WebhookOptions): NoticeTarget {
+export function createWebhookNotices({ url, format, signingKeys, now, deliver }: WebhookOptions): NoticeTarget {
   const address = new URL(url);
   const credentials = authorizationOf(address);
   return {
@@ -37,7 +37,7 @@ export function createWebhookNotices({ url, format, signingKeys, clock, deliver 
       const headers = {
         "content-type": "application/json",
         ...credentials,
-        ...signedHeaders(id, body, signingKeys, clock.now()),
+        ...signedHeaders(id, body, signingKeys, now()),
       };
       const { result, retryAfterMs } = await deliver({ method: "POST", url: address.href, headers, body });
       return isTaken(result) ? null : { reason: reasonOf(result), retryAfterMs };

@@ -1,11 +1,14 @@
 import { setTimeout as delay, setImmediate as turn } from "node:timers/promises";
 
-/** Injected: a day of retries takes milliseconds in a test. */
-export interface Clock {
-  /** Epoch ms. It may jump. */
-  now(): number;
+export interface MonotonicClock {
   /** Ms since a fixed instant, without jumps: for durations and leases. */
   monotonicMs(): number;
+}
+
+/** Injected: a day of retries takes milliseconds in a test. */
+export interface Clock extends MonotonicClock {
+  /** Epoch ms. It may jump. */
+  now(): number;
   /** Until `now()` reaches `at` or as much time has passed as was left (for a clock set back), or `signal` is aborted. Never rejects. */
   sleepUntil(at: number, signal?: AbortSignal): Promise<void>;
   nextTurn(): Promise<void>;

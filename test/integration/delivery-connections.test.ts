@@ -1,6 +1,7 @@
 /** Connection reuse, limits and aborting. */
 import type { Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
+import { systemClock } from "../../src/platform/clock.js";
 import { DEADLINE_MS, DeliverySetup, OK, says } from "../support/delivery/delivery-setup.js";
 import { ManualTimers } from "../support/time/manual-timers.js";
 
@@ -45,7 +46,7 @@ describe("a kept connection", () => {
 
   test("is used for one request only, for ten minutes after three resends within ten minutes", async () => {
     const time = new ManualTimers();
-    const clock = { now: () => 0, monotonicMs: () => time.monotonicMs() };
+    const clock = { ...systemClock, monotonicMs: () => time.monotonicMs() };
     await at.start((socket, number) => void (number === 1 ? socket.write(OK) : socket.resetAndDestroy()), {
       clock,
       timers: time,
@@ -130,7 +131,7 @@ describe("the limits", () => {
     });
     await at.start(() => onReceived(), {
       maxConnectionsPerOrigin: 1,
-      clock: { now: () => 0, monotonicMs: () => time.monotonicMs() },
+      clock: { ...systemClock, monotonicMs: () => time.monotonicMs() },
       timers: time,
     });
     const both = Promise.all([at.deliverer.deliver(at.post()), at.deliverer.deliver(at.post())]);
@@ -151,7 +152,7 @@ describe("the limits", () => {
     });
     await at.start((socket) => void (at.server.connections() === 1 ? onReceived() : socket.write(OK)), {
       maxConnectionsPerOrigin: 1,
-      clock: { now: () => 0, monotonicMs: () => time.monotonicMs() },
+      clock: { ...systemClock, monotonicMs: () => time.monotonicMs() },
       timers: time,
     });
     const hung = at.deliverer.deliver(at.post());

@@ -46,7 +46,7 @@ function noticesTo(url: string, format: NoticeFormat = "json", secret = NOTIFY_S
     url,
     format,
     signingKeys,
-    clock: { now: () => sim.clock.now() },
+    now: () => sim.clock.now(),
     deliver: (request) => deliverer.deliver(request),
   });
 }

@@ -18,7 +18,7 @@ beforeEach(async () => {
   sim = await Simulation.open();
   server = await startMailServer();
   notifier = createSmtpNotifier({ url: `smtp://127.0.0.1:${server.port}`, timers: systemTimers, timeoutMs: 5_000 });
-  sender = createMailSender({ store: sim.store, notifier, clock: sim.clock, logger: silentLogger });
+  sender = createMailSender({ mails: sim.store.mails, notifier, clock: sim.clock, logger: silentLogger });
   sim.endpoint = down;
 });
 

@@ -56,7 +56,7 @@ export class CallQueue {
 }
 
 /** In memory, without its request. */
-function bytesOf({ leftOutBytes, response }: Pick<Call, "leftOutBytes" | "response">): number {
+function bytesOf({ leftOutBytes, response }: Call): number {
   if (leftOutBytes !== undefined) return CALL_BYTES;
   const { messageId, messageLocation, from, responseMessage, customParameters, given } = response;
   const { name, mri, mobile, email, voice } = from;

@@ -3,7 +3,7 @@ import { endpointTakenOver, nextProbeAt } from "../../domain/endpoint.js";
 import type { RetryPolicy } from "../../domain/retry-policy.js";
 import type { EndpointRecord } from "../../store/outcomes/endpoints.js";
 import { CallQueue } from "./call-queue.js";
-import { closesAt, type Health, type HealthChange, healthAfterChanges, healthByClock } from "./health.js";
+import { closesAt, type EndedOutage, type Health, type HealthChange, healthAfterChanges, healthByClock } from "./health.js";
 import { InFlightCalls } from "./in-flight-calls.js";
 
 export interface EndpointRules {
@@ -21,7 +21,7 @@ export interface EndpointState {
   mayBeOver: boolean;
   /** What `health` was when it was logged, and the outages that have closed since. */
   loggedHealth: Health;
-  closedOutages: NonNullable<HealthChange["closed"]>[];
+  closedOutages: EndedOutage[];
 
   /** Calls that were read and may be sent. `backlog` holds failed ones that are due, or in a round or drain. */
   readonly queues: Readonly<Record<QueueName, CallQueue>>;
@@ -97,7 +97,7 @@ export function newEndpointState(record: EndpointRecord, now: number, { policy }
     growth: 1,
   };
   const lastRoundAt = record.endpoint.roundBeganAt ?? 0;
-  noticeChanges(endpoint, { repairedAt: lastRoundAt, replayRequestedAt: lastRoundAt });
+  noticeChanges(endpoint, lastRoundAt, lastRoundAt);
   return endpoint;
 }
 
@@ -110,16 +110,16 @@ export function refreshEndpoint(endpoint: EndpointState, callback: Callback, now
   invalidate(endpoint);
   endpoint.callback = callback;
   endpoint.mayBeOver = endpoint.health.outage !== null;
-  noticeChanges(endpoint, before);
+  noticeChanges(endpoint, before.repairedAt, before.replayRequestedAt);
 }
 
-/** Only changes after those that were known count. */
-function noticeChanges(endpoint: EndpointState, known: Pick<Callback, "repairedAt" | "replayRequestedAt">): void {
+/** Only changes after the known ones count. */
+function noticeChanges(endpoint: EndpointState, knownRepairAt: number, knownReplayAt: number): void {
   const { repairedAt, replayRequestedAt } = endpoint.callback;
   endpoint.health = healthAfterChanges(
     endpoint.health,
-    repairedAt > known.repairedAt ? repairedAt : null,
-    replayRequestedAt > known.replayRequestedAt ? replayRequestedAt : null,
+    repairedAt > knownRepairAt ? repairedAt : null,
+    replayRequestedAt > knownReplayAt ? replayRequestedAt : null,
   );
 }
 

@@ -32,11 +32,14 @@ export type FailedCalls =
   | { readonly kind: "backlog"; readonly recovery: number }
   | { readonly kind: "round" };
 
-export interface WorkBatch {
+export interface WorkBatch extends FailedBatch {
   readonly request: WorkRequest;
   readonly pending: readonly Call[];
   readonly hasMorePending: boolean;
   readonly held: Call | null;
+}
+
+interface FailedBatch {
   readonly failed: readonly Call[];
   readonly hasMoreFailed: boolean;
   /** Whenever due; empty if there are more failed ones. */
@@ -47,14 +50,11 @@ export interface WorkBatch {
 const EXPIRY_CHUNK = 5_000;
 
 /** A few statements, however many requests. */
-export async function fetchWork(
-  requests: readonly WorkRequest[],
-  store: Pick<Store, "endpoints" | "queue" | "outcomes" | "outages" | "activity" | "retention">,
-): Promise<WorkBatch[]> {
-  const pending = await fetchLists(requests, pendingRead, store.queue.fetchPending);
-  await expireRetries(requests, store);
-  const held = await fetchLists(requests, heldRead, store.queue.fetchHeld);
-  const failed = await fetchFailed(requests, store);
+export async function fetchWork(requests: readonly WorkRequest[], queue: Store["queue"]): Promise<WorkBatch[]> {
+  const pending = await fetchLists(requests, pendingRead, queue.fetchPending);
+  await expireRetries(requests, queue);
+  const held = await fetchLists(requests, heldRead, queue.fetchHeld);
+  const failed = await fetchFailed(requests, queue);
   return requests.map((request) => {
     const waiting = pending.get(request) ?? [];
     return {
@@ -67,28 +67,20 @@ export async function fetchWork(
   });
 }
 
-async function expireRetries(
-  requests: readonly WorkRequest[],
-  store: Pick<Store, "endpoints" | "queue" | "outcomes" | "outages" | "activity" | "retention">,
-): Promise<void> {
+async function expireRetries(requests: readonly WorkRequest[], queue: Store["queue"]): Promise<void> {
   const expiries = requests.flatMap(({ callbackId, fence, expireBefore }) =>
     expireBefore === null ? [] : [{ callbackId, fence, firstFailedBefore: expireBefore }],
   );
   if (expiries.length === 0) return;
-  while ((await store.queue.expireRetries(expiries, EXPIRY_CHUNK)) === EXPIRY_CHUNK);
+  while ((await queue.expireRetries(expiries, EXPIRY_CHUNK)) === EXPIRY_CHUNK);
 }
-
-type FailedBatch = Pick<WorkBatch, "failed" | "hasMoreFailed" | "upcoming" | "hasMoreUpcoming">;
 
 const NONE_FAILED: FailedBatch = { failed: [], hasMoreFailed: false, upcoming: [], hasMoreUpcoming: false };
 
-async function fetchFailed(
-  requests: readonly WorkRequest[],
-  store: Pick<Store, "endpoints" | "queue" | "outcomes" | "outages" | "activity" | "retention">,
-): Promise<Map<WorkRequest, FailedBatch>> {
-  const replays = await fetchLists(requests, failedRead, store.queue.fetchReplays);
-  const due = await fetchLists(requests, dueRead, store.queue.fetchDue);
-  const backlogs = await fetchLists(requests, backlogRead, store.queue.fetchBacklog);
+async function fetchFailed(requests: readonly WorkRequest[], queue: Store["queue"]): Promise<Map<WorkRequest, FailedBatch>> {
+  const replays = await fetchLists(requests, failedRead, queue.fetchReplays);
+  const due = await fetchLists(requests, dueRead, queue.fetchDue);
+  const backlogs = await fetchLists(requests, backlogRead, queue.fetchBacklog);
   const batches = new Map<WorkRequest, FailedBatch>();
   for (const [request, rest] of [...due, ...backlogs]) {
     const requested = replays.get(request) ?? [];
@@ -102,7 +94,7 @@ async function fetchFailed(
     const isWanted = batches.get(request)?.hasMoreFailed === false;
     return isWanted ? { callbackId: request.callbackId, dueBefore: Number.POSITIVE_INFINITY, limit, maxBytes: 0 } : null;
   };
-  for (const [request, upcoming] of await fetchLists(requests, upcomingRead, store.queue.fetchDue)) {
+  for (const [request, upcoming] of await fetchLists(requests, upcomingRead, queue.fetchDue)) {
     const hasMoreUpcoming = upcoming.length === upcomingLimit(request);
     batches.set(request, { ...(batches.get(request) ?? NONE_FAILED), upcoming, hasMoreUpcoming });
   }

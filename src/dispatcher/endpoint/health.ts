@@ -1,7 +1,7 @@
 /** The state of an endpoint and of its outage. Each function returns the next one. */
-import type { AttemptCause } from "../../domain/attempt.js";
 import {
   type Endpoint,
+  type EndpointFailure,
   endpointAfterDrain,
   endpointAfterFailure,
   endpointAfterRepair,
@@ -32,14 +32,14 @@ export interface Health {
 export interface HealthChange {
   /** The same object if nothing changed. */
   readonly health: Health;
-  readonly closed: (OpenOutage & { readonly endedAt: number }) | null;
+  readonly closed: EndedOutage | null;
 }
 
-export interface Failure {
-  readonly callSeq: number;
-  readonly cause: AttemptCause;
-  readonly beganAt: number;
-  readonly at: number;
+export interface EndedOutage extends OpenOutage {
+  readonly endedAt: number;
+}
+
+export interface Failure extends EndpointFailure {
   /** Whether the call fails for the first time. */
   readonly isFirst: boolean;
 }

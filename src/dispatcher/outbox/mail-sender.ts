@@ -7,7 +7,7 @@ import type { Store } from "../../store/open-store.js";
 import { OutboxSender } from "./outbox-sender.js";
 
 export interface MailSenderDeps {
-  readonly store: Pick<Store, "mails">;
+  readonly mails: Store["mails"];
   readonly notifier: Notifier;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -15,19 +15,19 @@ export interface MailSenderDeps {
 
 const AT_ONCE = 20;
 
-export function createMailSender({ store, notifier, clock, logger }: MailSenderDeps): OutboxSender<Mail> {
+export function createMailSender({ mails, notifier, clock, logger }: MailSenderDeps): OutboxSender<Mail> {
   return new OutboxSender<Mail>(
     {
       atOnce: AT_ONCE,
       // A recipient may be at fault.
       waitsTogether: false,
-      nextAt: () => store.mails.nextAt(),
+      nextAt: () => mails.nextAt(),
       async claimDue(dueBefore, limit, until) {
-        const mails = await store.mails.fetchQueued(dueBefore, limit);
-        if (mails.length === 0) return [];
-        const ids = mails.map(({ outageId }) => outageId);
-        const claimed = await store.mails.claim(ids, dueBefore, until);
-        return mails.filter(({ outageId }) => claimed.has(outageId));
+        const queued = await mails.fetchQueued(dueBefore, limit);
+        if (queued.length === 0) return [];
+        const ids = queued.map(({ outageId }) => outageId);
+        const claimed = await mails.claim(ids, dueBefore, until);
+        return queued.filter(({ outageId }) => claimed.has(outageId));
       },
       async send(mail) {
         try {
@@ -38,12 +38,12 @@ export function createMailSender({ store, notifier, clock, logger }: MailSenderD
         }
       },
       async recordSent({ outageId, callbackId }, at) {
-        await store.mails.recordSent(outageId, at, notifier.channel);
+        await mails.recordSent(outageId, at, notifier.channel);
         logger.info({ outageId, callbackId }, "The mail of an outage was sent");
       },
       async recordFailed({ outageId }, reason, nextTryAt) {
         logger.warn({ outageId, reason, nextTryAt }, "A mail could not be sent; it will be tried again");
-        await store.mails.recordFailed(outageId, reason, nextTryAt);
+        await mails.recordFailed(outageId, reason, nextTryAt);
       },
       onError: (error) => logger.error({ err: error }, "The mail outbox can't be read or written; trying again"),
     },

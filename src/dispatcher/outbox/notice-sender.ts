@@ -7,7 +7,7 @@ import type { Store } from "../../store/open-store.js";
 import { OutboxSender } from "./outbox-sender.js";
 
 export interface NoticeSenderDeps {
-  readonly store: Pick<Store, "notices"> & Pick<Store, "outages">;
+  readonly store: Store;
   readonly target: NoticeTarget;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -53,13 +53,13 @@ function about({ outage, event }: Notice) {
   return { outageId: outage.id, callbackId: outage.callbackId, event };
 }
 
-async function makeReport(store: NoticeSenderDeps["store"], notice: Notice, asOf: number): Promise<OutageReport> {
+async function makeReport({ outages }: Store, notice: Notice, asOf: number): Promise<OutageReport> {
   const { event, outage, callback } = notice;
   const { id: outageId, startedAt, endedAt, failedCalls } = outage;
   const report = { event, outageId, callback, startedAt, failedCalls, asOf };
   if (event === "began" || endedAt === null) return { ...report, end: null };
   if (notice.isDeleted) return { ...report, end: { endedAt, how: "deleted" } };
-  const { retried, replayed, marked, failed, isComplete } = await store.outages.countCalls(outage, { budgetMs: COUNT_BUDGET_MS });
+  const { retried, replayed, marked, failed, isComplete } = await outages.countCalls(outage, { budgetMs: COUNT_BUDGET_MS });
   const calls = { delivered: retried + replayed, marked, stillFailed: failed, isComplete };
   return { ...report, end: { endedAt, how: howOutageEnded(outage, calls), calls } };
 }

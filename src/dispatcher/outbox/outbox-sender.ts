@@ -1,4 +1,5 @@
 /** Sends what a transaction has queued. A receiver that is down delays only its own. */
+import type { SendFailure } from "../../notifier/notice-target.js";
 import type { Clock } from "../../platform/clock.js";
 import { settleAll } from "../../platform/teardown.js";
 import { RunLoop } from "../run-loop.js";
@@ -17,13 +18,6 @@ export interface Outbox<Item extends { readonly tries: number }> {
   recordSent(item: Item, at: number): Promise<void>;
   recordFailed(item: Item, reason: string, nextTryAt: number): Promise<void>;
   onError(error: unknown): void;
-}
-
-export interface SendFailure {
-  /** Without secrets. */
-  readonly reason: string;
-  /** The pause that the receiver asked for. */
-  readonly retryAfterMs: number | null;
 }
 
 const FIRST_WAIT_MS = 10_000;

@@ -32,7 +32,7 @@ test("a lookup that timed out while the process was stopped is made again, one t
   ];
   const names = createNameResolver({
     clock: new ManualTimers(),
-    timers: { stoppedMs: () => stoppedMs, after: () => () => {} },
+    timers: { stoppedMs: () => stoppedMs, runningMs: () => 0, after: () => () => {} },
     async source(name) {
       if (name !== "running.example") stoppedMs += 6_000;
       return (outcomes.shift() ?? fails("none is left"))();

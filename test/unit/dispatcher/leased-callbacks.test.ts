@@ -93,11 +93,11 @@ beforeEach(() => {
 const free = (...ids: string[]) => {
   for (const id of ids) store.owners.set(id, { owner: null, fence: 0 });
 };
-const inUse = { has: (id: string) => !idle.has(id) };
+const isInUse = (id: string) => !idle.has(id);
 /** Notes what has changed, and releases at once what leaves without being in use, as a dispatcher does. */
 function applyChanges(): void {
-  const { taken, lost, leaving, isReplaced } = leases.takeChanges(inUse);
-  const kinds = { lost, taken, leaving: leaving.filter((id) => inUse.has(id)) };
+  const { taken, lost, leaving, isReplaced } = leases.takeChanges(isInUse);
+  const kinds = { lost, taken, leaving: leaving.filter(isInUse) };
   for (const [kind, ids] of Object.entries(kinds)) if (ids.length > 0) events.push(`${kind} ${ids}`);
   for (const id of leaving) if (idle.has(id)) leases.release(id);
   if (isReplaced) events.push("replaced");

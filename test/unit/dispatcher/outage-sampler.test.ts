@@ -6,7 +6,7 @@ import { down, MINUTE, Simulation } from "../../support/dispatcher/simulation.js
 it("samples every callback with an open outage, however many, once a minute", async () => {
   const sim = await Simulation.open();
   sim.endpoint = down;
-  const sampler = new OutageSampler({ store: sim.store, clock: sim.clock, logger: silentLogger });
+  const sampler = new OutageSampler({ activity: sim.store.activity, clock: sim.clock, logger: silentLogger });
   const start = sim.clock.now();
   const healthy = await sim.callback();
   const callbacks = [];

@@ -13,7 +13,7 @@ export function shortCallId(id: string): string {
   return id.length <= 12 ? id : `…${id.slice(-8)}`;
 }
 
-export function CallBadge({ call }: { call: Pick<Call, "status" | "sentAt" | "due"> }): VNode {
+export function CallBadge({ call }: { call: CallProgress }): VNode {
   if (call.status === "SUCCESS") return <Badge tone="good">successful</Badge>;
   if (call.status === "PENDING") return <Badge tone="neutral">waiting</Badge>;
   return isHeld(call) ? <Badge tone="warning">held</Badge> : <Badge tone="bad">failed</Badge>;

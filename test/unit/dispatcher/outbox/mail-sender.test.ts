@@ -24,7 +24,7 @@ afterEach(async () => {
 });
 
 function senderOf(notifier: Notifier): ReturnType<typeof createMailSender> {
-  return createMailSender({ store: sim.store, notifier, clock: sim.clock, logger: silentLogger });
+  return createMailSender({ mails: sim.store.mails, notifier, clock: sim.clock, logger: silentLogger });
 }
 
 /** A notifier that notes when it was asked, and fails the first `failures` times. */
@@ -69,18 +69,15 @@ describe("a mail sender", () => {
     await anOutage();
     const notifier = failing(0);
     let claims = 0;
-    const store = {
-      ...sim.store,
-      mails: {
-        ...sim.store.mails,
-        async claim(...claim: Parameters<typeof sim.store.mails.claim>) {
-          claims += 1;
-          if (claims === 1) sim.clock.advance(30_001);
-          return sim.store.mails.claim(...claim);
-        },
+    const mails = {
+      ...sim.store.mails,
+      async claim(...claim: Parameters<typeof sim.store.mails.claim>) {
+        claims += 1;
+        if (claims === 1) sim.clock.advance(30_001);
+        return sim.store.mails.claim(...claim);
       },
     };
-    const sender = createMailSender({ store, notifier, clock: sim.clock, logger: silentLogger });
+    const sender = createMailSender({ mails, notifier, clock: sim.clock, logger: silentLogger });
     await sender.tick();
     expect(notifier.askedAt).toEqual([]);
     await sender.tick();
@@ -91,17 +88,14 @@ describe("a mail sender", () => {
     await anOutage();
     const notifier = failing(0);
     let isFull = true;
-    const store = {
-      ...sim.store,
-      mails: {
-        ...sim.store.mails,
-        async recordSent(outageId: string, at: number, by: NoticeChannel) {
-          if (isFull) throw new WhcbError("unavailable", "The database's disk is full");
-          await sim.store.mails.recordSent(outageId, at, by);
-        },
+    const mails = {
+      ...sim.store.mails,
+      async recordSent(outageId: string, at: number, by: NoticeChannel) {
+        if (isFull) throw new WhcbError("unavailable", "The database's disk is full");
+        await sim.store.mails.recordSent(outageId, at, by);
       },
     };
-    const sender = createMailSender({ store, notifier, clock: sim.clock, logger: silentLogger });
+    const sender = createMailSender({ mails, notifier, clock: sim.clock, logger: silentLogger });
     const sentAt = sim.clock.now();
     await expect(sender.tick()).rejects.toMatchObject({ code: "unavailable" });
     sim.clock.set(sentAt + MINUTE);

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createNoticeSender } from "../../../../src/dispatcher/outbox/notice-sender.js";
 import { WhcbError } from "../../../../src/domain/errors.js";
 import type { OutageReport } from "../../../../src/domain/outage.js";
-import type { NoticeFailure, NoticeTarget } from "../../../../src/notifier/notice-target.js";
+import type { NoticeTarget, SendFailure } from "../../../../src/notifier/notice-target.js";
 import { silentLogger } from "../../../../src/platform/logger.js";
 import { DAY, down, HOUR, MINUTE, Simulation, up } from "../../../support/dispatcher/simulation.js";
 
@@ -24,7 +24,7 @@ interface Receiver extends NoticeTarget {
 function aReceiver(failures = 0, retryAfterMs: number | null = null): Receiver {
   const reports: OutageReport[] = [];
   const askedAt: number[] = [];
-  const failure: NoticeFailure = { reason: "HTTP 500", retryAfterMs };
+  const failure: SendFailure = { reason: "HTTP 500", retryAfterMs };
   return {
     ...{ destination: "hook", place: "alerts.example.com", events: ["began", "ended"], atOnce: 1 },
     reports,
