@@ -73,7 +73,8 @@ function acceptRound(endpoint: EndpointState, batch: WorkBatch, at: AcceptedAt):
   const { health, hints, queues, requests } = endpoint;
   const calls = withoutBusy(endpoint, batch.failed);
   const room = Math.max(0, inFlightLimit(health.endpoint, at.maxInFlight) - requests - queues.probe.length);
-  hints.mayHaveFailed = batch.hasMoreFailed || batch.hasMoreUpcoming || withoutBusy(endpoint, batch.upcoming).length > 0;
+  const hasMore = batch.hasMoreFailed || batch.hasMoreUpcoming || withoutBusy(endpoint, batch.upcoming).length > 0;
+  hints.dueAt = hasMore ? 0 : null;
   let next = calls.slice(0, room);
   const unsent = unsentOfRound(endpoint);
   if (unsent > 0) {
@@ -97,15 +98,13 @@ function acceptFailed(endpoint: EndpointState, batch: WorkBatch, failed: FailedC
       const mayGoAt = Math.max(call.due?.at ?? 0, mayBeginAt(call, policy, endpoint.callback.repairedAt));
       if (mayGoAt > now) hints.dueAt = earlier(hints.dueAt, Math.min(mayGoAt, latestScheduledRetry(now, policy)));
     }
-    hints.mayHaveFailed = hints.dueAt !== null;
     return;
   }
-  hints.mayHaveFailed = batch.hasMoreFailed;
+  hints.dueAt = batch.hasMoreFailed ? 0 : null;
   if (batch.hasMoreFailed || !isDrained(endpoint, at)) return;
   changeHealth(endpoint, healthAfterDrain(endpoint.health, now, policy));
-  // Read once: scheduled retries didn't count until now.
-  hints.mayHaveFailed = upcoming.length > 0 || isSomeLeft;
-  hints.dueAt = hints.mayHaveFailed ? 0 : null;
+  // Scheduled retries didn't count during the drain, so they are read once.
+  hints.dueAt = upcoming.length > 0 || isSomeLeft ? 0 : null;
 }
 
 function withoutBusy({ inFlight, queues }: EndpointState, calls: readonly Call[]): Call[] {

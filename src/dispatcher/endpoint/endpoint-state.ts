@@ -53,11 +53,13 @@ export type QueueName = "probe" | "fresh" | "backlog";
 
 /** What the store may hold. A wrong guess only costs a read: a hint is withdrawn only by an empty batch. */
 export interface StoreHints {
+  /** The store may hold PENDING calls that weren't read yet. */
   mayHavePending: boolean;
-  mayHaveFailed: boolean;
+  /** The store may hold a call without an attempt that was held, which can be a probe. */
   mayHaveHeld: boolean;
-  /** When the first retry is due, or earlier; null: none waits. */
+  /** No FAILED call is due before this instant; null while none waits. */
   dueAt: number | null;
+  /** Everything is read again, even if calls that were read still wait. */
   isDirty: boolean;
 }
 
@@ -80,9 +82,8 @@ export function newEndpointState(record: EndpointRecord, now: number, { policy }
     inFlight: new InFlightCalls(policy.intervalMs),
     hints: {
       mayHavePending: pendingCalls > 0,
-      mayHaveFailed: hasRetries,
       mayHaveHeld: hasRetries,
-      // Read once: later ones may be due earlier after a clock change.
+      // After a clock change, a later retry may be due earlier, so the first read decides.
       dueAt: hasRetries ? 0 : null,
       isDirty: true,
     },
@@ -157,7 +158,6 @@ export function suspectAll(hints: StoreHints): void {
 }
 
 export function expectDue(hints: StoreHints, at: number): void {
-  hints.mayHaveFailed = true;
   hints.mayHaveHeld = true;
   hints.dueAt = Math.min(hints.dueAt ?? at, at);
 }

@@ -31,7 +31,7 @@ export function needsWork(endpoint: EndpointState, now: number, rules: EndpointR
   if (hints.isDirty) return true;
   if (wantsPending(endpoint, now, rules) && queues.fresh.length < lowWater(endpoint)) return true;
   if (queues.backlog.length >= lowWater(endpoint)) return false;
-  if (health.endpoint.state === "recovering") return hints.mayHaveFailed || isDrained(endpoint, rules);
+  if (health.endpoint.state === "recovering") return hints.dueAt !== null || isDrained(endpoint, rules);
   return isDue(nextFetchAt(endpoint), now);
 }
 
@@ -115,7 +115,7 @@ function nextFetchAt(endpoint: EndpointState): number | null {
 
 function nextRoundAt(endpoint: EndpointState): number | null {
   const { hints, health, queues, roundInFlight } = endpoint;
-  if (!hints.mayHaveFailed) return null;
+  if (hints.dueAt === null) return null;
   if (unsentOfRound(endpoint) > 0) return 0;
   return roundInFlight > 0 || queues.backlog.length > 0 ? null : health.endpoint.roundAt;
 }

@@ -54,7 +54,7 @@ describe("the next call of an endpoint", () => {
   it("isn't one whose window has ended: its retry is cancelled with the next read", () => {
     const endpoint = anEndpoint();
     endpoint.queues.backlog.fill(someCalls([1], AT.now - HOUR - 1), AT.monotonicMs);
-    expect([take(endpoint), endpoint.hints.mayHaveFailed]).toEqual(["nothing", true]);
+    expect([take(endpoint), endpoint.hints.dueAt]).toEqual(["nothing", AT.now]);
   });
 
   it("waits for room for its body", () => {
