@@ -191,8 +191,15 @@ export interface Credentials {
   readonly apiKey: string;
 }
 
-export interface RunningService {
+export interface RunningService extends StartReport {
   readonly url: string;
+  /** Resolves at the end of the service, by itself or through `stop`. */
+  readonly stopped: Promise<void>;
+  /** Takes no new work, waits for attempts in flight (65 s at most), commits and closes. */
+  stop(): Promise<void>;
+}
+
+export interface StartReport {
   /** null without metrics. */
   readonly metricsUrl: string | null;
   readonly settings: ServiceSettings;
@@ -202,8 +209,4 @@ export interface RunningService {
   readonly mailDirectory: string;
   /** null without credentials. */
   readonly users: StartUsers | null;
-  /** Resolves at the end of the service, by itself or through `stop`. */
-  readonly stopped: Promise<void>;
-  /** Takes no new work, waits for attempts in flight (65 s at most), commits and closes. */
-  stop(): Promise<void>;
 }

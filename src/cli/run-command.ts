@@ -9,12 +9,12 @@ import { SECTIONS } from "./commands/all.js";
 import { EXIT_CODES, EXIT_DONE } from "./exit-codes.js";
 import { exitCodeOf, renderError } from "./output/render-error.js";
 import {
+  type FormatChoice,
   loadPalette,
   notify,
   OutputClosed,
   openScreen,
   requireWritten,
-  type ScreenChoices,
   wantsColor,
   writeOutput,
 } from "./output/screen.js";
@@ -62,7 +62,7 @@ async function parseAndRun(argv: readonly string[], deps: CliDeps): Promise<numb
 }
 
 /** `--json` picks members of JSON. Throws `usage` with a format that isn't JSON. */
-function readFormat(spec: CommandSpec, args: ParsedArgs): Pick<ScreenChoices, "format" | "jsonFields"> {
+function readFormat(spec: CommandSpec, args: ParsedArgs): FormatChoice {
   const format = args.get(OUTPUT);
   const flag = Object.values(spec.flags).find(isJsonFlag);
   const jsonFields = flag && args.get(flag);

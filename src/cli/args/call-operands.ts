@@ -74,7 +74,10 @@ export async function toCallScope(
     const { client } = session;
     const searched = async () => (callback === null ? client.listCallbacks() : [callback]);
     const { typed, listed } = operands.callIds;
-    return { callbacks, calls: { callIds: [...(await completeCallIds(typed, searched, client, invocation.screen)), ...listed] } };
+    return {
+      callbacks,
+      calls: { callIds: [...(await completeCallIds(typed, searched, client, invocation.screen.info)), ...listed] },
+    };
   }
   const filter = { ...(status === undefined ? {} : { status }), ...readNarrowing(invocation.values) };
   return { callbacks, calls: { filter } };

@@ -3,20 +3,26 @@ import type { CliDeps } from "../cli-deps.js";
 import type { Screen } from "../output/screen.js";
 import type { FlagValues, NamedFlags, ParsedArgs } from "./flag.js";
 
-export interface CommandSpec {
+export interface CommandSpec extends CommandBody {
   readonly name: string;
+  readonly summary: string;
+}
+
+export interface CommandBody {
   /** In commander's syntax: "<callback>", "[call...]". */
   readonly operands?: readonly Operand[];
-  readonly summary: string;
   readonly details?: string;
   readonly flags: NamedFlags;
   readonly examples: readonly Example[];
   readonly load: () => Promise<CommandModule>;
 }
 
-export interface GroupSpec {
+export interface GroupSpec extends GroupBody {
   readonly name: string;
   readonly summary: string;
+}
+
+export interface GroupBody {
   readonly commands: readonly CommandSpec[];
   readonly examples: readonly Example[];
 }
@@ -34,9 +40,6 @@ interface OperandRules {
 }
 
 export type Example = readonly [command: string, what: string];
-
-export type CommandBody = Omit<CommandSpec, "name" | "summary">;
-export type GroupBody = Omit<GroupSpec, "name" | "summary">;
 
 interface Handled<Flags extends NamedFlags> {
   readonly flags: Flags;
@@ -66,7 +69,7 @@ export function isGroup(entry: CommandSpec | GroupSpec): entry is GroupSpec {
 }
 
 /** The one that help uses comes first. */
-export function namesOf({ name }: Pick<CommandSpec, "name">): readonly [string, ...string[]] {
+export function namesOf(name: string): readonly [string, ...string[]] {
   return name === "list" ? [name, "ls"] : [name];
 }
 

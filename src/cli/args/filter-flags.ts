@@ -48,7 +48,7 @@ export function readFilter(given: FlagValues<typeof FILTER_FLAGS>): CallFilter {
   return { ...(status && { status }), ...readNarrowing(given) };
 }
 
-export function readNarrowing(given: Narrowing): Omit<CallFilter, "status"> {
+export function readNarrowing(given: Narrowing): CallFilter {
   const { since, until, statusCodes, reason, channel, messageId, from, text } = given;
   if (since !== undefined && until !== undefined && since >= until)
     throw new WhcbError("usage", "--since must be before --until");

@@ -82,7 +82,7 @@ async function commandPath(words: readonly string[], sections: readonly Section[
   if (second === "" || second.startsWith("-")) return [first];
   const spec = await entry.load();
   if (!isGroup(spec)) return [first];
-  return spec.commands.flatMap(namesOf).includes(second) ? [first, second] : null;
+  return spec.commands.flatMap(({ name }) => namesOf(name)).includes(second) ? [first, second] : null;
 }
 
 /** A line that names a command needs no other. */
@@ -164,7 +164,7 @@ function toGroup(group: GroupSpec, options: ProgramOptions): Command {
     .helpCommand(false);
   for (const spec of group.commands) {
     // Hidden: help and suggestions name a command once.
-    for (const [index, name] of namesOf(spec).entries())
+    for (const [index, name] of namesOf(spec.name).entries())
       command.addCommand(toCommand(spec, options, `whcb ${group.name}`, name), { hidden: index > 0 });
   }
   return command.addHelpText("after", exampleText(group.examples, options.width));
@@ -226,7 +226,7 @@ function toOption(flag: Flag<unknown>): Option {
 
 const HELP_CONFIGURATION: HelpConfiguration = {
   showGlobalOptions: true,
-  subcommandTerm: (subcommand) => namesOf({ name: subcommand.name() }).join(", "),
+  subcommandTerm: (subcommand) => namesOf(subcommand.name()).join(", "),
   // Defaults are in the summary.
   optionDescription: (option) => option.description,
   formatHelp,

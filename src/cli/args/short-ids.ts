@@ -13,7 +13,7 @@ export async function completeCallIds(
   words: readonly string[],
   listCallbacks: () => Promise<readonly ListedCallback[]>,
   client: Client,
-  screen: Pick<Screen, "info">,
+  info: Screen["info"],
 ): Promise<readonly string[]> {
   const prefixes = [...new Set(words.filter(isIdPrefix))];
   const tooShort = [...new Set(words.filter((word) => /^[\da-f]{1,5}$/i.test(word)))];
@@ -22,7 +22,7 @@ export async function completeCallIds(
   const whole = new Set<string>();
   for (const { id, name } of await listCallbacks()) {
     const matches = await client.findCallIds(id, prefixes, (calls, requests) =>
-      screen.info(`looking for short ids among the newest ${calls} calls of ${name || id}: up to ${count(requests, "request")}`),
+      info(`looking for short ids among the newest ${calls} calls of ${name || id}: up to ${count(requests, "request")}`),
     );
     for (const [prefix, { callIds, hasMore }] of matches) {
       const before = found.get(prefix);

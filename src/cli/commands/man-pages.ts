@@ -64,7 +64,7 @@ function groupPage({ name, summary, commands, examples: shown }: GroupSpec): Pag
     body: [
       ...nameAndSynopsis(page, summary, `${bold(`whcb ${name}`)} ${italic("command")} [${italic("flags")}]`),
       ".SH COMMANDS",
-      ...commands.flatMap((spec) => item(bold(namesOf(spec).join(", ")), spec.summary)),
+      ...commands.flatMap((spec) => item(bold(namesOf(spec.name).join(", ")), spec.summary)),
       ...examples(shown),
       ".SH SEE ALSO",
       ["whcb", ...commands.map((spec) => `${page}-${spec.name}`)].map(reference).join(",\n"),

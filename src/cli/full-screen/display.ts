@@ -45,7 +45,7 @@ export function openDisplay({ screen, frame, onKey }: DisplayParts): Display {
 }
 
 function linesOf(frame: Frame, { columns, rows }: ScreenSize): readonly string[] {
-  const body = Array.from({ length: bodyRows(rows, frame) }, (_, index) => frame.body[index] ?? "");
+  const body = Array.from({ length: bodyRows(rows, frame.header, frame.footer) }, (_, index) => frame.body[index] ?? "");
   return [...frame.header, ...body, ...frame.footer].slice(0, rows).map((line) => cutToWidth(String(line), columns));
 }
 

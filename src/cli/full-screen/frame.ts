@@ -26,6 +26,6 @@ export type Key =
     }
   | { readonly name: "character"; readonly character: string };
 
-export function bodyRows(rows: number, { header, footer }: Pick<Frame, "header" | "footer">): number {
+export function bodyRows(rows: number, header: Frame["header"], footer: Frame["footer"]): number {
   return Math.max(0, rows - header.length - footer.length);
 }

@@ -14,7 +14,7 @@ export interface Showing {
 }
 
 /** On a terminal that can be written and read, and moves its cursor. */
-export function canFillScreen({ screen, deps: { io } }: Pick<Invocation, "screen" | "deps">): boolean {
+export function canFillScreen({ screen, deps: { io } }: Invocation): boolean {
   return screen.format === "table" && io.stdin.isTTY === true && io.env.TERM !== "dumb";
 }
 
@@ -24,10 +24,7 @@ function escaped({ header, body, footer }: Frame): Frame {
   return { header: lines(header), body: lines(body), footer: lines(footer) };
 }
 
-export async function withDisplay(
-  { deps }: Pick<Invocation, "deps">,
-  { frame, onKey, onInterrupt, run }: Showing,
-): Promise<number> {
+export async function withDisplay({ deps }: Invocation, { frame, onKey, onInterrupt, run }: Showing): Promise<number> {
   const { openDisplay } = await import("./display.js");
   const screen = await deps.openFullScreen();
   const stopListening = deps.io.onInterrupt(onInterrupt);

@@ -1,4 +1,4 @@
-import type { Paint, Palette, RenderOptions } from "./screen.js";
+import type { Paint, Palette, TimeOptions } from "./screen.js";
 import { escapeControls, joinText, type ScreenText, sanitize, text } from "./screen-text.js";
 import { formatInstant, isoInstant } from "./times.js";
 
@@ -19,9 +19,7 @@ export interface Column<Row> {
   readonly onDemand?: boolean;
 }
 
-export type CellOptions = Omit<RenderOptions, "palette" | "width">;
-
-export function cellText<Row>(column: Column<Row>, row: Row, options: CellOptions): string {
+export function cellText<Row>(column: Column<Row>, row: Row, options: TimeOptions): string {
   const value = column.value(row);
   if (value === null) return "";
   if (column.kind === "instant" && typeof value === "number") return formatInstant(value, options.utc);

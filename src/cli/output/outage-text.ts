@@ -1,13 +1,8 @@
 import type { ListedCallback, ListedOutage } from "../../client/client.js";
-import type { RenderOptions } from "./screen.js";
 import { formatInstant } from "./times.js";
 
 /** null if there is no e-mail yet. One that was only written to a file isn't called sent. */
-export function describeNotice(
-  { notifiedAt, notifiedBy }: ListedOutage,
-  { email }: ListedCallback,
-  { utc }: Pick<RenderOptions, "utc">,
-): string | null {
+export function describeNotice({ notifiedAt, notifiedBy }: ListedOutage, { email }: ListedCallback, utc: boolean): string | null {
   if (notifiedAt === null) return null;
   const outcome = { smtp: "was sent", file: "was written to a file, not sent,", unknown: "was sent or written to a file" };
   return `an e-mail to ${email ?? "the callback's address"} ${outcome[notifiedBy ?? "unknown"]} at ${formatInstant(notifiedAt, utc)}`;

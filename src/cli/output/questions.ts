@@ -24,7 +24,7 @@ export async function confirm(invocation: Invocation, question: Printable): Prom
   return false;
 }
 
-export function needsYes({ argv }: Pick<Invocation, "argv">): WhcbError {
+export function needsYes({ argv }: Invocation): WhcbError {
   const line = repeatedLine(argv, "--yes");
   const first = line.includes(URL_VARIABLE) ? "set WHCB_CALLBACK_URL to that URL, then " : "";
   return new WhcbError("usage", "confirmation needed: add --yes", {

@@ -20,12 +20,15 @@ export interface Screen {
   info(text: Printable): void;
 }
 
-export interface RenderOptions {
+export interface TimeOptions {
+  readonly utc: boolean;
+  readonly now: number;
+}
+
+export interface RenderOptions extends TimeOptions {
   readonly palette: Palette;
   /** Of the terminal; null: stdout isn't one. */
   readonly width: number | null;
-  readonly utc: boolean;
-  readonly now: number;
   /** `--profile` and `--service` as they were given: a suggested command needs them too. */
   readonly serviceFlags: readonly string[];
 }
@@ -33,10 +36,14 @@ export interface RenderOptions {
 /** By the reader (`| head`): end quietly. */
 export class OutputClosed extends Error {}
 
-export interface ScreenChoices extends Pick<RenderOptions, "utc" | "now">, Partial<Pick<RenderOptions, "serviceFlags">> {
+export interface ScreenChoices extends FormatChoice, TimeOptions {
+  readonly noColor: boolean;
+  readonly serviceFlags?: readonly string[];
+}
+
+export interface FormatChoice {
   readonly format: OutputFormat | undefined;
   readonly jsonFields?: readonly string[];
-  readonly noColor: boolean;
 }
 
 export async function openScreen(io: Io, choices: ScreenChoices): Promise<Screen> {

@@ -10,7 +10,7 @@ import { askSecret } from "../output/questions.js";
 /** From WHCB_CALLBACK_KEY if one is needed, else from a prompt. Throws `config` without either. */
 export async function collectKeys(
   invocation: Invocation,
-  { groups }: Pick<ReplayPlan, "groups">,
+  { groups }: ReplayPlan,
   options: ReplayOptions,
 ): Promise<ReadonlyMap<string, string>> {
   const callbacks = groups.map(({ callback }) => callback);

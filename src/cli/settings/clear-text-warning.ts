@@ -2,7 +2,7 @@ import { isLoopbackHost } from "../../platform/loopback.js";
 import type { Invocation } from "../args/command-spec.js";
 
 /** Where an address becomes known: with each command it would be noise. */
-export function warnOfClearText({ screen }: Invocation, { protocol, hostname }: Pick<URL, "protocol" | "hostname">): void {
+export function warnOfClearText({ screen }: Invocation, protocol: string, hostname: string): void {
   if (protocol !== "http:" || isLoopbackHost(hostname) || /\.localhost\.?$/i.test(hostname)) return;
   screen.info(
     `warning: requests to ${hostname} aren't encrypted, so others on the network may read their passwords and API keys: use https, with a proxy that ends TLS`,

@@ -201,7 +201,7 @@ function missingCredentials(settings: ResolvedSettings, origin: string): WhcbErr
 }
 
 /** Into the profile in use, if the address is its own. */
-export function loginCommand({ profile, address }: Pick<ResolvedSettings, "profile" | "address">, origin: string): string {
+export function loginCommand({ profile, address }: ResolvedSettings, origin: string): string {
   const isOfProfile = profile.value !== null && address.from === `profile ${profile.value}`;
   const flags = isOfProfile ? ["--name", profile.value] : [];
   return commandLine({ command: "login", operands: [origin], flags });

@@ -1,7 +1,7 @@
 /** One profile per database: never points another service's elsewhere. */
 import { type BodyNames, DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES } from "../../wire/delivery-settings.js";
-import type { Credentials } from "../cli-deps.js";
-import { changeSettings, type Profile, type Settings, type SettingsDeps } from "./settings-file.js";
+import type { CliDeps, Credentials } from "../cli-deps.js";
+import { changeSettings, type Profile, type Settings } from "./settings-file.js";
 
 export interface ServedService {
   readonly url: string;
@@ -20,7 +20,7 @@ export interface ServeProfile {
 }
 
 /** Becomes the current profile only if there is none. Throws `config`, `unavailable`. */
-export async function writeServeProfile(deps: SettingsDeps, service: ServedService): Promise<ServeProfile> {
+export async function writeServeProfile(deps: CliDeps, service: ServedService): Promise<ServeProfile> {
   let written = { name: "", isNew: false };
   const settings = await changeSettings(deps, (before) => {
     const known = ownProfile(before, service);

@@ -50,7 +50,7 @@ export async function withService<Result>(
 }
 
 /** The service's own, as its replays and a client's have to be the same; the profile's for a service that doesn't say. */
-export async function deliverySettings({ client, settings }: Pick<Session, "client" | "settings">): Promise<DeliverySettings> {
+export async function deliverySettings({ client, settings }: Session): Promise<DeliverySettings> {
   const { authParameter, bodyNames } = settings;
   return { authParameter: authParameter.value, bodyNames: bodyNames.value, ...(await client.deliverySettings()) };
 }

@@ -14,8 +14,6 @@ export interface Settings {
   readonly serve: Credentials | null;
 }
 
-export type SettingsDeps = Pick<CliDeps, "paths" | "lockFile" | "clock">;
-
 export interface Profile {
   /** An http(s) URL, or a database file's absolute path. */
   readonly url: string;
@@ -64,7 +62,7 @@ export async function readSettings(configDirectory: string): Promise<Settings> {
 }
 
 /** Atomic: one process at a time changes the settings. 0600 in a 0700 folder. Never overwrites an unreadable file. Throws `config`, `unavailable`. */
-export async function changeSettings(deps: SettingsDeps, change: (settings: Settings) => Settings): Promise<Settings> {
+export async function changeSettings(deps: CliDeps, change: (settings: Settings) => Settings): Promise<Settings> {
   const configDirectory = deps.paths.config;
   await mkdir(configDirectory, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
     throw unwritten(configDirectory, error);
@@ -102,7 +100,7 @@ const LONGEST_WAIT_MS = 10_000;
 const POLL_MS = 20;
 
 /** null where files can't be locked: there is no driver for SQLite, or the file system doesn't lock. Throws `unavailable` after 10 s. */
-async function lockSettings({ paths, lockFile, clock }: SettingsDeps): Promise<{ release(): Promise<void> } | null> {
+async function lockSettings({ paths, lockFile, clock }: CliDeps): Promise<{ release(): Promise<void> } | null> {
   const path = `${settingsPath(paths.config)}.lock`;
   const end = clock.monotonicMs() + LONGEST_WAIT_MS;
   while (clock.monotonicMs() < end) {
@@ -145,6 +143,7 @@ function parseProfile(name: string, profile: unknown): Profile {
     throw new Error(`"rate" of profile "${name}" must be a number above 0`);
   const url = text(profile, "url");
   if (url === undefined) throw new Error(`profile "${name}" has no "url"`);
+  const bodyNames = readBodyNames(profile);
   return {
     url,
     ...optionalText(profile, "username"),
@@ -156,17 +155,16 @@ function parseProfile(name: string, profile: unknown): Profile {
     ...optionalText(profile, "timezone"),
     ...optionalText(profile, "country"),
     ...optionalText(profile, "authParameter"),
-    ...optionalBodyNames(profile),
+    ...(bodyNames === undefined ? {} : { bodyNames }),
     ...optionalText(profile, "allowNetwork"),
     ...(rate === undefined ? {} : { rate }),
   };
 }
 
-function optionalBodyNames(profile: Readonly<Record<string, unknown>>): Pick<Profile, "bodyNames"> {
+function readBodyNames(profile: Readonly<Record<string, unknown>>): BodyNames | undefined {
   const names = text(profile, "bodyNames");
-  if (names === undefined) return {};
   try {
-    return { bodyNames: parseBodyNames(names) };
+    return names === undefined ? undefined : parseBodyNames(names);
   } catch (error) {
     throw new Error(`"bodyNames" ${errorMessage(error)}`);
   }

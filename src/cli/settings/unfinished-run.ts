@@ -3,23 +3,22 @@ import { count } from "../../domain/count.js";
 import { isWhcbError } from "../../domain/errors.js";
 import type { RunCall } from "../../runs/journal/run-state.js";
 import { latestUnfinishedRun, readRun } from "../../runs/journal/stored-runs.js";
-import type { RunDeps, RunFolder } from "../../runs/run-deps.js";
 import type { Invocation } from "../args/command-spec.js";
 import { resumeCommand } from "../output/run/run-summary.js";
 import { formatInstant } from "../output/times.js";
+import type { Session } from "./session.js";
+import { profileOf, runFolder } from "./with-run-deps.js";
 
 /** It doesn't block a new run. Not mentioned if a sample of its calls is settled. */
-export async function mentionUnfinishedRun(
-  { screen }: Pick<Invocation, "screen">,
-  { client, profile, ...folder }: RunFolder & Pick<RunDeps, "client" | "profile">,
-): Promise<void> {
-  const run = await latestUnfinishedRun(folder, profile);
+export async function mentionUnfinishedRun({ screen, deps }: Invocation, session: Session): Promise<void> {
+  const folder = runFolder(deps);
+  const run = await latestUnfinishedRun(folder, profileOf(session));
   if (run === null) return;
   const { calls, seenToMark } = await readRun(folder, run.runId);
   const open = calls.filter(
     ({ state, isMarked }) => state === "left" || state === "unknown" || (["accepted", "seen"].includes(state) && !isMarked),
   );
-  if (!(await isAnyFailed(open, client))) return;
+  if (!(await isAnyFailed(open, session.client))) return;
   const started = formatInstant(run.startedAt, screen.renderOptions.utc);
   const arrived = run.options === null ? 0 : run.counts.toMark - seenToMark;
   const marks = arrived === 0 ? "" : `, and marks ${count(arrived, "call")} that arrived`;

@@ -156,7 +156,8 @@ export function updateCallback(invocation: Invocation<CallbacksFlags["update"]>)
   if (!isChange) {
     throw new WhcbError("usage", "no setting to change was given", { hint: `${invocation.path} --help lists the settings` });
   }
-  return withSession(invocation, async ({ client, settings }) => {
+  return withSession(invocation, async (session) => {
+    const { client } = session;
     let before = await findCallback(client, args.operand(0));
     requireMembers(before, changes);
     const chosen = values.newKey ? await chooseCallbackKey(invocation) : null;
@@ -167,8 +168,7 @@ export function updateCallback(invocation: Invocation<CallbacksFlags["update"]>)
     await client.updateCallback(before.id, body);
     const after = readCallback({ ...body, id: before.id });
     await showCallback(after, screen, chosen?.isNew ? "new-key" : "none");
-    if (changes.url !== undefined)
-      await checkEndpoint(invocation, after, (await deliverySettings({ client, settings })).authParameter);
+    if (changes.url !== undefined) await checkEndpoint(invocation, after, (await deliverySettings(session)).authParameter);
     if (before.retriesEnabled === false && after.retriesEnabled === true) screen.info(describeRetriesOn(client));
     return 0;
   });

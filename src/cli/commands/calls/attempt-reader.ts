@@ -3,7 +3,7 @@ import type { Client, ListedAttempt, ListedCall, ListedCallback } from "../../..
 import { KeptLength } from "../../../client/list-walker.js";
 
 export interface FollowedAttempt {
-  readonly callback: Pick<ListedCallback, "id" | "name">;
+  readonly callback: ListedCallback;
   readonly callId: string;
   readonly status: ListedCall["status"];
   readonly attemptedAt: number | null;

@@ -19,10 +19,7 @@ export function openAttemptLines(screen: Screen): (attempts: readonly FollowedAt
 const CAUSE_WIDTH = 9;
 const TOOK_WIDTH = 6;
 
-export function renderAttempt(
-  attempt: FollowedAttempt,
-  { palette, utc, width }: Pick<RenderOptions, "palette" | "utc" | "width">,
-): ScreenText {
+export function renderAttempt(attempt: FollowedAttempt, { palette, utc, width }: RenderOptions): ScreenText {
   const { callback, callId, attemptedAt, statusCode, statusMessage, details } = attempt;
   const cause = details === null ? "" : `${details.cause} ${details.number}`;
   const at = attemptedAt === null ? "" : formatInstant(attemptedAt, utc);

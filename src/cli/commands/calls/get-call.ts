@@ -15,7 +15,7 @@ import { callJson, dateOrNull, statusPaint } from "../../output/call-columns.js"
 import { type Column, renderFields } from "../../output/cells.js";
 import { type CALL_DETAILS_FIELDS, type Json, writeJson } from "../../output/json-fields.js";
 import { describeNotice } from "../../output/outage-text.js";
-import type { RenderOptions } from "../../output/screen.js";
+import type { RenderOptions, TimeOptions } from "../../output/screen.js";
 import { joinText, type ScreenText, text } from "../../output/screen-text.js";
 import { renderTable } from "../../output/table.js";
 import { formatInstant, formatRelative, isoInstant, withReadableTime } from "../../output/times.js";
@@ -38,7 +38,7 @@ export function run(invocation: Invocation): Promise<number> {
 
 async function findDetails(client: Client, { args, screen }: Invocation): Promise<CallDetails> {
   const callback = await findCallback(client, args.operand(0));
-  const [callId = ""] = await completeCallIds([args.operand(1)], async () => [callback], client, screen);
+  const [callId = ""] = await completeCallIds([args.operand(1)], async () => [callback], client, screen.info);
   return readDetails(client, callback, callId);
 }
 
@@ -169,7 +169,7 @@ interface CallFacts {
 
 const INTERVAL = spellDuration(DEFAULT_RETRY_POLICY.intervalMs);
 
-export function explainCall(facts: CallFacts, options: Pick<RenderOptions, "utc" | "now">): readonly string[] {
+export function explainCall(facts: CallFacts, options: TimeOptions): readonly string[] {
   const { call, outage } = facts;
   if (!facts.reportsRetries) return explainUnreported(facts);
   const sentences = call.status === "FAILED" ? explainFailed(facts, options) : [explainOther(call, facts.callback)];
@@ -183,13 +183,13 @@ export function explainCall(facts: CallFacts, options: Pick<RenderOptions, "utc"
     ];
   }
   const since = formatInstant(outage.startedAt, options.utc);
-  const notice = describeNotice(outage, facts.callback, options);
+  const notice = describeNotice(outage, facts.callback, options.utc);
   const failed = count(outage.failedCalls, "failed call");
   const state = outage.recoveringSince === null ? "has been down since" : "is recovering from an outage that began at";
   return [...sentences, `The endpoint ${state} ${since} (${failed}${notice === null ? "" : `; ${notice}`}).`];
 }
 
-function explainFailed({ call, callback }: CallFacts, options: Pick<RenderOptions, "utc" | "now">): readonly string[] {
+function explainFailed({ call, callback }: CallFacts, options: TimeOptions): readonly string[] {
   const at = (instant: number) => `${formatInstant(instant, options.utc)} (${formatRelative(instant, options.now)})`;
   const reason = call.settledBy === "user" ? ["It was marked FAILED."] : [];
   if (isUnsent(call)) reason.push("It is held: it arrived while the endpoint was down and hasn't been sent yet.");

@@ -19,7 +19,7 @@ const COUNT_FIELDS = ["count", "firstAttemptedDate", "lastAttemptedDate", "examp
 
 interface GroupRow {
   readonly group: CallGroup;
-  readonly callback: Pick<ListedCallback, "id" | "name">;
+  readonly callback: ListedCallback;
 }
 
 export interface GroupListing {

@@ -99,7 +99,7 @@ class CandidateCache {
   readonly #key: string;
   readonly #now: number;
 
-  constructor({ paths, clock }: Pick<CliDeps, "paths" | "clock">, question: string) {
+  constructor({ paths, clock }: CliDeps, question: string) {
     this.#folder = paths.data;
     this.#path = join(paths.data, "completion-cache.json");
     this.#key = createHash("sha256").update(question).digest("hex");

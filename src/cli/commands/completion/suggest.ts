@@ -60,7 +60,7 @@ async function readLine(words: readonly string[], current: string): Promise<Type
       if (entry === null) return null;
       if (!isGroup(entry)) spec = entry;
     } else if (spec === null && isGroup(entry)) {
-      spec = entry.commands.find((command) => namesOf(command).includes(word)) ?? null;
+      spec = entry.commands.find(({ name }) => namesOf(name).includes(word)) ?? null;
       if (spec === null) return null;
     } else operands.push(word);
   }

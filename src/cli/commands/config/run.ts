@@ -81,7 +81,7 @@ export async function setConfig(invocation: Invocation): Promise<number> {
   if (unchecked !== null) screen.info(`warning: it wasn't checked: ${unchecked}`);
   const after = profiles.get(profileName);
   const url = name === "url" && after !== undefined ? parseUrl(after.url) : null;
-  if (url !== null) warnOfClearText(invocation, url);
+  if (url !== null) warnOfClearText(invocation, url.protocol, url.hostname);
   if (url !== null && after?.credentialsOrigin !== undefined) {
     screen.info(
       `its credentials belong to ${after.credentialsOrigin} and are not sent to ${after.url}: store new ones with \`${commandLine({ command: "login", operands: [after.url], flags: ["--name", profileName] })}\``,

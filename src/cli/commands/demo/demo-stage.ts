@@ -14,26 +14,26 @@ import { DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES } from "../../../wire/delive
 import type { CliDeps, Credentials } from "../../cli-deps.js";
 import { type Behaviour, type Endpoint, openEndpoint, type Received } from "../listen/local-endpoint.js";
 
-export interface Stage {
+export interface Stage extends Surroundings {
+  readonly url: string;
+  readonly client: Client;
+  readonly deliverer: Deliverer;
+}
+
+export interface Surroundings {
   readonly deps: CliDeps;
   /** The service's. */
   readonly clock: Clock;
   /** For e-mails and runs. */
   readonly directory: string;
-  readonly url: string;
-  readonly client: Client;
-  readonly deliverer: Deliverer;
   readonly teardown: Teardown;
   /** At a Ctrl-C. */
   readonly ending: AbortSignal;
   say(line: string): Promise<void>;
 }
 
-export async function openStage(
-  deps: CliDeps,
-  surroundings: Pick<Stage, "clock" | "directory" | "teardown" | "ending" | "say">,
-): Promise<Stage> {
-  const { clock, directory, teardown } = surroundings;
+export async function openStage(surroundings: Surroundings): Promise<Stage> {
+  const { deps, clock, directory, teardown } = surroundings;
   const credentials = newCredentials(deps);
   const service = await deps.startService(serveOptions(directory, credentials), clock);
   teardown.add(() => service.stop());
@@ -44,17 +44,14 @@ export async function openStage(
     addressRule: ANY_ADDRESS,
   });
   teardown.add(() => deliverer.close());
-  return { ...surroundings, deps, url: service.url, client, deliverer };
+  return { ...surroundings, url: service.url, client, deliverer };
 }
 
 export const UP: Behaviour = { status: 200, failFirst: null, failForMs: null, flaky: null, seed: 1, delayMs: 0, hang: false };
 export const DOWN: Behaviour = { ...UP, status: 503 };
 
 /** It accepts everything. */
-export async function openStageEndpoint(
-  { deps, teardown }: Pick<Stage, "deps" | "teardown">,
-  onReceived: (received: Received) => void,
-): Promise<Endpoint> {
+export async function openStageEndpoint({ deps, teardown }: Stage, onReceived: (received: Received) => void): Promise<Endpoint> {
   const endpoint = await openEndpoint({ port: 0, behaviour: UP, clock: deps.clock }, async (received) => onReceived(received));
   teardown.add(() => endpoint.close());
   return endpoint;

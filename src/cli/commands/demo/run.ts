@@ -7,7 +7,7 @@ import { EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED } from "../../exit-codes.js";
 import type { Screen } from "../../output/screen.js";
 import { joinText, text } from "../../output/screen-text.js";
 import type { DemoFlags } from "./command.js";
-import { openStage, type Stage } from "./demo-stage.js";
+import { openStage } from "./demo-stage.js";
 import { HISTORY_MS, playHistory } from "./history.js";
 import { keepRunning } from "./keep-running.js";
 import { PastClock } from "./past-clock.js";
@@ -24,7 +24,7 @@ export async function run(invocation: Invocation<DemoFlags>): Promise<number> {
     ending.abort();
   });
   try {
-    const code = await play(invocation, { directory, teardown, ending: ending.signal });
+    const code = await play(invocation, directory, teardown, ending.signal);
     await teardown.run();
     return code;
   } catch (error) {
@@ -37,13 +37,15 @@ export async function run(invocation: Invocation<DemoFlags>): Promise<number> {
 
 async function play(
   invocation: Invocation<DemoFlags>,
-  surroundings: Pick<Stage, "directory" | "teardown" | "ending">,
+  directory: string,
+  teardown: Teardown,
+  ending: AbortSignal,
 ): Promise<number> {
   const { deps, values, screen } = invocation;
   const isKept = values.keep;
   const clock = new PastClock(deps.clock, isKept ? HISTORY_MS : 0);
   const say = (line: string) => screen.out(text`${line}\n`);
-  const stage = await openStage(deps, { ...surroundings, clock, say });
+  const stage = await openStage({ deps, clock, directory, teardown, ending, say });
   const { checks, callback } = await playStory(stage);
   const isRight = await report(checks, screen);
   if (isRight && isKept) await keepRunning(invocation, stage, await playHistory(stage, clock, callback));

@@ -20,8 +20,11 @@ export async function run(invocation: Invocation<LoginFlags>): Promise<number> {
   // Fails on an unusable file before a password is typed.
   await readSettings(deps.paths.config);
   const address = readServiceAddress(await serviceText(invocation), "the service");
-  if (address.kind === "http") warnOfClearText(invocation, new URL(address.url));
-  if (address.kind === "http" && screen.canAsk) await checkAddress(invocation, address.url);
+  if (address.kind === "http") {
+    const { protocol, hostname } = new URL(address.url);
+    warnOfClearText(invocation, protocol, hostname);
+    if (screen.canAsk) await checkAddress(invocation, address.url);
+  }
   const credentials = address.kind === "http" ? await readCredentials(invocation) : null;
   const target =
     address.kind === "http" && credentials !== null

@@ -88,7 +88,7 @@ async function planAndMark(invocation: MarkInvocation, { status, scope, undone, 
   const summary = await followRun(invocation, { total: plan.calls }, ({ signal, listener }) =>
     runMarks({ ...plan, ...(locks && { runId: locks.runId }) }, { signal, ...(locks && { locks }) }, runDeps, listener),
   );
-  const code = await finishRun(invocation, summary);
+  const code = await finishRun(summary, screen);
   if (plan.missing.length > 0) throw missingCalls(plan.missing, "items-failed");
   return code;
 }
@@ -158,4 +158,4 @@ async function showMarks(plan: MarkPlan, description: readonly string[], screen:
   return 0;
 }
 
-const NOTHING_ELSE = { notFailed: 0, skippedRetrying: 0 };
+const NOTHING_ELSE = { notFailed: 0, skippedRetrying: 0, unmarked: [] };

@@ -69,7 +69,7 @@ async function readText({ deps }: Invocation, source: string): Promise<string> {
 interface ReconcileJob {
   readonly callback: ListedCallback;
   readonly seen: SeenList;
-  readonly settings: Pick<ResolvedSettings, "timezone" | "country">;
+  readonly settings: ResolvedSettings;
   readonly options: ReplayOptions;
   readonly runDeps: RunDeps;
   readonly locks?: RunLocks;
@@ -107,7 +107,7 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation<Reconc
     const summary = await followRun(invocation, { total: plan.replay.calls }, ({ signal, listener }) =>
       runReconcile(plan, { ...options, signal, keys, locks }, runDeps, listener),
     );
-    await finishRun(invocation, summary, { ambiguous: ambiguousJson(plan), warnings: warningsJson(warnings) });
+    await finishRun(summary, screen, { ambiguous: ambiguousJson(plan), warnings: warningsJson(warnings) });
     return checkLeftOut(plan, invocation);
   } finally {
     await plan.replay.discard();
@@ -178,7 +178,7 @@ type Warnings = readonly (readonly string[])[];
 
 function describeWarnings(
   { ambiguous, unmatched, vague, unreadableNumbers, mixesZones }: ReconcilePlan,
-  { seen: { notCompared }, settings }: Pick<ReconcileJob, "seen" | "settings">,
+  { seen: { notCompared }, settings }: ReconcileJob,
 ): Warnings {
   const listed = ambiguous.slice(0, MAX_LISTED).map(({ id, from }) => `${id}${from === "" ? "" : ` from ${from}`}`);
   const others = ambiguous.length > MAX_LISTED ? [`and ${ambiguous.length - MAX_LISTED} more (-o json lists all)`] : [];

@@ -51,7 +51,7 @@ export async function run(invocation: ReplayInvocation): Promise<number> {
     const scope = await toCallScope(operands, session, "FAILED", invocation);
     const options = { ...given, ...(await deliverySettings(session)) };
     return withRunDeps(invocation, session, { maxConnections: options.concurrency, to: options.to }, async (runDeps) => {
-      await mentionUnfinishedRun(invocation, runDeps);
+      await mentionUnfinishedRun(invocation, session);
       const follows = followsService(session, invocation);
       const job = {
         scope: {
@@ -108,14 +108,20 @@ function cancelReplay(invocation: Invocation, cancelled: string): Promise<number
     if (screen.format === "json") await screen.out(text`${safeJson(replay, 2)}\n`);
     else
       screen.info(
-        joinText([`replay ${replay.id} of ${callback.name || callback.id}`, ...serviceLines(replay, screen.renderOptions)], "\n"),
+        joinText(
+          [
+            `replay ${replay.id} of ${callback.name || callback.id}`,
+            ...serviceLines({ ...replay, settled: 0 }, screen.renderOptions),
+          ],
+          "\n",
+        ),
       );
     return 0;
   });
 }
 
-async function listAndReplay({ scope, locks, ...job }: ReplayJob, invocation: ReplayInvocation): Promise<number> {
-  const { options, runDeps } = job;
+async function listAndReplay(job: ReplayJob, invocation: ReplayInvocation): Promise<number> {
+  const { scope, options, runDeps, locks } = job;
   const progress = await openProgress(invocation, "listing failed calls");
   const plan = await planReplay(scope, runDeps, (event) => {
     if (event.type === "listed") progress.show(`listing failed calls: ${event.calls}`);
@@ -125,8 +131,8 @@ async function listAndReplay({ scope, locks, ...job }: ReplayJob, invocation: Re
   try {
     if (plan.calls === 0) return nothingToReplay(plan, invocation);
     if (!options.viaService) for (const { callback } of plan.groups) checkTarget(callback, options, runDeps.addressRule);
-    if (locks === undefined) return await showPlan(plan, { options, runDeps }, invocation);
-    return await askAndSend({ plan, locks, ...job }, invocation);
+    if (locks === undefined) return await showPlan(plan, job, invocation);
+    return await askAndSend(plan, locks, job, invocation);
   } finally {
     await plan.discard();
   }
@@ -138,13 +144,10 @@ function nothingToReplay(plan: ReplayPlan, { screen }: Invocation): number {
   return requireMarked(plan.unmarked, screen.renderOptions);
 }
 
-interface PlannedReplay extends Omit<ReplayJob, "scope"> {
-  readonly plan: ReplayPlan;
-  readonly locks: RunLocks;
-}
-
 async function askAndSend(
-  { plan, options, runDeps, locks, followsService }: PlannedReplay,
+  plan: ReplayPlan,
+  locks: RunLocks,
+  { options, runDeps, followsService }: ReplayJob,
   invocation: ReplayInvocation,
 ): Promise<number> {
   const { values, screen } = invocation;
@@ -162,7 +165,7 @@ async function askAndSend(
   const summary = await followRun(invocation, { total: plan.calls, viaService }, ({ signal, listener }) =>
     runReplay(plan, { ...options, signal, keys, locks, followsService }, runDeps, listener),
   );
-  await finishRun(invocation, summary);
+  await finishRun(summary, screen);
   if (plan.missing.length > 0) throw missingCalls(plan.missing, "items-failed");
   return requireMarked(plan.unmarked, screen.renderOptions);
 }
@@ -170,7 +173,7 @@ async function askAndSend(
 /** --dry-run. Curl commands have variables for the key and for a URL that holds secrets. */
 async function showPlan(
   plan: ReplayPlan,
-  { options, runDeps }: Pick<ReplayJob, "options" | "runDeps">,
+  { options, runDeps }: ReplayJob,
   { values, screen }: ReplayInvocation,
 ): Promise<number> {
   if (values.printCurl) {
@@ -193,11 +196,7 @@ async function showPlan(
   return 0;
 }
 
-function describeVariable(
-  callback: ListedCallback,
-  { to }: ReplayOptions,
-  { serviceFlags }: Pick<RenderOptions, "serviceFlags">,
-): string {
+function describeVariable(callback: ListedCallback, { to }: ReplayOptions, { serviceFlags }: RenderOptions): string {
   const words = { command: "callbacks get", operands: [callbackOperand(callback)], flags: ["--show-key", ...serviceFlags] };
   const where = to === null ? `the URL of ${callback.name}, which \`${commandLine(words)}\` shows` : "the URL of --to";
   return `before you run it, set WHCB_CALLBACK_URL to ${where}`;
@@ -237,7 +236,7 @@ function resumeReplay(invocation: ReplayInvocation, wanted: string | null): Prom
         const summary = await followRun(invocation, { total, viaService }, ({ signal, listener }) =>
           resumeRun(run.runId, { ...control, signal }, runDeps, listener),
         );
-        return finishRun(invocation, summary);
+        return finishRun(summary, screen);
       });
     });
   });

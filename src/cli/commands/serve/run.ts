@@ -110,7 +110,7 @@ async function announceApi(
     screen.info(`warning: the service's profile couldn't be written: ${error instanceof Error ? error.message : error}`);
   }
   for (const line of describeUsers(service.users, chosen.credentials)) screen.info(line);
-  if (trustedProxies.length === 0) warnOfClearText(invocation, { protocol: "http:", hostname: host });
+  if (trustedProxies.length === 0) warnOfClearText(invocation, "http:", host);
 }
 
 /** stdout comes last: scripts that wait for it find the settings written. */

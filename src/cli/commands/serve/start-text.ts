@@ -4,14 +4,14 @@ import { count } from "../../../domain/count.js";
 import { formatDuration, spellDuration } from "../../../domain/duration.js";
 import { DEFAULT_SEND_LIMITS } from "../../../domain/service-settings.js";
 import { formatSize } from "../../args/flag-values.js";
-import type { NoticeOptions, RunningService, ServeOptions } from "../../cli-deps.js";
+import type { NoticeOptions, ServeOptions, StartReport } from "../../cli-deps.js";
 import { databaseName } from "../../settings/database-path.js";
 
 const LABEL_WIDTH = 10;
 
 /** Without secrets. `url`: as this machine reaches it. */
 export function describeStart(
-  service: Pick<RunningService, "settings" | "waiting" | "mailDirectory" | "metricsUrl" | "users">,
+  service: StartReport,
   options: Pick<ServeOptions, "database" | "smtp" | "notices" | "limits" | "dispatch">,
   url: string,
 ): readonly string[] {
@@ -27,7 +27,7 @@ export function describeStart(
       `${count(waiting.pending, "call")} to send; ${count(waiting.failed, "failed call")}, ${waiting.retried} of callbacks with retries on`,
     ],
     ["sending", dispatch ? describeLimits(limits) : "off (--no-dispatch): no calls, e-mails or notices"],
-    ["e-mails", dispatch ? describeMails(service, options) : null],
+    ["e-mails", dispatch ? describeMails(service.mailDirectory, options.smtp) : null],
     ["notices", dispatch ? describeNotices(notices) : null],
     ["console", users === null ? null : `${url}/console`],
     ["metrics", metricsUrl === null ? null : `${metricsUrl}, without credentials`],
@@ -40,7 +40,7 @@ function describeLimits(limits: ServeOptions["limits"]): string | null {
   return `at most ${count(limits.inFlightInAll, "request")} in flight, with ${formatSize(limits.bodyBytes)} of bodies`;
 }
 
-function describeMails({ mailDirectory }: Pick<RunningService, "mailDirectory">, { smtp }: Pick<ServeOptions, "smtp">): string {
+function describeMails(mailDirectory: string, smtp: string | null): string {
   return smtp === null ? `not sent, but written to ${mailDirectory}` : `sent by ${new URL(smtp).host}`;
 }
 

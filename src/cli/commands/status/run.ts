@@ -14,10 +14,9 @@ import { formatInstant, formatRelative } from "../../output/times.js";
 import { requireCounted, UncountedCalls } from "../../output/uncounted-calls.js";
 import { findCallback, withSession } from "../../settings/session.js";
 import { mentionUnfinishedRun } from "../../settings/unfinished-run.js";
-import { profileOf, runFolder } from "../../settings/with-run-deps.js";
 
 export function run(invocation: Invocation): Promise<number> {
-  const { args, screen, deps } = invocation;
+  const { args, screen } = invocation;
   return withSession(invocation, async (session) => {
     const { client, settings } = session;
     const name = args.operands[0] ?? settings.callback.value;
@@ -29,7 +28,7 @@ export function run(invocation: Invocation): Promise<number> {
     } finally {
       progress.clear();
     }
-    await mentionUnfinishedRun(invocation, { ...runFolder(deps), client, profile: profileOf(session) });
+    await mentionUnfinishedRun(invocation, session);
     if (screen.format === "json")
       await screen.out(
         text`${safeJson({ service: client.name, callbacks: states.map((state) => pickFields(statusJson(state), screen.jsonFields)) }, 2)}\n`,
@@ -41,7 +40,7 @@ export function run(invocation: Invocation): Promise<number> {
   });
 }
 
-export interface CallbackState {
+export interface CallbackState extends CallFigures {
   readonly callback: ListedCallback;
   readonly failed: number;
   /** What of the list can't be counted, as a sentence. */
@@ -50,6 +49,14 @@ export interface CallbackState {
   readonly isCut: boolean;
   /** There are more than `failed`, but not known how many. */
   readonly isAtLeast: boolean;
+  /** To be retried; null if unknown (only `whcb serve` says). */
+  readonly retried: { readonly calls: number; readonly nextAt: number | null; readonly until: number | null } | null;
+  /** Open; null: not returned. */
+  readonly outages: readonly ListedOutage[] | null;
+}
+
+/** Of the FAILED calls that were read. */
+interface CallFigures {
   readonly looked: number;
   /** Most frequent first; null: without an answer. */
   readonly byStatusCode: readonly { readonly statusCode: number | null; readonly calls: number }[];
@@ -59,10 +66,6 @@ export interface CallbackState {
   readonly byHour: readonly number[];
   readonly oldestAttemptAt: number | null;
   readonly newestAttemptAt: number | null;
-  /** To be retried; null if unknown (only `whcb serve` says). */
-  readonly retried: { readonly calls: number; readonly nextAt: number | null; readonly until: number | null } | null;
-  /** Open; null: not returned. */
-  readonly outages: readonly ListedOutage[] | null;
 }
 
 const MOST_CALLS_READ = 20_000;
@@ -126,7 +129,7 @@ class CallSummary {
     if (hoursAgo < 24) this.#byHour[23 - hoursAgo] = (this.#byHour[23 - hoursAgo] ?? 0) + 1;
   }
 
-  read(): Pick<CallbackState, "looked" | "byStatusCode" | "unsent" | "byHour" | "oldestAttemptAt" | "newestAttemptAt"> {
+  read(): CallFigures {
     return {
       looked: this.looked,
       byStatusCode: [...this.#byCode].map(([statusCode, calls]) => ({ statusCode, calls })).sort((a, b) => b.calls - a.calls),
@@ -194,7 +197,7 @@ function stateLines(state: CallbackState, options: RenderOptions): readonly Prin
       lines.push(
         `  recovering since ${formatInstant(outage.recoveringSince, options.utc)}: calls are accepted again; the outage ends when none has failed for a while`,
       );
-    const notice = describeNotice(outage, callback, options);
+    const notice = describeNotice(outage, callback, options.utc);
     if (notice !== null) lines.push(`  ${notice}`);
   } else if (callback.downSince !== null) {
     lines.push(`  down since ${formatInstant(callback.downSince, options.utc)}; the next response that is sent tests it`);

@@ -13,7 +13,7 @@ export interface CallTarget {
 }
 
 /** Returns null for calls that no filter selects, such as those without a sender: a filter can't be empty. */
-export function filterOfGroup({ values }: Pick<CallGroup, "values">, by: readonly GroupKey[]): CallFilter | null {
+export function filterOfGroup(values: CallGroup["values"], by: readonly GroupKey[]): CallFilter | null {
   const { statusCode, reason, hour, from, messageId } = values;
   const isUnsent = by.includes("hour") && hour == null;
   if (TEXTS.some((key) => by.includes(key) && (values[key] ?? "").trim() === "")) return null;

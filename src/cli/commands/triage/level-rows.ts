@@ -1,7 +1,8 @@
 /** The rows of each level, as far as they are on the screen. */
+import type { CallGroup } from "../../../domain/call-groups.js";
 import { count } from "../../../domain/count.js";
 import { shownUrl } from "../../../domain/mask.js";
-import { PLAIN, type RenderOptions } from "../../output/screen.js";
+import { PLAIN, type RenderOptions, type TimeOptions } from "../../output/screen.js";
 import { joinText, type Printable, type ScreenText, sanitize, text } from "../../output/screen-text.js";
 import { fitToWidth, wrapToWidth } from "../../output/text-width.js";
 import { formatInstant, formatRelative } from "../../output/times.js";
@@ -27,9 +28,7 @@ export interface RowSpace {
   readonly rows: number;
 }
 
-export type TextOptions = Pick<RenderOptions, "palette" | "utc" | "now">;
-
-export function levelRows(level: Level, space: RowSpace, options: TextOptions): readonly Printable[] {
+export function levelRows(level: Level, space: RowSpace, options: RenderOptions): readonly Printable[] {
   if (level.kind === "call") return callLines(level, space, options);
   const top = firstRow(level.cursor, rowCount(level), space.rows);
   const shown = Array.from({ length: Math.max(0, Math.min(space.rows, rowCount(level) - top)) }, (_, index) => top + index);
@@ -48,7 +47,7 @@ export function firstRow(cursor: number, count: number, rows: number): number {
   return Math.max(0, Math.min(cursor - Math.floor(rows / 2), count - rows));
 }
 
-function marked(isCursor: boolean, row: Printable, { palette }: TextOptions): ScreenText {
+function marked(isCursor: boolean, row: Printable, { palette }: RenderOptions): ScreenText {
   return isCursor ? palette.strong(text`> ${row}`) : text`  ${row}`;
 }
 
@@ -57,7 +56,7 @@ export function nothingIn(level: Level): string {
   return level.kind === "callbacks" ? "no callbacks yet" : "no failed calls";
 }
 
-function rowsOf(level: Exclude<Level, CallLevel>, columns: number, options: TextOptions): (index: number) => Printable {
+function rowsOf(level: Exclude<Level, CallLevel>, columns: number, options: RenderOptions): (index: number) => Printable {
   switch (level.kind) {
     case "callbacks": {
       const callbacks = shownCallbacks(level);
@@ -82,7 +81,7 @@ const TIME_COLUMNS = 20;
 const LAST_COLUMNS = 16;
 const GAP = "  ";
 
-function groupRow(level: GroupsLevel, columns: number, options: TextOptions): (index: number) => Printable {
+function groupRow(level: GroupsLevel, columns: number, options: RenderOptions): (index: number) => Printable {
   const groups = shownGroups(level);
   const nameColumns = Math.max(10, columns - COUNT_COLUMNS - LAST_COLUMNS - 6);
   return (index) => {
@@ -94,7 +93,7 @@ function groupRow(level: GroupsLevel, columns: number, options: TextOptions): (i
   };
 }
 
-function partRow(level: GroupLevel, columns: number, options: TextOptions): (index: number) => Printable {
+function partRow(level: GroupLevel, columns: number, options: RenderOptions): (index: number) => Printable {
   const nameColumns = Math.max(10, columns - COUNT_COLUMNS - 20);
   return (index) => {
     const part = level.parts[index - 1];
@@ -106,7 +105,7 @@ function partRow(level: GroupLevel, columns: number, options: TextOptions): (ind
 
 const PART_NAMES: Readonly<Record<Dimension, string>> = { cause: "cause", hour: "hour", from: "sender", message: "message" };
 
-function callRow(level: CallsLevel, columns: number, options: TextOptions): (index: number) => Printable {
+function callRow(level: CallsLevel, columns: number, options: RenderOptions): (index: number) => Printable {
   const chosen = new Set(selectedIds(level));
   const room = Math.max(0, columns - TIME_COLUMNS - 8);
   const outcomeColumns = Math.min(32, Math.floor(room / 3));
@@ -128,28 +127,24 @@ function callRow(level: CallsLevel, columns: number, options: TextOptions): (ind
 }
 
 /** An hour as a local date. */
-export function shownName(
-  dimension: Dimension,
-  group: Parameters<typeof groupName>[0],
-  { utc }: Pick<TextOptions, "utc">,
-): string {
+export function shownName(dimension: Dimension, group: CallGroup, { utc }: TimeOptions): string {
   const { hour } = group.values;
   return dimension === "hour" && hour != null
     ? formatInstant(hour, utc).replace(/:\d\d(?=Z?$)/, "")
     : groupName(group, dimension);
 }
 
-function callLines(level: CallLevel, { columns, rows }: RowSpace, options: TextOptions): readonly Printable[] {
+function callLines(level: CallLevel, { columns, rows }: RowSpace, options: RenderOptions): readonly Printable[] {
   const lines = callText(level, columns, options);
   const top = Math.max(0, Math.min(level.cursor, lines.length - rows));
   return lines.slice(top, top + rows).map((line) => text`  ${line}`);
 }
 
 /** Without colours, as they are wrapped. */
-export function callText(level: CallLevel, columns: number, options: TextOptions): readonly string[] {
+export function callText(level: CallLevel, columns: number, options: RenderOptions): readonly string[] {
   if (level.details === null) return ["reading …"];
   const width = columns - 2;
-  const details = renderDetails(level.details, { ...options, palette: PLAIN, width, serviceFlags: [] })
+  const details = renderDetails(level.details, { ...options, palette: PLAIN, width })
     .toString()
     .trimEnd();
   const differences = describeDifferences(level.details.attempts ?? []).map(sanitize);
@@ -162,7 +157,7 @@ export function totalCalls({ total, isLoaded, ids }: CallsLevel): number | null 
   return total ?? (isLoaded ? ids.length : null);
 }
 
-export function levelTitle(level: Level, options: Pick<TextOptions, "utc">): string {
+export function levelTitle(level: Level, options: TimeOptions): string {
   switch (level.kind) {
     case "callbacks":
       return "callbacks";

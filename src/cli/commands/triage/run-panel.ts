@@ -3,6 +3,7 @@ import { PassThrough, Writable } from "node:stream";
 import type { Client } from "../../../client/client.js";
 import type { Io, Output } from "../../../platform/terminal.js";
 import type { Invocation } from "../../args/command-spec.js";
+import type { CliDeps } from "../../cli-deps.js";
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";
 
 export interface PanelListener {
@@ -25,7 +26,9 @@ export interface PanelRun {
   readonly finished: Promise<number>;
 }
 
-export interface PanelParts extends Pick<Invocation, "deps" | "runCommand"> {
+export interface PanelParts {
+  readonly deps: CliDeps;
+  readonly runCommand: Invocation["runCommand"];
   /** The one in use: requests of both keep within one rate. */
   readonly client: Client;
   readonly columns: number;

@@ -1,14 +1,15 @@
 import { commandLine } from "../../../domain/command-line.js";
 import type { ScreenSize } from "../../../platform/full-screen.js";
 import { bodyRows, type Frame } from "../../full-screen/frame.js";
+import type { RenderOptions } from "../../output/screen.js";
 import { joinText, type Printable, text } from "../../output/screen-text.js";
 import { wrapToWidth } from "../../output/text-width.js";
 import { formatInstant } from "../../output/times.js";
-import { firstRow, levelRows, levelTitle, type RowSpace, type TextOptions, totalCalls } from "./level-rows.js";
+import { firstRow, levelRows, levelTitle, type RowSpace, totalCalls } from "./level-rows.js";
 import type { Action } from "./triage-actions.js";
 import { type Level, type Outcome, type Panel, rowCount, type TriageState, topLevel } from "./triage-state.js";
 
-export interface FrameOptions extends TextOptions {
+export interface FrameOptions extends RenderOptions {
   /** In this state. */
   readonly actions: readonly Action[];
 }
@@ -18,7 +19,7 @@ export function triageFrame(state: TriageState, size: ScreenSize, options: Frame
   const level = topLevel(state);
   const title = text`${palette.strong("whcb triage")}  ${levelTitle(level, options)}`;
   const footer = footerLines(state, options);
-  const rows = bodyRows(size.rows, { header: [title, ""], footer });
+  const rows = bodyRows(size.rows, [title, ""], footer);
   const notes = [typedLine(state, level), positionIn(level, rows), asOf(level, options)];
   const header = [
     title,

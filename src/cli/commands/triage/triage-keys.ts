@@ -62,7 +62,7 @@ export function press(state: TriageState, key: Key, context: PressContext): Pres
   }
 }
 
-export function actionsIn(state: TriageState, { serviceFlags }: Pick<PressContext, "serviceFlags">): readonly Action[] {
+export function actionsIn(state: TriageState, { serviceFlags }: PressContext): readonly Action[] {
   return possibleActions(targetOf(topLevel(state)), state.undoable, serviceFlags);
 }
 
@@ -193,7 +193,7 @@ function levelBelow(level: Level, { newId }: PressContext): Level | "unselectabl
       const { callback, dimension } = level;
       const group = shownGroups(level)[level.cursor];
       if (group === undefined) return null;
-      const filter = filterOfGroup(group, DIMENSIONS[dimension].by);
+      const filter = filterOfGroup(group.values, DIMENSIONS[dimension].by);
       if (filter === null) return "unselectable";
       return { ...fresh, kind: "group", callback, dimension, group, filter, parts: [] };
     }

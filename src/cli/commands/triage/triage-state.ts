@@ -199,7 +199,7 @@ export function withCounted(level: GroupsLevel, counted: CountedGroups, isLoaded
 }
 
 /** With the typed text: what is listed. */
-export function listFilter({ filter, filterText }: Pick<CallsLevel, "filter" | "filterText">): CallFilter {
+export function listFilter({ filter, filterText }: CallsLevel): CallFilter {
   return { ...filter, status: "FAILED", ...(filterText !== "" && { text: filterText }) };
 }
 
@@ -215,7 +215,7 @@ export function targetOf(level: Level): CallTarget | null {
       return null;
     case "groups": {
       const group = shownGroups(level)[level.cursor];
-      const filter = group === undefined ? null : filterOfGroup(group, DIMENSIONS[level.dimension].by);
+      const filter = group === undefined ? null : filterOfGroup(group.values, DIMENSIONS[level.dimension].by);
       return filter === null ? null : { callback: level.callback, calls: { filter }, current: null };
     }
     case "group": {
@@ -241,7 +241,7 @@ export function targetOf(level: Level): CallTarget | null {
 export function partFilter({ filter, parts, cursor }: GroupLevel): CallFilter | null {
   const part = parts[cursor - 1];
   if (part === undefined) return filter;
-  const inner = filterOfGroup(part.group, DIMENSIONS[part.dimension].by);
+  const inner = filterOfGroup(part.group.values, DIMENSIONS[part.dimension].by);
   return inner === null ? null : narrowed(filter, inner);
 }
 

@@ -2,18 +2,22 @@
 import type { Client, ListedCall, ListedCallback, ListedOutage } from "../../../client/client.js";
 import type { CallFilter } from "../../../domain/call-filter.js";
 
-export interface CallbackReading {
+interface FailureReading {
+  /** null if the service doesn't say. */
+  readonly failed: number | null;
+  /** Since the reading before, newest first; the first reading has none. */
+  readonly failures: readonly ListedCall[];
+  /** More than those in `failures`. */
+  readonly moreFailures: number;
+}
+
+export interface CallbackReading extends FailureReading {
   readonly callback: ListedCallback;
   /** Monotonic, of the answer. */
   readonly atMs: number;
   /** Each null if the service doesn't say. */
   readonly pending: number | null;
-  readonly failed: number | null;
   readonly succeeded: number | null;
-  /** Since the reading before, newest first; the first reading has none. */
-  readonly failures: readonly ListedCall[];
-  /** More than those in `failures`. */
-  readonly moreFailures: number;
   /** Open; null: none, or not returned. */
   readonly outage: ListedOutage | null;
 }
@@ -64,7 +68,7 @@ export class CallbackReader {
     };
   }
 
-  async #readFailures(): Promise<Pick<CallbackReading, "failures" | "moreFailures" | "failed">> {
+  async #readFailures(): Promise<FailureReading> {
     const isFirst = this.#newestAt === null;
     const alreadyKnown = this.#known.size;
     const { calls, total } = await this.#list(

@@ -11,8 +11,6 @@ import { joinText, type Printable, type ScreenText, text } from "../../output/sc
 import { formatInstant, formatRelative } from "../../output/times.js";
 import type { WatchChange, WatchedCallback } from "./watch-state.js";
 
-export type WatchOptions = Pick<RenderOptions, "palette" | "utc" | "now" | "serviceFlags">;
-
 /** What the service last said, and when (epoch ms). */
 export interface Freshness {
   readonly service: string;
@@ -39,14 +37,14 @@ export function watchFrame(
     readonly freshness: Freshness;
   },
   rows: number,
-  options: WatchOptions,
+  options: RenderOptions,
 ): Frame {
   const { palette } = options;
   const header = [text`${palette.strong("whcb watch")}  ${freshness.service}`, freshnessLine(freshness, options)];
   const failing = callbacks.filter(({ reading }) => reading.failed !== 0);
   const footer = [...triageLine(failing, options), palette.dim("q quits")];
   const blocks = callbacks.map((watched) => callbackLines(watched, options));
-  const room = bodyRows(rows, { header, footer });
+  const room = bodyRows(rows, header, footer);
   // Half for the callbacks, so that what happens is always seen.
   const [shown, hidden] = fitBlocks(blocks, events.length === 0 ? room : Math.max(4, Math.floor(room / 2)));
   const more = hidden > 0 ? [palette.dim(`and ${count(hidden, "callback")} more: \`whcb watch <callback>\` watches one`)] : [];
@@ -55,7 +53,7 @@ export function watchFrame(
   return { header, body: [...none, ...shown, ...more, ...(happened.length > 0 ? ["", ...happened] : [])].slice(0, room), footer };
 }
 
-function triageLine(failing: readonly WatchedCallback[], { palette, serviceFlags }: WatchOptions): readonly Printable[] {
+function triageLine(failing: readonly WatchedCallback[], { palette, serviceFlags }: RenderOptions): readonly Printable[] {
   const [first, another] = failing;
   if (first === undefined) return [];
   const operands = another === undefined ? [callbackOperand(first.reading.callback)] : [];
@@ -63,34 +61,34 @@ function triageLine(failing: readonly WatchedCallback[], { palette, serviceFlags
 }
 
 /** One line, for a pipe. */
-export function countsLine(watched: WatchedCallback, options: WatchOptions): ScreenText {
+export function countsLine(watched: WatchedCallback, options: RenderOptions): ScreenText {
   const parts = [...countParts(watched), ...drainParts(watched)];
   return text`${formatInstant(options.now, options.utc)}  ${watched.reading.callback.name}: ${joinText(parts, ", ")}`;
 }
 
 /** In a pipe, when nothing else was printed for a while. */
-export function quietLine({ lost }: Freshness, options: WatchOptions): ScreenText {
+export function quietLine({ lost }: Freshness, options: RenderOptions): ScreenText {
   return text`${formatInstant(options.now, options.utc)}  ${lost === null ? "no change" : "no answer"}`;
 }
 
-export function eventLine({ at, callback, change }: WatchEvent, options: WatchOptions): ScreenText {
+export function eventLine({ at, callback, change }: WatchEvent, options: RenderOptions): ScreenText {
   return text`${formatInstant(at, options.utc)}  ${callback.name}: ${describeChange(change, callback, options)}`;
 }
 
 /** Of today, as it has just happened. */
-function shortEventLine({ at, callback, change }: WatchEvent, options: WatchOptions): ScreenText {
+function shortEventLine({ at, callback, change }: WatchEvent, options: RenderOptions): ScreenText {
   const time = formatInstant(at, options.utc).split(" ")[1] ?? "";
   return text`${options.palette.dim(time)}  ${callback.name}: ${describeChange(change, callback, options)}`;
 }
 
-export function freshnessLine({ service, answeredAt, lost }: Freshness, options: WatchOptions): ScreenText {
+export function freshnessLine({ service, answeredAt, lost }: Freshness, options: RenderOptions): ScreenText {
   const since = formatInstant(answeredAt, options.utc);
   if (lost === null) return options.palette.dim(`as of ${since}`);
   const reason = lost.reason === null ? `no answer from ${service}` : `it can't be read: ${lost.reason}`;
   return options.palette.bad(`${reason}; what is shown is from ${since} (${formatRelative(answeredAt, options.now)})`);
 }
 
-function callbackLines(watched: WatchedCallback, options: WatchOptions): readonly Printable[] {
+function callbackLines(watched: WatchedCallback, options: RenderOptions): readonly Printable[] {
   const { palette } = options;
   const { callback, outage } = watched.reading;
   const quiet = watched.reading.failed === 0 ? palette.good("no failed calls") : palette.warn("failed calls");
@@ -139,7 +137,7 @@ function rateParts({ perSecond, windowMs }: WatchedCallback): readonly string[] 
 function describeChange(
   change: WatchEvent["change"],
   callback: WatchEvent["callback"],
-  { palette, utc }: WatchOptions,
+  { palette, utc }: RenderOptions,
 ): Printable {
   switch (change.kind) {
     case "failure":
@@ -147,7 +145,7 @@ function describeChange(
     case "more-failures":
       return palette.bad(`and ${count(change.calls, "more failure")} in the same moment`);
     case "outage-opened": {
-      const notice = describeNotice(change.outage, callback, { utc });
+      const notice = describeNotice(change.outage, callback, utc);
       return palette.bad(`outage since ${formatInstant(change.outage.startedAt, utc)}${notice === null ? "" : `; ${notice}`}`);
     }
     case "outage-recovering":

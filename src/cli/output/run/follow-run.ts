@@ -70,7 +70,7 @@ const SENDS_FINISH = "requests in flight finish and are marked";
 
 /** First Ctrl-C: no new sends or marks by hand, the rest finishes. Second: the process ends. */
 async function withInterrupt<Result>(
-  { deps, screen }: Pick<Invocation, "deps" | "screen">,
+  { deps, screen }: Invocation,
   rest: () => string,
   work: (signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {

@@ -1,24 +1,19 @@
 import type { ListedCallback } from "../../../client/client.js";
 import { count } from "../../../domain/count.js";
 import { maskUrl, shownUrl } from "../../../domain/mask.js";
+import type { UnusableCalls } from "../../../runs/plan/call-scope.js";
 import type { ReplayGroup } from "../../../runs/plan/group-draft.js";
-import type { ReplayPlan } from "../../../runs/plan/replay-plan.js";
+import type { LeftOutCalls, ReplayPlan } from "../../../runs/plan/replay-plan.js";
 import { type KeyOptions, keyParameter } from "../../../runs/run-replay.js";
 import { describeCodes } from "../outage-text.js";
 import type { RenderOptions, Screen } from "../screen.js";
 import { formatInstant } from "../times.js";
 
-export function describePlan(
-  plan: ReplayPlan,
-  options: KeyOptions,
-  renderOptions: Pick<RenderOptions, "utc">,
-): readonly string[] {
+export function describePlan(plan: ReplayPlan, options: KeyOptions, renderOptions: RenderOptions): readonly string[] {
   return [...plan.groups.flatMap((group) => describeGroup(group, options, renderOptions)), ...describeLeftOut(plan)];
 }
 
-export function describeLeftOut(
-  plan: Pick<ReplayPlan, "leftOut" | "notFailed" | "missing" | "skippedRetrying">,
-): readonly string[] {
+export function describeLeftOut(plan: LeftOutCalls): readonly string[] {
   return [
     plan.leftOut > 0 ? `${count(plan.leftOut, "call")} left out: the service listed them, but they don't match the filter` : "",
     plan.notFailed > 0 ? `${count(plan.notFailed, "call")} left out: not FAILED` : "",
@@ -28,7 +23,7 @@ export function describeLeftOut(
 }
 
 /** These calls stay as they are, so the warning is shown in every format. */
-export function warnOfUnusableCalls({ withoutId, unlisted }: Pick<ReplayPlan, "withoutId" | "unlisted">, screen: Screen): void {
+export function warnOfUnusableCalls({ withoutId, unlisted }: UnusableCalls, screen: Screen): void {
   if (withoutId > 0) screen.info(`warning: ${count(withoutId, "call")} listed without an id: neither sent nor marked`);
   if (unlisted > 0)
     screen.info(`warning: ${count(unlisted, "call")} counted by the service, but not listed: neither sent nor marked`);
@@ -62,7 +57,7 @@ export function describeKey(callback: ListedCallback, options: KeyOptions): stri
   return parameter === null ? "" : `, key in ?${parameter}=`;
 }
 
-function describeGroup(group: ReplayGroup, options: KeyOptions, renderOptions: Pick<RenderOptions, "utc">): readonly string[] {
+function describeGroup(group: ReplayGroup, options: KeyOptions, renderOptions: RenderOptions): readonly string[] {
   const url = options.to === null ? shownUrl(group.callback) : maskUrl(options.to);
   const where = options.viaService ? `${url}, by the service` : url;
   const key = describeKey(group.callback, options);

@@ -9,18 +9,17 @@ import type { RunCounts, RunHeader, RunKind, ServiceCounts } from "../../../runs
 import { describeUnmarked, type UnmarkedRun } from "../../../runs/plan/arrived-calls.js";
 import { type Balance, balanceOf } from "../../../runs/run-reconcile.js";
 import type { Rejection } from "../../../runs/run-session.js";
-import type { Invocation } from "../../args/command-spec.js";
 import { EXIT_DONE } from "../../exit-codes.js";
 import { fieldLines } from "../cells.js";
 import { withHint } from "../render-error.js";
-import { PLAIN, type RenderOptions } from "../screen.js";
+import { PLAIN, type RenderOptions, type Screen } from "../screen.js";
 import { joinText, type Printable, type ScreenText, safeJson, text } from "../screen-text.js";
 import { formatInstant } from "../times.js";
 
 /** `more` is added to the JSON. Throws the run's error, or `items-failed` if the balance is wrong. */
 export async function finishRun(
-  { screen }: Pick<Invocation, "screen">,
   summary: RunSummary,
+  screen: Screen,
   more: Readonly<Record<string, unknown>> = {},
 ): Promise<number> {
   const balance = balanceOf(summary);
@@ -33,14 +32,14 @@ export async function finishRun(
   if (summary.error !== null) throw explain(summary.error, summary, screen.renderOptions);
   if (balance !== null && balance.missing !== 0) {
     throw new WhcbError("items-failed", "the balance doesn't add up", {
-      hint: `\`${runCommand("runs show", summary, screen.renderOptions)}\` lists each call`,
+      hint: `\`${runCommand("runs show", summary.header, screen.renderOptions)}\` lists each call`,
     });
   }
   return EXIT_DONE;
 }
 
 /** A failed canary probably met the outage itself. */
-function explain(error: WhcbError, { callbacks, counts, isResumable, unmarked }: RunSummary, options: Target): WhcbError {
+function explain(error: WhcbError, { callbacks, counts, isResumable, unmarked }: RunSummary, options: RenderOptions): WhcbError {
   if (!isResumable) return error;
   if (unmarked.length > 0) return withHint(error, markHint(unmarked, options));
   const hasRejectedMarks = error.code === "items-failed" && counts.toMark > 0;
@@ -54,23 +53,23 @@ function explain(error: WhcbError, { callbacks, counts, isResumable, unmarked }:
 }
 
 /** Throws `items-failed` if calls were left out for another run to mark. */
-export function requireMarked(unmarked: readonly UnmarkedRun[], options: Target): number {
+export function requireMarked(unmarked: readonly UnmarkedRun[], options: RenderOptions): number {
   if (unmarked.length === 0) return EXIT_DONE;
   throw new WhcbError("items-failed", unmarked.map(describeUnmarked).join("; "), { hint: markHint(unmarked, options) });
 }
 
 /** Shown in every format, as these calls stay FAILED. */
-export function warnOfUnmarkedCalls(unmarked: readonly UnmarkedRun[], screen: Invocation["screen"]): void {
+export function warnOfUnmarkedCalls(unmarked: readonly UnmarkedRun[], screen: Screen): void {
   for (const run of unmarked) screen.info(`warning: ${describeUnmarked(run)}; ${markHint([run], screen.renderOptions)}`);
 }
 
 /** "`whcb replay --resume 20261124-233015-0427F3A` marks what has arrived". */
-function markHint(unmarked: readonly UnmarkedRun[], options: Target): string {
+function markHint(unmarked: readonly UnmarkedRun[], options: RenderOptions): string {
   const commands = [...new Set(unmarked.map(({ header }) => `\`${resumeCommand(header, options)}\``))];
   const what = unmarked.map(({ as }) => (as === "accepted" ? "what has arrived" : "what your list had"));
   const discards = unmarked
     .filter(({ as }) => as === "seen")
-    .map((run) => `; \`${runCommand("runs discard", run, options)}\` if it was wrong`);
+    .map((run) => `; \`${runCommand("runs discard", run.header, options)}\` if it was wrong`);
   return `${commands.join(" and ")} ${commands.length === 1 ? "marks" : "mark"} ${[...new Set(what)].join(" and ")}${discards.join("")}`;
 }
 
@@ -106,23 +105,23 @@ function summaryLines(summary: RunSummary, options: RenderOptions): readonly Pri
       ? ["  (WHCB_CALLBACK_URL: the whole URL of --to, as the journal doesn't have its secrets)"]
       : []),
     ...(isServiceSending(summary)
-      ? [`  or: ${runCommand("runs discard", summary, options)}  (cancels what the service has not sent)`]
+      ? [`  or: ${runCommand("runs discard", header, options)}  (cancels what the service has not sent)`]
       : []),
   ];
 }
 
 /** A summary holds only the first of them. */
-function unlisted(summary: RunSummary, options: Target): readonly Printable[] {
+function unlisted(summary: RunSummary, options: RenderOptions): readonly Printable[] {
   const { counts, troubled } = summary;
   const more = counts.unknown + counts.notFound - troubled.length;
   if (more <= 0) return [];
-  return [text`  and ${more} more that are unknown or not found: \`${runCommand("runs show", summary, options)}\` lists all`];
+  return [
+    text`  and ${more} more that are unknown or not found: \`${runCommand("runs show", summary.header, options)}\` lists all`,
+  ];
 }
 
-type Target = Pick<RenderOptions, "serviceFlags">;
-
-function runCommand(command: string, { header }: Pick<RunSummary, "header">, { serviceFlags }: Target): string {
-  return commandLine({ command, operands: [header.runId], flags: serviceFlags });
+function runCommand(command: string, { runId }: RunHeader, { serviceFlags }: RenderOptions): string {
+  return commandLine({ command, operands: [runId], flags: serviceFlags });
 }
 
 function isServiceSending({ service }: RunSummary): boolean {
@@ -130,7 +129,7 @@ function isServiceSending({ service }: RunSummary): boolean {
 }
 
 /** To finish what is left, follow the service or list rejections; null when all is done. */
-function nextCommand(summary: RunSummary, options: Target): string | null {
+function nextCommand(summary: RunSummary, options: RenderOptions): string | null {
   const { header, counts, service, isResumable, unmarked } = summary;
   const [other] = unmarked;
   if (other !== undefined) return resumeCommand(other.header, options);
@@ -149,11 +148,7 @@ function nextCommand(summary: RunSummary, options: Target): string | null {
 }
 
 /** The journal doesn't have the secrets of --to. */
-export function resumeCommand(
-  { runId, options }: Pick<RunHeader, "runId" | "options">,
-  { serviceFlags }: Target,
-  resendUnknown = false,
-): string {
+export function resumeCommand({ runId, options }: RunHeader, { serviceFlags }: RenderOptions, resendUnknown = false): string {
   const to = options?.to ?? "";
   const flags = [
     ...["--resume", runId],
@@ -176,7 +171,7 @@ function doneCalls({ header, counts, service }: RunSummary): number {
 }
 
 /** A documented contract. */
-export function summaryJson(summary: RunSummary, options: Target): Readonly<Record<string, unknown>> {
+export function summaryJson(summary: RunSummary, options: RenderOptions): Readonly<Record<string, unknown>> {
   const { header, counts, error } = summary;
   return {
     runId: header.runId,
@@ -219,7 +214,7 @@ export function countLines(counts: RunCounts, options: RenderOptions): readonly 
 
 /** What the service did of a replay. */
 export function serviceLines(
-  { succeeded, failed, settled = 0, cancelled, left }: Omit<ServiceCounts, "settled"> & Partial<ServiceCounts>,
+  { succeeded, failed, settled, cancelled, left }: ServiceCounts,
   { palette }: RenderOptions,
 ): readonly ScreenText[] {
   const some = (number: number) => (number === 0 ? null : number);

@@ -18,7 +18,12 @@ function complete(words: readonly string[], ids: Readonly<Record<string, readonl
       (ids[callbackId] ?? []).filter((id) => wanted.includes(id)).map((id) => aListedCall({ id })),
   } satisfies Partial<Client>;
   const callbacks = Object.keys(ids).map((id) => aListedCallback({ id }));
-  const completed = completeCallIds(words, async () => callbacks, client as unknown as Client, { info: () => {} });
+  const completed = completeCallIds(
+    words,
+    async () => callbacks,
+    client as unknown as Client,
+    () => {},
+  );
   return { completed, asked };
 }
 

@@ -2,6 +2,6 @@ import { expect, test } from "vitest";
 import { bodyRows } from "../../../../src/cli/full-screen/frame.js";
 
 test("the body has the rows that header and footer leave, and never less than none", () => {
-  expect(bodyRows(20, { header: ["a", "b"], footer: ["c"] })).toBe(17);
-  expect(bodyRows(2, { header: ["a", "b"], footer: ["c"] })).toBe(0);
+  expect(bodyRows(20, ["a", "b"], ["c"])).toBe(17);
+  expect(bodyRows(2, ["a", "b"], ["c"])).toBe(0);
 });

@@ -7,11 +7,11 @@ test.each([
   ["file", "an e-mail to ops@example.com was written to a file, not sent, at 2026-11-24 10:00:05Z"],
   [null, "an e-mail to ops@example.com was sent or written to a file at 2026-11-24 10:00:05Z"],
 ] as const)("an outage's e-mail by %s", (notifiedBy, text) => {
-  expect(describeNotice(aListedOutage({ notifiedBy }), aListedCallback(), { utc: true })).toBe(text);
+  expect(describeNotice(aListedOutage({ notifiedBy }), aListedCallback(), true)).toBe(text);
 });
 
 test("says nothing before the e-mail is out", () => {
-  expect(describeNotice(aListedOutage({ notifiedAt: null, notifiedBy: null }), aListedCallback(), { utc: true })).toBeNull();
+  expect(describeNotice(aListedOutage({ notifiedAt: null, notifiedBy: null }), aListedCallback(), true)).toBeNull();
 });
 
 test("tells calls without an answer from those that were never sent", () => {

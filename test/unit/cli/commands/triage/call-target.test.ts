@@ -17,7 +17,7 @@ describe("the filter of a group", () => {
     [["from"], { from: " " }, null],
     [["messageId"], { messageId: null }, null],
   ] as const)("by %j of %j is %j", (by, values, filter) => {
-    expect(filterOfGroup({ values }, by)).toEqual(filter);
+    expect(filterOfGroup(values, by)).toEqual(filter);
   });
 
   it("inside another one never takes more: the later beginning and the earlier end", () => {

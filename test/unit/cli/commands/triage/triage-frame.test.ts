@@ -27,6 +27,8 @@ function frame(state: TriageState, columns = 80, rows = 14): string {
     palette: PLAIN,
     utc: true,
     now: NOW,
+    width: columns,
+    serviceFlags: [],
     actions: possibleActions(targetOf(topLevel(state)), null, []),
   };
   const { header, body, footer } = triageFrame(state, { columns, rows }, options);

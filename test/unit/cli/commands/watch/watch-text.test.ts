@@ -11,7 +11,7 @@ import { PLAIN } from "../../../../../src/cli/output/screen.js";
 import { aListedCall, aListedCallback, aListedOutage } from "../../../../support/cli/listed.js";
 
 const NOW = Date.UTC(2026, 10, 24, 12);
-const OPTIONS = { palette: PLAIN, utc: true, now: NOW, serviceFlags: [] };
+const OPTIONS = { palette: PLAIN, width: 80, utc: true, now: NOW, serviceFlags: [] };
 const callback = aListedCallback();
 const FRESH = { service: "http://127.0.0.1:8787", answeredAt: NOW, lost: null };
 
