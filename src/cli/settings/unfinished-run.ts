@@ -6,8 +6,8 @@ import { latestUnfinishedRun, readRun } from "../../runs/journal/stored-runs.js"
 import type { Invocation } from "../args/command-spec.js";
 import { resumeCommand } from "../output/run/run-summary.js";
 import { formatInstant } from "../output/times.js";
+import { profileOf, runFolder } from "./open-run-deps.js";
 import type { Session } from "./session.js";
-import { profileOf, runFolder } from "./with-run-deps.js";
 
 /** It doesn't block a new run. Not mentioned if a sample of its calls is settled. */
 export async function mentionUnfinishedRun({ screen, deps }: Invocation, session: Session): Promise<void> {

@@ -7,10 +7,10 @@ import { TO_REPLACE } from "../../../platform/excess-mode.js";
 import { listRuns } from "../../../runs/journal/stored-runs.js";
 import { isObject, listOf, objectOf, textOf } from "../../../wire/json/json-value.js";
 import type { CliDeps } from "../../cli-deps.js";
+import { runFolder } from "../../settings/open-run-deps.js";
 import { resolveSettings, toServiceTarget } from "../../settings/resolve-settings.js";
 import { requireFile } from "../../settings/session.js";
 import { readSettings } from "../../settings/settings-file.js";
-import { runFolder } from "../../settings/with-run-deps.js";
 
 export interface Candidate {
   readonly value: string;

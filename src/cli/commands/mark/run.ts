@@ -12,9 +12,9 @@ import { followRun } from "../../output/run/follow-run.js";
 import { describeLeftOut, warnOfUnusableCalls } from "../../output/run/plan-text.js";
 import { finishRun } from "../../output/run/run-summary.js";
 import { joinText, safeJson, text } from "../../output/screen-text.js";
+import { openRunDeps } from "../../settings/open-run-deps.js";
 import { withSession } from "../../settings/session.js";
-import { confirmInTime, withLocks } from "../../settings/with-locks.js";
-import { withRunDeps } from "../../settings/with-run-deps.js";
+import { confirmInTime, requireNoneBusy, takeLocks } from "../../settings/take-locks.js";
 import type { MarkFlags } from "./command.js";
 
 type MarkInvocation = Invocation<MarkFlags["success"] | MarkFlags["failed"]>;
@@ -45,19 +45,20 @@ async function mark(invocation: MarkInvocation, marking: Marking): Promise<numbe
     throw new WhcbError("usage", "--undo takes its callback and calls from the run");
   const operands = undone === undefined ? await readCallOperands(invocation, marking) : null;
   if (args.operands.includes("-") && !values.yes && !values.dryRun) throw needsYes(invocation);
-  return withSession(invocation, (session) =>
-    withRunDeps(invocation, session, { maxConnections: CONNECTIONS }, async (runDeps) => {
-      const scope = operands && (await toCallScope(operands, session, marking.from, invocation));
-      const job = { status: marking.status, scope, undone: undone ?? "", runDeps };
-      if (marking.status === "SUCCESS" || values.dryRun) return planAndMark(invocation, job);
-      // What another run delivers meanwhile must not become FAILED: the next replay would send it twice.
-      const callbacks = await (scope === null ? callbacksToUndo(job.undone, runDeps) : callbacksOf(scope, runDeps.client));
-      return withLocks(invocation, { callbacks, runDeps, needsAll: scope === null }, (locks) => {
-        const locked = locks.locked(callbacks).map(({ id }) => id);
-        return planAndMark(invocation, { ...job, scope: scope && { ...scope, callbacks: locked }, locks });
-      });
-    }),
-  );
+  return withSession(invocation, async (session) => {
+    await using runDeps = openRunDeps(invocation, session, { maxConnections: CONNECTIONS });
+    const scope = operands && (await toCallScope(operands, session, marking.from, invocation));
+    const job = { status: marking.status, scope, undone: undone ?? "", runDeps };
+    if (marking.status === "SUCCESS" || values.dryRun) return await planAndMark(invocation, job);
+    // What another run delivers meanwhile must not become FAILED: the next replay would send it twice.
+    const callbacks = await (scope === null ? callbacksToUndo(job.undone, runDeps) : callbacksOf(scope, runDeps.client));
+    await using taken = await takeLocks(invocation, { callbacks, runDeps, needsAll: scope === null });
+    const { locks } = taken;
+    const locked = locks.locked(callbacks).map(({ id }) => id);
+    const code = await planAndMark(invocation, { ...job, scope: scope && { ...scope, callbacks: locked }, locks });
+    requireNoneBusy(locks);
+    return code;
+  });
 }
 
 interface MarkJob {

@@ -21,10 +21,10 @@ import { describePlan, planJson, warnOfUnusableCalls } from "../../output/run/pl
 import { finishRun, requireMarked, warnOfUnmarkedCalls } from "../../output/run/run-summary.js";
 import { joinText, type ScreenText, safeJson, text } from "../../output/screen-text.js";
 import { collectKeys, describeKeySource } from "../../settings/callback-keys.js";
+import { openRunDeps } from "../../settings/open-run-deps.js";
 import type { ResolvedSettings } from "../../settings/resolve-settings.js";
 import { deliverySettings, findCallback, withSession } from "../../settings/session.js";
-import { confirmInTime, describeLocks, withLocks } from "../../settings/with-locks.js";
-import { withRunDeps } from "../../settings/with-run-deps.js";
+import { confirmInTime, describeLocks, takeLocks } from "../../settings/take-locks.js";
 import type { ReconcileFlags } from "./command.js";
 
 export async function run(invocation: Invocation<ReconcileFlags>): Promise<number> {
@@ -44,13 +44,11 @@ export async function run(invocation: Invocation<ReconcileFlags>): Promise<numbe
     }
     const callback = await findCallback(session.client, args.operand(0));
     const options = { ...given, ...(await deliverySettings(session)) };
-    return withRunDeps(invocation, session, { maxConnections: options.concurrency }, async (runDeps) => {
-      const job = { callback, seen, settings, options, runDeps };
-      if (values.dryRun) return listAndReconcile(job, invocation);
-      return withLocks(invocation, { callbacks: [callback], runDeps }, (locks) =>
-        listAndReconcile({ ...job, locks }, invocation),
-      );
-    });
+    await using runDeps = openRunDeps(invocation, session, { maxConnections: options.concurrency });
+    const job = { callback, seen, settings, options, runDeps };
+    if (values.dryRun) return await listAndReconcile(job, invocation);
+    await using taken = await takeLocks(invocation, { callbacks: [callback], runDeps, needsAll: true });
+    return await listAndReconcile({ ...job, locks: taken.locks }, invocation);
   });
 }
 

@@ -28,10 +28,10 @@ import { finishRun, requireMarked, resumeCommand, serviceLines, warnOfUnmarkedCa
 import type { RenderOptions } from "../../output/screen.js";
 import { joinText, safeJson, text, wholeText } from "../../output/screen-text.js";
 import { collectKeys, describeKeySource, findKeys } from "../../settings/callback-keys.js";
+import { openRunDeps, profileOf, runFolder, runsDirectory } from "../../settings/open-run-deps.js";
 import { deliverySettings, findCallback, type Session, withSession } from "../../settings/session.js";
+import { confirmInTime, describeLocks, requireNoneBusy, takeLocks } from "../../settings/take-locks.js";
 import { mentionUnfinishedRun } from "../../settings/unfinished-run.js";
-import { confirmInTime, describeLocks, withLocks } from "../../settings/with-locks.js";
-import { profileOf, runFolder, runsDirectory, withRunDeps } from "../../settings/with-run-deps.js";
 import type { ReplayFlags } from "./command.js";
 
 type ReplayInvocation = Invocation<ReplayFlags>;
@@ -50,29 +50,29 @@ export async function run(invocation: ReplayInvocation): Promise<number> {
   return withSession(invocation, async (session) => {
     const scope = await toCallScope(operands, session, "FAILED", invocation);
     const options = { ...given, ...(await deliverySettings(session)) };
-    return withRunDeps(invocation, session, { maxConnections: options.concurrency, to: options.to }, async (runDeps) => {
-      await mentionUnfinishedRun(invocation, session);
-      const follows = followsService(session, invocation);
-      const job = {
-        scope: {
-          ...scope,
-          skipRetrying: values.skipRetrying,
-          limit: values.limit,
-          contentType: options.contentType,
-          bodyNames: options.bodyNames,
-          mark: options.mark,
-        },
-        options,
-        runDeps,
-        followsService: follows,
-      };
-      if (values.dryRun) return listAndReplay(job, invocation);
-      const callbacks = await callbacksOf(scope, session.client);
-      return withLocks(invocation, { callbacks, runDeps }, (locks) => {
-        const locked = { runId: locks.runId, callbacks: locks.locked(callbacks) };
-        return listAndReplay({ ...job, scope: { ...job.scope, locked }, locks }, invocation);
-      });
-    });
+    await using runDeps = openRunDeps(invocation, session, { maxConnections: options.concurrency, to: options.to });
+    await mentionUnfinishedRun(invocation, session);
+    const job = {
+      scope: {
+        ...scope,
+        skipRetrying: values.skipRetrying,
+        limit: values.limit,
+        contentType: options.contentType,
+        bodyNames: options.bodyNames,
+        mark: options.mark,
+      },
+      options,
+      runDeps,
+      followsService: followsService(session, invocation),
+    };
+    if (values.dryRun) return await listAndReplay(job, invocation);
+    const callbacks = await callbacksOf(scope, session.client);
+    await using taken = await takeLocks(invocation, { callbacks, runDeps });
+    const { locks } = taken;
+    const locked = { runId: locks.runId, callbacks: locks.locked(callbacks) };
+    const code = await listAndReplay({ ...job, scope: { ...job.scope, locked }, locks }, invocation);
+    requireNoneBusy(locks);
+    return code;
   });
 }
 
@@ -221,24 +221,22 @@ function resumeReplay(invocation: ReplayInvocation, wanted: string | null): Prom
     const to = values.to;
     const before = run.options?.to ?? null;
     if (to !== undefined && before === null) throw new WhcbError("usage", `run ${run.runId} wasn't made with --to`);
-    const sending = { maxConnections: DEFAULT_REPLAY_OPTIONS.concurrency, to: before };
-    return withRunDeps(invocation, session, sending, async (runDeps) => {
-      const resendUnknown = values.resendUnknown;
-      const total = run.counts.left + (resendUnknown ? run.counts.unknown : 0);
-      const found = total === 0 ? [] : await findAllById(run.callbacks, runDeps.client);
-      const keys = run.options === null ? new Map() : await findKeys(invocation, found, run.options);
-      const callbacks = run.kind === "mark-success" ? [] : run.callbacks;
-      return withLocks(invocation, { callbacks, runDeps, runId: run.runId, needsAll: true }, async (locks) => {
-        if (!(await confirmChanged(run, runDeps, invocation))) return 0;
-        const viaService = run.options?.viaService ?? false;
-        const follows = followsService(session, invocation);
-        const control = { keys, locks, resendUnknown, followsService: follows, contentType: values.contentType, to };
-        const summary = await followRun(invocation, { total, viaService }, ({ signal, listener }) =>
-          resumeRun(run.runId, { ...control, signal }, runDeps, listener),
-        );
-        return finishRun(summary, screen);
-      });
-    });
+    const maxConnections = DEFAULT_REPLAY_OPTIONS.concurrency;
+    await using runDeps = openRunDeps(invocation, session, { maxConnections, to: before });
+    const { resendUnknown, contentType } = values;
+    const total = run.counts.left + (resendUnknown ? run.counts.unknown : 0);
+    const found = total === 0 ? [] : await findAllById(run.callbacks, runDeps.client);
+    const keys = run.options === null ? new Map() : await findKeys(invocation, found, run.options);
+    const callbacks = run.kind === "mark-success" ? [] : run.callbacks;
+    await using taken = await takeLocks(invocation, { callbacks, runDeps, runId: run.runId, needsAll: true });
+    if (!(await confirmChanged(run, runDeps, invocation))) return 0;
+    const viaService = run.options?.viaService ?? false;
+    const follows = followsService(session, invocation);
+    const control = { keys, locks: taken.locks, resendUnknown, followsService: follows, contentType, to };
+    const summary = await followRun(invocation, { total, viaService }, ({ signal, listener }) =>
+      resumeRun(run.runId, { ...control, signal }, runDeps, listener),
+    );
+    return await finishRun(summary, screen);
   });
 }
 

@@ -24,8 +24,8 @@ import type { RenderOptions } from "../../output/screen.js";
 import { joinText, type ScreenText, safeJson, text } from "../../output/screen-text.js";
 import { renderTable } from "../../output/table.js";
 import { formatInstant, isoInstant } from "../../output/times.js";
+import { profileOf, runFolder } from "../../settings/open-run-deps.js";
 import { withSession } from "../../settings/session.js";
-import { profileOf, runFolder } from "../../settings/with-run-deps.js";
 import type { RunsFlags } from "./command.js";
 
 export async function listRunsCommand({ values, screen, deps }: Invocation<RunsFlags["list"]>): Promise<number> {

@@ -1,5 +1,7 @@
 /** docs/runs.md, One run at a time. */
 import { WhcbError } from "../../domain/errors.js";
+import type { Clock } from "../../platform/clock.js";
+import type { Io } from "../../platform/terminal.js";
 import type { RunDeps } from "../../runs/run-deps.js";
 import { describeBusy, type LockedCallback, RunLocks } from "../../runs/run-locks.js";
 import type { Invocation } from "../args/command-spec.js";
@@ -8,39 +10,50 @@ import { EXIT_INTERRUPTED } from "../exit-codes.js";
 import { confirm } from "../output/questions.js";
 import type { Printable } from "../output/screen-text.js";
 
-/** Always releases the locks. Throws `items-failed` at the end if busy callbacks were left out. */
-export async function withLocks(
+interface TakenLocks extends AsyncDisposable {
+  readonly locks: RunLocks;
+}
+
+/** Names the callbacks that are left out because they are busy. */
+export async function takeLocks(
   { args, deps, screen }: Invocation,
   { callbacks, runDeps, runId, needsAll }: LockRequest,
-  use: (locks: RunLocks) => Promise<number>,
-): Promise<number> {
+): Promise<TakenLocks> {
+  const { serviceFlags } = screen.renderOptions;
   const locks = await RunLocks.take(callbacks, runDeps, {
     ...(runId === undefined ? {} : { runId }),
     wait: args.get(WAIT),
     ...(needsAll && { needsAll }),
-    serviceFlags: screen.renderOptions.serviceFlags,
-    onWait: (busy) => screen.info(`waiting: ${describeBusy(busy, screen.renderOptions.serviceFlags)}`),
+    serviceFlags,
+    onWait: (busy) => screen.info(`waiting: ${describeBusy(busy, serviceFlags)}`),
   });
-  const stopListening = releaseOnInterrupt(locks, deps);
-  try {
-    for (const busy of locks.busy) screen.info(`left out: ${describeBusy(busy, screen.renderOptions.serviceFlags)}`);
-    const code = await use(locks);
-    if (locks.busy.length === 0) return code;
-    const names = locks.busy.map(({ callback }) => callback.name || callback.id).join(", ");
-    throw new WhcbError("items-failed", `another run was sending the calls of ${names}`);
-  } finally {
-    stopListening();
-    await locks.release();
-  }
+  const stopListening = releaseOnInterrupt(locks, deps.io, deps.clock);
+  for (const busy of locks.busy) screen.info(`left out: ${describeBusy(busy, serviceFlags)}`);
+  return {
+    locks,
+    async [Symbol.asyncDispose]() {
+      stopListening();
+      await locks.release();
+    },
+  };
+}
+
+/** Throws `items-failed` if busy callbacks were left out. */
+export function requireNoneBusy({ busy }: RunLocks): void {
+  if (busy.length === 0) return;
+  const names = busy.map(({ callback }) => callback.name || callback.id).join(", ");
+  throw new WhcbError("items-failed", `another run was sending the calls of ${names}`);
 }
 
 const LONGEST_RELEASE_MS = 2_000;
 
+interface Releasable {
+  readonly isSending: boolean;
+  release(): Promise<void>;
+}
+
 /** Ctrl-C before the run frees the callbacks now, not when their leases expire. */
-export function releaseOnInterrupt(
-  locks: Pick<RunLocks, "isSending" | "release">,
-  { io, clock }: Pick<Invocation["deps"], "io" | "clock">,
-): () => void {
+export function releaseOnInterrupt(locks: Releasable, io: Io, clock: Clock): () => void {
   return io.onInterrupt(() => {
     if (locks.isSending) return;
     const expired = clock.sleepUntil(clock.now() + LONGEST_RELEASE_MS);

@@ -18,29 +18,34 @@ export function runFolder(deps: CliDeps): RunFolder {
   return { runsDirectory: runsDirectory(deps), lockFile: deps.lockFile, clock: deps.clock };
 }
 
-/** Connects at the first send, closes at the end. */
-export async function withRunDeps<Result>(
-  { args, deps }: Pick<Invocation, "args" | "deps">,
+/** Connects at the first send. */
+export function openRunDeps(
+  { args, deps }: Invocation,
   session: Session,
   { maxConnections, to = null }: Sending,
-  use: (runDeps: RunDeps) => Promise<Result>,
-): Promise<Result> {
+): RunDeps & AsyncDisposable {
   const addressRule = to === null ? callbackRule(session, args.get(ALLOW_NETWORK) ?? []) : () => ANY_ADDRESS;
-  const deliverer = lazyDeliverer(() => deps.openDeliverer({ maxConnections, addressRule: addressRule() }));
-  try {
-    return await use({
-      client: session.client,
-      deliverer,
-      get addressRule() {
-        return addressRule();
+  let opened: Promise<Deliverer> | null = null;
+  return {
+    client: session.client,
+    deliverer: {
+      async deliverIf(maySend, request) {
+        opened ??= deps.openDeliverer({ maxConnections, addressRule: addressRule() });
+        return (await opened).deliverIf(maySend, request);
       },
-      ...runFolder(deps),
-      random: deps.random,
-      profile: profileOf(session),
-    });
-  } finally {
-    await deliverer.close();
-  }
+    },
+    get addressRule() {
+      return addressRule();
+    },
+    ...runFolder(deps),
+    random: deps.random,
+    profile: profileOf(session),
+    async [Symbol.asyncDispose]() {
+      // Whoever sends is told why it can't be opened.
+      const deliverer = await opened?.catch(() => null);
+      await deliverer?.close();
+    },
+  };
 }
 
 export interface Sending {
@@ -68,17 +73,4 @@ function callbackRule({ client, target, settings }: Session, allowNetworks: read
 function isOnThisMachine(client: Client): boolean {
   const [id, ...others] = client.loopbackIds();
   return id === loopbackId() && others.length === 0;
-}
-
-function lazyDeliverer(open: () => Promise<Deliverer>): Pick<Deliverer, "deliverIf" | "close"> {
-  let opened: Promise<Deliverer> | null = null;
-  return {
-    async deliverIf(maySend, request) {
-      opened ??= open();
-      return (await opened).deliverIf(maySend, request);
-    },
-    async close() {
-      await (await opened)?.close();
-    },
-  };
 }

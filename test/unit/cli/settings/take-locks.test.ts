@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { releaseOnInterrupt } from "../../../../src/cli/settings/with-locks.js";
+import { releaseOnInterrupt } from "../../../../src/cli/settings/take-locks.js";
 import { captureIo } from "../../../support/cli/cli-streams.js";
 import { VirtualClock } from "../../../support/time/virtual-clock.js";
 
@@ -17,7 +17,8 @@ function interrupted(isSending: boolean, release: () => Promise<void> = async ()
         return release();
       },
     },
-    { io, clock },
+    io,
+    clock,
   );
   io.interrupt();
   return { io, clock, stopListening, released: () => released };
