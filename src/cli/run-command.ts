@@ -58,7 +58,7 @@ async function parseAndRun(argv: readonly string[], deps: CliDeps): Promise<numb
   const { run } = await parsed.spec.load();
   const code = await run({ deps, values, args, screen, path: parsed.path, runCommand, argv });
   requireWritten(io.stdout);
-  return code;
+  return typeof code === "number" ? code : EXIT_DONE;
 }
 
 /** `--json` picks members of JSON. Throws `usage` with a format that isn't JSON. */

@@ -28,7 +28,8 @@ export interface GroupBody {
 }
 
 export interface CommandModule {
-  run(invocation: Invocation): Promise<number>;
+  /** Most commands end with exit code 0 or throw; the others return their code. */
+  run(invocation: Invocation): Promise<void> | Promise<number>;
 }
 
 export type Operand = readonly [syntax: string, summary: string, rules?: OperandRules];
@@ -43,7 +44,7 @@ export type Example = readonly [command: string, what: string];
 
 interface Handled<Flags extends NamedFlags> {
   readonly flags: Flags;
-  readonly load: () => Promise<{ readonly run: (invocation: Invocation<Flags>) => Promise<number> }>;
+  readonly load: () => Promise<{ readonly run: (invocation: Invocation<Flags>) => Promise<void> | Promise<number> }>;
 }
 
 /** Checks that the handler reads no other flags than the declared ones. */

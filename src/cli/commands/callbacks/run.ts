@@ -24,21 +24,19 @@ import { deliverySettings, findCallback, withSession } from "../../settings/sess
 import { callbackListing, type ShownSecrets, showCallback } from "./callback-text.js";
 import type { CallbacksFlags } from "./command.js";
 
-export function listCallbacks(invocation: Invocation<CallbacksFlags["list"]>): Promise<number> {
+export function listCallbacks(invocation: Invocation<CallbacksFlags["list"]>): Promise<void> {
   const { values, screen } = invocation;
   return withSession(invocation, async ({ client }) => {
     const listing = openListing(callbackListing(shownSecrets(values.showKey)), screen, values.columns);
     await listing.add(await client.listCallbacks());
     if ((await listing.end()) === 0) screen.info("no callbacks yet; `whcb callbacks create` creates one");
-    return 0;
   });
 }
 
-export function getCallback(invocation: Invocation<CallbacksFlags["get"]>): Promise<number> {
+export function getCallback(invocation: Invocation<CallbacksFlags["get"]>): Promise<void> {
   const { args, values, screen } = invocation;
   return withSession(invocation, async ({ client }) => {
     await showCallback(await findCallback(client, args.operand(0)), screen, shownSecrets(values.showKey));
-    return 0;
   });
 }
 
@@ -46,7 +44,7 @@ function shownSecrets(showKey: boolean): ShownSecrets {
   return showKey ? "all" : "none";
 }
 
-export function createCallback(invocation: Invocation<CallbacksFlags["create"]>): Promise<number> {
+export function createCallback(invocation: Invocation<CallbacksFlags["create"]>): Promise<void> {
   const { values, screen } = invocation;
   const required = readRequired(values);
   return withSession(invocation, async ({ client }) => {
@@ -58,7 +56,6 @@ export function createCallback(invocation: Invocation<CallbacksFlags["create"]>)
     await showCallback({ ...callback, auth: { ...callback.auth, key } }, screen, isNew ? "new-key" : "none");
     if (isNew && screen.format !== "json")
       screen.info("the key was generated: give it to the endpoint; it isn't shown again without --show-key");
-    return 0;
   });
 }
 
@@ -135,21 +132,20 @@ export async function chooseCallbackKey({ deps, screen }: Invocation): Promise<C
   return { key: newSecret(deps.random), isNew: true };
 }
 
-export function deleteCallback(invocation: Invocation<CallbacksFlags["delete"]>): Promise<number> {
+export function deleteCallback(invocation: Invocation<CallbacksFlags["delete"]>): Promise<void> {
   const { args, values, screen } = invocation;
   if (!values.yes && !screen.canAsk) throw needsYes(invocation);
   return withSession(invocation, async ({ client }) => {
     const callback = await findCallback(client, args.operand(0));
     const question = `Delete callback ${callback.name} (${shownUrl(callback)}) and cancel what is still to be sent to it?`;
-    if (!(await confirm(invocation, question))) return 0;
+    if (!(await confirm(invocation, question))) return;
     await client.deleteCallback(callback.id);
     screen.info(`callback ${callback.name} deleted`);
-    return 0;
   });
 }
 
 /** Sends back all that was read, with the changes (docs/contract.md, Callbacks). */
-export function updateCallback(invocation: Invocation<CallbacksFlags["update"]>): Promise<number> {
+export function updateCallback(invocation: Invocation<CallbacksFlags["update"]>): Promise<void> {
   const { args, values, screen } = invocation;
   const changes = readSettingFlags(values);
   const isChange = Object.values(changes).some((value) => value !== undefined) || values.newKey;
@@ -170,7 +166,6 @@ export function updateCallback(invocation: Invocation<CallbacksFlags["update"]>)
     await showCallback(after, screen, chosen?.isNew ? "new-key" : "none");
     if (changes.url !== undefined) await checkEndpoint(invocation, after, (await deliverySettings(session)).authParameter);
     if (before.retriesEnabled === false && after.retriesEnabled === true) screen.info(describeRetriesOn(client));
-    return 0;
   });
 }
 

@@ -13,11 +13,11 @@ import type { CallsListFlags } from "./command.js";
 
 const TERMINAL_LIMIT = 20;
 
-export function run(invocation: Invocation<CallsListFlags>): Promise<number> {
+export function run(invocation: Invocation<CallsListFlags>): Promise<void> {
   return withSession(invocation, (session) => listCalls(invocation, session));
 }
 
-async function listCalls(invocation: Invocation<CallsListFlags>, session: Session): Promise<number> {
+async function listCalls(invocation: Invocation<CallsListFlags>, session: Session): Promise<void> {
   const { args, values, screen } = invocation;
   // A pipe gets all calls: the next command mustn't miss some silently.
   const isTerminal = screen.renderOptions.width !== null;
@@ -65,7 +65,7 @@ async function listCalls(invocation: Invocation<CallsListFlags>, session: Sessio
   const isCut = Number.isFinite(limit) && (total.isOpen || total.isUncounted || total.known > total.listed);
   if (screen.format === "table" || total.listed === 0 || total.withoutId > 0 || isCut)
     screen.info(closingLine(total, callbacks, isCut));
-  if (total.unwritable === 0) return 0;
+  if (total.unwritable === 0) return;
   throw new WhcbError("items-failed", `${count(total.unwritable, "id")} left out: read back, they would be others`, {
     hint: "they have characters that can't be written; -o ndjson escapes them",
   });

@@ -26,13 +26,12 @@ export interface CallDetails extends CallFacts {
   readonly attempts: readonly ListedAttempt[] | null;
 }
 
-export function run(invocation: Invocation): Promise<number> {
+export function run(invocation: Invocation): Promise<void> {
   const { screen } = invocation;
   return withSession(invocation, async ({ client }) => {
     const details = await findDetails(client, invocation);
     if (screen.format === "json") await writeJson(detailsJson(details, screen.renderOptions.now), screen);
     else await screen.out(renderDetails(details, screen.renderOptions));
-    return 0;
   });
 }
 

@@ -35,7 +35,7 @@ export async function listGroups(
   invocation: Invocation<CallsListFlags>,
   { client }: Session,
   asked: GroupListing,
-): Promise<number> {
+): Promise<void> {
   const { values, screen } = invocation;
   const { by, callbacks, limit, maxGroups = MAX_GROUPS } = asked;
   if (screen.format === "ids") {
@@ -76,7 +76,6 @@ export async function listGroups(
   if (screen.format === "table" || rows.length === 0 || isCut) {
     screen.info(closingLine({ ...sum, shown, groups: rows.length }, isOfOne ? ` of ${callbacks[0]?.name}` : ""));
   }
-  return 0;
 }
 
 interface Listed {

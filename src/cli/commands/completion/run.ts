@@ -4,9 +4,8 @@ import { layoutText } from "../../output/screen-text.js";
 import { SCRIPTS } from "./scripts.js";
 import { SHELLS } from "./shells.js";
 
-export async function run({ args, screen }: Invocation): Promise<number> {
+export async function run({ args, screen }: Invocation): Promise<void> {
   const given = args.operand(0);
   const shell = requireOneOf(given.toLowerCase(), SHELLS, "usage", `no completion for ${JSON.stringify(given)}`);
   await screen.out(layoutText(SCRIPTS[shell]));
-  return 0;
 }

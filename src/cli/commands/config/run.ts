@@ -21,7 +21,7 @@ import { findCallback, resolveInvocation, withService } from "../../settings/ses
 import { changeSettings, type Profile, readSettings, type Settings, settingsPath } from "../../settings/settings-file.js";
 import { SETTABLE, type Settable } from "./settable.js";
 
-export async function getConfig(invocation: Invocation): Promise<number> {
+export async function getConfig(invocation: Invocation): Promise<void> {
   const { args, screen } = invocation;
   const shown = describeSettings(await resolveInvocation(invocation));
   const given = args.operands[0];
@@ -35,7 +35,7 @@ export async function getConfig(invocation: Invocation): Promise<number> {
   const picked = shown.filter(({ name }) => wanted === null || name === wanted);
   if (screen.format === "json") {
     await writeJson(Object.fromEntries(picked.map(({ name, value, from }) => [name, { value, from }])), screen);
-    return 0;
+    return;
   }
   const { dim } = screen.renderOptions.palette;
   const { default: stringWidth } = await import("string-width");
@@ -51,10 +51,9 @@ export async function getConfig(invocation: Invocation): Promise<number> {
       ? joinText(picked.map(({ name, value, from }) => text`${name}\t${value ?? ""}\t${from}\n`))
       : joinText(lines),
   );
-  return 0;
 }
 
-export async function setConfig(invocation: Invocation): Promise<number> {
+export async function setConfig(invocation: Invocation): Promise<void> {
   const { args, deps, screen } = invocation;
   const [nameGiven, textGiven] = [args.operand(0), args.operand(1)];
   const name = settingName(nameGiven, SETTABLE);
@@ -88,12 +87,10 @@ export async function setConfig(invocation: Invocation): Promise<number> {
     );
   } else if (before.credentialsOrigin !== undefined && after?.credentialsOrigin === undefined && name !== "url")
     screen.info(`removed the credentials for ${before.credentialsOrigin}`);
-  return 0;
 }
 
-export async function printPath({ deps, screen }: Invocation): Promise<number> {
+export async function printPath({ deps, screen }: Invocation): Promise<void> {
   await screen.out(text`${settingsPath(deps.paths.config)}\n`);
-  return 0;
 }
 
 /** Throws `not-found` for an unknown callback. Returns why it couldn't be checked, or null. */

@@ -7,7 +7,7 @@ import { safeJson, text } from "../../output/screen-text.js";
 import { openDatabase } from "../../settings/database-path.js";
 import type { DbFlags } from "./command.js";
 
-export async function eraseCommand(invocation: Invocation<DbFlags["erase"]>): Promise<number> {
+export async function eraseCommand(invocation: Invocation<DbFlags["erase"]>): Promise<void> {
   const { values, screen } = invocation;
   const isSender = await senderMatcher(values.sender);
   const mailDirectory = values.mailFolder ?? null;
@@ -22,17 +22,16 @@ export async function eraseCommand(invocation: Invocation<DbFlags["erase"]>): Pr
   const what = `${count(found.calls, "call")}, ${count(found.attempts, "attempt")}, ${count(found.mails, "e-mail")} and ${count(found.mailFiles, "mail file")}`;
   if (values.dryRun) {
     await show(found, `would erase ${what} in ${path}`);
-    return 0;
+    return;
   }
   const isEmpty = found.calls + found.mails + found.mailFiles === 0;
   const waiting = found.waiting === 0 ? "" : ` ${found.waiting} of these calls are still to be sent, and won't be.`;
-  if (!isEmpty && !(await confirm(invocation, `Erase ${what} in ${path}?${waiting} This can't be undone.`))) return 0;
+  if (!isEmpty && !(await confirm(invocation, `Erase ${what} in ${path}?${waiting} This can't be undone.`))) return;
   // Also if there is nothing: an earlier one may have been cut off before it rewrote the file.
   const erased = await admin.eraseSender({ isSender, mailDirectory, dryRun: false });
   await show(erased, `erased ${what} in ${path}`);
   if (erased.sentMails > 0)
     screen.info(`the mail server was sent ${count(erased.sentMails, "e-mail")} about them, which this can't erase`);
-  return 0;
 
   async function show({ addresses: _, ...counts }: Erased, line: string): Promise<void> {
     if (screen.format === "json") await screen.out(text`${safeJson(counts, 2)}\n`);

@@ -11,7 +11,7 @@ import { formatInstant } from "../../output/times.js";
 import type { ListenFlags } from "./command.js";
 import { type Behaviour, openEndpoint, type Received } from "./local-endpoint.js";
 
-export async function run({ deps, values, screen }: Invocation<ListenFlags>): Promise<number> {
+export async function run({ deps, values, screen }: Invocation<ListenFlags>): Promise<void> {
   const ending = new AbortController();
   const isJson = screen.format === "json" || screen.format === "ndjson";
   const isRepeat = rememberIds();
@@ -34,7 +34,6 @@ export async function run({ deps, values, screen }: Invocation<ListenFlags>): Pr
     if (isJson) screen.info(`Listening on ${endpoint.url}`);
     else await screen.out(text`Listening on ${endpoint.url}\n`);
     if (!ending.signal.aborted) await once(ending.signal, "abort");
-    return 0;
   } finally {
     stopListening();
     await endpoint.close();

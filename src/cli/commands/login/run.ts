@@ -15,7 +15,7 @@ import { withConnectionHint } from "../../settings/session.js";
 import { changeSettings, readSettings, type Settings } from "../../settings/settings-file.js";
 import type { LoginFlags } from "./command.js";
 
-export async function run(invocation: Invocation<LoginFlags>): Promise<number> {
+export async function run(invocation: Invocation<LoginFlags>): Promise<void> {
   const { args, values, deps, screen } = invocation;
   // Fails on an unusable file before a password is typed.
   await readSettings(deps.paths.config);
@@ -40,7 +40,6 @@ export async function run(invocation: Invocation<LoginFlags>): Promise<number> {
     return { ...before, profiles, current: values.keepCurrent ? before.current : name };
   });
   screen.info(`profile ${name} works with ${url}${settings.current === name ? ", and is the current one" : ""}`);
-  return 0;
 }
 
 async function serviceText({ args, deps, screen }: Invocation): Promise<string> {

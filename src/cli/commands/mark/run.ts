@@ -19,11 +19,11 @@ import type { MarkFlags } from "./command.js";
 
 type MarkInvocation = Invocation<MarkFlags["success"] | MarkFlags["failed"]>;
 
-export function markSuccess(invocation: Invocation<MarkFlags["success"]>): Promise<number> {
+export function markSuccess(invocation: Invocation<MarkFlags["success"]>): Promise<void> {
   return mark(invocation, { status: "SUCCESS", from: "FAILED", isFiltered: invocation.values.failed, flag: "--failed" });
 }
 
-export function markFailed(invocation: Invocation<MarkFlags["failed"]>): Promise<number> {
+export function markFailed(invocation: Invocation<MarkFlags["failed"]>): Promise<void> {
   const { success, undo } = invocation.values;
   return mark(invocation, { status: "FAILED", from: "SUCCESS", isFiltered: success, flag: "--success", undone: undo });
 }
@@ -38,7 +38,7 @@ interface Marking {
 
 const CONNECTIONS = 4;
 
-async function mark(invocation: MarkInvocation, marking: Marking): Promise<number> {
+async function mark(invocation: MarkInvocation, marking: Marking): Promise<void> {
   const { args, values } = invocation;
   const { undone } = marking;
   if (undone !== undefined && args.operands.length > 0)
@@ -55,9 +55,8 @@ async function mark(invocation: MarkInvocation, marking: Marking): Promise<numbe
     await using taken = await takeLocks(invocation, { callbacks, runDeps, needsAll: scope === null });
     const { locks } = taken;
     const locked = locks.locked(callbacks).map(({ id }) => id);
-    const code = await planAndMark(invocation, { ...job, scope: scope && { ...scope, callbacks: locked }, locks });
+    await planAndMark(invocation, { ...job, scope: scope && { ...scope, callbacks: locked }, locks });
     requireNoneBusy(locks);
-    return code;
   });
 }
 
@@ -70,7 +69,7 @@ interface MarkJob {
   readonly locks?: RunLocks;
 }
 
-async function planAndMark(invocation: MarkInvocation, { status, scope, undone, runDeps, locks }: MarkJob): Promise<number> {
+async function planAndMark(invocation: MarkInvocation, { status, scope, undone, runDeps, locks }: MarkJob): Promise<void> {
   const { values, screen } = invocation;
   const progress = await openProgress(invocation, "listing calls");
   const planning = scope === null ? planUndo(undone, runDeps) : planMarks(scope, status, runDeps);
@@ -81,7 +80,7 @@ async function planAndMark(invocation: MarkInvocation, { status, scope, undone, 
   if (values.dryRun) return showMarks(plan, description, screen);
   const question = plan.calls === 0 ? "Discard the run?" : `Mark ${count(plan.calls, "call")} ${plan.status}?`;
   const ask = locks === undefined ? confirm : confirmInTime;
-  if (!(await ask(invocation, joinText([...description, question], "\n")))) return 0;
+  if (!(await ask(invocation, joinText([...description, question], "\n")))) return;
   if (values.yes && plan.calls > 0 && plan.delivered > 0) for (const line of describeUnmarked(plan)) screen.info(line);
   await discardUndone(plan, runDeps);
   if (plan.toDiscard !== null) screen.info(`run ${plan.toDiscard.runId} is discarded`);
@@ -89,17 +88,15 @@ async function planAndMark(invocation: MarkInvocation, { status, scope, undone, 
   const summary = await followRun(invocation, { total: plan.calls }, ({ signal, listener }) =>
     runMarks({ ...plan, ...(locks && { runId: locks.runId }) }, { signal, ...(locks && { locks }) }, runDeps, listener),
   );
-  const code = await finishRun(summary, screen);
+  await finishRun(summary, screen);
   if (plan.missing.length > 0) throw missingCalls(plan.missing, "items-failed");
-  return code;
 }
 
-function nothingToMark(plan: MarkPlan, isUndo: boolean, screen: Invocation["screen"]): number {
+function nothingToMark(plan: MarkPlan, isUndo: boolean, screen: Invocation["screen"]): void {
   const leftOut = describeUnmarked({ ...plan, missing: [] });
   const why = leftOut.length > 0 ? "" : isUndo ? ": the run marked no calls" : ": no call matches";
   screen.info(joinText([`nothing to ${isUndo ? "undo" : "mark"}${why}`, ...leftOut], "\n"));
   if (plan.missing.length > 0) throw missingCalls(plan.missing, "not-found");
-  return 0;
 }
 
 function describeMarks(plan: MarkPlan): readonly string[] {
@@ -125,13 +122,13 @@ function describeUnmarked(plan: MarkPlan): readonly string[] {
   ];
 }
 
-async function showMarks(plan: MarkPlan, description: readonly string[], screen: Invocation["screen"]): Promise<number> {
+async function showMarks(plan: MarkPlan, description: readonly string[], screen: Invocation["screen"]): Promise<void> {
   if (screen.format === "ndjson") {
     for (const { callback, callIds } of plan.groups) {
       const line = (id: string) => safeJson({ event: "planned", callbackId: callback.id, id, status: plan.status });
       await screen.out(joinText(callIds.map((id) => text`${line(id)}\n`)));
     }
-    return 0;
+    return;
   }
   if (screen.format === "json") {
     const callbacks = plan.groups.map(({ callback, callIds }) => ({
@@ -152,11 +149,10 @@ async function showMarks(plan: MarkPlan, description: readonly string[], screen:
       callbacks,
     };
     await screen.out(text`${safeJson(document, 2)}\n`);
-    return 0;
+    return;
   }
   await screen.out(text`${joinText(description, "\n")}\n`);
   screen.info("dry run: nothing was marked");
-  return 0;
 }
 
 const NOTHING_ELSE = { notFailed: 0, skippedRetrying: 0, unmarked: [] };

@@ -6,29 +6,27 @@ import { findProfile } from "../../settings/resolve-settings.js";
 import { changeSettings, type Profile, readSettings } from "../../settings/settings-file.js";
 import type { ProfilesListFlags } from "./command.js";
 
-export async function listProfiles({ values, deps, screen }: Invocation<ProfilesListFlags>): Promise<number> {
+export async function listProfiles({ values, deps, screen }: Invocation<ProfilesListFlags>): Promise<void> {
   const settings = await readSettings(deps.paths.config);
   const listing = openListing(PROFILE_LISTING, screen, values.columns);
   await listing.add([...settings.profiles].map(([name, profile]) => ({ name, profile, isCurrent: name === settings.current })));
   if ((await listing.end()) === 0) screen.info("no profiles yet; `whcb serve` and `whcb login` create one");
-  return 0;
 }
 
-export async function useProfile({ args, deps, screen }: Invocation): Promise<number> {
+export async function useProfile({ args, deps, screen }: Invocation): Promise<void> {
   const name = args.operand(0);
   const settings = await changeSettings(deps, (before) => {
     findProfile(before, name);
     return { ...before, current: name };
   });
   screen.info(`the current profile is ${name} (${settings.profiles.get(name)?.url})`);
-  return 0;
 }
 
-export async function removeProfile(invocation: Invocation): Promise<number> {
+export async function removeProfile(invocation: Invocation): Promise<void> {
   const { args, deps, screen } = invocation;
   const name = args.operand(0);
   const { url } = findProfile(await readSettings(deps.paths.config), name);
-  if (!(await confirm(invocation, `Remove profile ${name} (${url}) and its credentials?`))) return 0;
+  if (!(await confirm(invocation, `Remove profile ${name} (${url}) and its credentials?`))) return;
   const after = await changeSettings(deps, (before) => {
     findProfile(before, name);
     const profiles = new Map(before.profiles);
@@ -36,7 +34,6 @@ export async function removeProfile(invocation: Invocation): Promise<number> {
     return { ...before, profiles, current: before.current === name ? null : before.current };
   });
   screen.info(`removed profile ${name}${after.current === null ? "; no profile is current now (see `whcb profiles use`)" : ""}`);
-  return 0;
 }
 
 interface ProfileRow {

@@ -27,7 +27,7 @@ import { deliverySettings, findCallback, withSession } from "../../settings/sess
 import { confirmInTime, describeLocks, takeLocks } from "../../settings/take-locks.js";
 import type { ReconcileFlags } from "./command.js";
 
-export async function run(invocation: Invocation<ReconcileFlags>): Promise<number> {
+export async function run(invocation: Invocation<ReconcileFlags>): Promise<void> {
   const { args, values } = invocation;
   const source = values.seen;
   if (source === undefined) throw new WhcbError("usage", "reconcile needs --seen FILE (or -): what your system has");
@@ -48,7 +48,7 @@ export async function run(invocation: Invocation<ReconcileFlags>): Promise<numbe
     const job = { callback, seen, settings, options, runDeps };
     if (values.dryRun) return await listAndReconcile(job, invocation);
     await using taken = await takeLocks(invocation, { callbacks: [callback], runDeps, needsAll: true });
-    return await listAndReconcile({ ...job, locks: taken.locks }, invocation);
+    await listAndReconcile({ ...job, locks: taken.locks }, invocation);
   });
 }
 
@@ -73,7 +73,7 @@ interface ReconcileJob {
   readonly locks?: RunLocks;
 }
 
-async function listAndReconcile(job: ReconcileJob, invocation: Invocation<ReconcileFlags>): Promise<number> {
+async function listAndReconcile(job: ReconcileJob, invocation: Invocation<ReconcileFlags>): Promise<void> {
   const { options, runDeps, locks } = job;
   const { screen } = invocation;
   const plan = await listAndMatch(job, invocation);
@@ -82,7 +82,7 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation<Reconc
   try {
     if (plan.failed === 0) {
       screen.info(`nothing to reconcile: ${job.callback.name} has no failed call`);
-      return 0;
+      return;
     }
     if (plan.replay.calls > 0) checkTarget(job.callback, options, runDeps.addressRule);
     const warnings = describeWarnings(plan, job);
@@ -91,7 +91,7 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation<Reconc
     if (locks === undefined) {
       await showReconcile(plan, { seen: job.seen, options, description, warnings, dryRun: true }, screen);
       screen.info("dry run: nothing was marked or sent");
-      return 0;
+      return;
     }
     if (plan.seen.length + plan.replay.calls === 0) {
       await showReconcile(plan, { seen: job.seen, options, description, warnings, dryRun: false }, screen);
@@ -100,7 +100,7 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation<Reconc
     const question = `Mark ${count(plan.seen.length, "call")} and send ${count(plan.replay.calls, "call")} again?`;
     const keySource = plan.replay.calls === 0 ? [] : describeKeySource([job.callback], options, invocation.deps);
     const asked = joinText([...description, ...describeLocks(locks), ...keySource, question], "\n");
-    if (!(await confirmInTime(invocation, asked))) return 0;
+    if (!(await confirmInTime(invocation, asked))) return;
     const keys = await collectKeys(invocation, plan.replay, options);
     const summary = await followRun(invocation, { total: plan.replay.calls }, ({ signal, listener }) =>
       runReconcile(plan, { ...options, signal, keys, locks }, runDeps, listener),
@@ -161,8 +161,11 @@ function amount(number: number): string {
 }
 
 /** Throws while ambiguous calls are undecided, or left out for another run to mark. */
-function checkLeftOut({ ambiguous, replay }: ReconcilePlan, { values, screen }: Invocation<ReconcileFlags>): number {
-  if (ambiguous.length === 0 || values.ambiguous !== undefined) return requireMarked(replay.unmarked, screen.renderOptions);
+function checkLeftOut({ ambiguous, replay }: ReconcilePlan, { values, screen }: Invocation<ReconcileFlags>): void {
+  if (ambiguous.length === 0 || values.ambiguous !== undefined) {
+    requireMarked(replay.unmarked, screen.renderOptions);
+    return;
+  }
   throw new WhcbError("items-failed", `${count(ambiguous.length, "ambiguous call")}: neither marked nor sent`, {
     hint: "--ambiguous send sends them; --ambiguous skip leaves them without an error; whcb mark-success marks those that your system has",
   });

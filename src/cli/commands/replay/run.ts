@@ -36,7 +36,7 @@ import type { ReplayFlags } from "./command.js";
 
 type ReplayInvocation = Invocation<ReplayFlags>;
 
-export async function run(invocation: ReplayInvocation): Promise<number> {
+export async function run(invocation: ReplayInvocation): Promise<void> {
   const { args, values } = invocation;
   const { cancel: cancelled, resume } = values;
   if (cancelled !== undefined) return cancelReplay(invocation, cancelled);
@@ -70,9 +70,8 @@ export async function run(invocation: ReplayInvocation): Promise<number> {
     await using taken = await takeLocks(invocation, { callbacks, runDeps });
     const { locks } = taken;
     const locked = { runId: locks.runId, callbacks: locks.locked(callbacks) };
-    const code = await listAndReplay({ ...job, scope: { ...job.scope, locked }, locks }, invocation);
+    await listAndReplay({ ...job, scope: { ...job.scope, locked }, locks }, invocation);
     requireNoneBusy(locks);
-    return code;
   });
 }
 
@@ -89,7 +88,7 @@ function followsService({ target }: Session, { values }: ReplayInvocation): bool
   return target.kind !== "file" && !values.detach;
 }
 
-function cancelReplay(invocation: Invocation, cancelled: string): Promise<number> {
+function cancelReplay(invocation: Invocation, cancelled: string): Promise<void> {
   const { args, screen, deps } = invocation;
   if (args.operands.length > 1) throw new WhcbError("usage", "--cancel takes only a callback");
   return withSession(invocation, async (session) => {
@@ -116,11 +115,10 @@ function cancelReplay(invocation: Invocation, cancelled: string): Promise<number
           "\n",
         ),
       );
-    return 0;
   });
 }
 
-async function listAndReplay(job: ReplayJob, invocation: ReplayInvocation): Promise<number> {
+async function listAndReplay(job: ReplayJob, invocation: ReplayInvocation): Promise<void> {
   const { scope, options, runDeps, locks } = job;
   const progress = await openProgress(invocation, "listing failed calls");
   const plan = await planReplay(scope, runDeps, (event) => {
@@ -132,16 +130,16 @@ async function listAndReplay(job: ReplayJob, invocation: ReplayInvocation): Prom
     if (plan.calls === 0) return nothingToReplay(plan, invocation);
     if (!options.viaService) for (const { callback } of plan.groups) checkTarget(callback, options, runDeps.addressRule);
     if (locks === undefined) return await showPlan(plan, job, invocation);
-    return await askAndSend(plan, locks, job, invocation);
+    await askAndSend(plan, locks, job, invocation);
   } finally {
     await plan.discard();
   }
 }
 
-function nothingToReplay(plan: ReplayPlan, { screen }: Invocation): number {
+function nothingToReplay(plan: ReplayPlan, { screen }: Invocation): void {
   screen.info(joinText(["nothing to replay: no failed call matches", ...describeLeftOut({ ...plan, missing: [] })], "\n"));
   if (plan.missing.length > 0) throw missingCalls(plan.missing, "not-found");
-  return requireMarked(plan.unmarked, screen.renderOptions);
+  requireMarked(plan.unmarked, screen.renderOptions);
 }
 
 async function askAndSend(
@@ -149,7 +147,7 @@ async function askAndSend(
   locks: RunLocks,
   { options, runDeps, followsService }: ReplayJob,
   invocation: ReplayInvocation,
-): Promise<number> {
+): Promise<void> {
   const { values, screen } = invocation;
   const description = joinText([...describePlan(plan, options, screen.renderOptions), ...describeLocks(locks)], "\n");
   if (values.yes && screen.format === "table") screen.info(description);
@@ -159,7 +157,7 @@ async function askAndSend(
     invocation.deps,
   );
   const question = joinText([description, ...keySource, `Send ${count(plan.calls, "call")} again?`], "\n");
-  if (!(await confirmInTime(invocation, question))) return 0;
+  if (!(await confirmInTime(invocation, question))) return;
   const keys = await collectKeys(invocation, plan, options);
   const { viaService } = options;
   const summary = await followRun(invocation, { total: plan.calls, viaService }, ({ signal, listener }) =>
@@ -167,15 +165,11 @@ async function askAndSend(
   );
   await finishRun(summary, screen);
   if (plan.missing.length > 0) throw missingCalls(plan.missing, "items-failed");
-  return requireMarked(plan.unmarked, screen.renderOptions);
+  requireMarked(plan.unmarked, screen.renderOptions);
 }
 
 /** --dry-run. Curl commands have variables for the key and for a URL that holds secrets. */
-async function showPlan(
-  plan: ReplayPlan,
-  { options, runDeps }: ReplayJob,
-  { values, screen }: ReplayInvocation,
-): Promise<number> {
+async function showPlan(plan: ReplayPlan, { options, runDeps }: ReplayJob, { values, screen }: ReplayInvocation): Promise<void> {
   if (values.printCurl) {
     const callbacks = plan.groups.map(({ callback }) => callback);
     const hidden = findHiddenUrl(callbacks, options);
@@ -184,16 +178,15 @@ async function showPlan(
     if (hidden !== null) screen.info(describeVariable(hidden, options, screen.renderOptions));
   } else if (screen.format === "json") {
     await screen.out(text`${safeJson({ dryRun: true, ...planJson(plan, options) }, 2)}\n`);
-    return 0;
+    return;
   } else if (screen.format === "ndjson") {
     for (const group of plan.groups) {
       const callbackId = group.callback.id;
       for await (const id of plan.callIds(group)) await screen.out(text`${safeJson({ event: "planned", callbackId, id })}\n`);
     }
-    return 0;
+    return;
   } else await screen.out(text`${joinText(describePlan(plan, options, screen.renderOptions), "\n")}\n`);
   screen.info("dry run: nothing was sent");
-  return 0;
 }
 
 function describeVariable(callback: ListedCallback, { to }: ReplayOptions, { serviceFlags }: RenderOptions): string {
@@ -203,7 +196,7 @@ function describeVariable(callback: ListedCallback, { to }: ReplayOptions, { ser
 }
 
 /** `wanted` null: the profile's latest unfinished run. It was confirmed when it began. */
-function resumeReplay(invocation: ReplayInvocation, wanted: string | null): Promise<number> {
+function resumeReplay(invocation: ReplayInvocation, wanted: string | null): Promise<void> {
   const { args, values, screen, deps } = invocation;
   if (args.operands.length > 0) throw new WhcbError("usage", "--resume takes its callback and calls from the run");
   return withSession(invocation, async (session) => {
@@ -211,7 +204,7 @@ function resumeReplay(invocation: ReplayInvocation, wanted: string | null): Prom
     const run = wanted === null ? await latestUnfinishedRun(folder, profileOf(session)) : await readRun(folder, wanted);
     if (run === null) {
       screen.info("no unfinished run");
-      return 0;
+      return;
     }
     if (wanted === null && run.kind !== "replay") {
       throw new WhcbError("usage", `the latest unfinished run is a ${run.kind}`, {
@@ -229,14 +222,14 @@ function resumeReplay(invocation: ReplayInvocation, wanted: string | null): Prom
     const keys = run.options === null ? new Map() : await findKeys(invocation, found, run.options);
     const callbacks = run.kind === "mark-success" ? [] : run.callbacks;
     await using taken = await takeLocks(invocation, { callbacks, runDeps, runId: run.runId, needsAll: true });
-    if (!(await confirmChanged(run, runDeps, invocation))) return 0;
+    if (!(await confirmChanged(run, runDeps, invocation))) return;
     const viaService = run.options?.viaService ?? false;
     const follows = followsService(session, invocation);
     const control = { keys, locks: taken.locks, resendUnknown, followsService: follows, contentType, to };
     const summary = await followRun(invocation, { total, viaService }, ({ signal, listener }) =>
       resumeRun(run.runId, { ...control, signal }, runDeps, listener),
     );
-    return await finishRun(summary, screen);
+    await finishRun(summary, screen);
   });
 }
 

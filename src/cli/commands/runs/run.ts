@@ -28,14 +28,13 @@ import { profileOf, runFolder } from "../../settings/open-run-deps.js";
 import { withSession } from "../../settings/session.js";
 import type { RunsFlags } from "./command.js";
 
-export async function listRunsCommand({ values, screen, deps }: Invocation<RunsFlags["list"]>): Promise<number> {
+export async function listRunsCommand({ values, screen, deps }: Invocation<RunsFlags["list"]>): Promise<void> {
   const listing = openListing(RUN_LISTING, screen, values.columns);
   await listing.add(await listRuns(runFolder(deps)));
   if ((await listing.end()) === 0) screen.info("no runs yet: this lists the replays and marks made from here");
-  return 0;
 }
 
-export async function discardRunCommand(invocation: Invocation): Promise<number> {
+export async function discardRunCommand(invocation: Invocation): Promise<void> {
   const { args, screen, deps } = invocation;
   const folder = runFolder(deps);
   const run = await readRun(folder, args.operand(0));
@@ -52,13 +51,12 @@ export async function discardRunCommand(invocation: Invocation): Promise<number>
       instead,
       "Discard the run all the same?",
     ];
-    if (!(await confirm(invocation, joinText(lines, "\n")))) return 0;
+    if (!(await confirm(invocation, joinText(lines, "\n")))) return;
   }
   const isCancelled = run.options?.viaService === true && (await cancelInService(run, invocation));
   const runId = await discardRun(folder, run.runId);
   const calls = isCancelled ? "the service sends no more of its calls" : "its calls stay as they are";
   screen.info(`run ${runId} is discarded; ${calls}`);
-  return 0;
 }
 
 function itOrThem(calls: number): string {
@@ -76,7 +74,7 @@ function cancelInService(run: RunOverview, invocation: Invocation): Promise<bool
   });
 }
 
-export async function pruneRunsCommand(invocation: Invocation<RunsFlags["prune"]>): Promise<number> {
+export async function pruneRunsCommand(invocation: Invocation<RunsFlags["prune"]>): Promise<void> {
   const { values, screen, deps } = invocation;
   const folder = runFolder(deps);
   const age = values.olderThan;
@@ -84,16 +82,15 @@ export async function pruneRunsCommand(invocation: Invocation<RunsFlags["prune"]
   const listing = openListing(RUN_LISTING, screen, values.columns);
   const what = `${count(old.length, "finished run")} older than ${formatDuration(age)}`;
   if (old.length > 0 && !values.dryRun) {
-    if (!(await confirm(invocation, `Delete the journals of ${what}?`))) return 0;
+    if (!(await confirm(invocation, `Delete the journals of ${what}?`))) return;
     for (const { runId } of old) await deleteRun(folder, runId);
   }
   await listing.add(old);
   await listing.end();
   screen.info(`${values.dryRun ? "would delete" : "deleted"} the journals of ${what}`);
-  return 0;
 }
 
-export async function showRun({ args, screen, deps }: Invocation): Promise<number> {
+export async function showRun({ args, screen, deps }: Invocation): Promise<void> {
   if (screen.format === "ndjson" && screen.jsonFields !== null)
     throw new WhcbError("usage", "--json names fields of the run, and -o ndjson prints its calls", { hint: "use one of them" });
   const record = await readRun(runFolder(deps), args.operands[0] ?? null);
@@ -103,7 +100,6 @@ export async function showRun({ args, screen, deps }: Invocation): Promise<numbe
     await screen.out(
       text`${renderRunHead(record, screen.renderOptions)}\n${renderTable(record.calls, CALL_COLUMNS, screen.renderOptions)}`,
     );
-  return 0;
 }
 
 const COLUMNS_OF_RUN: readonly Column<RunOverview>[] = [

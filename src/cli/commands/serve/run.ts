@@ -16,7 +16,7 @@ import { chooseCredentials, type ServeCredentials, storeCredentials } from "./se
 import { readServeOptions } from "./serve-options.js";
 import { describeStart } from "./start-text.js";
 
-export async function run(invocation: Invocation<ServeFlags>): Promise<number> {
+export async function run(invocation: Invocation<ServeFlags>): Promise<void> {
   const { deps, screen } = invocation;
   // Wrong flags fail before credentials are generated.
   const flags = readServeOptions(invocation);
@@ -52,7 +52,6 @@ export async function run(invocation: Invocation<ServeFlags>): Promise<number> {
     await service.stopped;
     // Throws what failed, such as recording the last outcomes.
     await service.stop();
-    return 0;
   } finally {
     stopListening();
   }

@@ -15,7 +15,7 @@ import { requireCounted, UncountedCalls } from "../../output/uncounted-calls.js"
 import { findCallback, withSession } from "../../settings/session.js";
 import { mentionUnfinishedRun } from "../../settings/unfinished-run.js";
 
-export function run(invocation: Invocation): Promise<number> {
+export function run(invocation: Invocation): Promise<void> {
   const { args, screen } = invocation;
   return withSession(invocation, async (session) => {
     const { client, settings } = session;
@@ -36,7 +36,6 @@ export function run(invocation: Invocation): Promise<number> {
     else if (states.length === 0) screen.info("no callbacks yet; `whcb callbacks create` creates one");
     else await screen.out(renderStatus(states, screen.renderOptions));
     requireCounted(states.map(({ uncounted }) => uncounted));
-    return 0;
   });
 }
 

@@ -19,7 +19,7 @@ import type { TriggerFlags } from "./command.js";
 /** The service's limit per request. */
 const BATCH = 1_000;
 
-export function run(invocation: Invocation<TriggerFlags>): Promise<number> {
+export function run(invocation: Invocation<TriggerFlags>): Promise<void> {
   const { args, values, screen, deps } = invocation;
   const { rate = null, file } = values;
   return withSession(invocation, async ({ client }) => {
@@ -44,7 +44,6 @@ export function run(invocation: Invocation<TriggerFlags>): Promise<number> {
     }
     if (screen.format === "json") await screen.out(text`${safeJson({ callbackId: callback.id, accepted, ids }, 2)}\n`);
     else if (screen.format !== "ndjson") await screen.out(text`accepted ${count(accepted, "response")} for ${callback.name}\n`);
-    return 0;
   });
 }
 

@@ -12,27 +12,25 @@ import { openDatabase } from "../../settings/database-path.js";
 import { requireValidCredentials } from "../../settings/resolve-settings.js";
 import type { UsersFlags } from "./command.js";
 
-export async function listUsers(invocation: Invocation<UsersFlags["list"]>): Promise<number> {
+export async function listUsers(invocation: Invocation<UsersFlags["list"]>): Promise<void> {
   const { values, screen } = invocation;
   await using database = await openDatabase(invocation);
   const { admin, path } = database;
   const listing = openListing(USER_LISTING, screen, values.columns);
   await listing.add(await admin.listUsers());
   if ((await listing.end()) === 0) screen.info(`no users in ${path}; \`whcb users add\` and \`whcb serve\` add one`);
-  return 0;
 }
 
-export async function addUser(invocation: Invocation<UsersFlags["add"]>): Promise<number> {
+export async function addUser(invocation: Invocation<UsersFlags["add"]>): Promise<void> {
   const username = readUsername(invocation);
   await using database = await openDatabase(invocation);
   const { admin, path } = database;
   const apiKey = await admin.addUser(username, await readNewPassword(invocation, username));
   await showKey(invocation, username, apiKey);
   invocation.screen.info(`added the user ${username} to ${path}; the API key isn't shown again`);
-  return 0;
 }
 
-export async function removeUser(invocation: Invocation<UsersFlags["remove"]>): Promise<number> {
+export async function removeUser(invocation: Invocation<UsersFlags["remove"]>): Promise<void> {
   const { values, screen } = invocation;
   const username = readUsername(invocation);
   if (!values.yes && !screen.canAsk) throw needsYes(invocation);
@@ -40,14 +38,13 @@ export async function removeUser(invocation: Invocation<UsersFlags["remove"]>): 
   const { admin, path } = database;
   const found = (await admin.listUsers()).find((user) => user.username === username);
   const question = `Remove the user ${username} of ${path}? The password, the API key and all tokens stop working.`;
-  if (found !== undefined && !(await confirm(invocation, question))) return 0;
+  if (found !== undefined && !(await confirm(invocation, question))) return;
   await admin.removeUser(username);
   const again = found?.origin === "start" ? "; a start of `whcb serve` with the same credentials adds it again" : "";
   screen.info(`removed the user ${username} of ${path}${again}`);
-  return 0;
 }
 
-export async function changePassword(invocation: Invocation<UsersFlags["passwd"]>): Promise<number> {
+export async function changePassword(invocation: Invocation<UsersFlags["passwd"]>): Promise<void> {
   const { values, screen } = invocation;
   const username = readUsername(invocation);
   await using database = await openDatabase(invocation);
@@ -57,7 +54,6 @@ export async function changePassword(invocation: Invocation<UsersFlags["passwd"]
   if (apiKey !== null) await showKey(invocation, username, apiKey);
   const key = apiKey === null ? "" : " and the API key, which isn't shown again";
   screen.info(`changed the password of ${username}${key}, in ${path}; all tokens and sessions have ended`);
-  return 0;
 }
 
 const LONGEST_NAME = 64;

@@ -9,7 +9,6 @@ import type { RunCounts, RunHeader, RunKind, ServiceCounts } from "../../../runs
 import { describeUnmarked, type UnmarkedRun } from "../../../runs/plan/arrived-calls.js";
 import { type Balance, balanceOf } from "../../../runs/run-reconcile.js";
 import type { Rejection } from "../../../runs/run-session.js";
-import { EXIT_DONE } from "../../exit-codes.js";
 import { fieldLines } from "../cells.js";
 import { withHint } from "../render-error.js";
 import { PLAIN, type RenderOptions, type Screen } from "../screen.js";
@@ -21,7 +20,7 @@ export async function finishRun(
   summary: RunSummary,
   screen: Screen,
   more: Readonly<Record<string, unknown>> = {},
-): Promise<number> {
+): Promise<void> {
   const balance = balanceOf(summary);
   if (screen.format === "json") {
     const document = { ...summaryJson(summary, screen.renderOptions), ...(balance === null ? {} : { balance }), ...more };
@@ -35,7 +34,6 @@ export async function finishRun(
       hint: `\`${runCommand("runs show", summary.header, screen.renderOptions)}\` lists each call`,
     });
   }
-  return EXIT_DONE;
 }
 
 /** A failed canary probably met the outage itself. */
@@ -53,8 +51,8 @@ function explain(error: WhcbError, { callbacks, counts, isResumable, unmarked }:
 }
 
 /** Throws `items-failed` if calls were left out for another run to mark. */
-export function requireMarked(unmarked: readonly UnmarkedRun[], options: RenderOptions): number {
-  if (unmarked.length === 0) return EXIT_DONE;
+export function requireMarked(unmarked: readonly UnmarkedRun[], options: RenderOptions): void {
+  if (unmarked.length === 0) return;
   throw new WhcbError("items-failed", unmarked.map(describeUnmarked).join("; "), { hint: markHint(unmarked, options) });
 }
 
