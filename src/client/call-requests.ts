@@ -1,17 +1,18 @@
-import { idKey } from "../domain/call.js";
+import { idKey, type MarkedBy } from "../domain/call.js";
 import { type CallFilter, matchesFilter, type StatusCodePattern } from "../domain/call-filter.js";
+import type { RunLease } from "../domain/callback.js";
 import { isWhcbError, WhcbError } from "../domain/errors.js";
+import type { MessageResponse } from "../domain/message-response.js";
 import type { Clock } from "../platform/clock.js";
 import { type Random, timeOrderedId } from "../platform/random.js";
-import { readCallList } from "../wire/json/call-json.js";
+import { type ListedCall, readCallList } from "../wire/json/call-json.js";
 import { listOf, objectOf, textOf } from "../wire/json/json-value.js";
 import { readAccepted } from "../wire/json/replay-json.js";
 import { readSubmittedIds, submissionToJson } from "../wire/json/response-json.js";
 import { callbackPath } from "./callback-requests.js";
 import { isUnknownMethod } from "./capabilities.js";
-import type { CallPage, CallRequests, ListCallsQuery, ListedCall, SubmittedCall } from "./client.js";
 import { type ListPage, walkList } from "./list-walker.js";
-import { replayReportJson } from "./run-requests.js";
+import { type ReplayReport, replayReportJson } from "./run-requests.js";
 import type { ServiceApi } from "./service-api.js";
 import { namesCall, parseJson } from "./service-error.js";
 import { isSuccess, type TransportResponse } from "./transport.js";
@@ -27,12 +28,57 @@ export interface CallReading {
   readonly onListed?: OnListed | undefined;
 }
 
+export interface ListCallsQuery {
+  readonly filter: CallFilter;
+  /** The default is all. */
+  readonly limit?: number;
+  /** The order is that of the last attempts. By default the newest comes first. */
+  readonly oldestFirst?: boolean;
+  /** Calls have their attempts if the service lists them. */
+  readonly withAttempts?: boolean;
+  /** A filter without a status keeps PENDING calls too, which some services list. */
+  readonly withPending?: boolean;
+}
+
+export interface CallPage {
+  readonly calls: readonly ListedCall[];
+  /** They can be neither sent nor marked, so no limit counts them. */
+  readonly withoutId: readonly ListedCall[];
+  readonly leftOut: number;
+  /** This counts those left out that may match, as they don't say their status, or that they are of this callback. */
+  readonly unclear: number;
+  /** It is null if unknown. */
+  readonly total: number | null;
+}
+
+export interface MarkDetails {
+  /** The default is a user. */
+  readonly by?: MarkedBy;
+  /** It is sent only to a service that keeps reported attempts. */
+  readonly replays?: ReplayReport;
+  /** What was delivered at this instant of the service's clock or later stays SUCCESS. It counts for FAILED, if the service guards marks. */
+  readonly unlessDeliveredSince?: number;
+  /** What is SUCCESS already is returned. It counts for SUCCESS, if the service guards marks and the request wasn't repeated. */
+  readonly unlessSettled?: boolean;
+  /** It is asked before the request is repeated after a failure. The default is that it is wanted. */
+  readonly isWanted?: () => boolean;
+}
+
+export interface SubmittedCall {
+  /** By default an id is generated. */
+  readonly id?: string;
+  readonly response: MessageResponse;
+}
+
+export type ListCalls = (callbackId: string, query: ListCallsQuery) => AsyncIterable<CallPage>;
+
 const MAX_CALLS_PER_SUBMISSION = 1_000;
 
-export function callRequests(api: ServiceApi, { clock, random, timezone, onListed = () => {} }: CallReading): CallRequests {
+export function callRequests(api: ServiceApi, { clock, random, timezone, onListed = () => {} }: CallReading) {
   const { capabilities } = api;
 
-  async function* listCalls(callbackId: string, query: ListCallsQuery): AsyncGenerator<CallPage> {
+  /** Yields each call once. The filter is applied here, too. */
+  async function* listCalls(callbackId: string, query: ListCallsQuery): AsyncIterable<CallPage> {
     let left = query.limit ?? Number.POSITIVE_INFINITY;
     if (left <= 0) return;
     const { status } = query.filter;
@@ -80,12 +126,13 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
 
   return {
     listCalls,
+    /** Marks up to MAX_IDS_PER_REQUEST calls, all or none, and returns those that the service has left as they are. Throws `not-found`. */
     async markCalls(
-      callbackId,
-      callIds,
-      status,
-      { by = "user", replays, unlessDeliveredSince, unlessSettled = false, isWanted = () => true } = {},
-    ) {
+      callbackId: string,
+      callIds: readonly string[],
+      status: "SUCCESS" | "FAILED",
+      { by = "user", replays, unlessDeliveredSince, unlessSettled = false, isWanted = () => true }: MarkDetails = {},
+    ): Promise<readonly string[]> {
       if (callIds.length === 0) return [];
       const path = `${callbackPath(callbackId)}/calls?${idQuery(callIds)}`;
       // A call that the first request has made FAILED may have been sent and accepted before a second one.
@@ -123,7 +170,8 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
       capabilities.note("settled-by", false);
       return left;
     },
-    async submitCalls(callbackId, calls) {
+    /** Returns the call ids in order. Throws `usage` except on `whcb serve`. */
+    async submitCalls(callbackId: string, calls: readonly SubmittedCall[]): Promise<readonly string[]> {
       const ids: string[] = [];
       for (let start = 0; start < calls.length; start += MAX_CALLS_PER_SUBMISSION) {
         // Own ids make it repeatable: the service accepts each once.
@@ -143,7 +191,11 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
       }
       return ids;
     },
-    async requestReplays(callbackId, callIds, lease) {
+    /**
+     * Asks for an attempt now of up to MAX_IDS_PER_REQUEST calls, and returns how many were accepted. With a lease they are added to the
+     * replay with the run's id. Throws `locked` if another run has the lock, and `usage` if the service can't replay.
+     */
+    async requestReplays(callbackId: string, callIds: readonly string[], lease?: RunLease): Promise<number> {
       if (callIds.length === 0) return 0;
       const path = `${callbackPath(callbackId)}/replays?${idQuery(callIds)}`;
       const answer = await api.exchange({ method: "POST", path, noun: "call", ...(lease && { body: lease }) });

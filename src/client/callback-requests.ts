@@ -1,14 +1,15 @@
 import type { CallbackSettings } from "../domain/callback.js";
 import { WhcbError } from "../domain/errors.js";
 import { callbackSecrets } from "../domain/mask.js";
-import { readCallback, readCallbackList, settingsToJson } from "../wire/json/callback-json.js";
-import type { CallbackRequests, ListedCallback } from "./client.js";
+import { type ListedCallback, readCallback, readCallbackList, settingsToJson } from "../wire/json/callback-json.js";
+import type { JsonObject } from "../wire/json/json-value.js";
 import { readWholeList } from "./list-walker.js";
 import type { ServiceApi } from "./service-api.js";
 import { isSuccess } from "./transport.js";
 
 /** `willSend` gets the secrets of a callback before the service does, which may repeat them in an error. */
-export function callbackRequests(api: ServiceApi, willSend: (secrets: readonly string[]) => void): CallbackRequests {
+export function callbackRequests(api: ServiceApi, willSend: (secrets: readonly string[]) => void) {
+  /** Some services list only id, name and url. */
   function listCallbacks(): Promise<readonly ListedCallback[]> {
     return readWholeList(
       `${api.basePath}/callbacks`,
@@ -21,7 +22,9 @@ export function callbackRequests(api: ServiceApi, willSend: (secrets: readonly s
     );
   }
 
-  /** Services that accept only ids answer a name with 404, 400 or 422. */
+  /**
+   * Returns all settings. Finds a name on every service: one that accepts only ids answers a name with 404, 400 or 422. Throws `not-found`.
+   */
   async function getCallback(idOrName: string): Promise<ListedCallback> {
     const answer = await api.exchange({ method: "GET", path: callbackPath(idOrName), noun: "callback" });
     if (isSuccess(answer)) {
@@ -33,6 +36,7 @@ export function callbackRequests(api: ServiceApi, willSend: (secrets: readonly s
     return getById(id);
   }
 
+  /** Items that lack a setting are read by id. */
   async function getAllCallbacks(): Promise<readonly ListedCallback[]> {
     const all: ListedCallback[] = [];
     for (const listed of await listCallbacks()) all.push(lacksSettings(listed) ? await getById(listed.id) : listed);
@@ -67,10 +71,11 @@ export function callbackRequests(api: ServiceApi, willSend: (secrets: readonly s
     listCallbacks,
     getAllCallbacks,
     getCallback,
-    async verify() {
+    /** Throws `unauthenticated`, `forbidden` or `network`. */
+    async verify(): Promise<void> {
       await api.getDocument(`${api.basePath}/callbacks?limit=1`, "callback");
     },
-    async createCallback(settings: CallbackSettings) {
+    async createCallback(settings: CallbackSettings): Promise<ListedCallback> {
       willSend(callbackSecrets(settings));
       const answer = await api.expectSuccess({
         method: "POST",
@@ -81,13 +86,14 @@ export function callbackRequests(api: ServiceApi, willSend: (secrets: readonly s
       const created = readCallback(api.documentOf(answer));
       return readCallback({ ...settingsToJson(settings), ...created.raw, id: created.id });
     },
-    async updateCallback(id, body) {
+    /** `changeCallbackJson` makes the body. */
+    async updateCallback(id: string, body: JsonObject): Promise<void> {
       const { url, auth } = readCallback({ ...body, id });
       willSend(callbackSecrets({ url, auth: { ...auth, key: auth.key ?? "" } }));
       // It has what was read too, which another user may have changed before it is repeated.
       await api.expectSuccess({ method: "PUT", path: callbackPath(id), noun: "callback", body, isRepeatable: false });
     },
-    async deleteCallback(id) {
+    async deleteCallback(id: string): Promise<void> {
       await api.expectSuccess({ method: "DELETE", path: callbackPath(id), noun: "callback" });
     },
   };

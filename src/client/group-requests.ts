@@ -1,11 +1,11 @@
 /** The service counts calls where it can; otherwise its list is counted. */
-import { type GroupKey, groupOf } from "../domain/call-groups.js";
+import type { CallFilter } from "../domain/call-filter.js";
+import { type CallGroup, type GroupKey, groupOf } from "../domain/call-groups.js";
 import { WhcbError } from "../domain/errors.js";
 import { type ReadGroups, readGroups } from "../wire/json/group-json.js";
-import { callQuery } from "./call-requests.js";
+import { callQuery, type ListCalls } from "./call-requests.js";
 import { callbackPath } from "./callback-requests.js";
 import { isUnknownRoute } from "./capabilities.js";
-import type { Client, GroupCallsQuery, GroupPart, GroupRequests } from "./client.js";
 import { nextPath } from "./list-walker.js";
 import type { ServiceApi } from "./service-api.js";
 import { isSuccess, type TransportResponse } from "./transport.js";
@@ -13,10 +13,24 @@ import { isSuccess, type TransportResponse } from "./transport.js";
 /** A service that makes up links to more must end somewhere. */
 const MAX_PARTS = 100_000;
 
-export function groupRequests(api: ServiceApi, listCalls: Client["listCalls"]): GroupRequests {
+export interface GroupCallsQuery {
+  readonly filter: CallFilter;
+  /** It has at least one key, each once. */
+  readonly by: readonly GroupKey[];
+}
+
+export interface GroupPart {
+  readonly groups: readonly CallGroup[];
+  readonly leftOut: number;
+  /** The service counts so many calls that match. It is null if unknown. */
+  readonly total: number | null;
+}
+
+export function groupRequests(api: ServiceApi, listCalls: ListCalls) {
   const { capabilities } = api;
 
-  async function* groupCalls(callbackId: string, { filter, by }: GroupCallsQuery): AsyncGenerator<GroupPart> {
+  /** Yields parts that count different calls: the caller adds groups up. A service that can't group is listed: one group for each call. */
+  async function* groupCalls(callbackId: string, { filter, by }: GroupCallsQuery): AsyncIterable<GroupPart> {
     const query = callQuery({ filter });
     query.set("groupBy", by.join(","));
     const path = `${callbackPath(callbackId)}/calls?${query}`;

@@ -9,18 +9,7 @@ import { parseRetryAfter } from "../wire/retry-after.js";
 import { isOverDay, isOverRate, serviceError } from "./service-error.js";
 import { type Transport, TransportFailure, type TransportRequest, type TransportResponse } from "./transport.js";
 
-export interface Requester {
-  /**
-   * Returns any answer but those to retry later. A request that `isRepeatable` is sent again after no answer or a 5xx other than 501, if
-   * `isWanted` still says so. Throws `network`, `unavailable`, `rate-limited`, `quota-exceeded`.
-   */
-  send(request: TransportRequest, isRepeatable: boolean, isWanted?: () => boolean): Promise<TransportResponse>;
-  /**
-   * Until the returned function is called, `onPause` gets the end of each pause of more than 5 s that the service asks for, and `stop` ends
-   * it: the request fails.
-   */
-  duringRun(stop: AbortSignal, onPause: (until: number) => void): () => void;
-}
+export type Requester = ReturnType<typeof createRequester>;
 
 export interface RequesterDeps {
   readonly transport: Transport;
@@ -47,7 +36,7 @@ const LONGEST_SILENT_PAUSE_MS = 5_000;
 
 type Outcome = TransportResponse | TransportFailure;
 
-export function createRequester(deps: RequesterDeps): Requester {
+export function createRequester(deps: RequesterDeps) {
   const { transport, mask, pacer, clock, random } = deps;
   const service = { name: transport.name, mask };
   let hasAnswered = false;
@@ -82,7 +71,11 @@ export function createRequester(deps: RequesterDeps): Requester {
   }
 
   return {
-    async send(request, isRepeatable, isWanted = () => true) {
+    /**
+     * Returns any answer but those to retry later. A request that `isRepeatable` is sent again after no answer or a 5xx other than 501, if
+     * `isWanted` still says so. Throws `network`, `unavailable`, `rate-limited`, `quota-exceeded`.
+     */
+    async send(request: TransportRequest, isRepeatable: boolean, isWanted = () => true): Promise<TransportResponse> {
       const startedAt = clock.monotonicMs();
       for (let tries = 1; ; tries++) {
         if (overDay !== null && clock.monotonicMs() < overDay.until) throw overDay.error;
@@ -111,7 +104,11 @@ export function createRequester(deps: RequesterDeps): Requester {
         return outcome;
       }
     },
-    duringRun(stop, onPause) {
+    /**
+     * Until the returned function is called, `onPause` gets the end of each pause of more than 5 s that the service asks for, and `stop` ends
+     * it: the request fails.
+     */
+    duringRun(stop: AbortSignal, onPause: (until: number) => void): () => void {
       run = { stop, onPause };
       return () => {
         run = null;

@@ -1,21 +1,36 @@
-import { MAX_REPORT_DURATION_MS } from "../domain/attempt.js";
+import { type DeliveryResult, MAX_REPORT_DURATION_MS } from "../domain/attempt.js";
 import type { RunLease } from "../domain/callback.js";
 import { WhcbError } from "../domain/errors.js";
 import { toIsoDate } from "../wire/dates.js";
 import { countOf, objectOf, textOf } from "../wire/json/json-value.js";
-import { readServiceReplay } from "../wire/json/replay-json.js";
+import { type ListedReplay, readServiceReplay } from "../wire/json/replay-json.js";
 import { callbackPath } from "./callback-requests.js";
 import { isUnknownRoute } from "./capabilities.js";
-import type { ReplayAttempt, ReplayReport, RunRequests } from "./client.js";
 import type { ServiceApi } from "./service-api.js";
 import { isSuccess, type TransportResponse } from "./transport.js";
 
-export function runRequests(api: ServiceApi): RunRequests {
+export interface ReplayReport {
+  readonly sentFrom: string;
+  readonly attempts: readonly ReplayAttempt[];
+}
+
+export interface ReplayAttempt {
+  readonly callId: string;
+  readonly startedAt: number;
+  readonly durationMs: number;
+  readonly result: DeliveryResult;
+}
+
+/** A service without run locks, such as the platform, answers `unsupported`. */
+export type RunLockAnswer = { readonly kind: "taken" | "unsupported" } | { readonly kind: "busy"; readonly holder: RunLease };
+
+export function runRequests(api: ServiceApi) {
   const { capabilities } = api;
   const request = (method: "PUT" | "DELETE", callbackId: string, lease: RunLease) =>
     api.exchange({ method, path: `${callbackPath(callbackId)}/run-lock`, noun: "callback", body: lease, isRepeatable: true });
   return {
-    async takeRunLock(callbackId, lease) {
+    /** Takes or renews the lock, for 30 s. */
+    async takeRunLock(callbackId: string, lease: RunLease): Promise<RunLockAnswer> {
       for (;;) {
         const answer = await request("PUT", callbackId, lease);
         if (answer.status === 204 || answer.status === 409) capabilities.note("run-locks", true);
@@ -31,25 +46,28 @@ export function runRequests(api: ServiceApi): RunRequests {
         capabilities.note("run-locks", false);
       }
     },
-    async releaseRunLock(callbackId, lease) {
+    async releaseRunLock(callbackId: string, lease: RunLease): Promise<void> {
       const answer = await request("DELETE", callbackId, lease);
       // The callback may have been deleted.
       if (!isSuccess(answer) && answer.status !== 404) throw api.errorOf(answer);
     },
-    async findReplay(callbackId, replayId) {
+    /** Returns null if the service doesn't know the replay, or can't replay. */
+    async findReplay(callbackId: string, replayId: string): Promise<ListedReplay | null> {
       const answer = await api.exchange({ method: "GET", path: replayPath(callbackId, replayId), noun: "call" });
       if (isSuccess(answer)) return readServiceReplay(api.documentOf(answer));
       if (isUnknownRoute(answer)) return null;
       throw api.errorOf(answer);
     },
-    async cancelReplay(callbackId, replayId) {
+    /** Cancels what has not begun. Returns false if the service doesn't know the replay, or can't replay. */
+    async cancelReplay(callbackId: string, replayId: string): Promise<boolean> {
       const path = replayPath(callbackId, replayId);
       const answer = await api.exchange({ method: "DELETE", path, noun: "call", isRepeatable: true });
       if (isUnknownRoute(answer)) return false;
       if (!isSuccess(answer)) throw api.errorOf(answer);
       return true;
     },
-    async recordReplays(callbackId, report) {
+    /** Reports up to 100 attempts. Returns false if the service keeps none. */
+    async recordReplays(callbackId: string, report: ReplayReport): Promise<boolean> {
       if (capabilities.lacks("reported-attempts")) return false;
       const body = replayReportJson(report, api);
       const answer = await api.exchange({ method: "POST", path: `${callbackPath(callbackId)}/attempts`, noun: "call", body });

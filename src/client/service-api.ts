@@ -27,28 +27,7 @@ export interface ApiRequest {
   readonly isWanted?: () => boolean;
 }
 
-export interface ServiceApi {
-  readonly name: string;
-  readonly basePath: string;
-  readonly capabilities: Capabilities;
-  /** Returns answers of any status. */
-  exchange(request: ApiRequest): Promise<TransportResponse>;
-  expectSuccess(request: ApiRequest): Promise<TransportResponse>;
-  /** `fullPath` includes the base path. Throws `unavailable` if the answer isn't JSON within the limits. */
-  getDocument(fullPath: string, noun: ApiRequest["noun"]): Promise<unknown>;
-  /** Adds the largest accepted `limit`, at most `wanted` (docs/contract.md, X-Max-Limit). */
-  withPageLimit(path: string, wanted?: number): string;
-  /** Returns what the callbacks read so far say, and null if none were read. */
-  deliverySettings(): Partial<DeliverySettings> | null;
-  /** Of the answers about callbacks so far. */
-  loopbackIds(): ReadonlySet<string>;
-  /** Converts an instant of our clock to the service's, which its answers tell. Within CLOCKS_APART_MS they count as the same. */
-  byServiceClock(instant: number): number;
-  documentOf(answer: TransportResponse): unknown;
-  errorOf(answer: TransportResponse): WhcbError;
-  /** Returns the beginning of an answer's text, in one line and without secrets. */
-  quote(text: string): string;
-}
+export type ServiceApi = ReturnType<typeof createServiceApi>;
 
 const MEDIA_TYPES = {
   callback: "application/vnd.whispir.api-callback-v1+json",
@@ -70,14 +49,14 @@ export interface ServiceApiDeps {
   readonly clock: Clock;
 }
 
-export function createServiceApi({ requester, name, basePath, credentials, mask, clock }: ServiceApiDeps): ServiceApi {
+export function createServiceApi({ requester, name, basePath, credentials, mask, clock }: ServiceApiDeps) {
   const capabilities = new Capabilities();
   let deliverySettings: Partial<DeliverySettings> | null = null;
   const loopbackIds = new Set<string>();
   let serviceAheadMs = 0;
   const identity = credentials === null ? {} : credentialHeaders(credentials);
 
-  const errorOf = (answer: TransportResponse) => serviceError(answer, { name, mask });
+  const errorOf = (answer: TransportResponse): WhcbError => serviceError(answer, { name, mask });
 
   /** The path includes the base path. */
   async function send({ method, path, noun, body, isRepeatable, isWanted }: ApiRequest): Promise<TransportResponse> {
@@ -99,6 +78,7 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
     return answer;
   }
 
+  /** Returns answers of any status. */
   const exchange = (request: ApiRequest): Promise<TransportResponse> => send({ ...request, path: basePath + request.path });
 
   function documentOf(answer: TransportResponse): unknown {
@@ -117,19 +97,23 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
     basePath,
     capabilities,
     exchange,
-    async expectSuccess(request) {
+    async expectSuccess(request: ApiRequest): Promise<TransportResponse> {
       const answer = await exchange(request);
       if (!isSuccess(answer)) throw errorOf(answer);
       return answer;
     },
-    async getDocument(fullPath, noun) {
+    /** `fullPath` includes the base path. Throws `unavailable` if the answer isn't JSON within the limits. */
+    async getDocument(fullPath: string, noun: ApiRequest["noun"]): Promise<unknown> {
       const answer = await send({ method: "GET", path: fullPath, noun });
       if (!isSuccess(answer)) throw errorOf(answer);
       return documentOf(answer);
     },
-    deliverySettings: () => deliverySettings,
-    loopbackIds: () => loopbackIds,
-    withPageLimit(path, wanted = LARGEST_PAGE) {
+    /** Returns what the callbacks read so far say, and null if none were read. */
+    deliverySettings: (): Partial<DeliverySettings> | null => deliverySettings,
+    /** Where loopback addresses lead for its nodes, as their answers about callbacks so far say (docs/contract.md, X-Loopback-Id). */
+    loopbackIds: (): ReadonlySet<string> => loopbackIds,
+    /** Adds the largest accepted `limit`, at most `wanted` (docs/contract.md, X-Max-Limit). */
+    withPageLimit(path: string, wanted = LARGEST_PAGE): string {
       const [route = "", query = ""] = path.split("?");
       const parameters = new URLSearchParams(query);
       const limit = Math.max(1, Math.min(wanted, capabilities.rowsPerPage));
@@ -137,11 +121,15 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
       parameters.set("limit", String(limit));
       return `${route}?${parameters}`;
     },
-    // An instant after now is from before our clock was set back.
-    byServiceClock: (instant) => Math.min(instant, clock.now()) + serviceAheadMs,
+    /**
+     * Converts an instant of our clock to the service's, as its answers so far tell. Within CLOCKS_APART_MS they count as the same. An instant
+     * after now is from before our clock was set back.
+     */
+    byServiceClock: (instant: number): number => Math.min(instant, clock.now()) + serviceAheadMs,
     documentOf,
     errorOf,
-    quote: (text) => oneLine(text, mask),
+    /** Returns the beginning of an answer's text, in one line and without secrets. */
+    quote: (text: string): string => oneLine(text, mask),
   };
 }
 

@@ -2,11 +2,11 @@
 import { type CallIdMatches, completes, idKey, isGeneratedId } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import { WhcbError } from "../domain/errors.js";
-import { readAttempts, readCall } from "../wire/json/call-json.js";
+import { type ListedAttempt, type ListedCall, readAttempts, readCall } from "../wire/json/call-json.js";
 import { listOf, objectOf, textOf } from "../wire/json/json-value.js";
+import type { ListCalls } from "./call-requests.js";
 import { callbackPath } from "./callback-requests.js";
 import { isUnknownRoute } from "./capabilities.js";
-import type { Client, ListedCall, SingleCalls } from "./client.js";
 import type { ServiceApi } from "./service-api.js";
 import { isSuccess, type TransportResponse } from "./transport.js";
 
@@ -15,7 +15,7 @@ const MAX_SINGLE_REQUESTS = 50;
 /** So many calls are listed to look for short ids: 100 requests to the platform. */
 const MAX_CALLS_LISTED = 2_000;
 
-export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], timezone: string): SingleCalls {
+export function singleCalls(api: ServiceApi, listCalls: ListCalls, timezone: string) {
   const { capabilities } = api;
   /** The first listed call shows whether there are paths. */
   let firstId = "";
@@ -91,6 +91,7 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
     return listed;
   }
 
+  /** Returns those that exist, in any order. */
   async function findCalls(callbackId: string, callIds: readonly string[]): Promise<readonly ListedCall[]> {
     const [first, ...rest] = new Set(callIds);
     if (first === undefined) return [];
@@ -134,7 +135,15 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
 
   return {
     findCalls,
-    async findCallIds(callbackId, prefixes, onListing) {
+    /**
+     * Finds the generated ids that begin with a prefix, or the prefix alone if it is a whole id. `onListing` is called if the service can't
+     * look them up, so its newest calls are listed.
+     */
+    async findCallIds(
+      callbackId: string,
+      prefixes: readonly string[],
+      onListing?: (calls: number, requests: number) => void,
+    ): Promise<ReadonlyMap<string, CallIdMatches>> {
       const found = new Map<string, CallIdMatches>();
       for (const prefix of prefixes) {
         if (await isWhole(callbackId, prefix)) {
@@ -156,12 +165,14 @@ export function singleCalls(api: ServiceApi, listCalls: Client["listCalls"], tim
       }
       return found;
     },
-    async getCall(callbackId, callId) {
+    /** Throws `not-found`. */
+    async getCall(callbackId: string, callId: string): Promise<ListedCall> {
       const [call] = await findCalls(callbackId, [callId]);
       if (call === undefined) throw new WhcbError("not-found", `no call ${callId} in ${callbackId}`);
       return call;
     },
-    async listAttempts(callbackId, callId) {
+    /** Returns null if the service lists none. */
+    async listAttempts(callbackId: string, callId: string): Promise<readonly ListedAttempt[] | null> {
       if (capabilities.lacks("attempts")) return null;
       const answer = await request(callbackId, callId, "/attempts");
       if (capabilities.isMissing("attempts", answer) || answer.status === 422) return null;

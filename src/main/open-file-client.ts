@@ -1,5 +1,4 @@
-import type { Client } from "../client/client.js";
-import { createClient } from "../client/create-client.js";
+import { type Client, createClient } from "../client/client.js";
 import { lastHeaderValues, type Transport } from "../client/transport.js";
 import { createDeliverer } from "../delivery/undici-deliverer.js";
 import { systemClock } from "../platform/clock.js";

@@ -1,6 +1,5 @@
 import type { ServiceTarget } from "../cli/cli-deps.js";
-import type { Client } from "../client/client.js";
-import { createClient } from "../client/create-client.js";
+import { type Client, createClient } from "../client/client.js";
 import { createHttpTransport } from "../client/http-transport.js";
 import { systemClock } from "../platform/clock.js";
 import { systemRandom } from "../platform/random.js";

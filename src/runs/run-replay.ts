@@ -1,4 +1,5 @@
-import type { ListedCallback, ReplayAttempt } from "../client/client.js";
+import type { ListedCallback } from "../client/client.js";
+import type { ReplayAttempt } from "../client/run-requests.js";
 import { type AddressRule, checkCallbackUrl } from "../delivery/address-rule.js";
 import { isWhcbError, WhcbError } from "../domain/errors.js";
 import { isMasked } from "../domain/mask.js";

@@ -1,6 +1,7 @@
 /** The largest pages that the service can send, each at the limit of what it accepts, are within the limits of the client. */
 import { afterEach, beforeEach, expect, it } from "vitest";
-import type { Client, ListCallsQuery, ListedCall } from "../../src/client/client.js";
+import type { ListCallsQuery } from "../../src/client/call-requests.js";
+import type { Client, ListedCall } from "../../src/client/client.js";
 import { createHttpTransport } from "../../src/client/http-transport.js";
 import type { Transport } from "../../src/client/transport.js";
 import { systemTimers } from "../../src/platform/running-timers.js";

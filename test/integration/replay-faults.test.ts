@@ -1,6 +1,6 @@
 /** A replay through a network that does everything wrong. WHCB_FAULT_CALLS=5000 makes it as long as a bad day. */
 import { afterEach, describe, expect, it } from "vitest";
-import { createClient } from "../../src/client/create-client.js";
+import { createClient } from "../../src/client/client.js";
 import { createHttpTransport } from "../../src/client/http-transport.js";
 import { systemClock } from "../../src/platform/clock.js";
 import { systemRandom } from "../../src/platform/random.js";

@@ -1,5 +1,6 @@
 /** What a list doesn't tell: without it, nothing is known to be in order. */
-import type { CallPage } from "../../client/client.js";
+
+import type { CallPage } from "../../client/call-requests.js";
 import { count } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
 

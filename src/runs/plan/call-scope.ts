@@ -1,4 +1,5 @@
-import type { Client, ListCallsQuery, ListedCall, ListedCallback } from "../../client/client.js";
+import type { ListCallsQuery } from "../../client/call-requests.js";
+import type { Client, ListedCall, ListedCallback } from "../../client/client.js";
 import { KeptLength } from "../../client/list-walker.js";
 import type { CallFilter } from "../../domain/call-filter.js";
 import type { RunListener } from "../journal/run-step.js";

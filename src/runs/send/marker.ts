@@ -1,4 +1,5 @@
-import type { MarkDetails, ReplayAttempt } from "../../client/client.js";
+import type { MarkDetails } from "../../client/call-requests.js";
+import type { ReplayAttempt } from "../../client/run-requests.js";
 import { namesCall } from "../../client/service-error.js";
 import { idKey } from "../../domain/call.js";
 import { commandLine } from "../../domain/command-line.js";

@@ -1,4 +1,4 @@
-import type { ReplayAttempt } from "../../client/client.js";
+import type { ReplayAttempt } from "../../client/run-requests.js";
 import type { Delivery } from "../../delivery/deliverer.js";
 import { isAccepted, resultMessage } from "../../domain/attempt.js";
 import { createPacer, type Pacer } from "../../platform/pacer.js";

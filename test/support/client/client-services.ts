@@ -1,7 +1,6 @@
 /** Callbacks services for the client's suite: `whcb serve`'s app over a socket and in this process, and the scripted platform, both ways. */
 import type { FastifyInstance } from "fastify";
-import type { Client } from "../../../src/client/client.js";
-import { createClient } from "../../../src/client/create-client.js";
+import { type Client, createClient } from "../../../src/client/client.js";
 import { createHttpTransport } from "../../../src/client/http-transport.js";
 import { lastHeaderValues, type Transport } from "../../../src/client/transport.js";
 import { systemClock } from "../../../src/platform/clock.js";

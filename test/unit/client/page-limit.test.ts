@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createClient } from "../../../src/client/create-client.js";
+import { createClient } from "../../../src/client/client.js";
 import type { TransportRequest, TransportResponse } from "../../../src/client/transport.js";
 import { seededRandom } from "../../support/time/seeded-random.js";
 import { VirtualClock } from "../../support/time/virtual-clock.js";

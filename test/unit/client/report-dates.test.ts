@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { createClient } from "../../../src/client/create-client.js";
+import { createClient } from "../../../src/client/client.js";
 import type { TransportRequest } from "../../../src/client/transport.js";
 import { ACCEPTED } from "../../support/builders.js";
 import { seededRandom } from "../../support/time/seeded-random.js";

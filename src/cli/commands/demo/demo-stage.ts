@@ -1,6 +1,7 @@
 /** What the demo plays on: a service in memory, its client, endpoints. */
 import { join } from "node:path";
-import type { Client, ListedCallback, SubmittedCall } from "../../../client/client.js";
+import type { SubmittedCall } from "../../../client/call-requests.js";
+import type { Client, ListedCallback } from "../../../client/client.js";
 import { ANY_ADDRESS } from "../../../delivery/address-rule.js";
 import type { Deliverer } from "../../../delivery/deliverer.js";
 import { WhcbError } from "../../../domain/errors.js";

@@ -1,5 +1,7 @@
 /** Reads what a level shows, as far as it is shown. */
-import type { CallPage, Client, ListedCall } from "../../../client/client.js";
+
+import type { CallPage } from "../../../client/call-requests.js";
+import type { Client, ListedCall } from "../../../client/client.js";
 import type { CallFilter } from "../../../domain/call-filter.js";
 import { CallGroups, type GroupKey } from "../../../domain/call-groups.js";
 import { isWhcbError } from "../../../domain/errors.js";

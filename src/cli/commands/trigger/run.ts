@@ -1,6 +1,6 @@
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
-import type { SubmittedCall } from "../../../client/client.js";
+import type { SubmittedCall } from "../../../client/call-requests.js";
 import { count } from "../../../domain/count.js";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
 import type { MessageResponse } from "../../../domain/message-response.js";

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { AttemptReader } from "../../../../../src/cli/commands/calls/attempt-reader.js";
-import type { ListCallsQuery, ListedAttempt, ListedCall } from "../../../../../src/client/client.js";
+import type { ListCallsQuery } from "../../../../../src/client/call-requests.js";
+import type { ListedAttempt, ListedCall } from "../../../../../src/client/client.js";
 import { matchesFilter } from "../../../../../src/domain/call-filter.js";
 import { WhcbError } from "../../../../../src/domain/errors.js";
 import { aListedCall, aListedCallback } from "../../../../support/cli/listed.js";

@@ -7,7 +7,8 @@ import {
   topLevel,
   updateLevel,
 } from "../../../../../src/cli/commands/triage/triage-state.js";
-import type { CallPage, Client, ListCallsQuery } from "../../../../../src/client/client.js";
+import type { CallPage, ListCallsQuery } from "../../../../../src/client/call-requests.js";
+import type { Client } from "../../../../../src/client/client.js";
 import { aListedCall, aListedCallback } from "../../../../support/cli/listed.js";
 
 const PAGE = 500;

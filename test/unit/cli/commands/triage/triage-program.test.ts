@@ -3,7 +3,8 @@ import { groupsLevel } from "../../../../../src/cli/commands/triage/triage-keys.
 import { TriageProgram } from "../../../../../src/cli/commands/triage/triage-program.js";
 import { newState } from "../../../../../src/cli/commands/triage/triage-state.js";
 import { PLAIN } from "../../../../../src/cli/output/screen.js";
-import type { Client, GroupPart } from "../../../../../src/client/client.js";
+import type { Client } from "../../../../../src/client/client.js";
+import type { GroupPart } from "../../../../../src/client/group-requests.js";
 import { TransportFailure } from "../../../../../src/client/transport.js";
 import { WhcbError } from "../../../../../src/domain/errors.js";
 import type { FullScreen } from "../../../../../src/platform/full-screen.js";

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { CallbackReader, type CallbackReading } from "../../../../../src/cli/commands/watch/callback-reader.js";
+import type { CallPage, ListCallsQuery } from "../../../../../src/client/call-requests.js";
 import { Capabilities } from "../../../../../src/client/capabilities.js";
-import type { CallPage, Client, ListCallsQuery, ListedCall, ListedOutage } from "../../../../../src/client/client.js";
+import type { Client, ListedCall, ListedOutage } from "../../../../../src/client/client.js";
 import { matchesFilter } from "../../../../../src/domain/call-filter.js";
 import { aListedCall, aListedCallback, aListedOutage } from "../../../../support/cli/listed.js";
 
