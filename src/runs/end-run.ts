@@ -1,10 +1,10 @@
 import { count } from "../domain/count.js";
 import { WhcbError } from "../domain/errors.js";
 import type { HeldRun } from "./begin-run.js";
+import { describeUnmarked, type UnmarkedRun } from "./journal/other-runs.js";
 import { isUnfinished } from "./journal/run-counts.js";
 import type { RunCall } from "./journal/run-state.js";
 import type { RunCounts, RunHeader, ServiceCounts, StopReason } from "./journal/run-step.js";
-import { describeUnmarked, type UnmarkedRun } from "./plan/arrived-calls.js";
 import type { Rejection, RunSession } from "./run-session.js";
 
 export interface RunSummary {

@@ -1,12 +1,12 @@
-import type { Client, ListedCall, ListedCallback } from "../client/client.js";
+import type { ListedCall, ListedCallback } from "../client/client.js";
 import { idKey } from "../domain/call.js";
 import { count } from "../domain/count.js";
-import { isWhcbError, WhcbError } from "../domain/errors.js";
+import { WhcbError } from "../domain/errors.js";
+import type { ArrivedCalls } from "./journal/other-runs.js";
 import { isOpen, type RunState } from "./journal/run-state.js";
 import { readRunState } from "./journal/stored-runs.js";
-import type { ArrivedCalls } from "./plan/arrived-calls.js";
 import { listScope } from "./plan/call-scope.js";
-import { GroupDraft } from "./plan/group-draft.js";
+import { GroupDraft } from "./plan/replay-plan.js";
 import type { SnapshotFile } from "./plan/snapshot-file.js";
 import type { RunSession } from "./run-session.js";
 
@@ -59,30 +59,6 @@ export async function relistCalls(
   }
   session.leaveToOthers(callbackId, arrived.unmarked(callbackId));
   return draft;
-}
-
-/** Returns those of the callbacks that the service still has. */
-export async function findAllById(
-  callbacks: readonly { readonly id: string }[],
-  client: Client,
-): Promise<readonly ListedCallback[]> {
-  const found: ListedCallback[] = [];
-  for (const { id } of callbacks) {
-    const callback = await findById(id, client);
-    if (callback !== null) found.push(callback);
-  }
-  return found;
-}
-
-/** Resolves to null if it was deleted, also if another callback has its id as a name since. */
-export async function findById(id: string, client: Client): Promise<ListedCallback | null> {
-  const callback = await client.getCallback(id).catch(nullIfGone);
-  return callback?.id === id ? callback : null;
-}
-
-export function nullIfGone(error: unknown): null {
-  if (isWhcbError(error, "not-found")) return null;
-  throw error;
 }
 
 /** The callback was deleted: a resumed run doesn't try its calls again. */

@@ -6,13 +6,21 @@ import { commandLine } from "../domain/command-line.js";
 import { WhcbError } from "../domain/errors.js";
 import { beginRun, checkService } from "./begin-run.js";
 import { type RunSummary, workAndEnd } from "./end-run.js";
-import { callKey, maybeMarked, readMarks } from "./journal/marked-calls.js";
+import { callKey, maybeMarked, readMarks } from "./journal/other-runs.js";
 import { newRunId } from "./journal/run-id.js";
 import type { RunListener, UndoneRun } from "./journal/run-step.js";
 import { byService, discardRun, listRuns, mayBeLater, type RunOverview, readRun } from "./journal/stored-runs.js";
-import { type CallScope, callbacksOf, listScope, type UnusableCalls } from "./plan/call-scope.js";
-import { takeNamedCalls } from "./plan/named-calls.js";
-import { findAllById, findById, giveUpCallback, nullIfGone } from "./relist-calls.js";
+import {
+  type CallScope,
+  callbacksOf,
+  findAllById,
+  findById,
+  listScope,
+  nullIfGone,
+  takeNamedCalls,
+  type UnusableCalls,
+} from "./plan/call-scope.js";
+import { giveUpCallback } from "./relist-calls.js";
 import type { RunControl, RunDeps } from "./run-deps.js";
 import { asWhcbError, type RunSession } from "./run-session.js";
 import { markAll } from "./send/marker.js";

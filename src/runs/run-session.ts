@@ -1,10 +1,10 @@
 import { setMaxListeners } from "node:events";
 import { isWhcbError, type WhcbError } from "../domain/errors.js";
 import type { Journal } from "./journal/journal.js";
+import type { UnmarkedRun } from "./journal/other-runs.js";
 import { NO_COUNTS, type RunCallState, reduceCounts, sumCounts } from "./journal/run-counts.js";
 import type { RunCall } from "./journal/run-state.js";
 import type { CallStep, RunCounts, RunHeader, RunListener, ServiceCounts, StopReason } from "./journal/run-step.js";
-import type { UnmarkedRun } from "./plan/arrived-calls.js";
 import type { HeldLocks, RunDeps } from "./run-deps.js";
 
 /** The journal has all of them. */

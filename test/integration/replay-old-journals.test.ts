@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
-import { readBootId } from "../../src/runs/journal/boot-id.js";
+import { readBootId } from "../../src/runs/journal/journal.js";
 import { listRuns, readRun } from "../../src/runs/journal/stored-runs.js";
 import { resumeRun } from "../../src/runs/resume-run.js";
 import { lockFile } from "../../src/store/sqlite/lock-database.js";

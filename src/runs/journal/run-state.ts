@@ -1,4 +1,4 @@
-import { isSameBoot } from "./boot-id.js";
+import { isSameBoot } from "./journal.js";
 import {
   countUnknown,
   hasArrived,

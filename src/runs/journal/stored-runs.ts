@@ -1,8 +1,7 @@
 import { open, readdir, rm } from "node:fs/promises";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import type { RunFolder } from "../run-deps.js";
-import { readBootId } from "./boot-id.js";
-import { Journal, type JournalEnd, openJournalFile, readJournal } from "./journal.js";
+import { Journal, type JournalEnd, openJournalFile, readBootId, readJournal } from "./journal.js";
 import { isRunLocked, lockRun } from "./process-lock.js";
 import { isUnfinished } from "./run-counts.js";
 import { journalPath, runIdOfFile } from "./run-id.js";

@@ -1,7 +1,9 @@
 import type { ListCallsQuery } from "../../client/call-requests.js";
 import type { Client, ListedCall, ListedCallback } from "../../client/client.js";
 import { KeptLength } from "../../client/list-walker.js";
+import { type CallStatus, idKey, isGeneratedId } from "../../domain/call.js";
 import type { CallFilter } from "../../domain/call-filter.js";
+import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import type { RunListener } from "../journal/run-step.js";
 
 export interface CallScope {
@@ -22,6 +24,30 @@ export async function callbacksOf(
   const found: ListedCallback[] = [];
   for (const idOrName of new Set(callbacks)) found.push(await client.getCallback(idOrName));
   return [...new Map(found.map((callback) => [callback.id, callback])).values()];
+}
+
+/** Returns those of the callbacks that the service still has. */
+export async function findAllById(
+  callbacks: readonly { readonly id: string }[],
+  client: Client,
+): Promise<readonly ListedCallback[]> {
+  const found: ListedCallback[] = [];
+  for (const { id } of callbacks) {
+    const callback = await findById(id, client);
+    if (callback !== null) found.push(callback);
+  }
+  return found;
+}
+
+/** Resolves to null if it was deleted, also if another callback has its id as a name since. */
+export async function findById(id: string, client: Client): Promise<ListedCallback | null> {
+  const callback = await client.getCallback(id).catch(nullIfGone);
+  return callback?.id === id ? callback : null;
+}
+
+export function nullIfGone(error: unknown): null {
+  if (isWhcbError(error, "not-found")) return null;
+  throw error;
 }
 
 /** Calls that change meanwhile move others between the pages, so rows are skipped: the list is read again, at most this often. */
@@ -75,4 +101,56 @@ export async function listScope(
     const isComplete = unlisted === 0 && (expected !== null || pages <= 1 || ids.size === known);
     if (isComplete || pass === MAX_PASSES) return { leftOut, withoutId, unlisted };
   }
+}
+
+/** Beyond this, calls are looked for among those that have the status, before they are requested one by one. */
+const MAX_SINGLE_CALLS = 50;
+
+/**
+ * Gives `take` each call that is named by its whole id once, and returns the ids that no call has. Throws `usage` if two callbacks have a
+ * call of an id that a sender chose, or that is spelled otherwise; generated ids differ.
+ */
+export async function takeNamedCalls<Group extends { readonly callback: ListedCallback }>(
+  { client, onEvent = () => {} }: { readonly client: Client; readonly onEvent?: RunListener },
+  named: { readonly groups: readonly Group[]; readonly callIds: readonly string[]; readonly status: CallStatus },
+  take: (calls: readonly ListedCall[], group: Group) => Promise<void>,
+): Promise<readonly string[]> {
+  const ids = new Set(named.callIds);
+  const foundKeys = new Set<string>();
+  const notUnique = new Map<string, ListedCallback>();
+  for (const group of named.groups) {
+    const { callback } = group;
+    const open = new Set(ids);
+    const taken = new Set<string>();
+    const takeOpen = async (calls: readonly ListedCall[]): Promise<void> => {
+      const found = calls.filter(({ id }) => !taken.has(id));
+      for (const { id } of found) {
+        const key = idKey(id);
+        const other = notUnique.get(key);
+        if (other !== undefined && other !== callback) throw inTwoCallbacks(id, other, callback);
+        if (!isGeneratedId(id) || !ids.delete(id)) notUnique.set(key, callback);
+        foundKeys.add(key);
+        taken.add(id);
+        open.delete(id);
+      }
+      if (found.length > 0) await take(found, group);
+    };
+    if (open.size > MAX_SINGLE_CALLS) {
+      const { status } = named;
+      for await (const { calls, total } of client.listCalls(callback.id, { filter: { status } })) {
+        // Only the whole list shows whether one that is spelled otherwise is meant.
+        await takeOpen(calls.filter(({ id }) => open.has(id)));
+        onEvent({ type: "listed", callbackId: callback.id, calls: foundKeys.size, total });
+        if (open.size === 0) break;
+      }
+    }
+    await takeOpen(await client.findCalls(callback.id, [...open]));
+  }
+  return [...ids].filter((id) => !foundKeys.has(idKey(id)));
+}
+
+function inTwoCallbacks(id: string, one: ListedCallback, other: ListedCallback): WhcbError {
+  return new WhcbError("usage", `${one.name || one.id} and ${other.name || other.id} both have a call ${id}`, {
+    hint: "name the callback before the ids",
+  });
 }

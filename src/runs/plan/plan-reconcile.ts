@@ -5,16 +5,15 @@ import { KeptLength } from "../../client/list-walker.js";
 import { count } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
 import { saysZone } from "../../wire/dates.js";
+import { ArrivedCalls } from "../journal/other-runs.js";
 import { newRunId } from "../journal/run-id.js";
 import type { RunListener } from "../journal/run-step.js";
 import type { RunDeps } from "../run-deps.js";
 import type { BodyOptions } from "../run-options.js";
-import { ArrivedCalls } from "./arrived-calls.js";
 import { listScope } from "./call-scope.js";
 import { type ComparableCall, type CompareOptions, comparableCall, type ParsePhone } from "./comparable-call.js";
-import { GroupDraft } from "./group-draft.js";
 import { matchSeen } from "./match-seen.js";
-import { type ReplayPlan, snapshotPlan } from "./replay-plan.js";
+import { GroupDraft, type ReplayPlan, snapshotPlan } from "./replay-plan.js";
 import type { DateZones, SeenList } from "./seen-list.js";
 import { SnapshotFile } from "./snapshot-file.js";
 

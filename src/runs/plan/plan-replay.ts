@@ -1,13 +1,11 @@
 import type { ListedCall, ListedCallback } from "../../client/client.js";
+import { ArrivedCalls } from "../journal/other-runs.js";
 import { newRunId } from "../journal/run-id.js";
 import type { RunListener } from "../journal/run-step.js";
 import type { RunDeps } from "../run-deps.js";
 import type { BodyOptions } from "../run-options.js";
-import { ArrivedCalls } from "./arrived-calls.js";
-import { type CallScope, callbacksOf, listScope } from "./call-scope.js";
-import { GroupDraft } from "./group-draft.js";
-import { takeNamedCalls } from "./named-calls.js";
-import { type ReplayPlan, snapshotPlan } from "./replay-plan.js";
+import { type CallScope, callbacksOf, listScope, takeNamedCalls } from "./call-scope.js";
+import { GroupDraft, type ReplayPlan, snapshotPlan } from "./replay-plan.js";
 import { SnapshotFile } from "./snapshot-file.js";
 
 export interface ReplayScope extends CallScope, BodyOptions {

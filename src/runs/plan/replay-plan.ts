@@ -1,7 +1,13 @@
 /** Every matching call once, oldest first, taken before the first send. */
-import type { UnmarkedRun } from "./arrived-calls.js";
+import type { Capabilities } from "../../client/capabilities.js";
+import type { ListedCall, ListedCallback } from "../../client/client.js";
+import type { Clock } from "../../platform/clock.js";
+import { readDate } from "../../wire/dates.js";
+import { isUnsent } from "../../wire/json/call-json.js";
+import { requireBodyStyle } from "../../wire/json/callback-json.js";
+import type { UnmarkedRun } from "../journal/other-runs.js";
+import type { RunDeps } from "../run-deps.js";
 import type { UnusableCalls } from "./call-scope.js";
-import type { CallPlaces, GroupDraft, ReplayGroup } from "./group-draft.js";
 import type { PlannedCall, SnapshotFile } from "./snapshot-file.js";
 
 export interface LeftOutCalls extends UnusableCalls {
@@ -80,4 +86,176 @@ export function snapshotPlan({ runId, drafts, file, leftOut = {}, limit }: Snaps
     },
     discard: () => file.close(),
   };
+}
+
+/** Two retry intervals: the platform doesn't say what it retries. */
+const PROBABLY_RETRYING_MS = 2 * 5 * 60_000;
+
+/** Places in the snapshot file, in sending order: 12 bytes a call, outside the heap. */
+export interface CallPlaces {
+  readonly offsets: Float64Array;
+  readonly lengths: Uint32Array;
+}
+
+export interface ReplayGroup {
+  /** `auth.key` is null if the service doesn't return it. */
+  readonly callback: ListedCallback;
+  readonly calls: number;
+  /** The service still retries these: the receiver may see them twice. */
+  readonly retrying: number;
+  /** Of the last attempts, epoch ms; null if there are none. */
+  readonly firstAttemptedAt: number | null;
+  readonly lastAttemptedAt: number | null;
+  /** Most frequent first; null: without an answer. */
+  readonly statusCodes: readonly { readonly statusCode: number | null; readonly calls: number }[];
+  /** Of those without an answer. */
+  readonly unsent: number;
+}
+
+export class GroupDraft {
+  readonly callback: ListedCallback;
+  readonly #ids: string[] = [];
+  /** null: all. */
+  #kept: ReadonlySet<string> | null = null;
+  readonly #offsets: number[] = [];
+  readonly #lengths: number[] = [];
+  readonly #order: SendOrder;
+  readonly #file: SnapshotFile;
+  readonly #clock: Clock;
+  readonly #capabilities: Capabilities;
+  readonly #statusCodes: (number | null)[] = [];
+  readonly #areUnsent: boolean[] = [];
+  readonly #areRetrying: boolean[] = [];
+
+  constructor(
+    callback: ListedCallback,
+    file: SnapshotFile,
+    { client, clock }: RunDeps,
+    listed: { readonly isOldestFirst?: boolean } = {},
+  ) {
+    this.callback = callback;
+    this.#order = new SendOrder(listed);
+    this.#file = file;
+    this.#clock = clock;
+    this.#capabilities = client.capabilities;
+  }
+
+  isRetrying({ nextAttemptAt, attemptedAt }: ListedCall): boolean {
+    if (nextAttemptAt !== null) return true;
+    if (this.#capabilities.has("retry-reports")) return false;
+    const age = attemptedAt === null ? Number.POSITIVE_INFINITY : this.#clock.now() - attemptedAt;
+    return this.callback.retriesEnabled === true && age <= PROBABLY_RETRYING_MS;
+  }
+
+  async add(calls: readonly ListedCall[]): Promise<void> {
+    if (calls.length === 0) return;
+    const style = requireBodyStyle(this.callback, this.#file.bodyOptions.contentType);
+    const places = await this.#file.add(calls, style);
+    for (const { offset, length } of places) {
+      this.#offsets.push(offset);
+      this.#lengths.push(length);
+    }
+    for (const call of calls) {
+      this.#ids.push(call.id);
+      this.#order.add(call, this.#clock.now());
+      this.#statusCodes.push(call.statusCode);
+      this.#areUnsent.push(isUnsent(call));
+      this.#areRetrying.push(this.isRetrying(call));
+    }
+  }
+
+  keepOnly(callIds: ReadonlySet<string>): void {
+    this.#kept = callIds;
+  }
+
+  /** Of the first `limit` calls in sending order. */
+  places(limit = Number.POSITIVE_INFINITY): CallPlaces {
+    const order = this.#indexes(limit);
+    return {
+      offsets: Float64Array.from(order, (index) => this.#offsets[index] ?? 0),
+      lengths: order.map((index) => this.#lengths[index] ?? 0),
+    };
+  }
+
+  /** Of the first `limit` calls in sending order. */
+  group(limit = Number.POSITIVE_INFINITY): ReplayGroup {
+    const byCode = new Map<number | null, number>();
+    const sum = { unsent: 0, retrying: 0 };
+    let first: number | null = null;
+    let last: number | null = null;
+    const order = this.#indexes(limit);
+    for (const index of order) {
+      const code = this.#statusCodes[index] ?? null;
+      byCode.set(code, (byCode.get(code) ?? 0) + 1);
+      if (this.#areUnsent[index]) sum.unsent++;
+      if (this.#areRetrying[index]) sum.retrying++;
+      const at = this.#order.attemptedAt(index);
+      if (at === null) continue;
+      first = Math.min(first ?? at, at);
+      last = Math.max(last ?? at, at);
+    }
+    const statusCodes = [...byCode].map(([statusCode, calls]) => ({ statusCode, calls }));
+    return {
+      callback: this.callback,
+      calls: order.length,
+      ...sum,
+      firstAttemptedAt: first,
+      lastAttemptedAt: last,
+      statusCodes: statusCodes.sort((one, other) => other.calls - one.calls),
+    };
+  }
+
+  #indexes(limit: number): Uint32Array {
+    const isKept = (index: number): boolean => this.#kept?.has(this.#ids[index] ?? "") ?? true;
+    return this.#order.indexes().filter(isKept).slice(0, limit);
+  }
+}
+
+/** In columns: 100,000 calls take a few MiB. */
+export class SendOrder {
+  readonly #madeAt: number[] = [];
+  readonly #respondedAt: number[] = [];
+  readonly #attemptedAt: number[] = [];
+  readonly #isOldestFirst: boolean;
+  #areTimeOrdered = true;
+
+  /** `isOldestFirst`: as the calls are listed, by last attempt. */
+  constructor({ isOldestFirst = false } = {}) {
+    this.#isOldestFirst = isOldestFirst;
+  }
+
+  add(call: ListedCall, now: number): void {
+    const madeAt = timeInId(call.id, now);
+    if (madeAt === null) this.#areTimeOrdered = false;
+    const attemptedAt = call.attemptedAt ?? 0;
+    this.#madeAt.push(madeAt ?? 0);
+    this.#respondedAt.push(readDate(call.response.responseMessage.date) ?? attemptedAt);
+    this.#attemptedAt.push(attemptedAt);
+  }
+
+  attemptedAt(index: number): number | null {
+    return this.#attemptedAt[index] || null;
+  }
+
+  /** In sending order: by the time in the id (`whcb serve`), else the response's date, then the last attempt; ties oldest first. */
+  indexes(): Uint32Array {
+    const first = this.#areTimeOrdered ? this.#madeAt : this.#respondedAt;
+    const second = this.#attemptedAt;
+    const older = this.#isOldestFirst ? 1 : -1;
+    return Uint32Array.from(first.keys()).sort(
+      (one, other) =>
+        (first[one] ?? 0) - (first[other] ?? 0) || (second[one] ?? 0) - (second[other] ?? 0) || older * (one - other),
+    );
+  }
+}
+
+const VERSION_7 = /^[0-9A-F]{12}7[0-9A-F]{3}[89AB][0-9A-F]{15}$/i;
+const EARLIEST = Date.UTC(2020, 0);
+const DAY_MS = 86_400_000;
+
+/** Epoch ms in a UUIDv7 without dashes, else null. */
+function timeInId(id: string, now: number): number | null {
+  if (!VERSION_7.test(id)) return null;
+  const at = Number.parseInt(id.slice(0, 12), 16);
+  return at >= EARLIEST && at <= now + DAY_MS ? at : null;
 }

@@ -7,8 +7,7 @@ import type { StopReason } from "../journal/run-step.js";
 import type { PlannedCall } from "../plan/snapshot-file.js";
 import type { ReplayOptions } from "../run-options.js";
 import { asWhcbError, type RunSession, type StopSignal } from "../run-session.js";
-import { CallChooser } from "./call-chooser.js";
-import { WrittenAheadCalls } from "./written-ahead-calls.js";
+import { CallChooser, WrittenAheadCalls } from "./calls-to-send.js";
 
 export interface SendJob {
   readonly callbackId: string;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { ListedCall } from "../../../../src/client/client.js";
 import { timeOrderedId } from "../../../../src/platform/random.js";
-import { SendOrder } from "../../../../src/runs/plan/group-draft.js";
+import { SendOrder } from "../../../../src/runs/plan/replay-plan.js";
 import { aListedCall } from "../../../support/cli/listed.js";
 import { seededRandom } from "../../../support/time/seeded-random.js";
 

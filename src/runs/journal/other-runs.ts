@@ -1,0 +1,151 @@
+/** The other runs of this data folder may know that a call has arrived or was marked, or have a newer list of what was received (docs/runs.md). */
+import { idKey } from "../../domain/call.js";
+import { count } from "../../domain/count.js";
+import { MAX_IDS_PER_REQUEST } from "../../wire/bulk-ids.js";
+import type { RunFolder } from "../run-deps.js";
+import { hasArrived } from "./run-counts.js";
+import type { RunCall } from "./run-state.js";
+import type { RunHeader } from "./run-step.js";
+import {
+  byService,
+  listRuns,
+  listWantedRuns,
+  type RunOverview,
+  type RunRecord,
+  readRun,
+  readUnmarkedRuns,
+  wasBegunAfter,
+} from "./stored-runs.js";
+
+export interface UnmarkedRun {
+  readonly header: RunHeader;
+  /** accepted: they have arrived. seen: a list said so. */
+  readonly as: "accepted" | "seen";
+  readonly calls: number;
+}
+
+type Unmarked = Omit<UnmarkedRun, "calls">;
+
+/**
+ * Another run knows these calls as accepted or seen, and hasn't marked them. They are FAILED, and would arrive twice, unless a later run of
+ * mark-failed has marked them, or a later reconcile has a newer list.
+ */
+export class ArrivedCalls {
+  readonly #runs = new Map<string, Unmarked>();
+  readonly #leftOut = new Map<string, { readonly callbackId: string; readonly run: Unmarked }>();
+
+  /**
+   * `sender`: the run that sends; if it marks nothing, it leaves none out, and none that is seen if it has a list itself. Throws `malformed` if a
+   * journal that may have such calls is damaged.
+   */
+  static async read(
+    sender: { readonly runId: string; readonly mark: boolean; readonly hasList?: boolean },
+    deps: RunFolder,
+  ): Promise<ArrivedCalls> {
+    const arrived = new ArrivedCalls();
+    if (!sender.mark) return arrived;
+    // The service may have had another name then, and the endpoint of a copy's callback is the same one.
+    const isWanted = (header: RunHeader): boolean => header.runId !== sender.runId && header.options?.mark === true;
+    let isMarked: MarkCheck | null = null;
+    let hasNewerList: Awaited<ReturnType<typeof readNewerLists>> | null = null;
+    for await (const state of readUnmarkedRuns(deps.runsDirectory, isWanted)) {
+      const { header } = state;
+      const runs = { accepted: { header, as: "accepted" }, seen: { header, as: "seen" } } as const;
+      isMarked ??= await readMarks(isMarkFailed, deps);
+      hasNewerList ??= await readNewerLists(deps);
+      for (const { callbackId, id, state: as, needsMark, at } of state.entries()) {
+        if (!hasArrived(as) || !needsMark || isMarked({ callbackId, id }, byService(at, header), header)) continue;
+        if (as === "seen" && (sender.hasList === true || hasNewerList(callbackId, header))) continue;
+        arrived.#runs.set(callKey(callbackId, id), runs[as]);
+      }
+    }
+    return arrived;
+  }
+
+  /** Returns the calls that aren't known to have arrived. */
+  leaveOut<Call extends { readonly id: string }>(callbackId: string, calls: readonly Call[]): readonly Call[] {
+    return calls.filter(({ id }) => {
+      const key = callKey(callbackId, id);
+      const run = this.#runs.get(key);
+      if (run !== undefined) this.#leftOut.set(key, { callbackId, run });
+      return run === undefined;
+    });
+  }
+
+  /** The runs of the calls that were left out; default: of all callbacks. */
+  unmarked(callbackId?: string): readonly UnmarkedRun[] {
+    const runs = new Map<Unmarked, number>();
+    for (const { callbackId: id, run } of this.#leftOut.values())
+      if (callbackId === undefined || id === callbackId) runs.set(run, (runs.get(run) ?? 0) + 1);
+    return Array.from(runs, ([run, calls]) => ({ ...run, calls }));
+  }
+}
+
+/** "6 calls not sent: they have arrived, but run 20261124-233015-0427F3A hasn't marked them". */
+export function describeUnmarked({ header, as, calls }: UnmarkedRun): string {
+  const [have, were, them] = calls === 1 ? ["it has", "it was", "it"] : ["they have", "they were", "them"];
+  const reason = as === "accepted" ? `${have} arrived` : `your list said that ${were} received`;
+  return `${count(calls, "call")} not sent: ${reason}, but run ${header.runId} hasn't marked ${them}`;
+}
+
+/** Whether one of the runs has marked the call after `since`, by the service's clock, or was begun after the run `of`. */
+export type MarkCheck = (call: Pick<RunCall, "callbackId" | "id">, since: number, of: Pick<RunHeader, "runId">) => boolean;
+
+interface Mark {
+  readonly at: number;
+  readonly run: RunHeader;
+}
+
+/**
+ * Reads the marks of the wanted runs of this data folder, and those that may have been executed. The service's name isn't compared, as it may
+ * be written in several ways. Journals that can't be read are left out, or throw `malformed` if they may be of a run that `mustRead` names.
+ */
+export async function readMarks(
+  isWanted: (run: RunOverview) => boolean,
+  folder: RunFolder,
+  mustRead?: (header: RunHeader) => boolean,
+): Promise<MarkCheck> {
+  const marks = new Map<string, Mark[]>();
+  const runs = await (mustRead === undefined ? listRuns(folder) : listWantedRuns(folder, mustRead));
+  for (const overview of runs) {
+    const mayHaveMarked = overview.counts.marked > 0 || (overview.options === null && overview.state !== "finished");
+    if (!mayHaveMarked || !isWanted(overview)) continue;
+    const run = await readRun(folder, overview.runId);
+    const marked = run.calls.filter(({ isMarked }) => isMarked);
+    const maybe = run.options === null ? maybeMarked(run).map((call) => ({ ...call, at: run.lastAt })) : [];
+    for (const { callbackId, id, at } of [...marked, ...maybe]) {
+      const key = callKey(callbackId, id);
+      marks.set(key, [...(marks.get(key) ?? []), { at: byService(at, run), run: overview }]);
+    }
+  }
+  return ({ callbackId, id }, since, of) =>
+    marks.get(callKey(callbackId, id))?.some(({ at, run }) => at > since || wasBegunAfter(run, of)) === true;
+}
+
+/** The calls of the last request of a run of marks, which may have been executed. */
+export function maybeMarked({ isLastRequestOpen, calls }: Pick<RunRecord, "isLastRequestOpen" | "calls">): readonly RunCall[] {
+  return isLastRequestOpen ? calls.filter(({ state }) => state === "left").slice(0, MAX_IDS_PER_REQUEST) : [];
+}
+
+/** Its calls may be sent again, whatever is known of them; after an undo they are what they were before. */
+export function isMarkFailed({ kind, undoes }: Pick<RunHeader, "kind" | "undoes">): boolean {
+  return kind === "mark-failed" && undoes === undefined;
+}
+
+export function callKey(callbackId: string, id: string): string {
+  return `${callbackId} ${idKey(id)}`;
+}
+
+/** Whether a later reconcile of the callback, by the service's clock, has a newer list of what the receiver has. One that was discarded has none. */
+export async function readNewerLists(folder: RunFolder): Promise<(callbackId: string, run: RunHeader) => boolean> {
+  const latestAt = new Map<string, number>();
+  for (const run of await listRuns(folder)) {
+    if (run.kind !== "reconcile" || run.state === "discarded") continue;
+    for (const { id } of run.callbacks) latestAt.set(id, Math.max(latestAt.get(id) ?? 0, begunAt(run)));
+  }
+  return (callbackId, run) => (latestAt.get(callbackId) ?? 0) > begunAt(run);
+}
+
+function begunAt(run: RunHeader): number {
+  return byService(run.startedAt, run);
+}
