@@ -1,24 +1,28 @@
 import type { ListedCall } from "../client/client.js";
 import { idKey } from "../domain/call.js";
-import { reopenRun } from "./begin-run.js";
-import { type RunSummary, workAndEnd } from "./end-run.js";
-import { ArrivedCalls, isMarkFailed, maybeMarked, readMarks, readNewerLists } from "./journal/other-runs.js";
+import { WhcbError } from "../domain/errors.js";
+import { checkService } from "./check-service.js";
+import { Journal, readBootId } from "./journal/journal.js";
+import { ArrivedCalls, callKey, isMarkFailed, readMarks, readNewerLists } from "./journal/other-runs.js";
+import { journalPath } from "./journal/run-id.js";
 import { isOpen, type RunEntry, type RunState } from "./journal/run-state.js";
 import type { RunHeader, RunListener } from "./journal/run-step.js";
-import { byService, mayBeLater } from "./journal/stored-runs.js";
+import { byService, findRunId, mayBeLater, readRunState } from "./journal/stored-runs.js";
+import { beginSession, openJournal, ownLock, type RunSummary, workAndEnd } from "./perform-run.js";
 import { findById } from "./plan/call-scope.js";
 import { type GroupDraft, snapshotPlan } from "./plan/replay-plan.js";
 import { SnapshotFile } from "./plan/snapshot-file.js";
 import { giveUpCallback, relistCalls } from "./relist-calls.js";
-import type { RunControl, RunDeps } from "./run-deps.js";
+import type { RunDeps } from "./run-deps.js";
 import { readArrivals, skipSettled } from "./run-marks.js";
 import type { BodyOptions, ReplayOptions } from "./run-options.js";
 import { replayPlan } from "./run-replay.js";
-import { asWhcbError, type RunSession } from "./run-session.js";
+import { type RunControl, RunSession } from "./run-session.js";
 import { markAll } from "./send/marker.js";
 
 /** `contentType`: instead of the run's. */
-export interface ResumeOptions extends RunControl, Pick<BodyOptions, "contentType"> {
+export interface ResumeOptions extends RunControl {
+  readonly contentType?: BodyOptions["contentType"];
   /** The run's --to with its secrets, which the journal doesn't have. */
   readonly to?: ReplayOptions["to"] | undefined;
   /** Resend unknown calls: the receiver may see them twice. */
@@ -32,14 +36,9 @@ export async function resumeRun(
   deps: RunDeps,
   onEvent: RunListener = () => {},
 ): Promise<RunSummary> {
-  const run = await reopenRun(wanted, options, deps, onEvent);
-  const { session, state } = run;
-  return workAndEnd(run, async () => {
-    try {
-      await markWhatIsDue(state, session);
-    } catch (error) {
-      session.stop.stop("service", asWhcbError(error));
-    }
+  const { session, state, lock } = await reopenRun(wanted, options, deps, onEvent);
+  return workAndEnd(session, lock, async () => {
+    await markWhatIsDue(state, session);
     const { options: replayOptions } = session.header;
     if (replayOptions !== null && session.stop.reason === null) {
       const contentType = options.contentType ?? replayOptions.contentType;
@@ -48,11 +47,38 @@ export async function resumeRun(
   });
 }
 
+/** Throws `not-found`, `unavailable` while its process lives, `config` for a run of another service. */
+async function reopenRun(wanted: string, options: ResumeOptions, deps: RunDeps, onEvent: RunListener) {
+  const runId = await findRunId(deps.runsDirectory, wanted);
+  const lock = await ownLock(deps, runId, options);
+  let journal: Journal | null = null;
+  try {
+    const { state, end } = await readRunState(deps.runsDirectory, runId);
+    const { header } = state;
+    await checkService(header, deps.client, deps.profile);
+    if (state.isDiscarded) throw new WhcbError("usage", `run ${runId} was discarded`);
+    state.closeSession(await readBootId(deps.clock));
+    const file = openJournal(journalPath(deps.runsDirectory, runId), deps, end.length);
+    journal = new Journal(file, end.lacksLineEnd ? "\n" : "");
+    await beginSession(journal, header, deps);
+    const counts = new Map(header.callbacks.map(({ id }) => [id, state.counts(id)]));
+    const session = new RunSession({ header, journal, counts }, options, deps, onEvent);
+    session.resume(
+      state.calls().filter((call) => ["unknown", "rejected", "not-found"].includes(call.state)),
+      [...state.entries()].filter((entry) => isOpen(entry, options.resendUnknown) && entry.state !== "left"),
+    );
+    return { session, lock, state };
+  } catch (error) {
+    await journal?.close();
+    await lock.release();
+    throw error;
+  }
+}
+
 async function markWhatIsDue(state: RunState, session: RunSession): Promise<void> {
   const { callbacks, kind, undoes } = session.header;
   const status = kind === "mark-failed" ? "FAILED" : "SUCCESS";
-  const { isLastRequestOpen } = state;
-  const mayBeMarked = new Set(maybeMarked({ isLastRequestOpen, calls: state.calls() }).map(({ id }) => idKey(id)));
+  const mayBeMarked = new Set(state.maybeMarked.map(({ id }) => idKey(id)));
   const isSettled = ({ id, status }: ListedCall): boolean => status === "SUCCESS" && !mayBeMarked.has(idKey(id));
   const stays = status === "FAILED" ? await readArrivals(session) : isSettled;
   const isSuperseded = state.counts().toMark > 0 ? await readSuperseded(session) : () => false;
@@ -85,10 +111,10 @@ async function readSuperseded({ header, deps }: RunSession): Promise<(entry: Run
   const onlyMarks = options === null;
   const since = byService(listedAt, header);
   const counts = (run: RunHeader): boolean => (onlyMarks ? run.runId !== runId : isMarkFailed(run));
-  const isMarked = await readMarks((run) => mayBeLater(run, header, since), deps, counts);
+  const isMarked = await readMarks((run) => mayBeLater(run, runId, since), deps, counts);
   const hasNewerList = header.kind === "reconcile" ? await readNewerLists(deps) : () => false;
   return (entry) =>
-    isMarked(entry, onlyMarks ? since : byService(entry.at, header), header) ||
+    isMarked(callKey(entry.callbackId, entry.id), onlyMarks ? since : byService(entry.at, header), runId) ||
     (entry.state === "seen" && hasNewerList(entry.callbackId, header));
 }
 
@@ -109,8 +135,6 @@ async function sendTheRest(state: RunState, options: ReplayOptions & ResumeOptio
       drafts.push(await relistCalls(callback, state, { file, arrived, resendUnknown: options.resendUnknown }, session));
     }
     await replayPlan(snapshotPlan({ runId: header.runId, drafts, file }), options, session);
-  } catch (error) {
-    session.stop.stop("service", asWhcbError(error));
   } finally {
     await file.close();
   }

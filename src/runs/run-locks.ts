@@ -11,7 +11,7 @@ import { lockRun } from "./journal/process-lock.js";
 import { newRunId } from "./journal/run-id.js";
 import type { RunCounts } from "./journal/run-step.js";
 import { readRun } from "./journal/stored-runs.js";
-import { type FileLock, type HeldLocks, type RunDeps, whoRuns } from "./run-deps.js";
+import { type FileLock, type RunDeps, whoRuns } from "./run-deps.js";
 
 export interface LockedCallback {
   readonly id: string;
@@ -32,12 +32,15 @@ const RETRY_MS = 1_000;
 const POLL_MS = 2_000;
 const LONGEST_RELEASE_MS = 5_000;
 
-interface Held {
-  readonly fileLock: FileLock;
+interface Lease {
   /** false: the service gives out none. */
   readonly isLeased: boolean;
   /** When the last renewal began, before the service starts counting. null: the lease is lost until it is retaken. */
   renewedAt: { readonly wallMs: number; readonly monotonicMs: number } | null;
+}
+
+interface Held extends Lease {
+  readonly fileLock: FileLock;
 }
 
 export interface LockOptions {
@@ -49,7 +52,10 @@ export interface LockOptions {
   readonly serviceFlags?: readonly string[];
 }
 
-export class RunLocks implements HeldLocks {
+/** What a run needs of its locks. */
+export type HeldLocks = Pick<RunLocks, "lease" | "maySend" | "retake" | "report">;
+
+export class RunLocks {
   readonly runId: string;
   readonly busy: readonly BusyCallback[];
   readonly #deps: RunDeps;
@@ -221,8 +227,6 @@ async function takeOne(callbackId: string, lease: RunLease, deps: RunDeps): Prom
 
 /** Where files can't be locked, the lease is enough. */
 const NO_FILE_LOCK: FileLock = { release: async () => undefined };
-
-type Lease = Pick<Held, "isLeased" | "renewedAt">;
 
 async function takeLease(callbackId: string, lease: RunLease, deps: RunDeps): Promise<Lease | Busy> {
   const renewedAt = { wallMs: deps.clock.now(), monotonicMs: deps.clock.monotonicMs() };

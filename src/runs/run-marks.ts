@@ -4,12 +4,12 @@ import { idKey } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import { commandLine } from "../domain/command-line.js";
 import { WhcbError } from "../domain/errors.js";
-import { beginRun, checkService } from "./begin-run.js";
-import { type RunSummary, workAndEnd } from "./end-run.js";
-import { callKey, maybeMarked, readMarks } from "./journal/other-runs.js";
+import { checkService } from "./check-service.js";
+import { callKey, readMarks } from "./journal/other-runs.js";
 import { newRunId } from "./journal/run-id.js";
 import type { RunListener, UndoneRun } from "./journal/run-step.js";
 import { byService, discardRun, listRuns, mayBeLater, type RunOverview, readRun } from "./journal/stored-runs.js";
+import { type NewRun, performRun, type RunSummary } from "./perform-run.js";
 import {
   type CallScope,
   callbacksOf,
@@ -21,27 +21,33 @@ import {
   type UnusableCalls,
 } from "./plan/call-scope.js";
 import { giveUpCallback } from "./relist-calls.js";
-import type { RunControl, RunDeps } from "./run-deps.js";
-import { asWhcbError, type RunSession } from "./run-session.js";
+import type { RunDeps } from "./run-deps.js";
+import type { RunControl, RunSession } from "./run-session.js";
 import { markAll } from "./send/marker.js";
 
-export interface MarkPlan extends UnusableCalls {
+export interface MarkPlan extends FoundCalls, Marking {
   readonly runId: string;
-  readonly status: "SUCCESS" | "FAILED";
-  readonly groups: readonly MarkGroup[];
   readonly calls: number;
+  /** The run to undo, if it is unfinished: nothing that it has left to mark may be marked later. */
+  readonly toDiscard: RunOverview | null;
+}
+
+interface Marking {
+  readonly status: "SUCCESS" | "FAILED";
+  /** null: not an undo. */
+  readonly undoes: UndoneRun | null;
   /** Before the calls were listed. */
   readonly listedAt: number;
+}
+
+interface FoundCalls extends UnusableCalls {
+  readonly groups: readonly MarkGroup[];
   /** Named by id, not found. */
   readonly missing: readonly string[];
   /** Named by id, of this status before: left as they are. */
   readonly already: number;
   /** These calls of the run to undo stay: they were settled by a delivery, or accepted or marked again since its mark. */
   readonly delivered: number;
-  /** null: not an undo. */
-  readonly undoes: UndoneRun | null;
-  /** The run to undo, if it is unfinished: nothing that it has left to mark may be marked later. */
-  readonly toDiscard: Pick<RunOverview, "runId" | "counts"> | null;
 }
 
 export interface MarkGroup {
@@ -58,7 +64,7 @@ export async function planMarks(scope: CallScope, status: "SUCCESS" | "FAILED", 
   const found =
     "filter" in scope.calls
       ? await byFilter(callbacks, { ...scope.calls.filter, status: otherThan(status) }, deps)
-      : await byIds(callbacks, scope.calls.callIds, { status }, deps);
+      : await byIds(callbacks, scope.calls.callIds, status, deps);
   return markPlan(found, { status, undoes: null, listedAt }, deps);
 }
 
@@ -77,21 +83,21 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
   if (run.kind !== "mark-success") {
     throw new WhcbError("usage", `run ${run.runId} is a ${run.kind}: only what mark-success marked can be undone`);
   }
-  await checkService(run, deps);
+  await checkService(run, deps.client, deps.profile);
   // Another run may have marked the calls since.
   const undo = (await listRuns(deps)).find(({ undoes, state }) => undoes?.runId === run.runId && state !== "discarded");
   if (undo !== undefined) throw alreadyUndone(run, undo);
-  const undone = [...run.calls.filter(({ isMarked }) => isMarked), ...maybeMarked(run)];
+  const undone = [...run.calls.filter(({ isMarked }) => isMarked), ...run.maybeMarked];
   const undoes = { runId: run.runId, startedAt: run.serviceStartedAt ?? run.startedAt };
   const marking = { status: "FAILED", undoes, listedAt: deps.clock.now() } as const;
   const staysSuccess = await readWhatStays(marking.undoes, deps);
-  let found: Found = { groups: [], leftOut: 0, withoutId: 0, unlisted: 0, missing: [], already: 0, delivered: 0 };
+  let found: FoundCalls = { groups: [], leftOut: 0, withoutId: 0, unlisted: 0, missing: [], already: 0, delivered: 0 };
   for (const { id: callbackId } of run.callbacks) {
     // Another callback may have a call of the same id.
     const ids = undone.flatMap((call) => (call.callbackId === callbackId ? [call.id] : []));
     const callback = await findById(callbackId, deps.client);
     const callbacks = callback === null ? [] : [callback];
-    const { groups, already, delivered, missing } = await byIds(callbacks, ids, { ...marking, staysSuccess }, deps);
+    const { groups, already, delivered, missing } = await byIds(callbacks, ids, "FAILED", deps, staysSuccess);
     found = {
       ...found,
       groups: [...found.groups, ...groups],
@@ -124,13 +130,7 @@ export async function discardUndone({ toDiscard }: MarkPlan, deps: RunDeps): Pro
   await discardRun(deps, toDiscard.runId);
 }
 
-interface Marking {
-  readonly status: "SUCCESS" | "FAILED";
-  readonly undoes: UndoneRun | null;
-  readonly listedAt: number;
-}
-
-function markPlan(found: Found, marking: Marking, deps: RunDeps): MarkPlan {
+function markPlan(found: FoundCalls, marking: Marking, deps: RunDeps): MarkPlan {
   const groups = found.groups.filter(({ callIds }) => callIds.length > 0);
   return {
     ...found,
@@ -145,51 +145,39 @@ function markPlan(found: Found, marking: Marking, deps: RunDeps): MarkPlan {
 /** Records calls that the service doesn't know, and continues. Throws `unavailable` if the journal can't be created. */
 export async function runMarks(
   plan: MarkPlan,
-  { signal, locks }: RunControl,
+  control: RunControl,
   deps: RunDeps,
   onEvent: RunListener = () => {},
 ): Promise<RunSummary> {
-  const held = await beginRun(
-    {
-      header: {
-        runId: plan.runId,
-        kind: plan.status === "SUCCESS" ? "mark-success" : "mark-failed",
-        options: null,
-        listedAt: plan.listedAt,
-        ...(plan.undoes !== null && { undoes: plan.undoes }),
-      },
-      callbacks: plan.groups.map(({ callback }) => callback),
-      planned: plan.groups.map(({ callback, callIds }) => ({ callbackId: callback.id, do: "mark", callIds })),
-      signal,
-      locks,
+  const run: NewRun = {
+    purpose: {
+      runId: plan.runId,
+      kind: plan.status === "SUCCESS" ? "mark-success" : "mark-failed",
+      options: null,
+      listedAt: plan.listedAt,
+      ...(plan.undoes !== null && { undoes: plan.undoes }),
     },
-    deps,
-    onEvent,
-  );
-  const { session } = held;
-  return workAndEnd(held, async () => {
-    try {
-      // The question may have been open for long.
-      const hasArrived = plan.undoes === null ? null : await readArrivals(session);
-      for (const { callback, callIds, delivered } of plan.groups) {
-        if (session.stop.reason !== null) return;
-        const left = hasArrived === null ? callIds : await skipSettled(callback.id, callIds, hasArrived, session);
-        // Calls that are delivered from now on stay SUCCESS.
-        for (const wereDelivered of [false, true]) {
-          const ids = left.filter((id) => delivered.has(id) === wereDelivered);
-          await markAll({ callbackId: callback.id, status: plan.status, from: "left", wereDelivered }, ids, session);
-        }
-        if (session.stopped(callback.id) === "gone") await giveUpCallback(callback.id, session);
+    callbacks: plan.groups.map(({ callback }) => callback),
+    planned: plan.groups.map(({ callback, callIds }) => ({ callbackId: callback.id, do: "mark", callIds })),
+    control,
+  };
+  return performRun(run, deps, onEvent, async (session) => {
+    // The question may have been open for long.
+    const hasArrived = plan.undoes === null ? null : await readArrivals(session);
+    for (const { callback, callIds, delivered } of plan.groups) {
+      if (session.stop.reason !== null) return;
+      const left = hasArrived === null ? callIds : await skipSettled(callback.id, callIds, hasArrived, session);
+      // Calls that are delivered from now on stay SUCCESS.
+      for (const wereDelivered of [false, true]) {
+        const ids = left.filter((id) => delivered.has(id) === wereDelivered);
+        await markAll({ callbackId: callback.id, status: plan.status, from: "left", wereDelivered }, ids, session);
       }
-    } catch (error) {
-      session.stop.stop("service", asWhcbError(error));
+      if (session.stopped(callback.id) === "gone") await giveUpCallback(callback.id, session);
     }
   });
 }
 
-type Found = UnusableCalls & Pick<MarkPlan, "groups" | "missing" | "already" | "delivered">;
-
-async function byFilter(callbacks: readonly ListedCallback[], filter: CallFilter, deps: RunDeps): Promise<Found> {
+async function byFilter(callbacks: readonly ListedCallback[], filter: CallFilter, deps: RunDeps): Promise<FoundCalls> {
   const groups: MarkGroup[] = [];
   const unusable = { leftOut: 0, withoutId: 0, unlisted: 0 };
   for (const callback of callbacks) {
@@ -208,9 +196,10 @@ async function byFilter(callbacks: readonly ListedCallback[], filter: CallFilter
 async function byIds(
   callbacks: readonly ListedCallback[],
   callIds: readonly string[],
-  { status, staysSuccess = () => false }: Pick<Marking, "status"> & { readonly staysSuccess?: CallCheck },
+  status: Marking["status"],
   { client }: RunDeps,
-): Promise<Found> {
+  staysSuccess: CallCheck = () => false,
+): Promise<FoundCalls> {
   const groups = callbacks.map(newGroup);
   let already = 0;
   let delivered = 0;
@@ -284,10 +273,13 @@ async function readWhatStays(undoes: UndoneRun, deps: RunDeps): Promise<CallChec
     undone?.calls.map(({ callbackId, id, at }) => [callKey(callbackId, id), byService(undone.listedAt ?? at, undone)]),
   );
   const isMarked = await readMarks(
-    (run) => run.runId !== undoes.runId && run.kind !== "mark-failed" && mayBeLater(run, undoes, listedAt),
+    (run) => run.runId !== undoes.runId && run.kind !== "mark-failed" && mayBeLater(run, undoes.runId, listedAt),
     deps,
   );
-  return (call) => isDelivered(call, undoes) || isMarked(call, since.get(callKey(call.callbackId, call.id)) ?? listedAt, undoes);
+  return (call) => {
+    const key = callKey(call.callbackId, call.id);
+    return isDelivered(call, undoes) || isMarked(key, since.get(key) ?? listedAt, undoes.runId);
+  };
 }
 
 /** The service's clock is known to a minute. */

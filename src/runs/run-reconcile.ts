@@ -1,13 +1,14 @@
-import { beginRun } from "./begin-run.js";
-import { type RunSummary, workAndEnd } from "./end-run.js";
 import { marksAccepted } from "./journal/run-counts.js";
 import type { RunListener } from "./journal/run-step.js";
+import { type NewRun, performRun, type RunSummary } from "./perform-run.js";
 import type { ReconcilePlan } from "./plan/plan-reconcile.js";
 import { giveUpCallback } from "./relist-calls.js";
-import type { RunControl, RunDeps } from "./run-deps.js";
+import type { RunDeps } from "./run-deps.js";
 import type { ReplayOptions } from "./run-options.js";
-import { recordedOptions, replayPlan, targetOf } from "./run-replay.js";
+import { recordedOptions, replayPlan } from "./run-replay.js";
+import type { RunControl } from "./run-session.js";
 import { markAll } from "./send/marker.js";
+import { targetOf } from "./send/send-target.js";
 
 /** Marks seen calls, then replays the rest. Throws as `runReplay`. */
 export async function runReconcile(
@@ -20,29 +21,24 @@ export async function runReconcile(
   const unmarked = replay.unmarked.reduce((sum, { calls }) => sum + calls, 0);
   try {
     if (replay.calls > 0) targetOf(callback, options, deps.addressRule);
-    const held = await beginRun(
-      {
-        header: {
-          runId: replay.runId,
-          kind: "reconcile",
-          options: recordedOptions(options),
-          reconcile: { failed: plan.failed, ambiguous: plan.ambiguous.length, unmarked },
-        },
-        callbacks: [callback],
-        planned: [
-          { callbackId: callback.id, do: "mark", callIds: seen },
-          ...replay.groups.map((group) => ({ callbackId: callback.id, do: "send" as const, callIds: replay.callIds(group) })),
-        ],
-        signal: options.signal,
-        locks: options.locks,
+    const run: NewRun = {
+      purpose: {
+        runId: replay.runId,
+        kind: "reconcile",
+        options: recordedOptions(options),
+        reconcile: { failed: plan.failed, ambiguous: plan.ambiguous.length, unmarked },
       },
-      deps,
-      onEvent,
-    );
-    return await workAndEnd(held, async () => {
-      await markAll({ callbackId: callback.id, status: "SUCCESS", from: "seen" }, seen, held.session);
-      if (held.session.stopped(callback.id) === "gone") return giveUpCallback(callback.id, held.session);
-      await replayPlan(replay, options, held.session);
+      callbacks: [callback],
+      planned: [
+        { callbackId: callback.id, do: "mark", callIds: seen },
+        ...replay.groups.map((group) => ({ callbackId: callback.id, do: "send" as const, callIds: replay.callIds(group) })),
+      ],
+      control: options,
+    };
+    return await performRun(run, deps, onEvent, async (session) => {
+      await markAll({ callbackId: callback.id, status: "SUCCESS", from: "seen" }, seen, session);
+      if (session.stopped(callback.id) === "gone") return giveUpCallback(callback.id, session);
+      await replayPlan(replay, options, session);
     });
   } finally {
     await replay.discard();
@@ -68,7 +64,7 @@ export interface Balance {
 }
 
 /** null for other runs. The listing and the journal are counted separately, so the sum proves something. */
-export function balanceOf({ header, counts }: Pick<RunSummary, "header" | "counts">): Balance | null {
+export function balanceOf({ header, counts }: RunSummary): Balance | null {
   if (header.kind !== "reconcile") return null;
   // 0.1.0 planned every listed call.
   const { failed, ambiguous, unmarked = 0 } = header.reconcile ?? { failed: counts.planned, ambiguous: 0 };

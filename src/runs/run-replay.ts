@@ -1,27 +1,22 @@
 import type { ListedCallback } from "../client/client.js";
 import type { ReplayAttempt } from "../client/run-requests.js";
-import { type AddressRule, checkCallbackUrl } from "../delivery/address-rule.js";
-import { isWhcbError, WhcbError } from "../domain/errors.js";
-import { isMasked } from "../domain/mask.js";
+import { isWhcbError } from "../domain/errors.js";
 import { MAX_IDS_PER_REQUEST } from "../wire/bulk-ids.js";
-import { addressDelivery, type DeliveryRequest } from "../wire/delivery-request.js";
-import { DEFAULT_AUTH_PARAMETER } from "../wire/delivery-settings.js";
-import { requireAuthType, requireBodyStyle } from "../wire/json/callback-json.js";
-import { beginRun } from "./begin-run.js";
-import { type RunSummary, workAndEnd } from "./end-run.js";
 import { ArrivedCalls } from "./journal/other-runs.js";
 import type { RunListener } from "./journal/run-step.js";
 import { readRunState } from "./journal/stored-runs.js";
+import { type NewRun, performRun, type RunSummary } from "./perform-run.js";
 import { findById } from "./plan/call-scope.js";
 import { type ReplayGroup, type ReplayPlan, snapshotPlan } from "./plan/replay-plan.js";
 import { SnapshotFile } from "./plan/snapshot-file.js";
 import { giveUpCallback, relistCalls } from "./relist-calls.js";
-import { type RunControl, type RunDeps, whoRuns } from "./run-deps.js";
+import { type RunDeps, whoRuns } from "./run-deps.js";
 import type { ReplayOptions } from "./run-options.js";
-import { asWhcbError, type RunSession } from "./run-session.js";
+import { asWhcbError, type RunControl, type RunSession } from "./run-session.js";
 import { askService, followService } from "./send/ask-service.js";
 import { Marker } from "./send/marker.js";
 import { sendGroup } from "./send/send-group.js";
+import { sendsAuth, targetOf } from "./send/send-target.js";
 
 /** A canary per callback. Throws `config` for a missing key, `unavailable` if the journal can't be created: nothing was sent then. */
 export async function runReplay(
@@ -32,20 +27,15 @@ export async function runReplay(
 ): Promise<RunSummary> {
   try {
     if (!options.viaService) for (const { callback } of plan.groups) targetOf(callback, options, deps.addressRule);
-    const held = await beginRun(
-      {
-        header: { runId: plan.runId, kind: "replay", options: recordedOptions(options) },
-        callbacks: plan.groups.map(({ callback }) => callback),
-        planned: plan.groups.map((group) => {
-          return { callbackId: group.callback.id, do: options.viaService ? "ask" : "send", callIds: plan.callIds(group) };
-        }),
-        signal: options.signal,
-        locks: options.locks,
-      },
-      deps,
-      onEvent,
-    );
-    return await workAndEnd(held, () => replayPlan(plan, options, held.session));
+    const run: NewRun = {
+      purpose: { runId: plan.runId, kind: "replay", options: recordedOptions(options) },
+      callbacks: plan.groups.map(({ callback }) => callback),
+      planned: plan.groups.map((group) => {
+        return { callbackId: group.callback.id, do: options.viaService ? "ask" : "send", callIds: plan.callIds(group) };
+      }),
+      control: options,
+    };
+    return await performRun(run, deps, onEvent, (session) => replayPlan(plan, options, session));
   } finally {
     await plan.discard();
   }
@@ -163,75 +153,6 @@ async function findStopReason(
   const after = settingsOf(now);
   const hasChanged = settingsOf(callback).some((one, at) => one !== null && after[at] !== null && one !== after[at]);
   return hasChanged ? "changed" : null;
-}
-
-export interface SendTarget {
-  readonly build: <Body>(call: { readonly id: string; readonly body: Body }) => DeliveryRequest<Body>;
-  /** "" for none. */
-  readonly secret: string;
-}
-
-/** Throws `address-refused` if the service may not send us to the callback's URL (docs/cli.md, Replay). */
-export function checkTarget(callback: ListedCallback, { to }: Pick<ReplayOptions, "to">, rule: AddressRule): void {
-  if (to !== null || rule.kind === "any") return;
-  try {
-    checkCallbackUrl(callback.url, rule);
-  } catch (error) {
-    if (!isWhcbError(error)) throw error;
-    throw new WhcbError(error.code, `callback ${callback.name || callback.id}: ${error.message}`, {
-      hint: `the service isn't known to be on this machine, so it may name public addresses only; \`replay --via service\` lets it send by itself; to send from here all the same: ${error.hint ?? "--allow-network CIDR"}`,
-      cause: error,
-    });
-  }
-}
-
-/** Throws `config` for a missing key, or a URL whose secrets aren't known, and as `checkTarget`. */
-export function targetOf(
-  callback: ListedCallback,
-  options: ReplayOptions & Pick<RunControl, "keys">,
-  rule: AddressRule,
-): SendTarget {
-  checkTarget(callback, options, rule);
-  const withAuth = sendsAuth(options);
-  const key = keyOf(callback, options);
-  if (withAuth && key === null) {
-    throw new WhcbError("config", `the service doesn't return the key of callback ${callback.name || callback.id}`, {
-      hint: "Replay this callback alone, with WHCB_CALLBACK_KEY set to its key. Nothing is sent without it.",
-    });
-  }
-  const url = options.to ?? callback.url;
-  if (isMasked(url)) {
-    throw new WhcbError("config", `the secrets of ${url} aren't known`, {
-      hint: "Add --to with the whole URL. Nothing is sent without them.",
-    });
-  }
-  const auth = { type: withAuth ? requireAuthType(callback) : "httpheader", key: key ?? "" } as const;
-  const target = { url, auth, ...requireBodyStyle(callback, options.contentType) };
-  const { authParameter } = options;
-  const delivery = { withAuth: withAuth && key !== "", ...(authParameter === undefined ? {} : { authParameter }) };
-  return { build: (call) => addressDelivery(target, call, delivery), secret: withAuth ? (key ?? "") : "" };
-}
-
-/** The query parameter that carries the key, or null. An endpoint that reads another one may answer 200 and drop the call. */
-export function keyParameter({ auth }: ListedCallback, options: KeyOptions): string | null {
-  if (options.viaService || !sendsAuth(options) || auth.type !== "queryparam" || auth.key === "") return null;
-  return options.authParameter ?? DEFAULT_AUTH_PARAMETER;
-}
-
-export type KeyOptions = Pick<ReplayOptions, "to" | "withAuth" | "viaService" | "authParameter">;
-
-function sendsAuth({ to, withAuth }: Pick<ReplayOptions, "to" | "withAuth">): boolean {
-  return to === null || withAuth;
-}
-
-export function callbacksWithoutKey(callbacks: readonly ListedCallback[], options: ReplayOptions): readonly ListedCallback[] {
-  if (options.viaService || !sendsAuth(options)) return [];
-  return callbacks.filter((callback) => keyOf(callback, {}) === null);
-}
-
-/** The service's ("": no credential is sent), else the user's; null for neither. */
-function keyOf(callback: ListedCallback, { keys }: Pick<RunControl, "keys">): string | null {
-  return callback.auth.key ?? keys?.get(callback.id) ?? null;
 }
 
 export function recordedOptions({

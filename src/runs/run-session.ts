@@ -5,7 +5,8 @@ import type { UnmarkedRun } from "./journal/other-runs.js";
 import { NO_COUNTS, type RunCallState, reduceCounts, sumCounts } from "./journal/run-counts.js";
 import type { RunCall } from "./journal/run-state.js";
 import type { CallStep, RunCounts, RunHeader, RunListener, ServiceCounts, StopReason } from "./journal/run-step.js";
-import type { HeldLocks, RunDeps } from "./run-deps.js";
+import type { RunDeps } from "./run-deps.js";
+import type { HeldLocks } from "./run-locks.js";
 
 /** The journal has all of them. */
 const MAX_TROUBLED = 100;
@@ -20,18 +21,18 @@ export interface Rejection {
   readonly last: RunCall;
 }
 
-export interface SessionParts {
-  readonly header: RunHeader;
-  readonly journal: Journal;
-  /** By callback: planned, or left by earlier sessions. */
-  readonly counts: ReadonlyMap<string, RunCounts>;
-  readonly deps: RunDeps;
-  readonly onEvent: RunListener;
-  readonly signal?: AbortSignal | undefined;
-  readonly locks?: HeldLocks | undefined;
-  readonly troubled?: readonly RunCall[];
-  /** Not left, but sent again: unknown calls, a rejected canary. */
-  readonly resending?: ReadonlyMap<string, RunCallState>;
+/** Never written to the journal. */
+export interface RunControl {
+  /** First Ctrl-C: no new sends; those in flight finish, marks are flushed. */
+  readonly signal?: AbortSignal;
+  /** By callback id, for keys that the service doesn't return. */
+  readonly keys?: ReadonlyMap<string, string>;
+  /** `--via service`: the run lasts until the service has made its attempts. */
+  readonly followsService?: boolean;
+  /** Of a resumed run: the receiver may see those twice. */
+  readonly resendUnknown?: boolean;
+  /** Nothing is sent without one. Left out: the caller excludes other runs. */
+  readonly locks?: HeldLocks;
 }
 
 export class RunSession {
@@ -48,28 +49,42 @@ export class RunSession {
   readonly #counts: Map<string, RunCounts>;
   #total: RunCounts;
   readonly #onEvent: RunListener;
-  readonly #resending: Map<string, RunCallState>;
+  readonly #resending = new Map<string, RunCallState>();
   readonly #unmarked = new Map<string, readonly UnmarkedRun[]>();
   #service: ServiceCounts | null = null;
 
-  constructor({ header, journal, counts, deps, onEvent, signal, locks, troubled = [], resending = new Map() }: SessionParts) {
+  /** `counts` are by callback: planned, or left by earlier sessions. */
+  constructor(
+    {
+      header,
+      journal,
+      counts,
+    }: { readonly header: RunHeader; readonly journal: Journal; readonly counts: ReadonlyMap<string, RunCounts> },
+    { signal, locks }: RunControl,
+    deps: RunDeps,
+    onEvent: RunListener,
+  ) {
     this.header = header;
     this.journal = journal;
     this.deps = deps;
     this.locks = locks;
     locks?.report(sumCounts(counts.values()));
-    for (const call of troubled) this.#addTroubled(call);
     this.startedAtMs = deps.clock.monotonicMs();
     this.#counts = new Map(counts);
     this.#total = sumCounts(counts.values());
     this.#onEvent = onEvent;
-    this.#resending = new Map(resending);
     this.stop = new StopSignal((reason) => onEvent({ type: "stopping", callbackId: null, reason }));
     // Each callback listens; Node warns of more than ten.
     setMaxListeners(0, this.stop.signal);
     if (signal?.aborted) this.stop.stop("interrupted");
     signal?.addEventListener("abort", () => this.stop.stop("interrupted"), { once: true });
     onEvent({ type: "started", header, counts: this.#total });
+  }
+
+  /** Takes over what earlier sessions left: calls in trouble, and calls that aren't left but are sent again, as unknown ones and rejected canaries. */
+  resume(troubled: readonly RunCall[], resent: readonly RunCall[]): void {
+    for (const call of troubled) this.#addTroubled(call);
+    for (const { id, state } of resent) this.#resending.set(id, state);
   }
 
   counts(callbackId?: string): RunCounts {

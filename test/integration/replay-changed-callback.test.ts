@@ -2,9 +2,9 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { Client, ListedCallback } from "../../src/client/client.js";
 import { planReplay } from "../../src/runs/plan/plan-replay.js";
-import type { RunControl } from "../../src/runs/run-deps.js";
 import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions } from "../../src/runs/run-options.js";
 import { runReplay } from "../../src/runs/run-replay.js";
+import type { RunControl } from "../../src/runs/run-session.js";
 import { CLIENT_SERVICES } from "../support/client/client-services.js";
 import { type CountingEndpoint, countingEndpoint, openDesk } from "../support/replay/replay-desk.js";
 

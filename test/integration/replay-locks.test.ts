@@ -9,7 +9,6 @@ import { openHttpClient } from "../../src/main/open-http-client.js";
 import type { Clock } from "../../src/platform/clock.js";
 import { systemClock } from "../../src/platform/clock.js";
 import { NO_COUNTS } from "../../src/runs/journal/run-counts.js";
-import { callbacksOf } from "../../src/runs/plan/call-scope.js";
 import { planReplay } from "../../src/runs/plan/plan-replay.js";
 import { type LockOptions, RunLocks } from "../../src/runs/run-locks.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../src/runs/run-options.js";
@@ -252,7 +251,7 @@ describe("a machine that sleeps for a minute in the middle of a replay", () => {
     };
     closing.push(endpoint.close, desk.leave);
     const deps = { ...desk.deps, client };
-    const callbacks = await callbacksOf({ callbacks: null }, client);
+    const callbacks = await client.getAllCallbacks();
     const locks = await RunLocks.take(callbacks, deps);
     const locked = { runId: locks.runId, callbacks };
     const plan = await planReplay({ callbacks: null, calls: { filter: {} }, skipRetrying: false, locked }, deps);

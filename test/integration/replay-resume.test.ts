@@ -7,9 +7,10 @@ import { openJournalFile } from "../../src/runs/journal/journal.js";
 import { latestUnfinishedRun, listRuns, readRun } from "../../src/runs/journal/stored-runs.js";
 import { planReplay } from "../../src/runs/plan/plan-replay.js";
 import { type ResumeOptions, resumeRun } from "../../src/runs/resume-run.js";
-import type { RunControl, RunDeps } from "../../src/runs/run-deps.js";
+import type { RunDeps } from "../../src/runs/run-deps.js";
 import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions } from "../../src/runs/run-options.js";
 import { runReplay } from "../../src/runs/run-replay.js";
+import type { RunControl } from "../../src/runs/run-session.js";
 import { type PlatformCall, platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
 import { type CountingEndpoint, countingEndpoint, type Desk, type DeskOptions, openDesk } from "../support/replay/replay-desk.js";
 

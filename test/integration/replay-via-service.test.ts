@@ -7,9 +7,9 @@ import { WhcbError } from "../../src/domain/errors.js";
 import { readRun } from "../../src/runs/journal/stored-runs.js";
 import { planReplay } from "../../src/runs/plan/plan-replay.js";
 import { resumeRun } from "../../src/runs/resume-run.js";
-import type { RunControl } from "../../src/runs/run-deps.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../src/runs/run-options.js";
 import { runReplay } from "../../src/runs/run-replay.js";
+import type { RunControl } from "../../src/runs/run-session.js";
 import { CLIENT_SERVICES, type OpenedClient } from "../support/client/client-services.js";
 import { type Desk, openDesk } from "../support/replay/replay-desk.js";
 

@@ -5,9 +5,9 @@ import { afterEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { readRun } from "../../src/runs/journal/stored-runs.js";
 import { planReplay } from "../../src/runs/plan/plan-replay.js";
-import type { RunControl } from "../../src/runs/run-deps.js";
 import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions } from "../../src/runs/run-options.js";
 import { runReplay } from "../../src/runs/run-replay.js";
+import type { RunControl } from "../../src/runs/run-session.js";
 import { type PlatformCall, platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
 import {
   type CountingEndpoint,

@@ -3,7 +3,7 @@ import type { ListedCallback } from "../../client/client.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { ReplayPlan } from "../../runs/plan/replay-plan.js";
 import type { ReplayOptions } from "../../runs/run-options.js";
-import { callbacksWithoutKey } from "../../runs/run-replay.js";
+import { callbacksWithoutKey } from "../../runs/send/send-target.js";
 import type { Invocation } from "../args/command-spec.js";
 import { askSecret } from "../output/questions.js";
 

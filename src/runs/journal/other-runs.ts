@@ -1,30 +1,28 @@
 /** The other runs of this data folder may know that a call has arrived or was marked, or have a newer list of what was received (docs/runs.md). */
 import { idKey } from "../../domain/call.js";
 import { count } from "../../domain/count.js";
-import { MAX_IDS_PER_REQUEST } from "../../wire/bulk-ids.js";
 import type { RunFolder } from "../run-deps.js";
 import { hasArrived } from "./run-counts.js";
-import type { RunCall } from "./run-state.js";
 import type { RunHeader } from "./run-step.js";
 import {
   byService,
   listRuns,
   listWantedRuns,
   type RunOverview,
-  type RunRecord,
   readRun,
   readUnmarkedRuns,
   wasBegunAfter,
 } from "./stored-runs.js";
 
-export interface UnmarkedRun {
+interface Unmarked {
   readonly header: RunHeader;
   /** accepted: they have arrived. seen: a list said so. */
   readonly as: "accepted" | "seen";
-  readonly calls: number;
 }
 
-type Unmarked = Omit<UnmarkedRun, "calls">;
+export interface UnmarkedRun extends Unmarked {
+  readonly calls: number;
+}
 
 /**
  * Another run knows these calls as accepted or seen, and hasn't marked them. They are FAILED, and would arrive twice, unless a later run of
@@ -54,9 +52,10 @@ export class ArrivedCalls {
       isMarked ??= await readMarks(isMarkFailed, deps);
       hasNewerList ??= await readNewerLists(deps);
       for (const { callbackId, id, state: as, needsMark, at } of state.entries()) {
-        if (!hasArrived(as) || !needsMark || isMarked({ callbackId, id }, byService(at, header), header)) continue;
+        const key = callKey(callbackId, id);
+        if (!hasArrived(as) || !needsMark || isMarked(key, byService(at, header), header.runId)) continue;
         if (as === "seen" && (sender.hasList === true || hasNewerList(callbackId, header))) continue;
-        arrived.#runs.set(callKey(callbackId, id), runs[as]);
+        arrived.#runs.set(key, runs[as]);
       }
     }
     return arrived;
@@ -88,8 +87,8 @@ export function describeUnmarked({ header, as, calls }: UnmarkedRun): string {
   return `${count(calls, "call")} not sent: ${reason}, but run ${header.runId} hasn't marked ${them}`;
 }
 
-/** Whether one of the runs has marked the call after `since`, by the service's clock, or was begun after the run `of`. */
-export type MarkCheck = (call: Pick<RunCall, "callbackId" | "id">, since: number, of: Pick<RunHeader, "runId">) => boolean;
+/** Tells whether one of the runs has marked the call (by its `callKey`) after `since`, by the service's clock, or was begun after the run `runId`. */
+export type MarkCheck = (key: string, since: number, runId: string) => boolean;
 
 interface Mark {
   readonly at: number;
@@ -112,23 +111,17 @@ export async function readMarks(
     if (!mayHaveMarked || !isWanted(overview)) continue;
     const run = await readRun(folder, overview.runId);
     const marked = run.calls.filter(({ isMarked }) => isMarked);
-    const maybe = run.options === null ? maybeMarked(run).map((call) => ({ ...call, at: run.lastAt })) : [];
+    const maybe = run.maybeMarked.map((call) => ({ ...call, at: run.lastAt }));
     for (const { callbackId, id, at } of [...marked, ...maybe]) {
       const key = callKey(callbackId, id);
       marks.set(key, [...(marks.get(key) ?? []), { at: byService(at, run), run: overview }]);
     }
   }
-  return ({ callbackId, id }, since, of) =>
-    marks.get(callKey(callbackId, id))?.some(({ at, run }) => at > since || wasBegunAfter(run, of)) === true;
-}
-
-/** The calls of the last request of a run of marks, which may have been executed. */
-export function maybeMarked({ isLastRequestOpen, calls }: Pick<RunRecord, "isLastRequestOpen" | "calls">): readonly RunCall[] {
-  return isLastRequestOpen ? calls.filter(({ state }) => state === "left").slice(0, MAX_IDS_PER_REQUEST) : [];
+  return (key, since, runId) => marks.get(key)?.some(({ at, run }) => at > since || wasBegunAfter(run, runId)) === true;
 }
 
 /** Its calls may be sent again, whatever is known of them; after an undo they are what they were before. */
-export function isMarkFailed({ kind, undoes }: Pick<RunHeader, "kind" | "undoes">): boolean {
+export function isMarkFailed({ kind, undoes }: RunHeader): boolean {
   return kind === "mark-failed" && undoes === undefined;
 }
 

@@ -82,7 +82,7 @@ export function countUnknown(counts: RunCounts, from: RunCallState): RunCounts {
   return next;
 }
 
-export function plannedState(action: PlannedAction, { kind }: Pick<RunHeader, "kind">): RunCallState {
+export function plannedState(action: PlannedAction, { kind }: RunHeader): RunCallState {
   return action === "mark" && kind === "reconcile" ? "seen" : "left";
 }
 
@@ -91,7 +91,7 @@ export function hasArrived(state: RunCallState): state is "accepted" | "seen" {
   return state === "accepted" || state === "seen";
 }
 
-export function marksAccepted({ options }: Pick<RunHeader, "options">): boolean {
+export function marksAccepted({ options }: RunHeader): boolean {
   return options?.mark === true;
 }
 

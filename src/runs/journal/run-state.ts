@@ -1,3 +1,4 @@
+import { MAX_IDS_PER_REQUEST } from "../../wire/bulk-ids.js";
 import { isSameBoot } from "./journal.js";
 import {
   countUnknown,
@@ -59,9 +60,15 @@ export class RunState {
     return this.#isDiscarded;
   }
 
-  /** A process was killed, or the service failed, and no mark has been answered since: what was asked for last may have been done. */
-  get isLastRequestOpen(): boolean {
-    return this.#openSession !== null || this.#isRequestOpen;
+  /**
+   * The last request of a run of marks may have marked these: a process was killed, or the service failed, and no mark has been answered
+   * since.
+   */
+  get maybeMarked(): readonly RunCall[] {
+    if (this.header.options !== null || (this.#openSession === null && !this.#isRequestOpen)) return [];
+    return this.calls()
+      .filter(({ state }) => state === "left")
+      .slice(0, MAX_IDS_PER_REQUEST);
   }
 
   get lastAt(): number {

@@ -69,9 +69,21 @@ export type StopReason =
 
 export type RunKind = "replay" | "mark-success" | "mark-failed" | "reconcile";
 
-export interface RunHeader {
+/** What a run is for, as its plan says. */
+export interface RunPurpose {
   readonly runId: string;
   readonly kind: RunKind;
+  /** null for marks. `to` has no secrets. */
+  readonly options: ReplayOptions | null;
+  /** Only for a reconcile; missing in journals of 0.1.0. `unmarked`: not planned, as another run is to mark them. */
+  readonly reconcile?: { readonly failed: number; readonly ambiguous: number; readonly unmarked?: number };
+  /** Only for marks, before their calls were listed; missing in journals of 0.1.0. */
+  readonly listedAt?: number;
+  /** Only for an undo: the run of mark-success. */
+  readonly undoes?: UndoneRun;
+}
+
+export interface RunHeader extends RunPurpose {
   readonly profile: string;
   /** Origin or file. */
   readonly service: string;
@@ -80,18 +92,10 @@ export interface RunHeader {
   /** The start by the service's clock; journals of 0.1.0 lack it. */
   readonly serviceStartedAt?: number;
   readonly callbacks: readonly RecordedCallback[];
-  /** null for marks. `to` has no secrets. */
-  readonly options: ReplayOptions | null;
   /** Tells whether `options.to` is the same, as `urlHash` does for a callback. */
   readonly toHash?: string | undefined;
-  /** Only for a reconcile; missing in journals of 0.1.0. `unmarked`: not planned, as another run is to mark them. */
-  readonly reconcile?: { readonly failed: number; readonly ambiguous: number; readonly unmarked?: number };
-  /** Only for marks, before their calls were listed; missing in journals of 0.1.0. */
-  readonly listedAt?: number;
   /** The latest id in the folder, if it is later than the run's own: the clock was set back since. */
   readonly begunAfter?: string;
-  /** Only for an undo: the run of mark-success. */
-  readonly undoes?: UndoneRun;
 }
 
 export interface UndoneRun {

@@ -17,8 +17,8 @@ export interface RunOverview extends RunHeader {
 }
 
 export interface RunRecord extends RunOverview {
-  /** What it asked the service for last may have been done. */
-  readonly isLastRequestOpen: boolean;
+  /** A run of marks may have marked these with its last request. */
+  readonly maybeMarked: readonly RunCall[];
   /** Of the calls to mark: only a list has them. */
   readonly seenToMark: number;
   readonly calls: readonly RunCall[];
@@ -57,12 +57,12 @@ export async function readRun(folder: RunFolder, wanted: string | null): Promise
   const { runsDirectory, clock } = folder;
   const runId = await findRunId(runsDirectory, wanted);
   const { state } = await readRunState(runsDirectory, runId);
-  const { isLastRequestOpen } = state;
   state.closeSession(await readBootId(clock));
   const counts = state.counts();
   const progress = state.isDiscarded ? "discarded" : await progressOf(folder, runId, counts);
   const seenToMark = [...state.entries()].filter((entry) => entry.needsMark && entry.state === "seen").length;
-  return { ...state.header, state: progress, lastAt: state.lastAt, counts, isLastRequestOpen, seenToMark, calls: state.calls() };
+  const { header, lastAt, maybeMarked } = state;
+  return { ...header, state: progress, lastAt, counts, maybeMarked, seenToMark, calls: state.calls() };
 }
 
 const MOVE_AWAY = { hint: "Move it away to go on without it." };
@@ -142,7 +142,7 @@ export async function listOldRuns(folder: RunFolder, before: number): Promise<re
   const open = runs.filter((run) => !isOver(run));
   const isNeeded = (run: RunOverview): boolean =>
     (run.options === null || (run.kind === "reconcile" && run.state !== "discarded")) &&
-    open.some((other) => mayBeLater(run, other, byService(other.startedAt, other)));
+    open.some((other) => mayBeLater(run, other.runId, byService(other.startedAt, other)));
   const old: RunOverview[] = [];
   for (const run of runs) {
     if (!isOver(run) || run.lastAt >= before || isNeeded(run)) continue;
@@ -151,21 +151,18 @@ export async function listOldRuns(folder: RunFolder, before: number): Promise<re
   return old;
 }
 
-/** Whether a run may have done something after an instant of another one, by the service's clock. */
-export function mayBeLater(run: RunOverview, other: Pick<RunHeader, "runId">, since: number): boolean {
+/** Whether a run may have done something after an instant of another one (by its id), by the service's clock. */
+export function mayBeLater(run: RunOverview, other: string, since: number): boolean {
   return wasBegunAfter(run, other) || byService(run.lastAt, run) >= since;
 }
 
 /** Whatever their dates are. */
-export function wasBegunAfter({ begunAfter = "" }: RunHeader, { runId }: Pick<RunHeader, "runId">): boolean {
-  return begunAfter >= runId;
+export function wasBegunAfter({ begunAfter = "" }: RunHeader, other: string): boolean {
+  return begunAfter >= other;
 }
 
 /** An instant of a journal by the service's clock, which may differ from this machine's. */
-export function byService(
-  at: number,
-  { startedAt, serviceStartedAt = startedAt }: Pick<RunHeader, "startedAt" | "serviceStartedAt">,
-): number {
+export function byService(at: number, { startedAt, serviceStartedAt = startedAt }: RunHeader): number {
   return at - startedAt + serviceStartedAt;
 }
 

@@ -16,10 +16,7 @@ export interface CallScope {
 export type CallSelector = { readonly callIds: readonly string[] } | { readonly filter: CallFilter };
 
 /** Each once. Throws `not-found`. */
-export async function callbacksOf(
-  { callbacks }: Pick<CallScope, "callbacks">,
-  client: Client,
-): Promise<readonly ListedCallback[]> {
+export async function callbacksOf({ callbacks }: CallScope, client: Client): Promise<readonly ListedCallback[]> {
   if (callbacks === null) return client.getAllCallbacks();
   const found: ListedCallback[] = [];
   for (const idOrName of new Set(callbacks)) found.push(await client.getCallback(idOrName));
@@ -66,7 +63,7 @@ export interface UnusableCalls {
 /** Gives `take` each matching call once. Calls without an id are apart, and come again with each pass. */
 export async function listScope(
   client: Client,
-  { callbackId, ...query }: { readonly callbackId: string } & Pick<ListCallsQuery, "filter" | "withPending" | "oldestFirst">,
+  { callbackId, ...query }: { readonly callbackId: string } & ListCallsQuery,
   take: (calls: readonly ListedCall[], withoutId: readonly ListedCall[]) => Promise<void>,
   onEvent: RunListener = () => {},
 ): Promise<UnusableCalls> {

@@ -19,22 +19,25 @@ export interface CompareOptions {
 }
 
 /** A call has the values of all bodies that a receiver may have of it. Empty lists agree with everything. */
-export interface ComparableCall {
+export interface ComparableCall extends ReadSenders {
   readonly id: string;
   readonly status: CallStatus;
   readonly messageIds: readonly string[];
   readonly kinds: readonly ResponseKind[];
   readonly minutes: readonly number[];
   readonly contents: readonly string[];
-  readonly senders: Senders;
-  /** Local readings of numbers that are international ones too, and so probably another person's. */
-  readonly doubtful: ReadonlySet<string>;
   /** Sender as listed, by name if it has no address. */
   readonly from: string;
   /** null: the sender has an address, which may not be comparable. */
   readonly namesAlone: readonly string[] | null;
   /** What else the bodies say of the sender. */
   readonly otherSenders: readonly string[];
+}
+
+interface ReadSenders {
+  readonly senders: Senders;
+  /** Local readings of numbers that are international ones too, and so probably another person's. */
+  readonly doubtful: ReadonlySet<string>;
 }
 
 /** Addresses are comparable, by kind. */
@@ -114,10 +117,8 @@ function hasTwoSpellings({ given }: MessageResponse): boolean {
   });
 }
 
-export interface WantedCall {
+export interface WantedCall extends ReadSenders {
   readonly line: SeenLine;
-  readonly senders: Senders;
-  readonly doubtful: ReadonlySet<string>;
   /** The sender is one of these, for a column that says only "from". */
   readonly anySender: readonly string[];
 }
@@ -137,10 +138,7 @@ export function wantedCall(line: SeenLine, parsePhone: ParsePhone): WantedCall {
 }
 
 /** The platform writes international numbers without a plus sign. */
-function sendersOf(
-  textsOf: (kind: SenderKind) => readonly string[],
-  parsePhone: ParsePhone,
-): Pick<ComparableCall, "senders" | "doubtful"> {
+function sendersOf(textsOf: (kind: SenderKind) => readonly string[], parsePhone: ParsePhone): ReadSenders {
   const doubtful = new Set<string>();
   const readingsOf = (text: string): readonly string[] => {
     if (text.trim() === "" || text.includes("@")) return [];

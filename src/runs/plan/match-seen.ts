@@ -3,8 +3,8 @@ import { idKey } from "../../domain/call.js";
 import type { Clock } from "../../platform/clock.js";
 import {
   type ComparableCall,
-  type CompareOptions,
   hasSender,
+  type ParsePhone,
   SENDER_KINDS,
   type SenderKind,
   type WantedCall,
@@ -26,7 +26,7 @@ export interface SeenMatch {
 export async function matchSeen(
   lines: readonly SeenLine[],
   calls: readonly ComparableCall[],
-  { parsePhone, clock }: Pick<CompareOptions, "parsePhone"> & { readonly clock: Clock },
+  { parsePhone, clock }: { readonly parsePhone: ParsePhone; readonly clock: Clock },
 ): Promise<SeenMatch> {
   const index = new CallIndex();
   await inTurns(calls, clock, (call) => index.add(call));

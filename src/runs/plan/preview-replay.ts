@@ -5,9 +5,8 @@ import { WhcbError } from "../../domain/errors.js";
 import { hasUrlSecret } from "../../domain/mask.js";
 import { escapeJson } from "../../platform/unsafe-characters.js";
 import type { DeliveryRequest } from "../../wire/delivery-request.js";
-import type { RunControl } from "../run-deps.js";
 import type { ReplayOptions } from "../run-options.js";
-import { targetOf } from "../run-replay.js";
+import { type KeyedOptions, targetOf } from "../send/send-target.js";
 import type { ReplayPlan } from "./replay-plan.js";
 
 export interface PreviewedRequest {
@@ -25,7 +24,7 @@ const UNKNOWN_KEY = "WHCB-CALLBACK-KEY";
 
 export async function* previewReplay(
   plan: ReplayPlan,
-  options: ReplayOptions & Pick<RunControl, "keys">,
+  options: KeyedOptions,
   rule: AddressRule,
 ): AsyncGenerator<PreviewedRequest> {
   for (const group of plan.groups) {
@@ -41,7 +40,7 @@ export async function* previewReplay(
 }
 
 /** The callback whose URL the commands leave to a variable; null: none. Throws `usage` if there are several such URLs. */
-export function findHiddenUrl(callbacks: readonly ListedCallback[], { to }: Pick<ReplayOptions, "to">): ListedCallback | null {
+export function findHiddenUrl(callbacks: readonly ListedCallback[], { to }: ReplayOptions): ListedCallback | null {
   const hidden = callbacks.filter(({ url }) => hasUrlSecret(sentUrl(to ?? url)));
   if (new Set(hidden.map(({ url }) => to ?? url)).size > 1) {
     throw new WhcbError("usage", "the URLs of several callbacks hold secrets, and commands have one variable for a URL", {
@@ -52,7 +51,7 @@ export function findHiddenUrl(callbacks: readonly ListedCallback[], { to }: Pick
 }
 
 /** `secret` becomes "$WHCB_CALLBACK_KEY". Throws `usage` for a URL that holds secrets and that curl may read otherwise. */
-export function toCurl({ request, url, secret }: Pick<PreviewedRequest, "request" | "url" | "secret">): string {
+export function toCurl({ request, url, secret }: PreviewedRequest): string {
   const { method, headers, body } = request;
   const words = ["curl", "--globoff", "--request", method, "--url", urlWord(request.url, url, secret)];
   for (const [name, value] of Object.entries(headers)) words.push("--header", quoted(`${name}: ${value}`, secret));

@@ -6,10 +6,13 @@ import { type MessageResponse, senderAddress } from "../../domain/message-respon
 import { type DeliveryTarget, deliveryBody } from "../../wire/delivery-request.js";
 import type { BodyOptions } from "../run-options.js";
 
-export interface PlannedCall {
+interface CallKeys {
   readonly id: string;
   readonly from: string;
   readonly message: string;
+}
+
+export interface PlannedCall extends CallKeys {
   readonly bytes: number;
   /** UTF-8, as the endpoint receives it. Large ones are read from disk each time. */
   readBody(): Uint8Array | Promise<Uint8Array>;
@@ -125,7 +128,7 @@ function smallCall(bytes: Buffer): PlannedCall {
   return { id, from, message, bytes: body.length, readBody: () => body };
 }
 
-function keysIn(line: string): Pick<PlannedCall, "id" | "from" | "message"> {
+function keysIn(line: string): CallKeys {
   const [id = "", from = "", message = ""]: readonly string[] = JSON.parse(line);
   return { id, from, message };
 }

@@ -192,13 +192,11 @@ interface SendPace {
   readonly stop: StopReason | null;
 }
 
-type PaceRule = Pick<ReplayOptions, "concurrency" | "maxFailures" | "canary">;
-
-function firstPace({ canary }: PaceRule): SendPace {
+function firstPace({ canary }: ReplayOptions): SendPace {
   return { limit: 1, failuresInRow: 0, isCanaryOut: canary, stop: null };
 }
 
-function paceAfterSuccess(pace: SendPace, { concurrency }: PaceRule): SendPace {
+function paceAfterSuccess(pace: SendPace, { concurrency }: ReplayOptions): SendPace {
   return { limit: Math.min(pace.limit + 1, concurrency), failuresInRow: 0, isCanaryOut: false, stop: pace.stop };
 }
 
@@ -208,7 +206,7 @@ function paceAfterPause(pace: SendPace): SendPace {
 }
 
 /** Stops on a failed canary, or too many failures in a row. */
-function paceAfterFailure(pace: SendPace, { maxFailures }: PaceRule): SendPace {
+function paceAfterFailure(pace: SendPace, { maxFailures }: ReplayOptions): SendPace {
   const failuresInRow = pace.failuresInRow + 1;
   const stop = pace.isCanaryOut ? "canary" : failuresInRow >= maxFailures ? "max-failures" : null;
   return { limit: Math.max(1, Math.floor(pace.limit / 2)), failuresInRow, isCanaryOut: false, stop: pace.stop ?? stop };

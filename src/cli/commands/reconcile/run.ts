@@ -10,7 +10,7 @@ import type { RunDeps } from "../../../runs/run-deps.js";
 import type { RunLocks } from "../../../runs/run-locks.js";
 import type { ReplayOptions } from "../../../runs/run-options.js";
 import { runReconcile } from "../../../runs/run-reconcile.js";
-import { checkTarget } from "../../../runs/run-replay.js";
+import { checkTarget } from "../../../runs/send/send-target.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { readBytes, unreadableFile } from "../../args/flag-values.js";
 import { readSendingFlags } from "../../args/sending-flags.js";

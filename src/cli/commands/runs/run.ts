@@ -2,7 +2,7 @@ import { count } from "../../../domain/count.js";
 import { formatDuration } from "../../../domain/duration.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { maskUrl } from "../../../domain/mask.js";
-import { checkService } from "../../../runs/begin-run.js";
+import { checkService } from "../../../runs/check-service.js";
 import type { RunCall } from "../../../runs/journal/run-state.js";
 import {
   deleteRun,
@@ -67,7 +67,7 @@ function itOrThem(calls: number): string {
 function cancelInService(run: RunOverview, invocation: Invocation): Promise<boolean> {
   return withSession(invocation, async (session) => {
     // Callbacks that were deleted don't keep the run from being given up.
-    if (run.service !== session.client.name) await checkService(run, { client: session.client, profile: profileOf(session) });
+    if (run.service !== session.client.name) await checkService(run, session.client, profileOf(session));
     let isCancelled = false;
     for (const { id } of run.callbacks) isCancelled = (await session.client.cancelReplay(id, run.runId)) || isCancelled;
     return isCancelled;

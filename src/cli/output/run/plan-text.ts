@@ -3,12 +3,13 @@ import { count } from "../../../domain/count.js";
 import { maskUrl, shownUrl } from "../../../domain/mask.js";
 import type { UnusableCalls } from "../../../runs/plan/call-scope.js";
 import type { LeftOutCalls, ReplayGroup, ReplayPlan } from "../../../runs/plan/replay-plan.js";
-import { type KeyOptions, keyParameter } from "../../../runs/run-replay.js";
+import type { ReplayOptions } from "../../../runs/run-options.js";
+import { keyParameter } from "../../../runs/send/send-target.js";
 import { describeCodes } from "../outage-text.js";
 import type { RenderOptions, Screen } from "../screen.js";
 import { formatInstant } from "../times.js";
 
-export function describePlan(plan: ReplayPlan, options: KeyOptions, renderOptions: RenderOptions): readonly string[] {
+export function describePlan(plan: ReplayPlan, options: ReplayOptions, renderOptions: RenderOptions): readonly string[] {
   return [...plan.groups.flatMap((group) => describeGroup(group, options, renderOptions)), ...describeLeftOut(plan)];
 }
 
@@ -28,7 +29,7 @@ export function warnOfUnusableCalls({ withoutId, unlisted }: UnusableCalls, scre
     screen.info(`warning: ${count(unlisted, "call")} counted by the service, but not listed: neither sent nor marked`);
 }
 
-export function planJson(plan: ReplayPlan, options: KeyOptions): Readonly<Record<string, unknown>> {
+export function planJson(plan: ReplayPlan, options: ReplayOptions): Readonly<Record<string, unknown>> {
   return {
     calls: plan.calls,
     leftOut: plan.leftOut,
@@ -51,12 +52,12 @@ export function planJson(plan: ReplayPlan, options: KeyOptions): Readonly<Record
 }
 
 /** Returns text such as ", key in ?Auth=", or "". */
-export function describeKey(callback: ListedCallback, options: KeyOptions): string {
+export function describeKey(callback: ListedCallback, options: ReplayOptions): string {
   const parameter = keyParameter(callback, options);
   return parameter === null ? "" : `, key in ?${parameter}=`;
 }
 
-function describeGroup(group: ReplayGroup, options: KeyOptions, renderOptions: RenderOptions): readonly string[] {
+function describeGroup(group: ReplayGroup, options: ReplayOptions, renderOptions: RenderOptions): readonly string[] {
   const url = options.to === null ? shownUrl(group.callback) : maskUrl(options.to);
   const where = options.viaService ? `${url}, by the service` : url;
   const key = describeKey(group.callback, options);

@@ -84,10 +84,10 @@ describe("the last request of a run of marks", () => {
     ["not once a later one was answered", [session(1), session(1), marked, ended("interrupted")], false],
     ["not after an interruption", [session(1), marked, ended("interrupted")], false],
   ])("may have been executed: %s", (_, lines, isOpen) => {
-    const state = new RunState(HEADER);
+    const state = new RunState({ ...HEADER, options: null });
     for (const call of "AB") state.apply({ step: "planned", callback: "CB", call, do: "mark" });
     for (const line of lines) state.apply(line);
-    expect(state.isLastRequestOpen).toBe(isOpen);
+    expect(state.maybeMarked.length > 0).toBe(isOpen);
   });
 });
 

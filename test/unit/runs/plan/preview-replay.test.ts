@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { findHiddenUrl, toCurl } from "../../../../src/runs/plan/preview-replay.js";
+import { DEFAULT_REPLAY_OPTIONS } from "../../../../src/runs/run-options.js";
 import { aListedCallback } from "../../../support/cli/listed.js";
 
 const HOSTILE = "it's $(touch x) `touch x` \\ ! \u001b[2J\u0007\r\n\u0085\u202eEVIL\u200b\u0001234\\'";
@@ -8,7 +9,7 @@ const HOSTILE = "it's $(touch x) `touch x` \\ ! \u001b[2J\u0007\r\n\u0085\u202eE
 type Request = Parameters<typeof toCurl>[0]["request"];
 
 const line = (request: Partial<Request> & { readonly url: string }, secret = "", url = request.url) =>
-  toCurl({ request: { method: "GET", headers: {}, body: null, ...request }, url, secret });
+  toCurl({ callbackId: "", callId: "", request: { method: "GET", headers: {}, body: null, ...request }, url, secret });
 
 describe("toCurl", () => {
   it("escapes control characters as numbers, which a shell turns back into the characters", () => {
@@ -93,7 +94,7 @@ describe("toCurl", () => {
     const hidden = "https://h/?token=s3cret";
     const find = (to: string | null, ...urls: readonly string[]) => {
       const callbacks = urls.map((url, index) => aListedCallback({ id: String(index), url }));
-      return findHiddenUrl(callbacks, { to })?.id;
+      return findHiddenUrl(callbacks, { ...DEFAULT_REPLAY_OPTIONS, to })?.id;
     };
     expect([find(null, "https://h/"), find(null, "https://h/", hidden), find(hidden, "https://a/", "https://b/")]).toEqual([
       undefined,

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { balanceText, finishRun, renderSummary } from "../../../../../src/cli/output/run/run-summary.js";
 import { openScreen } from "../../../../../src/cli/output/screen.js";
-import type { RunSummary } from "../../../../../src/runs/end-run.js";
 import { NO_COUNTS } from "../../../../../src/runs/journal/run-counts.js";
 import type { RunCounts } from "../../../../../src/runs/journal/run-step.js";
+import type { RunSummary } from "../../../../../src/runs/perform-run.js";
 import { balanceOf } from "../../../../../src/runs/run-reconcile.js";
 import { captureIo } from "../../../../support/cli/cli-streams.js";
 

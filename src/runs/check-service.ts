@@ -1,0 +1,39 @@
+import type { Client } from "../client/client.js";
+import { commandLine, shellQuote } from "../domain/command-line.js";
+import { WhcbError } from "../domain/errors.js";
+import type { RunHeader } from "./journal/run-step.js";
+import { nullIfGone } from "./plan/call-scope.js";
+
+/**
+ * A profile's service may come back on another port, or as a file, and another service may be where it was. That one has none of the
+ * callbacks: they must not pass for deleted. Throws `config`.
+ */
+export async function checkService(
+  { runId, service, profile, callbacks }: RunHeader,
+  client: Client,
+  ownProfile: string,
+): Promise<void> {
+  const isSameName = service === client.name;
+  const isSameProfile = profile === ownProfile;
+  if ((isSameName || isSameProfile) && (await hasOneOf(callbacks, client))) return;
+  if (isSameName) {
+    throw new WhcbError(
+      "config",
+      `run ${runId} was made with ${service} (profile ${profile}), which has none of its callbacks now`,
+      {
+        hint: `Is another service there? If they were deleted, \`${commandLine({ command: "runs discard", operands: [runId] })}\` gives the run up.`,
+      },
+    );
+  }
+  const flag = isSameProfile || profile === service ? ["--service", service] : ["--profile", profile];
+  const elsewhere = isSameProfile ? `; ${client.name} has none of its callbacks` : "";
+  throw new WhcbError("config", `run ${runId} was made with ${service} (profile ${profile})${elsewhere}`, {
+    hint: `Add \`${flag.map(shellQuote).join(" ")}\`.`,
+  });
+}
+
+async function hasOneOf(callbacks: RunHeader["callbacks"], client: Client): Promise<boolean> {
+  // A callback that was deleted may have given its name to another one, which shows the service, too.
+  for (const { id } of callbacks) if ((await client.getCallback(id).catch(nullIfGone)) !== null) return true;
+  return false;
+}

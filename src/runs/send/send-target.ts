@@ -1,0 +1,76 @@
+import type { ListedCallback } from "../../client/client.js";
+import { type AddressRule, checkCallbackUrl } from "../../delivery/address-rule.js";
+import { isWhcbError, WhcbError } from "../../domain/errors.js";
+import { isMasked } from "../../domain/mask.js";
+import { addressDelivery, type DeliveryRequest } from "../../wire/delivery-request.js";
+import { DEFAULT_AUTH_PARAMETER } from "../../wire/delivery-settings.js";
+import { requireAuthType, requireBodyStyle } from "../../wire/json/callback-json.js";
+import type { ReplayOptions } from "../run-options.js";
+
+export interface KeyedOptions extends ReplayOptions {
+  /** The keys, by callback id, that the service doesn't return. */
+  readonly keys?: ReadonlyMap<string, string>;
+}
+
+export interface SendTarget {
+  readonly build: <Body>(call: { readonly id: string; readonly body: Body }) => DeliveryRequest<Body>;
+  /** "" for none. */
+  readonly secret: string;
+}
+
+/** Throws `address-refused` if the service may not send us to the callback's URL (docs/cli.md, Replay). */
+export function checkTarget(callback: ListedCallback, { to }: ReplayOptions, rule: AddressRule): void {
+  if (to !== null || rule.kind === "any") return;
+  try {
+    checkCallbackUrl(callback.url, rule);
+  } catch (error) {
+    if (!isWhcbError(error)) throw error;
+    throw new WhcbError(error.code, `callback ${callback.name || callback.id}: ${error.message}`, {
+      hint: `the service isn't known to be on this machine, so it may name public addresses only; \`replay --via service\` lets it send by itself; to send from here all the same: ${error.hint ?? "--allow-network CIDR"}`,
+      cause: error,
+    });
+  }
+}
+
+/** Throws `config` for a missing key, or a URL whose secrets aren't known, and as `checkTarget`. */
+export function targetOf(callback: ListedCallback, options: KeyedOptions, rule: AddressRule): SendTarget {
+  checkTarget(callback, options, rule);
+  const withAuth = sendsAuth(options);
+  const key = keyOf(callback, options.keys);
+  if (withAuth && key === null) {
+    throw new WhcbError("config", `the service doesn't return the key of callback ${callback.name || callback.id}`, {
+      hint: "Replay this callback alone, with WHCB_CALLBACK_KEY set to its key. Nothing is sent without it.",
+    });
+  }
+  const url = options.to ?? callback.url;
+  if (isMasked(url)) {
+    throw new WhcbError("config", `the secrets of ${url} aren't known`, {
+      hint: "Add --to with the whole URL. Nothing is sent without them.",
+    });
+  }
+  const auth = { type: withAuth ? requireAuthType(callback) : "httpheader", key: key ?? "" } as const;
+  const target = { url, auth, ...requireBodyStyle(callback, options.contentType) };
+  const { authParameter } = options;
+  const delivery = { withAuth: withAuth && key !== "", ...(authParameter === undefined ? {} : { authParameter }) };
+  return { build: (call) => addressDelivery(target, call, delivery), secret: withAuth ? (key ?? "") : "" };
+}
+
+/** The query parameter that carries the key, or null. An endpoint that reads another one may answer 200 and drop the call. */
+export function keyParameter({ auth }: ListedCallback, options: ReplayOptions): string | null {
+  if (options.viaService || !sendsAuth(options) || auth.type !== "queryparam" || auth.key === "") return null;
+  return options.authParameter ?? DEFAULT_AUTH_PARAMETER;
+}
+
+export function sendsAuth({ to, withAuth }: ReplayOptions): boolean {
+  return to === null || withAuth;
+}
+
+export function callbacksWithoutKey(callbacks: readonly ListedCallback[], options: ReplayOptions): readonly ListedCallback[] {
+  if (options.viaService || !sendsAuth(options)) return [];
+  return callbacks.filter((callback) => keyOf(callback) === null);
+}
+
+/** The service's ("": no credential is sent), else the user's; null for neither. */
+function keyOf(callback: ListedCallback, keys?: KeyedOptions["keys"]): string | null {
+  return callback.auth.key ?? keys?.get(callback.id) ?? null;
+}
