@@ -192,7 +192,6 @@ export interface Credentials {
 }
 
 export interface RunningService extends StartReport {
-  readonly url: string;
   /** Resolves at the end of the service, by itself or through `stop`. */
   readonly stopped: Promise<void>;
   /** Takes no new work, waits for attempts in flight (65 s at most), commits and closes. */
@@ -200,6 +199,7 @@ export interface RunningService extends StartReport {
 }
 
 export interface StartReport {
+  readonly url: string;
   /** null without metrics. */
   readonly metricsUrl: string | null;
   readonly settings: ServiceSettings;

@@ -13,13 +13,20 @@ export interface Callback extends CallbackSettings {
   readonly replayProbeAt: number;
 }
 
-/** Names and values as in docs/contract.md. */
-export interface CallbackSettings {
-  readonly name: string;
-  readonly url: string;
-  readonly auth: CallbackAuth;
+export interface BodyStyle {
   readonly contentType: BodyFormat;
   readonly removeHtml: boolean;
+}
+
+/** What a delivery depends on. */
+export interface DeliveryTarget extends BodyStyle {
+  readonly url: string;
+  readonly auth: CallbackAuth;
+}
+
+/** Names and values as in docs/contract.md. */
+export interface CallbackSettings extends DeliveryTarget {
+  readonly name: string;
   readonly retriesEnabled: boolean;
   readonly email: string;
   readonly events: { readonly reply: boolean; readonly undeliverable: boolean };
@@ -104,10 +111,15 @@ export interface RunLease {
 export const RUN_LEASE_MS = 30_000;
 
 /** Requested calls, which the service attempts once each: docs/contract.md, What ours adds. */
-export interface ServiceReplay {
+export interface ServiceReplay extends ReplayCounts {
   /** The run's that requested it, else the service's. Unique in its callback. */
   readonly id: string;
   readonly requestedAt: number;
+  /** null: not cancelled. */
+  readonly cancelledAt: number | null;
+}
+
+export interface ReplayCounts {
   readonly total: number;
   readonly succeeded: number;
   readonly failed: number;
@@ -115,8 +127,6 @@ export interface ServiceReplay {
   readonly cancelled: number;
   /** Wait for their attempt, or are in flight. */
   readonly left: number;
-  /** null: not cancelled. */
-  readonly cancelledAt: number | null;
 }
 
 export function replayState({ left, cancelled, cancelledAt }: ServiceReplay): "running" | "finished" | "cancelled" {

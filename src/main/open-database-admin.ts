@@ -12,12 +12,12 @@ import { lockDatabase } from "../store/sqlite/open-sqlite.js";
 /** Throws as openStore. */
 export async function openDatabaseAdmin(path: string, dataDirectory: string): Promise<DatabaseAdmin> {
   let store = await openAdminStore(path, systemClock);
-  const deps = () => ({ store, random: systemRandom, now: systemClock.now() });
+  const deps = () => ({ credentials: store.credentials, random: systemRandom, now: systemClock.now() });
   return {
     listUsers: () => store.credentials.list(),
     addUser: (username, password) => addUser({ username, password }, deps()),
     changePassword: (username, password, withNewKey) => changePassword({ username, password }, withNewKey, deps()),
-    removeUser: (username) => removeUser(username, store),
+    removeUser: (username) => removeUser(username, store.credentials),
     async eraseSender({ isSender, mailDirectory, dryRun }) {
       const { members } = store;
       // lockDatabase needs the only connection.

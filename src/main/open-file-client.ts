@@ -31,6 +31,7 @@ export async function openFileClient(
     policy: { ...(await store.settings.read()), jitter: true },
     plan: null,
     authentication: "none",
+    hasApi: true,
     isTrustedProxy: null,
     knownHosts: null,
     maxConnections: 0, // none: it doesn't listen
@@ -38,11 +39,12 @@ export async function openFileClient(
     bodyNames,
     ...(await store.settings.readDelivery()),
     version,
-    stats: { read: async () => ({ ...(await store.readGauges()), inFlight: 0 }), onAttempt: () => undefined },
     checkEndpoint: async (request) => (await deliverer.deliver(request)).result,
     checkCallbackUrl: () => undefined,
     onWork: () => undefined,
     begunCalls: () => new Set(),
+    countInFlight: () => 0,
+    onAttempt: () => undefined,
     isReady: () => true,
   });
   const transport: Transport = {

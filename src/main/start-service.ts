@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { lstatSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
-import type { RunningService, ServeOptions } from "../cli/cli-deps.js";
+import type { RunningService, ServeOptions, StartReport } from "../cli/cli-deps.js";
 import { type AddressRule, addressRuleFor, checkCallbackUrl, inNetworks } from "../delivery/address-rule.js";
 import type { Deliverer } from "../delivery/deliverer.js";
 import { createDeliverer } from "../delivery/undici-deliverer.js";
@@ -25,8 +25,9 @@ import { createApp } from "../server/app.js";
 import { admitStartUser } from "../server/auth/users.js";
 import { closeGracefully, connectionLimit } from "../server/connections.js";
 import { consolePlugin } from "../server/console/console.js";
-import { listenOnLocalhost, tryToListenBeside } from "../server/listen-on-localhost.js";
-import { serveMetrics } from "../server/operations/metrics.js";
+import { listenOnLocalhost, type Place, tryToListenBeside } from "../server/listen-on-localhost.js";
+import { type Metrics, serveMetrics } from "../server/operations/metrics.js";
+import type { ServerDeps } from "../server/server-deps.js";
 import type { NodeStore } from "../store/nodes/open-nodes.js";
 import { openStore, type Store } from "../store/open-store.js";
 import { secretKeySource } from "../store/secret-key.js";
@@ -56,7 +57,7 @@ async function start(
   options: ServeOptions,
   { version, log, clock: machineClock }: ServiceSurroundings,
   teardown: Teardown,
-): Promise<Pick<RunningService, "url" | "metricsUrl" | "settings" | "waiting" | "mailDirectory" | "users">> {
+): Promise<StartReport> {
   const hasApi = options.credentials !== null;
   const addressRule = addressRuleFor(options.host, options.allowNetworks);
   const openNoticeTargets = planNotices(options.notices, addressRule);
@@ -72,7 +73,8 @@ async function start(
   const settings = await openSettings(store, options.settings, teardown, { clock, random: systemRandom, logger });
   // A start that other nodes reject changes no users.
   const users =
-    options.credentials && (await admitStartUser(options.credentials, { store, random: systemRandom, now: clock.now() }));
+    options.credentials &&
+    (await admitStartUser(options.credentials, { credentials: store.credentials, random: systemRandom, now: clock.now() }));
   const policy = { intervalMs: settings.intervalMs, windowMs: settings.windowMs, jitter: options.jitter };
   const deliverer = openDeliverer(addressRule, teardown);
   const mails = options.mailDirectory ?? mailDirectoryOf(placeOf(options.database, options.dataDirectory));
@@ -92,8 +94,7 @@ async function start(
     limits: options.limits,
     isEnabled: options.dispatch,
   });
-  const app = await createApp({
-    console: consolePlugin,
+  const serverDeps: ServerDeps = {
     store,
     logger,
     version,
@@ -109,21 +110,20 @@ async function start(
     maxConnections: connectionLimit(descriptorLimit()),
     authParameter: options.authParameter,
     bodyNames: options.bodyNames,
-    stats: {
-      read: async () => ({ ...(await store.readGauges()), inFlight: dispatching.dispatcher.inFlight }),
-      onAttempt: dispatching.onAttempt,
-    },
     checkEndpoint: options.endpointCheck ? async (request) => (await deliverer.deliver(request)).result : null,
     checkCallbackUrl: (url) => checkCallbackUrl(url, addressRule),
     onWork: dispatching.onWork,
     begunCalls: (callbackId) => dispatching.dispatcher.begunCalls(callbackId),
+    countInFlight: () => dispatching.dispatcher.inFlight,
+    onAttempt: dispatching.onAttempt,
     isReady: () => !teardown.hasBegun,
-  });
+  };
+  const app = await createApp(serverDeps, { console: consolePlugin });
   const others: Server[] = [];
   const closing = { timers: systemTimers, nowMs: systemClock.monotonicMs, limitMs: LONGEST_STOP_MS, others };
   teardown.add(() => settleAll(closeGracefully(app, closing), dispatching.stop()));
   const url = await listenOnLocalhost(app, place, others);
-  const metricsUrl = await openMetrics(app, options, teardown);
+  const metricsUrl = options.metrics && (await openMetrics(app.metrics, options.metrics, teardown));
   await loadHttpParser(url);
   // After listening: with the port taken, nothing is stored or sent. Nodes stored them as they joined.
   const { authParameter, bodyNames } = options;
@@ -153,12 +153,7 @@ async function loadHttpParser(url: string): Promise<void> {
   await deliverer.close();
 }
 
-async function openMetrics(
-  { metrics }: Pick<Awaited<ReturnType<typeof createApp>>, "metrics">,
-  { metrics: place }: ServeOptions,
-  teardown: Teardown,
-): Promise<string | null> {
-  if (place === null) return null;
+async function openMetrics(metrics: Metrics, place: Place, teardown: Teardown): Promise<string> {
   const server = await serveMetrics(metrics, { ...place, timers: systemTimers });
   teardown.add(async () => {
     server.close();
@@ -170,7 +165,7 @@ async function openMetrics(
 }
 
 /** Before creating a database: a failed start leaves no files. Rejects as `listen`. */
-async function tryToListen({ host, port }: Pick<ServeOptions, "host" | "port">): Promise<void> {
+async function tryToListen({ host, port }: Place): Promise<void> {
   const server = createServer().listen({ host, port });
   await once(server, "listening");
   server.close();

@@ -1,5 +1,4 @@
 import Fastify, { type FastifyInstance, type FastifyPluginAsync } from "fastify";
-import { DEFAULT_RETRY_POLICY } from "../domain/retry-policy.js";
 import { pooledRandom, type Random, shortId } from "../platform/random.js";
 import { addAuthHook } from "./auth/auth-hook.js";
 import { addTokenRoutes } from "./auth/token-routes.js";
@@ -34,11 +33,12 @@ declare module "fastify" {
   }
 }
 
-export type AppOptions = Omit<ServerDeps, "policy" | "hasApi"> &
-  Partial<Pick<ServerDeps, "policy" | "hasApi">> & { readonly console?: FastifyPluginAsync<RouteContext> };
-
-export async function createApp({ console: consolePlugin, ...given }: AppOptions): Promise<FastifyInstance> {
-  const deps: ServerDeps = { policy: DEFAULT_RETRY_POLICY, hasApi: true, ...given, random: pooledRandom(given.random) };
+/** `console`: the plugin with its pages; a command on a database file has none. */
+export async function createApp(
+  given: ServerDeps,
+  { console: consolePlugin }: { readonly console?: FastifyPluginAsync<RouteContext> } = {},
+): Promise<FastifyInstance> {
+  const deps: ServerDeps = { ...given, random: pooledRandom(given.random) };
   const connections = new Connections({ limit: deps.maxConnections, timers: deps.timers });
   const app = Fastify({
     logger: false,
@@ -75,9 +75,9 @@ export async function createApp({ console: consolePlugin, ...given }: AppOptions
     deps,
     docs: () => ({}),
     authenticator,
-    lookup: new CallbackLookup(deps.store, deps.clock),
+    lookup: new CallbackLookup(deps.store.callbacks, deps.clock),
     queue: new AcceptQueue({
-      store: deps.store,
+      calls: deps.store.calls,
       clock: deps.clock,
       onAccepted(callbackId, count) {
         metrics.accepted(count);

@@ -4,7 +4,7 @@ import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { Clock, Timers } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
 import type { Random } from "../platform/random.js";
-import type { Gauges, Store } from "../store/open-store.js";
+import type { Store } from "../store/open-store.js";
 import type { DeliveryRequest } from "../wire/delivery-request.js";
 import type { BodyNames } from "../wire/delivery-settings.js";
 import type { PlanName } from "./auth/rate-plan.js";
@@ -29,7 +29,6 @@ export interface ServerDeps {
   /** See connectionLimit. */
   readonly maxConnections: number;
   readonly version: string;
-  readonly stats: ServiceStats;
   /** For `queryparam` auth. */
   readonly authParameter: string;
   readonly bodyNames: BodyNames;
@@ -41,24 +40,12 @@ export interface ServerDeps {
   onWork(callbackId: string, kind: WorkKind): void;
   /** Seqs of calls that the dispatcher of this process has in flight; null: another one may own the callback. */
   begunCalls(callbackId: string): ReadonlySet<number> | null;
+  /** Requests to endpoints that this process has in flight. */
+  countInFlight(): number;
+  /** Calls the handler with each attempt, for /metrics. */
+  onAttempt(handler: (attempt: Attempt) => void): void;
   /** From start to the beginning of the stop. */
   isReady(): boolean;
 }
 
 export type WorkKind = "accepted" | "changed";
-
-/** For /metrics. */
-export interface ServiceStats {
-  read(): Promise<ServiceGauges>;
-  onAttempt(handler: (attempt: Attempt) => void): void;
-}
-
-export interface ServiceGauges extends Gauges {
-  readonly inFlight: number;
-}
-
-/** Without a dispatcher. */
-export const NO_STATS: ServiceStats = {
-  read: async () => ({ waiting: 0, due: 0, inFlight: 0, openOutages: 0, queuedMails: 0, queuedNotices: 0 }),
-  onAttempt() {},
-};

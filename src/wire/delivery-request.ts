@@ -1,4 +1,4 @@
-import type { CallbackSettings } from "../domain/callback.js";
+import type { BodyStyle, DeliveryTarget } from "../domain/callback.js";
 import { callbackSecrets } from "../domain/mask.js";
 import type { MessageResponse } from "../domain/message-response.js";
 import { type BodyNames, DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES } from "./delivery-settings.js";
@@ -7,17 +7,18 @@ import { type MessageNames, responseToJson } from "./json/response-json.js";
 import { removeHtml } from "./remove-html.js";
 import { elements, XML_DECLARATION } from "./xml/xml-write.js";
 
-export interface DeliveryRequest<Body = string | null> {
+export interface DeliveryRequest<Body = string | null> extends Address {
   readonly method: "GET" | "POST";
-  readonly url: string;
-  /** Lower-case names. */
-  readonly headers: Readonly<Record<string, string>>;
   readonly body: Body;
   /** Masked where the answer repeats them. */
   readonly secrets?: readonly string[];
 }
 
-export type DeliveryTarget = Pick<CallbackSettings, "url" | "auth" | "contentType" | "removeHtml">;
+interface Address {
+  readonly url: string;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+}
 
 const NAMES: Readonly<Record<BodyNames, MessageNames>> = {
   "messageid-messagelocation": { messageId: "messageid", messageLocation: "messagelocation" },
@@ -57,26 +58,24 @@ export function buildEndpointCheck(target: DeliveryTarget, options: DeliveryOpti
   return { method: "GET", ...addressOf(target, options), body: null };
 }
 
-export function deliveryBody(
-  target: Pick<DeliveryTarget, "contentType" | "removeHtml">,
-  response: MessageResponse,
-  bodyNames: BodyNames = DEFAULT_BODY_NAMES,
-): string {
+export function deliveryBody(style: BodyStyle, response: MessageResponse, bodyNames: BodyNames = DEFAULT_BODY_NAMES): string {
   const { content } = response.responseMessage;
-  const document = responseToJson(response, NAMES[bodyNames], target.removeHtml ? removeHtml(content) : content);
-  return target.contentType === "xml" ? xmlBody(document) : JSON.stringify(document);
+  const document = responseToJson(response, NAMES[bodyNames], style.removeHtml ? removeHtml(content) : content);
+  return style.contentType === "xml" ? xmlBody(document) : JSON.stringify(document);
 }
 
 function xmlBody(document: JsonObject): string {
   return `${XML_DECLARATION}<ns2:deliveryResponse xmlns:ns2="http://schemas.api.whispir.com">${elements(document)}</ns2:deliveryResponse>`;
 }
 
-type Address = Required<Pick<DeliveryRequest, "url" | "headers" | "secrets">>;
-
 /** Built once per callback value, not once per delivery. */
-const ADDRESSES = new WeakMap<DeliveryTarget, { readonly key: string; readonly address: Address }>();
+const ADDRESSES = new WeakMap<DeliveryTarget, { readonly key: string; readonly address: SecretAddress }>();
 
-function addressOf(target: DeliveryTarget, options: DeliveryOptions): Address {
+interface SecretAddress extends Address {
+  readonly secrets: readonly string[];
+}
+
+function addressOf(target: DeliveryTarget, options: DeliveryOptions): SecretAddress {
   const authParameter = options.authParameter ?? DEFAULT_AUTH_PARAMETER;
   const withAuth = options.withAuth ?? true;
   const key = withAuth ? authParameter : "";
@@ -87,11 +86,7 @@ function addressOf(target: DeliveryTarget, options: DeliveryOptions): Address {
   return address;
 }
 
-function makeAddress(
-  { url, auth, contentType }: DeliveryTarget,
-  withAuth: boolean,
-  authParameter: string,
-): Omit<Address, "secrets"> {
+function makeAddress({ url, auth, contentType }: DeliveryTarget, withAuth: boolean, authParameter: string): Address {
   const headers: Record<string, string> = { "content-type": contentType === "xml" ? "application/xml" : "application/json" };
   if (!withAuth || auth.key === "") return { url, headers };
   switch (auth.type) {

@@ -93,7 +93,7 @@ describe("a session", () => {
   });
 
   it("ends when the user's password changes, and when the user is removed", async () => {
-    const deps = { store: service.store, random: systemRandom, now: clock.now() };
+    const deps = { credentials: service.store.credentials, random: systemRandom, now: clock.now() };
     await addUser({ username: "ada", password: "first password" }, deps);
     clock.advance(1000);
     const visitor = new Visitor(service.app);
@@ -104,7 +104,7 @@ describe("a session", () => {
     clock.advance(1000);
     await signIn(visitor, { username: "ada", password: "second password" });
     expect(await isSignedIn(visitor)).toBe(true);
-    await removeUser("ada", service.store);
+    await removeUser("ada", service.store.credentials);
     expect(await isSignedIn(visitor)).toBe(false);
   });
 
@@ -237,7 +237,7 @@ describe("a code of `whcb console`", () => {
 
   it("ends with the user's password", async () => {
     const code = await newCode();
-    const deps = { store: service.store, random: systemRandom, now: clock.now() };
+    const deps = { credentials: service.store.credentials, random: systemRandom, now: clock.now() };
     await changePassword({ username: USER.username, password: "another password" }, false, deps);
     expect((await signIn(new Visitor(service.app), { code })).status).toBe(422);
   });

@@ -1,4 +1,5 @@
 /** What only HTTP has: headers, limits, streams, connections. */
+import { randomBytes } from "node:crypto";
 import { connect } from "node:net";
 import { Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -7,6 +8,7 @@ import { WhcbError } from "../../src/domain/errors.js";
 import { systemClock } from "../../src/platform/clock.js";
 import type { Logger } from "../../src/platform/logger.js";
 import type { ServerDeps } from "../../src/server/server-deps.js";
+import { openStore } from "../../src/store/open-store.js";
 import { anAttempt } from "../support/builders.js";
 import { BUSY, OK } from "../support/server/recorded-calls.js";
 import {
@@ -491,11 +493,11 @@ describe("operations", () => {
 
   it("exports metrics for Prometheus", async () => {
     const handlers: ((attempt: Attempt) => void)[] = [];
+    const store = await openStore({ url: ":memory:", clock: systemClock, secretKey: randomBytes(32) });
     await open({
-      stats: {
-        read: async () => ({ waiting: 3, due: 4, inFlight: 5, openOutages: 1, queuedMails: 2, queuedNotices: 6 }),
-        onAttempt: (handler) => void handlers.push(handler),
-      },
+      store: { ...store, readGauges: async () => ({ waiting: 3, due: 4, openOutages: 1, queuedMails: 2, queuedNotices: 6 }) },
+      countInFlight: () => 5,
+      onAttempt: (handler) => void handlers.push(handler),
     });
     handlers[0]?.(anAttempt({ durationMs: 30 }));
     await service.app.inject({

@@ -47,7 +47,7 @@ it("a rejected request costs nothing in the database", async () => {
 });
 
 it("failed logins of a user, an address and a key count on all nodes, also those at once", async () => {
-  const throttles = nodes.map((node) => new LoginThrottle({ now: () => NOON }, node));
+  const throttles = nodes.map((node) => new LoginThrottle({ ...systemClock, now: () => NOON }, node));
   let checked = 0;
   const wrong = async () => {
     checked += 1;
@@ -72,7 +72,7 @@ it("failed logins of a user, an address and a key count on all nodes, also those
 });
 
 it("a right login is taken back everywhere", async () => {
-  const throttles = nodes.map((node) => new LoginThrottle({ now: () => NOON }, node));
+  const throttles = nodes.map((node) => new LoginThrottle({ ...systemClock, now: () => NOON }, node));
   const right = async () => true;
   for (let time = 0; time < 50; time++) {
     expect(await throttles[time % 2]?.attempt(LOGIN, right, { isLimited: true })).toBe(0);

@@ -10,6 +10,7 @@ import { callbackToJson, readCallback } from "../../src/wire/json/callback-json.
 import { listToJson } from "../../src/wire/json/list-json.js";
 import { outageToJson, readOutageList } from "../../src/wire/json/outage-json.js";
 import { readResponse, responseToJson, submissionToJson } from "../../src/wire/json/response-json.js";
+import { aCallback } from "../support/builders.js";
 import {
   anyAttempt,
   anyCall,
@@ -36,9 +37,8 @@ describe("JSON reads back unchanged", () => {
   it("a callback", () => {
     fc.assert(
       fc.property(anySettings, (settings) => {
-        const callback = { id: "0123456789ABCDEF", ...settings };
-        const raw = overTheWire(callbackToJson(callback, []));
-        expect(readCallback(raw)).toEqual({ ...callback, downSince: null, raw });
+        const raw = overTheWire(callbackToJson(aCallback(settings), []));
+        expect(readCallback(raw)).toEqual({ id: aCallback().id, ...settings, downSince: null, raw });
       }),
     );
   });
@@ -68,7 +68,7 @@ describe("JSON reads back unchanged", () => {
   it("a call", () => {
     fc.assert(
       fc.property(anyCall, fc.boolean(), anyInstant, (call, retriesEnabled, now) => {
-        const callback = { id: call.callbackId, name: "demo", url: "https://example.com/", retriesEnabled };
+        const callback = aCallback({ id: call.callbackId, retriesEnabled });
         const raw = overTheWire(callToJson(call, { callback, policy, link: [], now }));
         expect(readCall(raw, { callbackId: "" })).toEqual({
           id: call.id,

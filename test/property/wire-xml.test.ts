@@ -10,6 +10,7 @@ import { parseCallback } from "../../src/wire/json/parse-callback.js";
 import { readResponse } from "../../src/wire/json/response-json.js";
 import { callsFromXml, readXml } from "../../src/wire/xml/xml-read.js";
 import { toXml } from "../../src/wire/xml/xml-write.js";
+import { aCallback } from "../support/builders.js";
 import { anyCall, anyGivenResponse, anyResponse, anySettings, anyText } from "../support/wire/arbitrary-wire.js";
 
 const policy = { intervalMs: 300_000, windowMs: 86_400_000, jitter: false };
@@ -55,7 +56,7 @@ describe("XML reads back unchanged", () => {
     fc.assert(
       fc.property(anySettings, (settings) => {
         const trimmed = { ...settings, name: settings.name.trim() || "x" };
-        const xml = toXml("callback", callbackToJson({ id: "0123456789ABCDEF", ...trimmed }, []));
+        const xml = toXml("callback", callbackToJson(aCallback(trimmed), []));
         expect(parseCallback(readXml(xml).value, null)).toEqual(trimmed);
       }),
     );
@@ -64,7 +65,7 @@ describe("XML reads back unchanged", () => {
   it("calls, each with its links", () => {
     fc.assert(
       fc.property(fc.array(anyCall, { minLength: 1, maxLength: 3 }), (calls) => {
-        const callback = { id: "0123456789ABCDEF", name: "demo", url: "https://example.com/?a=1&b=2", retriesEnabled: true };
+        const callback = aCallback({ url: "https://example.com/?a=1&b=2", retriesEnabled: true });
         const link = [{ uri: "http://h/callbacks/x?a=1&b=<2>", rel: "self", method: "GET", host: "h", port: -1 }];
         const document = {
           status: "1 to 3 of 3",

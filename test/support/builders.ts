@@ -1,7 +1,7 @@
 /** Values for tests that name only what matters to the case. */
 import type { Attempt, DeliveryResult } from "../../src/domain/attempt.js";
 import type { Call } from "../../src/domain/call.js";
-import type { CallbackSettings } from "../../src/domain/callback.js";
+import type { Callback, CallbackSettings } from "../../src/domain/callback.js";
 import type { MessageResponse } from "../../src/domain/message-response.js";
 
 export function someSettings(over: Partial<CallbackSettings> = {}): CallbackSettings {
@@ -16,6 +16,11 @@ export function someSettings(over: Partial<CallbackSettings> = {}): CallbackSett
     events: { reply: true, undeliverable: true },
     ...over,
   };
+}
+
+export function aCallback(over: Partial<Callback> = {}): Callback {
+  const neverHappened = { repairedAt: 0, replayRequestedAt: 0, replayProbeAt: 0 };
+  return { ...someSettings(), id: "00112233445566AA", createdAt: 0, ...neverHappened, ...over };
 }
 
 export function aResponse(over: Partial<MessageResponse> = {}): MessageResponse {

@@ -1,9 +1,10 @@
 /** Bodies on disk, as a backlog's don't fit in memory. Unlinked once open: nothing stays behind. */
 import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { BodyStyle } from "../../domain/callback.js";
 import { errorMessage, WhcbError } from "../../domain/errors.js";
 import { type MessageResponse, senderAddress } from "../../domain/message-response.js";
-import { type DeliveryTarget, deliveryBody } from "../../wire/delivery-request.js";
+import { deliveryBody } from "../../wire/delivery-request.js";
 import type { BodyOptions } from "../run-options.js";
 
 interface CallKeys {
@@ -117,8 +118,6 @@ export class SnapshotFile {
     await this.#file.close();
   }
 }
-
-type BodyStyle = Pick<DeliveryTarget, "contentType" | "removeHtml">;
 
 /** First line: keys; rest: body, as a view, not a copy. */
 function smallCall(bytes: Buffer): PlannedCall {

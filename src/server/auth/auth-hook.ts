@@ -15,7 +15,7 @@ import { clientAddress, createOriginCheck, isSafe } from "./request-origin.js";
 const OPEN_PATHS: ReadonlySet<string> = new Set(["/healthz", "/readyz", "/openapi.json"]);
 
 export function addAuthHook(app: FastifyInstance, deps: ServerDeps): Authenticator {
-  const authenticator = new Authenticator(deps.store, deps.clock, deps.logger, deps.store.nodes);
+  const authenticator = new Authenticator(deps);
   const checkOrigin = createOriginCheck(deps.knownHosts);
   const rates = deps.plan === null ? null : new RateCounter(PLANS[deps.plan], deps.store.nodes);
   decorateRequests(app);

@@ -4,9 +4,9 @@ import type { Clock } from "../../platform/clock.js";
 import type { Logger } from "../../platform/logger.js";
 import { isShortSecret, MIN_SECRET_LENGTH } from "../../platform/random.js";
 import type { StoredCredential } from "../../store/credentials.js";
-import type { LimitStore } from "../../store/nodes/limits.js";
 import type { Store } from "../../store/open-store.js";
-import { hashApiKey, issueToken, matchesApiKey, readToken, type Sign, verifyPassword } from "./credential-hashes.js";
+import type { ServerDeps } from "../server-deps.js";
+import { hashApiKey, issueToken, matchesApiKey, readToken, verifyPassword } from "./credential-hashes.js";
 import { type Login, LoginThrottle } from "./login-throttle.js";
 
 export interface PresentedCredentials {
@@ -51,7 +51,7 @@ interface PresentedUser {
 }
 
 export class Authenticator {
-  readonly #store: Pick<Store, "credentials"> & { readonly sign: Sign };
+  readonly #store: Store;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #throttle: LoginThrottle;
@@ -63,17 +63,11 @@ export class Authenticator {
   #readAtMs = Number.NEGATIVE_INFINITY;
   #reading: Promise<readonly StoredCredential[]> | null = null;
 
-  /** `limits`: of all nodes on the database; null: only this process checks logins. */
-  constructor(
-    store: Pick<Store, "credentials"> & { readonly sign: Sign },
-    clock: Clock,
-    logger: Logger,
-    limits: LimitStore | null,
-  ) {
+  constructor({ store, clock, logger }: ServerDeps) {
     this.#store = store;
     this.#clock = clock;
     this.#logger = logger;
-    this.#throttle = new LoginThrottle(clock, limits);
+    this.#throttle = new LoginThrottle(clock, store.nodes);
   }
 
   /** Synchronous if cached. */

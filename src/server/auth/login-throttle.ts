@@ -38,14 +38,14 @@ export interface Login {
 }
 
 export class LoginThrottle {
-  readonly #clock: Pick<Clock, "now">;
+  readonly #clock: Clock;
   readonly #limits: ClientLimits;
   /** Places of the logins being checked or waiting. */
   readonly #present: string[] = [];
   #running = 0;
   readonly #waiting: (() => void)[] = [];
 
-  constructor(clock: Pick<Clock, "now">, shared: LimitStore | null = null) {
+  constructor(clock: Clock, shared: LimitStore | null = null) {
     this.#clock = clock;
     this.#limits = clientLimits(shared);
   }

@@ -9,7 +9,7 @@ import { type ErrorAnswer, errorAnswer } from "../requests/error-answers.js";
 const HOST = /^((?:[\w-]+(?:\.[\w-]+)*)|\[[\da-f:.]+\])\.?(?::(\d{1,5}))?$/i;
 
 /** Links are built from it. HTTP/1.0 may leave it out. */
-export function hasValidHost({ host }: Pick<FastifyRequest, "host">): boolean {
+export function isValidHost(host: string): boolean {
   if (host === "") return true;
   const match = host.length <= 255 ? HOST.exec(host) : null;
   return match !== null && Number(match[2] ?? 0) <= 65_535;
@@ -26,7 +26,7 @@ export function isThisMachine(hostName: string): boolean {
 }
 
 /** GET and HEAD change nothing and have no body that is read. */
-export function isSafe({ method }: Pick<FastifyRequest, "method">): boolean {
+export function isSafe({ method }: FastifyRequest): boolean {
   return method === "GET" || method === "HEAD";
 }
 
@@ -42,7 +42,7 @@ export function createOriginCheck(knownHosts: readonly string[] | null): (reques
   return (request) => {
     const { host } = request.headers;
     if (host !== lastHost || request.host !== host) {
-      if (!hasValidHost(request)) return INVALID_HOST;
+      if (!isValidHost(request.host)) return INVALID_HOST;
       if (names !== null && host !== undefined && !isKnown(host, names)) return UNKNOWN_HOST;
       if (request.host === host) lastHost = host;
     }

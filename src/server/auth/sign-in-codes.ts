@@ -2,6 +2,7 @@
 import { WhcbError } from "../../domain/errors.js";
 import type { StoredCredential } from "../../store/credentials.js";
 import type { ServerDeps } from "../server-deps.js";
+import type { Sign } from "./credential-hashes.js";
 
 /** Crockford's: none looks like another one. Five bits each. */
 const LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -11,17 +12,15 @@ const SECRET_LENGTH = 8;
 const TRIES = 5;
 const VALID_MS = 5 * 60_000;
 
-type Deps = Pick<ServerDeps, "store" | "clock" | "random">;
-
 /** One use, for this user. `expiresAt` in epoch ms. */
 export async function createSignInCode(
-  { store, clock, random }: Deps,
+  { store, clock, random }: ServerDeps,
   credential: StoredCredential,
 ): Promise<{ readonly code: string; readonly expiresAt: number }> {
   const now = clock.now();
   for (let count = 0; count < 10; count++) {
     const letters = [...random.bytes(ID_LENGTH + SECRET_LENGTH)].map((byte) => LETTERS[byte % LETTERS.length]).join("");
-    const { id, secretHash } = parse(letters, store);
+    const { id, secretHash } = parse(letters, store.sign);
     const code = { id, secretHash, username: credential.username, tries: TRIES };
     const isNew = await store.sessions.createSignInCode(code, credential, { now, validAfter: now - VALID_MS });
     if (isNew) return { code: letters.replace(/(.{4})(?=.)/g, "$1-"), expiresAt: now + VALID_MS };
@@ -30,13 +29,13 @@ export async function createSignInCode(
 }
 
 /** As somebody types it. null: wrong, used or expired. */
-export function redeemSignInCode({ store, clock }: Deps, typed: string): Promise<StoredCredential | null> {
-  const { id, secretHash } = parse(typed.slice(0, 100).toUpperCase().replaceAll("O", "0").replace(/[IL]/g, "1"), store);
+export function redeemSignInCode({ store, clock }: ServerDeps, typed: string): Promise<StoredCredential | null> {
+  const { id, secretHash } = parse(typed.slice(0, 100).toUpperCase().replaceAll("O", "0").replace(/[IL]/g, "1"), store.sign);
   return store.sessions.redeemSignInCode(id, secretHash, clock.now() - VALID_MS);
 }
 
 /** A keyed hash: who reads the database could try out all codes of a plain one while it is valid. */
-function parse(code: string, { sign }: Pick<ServerDeps["store"], "sign">): { readonly id: string; readonly secretHash: string } {
+function parse(code: string, sign: Sign): { readonly id: string; readonly secretHash: string } {
   const letters = code.replace(/[^0-9A-Z]/g, "");
   return { id: letters.slice(0, ID_LENGTH), secretHash: sign(`sign-in code ${letters}`) };
 }

@@ -12,7 +12,7 @@ export interface Login {
 }
 
 export interface UserDeps {
-  readonly store: Pick<Store, "credentials">;
+  readonly credentials: Store["credentials"];
   readonly random: Random;
   /** Epoch ms. */
   readonly now: number;
@@ -20,47 +20,47 @@ export interface UserDeps {
 
 /** The start's credentials replace those of earlier starts. Equal ones keep their hashes: new ones would end issued tokens. */
 export async function admitStartUser(given: Login & { readonly apiKey: string }, deps: UserDeps): Promise<StartUsers> {
-  const { store, random, now } = deps;
-  const stored = await findUser(given.username, store);
+  const { credentials, random, now } = deps;
+  const stored = await findUser(given.username, credentials);
   const isSame =
     stored !== undefined && matchesApiKey(hashApiKey(given.apiKey), stored) && (await verifyPassword(given.password, stored));
   const own = stored === undefined ? "new" : isSame ? "same" : stored.origin === "added" ? "kept" : "changed";
-  if (own === "new" || own === "changed") await store.credentials.save(await makeCredential(given, random), now);
-  return { own, removed: await store.credentials.removeStart(given.username) };
+  if (own === "new" || own === "changed") await credentials.save(await makeCredential(given, random), now);
+  return { own, removed: await credentials.removeStart(given.username) };
 }
 
 /** Returns the user's API key, which isn't stored. Throws `invalid` if there is such a user, or for a short password. */
 export async function addUser(login: Login, deps: UserDeps): Promise<string> {
   requireLongPassword(login);
-  if ((await findUser(login.username, deps.store)) !== undefined) {
+  if ((await findUser(login.username, deps.credentials)) !== undefined) {
     throw new WhcbError("invalid", `there is a user ${JSON.stringify(login.username)} already`, {
       hint: "`whcb users passwd` changes the password",
     });
   }
   const apiKey = newSecret(deps.random);
-  await deps.store.credentials.save(await makeCredential({ ...login, apiKey }, deps.random, "added"), deps.now);
+  await deps.credentials.save(await makeCredential({ ...login, apiKey }, deps.random, "added"), deps.now);
   return apiKey;
 }
 
 /** Ends the user's tokens. Returns the new API key, or null if it stays. Throws `not-found`, and `invalid` for a short password. */
 export async function changePassword(login: Login, withNewKey: boolean, deps: UserDeps): Promise<string | null> {
   requireLongPassword(login);
-  const stored = await findUser(login.username, deps.store);
+  const stored = await findUser(login.username, deps.credentials);
   if (stored === undefined) throw noUser(login.username);
   const apiKey = withNewKey ? newSecret(deps.random) : null;
   const changed = await makeCredential({ ...login, apiKey: apiKey ?? "" }, deps.random, "added");
   const apiKeyHash = apiKey === null ? stored.apiKeyHash : changed.apiKeyHash;
-  await deps.store.credentials.save({ ...changed, apiKeyHash }, deps.now);
+  await deps.credentials.save({ ...changed, apiKeyHash }, deps.now);
   return apiKey;
 }
 
 /** Throws `not-found`. */
-export async function removeUser(username: string, store: Pick<Store, "credentials">): Promise<void> {
-  if (!(await store.credentials.remove(username))) throw noUser(username);
+export async function removeUser(username: string, credentials: Store["credentials"]): Promise<void> {
+  if (!(await credentials.remove(username))) throw noUser(username);
 }
 
-async function findUser(wanted: string, store: Pick<Store, "credentials">): Promise<StoredCredential | undefined> {
-  return (await store.credentials.list()).find(({ username }) => username === wanted);
+async function findUser(wanted: string, credentials: Store["credentials"]): Promise<StoredCredential | undefined> {
+  return (await credentials.list()).find(({ username }) => username === wanted);
 }
 
 function requireLongPassword({ password }: Login): void {

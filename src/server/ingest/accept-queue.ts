@@ -19,7 +19,7 @@ interface Waiter extends SubmittedCalls {
 }
 
 export interface AcceptQueueDeps {
-  readonly store: Pick<Store, "calls">;
+  readonly calls: Store["calls"];
   readonly clock: Clock;
   /** `count`: new calls. */
   onAccepted(callbackId: string, count: number): void;
@@ -60,9 +60,9 @@ export class AcceptQueue {
   }
 
   async #commit(group: readonly Waiter[]): Promise<void> {
-    const { store, clock } = this.#deps;
+    const { calls: store, clock } = this.#deps;
     try {
-      const left = new Set(await store.calls.accept(group, clock.now()));
+      const left = new Set(await store.accept(group, clock.now()));
       // Of an id in two requests, the first is stored.
       const accepted = group.map(({ calls }) => calls.filter(({ id }) => left.delete(id)).length);
       this.#notify(group, accepted);

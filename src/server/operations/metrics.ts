@@ -4,9 +4,10 @@ import type { Registry } from "prom-client";
 import { isAccepted } from "../../domain/attempt.js";
 import type { Timers } from "../../platform/clock.js";
 import { isLoopbackHost } from "../../platform/loopback.js";
+import type { Gauges } from "../../store/open-store.js";
 import { Connections, protocolFault } from "../connections.js";
 import { lazyParts } from "../lazy-parts.js";
-import type { ServerDeps, ServiceStats } from "../server-deps.js";
+import type { ServerDeps } from "../server-deps.js";
 
 export interface Metrics {
   accepted(count: number): void;
@@ -30,14 +31,14 @@ const NO_METRICS: Metrics = {
   render: async () => ({ contentType: "text/plain", text: "" }),
 };
 
-export async function createMetrics({ authentication, stats }: ServerDeps): Promise<Metrics> {
-  return authentication === "none" ? NO_METRICS : registerMetrics(await lazyParts.prometheus(), stats);
+export async function createMetrics(deps: ServerDeps): Promise<Metrics> {
+  return deps.authentication === "none" ? NO_METRICS : registerMetrics(await lazyParts.prometheus(), deps);
 }
 
 const ATTEMPT_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const REQUEST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60];
 
-function registerMetrics(prometheus: typeof import("prom-client"), stats: ServiceStats): Metrics {
+function registerMetrics(prometheus: typeof import("prom-client"), { store, countInFlight, onAttempt }: ServerDeps): Metrics {
   const { Counter, Gauge, Histogram } = prometheus;
   const registry: Registry = new prometheus.Registry();
   const registers = [registry];
@@ -56,28 +57,29 @@ function registerMetrics(prometheus: typeof import("prom-client"), stats: Servic
     buckets: ATTEMPT_SECONDS,
     registers,
   });
-  const gauges = {
-    waiting: new Gauge({ name: "whcb_calls_waiting", help: "Calls accepted and not attempted yet", registers }),
-    due: new Gauge({ name: "whcb_calls_due", help: "Failed calls with a scheduled attempt", registers }),
-    inFlight: new Gauge({ name: "whcb_in_flight", help: "Requests to endpoints in flight", registers }),
-    openOutages: new Gauge({ name: "whcb_outages_open", help: "Open outages", registers }),
-    queuedMails: new Gauge({ name: "whcb_mails_owed", help: "E-mails not sent yet", registers }),
-    queuedNotices: new Gauge({ name: "whcb_notices_owed", help: "Notices of outages not sent yet", registers }),
-  };
-  stats.onAttempt(({ result, durationMs }) => {
+  const gauges = [
+    gauge("whcb_calls_waiting", "Calls accepted and not attempted yet", ({ waiting }) => waiting),
+    gauge("whcb_calls_due", "Failed calls with a scheduled attempt", ({ due }) => due),
+    gauge("whcb_in_flight", "Requests to endpoints in flight", () => countInFlight()),
+    gauge("whcb_outages_open", "Open outages", ({ openOutages }) => openOutages),
+    gauge("whcb_mails_owed", "E-mails not sent yet", ({ queuedMails }) => queuedMails),
+    gauge("whcb_notices_owed", "Notices of outages not sent yet", ({ queuedNotices }) => queuedNotices),
+  ];
+  onAttempt(({ result, durationMs }) => {
     attempts.observe({ outcome: isAccepted(result) ? "success" : "failure" }, durationMs / 1000);
   });
+
+  function gauge(name: string, help: string, read: (values: Gauges) => number): (values: Gauges) => void {
+    const metric = new Gauge({ name, help, registers });
+    return (values) => metric.set(read(values));
+  }
+
   return {
     accepted: (count) => accepted.inc(count),
     answered: ({ method, route, status, seconds }) => requests.observe({ method, route, status }, seconds),
     async render() {
-      const values = await stats.read();
-      gauges.waiting.set(values.waiting);
-      gauges.due.set(values.due);
-      gauges.inFlight.set(values.inFlight);
-      gauges.openOutages.set(values.openOutages);
-      gauges.queuedMails.set(values.queuedMails);
-      gauges.queuedNotices.set(values.queuedNotices);
+      const values = await store.readGauges();
+      for (const update of gauges) update(values);
       return { contentType: registry.contentType, text: await registry.metrics() };
     },
   };

@@ -8,7 +8,7 @@ import type { ServerDeps } from "../server-deps.js";
 import { answerTo, type ErrorAnswer, errorAnswer, methodNotAllowed } from "./error-answers.js";
 
 /** Call before adding routes: collects methods for Allow. */
-export function addErrorHandlers(app: FastifyInstance, deps: Pick<ServerDeps, "logger" | "timers" | "clock">): void {
+export function addErrorHandlers(app: FastifyInstance, deps: ServerDeps): void {
   const { timers } = deps;
   const logFailure = failureLog(deps);
   const allowedMethods = trackAllowedMethods(app);
@@ -34,7 +34,7 @@ export function addErrorHandlers(app: FastifyInstance, deps: Pick<ServerDeps, "l
 const QUIET_MS = 1_000;
 
 /** While the database is away all requests fail: of those it writes one a second, with the number of the others. */
-function failureLog({ logger, clock }: Pick<ServerDeps, "logger" | "clock">): (requestId: string, error: unknown) => void {
+function failureLog({ logger, clock }: ServerDeps): (requestId: string, error: unknown) => void {
   let quietUntil = Number.NEGATIVE_INFINITY;
   let unlogged = 0;
   return (requestId, error) => {

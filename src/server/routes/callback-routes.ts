@@ -2,18 +2,19 @@
 import type { FastifyInstance } from "fastify";
 import { loopbackId } from "../../delivery/loopback-id.js";
 import type { Callback } from "../../domain/callback.js";
-import type { Store } from "../../store/open-store.js";
 import { callbackToJson } from "../../wire/json/callback-json.js";
 import { outageToJson } from "../../wire/json/outage-json.js";
 import { lazyParts } from "../lazy-parts.js";
 import { send } from "../requests/send-document.js";
+import type { ServerDeps } from "../server-deps.js";
 import { createCallback, deleteCallback, updateCallback } from "../use-cases/change-callbacks.js";
 import { sendList } from "./list-answer.js";
 import { one, type Query, readPage, readSort } from "./query-parameters.js";
 import { callbackLinks, Linker } from "./resource-links.js";
 import type { CallbackPath, RouteContext } from "./route-context.js";
 
-export function addCallbackRoutes(app: FastifyInstance, { docs, deps, lookup, largestPage }: RouteContext): void {
+export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): void {
+  const { docs, deps, lookup, largestPage } = context;
   const here = loopbackId();
   const serviceHeaders = {
     // A replay by a client sends what this service would send.
@@ -26,7 +27,7 @@ export function addCallbackRoutes(app: FastifyInstance, { docs, deps, lookup, la
   app.post("/callbacks", docs("createCallback"), async (request, reply) => {
     const { parseCallback } = await lazyParts.callbackParsers();
     const settings = parseCallback(request.body, null);
-    const callback = await createCallback({ deps, lookup }, settings);
+    const callback = await createCallback(context, settings);
     const linker = new Linker(request);
     reply.header("location", linker.uri(`/callbacks/${callback.id}`));
     const document = callbackToJson(callback, callbackLinks(linker, callback.id));
@@ -39,7 +40,7 @@ export function addCallbackRoutes(app: FastifyInstance, { docs, deps, lookup, la
     const asked = readPage(query, largestPage);
     const sort = readSort(query, { name: false, id: false }, "name");
     const page = await deps.store.callbacks.list({ ...asked, sort });
-    const down = await readDownSince(deps.store, page.items);
+    const down = await readDownSince(deps, page.items);
     return sendList(request, reply, {
       name: "callbacks",
       kind: "callback",
@@ -60,7 +61,7 @@ export function addCallbackRoutes(app: FastifyInstance, { docs, deps, lookup, la
     // Our clients read it before they mark calls that they have not listed.
     reply.header("x-max-limit", String(largestPage));
     reply.headers(serviceHeaders);
-    const down = await readDownSince(deps.store, [callback]);
+    const down = await readDownSince(deps, [callback]);
     const document = callbackToJson(callback, callbackLinks(linker, callback.id), down.get(callback.id));
     return send(request, reply, { kind: "callback", shape: "callback", document });
   });
@@ -69,20 +70,17 @@ export function addCallbackRoutes(app: FastifyInstance, { docs, deps, lookup, la
     const before = await lookup.find(request.params.id);
     const { parseCallback } = await lazyParts.callbackParsers();
     const settings = parseCallback(request.body, before);
-    await updateCallback({ deps, lookup }, before, settings);
+    await updateCallback(context, before, settings);
     return reply.code(204).send();
   });
 
   app.delete<CallbackPath>("/callbacks/:id", docs("deleteCallback"), async (request, reply) => {
-    await deleteCallback({ deps, lookup }, await lookup.find(request.params.id));
+    await deleteCallback(context, await lookup.find(request.params.id));
     return reply.code(204).send();
   });
 }
 
-async function readDownSince(
-  store: Pick<Store, "endpoints">,
-  callbacks: readonly Callback[],
-): Promise<ReadonlyMap<string, number | null>> {
+async function readDownSince({ store }: ServerDeps, callbacks: readonly Callback[]): Promise<ReadonlyMap<string, number | null>> {
   const records = await store.endpoints.list(callbacks.map(({ id }) => id));
   return new Map(records.map(({ callback, endpoint }) => [callback.id, endpoint.downSince]));
 }

@@ -25,17 +25,12 @@ export function sendList<Item>(request: FastifyRequest, reply: FastifyReply, lis
   const items = page.items.map((item) => list.write(item, linker));
   // Clients ask the platform for 20, others for this.
   reply.header("x-max-limit", String(largestPage));
-  const document = listToJson(name, items, { ...page, link: pageLinks(linker, page, list) });
+  const document = listToJson(name, items, { ...page, link: pageLinks(linker, list) });
   return send(request, reply, { kind, shape: name, document });
 }
 
 /** With a cursor, deep pages cost the same. */
-function pageLinks(
-  linker: Linker,
-  page: Page<unknown>,
-  place: Pick<ListAnswer<unknown>, "kind" | "path" | "query" | "asked">,
-): Link[] {
-  const { kind, path, query, asked } = place;
+function pageLinks(linker: Linker, { kind, path, query, asked, page }: ListAnswer<unknown>): Link[] {
   const kept = keptParameters(query);
   const at = (rel: string, offset: number, cursor: Parameters = []): Link =>
     linker.link({

@@ -33,19 +33,19 @@ const MAX_CACHED = 1000;
 
 /** By id or name. */
 export class CallbackLookup {
-  readonly #store: Pick<Store, "callbacks">;
+  readonly #callbacks: Store["callbacks"];
   readonly #clock: Clock;
   readonly #cache = new Map<string, { readonly callback: Callback; readonly until: number }>();
 
-  constructor(store: Pick<Store, "callbacks">, clock: Clock) {
-    this.#store = store;
+  constructor(callbacks: Store["callbacks"], clock: Clock) {
+    this.#callbacks = callbacks;
     this.#clock = clock;
   }
 
   /** Throws `not-found`. */
   async find(idOrName: string): Promise<Callback> {
     // No id or name is longer or contains a NUL; some databases fail on them.
-    const callback = idOrName.length > 64 || idOrName.includes("\0") ? null : await this.#store.callbacks.find(idOrName);
+    const callback = idOrName.length > 64 || idOrName.includes("\0") ? null : await this.#callbacks.find(idOrName);
     if (callback === null) throw new WhcbError("not-found", `No callback ${idOrName.slice(0, 64)}`);
     return callback;
   }

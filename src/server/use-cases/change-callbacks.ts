@@ -1,23 +1,22 @@
 /** What the API and the console do with a callback. */
 import { type DeliveryResult, isAccepted, resultMessage } from "../../domain/attempt.js";
-import type { Callback, CallbackSettings } from "../../domain/callback.js";
+import type { Callback, CallbackSettings, DeliveryTarget } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { callbackSecrets, secretMask } from "../../domain/mask.js";
 import { shortId } from "../../platform/random.js";
-import { buildEndpointCheck, type DeliveryTarget } from "../../wire/delivery-request.js";
+import { buildEndpointCheck } from "../../wire/delivery-request.js";
 import type { RouteContext } from "../routes/route-context.js";
-
-type Context = Pick<RouteContext, "deps" | "lookup">;
+import type { ServerDeps } from "../server-deps.js";
 
 /** Throws `duplicate-name`, `address-refused`, `endpoint-check-failed`. */
-export async function createCallback({ deps, lookup }: Context, settings: CallbackSettings): Promise<Callback> {
+export async function createCallback({ deps, lookup }: RouteContext, settings: CallbackSettings): Promise<Callback> {
   deps.checkCallbackUrl(settings.url);
   // The check may take a minute. The store checks names again.
   const existing = await deps.store.callbacks.find(settings.name);
   if (existing?.name === settings.name) {
     throw new WhcbError("duplicate-name", `A callback named ${settings.name} already exists`);
   }
-  const problem = await checkEndpoint({ deps }, settings);
+  const problem = await checkEndpoint(deps, settings);
   if (problem !== null) {
     const unmet = `must answer a GET with exactly 200; it answered: ${problem}`;
     throw new WhcbError("endpoint-check-failed", `url ${unmet}`, { fields: new Map([["url", unmet]]) });
@@ -27,8 +26,8 @@ export async function createCallback({ deps, lookup }: Context, settings: Callba
   return callback;
 }
 
-async function checkEndpoint(context: Pick<Context, "deps">, settings: CallbackSettings): Promise<string | null> {
-  const { result } = (await testEndpoint(context, settings)) ?? {};
+async function checkEndpoint(deps: ServerDeps, settings: CallbackSettings): Promise<string | null> {
+  const { result } = (await testEndpoint(deps, settings)) ?? {};
   if (result === undefined || isAccepted(result)) return null;
   const problem = result.kind === "answered" ? `${result.statusCode} ${result.statusMessage}`.trim() : resultMessage(result);
   // An endpoint may repeat what it was sent.
@@ -41,7 +40,7 @@ export interface EndpointTest {
 }
 
 /** The registration's check: one GET, which must be answered with exactly 200. null: this service doesn't check. */
-export async function testEndpoint({ deps }: Pick<Context, "deps">, target: DeliveryTarget): Promise<EndpointTest | null> {
+export async function testEndpoint(deps: ServerDeps, target: DeliveryTarget): Promise<EndpointTest | null> {
   const { checkEndpoint: check, clock, authParameter } = deps;
   if (check === null) return null;
   const begun = clock.monotonicMs();
@@ -51,7 +50,7 @@ export async function testEndpoint({ deps }: Pick<Context, "deps">, target: Deli
 
 /** Throws `not-found`, `duplicate-name`, `address-refused`, and `locked` if its settings aren't `expected`. */
 export async function updateCallback(
-  { deps, lookup }: Context,
+  { deps, lookup }: RouteContext,
   before: Callback,
   settings: CallbackSettings,
   expected?: CallbackSettings,
@@ -63,7 +62,7 @@ export async function updateCallback(
 }
 
 /** Throws `not-found`. */
-export async function deleteCallback({ deps, lookup }: Context, { id }: Callback): Promise<void> {
+export async function deleteCallback({ deps, lookup }: RouteContext, { id }: Callback): Promise<void> {
   await deps.store.callbacks.delete(id, deps.clock.now());
   lookup.forget();
   deps.onWork(id, "changed");

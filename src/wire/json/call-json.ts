@@ -12,7 +12,7 @@ import { listStatus, NO_RECORDS, readList } from "./list-json.js";
 import { readResponse, responseToJson } from "./response-json.js";
 
 export interface CallContext {
-  readonly callback: Pick<Callback, "id" | "name" | "url" | "retriesEnabled">;
+  readonly callback: Callback;
   readonly policy: RetryPolicy;
   readonly link: readonly Link[];
   readonly now: number;
@@ -66,7 +66,7 @@ export interface ListedCall {
 }
 
 /** FAILED without an attempt: it arrived while its endpoint was down. */
-export function isUnsent({ status, attemptCount }: Pick<ListedCall, "status" | "attemptCount">): boolean {
+export function isUnsent({ status, attemptCount }: ListedCall): boolean {
   return status === "FAILED" && attemptCount === 0;
 }
 

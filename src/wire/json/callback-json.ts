@@ -1,5 +1,5 @@
 /** docs/contract.md, Callbacks. */
-import type { AuthType, BodyFormat, Callback, CallbackSettings } from "../../domain/callback.js";
+import type { AuthType, BodyFormat, BodyStyle, Callback, CallbackSettings } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { isMasked } from "../../domain/mask.js";
 import { readDate, toIsoDate } from "../dates.js";
@@ -32,7 +32,7 @@ function enabledOrDisabled(isEnabled: boolean | undefined): "enabled" | "disable
 
 /** The key isn't masked, as on the platform. `downSince`: of its endpoint, while it is down. */
 export function callbackToJson(
-  callback: Pick<Callback, "id"> & CallbackSettings,
+  callback: Callback,
   link: readonly Link[],
   downSince: number | null = null,
 ): Record<string, unknown> {
@@ -160,10 +160,7 @@ export function missingMembers(body: JsonObject): readonly RequiredMember[] {
 }
 
 /** `given`: for a service that doesn't return the content type. Throws `config` without either, `usage` if they differ. */
-export function requireBodyStyle(
-  { contentType, removeHtml, name }: ListedCallback,
-  given: BodyFormat | undefined,
-): Pick<CallbackSettings, "contentType" | "removeHtml"> {
+export function requireBodyStyle({ contentType, removeHtml, name }: ListedCallback, given: BodyFormat | undefined): BodyStyle {
   const format = contentType ?? given;
   if (format === undefined) throw notReturned("content type", name, "Add `--content-type json` or `--content-type xml`.");
   if (given !== undefined && given !== format) {

@@ -1,9 +1,10 @@
-import { replayState, type ServiceReplay } from "../../domain/callback.js";
+import { type ReplayCounts, replayState, type ServiceReplay } from "../../domain/callback.js";
 import { toIsoDate } from "../dates.js";
 import { countOf, type JsonObject, objectOf, textOf } from "./json-value.js";
 
 /** As a client sees it. */
-export interface ListedReplay extends Pick<ServiceReplay, "id" | "total" | "succeeded" | "failed" | "cancelled" | "left"> {
+export interface ListedReplay extends ReplayCounts {
+  readonly id: string;
   readonly state: string;
 }
 

@@ -6,7 +6,6 @@ import { systemRandom } from "../../../src/platform/random.js";
 import { systemTimers } from "../../../src/platform/running-timers.js";
 import { createApp } from "../../../src/server/app.js";
 import { makeCredential } from "../../../src/server/auth/credential-hashes.js";
-import { NO_STATS } from "../../../src/server/server-deps.js";
 import type { Store } from "../../../src/store/open-store.js";
 import { openBenchStore } from "../run/product.js";
 import { settingsFor } from "../run/sample.js";
@@ -27,15 +26,17 @@ const app = await createApp({
   authParameter: "Auth",
   bodyNames: "messageid-messagelocation",
   authentication: "required",
+  hasApi: true,
   isTrustedProxy: null,
   knownHosts: [],
   maxConnections: 1000,
   version: "0.0.0",
-  stats: NO_STATS,
   checkEndpoint: null,
   checkCallbackUrl: () => undefined,
   onWork: () => undefined,
   begunCalls: () => new Set<number>(),
+  countInFlight: () => 0,
+  onAttempt: () => undefined,
   isReady: () => true,
 });
 process.stdout.write(`${await app.listen({ host: "127.0.0.1", port: 0 })}\n`);

@@ -10,7 +10,7 @@ import { systemTimers } from "../../../src/platform/running-timers.js";
 import { createApp } from "../../../src/server/app.js";
 import { makeCredential } from "../../../src/server/auth/credential-hashes.js";
 import { consolePlugin } from "../../../src/server/console/console.js";
-import { NO_STATS, type ServerDeps, type WorkKind } from "../../../src/server/server-deps.js";
+import type { ServerDeps, WorkKind } from "../../../src/server/server-deps.js";
 import { openStore, type Store } from "../../../src/store/open-store.js";
 
 export const USER = { username: "demo", password: "correct horse", apiKey: "k-0123456789abcdef" };
@@ -36,12 +36,9 @@ export async function newSession(app: FastifyInstance, hostName: string): Promis
   return begin(hostName);
 }
 
-export async function openService(overrides: Partial<ServerDeps> = {}): Promise<Service> {
-  const store = overrides.store ?? (await openStore({ url: ":memory:", clock: systemClock, secretKey: randomBytes(32) }));
-  await store.credentials.save(await credential, Date.now());
-  const work: Service["work"] = [];
-  const app = await createApp({
-    console: consolePlugin,
+/** Without what the dispatcher, the endpoints and the command line give a service. */
+export function serverDeps(store: Store, overrides: Partial<ServerDeps> = {}): ServerDeps {
+  return {
     store,
     clock: systemClock,
     timers: systemTimers,
@@ -50,20 +47,30 @@ export async function openService(overrides: Partial<ServerDeps> = {}): Promise<
     policy: DEFAULT_RETRY_POLICY,
     plan: null,
     authentication: "required",
+    hasApi: true,
     isTrustedProxy: null,
     knownHosts: null,
     maxConnections: 1000,
     authParameter: "Auth",
     bodyNames: "messageid-messagelocation",
     version: "0.0.0",
-    stats: NO_STATS,
     checkEndpoint: null,
     checkCallbackUrl() {},
-    onWork: (callbackId, kind) => void work.push({ callbackId, kind }),
+    onWork() {},
     begunCalls: () => new Set(),
+    countInFlight: () => 0,
+    onAttempt() {},
     isReady: () => true,
     ...overrides,
-  });
+  };
+}
+
+export async function openService(overrides: Partial<ServerDeps> = {}): Promise<Service> {
+  const store = overrides.store ?? (await openStore({ url: ":memory:", clock: systemClock, secretKey: randomBytes(32) }));
+  await store.credentials.save(await credential, Date.now());
+  const work: Service["work"] = [];
+  const onWork: ServerDeps["onWork"] = (callbackId, kind) => void work.push({ callbackId, kind });
+  const app = await createApp(serverDeps(store, { onWork, ...overrides }), { console: consolePlugin });
   await app.ready();
   sessions.set(app, async (hostName) => {
     const token = randomBytes(24).toString("base64url");

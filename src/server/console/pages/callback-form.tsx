@@ -2,7 +2,7 @@
 import type { VNode } from "preact";
 import type { DeliveryResult } from "../../../domain/attempt.js";
 import { isAccepted, resultMessage } from "../../../domain/attempt.js";
-import type { BodyFormat, CallbackSettings } from "../../../domain/callback.js";
+import type { BodyFormat, DeliveryTarget } from "../../../domain/callback.js";
 import { formatDuration, spellDuration } from "../../../domain/duration.js";
 import { callbackSecrets, isMasked, maskKey, secretMask, shownUrl } from "../../../domain/mask.js";
 import type { MessageResponse } from "../../../domain/message-response.js";
@@ -237,7 +237,7 @@ const SAMPLE: MessageResponse = {
 };
 
 /** The style sheet shows the chosen one. */
-function Samples({ bodyNames }: Pick<CallbackFormView, "bodyNames">): VNode {
+function Samples({ bodyNames }: { bodyNames: BodyNames }): VNode {
   return (
     <div class="samples">
       {(["json", "xml"] as const satisfies readonly BodyFormat[]).map((format) => (
@@ -259,7 +259,7 @@ export interface TestView {
 }
 
 /** Without the key, also where the endpoint repeats it. */
-export function testView({ result, durationMs }: EndpointTest, target: Pick<CallbackSettings, "url" | "auth">): TestView {
+export function testView({ result, durationMs }: EndpointTest, target: DeliveryTarget): TestView {
   const mask = secretMask(callbackSecrets(target));
   const { title, answer } = describe(result);
   return {

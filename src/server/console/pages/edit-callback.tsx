@@ -32,8 +32,6 @@ import { CallbackForm, maskedKey, type TestView, testView } from "./callback-for
 
 const LIST = { text: "Callbacks", href: "/console" };
 
-const pathTo = ({ id }: Pick<Callback, "id">, page: "edit" | "delete" | "calls") => callsUrl(id, page);
-
 export function addCallbackPages(app: FastifyInstance, context: ConsoleContext): void {
   const { deps, lookup, sessions } = context;
 
@@ -46,13 +44,13 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     if (read.kind === "invalid") return showForm(request, reply, null, { fields: typed, problems: read.problems });
     try {
       const callback = await createCallback(context, read.settings);
-      return redirect(reply, pathTo(callback, "edit"), `Created: messages name it ${callback.name}.`);
+      return redirect(reply, callsUrl(callback.id, "edit"), `Created: messages name it ${callback.name}.`);
     } catch (error) {
       const problems = problemsOf(error);
       // The form was sent twice.
       const existing = isWhcbError(error, "duplicate-name") ? await deps.store.callbacks.find(read.settings.name) : null;
       if (existing !== null && hasSameSettings(existing, read.settings)) {
-        return redirect(reply, pathTo(existing, "edit"), `Created: messages name it ${existing.name}.`);
+        return redirect(reply, callsUrl(existing.id, "edit"), `Created: messages name it ${existing.name}.`);
       }
       return showForm(request, reply, null, { fields: typed, problems });
     }
@@ -71,7 +69,8 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     if (isTest(request)) return showTest(request, reply, stored, typed);
     const read = readSettings(typed, typedKey(request), stored, parseCallback);
     // The form was sent twice, or nothing was changed.
-    if (read.kind === "valid" && hasSameSettings(stored, read.settings)) return redirect(reply, pathTo(stored, "edit"), "Saved.");
+    if (read.kind === "valid" && hasSameSettings(stored, read.settings))
+      return redirect(reply, callsUrl(stored.id, "edit"), "Saved.");
     const conflict = findConflict(readLoaded(formOf(request)), typed, loadedForm(request, stored));
     if (conflict !== null) {
       const { merged, problems, changes } = conflict;
@@ -85,7 +84,7 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
       if (isWhcbError(error, "locked")) return saveChanges(request, reply);
       return showForm(request, reply, stored, { fields: typed, problems: problemsOf(error) });
     }
-    return redirect(reply, pathTo(stored, "edit"), savedText(stored, read.settings, deps.policy));
+    return redirect(reply, callsUrl(stored.id, "edit"), savedText(stored, read.settings, deps.policy));
   }
 
   app.get<CallbackPath>("/console/callbacks/:id/delete", async (request, reply) => {
@@ -93,7 +92,7 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     const { FAILED: failed, PENDING: waiting, SUCCESS: accepted } = await deps.store.calls.count(callback.id);
     return reply.showPage({
       title: "Delete API Callback",
-      breadcrumb: [LIST, { text: callback.name, href: pathTo(callback, "edit") }],
+      breadcrumb: [LIST, { text: callback.name, href: callsUrl(callback.id, "edit") }],
       content: <DeleteCallback callback={callback} formToken={formToken(request)} counts={{ failed, waiting, accepted }} />,
     });
   });
@@ -124,7 +123,7 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     } catch (error) {
       return showForm(request, reply, stored, { fields: typed, problems: problemsOf(error) });
     }
-    const test = await testEndpoint(context, read.settings);
+    const test = await testEndpoint(deps, read.settings);
     return showForm(request, reply, stored, { fields: typed, test: test === null ? null : testView(test, read.settings) });
   }
 
@@ -140,7 +139,7 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     const loaded = isSent && changes.length === 0 ? readLoaded(formOf(request)) : null;
     const content = (
       <CallbackForm
-        action={stored === null ? "/console/callbacks/new" : pathTo(stored, "edit")}
+        action={stored === null ? "/console/callbacks/new" : callsUrl(stored.id, "edit")}
         formToken={formToken(request)}
         fields={fields}
         problems={problems}
@@ -194,7 +193,7 @@ function savedText(before: CallbackSettings, after: CallbackSettings, { windowMs
 }
 
 interface DeleteView {
-  readonly callback: Pick<Callback, "id" | "name" | "url" | "auth">;
+  readonly callback: Callback;
   readonly formToken: string;
   readonly counts: { readonly failed: number; readonly waiting: number; readonly accepted: number };
 }
@@ -202,7 +201,7 @@ interface DeleteView {
 export function DeleteCallback({ callback, formToken, counts }: DeleteView): VNode {
   const { failed, waiting, accepted } = counts;
   return (
-    <Form action={pathTo(callback, "delete")} formToken={formToken} class="card readable">
+    <Form action={callsUrl(callback.id, "delete")} formToken={formToken} class="card readable">
       <Facts
         facts={[
           ["Callback", callback.name],
@@ -215,7 +214,7 @@ export function DeleteCallback({ callback, formToken, counts }: DeleteView): VNo
       {failed + waiting > 0 && (
         <p>
           <strong>{unsentText(failed, waiting)} never sent again.</strong>{" "}
-          {failed > 0 && <a href={`${pathTo(callback, "calls")}?status=FAILED`}>Look at the failed calls</a>}
+          {failed > 0 && <a href={`${callsUrl(callback.id, "calls")}?status=FAILED`}>Look at the failed calls</a>}
         </p>
       )}
       <p>
@@ -225,7 +224,7 @@ export function DeleteCallback({ callback, formToken, counts }: DeleteView): VNo
       <p>This can't be undone.</p>
       <ButtonRow>
         <Button kind="danger">Delete this callback</Button>
-        <ButtonLink href={pathTo(callback, "edit")}>Cancel</ButtonLink>
+        <ButtonLink href={callsUrl(callback.id, "edit")}>Cancel</ButtonLink>
       </ButtonRow>
     </Form>
   );

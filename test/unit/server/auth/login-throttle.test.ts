@@ -1,6 +1,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { beforeEach, describe, expect, it } from "vitest";
+import { systemClock } from "../../../../src/platform/clock.js";
 import { type Login, LoginThrottle } from "../../../../src/server/auth/login-throttle.js";
 
 const LOGIN = { username: "demo", address: "192.0.2.1", apiKey: "k" };
@@ -10,7 +11,7 @@ beforeEach(() => {
   now = 0;
 });
 
-const newThrottle = () => new LoginThrottle({ now: () => now });
+const newThrottle = () => new LoginThrottle({ ...systemClock, now: () => now });
 
 /** Whatever it should have waited. */
 async function attempt(throttle: LoginThrottle, login: Login, check: () => Promise<boolean>, at = 0): Promise<void> {

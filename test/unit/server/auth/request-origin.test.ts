@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { clientAddress, hasValidHost } from "../../../../src/server/auth/request-origin.js";
+import { clientAddress, isValidHost } from "../../../../src/server/auth/request-origin.js";
 
 it.each([
   ["api.example.com", true],
@@ -13,7 +13,7 @@ it.each([
   ["example.com/path", false],
   [`${"a".repeat(256)}`, false],
 ])("Host %j is valid: %j", (host, isValid) => {
-  expect(hasValidHost({ host })).toBe(isValid);
+  expect(isValidHost(host)).toBe(isValid);
 });
 
 it.each([

@@ -128,7 +128,7 @@ describe("the form", () => {
 describe("what a test showed", () => {
   it("never contains the key, wherever the endpoint repeats it", () => {
     const url = "http://127.0.0.1:9000/s3cret/hook";
-    const target = { url, auth: { type: "httpheader", key: "s3cret" } } as const;
+    const target = someSettings({ url, auth: { type: "httpheader", key: "s3cret" } });
     const echo = { kind: "answered", statusCode: 200, statusMessage: "OK s3cret", body: "s3cret" } as const;
     const views = [
       testView({ result: echo, durationMs: 1_234 }, target),

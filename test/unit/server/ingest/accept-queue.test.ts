@@ -29,13 +29,11 @@ describe("AcceptQueue", () => {
     commits = 0;
     notified = [];
     queue = new AcceptQueue({
-      store: {
-        calls: {
-          ...store.calls,
-          accept(...args) {
-            commits += 1;
-            return store.calls.accept(...args);
-          },
+      calls: {
+        ...store.calls,
+        accept(...args) {
+          commits += 1;
+          return store.calls.accept(...args);
         },
       },
       clock: systemClock,

@@ -30,7 +30,7 @@ function aLookup() {
   };
   return {
     state,
-    lookup: new CallbackLookup({ callbacks: { ...store.callbacks, find } }, { ...systemClock, monotonicMs: () => state.nowMs }),
+    lookup: new CallbackLookup({ ...store.callbacks, find }, { ...systemClock, monotonicMs: () => state.nowMs }),
   };
 }
 

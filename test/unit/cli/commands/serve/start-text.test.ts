@@ -8,6 +8,7 @@ const SERVICE: Start[0] = {
   settings: DEFAULT_SERVICE_SETTINGS,
   waiting: { pending: 0, failed: 0, retried: 0 },
   mailDirectory: "/data/mail",
+  url: "http://127.0.0.1:8787",
   metricsUrl: null,
   users: { removed: [], own: "same" },
 };
