@@ -11,9 +11,9 @@ import { pathOf, rejectUnread } from "../requests/send-errors.js";
 import type { Query } from "../routes/query-parameters.js";
 import type { CallbackPath, RouteContext } from "../routes/route-context.js";
 import { ASSETS, sendAsset } from "./assets.js";
-import { ErrorPage, type PageView, renderForward, renderPage } from "./components/layout.js";
+import { ErrorPage, renderForward, renderPage } from "./components/layout.js";
 import { EVENT_STREAM, EVERYTHING, LiveStreams } from "./live-streams.js";
-import { type ConsoleContext, formOf, type Page } from "./page.js";
+import { type ConsoleContext, formOf, type LiveState, type Page } from "./page.js";
 import { addCallList } from "./pages/call-list.js";
 import { addCallbackList } from "./pages/callback-list.js";
 import { addConfirmation } from "./pages/confirm-action.js";
@@ -22,7 +22,7 @@ import { addOneCall } from "./pages/one-call.js";
 import { addOutages } from "./pages/outages.js";
 import { addReplayPages } from "./pages/replay-pages.js";
 import { addSignIn } from "./pages/sign-in.js";
-import { formToken, isFormToken, Sessions } from "./sessions.js";
+import { formToken, isFormToken, type Notice, Sessions } from "./sessions.js";
 
 const HEADERS = {
   "content-security-policy":
@@ -43,7 +43,7 @@ export async function consolePlugin(app: FastifyInstance, context: RouteContext)
   const { store, timers, maxConnections } = context.deps;
   const sessions = new Sessions(context.deps);
   const isCurrent = async (request: FastifyRequest) => (await sessions.find(request, false)).credential !== null;
-  const live = new LiveStreams({ store, timers, maxConnections, isCurrent });
+  const live = new LiveStreams({ callbacks: store.callbacks, timers, maxConnections, isCurrent });
 
   await app.register(cookies);
   app.removeAllContentTypeParsers();
@@ -55,7 +55,7 @@ export async function consolePlugin(app: FastifyInstance, context: RouteContext)
   app.decorateReply("showPage", function (page) {
     const { request } = this;
     const notice = isBackground(request) ? null : sessions.takeNotice(request, this);
-    const html = htmlOf(request, page, { live: request.live, notice });
+    const html = htmlOf(request, page, request.live, notice);
     reserveAnswer(request, this, html.length);
     return this.code(page.status ?? 200)
       .type(HTML)
@@ -155,11 +155,11 @@ function sendErrorPage(request: FastifyRequest, reply: FastifyReply, { status, d
   const { errorSummary, errorDetail } = document;
   const isSignedOut = status === 401;
   const content = ErrorPage({ detail: errorDetail, requestId: request.id, wasForm: request.method === "POST", isSignedOut });
-  const html = htmlOf(request, { title: isSignedOut ? "Signed out" : errorSummary, content }, { live: null, notice: null });
+  const html = htmlOf(request, { title: isSignedOut ? "Signed out" : errorSummary, content });
   return reply.code(status).headers(others).headers(HEADERS).type(HTML).send(html);
 }
 
-function htmlOf(request: FastifyRequest, page: Page, shown: Pick<PageView, "live" | "notice">): string {
+function htmlOf(request: FastifyRequest, page: Page, live: LiveState | null = null, notice: Notice | null = null): string {
   const username = request.visitor?.credential?.username ?? null;
-  return renderPage({ page, ...shown, username, formToken: formToken(request), assets: ASSETS });
+  return renderPage({ page, live, notice, username, formToken: formToken(request), assets: ASSETS });
 }

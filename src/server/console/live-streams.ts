@@ -39,7 +39,7 @@ interface Stream extends StreamRequest {
 }
 
 export interface LiveStreamsDeps {
-  readonly store: Pick<Store, "callbacks">;
+  readonly callbacks: Store["callbacks"];
   readonly timers: Timers;
   /** Of the service. */
   readonly maxConnections: number;
@@ -61,13 +61,13 @@ export class LiveStreams {
 
   /** Before what belongs to it is read: then a change meanwhile is noticed. */
   async versionsOf(topics: readonly string[]): Promise<Map<string, string>> {
-    const { store } = this.#deps;
+    const { callbacks } = this.#deps;
     const ids = topics.filter((topic) => topic !== EVERYTHING);
-    const versions = ids.length === 0 ? new Map<string, string>() : await store.callbacks.readVersions(ids);
+    const versions = ids.length === 0 ? new Map<string, string>() : await callbacks.readVersions(ids);
     // No callback, or none any more.
     const entry = (topic: string) => [topic, versions.get(topic) ?? "none"] as const;
     const found = new Map(ids.map(entry));
-    return topics.includes(EVERYTHING) ? found.set(EVERYTHING, await store.callbacks.readWriteCounter()) : found;
+    return topics.includes(EVERYTHING) ? found.set(EVERYTHING, await callbacks.readWriteCounter()) : found;
   }
 
   /** Throws `rate-limited` with too many streams of the session, or in total. */
@@ -122,7 +122,7 @@ export class LiveStreams {
     this.#polls += 1;
     await this.#endEndedSessions();
     if (this.#polls % HEARTBEAT_POLLS === 0) for (const stream of this.#streams) write(stream, ":\n\n");
-    const counter = await this.#deps.store.callbacks.readWriteCounter();
+    const counter = await this.#deps.callbacks.readWriteCounter();
     if (counter === this.#counter) return;
     const versions = await this.versionsOf([...new Set([...this.#streams].flatMap(({ topics }) => topics))]);
     for (const stream of this.#streams) send(stream, versions);

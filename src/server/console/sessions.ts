@@ -44,12 +44,10 @@ export interface Notice {
   readonly link?: { readonly text: string; readonly href: string };
 }
 
-type Deps = Pick<ServerDeps, "store" | "clock" | "random" | "knownHosts">;
-
 export class Sessions {
-  readonly #deps: Deps;
+  readonly #deps: ServerDeps;
 
-  constructor(deps: Deps) {
+  constructor(deps: ServerDeps) {
     this.#deps = deps;
   }
 
@@ -59,7 +57,7 @@ export class Sessions {
     const token = cookieOf(request, "session");
     const visit: Visitor = { credential: null, token: cookieOf(request, "visit") };
     if (token === "") return visit;
-    const tokenHash = hashToken(token, request);
+    const tokenHash = hashToken(token, request.host);
     const now = clock.now();
     const found = await store.sessions.find(tokenHash, limitsAt(now));
     if (found === null) return visit;
@@ -73,11 +71,11 @@ export class Sessions {
    */
   async begin(request: FastifyRequest, reply: FastifyReply, credential: StoredCredential): Promise<SessionEntry | null> {
     const { store, clock, random } = this.#deps;
-    await store.sessions.end(hashToken(cookieOf(request, "session"), request));
+    await store.sessions.end(hashToken(cookieOf(request, "session"), request.host));
     const secret = newSecret(random);
     const now = clock.now();
     const host = this.#isShared(request) ? `${randomId(random).toLowerCase()}.localhost${portOf(request)}` : null;
-    const tokenHash = host === null ? hashToken(secret, request) : hashTicket(secret, { host });
+    const tokenHash = host === null ? hashToken(secret, request.host) : hashTicket(secret, host);
     const session = { tokenHash, username: credential.username, createdAt: now, usedAt: now };
     await store.sessions.create(session, credential, limitsAt(now));
     if (host !== null) return { origin: `${schemeOf(request)}://${host}`, ticket: secret };
@@ -88,18 +86,18 @@ export class Sessions {
   /** Once, at the host that the ticket is for. false: it is for another one, has been used or has expired. */
   async enter(request: FastifyRequest, reply: FastifyReply, ticket: string): Promise<boolean> {
     const { store, clock, random } = this.#deps;
-    const ticketHash = hashTicket(ticket, request);
+    const ticketHash = hashTicket(ticket, request.host);
     const now = clock.now();
     // Read first: a stranger's guesses write nothing.
     const found = await store.sessions.find(ticketHash, { ...limitsAt(now), createdAfter: now - TICKET_MS });
     const token = newSecret(random);
-    if (found === null || !(await store.sessions.replaceToken(ticketHash, hashToken(token, request)))) return false;
+    if (found === null || !(await store.sessions.replaceToken(ticketHash, hashToken(token, request.host)))) return false;
     setCookie(request, reply, "session", token, LONGEST_MS / 1000);
     return true;
   }
 
   async end(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    await this.#deps.store.sessions.end(hashToken(cookieOf(request, "session"), request));
+    await this.#deps.store.sessions.end(hashToken(cookieOf(request, "session"), request.host));
     setCookie(request, reply, "session", "", 0);
   }
 
@@ -142,28 +140,26 @@ export class Sessions {
   }
 
   /** Who has the token of a session must not be able to try out what was marked. */
-  markOf(text: string, request: Visited): string {
+  markOf(text: string, request: FastifyRequest): string {
     return this.#deps.store.sign(`mark ${tokenOf(request)} ${text}`);
   }
 
   /** A visit's token may be planted too, so it can't be the key. */
-  #signatureOf(text: string, request: Visited): string {
+  #signatureOf(text: string, request: FastifyRequest): string {
     return this.#deps.store.sign(`notice ${tokenOf(request)} ${text}`);
   }
 }
 
-type Visited = Pick<FastifyRequest, "visitor">;
-
-function tokenOf({ visitor }: Visited): string {
+function tokenOf({ visitor }: FastifyRequest): string {
   return visitor?.token ?? "";
 }
 
 /** For a form's hidden field. */
-export function formToken(request: Visited): string {
+export function formToken(request: FastifyRequest): string {
   return createHmac("sha256", tokenOf(request)).update("form").digest("base64url");
 }
 
-export function isFormToken(given: string | null, request: Visited): boolean {
+export function isFormToken(given: string | null, request: FastifyRequest): boolean {
   return tokenOf(request) !== "" && given !== null && isSame(given, formToken(request));
 }
 
@@ -172,14 +168,14 @@ function limitsAt(now: number): SessionLimits {
 }
 
 /** A token is worth nothing at another host. */
-function hashToken(token: string, { host }: Pick<FastifyRequest, "host">): string {
+function hashToken(token: string, host: string): string {
   return createHash("sha256")
     .update(`${hostNameOf(host)} ${token}`)
     .digest("hex");
 }
 
-function hashTicket(ticket: string, request: Pick<FastifyRequest, "host">): string {
-  return hashToken(`ticket ${ticket}`, request);
+function hashTicket(ticket: string, host: string): string {
+  return hashToken(`ticket ${ticket}`, host);
 }
 
 function isSame(a: string, b: string): boolean {

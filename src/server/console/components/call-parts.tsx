@@ -1,7 +1,7 @@
 /** What several pages show of a call. */
 import type { VNode } from "preact";
 import type { UnreachableReason } from "../../../domain/attempt.js";
-import { type Call, type CallProgress, isHeld } from "../../../domain/call.js";
+import { type CallProgress, isHeld } from "../../../domain/call.js";
 import type { CallFilter } from "../../../domain/call-filter.js";
 import type { SecretMask } from "../../../domain/mask.js";
 import { describeFilter } from "../filter-fields.js";
@@ -28,7 +28,7 @@ export function StatusText({ call }: { call: CallProgress }): VNode {
 }
 
 /** "503 Service Unavailable", "refused: connect ECONNREFUSED 10.0.0.1:443"; "" without an attempt. */
-export function outcomeText({ statusCode, statusMessage }: Pick<Call, "statusCode" | "statusMessage">): string {
+export function outcomeText({ statusCode, statusMessage }: CallProgress): string {
   return [statusCode, excerpt(statusMessage ?? "", 200)].filter((part) => part !== null && part !== "").join(" ");
 }
 
@@ -45,7 +45,7 @@ export function causeOf(
   return { field: "reason", value: error ?? "not-sent" };
 }
 
-export function NextAttempt({ call, now }: { call: Pick<Call, "status" | "due">; now: number }): VNode {
+export function NextAttempt({ call, now }: { call: CallProgress; now: number }): VNode {
   const { status, due } = call;
   if (status === "PENDING") return <>in turn (first)</>;
   if (due === null) return <span class="muted">none</span>;

@@ -6,7 +6,7 @@ import { EndpointBadge, healthOf } from "./endpoint-badge.js";
 
 /** A page about a callback: below its tabs, with its endpoint's state. */
 export async function callbackPage(
-  { store }: Pick<ServerDeps, "store">,
+  { store }: ServerDeps,
   { id, name, events }: Callback,
   page: {
     readonly title: string;

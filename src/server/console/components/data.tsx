@@ -73,7 +73,7 @@ function SortLink({ title, href, order }: { title: string } & NonNullable<Column
   );
 }
 
-function classOf({ kind = "text", isSecondary = false }: Pick<Column<never>, "kind" | "isSecondary">): string {
+function classOf({ kind = "text", isSecondary = false }: Column<never>): string {
   return isSecondary ? `cell-${kind} is-secondary` : `cell-${kind}`;
 }
 

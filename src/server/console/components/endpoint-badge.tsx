@@ -14,7 +14,7 @@ export interface Health {
 }
 
 /** undefined: it never had a call. */
-export function healthOf(record: Pick<EndpointRecord, "endpoint" | "outage"> | undefined, hasEvents = true): Health {
+export function healthOf(record: EndpointRecord | undefined, hasEvents = true): Health {
   const { endpoint, outage } = record ?? { outage: null };
   if (endpoint?.state === "down") return { health: outage === null ? "checking" : "down", since: endpoint.downSince };
   if (endpoint?.state === "recovering") return { health: "recovering", since: endpoint.recoveringSince };

@@ -18,8 +18,9 @@ import { callsUrl } from "./callback-page.js";
 import { Count } from "./data.js";
 import { Button, SelectField, TextField } from "./forms.js";
 
-interface FilterView extends Pick<ParsedFilter, "typed" | "problems"> {
+interface FilterProps {
   readonly callbackId: string;
+  readonly typed: TypedFilter;
 }
 
 /** The others are in a part that opens by itself when one of them is used. */
@@ -39,7 +40,7 @@ const CHOICES: Readonly<Partial<Record<FieldName, readonly string[]>>> = {
   reason: FAILURE_REASONS,
 };
 
-export function FilterForm({ callbackId, typed, problems }: FilterView): VNode {
+export function FilterForm({ callbackId, typed, problems }: FilterProps & { problems: ParsedFilter["problems"] }): VNode {
   const others = FIELD_NAMES.filter((name) => !FIRST_FIELDS.includes(name));
   const isOpen = others.some((name) => typed.fields[name] !== undefined || problems[name] !== undefined);
   const field = (name: FieldName) => (
@@ -71,7 +72,7 @@ function FilterField({ name, value, problem }: { name: FieldName; value: string;
 }
 
 /** What is in use; each can be removed by itself. */
-export function Chips({ callbackId, typed }: Omit<FilterView, "problems">): VNode | null {
+export function Chips({ callbackId, typed }: FilterProps): VNode | null {
   const given = FIELD_NAMES.flatMap((name) => {
     const value = typed.fields[name];
     return value === undefined ? [] : [{ name, text: `${FIELD_LABELS[name]}: ${value}` }];
@@ -98,11 +99,7 @@ export function Chips({ callbackId, typed }: Omit<FilterView, "problems">): VNod
 const SHOWN_CAUSES = 20;
 
 /** Of all failed calls, by what was answered. */
-export function Causes({
-  callbackId,
-  typed,
-  failures,
-}: Omit<FilterView, "problems"> & { failures: readonly FailureGroup[] }): VNode | null {
+export function Causes({ callbackId, typed, failures }: FilterProps & { failures: readonly FailureGroup[] }): VNode | null {
   if (failures.length === 0 || typed.status !== "FAILED") return null;
   const link = (failure: FailureGroup) => <Cause callbackId={callbackId} typed={typed} failure={failure} />;
   const others = failures.length - SHOWN_CAUSES;
@@ -121,11 +118,7 @@ function Cause({
   callbackId,
   typed,
   failure: { statusCode, reason, count: calls },
-}: {
-  callbackId: string;
-  typed: TypedFilter;
-  failure: FailureGroup;
-}): VNode {
+}: FilterProps & { failure: FailureGroup }): VNode {
   const { field, value } = causeOf(statusCode, reason);
   return (
     <li id={`cause-${value}`}>

@@ -1,5 +1,4 @@
 /** What an outage's chart is about, in numbers and words. */
-import type { Outage } from "../../../domain/outage.js";
 import type { Activity, ActivityPoint, AttemptCounts } from "../../../store/outcomes/activity.js";
 import { countText } from "./data.js";
 
@@ -7,7 +6,13 @@ export interface OutageChartView extends Activity {
   /** Epoch ms. */
   readonly from: number;
   readonly to: number;
-  readonly outage: { readonly startedAt: number; readonly endedAt: number | null };
+  readonly outage: OutageTimes;
+}
+
+interface OutageTimes {
+  readonly startedAt: number;
+  /** null while the outage is open. */
+  readonly endedAt: number | null;
 }
 
 const MINUTE = 60_000;
@@ -16,7 +21,7 @@ const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", t
 
 /** What is shown of it: some time before and after; with `spanMs`, that long, to `now` at the latest. */
 export function chartSpan(
-  { startedAt, endedAt }: Pick<Outage, "startedAt" | "endedAt">,
+  { startedAt, endedAt }: OutageTimes,
   now: number,
   spanMs: number | null,
 ): { readonly from: number; readonly to: number } {
@@ -36,10 +41,7 @@ function clamp(value: number, least: number, most: number): number {
 }
 
 /** By a service or from a command line. */
-export function replaysOf({
-  serviceReplays,
-  clientReplays,
-}: Pick<ActivityPoint, "serviceReplays" | "clientReplays">): AttemptCounts {
+export function replaysOf({ serviceReplays, clientReplays }: ActivityPoint): AttemptCounts {
   return {
     accepted: serviceReplays.accepted + clientReplays.accepted,
     failed: serviceReplays.failed + clientReplays.failed,

@@ -108,12 +108,13 @@ export function addCallList(app: FastifyInstance, { deps, lookup }: RouteContext
   }
 }
 
-export function CallList({ callbackId, typed, problems, counts, failures, runningReplay, found }: CallListView): VNode {
+export function CallList(view: CallListView): VNode {
+  const { callbackId, typed, problems, failures, runningReplay, found } = view;
   return (
     <>
       <div data-live="counts">
         {runningReplay !== null && <RunningReplay callbackId={callbackId} replay={runningReplay} />}
-        <StatusTabs callbackId={callbackId} typed={typed} counts={counts} />
+        <StatusTabs {...view} />
         <Causes callbackId={callbackId} typed={typed} failures={failures} />
       </div>
       <FilterForm callbackId={callbackId} typed={typed} problems={problems} />
@@ -140,7 +141,7 @@ const STATUS_TABS: readonly { readonly status: StatusChoice; readonly text: stri
   { status: "ATTEMPTED", text: "Failed and successful" },
 ];
 
-function StatusTabs({ callbackId, typed, counts }: Pick<CallListView, "callbackId" | "typed" | "counts">): VNode {
+function StatusTabs({ callbackId, typed, counts }: CallListView): VNode {
   return (
     <nav class="segments" aria-label="Status">
       {STATUS_TABS.map(({ status, text }) => (
@@ -160,15 +161,8 @@ function StatusTabs({ callbackId, typed, counts }: Pick<CallListView, "callbackI
 }
 
 /** The form leads to the confirmation: nothing is changed yet, and no selection is stored. */
-function FoundCallsForm({
-  callbackId,
-  typed,
-  found: { calls, matching, newer, older, now },
-}: {
-  callbackId: string;
-  typed: TypedFilter;
-  found: FoundCalls;
-}): VNode {
+function FoundCallsForm({ callbackId, typed, found }: { callbackId: string; typed: TypedFilter; found: FoundCalls }): VNode {
+  const { calls, matching, newer, older } = found;
   if (calls.length === 0) {
     return (
       <div data-instead-of="calls">
@@ -207,7 +201,7 @@ function FoundCallsForm({
         ))}
       </div>
       <div class="call-table is-short" data-live="calls">
-        <CallTable callbackId={callbackId} calls={calls} isWaiting={typed.status === "PENDING"} now={now} />
+        <CallTable callbackId={callbackId} found={found} isWaiting={typed.status === "PENDING"} />
         <Pager previous={newer} next={older} texts={["← Newer", "Older →"]} />
       </div>
     </form>
@@ -288,10 +282,13 @@ function NoCalls({ callbackId, typed }: { callbackId: string; typed: TypedFilter
 
 function CallTable({
   callbackId,
-  calls,
+  found: { calls, now },
   isWaiting,
-  now,
-}: Pick<FoundCalls, "calls" | "now"> & { callbackId: string; isWaiting: boolean }): VNode {
+}: {
+  callbackId: string;
+  found: FoundCalls;
+  isWaiting: boolean;
+}): VNode {
   return (
     <Table
       caption="Calls"

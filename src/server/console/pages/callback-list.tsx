@@ -2,7 +2,6 @@
 import type { FastifyInstance } from "fastify";
 import type { VNode } from "preact";
 import { shownUrl } from "../../../domain/mask.js";
-import type { Outage } from "../../../domain/outage.js";
 import type { Sort } from "../../../store/paging.js";
 import { one, type Query, readPage, readSort } from "../../routes/query-parameters.js";
 import type { RouteContext } from "../../routes/route-context.js";
@@ -19,7 +18,7 @@ export interface CallbackRow extends Health {
   readonly failed: number;
   readonly waiting: number;
   /** If it ended within the last day. */
-  readonly lastOutage: (Pick<Outage, "id"> & { readonly endedAt: number }) | null;
+  readonly lastOutage: { readonly id: string; readonly endedAt: number } | null;
 }
 
 type SortField = "name" | "failed" | "waiting";
@@ -101,7 +100,7 @@ export function CallbackList(view: CallbackListView): VNode {
   }
   return (
     <>
-      {(total > FEW || text !== "") && <Search text={text} sort={view.sort} />}
+      {(total > FEW || text !== "") && <Search {...view} />}
       <div data-live="callbacks">
         {rows.length === 0 ? <NoRows text={text} /> : <Table {...tableOf(view)} />}
         {rows.length > 0 && (
@@ -118,7 +117,7 @@ export function CallbackList(view: CallbackListView): VNode {
   );
 }
 
-function Search({ text, sort }: Pick<CallbackListView, "text" | "sort">): VNode {
+function Search({ text, sort }: CallbackListView): VNode {
   return (
     // biome-ignore lint/a11y/useSemanticElements: browsers don't know <search> yet
     <form class="search" role="search" action="/console">

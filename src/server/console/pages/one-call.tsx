@@ -23,7 +23,7 @@ import { ButtonLink, ButtonRow } from "../components/forms.js";
 import { cutText, excerpt, prettyBody, shownPart } from "../pretty-body.js";
 
 export interface OneCallView {
-  readonly callback: Pick<Callback, "id" | "contentType" | "retriesEnabled">;
+  readonly callback: Callback;
   readonly call: Call;
   /** The latest. */
   readonly attempts: readonly Attempt[];
@@ -253,7 +253,7 @@ function Outcome({ attempt: { result }, hasAnswer }: { attempt: Attempt; hasAnsw
 /** Characters. */
 const SHOWN_BODY = 65_536;
 
-function Body({ callback, body, isBodyCut = false }: Pick<OneCallView, "callback" | "body" | "isBodyCut">): VNode {
+function Body({ callback, body, isBodyCut = false }: OneCallView): VNode {
   if (body === null) return <p class="muted">Erased with the sender's data.</p>;
   const text = prettyBody(body, callback.contentType);
   return (

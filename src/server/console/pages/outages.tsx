@@ -1,7 +1,6 @@
 /** /console/callbacks/:id/outages: one outage in detail, and the list of all. */
 import type { FastifyInstance } from "fastify";
 import type { VNode } from "preact";
-import type { Callback } from "../../../domain/callback.js";
 import { formatDuration } from "../../../domain/duration.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { type Outage, outageClosesAt } from "../../../domain/outage.js";
@@ -25,18 +24,18 @@ const MAX_POINTS = 72;
 const ALL_POINTS = 10_080;
 const COUNTING_MS = 50;
 
-export interface OutagesView {
-  readonly callback: Pick<Callback, "id" | "name">;
+interface OutagesView {
+  readonly callbackId: string;
   /** The newest, or the chosen one. null: there is none. */
   readonly chosen: OutageDetails | null;
-  readonly outages: Pick<StoredPage<Outage>, "items" | "total" | "nextCursor">;
+  readonly outages: StoredPage<Outage>;
   readonly isFirstPage: boolean;
   /** Of the endpoint. */
   readonly health: Health["health"];
   readonly now: number;
 }
 
-export interface OutageDetails {
+interface OutageDetails {
   readonly outage: Outage;
   readonly span: SpanName;
   readonly chart: OutageChartView;
@@ -54,7 +53,7 @@ export interface OutageDetails {
 /** null: as long as the outage took. */
 const SPANS = { outage: null, day: 86_400_000, week: 7 * 86_400_000 } as const;
 const SPAN_TEXTS = { outage: "The outage", day: "24 hours", week: "7 days" } as const;
-export type SpanName = keyof typeof SPANS;
+type SpanName = keyof typeof SPANS;
 
 /** Without an outage's id: the newest. */
 type OutagePath = { readonly id: string; readonly outageId?: string };
@@ -78,7 +77,7 @@ async function outagesPage({ deps, lookup }: RouteContext, params: OutagePath, q
   const [record] = await store.endpoints.list([callback.id]);
   const now = clock.now();
   const view: OutagesView = {
-    callback,
+    callbackId: callback.id,
     chosen: outage === undefined ? null : await readDetails(outage),
     outages,
     isFirstPage: newest !== undefined || outages.total === 0,
@@ -120,8 +119,9 @@ function readSpan(query: Query): SpanName {
   return span === "day" || span === "week" ? span : "outage";
 }
 
-export function Outages({ callback, chosen, outages, isFirstPage, health, now }: OutagesView): VNode {
-  const path = callsUrl(callback.id, "outages");
+function Outages(view: OutagesView): VNode {
+  const { callbackId, chosen, outages, isFirstPage } = view;
+  const path = callsUrl(callbackId, "outages");
   if (outages.total === 0) {
     return (
       <Empty title="No outage so far">
@@ -131,9 +131,9 @@ export function Outages({ callback, chosen, outages, isFirstPage, health, now }:
   }
   return (
     <>
-      {chosen && <Details callbackId={callback.id} health={health} now={now} {...chosen} />}
+      {chosen && <Details view={view} chosen={chosen} />}
       <h2>All outages</h2>
-      <OutageList callbackId={callback.id} outages={outages.items} chosen={chosen?.outage.id ?? null} health={health} now={now} />
+      <OutageList {...view} />
       <Pager
         previous={isFirstPage ? null : path}
         next={outages.nextCursor === null ? null : `${path}?cursor=${encodeURIComponent(outages.nextCursor)}`}
@@ -142,26 +142,16 @@ export function Outages({ callback, chosen, outages, isFirstPage, health, now }:
   );
 }
 
-function Details({
-  callbackId,
-  outage,
-  span,
-  chart,
-  mail,
-  endsAt,
-  calls,
-  largest,
-  backlog,
-  health,
-  now,
-}: OutageDetails & Pick<OutagesView, "health" | "now"> & { callbackId: string }): VNode {
+function Details({ view, chosen }: { view: OutagesView; chosen: OutageDetails }): VNode {
+  const { callbackId, health, now } = view;
+  const { outage, span, chart, mail, endsAt, calls, largest, backlog } = chosen;
   const path = callsUrl(callbackId, "outages", outage.id);
   return (
     <article class="card outage" id={`outage-${outage.id}`} aria-labelledby="outage-title">
       <header class="outage-header">
         <h2 id="outage-title">Outage of {timeText(outage.startedAt)}</h2>
         <span data-announce="Outage">
-          <OutageBadge {...outage} health={health} />
+          <OutageBadge outage={outage} health={health} />
         </span>
         <nav class="spans" aria-label="Time shown">
           {Object.entries(SPAN_TEXTS).map(([name, text]) => (
@@ -178,11 +168,11 @@ function Details({
       <Facts
         facts={[
           ["Began", <Time key="at" at={outage.startedAt} />],
-          ["Ended", <End key="end" {...outage} endsAt={endsAt} />],
+          ["Ended", <End key="end" outage={outage} endsAt={endsAt} />],
           ["Duration", durationText(outage, now)],
           ["Calls that failed in it", <Count key="count" value={outage.failedCalls} />],
-          ["Why they failed", <Failures key="why" {...calls} />],
-          ["What became of them", <Fates key="fates" {...calls} failedCalls={outage.failedCalls} />],
+          ["Why they failed", <Failures key="why" calls={calls} />],
+          ["What became of them", <Fates key="fates" calls={calls} outage={outage} />],
           [
             "Largest backlog of the callback",
             largest === null ? (
@@ -222,7 +212,7 @@ function Details({
 }
 
 /** Of their first failures. */
-function Failures({ failures, isComplete }: Pick<OutageCalls, "failures" | "isComplete">): VNode {
+function Failures({ calls: { failures, isComplete } }: { calls: OutageCalls }): VNode {
   const texts = failures.map(({ statusCode, reason, count }) => {
     const isHeld = statusCode === null && reason === null;
     return `${isHeld ? "not sent while it was down" : causeOf(statusCode, reason).value}:\u00a0${countText(count)}`;
@@ -231,10 +221,10 @@ function Failures({ failures, isComplete }: Pick<OutageCalls, "failures" | "isCo
 }
 
 /** Adds up to the calls that failed. */
-function Fates({ failedCalls, isComplete, ...calls }: OutageCalls & Pick<Outage, "failedCalls">): VNode {
-  const rest = failedCalls - FATES.reduce((sum, [fate]) => sum + calls[fate], 0);
+function Fates({ calls, outage }: { calls: OutageCalls; outage: Outage }): VNode {
+  const rest = outage.failedCalls - FATES.reduce((sum, [fate]) => sum + calls[fate], 0);
   const parts = FATES.map(([fate, text]) => [calls[fate], text] as const);
-  const all = [...parts, [rest, isComplete ? "no longer stored" : "not counted"] as const].filter(([count]) => count > 0);
+  const all = [...parts, [rest, calls.isComplete ? "no longer stored" : "not counted"] as const].filter(([count]) => count > 0);
   return <>{all.map(([count, text]) => `${countText(count)} ${text}`).join(", ")}</>;
 }
 
@@ -294,34 +284,24 @@ function MailState({ outage, mail }: { outage: Outage; mail?: OutageMail | null 
   );
 }
 
-function OutageList({
-  callbackId,
-  outages,
-  chosen,
-  health,
-  now,
-}: Pick<OutagesView, "health" | "now"> & {
-  callbackId: string;
-  outages: readonly Outage[];
-  chosen: string | null;
-}): VNode {
+function OutageList({ callbackId, outages, chosen, health, now }: OutagesView): VNode {
   return (
     <Table
       caption="Outages, newest first"
-      rows={outages}
+      rows={outages.items}
       keyOf={({ id }) => id}
       isStacked
       columns={[
         {
           title: "Began",
           cell: ({ id, startedAt }) => (
-            <a href={callsUrl(callbackId, "outages", id)} aria-current={id === chosen ? "true" : undefined}>
+            <a href={callsUrl(callbackId, "outages", id)} aria-current={id === chosen?.outage.id ? "true" : undefined}>
               <Time at={startedAt} />
             </a>
           ),
         },
         { title: "Ended", isSecondary: true, cell: ({ endedAt }) => (endedAt === null ? "" : <Time at={endedAt} />) },
-        { title: "State", cell: (outage) => <OutageBadge {...outage} health={health} /> },
+        { title: "State", cell: (outage) => <OutageBadge outage={outage} health={health} /> },
         { title: "Duration", kind: "number", cell: (outage) => durationText(outage, now) },
         { title: "Failed calls", kind: "number", cell: ({ failedCalls }) => <Count value={failedCalls} /> },
         { title: "E-mail", kind: "wide", isSecondary: true, cell: (outage) => <MailState outage={outage} /> },
@@ -331,11 +311,11 @@ function OutageList({
 }
 
 /** An open one has its endpoint's state. */
-function OutageBadge({ endedAt, health }: Pick<Outage, "endedAt"> & Pick<Health, "health">): VNode {
+function OutageBadge({ outage: { endedAt }, health }: { outage: Outage; health: Health["health"] }): VNode {
   return endedAt === null ? <Badge tone={TONES[health]}>{`open, ${health}`}</Badge> : <Badge tone="neutral">ended</Badge>;
 }
 
-function End({ endedAt, endsAt }: Pick<Outage, "endedAt"> & Pick<OutageDetails, "endsAt">): VNode {
+function End({ outage: { endedAt }, endsAt }: { outage: Outage; endsAt: number | null }): VNode {
   if (endedAt !== null) return <Time at={endedAt} />;
   if (endsAt === null) return <>not yet</>;
   return (
@@ -345,6 +325,6 @@ function End({ endedAt, endsAt }: Pick<Outage, "endedAt"> & Pick<OutageDetails, 
   );
 }
 
-function durationText({ startedAt, endedAt }: Pick<Outage, "startedAt" | "endedAt">, now: number): string {
+function durationText({ startedAt, endedAt }: Outage, now: number): string {
   return formatDuration(Math.max(0, (endedAt ?? now) - startedAt));
 }

@@ -11,13 +11,10 @@ import { pathInConsole } from "../console-path.js";
 import { type ConsoleContext, formOf } from "../page.js";
 import { formToken } from "../sessions.js";
 
-export interface SignInView {
-  readonly formToken: string;
-  /** Where to go then: a path of the console. */
+interface SignInTry {
+  /** The path of the console that follows. */
   readonly to: string;
   readonly username: string;
-  readonly problem: string | null;
-  /** What was tried. */
   readonly way: "password" | "code";
 }
 
@@ -34,7 +31,7 @@ export function addSignIn(app: FastifyInstance, { authenticator, deps, sessions 
     if (request.visitor?.credential) return reply.seeOther(target);
     const origin = sessions.signInOrigin(request);
     if (origin !== null) return reply.forward(`${origin}/console/sign-in?to=${encodeURIComponent(target)}`);
-    return showSignIn(request, reply, { to: target, username: "", way: "password", problem: null });
+    return showSignIn(request, reply, { to: target, username: "", way: "password" }, null);
   });
 
   app.post("/console/sign-in", open, async (request, reply) => {
@@ -56,40 +53,36 @@ export function addSignIn(app: FastifyInstance, { authenticator, deps, sessions 
     return reply.seeOther("/console/sign-in");
   });
 
-  async function signIn(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    verdict: Verdict,
-    view: Pick<SignInView, "to" | "username" | "way">,
-  ): Promise<FastifyReply> {
+  async function signIn(request: FastifyRequest, reply: FastifyReply, verdict: Verdict, tried: SignInTry): Promise<FastifyReply> {
     if (verdict.kind === "granted") {
       const entry = await sessions.begin(request, reply, verdict.credential);
-      if (entry === null) return reply.seeOther(view.to);
+      if (entry === null) return reply.seeOther(tried.to);
       const { origin, ticket } = entry;
-      const query = new URLSearchParams({ ticket, to: view.to });
+      const query = new URLSearchParams({ ticket, to: tried.to });
       return reply.forward(`${origin}/console/sign-in?${query}`);
     }
     if (verdict.kind === "rejected") {
-      const problem = view.way === "password" ? verdict.reason : "The code is wrong, has been used or has expired";
-      return showSignIn(request, reply, { ...view, problem }, 422);
+      const problem = tried.way === "password" ? verdict.reason : "The code is wrong, has been used or has expired";
+      return showSignIn(request, reply, tried, problem, 422);
     }
     const seconds = Math.ceil(verdict.waitMs / 1000);
     reply.header("retry-after", String(seconds));
-    return showSignIn(request, reply, { ...view, problem: `Too many failed tries. Try again in ${seconds} s` }, 429);
+    return showSignIn(request, reply, tried, `Too many failed tries. Try again in ${seconds} s`, 429);
   }
 }
 
 function showSignIn(
   request: FastifyRequest,
   reply: FastifyReply,
-  view: Omit<SignInView, "formToken">,
+  tried: SignInTry,
+  problem: string | null,
   status = 200,
 ): FastifyReply {
-  const content = <SignIn formToken={formToken(request)} {...view} />;
+  const content = <SignIn formToken={formToken(request)} problem={problem} {...tried} />;
   return reply.showPage({ title: "Sign in", isNarrow: true, content, status });
 }
 
-export function SignIn({ formToken, to, username, problem, way }: SignInView): VNode {
+function SignIn({ formToken, problem, to, username, way }: SignInTry & { formToken: string; problem: string | null }): VNode {
   return (
     <>
       {problem !== null && <Alert kind="problem">{problem}.</Alert>}

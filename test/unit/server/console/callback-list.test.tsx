@@ -1,11 +1,23 @@
 import { render } from "preact-render-to-string";
 import { describe, expect, it } from "vitest";
-import { NEW_ENDPOINT } from "../../../../src/domain/endpoint.js";
+import { type Endpoint, NEW_ENDPOINT } from "../../../../src/domain/endpoint.js";
+import type { OpenOutage } from "../../../../src/domain/outage.js";
 import { EndpointBadge, healthOf } from "../../../../src/server/console/components/endpoint-badge.js";
 import { CallbackList, type CallbackListView, type CallbackRow } from "../../../../src/server/console/pages/callback-list.js";
+import type { EndpointRecord } from "../../../../src/store/outcomes/endpoints.js";
+import { aCallback } from "../../../support/builders.js";
 
 const NOW = Date.UTC(2030, 0, 1, 9, 30);
 const OUTAGE = { id: "A".repeat(32), startedAt: NOW, failedCalls: 5, quietSince: null };
+
+const RECORD: EndpointRecord = {
+  callback: aCallback(),
+  fence: 0,
+  endpoint: NEW_ENDPOINT,
+  outage: null,
+  pendingCalls: 0,
+  nextDueAt: null,
+};
 
 const aRow = (over: Partial<CallbackRow> = {}): CallbackRow => ({
   id: "00112233445566AA",
@@ -87,8 +99,8 @@ describe("the list of callbacks", () => {
 });
 
 describe("an endpoint's state", () => {
-  const shown = (...args: Parameters<typeof healthOf>) =>
-    render(<EndpointBadge {...healthOf(...args)} />)
+  const shown = (state?: { endpoint: Endpoint; outage: OpenOutage | null }, hasEvents = true) =>
+    render(<EndpointBadge {...healthOf(state && { ...RECORD, ...state }, hasEvents)} />)
       .replace(/<[^>]+>/g, " ")
       .replace(/\s+/g, " ")
       .trim();

@@ -3,13 +3,13 @@ import { describe, expect, it } from "vitest";
 import type { Call } from "../../../../src/domain/call.js";
 import { DEFAULT_RETRY_POLICY } from "../../../../src/domain/retry-policy.js";
 import { OneCall, type OneCallView } from "../../../../src/server/console/pages/one-call.js";
-import { aCall, anAttempt } from "../../../support/builders.js";
+import { aCall, aCallback, anAttempt } from "../../../support/builders.js";
 
 const NOW = Date.UTC(2030, 0, 1, 9, 30);
 const FAILED = { status: "FAILED", attemptCount: 1, attemptedAt: NOW, firstFailedAt: NOW, statusCode: 503 } as const;
 
 const aView = (call: Partial<Call>, over: Partial<OneCallView> = {}): OneCallView => ({
-  callback: { id: "00112233445566AA", contentType: "json", retriesEnabled: true },
+  callback: aCallback({ retriesEnabled: true }),
   call: aCall(call),
   attempts: [],
   endpointState: "up",
@@ -43,7 +43,7 @@ describe("a call's next attempt", () => {
     ["a replay, as soon as it is its turn", { ...FAILED, due: { at: NOW, cause: "replay" } }, {}],
     ["none: retries ended at 2030-01-02 09:30:00 UTC", FAILED, {}],
     ["none", { ...FAILED, settledBy: "user" }, {}],
-    ["none: retries are disabled", FAILED, { callback: { id: "00112233445566AA", contentType: "json", retriesEnabled: false } }],
+    ["none: retries are disabled", FAILED, { callback: aCallback({ retriesEnabled: false }) }],
     ["none: it is settled", { status: "SUCCESS", settledBy: "dispatcher" }, {}],
   ])("is %s", (text, call, over) => {
     expect(textOf(aView(call, over))).toContain(`Next attempt ${text} `);

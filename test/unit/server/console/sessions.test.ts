@@ -2,9 +2,9 @@ import cookies from "@fastify/cookie";
 import Fastify, { type FastifyInstance } from "fastify";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../../../src/platform/clock.js";
-import { systemRandom } from "../../../../src/platform/random.js";
 import { type Notice, Sessions, type Visitor } from "../../../../src/server/console/sessions.js";
 import { openStore, type Store } from "../../../../src/store/open-store.js";
+import { serverDeps } from "../../../support/server/server-fixture.js";
 
 const VISITOR: Visitor = { credential: null, token: "token-of-a-session" };
 const NOTICE: Notice = { kind: "done", text: 'Saved "Zoë; <b>"' };
@@ -18,7 +18,7 @@ let notice: Notice;
 /** Of a node with this secret key. */
 async function open(secretKey: Uint8Array): Promise<void> {
   store = await openStore({ url: ":memory:", clock: systemClock, secretKey });
-  sessions = new Sessions({ store, clock: systemClock, random: systemRandom, knownHosts: null });
+  sessions = new Sessions(serverDeps(store));
 }
 
 beforeEach(async () => {
