@@ -40,12 +40,11 @@ afterAll(async () => {
 
 describe("a page", () => {
   it("is examined in the looks that are wanted, and is left as it was", async () => {
-    const window = await openWindow(browser, url, { width: 360, colorScheme: "dark", looks: LOOKS });
+    await using window = await openWindow(browser, url, { width: 360, colorScheme: "dark", looks: LOOKS });
     await window.page.goto("/good");
     await expectUsable(window);
     const isDark = "matchMedia('(prefers-color-scheme: dark)').matches";
     expect([await window.page.evaluate("innerWidth"), await window.page.evaluate(isDark)]).toEqual([360, true]);
-    await window.close();
   });
 
   it.each([
@@ -54,27 +53,25 @@ describe("a page", () => {
     ["/barred", "at 360 px"],
     ["/touching", "at 360 px"],
   ])("that isn't usable in one of them isn't usable: %s", async (path, look) => {
-    const window = await openWindow(browser, url, { looks: LOOKS });
+    await using window = await openWindow(browser, url, { looks: LOOKS });
     await window.page.goto(path);
     await expect(expectUsable(window)).rejects.toThrow(`${path} ${look}`);
-    await window.close();
   });
 
   it("under a strict policy is still examined, and its problems are named", async () => {
-    const { page, close } = await openWindow(browser, url);
+    await using window = await openWindow(browser, url);
+    const { page } = window;
     await page.goto("/bad");
     expect(await seriousProblems(page)).toEqual([
       expect.stringMatching(/^image-alt: <img/),
       expect.stringMatching(/^label: <input/),
     ]);
-    await close();
   });
 
   it("whose script the policy blocks isn't usable", async () => {
-    const window = await openWindow(browser, url);
+    await using window = await openWindow(browser, url);
     await window.page.goto("/blocked");
     await expect(expectUsable(window)).rejects.toThrow("/blocked");
     expect(await window.page.title()).toBe("Page");
-    await window.close();
   });
 });

@@ -1,27 +1,10 @@
 /** What the script adds to the form of a callback. */
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openBrowser, type Window } from "../support/browser/browser-window.js";
-import { Rehearsal } from "../support/browser/rehearsal.js";
-
-let browser: Browser;
-let rehearsal: Rehearsal;
-let window: Window;
-
-beforeAll(async () => {
-  browser = await openBrowser();
-  rehearsal = await Rehearsal.begin();
-  window = await rehearsal.signIn(browser);
-});
-
-afterAll(async () => {
-  await window?.close();
-  await rehearsal?.end();
-  await browser?.close();
-});
+import { describe, expect } from "vitest";
+import { it } from "../support/browser/rehearsal.js";
 
 describe("the form of a callback", () => {
-  it("is tested without losing the typed key, and sent once by two presses", async () => {
+  it("is tested without losing the typed key, and sent once by two presses", async ({ rehearsal }) => {
+    await using window = await rehearsal.signIn();
     const { page } = window;
     await page.goto("/console/callbacks/new");
     await page.getByLabel("Callback Name").fill("crm");
@@ -53,7 +36,8 @@ describe("the form of a callback", () => {
     expect(window.errors.filter((error) => !/net::ERR_FAILED/.test(error))).toEqual([]);
   });
 
-  it("shows the sample of the chosen content type, and the key's field unless none is sent", async () => {
+  it("shows the sample of the chosen content type, and the key's field unless none is sent", async ({ rehearsal }) => {
+    await using window = await rehearsal.signIn();
     const { page } = window;
     await page.goto("/console/callbacks/new");
     const sample = page.locator(".samples pre").filter({ visible: true });

@@ -1,28 +1,14 @@
 /** The settings screen, by its path in the product's story. */
-import type { Browser } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { expectUsable, openBrowser, seeNotice, seePage, VISITS, type Window } from "../support/browser/browser-window.js";
-import { Rehearsal } from "../support/browser/rehearsal.js";
-
-let browser: Browser;
-let rehearsal: Rehearsal;
-let window: Window;
-
-beforeAll(async () => {
-  [browser, rehearsal] = await Promise.all([openBrowser(), Rehearsal.begin()]);
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await rehearsal?.end();
-});
-
-afterEach(() => window?.close());
+import { describe, expect } from "vitest";
+import { expectUsable, seeNotice, seePage, VISITS } from "../support/browser/browser-window.js";
+import { it } from "../support/browser/rehearsal.js";
 
 describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (visit) => {
-  it("a callback is created with mistakes first, tested, and its retries are switched on during an outage", async () => {
+  it("a callback is created with mistakes first, tested, and its retries are switched on during an outage", async ({
+    rehearsal,
+  }) => {
     const name = `Replies <b>at ${visit.width} px ${visit.hasScript ? "with" : "without"} script</b>`;
-    window = await rehearsal.signIn(browser, visit);
+    await using window = await rehearsal.signIn(visit);
     const { page } = window;
     const sample = page.locator("details").filter({ visible: true }).locator("pre");
     await seePage(window, "Manage API Callbacks");

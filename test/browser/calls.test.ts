@@ -1,32 +1,18 @@
 /** What failed: found, marked and replayed. */
-import type { Browser } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { expectUsable, openBrowser, seeNotice, seePage, VISITS, type Window } from "../support/browser/browser-window.js";
-import { Rehearsal } from "../support/browser/rehearsal.js";
+import { describe, expect } from "vitest";
+import { expectUsable, seeNotice, seePage, VISITS } from "../support/browser/browser-window.js";
+import { it } from "../support/browser/rehearsal.js";
 import { eventually } from "../support/process/whcb-process.js";
 
-let browser: Browser;
-let rehearsal: Rehearsal;
-let window: Window;
-
-beforeAll(async () => {
-  [browser, rehearsal] = await Promise.all([openBrowser(), Rehearsal.begin()]);
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await rehearsal?.end();
-});
-
-afterEach(() => window?.close());
-
 describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (visit) => {
-  it("failed calls are filtered, some are marked, and all that match are replayed, stopped and replayed again", async () => {
+  it("failed calls are filtered, some are marked, and all that match are replayed, stopped and replayed again", async ({
+    rehearsal,
+  }) => {
     const name = `Replies at ${visit.width} px ${visit.hasScript ? "with" : "without"} script`;
     const id = await rehearsal.api.create({ name, url: rehearsal.endpointUrl, retriesEnabled: false });
     await rehearsal.fail(id, 14, 503);
     await rehearsal.fail(id, 5, 500);
-    window = await rehearsal.signIn(browser, visit);
+    await using window = await rehearsal.signIn(visit);
     const { page } = window;
     const rows = page
       .getByRole("table", { name: "Calls" })

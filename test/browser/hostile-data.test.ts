@@ -1,33 +1,18 @@
 /** What anybody can send to the service, on the console's pages: it runs nothing, and no page scrolls to the side. */
-import type { Browser } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { expectUsable, LOOKS, openBrowser, type Window } from "../support/browser/browser-window.js";
-import { Rehearsal } from "../support/browser/rehearsal.js";
+import { expect } from "vitest";
+import { expectUsable, LOOKS } from "../support/browser/browser-window.js";
+import { it } from "../support/browser/rehearsal.js";
+import type { ServedApi } from "../support/process/served-api.js";
 
 const MARKUP = `<img src=x onerror="alert(1)"><script>alert(2)</script>`;
 const LONG_WORD = "W".repeat(2000);
 const REORDERED = "\u202eevil\u202d\u2066";
 const MARKS = `Z${"\u0310".repeat(300)}`;
 
-let browser: Browser;
-let rehearsal: Rehearsal;
-let window: Window;
-
-beforeAll(async () => {
-  [browser, rehearsal] = await Promise.all([openBrowser(), Rehearsal.begin()]);
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await rehearsal?.end();
-});
-
-afterEach(() => window?.close());
-
-async function send(callbackId: string, id: string, text: string): Promise<void> {
+async function send(api: ServedApi, callbackId: string, id: string, text: string): Promise<void> {
   const from = { name: text, mri: text, mobile: text, email: text, voice: text };
   const call = { id, from, responseMessage: { channel: "SMS", content: text }, customParameters: { [text]: text } };
-  const answer = await rehearsal.api.fetch(`/callbacks/${callbackId}/calls`, {
+  const answer = await api.fetch(`/callbacks/${callbackId}/calls`, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify(call),
@@ -35,14 +20,14 @@ async function send(callbackId: string, id: string, text: string): Promise<void>
   if (answer.status !== 202) throw new Error(`${answer.status}: ${await answer.text()}`);
 }
 
-it("is shown as text", async () => {
+it("is shown as text", async ({ rehearsal }) => {
   const markupId = await rehearsal.api.create({ name: MARKUP.slice(0, 50), url: rehearsal.endpointUrl });
   const id = await rehearsal.api.create({ name: "W".repeat(50), url: rehearsal.endpointUrl });
   rehearsal.answer(500);
   const texts = [MARKUP, LONG_WORD, REORDERED, MARKS];
-  for (const [index, text] of texts.entries()) await send(id, `${"I".repeat(60)}${index}`, text);
+  for (const [index, text] of texts.entries()) await send(rehearsal.api, id, `${"I".repeat(60)}${index}`, text);
   await rehearsal.settled(id, "FAILED", texts.length);
-  window = await rehearsal.signIn(browser, { width: 360, looks: LOOKS.filter(({ colorScheme }) => colorScheme === "light") });
+  await using window = await rehearsal.signIn({ width: 360, looks: LOOKS.filter(({ colorScheme }) => colorScheme === "light") });
   const { page } = window;
   const dialogs: string[] = [];
   page.on("dialog", (dialog) => {
@@ -63,7 +48,7 @@ it("is shown as text", async () => {
 
   // A part that the script brings up to date.
   await page.goto(`/console/callbacks/${markupId}/calls`);
-  await send(markupId, "LATE", MARKUP);
+  await send(rehearsal.api, markupId, "LATE", MARKUP);
   await page.getByRole("row").filter({ hasText: "alert(2)" }).waitFor();
   await expectUsable(window);
   await rehearsal.api.fetch(`/callbacks/${markupId}/calls?id=LATE`, {

@@ -1,27 +1,12 @@
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { expectUsable, openBrowser, type Window } from "../support/browser/browser-window.js";
-import { Rehearsal } from "../support/browser/rehearsal.js";
+import type { Page } from "playwright-core";
+import { describe, expect } from "vitest";
+import { expectUsable, type Window } from "../support/browser/browser-window.js";
+import { it as rehearsed } from "../support/browser/rehearsal.js";
 
-let browser: Browser;
-let rehearsal: Rehearsal;
-let window: Window;
+const it = rehearsed.extend("window", { scope: "file" }, ({ rehearsal }) => rehearsal.signIn());
 
-beforeAll(async () => {
-  [browser, rehearsal] = await Promise.all([openBrowser(), Rehearsal.begin()]);
-});
-
-beforeAll(async () => {
-  window = await rehearsal.signIn(browser);
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await rehearsal?.end();
-});
-
-/** Of the same session. */
-async function newTab(path: string): Promise<Page> {
+/** The tab has the session of the window. */
+async function newTab(window: Window, path: string): Promise<Page> {
   const page = await window.page.context().newPage();
   await page.goto(path);
   return page;
@@ -37,7 +22,7 @@ async function setVisibility(page: Page, state: "visible" | "hidden"): Promise<v
 }
 
 describe("an outage", () => {
-  it("appears by itself and goes on, and what the reader does on the page stays", async () => {
+  it("appears by itself and goes on, and what the reader does on the page stays", async ({ rehearsal, window }) => {
     const { page } = window;
     const id = await rehearsal.api.create({ name: "Replies", url: rehearsal.endpointUrl, retriesEnabled: false });
     await page.goto(outages(id));
@@ -74,8 +59,8 @@ describe("an outage", () => {
 });
 
 describe("the list of callbacks", () => {
-  it("gets and loses rows by itself, and the focus stays in its row", async () => {
-    const page = await newTab("/console");
+  it("gets and loses rows by itself, and the focus stays in its row", async ({ rehearsal, window }) => {
+    const page = await newTab(window, "/console");
     await rehearsal.api.create({ name: "middle", url: rehearsal.endpointUrl });
     const focused = page.getByRole("link", { name: "Edit: middle" });
     await focused.focus();
@@ -90,12 +75,12 @@ describe("the list of callbacks", () => {
 });
 
 describe("seven tabs of one browser", () => {
-  it("are all kept up to date, and leave connections for more: they share one stream", async () => {
+  it("are all kept up to date, and leave connections for more: they share one stream", async ({ rehearsal, window }) => {
     const names = ["one", "two", "three", "four", "five", "six", "seven"];
     const ids = await Promise.all(names.map((name) => rehearsal.api.create({ name, url: rehearsal.endpointUrl })));
     const tabs: Page[] = [];
     for (const id of ids) {
-      const tab = await newTab(outages(id));
+      const tab = await newTab(window, outages(id));
       await tab.getByText("No outage so far").waitFor();
       tabs.push(tab);
     }
@@ -107,9 +92,9 @@ describe("seven tabs of one browser", () => {
 });
 
 describe("a page", () => {
-  it("has a stream of its own in a browser without shared workers", async () => {
+  it("has a stream of its own in a browser without shared workers", async ({ rehearsal, window }) => {
     const id = await rehearsal.api.create({ name: "alone", url: rehearsal.endpointUrl });
-    const page = await newTab("/console");
+    const page = await newTab(window, "/console");
     await page.addInitScript("delete globalThis.SharedWorker");
     await page.goto(outages(id));
     await page.getByText("No outage so far").waitFor();
@@ -118,8 +103,11 @@ describe("a page", () => {
     await page.close();
   });
 
-  it("goes on being kept up to date after the service was restarted, and says that the session has ended", async () => {
-    const page = await newTab("/console");
+  it("goes on being kept up to date after the service was restarted, and says that the session has ended", async ({
+    rehearsal,
+    window,
+  }) => {
+    const page = await newTab(window, "/console");
     await rehearsal.restart();
     await rehearsal.api.create({ name: "after the restart", url: rehearsal.endpointUrl });
     await page.getByRole("link", { name: "Edit: after the restart" }).waitFor();

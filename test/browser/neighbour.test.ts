@@ -3,31 +3,22 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { openBrowser } from "../support/browser/browser-window.js";
-import { Rehearsal } from "../support/browser/rehearsal.js";
+import { afterAll, expect } from "vitest";
+import { it as rehearsed } from "../support/browser/rehearsal.js";
 
-let browser: Browser;
-let rehearsal: Rehearsal;
-
-beforeAll(async () => {
-  [browser, rehearsal] = await Promise.all([openBrowser(), Rehearsal.begin(["--log-level", "info"])]);
-});
+const it = rehearsed.override("serveArgs", { scope: "file" }, () => ["--log-level", "info"]);
 
 const neighbours: ChildProcess[] = [];
 
-afterAll(async () => {
+afterAll(() => {
   for (const child of neighbours) child.kill();
-  await browser?.close();
-  await rehearsal?.end();
 });
 
 const NOBODY = { uid: 65_534, gid: 65_534 };
 
 /** Its port, and what it found. Another user's where the tests may start such a program. */
-async function startNeighbour() {
-  const child = spawn(process.execPath, ["--input-type=module", "-", rehearsal.url], {
+async function startNeighbour(url: string) {
+  const child = spawn(process.execPath, ["--input-type=module", "-", url], {
     cwd: "/",
     stdio: ["pipe", "pipe", "inherit"],
     ...(process.getuid?.() === 0 && NOBODY),
@@ -41,10 +32,10 @@ async function startNeighbour() {
   return { port, report };
 }
 
-it("it gets no session, and doesn't learn the name of the host that has one", async () => {
-  const early = await startNeighbour();
-  const window = await rehearsal.signIn(browser);
-  const late = await startNeighbour();
+it("it gets no session, and doesn't learn the name of the host that has one", async ({ rehearsal }) => {
+  const early = await startNeighbour(rehearsal.url);
+  await using window = await rehearsal.signIn();
+  const late = await startNeighbour(rehearsal.url);
   const { page } = window;
   const console = page.url();
   const { hostname, port } = new URL(console);
@@ -73,5 +64,4 @@ it("it gets no session, and doesn't learn the name of the host that has one", as
   await page.getByRole("heading", { name: "Manage API Callbacks" }).waitFor();
   const [cookie] = (await page.context().cookies(console)).filter(({ name }) => name === `whcb-session-${port}`);
   expect(cookie).toMatchObject({ domain: hostname, httpOnly: true, sameSite: "Strict" });
-  await window.close();
 });

@@ -1,30 +1,14 @@
 /** An outage, from its beginning to its end. That it appears by itself: live-updates.test.ts. */
-import type { Browser } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { expectUsable, openBrowser, seePage, VISITS, type Window } from "../support/browser/browser-window.js";
-import { Rehearsal } from "../support/browser/rehearsal.js";
+import { describe, expect } from "vitest";
+import { expectUsable, seePage, VISITS } from "../support/browser/browser-window.js";
+import { it } from "../support/browser/rehearsal.js";
 import { eventually } from "../support/process/whcb-process.js";
 
-let browser: Browser;
-let rehearsal: Rehearsal;
-let window: Window;
-
-beforeAll(async () => {
-  [browser, rehearsal] = await Promise.all([openBrowser(), Rehearsal.begin()]);
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await rehearsal?.end();
-});
-
-afterEach(() => window?.close());
-
 describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (visit) => {
-  it("a person sees when it began, its e-mail, what replays sent, and when it ended", async () => {
+  it("a person sees when it began, its e-mail, what replays sent, and when it ended", async ({ rehearsal }) => {
     const name = `Replies at ${visit.width} px ${visit.hasScript ? "with" : "without"} script`;
     const id = await rehearsal.api.create({ name, url: rehearsal.endpointUrl, retriesEnabled: false });
-    window = await rehearsal.signIn(browser, visit);
+    await using window = await rehearsal.signIn(visit);
     const { page } = window;
     await page.getByRole("link", { name }).first().click();
     await seePage(window, name);

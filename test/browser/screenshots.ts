@@ -15,7 +15,7 @@ it("are written to docs/images", async () => {
     const demo = home.start(["demo", "--keep"], { env: { TMPDIR: home.folder } });
     const [, url = ""] = await demo.says(/Listening on (http:\/\/\S+)\/console/);
     const [, code = ""] = await demo.says(/code {2}(\S+)/);
-    const window = await openWindow(browser, url);
+    await using window = await openWindow(browser, url);
     const { page } = window;
     const take = async (name: string, height: number) => {
       await expectUsable(window);

@@ -1,27 +1,14 @@
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { expectUsable, openBrowser, openWindow, VISITS } from "../support/browser/browser-window.js";
-import { Rehearsal } from "../support/browser/rehearsal.js";
+import { describe, expect } from "vitest";
+import { expectUsable, VISITS } from "../support/browser/browser-window.js";
+import { it } from "../support/browser/rehearsal.js";
 import { USER_ENV } from "../support/process/served-api.js";
-
-let browser: Browser;
-let rehearsal: Rehearsal;
-
-beforeAll(async () => {
-  [browser, rehearsal] = await Promise.all([openBrowser(), Rehearsal.begin()]);
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await rehearsal?.end();
-});
 
 const { WHCB_USERNAME: username, WHCB_PASSWORD: password } = USER_ENV;
 
 describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (visit) => {
-  it("a person signs in with a password, comes to the page that was asked for, and signs out", async () => {
-    const window = await openWindow(browser, rehearsal.url, visit);
-    const { page, close } = window;
+  it("a person signs in with a password, comes to the page that was asked for, and signs out", async ({ rehearsal }) => {
+    await using window = await rehearsal.openWindow(visit);
+    const { page } = window;
     await page.goto("/");
     await page.getByRole("heading", { name: "Sign in" }).waitFor();
     await expectUsable(window);
@@ -45,21 +32,20 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
     await page.goBack();
     await page.getByRole("heading", { name: "Sign in" }).waitFor();
     expect(page.url()).toBe(`${rehearsal.url}/console/sign-in?to=%2Fconsole`);
-    await close();
   });
 
-  it("a person signs in with a code, once", async () => {
+  it("a person signs in with a code, once", async ({ rehearsal }) => {
     const { stdout } = await rehearsal.home.whcb(["console", "-o", "json"], { env: USER_ENV });
     const { url, code } = JSON.parse(stdout);
     for (const outcome of ["Manage API Callbacks", "Sign in"]) {
-      const { page, close } = await openWindow(browser, rehearsal.url, visit);
+      await using window = await rehearsal.openWindow(visit);
+      const { page } = window;
       await page.goto(url);
       await page.getByLabel("Or a code").fill(code);
       await page.keyboard.press("Enter");
       await page.getByRole("heading", { name: outcome }).or(page.getByRole("alert")).first().waitFor();
       expect(await page.getByRole("heading", { level: 1 }).textContent()).toBe(outcome);
       expect(page.url()).not.toContain(code);
-      await close();
     }
   });
 });

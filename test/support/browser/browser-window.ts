@@ -37,14 +37,14 @@ export const VISITS = [
   { width: 360, colorScheme: "light", hasScript: false },
 ] as const satisfies readonly WindowOptions[];
 
-export interface Window {
+/** Closed at the end of the block that opens it with `await using`. */
+export interface Window extends AsyncDisposable {
   readonly page: Page;
   readonly look: Look;
   readonly looks: readonly Look[];
   readonly hasScript: boolean;
   /** Of the page's scripts, and what its Content-Security-Policy blocked. */
   readonly errors: readonly string[];
-  close(): Promise<void>;
 }
 
 /** With cookies of its own. Relative addresses are those of the service at `url`. */
@@ -70,7 +70,7 @@ export async function openWindow(
     // A page that answers with an error status is none of the script.
     if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) errors.push(message.text());
   });
-  return { page, look, looks: looks ?? [look], hasScript, errors, close: () => context.close() };
+  return { page, look, looks: looks ?? [look], hasScript, errors, [Symbol.asyncDispose]: () => context.close() };
 }
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");

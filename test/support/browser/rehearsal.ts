@@ -1,17 +1,19 @@
-/** What the browser tests look at: `whcb serve` as a process, and an endpoint that goes down and comes back. */
+/** The browser tests' set-up: a browser, `whcb serve` as a process, and an endpoint that goes down and comes back. */
 import { once } from "node:events";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Browser } from "playwright-core";
+import { test } from "vitest";
 import { callIdOf, ServedApi, USER_ENV } from "../process/served-api.js";
 import { eventually, Home, type Running } from "../process/whcb-process.js";
-import { openWindow, seePage, type Window, type WindowOptions } from "./browser-window.js";
+import { openBrowser, openWindow, seePage, type Window, type WindowOptions } from "./browser-window.js";
 
-export class Rehearsal {
+class Rehearsal {
   /** The service is its current profile. */
   readonly home: Home;
   readonly url: string;
   readonly api: ServedApi;
+  readonly #browser: Browser;
   readonly #server: Server;
   #service: Running;
   #status = 200;
@@ -19,8 +21,9 @@ export class Rehearsal {
   readonly #held: ServerResponse[] = [];
   #calls = 0;
 
-  private constructor(home: Home, service: Running & { readonly url: string }) {
+  private constructor(browser: Browser, home: Home, service: Running & { readonly url: string }) {
     const { url } = service;
+    this.#browser = browser;
     this.home = home;
     this.#service = service;
     this.url = url;
@@ -32,7 +35,7 @@ export class Rehearsal {
     }).listen(0, "127.0.0.1");
   }
 
-  /** Of the endpoint, for a callback. */
+  /** The address of the endpoint for a callback. */
   get endpointUrl(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/hook`;
   }
@@ -43,14 +46,14 @@ export class Rehearsal {
   }
 
   /** The endpoint accepts what it is sent. */
-  static async begin(args: readonly string[] = []): Promise<Rehearsal> {
+  static async begin(serveArgs: readonly string[]): Promise<Rehearsal> {
     const home = new Home();
-    const rehearsal = new Rehearsal(home, await home.serve(args, { env: USER_ENV }));
+    const rehearsal = new Rehearsal(await openBrowser(), home, await home.serve(serveArgs, { env: USER_ENV }));
     await once(rehearsal.#server, "listening");
     return rehearsal;
   }
 
-  /** The service, at the same address. */
+  /** Restarts the service at the same address. */
   async restart(): Promise<void> {
     await this.#service.stop();
     this.#service = await this.home.serve(["--port", new URL(this.url).port], { env: USER_ENV });
@@ -86,24 +89,39 @@ export class Rehearsal {
     );
   }
 
+  /** Opens a window in which nobody is signed in. */
+  openWindow(options?: WindowOptions): Promise<Window> {
+    return openWindow(this.#browser, this.url, options);
+  }
+
   /** Shows the list of callbacks. Relative addresses are those of the session's host. */
-  async signIn(browser: Browser, options?: WindowOptions): Promise<Window> {
-    const { page, close } = await openWindow(browser, this.url, options);
+  async signIn(options?: WindowOptions): Promise<Window> {
+    await using visitor = await this.openWindow(options);
+    const { page } = visitor;
     await page.goto("/console");
     await page.getByLabel("User").fill(USER_ENV.WHCB_USERNAME);
     await page.getByLabel("Password").fill(USER_ENV.WHCB_PASSWORD);
     await page.keyboard.press("Enter");
     await seePage({ page }, "Manage API Callbacks");
-    const window = await openWindow(browser, new URL(page.url()).origin, options);
+    const window = await openWindow(this.#browser, new URL(page.url()).origin, options);
     await window.page.context().addCookies(await page.context().cookies());
-    await close();
     await window.page.goto("/console");
     return window;
   }
 
   async end(): Promise<void> {
+    await this.#browser.close();
     this.#server.close();
     this.#server.closeAllConnections();
     await this.home.leave();
   }
 }
+
+/** `it`, with one rehearsal for all tests of a file. */
+export const it = test
+  .extend("serveArgs", { scope: "file" }, (): readonly string[] => [])
+  .extend("rehearsal", { scope: "file" }, async ({ serveArgs }, { onCleanup }) => {
+    const rehearsal = await Rehearsal.begin(serveArgs);
+    onCleanup(() => rehearsal.end());
+    return rehearsal;
+  });
