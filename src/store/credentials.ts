@@ -1,4 +1,4 @@
-import type { CredentialTable, Db } from "./schema.js";
+import type { Db, Row } from "./schema.js";
 import { transact } from "./sql/transactions.js";
 
 /** Hashes: server/auth/credential-hashes.ts. */
@@ -52,6 +52,6 @@ export function credentialStore(db: Db) {
   };
 }
 
-export function toCredential({ username, password_hash, api_key_hash, origin }: CredentialTable): StoredCredential {
+export function toCredential({ username, password_hash, api_key_hash, origin }: Row<"credentials">): StoredCredential {
   return { username, passwordHash: password_hash, apiKeyHash: api_key_hash, origin };
 }

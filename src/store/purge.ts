@@ -7,7 +7,7 @@ import { minuteOf } from "./outcomes/activity.js";
 import { expireNotices, removeNotices } from "./outcomes/notices.js";
 import type { Db } from "./schema.js";
 import { readSettings } from "./settings-store.js";
-import { listOf } from "./sql/batches.js";
+import { inList } from "./sql/batches.js";
 import { crossJoin, lockedIfFree } from "./sql/per-database.js";
 import { transact } from "./sql/transactions.js";
 
@@ -82,8 +82,8 @@ async function removeCalls(db: Db, which: RawBuilder<unknown>, limit: number): P
   const { rows } = await sql<PurgedRow>`${which} LIMIT ${limit} ${lockedIfFree("calls")}`.execute(db);
   if (rows.length === 0) return 0;
   const seqs = rows.map(({ seq }) => seq);
-  await sql`DELETE FROM attempts WHERE call_seq IN (SELECT batch.value FROM ${listOf(seqs, "bigint")})`.execute(db);
-  await sql`DELETE FROM calls WHERE seq IN (SELECT batch.value FROM ${listOf(seqs, "bigint")})`.execute(db);
+  await sql`DELETE FROM attempts WHERE call_seq ${inList(seqs, "bigint")}`.execute(db);
+  await sql`DELETE FROM calls WHERE seq ${inList(seqs, "bigint")}`.execute(db);
   const changes = new CountChanges();
   for (const { callback_key, status, failure } of rows) {
     if (status === "FAILED") changes.addFailed(callback_key, failure, -1);
@@ -138,7 +138,7 @@ async function removeOutages(db: Db, endedBefore: number, limit: number): Promis
   const ids = rows.map(({ id }) => id);
   if (ids.length === 0) return 0;
   await removeNotices(db, ids);
-  await sql`DELETE FROM outages WHERE id IN (SELECT batch.value FROM ${listOf(ids, "text")})`.execute(db);
+  await sql`DELETE FROM outages WHERE id ${inList(ids, "text")}`.execute(db);
   return ids.length;
 }
 

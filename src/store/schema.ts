@@ -1,230 +1,238 @@
-/** Instants are epoch ms; booleans are 0 or 1. */
-import type { Generated, Kysely } from "kysely";
+/** The tables that both databases have: the types of rows, what a batch casts its cells to, and what a copy copies derive from this list. */
+import type { ColumnType, Generated, Kysely, Selectable } from "kysely";
 import type { UnreachableReason } from "../domain/attempt.js";
 import type { CallStatus } from "../domain/call.js";
 import type { AuthType, BodyFormat } from "../domain/callback.js";
 import type { EndpointState } from "../domain/endpoint.js";
 import type { NoticeChannel, OutageEvent } from "../domain/outage.js";
 
-export interface Schema {
-  callbacks: CallbackTable;
-  endpoints: EndpointTable;
-  calls: CallTable;
-  attempts: AttemptTable;
-  outages: OutageTable;
-  activity: ActivityTable;
-  mails: MailTable;
-  notices: NoticeTable;
-  call_counts: CallCountTable;
-  failure_counts: FailureCountTable;
-  run_leases: RunLeaseTable;
-  replays: ReplayTable;
-  credentials: CredentialTable;
-  sessions: SessionTable;
-  sign_in_codes: SignInCodeTable;
-  settings: SettingTable;
+/** A column that holds JSON text is given as a value in a batch. */
+export type CellType = "bigint" | "text" | "json";
+
+export type Json = readonly unknown[] | Readonly<Record<string, unknown>>;
+
+interface Column<Value> {
+  readonly type: CellType | "bytea";
+  /** Carries the type only: no column has it. */
+  readonly value?: Value;
 }
 
-/** Or a transaction. */
+/** Instants are epoch ms, and booleans are 0 or 1. */
+const integer: Column<number> = { type: "bigint" };
+/** May be left out of an INSERT. */
+const generated: Column<Generated<number>> = { type: "bigint" };
+const text: Column<string> = { type: "text" };
+const json: Column<ColumnType<string, Json, string>> = { type: "json" };
+const bytes: Column<Uint8Array> = { type: "bytea" };
+
+function oneOf<Value extends string>(): Column<Value> {
+  return { type: "text" };
+}
+
+function nullable<Value>({ type }: Column<Value>): Column<Value | null> {
+  return { type };
+}
+
+/** A copy needs this order: a table comes after those that its foreign keys refer to. */
+export const TABLES = {
+  callbacks: {
+    /** Other tables refer to it, as its index entries are short. */
+    key: generated,
+    id: text,
+    name: text,
+    url: text,
+    auth_type: oneOf<AuthType>(),
+    /** Encrypted; it is empty once the callback is deleted. */
+    auth_key: bytes,
+    content_type: oneOf<BodyFormat>(),
+    remove_html: integer,
+    retries_enabled: integer,
+    email: text,
+    on_reply: integer,
+    on_undeliverable: integer,
+    created_at: integer,
+    repaired_at: integer,
+    replay_requested_at: integer,
+    replay_probe_at: integer,
+    deleted_at: nullable(integer),
+  },
+  endpoints: {
+    callback_key: integer,
+    state: oneOf<EndpointState>(),
+    failures_in_row: integer,
+    /** A JSON list of seqs. */
+    failed_calls: text,
+    /** An OpenOutage as JSON. */
+    marked_outage: nullable(text),
+    down_since: nullable(integer),
+    round_at: nullable(integer),
+    round_began_at: nullable(integer),
+    probe_at: nullable(integer),
+    probe_step_ms: integer,
+    probe_began_at: integer,
+    in_flight_limit: integer,
+    recovery: integer,
+    recovering_since: nullable(integer),
+  },
+  calls: {
+    seq: generated,
+    id: text,
+    callback_key: integer,
+    accepted_at: integer,
+    status: oneOf<CallStatus>(),
+    attempt_count: integer,
+    /** NEVER if there is none: databases sort null differently. */
+    attempted_at: integer,
+    /** When the service's own last attempt began (NEVER if there is none); null if that is `attempted_at`. */
+    sent_at: nullable(integer),
+    status_code: nullable(integer),
+    status_message: nullable(text),
+    error: nullable(oneOf<UnreachableReason>()),
+    first_failed_at: nullable(integer),
+    due_at: nullable(integer),
+    due_cause: nullable(oneOf<"retry" | "replay">()),
+    failed_in_recovery: integer,
+    settled_by: nullable(oneOf<"dispatcher" | "user" | "replay">()),
+    changed_at: integer,
+    message_id: text,
+    channel: text,
+    /** A StoredResponse (call-row.ts) as JSON. */
+    response: text,
+  },
+  /** Only all attempts of a call are read. */
+  attempts: {
+    call_seq: integer,
+    number: integer,
+    /** A StoredOutcome (attempts.ts). */
+    outcome: json,
+  },
+  call_counts: {
+    callback_key: integer,
+    status: oneOf<CallStatus>(),
+    count: integer,
+  },
+  /** FAILED calls: they sum to their count in call_counts. */
+  failure_counts: {
+    callback_key: integer,
+    /** A status code, an UnreachableReason, or "". */
+    failure: text,
+    count: integer,
+  },
+  outages: {
+    id: text,
+    callback_key: integer,
+    started_at: integer,
+    failed_calls: integer,
+    quiet_since: nullable(integer),
+    ended_at: nullable(integer),
+    notified_at: nullable(integer),
+    notified_by: nullable(oneOf<NoticeChannel>()),
+  },
+  mails: {
+    outage_id: text,
+    callback_key: integer,
+    recipient: text,
+    subject: text,
+    text,
+    created_at: integer,
+    tries: integer,
+    /** Null once the mail is sent. */
+    next_try_at: nullable(integer),
+    sent_at: nullable(integer),
+    last_error: nullable(text),
+  },
+  notices: {
+    outage_id: text,
+    event: oneOf<OutageEvent>(),
+    destination: text,
+    callback_key: integer,
+    created_at: integer,
+    tries: integer,
+    /** Null once the notice is sent, or too old. */
+    next_try_at: nullable(integer),
+    sent_at: nullable(integer),
+    last_error: nullable(text),
+    /** An OutageReport as JSON; null until the notice is first sent. */
+    report: nullable(text),
+  },
+  activity: {
+    callback_key: integer,
+    /** Minutes since the epoch; the attempts are those that began in it. */
+    minute: integer,
+    accepted: generated,
+    failed: generated,
+    /** Replays by the service. */
+    replays_accepted: generated,
+    replays_failed: generated,
+    client_accepted: generated,
+    client_failed: generated,
+    /** These two are samples of call_counts, null while no outage is open. */
+    pending_calls: nullable(integer),
+    failed_calls: nullable(integer),
+  },
+  /** Replays that the service was asked for. */
+  replays: {
+    callback_key: integer,
+    /** Unique in its callback: the `due_at` of its calls. */
+    requested_at: integer,
+    id: text,
+    total: integer,
+    succeeded: integer,
+    failed: integer,
+    waiting: integer,
+    cancelled_at: nullable(integer),
+  },
+  credentials: {
+    username: text,
+    password_hash: text,
+    api_key_hash: text,
+    saved_at: integer,
+    origin: oneOf<"start" | "added">(),
+  },
+  /** A console's session is valid as long as the user's password hash has this digest. */
+  sessions: {
+    token_hash: text,
+    username: text,
+    password_digest: text,
+    created_at: integer,
+    used_at: integer,
+  },
+  sign_in_codes: {
+    id: text,
+    secret_hash: text,
+    username: text,
+    password_digest: text,
+    created_at: integer,
+    tries_left: integer,
+  },
+  /** What is stored about the database itself, by name. */
+  settings: {
+    name: text,
+    value: bytes,
+  },
+  run_leases: {
+    callback_key: integer,
+    run: text,
+    holder: text,
+    done: integer,
+    total: integer,
+    expires_at: integer,
+  },
+};
+
+type Tables = typeof TABLES;
+
+export type Schema = {
+  [Table in keyof Tables]: {
+    [Name in keyof Tables[Table]]: Tables[Table][Name] extends Column<infer Value> ? Value : never;
+  };
+};
+
+/** The database, or one of its transactions. */
 export type Db = Kysely<Schema>;
 
-/** Other tables refer to `key`: short index entries. */
-export interface CallbackTable {
-  key: Generated<number>;
-  id: string;
-  name: string;
-  url: string;
-  auth_type: AuthType;
-  /** Encrypted; empty once deleted. */
-  auth_key: Uint8Array;
-  content_type: BodyFormat;
-  remove_html: number;
-  retries_enabled: number;
-  email: string;
-  on_reply: number;
-  on_undeliverable: number;
-  created_at: number;
-  repaired_at: number;
-  replay_requested_at: number;
-  replay_probe_at: number;
-  deleted_at: number | null;
-}
+/** What is read of a table. */
+export type Row<Table extends keyof Schema> = Selectable<Schema[Table]>;
 
-export interface EndpointTable {
-  callback_key: number;
-  state: EndpointState;
-  failures_in_row: number;
-  /** JSON list of seqs. */
-  failed_calls: string;
-  /** An OpenOutage as JSON. */
-  marked_outage: string | null;
-  down_since: number | null;
-  round_at: number | null;
-  round_began_at: number | null;
-  probe_at: number | null;
-  probe_step_ms: number;
-  probe_began_at: number;
-  in_flight_limit: number;
-  recovery: number;
-  recovering_since: number | null;
-}
-
-export interface CallTable {
-  seq: Generated<number>;
-  id: string;
-  callback_key: number;
-  accepted_at: number;
-  status: CallStatus;
-  attempt_count: number;
-  /** NEVER if none: databases sort null differently. */
-  attempted_at: number;
-  /** When the service's own last attempt began (NEVER if none); null if that is `attempted_at`. */
-  sent_at: number | null;
-  status_code: number | null;
-  status_message: string | null;
-  error: UnreachableReason | null;
-  first_failed_at: number | null;
-  due_at: number | null;
-  due_cause: "retry" | "replay" | null;
-  failed_in_recovery: number;
-  settled_by: "dispatcher" | "user" | "replay" | null;
-  changed_at: number;
-  message_id: string;
-  channel: string;
-  /** JSON StoredResponse (call-row.ts). */
-  response: string;
-}
-
-/** Neither attempted nor held. */
+/** The place of an instant in a column that can't be null: the call was neither attempted nor held. */
 export const NEVER = -1;
-
-/** Only read whole, by call. */
-export interface AttemptTable {
-  call_seq: number;
-  number: number;
-  /** JSON StoredOutcome (attempts.ts). */
-  outcome: string;
-}
-
-export interface OutageTable {
-  id: string;
-  callback_key: number;
-  started_at: number;
-  failed_calls: number;
-  quiet_since: number | null;
-  ended_at: number | null;
-  notified_at: number | null;
-  notified_by: NoticeChannel | null;
-}
-
-/** Attempts that began in this minute (since the epoch). */
-export interface ActivityTable {
-  callback_key: number;
-  minute: number;
-  accepted: Generated<number>;
-  failed: Generated<number>;
-  /** By the service. */
-  replays_accepted: Generated<number>;
-  replays_failed: Generated<number>;
-  client_accepted: Generated<number>;
-  client_failed: Generated<number>;
-  /** Samples of call_counts; null: no outage was open. */
-  pending_calls: number | null;
-  failed_calls: number | null;
-}
-
-export interface MailTable {
-  outage_id: string;
-  callback_key: number;
-  recipient: string;
-  subject: string;
-  text: string;
-  created_at: number;
-  tries: number;
-  /** Null once sent. */
-  next_try_at: number | null;
-  sent_at: number | null;
-  last_error: string | null;
-}
-
-export interface NoticeTable {
-  outage_id: string;
-  event: OutageEvent;
-  destination: string;
-  callback_key: number;
-  created_at: number;
-  tries: number;
-  /** Null once sent, or too old. */
-  next_try_at: number | null;
-  sent_at: number | null;
-  last_error: string | null;
-  /** JSON OutageReport; null until it is first sent. */
-  report: string | null;
-}
-
-export interface CallCountTable {
-  callback_key: number;
-  status: CallStatus;
-  count: number;
-}
-
-/** FAILED calls; sums to their count in call_counts. */
-export interface FailureCountTable {
-  callback_key: number;
-  /** A status code, an UnreachableReason, or "". */
-  failure: string;
-  count: number;
-}
-
-export interface RunLeaseTable {
-  callback_key: number;
-  run: string;
-  holder: string;
-  done: number;
-  total: number;
-  expires_at: number;
-}
-
-/** Requested of the service. `requested_at` is unique in its callback: the `due_at` of its calls. */
-export interface ReplayTable {
-  callback_key: number;
-  requested_at: number;
-  id: string;
-  total: number;
-  succeeded: number;
-  failed: number;
-  waiting: number;
-  cancelled_at: number | null;
-}
-
-export interface CredentialTable {
-  username: string;
-  password_hash: string;
-  api_key_hash: string;
-  saved_at: number;
-  origin: "start" | "added";
-}
-
-/** Of the console. Valid as long as the user's password hash has this digest. */
-export interface SessionTable {
-  token_hash: string;
-  username: string;
-  password_digest: string;
-  created_at: number;
-  used_at: number;
-}
-
-export interface SignInCodeTable {
-  id: string;
-  secret_hash: string;
-  username: string;
-  password_digest: string;
-  created_at: number;
-  tries_left: number;
-}
-
-/** About the database itself, by name. */
-export interface SettingTable {
-  name: string;
-  value: Uint8Array;
-}

@@ -1,12 +1,12 @@
-import { type Insertable, type RawBuilder, type Selectable, sql } from "kysely";
+import { type RawBuilder, sql, type Updateable } from "kysely";
 import type { Callback, CallbackSettings } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
-import type { CallbackTable, Db } from "../schema.js";
+import type { Db, Row, Schema } from "../schema.js";
 import type { KeyCipher } from "../secret-key.js";
-import { listOf } from "../sql/batches.js";
+import { inList } from "../sql/batches.js";
 import { isPostgres, locked, perDatabase } from "../sql/per-database.js";
 
-export type CallbackRow = Selectable<CallbackTable>;
+export type CallbackRow = Row<"callbacks">;
 
 export function toCallback(row: CallbackRow, cipher: KeyCipher): Callback {
   return {
@@ -38,7 +38,7 @@ export function settingsColumns(id: string, settings: CallbackSettings, cipher: 
     email: settings.email,
     on_reply: Number(settings.events.reply),
     on_undeliverable: Number(settings.events.undeliverable),
-  } satisfies Partial<Insertable<CallbackTable>>;
+  } satisfies Updateable<Schema["callbacks"]>;
 }
 
 /** Throws `not-found`. */
@@ -72,6 +72,6 @@ export const lockedInOrder = perDatabase({
 /** As lockCallback. Default: all. */
 export async function lockKeys(trx: Db, keys?: readonly number[]): Promise<void> {
   if (!isPostgres(trx)) return;
-  const which = keys === undefined ? sql`` : sql`WHERE key IN (SELECT value FROM ${listOf(keys, "bigint")})`;
+  const which = keys === undefined ? sql`` : sql`WHERE key ${inList(keys, "bigint")}`;
   await sql`SELECT key FROM callbacks ${which} ${lockedInOrder}`.execute(trx);
 }

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { sql } from "kysely";
 import { changeStore, latestChange } from "../change-log.js";
 import type { Db } from "../schema.js";
-import { listOf } from "../sql/batches.js";
+import { inList } from "../sql/batches.js";
 import { isPostgres, perDatabase } from "../sql/per-database.js";
 
 export function versionStore(db: Db) {
@@ -49,6 +49,6 @@ async function readVersions(db: Db, callbackIds: readonly string[]): Promise<Map
     LEFT JOIN endpoints ON endpoints.callback_key = callbacks.key
     LEFT JOIN outages ON outages.id =
       (SELECT id FROM outages WHERE callback_key = callbacks.key ORDER BY started_at DESC, id DESC LIMIT 1)
-    WHERE deleted_at IS NULL AND callbacks.id IN (SELECT batch.value FROM ${listOf(callbackIds, "text")})`.execute(db);
+    WHERE deleted_at IS NULL AND callbacks.id ${inList(callbackIds, "text")}`.execute(db);
   return new Map(rows.map(({ id, state }) => [id, createHash("sha256").update(state).digest("base64url").slice(0, 16)]));
 }

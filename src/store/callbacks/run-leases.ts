@@ -4,7 +4,7 @@ import { WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
 import { recordChange } from "../change-log.js";
 import { SeenRenewals } from "../nodes/seen-renewals.js";
-import type { Db, ReplayTable } from "../schema.js";
+import type { Db, Row } from "../schema.js";
 import { transact } from "../sql/transactions.js";
 import { lockCallback } from "./callback-row.js";
 
@@ -86,12 +86,12 @@ async function readLease(db: Db, callbackKey: number, { now, isServed }: LeaseTi
 }
 
 async function readServiceLease(db: Db, callbackKey: number): Promise<RunLease | null> {
-  const { rows } = await sql<ReplayTable>`
+  const { rows } = await sql<Row<"replays">>`
     SELECT * FROM replays WHERE callback_key = ${callbackKey} AND waiting > 0 ORDER BY requested_at LIMIT 1`.execute(db);
   return rows[0] === undefined ? null : serviceLease(toServiceReplay(rows[0]));
 }
 
-export function toServiceReplay(row: ReplayTable): ServiceReplay {
+export function toServiceReplay(row: Row<"replays">): ServiceReplay {
   const { id, requested_at, total, succeeded, failed, waiting, cancelled_at } = row;
   const cancelled = total - succeeded - failed - waiting;
   return { id, requestedAt: requested_at, total, succeeded, failed, cancelled, left: waiting, cancelledAt: cancelled_at };

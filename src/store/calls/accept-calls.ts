@@ -5,7 +5,7 @@ import type { MessageResponse } from "../../domain/message-response.js";
 import { recordChanges } from "../change-log.js";
 import { lockLiveCallbacks } from "../nodes/fences.js";
 import { type Db, NEVER } from "../schema.js";
-import { batchOf, type Cell, cell, listOf } from "../sql/batches.js";
+import { batchOf, inList } from "../sql/batches.js";
 import { crossJoin, perDatabase } from "../sql/per-database.js";
 import { transact } from "../sql/transactions.js";
 import { CountChanges } from "./call-counts.js";
@@ -24,8 +24,10 @@ export interface SubmittedCalls {
 /** Characters. A thousand large responses would exceed the longest string. */
 const INSERT_LENGTH = 8 * 1024 * 1024;
 
-/** The cells are callback, id, message id, channel and response. */
-const ROW_TYPES = ["bigint", "text", "text", "text", "text"] as const;
+/** What differs between the calls of one statement. */
+const NEW_CALL = { callback_key: "bigint", id: "text", message_id: "text", channel: "text", response: "text" } as const;
+
+type NewRow = Readonly<Record<keyof typeof NEW_CALL, string | number>>;
 
 export function callAcceptance(db: Db) {
   return {
@@ -45,8 +47,8 @@ async function acceptCalls(trx: Db, submissions: readonly SubmittedCalls[], now:
   for (const rows of chunksOf(submissions, keys)) {
     const { numAffectedRows } = await sql`
       INSERT INTO calls (callback_key, accepted_at, status, attempt_count, attempted_at, failed_in_recovery, changed_at, id, message_id, channel, response)
-      SELECT ${cell(0)}, ${now}, 'PENDING', 0, ${sql.lit(NEVER)}, 0, ${now}, ${cell(1)}, ${cell(2)}, ${cell(3)}, ${cell(4)}
-      FROM ${batchOf(rows, ROW_TYPES)} WHERE true
+      SELECT callback_key, ${now}, 'PENDING', 0, ${sql.lit(NEVER)}, 0, ${now}, id, message_id, channel, response
+      FROM ${batchOf(NEW_CALL, rows)} WHERE true
       ON CONFLICT (id) DO NOTHING`.execute(trx);
     const inserted = Number(numAffectedRows ?? 0n);
     if (inserted < rows.length) await rejectOtherResponses(trx, rows);
@@ -79,19 +81,20 @@ function keyOf(keys: CallbackKeys, callbackId: string): number {
 }
 
 /** Only one chunk is in memory. */
-function* chunksOf(submissions: readonly SubmittedCalls[], keys: CallbackKeys): Generator<readonly (readonly Cell[])[]> {
-  let rows: Cell[][] = [];
+function* chunksOf(submissions: readonly SubmittedCalls[], keys: CallbackKeys): Generator<readonly NewRow[]> {
+  let rows: NewRow[] = [];
   let length = 0;
   for (const { callbackId, calls } of submissions) {
     const key = keyOf(keys, callbackId);
     for (const { id, response } of calls) {
+      const { messageId, responseMessage } = response;
       const encoded = JSON.stringify(encodeResponse(response));
       if (rows.length > 0 && length + encoded.length > INSERT_LENGTH) {
         yield rows;
         rows = [];
         length = 0;
       }
-      rows.push([key, id, response.messageId, response.responseMessage.channel, encoded]);
+      rows.push({ callback_key: key, id, message_id: messageId, channel: responseMessage.channel, response: encoded });
       length += encoded.length;
     }
   }
@@ -104,13 +107,14 @@ interface AddedCall {
 }
 
 /** A repeated submission is the same response. Nothing is left of erased ones. */
-async function rejectOtherResponses(db: Db, rows: readonly (readonly Cell[])[]): Promise<void> {
+async function rejectOtherResponses(db: Db, rows: readonly NewRow[]): Promise<void> {
   const other = await sql<{ id: string; isForeign: number }>`
-    SELECT calls.id, CASE WHEN calls.callback_key <> ${cell(0)} THEN 1 ELSE 0 END AS "isForeign"
-    FROM ${batchOf(rows, ROW_TYPES)} ${crossJoin} calls ON calls.id = ${cell(1)}
-    WHERE calls.callback_key <> ${cell(0)} OR ((calls.status_code IS NOT NULL OR calls.status_message IS DISTINCT FROM ${ERASED}) AND (
-      calls.message_id <> ${cell(2)} OR calls.channel <> ${cell(3)}
-      OR calls.response <> ${cell(4)})) LIMIT 1`.execute(db);
+    SELECT calls.id, CASE WHEN calls.callback_key <> batch.callback_key THEN 1 ELSE 0 END AS "isForeign"
+    FROM ${batchOf(NEW_CALL, rows)} ${crossJoin} calls ON calls.id = batch.id
+    WHERE calls.callback_key <> batch.callback_key OR ((status_code IS NOT NULL OR status_message IS DISTINCT FROM ${ERASED}) AND (
+      calls.message_id <> batch.message_id OR calls.channel <> batch.channel OR calls.response <> batch.response)) LIMIT 1`.execute(
+    db,
+  );
   const [first] = other.rows;
   if (first === undefined) return;
   throw new WhcbError(
@@ -127,7 +131,7 @@ async function lastSeq(db: Db): Promise<number> {
 
 /** Those of this transaction. RETURNING would cost as much as the insert itself. */
 async function newOf(db: Db, calls: readonly AddedCall[], before: number): Promise<readonly AddedCall[]> {
-  const ids = listOf(
+  const areTheirs = inList(
     calls.map(({ id }) => id),
     "text",
   );
@@ -135,7 +139,7 @@ async function newOf(db: Db, calls: readonly AddedCall[], before: number): Promi
     sqlite: sql`SELECT id, callback_key FROM calls WHERE seq > ${before} ORDER BY seq`,
     postgres: () => sql`
       SELECT id, callback_key FROM calls
-      WHERE id IN (SELECT value FROM ${ids}) AND xmin = pg_current_xact_id()::xid ORDER BY seq`,
+      WHERE id ${areTheirs} AND xmin = pg_current_xact_id()::xid ORDER BY seq`,
   })}`.execute(db);
   return rows;
 }

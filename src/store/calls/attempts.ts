@@ -1,7 +1,7 @@
-import { type Selectable, sql } from "kysely";
+import { sql } from "kysely";
 import type { Attempt, AttemptCause, DeliveryResult, NewAttempt, UnreachableReason } from "../../domain/attempt.js";
-import type { AttemptTable, Db } from "../schema.js";
-import { batchOf, cell, jsonCell, listOf } from "../sql/batches.js";
+import type { Db, Row } from "../schema.js";
+import { batchOf, inList, insertRows, listOf } from "../sql/batches.js";
 import { crossJoin, jsonPart, perDatabase } from "../sql/per-database.js";
 
 /** A column for each would double the cost of the most frequent row. */
@@ -20,11 +20,8 @@ export interface RecordedAttempt {
 }
 
 export async function saveAttempts(db: Db, recorded: readonly RecordedAttempt[]): Promise<void> {
-  if (recorded.length === 0) return;
-  const rows = recorded.map(({ callSeq, number, attempt }) => [callSeq, number, encode(attempt)]);
-  await sql`
-    INSERT INTO attempts (call_seq, number, outcome) SELECT ${cell(0)}, ${cell(1)}, ${jsonCell(2)} FROM ${batchOf(rows, ["bigint", "bigint", "json"])} WHERE true
-    ON CONFLICT (call_seq, number) DO NOTHING`.execute(db);
+  const rows = recorded.map(({ callSeq, number, attempt }) => ({ call_seq: callSeq, number, outcome: encode(attempt) }));
+  await insertRows(db, "attempts", rows, sql`ON CONFLICT (call_seq, number) DO NOTHING`);
 }
 
 /** Those that are stored already. The endpoint's answer isn't compared: it may have been erased. Reads each call's attempts once. */
@@ -33,19 +30,24 @@ export async function findRecorded<Sent extends NewAttempt>(
   sent: readonly { readonly callSeq: number; readonly attempt: Sent }[],
 ): Promise<ReadonlySet<Sent>> {
   if (sent.length === 0) return new Set();
-  const rows = sent.map(({ callSeq, attempt }, index) => [callSeq, ...encode(attempt).slice(0, 3), index]);
+  const rows = sent.map(({ callSeq, attempt }, index) => {
+    const [startedAt, durationMs, cause] = encode(attempt);
+    return { sent: index, call_seq: callSeq, started_at: startedAt, duration_ms: durationMs, cause };
+  });
   const seqs = [...new Set(sent.map(({ callSeq }) => callSeq))];
-  const found = await sql<{ place: number }>`
+  const found = await sql<{ sent: number }>`
     WITH stored AS MATERIALIZED (
       SELECT call_seq, ${jsonPart("outcome", 0)} AS started_at, ${jsonPart("outcome", 1)} AS duration_ms, ${jsonPart("outcome", 2)} AS cause
-      FROM attempts WHERE call_seq IN (SELECT batch.value FROM ${listOf(seqs, "bigint")}))
-    SELECT ${cell(4)} AS place FROM ${batchOf(rows, ["bigint", "text", "text", "text", "bigint"])}
-    ${crossJoin} stored ON call_seq = ${cell(0)} AND started_at = ${cell(1)} AND duration_ms = ${cell(2)} AND cause = ${cell(3)}`.execute(
-    db,
-  );
-  const places = new Set(found.rows.map(({ place }) => place));
-  return new Set(sent.filter((_, index) => places.has(index)).map(({ attempt }) => attempt));
+      FROM attempts WHERE call_seq ${inList(seqs, "bigint")})
+    SELECT batch.sent FROM ${batchOf(SENT, rows)}
+    ${crossJoin} stored ON stored.call_seq = batch.call_seq AND stored.started_at = batch.started_at
+      AND stored.duration_ms = batch.duration_ms AND stored.cause = batch.cause`.execute(db);
+  const indexes = new Set(found.rows.map((row) => row.sent));
+  return new Set(sent.filter((_, index) => indexes.has(index)).map(({ attempt }) => attempt));
 }
+
+/** PostgreSQL reads the parts of an outcome as text. */
+const SENT = { sent: "bigint", call_seq: "bigint", started_at: "text", duration_ms: "text", cause: "text" } as const;
 
 export function attemptLists(db: Db) {
   return {
@@ -55,7 +57,7 @@ export function attemptLists(db: Db) {
       callIds: readonly string[],
       latest = Number.MAX_SAFE_INTEGER,
     ): Promise<ReadonlyMap<string, readonly Attempt[]>> {
-      const { rows } = await sql<Selectable<AttemptTable> & { id: string }>`
+      const { rows } = await sql<Row<"attempts"> & { id: string }>`
         SELECT calls.id, attempts.* FROM ${listOf([...new Set(callIds)], "text")}
         ${crossJoin} calls ON calls.id = batch.value
         ${crossJoin} attempts ON attempts.call_seq = calls.seq AND attempts.number > calls.attempt_count - ${latest}
@@ -87,7 +89,7 @@ export async function eraseAttempts(db: Db, seqs: readonly number[]): Promise<vo
   });
   await sql`
     UPDATE attempts SET outcome = ${erased}
-    WHERE call_seq IN (SELECT batch.value FROM ${listOf(seqs, "bigint")})`.execute(db);
+    WHERE call_seq ${inList(seqs, "bigint")}`.execute(db);
 }
 
 function encode({ startedAt, durationMs, sentFrom, result, ...attempt }: NewAttempt): StoredOutcome {

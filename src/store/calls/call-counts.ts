@@ -4,8 +4,8 @@ import type { UnreachableReason } from "../../domain/attempt.js";
 import { UNREACHABLE_REASONS } from "../../domain/attempt.js";
 import type { CallProgress, CallStatus } from "../../domain/call.js";
 import { requireCallback } from "../callbacks/callback-row.js";
-import type { Db } from "../schema.js";
-import { batchOf, cell, listOf } from "../sql/batches.js";
+import type { Db, Row } from "../schema.js";
+import { addedValues, batchOf, insertRows, listOf } from "../sql/batches.js";
 
 export type CallCounts = Readonly<Record<CallStatus, number>>;
 
@@ -23,30 +23,26 @@ export interface FailureGroup {
   readonly count: number;
 }
 
-interface ReplayCounts {
-  total: number;
-  succeeded: number;
-  failed: number;
-  waiting: number;
-}
+const REPLAY_CHANGE = {
+  ...({ callback_key: "bigint", requested_at: "bigint" } as const),
+  ...({ total: "bigint", succeeded: "bigint", failed: "bigint", waiting: "bigint" } as const),
+};
 
 /** A batch updates few rows. */
 export class CountChanges {
-  readonly #byCallback = new Map<number, Record<CallStatus, number>>();
-  readonly #failures = new Map<number, Map<string, number>>();
-  readonly #byReplay = new Map<string, ReplayCounts & { readonly key: readonly [callbackKey: number, requestedAt: number] }>();
+  readonly #counts = new Map<string, Row<"call_counts">>();
+  readonly #failures = new Map<string, Row<"failure_counts">>();
+  readonly #replays = new Map<string, Record<keyof typeof REPLAY_CHANGE, number>>();
 
   add(callbackKey: number, status: CallStatus, change: number): void {
-    const counts = this.#byCallback.get(callbackKey) ?? { PENDING: 0, SUCCESS: 0, FAILED: 0 };
-    this.#byCallback.set(callbackKey, counts);
-    counts[status] += change;
+    const none = { callback_key: callbackKey, status, count: 0 };
+    keptAt(this.#counts, `${callbackKey} ${status}`, none).count += change;
   }
 
   addFailed(callbackKey: number, failure: string, change: number): void {
     this.add(callbackKey, "FAILED", change);
-    const failures = this.#failures.get(callbackKey) ?? new Map<string, number>();
-    this.#failures.set(callbackKey, failures);
-    failures.set(failure, (failures.get(failure) ?? 0) + change);
+    const none = { callback_key: callbackKey, failure, count: 0 };
+    keptAt(this.#failures, `${callbackKey} ${failure}`, none).count += change;
   }
 
   move(callbackKey: number, from: CallProgress, to: CallProgress): void {
@@ -73,52 +69,41 @@ export class CountChanges {
     if (outcome !== null) counts[outcome] += calls;
   }
 
-  #ofReplay(callbackKey: number, requestedAt: number): ReplayCounts {
-    const name = `${callbackKey} ${requestedAt}`;
-    const key = [callbackKey, requestedAt] as const;
-    const counts = this.#byReplay.get(name) ?? { key, total: 0, succeeded: 0, failed: 0, waiting: 0 };
-    this.#byReplay.set(name, counts);
-    return counts;
+  #ofReplay(callbackKey: number, requestedAt: number) {
+    const none = { callback_key: callbackKey, requested_at: requestedAt, total: 0, succeeded: 0, failed: 0, waiting: 0 };
+    return keptAt(this.#replays, `${callbackKey} ${requestedAt}`, none);
   }
 
   async save(db: Db): Promise<void> {
-    await this.#saveReplays(db);
-    await this.#saveFailures(db);
-    const rows: [number, string, number][] = [];
-    for (const [key, counts] of this.#byCallback) {
-      for (const [status, change] of Object.entries(counts)) if (change !== 0) rows.push([key, status, change]);
+    if (this.#replays.size > 0) {
+      await sql`
+        UPDATE replays SET total = replays.total + batch.total, succeeded = replays.succeeded + batch.succeeded,
+          failed = replays.failed + batch.failed, waiting = replays.waiting + batch.waiting
+        FROM ${batchOf(REPLAY_CHANGE, [...this.#replays.values()])}
+        WHERE replays.callback_key = batch.callback_key AND replays.requested_at = batch.requested_at`.execute(db);
     }
-    if (rows.length === 0) return;
-    rows.sort(byKey);
-    await sql`
-      INSERT INTO call_counts (callback_key, status, count)
-      SELECT ${cell(0)}, ${cell(1)}, ${cell(2)} FROM ${batchOf(rows, ["bigint", "text", "bigint"])} WHERE true
-      ON CONFLICT (callback_key, status) DO UPDATE SET count = call_counts.count + excluded.count`.execute(db);
+    await insertRows(db, "failure_counts", changedRows(this.#failures), ADD_FAILURES);
+    await insertRows(db, "call_counts", changedRows(this.#counts), ADD_CALLS);
   }
+}
 
-  async #saveFailures(db: Db): Promise<void> {
-    const rows: [number, string, number][] = [];
-    for (const [key, failures] of this.#failures) {
-      for (const [failure, change] of failures) if (change !== 0) rows.push([key, failure, change]);
-    }
-    if (rows.length === 0) return;
-    rows.sort(byKey);
-    await sql`
-      INSERT INTO failure_counts (callback_key, failure, count)
-      SELECT ${cell(0)}, ${cell(1)}, ${cell(2)} FROM ${batchOf(rows, ["bigint", "text", "bigint"])} WHERE true
-      ON CONFLICT (callback_key, failure) DO UPDATE SET count = failure_counts.count + excluded.count`.execute(db);
-  }
+const ADD_FAILURES = sql`
+  ON CONFLICT (callback_key, failure) DO UPDATE SET ${addedValues("failure_counts", ["count"])}`;
+const ADD_CALLS = sql`ON CONFLICT (callback_key, status) DO UPDATE SET ${addedValues("call_counts", ["count"])}`;
 
-  async #saveReplays(db: Db): Promise<void> {
-    if (this.#byReplay.size === 0) return;
-    const rows = Array.from(this.#byReplay.values(), ({ key, total, succeeded, failed, waiting }) => {
-      return [...key, total, succeeded, failed, waiting];
-    });
-    await sql`
-      UPDATE replays SET total = total + ${cell(2)}, succeeded = succeeded + ${cell(3)}, failed = failed + ${cell(4)},
-        waiting = waiting + ${cell(5)}
-      FROM ${batchOf(rows, REPLAY_TYPES)} WHERE callback_key = ${cell(0)} AND requested_at = ${cell(1)}`.execute(db);
-  }
+/** What is kept at the key: from now on this value, if there was none. */
+function keptAt<Value>(values: Map<string, Value>, key: string, first: Value): Value {
+  const kept = values.get(key) ?? first;
+  values.set(key, kept);
+  return kept;
+}
+
+/** Two transactions that lock the same rows in the same order don't wait for each other. */
+function changedRows<Counter extends Row<"call_counts" | "failure_counts">>(rows: ReadonlyMap<string, Counter>): Counter[] {
+  return [...rows]
+    .filter(([, { count }]) => count !== 0)
+    .sort(([one, row], [other, next]) => row.callback_key - next.callback_key || (one < other ? -1 : 1))
+    .map(([, row]) => row);
 }
 
 /** Of the counters. */
@@ -134,13 +119,6 @@ export function callCounters(db: Db) {
     listFailures: async (callbackId: string): Promise<readonly FailureGroup[]> =>
       readFailures(db, (await requireCallback(db, callbackId)).key),
   };
-}
-
-const REPLAY_TYPES = ["bigint", "bigint", "bigint", "bigint", "bigint", "bigint"] as const;
-
-/** Two transactions that lock the same rows in the same order don't wait for each other. */
-function byKey([one, first]: readonly [number, string, number], [other, second]: readonly [number, string, number]): number {
-  return one - other || (first < second ? -1 : 1);
 }
 
 /** Of a call that was neither attempted nor answered: held, or marked. */

@@ -1,61 +1,36 @@
 import { type RawBuilder, sql } from "kysely";
-import type { UnreachableReason } from "../../domain/attempt.js";
-import type { Call, CallProgress, CallStatus, SettledBy } from "../../domain/call.js";
+import type { Call, CallProgress } from "../../domain/call.js";
 import type { GivenMembers, MessageResponse, ResponseKind } from "../../domain/message-response.js";
 import { type Db, NEVER } from "../schema.js";
-import { type CellType, listOf } from "../sql/batches.js";
-import { readRows, readRowsOfEach } from "../sql/json-rows.js";
+import { inList } from "../sql/batches.js";
+import { type CellsOf, type JsonColumns, readJsonRows, readJsonRowsOfEach } from "../sql/json-rows.js";
 import { jsonPart, perDatabase } from "../sql/per-database.js";
 
-/** In the order of PROGRESS_COLUMNS. */
-export type ProgressCells = readonly [
-  status: CallStatus,
-  attemptCount: number,
-  attemptedAt: number,
-  statusCode: number | null,
-  statusMessage: string | null,
-  error: UnreachableReason | null,
-  firstFailedAt: number | null,
-  dueAt: number | null,
-  dueCause: "retry" | "replay" | null,
-  failedInRecovery: number,
-  settledBy: SettledBy | null,
-  changedAt: number,
-  sentAt: number | null,
-];
-
 export const PROGRESS_COLUMNS = [
-  ...["status", "attempt_count", "attempted_at", "status_code", "status_message", "error", "first_failed_at"],
-  ...["due_at", "due_cause", "failed_in_recovery", "settled_by", "changed_at", "sent_at"],
-];
+  ...(["status", "attempt_count", "attempted_at", "status_code", "status_message", "error", "first_failed_at"] as const),
+  ...(["due_at", "due_cause", "failed_in_recovery", "settled_by", "changed_at", "sent_at"] as const),
+] as const;
 
-/** In the order of PROGRESS_COLUMNS. */
-export const PROGRESS_TYPES: readonly CellType[] = [
-  ...(["text", "bigint", "bigint", "bigint", "text", "text", "bigint"] as const),
-  ...(["bigint", "text", "bigint", "text", "bigint", "bigint"] as const),
-];
+type ProgressCells = CellsOf<"calls", typeof PROGRESS_COLUMNS>;
 
-type CallRow = readonly [
-  seq: number,
-  id: string,
-  acceptedAt: number,
-  messageId: string,
-  channel: string,
-  ...progress: ProgressCells,
-  response: StoredResponse | null,
-  responseBytes?: number,
-];
+const CALL_COLUMNS = ["seq", "id", "accepted_at", "message_id", "channel", ...PROGRESS_COLUMNS] as const;
 
-/** In the order of CallRow. */
-const COLUMNS = ["seq", "id", "accepted_at", "message_id", "channel", ...PROGRESS_COLUMNS];
+type CallCells = readonly [response: StoredResponse | null, responseBytes: number, ...CellsOf<"calls", typeof CALL_COLUMNS>];
 
 /** Shown in outage e-mails. */
 const LEFT_OUT: StoredResponse = ["", "", "", "", "", "", "reply", "", "(too large to be shown here)", {}];
 
-/** `from`: FROM and the rest of the query, for this callback only. Responses over `maxBytes` are left out. */
-export async function readCalls(db: Db, callbackId: string, from: RawBuilder<unknown>, maxBytes?: number): Promise<Call[]> {
-  const bounds = maxBytes === undefined ? {} : { maxJsonBytes: sql`${maxBytes}` };
-  const rows = await readRows<CallRow>(db, { columns: COLUMNS, json: ["response"], ...bounds }, from);
+/** No value in a database is larger, and octet_length has 32 bits. */
+const LARGEST_BYTES = 2 ** 31 - 1;
+
+/** `from` is FROM and the rest of a query of this callback's calls. Responses over `maxBytes` are left out. */
+export async function readCalls(
+  db: Db,
+  callbackId: string,
+  from: RawBuilder<unknown>,
+  maxBytes = LARGEST_BYTES,
+): Promise<Call[]> {
+  const rows = await readJsonRows<CallCells>(db, callColumns(sql`${maxBytes}`), from);
   return rows.map((row) => toCall(row, callbackId));
 }
 
@@ -66,25 +41,28 @@ export async function readCallsOfEach(
   batch: RawBuilder<unknown>,
   from: RawBuilder<unknown>,
 ): Promise<Call[][]> {
-  const columns = { columns: COLUMNS, json: ["response"], maxJsonBytes: sql`batch.max_bytes` };
-  const lists = await readRowsOfEach<CallRow>(db, columns, batch, from);
+  const lists = await readJsonRowsOfEach<CallCells>(db, callColumns(sql`batch.max_bytes`), batch, from);
   return callbacks.map(({ callbackId }, index) => (lists[index] ?? []).map((row) => toCall(row, callbackId)));
 }
 
-function toCall([seq, id, acceptedAt, messageId, channel, ...more]: CallRow, callbackId: string): Call {
-  const [response, responseBytes] = [more[13], more[14]];
+function callColumns(maxBytes: RawBuilder<unknown>): JsonColumns {
+  return { columns: CALL_COLUMNS, json: { name: "response", maxBytes } };
+}
+
+function toCall(cells: CallCells, callbackId: string): Call {
+  const [response, responseBytes, seq, id, acceptedAt, messageId, channel, ...progress] = cells;
   return {
     seq,
     id,
     callbackId,
     response: decodeResponse(messageId, channel, response ?? LEFT_OUT),
-    ...(response === null && responseBytes !== undefined && { leftOutBytes: responseBytes }),
+    ...(response === null && { leftOutBytes: responseBytes }),
     acceptedAt,
-    ...toProgress(more),
+    ...toProgress(progress),
   };
 }
 
-export function toProgress(cells: readonly [...ProgressCells, ...unknown[]]): CallProgress {
+export function toProgress(cells: ProgressCells): CallProgress {
   const [status, attemptCount, attemptedAt, statusCode, statusMessage, error, firstFailedAt, dueAt, dueCause, ...more] = cells;
   const [failedInRecovery, settledBy, changedAt, sentAt] = more;
   return {
@@ -183,7 +161,7 @@ export async function eraseResponses(db: Db, seqs: readonly number[]): Promise<v
   });
   await sql`
     UPDATE calls SET response = ${erased}
-    WHERE seq IN (SELECT batch.value FROM ${listOf(seqs, "bigint")})`.execute(db);
+    WHERE seq ${inList(seqs, "bigint")}`.execute(db);
 }
 
 function decodeResponse(messageId: string, channel: string, stored: StoredResponse): MessageResponse {

@@ -1,12 +1,12 @@
 /** Without responses. */
-import { sql } from "kysely";
+import { type RawBuilder, sql } from "kysely";
 import type { CallProgress } from "../../domain/call.js";
 import type { Db } from "../schema.js";
 import { listOf, updateEach } from "../sql/batches.js";
 import { readRows } from "../sql/json-rows.js";
 import { crossJoin } from "../sql/per-database.js";
 import type { CountChanges } from "./call-counts.js";
-import { PROGRESS_COLUMNS, PROGRESS_TYPES, type ProgressCells, progressCells, toProgress } from "./call-row.js";
+import { PROGRESS_COLUMNS, progressCells, toProgress } from "./call-row.js";
 
 export interface CallState {
   readonly id: string;
@@ -16,29 +16,26 @@ export interface CallState {
   after: CallProgress;
 }
 
-/** Only calls of this callback. */
+/** By call id; only calls of this callback. */
 export async function readStatesById(db: Db, callbackKey: number, ids: readonly string[]): Promise<Map<string, CallState>> {
-  const columns = ["id", "seq", "callback_key", ...PROGRESS_COLUMNS];
-  const from = sql`FROM ${listOf(ids, "text")} ${crossJoin} calls ON calls.id = batch.value WHERE calls.callback_key = ${callbackKey}`;
-  const rows = await readRows<readonly [string, number, number, ...ProgressCells]>(db, { columns }, from);
-  return new Map(rows.map(([id, seq, key, ...progress]) => [id, stateOf(id, seq, key, progress)]));
+  const calls = sql`${listOf(ids, "text")} ${crossJoin} calls ON calls.id = batch.value WHERE calls.callback_key = ${callbackKey}`;
+  return new Map((await readStates(db, calls)).map((state) => [state.id, state]));
 }
 
-/** Calls of any callback. */
+/** By seq; calls of any callback. */
 export async function readStatesBySeq(db: Db, seqs: readonly number[]): Promise<Map<number, CallState>> {
   if (seqs.length === 0) return new Map();
-  const columns = ["id", "seq", "callback_key", ...PROGRESS_COLUMNS];
-  const from = sql`FROM ${listOf(seqs, "bigint")} ${crossJoin} calls ON calls.seq = batch.value`;
-  const rows = await readRows<readonly [string, number, number, ...ProgressCells]>(db, { columns }, from);
-  return new Map(rows.map(([id, seq, key, ...progress]) => [seq, stateOf(id, seq, key, progress)]));
+  const calls = sql`${listOf(seqs, "bigint")} ${crossJoin} calls ON calls.seq = batch.value`;
+  return new Map((await readStates(db, calls)).map((state) => [state.seq, state]));
 }
 
-function stateOf(id: string, seq: number, callbackKey: number, cells: ProgressCells): CallState {
-  const progress = toProgress(cells);
-  return { id, seq, callbackKey, before: progress, after: progress };
+async function readStates(db: Db, calls: RawBuilder<unknown>): Promise<CallState[]> {
+  const rows = await readRows(db, "calls", ["id", "seq", "callback_key", ...PROGRESS_COLUMNS], sql`FROM ${calls}`);
+  return rows.map(([id, seq, callbackKey, ...cells]) => {
+    const progress = toProgress(cells);
+    return { id, seq, callbackKey, before: progress, after: progress };
+  });
 }
-
-const PROGRESS = { table: "calls", columns: PROGRESS_COLUMNS, types: PROGRESS_TYPES, key: "seq" };
 
 /** Only those that changed. */
 export async function writeStates(db: Db, states: Iterable<CallState>, changes: CountChanges): Promise<void> {
@@ -50,7 +47,7 @@ export async function writeStates(db: Db, states: Iterable<CallState>, changes: 
     countReplay(state, changes);
     rows.push([...progressCells(after), seq]);
   }
-  await updateEach(db, PROGRESS, rows);
+  await updateEach(db, "calls", PROGRESS_COLUMNS, "seq", rows);
 }
 
 function countReplay({ callbackKey, before, after }: CallState, changes: CountChanges): void {

@@ -3,7 +3,7 @@ import { type RawBuilder, sql } from "kysely";
 import type { Call } from "../../domain/call.js";
 import { lockLiveCallbacks, withoutStale } from "../nodes/fences.js";
 import type { Db } from "../schema.js";
-import { batchOf, type Cell, cell } from "../sql/batches.js";
+import { batchOf } from "../sql/batches.js";
 import { crossJoin, perDatabase, seqOfWaiting } from "../sql/per-database.js";
 import { transact } from "../sql/transactions.js";
 import { readCallsOfEach, UNSENT } from "./call-row.js";
@@ -127,6 +127,8 @@ function extra(index: 0 | 1): RawBuilder<unknown> {
   return sql.raw(`batch.extra_${index}`);
 }
 
+const READ = { callback_id: "text", max_bytes: "bigint", extra_0: "bigint", extra_1: "bigint" } as const;
+
 /** `which`: the condition, order and limit of one callback's calls; `extrasOf` its values that differ. */
 async function fetchEach<Read extends CallRead>(
   db: Db,
@@ -136,13 +138,14 @@ async function fetchEach<Read extends CallRead>(
 ): Promise<(readonly Call[])[]> {
   const found = new Map<Read, readonly Call[]>();
   for (const alike of withSimilarLimits(reads)) {
-    const rows = alike.map((read): Cell[] => {
+    const rows = alike.map((read) => {
       const maxBytes = Math.min(read.maxBytes ?? MAX_PREFETCHED_BYTES, MAX_PREFETCHED_BYTES);
-      return [read.callbackId, maxBytes, ...extrasOf(read)];
+      const [extra_0 = null, extra_1 = null] = extrasOf(read);
+      return { callback_id: read.callbackId, max_bytes: maxBytes, extra_0, extra_1 };
     });
     const batch = sql`
-      SELECT callbacks.key, ${cell(1)} AS max_bytes, ${cell(2)} AS extra_0, ${cell(3)} AS extra_1
-      FROM ${batchOf(rows, ["text", "bigint", "bigint", "bigint"])} LEFT JOIN callbacks ON callbacks.id = ${cell(0)} AND deleted_at IS NULL`;
+      SELECT callbacks.key, max_bytes, extra_0, extra_1
+      FROM ${batchOf(READ, rows)} LEFT JOIN callbacks ON callbacks.id = callback_id AND deleted_at IS NULL`;
     const limit = Math.max(...alike.map((read) => read.limit));
     const lists = await readCallsOfEach(db, alike, batch, sql`FROM calls WHERE callback_key = batch.key AND ${which(limit)}`);
     for (const [index, read] of alike.entries()) found.set(read, lists[index]?.slice(0, read.limit) ?? []);
@@ -167,8 +170,8 @@ function finite(instant: number): number {
 }
 
 function isOver(expiries: readonly RetryExpiry[]): RawBuilder<unknown> {
-  const rows = expiries.map(({ callbackId, firstFailedBefore }) => [callbackId, firstFailedBefore]);
+  const rows = expiries.map(({ callbackId, firstFailedBefore }) => ({ callback_id: callbackId, before: firstFailedBefore }));
   return sql`
-    SELECT seq FROM ${batchOf(rows, ["text", "bigint"])} ${crossJoin} callbacks ON callbacks.id = ${cell(0)}
-    ${crossJoin} calls ON callback_key = callbacks.key AND due_cause = 'retry' AND first_failed_at < ${cell(1)}`;
+    SELECT seq FROM ${batchOf({ callback_id: "text", before: "bigint" }, rows)} ${crossJoin} callbacks ON callbacks.id = callback_id
+    ${crossJoin} calls ON callback_key = callbacks.key AND due_cause = 'retry' AND first_failed_at < batch.before`;
 }

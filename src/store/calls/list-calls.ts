@@ -7,7 +7,7 @@ import { requireCallback } from "../callbacks/callback-row.js";
 import { isAfter, orderBy, type Position, readCursor, type SortKey, type Values, writeCursor } from "../keyset.js";
 import type { Page, PageQuery, Sort } from "../paging.js";
 import type { Db } from "../schema.js";
-import { inGivenOrder, listOf } from "../sql/batches.js";
+import { inGivenOrder, inList, listOf } from "../sql/batches.js";
 import { crossJoin, least } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
 import { readCalls } from "./call-row.js";
@@ -149,7 +149,7 @@ async function conditionOfFound(db: Db, clock: Clock, callbackKey: number, filte
     const { rows } = await executeByIndex(db, sql<{ seq: number }>`${step.select(sql`seq`)}`);
     for (const { seq } of rows) seqs.push(seq);
   }
-  return sql`AND seq IN (SELECT batch.value FROM ${listOf(seqs, "bigint")})`;
+  return sql`AND seq ${inList(seqs, "bigint")}`;
 }
 
 /** All that the index holds of it matches. */

@@ -9,8 +9,8 @@ import type { Clock } from "../../platform/clock.js";
 import { type CallbackRow, lockCallback, requireCallback } from "../callbacks/callback-row.js";
 import { type LeaseTime, requireLease, toServiceReplay } from "../callbacks/run-leases.js";
 import { recordChange } from "../change-log.js";
-import type { Db, ReplayTable } from "../schema.js";
-import { listOf } from "../sql/batches.js";
+import type { Db, Row } from "../schema.js";
+import { inList } from "../sql/batches.js";
 import { isPostgres } from "../sql/per-database.js";
 import { transact } from "../sql/transactions.js";
 import { CountChanges } from "./call-counts.js";
@@ -90,10 +90,10 @@ async function requestReplays(
 ): Promise<RequestedReplay> {
   const { selection } = request;
   const { now } = time;
-  const inReplay = <Result>(work: (trx: Db, replay: ReplayTable) => Promise<Result>): Promise<Result> => {
+  const inReplay = <Result>(work: (trx: Db, replay: Row<"replays">) => Promise<Result>): Promise<Result> => {
     return transact(db, async (trx) => work(trx, await openReplay(trx, callbackId, request, time)));
   };
-  const end = async (trx: Db, { callback_key: key, id }: ReplayTable, accepted: number) => {
+  const end = async (trx: Db, { callback_key: key, id }: Row<"replays">, accepted: number) => {
     if (accepted > 0) await trx.updateTable("callbacks").set({ replay_requested_at: now }).where("key", "=", key).execute();
     await recordChange(trx, callbackId);
     return { id, total: (await readReplay(trx, key, id))?.total ?? 0, accepted };
@@ -113,7 +113,7 @@ async function requestReplays(
   return inReplay((trx, replay) => end(trx, replay, accepted));
 }
 
-async function openReplay(trx: Db, callbackId: string, { id, by }: ReplayRequest, time: LeaseTime): Promise<ReplayTable> {
+async function openReplay(trx: Db, callbackId: string, { id, by }: ReplayRequest, time: LeaseTime): Promise<Row<"replays">> {
   const { key } = await lockCallback(trx, callbackId);
   await requireLease(trx, key, by, time);
   const replay = (await readReplay(trx, key, id)) ?? (await beginReplay(trx, key, id, time.now));
@@ -143,7 +143,7 @@ async function markCancelled(
   trx: Db,
   { key, id }: CallbackRow,
   { replayId, now }: ReplayCancel,
-): Promise<readonly ReplayTable[]> {
+): Promise<readonly Row<"replays">[]> {
   if (replayId === null) {
     const cancelled = trx.selectFrom("replays").selectAll().where("callback_key", "=", key).where("waiting", ">", 0);
     return cancelled.where("cancelled_at", "is not", null).execute();
@@ -175,7 +175,7 @@ async function withdraw(
   const { rows } = await sql<{ seq: number }>`
     SELECT seq FROM calls
     WHERE callback_key = ${callback.key} AND due_cause = 'replay' AND due_at = ${requestedAt}
-      AND seq NOT IN (SELECT batch.value FROM ${listOf([...begun], "bigint")})
+      AND seq NOT ${inList([...begun], "bigint")}
     ORDER BY due_at, seq LIMIT ${CHUNK}`.execute(trx);
   if (rows.length === 0) return true;
   const seqs = rows.map(({ seq }) => seq);
@@ -189,12 +189,12 @@ async function withdraw(
   return rows.length < CHUNK;
 }
 
-function readReplay(db: Db, callbackKey: number, id: string): Promise<ReplayTable | undefined> {
+function readReplay(db: Db, callbackKey: number, id: string): Promise<Row<"replays"> | undefined> {
   return db.selectFrom("replays").selectAll().where("callback_key", "=", callbackKey).where("id", "=", id).executeTakeFirst();
 }
 
 /** Later than every earlier one: calls are sent in the order of the requests. */
-async function beginReplay(db: Db, callbackKey: number, id: string, now: number): Promise<ReplayTable> {
+async function beginReplay(db: Db, callbackKey: number, id: string, now: number): Promise<Row<"replays">> {
   const { rows } = await sql<{ last: number | null }>`
     SELECT max(requested_at) AS last FROM replays WHERE callback_key = ${callbackKey}`.execute(db);
   const last = rows[0]?.last ?? null;
@@ -208,7 +208,7 @@ async function requestByIds(
   db: Db,
   callbackId: string,
   callIds: readonly string[],
-  replay: ReplayTable,
+  replay: Row<"replays">,
   now: number,
 ): Promise<number> {
   const callback = { id: callbackId, key: replay.callback_key };
@@ -221,15 +221,15 @@ async function requestByIds(
 }
 
 /** As domain/call.ts does it, without reading the calls. Those that wait for an earlier replay stay with it, and are accepted too. */
-async function requestStep(db: Db, step: ScanStep, replay: ReplayTable, now: number): Promise<number> {
+async function requestStep(db: Db, step: ScanStep, replay: Row<"replays">, now: number): Promise<number> {
   const { callback_key, requested_at } = replay;
   const { rows } = await sql<{ seq: number }>`${step.select(sql`seq`)}`.execute(db);
   const { numAffectedRows } = await sql`
     UPDATE calls SET due_at = ${requested_at}, due_cause = 'replay', failed_in_recovery = 0, changed_at = ${now}
-    WHERE seq IN (SELECT batch.value FROM ${listOf(
+    WHERE seq ${inList(
       rows.map(({ seq }) => seq),
       "bigint",
-    )})
+    )}
       AND (due_cause IS NULL OR due_cause <> 'replay')`.execute(db);
   const added = Number(numAffectedRows ?? 0n);
   await sql`

@@ -1,4 +1,5 @@
 import type { Database } from "better-sqlite3";
+import { TABLES } from "../schema.js";
 
 export interface CopiedTable {
   readonly name: string;
@@ -12,14 +13,10 @@ export interface Column {
   readonly isBinary: boolean;
 }
 
-/** In this order, which the foreign keys need. */
-export const COPIED = [
-  ...["callbacks", "endpoints", "calls", "attempts", "call_counts", "failure_counts", "outages", "mails", "notices", "activity"],
-  ...["replays", "credentials", "sessions", "sign_in_codes", "settings"],
-];
-
-/** Of a file: leases of runs that have ended, positions in its change log, and its version. */
+/** A file's leases of runs that have ended, positions in its change log, and its version mean nothing in another database. */
 export const NOT_COPIED = ["run_leases", "changes", "migrations"];
+
+export const COPIED = Object.keys(TABLES).filter((table) => !NOT_COPIED.includes(table));
 
 /** The columns that the file has: the target may have more, with defaults. */
 export function readTables(source: Database): readonly CopiedTable[] {

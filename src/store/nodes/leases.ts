@@ -3,7 +3,7 @@ import { type RawBuilder, sql } from "kysely";
 import { isWhcbError } from "../../domain/errors.js";
 import { isActive } from "../outcomes/endpoints.js";
 import type { Db } from "../schema.js";
-import { listOf } from "../sql/batches.js";
+import { inList } from "../sql/batches.js";
 import { transact } from "../sql/transactions.js";
 import { lockLiveCallbacks } from "./fences.js";
 
@@ -107,7 +107,7 @@ export function leaseStore(db: Db) {
         await lockLiveCallbacks(trx, callbackIds);
         await sql`
           UPDATE callbacks SET owner = NULL
-          WHERE owner = ${dispatcherId} AND id IN (SELECT batch.value FROM ${listOf(callbackIds, "text")})`.execute(trx);
+          WHERE owner = ${dispatcherId} AND id ${inList(callbackIds, "text")}`.execute(trx);
       }),
   };
 }
@@ -136,8 +136,7 @@ async function takeCallbacks(
   limit: number,
   callbackIds?: readonly string[],
 ): Promise<TakenCallbacks> {
-  const which: RawBuilder<unknown> =
-    callbackIds === undefined ? sql`` : sql`AND id IN (SELECT batch.value FROM ${listOf(callbackIds, "text")})`;
+  const which: RawBuilder<unknown> = callbackIds === undefined ? sql`` : sql`AND id ${inList(callbackIds, "text")}`;
   const { rows } = await transact(db, (trx) =>
     sql<TakeRow>`
       WITH free AS MATERIALIZED (

@@ -3,7 +3,7 @@ import { sql } from "kysely";
 import type { Clock } from "../../platform/clock.js";
 import type { Db } from "../schema.js";
 import type { KeyCipher } from "../secret-key.js";
-import { batchOf, cell, listOf } from "../sql/batches.js";
+import { batchOf, listOf } from "../sql/batches.js";
 import { transact } from "../sql/transactions.js";
 
 /** Between two removals of what has expired. */
@@ -56,10 +56,14 @@ export function limitStore(db: Db, clock: Clock, cipher: KeyCipher) {
         const stored = new Map(rows.map(({ key, state }) => [key, parseState(state)]));
         const { states, result } = change(keys.map((key) => stored.get(key) ?? []));
         if (states !== null) {
-          const changes = states.map(({ state, expiresAt }, index) => [keys[index] ?? "", JSON.stringify(state), expiresAt]);
+          const changes = states.map(({ state, expiresAt }, index) => {
+            return { key: keys[index] ?? "", state: JSON.stringify(state), expires_at: expiresAt };
+          });
           await sql`
-            UPDATE limits SET state = ${cell(1)}, expires_at = ${cell(2)}
-            FROM ${batchOf(changes, ["text", "text", "bigint"])} WHERE key = ${cell(0)}`.execute(trx);
+            UPDATE limits SET state = batch.state, expires_at = batch.expires_at
+            FROM ${batchOf({ key: "text", state: "text", expires_at: "bigint" }, changes)} WHERE limits.key = batch.key`.execute(
+            trx,
+          );
         }
         return result;
       });

@@ -4,8 +4,8 @@ import { isAccepted, type NewAttempt } from "../../domain/attempt.js";
 import type { Clock } from "../../platform/clock.js";
 import { requireCallback } from "../callbacks/callback-row.js";
 import type { Db } from "../schema.js";
-import { batchOf, cell } from "../sql/batches.js";
-import { readRows } from "../sql/json-rows.js";
+import { addedValues, batchOf, insertRows, newValues } from "../sql/batches.js";
+import { type CellsOf, readRows } from "../sql/json-rows.js";
 import { transact } from "../sql/transactions.js";
 
 export interface ActivityQuery {
@@ -60,58 +60,54 @@ export const minuteOf = (at: number): number => Math.floor(at / MINUTE_MS);
 
 const COUNTS = ["accepted", "failed", "replays_accepted", "replays_failed", "client_accepted", "client_failed"] as const;
 
-const TYPES = ["bigint", "bigint", ...COUNTS.map(() => "bigint" as const)] as const;
+type Count = (typeof COUNTS)[number];
 
-/** In the order of COUNTS. */
-type Counts = [number, number, number, number, number, number];
-
-function indexOf({ cause, sentFrom, result }: NewAttempt): 0 | 1 | 2 | 3 | 4 | 5 {
-  const failed = isAccepted(result) ? 0 : 1;
-  if (cause !== "replay") return failed;
-  return sentFrom === undefined ? (failed ? 3 : 2) : failed ? 5 : 4;
+function countOf({ cause, sentFrom, result }: NewAttempt): Count {
+  const outcome = isAccepted(result) ? "accepted" : "failed";
+  if (cause !== "replay") return outcome;
+  return sentFrom === undefined ? `replays_${outcome}` : `client_${outcome}`;
 }
+
+type MinuteRow = { readonly callback_key: number; readonly minute: number } & Record<Count, number>;
+
+const NONE = { accepted: 0, failed: 0, replays_accepted: 0, replays_failed: 0, client_accepted: 0, client_failed: 0 };
 
 /** A batch updates few rows. */
 export class ActivityChanges {
-  readonly #byCallback = new Map<number, Map<number, Counts>>();
+  readonly #rows = new Map<string, MinuteRow>();
 
   add(callbackKey: number, attempt: NewAttempt): void {
     const minute = minuteOf(attempt.startedAt);
-    const minutes = this.#byCallback.get(callbackKey) ?? new Map<number, Counts>();
-    if (minutes.size === 0) this.#byCallback.set(callbackKey, minutes);
-    const counts: Counts = minutes.get(minute) ?? [0, 0, 0, 0, 0, 0];
-    if (!minutes.has(minute)) minutes.set(minute, counts);
-    counts[indexOf(attempt)] += 1;
+    const key = `${callbackKey} ${minute}`;
+    const row = this.#rows.get(key) ?? { callback_key: callbackKey, minute, ...NONE };
+    this.#rows.set(key, row);
+    row[countOf(attempt)] += 1;
   }
 
   async save(db: Db): Promise<void> {
-    const rows: number[][] = [];
-    for (const [key, minutes] of this.#byCallback) {
-      for (const [minute, counts] of minutes) rows.push([key, minute, ...counts]);
-    }
-    if (rows.length === 0) return;
-    rows.sort(([key = 0, minute = 0], [other = 0, next = 0]) => key - other || minute - next);
-    await sql`
-      INSERT INTO activity (callback_key, minute, ${sql.raw(COUNTS.join(", "))})
-      SELECT ${sql.join(TYPES.map((_, index) => cell(index)))} FROM ${batchOf(rows, TYPES)} WHERE true
-      ON CONFLICT (callback_key, minute) DO UPDATE SET
-        ${sql.raw(COUNTS.map((name) => `${name} = activity.${name} + excluded.${name}`).join(", "))}`.execute(db);
+    const rows = [...this.#rows.values()].sort(
+      (one, other) => one.callback_key - other.callback_key || one.minute - other.minute,
+    );
+    await insertRows(db, "activity", rows, ADD_COUNTS);
   }
 }
 
-export type Sample = readonly [callbackKey: number, minute: number];
+const ADD_COUNTS = sql`ON CONFLICT (callback_key, minute) DO UPDATE SET ${addedValues("activity", COUNTS)}`;
+
+const SAMPLE = { callback_key: "bigint", minute: "bigint" } as const;
+
+export type Sample = Readonly<Record<keyof typeof SAMPLE, number>>;
 
 /** A minute's last sample stays. */
 export async function saveSamples(db: Db, samples: readonly Sample[]): Promise<void> {
   if (samples.length === 0) return;
-  const latest = new Map(samples.map((sample) => [sample.join(), sample]));
-  const countOf = (status: "PENDING" | "FAILED") => sql`
-    coalesce((SELECT count FROM call_counts WHERE callback_key = ${cell(0)} AND status = ${sql.lit(status)}), 0)`;
+  const latest = new Map(samples.map((sample) => [`${sample.callback_key} ${sample.minute}`, sample]));
+  const current = (status: "PENDING" | "FAILED") => sql`
+    coalesce((SELECT count FROM call_counts WHERE callback_key = batch.callback_key AND status = ${sql.lit(status)}), 0)`;
   await sql`
     INSERT INTO activity (callback_key, minute, pending_calls, failed_calls)
-    SELECT ${cell(0)}, ${cell(1)}, ${countOf("PENDING")}, ${countOf("FAILED")} FROM ${batchOf([...latest.values()], ["bigint", "bigint"])} WHERE true
-    ON CONFLICT (callback_key, minute) DO UPDATE SET
-      pending_calls = excluded.pending_calls, failed_calls = excluded.failed_calls`.execute(db);
+    SELECT callback_key, minute, ${current("PENDING")}, ${current("FAILED")} FROM ${batchOf(SAMPLE, [...latest.values()])} WHERE true
+    ON CONFLICT (callback_key, minute) DO UPDATE SET ${newValues(["pending_calls", "failed_calls"])}`.execute(db);
 }
 
 async function sampleWaiting(db: Db, now: number, after: number, limit: number): Promise<number | null> {
@@ -125,7 +121,7 @@ async function sampleWaiting(db: Db, now: number, after: number, limit: number):
     .execute();
   // Without the write lock: usually none is open.
   if (open.length === 0) return null;
-  const samples = open.map(({ callback_key }): Sample => [callback_key, minuteOf(now)]);
+  const samples = open.map(({ callback_key }) => ({ callback_key, minute: minuteOf(now) }));
   await transact(db, (trx) => saveSamples(trx, samples));
   return open.length < limit ? null : (open.at(-1)?.callback_key ?? null);
 }
@@ -136,7 +132,7 @@ const DAY = 1_440;
 /** Minutes. */
 const READ_AT_ONCE = 10_080;
 
-type Row = readonly [minute: number, ...Counts, pending: number | null, failed: number | null];
+const COLUMNS = ["minute", ...COUNTS, "pending_calls", "failed_calls"] as const;
 
 async function listActivity(
   db: Db,
@@ -147,21 +143,24 @@ async function listActivity(
   const { key } = await requireCallback(db, callbackId);
   const [first, last] = [minuteOf(since), minuteOf(until - 1)];
   const width = bucketWidth(first, last, maxPoints);
-  const points = new Map<number, Row>();
+  const points = new Map<number, ActivityPoint>();
   for (let from = first; from <= last; from += READ_AT_ONCE) {
     if (from > first) await clock.nextTurn();
-    const rows = await readRows<Row>(
+    const rows = await readRows(
       db,
-      { columns: ["minute", ...COUNTS, "pending_calls", "failed_calls"] },
+      "activity",
+      COLUMNS,
       sql`FROM activity WHERE callback_key = ${key} AND minute >= ${from} AND minute <= ${Math.min(last, from + READ_AT_ONCE - 1)}
         ORDER BY minute`,
     );
     for (const row of rows) {
       const bucket = Math.floor(row[0] / width) * width;
-      points.set(bucket, merged(points.get(bucket), row));
+      const point = toPoint(bucket, row);
+      const before = points.get(bucket);
+      points.set(bucket, before === undefined ? point : merged(before, point));
     }
   }
-  return { bucketMs: width * MINUTE_MS, points: Array.from(points, ([bucket, row]) => toPoint(bucket, row)) };
+  return { bucketMs: width * MINUTE_MS, points: [...points.values()] };
 }
 
 function bucketWidth(first: number, last: number, maxPoints: number): number {
@@ -174,16 +173,22 @@ function bucketWidth(first: number, last: number, maxPoints: number): number {
   return days * DAY;
 }
 
-/** Sums, and the last sample. */
-function merged(before: Row | undefined, row: Row): Row {
-  if (before === undefined) return row;
-  const [a, b] = [before, row];
-  const sample = b[7] === null ? ([a[7], a[8]] as const) : ([b[7], b[8]] as const);
-  return [a[0], a[1] + b[1], a[2] + b[2], a[3] + b[3], a[4] + b[4], a[5] + b[5], a[6] + b[6], ...sample];
+function merged(before: ActivityPoint, point: ActivityPoint): ActivityPoint {
+  return {
+    at: point.at,
+    scheduled: sumOf(before.scheduled, point.scheduled),
+    serviceReplays: sumOf(before.serviceReplays, point.serviceReplays),
+    clientReplays: sumOf(before.clientReplays, point.clientReplays),
+    waiting: point.waiting ?? before.waiting,
+  };
 }
 
-function toPoint(bucket: number, row: Row): ActivityPoint {
-  const [, accepted, failed, replaysAccepted, replaysFailed, clientAccepted, clientFailed, pending, failedCalls] = row;
+function sumOf(one: AttemptCounts, other: AttemptCounts): AttemptCounts {
+  return { accepted: one.accepted + other.accepted, failed: one.failed + other.failed };
+}
+
+function toPoint(bucket: number, cells: CellsOf<"activity", typeof COLUMNS>): ActivityPoint {
+  const [, accepted, failed, replaysAccepted, replaysFailed, clientAccepted, clientFailed, pending, failedCalls] = cells;
   return {
     at: bucket * MINUTE_MS,
     scheduled: { accepted, failed },

@@ -178,6 +178,6 @@ function samplesOf(opened: OutcomeGroup["mails"], closed: OutcomeGroup["closedOu
   ];
   return instants.flatMap(({ callbackId, at }): Sample[] => {
     const callback = callbacks.get(callbackId);
-    return callback === undefined ? [] : [[callback.key, minuteOf(at)]];
+    return callback === undefined ? [] : [{ callback_key: callback.key, minute: minuteOf(at) }];
   });
 }

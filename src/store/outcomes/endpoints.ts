@@ -1,12 +1,12 @@
-import { type Selectable, sql } from "kysely";
+import { sql } from "kysely";
 import type { Callback } from "../../domain/callback.js";
 import { type Endpoint, NEW_ENDPOINT } from "../../domain/endpoint.js";
 import type { OpenOutage } from "../../domain/outage.js";
 import { type CallbackRow, toCallback } from "../callbacks/callback-row.js";
 import type { LiveCallbacks } from "../nodes/fences.js";
-import type { Db, EndpointTable } from "../schema.js";
+import { type Db, type Row, TABLES } from "../schema.js";
 import type { KeyCipher } from "../secret-key.js";
-import { batchOf, type CellType, cell, listOf } from "../sql/batches.js";
+import { inList, insertRows, newValues } from "../sql/batches.js";
 import { perDatabase } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
 
@@ -53,7 +53,7 @@ export const isActive = sql`(
   OR EXISTS (SELECT 1 FROM outages WHERE callback_key = callbacks.key AND ended_at IS NULL)
   OR EXISTS (SELECT 1 FROM endpoints WHERE callback_key = callbacks.key AND state = 'recovering'))`;
 
-type RecordRow = CallbackRow & { readonly fence?: number } & Nullable<Selectable<EndpointTable>> &
+type RecordRow = CallbackRow & { readonly fence?: number } & Nullable<Row<"endpoints">> &
   Nullable<OutageColumns> & { pending: number; next_due_at: number | null; has_cancelled_replay: number };
 
 /** Of a callback. On SQLite the process that cancels knows what is in flight. */
@@ -78,8 +78,7 @@ export function endpointStore(db: Db, cipher: KeyCipher) {
 }
 
 async function listEndpoints(db: Db, cipher: KeyCipher, callbackIds?: readonly string[]): Promise<EndpointRecord[]> {
-  const which =
-    callbackIds === undefined ? sql`` : sql`AND callbacks.id IN (SELECT batch.value FROM ${listOf(callbackIds, "text")})`;
+  const which = callbackIds === undefined ? sql`` : sql`AND callbacks.id ${inList(callbackIds, "text")}`;
   const { rows } = await executeByIndex(
     db,
     sql<RecordRow>`
@@ -114,44 +113,31 @@ async function listEndpoints(db: Db, cipher: KeyCipher, callbackIds?: readonly s
 export async function saveEndpoints(db: Db, changes: readonly EndpointChange[], callbacks: LiveCallbacks): Promise<void> {
   const rows = changes.flatMap((change) => {
     const callback = callbacks.get(change.callbackId);
-    return callback === undefined ? [] : [cellsOf(callback.key, change)];
+    return callback === undefined ? [] : [rowOf(callback.key, change)];
   });
-  if (rows.length === 0) return;
-  await sql`
-    INSERT INTO endpoints (callback_key, state, failures_in_row, failed_calls, marked_outage, down_since, round_at, round_began_at, probe_at, probe_step_ms,
-      probe_began_at, in_flight_limit, recovery, recovering_since)
-    SELECT ${sql.join(ENDPOINT_TYPES.map((_, index) => cell(index)))} FROM ${batchOf(rows, ENDPOINT_TYPES)} WHERE true
-    ON CONFLICT (callback_key) DO UPDATE SET
-      state = excluded.state, failures_in_row = excluded.failures_in_row, failed_calls = excluded.failed_calls, marked_outage = excluded.marked_outage, down_since = excluded.down_since, round_at = excluded.round_at,
-      round_began_at = excluded.round_began_at, probe_at = excluded.probe_at, probe_step_ms = excluded.probe_step_ms,
-      probe_began_at = excluded.probe_began_at, in_flight_limit = excluded.in_flight_limit, recovery = excluded.recovery, recovering_since = excluded.recovering_since`.execute(
-    db,
-  );
+  await insertRows(db, "endpoints", rows, REPLACE);
 }
 
-/** In the order of cellsOf. */
-const ENDPOINT_TYPES: readonly CellType[] = [
-  ...(["bigint", "text", "bigint", "text", "text", "bigint", "bigint", "bigint", "bigint"] as const),
-  ...(["bigint", "bigint", "bigint", "bigint", "bigint"] as const),
-];
+const STATE_COLUMNS = Object.keys(TABLES.endpoints).filter((name) => name !== "callback_key");
+const REPLACE = sql`ON CONFLICT (callback_key) DO UPDATE SET ${newValues(STATE_COLUMNS)}`;
 
-function cellsOf(callbackKey: number, { endpoint, markedOutage }: EndpointChange) {
-  return [
-    callbackKey,
-    endpoint.state,
-    endpoint.failedCalls.length,
-    JSON.stringify(endpoint.failedCalls),
-    markedOutage ? JSON.stringify(markedOutage) : null,
-    endpoint.downSince,
-    endpoint.roundAt,
-    endpoint.roundBeganAt,
-    endpoint.probeAt,
-    endpoint.probeStepMs,
-    endpoint.probeBeganAt,
-    endpoint.limit,
-    endpoint.recovery,
-    endpoint.recoveringSince,
-  ];
+function rowOf(callbackKey: number, { endpoint, markedOutage }: EndpointChange) {
+  return {
+    callback_key: callbackKey,
+    state: endpoint.state,
+    failures_in_row: endpoint.failedCalls.length,
+    failed_calls: JSON.stringify(endpoint.failedCalls),
+    marked_outage: markedOutage ? JSON.stringify(markedOutage) : null,
+    down_since: endpoint.downSince,
+    round_at: endpoint.roundAt,
+    round_began_at: endpoint.roundBeganAt,
+    probe_at: endpoint.probeAt,
+    probe_step_ms: endpoint.probeStepMs,
+    probe_began_at: endpoint.probeBeganAt,
+    in_flight_limit: endpoint.limit,
+    recovery: endpoint.recovery,
+    recovering_since: endpoint.recoveringSince,
+  };
 }
 
 function endpointOf(row: RecordRow): Endpoint {

@@ -1,9 +1,9 @@
 /** At most one e-mail per outage, queued in its opening transaction. */
-import { type Selectable, sql } from "kysely";
+import { sql } from "kysely";
 import type { Mail, NewMail, NoticeChannel } from "../../domain/outage.js";
 import type { LiveCallbacks } from "../nodes/fences.js";
-import type { Db, MailTable } from "../schema.js";
-import { batchOf, type CellType, cell, listOf } from "../sql/batches.js";
+import type { Db, Row } from "../schema.js";
+import { inList, insertRows, listOf } from "../sql/batches.js";
 import { crossJoin, isPostgres } from "../sql/per-database.js";
 import { transact } from "../sql/transactions.js";
 
@@ -17,20 +17,17 @@ export interface OutageMail extends Mail {
   readonly lastError: string | null;
 }
 
-type MailRow = Pick<Selectable<MailTable>, "outage_id" | "recipient" | "subject" | "text" | "created_at" | "tries"> & {
-  callback_id: string;
-};
+type MailRow = Row<"mails"> & { readonly callback_id: string };
 
-type OutageMailRow = MailRow &
-  Pick<Selectable<MailTable>, "sent_at" | "next_try_at" | "last_error"> & { notified_by: NoticeChannel | null };
+/** The mails with their callbacks, for all that follows FROM. */
+const MAILS = sql`mails ${crossJoin} callbacks ON callbacks.key = mails.callback_key`;
 
 export function mailStore(db: Db) {
   return {
     /** Unsent and due at `now`, oldest first. */
     async fetchQueued(now: number, limit: number): Promise<readonly Mail[]> {
       const { rows } = await sql<MailRow>`
-        SELECT outage_id, recipient, subject, text, mails.created_at, tries, callbacks.id AS callback_id
-        FROM mails ${crossJoin} callbacks ON callbacks.key = mails.callback_key
+        SELECT mails.*, callbacks.id AS callback_id FROM ${MAILS}
         WHERE next_try_at IS NOT NULL AND next_try_at <= ${now} ORDER BY mails.created_at, outage_id LIMIT ${limit}`.execute(db);
       return rows.map(toMail);
     },
@@ -43,7 +40,7 @@ export function mailStore(db: Db) {
       if (!isPostgres(db)) return new Set(outageIds);
       const { rows } = await sql<{ outage_id: string }>`
         UPDATE mails SET next_try_at = ${until} WHERE outage_id IN (
-          SELECT outage_id FROM mails WHERE next_try_at <= ${dueBefore} AND outage_id IN (SELECT batch.value FROM ${listOf(outageIds, "text")})
+          SELECT outage_id FROM mails WHERE next_try_at <= ${dueBefore} AND outage_id ${inList(outageIds, "text")}
           FOR UPDATE SKIP LOCKED)
         RETURNING outage_id`.execute(db);
       return new Set(rows.map(({ outage_id }) => outage_id));
@@ -58,10 +55,8 @@ export function mailStore(db: Db) {
 
     /** null: none, or it is past retention. */
     async find(outageId: string): Promise<OutageMail | null> {
-      const { rows } = await sql<OutageMailRow>`
-        SELECT outage_id, recipient, subject, text, mails.created_at, tries, callbacks.id AS callback_id, sent_at, next_try_at,
-          last_error, notified_by
-        FROM mails ${crossJoin} callbacks ON callbacks.key = mails.callback_key LEFT JOIN outages ON outages.id = outage_id
+      const { rows } = await sql<MailRow & { readonly notified_by: NoticeChannel | null }>`
+        SELECT mails.*, callbacks.id AS callback_id, notified_by FROM ${MAILS} LEFT JOIN outages ON outages.id = outage_id
         WHERE outage_id = ${outageId} AND deleted_at IS NULL`.execute(db);
       const row = rows[0];
       if (row === undefined) return null;
@@ -88,27 +83,22 @@ export function mailStore(db: Db) {
   };
 }
 
-const MAIL_TYPES: readonly CellType[] = ["text", "bigint", "text", "text", "text", "bigint"];
-
 /** Returns the outages of those that are new. */
 export async function saveMails(db: Db, mails: readonly NewMail[], callbacks: LiveCallbacks): Promise<ReadonlySet<string>> {
   const rows = mails.flatMap(({ outageId, callbackId, to, subject, text, createdAt }) => {
     const callback = callbacks.get(callbackId);
-    return callback === undefined ? [] : [[outageId, callback.key, to, subject, text, createdAt]];
+    if (callback === undefined) return [];
+    const queue = { created_at: createdAt, tries: 0, next_try_at: createdAt };
+    return [{ outage_id: outageId, callback_key: callback.key, recipient: to, subject, text, ...queue }];
   });
-  if (rows.length === 0) return new Set();
-  const queued = await sql<{ outage_id: string }>`
-    INSERT INTO mails (outage_id, callback_key, recipient, subject, text, created_at, tries, next_try_at)
-    SELECT ${cell(0)}, ${cell(1)}, ${cell(2)}, ${cell(3)}, ${cell(4)}, ${cell(5)}, 0, ${cell(5)} FROM ${batchOf(rows, MAIL_TYPES)} WHERE true
-    ON CONFLICT (outage_id) DO NOTHING RETURNING outage_id`.execute(db);
-  return new Set(queued.rows.map(({ outage_id }) => outage_id));
+  const rest = sql<{ outage_id: string }>`ON CONFLICT (outage_id) DO NOTHING RETURNING outage_id`;
+  return new Set((await insertRows(db, "mails", rows, rest)).map(({ outage_id }) => outage_id));
 }
 
 export async function* listMails(db: Db, atOnce: number): AsyncGenerator<Mail> {
   for (let after = ""; ; ) {
     const { rows } = await sql<MailRow>`
-      SELECT outage_id, recipient, subject, text, mails.created_at, tries, callbacks.id AS callback_id
-      FROM mails ${crossJoin} callbacks ON callbacks.key = mails.callback_key
+      SELECT mails.*, callbacks.id AS callback_id FROM ${MAILS}
       WHERE outage_id > ${after} ORDER BY outage_id LIMIT ${atOnce}`.execute(db);
     for (const row of rows) yield toMail(row);
     const last = rows.at(-1);

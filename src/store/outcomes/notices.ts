@@ -1,9 +1,9 @@
 /** At most one per outage, event and destination, queued in the transaction that opens or ends the outage. */
-import { type RawBuilder, type Selectable, sql } from "kysely";
+import { type RawBuilder, sql } from "kysely";
 import type { NewMail, Notice, OutageReport } from "../../domain/outage.js";
 import type { LiveCallbacks } from "../nodes/fences.js";
-import type { Db, NoticeTable, OutageTable } from "../schema.js";
-import { batchOf, type CellType, cell, listOf } from "../sql/batches.js";
+import type { Db, Row } from "../schema.js";
+import { batchOf, inList, insertRows, newValues } from "../sql/batches.js";
 import { isPostgres } from "../sql/per-database.js";
 import type { ClosedOutage } from "./outages.js";
 
@@ -18,13 +18,16 @@ export interface QueuedNotices {
 /** Older ones aren't sent: an outage of last week is no news. */
 export const NOTICE_LIFETIME_MS = 24 * 60 * 60_000;
 
-type NoticeRow = Pick<Selectable<NoticeTable>, "outage_id" | "event" | "destination" | "tries" | "report"> &
-  Pick<Selectable<OutageTable>, "started_at" | "failed_calls" | "quiet_since" | "ended_at"> & {
-    readonly callback_id: string;
-    readonly name: string;
-    readonly email: string;
-    readonly deleted_at: number | null;
-  };
+interface NoticeRow extends Row<"notices"> {
+  readonly started_at: number;
+  readonly failed_calls: number;
+  readonly quiet_since: number | null;
+  readonly ended_at: number | null;
+  readonly callback_id: string;
+  readonly name: string;
+  readonly email: string;
+  readonly deleted_at: number | null;
+}
 
 export function noticeStore(db: Db) {
   return {
@@ -34,8 +37,7 @@ export function noticeStore(db: Db) {
      */
     async fetch(destination: string, dueBefore: number, limit: number): Promise<readonly Notice[]> {
       const { rows } = await sql<NoticeRow>`
-        SELECT outage_id, event, destination, tries, report, started_at, failed_calls, quiet_since, ended_at,
-          callbacks.id AS callback_id, name, email, deleted_at
+        SELECT notices.*, started_at, failed_calls, quiet_since, ended_at, callbacks.id AS callback_id, name, email, deleted_at
         FROM ${queuedFor(destination, dueBefore)} AND next_try_at <= ${dueBefore}
         ORDER BY tries, notices.created_at, outage_id, event LIMIT ${limit}`.execute(db);
       return rows.map(toNotice);
@@ -44,14 +46,14 @@ export function noticeStore(db: Db) {
     /** As `mails.claim`: those of `notices` that are this node's until `until`. */
     async claim(notices: readonly Notice[], dueBefore: number, until: number): Promise<readonly Notice[]> {
       if (!isPostgres(db) || notices.length === 0) return notices;
-      const keys = notices.map(({ outage, event, destination }) => [outage.id, event, destination]);
-      const { rows } = await sql<Pick<NoticeRow, "outage_id" | "event" | "destination">>`
+      const keys = notices.map(({ outage, event, destination }) => ({ outage_id: outage.id, event, destination }));
+      const { rows } = await sql<Row<"notices">>`
         UPDATE notices SET next_try_at = ${until} WHERE (outage_id, event, destination) IN (
           SELECT outage_id, event, destination FROM notices
           WHERE next_try_at <= ${dueBefore}
-            AND (outage_id, event, destination) IN (SELECT ${cell(0)}, ${cell(1)}, ${cell(2)} FROM ${batchOf(keys, KEY_TYPES)})
+            AND (outage_id, event, destination) IN (SELECT batch.outage_id, batch.event, batch.destination FROM ${batchOf(KEY, keys)})
           FOR UPDATE SKIP LOCKED)
-        RETURNING outage_id, event, destination`.execute(db);
+        RETURNING *`.execute(db);
       return notices.filter(({ outage, event, destination }) =>
         rows.some((row) => row.outage_id === outage.id && row.event === event && row.destination === destination),
       );
@@ -72,8 +74,7 @@ export function noticeStore(db: Db) {
   };
 }
 
-const KEY_TYPES: readonly CellType[] = ["text", "text", "text"];
-const TYPES: readonly CellType[] = ["text", "text", "text", "bigint", "bigint"];
+const KEY = { outage_id: "text", event: "text", destination: "text" } as const;
 
 /** For FROM, up to its conditions. */
 function queuedFor(destination: string, now: number): RawBuilder<unknown> {
@@ -102,38 +103,34 @@ export async function saveNotices(
   { began, ended, at }: QueuedNotices,
 ): Promise<void> {
   const events = [
-    ...mails.map(({ outageId, callbackId }) => ({ outageId, callbackId, event: "began", destinations: began })),
-    ...closedOutages.map(({ id, callbackId }) => ({ outageId: id, callbackId, event: "ended", destinations: ended })),
+    ...mails.map(({ outageId, callbackId }) => ({ outageId, callbackId, event: "began" as const, destinations: began })),
+    ...closedOutages.map(({ id, callbackId }) => ({ outageId: id, callbackId, event: "ended" as const, destinations: ended })),
   ];
-  const rows = new Map<string, (string | number)[]>();
-  for (const { outageId, callbackId, event, destinations } of events) {
+  const queue = { created_at: at, tries: 0, next_try_at: at };
+  const rows = events.flatMap(({ outageId, callbackId, event, destinations }) => {
     const callback = callbacks.get(callbackId);
-    if (callback === undefined) continue;
-    for (const destination of destinations)
-      rows.set(`${outageId} ${event} ${destination}`, [outageId, event, destination, callback.key, at]);
-  }
-  if (rows.size === 0) return;
-  const values = sql`${cell(0)}, ${cell(1)}, ${cell(2)}, ${cell(3)}, ${cell(4)}, 0, ${cell(4)}`;
-  await queueNotices(db, sql`SELECT ${values} FROM ${batchOf([...rows.values()], TYPES)} WHERE true`);
+    if (callback === undefined) return [];
+    return destinations.map((destination) => {
+      return { outage_id: outageId, event, destination, callback_key: callback.key, ...queue };
+    });
+  });
+  const byKey = new Map(rows.map((row) => [`${row.outage_id} ${row.event} ${row.destination}`, row]));
+  await insertRows(db, "notices", [...byKey.values()], QUEUE_AGAIN);
 }
 
 /** Tells those who got, or may be getting, the beginning. Runs before the open outage is closed. */
 export async function endNoticesOfDeleted(db: Db, callbackKey: number, at: number): Promise<void> {
-  const rows = sql`
+  await sql`
+    INSERT INTO notices (outage_id, event, destination, callback_key, created_at, tries, next_try_at)
     SELECT outage_id, 'ended', destination, notices.callback_key, ${at}, 0, ${at} FROM notices JOIN outages ON outages.id = outage_id
     WHERE notices.callback_key = ${callbackKey} AND event = 'began' AND ended_at IS NULL
-      AND (sent_at IS NOT NULL OR next_try_at IS NOT NULL)`;
-  await queueNotices(db, rows);
+      AND (sent_at IS NOT NULL OR next_try_at IS NOT NULL)
+    ${QUEUE_AGAIN}`.execute(db);
 }
 
-async function queueNotices(db: Db, rows: RawBuilder<unknown>): Promise<void> {
-  await sql`
-    INSERT INTO notices (outage_id, event, destination, callback_key, created_at, tries, next_try_at) ${rows}
-    ON CONFLICT (outage_id, event, destination) DO UPDATE
-    SET created_at = excluded.created_at, next_try_at = excluded.next_try_at, report = NULL WHERE notices.sent_at IS NULL`.execute(
-    db,
-  );
-}
+const QUEUE_AGAIN = sql`
+  ON CONFLICT (outage_id, event, destination) DO UPDATE
+  SET ${newValues(["created_at", "next_try_at"])}, report = NULL WHERE notices.sent_at IS NULL`;
 
 /** Those that are too old to be sent. */
 export async function expireNotices(db: Db, now: number): Promise<void> {
@@ -143,7 +140,7 @@ export async function expireNotices(db: Db, now: number): Promise<void> {
 }
 
 export async function removeNotices(db: Db, outageIds: readonly string[]): Promise<void> {
-  await sql`DELETE FROM notices WHERE outage_id IN (SELECT batch.value FROM ${listOf(outageIds, "text")})`.execute(db);
+  await sql`DELETE FROM notices WHERE outage_id ${inList(outageIds, "text")}`.execute(db);
 }
 
 function toNotice(row: NoticeRow): Notice {

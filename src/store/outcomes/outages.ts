@@ -1,12 +1,12 @@
-import { type Selectable, sql } from "kysely";
-import type { Outage, OutageProgress } from "../../domain/outage.js";
+import { sql } from "kysely";
+import type { OpenOutage, Outage, OutageProgress } from "../../domain/outage.js";
 import type { Clock } from "../../platform/clock.js";
 import type { CountLimit } from "../calls/scan-calls.js";
 import { isAfter, orderBy, readCursor, writeCursor } from "../keyset.js";
 import type { LiveCallbacks } from "../nodes/fences.js";
 import type { Page, PageQuery } from "../paging.js";
-import type { Db, OutageTable } from "../schema.js";
-import { batchOf, type CellType, cell, inGivenOrder, listOf } from "../sql/batches.js";
+import type { Db, Row } from "../schema.js";
+import { batchOf, inGivenOrder, insertRows, listOf, newValues } from "../sql/batches.js";
 import { crossJoin } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
 import type { EndpointChange } from "./endpoints.js";
@@ -49,35 +49,32 @@ export function outageStore(db: Db, clock: Clock) {
   };
 }
 
-const OUTAGE_TYPES: readonly CellType[] = ["text", "bigint", "bigint", "bigint", "bigint", "bigint"];
-
 export async function saveOpenOutages(db: Db, changes: readonly EndpointChange[], callbacks: LiveCallbacks): Promise<void> {
   const rows = changes.flatMap(({ callbackId, outage }) => {
     const callback = callbacks.get(callbackId);
-    return callback === undefined || outage === null
-      ? []
-      : [[outage.id, callback.key, outage.startedAt, outage.failedCalls, outage.quietSince]];
+    return callback === undefined || outage === null ? [] : [rowOf(callback.key, outage, null)];
   });
-  if (rows.length === 0) return;
-  await sql`
-    INSERT INTO outages (id, callback_key, started_at, failed_calls, quiet_since)
-    SELECT ${cell(0)}, ${cell(1)}, ${cell(2)}, ${cell(3)}, ${cell(4)} FROM ${batchOf(rows, OUTAGE_TYPES.slice(0, 5))} WHERE true
-    ON CONFLICT (id) DO UPDATE SET
-      started_at = excluded.started_at, failed_calls = excluded.failed_calls, quiet_since = excluded.quiet_since, ended_at = NULL`.execute(
-    db,
-  );
+  await insertRows(db, "outages", rows, REPLACE);
 }
+
+function rowOf(callbackKey: number, { id, startedAt, failedCalls, quietSince }: OpenOutage, endedAt: number | null) {
+  const progress = { started_at: startedAt, failed_calls: failedCalls, quiet_since: quietSince, ended_at: endedAt };
+  return { id, callback_key: callbackKey, ...progress };
+}
+
+const REPLACE = sql`
+  ON CONFLICT (id) DO UPDATE SET ${newValues(["started_at", "failed_calls", "quiet_since", "ended_at"])}`;
 
 /** The list's index applies: the last attempt isn't before the first failure. */
 async function readProgress(db: Db, outages: readonly OutageRead[]): Promise<OutageProgress[]> {
   const ofOutage = sql`callback_key = batch.key AND status <> 'PENDING' AND attempted_at >= batch.since AND first_failed_at >= batch.since`;
-  const reads = outages.map(({ callbackId, since }) => [callbackId, since]);
+  const reads = outages.map(({ callbackId, since }) => ({ callback_id: callbackId, since }));
   const { rows } = await executeByIndex(
     db,
     sql<{ failed: number; delivered: number }>`
     WITH batch AS MATERIALIZED (
-      SELECT callbacks.key, ${cell(1)} AS since
-      FROM ${batchOf(reads, ["text", "bigint"])} LEFT JOIN callbacks ON callbacks.id = ${cell(0)} ${inGivenOrder})
+      SELECT callbacks.key, since
+      FROM ${batchOf({ callback_id: "text", since: "bigint" }, reads)} LEFT JOIN callbacks ON callbacks.id = callback_id ${inGivenOrder})
     SELECT EXISTS (SELECT 1 FROM calls WHERE status = 'FAILED' AND ${ofOutage}) AS failed,
       EXISTS (SELECT 1 FROM calls WHERE status = 'SUCCESS' AND ${ofOutage} AND settled_by <> 'user') AS delivered
     FROM batch`,
@@ -97,16 +94,10 @@ export async function closeOutages(
     // One that closed again was written by the first.
     if (callback === undefined || seen.has(outage.id)) return [];
     seen.add(outage.id);
-    return [[outage.id, callback.key, outage.startedAt, outage.failedCalls, outage.quietSince, outage.endedAt]];
+    return [rowOf(callback.key, outage, outage.endedAt)];
   });
-  if (rows.length === 0) return new Set();
-  const ended = await sql<{ id: string }>`
-    INSERT INTO outages (id, callback_key, started_at, failed_calls, quiet_since, ended_at)
-    SELECT ${cell(0)}, ${cell(1)}, ${cell(2)}, ${cell(3)}, ${cell(4)}, ${cell(5)} FROM ${batchOf(rows, OUTAGE_TYPES)} WHERE true
-    ON CONFLICT (id) DO UPDATE
-    SET started_at = excluded.started_at, failed_calls = excluded.failed_calls, quiet_since = excluded.quiet_since, ended_at = excluded.ended_at
-    WHERE outages.ended_at IS NULL RETURNING id`.execute(db);
-  return new Set(ended.rows.map(({ id }) => id));
+  const rest = sql<{ id: string }>`${REPLACE} WHERE outages.ended_at IS NULL RETURNING id`;
+  return new Set((await insertRows(db, "outages", rows, rest)).map(({ id }) => id));
 }
 
 const NEWEST_FIRST = [
@@ -114,7 +105,7 @@ const NEWEST_FIRST = [
   { column: "id", descending: true },
 ];
 
-type OutageRow = Selectable<OutageTable> & { callback_id: string };
+type OutageRow = Row<"outages"> & { callback_id: string };
 
 async function listOutages(db: Db, query: PageQuery & { readonly callbackId?: string }): Promise<Page<Outage>> {
   const place = query.cursor === undefined ? null : readCursor(NEWEST_FIRST, query.cursor);

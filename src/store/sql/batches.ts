@@ -1,54 +1,78 @@
 /** Many rows in few parameters: the statement's text is constant. */
-import { CompiledQuery, type RawBuilder, sql } from "kysely";
-import type { Db } from "../schema.js";
+import { CompiledQuery, type Insertable, type RawBuilder, sql } from "kysely";
+import { type CellType, type Db, type Json, type Schema, TABLES } from "../schema.js";
 import { isPostgres, perDatabase } from "./per-database.js";
 
-export type Cell = string | number | null | readonly Cell[] | Readonly<Record<string, string>>;
+export type Cell = string | number | null | Json;
 
-/** json: a list or object, as JSON text. */
-export type CellType = "bigint" | "text" | "json";
+/** For FROM: a table `batch` with these columns. */
+export function batchOf<Name extends string>(
+  types: Readonly<Record<Name, CellType>>,
+  rows: readonly Readonly<Record<Name, Cell>>[],
+): RawBuilder<unknown> {
+  const named = Object.entries<CellType>(types);
+  const cellsOf = (row: Readonly<Record<string, Cell>>) => named.map(([name]) => row[name] ?? null);
+  return batchOfCells(named, rows.map(cellsOf));
+}
 
-/** For FROM: a table `batch`; read it with `cell` and `jsonCell`. */
-export function batchOf(rows: readonly (readonly Cell[])[], types: readonly CellType[]): RawBuilder<unknown> {
+type NamedTypes = readonly (readonly [name: string, type: CellType])[];
+
+function batchOfCells(types: NamedTypes, rows: readonly (readonly Cell[])[]): RawBuilder<unknown> {
+  const cells = types.map(
+    ([name, type], index) => sql`value ${sql.raw(type === "json" ? "->" : "->>")} ${sql.lit(index)} AS ${sql.ref(name)}`,
+  );
   return perDatabase({
-    sqlite: sql`(SELECT value FROM json_each(${JSON.stringify(rows)})) AS batch`,
+    sqlite: sql`(SELECT ${sql.join(cells)} FROM json_each(${JSON.stringify(rows)})) AS batch`,
     postgres: () => {
-      const columns = types.map((type, index) =>
+      const columns = types.map(([, type], index) =>
         unnest(
           rows.map((row) => row[index] ?? null),
           type,
         ),
       );
-      const names = types.map((_, index) => sql.raw(`c${index}`));
+      const names = types.map(([name]) => sql.ref(name));
       return sql`ROWS FROM (${sql.join(columns)}) WITH ORDINALITY AS batch(${sql.join(names)}, place)`;
     },
   });
 }
 
-/** A number, text or null. */
-export function cell(index: number): RawBuilder<unknown> {
-  return cellAt(CELLS, index);
+/**
+ * Inserts the rows, which all have the same columns, by one statement, and does nothing without a row. `rest` is the end of the statement:
+ * ON CONFLICT, or RETURNING, whose columns this resolves to.
+ */
+export async function insertRows<Table extends keyof Schema, Given extends InsertedRow<Table>, Returned = unknown>(
+  db: Db,
+  table: Table,
+  rows: readonly Given[],
+  rest: RawBuilder<Returned>,
+): Promise<readonly Returned[]> {
+  const [first] = rows;
+  if (first === undefined) return [];
+  const types = Object.keys(first).map((name) => [name, cellType(table, name)] as const);
+  const names = sql.join(types.map(([name]) => sql.ref(name)));
+  const batch = batchOf(Object.fromEntries(types), rows);
+  const inserted = await sql<Returned>`
+    INSERT INTO ${sql.table(table)} (${names}) SELECT ${names} FROM ${batch} WHERE true ${rest}`.execute(db);
+  return inserted.rows;
 }
 
-/** JSON text. */
-export function jsonCell(index: number): RawBuilder<unknown> {
-  return cellAt(JSON_CELLS, index);
+type InsertedRow<Table extends keyof Schema> = Insertable<Schema[Table]> & Readonly<Record<string, Cell>>;
+
+function cellType(table: keyof Schema, name: string): CellType {
+  const columns: Readonly<Record<string, { readonly type: CellType | "bytea" }>> = TABLES[table];
+  const type = columns[name]?.type;
+  if (type === undefined || type === "bytea") throw new TypeError(`${table}.${name} can't be a cell of a batch`);
+  return type;
 }
 
-const MAX_CELLS = 16;
-/** Made once: a batch in a hot path has a dozen. */
-const [CELLS, JSON_CELLS] = [makeCells("->>"), makeCells("->")];
-
-function makeCells(operator: "->>" | "->"): readonly RawBuilder<unknown>[] {
-  return Array.from({ length: MAX_CELLS }, (_, index) =>
-    perDatabase({ sqlite: sql.raw(`batch.value ${operator} ${index}`), postgres: () => sql.raw(`batch.c${index}`) }),
-  );
+/** For DO UPDATE SET: takes these columns' new values. */
+export function newValues(names: readonly string[]): RawBuilder<unknown> {
+  return sql.raw(names.map((name) => `${name} = excluded.${name}`).join(", "));
 }
 
-function cellAt(cells: readonly RawBuilder<unknown>[], index: number): RawBuilder<unknown> {
-  const found = cells[index];
-  if (found === undefined) throw new RangeError(`A batch has at most ${MAX_CELLS} cells a row`);
-  return found;
+/** For DO UPDATE SET: adds these columns' new values to what they have. */
+export function addedValues(table: keyof Schema, names: readonly string[]): RawBuilder<unknown> {
+  return sql.raw(names.map((name) => `${name} = ${table}.${name} + excluded.${name}`).join(", "));
 }
 
 /** For FROM: a table `batch` with a column `value`. */
@@ -57,6 +81,11 @@ export function listOf(values: readonly (string | number)[], type: "bigint" | "t
     sqlite: sql`(SELECT value FROM json_each(${JSON.stringify(values)})) AS batch`,
     postgres: () => sql`${unnest(values, type)} WITH ORDINALITY AS batch(value, place)`,
   });
+}
+
+/** A condition on the term before it: its value is one of these. */
+export function inList(values: readonly (string | number)[], type: "bigint" | "text"): RawBuilder<unknown> {
+  return sql`IN (SELECT batch.value FROM ${listOf(values, type)})`;
 }
 
 /** In the order in which a batch or list was given: SQLite joins it first, so it needs no sort. */
@@ -68,29 +97,25 @@ function unnest(values: readonly Cell[], type: CellType): RawBuilder<unknown> {
 }
 
 /**
- * Sets `columns` of the row with this key, for every row: the columns' values, then the key. On SQLite a statement per row, cheaper than a
- * JSON parameter with the rows (docs/adr/0011).
+ * Sets these columns of the row with this key, for every row: the columns' values, then the key. On SQLite a statement per row is cheaper
+ * than a JSON parameter with the rows (docs/adr/0011).
  */
-export async function updateEach(
+export async function updateEach<Table extends keyof Schema>(
   db: Db,
-  { table, columns, types, key }: Update,
+  table: Table,
+  columns: readonly (keyof Schema[Table] & string)[],
+  key: keyof Schema[Table] & string,
   rows: readonly (readonly (string | number | null)[])[],
 ): Promise<void> {
   if (rows.length === 0) return;
   if (isPostgres(db)) {
-    const sets = columns.map((column, index) => sql`${sql.ref(column)} = ${cell(index)}`);
+    const types = [...columns, key].map((name) => [name, cellType(table, name)] as const);
+    const sets = columns.map((column) => sql`${sql.ref(column)} = batch.${sql.ref(column)}`);
     await sql`
-      UPDATE ${sql.table(table)} SET ${sql.join(sets)} FROM ${batchOf(rows, [...types, "bigint"])}
-      WHERE ${sql.ref(`${table}.${key}`)} = ${cell(columns.length)}`.execute(db);
+      UPDATE ${sql.table(table)} SET ${sql.join(sets)} FROM ${batchOfCells(types, rows)}
+      WHERE ${sql.ref(`${table}.${key}`)} = batch.${sql.ref(key)}`.execute(db);
   } else {
     const sets = columns.map((column) => `${column} = ?`).join(", ");
     await db.executeQuery(CompiledQuery.raw(`UPDATE ${table} SET ${sets} WHERE ${key} = ?`, [...rows]));
   }
-}
-
-export interface Update {
-  readonly table: string;
-  readonly columns: readonly string[];
-  readonly types: readonly CellType[];
-  readonly key: string;
 }

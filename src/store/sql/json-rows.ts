@@ -1,31 +1,46 @@
 /** Rows as one JSON text: on SQLite, half the time of row objects. */
 import { type RawBuilder, sql } from "kysely";
-import type { Db } from "../schema.js";
+import type { Db, Row, Schema } from "../schema.js";
 import { inGivenOrder } from "./batches.js";
 import { perDatabase } from "./per-database.js";
 import { executeByIndex } from "./transactions.js";
 
-export interface JsonColumns {
-  readonly columns: readonly string[];
-  /** JSON columns; they come last, parsed. */
-  readonly json?: readonly string[];
-  /** A longer JSON cell is null, unread. */
-  readonly maxJsonBytes?: RawBuilder<unknown>;
+/** What a row has in these columns, in their order. */
+export type CellsOf<Table extends keyof Schema, Columns extends readonly unknown[]> = {
+  readonly [Place in keyof Columns]: Columns[Place] extends keyof Row<Table> ? Row<Table>[Columns[Place]] : never;
+};
+
+/** `from` is FROM and the rest of a query that reads `table`. */
+export function readRows<Table extends keyof Schema, const Columns extends readonly (keyof Row<Table> & string)[]>(
+  db: Db,
+  _table: Table,
+  columns: Columns,
+  from: RawBuilder<unknown>,
+): Promise<readonly CellsOf<Table, Columns>[]> {
+  return readJsonRows(db, { columns }, from);
 }
 
-/** `from`: FROM and the rest of the query. `Row` must be the columns' types. */
-export async function readRows<Row>(db: Db, columns: JsonColumns, from: RawBuilder<unknown>): Promise<readonly Row[]> {
+export interface JsonColumns {
+  readonly columns: readonly string[];
+  /** A column with JSON. Its value and its bytes precede the other columns; a longer value is null, unread. */
+  readonly json?: { readonly name: string; readonly maxBytes: RawBuilder<unknown> };
+}
+
+/** As `readRows`. The caller knows the type of its rows. */
+export async function readJsonRows<Cells>(db: Db, columns: JsonColumns, from: RawBuilder<unknown>): Promise<readonly Cells[]> {
   const { rows } = await sql<{ rows: string }>`${jsonRows(columns, from)}`.execute(db);
   return JSON.parse(rows[0]?.rows ?? "[]");
 }
 
-/** As `readRows`, for each row of the query `batch`, in its order: it reads a `batchOf` first. `from` may name `batch` and its columns. */
-export async function readRowsOfEach<Row>(
+/**
+ * As `readJsonRows`, for each row of the query `batch`, in its order: it reads a `batchOf` first. `from` may name `batch` and its columns.
+ */
+export async function readJsonRowsOfEach<Cells>(
   db: Db,
   columns: JsonColumns,
   batch: RawBuilder<unknown>,
   from: RawBuilder<unknown>,
-): Promise<readonly (readonly Row[])[]> {
+): Promise<readonly (readonly Cells[])[]> {
   const { rows } = await executeByIndex(
     db,
     sql<{ rows: string }>`
@@ -34,20 +49,24 @@ export async function readRowsOfEach<Row>(
   return rows.map((row) => JSON.parse(row.rows));
 }
 
-function jsonRows({ columns, json = [], maxJsonBytes }: JsonColumns, from: RawBuilder<unknown>): RawBuilder<unknown> {
-  const sizes = maxJsonBytes === undefined ? [] : json.map((column) => `${column}_bytes`);
-  const cellsOf = (asJson: (column: string) => string) => sql.raw([...columns, ...json.map(asJson), ...sizes].join(", "));
-  const bounded = (name: string): RawBuilder<unknown> => {
-    const [column, size] = [sql.raw(name), sql.raw(`${name}_bytes`)];
-    if (maxJsonBytes === undefined) return column;
-    return sql`CASE WHEN octet_length(${column}) <= ${maxJsonBytes} THEN ${column} END AS ${column}, octet_length(${column}) AS ${size}`;
-  };
+function jsonRows({ columns, json }: JsonColumns, from: RawBuilder<unknown>): RawBuilder<unknown> {
+  const cells = sql.raw(columns.join(", "));
+  const { selected, sqlite, postgres } = json === undefined ? NO_JSON : jsonTerms(json);
   const rows = perDatabase({
-    sqlite: sql`json_group_array(json_array(${cellsOf((column) => `json(${column})`)}))`,
-    postgres: () =>
-      sql`coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(${cellsOf((column) => `${column}::json`)})), '[]')::text`,
+    sqlite: sql`json_group_array(json_array(${sqlite}${cells}))`,
+    postgres: () => sql`coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(${postgres}${cells})), '[]')::text`,
   });
-  return sql`
-    SELECT ${rows} AS rows
-    FROM (SELECT ${sql.join([sql.raw(columns.join(", ")), ...json.map(bounded)])} ${from}) AS found`;
+  return sql`SELECT ${rows} AS rows FROM (SELECT ${selected}${cells} ${from}) AS found`;
+}
+
+const NO_JSON = { selected: sql``, sqlite: sql``, postgres: sql`` };
+
+function jsonTerms({ name, maxBytes }: NonNullable<JsonColumns["json"]>) {
+  const [json, bytes] = [sql.raw(name), sql.raw(`${name}_bytes`)];
+  const size = sql`octet_length(${json})`;
+  return {
+    selected: sql`CASE WHEN ${size} <= ${maxBytes} THEN ${json} END AS ${json}, ${size} AS ${bytes}, `,
+    sqlite: sql`json(${json}), ${bytes}, `,
+    postgres: sql`${json}::json, ${bytes}, `,
+  };
 }
