@@ -111,8 +111,8 @@ it("marks what was received, replays what wasn't, and leaves what is ambiguous",
   const announced: unknown[] = [];
   const before = platform.requests.length;
   const plan = await planReconcile({ ...request, onCompare: (...given) => announced.push(given) }, desk.deps);
-  expect(announced).toEqual([[2_000, 100]]);
-  expect(platform.requests.length - before).toBe(101);
+  expect(announced).toEqual([[2_000, 101]]);
+  expect(platform.requests.length - before).toBe(102);
   expect([request.seen.read, request.seen.lines.length]).toEqual([1_300, 1_220]);
   expect([plan.failed, plan.seen.length, plan.ambiguous.length, plan.replay.calls, plan.unmatched]).toEqual([
     1_490, 670, 30, 790, 30,

@@ -56,6 +56,7 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
         : [];
     const isOther = ({ otherSenders }: ComparableCall): boolean => otherSenders.includes(line.otherSender ?? "");
     const identifies = (call: ComparableCall): boolean => {
+      if (line.minute !== null && call.hasUnreadDate) return false;
       const hasContent = line.content !== null && call.contents.length > 0;
       const hasTime = line.minute !== null && call.minutes.length > 0;
       if (shares(call)) return hasContent || hasTime;
@@ -103,6 +104,7 @@ const callArb = fc.record({
   messageIds: fc.constantFrom(["m1"], ["m2"], ["m2"], ["m1", "m2"]),
   kinds: several("reply" as const, "undeliverable" as const),
   minutes: several(1, 2),
+  hasUnreadDate: fc.boolean(),
   contents: fc.constantFrom(["yes"], ["no"], ["<b>yes", "yes"], []),
   senders: fc.record(SENDERS),
   name: fc.constantFrom("", "Ada"),
@@ -209,6 +211,7 @@ async function readsOf({ line, call }: Shape, size: number): Promise<number> {
     messageIds: ["m"],
     kinds: ["reply"],
     minutes: [1],
+    hasUnreadDate: false,
     contents: ["yes"],
     senders: NOBODY,
     doubtful: new Set<string>(),

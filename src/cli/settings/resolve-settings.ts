@@ -6,7 +6,7 @@ import { type BodyNames, DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES } from "../.
 import { closestMatch } from "../args/closest-match.js";
 import { parseRate } from "../args/flag-values.js";
 import type { Credentials, ServiceTarget } from "../cli-deps.js";
-import { readServiceAddress, type ServiceAddress } from "./service-address.js";
+import { addressText, readServiceAddress, type ServiceAddress } from "./service-address.js";
 import type { Profile, Settings } from "./settings-file.js";
 
 export interface Sourced<Value> {
@@ -45,26 +45,31 @@ export interface SettingsInput {
 /** The platform's slowest plan. */
 const PLATFORM_RATE = 5;
 
-/** Throws `config` for an invalid address, `not-found` for an unknown profile, `usage` for --profile beside WHCB_URL of another service. */
+/**
+ * Throws `config` for an invalid address, `not-found` for an unknown profile, `usage` for --profile beside a variable that names another
+ * service or account.
+ */
 export function resolveSettings({ flags, env, settings }: SettingsInput): ResolvedSettings {
   const named = first<string | null>([flags.profile, "--profile"], [env.WHCB_PROFILE, "WHCB_PROFILE"]) ?? current(settings);
   const profile = named.value === null ? undefined : findProfile(settings, named.value);
   const given = first<string>([flags.service, "--service"], [env.WHCB_URL, "WHCB_URL"]);
   const ofProfile = profile === undefined ? undefined : { value: profile.url, from: `profile ${named.value}` };
-  const addressText = given ?? ofProfile;
-  const address = addressText === undefined ? null : readServiceAddress(addressText.value, addressText.from);
+  const place = given ?? ofProfile;
+  const address = place === undefined ? null : readServiceAddress(place.value, place.from);
   const owner = choose(settings, named.value, (candidate) => ownsCredentials(candidate, address));
   const ofOwner = (key: "username" | "password" | "apiKey") => [owner?.[1][key], `profile ${owner?.[0]}`] as const;
   const home = choose(settings, named.value, ({ url }) => sameService(url, address));
   const isSameService = profile !== undefined && sameService(profile.url, address);
-  if (named.from === "--profile" && addressText?.from === "WHCB_URL" && !isSameService)
-    throw new WhcbError("usage", `--profile ${named.value} is another service than WHCB_URL`, {
-      hint: "unset WHCB_URL, or leave out --profile",
-    });
+  if (named.from === "--profile") {
+    if (place?.from === "WHCB_URL" && !isSameService) throw contradiction(named.value, "service", "WHCB_URL");
+    const account = owner?.[0] === named.value ? owner?.[1] : undefined;
+    if (isOther(env.WHCB_API_KEY, account?.apiKey)) throw contradiction(named.value, "account", "WHCB_API_KEY");
+    if (isOther(env.WHCB_USERNAME, account?.username)) throw contradiction(named.value, "account", "WHCB_USERNAME");
+  }
   const notSet = { value: null, from: "not set" };
   return {
     profile: named,
-    address: { value: address, from: addressText?.from ?? "not set" },
+    address: { value: address, from: place?.from ?? "not set" },
     username: first<string | null>([env.WHCB_USERNAME, "WHCB_USERNAME"], ofOwner("username")) ?? notSet,
     password: first<string | null>([env.WHCB_PASSWORD, "WHCB_PASSWORD"], ofOwner("password")) ?? notSet,
     apiKey: first<string | null>([env.WHCB_API_KEY, "WHCB_API_KEY"], ofOwner("apiKey")) ?? notSet,
@@ -78,6 +83,16 @@ export function resolveSettings({ flags, env, settings }: SettingsInput): Resolv
     rate: resolveRate(env, home, address),
     foreignOrigin: profile !== undefined && owner === undefined ? credentialsOrigin(profile) : null,
   };
+}
+
+function isOther(variable: string | undefined, stored: string | undefined): boolean {
+  return variable !== undefined && variable !== "" && stored !== undefined && variable !== stored;
+}
+
+function contradiction(profile: string | null, what: "service" | "account", variable: string): WhcbError {
+  return new WhcbError("usage", `--profile ${profile} is another ${what} than ${variable}`, {
+    hint: `unset ${variable}, or leave out --profile`,
+  });
 }
 
 /** Throws `config` with the missing setting and how to give it. */
@@ -151,7 +166,8 @@ function choose(
 
 function sameService(url: string, address: ServiceAddress | null): boolean {
   if (address === null) return false;
-  return address.kind === "file" ? url === address.path : originOf(url) === address.origin;
+  if (address.kind === "file") return url === address.path;
+  return parseUrl(url) !== null && addressText(readServiceAddress(url, "")) === address.url;
 }
 
 /** Credentials are sent only to the origin that they were stored for. */

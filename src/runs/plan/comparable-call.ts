@@ -25,6 +25,8 @@ export interface ComparableCall extends ReadSenders {
   readonly messageIds: readonly string[];
   readonly kinds: readonly ResponseKind[];
   readonly minutes: readonly number[];
+  /** It has a date that can't be compared. */
+  readonly hasUnreadDate: boolean;
   readonly contents: readonly string[];
   /** Sender as listed, by name if it has no address. */
   readonly from: string;
@@ -53,7 +55,7 @@ export function comparableCall(call: ListedCall, { parsePhone, timezone, format 
   const valuesOf = (name: string): readonly string[] => [...(fields.get(name) ?? [])];
   const textsOf = (name: string): readonly string[] => valuesOf(name).filter((value) => value.trim() !== "");
   const dates = { undeliverable: textsOf("undeliverable"), reply: textsOf("acknowledged") };
-  const minutes = [...dates.undeliverable, ...dates.reply].flatMap((date) => minuteOf(date, timezone) ?? []);
+  const minutes = [...dates.undeliverable, ...dates.reply].map((date) => minuteOf(date, timezone));
   const isUnclear = hasTwoSpellings(response);
   const contents = hasOtherContent(response) ? textsOf("content") : orEmpty(valuesOf("content"));
   return {
@@ -61,7 +63,8 @@ export function comparableCall(call: ListedCall, { parsePhone, timezone, format 
     status,
     messageIds: distinct(valuesOf("messageid").flatMap((value) => messageIdsIn(format, value).map(idKey))),
     kinds: isUnclear ? [] : kindsOf(dates),
-    minutes: isUnclear ? [] : distinct(minutes),
+    minutes: isUnclear ? [] : distinct(minutes.filter((minute) => minute !== null)),
+    hasUnreadDate: minutes.includes(null),
     contents: isUnclear || isErased(call) ? [] : contents.map(contentKey),
     ...sendersOf((kind) => (isUnclear ? [] : textsOf(kind)), parsePhone),
     from: senderAddress(response.from),

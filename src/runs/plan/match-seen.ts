@@ -81,12 +81,13 @@ function givesSender({ senders, anySender }: WantedCall): boolean {
 
 /**
  * A service keeps what was delivered for a shorter time than what failed, so the only match may be another reply to the message than the
- * line's. Without a call id, the sender and the content or the time must agree. A sender without an address has a name, other members, or
- * nothing.
+ * line's. Without a call id, the sender and the content or the time must agree, and no time may be left uncompared. A sender without an
+ * address has a name, other members, or nothing.
  */
 function identifies(wanted: WantedCall, call: ComparableCall): boolean {
   const { line } = wanted;
   if (line.callId !== null) return true;
+  if (line.minute !== null && call.hasUnreadDate) return false;
   const compared = comparedFields(wanted, call) ?? [];
   const [hasContent, hasTime] = [compared.includes("content"), compared.includes("minute")];
   const isSure = (value: string | number | null): boolean =>

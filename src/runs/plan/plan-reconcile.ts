@@ -58,7 +58,8 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
   try {
     const total = await countCalls(deps.client, callback.id);
     const { capabilities } = deps.client;
-    request.onCompare?.(total, total === null ? null : Math.ceil(total / capabilities.rowsPerPage));
+    // Few calls are PENDING, as a rule: one more request reads them.
+    request.onCompare?.(total, total && Math.ceil(total / capabilities.rowsPerPage) + 1);
     const draft = new GroupDraft(callback, file, deps, { isOldestFirst: capabilities.has("exact-lists") });
     const options = { parsePhone: phones.parse, timezone, format: seen.format };
     const { calls, withoutId, zones } = total === 0 ? NO_CALLS : await listCalls(request, deps.client, draft, options);
@@ -118,8 +119,7 @@ async function listCalls(
   };
   const { capabilities } = client;
   // The receiver may have PENDING calls. They come first, so that one that is attempted meanwhile is listed again.
-  if (capabilities.has("pending-lists"))
-    await listScope(client, { callbackId: callback.id, filter: { status: "PENDING" } }, take, onEvent);
+  await listScope(client, { callbackId: callback.id, filter: { status: "PENDING" } }, take, onEvent);
   // Oldest attempt first: a call that is attempted meanwhile moves to where it is still to be read.
   const query = { callbackId: callback.id, filter: {}, withPending: true, oldestFirst: capabilities.has("exact-lists") };
   const listed = await listScope(client, query, take, onEvent);

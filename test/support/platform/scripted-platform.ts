@@ -10,7 +10,8 @@ import type { Clock } from "../../../src/platform/clock.js";
 
 export interface PlatformCall {
   readonly id: string;
-  status: "FAILED" | "SUCCESS";
+  /** PENDING calls are listed if asked for. */
+  status: "FAILED" | "SUCCESS" | "PENDING";
   /** Fields beside id and status, as the platform writes them. */
   readonly fields: Readonly<Record<string, unknown>>;
 }
@@ -129,7 +130,9 @@ export function scriptedPlatform(options: PlatformOptions): ScriptedPlatform {
 
   function listCalls(callback: PlatformCallback, url: URL): TransportResponse {
     const status = ignoresFilters ? null : url.searchParams.get("status");
-    const meant = callback.calls.filter((call) => status === null || call.status === status);
+    const meant = callback.calls.filter(
+      (call) => call.status === (status ?? call.status) && (status !== null || call.status !== "PENDING"),
+    );
     const { rejected } = options;
     if (rejected?.parameters.some((name) => url.searchParams.has(name))) return { headers: {}, ...rejected.answer };
     const listed = page(

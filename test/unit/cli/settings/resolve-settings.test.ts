@@ -66,6 +66,40 @@ describe("the settings in force", () => {
     expect(resolve({ profile: "prod", env: { WHCB_URL: PROD.url } }).address.from).toBe("WHCB_URL");
   });
 
+  test("services below different paths of an origin are different services", () => {
+    const gateway = "http://gw.example";
+    const settings = {
+      current: "staging",
+      serve: null,
+      profiles: new Map([
+        ["prod", { ...PROD, url: `${gateway}/prod` }],
+        ["staging", { ...LOCAL, url: `${gateway}/staging/`, callback: "demo", timezone: "Europe/Berlin" }],
+      ]),
+    };
+    const env = { WHCB_URL: `${gateway}/prod` };
+    expect(() => resolve({ profile: "staging", env, settings })).toThrow(
+      expect.objectContaining({ code: "usage", message: "--profile staging is another service than WHCB_URL" }),
+    );
+    const { callback, foreignCallback, timezone } = resolve({ env, settings });
+    expect([callback.value, foreignCallback, timezone.value]).toEqual([null, "demo", "Australia/Sydney"]);
+    expect(resolve({ env: { WHCB_URL: `${gateway}/staging` }, settings }).callback.value).toBe("demo");
+  });
+
+  test.each(["WHCB_API_KEY", "WHCB_USERNAME"])(
+    "a profile that is named by the flag isn't replaced by another account's %s",
+    (name) => {
+      expect(() => resolve({ profile: "local", env: { [name]: "prod" } })).toThrow(
+        expect.objectContaining({ code: "usage", message: `--profile local is another account than ${name}` }),
+      );
+      expect(resolve({ profile: "local", env: { WHCB_API_KEY: "local-key", WHCB_USERNAME: "local" } }).apiKey.value).toBe(
+        "local-key",
+      );
+      const { apiKey: _key, username: _user, ...bare } = LOCAL;
+      const settings = { ...SETTINGS, profiles: new Map([["local", bare]]) };
+      expect(resolve({ profile: "local", env: { [name]: "mine" }, settings }).profile.value).toBe("local");
+    },
+  );
+
   test("a default callback isn't used on another service, and isn't forgotten either", () => {
     const { callback, foreignCallback } = resolve({ env: { WHCB_URL: LOCAL.url } });
     expect([callback.value, foreignCallback]).toEqual([null, "crm"]);

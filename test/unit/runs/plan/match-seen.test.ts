@@ -195,6 +195,15 @@ describe("a line that matches one call", () => {
     expect((await match(messages, bodies("camp-112", "CAMP-1-12", uuid.toUpperCase()))).seen).toEqual(["c3"]);
   });
 
+  it.each(["28-11-2026 01:30", "28 Nov 2026 01:30", "1764293400"])(
+    "is identified by no line with a time if its date is %j",
+    async (date) => {
+      const call = { c1: { from: ADA, reply: { date, content: "Yes" } } };
+      const line = body({ from: ADA, reply: { date: "28/11/26 01:00", content: "Yes" } });
+      expect(await match(call, line)).toEqual({ seen: [], ambiguous: ["c1"], unmatched: 0 });
+    },
+  );
+
   it("must agree in message id, kind, minute and content", async () => {
     const call = { c1: { from: ADA, reply: { date: "24/11/26 09:30", content: "Yes\r\nplease " } } };
     const header = "mobile,messageid,acknowledged,undeliverable,content";
