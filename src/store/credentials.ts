@@ -10,7 +10,7 @@ export interface StoredCredential {
 }
 
 /** start: given to a start of the service, and replaced by those of the next one. added: stays. */
-export type CredentialOrigin = "start" | "added";
+export type CredentialOrigin = Row<"credentials">["origin"];
 
 export function credentialStore(db: Db) {
   return {

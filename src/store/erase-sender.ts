@@ -9,7 +9,7 @@ import { eraseAttempts } from "./calls/attempts.js";
 import { CountChanges } from "./calls/call-counts.js";
 import { eraseResponses, SENDER_INDEXES } from "./calls/call-row.js";
 import { readStatesBySeq, writeStates } from "./calls/call-state.js";
-import { countSent, listMails, saveMailTexts } from "./outcomes/mails.js";
+import { countSent, listMails, type MailText, saveMailTexts } from "./outcomes/mails.js";
 import type { Db } from "./schema.js";
 import { isPostgres, jsonPart } from "./sql/per-database.js";
 import { transact } from "./sql/transactions.js";
@@ -18,7 +18,7 @@ export interface SenderErasure {
   /** Whether it is one of the sender's addresses; false for "". */
   readonly isSender: (address: string) => boolean;
   /** Without what belongs to the sender or to these calls; null: nothing does. */
-  readonly eraseMail: (mail: Mail, callIds: ReadonlySet<string>) => Pick<Mail, "subject" | "text"> | null;
+  readonly eraseMail: (mail: Mail, callIds: ReadonlySet<string>) => MailText | null;
   /** Only find. */
   readonly dryRun: boolean;
   readonly now: number;

@@ -47,27 +47,24 @@ export async function openStore({
   mustExist = false,
   isServed = false,
 }: OpenStoreOptions): Promise<Store> {
-  const db = await openDb({ url, mustExist, clock });
+  const db = await openDb(url, mustExist, clock);
   try {
     const key = typeof secretKey === "function" ? await secretKey({ mayCreate: !(await hasKeyCheck(db)) }) : secretKey;
     const cipher = keyCipher(key);
     await checkSecretKey(db, cipher);
-    return storeOn(db, { cipher, clock, isServed, nodes: await openNodes(url, clock, db, cipher) });
+    return storeOn(db, cipher, clock, isServed, await openNodes(url, clock, db, cipher));
   } catch (error) {
     await db.destroy();
     throw error;
   }
 }
 
-type DbOptions = Required<Omit<OpenStoreOptions, "secretKey" | "isServed">>;
-
 async function openNodes(url: string, clock: Clock, db: Db, cipher: KeyCipher): Promise<NodeStore | null> {
   return isPostgresUrl(url) ? (await import("./nodes/open-nodes.js")).openNodeStore(url, clock, db, cipher) : null;
 }
 
-async function openDb({ clock, ...options }: DbOptions): Promise<Db> {
-  const { url, mustExist } = options;
-  if (isPostgresUrl(url)) return requireWhole(await (await loadPostgres()).openPostgres(options));
+async function openDb(url: string, mustExist: boolean, clock: Clock): Promise<Db> {
+  if (isPostgresUrl(url)) return requireWhole(await (await loadPostgres()).openPostgres({ url, mustExist }));
   requireFilePath(url);
   return openSqlite({ path: url, mustExist, clock });
 }
@@ -111,7 +108,7 @@ function requireFilePath(url: string): void {
  * migrating them could end running nodes.
  */
 export async function openAdminStore(url: string, clock: Clock) {
-  const db = isPostgresUrl(url) ? await openPostgresAsIs(url) : await openDb({ url, mustExist: true, clock });
+  const db = isPostgresUrl(url) ? await openPostgresAsIs(url) : await openDb(url, true, clock);
   return {
     credentials: credentialStore(db),
     /** Of PostgreSQL; null: a lock on the file keeps others out. */
@@ -126,17 +123,10 @@ export async function openAdminStore(url: string, clock: Clock) {
 
 export type AdminStore = Awaited<ReturnType<typeof openAdminStore>>;
 
-interface StoreParts {
-  readonly cipher: KeyCipher;
-  readonly clock: Clock;
-  readonly isServed: boolean;
-  readonly nodes: NodeStore | null;
-}
-
 /** Every method that writes is atomic, one transaction, unless it says otherwise. */
 export type Store = ReturnType<typeof storeOn>;
 
-function storeOn(db: Db, { cipher, clock, isServed, nodes }: StoreParts) {
+function storeOn(db: Db, cipher: KeyCipher, clock: Clock, isServed: boolean, nodes: NodeStore | null) {
   return {
     callbacks: { ...callbackStore(db, cipher), ...versionStore(db) },
     calls: callStore(db, clock),

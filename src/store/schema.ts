@@ -1,7 +1,7 @@
 /** The tables that both databases have: the types of rows, what a batch casts its cells to, and what a copy copies derive from this list. */
 import type { ColumnType, Generated, Kysely, Selectable } from "kysely";
 import type { UnreachableReason } from "../domain/attempt.js";
-import type { CallStatus } from "../domain/call.js";
+import type { CallStatus, Due, SettledBy } from "../domain/call.js";
 import type { AuthType, BodyFormat } from "../domain/callback.js";
 import type { EndpointState } from "../domain/endpoint.js";
 import type { NoticeChannel, OutageEvent } from "../domain/outage.js";
@@ -90,9 +90,9 @@ export const TABLES = {
     error: nullable(oneOf<UnreachableReason>()),
     first_failed_at: nullable(integer),
     due_at: nullable(integer),
-    due_cause: nullable(oneOf<"retry" | "replay">()),
+    due_cause: nullable(oneOf<Due["cause"]>()),
     failed_in_recovery: integer,
-    settled_by: nullable(oneOf<"dispatcher" | "user" | "replay">()),
+    settled_by: nullable(oneOf<SettledBy>()),
     changed_at: integer,
     message_id: text,
     channel: text,

@@ -124,31 +124,29 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const SECRET_KEY_BYTES = 32;
 
-export interface KeyCipher {
-  /** AES-256-GCM with a new nonce each time: nonce, tag, ciphertext. `owner`: the callback's id. */
-  encrypt(plain: string, owner: string): Uint8Array;
-  /** Throws `config` for another secret key or changed bytes. */
-  decrypt(sealed: Uint8Array, owner: string): string;
-  /** HMAC-SHA256 in base64url. `text` begins with what it is for, so that nothing signed for one purpose serves another. */
-  sign(text: string): string;
-}
+export type KeyCipher = ReturnType<typeof keyCipher>;
 
 /** Throws `config` unless the key has 32 bytes. */
-export function keyCipher(secretKey: Uint8Array): KeyCipher {
+export function keyCipher(secretKey: Uint8Array) {
   if (secretKey.length !== SECRET_KEY_BYTES) {
     throw new WhcbError("config", `The secret key has ${secretKey.length} bytes instead of ${SECRET_KEY_BYTES}`, {
       hint: "WHCB_SECRET_KEY must be 32 bytes in base64: openssl rand -base64 32",
     });
   }
   return {
-    sign: (text) => createHmac("sha256", secretKey).update(text).digest("base64url"),
-    encrypt(plain, owner) {
+    /** HMAC-SHA256 in base64url. `text` begins with what it is for, so that nothing signed for one purpose serves another. */
+    sign: (text: string): string => createHmac("sha256", secretKey).update(text).digest("base64url"),
+
+    /** AES-256-GCM with a new nonce each time: nonce, tag, ciphertext. `owner` is the callback's id. */
+    encrypt(plain: string, owner: string): Uint8Array {
       const nonce = randomBytes(NONCE_BYTES);
       const cipher = createCipheriv(ALGORITHM, secretKey, nonce).setAAD(Buffer.from(owner));
       const body = Buffer.concat([cipher.update(plain, "utf8"), cipher.final()]);
       return Buffer.concat([nonce, cipher.getAuthTag(), body]);
     },
-    decrypt(sealed, owner) {
+
+    /** Throws `config` for another secret key or changed bytes. */
+    decrypt(sealed: Uint8Array, owner: string): string {
       try {
         const nonce = sealed.subarray(0, NONCE_BYTES);
         const tag = sealed.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES);

@@ -183,7 +183,7 @@ export function describeOverview(open: OpenStore): void {
       const filter = { status: "FAILED", changedBefore: NOW + 1 } as const;
       const position = await store.changes.readLatest();
       const turns = await turnsDuring(async () => {
-        const mark = { status: "SUCCESS", by: "user", now: NOW + 70_000 } as const;
+        const mark = { status: "SUCCESS", settledBy: "user", now: NOW + 70_000 } as const;
         expect(await markMatching(store, callback.id, filter, mark)).toBe(2_301);
       });
       expect(turns).toBeGreaterThan(3);
@@ -204,11 +204,11 @@ export function describeOverview(open: OpenStore): void {
       await accept(store, callback, ["A", "B", "C", "D"]);
       await attempt(store, callback, ["A", "B", "C"], { startedAt: NOW });
       await attempt(store, callback, ["D"], { startedAt: NOW, durationMs: 50, result: ACCEPTED });
-      await markMatching(store, callback.id, { status: "FAILED" }, { status: "SUCCESS", by: "user", now: NOW + 50 });
+      await markMatching(store, callback.id, { status: "FAILED" }, { status: "SUCCESS", settledBy: "user", now: NOW + 50 });
       await attempt(store, callback, ["B"], { startedAt: NOW + 60 });
       await attempt(store, callback, ["C"], { startedAt: NOW + 60, result: ACCEPTED });
       expect(await callOf(store, callback, "C")).toMatchObject({ settledBy: "dispatcher" });
-      const undone = { status: "FAILED", by: "user", now: NOW + 70 } as const;
+      const undone = { status: "FAILED", settledBy: "user", now: NOW + 70 } as const;
       expect(await markMatching(store, callback.id, { status: "SUCCESS", markedAt: NOW + 50 }, undone)).toBe(2);
       expect(idsOf(await everyCall(store, callback, { status: "FAILED" })).sort()).toEqual(["A", "B"]);
     });
@@ -250,7 +250,7 @@ export function describeOverview(open: OpenStore): void {
         code: "invalid",
       });
       expect(await store.calls.count(callback.id)).toEqual({ PENDING: 1, SUCCESS: 0, FAILED: 2 });
-      expect(await markMatching(store, callback.id, pending, { status: "SUCCESS", by: "replay", now: NOW + 3 })).toBe(1);
+      expect(await markMatching(store, callback.id, pending, { status: "SUCCESS", settledBy: "replay", now: NOW + 3 })).toBe(1);
       expect(await callOf(store, callback, "P")).toMatchObject({ status: "SUCCESS", settledBy: "replay", changedAt: NOW + 3 });
     });
   });

@@ -5,10 +5,11 @@ import type { CallFilter } from "../../src/domain/call-filter.js";
 import type { Callback, CallbackSettings } from "../../src/domain/callback.js";
 import { type Endpoint, NEW_ENDPOINT } from "../../src/domain/endpoint.js";
 import { DEFAULT_RETRY_POLICY } from "../../src/domain/retry-policy.js";
+import type { Clock } from "../../src/platform/clock.js";
 import type { CallQuery } from "../../src/store/calls/list-calls.js";
-import type { MarkMatching } from "../../src/store/calls/mark-calls.js";
+import type { Mark } from "../../src/store/calls/mark-calls.js";
 import type { ReplayRequest } from "../../src/store/calls/replays.js";
-import type { OpenStoreOptions, Store } from "../../src/store/open-store.js";
+import type { Store } from "../../src/store/open-store.js";
 import type { OutcomeGroup } from "../../src/store/outcomes/commit-outcomes.js";
 import { anAttempt, aResponse, REFUSED_503, someSettings } from "../support/builders.js";
 import { fetchPending } from "../support/store/waiting-calls.js";
@@ -19,7 +20,7 @@ export const DAY = 24 * 60 * MINUTE;
 export const POLICY = { ...DEFAULT_RETRY_POLICY, jitter: false };
 
 /** Opens a new store for each case; it is closed afterwards. */
-export type OpenStore = (options?: Pick<OpenStoreOptions, "clock" | "isServed">) => Promise<Store>;
+export type OpenStore = (options?: { readonly clock: Clock; readonly isServed?: boolean }) => Promise<Store>;
 
 let callbacksMade = 0;
 
@@ -106,7 +107,7 @@ export async function everyCall(store: Store, callback: Callback, filter: CallQu
 
 /** Counts rows, to compare with the counters. */
 /** Marks what matches now. Resolves to how many have changed. */
-export async function markMatching(store: Store, callbackId: string, filter: CallFilter, mark: MarkMatching): Promise<number> {
+export async function markMatching(store: Store, callbackId: string, filter: CallFilter, mark: Mark): Promise<number> {
   return store.calls.markMatching(callbackId, await store.calls.findMatching(callbackId, filter), mark);
 }
 

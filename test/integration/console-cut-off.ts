@@ -26,8 +26,8 @@ export function describeCutOff(name: string, openStores: () => Promise<readonly 
       await store.callbacks.create(ID, { ...CALLBACK_SETTINGS, retriesEnabled: false }, 0);
       const calls = Array.from({ length: CALLS }, (_, index) => ({ id: `c${index}`, response: aResponse() }));
       await store.calls.accept([{ callbackId: ID, calls }], 0);
-      await markMatching(store, ID, { status: "PENDING" }, { status: "SUCCESS", by: "user", now: 1 });
-      await markMatching(store, ID, { status: "SUCCESS" }, { status: "FAILED", by: "user", now: 2 });
+      await markMatching(store, ID, { status: "PENDING" }, { status: "SUCCESS", settledBy: "user", now: 1 });
+      await markMatching(store, ID, { status: "SUCCESS" }, { status: "FAILED", settledBy: "user", now: 2 });
       visitor = await new Visitor(first.app).signIn();
     });
     afterEach(async () => {

@@ -4,7 +4,7 @@ import { type CallProgress, type CallStatus, isErased } from "../../domain/call.
 import type { CallFilter } from "../../domain/call-filter.js";
 import type { Callback } from "../../domain/callback.js";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
-import type { MarkMatching } from "../../store/calls/mark-calls.js";
+import type { Mark } from "../../store/calls/mark-calls.js";
 import type { ReplaySelection } from "../../store/calls/replays.js";
 import type { MatchingCalls } from "../../store/calls/scan-calls.js";
 import type { ServerDeps } from "../server-deps.js";
@@ -126,7 +126,7 @@ function otherSet(count: number): WhcbError {
 }
 
 /** What an earlier request of this confirmation has marked; none is known of a mark as FAILED. */
-async function findMarked({ store }: ServerDeps, { id }: Callback, { status, now }: MarkMatching): Promise<MatchingCalls> {
+async function findMarked({ store }: ServerDeps, { id }: Callback, { status, now }: Mark): Promise<MatchingCalls> {
   const filter = { status, markedAt: now };
   return status === "SUCCESS" ? store.calls.findMatching(id, filter) : { filter, seqs: [] };
 }
@@ -149,19 +149,19 @@ async function actOnListed(deps: ServerDeps, callback: Callback, request: Action
 }
 
 /** null: a replay. */
-function markOf({ clock }: ServerDeps, { action, shownAt }: ActionRequest): Required<MarkMatching> | null {
+function markOf({ clock }: ServerDeps, { action, shownAt }: ActionRequest): Mark | null {
   switch (action) {
     case "success":
-      return { status: "SUCCESS", by: "user", now: shownAt };
+      return { status: "SUCCESS", settledBy: "user", now: shownAt };
     case "failed":
-      return { status: "FAILED", by: "user", now: clock.now() };
+      return { status: "FAILED", settledBy: "user", now: clock.now() };
     case "replay":
       return null;
   }
 }
 
 /** Resolves to how many calls this confirmation has marked. */
-async function markMatching(deps: ServerDeps, callback: Callback, matching: MatchingCalls, mark: MarkMatching): Promise<number> {
+async function markMatching(deps: ServerDeps, callback: Callback, matching: MatchingCalls, mark: Mark): Promise<number> {
   const marked = await deps.store.calls.markMatching(callback.id, matching, mark);
   deps.onWork(callback.id, "changed");
   return Math.max(marked, (await findMarked(deps, callback, mark)).seqs.length);
@@ -171,12 +171,14 @@ async function markListed(
   deps: ServerDeps,
   callback: Callback,
   { callIds, changedBefore }: Listed,
-  { status, by, now }: Required<MarkMatching>,
+  { status, settledBy, now }: Mark,
   found: ReadonlyMap<string, CallProgress>,
 ): Promise<Done> {
-  const mark = { callIds, status, settledBy: by, ...(status === "FAILED" && { unlessDeliveredSince: changedBefore + 1 }) };
+  const mark = { callIds, status, settledBy, ...(status === "FAILED" && { unlessDeliveredSince: changedBefore + 1 }) };
   const left = callIds.length === 0 ? [] : await markCalls(deps, callback, mark, now);
-  const before = [...found.values()].filter((call) => call.status === status && call.settledBy === by && call.changedAt === now);
+  const before = [...found.values()].filter(
+    (call) => call.status === status && call.settledBy === settledBy && call.changedAt === now,
+  );
   return { done: before.length + callIds.length - left.length, waiting: 0 };
 }
 

@@ -125,7 +125,7 @@ export function callCounters(db: Db) {
 export const NO_ANSWER = "";
 
 /** A status code, or why there was no answer. */
-export function failureOf({ statusCode, error }: Pick<CallProgress, "statusCode" | "error">): string {
+function failureOf({ statusCode, error }: CallProgress): string {
   return statusCode === null ? (error ?? NO_ANSWER) : String(statusCode);
 }
 

@@ -17,7 +17,7 @@ import type { MatchingCalls } from "./scan-calls.js";
 
 export interface MarkDetails {
   /** Default: a user. */
-  readonly settledBy?: MarkedBy;
+  readonly settledBy?: MarkedBy | undefined;
   readonly replays?: readonly ClientReplay[];
   /** FAILED only: a call that was delivered at this instant or later stays SUCCESS. */
   readonly unlessDeliveredSince?: number;
@@ -30,9 +30,10 @@ export interface ClientReplay {
   readonly attempt: NewAttempt;
 }
 
-export interface MarkMatching {
+export interface Mark {
   readonly status: "SUCCESS" | "FAILED";
-  readonly by?: MarkedBy;
+  /** Default: a user. */
+  readonly settledBy?: MarkedBy | undefined;
   readonly now: number;
 }
 
@@ -56,7 +57,7 @@ export function callMarks(db: Db, clock: Clock) {
      * than 1 s after its mark. Resolves to how many have changed. Throws `not-found`, and `invalid` for FAILED if the filter asks for PENDING
      * calls.
      */
-    markMatching: (callbackId: string, matching: MatchingCalls, mark: MarkMatching): Promise<number> =>
+    markMatching: (callbackId: string, matching: MatchingCalls, mark: Mark): Promise<number> =>
       markMatching(db, clock, callbackId, matching, mark),
 
     /** Atomic. Those of unknown calls are ignored. Throws `not-found` for the callback. */
@@ -80,7 +81,7 @@ interface Marking extends MarkDetails {
 async function markCalls(trx: Db, marking: Marking, now: number): Promise<readonly string[]> {
   const { callbackId, callIds, status, settledBy, replays = [], unlessDeliveredSince, unlessSettled } = marking;
   const { key } = await lockCallback(trx, callbackId);
-  const states = await requireStates(trx, { id: callbackId, key }, callIds);
+  const states = await requireStates(trx, callbackId, key, callIds);
   const activity = new ActivityChanges();
   const attempts = await addReplays(trx, states, { replays, now }, activity);
   for (const [id, { before }] of states) {
@@ -110,12 +111,6 @@ function whyNotMarked(call: CallProgress, status: Mark["status"]): string | null
   return isErased(call) ? "was erased and can't be sent again, so it can't" : null;
 }
 
-interface Mark {
-  readonly status: "SUCCESS" | "FAILED";
-  readonly settledBy?: MarkedBy | undefined;
-  readonly now: number;
-}
-
 async function saveMarks(
   db: Db,
   callbackId: string,
@@ -138,8 +133,9 @@ async function markMatching(
   clock: Clock,
   callbackId: string,
   { filter, seqs }: MatchingCalls,
-  { status, by, now }: MarkMatching,
+  mark: Mark,
 ): Promise<number> {
+  const { status } = mark;
   if (status === "FAILED" && filter.status === "PENDING")
     throw new WhcbError("invalid", `A PENDING call ${PENDING_REASON} be marked FAILED`);
   const { key } = await requireCallback(db, callbackId);
@@ -152,7 +148,7 @@ async function markMatching(
       await lockCallback(trx, callbackId);
       const states = await readStatesBySeq(trx, part);
       const marked = [...states.values()].filter(({ callbackKey, before }) => callbackKey === key && canBeMarked(before));
-      if (marked.length > 0) await saveMarks(trx, callbackId, marked, { status, settledBy: by, now });
+      if (marked.length > 0) await saveMarks(trx, callbackId, marked, mark);
       return marked.length;
     });
     await clock.nextTurn();
@@ -194,19 +190,19 @@ async function addReplays(
   return recorded;
 }
 
-interface CallbackKey {
-  readonly id: string;
-  readonly key: number;
-}
-
 /** Each once, in order. Throws `not-found` for the first unknown id. */
-export async function requireStates(db: Db, callback: CallbackKey, callIds: readonly string[]): Promise<Map<string, CallState>> {
+export async function requireStates(
+  db: Db,
+  callbackId: string,
+  callbackKey: number,
+  callIds: readonly string[],
+): Promise<Map<string, CallState>> {
   const ids = [...new Set(callIds)];
-  const found = await readStatesById(db, callback.key, ids);
+  const found = await readStatesById(db, callbackKey, ids);
   return new Map(
     ids.map((id) => {
       const state = found.get(id);
-      if (state === undefined) throw new WhcbError("not-found", `No call ${id} of callback ${callback.id}`);
+      if (state === undefined) throw new WhcbError("not-found", `No call ${id} of callback ${callbackId}`);
       return [id, state];
     }),
   );

@@ -211,8 +211,7 @@ async function requestByIds(
   replay: Row<"replays">,
   now: number,
 ): Promise<number> {
-  const callback = { id: callbackId, key: replay.callback_key };
-  const states = [...(await requireStates(db, callback, callIds)).values()];
+  const states = [...(await requireStates(db, callbackId, replay.callback_key, callIds)).values()];
   for (const state of states) state.after = requestReplay(state.before, now, replay.requested_at);
   const changes = new CountChanges();
   await writeStates(db, states, changes);

@@ -32,15 +32,6 @@ export interface EndpointChange {
   readonly markedOutage?: OpenOutage | null;
 }
 
-type Nullable<Row> = { [Column in keyof Row]: Row[Column] | null };
-
-interface OutageColumns {
-  readonly outage_id: string;
-  readonly outage_started_at: number;
-  readonly outage_failed_calls: number;
-  readonly outage_quiet_since: number | null;
-}
-
 /** Of a callback: when its first call is due. With a limit, PostgreSQL can't read those of all callbacks at once instead. */
 const firstDueAt = sql`
   (SELECT due_at FROM calls WHERE callback_key = callbacks.key AND status = 'FAILED' AND due_at IS NOT NULL
@@ -53,8 +44,18 @@ export const isActive = sql`(
   OR EXISTS (SELECT 1 FROM outages WHERE callback_key = callbacks.key AND ended_at IS NULL)
   OR EXISTS (SELECT 1 FROM endpoints WHERE callback_key = callbacks.key AND state = 'recovering'))`;
 
-type RecordRow = CallbackRow & { readonly fence?: number } & Nullable<Row<"endpoints">> &
-  Nullable<OutageColumns> & { pending: number; next_due_at: number | null; has_cancelled_replay: number };
+interface RecordRow extends CallbackRow, Nullable<Row<"endpoints">> {
+  readonly fence?: number;
+  readonly outage_id: string | null;
+  readonly outage_started_at: number | null;
+  readonly outage_failed_calls: number | null;
+  readonly outage_quiet_since: number | null;
+  readonly pending: number;
+  readonly next_due_at: number | null;
+  readonly has_cancelled_replay: number;
+}
+
+type Nullable<Joined> = { [Name in keyof Joined]: Joined[Name] | null };
 
 /** Of a callback. On SQLite the process that cancels knows what is in flight. */
 const hasCancelledReplay = perDatabase({

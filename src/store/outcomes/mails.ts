@@ -17,6 +17,11 @@ export interface OutageMail extends Mail {
   readonly lastError: string | null;
 }
 
+export interface MailText {
+  readonly subject: string;
+  readonly text: string;
+}
+
 type MailRow = Row<"mails"> & { readonly callback_id: string };
 
 /** The mails with their callbacks, for all that follows FROM. */

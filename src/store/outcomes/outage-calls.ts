@@ -1,6 +1,5 @@
 /** The calls that failed in an outage: why, and what became of them. */
 import { sql } from "kysely";
-import type { Outage } from "../../domain/outage.js";
 import type { Clock } from "../../platform/clock.js";
 import { requireCallback } from "../callbacks/callback-row.js";
 import type { FailureGroup } from "../calls/call-counts.js";
@@ -27,8 +26,12 @@ export interface OutageCalls {
   readonly isComplete: boolean;
 }
 
-/** The part of an outage that says which calls are its own. */
-export type CountedOutage = Pick<Outage, "callbackId" | "startedAt" | "endedAt" | "failedCalls">;
+export interface CountedOutage {
+  readonly callbackId: string;
+  readonly startedAt: number;
+  readonly endedAt: number | null;
+  readonly failedCalls: number;
+}
 
 type Fate = Exclude<keyof OutageCalls, "failures" | "isComplete">;
 

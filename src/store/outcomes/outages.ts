@@ -17,7 +17,10 @@ export interface OutageRead {
   readonly since: number;
 }
 
-export type ClosedOutage = Omit<Outage, "notifiedAt" | "notifiedBy"> & { readonly endedAt: number };
+export interface ClosedOutage extends OpenOutage {
+  readonly callbackId: string;
+  readonly endedAt: number;
+}
 
 export function outageStore(db: Db, clock: Clock) {
   return {

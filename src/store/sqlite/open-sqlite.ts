@@ -86,15 +86,11 @@ export async function migrateSqliteAt(path: string): Promise<Migrated> {
   }
 }
 
-export interface DatabaseLock {
-  release(): Promise<void>;
-}
-
 /**
  * Keeps out every other `serve`, and what can't run beside one. Creates the database unless it must exist. This process must have no other
  * connection to it yet. Throws as openSqlite, and `config` if another process has the lock, or may have it.
  */
-export async function lockDatabase(path: string, { mustExist = false } = {}): Promise<DatabaseLock> {
+export async function lockDatabase(path: string, { mustExist = false } = {}): Promise<{ release(): Promise<void> }> {
   if (path === ":memory:") return { async release() {} };
   const lock = lockBeside(path);
   const isNew = !existsSync(path);

@@ -4,38 +4,38 @@ import type { BacklogRead, DueRead, PendingRead } from "../../../src/store/calls
 import type { Store } from "../../../src/store/open-store.js";
 
 export async function fetchPending(
-  store: Pick<Store, "queue">,
+  store: Store,
   callbackId: string,
   limit: number,
-  options: Omit<PendingRead, "callbackId" | "limit"> = {},
+  options: Partial<PendingRead> = {},
 ): Promise<readonly Call[]> {
   return (await store.queue.fetchPending([{ callbackId, limit, ...options }]))[0] ?? [];
 }
 
 export async function fetchDue(
-  store: Pick<Store, "queue">,
+  store: Store,
   callbackId: string,
   dueBefore: number,
   limit: number,
-  options: Omit<DueRead, "callbackId" | "limit" | "dueBefore"> = {},
+  options: Partial<DueRead> = {},
 ): Promise<readonly Call[]> {
   return (await store.queue.fetchDue([{ callbackId, dueBefore, limit, ...options }]))[0] ?? [];
 }
 
-export async function fetchReplays(store: Pick<Store, "queue">, callbackId: string, limit: number): Promise<readonly Call[]> {
+export async function fetchReplays(store: Store, callbackId: string, limit: number): Promise<readonly Call[]> {
   return (await store.queue.fetchReplays([{ callbackId, limit }]))[0] ?? [];
 }
 
 export async function fetchBacklog(
-  store: Pick<Store, "queue">,
+  store: Store,
   callbackId: string,
   recovery: number,
   limit: number,
-  options: Omit<BacklogRead, "callbackId" | "limit" | "recovery"> = {},
+  options: Partial<BacklogRead> = {},
 ): Promise<readonly Call[]> {
   return (await store.queue.fetchBacklog([{ callbackId, recovery, limit, ...options }]))[0] ?? [];
 }
 
-export async function fetchHeld(store: Pick<Store, "queue">, callbackId: string): Promise<Call | null> {
+export async function fetchHeld(store: Store, callbackId: string): Promise<Call | null> {
   return (await store.queue.fetchHeld([{ callbackId, limit: 1 }]))[0]?.[0] ?? null;
 }

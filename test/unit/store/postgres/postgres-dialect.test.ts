@@ -15,7 +15,7 @@ function open(failing: string, error: Error) {
     },
     release: (isBroken: unknown) => void closed.push(isBroken),
   };
-  const pool: Pick<Pool, "end"> & { connect(): Promise<typeof client> } = { connect: async () => client, end: async () => {} };
+  const pool = { connect: async () => client, end: async () => {} };
   return { db: new Kysely<object>({ dialect: postgresDialect(pool as unknown as Pool) }), asked, closed };
 }
 

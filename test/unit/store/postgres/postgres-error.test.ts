@@ -32,7 +32,7 @@ afterAll(async () => {
 });
 
 /** The database's URL with other parts. */
-function other(parts: Partial<Pick<URL, "username" | "password" | "port" | "pathname" | "hostname">>): string {
+function other(parts: Partial<URL>): string {
   return Object.assign(new URL(database.url), parts).href;
 }
 
