@@ -15,10 +15,10 @@ import type { Store } from "../store/open-store.js";
 import { buildDelivery, type DeliveryRequest } from "../wire/delivery-request.js";
 import type { BodyNames } from "../wire/delivery-settings.js";
 import { Dispatcher } from "./dispatcher.js";
-import { OutageSampler } from "./outage-sampler.js";
+import { createOutageSampler } from "./outage-sampler.js";
 import { createMailSender } from "./outbox/mail-sender.js";
 import { createNoticeSender } from "./outbox/notice-sender.js";
-import { Purger } from "./purger.js";
+import { createPurger } from "./purger.js";
 import { RunLoop } from "./run-loop.js";
 
 export interface Dispatching {
@@ -64,7 +64,7 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
     ...noticeTargets.map((target) => createNoticeSender({ store, target, clock, logger })),
   ];
   const destinations = { began: destinationsOf("began", noticeTargets), ended: destinationsOf("ended", noticeTargets) };
-  const purger = new Purger({ store, clock, logger, removeMailFiles });
+  const purger = createPurger({ store, clock, logger, removeMailFiles });
   const dispatcher = new Dispatcher({
     store,
     clock,
@@ -88,7 +88,7 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
     },
     onCallbackDeleted: () => purger.wake(),
   });
-  const sampler = new OutageSampler({ activity: store.activity, clock, logger });
+  const sampler = createOutageSampler({ activity: store.activity, clock, logger });
   let isWarned = false;
   const warnOnce = () => {
     if (!isWarned) logger.warn({}, NO_NOTIFICATIONS);

@@ -1,4 +1,3 @@
-/** How many calls wait, each minute while an outage is open. */
 import type { Clock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
 import type { Store } from "../store/open-store.js";
@@ -11,39 +10,22 @@ export interface SamplerDeps {
 }
 
 const MINUTE_MS = 60_000;
-/** Callbacks per transaction. */
-const CHUNK = 500;
+const CALLBACKS_PER_TRANSACTION = 500;
 
-export class OutageSampler {
-  readonly #deps: SamplerDeps;
-  readonly #loop: RunLoop;
-
-  constructor(deps: SamplerDeps) {
-    this.#deps = deps;
-    this.#loop = new RunLoop(() => this.tick(), {
-      clock: deps.clock,
-      pollMs: MINUTE_MS,
-      onError: (error) => deps.logger.error({ err: error }, "Waiting calls could not be counted for the outages; trying again"),
-    });
-  }
-
-  start(): void {
-    this.#loop.start();
-  }
-
-  stop(): Promise<void> {
-    return this.#loop.stop();
-  }
-
-  /** Resolves with the beginning of the next minute. */
-  async tick(): Promise<number> {
-    const { activity, clock } = this.#deps;
+/** Records each minute how many calls wait while an outage is open. */
+export function createOutageSampler({ activity, clock, logger }: SamplerDeps): RunLoop {
+  const sample = async () => {
     const now = clock.now();
-    let after = await activity.sampleWaiting(now, 0, CHUNK);
+    let after = await activity.sampleWaiting(now, 0, CALLBACKS_PER_TRANSACTION);
     while (after !== null) {
       await clock.nextTurn();
-      after = await activity.sampleWaiting(now, after, CHUNK);
+      after = await activity.sampleWaiting(now, after, CALLBACKS_PER_TRANSACTION);
     }
     return (Math.floor(now / MINUTE_MS) + 1) * MINUTE_MS;
-  }
+  };
+  return new RunLoop(sample, {
+    clock,
+    pollMs: MINUTE_MS,
+    onError: (error) => logger.error({ err: error }, "Waiting calls could not be counted for the outages; trying again"),
+  });
 }

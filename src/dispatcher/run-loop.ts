@@ -1,29 +1,30 @@
-/** Goes on after any error. */
 import type { Clock } from "../platform/clock.js";
 
-/** Resolves with when the next thing is due (epoch ms); null: nothing. */
+/** Resolves with when the next thing is due (epoch ms), or null if nothing is. */
 export type Step = () => Promise<number | null>;
 
 export interface LoopOptions {
   readonly clock: Clock;
   readonly pollMs: number;
   readonly onError: (error: unknown) => void;
-  /** Between two steps that fail. */
+  /** The pause between steps that fail doubles up to this. */
   readonly longestBackoffMs?: number;
 }
 
 const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 5_000;
 
+/** Takes one step after the other, when they are due, and goes on after any error. */
 export class RunLoop {
-  readonly #step: Step;
+  /** Takes one step now, which a test does by itself. */
+  readonly tick: Step;
   readonly #options: LoopOptions;
   #alarm = new AbortController();
   readonly #stopping = new AbortController();
   #ended: Promise<void> = Promise.resolve();
 
   constructor(step: Step, options: LoopOptions) {
-    this.#step = step;
+    this.tick = step;
     this.#options = options;
   }
 
@@ -61,7 +62,7 @@ export class RunLoop {
 
   async #tryStep(): Promise<number | null | "failed"> {
     try {
-      return await this.#step();
+      return await this.tick();
     } catch (error) {
       this.#options.onError(error);
       return "failed";

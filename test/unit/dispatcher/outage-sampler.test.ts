@@ -1,12 +1,12 @@
 import { expect, it } from "vitest";
-import { OutageSampler } from "../../../src/dispatcher/outage-sampler.js";
+import { createOutageSampler } from "../../../src/dispatcher/outage-sampler.js";
 import { silentLogger } from "../../../src/platform/logger.js";
 import { down, MINUTE, Simulation } from "../../support/dispatcher/simulation.js";
 
 it("samples every callback with an open outage, however many, once a minute", async () => {
   const sim = await Simulation.open();
   sim.endpoint = down;
-  const sampler = new OutageSampler({ activity: sim.store.activity, clock: sim.clock, logger: silentLogger });
+  const sampler = createOutageSampler({ activity: sim.store.activity, clock: sim.clock, logger: silentLogger });
   const start = sim.clock.now();
   const healthy = await sim.callback();
   const callbacks = [];
