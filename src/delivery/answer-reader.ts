@@ -1,11 +1,10 @@
-/** Limits what undici reads: it parses each chunk to its end, with a stack trace for each header over its own limit. */
 import type { Socket } from "node:net";
 import { errors } from "undici";
-import { StatusRewriter } from "./interim-answers.js";
 
+/** Limits what undici reads, because it parses each chunk to its end, with a stack trace for each header over its own limit. */
 export class AnswerReader {
   readonly #rewriter = new StatusRewriter();
-  /** Bytes read since the request, the end of the headers or a piece of the body. */
+  /** Bytes that were read since the request, the end of the headers or a piece of the body. */
   #headerBytes = 0;
 
   constructor(socket: Socket, maxHeaderBytes: number) {
@@ -26,7 +25,7 @@ export class AnswerReader {
     };
   }
 
-  /** Call before each request, one at a time. */
+  /** Is called before each request, one at a time. */
   expectAnswer(): void {
     this.#headerBytes = 0;
     this.#rewriter.expectAnswer();
@@ -34,5 +33,59 @@ export class AnswerReader {
 
   continueAnswer(): void {
     this.#headerBytes = 0;
+  }
+}
+
+/** "?" stands for any byte. */
+const INTERIM_STATUS_LINE = "HTTP/1.? 1??";
+const FIRST_DIGIT = INTERIM_STATUS_LINE.length - 3;
+const LAST_DIGIT = INTERIM_STATUS_LINE.length - 1;
+const ANY = 0x3f;
+const LF = 0x0a;
+const CR = 0x0d;
+const ZERO = 0x30;
+const TWO = 0x32;
+
+/**
+ * Turns the status 100 of interim answers into 102 in place, because undici destroys the socket at a `100 Continue` that it didn't ask for,
+ * but skips 102. Answers may come in pieces.
+ */
+export class StatusRewriter {
+  #state: "status" | "headers" | "final" = "final";
+  #positionInStatusLine = 0;
+  #isTen = false;
+  #isLineEmpty = false;
+
+  expectAnswer(): void {
+    this.#state = "status";
+    this.#positionInStatusLine = 0;
+  }
+
+  rewrite(chunk: Buffer): void {
+    for (let index = 0; index < chunk.length && this.#state !== "final"; index++) {
+      const byte = chunk[index] ?? 0;
+      if (this.#state === "headers") this.#skipHeaderByte(byte);
+      else if (this.#readStatusByte(byte)) chunk[index] = TWO;
+    }
+  }
+
+  #readStatusByte(byte: number): boolean {
+    const position = this.#positionInStatusLine++;
+    const expected = INTERIM_STATUS_LINE.charCodeAt(position);
+    if (expected !== ANY && expected !== byte) {
+      this.#state = "final";
+      return false;
+    }
+    if (position === FIRST_DIGIT + 1) this.#isTen = byte === ZERO;
+    if (position !== LAST_DIGIT) return false;
+    this.#state = "headers";
+    this.#isLineEmpty = false;
+    return this.#isTen && byte === ZERO;
+  }
+
+  #skipHeaderByte(byte: number): void {
+    if (byte === LF && this.#isLineEmpty) this.expectAnswer();
+    else if (byte === LF) this.#isLineEmpty = true;
+    else if (byte !== CR) this.#isLineEmpty = false;
   }
 }

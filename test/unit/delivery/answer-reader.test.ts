@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { StatusRewriter } from "../../../src/delivery/interim-answers.js";
+import { StatusRewriter } from "../../../src/delivery/answer-reader.js";
 
 const OK = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
