@@ -5,13 +5,13 @@ import type { Callback } from "../domain/callback.js";
 import type { Clock } from "../platform/clock.js";
 import type { Store } from "../store/open-store.js";
 
-/** Throws if the request can't be built. */
+/** Builds the request of a call, or throws if it can't be built. */
 export type Prepare = (callback: Callback, call: Call) => PreparedDelivery;
 
 export interface PreparedDelivery {
-  /** In memory, at most. */
+  /** The body takes this much memory at most. */
   readonly bodyBytes: number;
-  /** Resolves to null if nothing was sent, as `maySend` didn't permit it. */
+  /** Resolves to null if nothing was sent because `maySend` didn't permit it. */
   send(maySend: MaySend): Promise<DeliveryResult | null>;
 }
 
@@ -21,17 +21,12 @@ export interface CallSenderDeps {
   readonly prepare: Prepare;
 }
 
-/** The settings of a callback at this moment, as they may change while a call is read. */
-interface Settings {
-  readonly callback: Callback;
-}
-
 /** The clocks may differ by this much over one request. */
 const CLOCKS_APART_MS = 1_000;
 /** After a longer read, what it found may be out of date: a mark must be noticed within a second. */
 export const SLOW_READ_MS = 500;
 
-/** It rejects if our side failed: that is no attempt (docs/dispatcher.md, A call, Rule 3). */
+/** Its promises reject if our side failed, which is no attempt (docs/dispatcher.md, A call, Rule 3). */
 export class CallSender {
   readonly #deps: CallSenderDeps;
   #lastRead: Promise<unknown> = Promise.resolve();
@@ -40,15 +35,12 @@ export class CallSender {
     this.#deps = deps;
   }
 
-  prepare(call: Call, callback: Callback): PreparedDelivery {
-    return this.#deps.prepare(callback, call);
-  }
-
   /**
-   * Reads a response that was left out. null: the call was perhaps marked, changed or deleted meanwhile. One at a time, with a turn of the
-   * event loop in between: otherwise connecting times out. Keeps only the request: a large body is in memory once.
+   * Reads a response that was left out, and keeps only its request, so a large body is in memory once. Resolves to null if the call may
+   * have been marked, changed or deleted meanwhile. Reads go one at a time, with a turn of the event loop in between, as connecting would
+   * time out otherwise. The endpoint's settings may change during the read.
    */
-  readAndPrepare(call: Call, settings: Settings): Promise<PreparedDelivery | null> {
+  readAndPrepare(call: Call, endpoint: { readonly callback: Callback }): Promise<PreparedDelivery | null> {
     const { clock, store, prepare } = this.#deps;
     const read = async () => {
       await clock.nextTurn();
@@ -56,14 +48,14 @@ export class CallSender {
       const findCall = () => store.calls.find(call.callbackId, call.id);
       const first = await findCall();
       const whole = clock.monotonicMs() - began > SLOW_READ_MS ? await findCall() : first;
-      return whole && isUnchanged(call, whole) ? prepare(settings.callback, whole) : null;
+      return whole && isUnchanged(call, whole) ? prepare(endpoint.callback, whole) : null;
     };
     const next = this.#lastRead.then(read);
     this.#lastRead = next.catch(() => undefined);
     return next;
   }
 
-  /** null: nothing was sent, as `maySend` didn't permit it. */
+  /** Resolves to null if nothing was sent because `maySend` didn't permit it. */
   async send(delivery: PreparedDelivery, call: Call, cause: AttemptCause, maySend: MaySend): Promise<Attempt | null> {
     const { clock } = this.#deps;
     const startedAt = clock.now();
@@ -81,7 +73,7 @@ function isUnchanged(before: Call, after: Call): boolean {
   return before.status === after.status && before.sentAt === after.sentAt && before.due?.cause === after.due?.cause;
 }
 
-/** After the clock was set back: doesn't end later than now. */
+/** Once the clock was set back, an attempt must not end later than now. */
 function notAhead(startedAt: number, endedAt: number, durationMs: number): number {
   return startedAt + durationMs <= endedAt + CLOCKS_APART_MS ? startedAt : endedAt - durationMs;
 }

@@ -1,6 +1,6 @@
 import type { Store } from "../store/open-store.js";
 
-/** The event loop turns in between. */
+/** The event loop turns between two chunks. */
 const CHUNK = 200;
 
 /** Callbacks that this process or another one has changed, and whose state must be read again. */
@@ -8,7 +8,7 @@ export class ChangedCallbacks {
   readonly #store: Store;
   readonly #ids = new Set<string>();
   #changeCounter: string | null = null;
-  /** In the change log; null: not started. */
+  /** This is a position in the change log; it is null until the first read. */
   #position: string | null = null;
   #hasMore = false;
 
@@ -33,13 +33,13 @@ export class ChangedCallbacks {
     this.#ids.add(callbackId);
   }
 
-  /** Positions in the change log may be used again. */
+  /** Reads everything again, because positions in the change log may be used again. */
   restart(): void {
     this.#position = null;
     this.#changeCounter = null;
   }
 
-  /** At the start adds every callback with work, then one chunk of those that anyone changed, which it returns. */
+  /** The first read adds every callback with work; later ones add and return a chunk of the callbacks that anyone changed. */
   async read(): Promise<readonly string[]> {
     if (this.#position === null) {
       const position = await this.#store.changes.readLatest();
@@ -47,7 +47,7 @@ export class ChangedCallbacks {
       this.#position = position;
       return [];
     }
-    // Before: what is written in between is read next time.
+    // The counter is read first, so that what is written in between is read next time.
     const counter = await this.#store.changes.readCounter();
     if (counter === this.#changeCounter) return [];
     const { callbackIds, position } = await this.#store.changes.read(this.#position, CHUNK);
@@ -58,7 +58,7 @@ export class ChangedCallbacks {
     return callbackIds;
   }
 
-  /** Takes one chunk. What is reported from then on is newer than what is read of it. */
+  /** Takes one chunk. A change that is reported from then on is newer than what is read of the callback. */
   takeChunk(): readonly string[] {
     const chunk: string[] = [];
     for (const id of this.#ids) {

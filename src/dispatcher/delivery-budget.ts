@@ -1,13 +1,12 @@
-/** docs/dispatcher.md, Limits. */
 /** While others wait, an owner holds at most one larger body: hanging endpoints must not starve the rest. */
 const LARGE_BYTES = 1024 * 1024;
-/** Half: prefetched calls may wait long and must not block large bodies. */
+/** Prefetched calls may wait long, so they get half: large bodies must not wait for them. */
 const PREFETCHED_SHARE = 2;
-/** The part that bodies over SMALL_BYTES leave to the others. */
+/** Bodies over SMALL_BYTES leave one part in this many to smaller ones. */
 const SMALL_SHARE = 16;
-/** These don't queue behind larger ones. */
+/** Bodies up to this size don't queue behind larger ones. */
 const SMALL_BYTES = 256 * 1024;
-/** Of a call, without its response. */
+/** A call takes this much memory without its response. */
 export const CALL_BYTES = 1_024;
 
 export class DeliveryBudget<Owner extends object> {
@@ -15,11 +14,11 @@ export class DeliveryBudget<Owner extends object> {
   #prefetchedBytes = 0;
   readonly #prefetched = new Map<Owner, number>();
   #inFlightBytes = 0;
-  /** Large bodies in flight. */
+  /** The number of large bodies that an owner has in flight. */
   readonly #large = new Map<Owner, number>();
-  /** In the order of waiting. */
+  /** Owners are in the order in which they began to wait. */
   readonly #waiting = new Set<Owner>();
-  /** For a small body, with the bytes that it would add. */
+  /** Owners that wait for room for a small body, with the bytes that it would add. */
   readonly #smallWaiting = new Map<Owner, number>();
   readonly #offered = new Set<Owner>();
 
@@ -36,7 +35,6 @@ export class DeliveryBudget<Owner extends object> {
     return Math.max(0, most - this.#prefetchedBytes);
   }
 
-  /** What an owner has prefetched now. */
   setPrefetched(owner: Owner, bytes: number): void {
     const by = bytes - (this.#prefetched.get(owner) ?? 0);
     if (by === 0) return;
@@ -46,7 +44,7 @@ export class DeliveryBudget<Owner extends object> {
     if (by < 0) this.#offerRoom();
   }
 
-  /** Owners that waited, and for which there may be room now. */
+  /** Takes the owners that waited, and for which there may be room now. */
   takeOffered(): readonly Owner[] {
     if (this.#offered.size === 0) return [];
     const offered = [...this.#offered];
@@ -54,7 +52,10 @@ export class DeliveryBudget<Owner extends object> {
     return offered;
   }
 
-  /** Before reading or building a body; one may always go. Without room the owner waits. `prefetched`: of `bytes`, already counted. */
+  /**
+   * Is called before a body is read or built. One body may always go; without room the owner waits. `prefetched` is the part of
+   * `bytes` that is counted already.
+   */
   tryHold(owner: Owner, bytes: number, prefetched = 0): boolean {
     const isSmall = bytes <= SMALL_BYTES;
     const added = bytes - prefetched;
@@ -66,13 +67,13 @@ export class DeliveryBudget<Owner extends object> {
     } else if (!isSmall) this.#waiting.add(owner);
     else if (this.#smallWaiting.get(owner) !== added) {
       this.#smallWaiting.set(owner, added);
-      // It was perhaps offered room that it can't use.
+      // The owner was perhaps offered room that it can't use.
       this.#offerSmall();
     }
     return mayGo;
   }
 
-  /** Once a body is built. False: there is no room for what it takes more. */
+  /** Is called once a body is built. Returns false if there is no room for what it takes beyond `from`. */
   tryResize(owner: Owner, from: number, to: number): boolean {
     const isAlone = this.#inFlightBytes === from;
     if (to > from && !isAlone && this.heldBytes - from + to > this.#totalBytes) return false;
@@ -80,7 +81,7 @@ export class DeliveryBudget<Owner extends object> {
     return true;
   }
 
-  /** It is in memory already. */
+  /** Counts a body of another size, which is in memory already. */
   resize(owner: Owner, from: number, to: number): void {
     this.#inFlightBytes += to - from;
     this.#countLarge(owner, to, 1);
@@ -115,7 +116,7 @@ export class DeliveryBudget<Owner extends object> {
     else this.#large.delete(owner);
   }
 
-  /** The first without a large body: the others may not take another. */
+  /** Prefers owners without a large body, because the others may not take another. */
   get #nextWaiting(): Owner | undefined {
     for (const owner of this.#waiting) if (!this.#large.has(owner)) return owner;
     return this.#waiting.values().next().value;
@@ -127,7 +128,7 @@ export class DeliveryBudget<Owner extends object> {
     this.#offerSmall();
   }
 
-  /** To the first for whom there is room: small bodies don't queue behind less small ones. */
+  /** Offers room to the first owner for which there is enough, so small bodies don't queue behind less small ones. */
   #offerSmall(): void {
     for (const [owner, added] of this.#smallWaiting) {
       if (!this.#fits(added, true)) continue;

@@ -18,19 +18,19 @@ export interface DispatcherDeps {
   readonly limits?: Partial<DispatchLimits>;
   readonly prepare: Prepare;
   onAttempt(callbackId: string, attempt: Attempt): void;
-  /** To whom outages are reported besides their e-mail. */
+  /** Names the destinations to which outages are reported besides their e-mail. */
   readonly notices?: () => OutcomeGroup["notices"];
-  /** A commit has opened or ended outages. */
+  /** Called when a commit has opened or ended outages. */
   onOutageChanged(): void;
-  /** This process or another one has deleted a callback. */
+  /** Called when this process or another one has deleted a callback. */
   onCallbackDeleted(): void;
 }
 
 export interface DispatchLimits extends SendLimits {
   readonly inFlightPerEndpoint: number;
-  /** Calls of an endpoint per read, at most. */
+  /** A read takes this many calls of an endpoint at most. */
   readonly batch: number;
-  /** Outcomes within it share a commit; 0: one turn of the event loop. */
+  /** Outcomes within this time share a commit; 0 means one turn of the event loop. */
   readonly gatherMs: number;
 }
 

@@ -15,14 +15,14 @@ import { type Fault, Outcomes } from "./outcomes/outcomes.js";
 import { RunLoop } from "./run-loop.js";
 import { SendSlots } from "./send-slots.js";
 
-/** With so many endpoints waiting for slots, the others' calls are read later. */
+/** While this many endpoints wait for slots, the others' calls aren't read. */
 const ENOUGH_WAITING = 512;
-/** At most: two batches of calls are divided among them. */
+/** Two batches of calls are divided among at most so many endpoints. */
 const ENDPOINTS_PER_READ = 64;
 const POLL_MS = 500;
-/** 60 s an attempt, 5 s to connect. */
+/** An attempt takes 60 s at most, and connecting 5 s. */
 export const LONGEST_STOP_MS = 65_000;
-/** A wall clock further behind the monotonic one was set back. */
+/** If the wall clock loses this much on the monotonic one, it was set back. */
 const SET_BACK_MS = 1_000;
 
 /** Owns everything that sends, and is the only one that calls it: what it calls returns values. Its step is `tick`. */
@@ -37,13 +37,13 @@ export class Dispatcher {
   readonly #pool: EndpointPool;
   readonly #outcomes: Outcomes;
   readonly #sender: CallSender;
-  /** null: one process serves the database. */
+  /** It is null if one process serves the database. */
   readonly #leases: LeasedCallbacks | null;
   readonly #loop: RunLoop;
   readonly #leaseLoop: RunLoop;
   #isDrained = new AbortController();
   #isStopping = false;
-  /** The wall clock against the monotonic one, at most since it was last set back; Infinity at first. */
+  /** How far the wall clock was ahead of the monotonic one at most, since it was last set back; Infinity at first. */
   #wallAhead = Number.POSITIVE_INFINITY;
 
   constructor(deps: DispatcherDeps) {
@@ -84,7 +84,7 @@ export class Dispatcher {
     return this.#pool.size;
   }
 
-  /** Seqs of calls whose outcomes aren't committed yet; null: another dispatcher may own the callback. */
+  /** Returns the seqs of calls whose outcomes aren't committed yet, or null if another dispatcher may own the callback. */
   begunCalls(callbackId: string): ReadonlySet<number> | null {
     return this.#pool.begunCalls(callbackId, this.#fences);
   }
@@ -94,7 +94,7 @@ export class Dispatcher {
     this.#loop.start();
   }
 
-  /** Another process may have written something. */
+  /** Is called when another process may have written something. */
   wake(): void {
     this.#loop.wake();
   }
@@ -130,7 +130,7 @@ export class Dispatcher {
     }
   }
 
-  /** Until this monotonic instant. */
+  /** Tries until this monotonic instant. */
   async #commitBefore(end: number): Promise<void> {
     const { clock, logger } = this.#deps;
     for (;;) {
@@ -147,7 +147,7 @@ export class Dispatcher {
     }
   }
 
-  /** Resolves with when the next thing is due (epoch ms), answers aside; null: nothing. */
+  /** Takes one step. Resolves with when the next thing is due (epoch ms), answers aside, or null if nothing is. */
   async tick(): Promise<number | null> {
     const { clock } = this.#deps;
     try {
@@ -215,7 +215,7 @@ export class Dispatcher {
     return this.#leases?.isTrusted() ?? true;
   }
 
-  /** At this moment. */
+  /** Whether the endpoint's callback is this dispatcher's at this moment. */
   #owns({ callback, fence }: EndpointState): boolean {
     return this.#isTrusted && this.#fences.fenceOf(callback.id) === fence;
   }
@@ -296,12 +296,12 @@ export class Dispatcher {
     }
   }
 
-  /** null: nothing was sent. Rejects if our side failed. */
+  /** Resolves to null if nothing was sent. Rejects if our side failed. */
   async #attempt(endpoint: EndpointState, taken: TakenCall): Promise<Attempt | null> {
     const { call, cause } = taken;
     const isWhole = call.leftOutBytes === undefined;
-    // A whole call leaves in the turn in which it was taken: later the endpoint's limit may be lower.
-    const delivery = isWhole ? this.#sender.prepare(call, endpoint.callback) : await this.#sender.readAndPrepare(call, endpoint);
+    // A whole call leaves in the turn in which it was taken, because the endpoint's limit may be lower later.
+    const delivery = isWhole ? this.#deps.prepare(endpoint.callback, call) : await this.#sender.readAndPrepare(call, endpoint);
     if (delivery === null || !this.#owns(endpoint)) return null;
     taken.sentTo = endpoint.callback;
     if (!fitRequest(endpoint, taken, delivery.bodyBytes, this.#budget)) return null;
@@ -321,7 +321,7 @@ export class Dispatcher {
     this.#loop.wake();
   }
 
-  /** At the start and after the clock was set back: nothing stored may be in the future. */
+  /** At the start and after the clock was set back, stored times in the future are moved to now. */
   async #clampToClock(): Promise<void> {
     const { clock, policy, store } = this.#deps;
     const now = clock.now();
@@ -331,7 +331,7 @@ export class Dispatcher {
       this.#pool.changedAll();
       this.#wallAhead = wallAhead;
     }
-    // Small steps back add up.
+    // Small steps back add up, so the largest difference is kept.
     this.#wallAhead = Math.max(this.#wallAhead, wallAhead);
   }
 

@@ -1,4 +1,3 @@
-/** Everything that `serve` does by itself: it delivers, mails, purges, samples and ends the leases of runs. */
 import type { Deliverer } from "../delivery/deliverer.js";
 import type { Attempt } from "../domain/attempt.js";
 import type { OutageEvent } from "../domain/outage.js";
@@ -22,7 +21,7 @@ import { createPurger } from "./purger.js";
 import { RunLoop } from "./run-loop.js";
 
 export interface Dispatching {
-  /** After the commit. */
+  /** Is called after the commit that accepted a response or changed a callback. */
   onWork(callbackId: string, kind: "accepted" | "changed"): void;
   readonly dispatcher: Dispatcher;
   /** Calls the handler with each attempt. */
@@ -36,9 +35,9 @@ export interface DispatchingDeps {
   readonly store: Store;
   readonly deliverer: Deliverer;
   readonly notifier: Notifier;
-  /** Besides the e-mail. */
+  /** Outages are reported to these besides the e-mail. */
   readonly noticeTargets: readonly NoticeTarget[];
-  /** Written before this, epoch ms. */
+  /** Removes the files of e-mails that were written before this (epoch ms). */
   readonly removeMailFiles: (before: number) => Promise<void>;
   readonly clock: Clock;
   readonly random: Random;
@@ -47,7 +46,7 @@ export interface DispatchingDeps {
   readonly authParameter: string;
   readonly bodyNames: BodyNames;
   readonly limits: SendLimits;
-  /** false: it only ends leases. */
+  /** If it is false, nothing is sent or purged; only the leases of runs are ended. */
   readonly isEnabled: boolean;
 }
 
@@ -109,7 +108,7 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
       if (kind === "accepted") dispatcher.accepted(callbackId);
       else dispatcher.changed(callbackId);
       store.nodes?.announce();
-      // Deleted, perhaps: the owner that would notice may be another node.
+      // The callback may be deleted, and the owner that would notice may be another node.
       if (kind === "changed" && store.nodes) purger.wake();
     },
     dispatcher,
@@ -126,7 +125,7 @@ function destinationsOf(event: OutageEvent, targets: readonly NoticeTarget[]): s
   return targets.filter(({ events }) => events.includes(event)).map(({ destination }) => destination);
 }
 
-/** As text, a large body would be in memory twice. */
+/** A large body that is text would be in memory twice. */
 function bodyAsBytes({ body, ...rest }: DeliveryRequest): DeliveryRequest<string | Uint8Array | null> {
   return { ...rest, body: body !== null && body.length > SMALL_BODY ? Buffer.from(body) : body };
 }

@@ -33,7 +33,6 @@ export interface PoolDeps {
   readonly budget: DeliveryBudget<EndpointState>;
 }
 
-/** What a refresh has found. */
 export interface Refreshed {
   /** Changed callbacks that aren't this dispatcher's. */
   readonly foreign: readonly string[];
@@ -47,7 +46,10 @@ export interface OutageCheck {
   readonly outage: OpenOutage;
 }
 
-/** Between two looks for what others changed during a slow read: while all are slow and responses come all the time, none would be of use. */
+/**
+ * Others' changes during slow reads are looked for this often at most: if all reads are slow and responses come all the time, no
+ * read would be of use.
+ */
 const RECHECK_MS = 10_000;
 const NOTHING_REFRESHED: Refreshed = { foreign: [], lost: new Map(), hasDeleted: false };
 
@@ -57,9 +59,9 @@ export class EndpointPool {
   readonly #agenda = new Agenda<EndpointState>();
   readonly #endpoints = new Map<string, EndpointState>();
   readonly #changes: ChangedCallbacks;
-  /** They only wait for what is in flight. */
+  /** These endpoints only wait for what is in flight. */
   readonly #leaving = new Set<EndpointState>();
-  /** Callbacks of which replays were cancelled. */
+  /** Callbacks with replays that were cancelled. */
   readonly #cancelled = new Set<string>();
   #noticedAt = Number.NEGATIVE_INFINITY;
 
@@ -85,13 +87,13 @@ export class EndpointPool {
     return !this.#changes.isEmpty || this.#cancelled.size > 0;
   }
 
-  /** Seqs of calls whose outcomes aren't committed yet; null: another dispatcher may own the callback. */
+  /** Returns the seqs of calls whose outcomes aren't committed yet, or null if another dispatcher may own the callback. */
   begunCalls(callbackId: string, fences: Fences): ReadonlySet<number> | null {
     if (fences.fenceOf(callbackId) === null) return null;
     return this.#endpoints.get(callbackId)?.inFlight.begun() ?? new Set();
   }
 
-  /** For replays that another node cancelled: only the owner knows what is in flight. */
+  /** Withdraws the calls of replays that another node cancelled, because only the owner knows what is in flight. */
   async withdrawCancelled(fences: Fences): Promise<void> {
     const { store, clock, random, rules } = this.#deps;
     for (const id of this.#cancelled) {
@@ -101,7 +103,7 @@ export class EndpointPool {
     }
   }
 
-  /** After each step on an endpoint: what it changed is logged and counted, and the endpoint is looked at again. */
+  /** Is called after each step on an endpoint: what it changed is logged and counted, and the endpoint is looked at again. */
   note(endpoint: EndpointState): void {
     this.#record(endpoint);
     const isServed = this.#endpoints.get(endpoint.callback.id) === endpoint && !this.#leaving.has(endpoint);
@@ -139,7 +141,10 @@ export class EndpointPool {
     this.changedAll();
   }
 
-  /** Sends nothing more of it. False: it may be released at once; true: `takeFinished` returns it once it may. */
+  /**
+   * Stops sending calls of the callback. Returns false if it may be released at once; otherwise `takeFinished` returns it once it
+   * may.
+   */
   handOver(callbackId: string): boolean {
     const endpoint = this.#endpoints.get(callbackId);
     if (endpoint === undefined) return false;
@@ -148,14 +153,17 @@ export class EndpointPool {
     return true;
   }
 
-  /** Callbacks handed over of which nothing is in flight or uncommitted any more. */
+  /** Takes the callbacks that were handed over and have nothing in flight or uncommitted any more. */
   takeFinished(): readonly string[] {
     const finished = [...this.#leaving].filter(({ requests, callback }) => requests === 0 && !this.#hasUncommitted(callback.id));
     for (const endpoint of finished) this.#drop(endpoint);
     return finished.map(({ callback }) => callback.id);
   }
 
-  /** Another dispatcher has taken it, unless it is its own by now, under `fence`. What is in flight ends without a state. */
+  /**
+   * Forgets a callback that another dispatcher has taken, unless it is this one's again under `fence`. What is in flight ends
+   * without a state.
+   */
   forget(callbackId: string, fence: number | null = null): void {
     const endpoint = this.#endpoints.get(callbackId);
     if (endpoint && endpoint.fence !== fence) this.#drop(endpoint);
@@ -168,7 +176,7 @@ export class EndpointPool {
     return chunk.length > 0 ? this.#refreshChunk(chunk, fences) : NOTHING_REFRESHED;
   }
 
-  /** After a slow read: what it read of them is out of date. */
+  /** Is called after a slow read, because what it read of changed callbacks is out of date. */
   async noticeChanges(): Promise<void> {
     const now = this.#deps.clock.monotonicMs();
     if (now - this.#noticedAt < RECHECK_MS) return;
@@ -181,7 +189,7 @@ export class EndpointPool {
     for (const id of await this.#changes.read()) this.changed(id);
   }
 
-  /** When the next endpoint has work; null: none will have any. */
+  /** When the next endpoint has work, or null if none will have any. */
   get nextWorkAt(): number | null {
     return this.#agenda.nextAt;
   }
@@ -207,7 +215,7 @@ export class EndpointPool {
     return checks;
   }
 
-  /** null: there is nothing to check, or an outcome is uncommitted. */
+  /** Returns null if there is nothing to check, or an outcome is uncommitted. */
   outageToCheck({ mayBeOver, health, callback }: EndpointState): OpenOutage | null {
     return mayBeOver && !this.#hasUncommitted(callback.id) ? health.outage : null;
   }
@@ -224,7 +232,7 @@ export class EndpointPool {
     if (at === null && isIdle(endpoint) && !this.#hasUncommitted(endpoint.callback.id)) this.#drop(endpoint);
   }
 
-  /** Up to `count` endpoints that need their calls read. */
+  /** Takes up to `count` endpoints that need their calls read. */
   takeToRead(count: number, now: number): readonly EndpointState[] {
     const taken: EndpointState[] = [];
     while (taken.length < count) {
@@ -235,7 +243,7 @@ export class EndpointPool {
     return taken;
   }
 
-  /** With older settings a call might go to an old address. A refresh adds it to the agenda again. */
+  /** Otherwise a call might go to an old address. A refresh adds the endpoint to the agenda again. */
   #isCurrent({ callback }: EndpointState): boolean {
     return !this.#changes.has(callback.id);
   }
@@ -277,7 +285,10 @@ export class EndpointPool {
     try {
       const records = own.length === 0 ? [] : await this.#deps.store.endpoints.list(own);
       const byId = new Map(records.map((record) => [record.callback.id, record]));
-      for (const id of own) if (!byId.has(id)) this.#removeDeleted(id);
+      for (const id of own.filter((ownId) => !byId.has(ownId))) {
+        this.#cancelled.delete(id);
+        this.forget(id);
+      }
       const lost = new Map<string, number>();
       for (const record of records) {
         const { id } = record.callback;
@@ -296,11 +307,6 @@ export class EndpointPool {
       for (const id of chunk) this.#changes.add(id);
       throw error;
     }
-  }
-
-  #removeDeleted(callbackId: string): void {
-    this.#cancelled.delete(callbackId);
-    this.forget(callbackId);
   }
 
   #refresh(record: EndpointRecord): void {

@@ -1,13 +1,11 @@
-/** What a dispatcher owns on a database that it shares with others (docs/dispatcher.md, Ownership). */
 import type { Clock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
 import { type Random, timeOrderedId } from "../platform/random.js";
 import { LEASE_MS, type LeaseStore } from "../store/nodes/leases.js";
 import { SeenRenewals } from "../store/nodes/seen-renewals.js";
 
-/** What has changed of the callbacks that a dispatcher owns. */
 export interface LeaseChanges {
-  /** Their state must be read. */
+  /** The state of these must be read. */
   readonly taken: readonly string[];
   /** Others may have taken them. Some may be its own again, with another fence. */
   readonly lost: readonly string[];
@@ -19,11 +17,11 @@ export interface LeaseChanges {
 
 /** Which callbacks a dispatcher owns. */
 export interface Fences {
-  /** null: another dispatcher, or nobody, owns it. */
+  /** Returns null if another dispatcher, or nobody, owns the callback. */
   fenceOf(callbackId: string): number | null;
 }
 
-/** On SQLite a lock of the file keeps others out. */
+/** On SQLite, a lock on the file keeps others out. */
 export const SOLE_OWNER: Fences = { fenceOf: () => 0 };
 
 export interface LeasedCallbacksDeps {
@@ -34,45 +32,47 @@ export interface LeasedCallbacksDeps {
 }
 
 const RENEW_MS = 5_000;
-/** A renewal that comes this much too late is late. */
+/** A renewal counts as late if it comes this long after its time. */
 const LATE_MS = 1_000;
-/** In a row, of a dispatcher that is merely slow: it takes the callbacks of dead ones too. */
+/** With more late renewals in a row, a dispatcher is merely slow, and ends the leases of dead ones too. */
 const MOST_LATE = 3;
-/** How its steps are taken. One that fails is tried again before others end the lease. */
+/** A step that fails is tried again before others end the lease. */
 export const LEASE_STEPS = { pollMs: RENEW_MS, longestBackoffMs: 1_000 };
-/** Less than the lease, as a send may begin 3 s after it was checked. */
+/** It is less than the lease, as a send may begin 3 s after it was checked. */
 const TRUST_MS = LEASE_MS - 3_000;
-/** An idle callback may soon have work again. */
+/** A callback is kept this long, as it may soon have work again. */
 const IDLE_MS = 30_000;
-/** Callbacks per step. */
 const CHUNK = 500;
-/** Between two steps that take callbacks, at least. */
+/** This long passes at least between two steps that take callbacks. */
 const PAUSE_MS = 20;
-/** For callbacks that are locked. */
+/** Callbacks that are locked are tried again after this. */
 const LOCKED_MS = 100;
-/** To a renewal that ends another's lease, at least. */
+/** This long passes at least until a renewal that ends another's lease. */
 const UNRENEWED_MS = 100;
 
-/** Its steps and its changes are separate: a dispatcher takes over what has changed when it suits. */
+/**
+ * Holds what a dispatcher owns on a database that it shares with others (docs/dispatcher.md, Ownership). Its steps and its changes
+ * are separate: a dispatcher takes over what has changed when it suits.
+ */
 export class LeasedCallbacks implements Fences {
   readonly #deps: LeasedCallbacksDeps;
-  /** null: it has no lease. */
+  /** It is null while the dispatcher has no lease. */
   #id: string | null = null;
   #timeline: string | null = null;
-  // These by the monotonic clock.
-  /** When the last renewal began; null: none yet under this id. */
+  // The following instants are those of the monotonic clock.
+  /** When the last renewal began; it is null before the first one under this id. */
   #renewedAt: number | null = null;
   #renewAt = Number.NEGATIVE_INFINITY;
-  /** Of late renewals in a row, none of which had failed. */
+  /** The number of late renewals in a row, none of which had failed. */
   #late = 0;
   readonly #others = new SeenRenewals<string>();
   readonly #fences = new Map<string, number>();
   readonly #idleSince = new Map<string, number>();
   readonly #leaving = new Set<string>();
-  /** Given back here, not yet in the store. */
+  /** These were given back here, but not yet in the store. */
   readonly #released = new Set<string>();
   readonly #wanted = new Set<string>();
-  /** Whatever is free is wanted. */
+  /** Whether it takes whatever is free. */
   #wantsAny = false;
   #tookAt = Number.NEGATIVE_INFINITY;
   #isTaking = true;
@@ -111,30 +111,30 @@ export class LeasedCallbacks implements Fences {
     return changes;
   }
 
-  /** There is, or may be, work for callbacks that aren't this dispatcher's. The next step takes those that are nobody's. */
+  /** Is called when there may be work for callbacks that aren't this dispatcher's. The next step takes those that are nobody's. */
   want(callbackIds: Iterable<string>): void {
     for (const id of callbackIds) this.#wanted.add(id);
   }
 
-  /** Nothing of it is in flight or uncommitted. The next step gives it back. */
+  /** Is called once nothing of the callback is in flight or uncommitted. The next step gives it back. */
   release(callbackId: string): void {
     if (!this.#fences.has(callbackId)) return;
     this.#delete(callbackId);
     this.#released.add(callbackId);
   }
 
-  /** Another one has taken it; no-op if it has another fence than this by now. */
+  /** Forgets a callback that another dispatcher has taken; does nothing if it has another fence than this by now. */
   forget(callbackId: string, fence: number): void {
     if (this.#fences.get(callbackId) === fence) this.#delete(callbackId);
   }
 
-  /** From now on everything leaves. */
+  /** From now on, everything is handed over. */
   stopTaking(): void {
     this.#isTaking = false;
     this.#share = 0;
   }
 
-  /** Gives back the rest. */
+  /** Gives back everything that is left. */
   async end(): Promise<void> {
     const { store, logger } = this.#deps;
     const id = this.#id;
@@ -146,7 +146,7 @@ export class LeasedCallbacks implements Fences {
     }
   }
 
-  /** Resolves with when it is to be renewed, or something can be taken. */
+  /** Takes one step. Resolves with when the lease is to be renewed, or something can be taken. */
   async tick(): Promise<number> {
     const { clock } = this.#deps;
     if (clock.monotonicMs() >= this.#renewAt) {
@@ -192,8 +192,8 @@ export class LeasedCallbacks implements Fences {
   }
 
   /**
-   * Others' leases, once their owners can't send any more, whatever the database's clock says. Returns the monotonic instant at which the
-   * next one may end.
+   * Ends others' leases once their owners can't send any more, whatever the database's clock says. Returns the monotonic instant at
+   * which the next one may end.
    */
   async #endUnrenewed(id: string): Promise<number> {
     const { clock, store } = this.#deps;
@@ -211,14 +211,14 @@ export class LeasedCallbacks implements Fences {
     return nextEndAt;
   }
 
-  /** If so, the database may have been away for all, and they must have time to renew. */
+  /** After a late renewal, the database may have been away for all, and the others must have time to renew. */
   #isLate(now: number): boolean {
     const lateMs = this.#renewedAt === null ? LATE_MS : now - this.#renewedAt - RENEW_MS;
     this.#late = lateMs < LATE_MS ? 0 : this.#late + 1;
     return this.#late > 0 && this.#late <= MOST_LATE;
   }
 
-  /** An answer was lost, or another dispatcher has taken something. */
+  /** Reads again what it owns, because an answer was lost or another dispatcher has taken something. */
   async #reconcile(id: string): Promise<void> {
     const owned = await this.#deps.store.listOwned(id);
     for (const [callbackId, fence] of [...this.#fences]) if (owned.get(callbackId) !== fence) this.#lose(callbackId);
@@ -242,7 +242,7 @@ export class LeasedCallbacks implements Fences {
     this.#lost.add(callbackId);
   }
 
-  /** Those that have been idle for long, and those beyond the share: idle ones first. */
+  /** Chooses callbacks that have been idle for long, and those beyond the share; idle ones go first. */
   #chooseLeaving(isInUse: (callbackId: string) => boolean, share: number): readonly string[] {
     const renewedAt = this.#renewedAt ?? 0;
     const kept = [...this.#fences.keys()].filter((id) => !this.#leaving.has(id));

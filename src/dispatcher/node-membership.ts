@@ -1,4 +1,3 @@
-/** This process among those that use a PostgreSQL database: docs/operations.md, Several nodes. */
 import { formatDuration } from "../domain/duration.js";
 import { WhcbError } from "../domain/errors.js";
 import type { ServiceSettings } from "../domain/service-settings.js";
@@ -21,7 +20,10 @@ export interface Membership {
 
 const RENEW_MS = MEMBER_MS / 3;
 
-/** Throws `config` if nodes with other settings run. `onLost`: at most once, when this one can't go on. */
+/**
+ * Makes this process one of the nodes on a PostgreSQL database (docs/operations.md, Several nodes). Throws `config` if nodes with
+ * other settings run. `onLost` is called at most once, when this node can't go on.
+ */
 export async function joinNodes(
   members: MemberStore,
   changes: Partial<ServiceSettings>,
@@ -52,7 +54,7 @@ export async function joinNodes(
       logger.warn({}, "A newer whcb has migrated the database, compatibly: this node works on it; start the newer whcb here too");
     }
     if (!isMember) {
-      // All settings: nodes that began meanwhile may have others.
+      // All settings are compared, because nodes that began meanwhile may have others.
       const again = await members.rejoinNodes(id, settings);
       if (again.kind !== "joined") return lose(refusalOf(again, settings));
     }
@@ -100,7 +102,7 @@ function refusalOf(refused: Exclude<Joined, { kind: "joined" }>, changes: Partia
   });
 }
 
-/** Throws `config` while nodes run. */
+/** Keeps nodes from starting until it is released. Throws `config` while nodes run. */
 export async function keepNodesOut(
   members: MemberStore,
   task: string,

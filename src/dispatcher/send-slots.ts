@@ -1,16 +1,16 @@
-/** With half taken, an owner may hold one in this many free slots. */
+/** Once half of the slots are taken, an owner may hold one in this many free slots. */
 const SCARCE_SHARE = 16;
 const COMPACT_AT = 64;
 
 /**
- * Round-robin. While half of all slots are free, only an owner's own limit counts; then they are rationed: endpoints that hang for a
- * minute must leave room for those that answer.
+ * Gives slots to owners in turn. While half of all slots are free, only an owner's own limit counts; then they are rationed,
+ * because endpoints that hang for a minute must leave room for those that answer.
  */
 export class SendSlots<Owner> {
   #free: number;
   readonly #total: number;
   #waiting: Owner[] = [];
-  /** In `#waiting`: the first that still waits. */
+  /** The index in `#waiting` of the first owner that still waits. */
   #first = 0;
   readonly #queued = new Set<Owner>();
   readonly #limited = new Set<Owner>();
@@ -24,12 +24,12 @@ export class SendSlots<Owner> {
     return this.#total - this.#free;
   }
 
-  /** Some may have nothing to send. */
+  /** Some of these owners may have nothing to send. */
   get waiting(): number {
     return this.#queued.size;
   }
 
-  /** How many slots an owner may hold if it takes another one now. */
+  /** The number of slots that an owner may hold if it takes another one now. */
   get share(): number {
     return this.#free * 2 > this.#total ? this.#free : Math.max(1, Math.floor(this.#free / SCARCE_SHARE));
   }
@@ -45,31 +45,33 @@ export class SendSlots<Owner> {
     this.enqueue(owner);
   }
 
-  /** The next owner that waits, if a slot is free; it leaves the queue until it is enqueued again. */
+  /** Takes the next owner that waits, if a slot is free. It leaves the queue until it is enqueued again. */
   next(): Owner | undefined {
     const owner = this.#free > 0 ? this.#shift() : undefined;
     if (owner !== undefined) this.#queued.delete(owner);
     return owner;
   }
 
-  /** A slot for an owner, which waits for another one from now on. */
+  /** Gives a slot to an owner, which waits for another one from now on. */
   take(owner: Owner): void {
     this.#free -= 1;
     this.enqueue(owner);
   }
 
-  /** An owner that has its share of the slots waits until `enqueueLimited`. */
+  /** Lets an owner that has its share of the slots wait until `enqueueLimited`. */
   setAside(owner: Owner): void {
     this.#limited.add(owner);
   }
 
-  /** The share may have grown since. Their number is bounded: each has a slot. */
+  /**
+   * Lets the owners that were set aside wait for slots again, as the share may have grown. They are few, because each has a slot.
+   */
   enqueueLimited(): void {
     for (const owner of this.#limited) this.enqueue(owner);
     this.#limited.clear();
   }
 
-  /** Array.shift would move all others, where they are many. */
+  /** Array.shift would move all others, which may be many. */
   #shift(): Owner | undefined {
     const owner = this.#waiting[this.#first];
     if (owner === undefined) return undefined;

@@ -1,6 +1,6 @@
-/** When each item is due; a binary heap, so that setting a time costs little however many there are. */
+/** Knows when each item is due. It is a binary heap, so setting a time costs little however many items there are. */
 export class TimeQueue<Item> {
-  /** The earliest first: none is earlier than its parent, at half of its index. */
+  /** No entry is earlier than its parent, which is at half of its index, so the first is the earliest. */
   readonly #entries: Entry<Item>[] = [];
   readonly #byItem = new Map<Item, Entry<Item>>();
 
@@ -8,12 +8,12 @@ export class TimeQueue<Item> {
     return this.#entries.length;
   }
 
-  /** null: nothing is due. */
+  /** It is null if nothing is due. */
   get nextAt(): number | null {
     return this.#entries[0]?.at ?? null;
   }
 
-  /** Replaces its earlier time; null: never. */
+  /** Replaces the item's earlier time; null means never. */
   set(item: Item, at: number | null): void {
     const entry = this.#byItem.get(item);
     if (at === null) {
@@ -30,7 +30,7 @@ export class TimeQueue<Item> {
     }
   }
 
-  /** Those due at or before `now`, which leave the queue. */
+  /** Takes the items that are due at or before `now`. */
   takeDue(now: number): Item[] {
     const due: Item[] = [];
     for (let [first] = this.#entries; first !== undefined && first.at <= now; [first] = this.#entries) {

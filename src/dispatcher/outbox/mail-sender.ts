@@ -19,7 +19,7 @@ export function createMailSender({ mails, notifier, clock, logger }: MailSenderD
   return new OutboxSender<Mail>(
     {
       atOnce: AT_ONCE,
-      // A recipient may be at fault.
+      // A failure may be due to one recipient, so the others needn't wait.
       waitsTogether: false,
       nextAt: () => mails.nextAt(),
       async claimDue(dueBefore, limit, until) {

@@ -13,7 +13,7 @@ export interface NoticeSenderDeps {
   readonly logger: Logger;
 }
 
-/** Of a long outage's calls, to count them. */
+/** The calls of a long outage are counted for this long at most. */
 const COUNT_BUDGET_MS = 5_000;
 
 export function createNoticeSender({ store, target, clock, logger }: NoticeSenderDeps): OutboxSender<Notice> {

@@ -1,19 +1,18 @@
-/** Sends what a transaction has queued. A receiver that is down delays only its own. */
 import type { SendFailure } from "../../notifier/notice-target.js";
 import type { Clock } from "../../platform/clock.js";
 import { settleAll } from "../../platform/teardown.js";
 import { RunLoop } from "../run-loop.js";
 
 export interface Outbox<Item extends { readonly tries: number }> {
-  /** At most, in flight. */
+  /** The most items in flight. */
   readonly atOnce: number;
-  /** One receiver: while it fails, the others wait too, and it is asked once in a while. */
+  /** All items go to one receiver: while it fails, all wait, and it is asked once in a while. */
   readonly waitsTogether: boolean;
-  /** null: nothing is queued. */
+  /** Resolves to null if nothing is queued. */
   nextAt(): Promise<number | null>;
-  /** Oldest first; no other node's until `until`. */
+  /** Claims the oldest due items, which no other node sends before `until`. */
   claimDue(dueBefore: number, limit: number, until: number): Promise<readonly Item[]>;
-  /** null: taken by the receiver. */
+  /** Resolves to null if the receiver has taken the item. */
   send(item: Item): Promise<SendFailure | null>;
   recordSent(item: Item, at: number): Promise<void>;
   recordFailed(item: Item, reason: string, nextTryAt: number): Promise<void>;
@@ -23,20 +22,20 @@ export interface Outbox<Item extends { readonly tries: number }> {
 const FIRST_WAIT_MS = 10_000;
 const LONGEST_WAIT_MS = 5 * 60_000;
 const POLL_MS = 5_000;
-/** Longer than a receiver may take; another node tries again after this one died. */
+/** A claim lasts longer than a receiver may take; then another node tries again, as this one may have died. */
 const CLAIM_MS = 2 * 60_000;
-/** Sending begins this long after the claim was asked for, at most; later, another node may send it too. */
+/** Sending begins at most this long after the claim was asked for; later, another node may send the item too. */
 const CLAIM_TRUST_MS = 30_000;
 
 export class OutboxSender<Item extends { readonly tries: number }> {
   readonly #outbox: Outbox<Item>;
   readonly #clock: Clock;
   readonly #loop: RunLoop;
-  /** Not yet recorded; not sent again. When each was sent. */
+  /** When each item was sent that isn't recorded yet. It isn't sent again. */
   readonly #sent = new Map<Item, number>();
-  /** In a row, of a receiver that waitsTogether. */
+  /** Failures in a row of a receiver whose items wait together. */
   #failures = 0;
-  /** By the monotonic clock. */
+  /** This instant is one of the monotonic clock. */
   #pausedUntil = 0;
   #isStopping = false;
 
@@ -54,20 +53,20 @@ export class OutboxSender<Item extends { readonly tries: number }> {
     this.#loop.wake();
   }
 
-  /** Resolves when nothing is in flight; the rest stays queued. */
+  /** Resolves once nothing is in flight; the rest stays queued. */
   stop(): Promise<void> {
     this.#isStopping = true;
     return this.#loop.stop();
   }
 
-  /** Resolves with when the next is due; null: none is queued. */
+  /** Takes one step. Resolves with when the next item is due, or null if none is queued. */
   async tick(): Promise<number | null> {
     for (const [item, at] of this.#sent) await this.#recordSent(item, at);
     while (this.#pauseMs <= 0) {
       const askedAt = this.#clock.monotonicMs();
       const items = await this.#claimDue();
       if (items.length === 0 || this.#clock.monotonicMs() - askedAt > CLAIM_TRUST_MS) return this.#outbox.nextAt();
-      // The next step must not repeat one in flight.
+      // The next step must not repeat an item in flight.
       await settleAll(...items.map((item) => this.#send(item)));
       if (this.#isStopping) return null;
     }
@@ -81,7 +80,7 @@ export class OutboxSender<Item extends { readonly tries: number }> {
   async #claimDue(): Promise<readonly Item[]> {
     const now = this.#clock.now();
     const next = await this.#outbox.nextAt();
-    // Further ahead if a clock set back has put off the next one too long.
+    // If it is further ahead, a clock that was set back has put off the next item too long.
     if (next === null || (next > now && next <= now + LONGEST_WAIT_MS)) return [];
     return this.#outbox.claimDue(Math.max(now, next), this.#outbox.atOnce, now + CLAIM_MS);
   }

@@ -1,21 +1,20 @@
-/** When the outcomes that have gathered are committed: together, but neither too late nor in the way of new responses. */
 import type { Clock } from "../../platform/clock.js";
 import type { OutcomeLog } from "./outcome-log.js";
 
-/** With this many uncommitted nothing more is sent: a crash may lose one group. */
+/** While this many outcomes are uncommitted, nothing more is sent, because a crash may lose one group. */
 const LARGEST_GROUP = 512;
 
 export interface CommitTimingDeps {
   readonly clock: Clock;
   readonly log: OutcomeLog;
-  /** Outcomes within it share a commit; 0: one turn of the event loop. */
+  /** Outcomes within this time share a commit; 0 means one turn of the event loop. */
   readonly gatherMs: number;
 }
 
 export class CommitTiming {
   readonly #deps: CommitTimingDeps;
   #pause = new AbortController();
-  /** When what gathers is due, monotonic; null: nothing gathers. */
+  /** The monotonic instant at which what gathers is due; it is null while nothing gathers. */
   #dueAt: number | null = null;
   #hasNewResponses = false;
 
@@ -36,12 +35,12 @@ export class CommitTiming {
     this.#pause.abort();
   }
 
-  /** From now on, others are new. */
+  /** Responses that come from now on are new. */
   readsResponses(): void {
     this.#hasNewResponses = false;
   }
 
-  /** Waits while outcomes gather. False: new responses came first. */
+  /** Waits while outcomes gather. Resolves to false if new responses came first. */
   async gathered(): Promise<boolean> {
     const { clock, log, gatherMs } = this.#deps;
     this.#dueAt ??= clock.monotonicMs() + gatherMs;

@@ -4,12 +4,15 @@ import type { AttemptOutcome, Holding, OutcomeGroup } from "../../store/outcomes
 import type { EndpointChange } from "../../store/outcomes/endpoints.js";
 import type { ClosedOutage } from "../../store/outcomes/outages.js";
 
-/** A failed group is offered again, first. In a group, all outcomes of a callback have one fence. */
+/**
+ * Gathers outcomes in groups to be committed. A group that failed is offered again, first. In a group, all outcomes of a callback
+ * have one fence.
+ */
 export class OutcomeLog {
   readonly #policy: RetryPolicy;
   readonly #notices: () => OutcomeGroup["notices"];
   #gathering = emptyGroup();
-  /** Of these, a callback has had another fence since. */
+  /** Groups that were closed because a callback has another fence since. */
   readonly #closed: Gathered[] = [];
   #committing: Gathered | null = null;
 
@@ -34,7 +37,7 @@ export class OutcomeLog {
     this.#groupOf(holding.callbackId, fence).holdings.push(holding);
   }
 
-  /** The last change counts. */
+  /** Only the last change of an endpoint counts. */
   changeEndpoint(change: EndpointChange, fence: number): void {
     this.#groupOf(change.callbackId, fence).endpoints.set(change.callbackId, change);
   }
@@ -86,7 +89,7 @@ export class OutcomeLog {
 }
 
 interface Gathered {
-  /** Of every callback with an outcome. */
+  /** The fence of every callback with an outcome. */
   readonly fences: Map<string, number>;
   readonly attempts: AttemptOutcome[];
   readonly holdings: Holding[];

@@ -12,7 +12,7 @@ import { type TakenCall, withdrawCall } from "../endpoint/take-call.js";
 import type { EndpointPool, OutageCheck } from "../endpoint-pool.js";
 import type { OutcomeLog } from "./outcome-log.js";
 
-/** Our own fault, with its error. */
+/** A call couldn't be sent through our own fault. */
 export interface Fault {
   readonly fault: unknown;
 }
@@ -20,11 +20,11 @@ export interface Fault {
 export interface Committed {
   /** Callbacks that another dispatcher has taken, with the fences under which they were its own. */
   readonly lost: ReadonlyMap<string, number>;
-  /** Outages have opened or ended. */
+  /** Whether outages have opened or ended. */
   readonly hasOutages: boolean;
 }
 
-/** What becomes of calls: it is applied to their endpoints, gathered in the log, and committed. */
+/** Applies what becomes of calls to their endpoints, gathers it in the log, and commits it. */
 export class Outcomes {
   readonly #deps: DispatcherDeps;
   readonly #rules: EndpointRules;
@@ -39,7 +39,7 @@ export class Outcomes {
     this.#pool = pool;
   }
 
-  /** What was read for an endpoint. */
+  /** Applies what was read for an endpoint. */
   accept(endpoint: EndpointState, batch: WorkBatch, now: number): void {
     const { clock, random } = this.#deps;
     const held = acceptWork(endpoint, batch, { ...this.#rules, now, monotonicMs: clock.monotonicMs(), random });
@@ -50,7 +50,7 @@ export class Outcomes {
     this.#pool.note(endpoint);
   }
 
-  /** null: nothing was sent. */
+  /** Applies the outcome of a call, which is null if nothing was sent. */
   settle(endpoint: EndpointState, taken: TakenCall, outcome: Attempt | Fault | null): void {
     if (outcome === null) withdrawCall(endpoint, taken);
     else if ("fault" in outcome) this.#waitAfterFault(endpoint, taken.call, outcome.fault);
@@ -84,7 +84,7 @@ export class Outcomes {
     logger.error({ err: error, callbackId, callId, waitMs }, "A call could not be sent; it will be tried again");
   }
 
-  /** Whether outcomes could be recorded: nothing is sent before a write has worked, nor after an error of the store. */
+  /** Whether outcomes could be recorded. Nothing is sent before a write has worked, nor after an error of the store. */
   get mayRecord(): boolean {
     return this.#storeState === "works";
   }
@@ -93,7 +93,7 @@ export class Outcomes {
     this.#storeState = "failed";
   }
 
-  /** Only a trial write shows whether outcomes could be recorded. Rejects with the store's error. */
+  /** Makes a trial write, which alone shows whether outcomes could be recorded. Rejects with the store's error. */
   async proveStore(): Promise<void> {
     if (this.mayRecord) return;
     await this.#deps.store.checkWritable();
@@ -105,7 +105,7 @@ export class Outcomes {
     this.#storeState = "works";
   }
 
-  /** Commits the next group; null: none has gathered. */
+  /** Commits the next group. Resolves to null if none has gathered. */
   async commitNext(): Promise<Committed | null> {
     const group = this.#log.next();
     if (group === null) return null;
@@ -145,7 +145,7 @@ export class Outcomes {
     }
   }
 
-  /** One with another fence knows nothing of this group. */
+  /** An endpoint with another fence knows nothing of this group. */
   #endpointOf({ fences }: OutcomeGroup, callbackId: string): EndpointState | undefined {
     const endpoint = this.#pool.get(callbackId);
     return endpoint?.fence === fences.get(callbackId) ? endpoint : undefined;
