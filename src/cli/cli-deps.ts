@@ -50,7 +50,7 @@ export type ServiceTarget =
       /** Gets each page of a list of calls, before its filter. */
       readonly onListed?: OnListed | undefined;
       /** Without secrets, for --verbose. */
-      readonly onExchange?: (line: string) => void;
+      readonly onExchange?: ((line: string) => void) | undefined;
       /** Whether a request waits for a service that refuses connections now. Default: yes, if it has answered before. */
       readonly retriesRefused?: (reason: string) => boolean;
     }

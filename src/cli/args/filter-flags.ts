@@ -2,7 +2,7 @@ import { type CallFilter, parseStatusCodePattern, type StatusCodePattern } from 
 import { WhcbError } from "../../domain/errors.js";
 import { channelOf } from "../../domain/message-response.js";
 import { type FlagValues, flag, value, values } from "./flag.js";
-import { parseInstant } from "./flag-values.js";
+import { parseInstant, withoutUndefined } from "./flag-values.js";
 
 export const FAILED = flag("--failed", "calls that failed");
 export const SUCCESS = flag("--success", "calls that were delivered, or marked SUCCESS");
@@ -52,16 +52,7 @@ export function readNarrowing(given: Narrowing): CallFilter {
   const { since, until, statusCodes, reason, channel, messageId, from, text } = given;
   if (since !== undefined && until !== undefined && since >= until)
     throw new WhcbError("usage", "--since must be before --until");
-  return {
-    ...(since === undefined ? {} : { since }),
-    ...(until === undefined ? {} : { until }),
-    ...(statusCodes === undefined ? {} : { statusCodes }),
-    ...(reason === undefined ? {} : { reason }),
-    ...(channel === undefined ? {} : { channel }),
-    ...(messageId === undefined ? {} : { messageId }),
-    ...(from === undefined ? {} : { from }),
-    ...(text === undefined ? {} : { text }),
-  };
+  return withoutUndefined({ since, until, statusCodes, reason, channel, messageId, from, text });
 }
 
 export function isNarrowed(given: Narrowing & Readonly<Record<string, unknown>>): boolean {

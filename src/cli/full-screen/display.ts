@@ -6,7 +6,6 @@ import { bodyRows, type Frame, type Key } from "./frame.js";
 
 export interface Display {
   update(): void;
-  close(): void;
 }
 
 export interface DisplayParts {
@@ -18,8 +17,8 @@ export interface DisplayParts {
 /** A terminal sends the rest of a key's sequence at once, so what follows this much later is another key. Node waits 500 ms. */
 const ESCAPE_MS = 50;
 
-/** Leaves the screen when closed. */
-export function openDisplay({ screen, frame, onKey }: DisplayParts): Display {
+/** Leaves the screen when it is disposed. */
+export function openDisplay({ screen, frame, onKey }: DisplayParts): Display & Disposable {
   const { input } = screen;
   const update = (): void => {
     const size = screen.size();
@@ -37,7 +36,7 @@ export function openDisplay({ screen, frame, onKey }: DisplayParts): Display {
   update();
   return {
     update,
-    close() {
+    [Symbol.dispose]() {
       screen.leave();
       input.off("keypress", onKeypress).pause();
     },

@@ -1,5 +1,6 @@
 import type { FullScreen, ScreenSize } from "../../platform/full-screen.js";
 import type { Invocation } from "../args/command-spec.js";
+import { onInterrupt } from "../on-interrupt.js";
 import { type Printable, text } from "../output/screen-text.js";
 import type { Display } from "./display.js";
 import type { Frame, Key } from "./frame.js";
@@ -24,19 +25,17 @@ function escaped({ header, body, footer }: Frame): Frame {
   return { header: lines(header), body: lines(body), footer: lines(footer) };
 }
 
-export async function withDisplay({ deps }: Invocation, { frame, onKey, onInterrupt, run }: Showing): Promise<number> {
+export async function withDisplay(
+  { deps }: Invocation,
+  { frame, onKey, onInterrupt: handleInterrupt, run }: Showing,
+): Promise<number> {
   const { openDisplay } = await import("./display.js");
   const screen = await deps.openFullScreen();
-  const stopListening = deps.io.onInterrupt(onInterrupt);
   try {
-    const display = openDisplay({ screen, frame: (size) => escaped(frame(size)), onKey });
-    try {
-      return await run(display, screen);
-    } finally {
-      display.close();
-    }
+    using _interrupt = onInterrupt(deps.io, handleInterrupt);
+    using display = openDisplay({ screen, frame: (size) => escaped(frame(size)), onKey });
+    return await run(display, screen);
   } finally {
-    stopListening();
     screen.leave();
   }
 }

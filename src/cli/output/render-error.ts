@@ -10,7 +10,7 @@ export function exitCodeOf(error: unknown): number {
 /** "error: …" and "hint: …", or {"error":{"code","message","hint"}}. Bugs show their stack trace. */
 export function renderError(error: unknown, options: { readonly json: boolean; readonly palette: Palette }): ScreenText {
   const known = isWhcbError(error);
-  const message = known ? error.message : unexpectedMessage(error);
+  const message = known ? error.message : `unexpected: ${errorMessage(error)}`;
   const hint = known ? uniformHint(error.hint) : "this is a bug in whcb: please report it with the lines above";
   if (options.json) {
     const document = { code: known ? error.code : "unexpected", message, ...(hint === undefined ? {} : { hint }) };
@@ -36,8 +36,4 @@ function uniformHint(hint: string | undefined): string | undefined {
   if (hint === undefined) return undefined;
   const start = hint.replace(/^[A-Z](?=[a-z ])/, (letter) => letter.toLowerCase());
   return /[.?!] /.test(start) ? start : start.replace(/\.$/, "");
-}
-
-function unexpectedMessage(error: unknown): string {
-  return `unexpected: ${errorMessage(error)}`;
 }

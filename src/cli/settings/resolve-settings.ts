@@ -118,7 +118,7 @@ export function toServiceTarget(settings: ResolvedSettings, onExchange?: (line: 
     ...credentials,
     rate: settings.rate.value,
     timezone: settings.timezone.value,
-    ...(onExchange === undefined ? {} : { onExchange }),
+    onExchange,
   };
 }
 

@@ -31,9 +31,8 @@ export async function withService<Result>(
   settings: ResolvedSettings,
   use: (session: Session) => Promise<Result>,
 ): Promise<Result> {
-  const { screen, args, deps } = invocation;
-  const onExchange = args.get(VERBOSE) ? (line: string) => screen.info(screen.errPalette.dim(line)) : undefined;
-  const target = toServiceTarget(settings, onExchange);
+  const { args, deps } = invocation;
+  const target = toServiceTarget(settings, exchangeLog(invocation));
   if (target.kind === "file") await requireFile(target.path);
   const isByDate = args.get(SINCE) !== undefined || args.get(UNTIL) !== undefined;
   const onListed = isByDate ? (await import("./warn-of-dates.js")).watchDates(invocation, settings.timezone) : undefined;
@@ -47,6 +46,11 @@ export async function withService<Result>(
   } catch (error) {
     throw isWhcbError(error) ? explain(error, target, settings) : error;
   }
+}
+
+/** Shows each request and answer with --verbose. */
+export function exchangeLog({ args, screen }: Invocation): ((line: string) => void) | undefined {
+  return args.get(VERBOSE) ? (line) => screen.info(screen.errPalette.dim(line)) : undefined;
 }
 
 /** The service's own, as its replays and a client's have to be the same; the profile's for a service that doesn't say. */
@@ -64,6 +68,12 @@ export async function resolveInvocation(invocation: Invocation): Promise<Resolve
     env: deps.io.env,
     settings,
   });
+}
+
+/** The callback that is typed first, else the profile's default; null if there is neither. */
+export async function findNamedCallback({ args }: Invocation, { client, settings }: Session): Promise<ListedCallback | null> {
+  const name = args.operands[0] ?? settings.callback.value;
+  return name === null ? null : findCallback(client, name);
 }
 
 /** By id, name or the beginning of an id. Throws `usage` if several begin so, `not-found` with the closest name as its hint. */

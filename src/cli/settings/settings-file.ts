@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { errorMessage, isWhcbError, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import { withoutSignalListeners } from "../../platform/terminal.js";
 import { type BodyNames, parseBodyNames } from "../../wire/delivery-settings.js";
+import { isObject, type JsonObject } from "../../wire/json/json-value.js";
+import { withoutUndefined } from "../args/flag-values.js";
 import type { CliDeps, Credentials } from "../cli-deps.js";
 
 export interface Settings {
@@ -38,6 +40,22 @@ export interface Profile {
   /** Requests a second. */
   readonly rate?: number;
 }
+
+/** The settings of a profile that `config set` changes. */
+export const SETTABLE = [
+  "url",
+  "username",
+  "password",
+  "apiKey",
+  "callback",
+  "timezone",
+  "country",
+  "authParameter",
+  "bodyNames",
+  "allowNetwork",
+  "rate",
+] as const satisfies readonly (keyof Profile)[];
+export type Settable = (typeof SETTABLE)[number];
 
 const NO_SETTINGS: Settings = { current: null, profiles: new Map(), serve: null };
 const CONFIG_NAME = "config";
@@ -126,9 +144,9 @@ function unwritten(configDirectory: string, error: unknown): WhcbError {
 }
 
 function parseSettings(document: unknown): Settings {
-  if (!isRecord(document)) throw new Error("it isn't a JSON object");
+  if (!isObject(document)) throw new Error("it isn't a JSON object");
   const profiles = document.profiles ?? {};
-  if (!isRecord(profiles)) throw new Error('"profiles" must be an object');
+  if (!isObject(profiles)) throw new Error('"profiles" must be an object');
   return {
     current: text(document, "current") ?? null,
     profiles: new Map(Object.entries(profiles).map(([name, profile]) => [name, parseProfile(name, profile)])),
@@ -137,31 +155,30 @@ function parseSettings(document: unknown): Settings {
 }
 
 function parseProfile(name: string, profile: unknown): Profile {
-  if (!isRecord(profile)) throw new Error(`profile "${name}" must be an object`);
+  if (!isObject(profile)) throw new Error(`profile "${name}" must be an object`);
   const { rate } = profile;
   if (rate !== undefined && !(typeof rate === "number" && rate > 0))
     throw new Error(`"rate" of profile "${name}" must be a number above 0`);
   const url = text(profile, "url");
   if (url === undefined) throw new Error(`profile "${name}" has no "url"`);
-  const bodyNames = readBodyNames(profile);
-  return {
-    url,
-    ...optionalText(profile, "username"),
-    ...optionalText(profile, "password"),
-    ...optionalText(profile, "apiKey"),
-    ...optionalText(profile, "credentialsOrigin"),
-    ...optionalText(profile, "database"),
-    ...optionalText(profile, "callback"),
-    ...optionalText(profile, "timezone"),
-    ...optionalText(profile, "country"),
-    ...optionalText(profile, "authParameter"),
-    ...(bodyNames === undefined ? {} : { bodyNames }),
-    ...optionalText(profile, "allowNetwork"),
-    ...(rate === undefined ? {} : { rate }),
-  };
+  const optional = withoutUndefined({
+    username: text(profile, "username"),
+    password: text(profile, "password"),
+    apiKey: text(profile, "apiKey"),
+    credentialsOrigin: text(profile, "credentialsOrigin"),
+    database: text(profile, "database"),
+    callback: text(profile, "callback"),
+    timezone: text(profile, "timezone"),
+    country: text(profile, "country"),
+    authParameter: text(profile, "authParameter"),
+    bodyNames: readBodyNames(profile),
+    allowNetwork: text(profile, "allowNetwork"),
+    rate,
+  });
+  return { url, ...optional };
 }
 
-function readBodyNames(profile: Readonly<Record<string, unknown>>): BodyNames | undefined {
+function readBodyNames(profile: JsonObject): BodyNames | undefined {
   const names = text(profile, "bodyNames");
   try {
     return names === undefined ? undefined : parseBodyNames(names);
@@ -171,27 +188,16 @@ function readBodyNames(profile: Readonly<Record<string, unknown>>): BodyNames | 
 }
 
 function parseCredentials(value: unknown): Credentials {
-  const { username, password, apiKey } = isRecord(value) ? value : {};
+  const { username, password, apiKey } = isObject(value) ? value : {};
   if (typeof username !== "string" || typeof password !== "string" || typeof apiKey !== "string") {
     throw new Error('"serve" needs username, password and apiKey');
   }
   return { username, password, apiKey };
 }
 
-function text(record: Readonly<Record<string, unknown>>, key: string): string | undefined {
+function text(record: JsonObject, key: string): string | undefined {
   const value = record[key];
   if (value === undefined || value === null || value === "") return undefined;
   if (typeof value !== "string") throw new Error(`"${key}" must be a string`);
   return value;
-}
-
-function optionalText<Key extends string>(record: Readonly<Record<string, unknown>>, key: Key): { readonly [K in Key]?: string } {
-  const value = text(record, key);
-  const found: { [K in Key]?: string } = {};
-  if (value !== undefined) found[key] = value;
-  return found;
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -8,7 +8,7 @@ import { CALL_LISTING, leftOutText } from "../../output/call-columns.js";
 import { GROUP_FIELDS } from "../../output/json-fields.js";
 import { openListing } from "../../output/listing.js";
 import { text } from "../../output/screen-text.js";
-import { findCallback, type Session, withSession } from "../../settings/session.js";
+import { findNamedCallback, type Session, withSession } from "../../settings/session.js";
 import type { CallsListFlags } from "./command.js";
 
 const TERMINAL_LIMIT = 20;
@@ -18,14 +18,14 @@ export function run(invocation: Invocation<CallsListFlags>): Promise<void> {
 }
 
 async function listCalls(invocation: Invocation<CallsListFlags>, session: Session): Promise<void> {
-  const { args, values, screen } = invocation;
+  const { values, screen } = invocation;
   // A pipe gets all calls: the next command mustn't miss some silently.
   const isTerminal = screen.renderOptions.width !== null;
   const limit = values.all
     ? Number.POSITIVE_INFINITY
     : (values.limit ?? (isTerminal ? TERMINAL_LIMIT : Number.POSITIVE_INFINITY));
-  const name = args.operands[0] ?? session.settings.callback.value;
-  const callbacks = name === null ? await session.client.listCallbacks() : [await findCallback(session.client, name)];
+  const named = await findNamedCallback(invocation, session);
+  const callbacks = named === null ? await session.client.listCallbacks() : [named];
   const by = values.groupBy;
   if (by !== undefined && by.length > 0) {
     const { listGroups } = await import("./grouped-listing.js");
@@ -37,7 +37,7 @@ async function listCalls(invocation: Invocation<CallsListFlags>, session: Sessio
   const listing = openListing(
     CALL_LISTING,
     screen,
-    values.columns ?? (name === null ? ACROSS_CALLBACKS[screen.format] : undefined),
+    values.columns ?? (named === null ? ACROSS_CALLBACKS[screen.format] : undefined),
   );
   const total = { listed: 0, known: 0, leftOut: 0, withoutId: 0, unwritable: 0, isOpen: false, isUncounted: false };
   for (const callback of callbacks) {

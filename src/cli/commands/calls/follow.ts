@@ -2,8 +2,9 @@ import type { Client, ListedCallback } from "../../../client/client.js";
 import { errorMessage, isWhcbError, type WhcbError } from "../../../domain/errors.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";
+import { onInterrupt } from "../../on-interrupt.js";
 import { text } from "../../output/screen-text.js";
-import { findCallback, withSession } from "../../settings/session.js";
+import { findNamedCallback, withSession } from "../../settings/session.js";
 import { AttemptReader, type FollowedAttempt } from "./attempt-reader.js";
 import { openAttemptLines } from "./attempt-text.js";
 
@@ -20,10 +21,10 @@ const TICK_MS = 500;
 const SILENT_MS = 3_000;
 
 export function run(invocation: Invocation): Promise<number> {
-  return withSession(invocation, async ({ client, settings, target }) => {
-    const name = invocation.args.operands[0] ?? settings.callback.value;
+  return withSession(invocation, async (session) => {
+    const { client, target } = session;
     const pace = target.kind === "http" && target.rate !== null ? PLATFORM_PACE : PACE;
-    return new Follow(invocation, client, pace).run(name === null ? null : await findCallback(client, name));
+    return new Follow(invocation, client, pace).run(await findNamedCallback(invocation, session));
   });
 }
 
@@ -54,20 +55,16 @@ class Follow {
     for (const each of callbacks) await this.#reader(each).begin(this.#nowMs());
     this.#callbacksReadAtMs = this.#nowMs();
     screen.info(`following ${callback === null ? "all callbacks" : callback.name}; Ctrl-C ends`);
-    const stopListening = deps.io.onInterrupt(() => this.#ending.abort());
-    try {
-      const reading = this.#readOnAndOn(callback === null).catch((error: unknown) => this.#ending.abort(error));
-      while (!signal.aborted) {
-        if (this.#isReading && this.#nowMs() - this.#answeredAtMs > SILENT_MS) this.#lose("no answer");
-        await deps.clock.sleepUntil(deps.clock.now() + TICK_MS, signal);
-      }
-      if (!(signal.reason instanceof DOMException)) throw signal.reason;
-      // A request may be retried for minutes.
-      if (this.#isReading) deps.io.exitNow(EXIT_INTERRUPTED);
-      await reading;
-    } finally {
-      stopListening();
+    using _interrupt = onInterrupt(deps.io, () => this.#ending.abort());
+    const reading = this.#readOnAndOn(callback === null).catch((error: unknown) => this.#ending.abort(error));
+    while (!signal.aborted) {
+      if (this.#isReading && this.#nowMs() - this.#answeredAtMs > SILENT_MS) this.#lose("no answer");
+      await deps.clock.sleepUntil(deps.clock.now() + TICK_MS, signal);
     }
+    if (!(signal.reason instanceof DOMException)) throw signal.reason;
+    // A request may be retried for minutes.
+    if (this.#isReading) deps.io.exitNow(EXIT_INTERRUPTED);
+    await reading;
     return EXIT_INTERRUPTED;
   }
 

@@ -7,16 +7,17 @@ import { type CHECK_FIELDS, type Json, writeJson } from "../../output/json-field
 import { text } from "../../output/screen-text.js";
 import { formatInstant } from "../../output/times.js";
 import { requireCounted, UncountedCalls } from "../../output/uncounted-calls.js";
-import { findCallback, withSession } from "../../settings/session.js";
+import { findNamedCallback, withSession } from "../../settings/session.js";
 import type { CheckFlags } from "./command.js";
 
 export function run(invocation: Invocation<CheckFlags>): Promise<number> {
-  const { args, values, screen } = invocation;
-  return withSession(invocation, async ({ client, settings }) => {
+  const { values, screen } = invocation;
+  return withSession(invocation, async (session) => {
+    const { client } = session;
     const maxAgeMs = values.maxAge ?? null;
     const maxFailed = values.maxFailed ?? (maxAgeMs === null ? 0 : null);
-    const name = args.operands[0] ?? settings.callback.value;
-    const callbacks = name === null ? await client.listCallbacks() : [await findCallback(client, name)];
+    const named = await findNamedCallback(invocation, session);
+    const callbacks = named === null ? await client.listCallbacks() : [named];
     const facts = await readFacts(client, callbacks);
     const exceeded = findProblems(facts, { maxFailed, maxAgeMs, now: screen.renderOptions.now, utc: screen.renderOptions.utc });
     const isExceeded = exceeded.length > 0;

@@ -1,5 +1,5 @@
 import type { CommandBody } from "../../args/command-spec.js";
-import { SHELLS } from "./shells.js";
+import { SHELLS } from "./scripts.js";
 
 export const COMPLETION: CommandBody = {
   operands: [["<shell>", SHELLS.join(", "), { choices: SHELLS }]],

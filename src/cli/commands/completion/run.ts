@@ -1,8 +1,7 @@
 import { requireOneOf } from "../../args/closest-match.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { layoutText } from "../../output/screen-text.js";
-import { SCRIPTS } from "./scripts.js";
-import { SHELLS } from "./shells.js";
+import { SCRIPTS, SHELLS } from "./scripts.js";
 
 export async function run({ args, screen }: Invocation): Promise<void> {
   const given = args.operand(0);

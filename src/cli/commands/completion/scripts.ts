@@ -1,5 +1,6 @@
 /** They ask `whcb __complete` for everything, so they stay valid when whcb changes. */
-import type { Shell } from "./shells.js";
+export const SHELLS = ["bash", "zsh", "fish", "powershell"] as const;
+export type Shell = (typeof SHELLS)[number];
 
 /** Works with bash 3.2 (macOS), there without file names. */
 const BASH = `# whcb completion for bash: eval "$(whcb completion bash)"

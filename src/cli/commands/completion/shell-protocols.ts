@@ -1,7 +1,7 @@
 /** How each shell's script passes what was typed, and takes the candidates. */
 import { joinText, type ScreenText, text, wholeText } from "../../output/screen-text.js";
 import { parseBashLine, quoteForBash } from "./bash-line.js";
-import type { Shell } from "./shells.js";
+import type { Shell } from "./scripts.js";
 import type { Suggestions } from "./suggest.js";
 
 export interface Typed {

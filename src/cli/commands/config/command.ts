@@ -2,7 +2,7 @@ import type { GroupBody } from "../../args/command-spec.js";
 import { jsonFlag } from "../../args/json-flag.js";
 import { OUTPUT_TEXT_JSON } from "../../args/shared-flags.js";
 import { SETTING_FIELDS } from "../../output/json-fields.js";
-import { SETTABLE } from "./settable.js";
+import { SETTABLE } from "../../settings/settings-file.js";
 
 export const CONFIG: GroupBody = {
   commands: [

@@ -18,8 +18,15 @@ import {
 } from "../../settings/resolve-settings.js";
 import { addressText, readServiceAddress } from "../../settings/service-address.js";
 import { findCallback, resolveInvocation, withService } from "../../settings/session.js";
-import { changeSettings, type Profile, readSettings, type Settings, settingsPath } from "../../settings/settings-file.js";
-import { SETTABLE, type Settable } from "./settable.js";
+import {
+  changeSettings,
+  type Profile,
+  readSettings,
+  SETTABLE,
+  type Settable,
+  type Settings,
+  settingsPath,
+} from "../../settings/settings-file.js";
 
 export async function getConfig(invocation: Invocation): Promise<void> {
   const { args, screen } = invocation;

@@ -2,7 +2,8 @@ import { commandLine } from "../../../domain/command-line.js";
 import { WhcbError } from "../../../domain/errors.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { EXIT_DONE } from "../../exit-codes.js";
-import { safeJson, text } from "../../output/screen-text.js";
+import { writeJson } from "../../output/json-fields.js";
+import { text } from "../../output/screen-text.js";
 import { isoInstant } from "../../output/times.js";
 import { resolveInvocation, withService } from "../../settings/session.js";
 import type { ConsoleFlags } from "./command.js";
@@ -26,7 +27,7 @@ export async function run(invocation: Invocation<ConsoleFlags>): Promise<number>
     const { code, expiresAt } = issued;
     const url = `${client.name}/console`;
     if (screen.format === "json") {
-      await screen.out(text`${safeJson({ url, code, expiresAt: isoInstant(expiresAt) }, 2)}\n`);
+      await writeJson({ url, code, expiresAt: isoInstant(expiresAt) }, screen);
     } else {
       await screen.out(text`${url}\ncode  ${screen.renderOptions.palette.strong(code)}\n`);
       screen.info("the code works once, within 5 minutes");

@@ -4,9 +4,11 @@ import { WhcbError } from "../../../domain/errors.js";
 import { isPostgresUrl } from "../../../platform/database-url.js";
 import type { Invocation } from "../../args/command-spec.js";
 import type { DatabaseMaintenance } from "../../cli-deps.js";
-import { EXIT_DONE, EXIT_INTERRUPTED, EXIT_ITEMS_FAILED } from "../../exit-codes.js";
+import { EXIT_DONE, EXIT_ITEMS_FAILED } from "../../exit-codes.js";
+import { onFirstInterrupt } from "../../on-interrupt.js";
+import { writeJson } from "../../output/json-fields.js";
 import { openProgress } from "../../output/progress-line.js";
-import { safeJson, text } from "../../output/screen-text.js";
+import { text } from "../../output/screen-text.js";
 import { databaseText, findAnyDatabase } from "../../settings/database-path.js";
 import { warnOfOpenDatabase } from "../../settings/open-files.js";
 import { requireFile } from "../../settings/session.js";
@@ -28,7 +30,7 @@ export async function backUp(invocation: Invocation<DbFlags["backup"]>): Promise
       onProgress: (done, total) => show(`copying ${database}: ${Math.floor((100 * done) / total)} %`),
     }),
   );
-  if (screen.format === "json") await screen.out(text`${safeJson({ file, ...backup }, 2)}\n`);
+  if (screen.format === "json") await writeJson({ file, ...backup }, screen);
   else screen.info(`copied ${database} to ${file}: ${count(backup.bytes, "byte")}`);
   screen.info(`the secret key isn't in it: keep ${backup.keyFile ?? "WHCB_SECRET_KEY"} too`);
   return EXIT_DONE;
@@ -45,7 +47,7 @@ export async function check(invocation: Invocation): Promise<number> {
   if (unchecked !== null) screen.info(UNCHECKED[unchecked]);
   const isFine = problems.length === 0;
   if (screen.format === "json") {
-    await screen.out(text`${safeJson({ ok: isFine, database: name, ...rows, problems }, 2)}\n`);
+    await writeJson({ ok: isFine, database: name, ...rows, problems }, screen);
     return isFine ? EXIT_DONE : EXIT_ITEMS_FAILED;
   }
   const { palette } = screen.renderOptions;
@@ -93,7 +95,7 @@ export async function copy(invocation: Invocation<DbFlags["copy"]>): Promise<num
   );
   if (screen.format === "json") {
     const document = { from: path, to: name, rows: Object.fromEntries(rows), resumed: isResumed };
-    await screen.out(text`${safeJson(document, 2)}\n`);
+    await writeJson(document, screen);
     return EXIT_DONE;
   }
   const size = ["callback", "call", "attempt"].map((noun) => count(rows.get(`${noun}s`) ?? 0, noun)).join(", ");
@@ -108,7 +110,7 @@ export async function migrate(invocation: Invocation): Promise<number> {
   const [database, maintenance] = await openMaintenance(invocation);
   const name = databaseText(database);
   const { from, to } = await maintenance.migrate(database);
-  if (screen.format === "json") await screen.out(text`${safeJson({ database: name, from, to }, 2)}\n`);
+  if (screen.format === "json") await writeJson({ database: name, from, to }, screen);
   else if (from === to) screen.info(`${name} has version ${to} already: nothing to do`);
   else screen.info(from === 0 ? `created version ${to} in ${name}` : `migrated ${name} from version ${from} to ${to}`);
   return EXIT_DONE;
@@ -127,11 +129,9 @@ async function withProgress<Result>(
   { first, left }: { readonly first: string; readonly left: string },
   work: (show: (text: string) => void) => Promise<Result>,
 ): Promise<Result> {
-  const { io } = invocation.deps;
   const progress = await openProgress(invocation, first);
   let isInterrupted = false;
-  const stopListening = io.onInterrupt(() => {
-    if (isInterrupted) return io.exitNow(EXIT_INTERRUPTED);
+  using _interrupts = onFirstInterrupt(invocation.deps.io, () => {
     isInterrupted = true;
   });
   try {
@@ -140,7 +140,6 @@ async function withProgress<Result>(
       progress.show(line);
     });
   } finally {
-    stopListening();
     progress.clear();
   }
 }

@@ -2,8 +2,8 @@ import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
 import type { Invocation } from "../../args/command-spec.js";
 import type { Erased } from "../../cli-deps.js";
+import { writeJson } from "../../output/json-fields.js";
 import { confirm } from "../../output/questions.js";
-import { safeJson, text } from "../../output/screen-text.js";
 import { openDatabase } from "../../settings/database-path.js";
 import type { DbFlags } from "./command.js";
 
@@ -34,7 +34,7 @@ export async function eraseCommand(invocation: Invocation<DbFlags["erase"]>): Pr
     screen.info(`the mail server was sent ${count(erased.sentMails, "e-mail")} about them, which this can't erase`);
 
   async function show({ addresses: _, ...counts }: Erased, line: string): Promise<void> {
-    if (screen.format === "json") await screen.out(text`${safeJson(counts, 2)}\n`);
+    if (screen.format === "json") await writeJson(counts, screen);
     else screen.info(line);
   }
 }

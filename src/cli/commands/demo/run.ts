@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Teardown } from "../../../platform/teardown.js";
 import type { Invocation } from "../../args/command-spec.js";
-import { EXIT_BUG, EXIT_DONE, EXIT_INTERRUPTED } from "../../exit-codes.js";
+import { EXIT_BUG, EXIT_DONE } from "../../exit-codes.js";
+import { onFirstInterrupt } from "../../on-interrupt.js";
 import type { Screen } from "../../output/screen.js";
 import { joinText, text } from "../../output/screen-text.js";
 import type { DemoFlags } from "./command.js";
@@ -14,15 +15,11 @@ import { PastClock } from "./past-clock.js";
 import { type DemoCheck, playStory } from "./story.js";
 
 export async function run(invocation: Invocation<DemoFlags>): Promise<number> {
-  const { io } = invocation.deps;
   const directory = await mkdtemp(join(tmpdir(), "whcb-demo-"));
   const teardown = new Teardown();
   teardown.add(() => rm(directory, { recursive: true, force: true }));
   const ending = new AbortController();
-  const stopListening = io.onInterrupt(() => {
-    if (ending.signal.aborted) return io.exitNow(EXIT_INTERRUPTED);
-    ending.abort();
-  });
+  using _interrupts = onFirstInterrupt(invocation.deps.io, () => ending.abort());
   try {
     const code = await play(invocation, directory, teardown, ending.signal);
     await teardown.run();
@@ -30,8 +27,6 @@ export async function run(invocation: Invocation<DemoFlags>): Promise<number> {
   } catch (error) {
     await teardown.run().catch(() => undefined);
     throw error;
-  } finally {
-    stopListening();
   }
 }
 

@@ -1,10 +1,11 @@
 import { once } from "node:events";
 import { isAcceptedStatus } from "../../../domain/attempt.js";
 import { maskQuery } from "../../../domain/mask.js";
+import { isObject } from "../../../wire/json/json-value.js";
 import { type JsonLimits, readJson } from "../../../wire/json/read-json.js";
 import type { Invocation } from "../../args/command-spec.js";
 import type { FlagValues } from "../../args/flag.js";
-import { EXIT_INTERRUPTED } from "../../exit-codes.js";
+import { onFirstInterrupt } from "../../on-interrupt.js";
 import type { RenderOptions } from "../../output/screen.js";
 import { type ScreenText, safeJson, text } from "../../output/screen-text.js";
 import { formatInstant } from "../../output/times.js";
@@ -23,19 +24,13 @@ export async function run({ deps, values, screen }: Invocation<ListenFlags>): Pr
     await screen.out(line).catch((error: unknown) => ending.abort(error));
   };
   const endpoint = await openEndpoint({ port: values.port, behaviour: readBehaviour(values), clock: deps.clock }, print);
-  let interrupted = false;
-  const stopListening = deps.io.onInterrupt(() => {
-    if (interrupted) return deps.io.exitNow(EXIT_INTERRUPTED);
-    interrupted = true;
-    ending.abort();
-  });
+  using _interrupts = onFirstInterrupt(deps.io, () => ending.abort());
   try {
     // In JSON modes stdout holds only JSON.
     if (isJson) screen.info(`Listening on ${endpoint.url}`);
     else await screen.out(text`Listening on ${endpoint.url}\n`);
     if (!ending.signal.aborted) await once(ending.signal, "abort");
   } finally {
-    stopListening();
     await endpoint.close();
   }
 }
@@ -103,9 +98,9 @@ function isSecret(header: string): boolean {
 
 function describeBody(body: string): string {
   const document = parseBody(body);
-  if (!isRecord(document)) return `${Buffer.byteLength(body)} bytes`;
-  const response = isRecord(document.responseMessage) ? document.responseMessage : {};
-  const from = isRecord(document.from) ? document.from : {};
+  if (!isObject(document)) return `${Buffer.byteLength(body)} bytes`;
+  const response = isObject(document.responseMessage) ? document.responseMessage : {};
+  const from = isObject(document.from) ? document.from : {};
   const sender = [from.mobile, from.email, from.voice, from.name].find((text) => typeof text === "string" && text !== "");
   const content = typeof response.content === "string" ? JSON.stringify(response.content.slice(0, 120)) : "";
   const kind = response.undeliverable ? "undeliverable" : "reply";
@@ -121,8 +116,4 @@ function parseBody(body: string): unknown {
   } catch {
     return body;
   }
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,17 +1,15 @@
-import { access } from "node:fs/promises";
 import { basename } from "node:path";
-import { commandLine } from "../../../domain/command-line.js";
 import { type ErrorCode, isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { isLoopbackHost } from "../../../platform/loopback.js";
 import { DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES } from "../../../wire/delivery-settings.js";
 import type { Invocation } from "../../args/command-spec.js";
-import { PROFILE, SERVICE, VERBOSE } from "../../args/shared-flags.js";
+import { PROFILE, SERVICE } from "../../args/shared-flags.js";
 import type { Credentials, ServiceTarget } from "../../cli-deps.js";
 import { askSecret, askText } from "../../output/questions.js";
 import { warnOfClearText } from "../../settings/clear-text-warning.js";
 import { freeName } from "../../settings/serve-profile.js";
 import { addressText, readServiceAddress, type ServiceAddress } from "../../settings/service-address.js";
-import { withConnectionHint } from "../../settings/session.js";
+import { exchangeLog, requireFile, withConnectionHint } from "../../settings/session.js";
 import { changeSettings, readSettings, type Settings } from "../../settings/settings-file.js";
 import type { LoginFlags } from "./command.js";
 
@@ -29,7 +27,13 @@ export async function run(invocation: Invocation<LoginFlags>): Promise<void> {
   const target =
     address.kind === "http" && credentials !== null
       ? httpTarget(invocation, address.url, credentials)
-      : await fileTarget(addressText(address));
+      : {
+          kind: "file" as const,
+          path: addressText(address),
+          authParameter: DEFAULT_AUTH_PARAMETER,
+          bodyNames: DEFAULT_BODY_NAMES,
+        };
+  if (target.kind === "file") await requireFile(target.path);
   await tryOut(invocation, target);
   const url = addressText(address);
   let name = values.name ?? args.get(PROFILE) ?? "";
@@ -102,19 +106,8 @@ async function tryOut({ deps }: Invocation, target: ServiceTarget): Promise<void
   }
 }
 
-async function fileTarget(path: string): Promise<ServiceTarget> {
-  await access(path).catch((error: unknown) => {
-    throw new WhcbError("config", `no database at ${path}`, {
-      hint: `create it with \`${commandLine({ command: "serve", flags: ["--db", path] })}\``,
-      cause: error,
-    });
-  });
-  return { kind: "file", path, authParameter: DEFAULT_AUTH_PARAMETER, bodyNames: DEFAULT_BODY_NAMES };
-}
-
-function httpTarget({ args, screen }: Invocation, url: string, credentials: Credentials): ServiceTarget {
-  const onExchange = args.get(VERBOSE) ? (line: string) => screen.info(screen.errPalette.dim(line)) : undefined;
-  return { kind: "http", url, ...credentials, rate: null, timezone: "UTC", ...(onExchange === undefined ? {} : { onExchange }) };
+function httpTarget(invocation: Invocation, url: string, credentials: Credentials): ServiceTarget {
+  return { kind: "http", url, ...credentials, rate: null, timezone: "UTC", onExchange: exchangeLog(invocation) };
 }
 
 /** Never the profile of another service. */

@@ -6,6 +6,7 @@ import type { RunLocks } from "../../../runs/run-locks.js";
 import { callbacksToUndo, discardUndone, type MarkPlan, planMarks, planUndo, runMarks } from "../../../runs/run-marks.js";
 import { missingCalls, readCallOperands, toCallScope } from "../../args/call-operands.js";
 import type { Invocation } from "../../args/command-spec.js";
+import { writeJson } from "../../output/json-fields.js";
 import { openProgress } from "../../output/progress-line.js";
 import { confirm, needsYes } from "../../output/questions.js";
 import { followRun } from "../../output/run/follow-run.js";
@@ -148,7 +149,7 @@ async function showMarks(plan: MarkPlan, description: readonly string[], screen:
       missing: plan.missing,
       callbacks,
     };
-    await screen.out(text`${safeJson(document, 2)}\n`);
+    await writeJson(document, screen);
     return;
   }
   await screen.out(text`${joinText(description, "\n")}\n`);

@@ -14,6 +14,7 @@ import { checkTarget } from "../../../runs/send/send-target.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { readBytes, unreadableFile } from "../../args/flag-values.js";
 import { readSendingFlags } from "../../args/sending-flags.js";
+import { writeJson } from "../../output/json-fields.js";
 import { openProgress } from "../../output/progress-line.js";
 import { needsYes } from "../../output/questions.js";
 import { followRun } from "../../output/run/follow-run.js";
@@ -231,7 +232,7 @@ async function showReconcile(plan: ReconcilePlan, shown: ShownPlan, screen: Invo
     warnings: warningsJson(warnings),
     replay: planJson(plan.replay, options),
   };
-  await screen.out(text`${safeJson(document, 2)}\n`);
+  await writeJson(document, screen);
 }
 
 async function showCalls(plan: ReconcilePlan, screen: Invocation["screen"]): Promise<void> {

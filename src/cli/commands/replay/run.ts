@@ -20,6 +20,7 @@ import { checkTarget } from "../../../runs/send/send-target.js";
 import { missingCalls, readCallOperands, toCallScope } from "../../args/call-operands.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { readReplayOptions } from "../../args/sending-flags.js";
+import { writeJson } from "../../output/json-fields.js";
 import { openProgress } from "../../output/progress-line.js";
 import { needsYes } from "../../output/questions.js";
 import { followRun } from "../../output/run/follow-run.js";
@@ -29,7 +30,7 @@ import type { RenderOptions } from "../../output/screen.js";
 import { joinText, safeJson, text, wholeText } from "../../output/screen-text.js";
 import { collectKeys, describeKeySource, findKeys } from "../../settings/callback-keys.js";
 import { openRunDeps, profileOf, runFolder, runsDirectory } from "../../settings/open-run-deps.js";
-import { deliverySettings, findCallback, type Session, withSession } from "../../settings/session.js";
+import { deliverySettings, findNamedCallback, type Session, withSession } from "../../settings/session.js";
 import { confirmInTime, describeLocks, requireNoneBusy, takeLocks } from "../../settings/take-locks.js";
 import { mentionUnfinishedRun } from "../../settings/unfinished-run.js";
 import type { ReplayFlags } from "./command.js";
@@ -92,9 +93,8 @@ function cancelReplay(invocation: Invocation, cancelled: string): Promise<void> 
   const { args, screen, deps } = invocation;
   if (args.operands.length > 1) throw new WhcbError("usage", "--cancel takes only a callback");
   return withSession(invocation, async (session) => {
-    const name = args.operands[0] ?? session.settings.callback.value;
-    if (name === null) throw new WhcbError("usage", "--cancel needs the callback of the replay");
-    const callback = await findCallback(session.client, name);
+    const callback = await findNamedCallback(invocation, session);
+    if (callback === null) throw new WhcbError("usage", "--cancel needs the callback of the replay");
     const { client } = session;
     const cancel = async (id: string) =>
       (await client.cancelReplay(callback.id, id)) ? client.findReplay(callback.id, id) : null;
@@ -104,7 +104,7 @@ function cancelReplay(invocation: Invocation, cancelled: string): Promise<void> 
     if (runId !== null) replay = await cancel(runId);
     if (replay === null)
       throw new WhcbError("not-found", `the service has no replay ${cancelled} of ${callback.name || callback.id}`);
-    if (screen.format === "json") await screen.out(text`${safeJson(replay, 2)}\n`);
+    if (screen.format === "json") await writeJson({ ...replay }, screen);
     else
       screen.info(
         joinText(
@@ -177,7 +177,7 @@ async function showPlan(plan: ReplayPlan, { options, runDeps }: ReplayJob, { val
       await screen.out(text`${wholeText(toCurl(previewed))}\n`);
     if (hidden !== null) screen.info(describeVariable(hidden, options, screen.renderOptions));
   } else if (screen.format === "json") {
-    await screen.out(text`${safeJson({ dryRun: true, ...planJson(plan, options) }, 2)}\n`);
+    await writeJson({ dryRun: true, ...planJson(plan, options) }, screen);
     return;
   } else if (screen.format === "ndjson") {
     for (const group of plan.groups) {

@@ -3,7 +3,7 @@ import { isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { isShortSecret, MIN_SECRET_LENGTH } from "../../../platform/random.js";
 import type { Invocation } from "../../args/command-spec.js";
 import type { Credentials, RunningService, ServeOptions } from "../../cli-deps.js";
-import { EXIT_INTERRUPTED } from "../../exit-codes.js";
+import { onFirstInterrupt } from "../../on-interrupt.js";
 import { text } from "../../output/screen-text.js";
 import { warnOfClearText } from "../../settings/clear-text-warning.js";
 import { databaseName } from "../../settings/database-path.js";
@@ -24,37 +24,32 @@ export async function run(invocation: Invocation<ServeFlags>): Promise<void> {
   if (chosen !== null) requireValidCredentials(chosen.credentials);
   const options = { ...flags, credentials: chosen?.credentials ?? null };
   const created = await mkdir(deps.paths.data, { recursive: true, mode: 0o700 }).catch(() => undefined);
-  let interrupts = 0;
+  let isInterrupted = false;
   let service: RunningService | null = null;
-  const stopListening = deps.io.onInterrupt(() => {
-    interrupts += 1;
-    if (interrupts > 1) return deps.io.exitNow(EXIT_INTERRUPTED);
+  using _interrupts = onFirstInterrupt(deps.io, () => {
+    isInterrupted = true;
     if (service === null) return;
     screen.info("stopping once the attempts in flight have finished; Ctrl-C again stops at once");
     stop(service);
   });
+  service = await startService(invocation, options).catch(async (error: unknown) => {
+    if (created !== undefined) await rmdir(deps.paths.data).catch(() => undefined);
+    throw error;
+  });
   try {
-    service = await startService(invocation, options).catch(async (error: unknown) => {
-      if (created !== undefined) await rmdir(deps.paths.data).catch(() => undefined);
-      throw error;
-    });
-    try {
-      if (chosen !== null) {
-        await storeCredentials(invocation, chosen);
-        await announceApi(invocation, service, options, chosen);
-      }
-      await announce(invocation, service, options);
-    } catch (error) {
-      await service.stop().catch(() => undefined);
-      throw error;
+    if (chosen !== null) {
+      await storeCredentials(invocation, chosen);
+      await announceApi(invocation, service, options, chosen);
     }
-    if (interrupts > 0) stop(service);
-    await service.stopped;
-    // Throws what failed, such as recording the last outcomes.
-    await service.stop();
-  } finally {
-    stopListening();
+    await announce(invocation, service, options);
+  } catch (error) {
+    await service.stop().catch(() => undefined);
+    throw error;
   }
+  if (isInterrupted) stop(service);
+  await service.stopped;
+  // Throws what failed, such as recording the last outcomes.
+  await service.stop();
 }
 
 /** `run` waits for the end and reports errors. */

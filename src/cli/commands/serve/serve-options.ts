@@ -1,10 +1,10 @@
 import { join, resolve } from "node:path";
 import { WhcbError } from "../../../domain/errors.js";
 import { parseUrl } from "../../../domain/mask.js";
-import type { ServiceSettings } from "../../../domain/service-settings.js";
 import { DEFAULT_AUTH_PARAMETER } from "../../../wire/delivery-settings.js";
 import type { Invocation } from "../../args/command-spec.js";
 import type { FlagValues } from "../../args/flag.js";
+import { withoutUndefined } from "../../args/flag-values.js";
 import type { NoticeOptions, ServeOptions } from "../../cli-deps.js";
 import { DATABASE_NAME, readDatabase, withoutPassword } from "../../settings/database-path.js";
 import { isSlackWebhook, readNoticeUrls } from "../../settings/notice-urls.js";
@@ -72,8 +72,4 @@ function toSmtp(text: string | undefined): string | null {
     });
   }
   return text;
-}
-
-function withoutUndefined(settings: { [Name in keyof ServiceSettings]: number | undefined }): Partial<ServiceSettings> {
-  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 }

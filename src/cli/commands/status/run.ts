@@ -12,18 +12,18 @@ import type { Palette, RenderOptions } from "../../output/screen.js";
 import { joinText, type Printable, type ScreenText, safeJson, text } from "../../output/screen-text.js";
 import { formatInstant, formatRelative } from "../../output/times.js";
 import { requireCounted, UncountedCalls } from "../../output/uncounted-calls.js";
-import { findCallback, withSession } from "../../settings/session.js";
+import { findNamedCallback, withSession } from "../../settings/session.js";
 import { mentionUnfinishedRun } from "../../settings/unfinished-run.js";
 
 export function run(invocation: Invocation): Promise<void> {
-  const { args, screen } = invocation;
+  const { screen } = invocation;
   return withSession(invocation, async (session) => {
-    const { client, settings } = session;
-    const name = args.operands[0] ?? settings.callback.value;
+    const { client } = session;
     const progress = await openProgress(invocation, "reading calls");
     const states = [];
     try {
-      const callbacks = name === null ? await client.getAllCallbacks() : [await findCallback(client, name)];
+      const named = await findNamedCallback(invocation, session);
+      const callbacks = named === null ? await client.getAllCallbacks() : [named];
       for (const callback of callbacks) states.push(await readCallbackState(client, callback, screen.renderOptions.now));
     } finally {
       progress.clear();

@@ -4,7 +4,7 @@ import type { Invocation } from "../../args/command-spec.js";
 import type { CliDeps } from "../../cli-deps.js";
 import { EXIT_DONE, EXIT_INTERRUPTED } from "../../exit-codes.js";
 import { canFillScreen, withDisplay } from "../../full-screen/with-display.js";
-import { findCallback, withSession } from "../../settings/session.js";
+import { findNamedCallback, withSession } from "../../settings/session.js";
 import { undoCommand } from "./triage-actions.js";
 import { groupsLevel } from "./triage-keys.js";
 import { TriageProgram } from "./triage-program.js";
@@ -28,12 +28,13 @@ export function run(invocation: Invocation): Promise<number> {
     deps.openClient(
       target.kind === "http" ? { ...target, retriesRefused: (reason) => program?.retriesRefused(reason) ?? false } : target,
     );
-  return withSession({ ...invocation, deps: { ...deps, openClient } }, async ({ client, settings, target }) => {
-    const name = args.operands[0] ?? settings.callback.value;
+  return withSession({ ...invocation, deps: { ...deps, openClient } }, async (session) => {
+    const { client, target } = session;
+    const callback = await findNamedCallback(invocation, session);
     const first =
-      name === null
+      callback === null
         ? ({ id: 0, cursor: 0, filterText: "", isLoaded: false, kind: "callbacks", callbacks: [] } as const)
-        : groupsLevel(await findCallback(client, name), 0);
+        : groupsLevel(callback, 0);
     const shown = new TriageProgram(invocation, client, newState(first), target.kind === "file" || target.rate === null);
     program = shown;
     const code = await withDisplay(invocation, {

@@ -11,6 +11,7 @@ import { parseJsonText } from "../../../wire/json/read-json.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { unreadableFile } from "../../args/flag-values.js";
 import type { CliDeps } from "../../cli-deps.js";
+import { writeJson } from "../../output/json-fields.js";
 import { withHint } from "../../output/render-error.js";
 import { joinText, safeJson, text } from "../../output/screen-text.js";
 import { findCallback, withSession } from "../../settings/session.js";
@@ -42,7 +43,7 @@ export function run(invocation: Invocation<TriggerFlags>): Promise<void> {
           : `the lines before it were submitted (${count(accepted, "response")}); those with an id can safely be submitted again`;
       throw withHint(error, submitted);
     }
-    if (screen.format === "json") await screen.out(text`${safeJson({ callbackId: callback.id, accepted, ids }, 2)}\n`);
+    if (screen.format === "json") await writeJson({ callbackId: callback.id, accepted, ids }, screen);
     else if (screen.format !== "ndjson") await screen.out(text`accepted ${count(accepted, "response")} for ${callback.name}\n`);
   });
 }

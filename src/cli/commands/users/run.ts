@@ -3,10 +3,9 @@ import type { Invocation } from "../../args/command-spec.js";
 import { readAll, withoutLineEnd } from "../../args/flag-values.js";
 import type { User } from "../../cli-deps.js";
 import { renderFields } from "../../output/cells.js";
-import type { Json, USER_FIELDS } from "../../output/json-fields.js";
+import { type Json, type USER_FIELDS, writeJson } from "../../output/json-fields.js";
 import { type ListingStyle, openListing } from "../../output/listing.js";
 import { askSecret, confirm, needsYes } from "../../output/questions.js";
-import { safeJson, text } from "../../output/screen-text.js";
 import { isoInstant } from "../../output/times.js";
 import { openDatabase } from "../../settings/database-path.js";
 import { requireValidCredentials } from "../../settings/resolve-settings.js";
@@ -90,7 +89,8 @@ async function readNewPassword({ values, deps, screen }: Invocation<UsersFlags["
 async function showKey({ screen }: Invocation, username: string, apiKey: string): Promise<void> {
   const { palette } = screen.renderOptions;
   const fields = [["User", username] as const, ["API key", apiKey] as const];
-  await screen.out(screen.format === "json" ? text`${safeJson({ username, apiKey }, 2)}\n` : renderFields(fields, palette));
+  if (screen.format === "json") await writeJson({ username, apiKey }, screen);
+  else await screen.out(renderFields(fields, palette));
 }
 
 const USER_LISTING: ListingStyle<User> = {

@@ -3,8 +3,9 @@ import { errorMessage, isWhcbError } from "../../../domain/errors.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { EXIT_DONE, EXIT_INTERRUPTED } from "../../exit-codes.js";
 import { canFillScreen, withDisplay } from "../../full-screen/with-display.js";
+import { onInterrupt } from "../../on-interrupt.js";
 import { type ScreenText, text } from "../../output/screen-text.js";
-import { findCallback, withSession } from "../../settings/session.js";
+import { findNamedCallback, withSession } from "../../settings/session.js";
 import { CallbackReader } from "./callback-reader.js";
 import { addReading, type WatchedCallback } from "./watch-state.js";
 import { countsLine, eventLine, type Freshness, freshnessLine, quietLine, type WatchEvent, watchFrame } from "./watch-text.js";
@@ -17,10 +18,10 @@ const QUIET_MS = 10_000;
 const MOST_EVENTS = 500;
 
 export function run(invocation: Invocation): Promise<number> {
-  return withSession(invocation, async ({ client, settings, target }) => {
-    const { args } = invocation;
-    const name = args.operands[0] ?? settings.callback.value;
-    const callbacks = name === null ? await client.listCallbacks() : [await findCallback(client, name)];
+  return withSession(invocation, async (session) => {
+    const { client, target } = session;
+    const named = await findNamedCallback(invocation, session);
+    const callbacks = named === null ? await client.listCallbacks() : [named];
     // At most so long between two answers while all is well.
     const silentMs = SILENT_MS + (target.kind === "http" && target.rate !== null ? 2_000 / target.rate : 0);
     const watch = new Watch(client, callbacks, silentMs, invocation);
@@ -108,16 +109,12 @@ class Watch {
     this.#onCounts = (watched) => print(countsLine(watched, this.#options()));
     this.#onFreshness = () => screen.info(freshnessLine(this.#freshness(), this.#options()));
     for (const watched of this.#known()) this.#onCounts(watched);
-    const stopListening = deps.io.onInterrupt(() => this.#ending.abort());
-    try {
-      await this.#follow(() => {
-        const isQuiet = clock.monotonicMs() - printedAt >= QUIET_MS;
-        if (deps.io.stdout.isPipe === true && isQuiet) print(quietLine(this.#freshness(), this.#options()));
-      });
-      await written;
-    } finally {
-      stopListening();
-    }
+    using _interrupt = onInterrupt(deps.io, () => this.#ending.abort());
+    await this.#follow(() => {
+      const isQuiet = clock.monotonicMs() - printedAt >= QUIET_MS;
+      if (deps.io.stdout.isPipe === true && isQuiet) print(quietLine(this.#freshness(), this.#options()));
+    });
+    await written;
     return this.#end(EXIT_INTERRUPTED);
   }
 

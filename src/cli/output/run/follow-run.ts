@@ -4,7 +4,7 @@ import type { Clock } from "../../../platform/clock.js";
 import { NO_COUNTS } from "../../../runs/journal/run-counts.js";
 import type { CallStep, RunCounts, RunEvent, RunHeader, RunListener } from "../../../runs/journal/run-step.js";
 import type { Invocation } from "../../args/command-spec.js";
-import { EXIT_INTERRUPTED } from "../../exit-codes.js";
+import { onFirstInterrupt } from "../../on-interrupt.js";
 import { openProgress } from "../progress-line.js";
 import { joinText, safeJson, text } from "../screen-text.js";
 import { formatInstant } from "../times.js";
@@ -55,9 +55,14 @@ export async function followRun<Result>(
     // A failed write doesn't stop the run; run-command.ts reports it.
     written = written.then(() => screen.out(lines)).catch(() => undefined);
   };
+  const interrupted = new AbortController();
   try {
-    const rest = () => (viaService ? SERVICE_GOES_ON : header?.options === null ? MARKS_STOP : SENDS_FINISH);
-    return await withInterrupt(invocation, rest, (signal) => work({ signal, listener }));
+    using _interrupts = onFirstInterrupt(deps.io, () => {
+      interrupted.abort();
+      const rest = viaService ? SERVICE_GOES_ON : header?.options === null ? MARKS_STOP : SENDS_FINISH;
+      screen.info(`stopping: ${rest}; press Ctrl-C again to stop at once`);
+    });
+    return await work({ signal: interrupted.signal, listener });
   } finally {
     line.clear();
     await written;
@@ -67,25 +72,6 @@ export async function followRun<Result>(
 const SERVICE_GOES_ON = "the service goes on with what it was asked to send";
 const MARKS_STOP = "the request in flight finishes, and nothing more is marked";
 const SENDS_FINISH = "requests in flight finish and are marked";
-
-/** First Ctrl-C: no new sends or marks by hand, the rest finishes. Second: the process ends. */
-async function withInterrupt<Result>(
-  { deps, screen }: Invocation,
-  rest: () => string,
-  work: (signal: AbortSignal) => Promise<Result>,
-): Promise<Result> {
-  const controller = new AbortController();
-  const stopListening = deps.io.onInterrupt(() => {
-    if (controller.signal.aborted) return deps.io.exitNow(EXIT_INTERRUPTED);
-    controller.abort();
-    screen.info(`stopping: ${rest()}; press Ctrl-C again to stop at once`);
-  });
-  try {
-    return await work(controller.signal);
-  } finally {
-    stopListening();
-  }
-}
 
 function pauseText(
   { callbackId, until }: RunEvent & { type: "pausing" },

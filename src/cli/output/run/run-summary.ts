@@ -9,10 +9,11 @@ import type { RunCounts, RunHeader, RunKind, ServiceCounts } from "../../../runs
 import type { RunSummary } from "../../../runs/perform-run.js";
 import { type Balance, balanceOf } from "../../../runs/run-reconcile.js";
 import type { Rejection } from "../../../runs/run-session.js";
-import { fieldLines } from "../cells.js";
+import { type Field, fieldLines } from "../cells.js";
+import { writeJson } from "../json-fields.js";
 import { withHint } from "../render-error.js";
-import { PLAIN, type RenderOptions, type Screen } from "../screen.js";
-import { joinText, type Printable, type ScreenText, safeJson, text } from "../screen-text.js";
+import { type Palette, PLAIN, type RenderOptions, type Screen } from "../screen.js";
+import { joinText, type Printable, type ScreenText, text } from "../screen-text.js";
 import { formatInstant } from "../times.js";
 
 /** `more` is added to the JSON. Throws the run's error, or `items-failed` if the balance is wrong. */
@@ -24,7 +25,7 @@ export async function finishRun(
   const balance = balanceOf(summary);
   if (screen.format === "json") {
     const document = { ...summaryJson(summary, screen.renderOptions), ...(balance === null ? {} : { balance }), ...more };
-    await screen.out(text`${safeJson(document, 2)}\n`);
+    await writeJson(document, screen);
   } else if (screen.format === "ndjson") {
     screen.info(joinText(summaryLines(summary, { ...screen.renderOptions, palette: PLAIN }), "\n"));
   } else await screen.out(renderSummary(summary, screen.renderOptions));
@@ -190,24 +191,22 @@ export function summaryJson(summary: RunSummary, options: RenderOptions): Readon
 
 export function countLines(counts: RunCounts, options: RenderOptions): readonly ScreenText[] {
   const { palette } = options;
-  const some = (number: number) => (number === 0 ? null : number);
-  const fields = fieldLines(
+  return nonZeroLines(
     [
-      ["accepted", some(counts.accepted), palette.good],
-      ["seen", some(counts.seen), palette.good],
-      ["requested", some(counts.requested)],
-      ["marked", some(counts.marked), palette.good],
-      ["rejected", some(counts.rejected), palette.bad],
-      ["unknown", some(counts.unknown), palette.bad],
-      ["settled meanwhile", some(counts.skipped.settled)],
-      ["held back for order", some(counts.skipped.order), palette.warn],
-      ["not found", some(counts.notFound), palette.bad],
-      ["not marked yet", some(counts.toMark), palette.warn],
-      ["left", some(counts.left), palette.warn],
+      ["accepted", counts.accepted, palette.good],
+      ["seen", counts.seen, palette.good],
+      ["requested", counts.requested],
+      ["marked", counts.marked, palette.good],
+      ["rejected", counts.rejected, palette.bad],
+      ["unknown", counts.unknown, palette.bad],
+      ["settled meanwhile", counts.skipped.settled],
+      ["held back for order", counts.skipped.order, palette.warn],
+      ["not found", counts.notFound, palette.bad],
+      ["not marked yet", counts.toMark, palette.warn],
+      ["left", counts.left, palette.warn],
     ],
     palette,
   );
-  return fields.map((line) => text`  ${line}`);
 }
 
 /** What the service did of a replay. */
@@ -215,18 +214,21 @@ export function serviceLines(
   { succeeded, failed, settled, cancelled, left }: ServiceCounts,
   { palette }: RenderOptions,
 ): readonly ScreenText[] {
-  const some = (number: number) => (number === 0 ? null : number);
-  const fields = fieldLines(
+  return nonZeroLines(
     [
-      ["succeeded", some(succeeded), palette.good],
-      ["failed again", some(failed), palette.bad],
-      ["settled meanwhile", some(settled)],
-      ["cancelled", some(cancelled), palette.warn],
-      ["not sent yet", some(left), palette.warn],
+      ["succeeded", succeeded, palette.good],
+      ["failed again", failed, palette.bad],
+      ["settled meanwhile", settled],
+      ["cancelled", cancelled, palette.warn],
+      ["not sent yet", left, palette.warn],
     ],
     palette,
   );
-  return fields.map((line) => text`  ${line}`);
+}
+
+function nonZeroLines(fields: readonly Field[], palette: Palette): readonly ScreenText[] {
+  const shown = fields.filter(([, number]) => number !== 0);
+  return fieldLines(shown, palette).map((line) => text`  ${line}`);
 }
 
 /** "136 × 503 Service Unavailable, first 01A2… at 10:00:00, last 01A3… at 10:02:00". */

@@ -47,7 +47,7 @@ async function showGroups(answers: readonly (Counts | null)[], isCheap = true) {
     frames.push([...header, ...body, ...footer.slice(0, 1)].map((line) => String(line).trimEnd()).join("\n"));
   };
   const ends = clock.sleepFor(60_000);
-  const shown = program.show({ update, close: () => undefined }, { size: () => size } as Partial<FullScreen> as FullScreen);
+  const shown = program.show({ update }, { size: () => size } as Partial<FullScreen> as FullScreen);
   const stop = async () => {
     while (asked.length < answers.length && clock.monotonicMs() < 60_000) await Promise.race([ends, clock.sleepFor(500)]);
     await clock.sleepFor(500);
