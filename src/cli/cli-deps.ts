@@ -19,20 +19,20 @@ export interface CliDeps {
   readonly paths: Paths;
   readonly version: string;
   openClient(target: ServiceTarget): Promise<Client>;
-  /** Of a program that runs commands itself. */
+  /** A program that runs commands itself is told the run's id. */
   onRunStarted?(runId: string): void;
   openDeliverer(options: DelivererOptions): Promise<Deliverer>;
-  /** Until released or this process dies; null if another process has it. */
+  /** Locks it until it is released or this process dies. Returns null if another process has it. */
   lockFile(path: string): Promise<{ release(): Promise<void> } | null>;
-  /** Of an existing file. */
+  /** Opens an existing file. */
   openDatabase(path: string): Promise<DatabaseAdmin>;
-  /** Opens nothing yet. */
+  /** Loads the code, and opens nothing yet. */
   loadMaintenance(): Promise<DatabaseMaintenance>;
-  /** Of this process's terminal. Enters it. */
+  /** Enters the full screen of this process's terminal. */
   openFullScreen(): Promise<FullScreen>;
-  /** Doesn't wait for it. false: there is none. */
+  /** Doesn't wait for the browser. Returns false if there is none. */
   openInBrowser(url: string): Promise<boolean>;
-  /** `clock`: the service's; default: `clock` above. */
+  /** The service takes its time from `clock`. Default: the `clock` above. */
   startService(options: ServeOptions, clock?: Clock): Promise<RunningService>;
 }
 
@@ -43,26 +43,26 @@ export type ServiceTarget =
       readonly apiKey: string;
       readonly username: string;
       readonly password: string;
-      /** Requests a second; null: no limit. */
+      /** It is in requests a second; null sets no limit. */
       readonly rate: number | null;
-      /** IANA zone of the service's dd/MM/yy dates. */
+      /** The service's dd/MM/yy dates are in this IANA zone. */
       readonly timezone: string;
       /** Gets each page of a list of calls, before its filter. */
       readonly onListed?: OnListed | undefined;
-      /** Without secrets, for --verbose. */
+      /** Gets a line without secrets for each request, for --verbose. */
       readonly onExchange?: ((line: string) => void) | undefined;
-      /** Whether a request waits for a service that refuses connections now. Default: yes, if it has answered before. */
+      /** Decides whether a request waits for a service that refuses connections now. Default: yes, if it has answered before. */
       readonly retriesRefused?: (reason: string) => boolean;
     }
   | {
       readonly kind: "file";
       readonly path: string;
-      /** For a file that was never served with settings of its own. */
+      /** They count for a file that was never served with settings of its own. */
       readonly authParameter: string;
       readonly bodyNames: BodyNames;
     };
 
-/** On the database itself, beside a `serve` or without one: nothing that is reached over HTTP can do this. */
+/** It works on the database itself, beside a `serve` or without one: nothing that is reached over HTTP can do this. */
 export interface DatabaseAdmin {
   listUsers(): Promise<readonly User[]>;
   /** Returns the user's API key, shown once. Throws `invalid` for an existing user. */
@@ -76,15 +76,15 @@ export interface DatabaseAdmin {
   close(): Promise<void>;
 }
 
-/** Of a database as a whole. Each opens it itself, and migrates it only if it says so. `database`: a file's path, or a URL of PostgreSQL. */
+/** Each method opens the database itself, and migrates it only if it says so. `database` is a file's path, or a URL of PostgreSQL. */
 export interface DatabaseMaintenance {
-  /** Of a SQLite file, also beside a `serve`. Throws `usage` for a file that exists, `unavailable` if it can't be written. */
+  /** Copies a SQLite file, also beside a `serve`. Throws `usage` for a target that exists, `unavailable` if it can't be written. */
   backUp(path: string, target: BackupTarget): Promise<Backup>;
-  /** Reads only, and one state. Throws `config` for a database of another version. */
+  /** Reads one state, and writes nothing. Throws `config` for a database of another version. */
   check(database: string, onProgress: (where: string) => void): Promise<CheckedDatabase>;
   /**
-   * A SQLite file into a PostgreSQL database without data, or on with an interrupted copy of the same file. Throws `config` if the file is
-   * served or the target has other data, `locked` while a run sends, `items-failed` if the copy differs.
+   * Copies a SQLite file into a PostgreSQL database without data, or goes on with an interrupted copy of the same file. Throws `config`
+   * if the file is served or the target has other data, `locked` while a run sends, `items-failed` if the copy differs.
    */
   copy(path: string, url: string, onProgress: (progress: CopyProgress) => void): Promise<Copied>;
   /** Throws `config` while a `serve` uses a SQLite file of another version. */
@@ -93,41 +93,41 @@ export interface DatabaseMaintenance {
 
 export interface Backup {
   readonly bytes: number;
-  /** Of the database's schema. */
+  /** The database's schema has this version. */
   readonly version: number;
-  /** Isn't in the backup; null: the key comes from WHCB_SECRET_KEY. */
+  /** It isn't in the backup. null if the key comes from WHCB_SECRET_KEY. */
   readonly keyFile: string | null;
 }
 
 export interface Erasure {
-  /** Whether it is one of the sender's addresses; false for "". */
+  /** Returns whether it is one of the sender's addresses, and false for "". */
   readonly isSender: (address: string) => boolean;
-  /** Of .eml files; null: mail/ beside the database. */
+  /** .eml files are in it; null means mail/ beside the database. */
   readonly mailDirectory: string | null;
-  /** Only find. */
+  /** It only counts what would be erased. */
   readonly dryRun: boolean;
 }
 
 export interface Erased {
   readonly calls: number;
-  /** Of these calls: had something still to be sent. */
+  /** So many of these calls had something still to be sent. */
   readonly waiting: number;
   readonly attempts: number;
-  /** As they were stored, with the number of calls. */
+  /** They are as they were stored, each with the number of its calls. */
   readonly addresses: ReadonlyMap<string, number>;
   readonly mails: number;
-  /** Of these: sent to a mail server, which still has them. */
+  /** So many of these were sent to a mail server, which still has them. */
   readonly sentMails: number;
-  /** Of these: written to a file. More than mailFiles if those are in another folder, or were removed. */
+  /** So many of these were written to a file: more than mailFiles if those are in another folder, or were removed. */
   readonly filedMails: number;
   readonly mailFiles: number;
 }
 
 export interface User {
   readonly username: string;
-  /** start: given to or made by `serve`; replaced by the next start's. */
+  /** A user of origin "start" was given to or made by `serve`; the next start replaces it. */
   readonly origin: "start" | "added";
-  /** Of the last change. */
+  /** The user was last changed then. */
   readonly savedAt: number;
 }
 
@@ -137,51 +137,51 @@ export interface DelivererOptions {
 }
 
 export interface ServeOptions {
-  /** 0: any free port. */
+  /** 0 takes any free port. */
   readonly port: number;
   readonly host: string;
-  /** A path, ":memory:", or a URL of PostgreSQL, perhaps with its password. */
+  /** It is a path, ":memory:", or a URL of PostgreSQL, perhaps with its password. */
   readonly database: string;
-  /** For the e-mails and the key of a database on a server. */
+  /** It holds the e-mails and the key of a database on a server. */
   readonly dataDirectory: string;
-  /** Only those given, which are stored; the database has the others. */
+  /** Those that are given are stored; the database has the others. */
   readonly settings: Partial<ServiceSettings>;
   readonly jitter: boolean;
-  /** smtp:// or smtps:// URL; null: .eml files. */
+  /** It is an smtp:// or smtps:// URL; null writes .eml files. */
   readonly smtp: string | null;
-  /** For .eml files; null: mail/ beside the database. */
+  /** .eml files are written to it; null means mail/ beside the database. */
   readonly mailDirectory: string | null;
   readonly notices: NoticeOptions;
   readonly plan: "startup" | "business" | "enterprise" | null;
-  /** For `queryparam` auth. */
+  /** `queryparam` auth sends the key in it. */
   readonly authParameter: string;
   readonly bodyNames: BodyNames;
   readonly endpointCheck: boolean;
   readonly dispatch: boolean;
   readonly limits: SendLimits;
-  /** CIDRs allowed despite the public rules. */
+  /** These CIDRs are allowed despite the public rules. */
   readonly allowNetworks: readonly string[];
-  /** CIDRs of proxies whose X-Forwarded-* are believed. */
+  /** The X-Forwarded-* headers of proxies in these CIDRs are believed. */
   readonly trustedProxies: readonly string[];
-  /** Names in Host that a service on loopback takes besides localhost. */
+  /** A service on loopback takes these names in Host besides localhost. */
   readonly allowHosts: readonly string[];
-  /** Without credentials. Port 0: any free one; null: not there. */
+  /** It needs no credentials. Port 0 takes any free one; null opens none. */
   readonly metrics: { readonly host: string; readonly port: number } | null;
-  /** null: without API and console; of HTTP only the health routes and metrics answer. */
+  /** With null there is no API and no console: of HTTP only the health routes and metrics answer. */
   readonly credentials: Credentials | null;
-  /** WHCB_SECRET_KEY; empty: a key file beside the database, created at the first run. */
+  /** It is WHCB_SECRET_KEY; if it is empty, the first run creates a key file beside the database. */
   readonly secretKey: string;
-  /** JSON lines on stderr. */
+  /** Logs are JSON lines on stderr. */
   readonly logLevel: "silent" | "error" | "warn" | "info";
 }
 
-/** Of outages, besides their e-mail. */
+/** Outages are also reported like this, besides their e-mail. */
 export interface NoticeOptions {
   /** The URLs may hold secrets. */
   readonly webhooks: readonly { readonly url: string; readonly format: "json" | "slack" }[];
-  /** WHCB_NOTIFY_SECRET; empty: JSON isn't signed. */
+  /** It is WHCB_NOTIFY_SECRET; if it is empty, JSON isn't signed. */
   readonly secret: string;
-  /** An e-mail at the end of an outage, too. */
+  /** The end of an outage gets an e-mail, too. */
   readonly recoveryMails: boolean;
 }
 
@@ -200,13 +200,13 @@ export interface RunningService extends StartReport {
 
 export interface StartReport {
   readonly url: string;
-  /** null without metrics. */
+  /** It is null without metrics. */
   readonly metricsUrl: string | null;
   readonly settings: ServiceSettings;
-  /** At the start. `retried`: of the failed calls, those of callbacks with retries on. */
+  /** Counted at the start. `retried` counts the failed calls of callbacks with retries on. */
   readonly waiting: { readonly pending: number; readonly failed: number; readonly retried: number };
-  /** Of .eml files, without a mail server. */
+  /** Without a mail server, .eml files are written to it. */
   readonly mailDirectory: string;
-  /** null without credentials. */
+  /** It is null without credentials. */
   readonly users: StartUsers | null;
 }

@@ -1,4 +1,4 @@
-/** docs/cli.md, Conventions. */
+/** docs/cli.md, "Conventions", describes the exit codes. */
 import type { ErrorCode } from "../domain/errors.js";
 
 export const EXIT_DONE = 0;
@@ -29,7 +29,7 @@ export const EXIT_CODES = {
   interrupted: EXIT_INTERRUPTED,
 } as const satisfies Record<ErrorCode, number>;
 
-/** For `whcb help exit-codes`. */
+/** `whcb help exit-codes` prints it. */
 export const EXIT_CODES_HELP = `Exit codes
 
   0    done

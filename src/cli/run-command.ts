@@ -47,7 +47,7 @@ async function parseAndRun(argv: readonly string[], deps: CliDeps): Promise<numb
   const now = deps.clock.now();
   const utc = parsed.raw.utc === true;
   const args = new ParsedArgs(parsed.operands, parsed.raw, { now, utc });
-  // Read all values first: a typing error must have no effect.
+  // All values are read first: a typing error must have no effect.
   const values = args.read(parsed.spec.flags);
   const serviceFlags = [
     ["--profile", args.get(PROFILE)],

@@ -1,11 +1,11 @@
 import type { Output } from "../platform/terminal.js";
 import type { CliDeps } from "./cli-deps.js";
 
-/** `argv` without "node whcb". Never rejects, never ends the process. */
+/** Takes `argv` without "node whcb". Never rejects, never ends the process. */
 export async function run(argv: readonly string[], deps: CliDeps): Promise<number> {
   const { stdout } = deps.io;
   if (argv.length === 1 && (argv[0] === "--version" || argv[0] === "-V")) {
-    // At once: a command loads ten times as much. If this fails, the command reports it.
+    // The version is written at once: a command loads ten times as much. If this fails, the command reports it.
     const error = await write(stdout, `${deps.version}\n`);
     if (error === null) return 0;
     const { outputFailure } = await import("./output/screen.js");

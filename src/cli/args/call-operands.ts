@@ -24,7 +24,7 @@ interface NamedCalls {
   readonly listed: readonly string[];
 }
 
-/** A first operand of 32 hex digits, or "-" (stdin), is a call. Throws `usage` for no selector, or ids with a filter. */
+/** Takes a first operand of 32 hex digits, or "-" (stdin), for a call. Throws `usage` without a selector, or for ids with a filter. */
 export async function readCallOperands(
   invocation: Invocation<typeof NARROWING_FLAGS & { readonly file: typeof FILE }>,
   selectors: { readonly isFiltered: boolean; readonly flag: string },
@@ -63,7 +63,7 @@ export async function toCallScope(
 ): Promise<CallScope> {
   const { callback: ofProfile, foreignCallback } = session.settings;
   const name = operands.callback ?? ofProfile.value;
-  // Who is used to a default callback doesn't mean all of them.
+  // A user of a default callback doesn't mean all callbacks.
   if (name === null && foreignCallback !== null)
     throw new WhcbError("usage", `the profile's default callback ${JSON.stringify(foreignCallback)} is of another service`, {
       hint: "name the callback",

@@ -1,6 +1,6 @@
 import { type ErrorCode, WhcbError } from "../../domain/errors.js";
 
-/** Nearest by edits, if near enough to be a typing error. */
+/** Returns the candidate with the fewest edits, if they are few enough for a typing error. */
 export function closestMatch(word: string, candidates: readonly string[]): string | null {
   const lower = word.toLowerCase();
   let best: string | null = null;
@@ -27,7 +27,7 @@ export function requireOneOf<Candidate extends string>(
   throw new WhcbError(code, message, { hint: match === null ? all : `did you mean ${match}? ${all}` });
 }
 
-/** Insertions, deletions, substitutions and swaps of neighbours. */
+/** Counts insertions, deletions, substitutions and swaps of neighbours. */
 function editDistance(left: string, right: string): number {
   const rows: number[][] = [Array.from({ length: right.length + 1 }, (_, index) => index)];
   for (let i = 1; i <= left.length; i++) {

@@ -9,7 +9,7 @@ export interface CommandSpec extends CommandBody {
 }
 
 export interface CommandBody {
-  /** In commander's syntax: "<callback>", "[call...]". */
+  /** They are in commander's syntax: "<callback>", "[call...]". */
   readonly operands?: readonly Operand[];
   readonly details?: string;
   readonly flags: NamedFlags;
@@ -69,7 +69,7 @@ export function isGroup(entry: CommandSpec | GroupSpec): entry is GroupSpec {
   return "commands" in entry;
 }
 
-/** The one that help uses comes first. */
+/** Returns the name that help uses first. */
 export function namesOf(name: string): readonly [string, ...string[]] {
   return name === "list" ? [name, "ls"] : [name];
 }
@@ -82,6 +82,6 @@ export interface Invocation<Flags extends NamedFlags = NamedFlags> {
   readonly path: string;
   /** Runs another command, as if it were typed. */
   readonly runCommand: (argv: readonly string[], deps: CliDeps) => Promise<number>;
-  /** For "type this again with --yes". */
+  /** It is repeated in "type this again with --yes". */
   readonly argv: readonly string[];
 }

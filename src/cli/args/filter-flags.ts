@@ -9,7 +9,7 @@ export const SUCCESS = flag("--success", "calls that were delivered, or marked S
 export const SINCE = value("--since <when>", 'last attempt at or after: an ISO date, or "2h", "7d" ago', parseInstant);
 export const UNTIL = value("--until <when>", "last attempt before", parseInstant);
 
-/** For commands that set the status themselves. */
+/** Commands that set the status themselves have only these. */
 export const NARROWING_FLAGS = {
   since: SINCE,
   until: UNTIL,

@@ -7,7 +7,7 @@ import type { ReadContext, ReadText } from "./flag.js";
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
 const DATE_TIME = /^\d{4}-\d{2}-\d{2}[T ](?:[01]\d|2[0-3]):\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?$/i;
 
-/** Epoch ms, from ISO 8601 or a duration before now ("2h"). Without a zone: local, or UTC with --utc. */
+/** Returns epoch ms, from ISO 8601 or a duration before now ("2h"). A date without a zone is local, or UTC with --utc. */
 export function parseInstant(text: string, context: ReadContext): number {
   const trimmed = text.trim();
   if (/^\d+(\.\d+)?(ms|s|m|h|d)/.test(trimmed)) return context.now - parseDuration(trimmed);
@@ -36,7 +36,6 @@ export function integer(least: number, most = Number.MAX_SAFE_INTEGER): ReadText
   };
 }
 
-/** From 0 to 1. */
 export function parseShare(text: string): number {
   const share = /^(\d+(\.\d+)?|\.\d+)$/.test(text.trim()) ? Number(text) : Number.NaN;
   if (share >= 0 && share <= 1) return share;
@@ -45,7 +44,7 @@ export function parseShare(text: string): number {
 
 const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600 };
 
-/** "20/s", "600/m" or "20", in requests a second. */
+/** Returns requests a second, from "20/s", "600/m" or "20". */
 export function parseRate(text: string): number {
   const match = /^(\d+(?:\.\d+)?)(?:\/([smh]))?$/.exec(text.trim());
   const rate = match === null ? 0 : Number(match[1]) / (SECONDS[match[2] ?? "s"] ?? 1);
@@ -55,7 +54,7 @@ export function parseRate(text: string): number {
 
 const UNIT_BYTES: Readonly<Record<string, number>> = { KiB: MIB / 1024, MiB: MIB, GiB: MIB * 1024 };
 
-/** "64MiB" or "1GiB", in bytes: 1 MiB or more. */
+/** Returns bytes, from "64MiB" or "1GiB": 1 MiB or more. */
 export function parseSize(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*(KiB|MiB|GiB)$/.exec(text.trim());
   const bytes = match === null ? 0 : Math.round(Number(match[1]) * (UNIT_BYTES[match[2] ?? ""] ?? 0));
@@ -63,7 +62,7 @@ export function parseSize(text: string): number {
   throw new Error('must be a size of 1MiB or more, such as "64MiB" or "1GiB"');
 }
 
-/** As parseSize reads it. */
+/** `parseSize` reads the result. */
 export function formatSize(bytes: number): string {
   return `${Number((bytes / MIB).toFixed(2))}MiB`;
 }
@@ -84,7 +83,7 @@ export async function readBytes(stream: NodeJS.ReadableStream): Promise<Buffer> 
   return Buffer.concat(chunks);
 }
 
-/** A secret from stdin or a prompt: without its line end. */
+/** A secret from stdin or a prompt ends with a line end that isn't part of it. */
 export function withoutLineEnd(text: string): string {
   return text.replace(/\r?\n$/, "");
 }
@@ -95,7 +94,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EISDIR: "it is a folder",
 };
 
-/** The `usage` error for a file named by a flag. */
+/** Returns the `usage` error for a file that a flag names. */
 export function unreadableFile(path: string, error: unknown): WhcbError {
   const reason = REASONS[systemErrorCode(error)] ?? errorMessage(error);
   return new WhcbError("usage", `${path} can't be read: ${reason}`, { cause: error });

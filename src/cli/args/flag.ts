@@ -1,27 +1,27 @@
 import { errorMessage, WhcbError } from "../../domain/errors.js";
 
 export interface Flag<Value> {
-  /** In commander's syntax: "-n, --count <n>". */
+  /** It is in commander's syntax: "-n, --count <n>". */
   readonly syntax: string;
   readonly summary: string;
   readonly choices?: readonly string[];
   readonly defaultText?: string;
-  /** In help; left out: "Flags". */
+  /** Help shows the flag under it. Default: "Flags". */
   readonly heading?: string;
   readonly repeats?: boolean;
   /** Any other flag rejects an empty value: an unset variable of the shell must not select everything. */
   readonly mayBeEmpty?: boolean;
-  /** Of a flag with an optional value ("--flag [value]"). */
+  /** A flag with an optional value ("--flag [value]") has it if none is given. */
   readonly valueIfBare?: string;
-  /** Flags that would be ignored beside it: exit 2. */
+  /** They would be ignored beside this flag, so together they end with exit code 2. */
   readonly conflicts?: readonly Flag<unknown>[];
-  /** Printed instead of running the command if the optional value is missing. */
+  /** It is printed instead of running the command if the optional value is missing. */
   readonly textIfBare?: string;
   /** `raw` is commander's value: undefined, a boolean, a text or texts. Throws `usage`. */
   readonly read: (raw: unknown, context: ReadContext) => Value;
 }
 
-/** A command's flags, in the order of help, by the names that its handler gives their values. */
+/** They are in the order of help. The handler finds their values under these names. */
 export type NamedFlags = Readonly<Record<string, Flag<unknown>>>;
 
 export type FlagValues<Flags extends NamedFlags> = {
@@ -58,13 +58,13 @@ export class ParsedArgs {
     return Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, this.get(flag)])) as FlagValues<Flags>;
   }
 
-  /** "" if missing, which a required one never is. */
+  /** Returns "" if it is missing, which a required one never is. */
   operand(index: number): string {
     return this.operands[index] ?? "";
   }
 }
 
-/** Without a value. A negative one ("--no-jitter") reads true when given. */
+/** Declares a flag without a value. A negative one ("--no-jitter") reads true when given. */
 export function flag(syntax: string, summary: string): Flag<boolean> {
   const negative = longName(syntax).startsWith("no-");
   return { syntax, summary, read: (raw) => raw === !negative };
@@ -105,7 +105,7 @@ export function choiceOr<Choice extends string>(
   return { ...valueOr(syntax, summary, defaultText, oneOf(choices)), choices };
 }
 
-/** May be given several times; each text may be a comma-separated list. */
+/** The flag may be given several times; each text may be a comma-separated list. */
 export function values<Value>(syntax: string, summary: string, readText: ReadText<Value>): Flag<readonly Value[] | undefined> {
   return {
     syntax,
@@ -124,7 +124,7 @@ export function under<Flags extends NamedFlags>(heading: string, flags: Flags): 
   return { ...flags, ...Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, { ...flag, heading }])) };
 }
 
-/** "--status-code" of "-s, --status-code <codes>". */
+/** Returns "--status-code" for "-s, --status-code <codes>". */
 export function flagName(syntax: string): string {
   return `--${longName(syntax)}`;
 }

@@ -1,8 +1,8 @@
-/** `--json FIELDS`: JSON with only these members. */
+/** `--json FIELDS` prints JSON with only these members. */
 import { requireOneOf } from "./closest-match.js";
 import type { Flag } from "./flag.js";
 
-/** Name and meaning of each member of a document. */
+/** It maps each member of a document to its meaning. */
 export type JsonFields = Readonly<Record<string, string>>;
 
 export interface JsonFlag extends Flag<readonly string[] | undefined> {

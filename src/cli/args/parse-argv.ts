@@ -21,14 +21,14 @@ export type ParsedLine =
       readonly raw: Readonly<Record<string, unknown>>;
       readonly path: string;
     }
-  /** Help or version on request: stdout, exit 0. */
+  /** The user asked for help or the version: stdout, exit 0. */
   | { readonly kind: "text"; readonly text: string }
-  /** A group without its verb: help on stderr, exit 2. */
+  /** A group was typed without a command of it: help on stderr, exit 2. */
   | { readonly kind: "incomplete"; readonly text: string };
 
 export interface ParseOptions {
   readonly version: string;
-  /** Display columns. */
+  /** It is in display columns. */
   readonly width: number;
 }
 
@@ -73,7 +73,7 @@ export async function parseArgv(
 
 const HELP = /^(-h|--help)$/;
 
-/** null if the words name no command or group. */
+/** Returns null if the words name no command or group. */
 async function commandPath(words: readonly string[], sections: readonly Section[]): Promise<readonly string[] | null> {
   const [first = "", second = ""] = words;
   if (first.startsWith("-")) return [];
@@ -93,7 +93,7 @@ function sectionsFor(name: string | undefined, sections: readonly Section[]): re
 
 const SECRET_FLAG = /^--?(pass(word|wd)?|api-?key|key|auth-?key|token|secret|credentials?)$/;
 
-/** `help`: the command in the hint if commander has no suggestion. */
+/** The hint names `help` if commander has no suggestion. */
 function usageError(code: string, message: string, help: string): WhcbError {
   const [first = "", ...rest] = message.replace(/^error: /, "").split("\n");
   const suggestion = /\(Did you mean (.*)\?\)/.exec(rest.join(" "))?.[1];
@@ -113,7 +113,7 @@ interface ProgramOptions {
   /** Other commands get only name and summary, enough for help. */
   readonly argv: readonly string[];
   readonly version: string;
-  /** Display columns. */
+  /** It is in display columns. */
   readonly width: number;
   readonly write: (text: string) => void;
   readonly onBareFlag: (text: string) => void;
@@ -163,7 +163,7 @@ function toGroup(group: GroupSpec, options: ProgramOptions): Command {
     .usage("<command> [flags]")
     .helpCommand(false);
   for (const spec of group.commands) {
-    // Hidden: help and suggestions name a command once.
+    // The others are hidden: help and suggestions name a command once.
     for (const [index, name] of namesOf(spec.name).entries())
       command.addCommand(toCommand(spec, options, `whcb ${group.name}`, name), { hidden: index > 0 });
   }
@@ -232,7 +232,7 @@ const HELP_CONFIGURATION: HelpConfiguration = {
   formatHelp,
 };
 
-/** "Options" become "flags"; a group's commands come before its flags. */
+/** "Options" become "flags", and a group's commands come before its flags. */
 function formatHelp(command: Command, helper: Help): string {
   const blocks = Help.prototype.formatHelp
     .call(helper, command, helper)

@@ -62,7 +62,6 @@ export const SENDING_FLAGS = {
   allowNetwork: ALLOW_NETWORK,
 };
 
-/** Where the calls go, and how. */
 export const TARGET_FLAGS = { to: TO, withAuth: WITH_AUTH, mark: MARK, via: VIA };
 
 export function readReplayOptions(given: FlagValues<typeof TARGET_FLAGS & typeof SENDING_FLAGS>): ReplayOptions {

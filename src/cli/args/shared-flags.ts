@@ -12,7 +12,7 @@ export const VERBOSE = flag("--verbose", "show each request and answer on stderr
 
 export const GLOBAL_FLAGS = [PROFILE, SERVICE, UTC, NO_COLOR, VERBOSE] as const;
 
-/** Of commands that work on the database itself. */
+/** Commands that work on the database itself have it. */
 export const DATABASE = value("--db <file>", "the database (default: WHCB_DB, then the profile's)", String);
 
 export const OUTPUT_FORMATS = ["table", "json", "ndjson", "csv", "ids"] as const;

@@ -1,4 +1,4 @@
-/** A call may be named by the beginning of its id, where it is typed as an argument. Never guesses. */
+/** A call that is typed as an argument may be named by the beginning of its id. This never guesses. */
 import type { Client, ListedCallback } from "../../client/client.js";
 import { type CallIdMatches, ID_PREFIX, isIdPrefix } from "../../domain/call.js";
 import { count } from "../../domain/count.js";

@@ -120,7 +120,7 @@ export const SECTIONS: readonly Section[] = [
   },
 ];
 
-/** It serves what shows all of them. */
+/** Manual pages and completion need all of them. */
 export function loadAllCommands(): Promise<readonly (CommandSpec | GroupSpec)[]> {
   return Promise.all(SECTIONS.flatMap(({ entries }) => entries).map(({ load }) => load()));
 }

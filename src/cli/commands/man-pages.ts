@@ -1,4 +1,4 @@
-/** Manual pages, from the declarations that help is made of. build.mjs writes them. */
+/** Manual pages are made of the declarations that help is made of. build.mjs writes them. */
 import { type CommandSpec, type Example, type GroupSpec, isGroup, namesOf } from "../args/command-spec.js";
 import type { Flag } from "../args/flag.js";
 import { INTRO, joinLines, ROOT_EXAMPLES, sentence } from "../args/parse-argv.js";
@@ -6,7 +6,7 @@ import { GLOBAL_FLAGS } from "../args/shared-flags.js";
 import { EXIT_CODES_HELP } from "../exit-codes.js";
 import { loadAllCommands, SECTIONS } from "./all.js";
 
-/** roff by file name, such as "whcb-calls-list.1". `date`: such as 2026-11-24. */
+/** Returns roff by file name, such as "whcb-calls-list.1". `date` is like 2026-11-24. */
 export async function manPages(version: string, date: string): Promise<ReadonlyMap<string, string>> {
   const entries = await loadAllCommands();
   const pages = entries.flatMap((entry) =>
@@ -134,7 +134,7 @@ function italic(text: string): string {
   return `\\fI${roff(text)}\\fR`;
 }
 
-/** One line of text: nothing in it is a request. */
+/** Returns one line of text, of which nothing is a request. */
 function roff(text: string): string {
   const escaped = text
     .replaceAll("\\", "\\e")

@@ -48,7 +48,7 @@ function linesOf(frame: Frame, { columns, rows }: ScreenSize): readonly string[]
   return [...frame.header, ...body, ...frame.footer].slice(0, rows).map((line) => cutToWidth(String(line), columns));
 }
 
-/** Node's names of keys. Terminals send "backspace" or "delete" for the same key, "return" or, for a pasted line end, "enter". */
+/** It maps Node's names of keys. Terminals send "backspace" or "delete" for the same key, "return" or, for a pasted line end, "enter". */
 const NAMED = {
   up: "up",
   down: "down",
@@ -66,7 +66,7 @@ const NAMED = {
   delete: "backspace",
 } as const;
 
-/** null: a key that means nothing here. */
+/** Returns null for a key that means nothing here. */
 function keyOf(character: string | undefined, { name = "", ctrl, meta }: TypedKey): Key | null {
   if (ctrl) return name === "c" ? { name: "interrupt" } : null;
   if (isNamed(name)) return { name: NAMED[name] };

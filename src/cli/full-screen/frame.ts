@@ -1,14 +1,14 @@
 import type { Printable } from "../output/screen-text.js";
 
-/** What a screen shows. A line that is too long is cut. */
+/** It is what a screen shows. A line that is too long is cut. */
 export interface Frame {
   readonly header: readonly Printable[];
-  /** Cut at the end if there are more lines than `bodyRows`. */
+  /** It is cut at the end if there are more lines than `bodyRows`. */
   readonly body: readonly Printable[];
   readonly footer: readonly Printable[];
 }
 
-/** `character`: one, as it was typed; also of a paste. */
+/** `character` is a single one as it was typed, or a part of a paste. */
 export type Key =
   | {
       readonly name:

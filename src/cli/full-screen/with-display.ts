@@ -8,13 +8,13 @@ import type { Frame, Key } from "./frame.js";
 export interface Showing {
   readonly frame: (size: ScreenSize) => Frame;
   readonly onKey: (key: Key) => void;
-  /** SIGINT or SIGTERM from outside; Ctrl-C is a key. */
+  /** SIGINT or SIGTERM comes from outside; Ctrl-C is a key. */
   readonly onInterrupt: () => void;
   /** The screen is left when it ends. */
   readonly run: (display: Display, screen: FullScreen) => Promise<number>;
 }
 
-/** On a terminal that can be written and read, and moves its cursor. */
+/** Returns whether there is a terminal that can be written and read, and moves its cursor. */
 export function canFillScreen({ screen, deps: { io } }: Invocation): boolean {
   return screen.format === "table" && io.stdin.isTTY === true && io.env.TERM !== "dumb";
 }

@@ -2,20 +2,20 @@ import type { Paint, Palette, TimeOptions } from "./screen.js";
 import { escapeControls, joinText, type ScreenText, sanitize, text } from "./screen-text.js";
 import { formatInstant, isoInstant } from "./times.js";
 
-/** For tables, tab-separated lines and csv. */
+/** Tables, tab-separated lines and csv have it. */
 export interface Column<Row> {
-  /** For --columns and csv's header. */
+  /** It is used by --columns and csv's header. */
   readonly key: string;
   readonly title: string;
-  /** null: empty. Instants are epoch ms with `kind` "instant". */
+  /** null leaves the cell empty. Instants are epoch ms with `kind` "instant". */
   readonly value: (row: Row) => string | number | null;
   readonly kind?: "instant" | "number";
   readonly paint?: (row: Row, palette: Palette) => Paint;
-  /** Smallest width when cut; left out: never cut. */
+  /** The column is cut to no less than this width. Default: it is never cut. */
   readonly least?: number;
-  /** Highest dropped first on a narrow terminal; 0 or left out: never. */
+  /** A narrow terminal drops the highest first. A column with 0, the default, is never dropped. */
   readonly dropRank?: number;
-  /** Only with --columns, and in csv. */
+  /** The column is shown only with --columns, and in csv. */
   readonly onDemand?: boolean;
 }
 
@@ -26,7 +26,7 @@ export function cellText<Row>(column: Column<Row>, row: Row, options: TimeOption
   return sanitize(String(value));
 }
 
-/** For csv: instants in ISO 8601; line feeds stay, as csv quotes them. */
+/** Returns a cell of csv: instants are in ISO 8601, and line feeds stay, as csv quotes them. */
 export function cellData<Row>(column: Column<Row>, row: Row): string | number {
   const value = column.value(row);
   if (value === null) return "";
@@ -35,17 +35,17 @@ export function cellData<Row>(column: Column<Row>, row: Row): string | number {
 }
 
 /**
- * Also full-width, and wherever a spreadsheet may see the beginning of a cell, whose quotation marks it drops. Phone and negative numbers
- * stay. Linear time: white space is read backwards from each sign, not forwards from each line feed.
+ * Signs may be full-width, and stand wherever a spreadsheet may see the beginning of a cell, whose quotation marks it drops. Phone and
+ * negative numbers stay. It takes linear time: white space is read backwards from each sign, not forwards from each line feed.
  */
 const FORMULA = /(?=[=@\uff1d\uff20]|[+\uff0b\-\uff0d](?!\d[\d "]*(?:$|[;\t\r\n])))(?<=(?:^|[;\t\r\n])[\s"]*)/g;
 
-/** Stops spreadsheets from running it as a formula. */
+/** Stops spreadsheets from running the value as a formula. */
 function escapeFormula(value: string): string {
   return value.replace(FORMULA, "'");
 }
 
-/** Value null: left out. */
+/** A field with the value null is left out. */
 export type Field = readonly [name: string, value: string | number | null, paint?: Paint];
 
 export function renderFields(fields: readonly Field[], palette: Palette): ScreenText {

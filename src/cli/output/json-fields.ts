@@ -1,4 +1,7 @@
-/** The members of the JSON that commands print: a documented contract (docs/json.md). All are always present; null: unknown or none. */
+/**
+ * These members of the JSON that commands print are a documented contract (docs/json.md). All are always present; null means unknown or
+ * none.
+ */
 import type { JsonFields } from "../args/json-flag.js";
 import type { Screen } from "./screen.js";
 import { safeJson, text } from "./screen-text.js";
@@ -28,7 +31,7 @@ export const CALL_FIELDS = {
   settledBy: "dispatcher, user or replay; `whcb serve` only",
 } as const;
 
-/** Beside the callback's and those of the call that --group-by names. */
+/** A group has them beside the callback's and those of the call that --group-by names. */
 export const GROUP_FIELDS = {
   reason: "with --group-by reason: the answer's message, `no-message`, or why none came",
   hour: "with --group-by hour: of the last attempt",
@@ -154,7 +157,7 @@ export const SETTING_FIELDS = {
   rate: "requests a second",
 } as const;
 
-/** With only those of --json. */
+/** Returns only the members that --json names. */
 export function pickFields(
   document: Readonly<Record<string, unknown>>,
   names: readonly string[] | null,

@@ -1,7 +1,7 @@
 import type { ListedCallback, ListedOutage } from "../../client/client.js";
 import { formatInstant } from "./times.js";
 
-/** null if there is no e-mail yet. One that was only written to a file isn't called sent. */
+/** Returns null if there is no e-mail yet. One that was only written to a file isn't called sent. */
 export function describeNotice({ notifiedAt, notifiedBy }: ListedOutage, { email }: ListedCallback, utc: boolean): string | null {
   if (notifiedAt === null) return null;
   const outcome = { smtp: "was sent", file: "was written to a file, not sent,", unknown: "was sent or written to a file" };
@@ -9,13 +9,13 @@ export function describeNotice({ notifiedAt, notifiedBy }: ListedOutage, { email
 }
 
 export interface CodeCounts {
-  /** Most frequent first; null: without an answer. */
+  /** The most frequent comes first; null is without an answer. */
   readonly statusCodes: readonly { readonly statusCode: number | null; readonly calls: number }[];
-  /** Of those without an answer. */
+  /** So many of those without an answer haven't been sent. */
   readonly unsent: number;
 }
 
-/** Such as "503: 12, not sent yet: 3". */
+/** Returns text such as "503: 12, not sent yet: 3". */
 export function describeCodes({ statusCodes, unsent }: CodeCounts): string {
   return statusCodes
     .flatMap(({ statusCode, calls }): readonly (readonly [string, number])[] =>

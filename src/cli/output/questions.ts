@@ -1,4 +1,4 @@
-/** On stderr, only if stdin and stderr are terminals. Every bulk write asks first. */
+/** Questions are asked on stderr, only if stdin and stderr are terminals. Every bulk write asks first. */
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
@@ -60,7 +60,7 @@ async function ask(io: Io, question: Printable, hidden: boolean): Promise<string
   }
 }
 
-/** At least one line, or the end. Closed after each question, so that Ctrl-C is a signal again. */
+/** Reads at least one line, or to the end. The reader is closed after each question, so that Ctrl-C is a signal again. */
 async function readInto(lines: string[], io: Io, hidden: boolean): Promise<void> {
   let echoes = !hidden;
   const output = new Writable({

@@ -7,7 +7,7 @@ export function exitCodeOf(error: unknown): number {
   return isWhcbError(error) ? EXIT_CODES[error.code] : EXIT_BUG;
 }
 
-/** "error: …" and "hint: …", or {"error":{"code","message","hint"}}. Bugs show their stack trace. */
+/** Returns "error: …" and "hint: …", or {"error":{"code","message","hint"}}. Bugs show their stack trace. */
 export function renderError(error: unknown, options: { readonly json: boolean; readonly palette: Palette }): ScreenText {
   const known = isWhcbError(error);
   const message = known ? error.message : `unexpected: ${errorMessage(error)}`;
@@ -31,7 +31,7 @@ export function withHint(error: WhcbError, hint: string): WhcbError {
   return error.hint === undefined ? new WhcbError(error.code, error.message, { hint, cause: error }) : error;
 }
 
-/** No capital, and no full stop after a single sentence. */
+/** Removes the capital, and the full stop after a single sentence. */
 function uniformHint(hint: string | undefined): string | undefined {
   if (hint === undefined) return undefined;
   const start = hint.replace(/^[A-Z](?=[a-z ])/, (letter) => letter.toLowerCase());

@@ -1,16 +1,16 @@
 /**
- * The only text that is written to the screen. Whatever is put into it is escaped: text of a service or user must not control a terminal
- * or forge a line.
+ * Only this text is written to the screen. Whatever is put into it is escaped: text of a service or user must not control a terminal or
+ * forge a line.
  */
 
 import { CONTROL, escapeJson, INVISIBLE } from "../../platform/unsafe-characters.js";
 
-/** More than a screen shows; bounds the work. */
+/** It is more than a screen shows, and bounds the work. */
 const LONGEST = 2_000;
 
 const UNSAFE = new RegExp(`[${CONTROL}${INVISIBLE}]|\\p{Surrogate}`, "gu");
 
-/** Not exported: text can't become ScreenText unescaped. */
+/** It isn't exported, so that text can't become ScreenText unescaped. */
 class EscapedText {
   readonly #text: string;
 
@@ -27,27 +27,27 @@ export type ScreenText = EscapedText;
 
 export type Printable = string | number | ScreenText;
 
-/** The template's own text as it is, each value as one escaped line. */
+/** Keeps the template's own text, and makes each value one escaped line. */
 export function text(parts: TemplateStringsArray, ...values: readonly Printable[]): ScreenText {
   return new EscapedText(parts.map((part, index) => (index === 0 ? part : escapeValue(values[index - 1] ?? "") + part)).join(""));
 }
 
-/** Each part as one escaped line. The separator is the caller's own. */
+/** Makes each part one escaped line. The separator is the caller's own. */
 export function joinText(parts: readonly Printable[], separator = ""): ScreenText {
   return new EscapedText(parts.map(escapeValue).join(separator));
 }
 
-/** As `text`, but never cut: for a value that is copied. */
+/** Escapes like `text`, but never cuts a value, which is copied. */
 export function wholeText(value: string): ScreenText {
   return new EscapedText(escapeControls(value));
 }
 
-/** Without a line end. Writes what `sanitize` would escape as \u escapes. */
+/** Returns JSON without a line end. What `sanitize` would escape becomes a \u escape. */
 export function safeJson(value: unknown, indent?: number): ScreenText {
   return new EscapedText(jsonOf(value, indent));
 }
 
-/** Indented, as an item of an array. */
+/** Indents the value as an item of an array. */
 export function jsonItem(value: unknown): ScreenText {
   return new EscapedText(jsonOf(value, 2).replace(/^/gm, "  "));
 }
@@ -56,7 +56,7 @@ function jsonOf(value: unknown, indent?: number): string {
   return escapeJson(JSON.stringify(value, undefined, indent));
 }
 
-/** Layout made of values that are escaped already: keeps line breaks, tabs and the palette's colours. */
+/** Takes layout made of values that are escaped already. It keeps line breaks, tabs and the palette's colours. */
 export function layoutText(layout: string): ScreenText {
   return new EscapedText(
     layout
@@ -69,12 +69,12 @@ export function layoutText(layout: string): ScreenText {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are control sequences
 const OWN_CONTROLS = /(\n|\t|\u001b\[(?:1|2|22|31|32|33|39)m)/;
 
-/** One line, for what is measured before it is written. */
+/** Returns one line, for text that is measured before it is written. */
 export function sanitize(value: string): string {
   return escapeControls(value.length > LONGEST ? `${value.slice(0, LONGEST)}…` : value);
 }
 
-/** Like `sanitize`, but never cut. */
+/** Escapes like `sanitize`, but never cuts. */
 export function escapeControls(value: string): string {
   // Most text is plain ASCII, and then Unicode's classes need not be built: they take a short command a millisecond.
   if (/^[\x20-\x7e]*$/.test(value)) return value;

@@ -1,4 +1,4 @@
-/** Data on stdout, the rest on stderr. */
+/** Data is written to stdout, the rest to stderr. */
 import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import type { Io, Output } from "../../platform/terminal.js";
 import type { OutputFormat } from "../args/shared-flags.js";
@@ -6,17 +6,17 @@ import { layoutText, type Printable, type ScreenText, text } from "./screen-text
 
 export interface Screen {
   readonly renderOptions: RenderOptions;
-  /** For stderr, which may be a terminal when stdout isn't. */
+  /** It is for stderr, which may be a terminal when stdout isn't. */
   readonly errPalette: Palette;
-  /** "tsv": a table that isn't written to a terminal. */
+  /** "tsv" is a table that isn't written to a terminal. */
   readonly format: OutputFormat | "tsv";
-  /** Of JSON documents and items; null: all. */
+  /** JSON documents and items have these members; null means all. */
   readonly jsonFields: readonly string[] | null;
-  /** stdin and stderr are terminals. */
+  /** It is true if stdin and stderr are terminals. */
   readonly canAsk: boolean;
   readonly canAnimate: boolean;
   out(text: ScreenText): Promise<void>;
-  /** On stderr, with a line end. */
+  /** Writes to stderr, with a line end. */
   info(text: Printable): void;
 }
 
@@ -27,13 +27,13 @@ export interface TimeOptions {
 
 export interface RenderOptions extends TimeOptions {
   readonly palette: Palette;
-  /** Of the terminal; null: stdout isn't one. */
+  /** It is the terminal's width, or null if stdout isn't one. */
   readonly width: number | null;
   /** `--profile` and `--service` as they were given: a suggested command needs them too. */
   readonly serviceFlags: readonly string[];
 }
 
-/** By the reader (`| head`): end quietly. */
+/** The reader has gone (`| head`), so the command ends quietly. */
 export class OutputClosed extends Error {}
 
 export interface ScreenChoices extends FormatChoice, TimeOptions {
@@ -63,19 +63,19 @@ export async function openScreen(io: Io, choices: ScreenChoices): Promise<Screen
     format: format === "table" && !isTerminal ? "tsv" : format,
     canAsk: stderrIsTerminal && io.stdin.isTTY === true,
     jsonFields: choices.jsonFields ?? null,
-    // At a reported width of 0 a spinner erases lines without end.
+    // A spinner erases lines without end at a reported width of 0.
     canAnimate: stderrIsTerminal && env.TERM !== "dumb" && "cursorTo" in stderr && (stderr.columns ?? 0) > 0,
     out: (output) => writeOutput(stdout, output),
     info: (message) => notify(stderr, text`${message}\n`),
   };
 }
 
-/** For stderr: a failure isn't reported. */
+/** Writes to stderr, where a failure isn't reported. */
 export function notify(stream: Output, message: ScreenText): void {
   stream.write(message.toString());
 }
 
-/** The first one per stream; later writes fail only as closed. */
+/** It has the first failure per stream; later writes fail only as closed. */
 const failures = new WeakMap<Output, WhcbError>();
 
 /** Throws the first failure, for writes that weren't awaited. */
@@ -133,7 +133,7 @@ export async function loadPalette(color: boolean): Promise<Palette> {
   return { good: paint(green), bad: paint(red), warn: paint(yellow), dim: paint(dim), strong: paint(bold) };
 }
 
-/** --no-color, NO_COLOR, TERM=dumb: off; FORCE_COLOR (except "0", "false"): on; else on a terminal. */
+/** --no-color, NO_COLOR and TERM=dumb turn colour off, FORCE_COLOR (except "0", "false") on. Otherwise a terminal has it. */
 export function wantsColor(
   stream: { readonly isTTY?: boolean },
   env: Readonly<Record<string, string | undefined>>,

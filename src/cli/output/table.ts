@@ -13,13 +13,13 @@ const CHARS = { ...Object.fromEntries(BOX.split(" ").map((name) => [name, ""])),
 /** The time that the package takes for a table grows with the square of its rows. */
 const MAX_ROWS = 100;
 
-/** cli-table3 aligns, pads and joins the cells. What it can't do, and how: docs/architecture.md, "Packages". */
+/** cli-table3 aligns, pads and joins the cells. docs/architecture.md, "Packages", says what it can't do. */
 export function renderTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[], options: RenderOptions): ScreenText {
   const cells = rows.map((row) => tableCells(row, columns, options));
   return joinText([...tableBlocks(cells, columns, options)]);
 }
 
-/** Painted, and cut to what a table may show of them. */
+/** Paints the cells, and cuts them to what a table may show of them. */
 export function tableCells<Row>(row: Row, columns: readonly Column<Row>[], options: RenderOptions): readonly string[] {
   return columns.map((column) => {
     const whole = cellText(column, row, options);
@@ -28,7 +28,7 @@ export function tableCells<Row>(row: Row, columns: readonly Column<Row>[], optio
   });
 }
 
-/** The lines of a table whose rows have these cells, one after another: all together they may be longer than a string can be. */
+/** Yields the lines of a table whose rows have these cells: all together they may be longer than a string can be. */
 export function* tableBlocks<Row>(
   rows: readonly (readonly string[])[],
   columns: readonly Column<Row>[],
@@ -55,7 +55,7 @@ export function* tableBlocks<Row>(
   }
 }
 
-/** By index. Rank 0 is always shown, the others by rank if their least width fits. */
+/** Returns widths by column index. Rank 0 is always shown, the others by rank if their least width fits. */
 function fitColumns<Row>(
   columns: readonly Column<Row>[],
   natural: readonly number[],

@@ -1,4 +1,4 @@
-/** As terminals display it: emoji and East Asian characters take two columns. */
+/** Widths are as terminals display them: emoji and East Asian characters take two columns. */
 import stringWidth from "string-width";
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are control sequences
@@ -22,13 +22,13 @@ export function cutToWidth(text: string, width: number): string {
   return cut;
 }
 
-/** Exactly `width` columns. */
+/** Returns exactly `width` columns. */
 export function fitToWidth(text: string, width: number): string {
   const cut = cutToWidth(text, width);
   return cut + " ".repeat(Math.max(0, width - stringWidth(cut)));
 }
 
-/** At words; a longer word is broken. At least one line. */
+/** Breaks at words, and a longer word where it must. Returns at least one line. */
 export function wrapToWidth(text: string, width: number): readonly string[] {
   const lines: string[] = [];
   let line = "";
@@ -39,7 +39,7 @@ export function wrapToWidth(text: string, width: number): readonly string[] {
     }
     line += word;
     while (stringWidth(line.trimEnd()) > width) {
-      // At least one character, even if it is too wide.
+      // A line has at least one character, even if that is too wide.
       const head = headOf(line, width) || String.fromCodePoint(line.codePointAt(0) ?? 0);
       lines.push(head);
       line = line.slice(head.length);
@@ -48,7 +48,7 @@ export function wrapToWidth(text: string, width: number): readonly string[] {
   return line.trimEnd() === "" && lines.length > 0 ? lines : [...lines, line.trimEnd()];
 }
 
-/** As many characters as fit. */
+/** Returns as many characters as fit. */
 function headOf(text: string, width: number): string {
   let head = "";
   let used = 0;

@@ -1,6 +1,6 @@
 import { formatDuration } from "../../domain/duration.js";
 
-/** "2026-11-24 23:28:01", local, or "2026-11-24 23:28:01Z" with --utc. */
+/** Returns "2026-11-24 23:28:01", local, or "2026-11-24 23:28:01Z" with --utc. */
 export function formatInstant(at: number, utc: boolean): string {
   const date = new Date(at);
   if (utc) return `${date.toISOString().slice(0, 19).replace("T", " ")}Z`;
@@ -8,12 +8,12 @@ export function formatInstant(at: number, utc: boolean): string {
   return `${day} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(twoDigits).join(":")}`;
 }
 
-/** For JSON: ISO 8601, UTC, with milliseconds. */
+/** JSON has ISO 8601, UTC, with milliseconds. */
 export function isoInstant(at: number): string {
   return new Date(at).toISOString();
 }
 
-/** "5m ago", "in 2h 3m", "now". */
+/** Returns "5m ago", "in 2h 3m" or "now". */
 export function formatRelative(at: number, now: number): string {
   if (Math.abs(at - now) < 1_000) return "now";
   return at < now ? `${formatDuration(now - at)} ago` : `in ${formatDuration(at - now)}`;

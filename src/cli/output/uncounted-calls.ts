@@ -1,5 +1,4 @@
-/** What a list doesn't tell: without it, nothing is known to be in order. */
-
+/** A list may leave out calls, so a count of 0 doesn't show that all is well. */
 import type { CallPage } from "../../client/call-requests.js";
 import { count } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
@@ -20,7 +19,7 @@ export class UncountedCalls {
     this.#total = total;
   }
 
-  /** null: there are none. */
+  /** Returns null if there are none. */
   describe(callbackName: string): string | null {
     // A link promises a row.
     const promised = this.#pages > 1 && this.#onLastPage === 0 ? 1 : 0;

@@ -1,4 +1,4 @@
-/** For keys that the service doesn't return. Nothing is sent without one. */
+/** A service may not return a key, and nothing is sent without one. */
 import type { ListedCallback } from "../../client/client.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { ReplayPlan } from "../../runs/plan/replay-plan.js";
@@ -7,7 +7,7 @@ import { callbacksWithoutKey } from "../../runs/send/send-target.js";
 import type { Invocation } from "../args/command-spec.js";
 import { askSecret } from "../output/questions.js";
 
-/** From WHCB_CALLBACK_KEY if one is needed, else from a prompt. Throws `config` without either. */
+/** Takes a single key from WHCB_CALLBACK_KEY, others from a prompt. Throws `config` if one is missing. */
 export async function collectKeys(
   invocation: Invocation,
   { groups }: ReplayPlan,
@@ -38,7 +38,7 @@ export async function findKeys(
   return keys;
 }
 
-/** One line, or none: the variable may be left from another callback. */
+/** Returns one line or none. The user sees it, as the variable may be left from another callback. */
 export function describeKeySource(
   callbacks: readonly ListedCallback[],
   options: ReplayOptions,

@@ -1,7 +1,7 @@
 import { isLoopbackHost } from "../../platform/loopback.js";
 import type { Invocation } from "../args/command-spec.js";
 
-/** Where an address becomes known: with each command it would be noise. */
+/** Warns where an address becomes known: with each command it would be noise. */
 export function warnOfClearText({ screen }: Invocation, protocol: string, hostname: string): void {
   if (protocol !== "http:" || isLoopbackHost(hostname) || /\.localhost\.?$/i.test(hostname)) return;
   screen.info(

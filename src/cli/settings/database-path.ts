@@ -1,4 +1,4 @@
-/** Which database file `serve` and the commands on the database itself use. */
+/** It finds the database that `serve` and the commands on the database itself use. */
 import { join, resolve } from "node:path";
 import { WhcbError } from "../../domain/errors.js";
 import { maskUrl, parseUrl } from "../../domain/mask.js";
@@ -15,7 +15,7 @@ export const DATABASE_NAME = "whcb.db";
 
 interface OpenDatabase extends AsyncDisposable {
   readonly admin: DatabaseAdmin;
-  /** A URL is without its password. */
+  /** It has no password if it is a URL. */
   readonly path: string;
 }
 
@@ -28,19 +28,19 @@ export async function openDatabase(invocation: Invocation): Promise<OpenDatabase
   return { admin, path: databaseName(path), [Symbol.asyncDispose]: () => admin.close() };
 }
 
-/** As `findDatabase`, or a URL of PostgreSQL, with a password only in WHCB_DB. */
+/** Finds what `findDatabase` does, or a URL of PostgreSQL, with a password only in WHCB_DB. */
 export async function findAnyDatabase(invocation: Invocation): Promise<string> {
   const { args, deps } = invocation;
   const text = withoutPassword(args.get(DATABASE), "--db", "WHCB_DB") ?? deps.io.env.WHCB_DB ?? "";
   return isPostgresUrl(text) ? text : findDatabase(invocation);
 }
 
-/** Without a password. */
+/** Returns the path, or the URL without its password. */
 export function databaseText(database: string): string {
   return isPostgresUrl(database) ? maskUrl(database) : database;
 }
 
-/** --db, WHCB_DB, the profile's (or --service's) file, the database of the profile's `serve`, or `serve`'s default. */
+/** Takes --db, WHCB_DB, the profile's (or --service's) file, the database of the profile's `serve`, or `serve`'s default. */
 async function findDatabase(invocation: Invocation): Promise<string> {
   const { args, deps } = invocation;
   const given = readDatabase(args.get(DATABASE), deps.io.env.WHCB_DB);
@@ -57,7 +57,7 @@ async function findDatabase(invocation: Invocation): Promise<string> {
   });
 }
 
-/** Every user of the machine can read flags. */
+/** Throws `usage` for a password in the URL, as every user of the machine can read flags. */
 export function withoutPassword(text: string | undefined, flag: string, variable: string): string | undefined {
   if (text === undefined || !text.includes("://")) return text;
   const authority = text.slice(text.indexOf("://") + 3).split(/[/?#]/)[0] ?? "";
@@ -69,7 +69,7 @@ export function withoutPassword(text: string | undefined, flag: string, variable
   return text;
 }
 
-/** Without a password and parameters. */
+/** Returns the path, or the URL without its password and parameters. */
 export function databaseName(database: string): string {
   const url = isPostgresUrl(database) ? parseUrl(database) : null;
   if (url === null) return database;
@@ -78,7 +78,10 @@ export function databaseName(database: string): string {
   return url.href;
 }
 
-/** A file's path, or a URL of PostgreSQL, whose password only WHCB_DB or PGPASSFILE may give. Other URLs are rejected before they are printed. */
+/**
+ * Returns a file's path, or a URL of PostgreSQL, whose password only WHCB_DB or PGPASSFILE may give. Other URLs are rejected before they
+ * are printed.
+ */
 export function readDatabase(given: string | undefined, inEnvironment: string | undefined): string | undefined {
   const text = withoutPassword(given, "--db", "WHCB_DB") ?? (inEnvironment || undefined);
   if (text === undefined || text === ":memory:" || isPostgresUrl(text)) return text;

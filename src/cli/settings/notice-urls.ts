@@ -1,8 +1,8 @@
-/** Where outages are reported besides their e-mail: URLs, of which those that hold a secret come from the environment only. */
+/** Outages are reported to URLs besides their e-mail. Those that hold a secret come from the environment only. */
 import { WhcbError } from "../../domain/errors.js";
 import { isSecretName, parseUrl } from "../../domain/mask.js";
 
-/** `--notify`, else WHCB_NOTIFY. Throws `usage`, without the URL. */
+/** Reads `--notify`, else WHCB_NOTIFY. Throws `usage`, without the URL. */
 export function readNoticeUrls(given: readonly string[] | undefined, inEnvironment = ""): readonly string[] {
   const fromFlags = given?.map((text) => readUrl(text, "--notify")) ?? [];
   if (fromFlags.some(holdsSecret)) {
@@ -41,7 +41,7 @@ function holdsSecret(url: URL): boolean {
   return [...url.pathname.split("/"), ...url.searchParams.values()].some(looksRandom);
 }
 
-/** Long, and of letters and digits: an id or a token. */
+/** A long text of letters and digits is an id or a token. */
 function looksRandom(text: string): boolean {
   return text.length >= 16 && /^[\w.~@%+=-]+$/.test(text) && /\d/.test(text) && /[a-z]/i.test(text);
 }

@@ -1,11 +1,11 @@
-/** Warnings of files that other users of the machine can open. */
+/** It warns of files that other users of the machine can open. */
 import { existsSync, realpathSync } from "node:fs";
 import { shellQuote } from "../../domain/command-line.js";
 import { placeOf } from "../../platform/database-url.js";
 import { excessMode } from "../../platform/excess-mode.js";
 import type { Invocation } from "../args/command-spec.js";
 
-/** The database, its write-ahead log and its secret key, as far as they exist. */
+/** Checks the database, its write-ahead log and its secret key, as far as they exist. */
 export function warnOfOpenDatabase(invocation: Invocation, database: string): void {
   const place = placeOf(database, invocation.deps.paths.data);
   const file = existsSync(place) ? realpathSync(place) : place;

@@ -41,7 +41,7 @@ export function openRunDeps(
     random: deps.random,
     profile: profileOf(session),
     async [Symbol.asyncDispose]() {
-      // Whoever sends is told why it can't be opened.
+      // The sender was told why it couldn't be opened.
       const deliverer = await opened?.catch(() => null);
       await deliverer?.close();
     },
@@ -50,7 +50,7 @@ export function openRunDeps(
 
 export interface Sending {
   readonly maxConnections: number;
-  /** Where the user sends instead: to any address. Default: null, the callbacks' URLs. */
+  /** The user sends there instead, to any address. Default: null, which means the callbacks' URLs. */
   readonly to?: string | null;
 }
 
@@ -59,7 +59,10 @@ export function profileOf({ settings, client }: Session): string {
   return settings.profile.value ?? client.name;
 }
 
-/** A service elsewhere may not send us to private addresses. Throws `usage` for an invalid network. Asked once the callbacks were read. */
+/**
+ * A service elsewhere may not send us to private addresses. Throws `usage` for an invalid network. The rule is known once the callbacks
+ * were read.
+ */
 function callbackRule({ client, target, settings }: Session, allowNetworks: readonly string[]): () => AddressRule {
   const ofProfile = settings.allowNetwork.value?.split(",") ?? [];
   const publicRule = publicAddressRule([...allowNetworks, ...ofProfile], { webOnly: false });
@@ -69,7 +72,7 @@ function callbackRule({ client, target, settings }: Session, allowNetworks: read
   return () => (isAtLoopback && isOnThisMachine(client) ? ANY_ADDRESS : publicRule);
 }
 
-/** With all of its nodes that have answered. */
+/** All of its nodes that have answered must be here. */
 function isOnThisMachine(client: Client): boolean {
   const [id, ...others] = client.loopbackIds();
   return id === loopbackId() && others.length === 0;

@@ -1,4 +1,4 @@
-/** Flags before environment before profile before defaults. */
+/** Flags win over the environment, that over the profile, and that over defaults. */
 import { commandLine } from "../../domain/command-line.js";
 import { errorMessage, WhcbError } from "../../domain/errors.js";
 import { parseUrl } from "../../domain/mask.js";
@@ -11,7 +11,7 @@ import type { Profile, Settings } from "./settings-file.js";
 
 export interface Sourced<Value> {
   readonly value: Value;
-  /** "--service", "WHCB_URL", "profile local", "default" or "not set". */
+  /** It is "--service", "WHCB_URL", "profile local", "default" or "not set". */
   readonly from: string;
 }
 
@@ -22,17 +22,17 @@ export interface ResolvedSettings {
   readonly password: Sourced<string | null>;
   readonly apiKey: Sourced<string | null>;
   readonly callback: Sourced<string | null>;
-  /** The profile's default callback, if unused because the address is of another service; else null. */
+  /** It is the profile's default callback if that isn't used because the address is of another service, else null. */
   readonly foreignCallback: string | null;
   readonly timezone: Sourced<string>;
   readonly country: Sourced<string | null>;
   readonly authParameter: Sourced<string>;
   readonly bodyNames: Sourced<BodyNames>;
-  /** Comma-separated. */
+  /** They are comma-separated. */
   readonly allowNetwork: Sourced<string | null>;
-  /** Requests a second; null: no limit. */
+  /** It is in requests a second; null sets no limit. */
   readonly rate: Sourced<number | null>;
-  /** Of the profile's credentials, if unused because the address is of another origin; else null. */
+  /** The profile's credentials are for this origin if they aren't used because the address is of another, else it is null. */
   readonly foreignOrigin: string | null;
 }
 
@@ -42,7 +42,7 @@ export interface SettingsInput {
   readonly settings: Settings;
 }
 
-/** The platform's slowest plan. */
+/** The platform's slowest plan allows so many requests a second. */
 const PLATFORM_RATE = 5;
 
 /**
@@ -154,7 +154,7 @@ function current(settings: Settings): Sourced<string | null> {
   return settings.current === null ? { value: null, from: "not set" } : { value: settings.current, from: "current profile" };
 }
 
-/** The chosen one if it fits, else another. */
+/** Returns the chosen one if it fits, else another. */
 function choose(
   settings: Settings,
   chosen: string | null,
@@ -175,7 +175,7 @@ function ownsCredentials(profile: Profile, address: ServiceAddress | null): bool
   return address?.kind === "http" && credentialsOrigin(profile) === address.origin;
 }
 
-/** null without credentials. */
+/** Returns null without credentials. */
 export function credentialsOrigin(profile: Profile): string | null {
   const { username, password, apiKey } = profile;
   if (username === undefined && password === undefined && apiKey === undefined) return null;
@@ -216,7 +216,7 @@ function missingCredentials(settings: ResolvedSettings, origin: string): WhcbErr
   });
 }
 
-/** Into the profile in use, if the address is its own. */
+/** It logs in to the profile in use, if the address is its own. */
 export function loginCommand({ profile, address }: ResolvedSettings, origin: string): string {
   const isOfProfile = profile.value !== null && address.from === `profile ${profile.value}`;
   const flags = isOfProfile ? ["--name", profile.value] : [];

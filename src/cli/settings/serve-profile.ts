@@ -1,15 +1,15 @@
-/** One profile per database: never points another service's elsewhere. */
+/** Each database has one profile. That of another service is never pointed elsewhere. */
 import { type BodyNames, DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES } from "../../wire/delivery-settings.js";
 import type { CliDeps, Credentials } from "../cli-deps.js";
 import { changeSettings, type Profile, type Settings } from "./settings-file.js";
 
 export interface ServedService {
   readonly url: string;
-  /** An absolute path, or ":memory:". */
+  /** It is an absolute path, or ":memory:". */
   readonly database: string;
   readonly authParameter: string;
   readonly bodyNames: BodyNames;
-  /** null: from the environment, so not stored. */
+  /** It is null if they came from the environment, so they aren't stored. */
   readonly credentials: Credentials | null | "as stored";
 }
 
@@ -19,7 +19,7 @@ export interface ServeProfile {
   readonly current: string | null;
 }
 
-/** Becomes the current profile only if there is none. Throws `config`, `unavailable`. */
+/** The profile becomes the current one only if there is none. Throws `config`, `unavailable`. */
 export async function writeServeProfile(deps: CliDeps, service: ServedService): Promise<ServeProfile> {
   let written = { name: "", isNew: false };
   const settings = await changeSettings(deps, (before) => {
@@ -40,14 +40,14 @@ export async function writeServeProfile(deps: CliDeps, service: ServedService): 
   return { ...written, current: settings.current };
 }
 
-/** For this database; else `local` of 0.1.0, which has no database, at the same address. */
+/** Returns the profile of this database, else `local` of 0.1.0, which has no database, at the same address. */
 function ownProfile({ profiles }: Settings, { database, url }: ServedService): string | null {
   for (const [name, profile] of profiles) if (profile.database === database) return name;
   const local = profiles.get("local");
   return local !== undefined && local.database === undefined && local.url === url ? "local" : null;
 }
 
-/** `base`, or with the next free number: "local-2". */
+/** Returns `base`, or with the next free number: "local-2". */
 export function freeName({ profiles }: Settings, base: string): string {
   let name = base;
   for (let number = 2; profiles.has(name); number++) name = `${base}-${number}`;

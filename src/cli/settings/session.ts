@@ -53,7 +53,7 @@ export function exchangeLog({ args, screen }: Invocation): ((line: string) => vo
   return args.get(VERBOSE) ? (line) => screen.info(screen.errPalette.dim(line)) : undefined;
 }
 
-/** The service's own, as its replays and a client's have to be the same; the profile's for a service that doesn't say. */
+/** Takes the service's own, as its replays and a client's have to be the same, and the profile's for a service that doesn't say. */
 export async function deliverySettings({ client, settings }: Session): Promise<DeliverySettings> {
   const { authParameter, bodyNames } = settings;
   return { authParameter: authParameter.value, bodyNames: bodyNames.value, ...(await client.deliverySettings()) };
@@ -70,13 +70,13 @@ export async function resolveInvocation(invocation: Invocation): Promise<Resolve
   });
 }
 
-/** The callback that is typed first, else the profile's default; null if there is neither. */
+/** Returns the callback that is typed first, else the profile's default, or null if there is neither. */
 export async function findNamedCallback({ args }: Invocation, { client, settings }: Session): Promise<ListedCallback | null> {
   const name = args.operands[0] ?? settings.callback.value;
   return name === null ? null : findCallback(client, name);
 }
 
-/** By id, name or the beginning of an id. Throws `usage` if several begin so, `not-found` with the closest name as its hint. */
+/** Finds it by id, name or the beginning of an id. Throws `usage` if several begin so, `not-found` with the closest name as its hint. */
 export async function findCallback(client: Client, idOrName: string): Promise<ListedCallback> {
   try {
     return await client.getCallback(idOrName);

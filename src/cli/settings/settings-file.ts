@@ -1,4 +1,4 @@
-/** config.json, 0600. */
+/** Settings are in config.json, with mode 0600. */
 import { readFileSync } from "node:fs";
 import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -12,36 +12,36 @@ import type { CliDeps, Credentials } from "../cli-deps.js";
 export interface Settings {
   readonly current: string | null;
   readonly profiles: ReadonlyMap<string, Profile>;
-  /** Created by `whcb serve` at its first run. */
+  /** `whcb serve` creates them at its first run. */
   readonly serve: Credentials | null;
 }
 
 export interface Profile {
-  /** An http(s) URL, or a database file's absolute path. */
+  /** It is an http(s) URL, or a database file's absolute path. */
   readonly url: string;
   readonly username?: string;
   readonly password?: string;
   readonly apiKey?: string;
-  /** If `url` was changed since they were stored. */
+  /** It is set if `url` was changed since they were stored. */
   readonly credentialsOrigin?: string;
-  /** Of the `whcb serve` that wrote this profile. */
+  /** The `whcb serve` that wrote this profile has this database. */
   readonly database?: string;
-  /** Default: id or name. */
+  /** It is the id or name of the default callback. */
   readonly callback?: string;
-  /** IANA zone of the service's dd/MM/yy dates. */
+  /** The service's dd/MM/yy dates are in this IANA zone. */
   readonly timezone?: string;
-  /** ISO 3166, for mobile numbers in local form. */
+  /** Mobile numbers in local form are of this country (ISO 3166). */
   readonly country?: string;
-  /** For `queryparam` auth. */
+  /** `queryparam` auth sends the key in it. */
   readonly authParameter?: string;
   readonly bodyNames?: BodyNames;
-  /** Networks, comma-separated, that callbacks may be sent to though the service is elsewhere. */
+  /** Callbacks may be sent to these networks, comma-separated, though the service is elsewhere. */
   readonly allowNetwork?: string;
-  /** Requests a second. */
+  /** It is in requests a second. */
   readonly rate?: number;
 }
 
-/** The settings of a profile that `config set` changes. */
+/** `config set` changes these settings of a profile. */
 export const SETTABLE = [
   "url",
   "username",
@@ -64,7 +64,7 @@ export function settingsPath(configDirectory: string): string {
   return join(configDirectory, `${CONFIG_NAME}.json`);
 }
 
-/** No file: no settings. Throws `config` for an unreadable or malformed file. */
+/** Returns no settings if there is no file. Throws `config` for an unreadable or malformed one. */
 export async function readSettings(configDirectory: string): Promise<Settings> {
   const path = settingsPath(configDirectory);
   try {
@@ -79,7 +79,10 @@ export async function readSettings(configDirectory: string): Promise<Settings> {
   }
 }
 
-/** Atomic: one process at a time changes the settings. 0600 in a 0700 folder. Never overwrites an unreadable file. Throws `config`, `unavailable`. */
+/**
+ * It is atomic: one process at a time changes the settings. The file has mode 0600, in a 0700 folder. An unreadable file is never
+ * overwritten. Throws `config`, `unavailable`.
+ */
 export async function changeSettings(deps: CliDeps, change: (settings: Settings) => Settings): Promise<Settings> {
   const configDirectory = deps.paths.config;
   await mkdir(configDirectory, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
@@ -117,7 +120,10 @@ export async function changeSettings(deps: CliDeps, change: (settings: Settings)
 const LONGEST_WAIT_MS = 10_000;
 const POLL_MS = 20;
 
-/** null where files can't be locked: there is no driver for SQLite, or the file system doesn't lock. Throws `unavailable` after 10 s. */
+/**
+ * Returns null where files can't be locked: there is no driver for SQLite, or the file system doesn't lock. Throws `unavailable` after 10
+ * s.
+ */
 async function lockSettings({ paths, lockFile, clock }: CliDeps): Promise<{ release(): Promise<void> } | null> {
   const path = `${settingsPath(paths.config)}.lock`;
   const end = clock.monotonicMs() + LONGEST_WAIT_MS;

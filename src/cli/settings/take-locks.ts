@@ -1,4 +1,4 @@
-/** docs/runs.md, One run at a time. */
+/** docs/runs.md, "One run at a time", describes the locks. */
 import { WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
 import type { Io } from "../../platform/terminal.js";
@@ -52,7 +52,7 @@ interface Releasable {
   release(): Promise<void>;
 }
 
-/** Ctrl-C before the run frees the callbacks now, not when their leases expire. */
+/** Ctrl-C before the run releases the callbacks at once, not when their leases expire. */
 export function releaseOnInterrupt(locks: Releasable, io: Io, clock: Clock): () => void {
   return io.onInterrupt(() => {
     if (locks.isSending) return;

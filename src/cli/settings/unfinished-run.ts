@@ -9,7 +9,7 @@ import { formatInstant } from "../output/times.js";
 import { profileOf, runFolder } from "./open-run-deps.js";
 import type { Session } from "./session.js";
 
-/** It doesn't block a new run. Not mentioned if a sample of its calls is settled. */
+/** An unfinished run doesn't block a new one. It isn't mentioned if a sample of its calls is settled. */
 export async function mentionUnfinishedRun({ screen, deps }: Invocation, session: Session): Promise<void> {
   const folder = runFolder(deps);
   const run = await latestUnfinishedRun(folder, profileOf(session));

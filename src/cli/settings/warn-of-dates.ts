@@ -6,11 +6,11 @@ import type { Invocation } from "../args/command-spec.js";
 import { formatInstant } from "../output/times.js";
 import type { ResolvedSettings } from "./resolve-settings.js";
 
-/** Clocks differ by less. */
+/** Clocks of two machines differ by less. */
 const FUTURE_MS = 5 * 60_000;
 const CLOCKS_APART_MS = 60_000;
 
-/** Where dates decide which calls are meant: warns once of dates that may be read wrongly, and once of one that can't be right. */
+/** Dates decide here which calls are meant. It warns once of dates that may be read wrongly, and once of one that can't be right. */
 export function watchDates({ screen }: Invocation, timezone: ResolvedSettings["timezone"]): OnListed {
   const { now, utc } = screen.renderOptions;
   let isZoneKnown = timezone.from !== "default";

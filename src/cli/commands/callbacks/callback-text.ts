@@ -7,7 +7,7 @@ import type { ListingStyle } from "../../output/listing.js";
 import type { Paint, Palette, RenderOptions, Screen } from "../../output/screen.js";
 import type { ScreenText } from "../../output/screen-text.js";
 
-/** "all" with --show-key. A new key is shown when it is created. */
+/** --show-key shows "all". A new key is shown when it is created. */
 export type ShownSecrets = "none" | "new-key" | "all";
 
 const columns = (shown: ShownSecrets): readonly Column<ListedCallback>[] => [
@@ -73,7 +73,7 @@ export function renderCallback(callback: ListedCallback, options: RenderOptions,
   );
 }
 
-/** For a setting that wasn't returned; never shown as off. */
+/** A setting that wasn't returned is never shown as off. */
 const UNKNOWN = "unknown";
 
 function onOff(isOn: boolean | null): string {

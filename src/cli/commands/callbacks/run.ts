@@ -121,7 +121,7 @@ export interface CallbackKey {
   readonly isNew: boolean;
 }
 
-/** From WHCB_CALLBACK_KEY or a prompt, else generated. Never from a flag. */
+/** Takes it from WHCB_CALLBACK_KEY or a prompt, else generates one: other users can read flags. */
 export async function chooseCallbackKey({ deps, screen }: Invocation): Promise<CallbackKey> {
   const given = deps.io.env.WHCB_CALLBACK_KEY;
   if (given !== undefined && given !== "") return { key: given, isNew: false };
@@ -157,7 +157,7 @@ export function updateCallback(invocation: Invocation<CallbacksFlags["update"]>)
     let before = await findCallback(client, args.operand(0));
     requireMembers(before, changes);
     const chosen = values.newKey ? await chooseCallbackKey(invocation) : null;
-    // The question may have been open for long.
+    // The callback may have changed while the question was open.
     if (chosen !== null) before = await findCallback(client, before.id);
     const body = changeCallbackJson(before.raw, chosen === null ? changes : { ...changes, key: chosen.key });
     if (changes.url !== undefined && chosen === null) warnOfKey(screen, before, changes.url);
@@ -169,7 +169,7 @@ export function updateCallback(invocation: Invocation<CallbacksFlags["update"]>)
   });
 }
 
-/** An endpoint elsewhere may be another one's, which then has the key. */
+/** An endpoint elsewhere may belong to someone else, who then has the key. */
 function warnOfKey(screen: Invocation["screen"], { name, url: before, auth }: ListedCallback, url: string): void {
   if (auth.key === "" || !isOtherOrigin(url, before)) return;
   screen.info(text`warning: the key of ${name} is sent to ${new URL(url).origin} from now on; --new-key replaces it`);

@@ -1,4 +1,4 @@
-/** The attempts of a callback that a service has recorded since the reading before, each once. */
+/** Reads the attempts of a callback that a service has recorded since the last reading, each once. */
 import type { Client, ListedAttempt, ListedCall, ListedCallback } from "../../../client/client.js";
 import { KeptLength } from "../../../client/list-walker.js";
 
@@ -9,7 +9,7 @@ export interface FollowedAttempt {
   readonly attemptedAt: number | null;
   readonly statusCode: number | null;
   readonly statusMessage: string | null;
-  /** null: the service doesn't list attempts, and this is all that it says about a call's last one. */
+  /** It is null if the service doesn't list attempts: the rest is all that it says about a call's last one. */
   readonly details: ListedAttempt | null;
 }
 
@@ -20,9 +20,9 @@ export interface FollowedAttempt {
 const WINDOW_MS = 120_000;
 const END_MS = 2_000;
 
-/** What was shown of a call, or was there at the start. */
+/** It has what was shown of a call, or was there at the start. */
 interface Known {
-  /** 0 if the service doesn't number attempts. */
+  /** It is 0 if the service doesn't number attempts. */
   readonly number: number;
   readonly attemptedAt: number | null;
 }
@@ -32,9 +32,9 @@ export class AttemptReader {
   readonly #client: Client;
   readonly #windowEachMs: number;
   readonly #known = new Map<string, Known>();
-  /** By the service's clock; null: there was no attempt. */
+  /** It is by the service's clock, and null before the first attempt. */
   #newestAt: number | null = null;
-  /** Of older attempts nothing is known, and none is shown. */
+  /** Older attempts are neither known nor shown. */
   #windowFrom = Number.NEGATIVE_INFINITY;
   #windowReadAtMs: number | null = null;
 
@@ -44,10 +44,10 @@ export class AttemptReader {
     this.#windowEachMs = windowEachMs;
   }
 
-  /** Of the newest calls, what is there already. */
+  /** Remembers what the newest calls have already, which isn't shown. */
   async begin(nowMs: number): Promise<void> {
     await this.#findNewest(1);
-    // A client alone may have sent the newest ones.
+    // If only clients have sent the newest calls, older ones have the service's clock.
     if (this.#newestAt === null) await this.#findNewest(Number.POSITIVE_INFINITY);
     this.#windowFrom = (this.#newestAt ?? Number.NEGATIVE_INFINITY) - WINDOW_MS;
     if (this.#newestAt !== null) await this.read(nowMs, () => undefined);
@@ -63,7 +63,7 @@ export class AttemptReader {
     }
   }
 
-  /** By their beginning. `onAnswer`: after each request. What it throws changes nothing: the next reading shows it all. */
+  /** Returns them by their beginning, and calls `onAnswer` after each request. If it throws, the next reading returns them all. */
   async read(nowMs: number, onAnswer: () => void): Promise<readonly FollowedAttempt[]> {
     const isWindow = this.#windowReadAtMs === null || nowMs - this.#windowReadAtMs >= this.#windowEachMs;
     const since = this.#newestAt === null ? null : isWindow ? this.#windowFrom : this.#newestAt - END_MS;
@@ -84,7 +84,7 @@ export class AttemptReader {
         known.set(call.id, knownOf(call));
         newestAt = latest(newestAt, newestOf(call));
       }
-      // Newest first: a service that ignores `since` has passed it.
+      // The list is newest first, so a service that ignores `since` has passed it.
       if (leftOut > 0) break;
     }
     onAnswer();
@@ -124,7 +124,7 @@ function knownOf({ attempts = [], attemptedAt }: ListedCall): Known {
   return { number: attempts.reduce((most, { number }) => Math.max(most, number), 0), attemptedAt };
 }
 
-/** A client's replay has the client's clock. */
+/** Leaves out a client's replay, which has the client's clock. */
 function newestOf({ attempts = [], attemptedAt }: ListedCall): number | null {
   if (attempts.length === 0) return attemptedAt;
   return attempts

@@ -7,7 +7,7 @@ import { joinText, type ScreenText, safeJson, text } from "../../output/screen-t
 import { formatInstant } from "../../output/times.js";
 import type { FollowedAttempt } from "./attempt-reader.js";
 
-/** Lines of equal columns on a terminal, tab-separated in a pipe, or JSON. */
+/** Writes lines of equal columns on a terminal, tab-separated ones in a pipe, or JSON. */
 export function openAttemptLines(screen: Screen): (attempts: readonly FollowedAttempt[]) => Promise<void> {
   const isJson = screen.format === "json" || screen.format === "ndjson";
   const toLine = (attempt: FollowedAttempt): ScreenText =>
@@ -15,7 +15,6 @@ export function openAttemptLines(screen: Screen): (attempts: readonly FollowedAt
   return (attempts) => screen.out(joinText(attempts.map((attempt) => text`${toLine(attempt)}\n`)));
 }
 
-/** Of cause and duration. */
 const CAUSE_WIDTH = 9;
 const TOOK_WIDTH = 6;
 

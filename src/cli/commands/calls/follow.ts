@@ -14,7 +14,7 @@ interface Pace {
 }
 
 const PACE: Pace = { readEachMs: 1_000, windowEachMs: 10_000 };
-/** A day of it fits into the smallest plan's 10 000 requests. */
+/** A day at this pace fits into the smallest plan's 10 000 requests. */
 const PLATFORM_PACE: Pace = { readEachMs: 15_000, windowEachMs: 60_000 };
 const NEW_CALLBACKS_EACH_MS = 30_000;
 const TICK_MS = 500;
@@ -47,7 +47,7 @@ class Follow {
     this.#write = openAttemptLines(invocation.screen);
   }
 
-  /** null: of all callbacks. Until Ctrl-C. */
+  /** Follows the callback, or all of them if it is null, until Ctrl-C. */
   async run(callback: ListedCallback | null): Promise<number> {
     const { deps, screen } = this.#invocation;
     const { signal } = this.#ending;
@@ -104,7 +104,7 @@ class Follow {
     }
   }
 
-  /** Of a new callback, everything is new. */
+  /** Everything of a new callback is new. */
   async #findCallbacks(): Promise<void> {
     for (const callback of await this.#client.listCallbacks()) this.#reader(callback);
     this.#callbacksReadAtMs = this.#nowMs();

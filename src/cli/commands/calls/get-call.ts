@@ -22,7 +22,7 @@ import { formatInstant, formatRelative, isoInstant, withReadableTime } from "../
 import { findCallback, withSession } from "../../settings/session.js";
 
 export interface CallDetails extends CallFacts {
-  /** Null: not returned. */
+  /** They are null if the service doesn't return them. */
   readonly attempts: readonly ListedAttempt[] | null;
 }
 
@@ -162,7 +162,7 @@ interface CallFacts {
   readonly callback: ListedCallback;
   /** The service says of each call what comes next. */
   readonly reportsRetries: boolean;
-  /** Open; null if there is none or it isn't returned. */
+  /** It is open, or null if there is none or it isn't returned. */
   readonly outage: ListedOutage | null;
 }
 

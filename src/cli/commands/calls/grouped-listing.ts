@@ -12,7 +12,7 @@ import { openProgress, type ProgressLine } from "../../output/progress-line.js";
 import type { Session } from "../../settings/session.js";
 import type { CallsListFlags } from "./command.js";
 
-/** Some tens of megabytes. */
+/** So many take some tens of megabytes. */
 const MAX_GROUPS = 100_000;
 
 const COUNT_FIELDS = ["count", "firstAttemptedDate", "lastAttemptedDate", "exampleId"] as const;
@@ -25,7 +25,7 @@ interface GroupRow {
 export interface GroupListing {
   readonly by: readonly GroupKey[];
   readonly callbacks: readonly ListedCallback[];
-  /** In groups. */
+  /** It counts groups. */
   readonly limit: number;
   readonly maxGroups?: number;
 }
@@ -111,7 +111,7 @@ function listingStyle(by: readonly GroupKey[], isOfOne: boolean): ListingStyle<G
 }
 
 const KEY_COLUMNS: Readonly<Record<GroupKey, Column<GroupRow>>> = {
-  // As --status-code takes it.
+  // --status-code takes such values.
   statusCode: { key: "code", title: "CODE", value: ({ group }) => group.values.statusCode ?? "none", kind: "number" },
   reason: { key: "reason", title: "REASON", value: ({ group }) => group.values.reason ?? null, least: 8 },
   hour: { key: "hour", title: "HOUR", value: ({ group }) => group.values.hour ?? null, kind: "instant" },
@@ -127,7 +127,7 @@ const COUNT_COLUMNS: readonly Column<GroupRow>[] = [
   { key: "example", title: "ONE OF THEM", value: ({ group }) => group.exampleId, dropRank: 3 },
 ];
 
-/** A documented contract: the keys asked for, and the rest always. Null: such calls have none. */
+/** This is a documented contract: it has the keys asked for, and always the rest. A key is null for calls without it. */
 function groupJson({ group, callback }: GroupRow, by: readonly GroupKey[]): Readonly<Record<string, unknown>> {
   const { values, count, firstAttemptedAt, lastAttemptedAt, exampleId } = group;
   return {

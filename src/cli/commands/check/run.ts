@@ -49,11 +49,11 @@ interface CheckFacts {
   readonly failed: number;
   readonly callbacks: readonly { readonly id: string; readonly name: string; readonly failed: number }[];
   readonly oldestAt: number | null;
-  /** Sentences. */
+  /** Each is a sentence. */
   readonly uncounted: readonly string[];
 }
 
-/** `whcb serve`: one request per callback, as the first page has the total. Others may ignore filter or order: all pages. */
+/** A `whcb serve` is asked once per callback, as the first page has the total. Others may ignore filter or order, so all pages are read. */
 async function readFacts(client: Client, callbacks: readonly ListedCallback[]): Promise<CheckFacts> {
   const checked: CheckFacts["callbacks"][number][] = [];
   const uncounted: string[] = [];
@@ -79,7 +79,7 @@ async function readFacts(client: Client, callbacks: readonly ListedCallback[]): 
   return { failed: checked.reduce((sum, { failed }) => sum + failed, 0), callbacks: checked, oldestAt, uncounted };
 }
 
-/** "12 failed calls of demo", or "15 failed calls of 3 callbacks (demo 12, crm 3)". */
+/** Returns "12 failed calls of demo", or "15 failed calls of 3 callbacks (demo 12, crm 3)". */
 function failedCalls({ failed, callbacks }: CheckFacts): string {
   const calls = count(failed, "failed call");
   const [only] = callbacks;

@@ -1,16 +1,16 @@
 /** bash passes words with their quotes, and splits them at ":" and "=": its line is read here instead. */
 
 export interface BashLine {
-  /** Without quotes and "whcb". */
+  /** They are without quotes and "whcb". */
   readonly words: readonly string[];
   readonly current: string;
-  /** The beginning of `current` that readline doesn't replace. */
+  /** Readline doesn't replace this beginning of `current`. */
   readonly kept: string;
-  /** Open at the cursor; "": none. */
+  /** It is open at the cursor; "" if none is. */
   readonly quote: "" | "'" | '"';
 }
 
-/** `line`: of one command, up to the cursor. `breaks`: COMP_WORDBREAKS. */
+/** `line` is that of one command, up to the cursor; `breaks` is COMP_WORDBREAKS. */
 export function parseBashLine(line: string, breaks: string): BashLine {
   const words: string[] = [];
   let word = "";
@@ -44,7 +44,7 @@ export function parseBashLine(line: string, breaks: string): BashLine {
   return { words: words.slice(program + 1), current: word, kept, quote };
 }
 
-/** What readline inserts; it closes an open quote itself. */
+/** Returns what readline inserts. It closes an open quote itself. */
 export function quoteForBash(text: string, quote: BashLine["quote"]): string {
   if (quote === "'") return text.replaceAll("'", `'\\''`);
   if (quote === '"') return text.replace(/["\\$`]/g, "\\$&");

@@ -1,4 +1,4 @@
-/** What the completion scripts run: `whcb __complete SHELL …`. Prints candidates, and nothing else whatever happens. */
+/** The completion scripts run this as `whcb __complete SHELL …`. It prints candidates, and nothing else whatever happens. */
 import { parseDuration } from "../../../domain/duration.js";
 import type { CliDeps } from "../../cli-deps.js";
 import { writeOutput } from "../../output/screen.js";
@@ -6,7 +6,7 @@ import { LiveValues } from "./live-values.js";
 import { SHELL_PROTOCOLS, type Typed } from "./shell-protocols.js";
 import { type Suggestions, suggest } from "./suggest.js";
 
-/** For what is looked up, unless WHCB_COMPLETION_TIMEOUT says otherwise. */
+/** Lookups get so long, unless WHCB_COMPLETION_TIMEOUT says otherwise. */
 const DEADLINE = "300ms";
 
 export async function completeLine([shell = "", ...args]: readonly string[], deps: CliDeps): Promise<number> {

@@ -1,4 +1,4 @@
-/** Names and ids from the service, the journals and the settings. Throws whatever goes wrong: the caller shows nothing. */
+/** Looks up names and ids in the service, the journals and the settings. It throws whatever goes wrong: the caller shows nothing. */
 import { createHash } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -17,7 +17,7 @@ export interface Candidate {
   readonly summary: string;
 }
 
-/** As typed. */
+/** They are as they were typed. */
 export interface ServiceFlags {
   readonly profile: string | undefined;
   readonly service: string | undefined;
@@ -34,7 +34,7 @@ export class LiveValues {
     this.#deps = deps;
   }
 
-  /** Names, and the ids of all. */
+  /** Returns names, and the ids of nameless callbacks. */
   async callbacks(service: ServiceFlags): Promise<readonly Candidate[]> {
     const listed = await this.#ask(service, ["callbacks"], async (client) =>
       (await client.listCallbacks()).map(({ id, name }) => ({ value: id, summary: name })),
@@ -44,7 +44,7 @@ export class LiveValues {
     return [...named.map(({ value, summary }) => ({ value: summary, summary: value })), ...nameless];
   }
 
-  /** The newest of a callback. */
+  /** Returns the newest calls of a callback. */
   calls(service: ServiceFlags, callback: string, status: "FAILED" | "SUCCESS" | undefined): Promise<readonly Candidate[]> {
     return this.#ask(service, ["calls", callback, status ?? ""], async (client) => {
       const { id } = await client.getCallback(callback);
@@ -82,7 +82,7 @@ export class LiveValues {
     if (target.kind === "file") await requireFile(target.path);
     const client = await deps.openClient(target);
     try {
-      // A service may name a call like a flag.
+      // A shell must not take a call's id for a flag.
       const found = (await load(client)).filter(({ value }) => !value.startsWith("-"));
       await cache.write(found);
       return found;
@@ -92,7 +92,7 @@ export class LiveValues {
   }
 }
 
-/** One private file. It has names, ids and statuses of the last seconds. */
+/** It is one private file with names, ids and statuses of the last seconds. */
 class CandidateCache {
   readonly #path: string;
   readonly #folder: string;
@@ -122,7 +122,7 @@ class CandidateCache {
     await writeFile(this.#path, JSON.stringify(Object.fromEntries(entries)), { mode: 0o600, flag: TO_REPLACE });
   }
 
-  /** Without old ones; none if the file is unreadable or another process is writing it. */
+  /** Leaves out old ones, and all if the file is unreadable or another process is writing it. */
   async #entries(): Promise<Map<string, { readonly at: number; readonly candidates: unknown }>> {
     const entries = new Map<string, { readonly at: number; readonly candidates: unknown }>();
     const text = await readFile(this.#path, "utf8").catch(() => "{}");

@@ -2,7 +2,7 @@
 export const SHELLS = ["bash", "zsh", "fish", "powershell"] as const;
 export type Shell = (typeof SHELLS)[number];
 
-/** Works with bash 3.2 (macOS), there without file names. */
+/** It works with bash 3.2 (macOS) too, there without file names. */
 const BASH = `# whcb completion for bash: eval "$(whcb completion bash)"
 _whcb() {
   local candidate
@@ -18,7 +18,7 @@ _whcb() {
 complete -F _whcb whcb
 `;
 
-/** For eval, or as a file _whcb in fpath. */
+/** It works with eval, and as a file _whcb in fpath. */
 const ZSH = `#compdef whcb
 # whcb completion for zsh: eval "$(whcb completion zsh)"
 _whcb() {

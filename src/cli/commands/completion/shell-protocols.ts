@@ -1,23 +1,25 @@
-/** How each shell's script passes what was typed, and takes the candidates. */
+/** Each shell's script passes what was typed, and takes the candidates, in its own way. */
 import { joinText, type ScreenText, text, wholeText } from "../../output/screen-text.js";
 import { parseBashLine, quoteForBash } from "./bash-line.js";
 import type { Shell } from "./scripts.js";
 import type { Suggestions } from "./suggest.js";
 
 export interface Typed {
-  /** Without quotes and "whcb". */
+  /** They are without quotes and "whcb". */
   readonly words: readonly string[];
   readonly current: string;
 }
 
 interface ShellProtocol {
-  /** null: not a line that the script sends. */
   answer(args: readonly string[], suggest: (typed: Typed) => Promise<Suggestions>): Promise<ScreenText>;
 }
 
 const FILES = text`\tfiles\n`;
 
-/** WORD… :CURRENT. The colon keeps an empty word, which PowerShell would leave out. Lines of value, tab, summary; the shell quotes. */
+/**
+ * The script sends WORD… :CURRENT; the colon keeps an empty word, which PowerShell would leave out. It gets lines of value, tab, summary,
+ * and quotes them itself.
+ */
 const words: ShellProtocol = {
   async answer(args, suggest) {
     const current = args.at(-1) ?? "";
@@ -27,7 +29,10 @@ const words: ShellProtocol = {
   },
 };
 
-/** The line up to the cursor, and COMP_WORDBREAKS. Lines of what replaces the part that bash takes for the word, quoted. */
+/**
+ * The script sends the line up to the cursor, and COMP_WORDBREAKS. It gets lines, quoted, that replace the part that bash takes for the
+ * word.
+ */
 const bash: ShellProtocol = {
   async answer([line = "", breaks = ""], suggest) {
     const typed = parseBashLine(line, breaks);

@@ -1,4 +1,4 @@
-/** What may follow the words of a line. */
+/** It suggests what may follow the words of a line. */
 import { type CommandSpec, type GroupSpec, isGroup, namesOf, type Operand } from "../../args/command-spec.js";
 import { type Flag, flagName } from "../../args/flag.js";
 import { isJsonFlag } from "../../args/json-flag.js";
@@ -6,7 +6,7 @@ import { GLOBAL_FLAGS } from "../../args/shared-flags.js";
 import { SECTIONS } from "../all.js";
 import type { Candidate, LiveValues } from "./live-values.js";
 
-/** "files": the shell completes file names. */
+/** With "files" the shell completes file names. */
 export type Suggestions = readonly Candidate[] | "files";
 
 /** `words` are whole, without "whcb"; `current` is what was typed of the next one. */
@@ -23,18 +23,18 @@ interface TypedLine {
   readonly entry: CommandSpec | GroupSpec | null;
   readonly spec: CommandSpec | null;
   readonly operands: readonly string[];
-  /** Its value comes next. */
+  /** The value of this flag comes next. */
   readonly flag: Flag<unknown> | null;
-  /** Of flags. */
+  /** They are the values of flags, by the flag's name. */
   readonly values: ReadonlyMap<string, string>;
-  /** After "--". */
+  /** It is true after "--". */
   readonly isFlagsEnd: boolean;
 }
 
 const ENTRIES = SECTIONS.flatMap(({ entries }) => entries);
 const HELP: Candidate = { value: "help", summary: "help for a command, or for exit-codes" };
 
-/** null: a word isn't known. */
+/** Returns null if a word isn't known. */
 async function readLine(words: readonly string[], current: string): Promise<TypedLine | null> {
   let entry: TypedLine["entry"] = null;
   let spec: CommandSpec | null = null;
@@ -105,7 +105,7 @@ async function suggestValue(flag: Flag<unknown>, current: string, line: TypedLin
   return suggestKind(flag.syntax, line, live);
 }
 
-/** By the name that help gives the value: "<callback>". */
+/** Suggests values by the name that help gives them: "<callback>". */
 async function suggestKind(syntax: string, { spec, operands, values }: TypedLine, live: LiveValues): Promise<Suggestions> {
   const service = { profile: values.get("--profile"), service: values.get("--service") };
   switch (/[<[]([^>\].]+)/.exec(syntax)?.[1]) {
@@ -129,7 +129,7 @@ async function suggestKind(syntax: string, { spec, operands, values }: TypedLine
   }
 }
 
-/** Of the calls that a command changes. */
+/** A command changes calls of this status. */
 const STATUS_OF: Readonly<Record<string, "FAILED" | "SUCCESS">> = {
   replay: "FAILED",
   "mark-success": "FAILED",

@@ -118,7 +118,7 @@ async function checkCallback(
   }
 }
 
-/** "" removes it. */
+/** An empty text removes the setting. */
 function changeProfile(before: Profile, name: Settable, text: string): Profile {
   if (name === "url") {
     const address = readServiceAddress(text, "url");

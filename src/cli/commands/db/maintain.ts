@@ -76,7 +76,7 @@ export async function copy(invocation: Invocation<DbFlags["copy"]>): Promise<num
   const { values, screen } = invocation;
   const given = values.from;
   if (given === undefined) throw new WhcbError("usage", "db copy needs --from: the SQLite file to copy");
-  // Not shown: it may contain a password.
+  // It isn't shown, as it may contain a password.
   if (given.includes("://")) throw new WhcbError("usage", "--from must be a SQLite file");
   const path = resolve(given);
   const url = await findAnyDatabase(invocation);
@@ -123,7 +123,7 @@ async function openMaintenance(invocation: Invocation): Promise<readonly [databa
   return [database, await invocation.deps.loadMaintenance()];
 }
 
-/** For what must not be ended just anywhere: Ctrl-C makes `show` throw `interrupted`; a second one ends the process at once. */
+/** The work isn't ended just anywhere: Ctrl-C makes `show` throw `interrupted`. A second one ends the process at once. */
 async function withProgress<Result>(
   invocation: Invocation,
   { first, left }: { readonly first: string; readonly left: string },

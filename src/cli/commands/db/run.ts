@@ -27,7 +27,7 @@ export async function eraseCommand(invocation: Invocation<DbFlags["erase"]>): Pr
   const isEmpty = found.calls + found.mails + found.mailFiles === 0;
   const waiting = found.waiting === 0 ? "" : ` ${found.waiting} of these calls are still to be sent, and won't be.`;
   if (!isEmpty && !(await confirm(invocation, `Erase ${what} in ${path}?${waiting} This can't be undone.`))) return;
-  // Also if there is nothing: an earlier one may have been cut off before it rewrote the file.
+  // It runs even if nothing was found: an earlier one may have been cut off before it rewrote the file.
   const erased = await admin.eraseSender({ isSender, mailDirectory, dryRun: false });
   await show(erased, `erased ${what} in ${path}`);
   if (erased.sentMails > 0)
@@ -39,7 +39,7 @@ export async function eraseCommand(invocation: Invocation<DbFlags["erase"]>): Pr
   }
 }
 
-/** Of an e-mail address in any case, or of a mobile number in any form. Throws `usage` for anything else. */
+/** Matches an e-mail address in any case, or a mobile number in any form. Throws `usage` for anything else. */
 async function senderMatcher(given: string | undefined): Promise<(address: string) => boolean> {
   if (given === undefined) throw new WhcbError("usage", "db erase needs --sender: a mobile number or an e-mail address");
   const wanted = given.trim().toLowerCase();

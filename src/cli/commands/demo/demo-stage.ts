@@ -1,4 +1,4 @@
-/** What the demo plays on: a service in memory, its client, endpoints. */
+/** The demo plays on a service in memory, its client and endpoints. */
 import { join } from "node:path";
 import type { SubmittedCall } from "../../../client/call-requests.js";
 import type { Client, ListedCallback } from "../../../client/client.js";
@@ -23,12 +23,12 @@ export interface Stage extends Surroundings {
 
 export interface Surroundings {
   readonly deps: CliDeps;
-  /** The service's. */
+  /** It is the service's clock. */
   readonly clock: Clock;
-  /** For e-mails and runs. */
+  /** E-mails and runs are written to it. */
   readonly directory: string;
   readonly teardown: Teardown;
-  /** At a Ctrl-C. */
+  /** It aborts at a Ctrl-C. */
   readonly ending: AbortSignal;
   say(line: string): Promise<void>;
 }
@@ -51,7 +51,7 @@ export async function openStage(surroundings: Surroundings): Promise<Stage> {
 export const UP: Behaviour = { status: 200, failFirst: null, failForMs: null, flaky: null, seed: 1, delayMs: 0, hang: false };
 export const DOWN: Behaviour = { ...UP, status: 503 };
 
-/** It accepts everything. */
+/** The endpoint accepts everything. */
 export async function openStageEndpoint({ deps, teardown }: Stage, onReceived: (received: Received) => void): Promise<Endpoint> {
   const endpoint = await openEndpoint({ port: 0, behaviour: UP, clock: deps.clock }, async (received) => onReceived(received));
   teardown.add(() => endpoint.close());

@@ -1,4 +1,4 @@
-/** Hours in a few seconds: the service's clock jumps from step to step, and everything else is real. */
+/** Hours pass in a few seconds: the service's clock jumps from step to step, and everything else is real. */
 import type { ListedCallback } from "../../../client/client.js";
 import type { Endpoint } from "../listen/local-endpoint.js";
 import { createCallback, DOWN, openStageEndpoint, type Stage, submit, UP, waitUntil } from "./demo-stage.js";
@@ -11,11 +11,11 @@ const QUIET_MS = 10;
 
 export interface History {
   readonly callbackName: string;
-  /** Down. */
+  /** It is down at the end. */
   readonly endpoint: Endpoint;
 }
 
-/** `clock`: the service's, HISTORY_MS behind. It isn't behind any more at the end. `healthy`: accepts everything. */
+/** Moves `clock`, which is the service's, from HISTORY_MS behind to the present. The endpoint of `healthy` accepts everything. */
 export async function playHistory(stage: Stage, clock: PastClock, healthy: ListedCallback): Promise<History> {
   const { deps, client, say } = stage;
   let received = 0;
@@ -28,7 +28,7 @@ export async function playHistory(stage: Stage, clock: PastClock, healthy: Liste
   const replies = await createCallback(stage, broken, { name: "Replies CRM", retriesEnabled: false });
   await say("four hours pass: the endpoint of Delivery reports is down for 90 minutes, and retries deliver what failed");
   await say("45 minutes ago the endpoint of Replies CRM went down: its retries are off");
-  /** New responses have an outcome then, and outages their e-mail; some retries may come later. */
+  /** After it new responses have an outcome, and outages their e-mail; some retries may come later. */
   const settle = () =>
     waitUntil(stage, "the outcomes", async () => {
       for (let before = -1; before !== received; ) {
@@ -42,7 +42,7 @@ export async function playHistory(stage: Stage, clock: PastClock, healthy: Liste
   const phases = [
     { minutes: 45, step: 15 },
     { minutes: 15, step: 5 },
-    // As often as the service retries.
+    // The service retries as often.
     { minutes: 90, step: 5, begin: () => repaired.setBehaviour(DOWN) },
     { minutes: 30, step: 5, begin: () => repaired.setBehaviour(UP) },
     { minutes: 15, step: 15 },
@@ -54,7 +54,7 @@ export async function playHistory(stage: Stage, clock: PastClock, healthy: Liste
     begin?.();
     for (const end = minutesAgo - minutes; minutesAgo > end; minutesAgo -= step) {
       clock.setBehind(minutesAgo * MINUTE_MS);
-      // More and fewer, as traffic is.
+      // Traffic goes up and down.
       await Promise.all([
         submit(stage, reports, Math.round(step * (1.8 + Math.sin(minutesAgo / 30)))),
         submit(stage, healthy, step),

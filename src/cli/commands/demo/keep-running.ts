@@ -7,7 +7,7 @@ import { text } from "../../output/screen-text.js";
 import { DOWN, type Stage, UP } from "./demo-stage.js";
 import type { History } from "./history.js";
 
-/** Until Ctrl-C. */
+/** Returns at Ctrl-C. */
 export async function keepRunning(
   { deps, screen }: Invocation,
   stage: Stage,

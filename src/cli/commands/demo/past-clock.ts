@@ -1,6 +1,6 @@
 import type { Clock } from "../../../platform/clock.js";
 
-/** Behind another clock until it is moved forward to it: hours pass in seconds. */
+/** It is behind another clock until it is moved forward to it: hours pass in seconds. */
 export class PastClock implements Clock {
   readonly #clock: Clock;
   #behindMs: number;

@@ -1,4 +1,4 @@
-/** An outage, its e-mail and the replay, with the client and the engine of every command. */
+/** It plays an outage, its e-mail and the replay, with the client and the engine of every command. */
 
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";

@@ -7,13 +7,13 @@ import { CollectedBytes } from "../../../wire/collected-bytes.js";
 export interface Received {
   readonly at: number;
   readonly method: string;
-  /** Path and query, as sent. */
+  /** It is the path and query, as they were sent. */
   readonly url: string;
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly body: string;
-  /** null: left without an answer. */
+  /** It is null if the request got no answer. */
   readonly status: number | null;
-  /** 1 for the first POST; 0 for other methods. */
+  /** The first POST is 1; other methods are 0. */
   readonly number: number;
 }
 
@@ -53,7 +53,7 @@ export async function openEndpoint(
       .writeHead(answer.status, { "content-type": "text/plain" })
       .end(isAcceptedStatus(answer.status) ? "OK\n" : "rehearsed failure\n");
   }
-  /** null: there was no room for its body. */
+  /** Returns null if there was no room for the body. */
   async function readRequest(request: IncomingMessage): Promise<Answer | null> {
     const at = clock.now();
     const method = request.method ?? "";
@@ -92,11 +92,11 @@ export async function openEndpoint(
 
 interface ReadBody {
   readonly body: string;
-  /** Until then its bytes count as arriving. */
+  /** Its bytes count as arriving until it is called. */
   release(): void;
 }
 
-/** null: with it, the bodies that are arriving would take too much memory. */
+/** Returns null if the bodies that are arriving would take too much memory with it. */
 async function readBody(request: IncomingMessage, arriving: { bytes: number }): Promise<ReadBody | null> {
   let collected: CollectedBytes | null = new CollectedBytes();
   let isTooLong = false;
@@ -132,11 +132,11 @@ function cannotListen(port: number, cause: Error): WhcbError {
 }
 
 export interface Behaviour {
-  /** Of failures, or of all answers if none are configured; null: 503 for failures, else 200. */
+  /** Failures have this status, or all answers if no failures are configured. null means 503 for failures, else 200. */
   readonly status: number | null;
   readonly failFirst: number | null;
   readonly failForMs: number | null;
-  /** 0 to 1. */
+  /** It is a share from 0 to 1. */
   readonly flaky: number | null;
   readonly seed: number;
   readonly delayMs: number;
@@ -145,7 +145,7 @@ export interface Behaviour {
 
 export type Answer = { readonly kind: "status"; readonly status: number; readonly delayMs: number } | { readonly kind: "hang" };
 
-/** Same seed, same failures. `number`: 1 for the first POST. `elapsedMs`: since the endpoint opened. */
+/** The same seed gives the same failures. `number` is 1 for the first POST; `elapsedMs` counts from the endpoint's opening. */
 export function answerTo(number: number, elapsedMs: number, behaviour: Behaviour): Answer {
   const { status, failFirst, failForMs, flaky, delayMs } = behaviour;
   const recovers = failFirst !== null || failForMs !== null || flaky !== null;
@@ -158,7 +158,7 @@ export function answerTo(number: number, elapsedMs: number, behaviour: Behaviour
   return { kind: "status", status: fails ? (status ?? 503) : 200, delayMs };
 }
 
-/** In [0,1), from its arguments only (one round of murmur3's finaliser). */
+/** Returns a number in [0,1) that depends only on the arguments (one round of murmur3's finaliser). */
 function seededUnit(seed: number, number: number): number {
   let hash = Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b) ^ Math.imul(number, 0xc2b2ae35);
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);

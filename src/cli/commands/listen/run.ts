@@ -47,7 +47,7 @@ function readBehaviour(values: FlagValues<ListenFlags>): Behaviour {
   };
 }
 
-/** In characters, 100 more for each: about 100 000 ids. An older id counts as new. */
+/** It is in characters, with 100 more for each id: about 100 000 ids. An older id counts as new. */
 const REMEMBERED_LENGTH = 16_000_000;
 
 function rememberIds(): (received: Received) => boolean {
@@ -78,7 +78,7 @@ function renderReceived(received: Received, isRepeat: boolean, options: RenderOp
   return text`${head}${what}${repeat}\n`;
 }
 
-/** A documented contract. Keys are masked. */
+/** This is a documented contract. Keys are masked. */
 function receivedJson(received: Received, isRepeat: boolean): Readonly<Record<string, unknown>> {
   return {
     at: new Date(received.at).toISOString(),
@@ -109,7 +109,7 @@ function describeBody(body: string): string {
 
 const BODY_LIMITS: JsonLimits = { values: 200_000, levels: 128 };
 
-/** JSON within the limits, else the text as it is. */
+/** Returns JSON if it is within the limits, else the text as it is. */
 function parseBody(body: string): unknown {
   try {
     return readJson(body, "body", BODY_LIMITS);

@@ -15,7 +15,7 @@ import type { LoginFlags } from "./command.js";
 
 export async function run(invocation: Invocation<LoginFlags>): Promise<void> {
   const { args, values, deps, screen } = invocation;
-  // Fails on an unusable file before a password is typed.
+  // An unusable file is an error before a password is typed.
   await readSettings(deps.paths.config);
   const address = readServiceAddress(await serviceText(invocation), "the service");
   if (address.kind === "http") {
@@ -110,7 +110,7 @@ function httpTarget(invocation: Invocation, url: string, credentials: Credential
   return { kind: "http", url, ...credentials, rate: null, timezone: "UTC", onExchange: exchangeLog(invocation) };
 }
 
-/** Never the profile of another service. */
+/** Never returns the name of another service's profile. */
 function nameFor(settings: Settings, address: ServiceAddress): string {
   const url = addressText(address);
   const base = usualName(address);

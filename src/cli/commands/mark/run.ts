@@ -63,7 +63,7 @@ async function mark(invocation: MarkInvocation, marking: Marking): Promise<void>
 
 interface MarkJob {
   readonly status: "SUCCESS" | "FAILED";
-  /** null: an undo. */
+  /** It is null for an undo. */
   readonly scope: CallScope | null;
   readonly undone: string;
   readonly runDeps: RunDeps;

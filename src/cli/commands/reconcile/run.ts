@@ -149,14 +149,14 @@ const RECORDS = {
   ids: ["id", "ids"],
 } satisfies Record<SeenFormat, readonly [one: string, many: string]>;
 
-/** "1 204 NDJSON bodies, 1 200 of them different". */
+/** Returns "1 204 NDJSON bodies, 1 200 of them different". */
 function describeList({ format, read, lines }: SeenList): string {
   const [one, many] = RECORDS[format];
   const different = read === lines.length ? "" : `, ${amount(lines.length)} of them different`;
   return `${amount(read)} ${read === 1 ? one : many}${different}`;
 }
 
-/** "1 204". */
+/** Returns "1 204". */
 function amount(number: number): string {
   return String(number).replace(/\B(?=(?:\d{3})+$)/g, " ");
 }
@@ -175,7 +175,7 @@ function checkLeftOut({ ambiguous, replay }: ReconcilePlan, { values, screen }: 
 const MAX_LISTED = 20;
 const MIXED_ZONES = "dates with a time zone are compared with dates without one, which count as UTC";
 
-/** The lines of each warning. */
+/** Each warning has its lines. */
 type Warnings = readonly (readonly string[])[];
 
 function describeWarnings(

@@ -84,7 +84,7 @@ interface ReplayJob {
   readonly locks?: RunLocks;
 }
 
-/** On a file, the service may not be running. */
+/** The service of a file may not be running. */
 function followsService({ target }: Session, { values }: ReplayInvocation): boolean {
   return target.kind !== "file" && !values.detach;
 }
@@ -99,7 +99,7 @@ function cancelReplay(invocation: Invocation, cancelled: string): Promise<void> 
     const cancel = async (id: string) =>
       (await client.cancelReplay(callback.id, id)) ? client.findReplay(callback.id, id) : null;
     let replay = await cancel(cancelled);
-    // Part of the id of a run made from here.
+    // The id may be a part of that of a run made from here.
     const runId = replay === null ? await findRunId(runsDirectory(deps), cancelled).catch(nullIfGone) : null;
     if (runId !== null) replay = await cancel(runId);
     if (replay === null)
@@ -168,7 +168,7 @@ async function askAndSend(
   requireMarked(plan.unmarked, screen.renderOptions);
 }
 
-/** --dry-run. Curl commands have variables for the key and for a URL that holds secrets. */
+/** Serves --dry-run. Curl commands have variables for the key and for a URL that holds secrets. */
 async function showPlan(plan: ReplayPlan, { options, runDeps }: ReplayJob, { values, screen }: ReplayInvocation): Promise<void> {
   if (values.printCurl) {
     const callbacks = plan.groups.map(({ callback }) => callback);
@@ -195,7 +195,7 @@ function describeVariable(callback: ListedCallback, { to }: ReplayOptions, { ser
   return `before you run it, set WHCB_CALLBACK_URL to ${where}`;
 }
 
-/** `wanted` null: the profile's latest unfinished run. It was confirmed when it began. */
+/** Finishes the wanted run, or with null the profile's latest unfinished one. It was confirmed when it began. */
 function resumeReplay(invocation: ReplayInvocation, wanted: string | null): Promise<void> {
   const { args, values, screen, deps } = invocation;
   if (args.operands.length > 0) throw new WhcbError("usage", "--resume takes its callback and calls from the run");
@@ -235,7 +235,7 @@ function resumeReplay(invocation: ReplayInvocation, wanted: string | null): Prom
 
 interface ResumedTarget {
   readonly name: string;
-  /** The callback's new name; null if it has the old one. */
+  /** It is the callback's new name, or null if it has the old one. */
   readonly renamed: string | null;
   readonly url: string;
   readonly shown: string;

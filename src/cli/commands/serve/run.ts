@@ -52,7 +52,7 @@ export async function run(invocation: Invocation<ServeFlags>): Promise<void> {
   await service.stop();
 }
 
-/** `run` waits for the end and reports errors. */
+/** `run` waits for the end and reports errors, so they are ignored here. */
 function stop(service: RunningService): void {
   service.stop().catch(() => undefined);
 }
@@ -63,7 +63,7 @@ async function startService({ deps }: Invocation, options: ServeOptions): Promis
   } catch (error) {
     if (isWhcbError(error)) throw error;
     const code = error instanceof Error && "code" in error ? error.code : "";
-    // Of the API or of the metrics.
+    // It is the port of the API or of the metrics.
     const port = error instanceof Error && "port" in error ? error.port : options.port;
     const host = error instanceof Error && "address" in error ? error.address : options.host;
     if (code === "EADDRINUSE") {
@@ -137,7 +137,7 @@ function describeUsers(users: RunningService["users"], { username, password, api
   return lines;
 }
 
-/** For this machine, if bound to all addresses. */
+/** Returns a URL for this machine if the service is bound to all addresses. */
 function reachableUrl(url: string): string {
   return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:");
 }

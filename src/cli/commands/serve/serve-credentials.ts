@@ -6,12 +6,12 @@ import { changeSettings, readSettings } from "../../settings/settings-file.js";
 export interface ServeCredentials {
   readonly credentials: Credentials;
   readonly isNew: boolean;
-  /** All from the environment, so not stored. */
+  /** All came from the environment, so they aren't stored. */
   readonly isGiven: boolean;
   readonly generated: Credentials | null;
 }
 
-/** From the environment or an earlier run, else generated. */
+/** Takes them from the environment or an earlier run, else generates them. */
 export async function chooseCredentials({ deps }: Invocation): Promise<ServeCredentials> {
   const { env } = deps.io;
   const given = { username: env.WHCB_USERNAME || null, password: env.WHCB_PASSWORD || null, apiKey: env.WHCB_API_KEY || null };
@@ -33,7 +33,7 @@ export async function chooseCredentials({ deps }: Invocation): Promise<ServeCred
   return { credentials, isNew: stored === null, isGiven: false, generated: stored === null ? base : null };
 }
 
-/** After the start: a failed one leaves no settings. Throws `config`. */
+/** It comes after the start: a failed one leaves no settings. Throws `config`. */
 export async function storeCredentials({ deps }: Invocation, { generated }: ServeCredentials): Promise<void> {
   if (generated !== null) await changeSettings(deps, (settings) => ({ ...settings, serve: generated }));
 }

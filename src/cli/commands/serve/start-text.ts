@@ -1,4 +1,4 @@
-/** What `serve` says of itself before it takes requests. */
+/** `serve` says this of itself before it takes requests. */
 import { isDeepStrictEqual } from "node:util";
 import { count } from "../../../domain/count.js";
 import { formatDuration, spellDuration } from "../../../domain/duration.js";
@@ -9,7 +9,7 @@ import { databaseName } from "../../settings/database-path.js";
 
 const LABEL_WIDTH = 10;
 
-/** Without secrets. `url`: as this machine reaches it. */
+/** Returns lines without secrets. This machine reaches the service at `url`. */
 export function describeStart(
   service: StartReport,
   options: Pick<ServeOptions, "database" | "smtp" | "notices" | "limits" | "dispatch">,

@@ -42,26 +42,26 @@ export function run(invocation: Invocation): Promise<void> {
 export interface CallbackState extends CallFigures {
   readonly callback: ListedCallback;
   readonly failed: number;
-  /** What of the list can't be counted, as a sentence. */
+  /** A sentence says what of the list can't be counted. */
   readonly uncounted: string | null;
-  /** Not all FAILED calls were read, only the newest. */
+  /** It is true if only the newest FAILED calls were read. */
   readonly isCut: boolean;
-  /** There are more than `failed`, but not known how many. */
+  /** It is true if there are more than `failed`, but it isn't known how many. */
   readonly isAtLeast: boolean;
-  /** To be retried; null if unknown (only `whcb serve` says). */
+  /** These calls will be retried. It is null if unknown: only `whcb serve` says. */
   readonly retried: { readonly calls: number; readonly nextAt: number | null; readonly until: number | null } | null;
-  /** Open; null: not returned. */
+  /** They are open, or null if the service doesn't return them. */
   readonly outages: readonly ListedOutage[] | null;
 }
 
-/** Of the FAILED calls that were read. */
+/** They count the FAILED calls that were read. */
 interface CallFigures {
   readonly looked: number;
-  /** Most frequent first; null: without an answer. */
+  /** The most frequent comes first; null is without an answer. */
   readonly byStatusCode: readonly { readonly statusCode: number | null; readonly calls: number }[];
-  /** Of those without an answer: arrived while the endpoint was down. */
+  /** So many of those without an answer arrived while the endpoint was down. */
   readonly unsent: number;
-  /** By hour of the last attempt: the last 24, oldest first. */
+  /** They are counted by hour of the last attempt: the last 24 hours, oldest first. */
   readonly byHour: readonly number[];
   readonly oldestAttemptAt: number | null;
   readonly newestAttemptAt: number | null;
@@ -212,7 +212,7 @@ function stateLines(state: CallbackState, options: RenderOptions): readonly Prin
   const words = { operands: [callbackOperand(callback)], flags: ["--failed", ...options.serviceFlags] };
   lines.push(text`  ${palette.dim("next:")} ${commandLine({ command: "calls list", ...words })}`);
   lines.push(`        ${commandLine({ command: "replay", ...words })}`);
-  // It fills a terminal.
+  // triage needs a terminal.
   if (options.width !== null)
     lines.push(`        ${commandLine({ command: "triage", operands: words.operands, flags: options.serviceFlags })}`);
   return lines;
@@ -239,7 +239,7 @@ function describeRetries({ retried, callback, failed }: CallbackState, options: 
 
 const BARS = "▁▂▃▄▅▆▇█";
 
-/** Scaled to the highest; a dot for zero, to differ from a single failure. */
+/** Scales the bars to the highest. Zero is a dot, to differ from a single failure. */
 export function sparkline(numbers: readonly number[]): string {
   const most = Math.max(...numbers, 1);
   return numbers.map((number) => (number === 0 ? "·" : (BARS[Math.ceil((number / most) * BARS.length) - 1] ?? ""))).join("");

@@ -1,7 +1,7 @@
 import type { ListedAttempt } from "../../../client/client.js";
 import { formatDuration } from "../../../domain/duration.js";
 
-/** A line for each attempt after the first: how it differs from the one before. Those that don't are counted together. */
+/** Returns a line for each attempt after the first: how it differs from the one before. Those that don't differ share a line. */
 export function describeDifferences(attempts: readonly ListedAttempt[]): readonly string[] {
   const lines: string[] = [];
   let same: number[] = [];

@@ -1,4 +1,4 @@
-/** Which calls an action means, and the words that select them in a command. */
+/** It says which calls an action means, and which words select them in a command. */
 import type { ListedCallback } from "../../../client/client.js";
 import type { CallFilter } from "../../../domain/call-filter.js";
 import { type CallGroup, type GroupKey, HOUR_MS } from "../../../domain/call-groups.js";
@@ -6,9 +6,9 @@ import { isoInstant } from "../../output/times.js";
 
 export interface CallTarget {
   readonly callback: ListedCallback;
-  /** Ids, or all that match. */
+  /** They are named by id, or all match the filter. */
   readonly calls: { readonly ids: readonly string[] } | { readonly filter: CallFilter };
-  /** The call under the cursor; null: none. */
+  /** It is the call under the cursor, or null if there is none. */
   readonly current: string | null;
 }
 
@@ -29,14 +29,14 @@ export function filterOfGroup(values: CallGroup["values"], by: readonly GroupKey
 
 const TEXTS = ["reason", "from", "messageId"] as const;
 
-/** Those of `inner` too: what a group of a group is. Of two periods the later beginning and the earlier end. */
+/** Returns the filter of a group within a group. Of two periods it has the later beginning and the earlier end. */
 export function narrowed(outer: CallFilter, inner: CallFilter): CallFilter {
   const since = Math.max(outer.since ?? -Infinity, inner.since ?? -Infinity);
   const until = Math.min(outer.until ?? Infinity, inner.until ?? Infinity);
   return { ...outer, ...inner, ...(since > -Infinity && { since }), ...(until < Infinity && { until }) };
 }
 
-/** As flags of `calls list`, `replay` and `mark-success`. */
+/** Returns flags of `calls list`, `replay` and `mark-success`. */
 export function filterFlags({ since, until, statusCodes, reason, messageId, from, text }: CallFilter): readonly string[] {
   const codes = statusCodes?.map((pattern) =>
     "code" in pattern ? String(pattern.code) : "none" in pattern ? "none" : `${pattern.class}xx`,

@@ -24,14 +24,14 @@ import {
 export type UpdateLevel = (id: number, change: (level: Level) => Level) => void;
 
 const MAX_GROUPS = 5_000;
-/** Of each part of a group. */
+/** So many groups are shown for each way to divide a group. */
 const MOST_PARTS = 6;
-/** Rows that are kept: ids for all, the rest for these. */
+/** So many calls are kept with their row; of the others only the ids. */
 const MOST_LINES = 2_000;
 
 interface CallList {
   readonly filterText: string;
-  /** null: a page is being read. */
+  /** It is null while a page is being read. */
   pages: AsyncIterator<CallPage> | null;
 }
 
@@ -39,9 +39,9 @@ export class LevelLoader {
   readonly #client: Client;
   readonly #update: UpdateLevel;
   readonly #now: () => number;
-  /** By level: how far calls were listed. */
+  /** It holds, by level, how far calls were listed. */
   readonly #lists = new Map<number, CallList>();
-  /** Another than a list of calls; what is read for one that isn't shown any longer is dropped. */
+  /** It is the level that is read, if that isn't a list of calls. What is read for a level that isn't shown any longer is dropped. */
   #current: number | null = null;
 
   constructor(client: Client, update: UpdateLevel, now: () => number) {
@@ -56,7 +56,7 @@ export class LevelLoader {
     this.#current = null;
   }
 
-  /** `rows`: of the screen. Resolves at once if all that is shown was read. */
+  /** `rows` are those of the screen. Resolves at once if all that is shown was read. */
   async load(level: Level, rows: number): Promise<void> {
     if (level.kind === "calls") return this.#loadCalls(level, rows);
     const { id } = level;
@@ -91,7 +91,7 @@ export class LevelLoader {
     const { by } = DIMENSIONS[level.dimension];
     const isFirst = level.counted.readAt === null;
     await this.#count(level.callback.id, { filter: { status: "FAILED" }, by }, isWanted, (counted, isLoaded) => {
-      // Later, what was counted is shown until all is counted again.
+      // After the first time, the old counts are shown until all is counted again.
       if (!isFirst && !isLoaded) return;
       this.#update(level.id, (one) => (one.kind === "groups" ? withCounted(one, counted, isLoaded) : one));
     });
@@ -107,7 +107,7 @@ export class LevelLoader {
       });
       if (!isWanted()) return;
       const { groups, calls } = (counted as CountedGroups | null) ?? { groups: [], calls: 0 };
-      // One group of it is the group itself.
+      // A single part would be the group itself.
       if (groups.length > 1) parts.push(...groups.slice(0, MOST_PARTS).map((group) => ({ dimension, group })));
       const shown = [...parts];
       this.#update(level.id, (one) =>
@@ -152,7 +152,7 @@ export class LevelLoader {
   async #loadPage(id: number, list: CallList): Promise<void> {
     const { pages } = list;
     if (pages === null) return;
-    // One reader at a time.
+    // Only one reader reads at a time.
     list.pages = null;
     const page = await pages.next();
     if (this.#lists.get(id) !== list) return;
@@ -187,7 +187,7 @@ function lineOf(call: ListedCall): CallLine {
   };
 }
 
-/** What a level says instead of its rows. Rethrows a bug. */
+/** Returns what a level says instead of its rows. Rethrows a bug. */
 export function loadFailure(error: unknown): string {
   if (!isWhcbError(error)) throw error;
   return [error.message, error.hint].filter(Boolean).join(": ");

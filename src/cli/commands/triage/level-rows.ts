@@ -1,4 +1,4 @@
-/** The rows of each level, as far as they are on the screen. */
+/** It makes the rows of each level, as far as they are on the screen. */
 import type { CallGroup } from "../../../domain/call-groups.js";
 import { count } from "../../../domain/count.js";
 import { shownUrl } from "../../../domain/mask.js";
@@ -37,12 +37,12 @@ export function levelRows(level: Level, space: RowSpace, options: RenderOptions)
   return shown.map((index) => marked(index === level.cursor, rowOf(index), options));
 }
 
-/** Also if it is being read again. */
+/** It stays true while the level is read again. */
 function wasRead(level: Level): boolean {
   return level.kind === "groups" ? level.counted.readAt !== null : level.isLoaded;
 }
 
-/** The cursor stays in the middle where it can. */
+/** Keeps the cursor in the middle where it can. */
 export function firstRow(cursor: number, count: number, rows: number): number {
   return Math.max(0, Math.min(cursor - Math.floor(rows / 2), count - rows));
 }
@@ -75,9 +75,9 @@ function rowsOf(level: Exclude<Level, CallLevel>, columns: number, options: Rend
 }
 
 const COUNT_COLUMNS = 8;
-/** "2026-11-24 23:28:01Z" */
+/** It has room for "2026-11-24 23:28:01Z". */
 const TIME_COLUMNS = 20;
-/** "last 23h 59m ago" */
+/** It has room for "last 23h 59m ago". */
 const LAST_COLUMNS = 16;
 const GAP = "  ";
 
@@ -126,7 +126,7 @@ function callRow(level: CallsLevel, columns: number, options: RenderOptions): (i
   };
 }
 
-/** An hour as a local date. */
+/** Shows an hour as a local date. */
 export function shownName(dimension: Dimension, group: CallGroup, { utc }: TimeOptions): string {
   const { hour } = group.values;
   return dimension === "hour" && hour != null
@@ -140,7 +140,7 @@ function callLines(level: CallLevel, { columns, rows }: RowSpace, options: Rende
   return lines.slice(top, top + rows).map((line) => text`  ${line}`);
 }
 
-/** Without colours, as they are wrapped. */
+/** The lines have no colours, as they are wrapped. */
 export function callText(level: CallLevel, columns: number, options: RenderOptions): readonly string[] {
   if (level.details === null) return ["reading …"];
   const width = columns - 2;
@@ -152,7 +152,7 @@ export function callText(level: CallLevel, columns: number, options: RenderOptio
   return [...details.split("\n"), ...differing].flatMap((line) => wrapToWidth(line, width));
 }
 
-/** null: not known. */
+/** Returns null if it isn't known. */
 export function totalCalls({ total, isLoaded, ids }: CallsLevel): number | null {
   return total ?? (isLoaded ? ids.length : null);
 }

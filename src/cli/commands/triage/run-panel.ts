@@ -7,32 +7,32 @@ import type { CliDeps } from "../../cli-deps.js";
 import { EXIT_INTERRUPTED } from "../../exit-codes.js";
 
 export interface PanelListener {
-  /** Escaped; `isData`: of stdout. */
+  /** The line is escaped. `isData` is true for stdout. */
   onLine(line: string, isData: boolean): void;
-  /** null: answered. */
+  /** null says that it was answered. */
   onQuestion(question: string | null, isSecret: boolean): void;
-  /** null: none. */
+  /** null says that there is none. */
   onProgress(text: string | null): void;
   onRunStarted(runId: string): void;
 }
 
 export interface PanelRun {
   answer(text: string): void;
-  /** As Ctrl-C in the command's own terminal; before its run has begun it is given up. */
+  /** It does what Ctrl-C does in the command's own terminal. Before its run has begun, the command is given up. */
   interrupt(): void;
-  /** Or given up. */
+  /** It resolves when the command has ended or was given up. */
   readonly ended: Promise<number>;
-  /** Nothing of it runs any longer. */
+  /** It resolves when nothing of the command runs any longer. */
   readonly finished: Promise<number>;
 }
 
 export interface PanelParts {
   readonly deps: CliDeps;
   readonly runCommand: Invocation["runCommand"];
-  /** The one in use: requests of both keep within one rate. */
+  /** It is the one in use, so that requests of both keep within one rate. */
   readonly client: Client;
   readonly columns: number;
-  /** Left out: the panel. */
+  /** Default: the panel. */
   readonly stdout?: Output;
 }
 

@@ -1,4 +1,4 @@
-/** What can be done with calls, as the commands that do it. */
+/** It describes what can be done with calls, as the commands that do it. */
 import { type CommandWords, callbackOperand } from "../../../domain/command-line.js";
 import { type CallTarget, filterFlags } from "./call-target.js";
 
@@ -8,14 +8,14 @@ export interface Action {
   readonly name: ActionName;
   readonly key: string;
   readonly label: string;
-  /** For a line with all of them. */
+  /** It is for a line with all of them. */
   readonly short: string;
   readonly command: CommandWords;
 }
 
 const TEN = 10;
 
-/** `undoable`: the last run of mark-success, if it wasn't undone. */
+/** `undoable` is the last run of mark-success, if it wasn't undone. */
 export function possibleActions(
   target: CallTarget | null,
   undoable: string | null,
@@ -27,7 +27,7 @@ export function possibleActions(
   return [...forCalls, { name: "undo", key: "u", label: "undo the last mark", short: "undo", command }];
 }
 
-/** Of a run of mark-success. */
+/** Undoes a run of mark-success. */
 export function undoCommand(runId: string, serviceFlags: readonly string[]): CommandWords {
   return { command: "mark-failed", flags: ["--undo", runId, ...serviceFlags] };
 }
@@ -40,7 +40,7 @@ function actionsOn({ callback, calls, current }: CallTarget, serviceFlags: reado
   };
   const ids = "ids" in calls ? calls.ids : null;
   const one = current === null ? null : [current];
-  // Without a call under the cursor: the oldest.
+  // Without a call under the cursor it is the oldest.
   const limit = (number: number) => ["--limit", String(number)];
   const oldest = one === null ? limit(1) : [];
   const isOne = ids?.length === 1 && ids[0] === current;
@@ -61,7 +61,7 @@ function actionsOn({ callback, calls, current }: CallTarget, serviceFlags: reado
           { name: "ten", key: "t", label: "replay the ten oldest", short: "10", command: command("replay", ids, limit(TEN)) },
           { name: "all", key: "a", label: `replay ${whole}`, short: selected, command: command("replay", ids) },
         ] as const)),
-    // All calls of a list are marked where it is a group: a key beside r and t must not mean them.
+    // All calls of a list can be marked one level up: a key beside r and t must not mean them.
     {
       name: "mark",
       key: "m",

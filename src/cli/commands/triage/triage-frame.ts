@@ -10,7 +10,7 @@ import type { Action } from "./triage-actions.js";
 import { type Level, type Outcome, type Panel, rowCount, type TriageState, topLevel } from "./triage-state.js";
 
 export interface FrameOptions extends RenderOptions {
-  /** In this state. */
+  /** They are possible in this state. */
   readonly actions: readonly Action[];
 }
 
@@ -41,7 +41,7 @@ function typedLine({ isTyping }: TriageState, level: Level): Printable {
   return level.filterText === "" ? "" : `filter: ${level.filterText}  (Esc removes it)`;
 }
 
-/** In a list that is longer than the screen. */
+/** A list that fits on the screen needs none. */
 function positionIn(level: Level, rows: number): string {
   if (level.kind === "call" || rowCount(level) <= rows) return "";
   const total = level.kind === "calls" ? totalCalls(level) : rowCount(level);
@@ -109,7 +109,7 @@ function commandLines(
   return lines.slice(0, rows);
 }
 
-/** The end of its output, and what it asks or does now. */
+/** Shows the end of its output, and what it asks or does now. */
 function panelLines(
   { command, output, progress, question, outcome }: Panel,
   { rows, columns }: RowSpace,
@@ -126,7 +126,7 @@ function panelLines(
 
 const MOST_IDS = 3;
 
-/** Without most ids: @ and a file have room for no more than a few either. */
+/** Leaves out most ids: @ and a file have room for no more than a few either. */
 export function shortCommand(command: string): string {
   const ids = command.match(/(?: [0-9A-F]{32})+/i)?.[0];
   if (ids === undefined) return command;

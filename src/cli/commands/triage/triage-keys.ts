@@ -1,4 +1,4 @@
-/** What a key does: to the state at once, and what it asks for. */
+/** It says what a key changes in the state, and what it asks for. */
 import type { ListedCallback } from "../../../client/client.js";
 import type { Key } from "../../full-screen/frame.js";
 import { filterOfGroup } from "./call-target.js";
@@ -30,12 +30,12 @@ export interface Pressed {
 }
 
 export interface PressContext {
-  /** Rows of a page. */
+  /** It is the number of rows of a page. */
   readonly page: number;
-  /** Of the text of a call. */
+  /** It is the number of rows of a call's text. */
   readonly callRows: number;
   readonly serviceFlags: readonly string[];
-  /** For a new level. */
+  /** A new level gets it. */
   readonly newId: () => number;
 }
 
@@ -96,7 +96,7 @@ function select(state: TriageState, level: CallsLevel): TriageState {
   return updateLevel(state, level.id, () => ({ ...level, selected }));
 }
 
-/** null: it doesn't move. */
+/** Returns null if the key doesn't move the cursor. */
 function movement(key: Key, page: number): number | null {
   switch (key.name) {
     case "up":
@@ -126,7 +126,7 @@ function moveCursor(state: TriageState, by: number, { callRows, page }: PressCon
   return { state: moved, effect: { do: "load" } };
 }
 
-/** There is something to go back to, and nothing to see here yet. */
+/** Returns whether there is something to go back to, and nothing to see here yet. */
 function isUnread(state: TriageState): boolean {
   const level = topLevel(state);
   if (level.isLoaded || state.levels.length === 1) return false;
@@ -137,11 +137,11 @@ function goBack(state: TriageState): Pressed {
   const level = topLevel(state);
   if (level.filterText !== "") return filterBy(state, "");
   if (state.levels.length === 1) return { state: { ...state, notice: "q quits" } };
-  // Meanwhile calls may have failed or been sent.
+  // Calls may have failed or been sent meanwhile.
   return readAgain({ ...state, levels: state.levels.slice(0, -1) }, (one) => one.kind === "groups");
 }
 
-/** What was read is shown meanwhile. */
+/** What was read before is shown meanwhile. */
 function readAgain(state: TriageState, isStale: (level: Level) => boolean): Pressed {
   const level = topLevel(state);
   if (!isStale(level)) return { state, effect: { do: "load" } };
@@ -164,7 +164,7 @@ function pressWhileTyping(state: TriageState, key: Key): Pressed {
   }
 }
 
-/** Calls are listed again, once the text is complete: the service looks for it. */
+/** Calls are listed again once the text is complete: the service looks for it. */
 function filterBy(state: TriageState, filterText: string): Pressed {
   const level = topLevel(state);
   const changed = updateLevel(state, level.id, (one) =>
@@ -268,7 +268,7 @@ function pressInPanel(state: TriageState, panel: NonNullable<TriageState["panel"
     return { state: { ...state, panel: { ...panel, question: { ...question, typed } } } };
   }
   if (key.name === "enter") return { state, effect: { do: "answer", text: "" } };
-  // As on a line: anything but y is no, but a slip of a finger isn't an answer.
+  // On a line anything but y is no; here another key isn't an answer.
   if (key.name !== "character" || !/^[yn]$/i.test(key.character)) return { state };
   return { state, effect: { do: "answer", text: key.character } };
 }

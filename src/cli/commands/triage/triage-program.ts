@@ -19,11 +19,11 @@ import { type Level, type Outcome, type Panel, type TriageState, topLevel, updat
 const HEADER_AND_FOOTER = 5;
 const TICK_MS = 100;
 const MOST_LINES = 1_000;
-/** While there is no answer. */
+/** While the service doesn't answer, it is asked this often. */
 const READ_AGAIN_MS = 2_000;
-/** Of groups. */
+/** Groups are counted again this often. */
 const REFRESH_MS = 12_000;
-/** Times as long as the reading took. */
+/** A reading is followed by a pause of so many times its duration. */
 const LEAST_PAUSE = 20;
 
 export class TriageProgram {
@@ -36,16 +36,16 @@ export class TriageProgram {
   #fullScreen: FullScreen | null = null;
   #run: PanelRun | null = null;
   readonly #isCheap: boolean;
-  /** The last reading. */
+  /** The last reading took so long. */
   #tookMs = 0;
   #lastId = 0;
   #reading = 0;
   #isChanged = false;
   #isInterrupted = false;
-  /** Why there is no answer, and when it is read again. */
+  /** It says why there is no answer, and when the level is read again. */
   #lost: { readonly notice: string; readonly readAgainAt: number } | null = null;
 
-  /** `isCheap`: the service may be asked as often as it suits. */
+  /** `isCheap` says that the service has no limit of requests. */
   constructor(invocation: Invocation, client: Client, state: TriageState, isCheap: boolean) {
     this.#isCheap = isCheap;
     this.#invocation = invocation;
@@ -58,7 +58,7 @@ export class TriageProgram {
     );
   }
 
-  /** Until it is quit. true: by a signal or Ctrl-C. Throws a bug. */
+  /** Runs until it is quit. Returns true if that was by a signal or Ctrl-C. Throws a bug. */
   async show(display: Display, fullScreen: FullScreen): Promise<boolean> {
     const { clock } = this.#invocation.deps;
     const { signal } = this.#ending;
@@ -77,19 +77,19 @@ export class TriageProgram {
     return this.#isInterrupted;
   }
 
-  /** A run waits for a service that is restarted. What is only shown is read again here. */
+  /** A run waits for a service that is restarted. What is only shown is read again by `show`. */
   retriesRefused(reason: string): boolean {
     if (this.#run === null) return false;
     this.#changePanel({ progress: this.#noAnswer(reason) });
     return true;
   }
 
-  /** A request that may be retried for minutes, or a command that was given up. */
+  /** It is true during a request, which may be retried for minutes, and while a command that was given up still runs. */
   get isReading(): boolean {
     return this.#reading > 0;
   }
 
-  /** null: nothing was marked, or it was undone. */
+  /** It is null if nothing was marked, or it was undone. */
   get undoable(): string | null {
     return this.#state.undoable;
   }
@@ -106,7 +106,7 @@ export class TriageProgram {
     this.#display?.update();
   }
 
-  /** From outside. A run ends in order first. */
+  /** A signal from outside ends it. A run ends in order first. */
   interrupt(): void {
     this.#isInterrupted = true;
     this.#run?.interrupt();
@@ -157,7 +157,7 @@ export class TriageProgram {
       .finally(() => this.#reading--);
   }
 
-  /** Infinity: not by itself. */
+  /** Infinity means that it isn't read again by itself. */
   #readAgainAt(): number {
     if (this.#lost !== null) return this.#lost.readAgainAt;
     const { levels, panel, overlay, isTyping } = this.#state;
@@ -197,7 +197,7 @@ export class TriageProgram {
     const data: string[] = [];
     let runId: string | null = null;
     let hasEnded = false;
-    // One that was given up may still report.
+    // A command that was given up may still report.
     const change = (part: Partial<Panel>): void => {
       if (!hasEnded) this.#changePanel(part);
     };
@@ -245,7 +245,7 @@ export class TriageProgram {
     if (isRun(action)) this.#reload();
   }
 
-  /** What was done has changed the lists. */
+  /** Lists are read again, as what was done has changed them. */
   #reload(): void {
     this.#loader.restart();
     this.#change((state) => ({
@@ -258,7 +258,7 @@ export class TriageProgram {
   #fileForIds() {
     const { clock } = this.#invocation.deps;
     const name = `whcb-ids-${new Date(clock.now()).toISOString().replace(/\D/g, "").slice(0, 17)}.txt`;
-    // A new file: never over another one.
+    // It is a new file, never written over another one.
     return { name, path: resolve(name), stream: createWriteStream(name, { flags: "wx", mode: 0o600 }) };
   }
 
@@ -297,7 +297,7 @@ function outcomeOf(action: Action, code: number, runId: string | null): Outcome 
   return { text: runId === null ? "nothing done" : `done, run ${runId}`, isGood: true };
 }
 
-/** An action ends it: what was chosen may be gone from the list. */
+/** An action ends the selection: what was chosen may be gone from the list. */
 function withoutSelection(level: Level): Level {
   return level.kind === "calls" ? { ...level, selected: new Map() } : level;
 }

@@ -1,4 +1,4 @@
-/** What triage shows, without the screen: levels from callbacks to one call, and what lies over them. */
+/** It holds what triage shows, without the screen: levels from callbacks to one call, and what lies over them. */
 import type { ListedCallback } from "../../../client/client.js";
 import type { CallFilter } from "../../../domain/call-filter.js";
 import type { CallGroup, GroupKey } from "../../../domain/call-groups.js";
@@ -22,7 +22,7 @@ interface LevelBase {
   /** What arrives for a level that is gone is dropped. */
   readonly id: number;
   readonly cursor: number;
-  /** Typed after /. */
+  /** It is typed after /. */
   readonly filterText: string;
   readonly isLoaded: boolean;
 }
@@ -32,7 +32,7 @@ export interface CallbacksLevel extends LevelBase {
   readonly callbacks: readonly ListedCallback[];
 }
 
-/** Of all failed calls. */
+/** It shows groups of all failed calls. */
 export interface GroupsLevel extends LevelBase {
   readonly kind: "groups";
   readonly callback: ListedCallback;
@@ -41,16 +41,16 @@ export interface GroupsLevel extends LevelBase {
 }
 
 export interface CountedGroups {
-  /** null: not all were counted yet. */
+  /** It is null until all were counted. */
   readonly readAt: number | null;
-  /** Most calls first. */
+  /** The group with most calls comes first. */
   readonly groups: readonly CallGroup[];
   readonly calls: number;
-  /** In more groups than are kept. */
+  /** They are in more groups than are kept. */
   readonly otherCalls: number;
 }
 
-/** One group, and groups of its calls by something else. Its first row is all of them. */
+/** It shows one group, and groups of its calls by something else. Its first row is all of them. */
 export interface GroupLevel extends LevelBase {
   readonly kind: "group";
   readonly callback: ListedCallback;
@@ -69,19 +69,19 @@ export interface CallsLevel extends LevelBase {
   readonly kind: "calls";
   readonly callback: ListedCallback;
   readonly title: string;
-  /** Without the typed text. */
+  /** It is without the typed text. */
   readonly filter: CallFilter;
-  /** As far as they were listed. */
+  /** It has those that were listed so far. */
   readonly ids: readonly string[];
-  /** Of some of these calls: those that were shown last. */
+  /** It has the rows of the calls that were shown last. */
   readonly lines: ReadonlyMap<string, CallLine>;
-  /** null: unknown. */
+  /** It is null if unknown. */
   readonly total: number | null;
-  /** By id, with the content that a filter text is looked for in. */
+  /** It maps ids to the content in which a filter text is looked for. */
   readonly selected: ReadonlyMap<string, string>;
 }
 
-/** As much of a call as its row shows. */
+/** It has as much of a call as its row shows. */
 export interface CallLine {
   readonly attemptedAt: number | null;
   readonly outcome: string;
@@ -96,13 +96,13 @@ export interface CallLevel extends LevelBase {
   readonly details: CallDetails | null;
 }
 
-/** A command that runs, or has run. */
+/** It shows a command that runs, or has run. */
 export interface Panel {
   readonly command: string;
   readonly output: readonly string[];
   readonly progress: string | null;
   readonly question: { readonly text: string; readonly isSecret: boolean; readonly typed: string } | null;
-  /** null: it runs. */
+  /** It is null while the command runs. */
   readonly outcome: Outcome | null;
 }
 
@@ -143,7 +143,7 @@ export function updateLevel(state: TriageState, id: number, change: (level: Leve
   return { ...state, levels: state.levels.map((level) => (level.id === id ? withCursorInside(change(level)) : level)) };
 }
 
-/** Also after rows have gone. */
+/** Rows may have gone since. */
 export function withCursorInside(level: Level): Level {
   return { ...level, cursor: Math.max(0, Math.min(level.cursor, rowCount(level) - 1)) };
 }
@@ -171,7 +171,7 @@ export function shownGroups({ counted, dimension, filterText }: GroupsLevel): re
   return counted.groups.filter((group) => contains(groupName(group, dimension), filterText));
 }
 
-/** As it is searched; a frame shows hours as dates. */
+/** A filter text is looked for in it; a frame shows hours as dates. */
 export function groupName({ values }: CallGroup, dimension: Dimension): string {
   switch (dimension) {
     case "cause":
@@ -198,17 +198,17 @@ export function withCounted(level: GroupsLevel, counted: CountedGroups, isLoaded
   return { ...now, cursor: cursor < 0 || level.counted.readAt === null ? level.cursor : cursor };
 }
 
-/** With the typed text: what is listed. */
+/** Adds the typed text: the result is what is listed. */
 export function listFilter({ filter, filterText }: CallsLevel): CallFilter {
   return { ...filter, status: "FAILED", ...(filterText !== "" && { text: filterText }) };
 }
 
-/** What a filter hides is never acted on. As domain/call-filter.ts looks for text. */
+/** What a filter hides is never acted on. It looks for text like domain/call-filter.ts. */
 export function selectedIds({ selected, filterText }: CallsLevel): readonly string[] {
   return [...selected].filter(([, content]) => contains(content, filterText)).map(([id]) => id);
 }
 
-/** null: nothing, no filter selects it, or it has been delivered. */
+/** Returns null if there is nothing, no filter selects it, or it has been delivered. */
 export function targetOf(level: Level): CallTarget | null {
   switch (level.kind) {
     case "callbacks":
@@ -237,7 +237,7 @@ export function targetOf(level: Level): CallTarget | null {
   }
 }
 
-/** Of the row under the cursor. */
+/** Returns the filter of the row under the cursor. */
 export function partFilter({ filter, parts, cursor }: GroupLevel): CallFilter | null {
   const part = parts[cursor - 1];
   if (part === undefined) return filter;

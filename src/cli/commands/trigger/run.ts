@@ -48,7 +48,7 @@ export function run(invocation: Invocation<TriggerFlags>): Promise<void> {
   });
 }
 
-/** With a rate: at most ten batches a second, evenly spaced. */
+/** With a rate there are at most ten batches a second, evenly spaced. */
 async function* paced(
   calls: AsyncIterable<SubmittedCall> | Iterable<SubmittedCall>,
   rate: number | null,
@@ -94,7 +94,7 @@ function* generateCalls({ values, deps }: Invocation<TriggerFlags>): Iterable<Su
 
 const CHANNELS = { sms: "SMS", email: "EMAIL", voice: "VOICE" } as const;
 
-/** Australian numbers for fiction, and a reserved domain. */
+/** It uses Australian numbers for fiction, and a reserved domain. */
 function sender(number: number, channel: "SMS" | "EMAIL" | "VOICE"): MessageResponse["from"] {
   const phone = `614915701${String(number % 100).padStart(2, "0")}`;
   const empty = { name: `Person ${number}`, mri: "", mobile: "", email: "", voice: "" };

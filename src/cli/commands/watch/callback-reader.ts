@@ -1,37 +1,36 @@
-/** What a service says about a callback now, in a few requests. */
+/** It reads what a service says about a callback now, in a few requests. */
 import type { Client, ListedCall, ListedCallback, ListedOutage } from "../../../client/client.js";
 import type { CallFilter } from "../../../domain/call-filter.js";
 
 interface FailureReading {
-  /** null if the service doesn't say. */
+  /** It is null if the service doesn't say. */
   readonly failed: number | null;
-  /** Since the reading before, newest first; the first reading has none. */
+  /** They failed since the last reading, newest first; the first reading has none. */
   readonly failures: readonly ListedCall[];
-  /** More than those in `failures`. */
+  /** So many more failed than `failures` has. */
   readonly moreFailures: number;
 }
 
 export interface CallbackReading extends FailureReading {
   readonly callback: ListedCallback;
-  /** Monotonic, of the answer. */
+  /** It is the monotonic time of the answer. */
   readonly atMs: number;
-  /** Each null if the service doesn't say. */
+  /** Each is null if the service doesn't say. */
   readonly pending: number | null;
   readonly succeeded: number | null;
-  /** Open; null: none, or not returned. */
+  /** It is open, or null if there is none or it isn't returned. */
   readonly outage: ListedOutage | null;
 }
 
-/** Of one reading. */
 const MOST_FAILURES = 100;
 
 export class CallbackReader {
   readonly #client: Client;
   readonly #callback: ListedCallback;
   readonly #monotonicMs: () => number;
-  /** The newest failure's last attempt, by the service's clock; null: nothing was read yet. */
+  /** It is the newest failure's last attempt, by the service's clock, and null before the first reading. */
   #newestAt: number | null = null;
-  /** Failures of that instant: a date may have no more than minutes. */
+  /** They are the failures of that instant: a date may have no more than minutes. */
   #known = new Set<string>();
 
   constructor(client: Client, callback: ListedCallback, monotonicMs: () => number) {
@@ -49,7 +48,7 @@ export class CallbackReader {
       onAnswer();
       return total;
     };
-    // First: a call that ends meanwhile is counted twice in this reading, but never left out, so no more fail than come in.
+    // It is counted first: a call that ends meanwhile is counted twice in this reading, but never left out, so no more fail than come in.
     const { capabilities } = this.#client;
     const pending = capabilities.has("pending-lists") ? await count({ status: "PENDING" }) : null;
     const succeeded = await count({ status: "SUCCESS" });
@@ -89,7 +88,7 @@ export class CallbackReader {
     };
   }
 
-  /** Later ones are in the next reading. */
+  /** Leaves out later ones, which are in the next reading. */
   async #countMore(since: number, newestAt: number, listed: number): Promise<number> {
     const { total } = await this.#list({ status: "FAILED", since, until: newestAt + 1 }, 1);
     return Math.max(0, (total ?? listed) - listed);

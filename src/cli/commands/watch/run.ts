@@ -13,7 +13,7 @@ import { countsLine, eventLine, type Freshness, freshnessLine, quietLine, type W
 const INTERVAL_MS = 2_000;
 const TICK_MS = 1_000;
 const SILENT_MS = 5_000;
-/** Without a line a pipe's reader may have gone. */
+/** That a pipe's reader has gone shows only when a line is written. */
 const QUIET_MS = 10_000;
 const MOST_EVENTS = 500;
 
@@ -22,7 +22,7 @@ export function run(invocation: Invocation): Promise<number> {
     const { client, target } = session;
     const named = await findNamedCallback(invocation, session);
     const callbacks = named === null ? await client.listCallbacks() : [named];
-    // At most so long between two answers while all is well.
+    // While all is well, no more time passes between two answers.
     const silentMs = SILENT_MS + (target.kind === "http" && target.rate !== null ? 2_000 / target.rate : 0);
     const watch = new Watch(client, callbacks, silentMs, invocation);
     await watch.read();
@@ -37,7 +37,7 @@ class Watch {
   readonly #readers: readonly CallbackReader[];
   readonly #watched: (WatchedCallback | null)[];
   readonly #ending = new AbortController();
-  /** Newest first. */
+  /** The newest event comes first. */
   #events: readonly WatchEvent[] = [];
   #answeredAt: number;
   #lost: Freshness["lost"] = null;
@@ -95,7 +95,7 @@ class Watch {
     }).then((ended) => this.#end(ended));
   }
 
-  /** Until Ctrl-C. */
+  /** Prints until Ctrl-C. */
   async printLines(): Promise<number> {
     const { screen, deps } = this.#invocation;
     const { clock } = deps;
@@ -118,7 +118,7 @@ class Watch {
     return this.#end(EXIT_INTERRUPTED);
   }
 
-  /** Until `#ending`. */
+  /** Follows until `#ending` is aborted. */
   async #follow(onTick: () => void): Promise<void> {
     const { signal } = this.#ending;
     const { clock } = this.#invocation.deps;
@@ -130,7 +130,7 @@ class Watch {
     }
   }
 
-  /** Throws what ended it. */
+  /** Returns the code, or throws what ended it. */
   #end(code: number): number {
     const { reason } = this.#ending.signal;
     if (!(reason instanceof DOMException)) throw reason;

@@ -1,16 +1,16 @@
-/** What the readings of a callback mean together. */
+/** It says what the readings of a callback mean together. */
 import type { ListedCall, ListedOutage } from "../../../client/client.js";
 import type { CallbackReading } from "./callback-reader.js";
 
 export interface WatchedCallback {
   readonly reading: CallbackReading;
-  /** Calls a second; null: not known yet, or the service doesn't say. */
+  /** They are in calls a second, and null if not known yet, or if the service doesn't say. */
   readonly perSecond: { readonly in: number | null; readonly succeeded: number | null; readonly failed: number | null };
-  /** Of the rates; null: not known yet. */
+  /** The rates are of this window. It is null if not known yet. */
   readonly windowMs: number | null;
-  /** Waiting or failed; null: unknown. */
+  /** It counts calls that wait or have failed, and is null if unknown. */
   readonly backlog: number | null;
-  /** At the present rate; null: it isn't draining. */
+  /** The backlog takes so long at the present rate. It is null if the backlog isn't draining. */
   readonly drainedInMs: number | null;
   readonly samples: readonly Sample[];
 }
@@ -24,17 +24,17 @@ export type WatchChange =
 
 interface Sample {
   readonly atMs: number;
-  /** Each null if unknown. */
+  /** Each is null if unknown. */
   readonly all: number | null;
   readonly succeeded: number | null;
   readonly backlog: number | null;
-  /** Since the first reading. */
+  /** It counts from the first reading. */
   readonly failures: number;
 }
 
 const WINDOW_MS = 15_000;
 
-/** `before`: null for the first reading, which changes nothing. */
+/** `before` is null for the first reading, which changes nothing. */
 export function addReading(
   before: WatchedCallback | null,
   reading: CallbackReading,
@@ -52,7 +52,7 @@ export function addReading(
   const drained = perSecond(samples, ({ backlog }) => (backlog === null ? null : -backlog));
   const watched = {
     reading,
-    // What is purged or erased lowers the counts: never less than nothing.
+    // What is purged or erased lowers the counts, but a rate is never below 0.
     perSecond: {
       in: atLeastNone(perSecond(samples, ({ all }) => all)),
       succeeded: atLeastNone(perSecond(samples, ({ succeeded }) => succeeded)),

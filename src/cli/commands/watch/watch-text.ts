@@ -11,11 +11,11 @@ import { joinText, type Printable, type ScreenText, text } from "../../output/sc
 import { formatInstant, formatRelative } from "../../output/times.js";
 import type { WatchChange, WatchedCallback } from "./watch-state.js";
 
-/** What the service last said, and when (epoch ms). */
+/** It says when the service last answered (epoch ms). */
 export interface Freshness {
   readonly service: string;
   readonly answeredAt: number;
-  /** null: it answers. */
+  /** It is null while the service answers. */
   readonly lost: { readonly reason: string | null } | null;
 }
 
@@ -32,7 +32,7 @@ export function watchFrame(
     freshness,
   }: {
     readonly callbacks: readonly WatchedCallback[];
-    /** Newest first. */
+    /** The newest event comes first. */
     readonly events: readonly WatchEvent[];
     readonly freshness: Freshness;
   },
@@ -45,7 +45,7 @@ export function watchFrame(
   const footer = [...triageLine(failing, options), palette.dim("q quits")];
   const blocks = callbacks.map((watched) => callbackLines(watched, options));
   const room = bodyRows(rows, header, footer);
-  // Half for the callbacks, so that what happens is always seen.
+  // Callbacks get half of the room, so that events are always seen.
   const [shown, hidden] = fitBlocks(blocks, events.length === 0 ? room : Math.max(4, Math.floor(room / 2)));
   const more = hidden > 0 ? [palette.dim(`and ${count(hidden, "callback")} more: \`whcb watch <callback>\` watches one`)] : [];
   const happened = events.map((event) => shortEventLine(event, options));
@@ -60,13 +60,13 @@ function triageLine(failing: readonly WatchedCallback[], { palette, serviceFlags
   return [palette.dim(`\`${commandLine({ command: "triage", operands, flags: serviceFlags })}\` goes through failed calls`)];
 }
 
-/** One line, for a pipe. */
+/** Returns one line, for a pipe. */
 export function countsLine(watched: WatchedCallback, options: RenderOptions): ScreenText {
   const parts = [...countParts(watched), ...drainParts(watched)];
   return text`${formatInstant(options.now, options.utc)}  ${watched.reading.callback.name}: ${joinText(parts, ", ")}`;
 }
 
-/** In a pipe, when nothing else was printed for a while. */
+/** A pipe gets it when nothing else was printed for a while. */
 export function quietLine({ lost }: Freshness, options: RenderOptions): ScreenText {
   return text`${formatInstant(options.now, options.utc)}  ${lost === null ? "no change" : "no answer"}`;
 }
@@ -75,7 +75,7 @@ export function eventLine({ at, callback, change }: WatchEvent, options: RenderO
   return text`${formatInstant(at, options.utc)}  ${callback.name}: ${describeChange(change, callback, options)}`;
 }
 
-/** Of today, as it has just happened. */
+/** It leaves out the date, as the event has just happened. */
 function shortEventLine({ at, callback, change }: WatchEvent, options: RenderOptions): ScreenText {
   const time = formatInstant(at, options.utc).split(" ")[1] ?? "";
   return text`${options.palette.dim(time)}  ${callback.name}: ${describeChange(change, callback, options)}`;
@@ -111,7 +111,7 @@ function callbackLines(watched: WatchedCallback, options: RenderOptions): readon
   ];
 }
 
-/** The service is asked for one after the other: of calls that move meanwhile, a sum isn't exact. */
+/** The service is asked for one count after the other, so their sum isn't exact while calls move. */
 function countParts({ reading: { failed, pending, succeeded }, perSecond }: WatchedCallback): readonly string[] {
   const isMoving = (pending ?? 0) > 0 || (perSecond.succeeded ?? 0) > 0 || (perSecond.failed ?? 0) > 0;
   return [
@@ -161,7 +161,7 @@ function describeFailure(call: ListedCall, palette: RenderOptions["palette"]): S
   return text`${palette.bad(failed)}, from ${senderAddress(call.response.from)}, call ${call.id}`;
 }
 
-/** Whole blocks, and how many don't fit. */
+/** Returns whole blocks, and how many don't fit. */
 function fitBlocks(blocks: readonly (readonly Printable[])[], rows: number): readonly [readonly Printable[], number] {
   const shown: Printable[] = [];
   for (const [index, block] of blocks.entries()) {

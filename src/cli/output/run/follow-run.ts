@@ -1,4 +1,4 @@
-/** Progress line, ndjson lines, Ctrl-C. */
+/** It shows the progress of a run, writes its ndjson lines, and handles Ctrl-C. */
 import { formatDuration } from "../../../domain/duration.js";
 import type { Clock } from "../../../platform/clock.js";
 import { NO_COUNTS } from "../../../runs/journal/run-counts.js";
@@ -16,7 +16,7 @@ export interface FollowedRun {
 }
 
 export interface RunToFollow {
-  /** Calls to settle. */
+  /** So many calls are to be settled. */
   readonly total: number;
   /** Ctrl-C doesn't stop what was requested. */
   readonly viaService?: boolean;
@@ -91,7 +91,7 @@ function progressText(progress: RunProgress): string {
   return `${done} of ${total}${rate}${left}`;
 }
 
-/** The ndjson contract: one object per call and step. */
+/** The ndjson contract has one object per call and step. */
 function stepLines(callbackId: string, step: CallStep): readonly Readonly<Record<string, unknown>>[] {
   const line = (id: string, fields: object) => ({ event: step.step, callbackId, id, ...fields });
   switch (step.step) {
@@ -116,7 +116,7 @@ function stepLines(callbackId: string, step: CallStep): readonly Readonly<Record
 interface Progress {
   readonly done: number;
   readonly total: number;
-  /** Over the last seconds; null before anything is done. */
+  /** It is of the last seconds, and null before anything is done. */
   readonly perSecond: number | null;
   readonly leftMs: number | null;
 }

@@ -57,12 +57,12 @@ export function requireMarked(unmarked: readonly UnmarkedRun[], options: RenderO
   throw new WhcbError("items-failed", unmarked.map(describeUnmarked).join("; "), { hint: markHint(unmarked, options) });
 }
 
-/** Shown in every format, as these calls stay FAILED. */
+/** The warning is shown in every format, as these calls stay FAILED. */
 export function warnOfUnmarkedCalls(unmarked: readonly UnmarkedRun[], screen: Screen): void {
   for (const run of unmarked) screen.info(`warning: ${describeUnmarked(run)}; ${markHint([run], screen.renderOptions)}`);
 }
 
-/** "`whcb replay --resume 20261124-233015-0427F3A` marks what has arrived". */
+/** Returns "`whcb replay --resume 20261124-233015-0427F3A` marks what has arrived". */
 function markHint(unmarked: readonly UnmarkedRun[], options: RenderOptions): string {
   const commands = [...new Set(unmarked.map(({ header }) => `\`${resumeCommand(header, options)}\``))];
   const what = unmarked.map(({ as }) => (as === "accepted" ? "what has arrived" : "what your list had"));
@@ -127,7 +127,7 @@ function isServiceSending({ service }: RunSummary): boolean {
   return service !== null && service.left > 0;
 }
 
-/** To finish what is left, follow the service or list rejections; null when all is done. */
+/** Returns the command that finishes what is left, follows the service or lists rejections. It is null when all is done. */
 function nextCommand(summary: RunSummary, options: RenderOptions): string | null {
   const { header, counts, service, isResumable, unmarked } = summary;
   const [other] = unmarked;
@@ -169,7 +169,7 @@ function doneCalls({ header, counts, service }: RunSummary): number {
   }
 }
 
-/** A documented contract. */
+/** This is a documented contract. */
 export function summaryJson(summary: RunSummary, options: RenderOptions): Readonly<Record<string, unknown>> {
   const { header, counts, error } = summary;
   return {
@@ -209,7 +209,7 @@ export function countLines(counts: RunCounts, options: RenderOptions): readonly 
   );
 }
 
-/** What the service did of a replay. */
+/** Shows what the service did of a replay. */
 export function serviceLines(
   { succeeded, failed, settled, cancelled, left }: ServiceCounts,
   { palette }: RenderOptions,
@@ -231,7 +231,7 @@ function nonZeroLines(fields: readonly Field[], palette: Palette): readonly Scre
   return fieldLines(shown, palette).map((line) => text`  ${line}`);
 }
 
-/** "136 × 503 Service Unavailable, first 01A2… at 10:00:00, last 01A3… at 10:02:00". */
+/** Returns "136 × 503 Service Unavailable, first 01A2… at 10:00:00, last 01A3… at 10:02:00". */
 function describeRejection({ statusCode, message, calls, first, last }: Rejection, { utc }: RenderOptions): string {
   const answer = [statusCode ?? "", message].filter((part) => part !== "").join(" ");
   if (calls === 1) return `${answer}: ${first.id}`;
@@ -242,7 +242,7 @@ function describeCall({ id, message }: RunCall): string {
   return message === null ? id : `${id} ${message}`;
 }
 
-/** "balance: 10 failed = 4 seen + 5 accepted + 1 rejected + …". */
+/** Returns "balance: 10 failed = 4 seen + 5 accepted + 1 rejected + …". */
 export function balanceText(balance: Balance): string {
   const { failed, seen, accepted, rejected, unknown, notSent, ambiguous, settledMeanwhile, missing } = balance;
   const parts = `${seen} seen + ${accepted} accepted + ${rejected} rejected + ${unknown} unknown + ${notSent} not sent`;
