@@ -1,7 +1,4 @@
-/**
- * Where the key comes from that a service doesn't return.
- * Covers: src/cli/settings/callback-keys.ts
- */
+/** A callback's key that the service doesn't return comes from the environment or a prompt. */
 import { writeFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";

@@ -1,4 +1,4 @@
-/** Completion in the real shells, on a terminal: what Tab makes of a line, and what the command then gets. */
+/** The real shells run on a terminal. It shows what Tab makes of a line, and what the command then gets. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -24,7 +24,7 @@ if (CAN_TEST && MISSING.length > 0) process.stderr.write(`completion isn't teste
 /** CI must have all. */
 const TESTED = Object.entries(SHELLS).filter(([shell]) => CAN_TEST && (process.env.CI !== undefined || !MISSING.includes(shell)));
 
-/** Each with what is typed of it. */
+/** Each name comes with what is typed of it. */
 const NAMES = [
   ["Replies CRM", "Repl"],
   ["a:b=c:d", "a:b"],

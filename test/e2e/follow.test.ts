@@ -1,4 +1,4 @@
-/** `whcb calls follow` as a process. */
+/** `whcb calls follow` runs as a process. */
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";

@@ -1,4 +1,6 @@
-/** `whcb calls list --group-by` as a process: with `serve`, where the service counts, and with a platform, where the list is counted. */
+/**
+ * `whcb calls list --group-by` runs as a process: with `serve`, where the service counts, and with a platform, where the list is counted.
+ */
 import { afterEach, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";

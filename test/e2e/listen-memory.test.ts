@@ -55,7 +55,7 @@ it("a temporary endpoint keeps so much of the bodies of all requests, and answer
   const mebibyte = Buffer.alloc(1 << 20, "A");
   expect(await post("A".repeat(10_000_000))).toBe(200);
   const sockets = await Promise.all(Array.from({ length: 40 }, () => begin(mebibyte, 9)));
-  // What is written may not have been read yet.
+  // The endpoint may not have read yet what is written.
   await expect.poll(() => post("A".repeat(9_000_000))).toBe(503);
   const full = await fetch(endpoint.url, { method: "POST", body: "A".repeat(9_000_000) });
   expect(full.status).toBe(503);

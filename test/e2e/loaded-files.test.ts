@@ -1,4 +1,4 @@
-/** What a command loads: start-up time that doesn't depend on the machine. Node's coverage names every script that ran. */
+/** What a command loads stands for its start-up time, and doesn't depend on the machine. Node's coverage names every script that ran. */
 import {
   chmodSync,
   existsSync,
@@ -27,7 +27,7 @@ beforeAll(async () => {
 
 afterAll(() => home.leave());
 
-/** The modules of Node that it loads after its own start. */
+/** Returns the modules of Node that whcb loads after Node's own start. */
 async function nodeModulesOf(args: readonly string[]): Promise<string[]> {
   const file = join(mkdtempSync(home.path("modules-")), "list.json");
   const env = { NODE_OPTIONS: `--require ${RECORDER}`, MODULE_LIST: file };
@@ -35,7 +35,7 @@ async function nodeModulesOf(args: readonly string[]): Promise<string[]> {
   return JSON.parse(readFileSync(file, "utf8"));
 }
 
-/** Our files by name; the packages; the size of all. */
+/** Returns our files by name, the packages, and the size of all. */
 async function loadedBy(args: readonly string[]): Promise<{ own: string[]; packages: string[]; kB: number }> {
   const folder = mkdtempSync(home.path("coverage-"));
   expect(await home.whcb(args, { env: { NODE_V8_COVERAGE: folder } })).toMatchObject({ code: 0 });
@@ -51,7 +51,7 @@ async function loadedBy(args: readonly string[]): Promise<{ own: string[]; packa
   };
 }
 
-/** Each takes milliseconds, and these commands need none. */
+/** Each takes milliseconds to load, and these commands need none. */
 const SLOW = ["crypto", "https", "perf_hooks", "tls", "zlib"];
 
 describe("at its start", () => {

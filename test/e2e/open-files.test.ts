@@ -1,4 +1,4 @@
-/** Files with people's messages and keys that other users of the machine can open. */
+/** Files with people's messages and keys aren't open to other users of the machine, or whcb warns of them. */
 import { execFileSync } from "node:child_process";
 import { chmodSync, copyFileSync, mkdirSync, statSync } from "node:fs";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -11,7 +11,7 @@ beforeEach(() => {
   home = new Home();
   folder = home.path("shared");
   mkdirSync(folder);
-  // Whatever the umask is.
+  // The mode is the same whatever the umask is.
   for (const path of [home.folder, folder]) chmodSync(path, 0o755);
 });
 afterEach(() => home.leave());

@@ -1,4 +1,4 @@
-/** A write that fails is never taken for success, whatever the command and the format (covers src/platform/terminal.ts). */
+/** A write that fails is never taken for success, whatever the command and the format. */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, constants, openSync, statSync, writeSync } from "node:fs";

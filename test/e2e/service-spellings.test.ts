@@ -1,4 +1,4 @@
-/** One service, named in several ways: a replay sends what the service itself would send. */
+/** One service can be named in several ways. A replay sends what the service itself would send. */
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { eventually, Home } from "../support/process/whcb-process.js";
 

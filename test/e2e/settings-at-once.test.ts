@@ -1,7 +1,4 @@
-/**
- * Commands that change the settings at the same time.
- * Covers: src/cli/settings/settings-file.ts
- */
+/** Commands change the settings at the same time. */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";

@@ -63,7 +63,7 @@ describe("an outage", () => {
     await create("demo", broken.url);
     expect((await home.whcb(["callbacks", "update", "demo", "--retries", "on"])).code).toBe(0);
     await trigger("demo", 40);
-    // Each further one is a probe; after the fourth, the next step is 8 s.
+    // Each further POST is a probe; after the fourth, the next step is 8 s.
     for (let posts = 40; posts <= 44; posts += 1) {
       await eventually(
         async () => postsTo(broken),

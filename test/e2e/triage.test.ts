@@ -1,10 +1,10 @@
-/** `whcb triage` in real terminals: an outage with two causes. */
+/** `whcb triage` runs in real terminals, on an outage with two causes. */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CTRL_C, DOWN, ENTER, ESCAPE, Terminal, type TerminalOptions } from "../support/process/terminal.js";
 import { eventually, Home, type Running } from "../support/process/whcb-process.js";
 
-/** Twelve calls that failed with 503, and five with 500. The endpoint isn't there any more. */
+/** Twelve calls have failed with 503, and five with 500. The endpoint isn't there any more. */
 class Outage {
   readonly home = new Home();
   #url = "";
@@ -206,7 +206,7 @@ describe("an outage with two causes", () => {
     terminal.type("y");
     await terminal.shows(/1 call marked SUCCESS[\s\S]*any key/);
     terminal.type(" ");
-    // With its action the selection ends.
+    // The action ends the selection.
     await terminal.shows(/Internal Server Error, 4 calls\n/);
     terminal.type("@");
     const commands = await terminal.shows(/done, run \S+\n {2}whcb mark-success demo [0-9A-F]{32}/);

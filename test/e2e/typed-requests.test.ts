@@ -1,4 +1,4 @@
-/** Requests as people type them, to `whcb serve` as a process: what curl sends for them, byte by byte. */
+/** People type these requests to `whcb serve`, which runs as a process. They are sent as curl sends them, byte by byte. */
 import { once } from "node:events";
 import { connect } from "node:net";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -18,7 +18,7 @@ beforeEach(async () => {
 
 afterEach(() => home.leave());
 
-/** `curl -u … -H 'x-api-key: …' -X PUT -d '…' URL`, with these further headers; the status of the answer. */
+/** Does what `curl -u … -H 'x-api-key: …' -X PUT -d '…' URL` does, with these further headers. Returns the status of the answer. */
 async function curl(path: string, body: string, headers: readonly string[] = []): Promise<number> {
   const { host, hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);

@@ -1,4 +1,4 @@
-/** Secrets in the URLs of callbacks, each kind with a callback of its own: in no output, no log and no file but the database. */
+/** Secrets in the URLs of callbacks are in no output, no log and no file but the database. Each kind has a callback of its own. */
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -14,7 +14,7 @@ const KINDS = {
   token: { secret: "planted-token", at: (origin: string) => `${origin}/hook?token=planted-token` },
   sid: { secret: "planted-sid", at: (origin: string) => `${origin}/hook?a=1&sid=planted-sid` },
   path: { secret: "PLANTEDpath123456789", at: (origin: string) => `${origin}/hook/PLANTEDpath123456789` },
-  // No longer accepted, but another service may have one.
+  // This service no longer accepts it, but another one may have it.
   user: { secret: "planted-password", at: (origin: string) => `${origin.replace("//", "//ada:planted-password@")}/hook` },
 };
 const NAMES = Object.keys(KINDS) as (keyof typeof KINDS)[];

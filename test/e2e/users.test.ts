@@ -13,7 +13,7 @@ const ALICE: Login = { username: "alice", password: "password of alice", apiKey:
 const BOB: Login = { username: "bob", password: "password of bob", apiKey: "key-of-bob" };
 
 let home: Home;
-/** Everything real as well, but in this process: it is faster. */
+/** Everything is real here as well, but runs in this process, which is faster. */
 let machine: CliMachine;
 
 beforeEach(() => {
@@ -131,7 +131,7 @@ it("a running service rejects a removed user and the tokens of a changed passwor
   const gone = [401, 401, 401, 401, 200];
   const began = performance.now();
   await eventually(state, (statuses) => JSON.stringify(statuses) === JSON.stringify(gone));
-  // Loosely: a loaded machine needs time for the requests. Cached for a minute, it would take 60 s.
+  // A loaded machine needs time for the requests. If the key were cached for a minute, it would take 60 s.
   expect(performance.now() - began).toBeLessThan(10_000);
   expect(await logIn(url, { ...eve, password: "a new password" })).toBe(200);
 });

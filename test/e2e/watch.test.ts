@@ -1,4 +1,4 @@
-/** `whcb watch` in real terminals and pipes. */
+/** `whcb watch` runs in real terminals and pipes. */
 import { writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CTRL_C, CTRL_Z, Terminal } from "../support/process/terminal.js";
@@ -64,7 +64,7 @@ describe.concurrent("whcb watch on a terminal", () => {
     terminal.type(CTRL_Z);
     await terminal.shows(/before\n[\s\S]*Stopped[\s\S]*\$$/);
     terminal.type("echo in the shell; stty -a | tr ' ' '\\n' | grep -x -e -echo -e echo\r");
-    // As before: what is typed is shown.
+    // The shell shows what is typed, as before.
     await terminal.shows(/in the shell\necho\n/);
     terminal.type("fg; echo ended $?\r");
     await terminal.shows(/^whcb watch[\s\S]*q quits$/);

@@ -1,4 +1,4 @@
-/** Replays, marks and reconciliation as commands, against a real service and a real endpoint. */
+/** Replays, marks and reconciliation run as commands, against a real service and a real endpoint. */
 import { writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { run } from "../../src/cli/run.js";
@@ -20,7 +20,7 @@ afterEach(async () => {
   await machine.leave();
 });
 
-/** Calls that failed at an endpoint that is repaired now. */
+/** The calls have failed at an endpoint that is repaired now. */
 async function anOutage(
   calls: number,
   repaired: readonly string[] = [],

@@ -1,4 +1,4 @@
-/** Commands against a real service, in one process. */
+/** Commands run against a real service, in one process. */
 import { once } from "node:events";
 import { statSync } from "node:fs";
 import { createServer } from "node:http";

@@ -1,4 +1,4 @@
-/** `whcb console` with a real service. */
+/** `whcb console` runs with a real service. */
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { CliMachine } from "../support/cli/cli-service.js";
 import { openRecordedPlatform, PLATFORM_USER } from "../support/platform/recorded-platform.js";

@@ -1,4 +1,4 @@
-/** The demo, with everything real. */
+/** The demo runs with everything real. */
 import { mkdirSync, readdirSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Client, ListedCall } from "../../src/client/client.js";
@@ -8,7 +8,6 @@ import { CliMachine } from "../support/cli/cli-service.js";
 import { eventually, Home } from "../support/process/whcb-process.js";
 
 let machine: CliMachine;
-/** The demo's own. */
 let client: Client;
 
 beforeEach(() => {

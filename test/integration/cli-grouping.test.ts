@@ -1,4 +1,4 @@
-/** `calls list --group-by`, in this process. */
+/** `calls list --group-by` runs in this process. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CliMachine } from "../support/cli/cli-service.js";
 

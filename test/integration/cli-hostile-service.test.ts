@@ -1,4 +1,4 @@
-/** A service that tries to control the terminal, to forge lines and commands, or to keep a command busy for ever. */
+/** The service tries to control the terminal, to forge lines and commands, or to keep a command busy for ever. */
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { createServer as createHttpServer } from "node:http";
@@ -11,10 +11,10 @@ import { platformCalls, platformId, scriptedPlatform } from "../support/platform
 
 const HOSTILE =
   "x\u001b[2J\u001b]0;owned\u0007\r\nFORGED\n\u001b[32mFORGED\u009b31m\u0085\u2028FORGED\u202egnp\u2066\u2069\u200f\u007f\u0008\u{e0041}";
-/** What only this program may write; of those, lines and colours are checked below. */
+/** Only this program may write these; its lines and colours are checked below. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are looked for
 const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/u;
-/** Those of green, red, yellow, dim and bold, and their ends. */
+/** These are green, red, yellow, dim and bold, and their ends. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are control sequences
 const OWN_COLOURS = /\u001b\[(?:1|2|22|31|32|33|39)m/g;
 
@@ -148,7 +148,7 @@ test("a question shows a name with line breaks in one line", async () => {
 });
 
 describe("a command that is suggested", () => {
-  /** The words of the first command in the text that matches, as a shell reads them. */
+  /** Returns the words of the first command in the text that matches, as a shell reads them. */
   function suggested(text: string, pattern: RegExp): readonly string[] {
     const line = pattern.exec(text)?.[0] ?? "no command";
     const { stdout } = spawnSync("bash", ["-c", `printf '%s\\0' ${line.replace(/^whcb /, "")}`], { encoding: "utf8" });

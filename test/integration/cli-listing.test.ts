@@ -1,4 +1,4 @@
-/** What is listed, by format and by where it goes (covers src/cli/commands/calls/list-calls.ts). */
+/** What is listed depends on the format, and on where it goes. */
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { Writable } from "node:stream";

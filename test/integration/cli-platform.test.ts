@@ -1,4 +1,4 @@
-/** Commands against a service that has only what the platform documents: list items of id, name, url and link, and no additions of ours. */
+/** The service has only what the platform documents: list items of id, name, url and link, and no additions of ours. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { CliMachine } from "../support/cli/cli-service.js";
 import {

@@ -1,4 +1,4 @@
-/** Which profile belongs to which service, and where credentials may go. */
+/** A profile belongs to a service, and its credentials go nowhere else. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -76,7 +76,7 @@ describe("login", () => {
     const env = { WHCB_USERNAME: username, WHCB_PASSWORD: password, WHCB_API_KEY: apiKey };
     await machine.works(["login", second.url], { env });
     expect(await profileUrls()).toEqual({ current: "local-2", local: first.url, "local-2": second.url });
-    // The same service at an address that no profile has.
+    // It is the same service at an address that no profile has.
     const localhost = second.url.replace("127.0.0.1", "localhost");
     await machine.works(["login", localhost], { env });
     expect(await profileUrls()).toMatchObject({ current: "local-3", local: first.url, "local-3": localhost });

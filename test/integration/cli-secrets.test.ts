@@ -1,4 +1,4 @@
-/** No secret in any output of any command, and nothing that breaks when nobody reads it. */
+/** No output of any command has a secret, and nothing breaks when nobody reads it. */
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import { Writable } from "node:stream";

@@ -10,17 +10,17 @@ import type { RecordedRequest } from "../support/platform/recorded-platform.js";
 interface Step {
   readonly title: string;
   argv(service: OpenedService, ids: readonly string[]): readonly string[];
-  /** Default: 0. */
+  /** The default is 0. */
   readonly code?: number;
   readonly stdout?: RegExp;
   readonly stderr?: RegExp;
-  /** The most requests, to the platform (21 callbacks) and to whcb serve (1 callback). */
+  /** It may send so many requests to the platform (21 callbacks) and to whcb serve (1 callback). */
   readonly requests: readonly [platform: number, serve: number];
   /** Ends with exit code 2 on the platform, with this on stderr. */
   readonly notOnPlatform?: RegExp;
 }
 
-/** In this order: the later ones find what the earlier ones changed. */
+/** They run in this order: later ones find what earlier ones changed. */
 const STEPS: readonly Step[] = [
   { title: "callbacks list", argv: () => ["callbacks", "list"], stdout: /^Replies CRM\t/m, requests: [2, 1] },
   {
@@ -60,7 +60,7 @@ const STEPS: readonly Step[] = [
     title: "mark-success",
     argv: (_, [first = "", second = ""]) => ["mark-success", CALLBACK, first, second, "--yes"],
     stdout: /^2 calls marked SUCCESS in /,
-    // With a look at their status before.
+    // Their status is read before.
     requests: [10, 5],
   },
   {

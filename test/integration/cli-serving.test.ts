@@ -1,4 +1,4 @@
-/** What `serve`, `listen` and `trigger` print, store and exit with. */
+/** It shows what `serve`, `listen` and `trigger` print, store and exit with. */
 import { once } from "node:events";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { get } from "node:http";

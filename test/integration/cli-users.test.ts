@@ -1,4 +1,4 @@
-/** The users of a database, from the command line. */
+/** The users of a database are managed from the command line. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { CliMachine } from "../support/cli/cli-service.js";
 import { storeSettings } from "../support/cli/run-cli.js";

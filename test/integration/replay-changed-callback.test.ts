@@ -16,7 +16,7 @@ afterEach(async () => {
 });
 
 interface Change {
-  /** What the service returns of the callback, once so many calls have arrived; null: it is deleted. */
+  /** Returns what the service says of the callback once so many calls have arrived, or null if it is deleted. */
   readonly change: (callback: ListedCallback) => ListedCallback | null;
   readonly after: number;
   readonly options?: Partial<ReplayOptions> & RunControl;

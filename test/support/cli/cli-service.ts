@@ -1,4 +1,4 @@
-/** The command line with everything real behind it, in this process: services, endpoints, sockets, files. */
+/** The command line runs in this process, with everything real behind it: services, endpoints, sockets, files. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
@@ -23,7 +23,7 @@ export interface Background {
   stop(): Promise<CliResult>;
 }
 
-/** A person's machine; leave it when done. */
+/** It is a person's machine; leave it when done. */
 export class CliMachine {
   readonly world: CliWorld;
   readonly #running = new Set<Background>();
@@ -44,7 +44,7 @@ export class CliMachine {
     return runCli(this.world, argv, options);
   }
 
-  /** As `whcb`, and it must end with 0. */
+  /** Runs `whcb`, which must end with 0, and returns its stdout. */
   async works(argv: readonly string[], options?: IoOptions): Promise<string> {
     const { code, stdout, stderr } = await this.whcb(argv, options);
     expect({ argv, code, stderr: code === 0 ? "" : stderr }).toEqual({ argv, code: 0, stderr: "" });

@@ -1,4 +1,4 @@
-/** In-memory streams for the command line, which can claim to be terminals. */
+/** These in-memory streams for the command line can claim to be terminals. */
 import { PassThrough, Writable } from "node:stream";
 import type { Io } from "../../../src/platform/terminal.js";
 
@@ -12,7 +12,7 @@ export interface CapturedIo extends Io {
 
 export interface IoOptions {
   readonly env?: Readonly<Record<string, string>>;
-  /** What is piped into stdin. */
+  /** It is piped into stdin. */
   readonly stdin?: string;
   /** stdout is a terminal of this many columns. */
   readonly columns?: number;

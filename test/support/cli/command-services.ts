@@ -24,11 +24,10 @@ export interface CommandService {
 
 export interface OpenedService {
   readonly machine: CliMachine;
-  /** The recorded platform, where that is the service. */
+  /** It is the recorded platform, if that is the service. */
   readonly platform: RecordedPlatform | null;
-  /** The URL of the callback's endpoint. */
   readonly endpointUrl: string;
-  /** How many POSTs the endpoint has received since it works again. */
+  /** The endpoint has received so many POSTs since it works again. */
   received(): number;
   /** Runs a command, and says which requests the service received from it ("GET /callbacks?limit=20"). */
   run(argv: readonly string[], options?: IoOptions): Promise<CliResult & { readonly requests: readonly string[] }>;
@@ -60,7 +59,7 @@ async function openPlatform(over: Partial<RecordedPlatformOptions> & { readonly 
   };
   const url = `${endpoint.url}/hook`;
   const callback = { id: callbackId(0), name: CALLBACK, url, settings, calls: recordedCalls(CALLS) };
-  // More than one page of callbacks.
+  // They fill more than one page of callbacks.
   const others = Array.from({ length: 20 }, (_, index) => {
     return { id: callbackId(index + 1), name: `Another ${index}`, url, settings, calls: recordedCalls(0) };
   });

@@ -1,4 +1,4 @@
-/** Callbacks, calls and outages as a client lists them; a test names what matters. */
+/** It builds callbacks, calls and outages as a client lists them; a test names what matters. */
 import type { ListedCall, ListedCallback, ListedOutage } from "../../../src/client/client.js";
 import type { MessageResponse } from "../../../src/domain/message-response.js";
 

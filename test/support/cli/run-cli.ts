@@ -51,7 +51,7 @@ export function cliDeps(world: CliWorld, io: CliDeps["io"]): CliDeps {
   };
 }
 
-/** What commands have stored before. */
+/** Stores what earlier commands would have stored. */
 export function storeSettings(world: CliWorld, change: (settings: Settings) => Settings): Promise<Settings> {
   return changeSettings(cliDeps(world, captureIo()), change);
 }

@@ -12,9 +12,9 @@ const COMMANDS = (await loadAllCommands()).flatMap((entry): { path: string; spec
     : [{ path: entry.name, spec: entry }],
 );
 
-/** What means something when it is empty; a new entry needs a reason. */
+/** These mean something when they are empty. A new entry needs a reason. */
 const MAY_BE_EMPTY: readonly string[] = [
-  // A reply without text.
+  // A reply may have no text.
   "trigger --content",
   // It removes the setting.
   "config set <value>",

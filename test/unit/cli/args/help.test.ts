@@ -24,7 +24,7 @@ describe("help", () => {
         .trimEnd()
         .split("\n");
       expect(examples.length).toBeGreaterThan(0);
-      // Commander's own note about a flag's value.
+      // This would be commander's own note about a flag's value.
       expect(stdout).not.toContain("preset");
       for (const example of examples) expect(example).toMatch(/whcb |^ {2}# /);
     },

@@ -5,7 +5,7 @@ import { aListedCall, aListedCallback } from "../../../support/cli/listed.js";
 
 const whole = (start: string) => start.padEnd(32, "0");
 
-/** `ids` by callback. `more`: callbacks with too many calls to read. */
+/** `ids` are by callback. The callbacks in `more` have too many calls to read. */
 function complete(words: readonly string[], ids: Readonly<Record<string, readonly string[]>>, more: readonly string[] = []) {
   const asked: string[] = [];
   const client = {

@@ -7,7 +7,7 @@ import { manPages } from "../../../../src/cli/commands/man-pages.js";
 const pages = await manPages("1.2.3", "2026-11-24");
 const manifest = JSON.parse(readFileSync(join(import.meta.dirname, "..", "..", "..", "..", "package.json"), "utf8"));
 
-/** Those that are installed; each with arguments that make it report everything. */
+/** These are used if they are installed, with arguments that make them report everything. */
 const FORMATTERS = [
   ["groff", "-ww", "-man", "-Tutf8"],
   ["mandoc", "-Tlint", "-Wwarning"],

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parseBashLine, quoteForBash } from "../../../../../src/cli/commands/completion/bash-line.js";
 
-/** The default. */
+/** bash has this by default. */
 const BREAKS = " \t\n\"'@><=;|&(:";
 
 describe("a line of bash", () => {

@@ -1,4 +1,4 @@
-/** The shells themselves: test/e2e/completion-shells.test.ts. */
+/** The shells themselves are tested in test/e2e/completion-shells.test.ts. */
 import { describe, expect, test } from "vitest";
 import type { Client } from "../../../../../src/client/client.js";
 import { systemClock } from "../../../../../src/platform/clock.js";
@@ -8,7 +8,7 @@ import { newCliWorld, runCli } from "../../../../support/cli/run-cli.js";
 const ENV = { WHCB_URL: "http://127.0.0.1:1", WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" };
 const PATIENT = { ...ENV, WHCB_COMPLETION_TIMEOUT: "30s" };
 
-/** The values offered for the last word. */
+/** Returns the values offered for the last word. */
 async function offered(
   world: ReturnType<typeof newCliWorld>,
   words: readonly string[],

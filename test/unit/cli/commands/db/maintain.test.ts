@@ -8,7 +8,7 @@ import { cliDeps, newCliWorld } from "../../../../support/cli/run-cli.js";
 
 const WHCB_DB = "postgres://ada:hidden@db.example.com/calls";
 
-/** `whcb db …` on a file, with this maintenance. */
+/** Runs `whcb db …` on a file, with this maintenance. */
 async function db(
   argv: readonly string[],
   maintenance: (io: ReturnType<typeof captureIo>) => Partial<DatabaseMaintenance>,

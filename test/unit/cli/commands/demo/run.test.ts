@@ -26,7 +26,7 @@ describe("a demo that fails closes what it opened, the failing parts too", () =>
     };
     const deps: Partial<CliDeps> = {
       startService: async () => service,
-      // Only what the demo does with a client before it fails.
+      // It has only what the demo does with a client before it fails.
       openClient: async () => ({ close: close("client") }) as never,
       ...{ [broken]: fails },
     };

@@ -7,7 +7,7 @@ import { lockFile } from "../../../../../src/store/sqlite/lock-database.js";
 import { type CliWorld, newCliWorld, runCli } from "../../../../support/cli/run-cli.js";
 
 const JOURNALS = join(import.meta.dirname, "..", "..", "..", "..", "fixtures", "0.1.0", "journals");
-/** Runs of marks that are later than the first unfinished one. */
+/** These runs of marks are later than the first unfinished one. */
 const LATER_MARKS = ["20261125-045039-225E", "20261125-045045-6EB0", "20261125-045052-5BCE"];
 const UNFINISHED = ["20261125-045038-26E1", "20261125-045043-432D", "20261125-045049-B849"];
 /** The last steps of the fixtures are within a minute before this. */

@@ -13,7 +13,7 @@ import { aListedCall, aListedCallback } from "../../../../support/cli/listed.js"
 
 const PAGE = 500;
 
-/** A list of so many calls, of which it counts the pages that were asked for. */
+/** Lists so many calls, and counts the pages that were asked for. */
 function listOf(calls: number) {
   const asked = { pages: 0, found: 0 };
   async function* listCalls(_: string, __: ListCallsQuery): AsyncGenerator<CallPage> {

@@ -29,7 +29,7 @@ function keys(text: string): Key[] {
   });
 }
 
-/** The state after the keys, and what the last one asked for. */
+/** Returns the state after the keys, and what the last one asked for. */
 function typed(state: TriageState, text: string) {
   let last = press(state, { name: "home" }, CONTEXT);
   for (const key of keys(text)) last = press(last.state, key, CONTEXT);

@@ -16,7 +16,10 @@ const NOON = Date.UTC(2030, 0, 1, 12);
 
 type Counts = Readonly<Record<number, number>>;
 
-/** Until the service was asked so often, or so long. Each answer is a page with the calls of each status code, or none at all. */
+/**
+ * Runs until the service was asked as often as there are answers, at most a minute. An answer is a page with the calls of each status
+ * code, or none at all.
+ */
 async function showGroups(answers: readonly (Counts | null)[], isCheap = true) {
   const clock = new VirtualClock(NOON);
   const asked: number[] = [];

@@ -8,7 +8,7 @@ function progressOf(total: number) {
   const start = { ...NO_COUNTS, planned: total, left: total };
   const progress = new RunProgress(clock, total, start);
   let left = total;
-  /** So many calls accepted, one each `everyMs`. */
+  /** Accepts so many calls, one each `everyMs`. */
   const accept = (calls: number, everyMs: number): void => {
     for (let call = 0; call < calls; call++) {
       clock.advance(everyMs);
