@@ -31,14 +31,14 @@ export async function completeCallIds(
     for (const call of await client.findCalls(id, tooShort)) whole.add(call.id);
   }
   const missing = tooShort.find((word) => !whole.has(word));
-  if (missing !== undefined) throw new WhcbError("not-found", `no such call: ${missing}`, { hint: LENGTHS });
+  if (missing !== undefined) throw new WhcbError("not-found", `no such call: ${missing}`, { hint: LENGTH_HINT });
   return words.map((word) => {
     const matches = found.get(word);
     return matches === undefined ? word : onlyMatch(word, matches);
   });
 }
 
-const LENGTHS = `a call can be named by the first ${ID_PREFIX} of its id`;
+const LENGTH_HINT = `a call can be named by the first ${ID_PREFIX} of its id`;
 
 function onlyMatch(prefix: string, { callIds, hasMore }: CallIdMatches): string {
   const [first, second] = callIds;
@@ -54,11 +54,11 @@ function onlyMatch(prefix: string, { callIds, hasMore }: CallIdMatches): string 
   throw new WhcbError("not-found", `no call begins with ${prefix}`, { hint: "`whcb calls list … -o ids` lists ids" });
 }
 
-const SHOWN = 5;
+const MAX_SHOWN_IDS = 5;
 
 /** `callIds` has two or more ids that begin with the prefix. */
 export function ambiguousBeginning(noun: string, prefix: string, { callIds, hasMore }: CallIdMatches): WhcbError {
-  const shown = `${callIds.slice(0, SHOWN).join(", ")}${hasMore || callIds.length > SHOWN ? ", …" : ""}`;
+  const shown = `${callIds.slice(0, MAX_SHOWN_IDS).join(", ")}${hasMore || callIds.length > MAX_SHOWN_IDS ? ", …" : ""}`;
   const enough = digitsToTell(callIds);
   return new WhcbError("usage", `several ${noun} begin with ${prefix}: ${shown}`, {
     hint: hasMore

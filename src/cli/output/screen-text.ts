@@ -6,7 +6,7 @@
 import { CONTROL, escapeJson, INVISIBLE } from "../../platform/unsafe-characters.js";
 
 /** It is more than a screen shows, and bounds the work. */
-const LONGEST = 2_000;
+const MAX_LENGTH = 2_000;
 
 const UNSAFE = new RegExp(`[${CONTROL}${INVISIBLE}]|\\p{Surrogate}`, "gu");
 
@@ -71,7 +71,7 @@ const OWN_CONTROLS = /(\n|\t|\u001b\[(?:1|2|22|31|32|33|39)m)/;
 
 /** Returns one line, for text that is measured before it is written. */
 export function sanitize(value: string): string {
-  return escapeControls(value.length > LONGEST ? `${value.slice(0, LONGEST)}…` : value);
+  return escapeControls(value.length > MAX_LENGTH ? `${value.slice(0, MAX_LENGTH)}…` : value);
 }
 
 /** Escapes like `sanitize`, but never cuts. */

@@ -62,21 +62,21 @@ function fitColumns<Row>(
   width: number,
 ): ReadonlyMap<number, number> {
   const leastOf = (index: number) => Math.min(columns[index]?.least ?? Number.POSITIVE_INFINITY, natural[index] ?? 0);
-  const byRank = [...columns.keys()].sort((a, b) => rank(columns[a]) - rank(columns[b]) || a - b);
+  const byRank = [...columns.keys()].sort((a, b) => dropRankOf(columns[a]) - dropRankOf(columns[b]) || a - b);
   const chosen: number[] = [];
   let used = -GAP;
   for (const index of byRank) {
-    if (rank(columns[index]) > 0 && used + GAP + leastOf(index) > width) continue;
+    if (dropRankOf(columns[index]) > 0 && used + GAP + leastOf(index) > width) continue;
     chosen.push(index);
     used += GAP + leastOf(index);
   }
   const shown = new Map(chosen.sort((a, b) => a - b).map((index) => [index, natural[index] ?? 0]));
   const total = [...shown.values()].reduce((sum, size) => sum + size, 0) + GAP * (shown.size - 1);
-  shrink(columns, shown, Math.min(total - width, total));
+  shrinkColumns(columns, shown, Math.min(total - width, total));
   return shown;
 }
 
-function shrink<Row>(columns: readonly Column<Row>[], shown: Map<number, number>, excess: number): void {
+function shrinkColumns<Row>(columns: readonly Column<Row>[], shown: Map<number, number>, excess: number): void {
   for (let left = excess; left > 0; left--) {
     let widest = -1;
     for (const [index, size] of shown) {
@@ -88,6 +88,6 @@ function shrink<Row>(columns: readonly Column<Row>[], shown: Map<number, number>
   }
 }
 
-function rank<Row>(column: Column<Row> | undefined): number {
+function dropRankOf<Row>(column: Column<Row> | undefined): number {
   return column?.dropRank ?? 0;
 }

@@ -17,7 +17,7 @@ export async function collectKeys(
   const keys = await findKeys(invocation, callbacks, options);
   const missing = callbacksWithoutKey(callbacks, options);
   const without = missing.find(({ id }) => !keys.has(id));
-  if (without !== undefined) throw noKey(without.name, missing.length);
+  if (without !== undefined) throw missingKeyError(without.name, missing.length);
   return keys;
 }
 
@@ -52,7 +52,7 @@ function keyOfVariable(missing: readonly ListedCallback[], { io }: Invocation["d
   return missing.length === 1 ? io.env.WHCB_CALLBACK_KEY || null : null;
 }
 
-function noKey(name: string, missing: number): WhcbError {
+function missingKeyError(name: string, missing: number): WhcbError {
   return new WhcbError("config", `the service doesn't return the auth key of ${name}, and nothing is sent without it`, {
     hint: missing === 1 ? "set WHCB_CALLBACK_KEY to it" : "replay one callback at a time, with WHCB_CALLBACK_KEY set to its key",
   });

@@ -8,7 +8,7 @@ import { DATABASE } from "../args/shared-flags.js";
 import type { DatabaseAdmin } from "../cli-deps.js";
 import { warnOfOpenDatabase } from "./open-files.js";
 import { mayHoldPassword } from "./service-address.js";
-import { requireFile, resolveInvocation } from "./session.js";
+import { requireDatabaseFile, resolveInvocation } from "./session.js";
 import { readSettings } from "./settings-file.js";
 
 export const DATABASE_NAME = "whcb.db";
@@ -22,7 +22,7 @@ interface OpenDatabase extends AsyncDisposable {
 /** Throws `config` if there is no such file, or if the profile's service isn't known to be on this machine. */
 export async function openDatabase(invocation: Invocation): Promise<OpenDatabase> {
   const path = await findDatabase(invocation);
-  if (!isPostgresUrl(path)) await requireFile(path);
+  if (!isPostgresUrl(path)) await requireDatabaseFile(path);
   warnOfOpenDatabase(invocation, path);
   const admin = await invocation.deps.openDatabase(path);
   return { admin, path: databaseName(path), [Symbol.asyncDispose]: () => admin.close() };
@@ -31,12 +31,12 @@ export async function openDatabase(invocation: Invocation): Promise<OpenDatabase
 /** Finds what `findDatabase` does, or a URL of PostgreSQL, with a password only in WHCB_DB. */
 export async function findAnyDatabase(invocation: Invocation): Promise<string> {
   const { args, deps } = invocation;
-  const text = withoutPassword(args.get(DATABASE), "--db", "WHCB_DB") ?? deps.io.env.WHCB_DB ?? "";
+  const text = requireNoPassword(args.get(DATABASE), "--db", "WHCB_DB") ?? deps.io.env.WHCB_DB ?? "";
   return isPostgresUrl(text) ? text : findDatabase(invocation);
 }
 
 /** Returns the path, or the URL without its password. */
-export function databaseText(database: string): string {
+export function maskedDatabase(database: string): string {
   return isPostgresUrl(database) ? maskUrl(database) : database;
 }
 
@@ -58,7 +58,7 @@ async function findDatabase(invocation: Invocation): Promise<string> {
 }
 
 /** Throws `usage` for a password in the URL, as every user of the machine can read flags. */
-export function withoutPassword(text: string | undefined, flag: string, variable: string): string | undefined {
+export function requireNoPassword(text: string | undefined, flag: string, variable: string): string | undefined {
   if (text === undefined || !text.includes("://")) return text;
   const authority = text.slice(text.indexOf("://") + 3).split(/[/?#]/)[0] ?? "";
   if (/:[^@]*@/.test(authority) || /[?&](password|pass|auth)=/i.test(text)) {
@@ -83,7 +83,7 @@ export function databaseName(database: string): string {
  * are printed.
  */
 export function readDatabase(given: string | undefined, inEnvironment: string | undefined): string | undefined {
-  const text = withoutPassword(given, "--db", "WHCB_DB") ?? (inEnvironment || undefined);
+  const text = requireNoPassword(given, "--db", "WHCB_DB") ?? (inEnvironment || undefined);
   if (text === undefined || text === ":memory:" || isPostgresUrl(text)) return text;
   if (mayHoldPassword(text)) {
     throw new WhcbError(

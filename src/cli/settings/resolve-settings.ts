@@ -50,16 +50,18 @@ const PLATFORM_RATE = 5;
  * service or account.
  */
 export function resolveSettings({ flags, env, settings }: SettingsInput): ResolvedSettings {
-  const named = first<string | null>([flags.profile, "--profile"], [env.WHCB_PROFILE, "WHCB_PROFILE"]) ?? current(settings);
+  const named =
+    firstGiven<string | null>([flags.profile, "--profile"], [env.WHCB_PROFILE, "WHCB_PROFILE"]) ?? currentProfile(settings);
   const profile = named.value === null ? undefined : findProfile(settings, named.value);
-  const given = first<string>([flags.service, "--service"], [env.WHCB_URL, "WHCB_URL"]);
+  const given = firstGiven<string>([flags.service, "--service"], [env.WHCB_URL, "WHCB_URL"]);
   const ofProfile = profile === undefined ? undefined : { value: profile.url, from: `profile ${named.value}` };
   const place = given ?? ofProfile;
   const address = place === undefined ? null : readServiceAddress(place.value, place.from);
-  const owner = choose(settings, named.value, (candidate) => ownsCredentials(candidate, address));
+  const owner = chooseProfile(settings, named.value, (candidate) => ownsCredentials(candidate, address));
   const ofOwner = (key: "username" | "password" | "apiKey") => [owner?.[1][key], `profile ${owner?.[0]}`] as const;
-  const home = choose(settings, named.value, ({ url }) => sameService(url, address));
-  const isSameService = profile !== undefined && sameService(profile.url, address);
+  const home = chooseProfile(settings, named.value, ({ url }) => isOfService(url, address));
+  const ofHome = <Key extends keyof Profile>(key: Key) => [home?.[1][key], `profile ${home?.[0]}`] as const;
+  const isSameService = profile !== undefined && isOfService(profile.url, address);
   if (named.from === "--profile") {
     if (place?.from === "WHCB_URL" && !isSameService) throw contradiction(named.value, "service", "WHCB_URL");
     const account = owner?.[0] === named.value ? owner?.[1] : undefined;
@@ -70,16 +72,16 @@ export function resolveSettings({ flags, env, settings }: SettingsInput): Resolv
   return {
     profile: named,
     address: { value: address, from: place?.from ?? "not set" },
-    username: first<string | null>([env.WHCB_USERNAME, "WHCB_USERNAME"], ofOwner("username")) ?? notSet,
-    password: first<string | null>([env.WHCB_PASSWORD, "WHCB_PASSWORD"], ofOwner("password")) ?? notSet,
-    apiKey: first<string | null>([env.WHCB_API_KEY, "WHCB_API_KEY"], ofOwner("apiKey")) ?? notSet,
-    callback: first<string | null>([isSameService ? profile.callback : undefined, `profile ${named.value}`]) ?? notSet,
+    username: firstGiven<string | null>([env.WHCB_USERNAME, "WHCB_USERNAME"], ofOwner("username")) ?? notSet,
+    password: firstGiven<string | null>([env.WHCB_PASSWORD, "WHCB_PASSWORD"], ofOwner("password")) ?? notSet,
+    apiKey: firstGiven<string | null>([env.WHCB_API_KEY, "WHCB_API_KEY"], ofOwner("apiKey")) ?? notSet,
+    callback: firstGiven<string | null>([isSameService ? profile.callback : undefined, `profile ${named.value}`]) ?? notSet,
     foreignCallback: isSameService ? null : (profile?.callback ?? null),
-    country: first<string | null>([home?.[1].country, `profile ${home?.[0]}`]) ?? notSet,
-    timezone: first([home?.[1].timezone, `profile ${home?.[0]}`]) ?? { value: "UTC", from: "default" },
-    authParameter: first([home?.[1].authParameter, `profile ${home?.[0]}`]) ?? { value: DEFAULT_AUTH_PARAMETER, from: "default" },
-    bodyNames: first([home?.[1].bodyNames, `profile ${home?.[0]}`]) ?? { value: DEFAULT_BODY_NAMES, from: "default" },
-    allowNetwork: first<string | null>([home?.[1].allowNetwork, `profile ${home?.[0]}`]) ?? notSet,
+    country: firstGiven<string | null>(ofHome("country")) ?? notSet,
+    timezone: firstGiven(ofHome("timezone")) ?? { value: "UTC", from: "default" },
+    authParameter: firstGiven(ofHome("authParameter")) ?? { value: DEFAULT_AUTH_PARAMETER, from: "default" },
+    bodyNames: firstGiven(ofHome("bodyNames")) ?? { value: DEFAULT_BODY_NAMES, from: "default" },
+    allowNetwork: firstGiven<string | null>(ofHome("allowNetwork")) ?? notSet,
     rate: resolveRate(env, home, address),
     foreignOrigin: profile !== undefined && owner === undefined ? credentialsOrigin(profile) : null,
   };
@@ -150,12 +152,12 @@ export function findProfile(settings: Settings, name: string): Profile {
   });
 }
 
-function current(settings: Settings): Sourced<string | null> {
+function currentProfile(settings: Settings): Sourced<string | null> {
   return settings.current === null ? { value: null, from: "not set" } : { value: settings.current, from: "current profile" };
 }
 
 /** Returns the chosen one if it fits, else another. */
-function choose(
+function chooseProfile(
   settings: Settings,
   chosen: string | null,
   fits: (profile: Profile) => boolean,
@@ -164,7 +166,7 @@ function choose(
   return fitting.find(([name]) => name === chosen) ?? fitting[0];
 }
 
-function sameService(url: string, address: ServiceAddress | null): boolean {
+function isOfService(url: string, address: ServiceAddress | null): boolean {
   if (address === null) return false;
   if (address.kind === "file") return url === address.path;
   return parseUrl(url) !== null && addressText(readServiceAddress(url, "")) === address.url;
@@ -223,7 +225,9 @@ export function loginCommand({ profile, address }: ResolvedSettings, origin: str
   return commandLine({ command: "login", operands: [origin], flags });
 }
 
-function first<Value>(...candidates: readonly (readonly [value: Value | undefined, from: string])[]): Sourced<Value> | undefined {
+function firstGiven<Value>(
+  ...candidates: readonly (readonly [value: Value | undefined, from: string])[]
+): Sourced<Value> | undefined {
   for (const [value, from] of candidates) if (value !== undefined && value !== "") return { value, from };
   return undefined;
 }

@@ -24,7 +24,7 @@ export async function writeServeProfile(deps: CliDeps, service: ServedService): 
   let written = { name: "", isNew: false };
   const settings = await changeSettings(deps, (before) => {
     const known = ownProfile(before, service);
-    written = known === null ? { name: freeName(before, "local"), isNew: true } : { name: known, isNew: false };
+    written = known === null ? { name: freeProfileName(before, "local"), isNew: true } : { name: known, isNew: false };
     const { authParameter: _a, bodyNames: _b, ...stored }: Partial<Profile> = before.profiles.get(written.name) ?? {};
     const { username: _u, password: _p, apiKey: _k, credentialsOrigin: _o, ...rest } = stored;
     const { url, database, authParameter, bodyNames, credentials } = service;
@@ -48,7 +48,7 @@ function ownProfile({ profiles }: Settings, { database, url }: ServedService): s
 }
 
 /** Returns `base`, or with the next free number: "local-2". */
-export function freeName({ profiles }: Settings, base: string): string {
+export function freeProfileName({ profiles }: Settings, base: string): string {
   let name = base;
   for (let number = 2; profiles.has(name); number++) name = `${base}-${number}`;
   return name;

@@ -33,7 +33,7 @@ export async function withService<Result>(
 ): Promise<Result> {
   const { args, deps } = invocation;
   const target = toServiceTarget(settings, exchangeLog(invocation));
-  if (target.kind === "file") await requireFile(target.path);
+  if (target.kind === "file") await requireDatabaseFile(target.path);
   const isByDate = args.get(SINCE) !== undefined || args.get(UNTIL) !== undefined;
   const onListed = isByDate ? (await import("./warn-of-dates.js")).watchDates(invocation, settings.timezone) : undefined;
   try {
@@ -44,7 +44,7 @@ export async function withService<Result>(
       await client.close();
     }
   } catch (error) {
-    throw isWhcbError(error) ? explain(error, target, settings) : error;
+    throw isWhcbError(error) ? withSettingsHint(error, target, settings) : error;
   }
 }
 
@@ -106,7 +106,7 @@ export async function findCallback(client: Client, idOrName: string): Promise<Li
 }
 
 /** Throws `config` if it is missing or unreadable. */
-export async function requireFile(path: string): Promise<void> {
+export async function requireDatabaseFile(path: string): Promise<void> {
   try {
     await access(path);
   } catch (error) {
@@ -120,7 +120,7 @@ export async function requireFile(path: string): Promise<void> {
   }
 }
 
-function explain(error: WhcbError, target: ServiceTarget, settings: ResolvedSettings): WhcbError {
+function withSettingsHint(error: WhcbError, target: ServiceTarget, settings: ResolvedSettings): WhcbError {
   if (target.kind !== "http") return error;
   const origin = new URL(target.url).origin;
   if (error.code === "network") return withConnectionHint(error, target.url, settings.address.from);

@@ -86,7 +86,7 @@ export async function readSettings(configDirectory: string): Promise<Settings> {
 export async function changeSettings(deps: CliDeps, change: (settings: Settings) => Settings): Promise<Settings> {
   const configDirectory = deps.paths.config;
   await mkdir(configDirectory, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
-    throw unwritten(configDirectory, error);
+    throw unwritableError(configDirectory, error);
   });
   // conf loads a schema compiler, which reading doesn't need.
   const { default: Conf } = await withoutSignalListeners(() => import("conf"));
@@ -109,7 +109,7 @@ export async function changeSettings(deps: CliDeps, change: (settings: Settings)
       // An existing file keeps its mode through the rename.
       await chmod(settingsPath(configDirectory), 0o600);
     } catch (error) {
-      throw unwritten(configDirectory, error);
+      throw unwritableError(configDirectory, error);
     }
     return changed;
   } finally {
@@ -142,7 +142,7 @@ async function lockSettings({ paths, lockFile, clock }: CliDeps): Promise<{ rele
   });
 }
 
-function unwritten(configDirectory: string, error: unknown): WhcbError {
+function unwritableError(configDirectory: string, error: unknown): WhcbError {
   return new WhcbError("config", `the settings can't be written to ${settingsPath(configDirectory)}: ${errorMessage(error)}`, {
     hint: "WHCB_CONFIG_DIR names another folder",
     cause: error,
@@ -154,7 +154,7 @@ function parseSettings(document: unknown): Settings {
   const profiles = document.profiles ?? {};
   if (!isObject(profiles)) throw new Error('"profiles" must be an object');
   return {
-    current: text(document, "current") ?? null,
+    current: optionalText(document, "current") ?? null,
     profiles: new Map(Object.entries(profiles).map(([name, profile]) => [name, parseProfile(name, profile)])),
     serve: document.serve === undefined ? null : parseCredentials(document.serve),
   };
@@ -165,27 +165,27 @@ function parseProfile(name: string, profile: unknown): Profile {
   const { rate } = profile;
   if (rate !== undefined && !(typeof rate === "number" && rate > 0))
     throw new Error(`"rate" of profile "${name}" must be a number above 0`);
-  const url = text(profile, "url");
+  const url = optionalText(profile, "url");
   if (url === undefined) throw new Error(`profile "${name}" has no "url"`);
   const optional = withoutUndefined({
-    username: text(profile, "username"),
-    password: text(profile, "password"),
-    apiKey: text(profile, "apiKey"),
-    credentialsOrigin: text(profile, "credentialsOrigin"),
-    database: text(profile, "database"),
-    callback: text(profile, "callback"),
-    timezone: text(profile, "timezone"),
-    country: text(profile, "country"),
-    authParameter: text(profile, "authParameter"),
+    username: optionalText(profile, "username"),
+    password: optionalText(profile, "password"),
+    apiKey: optionalText(profile, "apiKey"),
+    credentialsOrigin: optionalText(profile, "credentialsOrigin"),
+    database: optionalText(profile, "database"),
+    callback: optionalText(profile, "callback"),
+    timezone: optionalText(profile, "timezone"),
+    country: optionalText(profile, "country"),
+    authParameter: optionalText(profile, "authParameter"),
     bodyNames: readBodyNames(profile),
-    allowNetwork: text(profile, "allowNetwork"),
+    allowNetwork: optionalText(profile, "allowNetwork"),
     rate,
   });
   return { url, ...optional };
 }
 
 function readBodyNames(profile: JsonObject): BodyNames | undefined {
-  const names = text(profile, "bodyNames");
+  const names = optionalText(profile, "bodyNames");
   try {
     return names === undefined ? undefined : parseBodyNames(names);
   } catch (error) {
@@ -201,7 +201,7 @@ function parseCredentials(value: unknown): Credentials {
   return { username, password, apiKey };
 }
 
-function text(record: JsonObject, key: string): string | undefined {
+function optionalText(record: JsonObject, key: string): string | undefined {
   const value = record[key];
   if (value === undefined || value === null || value === "") return undefined;
   if (typeof value !== "string") throw new Error(`"${key}" must be a string`);

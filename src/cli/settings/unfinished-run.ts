@@ -35,11 +35,11 @@ export async function mentionUnfinishedRun({ screen, deps }: Invocation, session
   );
 }
 
-const SAMPLE = 10;
+const SAMPLE_SIZE = 10;
 
 async function isAnyFailed(calls: readonly RunCall[], client: Client): Promise<boolean> {
-  const step = Math.max(1, Math.floor(calls.length / SAMPLE));
-  const sample = calls.filter((_, index) => index % step === 0).slice(0, SAMPLE);
+  const step = Math.max(1, Math.floor(calls.length / SAMPLE_SIZE));
+  const sample = calls.filter((_, index) => index % step === 0).slice(0, SAMPLE_SIZE);
   for (const callbackId of new Set(sample.map((call) => call.callbackId))) {
     const ids = sample.filter((call) => call.callbackId === callbackId).map(({ id }) => id);
     try {

@@ -10,7 +10,7 @@ import type { ScreenText } from "../../output/screen-text.js";
 /** --show-key shows "all". A new key is shown when it is created. */
 export type ShownSecrets = "none" | "new-key" | "all";
 
-const columns = (shown: ShownSecrets): readonly Column<ListedCallback>[] => [
+const callbackColumns = (shown: ShownSecrets): readonly Column<ListedCallback>[] => [
   { key: "name", title: "NAME", value: ({ name }) => name, least: 12 },
   { key: "id", title: "ID", value: ({ id }) => id, dropRank: 2 },
   {
@@ -29,7 +29,7 @@ const columns = (shown: ShownSecrets): readonly Column<ListedCallback>[] => [
 ];
 
 export function callbackListing(shown: ShownSecrets): ListingStyle<ListedCallback> {
-  return { columns: columns(shown), toJson: (callback) => callbackJson(callback, shown), toId: ({ id }) => id };
+  return { columns: callbackColumns(shown), toJson: (callback) => callbackJson(callback, shown), toId: ({ id }) => id };
 }
 
 export async function showCallback(callback: ListedCallback, screen: Screen, shown: ShownSecrets): Promise<void> {

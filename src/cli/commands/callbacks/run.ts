@@ -51,7 +51,7 @@ export function createCallback(invocation: Invocation<CallbacksFlags["create"]>)
     const { key, isNew } = await chooseCallbackKey(invocation);
     const settings = newSettings(values, required, key);
     const callback = await client.createCallback(settings).catch(async (error: unknown) => {
-      throw isWhcbError(error) ? await explain(client, error, required) : error;
+      throw isWhcbError(error) ? await explainRejection(client, error, required) : error;
     });
     await showCallback({ ...callback, auth: { ...callback.auth, key } }, screen, isNew ? "new-key" : "none");
     if (isNew && screen.format !== "json")
@@ -97,7 +97,7 @@ function readRequired({ name, url, email }: FlagValues<CallbacksFlags["create"]>
 }
 
 /** Over HTTP a taken name and a failed endpoint check are the same 400; the list tells which. */
-async function explain(client: Client, error: WhcbError, { name, url }: Required): Promise<WhcbError> {
+async function explainRejection(client: Client, error: WhcbError, { name, url }: Required): Promise<WhcbError> {
   if (error.code !== "malformed" && error.code !== "duplicate-name" && error.code !== "endpoint-check-failed") return error;
   const others = await client.listCallbacks().catch(() => []);
   const taken = others.find((other) => other.name === name);

@@ -52,13 +52,13 @@ class Follow {
     const { deps, screen } = this.#invocation;
     const { signal } = this.#ending;
     const callbacks = callback === null ? await this.#client.listCallbacks() : [callback];
-    for (const each of callbacks) await this.#reader(each).begin(this.#nowMs());
+    for (const each of callbacks) await this.#readerOf(each).begin(this.#nowMs());
     this.#callbacksReadAtMs = this.#nowMs();
     screen.info(`following ${callback === null ? "all callbacks" : callback.name}; Ctrl-C ends`);
     using _interrupt = onInterrupt(deps.io, () => this.#ending.abort());
-    const reading = this.#readOnAndOn(callback === null).catch((error: unknown) => this.#ending.abort(error));
+    const reading = this.#keepReading(callback === null).catch((error: unknown) => this.#ending.abort(error));
     while (!signal.aborted) {
-      if (this.#isReading && this.#nowMs() - this.#answeredAtMs > SILENT_MS) this.#lose("no answer");
+      if (this.#isReading && this.#nowMs() - this.#answeredAtMs > SILENT_MS) this.#noteLost("no answer");
       await deps.clock.sleepUntil(deps.clock.now() + TICK_MS, signal);
     }
     if (!(signal.reason instanceof DOMException)) throw signal.reason;
@@ -68,7 +68,7 @@ class Follow {
     return EXIT_INTERRUPTED;
   }
 
-  async #readOnAndOn(findsNew: boolean): Promise<void> {
+  async #keepReading(findsNew: boolean): Promise<void> {
     const { signal } = this.#ending;
     const { clock } = this.#invocation.deps;
     while (!signal.aborted) {
@@ -87,7 +87,7 @@ class Follow {
         }
       } catch (error) {
         if (!isWhcbError(error) || !isPassing(error)) throw error;
-        this.#lose(errorMessage(error));
+        this.#noteLost(errorMessage(error));
       } finally {
         this.#isReading = false;
       }
@@ -96,7 +96,7 @@ class Follow {
 
   async #readOne(reader: AttemptReader, mayBeDeleted: boolean): Promise<readonly FollowedAttempt[]> {
     try {
-      return await reader.read(this.#nowMs(), () => this.#answered());
+      return await reader.read(this.#nowMs(), () => this.#noteAnswer());
     } catch (error) {
       if (!mayBeDeleted || !isWhcbError(error, "not-found")) throw error;
       this.#readers.delete(reader.callback.id);
@@ -106,24 +106,24 @@ class Follow {
 
   /** Everything of a new callback is new. */
   async #findCallbacks(): Promise<void> {
-    for (const callback of await this.#client.listCallbacks()) this.#reader(callback);
+    for (const callback of await this.#client.listCallbacks()) this.#readerOf(callback);
     this.#callbacksReadAtMs = this.#nowMs();
-    this.#answered();
+    this.#noteAnswer();
   }
 
-  #reader(callback: ListedCallback): AttemptReader {
+  #readerOf(callback: ListedCallback): AttemptReader {
     const reader = this.#readers.get(callback.id) ?? new AttemptReader(this.#client, callback, this.#pace.windowEachMs);
     this.#readers.set(callback.id, reader);
     return reader;
   }
 
-  #answered(): void {
+  #noteAnswer(): void {
     this.#answeredAtMs = this.#nowMs();
     if (this.#isLost) this.#invocation.screen.info(`connected to ${this.#client.name} again`);
     this.#isLost = false;
   }
 
-  #lose(reason: string): void {
+  #noteLost(reason: string): void {
     if (!this.#isLost) this.#invocation.screen.info(text`reconnecting to ${this.#client.name}: ${reason}`);
     this.#isLost = true;
   }

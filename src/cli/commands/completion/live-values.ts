@@ -9,7 +9,7 @@ import { isObject, listOf, objectOf, textOf } from "../../../wire/json/json-valu
 import type { CliDeps } from "../../cli-deps.js";
 import { runFolder } from "../../settings/open-run-deps.js";
 import { resolveSettings, toServiceTarget } from "../../settings/resolve-settings.js";
-import { requireFile } from "../../settings/session.js";
+import { requireDatabaseFile } from "../../settings/session.js";
 import { readSettings } from "../../settings/settings-file.js";
 
 export interface Candidate {
@@ -79,7 +79,7 @@ export class LiveValues {
     const cache = new CandidateCache(deps, JSON.stringify([...owner, ...question]));
     const cached = await cache.read();
     if (cached !== null) return cached;
-    if (target.kind === "file") await requireFile(target.path);
+    if (target.kind === "file") await requireDatabaseFile(target.path);
     const client = await deps.openClient(target);
     try {
       // A shell must not take a call's id for a flag.

@@ -9,12 +9,12 @@ import { onFirstInterrupt } from "../../on-interrupt.js";
 import { writeJson } from "../../output/json-fields.js";
 import { openProgress } from "../../output/progress-line.js";
 import { text } from "../../output/screen-text.js";
-import { databaseText, findAnyDatabase } from "../../settings/database-path.js";
+import { findAnyDatabase, maskedDatabase } from "../../settings/database-path.js";
 import { warnOfOpenDatabase } from "../../settings/open-files.js";
-import { requireFile } from "../../settings/session.js";
+import { requireDatabaseFile } from "../../settings/session.js";
 import type { DbFlags } from "./command.js";
 
-export async function backUp(invocation: Invocation<DbFlags["backup"]>): Promise<number> {
+export async function backUpDatabase(invocation: Invocation<DbFlags["backup"]>): Promise<number> {
   const { args, values, screen } = invocation;
   const [database, maintenance] = await openMaintenance(invocation);
   if (isPostgresUrl(database)) {
@@ -36,10 +36,10 @@ export async function backUp(invocation: Invocation<DbFlags["backup"]>): Promise
   return EXIT_DONE;
 }
 
-export async function check(invocation: Invocation): Promise<number> {
+export async function checkDatabase(invocation: Invocation): Promise<number> {
   const { screen } = invocation;
   const [database, maintenance] = await openMaintenance(invocation);
-  const name = databaseText(database);
+  const name = maskedDatabase(database);
   const progress = await openProgress(invocation, `checking ${name}`);
   const { rows, problems, unchecked } = await maintenance
     .check(database, (where) => progress.show(`checking ${name}: ${where}`))
@@ -72,7 +72,7 @@ const UNCHECKED = {
     "its schema wasn't checked: that needs a server that isn't a standby, and a user with the right to create a schema for a moment (GRANT CREATE ON DATABASE)",
 };
 
-export async function copy(invocation: Invocation<DbFlags["copy"]>): Promise<number> {
+export async function copyDatabase(invocation: Invocation<DbFlags["copy"]>): Promise<number> {
   const { values, screen } = invocation;
   const given = values.from;
   if (given === undefined) throw new WhcbError("usage", "db copy needs --from: the SQLite file to copy");
@@ -85,10 +85,10 @@ export async function copy(invocation: Invocation<DbFlags["copy"]>): Promise<num
       hint: "give its URL, postgres://…, as WHCB_DB, or without a password as --db",
     });
   }
-  await requireFile(path);
+  await requireDatabaseFile(path);
   warnOfOpenDatabase(invocation, path);
   const maintenance = await invocation.deps.loadMaintenance();
-  const name = databaseText(url);
+  const name = maskedDatabase(url);
   const left = "type the same again to go on";
   const { rows, isResumed } = await withProgress(invocation, { first: `reading ${path}`, left }, (show) =>
     maintenance.copy(path, url, ({ step, table, rows: done }) => show(`${step} ${table}: ${count(done, "row")}`)),
@@ -105,10 +105,10 @@ export async function copy(invocation: Invocation<DbFlags["copy"]>): Promise<num
   return EXIT_DONE;
 }
 
-export async function migrate(invocation: Invocation): Promise<number> {
+export async function migrateDatabase(invocation: Invocation): Promise<number> {
   const { screen } = invocation;
   const [database, maintenance] = await openMaintenance(invocation);
-  const name = databaseText(database);
+  const name = maskedDatabase(database);
   const { from, to } = await maintenance.migrate(database);
   if (screen.format === "json") await writeJson({ database: name, from, to }, screen);
   else if (from === to) screen.info(`${name} has version ${to} already: nothing to do`);
@@ -118,7 +118,7 @@ export async function migrate(invocation: Invocation): Promise<number> {
 
 async function openMaintenance(invocation: Invocation): Promise<readonly [database: string, DatabaseMaintenance]> {
   const database = await findAnyDatabase(invocation);
-  if (!isPostgresUrl(database)) await requireFile(database);
+  if (!isPostgresUrl(database)) await requireDatabaseFile(database);
   warnOfOpenDatabase(invocation, database);
   return [database, await invocation.deps.loadMaintenance()];
 }

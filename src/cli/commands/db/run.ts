@@ -7,7 +7,7 @@ import { confirm } from "../../output/questions.js";
 import { openDatabase } from "../../settings/database-path.js";
 import type { DbFlags } from "./command.js";
 
-export async function eraseCommand(invocation: Invocation<DbFlags["erase"]>): Promise<void> {
+export async function erasePerson(invocation: Invocation<DbFlags["erase"]>): Promise<void> {
   const { values, screen } = invocation;
   const isSender = await senderMatcher(values.sender);
   const mailDirectory = values.mailFolder ?? null;

@@ -75,12 +75,12 @@ export function createCallback(
   });
 }
 
-export async function submit(
+export async function submitResponses(
   { client, deps, clock }: Stage,
   callback: ListedCallback,
   howMany: number,
 ): Promise<readonly string[]> {
-  return client.submitCalls(callback.id, responses(deps, howMany, clock.now()));
+  return client.submitCalls(callback.id, newResponses(deps, howMany, clock.now()));
 }
 
 const LONGEST_WAIT_MS = 15_000;
@@ -138,7 +138,7 @@ const CONTENTS = [
   "Who is this?",
 ];
 
-function responses({ random }: CliDeps, howMany: number, now: number): readonly SubmittedCall[] {
+function newResponses({ random }: CliDeps, howMany: number, now: number): readonly SubmittedCall[] {
   return Array.from({ length: howMany }, (_, index) => ({
     response: {
       messageId: randomId(random),

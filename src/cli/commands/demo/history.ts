@@ -1,7 +1,7 @@
 /** Hours pass in a few seconds: the service's clock jumps from step to step, and everything else is real. */
 import type { ListedCallback } from "../../../client/client.js";
 import type { Endpoint } from "../listen/local-endpoint.js";
-import { createCallback, DOWN, openStageEndpoint, type Stage, submit, UP, waitUntil } from "./demo-stage.js";
+import { createCallback, DOWN, openStageEndpoint, type Stage, submitResponses, UP, waitUntil } from "./demo-stage.js";
 import type { PastClock } from "./past-clock.js";
 
 const MINUTE_MS = 60_000;
@@ -56,9 +56,9 @@ export async function playHistory(stage: Stage, clock: PastClock, healthy: Liste
       clock.setBehind(minutesAgo * MINUTE_MS);
       // Traffic goes up and down.
       await Promise.all([
-        submit(stage, reports, Math.round(step * (1.8 + Math.sin(minutesAgo / 30)))),
-        submit(stage, healthy, step),
-        submit(stage, replies, Math.round(step * (1.6 + Math.cos(minutesAgo / 20) / 2))),
+        submitResponses(stage, reports, Math.round(step * (1.8 + Math.sin(minutesAgo / 30)))),
+        submitResponses(stage, healthy, step),
+        submitResponses(stage, replies, Math.round(step * (1.6 + Math.cos(minutesAgo / 20) / 2))),
       ]);
       await settle();
     }

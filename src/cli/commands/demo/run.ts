@@ -21,7 +21,7 @@ export async function run(invocation: Invocation<DemoFlags>): Promise<number> {
   const ending = new AbortController();
   using _interrupts = onFirstInterrupt(invocation.deps.io, () => ending.abort());
   try {
-    const code = await play(invocation, directory, teardown, ending.signal);
+    const code = await playDemo(invocation, directory, teardown, ending.signal);
     await teardown.run();
     return code;
   } catch (error) {
@@ -30,7 +30,7 @@ export async function run(invocation: Invocation<DemoFlags>): Promise<number> {
   }
 }
 
-async function play(
+async function playDemo(
   invocation: Invocation<DemoFlags>,
   directory: string,
   teardown: Teardown,
@@ -42,12 +42,12 @@ async function play(
   const say = (line: string) => screen.out(text`${line}\n`);
   const stage = await openStage({ deps, clock, directory, teardown, ending, say });
   const { checks, callback } = await playStory(stage);
-  const isRight = await report(checks, screen);
+  const isRight = await printChecks(checks, screen);
   if (isRight && isKept) await keepRunning(invocation, stage, await playHistory(stage, clock, callback));
   return isRight ? EXIT_DONE : EXIT_BUG;
 }
 
-async function report(checks: readonly DemoCheck[], screen: Screen): Promise<boolean> {
+async function printChecks(checks: readonly DemoCheck[], screen: Screen): Promise<boolean> {
   const { palette } = screen.renderOptions;
   const wrong = checks.filter(({ expected, seen }) => expected !== seen);
   const width = Math.max(...checks.map(({ name }) => name.length));

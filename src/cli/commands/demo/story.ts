@@ -10,7 +10,7 @@ import { planReplay } from "../../../runs/plan/plan-replay.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../../runs/run-options.js";
 import { runReplay } from "../../../runs/run-replay.js";
-import { createCallback, DOWN, openStageEndpoint, type Stage, submit, UP, waitUntil } from "./demo-stage.js";
+import { createCallback, DOWN, openStageEndpoint, type Stage, submitResponses, UP, waitUntil } from "./demo-stage.js";
 
 export interface DemoCheck {
   readonly name: string;
@@ -37,13 +37,13 @@ export async function playStory(stage: Stage): Promise<Story> {
   await say(`a service at ${stage.url}, an endpoint at ${endpoint.url}`);
   // Only the replay sends them again.
   const callback = await createCallback(stage, endpoint, { name: "demo", retriesEnabled: false });
-  const first = await submit(stage, callback, DELIVERED);
+  const first = await submitResponses(stage, callback, DELIVERED);
   await waitForCalls(stage, callback, { SUCCESS: DELIVERED, FAILED: 0 });
   await say(`${DELIVERED} responses arrived and were delivered`);
 
   endpoint.setBehaviour(DOWN);
   await say("the endpoint goes down: it answers 503");
-  const second = await submit(stage, callback, FAILED);
+  const second = await submitResponses(stage, callback, FAILED);
   await waitForCalls(stage, callback, { SUCCESS: DELIVERED, FAILED });
   const mails = join(directory, "mail");
   await waitUntil(stage, "the e-mail", async () => (await countMails(mails)) > 0);

@@ -24,9 +24,10 @@ export interface Endpoint {
 }
 
 /** Longer bodies aren't kept; the platform's largest message is far smaller. */
-const LONGEST_BODY = 10_485_760;
+const MAX_BODY_BYTES = 10_485_760;
 /** All bodies that are arriving, or aren't printed yet, may take so many bytes. */
-const LONGEST_BODIES = 3 * LONGEST_BODY;
+const MAX_BODIES_BYTES = 3 * MAX_BODY_BYTES;
+
 /** Resolves when listening. Throws `unavailable` if the port is taken. */
 export async function openEndpoint(
   options: { readonly port: number; readonly behaviour: Behaviour; readonly clock: Clock },
@@ -70,7 +71,7 @@ export async function openEndpoint(
     return answer;
   }
   await new Promise<void>((resolve, reject) => {
-    server.once("error", (error) => reject(cannotListen(options.port, error)));
+    server.once("error", (error) => reject(listenError(options.port, error)));
     server.listen(options.port, "127.0.0.1", resolve);
   });
   const address = server.address();
@@ -108,11 +109,11 @@ async function readBody(request: IncomingMessage, arriving: { bytes: number }): 
   try {
     for await (const piece of request) {
       if (collected === null) continue;
-      isTooLong ||= collected.length + piece.length > LONGEST_BODY;
+      isTooLong ||= collected.length + piece.length > MAX_BODY_BYTES;
       if (isTooLong) continue;
       collected.add(piece);
       keep(collected.capacity);
-      if (arriving.bytes <= LONGEST_BODIES) continue;
+      if (arriving.bytes <= MAX_BODIES_BYTES) continue;
       collected = null;
       keep(0);
     }
@@ -123,7 +124,7 @@ async function readBody(request: IncomingMessage, arriving: { bytes: number }): 
   }
 }
 
-function cannotListen(port: number, cause: Error): WhcbError {
+function listenError(port: number, cause: Error): WhcbError {
   const isTaken = "code" in cause && cause.code === "EADDRINUSE";
   return new WhcbError("unavailable", isTaken ? `port ${port} is taken` : `can't listen on port ${port}: ${cause.message}`, {
     hint: "--port 0 takes any free port",

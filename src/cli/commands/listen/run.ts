@@ -48,7 +48,7 @@ function readBehaviour(values: FlagValues<ListenFlags>): Behaviour {
 }
 
 /** It is in characters, with 100 more for each id: about 100 000 ids. An older id counts as new. */
-const REMEMBERED_LENGTH = 16_000_000;
+const MAX_REMEMBERED_LENGTH = 16_000_000;
 
 function rememberIds(): (received: Received) => boolean {
   const seen = new Set<string>();
@@ -58,7 +58,7 @@ function rememberIds(): (received: Received) => boolean {
     if (typeof id !== "string") return false;
     if (seen.has(id)) return true;
     const added = id.length + 100;
-    if (length + added > REMEMBERED_LENGTH) {
+    if (length + added > MAX_REMEMBERED_LENGTH) {
       seen.clear();
       length = 0;
     }

@@ -7,9 +7,9 @@ import { PROFILE, SERVICE } from "../../args/shared-flags.js";
 import type { Credentials, ServiceTarget } from "../../cli-deps.js";
 import { askSecret, askText } from "../../output/questions.js";
 import { warnOfClearText } from "../../settings/clear-text-warning.js";
-import { freeName } from "../../settings/serve-profile.js";
+import { freeProfileName } from "../../settings/serve-profile.js";
 import { addressText, readServiceAddress, type ServiceAddress } from "../../settings/service-address.js";
-import { exchangeLog, requireFile, withConnectionHint } from "../../settings/session.js";
+import { exchangeLog, requireDatabaseFile, withConnectionHint } from "../../settings/session.js";
 import { changeSettings, readSettings, type Settings } from "../../settings/settings-file.js";
 import type { LoginFlags } from "./command.js";
 
@@ -33,12 +33,12 @@ export async function run(invocation: Invocation<LoginFlags>): Promise<void> {
           authParameter: DEFAULT_AUTH_PARAMETER,
           bodyNames: DEFAULT_BODY_NAMES,
         };
-  if (target.kind === "file") await requireFile(target.path);
-  await tryOut(invocation, target);
+  if (target.kind === "file") await requireDatabaseFile(target.path);
+  await verifyTarget(invocation, target);
   const url = addressText(address);
   let name = values.name ?? args.get(PROFILE) ?? "";
   const settings = await changeSettings(deps, (before) => {
-    if (name === "") name = nameFor(before, address);
+    if (name === "") name = profileNameFor(before, address);
     const { username: _u, password: _p, apiKey: _k, credentialsOrigin: _o, ...rest } = before.profiles.get(name) ?? { url };
     const profiles = new Map(before.profiles).set(name, { ...rest, url, ...credentials });
     return { ...before, profiles, current: values.keepCurrent ? before.current : name };
@@ -80,7 +80,7 @@ async function readCredentials({ values, deps, screen }: Invocation<LoginFlags>)
 /** Expects a rejection without credentials; anything else is an error before a secret is typed. */
 async function checkAddress(invocation: Invocation, url: string): Promise<void> {
   try {
-    await tryOut(invocation, httpTarget(invocation, url, { username: "", password: "", apiKey: "" }));
+    await verifyTarget(invocation, httpTarget(invocation, url, { username: "", password: "", apiKey: "" }));
   } catch (error) {
     if (!isWhcbError(error) || !REJECTIONS.has(error.code)) throw error;
   }
@@ -95,7 +95,7 @@ const REJECTIONS: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 /** Throws the service's error: bad credentials aren't stored. */
-async function tryOut({ deps }: Invocation, target: ServiceTarget): Promise<void> {
+async function verifyTarget({ deps }: Invocation, target: ServiceTarget): Promise<void> {
   const client = await deps.openClient(target);
   try {
     await client.verify();
@@ -111,15 +111,15 @@ function httpTarget(invocation: Invocation, url: string, credentials: Credential
 }
 
 /** Never returns the name of another service's profile. */
-function nameFor(settings: Settings, address: ServiceAddress): string {
+function profileNameFor(settings: Settings, address: ServiceAddress): string {
   const url = addressText(address);
-  const base = usualName(address);
+  const base = usualProfileName(address);
   if (settings.profiles.get(base)?.url === url) return base;
   const [known] = [...settings.profiles].find(([, profile]) => profile.url === url) ?? [];
-  return known ?? freeName(settings, base);
+  return known ?? freeProfileName(settings, base);
 }
 
-function usualName(address: ServiceAddress): string {
+function usualProfileName(address: ServiceAddress): string {
   if (address.kind === "file") return basename(address.path).replace(/\.[^.]+$/, "");
   const { hostname } = new URL(address.url);
   const region = /^api\.([a-z0-9]+)\.whispir\.com$/.exec(hostname)?.[1];

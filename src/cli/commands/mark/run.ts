@@ -21,12 +21,12 @@ import type { MarkFlags } from "./command.js";
 type MarkInvocation = Invocation<MarkFlags["success"] | MarkFlags["failed"]>;
 
 export function markSuccess(invocation: Invocation<MarkFlags["success"]>): Promise<void> {
-  return mark(invocation, { status: "SUCCESS", from: "FAILED", isFiltered: invocation.values.failed, flag: "--failed" });
+  return markCalls(invocation, { status: "SUCCESS", from: "FAILED", isFiltered: invocation.values.failed, flag: "--failed" });
 }
 
 export function markFailed(invocation: Invocation<MarkFlags["failed"]>): Promise<void> {
   const { success, undo } = invocation.values;
-  return mark(invocation, { status: "FAILED", from: "SUCCESS", isFiltered: success, flag: "--success", undone: undo });
+  return markCalls(invocation, { status: "FAILED", from: "SUCCESS", isFiltered: success, flag: "--success", undone: undo });
 }
 
 interface Marking {
@@ -39,7 +39,7 @@ interface Marking {
 
 const CONNECTIONS = 4;
 
-async function mark(invocation: MarkInvocation, marking: Marking): Promise<void> {
+async function markCalls(invocation: MarkInvocation, marking: Marking): Promise<void> {
   const { args, values } = invocation;
   const { undone } = marking;
   if (undone !== undefined && args.operands.length > 0)

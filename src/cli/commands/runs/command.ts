@@ -35,7 +35,7 @@ export const RUNS: GroupBody = {
         ["whcb runs list", "what was replayed and marked from here"],
         ["whcb runs list -o json", "for a script"],
       ],
-      load: async () => ({ run: (await import("./run.js")).listRunsCommand }),
+      load: async () => ({ run: (await import("./run.js")).printRuns }),
     }),
     {
       name: "show",
@@ -57,7 +57,7 @@ export const RUNS: GroupBody = {
         "Of a replay by the service (`--via service`), what the service has not begun to send is cancelled too.\nIf calls of it have arrived, or your list had them, but they aren't marked, it asks first: the next replay sends them.",
       flags: { yes: YES },
       examples: [["whcb runs discard 20261125-0103", "by the beginning of its id"]],
-      load: async () => ({ run: (await import("./run.js")).discardRunCommand }),
+      load: async () => ({ run: (await import("./run.js")).discardNamedRun }),
     },
     command({
       name: "prune",
@@ -69,7 +69,7 @@ export const RUNS: GroupBody = {
         ["whcb runs prune --dry-run", "list what would be deleted"],
         ["whcb runs prune --older-than 90d --yes", "for cron"],
       ],
-      load: async () => ({ run: (await import("./run.js")).pruneRunsCommand }),
+      load: async () => ({ run: (await import("./run.js")).pruneRuns }),
     }),
   ],
   examples: [["whcb runs list", "what was replayed and marked from here"]],

@@ -28,13 +28,13 @@ import { profileOf, runFolder } from "../../settings/open-run-deps.js";
 import { withSession } from "../../settings/session.js";
 import type { RunsFlags } from "./command.js";
 
-export async function listRunsCommand({ values, screen, deps }: Invocation<RunsFlags["list"]>): Promise<void> {
+export async function printRuns({ values, screen, deps }: Invocation<RunsFlags["list"]>): Promise<void> {
   const listing = openListing(RUN_LISTING, screen, values.columns);
   await listing.add(await listRuns(runFolder(deps)));
   if ((await listing.end()) === 0) screen.info("no runs yet: this lists the replays and marks made from here");
 }
 
-export async function discardRunCommand(invocation: Invocation): Promise<void> {
+export async function discardNamedRun(invocation: Invocation): Promise<void> {
   const { args, screen, deps } = invocation;
   const folder = runFolder(deps);
   const run = await readRun(folder, args.operand(0));
@@ -74,7 +74,7 @@ function cancelInService(run: RunOverview, invocation: Invocation): Promise<bool
   });
 }
 
-export async function pruneRunsCommand(invocation: Invocation<RunsFlags["prune"]>): Promise<void> {
+export async function pruneRuns(invocation: Invocation<RunsFlags["prune"]>): Promise<void> {
   const { values, screen, deps } = invocation;
   const folder = runFolder(deps);
   const age = values.olderThan;

@@ -30,7 +30,7 @@ export async function run(invocation: Invocation<ServeFlags>): Promise<void> {
     isInterrupted = true;
     if (service === null) return;
     screen.info("stopping once the attempts in flight have finished; Ctrl-C again stops at once");
-    stop(service);
+    stopService(service);
   });
   service = await startService(invocation, options).catch(async (error: unknown) => {
     if (created !== undefined) await rmdir(deps.paths.data).catch(() => undefined);
@@ -41,19 +41,19 @@ export async function run(invocation: Invocation<ServeFlags>): Promise<void> {
       await storeCredentials(invocation, chosen);
       await announceApi(invocation, service, options, chosen);
     }
-    await announce(invocation, service, options);
+    await announceStart(invocation, service, options);
   } catch (error) {
     await service.stop().catch(() => undefined);
     throw error;
   }
-  if (isInterrupted) stop(service);
+  if (isInterrupted) stopService(service);
   await service.stopped;
   // Throws what failed, such as recording the last outcomes.
   await service.stop();
 }
 
 /** `run` waits for the end and reports errors, so they are ignored here. */
-function stop(service: RunningService): void {
+function stopService(service: RunningService): void {
   service.stop().catch(() => undefined);
 }
 
@@ -108,7 +108,7 @@ async function announceApi(
 }
 
 /** stdout comes last: scripts that wait for it find the settings written. */
-async function announce(invocation: Invocation, service: RunningService, options: ServeOptions): Promise<void> {
+async function announceStart(invocation: Invocation, service: RunningService, options: ServeOptions): Promise<void> {
   const { screen } = invocation;
   warnOfOpenDatabase(invocation, options.database);
   for (const line of describeStart(service, options, reachableUrl(service.url))) screen.info(line);

@@ -6,7 +6,7 @@ import type { Invocation } from "../../args/command-spec.js";
 import type { FlagValues } from "../../args/flag.js";
 import { withoutUndefined } from "../../args/flag-values.js";
 import type { NoticeOptions, ServeOptions } from "../../cli-deps.js";
-import { DATABASE_NAME, readDatabase, withoutPassword } from "../../settings/database-path.js";
+import { DATABASE_NAME, readDatabase, requireNoPassword } from "../../settings/database-path.js";
 import { isSlackWebhook, readNoticeUrls } from "../../settings/notice-urls.js";
 import type { ServeFlags } from "./command.js";
 
@@ -36,7 +36,7 @@ export function readServeOptions({ values, deps }: Invocation<ServeFlags>): Omit
       retainMailMs: values.retainMail,
     }),
     jitter: !values.noJitter,
-    smtp: toSmtp(withoutPassword(values.smtp, "--smtp", "WHCB_SMTP") ?? env.WHCB_SMTP),
+    smtp: toSmtp(requireNoPassword(values.smtp, "--smtp", "WHCB_SMTP") ?? env.WHCB_SMTP),
     mailDirectory: mailDirectory === undefined ? null : resolve(mailDirectory),
     notices: readNoticeOptions(values, env),
     plan: values.plan ?? null,

@@ -30,7 +30,7 @@ export function filterOfGroup(values: CallGroup["values"], by: readonly GroupKey
 const TEXTS = ["reason", "from", "messageId"] as const;
 
 /** Returns the filter of a group within a group. Of two periods it has the later beginning and the earlier end. */
-export function narrowed(outer: CallFilter, inner: CallFilter): CallFilter {
+export function narrowFilter(outer: CallFilter, inner: CallFilter): CallFilter {
   const since = Math.max(outer.since ?? -Infinity, inner.since ?? -Infinity);
   const until = Math.min(outer.until ?? Infinity, inner.until ?? Infinity);
   return { ...outer, ...inner, ...(since > -Infinity && { since }), ...(until < Infinity && { until }) };

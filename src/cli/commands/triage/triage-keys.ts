@@ -49,7 +49,7 @@ export function press(state: TriageState, key: Key, context: PressContext): Pres
   if (move !== null) return moveCursor(known, move, context);
   switch (key.name) {
     case "enter":
-      return open(known, context);
+      return openRow(known, context);
     case "escape":
     case "backspace":
       return goBack(known);
@@ -73,7 +73,7 @@ function pressCharacter(state: TriageState, character: string, context: PressCon
   if (character === "@") return { state: { ...state, overlay: { kind: "commands", cursor: 0 } } };
   if (character === "R") return readAgain(state, () => true);
   if (character === "/") return { state: { ...state, isTyping: level.kind !== "call" && level.kind !== "group" } };
-  if (character === " " && level.kind === "calls") return moveCursor(select(state, level), 1, context);
+  if (character === " " && level.kind === "calls") return moveCursor(toggleSelected(state, level), 1, context);
   return runAction(
     state,
     actionsIn(state, context).find(({ key }) => key === character),
@@ -87,7 +87,7 @@ function runAction(state: TriageState, action: Action | undefined, character: st
   return { state: { ...state, notice: isAction ? "not possible here: ? lists what is" : state.notice } };
 }
 
-function select(state: TriageState, level: CallsLevel): TriageState {
+function toggleSelected(state: TriageState, level: CallsLevel): TriageState {
   const id = level.ids[level.cursor];
   const line = id === undefined ? undefined : level.lines.get(id);
   if (id === undefined || line === undefined) return state;
@@ -175,7 +175,7 @@ function filterBy(state: TriageState, filterText: string): Pressed {
   return level.kind === "calls" && state.isTyping ? { state: changed } : { state: changed, effect: { do: "load" } };
 }
 
-function open(state: TriageState, context: PressContext): Pressed {
+function openRow(state: TriageState, context: PressContext): Pressed {
   const below = levelBelow(topLevel(state), context);
   if (below === null) return { state };
   if (below === "unselectable") return { state: { ...state, notice: "no filter selects these calls" } };

@@ -24,7 +24,7 @@ const READ_AGAIN_MS = 2_000;
 /** Groups are counted again this often. */
 const REFRESH_MS = 12_000;
 /** A reading is followed by a pause of so many times its duration. */
-const LEAST_PAUSE = 20;
+const PAUSE_FACTOR = 20;
 
 export class TriageProgram {
   readonly #invocation: Invocation;
@@ -53,7 +53,7 @@ export class TriageProgram {
     this.#state = state;
     this.#loader = new LevelLoader(
       client,
-      (id, change) => this.#change((before) => updateLevel(before, id, change)),
+      (id, change) => this.#changeState((before) => updateLevel(before, id, change)),
       () => invocation.deps.clock.now(),
     );
   }
@@ -96,13 +96,13 @@ export class TriageProgram {
 
   frame(size: ScreenSize): Frame {
     const state = this.#lost === null ? this.#state : { ...this.#state, notice: this.#lost.notice };
-    return triageFrame(state, size, { ...this.#options(), actions: actionsIn(this.#state, this.#context()) });
+    return triageFrame(state, size, { ...this.#renderOptions(), actions: actionsIn(this.#state, this.#pressContext()) });
   }
 
   press(key: Key): void {
-    const { state, effect } = press(this.#state, key, this.#context());
+    const { state, effect } = press(this.#state, key, this.#pressContext());
     this.#state = state;
-    if (effect !== undefined) this.#do(effect, key);
+    if (effect !== undefined) this.#doEffect(effect, key);
     this.#display?.update();
   }
 
@@ -113,7 +113,7 @@ export class TriageProgram {
     this.#ending.abort();
   }
 
-  #do(effect: Effect, key: Key): void {
+  #doEffect(effect: Effect, key: Key): void {
     switch (effect.do) {
       case "quit":
         this.#isInterrupted = key.name === "interrupt";
@@ -151,7 +151,7 @@ export class TriageProgram {
           if (!level.isLoaded) this.#tookMs = clock.monotonicMs() - beganAt;
           this.#isChanged = true;
         },
-        (error: unknown) => this.#lose(error),
+        (error: unknown) => this.#noteLost(error),
       )
       .catch((bug: unknown) => this.#ending.abort(bug))
       .finally(() => this.#reading--);
@@ -164,20 +164,20 @@ export class TriageProgram {
     const level = levels.at(-1);
     if (!this.#isCheap || level?.kind !== "groups" || panel !== null || overlay !== null || isTyping)
       return Number.POSITIVE_INFINITY;
-    return (level.counted.readAt ?? Number.POSITIVE_INFINITY) + Math.max(REFRESH_MS, LEAST_PAUSE * this.#tookMs);
+    return (level.counted.readAt ?? Number.POSITIVE_INFINITY) + Math.max(REFRESH_MS, PAUSE_FACTOR * this.#tookMs);
   }
 
   #readAgain(): void {
     const { id } = topLevel(this.#state);
-    this.#change((state) => updateLevel(state, id, (level) => ({ ...level, isLoaded: false })));
+    this.#changeState((state) => updateLevel(state, id, (level) => ({ ...level, isLoaded: false })));
     this.#load();
   }
 
-  #lose(error: unknown): void {
+  #noteLost(error: unknown): void {
     const notice = loadFailure(error);
     this.#loader.restart();
     if (!isWhcbError(error, "network")) {
-      this.#change((state) => ({ ...state, notice }));
+      this.#changeState((state) => ({ ...state, notice }));
       return;
     }
     const { clock } = this.#invocation.deps;
@@ -201,7 +201,7 @@ export class TriageProgram {
     const change = (part: Partial<Panel>): void => {
       if (!hasEnded) this.#changePanel(part);
     };
-    this.#change((state) => ({ ...state, panel: { command, output: [], progress: null, question: null, outcome: null } }));
+    this.#changeState((state) => ({ ...state, panel: { command, output: [], progress: null, question: null, outcome: null } }));
     const { columns } = this.#fullScreen?.size() ?? { columns: 80 };
     this.#run = startInPanel(
       argvOf(action.command),
@@ -235,20 +235,20 @@ export class TriageProgram {
     }
     if (file !== null && code === 0) lines.push(`saved in ${file.path}`);
     const outcome = outcomeOf(action, code, runId);
-    this.#change((state) => ({
+    this.#changeState((state) => ({
       ...state,
       ran: [...state.ran, { at: deps.clock.now(), command, outcome }],
       undoable: undoableAfter(action, runId, code, state.undoable),
       panel: state.panel && { ...state.panel, output: [...lines], progress: null, question: null, outcome },
     }));
-    if (runId !== null) this.#change((state) => ({ ...state, levels: state.levels.map(withoutSelection) }));
+    if (runId !== null) this.#changeState((state) => ({ ...state, levels: state.levels.map(withoutSelection) }));
     if (isRun(action)) this.#reload();
   }
 
   /** Lists are read again, as what was done has changed them. */
   #reload(): void {
     this.#loader.restart();
-    this.#change((state) => ({
+    this.#changeState((state) => ({
       ...state,
       levels: state.levels.map((level) => (level.kind === "callbacks" ? level : { ...level, isLoaded: false })),
     }));
@@ -262,26 +262,26 @@ export class TriageProgram {
     return { name, path: resolve(name), stream: createWriteStream(name, { flags: "wx", mode: 0o600 }) };
   }
 
-  #context(): PressContext {
+  #pressContext(): PressContext {
     const { rows, columns } = this.#fullScreen?.size() ?? { rows: 24, columns: 80 };
     const level = topLevel(this.#state);
     return {
       page: Math.max(1, rows - HEADER_AND_FOOTER),
-      callRows: level.kind === "call" ? callText(level, columns, this.#options()).length : 0,
+      callRows: level.kind === "call" ? callText(level, columns, this.#renderOptions()).length : 0,
       serviceFlags: this.#invocation.screen.renderOptions.serviceFlags,
       newId: () => ++this.#lastId,
     };
   }
 
-  #options() {
+  #renderOptions() {
     return { ...this.#invocation.screen.renderOptions, now: this.#invocation.deps.clock.now() };
   }
 
   #changePanel(part: Partial<Panel>): void {
-    this.#change((state) => (state.panel === null ? state : { ...state, panel: { ...state.panel, ...part } }));
+    this.#changeState((state) => (state.panel === null ? state : { ...state, panel: { ...state.panel, ...part } }));
   }
 
-  #change(change: (state: TriageState) => TriageState): void {
+  #changeState(change: (state: TriageState) => TriageState): void {
     this.#state = change(this.#state);
     this.#isChanged = true;
   }

@@ -3,7 +3,7 @@ import type { ListedCallback } from "../../../client/client.js";
 import type { CallFilter } from "../../../domain/call-filter.js";
 import type { CallGroup, GroupKey } from "../../../domain/call-groups.js";
 import type { CallDetails } from "../calls/get-call.js";
-import { type CallTarget, filterOfGroup, narrowed } from "./call-target.js";
+import { type CallTarget, filterOfGroup, narrowFilter } from "./call-target.js";
 
 export type Dimension = "cause" | "hour" | "from" | "message";
 
@@ -242,7 +242,7 @@ export function partFilter({ filter, parts, cursor }: GroupLevel): CallFilter | 
   const part = parts[cursor - 1];
   if (part === undefined) return filter;
   const inner = filterOfGroup(part.group.values, DIMENSIONS[part.dimension].by);
-  return inner === null ? null : narrowed(filter, inner);
+  return inner === null ? null : narrowFilter(filter, inner);
 }
 
 function contains(text: string, part: string): boolean {

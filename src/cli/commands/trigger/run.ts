@@ -18,7 +18,7 @@ import { findCallback, withSession } from "../../settings/session.js";
 import type { TriggerFlags } from "./command.js";
 
 /** The service's limit per request. */
-const BATCH = 1_000;
+const MAX_BATCH = 1_000;
 
 export function run(invocation: Invocation<TriggerFlags>): Promise<void> {
   const { args, values, screen, deps } = invocation;
@@ -29,7 +29,7 @@ export function run(invocation: Invocation<TriggerFlags>): Promise<void> {
     const ids: string[] = [];
     let accepted = 0;
     try {
-      for await (const batch of paced(calls, rate, deps)) {
+      for await (const batch of inBatches(calls, rate, deps)) {
         const submitted = await client.submitCalls(callback.id, batch);
         accepted += submitted.length;
         if (screen.format === "ndjson") await screen.out(joinText(submitted.map((id) => text`${safeJson({ id })}\n`)));
@@ -49,12 +49,12 @@ export function run(invocation: Invocation<TriggerFlags>): Promise<void> {
 }
 
 /** With a rate there are at most ten batches a second, evenly spaced. */
-async function* paced(
+async function* inBatches(
   calls: AsyncIterable<SubmittedCall> | Iterable<SubmittedCall>,
   rate: number | null,
   { clock }: CliDeps,
 ): AsyncIterable<readonly SubmittedCall[]> {
-  const size = rate === null ? BATCH : Math.max(1, Math.min(BATCH, Math.round(rate / 10)));
+  const size = rate === null ? MAX_BATCH : Math.max(1, Math.min(MAX_BATCH, Math.round(rate / 10)));
   const startedAt = clock.now();
   let sent = 0;
   let batch: SubmittedCall[] = [];
@@ -79,7 +79,7 @@ function* generateCalls({ values, deps }: Invocation<TriggerFlags>): Iterable<Su
     const response: MessageResponse = {
       messageId: randomId(deps.random),
       messageLocation: "",
-      from: sender(number, channel),
+      from: newSender(number, channel),
       responseMessage: {
         channel,
         kind,
@@ -95,7 +95,7 @@ function* generateCalls({ values, deps }: Invocation<TriggerFlags>): Iterable<Su
 const CHANNELS = { sms: "SMS", email: "EMAIL", voice: "VOICE" } as const;
 
 /** It uses Australian numbers for fiction, and a reserved domain. */
-function sender(number: number, channel: "SMS" | "EMAIL" | "VOICE"): MessageResponse["from"] {
+function newSender(number: number, channel: "SMS" | "EMAIL" | "VOICE"): MessageResponse["from"] {
   const phone = `614915701${String(number % 100).padStart(2, "0")}`;
   const empty = { name: `Person ${number}`, mri: "", mobile: "", email: "", voice: "" };
   if (channel === "SMS") return { ...empty, mobile: phone };

@@ -58,17 +58,17 @@ class Watch {
 
   async read(): Promise<void> {
     const outages = (await this.#client.listOutages()) ?? [];
-    this.#answered();
+    this.#noteAnswer();
     for (const [index, reader] of this.#readers.entries()) {
       if (this.#ending.signal.aborted) return;
-      const reading = await reader.read(outages, () => this.#answered());
+      const reading = await reader.read(outages, () => this.#noteAnswer());
       const { watched, changes } = addReading(this.#watched[index] ?? null, reading);
       this.#watched[index] = watched;
       for (const change of changes) {
         if (change.kind === "counts") this.#onCounts(watched);
         else {
           const at = change.kind === "failure" ? change.call.attemptedAt : null;
-          this.#add({ at: at ?? this.#now(), callback: reading.callback, change });
+          this.#addEvent({ at: at ?? this.#now(), callback: reading.callback, change });
         }
       }
     }
@@ -82,7 +82,11 @@ class Watch {
     };
     return withDisplay(this.#invocation, {
       frame: ({ rows }) =>
-        watchFrame({ callbacks: this.#known(), events: this.#events, freshness: this.#freshness() }, rows, this.#options()),
+        watchFrame(
+          { callbacks: this.#knownCallbacks(), events: this.#events, freshness: this.#freshness() },
+          rows,
+          this.#renderOptions(),
+        ),
       onKey: (key) => {
         if (key.name === "interrupt") end(EXIT_INTERRUPTED);
         if (key.name === "character" && key.character === "q") end(EXIT_DONE);
@@ -92,7 +96,7 @@ class Watch {
         await this.#follow(() => display.update());
         return code;
       },
-    }).then((ended) => this.#end(ended));
+    }).then((ended) => this.#endWith(ended));
   }
 
   /** Prints until Ctrl-C. */
@@ -105,33 +109,33 @@ class Watch {
       printedAt = clock.monotonicMs();
       written = screen.out(text`${line}\n`).catch((error: unknown) => this.#ending.abort(error));
     };
-    this.#onEvent = (event) => print(eventLine(event, this.#options()));
-    this.#onCounts = (watched) => print(countsLine(watched, this.#options()));
-    this.#onFreshness = () => screen.info(freshnessLine(this.#freshness(), this.#options()));
-    for (const watched of this.#known()) this.#onCounts(watched);
+    this.#onEvent = (event) => print(eventLine(event, this.#renderOptions()));
+    this.#onCounts = (watched) => print(countsLine(watched, this.#renderOptions()));
+    this.#onFreshness = () => screen.info(freshnessLine(this.#freshness(), this.#renderOptions()));
+    for (const watched of this.#knownCallbacks()) this.#onCounts(watched);
     using _interrupt = onInterrupt(deps.io, () => this.#ending.abort());
     await this.#follow(() => {
       const isQuiet = clock.monotonicMs() - printedAt >= QUIET_MS;
-      if (deps.io.stdout.isPipe === true && isQuiet) print(quietLine(this.#freshness(), this.#options()));
+      if (deps.io.stdout.isPipe === true && isQuiet) print(quietLine(this.#freshness(), this.#renderOptions()));
     });
     await written;
-    return this.#end(EXIT_INTERRUPTED);
+    return this.#endWith(EXIT_INTERRUPTED);
   }
 
   /** Follows until `#ending` is aborted. */
   async #follow(onTick: () => void): Promise<void> {
     const { signal } = this.#ending;
     const { clock } = this.#invocation.deps;
-    void this.#readOnAndOn().catch((error: unknown) => this.#ending.abort(error));
+    void this.#keepReading().catch((error: unknown) => this.#ending.abort(error));
     while (!signal.aborted) {
-      if (this.#lost === null && clock.now() - this.#answeredAt > this.#silentMs) this.#lose(null);
+      if (this.#lost === null && clock.now() - this.#answeredAt > this.#silentMs) this.#noteLost(null);
       onTick();
       await clock.sleepUntil(clock.now() + TICK_MS, signal);
     }
   }
 
   /** Returns the code, or throws what ended it. */
-  #end(code: number): number {
+  #endWith(code: number): number {
     const { reason } = this.#ending.signal;
     if (!(reason instanceof DOMException)) throw reason;
     // A request may be retried for minutes.
@@ -139,7 +143,7 @@ class Watch {
     return code;
   }
 
-  async #readOnAndOn(): Promise<void> {
+  async #keepReading(): Promise<void> {
     const { signal } = this.#ending;
     const { clock } = this.#invocation.deps;
     while (!signal.aborted) {
@@ -150,26 +154,26 @@ class Watch {
         await this.read();
       } catch (error) {
         if (!isWhcbError(error)) throw error;
-        this.#lose(errorMessage(error));
+        this.#noteLost(errorMessage(error));
       }
       this.#isReading = false;
     }
   }
 
-  #answered(): void {
+  #noteAnswer(): void {
     this.#answeredAt = this.#now();
     if (this.#lost === null) return;
     this.#lost = null;
     this.#onFreshness();
   }
 
-  #lose(reason: string | null): void {
+  #noteLost(reason: string | null): void {
     const isNew = this.#lost === null;
     this.#lost = { reason };
     if (isNew) this.#onFreshness();
   }
 
-  #add(event: WatchEvent): void {
+  #addEvent(event: WatchEvent): void {
     this.#events = [event, ...this.#events].slice(0, MOST_EVENTS);
     this.#onEvent(event);
   }
@@ -178,7 +182,7 @@ class Watch {
     return this.#invocation.deps.clock.now();
   }
 
-  #known(): readonly WatchedCallback[] {
+  #knownCallbacks(): readonly WatchedCallback[] {
     return this.#watched.filter((watched) => watched !== null);
   }
 
@@ -186,7 +190,7 @@ class Watch {
     return { service: this.#client.name, answeredAt: this.#answeredAt, lost: this.#lost };
   }
 
-  #options() {
+  #renderOptions() {
     return { ...this.#invocation.screen.renderOptions, now: this.#now() };
   }
 }

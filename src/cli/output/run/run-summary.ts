@@ -29,7 +29,7 @@ export async function finishRun(
   } else if (screen.format === "ndjson") {
     screen.info(joinText(summaryLines(summary, { ...screen.renderOptions, palette: PLAIN }), "\n"));
   } else await screen.out(renderSummary(summary, screen.renderOptions));
-  if (summary.error !== null) throw explain(summary.error, summary, screen.renderOptions);
+  if (summary.error !== null) throw withNextStep(summary.error, summary, screen.renderOptions);
   if (balance !== null && balance.missing !== 0) {
     throw new WhcbError("items-failed", "the balance doesn't add up", {
       hint: `\`${runCommand("runs show", summary.header, screen.renderOptions)}\` lists each call`,
@@ -38,7 +38,11 @@ export async function finishRun(
 }
 
 /** A failed canary probably met the outage itself. */
-function explain(error: WhcbError, { callbacks, counts, isResumable, unmarked }: RunSummary, options: RenderOptions): WhcbError {
+function withNextStep(
+  error: WhcbError,
+  { callbacks, counts, isResumable, unmarked }: RunSummary,
+  options: RenderOptions,
+): WhcbError {
   if (!isResumable) return error;
   if (unmarked.length > 0) return withHint(error, markHint(unmarked, options));
   const hasRejectedMarks = error.code === "items-failed" && counts.toMark > 0;
@@ -72,7 +76,7 @@ function markHint(unmarked: readonly UnmarkedRun[], options: RenderOptions): str
   return `${commands.join(" and ")} ${commands.length === 1 ? "marks" : "mark"} ${[...new Set(what)].join(" and ")}${discards.join("")}`;
 }
 
-const DONE: Readonly<Record<RunKind, string>> = {
+const DONE_TEXT: Readonly<Record<RunKind, string>> = {
   replay: "replayed",
   reconcile: "reconciled",
   "mark-success": "marked SUCCESS",
@@ -89,7 +93,7 @@ function summaryLines(summary: RunSummary, options: RenderOptions): readonly Pri
   const { palette } = options;
   const done = doneCalls(summary);
   const planned = count(counts.planned, "call");
-  const title = palette.strong(`${done === counts.planned ? planned : `${done} of ${planned}`} ${DONE[header.kind]}`);
+  const title = palette.strong(`${done === counts.planned ? planned : `${done} of ${planned}`} ${DONE_TEXT[header.kind]}`);
   const next = nextCommand(summary, options);
   return [
     text`${title} in ${formatDuration(summary.durationMs)} ${palette.dim(`(run ${header.runId})`)}`,

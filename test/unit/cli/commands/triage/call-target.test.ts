@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { filterFlags, filterOfGroup, narrowed } from "../../../../../src/cli/commands/triage/call-target.js";
+import { filterFlags, filterOfGroup, narrowFilter } from "../../../../../src/cli/commands/triage/call-target.js";
 
 const HOUR = Date.UTC(2026, 10, 24, 12);
 
@@ -21,7 +21,7 @@ describe("the filter of a group", () => {
   });
 
   it("inside another one never takes more: the later beginning and the earlier end", () => {
-    expect(narrowed({ since: 5, until: 9, from: "a" }, { since: 3, until: 7, reason: "b" })).toEqual({
+    expect(narrowFilter({ since: 5, until: 9, from: "a" }, { since: 3, until: 7, reason: "b" })).toEqual({
       since: 5,
       until: 7,
       from: "a",
