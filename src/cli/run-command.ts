@@ -27,7 +27,7 @@ export async function runCommand(argv: readonly string[], deps: CliDeps): Promis
   } catch (error) {
     if (error instanceof OutputClosed) return EXIT_DONE;
     const palette = await loadPalette(wantsColor(io.stderr, io.env, argv.includes("--no-color")));
-    notify(io.stderr, renderError(error, { json: wantsJson(argv), palette }));
+    notify(io.stderr, renderError(error, { isJson: wantsJson(argv), palette }));
     return exitCodeOf(error);
   }
 }

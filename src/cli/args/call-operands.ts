@@ -31,20 +31,20 @@ export async function readCallOperands(
 ): Promise<CallOperands> {
   const { args, values, deps } = invocation;
   const [first, ...rest] = args.operands;
-  const startsWithCall = first === undefined || first === "-" || CALL_ID.test(first);
-  const named = startsWithCall ? args.operands : rest;
-  const callback = startsWithCall ? null : first;
+  const isCallFirst = first === undefined || first === "-" || CALL_ID.test(first);
+  const named = isCallFirst ? args.operands : rest;
+  const callback = isCallFirst ? null : first;
   const { file } = values;
-  const givesIds = named.length > 0 || file !== undefined;
-  if (givesIds && (selectors.isFiltered || isNarrowed(values))) {
+  const hasIds = named.length > 0 || file !== undefined;
+  if (hasIds && (selectors.isFiltered || isNarrowed(values))) {
     throw new WhcbError("usage", "call ids and a filter can't be combined");
   }
-  if (!givesIds && !selectors.isFiltered) {
+  if (!hasIds && !selectors.isFiltered) {
     throw new WhcbError("usage", isNarrowed(values) ? `a filter needs ${selectors.flag}` : "no calls were selected", {
       hint: `give call ids, - for stdin, --file, or ${selectors.flag}`,
     });
   }
-  if (!givesIds) return { callback, callIds: null };
+  if (!hasIds) return { callback, callIds: null };
   const typed = named.filter((word) => word !== "-");
   const odd = typed.find((word) => !isOneId(word));
   if (odd !== undefined) throw new WhcbError("usage", `${JSON.stringify(odd)} isn't a call id`);
@@ -61,8 +61,8 @@ export async function toCallScope(
   status: CallFilter["status"],
   invocation: Invocation<typeof NARROWING_FLAGS>,
 ): Promise<CallScope> {
-  const { callback: ofProfile, foreignCallback } = session.settings;
-  const name = operands.callback ?? ofProfile.value;
+  const { callback: defaultCallback, foreignCallback } = session.settings;
+  const name = operands.callback ?? defaultCallback.value;
   // A user of a default callback doesn't mean all callbacks.
   if (name === null && foreignCallback !== null)
     throw new WhcbError("usage", `the profile's default callback ${JSON.stringify(foreignCallback)} is of another service`, {

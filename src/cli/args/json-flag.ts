@@ -16,7 +16,7 @@ export function jsonFlag(fields: JsonFields): JsonFlag {
     summary: "JSON with only these fields, comma-separated; without a value it lists the fields",
     textIfBare: `${names.join("\n")}\n`,
     fields,
-    read: (raw) => (typeof raw === "string" ? readNames(raw, names) : undefined),
+    read: (raw) => (typeof raw === "string" ? readFieldNames(raw, names) : undefined),
   };
 }
 
@@ -24,7 +24,7 @@ export function isJsonFlag(flag: Flag<unknown>): flag is JsonFlag {
   return "fields" in flag;
 }
 
-function readNames(text: string, names: readonly string[]): readonly string[] {
+function readFieldNames(text: string, names: readonly string[]): readonly string[] {
   const given = text.split(",").map((name) => name.trim());
   return given.map((name) => requireOneOf(name, names, "usage", `--json: no field ${JSON.stringify(name)}`));
 }

@@ -5,7 +5,7 @@ import { type Printable, text } from "../output/screen-text.js";
 import type { Display } from "./display.js";
 import type { Frame, Key } from "./frame.js";
 
-export interface Showing {
+export interface DisplayOptions {
   readonly frame: (size: ScreenSize) => Frame;
   readonly onKey: (key: Key) => void;
   /** SIGINT or SIGTERM comes from outside; Ctrl-C is a key. */
@@ -27,7 +27,7 @@ function escaped({ header, body, footer }: Frame): Frame {
 
 export async function withDisplay(
   { deps }: Invocation,
-  { frame, onKey, onInterrupt: handleInterrupt, run }: Showing,
+  { frame, onKey, onInterrupt: handleInterrupt, run }: DisplayOptions,
 ): Promise<number> {
   const { openDisplay } = await import("./display.js");
   const screen = await deps.openFullScreen();

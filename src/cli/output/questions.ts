@@ -48,24 +48,24 @@ export async function askSecret(io: Io, question: Printable): Promise<string> {
 /** A paste also answers the next questions. */
 const typedAhead = new WeakMap<Io["stdin"], string[]>();
 
-async function ask(io: Io, question: Printable, hidden: boolean): Promise<string> {
+async function ask(io: Io, question: Printable, isHidden: boolean): Promise<string> {
   notify(io.stderr, text`${question} `);
   try {
     const lines = typedAhead.get(io.stdin) ?? [];
     typedAhead.set(io.stdin, lines);
-    if (lines.length === 0 && !hasEnded(io.stdin)) await readInto(lines, io, hidden);
+    if (lines.length === 0 && !hasEnded(io.stdin)) await readInto(lines, io, isHidden);
     return lines.shift() ?? "";
   } finally {
-    if (hidden) notify(io.stderr, text`\n`);
+    if (isHidden) notify(io.stderr, text`\n`);
   }
 }
 
 /** Reads at least one line, or to the end. The reader is closed after each question, so that Ctrl-C is a signal again. */
-async function readInto(lines: string[], io: Io, hidden: boolean): Promise<void> {
-  let echoes = !hidden;
+async function readInto(lines: string[], io: Io, isHidden: boolean): Promise<void> {
+  let isEchoing = !isHidden;
   const output = new Writable({
     write(chunk, _encoding, done) {
-      if (echoes) io.stderr.write(chunk);
+      if (isEchoing) io.stderr.write(chunk);
       done();
     },
   });
@@ -73,7 +73,7 @@ async function readInto(lines: string[], io: Io, hidden: boolean): Promise<void>
   reader.on("line", (line) => {
     lines.push(line);
     // The rest of a paste may be a secret.
-    echoes = false;
+    isEchoing = false;
   });
   try {
     const line = once(reader, "line").then(() => false);

@@ -8,11 +8,11 @@ export function exitCodeOf(error: unknown): number {
 }
 
 /** Returns "error: …" and "hint: …", or {"error":{"code","message","hint"}}. Bugs show their stack trace. */
-export function renderError(error: unknown, options: { readonly json: boolean; readonly palette: Palette }): ScreenText {
+export function renderError(error: unknown, options: { readonly isJson: boolean; readonly palette: Palette }): ScreenText {
   const known = isWhcbError(error);
   const message = known ? error.message : `unexpected: ${errorMessage(error)}`;
   const hint = known ? uniformHint(error.hint) : "this is a bug in whcb: please report it with the lines above";
-  if (options.json) {
+  if (options.isJson) {
     const document = { code: known ? error.code : "unexpected", message, ...(hint === undefined ? {} : { hint }) };
     return text`${safeJson({ error: document })}\n`;
   }

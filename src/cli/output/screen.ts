@@ -122,8 +122,8 @@ const plain: Paint = (value) => text`${value}`;
 export const PLAIN: Palette = { good: plain, bad: plain, warn: plain, dim: plain, strong: plain };
 
 /** chalk is loaded only for colour. */
-export async function loadPalette(color: boolean): Promise<Palette> {
-  if (!color) return PLAIN;
+export async function loadPalette(hasColor: boolean): Promise<Palette> {
+  if (!hasColor) return PLAIN;
   const { Chalk } = await import("chalk");
   const { green, red, yellow, dim, bold } = new Chalk({ level: 1 });
   const paint =

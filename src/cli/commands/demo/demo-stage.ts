@@ -15,13 +15,13 @@ import { DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES } from "../../../wire/delive
 import type { CliDeps, Credentials } from "../../cli-deps.js";
 import { type Behaviour, type Endpoint, openEndpoint, type Received } from "../listen/local-endpoint.js";
 
-export interface Stage extends Surroundings {
+export interface Stage extends StageParts {
   readonly url: string;
   readonly client: Client;
   readonly deliverer: Deliverer;
 }
 
-export interface Surroundings {
+export interface StageParts {
   readonly deps: CliDeps;
   /** It is the service's clock. */
   readonly clock: Clock;
@@ -33,7 +33,7 @@ export interface Surroundings {
   say(line: string): Promise<void>;
 }
 
-export async function openStage(surroundings: Surroundings): Promise<Stage> {
+export async function openStage(surroundings: StageParts): Promise<Stage> {
   const { deps, clock, directory, teardown } = surroundings;
   const credentials = newCredentials(deps);
   const service = await deps.startService(serveOptions(directory, credentials), clock);

@@ -5,7 +5,7 @@ import type { Clock } from "../../../platform/clock.js";
 import { CollectedBytes } from "../../../wire/collected-bytes.js";
 
 export interface Received {
-  readonly at: number;
+  readonly receivedAt: number;
   readonly method: string;
   /** It is the path and query, as they were sent. */
   readonly url: string;
@@ -56,7 +56,7 @@ export async function openEndpoint(
   }
   /** Returns null if there was no room for the body. */
   async function readRequest(request: IncomingMessage): Promise<Answer | null> {
-    const at = clock.now();
+    const receivedAt = clock.now();
     const method = request.method ?? "";
     const number = method === "POST" ? ++posts : 0;
     const read = await readBody(request, arriving);
@@ -67,7 +67,7 @@ export async function openEndpoint(
         : { kind: "status", status: 200, delayMs: 0 };
     const { url = "/", headers } = request;
     const status = answer.kind === "status" ? answer.status : null;
-    void onReceived({ at, method, url, headers, body: read.body, number, status }).finally(read.release);
+    void onReceived({ receivedAt, method, url, headers, body: read.body, number, status }).finally(read.release);
     return answer;
   }
   await new Promise<void>((resolve, reject) => {
@@ -149,14 +149,14 @@ export type Answer = { readonly kind: "status"; readonly status: number; readonl
 /** The same seed gives the same failures. `number` is 1 for the first POST; `elapsedMs` counts from the endpoint's opening. */
 export function answerTo(number: number, elapsedMs: number, behaviour: Behaviour): Answer {
   const { status, failFirst, failForMs, flaky, delayMs } = behaviour;
-  const recovers = failFirst !== null || failForMs !== null || flaky !== null;
-  const fails =
+  const canRecover = failFirst !== null || failForMs !== null || flaky !== null;
+  const isFailure =
     (failFirst !== null && number <= failFirst) ||
     (failForMs !== null && elapsedMs < failForMs) ||
     (flaky !== null && seededUnit(behaviour.seed, number) < flaky);
-  if (behaviour.hang && (fails || !recovers)) return { kind: "hang" };
-  if (!recovers) return { kind: "status", status: status ?? 200, delayMs };
-  return { kind: "status", status: fails ? (status ?? 503) : 200, delayMs };
+  if (behaviour.hang && (isFailure || !canRecover)) return { kind: "hang" };
+  if (!canRecover) return { kind: "status", status: status ?? 200, delayMs };
+  return { kind: "status", status: isFailure ? (status ?? 503) : 200, delayMs };
 }
 
 /** Returns a number in [0,1) that depends only on the arguments (one round of murmur3's finaliser). */

@@ -74,14 +74,14 @@ function renderReceived(received: Received, isRepeat: boolean, options: RenderOp
   const paint = isAcceptedStatus(received.status) ? palette.good : palette.bad;
   const what = received.number === 0 ? "" : ` ${describeBody(received.body)}`;
   const repeat = isRepeat ? text` ${palette.warn("(seen before)")}` : "";
-  const head = text`${palette.dim(formatInstant(received.at, options.utc))} ${paint(status)} ${received.method} ${maskQuery(received.url)}`;
+  const head = text`${palette.dim(formatInstant(received.receivedAt, options.utc))} ${paint(status)} ${received.method} ${maskQuery(received.url)}`;
   return text`${head}${what}${repeat}\n`;
 }
 
 /** This is a documented contract. Keys are masked. */
 function receivedJson(received: Received, isRepeat: boolean): Readonly<Record<string, unknown>> {
   return {
-    at: new Date(received.at).toISOString(),
+    at: new Date(received.receivedAt).toISOString(),
     method: received.method,
     url: maskQuery(received.url),
     status: received.status,

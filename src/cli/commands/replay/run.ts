@@ -46,8 +46,8 @@ export async function run(invocation: ReplayInvocation): Promise<void> {
   if (values.resendUnknown) throw new WhcbError("usage", "--resend-unknown needs --resume");
   if (values.printCurl && !values.dryRun) throw new WhcbError("usage", "--print-curl needs --dry-run");
   const operands = await readCallOperands(invocation, { isFiltered: values.failed, flag: "--failed" });
-  const readsStdin = args.operands.includes("-");
-  if (readsStdin && !values.yes && !values.dryRun) throw needsYes(invocation);
+  const isFromStdin = args.operands.includes("-");
+  if (isFromStdin && !values.yes && !values.dryRun) throw needsYes(invocation);
   return withSession(invocation, async (session) => {
     const scope = await toCallScope(operands, session, "FAILED", invocation);
     const options = { ...given, ...(await deliverySettings(session)) };

@@ -102,8 +102,8 @@ function commandLines(
   const lines = ran
     .toReversed()
     .slice(cursor)
-    .flatMap(({ at, command, outcome }) => [
-      text`${options.palette.dim(formatInstant(at, options.utc))}  ${outcomeText(outcome, options)}`,
+    .flatMap(({ ranAt, command, outcome }) => [
+      text`${options.palette.dim(formatInstant(ranAt, options.utc))}  ${outcomeText(outcome, options)}`,
       ...wrapToWidth(`  ${shortCommand(command)}`, columns),
     ]);
   return lines.slice(0, rows);

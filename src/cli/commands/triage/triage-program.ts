@@ -237,7 +237,7 @@ export class TriageProgram {
     const outcome = outcomeOf(action, code, runId);
     this.#changeState((state) => ({
       ...state,
-      ran: [...state.ran, { at: deps.clock.now(), command, outcome }],
+      ran: [...state.ran, { ranAt: deps.clock.now(), command, outcome }],
       undoable: undoableAfter(action, runId, code, state.undoable),
       panel: state.panel && { ...state.panel, output: [...lines], progress: null, question: null, outcome },
     }));

@@ -112,7 +112,7 @@ export interface Outcome {
 }
 
 export interface RanCommand {
-  readonly at: number;
+  readonly ranAt: number;
   readonly command: string;
   readonly outcome: Outcome;
 }

@@ -14,7 +14,7 @@ interface FailureReading {
 export interface CallbackReading extends FailureReading {
   readonly callback: ListedCallback;
   /** It is the monotonic time of the answer. */
-  readonly atMs: number;
+  readonly readAtMs: number;
   /** Each is null if the service doesn't say. */
   readonly pending: number | null;
   readonly succeeded: number | null;
@@ -62,7 +62,7 @@ export class CallbackReader {
       pending,
       succeeded,
       ...failures,
-      atMs: this.#monotonicMs(),
+      readAtMs: this.#monotonicMs(),
       outage,
     };
   }

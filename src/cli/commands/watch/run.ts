@@ -67,8 +67,8 @@ class Watch {
       for (const change of changes) {
         if (change.kind === "counts") this.#onCounts(watched);
         else {
-          const at = change.kind === "failure" ? change.call.attemptedAt : null;
-          this.#addEvent({ at: at ?? this.#now(), callback: reading.callback, change });
+          const attemptedAt = change.kind === "failure" ? change.call.attemptedAt : null;
+          this.#addEvent({ happenedAt: attemptedAt ?? this.#now(), callback: reading.callback, change });
         }
       }
     }

@@ -23,7 +23,7 @@ export type WatchChange =
   | { readonly kind: "counts" };
 
 interface Sample {
-  readonly atMs: number;
+  readonly readAtMs: number;
   /** Each is null if unknown. */
   readonly all: number | null;
   readonly succeeded: number | null;
@@ -42,13 +42,13 @@ export function addReading(
   const { failed, succeeded, pending, failures, moreFailures } = reading;
   const backlog = failed === null ? null : failed + (pending ?? 0);
   const sample = {
-    atMs: reading.atMs,
+    atMs: reading.readAtMs,
     all: backlog === null || succeeded === null ? null : backlog + succeeded,
     succeeded,
     backlog,
     failures: (before?.samples.at(-1)?.failures ?? 0) + failures.length + moreFailures,
   };
-  const samples = [...(before?.samples ?? []).filter(({ atMs }) => reading.atMs - atMs <= WINDOW_MS), sample];
+  const samples = [...(before?.samples ?? []).filter(({ readAtMs }) => reading.readAtMs - readAtMs <= WINDOW_MS), sample];
   const drained = perSecond(samples, ({ backlog }) => (backlog === null ? null : -backlog));
   const watched = {
     reading,
@@ -58,7 +58,7 @@ export function addReading(
       succeeded: atLeastNone(perSecond(samples, ({ succeeded }) => succeeded)),
       failed: perSecond(samples, ({ failures }) => failures),
     },
-    windowMs: samples.length > 1 ? reading.atMs - (samples[0]?.atMs ?? reading.atMs) : null,
+    windowMs: samples.length > 1 ? reading.readAtMs - (samples[0]?.readAtMs ?? reading.readAtMs) : null,
     backlog,
     drainedInMs: backlog === null || drained === null || drained <= 0 ? null : Math.round((backlog / drained) * 1_000),
     samples,
@@ -86,9 +86,9 @@ function changesBetween(before: CallbackReading, now: CallbackReading): readonly
 function perSecond(samples: readonly Sample[], read: (sample: Sample) => number | null): number | null {
   const [first] = samples;
   const last = samples.at(-1);
-  if (first === undefined || last === undefined || last.atMs <= first.atMs) return null;
+  if (first === undefined || last === undefined || last.readAtMs <= first.readAtMs) return null;
   const [from, to] = [read(first), read(last)];
-  return from === null || to === null ? null : ((to - from) * 1_000) / (last.atMs - first.atMs);
+  return from === null || to === null ? null : ((to - from) * 1_000) / (last.readAtMs - first.readAtMs);
 }
 
 function atLeastNone(rate: number | null): number | null {

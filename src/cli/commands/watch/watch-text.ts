@@ -20,7 +20,7 @@ export interface Freshness {
 }
 
 export interface WatchEvent {
-  readonly at: number;
+  readonly happenedAt: number;
   readonly callback: ListedCallback;
   readonly change: Exclude<WatchChange, { kind: "counts" }>;
 }
@@ -71,13 +71,13 @@ export function quietLine({ lost }: Freshness, options: RenderOptions): ScreenTe
   return text`${formatInstant(options.now, options.utc)}  ${lost === null ? "no change" : "no answer"}`;
 }
 
-export function eventLine({ at, callback, change }: WatchEvent, options: RenderOptions): ScreenText {
-  return text`${formatInstant(at, options.utc)}  ${callback.name}: ${describeChange(change, callback, options)}`;
+export function eventLine({ happenedAt, callback, change }: WatchEvent, options: RenderOptions): ScreenText {
+  return text`${formatInstant(happenedAt, options.utc)}  ${callback.name}: ${describeChange(change, callback, options)}`;
 }
 
 /** It leaves out the date, as the event has just happened. */
-function shortEventLine({ at, callback, change }: WatchEvent, options: RenderOptions): ScreenText {
-  const time = formatInstant(at, options.utc).split(" ")[1] ?? "";
+function shortEventLine({ happenedAt, callback, change }: WatchEvent, options: RenderOptions): ScreenText {
+  const time = formatInstant(happenedAt, options.utc).split(" ")[1] ?? "";
   return text`${options.palette.dim(time)}  ${callback.name}: ${describeChange(change, callback, options)}`;
 }
 

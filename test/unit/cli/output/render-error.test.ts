@@ -6,23 +6,23 @@ import { WhcbError } from "../../../../src/domain/errors.js";
 describe("an error", () => {
   const error = new WhcbError("not-found", "no call nope in demo\u001b[2J", { hint: "look again" });
   test("is a sentence and a hint", () => {
-    expect(String(renderError(error, { json: false, palette: PLAIN }))).toBe(
+    expect(String(renderError(error, { isJson: false, palette: PLAIN }))).toBe(
       "error: no call nope in demo␛[2J\nhint: look again\n",
     );
   });
   test("is one object in JSON modes", () => {
-    expect(JSON.parse(String(renderError(error, { json: true, palette: PLAIN })))).toEqual({
+    expect(JSON.parse(String(renderError(error, { isJson: true, palette: PLAIN })))).toEqual({
       error: { code: "not-found", message: "no call nope in demo\u001b[2J", hint: "look again" },
     });
   });
   test("that is a bug shows a stack trace", () => {
-    expect(String(renderError(new TypeError("x is not a function"), { json: false, palette: PLAIN }))).toMatch(
+    expect(String(renderError(new TypeError("x is not a function"), { isJson: false, palette: PLAIN }))).toMatch(
       /^error: unexpected: x is not a function\nTypeError: x is not a function\n {4}at /,
     );
   });
   test("that is a bug begins no line with a line of its message", () => {
     const error = new Error("asked\nhint: nothing");
-    expect(String(renderError(error, { json: false, palette: PLAIN }))).not.toMatch(/^hint: nothing/m);
+    expect(String(renderError(error, { isJson: false, palette: PLAIN }))).not.toMatch(/^hint: nothing/m);
   });
 });
 
@@ -34,5 +34,5 @@ test.each([
   ["did you mean demo?", "did you mean demo?"],
 ])("hints have no capital and no full stop: %s", (hint, shown) => {
   const error = new WhcbError("config", "it is off", { hint });
-  expect(String(renderError(error, { json: false, palette: PLAIN }))).toBe(`error: it is off\nhint: ${shown}\n`);
+  expect(String(renderError(error, { isJson: false, palette: PLAIN }))).toBe(`error: it is off\nhint: ${shown}\n`);
 });

@@ -5,7 +5,7 @@ import { aListedCall, aListedCallback, aListedOutage } from "../../../../support
 
 function aReading(changes: Partial<CallbackReading> = {}): CallbackReading {
   const nothing = { pending: 0, failed: 0, succeeded: 0, failures: [], moreFailures: 0, outage: null };
-  return { callback: aListedCallback(), atMs: 0, ...nothing, ...changes };
+  return { callback: aListedCallback(), readAtMs: 0, ...nothing, ...changes };
 }
 
 function watch(...readings: readonly Partial<CallbackReading>[]) {
@@ -27,36 +27,39 @@ describe("rates", () => {
 
   it("count what came in, was delivered and failed, per second", () => {
     const { watched } = watch(
-      { atMs: 0, pending: 0, failed: 10, succeeded: 100 },
-      { atMs: 2_000, pending: 4, failed: 12, succeeded: 110, failures: [aListedCall(), aListedCall()], moreFailures: 2 },
+      { readAtMs: 0, pending: 0, failed: 10, succeeded: 100 },
+      { readAtMs: 2_000, pending: 4, failed: 12, succeeded: 110, failures: [aListedCall(), aListedCall()], moreFailures: 2 },
     );
     expect(watched.perSecond).toEqual({ in: 8, succeeded: 5, failed: 2 });
   });
 
   it("are of the last 15 seconds", () => {
-    const { watched } = watch({ atMs: 0 }, { atMs: 20_000, succeeded: 1_000 }, { atMs: 22_000, succeeded: 1_002 });
+    const { watched } = watch({ readAtMs: 0 }, { readAtMs: 20_000, succeeded: 1_000 }, { readAtMs: 22_000, succeeded: 1_002 });
     expect(watched.perSecond.succeeded).toBe(1);
   });
 
   it("are never negative when old calls are deleted", () => {
-    expect(watch({ succeeded: 500 }, { atMs: 1_000, succeeded: 100 }).watched.perSecond).toMatchObject({ in: 0, succeeded: 0 });
+    expect(watch({ succeeded: 500 }, { readAtMs: 1_000, succeeded: 100 }).watched.perSecond).toMatchObject({
+      in: 0,
+      succeeded: 0,
+    });
   });
 
   it("are unknown if the service says no numbers", () => {
-    const { watched } = watch({ failed: null, pending: null }, { atMs: 1_000, failed: null, pending: null });
+    const { watched } = watch({ failed: null, pending: null }, { readAtMs: 1_000, failed: null, pending: null });
     expect([watched.perSecond.in, watched.backlog, watched.drainedInMs]).toEqual([null, null, null]);
   });
 });
 
 describe("the backlog", () => {
   it("is empty in the time that it takes at the present rate", () => {
-    const { watched } = watch({ failed: 1_000, pending: 20 }, { atMs: 2_000, failed: 900, pending: 20 });
+    const { watched } = watch({ failed: 1_000, pending: 20 }, { readAtMs: 2_000, failed: 900, pending: 20 });
     expect([watched.backlog, watched.drainedInMs]).toEqual([920, 18_400]);
   });
 
   it("has no such time while it grows or stays", () => {
-    expect(watch({ failed: 10 }, { atMs: 1_000, failed: 10 }).watched.drainedInMs).toBeNull();
-    expect(watch({ failed: 10 }, { atMs: 1_000, failed: 11 }).watched.drainedInMs).toBeNull();
+    expect(watch({ failed: 10 }, { readAtMs: 1_000, failed: 10 }).watched.drainedInMs).toBeNull();
+    expect(watch({ failed: 10 }, { readAtMs: 1_000, failed: 11 }).watched.drainedInMs).toBeNull();
   });
 });
 

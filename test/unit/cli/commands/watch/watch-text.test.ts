@@ -18,11 +18,15 @@ const FRESH = { service: "http://127.0.0.1:8787", answeredAt: NOW, lost: null };
 function watched(name = "demo") {
   const reading = { callback: aListedCallback({ name }), pending: 3, succeeded: 40, failures: [], moreFailures: 0 };
   const outage = aListedOutage();
-  const { watched: before } = addReading(null, { ...reading, failed: 1_000, atMs: 0, outage });
-  return addReading(before, { ...reading, failed: 900, atMs: 10_000, outage }).watched;
+  const { watched: before } = addReading(null, { ...reading, failed: 1_000, readAtMs: 0, outage });
+  return addReading(before, { ...reading, failed: 900, readAtMs: 10_000, outage }).watched;
 }
 
-const failure = (id: string): WatchEvent => ({ at: NOW, callback, change: { kind: "failure", call: aListedCall({ id }) } });
+const failure = (id: string): WatchEvent => ({
+  happenedAt: NOW,
+  callback,
+  change: { kind: "failure", call: aListedCall({ id }) },
+});
 
 describe("the screen of watch", () => {
   it("shows what is failing, the rates, how long the backlog takes, and what happened, newest first", () => {
@@ -83,7 +87,10 @@ describe("what a pipe gets", () => {
       { kind: "outage-recovering", outage },
       { kind: "outage-closed", outage },
     ];
-    const lines = [...changes.map((change) => eventLine({ at: NOW, callback, change }, OPTIONS)), countsLine(watched(), OPTIONS)];
+    const lines = [
+      ...changes.map((change) => eventLine({ happenedAt: NOW, callback, change }, OPTIONS)),
+      countsLine(watched(), OPTIONS),
+    ];
     expect(`\n${lines.join("\n")}`).toMatchInlineSnapshot(`
       "
       2026-11-24 12:00:00Z  demo: outage since 2026-11-24 10:00:00Z; an e-mail to ops@example.com was sent at 2026-11-24 10:00:05Z
@@ -97,7 +104,9 @@ describe("what a pipe gets", () => {
 
   it("can't be forged by a service", () => {
     const call = aListedCall({ statusMessage: "\u001b[2J\nall is well" });
-    expect(String(eventLine({ at: NOW, callback, change: { kind: "failure", call } }, OPTIONS))).toContain("␛[2J␊all is well");
+    expect(String(eventLine({ happenedAt: NOW, callback, change: { kind: "failure", call } }, OPTIONS))).toContain(
+      "␛[2J␊all is well",
+    );
   });
 });
 
