@@ -42,7 +42,7 @@ export function addReading(
   const { failed, succeeded, pending, failures, moreFailures } = reading;
   const backlog = failed === null ? null : failed + (pending ?? 0);
   const sample = {
-    atMs: reading.readAtMs,
+    readAtMs: reading.readAtMs,
     all: backlog === null || succeeded === null ? null : backlog + succeeded,
     succeeded,
     backlog,

@@ -193,8 +193,8 @@ describe("the screen of triage", () => {
       "> s  save the ids in a file",
     );
     const ran = [
-      { at: NOW, command: "whcb replay demo --failed", outcome: { text: "nothing done", isGood: true } },
-      { at: NOW, command: "whcb mark-success demo A", outcome: { text: "exit code 8", isGood: false } },
+      { ranAt: NOW, command: "whcb replay demo --failed", outcome: { text: "nothing done", isGood: true } },
+      { ranAt: NOW, command: "whcb mark-success demo A", outcome: { text: "exit code 8", isGood: false } },
     ];
     expect(frame({ ...newState(GROUPS), ran, overlay: { kind: "commands", cursor: 0 } })).toContain(
       "2026-11-24 12:00:00Z  exit code 8\n  whcb mark-success demo A\n2026-11-24 12:00:00Z  nothing done\n  whcb replay demo --failed",

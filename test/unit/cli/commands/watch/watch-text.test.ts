@@ -60,7 +60,7 @@ describe("the screen of watch", () => {
       failed: 0,
       failures: [],
       moreFailures: 0,
-      atMs: 0,
+      readAtMs: 0,
       outage: null,
     };
     const { body } = watchFrame({ callbacks: [addReading(null, reading).watched], events: [], freshness: FRESH }, 20, OPTIONS);
