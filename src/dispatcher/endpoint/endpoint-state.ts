@@ -59,8 +59,6 @@ export interface StoreHints {
   mayHaveHeld: boolean;
   /** No FAILED call is due before this instant; null while none waits. */
   dueAt: number | null;
-  /** Everything is read again, even if calls that were read still wait. */
-  isDirty: boolean;
 }
 
 export const LOW_WATER = 64;
@@ -85,7 +83,6 @@ export function newEndpointState(record: EndpointRecord, now: number, { policy }
       mayHaveHeld: hasRetries,
       // After a clock change, a later retry may be due earlier, so the first read decides.
       dueAt: hasRetries ? 0 : null,
-      isDirty: true,
     },
     generation: 0,
     pendingFrom: 0,
@@ -153,7 +150,6 @@ export function invalidate(endpoint: EndpointState): void {
 
 export function suspectAll(hints: StoreHints): void {
   hints.mayHavePending = true;
-  hints.isDirty = true;
   expectDue(hints, 0);
 }
 
@@ -165,7 +161,7 @@ export function expectDue(hints: StoreHints, at: number): void {
 /** Nothing would be lost with it, if all is committed. */
 export function isIdle({ inFlight, queues, hints }: EndpointState): boolean {
   const isEmpty = Object.values(queues).every(({ length }) => length === 0);
-  return inFlight.size === 0 && isEmpty && !hints.mayHavePending && !hints.isDirty;
+  return inFlight.size === 0 && isEmpty && !hints.mayHavePending;
 }
 
 /** Down, with retries on: new responses wait for a probe, or are held. */

@@ -28,7 +28,6 @@ const MIN_BATCH = 2;
 export function needsWork(endpoint: EndpointState, now: number, rules: EndpointRules): boolean {
   const { hints, health, inFlight, queues } = endpoint;
   if (inFlight.endWaits(now)) suspectAll(hints);
-  if (hints.isDirty) return true;
   if (wantsPending(endpoint, now, rules) && queues.fresh.length < lowWater(endpoint)) return true;
   if (queues.backlog.length >= lowWater(endpoint)) return false;
   if (health.endpoint.state === "recovering") return hints.dueAt !== null || isDrained(endpoint, rules);
@@ -69,7 +68,6 @@ export function requestWork(
     failed,
   };
   endpoint.lastBatch = batch;
-  hints.isDirty = false;
   if (request.wantsPending) hints.mayHavePending = false;
   return request;
 }

@@ -5,7 +5,7 @@ import type { Callback } from "../../domain/callback.js";
 import { inFlightLimit } from "../../domain/endpoint.js";
 import { CALL_BYTES, type DeliveryBudget } from "../delivery-budget.js";
 import type { QueuedCall } from "./call-queue.js";
-import { type EndpointRules, type EndpointState, expectDue, invalidate, type QueueName, suspectAll } from "./endpoint-state.js";
+import { type EndpointRules, type EndpointState, expectDue, invalidate, isProbed, type QueueName, suspectAll } from "./endpoint-state.js";
 
 export interface TakenCall {
   readonly call: Call;
@@ -55,7 +55,7 @@ export function takeCall(
   const next = from && queues[from].head;
   if (from === undefined || next === undefined) {
     // During a re-read the endpoint keeps its place.
-    if (!hints.isDirty) budget.stopWaiting(endpoint);
+    if (!hints.mayHavePending || isProbed(endpoint)) budget.stopWaiting(endpoint);
     return "nothing";
   }
   const bodyBytes = expectedBytes(endpoint, next);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { hasOutageAt, isIdle, refreshEndpoint } from "../../../../src/dispatcher/endpoint/endpoint-state.js";
+import { expectPending, hasOutageAt, isIdle, refreshEndpoint } from "../../../../src/dispatcher/endpoint/endpoint-state.js";
 import { requestWork } from "../../../../src/dispatcher/endpoint/request-work.js";
 import { AT, aDownEndpoint, anEndpoint, POLICY, RULES, someCalls } from "../../../support/dispatcher/an-endpoint.js";
 import { MINUTE } from "../../../support/dispatcher/simulation.js";
@@ -26,7 +26,7 @@ describe("an endpoint whose callback was changed", () => {
     const endpoint = anEndpoint();
     endpoint.queues.fresh.fill(someCalls([1, 2]), AT.monotonicMs);
     refreshEndpoint(endpoint, endpoint.callback, AT.now);
-    expect([endpoint.queues.fresh.length, endpoint.generation, endpoint.hints.isDirty]).toEqual([0, 1, true]);
+    expect([endpoint.queues.fresh.length, endpoint.generation, endpoint.hints.mayHavePending]).toEqual([0, 1, true]);
   });
 
   it("is due for a round and a probe at once if it is down and the callback was repaired", () => {
@@ -46,6 +46,7 @@ describe("an endpoint whose callback was changed", () => {
 describe("an endpoint", () => {
   it("is idle once a read has found nothing, and nothing is in flight", () => {
     const endpoint = anEndpoint();
+    expectPending(endpoint);
     expect(isIdle(endpoint)).toBe(false);
     requestWork(endpoint, AT.now, { calls: 1, bytes: 1 }, RULES);
     expect(isIdle(endpoint)).toBe(true);

@@ -32,9 +32,9 @@ describe("a call that fails", () => {
   it("is looked for in the store if others changed something while it was in flight", () => {
     const endpoint = anEndpoint();
     endpoint.inFlight.add(1, { dueAt: null, generation: endpoint.generation - 1 });
-    endpoint.hints.isDirty = false;
+    endpoint.hints.mayHavePending = false;
     commitCall(endpoint, 1);
-    expect(endpoint.hints.isDirty).toBe(true);
+    expect(endpoint.hints.mayHavePending).toBe(true);
   });
 });
 

@@ -48,7 +48,7 @@ describe("the next call of an endpoint", () => {
   it("is read again if it was read over a second ago", () => {
     const endpoint = anEndpoint();
     endpoint.queues.fresh.fill(someCalls([1]), AT.monotonicMs - 1_001);
-    expect([take(endpoint), endpoint.queues.fresh.length, endpoint.hints.isDirty]).toEqual(["stale", 0, true]);
+    expect([take(endpoint), endpoint.queues.fresh.length, endpoint.hints.mayHavePending]).toEqual(["stale", 0, true]);
   });
 
   it("isn't one whose window has ended: its retry is cancelled with the next read", () => {
