@@ -3,11 +3,8 @@ import type { DeliveryResult } from "../domain/attempt.js";
 import type { DeliveryRequest } from "../wire/delivery-request.js";
 
 export interface Deliverer {
-  /**
-   * The endpoint's failures are results, within the deadline (60 s). Rejects only with `unavailable`, for what this machine
-   * lacks. Aborted: unreachable, reset.
-   */
-  deliver(request: DeliveryRequest<string | Uint8Array | null>, signal?: AbortSignal): Promise<Delivery>;
+  /** The endpoint's failures are results, within the deadline (60 s). Rejects only with `unavailable`, for what this machine lacks. */
+  deliver(request: DeliveryRequest<string | Uint8Array | null>): Promise<Delivery>;
   /** Delivers, or resolves to null if nothing was sent, as `maySend` didn't permit it. */
   deliverIf(maySend: MaySend, request: DeliveryRequest<string | Uint8Array | null>): Promise<Delivery | null>;
   /** Aborts what is in flight. */

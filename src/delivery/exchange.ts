@@ -28,7 +28,6 @@ export interface SendGuard {
 
 /** Who requested an exchange, and is told how it ended. */
 export interface ExchangeRequester {
-  readonly signal: AbortSignal | undefined;
   /** null: it is sent as soon as it is connected. */
   readonly guard: SendGuard | null;
   readonly resolve: (delivery: Delivery) => void;
@@ -55,7 +54,6 @@ const MAX_INTERIM_ANSWERS = 100;
 /** The newer handler methods parse all headers: 1/8 of a delivery's CPU time. */
 export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Waiter, Deadlined, GuardedExchange {
   readonly deadlineAt: number;
-  readonly signal: AbortSignal | undefined;
   /** 0: no answer yet. */
   statusCode = 0;
   statusMessage = "";
@@ -76,7 +74,6 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
     this.#options = options;
     this.#maxCollectedBytes = KEPT_BODY_BYTES + longestSpelling(options.secrets);
     this.deadlineAt = options.deadlineAt;
-    this.signal = options.signal;
   }
 
   get where(): string {

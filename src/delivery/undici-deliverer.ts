@@ -44,7 +44,6 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
   readonly #timers: Timers;
   readonly #deadlines: DeadlineQueue<Exchange>;
   readonly #sizeGuard: ResponseSizeGuard<Exchange>;
-  readonly #signals = new AbortListeners();
   readonly #targets: Targets;
   #isClosed = false;
 
@@ -75,8 +74,8 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
     this.#targets = new Targets(pool, addressRule);
   }
 
-  deliver(request: DeliveryRequest<string | Uint8Array | null>, signal?: AbortSignal): Promise<Delivery> {
-    return new Promise((resolve, reject) => this.#start(request, { signal, guard: null, resolve, reject }));
+  deliver(request: DeliveryRequest<string | Uint8Array | null>): Promise<Delivery> {
+    return new Promise((resolve, reject) => this.#start(request, { guard: null, resolve, reject }));
   }
 
   deliverIf(maySend: MaySend, request: DeliveryRequest<string | Uint8Array | null>): Promise<Delivery | null> {
@@ -86,19 +85,14 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
         maySend: () => maySend(this.#timers.stoppedMs() - stoppedBeforeMs),
         onWithheld: () => resolve(null),
       };
-      this.#start(request, { signal: undefined, guard, resolve, reject });
+      this.#start(request, { guard, resolve, reject });
     });
   }
 
   #start(request: DeliveryRequest<string | Uint8Array | null>, requester: ExchangeRequester): void {
-    const { signal, resolve } = requester;
-    if (this.#isClosed || signal?.aborted === true) {
-      resolve(unsent(abortedByService()));
-      return;
-    }
-    const target = this.#targets.of(request.url);
+    const target = this.#isClosed ? stopping() : this.#targets.of(request.url);
     if (target instanceof DeliveryFailure) {
-      resolve(unsent(target));
+      requester.resolve({ result: { kind: "unreachable", reason: target.reason, detail: target.message }, retryAfterMs: null });
       return;
     }
     const exchange = new Exchange({
@@ -112,13 +106,12 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
     });
     this.#deadlines.add(exchange);
     this.#sizeGuard.wake();
-    if (signal !== undefined) this.#signals.add(signal, exchange);
     exchange.start();
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const exchange of [...this.#deadlines.items()]) exchange.abort(new DeliveryFailure("reset", "the service is stopping"));
+    for (const exchange of [...this.#deadlines.items()]) exchange.abort(stopping());
     await this.#targets.close();
   }
 
@@ -128,12 +121,7 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
 
   onSettled(exchange: Exchange): void {
     this.#deadlines.delete(exchange);
-    if (exchange.signal !== undefined) this.#signals.delete(exchange.signal, exchange);
   }
-}
-
-function unsent(failure: DeliveryFailure): Delivery {
-  return { result: { kind: "unreachable", reason: failure.reason, detail: failure.message }, retryAfterMs: null };
 }
 
 /** Undici's cheapest form. No compression: it could be a decompression bomb. */
@@ -143,8 +131,8 @@ function headersOf(headers: DeliveryRequest["headers"]): string[] {
   return pairs;
 }
 
-function abortedByService(): DeliveryFailure {
-  return new DeliveryFailure("reset", "aborted by the service");
+function stopping(): DeliveryFailure {
+  return new DeliveryFailure("reset", "the service is stopping");
 }
 
 interface Target {
@@ -197,29 +185,5 @@ class Targets {
       where: `${parsed.hostname}:${parsed.port || (parsed.protocol === "https:" ? "443" : "80")}`,
       connections: () => this.#pool.of(origin),
     };
-  }
-}
-
-/** One listener per signal, shared by thousands of deliveries. */
-class AbortListeners {
-  readonly #exchanges = new WeakMap<AbortSignal, Set<Exchange>>();
-
-  add(signal: AbortSignal, exchange: Exchange): void {
-    const exchanges = this.#exchanges.get(signal) ?? this.#listen(signal);
-    exchanges.add(exchange);
-  }
-
-  delete(signal: AbortSignal, exchange: Exchange): void {
-    this.#exchanges.get(signal)?.delete(exchange);
-  }
-
-  #listen(signal: AbortSignal): Set<Exchange> {
-    const exchanges = new Set<Exchange>();
-    this.#exchanges.set(signal, exchanges);
-    const abortAll = () => {
-      for (const exchange of [...exchanges]) exchange.abort(abortedByService());
-    };
-    signal.addEventListener("abort", abortAll, { once: true });
-    return exchanges;
   }
 }

@@ -5,7 +5,15 @@ import type { Callback } from "../../domain/callback.js";
 import { inFlightLimit } from "../../domain/endpoint.js";
 import { CALL_BYTES, type DeliveryBudget } from "../delivery-budget.js";
 import type { QueuedCall } from "./call-queue.js";
-import { type EndpointRules, type EndpointState, expectDue, invalidate, isProbed, type QueueName, suspectAll } from "./endpoint-state.js";
+import {
+  type EndpointRules,
+  type EndpointState,
+  expectDue,
+  invalidate,
+  isProbed,
+  type QueueName,
+  suspectAll,
+} from "./endpoint-state.js";
 
 export interface TakenCall {
   readonly call: Call;
