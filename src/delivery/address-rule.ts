@@ -1,4 +1,3 @@
-/** docs/cli.md. */
 import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 import ipaddr from "ipaddr.js";
@@ -6,15 +5,15 @@ import { WhcbError } from "../domain/errors.js";
 import { parseUrl } from "../domain/mask.js";
 import { isLocalName, isLoopbackHost } from "../platform/loopback.js";
 
-/** "any": what the user of this machine wants. */
+/** "any" is for addresses that the user of this machine chose (docs/cli.md). */
 export type AddressRule = { readonly kind: "any" } | PublicRule;
 
-/** No private, loopback, link-local or metadata address, and none of this machine. */
+/** Refuses private, loopback, link-local and metadata addresses, and those of this machine. */
 export interface PublicRule {
   readonly kind: "public";
-  /** --allow-network: IP addresses and any port are allowed in these. */
+  /** In these networks (--allow-network), IP addresses and any port are allowed. */
   readonly allowed: readonly Network[];
-  /** Only domain names, and ports 80 and 443. */
+  /** Whether only domain names, and ports 80 and 443, are allowed. */
   readonly webOnly: boolean;
   readonly ownAddresses: () => readonly string[];
 }
@@ -23,19 +22,19 @@ export type Network = [address: ipaddr.IPv4 | ipaddr.IPv6, prefixLength: number]
 
 export const ANY_ADDRESS: AddressRule = { kind: "any" };
 
-/** For a service on `host`. Throws as publicAddressRule. */
+/** Returns the rule of a service that listens on `host`. Throws as publicAddressRule. */
 export function addressRuleFor(host: string, allowNetworks: readonly string[]): AddressRule {
   return isLoopbackHost(host) ? ANY_ADDRESS : publicAddressRule(allowNetworks);
 }
 
 export interface PublicRuleOptions {
-  /** Default: true. */
+  /** The default is true. */
   readonly webOnly?: boolean;
-  /** Default: of this machine's network interfaces. */
+  /** The default is the addresses of this machine's network interfaces. */
   readonly ownAddresses?: () => readonly string[];
 }
 
-/** CIDRs or single addresses. Throws `usage`. */
+/** Reads CIDRs or single addresses. Throws `usage`. */
 export function publicAddressRule(
   allowNetworks: readonly string[] = [],
   { webOnly = true, ownAddresses = interfaceAddresses }: PublicRuleOptions = {},
@@ -43,7 +42,10 @@ export function publicAddressRule(
   return { kind: "public", allowed: allowNetworks.map(parseNetwork), webOnly, ownAddresses };
 }
 
-/** Without DNS. Throws `address-refused`. With opened networks, names without a dot and other ports are left to `isAddressAllowed`. */
+/**
+ * Checks a URL without DNS. Throws `address-refused`. With opened networks, names without a dot and other ports are left to
+ * `isAddressAllowed`.
+ */
 export function checkCallbackUrl(url: string, rule: AddressRule, what = "A callback's url"): void {
   const parsed = parseHttpUrl(url);
   if (parsed === null) {
@@ -77,7 +79,7 @@ export function isAddressAllowed(address: string, port: number, rule: AddressRul
   return (!rule.webOnly || port === 80 || port === 443) && isPublicAddress(address) && !isOneOf(address, rule.ownAddresses());
 }
 
-/** null unless absolute http or https. */
+/** Returns null unless the URL is an absolute http or https one. */
 export function parseHttpUrl(url: string): URL | null {
   const parsed = parseUrl(url);
   return parsed?.protocol === "http:" || parsed?.protocol === "https:" ? parsed : null;
@@ -88,18 +90,18 @@ function hostOf(url: URL): string {
 }
 
 const GLOBAL_UNICAST: Network = [ipaddr.parse("2000::"), 3];
-/** Azure's metadata, at a public address. */
+/** Azure serves metadata at this public address. */
 const AZURE_WIRE_SERVER = "168.63.129.16";
 
 function isPublicAddress(address: string): boolean {
   if (!ipaddr.isValid(address) || address === AZURE_WIRE_SERVER) return false;
   const parsed = ipaddr.parse(address);
-  // "unicast": in none of the special ranges, such as those of 6to4, Teredo and NAT64.
+  // A unicast address is in none of the special ranges, such as those of 6to4, Teredo and NAT64.
   if (parsed.range() !== "unicast") return false;
   return parsed instanceof ipaddr.IPv4 || (parsed.match(GLOBAL_UNICAST) && !isIsatap(parsed));
 }
 
-/** It leads to the IPv4 address in its last 32 bits, whatever its network (RFC 5214). */
+/** An ISATAP address leads to the IPv4 address in its last 32 bits, whatever its network (RFC 5214). */
 function isIsatap({ parts }: ipaddr.IPv6): boolean {
   const [, , , , flags = 0, mark] = parts;
   return (flags === 0 || flags === 0x0200) && mark === 0x5efe;
@@ -115,12 +117,12 @@ function isOneOf(address: string, ownAddresses: readonly string[]): boolean {
   return ownAddresses.some((own) => ipaddr.isValid(own) && ipaddr.process(own).toNormalizedString() === parsed);
 }
 
-/** Link-local ones have a zone, which a URL can't contain. */
+/** Link-local addresses have a zone, which a URL can't contain. */
 function interfaceAddresses(): readonly string[] {
   return Object.values(networkInterfaces()).flatMap((entries = []) => entries.map(({ address }) => address));
 }
 
-/** Of CIDRs or single addresses. Throws `usage`. */
+/** Reads CIDRs or single addresses. Throws `usage`. */
 export function inNetworks(texts: readonly string[]): (address: string) => boolean {
   const networks = texts.map(parseNetwork);
   return (address) => ipaddr.isValid(address) && isInOne(ipaddr.process(address), networks);

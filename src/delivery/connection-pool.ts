@@ -1,4 +1,3 @@
-/** Limited per origin, last in first out, closed when idle. */
 import type { Socket } from "node:net";
 import { Client } from "undici";
 import type { MonotonicClock, Timers } from "../platform/clock.js";
@@ -14,7 +13,7 @@ export interface ConnectionPoolOptions {
   readonly connector: ConnectorOptions;
 }
 
-/** Beyond this, idle origins are closed early. */
+/** With more origins, idle ones are closed early. */
 const MAX_ORIGINS = 1_000;
 
 export class ConnectionPool {
@@ -73,12 +72,12 @@ export class ConnectionPool {
 /** Undici connects at a request, and again after a close. */
 export class Connection {
   readonly client: Client;
-  /** On the monotonic clock. */
+  /** This instant is one of the monotonic clock. */
   idleSince = 0;
   #socket: Socket | null = null;
   #tcpSocket: Socket | null = null;
   #reader: AnswerReader | null = null;
-  /** On the present socket. */
+  /** Requests are counted for the present socket. */
   #requests = 0;
   #bytesReadBefore = 0;
 
@@ -91,20 +90,20 @@ export class Connection {
           this.#useSocket(socket, tcpSocket, maxHeaderBytes);
           callback(null, socket);
         }),
-      // The reader's limit comes first: of trailers it lets less than twice as much through.
+      // The reader's limit comes first, but it lets up to twice as many bytes of trailers through.
       maxHeaderSize: 2 * maxHeaderBytes,
       keepAliveTimeout: keepAliveMs,
       keepAliveMaxTimeout: keepAliveMs,
       // Undici's limits restart with each chunk.
       headersTimeout: 0,
       bodyTimeout: 0,
-      // One at a time, so that undici never resends by itself.
+      // With one request at a time, undici never resends by itself.
       pipelining: 1,
       allowH2: false,
     });
   }
 
-  /** With those of TLS itself; null until connected. */
+  /** Counts the bytes of TLS itself too. It is null until the socket is connected. */
   get bytesRead(): number | null {
     return this.#tcpSocket?.bytesRead ?? null;
   }
@@ -113,19 +112,19 @@ export class Connection {
     return this.#socket?.errored ?? null;
   }
 
-  /** Before each request is written. */
+  /** Is called before each request is written. */
   beginRequest(): void {
     this.#requests += 1;
     this.#bytesReadBefore = this.#socket?.bytesRead ?? 0;
     this.#reader?.expectAnswer();
   }
 
-  /** Call after the headers of the final answer and after each piece of its body. */
+  /** Is called after the headers of the final answer and after each piece of its body. */
   continueAnswer(): void {
     this.#reader?.continueAnswer();
   }
 
-  /** Not the first on this socket, and no byte of its answer has arrived. */
+  /** Whether the request isn't the first on this socket, and no byte of its answer has arrived. */
   get isReusedWithoutAnswer(): boolean {
     return this.#requests > 1 && this.#socket?.bytesRead === this.#bytesReadBefore;
   }
@@ -152,7 +151,7 @@ export interface OriginConnectionsOptions {
   readonly connect: Connector;
 }
 
-/** This many resends within this time: for as long, only fresh connections. */
+/** After this many resends within FRESH_MS, only fresh connections are used for as long. */
 const RESENDS_BEFORE_FRESH = 3;
 const FRESH_MS = 10 * 60_000;
 
@@ -161,7 +160,7 @@ export class OriginConnections {
   readonly #idle: Connection[] = [];
   readonly #busy = new Set<Connection>();
   readonly #waiters = new Set<Waiter>();
-  /** The last few, monotonic. */
+  /** The monotonic instants of the last few resends. */
   #resentAt: readonly number[] = [];
   #freshUntil = Number.NEGATIVE_INFINITY;
 
@@ -169,7 +168,7 @@ export class OriginConnections {
     this.#options = options;
   }
 
-  /** At once, or when one becomes free. */
+  /** Gives the waiter a connection at once, or when one becomes free. */
   request(waiter: Waiter): void {
     const mustBeFresh = waiter.needsFreshConnection || this.#isFreshOnly;
     const connection = (mustBeFresh ? undefined : this.#idle.pop()) ?? this.#open();
@@ -197,10 +196,10 @@ export class OriginConnections {
     if (next !== undefined) this.request(next);
   }
 
-  /** After a broken exchange: late bytes must not be read as the next answer. */
+  /** Closes a connection after a broken exchange, because late bytes must not be read as the next answer. */
   discard(connection: Connection, next?: Waiter): void {
     if (!this.#busy.delete(connection)) return;
-    // Not inside undici's handling of the answer.
+    // Undici may still be handling the answer, so it is closed a little later.
     queueMicrotask(() => {
       void connection.client.destroy();
       const waiter = next ?? this.#nextWaiter();
@@ -208,7 +207,7 @@ export class OriginConnections {
     });
   }
 
-  /** The endpoint had closed the reused connection (docs/dispatcher.md, rule 3). */
+  /** Sends again because the endpoint had closed the reused connection (docs/dispatcher.md, A call, Rule 3). */
   resend(connection: Connection, waiter: Waiter): void {
     const now = this.#options.clock.monotonicMs();
     this.#resentAt = [...this.#resentAt.filter((at) => now - at <= FRESH_MS), now];
@@ -223,7 +222,7 @@ export class OriginConnections {
     return this.#options.clock.monotonicMs() < this.#freshUntil;
   }
 
-  /** Returns whether nothing is left. */
+  /** Closes connections that were idle before this. Returns whether nothing is left. */
   closeIdle(before: number): boolean {
     const kept = this.#idle.findIndex((connection) => connection.idleSince >= before);
     for (const { client } of this.#idle.splice(0, kept === -1 ? this.#idle.length : kept)) void client.destroy();
@@ -253,7 +252,7 @@ export class OriginConnections {
     waiter.useConnection(connection);
   }
 
-  /** null at the limit, idle ones included. */
+  /** Returns null if the origin has as many busy connections as it may. */
   #open(): Connection | null {
     const { maxConnections } = this.#options;
     if (this.#busy.size >= maxConnections) return null;

@@ -1,4 +1,3 @@
-/** Connects to the address that was checked. */
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls, DEFAULT_CIPHERS } from "node:tls";
 import type { buildConnector } from "undici";
@@ -12,9 +11,9 @@ export interface ConnectorOptions {
   readonly timers: Timers;
   readonly names: NameResolver;
   readonly addressRule: AddressRule;
-  /** For DNS, TCP and TLS together. */
+  /** DNS, TCP and TLS may take this long together. */
   readonly connectTimeoutMs: number;
-  /** PEM; replaces the system's authorities. */
+  /** These authorities, in PEM, replace the system's. */
   readonly ca?: string;
 }
 
@@ -28,13 +27,16 @@ const TIMEOUT_SHARE_PER_ADDRESS = 0.3;
 /** A server may give up a connection on which it has heard nothing for so long. */
 const LONGEST_SILENCE_MS = 1_500;
 
-/** Without Diffie-Hellman over finite fields: with a large prime of the endpoint's choice one handshake takes a second of this thread. */
+/**
+ * Diffie-Hellman over finite fields is off: with a large prime of the endpoint's choice, one handshake takes a second of this
+ * thread.
+ */
 const KEY_EXCHANGE = { ciphers: `${DEFAULT_CIPHERS}:!kDHE`, ecdhCurve: "X25519:P-256:P-384:P-521" };
 
-/** More than any real server sends on a connection. */
+/** No real server sends so many on a connection. */
 const MAX_TICKETS = 100;
 
-/** `tcpSocket` also counts the bytes that TLS itself reads. Without TLS it is `socket`. */
+/** `tcpSocket` also counts the bytes that TLS itself reads; without TLS it is `socket`. */
 type ConnectHandler = (...outcome: [error: null, socket: Socket, tcpSocket: Socket] | [error: Error, socket: null]) => void;
 export type Connector = (target: buildConnector.Options, handler: ConnectHandler) => void;
 
@@ -100,7 +102,7 @@ export class ConnectingSocket {
     this.#tryAddresses(allowed);
   }
 
-  /** Does what Node's autoSelectFamily does, whose timer doesn't know of a stop. */
+  /** Does what Node's autoSelectFamily does, whose timer doesn't know that the process was stopped. */
   #tryAddresses([address = "", ...others]: readonly string[], firstFailure?: DeliveryFailure | WhcbError): void {
     const { timers, connectTimeoutMs } = this.#options;
     const tcpSocket = connectTcp({ host: address, port: this.#port, noDelay: true });
@@ -120,11 +122,11 @@ export class ConnectingSocket {
     }
     tcpSocket.once("connect", () => this.#cancelAddressTimer());
     socket.once(this.#isTls ? "secureConnect" : "connect", () => this.#succeed(socket, tcpSocket));
-    // Stays: errors must not be unhandled before undici listens.
+    // This listener stays, because undici doesn't listen for errors at once.
     socket.on("error", (error) => giveUp(connectFailure(error, this.#where, this.#stage === "tls")));
   }
 
-  /** The endpoint may have given up the connection meanwhile. Nothing was sent on it. */
+  /** Connects again if the process was stopped, as the endpoint may have given up the connection. Nothing was sent on it. */
   #repeatIfStopped(): boolean {
     const stoppedMs = this.#options.timers.stoppedMs() - this.#stoppedBeforeMs;
     if (this.#isRepeated || stoppedMs <= LONGEST_SILENCE_MS) return false;
@@ -148,7 +150,7 @@ export class ConnectingSocket {
       host: this.#hostname,
       servername: isIP(this.#hostname) === 0 ? this.#hostname.replace(/\.$/, "") : "",
       ALPNProtocols: ["http/1.1"],
-      // By default NODE_TLS_REJECT_UNAUTHORIZED decides.
+      // Otherwise NODE_TLS_REJECT_UNAUTHORIZED would decide.
       rejectUnauthorized: true,
       ...KEY_EXCHANGE,
       ...(session.ticket === undefined ? {} : { session: session.ticket }),

@@ -1,21 +1,22 @@
-/** docs/dispatcher.md, Limits. */
 import type { DeliveryResult } from "../domain/attempt.js";
 import type { DeliveryRequest } from "../wire/delivery-request.js";
 
 export interface Deliverer {
   /** The endpoint's failures are results, within the deadline (60 s). Rejects only with `unavailable`, for what this machine lacks. */
   deliver(request: DeliveryRequest<string | Uint8Array | null>): Promise<Delivery>;
-  /** Delivers, or resolves to null if nothing was sent, as `maySend` didn't permit it. */
+  /** Delivers, or resolves to null if nothing was sent because `maySend` didn't permit it. */
   deliverIf(maySend: MaySend, request: DeliveryRequest<string | Uint8Array | null>): Promise<Delivery | null>;
-  /** Aborts what is in flight. */
+  /** Aborts what is in flight; what is requested from then on isn't sent. */
   close(): Promise<void>;
 }
 
-/** Asked right before the request is written. `stoppedMs`: for so long the process hasn't run since the delivery was requested. */
+/**
+ * Is asked right before the request is written. `stoppedMs` is how long the process hasn't run since the delivery was requested.
+ */
 export type MaySend = (stoppedMs: number) => boolean;
 
 export interface Delivery {
   readonly result: DeliveryResult;
-  /** Retry-After, from now; null without one. */
+  /** The endpoint's Retry-After, counted from now; it is null without one. */
   readonly retryAfterMs: number | null;
 }

@@ -1,4 +1,3 @@
-/** Reasons: docs/dispatcher.md. A detail never has path or query, which may hold a key. */
 import { isIPv6 } from "node:net";
 import { errors } from "undici";
 import type { UnreachableReason } from "../domain/attempt.js";
@@ -7,7 +6,7 @@ import { systemErrorCode, WhcbError } from "../domain/errors.js";
 export class DeliveryFailure extends Error {
   override readonly name = "DeliveryFailure";
   readonly reason: UnreachableReason;
-  /** With one of its own codes, or none, undici would retry a connect error forever. */
+  /** Undici would retry a connect error forever if it had no code, or one of undici's own. */
   readonly code = "WHCB_DELIVERY";
 
   constructor(reason: UnreachableReason, detail: string, cause?: unknown) {
@@ -44,7 +43,7 @@ export function exchangeFailure(error: unknown, host: string, hasHeaders: boolea
   return new DeliveryFailure("reset", `the connection to ${host} was lost${code === "" ? "" : ` (${code})`}`, error);
 }
 
-/** A WhcbError isn't the endpoint's fault. */
+/** Returns a WhcbError for what isn't the endpoint's fault. */
 export function connectFailure(error: unknown, host: string, isTls: boolean): DeliveryFailure | WhcbError {
   if (error instanceof DeliveryFailure || error instanceof WhcbError) return error;
   const first = error instanceof AggregateError ? error.errors[0] : error;
@@ -68,7 +67,7 @@ export function connectFailure(error: unknown, host: string, isTls: boolean): De
   return new DeliveryFailure("reset", `the connection to ${host} was lost${code === "" ? "" : ` (${code})`}`, error);
 }
 
-/** What this machine has too little of to connect; null: the error is of another kind. */
+/** Names what this machine lacks to connect. Returns null if the error is of another kind. */
 export function ownShortage(error: unknown): WhcbError | null {
   const code = systemErrorCode(error);
   const shortage = (what: string, hint: string) => new WhcbError("unavailable", `${what} (${code})`, { hint, cause: error });
@@ -82,14 +81,14 @@ export function ownShortage(error: unknown): WhcbError | null {
     case "ENETDOWN":
       return shortage("this machine's network is down", "Check its network.");
     case "EADDRNOTAVAIL":
-      // An IPv6 endpoint may be one that no address of this machine reaches.
+      // Perhaps no address of this machine can reach an IPv6 endpoint.
       return isIPv6(addressOf(error)) ? null : shortage("out of local ports", "Widen net.ipv4.ip_local_port_range.");
     default:
       return null;
   }
 }
 
-/** The address that a system error names, or an empty text. */
+/** Returns the address that a system error names, or an empty text. */
 function addressOf(error: unknown): string {
   return error instanceof Error && "address" in error ? String(error.address) : "";
 }

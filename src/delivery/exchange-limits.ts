@@ -1,14 +1,13 @@
-/** The time and the bytes that an exchange may take. */
 import type { Timers } from "../platform/clock.js";
 import { DeliveryFailure } from "./delivery-failure.js";
 
 export interface Deadlined {
-  /** An instant of `Timers.runningMs`. */
+  /** This instant is one of `Timers.runningMs`. */
   readonly deadlineAt: number;
   expire(): void;
 }
 
-/** Deadlines are all equally far ahead: one timer is enough. */
+/** Expires items at their deadlines. These are all equally far ahead, so one timer is enough. */
 export class DeadlineQueue<T extends Deadlined> {
   readonly #waiting = new Set<T>();
   readonly #timers: Timers;
@@ -18,7 +17,7 @@ export class DeadlineQueue<T extends Deadlined> {
     this.#timers = timers;
   }
 
-  /** In order of deadline. */
+  /** Items must be added in the order of their deadlines. */
   add(item: T): void {
     this.#waiting.add(item);
     if (!this.#isArmed) this.#arm(item);
@@ -42,7 +41,7 @@ export class DeadlineQueue<T extends Deadlined> {
     const now = this.#timers.runningMs();
     for (const item of this.#waiting) {
       if (item.deadlineAt > now) {
-        // delete() leaves the timer, so it may fire early.
+        // The timer may fire early, because delete() leaves it.
         if (!this.#isArmed) this.#arm(item);
         return;
       }
@@ -53,7 +52,7 @@ export class DeadlineQueue<T extends Deadlined> {
 }
 
 export interface GuardedExchange {
-  /** On its connection, earlier answers included; null without one. */
+  /** The bytes of its connection, earlier answers included; it is null without a connection. */
   readonly bytesRead: number | null;
   readonly where: string;
   abort(failure: DeliveryFailure): void;
@@ -62,7 +61,7 @@ export interface GuardedExchange {
 const CHECK_INTERVAL_MS = 250;
 const MAX_BYTES = 1024 * 1024;
 
-/** Limits what nothing else does: long chunk extensions between pieces of the body, and key updates of TLS. */
+/** Limits what nothing else limits: long chunk extensions between pieces of the body, and key updates of TLS. */
 export class ResponseSizeGuard<T extends GuardedExchange> {
   readonly #inFlight: () => Iterable<T>;
   readonly #timers: Timers;

@@ -15,46 +15,46 @@ export interface ExchangeHost {
   readonly maxAnswerBytes: number;
   readonly deadlineMs: number;
   now(): number;
-  /** Once; the result is final. */
+  /** Is called once; the result is final. */
   onSettled(exchange: Exchange): void;
 }
 
 export interface SendGuard {
-  /** Asked right before the request is written. */
+  /** Is asked right before the request is written. */
   maySend(): boolean;
-  /** Called instead of `resolve`: nothing was sent. */
+  /** Is called instead of `resolve` if nothing was sent. */
   onWithheld(): void;
 }
 
 /** Who requested an exchange, and is told how it ended. */
 export interface ExchangeRequester {
-  /** null: it is sent as soon as it is connected. */
+  /** If it is null, the request is sent as soon as it is connected. */
   readonly guard: SendGuard | null;
   readonly resolve: (delivery: Delivery) => void;
-  /** For what isn't the endpoint's fault. */
+  /** Is called for what isn't the endpoint's fault. */
   readonly reject: (error: WhcbError) => void;
 }
 
 export interface ExchangeOptions extends ExchangeRequester {
   readonly host: ExchangeHost;
   readonly connections: OriginConnections;
-  /** host:port, for details. */
+  /** The endpoint's host and port, for details of failures. */
   readonly where: string;
   readonly request: UndiciDispatcher.DispatchOptions;
-  /** Masked where the answer repeats them. */
+  /** These are masked where the answer repeats them. */
   readonly secrets: readonly string[];
   readonly deadlineAt: number;
 }
 
 class RequestWithheld extends Error {}
 
-/** More than any real server sends. */
+/** No real server sends so many. */
 const MAX_INTERIM_ANSWERS = 100;
 
-/** The newer handler methods parse all headers: 1/8 of a delivery's CPU time. */
+/** One request and its answer. Undici's newer handler methods parse all headers, which takes 1/8 of a delivery's CPU time. */
 export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Waiter, Deadlined, GuardedExchange {
   readonly deadlineAt: number;
-  /** 0: no answer yet. */
+  /** It is 0 until the answer arrives. */
   statusCode = 0;
   statusMessage = "";
   headers: readonly Buffer[] = [];
@@ -65,7 +65,7 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
   #connection: Connection | null = null;
   #abortRequest: ((reason: Error) => void) | null = null;
   #isSettled = false;
-  /** Why it is sent again; null: it isn't. */
+  /** Why it is sent again; it is null if it isn't. */
   #resendReason: DeliveryFailure | null = null;
   #interimAnswers = 0;
   #bodyBytes = 0;
@@ -108,7 +108,7 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
     else if (this.#options.guard?.maySend() === false) this.#withhold();
   }
 
-  /** At what is thrown in `onConnect`, undici drops the request and keeps the connection. */
+  /** Undici drops the request and keeps the connection if `onConnect` throws. */
   #withhold(): never {
     const failure = this.#resendReason;
     this.#resendReason = null;
@@ -180,7 +180,7 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
     if (connection !== null) connections.discard(connection);
   }
 
-  /** Not if `error` is our own abort. */
+  /** A request that we aborted ourselves isn't sent again. */
   #mayResend(error: Error, failure: DeliveryFailure, connection: Connection): boolean {
     if (this.#isSettled || this.#resendReason !== null || error instanceof DeliveryFailure) return false;
     return failure.reason === "reset" && this.#abortRequest !== null && connection.isReusedWithoutAnswer;
@@ -232,9 +232,9 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
 interface RawAnswer {
   readonly statusCode: number;
   readonly statusMessage: string;
-  /** Alternating names and values. */
+  /** Names and values alternate. */
   readonly headers: readonly Buffer[];
-  /** More than is kept of it. */
+  /** It holds more than is kept of the body. */
   readonly body: CollectedBytes | null;
   readonly secrets: readonly string[];
 }
@@ -259,7 +259,7 @@ function resultOf(answer: RawAnswer): DeliveryResult {
   };
 }
 
-/** In ms from `now` (epoch ms); ignored in a 200. */
+/** Returns ms from `now` (epoch ms). Retry-After is ignored in a 200. */
 function retryAfterOf(answer: RawAnswer, now: number): number | null {
   if (isAcceptedStatus(answer.statusCode)) return null;
   const value = headerValue(answer.headers, "retry-after");
@@ -271,13 +271,13 @@ function messageOf({ statusCode, statusMessage, secrets }: RawAnswer): string {
   return statusMessage === usual ? usual : keptText(Buffer.from(statusMessage), secrets, KEPT_MESSAGE_BYTES) || usual;
 }
 
-/** Without path and query, which may hold a key. */
+/** Leaves out path and query, which may hold a key. */
 function redirectTarget(location: string | null): string {
   const url = location === null ? null : parseUrl(location);
   return url === null ? "" : ` (to ${url.protocol}//${url.host})`;
 }
 
-/** `name` in lower case. */
+/** `name` must be in lower case. */
 function headerValue(headers: readonly Buffer[], name: string): string | null {
   for (let at = 0; at + 1 < headers.length; at += 2) {
     if (headers[at]?.length === name.length && headers[at]?.toString("latin1").toLowerCase() === name) {
@@ -287,7 +287,7 @@ function headerValue(headers: readonly Buffer[], name: string): string | null {
   return null;
 }
 
-/** Masked, then cut. Without a character that is cut by the limit, and without NUL, which PostgreSQL's text can't contain. */
+/** Masks the text, then cuts it. Drops a character that the limit cuts, and NUL, which PostgreSQL's text can't contain. */
 function keptText(text: Buffer, secrets: readonly string[], limit: number): string {
   const kept = maskSecrets(text, secrets, limit);
   const read = text.length < limit ? kept.toString() : new StringDecoder("utf8").write(kept);

@@ -3,8 +3,8 @@ import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 
 /**
- * Equal in processes that reach the same programs at a loopback address, which need the same network namespace of the same boot. Where the
- * system has no such namespaces, the host's name counts. null: unknown.
+ * Returns an id that is equal in processes that reach the same programs at a loopback address: they share a network namespace of
+ * the same boot. Where the system has no such namespaces, the host's name counts. Returns null if it can't be found.
  */
 export function loopbackId(platform: NodeJS.Platform = process.platform): string | null {
   try {

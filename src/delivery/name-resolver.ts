@@ -1,4 +1,3 @@
-/** Concurrent lookups are shared, answers cached briefly. */
 import type { RecordWithTtl } from "node:dns";
 import { lookup, Resolver } from "node:dns/promises";
 import { readFile } from "node:fs/promises";
@@ -8,40 +7,42 @@ import type { MonotonicClock, Timers } from "../platform/clock.js";
 import { DeliveryFailure, ownShortage } from "./delivery-failure.js";
 
 export interface NameResolver {
-  /** At least one, in order. Rejects with a DeliveryFailure of reason `dns`, or with `unavailable` for what this machine lacks. */
+  /**
+   * Resolves to at least one address, in order. Rejects with a DeliveryFailure of reason `dns`, or with `unavailable` for what this
+   * machine lacks.
+   */
   resolve(name: string): Promise<readonly string[]>;
 }
 
 export interface NameResolverOptions {
   readonly clock: MonotonicClock;
   readonly timers: Timers;
-  /** For names without a dot. Default: false. */
+  /** Whether names without a dot are completed. The default is false. */
   readonly usesSearchDomains?: boolean;
   readonly source?: NameSource;
 }
 
 export interface FoundAddresses {
   readonly addresses: readonly string[];
-  /** The record's time to live. */
   readonly ttlMs: number;
 }
 
 /** Rejects with a node:dns `code` (ENOTFOUND: no such name; ECONNREFUSED: no DNS server can be reached). */
 export type NameSource = (name: string) => Promise<FoundAddresses>;
 
-/** Follows an endpoint that moves. */
+/** An answer is cached briefly, because an endpoint may move. */
 const MIN_TTL_MS = 1_000;
 const MAX_TTL_MS = 60_000;
-/** Short: someone may be fixing the name. */
+/** A failure is cached briefly, because someone may be fixing the name. */
 const FAILURE_TTL_MS = 2_000;
 const MAX_NAMES = 2_000;
-/** Each attempt may connect to all of them. */
+/** More addresses are dropped, because an attempt may connect to all of them. */
 const MAX_ADDRESSES = 16;
 const TIMEOUTS: ReadonlySet<string> = new Set(["ETIMEOUT", "EAI_AGAIN"]);
 
 interface CacheEntry {
   readonly answer: Promise<readonly string[]>;
-  /** Monotonic; Infinity in flight. */
+  /** This instant is monotonic, and Infinity while the lookup is in flight. */
   expiresAt: number;
 }
 
@@ -50,7 +51,7 @@ export function createNameResolver(options: NameResolverOptions): NameResolver {
   const source = options.source ?? systemNameSource(options, () => readFile(HOSTS_FILE, "utf8"));
   const cache = new Map<string, CacheEntry>();
 
-  /** The timers of c-ares and the system don't know of a stop. */
+  /** Looks up again after a stop of the process, of which the timers of c-ares and the system don't know. */
   async function lookUp(name: string): Promise<FoundAddresses> {
     const stoppedBeforeMs = timers.stoppedMs();
     try {
@@ -69,7 +70,7 @@ export function createNameResolver(options: NameResolverOptions): NameResolver {
       entry.expiresAt = clock.monotonicMs() + ms;
     };
     found.then(({ ttlMs }) => expireIn(Math.min(Math.max(ttlMs, MIN_TTL_MS), MAX_TTL_MS))).catch(() => expireIn(FAILURE_TTL_MS));
-    // Handled by the caller.
+    // The caller handles it.
     entry.answer.catch(() => undefined);
     return entry;
   }
@@ -114,22 +115,22 @@ function failLookup(name: string): (error: unknown) => never {
   };
 }
 
-/** For sources that don't give one. */
+/** Sources that give no time to live have this one. */
 const DEFAULT_TTL_MS = 10_000;
 const HOSTS_FILE_TTL_MS = 5_000;
 /** c-ares doubles it for the second try; both stay under the connect timeout. */
 const QUERY_TIMEOUT_MS = 1_500;
 const QUERY_TRIES = 2;
-/** After the other family has answered with addresses. RFC 8305 waits for 50 ms, but takes later answers too. */
+/** IPv6 has this long after IPv4 has answered with addresses. RFC 8305 waits for 50 ms, but takes later answers too. */
 const WAIT_FOR_IPV6_MS = 200;
-/** It covers the second try, 2 s after a lost packet: many machines have no route to IPv6 addresses. */
+/** IPv4 has longer, for the second try 2 s after a lost packet, because many machines have no route to IPv6 addresses. */
 const WAIT_FOR_IPV4_MS = 2_500;
 const HOSTS_FILE = process.platform === "win32" ? "C:\\Windows\\System32\\drivers\\etc\\hosts" : "/etc/hosts";
 
 interface DnsQueries {
   resolve4(name: string, options: { ttl: true }): Promise<RecordWithTtl[]>;
   resolve6(name: string, options: { ttl: true }): Promise<RecordWithTtl[]>;
-  /** Rejects the queries that aren't answered yet. */
+  /** Rejects the queries that haven't been answered yet. */
   cancel(): void;
 }
 
@@ -147,7 +148,7 @@ export function systemNameSource(
   const hosts = cachedHosts(clock, readHosts);
   return async (name) => {
     const plain = name.toLowerCase().replace(/\.$/, "");
-    // RFC 6761. Both: a server may listen on only one.
+    // RFC 6761 reserves these names. A server may listen on only one of both addresses.
     if (plain === "localhost" || plain.endsWith(".localhost")) return { addresses: ["127.0.0.1", "::1"], ttlMs: DEFAULT_TTL_MS };
     const listed = (await hosts()).get(plain);
     if (listed !== undefined) return { addresses: listed, ttlMs: DEFAULT_TTL_MS };
@@ -160,7 +161,7 @@ export function systemNameSource(
           const code = systemErrorCode(error);
           // The system would ask the same servers and block a libuv thread.
           if (code === "ETIMEOUT") throw error;
-          // With the final dot, no search domain can turn a failure into the address of another host.
+          // The final dot keeps a search domain from turning a failure into the address of another host.
           return askSystem(isCompleted ? name : `${plain}.`).catch((systemError: unknown) => {
             // The system doesn't say that no server could be reached.
             throw code === "ECONNREFUSED" && systemErrorCode(systemError) === "EAI_AGAIN" ? error : systemError;
@@ -168,19 +169,19 @@ export function systemNameSource(
         },
       );
     } catch (error) {
-      // Without a free file descriptor, both say that there is no such name. This says why.
+      // Both say that there is no such name if no file descriptor is free. This says why.
       await readHosts();
       throw error;
     }
   };
 }
 
-/** A new Resolver reads resolv.conf again. */
+/** Makes a new Resolver, which reads resolv.conf again. */
 function openResolver(): DnsQueries {
   return new Resolver({ timeout: QUERY_TIMEOUT_MS, tries: QUERY_TRIES });
 }
 
-/** A slow DNS server delays only its own lookups. */
+/** Asks the DNS servers. A slow one delays only its own lookups. */
 async function queryDnsServers(name: string, openQueries: () => DnsQueries, timers: Timers): Promise<FoundAddresses> {
   const queries = openQueries();
   const answers = [queries.resolve4(name, { ttl: true }), queries.resolve6(name, { ttl: true })] as const;
@@ -227,7 +228,7 @@ function enoughAnswers([four, six]: readonly [Answer, Answer], timers: Timers): 
   });
 }
 
-/** getaddrinfo knows mDNS and search domains. */
+/** Asks getaddrinfo, which knows mDNS and search domains. */
 async function lookUpWithSystem(name: string): Promise<FoundAddresses> {
   const entries = await lookup(name, { all: true, order: "verbatim" });
   return { addresses: entries.map(({ address }) => address), ttlMs: DEFAULT_TTL_MS };
@@ -250,7 +251,7 @@ function cachedHosts(clock: MonotonicClock, read: () => Promise<HostNames>): () 
   };
 }
 
-/** hosts(5); lower-case names. */
+/** Reads the format of hosts(5). Names are in lower case. */
 export function parseHosts(text: string): HostNames {
   const hosts = new Map<string, string[]>();
   for (const line of text.split("\n")) {

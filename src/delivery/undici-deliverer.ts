@@ -1,4 +1,3 @@
-/** docs/dispatcher.md, Limits. */
 import { ATTEMPT_DEADLINE_MS } from "../domain/attempt.js";
 import { isWhcbError } from "../domain/errors.js";
 import type { Clock, Timers } from "../platform/clock.js";
@@ -14,22 +13,22 @@ import { createNameResolver, type NameResolver } from "./name-resolver.js";
 export interface DelivererOptions {
   readonly clock: Clock;
   readonly timers: Timers;
-  /** For DNS, TCP and TLS together. */
+  /** DNS, TCP and TLS may take this long together. */
   readonly connectTimeoutMs?: number;
-  /** From `deliver` to the answer's last byte. */
+  /** A delivery may take this long, from `deliver` to the answer's last byte. */
   readonly deadlineMs?: number;
-  /** The rest is dropped and the connection closed. */
+  /** The rest of a longer answer is dropped and the connection closed. */
   readonly maxAnswerBytes?: number;
-  /** Across callbacks. */
+  /** All callbacks of an origin share this limit. */
   readonly maxConnectionsPerOrigin?: number;
   readonly keepAliveMs?: number;
   readonly addressRule?: AddressRule;
   readonly names?: NameResolver;
-  /** PEM; replaces the system's authorities. */
+  /** These authorities, in PEM, replace the system's. */
   readonly ca?: string;
 }
 
-/** Shorter than servers' (gunicorn 2 s; Node, Apache, uvicorn 5 s): they rarely close first. */
+/** It is shorter than servers' (gunicorn 2 s; Node, Apache, uvicorn 5 s), so they rarely close first. */
 const DEFAULT_KEEP_ALIVE_MS = 1_500;
 const MAX_HEADER_BYTES = 16 * 1024;
 
@@ -124,7 +123,7 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
   }
 }
 
-/** Undici's cheapest form. No compression: it could be a decompression bomb. */
+/** Undici takes this form most cheaply. Compression isn't accepted: it could be a decompression bomb. */
 function headersOf(headers: DeliveryRequest["headers"]): string[] {
   const pairs = ["accept-encoding", "identity"];
   for (const name in headers) pairs.push(name, headers[name] ?? "");
@@ -137,7 +136,7 @@ function stopping(): DeliveryFailure {
 
 interface Target {
   readonly path: string;
-  /** host:port. */
+  /** The endpoint's host and port. */
   readonly where: string;
   /** The pool may recreate an idle origin. */
   connections(): OriginConnections;
@@ -159,7 +158,7 @@ class Targets {
     const cached = this.#targets.get(url);
     if (cached !== undefined) return cached;
     const target = this.#parse(url);
-    // A URL may hold a key.
+    // The cache is bounded, because a URL may hold a key.
     if (this.#targets.size >= MAX_TARGETS) this.#targets.clear();
     this.#targets.set(url, target);
     return target;

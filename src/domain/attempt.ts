@@ -1,15 +1,15 @@
 export interface Attempt extends NewAttempt {
-  /** Of the call, from 1. */
+  /** A call's first attempt has number 1. */
   readonly number: number;
 }
 
-/** It gets its number when it is recorded. */
+/** An attempt that gets its number when it is recorded. */
 export interface NewAttempt {
   readonly startedAt: number;
   readonly durationMs: number;
   readonly cause: AttemptCause;
   readonly result: DeliveryResult;
-  /** user@host, for a client's replay. */
+  /** A client's replay was sent by this user@host. */
   readonly sentFrom?: string;
 }
 
@@ -29,11 +29,11 @@ export type DeliveryResult =
       readonly kind: "unreachable";
       readonly reason: UnreachableReason;
       readonly detail: string;
-      /** On a fresh connection: the endpoint had closed the reused one. */
+      /** It was sent again on a fresh connection, as the endpoint had closed the reused one. */
       readonly resent?: true;
     };
 
-/** docs/dispatcher.md, a call, 3. */
+/** docs/dispatcher.md explains these (A call, Rule 3). */
 export type UnreachableReason = (typeof UNREACHABLE_REASONS)[number];
 
 export const UNREACHABLE_REASONS = [
@@ -53,17 +53,17 @@ export function isAccepted(result: DeliveryResult): boolean {
   return result.kind === "answered" && isAcceptedStatus(result.statusCode);
 }
 
-/** Exactly 200. null: there was no answer. */
+/** Only 200 is a success. The code is null if there was no answer. */
 export function isAcceptedStatus(statusCode: number | null): boolean {
   return statusCode === 200;
 }
 
-/** In one line. */
+/** Says in one line how an attempt ended. */
 export function resultMessage(result: DeliveryResult): string {
   return result.kind === "answered" ? result.statusMessage : `${result.reason}: ${result.detail}`;
 }
 
-/** Counts while the process runs (docs/contract.md). */
+/** Its time counts while the process runs (docs/contract.md). */
 export const ATTEMPT_DEADLINE_MS = 60_000;
 
 /** A client's report may be dated this far ahead of the service's clock. */

@@ -1,38 +1,41 @@
-/** The client checks it too: a service that ignores a filter must not widen a replay. */
+/** The client checks a filter too: a service that ignores one must not widen a replay. */
 import { UNREACHABLE_REASONS, type UnreachableReason } from "./attempt.js";
 import { type CallStatus, idKey, type SettledBy } from "./call.js";
 import { type MessageResponse, senderAddress } from "./message-response.js";
 
 export interface CallFilter {
-  /** Default: SUCCESS and FAILED. */
+  /** By default SUCCESS and FAILED calls match. */
   readonly status?: CallStatus;
-  /** Last attempt >= this (epoch ms). */
+  /** The last attempt began at or after this (epoch ms). */
   readonly since?: number;
-  /** Last attempt < this (epoch ms). */
+  /** The last attempt began before this (epoch ms). */
   readonly until?: number;
-  /** Last changed <= this (epoch ms): what is attempted or marked later isn't in a set that was counted then. */
+  /** The last change was at or before this (epoch ms): what is attempted or marked later isn't in a set that was counted then. */
   readonly changedBefore?: number;
-  /** Marked by a user with this date, which is when the console's confirmation was shown, and not changed since: the calls of one mark. */
+  /**
+   * A user marked the call with this date, which is when the console's confirmation was shown, and it hasn't changed since. So the
+   * calls of one mark match.
+   */
   readonly markedAt?: number;
-  /** Any of these. */
+  /** One of these must match. */
   readonly statusCodes?: readonly StatusCodePattern[];
-  /** As by `reasonText`. */
+  /** It is compared with `reasonText`. */
   readonly reason?: string;
   readonly channel?: string;
   readonly messageId?: string;
-  /** The sender's address (`senderAddress`); exact. */
+  /** It must equal the sender's address (`senderAddress`). */
   readonly from?: string;
-  /** In the content; ignores case. */
+  /** The content contains it, in any case. */
   readonly text?: string;
 }
 
-/** A code, a class ("5xx" is { class: 5 }), or no answer. */
+/** A pattern is a code, a class ("5xx" is { class: 5 }), or no answer. */
 export type StatusCodePattern = { readonly code: number } | { readonly class: number } | { readonly none: true };
 
 /** The reason of a call whose last attempt left neither a message nor a kind of failure. */
 export const NO_MESSAGE = "no-message";
 
-/** not-sent: no attempt has ended, as for a held call. */
+/** A call is not-sent if no attempt has ended, such as a held one. */
 export type FailureReason = UnreachableReason | "not-sent" | typeof NO_MESSAGE;
 
 export const FAILURE_REASONS: readonly FailureReason[] = [...UNREACHABLE_REASONS, "not-sent", NO_MESSAGE];
@@ -48,7 +51,7 @@ export interface FilteredCall extends CallState {
   readonly attemptedAt: number | null;
   readonly statusCode: number | null;
   readonly statusMessage?: string | null;
-  /** null: unknown. */
+  /** It is null if it is unknown. */
   readonly attemptCount?: number | null;
   /** A client doesn't know it. */
   readonly error?: UnreachableReason | null;
@@ -79,7 +82,7 @@ export function matchesState({ status, changedAt, settledBy }: CallState, filter
   );
 }
 
-/** "500", "5xx" or "none"; else null. */
+/** Reads "500", "5xx" or "none", and returns null for another text. */
 export function parseStatusCodePattern(text: string): StatusCodePattern | null {
   if (text === "none") return { none: true };
   if (/^[1-5]xx$/i.test(text)) return { class: Number(text[0]) };
@@ -93,7 +96,7 @@ export function matchesStatusCode(statusCode: number | null, pattern: StatusCode
   return "code" in pattern ? statusCode === pattern.code : Math.floor(statusCode / 100) === pattern.class;
 }
 
-/** In characters: a longer one is cut. */
+/** A longer text is cut to so many characters. */
 export const MAX_REASON_TEXT = 256;
 
 /** Returns the answer's message, or the kind of failure, which is the same for all calls that failed so. It is never empty. */
@@ -108,7 +111,7 @@ function unansweredText({ statusMessage, error, attemptCount }: FilteredCall): s
   return kind ?? statusMessage ?? "";
 }
 
-/** Returns a copy: of a slice, V8 would keep the whole text. */
+/** Returns a copy, because V8 would keep the whole text of a slice. */
 export function cutText(text: string): string {
   return [...text.slice(0, 2 * MAX_REASON_TEXT)].slice(0, MAX_REASON_TEXT).join("");
 }

@@ -1,4 +1,3 @@
-/** Calls counted by what they have in common. */
 import { idKey } from "./call.js";
 import { cutText, type FilteredCall, reasonText } from "./call-filter.js";
 import { senderAddress } from "./message-response.js";
@@ -6,16 +5,16 @@ import { senderAddress } from "./message-response.js";
 export const GROUP_KEYS = ["statusCode", "reason", "hour", "from", "messageId", "channel"] as const;
 export type GroupKey = (typeof GROUP_KEYS)[number];
 
-/** Only the keys that the calls are grouped by. null: such calls have none. */
+/** It has only the keys that the calls are grouped by. A value is null if the calls of the group have none. */
 export interface GroupValues {
   readonly statusCode?: number | null;
-  /** As by `reasonText`. */
+  /** It is as `reasonText` returns it. */
   readonly reason?: string | null;
-  /** Of the last attempt: its beginning, whole in UTC. */
+  /** The last attempt began in the hour that begins at this instant, in UTC. */
   readonly hour?: number | null;
-  /** As by `senderAddress`. */
+  /** It is as `senderAddress` returns it. */
   readonly from?: string | null;
-  /** The key of the id (`idKey`). */
+  /** It is the id's key (`idKey`). */
   readonly messageId?: string | null;
   readonly channel?: string | null;
 }
@@ -23,10 +22,10 @@ export interface GroupValues {
 export interface CallGroup {
   readonly values: GroupValues;
   readonly count: number;
-  /** Last attempts. null: no call has one. */
+  /** The earliest of the calls' last attempts; it is null if no call has one. */
   readonly firstAttemptedAt: number | null;
   readonly lastAttemptedAt: number | null;
-  /** One of its calls. null: removed meanwhile, or without an id. */
+  /** It is one of its calls, or null if that was removed meanwhile or has no id. */
   readonly exampleId: string | null;
 }
 
@@ -54,7 +53,7 @@ export function isGroupKey(text: string): text is GroupKey {
   return GROUP_KEYS.some((key) => key === text);
 }
 
-/** Adds groups up. Holds at most so many: calls of further groups are only counted. */
+/** Adds groups up. It holds `maxGroups` at most; calls of further groups are only counted. */
 export class CallGroups {
   readonly #by: readonly GroupKey[];
   readonly #maxGroups: number;
@@ -79,17 +78,16 @@ export class CallGroups {
     return this.#groups.size;
   }
 
-  /** In all groups. */
   get calls(): number {
     return this.#calls;
   }
 
-  /** In groups that are not held. */
+  /** The number of calls whose groups aren't held. */
   get otherCalls(): number {
     return this.#otherCalls;
   }
 
-  /** Most calls first; then the latest. */
+  /** Sorts by the number of calls, largest first, and then the latest first. */
   sorted(): CallGroup[] {
     return [...this.#groups.values()].sort(
       (one, other) => other.count - one.count || (other.lastAttemptedAt ?? 0) - (one.lastAttemptedAt ?? 0),

@@ -1,4 +1,3 @@
-/** A call's transitions. A status is assigned nowhere else. */
 import {
   type Attempt,
   type DeliveryResult,
@@ -13,18 +12,18 @@ import { nextDueAt, paceMs, type RetryPolicy, retryUntil } from "./retry-policy.
 export type CallStatus = "PENDING" | "SUCCESS" | "FAILED";
 
 export interface Call extends CallProgress {
-  /** Unique, in order of acceptance: "oldest first". */
+  /** It is unique and grows with each call, so it gives the order of acceptance. */
   readonly seq: number;
-  /** Its key (`idKey`): 32 upper-case hex digits (UUIDv7), or as given. */
+  /** It is the id's key (`idKey`): 32 upper-case hex digits (UUIDv7), or as given. */
   readonly id: string;
   readonly callbackId: string;
   readonly response: MessageResponse;
-  /** Stored size; the response was too large to be prefetched. */
+  /** It is the stored size of a response that was too large to be prefetched. */
   readonly leftOutBytes?: number;
   readonly acceptedAt: number;
 }
 
-/** replay: a client's run sent and marked it. */
+/** A client's run that sent and marked the call is a replay. */
 export type SettledBy = "dispatcher" | MarkedBy;
 export type MarkedBy = "user" | "replay";
 
@@ -38,15 +37,15 @@ export interface LastOutcome {
 export interface CallProgress extends LastOutcome {
   readonly status: CallStatus;
   readonly attemptCount: number;
-  /** The start of the last attempt, a client's too, or when held. */
+  /** The start of the last attempt, a client's too, or when the call was held. */
   readonly attemptedAt: number | null;
-  /** The start of the service's own last attempt, which alone decides what is sent when. Never after `attemptedAt`. */
+  /** The start of the service's own last attempt, which alone decides what is sent when. It is never after `attemptedAt`. */
   readonly sentAt: number | null;
   /** The start of its retry window. */
   readonly firstFailedAt: number | null;
-  /** null for a PENDING call, which is sent without. */
+  /** It is null for a PENDING call, which needs none to be sent. */
   readonly due: Due | null;
-  /** The endpoint's recovery in which it last failed, 0 if none; later recoveries take such calls last. */
+  /** The endpoint's recovery in which the call last failed, or 0. Later recoveries take such calls last. */
   readonly failedInRecovery: number;
   readonly settledBy: SettledBy | null;
   readonly changedAt: number;
@@ -60,13 +59,15 @@ export interface Due {
 export interface RetryRule {
   readonly retriesEnabled: boolean;
   readonly policy: RetryPolicy;
-  /** In [0,1), for the jitter. */
+  /** The jitter is a fraction in [0,1). */
   readonly random: number;
 }
 
 const UUID = /^[\da-f]{8}(-?)[\da-f]{4}\1[\da-f]{4}\1[\da-f]{4}\1[\da-f]{12}$/i;
 
-/** Two ids are equal if their keys are: byte for byte, except that 32 hex digits ignore case and the dashes of a UUID. */
+/**
+ * Two ids are equal if their keys are. Keys differ byte for byte, except that 32 hex digits ignore case and the dashes of a UUID.
+ */
 export function idKey(id: string): string {
   const mayBeUuid = id.length === 32 || id.length === 36;
   return mayBeUuid && UUID.test(id) ? id.replaceAll("-", "").toUpperCase() : id;
@@ -84,10 +85,10 @@ export function isOneId(text: string): boolean {
 
 const SHORTEST_PREFIX = 6;
 
-/** What `isIdPrefix` accepts. */
+/** Says what `isIdPrefix` accepts. */
 export const ID_PREFIX = `${SHORTEST_PREFIX} to 31 hex digits`;
 
-/** Such a text may also be a whole id. */
+/** A text that is a prefix may also be a whole id. */
 export function isIdPrefix(text: string): boolean {
   return text.length >= SHORTEST_PREFIX && text.length < 32 && /^[\da-f]+$/i.test(text);
 }
@@ -99,13 +100,13 @@ export function completes(id: string, prefix: string): boolean {
 
 /** The chosen id that is the prefix, if there is one, and the generated ids that begin with it. */
 export interface CallIdMatches {
-  /** Not all if there are many. */
+  /** If there are many, some are left out. */
   readonly callIds: readonly string[];
-  /** There are or may be others. */
+  /** Whether there are, or may be, others. */
   readonly hasMore: boolean;
 }
 
-/** docs/dispatcher.md, A call, Rules 2-6. `recovery`: the attempt's, 0 if none. */
+/** Follows docs/dispatcher.md, A call, Rules 2-6. `recovery` is the one that the attempt was made in, or 0. */
 export function recordAttempt(call: CallProgress, attempt: Attempt, rule: RetryRule, recovery = 0): CallProgress {
   const { result } = attempt;
   const attempted: CallProgress = {
@@ -121,9 +122,9 @@ export function recordAttempt(call: CallProgress, attempt: Attempt, rule: RetryR
   if (isAccepted(result)) return { ...attempted, status: "SUCCESS", settledBy: "dispatcher", due: null };
   const firstFailedAt = call.firstFailedAt ?? attempt.startedAt;
   const isRequestedReplay = call.due?.cause === "replay" && attempt.cause === "replay";
-  // Requested while another attempt was in flight, or before a probe.
+  // The replay was requested while another attempt was in flight, or before a probe.
   const isReplayStillDue = call.due?.cause === "replay" && !isRequestedReplay;
-  // Only a replay sends a call that is marked FAILED: it was marked while the attempt was in flight.
+  // Only a replay sends a call that is marked FAILED, so this one was marked while the attempt was in flight.
   const isMarked = call.settledBy !== null && !isRequestedReplay;
   return {
     ...attempted,
@@ -136,8 +137,8 @@ export function recordAttempt(call: CallProgress, attempt: Attempt, rule: RetryR
 }
 
 /**
- * Changes only what is shown of the last attempt (docs/contract.md, POST …/attempts). `at`: when it is reported. A mark whose call has been
- * accepted since can't be undone; one whose call was rejected again can.
+ * Changes only what is shown of the last attempt (docs/contract.md, POST …/attempts), which is reported `at` this instant. A mark
+ * whose call has been accepted since can't be undone; one whose call was rejected again can.
  */
 export function recordClientReplay(call: CallProgress, { startedAt, result }: NewAttempt, at: number): CallProgress {
   const isLast = call.attemptedAt === null || startedAt >= call.attemptedAt;
@@ -159,7 +160,7 @@ function outcomeOf(result: DeliveryResult): LastOutcome {
   };
 }
 
-/** FAILED without an attempt; the window starts now. */
+/** Makes a call FAILED without an attempt. Its window starts now. */
 export function holdCall(call: CallProgress, at: number, downSince: number, rule: RetryRule): CallProgress {
   if (call.status !== "PENDING") return call;
   return {
@@ -175,9 +176,9 @@ export function holdCall(call: CallProgress, at: number, downSince: number, rule
   };
 }
 
-/** docs/dispatcher.md, A call, Rule 6. The caller rejects FAILED for a PENDING call. */
+/** Follows docs/dispatcher.md, A call, Rule 6. The caller rejects FAILED for a PENDING call. */
 export function markCall(call: CallProgress, status: "SUCCESS" | "FAILED", at: number, by: MarkedBy = "user"): CallProgress {
-  // The endpoint has accepted what was marked by hand before.
+  // The endpoint has accepted a call that was marked by hand before.
   if (call.status === status && status === "SUCCESS" && by === "replay" && call.settledBy === "user" && !isErased(call)) {
     return { ...call, settledBy: by, changedAt: at };
   }
@@ -187,23 +188,29 @@ export function markCall(call: CallProgress, status: "SUCCESS" | "FAILED", at: n
 
 export const ERASED = "Erased: the sender's data was removed";
 
-/** Without its content it can't be sent: what waits or has failed is settled. */
+/** Settles a call that waits or has failed, because it can't be sent without its content. */
 export function eraseCall(call: CallProgress, at: number): CallProgress {
   return { ...markCall(call, "SUCCESS", at), due: null, statusCode: null, error: null, statusMessage: ERASED };
 }
 
-/** It must not become FAILED: a replay would send an empty body. An endpoint that answers with this text has a status code. */
+/**
+ * An erased call must not become FAILED, as a replay would send an empty body. An endpoint that answers with this text has a status
+ * code.
+ */
 export function isErased(call: { readonly statusCode: number | null; readonly statusMessage: string | null }): boolean {
   return call.statusCode === null && call.statusMessage === ERASED;
 }
 
-/** Inside the window or not; FAILED calls only. One that waits for an earlier replay stays with it. `requestedAt`: the replay's. */
+/**
+ * Requests a replay of a FAILED call, inside its window or not. One that waits for an earlier replay stays with it. `requestedAt`
+ * is when the replay was requested.
+ */
 export function requestReplay(call: CallProgress, at: number, requestedAt = at): CallProgress {
   if (call.status !== "FAILED" || call.due?.cause === "replay") return call;
   return { ...call, due: { at: requestedAt, cause: "replay" }, failedInRecovery: 0, changedAt: at };
 }
 
-/** Its retries go on, inside its window. */
+/** Cancels a call's replay; its retries go on inside its window. */
 export function cancelReplay(call: CallProgress, at: number, rule: RetryRule): CallProgress {
   const { due, firstFailedAt, sentAt, settledBy } = call;
   if (due?.cause !== "replay") return call;
@@ -212,12 +219,12 @@ export function cancelReplay(call: CallProgress, at: number, rule: RetryRule): C
   return { ...call, due: retry && { ...retry, at: Math.max(retry.at, at) }, changedAt: at };
 }
 
-/** It was held, and the service hasn't attempted it since. */
+/** Whether the call was held, and the service hasn't attempted it since. */
 export function isHeld(call: CallProgress): boolean {
   return call.status === "FAILED" && call.sentAt === null && call.due !== null;
 }
 
-/** docs/dispatcher.md, A call, Rule 11; 0: at any time. */
+/** Follows docs/dispatcher.md, A call, Rule 11. Returns 0 if the attempt may begin at any time. */
 export function mayBeginAt({ sentAt, due }: CallProgress, policy: RetryPolicy, repairedAt: number): number {
   if (sentAt === null || due?.cause === "replay") return 0;
   return sentAt < repairedAt ? 0 : sentAt + paceMs(policy);
@@ -228,7 +235,7 @@ export function nextAttemptAt({ due }: CallProgress, now: number): number | null
   return due && Math.max(due.at, now);
 }
 
-/** In a drain, `at` is the recovery's beginning. */
+/** Whether a retry may still be made. In a drain, `at` is the recovery's beginning. */
 export function isInWindow({ due, firstFailedAt }: CallProgress, at: number, policy: RetryPolicy): boolean {
   return due?.cause !== "retry" || firstFailedAt === null || at <= retryUntil(firstFailedAt, policy);
 }

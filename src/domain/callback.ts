@@ -2,14 +2,14 @@ import { count } from "./count.js";
 import { isMasked, parseUrl } from "./mask.js";
 
 export interface Callback extends CallbackSettings {
-  /** 16 upper-case hex digits. */
+  /** It is 16 upper-case hex digits. */
   readonly id: string;
   readonly createdAt: number;
-  /** The last change after which failed calls are worth a try at once (epoch ms; 0: never). */
+  /** The last change after which failed calls are worth a try at once (epoch ms; 0 means never). */
   readonly repairedAt: number;
-  /** The last request (epoch ms; 0: never). */
+  /** The last request (epoch ms; 0 means never). */
   readonly replayRequestedAt: number;
-  /** When its endpoint, if down, deserves a probe: a client's replay has delivered calls (epoch ms; 0: never). */
+  /** When its endpoint, if down, deserves a probe, because a client's replay has delivered calls (epoch ms; 0 means never). */
   readonly replayProbeAt: number;
 }
 
@@ -18,13 +18,13 @@ export interface BodyStyle {
   readonly removeHtml: boolean;
 }
 
-/** What a delivery depends on. */
+/** A delivery depends on these settings. */
 export interface DeliveryTarget extends BodyStyle {
   readonly url: string;
   readonly auth: CallbackAuth;
 }
 
-/** Names and values as in docs/contract.md. */
+/** Names and values are those of docs/contract.md. */
 export interface CallbackSettings extends DeliveryTarget {
   readonly name: string;
   readonly retriesEnabled: boolean;
@@ -35,10 +35,10 @@ export interface CallbackSettings extends DeliveryTarget {
 export type AuthType = "queryparam" | "httpheader" | "basicauth" | "bearertoken";
 export type BodyFormat = "json" | "xml";
 
-/** Controls, lone surrogates, line separators, and what changes the reading direction. */
+/** These are controls, lone surrogates, line separators, and what changes the reading direction. */
 const UNSAFE_IN_NAME = /[\p{Cc}\p{Surrogate}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/u;
 
-/** What is wrong with it, or null. */
+/** Says what is wrong with a name, or returns null. */
 export function callbackNameProblem(name: string): string | null {
   if (UNSAFE_IN_NAME.test(name)) return "must not contain control characters";
   if (name.trim() !== name) return "must not begin or end with a space";
@@ -48,7 +48,7 @@ export function callbackNameProblem(name: string): string | null {
   return name === "." || name === ".." ? "must not be . or .." : null;
 }
 
-/** What is wrong with it, or null. Programs disagree about the host of a URL with a backslash or a user. */
+/** Says what is wrong with a URL, or returns null. Programs disagree about the host of a URL with a backslash or a user. */
 export function callbackUrlProblem(url: string): string | null {
   const parsed = parseUrl(url);
   if (!/^https?:\/\//i.test(url) || /[\s\p{Cc}]/u.test(url) || parsed === null) return "must be an http or https URL";
@@ -57,24 +57,24 @@ export function callbackUrlProblem(url: string): string | null {
   return parsed.username || parsed.password ? "must not contain a user or password: use auth" : null;
 }
 
-/** Whether a URL has another scheme, host or port than the one before; false for text that isn't a URL. */
+/** Whether a URL has another scheme, host or port than the one before. It is false for text that isn't a URL. */
 export function isOtherOrigin(url: string, before: string): boolean {
   const parsed = parseUrl(url);
   return parsed !== null && parsed.origin !== parseUrl(before)?.origin;
 }
 
-/** One address, without name, list, comment, quote, space or control. */
+/** Whether the text is one address, without name, list, comment, quote, space or control. */
 export function isEmailAddress(text: string): boolean {
   return /^[^\s@<>(),;:"\\\p{Cc}]+@[^\s@<>(),;:"\\\p{Cc}]+$/u.test(text);
 }
 
 export interface CallbackAuth {
   readonly type: AuthType;
-  /** Up to 128 characters; secret. */
+  /** It is secret, and has up to 128 characters. */
   readonly key: string;
 }
 
-/** Whether a down endpoint deserves a try at once (docs/dispatcher.md, a call, 8). */
+/** Whether a down endpoint deserves a try at once (docs/dispatcher.md, A call, Rule 8). */
 export function isRepaired(before: CallbackSettings, after: CallbackSettings): boolean {
   return (
     before.url !== after.url ||
@@ -96,15 +96,15 @@ export function hasSameSettings(a: CallbackSettings, b: CallbackSettings): boole
   );
 }
 
-/** docs/runs.md, One run at a time. Expires unless renewed. */
+/** A run holds a lease on its callback (docs/runs.md, One run at a time), which expires unless it is renewed. */
 export interface RunLease {
   readonly run: string;
-  /** user@host. */
+  /** It is user@host. */
   readonly holder: string;
-  /** Calls settled so far; 0 of 0 before they are listed. */
+  /** The calls settled so far; it is 0 of 0 before they are listed. */
   readonly done: number;
   readonly total: number;
-  /** Of the service itself: the id of its oldest unfinished replay. */
+  /** If the service itself holds it, the id of its oldest unfinished replay. */
   readonly replay?: string;
 }
 
@@ -123,9 +123,9 @@ export interface ReplayCounts {
   readonly total: number;
   readonly succeeded: number;
   readonly failed: number;
-  /** Not attempted: withdrawn by a cancel, a mark or an erasure. */
+  /** A cancel, a mark or an erasure withdrew these before their attempt. */
   readonly cancelled: number;
-  /** Wait for their attempt, or are in flight. */
+  /** These wait for their attempt, or are in flight. */
   readonly left: number;
 }
 
@@ -134,7 +134,7 @@ export function replayState({ left, cancelled, cancelledAt }: ServiceReplay): "r
   return left > 0 ? "running" : "finished";
 }
 
-/** Of the service itself, while a replay runs. */
+/** Returns the lease of the service itself while a replay runs. */
 export function serviceLease({ id, total, left }: ServiceReplay): RunLease {
   return { run: "", holder: "the service", done: total - left, total, replay: id };
 }

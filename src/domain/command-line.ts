@@ -1,11 +1,11 @@
-/** Commands to type. What a service named is in them only as an operand: one word of a shell, and never a flag. */
+/** These are commands to type. What a service named is in them only as an operand: one word of a shell, and never a flag. */
 import { hasUrlSecret } from "./mask.js";
 
 export interface CommandWords {
-  /** Such as "calls list". */
+  /** It may be two words, such as "calls list". */
   readonly command: string;
   readonly operands?: readonly string[];
-  /** With their values. */
+  /** They have their values. */
   readonly flags?: readonly string[];
 }
 
@@ -13,20 +13,20 @@ export function commandLine(words: CommandWords): string {
   return shellLine(argvOf(words));
 }
 
-/** What follows "whcb". Operands come first, or after `--` if one of them would read as a flag. */
+/** Returns what follows "whcb". Operands come first, or after `--` if one of them would read as a flag. */
 export function argvOf({ command, operands = [], flags = [] }: CommandWords): readonly string[] {
   const isFlagLike = operands.some((operand) => operand.startsWith("-") && operand !== "-");
   return [...command.split(" "), ...(isFlagLike ? [...flags, "--", ...operands] : [...operands, ...flags])];
 }
 
-/** As it was typed, with one more flag. */
+/** Returns the command as it was typed, with one more flag. */
 export function repeatedLine(argv: readonly string[], flag: string): string {
   const end = argv.indexOf("--");
   const words = end === -1 ? [...argv, flag] : [...argv.slice(0, end), flag, ...argv.slice(end)];
   return shellLine(words);
 }
 
-/** Stands for a URL that holds a secret. The shell expands it; no command reads the variable. */
+/** It stands for a URL that holds a secret. The shell expands it; no command reads the variable. */
 export const URL_VARIABLE = `"$WHCB_CALLBACK_URL"`;
 
 function shellLine(argv: readonly string[]): string {
@@ -38,39 +38,42 @@ function shellLine(argv: readonly string[]): string {
   return ["whcb", ...words].join(" ");
 }
 
-/** Would be found as a callback or a call. */
+/** Such a name would be taken for the id of a callback or a call. */
 const LIKE_AN_ID = /^(?:[0-9a-f]{16}|[0-9a-f]{32})$/i;
 
-/** The operand that names it: the id unless the name is plain. */
+/** Returns the operand that names a callback: its id unless the name is plain. */
 export function callbackOperand({ id, name }: { readonly id: string; readonly name: string }): string {
-  // Created when needed, here and below: Unicode's classes take a command that needs none a millisecond.
+  // Unicode's classes take a millisecond, so they are created only when needed, here and below.
   const isPlain = /^[\p{L}\p{N}][\p{L}\p{M}\p{N} .,_@+&()/:-]*$/u.test(name);
   return isPlain && !LIKE_AN_ID.test(name) ? name : id;
 }
 
-/** zsh expands a first =, fish %self. */
+/** A plain word has no first = or %, because zsh expands the one and fish %self. */
 const PLAIN_WORD = /^(?![=%])[\w./:@%+=,-]+$/;
 
-/** For a shell; only if needed. */
+/** Quotes a word for a shell if it needs quotes. */
 export function shellQuote(word: string): string {
   return PLAIN_WORD.test(word) ? word : quoteWord(word);
 }
 
 /**
- * The shell expands nothing. With unshowable characters as $'…' (bash, zsh, ksh), which has them as numbers: fish rejects it, and no shell
- * finds the end of the quotes elsewhere.
+ * Quotes a word so that the shell expands nothing. Characters that can't be shown are written as numbers in $'…' (bash, zsh, ksh):
+ * fish rejects it, and no shell finds the end of the quotes elsewhere.
  */
 export function quoteWord(text: string): string {
   if (!/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(text)) return singleQuote(text);
   return `$'${text.replace(/[\\'\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, byNumber)}'`;
 }
 
-/** The shell expands nothing. Backslashes are outside of the quotes too, where fish reads them as other shells do. */
+/**
+ * Quotes a text so that the shell expands nothing. Backslashes are outside of the quotes too, where fish reads them as other shells
+ * do.
+ */
 export function singleQuote(text: string): string {
   return `'${text.replace(/[\\']+/g, (characters) => `'${characters.replace(/./g, "\\$&")}'`)}'`;
 }
 
-/** Octal for a byte, else \U, at full length: following digits aren't part of it. */
+/** Writes a byte in octal and other characters as \U, at full length, so digits that follow aren't part of it. */
 function byNumber(character: string): string {
   const code = character.codePointAt(0) ?? 0;
   return code < 0x80 ? `\\${code.toString(8).padStart(3, "0")}` : `\\U${code.toString(16).padStart(8, "0")}`;

@@ -2,10 +2,10 @@ import { count } from "./count.js";
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** 2 700 years, for "for ever": with more, an instant may be no valid date. */
+/** It is 2 700 years, for "for ever"; with more, an instant may not be a valid date. */
 export const LONGEST_MS = 1_000_000 * 86_400_000;
 
-/** "500ms", "30s", "5m", "24h", "7d" or several ("1h30m") in ms. Throws an Error that says what is expected. */
+/** Reads "500ms", "30s", "5m", "24h", "7d" or several ("1h30m") in ms. Throws an Error that says what is expected. */
 export function parseDuration(text: string): number {
   const parts = [...text.trim().matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/gy)];
   if (parts.length === 0 || parts.map((part) => part[0]).join("") !== text.trim()) {
@@ -16,14 +16,14 @@ export function parseDuration(text: string): number {
   return Math.round(total);
 }
 
-/** Rejects zero. */
+/** Reads a duration, and throws for zero too. */
 export function parsePositiveDuration(text: string): number {
   const duration = parseDuration(text);
   if (duration === 0) throw new Error("must be longer than zero");
   return duration;
 }
 
-/** "5m", "2d 3h": at most two units. */
+/** Returns "5m", "2d 3h", with at most two units. */
 export function formatDuration(ms: number): string {
   if (ms < 1_000) return `${Math.max(0, Math.round(ms))}ms`;
   const seconds = Math.round(ms / 1_000);
@@ -41,7 +41,7 @@ export function formatDuration(ms: number): string {
     .join(" ");
 }
 
-/** "5 minutes", "90 seconds": one unit. */
+/** Returns "5 minutes", "90 seconds", in one unit. */
 export function spellDuration(ms: number): string {
   const seconds = Math.max(1, Math.round(ms / 1_000));
   if (seconds % 3_600 === 0) return count(seconds / 3_600, "hour");

@@ -1,8 +1,8 @@
-/** docs/dispatcher.md, An endpoint. */
+/** docs/dispatcher.md, An endpoint, gives the rules. */
 import type { AttemptCause } from "./attempt.js";
 import { latestScheduledRetry, oneIntervalAfter, type RetryPolicy } from "./retry-policy.js";
 
-/** Different calls in a row; also the requests per round. */
+/** So many different calls that fail in a row make an endpoint down. A round has as many requests. */
 export const FAILURES_TO_DOWN = 10;
 export const FIRST_PROBE_STEP_MS = 1_000;
 export const DEFAULT_MAX_IN_FLIGHT = 64;
@@ -11,23 +11,25 @@ export type EndpointState = "up" | "down" | "recovering";
 
 export interface Endpoint {
   readonly state: EndpointState;
-  /** Seqs of calls that failed since the last success, each once: at most nine, none while down. */
+  /** The seqs of calls that failed since the last success, each once. There are at most nine, and none while down. */
   readonly failedCalls: readonly number[];
-  /** While down. */
+  /** It is null unless the endpoint is down. */
   readonly downSince: number | null;
-  /** While down: the next round, and when the last began (or the endpoint went down). */
+  /** While down, the next round is due at this instant. */
   readonly roundAt: number | null;
+  /** While down, the last round began at this instant, or the endpoint went down. */
   readonly roundBeganAt: number | null;
-  /** While down: the next probe (see nextProbeAt), and the wait after it fails. */
+  /** While down, the next probe is due at this instant (see nextProbeAt). */
   readonly probeAt: number | null;
+  /** If the next probe fails, the one after it waits for this long. */
   readonly probeStepMs: number;
-  /** While down: when the last probe began (or the endpoint went down); else 0. */
+  /** While down, the last probe began at this instant, or the endpoint went down; else it is 0. */
   readonly probeBeganAt: number;
-  /** In flight, while recovering. */
+  /** While it recovers, so many requests are in flight at most. */
   readonly limit: number;
-  /** Recoveries so far, including a running one. */
+  /** It counts the recoveries so far, including a running one. */
   readonly recovery: number;
-  /** The first success: what was inside its window then is sent. */
+  /** While it recovers, what was inside its window at this instant of the first success is sent. */
   readonly recoveringSince: number | null;
 }
 
@@ -64,7 +66,10 @@ export interface EndpointFailure {
   readonly at: number;
 }
 
-/** Down at the tenth different call in a row. Halves a recovery's limit; doubles the wait after a failed probe. */
+/**
+ * Makes the endpoint down at the tenth different call in a row. Halves a recovery's limit, and doubles the wait after a failed
+ * probe.
+ */
 export function endpointAfterFailure(
   endpoint: Endpoint,
   failure: EndpointFailure,
@@ -94,12 +99,12 @@ export function endpointAfterFailure(
   };
 }
 
-/** The next one is due an interval later. */
+/** Begins a round. The next one is due an interval later. */
 export function endpointAtRound(endpoint: Endpoint, at: number, policy: RetryPolicy, random: number): Endpoint {
   return { ...endpoint, roundBeganAt: at, roundAt: oneIntervalAfter(at, policy, random) };
 }
 
-/** docs/dispatcher.md, A call, Rules 7 and 8: while down, a round and a probe are due. */
+/** Makes a round and a probe due while the endpoint is down (docs/dispatcher.md, A call, Rules 7 and 8). */
 export function endpointAfterRepair(endpoint: Endpoint, at: number): Endpoint {
   const { state, probeAt } = endpoint;
   return state !== "down" || probeAt === null
@@ -107,7 +112,7 @@ export function endpointAfterRepair(endpoint: Endpoint, at: number): Endpoint {
     : { ...endpointAfterReplayRequest(endpoint, at), probeAt: Math.min(probeAt, at) };
 }
 
-/** While down, a round is due at `at`. */
+/** Makes a round due at `at` while the endpoint is down. */
 export function endpointAfterReplayRequest(endpoint: Endpoint, at: number): Endpoint {
   const { state, roundAt } = endpoint;
   return state !== "down" || roundAt === null ? endpoint : { ...endpoint, roundAt: Math.min(roundAt, at) };
@@ -119,7 +124,7 @@ export function nextProbeAt({ probeAt, probeBeganAt }: Endpoint, replayProbeAt: 
   return Math.min(probeAt, Math.max(replayProbeAt, probeBeganAt + FIRST_PROBE_STEP_MS));
 }
 
-/** After a clock change or a shorter interval: no later than if scheduled now. */
+/** After a clock change or with a shorter interval, nothing is due later than if it was scheduled now. */
 export function endpointByClock(endpoint: Endpoint, now: number, policy: RetryPolicy): Endpoint {
   const bounds = [
     ["downSince", now],
@@ -137,13 +142,16 @@ export function endpointByClock(endpoint: Endpoint, now: number, policy: RetryPo
   return after;
 }
 
-/** By another process: limit one, and the drain began at most one interval ago, because nothing was drained while no service ran. */
+/**
+ * Takes over the state that another process stored. The limit is one, and the drain began at most one interval ago, because nothing
+ * was drained while no service ran.
+ */
 export function endpointTakenOver(endpoint: Endpoint, now: number, policy: RetryPolicy): Endpoint {
   if (endpoint.recoveringSince === null) return endpoint;
   return { ...endpoint, limit: 1, recoveringSince: Math.max(endpoint.recoveringSince, now - policy.intervalMs) };
 }
 
-/** Up again; calls that failed in a row still count. */
+/** Makes the endpoint up again. Calls that failed in a row still count. */
 export function endpointAfterDrain(endpoint: Endpoint): Endpoint {
   return { ...NEW_ENDPOINT, failedCalls: endpoint.failedCalls, recovery: endpoint.recovery };
 }

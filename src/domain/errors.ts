@@ -1,4 +1,4 @@
-/** Maps to exit codes (cli) and HTTP statuses (server), one table each. */
+/** One table maps these to exit codes (cli), another one to HTTP statuses (server). */
 export type ErrorCode =
   | "usage"
   | "malformed" // unreadable body, document or file
@@ -22,7 +22,7 @@ export type ErrorCode =
   | "interrupted";
 
 export interface WhcbErrorOptions {
-  /** What to do, in one sentence. */
+  /** Says in one sentence what to do. */
   readonly hint?: string;
   /** The pause that a service asked for. */
   readonly retryAfterMs?: number | null;
@@ -52,7 +52,7 @@ export function isWhcbError(error: unknown, code?: ErrorCode): error is WhcbErro
   return error instanceof WhcbError && (code === undefined || error.code === code);
 }
 
-/** Like "ENOENT"; "" if none. */
+/** Returns a code like "ENOENT", or "" if there is none. */
 export function systemErrorCode(error: unknown): string {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
 }

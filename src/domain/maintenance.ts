@@ -1,19 +1,20 @@
-/** What is done to a database as a whole, without a service. */
-
 export interface CheckedDatabase {
-  /** null: the file is damaged, or a table isn't whcb's. */
+  /** It is null if the file is damaged, or a table isn't whcb's. */
   readonly rows: { readonly callbacks: number; readonly calls: number; readonly attempts: number } | null;
   readonly problems: readonly DatabaseProblem[];
-  /** "newer": the schema, and parts of a newer version; "schema": this user may not create the tables to compare, or a standby can't. */
+  /**
+   * A "newer" database has a schema, and parts, that this version doesn't know. The "schema" isn't checked if this user may not
+   * create the tables to compare, or the database is a standby.
+   */
   readonly unchecked: "newer" | "schema" | null;
 }
 
 export interface DatabaseProblem {
-  /** A table, "schema" or "file". */
+  /** It is a table, "schema" or "file". */
   readonly where: string;
-  /** Wrong rows, faults of the schema, or as many faults of the file as SQLite lists. */
+  /** It counts wrong rows, faults of the schema, or as many faults of the file as SQLite lists. */
   readonly rows: number;
-  /** Of these rows, what is wrong; not of all. */
+  /** They say what is wrong with some of these rows. */
   readonly examples: readonly string[];
 }
 
@@ -24,12 +25,12 @@ export interface CopyProgress {
 }
 
 export interface Copied {
-  /** By table. */
+  /** The number of rows of each table. */
   readonly rows: ReadonlyMap<string, number>;
   readonly isResumed: boolean;
 }
 
-/** Versions of the schema; the same if nothing was done. 0: there were no tables. */
+/** Both are versions of the schema, and equal if nothing was done. `from` is 0 if there were no tables. */
 export interface Migrated {
   readonly from: number;
   readonly to: number;
@@ -37,8 +38,8 @@ export interface Migrated {
 
 export interface BackupTarget {
   readonly file: string;
-  /** Replace a file that exists. */
+  /** Whether a file that exists is replaced. */
   readonly overwrite: boolean;
-  /** Of pages. What it throws ends the backup. */
+  /** Is called with numbers of pages. What it throws ends the backup. */
   readonly onProgress: (done: number, total: number) => void;
 }

@@ -38,12 +38,12 @@ export function secretsOf({ type, key }: KnownAuth): readonly string[] {
   return [key.replace(/={1,2}$/, ""), login, login.slice(login.indexOf(":") + 1)];
 }
 
-/** Bytes of a spelling: a character takes 30 as a number of HTML within JSON, and more with each layer. */
+/** Returns a bound in bytes: a character takes 30 as a number of HTML within JSON, and more with each layer. */
 export function longestSpelling(secrets: readonly string[]): number {
   return 64 * secrets.reduce((longest, { length }) => Math.max(longest, length), 0);
 }
 
-/** The text's first `kept` bytes. They are masked before they are cut, so that they don't end with a part of a secret. */
+/** Returns the text's first `kept` bytes. They are masked before they are cut, so that they don't end with a part of a secret. */
 export function maskSecrets(text: Buffer, secrets: readonly string[], kept = text.length): Buffer {
   if (secrets.every((secret) => secret.length > text.length)) return text.subarray(0, kept);
   const bytes = text.toString("latin1", 0, kept + longestSpelling(secrets));
@@ -80,7 +80,7 @@ export function shownUrl({ url, auth }: { readonly url: string; readonly auth: S
   return maskUrl(url, secretMask(auth.key === null ? [] : secretsOf({ type: auth.type, key: auth.key })));
 }
 
-/** null: the service doesn't return it. */
+/** The key is null if the service doesn't return it. */
 interface ShownAuth {
   readonly type: string | null;
   readonly key: string | null;
@@ -95,7 +95,7 @@ export function parseUrl(text: string, base?: string): URL | null {
   }
 }
 
-/** Characters. A service may return any, and what is looked for in one takes much more memory than it has. */
+/** A service may return a URL of any length, and looking for secrets in it takes much more memory than its characters. */
 const LONGEST_URL = 65_536;
 
 /** Returns a URL without a secret as it is. `mask` is for one that may be anywhere in it. */
@@ -129,7 +129,7 @@ function maskParameter(parameter: string, mask: SecretMask, found: string[]): st
   return isWhole ? MASK : `${parameter.split("=", 1)}=${MASK}`;
 }
 
-/** Also true of a URL that is masked already. */
+/** Whether the URL has a secret, or is masked already. */
 export function hasUrlSecret(url: string): boolean {
   return isMasked(maskUrl(url));
 }
@@ -215,7 +215,7 @@ function decode(text: string): string {
 /** A URL may be in HTML that is in JSON. "%25252525…" has a layer for every two characters. */
 const MAX_LAYERS = 5;
 
-/** The text, then with its escapes decoded, and so on until none is left. */
+/** Returns the text, then the text with its escapes decoded, and so on until none is left. */
 function layersOf(text: string): readonly string[] {
   const layers = [text];
   for (let last = text; layers.length <= MAX_LAYERS; ) {
@@ -227,7 +227,7 @@ function layersOf(text: string): readonly string[] {
   return layers;
 }
 
-/** Where each character of the last layer, and its end, is in the first. */
+/** Returns where each character of the last layer, and its end, is in the first. */
 function startsOf(layers: readonly string[]): readonly number[] {
   let starts = Array.from({ length: (layers[0] ?? "").length + 1 }, (_, at) => at);
   for (const layer of layers.slice(0, -1)) {
@@ -261,7 +261,7 @@ function unitOf(hexDigits: string): string {
   return String.fromCharCode(Number.parseInt(hexDigits, 16));
 }
 
-/** HTML's names for the punctuation of ASCII. */
+/** These are HTML's names for the punctuation of ASCII. */
 const ENTITIES = new Map(
   `excl! quot" num# dollar$ percnt% amp& apos' lpar( rpar) ast* midast* plus+ comma, period. sol/ colon: semi; lt< equals= gt> quest?
    commat@ lsqb[ lbrack[ bsol\\ rsqb] rbrack] hat^ lowbar_ grave\` lcub{ lbrace{ verbar| vert| rcub} rbrace}`

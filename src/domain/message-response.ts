@@ -1,13 +1,13 @@
 /** A reply, or the notice that a message was undeliverable. */
 export interface MessageResponse {
-  /** 32 hex digits. */
+  /** It is 32 hex digits. */
   readonly messageId: string;
   readonly messageLocation: string;
   readonly from: Sender;
   readonly responseMessage: ResponseMessage;
-  /** In the order given; may be empty. */
+  /** They are in the order given, and may be empty. */
   readonly customParameters: Readonly<Record<string, string>>;
-  /** Left out if the fields say it all: then exactly what isn't empty was given. */
+  /** It is left out if exactly the fields that aren't empty were given. */
   readonly given?: GivenMembers;
 }
 
@@ -18,11 +18,14 @@ export interface GivenMembers {
   readonly responseMessage: Members;
 }
 
-/** In the order given. A name stands for the value of its field, or for the object with its members; a pair has any other value as JSON. */
+/**
+ * They are in the order given. A name stands for the value of its field, or for the object with its members; a pair has any other
+ * value as JSON.
+ */
 export type Members = readonly (string | GivenValue)[];
 type GivenValue = readonly [name: string, json: string];
 
-/** The members that have a value of their own. */
+/** Returns the members that have a value of their own. */
 export function givenValues({ response, from, responseMessage }: GivenMembers): readonly GivenValue[] {
   return [...response, ...from, ...responseMessage].filter((member) => typeof member !== "string");
 }
@@ -30,10 +33,10 @@ export function givenValues({ response, from, responseMessage }: GivenMembers): 
 export type Sender = Readonly<Record<"name" | "mri" | "mobile" | "email" | "voice", string>>;
 
 export interface ResponseMessage {
-  /** SMS, EMAIL or VOICE; another one as given. */
+  /** It is SMS, EMAIL or VOICE; another one is as given. */
   readonly channel: string;
   readonly kind: ResponseKind;
-  /** Acknowledged or found undeliverable; dd/MM/yy HH:mm, as on the platform. */
+  /** When it was acknowledged or found undeliverable, in the platform's format dd/MM/yy HH:mm. */
   readonly date: string;
   readonly content: string;
 }
@@ -46,7 +49,7 @@ export function channelOf(text: string): string {
   return known === "SMS" || known === "EMAIL" || known === "VOICE" ? known : text;
 }
 
-/** The first present; for filters and serial order. */
+/** Returns the first address that is present, for filters and serial order. */
 export function senderAddress(from: Sender): string {
   return from.mobile || from.email || from.voice || from.mri || from.name;
 }

@@ -1,18 +1,18 @@
-/** One e-mail each (docs/dispatcher.md, An outage). */
+/** An outage has one e-mail (docs/dispatcher.md, An outage). */
 import type { EndpointState } from "./endpoint.js";
 import type { RetryPolicy } from "./retry-policy.js";
 
-/** file: written, not sent. */
+/** A notice to a file is written, not sent. */
 export type NoticeChannel = "smtp" | "file";
 
 export interface OpenOutage {
-  /** 32 upper-case hex digits. */
+  /** It is 32 upper-case hex digits. */
   readonly id: string;
-  /** The earliest first failure of its calls: the beginning of that attempt. */
+  /** The beginning of the attempt in which the first of its calls failed for the first time. */
   readonly startedAt: number;
-  /** Calls that first failed in it. */
+  /** The number of calls that first failed in it. */
   readonly failedCalls: number;
-  /** The first success since the last first failure. */
+  /** When a call succeeded for the first time since the last first failure. */
   readonly quietSince: number | null;
 }
 
@@ -24,13 +24,13 @@ export interface OutageSpan extends OpenOutage {
 
 export interface Outage extends OutageSpan {
   readonly notifiedAt: number | null;
-  /** null: no notice yet, or recorded by 0.1.0. */
+  /** It is null without a notice yet, or if 0.1.0 recorded it. */
   readonly notifiedBy: NoticeChannel | null;
 }
 
 /**
- * `marked` is the last outage, if it was closed by marks without a success since: it reopens within one window of its start. An e-mail is
- * owed if the outage `isNew`, and only then.
+ * `marked` is the last outage, if it was closed by marks without a success since: it reopens within one window of its start. An
+ * e-mail is owed if the outage `isNew`, and only then.
  */
 export function outageAfterFirstFailure(
   outage: OpenOutage | null,
@@ -41,7 +41,7 @@ export function outageAfterFirstFailure(
 ): { readonly outage: OpenOutage; readonly isNew: boolean } {
   const before = outage ?? (marked !== null && at < marked.startedAt + policy.windowMs ? marked : null);
   if (before === null) return { outage: { id: newId(), startedAt: at, failedCalls: 1, quietSince: null }, isNew: true };
-  // Of attempts in flight together, the first to fail isn't always the first that began.
+  // The first attempt in flight to fail isn't always the first that began.
   return { outage: { ...outageAfterHolding(before), startedAt: Math.min(before.startedAt, at) }, isNew: false };
 }
 
@@ -53,14 +53,14 @@ export function outageAfterSuccess(outage: OpenOutage | null, at: number): OpenO
   return outage === null || outage.quietSince !== null ? outage : { ...outage, quietSince: at };
 }
 
-/** While up, one interval after `quietSince`; at the latest one window after it opened. */
+/** Returns one interval after `quietSince` while up, and at the latest one window after the outage opened. */
 export function outageClosesAt(outage: OpenOutage, state: EndpointState, policy: RetryPolicy): number {
   const atTheLatest = outage.startedAt + policy.windowMs;
   if (state !== "up" || outage.quietSince === null) return atTheLatest;
   return Math.min(atTheLatest, outage.quietSince + policy.intervalMs);
 }
 
-/** The wall clock was set back: no time is in the future. */
+/** Moves times in the future to now, because the wall clock was set back. */
 export function outageByClock(outage: OpenOutage | null, now: number): OpenOutage | null {
   if (outage === null || (outage.startedAt <= now && (outage.quietSince ?? now) <= now)) return outage;
   const quietSince = outage.quietSince === null ? null : Math.min(outage.quietSince, now);
@@ -73,16 +73,16 @@ export function outageWithoutHoldings(outage: OpenOutage | null, skipped: number
   return { ...outage, failedCalls: Math.max(1, outage.failedCalls - skipped) };
 }
 
-/** Of calls that first failed since it opened. */
+/** This is about the calls that first failed since the outage opened. */
 export interface OutageProgress {
   readonly hasFailed: boolean;
-  /** By the dispatcher or a replay. */
+  /** Whether the dispatcher or a replay has delivered one. */
   readonly hasDelivered: boolean;
 }
 
-/** At most one per outage: the outage's id is its id. */
+/** An outage has one at most, so the outage's id is its id. */
 export interface Mail extends NewMail {
-  /** Failed so far. */
+  /** The tries that have failed so far. */
   readonly tries: number;
 }
 
@@ -108,9 +108,9 @@ export interface OutageReport {
   readonly outageId: string;
   readonly callback: NotifiedCallback;
   readonly startedAt: number;
-  /** Calls that first failed in it, as of `asOf`. */
+  /** The calls that first failed in it, as of `asOf`. */
   readonly failedCalls: number;
-  /** null: it began. */
+  /** It is null if the outage began. */
   readonly end: OutageEnd | DeletedEnd | null;
   readonly asOf: number;
 }
@@ -118,25 +118,25 @@ export interface OutageReport {
 export interface OutageEnd {
   readonly endedAt: number;
   readonly how: HowEnded;
-  /** Of the calls that first failed in it: what became of them. */
+  /** What became of the calls that first failed in it. */
   readonly calls: SettledCalls;
 }
 
-/** Its callback was deleted, with its calls. */
+/** The outage ended because its callback was deleted, with its calls. */
 export interface DeletedEnd {
   readonly endedAt: number;
   readonly how: "deleted";
 }
 
-/** marked: its calls were marked by hand, without a success since. unrecovered: it was open for one window. */
+/** An outage is marked if its calls were marked by hand without a success since, and unrecovered if it was open for one window. */
 export type HowEnded = "recovered" | "marked" | "unrecovered";
 
 export interface SettledCalls {
-  /** By a retry or a replay. */
+  /** These were delivered by a retry or a replay. */
   readonly delivered: number;
   readonly marked: number;
   readonly stillFailed: number;
-  /** Otherwise each is at least so many. */
+  /** If it is false, each number is a lower bound. */
   readonly isComplete: boolean;
 }
 
@@ -146,16 +146,16 @@ export function howOutageEnded({ quietSince }: OpenOutage, { delivered, stillFai
   return delivered > 0 ? "recovered" : "marked";
 }
 
-/** Queued for one destination. */
+/** A notice is queued for one destination. */
 export interface Notice {
   readonly event: OutageEvent;
-  /** Not a URL, which may hold a secret. */
+  /** It isn't a URL, which may hold a secret. */
   readonly destination: string;
   readonly outage: OutageSpan;
   readonly callback: NotifiedCallback;
   readonly isDeleted: boolean;
-  /** Failed so far. */
+  /** The tries that have failed so far. */
   readonly tries: number;
-  /** As it was first sent; a repeat says the same. */
+  /** The report as it was first sent, because a repeat says the same. */
   readonly report: OutageReport | null;
 }

@@ -1,11 +1,11 @@
 export interface RetryTimes {
   readonly intervalMs: number;
-  /** From a response's own first failure. */
+  /** It begins with a response's own first failure. */
   readonly windowMs: number;
 }
 
 export interface RetryPolicy extends RetryTimes {
-  /** Each interval is spread by up to ±10 %. */
+  /** Whether each interval is spread by up to ±10 %. */
   readonly jitter: boolean;
 }
 
@@ -17,33 +17,33 @@ export const DEFAULT_RETRY_POLICY: RetryPolicy = {
 
 const JITTER_SPREAD = 0.1;
 
-/** epoch ms; `random` in [0,1): 0 is -10 %, 1 would be +10 %. */
+/** Returns an instant (epoch ms). `random` is in [0,1): 0 is -10 %, 1 would be +10 %. */
 export function oneIntervalAfter(from: number, policy: RetryPolicy, random: number): number {
   const spread = policy.jitter ? (random * 2 - 1) * JITTER_SPREAD : 0;
   return from + Math.round(policy.intervalMs * (1 + spread));
 }
 
-/** A later one comes from another clock or a longer interval. */
+/** A retry that is due later comes from another clock or a longer interval. */
 export function latestScheduledRetry(now: number, policy: RetryPolicy): number {
   return oneIntervalAfter(now, policy, 1);
 }
 
-/** Below 1: calls that start late in a round would miss every second one. */
+/** It is below 1, because calls that start late in a round would miss every second one. */
 const PACE = 0.8;
 
-/** Between the beginnings of two attempts of a call (docs/dispatcher.md, A call, Rule 11). */
+/** So long passes at least between the beginnings of two attempts of a call (docs/dispatcher.md, A call, Rule 11). */
 export function paceMs(policy: RetryPolicy): number {
   return policy.intervalMs * PACE;
 }
 
-/** Inclusive. */
+/** The window includes this instant. */
 export function retryUntil(firstFailedAt: number, policy: RetryPolicy): number {
   return firstFailedAt + policy.windowMs;
 }
 
 /**
- * Jitter never moves it past the window (docs/dispatcher.md, A call, Rule 4). A value past the window: none is scheduled; a round
- * or drain may still send it.
+ * Jitter never moves a retry past the window (docs/dispatcher.md, A call, Rule 4). If the value is past the window, no retry is
+ * scheduled, but a round or drain may still send the call.
  */
 export function nextDueAt(firstFailedAt: number, attemptBeganAt: number, policy: RetryPolicy, random: number): number {
   const end = retryUntil(firstFailedAt, policy);

@@ -1,11 +1,11 @@
 import { DEFAULT_RETRY_POLICY, type RetryTimes } from "./retry-policy.js";
 
-/** In the database: the same for every process. */
+/** These are in the database, so they are the same for every process. */
 export interface ServiceSettings extends RetryTimes {
-  /** After a call's last change. */
+  /** The time counts from a call's last change. */
   readonly retainSuccessMs: number;
   readonly retainFailedMs: number;
-  /** Sent e-mails, in the database and as files. */
+  /** Sent e-mails are kept this long, in the database and as files. */
   readonly retainMailMs: number;
 }
 
@@ -19,16 +19,16 @@ export const DEFAULT_SERVICE_SETTINGS: ServiceSettings = {
   retainMailMs: 365 * DAY_MS,
 };
 
-/** After a closed outage began and ended; also of a replay, after its request, once none of its calls waits. */
+/** A closed outage is kept for this long after it began and ended, and a replay after its request, once none of its calls waits. */
 export const RETAIN_OUTAGES_MS = 365 * DAY_MS;
-/** Journals, at the least by `runs prune`. */
+/** `runs prune` keeps journals for this long at least. */
 export const RETAIN_RUNS_MS = 365 * DAY_MS;
 
-/** Of one process: docs/dispatcher.md, Limits. */
+/** These are the limits of one process (docs/dispatcher.md, Limits). */
 export interface SendLimits {
-  /** Requests to endpoints. */
+  /** So many requests to endpoints are in flight at most. */
   readonly inFlightInAll: number;
-  /** Of bodies, prefetched and in flight. One may always go. */
+  /** Bodies that are prefetched or in flight take so many bytes at most. One body may always go. */
   readonly bodyBytes: number;
 }
 
@@ -38,8 +38,8 @@ export const DEFAULT_SEND_LIMITS: SendLimits = { inFlightInAll: 512, bodyBytes: 
 
 /** What the credentials of a start did to the stored users. */
 export interface StartUsers {
-  /** Made by an earlier start; they can't log in any more. */
+  /** An earlier start made these users; they can't log in any more. */
   readonly removed: readonly string[];
-  /** kept: it was added or changed by `users`, with another password or key, and stays like that. */
+  /** The own user is kept if `users` added or changed it, with another password or key: it stays like that. */
   readonly own: "new" | "same" | "changed" | "kept";
 }

@@ -1,4 +1,3 @@
-/** One .eml file per outage, without a mail server. */
 import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { createTransport } from "nodemailer";
@@ -7,7 +6,7 @@ import type { Mail } from "../domain/outage.js";
 import { checkOutageId, DEFAULT_SENDER, mailMessage, type Notifier } from "./notifier.js";
 
 export interface EmlNotifierOptions {
-  /** Created with mode 0700. */
+  /** The directory is created with mode 0700. */
   readonly directory: string;
   readonly from?: string;
 }
@@ -29,24 +28,24 @@ export function createEmlNotifier(options: EmlNotifierOptions): Notifier {
   };
 }
 
-/** Or a draft of one. */
+/** This matches the name of an e-mail's file, or of a draft of one. */
 const MAIL_FILE = /^(outage-[\w-]+\.eml|\.outage-[\w-]+\.eml\.draft)$/;
 
 function fileNameOf({ outageId }: Mail): string {
   return `outage-${checkOutageId(outageId)}.eml`;
 }
 
-/** Beside the database, if no folder is named. */
+/** Returns the folder beside the database, for e-mails if no folder is named. */
 export function mailDirectoryOf(database: string): string {
   return join(dirname(resolve(database)), "mail");
 }
 
 export interface MailFileErasure {
-  /** Of the outages that are still known, without the sender's data: their files are written again. */
+  /** The e-mails of the outages that are still known, without the sender's data. Their files are written again. */
   readonly mails: readonly Mail[];
-  /** Whether a mail's text belongs to the sender: other files are removed. */
+  /** Whether an e-mail's text is about the sender. Such a file is removed if its outage isn't known any more. */
   readonly isAbout: (text: string) => boolean;
-  /** Only count. */
+  /** Whether files are only counted. */
   readonly dryRun: boolean;
 }
 
@@ -66,14 +65,14 @@ export async function eraseMailFiles(directory: string, { mails, isAbout, dryRun
     if (mail === undefined) await rm(path);
     else {
       await notifier.send(mail);
-      // Its age counts for its retention.
+      // The file's age counts for its retention.
       await utimes(path, atime, mtime);
     }
   }
   return changed;
 }
 
-/** The body of a message that composeMessage made. */
+/** Returns the body of a message that composeMessage made. */
 function textOf(message: string): string {
   const [, head = "", body = ""] = /^([\s\S]*?)\r?\n\r?\n([\s\S]*)$/.exec(message) ?? [];
   const bytes = /^Content-Transfer-Encoding: quoted-printable/im.test(head)
@@ -82,7 +81,9 @@ function textOf(message: string): string {
   return Buffer.from(bytes, "latin1").toString("utf8").replaceAll("\r\n", "\n");
 }
 
-/** Those last written before this (epoch ms); drafts that a crash left behind, too. Other files stay. */
+/**
+ * Removes files of e-mails that were last written before this (epoch ms), and drafts that a crash left behind. Other files stay.
+ */
 export async function removeMailFiles(directory: string, before: number): Promise<void> {
   for (const name of await readdir(directory).catch(() => [])) {
     const path = join(directory, name);
@@ -99,7 +100,7 @@ async function composeMessage(mail: Mail, from: string): Promise<Buffer> {
   return bytes;
 }
 
-/** Atomic, even in a crash. The draft's name is fixed, so the next try removes it. */
+/** Writes a whole file or none, even in a crash. The draft's name is fixed, so the next try removes it. */
 async function writeAtomically(directory: string, name: string, bytes: Buffer): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const draft = join(directory, `.${name}.draft`);

@@ -4,7 +4,7 @@ import type { HowEnded, OutageReport } from "../domain/outage.js";
 import { formatInstant, toLine } from "./notice-text.js";
 import { MAX_NAME } from "./outage-mail.js";
 
-/** Its members are a contract. Nothing of a message is in it. */
+/** The members of a notice are a contract. Nothing of a message is in it. */
 export function noticeDocument({ event, outageId, callback, startedAt, failedCalls, end, asOf }: OutageReport) {
   return {
     type: `outage.${event}`,

@@ -1,19 +1,19 @@
 import type { OutageEvent, OutageReport } from "../domain/outage.js";
 
 export interface NoticeTarget {
-  /** In the database. Not a URL, which may hold a secret. */
+  /** The database knows the target by this name. It isn't a URL, which may hold a secret. */
   readonly destination: string;
-  /** For people: without secrets. */
+  /** People know the target by this name, which has no secrets. */
   readonly place: string;
   readonly events: readonly OutageEvent[];
-  /** In flight. */
+  /** So many notices are in flight at once at most. */
   readonly atOnce: number;
-  /** null: taken. A repeat has the same id. */
+  /** Resolves to null if the notice was taken. A repeat has the same id. */
   send(report: OutageReport): Promise<SendFailure | null>;
 }
 
 export interface SendFailure {
-  /** Without secrets. */
+  /** The reason has no secrets. */
   readonly reason: string;
   /** The pause that the receiver asked for. */
   readonly retryAfterMs: number | null;

@@ -1,7 +1,7 @@
 /** Outside text must not start a line, move the cursor or change the reading direction. */
 import { CONTROL, INVISIBLE } from "../platform/unsafe-characters.js";
 
-/** "2026-11-24 23:31:05 UTC". */
+/** Returns "2026-11-24 23:31:05 UTC". */
 export function formatInstant(at: number): string {
   return `${new Date(at).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
@@ -21,14 +21,14 @@ export function toLine(text: string, max: number): string {
   return truncate(text.split(LINE_BREAKS).join(" ").replace(UNSAFE, "\ufffd").trim(), max);
 }
 
-/** "..." if cut. */
+/** Ends a text that is cut with "...". */
 export function truncate(text: string, max: number): string {
   if (text.length <= max) return text;
-  // Whole surrogate pairs only.
+  // A surrogate pair must not be cut in two.
   return `${text.slice(0, max).replace(/[\ud800-\udbff]$/, "")}...`;
 }
 
-/** So that no line looks like the mail's own text. */
+/** Marks each line, so that none looks like the e-mail's own text. */
 export function quoteBlock(text: string, max: number): string[] {
   const lines = truncate(text.trim(), max).split(LINE_BREAKS);
   const quoted = lines.map((line) => `  | ${line.replaceAll("\t", "  ").replace(UNSAFE, "\ufffd")}`);

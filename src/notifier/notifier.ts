@@ -5,7 +5,7 @@ import type { Mail, NoticeChannel } from "../domain/outage.js";
 
 export interface Notifier {
   readonly channel: NoticeChannel;
-  /** Resolves once handed over. A repeat replaces the first, or has the same Message-ID. Throws `unavailable`. */
+  /** Resolves once the e-mail is handed over. A repeat replaces the first, or has the same Message-ID. Throws `unavailable`. */
   send(mail: Mail): Promise<void>;
   close(): Promise<void>;
 }
@@ -33,12 +33,12 @@ function isAscii(text: string): boolean {
   return /^[\t\n\r\u0020-\u007e]*$/.test(text);
 }
 
-/** The same for a repeat. */
+/** A repeat has the same id. */
 export function messageId(outageId: string, from: string): string {
   return `<outage.${checkOutageId(outageId)}@${from.slice(from.lastIndexOf("@") + 1)}>`;
 }
 
-/** Safe in a header and a file name. */
+/** Returns an id that is safe in a header and a file name, or throws `unavailable`. */
 export function checkOutageId(outageId: string): string {
   if (!/^[\w-]{1,64}$/.test(outageId)) {
     throw new WhcbError("unavailable", "The outage's id contains characters that a mail can't carry.");
@@ -47,7 +47,7 @@ export function checkOutageId(outageId: string): string {
 }
 
 export function checkAddress(address: string): string {
-  // Stored ones may predate the registration's check.
+  // A stored address may be older than the registration's check.
   if (!isEmailAddress(address)) {
     throw new WhcbError("unavailable", "The callback's email isn't a single e-mail address, so the mail can't be sent.");
   }

@@ -1,4 +1,4 @@
-/** docs/dispatcher.md, An outage. */
+/** The rules for this e-mail are in docs/dispatcher.md, An outage. */
 import type { DeliveryResult, UnreachableReason } from "../domain/attempt.js";
 import type { Callback } from "../domain/callback.js";
 import { callbackOperand, commandLine } from "../domain/command-line.js";
@@ -56,7 +56,10 @@ export interface MailSubject {
   readonly isSender: (address: string) => boolean;
 }
 
-/** A composed mail, of any version, without the response, its sender and the answer; null if it is about another one. */
+/**
+ * Returns a composed e-mail, of any version, without the response, its sender and the answer; or null if it is about another
+ * sender.
+ */
 export function eraseOutageMail({ subject, text }: OutageMail, { callIds, isSender }: MailSubject): OutageMail | null {
   const call = /^Call:\s+(\S+)$/m.exec(text)?.[1] ?? "";
   const [, address = "", name = ""] = /^From:\s+(.*?)(?: \((.*)\))?$/m.exec(text) ?? [];
@@ -65,7 +68,7 @@ export function eraseOutageMail({ subject, text }: OutageMail, { callIds, isSend
   const erased = text
     .replace(/^From:\s+.*$/m, field("From", ERASED))
     .replace(/(?:^ {2}\|.*\n)+/gm, `  | ${ERASED}\n`)
-    // The endpoint's reason phrase. 0.1.0 wrote "What".
+    // This is the endpoint's reason phrase. 0.1.0 wrote "What".
     .replace(/^((?:Error|What):\s+.*?HTTP \d{3}) .*(?=; only )/m, "$1");
   const withoutReason = subject.replace(/^(.*? is failing: HTTP \d{3}) .*$/, "$1");
   return { subject: withoutAddresses(withoutReason), text: withoutAddresses(erased) };
@@ -143,7 +146,7 @@ function statusLine(result: { readonly statusCode: number; readonly statusMessag
   return `${result.statusCode} ${toLine(mask(result.statusMessage), 80)}`.trim();
 }
 
-/** In ASCII: the mail needs no encoding. */
+/** Masks a key in ASCII, so that the e-mail needs no encoding. */
 function asciiKey(key: string): string {
   return maskKey(key).replaceAll("•", "*");
 }

@@ -1,4 +1,4 @@
-/** The e-mail at the end of an outage (serve --notify-recovery). */
+/** An outage's end is reported by e-mail with serve --notify-recovery. */
 import { count } from "../domain/count.js";
 import { formatDuration } from "../domain/duration.js";
 import type { HowEnded, OutageEnd, OutageReport } from "../domain/outage.js";
@@ -7,7 +7,7 @@ import { field, formatInstant, toLine } from "./notice-text.js";
 import type { Notifier } from "./notifier.js";
 import { commandLines, MAX_NAME, type OutageMail } from "./outage-mail.js";
 
-/** Not the key of a URL, which has 16 digits. */
+/** It can't be the key of a URL, which has 16 digits. */
 const DESTINATION = "e-mail";
 const AT_ONCE = 20;
 

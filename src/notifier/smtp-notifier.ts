@@ -1,4 +1,4 @@
-/** One try per call; the outbox retries. */
+/** An e-mail is tried once; the outbox retries. */
 import { once } from "node:events";
 import { connect } from "node:net";
 import { createTransport, type SMTPTransportOptions } from "nodemailer";
@@ -9,18 +9,18 @@ import { isLoopbackHost } from "../platform/loopback.js";
 import { checkAddress, mailMessage, type Notifier } from "./notifier.js";
 
 export interface SmtpNotifierOptions {
-  /** See parseSmtpUrl; may contain a password. */
+  /** parseSmtpUrl reads it; it may contain a password. */
   readonly url: string;
-  /** Default: the URL's from=, the login if an address, or whcb@<host>. */
+  /** The default is the URL's from=, the login if it is an address, or whcb@<host>. */
   readonly from?: string;
   readonly timers: Timers;
-  /** Per mail, to the server's last reply. */
+  /** An e-mail may take this long, to the server's last reply. */
   readonly timeoutMs?: number;
-  /** PEM; replaces the system's authorities. */
+  /** These authorities, in PEM, replace the system's. */
   readonly ca?: string;
 }
 
-/** Throws `config` for an invalid URL. Connects only for a mail. */
+/** Throws `config` for an invalid URL. Connects only when there is an e-mail. */
 export function createSmtpNotifier(options: SmtpNotifierOptions): Notifier {
   const server = parseSmtpUrl(options.url);
   const from = options.from ?? server.from ?? defaultSender(server);
@@ -93,7 +93,7 @@ function defaultSender(server: SmtpServer): string {
   return `whcb@${server.host.includes(":") ? `[IPv6:${server.host}]` : server.host}`;
 }
 
-/** Without secrets. */
+/** Says without secrets why an e-mail wasn't sent. */
 function failureReason(error: unknown, server: SmtpServer): string {
   const code = fieldOf(error, "code");
   const status = fieldOf(error, "responseCode");
@@ -118,7 +118,7 @@ function fieldOf(error: unknown, name: string): string {
 
 const MAX_REPLY = 200;
 
-/** Masks the password, as it is and as SMTP encodes it. */
+/** Masks the password, both as it is and as SMTP encodes it. */
 function withoutLogin(text: string, { login }: SmtpServer): string {
   const line = text.replace(/\p{Cc}+/gu, " ");
   if (login === null || login.pass === "") return line.slice(0, MAX_REPLY);
@@ -133,17 +133,17 @@ function base64(text: string): string {
 interface SmtpServer {
   readonly host: string;
   readonly port: number;
-  /** From the first byte. Otherwise STARTTLS if offered. */
+  /** Whether TLS begins with the first byte. Otherwise STARTTLS is used if it is offered. */
   readonly isTls: boolean;
   readonly login: { readonly user: string; readonly pass: string } | null;
   readonly from: string | null;
-  /** Needs neither encryption nor a valid certificate. */
+  /** A server on this machine needs neither encryption nor a valid certificate. */
   readonly isLoopback: boolean;
 }
 
 /**
- * smtp://[user:password@]host[:port][?from=address]; smtps:// for TLS from the first byte. Throws `config`, without the URL, which may
- * hold a password.
+ * Reads smtp://[user:password@]host[:port][?from=address], or smtps:// for TLS from the first byte. Throws `config`, without the
+ * URL, which may hold a password.
  */
 export function parseSmtpUrl(url: string): SmtpServer {
   const parsed = parseUrl(url);

@@ -1,4 +1,4 @@
-/** Notices as POSTs of JSON, signed as Standard Webhooks specifies, or of text for Slack (docs/operations.md, Notices). */
+/** Notices are POSTs of JSON, signed as Standard Webhooks specifies, or of text for Slack (docs/operations.md, Notices). */
 import { createHash, createHmac } from "node:crypto";
 import querystring from "node:querystring";
 import type { DeliveryResult } from "../domain/attempt.js";
@@ -10,12 +10,12 @@ import type { NoticeTarget } from "./notice-target.js";
 export type NoticeFormat = "json" | "slack";
 
 export interface WebhookOptions {
-  /** May hold a secret. */
+  /** The URL may hold a secret. */
   readonly url: string;
   readonly format: NoticeFormat;
-  /** None: not signed. */
+  /** Without keys, notices aren't signed. */
   readonly signingKeys: readonly Buffer[];
-  /** Epoch ms. */
+  /** Returns epoch ms. */
   readonly now: () => number;
   readonly deliver: (
     request: DeliveryRequest,
@@ -29,7 +29,7 @@ export function createWebhookNotices({ url, format, signingKeys, now, deliver }:
     destination: createHash("sha256").update(url).digest("hex").slice(0, 16),
     place: address.host,
     events: ["began", "ended"],
-    // A receiver isn't sent many at once, even if all callbacks fail.
+    // A receiver isn't sent many notices at once, even if all callbacks fail.
     atOnce: 1,
     async send(report) {
       const body = JSON.stringify(format === "slack" ? { text: slackText(report) } : noticeDocument(report));
@@ -45,7 +45,7 @@ export function createWebhookNotices({ url, format, signingKeys, now, deliver }:
   };
 }
 
-/** Removed from the URL, and sent as a header. */
+/** Removes the login from the URL, and returns it as a header. */
 function authorizationOf(address: URL): Record<string, string> {
   const { username, password } = address;
   if (username === "" && password === "") return {};
@@ -56,7 +56,7 @@ function authorizationOf(address: URL): Record<string, string> {
   return { authorization: `Basic ${Buffer.from(login).toString("base64")}` };
 }
 
-/** `at`: of this try. The id is the same for a repeat. */
+/** A repeat has the same id, and the time `at` of its own try. */
 function signedHeaders(id: string, body: string, keys: readonly Buffer[], at: number): Record<string, string> {
   const timestamp = String(Math.floor(at / 1_000));
   const signatures = keys.map((key) => `v1,${createHmac("sha256", key).update(`${id}.${timestamp}.${body}`).digest("base64")}`);
@@ -67,7 +67,7 @@ function signedHeaders(id: string, body: string, keys: readonly Buffer[], at: nu
   };
 }
 
-/** Of WHCB_NOTIFY_SECRET: one or more, separated by white space; the first is the newest. Throws `config`, without the secret. */
+/** Reads WHCB_NOTIFY_SECRET: one or more keys, separated by white space, the newest first. Throws `config`, without the secret. */
 export function readSigningKeys(text: string): Buffer[] {
   return text.split(/\s+/).flatMap((secret) => {
     if (secret === "") return [];
@@ -80,12 +80,12 @@ export function readSigningKeys(text: string): Buffer[] {
   });
 }
 
-/** Any 2xx. */
+/** A receiver may answer with any 2xx. */
 function isTaken(result: DeliveryResult): boolean {
   return result.kind === "answered" && result.statusCode >= 200 && result.statusCode < 300;
 }
 
-/** Without what the receiver wrote, which may repeat a secret of the URL. */
+/** Leaves out what the receiver wrote, which may repeat a secret of the URL. */
 function reasonOf(result: DeliveryResult): string {
   if (result.kind === "answered") return `HTTP ${result.statusCode}`;
   return result.reason === "redirect" ? result.reason : `${result.reason}: ${result.detail}`;

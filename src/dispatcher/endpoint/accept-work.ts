@@ -1,4 +1,3 @@
-/** What an endpoint does with the calls that were read for it. */
 import { type Call, mayBeginAt } from "../../domain/call.js";
 import { inFlightLimit } from "../../domain/endpoint.js";
 import { latestScheduledRetry } from "../../domain/retry-policy.js";
@@ -23,7 +22,10 @@ export interface AcceptedAt extends EndpointRules {
   readonly random: Random;
 }
 
-/** Ignored if settings, calls or state changed while they were read. Returns those that are to be held. */
+/**
+ * Takes over the calls that were read for an endpoint, unless settings, calls or state changed meanwhile. Returns those that are to
+ * be held.
+ */
 export function acceptWork(endpoint: EndpointState, batch: WorkBatch, at: AcceptedAt): readonly Call[] {
   if (batch.request.generation !== endpoint.generation) return [];
   if (batch.hasMorePending) endpoint.hints.mayHavePending = true;
@@ -38,9 +40,9 @@ export function acceptWork(endpoint: EndpointState, batch: WorkBatch, at: Accept
 }
 
 /**
- * Down, with retries on: the oldest response without an attempt goes as a probe if one may go; new ones wait for its outcome. They are
- * held only if the last probe failed and the next may not go yet. Without an open outage, the failure of a held one would open none: a
- * new one goes first.
+ * While the endpoint is down, with retries on, the oldest response without an attempt goes as a probe if one may go; new ones wait
+ * for its outcome. They are held only if the last probe failed and the next may not go yet. Without an open outage, the failure of
+ * a held one would open none, so a new one goes first.
  */
 function probeAndHold(endpoint: EndpointState, { request, held, pending }: WorkBatch, at: AcceptedAt): readonly Call[] {
   const { hints, inFlight, generation } = endpoint;

@@ -20,7 +20,7 @@ export class CallQueue {
     return this.#calls.length - this.#next;
   }
 
-  /** A newer batch is more accurate than what was left. `readAt` is monotonic. */
+  /** Replaces what was left, as a newer batch is more accurate. `readAt` is monotonic. */
   fill(calls: readonly Call[], readAt: number): void {
     this.#calls = calls.map((call) => ({ call, bytes: bytesOf(call) }));
     this.#next = 0;
@@ -55,7 +55,7 @@ export class CallQueue {
   }
 }
 
-/** In memory, without its request. */
+/** Returns how much memory the call takes, without its request. */
 function bytesOf({ leftOutBytes, response }: Call): number {
   if (leftOutBytes !== undefined) return CALL_BYTES;
   const { messageId, messageLocation, from, responseMessage, customParameters, given } = response;

@@ -17,15 +17,15 @@ export interface EndpointState {
   /** It grows whenever a dispatcher takes the callback; 0 on SQLite. */
   readonly fence: number;
   health: Health;
-  /** All calls of its outage may be settled. */
+  /** Whether all calls of its outage may be settled. */
   mayBeOver: boolean;
-  /** What `health` was when it was logged, and the outages that have closed since. */
+  /** The `health` that was logged last. */
   loggedHealth: Health;
   closedOutages: EndedOutage[];
 
   /** Calls that were read and may be sent. `backlog` holds failed ones that are due, or in a round or drain. */
   readonly queues: Readonly<Record<QueueName, CallQueue>>;
-  /** Calls of which the store is out of date. */
+  /** The store is out of date about these calls. */
   readonly inFlight: InFlightCalls;
   readonly hints: StoreHints;
   /** It grows when what was read, or is being read, is outdated. */
@@ -35,12 +35,10 @@ export interface EndpointState {
    * held ones.
    */
   pendingFrom: number;
-  /** The calls of the last read, at most. */
+  /** The last read took this many calls at most. */
   lastBatch: number;
 
-  /** Requests in flight. */
   requests: number;
-  /** Calls taken so far. */
   taken: number;
   isProbing: boolean;
   roundInFlight: number;
@@ -62,7 +60,7 @@ export interface StoreHints {
 }
 
 export const LOW_WATER = 64;
-/** From the instant of a change until it is stored, at most. */
+/** A change is stored at most this long after its instant. */
 const LONGEST_CHANGE_MS = 5 * 60_000;
 
 export function newEndpointState(record: EndpointRecord, now: number, { policy }: EndpointRules): EndpointState {
@@ -99,7 +97,7 @@ export function newEndpointState(record: EndpointRecord, now: number, { policy }
   return endpoint;
 }
 
-/** Its settings may have changed; health and calls stay its own. */
+/** Takes over settings that may have changed; the endpoint keeps its health and calls. */
 export function refreshEndpoint(endpoint: EndpointState, callback: Callback, now: number): void {
   const before = endpoint.callback;
   // Two changes of one millisecond look like one: retries may have been switched off and on again.
@@ -130,17 +128,17 @@ export function changeHealth(endpoint: EndpointState, { health, closed }: Health
   if (closed) endpoint.closedOutages.push(closed);
 }
 
-/** New responses were accepted. */
+/** Is called when new responses were accepted. */
 export function expectPending({ hints }: EndpointState): void {
   hints.mayHavePending = true;
 }
 
-/** Held calls may be PENDING again, or seqs may be given again. */
+/** Is called when held calls may be PENDING again, or seqs may be given again. */
 export function expectEarlierPending(endpoint: EndpointState): void {
   endpoint.pendingFrom = 0;
 }
 
-/** What was read, or is being read, is outdated. */
+/** Drops what was read, or is being read, because it is outdated. */
 export function invalidate(endpoint: EndpointState): void {
   if (endpoint.queues.probe.length > 0) endpoint.isProbing = false;
   for (const queue of Object.values(endpoint.queues)) queue.clear();
@@ -158,13 +156,13 @@ export function expectDue(hints: StoreHints, at: number): void {
   hints.dueAt = Math.min(hints.dueAt ?? at, at);
 }
 
-/** Nothing would be lost with it, if all is committed. */
+/** Whether nothing would be lost with the endpoint's state, if all is committed. */
 export function isIdle({ inFlight, queues, hints }: EndpointState): boolean {
   const isEmpty = Object.values(queues).every(({ length }) => length === 0);
   return inFlight.size === 0 && isEmpty && !hints.mayHavePending;
 }
 
-/** Down, with retries on: new responses wait for a probe, or are held. */
+/** Whether new responses wait for a probe, or are held. */
 export function isProbed({ health, callback }: EndpointState): boolean {
   return health.endpoint.state === "down" && callback.retriesEnabled;
 }
@@ -178,7 +176,7 @@ export function hasOutageAt({ health }: EndpointState, at: number, policy: Retry
   return overAt !== null && at < overAt;
 }
 
-/** In memory, for calls that were read and wait. */
+/** Returns how much memory is taken by calls that were read and wait. */
 export function prefetchedBytes({ queues }: EndpointState): number {
   return queues.probe.bytes + queues.fresh.bytes + queues.backlog.bytes;
 }

@@ -3,30 +3,30 @@ import { FAILURES_TO_DOWN } from "../../domain/endpoint.js";
 import type { BacklogRead, CallRead, DueRead, PendingRead } from "../../store/calls/fetch-calls.js";
 import type { Store } from "../../store/open-store.js";
 
-/** Depends on the endpoint's state (docs/dispatcher.md, An endpoint). */
+/** Depends on the state of the endpoint (docs/dispatcher.md, An endpoint). */
 export interface WorkRequest {
   readonly callbackId: string;
   readonly fence: number;
   readonly generation: number;
-  /** The store doesn't know of these: that many more are read. */
+  /** The store doesn't know that this many calls are busy, so that many more are read. */
   readonly busy: number;
-  /** Beyond the busy ones. */
+  /** This many calls are read beyond the busy ones. */
   readonly batch: number;
   /** Larger responses are left out. */
   readonly maxBytes: number;
   /** Calls last attempted after this must wait (docs/dispatcher.md, A call, Rule 11). */
   readonly attemptedBefore: number;
-  /** Calls that first failed before this lose their retry; null: none. */
+  /** Calls that first failed before this lose their retry; it is null if none does. */
   readonly expireBefore: number | null;
   readonly wantsPending: boolean;
-  /** A seq: no call before it is PENDING. */
+  /** No call before this seq is PENDING. */
   readonly pendingFrom: number;
   readonly mayProbe: boolean;
   readonly wantsHeld: boolean;
   readonly failed: FailedCalls | null;
 }
 
-/** Due by `at`; not tried in this recovery; the next for a round. Requested replays come first. */
+/** Those due by `at` are read, those not tried in this recovery, or the next for a round. Requested replays come first. */
 export type FailedCalls =
   | { readonly kind: "due"; readonly at: number }
   | { readonly kind: "backlog"; readonly recovery: number }
@@ -42,14 +42,14 @@ export interface WorkBatch extends FailedBatch {
 interface FailedBatch {
   readonly failed: readonly Call[];
   readonly hasMoreFailed: boolean;
-  /** Whenever due; empty if there are more failed ones. */
+  /** Failed calls, whenever they are due; it is empty if there are more in `failed`. */
   readonly upcoming: readonly Call[];
   readonly hasMoreUpcoming: boolean;
 }
 
 const EXPIRY_CHUNK = 5_000;
 
-/** A few statements, however many requests. */
+/** Takes a few statements, however many requests there are. */
 export async function fetchWork(requests: readonly WorkRequest[], queue: Store["queue"]): Promise<WorkBatch[]> {
   const pending = await fetchLists(requests, pendingRead, queue.fetchPending);
   await expireRetries(requests, queue);
@@ -101,13 +101,13 @@ async function fetchFailed(requests: readonly WorkRequest[], queue: Store["queue
   return batches;
 }
 
-/** Replays are read on their own. One that was cancelled between the two reads is in both. */
+/** Replays are read on their own; one that was cancelled between the two reads is in both. */
 function withoutReplays(calls: readonly Call[], replays: readonly Call[]): readonly Call[] {
   const seqs = new Set(replays.map(({ seq }) => seq));
   return calls.filter(({ seq, due }) => due?.cause !== "replay" && !seqs.has(seq));
 }
 
-/** Of the requests for which there is a read. */
+/** Fetches the calls of those requests that have something to read. */
 async function fetchLists<Read>(
   requests: readonly WorkRequest[],
   toRead: (request: WorkRequest) => Read | null,

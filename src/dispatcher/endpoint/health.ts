@@ -1,4 +1,3 @@
-/** The state of an endpoint and of its outage. Each function returns the next one. */
 import {
   type Endpoint,
   type EndpointFailure,
@@ -25,7 +24,7 @@ import type { RetryPolicy } from "../../domain/retry-policy.js";
 export interface Health {
   readonly endpoint: Endpoint;
   readonly outage: OpenOutage | null;
-  /** The last outage, if it was closed by marks and there was no success since. */
+  /** The last outage, if marks have closed it and there was no success since. */
   readonly markedOutage: OpenOutage | null;
 }
 
@@ -44,7 +43,7 @@ export interface Failure extends EndpointFailure {
   readonly isFirst: boolean;
 }
 
-/** null: no outage is open. */
+/** Returns when the outage closes, or null if none is open. */
 export function closesAt({ endpoint, outage }: Health, policy: RetryPolicy): number | null {
   return outage && outageClosesAt(outage, endpoint.state, policy);
 }
@@ -85,11 +84,11 @@ export function healthAtRound(health: Health, at: number, policy: RetryPolicy, r
 export function healthAfterDrain(before: Health, at: number, policy: RetryPolicy): HealthChange {
   const health = change(before, { endpoint: endpointAfterDrain(before.endpoint) });
   const overAt = closesAt(health, policy);
-  // Calls were held until now: a quiet outage closes now.
+  // Calls were held until now, so a quiet outage closes now.
   return overAt !== null && overAt <= at ? close(health, at) : { health, closed: null };
 }
 
-/** After a repair, or a replay that was requested, at these instants; null: there was none. */
+/** Follows a repair or a requested replay at these instants, which are null if there was none. */
 export function healthAfterChanges(before: Health, repairedAt: number | null, replayRequestedAt: number | null): Health {
   let { endpoint } = before;
   if (repairedAt !== null) endpoint = endpointAfterRepair(endpoint, repairedAt);
@@ -97,7 +96,7 @@ export function healthAfterChanges(before: Health, repairedAt: number | null, re
   return change(before, { endpoint });
 }
 
-/** What follows from the time alone. The clock may have been set back. */
+/** Changes what follows from the time alone. The clock may have been set back. */
 export function healthByClock(before: Health, now: number, policy: RetryPolicy): HealthChange {
   const endpoint = endpointByClock(before.endpoint, now, policy);
   return closeIfOver(change(before, { endpoint, outage: outageByClock(before.outage, now) }), now, policy);
@@ -107,7 +106,7 @@ export function healthByClock(before: Health, now: number, policy: RetryPolicy):
 export function healthAfterCheck(health: Health, { hasFailed, hasDelivered }: OutageProgress, at: number): HealthChange {
   const { outage } = health;
   if (outage === null || hasFailed) return { health, closed: null };
-  // After marks it may still fail: the same outage reopens.
+  // After marks the endpoint may still fail, and then the same outage reopens.
   const markedOutage = outage.quietSince === null && !hasDelivered ? outage : null;
   return close(change(health, { markedOutage }), at);
 }

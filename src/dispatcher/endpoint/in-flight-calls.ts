@@ -1,16 +1,16 @@
 /**
- * In flight, uncommitted, or waiting after our own fault. The store is out of date about these: batches leave them out, so that nothing is
- * sent twice.
+ * A call that is in flight, uncommitted, or waiting after our own fault. The store is out of date about it, so batches leave it out
+ * and nothing is sent twice.
  */
 export interface InFlightCall {
-  /** null: never, or no outcome yet. */
+  /** It is null without an outcome, or if the call isn't due again. */
   dueAt: number | null;
-  /** When the call was sent. */
+  /** The endpoint's generation when the call was sent. */
   readonly generation: number;
 }
 
 interface Fault {
-  /** null: it is being tried again. */
+  /** It is null while the call is being tried again. */
   retryAt: number | null;
   readonly waitMs: number;
 }
@@ -18,7 +18,6 @@ interface Fault {
 const FIRST_WAIT_MS = 1_000;
 
 export class InFlightCalls {
-  /** By seq, as are the faults. */
   readonly #calls = new Map<number, InFlightCall>();
   readonly #faults = new Map<number, Fault>();
   readonly #longestWaitMs: number;
@@ -35,7 +34,7 @@ export class InFlightCalls {
     return this.#calls.has(callSeq);
   }
 
-  /** Sent, or about to be; those that wait after our own fault aren't. */
+  /** Returns the calls that are sent or about to be. Those that wait after our own fault aren't. */
   begun(): ReadonlySet<number> {
     return new Set([...this.#calls.keys()].filter((seq) => (this.#faults.get(seq)?.retryAt ?? null) === null));
   }
@@ -44,7 +43,7 @@ export class InFlightCalls {
     this.#calls.set(callSeq, call);
   }
 
-  /** Ends a row of faults. */
+  /** Notes that an attempt was made, which ends a row of faults. */
   attempted(callSeq: number, dueAt: number | null): void {
     this.#faults.delete(callSeq);
     const call = this.#calls.get(callSeq);
@@ -57,7 +56,7 @@ export class InFlightCalls {
     return call;
   }
 
-  /** Waits 1 s, 2 s, 4 s … up to the longest; returns it. */
+  /** Lets the call wait for 1 s, 2 s, 4 s … up to the longest wait, and returns the wait. */
   failedHere(callSeq: number, now: number): number {
     const before = this.#faults.get(callSeq);
     const waitMs = Math.min(before ? before.waitMs * 2 : FIRST_WAIT_MS, this.#longestWaitMs);
@@ -71,7 +70,7 @@ export class InFlightCalls {
     return first;
   }
 
-  /** Whether some have waited long enough. A clock set back makes none wait longer. */
+  /** Ends the waits that are over, and returns whether there were some. A clock that was set back makes no call wait longer. */
   endWaits(now: number): boolean {
     let hasEnded = false;
     for (const [callSeq, fault] of this.#faults) {

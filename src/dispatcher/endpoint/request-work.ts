@@ -1,4 +1,3 @@
-/** Which calls of an endpoint are to be read, and when. */
 import { attemptedLongAgo } from "../../domain/call.js";
 import { FAILURES_TO_DOWN, inFlightLimit } from "../../domain/endpoint.js";
 import { CALL_BYTES } from "../delivery-budget.js";
@@ -15,13 +14,13 @@ import {
 import type { FailedCalls, WorkRequest } from "./fetch-work.js";
 import { earlier } from "./in-flight-calls.js";
 
-/** What an endpoint may read ahead, at most. */
+/** An endpoint may read ahead this much at most. */
 export interface ReadShare {
   readonly calls: number;
   readonly bytes: number;
 }
 
-/** Even while the memory for prefetched calls is full. */
+/** This many calls are read even while the memory for prefetched calls is full. */
 const MIN_BATCH = 2;
 
 /** Whether its calls must be read now. */
@@ -34,7 +33,7 @@ export function needsWork(endpoint: EndpointState, now: number, rules: EndpointR
   return isDue(nextFetchAt(endpoint), now);
 }
 
-/** When its calls must be read again; null: nothing will be due. */
+/** Returns when the endpoint's calls must be read again, or null if nothing will be due. */
 export function nextWorkAt(endpoint: EndpointState): number | null {
   return earlier(nextFetchAt(endpoint), endpoint.inFlight.retryAt);
 }
@@ -72,7 +71,10 @@ export function requestWork(
   return request;
 }
 
-/** Down, with retries on: new responses wait for a probe. Without an open outage none is held: only a failed attempt opens one. */
+/**
+ * Whether new responses of an endpoint that is down wait for a probe. Without an open outage none is held, because only a failed
+ * attempt opens one.
+ */
 export function awaitsProbe(endpoint: EndpointState, now: number, { policy }: EndpointRules): boolean {
   return endpoint.isProbing || isDue(probeAt(endpoint), now) || !hasOutageAt(endpoint, now, policy);
 }
@@ -82,18 +84,18 @@ export function nextProbeAt(endpoint: EndpointState): number | null {
   return mayProbe && endpoint.callback.retriesEnabled ? probeAt(endpoint) : null;
 }
 
-/** Calls of the round that weren't sent because what was read was invalidated. */
+/** Returns how many calls of the round weren't sent because what was read was invalidated. */
 export function unsentOfRound({ queues, roundLeft }: EndpointState): number {
   return queues.backlog.length === 0 ? roundLeft : 0;
 }
 
-/** Nothing that was read waits to be tried; at full pace new responses don't count. */
+/** Whether nothing that was read waits to be tried. At full pace new responses don't count. */
 export function isDrained({ queues, health }: EndpointState, { maxInFlight }: EndpointRules): boolean {
   const { fresh, backlog } = queues;
   return backlog.length === 0 && (fresh.length === 0 || inFlightLimit(health.endpoint, maxInFlight) >= maxInFlight);
 }
 
-/** Below this, more are read. */
+/** With fewer calls than this, more are read. */
 function lowWater({ lastBatch }: EndpointState): number {
   return Math.min(LOW_WATER, Math.ceil(lastBatch / 2));
 }

@@ -1,4 +1,3 @@
-/** What an attempt, and then its commit, changes of an endpoint. */
 import { type Attempt, isAccepted } from "../../domain/attempt.js";
 import type { Call } from "../../domain/call.js";
 import type { OpenOutage, OutageProgress } from "../../domain/outage.js";
@@ -8,12 +7,12 @@ import { changeHealth, type EndpointRules, type EndpointState, expectDue, invali
 import { healthAfterCheck, healthAfterFailure, healthAfterSuccess, healthWithoutHoldings } from "./health.js";
 
 export interface SettledWith extends EndpointRules {
-  /** In [0,1): the jitter of its next retry. */
+  /** The jitter of the call's next retry is a fraction in [0,1). */
   readonly jitter: number;
   readonly random: Random;
 }
 
-/** `call` is as it was before the attempt. Returns the outage that opened, for which an e-mail is owed; null: none did. */
+/** Applies an attempt; `call` is as it was before. Returns the outage that opened, for which an e-mail is owed, or null. */
 export function settleCall(endpoint: EndpointState, call: Call, attempt: Attempt, settled: SettledWith): OpenOutage | null {
   const before = endpoint.health;
   const isDelivered = isAccepted(attempt.result);
@@ -48,7 +47,10 @@ function fail(endpoint: EndpointState, call: Call, attempt: Attempt, { policy, r
   return isNew;
 }
 
-/** The outcome of a call is stored. If others changed the call or settings meanwhile, it may be due for a replay, or PENDING again. */
+/**
+ * Is called once the outcome of a call is stored. If others changed the call or settings meanwhile, it may be due for a replay, or
+ * PENDING again.
+ */
 export function commitCall(endpoint: EndpointState, callSeq: number): void {
   const call = endpoint.inFlight.remove(callSeq);
   if (!call) return;
@@ -60,7 +62,7 @@ export function skipHoldings(endpoint: EndpointState, skipped: number): void {
   endpoint.health = healthWithoutHoldings(endpoint.health, skipped);
 }
 
-/** What became of the calls of the outage that is open. */
+/** Applies what became of the calls of the open outage. */
 export function finishOutageCheck(endpoint: EndpointState, progress: OutageProgress, at: number): void {
   endpoint.mayBeOver = false;
   changeHealth(endpoint, healthAfterCheck(endpoint.health, progress, at));

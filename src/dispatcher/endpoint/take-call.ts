@@ -1,4 +1,3 @@
-/** Which call of an endpoint goes next, and the memory that its request takes. */
 import type { AttemptCause } from "../../domain/attempt.js";
 import { type Call, isInWindow } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
@@ -18,18 +17,18 @@ import {
 export interface TakenCall {
   readonly call: Call;
   readonly cause: AttemptCause;
-  /** The recovery that it was taken in; 0: in none. */
+  /** The recovery in which it was taken, or 0. */
   readonly recovery: number;
   readonly isOfRound: boolean;
-  /** In memory until the request ends: what is expected, until it is built. */
+  /** The memory that is counted until the request ends; it is an estimate until the request is built. */
   bodyBytes: number;
-  /** As it was when the request was built. */
+  /** The callback as it was when the request was built. */
   sentTo: Callback;
 }
 
-/** What was read longer ago is read again: a mark may have come. */
+/** Calls that were read longer ago are read again, as a mark may have come. */
 export const STALE_AFTER_MS = 1_000;
-/** With a backlog, one in this many is a new response. */
+/** With a backlog, one call in this many is a new response. */
 const FRESH_EVERY = 4;
 
 export interface TakenAt extends EndpointRules {
@@ -38,8 +37,8 @@ export interface TakenAt extends EndpointRules {
 }
 
 /**
- * If fewer than `share` are in flight; "limited": only the share is in the way. "stale": everything is to be read again. Without room for
- * the body, the endpoint waits in the budget.
+ * Takes the next call if fewer than `share` are in flight; it is "limited" if only the share is in the way. If it is "stale",
+ * everything must be read again. Without room for the body, the endpoint waits in the budget.
  */
 export function takeCall(
   endpoint: EndpointState,
@@ -73,7 +72,7 @@ export function takeCall(
   return begin(endpoint, next.call, from, bodyBytes);
 }
 
-/** Once the request is built: whether there is room for it. */
+/** Counts the request once it is built. Returns false if there is no room for it. */
 export function fitRequest(
   endpoint: EndpointState,
   taken: TakenCall,
@@ -92,7 +91,7 @@ export function fitRequest(
   return true;
 }
 
-/** The request of a call has ended, or is not to be sent. */
+/** Is called when the request of a call has ended, or isn't sent. */
 export function endCall(endpoint: EndpointState, taken: TakenCall, budget: DeliveryBudget<EndpointState>): void {
   budget.release(endpoint, taken.bodyBytes);
   endpoint.requests -= 1;
@@ -100,7 +99,7 @@ export function endCall(endpoint: EndpointState, taken: TakenCall, budget: Deliv
   if (taken.cause === "probe") endpoint.isProbing = false;
 }
 
-/** Nothing was sent of it. Its round goes on without it, with the next call. */
+/** Takes back a call that wasn't sent. Its round goes on with the next call. */
 export function withdrawCall(endpoint: EndpointState, { call, isOfRound }: TakenCall): void {
   endpoint.inFlight.remove(call.seq);
   if (isOfRound && endpoint.health.endpoint.state === "down") endpoint.roundLeft += 1;
@@ -122,12 +121,12 @@ function nextQueue(endpoint: EndpointState, at: TakenAt): QueueName | undefined 
 
 function mayGo({ health, hints }: EndpointState, call: Call, { now, policy }: TakenAt): boolean {
   if (isInWindow(call, health.endpoint.recoveringSince ?? now, policy)) return true;
-  // Its window ended here; the next read cancels its retry.
+  // The call's window has ended, so the next read cancels its retry.
   expectDue(hints, call.due?.at ?? 0);
   return false;
 }
 
-/** The request of a prefetched call takes about as much again. */
+/** A prefetched call's request takes about as much memory as the call. */
 function expectedBytes({ growth }: EndpointState, { call: { leftOutBytes }, bytes }: QueuedCall): number {
   return leftOutBytes === undefined ? 2 * bytes : Math.ceil(leftOutBytes * growth) + 2 * CALL_BYTES;
 }

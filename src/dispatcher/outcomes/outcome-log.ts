@@ -89,7 +89,7 @@ export class OutcomeLog {
 }
 
 interface Gathered {
-  /** The fence of every callback with an outcome. */
+  /** Every callback with an outcome has its fence here. */
   readonly fences: Map<string, number>;
   readonly attempts: AttemptOutcome[];
   readonly holdings: Holding[];
