@@ -21,7 +21,7 @@ import type {
   StopReason,
 } from "./journal/run-step.js";
 import { runIds } from "./journal/stored-runs.js";
-import { type FileLock, type RunDeps, whoRuns } from "./run-deps.js";
+import { type FileLock, NO_LOCK, type RunDeps, whoRuns } from "./run-deps.js";
 import { asWhcbError, type Rejection, type RunControl, RunSession } from "./run-session.js";
 
 export interface NewRun {
@@ -119,9 +119,9 @@ async function recordUrls({ purpose: { options }, callbacks }: NewRun, deps: Run
   return { callbacks: recorded, options: { ...options, to }, toHash: urlHash };
 }
 
-/** The callbacks' locks include the run's. */
+/** The locks of the callbacks, if there are any, include the run's. */
 export async function ownLock(deps: RunDeps, runId: string, { locks }: RunControl): Promise<FileLock> {
-  return locks === undefined ? lockRun(deps, runId) : { release: async () => undefined };
+  return locks === undefined ? lockRun(deps, runId) : NO_LOCK;
 }
 
 /** On disk when it resolves. */

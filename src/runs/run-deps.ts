@@ -11,6 +11,8 @@ export interface FileLock {
   release(): Promise<void>;
 }
 
+export const NO_LOCK: FileLock = { release: async () => undefined };
+
 /** null if another process has it. Throws `unavailable` if files can't be locked. */
 export type LockFile = (path: string) => Promise<FileLock | null>;
 

@@ -11,7 +11,7 @@ import { lockRun } from "./journal/process-lock.js";
 import { newRunId } from "./journal/run-id.js";
 import type { RunCounts } from "./journal/run-step.js";
 import { readRun } from "./journal/stored-runs.js";
-import { type FileLock, type RunDeps, whoRuns } from "./run-deps.js";
+import { type FileLock, NO_LOCK, type RunDeps, whoRuns } from "./run-deps.js";
 
 export interface LockedCallback {
   readonly id: string;
@@ -214,7 +214,8 @@ async function takeOne(callbackId: string, lease: RunLease, deps: RunDeps): Prom
   const answer = await takeLease(callbackId, lease, deps);
   if ("holder" in answer) return answer;
   const fileLock = await deps.lockFile(lockPath(callbackId, deps)).catch((error: unknown) => {
-    if (answer.isLeased && isWhcbError(error)) return NO_FILE_LOCK;
+    // Where files can't be locked, the lease is enough.
+    if (answer.isLeased && isWhcbError(error)) return NO_LOCK;
     throw error;
   });
   if (fileLock === null) {
@@ -224,9 +225,6 @@ async function takeOne(callbackId: string, lease: RunLease, deps: RunDeps): Prom
   await writeHolder(callbackId, lease, deps);
   return { ...answer, fileLock };
 }
-
-/** Where files can't be locked, the lease is enough. */
-const NO_FILE_LOCK: FileLock = { release: async () => undefined };
 
 async function takeLease(callbackId: string, lease: RunLease, deps: RunDeps): Promise<Lease | Busy> {
   const renewedAt = { wallMs: deps.clock.now(), monotonicMs: deps.clock.monotonicMs() };

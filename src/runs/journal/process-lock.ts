@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { pid as ownPid } from "node:process";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import { TO_REPLACE } from "../../platform/excess-mode.js";
-import type { FileLock, RunFolder } from "../run-deps.js";
+import { type FileLock, NO_LOCK, type RunFolder } from "../run-deps.js";
 import { journalPath } from "./run-id.js";
 
 /** Throws `unavailable` while another process works on the run, and as `lockFile` for a run that has a journal. */
@@ -17,7 +17,7 @@ export async function lockRun({ runsDirectory, lockFile }: RunFolder, runId: str
     lock = await lockFile(path);
   } catch (error) {
     // Where files can't be locked, no run is resumed, so a new one has nobody to keep out.
-    if (isWhcbError(error) && !existsSync(journalPath(runsDirectory, runId))) return { release: async () => undefined };
+    if (isWhcbError(error) && !existsSync(journalPath(runsDirectory, runId))) return NO_LOCK;
     throw error;
   }
   if (lock === null) throw lockedBy(await readFile(pidPath, "utf8").catch(() => ""), runId);

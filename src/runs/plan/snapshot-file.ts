@@ -68,14 +68,14 @@ export class SnapshotFile {
     }
   }
 
-  /** `target` determines the body format. Throws `unavailable` beyond `maxBytes`. */
-  async add(calls: readonly CallToKeep[], target: BodyStyle): Promise<readonly SnapshotPlace[]> {
+  /** `style` is the callback's. Throws `unavailable` beyond `maxBytes`. */
+  async add(calls: readonly CallToKeep[], style: Parameters<typeof deliveryBody>[0]): Promise<readonly SnapshotPlace[]> {
     const places: SnapshotPlace[] = [];
     let texts: Buffer[] = [];
     let start = this.#end;
     for (const { id, response } of calls) {
       const keys = JSON.stringify([id, senderAddress(response.from), response.messageId]);
-      const text = Buffer.from(`${keys}\n${deliveryBody(target, response, this.bodyOptions.bodyNames)}`, "utf8");
+      const text = Buffer.from(`${keys}\n${deliveryBody(style, response, this.bodyOptions.bodyNames)}`, "utf8");
       places.push({ offset: this.#end, length: text.length });
       texts.push(text);
       this.#end += text.length;
