@@ -1,4 +1,4 @@
-/** node:http, since importing undici doubles the run time of a short command. */
+/** It uses node:http, since importing undici doubles the run time of a short command. */
 import type { ClientRequest, Agent as HttpAgent, IncomingMessage } from "node:http";
 import { systemErrorCode, WhcbError } from "../domain/errors.js";
 import { parseUrl } from "../domain/mask.js";
@@ -20,7 +20,7 @@ export interface HttpTarget {
   readonly url: string;
   readonly timers: Timers;
   readonly proxy?: ProxySettings;
-  /** To the last byte of the answer. Default 60 s. */
+  /** The time counts to the last byte of the answer. The default is 60 s. */
   readonly timeoutMs?: number;
 }
 
@@ -28,7 +28,7 @@ export interface ProxySettings {
   readonly httpProxy?: string;
   readonly httpsProxy?: string;
   readonly noProxy?: string;
-  /** Also for this machine and .local names. Default: false, they would get the credentials in clear. */
+  /** The proxy is used for this machine and .local names too. By default it isn't, as it would get the credentials in clear. */
   readonly includesLocal?: boolean;
 }
 
@@ -93,7 +93,7 @@ function exchange(request: ClientRequest, body: string | null): Promise<Transpor
   });
 }
 
-/** By events: the first `for await` of a process takes two milliseconds more. */
+/** The first `for await` of a process takes two milliseconds more than events. */
 function readAnswer(answer: IncomingMessage): Promise<TransportResponse> {
   return new Promise((resolve, reject) => {
     const collected = new CollectedBytes();
@@ -117,13 +117,12 @@ async function createProxyTransport(
 ): Promise<Transport> {
   const { EnvHttpProxyAgent, request } = await import("undici");
   for (const url of [proxy.httpProxy, proxy.httpsProxy]) if (url) checkProxyUrl(url);
-  // Not undefined, which the agent would read from the environment.
+  // If one were undefined, the agent would read it from the environment.
   const agent = new EnvHttpProxyAgent({
     httpProxy: proxy.httpProxy ?? "",
     httpsProxy: proxy.httpsProxy ?? "",
     noProxy: proxy.noProxy ?? "",
     maxResponseSize: MAX_ANSWER_BYTES,
-    // By CONNECT only.
     proxyTunnel: true,
   });
   return {
@@ -148,7 +147,7 @@ async function createProxyTransport(
   };
 }
 
-/** Never shows it: it may contain a password. */
+/** The URL is never shown, as it may contain a password. */
 function checkProxyUrl(text: string): void {
   if (/^https?:/i.test(text) && parseUrl(text) !== null) return;
   throw new WhcbError("config", "HTTP_PROXY or HTTPS_PROXY isn't an http or https URL", {
@@ -181,7 +180,7 @@ function tooLarge(cause?: unknown): TransportFailure {
   return new TransportFailure("too-large", `its answer is longer than ${MAX_ANSWER_BYTES} bytes`, cause);
 }
 
-/** The first address's (AggregateError). */
+/** An AggregateError has an error for each address, and the first one counts. */
 function rootError(error: unknown): { readonly code: string; readonly message: string } {
   if (!(error instanceof Error)) return { code: "", message: String(error) };
   const code = systemErrorCode(error);

@@ -8,19 +8,19 @@ export interface ListPage<Item> {
   readonly next: string | null;
 }
 
-/** In a row without a new item: rows that arrive meanwhile move the others. */
+/** So many pages in a row may have no new item, as rows that arrive meanwhile move the others. */
 const MAX_STALE_PAGES = 10;
-/** Without a total. */
+/** A list without a total may have so many items. */
 const MAX_ITEMS = 1_000_000;
-/** Of a list that grows while it is read. */
+/** A list may grow by so much while it is read. */
 const MAX_GROWTH = 10_000;
 const MAX_LINK_LENGTH = 8_192;
-/** In characters: 4 million ids of 32 digits. */
+/** So many characters are 4 million ids of 32 digits. */
 const MAX_KEPT_LENGTH = 256 * 1024 * 1024;
-/** What an item takes beside its text. */
+/** An item takes this beside its text. */
 const ITEM_LENGTH = 32;
 
-/** How much of a list is kept in memory. */
+/** This limits how much of a list is kept in memory. */
 export class KeptLength {
   #items = 0;
   #length = 0;
@@ -37,7 +37,7 @@ export class KeptLength {
   }
 }
 
-/** All items of a list. Throws as `walkList`, and if they are too long together. */
+/** Returns all items of a list. Throws as `walkList`, and if they are too long together. */
 export async function readWholeList<Item>(...list: Parameters<typeof walkList<Item>>): Promise<readonly Item[]> {
   const all: Item[] = [];
   const kept = new KeptLength();
@@ -52,8 +52,8 @@ export async function readWholeList<Item>(...list: Parameters<typeof walkList<It
 }
 
 /**
- * Yields each item once; items without an id can't be told apart, so all of them. Throws `unavailable` if `next` loops before `total` items,
- * leaves this list, or doesn't end.
+ * Yields each item once. Items without an id can't be told apart, so all of them are yielded. Throws `unavailable` if `next` loops before
+ * `total` items, leaves this list, or doesn't end.
  */
 export async function* walkList<Item>(
   firstPath: string,
@@ -77,7 +77,7 @@ export async function* walkList<Item>(
       kept.add(id.length);
     }
     stalePages = seenIds.size === before ? stalePages + 1 : 0;
-    // The first one: a total that grows with each page would be no bound.
+    // The first total counts, as one that grows with each page would be no bound.
     announced ??= total;
     if (seenIds.size > (announced === null ? MAX_ITEMS : 2 * announced + MAX_GROWTH)) {
       throw new WhcbError(
@@ -94,7 +94,7 @@ export async function* walkList<Item>(
   }
 }
 
-/** Ignores the host: behind a proxy it may be an internal one. */
+/** Ignores the host, which may be an internal one behind a proxy. */
 export function nextPath(next: string, listPath: string): string {
   const base = `http://service.invalid${listPath}`;
   if (next.length > MAX_LINK_LENGTH) throw new WhcbError("unavailable", "the link to the next page is too long");
@@ -103,7 +103,7 @@ export function nextPath(next: string, listPath: string): string {
   if (url === null || !isHttp || resourceOf(url.pathname) !== resourceOf(new URL(base).pathname)) {
     throw new WhcbError("unavailable", "the link to the next page isn't a page of this list");
   }
-  // A copy: of its parts, V8 would keep the whole link.
+  // This is a copy, as V8 would keep the whole link for its parts.
   return Buffer.from(url.pathname + url.search).toString();
 }
 

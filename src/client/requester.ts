@@ -31,7 +31,7 @@ const MAX_WAIT_MS = 15_000;
 const FIRST_OVER_RATE_WAIT_MS = 1_000;
 /** No request is sent for so long after the daily limit was reached. */
 const OVER_DAY_PAUSE_MS = 60_000;
-/** Not worth a message. What an endpoint accepted is marked after a stop, too, so these are waited out then. */
+/** A shorter pause isn't worth a message, and it is waited out after a stop: what an endpoint accepted is marked then, too. */
 const LONGEST_SILENT_PAUSE_MS = 5_000;
 
 type Outcome = TransportResponse | TransportFailure;
@@ -117,7 +117,7 @@ export function createRequester(deps: RequesterDeps) {
   };
 }
 
-/** Returns what Retry-After asks for, in ms; 0: nothing. */
+/** Returns what Retry-After asks for, in ms, or 0. */
 function askedPause(outcome: Outcome, now: number): number {
   return outcome instanceof TransportFailure ? 0 : (parseRetryAfter(outcome.headers["retry-after"] ?? "", now) ?? 0);
 }

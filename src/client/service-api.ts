@@ -110,7 +110,7 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
     },
     /** Returns what the callbacks read so far say, and null if none were read. */
     deliverySettings: (): Partial<DeliverySettings> | null => deliverySettings,
-    /** Where loopback addresses lead for its nodes, as their answers about callbacks so far say (docs/contract.md, X-Loopback-Id). */
+    /** Returns where loopback addresses lead for its nodes, as their answers so far say (docs/contract.md, X-Loopback-Id). */
     loopbackIds: (): ReadonlySet<string> => loopbackIds,
     /** Adds the largest accepted `limit`, at most `wanted` (docs/contract.md, X-Max-Limit). */
     withPageLimit(path: string, wanted = LARGEST_PAGE): string {

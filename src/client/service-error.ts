@@ -10,12 +10,12 @@ import { ANSWER_LIMITS, type TransportResponse } from "./transport.js";
 const OVER_RATE = "ERR_403_DEVELOPER_OVER_QPS";
 const OVER_DAY = "ERR_403_DEVELOPER_OVER_QPD";
 
-/** Per second: a 429, or a 403 with a code. */
+/** The limit per second gets a 429, or a 403 with a code. */
 export function isOverRate({ status, headers }: TransportResponse): boolean {
   return (status === 429 && !hasErrorCode(headers, OVER_DAY)) || (status === 403 && hasErrorCode(headers, OVER_RATE));
 }
 
-/** Per day. */
+/** The limit per day has a code of its own. */
 export function isOverDay({ status, headers }: TransportResponse): boolean {
   return (status === 429 || status === 403) && hasErrorCode(headers, OVER_DAY);
 }
@@ -31,7 +31,7 @@ export interface AnsweringService {
   readonly mask: SecretMask;
 }
 
-/** For a status >= 300. Redirects aren't followed: credentials go only to the profile's origin. */
+/** The status is 300 or more. Redirects aren't followed, as credentials go only to the profile's origin. */
 export function serviceError(
   answer: TransportResponse,
   { name: service, mask }: AnsweringService,
@@ -101,24 +101,24 @@ function errorText({ body }: TransportResponse): string {
 const MAX_TEXT = 500;
 const MAX_READ_BYTES = 10 * MAX_TEXT;
 
-/** What is shown of a service's text. */
+/** Only this is shown of a service's text. */
 export function oneLine(text: string, mask: SecretMask): string {
   return maskUrlsIn(beginning(text, mask).replace(/\s+/g, " ").trim()).slice(0, MAX_TEXT);
 }
 
-/** What is read of a text that may have 64 MiB. Of a URL that is cut, no secret would be recognized. */
+/** Only this is read of a text that may have 64 MiB. No secret would be recognized in a URL that is cut. */
 function beginning(text: string, mask: SecretMask): string {
   const read = mask(text, MAX_READ_BYTES);
   return Buffer.byteLength(text) <= MAX_READ_BYTES ? read : read.replace(/https?:\/\/[^\s"'<>]*$/i, "");
 }
 
-/** Whether a word of the message is the id. The word may mean something else, as an id may be a common word. */
+/** Tells whether a word of the message is the id. The word may mean something else, as an id may be a common word. */
 export function namesCall({ message }: Error, callId: string): boolean {
   const key = idKey(callId);
   return message.split(/[^\w.~-]+|\.(?!\w)/).some((word) => idKey(word) === key);
 }
 
-/** undefined if it isn't JSON within the limits. */
+/** Returns undefined if it isn't JSON within the limits. */
 export function parseJson(text: string): unknown {
   try {
     return readJson(text, "answer", ANSWER_LIMITS);

@@ -54,7 +54,7 @@ export function singleCalls(api: ServiceApi, listCalls: ListCalls, timezone: str
     return null;
   }
 
-  /** Returns of each id the call that has exactly it, else the only one that has an equal id. Throws `usage` if several have. */
+  /** Returns the call that has exactly the id, or else the only one that has an equal id. Throws `usage` if several have. */
   async function findByListing(callbackId: string, callIds: readonly string[]): Promise<readonly ListedCall[]> {
     const listed = await listEqual(callbackId, callIds);
     const spellings = new Map<string, string[]>(callIds.map((id) => [idKey(id), []]));

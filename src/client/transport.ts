@@ -7,7 +7,7 @@ export const ANSWER_LIMITS: JsonLimits = { values: 3_000_000, levels: 128 };
 
 export interface Transport {
   readonly name: string;
-  /** No trailing slash; usually "". */
+  /** It has no trailing slash, and is usually "". */
   readonly basePath: string;
   /** Throws `TransportFailure` if no complete answer came. */
   send(request: TransportRequest): Promise<TransportResponse>;
@@ -16,16 +16,16 @@ export interface Transport {
 
 export interface TransportRequest {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
-  /** With base path and query. */
+  /** It has the base path and the query. */
   readonly path: string;
-  /** Lower-case names. */
+  /** Names are in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | null;
 }
 
 export interface TransportResponse {
   readonly status: number;
-  /** Lower-case names; the last value if repeated. */
+  /** Names are in lower case. A repeated one has its last value. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }

@@ -27,7 +27,7 @@ import { asWhcbError, type Rejection, type RunControl, RunSession } from "./run-
 export interface NewRun {
   readonly purpose: RunPurpose;
   readonly callbacks: readonly ListedCallback[];
-  /** In sending order. */
+  /** The calls are in sending order. */
   readonly planned: readonly PlannedCalls[];
   readonly control: RunControl;
 }
@@ -40,19 +40,22 @@ export interface PlannedCalls {
 
 export interface RunSummary {
   readonly header: RunHeader;
-  /** Of the whole run, not only this session. */
+  /** They count the whole run, not only this session. */
   readonly counts: RunCounts;
   readonly callbacks: readonly CallbackSummary[];
   readonly isResumable: boolean;
-  /** null when all is done; decides the exit code. items-failed: calls rejected, unknown, not marked or not found, or a failed canary. not-found: none could be marked. */
+  /**
+   * It decides the exit code, and is null when all is done. items-failed means calls that were rejected, unknown, not marked or not found,
+   * or a failed canary; not-found that none could be marked.
+   */
   readonly error: WhcbError | null;
-  /** The first 100 unknown, not-found or not marked calls. */
+  /** It has the first 100 unknown, not-found or not marked calls. */
   readonly troubled: readonly RunCall[];
-  /** The first 20 different ones, most frequent first. */
+  /** It has the first 20 different ones, most frequent first. */
   readonly rejections: readonly Rejection[];
-  /** Calls that a resumed run has left to them. */
+  /** The run has left calls to these. */
   readonly unmarked: readonly UnmarkedRun[];
-  /** `--via service`; null: not asked, or it doesn't say. */
+  /** It is null without `--via service`, and if the service doesn't say. */
   readonly service: ServiceCounts | null;
   readonly durationMs: number;
 }
@@ -124,7 +127,7 @@ export async function ownLock(deps: RunDeps, runId: string, { locks }: RunContro
   return locks === undefined ? lockRun(deps, runId) : NO_LOCK;
 }
 
-/** On disk when it resolves. */
+/** The line is on disk when it resolves. */
 export async function beginSession(journal: Journal, { options }: RunHeader, deps: RunDeps): Promise<void> {
   const bootId = await readBootId(deps.clock);
   const concurrency = options === null || options.viaService ? MAX_IDS_PER_REQUEST : options.concurrency;
@@ -132,7 +135,7 @@ export async function beginSession(journal: Journal, { options }: RunHeader, dep
   await journal.flushed();
 }
 
-/** Counts by callback. */
+/** Returns counts by callback. */
 async function writePlan(
   journal: Journal,
   planned: readonly PlannedCalls[],
@@ -179,7 +182,7 @@ export function openJournal(path: string, { openJournalFile: open = openJournalF
   }
 }
 
-/** Survives a power cut, where the system can. */
+/** The new name survives a power cut, where the system can do that. */
 async function syncDirectory(directory: string): Promise<void> {
   try {
     const handle = await open(directory, "r");

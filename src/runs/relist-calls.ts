@@ -16,7 +16,9 @@ export interface RelistOptions {
   readonly resendUnknown: boolean;
 }
 
-/** The open and unknown calls that are still FAILED; the others are recorded as settled. What has arrived by other runs stays left. */
+/**
+ * Returns the open and unknown calls that are still FAILED, and records the others as settled. What has arrived by other runs stays left.
+ */
 export async function relistCalls(
   callback: ListedCallback,
   state: RunState,
@@ -48,7 +50,7 @@ export async function relistCalls(
         `${count(asked.length - found.length, "call")} counted by the service, but not listed: FAILED or not, isn't known`,
       );
     }
-    // null: the run has several calls whose ids are equal, so one that is spelled otherwise may be yet another.
+    // It has null if the run has several calls whose ids are equal: one that is spelled otherwise may be yet another.
     const idOfKey = new Map<string, string | null>();
     for (const { id } of entries) idOfKey.set(idKey(id), idOfKey.has(idKey(id)) ? null : id);
     const failed = found.filter(({ status }) => status === "FAILED");

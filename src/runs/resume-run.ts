@@ -20,16 +20,15 @@ import { replayPlan } from "./run-replay.js";
 import { type RunControl, RunSession } from "./run-session.js";
 import { markAll } from "./send/marker.js";
 
-/** `contentType`: instead of the run's. */
 export interface ResumeOptions extends RunControl {
   readonly contentType?: BodyOptions["contentType"];
-  /** The run's --to with its secrets, which the journal doesn't have. */
+  /** This is the run's --to with its secrets, which the journal doesn't have. */
   readonly to?: ReplayOptions["to"] | undefined;
-  /** Resend unknown calls: the receiver may see them twice. */
+  /** Unknown calls are sent again, so the receiver may see them twice. */
   readonly resendUnknown: boolean;
 }
 
-/** `wanted`: (part of) an id. Throws `not-found`, `unavailable` while its process lives, `config` for another service or no key. */
+/** `wanted` is an id or a part of one. Throws `not-found`, `unavailable` while its process lives, `config` for another service or no key. */
 export async function resumeRun(
   wanted: string,
   options: ResumeOptions,
@@ -103,8 +102,9 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
 }
 
 /**
- * Whether another run of this data folder has marked the call since this run of marks listed it, or, of a run that sends, FAILED since it
- * arrived, or has a newer list than the one with it. Throws `malformed` if the journal of such a run can't be read.
+ * Returns a function that tells whether another run of this data folder has marked the call since this run of marks listed it. If this run
+ * sends, only a mark of FAILED since the call arrived counts, or a newer list than the one with it. Throws `malformed` if the journal of
+ * such a run can't be read.
  */
 async function readSuperseded({ header, deps }: RunSession): Promise<(entry: RunEntry) => boolean> {
   const { runId, options, startedAt, listedAt = startedAt } = header;

@@ -6,14 +6,14 @@ import type { Clock } from "../platform/clock.js";
 import type { Random } from "../platform/random.js";
 import type { OpenJournalFile } from "./journal/journal.js";
 
-/** Held until released or the process dies. */
+/** A lock is held until it is released or the process dies. */
 export interface FileLock {
   release(): Promise<void>;
 }
 
 export const NO_LOCK: FileLock = { release: async () => undefined };
 
-/** null if another process has it. Throws `unavailable` if files can't be locked. */
+/** Returns null if another process has the lock. Throws `unavailable` if files can't be locked. */
 export type LockFile = (path: string) => Promise<FileLock | null>;
 
 /** Reading and locking stored runs needs these. */
@@ -27,14 +27,14 @@ export interface RunFolder {
 export interface RunDeps extends RunFolder {
   readonly client: Client;
   readonly deliverer: Pick<Deliverer, "deliverIf">;
-  /** Also of the deliverer. What it rejects without DNS is rejected before anything is sent. */
+  /** The deliverer has the same rule. What it rejects without DNS is rejected before anything is sent. */
   readonly addressRule: AddressRule;
   readonly random: Random;
-  /** `--resume` alone takes its latest unfinished run. */
+  /** `--resume` alone takes the latest unfinished run of this profile. */
   readonly profile: string;
-  /** Left out: user@host of this process. */
+  /** The default is user@host of this process. */
   readonly who?: string;
-  /** Left out: real files. */
+  /** The default opens real files. */
   readonly openJournalFile?: OpenJournalFile;
 }
 

@@ -1,4 +1,7 @@
-/** One sending run per callback (docs/runs.md): an OS lock named by the callback, and a lease where the service gives them out. */
+/**
+ * One run sends the calls of a callback (docs/runs.md). It has an OS lock named by the callback, and a lease where the service gives them
+ * out.
+ */
 import { createHash } from "node:crypto";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -21,21 +24,21 @@ export interface LockedCallback {
 export interface BusyCallback {
   readonly callback: LockedCallback;
   readonly holder: RunLease | null;
-  /** A run of this machine that was killed: its lease expires. */
+  /** The run is of this machine and was killed, so its lease expires. */
   readonly isAbandoned: boolean;
 }
 
 const RENEW_MS = 10_000;
-/** Oldest renewal that allows a send: a lease lasts 30 s. */
+/** A lease lasts 30 s. Nothing is sent if its renewal is older than this. */
 const FRESH_MS = 20_000;
 const RETRY_MS = 1_000;
 const POLL_MS = 2_000;
 const LONGEST_RELEASE_MS = 5_000;
 
 interface Lease {
-  /** false: the service gives out none. */
+  /** It is false if the service gives out no leases. */
   readonly isLeased: boolean;
-  /** When the last renewal began, before the service starts counting. null: the lease is lost until it is retaken. */
+  /** The last renewal began then, before the service started to count. It is null once the lease is lost, until it is retaken. */
   renewedAt: { readonly wallMs: number; readonly monotonicMs: number } | null;
 }
 
@@ -48,11 +51,11 @@ export interface LockOptions {
   readonly wait?: boolean;
   readonly needsAll?: boolean;
   readonly onWait?: (busy: BusyCallback) => void;
-  /** Of suggested commands. */
+  /** Suggested commands have these flags. */
   readonly serviceFlags?: readonly string[];
 }
 
-/** What a run needs of its locks. */
+/** A run needs this much of its locks. */
 export type HeldLocks = Pick<RunLocks, "lease" | "maySend" | "retake" | "report">;
 
 export class RunLocks {
@@ -76,10 +79,13 @@ export class RunLocks {
     this.#renewing = this.#renew();
   }
 
-  /** In the order of the ids, so two runs never deadlock. Throws `unavailable` if none can be taken, or not all that are needed, or while a process works on the run. */
+  /**
+   * Takes the locks in the order of the ids, so two runs never deadlock. Throws `unavailable` if none can be taken, or not all that are
+   * needed, or while a process works on the run.
+   */
   static async take(callbacks: readonly LockedCallback[], deps: RunDeps, options: LockOptions = {}): Promise<RunLocks> {
     const runId = options.runId ?? newRunId(deps.clock.now(), deps.random);
-    // First, and released last: a lease tells runs apart, but not two processes that resume the same run.
+    // This one is taken first and released last: a lease tells runs apart, but not two processes that resume the same run.
     const processLock = await lockRun(deps, runId);
     const taken: Taken = { held: new Map(), busy: [], processLock };
     // It renews those that are taken while it waits for the others.
@@ -121,7 +127,7 @@ export class RunLocks {
     return callbacks.filter(({ id }) => this.#held.has(id));
   }
 
-  /** Renewed within the last 20 s, by both clocks. */
+  /** The lease must have been renewed within the last 20 s, by both clocks. */
   maySend(callbackId: string): boolean {
     const held = this.#held.get(callbackId);
     if (held === undefined || held.renewedAt === null) return false;
@@ -139,14 +145,14 @@ export class RunLocks {
     if (held !== undefined) this.#held.set(id, { ...held, ...answer });
   }
 
-  /** Shown to waiting runs: at once that it sends, then at each renewal. */
+  /** Waiting runs are shown this: at once that the run sends, and the counts at each renewal. */
   report({ planned, left, unknown }: RunCounts): void {
     this.#progress = { done: planned - left - unknown, total: planned };
     if (!this.#isSending) this.#wake();
     this.#isSending = true;
   }
 
-  /** Never throws, waits at most 5 s: a lease expires anyway. */
+  /** Never throws, and waits at most 5 s, as a lease expires anyway. */
   async release(): Promise<void> {
     const { clock } = this.#deps;
     this.#isEnding = true;
@@ -246,13 +252,13 @@ async function releaseLease(callbackId: string, lease: RunLease, { isLeased }: L
   }
 }
 
-/** Without the service, whose URL can be written in several ways. */
+/** The name doesn't depend on the service, whose URL can be written in several ways. */
 function lockPath(callbackId: string, { runsDirectory }: RunDeps): string {
   const name = createHash("sha256").update(callbackId).digest("hex").slice(0, 32);
   return join(runsDirectory, `callback-${name}.lock`);
 }
 
-/** Only for messages: the OS decides who has the lock. */
+/** The file is only for messages: the OS decides who has the lock. */
 function holderPath(callbackId: string, deps: RunDeps): string {
   return `${lockPath(callbackId, deps)}.json`;
 }
@@ -294,7 +300,7 @@ function busyError(busy: BusyCallback, serviceFlags: readonly string[] = []): Wh
   });
 }
 
-/** "another run is sending the calls of demo: run 20261124-233015-0427F3A of ada@desk, 120 of 300 calls done". */
+/** Returns a text such as "another run is sending the calls of demo: run 20261124-233015-0427F3A of ada@desk, 120 of 300 calls done". */
 export function describeBusy({ callback, holder, isAbandoned }: BusyCallback, serviceFlags: readonly string[] = []): string {
   const name = callback.name || callback.id;
   if (holder === null) return `another run is sending the calls of ${name}`;

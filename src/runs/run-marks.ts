@@ -28,23 +28,23 @@ import { markAll } from "./send/marker.js";
 export interface MarkPlan extends FoundCalls, Marking {
   readonly runId: string;
   readonly calls: number;
-  /** The run to undo, if it is unfinished: nothing that it has left to mark may be marked later. */
+  /** This is the run to undo, if it is unfinished: what it has left to mark must not be marked later. */
   readonly toDiscard: RunOverview | null;
 }
 
 interface Marking {
   readonly status: "SUCCESS" | "FAILED";
-  /** null: not an undo. */
+  /** It is null if this isn't an undo. */
   readonly undoes: UndoneRun | null;
-  /** Before the calls were listed. */
+  /** The calls were listed after this instant. */
   readonly listedAt: number;
 }
 
 interface FoundCalls extends UnusableCalls {
   readonly groups: readonly MarkGroup[];
-  /** Named by id, not found. */
+  /** They were named by id, and not found. */
   readonly missing: readonly string[];
-  /** Named by id, of this status before: left as they are. */
+  /** They were named by id and had this status before, so they are left as they are. */
   readonly already: number;
   /** These calls of the run to undo stay: they were settled by a delivery, or accepted or marked again since its mark. */
   readonly delivered: number;
@@ -53,11 +53,11 @@ interface FoundCalls extends UnusableCalls {
 export interface MarkGroup {
   readonly callback: ListedCallback;
   readonly callIds: readonly string[];
-  /** Those of the calls that were SUCCESS by a delivery when they were listed. */
+  /** These calls were SUCCESS by a delivery when they were listed. */
   readonly delivered: ReadonlySet<string>;
 }
 
-/** Filter or ids: calls of the other status. Throws `not-found`, and `usage` if two callbacks have a call of the same id. */
+/** The plan has calls of the other status. Throws `not-found`, and `usage` if two callbacks have a call of the same id. */
 export async function planMarks(scope: CallScope, status: "SUCCESS" | "FAILED", deps: RunDeps): Promise<MarkPlan> {
   const listedAt = deps.clock.now();
   const callbacks = await callbacksOf(scope, deps.client);
@@ -68,14 +68,14 @@ export async function planMarks(scope: CallScope, status: "SUCCESS" | "FAILED", 
   return markPlan(found, { status, undoes: null, listedAt }, deps);
 }
 
-/** Without those that were deleted. Throws as `readRun`. */
+/** Returns those that weren't deleted. Throws as `readRun`. */
 export async function callbacksToUndo(wanted: string, deps: RunDeps): Promise<readonly ListedCallback[]> {
   const { callbacks } = await readRun(deps, wanted);
   return findAllById(callbacks, deps.client);
 }
 
 /**
- * FAILED again: the calls that a run of mark-success has marked, as far as they are still as it left them. Throws `usage` for another kind
+ * The calls that a run of mark-success has marked become FAILED again, if they are still as it left them. Throws `usage` for another kind
  * and for a run that was undone, `config` for another service, and as `readRun`.
  */
 export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan> {
@@ -118,7 +118,10 @@ function alreadyUndone({ runId }: UndoneRun, undo: RunOverview): WhcbError {
   });
 }
 
-/** First: an undone run must not mark anything later. Throws `unavailable` while its process lives, or if it went on since the plan. */
+/**
+ * This comes before the undo, as an undone run must not mark anything later. Throws `unavailable` while its process lives, or if it went on
+ * since the plan.
+ */
 export async function discardUndone({ toDiscard }: MarkPlan, deps: RunDeps): Promise<void> {
   if (toDiscard === null) return;
   const { counts } = await readRun(deps, toDiscard.runId);
@@ -237,7 +240,10 @@ const DATE_TOLERANCE_MS = 2 * 60_000;
 
 export type CallCheck = (call: ListedCall) => boolean;
 
-/** Whether a call that is to become FAILED may have arrived since the run listed it, or since the mark that it undoes: a replay would send it twice. */
+/**
+ * Returns a function that tells whether a call that is to become FAILED may have arrived since the run listed it, or since the mark that it
+ * undoes. A replay would send such a call twice.
+ */
 export async function readArrivals({ header, deps }: RunSession): Promise<CallCheck> {
   const { undoes, startedAt, listedAt = startedAt } = header;
   if (undoes !== undefined) return readWhatStays(undoes, deps);
@@ -264,7 +270,10 @@ export async function skipSettled(
   return callIds.filter((id) => !settled.has(idKey(id)));
 }
 
-/** Whether a call stays SUCCESS when the run is undone: it was delivered, or another run of this data folder has marked it since it was listed. */
+/**
+ * Returns a function that tells whether a call stays SUCCESS when the run is undone: it was delivered, or another run of this data folder
+ * has marked it since it was listed.
+ */
 async function readWhatStays(undoes: UndoneRun, deps: RunDeps): Promise<CallCheck> {
   const undone = await readRun(deps, undoes.runId).catch(nullIfGone);
   const listedAt = undone?.listedAt === undefined ? undoes.startedAt : byService(undone.listedAt, undone);
@@ -286,15 +295,15 @@ async function readWhatStays(undoes: UndoneRun, deps: RunDeps): Promise<CallChec
 const CLOCKS_APART_MS = 60_000;
 
 /**
- * Settled by a delivery, or accepted by an attempt that may have ended after the run began to mark. If the service doesn't say who settled it,
- * any 200 counts: the call may have been listed long before, and the date may be of another time zone.
+ * The call was settled by a delivery, or accepted by an attempt that may have ended after the run began to mark. If the service doesn't say
+ * who settled it, any 200 counts: the call may have been listed long before, and the date may be of another time zone.
  */
 function isDelivered({ settledBy, statusCode, attemptedAt }: ListedCall, { startedAt }: UndoneRun): boolean {
   const since = settledBy === null ? Number.NEGATIVE_INFINITY : startedAt - ATTEMPT_DEADLINE_MS - CLOCKS_APART_MS;
   return isByDelivery(settledBy) || (isAcceptedStatus(statusCode) && (attemptedAt ?? Number.POSITIVE_INFINITY) >= since);
 }
 
-/** null: the service doesn't say. */
+/** A service that doesn't say who settled a call gives null. */
 function isByDelivery(settledBy: ListedCall["settledBy"]): boolean {
   return settledBy === "dispatcher" || settledBy === "replay";
 }

@@ -1,33 +1,33 @@
 import type { BodyFormat } from "../domain/callback.js";
 import type { BodyNames } from "../wire/delivery-settings.js";
 
-/** What a call's body depends on, beside its callback. */
+/** A call's body depends on its callback and on these. */
 export interface BodyOptions {
-  /** Used for a callback whose content type the service doesn't return. */
+  /** It counts for a callback whose content type the service doesn't return. */
   readonly contentType?: BodyFormat | undefined;
-  /** Left out: the wire's default. */
+  /** The default is the wire's. */
   readonly bodyNames?: BodyNames | undefined;
 }
 
 export interface ReplayOptions extends BodyOptions {
-  /** To one endpoint. */
+  /** So many requests to one endpoint are in flight at once. */
   readonly concurrency: number;
-  /** Requests a second to one endpoint; null: no limit. */
+  /** One endpoint gets so many requests a second. null means no limit. */
   readonly rate: number | null;
-  /** Send one call first; if it fails, no more of that callback. */
+  /** One call is sent first. If it fails, no other one of that callback is sent. */
   readonly canary: boolean;
-  /** In a row. */
+  /** So many failures in a row stop a callback. */
   readonly maxFailures: number;
-  /** One call at a time per sender or message, and none after a rejected one. */
+  /** Each sender or message has one call in flight at a time, and none after a rejected one. */
   readonly serialBy: "from" | "message" | null;
   readonly to: string | null;
-  /** With `to`: send the callback's auth too. */
+  /** With `to`, the callback's auth is sent too. */
   readonly withAuth: boolean;
-  /** Mark accepted calls; false with `to` unless asked for. */
+  /** Accepted calls are marked. With `to` it is false unless it was asked for. */
   readonly mark: boolean;
-  /** The service attempts the calls; other options are unused. */
+  /** The service attempts the calls, and other options are unused. */
   readonly viaService: boolean;
-  /** For `queryparam` auth; left out: the wire's default. */
+  /** It counts for `queryparam` auth. The default is the wire's. */
   readonly authParameter?: string;
 }
 

@@ -47,23 +47,23 @@ export async function runReconcile(
 
 /** `failed` is the sum of the others. */
 export interface Balance {
-  /** Before anything was marked or sent. */
+  /** So many were FAILED before anything was marked or sent. */
   readonly failed: number;
   readonly seen: number;
   readonly accepted: number;
   readonly rejected: number;
   readonly unknown: number;
-  /** Not sent yet, held back for order, left to another run to mark, or requested from the service. */
+  /** They weren't sent yet, were held back for order, left to another run to mark, or requested from the service. */
   readonly notSent: number;
-  /** Neither marked nor sent. */
+  /** They were neither marked nor sent. */
   readonly ambiguous: number;
-  /** SUCCESS or gone when their turn came. */
+  /** They were SUCCESS or gone when their turn came. */
   readonly settledMeanwhile: number;
-  /** `failed` minus the parts: 0, or a call was lost. */
+  /** This is `failed` minus the parts. If it isn't 0, a call was lost. */
   readonly missing: number;
 }
 
-/** null for other runs. The listing and the journal are counted separately, so the sum proves something. */
+/** Returns null for other runs. The listing and the journal are counted separately, so the sum proves something. */
 export function balanceOf({ header, counts }: RunSummary): Balance | null {
   if (header.kind !== "reconcile") return null;
   // 0.1.0 planned every listed call.

@@ -18,7 +18,7 @@ import { Marker } from "./send/marker.js";
 import { sendGroup } from "./send/send-group.js";
 import { sendsAuth, targetOf } from "./send/send-target.js";
 
-/** A canary per callback. Throws `config` for a missing key, `unavailable` if the journal can't be created: nothing was sent then. */
+/** Each callback has a canary. Throws `config` for a missing key, `unavailable` if the journal can't be created. Nothing was sent then. */
 export async function runReplay(
   plan: ReplayPlan,
   options: ReplayOptions & RunControl,

@@ -12,7 +12,7 @@ import type { HeldLocks } from "./run-locks.js";
 const MAX_TROUBLED = 100;
 const MAX_REJECTIONS = 20;
 
-/** With the same answer. */
+/** These calls have the same answer. */
 export interface Rejection {
   readonly statusCode: number | null;
   readonly message: string;
@@ -21,17 +21,17 @@ export interface Rejection {
   readonly last: RunCall;
 }
 
-/** Never written to the journal. */
+/** None of this is written to the journal. */
 export interface RunControl {
-  /** First Ctrl-C: no new sends; those in flight finish, marks are flushed. */
+  /** The first Ctrl-C aborts it. Then no new call is sent, those in flight finish, and marks are flushed. */
   readonly signal?: AbortSignal;
-  /** By callback id, for keys that the service doesn't return. */
+  /** These are the keys, by callback id, that the service doesn't return. */
   readonly keys?: ReadonlyMap<string, string>;
-  /** `--via service`: the run lasts until the service has made its attempts. */
+  /** With `--via service`, the run lasts until the service has made its attempts. */
   readonly followsService?: boolean;
-  /** Of a resumed run: the receiver may see those twice. */
+  /** A resumed run sends unknown calls again, which the receiver may see twice. */
   readonly resendUnknown?: boolean;
-  /** Nothing is sent without one. Left out: the caller excludes other runs. */
+  /** Nothing is sent once a lock is lost. Without locks, the caller excludes other runs. */
   readonly locks?: HeldLocks;
 }
 
@@ -40,7 +40,7 @@ export class RunSession {
   readonly journal: Journal;
   readonly deps: RunDeps;
   readonly locks: HeldLocks | undefined;
-  /** Of the whole run; each callback has its own (`stopOf`). */
+  /** It stops the whole run. Each callback has its own signal (`stopOf`). */
   readonly stop: StopSignal;
   readonly #troubled = new Map<string, RunCall>();
   readonly #rejections = new Map<string, Rejection>();
@@ -53,7 +53,7 @@ export class RunSession {
   readonly #unmarked = new Map<string, readonly UnmarkedRun[]>();
   #service: ServiceCounts | null = null;
 
-  /** `counts` are by callback: planned, or left by earlier sessions. */
+  /** `counts` are by callback. They count what is planned, or what earlier sessions left. */
   constructor(
     {
       header,
@@ -105,7 +105,7 @@ export class RunSession {
     return stop;
   }
 
-  /** null: not asked, or it doesn't say. */
+  /** It is null if the service wasn't asked, or doesn't say. */
   get service(): ServiceCounts | null {
     return this.#service;
   }
@@ -125,7 +125,7 @@ export class RunSession {
     return [...this.#unmarked.values()].flat();
   }
 
-  /** `callbackId` null: a request of the run waits, with what comes after it. */
+  /** If `callbackId` is null, a request of the run waits, and so does what comes after it. */
   pausing(callbackId: string | null, until: number): void {
     this.#onEvent({ type: "pausing", callbackId, until });
   }
@@ -138,17 +138,20 @@ export class RunSession {
     return this.#stops.get(callbackId)?.reason ?? null;
   }
 
-  /** Unknown, not found, or not marked. */
+  /** These calls are unknown, not found, or not marked. */
   get troubled(): readonly RunCall[] {
     return [...this.#troubled.values()];
   }
 
-  /** Most frequent first. */
+  /** The most frequent one is first. */
   rejections(): readonly Rejection[] {
     return [...this.#rejections.values()].sort((one, other) => other.calls - one.calls);
   }
 
-  /** `from`: state before the step; left out: left, or being sent again. A journal that can't be written stops the run. */
+  /**
+   * `from` is the state before the step. By default the call was left, or is being sent again. A journal that can't be written stops the
+   * run.
+   */
   record(callbackId: string, step: CallStep, from?: RunCallState): void {
     this.journal.collect(step);
     if (!isOutcome(step)) this.writeOutcomes();
@@ -204,7 +207,7 @@ export class RunSession {
     }
   }
 
-  /** Of a canary. */
+  /** A canary that is sent again isn't rejected any more. */
   #forgetRejection(callId: string): void {
     for (const [key, rejection] of this.#rejections) {
       if (rejection.first.id !== callId && rejection.last.id !== callId) continue;
@@ -246,7 +249,7 @@ export class StopSignal {
     return this.#hasServiceFailed ? "service" : (this.#reason ?? "done");
   }
 
-  /** Ends waits, not requests. */
+  /** It ends waits, not requests. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
@@ -261,7 +264,7 @@ export class StopSignal {
   }
 }
 
-/** Rethrows anything else: a bug. */
+/** Rethrows anything else, which is a bug. */
 export function asWhcbError(error: unknown): WhcbError {
   if (isWhcbError(error)) return error;
   throw error;

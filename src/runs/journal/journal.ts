@@ -16,7 +16,7 @@ export interface JournalFile {
 
 export type OpenJournalFile = (path: string, at: "new" | number) => JournalFile;
 
-/** A new file (0600; fails if it exists), or an existing one truncated to `at` bytes. */
+/** Creates a file (0600), and fails if it exists; or opens an existing one and truncates it to `at` bytes. */
 export const openJournalFile: OpenJournalFile = (path, at) => {
   const descriptor = openSync(path, at === "new" ? "ax" : TO_APPEND, 0o600);
   if (at !== "new") ftruncateSync(descriptor, at);
@@ -27,7 +27,7 @@ export const openJournalFile: OpenJournalFile = (path, at) => {
   };
 };
 
-/** Flushed without a call of `flushed`. */
+/** So many bytes are flushed without a call of `flushed`. */
 const FLUSH_EVERY_BYTES = 256 * 1024;
 
 /** Lines reach the OS before the next step, so killing the process loses none; `flushed()` waits for the disk. */
@@ -43,19 +43,19 @@ export class Journal {
   #waiting: { readonly upTo: number; readonly resolve: () => void; readonly reject: (error: WhcbError) => void }[] = [];
   #rest: Uint8Array = new Uint8Array();
 
-  /** `prefix`: the missing line end of the file. */
+  /** `prefix` is the line end that the file lacks. */
   constructor(file: JournalFile, prefix: "" | "\n" = "") {
     this.#file = file;
     this.#collected = prefix;
   }
 
-  /** Throws `unavailable` if the disk is full or broken; earlier lines stay readable. */
+  /** Throws `unavailable` if the disk is full or broken. Earlier lines stay readable. */
   append(step: RunStep): void {
     this.collect(step);
     this.write();
   }
 
-  /** Written with the other lines of this turn: the caller calls `write`. */
+  /** The line is written with the others of this turn, when the caller calls `write`. */
   collect(step: RunStep): void {
     this.#collected += stepText(step);
   }
@@ -135,7 +135,7 @@ export class Journal {
 }
 
 export interface JournalEnd {
-  /** Up to the end of the last whole line: where a resumed run appends. */
+  /** A resumed run appends here, after the last whole line. */
   readonly length: number;
   /** The writer adds the missing line end. */
   readonly lacksLineEnd: boolean;
@@ -143,7 +143,9 @@ export interface JournalEnd {
 
 const LINE_END = 0x0a;
 
-/** In order; a torn last line is ignored. Throws `malformed` for a bad line before good ones, `not-found` without a file. */
+/**
+ * Reads the steps in order, and ignores a torn last line. Throws `malformed` for a bad line before good ones, `not-found` without a file.
+ */
 export async function readJournal(path: string, onStep: (step: RunStep) => void): Promise<JournalEnd> {
   let length = 0;
   let offset = 0;

@@ -16,7 +16,7 @@ import {
 
 interface Unmarked {
   readonly header: RunHeader;
-  /** accepted: they have arrived. seen: a list said so. */
+  /** Accepted calls have arrived; of seen ones, a list said so. */
   readonly as: "accepted" | "seen";
 }
 
@@ -33,7 +33,7 @@ export class ArrivedCalls {
   readonly #leftOut = new Map<string, { readonly callbackId: string; readonly run: Unmarked }>();
 
   /**
-   * `sender`: the run that sends; if it marks nothing, it leaves none out, and none that is seen if it has a list itself. Throws `malformed` if a
+   * A `sender` that marks nothing leaves none out, and one that has a list itself leaves out none that is seen. Throws `malformed` if a
    * journal that may have such calls is damaged.
    */
   static async read(
@@ -71,7 +71,7 @@ export class ArrivedCalls {
     });
   }
 
-  /** The runs of the calls that were left out; default: of all callbacks. */
+  /** Returns the runs of the calls that were left out, by default of all callbacks. */
   unmarked(callbackId?: string): readonly UnmarkedRun[] {
     const runs = new Map<Unmarked, number>();
     for (const { callbackId: id, run } of this.#leftOut.values())
@@ -80,7 +80,7 @@ export class ArrivedCalls {
   }
 }
 
-/** "6 calls not sent: they have arrived, but run 20261124-233015-0427F3A hasn't marked them". */
+/** Returns a text such as "6 calls not sent: they have arrived, but run 20261124-233015-0427F3A hasn't marked them". */
 export function describeUnmarked({ header, as, calls }: UnmarkedRun): string {
   const [have, were, them] = calls === 1 ? ["it has", "it was", "it"] : ["they have", "they were", "them"];
   const reason = as === "accepted" ? `${have} arrived` : `your list said that ${were} received`;
@@ -120,7 +120,7 @@ export async function readMarks(
   return (key, since, runId) => marks.get(key)?.some(({ at, run }) => at > since || wasBegunAfter(run, runId)) === true;
 }
 
-/** Its calls may be sent again, whatever is known of them; after an undo they are what they were before. */
+/** The calls of such a run may be sent again, whatever is known of them. After an undo they are what they were before. */
 export function isMarkFailed({ kind, undoes }: RunHeader): boolean {
   return kind === "mark-failed" && undoes === undefined;
 }
@@ -129,7 +129,10 @@ export function callKey(callbackId: string, id: string): string {
   return `${callbackId} ${idKey(id)}`;
 }
 
-/** Whether a later reconcile of the callback, by the service's clock, has a newer list of what the receiver has. One that was discarded has none. */
+/**
+ * Returns a function that tells whether a later reconcile of the callback, by the service's clock, has a newer list of what the receiver
+ * has. A discarded run has none.
+ */
 export async function readNewerLists(folder: RunFolder): Promise<(callbackId: string, run: RunHeader) => boolean> {
   const latestAt = new Map<string, number>();
   for (const run of await listRuns(folder)) {

@@ -1,4 +1,4 @@
-/** One process per run: an operating-system lock on a file, which ends with its process. */
+/** One process works on a run: it has an operating-system lock on a file, which ends with the process. */
 import { existsSync } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -37,7 +37,7 @@ export async function lockRun({ runsDirectory, lockFile }: RunFolder, runId: str
   };
 }
 
-/** false where files can't be locked. */
+/** Returns false where files can't be locked. */
 export async function isRunLocked({ runsDirectory, lockFile }: RunFolder, runId: string): Promise<boolean> {
   const path = lockPath(runsDirectory, runId);
   if (!existsSync(path)) return false;

@@ -1,4 +1,4 @@
-/** What a journal has of a URL. Who reads a journal must not be able to try out secrets, so the key of the hash isn't beside it. */
+/** Someone who reads a journal must not be able to try out the secrets of a URL, so the key of the hash isn't beside it. */
 import { createHmac } from "node:crypto";
 import { link, readFile, rm, writeFile } from "node:fs/promises";
 import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
@@ -51,7 +51,7 @@ async function readKey(deps: KeyDeps): Promise<Buffer | null> {
   });
 }
 
-/** Written under another name, then linked: nobody reads half a key, and of two processes one's counts. */
+/** The key is written under another name, then linked, so nobody reads half a key, and of two processes one's key counts. */
 async function createKey(deps: KeyDeps): Promise<Buffer> {
   const path = keyPath(deps);
   const draft = `${path}.${Buffer.from(deps.random.bytes(6)).toString("hex")}`;

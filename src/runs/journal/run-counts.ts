@@ -5,7 +5,7 @@ export type RunCallState =
   | "left"
   | "accepted"
   | "rejected"
-  /** Sent, outcome unknown. */
+  /** It was sent, and its outcome is unknown. */
   | "unknown"
   | "requested"
   | "skipped"
@@ -30,13 +30,13 @@ export const NO_COUNTS: RunCounts = {
 
 export interface StepContext {
   readonly header: RunHeader;
-  /** State of the calls before the step. */
+  /** The calls had this state before the step. */
   readonly from: RunCallState;
   readonly calls: number;
 }
 
 export function reduceCounts(counts: RunCounts, step: CallStep, { header, from, calls }: StepContext): RunCounts {
-  // One copy per step: a replay counts thousands a second.
+  // Each step makes one copy, as a replay counts thousands a second.
   const next = { ...counts };
   switch (step.step) {
     case "planned":
@@ -86,7 +86,7 @@ export function plannedState(action: PlannedAction, { kind }: RunHeader): RunCal
   return action === "mark" && kind === "reconcile" ? "seen" : "left";
 }
 
-/** Whatever becomes of its mark. */
+/** Such a call stays accepted or seen, whatever becomes of its mark. */
 export function hasArrived(state: RunCallState): state is "accepted" | "seen" {
   return state === "accepted" || state === "seen";
 }

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Random } from "../../platform/random.js";
 
-/** 20261124-233015-0427F3A: UTC time (`now`, epoch ms) and four random digits. Sorts by time. */
+/** Returns the UTC time (`now`, epoch ms) and four random digits, as in 20261124-233015-0427F3A. Ids sort by time. */
 export function newRunId(now: number, random: Random): string {
   const [date = "", time = ""] = new Date(now).toISOString().split("T");
   const milliseconds = time.slice(9, 12);
@@ -13,7 +13,7 @@ export function journalPath(runsDirectory: string, runId: string): string {
   return join(runsDirectory, `${runId}.ndjson`);
 }
 
-/** null for a lock or a draft. */
+/** Returns null for a lock or a draft. */
 export function runIdOfFile(name: string): string | null {
   return /^([\dA-Z-]+)\.ndjson$/.exec(name)?.[1] ?? null;
 }

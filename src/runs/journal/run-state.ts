@@ -18,17 +18,16 @@ export interface RunCall {
   readonly state: RunCallState;
   readonly isMarked: boolean;
   readonly statusCode: number | null;
-  /** The answer's status message, the error, or why it was skipped. */
+  /** This is the answer's status message, the error, or why the call was skipped. */
   readonly message: string | null;
-  /** Of its last step. */
+  /** The last step was taken at this instant. */
   readonly at: number;
 }
 
 export interface RunEntry extends RunCall {
   readonly do: PlannedAction;
-  /** Not marked yet. */
   readonly needsMark: boolean;
-  /** Says nothing about this call, so it is sent again. */
+  /** A rejected canary says nothing about its call, so it is sent again. */
   readonly isRejectedCanary: boolean;
 }
 
@@ -45,7 +44,7 @@ export class RunState {
   #isDiscarded = false;
   readonly #entries = new Map<string, Entry>();
   readonly #counts = new Map<string, RunCounts>();
-  /** null before the first session, and after one that ended in order. */
+  /** It is null before the first session, and after one that ended in order. */
   #openSession: { readonly bootId: string; readonly concurrency: number } | null = null;
   #isRequestOpen = false;
   #sends: Send[] = [];
@@ -103,7 +102,7 @@ export class RunState {
     }
   }
 
-  /** Only the first sends, outcomes + `concurrency` of them, can have left; after a reboot (another `bootId`), any may have. */
+  /** Only the first sends, outcomes + `concurrency` of them, can have left. After a reboot (another `bootId`), any may have. */
   closeSession(bootId: string): void {
     if (this.#openSession === null) return;
     this.#isRequestOpen = true;
@@ -153,7 +152,7 @@ export class RunState {
     if (entry === undefined || (step.step === "marked" && entry.isMarked)) return;
     this.#count(entry, step);
     if (step.step === "sent") {
-      // Written ahead, so the state stays what it was: an unknown call may not be sent again after all.
+      // The line is written ahead, so the state stays what it was: an unknown call may not be sent again after all.
       const send = { entry, hasOutcome: false };
       this.#sends.push(send);
       this.#lastSend.set(call, send);

@@ -1,4 +1,7 @@
-/** Each step is written to the journal, counted and passed to the listener (docs/runs.md); none holds a key, a secret of a URL or a call's content. */
+/**
+ * Each step is written to the journal, counted and passed to the listener (docs/runs.md). None holds a key, a secret of a URL or a call's
+ * content.
+ */
 import type { ReplayOptions } from "../run-options.js";
 import type { RecordedUrl } from "./recorded-url.js";
 
@@ -14,25 +17,25 @@ export type RunStep =
     }
   /** Nothing is in flight: `sent` calls without an outcome weren't sent. */
   | { readonly step: "idle"; readonly at: number }
-  /** In order: nothing is in flight. */
+  /** The session ended in order, so nothing is in flight. */
   | { readonly step: "ended"; readonly at: number; readonly reason: StopReason | "done"; readonly counts: RunCounts }
-  /** By a user; always the last line. */
+  /** A user gave the run up. This is always the last line. */
   | { readonly step: "discarded"; readonly at: number }
   | CallStep;
 
-/** Of one or more calls of one callback. Times are epoch ms. */
+/** A step is about one or more calls of one callback. Times are epoch ms. */
 export type CallStep =
   | { readonly step: "planned"; readonly callback: string; readonly call: string; readonly do: PlannedAction }
-  /** Written ahead: sends follow this order, and call n + `concurrency` is sent only after an outcome is written. */
+  /** The line is written ahead. Sends follow this order, and call n + `concurrency` is sent only after an outcome is written. */
   | { readonly step: "sent"; readonly call: string; readonly at: number }
   | { readonly step: "accepted"; readonly call: string; readonly at: number; readonly ms: number }
   | {
-      /** deferred: the endpoint asked for a pause; the call is sent again. */
+      /** A call is deferred if the endpoint asked for a pause, and is sent again then. */
       readonly step: "rejected" | "deferred";
       readonly call: string;
       readonly at: number;
       readonly ms: number;
-      /** null: no answer. */
+      /** It is null if there was no answer. */
       readonly status: number | null;
       readonly message: string;
       /** A resumed run sends it again. */
@@ -41,7 +44,7 @@ export type CallStep =
   | { readonly step: "requested"; readonly calls: readonly string[]; readonly at: number }
   | { readonly step: "marked"; readonly calls: readonly string[]; readonly as: "SUCCESS" | "FAILED"; readonly at: number }
   | {
-      /** mark-rejected: an accepted or seen call, which a resumed run marks again. */
+      /** mark-rejected is about an accepted or seen call, which a resumed run marks again. */
       readonly step: "not-found" | "mark-rejected";
       readonly call: string;
       readonly at: number;
@@ -49,13 +52,13 @@ export type CallStep =
     }
   | { readonly step: "skipped"; readonly call: string; readonly at: number; readonly reason: SkipReason };
 
-/** send: POST it. mark: only tell the service. ask: let the service attempt it. */
+/** `send` POSTs the call, `mark` only tells the service, and `ask` lets the service attempt it. */
 export type PlannedAction = "send" | "mark" | "ask";
 
-/** settled: SUCCESS or gone; order: an earlier call of the same sender or message was rejected. */
+/** A settled call is SUCCESS or gone. A call is skipped for its order if an earlier one of the same sender or message was rejected. */
 export type SkipReason = "settled" | "order";
 
-/** gone: the callback was deleted; changed: something else would be sent now, or elsewhere. */
+/** The callback is gone if it was deleted, and changed if something else would be sent now, or elsewhere. */
 export type StopReason =
   | "interrupted"
   | "canary"
@@ -69,32 +72,32 @@ export type StopReason =
 
 export type RunKind = "replay" | "mark-success" | "mark-failed" | "reconcile";
 
-/** What a run is for, as its plan says. */
+/** The plan decides what a run is for. */
 export interface RunPurpose {
   readonly runId: string;
   readonly kind: RunKind;
-  /** null for marks. `to` has no secrets. */
+  /** It is null for marks. `to` has no secrets. */
   readonly options: ReplayOptions | null;
-  /** Only for a reconcile; missing in journals of 0.1.0. `unmarked`: not planned, as another run is to mark them. */
+  /** Only a reconcile has it; journals of 0.1.0 lack it. The `unmarked` calls aren't planned, as another run is to mark them. */
   readonly reconcile?: { readonly failed: number; readonly ambiguous: number; readonly unmarked?: number };
-  /** Only for marks, before their calls were listed; missing in journals of 0.1.0. */
+  /** Only a run of marks has it, from before its calls were listed. Journals of 0.1.0 lack it. */
   readonly listedAt?: number;
-  /** Only for an undo: the run of mark-success. */
+  /** Only an undo has it: the run of mark-success that it undoes. */
   readonly undoes?: UndoneRun;
 }
 
 export interface RunHeader extends RunPurpose {
   readonly profile: string;
-  /** Origin or file. */
+  /** This is an origin or a file. */
   readonly service: string;
   readonly who: string;
   readonly startedAt: number;
-  /** The start by the service's clock; journals of 0.1.0 lack it. */
+  /** This is the start by the service's clock. Journals of 0.1.0 lack it. */
   readonly serviceStartedAt?: number;
   readonly callbacks: readonly RecordedCallback[];
   /** Tells whether `options.to` is the same, as `urlHash` does for a callback. */
   readonly toHash?: string | undefined;
-  /** The latest id in the folder, if it is later than the run's own: the clock was set back since. */
+  /** The folder's latest id is kept if it is later than the run's own: the clock was set back since. */
   readonly begunAfter?: string;
 }
 
@@ -119,34 +122,34 @@ export interface RunCounts {
   readonly left: number;
   /** An accepted or seen one counts as such too. */
   readonly notFound: number;
-  /** Whatever their state. */
+  /** Marked calls count whatever their state is. */
   readonly marked: number;
-  /** Accepted, seen or to be marked, and not marked yet. */
+  /** These are accepted, seen or to be marked, and not marked yet. */
   readonly toMark: number;
 }
 
-/** What the service has done of a run (`--via service`). */
+/** The service has done so much of a run (`--via service`). */
 export interface ServiceCounts {
   readonly total: number;
   readonly succeeded: number;
   readonly failed: number;
-  /** Marked or erased before their attempt ended; those of a replay that was cancelled count as cancelled. */
+  /** They were marked or erased before their attempt ended. Those of a replay that was cancelled count as cancelled. */
   readonly settled: number;
   readonly cancelled: number;
   readonly left: number;
 }
 
-/** `counts`: of the whole run, after the step. */
+/** `counts` are those of the whole run, after the step. */
 export type RunEvent =
   /** `total` is null if the service doesn't say. */
   | { readonly type: "listed"; readonly callbackId: string; readonly calls: number; readonly total: number | null }
   | { readonly type: "started"; readonly header: RunHeader; readonly counts: RunCounts }
   | { readonly type: "step"; readonly callbackId: string; readonly step: CallStep; readonly counts: RunCounts }
-  /** By the service (`--via service`). */
+  /** The service sends the calls (`--via service`). */
   | { readonly type: "replaying"; readonly service: ServiceCounts }
-  /** The service asked for a pause: nothing is marked until `until`; null: a request waits until then. */
+  /** The service asked for a pause: no call of the callback is marked until `until`. With null, a request waits until then. */
   | { readonly type: "pausing"; readonly callbackId: string | null; readonly until: number }
-  /** No new sends from here. */
+  /** No new call is sent from here. */
   | { readonly type: "stopping"; readonly callbackId: string | null; readonly reason: StopReason };
 
 export type RunListener = (event: RunEvent) => void;
@@ -155,7 +158,7 @@ export function stepText(step: RunStep): string {
   return `${JSON.stringify(step)}\n`;
 }
 
-/** null for no journal line. Fields aren't checked: the journal is our own. */
+/** Returns null for what isn't a journal line. Fields aren't checked, as the journal is our own. */
 export function parseStep(text: string): RunStep | null {
   let value: unknown;
   try {

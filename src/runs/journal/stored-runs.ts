@@ -9,9 +9,9 @@ import { type RunCall, RunState } from "./run-state.js";
 import { parseStep, type RunCounts, type RunHeader, type RunStep } from "./run-step.js";
 
 export interface RunOverview extends RunHeader {
-  /** unfinished: something to send, mark or find out. running: the same, and a process works on it. discarded: given up by a user. */
+  /** An unfinished run has something to send, mark or find out. Of a running one, a process does that. A user gave up a discarded one. */
   readonly state: "running" | "unfinished" | "finished" | "discarded";
-  /** Of the last line. */
+  /** The last line was written at this instant. */
   readonly lastAt: number;
   readonly counts: RunCounts;
 }
@@ -19,12 +19,12 @@ export interface RunOverview extends RunHeader {
 export interface RunRecord extends RunOverview {
   /** A run of marks may have marked these with its last request. */
   readonly maybeMarked: readonly RunCall[];
-  /** Of the calls to mark: only a list has them. */
+  /** So many of the calls to mark are only known from a list. */
   readonly seenToMark: number;
   readonly calls: readonly RunCall[];
 }
 
-/** Newest first, without unreadable files. */
+/** Returns the newest first, without unreadable files. */
 export async function listRuns(folder: RunFolder): Promise<readonly RunOverview[]> {
   const overviews: RunOverview[] = [];
   for await (const overview of overviewsOf(folder)) overviews.push(overview);
@@ -44,7 +44,7 @@ export async function listWantedRuns(
   return overviews.filter(isWanted);
 }
 
-/** Of a profile; null if there is none. */
+/** Returns null if the profile has none. */
 export async function latestUnfinishedRun(folder: RunFolder, profile: string): Promise<RunOverview | null> {
   for await (const overview of overviewsOf(folder)) {
     if (overview.profile === profile && overview.state === "unfinished") return overview;
@@ -52,7 +52,7 @@ export async function latestUnfinishedRun(folder: RunFolder, profile: string): P
   return null;
 }
 
-/** By id, or a unique beginning or end of one; null: the latest. Throws `not-found`, `usage`, `malformed`. */
+/** `wanted` is an id, a unique beginning or end of one, or null for the latest run. Throws `not-found`, `usage`, `malformed`. */
 export async function readRun(folder: RunFolder, wanted: string | null): Promise<RunRecord> {
   const { runsDirectory, clock } = folder;
   const runId = await findRunId(runsDirectory, wanted);
@@ -72,7 +72,7 @@ export interface StoredRunState {
   readonly end: JournalEnd;
 }
 
-/** A killed session is still open in it. */
+/** The session of a killed process is still open in the state. Throws `malformed`. */
 export async function readRunState(runsDirectory: string, runId: string): Promise<StoredRunState> {
   const { state, hasSession, end } = await readSteps(runsDirectory, runId);
   if (state === null) throw new WhcbError("malformed", `the journal of run ${runId} has no first line`, MOVE_AWAY);
@@ -82,8 +82,8 @@ export async function readRunState(runsDirectory: string, runId: string): Promis
 }
 
 /**
- * Those of a wanted header that aren't discarded and have calls to mark. Reads only the ends of the other journals. Throws `malformed` for
- * one that is damaged.
+ * Yields the runs of a wanted header that aren't discarded and have calls to mark. Reads only the ends of the other journals. Throws
+ * `malformed` for one that is damaged.
  */
 export async function* readUnmarkedRuns(
   runsDirectory: string,
@@ -99,7 +99,7 @@ export async function* readUnmarkedRuns(
 }
 
 interface JournalSteps {
-  /** null: there is no first line. */
+  /** It is null if there is no first line. */
   readonly state: RunState | null;
   readonly hasSession: boolean;
   readonly end: JournalEnd;
@@ -116,7 +116,7 @@ async function readSteps(runsDirectory: string, runId: string): Promise<JournalS
   return { state, hasSession, end };
 }
 
-/** Never resumed again; its journal stays. Throws `not-found`, `usage`, `unavailable` while its process lives. */
+/** A discarded run is never resumed again, and its journal stays. Throws `not-found`, `usage`, `unavailable` while its process lives. */
 export async function discardRun(folder: RunFolder, wanted: string): Promise<string> {
   const { runsDirectory, clock } = folder;
   const runId = await findRunId(runsDirectory, wanted);
@@ -133,8 +133,8 @@ export async function discardRun(folder: RunFolder, wanted: string): Promise<str
 }
 
 /**
- * Finished and discarded ones whose last step is older than this (epoch ms); never an unfinished, running or unreadable one, nor one of marks,
- * or a reconcile that may be later than such a run, which takes back no later mark and has an older list. Newest first.
+ * Returns the finished and discarded runs whose last step is before this instant, newest first. A run of marks, or a reconcile, is kept
+ * while an unfinished run may be earlier: that one must not take back a later mark, or trust an older list.
  */
 export async function listOldRuns(folder: RunFolder, before: number): Promise<readonly RunOverview[]> {
   const runs = await listRuns(folder);
@@ -151,17 +151,17 @@ export async function listOldRuns(folder: RunFolder, before: number): Promise<re
   return old;
 }
 
-/** Whether a run may have done something after an instant of another one (by its id), by the service's clock. */
+/** Tells whether a run may have done something after an instant of another one (by its id), by the service's clock. */
 export function mayBeLater(run: RunOverview, other: string, since: number): boolean {
   return wasBegunAfter(run, other) || byService(run.lastAt, run) >= since;
 }
 
-/** Whatever their dates are. */
+/** Ids tell this, whatever the dates of the runs are. */
 export function wasBegunAfter({ begunAfter = "" }: RunHeader, other: string): boolean {
   return begunAfter >= other;
 }
 
-/** An instant of a journal by the service's clock, which may differ from this machine's. */
+/** Converts an instant of a journal to the service's clock, which may differ from this machine's. */
 export function byService(at: number, { startedAt, serviceStartedAt = startedAt }: RunHeader): number {
   return at - startedAt + serviceStartedAt;
 }
@@ -176,7 +176,7 @@ export async function deleteRun(folder: RunFolder, runId: string): Promise<void>
   }
 }
 
-/** null: the latest. Throws `not-found`, or `usage` if several match. */
+/** `wanted` null means the latest. Throws `not-found`, or `usage` if several match. */
 export async function findRunId(runsDirectory: string, wanted: string | null): Promise<string> {
   const ids = await runIds(runsDirectory);
   const text = (wanted ?? ids[0] ?? "").toUpperCase();
@@ -220,7 +220,7 @@ async function readOverview(folder: RunFolder, runId: string): Promise<RunOvervi
 const FIRST_BYTES = 64 * 1024;
 const LAST_BYTES = 4 * 1024;
 
-/** null for a line that is longer than what is read, or damaged. */
+/** A line that is longer than what is read, or damaged, is null. */
 interface JournalEnds {
   readonly header: RunHeader | null;
   readonly last: RunStep | null;
@@ -249,7 +249,7 @@ async function progressOf(folder: RunFolder, runId: string, counts: RunCounts): 
   return (await isRunLocked(folder, runId)) ? "running" : "unfinished";
 }
 
-/** Newest first, by the clock of this machine. */
+/** Returns the newest first, by the clock of this machine. */
 export async function runIds(runsDirectory: string): Promise<readonly string[]> {
   const names = await readdir(runsDirectory).catch(() => []);
   return names

@@ -1,10 +1,10 @@
-/** The fields of a body as a callback receives it, by which a list and a call are compared. */
+/** A list and a call are compared by the fields of a body as a callback receives it. */
 import { WhcbError } from "../../domain/errors.js";
 import { objectOf } from "../../wire/json/json-value.js";
 import { parseJsonText } from "../../wire/json/read-json.js";
 import { readXml } from "../../wire/xml/xml-read.js";
 
-/** Names in lower case, without spaces, dashes and underscores. Of a name that repeats, the last counts. */
+/** Names are in lower case, without spaces, dashes and underscores. If a name repeats, the last one counts. */
 export type Fields = readonly (readonly [name: string, value: string])[];
 
 /** Other members, which a sender may have added, can't pass for an id or for one of these in another spelling. */
@@ -26,7 +26,7 @@ export const KNOWN_FIELDS: ReadonlySet<string> = new Set([
   ...[...Object.keys(PARTS), "messagelocation", "location", "customparameters"],
 ]);
 
-/** null: it can't be read. */
+/** Returns null if it can't be read. */
 export function fieldsOfBody(body: string): Fields | null {
   try {
     if (!body.startsWith("<")) return bodyFields(parseJsonText(body));
@@ -38,7 +38,7 @@ export function fieldsOfBody(body: string): Fields | null {
   }
 }
 
-/** As a callback receives it, or all fields in one object. */
+/** The body is one that a callback receives, or has all fields in one object. */
 function bodyFields(body: unknown): Fields | null {
   const top = named(body);
   if (top === null) return null;
@@ -60,12 +60,12 @@ function bodyFields(body: unknown): Fields | null {
   return fields;
 }
 
-/** A value that can't be compared, but may say that the line wasn't received. */
+/** Such a value can't be compared, but may say that the line wasn't received. */
 function isOther(column: string, value: unknown): boolean {
   return value !== null && (DATE_FIELDS.has(column) ? typeof value === "boolean" : !KNOWN_FIELDS.has(column));
 }
 
-/** null: nothing that could be an address, such as `whatsapp`, or a list of numbers. */
+/** Returns null if there is nothing that could be an address, such as `whatsapp` or a list of numbers. */
 function otherSenderOf(from: unknown): string | null {
   if (from === undefined || isText(from)) return null;
   const members = named(from);

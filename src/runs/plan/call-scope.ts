@@ -7,15 +7,15 @@ import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import type { RunListener } from "../journal/run-step.js";
 
 export interface CallScope {
-  /** Ids or names; null: all callbacks. */
+  /** They are ids or names. null means all callbacks. */
   readonly callbacks: readonly string[] | null;
   readonly calls: CallSelector;
 }
 
-/** Whole ids or a filter. An empty list selects nothing. */
+/** Ids are whole. An empty list selects nothing. */
 export type CallSelector = { readonly callIds: readonly string[] } | { readonly filter: CallFilter };
 
-/** Each once. Throws `not-found`. */
+/** Returns each callback once. Throws `not-found`. */
 export async function callbacksOf({ callbacks }: CallScope, client: Client): Promise<readonly ListedCallback[]> {
   if (callbacks === null) return client.getAllCallbacks();
   const found: ListedCallback[] = [];
@@ -47,16 +47,15 @@ export function nullIfGone(error: unknown): null {
   throw error;
 }
 
-/** Calls that change meanwhile move others between the pages, so rows are skipped: the list is read again, at most this often. */
+/** Calls that change meanwhile move others between the pages, so rows are skipped. The list is read at most this often. */
 const MAX_PASSES = 4;
 
-/** How many listed calls can't be used, and why. */
 export interface UnusableCalls {
-  /** Listed although they don't match the filter. */
+  /** They were listed although they don't match the filter. */
   readonly leftOut: number;
   /** They can be neither sent nor marked. */
   readonly withoutId: number;
-  /** Counted by the service, but not listed. */
+  /** The service counts them, but doesn't list them. */
   readonly unlisted: number;
 }
 
@@ -100,7 +99,7 @@ export async function listScope(
   }
 }
 
-/** Beyond this, calls are looked for among those that have the status, before they are requested one by one. */
+/** More calls than this are looked for among those that have the status, before the rest is requested one by one. */
 const MAX_SINGLE_CALLS = 50;
 
 /**

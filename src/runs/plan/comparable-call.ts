@@ -1,4 +1,4 @@
-/** The parts by which a line and a call are compared (docs/cli.md, Reconcile). */
+/** A line and a call are compared by these parts (docs/cli.md, Reconcile). */
 import type { ListedCall } from "../../client/client.js";
 import { type CallStatus, idKey, isErased } from "../../domain/call.js";
 import { givenValues, type MessageResponse, type ResponseKind, senderAddress } from "../../domain/message-response.js";
@@ -7,14 +7,14 @@ import { removeHtml } from "../../wire/remove-html.js";
 import { columnName, fieldsOfBody, OTHER_SENDER } from "./body-fields.js";
 import { contentKey, messageIdsIn, minuteOf, type SeenFormat, type SeenLine, textKey } from "./seen-list.js";
 
-/** E.164, with an extension, in each reading that is valid, the local one first: empty if it can't be parsed. */
+/** Returns each valid reading as E.164, with an extension, the local one first. It is empty if the number can't be parsed. */
 export type ParsePhone = (number: string) => readonly string[];
 
 export interface CompareOptions {
   readonly parsePhone: ParsePhone;
-  /** IANA zone of dates without one. */
+  /** Dates without a zone are of this IANA zone. */
   readonly timezone: string;
-  /** The format of the list that is compared. */
+  /** The list that is compared has this format. */
   readonly format: SeenFormat;
 }
 
@@ -28,17 +28,17 @@ export interface ComparableCall extends ReadSenders {
   /** It has a date that can't be compared. */
   readonly hasUnreadDate: boolean;
   readonly contents: readonly string[];
-  /** Sender as listed, by name if it has no address. */
+  /** This is the sender as listed, by name if it has no address. */
   readonly from: string;
-  /** null: the sender has an address, which may not be comparable. */
+  /** It is null if the sender has an address, which may not be comparable. */
   readonly namesAlone: readonly string[] | null;
-  /** What else the bodies say of the sender. */
+  /** The bodies say this, too, about the sender. */
   readonly otherSenders: readonly string[];
 }
 
 interface ReadSenders {
   readonly senders: Senders;
-  /** Local readings of numbers that are international ones too, and so probably another person's. */
+  /** Local readings of numbers that are international ones too are probably another person's. */
   readonly doubtful: ReadonlySet<string>;
 }
 
@@ -87,11 +87,11 @@ function distinct<Value>(values: readonly Value[]): readonly Value[] {
   return [...new Set(values)];
 }
 
-/** JSON escapes what XML can't have. */
+/** XML can't have what JSON escapes so. */
 const NOT_IN_XML = /\\[ubf]|[\ufffe\uffff]/;
 const TEXT_OR_NULL = /^(?:"|null$|-?\d)/;
 
-/** With and without markup, in XML too if that may read differently. */
+/** Returns the body with and without markup, in XML too if that may read differently. */
 function bodiesOf(response: MessageResponse): readonly string[] {
   const { content } = response.responseMessage;
   const settings = removeHtml(content) === content ? [false] : [false, true];
@@ -103,7 +103,7 @@ function bodiesOf(response: MessageResponse): readonly string[] {
   return isSame ? json : [...json, ...write("xml")];
 }
 
-/** Its content isn't text, so it isn't an empty one. */
+/** A content that isn't text isn't an empty one. */
 function hasOtherContent({ given }: MessageResponse): boolean {
   const members = given?.responseMessage ?? [];
   return members.some(

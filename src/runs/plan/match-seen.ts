@@ -13,12 +13,12 @@ import {
 import { givesAddress, type SeenLine, textKey } from "./seen-list.js";
 
 export interface SeenMatch {
-  /** The only match of a line that identifies it: the receiver has them. */
+  /** The receiver has these: each is the only match of a line that identifies it. */
   readonly seen: readonly ComparableCall[];
   readonly ambiguous: readonly ComparableCall[];
-  /** Lines that match no call, not even nearly. */
+  /** So many lines match no call, not even nearly. */
   readonly unmatched: number;
-  /** Lines that don't identify the FAILED call that is their only match. */
+  /** So many lines don't identify the FAILED call that is their only match. */
   readonly vague: number;
 }
 
@@ -174,7 +174,7 @@ class CallIndex {
       for (const key of this.#keys(call.messageIds, [kind], call.senders[kind])) append(this.#bySender, key, call);
   }
 
-  /** A call's id first, else a message's. */
+  /** A bare id is a call's if there is such a call, and a message's otherwise. */
   resolveId(line: SeenLine): SeenLine {
     if (line.id === null) return line;
     const key = idKey(line.id);
@@ -212,7 +212,7 @@ class CallIndex {
     return id === null || callId === null ? [] : listOf(this.#byMessage.get(idKey(id)));
   }
 
-  /** Of calls with equal ids, the one that is spelled as in the line is meant; without one, any may be. */
+  /** If several calls have equal ids, the line means the one that it spells; if there is none, it may mean any. */
   #namedCalls(wanted: WantedCall): readonly Filled<ComparableCall>[] {
     const { callId, messageId } = wanted.line;
     const equal = this.#byId.get(idKey(callId ?? ""));

@@ -1,4 +1,4 @@
-/** By what the receiver has (docs/cli.md, Reconcile). */
+/** The plan goes by what the receiver has (docs/cli.md, Reconcile). */
 import type { PhoneNumber } from "libphonenumber-js/min";
 import type { Client, ListedCall, ListedCallback } from "../../client/client.js";
 import { KeptLength } from "../../client/list-walker.js";
@@ -20,14 +20,14 @@ import { SnapshotFile } from "./snapshot-file.js";
 export interface ReconcilePlan {
   readonly callback: ListedCallback;
   readonly seen: readonly string[];
-  /** Neither marked nor sent. None with `sendAmbiguous`. */
+  /** These are neither marked nor sent. With `sendAmbiguous` there are none. */
   readonly ambiguous: readonly ComparableCall[];
   readonly replay: ReplayPlan;
   readonly failed: number;
   readonly unmatched: number;
-  /** Lines that don't identify the FAILED call that is their only match. */
+  /** So many lines don't identify the FAILED call that is their only match. */
   readonly vague: number;
-  /** Different numbers that can't be parsed, so aren't compared. */
+  /** So many different numbers can't be parsed, so they aren't compared. */
   readonly unreadableNumbers: number;
   /** Dates with a time zone are compared with dates without one. */
   readonly mixesZones: boolean;
@@ -36,14 +36,14 @@ export interface ReconcilePlan {
 export interface ReconcileRequest extends BodyOptions {
   readonly callback: ListedCallback;
   readonly seen: SeenList;
-  /** IANA zone of dates without one. */
+  /** Dates without a zone are of this IANA zone. */
   readonly timezone: string;
-  /** ISO 3166, for mobile numbers in local form. */
+  /** Mobile numbers in local form are of this country (ISO 3166). */
   readonly country: string | null;
   readonly sendAmbiguous: boolean;
-  /** Of the run that has the callback's lock. */
+  /** The run with this id has the callback's lock. */
   readonly runId?: string | undefined;
-  /** Before the calls are listed. `requests`: null if the service gives no total. */
+  /** It is called before the calls are listed. `requests` is null if the service gives no total. */
   readonly onCompare?: (calls: number | null, requests: number | null) => void;
   readonly onEvent?: RunListener;
 }
@@ -93,7 +93,10 @@ interface ComparedCalls {
 
 const NO_CALLS: ComparedCalls = { calls: [], withoutId: 0, zones: new Set() };
 
-/** Calls of any status, in their latest state; the FAILED ones go to the draft too. A line may match a call without an id, so these count. */
+/**
+ * Returns calls of any status, in their latest state. The FAILED ones go to the draft too. A line may match a call without an id, so these
+ * count.
+ */
 async function listCalls(
   { callback, onEvent }: ReconcileRequest,
   client: Client,
@@ -120,7 +123,7 @@ async function listCalls(
   const { capabilities } = client;
   // The receiver may have PENDING calls. They come first, so that one that is attempted meanwhile is listed again.
   await listScope(client, { callbackId: callback.id, filter: { status: "PENDING" } }, take, onEvent);
-  // Oldest attempt first: a call that is attempted meanwhile moves to where it is still to be read.
+  // The oldest attempt comes first, so a call that is attempted meanwhile moves to where it is still to be read.
   const query = { callbackId: callback.id, filter: {}, withPending: true, oldestFirst: capabilities.has("exact-lists") };
   const listed = await listScope(client, query, take, onEvent);
   const unknown = listed.unlisted + listed.leftOut;
@@ -133,13 +136,13 @@ async function listCalls(
   return { calls: [...calls.values(), ...nameless], withoutId: listed.withoutId, zones };
 }
 
-/** Without PENDING calls; null if the service doesn't say. */
+/** PENDING calls don't count. Returns null if the service doesn't say. */
 async function countCalls(client: Client, callbackId: string): Promise<number | null> {
   for await (const { total } of client.listCalls(callbackId, { filter: {}, limit: 1 })) return total;
   return 0;
 }
 
-/** To E.164, with an extension, in each reading that is valid, the local one first; collects what can't be parsed. */
+/** The parser collects what it can't read. Throws `config` for an unknown country. */
 export async function phoneParser(
   country: string | null,
 ): Promise<{ readonly parse: ParsePhone; readonly unreadable: ReadonlySet<string> }> {

@@ -9,17 +9,20 @@ import { GroupDraft, type ReplayPlan, snapshotPlan } from "./replay-plan.js";
 import { SnapshotFile } from "./snapshot-file.js";
 
 export interface ReplayScope extends CallScope, BodyOptions {
-  /** Leave out calls that the service still retries. */
+  /** Calls that the service still retries are left out. */
   readonly skipRetrying: boolean;
-  /** Of each callback, the oldest; default: all. */
+  /** So many calls of each callback are sent, the oldest. By default, all are. */
   readonly limit?: number | undefined;
-  /** Default: true. */
+  /** The default is true. */
   readonly mark?: boolean;
-  /** Locked callbacks as listed, and the run that has the locks. */
+  /** The run has the locks of these callbacks, which are as they were listed. */
   readonly locked?: { readonly runId: string; readonly callbacks: readonly ListedCallback[] };
 }
 
-/** Lists each FAILED call once, bodies on disk: discard or run the plan. Throws `not-found`, and what the client throws. */
+/**
+ * Lists each FAILED call once, and keeps the bodies on disk until the plan is run or discarded. Throws `not-found`, and what the client
+ * throws.
+ */
 export async function planReplay(scope: ReplayScope, deps: RunDeps, onEvent: RunListener = () => {}): Promise<ReplayPlan> {
   const runId = scope.locked?.runId ?? newRunId(deps.clock.now(), deps.random);
   const callbacks = scope.locked?.callbacks ?? (await callbacksOf(scope, deps.client));

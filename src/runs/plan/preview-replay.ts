@@ -15,11 +15,11 @@ export interface PreviewedRequest {
   readonly request: DeliveryRequest;
   /** It has no parameter of the auth. */
   readonly url: string;
-  /** Must not be shown; "" for none. */
+  /** It must not be shown. It is "" if there is none. */
   readonly secret: string;
 }
 
-/** For a key that the service doesn't return. */
+/** This stands for a key that the service doesn't return. */
 const UNKNOWN_KEY = "WHCB-CALLBACK-KEY";
 
 export async function* previewReplay(
@@ -39,7 +39,7 @@ export async function* previewReplay(
   }
 }
 
-/** The callback whose URL the commands leave to a variable; null: none. Throws `usage` if there are several such URLs. */
+/** Returns the callback whose URL the commands leave to a variable, or null. Throws `usage` if there are several such URLs. */
 export function findHiddenUrl(callbacks: readonly ListedCallback[], { to }: ReplayOptions): ListedCallback | null {
   const hidden = callbacks.filter(({ url }) => hasUrlSecret(sentUrl(to ?? url)));
   if (new Set(hidden.map(({ url }) => to ?? url)).size > 1) {
@@ -60,7 +60,7 @@ export function toCurl({ request, url, secret }: PreviewedRequest): string {
   return words.join(" ");
 }
 
-/** So that JSON needs no quotes that only some shells read. Its other control characters are escaped already. */
+/** These are escaped, so that JSON needs no quotes that only some shells read. Other control characters are escaped already. */
 const UNSHOWABLE = /[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu;
 
 function isJson({ headers }: DeliveryRequest): boolean {

@@ -1,10 +1,10 @@
-/** The rows of CSV and TSV files, as databases and spreadsheets write them. */
+/** Databases and spreadsheets write CSV and TSV in several ways. */
 import { CsvError, type Options as CsvOptions, parse as parseCsv } from "csv-parse/sync";
 import { count } from "../../domain/count.js";
 
 export interface TableRow {
   readonly cells: readonly string[];
-  /** Its first. */
+  /** The row begins on this line. */
   readonly line: number;
 }
 
@@ -18,7 +18,7 @@ export function readCsv(text: string): readonly TableRow[] | UnreadableLine {
   return readRows(text, { delimiter: header.split(";").length > header.split(",").length ? ";" : "," });
 }
 
-/** Spreadsheets quote values, databases don't. Of a file that could be of either, the rows must be the same. */
+/** Spreadsheets quote values, databases don't. If a file could be of either, the rows must be the same. */
 export function readTsv(text: string): readonly TableRow[] | UnreadableLine {
   const plain = readRows(text, { delimiter: "\t", quote: false });
   const quoted = readRows(text, { delimiter: "\t" });
@@ -49,7 +49,7 @@ function readRows(text: string, options: CsvOptions): readonly TableRow[] | Unre
     return rows;
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
-    // The row where it begins: csv-parse finds an open quote at the end of the file.
+    // This is where the row begins: csv-parse finds an open quote at the end of the file.
     return { line: endLine + 1, reason: csvProblem(error, rows[0]?.cells.length ?? 0) };
   }
 }

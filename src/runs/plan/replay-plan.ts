@@ -1,4 +1,4 @@
-/** Every matching call once, oldest first, taken before the first send. */
+/** A plan has every matching call once, oldest first. It is made before the first send. */
 import type { Capabilities } from "../../client/capabilities.js";
 import type { ListedCall, ListedCallback } from "../../client/client.js";
 import type { Clock } from "../../platform/clock.js";
@@ -11,25 +11,24 @@ import type { UnusableCalls } from "./call-scope.js";
 import type { PlannedCall, SnapshotFile } from "./snapshot-file.js";
 
 export interface LeftOutCalls extends UnusableCalls {
-  /** Named by id, but not FAILED. */
+  /** They were named by id, but aren't FAILED. */
   readonly notFailed: number;
-  /** Named by id, not found. */
+  /** They were named by id, and not found. */
   readonly missing: readonly string[];
   /** The service still retries them (`skipRetrying`). */
   readonly skippedRetrying: number;
-  /** Runs that know that the calls have arrived. */
+  /** These runs know that calls have arrived. */
   readonly unmarked: readonly UnmarkedRun[];
 }
 
 export interface ReplayPlan extends LeftOutCalls {
   readonly runId: string;
-  /** Only callbacks with calls to send, in their order. */
+  /** Only callbacks with calls to send have one. */
   readonly groups: readonly ReplayGroup[];
-  /** Over all groups. */
   readonly calls: number;
-  /** In sending order, from disk. */
+  /** Reads the calls in sending order, from disk. */
   read(group: ReplayGroup): AsyncIterable<PlannedCall>;
-  /** In sending order. */
+  /** Yields them in sending order. */
   callIds(group: ReplayGroup): AsyncIterable<string>;
   /** Removes the snapshot from disk; so does running the plan. */
   discard(): Promise<void>;
@@ -40,7 +39,7 @@ export interface SnapshotParts {
   readonly drafts: readonly GroupDraft[];
   readonly file: SnapshotFile;
   readonly leftOut?: Partial<LeftOutCalls>;
-  /** Of each callback, the oldest; default: all. */
+  /** The plan has so many calls of each callback, the oldest. By default it has all. */
   readonly limit?: number | undefined;
 }
 
@@ -55,7 +54,7 @@ const NONE_LEFT_OUT: LeftOutCalls = {
   unmarked: [],
 };
 
-/** Keeps only the places of the calls. */
+/** Only the places of the calls stay in memory. */
 export function snapshotPlan({ runId, drafts, file, leftOut = {}, limit }: SnapshotParts): ReplayPlan {
   const places = new Map<ReplayGroup, CallPlaces>();
   for (const draft of drafts) {
@@ -88,10 +87,10 @@ export function snapshotPlan({ runId, drafts, file, leftOut = {}, limit }: Snaps
   };
 }
 
-/** Two retry intervals: the platform doesn't say what it retries. */
+/** The platform doesn't say what it retries, so a call counts as retried for two intervals. */
 const PROBABLY_RETRYING_MS = 2 * 5 * 60_000;
 
-/** Places in the snapshot file, in sending order: 12 bytes a call, outside the heap. */
+/** Places in the snapshot file are in sending order. They take 12 bytes a call, outside the heap. */
 export interface CallPlaces {
   readonly offsets: Float64Array;
   readonly lengths: Uint32Array;
@@ -103,19 +102,19 @@ export interface ReplayGroup {
   readonly calls: number;
   /** The service still retries these: the receiver may see them twice. */
   readonly retrying: number;
-  /** Of the last attempts, epoch ms; null if there are none. */
+  /** The oldest of the last attempts began then (epoch ms). It is null if there are none. */
   readonly firstAttemptedAt: number | null;
   readonly lastAttemptedAt: number | null;
-  /** Most frequent first; null: without an answer. */
+  /** The most frequent one is first. `statusCode` is null without an answer. */
   readonly statusCodes: readonly { readonly statusCode: number | null; readonly calls: number }[];
-  /** Of those without an answer. */
+  /** So many calls without an answer weren't sent. */
   readonly unsent: number;
 }
 
 export class GroupDraft {
   readonly callback: ListedCallback;
   readonly #ids: string[] = [];
-  /** null: all. */
+  /** It is null if all are kept. */
   #kept: ReadonlySet<string> | null = null;
   readonly #offsets: number[] = [];
   readonly #lengths: number[] = [];
@@ -168,7 +167,7 @@ export class GroupDraft {
     this.#kept = callIds;
   }
 
-  /** Of the first `limit` calls in sending order. */
+  /** The first `limit` calls in sending order count. */
   places(limit = Number.POSITIVE_INFINITY): CallPlaces {
     const order = this.#indexes(limit);
     return {
@@ -177,7 +176,7 @@ export class GroupDraft {
     };
   }
 
-  /** Of the first `limit` calls in sending order. */
+  /** The first `limit` calls in sending order count. */
   group(limit = Number.POSITIVE_INFINITY): ReplayGroup {
     const byCode = new Map<number | null, number>();
     const sum = { unsent: 0, retrying: 0 };
@@ -211,7 +210,7 @@ export class GroupDraft {
   }
 }
 
-/** In columns: 100,000 calls take a few MiB. */
+/** It is kept in columns, so 100,000 calls take a few MiB. */
 export class SendOrder {
   readonly #madeAt: number[] = [];
   readonly #respondedAt: number[] = [];
@@ -219,7 +218,7 @@ export class SendOrder {
   readonly #isOldestFirst: boolean;
   #areTimeOrdered = true;
 
-  /** `isOldestFirst`: as the calls are listed, by last attempt. */
+  /** `isOldestFirst` tells how the calls are listed, by last attempt. */
   constructor({ isOldestFirst = false } = {}) {
     this.#isOldestFirst = isOldestFirst;
   }
@@ -237,7 +236,9 @@ export class SendOrder {
     return this.#attemptedAt[index] || null;
   }
 
-  /** In sending order: by the time in the id (`whcb serve`), else the response's date, then the last attempt; ties oldest first. */
+  /**
+   * The order is by the time in the id (`whcb serve`), or else the response's date, then by the last attempt. Ties are sent oldest first.
+   */
   indexes(): Uint32Array {
     const first = this.#areTimeOrdered ? this.#madeAt : this.#respondedAt;
     const second = this.#attemptedAt;
@@ -253,7 +254,7 @@ const VERSION_7 = /^[0-9A-F]{12}7[0-9A-F]{3}[89AB][0-9A-F]{15}$/i;
 const EARLIEST = Date.UTC(2020, 0);
 const DAY_MS = 86_400_000;
 
-/** Epoch ms in a UUIDv7 without dashes, else null. */
+/** Returns the epoch ms in a UUIDv7 without dashes, or null. */
 function timeInId(id: string, now: number): number | null {
   if (!VERSION_7.test(id)) return null;
   const at = Number.parseInt(id.slice(0, 12), 16);

@@ -1,4 +1,4 @@
-/** docs/cli.md, Reconcile: bodies as NDJSON or XML, a table as CSV or TSV, or bare ids. */
+/** A list has bodies as NDJSON or XML, a table as CSV or TSV, or bare ids (docs/cli.md, Reconcile). */
 import { createHash } from "node:crypto";
 import { idKey } from "../../domain/call.js";
 import { WhcbError } from "../../domain/errors.js";
@@ -11,29 +11,29 @@ export type SeenFormat = "ndjson" | "xml" | "csv" | "tsv" | "ids";
 
 export interface SeenList {
   readonly format: SeenFormat;
-  /** Identical ones once, with the number of the first. */
+  /** Identical lines are there once, with the number of the first. */
   readonly lines: readonly SeenLine[];
   readonly read: number;
-  /** Names of fields that no call has, in lower case. */
+  /** No call has the fields of these names, which are in lower case. */
   readonly notCompared: readonly string[];
   readonly zones: DateZones;
 }
 
-/** true if there is a date that says its time zone, false if there is one that doesn't; null tells nothing. */
+/** It has true if a date says its time zone, and false if one doesn't. null tells nothing. */
 export type DateZones = ReadonlySet<boolean | null>;
 
-/** null: not given. */
+/** What a line doesn't give is null. */
 export interface SeenLine {
-  /** From 1. */
+  /** Lines are counted from 1. */
   readonly line: number;
-  /** As it is spelled. */
+  /** The id is kept as it is spelled. */
   readonly callId: string | null;
-  /** Its key (`idKey`). */
+  /** This is the id's key (`idKey`). */
   readonly messageId: string | null;
-  /** Of a call or a message, as it is spelled. */
+  /** The id may be a call's or a message's, and is kept as it is spelled. */
   readonly id: string | null;
   readonly kind: ResponseKind | null;
-  /** Minutes since the epoch. */
+  /** Minutes count from the epoch. */
   readonly minute: number | null;
   readonly content: string | null;
   readonly mobile: string | null;
@@ -41,18 +41,18 @@ export interface SeenLine {
   readonly mri: string | null;
   readonly voice: string | null;
   readonly name: string | null;
-  /** An address of any of these kinds. */
+  /** The address may be of any of these kinds. */
   readonly from: string | null;
-  /** What else a body says of the sender, as JSON. */
+  /** A body says this, too, about the sender. It is JSON. */
   readonly otherSender: string | null;
 }
 
-/** Whether it can be compared or not. */
+/** An address counts whether it can be compared or not. */
 export function givesAddress({ mobile, email, mri, voice, from }: SeenLine): boolean {
   return [mobile, email, mri, voice, from].some((given) => given !== null);
 }
 
-/** `timezone`: of dates without one. Throws `malformed` with the line number. */
+/** Dates without a zone are of `timezone`. Throws `malformed` with the line number. */
 export function readSeenList(text: string, timezone: string): SeenList {
   const content = text.replace(/^\uFEFF/, "");
   const format = detectFormat(content);
@@ -126,7 +126,7 @@ function jsonRecords(text: string): readonly SeenRecord[] {
 
 const END_OF_BODY = /<\/(?:[\w-]+:)?deliveryResponse\s*>/g;
 
-/** One after another, on one line or several. */
+/** Documents follow one another, on one line or several. */
 function xmlRecords(text: string): readonly SeenRecord[] {
   const records: SeenRecord[] = [];
   let line = 1;
@@ -167,7 +167,7 @@ function tableRecords(text: string, format: "csv" | "tsv"): readonly SeenRecord[
  */
 const ID = /^(?!null$)[^\s,;"'<>{}\p{Cc}\p{Cf}\ufffd]{1,128}$/iu;
 
-/** Quoted or not. Skips blank lines and comments (#). */
+/** Ids may be quoted. Skips blank lines and comments (#). */
 function idRecords(text: string): readonly SeenRecord[] {
   return text.split(/\r?\n/).flatMap((source, index) => {
     const id = source.trim().replace(/^(["'])(.*)\1$/, "$2");
@@ -214,13 +214,13 @@ function seenLine(line: number, given: Fields, timezone: string): SeenLine {
   };
 }
 
-/** A message's id as lists of the format may have it: all but NDJSON are trimmed, and programs differ in how they write TSV. */
+/** Returns a message's id as lists of the format may have it. All but NDJSON are trimmed, and programs differ in how they write TSV. */
 export function messageIdsIn(format: SeenFormat, id: string): readonly string[] {
   if (format === "ndjson") return [id];
   return format === "tsv" ? [id, id.trim(), textKey(id)] : [id, id.trim()];
 }
 
-/** null: it isn't a date. */
+/** Returns null if it isn't a date. */
 export function minuteOf(date: string, timezone: string): number | null {
   const at = readDate(date, timezone);
   return at === null ? null : Math.floor(at / 60_000);
@@ -229,12 +229,12 @@ export function minuteOf(date: string, timezone: string): number | null {
 /** In TSV, a quote may be of the program that wrote it, and a line break, tab or backslash is an escape of some. */
 const SPACES = /(?:\\[bfnrtv]?|[\s\p{Cc}])+/gu;
 
-/** Ignores quotes, and how what separates words is written. */
+/** The key ignores quotes, and how what separates words is written. */
 export function textKey(text: string): string {
   return text.replaceAll('"', "").replace(SPACES, " ").trim();
 }
 
-/** A hash: contents may be long, and a service lists many. */
+/** The key is a hash, as contents may be long, and a service lists many. */
 export function contentKey(content: string): string {
   return createHash("sha256").update(textKey(content), "utf16le").digest("base64");
 }

@@ -1,4 +1,4 @@
-/** Bodies on disk, as a backlog's don't fit in memory. Unlinked once open: nothing stays behind. */
+/** The bodies of a backlog don't fit in memory, so they are on disk. The file is unlinked once it is open, so nothing stays behind. */
 import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { BodyStyle } from "../../domain/callback.js";
@@ -15,11 +15,11 @@ interface CallKeys {
 
 export interface PlannedCall extends CallKeys {
   readonly bytes: number;
-  /** UTF-8, as the endpoint receives it. Large ones are read from disk each time. */
+  /** The body is in UTF-8, as the endpoint receives it. A large one is read from disk each time. */
   readBody(): Uint8Array | Promise<Uint8Array>;
 }
 
-/** Larger bodies aren't read ahead: many calls may be waiting. */
+/** Larger bodies aren't read ahead, as many calls may be waiting. */
 const LARGE_BYTES = 16 * 1024;
 const WRITE_AT_ONCE_BYTES = 1024 * 1024;
 const LF = 0x0a;
@@ -93,7 +93,7 @@ export class SnapshotFile {
     return places;
   }
 
-  /** In order; small ones close together take one read. */
+  /** Returns the calls in order. Small ones close together take one read. */
   async read(places: readonly SnapshotPlace[]): Promise<readonly PlannedCall[]> {
     const from = Math.min(...places.map(({ offset }) => offset));
     const to = Math.max(...places.map(({ offset, length }) => offset + length));
@@ -119,7 +119,7 @@ export class SnapshotFile {
   }
 }
 
-/** First line: keys; rest: body, as a view, not a copy. */
+/** The first line has the keys. The rest is the body, and isn't copied. */
 function smallCall(bytes: Buffer): PlannedCall {
   const end = bytes.indexOf(LF);
   const { id, from, message } = keysIn(bytes.toString("utf8", 0, end));

@@ -1,4 +1,4 @@
-/** `--via service`: the service makes one attempt per call, in a replay with the run's id. */
+/** With `--via service`, the service makes one attempt per call, in a replay with the run's id. */
 import { idKey } from "../../domain/call.js";
 import { count } from "../../domain/count.js";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
@@ -59,7 +59,9 @@ async function request(callbackId: string, callIds: readonly string[], session: 
 const FIRST_POLL_MS = 100;
 const LONGEST_POLL_MS = 1_000;
 
-/** Until it ends or the run is stopped, which stops only the following; else reads once. A service may not offer it. */
+/**
+ * Follows the replay until it ends or the run is stopped, which stops only the following. Otherwise reads it once. A service may have none.
+ */
 export async function followService(untilItEnds: boolean, session: RunSession): Promise<void> {
   const { header, deps, stop } = session;
   try {

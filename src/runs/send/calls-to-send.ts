@@ -7,26 +7,26 @@ export class WrittenAheadCalls {
   readonly #chooser: CallChooser;
   readonly #writeAhead: (callIds: readonly string[]) => Promise<void>;
   readonly #most: number;
-  /** Doubles each time that a send had to wait for the disk. */
+  /** It doubles each time that a send had to wait for the disk. */
   #ahead = 1;
   #ready: PlannedCall[] = [];
   #taken = 0;
   #inFlight = 0;
   #refill: Promise<void> | null = null;
   #refillError: unknown = null;
-  /** Don't ask again before a call in flight is settled. */
+  /** Once it is set, the chooser isn't asked again before a call in flight is settled. */
   #isDry = false;
   #hasEnded = false;
   #onChange: () => void = () => {};
 
-  /** `most`: these calls count as unknown after a power cut, so no more than hides the disk's latency. */
+  /** `most` calls may be written ahead. They count as unknown after a power cut, so it is no more than hides the disk's latency. */
   constructor(chooser: CallChooser, writeAhead: (callIds: readonly string[]) => Promise<void>, most: number) {
     this.#chooser = chooser;
     this.#writeAhead = writeAhead;
     this.#most = most;
   }
 
-  /** null when none is left. Throws what the journal or the snapshot threw. */
+  /** Returns null when none is left. Throws what the journal or the snapshot threw. */
   async next(): Promise<PlannedCall | null> {
     for (;;) {
       if (this.#refillError !== null) throw this.#refillError;
@@ -101,7 +101,7 @@ export class CallChooser {
   readonly #passedOver = new Map<string, PlannedCall[]>();
   #passedOverCount = 0;
   readonly #busyKeys = new Set<string>();
-  /** Keys with a rejected call: a later one would change the order. */
+  /** These keys have a rejected call, so a later one would change the order. */
   readonly #brokenKeys = new Set<string>();
   #isSourceDone = false;
 
@@ -115,7 +115,7 @@ export class CallChooser {
     return this.#isSourceDone && this.#free.length === 0 && this.#passedOverCount === 0;
   }
 
-  /** Up to `most`; fewer if none is left or keys are in flight. */
+  /** Chooses up to `most` calls, and fewer if none is left or keys are in flight. */
   async choose(most: number): Promise<PlannedCall[]> {
     const chosen = this.#free.splice(0, most);
     while (chosen.length < most && !this.#isSourceDone && this.#passedOverCount < MAX_PASSED_OVER) {

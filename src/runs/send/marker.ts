@@ -13,9 +13,9 @@ import { asWhcbError, type RunSession } from "../run-session.js";
 
 /** The client waits out shorter ones itself. */
 const SHORTEST_PAUSE_MS = 60_000;
-/** For one request, in all. */
+/** One request waits so long in all. */
 const LONGEST_PAUSE_MS = 2 * 60 * 60_000;
-/** Waits for so many, at most this long: the journal is flushed once for all. */
+/** Marks wait for so many, at most this long, so that the journal is flushed once for all. */
 const MARKED_TOGETHER = 5 * MAX_IDS_PER_REQUEST;
 const LONGEST_WAIT_MS = 1_000;
 
@@ -23,11 +23,11 @@ export interface MarkJob {
   readonly callbackId: string;
   readonly status: "SUCCESS" | "FAILED";
   readonly from: RunCallState;
-  /** Keys of calls that an earlier request of the run may have marked: what is SUCCESS of them counts as marked by it. */
+  /** An earlier request of the run may have marked the calls of these keys. What is SUCCESS of them counts as marked by it. */
   readonly mayBeMarked?: ReadonlySet<string>;
-  /** To be FAILED although a delivery made them SUCCESS; default: what was delivered is left, if the service says so. */
+  /** The calls become FAILED although a delivery made them SUCCESS. By default what was delivered is left, if the service says so. */
   readonly wereDelivered?: boolean;
-  /** Asked once before each group of marks; a reason stops the callback, and nothing more is marked. */
+  /** It is asked once before each group of marks. A reason stops the callback, and nothing more is marked. */
   readonly findStopReason?: () => Promise<StopReason | null>;
 }
 
@@ -53,14 +53,14 @@ export class Marker {
     this.#work.catch(() => undefined);
   }
 
-  /** `replay`: recorded with the mark. */
+  /** `replay` is recorded with the mark. */
   add(callId: string, replay?: ReplayAttempt): void {
     this.#waiting.push(callId);
     if (replay !== undefined) this.#replays.set(callId, replay);
     if (this.#waiting.length === 1 || this.#waiting.length === MARKED_TOGETHER) this.#wake();
   }
 
-  /** As `finish`, but resolves as soon as the service asks for a pause: other callbacks needn't wait for its end. */
+  /** Resolves as `finish` does, or as soon as the service asks for a pause: other callbacks needn't wait for its end. */
   async finishOrPause(): Promise<void> {
     await Promise.race([this.finish(), this.#paused]);
   }
@@ -96,7 +96,7 @@ export class Marker {
   }
 
   async #markAll(callIds: readonly string[]): Promise<void> {
-    // On disk before it is marked; if the journal fails, what was accepted is marked all the same.
+    // What is marked is on disk before. If the journal fails, what was accepted is marked all the same.
     await this.#session.journal.flushed().catch(() => undefined);
     const { callbackId, findStopReason = async () => null } = this.#job;
     try {
@@ -213,7 +213,7 @@ export type ChunkOutcome =
   | { readonly kind: "done"; readonly callIds: readonly string[] }
   | { readonly kind: "rejected"; readonly callId: string; readonly reason: string; readonly isGone: boolean };
 
-/** Probably caused by one call. */
+/** One call has probably caused such an error. */
 const REJECTIONS: ReadonlySet<ErrorCode> = new Set(["not-found", "invalid", "malformed", "duplicate-name"]);
 
 /**

@@ -18,15 +18,15 @@ export interface SendJob {
   readonly onNotAccepted: (attempt: ReplayAttempt) => void;
 }
 
-/** Bodies in flight to one endpoint, unless a single one is larger. */
+/** Bodies in flight to one endpoint take no more, unless a single one is larger. */
 const BODY_BUDGET_BYTES = 32 * 1024 * 1024;
-/** Per slot: hides a slow disk from a fast endpoint. */
+/** So many calls per slot are written ahead, which hides a slow disk from a fast endpoint. */
 const AHEAD_PER_SLOT = 128;
-/** Then a deferred call counts as rejected. */
+/** A call that is deferred more often counts as rejected. */
 const MAX_DEFERRALS = 5;
 /** A longer pause stops sending. */
 const LONGEST_PAUSE_MS = 15 * 60_000;
-/** For a 429 without `Retry-After`. */
+/** A 429 without `Retry-After` asks for this. */
 const DEFAULT_PAUSE_MS = 1_000;
 
 export async function sendGroup(job: SendJob, session: RunSession): Promise<void> {
@@ -83,7 +83,7 @@ class GroupSender {
     }
   }
 
-  /** Waits for a free slot; false once stopped. */
+  /** Waits for a free slot. Resolves to false once stopped. */
   async #hasRoom(): Promise<boolean> {
     const { clock } = this.#session.deps;
     while (this.#stop.reason === null) {
@@ -95,7 +95,7 @@ class GroupSender {
     return false;
   }
 
-  /** Resolves at the end of the turn: its outcomes are written together. */
+  /** Resolves at the end of the turn, whose outcomes are written together. */
   async #nextSettled(): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#onSettled = resolve;
@@ -129,7 +129,7 @@ class GroupSender {
           this.#stop.stop("lock-lost");
           void this.#calls.end();
         },
-        // Not the endpoint's fault: the call isn't settled, the run can be resumed.
+        // This isn't the endpoint's fault: the call isn't settled, and the run can be resumed.
         (error: unknown) => {
           this.#session.stop.stop("service", asWhcbError(error));
           void this.#calls.end();
@@ -185,7 +185,7 @@ class GroupSender {
 }
 
 interface SendPace {
-  /** Starts at 1; plus one on success, halved on failure. */
+  /** It starts at 1. A success adds one, a failure halves it. */
   readonly limit: number;
   readonly failuresInRow: number;
   readonly isCanaryOut: boolean;
@@ -200,7 +200,7 @@ function paceAfterSuccess(pace: SendPace, { concurrency }: ReplayOptions): SendP
   return { limit: Math.min(pace.limit + 1, concurrency), failuresInRow: 0, isCanaryOut: false, stop: pace.stop };
 }
 
-/** Not a failure; the canary stays out. */
+/** A pause isn't a failure, and the canary stays out. */
 function paceAfterPause(pace: SendPace): SendPace {
   return { ...pace, limit: Math.max(1, Math.floor(pace.limit / 2)) };
 }

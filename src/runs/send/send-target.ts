@@ -14,7 +14,7 @@ export interface KeyedOptions extends ReplayOptions {
 
 export interface SendTarget {
   readonly build: <Body>(call: { readonly id: string; readonly body: Body }) => DeliveryRequest<Body>;
-  /** "" for none. */
+  /** It is "" if there is none. */
   readonly secret: string;
 }
 
@@ -55,7 +55,7 @@ export function targetOf(callback: ListedCallback, options: KeyedOptions, rule: 
   return { build: (call) => addressDelivery(target, call, delivery), secret: withAuth ? (key ?? "") : "" };
 }
 
-/** The query parameter that carries the key, or null. An endpoint that reads another one may answer 200 and drop the call. */
+/** Returns the query parameter that carries the key, or null. An endpoint that reads another one may answer 200 and drop the call. */
 export function keyParameter({ auth }: ListedCallback, options: ReplayOptions): string | null {
   if (options.viaService || !sendsAuth(options) || auth.type !== "queryparam" || auth.key === "") return null;
   return options.authParameter ?? DEFAULT_AUTH_PARAMETER;
@@ -70,7 +70,7 @@ export function callbacksWithoutKey(callbacks: readonly ListedCallback[], option
   return callbacks.filter((callback) => keyOf(callback) === null);
 }
 
-/** The service's ("": no credential is sent), else the user's; null for neither. */
+/** Returns the service's key, or else the user's, or null. If it is "", no credential is sent. */
 function keyOf(callback: ListedCallback, keys?: KeyedOptions["keys"]): string | null {
   return callback.auth.key ?? keys?.get(callback.id) ?? null;
 }
