@@ -95,7 +95,7 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
         // Such a list has calls of any status, so each must say its own.
         if (rejection !== null && calls.some(({ raw }) => textOf(raw.status).trim() === "")) throw rejection;
         capabilities.readCalls(calls);
-        onListed(calls, api.byServiceClock(clock.now()) - clock.now());
+        onListed(calls, api.toServiceClock(clock.now()) - clock.now());
         return { items: calls, total, next };
       } catch (error) {
         const index = paths.lastIndexOf(path);
@@ -167,7 +167,7 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
         }
       }
       const left = await put({ status });
-      capabilities.note("settled-by", false);
+      capabilities.noteFeature("settled-by", false);
       return left;
     },
     /** Returns the call ids in order. Throws `usage` except on `whcb serve`. */

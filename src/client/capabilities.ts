@@ -62,7 +62,7 @@ export class Capabilities {
     return this.#found.get(feature) === false;
   }
 
-  note(feature: Feature, isThere: boolean): void {
+  noteFeature(feature: Feature, isThere: boolean): void {
     this.#found.set(feature, isThere);
   }
 
@@ -72,11 +72,11 @@ export class Capabilities {
    */
   isMissing(feature: Feature, answer: TransportResponse): boolean {
     if (this.has(feature)) return false;
-    if (isSuccess(answer)) this.note(feature, true);
+    if (isSuccess(answer)) this.noteFeature(feature, true);
     if (!isUnknownRoute(answer)) return false;
     // `whcb serve` documents its 404 for what was deleted.
     const isDeleted = this.#isOurs && answer.status === 404 && !isGatewaysNotFound(answer);
-    if (!isDeleted) this.note(feature, false);
+    if (!isDeleted) this.noteFeature(feature, false);
     return true;
   }
 

@@ -46,7 +46,7 @@ export function createClient(transport: Transport, options: ClientOptions) {
   return {
     name: transport.name,
     capabilities: api.capabilities,
-    byServiceClock: api.byServiceClock,
+    toServiceClock: api.toServiceClock,
     loopbackIds: api.loopbackIds,
     ...callbacks,
     ...calls,
@@ -56,7 +56,7 @@ export function createClient(transport: Transport, options: ClientOptions) {
     /** Returns null if the service has none. */
     listOutages: (callbackId?: string): Promise<readonly ListedOutage[] | null> => listOutages(api, callbackId),
     createSignInCode: (): Promise<SignInCode | null> => createSignInCode(api),
-    duringRun: requester.duringRun,
+    watchPauses: requester.watchPauses,
     /** Returns what the service sends with, if it says so with its callbacks. */
     async deliverySettings(): Promise<Partial<DeliverySettings>> {
       if (api.deliverySettings() === null) await callbacks.verify();

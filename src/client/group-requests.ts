@@ -40,7 +40,7 @@ export function groupRequests(api: ServiceApi, listCalls: ListCalls) {
       yield* followParts(api.basePath + path, first, by);
       return;
     }
-    capabilities.note("groups", false);
+    capabilities.noteFeature("groups", false);
     for await (const { calls, withoutId, leftOut, total } of listCalls(callbackId, { filter })) {
       yield { groups: [...calls, ...withoutId].map((call) => groupOf(call, by)), leftOut, total };
     }

@@ -43,11 +43,11 @@ export async function createHttpTransport(target: HttpTarget): Promise<Transport
   const { timers, proxy } = target;
   const timeoutMs = target.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   // AbortSignal.timeout takes a millisecond more, and doesn't know of a stop.
-  const limit = (end: (failure: TransportFailure) => void) =>
+  const startTimeout = (end: (failure: TransportFailure) => void) =>
     timers.after(timeoutMs, () => end(new TransportFailure("timeout", NO_ANSWER)));
   const isLocal = isLoopbackHost(url.hostname) || isLocalName(url.hostname) || isUnspecifiedHost(url.hostname);
   if (proxy !== undefined && (proxy.httpProxy || proxy.httpsProxy) && (proxy.includesLocal === true || !isLocal)) {
-    return createProxyTransport(url.origin, basePath, proxy, limit);
+    return createProxyTransport(url.origin, basePath, proxy, startTimeout);
   }
   // import() would load Node's ESM loader: 4 ms.
   const { request, Agent } = process.getBuiltinModule(url.protocol === "https:" ? "node:https" : "node:http");
@@ -58,7 +58,7 @@ export async function createHttpTransport(target: HttpTarget): Promise<Transport
     send(message) {
       const sent = request(url.origin + message.path, { method: message.method, headers: headersOf(message), agent });
       const answered = exchange(sent, message.body);
-      const cancel = limit((failure) => sent.destroy(failure));
+      const cancel = startTimeout((failure) => sent.destroy(failure));
       return answered.finally(cancel);
     },
     async close() {

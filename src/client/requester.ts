@@ -43,7 +43,7 @@ export function createRequester(deps: RequesterDeps) {
   let overDay: { readonly until: number; readonly error: WhcbError } | null = null;
   let run: { readonly stop: AbortSignal; readonly onPause: (until: number) => void } | null = null;
 
-  async function attempt(request: TransportRequest): Promise<Outcome> {
+  async function sendOnce(request: TransportRequest): Promise<Outcome> {
     await pacer.take();
     const startedAt = clock.monotonicMs();
     const outcome = await transport.send(request).catch((error: unknown) => {
@@ -79,15 +79,15 @@ export function createRequester(deps: RequesterDeps) {
       const startedAt = clock.monotonicMs();
       for (let tries = 1; ; tries++) {
         if (overDay !== null && clock.monotonicMs() < overDay.until) throw overDay.error;
-        const outcome = await attempt(request);
+        const outcome = await sendOnce(request);
         if (!(outcome instanceof TransportFailure)) hasAnswered = true;
         if (!(outcome instanceof TransportFailure) && isOverDay(outcome)) {
           const error = serviceError(outcome, service);
           overDay = { until: clock.monotonicMs() + OVER_DAY_PAUSE_MS, error };
           throw error;
         }
-        const pauseMs = askedPause(outcome, clock.now());
-        const waitMs = mayRetry(outcome, isRepeatable) ? waitAfter(outcome, tries, pauseMs, random.fraction()) : null;
+        const pauseMs = askedPauseMs(outcome, clock.now());
+        const waitMs = mayRetry(outcome, isRepeatable) ? waitMsAfter(outcome, tries, pauseMs, random.fraction()) : null;
         const isFinal = waitMs === null || tries >= MAX_TRIES || clock.monotonicMs() + waitMs - startedAt > GIVE_UP_AFTER_MS;
         const paused = pauseMs > LONGEST_SILENT_PAUSE_MS ? run : null;
         const isStopped = (): boolean => paused?.stop.aborted === true;
@@ -108,7 +108,7 @@ export function createRequester(deps: RequesterDeps) {
      * Until the returned function is called, `onPause` gets the end of each pause of more than 5 s that the service asks for, and `stop` ends
      * it: the request fails.
      */
-    duringRun(stop: AbortSignal, onPause: (until: number) => void): () => void {
+    watchPauses(stop: AbortSignal, onPause: (until: number) => void): () => void {
       run = { stop, onPause };
       return () => {
         run = null;
@@ -118,12 +118,12 @@ export function createRequester(deps: RequesterDeps) {
 }
 
 /** Returns what Retry-After asks for, in ms, or 0. */
-function askedPause(outcome: Outcome, now: number): number {
+function askedPauseMs(outcome: Outcome, now: number): number {
   return outcome instanceof TransportFailure ? 0 : (parseRetryAfter(outcome.headers["retry-after"] ?? "", now) ?? 0);
 }
 
 /** Returns 250 ms, doubling to 15 s, with jitter, and at least the pause asked for. `fraction` is random, in [0,1). */
-function waitAfter(outcome: Outcome, tries: number, pauseMs: number, fraction: number): number {
+function waitMsAfter(outcome: Outcome, tries: number, pauseMs: number, fraction: number): number {
   const isTooFast = !(outcome instanceof TransportFailure) && isOverRate(outcome);
   const step = Math.min(MAX_WAIT_MS, (isTooFast ? FIRST_OVER_RATE_WAIT_MS : FIRST_WAIT_MS) * 2 ** (tries - 1));
   const waitMs = step * ((isTooFast ? 1 : 0.5) + fraction / 2);

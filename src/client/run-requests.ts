@@ -33,7 +33,7 @@ export function runRequests(api: ServiceApi) {
     async takeRunLock(callbackId: string, lease: RunLease): Promise<RunLockAnswer> {
       for (;;) {
         const answer = await request("PUT", callbackId, lease);
-        if (answer.status === 204 || answer.status === 409) capabilities.note("run-locks", true);
+        if (answer.status === 204 || answer.status === 409) capabilities.noteFeature("run-locks", true);
         if (answer.status === 204) return { kind: "taken" };
         if (answer.status === 409) return { kind: "busy", holder: readRunLease(api.documentOf(answer)) };
         // Any other success is that of a service that answers every path.
@@ -43,7 +43,7 @@ export function runRequests(api: ServiceApi) {
         if (isNotFound || capabilities.lacks("run-locks")) return { kind: "unsupported" };
         if (capabilities.has("run-locks")) throw unexpectedAnswer(answer, api);
         // It may be a gateway's answer for a moment, so the service is asked once more.
-        capabilities.note("run-locks", false);
+        capabilities.noteFeature("run-locks", false);
       }
     },
     async releaseRunLock(callbackId: string, lease: RunLease): Promise<void> {
@@ -80,7 +80,7 @@ export function runRequests(api: ServiceApi) {
 
 /** Keeps within what the service accepts, whatever our clock was set to meanwhile. */
 export function replayReportJson({ sentFrom, attempts }: ReplayReport, api: ServiceApi): object {
-  return { sentFrom, attempts: attempts.map((attempt) => attemptJson(attempt, api.byServiceClock(attempt.startedAt))) };
+  return { sentFrom, attempts: attempts.map((attempt) => attemptJson(attempt, api.toServiceClock(attempt.startedAt))) };
 }
 
 function attemptJson({ callId, durationMs, result }: ReplayAttempt, startedAt: number): object {

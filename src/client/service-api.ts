@@ -6,7 +6,7 @@ import { type DeliverySettings, readDeliverySettings } from "../wire/delivery-se
 import { readJson } from "../wire/json/read-json.js";
 import { Capabilities, DEFAULT_PAGE, LARGEST_PAGE } from "./capabilities.js";
 import type { Requester } from "./requester.js";
-import { oneLine, serviceError } from "./service-error.js";
+import { serviceError, toOneLine } from "./service-error.js";
 import { ANSWER_LIMITS, isSuccess, type TransportRequest, type TransportResponse } from "./transport.js";
 
 export interface ServiceCredentials {
@@ -125,11 +125,11 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
      * Converts an instant of our clock to the service's, as its answers so far tell. Within CLOCKS_APART_MS they count as the same. An instant
      * after now is from before our clock was set back.
      */
-    byServiceClock: (instant: number): number => Math.min(instant, clock.now()) + serviceAheadMs,
+    toServiceClock: (instant: number): number => Math.min(instant, clock.now()) + serviceAheadMs,
     documentOf,
     errorOf,
     /** Returns the beginning of an answer's text, in one line and without secrets. */
-    quote: (text: string): string => oneLine(text, mask),
+    quote: (text: string): string => toOneLine(text, mask),
   };
 }
 

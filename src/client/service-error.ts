@@ -56,14 +56,14 @@ export function serviceError(
       hint: "Set the profile's URL to the target of the redirect.",
     });
   }
-  const detail = oneLine(errorText(answer), mask);
+  const detail = toOneLine(errorText(answer), mask);
   if (status === 401) {
     return new WhcbError("unauthenticated", `${service}: user or password rejected${detail && ` (${detail})`}`, {
       hint: "Run `whcb login` again.",
     });
   }
   if (status === 403) {
-    const reason = oneLine(headers["x-error-detail"] ?? headers["x-mashery-error-detail"] ?? "", mask) || detail;
+    const reason = toOneLine(headers["x-error-detail"] ?? headers["x-mashery-error-detail"] ?? "", mask) || detail;
     return new WhcbError("forbidden", `${service}: API key rejected${reason && ` (${reason})`}`, {
       hint: "Run `whcb login` again.",
     });
@@ -71,7 +71,7 @@ export function serviceError(
   const code = isGatewaysNotFound(answer) ? "unavailable" : (CODES[status] ?? (status >= 500 ? "unavailable" : "malformed"));
   if (detail !== "") return new WhcbError(code, detail, { retryAfterMs });
   // An id in the message means that this call was rejected, and a gateway's page may repeat the whole request: so it becomes the hint.
-  const text = oneLine(removeHtml(beginning(answer.body, mask)), mask);
+  const text = toOneLine(removeHtml(readBeginning(answer.body, mask)), mask);
   const hint = text === "" ? {} : { hint: `The service says: ${text}` };
   return new WhcbError(code, `${service}: answered ${status}`, { retryAfterMs, ...hint });
 }
@@ -102,12 +102,12 @@ const MAX_TEXT = 500;
 const MAX_READ_BYTES = 10 * MAX_TEXT;
 
 /** Only this is shown of a service's text. */
-export function oneLine(text: string, mask: SecretMask): string {
-  return maskUrlsIn(beginning(text, mask).replace(/\s+/g, " ").trim()).slice(0, MAX_TEXT);
+export function toOneLine(text: string, mask: SecretMask): string {
+  return maskUrlsIn(readBeginning(text, mask).replace(/\s+/g, " ").trim()).slice(0, MAX_TEXT);
 }
 
 /** Only this is read of a text that may have 64 MiB. No secret would be recognized in a URL that is cut. */
-function beginning(text: string, mask: SecretMask): string {
+function readBeginning(text: string, mask: SecretMask): string {
   const read = mask(text, MAX_READ_BYTES);
   return Buffer.byteLength(text) <= MAX_READ_BYTES ? read : read.replace(/https?:\/\/[^\s"'<>]*$/i, "");
 }

@@ -31,7 +31,7 @@ export function singleCalls(api: ServiceApi, listCalls: ListCalls, timezone: str
       if (call !== undefined) {
         firstId = call.id;
         const hasPaths = isSuccess(await request(callbackId, call.id));
-        capabilities.note("call-paths", hasPaths);
+        capabilities.noteFeature("call-paths", hasPaths);
         return hasPaths;
       }
     }
@@ -42,7 +42,7 @@ export function singleCalls(api: ServiceApi, listCalls: ListCalls, timezone: str
   /** Returns null if there is no such call. */
   function readAnswer(answer: TransportResponse, callbackId: string, callId: string): ListedCall | null {
     if (isSuccess(answer)) {
-      capabilities.note("call-paths", true);
+      capabilities.noteFeature("call-paths", true);
       const call = readCall(api.documentOf(answer), { callbackId, timezone });
       capabilities.readCalls([call]);
       // A service may complete ids, or ignore their case or the callback.

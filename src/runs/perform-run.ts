@@ -21,7 +21,7 @@ import type {
   StopReason,
 } from "./journal/run-step.js";
 import { runIds } from "./journal/stored-runs.js";
-import { type FileLock, NO_LOCK, type RunDeps, whoRuns } from "./run-deps.js";
+import { type FileLock, NO_LOCK, type RunDeps, runnerOf } from "./run-deps.js";
 import { asWhcbError, type Rejection, type RunControl, RunSession } from "./run-session.js";
 
 export interface NewRun {
@@ -83,9 +83,9 @@ export async function performRun(
     ...(await recordUrls(run, deps)),
     profile: deps.profile,
     service: deps.client.name,
-    who: whoRuns(deps),
+    who: runnerOf(deps),
     startedAt,
-    serviceStartedAt: deps.client.byServiceClock(startedAt),
+    serviceStartedAt: deps.client.toServiceClock(startedAt),
     ...(latest > run.purpose.runId && { begunAfter: latest }),
   };
   const lock = await ownLock(deps, header.runId, run.control);
@@ -131,8 +131,8 @@ export async function ownLock(deps: RunDeps, runId: string, { locks }: RunContro
 export async function beginSession(journal: Journal, { options }: RunHeader, deps: RunDeps): Promise<void> {
   const bootId = await readBootId(deps.clock);
   const concurrency = options === null || options.viaService ? MAX_IDS_PER_REQUEST : options.concurrency;
-  journal.append({ step: "session", at: deps.clock.now(), who: whoRuns(deps), bootId, concurrency });
-  await journal.flushed();
+  journal.append({ step: "session", at: deps.clock.now(), who: runnerOf(deps), bootId, concurrency });
+  await journal.flush();
 }
 
 /** Returns counts by callback. */
@@ -142,7 +142,7 @@ async function writePlan(
   header: RunHeader,
 ): Promise<ReadonlyMap<string, RunCounts>> {
   const counts = new Map<string, RunCounts>();
-  const requireOneCallback = callbackCheck(header);
+  const requireOneCallback = createIdCheck(header);
   let lines = 0;
   for (const { callbackId, do: action, callIds } of planned) {
     const context = { header, from: plannedState(action, header), calls: 1 };
@@ -159,7 +159,7 @@ async function writePlan(
 }
 
 /** Steps name a call by its id alone, so two callbacks with the same one can't be in a run. Throws `usage`. */
-function callbackCheck({ callbacks }: RunHeader): (call: string, callbackId: string) => void {
+function createIdCheck({ callbacks }: RunHeader): (call: string, callbackId: string) => void {
   if (callbacks.length < 2) return () => {};
   const callbackOf = new Map<string, string>();
   return (call, callbackId) => {
@@ -193,7 +193,7 @@ async function syncDirectory(directory: string): Promise<void> {
 /** Always closes the journal and releases the lock. What the service doesn't do stops the run. */
 export async function workAndEnd(session: RunSession, lock: FileLock, work: () => Promise<void>): Promise<RunSummary> {
   const { journal, deps, stop } = session;
-  const endPauses = deps.client.duringRun(stop.signal, (until) => session.pausing(null, until));
+  const endPauses = deps.client.watchPauses(stop.signal, (until) => session.announcePause(null, until));
   try {
     await work().catch((error: unknown) => stop.stop("service", asWhcbError(error)));
     if (journal.failure === null) {
@@ -216,7 +216,7 @@ function summarize(session: RunSession): RunSummary {
   const { header, stop, troubled, journal, deps, startedAtMs } = session;
   const counts = session.counts();
   const callbacks = header.callbacks.map(({ id }) => {
-    return { callbackId: id, counts: session.counts(id), stopped: session.stopped(id) };
+    return { callbackId: id, counts: session.counts(id), stopped: session.stopReasonOf(id) };
   });
   return {
     header,
@@ -228,14 +228,14 @@ function summarize(session: RunSession): RunSummary {
     troubled,
     rejections: session.rejections(),
     unmarked: session.unmarked,
-    service: session.service,
+    service: session.serviceCounts,
     durationMs: Math.round(deps.clock.monotonicMs() - startedAtMs),
   };
 }
 
 function errorOf(reason: StopReason | null, session: RunSession, summaries: readonly CallbackSummary[]): WhcbError | null {
   const { options, callbacks } = session.header;
-  const { service } = session;
+  const { serviceCounts: service } = session;
   const counts = session.counts();
   if (reason === "interrupted") return new WhcbError("interrupted", "interrupted");
   const stopped = new Set(summaries.map((callback) => callback.stopped));

@@ -5,7 +5,7 @@ import { WhcbError } from "../domain/errors.js";
 import type { ArrivedCalls } from "./journal/other-runs.js";
 import { isOpen, type RunState } from "./journal/run-state.js";
 import { readRunState } from "./journal/stored-runs.js";
-import { listScope } from "./plan/call-scope.js";
+import { listMatchingCalls } from "./plan/call-scope.js";
 import { GroupDraft } from "./plan/replay-plan.js";
 import type { SnapshotFile } from "./plan/snapshot-file.js";
 import type { RunSession } from "./run-session.js";
@@ -39,7 +39,7 @@ export async function relistCalls(
     });
     await draft.add(arrived.leaveOut(callbackId, failed));
   };
-  const { unlisted } = await listScope(client, { callbackId, filter: { status: "FAILED" } }, take);
+  const { unlisted } = await listMatchingCalls(client, { callbackId, filter: { status: "FAILED" } }, take);
   if (waiting.size > 0) {
     // Rows move while a list is read, so what it lacks may be FAILED all the same.
     const asked = [...waiting.values()].map(({ id }) => id);
@@ -59,14 +59,14 @@ export async function relistCalls(
   for (const { id: call, state: from } of waiting.values()) {
     session.record(callbackId, { step: "skipped", call, at: clock.now(), reason: "settled" }, from);
   }
-  session.leaveToOthers(callbackId, arrived.unmarked(callbackId));
+  session.leaveToOthers(callbackId, arrived.unmarkedRuns(callbackId));
   return draft;
 }
 
 /** The callback was deleted: a resumed run doesn't try its calls again. */
 export async function giveUpCallback(callbackId: string, session: RunSession): Promise<void> {
   const { deps, journal, header } = session;
-  await journal.flushed();
+  await journal.flush();
   const { state } = await readRunState(deps.runsDirectory, header.runId);
   for (const entry of state.entries()) {
     if (entry.callbackId !== callbackId || !(isOpen(entry, true) || entry.needsMark)) continue;

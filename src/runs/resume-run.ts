@@ -3,18 +3,18 @@ import { idKey } from "../domain/call.js";
 import { WhcbError } from "../domain/errors.js";
 import { checkService } from "./check-service.js";
 import { Journal, readBootId } from "./journal/journal.js";
-import { ArrivedCalls, callKey, isMarkFailed, readMarks, readNewerLists } from "./journal/other-runs.js";
+import { ArrivedCalls, callKey, isMarkFailed, readMarkCheck, readNewerListCheck } from "./journal/other-runs.js";
 import { journalPath } from "./journal/run-id.js";
 import { isOpen, type RunEntry, type RunState } from "./journal/run-state.js";
 import type { RunHeader, RunListener } from "./journal/run-step.js";
-import { byService, findRunId, mayBeLater, readRunState } from "./journal/stored-runs.js";
+import { findRunId, mayBeLater, readRunState, toServiceClock } from "./journal/stored-runs.js";
 import { beginSession, openJournal, ownLock, type RunSummary, workAndEnd } from "./perform-run.js";
 import { findById } from "./plan/call-scope.js";
-import { type GroupDraft, snapshotPlan } from "./plan/replay-plan.js";
+import { createReplayPlan, type GroupDraft } from "./plan/replay-plan.js";
 import { SnapshotFile } from "./plan/snapshot-file.js";
 import { giveUpCallback, relistCalls } from "./relist-calls.js";
 import type { RunDeps } from "./run-deps.js";
-import { readArrivals, skipSettled } from "./run-marks.js";
+import { readArrivalCheck, skipSettled } from "./run-marks.js";
 import type { BodyOptions, ReplayOptions } from "./run-options.js";
 import { replayPlan } from "./run-replay.js";
 import { type RunControl, RunSession } from "./run-session.js";
@@ -79,8 +79,8 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
   const status = kind === "mark-failed" ? "FAILED" : "SUCCESS";
   const mayBeMarked = new Set(state.maybeMarked.map(({ id }) => idKey(id)));
   const isSettled = ({ id, status }: ListedCall): boolean => status === "SUCCESS" && !mayBeMarked.has(idKey(id));
-  const stays = status === "FAILED" ? await readArrivals(session) : isSettled;
-  const isSuperseded = state.counts().toMark > 0 ? await readSuperseded(session) : () => false;
+  const stays = status === "FAILED" ? await readArrivalCheck(session) : isSettled;
+  const isSuperseded = state.counts().toMark > 0 ? await readSupersededCheck(session) : () => false;
   for (const { id: callbackId } of callbacks) {
     const unmarked = [...state.entries()].filter((entry) => entry.callbackId === callbackId && entry.needsMark);
     for (const { id: call, state: from } of unmarked.filter(isSuperseded))
@@ -97,7 +97,7 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
       await markAll({ callbackId, status, from, mayBeMarked, wereDelivered: undoes === undefined }, left, session);
       if (session.stop.reason !== null) return;
     }
-    if (session.stopped(callbackId) === "gone") await giveUpCallback(callbackId, session);
+    if (session.stopReasonOf(callbackId) === "gone") await giveUpCallback(callbackId, session);
   }
 }
 
@@ -106,15 +106,15 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
  * sends, only a mark of FAILED since the call arrived counts, or a newer list than the one with it. Throws `malformed` if the journal of
  * such a run can't be read.
  */
-async function readSuperseded({ header, deps }: RunSession): Promise<(entry: RunEntry) => boolean> {
+async function readSupersededCheck({ header, deps }: RunSession): Promise<(entry: RunEntry) => boolean> {
   const { runId, options, startedAt, listedAt = startedAt } = header;
   const onlyMarks = options === null;
-  const since = byService(listedAt, header);
+  const since = toServiceClock(listedAt, header);
   const counts = (run: RunHeader): boolean => (onlyMarks ? run.runId !== runId : isMarkFailed(run));
-  const isMarked = await readMarks((run) => mayBeLater(run, runId, since), deps, counts);
-  const hasNewerList = header.kind === "reconcile" ? await readNewerLists(deps) : () => false;
+  const isMarked = await readMarkCheck((run) => mayBeLater(run, runId, since), deps, counts);
+  const hasNewerList = header.kind === "reconcile" ? await readNewerListCheck(deps) : () => false;
   return (entry) =>
-    isMarked(callKey(entry.callbackId, entry.id), onlyMarks ? since : byService(entry.at, header), runId) ||
+    isMarked(callKey(entry.callbackId, entry.id), onlyMarks ? since : toServiceClock(entry.at, header), runId) ||
     (entry.state === "seen" && hasNewerList(entry.callbackId, header));
 }
 
@@ -125,7 +125,7 @@ async function sendTheRest(state: RunState, options: ReplayOptions & ResumeOptio
     const drafts: GroupDraft[] = [];
     let arrived: ArrivedCalls | null = null;
     for (const { id } of header.callbacks) {
-      if (session.stopped(id) === "gone" || !hasOpenCalls(state, id)) continue;
+      if (session.stopReasonOf(id) === "gone" || !hasOpenCalls(state, id)) continue;
       const callback = await findById(id, session.deps.client);
       if (callback === null) {
         await giveUpCallback(id, session);
@@ -134,7 +134,7 @@ async function sendTheRest(state: RunState, options: ReplayOptions & ResumeOptio
       arrived ??= await ArrivedCalls.read({ runId: header.runId, mark: options.mark }, deps);
       drafts.push(await relistCalls(callback, state, { file, arrived, resendUnknown: options.resendUnknown }, session));
     }
-    await replayPlan(snapshotPlan({ runId: header.runId, drafts, file }), options, session);
+    await replayPlan(createReplayPlan({ runId: header.runId, drafts, file }), options, session);
   } finally {
     await file.close();
   }

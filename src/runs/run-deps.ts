@@ -38,7 +38,7 @@ export interface RunDeps extends RunFolder {
   readonly openJournalFile?: OpenJournalFile;
 }
 
-export function whoRuns({ who }: RunDeps): string {
+export function runnerOf({ who }: RunDeps): string {
   if (who !== undefined) return who;
   try {
     return `${userInfo().username}@${hostname()}`;

@@ -14,7 +14,7 @@ import { lockRun } from "./journal/process-lock.js";
 import { newRunId } from "./journal/run-id.js";
 import type { RunCounts } from "./journal/run-step.js";
 import { readRun } from "./journal/stored-runs.js";
-import { type FileLock, NO_LOCK, type RunDeps, whoRuns } from "./run-deps.js";
+import { type FileLock, NO_LOCK, type RunDeps, runnerOf } from "./run-deps.js";
 
 export interface LockedCallback {
   readonly id: string;
@@ -56,7 +56,7 @@ export interface LockOptions {
 }
 
 /** A run needs this much of its locks. */
-export type HeldLocks = Pick<RunLocks, "lease" | "maySend" | "retake" | "report">;
+export type HeldLocks = Pick<RunLocks, "lease" | "maySend" | "retake" | "reportProgress">;
 
 export class RunLocks {
   readonly runId: string;
@@ -146,7 +146,7 @@ export class RunLocks {
   }
 
   /** Waiting runs are shown this: at once that the run sends, and the counts at each renewal. */
-  report({ planned, left, unknown }: RunCounts): void {
+  reportProgress({ planned, left, unknown }: RunCounts): void {
     this.#progress = { done: planned - left - unknown, total: planned };
     if (!this.#isSending) this.#wake();
     this.#isSending = true;
@@ -202,7 +202,7 @@ export class RunLocks {
   }
 
   get lease(): RunLease {
-    return { run: this.runId, holder: whoRuns(this.#deps), ...this.#progress };
+    return { run: this.runId, holder: runnerOf(this.#deps), ...this.#progress };
   }
 }
 

@@ -5,19 +5,19 @@ import type { CallFilter } from "../domain/call-filter.js";
 import { commandLine } from "../domain/command-line.js";
 import { WhcbError } from "../domain/errors.js";
 import { checkService } from "./check-service.js";
-import { callKey, readMarks } from "./journal/other-runs.js";
+import { callKey, readMarkCheck } from "./journal/other-runs.js";
 import { newRunId } from "./journal/run-id.js";
 import type { RunListener, UndoneRun } from "./journal/run-step.js";
-import { byService, discardRun, listRuns, mayBeLater, type RunOverview, readRun } from "./journal/stored-runs.js";
+import { discardRun, listRuns, mayBeLater, type RunOverview, readRun, toServiceClock } from "./journal/stored-runs.js";
 import { type NewRun, performRun, type RunSummary } from "./perform-run.js";
 import {
   type CallScope,
   callbacksOf,
   findAllById,
   findById,
-  listScope,
+  listMatchingCalls,
+  listNamedCalls,
   nullIfGone,
-  takeNamedCalls,
   type UnusableCalls,
 } from "./plan/call-scope.js";
 import { giveUpCallback } from "./relist-calls.js";
@@ -90,7 +90,7 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
   const undone = [...run.calls.filter(({ isMarked }) => isMarked), ...run.maybeMarked];
   const undoes = { runId: run.runId, startedAt: run.serviceStartedAt ?? run.startedAt };
   const marking = { status: "FAILED", undoes, listedAt: deps.clock.now() } as const;
-  const staysSuccess = await readWhatStays(marking.undoes, deps);
+  const staysSuccess = await readStayCheck(marking.undoes, deps);
   let found: FoundCalls = { groups: [], leftOut: 0, withoutId: 0, unlisted: 0, missing: [], already: 0, delivered: 0 };
   for (const { id: callbackId } of run.callbacks) {
     // Another callback may have a call of the same id.
@@ -166,7 +166,7 @@ export async function runMarks(
   };
   return performRun(run, deps, onEvent, async (session) => {
     // The question may have been open for long.
-    const hasArrived = plan.undoes === null ? null : await readArrivals(session);
+    const hasArrived = plan.undoes === null ? null : await readArrivalCheck(session);
     for (const { callback, callIds, delivered } of plan.groups) {
       if (session.stop.reason !== null) return;
       const left = hasArrived === null ? callIds : await skipSettled(callback.id, callIds, hasArrived, session);
@@ -175,7 +175,7 @@ export async function runMarks(
         const ids = left.filter((id) => delivered.has(id) === wereDelivered);
         await markAll({ callbackId: callback.id, status: plan.status, from: "left", wereDelivered }, ids, session);
       }
-      if (session.stopped(callback.id) === "gone") await giveUpCallback(callback.id, session);
+      if (session.stopReasonOf(callback.id) === "gone") await giveUpCallback(callback.id, session);
     }
   });
 }
@@ -185,7 +185,7 @@ async function byFilter(callbacks: readonly ListedCallback[], filter: CallFilter
   const unusable = { leftOut: 0, withoutId: 0, unlisted: 0 };
   for (const callback of callbacks) {
     const group = newGroup(callback);
-    const listed = await listScope(deps.client, { callbackId: callback.id, filter }, async (calls) => {
+    const listed = await listMatchingCalls(deps.client, { callbackId: callback.id, filter }, async (calls) => {
       for (const call of calls) addCall(group, call);
     });
     unusable.leftOut += listed.leftOut;
@@ -207,7 +207,7 @@ async function byIds(
   let already = 0;
   let delivered = 0;
   const named = { groups, callIds, status: otherThan(status) };
-  const missing = await takeNamedCalls({ client }, named, async (calls, group) => {
+  const missing = await listNamedCalls({ client }, named, async (calls, group) => {
     for (const call of calls) {
       if (call.status === status) already++;
       else if (staysSuccess(call)) delivered++;
@@ -244,10 +244,10 @@ export type CallCheck = (call: ListedCall) => boolean;
  * Returns a function that tells whether a call that is to become FAILED may have arrived since the run listed it, or since the mark that it
  * undoes. A replay would send such a call twice.
  */
-export async function readArrivals({ header, deps }: RunSession): Promise<CallCheck> {
+export async function readArrivalCheck({ header, deps }: RunSession): Promise<CallCheck> {
   const { undoes, startedAt, listedAt = startedAt } = header;
-  if (undoes !== undefined) return readWhatStays(undoes, deps);
-  const since = byService(listedAt, header);
+  if (undoes !== undefined) return readStayCheck(undoes, deps);
+  const since = toServiceClock(listedAt, header);
   return ({ statusCode, statusMessage, settledBy, attemptedAt }) => {
     const isAccepted = isAcceptedStatus(statusCode) || isByDelivery(settledBy);
     const mayBeAccepted = isAccepted || (statusCode === null && statusMessage === null);
@@ -274,14 +274,14 @@ export async function skipSettled(
  * Returns a function that tells whether a call stays SUCCESS when the run is undone: it was delivered, or another run of this data folder
  * has marked it since it was listed.
  */
-async function readWhatStays(undoes: UndoneRun, deps: RunDeps): Promise<CallCheck> {
+async function readStayCheck(undoes: UndoneRun, deps: RunDeps): Promise<CallCheck> {
   const undone = await readRun(deps, undoes.runId).catch(nullIfGone);
-  const listedAt = undone?.listedAt === undefined ? undoes.startedAt : byService(undone.listedAt, undone);
+  const listedAt = undone?.listedAt === undefined ? undoes.startedAt : toServiceClock(undone.listedAt, undone);
   // 0.1.0 didn't note when it listed.
   const since = new Map(
-    undone?.calls.map(({ callbackId, id, at }) => [callKey(callbackId, id), byService(undone.listedAt ?? at, undone)]),
+    undone?.calls.map(({ callbackId, id, at }) => [callKey(callbackId, id), toServiceClock(undone.listedAt ?? at, undone)]),
   );
-  const isMarked = await readMarks(
+  const isMarked = await readMarkCheck(
     (run) => run.runId !== undoes.runId && run.kind !== "mark-failed" && mayBeLater(run, undoes.runId, listedAt),
     deps,
   );

@@ -37,7 +37,7 @@ export async function runReconcile(
     };
     return await performRun(run, deps, onEvent, async (session) => {
       await markAll({ callbackId: callback.id, status: "SUCCESS", from: "seen" }, seen, session);
-      if (session.stopped(callback.id) === "gone") return giveUpCallback(callback.id, session);
+      if (session.stopReasonOf(callback.id) === "gone") return giveUpCallback(callback.id, session);
       await replayPlan(replay, options, session);
     });
   } finally {

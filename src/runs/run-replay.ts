@@ -7,10 +7,10 @@ import type { RunListener } from "./journal/run-step.js";
 import { readRunState } from "./journal/stored-runs.js";
 import { type NewRun, performRun, type RunSummary } from "./perform-run.js";
 import { findById } from "./plan/call-scope.js";
-import { type ReplayGroup, type ReplayPlan, snapshotPlan } from "./plan/replay-plan.js";
+import { createReplayPlan, type ReplayGroup, type ReplayPlan } from "./plan/replay-plan.js";
 import { SnapshotFile } from "./plan/snapshot-file.js";
 import { giveUpCallback, relistCalls } from "./relist-calls.js";
-import { type RunDeps, whoRuns } from "./run-deps.js";
+import { type RunDeps, runnerOf } from "./run-deps.js";
 import type { ReplayOptions } from "./run-options.js";
 import { asWhcbError, type RunControl, type RunSession } from "./run-session.js";
 import { askService, followService } from "./send/ask-service.js";
@@ -47,13 +47,13 @@ export async function replayPlan(plan: ReplayPlan, options: ReplayOptions & RunC
     if (session.stop.reason !== null) break;
     if (options.viaService) await askService(group.callback.id, plan.callIds(group), session);
     else if (await isUnchanged(group.callback, options, session)) await sendAndMark(plan, group, options, { session, markers });
-    while (session.stopped(group.callback.id) === "lock-lost") await sendAgainWithLock(group, options, { session, markers });
+    while (session.stopReasonOf(group.callback.id) === "lock-lost") await sendAgainWithLock(group, options, { session, markers });
   }
   const isReachable = session.stop.reason === null || session.stop.reason === "interrupted";
   if (options.viaService && isReachable) await followService(options.followsService ?? false, session);
   for (const marker of markers) await marker.finish();
   for (const { callback } of plan.groups) {
-    if (session.stopped(callback.id) === "gone") await giveUpCallback(callback.id, session);
+    if (session.stopReasonOf(callback.id) === "gone") await giveUpCallback(callback.id, session);
   }
 }
 
@@ -86,7 +86,7 @@ async function sendAgainWithLock(
     await session.locks?.retake(callback);
     session.continueCallback(callback.id);
     if (!(await isUnchanged(callback, options, session))) return;
-    await session.journal.flushed();
+    await session.journal.flush();
     const { runId } = session.header;
     const { state } = await readRunState(runsDirectory, runId);
     const arrived = await ArrivedCalls.read({ runId, mark: options.mark }, session.deps);
@@ -94,7 +94,7 @@ async function sendAgainWithLock(
     try {
       const relist = { file, arrived, resendUnknown: options.resendUnknown === true };
       const draft = await relistCalls(callback, state, relist, session);
-      const plan = snapshotPlan({ runId, drafts: [draft], file });
+      const plan = createReplayPlan({ runId, drafts: [draft], file });
       for (const group of plan.groups) await sendAndMark(plan, group, options, { session, markers });
     } finally {
       await file.close();
@@ -200,7 +200,7 @@ class AttemptReporter {
   async #post(attempts: readonly ReplayAttempt[]): Promise<void> {
     const { client } = this.#session.deps;
     try {
-      await client.recordReplays(this.#callbackId, { sentFrom: whoRuns(this.#session.deps), attempts });
+      await client.recordReplays(this.#callbackId, { sentFrom: runnerOf(this.#session.deps), attempts });
     } catch (error) {
       if (!isWhcbError(error)) throw error;
     }

@@ -68,7 +68,7 @@ export class RunSession {
     this.journal = journal;
     this.deps = deps;
     this.locks = locks;
-    locks?.report(sumCounts(counts.values()));
+    locks?.reportProgress(sumCounts(counts.values()));
     this.startedAtMs = deps.clock.monotonicMs();
     this.#counts = new Map(counts);
     this.#total = sumCounts(counts.values());
@@ -106,13 +106,13 @@ export class RunSession {
   }
 
   /** It is null if the service wasn't asked, or doesn't say. */
-  get service(): ServiceCounts | null {
+  get serviceCounts(): ServiceCounts | null {
     return this.#service;
   }
 
-  serviceReplayed(service: ServiceCounts): void {
+  reportServiceCounts(service: ServiceCounts): void {
     this.#service = service;
-    this.locks?.report({ ...this.#total, left: this.#total.left + service.left });
+    this.locks?.reportProgress({ ...this.#total, left: this.#total.left + service.left });
     this.#onEvent({ type: "replaying", service });
   }
 
@@ -126,7 +126,7 @@ export class RunSession {
   }
 
   /** If `callbackId` is null, a request of the run waits, and so does what comes after it. */
-  pausing(callbackId: string | null, until: number): void {
+  announcePause(callbackId: string | null, until: number): void {
     this.#onEvent({ type: "pausing", callbackId, until });
   }
 
@@ -134,7 +134,7 @@ export class RunSession {
     this.#stops.delete(callbackId);
   }
 
-  stopped(callbackId: string): StopReason | null {
+  stopReasonOf(callbackId: string): StopReason | null {
     return this.#stops.get(callbackId)?.reason ?? null;
   }
 
@@ -184,7 +184,7 @@ export class RunSession {
   async writeAhead(callIds: readonly string[]): Promise<void> {
     const at = this.deps.clock.now();
     for (const call of callIds) this.journal.collect({ step: "sent", call, at });
-    await this.journal.flushed();
+    await this.journal.flush();
   }
 
   /** Takes back what was written ahead: nothing is in flight, and nothing of it will be sent. */
@@ -220,7 +220,7 @@ export class RunSession {
     const context = { header: this.header, from, calls };
     this.#counts.set(callbackId, reduceCounts(this.counts(callbackId), step, context));
     this.#total = reduceCounts(this.#total, step, context);
-    this.locks?.report(this.#total);
+    this.locks?.reportProgress(this.#total);
   }
 }
 

@@ -122,7 +122,7 @@ describe("a callback that is changed while its calls are sent", () => {
         async retake() {
           isLost = false;
         },
-        report: () => undefined,
+        reportProgress: () => undefined,
       };
       const moved = (callback: ListedCallback) => (stopped === "gone" ? null : { ...callback, url: "http://127.0.0.1:9/new" });
       const options = { concurrency: 1, canary: false, maxFailures: CALLS, locks };

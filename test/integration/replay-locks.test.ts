@@ -52,7 +52,7 @@ describe.each(CLIENT_SERVICES)("on $name", (service) => {
     const expected = `another run is sending the calls of demo: run ${first.runId} of ada@desk, none sent yet`;
     await expect(take(other)).rejects.toMatchObject({ code: "unavailable", message: expected });
     // Long before the next renewal.
-    first.report({ ...NO_COUNTS, planned: 3, accepted: 2, left: 1 });
+    first.reportProgress({ ...NO_COUNTS, planned: 3, accepted: 2, left: 1 });
     const busy = () => take(other).then(String, errorMessage);
     await eventually(busy, (message) => message === expected.replace("none sent yet", "2 of 3 calls done"), 4_000);
   });

@@ -163,7 +163,7 @@ async function mistakesOf(seed: number): Promise<readonly string[]> {
     async retake() {
       isLockLost = false;
     },
-    report: () => undefined,
+    reportProgress: () => undefined,
   };
   const bootId = await readBootId(systemClock);
   try {

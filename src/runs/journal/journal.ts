@@ -27,10 +27,10 @@ export const openJournalFile: OpenJournalFile = (path, at) => {
   };
 };
 
-/** So many bytes are flushed without a call of `flushed`. */
+/** So many bytes are flushed without a call of `flush`. */
 const FLUSH_EVERY_BYTES = 256 * 1024;
 
-/** Lines reach the OS before the next step, so killing the process loses none; `flushed()` waits for the disk. */
+/** Lines reach the OS before the next step, so killing the process loses none; `flush()` waits for the disk. */
 export class Journal {
   /** Once set, nothing may be sent. */
   failure: WhcbError | null = null;
@@ -75,11 +75,11 @@ export class Journal {
     } catch (error) {
       throw this.#fail(error);
     }
-    if (this.#written - this.#onDisk >= FLUSH_EVERY_BYTES) this.#flush();
+    if (this.#written - this.#onDisk >= FLUSH_EVERY_BYTES) this.#startSync();
   }
 
   /** Resolves when all appended so far is on disk. Rejects with `unavailable`. */
-  flushed(): Promise<void> {
+  flush(): Promise<void> {
     if (this.failure !== null) return Promise.reject(this.failure);
     try {
       this.write();
@@ -89,18 +89,18 @@ export class Journal {
     if (this.#onDisk === this.#written) return Promise.resolve();
     return new Promise((resolve, reject) => {
       this.#waiting.push({ upTo: this.#written, resolve, reject });
-      this.#flush();
+      this.#startSync();
     });
   }
 
   /** Never throws: see `failure`. */
   async close(): Promise<void> {
-    await this.flushed().catch(() => undefined);
+    await this.flush().catch(() => undefined);
     await this.#lastFlush;
     this.#file.close();
   }
 
-  #flush(): void {
+  #startSync(): void {
     if (this.#isFlushing) return;
     this.#isFlushing = true;
     this.#lastFlush = new Promise((resolve) => this.#sync(resolve));
@@ -119,7 +119,7 @@ export class Journal {
       const done = this.#waiting.filter((waiter) => waiter.upTo <= upTo);
       this.#waiting = this.#waiting.filter((waiter) => waiter.upTo > upTo);
       for (const { resolve } of done) resolve();
-      if (this.#waiting.length > 0) this.#flush();
+      if (this.#waiting.length > 0) this.#startSync();
     });
   }
 

@@ -5,12 +5,12 @@ import type { RunFolder } from "../run-deps.js";
 import { hasArrived } from "./run-counts.js";
 import type { RunHeader } from "./run-step.js";
 import {
-  byService,
   listRuns,
   listWantedRuns,
   type RunOverview,
   readRun,
   readUnmarkedRuns,
+  toServiceClock,
   wasBegunAfter,
 } from "./stored-runs.js";
 
@@ -45,15 +45,15 @@ export class ArrivedCalls {
     // The service may have had another name then, and the endpoint of a copy's callback is the same one.
     const isWanted = (header: RunHeader): boolean => header.runId !== sender.runId && header.options?.mark === true;
     let isMarked: MarkCheck | null = null;
-    let hasNewerList: Awaited<ReturnType<typeof readNewerLists>> | null = null;
+    let hasNewerList: Awaited<ReturnType<typeof readNewerListCheck>> | null = null;
     for await (const state of readUnmarkedRuns(deps.runsDirectory, isWanted)) {
       const { header } = state;
       const runs = { accepted: { header, as: "accepted" }, seen: { header, as: "seen" } } as const;
-      isMarked ??= await readMarks(isMarkFailed, deps);
-      hasNewerList ??= await readNewerLists(deps);
+      isMarked ??= await readMarkCheck(isMarkFailed, deps);
+      hasNewerList ??= await readNewerListCheck(deps);
       for (const { callbackId, id, state: as, needsMark, at } of state.entries()) {
         const key = callKey(callbackId, id);
-        if (!hasArrived(as) || !needsMark || isMarked(key, byService(at, header), header.runId)) continue;
+        if (!hasArrived(as) || !needsMark || isMarked(key, toServiceClock(at, header), header.runId)) continue;
         if (as === "seen" && (sender.hasList === true || hasNewerList(callbackId, header))) continue;
         arrived.#runs.set(key, runs[as]);
       }
@@ -72,7 +72,7 @@ export class ArrivedCalls {
   }
 
   /** Returns the runs of the calls that were left out, by default of all callbacks. */
-  unmarked(callbackId?: string): readonly UnmarkedRun[] {
+  unmarkedRuns(callbackId?: string): readonly UnmarkedRun[] {
     const runs = new Map<Unmarked, number>();
     for (const { callbackId: id, run } of this.#leftOut.values())
       if (callbackId === undefined || id === callbackId) runs.set(run, (runs.get(run) ?? 0) + 1);
@@ -99,7 +99,7 @@ interface Mark {
  * Reads the marks of the wanted runs of this data folder, and those that may have been executed. The service's name isn't compared, as it may
  * be written in several ways. Journals that can't be read are left out, or throw `malformed` if they may be of a run that `mustRead` names.
  */
-export async function readMarks(
+export async function readMarkCheck(
   isWanted: (run: RunOverview) => boolean,
   folder: RunFolder,
   mustRead?: (header: RunHeader) => boolean,
@@ -114,7 +114,7 @@ export async function readMarks(
     const maybe = run.maybeMarked.map((call) => ({ ...call, at: run.lastAt }));
     for (const { callbackId, id, at } of [...marked, ...maybe]) {
       const key = callKey(callbackId, id);
-      marks.set(key, [...(marks.get(key) ?? []), { at: byService(at, run), run: overview }]);
+      marks.set(key, [...(marks.get(key) ?? []), { at: toServiceClock(at, run), run: overview }]);
     }
   }
   return (key, since, runId) => marks.get(key)?.some(({ at, run }) => at > since || wasBegunAfter(run, runId)) === true;
@@ -133,7 +133,7 @@ export function callKey(callbackId: string, id: string): string {
  * Returns a function that tells whether a later reconcile of the callback, by the service's clock, has a newer list of what the receiver
  * has. A discarded run has none.
  */
-export async function readNewerLists(folder: RunFolder): Promise<(callbackId: string, run: RunHeader) => boolean> {
+export async function readNewerListCheck(folder: RunFolder): Promise<(callbackId: string, run: RunHeader) => boolean> {
   const latestAt = new Map<string, number>();
   for (const run of await listRuns(folder)) {
     if (run.kind !== "reconcile" || run.state === "discarded") continue;
@@ -143,5 +143,5 @@ export async function readNewerLists(folder: RunFolder): Promise<(callbackId: st
 }
 
 function begunAt(run: RunHeader): number {
-  return byService(run.startedAt, run);
+  return toServiceClock(run.startedAt, run);
 }

@@ -27,7 +27,7 @@ export interface RunRecord extends RunOverview {
 /** Returns the newest first, without unreadable files. */
 export async function listRuns(folder: RunFolder): Promise<readonly RunOverview[]> {
   const overviews: RunOverview[] = [];
-  for await (const overview of overviewsOf(folder)) overviews.push(overview);
+  for await (const overview of readOverviews(folder)) overviews.push(overview);
   return overviews;
 }
 
@@ -46,7 +46,7 @@ export async function listWantedRuns(
 
 /** Returns null if the profile has none. */
 export async function latestUnfinishedRun(folder: RunFolder, profile: string): Promise<RunOverview | null> {
-  for await (const overview of overviewsOf(folder)) {
+  for await (const overview of readOverviews(folder)) {
     if (overview.profile === profile && overview.state === "unfinished") return overview;
   }
   return null;
@@ -59,7 +59,7 @@ export async function readRun(folder: RunFolder, wanted: string | null): Promise
   const { state } = await readRunState(runsDirectory, runId);
   state.closeSession(await readBootId(clock));
   const counts = state.counts();
-  const progress = state.isDiscarded ? "discarded" : await progressOf(folder, runId, counts);
+  const progress = state.isDiscarded ? "discarded" : await findProgress(folder, runId, counts);
   const seenToMark = [...state.entries()].filter((entry) => entry.needsMark && entry.state === "seen").length;
   const { header, lastAt, maybeMarked } = state;
   return { ...header, state: progress, lastAt, counts, maybeMarked, seenToMark, calls: state.calls() };
@@ -142,7 +142,7 @@ export async function listOldRuns(folder: RunFolder, before: number): Promise<re
   const open = runs.filter((run) => !isOver(run));
   const isNeeded = (run: RunOverview): boolean =>
     (run.options === null || (run.kind === "reconcile" && run.state !== "discarded")) &&
-    open.some((other) => mayBeLater(run, other.runId, byService(other.startedAt, other)));
+    open.some((other) => mayBeLater(run, other.runId, toServiceClock(other.startedAt, other)));
   const old: RunOverview[] = [];
   for (const run of runs) {
     if (!isOver(run) || run.lastAt >= before || isNeeded(run)) continue;
@@ -153,7 +153,7 @@ export async function listOldRuns(folder: RunFolder, before: number): Promise<re
 
 /** Tells whether a run may have done something after an instant of another one (by its id), by the service's clock. */
 export function mayBeLater(run: RunOverview, other: string, since: number): boolean {
-  return wasBegunAfter(run, other) || byService(run.lastAt, run) >= since;
+  return wasBegunAfter(run, other) || toServiceClock(run.lastAt, run) >= since;
 }
 
 /** Ids tell this, whatever the dates of the runs are. */
@@ -162,7 +162,7 @@ export function wasBegunAfter({ begunAfter = "" }: RunHeader, other: string): bo
 }
 
 /** Converts an instant of a journal to the service's clock, which may differ from this machine's. */
-export function byService(at: number, { startedAt, serviceStartedAt = startedAt }: RunHeader): number {
+export function toServiceClock(at: number, { startedAt, serviceStartedAt = startedAt }: RunHeader): number {
   return at - startedAt + serviceStartedAt;
 }
 
@@ -196,7 +196,7 @@ export async function findRunId(runsDirectory: string, wanted: string | null): P
   return only;
 }
 
-async function* overviewsOf(folder: RunFolder): AsyncGenerator<RunOverview> {
+async function* readOverviews(folder: RunFolder): AsyncGenerator<RunOverview> {
   for (const runId of await runIds(folder.runsDirectory)) {
     try {
       yield await readOverview(folder, runId);
@@ -211,7 +211,7 @@ async function readOverview(folder: RunFolder, runId: string): Promise<RunOvervi
   const { header, last } = await readEnds(journalPath(folder.runsDirectory, runId));
   if (header !== null && last?.step === "ended") {
     const { at, counts } = last;
-    return { ...header, lastAt: at, counts, state: await progressOf(folder, runId, counts) };
+    return { ...header, lastAt: at, counts, state: await findProgress(folder, runId, counts) };
   }
   const { calls: _calls, ...overview } = await readRun(folder, runId);
   return overview;
@@ -244,7 +244,7 @@ async function readEnds(path: string): Promise<JournalEnds> {
   }
 }
 
-async function progressOf(folder: RunFolder, runId: string, counts: RunCounts): Promise<RunOverview["state"]> {
+async function findProgress(folder: RunFolder, runId: string, counts: RunCounts): Promise<RunOverview["state"]> {
   if (!isUnfinished(counts)) return "finished";
   return (await isRunLocked(folder, runId)) ? "running" : "unfinished";
 }

@@ -40,7 +40,7 @@ export function fieldsOfBody(body: string): Fields | null {
 
 /** The body is one that a callback receives, or has all fields in one object. */
 function bodyFields(body: unknown): Fields | null {
-  const top = named(body);
+  const top = membersByName(body);
   if (top === null) return null;
   const fields = Object.entries(objectOf(body)).flatMap(([name, value]): Fields => {
     const column = columnName(name);
@@ -51,7 +51,7 @@ function bodyFields(body: unknown): Fields | null {
   if (other !== null) fields.push([OTHER_SENDER, other]);
   for (const [part, names] of Object.entries(PARTS)) {
     const given = objectOf(top.get(part));
-    const spelled = named(given);
+    const spelled = membersByName(given);
     for (const name of names) {
       const value = Object.hasOwn(given, name) ? given[name] : spelled?.get(name);
       if (isText(value)) fields.push([name, String(value)]);
@@ -68,14 +68,14 @@ function isOther(column: string, value: unknown): boolean {
 /** Returns null if there is nothing that could be an address, such as `whatsapp` or a list of numbers. */
 function otherSenderOf(from: unknown): string | null {
   if (from === undefined || isText(from)) return null;
-  const members = named(from);
+  const members = membersByName(from);
   if (members === null) return from === null ? null : JSON.stringify(from);
   const isKnown = (name: string, value: unknown): boolean => isText(value) && PARTS.from.some((known) => known === name);
   const others = [...members].filter(([name, value]) => value !== null && value !== "" && !isKnown(name, value));
   return others.length === 0 ? null : JSON.stringify(others.sort());
 }
 
-function named(value: unknown): ReadonlyMap<string, unknown> | null {
+function membersByName(value: unknown): ReadonlyMap<string, unknown> | null {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
   return new Map(Object.entries(value).map(([name, member]) => [columnName(name), member]));
 }

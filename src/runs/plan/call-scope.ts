@@ -60,7 +60,7 @@ export interface UnusableCalls {
 }
 
 /** Gives `take` each matching call once. Calls without an id are apart, and come again with each pass. */
-export async function listScope(
+export async function listMatchingCalls(
   client: Client,
   { callbackId, ...query }: { readonly callbackId: string } & ListCallsQuery,
   take: (calls: readonly ListedCall[], withoutId: readonly ListedCall[]) => Promise<void>,
@@ -106,7 +106,7 @@ const MAX_SINGLE_CALLS = 50;
  * Gives `take` each call that is named by its whole id once, and returns the ids that no call has. Throws `usage` if two callbacks have a
  * call of an id that a sender chose, or that is spelled otherwise; generated ids differ.
  */
-export async function takeNamedCalls<Group extends { readonly callback: ListedCallback }>(
+export async function listNamedCalls<Group extends { readonly callback: ListedCallback }>(
   { client, onEvent = () => {} }: { readonly client: Client; readonly onEvent?: RunListener },
   named: { readonly groups: readonly Group[]; readonly callIds: readonly string[]; readonly status: CallStatus },
   take: (calls: readonly ListedCall[], group: Group) => Promise<void>,

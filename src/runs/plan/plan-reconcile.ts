@@ -10,10 +10,10 @@ import { newRunId } from "../journal/run-id.js";
 import type { RunListener } from "../journal/run-step.js";
 import type { RunDeps } from "../run-deps.js";
 import type { BodyOptions } from "../run-options.js";
-import { listScope } from "./call-scope.js";
+import { listMatchingCalls } from "./call-scope.js";
 import { type ComparableCall, type CompareOptions, comparableCall, type ParsePhone } from "./comparable-call.js";
 import { matchSeen } from "./match-seen.js";
-import { GroupDraft, type ReplayPlan, snapshotPlan } from "./replay-plan.js";
+import { createReplayPlan, GroupDraft, type ReplayPlan } from "./replay-plan.js";
 import type { DateZones, SeenList } from "./seen-list.js";
 import { SnapshotFile } from "./snapshot-file.js";
 
@@ -72,7 +72,7 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
       callback,
       seen: match.seen.map(({ id }) => id),
       ambiguous: sendAmbiguous ? [] : match.ambiguous,
-      replay: snapshotPlan({ runId, drafts: [draft], file, leftOut: { withoutId, unmarked: arrived.unmarked() } }),
+      replay: createReplayPlan({ runId, drafts: [draft], file, leftOut: { withoutId, unmarked: arrived.unmarkedRuns() } }),
       failed: failed.length,
       unmatched: match.unmatched,
       vague: match.vague,
@@ -122,10 +122,10 @@ async function listCalls(
   };
   const { capabilities } = client;
   // The receiver may have PENDING calls. They come first, so that one that is attempted meanwhile is listed again.
-  await listScope(client, { callbackId: callback.id, filter: { status: "PENDING" } }, take, onEvent);
+  await listMatchingCalls(client, { callbackId: callback.id, filter: { status: "PENDING" } }, take, onEvent);
   // The oldest attempt comes first, so a call that is attempted meanwhile moves to where it is still to be read.
   const query = { callbackId: callback.id, filter: {}, withPending: true, oldestFirst: capabilities.has("exact-lists") };
-  const listed = await listScope(client, query, take, onEvent);
+  const listed = await listMatchingCalls(client, query, take, onEvent);
   const unknown = listed.unlisted + listed.leftOut;
   if (unknown > 0) {
     // What the receiver has may be one of them, and its line would match another call.

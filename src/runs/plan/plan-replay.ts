@@ -4,8 +4,8 @@ import { newRunId } from "../journal/run-id.js";
 import type { RunListener } from "../journal/run-step.js";
 import type { RunDeps } from "../run-deps.js";
 import type { BodyOptions } from "../run-options.js";
-import { type CallScope, callbacksOf, listScope, takeNamedCalls } from "./call-scope.js";
-import { GroupDraft, type ReplayPlan, snapshotPlan } from "./replay-plan.js";
+import { type CallScope, callbacksOf, listMatchingCalls, listNamedCalls } from "./call-scope.js";
+import { createReplayPlan, GroupDraft, type ReplayPlan } from "./replay-plan.js";
 import { SnapshotFile } from "./snapshot-file.js";
 
 export interface ReplayScope extends CallScope, BodyOptions {
@@ -41,12 +41,12 @@ export async function planReplay(scope: ReplayScope, deps: RunDeps, onEvent: Run
   try {
     if ("callIds" in scope.calls) {
       const named = { groups: drafts, callIds: scope.calls.callIds, status: "FAILED" as const };
-      missing = await takeNamedCalls({ client: deps.client, onEvent }, named, take);
+      missing = await listNamedCalls({ client: deps.client, onEvent }, named, take);
     } else {
       const filter = { ...scope.calls.filter, status: "FAILED" as const };
       for (const draft of drafts) {
         const listed = { callbackId: draft.callback.id, filter };
-        const unusable = await listScope(deps.client, listed, (calls) => take(calls, draft), onEvent);
+        const unusable = await listMatchingCalls(deps.client, listed, (calls) => take(calls, draft), onEvent);
         counts.leftOut += unusable.leftOut;
         counts.withoutId += unusable.withoutId;
         counts.unlisted += unusable.unlisted;
@@ -56,11 +56,11 @@ export async function planReplay(scope: ReplayScope, deps: RunDeps, onEvent: Run
     await file.close();
     throw error;
   }
-  return snapshotPlan({
+  return createReplayPlan({
     runId,
     drafts,
     file,
     limit: scope.limit,
-    leftOut: { ...counts, missing, unmarked: arrived.unmarked() },
+    leftOut: { ...counts, missing, unmarked: arrived.unmarkedRuns() },
   });
 }

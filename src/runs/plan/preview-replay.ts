@@ -54,7 +54,7 @@ export function findHiddenUrl(callbacks: readonly ListedCallback[], { to }: Repl
 export function toCurl({ request, url, secret }: PreviewedRequest): string {
   const { method, headers, body } = request;
   const words = ["curl", "--globoff", "--request", method, "--url", urlWord(request.url, url, secret)];
-  for (const [name, value] of Object.entries(headers)) words.push("--header", quoted(`${name}: ${value}`, secret));
+  for (const [name, value] of Object.entries(headers)) words.push("--header", quoteWithVariable(`${name}: ${value}`, secret));
   // --data would read a body that begins with @ as a file name.
   if (body !== null) words.push("--data-raw", quoteWord(isJson(request) ? escapeJson(body, UNSHOWABLE) : body));
   return words.join(" ");
@@ -78,16 +78,16 @@ function sentUrl(url: string): string {
 }
 
 function urlWord(sent: string, url: string, secret: string): string {
-  if (!hasUrlSecret(sentUrl(url))) return quoted(sentUrl(sent), secret);
+  if (!hasUrlSecret(sentUrl(url))) return quoteWithVariable(sentUrl(sent), secret);
   const { origin } = new URL(url);
   if (!url.toLowerCase().startsWith(origin) || !/^(?::\d+)?(?:[/?][^\\#\s]*)?$/.test(url.slice(origin.length))) {
     throw new WhcbError("usage", "the URL holds secrets and has a part that curl may read otherwise: no command can be printed");
   }
   const parameter = sent.slice(url.length);
-  return parameter === "" ? URL_VARIABLE : URL_VARIABLE + quoted(parameter, secret);
+  return parameter === "" ? URL_VARIABLE : URL_VARIABLE + quoteWithVariable(parameter, secret);
 }
 
-function quoted(text: string, secret: string): string {
+function quoteWithVariable(text: string, secret: string): string {
   if (secret === "") return quoteWord(text);
   // In a URL the key is percent-encoded; the variable isn't, which only differs for unusual keys.
   const encoded = encodeURIComponent(secret);

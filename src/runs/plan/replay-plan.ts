@@ -55,7 +55,7 @@ const NONE_LEFT_OUT: LeftOutCalls = {
 };
 
 /** Only the places of the calls stay in memory. */
-export function snapshotPlan({ runId, drafts, file, leftOut = {}, limit }: SnapshotParts): ReplayPlan {
+export function createReplayPlan({ runId, drafts, file, leftOut = {}, limit }: SnapshotParts): ReplayPlan {
   const places = new Map<ReplayGroup, CallPlaces>();
   for (const draft of drafts) {
     const group = draft.group(limit);

@@ -63,7 +63,7 @@ export function readSeenList(text: string, timezone: string): SeenList {
   for (const { line, fields } of records) {
     const [name, value] = fields.find(saysNotReceived) ?? [];
     if (value !== undefined) {
-      throw unreadable(
+      throw unreadableLine(
         line,
         `its ${name} is ${value.trim()}, so your system hasn't received it (leave the field out if it means something else)`,
       );
@@ -119,7 +119,7 @@ function jsonRecords(text: string): readonly SeenRecord[] {
   return text.split("\n").flatMap((source, index) => {
     if (source.trim() === "") return [];
     const fields = fieldsOfBody(source);
-    if (fields === null) throw unreadable(index + 1, "it isn't a JSON object");
+    if (fields === null) throw unreadableLine(index + 1, "it isn't a JSON object");
     return [{ line: index + 1, fields }];
   });
 }
@@ -140,7 +140,7 @@ function xmlRecords(text: string): readonly SeenRecord[] {
     start = stop;
     if (body.trimEnd() === "") continue;
     const fields = fieldsOfBody(body.trimEnd());
-    if (fields === null) throw unreadable(firstLine, "it isn't a deliveryResponse document");
+    if (fields === null) throw unreadableLine(firstLine, "it isn't a deliveryResponse document");
     records.push({ line: firstLine, fields });
   }
   return records;
@@ -148,11 +148,11 @@ function xmlRecords(text: string): readonly SeenRecord[] {
 
 function tableRecords(text: string, format: "csv" | "tsv"): readonly SeenRecord[] {
   const rows = format === "tsv" ? readTsv(text) : readCsv(text);
-  if ("reason" in rows) throw unreadable(rows.line, rows.reason);
+  if ("reason" in rows) throw unreadableLine(rows.line, rows.reason);
   const [names = { cells: [], line: 1 }, ...values] = rows;
   const columns = names.cells.map(columnName);
   if (!columns.some((column) => ID_COLUMNS.has(column))) {
-    throw unreadable(names.line, "the header must name a column messageid or callid");
+    throw unreadableLine(names.line, "the header must name a column messageid or callid");
   }
   return values.map(({ cells, line }) => {
     const fields = cells.map((value, index): [string, string] => [columns[index] ?? "", value.trim()]);
@@ -172,7 +172,7 @@ function idRecords(text: string): readonly SeenRecord[] {
   return text.split(/\r?\n/).flatMap((source, index) => {
     const id = source.trim().replace(/^(["'])(.*)\1$/, "$2");
     if (id === "" || id.startsWith("#")) return [];
-    if (!ID.test(id)) throw unreadable(index + 1, "it isn't an id");
+    if (!ID.test(id)) throw unreadableLine(index + 1, "it isn't an id");
     return [{ line: index + 1, fields: [["id", id]] }];
   });
 }
@@ -182,19 +182,19 @@ function seenLine(line: number, given: Fields, timezone: string): SeenLine {
   const text = (name: string): string | null => fields.get(name)?.trim() || null;
   const id = (what: string, ...names: readonly string[]): string | null => {
     const ids = given.flatMap(([name, value]) => (names.includes(name) && value.trim() !== "" ? [value] : []));
-    if (new Set(ids.map(idKey)).size > 1) throw unreadable(line, `it has two different ${what}`);
+    if (new Set(ids.map(idKey)).size > 1) throw unreadableLine(line, `it has two different ${what}`);
     return ids[0] ?? null;
   };
   const callId = id("call ids", "callid", "webhookid");
   const messageId = id("message ids", "messageid");
   const bareId = fields.size === 1 ? id("ids", "id") : null;
   if (callId === null && messageId === null && bareId === null) {
-    throw unreadable(line, "it has neither a call id nor a message id");
+    throw unreadableLine(line, "it has neither a call id nor a message id");
   }
   const kind = text("undeliverable") !== null ? "undeliverable" : text("acknowledged") !== null ? "reply" : null;
   const date = text("undeliverable") ?? text("acknowledged");
   const minute = date === null ? null : minuteOf(date, timezone);
-  if (date !== null && minute === null) throw unreadable(line, `${JSON.stringify(date)} isn't a date`);
+  if (date !== null && minute === null) throw unreadableLine(line, `${JSON.stringify(date)} isn't a date`);
   const content = fields.get("content");
   return {
     line,
@@ -239,7 +239,7 @@ export function contentKey(content: string): string {
   return createHash("sha256").update(textKey(content), "utf16le").digest("base64");
 }
 
-function unreadable(line: number, reason: string): WhcbError {
+function unreadableLine(line: number, reason: string): WhcbError {
   return new WhcbError("malformed", `line ${line} can't be read: ${reason}`, {
     hint: "--seen takes NDJSON or XML bodies, CSV or TSV with a header, or one id per line; nothing was done",
   });

@@ -20,7 +20,7 @@ export async function askService(
       const outcomes = applyToChunk(
         chunk,
         async (ids) => {
-          for (const id of await request(callbackId, ids, session)) settled.add(id);
+          for (const id of await requestReplays(callbackId, ids, session)) settled.add(id);
         },
         () => deps.client.getCallback(callbackId),
       );
@@ -43,7 +43,7 @@ export async function askService(
 }
 
 /** Returns the calls that had been settled before. Throws `unavailable` if the service leaves out others. */
-async function request(callbackId: string, callIds: readonly string[], session: RunSession): Promise<readonly string[]> {
+async function requestReplays(callbackId: string, callIds: readonly string[], session: RunSession): Promise<readonly string[]> {
   const { client } = session.deps;
   const accepted = await client.requestReplays(callbackId, callIds, session.locks?.lease);
   const others = Math.max(0, callIds.length - accepted);
@@ -77,7 +77,7 @@ export async function followService(untilItEnds: boolean, session: RunSession): 
         sum[replay.state === "cancelled" ? "cancelled" : "settled"] += replay.cancelled;
         sum.left += replay.left;
       }
-      if (sum.total > 0) session.serviceReplayed(sum);
+      if (sum.total > 0) session.reportServiceCounts(sum);
       if (sum.left === 0 || !untilItEnds || stop.reason !== null) return;
       await deps.clock.sleepUntil(deps.clock.now() + waitMs, stop.signal);
     }

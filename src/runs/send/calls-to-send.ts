@@ -44,12 +44,12 @@ export class WrittenAheadCalls {
     }
   }
 
-  settled(call: PlannedCall, isAccepted: boolean): void {
-    this.#chooser.settled(call, isAccepted);
+  settle(call: PlannedCall, isAccepted: boolean): void {
+    this.#chooser.settle(call, isAccepted);
     this.#leave();
   }
 
-  deferred(call: PlannedCall): void {
+  defer(call: PlannedCall): void {
     this.#chooser.putBack(call);
     this.#leave();
   }
@@ -130,7 +130,7 @@ export class CallChooser {
     this.#free.unshift(call);
   }
 
-  settled(call: PlannedCall, isAccepted: boolean): void {
+  settle(call: PlannedCall, isAccepted: boolean): void {
     const key = this.#keyOf(call);
     if (key === null) return;
     const waiting = this.#passedOver.get(key) ?? [];

@@ -8,7 +8,7 @@ import { type ErrorCode, isWhcbError, WhcbError } from "../../domain/errors.js";
 import { chunkIds, MAX_IDS_PER_REQUEST } from "../../wire/bulk-ids.js";
 import { hasArrived, type RunCallState } from "../journal/run-counts.js";
 import type { RunHeader, StopReason } from "../journal/run-step.js";
-import { whoRuns } from "../run-deps.js";
+import { runnerOf } from "../run-deps.js";
 import { asWhcbError, type RunSession } from "../run-session.js";
 
 /** The client waits out shorter ones itself. */
@@ -97,10 +97,10 @@ export class Marker {
 
   async #markAll(callIds: readonly string[]): Promise<void> {
     // What is marked is on disk before. If the journal fails, what was accepted is marked all the same.
-    await this.#session.journal.flushed().catch(() => undefined);
+    await this.#session.journal.flush().catch(() => undefined);
     const { callbackId, findStopReason = async () => null } = this.#job;
     try {
-      const reason = await this.#patiently(findStopReason);
+      const reason = await this.#waitOutPauses(findStopReason);
       if (reason !== null) {
         this.#hasFailed = true;
         return this.#session.stopOf(callbackId).stop(reason);
@@ -128,8 +128,8 @@ export class Marker {
     };
     const outcomes = applyToChunk(
       chunk,
-      (callIds) => this.#patiently(() => mark(callIds)),
-      () => this.#patiently(() => deps.client.getCallback(callbackId)),
+      (callIds) => this.#waitOutPauses(() => mark(callIds)),
+      () => this.#waitOutPauses(() => deps.client.getCallback(callbackId)),
     );
     for await (const outcome of outcomes) {
       const at = deps.clock.now();
@@ -158,7 +158,7 @@ export class Marker {
       return { isWanted, unlessSettled, ...(status === "FAILED" && !wereDelivered && { unlessDeliveredSince: 0 }) };
     }
     const attempts = callIds.flatMap((id) => this.#replays.get(id) ?? []);
-    return { by: "replay", ...(attempts.length > 0 && { replays: { sentFrom: whoRuns(this.#session.deps), attempts } }) };
+    return { by: "replay", ...(attempts.length > 0 && { replays: { sentFrom: runnerOf(this.#session.deps), attempts } }) };
   }
 
   /**
@@ -166,13 +166,13 @@ export class Marker {
    * sent twice; every other mark needs a run that goes on, and the marks before it on disk. What becomes FAILED needs
    * the lock, as another run may be delivering it.
    */
-  async #patiently<Result>(request: () => Promise<Result>): Promise<Result> {
+  async #waitOutPauses<Result>(request: () => Promise<Result>): Promise<Result> {
     const { stop, deps, header, journal, locks } = this.#session;
     const { callbackId, from, status } = this.#job;
     const startedAt = deps.clock.now();
     for (;;) {
       if (from !== "accepted") {
-        await journal.flushed();
+        await journal.flush();
         if (status === "FAILED" && locks?.maySend(callbackId) === false) stop.stop("lock-lost", lostLock(callbackId, header));
         if (stop.reason !== null) throw new WhcbError("interrupted", "interrupted");
       }
@@ -182,7 +182,7 @@ export class Marker {
         if (!isWhcbError(error) || (error.retryAfterMs ?? 0) < SHORTEST_PAUSE_MS || stop.reason !== null) throw error;
         const until = deps.clock.now() + (error.retryAfterMs ?? 0);
         if (until > startedAt + LONGEST_PAUSE_MS) throw tooLongPause(error, header.runId);
-        this.#session.pausing(callbackId, until);
+        this.#session.announcePause(callbackId, until);
         this.#onPause();
         await deps.clock.sleepUntil(until, stop.signal);
         if (stop.reason !== null) throw error;

@@ -44,8 +44,8 @@ class GroupSender {
   #pace: SendPace;
   #inFlight = 0;
   #inFlightBytes = 0;
-  #willWrite = false;
-  #pausedUntil = 0;
+  #isWriteDue = false;
+  #pauseEndsAt = 0;
   #onSettled: () => void = () => {};
 
   constructor(job: SendJob, session: RunSession) {
@@ -89,7 +89,7 @@ class GroupSender {
     while (this.#stop.reason === null) {
       const isCanaryInFlight = this.#pace.isCanaryOut && this.#inFlight > 0;
       if (this.#inFlight >= this.#pace.limit || isCanaryInFlight) await this.#nextSettled();
-      else if (clock.now() < this.#pausedUntil) await clock.sleepUntil(this.#pausedUntil, this.#stop.signal);
+      else if (clock.now() < this.#pauseEndsAt) await clock.sleepUntil(this.#pauseEndsAt, this.#stop.signal);
       else return true;
     }
     return false;
@@ -104,10 +104,10 @@ class GroupSender {
   }
 
   async #writeAfterTurn(): Promise<void> {
-    if (this.#willWrite) return;
-    this.#willWrite = true;
+    if (this.#isWriteDue) return;
+    this.#isWriteDue = true;
     await this.#session.deps.clock.nextTurn();
-    this.#willWrite = false;
+    this.#isWriteDue = false;
     this.#session.writeOutcomes();
   }
 
@@ -151,7 +151,7 @@ class GroupSender {
       this.#session.record(callbackId, { step: "accepted", call: call.id, at, ms });
       this.#pace = paceAfterSuccess(this.#pace, options);
       this.#job.onAccepted(attempt);
-      this.#calls.settled(call, true);
+      this.#calls.settle(call, true);
       return;
     }
     this.#job.onNotAccepted(attempt);
@@ -168,19 +168,19 @@ class GroupSender {
     if (isDeferred) {
       this.#session.record(callbackId, { step: "deferred", ...outcome });
       this.#deferrals.set(call.id, deferrals + 1);
-      this.#calls.deferred(call);
+      this.#calls.defer(call);
       this.#pace = paceAfterPause(this.#pace);
       return;
     }
     this.#session.record(callbackId, { step: "rejected", ...outcome, ...(isCanaryOut && { canary: true }) });
-    this.#calls.settled(call, false);
+    this.#calls.settle(call, false);
     this.#pace = paceAfterFailure(this.#pace, options);
     if (this.#pace.stop !== null) this.#stop.stop(this.#pace.stop);
   }
 
   #pauseFor(pauseMs: number): void {
     if (pauseMs > LONGEST_PAUSE_MS) this.#stop.stop("retry-after");
-    this.#pausedUntil = Math.max(this.#pausedUntil, this.#session.deps.clock.now() + pauseMs);
+    this.#pauseEndsAt = Math.max(this.#pauseEndsAt, this.#session.deps.clock.now() + pauseMs);
   }
 }
 

@@ -48,7 +48,7 @@ function requesterAt(answers: readonly Answer[], { name = "http://127.0.0.1:8787
   });
   const send = (request: TransportRequest, isRepeatable: boolean, isWanted?: () => boolean) =>
     passTime(clock, requester.send(request, isRepeatable, isWanted));
-  return { send, sentAt, lines, clock, duringRun: requester.duringRun };
+  return { send, sentAt, lines, clock, watchPauses: requester.watchPauses };
 }
 
 describe("a request", () => {
@@ -82,7 +82,7 @@ describe("a request", () => {
   });
 
   it("announces a pause of more than 5 s to the run, whose end ends it and all later ones", async () => {
-    const { send, sentAt, clock, duringRun } = requesterAt([
+    const { send, sentAt, clock, watchPauses } = requesterAt([
       answered(503, { "retry-after": "5" }),
       answered(503, { "retry-after": "6" }),
       answered(503, { "retry-after": "100" }),
@@ -90,7 +90,7 @@ describe("a request", () => {
     const run = new AbortController();
     const begunAt = clock.now();
     const pauses: number[] = [];
-    const endRun = duringRun(run.signal, (until) => {
+    const endRun = watchPauses(run.signal, (until) => {
       pauses.push(until - begunAt);
       if (pauses.length === 2) run.abort();
     });

@@ -52,7 +52,7 @@ describe("the journal", () => {
     const done: string[] = [];
     for (const call of ["A", "B", "C"]) {
       journal.append(line(call));
-      void journal.flushed().then(() => done.push(call));
+      void journal.flush().then(() => done.push(call));
     }
     expect(disk.flushes.length).toBe(1);
     disk.flushes.shift()?.();
@@ -71,8 +71,8 @@ describe("the journal", () => {
       close: () => undefined,
     });
     journal.append(line("A"));
-    await expect(journal.flushed()).rejects.toMatchObject({ code: "unavailable", message: expect.stringContaining("EIO") });
-    await expect(journal.flushed()).rejects.toMatchObject({ code: "unavailable" });
+    await expect(journal.flush()).rejects.toMatchObject({ code: "unavailable", message: expect.stringContaining("EIO") });
+    await expect(journal.flush()).rejects.toMatchObject({ code: "unavailable" });
   });
 });
 
@@ -83,7 +83,7 @@ describe("a call", () => {
     const journal = new Journal(disk.file);
     const writeAhead = (callIds: readonly string[]): Promise<void> => {
       for (const call of callIds) journal.collect(line(call));
-      return journal.flushed();
+      return journal.flush();
     };
     const writtenAhead = new WrittenAheadCalls(chooser, writeAhead, 64);
     let handedOut: PlannedCall | null = null;

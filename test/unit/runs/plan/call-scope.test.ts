@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Client } from "../../../../src/client/client.js";
-import { listScope } from "../../../../src/runs/plan/call-scope.js";
+import { listMatchingCalls } from "../../../../src/runs/plan/call-scope.js";
 import { aListedCall } from "../../../support/cli/listed.js";
 
 it("a list that has other calls each time it is read, with long ids, is an error", async () => {
@@ -9,7 +9,7 @@ it("a list that has other calls each time it is read, with long ids, is an error
     const calls = [aListedCall({ id: `${++pages}${"x".repeat(80_000_000)}` })];
     yield { calls, withoutId: [], leftOut: 0, unclear: 0, total: 2 };
   };
-  const listing = listScope({ listCalls } as never, { callbackId: "A", filter: {} }, async () => undefined);
+  const listing = listMatchingCalls({ listCalls } as never, { callbackId: "A", filter: {} }, async () => undefined);
   await expect(listing).rejects.toMatchObject({ code: "unavailable" });
   expect(pages).toBe(4);
 });

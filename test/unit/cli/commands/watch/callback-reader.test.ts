@@ -22,7 +22,7 @@ function reader(calls: ListedCall[], { isOurs = true, ignoresFilters = false, be
   }
   const capabilities = new Capabilities();
   if (isOurs) capabilities.readAnswer({ status: 200, headers: { "x-max-limit": "20" }, body: "" });
-  capabilities.note("outages", isOurs);
+  capabilities.noteFeature("outages", isOurs);
   const getCallback = async () => aListedCallback({ downSince: AT });
   const client = { listCalls, getCallback, capabilities } as Partial<Client> as Client;
   return { asked, reader: new CallbackReader(client, aListedCallback(), () => 0) };
