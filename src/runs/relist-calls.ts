@@ -2,35 +2,54 @@ import type { ListedCall, ListedCallback } from "../client/client.js";
 import { idKey } from "../domain/call.js";
 import { count } from "../domain/count.js";
 import { WhcbError } from "../domain/errors.js";
-import type { ArrivedCalls } from "./journal/other-runs.js";
+import { ArrivedCalls } from "./journal/other-runs.js";
 import { isOpen, type RunState } from "./journal/run-state.js";
 import { readRunState } from "./journal/stored-runs.js";
 import { listMatchingCalls } from "./plan/call-scope.js";
-import { GroupDraft } from "./plan/replay-plan.js";
-import type { SnapshotFile } from "./plan/snapshot-file.js";
-import type { RunSession } from "./run-session.js";
+import { createReplayPlan, GroupDraft, type ReplayPlan } from "./plan/replay-plan.js";
+import { SnapshotFile } from "./plan/snapshot-file.js";
+import type { RunOptions, RunSession } from "./run-session.js";
 
-export interface RelistOptions {
-  readonly file: SnapshotFile;
-  readonly arrived: ArrivedCalls;
-  readonly resendUnknown: boolean;
+/** Lists the calls of the callbacks that are still to be sent, and keeps their bodies on disk until `send` has ended. */
+export async function relistAndSend(
+  callbacks: readonly ListedCallback[],
+  state: RunState,
+  options: RunOptions,
+  session: RunSession,
+  send: (plan: ReplayPlan) => Promise<void>,
+): Promise<void> {
+  const { deps, header } = session;
+  const { runId } = header;
+  const file = await SnapshotFile.open(deps.runsDirectory, `${runId}-again`, options);
+  try {
+    // If nothing is sent, it doesn't matter that the journal of another run can't be read.
+    const arrived = await ArrivedCalls.read({ runId, mark: options.mark && callbacks.length > 0 }, deps);
+    const drafts: GroupDraft[] = [];
+    for (const callback of callbacks) {
+      const draft = new GroupDraft(callback, file, deps);
+      await relistCalls(draft, state, { arrived, resendUnknown: options.resendUnknown === true }, session);
+      drafts.push(draft);
+    }
+    await send(createReplayPlan({ runId, drafts, file }));
+  } finally {
+    await file.close();
+  }
 }
 
 /**
- * Returns the open and unknown calls that are still FAILED, and records the others as settled. What has arrived by other runs stays left.
+ * Adds the open and unknown calls that are still FAILED, and records the others as settled. What has arrived by other runs stays left.
  */
-export async function relistCalls(
-  callback: ListedCallback,
+async function relistCalls(
+  draft: GroupDraft,
   state: RunState,
-  { file, arrived, resendUnknown }: RelistOptions,
+  { arrived, resendUnknown }: { readonly arrived: ArrivedCalls; readonly resendUnknown: boolean },
   session: RunSession,
-): Promise<GroupDraft> {
+): Promise<void> {
   const { client, clock } = session.deps;
-  const callbackId = callback.id;
-  const draft = new GroupDraft(callback, file, session.deps);
+  const callbackId = draft.callback.id;
   const entries = [...state.entries()].filter((entry) => entry.callbackId === callbackId);
   const waiting = new Map(entries.filter((entry) => isOpen(entry, true)).map((entry) => [entry.id, entry]));
-  if (waiting.size === 0) return draft;
+  if (waiting.size === 0) return;
   const take = async (calls: readonly ListedCall[]): Promise<void> => {
     const failed = calls.filter(({ id }) => {
       const entry = waiting.get(id);
@@ -60,7 +79,6 @@ export async function relistCalls(
     session.record(callbackId, { step: "skipped", call, at: clock.now(), reason: "settled" }, from);
   }
   session.leaveToOthers(callbackId, arrived.unmarkedRuns(callbackId));
-  return draft;
 }
 
 /** The callback was deleted: a resumed run doesn't try its calls again. */

@@ -1,18 +1,16 @@
-import type { ListedCall } from "../client/client.js";
+import type { ListedCall, ListedCallback } from "../client/client.js";
 import { idKey } from "../domain/call.js";
 import { WhcbError } from "../domain/errors.js";
 import { checkService } from "./check-service.js";
 import { Journal, readBootId } from "./journal/journal.js";
-import { ArrivedCalls, callKey, isMarkFailed, readMarkCheck, readNewerListCheck } from "./journal/other-runs.js";
+import { callKey, isMarkFailed, readMarkCheck, readNewerListCheck } from "./journal/other-runs.js";
 import { journalPath } from "./journal/run-id.js";
 import { isOpen, type RunEntry, type RunState } from "./journal/run-state.js";
 import type { RunHeader, RunListener } from "./journal/run-step.js";
 import { findRunId, mayBeLater, readRunState, toServiceClock } from "./journal/stored-runs.js";
 import { beginSession, openJournal, ownLock, type RunSummary, workAndEnd } from "./perform-run.js";
 import { findById } from "./plan/call-scope.js";
-import { createReplayPlan, type GroupDraft } from "./plan/replay-plan.js";
-import { SnapshotFile } from "./plan/snapshot-file.js";
-import { giveUpCallback, relistCalls } from "./relist-calls.js";
+import { giveUpCallback, relistAndSend } from "./relist-calls.js";
 import type { RunDeps } from "./run-deps.js";
 import { readArrivalCheck, skipSettled } from "./run-marks.js";
 import type { BodyOptions, ReplayOptions } from "./run-options.js";
@@ -119,28 +117,13 @@ async function readSupersededCheck({ header, deps }: RunSession): Promise<(entry
 }
 
 async function sendTheRest(state: RunState, options: ReplayOptions & ResumeOptions, session: RunSession): Promise<void> {
-  const { header, deps } = session;
-  const file = await SnapshotFile.open(deps.runsDirectory, `${header.runId}-resumed`, options);
-  try {
-    const drafts: GroupDraft[] = [];
-    let arrived: ArrivedCalls | null = null;
-    for (const { id } of header.callbacks) {
-      if (session.stopReasonOf(id) === "gone" || !hasOpenCalls(state, id)) continue;
-      const callback = await findById(id, session.deps.client);
-      if (callback === null) {
-        await giveUpCallback(id, session);
-        continue;
-      }
-      arrived ??= await ArrivedCalls.read({ runId: header.runId, mark: options.mark }, deps);
-      drafts.push(await relistCalls(callback, state, { file, arrived, resendUnknown: options.resendUnknown }, session));
-    }
-    await replayPlan(createReplayPlan({ runId: header.runId, drafts, file }), options, session);
-  } finally {
-    await file.close();
+  const open = new Set(Array.from(state.entries()).flatMap((entry) => (isOpen(entry, true) ? [entry.callbackId] : [])));
+  const callbacks: ListedCallback[] = [];
+  for (const { id } of session.header.callbacks) {
+    if (session.stopReasonOf(id) === "gone" || !open.has(id)) continue;
+    const callback = await findById(id, session.deps.client);
+    if (callback === null) await giveUpCallback(id, session);
+    else callbacks.push(callback);
   }
-}
-
-function hasOpenCalls(state: RunState, callbackId: string): boolean {
-  for (const entry of state.entries()) if (entry.callbackId === callbackId && isOpen(entry, true)) return true;
-  return false;
+  await relistAndSend(callbacks, state, options, session, (plan) => replayPlan(plan, options, session));
 }

@@ -60,9 +60,9 @@ export type HeldLocks = Pick<RunLocks, "lease" | "maySend" | "retake" | "reportP
 
 export class RunLocks {
   readonly runId: string;
-  readonly busy: readonly BusyCallback[];
+  readonly #busy: BusyCallback[] = [];
   readonly #deps: RunDeps;
-  readonly #held: Map<string, Held>;
+  readonly #held = new Map<string, Held>();
   readonly #processLock: FileLock;
   readonly #renewing: Promise<void>;
   #progress = { done: 0, total: 0 };
@@ -70,12 +70,10 @@ export class RunLocks {
   #isEnding = false;
   #wake: () => void = () => {};
 
-  private constructor(runId: string, deps: RunDeps, taken: Taken) {
+  private constructor(runId: string, deps: RunDeps, processLock: FileLock) {
     this.runId = runId;
     this.#deps = deps;
-    this.#held = taken.held;
-    this.#processLock = taken.processLock;
-    this.busy = taken.busy;
+    this.#processLock = processLock;
     this.#renewing = this.#renew();
   }
 
@@ -87,30 +85,34 @@ export class RunLocks {
     const runId = options.runId ?? newRunId(deps.clock.now(), deps.random);
     // This one is taken first and released last: a lease tells runs apart, but not two processes that resume the same run.
     const processLock = await lockRun(deps, runId);
-    const taken: Taken = { held: new Map(), busy: [], processLock };
     // It renews those that are taken while it waits for the others.
-    const locks = new RunLocks(runId, deps, taken);
+    const locks = new RunLocks(runId, deps, processLock);
     const ordered = callbacks.toSorted((one, other) => (one.id < other.id ? -1 : 1));
     try {
       for (const callback of ordered) {
         for (let isFirst = true; ; isFirst = false) {
           const answer = await takeOne(callback.id, locks.lease, deps);
-          if ("renewedAt" in answer) taken.held.set(callback.id, answer);
+          if ("renewedAt" in answer) locks.#held.set(callback.id, answer);
           else if (options.wait) {
             if (isFirst) options.onWait?.(await busyCallback(callback, answer.holder, deps));
             await deps.clock.sleepUntil(deps.clock.now() + POLL_MS);
             continue;
-          } else taken.busy.push(await busyCallback(callback, answer.holder, deps));
+          } else locks.#busy.push(await busyCallback(callback, answer.holder, deps));
           break;
         }
       }
-      const [busy] = taken.busy;
-      if (busy !== undefined && (taken.held.size === 0 || options.needsAll)) throw busyError(busy, options.serviceFlags);
+      const [busy] = locks.#busy;
+      if (busy !== undefined && (locks.#held.size === 0 || options.needsAll)) throw busyError(busy, options.serviceFlags);
     } catch (error) {
       await locks.release();
       throw error;
     }
     return locks;
+  }
+
+  /** Other runs have these callbacks. */
+  get busy(): readonly BusyCallback[] {
+    return this.#busy;
   }
 
   /** The run then releases its callbacks itself. */
@@ -204,12 +206,6 @@ export class RunLocks {
   get lease(): RunLease {
     return { run: this.runId, holder: runnerOf(this.#deps), ...this.#progress };
   }
-}
-
-interface Taken {
-  readonly held: Map<string, Held>;
-  readonly busy: BusyCallback[];
-  readonly processLock: FileLock;
 }
 
 interface Busy {

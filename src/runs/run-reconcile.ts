@@ -4,16 +4,15 @@ import { type NewRun, performRun, type RunSummary } from "./perform-run.js";
 import type { ReconcilePlan } from "./plan/plan-reconcile.js";
 import { giveUpCallback } from "./relist-calls.js";
 import type { RunDeps } from "./run-deps.js";
-import type { ReplayOptions } from "./run-options.js";
 import { recordedOptions, replayPlan } from "./run-replay.js";
-import type { RunControl } from "./run-session.js";
+import type { RunOptions } from "./run-session.js";
 import { markAll } from "./send/marker.js";
 import { targetOf } from "./send/send-target.js";
 
 /** Marks seen calls, then replays the rest. Throws as `runReplay`. */
 export async function runReconcile(
   plan: ReconcilePlan,
-  options: ReplayOptions & RunControl,
+  options: RunOptions,
   deps: RunDeps,
   onEvent: RunListener = () => {},
 ): Promise<RunSummary> {

@@ -2,17 +2,15 @@ import type { ListedCallback } from "../client/client.js";
 import type { ReplayAttempt } from "../client/run-requests.js";
 import { isWhcbError } from "../domain/errors.js";
 import { MAX_IDS_PER_REQUEST } from "../wire/bulk-ids.js";
-import { ArrivedCalls } from "./journal/other-runs.js";
 import type { RunListener } from "./journal/run-step.js";
 import { readRunState } from "./journal/stored-runs.js";
 import { type NewRun, performRun, type RunSummary } from "./perform-run.js";
 import { findById } from "./plan/call-scope.js";
-import { createReplayPlan, type ReplayGroup, type ReplayPlan } from "./plan/replay-plan.js";
-import { SnapshotFile } from "./plan/snapshot-file.js";
-import { giveUpCallback, relistCalls } from "./relist-calls.js";
+import type { ReplayGroup, ReplayPlan } from "./plan/replay-plan.js";
+import { giveUpCallback, relistAndSend } from "./relist-calls.js";
 import { type RunDeps, runnerOf } from "./run-deps.js";
 import type { ReplayOptions } from "./run-options.js";
-import { asWhcbError, type RunControl, type RunSession } from "./run-session.js";
+import { asWhcbError, type RunOptions, type RunSession } from "./run-session.js";
 import { askService, followService } from "./send/ask-service.js";
 import { Marker } from "./send/marker.js";
 import { sendGroup } from "./send/send-group.js";
@@ -21,7 +19,7 @@ import { sendsAuth, targetOf } from "./send/send-target.js";
 /** Each callback has a canary. Throws `config` for a missing key, `unavailable` if the journal can't be created. Nothing was sent then. */
 export async function runReplay(
   plan: ReplayPlan,
-  options: ReplayOptions & RunControl,
+  options: RunOptions,
   deps: RunDeps,
   onEvent: RunListener = () => {},
 ): Promise<RunSummary> {
@@ -41,7 +39,7 @@ export async function runReplay(
   }
 }
 
-export async function replayPlan(plan: ReplayPlan, options: ReplayOptions & RunControl, session: RunSession): Promise<void> {
+export async function replayPlan(plan: ReplayPlan, options: RunOptions, session: RunSession): Promise<void> {
   const markers: Marker[] = [];
   for (const group of plan.groups) {
     if (session.stop.reason !== null) break;
@@ -76,29 +74,16 @@ async function isUnchanged(callback: ListedCallback, options: ReplayOptions, ses
 }
 
 /** Others may have sent some of the calls in the meantime. */
-async function sendAgainWithLock(
-  { callback }: ReplayGroup,
-  options: ReplayOptions & RunControl,
-  { session, markers }: Sending,
-): Promise<void> {
-  const { runsDirectory } = session.deps;
+async function sendAgainWithLock({ callback }: ReplayGroup, options: RunOptions, { session, markers }: Sending): Promise<void> {
   try {
     await session.locks?.retake(callback);
     session.continueCallback(callback.id);
     if (!(await isUnchanged(callback, options, session))) return;
     await session.journal.flush();
-    const { runId } = session.header;
-    const { state } = await readRunState(runsDirectory, runId);
-    const arrived = await ArrivedCalls.read({ runId, mark: options.mark }, session.deps);
-    const file = await SnapshotFile.open(runsDirectory, `${runId}-again`, options);
-    try {
-      const relist = { file, arrived, resendUnknown: options.resendUnknown === true };
-      const draft = await relistCalls(callback, state, relist, session);
-      const plan = createReplayPlan({ runId, drafts: [draft], file });
+    const { state } = await readRunState(session.deps.runsDirectory, session.header.runId);
+    await relistAndSend([callback], state, options, session, async (plan) => {
       for (const group of plan.groups) await sendAndMark(plan, group, options, { session, markers });
-    } finally {
-      await file.close();
-    }
+    });
   } catch (error) {
     session.stop.stop("service", asWhcbError(error));
     session.continueCallback(callback.id);
@@ -108,7 +93,7 @@ async function sendAgainWithLock(
 async function sendAndMark(
   plan: ReplayPlan,
   group: ReplayGroup,
-  options: ReplayOptions & RunControl,
+  options: RunOptions,
   { session, markers }: Sending,
 ): Promise<void> {
   const callbackId = group.callback.id;
@@ -161,7 +146,7 @@ export function recordedOptions({
   locks: _locks,
   followsService: _follows,
   ...options
-}: ReplayOptions & RunControl): ReplayOptions {
+}: RunOptions): ReplayOptions {
   return options;
 }
 

@@ -7,6 +7,7 @@ import type { RunCall } from "./journal/run-state.js";
 import type { CallStep, RunCounts, RunHeader, RunListener, ServiceCounts, StopReason } from "./journal/run-step.js";
 import type { RunDeps } from "./run-deps.js";
 import type { HeldLocks } from "./run-locks.js";
+import type { ReplayOptions } from "./run-options.js";
 
 /** The journal has all of them. */
 const MAX_TROUBLED = 100;
@@ -34,6 +35,8 @@ export interface RunControl {
   /** Nothing is sent once a lock is lost. Without locks, the caller excludes other runs. */
   readonly locks?: HeldLocks;
 }
+
+export type RunOptions = ReplayOptions & RunControl;
 
 export class RunSession {
   readonly header: RunHeader;

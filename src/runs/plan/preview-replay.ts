@@ -6,7 +6,8 @@ import { hasUrlSecret } from "../../domain/mask.js";
 import { escapeJson } from "../../platform/unsafe-characters.js";
 import type { DeliveryRequest } from "../../wire/delivery-request.js";
 import type { ReplayOptions } from "../run-options.js";
-import { type KeyedOptions, targetOf } from "../send/send-target.js";
+import type { RunOptions } from "../run-session.js";
+import { targetOf } from "../send/send-target.js";
 import type { ReplayPlan } from "./replay-plan.js";
 
 export interface PreviewedRequest {
@@ -22,11 +23,7 @@ export interface PreviewedRequest {
 /** This stands for a key that the service doesn't return. */
 const UNKNOWN_KEY = "WHCB-CALLBACK-KEY";
 
-export async function* previewReplay(
-  plan: ReplayPlan,
-  options: KeyedOptions,
-  rule: AddressRule,
-): AsyncGenerator<PreviewedRequest> {
+export async function* previewReplay(plan: ReplayPlan, options: RunOptions, rule: AddressRule): AsyncGenerator<PreviewedRequest> {
   for (const group of plan.groups) {
     const { callback } = group;
     const keys = new Map([[callback.id, options.keys?.get(callback.id) || UNKNOWN_KEY]]);

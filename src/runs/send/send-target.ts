@@ -6,11 +6,7 @@ import { addressDelivery, type DeliveryRequest } from "../../wire/delivery-reque
 import { DEFAULT_AUTH_PARAMETER } from "../../wire/delivery-settings.js";
 import { requireAuthType, requireBodyStyle } from "../../wire/json/callback-json.js";
 import type { ReplayOptions } from "../run-options.js";
-
-export interface KeyedOptions extends ReplayOptions {
-  /** The keys, by callback id, that the service doesn't return. */
-  readonly keys?: ReadonlyMap<string, string>;
-}
+import type { RunOptions } from "../run-session.js";
 
 export interface SendTarget {
   readonly build: <Body>(call: { readonly id: string; readonly body: Body }) => DeliveryRequest<Body>;
@@ -33,7 +29,7 @@ export function checkTarget(callback: ListedCallback, { to }: ReplayOptions, rul
 }
 
 /** Throws `config` for a missing key, or a URL whose secrets aren't known, and as `checkTarget`. */
-export function targetOf(callback: ListedCallback, options: KeyedOptions, rule: AddressRule): SendTarget {
+export function targetOf(callback: ListedCallback, options: RunOptions, rule: AddressRule): SendTarget {
   checkTarget(callback, options, rule);
   const withAuth = sendsAuth(options);
   const key = keyOf(callback, options.keys);
@@ -71,6 +67,6 @@ export function callbacksWithoutKey(callbacks: readonly ListedCallback[], option
 }
 
 /** Returns the service's key, or else the user's, or null. If it is "", no credential is sent. */
-function keyOf(callback: ListedCallback, keys?: KeyedOptions["keys"]): string | null {
+function keyOf(callback: ListedCallback, keys?: RunOptions["keys"]): string | null {
   return callback.auth.key ?? keys?.get(callback.id) ?? null;
 }
