@@ -1,4 +1,4 @@
-/** The client with every service that it must work with, and a whole replay over each. */
+/** The client must work with each of these services, and replay over it. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ListedCall } from "../../src/client/client.js";
 import type { CallFilter } from "../../src/domain/call-filter.js";
@@ -60,7 +60,7 @@ for (const service of CLIENT_SERVICES) {
 
     it("yields only calls that match the filter, even if the service ignores it", async () => {
       const { calls, leftOut } = await listed({ status: "FAILED", text: "reply 1" });
-      // 1, 10 to 19
+      // These are 1 and 10 to 19.
       expect(calls.length).toBe(11);
       expect(leftOut).toBe(service.isOurs ? 0 : CALLS - 11);
     });
@@ -76,7 +76,7 @@ for (const service of CLIENT_SERVICES) {
       }
       const values = (from: string) => ({ statusCode: 503, reason: "Service Unavailable", from });
       expect(groups.sorted().map(({ count }) => count)).toEqual([2, 2, 2, 2, 1, 1, 1]);
-      // 1, 15
+      // These are 1 and 15.
       const one = groups.sorted().find((group) => group.values.from?.endsWith("001"));
       expect(one).toMatchObject({ count: 2, values: values(one?.values.from ?? "") });
       expect(leftOut).toBe(service.isOurs ? 0 : CALLS - 11);

@@ -1,4 +1,4 @@
-/** Ctrl-C while a hundred thousand lines are compared with a hundred thousand calls of one message. */
+/** Ctrl-C comes while a hundred thousand lines are compared with a hundred thousand calls of one message. */
 import { once } from "node:events";
 import { readdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -24,7 +24,7 @@ afterEach(async () => {
   await home.leave();
 });
 
-/** Lists SIZE failed calls of one message in a few pages; `onLastPage` when the last one was sent. */
+/** The service lists SIZE failed calls of one message in a few pages. `onLastPage` is called when the last one was sent. */
 async function openService(onLastPage: () => void) {
   const settings = { auth: { type: "httpheader", key: "k" }, contentType: "json", email: "a@b.c" };
   const callback = { id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/hook", ...settings };

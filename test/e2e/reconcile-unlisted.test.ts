@@ -1,5 +1,5 @@
 /**
- * A message with a reply that was delivered and one that never arrived. The delivered one can't be compared any more, so what the receiver
+ * A message has a reply that was delivered and one that never arrived. The delivered one can't be compared any more, so what the receiver
  * has of it must not mark the other.
  */
 import { randomBytes } from "node:crypto";
@@ -48,7 +48,7 @@ afterEach(async () => {
   await home.leave();
 });
 
-/** How many calls a list makes seen, and which it leaves open. */
+/** Returns how many calls a list makes seen, and which it leaves open. */
 async function reconcile(list: string, ...flags: readonly string[]) {
   const env = { WHCB_URL: home.path("x.db"), WHCB_SECRET_KEY };
   const { stdout } = await home.whcb(["reconcile", "demo", "--seen", "-", "-o", "json", ...flags], { input: list, env });

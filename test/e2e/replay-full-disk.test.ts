@@ -21,7 +21,7 @@ afterEach(async () => {
   await home.leave();
 });
 
-/** It stopped in order: nothing is sent without its line, and what was accepted is marked at the service, written down or not. */
+/** The run stopped in order: nothing is sent without its line, and what was accepted is marked at the service, written down or not. */
 async function expectStop({ code, stdout, stderr }: Outcome, reason: RegExp): Promise<void> {
   expect(stderr).toMatch(/error: the run's journal can't be written: /);
   expect(stderr).toMatch(reason);
@@ -32,12 +32,12 @@ async function expectStop({ code, stdout, stderr }: Outcome, reason: RegExp): Pr
   expect(sent.length).toBeLessThan(outage.callIds.length);
   const failed = await outage.failedIds();
   expect(failed.filter((id) => sent.includes(id))).toEqual([]);
-  // What was in flight, and the group of outcomes whose write failed; all of them are marked, as the line above has it.
+  // These were in flight, or in the group of outcomes whose write failed. All of them are marked, as the line above has it.
   expect(sent.filter((id) => !newestJournal(home)?.accepted.has(id)).length).toBeLessThanOrEqual(2 * CONCURRENCY);
 }
 
 /**
- * Whose answer wasn't written down is SUCCESS by now, and isn't sent again. What stood in line behind it may have left as far as the
+ * A call whose answer wasn't written down is SUCCESS by now, and isn't sent again. What stood in line behind it may have left as far as the
  * journal can tell, and is sent when that is asked for.
  */
 async function expectEnd(): Promise<void> {

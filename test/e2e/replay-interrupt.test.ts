@@ -1,4 +1,4 @@
-/** Ctrl-C in the middle of a replay: once, twice, and while the service has asked for a pause. */
+/** Ctrl-C comes in the middle of a replay: once, twice, and while the service has asked for a pause. */
 import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";

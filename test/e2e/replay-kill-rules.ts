@@ -1,4 +1,4 @@
-/** What must hold for a replay however often it is killed: docs/cli.md. Also used by test/soak. */
+/** This must hold for a replay however often it is killed (docs/cli.md). test/soak uses it too. */
 import { expect } from "vitest";
 import type { ReplayKillsFigures } from "../support/replay/replay-kills.js";
 

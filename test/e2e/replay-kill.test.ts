@@ -1,4 +1,4 @@
-/** kill -9 in the middle of a replay; test/soak has the long run. WHCB_KILL_SEED repeats a run that failed. */
+/** kill -9 comes in the middle of a replay. test/soak has the long run. WHCB_KILL_SEED repeats a run that failed. */
 import { once } from "node:events";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { eventually, Home } from "../support/process/whcb-process.js";

@@ -1,4 +1,4 @@
-/** `whcb callbacks update --url` while `whcb replay` sends. */
+/** `whcb callbacks update --url` comes while `whcb replay` sends. */
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { Home } from "../support/process/whcb-process.js";
 import { countingEndpoint } from "../support/replay/replay-desk.js";
@@ -30,7 +30,7 @@ it("stops; what is sent or accepted after the change is neither at the old URL n
       expect.stringContaining("error: demo was changed during the run, so the rest was neither sent nor marked"),
     ]);
     const received = outage.received();
-    // Noticed with the next marks: these wait for a second at most.
+    // The change is noticed with the next marks, which wait for a second at most.
     expect(received.length).toBeLessThanOrEqual(changed + 4);
     const failed = await outage.failedIds();
     const marked = received.filter((id) => !failed.includes(id));

@@ -1,5 +1,5 @@
 /**
- * Processes that replay the same calls at the same time: each call is sent once. WHCB_RACE_CALLS=5000 makes it as large as an outage, and
+ * Processes replay the same calls at the same time, and each call is sent once. WHCB_RACE_CALLS=5000 makes it as large as an outage, and
  * WHCB_RACE_PROCESSES sets how many there are.
  */
 import { rmSync } from "node:fs";
@@ -143,7 +143,7 @@ it("a second --resume of a run that is being resumed leaves the callback locked"
   expect(twice(outage.received())).toEqual([]);
 });
 
-/** POST /replays of all failed calls, as any client of the API may send it: it names no run. */
+/** Any client of the API may send such a POST /replays of all failed calls, which names no run. */
 const askService = () => apiOf(home).fetch("/callbacks/demo/replays?status=FAILED", { method: "POST" });
 
 describe("a replay by the service", () => {
@@ -190,7 +190,7 @@ describe("a replay by the service", () => {
     expect(viaService).toMatchObject({ total: CALLS, cancelled: 0, left: 0 });
     expect(viaService.succeeded + viaService.failed).toBe(CALLS);
     expect((await outage.failedIds()).length).toBe(viaService.failed);
-    // Only what was in flight at the kill.
+    // Only what was in flight at the kill is sent twice.
     expect(twice(outage.received()).length).toBeLessThanOrEqual(64);
   });
 

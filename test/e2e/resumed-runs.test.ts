@@ -1,4 +1,7 @@
-/** Runs as processes, disturbed by gateways, other runs, changed callbacks and clocks: nothing is given up, sent twice or marked by mistake. */
+/**
+ * Runs are processes, disturbed by gateways, other runs, changed callbacks and clocks. Nothing is given up, sent twice or marked by
+ * mistake.
+ */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
@@ -150,7 +153,7 @@ describe("a callback that has another name or URL than when the run began, as on
 });
 
 describe("an unfinished run of mark-success", () => {
-  /** 250 calls; the second of three requests isn't executed. */
+  /** The run has 250 calls, and the second of three requests isn't executed. */
   async function stopped(): Promise<{ readonly calls: PlatformCall[]; readonly run: string }> {
     const calls = platformCalls(250);
     addDemo(calls);

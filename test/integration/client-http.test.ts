@@ -1,4 +1,4 @@
-/** The client's HTTP with servers and proxies that misbehave, on real sockets. */
+/** The client meets servers and proxies that misbehave, on real sockets. */
 import { once } from "node:events";
 import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";

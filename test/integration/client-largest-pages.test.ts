@@ -15,7 +15,7 @@ const MIB = 1024 * 1024;
 let service: Service;
 let origin: string;
 let client: Client;
-/** The body of each answer that the client got. */
+/** The client got answers with these bodies. */
 let bodies: string[];
 
 beforeEach(async () => {

@@ -1,4 +1,4 @@
-/** A disk that is full, or takes lines and can't keep them, during marks by hand. */
+/** The disk is full, or takes lines and can't keep them, during marks by hand. */
 import { expect, it } from "vitest";
 import { type JournalFile, openJournalFile } from "../../src/runs/journal/journal.js";
 import { planMarks, runMarks } from "../../src/runs/run-marks.js";
@@ -6,7 +6,7 @@ import { platformCalls, scriptedPlatform } from "../support/platform/scripted-pl
 import { openDesk } from "../support/replay/replay-desk.js";
 import { VirtualClock } from "../support/time/virtual-clock.js";
 
-/** So many calls are marked; `spoil` is the journal's file once the first one is. */
+/** So many calls are marked. `spoil` makes the journal's file once the first one is. */
 async function mark(count: number, spoil: (file: JournalFile) => Partial<JournalFile>) {
   const calls = platformCalls(count);
   const callback = { id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/", key: "k", calls };

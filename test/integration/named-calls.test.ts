@@ -1,4 +1,4 @@
-/** Calls that are named by ids which the service doesn't list, or which two callbacks have. */
+/** Calls are named by ids which the service doesn't list, or which two callbacks have. */
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { CliMachine } from "../support/cli/cli-service.js";
@@ -26,7 +26,7 @@ afterEach(async () => {
   await machine.leave();
 });
 
-/** Two callbacks, `one` and `two`, with these FAILED and SUCCESS calls. */
+/** The callbacks `one` and `two` have these FAILED and SUCCESS calls. */
 async function openPlatform(
   calls: Record<"one" | "two", { readonly failed: readonly string[]; readonly success?: readonly string[] }>,
 ) {

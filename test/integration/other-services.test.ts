@@ -1,4 +1,4 @@
-/** Commands against services that differ from ours in what they return and accept. */
+/** Commands meet services that differ from ours in what they return and accept. */
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
@@ -46,7 +46,7 @@ afterEach(async () => {
 interface Scene extends Partial<PlatformOptions> {
   readonly calls: PlatformCall[];
   readonly settings?: Readonly<Record<string, unknown>>;
-  /** Of a second callback, "other", with the same endpoint and settings. */
+  /** A second callback, "other", has these, and the same endpoint and settings. */
   readonly others?: PlatformCall[];
 }
 
@@ -159,7 +159,7 @@ describe("a service that answers 400 to a filter", () => {
   });
 
   it("and whose calls don't say their status isn't read without that: nothing is sent or marked", async () => {
-    // On the second page of the whole list only.
+    // They are on the second page of the whole list only.
     const calls = someCalls().map((call, index) => (index < 30 ? call : { ...call, fields: { ...call.fields, status: "" } }));
     await open({ calls, rejected: { parameters: ["status"], answer } });
     for (const command of [["replay"], ["mark-success"]]) {
@@ -313,7 +313,7 @@ describe("a list that isn't one, though it is answered with 200", () => {
 });
 
 describe("a list with fewer calls than the service counts", () => {
-  /** Two replies alike, of which the service lists only the FAILED one. */
+  /** Two replies are alike, and the service lists only the FAILED one. */
   const alike = (over: Readonly<Record<string, unknown>> = {}) => {
     const fields = {
       messageId: "M",
@@ -468,7 +468,7 @@ describe("what a list doesn't tell", () => {
 });
 
 describe("--since of dates without a zone", () => {
-  /** As a platform in +10:00 writes it. */
+  /** A platform in +10:00 writes it so. */
   const written = (hoursAgo: number) => toPlatformDate(Date.now() - hoursAgo * 3_600_000, "Australia/Brisbane");
   const zone = "warning: the service's dates have no time zone and count as UTC: the profile's `timezone` isn't set\n";
 

@@ -1,4 +1,4 @@
-/** Calls that are attempted while a reconcile lists them. */
+/** Calls are attempted while a reconcile lists them. */
 import { afterEach, expect, it } from "vitest";
 import type { Client } from "../../src/client/client.js";
 import { systemClock } from "../../src/platform/clock.js";

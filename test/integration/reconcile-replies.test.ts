@@ -1,4 +1,4 @@
-/** A reconcile of two thousand replies to three messages, with a list as a receiver's database would give it. */
+/** A reconcile compares two thousand replies to three messages with a list as a receiver's database would give it. */
 import { afterEach, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { phoneParser, planReconcile, type ReconcileRequest } from "../../src/runs/plan/plan-reconcile.js";
@@ -37,7 +37,7 @@ function asCall({ isDelivered, message, sender, content }: Reply, index: number)
   };
 }
 
-/** The body that the receiver stored. */
+/** Returns the body that the receiver stored. */
 function asBody({ message, sender, content }: Reply, prefix = "61"): string {
   return JSON.stringify({
     messageid: platformId(900_000 + message).toLowerCase(),
@@ -79,7 +79,7 @@ const LINES = [
   ...twoReplies.filter(first).map((reply) => asBody(reply)),
   ...delivered.map((reply) => asBody(reply)),
   ...received.map((reply, index) => asBody(reply, index < 100 ? "0" : "+61")),
-  // Deliveries that were repeated.
+  // These deliveries were repeated.
   ...received.slice(0, 80).map((reply) => asBody(reply, "0")),
   ...otherMessages.map((reply) => asBody(reply)),
 ];

@@ -31,7 +31,7 @@ afterEach(async () => {
   for (const end of endings.splice(0)) await end();
 });
 
-/** A command whose service is elsewhere and names this URL, and whose DNS knows one address only. */
+/** The service of the command is elsewhere and names this URL. Its DNS knows one address only. */
 async function from(url: string, address = "127.0.0.1"): Promise<(argv: readonly string[]) => Promise<CliResult>> {
   const callback = { id: "9837E6D82347EB5D", name: "demo", url, key: "a-key-that-is-secret", calls: platformCalls(3) };
   const platform = await scriptedPlatform({ clock: systemClock, callbacks: [callback] }).listen();
@@ -161,7 +161,7 @@ describe("a service at a loopback URL", () => {
     endpoint.received.length = 0;
   });
 
-  /** A port that is forwarded to a service elsewhere, which says where it is; null: it doesn't say. */
+  /** The port is forwarded to a service elsewhere, which says where it is. With null, it doesn't say. */
   async function forwardedPort(loopbackId: string | null): Promise<string> {
     const proxy = createServer((incoming, response) => {
       const { method, url, headers } = incoming;

@@ -12,7 +12,7 @@ let database: TestDatabase;
 let machine: CliMachine;
 let endpoint: Server;
 let isRepaired: boolean;
-/** Of the repaired endpoint: it answers when the test says so. */
+/** The repaired endpoint answers these when the test says so. */
 let held: ServerResponse[];
 
 beforeAll(async () => {
@@ -69,7 +69,7 @@ async function twoNodes(): Promise<{ readonly owner: Background; readonly other:
 it("what the owner has in flight isn't cancelled, and is counted by its outcome", async () => {
   const { other } = await twoNodes();
   const replay = await requestReplay(other, await withFailedCalls(other, "busy"));
-  // One slot in two, then fewer: as many as one endpoint may have.
+  // One endpoint may have one slot in two, and then fewer.
   await expect.poll(() => held.length).toBeGreaterThan(0);
   expect((await other.fetch(replay, { method: "DELETE" })).status).toBe(204);
   const settled = async () => {

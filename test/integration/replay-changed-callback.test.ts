@@ -1,4 +1,4 @@
-/** A callback that is changed while a run sends its calls: nothing is marked for the endpoint that it had before. */
+/** A callback is changed while a run sends its calls. Nothing is marked for the endpoint that it had before. */
 import { afterEach, describe, expect, it } from "vitest";
 import type { Client, ListedCallback } from "../../src/client/client.js";
 import { planReplay } from "../../src/runs/plan/plan-replay.js";

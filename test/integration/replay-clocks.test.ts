@@ -1,4 +1,4 @@
-/** A replay from a machine whose clock isn't the service's: what it marks and reports is stored all the same. */
+/** The clock of the machine that replays isn't the service's. What it marks and reports is stored all the same. */
 import { afterEach, expect, it } from "vitest";
 import { startService } from "../../src/main/start-service.js";
 import { systemClock } from "../../src/platform/clock.js";

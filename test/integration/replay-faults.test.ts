@@ -1,4 +1,4 @@
-/** A replay through a network that does everything wrong. WHCB_FAULT_CALLS=5000 makes it as long as a bad day. */
+/** The network of a replay does everything wrong. WHCB_FAULT_CALLS=5000 makes it as long as a bad day. */
 import { afterEach, describe, expect, it } from "vitest";
 import { createClient } from "../../src/client/client.js";
 import { createHttpTransport } from "../../src/client/http-transport.js";
@@ -26,7 +26,7 @@ afterEach(async () => {
 
 interface ServiceBehind {
   readonly url: string;
-  /** How many calls have which status. */
+  /** Returns how many calls have which status. */
   statuses(): Promise<Readonly<Record<string, number>>>;
 }
 
@@ -36,7 +36,7 @@ const counted = (statuses: readonly string[]): Record<string, number> => {
   return counts;
 };
 
-/** What `whcb serve` listens with: its app on a real store, on a socket. */
+/** Like `whcb serve`, it is the app on a real store, on a socket. */
 async function whcbServe(endpointUrl: string): Promise<ServiceBehind> {
   const service = await openService();
   closing.push(() => closeService(service));

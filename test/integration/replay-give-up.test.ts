@@ -1,6 +1,4 @@
-/**
- * One problem doesn't stop the rest: a callback that is deleted, a mark that is rejected, an endpoint that asks for pauses.
- */
+/** One problem doesn't stop the rest, such as a callback that is deleted, a mark that is rejected, or an endpoint that asks for pauses. */
 import { afterEach, describe, expect, it } from "vitest";
 import type { Client } from "../../src/client/client.js";
 import type { Transport } from "../../src/client/transport.js";
@@ -31,7 +29,7 @@ interface Scene {
 
 const IDS = ["00112233445566AA", "00112233445566BB"];
 
-/** A callback for each number of calls. */
+/** There is a callback for each number of calls. */
 async function scene(counts: readonly number[], answer?: (callId: string, number: number) => EndpointAnswer): Promise<Scene> {
   const endpoint = await countingEndpoint(answer);
   let made = 0;

@@ -1,4 +1,4 @@
-/** One sending run at a time per callback: on our service by a lease, on the platform by a lock of the operating system. */
+/** One run at a time sends the calls of a callback: on our service it has a lease, on the platform a lock of the operating system. */
 import { readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
@@ -40,7 +40,7 @@ describe.each(CLIENT_SERVICES)("on $name", (service) => {
   async function twoDesks(): Promise<readonly [Desk, Desk]> {
     const opened = await service.open(3);
     const one = openDesk({ client: opened.client });
-    // The same user on the same machine, in another process.
+    // This is the same user on the same machine, in another process.
     const other = openDesk({ client: opened.client, over: { ...OTHER, runsDirectory: one.deps.runsDirectory } });
     closing.push(opened.close);
     return [one, other];
@@ -51,7 +51,7 @@ describe.each(CLIENT_SERVICES)("on $name", (service) => {
     const first = await take(one);
     const expected = `another run is sending the calls of demo: run ${first.runId} of ada@desk, none sent yet`;
     await expect(take(other)).rejects.toMatchObject({ code: "unavailable", message: expected });
-    // Long before the next renewal.
+    // This is long before the next renewal.
     first.reportProgress({ ...NO_COUNTS, planned: 3, accepted: 2, left: 1 });
     const busy = () => take(other).then(String, errorMessage);
     await eventually(busy, (message) => message === expected.replace("none sent yet", "2 of 3 calls done"), 4_000);

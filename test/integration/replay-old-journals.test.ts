@@ -1,4 +1,4 @@
-/** Journals that whcb 0.1.0 wrote (test/fixtures/0.1.0/journals): every later version reads and resumes them. */
+/** whcb 0.1.0 wrote the journals in test/fixtures/0.1.0/journals, and every later version reads and resumes them. */
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,12 +12,12 @@ import { type PlatformCall, platformCalls, scriptedPlatform } from "../support/p
 import { countingEndpoint, openDesk } from "../support/replay/replay-desk.js";
 
 const CALLBACK = "E144AFFF416B30EB";
-/** Killed with two requests in flight, six acceptances unmarked and more sends written ahead. */
+/** This one was killed with two requests in flight, six acceptances unmarked and more sends written ahead. */
 const KILLED = "20261125-045038-26E1";
-/** Interrupted twice: one call rejected, one deferred, one settled meanwhile. */
+/** This one was interrupted twice. One call was rejected, one deferred, one settled meanwhile. */
 const INTERRUPTED = "20261125-045043-432D";
 const INTERRUPTED_RECONCILE = "20261125-045049-B849";
-/** The boot id in the fixtures. */
+/** The fixtures have this boot id. */
 const BOOT_ID = "3f1c0a52-0000-4000-8000-6d2b7e000001";
 
 let runsDirectory: string;
@@ -35,7 +35,7 @@ afterEach(async () => {
 
 const folder = () => ({ runsDirectory, lockFile, clock: systemClock });
 
-/** The counts that aren't 0. */
+/** Returns the counts that aren't 0. */
 function nonZero(counts: object): Record<string, number> {
   const entries = Object.entries(counts).flatMap(([key, value]) =>
     typeof value === "object" ? Object.entries(value) : [[key, value]],
@@ -47,7 +47,7 @@ async function stateByCall(runId: string): Promise<string[]> {
   return (await readRun(folder(), runId)).calls.map(({ state, isMarked }) => (isMarked ? `${state}, marked` : state));
 }
 
-/** As if the machine hadn't been started again since the run was killed. */
+/** Changes the journal as if the machine hadn't been started again since the run was killed. */
 async function pretendSameBoot(runId: string): Promise<void> {
   const path = join(runsDirectory, `${runId}.ndjson`);
   writeFileSync(path, readFileSync(path, "utf8").replaceAll(BOOT_ID, await readBootId(systemClock)));

@@ -1,4 +1,3 @@
-/** Interrupted runs, resumed. */
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
@@ -26,7 +25,7 @@ async function endpointOf(...parameters: Parameters<typeof countingEndpoint>): P
   return endpoint;
 }
 
-/** A desk in front of a platform with these calls, which are sent to `url`. */
+/** The desk stands before a platform with these calls, which are sent to `url`. */
 function deskFor(calls: PlatformCall[], url: string, over: DeskOptions["over"] = {}): Desk {
   const callback = { id: "00112233445566AA", name: "demo", url, key: "an-endpoint-s-key", calls };
   const platform = scriptedPlatform({ clock: systemClock, callbacks: [callback] });
@@ -40,7 +39,7 @@ async function replay(desk: Desk, over: Partial<ReplayOptions & RunControl> = {}
   return runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS, ...over }, desk.deps, desk.listener);
 }
 
-/** The latest unfinished run, unless one is named. */
+/** The latest unfinished run is resumed, unless one is named. */
 async function resume(desk: Desk, options: Partial<ResumeOptions> = {}, runId?: string) {
   const wanted = runId ?? (await unfinished(desk.deps))?.runId;
   if (wanted === undefined) throw new Error("No run is unfinished.");
@@ -66,7 +65,7 @@ const clone = (calls: readonly PlatformCall[]): PlatformCall[] => calls.map((cal
 const failed = (calls: readonly PlatformCall[]): string[] =>
   calls.filter(({ status }) => status === "FAILED").map(({ id }) => id);
 
-/** A replay of 400 calls as a kill would have left it when the endpoint had so many requests. */
+/** A kill would have left a replay of 400 calls so when the endpoint had so many requests. */
 async function killedAt(requests: number, concurrency = 8) {
   const calls = platformCalls(400);
   let left: { journal: string; received: string[]; calls: PlatformCall[]; endpointUrl: string } | null = null;
@@ -204,7 +203,7 @@ describe("an interrupted run", () => {
     expect(await unfinished(other)).toBeNull();
     await expect(resumeRun(header.runId, { resendUnknown: false }, other)).rejects.toMatchObject({ code: "config" });
     await expect(resume(desk, {}, "20200101-000000-AAAA")).rejects.toMatchObject({ code: "not-found" });
-    // Another database of the same profile: its callbacks aren't deleted ones.
+    // This is another database of the same profile, and its callbacks aren't deleted ones.
     const stranger = scriptedPlatform({ clock: systemClock, callbacks: [] }).transport();
     const elsewhere = openDesk({
       transport: { ...stranger, name: "/elsewhere.db" },

@@ -1,4 +1,4 @@
-/** What a bulk job takes and what it leaves: selections, marks, and the balance of a reconcile. */
+/** These show what a bulk job takes and what it leaves: selections, marks, and the balance of a reconcile. */
 import { readdirSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
 import { ANY_ADDRESS } from "../../src/delivery/address-rule.js";
@@ -63,7 +63,7 @@ async function planned({ desk }: Scene, over: Partial<ReplayScope>): Promise<str
   return ids;
 }
 
-/** In sending order. */
+/** Ids are in sending order. */
 async function idsOf(plan: ReplayPlan): Promise<string[]> {
   const ids: string[] = [];
   for (const group of plan.groups) for await (const id of plan.callIds(group)) ids.push(id);

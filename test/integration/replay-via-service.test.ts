@@ -1,4 +1,4 @@
-/** `--via service`: the service is asked to attempt the calls itself, and the run keeps the books. */
+/** With `--via service`, the service is asked to attempt the calls itself, and the run keeps the books. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
@@ -25,7 +25,7 @@ const [ours, , platform] = CLIENT_SERVICES;
 interface Scene {
   readonly desk: Desk;
   readonly opened: OpenedClient;
-  /** The ids of each request for replays that reached the service. */
+  /** Each request for replays that reached the service had these ids. */
   readonly asked: (readonly string[])[];
 }
 

@@ -1,4 +1,4 @@
-/** Replays against the scripted platform, with a real endpoint and real journals. */
+/** Replays meet the scripted platform, a real endpoint and real journals. */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
@@ -159,7 +159,7 @@ describe("a replay", () => {
     const at = await scene(calls, (id) => ({ status: id === calls[69 - 7]?.id ? 500 : 200, delayMs: Math.random() * 3 }));
     const summary = await replay(at, { serialBy: "from" });
     const senderOf = new Map(calls.map(({ id }, index) => [id, index % 7]));
-    // Oldest first: the list has the newest first.
+    // The oldest is sent first, though the list has the newest first.
     for (let sender = 0; sender < 7; sender++) {
       const sent = at.endpoint.received.filter((id) => senderOf.get(id) === sender);
       const inOrder = calls

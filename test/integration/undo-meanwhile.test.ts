@@ -1,4 +1,4 @@
-/** What an undo and a run that is resumed leave, as it was accepted or marked since. */
+/** An undo and a resumed run leave what was accepted or marked since. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
@@ -53,7 +53,7 @@ it("an undo leaves what was accepted, or marked by another run, while it asked i
   await mark([marked], "SUCCESS");
   const callback = { statusCode: "200", statusMessage: "OK", attemptedDate: new Date(header.startedAt).toISOString() };
   calls.splice(0, 1, { id: accepted, status: "SUCCESS", fields: { ...calls[0]?.fields, callback } });
-  // Rejected before the mark, by the service's clock after it.
+  // It was rejected before the mark, but after it by the service's clock.
   const rejected = { ...callback, statusCode: "503", attemptedDate: new Date(Date.now() + 30_000).toISOString() };
   calls.splice(2, 1, { id: undone, status: "SUCCESS", fields: { ...calls[2]?.fields, callback: rejected } });
   expect((await runMarks(undo, {}, desk.deps)).counts).toMatchObject({ marked: 1, skipped: { settled: 2 }, toMark: 0 });
@@ -170,7 +170,7 @@ it("an undo leaves what another run has marked later, whatever the service was c
   await again.leave();
 });
 
-/** Executes this mark, whose answer is lost. */
+/** This mark is executed, and its answer is lost. */
 function loseMark(number: number, client: Client): Client {
   let marks = 0;
   return {

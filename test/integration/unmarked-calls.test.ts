@@ -21,7 +21,7 @@ let calls: PlatformCall[];
 let endpoint: CountingEndpoint;
 let platform: ScriptedPlatform;
 let listening: Awaited<ReturnType<ScriptedPlatform["listen"]>>;
-/** Behind the service's URL. */
+/** Another service is behind the service's URL. */
 let isOtherService: boolean;
 
 beforeEach(async () => {
@@ -216,7 +216,7 @@ it("a damaged journal, which may have such calls, stops a replay until it is mov
   expect(await whcb(REPLAY)).toMatchObject({ code: 0 });
 });
 
-/** A reconcile whose list has the calls of these numbers, and that couldn't mark them. */
+/** The list of this reconcile has the calls of these numbers, and it couldn't mark them. */
 async function unmarkedReconcile(...numbers: readonly number[]): Promise<string> {
   marksAreAllowed = false;
   await reconcile(...numbers);

@@ -1,4 +1,4 @@
-/** A replay killed after any line of its journal: what really left is compared with what a reader concludes (docs/runs.md). */
+/** A replay is killed after any line of its journal, and what really left is compared with what a reader concludes (docs/runs.md). */
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
@@ -25,7 +25,7 @@ const SESSIONS = 3;
 
 type Fact = { readonly kind: "left"; readonly call: string } | { readonly kind: "line"; readonly step: RunStep };
 
-/** What happened, in order: calls that left, and lines that reached the file. */
+/** It has what happened, in order: calls that left, and lines that reached the file. */
 class Facts {
   #all: readonly Fact[] = [];
 
@@ -33,7 +33,7 @@ class Facts {
     this.#all = [...this.#all, fact];
   }
 
-  /** One history per line: the process was killed before the next one was written. */
+  /** There is one history per line: the process was killed before the next one was written. */
   *histories(): Generator<readonly Fact[]> {
     for (const [at, { kind }] of this.#all.entries()) if (at > 0 && kind === "line") yield this.#all.slice(0, at);
     yield this.#all;
@@ -46,7 +46,7 @@ class Facts {
 
 const OUTCOMES = new Set(["accepted", "rejected", "deferred"]);
 
-/** Left, and no outcome is in the journal since. */
+/** These calls left, and no outcome is in the journal since. */
 function danglingCalls(history: readonly Fact[]): ReadonlySet<string> {
   const dangling = new Set<string>();
   for (const fact of history) {
@@ -69,7 +69,7 @@ function stateAfter(history: readonly Fact[], bootId: string): RunState | null {
   return state;
 }
 
-/** What the reader gets wrong. */
+/** Returns what the reader gets wrong. */
 function mistakesIn(history: readonly Fact[], state: RunState): readonly string[] {
   const dangling = danglingCalls(history);
   const lines = linesOf(history);

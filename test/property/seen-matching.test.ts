@@ -10,7 +10,7 @@ const deps = { parsePhone: (text: string) => (text === "unreadable" ? [] : [text
 
 const KINDS = ["mobile", "voice", "email", "mri"] as const;
 
-/** Every line with every call, as the rules are written. */
+/** Compares every line with every call, as the rules are written. */
 function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall[]) {
   const seen = new Set<ComparableCall>();
   const possible = new Set<ComparableCall>();
@@ -82,7 +82,7 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
   };
 }
 
-/** Few values, so that much is equal. */
+/** There are few values, so that much is equal. */
 const orNone = <Value>(...values: readonly Value[]) => fc.constantFrom<Value | null>(null, ...values);
 const ADDRESSES = { email: ["a@b", "c@d", "1"], mri: ["a@b", "m", "2"] };
 const several = <Value>(...values: readonly Value[]) =>
@@ -176,7 +176,7 @@ const A_LINE: SeenLine = { line: 1, messageId: "m", ...NOTHING };
 const NOBODY = { mobile: [], voice: [], email: [], mri: [] };
 const sender = (index: number) => ({ ...NOBODY, mobile: [`+${index}`] });
 
-/** One message each. */
+/** Each has one message. */
 const SHAPES: readonly (readonly [string, Shape])[] = [
   ["equal replies of different senders", { line: (n) => ({ mobile: `+${n}` }), call: (n) => ({ senders: sender(n) }) }],
   [
@@ -195,7 +195,7 @@ const SHAPES: readonly (readonly [string, Shape])[] = [
   ],
 ];
 
-/** How often the matcher reads a field of a line or a call: its work, whatever the machine does beside. */
+/** Returns how often the matcher reads a field of a line or a call, which is its work, whatever the machine does beside. */
 async function readsOf({ line, call }: Shape, size: number): Promise<number> {
   let reads = 0;
   const counted = <Item extends object>(item: Item): Item =>

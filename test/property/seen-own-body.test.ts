@@ -51,7 +51,7 @@ const WRITERS = {
   },
 };
 
-/** As a receiver stores what it reads from a JSON body, and exports it. */
+/** A receiver stores what it reads from a JSON body so, and exports it. */
 function tablesOf(body: string): readonly string[] {
   const { messageid, from, responseMessage } = JSON.parse(body);
   const text = (value: unknown): string => (typeof value === "string" || typeof value === "number" ? String(value) : "");
@@ -88,7 +88,7 @@ function listsOf(response: MessageResponse): readonly string[] {
   return [...new Set(bodies.flatMap((body) => (body.startsWith("{") ? [body, ...tablesOf(body)] : [body])))];
 }
 
-/** Lists that make one of the others seen. A list that can't be read marks nothing. */
+/** Returns the lists that make one of the others seen. A list that can't be read marks nothing. */
 async function wrongLists(own: Given, others: readonly Given[]): Promise<readonly string[]> {
   const { parse: parsePhone } = await phoneParser(null);
   const accepted = listed("own", "SUCCESS", own);
@@ -181,7 +181,7 @@ const SPELLINGS = [
 const changeArb = (part: "from" | "responseMessage", names: readonly string[], values: fc.Arbitrary<unknown>) =>
   fc.record({ part: fc.constant(part), name: fc.constantFrom(...names), value: values });
 
-/** A plain reply with some members replaced, left out or added. */
+/** A plain reply has some members replaced, left out or added. */
 const givenArb = fc
   .record({
     messageId: fc.oneof({ weight: 6, arbitrary: fc.constant<unknown>("M1") }, { weight: 1, arbitrary: odd("M1", "m1") }),

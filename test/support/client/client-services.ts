@@ -1,4 +1,4 @@
-/** Callbacks services for the client's suite: `whcb serve`'s app over a socket and in this process, and the scripted platform, both ways. */
+/** The client's suite runs against the app of `whcb serve` and the scripted platform, each over a socket and in this process. */
 import type { FastifyInstance } from "fastify";
 import { type Client, createClient } from "../../../src/client/client.js";
 import { createHttpTransport } from "../../../src/client/http-transport.js";
@@ -12,16 +12,16 @@ import { CALLBACK_SETTINGS, closeService, openService, USER } from "../server/se
 
 export interface OpenedClient {
   readonly client: Client;
-  /** Of the callback `demo`, in the order in which they were accepted. */
+  /** The callback `demo` accepted them in this order. */
   readonly callIds: readonly string[];
   close(): Promise<void>;
 }
 
 export interface ClientService {
   readonly name: string;
-  /** Whether it is `whcb serve`, with what that has beyond the platform. */
+  /** It is `whcb serve`, with what that has beyond the platform. */
   readonly isOurs: boolean;
-  /** A service with one callback `demo` whose `calls` calls all failed with 503. */
+  /** Opens a service with one callback `demo`, whose `calls` calls all failed with 503. */
   open(calls: number, url?: string): Promise<OpenedClient>;
 }
 

@@ -1,6 +1,6 @@
 /**
- * A proxy on loopback in front of a callbacks service that does what networks and gateways do: refuses, breaks, cuts, is slow, and gives
- * pages twice or shifted. When one strikes is drawn from the seed.
+ * This proxy on loopback, in front of a callbacks service, does what networks and gateways do: it refuses, breaks, cuts, is slow, and gives
+ * pages twice or shifted. The seed decides when a fault strikes.
  */
 import { once } from "node:events";
 import { createServer, request as forward, type IncomingMessage, type ServerResponse } from "node:http";
@@ -10,7 +10,7 @@ export type Fault = "429" | "403-qps" | "500" | "cut-before" | "cut-after" | "sl
 
 export interface FaultProxy {
   readonly url: string;
-  /** How often each fault happened. */
+  /** Each fault happened so often. */
   readonly counts: Readonly<Record<Fault, number>>;
   close(): Promise<void>;
 }
@@ -18,7 +18,7 @@ export interface FaultProxy {
 export interface FaultOptions {
   readonly target: string;
   readonly seed: number;
-  /** The share of requests that meet a fault, in [0,1]. */
+  /** This share of the requests, in [0,1], meets a fault. */
   readonly share: number;
   /** Asks for no longer pages than this, so that a short list takes many requests too. */
   readonly pageSize?: number;
@@ -33,7 +33,7 @@ const SHIFTED_BY = 3;
 export async function startFaultProxy({ target, seed, share, pageSize, markPause }: FaultOptions): Promise<FaultProxy> {
   const random = seededRandom(seed);
   const counts = Object.fromEntries(FAULTS.map((fault) => [fault, 0])) as Record<Fault, number>;
-  /** Items of the list page before, by list. */
+  /** These are the items of the list page before, by list. */
   const lastItems = new Map<string, unknown[]>();
 
   let faults = 0;
@@ -71,7 +71,7 @@ export async function startFaultProxy({ target, seed, share, pageSize, markPause
     outgoing.writeHead(answer.status, answer.headers).end(list === null ? answer.body : spoil(answer.body, fate));
   });
 
-  /** page-again: the page before comes once more in front. page-shifted: rows moved up while one read, so some are never shown. */
+  /** In page-again, the page before comes once more in front. In page-shifted, rows moved up while one read, so some are never shown. */
   function spoil(body: Buffer, fate: Fault | null): Buffer {
     const page = JSON.parse(body.toString("utf8"));
     if (!Array.isArray(page.calls)) return body;

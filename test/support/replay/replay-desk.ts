@@ -1,4 +1,6 @@
-/** What a replay needs around it: a client, an endpoint that counts, a folder for journals. Everything real but the service where a test scripts it. */
+/**
+ * A replay needs a client, an endpoint that counts, and a folder for journals. All of it is real, but the service where a test scripts it.
+ */
 import { once } from "node:events";
 import { rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
@@ -19,29 +21,29 @@ import { seededRandom } from "../time/seeded-random.js";
 
 export interface CountingEndpoint {
   readonly url: string;
-  /** webhook-id of every request that came, in order. */
+  /** It has the webhook-id of every request that came, in order. */
   readonly received: string[];
-  /** The bodies, in the same order. */
+  /** Bodies are in the same order. */
   readonly bodies: string[];
   readonly headers: Readonly<Record<string, unknown>>[];
-  /** The most requests that were in flight at once. */
+  /** Returns how many requests were in flight at once, at most. */
   mostAtOnce(): number;
   close(): Promise<void>;
 }
 
 export interface EndpointAnswer {
   readonly status: number;
-  /** Beside the status; left out: the usual one. */
+  /** It stands beside the status. By default it is the usual one. */
   readonly message?: string;
   readonly headers?: Record<string, string>;
   readonly delayMs?: number;
-  /** Not answered before it resolves. */
+  /** No answer comes before it resolves. */
   readonly after?: Promise<void>;
 }
 
 export interface TlsEndpoint {
   readonly certificate: Certificate;
-  /** Before the handshake. */
+  /** It is called before the handshake. */
   readonly onConnection: () => void;
 }
 
@@ -56,7 +58,7 @@ export async function countingEndpoint(
   let atOnce = 0;
   let most = 0;
   const receive = async (request: IncomingMessage, response: ServerResponse) => {
-    // The registration check.
+    // This is the registration check.
     if (request.method === "GET") return void response.end();
     most = Math.max(most, ++atOnce);
     const chunks: Buffer[] = [];

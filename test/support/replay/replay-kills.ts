@@ -1,4 +1,4 @@
-/** `whcb replay` killed again and again, resumed each time, and finished. */
+/** `whcb replay` is killed again and again, resumed each time, and finished. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Home, Outcome } from "../process/whcb-process.js";
 import { newestJournal, replayOutage, works } from "./replay-outage.js";
@@ -7,42 +7,42 @@ export interface ReplayKillOptions {
   readonly kills: number;
   readonly calls: number;
   readonly concurrency: number;
-  /** In [0,1). */
+  /** It returns a number in [0,1). */
   readonly unit: () => number;
 }
 
 export interface KillFigures {
-  /** Requests that the endpoint had had. */
+  /** The endpoint had had so many requests. */
   readonly received: number;
-  /** Outcomes and marks that the journal had. */
+  /** The journal had so many outcomes and marks. */
   readonly accepted: number;
   readonly marked: number;
-  /** Newly unknown with this kill, as `whcb runs show` lists them. */
+  /** So many became unknown with this kill, as `whcb runs show` lists them. */
   readonly unknown: number;
 }
 
 export interface ReplayKillsFigures {
   readonly kills: readonly KillFigures[];
-  /** Calls that the endpoint had more than once before anybody asked for it: must be none. */
+  /** The endpoint had these calls more than once before anybody asked for it: there must be none. */
   readonly sentTwice: readonly string[];
-  /** Journaled as accepted when a kill came, and FAILED after the last resume: must be none. */
+  /** These were journaled as accepted when a kill came, and are FAILED after the last resume: there must be none. */
   readonly unmarked: readonly string[];
-  /** Reached the endpoint with no outcome journaled, and not listed as unknown: must be none. */
+  /** These reached the endpoint, have no outcome in the journal, and aren't listed as unknown: there must be none. */
   readonly unlisted: readonly string[];
   readonly unknown: readonly string[];
-  /** FAILED after the last resume: the unknown ones and no other. */
+  /** The unknown ones and no other are FAILED after the last resume. */
   readonly failedBefore: readonly string[];
-  /** Sent again by --resend-unknown. */
+  /** `--resend-unknown` has sent these again. */
   readonly resent: readonly string[];
   readonly failedAfter: readonly string[];
-  /** Of `replay --resume` to the end, and of `replay --resume --resend-unknown` after it. */
+  /** This is what `replay --resume` to the end wrote. */
   readonly finished: Outcome;
   readonly resentOutcome: Outcome;
 }
 
 /** The last tenth of the calls is left for the resume that isn't killed. */
 const SHARE_UNDER_KILLS = 0.9;
-/** Up to so long after a request has arrived: the answer is on its way, is journaled, is being marked. */
+/** A kill comes up to so long after a request has arrived: the answer is on its way, is journaled, or is being marked. */
 const LATEST_MS = 40;
 
 export async function replayKills(

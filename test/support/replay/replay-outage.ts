@@ -1,4 +1,7 @@
-/** After an outage: `whcb serve` as a process, a callback whose calls all failed, and its endpoint, repaired and counting, in this process. */
+/**
+ * After an outage, `whcb serve` is a process, all calls of its callback have failed, and the endpoint, in this process, is repaired and
+ * counts.
+ */
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { apiOf, callIdOf, type ServedApi } from "../process/served-api.js";
@@ -8,9 +11,9 @@ import { type CountingEndpoint, countingEndpoint, type EndpointAnswer, type TlsE
 export interface ReplayOutage {
   readonly serving: Running;
   readonly callIds: readonly string[];
-  /** Calls that reached the repaired endpoint, in order. */
+  /** Returns the calls that reached the repaired endpoint, in order. */
   received(): readonly string[];
-  /** Resolves when the repaired endpoint has got so many requests; it hasn't answered the last yet. */
+  /** Resolves when the repaired endpoint has got so many requests. It hasn't answered the last one yet. */
   hasReceived(requests: number): Promise<void>;
   failedIds(): Promise<readonly string[]>;
   close(): Promise<void>;
@@ -18,7 +21,7 @@ export interface ReplayOutage {
 
 export interface OutageOptions extends RunOptions {
   readonly tls?: TlsEndpoint;
-  /** Runs in this home already. Default: a new one. */
+  /** It runs in this home already. By default a new one is started. */
   readonly serving?: Running | undefined;
 }
 
@@ -67,7 +70,7 @@ export async function replayOutage(
   };
 }
 
-/** Replies of the usual size, as `whcb trigger` submits them. */
+/** Submits replies of the usual size, as `whcb trigger` does. */
 async function submit(api: ServedApi, ids: readonly string[]): Promise<void> {
   const lines = ids.map((id, index) => {
     const from = { name: `Person ${index}`, mri: "", mobile: "61491570156", email: "", voice: "" };
@@ -79,7 +82,7 @@ async function submit(api: ServedApi, ids: readonly string[]): Promise<void> {
   if (answer.status !== 202) throw new Error(`${answer.status}: ${await answer.text()}`);
 }
 
-/** Runs a command that must end with 0; what it wrote on stdout. */
+/** Runs a command that must end with 0, and returns its stdout. */
 export async function works(home: Home, args: readonly string[], options: RunOptions = {}): Promise<string> {
   const { code, stdout, stderr }: Outcome = await home.whcb(args, options);
   if (code !== 0) throw new Error(`whcb ${args.join(" ")} ended with ${code}: ${stderr}`);
@@ -97,7 +100,7 @@ export interface JournaledRun {
   readonly marked: ReadonlySet<string>;
 }
 
-/** What the newest journal holds, read without the product's reader; null where there is none yet. A torn last line isn't there. */
+/** Reads the newest journal without the product's reader, and leaves out a torn last line. Returns null if there is none yet. */
 export function newestJournal(home: Home): JournaledRun | null {
   const folder = home.path("data", "runs");
   const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".ndjson")) : [];

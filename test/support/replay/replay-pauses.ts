@@ -1,4 +1,4 @@
-/** `whcb replay` that doesn't run for seconds, again and again, in the middle of TLS handshakes; the endpoint answers within 100 ms. */
+/** `whcb replay` is stopped for seconds, again and again, in the middle of TLS handshakes. The endpoint answers within 100 ms. */
 import { writeFileSync } from "node:fs";
 import { selfSignedCertificate } from "../delivery/certificate.js";
 import { stopFor } from "../process/pause-run.js";
@@ -14,7 +14,7 @@ export interface ReplayPausesOptions {
 export interface ReplayPausesFigures {
   readonly outcome: Outcome;
   readonly calls: readonly string[];
-  /** By the endpoint, in order. */
+  /** The endpoint received them in this order. */
   readonly received: readonly string[];
   readonly failed: readonly string[];
   readonly pauses: number;
@@ -38,7 +38,7 @@ export async function replayPauses(home: Home, { pauses, pauseMs, calls }: Repla
   const outage = await replayOutage(
     home,
     calls,
-    // A new connection for each call.
+    // Each call gets a new connection.
     (_, number) => ({ status: 200, delayMs: (number % 5) * 20, headers: { connection: "close" } }),
     { ...options, tls: { certificate, onConnection: () => void pauseIfDue() } },
   );

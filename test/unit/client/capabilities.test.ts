@@ -1,4 +1,4 @@
-/** What a client finds out about a service from its answers, once, and what it then asks and doesn't ask. */
+/** A client finds out once, from a service's answers, what the service can, and then asks for nothing else. */
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Client } from "../../../src/client/client.js";
 import type { TransportRequest } from "../../../src/client/transport.js";

@@ -1,4 +1,4 @@
-/** A service that groups, or says that it does. */
+/** A service groups, or says that it does. */
 import { expect, it } from "vitest";
 import type { TransportRequest } from "../../../src/client/transport.js";
 import { clientOver } from "../../support/client/client-services.js";

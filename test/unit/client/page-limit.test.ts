@@ -6,7 +6,7 @@ import { VirtualClock } from "../../support/time/virtual-clock.js";
 
 const CALL = { status: "FAILED", messageId: "M", attemptedDate: "01/01/26 10:00", statusCode: 503, statusMessage: "No" };
 
-/** A service with this many calls and callbacks, whose `next` repeats the limit. `maxLimit`: its X-Max-Limit. */
+/** The service has this many calls and callbacks, and its `next` repeats the limit. `maxLimit` is its X-Max-Limit. */
 function aService(count: number, maxLimit?: number) {
   const paths: string[] = [];
   const ids = Array.from({ length: count }, (_, index) => index.toString(16).padStart(16, "0"));

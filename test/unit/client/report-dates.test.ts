@@ -8,7 +8,7 @@ import { VirtualClock } from "../../support/time/virtual-clock.js";
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-/** A client that has had an answer of a service whose clock is `ahead`. */
+/** The client has had an answer of a service whose clock is `ahead`. */
 async function aClient(ahead: number | null) {
   const clock = new VirtualClock();
   const bodies: string[] = [];

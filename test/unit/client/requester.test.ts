@@ -23,7 +23,7 @@ interface Options {
   readonly retriesRefused: RequesterDeps["retriesRefused"];
 }
 
-/** A service that gives these answers in turn, then keeps giving the last. */
+/** The service gives these answers in turn, then keeps giving the last one. */
 function requesterAt(answers: readonly Answer[], { name = "http://127.0.0.1:8787", retriesRefused }: Partial<Options> = {}) {
   const clock = new VirtualClock();
   const sentAt: number[] = [];

@@ -26,7 +26,7 @@ const NO_PATH = JSON.stringify({
   errorDetail: "The service has no such path",
 });
 
-/** Answers requests for a run lock in this order, and the last of them again; lists are those of `whcb serve` or of another service. */
+/** Requests for a run lock get these answers in turn, and then the last one again. Lists are those of `whcb serve` or of another service. */
 function clientAnswering(answers: readonly (readonly [status: number, body: string])[], isOurs = false) {
   let asked = 0;
   return clientOver({

@@ -63,7 +63,7 @@ describe("an answer", () => {
   it("has no secret of a URL that the service repeats", () => {
     const body = JSON.stringify({ errorDetail: "no 200 from https://crm.example.com/hook?token=s3cret." });
     expect(serviceError(anAnswer(400, { body }), SERVICE).message).toBe("no 200 from https://crm.example.com/hook?token=****");
-    // Cut after it is masked.
+    // The page is cut after it is masked.
     const page = `${"x".repeat(465)} https://crm.example.com/${"a1".repeat(20)}`;
     expect(serviceError(anAnswer(400, { body: page }), SERVICE).hint).not.toContain("a1");
     // What is read of a long text may end within a URL.

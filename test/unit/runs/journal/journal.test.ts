@@ -15,7 +15,7 @@ import { platformCalls, scriptedPlatform } from "../../../support/platform/scrip
 import { openDesk } from "../../../support/replay/replay-desk.js";
 import { VirtualClock } from "../../../support/time/virtual-clock.js";
 
-/** A disk whose flushes end when the test says so. */
+/** Flushes of this disk end when the test says so. */
 function slowDisk() {
   const text: string[] = [];
   const flushes: (() => void)[] = [];

@@ -21,7 +21,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(runsDirectory, { recursive: true }));
 
-/** Another process, as lockRun leaves it. */
+/** Another process has the lock, as lockRun takes it. */
 const HOLDER = `
   new (require("better-sqlite3"))(process.argv[1]).exec("BEGIN EXCLUSIVE");
   require("fs").writeFileSync(process.argv[1] + ".pid", String(process.pid));

@@ -24,7 +24,7 @@ const rejected: CallStep = { step: "rejected", call: "A", at: 1, ms: 2, status: 
 const marked: CallStep = { step: "marked", calls: ["A"], as: "SUCCESS", at: 1 };
 const notFound: CallStep = { step: "not-found", call: "A", at: 1, message: "no such call" };
 
-/** The counts that aren't 0 after these steps. */
+/** Returns the counts that aren't 0 after these steps. */
 function countsAfter(header: RunHeader, ...steps: readonly Step[]): object {
   const counts = steps.reduce(
     (sum, [step, from]) => reduceCounts(sum, step, { header, from, calls: "calls" in step ? step.calls.length : 1 }),

@@ -25,7 +25,7 @@ const session = (concurrency: number, bootId = "boot"): RunStep => ({
 const sent = (...calls: string[]): RunStep[] => calls.map((call) => ({ step: "sent", call, at: 3 }));
 const accepted = (call: string): RunStep => ({ step: "accepted", call, at: 4, ms: 5 });
 
-/** States by call after these lines of a run of calls A to F, whose process was killed. */
+/** Returns the states by call after these lines of a run of calls A to F, whose process was killed. */
 function statesAfter(lines: readonly RunStep[], bootId = "boot"): Record<string, string> {
   const state = new RunState(HEADER);
   for (const call of "ABCDEF") state.apply({ step: "planned", callback: "CB", call, do: "send" });

@@ -11,7 +11,7 @@ import { readResponse, responseToJson } from "../../../../src/wire/json/response
 import { aCall, aResponse } from "../../../support/builders.js";
 
 const NOBODY: Sender = { name: "", mri: "", mobile: "", email: "", voice: "" };
-/** Understands 04… and +614…. */
+/** The parser understands 04… and +614…. */
 const options = {
   clock: systemClock,
   timezone: "UTC",
@@ -25,7 +25,7 @@ interface CallFacts {
   readonly messageId?: string;
   readonly from?: Partial<Sender>;
   readonly reply?: Partial<ResponseMessage>;
-  /** Members as a platform may list them. */
+  /** A platform may list members so. */
   readonly listed?: { readonly from?: unknown; readonly responseMessage?: object };
 }
 
@@ -35,7 +35,7 @@ function aReply({ messageId = "A1", from = { mobile: "61400000001" }, reply = {}
   return listed === undefined ? response : readResponse(JSON.parse(JSON.stringify({ ...responseToJson(response), ...listed })));
 }
 
-/** Calls by id. */
+/** Calls are by id. */
 async function match(calls: Readonly<Record<string, CallFacts>>, seen: string, compared = options) {
   const list = readSeenList(seen, "UTC");
   const comparable = Object.entries(calls).map(([id, facts]) => {

@@ -8,13 +8,13 @@ import { seededRandom } from "../../../support/time/seeded-random.js";
 const NOW = Date.UTC(2026, 10, 24, 9, 30);
 const random = seededRandom(3);
 
-/** Attempted last at that instant; the response says its own date. */
+/** The call was attempted last at that instant, and its response says another date. */
 function aCall(id: string, attemptedAt: number | null, date = "24/11/26 09:00"): ListedCall {
   const { response, ...call } = aListedCall({ id, attemptedAt });
   return { ...call, response: { ...response, responseMessage: { ...response.responseMessage, date } } };
 }
 
-/** The places of these calls, as a list gave them, in sending order. */
+/** Returns the places of these calls in a list, in sending order. */
 function placesOf(calls: readonly ListedCall[]): number[] {
   const order = new SendOrder();
   for (const call of calls) order.add(call, NOW);

@@ -1,4 +1,4 @@
-/** The lines of a list, by the fields of the bodies in it. */
+/** A list is read by the fields of the bodies in it. */
 import { createHash } from "node:crypto";
 import { describe, expect, it, test } from "vitest";
 import { readSeenList, type SeenLine } from "../../../../src/runs/plan/seen-list.js";
