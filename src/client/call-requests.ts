@@ -124,92 +124,93 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
 
   const callUrl = (callbackId: string): string => `${api.basePath}${callbackPath(callbackId)}/calls`;
 
-  return {
-    listCalls,
-    /** Marks up to MAX_IDS_PER_REQUEST calls, all or none, and returns those that the service has left as they are. Throws `not-found`. */
-    async markCalls(
-      callbackId: string,
-      callIds: readonly string[],
-      status: "SUCCESS" | "FAILED",
-      { by = "user", replays, unlessDeliveredSince, unlessSettled = false, isWanted = () => true }: MarkDetails = {},
-    ): Promise<readonly string[]> {
-      if (callIds.length === 0) return [];
-      const path = `${callbackPath(callbackId)}/calls?${idQuery(callIds)}`;
-      // A call that the first request has made FAILED may have been sent and accepted before a second one.
-      const isRepeatable = status === "SUCCESS";
-      let isRepeated = false;
-      const mayRepeat = (): boolean => {
-        isRepeated = true;
-        return isWanted();
-      };
-      const put = async (body: object) =>
-        requireMarked(
-          await api.expectSuccess({ method: "PUT", path, noun: "call", body, isRepeatable, isWanted: mayRepeat }),
-          { callIds, status, mayLeave: status === "FAILED" || unlessSettled },
-          api,
-        );
-      const isGuarded = unlessDeliveredSince !== undefined && capabilities.has("guarded-marks");
-      if (isGuarded) return put({ status, unlessDeliveredSince: new Date(unlessDeliveredSince).toISOString() });
-      if (unlessSettled && capabilities.has("guarded-marks")) {
-        const left = await put({ status, unlessSettled });
-        // What is SUCCESS may be so by the request that was repeated.
-        return isRepeated ? [] : left;
+  /** Marks up to MAX_IDS_PER_REQUEST calls, all or none, and returns those that the service has left as they are. Throws `not-found`. */
+  async function markCalls(
+    callbackId: string,
+    callIds: readonly string[],
+    status: "SUCCESS" | "FAILED",
+    { by = "user", replays, unlessDeliveredSince, unlessSettled = false, isWanted = () => true }: MarkDetails = {},
+  ): Promise<readonly string[]> {
+    if (callIds.length === 0) return [];
+    const path = `${callbackPath(callbackId)}/calls?${idQuery(callIds)}`;
+    // A call that the first request has made FAILED may have been sent and accepted before a second one.
+    const isRepeatable = status === "SUCCESS";
+    let isRepeated = false;
+    const mayRepeat = (): boolean => {
+      isRepeated = true;
+      return isWanted();
+    };
+    const put = async (body: object) =>
+      requireMarked(
+        await api.expectSuccess({ method: "PUT", path, noun: "call", body, isRepeatable, isWanted: mayRepeat }),
+        { callIds, status, mayLeave: status === "FAILED" || unlessSettled },
+        api,
+      );
+    const isGuarded = unlessDeliveredSince !== undefined && capabilities.has("guarded-marks");
+    if (isGuarded) return put({ status, unlessDeliveredSince: new Date(unlessDeliveredSince).toISOString() });
+    if (unlessSettled && capabilities.has("guarded-marks")) {
+      const left = await put({ status, unlessSettled });
+      // What is SUCCESS may be so by the request that was repeated.
+      return isRepeated ? [] : left;
+    }
+    if (by === "user" || capabilities.lacks("settled-by")) return put({ status });
+    const settled = { status, settledBy: by };
+    // A service may reject the report only, and a strict one rejects every unknown field.
+    const bodies = [...(replays ? [{ ...settled, replays: replayReportJson(replays, api) }] : []), settled];
+    for (const body of bodies) {
+      try {
+        return await put(body);
+      } catch (error) {
+        if (!isRejected(error)) throw error;
       }
-      if (by === "user" || capabilities.lacks("settled-by")) return put({ status });
-      const settled = { status, settledBy: by };
-      // A service may reject the report only, and a strict one rejects every unknown field.
-      const bodies = [...(replays ? [{ ...settled, replays: replayReportJson(replays, api) }] : []), settled];
-      for (const body of bodies) {
-        try {
-          return await put(body);
-        } catch (error) {
-          if (!isRejected(error)) throw error;
-        }
+    }
+    const left = await put({ status });
+    capabilities.noteFeature("settled-by", false);
+    return left;
+  }
+
+  /** Returns the call ids in order. Throws `usage` except on `whcb serve`. */
+  async function submitCalls(callbackId: string, calls: readonly SubmittedCall[]): Promise<readonly string[]> {
+    const ids: string[] = [];
+    for (let start = 0; start < calls.length; start += MAX_CALLS_PER_SUBMISSION) {
+      // Own ids make it repeatable: the service accepts each once.
+      const chunk = calls.slice(start, start + MAX_CALLS_PER_SUBMISSION).map((call) => withId(call));
+      const answer = await api.exchange({
+        method: "POST",
+        path: `${callbackPath(callbackId)}/calls`,
+        noun: "call",
+        body: { calls: chunk.map(submissionToJson) },
+        isRepeatable: true,
+      });
+      if (isUnknownMethod(answer)) {
+        throw new WhcbError("usage", `${api.name} doesn't accept responses to deliver`, { hint: "Only `whcb serve` does." });
       }
-      const left = await put({ status });
-      capabilities.noteFeature("settled-by", false);
-      return left;
-    },
-    /** Returns the call ids in order. Throws `usage` except on `whcb serve`. */
-    async submitCalls(callbackId: string, calls: readonly SubmittedCall[]): Promise<readonly string[]> {
-      const ids: string[] = [];
-      for (let start = 0; start < calls.length; start += MAX_CALLS_PER_SUBMISSION) {
-        // Own ids make it repeatable: the service accepts each once.
-        const chunk = calls.slice(start, start + MAX_CALLS_PER_SUBMISSION).map((call) => withId(call));
-        const answer = await api.exchange({
-          method: "POST",
-          path: `${callbackPath(callbackId)}/calls`,
-          noun: "call",
-          body: { calls: chunk.map(submissionToJson) },
-          isRepeatable: true,
-        });
-        if (isUnknownMethod(answer)) {
-          throw new WhcbError("usage", `${api.name} doesn't accept responses to deliver`, { hint: "Only `whcb serve` does." });
-        }
-        if (!isSuccess(answer)) throw api.errorOf(answer);
-        ids.push(...readSubmittedIds(api.documentOf(answer)).slice(0, chunk.length));
-      }
-      return ids;
-    },
-    /**
-     * Asks for an attempt now of up to MAX_IDS_PER_REQUEST calls, and returns how many were accepted. With a lease they are added to the
-     * replay with the run's id. Throws `locked` if another run has the lock, and `usage` if the service can't replay.
-     */
-    async requestReplays(callbackId: string, callIds: readonly string[], lease?: RunLease): Promise<number> {
-      if (callIds.length === 0) return 0;
-      const path = `${callbackPath(callbackId)}/replays?${idQuery(callIds)}`;
-      const answer = await api.exchange({ method: "POST", path, noun: "call", ...(lease && { body: lease }) });
-      const accepted = isSuccess(answer) ? readAccepted(api.documentOf(answer)) : null;
-      if (accepted !== null) return accepted;
-      if (isSuccess(answer)) throw cantReplay(api);
-      const error = api.errorOf(answer);
-      if (answer.status === 409) throw new WhcbError("locked", error.message);
-      // A 404 of `whcb serve` names the id; otherwise the service has no such route.
-      const isUnknown = isUnknownMethod(answer) || answer.status === 404;
-      if (!isUnknown || callIds.some((id) => namesCall(error, id))) throw error;
-      throw cantReplay(api);
-    },
-  };
+      if (!isSuccess(answer)) throw api.errorOf(answer);
+      ids.push(...readSubmittedIds(api.documentOf(answer)).slice(0, chunk.length));
+    }
+    return ids;
+  }
+
+  /**
+   * Asks for an attempt now of up to MAX_IDS_PER_REQUEST calls, and returns how many were accepted. With a lease they are added to the
+   * replay with the run's id. Throws `locked` if another run has the lock, and `usage` if the service can't replay.
+   */
+  async function requestReplays(callbackId: string, callIds: readonly string[], lease?: RunLease): Promise<number> {
+    if (callIds.length === 0) return 0;
+    const path = `${callbackPath(callbackId)}/replays?${idQuery(callIds)}`;
+    const answer = await api.exchange({ method: "POST", path, noun: "call", ...(lease && { body: lease }) });
+    const accepted = isSuccess(answer) ? readAccepted(api.documentOf(answer)) : null;
+    if (accepted !== null) return accepted;
+    if (isSuccess(answer)) throw cantReplay(api);
+    const error = api.errorOf(answer);
+    if (answer.status === 409) throw new WhcbError("locked", error.message);
+    // A 404 of `whcb serve` names the id; otherwise the service has no such route.
+    const isUnknown = isUnknownMethod(answer) || answer.status === 404;
+    if (!isUnknown || callIds.some((id) => namesCall(error, id))) throw error;
+    throw cantReplay(api);
+  }
+
+  return { listCalls, markCalls, submitCalls, requestReplays };
 
   function withId(call: SubmittedCall): SubmittedCall {
     return call.id === undefined ? { ...call, id: timeOrderedId(clock.now(), random) } : call;

@@ -67,36 +67,36 @@ export function callbackRequests(api: ServiceApi, willSend: (secrets: readonly s
     return found;
   }
 
-  return {
-    listCallbacks,
-    getAllCallbacks,
-    getCallback,
-    /** Throws `unauthenticated`, `forbidden` or `network`. */
-    async verify(): Promise<void> {
-      await api.getDocument(`${api.basePath}/callbacks?limit=1`, "callback");
-    },
-    async createCallback(settings: CallbackSettings): Promise<ListedCallback> {
-      willSend(callbackSecrets(settings));
-      const answer = await api.expectSuccess({
-        method: "POST",
-        path: "/callbacks",
-        noun: "callback",
-        body: settingsToJson(settings),
-      });
-      const created = readCallback(api.documentOf(answer));
-      return readCallback({ ...settingsToJson(settings), ...created.raw, id: created.id });
-    },
-    /** `changeCallbackJson` makes the body. */
-    async updateCallback(id: string, body: JsonObject): Promise<void> {
-      const { url, auth } = readCallback({ ...body, id });
-      willSend(callbackSecrets({ url, auth: { ...auth, key: auth.key ?? "" } }));
-      // It has what was read too, which another user may have changed before it is repeated.
-      await api.expectSuccess({ method: "PUT", path: callbackPath(id), noun: "callback", body, isRepeatable: false });
-    },
-    async deleteCallback(id: string): Promise<void> {
-      await api.expectSuccess({ method: "DELETE", path: callbackPath(id), noun: "callback" });
-    },
-  };
+  /** Throws `unauthenticated`, `forbidden` or `network`. */
+  async function verify(): Promise<void> {
+    await api.getDocument(`${api.basePath}/callbacks?limit=1`, "callback");
+  }
+
+  async function createCallback(settings: CallbackSettings): Promise<ListedCallback> {
+    willSend(callbackSecrets(settings));
+    const answer = await api.expectSuccess({
+      method: "POST",
+      path: "/callbacks",
+      noun: "callback",
+      body: settingsToJson(settings),
+    });
+    const created = readCallback(api.documentOf(answer));
+    return readCallback({ ...settingsToJson(settings), ...created.raw, id: created.id });
+  }
+
+  /** `changeCallbackJson` makes the body. */
+  async function updateCallback(id: string, body: JsonObject): Promise<void> {
+    const { url, auth } = readCallback({ ...body, id });
+    willSend(callbackSecrets({ url, auth: { ...auth, key: auth.key ?? "" } }));
+    // It has what was read too, which another user may have changed before it is repeated.
+    await api.expectSuccess({ method: "PUT", path: callbackPath(id), noun: "callback", body, isRepeatable: false });
+  }
+
+  async function deleteCallback(id: string): Promise<void> {
+    await api.expectSuccess({ method: "DELETE", path: callbackPath(id), noun: "callback" });
+  }
+
+  return { listCallbacks, getAllCallbacks, getCallback, verify, createCallback, updateCallback, deleteCallback };
 }
 
 function lacksSettings({ auth, contentType, retriesEnabled, email }: ListedCallback): boolean {

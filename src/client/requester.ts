@@ -70,51 +70,52 @@ export function createRequester(deps: RequesterDeps) {
     return isOverRate(outcome) || (isRepeatable && outcome.status >= 500 && outcome.status !== 501);
   }
 
-  return {
-    /**
-     * Returns any answer but those to retry later. A request that `isRepeatable` is sent again after no answer or a 5xx other than 501, if
-     * `isWanted` still says so. Throws `network`, `unavailable`, `rate-limited`, `quota-exceeded`.
-     */
-    async send(request: TransportRequest, isRepeatable: boolean, isWanted = () => true): Promise<TransportResponse> {
-      const startedAt = clock.monotonicMs();
-      for (let tries = 1; ; tries++) {
-        if (overDay !== null && clock.monotonicMs() < overDay.until) throw overDay.error;
-        const outcome = await sendOnce(request);
-        if (!(outcome instanceof TransportFailure)) hasAnswered = true;
-        if (!(outcome instanceof TransportFailure) && isOverDay(outcome)) {
-          const error = serviceError(outcome, service);
-          overDay = { until: clock.monotonicMs() + OVER_DAY_PAUSE_MS, error };
-          throw error;
-        }
-        const pauseMs = askedPauseMs(outcome, clock.now());
-        const waitMs = mayRetry(outcome, isRepeatable) ? waitMsAfter(outcome, tries, pauseMs, random.fraction()) : null;
-        const isFinal = waitMs === null || tries >= MAX_TRIES || clock.monotonicMs() + waitMs - startedAt > GIVE_UP_AFTER_MS;
-        const paused = pauseMs > LONGEST_SILENT_PAUSE_MS ? run : null;
-        const isStopped = (): boolean => paused?.stop.aborted === true;
-        if (!isFinal && !isStopped()) {
-          const until = clock.now() + waitMs;
-          paused?.onPause(until);
-          await clock.sleepUntil(until, paused?.stop);
-          if (!isStopped() && isWanted()) continue;
-        }
-        if (outcome instanceof TransportFailure) throw networkError(outcome, transport.name, request.method);
-        if (isOverRate(outcome) || (outcome.status >= 500 && outcome.status !== 501)) {
-          throw serviceError(outcome, service, parseRetryAfter(outcome.headers["retry-after"] ?? "", clock.now()));
-        }
-        return outcome;
+  /**
+   * Returns any answer but those to retry later. A request that `isRepeatable` is sent again after no answer or a 5xx other than 501, if
+   * `isWanted` still says so. Throws `network`, `unavailable`, `rate-limited`, `quota-exceeded`.
+   */
+  async function send(request: TransportRequest, isRepeatable: boolean, isWanted = () => true): Promise<TransportResponse> {
+    const startedAt = clock.monotonicMs();
+    for (let tries = 1; ; tries++) {
+      if (overDay !== null && clock.monotonicMs() < overDay.until) throw overDay.error;
+      const outcome = await sendOnce(request);
+      if (!(outcome instanceof TransportFailure)) hasAnswered = true;
+      if (!(outcome instanceof TransportFailure) && isOverDay(outcome)) {
+        const error = serviceError(outcome, service);
+        overDay = { until: clock.monotonicMs() + OVER_DAY_PAUSE_MS, error };
+        throw error;
       }
-    },
-    /**
-     * Until the returned function is called, `onPause` gets the end of each pause of more than 5 s that the service asks for, and `stop` ends
-     * it: the request fails.
-     */
-    watchPauses(stop: AbortSignal, onPause: (until: number) => void): () => void {
-      run = { stop, onPause };
-      return () => {
-        run = null;
-      };
-    },
-  };
+      const pauseMs = askedPauseMs(outcome, clock.now());
+      const waitMs = mayRetry(outcome, isRepeatable) ? waitMsAfter(outcome, tries, pauseMs, random.fraction()) : null;
+      const isFinal = waitMs === null || tries >= MAX_TRIES || clock.monotonicMs() + waitMs - startedAt > GIVE_UP_AFTER_MS;
+      const paused = pauseMs > LONGEST_SILENT_PAUSE_MS ? run : null;
+      const isStopped = (): boolean => paused?.stop.aborted === true;
+      if (!isFinal && !isStopped()) {
+        const until = clock.now() + waitMs;
+        paused?.onPause(until);
+        await clock.sleepUntil(until, paused?.stop);
+        if (!isStopped() && isWanted()) continue;
+      }
+      if (outcome instanceof TransportFailure) throw networkError(outcome, transport.name, request.method);
+      if (isOverRate(outcome) || (outcome.status >= 500 && outcome.status !== 501)) {
+        throw serviceError(outcome, service, parseRetryAfter(outcome.headers["retry-after"] ?? "", clock.now()));
+      }
+      return outcome;
+    }
+  }
+
+  /**
+   * Until the returned function is called, `onPause` gets the end of each pause of more than 5 s that the service asks for, and `stop` ends
+   * it: the request fails.
+   */
+  function watchPauses(stop: AbortSignal, onPause: (until: number) => void): () => void {
+    run = { stop, onPause };
+    return () => {
+      run = null;
+    };
+  }
+
+  return { send, watchPauses };
 }
 
 /** Returns what Retry-After asks for, in ms, or 0. */

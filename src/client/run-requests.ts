@@ -28,54 +28,58 @@ export function runRequests(api: ServiceApi) {
   const { capabilities } = api;
   const request = (method: "PUT" | "DELETE", callbackId: string, lease: RunLease) =>
     api.exchange({ method, path: `${callbackPath(callbackId)}/run-lock`, noun: "callback", body: lease, isRepeatable: true });
-  return {
-    /** Takes or renews the lock, for 30 s. */
-    async takeRunLock(callbackId: string, lease: RunLease): Promise<RunLockAnswer> {
-      for (;;) {
-        const answer = await request("PUT", callbackId, lease);
-        if (answer.status === 204 || answer.status === 409) capabilities.noteFeature("run-locks", true);
-        if (answer.status === 204) return { kind: "taken" };
-        if (answer.status === 409) return { kind: "busy", holder: readRunLease(api.documentOf(answer)) };
-        // Any other success is that of a service that answers every path.
-        if (!isSuccess(answer) && !isUnknownRoute(answer)) throw api.errorOf(answer);
-        // The service has no such route, or the callback was deleted.
-        const isNotFound = answer.status === 404 && api.errorOf(answer).code === "not-found";
-        if (isNotFound || capabilities.lacks("run-locks")) return { kind: "unsupported" };
-        if (capabilities.has("run-locks")) throw unexpectedAnswer(answer, api);
-        // It may be a gateway's answer for a moment, so the service is asked once more.
-        capabilities.noteFeature("run-locks", false);
-      }
-    },
-    async releaseRunLock(callbackId: string, lease: RunLease): Promise<void> {
-      const answer = await request("DELETE", callbackId, lease);
-      // The callback may have been deleted.
-      if (!isSuccess(answer) && answer.status !== 404) throw api.errorOf(answer);
-    },
-    /** Returns null if the service doesn't know the replay, or can't replay. */
-    async findReplay(callbackId: string, replayId: string): Promise<ListedReplay | null> {
-      const answer = await api.exchange({ method: "GET", path: replayPath(callbackId, replayId), noun: "call" });
-      if (isSuccess(answer)) return readServiceReplay(api.documentOf(answer));
-      if (isUnknownRoute(answer)) return null;
-      throw api.errorOf(answer);
-    },
-    /** Cancels what has not begun. Returns false if the service doesn't know the replay, or can't replay. */
-    async cancelReplay(callbackId: string, replayId: string): Promise<boolean> {
-      const path = replayPath(callbackId, replayId);
-      const answer = await api.exchange({ method: "DELETE", path, noun: "call", isRepeatable: true });
-      if (isUnknownRoute(answer)) return false;
-      if (!isSuccess(answer)) throw api.errorOf(answer);
-      return true;
-    },
-    /** Reports up to 100 attempts. Returns false if the service keeps none. */
-    async recordReplays(callbackId: string, report: ReplayReport): Promise<boolean> {
-      if (capabilities.lacks("reported-attempts")) return false;
-      const body = replayReportJson(report, api);
-      const answer = await api.exchange({ method: "POST", path: `${callbackPath(callbackId)}/attempts`, noun: "call", body });
-      if (capabilities.isMissing("reported-attempts", answer)) return false;
-      if (!isSuccess(answer)) throw api.errorOf(answer);
-      return true;
-    },
-  };
+  /** Takes or renews the lock, for 30 s. */
+  async function takeRunLock(callbackId: string, lease: RunLease): Promise<RunLockAnswer> {
+    for (;;) {
+      const answer = await request("PUT", callbackId, lease);
+      if (answer.status === 204 || answer.status === 409) capabilities.noteFeature("run-locks", true);
+      if (answer.status === 204) return { kind: "taken" };
+      if (answer.status === 409) return { kind: "busy", holder: readRunLease(api.documentOf(answer)) };
+      // Any other success is that of a service that answers every path.
+      if (!isSuccess(answer) && !isUnknownRoute(answer)) throw api.errorOf(answer);
+      // The service has no such route, or the callback was deleted.
+      const isNotFound = answer.status === 404 && api.errorOf(answer).code === "not-found";
+      if (isNotFound || capabilities.lacks("run-locks")) return { kind: "unsupported" };
+      if (capabilities.has("run-locks")) throw unexpectedAnswer(answer, api);
+      // It may be a gateway's answer for a moment, so the service is asked once more.
+      capabilities.noteFeature("run-locks", false);
+    }
+  }
+
+  async function releaseRunLock(callbackId: string, lease: RunLease): Promise<void> {
+    const answer = await request("DELETE", callbackId, lease);
+    // The callback may have been deleted.
+    if (!isSuccess(answer) && answer.status !== 404) throw api.errorOf(answer);
+  }
+
+  /** Returns null if the service doesn't know the replay, or can't replay. */
+  async function findReplay(callbackId: string, replayId: string): Promise<ListedReplay | null> {
+    const answer = await api.exchange({ method: "GET", path: replayPath(callbackId, replayId), noun: "call" });
+    if (isSuccess(answer)) return readServiceReplay(api.documentOf(answer));
+    if (isUnknownRoute(answer)) return null;
+    throw api.errorOf(answer);
+  }
+
+  /** Cancels what has not begun. Returns false if the service doesn't know the replay, or can't replay. */
+  async function cancelReplay(callbackId: string, replayId: string): Promise<boolean> {
+    const path = replayPath(callbackId, replayId);
+    const answer = await api.exchange({ method: "DELETE", path, noun: "call", isRepeatable: true });
+    if (isUnknownRoute(answer)) return false;
+    if (!isSuccess(answer)) throw api.errorOf(answer);
+    return true;
+  }
+
+  /** Reports up to 100 attempts. Returns false if the service keeps none. */
+  async function recordReplays(callbackId: string, report: ReplayReport): Promise<boolean> {
+    if (capabilities.lacks("reported-attempts")) return false;
+    const body = replayReportJson(report, api);
+    const answer = await api.exchange({ method: "POST", path: `${callbackPath(callbackId)}/attempts`, noun: "call", body });
+    if (capabilities.isMissing("reported-attempts", answer)) return false;
+    if (!isSuccess(answer)) throw api.errorOf(answer);
+    return true;
+  }
+
+  return { takeRunLock, releaseRunLock, findReplay, cancelReplay, recordReplays };
 }
 
 /** Keeps within what the service accepts, whatever our clock was set to meanwhile. */

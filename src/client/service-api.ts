@@ -92,44 +92,66 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
     }
   }
 
+  async function expectSuccess(request: ApiRequest): Promise<TransportResponse> {
+    const answer = await exchange(request);
+    if (!isSuccess(answer)) throw errorOf(answer);
+    return answer;
+  }
+
+  /** `fullPath` includes the base path. Throws `unavailable` if the answer isn't JSON within the limits. */
+  async function getDocument(fullPath: string, noun: ApiRequest["noun"]): Promise<unknown> {
+    const answer = await send({ method: "GET", path: fullPath, noun });
+    if (!isSuccess(answer)) throw errorOf(answer);
+    return documentOf(answer);
+  }
+
+  /** Returns what the callbacks read so far say, and null if none were read. */
+  function getDeliverySettings(): Partial<DeliverySettings> | null {
+    return deliverySettings;
+  }
+
+  /** Returns where loopback addresses lead for its nodes, as their answers so far say (docs/contract.md, X-Loopback-Id). */
+  function getLoopbackIds(): ReadonlySet<string> {
+    return loopbackIds;
+  }
+
+  /** Adds the largest accepted `limit`, at most `wanted` (docs/contract.md, X-Max-Limit). */
+  function withPageLimit(path: string, wanted = LARGEST_PAGE): string {
+    const [route = "", query = ""] = path.split("?");
+    const parameters = new URLSearchParams(query);
+    const limit = Math.max(1, Math.min(wanted, capabilities.rowsPerPage));
+    if (parameters.has("limit") && limit <= DEFAULT_PAGE) return path;
+    parameters.set("limit", String(limit));
+    return `${route}?${parameters}`;
+  }
+
+  /**
+   * Converts an instant of our clock to the service's, as its answers so far tell. Within CLOCKS_APART_MS they count as the same. An instant
+   * after now is from before our clock was set back.
+   */
+  function toServiceClock(instant: number): number {
+    return Math.min(instant, clock.now()) + serviceAheadMs;
+  }
+
+  /** Returns the beginning of an answer's text, in one line and without secrets. */
+  function quote(text: string): string {
+    return toOneLine(text, mask);
+  }
+
   return {
     name,
     basePath,
     capabilities,
     exchange,
-    async expectSuccess(request: ApiRequest): Promise<TransportResponse> {
-      const answer = await exchange(request);
-      if (!isSuccess(answer)) throw errorOf(answer);
-      return answer;
-    },
-    /** `fullPath` includes the base path. Throws `unavailable` if the answer isn't JSON within the limits. */
-    async getDocument(fullPath: string, noun: ApiRequest["noun"]): Promise<unknown> {
-      const answer = await send({ method: "GET", path: fullPath, noun });
-      if (!isSuccess(answer)) throw errorOf(answer);
-      return documentOf(answer);
-    },
-    /** Returns what the callbacks read so far say, and null if none were read. */
-    deliverySettings: (): Partial<DeliverySettings> | null => deliverySettings,
-    /** Returns where loopback addresses lead for its nodes, as their answers so far say (docs/contract.md, X-Loopback-Id). */
-    loopbackIds: (): ReadonlySet<string> => loopbackIds,
-    /** Adds the largest accepted `limit`, at most `wanted` (docs/contract.md, X-Max-Limit). */
-    withPageLimit(path: string, wanted = LARGEST_PAGE): string {
-      const [route = "", query = ""] = path.split("?");
-      const parameters = new URLSearchParams(query);
-      const limit = Math.max(1, Math.min(wanted, capabilities.rowsPerPage));
-      if (parameters.has("limit") && limit <= DEFAULT_PAGE) return path;
-      parameters.set("limit", String(limit));
-      return `${route}?${parameters}`;
-    },
-    /**
-     * Converts an instant of our clock to the service's, as its answers so far tell. Within CLOCKS_APART_MS they count as the same. An instant
-     * after now is from before our clock was set back.
-     */
-    toServiceClock: (instant: number): number => Math.min(instant, clock.now()) + serviceAheadMs,
+    expectSuccess,
+    getDocument,
+    deliverySettings: getDeliverySettings,
+    loopbackIds: getLoopbackIds,
+    withPageLimit,
+    toServiceClock,
     documentOf,
     errorOf,
-    /** Returns the beginning of an answer's text, in one line and without secrets. */
-    quote: (text: string): string => toOneLine(text, mask),
+    quote,
   };
 }
 

@@ -133,53 +133,54 @@ export function singleCalls(api: ServiceApi, listCalls: ListCalls, timezone: str
     return new Map(prefixes.map((prefix) => [prefix, matchesOf(prefix)]));
   }
 
-  return {
-    findCalls,
-    /**
-     * Finds the generated ids that begin with a prefix, or the prefix alone if it is a whole id. `onListing` is called if the service can't
-     * look them up, so its newest calls are listed.
-     */
-    async findCallIds(
-      callbackId: string,
-      prefixes: readonly string[],
-      onListing?: (calls: number, requests: number) => void,
-    ): Promise<ReadonlyMap<string, CallIdMatches>> {
-      const found = new Map<string, CallIdMatches>();
-      for (const prefix of prefixes) {
-        if (await isWhole(callbackId, prefix)) {
-          found.set(prefix, { callIds: [prefix], hasMore: false });
-          continue;
-        }
-        const path = `${callbackPath(callbackId)}/call-ids?prefix=${encodeURIComponent(prefix)}`;
-        const answer = capabilities.lacks("call-ids") ? null : await api.exchange({ method: "GET", path, noun: "call" });
-        if (answer === null || capabilities.isMissing("call-ids", answer)) {
-          onListing?.(MAX_CALLS_LISTED, Math.ceil(MAX_CALLS_LISTED / capabilities.rowsPerPage));
-          const others = prefixes.filter((other) => !found.has(other));
-          return new Map([...found, ...(await findIdsByListing(callbackId, others))]);
-        }
-        if (!isSuccess(answer)) throw api.errorOf(answer);
-        const { callIds, hasMore } = objectOf(api.documentOf(answer));
-        const ids = listOf(callIds).map(textOf);
-        const matching = ids.filter((id) => id === prefix || completes(id, prefix));
-        found.set(prefix, { callIds: matching, hasMore: hasMore === true });
+  /**
+   * Finds the generated ids that begin with a prefix, or the prefix alone if it is a whole id. `onListing` is called if the service can't
+   * look them up, so its newest calls are listed.
+   */
+  async function findCallIds(
+    callbackId: string,
+    prefixes: readonly string[],
+    onListing?: (calls: number, requests: number) => void,
+  ): Promise<ReadonlyMap<string, CallIdMatches>> {
+    const found = new Map<string, CallIdMatches>();
+    for (const prefix of prefixes) {
+      if (await isWhole(callbackId, prefix)) {
+        found.set(prefix, { callIds: [prefix], hasMore: false });
+        continue;
       }
-      return found;
-    },
-    /** Throws `not-found`. */
-    async getCall(callbackId: string, callId: string): Promise<ListedCall> {
-      const [call] = await findCalls(callbackId, [callId]);
-      if (call === undefined) throw new WhcbError("not-found", `no call ${callId} in ${callbackId}`);
-      return call;
-    },
-    /** Returns null if the service lists none. */
-    async listAttempts(callbackId: string, callId: string): Promise<readonly ListedAttempt[] | null> {
-      if (capabilities.lacks("attempts")) return null;
-      const answer = await request(callbackId, callId, "/attempts");
-      if (capabilities.isMissing("attempts", answer) || answer.status === 422) return null;
+      const path = `${callbackPath(callbackId)}/call-ids?prefix=${encodeURIComponent(prefix)}`;
+      const answer = capabilities.lacks("call-ids") ? null : await api.exchange({ method: "GET", path, noun: "call" });
+      if (answer === null || capabilities.isMissing("call-ids", answer)) {
+        onListing?.(MAX_CALLS_LISTED, Math.ceil(MAX_CALLS_LISTED / capabilities.rowsPerPage));
+        const others = prefixes.filter((other) => !found.has(other));
+        return new Map([...found, ...(await findIdsByListing(callbackId, others))]);
+      }
       if (!isSuccess(answer)) throw api.errorOf(answer);
-      return readAttempts(api.documentOf(answer), timezone);
-    },
-  };
+      const { callIds, hasMore } = objectOf(api.documentOf(answer));
+      const ids = listOf(callIds).map(textOf);
+      const matching = ids.filter((id) => id === prefix || completes(id, prefix));
+      found.set(prefix, { callIds: matching, hasMore: hasMore === true });
+    }
+    return found;
+  }
+
+  /** Throws `not-found`. */
+  async function getCall(callbackId: string, callId: string): Promise<ListedCall> {
+    const [call] = await findCalls(callbackId, [callId]);
+    if (call === undefined) throw new WhcbError("not-found", `no call ${callId} in ${callbackId}`);
+    return call;
+  }
+
+  /** Returns null if the service lists none. */
+  async function listAttempts(callbackId: string, callId: string): Promise<readonly ListedAttempt[] | null> {
+    if (capabilities.lacks("attempts")) return null;
+    const answer = await request(callbackId, callId, "/attempts");
+    if (capabilities.isMissing("attempts", answer) || answer.status === 422) return null;
+    if (!isSuccess(answer)) throw api.errorOf(answer);
+    return readAttempts(api.documentOf(answer), timezone);
+  }
+
+  return { findCalls, findCallIds, getCall, listAttempts };
 }
 
 /** No such call and no such path look the same. */

@@ -36,6 +36,13 @@ export interface RunControl {
   readonly locks?: HeldLocks;
 }
 
+interface OpenedRun {
+  readonly header: RunHeader;
+  readonly journal: Journal;
+  /** They count by callback what is planned, or what earlier sessions left. */
+  readonly counts: ReadonlyMap<string, RunCounts>;
+}
+
 export type RunOptions = ReplayOptions & RunControl;
 
 export class RunSession {
@@ -56,25 +63,15 @@ export class RunSession {
   readonly #unmarked = new Map<string, readonly UnmarkedRun[]>();
   #service: ServiceCounts | null = null;
 
-  /** `counts` are by callback. They count what is planned, or what earlier sessions left. */
-  constructor(
-    {
-      header,
-      journal,
-      counts,
-    }: { readonly header: RunHeader; readonly journal: Journal; readonly counts: ReadonlyMap<string, RunCounts> },
-    { signal, locks }: RunControl,
-    deps: RunDeps,
-    onEvent: RunListener,
-  ) {
+  constructor({ header, journal, counts }: OpenedRun, { signal, locks }: RunControl, deps: RunDeps, onEvent: RunListener) {
     this.header = header;
     this.journal = journal;
     this.deps = deps;
     this.locks = locks;
-    locks?.reportProgress(sumCounts(counts.values()));
     this.startedAtMs = deps.clock.monotonicMs();
     this.#counts = new Map(counts);
     this.#total = sumCounts(counts.values());
+    locks?.reportProgress(this.#total);
     this.#onEvent = onEvent;
     this.stop = new StopSignal((reason) => onEvent({ type: "stopping", callbackId: null, reason }));
     // Each callback listens; Node warns of more than ten.
