@@ -65,54 +65,22 @@ function offsetAt(at: number, timezone: string): number {
   return Date.UTC(year, month - 1, day, hour, minute, second) - Math.floor(at / 1000) * 1000;
 }
 
-interface DateParts {
-  readonly year: number;
-  readonly month: number;
-  readonly day: number;
-  readonly hour: number;
-  readonly minute: number;
-  readonly second: number;
-}
+const PARTS = ["year", "month", "day", "hour", "minute", "second"] as const;
+
+type DateParts = Readonly<Record<(typeof PARTS)[number], number>>;
 
 const FORMATS = new Map<string, Intl.DateTimeFormat>();
 
 function partsIn(at: number, timezone: string): DateParts {
-  if (timezone === "UTC") return utcParts(new Date(at));
   let format = FORMATS.get(timezone);
   if (format === undefined) {
-    format = new Intl.DateTimeFormat("en-u-ca-iso8601-nu-latn", {
-      timeZone: timezone,
-      hourCycle: "h23",
-      year: "numeric",
-      month: "numeric",
-      day: "numeric",
-      hour: "numeric",
-      minute: "numeric",
-      second: "numeric",
-    });
+    const numeric = Object.fromEntries(PARTS.map((part) => [part, "numeric"]));
+    format = new Intl.DateTimeFormat("en-u-ca-iso8601-nu-latn", { timeZone: timezone, hourCycle: "h23", ...numeric });
     FORMATS.set(timezone, format);
   }
   const parts = new Map(format.formatToParts(at).map(({ type, value }) => [type as string, Number(value)]));
-  const part = (name: string): number => parts.get(name) ?? 0;
-  return {
-    year: part("year"),
-    month: part("month"),
-    day: part("day"),
-    hour: part("hour"),
-    minute: part("minute"),
-    second: part("second"),
-  };
-}
-
-function utcParts(date: Date): DateParts {
-  return {
-    year: date.getUTCFullYear(),
-    month: date.getUTCMonth() + 1,
-    day: date.getUTCDate(),
-    hour: date.getUTCHours(),
-    minute: date.getUTCMinutes(),
-    second: date.getUTCSeconds(),
-  };
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = PARTS.map((part) => parts.get(part));
+  return { year, month, day, hour, minute, second };
 }
 
 function two(value: number): string {

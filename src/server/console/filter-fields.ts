@@ -72,24 +72,24 @@ function readStatusChoice(query: Query): StatusChoice {
   return readFilter({ status: text }).status ?? "FAILED";
 }
 
+function isTime(name: FieldName): boolean {
+  return name === "since" || name === "until";
+}
+
 function readField(name: FieldName, text: string, now: number): CallFilter {
-  if ((name === "since" || name === "until") && /^\d+(?:\.\d+)?(?:ms|s|m|h|d)/.test(text))
-    return { [name]: now - parseDuration(text) };
+  if (isTime(name) && /^\d+(?:\.\d+)?(?:ms|s|m|h|d)/.test(text)) return { [name]: now - parseDuration(text) };
   if (name !== "reason") return readFilter({ [name]: text });
   const reason = FAILURE_REASONS.find((one) => one === text);
   if (reason === undefined) throw new WhcbError("invalid", `reason must be one of ${FAILURE_REASONS.join(", ")}`);
   return { reason };
 }
 
-const EXPECTED: Readonly<Partial<Record<FieldName, string>>> = {
-  since: "Must be a time ago, such as 1h, 30m or 2d, or a date, such as 2026-11-26 02:00 or 2026-11-26T02:00+11:00",
-  until: "Must be a time ago, such as 1h, 30m or 2d, or a date, such as 2026-11-26 02:00 or 2026-11-26T02:00+11:00",
-};
+const TIME_EXPECTED = "Must be a time ago, such as 1h, 30m or 2d, or a date, such as 2026-11-26 02:00 or 2026-11-26T02:00+11:00";
 
 function problemOf(name: FieldName, error: unknown): string {
-  const isExpected = isWhcbError(error) || (name in EXPECTED && error instanceof Error);
-  if (!isExpected) throw error;
-  return EXPECTED[name] ?? error.message.replace(new RegExp(`^${name} m`), "M");
+  if (isTime(name) && error instanceof Error) return TIME_EXPECTED;
+  if (!isWhcbError(error)) throw error;
+  return error.message.replace(new RegExp(`^${name} m`), "M");
 }
 
 export function typedQuery({ status, fields }: TypedFilter, extra: Readonly<Record<string, string>> = {}): string {

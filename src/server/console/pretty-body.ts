@@ -1,6 +1,7 @@
 import type { BodyFormat } from "../../domain/callback.js";
 import type { Members, MessageResponse } from "../../domain/message-response.js";
 import { escapeJson, INVISIBLE } from "../../platform/unsafe-characters.js";
+import { mapSender } from "../../wire/json/response-json.js";
 
 /** Characters. `parameters`: with what else was given. */
 const SHOWN = { content: 32_768, parameters: 16_384, sender: 200 };
@@ -25,13 +26,7 @@ export function shownPart(response: MessageResponse): { readonly part: MessageRe
   };
   const part = {
     ...response,
-    from: {
-      name: cut(from.name, SHOWN.sender),
-      mri: cut(from.mri, SHOWN.sender),
-      mobile: cut(from.mobile, SHOWN.sender),
-      email: cut(from.email, SHOWN.sender),
-      voice: cut(from.voice, SHOWN.sender),
-    },
+    from: mapSender(from, (text) => cut(text, SHOWN.sender)),
     responseMessage: { ...responseMessage, content: cut(responseMessage.content, SHOWN.content) },
     customParameters: Object.fromEntries(parameters),
     ...(response.given !== undefined && {

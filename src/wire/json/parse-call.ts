@@ -17,7 +17,7 @@ import {
   SubmissionListSchema,
   SubmissionSchema,
 } from "./request-schemas.js";
-import { readResponse } from "./response-json.js";
+import { mapSender, readResponse } from "./response-json.js";
 
 const checkOne = checkerOf(SubmissionSchema);
 const checkMany = checkerOf(SubmissionListSchema);
@@ -115,13 +115,7 @@ function submissionOf(value: object, id: string | undefined, path: string): Subm
     response: {
       messageId: storable(messageId),
       messageLocation: storable(messageLocation),
-      from: {
-        name: storable(from.name),
-        mri: storable(from.mri),
-        mobile: storable(from.mobile),
-        email: storable(from.email),
-        voice: storable(from.voice),
-      },
+      from: mapSender(from, storable),
       responseMessage: {
         channel: storable(responseMessage.channel),
         kind: responseMessage.kind,

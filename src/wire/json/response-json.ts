@@ -30,32 +30,19 @@ export function responseToJson(
     const members = Object.entries(objectFrom(given.response, { messageId, messageLocation, ...parts, customParameters }));
     return Object.fromEntries(members.map(([name, value]) => [isMessageName(name) ? names[name] : name, value]));
   }
-  const { name, mri, mobile, email, voice } = from;
-  const { channel, acknowledged, undeliverable } = message;
   return {
     [names.messageId]: messageId || undefined,
     [names.messageLocation]: messageLocation || undefined,
-    from:
-      name || mri || mobile || email || voice
-        ? {
-            name: name || undefined,
-            mri: mri || undefined,
-            mobile: mobile || undefined,
-            email: email || undefined,
-            voice: voice || undefined,
-          }
-        : undefined,
-    responseMessage:
-      channel || responseMessage.date || content
-        ? {
-            channel: channel || undefined,
-            acknowledged: acknowledged || undefined,
-            undeliverable: undeliverable || undefined,
-            content: content || undefined,
-          }
-        : undefined,
+    from: withoutEmpty(from),
+    responseMessage: withoutEmpty(message),
     customParameters: Object.keys(customParameters).length > 0 ? customParameters : undefined,
   };
+}
+
+/** Returns undefined if all texts are empty. */
+function withoutEmpty(texts: Readonly<Record<string, string>>): Readonly<Record<string, string>> | undefined {
+  const given = Object.entries(texts).filter(([, text]) => text !== "");
+  return given.length === 0 ? undefined : Object.fromEntries(given);
 }
 
 export function submissionToJson(call: { readonly id?: string; readonly response: MessageResponse }): Record<string, unknown> {
@@ -101,13 +88,17 @@ function presentName(document: JsonObject, name: string, other: string): string 
 }
 
 function readSender(value: unknown): Sender {
-  const from = objectOf(value);
+  const { name, mri, mobile, email, voice } = objectOf(value);
+  return mapSender({ name, mri, mobile, email, voice }, textOf);
+}
+
+export function mapSender<Text>(sender: Readonly<Record<keyof Sender, Text>>, change: (text: Text) => string): Sender {
   return {
-    name: textOf(from.name),
-    mri: textOf(from.mri),
-    mobile: textOf(from.mobile),
-    email: textOf(from.email),
-    voice: textOf(from.voice),
+    name: change(sender.name),
+    mri: change(sender.mri),
+    mobile: change(sender.mobile),
+    email: change(sender.email),
+    voice: change(sender.voice),
   };
 }
 

@@ -25,48 +25,28 @@ export function toXml(shape: XmlShape, document: JsonObject): string {
 function root(shape: XmlShape, document: JsonObject): string {
   switch (shape) {
     case "callbacks":
-      return list(
-        document,
-        items(
-          document.callbacks,
-          (callback) => element("ns2:callback", fields(callback) + attributeLinks(callback.link)),
-          "ns2:callbacks",
-        ),
-      );
+      return list(document, items(document.callbacks, "ns2:callback", linkedFields, "ns2:callbacks"));
     case "calls":
-      return list(
-        document,
-        items(document.calls, (call) => element("ns2:call", callFields(call))),
-        elementLinks(document.link, "ns2:link"),
-      );
+      return list(document, items(document.calls, "ns2:call", callFields), elementLinks(document.link, "ns2:link"));
     case "groups":
       return list(
         document,
-        textElement("groupedBy", textOf(document.groupedBy)) +
-          items(document.groups, (group) => element("group", fields(group)), "groups"),
+        textElement("groupedBy", textOf(document.groupedBy)) + items(document.groups, "group", fields, "groups"),
       );
     case "attempts":
-      return list(
-        document,
-        items(document.attempts, (attempt) => element("attempt", fields(attempt)), "attempts"),
-      );
+      return list(document, items(document.attempts, "attempt", fields, "attempts"));
     case "outages":
-      return list(
-        document,
-        items(document.outages, (outage) => element("outage", fields(outage)), "outages"),
-      );
+      return list(document, items(document.outages, "outage", fields, "outages"));
     case "callback":
-      return single("ns2:companyapicallback", fields(document) + attributeLinks(document.link));
+      return single("ns2:companyapicallback", linkedFields(document));
     case "call":
       return single("ns2:call", callFields(document));
     case "accepted":
-      return single("ns2:accepted", fields(document));
+    case "replay":
+    case "error":
+      return single(`ns2:${shape}`, fields(document));
     case "call-ids":
       return single("ns2:callIds", fields(document));
-    case "replay":
-      return single("ns2:replay", fields(document));
-    case "error":
-      return single("ns2:error", fields(document));
     case "token":
       return single("ns2:auth", fields(document));
   }
@@ -81,15 +61,19 @@ function single(name: string, content: string): string {
   return `<${name} xmlns:ns2="${API}" xmlns:ns3="${DAP}">${content}</${name}>`;
 }
 
-function items(value: unknown, write: (item: JsonObject) => string, wrapper?: string): string {
-  const written = listOf(value).map((item) => write(objectOf(item)));
+function items(value: unknown, name: string, write: (item: JsonObject) => string, wrapper?: string): string {
+  const written = listOf(value).map((item) => element(name, write(objectOf(item))));
   return written.length === 0 || wrapper === undefined ? written.join("") : element(wrapper, written.join(""));
 }
 
 function callFields(call: JsonObject): string {
   const { attempts, ...rest } = call;
-  const expanded = items(attempts, (attempt) => element("attempt", fields(attempt)), "attempts");
+  const expanded = items(attempts, "attempt", fields, "attempts");
   return elements({ ...rest, link: undefined }) + expanded + elementLinks(call.link);
+}
+
+function linkedFields(callback: JsonObject): string {
+  return fields(callback) + attributeLinks(callback.link);
 }
 
 /** Leaves out empty lists, and links, whose form differs: the caller writes them. */

@@ -4,7 +4,7 @@ import type { ComponentChildren, Key, VNode } from "preact";
 export interface Column<Row> {
   readonly title: string;
   /** number: right-aligned. wide: gets the room that is left. */
-  readonly kind?: "text" | "number" | "wide" | "mono" | "time";
+  readonly kind?: "text" | "number" | "wide" | "time";
   /** Left out on narrow screens. */
   readonly isSecondary?: boolean;
   /** Its heading sorts by it, and says whether the rows are. */
