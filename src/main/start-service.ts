@@ -1,7 +1,6 @@
-import { once } from "node:events";
 import { lstatSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { createServer, type Server } from "node:net";
+import type { Server } from "node:net";
 import type { RunningService, ServeOptions, StartReport } from "../cli/cli-deps.js";
 import { type AddressRule, addressRuleFor, checkCallbackUrl, inNetworks } from "../delivery/address-rule.js";
 import type { Deliverer } from "../delivery/deliverer.js";
@@ -25,7 +24,7 @@ import { createApp } from "../server/app.js";
 import { admitStartUser } from "../server/auth/users.js";
 import { closeGracefully, connectionLimit } from "../server/connections.js";
 import { consolePlugin } from "../server/console/console.js";
-import { listenOnLocalhost, type Place, tryToListenBeside } from "../server/listen-on-localhost.js";
+import { listenOnLocalhost, type Place, tryToListen, tryToListenBeside } from "../server/listen-on-localhost.js";
 import { type Metrics, serveMetrics } from "../server/operations/metrics.js";
 import type { ServerDeps } from "../server/server-deps.js";
 import type { NodeStore } from "../store/nodes/open-nodes.js";
@@ -63,6 +62,7 @@ async function start(
   const openNoticeTargets = planNotices(options.notices, addressRule);
   const isTrustedProxy = options.trustedProxies.length === 0 ? null : inNetworks(options.trustedProxies);
   const place = { host: options.host === "localhost" ? "127.0.0.1" : options.host, port: options.port };
+  // It is tried before a database is created, so a failed start leaves no files.
   await tryToListen(place);
   await tryToListenBeside(place);
   if (options.metrics !== null) await tryToListen(options.metrics);
@@ -162,14 +162,6 @@ async function openMetrics(metrics: Metrics, place: Place, teardown: Teardown): 
   const address = server.address();
   const host = place.host.includes(":") ? `[${place.host}]` : place.host;
   return `http://${host}:${typeof address === "object" ? address?.port : place.port}/metrics`;
-}
-
-/** Before creating a database: a failed start leaves no files. Rejects as `listen`. */
-async function tryToListen({ host, port }: Place): Promise<void> {
-  const server = createServer().listen({ host, port });
-  await once(server, "listening");
-  server.close();
-  await once(server, "close");
 }
 
 function openDeliverer(addressRule: AddressRule, teardown: Teardown): Deliverer {

@@ -1,6 +1,7 @@
 import Fastify, { type FastifyInstance, type FastifyPluginAsync } from "fastify";
 import { pooledRandom, type Random, shortId } from "../platform/random.js";
 import { addAuthHook } from "./auth/auth-hook.js";
+import { isSafe } from "./auth/request-origin.js";
 import { addTokenRoutes } from "./auth/token-routes.js";
 import { Connections } from "./connections.js";
 import { AcceptQueue } from "./ingest/accept-queue.js";
@@ -9,11 +10,10 @@ import { loadLazyParts } from "./lazy-parts.js";
 import { createMetrics, type Metrics } from "./operations/metrics.js";
 import { openApiDocument } from "./operations/openapi.js";
 import { addOpenApiRoute, addOperationRoutes } from "./operations/operation-routes.js";
-import { ANSWER_BYTES } from "./requests/answer-budget.js";
-import { addBodyParsers, BODY_LIMIT, endSlowBodies } from "./requests/bodies.js";
-import { BodyBudget, limitBodies } from "./requests/body-budget.js";
+import { addBodyParsers, BODY_LIMIT, endSlowBodies, limitBodies } from "./requests/bodies.js";
+import { ByteBudget } from "./requests/byte-budget.js";
 import { errorAnswer } from "./requests/error-answers.js";
-import { dropGivenUp } from "./requests/given-up.js";
+import { ANSWER_BYTES } from "./requests/send-document.js";
 import { addErrorHandlers, answerClientError, NO_SUCH_PATH, sendError } from "./requests/send-errors.js";
 import { addCallRoutes } from "./routes/call-routes.js";
 import { addCallbackRoutes, addOutageRoute } from "./routes/callback-routes.js";
@@ -60,7 +60,7 @@ export async function createApp(
     },
   });
   app.decorate("connections", connections);
-  app.decorate("answers", new BodyBudget(ANSWER_BYTES));
+  app.decorate("answers", new ByteBudget(ANSWER_BYTES));
   addErrorHandlers(app, deps);
   if (deps.authentication === "required") await loadLazyParts();
   const metrics = await createMetrics(deps);
@@ -68,22 +68,15 @@ export async function createApp(
   addResponseHooks(app, deps, metrics);
   const authenticator = addAuthHook(app, deps);
   endSlowBodies(app, deps.timers);
-  limitBodies(app, new BodyBudget(), { timers: deps.timers, limit: BODY_LIMIT });
+  limitBodies(app, new ByteBudget(), { timers: deps.timers, limit: BODY_LIMIT });
   addBodyParsers(app);
-  dropGivenUp(app, deps.clock);
+  dropGivenUp(app, deps);
   const context: RouteContext = {
     deps,
     docs: () => ({}),
     authenticator,
     lookup: new CallbackLookup(deps.store.callbacks, deps.clock),
-    queue: new AcceptQueue({
-      calls: deps.store.calls,
-      clock: deps.clock,
-      onAccepted(callbackId, count) {
-        metrics.accepted(count);
-        if (count > 0) deps.onWork(callbackId, "accepted");
-      },
-    }),
+    queue: new AcceptQueue(deps, metrics),
     largestPage: deps.plan === null ? LARGEST_PAGE : LARGEST_PAGE_OF_PLAN,
   };
   addOperationRoutes(app, { deps, metrics });
@@ -150,5 +143,25 @@ function addResponseHooks(app: FastifyInstance, { logger, clock }: ServerDeps, m
       "request",
     );
     done();
+  });
+}
+
+/**
+ * Drops requests that change something if their client has closed the connection: after a stop of this process the request and the close are
+ * read together, minutes later, when the client may have decided otherwise. Submitted responses are kept.
+ */
+function dropGivenUp(app: FastifyInstance, { clock }: ServerDeps): void {
+  // What has arrived on all sockets is read between the ends of two turns of the event loop.
+  const allRead = async () => {
+    await clock.nextTurn();
+    await clock.nextTurn();
+  };
+  app.addHook("preHandler", (request, reply, done) => {
+    if (isSafe(request) || request.routeOptions.config.takesNdjson) return done();
+    void allRead().then(() => {
+      const { socket } = request.raw;
+      if (socket.destroyed || socket.writableEnded) reply.hijack();
+      else done();
+    });
   });
 }

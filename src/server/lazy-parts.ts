@@ -2,7 +2,7 @@
 import { loadHtmlParser } from "../wire/remove-html.js";
 
 export const lazyParts = {
-  callParsers: () => import("../wire/json/parse-call.js"),
+  callParsers: loadedOnce(() => import("../wire/json/parse-call.js")),
   callbackParsers: () => import("../wire/json/parse-callback.js"),
   xmlReader: () => import("../wire/xml/xml-read.js"),
   htmlParser: async () => loadHtmlParser(),
@@ -11,6 +11,15 @@ export const lazyParts = {
   routeDocs: () => import("../wire/openapi/route-docs.js"),
   documentSchemas: () => import("../wire/openapi/document-schemas.js"),
 };
+
+/** Importing a loaded module again costs more than parsing a response. */
+function loadedOnce<Part>(load: () => Promise<Part>): () => Promise<Part> {
+  let part: Promise<Part> | undefined;
+  return () => {
+    part ??= load();
+    return part;
+  };
+}
 
 /** Before a service listens. Later it may be out of file descriptors, and Node never tries a failed import again. */
 export async function loadLazyParts(): Promise<void> {

@@ -35,7 +35,12 @@ export async function listenOnLocalhost(app: FastifyInstance, place: Place, othe
   }
 }
 
-/** Whether another program has the port at another address of localhost: rejects as `listen` then. */
+/** Rejects as `listen`, if another program has the port. */
+export async function tryToListen({ host, port }: Place): Promise<void> {
+  await close([await listen(host, port)]);
+}
+
+/** Does what `tryToListen` does, at the other addresses of localhost. */
 export async function tryToListenBeside(place: Place): Promise<void> {
   await close(await listenBeside(place));
 }

@@ -2,8 +2,8 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import Fastify, { type FastifyInstance } from "fastify";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { addBodyParsers, endSlowBodies } from "../../src/server/requests/bodies.js";
-import { BodyBudget, limitBodies } from "../../src/server/requests/body-budget.js";
+import { addBodyParsers, endSlowBodies, limitBodies } from "../../src/server/requests/bodies.js";
+import { ByteBudget } from "../../src/server/requests/byte-budget.js";
 import { ManualTimers } from "../support/time/manual-timers.js";
 
 let app: FastifyInstance;
@@ -38,7 +38,7 @@ it("a request whose body breaks off or can't be read isn't kept until its deadli
 
 it("a request whose connection breaks before its body is read keeps no room and no deadline", async () => {
   const timers = new ManualTimers();
-  const budget = new BodyBudget(20_000_000);
+  const budget = new ByteBudget(20_000_000);
   // A login takes time.
   app.addHook("onRequest", async ({ raw }) => new Promise((resolve) => raw.once("close", resolve)));
   addBodyParsers(app);

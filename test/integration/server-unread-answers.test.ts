@@ -1,6 +1,6 @@
 /**
  * Answers that their clients don't read, on real sockets.
- * Covers: src/server/requests/answer-budget.ts
+ * Covers: src/server/requests/send-document.ts
  */
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";

@@ -76,7 +76,8 @@ function parseClaim(claim: string): readonly unknown[] {
   }
 }
 
-function isSame(a: Buffer, b: Buffer): boolean {
+/** Takes the same time wherever they differ. */
+export function isSame(a: Buffer, b: Buffer): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }
 

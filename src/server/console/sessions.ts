@@ -1,10 +1,11 @@
 /** Who is signed in to the console: docs/operations.md, The console. */
-import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { isLoopbackHost, isUnspecifiedHost } from "../../platform/loopback.js";
 import { newSecret, randomId } from "../../platform/random.js";
 import type { SessionLimits } from "../../store/console-sessions.js";
 import type { StoredCredential } from "../../store/credentials.js";
+import { isSame } from "../auth/credential-hashes.js";
 import { hostNameOf, isThisMachine, schemeOf } from "../auth/request-origin.js";
 import type { ServerDeps } from "../server-deps.js";
 import { pathInConsole } from "./console-path.js";
@@ -134,7 +135,7 @@ export class Sessions {
     if (value === "") return null;
     setCookie(request, reply, "notice", "", 0);
     const [text = "", signature = ""] = value.split(".");
-    if (!isSame(signature, this.#signatureOf(text, request))) return null;
+    if (!isSame(Buffer.from(signature), Buffer.from(this.#signatureOf(text, request)))) return null;
     const { link, ...notice }: Notice = JSON.parse(Buffer.from(text, "base64url").toString());
     return link === undefined ? notice : { ...notice, link: { ...link, href: pathInConsole(link.href) } };
   }
@@ -160,7 +161,7 @@ export function formToken(request: FastifyRequest): string {
 }
 
 export function isFormToken(given: string | null, request: FastifyRequest): boolean {
-  return tokenOf(request) !== "" && given !== null && isSame(given, formToken(request));
+  return tokenOf(request) !== "" && given !== null && isSame(Buffer.from(given), Buffer.from(formToken(request)));
 }
 
 function limitsAt(now: number): SessionLimits {
@@ -176,11 +177,6 @@ function hashToken(token: string, host: string): string {
 
 function hashTicket(ticket: string, host: string): string {
   return hashToken(`ticket ${ticket}`, host);
-}
-
-function isSame(a: string, b: string): boolean {
-  const [left, right] = [Buffer.from(a), Buffer.from(b)];
-  return left.length === right.length && timingSafeEqual(left, right);
 }
 
 type CookieName = "session" | "visit" | "notice";

@@ -1,8 +1,8 @@
 /** One flush to disk for many requests. */
 import { isWhcbError } from "../../domain/errors.js";
-import type { Clock } from "../../platform/clock.js";
 import type { NewCall, SubmittedCalls } from "../../store/calls/accept-calls.js";
-import type { Store } from "../../store/open-store.js";
+import type { Metrics } from "../operations/metrics.js";
+import type { ServerDeps } from "../server-deps.js";
 
 /** Per transaction. A request's calls are never split. */
 const MAX_GROUP_CALLS = 2000;
@@ -18,20 +18,15 @@ interface Waiter extends SubmittedCalls {
   readonly reject: (error: unknown) => void;
 }
 
-export interface AcceptQueueDeps {
-  readonly calls: Store["calls"];
-  readonly clock: Clock;
-  /** `count`: new calls. */
-  onAccepted(callbackId: string, count: number): void;
-}
-
 export class AcceptQueue {
-  readonly #deps: AcceptQueueDeps;
+  readonly #deps: ServerDeps;
+  readonly #metrics: Metrics;
   readonly #waiters: Waiter[] = [];
   #isRunning = false;
 
-  constructor(deps: AcceptQueueDeps) {
+  constructor(deps: ServerDeps, metrics: Metrics) {
     this.#deps = deps;
+    this.#metrics = metrics;
   }
 
   /** New calls, once all are on disk. Throws as `acceptCalls`; then none was stored. */
@@ -60,9 +55,9 @@ export class AcceptQueue {
   }
 
   async #commit(group: readonly Waiter[]): Promise<void> {
-    const { calls: store, clock } = this.#deps;
+    const { store, clock } = this.#deps;
     try {
-      const left = new Set(await store.accept(group, clock.now()));
+      const left = new Set(await store.calls.accept(group, clock.now()));
       // Of an id in two requests, the first is stored.
       const accepted = group.map(({ calls }) => calls.filter(({ id }) => left.delete(id)).length);
       this.#notify(group, accepted);
@@ -82,7 +77,10 @@ export class AcceptQueue {
     const counts = new Map<string, number>();
     for (const [index, { callbackId }] of group.entries())
       counts.set(callbackId, (counts.get(callbackId) ?? 0) + (accepted[index] ?? 0));
-    for (const [callbackId, count] of counts) this.#deps.onAccepted(callbackId, count);
+    for (const [callbackId, count] of counts) {
+      this.#metrics.accepted(count);
+      if (count > 0) this.#deps.onWork(callbackId, "accepted");
+    }
   }
 }
 

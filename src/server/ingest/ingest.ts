@@ -10,7 +10,8 @@ import type { NewCall } from "../../store/calls/accept-calls.js";
 import type { Submission } from "../../wire/json/parse-call.js";
 import { readJson } from "../../wire/json/read-json.js";
 import { lazyParts } from "../lazy-parts.js";
-import { BodyBudget, STREAM_BYTES } from "../requests/body-budget.js";
+import { STREAM_BYTES } from "../requests/bodies.js";
+import { ByteBudget } from "../requests/byte-budget.js";
 import { type ErrorAnswer, errorAnswer } from "../requests/error-answers.js";
 import { send } from "../requests/send-document.js";
 import { rejectUnread } from "../requests/send-errors.js";
@@ -22,7 +23,7 @@ import { type Line, readLines } from "./ndjson.js";
 const LONG_LINES_BYTES = 32 * 1024 * 1024;
 
 export function addIngestRoute(app: FastifyInstance, { docs, deps, lookup, queue, authenticator }: RouteContext): void {
-  const ingest: IngestDeps = { queue, longLines: new BodyBudget(LONG_LINES_BYTES), clock: deps.clock, random: deps.random };
+  const ingest: IngestDeps = { queue, longLines: new ByteBudget(LONG_LINES_BYTES), clock: deps.clock, random: deps.random };
   app.post<CallbackPath>(
     "/callbacks/:id/calls",
     { ...docs("submitCalls"), config: { takesNdjson: true } },
@@ -54,22 +55,14 @@ function tooManyRejected(outcome: IngestedLines): ErrorAnswer {
 
 interface IngestDeps {
   readonly queue: AcceptQueue;
-  readonly longLines: BodyBudget;
+  readonly longLines: ByteBudget;
   readonly clock: Clock;
   readonly random: Random;
 }
 
-/** Kept: a dynamic import costs more than parsing a response. */
-let parsers: Awaited<ReturnType<typeof lazyParts.callParsers>> | null = null;
-
-async function loadParsers(): Promise<NonNullable<typeof parsers>> {
-  parsers = await lazyParts.callParsers();
-  return parsers;
-}
-
 /** All or none; ids in the order given. Throws `invalid`, also for a disabled kind. */
 async function ingestBody(deps: IngestDeps, callback: Callback, { body, bodyBytes }: FastifyRequest): Promise<readonly string[]> {
-  const { parseSubmissions } = parsers ?? (await loadParsers());
+  const { parseSubmissions } = await lazyParts.callParsers();
   const calls = parseSubmissions(body).map((submission) => newCall(deps, callback, submission));
   await deps.queue.accept(callback.id, calls, bodyBytes);
   return calls.map(({ id }) => id);
@@ -101,7 +94,7 @@ interface LineStream {
 
 /** Valid lines are kept, even if the stream is cut off. Throws `unauthenticated`. */
 async function ingestLines(deps: IngestDeps, callback: Callback, { chunks, mayGoOn }: LineStream): Promise<IngestedLines> {
-  const { parseSubmission } = parsers ?? (await loadParsers());
+  const { parseSubmission } = await lazyParts.callParsers();
   const rejected: RejectedLine[] = [];
   let accepted = 0;
   let batch: NumberedCall[] = [];

@@ -1,7 +1,8 @@
 /** In bounded memory. */
 import { isUtf8 } from "node:buffer";
 import { CollectedBytes } from "../../wire/collected-bytes.js";
-import { STREAM_BYTES } from "../requests/body-budget.js";
+import { STREAM_BYTES } from "../requests/bodies.js";
+import type { ByteBudget } from "../requests/byte-budget.js";
 
 /** Bytes. Longer lines are reported and skipped. */
 export const LONGEST_LINE = 10_485_760;
@@ -20,14 +21,8 @@ const TOO_LONG = "the line is longer than 10 MiB";
 
 const LINE_FEED = 10;
 
-/** For long lines of all streams. */
-export interface LineRoom {
-  reserve(bytes: number): Promise<void>;
-  release(bytes: number): void;
-}
-
 /** \n or \r\n, optional on the last; empty ones are skipped. Reads no faster than lines are taken. */
-export async function* readLines(stream: AsyncIterable<Buffer | string>, room: LineRoom): AsyncGenerator<Line> {
+export async function* readLines(stream: AsyncIterable<Buffer | string>, room: ByteBudget): AsyncGenerator<Line> {
   let number = 0;
   let rest = new CollectedBytes();
   let isTooLong = false;

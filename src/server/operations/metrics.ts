@@ -25,7 +25,7 @@ export interface AnsweredRequest {
 }
 
 /** A command's own service isn't scraped. */
-const NO_METRICS: Metrics = {
+export const NO_METRICS: Metrics = {
   accepted() {},
   answered() {},
   render: async () => ({ contentType: "text/plain", text: "" }),

@@ -7,7 +7,11 @@ import type { Timers } from "../../platform/clock.js";
 import { CollectedBytes } from "../../wire/collected-bytes.js";
 import { readJson } from "../../wire/json/read-json.js";
 import { bodyFormat, NDJSON_TYPES } from "../../wire/media-types.js";
+import { isSafe } from "../auth/request-origin.js";
 import { lazyParts } from "../lazy-parts.js";
+import type { ByteBudget } from "./byte-budget.js";
+import { answerTo } from "./error-answers.js";
+import { rejectUnread } from "./send-errors.js";
 
 export const BODY_LIMIT = 10_485_760;
 
@@ -138,4 +142,65 @@ export function endSlowBodies(app: FastifyInstance, timers: Timers): void {
     cancel?.();
     done();
   });
+}
+
+/** Of an NDJSON stream, as long as it lasts: an unfinished line, and lines that aren't stored yet. A longer line reserves its own. */
+export const STREAM_BYTES = 512 * 1024;
+
+const BUSY = answerTo(new WhcbError("unavailable", "too many bytes of request bodies are in memory"));
+
+/** Until the answer is taken, which may name many rejected lines. Without room: 503, before the body is read. */
+export function limitBodies(app: FastifyInstance, budget: ByteBudget, { timers, limit }: BodyLimits): void {
+  const reading = new Map<FastifyRequest, number>();
+  const handled = new Map<FastifyRequest, number>();
+
+  app.addHook("preParsing", (request, reply, payload, done) => {
+    const bytes = bytesToReserve(request, limit);
+    if (bytes === 0) return done(null, payload);
+    if (!budget.tryReserve(bytes)) return rejectUnread(request, reply, BUSY, timers);
+    reading.set(request, bytes);
+    // A body that is cut off has no handler.
+    reply.raw.once("close", () => release(reading, request));
+    done(null, payload);
+  });
+  app.addHook("preValidation", (request, _, done) => {
+    const bytes = reading.get(request);
+    reading.delete(request);
+    if (bytes !== undefined) handled.set(request, bytes);
+    done();
+  });
+  // Not before: the calls of a client who has gone may still be on their way to the database.
+  app.addHook("onSend", (request, { raw }, payload, done) => {
+    const end = () => {
+      release(reading, request);
+      release(handled, request);
+    };
+    if (raw.destroyed) end();
+    else raw.once("close", end);
+    done(null, payload);
+  });
+
+  function release(reserved: Map<FastifyRequest, number>, request: FastifyRequest): void {
+    const bytes = reserved.get(request);
+    if (bytes === undefined) return;
+    reserved.delete(request);
+    budget.release(bytes);
+  }
+}
+
+interface BodyLimits {
+  readonly timers: Timers;
+  /** Counts for a body of unknown length. */
+  readonly limit: number;
+}
+
+/** 0 for a body that isn't read, or is rejected for its length. */
+function bytesToReserve(request: FastifyRequest, largest: number): number {
+  const { headers, routeOptions } = request;
+  if (isSafe(request)) return 0;
+  if (isStreamed(request)) return STREAM_BYTES;
+  const limit = Math.min(routeOptions.bodyLimit, largest);
+  if (headers["transfer-encoding"] !== undefined) return limit;
+  const bytes = Number(headers["content-length"] ?? 0);
+  return bytes > limit ? 0 : bytes;
 }

@@ -1,11 +1,16 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { WhcbError } from "../../domain/errors.js";
 import type { StoredCredential } from "../../store/credentials.js";
 import type { JsonObject } from "../../wire/json/json-value.js";
 import { type Negotiated, type ResourceKind, vendorType } from "../../wire/media-types.js";
 import { toXml, type XmlShape } from "../../wire/xml/xml-write.js";
-import { reserveAnswer } from "./answer-budget.js";
+import { isSafe } from "../auth/request-origin.js";
+import type { ByteBudget } from "./byte-budget.js";
 
 declare module "fastify" {
+  interface FastifyInstance {
+    readonly answers: ByteBudget;
+  }
   interface FastifyRequest {
     /** null if not supported. */
     negotiated: Negotiated | null;
@@ -44,4 +49,27 @@ export function send(
     .code(status)
     .header("content-type", isPlain ? type : vendorType(kind, format))
     .send(bytes);
+}
+
+/** Six of the largest pages, and small answers. */
+export const ANSWER_BYTES = 128 * 1024 * 1024;
+
+/**
+ * Counts an answer until its client has taken it or is gone. Throws `unavailable` without room. What a request has changed must be answered:
+ * there the room of its body limits the answers.
+ */
+export function reserveAnswer(request: FastifyRequest, { raw }: FastifyReply, bytes: number): void {
+  const { answers } = request.server;
+  if (raw.destroyed || !isSafe(request)) return;
+  if (!answers.tryReserve(bytes)) throw noRoom();
+  raw.once("close", () => answers.release(bytes));
+}
+
+/** Throws as `reserveAnswer`, before what is answered is read. */
+export function requireRoom({ server }: FastifyRequest, bytes: number): void {
+  if (!server.answers.hasRoom(bytes)) throw noRoom();
+}
+
+function noRoom(): WhcbError {
+  return new WhcbError("unavailable", "too many bytes of answers wait for their clients");
 }

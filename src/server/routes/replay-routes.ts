@@ -7,12 +7,8 @@ import { serviceReplayToJson } from "../../wire/json/replay-json.js";
 import { send } from "../requests/send-document.js";
 import { cancelReplay, findReplay, requestReplay } from "../use-cases/settle-calls.js";
 import { type Query, readFilter, readIds, rejectUnknown } from "./query-parameters.js";
-import type { CallbackPath, RouteContext } from "./route-context.js";
+import type { CallbackPath, ReplayPath, RouteContext } from "./route-context.js";
 import { readLease } from "./run-lock-routes.js";
-
-interface ReplayPath {
-  readonly Params: { readonly id: string; readonly replayId: string };
-}
 
 export function addReplayRoutes(app: FastifyInstance, { docs, deps, lookup }: RouteContext): void {
   app.post<CallbackPath & { Querystring: Query }>("/callbacks/:id/replays", docs("requestReplays"), async (request, reply) => {

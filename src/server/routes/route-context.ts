@@ -27,6 +27,10 @@ export interface CallPath {
   readonly Params: { readonly id: string; readonly callId: string };
 }
 
+export interface ReplayPath {
+  readonly Params: { readonly id: string; readonly replayId: string };
+}
+
 /** Until a change by another process is noticed. */
 const FRESH_MS = 1000;
 const MAX_CACHED = 1000;

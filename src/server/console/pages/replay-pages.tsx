@@ -3,7 +3,7 @@ import type { FastifyInstance } from "fastify";
 import type { VNode } from "preact";
 import { replayState, type ServiceReplay } from "../../../domain/callback.js";
 import { count } from "../../../domain/count.js";
-import type { CallbackPath, RouteContext } from "../../routes/route-context.js";
+import type { CallbackPath, ReplayPath, RouteContext } from "../../routes/route-context.js";
 import { cancelReplay, findReplay } from "../../use-cases/settle-calls.js";
 import { callbackPage, callsUrl } from "../components/callback-page.js";
 import { Badge, Count, Empty, Facts, Table, Time } from "../components/data.js";
@@ -12,10 +12,6 @@ import { redirect } from "../page.js";
 import { formToken } from "../sessions.js";
 
 const SHOWN_REPLAYS = 50;
-
-interface ReplayPath {
-  readonly Params: { readonly id: string; readonly replayId: string };
-}
 
 export function addReplayPages(app: FastifyInstance, { deps, lookup }: RouteContext): void {
   const live = { config: { isLive: true } };

@@ -2,9 +2,10 @@ import { randomBytes } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../../../src/platform/clock.js";
 import { AcceptQueue } from "../../../../src/server/ingest/accept-queue.js";
+import { NO_METRICS } from "../../../../src/server/operations/metrics.js";
 import type { NewCall } from "../../../../src/store/calls/accept-calls.js";
 import { openStore, type Store } from "../../../../src/store/open-store.js";
-import { CALLBACK_SETTINGS } from "../../../support/server/server-fixture.js";
+import { CALLBACK_SETTINGS, serverDeps } from "../../../support/server/server-fixture.js";
 import { fetchPending } from "../../../support/store/waiting-calls.js";
 
 const ID = "0123456789ABCDEF";
@@ -19,7 +20,8 @@ function aCall(id: string): NewCall {
 describe("AcceptQueue", () => {
   let store: Store;
   let commits: number;
-  let notified: [string, number][];
+  let counted: number[];
+  let notified: string[];
   let queue: AcceptQueue;
 
   beforeEach(async () => {
@@ -27,18 +29,17 @@ describe("AcceptQueue", () => {
     await store.callbacks.create(ID, CALLBACK_SETTINGS, 0);
     await store.callbacks.create(OTHER, { ...CALLBACK_SETTINGS, name: "other" }, 0);
     commits = 0;
+    counted = [];
     notified = [];
-    queue = new AcceptQueue({
-      calls: {
-        ...store.calls,
-        accept(...args) {
-          commits += 1;
-          return store.calls.accept(...args);
-        },
+    const calls: Store["calls"] = {
+      ...store.calls,
+      accept(...args) {
+        commits += 1;
+        return store.calls.accept(...args);
       },
-      clock: systemClock,
-      onAccepted: (callbackId, count) => void notified.push([callbackId, count]),
-    });
+    };
+    const deps = serverDeps({ ...store, calls }, { onWork: (callbackId) => void notified.push(callbackId) });
+    queue = new AcceptQueue(deps, { ...NO_METRICS, accepted: (count) => void counted.push(count) });
   });
   afterEach(() => store.close());
 
@@ -47,7 +48,7 @@ describe("AcceptQueue", () => {
   it("commits requests that arrive together in one transaction, in order", async () => {
     const ids = Array.from({ length: 64 }, (_, index) => `C${index}`);
     await Promise.all(ids.map((id) => queue.accept(ID, [aCall(id)], 0)));
-    expect([commits, await accepted(), notified]).toEqual([1, ids, [[ID, 64]]]);
+    expect([commits, await accepted(), counted, notified]).toEqual([1, ids, [64], [ID]]);
   });
 
   it("commits requests for different callbacks that arrive together in one transaction", async () => {
@@ -56,15 +57,13 @@ describe("AcceptQueue", () => {
       queue.accept(OTHER, [aCall("B"), aCall("C")], 0),
       queue.accept(ID, [aCall("D")], 0),
     ]);
-    expect([commits, counts, await accepted(), await accepted(OTHER), notified]).toEqual([
+    expect([commits, counts, await accepted(), await accepted(OTHER), counted, notified]).toEqual([
       1,
       [1, 2, 1],
       ["A", "D"],
       ["B", "C"],
-      [
-        [ID, 2],
-        [OTHER, 2],
-      ],
+      [2, 2],
+      [ID, OTHER],
     ]);
   });
 
@@ -73,14 +72,7 @@ describe("AcceptQueue", () => {
       queue.accept(ID, [aCall("A"), aCall("B"), aCall("A")], 0),
       queue.accept(ID, [aCall("B"), aCall("C")], 0),
     ]);
-    expect([together, await queue.accept(ID, [aCall("A"), aCall("D")], 0), notified]).toEqual([
-      [2, 1],
-      1,
-      [
-        [ID, 3],
-        [ID, 1],
-      ],
-    ]);
+    expect([together, await queue.accept(ID, [aCall("A"), aCall("D")], 0), counted]).toEqual([[2, 1], 1, [3, 1]]);
   });
 
   it("answers each request only when its calls are on disk", async () => {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { type Line, LONGEST_LINE, readLines, SHORT_LINE } from "../../../../src/server/ingest/ndjson.js";
+import { ByteBudget } from "../../../../src/server/requests/byte-budget.js";
 
-const ROOM = { reserve: async () => undefined, release: () => undefined };
+const ROOM = new ByteBudget();
 
 async function linesOf(...chunks: readonly (string | Buffer)[]): Promise<Line[]> {
   const lines: Line[] = [];
@@ -46,10 +47,15 @@ describe("readLines", () => {
 
   it("reserves room for a line while it is long, and releases it even if the stream is cut off", async () => {
     const log: string[] = [];
-    const room = {
-      reserve: async () => void log.push("reserve"),
-      release: () => void log.push("release"),
-    };
+    class LoggedBudget extends ByteBudget {
+      override async reserve(): Promise<void> {
+        log.push("reserve");
+      }
+      override release(): void {
+        log.push("release");
+      }
+    }
+    const room = new LoggedBudget();
     const long = "x".repeat(SHORT_LINE + 1);
     const broken = (async function* () {
       yield* ["short\n", long, long, "\n", "short\n", long];

@@ -3,12 +3,13 @@ import { connect } from "node:net";
 import Fastify from "fastify";
 import { expect, it } from "vitest";
 import { systemTimers } from "../../../../src/platform/running-timers.js";
-import { BodyBudget, limitBodies } from "../../../../src/server/requests/body-budget.js";
+import { limitBodies } from "../../../../src/server/requests/bodies.js";
+import { ByteBudget } from "../../../../src/server/requests/byte-budget.js";
 
 const MIB = 1024 * 1024;
 
 it("has room for 48 MiB of large bodies, and for small ones up to 64 MiB", () => {
-  const budget = new BodyBudget();
+  const budget = new ByteBudget();
   const large = Array.from({ length: 6 }, () => budget.tryReserve(9.5 * MIB));
   let small = 0;
   while (budget.tryReserve(64 * 1024)) small += 1;
@@ -18,11 +19,11 @@ it("has room for 48 MiB of large bodies, and for small ones up to 64 MiB", () =>
 });
 
 it("always has room for one", () => {
-  expect(new BodyBudget().tryReserve(100 * MIB)).toBe(true);
+  expect(new ByteBudget().tryReserve(100 * MIB)).toBe(true);
 });
 
 it("lets those who wait in as room is released, first come, first served", async () => {
-  const budget = new BodyBudget();
+  const budget = new ByteBudget();
   budget.tryReserve(48 * MIB);
   const log: string[] = [];
   const waiting = ["a", "b", "c"].map((name) => budget.reserve(10 * MIB).then(() => log.push(name)));
@@ -36,7 +37,7 @@ it("lets those who wait in as room is released, first come, first served", async
 
 it("keeps no room for what isn't read: the body of a GET, which may be answered by a stream", async () => {
   const app = Fastify();
-  limitBodies(app, new BodyBudget(100), { timers: systemTimers, limit: 100 });
+  limitBodies(app, new ByteBudget(100), { timers: systemTimers, limit: 100 });
   app.get("/", (_, reply) => void reply.hijack().raw.end("stream"));
   app.post("/", async () => "read");
   const headers = { "content-length": "60", "content-type": "text/plain" };
@@ -46,7 +47,7 @@ it("keeps no room for what isn't read: the body of a GET, which may be answered 
 
 it("keeps a body's room until its answer, which may be long, is taken or its client has gone", async () => {
   const app = Fastify();
-  limitBodies(app, new BodyBudget(100), { timers: systemTimers, limit: 100 });
+  limitBodies(app, new ByteBudget(100), { timers: systemTimers, limit: 100 });
   app.post("/", async () => "x".repeat(20 * MIB));
   const origin = await app.listen({ host: "127.0.0.1", port: 0 });
   const unread = connect(Number(new URL(origin).port), "127.0.0.1");
