@@ -1,4 +1,4 @@
-/** Builds dist/ and man/. Why these files, and why CommonJS: docs/adr/0007. */
+/** Builds dist/ and man/. docs/adr/0007 says why these files, and why CommonJS. */
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
@@ -7,8 +7,8 @@ import { build } from "esbuild";
 const MAIN = "src/main.ts";
 
 /**
- * The entries of each file: modules that are loaded by `import()`. With them goes what they import and no earlier file has. The modules of
- * an eager file all run when it is loaded; those of another when they are first imported.
+ * The entries of a file are modules that are loaded by `import()`. With them goes what they import and no earlier file has. The
+ * modules of an eager file all run when it is loaded; those of another run when they are first imported.
  */
 const FILES = [
   { name: "main", isEager: true, entries: /^src\/main\.ts$/ },
@@ -21,10 +21,10 @@ const FILES = [
   { name: "serve", entries: /./ },
 ];
 
-/** It is bundled, as a package costs more to find and read than to contain. The others stay outside. */
+/** This package is bundled, as it costs more to find and read than to contain. The others stay outside. */
 const CONTAINED = createRequire(import.meta.url).resolve("commander");
 
-/** Modules of Node that take about a millisecond to load. An eager file loads them when it first uses them. */
+/** These modules of Node take about a millisecond to load. An eager file loads them when it first uses them. */
 const LATE = /^node:(child_process|fs\/promises|readline)$/;
 
 const OPTIONS = {
@@ -42,7 +42,6 @@ const OPTIONS = {
 };
 
 const { metafile } = await build({ ...OPTIONS, entryPoints: [MAIN], outdir: "dist", write: false, metafile: true });
-/** Each import from one module of ours to another, by their paths. */
 const imports = Object.entries(metafile.inputs).flatMap(([from, module]) =>
   module.imports
     .filter(({ external }) => !external)
@@ -56,7 +55,7 @@ for (const { name, entries } of FILES) {
 }
 rmSync("dist", { recursive: true, force: true });
 await Promise.all(FILES.map(buildFile));
-// They are beside the file that reads them.
+// The assets belong beside the file that reads them.
 cpSync("src/server/console/assets", "dist/assets", { recursive: true });
 await build({
   entryPoints: ["src/server/console/assets/live.js"],
@@ -127,7 +126,7 @@ function loadLate() {
   };
 }
 
-/** With the declarations of all commands, but without what these load when they run. */
+/** Bundles the declarations of all commands, but not what these load when they run. */
 async function writeManPages() {
   const isLeftOut = ({ path, kind }) => kind === "dynamic-import" && !path.endsWith("/command.js");
   const leaveLazy = {

@@ -1,4 +1,4 @@
-/** The composition root: with src/main/, the one place that builds real adapters and passes them to code that knows only interfaces. */
+/** This is the composition root: only here and in src/main/ are real adapters built, and passed to code that knows only interfaces. */
 import packageJson from "../package.json" with { type: "json" };
 import type { CliDeps } from "./cli/cli-deps.js";
 import { run } from "./cli/run.js";
@@ -12,7 +12,7 @@ import { processIo } from "./platform/terminal.js";
 /** Runs `argv` (without "node whcb") with this process's streams. Resolves to the exit code. */
 export function main(argv: readonly string[]): Promise<number> {
   mapStackTraces();
-  // Whatever is created is for this user only: databases with their side files, keys, journals, mails.
+  // Whatever is created is for this user only: databases with their side files, keys, journals and mails.
   process.umask(0o077);
   const deps = realDeps(process);
   enableCompileCache(deps.paths.data);

@@ -12,7 +12,7 @@ export function enableCompileCache(dataFolder: string): void {
   if (typeof enable === "function" && isPrivate(dataFolder, folder)) enable(folder);
 }
 
-/** false: the data folder isn't there, or others may write to the cache or exchange it. */
+/** Returns false if the data folder isn't there, or if others may write to the cache or exchange it. */
 function isPrivate(dataFolder: string, folder: string): boolean {
   try {
     const cache = lstatSync(folder, { throwIfNoEntry: false });

@@ -9,7 +9,7 @@ import { addUser, changePassword, removeUser } from "../server/auth/users.js";
 import { openAdminStore } from "../store/open-store.js";
 import { lockDatabase } from "../store/sqlite/open-sqlite.js";
 
-/** Throws as openStore. */
+/** Throws what `openStore` throws. */
 export async function openDatabaseAdmin(path: string, dataDirectory: string): Promise<DatabaseAdmin> {
   let store = await openAdminStore(path, systemClock);
   const deps = () => ({ credentials: store.credentials, random: systemRandom, now: systemClock.now() });
@@ -20,7 +20,7 @@ export async function openDatabaseAdmin(path: string, dataDirectory: string): Pr
     removeUser: (username) => removeUser(username, store.credentials),
     async eraseSender({ isSender, mailDirectory, dryRun }) {
       const { members } = store;
-      // lockDatabase needs the only connection.
+      // `lockDatabase` needs the only connection.
       if (members === null) await store.close();
       const lock = await (members === null
         ? lockDatabase(path)

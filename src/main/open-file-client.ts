@@ -11,7 +11,8 @@ import { secretKeySource } from "../store/secret-key.js";
 import type { DeliverySettings } from "../wire/delivery-settings.js";
 
 /**
- * No server, no dispatching, no credentials but file permissions. `secretKey`: WHCB_SECRET_KEY. Throws `config` if there is no database.
+ * The client has no server, no dispatcher, and no credentials but file permissions. `secretKey` is WHCB_SECRET_KEY. Throws
+ * `config` if there is no database.
  */
 export async function openFileClient(
   { path, authParameter, bodyNames }: { readonly path: string } & DeliverySettings,
@@ -34,7 +35,7 @@ export async function openFileClient(
     hasApi: true,
     isTrustedProxy: null,
     knownHosts: null,
-    maxConnections: 0, // none: it doesn't listen
+    maxConnections: 0, // The app doesn't listen.
     authParameter,
     bodyNames,
     ...(await store.settings.readDelivery()),

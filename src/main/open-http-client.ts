@@ -5,7 +5,7 @@ import { systemClock } from "../platform/clock.js";
 import { systemRandom } from "../platform/random.js";
 import { systemTimers } from "../platform/running-timers.js";
 
-/** Through the environment's proxy. */
+/** Connects through the environment's proxy. */
 export async function openHttpClient(target: ServiceTarget & { kind: "http" }, env: NodeJS.ProcessEnv): Promise<Client> {
   const { url, rate, timezone, onListed, onExchange, retriesRefused } = target;
   const proxy = {

@@ -62,7 +62,7 @@ async function start(
   const openNoticeTargets = planNotices(options.notices, addressRule);
   const isTrustedProxy = options.trustedProxies.length === 0 ? null : inNetworks(options.trustedProxies);
   const place = { host: options.host === "localhost" ? "127.0.0.1" : options.host, port: options.port };
-  // It is tried before a database is created, so a failed start leaves no files.
+  // The ports are tried before a database is created, so a failed start leaves no files.
   await tryToListen(place);
   await tryToListenBeside(place);
   if (options.metrics !== null) await tryToListen(options.metrics);
@@ -125,7 +125,7 @@ async function start(
   const url = await listenOnLocalhost(app, place, others);
   const metricsUrl = options.metrics && (await openMetrics(app.metrics, options.metrics, teardown));
   await loadHttpParser(url);
-  // After listening: with the port taken, nothing is stored or sent. Nodes stored them as they joined.
+  // They are stored only once the service listens: if the port is taken, nothing is. Nodes stored them as they joined.
   const { authParameter, bodyNames } = options;
   if (store.nodes === null) await store.settings.save({ ...options.settings, authParameter, bodyNames });
   const waiting = await store.calls.countWaiting();
@@ -134,7 +134,7 @@ async function start(
   return { url, metricsUrl, settings, waiting, mailDirectory: mails, users };
 }
 
-/** null: unlimited, or unknown as on Windows. */
+/** Returns null if it is unlimited, or unknown as on Windows. */
 function descriptorLimit(): number | null {
   const { report } = process;
   if (report === undefined) return null;
@@ -176,7 +176,7 @@ function openNotifier({ smtp }: ServeOptions, directory: string, teardown: Teard
   return notifier;
 }
 
-/** Throws as joinNodes. */
+/** Throws what `joinNodes` throws. */
 async function openSettings(
   store: Store,
   changes: Partial<ServiceSettings>,
@@ -189,7 +189,7 @@ async function openSettings(
   return settings;
 }
 
-/** Throws as lockDatabase and openStore. A database that a failed start created is removed again. */
+/** Throws what `lockDatabase` and `openStore` throw. A database that a failed start created is removed again. */
 async function openServedStore(
   options: ServeOptions,
   clock: Clock,

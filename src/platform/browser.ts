@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 
-/** Doesn't wait for the browser. false: there is no program for it. */
+/** Doesn't wait for the browser. Returns false if there is no program for it. */
 export async function openInBrowser(url: string, platform: NodeJS.Platform, env: NodeJS.ProcessEnv): Promise<boolean> {
   const [command, ...args] = openCommand(platform);
   const child = spawn(command, [...args, url], { detached: true, stdio: "ignore", env });
@@ -15,6 +15,6 @@ export async function openInBrowser(url: string, platform: NodeJS.Platform, env:
 
 function openCommand(platform: NodeJS.Platform): readonly [command: string, ...args: string[]] {
   if (platform === "darwin") return ["open"];
-  // Not `start`: cmd would read the address as a command line.
+  // `start` isn't used, as cmd would read the address as a command line.
   return platform === "win32" ? ["rundll32", "url.dll,FileProtocolHandler"] : ["xdg-open"];
 }

@@ -1,15 +1,15 @@
 import { setTimeout as delay, setImmediate as turn } from "node:timers/promises";
 
 export interface MonotonicClock {
-  /** Ms since a fixed instant, without jumps: for durations and leases. */
+  /** Returns ms since a fixed instant, without jumps. Durations and leases are measured by it. */
   monotonicMs(): number;
 }
 
-/** Injected: a day of retries takes milliseconds in a test. */
+/** It is injected, so a day of retries takes milliseconds in a test. */
 export interface Clock extends MonotonicClock {
-  /** Epoch ms. It may jump. */
+  /** Returns epoch ms, which may jump. */
   now(): number;
-  /** Until `now()` reaches `at` or as much time has passed as was left (for a clock set back), or `signal` is aborted. Never rejects. */
+  /** Sleeps until `now()` reaches `at`, as much time has passed as was left (a clock may be set back), or `signal` is aborted. Never rejects. */
   sleepUntil(at: number, signal?: AbortSignal): Promise<void>;
   nextTurn(): Promise<void>;
 }
@@ -19,7 +19,7 @@ const LONGEST_SLEEP_MS = 60_000;
 
 export const systemClock: Clock = {
   now: () => Date.now(),
-  // Not `performance`, whose modules a short command would load for this.
+  // A short command would load the modules of `performance` only for this.
   monotonicMs: () => Number(process.hrtime.bigint()) / 1e6,
   nextTurn: () => turn(),
   async sleepUntil(at, signal) {
@@ -31,12 +31,15 @@ export const systemClock: Clock = {
   },
 };
 
-/** Time limits count while this process runs. Callbacks are cheap: most limits are cancelled. */
+/** Time limits count while this process runs. Setting one is cheap, as most are cancelled. */
 export interface Timers {
   /** Returns the cancel function. Doesn't keep the process alive. */
   after(delayMs: number, handler: () => void): () => void;
-  /** The time for which the process has run, since a fixed instant. */
+  /** Returns the time for which the process has run, since a fixed instant. */
   runningMs(): number;
-  /** The time for which it hasn't: it was stopped, or a turn of its event loop took long. It is noticed while a timer is armed. */
+  /**
+   * Returns the time for which it hasn't: it was stopped, or a turn of its event loop took long. That is noticed while a timer
+   * is armed.
+   */
   stoppedMs(): number;
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 
-/** Otherwise a database is a SQLite file. */
+/** Any other text names a SQLite file. */
 export function isPostgresUrl(database: string): boolean {
   return /^postgres(ql)?:\/\//i.test(database);
 }

@@ -1,4 +1,3 @@
-/** What other users of the machine can do with files. */
 import { constants, realpathSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
@@ -9,8 +8,8 @@ export const TO_REPLACE = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW;
 export const TO_APPEND = O_WRONLY | O_APPEND | O_NOFOLLOW;
 
 /**
- * What chmod has to take away so that no other user of this machine can open the file; null: nothing, or there is no such file. Nobody can open a
- * file in a folder that they can't enter. Windows has other rights.
+ * Returns what chmod has to take away so that no other user of this machine can open the file, or null for nothing, or if there
+ * is no such file. Nobody can open a file in a folder that they can't enter. Windows has other rights.
  */
 export function excessMode(path: string): "go-rwx" | "o-rwx" | null {
   try {

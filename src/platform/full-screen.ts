@@ -1,14 +1,14 @@
-/** The whole of a terminal, as an editor uses it: what was on it before is there again afterwards. */
+/** It takes the whole terminal, as an editor does: what was there before is shown again afterwards. */
 
 export interface FullScreen {
   readonly input: NodeJS.ReadStream;
-  /** Writes the lines that changed; while the screen is left, when it is shown again. No line is wider than the screen. */
+  /** Writes the lines that changed; while the screen is left, it waits until it is shown again. No line may be wider than the screen. */
   draw(lines: readonly string[]): void;
   size(): ScreenSize;
   onResize(handler: () => void): void;
-  /** Into the clipboard, if the terminal allows it: it doesn't say. */
+  /** Copies into the clipboard, if the terminal allows it: it doesn't say. */
   copy(text: string): void;
-  /** As Ctrl-Z does: the shell has the terminal until `fg`. */
+  /** Does what Ctrl-Z does: the shell has the terminal until `fg`. */
   suspend(): void;
   leave(): void;
 }
@@ -19,25 +19,24 @@ export interface ScreenSize {
 }
 
 const CLEAR = "\u001b[2J\u001b[H";
-/** The other screen, without a cursor. */
+/** It switches to the other screen, and hides the cursor. */
 const ENTER = `\u001b[?1049h\u001b[?25l${CLEAR}`;
 const LEAVE = "\u001b[0m\u001b[?25h\u001b[?1049l";
 
 const DEFAULT_SIZE = { columns: 80, rows: 24 };
 
-/** Signals that end the process by default, and that nothing else handles. */
+/** These signals end the process by default, and nothing else handles them. */
 const DEADLY = ["SIGHUP", "SIGQUIT"] as const;
 /** The system discards a stop that no shell could end. */
 const DISCARDED_AFTER_MS = 200;
 
-/** Also left when the process ends, by a signal or an error. SIGINT and SIGTERM are the caller's. */
+/** The screen is also left when the process ends by a signal or an error. The caller handles SIGINT and SIGTERM. */
 export function enterFullScreen(process: NodeJS.Process): FullScreen {
   const { stdin, stdout } = process;
   let isShown = false;
   let hasLeft = false;
   let onResize = (): void => undefined;
   let frame: readonly string[] = [];
-  /** Lines on the terminal. */
   let shown: readonly string[] = [];
 
   function show(): void {
@@ -50,7 +49,7 @@ export function enterFullScreen(process: NodeJS.Process): FullScreen {
   function draw(): void {
     if (!isShown) return;
     const lines = frame.slice(0, stdout.rows || DEFAULT_SIZE.rows);
-    // Cleared first: after a line that fills its row, a terminal would clear its last character.
+    // A row is cleared first: after a line that fills it, a terminal would clear its last character.
     const changed = lines.map((line, row) => (line === shown[row] ? "" : `\u001b[${row + 1};1H\u001b[K${line}\u001b[0m`));
     const rest = lines.length < shown.length ? `\u001b[${lines.length + 1};1H\u001b[J` : "";
     stdout.write(changed.join("") + rest);
@@ -73,7 +72,7 @@ export function enterFullScreen(process: NodeJS.Process): FullScreen {
     draw();
   }
 
-  /** `target`: a process, or 0 for all of the terminal's job. */
+  /** `target` is a process, or 0 for all of the terminal's job. */
   function stop(target: number): void {
     if (!isShown) return;
     hide();
@@ -92,9 +91,9 @@ export function enterFullScreen(process: NodeJS.Process): FullScreen {
   function resume(): void {
     if (hasLeft) return;
     if (!isShown) process.on("SIGTSTP", onStop);
-    // First: in the background this stops the process again.
+    // This comes first, as it stops the process again if that is in the background.
     stdin.setRawMode(true);
-    // Also after a SIGSTOP, which gave no time to leave the screen.
+    // The screen is shown again even after a SIGSTOP, which gave no time to leave it.
     show();
     onResize();
   }

@@ -1,4 +1,4 @@
-/** For the operator. Fields never hold a secret. */
+/** The operator reads it. No field may hold a secret. */
 export interface Logger {
   info(fields: LogFields, message: string): void;
   warn(fields: LogFields, message: string): void;

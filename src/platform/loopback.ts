@@ -1,26 +1,26 @@
 import { parseUrl } from "../domain/mask.js";
 
 const LOOPBACK_IPV4 = /^127(?:\.\d{1,3}){3}$/;
-/** As the URL parser writes ::ffff:127.0.0.1. */
+/** The URL parser writes ::ffff:127.0.0.1 like this. */
 const MAPPED_LOOPBACK = /^::ffff:7f[\da-f]{2}:[\da-f]{1,4}$/;
 
-/** "localhost", 127.0.0.0/8, ::1 (brackets allowed) or ::ffff:127.0.0.0/104. Not *.localhost. */
+/** Accepts "localhost", 127.0.0.0/8, ::1 (brackets allowed) and ::ffff:127.0.0.0/104, but not *.localhost. */
 export function isLoopbackHost(host: string): boolean {
   const name = host.toLowerCase().replace(/^\[(.*)\]$/, "$1");
   return name === "localhost" || name === "::1" || LOOPBACK_IPV4.test(name.replace(/^::ffff:/, "")) || MAPPED_LOOPBACK.test(name);
 }
 
-/** The address of a server that listens at all of its own: as a URL's host, it is this machine. Brackets allowed. */
+/** A server at this address listens at all of its own; as a URL's host it means this machine. Brackets are allowed. */
 export function isUnspecifiedHost(host: string): boolean {
   return /^(?:0\.0\.0\.0|\[?::(?:ffff:0:0)?\]?)$/i.test(host);
 }
 
-/** False for text that isn't a URL. */
+/** Returns false for text that isn't a URL. */
 export function isLoopbackUrl(url: string): boolean {
   return isLoopbackHost(parseUrl(url)?.hostname ?? "");
 }
 
-/** Of this machine or its own network: localhost, *.localhost and *.local, with or without a final dot. */
+/** Accepts names of this machine or its own network: localhost, *.localhost and *.local, with or without a final dot. */
 export function isLocalName(host: string): boolean {
   return /^(?:.+\.)?(?:localhost|local)\.?$/i.test(host);
 }

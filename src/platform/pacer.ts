@@ -1,20 +1,19 @@
-/** At most `rate` starts in any second: a sliding window. */
+/** A sliding window allows at most `rate` starts in any second. */
 import type { Clock } from "./clock.js";
 
 export interface Pacer {
-  /** First come, first served; at once when `signal` is aborted. */
+  /** Resolves in the order of the calls, and at once when `signal` is aborted. */
   take(signal?: AbortSignal): Promise<void>;
 }
 
-/** The network may bring requests closer together. */
+/** It is longer than a second, as the network may bring requests closer together. */
 const WINDOW_MS = 1_050;
 
-/** `rate`: per second, may be below 1; null: no limit. */
+/** `rate` is per second and may be below 1; null means no limit. */
 export function createPacer(rate: number | null, clock: Clock): Pacer {
   if (rate === null || !Number.isFinite(rate)) return { take: () => Promise.resolve() };
   const starts = Math.max(1, Math.floor(rate));
   const windowMs = (WINDOW_MS * starts) / rate;
-  // A ring buffer.
   const lastStarts = new Array<number>(starts).fill(Number.NEGATIVE_INFINITY);
   let next = 0;
   let turn: Promise<void> = Promise.resolve();

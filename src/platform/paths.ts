@@ -2,13 +2,13 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 
 export interface Paths {
-  /** Settings and credentials; 0700. */
+  /** It holds settings and credentials, with mode 0700. */
   readonly config: string;
-  /** The default database, run journals. */
+  /** It holds the default database and the journals of runs. */
   readonly data: string;
 }
 
-/** Default: XDG, Library (macOS) or AppData (Windows). */
+/** The defaults are those of XDG, in Library on macOS, in AppData on Windows. */
 export function pathsFrom(env: NodeJS.ProcessEnv, platform: NodeJS.Platform): Paths {
   const home = env.HOME || homedir();
   const config = env.WHCB_CONFIG_DIR || join(configHome(env, platform, home), "whcb");

@@ -4,7 +4,7 @@ import { escapeJson } from "./unsafe-characters.js";
 
 export type LogLevel = "silent" | "error" | "warn" | "info";
 
-/** At any depth up to three. */
+/** They are found at any depth up to three. */
 const SECRETS = [
   "authorization",
   "x-api-key",

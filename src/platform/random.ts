@@ -1,7 +1,7 @@
-/** Injected: a seed repeats a run. Ids are upper-case hex, as on the platform. */
+/** It is injected, so a seed repeats a run. Ids are upper-case hex, as on the platform. */
 
 export interface Random {
-  /** In [0,1). */
+  /** Returns a number in [0,1). */
   fraction(): number;
   bytes(length: number): Uint8Array;
 }
@@ -29,7 +29,7 @@ export function pooledRandom(random: Random): Random {
   };
 }
 
-/** UUIDv7 (RFC 9562), 32 digits; sorts by `now` (epoch ms). */
+/** Returns the 32 digits of a UUIDv7 (RFC 9562), which sorts by `now`. */
 export function timeOrderedId(now: number, random: Random): string {
   const bytes = random.bytes(10);
   const time = now.toString(16).padStart(12, "0");
@@ -39,17 +39,17 @@ export function timeOrderedId(now: number, random: Random): string {
   return (time + tail.toString("hex")).toUpperCase();
 }
 
-/** 16 digits, for callbacks. */
+/** Returns 16 digits, as callbacks have them. */
 export function shortId(random: Random): string {
   return hexId(8, random);
 }
 
-/** 32 digits, all random. */
+/** Returns 32 digits, all random. */
 export function randomId(random: Random): string {
   return hexId(16, random);
 }
 
-/** A new password, API key or callback's key. */
+/** Returns a new password, API key or callback's key. */
 export function newSecret(random: Random): string {
   return Buffer.from(random.bytes(24)).toString("base64url");
 }

@@ -2,11 +2,11 @@ import type { Clock } from "./clock.js";
 
 const SYNC_MS = 5_000;
 
-/** The clock of a database, for the machines that share it: their own may be minutes apart, or be set while they run. */
+/** The machines that share a database go by its clock: their own may be minutes apart, or be set while they run. */
 export class SharedClock implements Clock {
   readonly #local: Clock;
   readonly #readTime: () => Promise<number>;
-  /** Of the shared clock, against the local monotonic one; null: not read yet. */
+  /** How far the shared clock is ahead of the local monotonic one. It is null until it is read. */
   #ahead: number | null = null;
 
   constructor(local: Clock, readTime: () => Promise<number>) {
@@ -22,7 +22,7 @@ export class SharedClock implements Clock {
     this.#ahead = Math.min(Math.max(this.#ahead ?? least, least), most);
   }
 
-  /** Until the signal is aborted. */
+  /** Syncs every few seconds until the signal is aborted. */
   async follow(signal: AbortSignal, onError: (error: unknown) => void): Promise<void> {
     while (!signal.aborted) {
       await this.#local.sleepUntil(this.#local.now() + SYNC_MS, signal);
@@ -30,7 +30,7 @@ export class SharedClock implements Clock {
     }
   }
 
-  /** Local until the first `sync`. */
+  /** It is the local time until the first `sync`. */
   now(): number {
     return this.#ahead === null ? this.#local.now() : Math.floor(this.#local.monotonicMs() + this.#ahead);
   }

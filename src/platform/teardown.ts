@@ -1,4 +1,4 @@
-/** In the opposite order of opening, once. */
+/** Closes what was opened, in the opposite order, and once. */
 export class Teardown {
   readonly #steps: (() => Promise<unknown>)[] = [];
   #running: Promise<void> | undefined;

@@ -6,18 +6,18 @@ export interface Io {
   readonly stdout: Output;
   readonly stderr: Output & NodeJS.WritableStream;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** SIGINT and SIGTERM; returns the unsubscribe function. */
+  /** Handles SIGINT and SIGTERM. Returns the unsubscribe function. */
   onInterrupt(handler: () => void): () => void;
-  /** For a second Ctrl-C. */
+  /** A second Ctrl-C calls it. */
   exitNow(code: number): void;
-  /** Instead of a line on stderr. */
+  /** It replaces the line on stderr. */
   readonly progress?: { show(text: string): void; clear(): void };
 }
 
 export interface Output {
   readonly isTTY?: boolean;
   readonly columns?: number;
-  /** That its reader has gone shows only in a write. */
+  /** Only a write shows that the reader of a pipe has gone. */
   readonly isPipe?: boolean;
   readonly writable: boolean;
   write(data: string | Uint8Array, done?: (error?: Error | null) => void): boolean;
@@ -70,7 +70,10 @@ function withoutErrorEvents<Stream extends NodeJS.WritableStream>(stream: Stream
   return stream.on("error", () => {});
 }
 
-/** stdout without Node's stream, which takes milliseconds to open and, for a file, ignores a short write, as on a full disk. */
+/**
+ * Writes to stdout without Node's stream, which takes milliseconds to open and, for a file, ignores a short write, as on a full
+ * disk.
+ */
 function directOutput(isPipe: boolean, openStream: () => Output): Output {
   let hasWritten = false;
   let stream: Output | null = null;

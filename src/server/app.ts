@@ -23,7 +23,7 @@ import { addRunLockRoutes } from "./routes/run-lock-routes.js";
 import type { ServerDeps } from "./server-deps.js";
 
 const LARGEST_PAGE = 500;
-/** The platform's. */
+/** The platform's pages have at most so many rows. */
 const LARGEST_PAGE_OF_PLAN = 20;
 
 declare module "fastify" {
@@ -33,7 +33,7 @@ declare module "fastify" {
   }
 }
 
-/** `console`: the plugin with its pages; a command on a database file has none. */
+/** `console` is the plugin with its pages. A command on a database file has none. */
 export async function createApp(
   given: ServerDeps,
   { console: consolePlugin }: { readonly console?: FastifyPluginAsync<RouteContext> } = {},
@@ -42,7 +42,7 @@ export async function createApp(
   const connections = new Connections({ limit: deps.maxConnections, timers: deps.timers });
   const app = Fastify({
     logger: false,
-    return503OnClosing: false, // a stop finishes requests in flight
+    return503OnClosing: false, // A stop finishes requests in flight.
     trustProxy: deps.isTrustedProxy ?? false,
     bodyLimit: BODY_LIMIT,
     serverFactory: (handler) => connections.createServer(handler),
@@ -54,7 +54,7 @@ export async function createApp(
       else answer();
     },
     frameworkErrors: ({ code }, request, reply) => {
-      const isTooLong = code === "FST_ERR_MAX_PARAM_LENGTH"; // longer than any id or name
+      const isTooLong = code === "FST_ERR_MAX_PARAM_LENGTH"; // No id or name is that long.
       const answer = isTooLong ? NO_SUCH_PATH : errorAnswer(400, "The request can't be read", "The path is badly encoded");
       sendError(request, reply.headers(SECURITY_HEADERS), answer);
     },
@@ -100,7 +100,7 @@ function addApiRoutes(app: FastifyInstance, context: RouteContext): void {
   addTokenRoutes(app, context);
 }
 
-/** The client's X-Request-Id if usable. */
+/** Keeps the client's X-Request-Id, if it is usable. */
 function requestId(given: string | string[] | undefined, random: Random): string {
   return typeof given === "string" && /^[\w.-]{1,64}$/.test(given) ? given : shortId(random);
 }
@@ -129,7 +129,7 @@ function addResponseHooks(app: FastifyInstance, { logger, clock }: ServerDeps, m
     // A stream of events lasts as long as somebody looks.
     if (!String(reply.getHeader("content-type")).startsWith("text/event-stream"))
       metrics.answered({ method, route, status: reply.statusCode, seconds: ms / 1000 });
-    // They come every few seconds.
+    // Health checks would fill the log.
     if (HEALTH_ROUTES.includes(route) && reply.statusCode === 200) return done();
     // The query may contain a key, and an absolute URL a password.
     logger.info(

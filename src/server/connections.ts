@@ -7,33 +7,33 @@ import { settleAll } from "../platform/teardown.js";
 import { CollectedBytes } from "../wire/collected-bytes.js";
 import { type ErrorAnswer, errorAnswer } from "./requests/error-answers.js";
 
-/** Pipelined behind the one being answered. Clients that pipeline send about 10; one that sends more is disconnected. */
+/** So many requests may be pipelined behind the one being answered. Clients that pipeline send about 10; one that sends more is disconnected. */
 const MAX_WAITING = 16;
 /** All requests of strangers that wait may take so much memory: about 16 on each of 450 connections. */
 const MAX_WAITING_BYTES = 32 * 1024 * 1024;
 /** Node's objects for a request take about as much, and those for a name or a value of a header. */
 const REQUEST_BYTES = 4096;
 const HEADER_BYTES = 32;
-/** One read of a socket. No other follows once an unread body has reached its high-water mark. */
+/** A socket is read in such pieces. No other read follows once an unread body has reached its high-water mark. */
 const READ_BYTES = 65_536;
 
-/** Within which the rest of a body that nobody reads has to arrive. */
+/** The rest of a body that nobody reads has to arrive within this time. */
 export const LINGER_MS = 3000;
 
 const HEADERS_TIMEOUT_MS = 15_000;
-/** Longer than a registration's check (60 s). */
+/** It is longer than a registration's check (60 s). */
 const IDLE_TIMEOUT_MS = 75_000;
 const KEEP_ALIVE_MS = 30_000;
 const MAX_HEADER_BYTES = 16_384;
-/** A header takes far more memory than its bytes, also while the request's end is missing. */
+/** A header takes far more memory than its bytes, even while the request's end is missing. */
 const MAX_HEADERS = 100;
 
-/** More need memory, and no known client needs them. */
+/** More connections need memory, and no known client needs them. */
 const MAX_CONNECTIONS = 4096;
-/** Files, name resolution and mail. */
+/** Files, name resolution and mail need some. */
 const RESERVED_DESCRIPTORS = 64;
 
-/** Of the process's descriptors (null: no limit); deliveries get as many. */
+/** Deliveries get as many of the process's descriptors. `descriptors` is null without a limit. */
 export function connectionLimit(descriptors: number | null): number {
   const free = (descriptors ?? Number.POSITIVE_INFINITY) - RESERVED_DESCRIPTORS;
   return Math.min(Math.max(Math.floor(free / 2), 8), MAX_CONNECTIONS);
@@ -46,7 +46,7 @@ interface Exchange {
 
 interface Connection {
   answering: Exchange | null;
-  /** Has sent valid credentials. */
+  /** Its client has sent valid credentials. */
   isKnown: boolean;
   requests: number;
   readonly waiting: Exchange[];
@@ -55,7 +55,7 @@ interface Connection {
 export class Connections {
   readonly #limit: number;
   readonly #timers: Timers;
-  /** Oldest first. */
+  /** The oldest connection comes first. */
   readonly #open = new Map<Socket, Connection>();
   #inFlight = 0;
   #waitingBytes = 0;
@@ -65,12 +65,12 @@ export class Connections {
     this.#timers = timers;
   }
 
-  /** Requests that are being answered. */
+  /** The number of requests that are being answered. */
   get inFlight(): number {
     return this.#inFlight;
   }
 
-  /** A server that hands `handler` one request of a connection at a time: answers that a client doesn't read don't pile up. */
+  /** The server hands `handler` one request of a connection at a time, so answers that a client doesn't read don't pile up. */
   createServer(handler: RequestListener): Server {
     const receive: RequestListener = (request, response) => this.#receive(request, response, handler);
     const server = createServer(
@@ -78,8 +78,8 @@ export class Connections {
         headersTimeout: HEADERS_TIMEOUT_MS,
         maxHeaderSize: MAX_HEADER_BYTES,
         keepAliveTimeout: KEEP_ALIVE_MS,
-        requestTimeout: 0, // see endSlowBodies
-        requireHostHeader: false, // see protocolFault
+        requestTimeout: 0, // `endSlowBodies` limits the time.
+        requireHostHeader: false, // `protocolFault` requires it.
         IncomingMessage: CompactRequest,
       },
       receive,
@@ -100,7 +100,7 @@ export class Connections {
     this.#endWithout(() => this.#open.get(socket)?.requests, end);
   }
 
-  /** After a stop of this process, what a client has sent in time may be unread: it is read first. */
+  /** After a stop of this process, what a client has sent in time may be unread, so it is read first. */
   #endWithout(progress: () => number | undefined, end: () => void): void {
     const before = progress();
     this.#timers.after(0, () => {
@@ -114,7 +114,7 @@ export class Connections {
     if (connection !== undefined) connection.isKnown = true;
   }
 
-  /** Whether an answer written now is that of the bytes that arrive: no earlier request waits for one, and none has begun. */
+  /** Tells whether an answer written now is that of the bytes that arrive: no earlier request waits for one, and none has begun. */
   isNextAnswered(socket: Socket): boolean {
     const answering = this.#open.get(socket)?.answering ?? null;
     return answering === null || !(answering.request.complete || answering.response.headersSent);
@@ -151,7 +151,7 @@ export class Connections {
     const connection = this.#open.get(socket);
     if (connection === undefined) return;
     connection.requests += 1;
-    // Node ignores what has arrived behind it.
+    // Node ignores what has arrived behind an upgrade.
     if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
     if (connection.answering === null) this.#answer(connection, { request, response }, handler);
     else if (this.#hasRoom(connection)) {
@@ -171,7 +171,7 @@ export class Connections {
     const { request, response } = exchange;
     connection.answering = exchange;
     this.#inFlight += 1;
-    // Once the client has taken the answer, or is gone.
+    // The client has taken the answer, or is gone.
     response.once("close", () => {
       connection.answering = null;
       this.#inFlight -= 1;
@@ -185,7 +185,7 @@ export class Connections {
     handler(request, response);
   }
 
-  /** Node drops the bytes that come, for as long as they come. */
+  /** Node would drop the bytes that come for as long as they come. */
   #endUnread(request: IncomingMessage): void {
     const { socket } = request;
     const cancel = this.#timers.after(LINGER_MS, () => socket.destroy());
@@ -198,7 +198,7 @@ export class Connections {
   }
 }
 
-/** Joins the pieces of a body that nobody has asked for yet: Node keeps some 300 bytes for each of them, also for one of a byte. */
+/** Joins the pieces of a body that nobody has asked for yet: Node keeps some 300 bytes for each of them, even for a single byte. */
 class CompactRequest extends IncomingMessage {
   #unread: CollectedBytes | null = null;
   #isAsked = false;
@@ -243,7 +243,7 @@ function bytesOf({ url = "", headers, rawHeaders, readableHighWaterMark }: Incom
   return rawHeaders.reduce((bytes, text) => bytes + HEADER_BYTES + text.length, REQUEST_BYTES + url.length + unread);
 }
 
-/** Rejects what Node would answer by itself, past the limits above, or wouldn't notice. null: the request is right. */
+/** Rejects what Node would answer by itself, past the limits above, or wouldn't notice. Returns null if the request is right. */
 export function protocolFault({ httpVersion, headers, rawHeaders }: IncomingMessage): ErrorAnswer | null {
   // Node keeps one more than are allowed, and leaves out the rest.
   if (rawHeaders.length > 2 * MAX_HEADERS) return TOO_MANY_HEADERS;
@@ -253,7 +253,7 @@ export function protocolFault({ httpVersion, headers, rawHeaders }: IncomingMess
   return headers.expect === undefined || /\b100-continue\b/i.test(headers.expect) ? null : UNKNOWN_EXPECT;
 }
 
-/** Names and values alternate. */
+/** Names and values alternate in raw headers. */
 function isHostName(text: string, index: number): boolean {
   return index % 2 === 0 && text.length === 4 && text.toLowerCase() === "host";
 }
@@ -266,9 +266,9 @@ const UNKNOWN_EXPECT = errorAnswer(417, "The expectation can't be met", "Expect 
 interface CloseLimits {
   readonly timers: Timers;
   readonly nowMs: () => number;
-  /** Then they are cut off. */
+  /** Requests that still run then are cut off. */
   readonly limitMs: number;
-  /** Whose connections the app gets besides its own. */
+  /** The app gets the connections of these servers besides its own. */
   readonly others?: readonly NetServer[];
 }
 

@@ -1,4 +1,4 @@
-/** The server's only lazy imports: a command in file mode starts without what it doesn't need. */
+/** These are the server's only lazy imports: a command on a file starts without what it doesn't need. */
 import { loadHtmlParser } from "../wire/remove-html.js";
 
 export const lazyParts = {
@@ -21,7 +21,7 @@ function loadedOnce<Part>(load: () => Promise<Part>): () => Promise<Part> {
   };
 }
 
-/** Before a service listens. Later it may be out of file descriptors, and Node never tries a failed import again. */
+/** A service loads them before it listens. Later it may be out of file descriptors, and Node never tries a failed import again. */
 export async function loadLazyParts(): Promise<void> {
   await Promise.all(Object.values(lazyParts).map((load) => load()));
 }

@@ -1,6 +1,6 @@
 /**
- * A service on loopback, or at every address, listens wherever a browser looks for localhost: else a program of another user could, on the
- * same port.
+ * A service on loopback, or at every address, listens wherever a browser looks for localhost. Otherwise a program of another user
+ * could, on the same port.
  */
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
@@ -9,16 +9,16 @@ import { isLoopbackHost } from "../platform/loopback.js";
 
 /** Browsers look at both for localhost and every name below it, such as those of the console's sessions. */
 const LOCALHOST: readonly string[] = ["127.0.0.1", "::1"];
-/** Until a port is free at both. */
+/** It tries so often to find a port that is free at both. */
 const TRIES = 20;
 
 export interface Place {
   readonly host: string;
-  /** 0: any free port. */
+  /** 0 means any free port. */
   readonly port: number;
 }
 
-/** Returns the app's URL. `others` gets the listeners besides its own. Rejects as `listen`. */
+/** Returns the app's URL. `others` gets the listeners besides its own. Rejects as `listen` does. */
 export async function listenOnLocalhost(app: FastifyInstance, place: Place, others: Server[]): Promise<string> {
   await app.ready();
   for (let tries = 1; ; tries++) {
@@ -35,7 +35,7 @@ export async function listenOnLocalhost(app: FastifyInstance, place: Place, othe
   }
 }
 
-/** Rejects as `listen`, if another program has the port. */
+/** Rejects as `listen` does, if another program has the port. */
 export async function tryToListen({ host, port }: Place): Promise<void> {
   await close([await listen(host, port)]);
 }
@@ -45,14 +45,14 @@ export async function tryToListenBeside(place: Place): Promise<void> {
   await close(await listenBeside(place));
 }
 
-/** At the other addresses of localhost that there are, on one port. */
+/** Listens at the other addresses of localhost that this machine has, on one port. */
 async function listenBeside({ host, port }: Place): Promise<readonly Server[]> {
   const servers: Server[] = [];
   for (const address of othersOf(host)) {
     try {
       servers.push(await listen(address, portOf(servers) ?? port));
     } catch (error) {
-      // No program can listen there.
+      // No program can listen at this address.
       if (codeOf(error) === "EADDRNOTAVAIL" || codeOf(error) === "EAFNOSUPPORT") continue;
       await close(servers);
       throw error;
@@ -67,7 +67,7 @@ function othersOf(host: string): readonly string[] {
   return isLoopbackHost(host) ? LOCALHOST.filter((one) => one !== host) : [];
 }
 
-/** The options are those of Node's HTTP server. */
+/** Node's HTTP server has the same options. */
 async function listen(host: string, port: number): Promise<Server> {
   const server = createServer({ allowHalfOpen: true, noDelay: true }).listen({ host, port });
   await once(server, "listening");

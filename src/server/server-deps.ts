@@ -1,4 +1,4 @@
-/** Doesn't know the dispatcher. */
+/** The server is given these functions, as it doesn't know the dispatcher. */
 import type { Attempt, DeliveryResult } from "../domain/attempt.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { Clock, Timers } from "../platform/clock.js";
@@ -16,35 +16,34 @@ export interface ServerDeps {
   readonly random: Random;
   readonly logger: Logger;
   readonly policy: RetryPolicy;
-  /** Rate and page limits; null: none. */
+  /** A plan limits the rate and the page size; null means no plan. */
   readonly plan: PlanName | null;
-  /** "none" only for requests injected in the same process. */
+  /** "none" is only for requests that are injected in the same process. */
   readonly authentication: "required" | "none";
-  /** false: nothing but the routes of operation, and no console. */
+  /** Without it there are only the routes of operation, and no console. */
   readonly hasApi: boolean;
-  /** Whose X-Forwarded-* give host, scheme and client address; null: nobody's. */
+  /** The X-Forwarded-* of these proxies give host, scheme and client address; null means no proxy. */
   readonly isTrustedProxy: ((address: string) => boolean) | null;
-  /** Names in Host that a service on loopback takes besides localhost; null: any, elsewhere. */
+  /** A service on loopback takes these names in Host besides localhost. Elsewhere it is null: any name is right. */
   readonly knownHosts: readonly string[] | null;
-  /** See connectionLimit. */
   readonly maxConnections: number;
   readonly version: string;
-  /** For `queryparam` auth. */
+  /** It is the parameter of `queryparam` auth. */
   readonly authParameter: string;
   readonly bodyNames: BodyNames;
-  /** The registration's GET; null: unchecked. */
+  /** Sends the registration's GET. It is null if endpoints aren't checked. */
   readonly checkEndpoint: ((request: DeliveryRequest) => Promise<DeliveryResult>) | null;
   /** Throws `address-refused`. */
   checkCallbackUrl(url: string): void;
-  /** After a commit that changed what has to be sent. */
+  /** Is called after a commit that changed what has to be sent. */
   onWork(callbackId: string, kind: WorkKind): void;
-  /** Seqs of calls that the dispatcher of this process has in flight; null: another one may own the callback. */
+  /** Returns the seqs of calls that the dispatcher of this process has in flight, or null if another one may own the callback. */
   begunCalls(callbackId: string): ReadonlySet<number> | null;
-  /** Requests to endpoints that this process has in flight. */
+  /** Returns how many requests to endpoints this process has in flight. */
   countInFlight(): number;
-  /** Calls the handler with each attempt, for /metrics. */
+  /** Has the handler called with each attempt, for /metrics. */
   onAttempt(handler: (attempt: Attempt) => void): void;
-  /** From start to the beginning of the stop. */
+  /** Returns true until the service begins to stop. */
   isReady(): boolean;
 }
 

@@ -1,4 +1,4 @@
-/** docs/contract.md, Calls. */
+/** A request may name so many calls (docs/contract.md, Calls). */
 export const MAX_IDS_PER_REQUEST = 100;
 
 export async function* chunkIds(ids: Iterable<string> | AsyncIterable<string>): AsyncGenerator<readonly string[]> {

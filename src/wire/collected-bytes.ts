@@ -1,4 +1,4 @@
-/** A body that comes in pieces, in one buffer: a list of pieces of one byte would take hundreds of bytes for each. */
+/** Collects a body that comes in pieces in one buffer: a list of pieces of one byte would take hundreds of bytes for each. */
 export class CollectedBytes {
   #buffer = Buffer.alloc(0);
   #length = 0;
@@ -7,7 +7,7 @@ export class CollectedBytes {
     return this.#length;
   }
 
-  /** In bytes of memory. */
+  /** The bytes of memory that it takes. */
   get capacity(): number {
     return this.#buffer.length;
   }
@@ -15,7 +15,7 @@ export class CollectedBytes {
   add(piece: Uint8Array): void {
     const length = this.#length + piece.length;
     if (length > this.#buffer.length) {
-      // Not from Buffer's pool, which one piece of it would keep in memory.
+      // Buffer's pool isn't used, as one piece of it would keep it in memory.
       const larger = Buffer.allocUnsafeSlow(Math.max(length, 2 * this.#length));
       this.#buffer.copy(larger, 0, 0, this.#length);
       this.#buffer = larger;
@@ -24,7 +24,7 @@ export class CollectedBytes {
     this.#length = length;
   }
 
-  /** Valid until the next piece. */
+  /** The bytes are valid until the next piece. */
   bytes(): Buffer {
     return this.#buffer.subarray(0, this.#length);
   }

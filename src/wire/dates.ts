@@ -4,18 +4,18 @@ export function toIsoDate(at: number): string {
   return new Date(at).toISOString();
 }
 
-/** dd/MM/yy HH:mm in this IANA zone. */
+/** Writes dd/MM/yy HH:mm in this IANA zone. */
 export function toPlatformDate(at: number, timezone = "UTC"): string {
   const { year, month, day, hour, minute } = partsIn(at, timezone);
   return `${two(day)}/${two(month)}/${two(year % 100)} ${two(hour)}:${two(minute)}`;
 }
 
-/** Most dates are `toIsoDate`'s: those need no regular expression. */
+/** Most dates are `toIsoDate`'s, which need no regular expression. */
 const TO_ISO_LENGTH = "2026-01-31T12:34:56.789Z".length;
 const PLATFORM_DATE = /^(\d{1,2})\/(\d{1,2})\/(\d{2}|\d{4})[ T]+(\d{1,2}):(\d{2})(?::(\d{2}))?$/;
 const ISO_DATE = /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?)?(?:\s*(Z|[+-]\d{2}:?\d{2}))?$/i;
 
-/** ISO, dd/MM/yy HH:mm or epoch ms; otherwise null. `timezone` (IANA): for dates without a zone. */
+/** Reads ISO, dd/MM/yy HH:mm or epoch ms; otherwise returns null. Dates without a zone are in `timezone` (IANA). */
 export function readDate(value: unknown, timezone = "UTC"): number | null {
   if (typeof value === "number") return Number.isSafeInteger(value) && Math.abs(value) <= 8.64e15 ? value : null;
   if (typeof value !== "string") return null;
@@ -36,13 +36,13 @@ export function readDate(value: unknown, timezone = "UTC"): number | null {
   return instantOf([year, month, day, hour, minute, second], milliseconds, zone ?? timezone);
 }
 
-/** null: it isn't a date. */
+/** Returns null if it isn't a date. */
 export function saysZone(value: unknown): boolean | null {
   const at = readDate(value, "+00:00");
   return at === null ? null : at === readDate(value, "+01:00");
 }
 
-/** null if out of range: 31/02, 25:00. */
+/** Returns null if it is out of range, as 31/02 or 25:00. */
 function instantOf(fields: readonly (string | undefined)[], milliseconds: number, zone: string): number | null {
   const [year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0] = fields.map((field) => Number(field ?? 0));
   const asUtc = Date.UTC(year, month - 1, day, hour, minute, second, milliseconds);
@@ -51,7 +51,7 @@ function instantOf(fields: readonly (string | undefined)[], milliseconds: number
   return asUtc - zoneOffsetMs(asUtc, zone);
 }
 
-/** In an hour that a clock change skips or repeats, either of the two offsets. */
+/** In an hour that a clock change skips or repeats, it returns either of the two offsets. */
 function zoneOffsetMs(localAsUtc: number, zone: string): number {
   if (/^(?:Z|UTC)$/i.test(zone)) return 0;
   const fixed = /^([+-])(\d{2}):?(\d{2})$/.exec(zone);

@@ -10,13 +10,13 @@ import { elements, XML_DECLARATION } from "./xml/xml-write.js";
 export interface DeliveryRequest<Body = string | null> extends Address {
   readonly method: "GET" | "POST";
   readonly body: Body;
-  /** Masked where the answer repeats them. */
+  /** Secrets are masked where the answer repeats them. */
   readonly secrets?: readonly string[];
 }
 
 interface Address {
   readonly url: string;
-  /** Lower-case names. */
+  /** Names are in lower case. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -27,11 +27,10 @@ const NAMES: Readonly<Record<BodyNames, MessageNames>> = {
 };
 
 export interface DeliveryOptions {
-  /** For `queryparam` auth; default DEFAULT_AUTH_PARAMETER. */
+  /** It is the parameter of `queryparam` auth. Default: DEFAULT_AUTH_PARAMETER. */
   readonly authParameter?: string;
-  /** false for a replay to another address. Default true. */
+  /** A replay to another address has no credential. Default: true. */
   readonly withAuth?: boolean;
-  /** Default DEFAULT_BODY_NAMES. */
   readonly bodyNames?: BodyNames;
 }
 
@@ -53,7 +52,7 @@ export function addressDelivery<Body>(
   return { method: "POST", url, headers: { ...headers, "webhook-id": id }, body, secrets };
 }
 
-/** Must be answered with exactly 200 before a callback is stored. */
+/** The check must be answered with exactly 200 before a callback is stored. */
 export function buildEndpointCheck(target: DeliveryTarget, options: DeliveryOptions = {}): DeliveryRequest {
   return { method: "GET", ...addressOf(target, options), body: null };
 }
@@ -68,7 +67,7 @@ function xmlBody(document: JsonObject): string {
   return `${XML_DECLARATION}<ns2:deliveryResponse xmlns:ns2="http://schemas.api.whispir.com">${elements(document)}</ns2:deliveryResponse>`;
 }
 
-/** Built once per callback value, not once per delivery. */
+/** An address is built once for each callback value, not for each delivery. */
 const ADDRESSES = new WeakMap<DeliveryTarget, { readonly key: string; readonly address: SecretAddress }>();
 
 interface SecretAddress extends Address {

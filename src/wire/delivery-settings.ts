@@ -1,4 +1,4 @@
-/** Settings of deliveries by the service, and of a profile for its replays. Commands read these without loading the rest. */
+/** The service has these settings for its deliveries, and a profile for its replays. Commands read them without loading the rest. */
 
 /** The platform's documents also show "auth", so this is a setting. */
 export const DEFAULT_AUTH_PARAMETER = "Auth";

@@ -1,17 +1,17 @@
 import { firstText, isObject, listOf } from "./json/json-value.js";
 
 export interface Link {
-  /** Older platforms: only a path. */
+  /** Older platforms give only a path. */
   readonly uri: string;
   readonly rel: string;
   readonly method: string;
   readonly type?: string;
   readonly host?: string;
-  /** -1 for the scheme's default port. */
+  /** It is -1 for the scheme's default port. */
   readonly port?: number;
 }
 
-/** A list, an object, a list in an object, or a bare URI (self). */
+/** Reads a list, an object, a list in an object, or a bare URI (self). */
 export function readLinks(value: unknown): readonly Link[] {
   if (typeof value === "string") return value === "" ? [] : [{ uri: value, rel: "self", method: "GET" }];
   const links = isObject(value) && value.link !== undefined ? value.link : value;
@@ -24,7 +24,7 @@ export function readLinks(value: unknown): readonly Link[] {
   });
 }
 
-/** null on the last page. Opaque: follow it as is. */
+/** Returns null on the last page. The URI is opaque and is followed as it is. */
 export function nextUri(links: readonly Link[]): string | null {
   return links.find(({ rel }) => rel.toLowerCase() === "next")?.uri ?? null;
 }

@@ -26,11 +26,11 @@ export function bodyFormat(contentType: string): BodyFormat | "ndjson" | "unname
 
 export interface Negotiated {
   readonly format: BodyFormat;
-  /** null without Accept or if a wildcard matched. */
+  /** It is null without Accept, or if a wildcard matched. */
   readonly type: string | null;
 }
 
-/** Highest q, then the more specific range, then the earlier one. `byDefault` without Accept or for wildcards; null if unsupported. */
+/** The highest q wins, then the more specific range, then the earlier one. Returns `byDefault` for wildcards, and null if unsupported. */
 export function negotiate(accept: string | undefined, byDefault: BodyFormat = "xml"): Negotiated | null {
   if (accept === undefined || accept.trim() === "") return { format: byDefault, type: null };
   let best: (Negotiated & { readonly q: number; readonly isSpecific: boolean }) | null = null;

@@ -1,4 +1,4 @@
-/** removeHTML keeps every character of the text. */
+/** The setting removeHTML keeps every character of the text. */
 import { createRequire } from "node:module";
 import type * as HtmlParser from "htmlparser2";
 
@@ -6,7 +6,7 @@ const MARKUP = /<[a-z!/?]|&(?:#\d+|#x[\da-f]+|\w+);/i;
 const BREAKING = new Set("p div li tr h1 h2 h3 h4 h5 h6 blockquote pre ul ol table section article header footer".split(" "));
 const HIDDEN = new Set(["script", "style", "title", "template", "noscript"]);
 
-/** Loaded on first use: most commands never need it. */
+/** It is loaded on first use, as most commands never need it. */
 let htmlParser: typeof HtmlParser | null = null;
 
 export function loadHtmlParser(): typeof HtmlParser {
@@ -14,12 +14,12 @@ export function loadHtmlParser(): typeof HtmlParser {
   return htmlParser;
 }
 
-/** `<br>` and block ends become one newline if text follows. A `<` that opens no tag stays: "5 < 6". Linear time. */
+/** `<br>` and block ends become one newline if text follows. A `<` that opens no tag stays: "5 < 6". Takes linear time. */
 export function removeHtml(content: string): string {
   return MARKUP.test(content) ? new TextOfHtml(content).read() : content;
 }
 
-/** A tokenizer keeps no stack of open tags: anyone may send a million of them. */
+/** A tokenizer keeps no stack of open tags, of which anyone may send a million. */
 class TextOfHtml implements HtmlParser.TokenizerCallbacks {
   readonly #content: string;
   readonly #parts: string[] = [];
@@ -38,7 +38,7 @@ class TextOfHtml implements HtmlParser.TokenizerCallbacks {
     tokenizer.write(this.#content);
     const unfinished = this.#content.slice(this.#consumed);
     tokenizer.end();
-    // Not a tag without a ">".
+    // Without a ">" it isn't a tag.
     if (/^<[a-z/]/i.test(unfinished) && this.#hiddenDepth === 0) this.#parts.push(unfinished);
     return this.#parts.join("");
   }

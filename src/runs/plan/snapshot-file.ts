@@ -1,7 +1,6 @@
 /** The bodies of a backlog don't fit in memory, so they are on disk. The file is unlinked once it is open, so nothing stays behind. */
 import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { BodyStyle } from "../../domain/callback.js";
 import { errorMessage, WhcbError } from "../../domain/errors.js";
 import { type MessageResponse, senderAddress } from "../../domain/message-response.js";
 import { deliveryBody } from "../../wire/delivery-request.js";

@@ -11,7 +11,7 @@ import { Authenticator, type Verdict } from "./authenticator.js";
 import { PLANS, RateCounter, type RateVerdict } from "./rate-plan.js";
 import { clientAddress, createOriginCheck, isSafe } from "./request-origin.js";
 
-/** Without credentials, ignoring Accept. */
+/** These paths need no credentials, and ignore Accept. */
 const OPEN_PATHS: ReadonlySet<string> = new Set(["/healthz", "/readyz", "/openapi.json"]);
 
 export function addAuthHook(app: FastifyInstance, deps: ServerDeps): Authenticator {
@@ -26,11 +26,11 @@ export function addAuthHook(app: FastifyInstance, deps: ServerDeps): Authenticat
     request.negotiated = negotiate(request.headers.accept, isToken ? "json" : "xml");
     const fault = protocolFault(request.raw) ?? checkOrigin(request);
     if (fault !== null) return void reject(request, reply, fault);
-    // The rest is 404, with or without credentials. By route: a path has several spellings.
+    // Everything else is 404, with or without credentials. A path has several spellings, so the route decides.
     if (!deps.hasApi && request.routeOptions.url !== "/metrics") return done();
     if (path === "/" && isSafe(request) && isBrowser(request)) return void reply.redirect("/console");
     if (OPEN_PATHS.has(path) && isSafe(request)) return done();
-    // Its users sign in.
+    // Users of the console sign in there.
     if (request.routeOptions.config.page !== undefined)
       return isStopping(request) ? void reject(request, reply, STOPPING) : done();
     if (deps.authentication === "none") return admit();
@@ -78,7 +78,7 @@ export function addAuthHook(app: FastifyInstance, deps: ServerDeps): Authenticat
   return authenticator;
 }
 
-/** Rather than a client of the API. */
+/** Tells a browser from a client of the API. */
 function isBrowser({ headers }: FastifyRequest): boolean {
   return headers.authorization === undefined && /\btext\/html\b/i.test(headers.accept ?? "");
 }
@@ -102,7 +102,7 @@ function rejectionOf(verdict: Exclude<Verdict, { kind: "granted" }>): ErrorAnswe
     : errorAnswer(403, "The API key could not be verified", verdict.reason, { "x-error-code": "ERR_403_DEVELOPER_INACTIVE" });
 }
 
-/** As on the platform: 403, not 429. */
+/** The platform answers 403, not 429. */
 function overPlan(over: "QPS" | "QPD", retryAfterSeconds: number): ErrorAnswer {
   const detail = `Account Over Queries Per ${over === "QPS" ? "Second" : "Day"} Limit`;
   return errorAnswer(403, "The plan's limit is reached", detail, {

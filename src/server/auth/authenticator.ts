@@ -1,4 +1,4 @@
-/** docs/contract.md, Requests. */
+/** The rules are in docs/contract.md, Requests. */
 import { createHash } from "node:crypto";
 import type { Clock } from "../../platform/clock.js";
 import type { Logger } from "../../platform/logger.js";
@@ -12,7 +12,7 @@ import { type Login, LoginThrottle } from "./login-throttle.js";
 export interface PresentedCredentials {
   readonly authorization: string | undefined;
   readonly apiKey: string | undefined;
-  /** For the login throttle. */
+  /** The login throttle counts by it. */
   readonly address: string;
 }
 
@@ -31,7 +31,7 @@ const MAX_CACHED = 1000;
 /** A removed user, a changed password or key takes effect within this time, whichever process wrote it. */
 const LIST_FRESH_MS = 500;
 
-/** In place of an API key: what is left of a key's failures is shared by all who sign in to the console with a password. */
+/** It takes the place of an API key: all who sign in to the console with a password share the failures that a key may have. */
 const CONSOLE = "console";
 
 interface CachedVerdict {
@@ -39,11 +39,10 @@ interface CachedVerdict {
   readonly until: number;
 }
 
-/** The user that Authorization names, not verified yet. */
+/** The user that Authorization names, before it is verified. */
 interface PresentedUser {
   readonly username: string;
   readonly password?: string;
-  /** Epoch ms. */
   readonly validUntil: number;
   readonly hasToken?: boolean;
   /** Resolves to null for a wrong password. */
@@ -55,7 +54,7 @@ export class Authenticator {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #throttle: LoginThrottle;
-  /** By digest: no secret stays in memory. The throttle needs expired entries. */
+  /** Verdicts are kept by digest, so no secret stays in memory. The throttle needs expired entries. */
   readonly #cache = new Map<string, CachedVerdict>();
   readonly #inFlight = new Map<string, Promise<Verdict>>();
   readonly #warned = new Set<string>();
@@ -70,7 +69,7 @@ export class Authenticator {
     this.#throttle = new LoginThrottle(clock, store.nodes);
   }
 
-  /** Synchronous if cached. */
+  /** Returns a cached verdict synchronously. */
   verify(presented: PresentedCredentials): Verdict | Promise<Verdict> {
     const { authorization, apiKey } = presented;
     if (authorization === undefined) return rejected("unauthenticated", "Authorization is missing");
@@ -83,7 +82,7 @@ export class Authenticator {
     return inFlight;
   }
 
-  /** Without an API key, for the console. */
+  /** The console signs in without an API key. */
   async signIn(username: string, password: string, address: string): Promise<Verdict> {
     const credential = (await this.#list()).find((one) => one.username === username) ?? null;
     const verdict = await this.#tryLogin({ username, address, apiKey: CONSOLE }, false, async () =>
@@ -100,14 +99,14 @@ export class Authenticator {
     return this.#tryLogin({ username: "", address, apiKey: null }, false, async () => verdict);
   }
 
-  /** null if a granted user no longer exists. */
+  /** Returns null if a granted user no longer exists. */
   async issueToken(credential: StoredCredential | null): Promise<string | null> {
     return credential !== null && (await this.isCurrent(credential))
       ? issueToken(credential, this.#clock.now(), this.#store.sign)
       : null;
   }
 
-  /** Whether what was granted is still as stored: for a request that goes on. */
+  /** Tells whether what was granted is still as stored. A request that goes on asks for it again. */
   async isCurrent(credential: StoredCredential): Promise<boolean> {
     return isAmong(await this.#list(), credential);
   }
@@ -142,7 +141,7 @@ export class Authenticator {
     const owners = this.#credentials.filter((credential) => matchesApiKey(apiKey, credential)).map(({ username }) => username);
     const login = { username: user.username, address: presented.address, apiKey, isKeyWrong: owners.length === 0 };
     const shows = user.hasToken ? "a token" : owners.includes(user.username) ? "the user's key" : null;
-    // Not for once right credentials: guesses from the same address can't lock the user out.
+    // Credentials that were right before aren't limited: guesses from the same address can't lock the user out.
     const isKnown = this.#cache.has(digest);
     let verdict = await this.#tryLogin(shows === null || isKnown ? login : { ...login, shows }, isKnown, async () => {
       const credential = await user.prove();
@@ -150,7 +149,7 @@ export class Authenticator {
       return isOwnKey ? verdictOn(credential) : rejected("forbidden", "The API key is wrong");
     });
     if (shows !== null && !isKnown) {
-      // Unless it is right, the answer is that of a login which shows nothing: another one would tell that the key is right.
+      // Unless the login is right, the answer is that of one which shows nothing: another would tell that the key is right.
       const found = verdict.kind === "throttled" ? WRONG_LOGIN : verdict;
       verdict = await this.#tryLogin(login, found.kind === "granted", async () => found);
     }
@@ -174,7 +173,7 @@ export class Authenticator {
   }
 
   #remember(digest: string, verdict: GrantedVerdict, validUntil: number): void {
-    // It may have been removed while its password was hashed.
+    // The user may have been removed while the password was hashed.
     if (!isAmong(this.#credentials, verdict.credential)) return;
     this.#cache.delete(digest);
     this.#cache.set(digest, { verdict, until: Math.min(this.#clock.now() + CACHED_MS, validUntil) });
@@ -211,7 +210,7 @@ export class Authenticator {
   }
 
   async #read(): Promise<readonly StoredCredential[]> {
-    // Before: what is written meanwhile is read next time.
+    // The time is taken before, so what is written meanwhile is read next time.
     const readAtMs = this.#clock.monotonicMs();
     this.#credentials = await this.#store.credentials.list();
     this.#readAtMs = readAtMs;

@@ -1,17 +1,17 @@
 import type { Limit, LimitChange, LimitState, LimitStore } from "../../store/nodes/limits.js";
 
-/** Counts that limit clients: in memory, or in the database for all of its nodes. */
+/** The counts that limit clients are in memory, or in the database for all of its nodes. */
 export interface ClientLimits {
-  /** What this process knows: all, or what it saw last. A limit that this reaches is reached. */
+  /** Returns what this process knows: all, or what it saw last. A limit that this reaches is reached. */
   known(keys: readonly string[]): readonly LimitState[];
-  /** Atomic. Runs `change` once with the outcome that counts; at once, if it is in memory. */
+  /** Is atomic: it runs `change` once with the outcome that counts, and at once if it is in memory. */
   change<Result>(
     keys: readonly string[],
     change: (states: readonly LimitState[]) => LimitChange<Result>,
   ): Result | Promise<Result>;
 }
 
-/** What each place in a list of keys may have: made-up names can't fill the memory, nor push out what is in another place. */
+/** Each place in a list of keys has this limit: made-up names can't fill the memory, nor push out what is in another place. */
 const MAX_KNOWN = 30_000;
 const NOTHING: LimitState = [];
 

@@ -1,9 +1,9 @@
-/** scrypt for passwords, SHA-256 for API keys (long and random), and tokens. */
+/** Passwords are hashed by scrypt; for API keys, which are long and random, SHA-256 is enough. */
 import { createHash, scrypt, timingSafeEqual } from "node:crypto";
 import type { Random } from "../../platform/random.js";
 import type { CredentialOrigin, StoredCredential } from "../../store/credentials.js";
 
-/** 32 MiB and about 60 ms per hash. */
+/** A hash takes 32 MiB and about 60 ms. */
 const COST = { N: 32_768, r: 8, p: 1, maxmem: 64 * 1024 * 1024 } as const;
 const HASH_BYTES = 32;
 const SALT_BYTES = 16;
@@ -24,7 +24,7 @@ export async function makeCredential(
   };
 }
 
-/** Takes the same time for an unknown user (null). */
+/** Takes the same time for an unknown user, who is null. */
 export async function verifyPassword(password: string, credential: StoredCredential | null): Promise<boolean> {
   const [, salt = "", expected = ""] = (credential?.passwordHash ?? "scrypt:AAAAAAAAAAAAAAAAAAAAAA==:").split(":");
   const hash = await derive(password, Buffer.from(salt, "base64"));
@@ -48,7 +48,7 @@ export function issueToken(credential: StoredCredential, now: number, sign: Sign
   return `${claim}.${sign(signedText(claim, credential))}`;
 }
 
-/** `expiresAt` in epoch ms; null if invalid. */
+/** Returns null if the token is invalid. */
 export function readToken(
   token: string,
   credentials: readonly StoredCredential[],

@@ -1,4 +1,4 @@
-/** Against guessing passwords and keys, and against wearing out the processor with it. Failures are counted by all nodes on a database together. */
+/** It stops guesses of passwords and keys, which would also wear out the processor. All nodes on a database count failures together. */
 import { createHash } from "node:crypto";
 import type { Clock } from "../../platform/clock.js";
 import type { Limit, LimitChange, LimitState, LimitStore } from "../../store/nodes/limits.js";
@@ -6,41 +6,40 @@ import { type ClientLimits, clientLimits } from "./client-limits.js";
 
 interface Budget {
   readonly failures: number;
-  /** One more is allowed after this time. */
+  /** After this time one more is allowed. */
   readonly perFailureMs: number;
 }
 
-/** Of a user from an address; each further failure doubles the wait. */
+/** A user may fail so often from an address; each further failure doubles the wait. */
 const FREE_FAILURES = 5;
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 60_000;
-/** In a database: after it, and without further failures, they are forgotten. */
+/** A database forgets failures after this time without a further one. */
 const REMEMBERED_MS = 10 * 60_000;
-/** Failures of an address, whatever the user's name. */
+/** An address may fail so often, whatever the user's name. */
 const ADDRESS_BUDGET: Budget = { failures: 20, perFailureMs: 3000 };
-/** Failures with a key, or with wrong ones, from wherever: more than a few addresses can spend, or they would lock out the key's owner. */
+/** Logins may fail so often with a key, or with wrong keys, from anywhere. A few addresses can't spend that: they would lock out the key's owner. */
 const KEY_BUDGET: Budget = { failures: 200, perFailureMs: 500 };
-/** Each takes 32 MiB and a thread; others wait for their turn. */
+/** A check takes 32 MiB and a thread. Other logins wait for their turn. */
 const MAX_CONCURRENT = 8;
 const MAX_WAITING = 64;
-/** Checked and waiting: one address can't take all turns. */
+/** So many may be checked or wait, so that one address can't take all turns. */
 const MAX_PER_ADDRESS = 4;
 
 export interface Login {
   readonly username: string;
   readonly address: string;
-  /** Hashed. null: what is guessed has no key, and is void after a few tries. */
+  /** It is hashed. It is null if what is guessed has no key, and is void after a few tries. */
   readonly apiKey: string | null;
-  /** Together they have one more limit. Once it is used up they fail unchecked: another answer would tell right keys from wrong ones. */
+  /** All wrong keys together have one more limit. Once it is used up they fail unchecked: another answer would tell right keys from wrong ones. */
   readonly isKeyWrong?: boolean;
-  /** What a stranger doesn't have. Logins that show it are limited apart from all others: those can't use up their limits. */
+  /** A stranger doesn't have it. Logins that show it are limited apart from all others, which can't use up their limits. */
   readonly shows?: "the user's key" | "a token";
 }
 
 export class LoginThrottle {
   readonly #clock: Clock;
   readonly #limits: ClientLimits;
-  /** Places of the logins being checked or waiting. */
   readonly #present: string[] = [];
   #running = 0;
   readonly #waiting: (() => void)[] = [];
@@ -50,18 +49,18 @@ export class LoginThrottle {
     this.#limits = clientLimits(shared);
   }
 
-  /** As far as this process knows, in ms. */
+  /** Returns how long the login has to wait, as far as this process knows. */
   waitMs(login: Login): number {
     const waitMs = waitOf(this.#limits.known(keysOf(login)), login, this.#clock.now());
     if (waitMs > 0) return waitMs;
     const place = placeOf(login);
     const ofAddress = this.#present.filter((present) => present === place).length;
-    // Strangers can't fill the queue of who shows something.
+    // Strangers can't fill the queue of those who show something.
     const isFull = login.shows === undefined && this.#waiting.length >= MAX_WAITING;
     return ofAddress >= MAX_PER_ADDRESS || isFull ? FIRST_WAIT_MS : 0;
   }
 
-  /** Runs `check`, unless it returns how long to wait, or the key is one wrong one too many. Not limited, its result is only recorded. */
+  /** Runs `check`, unless it returns how long to wait, or too many keys were wrong. If it isn't limited, its result is only recorded. */
   async attempt(login: Login, check: () => Promise<boolean>, { isLimited }: { readonly isLimited: boolean }): Promise<number> {
     const knownWaitMs = isLimited ? this.waitMs(login) : 0;
     if (knownWaitMs > 0) return knownWaitMs;
@@ -76,7 +75,7 @@ export class LoginThrottle {
     }
   }
 
-  /** Until it has succeeded it counts as failed: many at once can't spend more than the budgets. */
+  /** A login counts as failed until it has succeeded, so many at once can't spend more than the budgets. */
   #spend(login: Login, isLimited: boolean): Spent | Promise<Spent> {
     const now = this.#clock.now();
     return this.#limits.change(keysOf(login), (states) => {
@@ -114,7 +113,7 @@ export class LoginThrottle {
     );
   }
 
-  /** First come, first served, but for who shows something. */
+  /** A login that shows something goes before the others. */
   #takeTurn(isFirst: boolean): Promise<void> {
     if (this.#running >= MAX_CONCURRENT) {
       return new Promise((resolve) => (isFirst ? this.#waiting.unshift(resolve) : this.#waiting.push(resolve)));
@@ -139,24 +138,24 @@ function changed(states: readonly Limit[]): LimitChange<void> {
   return { states, result: undefined };
 }
 
-/** How many, and when the last one was. */
+/** The state is the number of failures, and the time of the last one. */
 function failuresChange(failures: LimitState): Limit {
   const [, failedAt = 0] = failures;
   return { state: failures, expiresAt: failedAt + REMEMBERED_MS };
 }
 
-/** 0 while they are free: the clock of another node may be behind. */
+/** Returns 0 while they are free, as the clock of another node may be behind. */
 function waitAfterFailures([count = 0, failedAt = 0]: LimitState, now: number): number {
   if (count < FREE_FAILURES) return 0;
   return leftMs(failedAt + Math.min(FIRST_WAIT_MS * 2 ** (count - FREE_FAILURES), LONGEST_WAIT_MS), now);
 }
 
-/** When all that was spent is allowed again. */
+/** The state is the time at which all that was spent is allowed again. */
 function budgetChange(spentUntil: number): Limit {
   return { state: [spentUntil], expiresAt: spentUntil };
 }
 
-/** As in keysOf, after the first. */
+/** The budgets follow the first of keysOf, in its order. */
 function budgetAt(index: number): Budget {
   return index === 0 ? ADDRESS_BUDGET : KEY_BUDGET;
 }
@@ -171,14 +170,14 @@ function waitOfBudget([spentUntil = 0]: LimitState = [], { failures, perFailureM
   return leftMs(spentUntil, now) - (failures - 1) * perFailureMs;
 }
 
-/** Nothing lasts longer than what is remembered: then the clock was set back since. */
+/** Nothing lasts longer than what is remembered. If it seems to, the clock was set back since. */
 function leftMs(until: number, now: number): number {
   return until - now > REMEMBERED_MS ? 0 : until - now;
 }
 
 /**
- * The counters are those of the user from this address, of the address, of the key if it has one, and of all wrong keys. Digests, as they are
- * kept: V8 keeps a header as long as any text that was cut out of it.
+ * The counters are those of the user from this address, of the address, of the key if it has one, and of all wrong keys. They are
+ * digests, as V8 keeps a header as long as any text that was cut out of it.
  */
 function keysOf(login: Login): readonly string[] {
   const { username, address, apiKey, isKeyWrong = false } = login;
@@ -196,7 +195,7 @@ function scopeOf({ shows, username }: Login): string {
   return shows === undefined ? "" : `${shows} of ${username}: `;
 }
 
-/** An IPv6 client has a /64 for itself. */
+/** An IPv6 client usually has a /64 for itself. */
 function networkOf(address: string): string {
   if (!address.includes(":") || address.includes(".")) return address;
   const [head = "", tail] = address.split("::");

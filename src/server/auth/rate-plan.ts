@@ -1,4 +1,4 @@
-/** The platform's, per API key. */
+/** The limits of the platform's plans hold for each API key. */
 import type { LimitState, LimitStore } from "../../store/nodes/limits.js";
 import { type ClientLimits, clientLimits } from "./client-limits.js";
 
@@ -22,8 +22,8 @@ const DAY_MS = 86_400_000;
 const WITHIN: RateVerdict = { over: null };
 
 /**
- * By calendar second and UTC day, of all nodes on the database. Each admitted request is a write there, of which a plan has few; rejecting
- * one takes none. One process counts in memory, and a restart resets it.
+ * Counts by calendar second and UTC day, for all nodes on the database. Each admitted request is a write there, of which a plan
+ * has few; rejecting one takes none. One process counts in memory, and a restart resets it.
  */
 export class RateCounter {
   readonly #plan: Plan;
@@ -63,7 +63,10 @@ interface Usage {
   readonly inDay: number;
 }
 
-/** Another node's clock may be some milliseconds ahead: a second that has begun there goes on. A later one was before the clock was set back. */
+/**
+ * Another node's clock may be some milliseconds ahead, so a second that has begun there goes on. A later one was counted before
+ * the clock was set back.
+ */
 function usageAt([countedSecond = 0, inSecond = 0, countedDay = 0, inDay = 0]: LimitState, now: number): Usage {
   const thisSecond = Math.floor(now / SECOND_MS);
   const second = countedSecond === thisSecond + 1 ? countedSecond : thisSecond;

@@ -1,4 +1,4 @@
-/** Where a request comes from, and for which host: what a browser may be made to send is rejected. */
+/** A browser can be made to send requests. These rules reject them by the host that they name and the page that they come from. */
 
 import { isIP } from "node:net";
 import type { FastifyRequest } from "fastify";
@@ -8,14 +8,14 @@ import { type ErrorAnswer, errorAnswer } from "../requests/error-answers.js";
 
 const HOST = /^((?:[\w-]+(?:\.[\w-]+)*)|\[[\da-f:.]+\])\.?(?::(\d{1,5}))?$/i;
 
-/** Links are built from it. HTTP/1.0 may leave it out. */
+/** Links are built from the host. HTTP/1.0 may leave it out. */
 export function isValidHost(host: string): boolean {
   if (host === "") return true;
   const match = host.length <= 255 ? HOST.exec(host) : null;
   return match !== null && Number(match[2] ?? 0) <= 65_535;
 }
 
-/** In lower case; "" for an invalid one. */
+/** Returns the name in lower case, or "" for an invalid host. */
 export function hostNameOf(host: string): string {
   return HOST.exec(host)?.[1]?.toLowerCase() ?? "";
 }
@@ -31,12 +31,12 @@ export function isSafe({ method }: FastifyRequest): boolean {
 }
 
 /**
- * `knownHosts`: further names of a service on loopback; null: not on loopback, where any name may be right. A page whose name is
+ * A service on loopback has further names in `knownHosts`. Elsewhere it is null, as any name may be right. A page whose name is
  * changed to this machine's address (DNS rebinding) sends its own name.
  */
 export function createOriginCheck(knownHosts: readonly string[] | null): (request: FastifyRequest) => ErrorAnswer | null {
   const names = knownHosts === null ? null : new Set(knownHosts.map((name) => name.toLowerCase()));
-  /** The last Host that was right: mostly there is one. */
+  /** Mostly all requests have the same Host. */
   let lastHost: string | undefined;
 
   return (request) => {
@@ -71,7 +71,7 @@ function isKnown(host: string, names: ReadonlySet<string>): boolean {
   return isThisMachine(name) || names.has(name);
 }
 
-/** What a trusted proxy passes on may be any text: then it is the proxy's own address. */
+/** A trusted proxy may pass on any text. If that isn't an address, the proxy's own counts. */
 export function clientAddress({
   ip,
   socket,
@@ -83,7 +83,7 @@ export function clientAddress({
   return isAddress ? ip : (socket.remoteAddress ?? "");
 }
 
-/** The scheme may differ: a proxy may end TLS. */
+/** The scheme may differ, as a proxy may end TLS. */
 function isSameOrigin(origin: string, { host }: FastifyRequest): boolean {
   const from = parseUrl(origin);
   return from !== null && parseUrl(`${from.protocol}//${host}`)?.host === from.host;

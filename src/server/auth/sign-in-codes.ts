@@ -1,18 +1,18 @@
-/** Codes for the console's sign-in: docs/contract.md, What ours adds. */
+/** The codes sign in to the console (docs/contract.md, What ours adds). */
 import { WhcbError } from "../../domain/errors.js";
 import type { StoredCredential } from "../../store/credentials.js";
 import type { ServerDeps } from "../server-deps.js";
 import type { Sign } from "./credential-hashes.js";
 
-/** Crockford's: none looks like another one. Five bits each. */
+/** None of Crockford's letters looks like another one. Each has five bits. */
 const LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const ID_LENGTH = 4;
-/** 40 bits. */
+/** The secret has 40 bits. */
 const SECRET_LENGTH = 8;
 const TRIES = 5;
 const VALID_MS = 5 * 60_000;
 
-/** One use, for this user. `expiresAt` in epoch ms. */
+/** The code signs this user in once. */
 export async function createSignInCode(
   { store, clock, random }: ServerDeps,
   credential: StoredCredential,
@@ -28,13 +28,13 @@ export async function createSignInCode(
   throw new WhcbError("unavailable", "Too many sign-in codes are valid");
 }
 
-/** As somebody types it. null: wrong, used or expired. */
+/** `typed` may be spelled loosely. Resolves to null if the code is wrong, used or expired. */
 export function redeemSignInCode({ store, clock }: ServerDeps, typed: string): Promise<StoredCredential | null> {
   const { id, secretHash } = parse(typed.slice(0, 100).toUpperCase().replaceAll("O", "0").replace(/[IL]/g, "1"), store.sign);
   return store.sessions.redeemSignInCode(id, secretHash, clock.now() - VALID_MS);
 }
 
-/** A keyed hash: who reads the database could try out all codes of a plain one while it is valid. */
+/** The hash is keyed: who reads the database could try out all codes of a plain one while it is valid. */
 function parse(code: string, sign: Sign): { readonly id: string; readonly secretHash: string } {
   const letters = code.replace(/[^0-9A-Z]/g, "");
   return { id: letters.slice(0, ID_LENGTH), secretHash: sign(`sign-in code ${letters}`) };

@@ -39,7 +39,7 @@ export function addTokenRoutes(app: FastifyInstance, { docs, deps, authenticator
   );
 }
 
-/** A token would become what is valid for longer than itself. */
+/** Otherwise a token could be turned into one that is valid for longer. */
 function requirePassword({ headers }: FastifyRequest, issued: string): void {
   if (/^\s*basic\s/i.test(headers.authorization ?? "")) return;
   throw new WhcbError("unauthenticated", `${issued} is issued for a user and a password: use Basic`);

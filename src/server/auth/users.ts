@@ -1,4 +1,4 @@
-/** Who may use the service: docs/operations.md, Users. */
+/** The users of a service are described in docs/operations.md, Users. */
 import { WhcbError } from "../../domain/errors.js";
 import type { StartUsers } from "../../domain/service-settings.js";
 import { isShortSecret, MIN_SECRET_LENGTH, newSecret, type Random } from "../../platform/random.js";
@@ -14,7 +14,6 @@ export interface Login {
 export interface UserDeps {
   readonly credentials: Store["credentials"];
   readonly random: Random;
-  /** Epoch ms. */
   readonly now: number;
 }
 

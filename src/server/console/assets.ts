@@ -1,4 +1,4 @@
-/** The console's files: named by their content, so that browsers keep them. */
+/** The console's files are named by their content, so browsers keep them. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { FastifyReply } from "fastify";
@@ -11,7 +11,7 @@ interface Asset {
 
 const BY_PATH = new Map<string, Asset>();
 
-/** Their paths. Throws if a file is missing, as `npm run build` copies them. */
+/** `npm run build` copies the files. Loading throws if one is missing. */
 export const ASSETS = {
   style: load("console.css", "text/css; charset=utf-8"),
   script: load("console.js", "text/javascript; charset=utf-8"),
@@ -22,7 +22,7 @@ export const ASSETS = {
 export type AssetPaths = Readonly<typeof ASSETS>;
 
 function load(name: string, type: string): string {
-  // Beside this file, and beside the built one.
+  // The folder is beside this file, and beside the built one.
   const content = readFileSync(new URL(`./assets/${name}`, import.meta.url));
   const hash = createHash("sha256").update(content).digest("hex").slice(0, 16);
   const path = `/console/assets/${name.replace(/\.(\w+)$/, `-${hash}.$1`)}`;
@@ -30,7 +30,7 @@ function load(name: string, type: string): string {
   return path;
 }
 
-/** Throws `not-found`: also for a file of another version. */
+/** Throws `not-found`, for a file of another version too. */
 export function sendAsset(path: string, reply: FastifyReply): FastifyReply {
   const asset = BY_PATH.get(path);
   if (asset === undefined) throw new WhcbError("not-found", "The console has no such file");

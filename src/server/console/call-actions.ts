@@ -1,13 +1,12 @@
-/** The actions on calls, in words. */
 import { count } from "../../domain/count.js";
 import type { ActionResult, CallAction } from "../use-cases/act-on-calls.js";
 
 interface ActionText {
   readonly button: string;
   title(calls: number): string;
-  /** What it means for these calls. */
+  /** Says what it means for these calls. */
   effect(calls: number): string;
-  /** What has been done to this many, or none. */
+  /** Says what has been done to so many calls, or to none. */
   done(calls: number): string;
 }
 
@@ -32,12 +31,12 @@ export const CALL_ACTIONS: Readonly<Record<CallAction, ActionText>> = {
       const each = calls === 1 ? "it once" : "each of them once, in the order in which they arrived";
       return `The service sends ${each}, whether retries are enabled or not.`;
     },
-    // True for as long as it is shown.
+    // The sentence is true for as long as it is shown.
     done: (calls) => (calls === 0 ? "No call is replayed." : `The replay of ${count(calls, "call")} was requested.`),
   },
 };
 
-/** "190 calls were marked successful. 10 had changed in the meantime: they are as they were." */
+/** An example: "190 calls were marked successful. 10 had changed in the meantime: left as they are." */
 export function describeResult(action: CallAction, { done, changed, notFound, waiting }: ActionResult): string {
   const sentences = [
     CALL_ACTIONS[action].done(done),

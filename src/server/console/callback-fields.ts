@@ -1,10 +1,10 @@
-/** The form of a callback, without its key: what it shows, what it sends, and what another changed in the meantime. */
+/** The form of a callback shows and sends these fields, all but its key, and finds what another user changed meanwhile. */
 import { type CallbackSettings, isOtherOrigin } from "../../domain/callback.js";
 import { type ErrorCode, isWhcbError } from "../../domain/errors.js";
 import { shownUrl } from "../../domain/mask.js";
 import { formProblem } from "./page.js";
 
-/** Named by their path in the API's document, in the screen's order. */
+/** The fields are named by their path in the API's document, and have the screen's order. */
 export const LABELS = {
   name: "Callback Name",
   url: "Destination URL",
@@ -21,10 +21,10 @@ export const KEY_LABEL = "Auth Parameter";
 
 export type FieldName = keyof typeof LABELS;
 
-/** As in the API's document; "none" as `auth.type`: no credential is sent. */
+/** Values are those of the API's document. "none" as `auth.type` means that no credential is sent. */
 export type CallbackFields = Readonly<Record<FieldName, string>>;
 
-/** By field; "auth.key" too. */
+/** Problems are kept by field, with "auth.key". */
 export type Problems = ReadonlyMap<string, string>;
 
 const NAMES = Object.keys(LABELS) as FieldName[];
@@ -41,7 +41,7 @@ export const NEW_FIELDS: CallbackFields = {
   email: "",
 };
 
-/** Without the URL's secrets: in `readSettings` what is shown of a URL means the stored one. */
+/** The URL is shown without its secrets. `readSettings` takes that for the stored URL. */
 export function fieldsOf(stored: CallbackSettings): CallbackFields {
   const { auth, events, ...settings } = stored;
   return {
@@ -81,7 +81,7 @@ export type ReadSettings =
   | { readonly kind: "valid"; readonly settings: CallbackSettings }
   | { readonly kind: "invalid"; readonly problems: Problems };
 
-/** `parse`: the API's. `key`: "" keeps the stored one, for a URL of the same origin. */
+/** `parse` is the API's. An empty `key` keeps the stored one, for a URL of the same origin. */
 export function readSettings(
   fields: CallbackFields,
   key: string,
@@ -108,7 +108,7 @@ function findKeyProblem(fields: CallbackFields, key: string, stored: CallbackSet
 
 function documentOf(fields: CallbackFields, key: string, stored: CallbackSettings | null): Record<string, unknown> {
   const type = fields["auth.type"];
-  // Of a stored one, the type stays.
+  // A stored callback keeps its type.
   const none = stored === null ? { type: NEW_FIELDS["auth.type"], key: "" } : { key: "" };
   return {
     ...fields,
@@ -133,29 +133,29 @@ export function problemsOf(error: unknown): Problems {
   return new Map([[field, formProblem(error)]]);
 }
 
-/** What an edit form was loaded with. */
+/** An edit form was loaded with these values. */
 export interface LoadedForm {
   readonly fields: CallbackFields;
-  /** These differ for each URL and key, and don't give them away. */
+  /** The marks differ for each URL and key, and don't give them away. */
   readonly urlMark: string;
   readonly keyMark: string;
 }
 
 export interface ForeignChange {
   readonly label: string;
-  /** null: of the key, or a secret in the URL, which aren't shown. */
+  /** It is null for the key, or a secret in the URL, which aren't shown. */
   readonly values: { readonly before: string; readonly after: string } | null;
 }
 
 export interface Conflict {
   readonly changes: readonly ForeignChange[];
-  /** As typed, but with the other's changes of fields that weren't touched. */
+  /** The fields are as typed, with the other user's changes where nothing was typed. */
   readonly merged: CallbackFields;
-  /** Changed by both, to different values. */
+  /** Both changed these fields, to different values. */
   readonly problems: Problems;
 }
 
-/** null: nobody changed the callback since. */
+/** Returns null if nobody has changed the callback since. */
 export function findConflict(loaded: LoadedForm, typed: CallbackFields, stored: LoadedForm): Conflict | null {
   const isUrlChanged = loaded.urlMark !== stored.urlMark;
   const changed = NAMES.filter((name) => loaded.fields[name] !== stored.fields[name] || (name === "url" && isUrlChanged));

@@ -1,9 +1,9 @@
 import { parseUrl } from "../../domain/mask.js";
 
-/** It goes with forms and in addresses. */
+/** A target goes with forms and in addresses. */
 const LONGEST_TARGET = 2000;
 
-/** The path, if it is below /console and not its sign-in, else /console: anybody may have made it. */
+/** Returns the path if it is below /console and not its sign-in, else /console: anybody may have made it. */
 export function pathInConsole(to: string): string {
   const base = "http://console.invalid";
   const url = to.startsWith("/console") && to.length <= LONGEST_TARGET ? parseUrl(to, base) : null;

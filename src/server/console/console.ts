@@ -1,4 +1,4 @@
-/** The console: pages for the browser, with sessions in place of the API's credentials. All else of the service applies to them too. */
+/** The console's pages have sessions in place of the API's credentials. Everything else of the service applies to them too. */
 import type { IncomingMessage } from "node:http";
 import cookies from "@fastify/cookie";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
@@ -35,10 +35,9 @@ const HEADERS = {
 };
 const HTML = "text/html; charset=utf-8";
 
-/** A form with a page of selected calls, or a callback's settings. */
+/** A form may have a page of selected calls, or a callback's settings. */
 const FORM_LIMIT = 262_144;
 
-/** A plugin of Fastify. */
 export async function consolePlugin(app: FastifyInstance, context: RouteContext): Promise<void> {
   const { store, timers, maxConnections } = context.deps;
   const sessions = new Sessions(context.deps);
@@ -81,7 +80,7 @@ export async function consolePlugin(app: FastifyInstance, context: RouteContext)
   await app.register(async (pages) => addPages(pages, { ...context, sessions }));
 
   function addPages(pages: FastifyInstance, consoleContext: ConsoleContext): void {
-    // Before a body is read: only of a visitor who is signed in, or wants to be.
+    // It runs before a body is read. Only a visitor who is signed in, or wants to be, may send one.
     pages.addHook("onRequest", async (request, reply) => {
       const visitor = await sessions.find(request, !isBackground(request));
       const { isOpen = false } = request.routeOptions.config;
@@ -106,7 +105,7 @@ export async function consolePlugin(app: FastifyInstance, context: RouteContext)
       const topics = [(request.query as Query).topic ?? []].flat();
       await live.start({ topics, session: formToken(request), request, reply });
     });
-    // Before a form's token is checked.
+    // It answers before a form's token is checked.
     const noSuchPage = { preValidation: throwNoSuchPage, handler: throwNoSuchPage };
     pages.route({ method: ["GET", "HEAD", "POST"], url: "/console/*", ...noSuchPage });
     pages.route({ method: "POST", url: "/console", ...noSuchPage });
@@ -118,7 +117,7 @@ export async function consolePlugin(app: FastifyInstance, context: RouteContext)
       return reply;
     }
     const target = `/console/sign-in?to=${encodeURIComponent(request.url)}`;
-    // A link of another site: the browser holds the cookie back. From our own page it sends it.
+    // The browser holds the cookie back when a link of another site is followed. From our own page it sends it.
     return request.headers["sec-fetch-site"] === "cross-site" ? reply.forward(target) : reply.redirect(target, 303);
   }
 
@@ -128,7 +127,7 @@ export async function consolePlugin(app: FastifyInstance, context: RouteContext)
         hint: "Open its page again; the browser must accept cookies",
       });
     }
-    // It may have ended while the body came.
+    // The session may have ended while the body came.
     if (request.visitor?.credential && !(await isCurrent(request))) throw sessionEnded();
   }
 
@@ -144,7 +143,7 @@ async function throwNoSuchPage(): Promise<never> {
   throw new WhcbError("not-found", "The console has no such page");
 }
 
-/** The script asks by itself: also for a page again (live.js). */
+/** The script asks by itself, for a page again too (live.js). */
 function isBackground({ headers, routeOptions }: FastifyRequest): boolean {
   return routeOptions.config.isBackground === true || headers["x-refresh"] !== undefined;
 }

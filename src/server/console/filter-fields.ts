@@ -1,4 +1,4 @@
-/** The filters of the console's calls: as typed, in a URL; as the store takes them; in words. */
+/** The filters of the console's calls have three forms: as typed in a URL, as the store takes them, and in words. */
 import type { CallStatus } from "../../domain/call.js";
 import { type CallFilter, FAILURE_REASONS, type StatusCodePattern } from "../../domain/call-filter.js";
 import { parseDuration } from "../../domain/duration.js";
@@ -7,7 +7,7 @@ import { toIsoDate } from "../../wire/dates.js";
 import { one, type Query, readFilter } from "../routes/query-parameters.js";
 import { callsUrl } from "./components/callback-page.js";
 
-/** In the order of the form. */
+/** They have the order of the form. */
 export const FIELD_LABELS = {
   since: "Since",
   until: "Until",
@@ -25,25 +25,25 @@ export const FIELD_NAMES = Object.keys(FIELD_LABELS) as readonly FieldName[];
 
 export const LONGEST_FIELD = 200;
 
-/** ATTEMPTED: failed or successful. */
+/** ATTEMPTED means failed or successful. */
 export type StatusChoice = CallStatus | "ATTEMPTED";
 
-/** As in the URL. */
+/** A filter as it was typed, and as URLs have it. */
 export interface TypedFilter {
   readonly status: StatusChoice;
-  /** Those given, trimmed. */
+  /** The fields that were given, trimmed. */
   readonly fields: Readonly<Partial<Record<FieldName, string>>>;
 }
 
 export interface ParsedFilter {
   readonly typed: TypedFilter;
-  /** Without the fields that have a problem. */
+  /** Fields with a problem are left out. */
   readonly filter: CallFilter;
-  /** What is wrong with a field, as a sentence. */
+  /** A sentence says what is wrong with a field. */
   readonly problems: Readonly<Partial<Record<FieldName, string>>>;
 }
 
-/** FAILED calls unless another status is asked for. `now`: since=1h is an hour before. Throws `invalid` for an unknown status. */
+/** Selects FAILED calls unless another status is asked for. since=1h means an hour before `now`. Throws `invalid` for an unknown status. */
 export function parseFilter(query: Query, now: number): ParsedFilter {
   const status = readStatusChoice(query);
   const fields: Partial<Record<FieldName, string>> = {};
@@ -54,7 +54,7 @@ export function parseFilter(query: Query, now: number): ParsedFilter {
       const text = one(query, name)?.trim() ?? "";
       if (text === "") continue;
       fields[name] = text.slice(0, LONGEST_FIELD);
-      // It is in many links of the page, and some texts take long to read.
+      // The text is in many links of the page, and some texts take long to read.
       if (text.length > LONGEST_FIELD) throw new WhcbError("invalid", `${name} must have at most ${LONGEST_FIELD} characters`);
       filter = { ...filter, ...readField(name, text, now) };
     } catch (error) {
@@ -96,7 +96,7 @@ export function typedQuery({ status, fields }: TypedFilter, extra: Readonly<Reco
   return new URLSearchParams({ ...(status !== "FAILED" && { status }), ...fields, ...extra }).toString();
 }
 
-/** A page of calls, filtered so. */
+/** Returns the path of the filtered calls. */
 export function callsPath(callbackId: string, typed: TypedFilter, extra: Readonly<Record<string, string>> = {}): string {
   const query = typedQuery(typed, extra);
   const path = callsUrl(callbackId);
@@ -108,7 +108,7 @@ export function withField({ status, fields }: TypedFilter, name: FieldName, valu
   return { status, fields: value === null ? others : { ...others, [name]: value } };
 }
 
-/** For a URL or form that means the same later: with the instants, not the times ago. */
+/** Has instants instead of times ago, so a URL or form means the same later. */
 export function settledFields(filter: CallFilter, { status, fields }: TypedFilter): Record<string, string> {
   const instants = { since: filter.since, until: filter.until };
   const settled = Object.entries(instants).flatMap(([name, at]) => (at === undefined ? [] : [[name, toIsoDate(at)] as const]));
@@ -121,7 +121,7 @@ export function statusWord(status: CallStatus): string {
   return STATUS_WORDS[status];
 }
 
-/** Each condition but the status, in words; an instant is a number (epoch ms). */
+/** Describes each condition but the status; an instant is a number (epoch ms). */
 export function describeFilter(filter: CallFilter): readonly (readonly [label: string, value: string | number])[] {
   const { since, until, statusCodes, reason, text, channel, from, messageId } = filter;
   const conditions = [

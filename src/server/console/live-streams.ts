@@ -1,6 +1,6 @@
 /**
- * Tells open pages that what they show has changed: server-sent events. An event is JSON, by topic: its version now. The first event
- * of a stream names all its topics, so a client that reconnects misses nothing.
+ * Server-sent events tell open pages that what they show has changed. An event is JSON: the version of each topic. The first
+ * event of a stream names all its topics, so a client that reconnects misses nothing.
  */
 import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
@@ -8,25 +8,25 @@ import { WhcbError } from "../../domain/errors.js";
 import type { Timers } from "../../platform/clock.js";
 import type { Store } from "../../store/open-store.js";
 
-/** Anything at all: for the list of callbacks. */
+/** The topic of the list of callbacks changes with anything at all. */
 export const EVERYTHING = "*";
 
 const POLL_MS = 1000;
-/** Below the time limits of connections and of usual proxies (60 s). In polls. */
+/** So many polls take less than the time limits of connections and of usual proxies (60 s). */
 const HEARTBEAT_POLLS = 20;
-/** A browser needs one (live.js); without shared workers, one per visible tab. */
+/** A browser needs one stream (live.js), or one per visible tab without shared workers. */
 const MAX_PER_SESSION = 6;
 const MAX_TOTAL = 256;
 const MAX_TOPICS = 50;
 const RETRY_AFTER_SECONDS = "30";
-/** A reader that is slower is disconnected. */
+/** A reader that leaves more unread is disconnected. */
 const MAX_UNREAD_BYTES = 65_536;
 
 export const EVENT_STREAM = "text/event-stream; charset=utf-8";
 
 export interface StreamRequest {
   readonly topics: readonly string[];
-  /** The same for all streams of a session. */
+  /** All streams of a session have the same. */
   readonly session: string;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
@@ -34,16 +34,16 @@ export interface StreamRequest {
 
 interface Stream extends StreamRequest {
   readonly response: ServerResponse;
-  /** By topic, as sent. */
+  /** The versions that were sent, by topic. */
   readonly sent: Map<string, string>;
 }
 
 export interface LiveStreamsDeps {
   readonly callbacks: Store["callbacks"];
   readonly timers: Timers;
-  /** Of the service. */
+  /** The whole service may have so many connections. */
   readonly maxConnections: number;
-  /** Whether its session goes on. */
+  /** Tells whether the request's session goes on. */
   isCurrent(request: FastifyRequest): Promise<boolean>;
 }
 
@@ -59,18 +59,18 @@ export class LiveStreams {
     this.#deps = deps;
   }
 
-  /** Before what belongs to it is read: then a change meanwhile is noticed. */
+  /** Is called before what belongs to the topics is read, so a change meanwhile is noticed. */
   async versionsOf(topics: readonly string[]): Promise<Map<string, string>> {
     const { callbacks } = this.#deps;
     const ids = topics.filter((topic) => topic !== EVERYTHING);
     const versions = ids.length === 0 ? new Map<string, string>() : await callbacks.readVersions(ids);
-    // No callback, or none any more.
+    // The callback doesn't exist, or no longer.
     const entry = (topic: string) => [topic, versions.get(topic) ?? "none"] as const;
     const found = new Map(ids.map(entry));
     return topics.includes(EVERYTHING) ? found.set(EVERYTHING, await callbacks.readWriteCounter()) : found;
   }
 
-  /** Throws `rate-limited` with too many streams of the session, or in total. */
+  /** Throws `rate-limited` if the session or the service has too many streams. */
   async start(asked: StreamRequest): Promise<void> {
     const topics = [...new Set(asked.topics)].slice(0, MAX_TOPICS);
     this.#checkRoom(asked);
@@ -78,7 +78,7 @@ export class LiveStreams {
     this.#checkRoom(asked);
     const { reply } = asked;
     const response = reply.raw;
-    // nginx would collect events.
+    // Otherwise nginx would collect events.
     reply.header("content-type", EVENT_STREAM).header("x-accel-buffering", "no").hijack();
     if (response.destroyed) return;
     const stream: Stream = { ...asked, topics, response, sent: new Map() };
@@ -91,7 +91,7 @@ export class LiveStreams {
     this.#pollLater();
   }
 
-  /** The service stops: it doesn't wait for streams. */
+  /** A service that stops doesn't wait for streams. */
   close(): void {
     this.#isClosed = true;
     for (const { response } of this.#streams) response.end();
@@ -107,12 +107,12 @@ export class LiveStreams {
     throw new WhcbError("rate-limited", `${whose} has as many live updates open as it may have`);
   }
 
-  /** Until nobody watches. */
+  /** Polls until nobody watches. */
   #pollLater(): void {
     this.#deps.timers.after(POLL_MS, async () => {
       this.#isPolling = this.#streams.size > 0;
       if (!this.#isPolling) return;
-      // A fault of the store is not the pages': they keep what they show.
+      // After a fault of the store, pages keep what they show.
       await this.#poll().catch(() => undefined);
       this.#pollLater();
     });
@@ -139,7 +139,7 @@ export class LiveStreams {
   }
 }
 
-/** What has changed. */
+/** Sends what has changed since the last event. */
 function send(stream: Stream, versions: ReadonlyMap<string, string>): void {
   const { topics, sent } = stream;
   const changed = topics.flatMap((topic) => {

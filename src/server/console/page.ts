@@ -1,4 +1,3 @@
-/** What a page of the console has beside what any route has. */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { VNode } from "preact";
 import { isWhcbError } from "../../domain/errors.js";
@@ -8,22 +7,22 @@ import type { Notice, Sessions } from "./sessions.js";
 
 declare module "fastify" {
   interface FastifyContextConfig {
-    /** Also for who isn't signed in. */
+    /** Visitors who aren't signed in see it too. */
     readonly isOpen?: boolean;
-    /** Asked by the script: doesn't keep the session alive. */
+    /** The script asks for it, so it doesn't keep the session alive. */
     readonly isBackground?: boolean;
-    /** Its elements with `data-live` follow what happens: to the callback of its path, else to any. */
+    /** Its elements with `data-live` follow what happens to the callback of its path, else to any. */
     readonly isLive?: boolean;
   }
   interface FastifyRequest {
-    /** null: the page stays as it is. */
+    /** It is null for a page that stays as it is. */
     live: LiveState | null;
   }
   interface FastifyReply {
     showPage(page: Page): FastifyReply;
-    /** After a POST. The page at `path` shows the notice. */
+    /** Answers a POST. The page at `path` shows the notice. */
     seeOther(path: string, notice?: Notice): FastifyReply;
-    /** From or to another host: a form may not be redirected there, and a redirect from there brings no cookie. */
+    /** Leads from or to another host, where a form may not be redirected and a redirect brings no cookie. */
     forward(url: string): FastifyReply;
   }
 }
@@ -35,36 +34,36 @@ export interface ConsoleContext extends RouteContext {
 export interface Page {
   readonly title: string;
   readonly content: VNode;
-  /** From the list of callbacks to this page, which comes last by itself. */
+  /** It leads from the list of callbacks to this page, which comes last by itself. */
   readonly breadcrumb?: readonly { readonly text: string; readonly href: string }[];
-  /** Beside the title, such as a state's badge or a button. */
+  /** It is beside the title, such as a state's badge or a button. */
   readonly aside?: VNode;
-  /** Shows the callback's tabs. */
+  /** A page with it has the callback's tabs. */
   readonly callback?: { readonly id: string; readonly tab: "settings" | "calls" | "outages" };
-  /** For one short form. */
+  /** A page with one short form is narrow. */
   readonly isNarrow?: boolean;
-  /** 200; 422 for a form with mistakes. */
+  /** The default is 200. A form with mistakes has 422. */
   readonly status?: number;
 }
 
-/** What a page follows, and what it shows of it. */
+/** A page follows the topic, and shows this version of it. */
 export interface LiveState {
-  /** A callback's id, or any. */
+  /** It is a callback's id, or EVERYTHING. */
   readonly topic: string;
   readonly version: string;
 }
 
-/** The fields of a POST; of a GET: none. */
+/** Returns the fields of a POST; a GET has none. */
 export function formOf({ body }: FastifyRequest): URLSearchParams {
   return body instanceof URLSearchParams ? body : new URLSearchParams();
 }
 
-/** After a POST that did what it says. */
+/** Answers a POST that has done what it says. */
 export function redirect(reply: FastifyReply, path: string, text: string): FastifyReply {
   return reply.seeOther(path, { kind: "done", text });
 }
 
-/** What a form shows for an error that a use case throws. Throws again what isn't the user's to correct. */
+/** Returns what a form shows for an error of a use case. Throws it again if the user can't correct it. */
 export function formProblem(error: unknown): string {
   if (!isWhcbError(error)) throw error;
   const { status, document } = answerTo(error);

@@ -3,10 +3,10 @@ import type { Members, MessageResponse } from "../../domain/message-response.js"
 import { escapeJson, INVISIBLE } from "../../platform/unsafe-characters.js";
 import { mapSender } from "../../wire/json/response-json.js";
 
-/** Characters. `parameters`: with what else was given. */
+/** A page shows so many characters. `parameters` counts whatever else was given, too. */
 const SHOWN = { content: 32_768, parameters: 16_384, sender: 200 };
 
-/** What a page has room for. */
+/** Cuts a response to what a page has room for. */
 export function shownPart(response: MessageResponse): { readonly part: MessageResponse; readonly isWhole: boolean } {
   const { from, responseMessage, customParameters } = response;
   let room = SHOWN.parameters;
@@ -40,25 +40,25 @@ export function shownPart(response: MessageResponse): { readonly part: MessageRe
   return { part, isWhole };
 }
 
-/** Never ends with half a character. */
+/** The text never ends with half a character. */
 export function cutText(text: string, length: number): string {
   return text.length <= length ? text : `${text.slice(0, length).replace(/[\ud800-\udbff]$/, "")}…`;
 }
 
-/** For a line with other texts: without what changes the direction of more than itself, even out of an element. */
+/** Is for a line with other texts: it leaves out what changes the direction of more than itself, even out of an element. */
 export function excerpt(text: string, length: number): string {
   return cutText(text, length).replace(/[\u202a-\u202e\u2066-\u2069]/g, "");
 }
 
 const INVISIBLE_CHARACTER = new RegExp(`[${INVISIBLE}]`, "gu");
 
-/** A body that the service has written, with a line per value. The same document: what would hide or reorder text is escaped. */
+/** Writes a body of the service with a line per value. It stays the same document: what would hide or reorder text is escaped. */
 export function prettyBody(body: string, format: BodyFormat): string {
   if (format === "json") return escapeJson(JSON.stringify(JSON.parse(body), null, 2));
   return prettyXml(body).replace(INVISIBLE_CHARACTER, (one) => `&#x${one.codePointAt(0)?.toString(16)};`);
 }
 
-/** Text has no "<": it is escaped. */
+/** Text has no "<", as that is escaped. */
 function prettyXml(xml: string): string {
   let depth = 0;
   const lines = xml.split(/(?<=>)(?=<)/).map((part) => {

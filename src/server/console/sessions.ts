@@ -1,4 +1,4 @@
-/** Who is signed in to the console: docs/operations.md, The console. */
+/** Sessions are described in docs/operations.md, The console. */
 import { createHash, createHmac } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { isLoopbackHost, isUnspecifiedHost } from "../../platform/loopback.js";
@@ -12,7 +12,7 @@ import { pathInConsole } from "./console-path.js";
 
 const LONGEST_MS = 12 * 3_600_000;
 const IDLE_MS = 3_600_000;
-/** Not a write per page. */
+/** A session isn't written for each page. */
 const TOUCH_MS = 60_000;
 /** The browser goes to the session's host at once. */
 const TICKET_MS = 60_000;
@@ -20,15 +20,15 @@ const TICKET_MS = 60_000;
 const NOTICE_SECONDS = 60;
 
 export interface Visitor {
-  /** null: not signed in. */
+  /** It is null if nobody is signed in. */
   readonly credential: StoredCredential | null;
-  /** Of the session, else of the visit; forms and notices are bound to it. "": no cookie. */
+  /** The token of the session, else of the visit: forms and notices are bound to it. Without a cookie it is "". */
   readonly token: string;
 }
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** null until the console has looked for a session. */
+    /** It is null until the console has looked for a session. */
     visitor: Visitor | null;
   }
 }
@@ -41,7 +41,7 @@ export interface SessionEntry {
 export interface Notice {
   readonly kind: "done" | "problem";
   readonly text: string;
-  /** What may be done next. */
+  /** The link leads to what may be done next. */
   readonly link?: { readonly text: string; readonly href: string };
 }
 
@@ -52,7 +52,7 @@ export class Sessions {
     this.#deps = deps;
   }
 
-  /** `isActive`: the visitor did something, so the session stays for another hour. */
+  /** If the visitor did something (`isActive`), the session stays for another hour. */
   async find(request: FastifyRequest, isActive: boolean): Promise<Visitor> {
     const { store, clock } = this.#deps;
     const token = cookieOf(request, "session");
@@ -67,8 +67,8 @@ export class Sessions {
   }
 
   /**
-   * Always with a new token: one that was planted is worth nothing. Where the session needs a host of its own, returns that host's
-   * origin, and a ticket for `enter` there; else null.
+   * The session always gets a new token, so one that was planted is worth nothing. If it needs a host of its own, returns that
+   * host's origin, and a ticket for `enter` there; else null.
    */
   async begin(request: FastifyRequest, reply: FastifyReply, credential: StoredCredential): Promise<SessionEntry | null> {
     const { store, clock, random } = this.#deps;
@@ -84,12 +84,12 @@ export class Sessions {
     return null;
   }
 
-  /** Once, at the host that the ticket is for. false: it is for another one, has been used or has expired. */
+  /** A ticket enters once, at the host that it is for. Returns false if it is for another one, has been used or has expired. */
   async enter(request: FastifyRequest, reply: FastifyReply, ticket: string): Promise<boolean> {
     const { store, clock, random } = this.#deps;
     const ticketHash = hashTicket(ticket, request.host);
     const now = clock.now();
-    // Read first: a stranger's guesses write nothing.
+    // It is read first, so a stranger's guesses write nothing.
     const found = await store.sessions.find(ticketHash, { ...limitsAt(now), createdAfter: now - TICKET_MS });
     const token = newSecret(random);
     if (found === null || !(await store.sessions.replaceToken(ticketHash, hashToken(token, request.host)))) return false;
@@ -102,7 +102,7 @@ export class Sessions {
     setCookie(request, reply, "session", "", 0);
   }
 
-  /** People sign in at an address that they know, not at the host of a session that has ended. null: the request's is known. */
+  /** People sign in at an address that they know, not at the host of a session that has ended. Returns null if the request's is known. */
   signInOrigin(request: FastifyRequest): string | null {
     const name = hostNameOf(request.host);
     const isKnown = !this.#isShared(request) || isLoopbackHost(name) || isUnspecifiedHost(name);
@@ -117,14 +117,14 @@ export class Sessions {
     );
   }
 
-  /** For a form of a visitor without a session. */
+  /** Binds a form to a visitor without a session. */
   beginVisit(request: FastifyRequest, reply: FastifyReply): Visitor {
     const token = newSecret(this.#deps.random);
     setCookie(request, reply, "visit", token, LONGEST_MS / 1000);
     return { credential: null, token };
   }
 
-  /** Shown by the next page. In a cookie, since a URL could be made by anybody; signed, since any server of this host can set one. */
+  /** The next page shows it. It is in a cookie, as anybody could make a URL, and signed, as any server of this host can set a cookie. */
   leaveNotice(request: FastifyRequest, reply: FastifyReply, notice: Notice): void {
     const text = Buffer.from(JSON.stringify({ ...notice, text: notice.text.slice(0, 500) })).toString("base64url");
     setCookie(request, reply, "notice", `${text}.${this.#signatureOf(text, request)}`, NOTICE_SECONDS);
@@ -155,7 +155,7 @@ function tokenOf({ visitor }: FastifyRequest): string {
   return visitor?.token ?? "";
 }
 
-/** For a form's hidden field. */
+/** Returns the value of a form's hidden field. */
 export function formToken(request: FastifyRequest): string {
   return createHmac("sha256", tokenOf(request)).update("form").digest("base64url");
 }
@@ -186,7 +186,7 @@ function cookieName(request: FastifyRequest, name: CookieName): string {
   return `whcb-${name}${portOf(request).replace(":", "-")}`;
 }
 
-/** ":8787"; "": the scheme's. */
+/** Returns ":8787", or "" for the scheme's port. */
 function portOf({ host }: FastifyRequest): string {
   return /:\d+$/.exec(host)?.[0] ?? "";
 }

@@ -1,18 +1,17 @@
-/** One flush to disk for many requests. */
+/** Many requests share one flush to disk. */
 import { isWhcbError } from "../../domain/errors.js";
 import type { NewCall, SubmittedCalls } from "../../store/calls/accept-calls.js";
 import type { Metrics } from "../operations/metrics.js";
 import type { ServerDeps } from "../server-deps.js";
 
-/** Per transaction. A request's calls are never split. */
+/** A transaction has at most so many calls, but a request's calls are never split. */
 const MAX_GROUP_CALLS = 2000;
 const MAX_GROUP_BYTES = 4 * 1024 * 1024;
 
-/** Of the event loop. */
 const MAX_EVENT_LOOP_TURNS = 16;
 
 interface Waiter extends SubmittedCalls {
-  /** Approximate. */
+  /** It is approximate. */
   readonly bytes: number;
   readonly resolve: (accepted: number) => void;
   readonly reject: (error: unknown) => void;
@@ -29,7 +28,7 @@ export class AcceptQueue {
     this.#metrics = metrics;
   }
 
-  /** New calls, once all are on disk. Throws as `acceptCalls`; then none was stored. */
+  /** Resolves to the number of new calls once all are on disk. Rejects as `store.calls.accept` does; then none was stored. */
   accept(callbackId: string, calls: readonly NewCall[], bytes: number): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#waiters.push({ callbackId, calls, bytes, resolve, reject });
@@ -58,7 +57,7 @@ export class AcceptQueue {
     const { store, clock } = this.#deps;
     try {
       const left = new Set(await store.calls.accept(group, clock.now()));
-      // Of an id in two requests, the first is stored.
+      // If two requests have the same id, the first one is stored.
       const accepted = group.map(({ calls }) => calls.filter(({ id }) => left.delete(id)).length);
       this.#notify(group, accepted);
       for (const [index, { resolve }] of group.entries()) resolve(accepted[index] ?? 0);
@@ -72,7 +71,7 @@ export class AcceptQueue {
     }
   }
 
-  /** Once per callback. */
+  /** Notifies once per callback. */
   #notify(group: readonly Waiter[], accepted: readonly number[]): void {
     const counts = new Map<string, number>();
     for (const [index, { callbackId }] of group.entries())

@@ -1,4 +1,4 @@
-/** Stored before the 202 (docs/contract.md, What ours adds). */
+/** Responses are stored before the 202 (docs/contract.md, What ours adds). */
 import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { idKey } from "../../domain/call.js";
@@ -19,7 +19,7 @@ import type { CallbackPath, RouteContext } from "../routes/route-context.js";
 import type { AcceptQueue } from "./accept-queue.js";
 import { type Line, readLines } from "./ndjson.js";
 
-/** Two at once. Not the budget that streams hold a part of: they would wait for each other. */
+/** Two long lines fit at once. Streams hold a part of the budget of bodies: with long lines from it, they would wait for each other. */
 const LONG_LINES_BYTES = 32 * 1024 * 1024;
 
 export function addIngestRoute(app: FastifyInstance, { docs, deps, lookup, queue, authenticator }: RouteContext): void {
@@ -60,7 +60,7 @@ interface IngestDeps {
   readonly random: Random;
 }
 
-/** All or none; ids in the order given. Throws `invalid`, also for a disabled kind. */
+/** Stores all or none, and returns their ids in the order given. Throws `invalid`, also for a disabled kind. */
 async function ingestBody(deps: IngestDeps, callback: Callback, { body, bodyBytes }: FastifyRequest): Promise<readonly string[]> {
   const { parseSubmissions } = await lazyParts.callParsers();
   const calls = parseSubmissions(body).map((submission) => newCall(deps, callback, submission));
@@ -69,10 +69,10 @@ async function ingestBody(deps: IngestDeps, callback: Callback, { body, bodyByte
 }
 
 interface IngestedLines {
-  /** New calls. */
+  /** Repeated ids don't count. */
   readonly accepted: number;
   readonly rejected: readonly RejectedLine[];
-  /** After MAX_REJECTED rejected lines. */
+  /** It is set after MAX_REJECTED rejected lines. */
   readonly stoppedAtLine?: number;
 }
 
@@ -81,14 +81,14 @@ interface RejectedLine {
   readonly errorDetail: string;
 }
 
-/** Per commit; or this many characters and one line. */
+/** A commit has at most so many lines, or so many characters and one line. */
 const BATCH_LINES = 1000;
 const BATCH_LENGTH = STREAM_BYTES / 2;
 const MAX_REJECTED = 1000;
 
 interface LineStream {
   readonly chunks: AsyncIterable<Buffer | string>;
-  /** Its user may have been removed since it began. */
+  /** The stream's user may have been removed since it began. */
   mayGoOn(): Promise<boolean>;
 }
 
@@ -156,7 +156,7 @@ async function commitLines(queue: AcceptQueue, callbackId: string, { lines, leng
       return 0;
     }
     if (!isWhcbError(error, "invalid")) throw error;
-    // Halve until the other callback's id is alone.
+    // The lines are halved until the other callback's id is alone.
     const middle = lines.length >> 1;
     const before = await commitLines(queue, callbackId, { lines: lines.slice(0, middle), length, reject });
     return before + (await commitLines(queue, callbackId, { lines: lines.slice(middle), length, reject }));

@@ -1,18 +1,18 @@
-/** In bounded memory. */
+/** Lines are read in bounded memory. */
 import { isUtf8 } from "node:buffer";
 import { CollectedBytes } from "../../wire/collected-bytes.js";
 import { STREAM_BYTES } from "../requests/bodies.js";
 import type { ByteBudget } from "../requests/byte-budget.js";
 
-/** Bytes. Longer lines are reported and skipped. */
+/** Lines of more bytes are reported and skipped. */
 export const LONGEST_LINE = 10_485_760;
-/** Bytes; a longer line needs room. */
+/** A line of more bytes needs room. */
 export const SHORT_LINE = STREAM_BYTES / 2;
 
 export interface Line {
-  /** From 1. */
+  /** The first line is 1. */
   readonly number: number;
-  /** null: `problem` says why. */
+  /** If it is null, `problem` says why. */
   readonly text: string | null;
   readonly problem?: string;
 }
@@ -21,7 +21,7 @@ const TOO_LONG = "the line is longer than 10 MiB";
 
 const LINE_FEED = 10;
 
-/** \n or \r\n, optional on the last; empty ones are skipped. Reads no faster than lines are taken. */
+/** Lines end with \n or \r\n, which the last one may lack; empty ones are skipped. Reads no faster than lines are taken. */
 export async function* readLines(stream: AsyncIterable<Buffer | string>, room: ByteBudget): AsyncGenerator<Line> {
   let number = 0;
   let rest = new CollectedBytes();
@@ -41,7 +41,7 @@ export async function* readLines(stream: AsyncIterable<Buffer | string>, room: B
   try {
     for await (const piece of stream) {
       const chunk = typeof piece === "string" ? Buffer.from(piece) : piece;
-      // Only the chunk: rescanning the rest is O(n²).
+      // Only the chunk is searched: rescanning the rest is O(n²).
       const end = chunk.lastIndexOf(LINE_FEED);
       if (end !== -1) {
         rest.add(chunk.subarray(0, end));
@@ -68,7 +68,7 @@ export async function* readLines(stream: AsyncIterable<Buffer | string>, room: B
   }
 }
 
-/** null: not UTF-8. Latin-1 has a character for each byte. */
+/** A line that isn't UTF-8 is null. Latin-1 has a character for each byte. */
 function linesOf(bytes: Buffer): readonly (string | null)[] {
   if (isUtf8(bytes)) return bytes.toString().split("\n");
   return bytes
@@ -79,6 +79,6 @@ function linesOf(bytes: Buffer): readonly (string | null)[] {
 }
 
 function isOverLimit(text: string): boolean {
-  // At most 3 bytes per character.
+  // A character has at most 3 bytes.
   return text.length * 3 > LONGEST_LINE && Buffer.byteLength(text) > LONGEST_LINE;
 }

@@ -12,13 +12,13 @@ import type { ServerDeps } from "../server-deps.js";
 export interface Metrics {
   accepted(count: number): void;
   answered(request: AnsweredRequest): void;
-  /** Prometheus text format. */
+  /** Renders the text format of Prometheus. */
   render(): Promise<{ readonly contentType: string; readonly text: string }>;
 }
 
 export interface AnsweredRequest {
   readonly method: string;
-  /** The pattern: few values. */
+  /** It is the route's pattern, which has few values. */
   readonly route: string;
   readonly status: number;
   readonly seconds: number;
@@ -93,7 +93,10 @@ export interface MetricsPlace {
   readonly timers: Timers;
 }
 
-/** Without credentials. On loopback not for web pages: they send another Host. Elsewhere a scraper's Host may be any. Rejects as `listen`. */
+/**
+ * Needs no credentials. On loopback web pages are rejected by their Host; elsewhere a scraper's Host may be any. Rejects as
+ * `listen` does.
+ */
 export async function serveMetrics(metrics: Metrics, { host, port, timers }: MetricsPlace): Promise<Server> {
   const isForAnyHost = !isLoopbackHost(host);
   const server = new Connections({ limit: MAX_SCRAPERS, timers }).createServer(async (request, response) => {

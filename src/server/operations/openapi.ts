@@ -1,4 +1,4 @@
-/** Generated at the first request. */
+/** The document is generated at the first request. */
 import Fastify, { type FastifyInstance } from "fastify";
 import { lazyParts } from "../lazy-parts.js";
 import { decorateRequests } from "../requests/send-document.js";
@@ -10,7 +10,7 @@ const SECURITY = {
   bearer: { type: "http", scheme: "bearer" },
 } as const;
 
-/** In a second app: the first one doesn't pay for schemas. */
+/** A second app gets the routes with their schemas, so the first one doesn't pay for them. */
 export async function openApiDocument(
   version: string,
   addRoutes: (app: FastifyInstance, docs: RouteContext["docs"]) => void,

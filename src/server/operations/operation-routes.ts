@@ -12,7 +12,7 @@ export interface OperationRoutes {
 
 const HEALTHY = Buffer.from('{"status":"ok"}');
 const RECHECK_MS = 1_000;
-/** For a load balancer's sake: the store waits up to 40 s for a database that doesn't answer. */
+/** A load balancer isn't that patient: the store waits up to 40 s for a database that doesn't answer. */
 const PATIENCE_MS = 3_000;
 const SILENT = `The database hasn't answered within ${spellDuration(PATIENCE_MS)}`;
 
@@ -46,12 +46,12 @@ export function addOpenApiRoute(app: FastifyInstance, render: () => Promise<stri
   });
 }
 
-/** Bytes: Fastify adds a charset to JSON text. */
+/** It sends bytes, as Fastify adds a charset to JSON text. */
 function sendJson(reply: FastifyReply, json: Buffer): FastifyReply {
   return reply.header("content-type", "application/json").send(json);
 }
 
-/** null if the store is writable. At most one write at a time and one a second, whatever it takes. */
+/** Returns null if the store is writable. It writes at most once at a time and once a second. */
 function checkedStore({ store, clock, timers, logger }: ServerDeps): () => Promise<string | null> {
   let reason: Promise<string | null> = Promise.resolve(null);
   let validUntil = Number.NEGATIVE_INFINITY;

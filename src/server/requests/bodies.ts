@@ -1,4 +1,4 @@
-/** JSON and XML are read whole (10 MiB and 60 s at most), NDJSON is streamed. */
+/** JSON and XML are read whole (10 MiB and 60 s at most); NDJSON is streamed. */
 import type { IncomingMessage } from "node:http";
 import { errorCodes, type FastifyInstance, type FastifyRequest } from "fastify";
 import type { BodyFormat } from "../../domain/callback.js";
@@ -37,14 +37,14 @@ export function addBodyParsers(app: FastifyInstance): void {
   });
 }
 
-/** Within the route's limit. Fastify's own reader keeps a list of the pieces. */
+/** Reads at most the route's limit. Fastify's own reader keeps a list of the pieces. */
 export function readBody({ headers, routeOptions }: FastifyRequest, payload: IncomingMessage): Promise<Buffer> {
   const { bodyLimit = BODY_LIMIT } = routeOptions;
   const announced = Number(headers["content-length"]);
   const collected = new CollectedBytes();
   return new Promise((resolve, reject) => {
     if (announced > bodyLimit) return reject(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
-    // The connection broke while the login was checked: no event follows.
+    // If the connection broke while the login was checked, no event follows.
     if (payload.destroyed) return reject(new WhcbError("malformed", "the connection was closed before the body came"));
     const onData = (piece: Buffer): void => {
       if (collected.length + piece.length <= bodyLimit) {
@@ -60,7 +60,7 @@ export function readBody({ headers, routeOptions }: FastifyRequest, payload: Inc
   });
 }
 
-/** As NDJSON; any other body is read whole. */
+/** Only NDJSON is streamed. */
 export function isStreamed({ routeOptions, mediaType = "" }: FastifyRequest): boolean {
   return routeOptions.config.takesNdjson === true && NDJSON_TYPES.has(mediaType);
 }
@@ -77,7 +77,7 @@ async function parseBody(contentType: string, body: Buffer): Promise<unknown> {
   }
 }
 
-/** By the first character; the documented mark request has no Content-Type. */
+/** Guesses by the first character: the documented mark request has no Content-Type. */
 function guessFormat(body: Buffer): BodyFormat | null {
   const [first] = /[^\s\ufeff]/.exec(body.subarray(0, 1024).toString()) ?? [];
   return first === "{" ? "json" : first === "<" ? "xml" : null;
@@ -105,13 +105,13 @@ function decode(body: Buffer): string {
   }
 }
 
-/** From headers to last byte. */
+/** A body has this time from the headers to its last byte. */
 const BODY_DEADLINE_MS = 60_000;
 const SWEEP_MS = 5000;
 
 /** Node's own limit would end long NDJSON streams. */
 export function endSlowBodies(app: FastifyInstance, timers: Timers): void {
-  /** By deadline. */
+  /** The earliest deadline comes first. */
   const deadlines = new Map<FastifyRequest, number>();
   let cancel: (() => void) | null = null;
 
@@ -128,7 +128,7 @@ export function endSlowBodies(app: FastifyInstance, timers: Timers): void {
   app.addHook("preParsing", (request, _, payload, done) => {
     if (!isStreamed(request) && !request.raw.destroyed) {
       deadlines.set(request, timers.runningMs() + BODY_DEADLINE_MS);
-      // Also when the connection breaks, which no hook of Fastify tells.
+      // No hook of Fastify tells that the connection broke.
       request.raw.once("close", () => deadlines.delete(request));
       cancel ??= timers.after(SWEEP_MS, sweep);
     }
@@ -144,12 +144,12 @@ export function endSlowBodies(app: FastifyInstance, timers: Timers): void {
   });
 }
 
-/** Of an NDJSON stream, as long as it lasts: an unfinished line, and lines that aren't stored yet. A longer line reserves its own. */
+/** An NDJSON stream takes as much while it lasts: an unfinished line, and lines that aren't stored yet. A longer line reserves its own. */
 export const STREAM_BYTES = 512 * 1024;
 
 const BUSY = answerTo(new WhcbError("unavailable", "too many bytes of request bodies are in memory"));
 
-/** Until the answer is taken, which may name many rejected lines. Without room: 503, before the body is read. */
+/** Reserves room until the answer, which may name many rejected lines, is taken. Without room it answers 503 before the body is read. */
 export function limitBodies(app: FastifyInstance, budget: ByteBudget, { timers, limit }: BodyLimits): void {
   const reading = new Map<FastifyRequest, number>();
   const handled = new Map<FastifyRequest, number>();
@@ -169,7 +169,7 @@ export function limitBodies(app: FastifyInstance, budget: ByteBudget, { timers, 
     if (bytes !== undefined) handled.set(request, bytes);
     done();
   });
-  // Not before: the calls of a client who has gone may still be on their way to the database.
+  // Room isn't released before: the calls of a client who has gone may still be on their way to the database.
   app.addHook("onSend", (request, { raw }, payload, done) => {
     const end = () => {
       release(reading, request);
@@ -190,11 +190,11 @@ export function limitBodies(app: FastifyInstance, budget: ByteBudget, { timers, 
 
 interface BodyLimits {
   readonly timers: Timers;
-  /** Counts for a body of unknown length. */
+  /** A body of unknown length counts as that many bytes. */
   readonly limit: number;
 }
 
-/** 0 for a body that isn't read, or is rejected for its length. */
+/** Returns 0 for a body that isn't read, or is rejected for its length. */
 function bytesToReserve(request: FastifyRequest, largest: number): number {
   const { headers, routeOptions } = request;
   if (isSafe(request)) return 0;

@@ -24,7 +24,7 @@ export class ByteBudget {
     return true;
   }
 
-  /** First come, first served. */
+  /** Resolves in the order of the calls, as room is released. */
   reserve(bytes: number): Promise<void> {
     if (this.#waiting.length === 0 && this.tryReserve(bytes)) return Promise.resolve();
     return new Promise((resolve) => this.#waiting.push({ bytes, resolve }));

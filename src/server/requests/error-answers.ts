@@ -1,4 +1,4 @@
-/** docs/contract.md, Errors. */
+/** The answers are those of docs/contract.md, Errors. */
 import { STATUS_CODES } from "node:http";
 import { type ErrorCode, isWhcbError } from "../../domain/errors.js";
 import type { ErrorDocument } from "../../wire/json/error-json.js";
@@ -47,7 +47,7 @@ const SUMMARY_OF: Readonly<Partial<Record<ErrorCode, string>>> = {
   unavailable: "The service can't do this now",
 };
 
-/** Their messages describe internals: not for clients. */
+/** Their messages describe internals, so clients don't get them. */
 const INTERNAL: ReadonlySet<ErrorCode> = new Set(["config", "network", "items-failed", "unavailable", "interrupted"]);
 
 export const RETRY_AFTER_SECONDS = "5";
@@ -57,7 +57,7 @@ export function errorAnswer(status: number, summary: string, detail: string, hea
   return { status, document: { errorSummary: summary, errorText, errorDetail: detail }, headers };
 }
 
-/** Unexpected: a plain 500, details only in the log. */
+/** An unexpected error becomes a plain 500, with its details only in the log. */
 export function answerTo(error: unknown): ErrorAnswer {
   if (isWhcbError(error)) {
     const status = STATUS_OF[error.code];
@@ -87,7 +87,7 @@ export function methodNotAllowed(allowed: readonly string[]): ErrorAnswer {
   return errorAnswer(405, "The method isn't allowed here", `This path allows ${allow}`, { allow });
 }
 
-/** Errors of Fastify and Node. */
+/** Errors of Fastify and Node have a status of their own. */
 function statusOf(error: unknown): number {
   if (typeof error !== "object" || error === null || !("statusCode" in error)) return 500;
   return typeof error.statusCode === "number" ? error.statusCode : 500;

@@ -12,16 +12,16 @@ declare module "fastify" {
     readonly answers: ByteBudget;
   }
   interface FastifyRequest {
-    /** null if not supported. */
+    /** It is null if what Accept asks for isn't supported. */
     negotiated: Negotiated | null;
-    /** null without authentication. */
+    /** It is null without authentication. */
     credential: StoredCredential | null;
-    /** 0 unless read whole. */
+    /** It is 0 unless the body is read whole. */
     bodyBytes: number;
   }
 }
 
-/** Fastify wants them before hooks set them. */
+/** Fastify wants them declared before hooks set them. */
 export function decorateRequests(app: FastifyInstance): void {
   app.decorateRequest("negotiated", null);
   app.decorateRequest("credential", null);
@@ -35,7 +35,7 @@ export interface Answer {
   readonly status?: number;
 }
 
-/** Bytes: Fastify adds a charset to JSON text. */
+/** Sends bytes, as Fastify adds a charset to JSON text. */
 export function send(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -51,7 +51,7 @@ export function send(
     .send(bytes);
 }
 
-/** Six of the largest pages, and small answers. */
+/** Six of the largest pages fit, and small answers. */
 export const ANSWER_BYTES = 128 * 1024 * 1024;
 
 /**
@@ -65,7 +65,7 @@ export function reserveAnswer(request: FastifyRequest, { raw }: FastifyReply, by
   raw.once("close", () => answers.release(bytes));
 }
 
-/** Throws as `reserveAnswer`, before what is answered is read. */
+/** Does what `reserveAnswer` does, but before the answer is read, and reserves nothing. */
 export function requireRoom({ server }: FastifyRequest, bytes: number): void {
   if (!server.answers.hasRoom(bytes)) throw noRoom();
 }

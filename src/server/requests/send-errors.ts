@@ -7,7 +7,7 @@ import { type Connections, LINGER_MS } from "../connections.js";
 import type { ServerDeps } from "../server-deps.js";
 import { answerTo, type ErrorAnswer, errorAnswer, methodNotAllowed } from "./error-answers.js";
 
-/** Call before adding routes: collects methods for Allow. */
+/** Is called before routes are added, as it collects their methods for Allow. */
 export function addErrorHandlers(app: FastifyInstance, deps: ServerDeps): void {
   const { timers } = deps;
   const logFailure = failureLog(deps);
@@ -15,7 +15,7 @@ export function addErrorHandlers(app: FastifyInstance, deps: ServerDeps): void {
   app.setErrorHandler((error, request, reply) => {
     const answer = answerTo(error);
     if (answer.status >= 500) logFailure(request.id, error);
-    // Fastify closes the connection after it.
+    // Fastify closes the connection after a 413.
     if (answer.status === 413) lingerAfterAnswer(request, timers);
     sendError(request, reply, answer);
   });
@@ -24,7 +24,7 @@ export function addErrorHandlers(app: FastifyInstance, deps: ServerDeps): void {
     rejectUnread(request, reply, allowed.length > 0 ? methodNotAllowed(allowed) : NO_SUCH_PATH, timers);
   };
   app.setNotFoundHandler(answerNotFound);
-  // Otherwise its body would be read first; POST /healthz needs no credentials.
+  // Otherwise the body would be read first, and POST /healthz needs no credentials.
   app.addHook("preParsing", (request, reply, payload, done) => {
     if (request.is404) answerNotFound(request, reply);
     else done(null, payload);
@@ -33,7 +33,7 @@ export function addErrorHandlers(app: FastifyInstance, deps: ServerDeps): void {
 
 const QUIET_MS = 1_000;
 
-/** While the database is away all requests fail: of those it writes one a second, with the number of the others. */
+/** While the database is away all requests fail. One a second is logged, with the number of the others. */
 function failureLog({ logger, clock }: ServerDeps): (requestId: string, error: unknown) => void {
   let quietUntil = Number.NEGATIVE_INFINITY;
   let unlogged = 0;
@@ -52,21 +52,21 @@ function failureLog({ logger, clock }: ServerDeps): (requestId: string, error: u
 
 export const NO_SUCH_PATH = errorAnswer(404, "Not found", "The service has no such path");
 
-/** Without query and trailing slash. */
+/** Returns the path without query and trailing slash. */
 export function pathOf({ url }: FastifyRequest): string {
   return (url.split("?", 1)[0] ?? "").replace(/(.)\/$/, "$1");
 }
 
 declare module "fastify" {
   interface FastifyContextConfig {
-    /** Of a page of the console: it has its own sign-in, and its errors are pages. */
+    /** A page of the console has its own sign-in, and its errors are pages. */
     page?: { sendError(request: FastifyRequest, reply: FastifyReply, answer: ErrorAnswer): FastifyReply };
   }
 }
 
-/** JSON if the requested format isn't supported. */
+/** Sends JSON if the requested format isn't supported. */
 export function sendError(request: FastifyRequest, reply: FastifyReply, answer: ErrorAnswer): FastifyReply {
-  // Undefined if the path couldn't be read.
+  // There is no config if the path couldn't be read.
   const page = request.routeOptions.config?.page;
   if (page !== undefined) return page.sendError(request, reply, answer);
   const { status, document, headers } = answer;
@@ -88,7 +88,7 @@ export function rejectUnread(request: FastifyRequest, reply: FastifyReply, answe
   sendError(request, reply, answer);
 }
 
-/** Call before an answer with Connection: close: closing with unread bytes causes a reset, which can overtake the answer. */
+/** Is called before an answer with Connection: close. Closing with unread bytes causes a reset, which can overtake the answer. */
 function lingerAfterAnswer({ raw }: FastifyRequest, timers: Timers): void {
   const { socket } = raw;
   if (raw.complete || typeof socket.destroySoon !== "function") return;
@@ -118,7 +118,7 @@ function patternOf(url: string): RegExp {
 /** A browser also sends the cookies that other ports of the host have set. */
 const LONG_HEADERS = "The headers have more than 16 KiB; a browser sends shorter ones once this host's cookies are deleted";
 
-/** Bytes that aren't HTTP: the connection closes. */
+/** Answers bytes that aren't HTTP, and closes the connection. */
 export function answerClientError(error: Error & { readonly code?: string }, socket: Socket, connections: Connections): void {
   if (error.code === "ECONNRESET" || socket.destroyed) return;
   const answerOf = (code: number, detail: string) => errorAnswer(code, "The request can't be read", detail);

@@ -1,4 +1,4 @@
-/** docs/contract.md, Calls. */
+/** The routes are those of docs/contract.md, Calls. */
 import type { FastifyInstance } from "fastify";
 import type { Attempt } from "../../domain/attempt.js";
 import { type Call, ID_PREFIX, isIdPrefix } from "../../domain/call.js";
@@ -16,10 +16,10 @@ import { one, type Query, readFilter, readIds, readPage, readSort } from "./quer
 import { callLinks, Linker } from "./resource-links.js";
 import type { CallbackPath, CallPath, RouteContext } from "./route-context.js";
 
-/** By date: newest first. */
+/** By date, the newest come first. */
 const SORT_FIELDS = { attemptedDate: true, status: false, messageId: false, id: false } as const;
 
-/** In XML a text may be some times as long: an ampersand has five characters. */
+/** XML may make a text so many times as long: an ampersand has five characters. */
 const XML_LENGTH = 4;
 
 export function addCallRoutes(app: FastifyInstance, context: RouteContext): void {

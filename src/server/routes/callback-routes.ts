@@ -1,4 +1,4 @@
-/** docs/contract.md, Callbacks. */
+/** The routes are those of docs/contract.md, Callbacks. */
 import type { FastifyInstance } from "fastify";
 import { loopbackId } from "../../delivery/loopback-id.js";
 import type { Callback } from "../../domain/callback.js";
@@ -56,7 +56,7 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
   app.get<CallbackPath>("/callbacks/:id", docs("getCallback"), async (request, reply) => {
     const callback = await lookup.find(request.params.id);
     const linker = new Linker(request);
-    // For a known client's PUT.
+    // A known client needs it for its PUT.
     reply.header("location", linker.uri(`/callbacks/${callback.id}`));
     // Our clients read it before they mark calls that they have not listed.
     reply.header("x-max-limit", String(largestPage));
@@ -85,7 +85,7 @@ async function readDownSince({ store }: ServerDeps, callbacks: readonly Callback
   return new Map(records.map(({ callback, endpoint }) => [callback.id, endpoint.downSince]));
 }
 
-/** Newest first. */
+/** It lists the newest first. */
 export function addOutageRoute(app: FastifyInstance, { docs, deps, lookup, largestPage }: RouteContext): void {
   app.get<{ Querystring: Query }>("/outages", docs("listOutages"), async (request, reply) => {
     const { query } = request;

@@ -1,4 +1,4 @@
-/** docs/contract.md, What ours adds: groupBy. */
+/** The answer is described in docs/contract.md, What ours adds: groupBy. */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { GROUP_KEYS, type GroupKey, isGroupKey } from "../../domain/call-groups.js";
 import { WhcbError } from "../../domain/errors.js";
@@ -9,7 +9,7 @@ import { one, type Query, readFilter } from "./query-parameters.js";
 import { Linker } from "./resource-links.js";
 import type { CallbackPath, RouteContext } from "./route-context.js";
 
-/** Then the answer has a link to the rest. */
+/** After this time the answer is sent, with a link to the rest. */
 const BUDGET_MS = 1_000;
 
 export async function sendGroups(
@@ -36,7 +36,7 @@ export async function sendGroups(
   return send(request, reply, { kind: "call", shape: "groups", document: groupsToJson({ by, ...page, link }) });
 }
 
-/** Each once; null: not asked for. */
+/** Returns each key once, or null if groups aren't asked for. */
 export function readGroupKeys(query: Query): readonly GroupKey[] | null {
   const names = one(query, "groupBy")?.split(",");
   if (names === undefined) return null;

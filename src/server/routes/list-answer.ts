@@ -1,4 +1,4 @@
-/** docs/contract.md, Lists. */
+/** The answers are those of docs/contract.md, Lists. */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Page, PageQuery } from "../../store/paging.js";
 import { listToJson } from "../../wire/json/list-json.js";
@@ -29,7 +29,7 @@ export function sendList<Item>(request: FastifyRequest, reply: FastifyReply, lis
   return send(request, reply, { kind, shape: name, document });
 }
 
-/** With a cursor, deep pages cost the same. */
+/** A cursor makes deep pages cost the same as the first. */
 function pageLinks(linker: Linker, { kind, path, query, asked, page }: ListAnswer<unknown>): Link[] {
   const kept = keptParameters(query);
   const at = (rel: string, offset: number, cursor: Parameters = []): Link =>

@@ -7,7 +7,7 @@ import type { PageQuery, Sort } from "../../store/paging.js";
 import { MAX_IDS_PER_REQUEST } from "../../wire/bulk-ids.js";
 import { readDate } from "../../wire/dates.js";
 
-/** A repeated name is a list. */
+/** A repeated name has a list. */
 export type Query = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 /** Paging selects nothing, and an empty key is a wrong one. */
@@ -24,7 +24,7 @@ const MAX_SHOWN_NAME = 64;
 
 const DEFAULT_LIMIT = 20;
 
-/** Databases limit conditions. */
+/** Databases limit the number of conditions. */
 const MAX_STATUS_CODES = 100;
 
 export function readPage(query: Query, largest: number): PageQuery {
@@ -38,7 +38,7 @@ export function readPage(query: Query, largest: number): PageQuery {
   };
 }
 
-/** `fields`: whether each is descending by default. */
+/** `fields` says of each whether it is descending by default. */
 export function readSort<Field extends string>(
   query: Query,
   fields: Readonly<Record<Field, boolean>>,
@@ -86,7 +86,7 @@ export function readFilter(query: Query): CallFilter {
   };
 }
 
-/** `id` and `id[]`, repeated or comma-separated, each once. */
+/** Reads `id` and `id[]`, repeated or comma-separated. Returns each once. */
 export function readIds(query: Query): readonly string[] {
   const values = Object.entries(query).flatMap(([name, value]) => (ID.test(name) && value !== undefined ? value : []));
   const ids = [...new Set(values.flatMap((value) => value.split(",")))];

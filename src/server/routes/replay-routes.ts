@@ -1,4 +1,4 @@
-/** docs/contract.md, What ours adds: replays by the service. */
+/** The routes are those of docs/contract.md, What ours adds: replays by the service. */
 import type { FastifyInstance } from "fastify";
 import { WhcbError } from "../../domain/errors.js";
 import type { ReplaySelection } from "../../store/calls/replays.js";

@@ -1,4 +1,4 @@
-/** Absolute, with the client's host and scheme. */
+/** Links are absolute, with the client's host and scheme. */
 import type { FastifyRequest } from "fastify";
 import type { Link } from "../../wire/links.js";
 import { type ResourceKind, vendorType } from "../../wire/media-types.js";
@@ -19,7 +19,7 @@ export class Linker {
   readonly #host: string;
   readonly #port: number;
   readonly #format: "json" | "xml";
-  /** A key in the query (legacy) is in links too. */
+  /** Links repeat a key that the query has, as older clients send it. */
   readonly #apiKey: Parameters;
 
   constructor(request: FastifyRequest) {
@@ -52,7 +52,7 @@ export class Linker {
   }
 }
 
-/** In the order of docs/contract.md. */
+/** The links have the order of docs/contract.md. */
 export function callbackLinks(linker: Linker, id: string): Link[] {
   const path = `/callbacks/${id}`;
   return [

@@ -13,9 +13,9 @@ export interface RouteContext {
   readonly lookup: CallbackLookup;
   readonly queue: AcceptQueue;
   readonly authenticator: Authenticator;
-  /** For /openapi.json; empty on the app that serves. */
+  /** Gives a route its schema for /openapi.json. It is empty in the app that serves. */
   docs(route: RouteName): { readonly schema?: FastifySchema };
-  /** In rows. */
+  /** A page has at most so many rows. */
   readonly largestPage: number;
 }
 
@@ -31,11 +31,11 @@ export interface ReplayPath {
   readonly Params: { readonly id: string; readonly replayId: string };
 }
 
-/** Until a change by another process is noticed. */
+/** A change by another process is noticed after this time. */
 const FRESH_MS = 1000;
 const MAX_CACHED = 1000;
 
-/** By id or name. */
+/** Finds callbacks by id or name. */
 export class CallbackLookup {
   readonly #callbacks: Store["callbacks"];
   readonly #clock: Clock;
@@ -54,7 +54,7 @@ export class CallbackLookup {
     return callback;
   }
 
-  /** At most a second old: responses come by the thousand. */
+  /** Returns settings that are at most a second old, as responses come by the thousand. */
   async findRecent(idOrName: string): Promise<Callback> {
     const now = this.#clock.monotonicMs();
     const cached = this.#cache.get(idOrName);
@@ -66,7 +66,7 @@ export class CallbackLookup {
     return callback;
   }
 
-  /** After a callback was created, changed or deleted. */
+  /** Is called after a callback was created, changed or deleted. */
   forget(): void {
     this.#cache.clear();
   }

@@ -1,4 +1,3 @@
-/** What the API and the console do with a callback. */
 import { type DeliveryResult, isAccepted, resultMessage } from "../../domain/attempt.js";
 import type { Callback, CallbackSettings, DeliveryTarget } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
@@ -39,7 +38,7 @@ export interface EndpointTest {
   readonly durationMs: number;
 }
 
-/** The registration's check: one GET, which must be answered with exactly 200. null: this service doesn't check. */
+/** Sends the registration's check: one GET, which must be answered with exactly 200. Resolves to null if this service doesn't check. */
 export async function testEndpoint(deps: ServerDeps, target: DeliveryTarget): Promise<EndpointTest | null> {
   const { checkEndpoint: check, clock, authParameter } = deps;
   if (check === null) return null;

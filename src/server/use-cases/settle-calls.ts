@@ -1,4 +1,3 @@
-/** What the API and the console do with calls. */
 import { type Call, idKey } from "../../domain/call.js";
 import type { Callback, RunLease, ServiceReplay } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
@@ -20,7 +19,7 @@ export interface CallMark extends MarkDetails {
   readonly status: "SUCCESS" | "FAILED";
 }
 
-/** Up to 100 calls, all or none, but for those whose ids it returns. Throws as the store. */
+/** Marks up to 100 calls, all or none, but for those whose ids it returns. Throws what the store throws. */
 export async function markCalls(
   deps: ServerDeps,
   callback: Callback,
@@ -34,7 +33,7 @@ export async function markCalls(
   return left;
 }
 
-/** `by`: the run that asks. Throws as the store. */
+/** `by` is the run that asks. Throws what the store throws. */
 export async function requestReplay(
   deps: ServerDeps,
   callback: Callback,
@@ -67,7 +66,7 @@ export async function cancelReplay(deps: ServerDeps, callback: Callback, replayI
   for (let isDone = false; !isDone; await clock.nextTurn()) {
     const cancel = { replayId, now: clock.now(), policy, random: random.fraction(), begunCalls };
     isDone = await store.replays.cancelChunk(callback.id, cancel);
-    // What is prefetched is read again.
+    // The dispatcher reads again what it has prefetched.
     deps.onWork(callback.id, "changed");
   }
 }
@@ -107,7 +106,7 @@ function noCall(callId: string): WhcbError {
   return new WhcbError("not-found", `No call ${callId.slice(0, 64).replace(/\p{Cc}/gu, "?")} of this callback`);
 }
 
-/** As for the run of a lease. */
+/** The rule is that of a lease's run. */
 function isReplayId(replayId: string): boolean {
   return replayId.length <= 64 && !replayId.includes("\0");
 }

@@ -1,4 +1,4 @@
-/** docs/contract.md, Calls. */
+/** The documents are those of docs/contract.md, Calls. */
 import { type Attempt, type AttemptCause, isAcceptedStatus, resultMessage } from "../../domain/attempt.js";
 import { type Call, type CallStatus, nextAttemptAt, type SettledBy } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
@@ -16,7 +16,7 @@ export interface CallContext {
   readonly policy: RetryPolicy;
   readonly link: readonly Link[];
   readonly now: number;
-  /** With `expand=attempts`. */
+  /** It is set with `expand=attempts`. */
   readonly attempts?: readonly Attempt[];
 }
 
@@ -46,7 +46,7 @@ export function callToJson(call: Call, { callback, policy, link, now, attempts }
 
 /** Fields that only `whcb serve` sends are null on other services. */
 export interface ListedCall {
-  /** "" if the service listed it without one. */
+  /** It is "" if the service listed the call without one. */
   readonly id: string;
   readonly callbackId: string;
   readonly status: CallStatus;
@@ -55,26 +55,26 @@ export interface ListedCall {
   readonly statusCode: number | null;
   readonly statusMessage: string | null;
   readonly attemptCount: number | null;
-  /** While the service still retries it. */
+  /** It is set while the service still retries the call. */
   readonly nextAttemptAt: number | null;
   readonly retryUntil: number | null;
   readonly settledBy: SettledBy | null;
-  /** Only if they were asked for. */
+  /** They are there only if they were asked for. */
   readonly attempts?: readonly ListedAttempt[];
-  /** As received, with unknown fields. */
+  /** The call as it was received, with unknown fields. */
   readonly raw: JsonObject;
 }
 
-/** FAILED without an attempt: it arrived while its endpoint was down. */
+/** Such a call is FAILED without an attempt: it arrived while its endpoint was down. */
 export function isUnsent({ status, attemptCount }: ListedCall): boolean {
   return status === "FAILED" && attemptCount === 0;
 }
 
 export interface ReadCallOptions {
   readonly callbackId: string;
-  /** IANA, for dates without a zone. Default UTC. */
+  /** Dates without a zone are in this IANA zone. Default: UTC. */
   readonly timezone?: string;
-  /** For a call without a status. */
+  /** A call without a status has this one. */
   readonly listedAs?: CallStatus;
 }
 
@@ -107,7 +107,7 @@ function readListedCall(value: unknown, { callbackId, timezone = "UTC", listedAs
   };
 }
 
-/** As the service wrote it. */
+/** Returns the date as the service wrote it. */
 export function attemptedDateOf(raw: JsonObject): unknown {
   return objectOf(raw.callback).attemptedDate ?? raw.attemptedDate;
 }
@@ -116,7 +116,7 @@ export function attemptedDateOf(raw: JsonObject): unknown {
 export interface ReadCallList {
   readonly calls: readonly ListedCall[];
   readonly total: number | null;
-  /** null on the last page. */
+  /** It is null on the last page. */
   readonly next: string | null;
 }
 
@@ -159,9 +159,9 @@ export interface ListedAttempt {
   readonly error: string | null;
   readonly cause: AttemptCause;
   readonly body: string | null;
-  /** user@host; null if the service sent it. */
+  /** It is user@host, or null if the service sent it. */
   readonly sentFrom: string | null;
-  /** On a fresh connection, within the attempt. */
+  /** It was sent again on a fresh connection, within the attempt. */
   readonly isResent: boolean;
 }
 
@@ -183,7 +183,7 @@ export function readAttempts(document: unknown, timezone = "UTC"): readonly List
   });
 }
 
-/** null without an answer. */
+/** Returns null without an answer. */
 export function readStatusCode(value: unknown): number | null {
   const code = /^\s*([1-9]\d\d)(?!\d)/.exec(textOf(value))?.[1];
   return code === undefined ? null : Number(code);

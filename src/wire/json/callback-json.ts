@@ -1,4 +1,4 @@
-/** docs/contract.md, Callbacks. */
+/** The documents are those of docs/contract.md, Callbacks. */
 import type { AuthType, BodyFormat, BodyStyle, Callback, CallbackSettings } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { isMasked } from "../../domain/mask.js";
@@ -7,7 +7,7 @@ import type { Link } from "../links.js";
 import { firstText, flagOf, type JsonObject, objectOf, textOf } from "./json-value.js";
 import { readList } from "./list-json.js";
 
-/** Without an empty key: a PUT without one keeps the stored key. */
+/** An empty key is left out, as a PUT without one keeps the stored key. */
 export function settingsToJson(settings: CallbackSettings): Record<string, unknown> {
   const { auth } = settings;
   return {
@@ -30,7 +30,7 @@ function enabledOrDisabled(isEnabled: boolean | undefined): "enabled" | "disable
   return isEnabled ? "enabled" : "disabled";
 }
 
-/** The key isn't masked, as on the platform. `downSince`: of its endpoint, while it is down. */
+/** The key isn't masked, as on the platform. `downSince` is set while its endpoint is down. */
 export function callbackToJson(
   callback: Callback,
   link: readonly Link[],
@@ -41,14 +41,14 @@ export function callbackToJson(
   return { id, ...settingsToJson(callback), auth: { type: auth.type, key: auth.key }, ...down, link };
 }
 
-/** null: not returned. List items may hold only id, name and url. */
+/** What the service doesn't return is null. List items may hold only id, name and url. */
 export interface ListedCallback {
   readonly id: string;
   readonly name: string;
   readonly url: string;
   readonly auth: {
     readonly type: AuthType | null;
-    /** "": no credential is sent. */
+    /** If it is "", no credential is sent. */
     readonly key: string | null;
   };
   readonly contentType: BodyFormat | null;
@@ -56,9 +56,9 @@ export interface ListedCallback {
   readonly retriesEnabled: boolean | null;
   readonly email: string | null;
   readonly events: { readonly reply: boolean | null; readonly undeliverable: boolean | null };
-  /** null: its endpoint isn't down, or it isn't returned. */
+  /** It is null if the endpoint isn't down. */
   readonly downSince: number | null;
-  /** As received, with unknown members. */
+  /** The callback as it was received, with unknown members. */
   readonly raw: JsonObject;
 }
 
@@ -86,12 +86,12 @@ export function readCallback(value: unknown): ListedCallback {
   };
 }
 
-/** null: not returned, or masked. */
+/** Returns null for a key that isn't returned, or is masked. */
 function keyOrNull(value: unknown): string | null {
   return typeof value === "string" && !isMaskedKey(value) ? value : null;
 }
 
-/** As services write a key that they don't show; "" says that there is none. */
+/** Services write a key that they don't show in many ways; "" says that there is none. */
 function isMaskedKey(key: string): boolean {
   if (key === "") return false;
   return isMasked(key) || !/[\p{L}\p{N}]/u.test(key) || /^((.)\2{2,}|\[.*\]|\(.*\)|<.*>|null)$/isu.test(key);
@@ -124,7 +124,7 @@ export interface CallbackChanges {
   readonly undeliverable?: boolean | undefined;
 }
 
-/** All members as read, except `id` and `link`, with the changes; a made-up value would overwrite the stored one. */
+/** Returns all members as read, except `id` and `link`, with the changes; a made-up value would overwrite the stored one. */
 export function changeCallbackJson(raw: JsonObject, changes: CallbackChanges): JsonObject {
   const { id: _id, link: _link, ...body } = withoutMasked(raw);
   const { name, url, email, contentType, retriesEnabled, removeHtml, authType, key, reply, undeliverable } = changes;
@@ -159,7 +159,7 @@ export function missingMembers(body: JsonObject): readonly RequiredMember[] {
   return REQUIRED.filter((member) => textOf(member === "auth.type" ? objectOf(body.auth).type : body[member]) === "");
 }
 
-/** `given`: for a service that doesn't return the content type. Throws `config` without either, `usage` if they differ. */
+/** A service may not return the content type; then it is `given`. Throws `config` without either, `usage` if they differ. */
 export function requireBodyStyle({ contentType, removeHtml, name }: ListedCallback, given: BodyFormat | undefined): BodyStyle {
   const format = contentType ?? given;
   if (format === undefined) throw notReturned("content type", name, "Add `--content-type json` or `--content-type xml`.");
@@ -183,7 +183,7 @@ function notReturned(setting: string, name: string, hint?: string): WhcbError {
 export interface ReadCallbackList {
   readonly callbacks: readonly ListedCallback[];
   readonly total: number | null;
-  /** null on the last page. */
+  /** It is null on the last page. */
   readonly next: string | null;
 }
 
@@ -192,7 +192,7 @@ export function readCallbackList(document: unknown): ReadCallbackList {
   return { callbacks: items.map(readCallback), total, next };
 }
 
-/** In any case; null if it isn't one. */
+/** Reads any case. Returns null if it isn't one. */
 export function readAuthType(value: unknown): AuthType | null {
   switch (textOf(value).toLowerCase()) {
     case "queryparam":

@@ -1,14 +1,14 @@
-/** Three texts, always present (docs/contract.md, Errors). */
+/** An error has three texts, which are always present (docs/contract.md, Errors). */
 import { firstText, objectOf } from "./json-value.js";
 
 export interface ErrorDocument {
   readonly errorSummary: string;
-  /** "Bad Request". */
+  /** It is the status's text, such as "Bad Request". */
   readonly errorText: string;
   readonly errorDetail: string;
 }
 
-/** Has one of the three texts under its documented name, which a gateway's own answer doesn't have. */
+/** An error has one of the three texts under its documented name, which a gateway's own answer doesn't have. */
 export function isErrorDocument(document: unknown): boolean {
   const error = objectOf(document);
   return ["errorSummary", "errorText", "errorDetail"].some((name) => name in error);

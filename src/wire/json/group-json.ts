@@ -10,7 +10,7 @@ import { listStatus, readList } from "./list-json.js";
 export interface GroupList {
   readonly by: readonly GroupKey[];
   readonly groups: readonly CallGroup[];
-  /** Calls of earlier pages, of this one, and of all. */
+  /** The numbers are those of calls: of earlier pages, of this one, and of all. */
   readonly offset: number;
   readonly count: number;
   readonly total: number;
@@ -43,12 +43,12 @@ function groupToJson({ values, count, firstAttemptedAt, lastAttemptedAt, example
 
 export interface ReadGroups {
   readonly groups: readonly CallGroup[];
-  /** null if unknown, or if there may be more. */
+  /** It is null if it is unknown, or if there may be more. */
   readonly total: number | null;
   readonly next: string | null;
 }
 
-/** null if it isn't grouped in this way. */
+/** Returns null if it isn't grouped in this way. */
 export function readGroups(document: unknown, by: readonly GroupKey[]): ReadGroups | null {
   if (!isObject(document) || document.groupedBy !== by.join(",")) return null;
   const { items, total, next } = readList("groups", document);

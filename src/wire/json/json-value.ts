@@ -10,13 +10,13 @@ export function objectOf(value: unknown): JsonObject {
   return isObject(value) ? value : {};
 }
 
-/** A single object becomes a list of one; otherwise empty. */
+/** Makes a list of a single object. Any other value becomes an empty one. */
 export function listOf(value: unknown): readonly unknown[] {
   if (Array.isArray(value)) return value;
   return isObject(value) ? [value] : [];
 }
 
-/** Numbers and booleans as text; otherwise "". */
+/** Returns a number or boolean as text; any other value becomes "". */
 export function textOf(value: unknown): string {
   if (typeof value === "string") return value;
   return typeof value === "number" || typeof value === "boolean" ? String(value) : "";
@@ -30,13 +30,13 @@ export function firstText(object: JsonObject, ...names: readonly string[]): stri
   return "";
 }
 
-/** A whole number >= 0, also as a string; otherwise null. */
+/** Reads a whole number >= 0, even if it is a string; otherwise returns null. */
 export function countOf(value: unknown): number | null {
   const text = textOf(value).trim();
   return /^\d{1,15}$/.test(text) ? Number(text) : null;
 }
 
-/** Also for "true", "enabled", "yes" and "on", in any case. */
+/** Returns true for "true", "enabled", "yes" and "on", in any case. */
 export function flagOf(value: unknown): boolean {
   return /^(?:true|enabled|yes|on)$/i.test(textOf(value).trim());
 }

@@ -1,4 +1,4 @@
-/** docs/contract.md, Lists. */
+/** The documents are those of docs/contract.md, Lists. */
 
 import { WhcbError } from "../../domain/errors.js";
 import { type Link, nextUri, readLinks } from "../links.js";
@@ -6,7 +6,7 @@ import { listOf, objectOf, textOf } from "./json-value.js";
 
 export const NO_RECORDS = "No records found";
 
-/** "1 to 20 of 347", or "of 347+" if there may be more; `offset` is 0-based. */
+/** Returns "1 to 20 of 347", or "of 347+" if there may be more. `offset` is 0-based. */
 export function listStatus(offset: number, count: number, total: number, isTotalExact = true): string {
   if (count === 0) return NO_RECORDS;
   return `${offset + 1} to ${offset + count} of ${Math.max(total, offset + count)}${isTotalExact ? "" : "+"}`;
@@ -24,12 +24,12 @@ export function listToJson(
 
 export interface ReadList {
   readonly items: readonly unknown[];
-  /** null if unknown, or if there may be more. */
+  /** It is null if it is unknown, or if there may be more. */
   readonly total: number | null;
   readonly next: string | null;
 }
 
-/** Each takes some 700 bytes of memory, however short it is. */
+/** An item takes some 700 bytes of memory, however short it is. */
 const MAX_ITEMS = 200_000;
 
 /**

@@ -26,12 +26,12 @@ const checkLease = checkerOf(RunLeaseSchema);
 const checkReport = checkerOf(ReplayReportSchema);
 
 export interface Submission {
-  /** null: generated. */
+  /** A call without an id gets one. */
   readonly id: string | null;
   readonly response: MessageResponse;
 }
 
-/** One call, or `{"calls": [...]}` of 1 to 1 000. Throws `invalid` or `malformed`. */
+/** Takes one call, or `{"calls": [...]}` of 1 to 1 000. Throws `invalid` or `malformed`. */
 export function parseSubmissions(value: unknown): readonly Submission[] {
   if (!isObject(value) || value.calls === undefined) return [parseSubmission(value)];
   if (Object.keys(value).length > 1) throw mixedCalls("");
@@ -47,12 +47,11 @@ export interface Mark {
   readonly status: "SUCCESS" | "FAILED";
   readonly settledBy: MarkedBy;
   readonly replays: readonly ReplayReport[];
-  /** Epoch ms. */
   readonly unlessDeliveredSince?: number;
   readonly unlessSettled: boolean;
 }
 
-/** `now`: see `parseReplayReports`. Throws `invalid` or `malformed`. */
+/** `now` limits the reports, as in `parseReplayReports`. Throws `invalid` or `malformed`. */
 export function parseMark(value: unknown, now: number): Mark {
   const { status, settledBy = "user", replays, unlessDeliveredSince, unlessSettled = false } = checkMark(value);
   const since = unlessDeliveredSince === undefined ? undefined : readDate(unlessDeliveredSince);
@@ -133,7 +132,7 @@ function mixedCalls(path: string): WhcbError {
   return invalidFields(new Map([[`${path}calls`, "must be the only member, or left out"]]));
 }
 
-/** Counted in all lists and objects of a response: XML repeats the name for each item of a list. */
+/** The values of all lists and objects of a response count: XML repeats the name for each item of a list. */
 const MAX_GIVEN_VALUES = 1_000;
 
 function storableGiven(given: GivenMembers): GivenMembers {
@@ -155,7 +154,7 @@ function storableMember(member: Members[number]): Members[number] {
   return typeof member === "string" ? member : [storable(member[0]), storableJson(member[1])];
 }
 
-/** NUL and lone surrogates: some databases can't store them, nor XML represent them. */
+/** Some databases can't store NUL and lone surrogates, nor can XML represent them. */
 const UNSTORABLE = /\p{Surrogate}|\0/gu;
 
 function storable(text: string): string {

@@ -6,12 +6,11 @@ import { type CallbackBody, CallbackSchema, checkerOf, invalidFields } from "./r
 
 const checkBody = checkerOf(CallbackSchema);
 
-/** What a header may contain: delivery fails on anything else. */
+/** A header may contain only these characters: delivery fails on any other. */
 const HEADER_SAFE = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
-/** Controls and lone surrogates. */
 const CONTROL = /[\p{Cc}\p{Surrogate}]/u;
 
-/** `stored`: null for a create. Throws `invalid`, which names every wrong field. */
+/** `stored` is null for a create. Throws `invalid`, which names every wrong field. */
 export function parseCallback(value: unknown, stored: CallbackSettings | null): CallbackSettings {
   const document = stored === null ? value : merged(stored, value);
   const checked = checkCallback(document);
@@ -22,7 +21,7 @@ export function parseCallback(value: unknown, stored: CallbackSettings | null): 
   };
   const { name, url, email, auth } = objectOf(document);
   const { type, key } = objectOf(auth);
-  // A stored one may be older than a rule.
+  // A stored value may be older than a rule.
   note("name", name, (text) => (text === stored?.name ? null : callbackNameProblem(text)));
   note("url", url, (text) => (text === stored?.url ? null : callbackUrlProblem(text)));
   note("auth.key", key, (text) => (text === "" ? null : keyProblem(type, text)));
@@ -31,7 +30,7 @@ export function parseCallback(value: unknown, stored: CallbackSettings | null): 
   return settingsOf(checked.body);
 }
 
-/** By the schema. Throws `malformed`. */
+/** Checks the schema. Throws `malformed`. */
 function checkCallback(document: unknown): {
   readonly body: CallbackBody | null;
   readonly problems: ReadonlyMap<string, string>;

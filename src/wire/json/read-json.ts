@@ -13,7 +13,7 @@ const [QUOTE, COMMA] = [0x22, 0x2c];
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
 const [MINUS, ZERO, NINE] = [0x2d, 0x30, 0x39];
 
-/** Throws `malformed`, over the limits before anything is parsed. */
+/** Throws `malformed`. Over the limits nothing is parsed. */
 export function readJson(text: string, what: "body" | "line" | "answer", limits = REQUEST_LIMITS): unknown {
   const excess = findExcess(text, limits);
   if (excess !== null) throw new WhcbError("malformed", `the ${what} has more than ${limits[excess]} ${excess}`);
@@ -32,12 +32,12 @@ const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 /** Does what JSON.parse does, but a number that this would change becomes text, with the digits as they were given. */
 export function parseJsonText(text: string): unknown {
   if (!HAS_LONG_NUMBER.test(text)) return JSON.parse(text);
-  // Invalid JSON throws here: quotes could make it valid, as of a number where a key belongs.
+  // Invalid JSON throws here: quotes could make it valid, such as those of a number where a key belongs.
   JSON.parse(text);
   return JSON.parse(quoteLongNumbers(text));
 }
 
-/** The text must be JSON. Linear time. */
+/** The text must be JSON. Takes linear time. */
 function quoteLongNumbers(text: string): string {
   const pieces: string[] = [];
   let written = 0;
@@ -56,7 +56,7 @@ function quoteLongNumbers(text: string): string {
   return pieces.concat(text.slice(written)).join("");
 }
 
-/** What the text has too much of. Linear time. */
+/** Returns what the text has too much of. Takes linear time. */
 export function findExcess(text: string, limits: JsonLimits): keyof JsonLimits | null {
   const { values: maxValues, levels: maxLevels = maxValues } = limits;
   if (text.length <= Math.min(maxValues, maxLevels)) return null;
@@ -75,7 +75,7 @@ export function findExcess(text: string, limits: JsonLimits): keyof JsonLimits |
   return null;
 }
 
-/** Its closing quote; the end of the text if there is none. */
+/** Returns the place of the closing quote, or the end of the text if there is none. */
 function endOfString(text: string, start: number): number {
   for (let end = text.indexOf('"', start + 1); end !== -1; end = text.indexOf('"', end + 1)) {
     let before = end;

@@ -2,7 +2,7 @@ import { type ReplayCounts, replayState, type ServiceReplay } from "../../domain
 import { toIsoDate } from "../dates.js";
 import { countOf, type JsonObject, objectOf, textOf } from "./json-value.js";
 
-/** As a client sees it. */
+/** A client sees a replay like this. */
 export interface ListedReplay extends ReplayCounts {
   readonly id: string;
   readonly state: string;

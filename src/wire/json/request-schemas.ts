@@ -9,7 +9,7 @@ const SwitchOff = Type.Union([Type.Literal("enabled"), Type.Literal("disabled")]
   default: "disabled",
 });
 
-/** It is sent as it came. */
+/** A scalar is sent as it came. */
 const Scalar = Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Null()], { title: "text or null" });
 
 const AuthSchema = Type.Object(
@@ -47,7 +47,7 @@ export const CallbackSchema = Type.Object(
   { $id: "Callback", title: "an object", description: "A PUT keeps what is left out" },
 );
 
-/** For /openapi.json: an update is merged before the check. */
+/** Only /openapi.json has it: an update is merged before the check. */
 export const CallbackUpdateSchema = Type.Partial(Type.Object({ ...CallbackSchema.properties, auth: Type.Partial(AuthSchema) }), {
   $id: "CallbackUpdate",
   title: "an object",
@@ -165,10 +165,10 @@ function orNull<Schema extends TSchema>(schema: Schema, title: string) {
 
 export const SubmissionListSchema = Type.Object({ calls: Type.Array(SubmissionSchema, { minItems: 1, maxItems: 1000 }) });
 
-/** Per error. */
+/** An error names at most so many. */
 const MAX_PROBLEMS = 20;
 
-/** Returns the value, or throws `invalid` (`malformed` if it isn't an object). Compiled at first use. */
+/** Returns the value, or throws `invalid` (`malformed` if it isn't an object). The schema is compiled at first use. */
 export function checkerOf<Schema extends TSchema>(schema: Schema): (value: unknown) => Static<Schema> {
   let compiled: ReturnType<typeof TypeCompiler.Compile<Schema>> | null = null;
   return (value) => {
@@ -199,7 +199,7 @@ export function invalidFields(problems: ReadonlyMap<string, string>): WhcbError 
   return new WhcbError("invalid", message, { fields: problems });
 }
 
-/** Never includes the value, which may be a secret. */
+/** The text never includes the value, which may be a secret. */
 function describe(found: unknown, { title, type, minLength, maxLength, minItems, maxItems }: TSchema): string {
   if (found === undefined) return "is required";
   if (typeof found === "string" && type === "string") {

@@ -9,7 +9,7 @@ import {
 } from "../../domain/message-response.js";
 import { isObject, type JsonObject, listOf, objectOf, textOf } from "./json-value.js";
 
-/** The names that a document has for the message's id and URL. */
+/** A document has these names for the message's id and URL. */
 export interface MessageNames {
   readonly messageId: string;
   readonly messageLocation: string;
@@ -53,7 +53,7 @@ export function readSubmittedIds(document: unknown): readonly string[] {
   return listOf(objectOf(document).calls).map((call) => textOf(objectOf(call).id));
 }
 
-/** From a call, a submission, or a callback's body (lower-case names). Throws `malformed` only if a value is nested too deeply. */
+/** Reads a call, a submission, or a callback's body (lower-case names). Throws `malformed` only if a value is nested too deeply. */
 export function readResponse(value: unknown): MessageResponse {
   const document = objectOf(value);
   const message = objectOf(document.responseMessage);
@@ -81,7 +81,7 @@ function isMessageName(name: string): name is keyof MessageNames {
   return name === "messageId" || name === "messageLocation";
 }
 
-/** Chooses between two spellings: the one with a text, else the one that is there. */
+/** Chooses the spelling with a text, else the one that is there. */
 function presentName(document: JsonObject, name: string, other: string): string {
   const isOther = textOf(document[name]) === "" && document[other] !== undefined;
   return isOther && (document[name] === undefined || textOf(document[other]) !== "") ? other : name;
@@ -130,7 +130,7 @@ function messageTexts({ channel, kind, date }: ResponseMessage, content: string)
   return { channel, acknowledged: isUndeliverable ? "" : date, undeliverable: isUndeliverable ? date : "", content };
 }
 
-/** Whether the fields imply what was given. */
+/** Tells whether the fields imply what was given. */
 function saysAll(
   { messageId, messageLocation, from, responseMessage, customParameters }: MessageResponse,
   document: JsonObject,
@@ -192,7 +192,7 @@ function objectFrom(members: Members, fields: JsonObject): Record<string, unknow
   return Object.fromEntries(members.map(entryOf));
 }
 
-/** The levels that a value may have: XML is written by recursion. */
+/** A value may have so many levels, as XML is written by recursion. */
 const MAX_DEPTH = 100;
 
 function jsonOf(value: unknown): string {

@@ -32,7 +32,7 @@ const CallbackParams = { id: Type.String({ description: "The callback's id or na
 const CallParams = { ...CallbackParams, callId: Type.String() };
 const ReplayParams = { ...CallbackParams, replayId: Type.String() };
 
-/** Whether a parameter may be empty: server/routes/query-parameters.ts. */
+/** Whether a parameter may be empty is checked in server/routes/query-parameters.ts. */
 const TEXT = { minLength: 1 };
 
 const PAGE = {
@@ -78,7 +78,7 @@ const ERRORS: Readonly<Record<number, string>> = {
   503: "Temporarily unavailable",
 };
 
-/** Also application/vnd.whispir.api-callback-v1 and api-call-v1, +json and +xml. */
+/** The routes know application/vnd.whispir.api-callback-v1 and api-call-v1, +json and +xml, too. */
 const MEDIA_TYPES = ["application/json", "application/xml"];
 
 interface RouteDoc {

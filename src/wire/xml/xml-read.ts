@@ -1,12 +1,12 @@
-/** docs/contract.md, XML. */
+/** The documents are those of docs/contract.md, XML. */
 import { XMLParser } from "fast-xml-parser";
 import { WhcbError } from "../../domain/errors.js";
 import { isObject, type JsonObject, listOf, objectOf } from "../json/json-value.js";
 
-/** 1 000 full calls have about 30 000. */
+/** 1 000 full calls have about 30 000 tags. */
 const MAX_TAGS = 200_000;
 const MAX_DEPTH = 20;
-/** Characters, with attributes; also of an instruction. */
+/** A tag may have so many characters, with its attributes, and so may an instruction. */
 const MAX_TAG_LENGTH = 8192;
 const TEXT_PIECE = 65_536;
 /** The parser takes no longer ones. */
@@ -24,7 +24,7 @@ export interface XmlDocument {
   readonly value: JsonObject;
 }
 
-/** Empty ones are empty objects. */
+/** Empty elements of these names are empty objects. */
 const CONTAINERS = new Set(["auth", "callbacks", "from", "responseMessage", "customParameters", "callback", "call"]);
 /** White space around these is layout; a sender's `name` isn't trimmed. */
 const TRIMMED = new Set(
@@ -33,7 +33,7 @@ const TRIMMED = new Set(
   ),
 );
 
-/** One per document: the parser keeps state. */
+/** Each document needs its own, as the parser keeps state. */
 function newParser(): XMLParser {
   return new XMLParser({
     ignoreAttributes: true,
@@ -42,7 +42,7 @@ function newParser(): XMLParser {
     trimValues: false,
     ignoreDeclaration: true,
     ignorePiTags: true,
-    htmlEntities: true, // for numeric references
+    htmlEntities: true, // Numeric references need it.
     maxNestedTags: MAX_DEPTH,
     processEntities: { enabled: true, maxTotalExpansions: Number.POSITIVE_INFINITY, maxExpandedLength: Number.POSITIVE_INFINITY },
   });
@@ -74,8 +74,8 @@ export function callsFromXml({ root, value }: XmlDocument): JsonObject {
 }
 
 /**
- * The same document, which the parser can read in bounded memory: it collects names, attributes and text character by character, at 32
- * bytes each. Long tags are rejected; an empty CDATA section ends the collecting of text. Linear time.
+ * Returns the same document so that the parser can read it in bounded memory: it collects names, attributes and text character by
+ * character, at 32 bytes each. Long tags are rejected; an empty CDATA section ends the collecting of text. Takes linear time.
  */
 function bounded(text: string): string {
   if (ILLEGAL.test(text)) throw illegalCharacter();
@@ -104,7 +104,7 @@ function checkReferences(text: string): void {
   }
 }
 
-/** Not within a reference. */
+/** Returns where text is cut, but never within a reference. */
 function cutAfter(text: string, from: number): number {
   const end = from + TEXT_PIECE;
   const reference = text.slice(end - LONGEST_REFERENCE, end).lastIndexOf("&");
@@ -127,7 +127,7 @@ function endOf(text: string, mark: string, from: number): number {
   return at + mark.length;
 }
 
-/** Many at once would take the parser hundreds of MB. */
+/** Many line ends to convert at once would take the parser hundreds of MB. */
 function withUnixLines(text: string): string {
   if (!text.includes("\r")) return text;
   const pieces: string[] = [];

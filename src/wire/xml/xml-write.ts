@@ -1,4 +1,4 @@
-/** docs/contract.md, XML. */
+/** The documents are those of docs/contract.md, XML. */
 import { isObject, type JsonObject, listOf, objectOf, textOf } from "../json/json-value.js";
 
 const API = "http://schemas.api.whispir.com";
@@ -129,7 +129,7 @@ function elementLinks(links: unknown, name = "link"): string {
     .join("");
 }
 
-/** Not allowed in XML 1.0, even escaped: become U+FFFD. */
+/** XML 1.0 doesn't allow these characters, even escaped. They become U+FFFD. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the regular expression is about control characters
 const FORBIDDEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/gu;
 const SPECIAL = /[&<>"\r\t\n]/g;
@@ -140,18 +140,18 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "<": "&lt;",
   ">": "&gt;",
   '"': "&quot;",
-  "\r": "&#13;", // bare, it reads as a newline
+  "\r": "&#13;", // A bare one reads as a newline.
 };
 const ATTRIBUTE_ENTITIES: Readonly<Record<string, string>> = { ...ENTITIES, "\t": "&#9;", "\n": "&#10;" };
 
-/** `attribute`: in double quotes. */
+/** An `attribute` is in double quotes. */
 function escapeXml(text: string, attribute = false): string {
   if (!attribute && !NEEDS_ESCAPE.test(text)) return text;
   const entities = attribute ? ATTRIBUTE_ENTITIES : ENTITIES;
   return text.replace(FORBIDDEN, "\ufffd").replace(SPECIAL, (character) => entities[character] ?? character);
 }
 
-/** "" if the value is null or undefined. */
+/** Returns "" if the value is null or undefined. */
 export function textElement(name: string, value: string | number | boolean | null | undefined): string {
   return value === null || value === undefined ? "" : `<${name}>${escapeXml(String(value))}</${name}>`;
 }

@@ -1,4 +1,4 @@
-/** The pages work without it. */
+/** The pages work without this script. */
 
 function addLocalTimes(root) {
   for (const time of root.querySelectorAll("time[data-local]")) {
@@ -10,7 +10,7 @@ addLocalTimes(document);
 document.addEventListener("refresh", ({ detail }) => addLocalTimes(detail));
 for (const form of document.querySelectorAll("form[data-selection]")) countSelection(form);
 
-/** Says how many calls are selected. A table with selected calls stays as it is: rows don't move below the pointer. */
+/** Says how many calls are selected. A table with selected calls stays as it is, so rows don't move below the pointer. */
 function countSelection(form) {
   const all = form.elements.namedItem("all");
   const wholePage = form.querySelector("[data-select-page]");
@@ -32,7 +32,7 @@ function countSelection(form) {
     if (target !== all) all.checked = false;
     update();
   });
-  // Back: no selection is kept.
+  // The browser's Back keeps no selection.
   addEventListener("pageshow", () => {
     form.reset();
     update();
@@ -65,14 +65,14 @@ function endBusy() {
   }
 }
 
-// Back from the page that followed.
+// The reader may have come back from the page that followed.
 addEventListener("pageshow", endBusy);
 
 /** Shows the answer in this page, which keeps the typed key. */
 async function sendTest(form, submitter) {
   const body = new URLSearchParams(new FormData(form, submitter));
   const answer = await fetch(form.action, { method: "POST", body }).catch(() => null);
-  // Signed out.
+  // The session has ended.
   if (answer?.redirected) return location.reload();
   if (answer === null || (!answer.ok && answer.status !== 422)) {
     endBusy();
@@ -95,7 +95,7 @@ async function sendTest(form, submitter) {
   main.querySelector("[autofocus]")?.focus();
 }
 
-/** On a narrow screen they are between the fields, and long. */
+/** On a narrow screen the samples are between the fields, and long. */
 function closeSamples() {
   if (!matchMedia("(max-width: 720px)").matches) return;
   for (const sample of document.querySelectorAll(".samples > details")) sample.open = false;

@@ -10,12 +10,12 @@ const PING_MS = 20_000;
 /** The service sends something every 20 s. */
 const SILENT_MS = 60_000;
 const LONGEST_PAUSE_MS = 30_000;
-/** Between two refreshes: longer if one takes long. */
+/** So much time passes between two refreshes, and more if one takes long. */
 const REFRESH_MS = 1000;
 const REFRESH_SHARE = 5;
 const LONGEST_REFRESH_MS = 10_000;
 
-/** Elements are known again by their id. Whether details are open is the reader's. */
+/** Elements are known again by their id. The reader decides whether details are open. */
 const MORPHING = {
   callbacks: { beforeAttributeUpdated: (name, { localName }) => name !== "open" || localName !== "details" },
 };
@@ -25,12 +25,12 @@ else followPage();
 
 // The stream
 
-/** `onMessage` gets what is to be known: { versions } by topic, or { isSignedOut: true }. */
+/** `onMessage` gets { versions } by topic, or { isSignedOut: true }. */
 function createStream(onMessage) {
   let topics = "";
   let ending = new AbortController();
   return {
-    /** Topics; none: ends the stream. */
+    /** Follows these topics; none ends the stream. */
     watch(wanted) {
       const next = new URLSearchParams([...new Set(wanted)].sort().map((topic) => ["topic", topic])).toString();
       if (next === topics) return;
@@ -40,7 +40,7 @@ function createStream(onMessage) {
       const { signal } = ending;
       if (topics !== "") {
         follow(topics, signal, onMessage).finally(() => {
-          // Signed out: the next ping tries again.
+          // After a sign-out the next ping tries again.
           if (!signal.aborted) topics = "";
         });
       }
@@ -48,7 +48,7 @@ function createStream(onMessage) {
   };
 }
 
-/** Until it is aborted or the session has ended; after a failure again, with growing pauses. */
+/** Follows until it is aborted or the session has ended. After a failure it tries again, with growing pauses. */
 async function follow(topics, signal, onMessage) {
   for (let failures = 0; !signal.aborted; failures += 1) {
     try {
@@ -94,7 +94,7 @@ async function readEvents(body, signal, onData) {
 
 // The shared worker
 
-/** A tab says what it follows, and again every PING_MS; null once it is hidden or left. */
+/** A tab says what it follows, and again every PING_MS. Once it is hidden or left, that is null. */
 function serveTabs() {
   const tabs = new Map();
   let known = {};
@@ -176,7 +176,7 @@ async function refreshOnce() {
   if (answer.status === 404) return warn("This is how it was: what this page shows no longer exists.");
   if (!answer.ok) return;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-  // For other scripts: what they add to a page.
+  // Other scripts add their part to the new page.
   document.dispatchEvent(new CustomEvent("refresh", { detail: fresh }));
   const before = states();
   const { activeElement } = document;
@@ -185,7 +185,7 @@ async function refreshOnce() {
     const wanted = fresh.querySelector(`[data-live="${CSS.escape(part.dataset.live)}"]`);
     if (wanted !== null) Idiomorph.morph(part, wanted, MORPHING);
   }
-  // Moved elements lose it.
+  // Moved elements lose the focus.
   if (document.activeElement !== activeElement && activeElement.isConnected) activeElement.focus({ preventScroll: true });
   announce(before, states());
 }
@@ -197,7 +197,7 @@ function hasOtherParts(fresh) {
   return isReplaced(document, fresh) || isReplaced(fresh, document);
 }
 
-/** Of elements with `data-announce`: their name, and what they say. */
+/** Returns what each element with `data-announce` says, by its name. */
 function states() {
   const elements = [...document.querySelectorAll("[data-live] [data-announce]")];
   return new Map(elements.map((element) => [element.dataset.announce, element.textContent.trim()]));
@@ -215,7 +215,7 @@ function warnSignedOut() {
   warn("You are signed out, and this page is no longer kept up to date. ", "Sign in again");
 }
 
-/** Above the page, until it is kept up to date again. */
+/** The warning is above the page until it is kept up to date again. */
 function warn(text, linkText = "") {
   const notices = document.querySelector(".notices");
   if (notices.querySelector("[data-outdated]") !== null) return;

@@ -1,4 +1,3 @@
-/** What several pages show of a call. */
 import type { VNode } from "preact";
 import type { UnreachableReason } from "../../../domain/attempt.js";
 import { type CallProgress, isHeld } from "../../../domain/call.js";
@@ -8,7 +7,7 @@ import { describeFilter } from "../filter-fields.js";
 import { excerpt } from "../pretty-body.js";
 import { Badge, Facts, Time } from "./data.js";
 
-/** With the id's end, which differs: its beginning is a time. */
+/** Shows the id's end, as the beginning is a time. */
 export function shortCallId(id: string): string {
   return id.length <= 12 ? id : `…${id.slice(-8)}`;
 }
@@ -27,7 +26,7 @@ export function StatusText({ call }: { call: CallProgress }): VNode {
   );
 }
 
-/** "503 Service Unavailable", "refused: connect ECONNREFUSED 10.0.0.1:443"; "" without an attempt. */
+/** Returns "503 Service Unavailable" or "refused: connect ECONNREFUSED 10.0.0.1:443", and "" without an attempt. */
 export function outcomeText({ statusCode, statusMessage }: CallProgress): string {
   return [statusCode, excerpt(statusMessage ?? "", 200)].filter((part) => part !== null && part !== "").join(" ");
 }
@@ -36,7 +35,7 @@ export function maskOutcome<Outcome extends CallProgress>(call: Outcome, mask: S
   return call.statusMessage === null ? call : { ...call, statusMessage: mask(call.statusMessage) };
 }
 
-/** As a filter. */
+/** Returns the filter that selects calls of this cause. */
 export function causeOf(
   statusCode: number | null,
   error: UnreachableReason | null,
@@ -53,7 +52,6 @@ export function NextAttempt({ call, now }: { call: CallProgress; now: number }):
   return <Time at={due.at} />;
 }
 
-/** A filter in words. */
 export function FilterFacts({ filter }: { filter: CallFilter }): VNode | null {
   const conditions = describeFilter(filter);
   if (conditions.length === 0) return null;

@@ -4,17 +4,16 @@ import type { ServerDeps } from "../../server-deps.js";
 import type { Page } from "../page.js";
 import { EndpointBadge, healthOf } from "./endpoint-badge.js";
 
-/** A page about a callback: below its tabs, with its endpoint's state. */
+/** Makes a page about a callback, with its tabs and its endpoint's state. */
 export async function callbackPage(
   { store }: ServerDeps,
   { id, name, events }: Callback,
   page: {
     readonly title: string;
     readonly content: VNode;
-    /** Between the callback and this page. */
+    /** These pages are between the callback and this page. */
     readonly trail?: NonNullable<Page["breadcrumb"]>;
     readonly status?: number;
-    /** calls */
     readonly tab?: NonNullable<Page["callback"]>["tab"];
   },
 ): Promise<Page> {
@@ -26,7 +25,7 @@ export async function callbackPage(
     status,
     aside: (
       <>
-        {/* Of the callback, where the title names something else. */}
+        {/* The title names something else than the callback. */}
         {trail !== undefined && <span class="muted">{name}</span>}
         <span data-announce={name}>
           <EndpointBadge {...healthOf(record, events.reply || events.undeliverable)} />
@@ -41,7 +40,7 @@ export async function callbackPage(
   };
 }
 
-/** Below /console/callbacks/:id. */
+/** Returns a path below /console/callbacks/:id. Default: its calls. */
 export function callsUrl(callbackId: string, ...parts: readonly string[]): string {
   const path = parts.length === 0 ? ["calls"] : parts;
   return `/console/callbacks/${[callbackId, ...path].map(encodeURIComponent).join("/")}`;

@@ -1,13 +1,11 @@
-/** Where a chart's axes have their ticks. */
-
-/** Round steps from `low` (0 or below) to `high` (0 or above): about `wanted` of them, with 0. */
+/** Returns about `wanted` round steps from `low` (0 or below) to `high` (0 or above), one of which is 0. */
 export function countTicks(low: number, high: number, wanted: number): number[] {
   const step = roundStep((high - low) / wanted);
   const [first, last] = [Math.floor(low / step), Math.ceil(high / step)];
   return Array.from({ length: last - first + 1 }, (_, index) => (first + index) * step);
 }
 
-/** 1, 2 or 5 times a power of ten, at least 1: calls are whole. */
+/** A step is 1, 2 or 5 times a power of ten. It is at least 1, as calls are whole. */
 function roundStep(atLeast: number): number {
   if (!(atLeast > 1)) return 1;
   const power = 10 ** Math.floor(Math.log10(atLeast));
@@ -16,10 +14,10 @@ function roundStep(atLeast: number): number {
 
 const MINUTE = 60_000;
 const DAY = 1_440;
-/** Minutes; longer ones are whole days. */
+/** Steps are in minutes. Longer ones are whole days. */
 const TIME_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720];
 
-/** Whole ones in UTC, inside the span, at most `most`. */
+/** Returns at most `most` whole steps in UTC, inside the span. */
 export function timeTicks(from: number, to: number, most: number): number[] {
   const minutes = (to - from) / MINUTE;
   const step = (TIME_STEPS.find((one) => minutes / one < most) ?? Math.ceil(minutes / DAY / most) * DAY) * MINUTE;

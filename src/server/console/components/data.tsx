@@ -1,13 +1,12 @@
-/** Shows data: tables, badges, times, numbers. */
 import type { ComponentChildren, Key, VNode } from "preact";
 
 export interface Column<Row> {
   readonly title: string;
-  /** number: right-aligned. wide: gets the room that is left. */
+  /** A number is right-aligned; a wide column gets the room that is left. */
   readonly kind?: "text" | "number" | "wide" | "time";
-  /** Left out on narrow screens. */
+  /** Narrow screens leave it out. */
   readonly isSecondary?: boolean;
-  /** Its heading sorts by it, and says whether the rows are. */
+  /** The column's heading sorts by it, and says whether the rows are sorted. */
   readonly sort?: { readonly href: string; readonly order: "ascending" | "descending" | null };
   cell(row: Row): ComponentChildren;
 }
@@ -20,7 +19,7 @@ export function Table<Row>({
   keyOf,
   isStacked = false,
 }: {
-  /** For screen readers. */
+  /** Screen readers announce it. */
   caption: string;
   columns: readonly Column<Row>[];
   rows: readonly Row[];
@@ -79,12 +78,12 @@ function classOf({ kind = "text", isSecondary = false }: Column<never>): string 
 
 export type Tone = "good" | "bad" | "warning" | "neutral";
 
-/** A state; its text says all, the colour only helps. */
+/** The text says all; the colour only helps. */
 export function Badge({ tone, children }: { tone: Tone; children: ComponentChildren }): VNode {
   return <span class={`badge badge-${tone}`}>{children}</span>;
 }
 
-/** In UTC; the script adds the reader's own time as title. */
+/** The time is in UTC; the script adds the reader's own as title. */
 export function Time({ at }: { at: number }): VNode {
   const iso = new Date(at).toISOString();
   return (
@@ -104,7 +103,6 @@ export function Count({ value }: { value: number }): VNode {
   return <span class="count">{countText(value)}</span>;
 }
 
-/** Names and values. */
 export function Facts({ facts }: { facts: readonly (readonly [name: string, value: ComponentChildren])[] }): VNode {
   return (
     <dl class="facts">
@@ -127,7 +125,7 @@ export function Empty({ title, children }: { title: string; children?: Component
   );
 }
 
-/** null: there is none. */
+/** A page that doesn't exist is null. */
 export function Pager({
   previous,
   next,

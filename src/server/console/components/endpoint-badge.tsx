@@ -1,19 +1,18 @@
-/** An endpoint's state, as everybody sees it. */
 import type { VNode } from "preact";
 import type { EndpointRecord } from "../../../store/outcomes/endpoints.js";
 import { Badge, Time } from "./data.js";
 
 export interface Health {
   /**
-   * failing: an outage is open, and its last first attempt failed. recovering: it answers again, and the outage is still open. checking: down
-   * without an open outage, so no response is held. idle: no event is sent to it.
+   * A failing endpoint has an open outage, and the last first attempt failed. A recovering one answers again while the outage
+   * is still open. One is checked if it is down without an open outage, so no response is held. An idle one is sent no event.
    */
   readonly health: "up" | "failing" | "down" | "checking" | "recovering" | "idle";
-  /** null: up or idle. */
+  /** It is null if the endpoint is up or idle. */
   readonly since: number | null;
 }
 
-/** undefined: it never had a call. */
+/** There is no record if it never had a call. */
 export function healthOf(record: EndpointRecord | undefined, hasEvents = true): Health {
   const { endpoint, outage } = record ?? { outage: null };
   if (endpoint?.state === "down") return { health: outage === null ? "checking" : "down", since: endpoint.downSince };
@@ -34,7 +33,7 @@ export const TONES = {
 
 const TEXTS: Partial<Record<Health["health"], string>> = { checking: "checking the endpoint", idle: "receives nothing" };
 
-/** Beside a title, or in a table, where the time is on a line of its own. */
+/** In a table the time is on a line of its own. */
 export function EndpointBadge({ health, since, isInTable = false }: Health & { readonly isInTable?: boolean }): VNode {
   return (
     <>

@@ -1,4 +1,3 @@
-/** The filters of a callback's calls. */
 import type { VNode } from "preact";
 import { FAILURE_REASONS } from "../../../domain/call-filter.js";
 import { count } from "../../../domain/count.js";
@@ -23,7 +22,7 @@ interface FilterProps {
   readonly typed: TypedFilter;
 }
 
-/** The others are in a part that opens by itself when one of them is used. */
+/** The other fields are in a part that opens by itself when one of them is used. */
 const FIRST_FIELDS: readonly FieldName[] = ["since", "until", "statusCode", "q"];
 
 const PLACEHOLDERS: Readonly<Partial<Record<FieldName, string>>> = {
@@ -71,7 +70,7 @@ function FilterField({ name, value, problem }: { name: FieldName; value: string;
   return <SelectField {...common} choices={options} />;
 }
 
-/** What is in use; each can be removed by itself. */
+/** Shows the filters in use, each of which can be removed by itself. */
 export function Chips({ callbackId, typed }: FilterProps): VNode | null {
   const given = FIELD_NAMES.flatMap((name) => {
     const value = typed.fields[name];
@@ -98,7 +97,7 @@ export function Chips({ callbackId, typed }: FilterProps): VNode | null {
 
 const SHOWN_CAUSES = 20;
 
-/** Of all failed calls, by what was answered. */
+/** Counts all failed calls by what was answered. */
 export function Causes({ callbackId, typed, failures }: FilterProps & { failures: readonly FailureGroup[] }): VNode | null {
   if (failures.length === 0 || typed.status !== "FAILED") return null;
   const link = (failure: FailureGroup) => <Cause callbackId={callbackId} typed={typed} failure={failure} />;

@@ -1,4 +1,4 @@
-/** Forms: every control has a label, and its mistake beside it. */
+/** Every control of a form has a label, and its mistake beside it. */
 import { type ComponentChildren, h, type VNode } from "preact";
 
 export function Form({
@@ -8,11 +8,11 @@ export function Form({
   ...rest
 }: {
   action: string;
-  /** Of the visit. */
+  /** It is the token of the visit. */
   formToken: string;
   class?: string;
   id?: string;
-  /** The server says what is wrong, at each field. */
+  /** The server says what is wrong at each field, so the browser doesn't. */
   noValidate?: boolean;
   children: ComponentChildren;
 }): VNode {
@@ -27,9 +27,9 @@ export function Form({
 interface Labelled {
   readonly name: string;
   readonly label: string;
-  /** Below the control. */
+  /** It is shown below the control. */
   readonly hint?: ComponentChildren;
-  /** What is wrong with the value. */
+  /** It says what is wrong with the value. */
   readonly error?: string | undefined;
 }
 
@@ -61,7 +61,7 @@ function Notes({ name, hint, error }: Labelled): VNode {
   );
 }
 
-/** What is wrong with a form, first and focused: a link to each field. */
+/** It comes first and has the focus: a link to each field with what is wrong. */
 export function ErrorSummary({
   title,
   problems,
@@ -106,7 +106,7 @@ export interface TextFieldProps extends Labelled {
 
 export function TextField(props: TextFieldProps): VNode {
   const { value = "", type = "text", autocomplete = "off", placeholder, maxLength } = props;
-  // By h: an element's types differ by its type.
+  // `h` is used as an input's props differ by its type.
   const input = h("input", {
     ...idsOf(props),
     type,
@@ -143,7 +143,7 @@ export function SelectField(props: Labelled & { readonly value: string; readonly
   );
 }
 
-/** Two or three choices that should all be seen. */
+/** It shows two or three choices that should all be seen. */
 export function RadioField(props: Labelled & { readonly value: string; readonly choices: readonly Choice[] }): VNode {
   const { name, label, value, choices, error } = props;
   const { "aria-describedby": describedBy } = idsOf(props);
@@ -181,7 +181,7 @@ export function CheckField(props: Labelled & { readonly isChecked: boolean }): V
 
 export type ButtonKind = "primary" | "secondary" | "danger" | "quiet";
 
-/** Submits its form, with `name` and `value` if given; `form`: of another one. */
+/** Submits its form, or the one that `form` names, with `name` and `value` if given. */
 export function Button({
   kind = "secondary",
   busyText,
@@ -189,7 +189,7 @@ export function Button({
   ...rest
 }: {
   kind?: ButtonKind;
-  /** Shown by the script until the answer comes. */
+  /** The script shows it until the answer comes. */
   busyText?: string;
   name?: string;
   value?: string;
@@ -204,7 +204,7 @@ export function Button({
   );
 }
 
-/** Looks like a button. */
+/** It is a link that looks like a button. */
 export function ButtonLink({
   href,
   kind = "secondary",

@@ -1,4 +1,3 @@
-/** What every page has around its content. */
 import type { ComponentChildren, VNode } from "preact";
 import { render } from "preact-render-to-string";
 import type { AssetPaths } from "../assets.js";
@@ -8,16 +7,16 @@ import { Button, Form } from "./forms.js";
 
 export interface PageView {
   readonly page: Page;
-  /** null: it stays as it is. */
+  /** A page without it stays as it is. */
   readonly live: LiveState | null;
-  /** null: signed out. */
+  /** It is null if nobody is signed in. */
   readonly username: string | null;
   readonly formToken: string;
   readonly notice: Notice | null;
   readonly assets: AssetPaths;
 }
 
-/** A whole document. */
+/** Returns a whole document. */
 export function renderPage(view: PageView): string {
   return `<!doctype html>\n${render(<Document {...view} />)}\n`;
 }
@@ -64,7 +63,7 @@ function Document({ page, live, username, formToken, notice, assets }: PageView)
   );
 }
 
-/** Goes on to `url` as from a page of our own. */
+/** Goes on to `url` as if from a page of our own. */
 export function renderForward(url: string): string {
   return `<!doctype html>\n${render(
     <html lang="en">
@@ -170,7 +169,6 @@ export function ErrorPage({
 }: {
   detail: string;
   requestId: string;
-  /** A form was sent. */
   wasForm: boolean;
   isSignedOut: boolean;
 }): VNode {

@@ -1,6 +1,6 @@
 /**
- * An outage as a drawing: the backlog above, attempts below it: accepted ones up, failed ones down. Widths are per cent and heights
- * are pixels, so that text has its size at any width.
+ * The chart of an outage has the backlog above, and below it the attempts: accepted ones go up, failed ones down. Widths are per
+ * cent and heights are pixels, so text has its size at any width.
  */
 import type { VNode } from "preact";
 import type { ActivityPoint } from "../../../store/outcomes/activity.js";
@@ -22,7 +22,7 @@ const BACKLOG = { top: 26, bottom: 106 };
 const ATTEMPTS = { top: 142, bottom: 266 };
 const HEIGHT = 306;
 const MOST_TIMES = 8;
-/** Of a bar: none is invisible. */
+/** No bar is invisible. */
 const LEAST_HEIGHT = 2;
 
 export function OutageChart(view: OutageChartView): VNode {
@@ -58,7 +58,7 @@ export function OutageChart(view: OutageChartView): VNode {
   );
 }
 
-/** The same numbers. */
+/** The table has the same numbers. */
 export function OutageTable(view: OutageChartView): VNode {
   const rows = shownPoints(view);
   const counts = (title: string, countOf: (point: ActivityPoint) => number) =>
@@ -84,7 +84,7 @@ export function OutageTable(view: OutageChartView): VNode {
   );
 }
 
-/** The outage, shaded in both panels below their titles, and the axis of time. */
+/** Shades the outage in both panels, and draws the axis of time. */
 function Times({ from, to, outage }: OutageChartView): VNode {
   const x = percentScale(from, to);
   const start = x(outage.startedAt);
@@ -133,7 +133,7 @@ function Backlog({ points, ...view }: OutageChartView): VNode {
   const samples = backlogOf({ points, ...view });
   const ticks = countTicks(0, Math.max(1, ...samples.map(({ calls }) => calls)), 2);
   const y = heightScale(ticks, BACKLOG);
-  // Per mille of the width, scaled to it.
+  // Points are per mille of the width, and scaled to it.
   const place = ({ at, calls }: BacklogSample) => `${round(percentScale(view.from, view.to)(at) * 10)} ${round(y(calls))}`;
   const [first, last] = [samples[0], samples.at(-1)];
   return (
@@ -193,7 +193,7 @@ function Attempts({ points, from, to, bucketMs }: OutageChartView): VNode {
 
 type Scale = (value: number) => number;
 
-/** From 0 away: scheduled ones, then those of replays. */
+/** Stacks scheduled attempts from 0 away, then those of replays. */
 function Stack({
   kind,
   point,
@@ -277,7 +277,7 @@ function Key({
   );
 }
 
-/** Of the width, inside it. */
+/** Returns the place in per cent of the width, never outside it. */
 function percentScale(from: number, to: number): Scale {
   return (at) => Math.min(100, Math.max(0, ((at - from) / Math.max(1, to - from)) * 100));
 }

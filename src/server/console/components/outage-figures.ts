@@ -1,9 +1,7 @@
-/** What an outage's chart is about, in numbers and words. */
 import type { Activity, ActivityPoint, AttemptCounts } from "../../../store/outcomes/activity.js";
 import { countText } from "./data.js";
 
 export interface OutageChartView extends Activity {
-  /** Epoch ms. */
   readonly from: number;
   readonly to: number;
   readonly outage: OutageTimes;
@@ -11,7 +9,7 @@ export interface OutageChartView extends Activity {
 
 interface OutageTimes {
   readonly startedAt: number;
-  /** null while the outage is open. */
+  /** It is null while the outage is open. */
   readonly endedAt: number | null;
 }
 
@@ -19,7 +17,7 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
 
-/** What is shown of it: some time before and after; with `spanMs`, that long, to `now` at the latest. */
+/** Shows some time before and after the outage. With `spanMs` the span is that long, and ends at `now` at the latest. */
 export function chartSpan(
   { startedAt, endedAt }: OutageTimes,
   now: number,
@@ -40,7 +38,7 @@ function clamp(value: number, least: number, most: number): number {
   return Math.min(most, Math.max(least, value));
 }
 
-/** By a service or from a command line. */
+/** Adds those of the service and those from a command line. */
 export function replaysOf({ serviceReplays, clientReplays }: ActivityPoint): AttemptCounts {
   return {
     accepted: serviceReplays.accepted + clientReplays.accepted,
@@ -53,7 +51,7 @@ export interface BacklogSample {
   readonly calls: number;
 }
 
-/** Of the outage. Samples are taken as each minute begins and at its end; a bucket has its last one: of a shorter outage, only that of its end. */
+/** Samples are taken as each minute of the outage begins, and at its end; a bucket has its last one. A shorter outage has only that of its end. */
 export function backlogOf({ points, bucketMs, outage, to }: OutageChartView): BacklogSample[] {
   const end = Math.min(outage.endedAt ?? to, to);
   if (outage.endedAt !== null && outage.endedAt - outage.startedAt < MINUTE) return [];
@@ -66,7 +64,7 @@ export function backlogOf({ points, bucketMs, outage, to }: OutageChartView): Ba
   });
 }
 
-/** null: not counted. */
+/** Returns null if it wasn't counted. */
 export function largestBacklog(view: OutageChartView): BacklogSample | null {
   return backlogOf(view).reduce<BacklogSample | null>(
     (most, sample) => (most === null || sample.calls > most.calls ? sample : most),
@@ -108,13 +106,13 @@ export function widthText(bucketMs: number): string {
   return minutes === 1 ? "minute" : `${minutes} minutes`;
 }
 
-/** To the minute, as in a heading. */
+/** Headings have the time to the minute. */
 export function timeText(at: number): string {
   const iso = new Date(at).toISOString();
   return `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC`;
 }
 
-/** "26 Nov" */
+/** Returns "26 Nov". */
 export function dayOf(at: number): string {
   return DAY.format(at);
 }

@@ -1,4 +1,3 @@
-/** /console/callbacks/:id/calls */
 import type { FastifyInstance } from "fastify";
 import type { VNode } from "preact";
 import type { Call, CallStatus } from "../../../domain/call.js";
@@ -25,14 +24,14 @@ export interface CallListView {
   readonly counts: Readonly<Record<CallStatus, number>>;
   readonly failures: readonly FailureGroup[];
   readonly runningReplay: ServiceReplay | null;
-  /** null: the filter has problems. */
+  /** It is null if the filter has problems. */
   readonly found: FoundCalls | null;
 }
 
 export interface FoundCalls {
   readonly calls: readonly Call[];
   readonly matching: CallCount;
-  /** Paths. */
+  /** The paths of the neighbouring pages. */
   readonly newer: string | null;
   readonly older: string | null;
   readonly now: number;
@@ -41,9 +40,9 @@ export interface FoundCalls {
 const PAGE_SIZE = 50;
 /** A longer response would only be cut. */
 const MAX_BYTES = 65_536;
-/** What a filtered count may take, ms. */
+/** A filtered count may take so many ms. */
 const COUNT_MS = 50;
-/** What reading calls that don't match may take, ms; the next page reads on. */
+/** Reading calls that don't match may take so many ms; the next page reads on. */
 const SEARCH_MS = 250;
 
 export function addCallList(app: FastifyInstance, { deps, lookup }: RouteContext): void {
@@ -230,7 +229,7 @@ function Matching({ matching, typed }: { matching: CallCount; typed: TypedFilter
   );
 }
 
-/** Never a guess. */
+/** It never shows a guess. */
 function CountText({ count: { count, isExact } }: { count: CallCount }): VNode {
   if (count === 0 && !isExact) return <>not counted</>;
   return (

@@ -1,4 +1,4 @@
-/** New and edit: the fields of the screen, and what a test showed. */
+/** A new callback and an edited one have the same form: the fields of the screen, and what a test showed. */
 import type { VNode } from "preact";
 import type { DeliveryResult } from "../../../domain/attempt.js";
 import { isAccepted, resultMessage } from "../../../domain/attempt.js";
@@ -43,14 +43,14 @@ export interface CallbackFormView {
   readonly problems: Problems;
   /** A key was typed, which no page contains: it has to be typed again. */
   readonly isKeyLost: boolean;
-  /** null: a new callback. */
+  /** It is null for a new callback. */
   readonly stored: { readonly id: string; readonly maskedKey: string | null; readonly loaded: LoadedForm } | null;
   readonly changes: readonly ForeignChange[];
   readonly test: TestView | null;
-  /** null: this service doesn't check endpoints. */
+  /** A service that doesn't check endpoints can't. */
   readonly canTest: boolean;
   readonly policy: RetryPolicy;
-  /** For Query String. */
+  /** Query String sends the key in this parameter. */
   readonly authParameter: string;
   readonly bodyNames: BodyNames;
 }
@@ -149,7 +149,7 @@ function errorOf({ problems }: CallbackFormView, name: string): string | undefin
   return problem === undefined ? undefined : `${capitalized(problem)}${/[.!?]$/.test(problem) ? "" : "."}`;
 }
 
-/** Of the fields on the screen. */
+/** The fields have the order of the screen. */
 const ORDER: readonly (readonly [name: string, label: string])[] = Object.entries(LABELS).flatMap((field) =>
   field[0] === "auth.type" ? [field, ["auth.key", KEY_LABEL] as const] : [field],
 );
@@ -199,7 +199,7 @@ function authChoices(authParameter: string): readonly Choice[] {
   return Object.entries(sentAs).map(([value, how]) => ({ value, text: `${shownValue("auth.type", value)} (${how})` }));
 }
 
-/** Never with its value. */
+/** It never has its value. */
 function KeyField(view: CallbackFormView): VNode {
   const { stored, isKeyLost } = view;
   const masked = stored?.maskedKey ?? null;
@@ -254,11 +254,11 @@ export interface TestView {
   readonly isAccepted: boolean;
   readonly title: string;
   readonly facts: readonly (readonly [name: string, value: string])[];
-  /** The answer's; "": none. */
+  /** The body of the answer, or "". */
   readonly body: string;
 }
 
-/** Without the key, also where the endpoint repeats it. */
+/** The key is never shown, even where the endpoint repeats it. */
 export function testView({ result, durationMs }: EndpointTest, target: DeliveryTarget): TestView {
   const mask = secretMask(callbackSecrets(target));
   const { title, answer } = describe(result);

@@ -1,4 +1,4 @@
-/** /console: Manage API Callbacks. */
+/** The page at /console is called Manage API Callbacks. */
 import type { FastifyInstance } from "fastify";
 import type { VNode } from "preact";
 import { shownUrl } from "../../../domain/mask.js";
@@ -12,12 +12,12 @@ import { Button, ButtonLink } from "../components/forms.js";
 export interface CallbackRow extends Health {
   readonly id: string;
   readonly name: string;
-  /** Masked. */
+  /** Its secrets are masked. */
   readonly url: string;
   readonly retriesEnabled: boolean;
   readonly failed: number;
   readonly waiting: number;
-  /** If it ended within the last day. */
+  /** It is null unless it ended within the last day. */
   readonly lastOutage: { readonly id: string; readonly endedAt: number } | null;
 }
 
@@ -25,23 +25,23 @@ type SortField = "name" | "failed" | "waiting";
 
 export interface CallbackListView {
   readonly rows: readonly CallbackRow[];
-  /** Of the first row, 0-based. */
+  /** The first row's index, from 0. */
   readonly offset: number;
-  /** That match. */
+  /** So many callbacks match. */
   readonly total: number;
   readonly sort: Sort<SortField>;
-  /** In the name or the URL's host; "": all. */
+  /** The text is in the name or the URL's host; "" means all callbacks. */
   readonly text: string;
-  /** null: the last page. */
+  /** It is null on the last page. */
   readonly nextCursor: string | null;
 }
 
 const PAGE_SIZE = 50;
 const DAY_MS = 86_400_000;
-/** Seen at once, without a search. */
+/** So few are seen at once, without a search. */
 const FEW = 10;
 
-/** Whether each is descending at first. */
+/** It says of each whether it is descending at first. */
 const SORTS: Readonly<Record<SortField, boolean>> = { name: false, failed: true, waiting: true };
 
 export function addCallbackList(app: FastifyInstance, { deps }: RouteContext): void {
@@ -228,7 +228,7 @@ const ACTIONS = [
   { text: "Outages", page: "outages" },
 ];
 
-/** The other way round if the rows are sorted by it. */
+/** Sorts the other way round if the rows are sorted by it. */
 function sortLink(view: CallbackListView, field: SortField): NonNullable<Column<never>["sort"]> {
   const { sort } = view;
   const isSorted = sort.field === field;

@@ -1,4 +1,4 @@
-/** /console/callbacks/:id/confirm: says exactly which calls an action is about, and does it. */
+/** The page at /console/callbacks/:id/confirm says exactly which calls an action is about, and does it. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { VNode } from "preact";
 import type { CallProgress } from "../../../domain/call.js";
@@ -32,15 +32,14 @@ import { formToken } from "../sessions.js";
 
 const MOST_LISTED = 100;
 
-/** What is to be confirmed, or was. */
 interface Asked {
   readonly action: CallAction;
   readonly set: CallSet;
-  /** When the confirmation was shown, and its calls counted. */
+  /** The confirmation was shown, and its calls counted, at this time. */
   readonly shownAt: number;
-  /** That a form needs for the same set. */
+  /** A form needs these fields for the same set. */
   readonly fields: readonly (readonly [name: string, value: string])[];
-  /** A path: the list, or the call. */
+  /** The path leads back to the list, or to the call. */
   readonly back: string;
 }
 
@@ -52,7 +51,7 @@ export interface ConfirmationView {
   readonly listed: ReadonlyMap<string, CallProgress> | null;
   readonly counted: CountedCalls;
   readonly shownAt: number;
-  /** Masked; where a replay is sent to. */
+  /** A replay is sent to this URL, which is masked. */
   readonly url: string;
   readonly isDown: boolean;
   readonly fields: Asked["fields"];
@@ -148,7 +147,7 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
   }
 }
 
-/** Of the list's form, the link of a call, or the confirmation's own form. */
+/** Reads the list's form, the link of a call, or the confirmation's own form. */
 function readAsked(callback: Callback, query: Query, shownAt: number): Asked {
   const action = readAction(query);
   const listQuery = one(query, "back") ?? typedQuery(parseFilter(query, shownAt).typed);
@@ -194,13 +193,13 @@ function readMarked(query: Query): number | null {
   return Number(text);
 }
 
-/** The list with the filter as it was typed, or the call with this id. */
+/** Leads to the list with the filter as it was typed, or to the call with this id. */
 function readBack({ id }: Callback, back: string): string {
   if (back.startsWith("call:")) return callsUrl(id, "calls", checkedCallId(back.slice("call:".length)));
   return callsPath(id, parseFilter(queryOf(new URLSearchParams(back)), 0).typed);
 }
 
-/** Of a repeated name, the first value. */
+/** A repeated name has its first value. */
 function queryOf(form: URLSearchParams): Query {
   return { ...Object.fromEntries([...form].toReversed()), call: form.getAll("call") };
 }

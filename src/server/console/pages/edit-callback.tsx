@@ -1,4 +1,4 @@
-/** /console/callbacks/new, /console/callbacks/:id/edit and /delete. */
+/** The pages are /console/callbacks/new, /console/callbacks/:id/edit and /delete. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { VNode } from "preact";
 import { type Callback, type CallbackSettings, hasSameSettings, isRepaired } from "../../../domain/callback.js";
@@ -80,7 +80,7 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     try {
       await updateCallback(context, stored, read.settings, stored);
     } catch (error) {
-      // Changed since it was read above.
+      // The callback has changed since it was read above.
       if (isWhcbError(error, "locked")) return saveChanges(request, reply);
       return showForm(request, reply, stored, { fields: typed, problems: problemsOf(error) });
     }
@@ -115,7 +115,7 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     stored: Callback | null,
     typed: CallbackFields,
   ): Promise<FastifyReply> {
-    // Not needed for a test.
+    // A test doesn't need a name and an e-mail address.
     const read = readSettings({ ...typed, name: "test", email: "test@example.com" }, typedKey(request), stored, parseCallback);
     if (read.kind === "invalid") return showForm(request, reply, stored, { fields: typed, problems: read.problems });
     try {
@@ -182,7 +182,7 @@ function isTest(request: FastifyRequest): boolean {
   return formOf(request).get("step") === "test";
 }
 
-/** What follows from it: docs/dispatcher.md, A call, rules 7 and 8. */
+/** What is sent again follows from docs/dispatcher.md, A call, rules 7 and 8. */
 function savedText(before: CallbackSettings, after: CallbackSettings, { windowMs }: RetryPolicy): string {
   const failed = `the calls that failed within the last ${spellDuration(windowMs)}`;
   if (before.retriesEnabled && !after.retriesEnabled)

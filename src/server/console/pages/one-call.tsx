@@ -1,4 +1,3 @@
-/** /console/callbacks/:id/calls/:callId */
 import type { FastifyInstance } from "fastify";
 import type { VNode } from "preact";
 import { type Attempt, resultMessage } from "../../../domain/attempt.js";
@@ -25,14 +24,13 @@ import { cutText, excerpt, prettyBody, shownPart } from "../pretty-body.js";
 export interface OneCallView {
   readonly callback: Callback;
   readonly call: Call;
-  /** The latest. */
+  /** The latest attempts. */
   readonly attempts: readonly Attempt[];
   readonly endpointState: EndpointState;
   readonly policy: RetryPolicy;
   readonly now: number;
-  /** As it is or would be delivered; null: erased. */
+  /** The body as it is or would be delivered; null if it was erased. */
   readonly body: string | null;
-  /** A part of the response is left out. */
   readonly isBodyCut?: boolean;
 }
 
@@ -110,7 +108,7 @@ function CallFacts(view: OneCallView): VNode {
   );
 }
 
-/** Who made it SUCCESS, or FAILED by hand; null: nobody. */
+/** Says who made it SUCCESS, or FAILED by hand. Returns null if nobody did. */
 function settledText(call: Call): string | null {
   if (isErased(call)) return "the sender's data was erased";
   switch (call.settledBy) {
@@ -212,11 +210,11 @@ function Attempts({ attempts, call }: { attempts: readonly Attempt[]; call: Call
   );
 }
 
-/** Characters of answers on a page. */
+/** Answers on a page may have so many characters. */
 const SHOWN_ANSWERS = 32_768;
 const SHOWN_MESSAGE = 200;
 
-/** The latest whose answers a page has room for. */
+/** Returns the latest attempts whose answers a page has room for. */
 function withAnswers(attempts: readonly Attempt[]): ReadonlySet<Attempt> {
   let room = SHOWN_ANSWERS;
   const latest = attempts.toReversed().filter(({ result }) => {
@@ -250,7 +248,7 @@ function Outcome({ attempt: { result }, hasAnswer }: { attempt: Attempt; hasAnsw
   );
 }
 
-/** Characters. */
+/** A page shows so many characters of a body. */
 const SHOWN_BODY = 65_536;
 
 function Body({ callback, body, isBodyCut = false }: OneCallView): VNode {

@@ -1,4 +1,4 @@
-/** /console/callbacks/:id/outages: one outage in detail, and the list of all. */
+/** The page at /console/callbacks/:id/outages shows one outage in detail, and the list of all. */
 import type { FastifyInstance } from "fastify";
 import type { VNode } from "preact";
 import { formatDuration } from "../../../domain/duration.js";
@@ -18,19 +18,19 @@ import { type BacklogSample, chartSpan, largestBacklog, type OutageChartView, ti
 import type { Page } from "../page.js";
 
 const PAGE_SIZE = 20;
-/** As many bars as a narrow screen can show. */
+/** A narrow screen can show so many bars. */
 const MAX_POINTS = 72;
-/** Of an outage as long as the longest window: a week of minutes. */
+/** An outage as long as the longest window has a week of minutes. */
 const ALL_POINTS = 10_080;
 const COUNTING_MS = 50;
 
 interface OutagesView {
   readonly callbackId: string;
-  /** The newest, or the chosen one. null: there is none. */
+  /** It is the newest outage unless one is chosen, and null if there is none. */
   readonly chosen: OutageDetails | null;
   readonly outages: StoredPage<Outage>;
   readonly isFirstPage: boolean;
-  /** Of the endpoint. */
+  /** The endpoint's health. */
   readonly health: Health["health"];
   readonly now: number;
 }
@@ -39,23 +39,23 @@ interface OutageDetails {
   readonly outage: Outage;
   readonly span: SpanName;
   readonly chart: OutageChartView;
-  /** null: none was written. */
+  /** It is null if none was written. */
   readonly mail: OutageMail | null;
-  /** If no other call fails first; null: it has ended, or that isn't known yet. */
+  /** The outage ends then if no other call fails first. It is null if it has ended, or if that isn't known yet. */
   readonly endsAt: number | null;
   readonly calls: OutageCalls;
-  /** null: not counted. */
+  /** It is null if it wasn't counted. */
   readonly largest: BacklogSample | null;
-  /** Of the callback, at this moment. */
+  /** The callback's backlog at this moment. */
   readonly backlog: { readonly failed: number; readonly waiting: number };
 }
 
-/** null: as long as the outage took. */
+/** The span of null is as long as the outage. */
 const SPANS = { outage: null, day: 86_400_000, week: 7 * 86_400_000 } as const;
 const SPAN_TEXTS = { outage: "The outage", day: "24 hours", week: "7 days" } as const;
 type SpanName = keyof typeof SPANS;
 
-/** Without an outage's id: the newest. */
+/** Without an outage's id the newest is shown. */
 type OutagePath = { readonly id: string; readonly outageId?: string };
 
 export function addOutages(app: FastifyInstance, context: RouteContext): void {
@@ -211,7 +211,7 @@ function Details({ view, chosen }: { view: OutagesView; chosen: OutageDetails })
   );
 }
 
-/** Of their first failures. */
+/** Counts the calls by their first failures. */
 function Failures({ calls: { failures, isComplete } }: { calls: OutageCalls }): VNode {
   const texts = failures.map(({ statusCode, reason, count }) => {
     const isHeld = statusCode === null && reason === null;
@@ -220,7 +220,7 @@ function Failures({ calls: { failures, isComplete } }: { calls: OutageCalls }): 
   return <>{texts.length === 0 ? "not known" : `${texts.join(", ")}${isComplete ? "" : ", and others"}`}</>;
 }
 
-/** Adds up to the calls that failed. */
+/** The numbers add up to the calls that failed. */
 function Fates({ calls, outage }: { calls: OutageCalls; outage: Outage }): VNode {
   const rest = outage.failedCalls - FATES.reduce((sum, [fate]) => sum + calls[fate], 0);
   const parts = FATES.map(([fate, text]) => [calls[fate], text] as const);
@@ -258,7 +258,7 @@ function MailText({ mail }: { mail: OutageMail }): VNode {
   );
 }
 
-/** `mail`: if it is read. */
+/** `mail` is undefined where it isn't read. */
 function MailState({ outage, mail }: { outage: Outage; mail?: OutageMail | null }): VNode {
   if (outage.notifiedAt !== null) {
     return (
@@ -310,7 +310,7 @@ function OutageList({ callbackId, outages, chosen, health, now }: OutagesView): 
   );
 }
 
-/** An open one has its endpoint's state. */
+/** An open outage has its endpoint's state. */
 function OutageBadge({ outage: { endedAt }, health }: { outage: Outage; health: Health["health"] }): VNode {
   return endedAt === null ? <Badge tone={TONES[health]}>{`open, ${health}`}</Badge> : <Badge tone="neutral">ended</Badge>;
 }

@@ -1,4 +1,4 @@
-/** /console/callbacks/:id/replays, and /replays/:replayId. */
+/** The pages are /console/callbacks/:id/replays and /replays/:replayId. */
 import type { FastifyInstance } from "fastify";
 import type { VNode } from "preact";
 import { replayState, type ServiceReplay } from "../../../domain/callback.js";

@@ -1,4 +1,3 @@
-/** /console/sign-in and /console/sign-out. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { VNode } from "preact";
 import type { Verdict } from "../../auth/authenticator.js";
@@ -12,13 +11,13 @@ import { type ConsoleContext, formOf } from "../page.js";
 import { formToken } from "../sessions.js";
 
 interface SignInTry {
-  /** The path of the console that follows. */
+  /** The path of the page that follows. */
   readonly to: string;
   readonly username: string;
   readonly way: "password" | "code";
 }
 
-/** Of who isn't signed in. */
+/** A visitor who isn't signed in sends short forms only. */
 const FORM_LIMIT = 8_192;
 
 export function addSignIn(app: FastifyInstance, { authenticator, deps, sessions }: ConsoleContext): void {
