@@ -1,4 +1,4 @@
-/** What the other browser tests rely on. */
+/** The other browser tests rely on these rules. */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Browser } from "playwright-core";

@@ -37,7 +37,7 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
     await act("Filter");
     await page.getByRole("link", { name: "Remove the filter Since: 1h" }).waitFor();
 
-    // What is selected before a filter is changed isn't selected after it.
+    // A call that is selected before a filter is changed isn't selected after it.
     await rows.nth(0).getByRole("checkbox").check();
     await page.getByRole("link", { name: "Remove the filter Since: 1h" }).click();
     await page.waitForURL((url) => !url.searchParams.has("since"));
@@ -80,7 +80,7 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
     await seePage(window, name);
     await page.getByLabel("All that match").check();
     await act("Replay");
-    // What has changed in the last half second is left out.
+    // An action leaves out what has changed in the last half second.
     const confirm = page.getByRole("button", { name: `Replay ${left + 3} calls`, exact: true });
     await eventually(async () => {
       if (!(await confirm.isVisible())) await page.reload();
@@ -88,7 +88,7 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
     }, Boolean);
     await confirm.click();
     await seePage(window, `Replay of ${left + 3} calls`);
-    // It shows the end by itself where there are scripts.
+    // With scripts, the page shows the end by itself.
     const finished = page.getByText("finished", { exact: true });
     if (!visit.hasScript) await rehearsal.settled(id, "SUCCESS", 19);
     if (!visit.hasScript) await page.reload();

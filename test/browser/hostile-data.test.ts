@@ -46,7 +46,7 @@ it("is shown as text", async ({ rehearsal }) => {
     await expectUsable(window);
   }
 
-  // A part that the script brings up to date.
+  // The script brings this part up to date.
   await page.goto(`/console/callbacks/${markupId}/calls`);
   await send(rehearsal.api, markupId, "LATE", MARKUP);
   await page.getByRole("row").filter({ hasText: "alert(2)" }).waitFor();

@@ -14,7 +14,7 @@ async function newTab(window: Window, path: string): Promise<Page> {
 
 const outages = (id: string) => `/console/callbacks/${id}/outages`;
 
-/** What the page says of itself to its script. */
+/** The page tells its script that it is visible or hidden. */
 async function setVisibility(page: Page, state: "visible" | "hidden"): Promise<void> {
   await page.evaluate(`
     Object.defineProperty(document, "visibilityState", { value: "${state}", configurable: true });

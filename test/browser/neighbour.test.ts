@@ -24,7 +24,7 @@ async function startNeighbour(url: string) {
     ...(process.getuid?.() === 0 && NOBODY),
   });
   neighbours.push(child);
-  // It may not read the file.
+  // The other user may not read the file.
   child.stdin.end(readFileSync(join(import.meta.dirname, "..", "support", "attack", "neighbour.mjs")));
   const [line] = await once(child.stdout, "data");
   const port = Number(line);
@@ -42,7 +42,7 @@ it("it gets no session, and doesn't learn the name of the host that has one", as
 
   for (const neighbour of [early, late]) {
     for (const host of ["127.0.0.1", "localhost", "[::1]", "neighbour.localhost"]) {
-      // From the console, as by a link.
+      // The browser comes from the console, as by a link.
       await page.goto(console);
       await page.evaluate(`location.href = "http://${host}:${neighbour.port}/console"`);
       await page.getByRole("heading", { name: "Neighbour" }).waitFor();
@@ -56,7 +56,7 @@ it("it gets no session, and doesn't learn the name of the host that has one", as
   expect(reports.flatMap(({ sessions }) => sessions)).toEqual([]);
   const known = JSON.stringify(reports) + rehearsal.log;
   expect([hostname, known.includes(hostname)]).toEqual([expect.stringMatching(/^[0-9a-f]{32}\.localhost$/), false]);
-  // Else the browser would send the session's requests there.
+  // Otherwise the browser would send the session's requests there.
   const taken = ["127.0.0.1 EADDRINUSE", "::1 EADDRINUSE"];
   expect(reports.map((report) => report.taken)).toEqual([taken, taken]);
 

@@ -17,7 +17,7 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
     await expectUsable(window);
 
     await rehearsal.fail(id, 12, 503);
-    /** By itself where there are scripts. */
+    /** With scripts, the page changes by itself. */
     const seeChange = (change: string) =>
       eventually(async () => {
         if (!visit.hasScript) await page.reload();

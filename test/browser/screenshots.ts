@@ -1,4 +1,4 @@
-/** The pictures of the README, from the demo's service: `npm run screenshots`. */
+/** `npm run screenshots` takes the pictures of the README from the demo's service. */
 import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";

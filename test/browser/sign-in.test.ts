@@ -28,7 +28,7 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
 
     await page.getByRole("button", { name: "Sign out" }).click();
     await page.getByRole("heading", { name: "Sign in" }).waitFor();
-    // To the session's host, which leads here again.
+    // It leads to the session's host, and from there here again.
     await page.goBack();
     await page.getByRole("heading", { name: "Sign in" }).waitFor();
     expect(page.url()).toBe(`${rehearsal.url}/console/sign-in?to=%2Fconsole`);

@@ -1,4 +1,4 @@
-/** Attacks on the console without credentials: what is forged, too long, badly encoded or from another page. */
+/** Attackers without credentials send the console what is forged, too long, badly encoded or from another page. */
 import { createHmac } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Logger } from "../../src/platform/logger.js";
@@ -11,7 +11,7 @@ const LOGIN = { username: USER.username, password: USER.password };
 const FORM = { "content-type": "application/x-www-form-urlencoded" };
 
 let service: Service;
-/** What the service logged as its own fault. */
+/** The service logged these errors as its own faults. */
 let faults: unknown[];
 let logged: unknown[];
 
@@ -22,7 +22,7 @@ beforeEach(async () => {
     info: (fields) => void logged.push(fields),
     error: (fields) => void faults.push(fields),
   };
-  // Its time stands still: no limit recovers.
+  // The service's time stands still, so no limit recovers.
   service = await openService({ logger, clock: new VirtualClock(), isTrustedProxy: (address) => address === "127.0.0.1" });
 });
 
@@ -38,7 +38,7 @@ async function newCode(): Promise<string> {
 }
 
 describe("a forged form token", () => {
-  // As long as a real one in characters, not in bytes.
+  // These have as many characters as a real token, but not as many bytes.
   it.each(["é".repeat(43), `${"😀".repeat(21)}a`, "\0".repeat(43), "x".repeat(8000), "\ud800".repeat(43)])(
     "is rejected: %#",
     async (token) => {
@@ -108,7 +108,7 @@ describe("an address that can't be read", () => {
 });
 
 describe("a page of another origin", () => {
-  // Cookies are sent: another port of this host, or another host of the domain.
+  // A browser sends cookies to another port of this host, and from another host of the domain.
   it("of the same site changes nothing either", async () => {
     const visitor = await new Visitor(service.app).signIn();
     const { html } = await visitor.open("/console");
@@ -163,7 +163,7 @@ describe("guessing codes", () => {
     const visitor = new Visitor(service.app);
     const [, token = ""] = /name="token" value="([^"]+)"/.exec((await visitor.open("/console/sign-in")).html) ?? [];
     const cookie = [...visitor.cookies].map((pair) => pair.join("=")).join("; ");
-    // More than the shared limit for passwords.
+    // These are more guesses than the shared limit for passwords.
     for (let guess = 0; guess < 205; guess++) {
       const address = `203.0.113.${Math.floor(guess / 5)}`;
       const headers = { ...FORM, host: HOST, cookie, "x-forwarded-for": address };

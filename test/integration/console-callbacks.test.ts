@@ -1,4 +1,3 @@
-/** Manage API Callbacks: the pages on a real store. */
 import { afterEach, describe, expect, it } from "vitest";
 import type { DeliveryResult } from "../../src/domain/attempt.js";
 import { WhcbError } from "../../src/domain/errors.js";
@@ -23,7 +22,7 @@ async function accept(callbackId: string, count: number): Promise<void> {
   await service.store.calls.accept([{ callbackId, calls }], Date.now());
 }
 
-/** In the order of the rows. */
+/** Returns the names in the order of the rows. */
 const namesIn = (html: string) => [...html.matchAll(/calls">([^<]*)<\/a><span class="below/g)].map(([, name]) => name);
 
 describe("the list", () => {
@@ -92,7 +91,7 @@ const STORED = {
   email: "crm@example.com",
 };
 
-/** What the edit form of CALLBACK_SETTINGS sends if nothing is changed. */
+/** The edit form of CALLBACK_SETTINGS sends this if nothing is changed. */
 const UNCHANGED = {
   name: CALLBACK_SETTINGS.name,
   url: CALLBACK_SETTINGS.url,
@@ -118,7 +117,7 @@ function endpoint(result: DeliveryResult) {
 
 const valueIn = (html: string, name: string) => new RegExp(`<input[^>]* name="${name}"[^>]* value="([^"]*)"`).exec(html)?.[1];
 
-/** The text that a field is described by. */
+/** Returns the text that describes a field. */
 function errorAt(html: string, name: string): string | undefined {
   const [, attributes = ""] = new RegExp(`<(?:input|select)([^>]* name="${name}"[^>]*)>`).exec(html) ?? [];
   if (!attributes.includes('aria-invalid="true"') || !attributes.includes(`field-${name}-error`)) return undefined;
@@ -307,7 +306,7 @@ describe("editing", () => {
       [200, true],
     ]);
     expect(service.work).toHaveLength(1);
-    // To anything else it is a change by another.
+    // A change to anything else is another user's.
     expect((await save({ name: "new", email: "x@example.com" })).status).toBe(409);
   });
 
@@ -363,7 +362,7 @@ describe("editing", () => {
       await saveByAnother(moved);
       return update(...given);
     };
-    // Of the origin that the form was loaded with.
+    // The URL has the origin that the form was loaded with.
     const url = `${CALLBACK_SETTINGS.url}/other`;
     const page = await save({ url });
     expect([page.status, valueIn(page.html, "url")]).toEqual([409, url]);

@@ -1,4 +1,4 @@
-/** The console's calls: what is shown, and that an action changes exactly the calls that its confirmation counted. */
+/** An action of the console changes exactly the calls that its confirmation counted. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Attempt } from "../../src/domain/attempt.js";
 import type { Callback } from "../../src/domain/callback.js";
@@ -238,7 +238,7 @@ describe("all calls that match", () => {
     expect(confirmation.text).toContain("Status code 503");
     expect(new Map(fieldsOf(confirmation)).get("since"), "not an hour before the action").toMatch(/^\d{4}-.*Z$/);
 
-    // One of them is accepted; others come to match: a retry, a call that was in flight, a first failure.
+    // One of them is accepted. Others come to match: a retry, a call that was in flight, a first failure.
     await attempt(["C0"], { startedAt: Date.now(), cause: "retry", result: ACCEPTED });
     await attempt(["older code"], { startedAt: Date.now(), cause: "retry", result: answered(503) });
     await attempt(["outside"], { startedAt: Date.now(), cause: "retry", result: answered(503) });
@@ -381,7 +381,7 @@ describe("a confirmation", () => {
     await attempt(["A", "B"], {});
     await attempt(["S"], { result: ACCEPTED });
     const mark = await visitor.open(`${CONFIRM}?action=success&all=on`);
-    // Opened a second later, since what changed within half a second isn't counted.
+    // The service's clock is a second ahead, since what changed within half a second isn't counted.
     const clock = { ...systemClock, now: () => Date.now() + 1_000 };
     const ahead = await openService({ store: service.store, clock });
     const colleague = await new Visitor(ahead.app).signIn();
@@ -505,7 +505,7 @@ async function accept(...ids: readonly string[]): Promise<void> {
   await service.store.calls.accept([{ callbackId: ID, calls }], 0);
 }
 
-/** 503 an hour ago, unless said otherwise. */
+/** The attempt got a 503 an hour ago, unless said otherwise. */
 async function attempt(ids: readonly string[], over: Partial<Attempt>, callbackId = ID): Promise<void> {
   const attempts = [];
   for (const id of ids) {
@@ -532,7 +532,7 @@ async function otherCallback(callId: string, result: Attempt["result"]): Promise
   await attempt([callId], { startedAt: Date.now() - HOUR / 2, result }, id);
 }
 
-/** By call: status, and who settled it. */
+/** Returns the status of each call, and who settled it. */
 async function statuses(): Promise<Record<string, string>> {
   const page = await service.store.calls.list(ID, { filter: {}, limit: 100, offset: 0, sort: [] });
   const entries = page.items.map(({ id, status, settledBy }) => [id, [status, settledBy].filter(Boolean).join(" ")]);
@@ -543,7 +543,7 @@ function callsOn({ html }: PageSeen): readonly string[] {
   return [...html.matchAll(/name="call" value="([^"]*)"/g)].map(([, id = ""]) => id);
 }
 
-/** By its whole text. */
+/** Finds a link by its whole text. */
 function linkOf({ html }: PageSeen, wanted: string | RegExp): string {
   for (const [, href = "", inner = ""] of html.matchAll(/<a\b[^>]*?href="([^"]*)"[^>]*>(.*?)<\/a>/gs)) {
     const text = inner
@@ -555,7 +555,7 @@ function linkOf({ html }: PageSeen, wanted: string | RegExp): string {
   throw new Error(`no link ${wanted}`);
 }
 
-/** Where the list's form leads with "All that match". */
+/** Returns where the list's form leads with "All that match". */
 function selectAll({ html }: PageSeen, action: string): string {
   const [form = ""] = html.match(/<form class="selection".*?<\/form>/s) ?? [];
   const hidden = [...form.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)"/g)];

@@ -1,4 +1,4 @@
-/** What was confirmed in the console and cut off goes on when the form is sent again, to this process or another. */
+/** An action that was cut off goes on when its form is sent again, to this process or another. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import type { Store } from "../../src/store/open-store.js";
@@ -9,10 +9,10 @@ import { CALLBACK_SETTINGS, closeService, openService, type Service } from "../s
 
 const ID = "0123456789ABCDEF";
 const CONFIRM = `/console/callbacks/${ID}/confirm`;
-/** Several transactions of a mark and of a replay. */
+/** A mark and a replay of so many calls take several transactions. */
 const CALLS = 3_000;
 
-/** `openStores`: of one empty database. */
+/** `openStores` opens one empty database twice. */
 export function describeCutOff(name: string, openStores: () => Promise<readonly [Store, Store]>): void {
   describe(`what was cut off in the console, on ${name}`, () => {
     let first: Service;
@@ -35,7 +35,10 @@ export function describeCutOff(name: string, openStores: () => Promise<readonly 
       await closeService(second);
     });
 
-    /** Sends it to the first process, whose database goes away when a part is done, then to the second one. Returns that part. */
+    /**
+     * Sends the form to the first process, whose database goes away when a part is done, then to the second one. Returns that
+     * part.
+     */
     async function confirmTwice(action: string, countDone: () => Promise<number>) {
       const form = hiddenFields((await visitor.open(`${CONFIRM}?action=${action}&all=on`)).html, CONFIRM);
       const cutOff = visitor.post(CONFIRM, form);

@@ -1,4 +1,4 @@
-/** What others have written, in whatever amount, and rights that end: on the console's pages. */
+/** The console's pages show what others have written, in whatever amount, and notice rights that end. */
 import { once } from "node:events";
 import { connect } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";

@@ -1,4 +1,3 @@
-/** Streams of events over real connections: what they say, when they end, how many there may be. */
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -50,10 +49,10 @@ async function start(overrides: Partial<ServerDeps> = {}): Promise<Visitor> {
 interface Answer {
   readonly status: number;
   readonly headers: IncomingMessage["headers"];
-  /** The next event's data; null once the stream has ended. */
+  /** Resolves to the next event's data, or to null once the stream has ended. */
   next(): Promise<Record<string, string> | null>;
   heartbeats(): number;
-  /** To the end. */
+  /** Reads the stream to its end. */
   text(): Promise<string>;
   leave(): Promise<void>;
 }
@@ -61,7 +60,7 @@ interface Answer {
 async function listen({ cookies }: Visitor, path = PATH, method = "GET"): Promise<Answer> {
   const { port } = service.app.server.address() as AddressInfo;
   const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join("; ");
-  // As a visitor, whose cookies have names for this Host.
+  // A visitor's cookies have names for this Host.
   const asked = request({ port, host: "127.0.0.1", path, method, headers: { host: HOST, cookie } });
   opened.push(asked);
   asked.on("error", () => undefined).end();
@@ -234,7 +233,7 @@ describe("streams", () => {
     const visitor = await start({ timers: systemTimers });
     const streams = await Promise.all([listen(visitor), listen(visitor)]);
     for (const stream of streams) await stream.next();
-    // Never cut off.
+    // The stream is never cut off.
     await closeGracefully(service.app, { timers: systemTimers, limitMs: 1, nowMs: () => 0 });
     expect(await Promise.all(streams.map((stream) => stream.next()))).toEqual([null, null]);
   });

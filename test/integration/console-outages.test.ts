@@ -1,4 +1,3 @@
-/** The page of a callback's outages, on a real store. */
 import { afterEach, describe, expect, it } from "vitest";
 import type { OpenOutage } from "../../src/domain/outage.js";
 import { accept, aGroup, anEndpoint, attempt, hold } from "../contract/store-support.js";

@@ -1,4 +1,4 @@
-/** On this machine, where programs of other users get a host's cookies too, each session has a host of its own. */
+/** On this machine programs of other users get a host's cookies too, so each session has a host of its own. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { silentLogger } from "../../src/platform/logger.js";
 import { Visitor } from "../support/server/console-visitor.js";
@@ -38,7 +38,7 @@ async function signIn(host = PLAIN, to = "/console"): Promise<Visitor> {
   return visitor;
 }
 
-/** The address with the ticket to which signing in leads, not visited; and all of the page that leads there. */
+/** Returns the address with the ticket to which signing in leads, without visiting it, and the page that leads there. */
 async function signInToTicket(headers: Readonly<Record<string, string>> = { host: PLAIN }) {
   const visitor = new Visitor(service.app, headers);
   const { html } = await visitor.open("/console/sign-in");
@@ -60,7 +60,7 @@ async function isSignedIn(host: string, cookie: string): Promise<boolean> {
   return answer.statusCode === 200 && answer.body.includes("Manage API Callbacks");
 }
 
-/** A link or a redirect of the browser: what the host answers, and the cookie it sets. */
+/** Follows a link or a redirect as a browser does. Returns the host's answer, and the cookie that it sets. */
 async function follow({ host, pathname, search }: URL, at = host) {
   const answer = await service.app.inject({ url: pathname + search, headers: { host: at, "sec-fetch-site": "cross-site" } });
   const cookies = [answer.headers["set-cookie"] ?? []].flat().map(String);
@@ -114,7 +114,7 @@ describe("a session of this machine", () => {
     expect(url.host).toMatch(OWN);
     const { statusCode, headers, body, session } = await follow(url);
     expect([statusCode, headers["referrer-policy"], session]).toEqual([200, "no-referrer", expect.any(String)]);
-    // Not a redirect, to which a browser that comes from another host would bring no cookie.
+    // It isn't a redirect, to which a browser that comes from another host would bring no cookie.
     expect(body).toContain('content="0; url=/console?a=1&amp;b=2"');
     expect(await isSignedIn(url.host, session ?? "")).toBe(true);
   });

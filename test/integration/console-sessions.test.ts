@@ -1,4 +1,3 @@
-/** Who is signed in to the console, for how long, and what can't be guessed, planted or read. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemRandom } from "../../src/platform/random.js";
 import { addUser, changePassword, removeUser } from "../../src/server/auth/users.js";
@@ -49,7 +48,7 @@ describe("a session's cookie", () => {
     const visitor = await new Visitor(service.app).signIn();
     const old = new Visitor(service.app);
     for (const [name, value] of visitor.cookies) old.cookies.set(name, value);
-    // The form of another tab, opened before.
+    // Another tab has opened its form before.
     const page = await new Visitor(service.app).open("/console/sign-in");
     expect(page.status).toBe(200);
     const form = await old.open("/console");

@@ -1,4 +1,4 @@
-/** Secrets in the URLs of callbacks: no page of the console has one, and its form neither loses them nor gives them away. */
+/** No page of the console has a secret of a callback's URL, and its form neither loses them nor gives them away. */
 import { createHmac } from "node:crypto";
 import { afterEach, describe, expect, it } from "vitest";
 import type { DeliveryResult } from "../../src/domain/attempt.js";
@@ -13,7 +13,7 @@ const ID = "0123456789ABCDEF";
 const PATH = `/console/callbacks/${ID}`;
 const EDIT = `${PATH}/edit`;
 const SECRET = "planted0123456789XYZ";
-/** Of an earlier version, which stored answers so. */
+/** An earlier version stored answers like this. */
 const REPEATING: DeliveryResult = { kind: "answered", statusCode: 503, statusMessage: `no ${SECRET}`, body: `no ${SECRET}` };
 const HIDDEN = "http://127.0.0.1:9000/hook?token=planted-token&a=1";
 const SHOWN = "http://127.0.0.1:9000/hook?token=****&a=1";
@@ -41,7 +41,7 @@ function saveByAnother(url: string) {
   return service.store.callbacks.update(ID, { ...CALLBACK_SETTINGS, url }, Date.now(), DEFAULT_RETRY_POLICY);
 }
 
-/** What a browser has in the form's fields. */
+/** Returns what a browser has in the form's fields. */
 async function loadedFields(): Promise<Record<string, string>> {
   const { html } = await visitor.open(EDIT);
   return {

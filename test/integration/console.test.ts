@@ -1,4 +1,3 @@
-/** The console's pages on a real store: who may see them, and what protects them. */
 import { afterEach, describe, expect, it } from "vitest";
 import { HOST, Visitor } from "../support/server/console-visitor.js";
 import {

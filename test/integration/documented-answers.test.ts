@@ -1,4 +1,4 @@
-/** The answers of `whcb serve` beside those of the platform's documents, member by member: each difference is listed with its reason. */
+/** The answers of `whcb serve` are compared with those of the platform's documents. Each difference is listed with its reason. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Edition } from "../support/platform/recorded-answers.js";
 import { callbackId, openRecordedPlatform, PLATFORM_USER, recordedCalls } from "../support/platform/recorded-platform.js";
@@ -47,14 +47,14 @@ async function askDocuments(edition: Edition, path: string, headers: Readonly<Re
   }
 }
 
-/** "calls[].callback.statusCode number" */
+/** Returns texts such as "calls[].callback.statusCode number". */
 function membersOf(value: unknown, path = ""): string[] {
   if (Array.isArray(value)) return value.flatMap((item) => membersOf(item, `${path}[]`));
   if (typeof value !== "object" || value === null) return [`${path} ${typeof value}`];
   return Object.entries(value).flatMap(([name, member]) => membersOf(member, path === "" ? name : `${path}.${name}`));
 }
 
-/** "return/call/callback/statusCode", without prefixes; an attribute as "link@uri". */
+/** Returns texts such as "return/call/callback/statusCode", without prefixes, and "link@uri" for an attribute. */
 function elementsOf(xml: string): string[] {
   const path: string[] = [];
   const found: string[] = [];
@@ -70,7 +70,7 @@ function elementsOf(xml: string): string[] {
   return found;
 }
 
-/** Each member that only one of the two has, with the reason. */
+/** It lists each member that only one of the two has, with the reason. */
 interface Comparison {
   readonly edition: Edition;
   readonly path: string;

@@ -1,4 +1,4 @@
-/** What is empty is an error, never "all": each parameter and member that /openapi.json declares. */
+/** An empty value is an error, never "all", for each parameter and member that /openapi.json declares. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { objectOf } from "../../src/wire/json/json-value.js";
 import { anAttempt } from "../support/builders.js";
@@ -7,7 +7,7 @@ import { CALLBACK_BODY, CREDENTIALS, closeService, openService, type Service } f
 
 /** Paging selects nothing. */
 const MAY_BE_EMPTY = ["limit", "offset", "cursor", "sortFields", "sortOrder"];
-/** "": no credential is sent; an answer without a message or a body. */
+/** Without a key no credential is sent, and an answer may have no message and no body. */
 const MEMBERS_THAT_MAY_BE_EMPTY = ["auth.key", "attempts.0.statusMessage", "attempts.0.body"];
 
 const LEASE = { run: "R1", holder: "ada@laptop", done: 0, total: 1 };
@@ -32,7 +32,7 @@ const MARK = {
   unlessDeliveredSince: "2026-11-24T09:31:00.000Z",
   unlessSettled: false,
 };
-/** Each has every member of its schema. */
+/** Each body has every member of its schema. */
 const BODIES: readonly object[] = [CALLBACK_BODY, MARK, REPORT, LEASE];
 
 let service: Service;
@@ -42,7 +42,7 @@ interface Operation {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
   readonly path: string;
   readonly parameters: readonly string[];
-  /** null: none, or a submission, which has what a person wrote or didn't. */
+  /** It is null if there is none, or for a submission, which has what a person wrote or didn't. */
   readonly body: object | null;
 }
 
@@ -79,7 +79,7 @@ async function ask(method: Operation["method"], url: string, payload: object | n
   return { status: answer.statusCode, detail: answer.body === "" ? "" : String(answer.json().errorDetail ?? "") };
 }
 
-/** Paths of all strings. */
+/** Returns the paths of all strings. */
 function textsOf(value: unknown, path = ""): string[] {
   if (typeof value === "string") return [path];
   if (typeof value !== "object" || value === null) return [];

@@ -1,7 +1,4 @@
-/**
- * Calls whose ids a sender chose, and ids that look like them: each command takes the call that is meant, or says that there is none, and
- * marks and sends nothing else.
- */
+/** A sender may choose ids, and others look like them. Each command takes the call that is meant, or says that there is none. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -21,7 +18,7 @@ interface ChosenCall {
 interface Scene {
   whcb(args: readonly string[], input?: string): Promise<CliResult>;
   successIds(): Promise<readonly string[]>;
-  /** Calls that were sent since the endpoint works again. */
+  /** Returns the calls that were sent since the endpoint works again. */
   sent(): readonly string[];
 }
 

@@ -1,4 +1,4 @@
-/** Where a service on loopback listens: at both addresses that a browser takes localhost for. */
+/** A service on loopback listens at both addresses that a browser takes localhost for. */
 import { EventEmitter, once } from "node:events";
 import { get, request } from "node:http";
 import { createServer, type Server } from "node:net";

@@ -1,4 +1,3 @@
-/** `serve --max-in-flight` and `--body-memory`, with real sockets. */
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -13,8 +12,8 @@ beforeEach(() => {
 afterEach(() => machine.leave());
 
 /**
- * Of `calls` requests, answers none before it has `atOnce`, or the last ones; then it waits for more than it should get. Notes how many it
- * had at once, and their bytes.
+ * Answers none of `calls` requests before it has `atOnce` of them, or the last ones, and waits for more than it should get. Notes
+ * how many it had at once, and their bytes.
  */
 async function slowEndpoint(calls: number, atOnce: number) {
   const most = { requests: 0, bytes: 0 };

@@ -1,4 +1,3 @@
-/** Credentials, tokens and failed logins. */
 import crypto, { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { request } from "node:http";
@@ -309,7 +308,7 @@ describe("failed logins", () => {
       return (await service.app.inject({ url: "/auth/verify", headers })).statusCode;
     };
     expect(await login(USER.password)).toBe(200);
-    now += 3_600_000; // long forgotten
+    now += 3_600_000; // The failures are long forgotten.
     for (let guess = 1; guess <= 5; guess++) expect(await login(`guess${guess}`)).toBe(401);
     expect([await login("guess6"), await login(USER.password)]).toEqual([429, 200]);
     await closeService(service);
@@ -347,7 +346,7 @@ describe("failed logins", () => {
     const service = await openService({ clock: { ...systemClock, now: () => now } });
     const [attacker, other] = ["203.0.113.5", "203.0.113.6"].map((address) => loginFrom(service, address));
     expect(await attacker?.(CREDENTIALS)).toBe(200);
-    now += 3_600_000; // long forgotten
+    now += 3_600_000; // The failures are long forgotten.
     const guesses = { apiKey: (guess: number) => `guess-${guess}` };
     expect(await guessPasswords(loginFrom(service, "203.0.113.5"), guesses)).toEqual({ 401: 20, 429: 80 });
     const wrongKey = { ...CREDENTIALS, "x-api-key": "guess" };
@@ -384,7 +383,7 @@ describe("failed logins", () => {
     const keys = (guess: number) => ({ authorization: `Bearer ${token}`, "x-api-key": `key-${guess}` });
     const limited = Array(10).fill(429);
     expect([await statuses("203.0.113.5", passwords), await statuses("203.0.113.6", keys)]).toEqual([limited, limited]);
-    // Five were checked: the right ones aren't any more.
+    // Five were checked, so the right credentials aren't any more.
     expect(await loginFrom(service, "203.0.113.5")({ ...CREDENTIALS, authorization: BASIC.replace("Basic", "basic") })).toBe(429);
     expect(await loginFrom(service, "203.0.113.6")({ ...keys(0), "x-api-key": USER.apiKey })).toBe(429);
     await closeService(service);
@@ -429,7 +428,7 @@ describe("failed logins", () => {
     for (const [index, authorization] of wrong.entries()) {
       expect(await answersTo(authorization, `203.0.113.${index}`)).toEqual([expect.stringMatching(/^\[401,/)]);
     }
-    // A token makes the guesses cheap: none costs a hash.
+    // A token makes the guesses cheap, as none costs a hash.
     const { token } = (await service.app.inject({ method: "POST", url: "/auth", headers: CREDENTIALS })).json();
     const guesses: number[] = [];
     for (let address = 0; address < 250; address++) {

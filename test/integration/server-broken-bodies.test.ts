@@ -23,7 +23,7 @@ it("a request whose body breaks off or can't be read isn't kept until its deadli
     const accepted = once(app.server, "connection");
     const client = connect(port, "127.0.0.1");
     const [socket] = (await accepted) as [Socket];
-    // The broken one has an error, too.
+    // A broken body has an error, too.
     const closed = new Promise((resolve) => socket.once("close", resolve));
     const received = once(socket, "data");
     client.write(`POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${body}`);

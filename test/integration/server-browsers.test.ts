@@ -1,4 +1,4 @@
-/** Requests that a page of another site makes a browser send to a service on this machine. */
+/** A page of another site can make a browser send these requests to a service on this machine. */
 import { afterEach, describe, expect, it } from "vitest";
 import { CREDENTIALS, closeService, openService, type Service } from "../support/server/server-fixture.js";
 
@@ -78,7 +78,7 @@ describe("a service on loopback", () => {
     service = await openService({ knownHosts: ["proxy.example"] });
     const own = { host, origin: `http://${host}`, "sec-fetch-site": "same-origin" };
     expect(await statuses([...SAFE, ...UNSAFE], own)).toEqual(all([...SAFE, ...UNSAFE], 421));
-    // Nor with a trusted proxy's header, which a page can send too.
+    // A trusted proxy's header changes nothing, as a page can send it too.
     expect(await statuses(SAFE, { ...own, "x-forwarded-host": "localhost" })).toEqual(all(SAFE, 421));
     expect(await statuses(SAFE, {})).toEqual(all(SAFE, "passes"));
   });

@@ -1,4 +1,3 @@
-/** What one client may have open, waiting and unread, on real sockets. */
 import { EventEmitter, once } from "node:events";
 import type { Server } from "node:http";
 import { connect, type Socket } from "node:net";
@@ -99,7 +98,7 @@ it("answers a request that had arrived when its time was over, and 408 to a clie
   const timedOut = async (text: string) => {
     const client = open();
     const [[socket]] = await Promise.all([once(server, "connection"), once(client.socket, "connect")]);
-    // What is written now is in the socket, unread.
+    // Data that is written now stays unread in the socket.
     client.socket.write(text);
     server.emit("clientError", late, socket);
     return client.gets("");
@@ -254,7 +253,7 @@ it.each([
     try {
       const first = open();
       first.socket.write(KNOWN);
-      // 16 000 bytes and 4 KiB each.
+      // Each takes 16 000 bytes and 4 KiB.
       const strangers = Array.from({ length: 100 }, open);
       const full = once(waiting, String(1 + 100 * 17));
       for (const { socket } of strangers) socket.write(STRANGER + large.repeat(16));
@@ -294,7 +293,7 @@ it("closes a connection whose body nobody reads three seconds after the answer, 
   const trickling = open();
   const head = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n";
   expect(await trickling.gets(`${head}12345`)).toEqual(["200"]);
-  // With its whole body it may go on.
+  // A request with its whole body may go on.
   const complete = open();
   expect(await complete.gets(`${head}1234567890`)).toEqual(["200"]);
   expect(await complete.gets(STRANGER)).toEqual(["200"]);

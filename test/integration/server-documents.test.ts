@@ -61,6 +61,6 @@ it.each<[string, "GET" | "POST", string, object | undefined, TSchema]>([
 ])("%s", async (_, method, url, payload, schema) => {
   const document = await ask(method, url, payload);
   expect([...Value.Errors(schema, document)].map(({ path, message }) => `${path}: ${message}`)).toEqual([]);
-  // Nothing is said that isn't described, either.
+  // The answer has nothing that isn't described.
   expect(Value.Clean(schema, structuredClone(document))).toEqual(document);
 });

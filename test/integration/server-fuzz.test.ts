@@ -1,7 +1,4 @@
-/**
- * Every route under requests of every kind, alone and at once, in process and over a socket: never a 5xx, never a hang, never a
- * changed row on a 4xx. Short here; `npm run soak:fuzz` is the long one.
- */
+/** Requests of every kind get no 5xx, cause no hang, and change no row if they get a 4xx. `npm run soak:fuzz` runs much longer. */
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { anyRequest } from "../support/server/arbitrary-requests.js";
@@ -13,7 +10,7 @@ import { fetchPending } from "../support/store/waiting-calls.js";
 
 const RUNS = Number(process.env.WHCB_FUZZ_RUNS ?? 150);
 const SEED = Number(process.env.WHCB_FUZZ_SEED ?? 20_260_109);
-/** Rows after which the store begins again, so that a look at all of them stays cheap. */
+/** The store begins again after so many rows, so that a look at all of them stays cheap. */
 const MOST_ROWS = 150;
 const LONGEST_ANSWER_MS = 10_000;
 
@@ -41,7 +38,7 @@ const HEADERS = { ...CREDENTIALS, "content-type": "application/json" };
 beforeAll(open);
 afterAll(() => closeService(service));
 
-/** Everything that a request could change. */
+/** Returns everything that a request could change. */
 async function rows(): Promise<{ readonly text: string; readonly count: number }> {
   const page = { limit: 10_000, offset: 0 };
   const { items: callbacks } = await service.store.callbacks.list({ ...page, sort: [] });
@@ -86,7 +83,7 @@ it(
       { numRuns: RUNS, seed: SEED, endOnFailure: true },
     );
     if (process.env.WHCB_FUZZ_RUNS) process.stdout.write(`requests by status: ${JSON.stringify(counts)}\n`);
-    // It is authenticated, and is rejected for every kind of reason.
+    // The requests are authenticated, and are rejected for every kind of reason.
     for (const status of [200, 202, 204, 400, 401, 403, 404, 405, 415, 422]) expect(counts[status]).toBeGreaterThan(0);
   },
   30_000 + RUNS * 300,

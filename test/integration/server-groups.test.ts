@@ -1,4 +1,3 @@
-/** Calls counted by groupBy, over HTTP. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { groupsToJson, readGroups } from "../../src/wire/json/group-json.js";
 import { aResponse } from "../support/builders.js";

@@ -1,4 +1,4 @@
-/** Bodies that cost far more than their size: a real service with a small heap stays up and answers others. */
+/** Some bodies cost far more than their size. A real service with a small heap stays up and answers others. */
 import { once } from "node:events";
 import { request } from "node:http";
 import { afterEach, beforeEach, expect, it } from "vitest";

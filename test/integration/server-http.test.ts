@@ -1,4 +1,3 @@
-/** What only HTTP has: headers, limits, streams, connections. */
 import { randomBytes } from "node:crypto";
 import { connect } from "node:net";
 import { Readable } from "node:stream";

@@ -1,4 +1,6 @@
-/** What existing clients of the platform rely on, each case seen in an SDK, a collection or an integration (docs/contract.md). */
+/**
+ * Existing clients of the platform rely on this: each case was seen in an SDK, a collection or an integration (docs/contract.md).
+ */
 import { afterEach, describe, expect, it } from "vitest";
 import type { ServerDeps } from "../../src/server/server-deps.js";
 import { deliveryBody } from "../../src/wire/delivery-request.js";

@@ -1,4 +1,4 @@
-/** Memory is bounded in bytes: large bodies at once, and long lines. */
+/** The memory of large bodies and long lines is bounded in bytes. */
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { Readable } from "node:stream";
@@ -27,7 +27,7 @@ afterEach(async () => {
 
 const headers = { ...CREDENTIALS, accept: "application/json", "content-type": "application/json" };
 
-/** Sends the headers of a request, and no body. null: of no given size. */
+/** Sends the headers of a request, and no body. Its size may be null, which gives none. */
 function begin(
   size: number | null,
   target = "POST /callbacks/demo/calls",

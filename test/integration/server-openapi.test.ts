@@ -1,4 +1,3 @@
-/** /openapi.json is a valid document. */
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { objectOf } from "../../src/wire/json/json-value.js";

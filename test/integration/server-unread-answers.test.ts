@@ -1,7 +1,3 @@
-/**
- * Answers that their clients don't read, on real sockets.
- * Covers: src/server/requests/send-document.ts
- */
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -28,7 +24,7 @@ afterEach(async () => {
 const request = (path: string, accept = "application/json", init: RequestInit = {}) =>
   fetch(`${origin}${path}`, { ...init, headers: { ...CREDENTIALS, accept, ...init.headers } });
 
-/** Calls of 2 MB each. */
+/** Each call has 2 MB. */
 async function submit(calls: number, letter: string): Promise<void> {
   for (let call = 0; call < calls; call++) {
     const body = JSON.stringify({ responseMessage: { content: letter.repeat(2_000_000) } });

@@ -1,4 +1,3 @@
-/** Bodies that have arrived before anybody reads them, on real sockets. */
 import { once } from "node:events";
 import type { IncomingMessage, RequestListener, Server } from "node:http";
 import { connect, type Socket } from "node:net";
@@ -24,7 +23,7 @@ function post(pieces: readonly string[]): string {
   return `POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n${chunks.join("")}`;
 }
 
-/** Sends all at once, and ends when all is answered. */
+/** Sends all at once, and resolves when all are answered. */
 async function send(requests: readonly string[]): Promise<void> {
   const address = server.address();
   const socket = connect(typeof address === "object" && address !== null ? address.port : 0, "127.0.0.1");

@@ -1,4 +1,4 @@
-/** What all nodes on a database count together. */
+/** All nodes on a database count together. */
 import { createHmac } from "node:crypto";
 import { beforeAll, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
@@ -67,7 +67,7 @@ it("failed logins of a user, an address and a key count on all nodes, also those
   checked = 0;
   const addresses = Array.from({ length: 200 }, (_, number) => ({ ...LOGIN, address: `192.0.3.${number}` }));
   for (const [index, login] of addresses.entries()) await guess(index, login);
-  // 25 of the key's 200 were spent above.
+  // The test has spent 25 of the key's 200 above.
   expect(checked).toBe(175);
 });
 

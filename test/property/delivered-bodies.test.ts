@@ -1,4 +1,7 @@
-/** A call always agrees with its own body, as it is delivered and read again: otherwise its line would mark another call, which never arrived. */
+/**
+ * A call always agrees with its own body, as it is delivered and read again. Otherwise its line would mark another call, which
+ * never arrived.
+ */
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import type { CallStatus } from "../../src/domain/call.js";
@@ -13,12 +16,12 @@ import { deliveryBody } from "../../src/wire/delivery-request.js";
 import { readCall } from "../../src/wire/json/call-json.js";
 import { readResponse, responseToJson } from "../../src/wire/json/response-json.js";
 
-/** As XML, and a reader that trims, gives it. */
+/** XML, and a reader that trims, change a text like this. */
 const tidy = (text: string): string => text.replaceAll("\u0001", "\ufffd").replaceAll("\r\n", "\n").trim();
 const textOf = (...texts: readonly string[]) => fc.constantFrom(...texts, ...texts.map((text) => ` ${text}`), "", " ");
 const SPELLINGS = [(name: string) => name.toUpperCase(), (name: string) => `${name.slice(0, 1)}-${name.slice(1)}`];
 
-/** A response with odd members, and the tidy one that its body may be taken for. */
+/** The body of a response with odd members may be taken for that of the tidy one. */
 const pairs = fc
   .record({
     messageId: fc.constantFrom("M1", " M1", "M1 ", "M1\u0001"),
@@ -39,7 +42,7 @@ const pairs = fc
     ] as const;
   });
 
-/** As a client reads it from a list. */
+/** A client reads it from a list like this. */
 function listed(
   id: string,
   status: CallStatus,

@@ -1,4 +1,3 @@
-/** What is written as JSON is read back unchanged. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { resultMessage } from "../../src/domain/attempt.js";
@@ -24,7 +23,7 @@ import {
 const policy = { intervalMs: 300_000, windowMs: 86_400_000, jitter: false };
 const overTheWire = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
-/** In any order. toEqual takes a member named __proto__ for a prototype. */
+/** The order doesn't count. `toEqual` takes a member named __proto__ for a prototype. */
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== "object" || value === null) return value;
@@ -133,7 +132,7 @@ describe("JSON reads back unchanged", () => {
         expect(readDate(toIsoDate(at), zone)).toBe(at);
         const toTheMinute = at - (at % 60_000);
         const read = readDate(toPlatformDate(at, zone), zone) ?? Number.NaN;
-        // the hour that is repeated when clocks go back has two instants
+        // The hour that is repeated when clocks go back has two instants.
         expect([0, 3_600_000]).toContain(Math.abs(read - toTheMinute));
         expect(toPlatformDate(read, zone)).toBe(toPlatformDate(at, zone));
       }),

@@ -1,4 +1,3 @@
-/** What is written as XML is read back unchanged. */
 import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { XMLValidator } from "fast-xml-parser";
@@ -15,7 +14,7 @@ import { anyCall, anyGivenResponse, anyResponse, anySettings, anyText } from "..
 
 const policy = { intervalMs: 300_000, windowMs: 86_400_000, jitter: false };
 
-/** What no XML document can hold comes back as U+FFFD. */
+/** Characters that no XML document can hold come back as U+FFFD. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that are looked for
 const UNSAYABLE = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/gu;
 
@@ -27,7 +26,7 @@ function sayable<T>(value: T): T {
   });
 }
 
-/** Each text with the name of the element that it is in. */
+/** Returns each text with the name of the element that it is in. */
 function leavesOf(value: unknown, name = "value", isParameters = false): (readonly [string, string])[] {
   if (Array.isArray(value))
     return value.length === 0 ? [[name, ""]] : value.flatMap((item) => leavesOf(item, name, isParameters));
@@ -179,7 +178,7 @@ describe("long XML", () => {
 
   it("keeps its text: lines end with a line feed, and no reference is split", () => {
     for (const unit of ["x", "&amp;", "&#x1F600;", "\r\n", "a\rb\r\n", "\ud83d\ude00", "]]", "a&lt;<!--x-->"]) {
-      // Each begins at another place.
+      // Each text begins at another place.
       for (const before of ["", "1", "12", "12345"]) {
         const text = before + unit.repeat(Math.ceil(300_000 / unit.length));
         const expected = text

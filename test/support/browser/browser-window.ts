@@ -1,4 +1,3 @@
-/** Pages in a real browser, at a size and in a colour scheme. */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { AxeResults } from "axe-core";
@@ -7,7 +6,7 @@ import { expect } from "vitest";
 import { findChromium, NO_CHROMIUM } from "./chromium.js";
 
 export interface Look {
-  /** CSS pixels. */
+  /** The widths are CSS pixels. */
   readonly width: 360 | 1280;
   readonly colorScheme: "light" | "dark";
 }
@@ -26,11 +25,11 @@ export function openBrowser(): Promise<Browser> {
 
 export interface WindowOptions extends Partial<Look> {
   readonly hasScript?: boolean;
-  /** In which pages must be usable; default: this window's. */
+  /** Pages must be usable in these looks. Default: this window's. */
   readonly looks?: readonly Look[];
 }
 
-/** How a test's person looks at the console. */
+/** The person in a test looks at the console like this. */
 export const VISITS = [
   { width: 1280, colorScheme: "light", hasScript: true, looks: LOOKS.filter(({ width }) => width === 1280) },
   { width: 360, colorScheme: "dark", hasScript: true, looks: LOOKS.filter(({ width }) => width === 360) },
@@ -43,11 +42,11 @@ export interface Window extends AsyncDisposable {
   readonly look: Look;
   readonly looks: readonly Look[];
   readonly hasScript: boolean;
-  /** Of the page's scripts, and what its Content-Security-Policy blocked. */
+  /** The errors of the page's scripts, and what its Content-Security-Policy blocked. */
   readonly errors: readonly string[];
 }
 
-/** With cookies of its own. Relative addresses are those of the service at `url`. */
+/** The window has cookies of its own. Relative addresses are those of the service at `url`. */
 export async function openWindow(
   browser: Browser,
   url: string,
@@ -67,7 +66,7 @@ export async function openWindow(
   const errors: string[] = [];
   page.on("pageerror", ({ message }) => errors.push(message));
   page.on("console", (message) => {
-    // A page that answers with an error status is none of the script.
+    // An error status of a page isn't an error of its scripts.
     if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) errors.push(message.text());
   });
   return { page, look, looks: looks ?? [look], hasScript, errors, [Symbol.asyncDispose]: () => context.close() };
@@ -75,7 +74,7 @@ export async function openWindow(
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-/** What axe calls serious or critical: rule, elements and advice. */
+/** Returns what axe calls serious or critical: rule, elements and advice. */
 export async function seriousProblems(page: Page): Promise<readonly string[]> {
   if (!(await page.evaluate("'axe' in globalThis"))) await page.evaluate(AXE);
   const violations: AxeResults["violations"] = await page.evaluate(
@@ -86,7 +85,7 @@ export async function seriousProblems(page: Page): Promise<readonly string[]> {
     .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`));
 }
 
-/** What a person would see at once, and axe doesn't: needless scroll bars, and values that touch the next one. */
+/** A person would see at once what axe doesn't: needless scroll bars, and values that touch the next one. */
 const LAYOUT_PROBLEMS = `(() => {
   const seen = (element) => element.checkVisibility({ visibilityProperty: true });
   const bars = [...document.querySelectorAll("body *")].filter((element) => {
@@ -109,7 +108,10 @@ const LAYOUT_PROBLEMS = `(() => {
   return [...bars.map(({ tagName, className }) => "scroll bar: " + tagName + "." + className), ...touching];
 })()`;
 
-/** In each of its looks: nothing serious by axe, which needs scripts, and a layout without faults. No error so far. */
+/**
+ * Checks the page in each of its looks: axe, which needs scripts, finds nothing serious, the layout has no faults, and there was
+ * no error so far.
+ */
 export async function expectUsable({ page, look, looks, hasScript, errors }: Window): Promise<void> {
   for (const one of looks) {
     await show(page, one);

@@ -40,7 +40,7 @@ class Rehearsal {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/hook`;
   }
 
-  /** What the service has logged. */
+  /** The log of the service. */
   get log(): string {
     return this.#service.stderr;
   }
@@ -59,7 +59,7 @@ class Rehearsal {
     this.#service = await this.home.serve(["--port", new URL(this.url).port], { env: USER_ENV });
   }
 
-  /** The endpoint answers with `status` from now on, also what it held. */
+  /** The endpoint answers with `status` from now on, even what it held. */
   answer(status: number): void {
     this.#status = status;
     this.#isHolding = false;

@@ -1,4 +1,4 @@
-/** Requests of every kind that a stranger may send: right ones, nearly right ones, and noise. */
+/** A stranger may send requests of every kind: right ones, nearly right ones, and noise. */
 import fc from "fast-check";
 import { toXml } from "../../../src/wire/xml/xml-write.js";
 import { anyText } from "../wire/arbitrary-wire.js";
@@ -223,7 +223,7 @@ const anyHeaders = fc.record(
 
 type Shape = "callback" | "calls" | "call";
 
-/** A document that the route takes, as JSON or XML. */
+/** The document is one that the route takes, as JSON or XML. */
 function sentAs(documents: fc.Arbitrary<Readonly<Record<string, unknown>>>, shape: Shape): fc.Arbitrary<Sent> {
   const asJson = documents.map((document) => ({ type: "application/json", body: Buffer.from(JSON.stringify(document)) }));
   const asXml = documents.map((document) => ({ type: "application/xml", body: Buffer.from(toXml(shape, { ...document })) }));
@@ -335,7 +335,7 @@ function right(
   }));
 }
 
-/** Most of them with the right credentials, so that they get further than the door. */
+/** Most of them have the right credentials, so that they get further than the door. */
 const aWildRequest: fc.Arbitrary<RawRequest> = fc
   .record({
     method: fc.oneof(

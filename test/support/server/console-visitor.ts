@@ -1,19 +1,22 @@
-/** A browser without a screen: keeps cookies, follows redirects and pages that lead to another host, sends forms with their hidden fields. */
+/**
+ * Acts as a browser without a screen: it keeps cookies, follows redirects and pages that lead to another host, and sends hidden
+ * fields.
+ */
 import type { FastifyInstance } from "fastify";
 import { newSession } from "./server-fixture.js";
 
-/** Where sessions need no host of their own. */
+/** Sessions need no host of their own here. */
 export const HOST = "whcb.example";
 
 export interface PageSeen {
   readonly status: number;
-  /** After redirects, without the origin. */
+  /** The address after redirects, without the origin. */
   readonly url: string;
   readonly html: string;
-  /** Without tags, spaces as one. */
+  /** The page's text without tags, and with single spaces. */
   readonly text: string;
   readonly headers: Readonly<Record<string, unknown>>;
-  /** Set by the first answer. */
+  /** The first answer set these cookies. */
   readonly setCookies: readonly string[];
 }
 
@@ -29,7 +32,7 @@ export class Visitor {
     this.#headers = { accept: "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8", ...headers };
   }
 
-  /** Of the present host, which a browser sends to all its ports. */
+  /** The cookies of the present host, which a browser sends to all its ports. */
   get cookies(): Map<string, string> {
     const { hostname } = new URL(`http://${this.host}`);
     const cookies = this.#cookies.get(hostname) ?? new Map<string, string>();
@@ -47,13 +50,13 @@ export class Visitor {
     return this.post(action, { ...hiddenFields(html, action), ...fields });
   }
 
-  /** Exactly these fields. */
+  /** Sends exactly these fields. */
   post(url: string, fields: Readonly<Record<string, string>> | readonly (readonly [string, string])[]): Promise<PageSeen> {
     const pairs = Array.isArray(fields) ? fields : Object.entries(fields);
     return this.#follow("POST", url, new URLSearchParams(pairs).toString());
   }
 
-  /** As USER. */
+  /** Signs in as USER. */
   async signIn(): Promise<this> {
     const { hostname, port } = new URL(`http://${this.host}`);
     this.cookies.set(port === "" ? "whcb-session" : `whcb-session-${port}`, await newSession(this.#app, hostname));
@@ -106,7 +109,7 @@ export class Visitor {
   }
 }
 
-/** Of a redirect or a page that leads on. null: it is neither. */
+/** Returns the target of a redirect or of a page that leads on, and null if it is neither. */
 function targetOf({ statusCode, headers, body }: { statusCode: number; headers: Record<string, unknown>; body: string }) {
   if (statusCode === 302 || statusCode === 303) return String(headers.location);
   return decodeHtml(/<meta http-equiv="refresh" content="0; url=([^"]+)"/.exec(body)?.[1] ?? "") || null;
@@ -116,7 +119,7 @@ function decodeHtml(html: string): string {
   return html.replaceAll("&quot;", '"').replaceAll("&lt;", "<").replaceAll("&amp;", "&");
 }
 
-/** Of the form that sends to `action`. */
+/** Returns the hidden fields of the form that sends to `action`. */
 export function hiddenFields(html: string, action: string): Record<string, string> {
   const forms = html.match(/<form.*?<\/form>/gs) ?? [];
   const form = forms.find((one) => one.includes(`action="${action}"`));

@@ -1,4 +1,4 @@
-/** Calls with a history, put into a real store as the dispatcher would. */
+/** These calls get a history in a real store, as the dispatcher would record it. */
 import type { DeliveryResult } from "../../../src/domain/attempt.js";
 import type { Call } from "../../../src/domain/call.js";
 import { NEW_ENDPOINT } from "../../../src/domain/endpoint.js";
@@ -16,7 +16,7 @@ export interface RecordedAttempt {
   readonly startedAt: number;
 }
 
-/** Records one attempt of each call, in one group; with an outage open afterwards where one is given. */
+/** Records one attempt of each call, in one group. A given outage is open afterwards. */
 export async function recordAttempts(
   store: Store,
   calls: readonly Call[],

@@ -1,4 +1,3 @@
-/** The service's app on a real store in memory, with a user. */
 import { createHash, randomBytes } from "node:crypto";
 import type { FastifyInstance } from "fastify";
 import type { CallbackSettings } from "../../../src/domain/callback.js";
@@ -17,26 +16,26 @@ export const USER = { username: "demo", password: "correct horse", apiKey: "k-01
 export const BASIC = `Basic ${Buffer.from(`${USER.username}:${USER.password}`).toString("base64")}`;
 export const CREDENTIALS = { authorization: BASIC, "x-api-key": USER.apiKey };
 
-/** Hashing takes its time by design: once for all tests of a file. */
+/** Hashing takes its time by design, so it is done once for all tests of a file. */
 const credential = makeCredential(USER, systemRandom);
 
 export interface Service {
   readonly app: FastifyInstance;
   readonly store: Store;
-  /** The notifications that the dispatcher would have got. */
+  /** The dispatcher would have got these notifications. */
   readonly work: { readonly callbackId: string; readonly kind: WorkKind }[];
 }
 
 const sessions = new WeakMap<FastifyInstance, (hostName: string) => Promise<string>>();
 
-/** The token of a new session of USER, as after signing in, but without a password to hash. */
+/** Returns the token of a new session of USER, as signing in does, but without hashing a password. */
 export async function newSession(app: FastifyInstance, hostName: string): Promise<string> {
   const begin = sessions.get(app);
   if (begin === undefined) throw new Error("not a service of openService");
   return begin(hostName);
 }
 
-/** Without what the dispatcher, the endpoints and the command line give a service. */
+/** The dispatcher, the endpoints and the command line give these deps nothing. */
 export function serverDeps(store: Store, overrides: Partial<ServerDeps> = {}): ServerDeps {
   return {
     store,

@@ -1,4 +1,4 @@
-/** The same service, called over a socket or in process, in JSON or in XML. */
+/** The same service is called over a socket or in process, in JSON or in XML. */
 import type { FastifyInstance } from "fastify";
 import { request as undiciRequest } from "undici";
 import type { BodyFormat } from "../../../src/domain/callback.js";
@@ -34,7 +34,7 @@ export function inProcess(app: FastifyInstance): Transport {
   };
 }
 
-/** `origin`: of a listening app. */
+/** `origin` is that of a listening app. */
 export function overHttp(origin: string): Transport {
   return async ({ method, path, headers, body }) => {
     const answer = await undiciRequest(origin + path, { method, headers: { ...headers }, body: body ?? null });
@@ -49,7 +49,7 @@ function flat(headers: object): Record<string, string | undefined> {
 }
 
 export interface Answer extends RawAnswer {
-  /** As JSON would have it, but that XML's numbers and booleans are text. */
+  /** XML's document is that of JSON, but with numbers and booleans as text. */
   readonly document: JsonObject;
 }
 
@@ -75,7 +75,7 @@ export class Caller {
     return this.#send({ method, path, headers: { "content-type": `application/${this.format}` }, body });
   }
 
-  /** A body as it is. */
+  /** Sends a body as it is. */
   sendText(method: string, path: string, body: string): Promise<Answer> {
     return this.#send({ method, path, headers: { "content-type": `application/${this.format}` }, body });
   }
@@ -91,7 +91,7 @@ export class Caller {
     return this.format === "json" ? objectOf(JSON.parse(text)) : readXml(text).value;
   }
 
-  /** The items of a list, in either form. */
+  /** Returns the items of a list, in either form. */
   items(document: JsonObject, name: "callbacks" | "calls" | "attempts" | "outages"): readonly JsonObject[] {
     if (this.format === "json") return listOf(document[name]).map(objectOf);
     const singular = name.slice(0, -1);
@@ -99,7 +99,7 @@ export class Caller {
     return listOf(around[singular]).map(objectOf);
   }
 
-  /** Path and query of rel=next. XML's page links of callbacks are attributes, which only the raw text has. */
+  /** Returns path and query of rel=next. XML's page links of callbacks are attributes, which only the raw text has. */
   next({ document, text }: Answer): string | null {
     if (this.format === "json") {
       const next = listOf(document.link)
@@ -111,7 +111,7 @@ export class Caller {
     return uri === undefined ? null : pathOf(uri.replaceAll("&amp;", "&"));
   }
 
-  /** A value as this form says it: XML knows text only. */
+  /** Returns a value as this form says it: XML knows text only. */
   said(value: string | number | boolean): string | number | boolean {
     return this.format === "json" ? value : String(value);
   }

@@ -1,4 +1,3 @@
-/** Any value that the wire must carry, for properties. */
 import fc from "fast-check";
 import type { Attempt, DeliveryResult } from "../../../src/domain/attempt.js";
 import type { Call } from "../../../src/domain/call.js";
@@ -6,7 +5,7 @@ import type { CallbackSettings } from "../../../src/domain/callback.js";
 import type { MessageResponse } from "../../../src/domain/message-response.js";
 import type { Outage } from "../../../src/domain/outage.js";
 
-/** Text with markup, quotes, control characters, emoji, line ends of each kind. */
+/** The text may have markup, quotes, control characters, emoji, and line ends of each kind. */
 export const anyText = fc.oneof(
   fc.string({ unit: "binary", maxLength: 40 }),
   fc.string({ maxLength: 40 }),
@@ -54,13 +53,13 @@ export const anyResponse: fc.Arbitrary<MessageResponse> = fc.record({
 const anyJson = fc.jsonValue({ maxDepth: 3 }).map((value): unknown => JSON.parse(JSON.stringify(value)));
 const anyValue = fc.oneof({ weight: 2, arbitrary: anyText }, fc.constantFrom("", null, 0, false), anyJson);
 
-/** `names`: known ones; others may come too. */
+/** `names` are the known ones; others may come too. */
 function anyObject(...names: readonly string[]): fc.Arbitrary<unknown> {
   const anyName = fc.oneof(fc.constantFrom(...names), fc.constantFrom("__proto__", "constructor", "1", "a b", ""), anyText);
   return fc.array(fc.tuple(anyName, anyValue), { maxLength: 6 }).map((members) => Object.fromEntries(members));
 }
 
-/** A call as a service may list it: each member may be there, with any value, or not. */
+/** A service may list a call like this: each member may be there, with any value, or not. */
 export const anyGivenResponse: fc.Arbitrary<Record<string, unknown>> = fc.record(
   {
     id: hexId,
@@ -85,7 +84,7 @@ export const anySettings: fc.Arbitrary<CallbackSettings> = fc.record({
   url: fc.webUrl({ withQueryParameters: true }),
   auth: fc.record({
     type: fc.constantFrom("queryparam" as const, "httpheader" as const, "basicauth" as const, "bearertoken" as const),
-    // Not one that reads as masked.
+    // The key must not read as masked.
     key: fc.stringMatching(/^k1[!-~]{0,126}$/),
   }),
   contentType: fc.constantFrom("json" as const, "xml" as const),

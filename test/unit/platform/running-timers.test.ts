@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { type RealTime, RunningTimers, systemTimers } from "../../../src/platform/running-timers.js";
 
-/** An event loop that turns once a millisecond, while a test lets it run. */
+/** It is an event loop that turns once a millisecond, while a test lets it run. */
 class Loop implements RealTime {
   #now = 0;
   readonly #timers = new Set<{ readonly at: number; readonly handler: () => void }>();
   #waiting: (() => void)[] = [];
-  /** What sockets bring, in each turn. */
+  /** Sockets bring this in each turn. */
   poll = (): void => undefined;
 
   monotonicMs(): number {
@@ -31,7 +31,7 @@ class Loop implements RealTime {
     this.#now += ms;
   }
 
-  /** As in Node: due timers, then sockets, then what waits for the next turn. */
+  /** Node has this order too: due timers, then sockets, then what waits for the next turn. */
   async run(ms: number): Promise<void> {
     for (const end = this.#now + ms; this.#now < end; this.#now += 1) await this.turn();
     await this.turn();
@@ -55,7 +55,7 @@ function start() {
   return { loop, timers, ended, limit };
 }
 
-/** A stop counts this much too short, at most. */
+/** A stop counts at most this much too short. */
 const TICK_MS = 50;
 
 describe("a time limit", () => {

@@ -6,7 +6,7 @@ const MINUTE = 60_000;
 
 let local: VirtualClock;
 let shared: SharedClock;
-/** Of the database, against the local clock as it was at first. */
+/** How far the database's clock is ahead of the local one as it was at first. */
 let aheadMs: number;
 let answerMs: number;
 

@@ -13,7 +13,7 @@ beforeEach(() => {
 
 const newThrottle = () => new LoginThrottle({ ...systemClock, now: () => now });
 
-/** Whatever it should have waited. */
+/** The attempt is made even if it should have waited. */
 async function attempt(throttle: LoginThrottle, login: Login, check: () => Promise<boolean>, at = 0): Promise<void> {
   now = at;
   await throttle.attempt(login, check, { isLimited: false });
@@ -121,7 +121,7 @@ describe("LoginThrottle", () => {
       for (let time = 0; time < count; time++) waits.push(await throttle.attempt(login, check, { isLimited: true }));
       return waits;
     };
-    // The limits of an address go on.
+    // The limits of an address still apply.
     expect([await attempts(wrong(200), 6), checked]).toEqual([[0, 0, 0, 0, 0, 1000], 0]);
     expect([await attempts(LOGIN, 1), checked]).toEqual([[0], 1]);
     now = 500;

@@ -19,7 +19,7 @@ const SETTINGS = [
   someSettings({ auth: { type: "queryparam", key: "" }, events: { reply: true, undeliverable: false } }),
 ];
 
-/** As a browser sends it. */
+/** A browser sends the form like this. */
 function sent(fields: Readonly<Record<string, string>>): URLSearchParams {
   const { "callbacks.reply": reply, "callbacks.undeliverable": undeliverable, ...others } = fields;
   const form = new URLSearchParams(others);

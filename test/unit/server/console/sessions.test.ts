@@ -15,7 +15,7 @@ let app: FastifyInstance;
 let visitor: Visitor;
 let notice: Notice;
 
-/** Of a node with this secret key. */
+/** Opens the sessions of a node with this secret key. */
 async function open(secretKey: Uint8Array): Promise<void> {
   store = await openStore({ url: ":memory:", clock: systemClock, secretKey });
   sessions = new Sessions(serverDeps(store));

@@ -110,7 +110,7 @@ describe("AcceptQueue", () => {
   it("groups at most 4 MiB of requests, unless one has more", async () => {
     const sizes = { a: 2, b: 2, c: 2, d: 9, e: 1 };
     await Promise.all(Object.entries(sizes).map(([id, mebibytes]) => queue.accept(ID, [aCall(id)], mebibytes * 1024 * 1024)));
-    // a and b, c, d, e
+    // The transactions are a and b, then c, d and e.
     expect([commits, await accepted()]).toEqual([4, ["a", "b", "c", "d", "e"]]);
   });
 

@@ -28,7 +28,7 @@ const aView = (over: Partial<OutageChartView> = {}): OutageChartView => ({
 });
 const draw = (over: Partial<OutageChartView> = {}) => render(<OutageChart {...aView(over)} />);
 
-/** Rectangles of a class in the drawing, without its legend. */
+/** Returns the rectangles of a class in the drawing, without its legend. */
 function rectangles(html: string, name: string): Record<string, string>[] {
   const drawing = html.split("<figcaption>")[0]?.replace(/<defs>.*<\/defs>/s, "") ?? "";
   const elements = drawing.match(new RegExp(`<rect class="${name}"[^>]*>`, "g")) ?? [];
