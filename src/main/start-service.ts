@@ -24,7 +24,7 @@ import { createApp } from "../server/app.js";
 import { admitStartUser } from "../server/auth/users.js";
 import { closeGracefully, connectionLimit } from "../server/connections.js";
 import { consolePlugin } from "../server/console/console.js";
-import { listenOnLocalhost, type Place, tryToListen, tryToListenBeside } from "../server/listen-on-localhost.js";
+import { type ListenAddress, listenOnLocalhost, tryToListen, tryToListenBeside } from "../server/listen-on-localhost.js";
 import { type Metrics, serveMetrics } from "../server/operations/metrics.js";
 import type { ServerDeps } from "../server/server-deps.js";
 import type { NodeStore } from "../store/nodes/open-nodes.js";
@@ -153,7 +153,7 @@ async function loadHttpParser(url: string): Promise<void> {
   await deliverer.close();
 }
 
-async function openMetrics(metrics: Metrics, place: Place, teardown: Teardown): Promise<string> {
+async function openMetrics(metrics: Metrics, place: ListenAddress, teardown: Teardown): Promise<string> {
   const server = await serveMetrics(metrics, { ...place, timers: systemTimers });
   teardown.add(async () => {
     server.close();

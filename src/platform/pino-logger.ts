@@ -5,7 +5,7 @@ import { escapeJson } from "./unsafe-characters.js";
 export type LogLevel = "silent" | "error" | "warn" | "info";
 
 /** They are found at any depth up to three. */
-const SECRETS = [
+const SECRET_FIELDS = [
   "authorization",
   "x-api-key",
   "apikey",
@@ -18,7 +18,7 @@ const SECRETS = [
 ];
 
 export function pinoLogger(level: LogLevel, destination: DestinationStream): Logger {
-  const paths = SECRETS.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `*.*["${name}"]`]);
+  const paths = SECRET_FIELDS.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `*.*["${name}"]`]);
   const logger = pino(
     { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, redact: { paths, censor: "[redacted]" } },
     // A log may be read in a terminal.

@@ -10,16 +10,16 @@ import { isLoopbackHost } from "../platform/loopback.js";
 /** Browsers look at both for localhost and every name below it, such as those of the console's sessions. */
 const LOCALHOST: readonly string[] = ["127.0.0.1", "::1"];
 /** It tries so often to find a port that is free at both. */
-const TRIES = 20;
+const MAX_TRIES = 20;
 
-export interface Place {
+export interface ListenAddress {
   readonly host: string;
   /** 0 means any free port. */
   readonly port: number;
 }
 
 /** Returns the app's URL. `others` gets the listeners besides its own. Rejects as `listen` does. */
-export async function listenOnLocalhost(app: FastifyInstance, place: Place, others: Server[]): Promise<string> {
+export async function listenOnLocalhost(app: FastifyInstance, place: ListenAddress, others: Server[]): Promise<string> {
   await app.ready();
   for (let tries = 1; ; tries++) {
     const beside = await listenBeside(place);
@@ -30,30 +30,30 @@ export async function listenOnLocalhost(app: FastifyInstance, place: Place, othe
       return url;
     } catch (error) {
       for (const server of beside) server.close();
-      if (place.port !== 0 || tries === TRIES || codeOf(error) !== "EADDRINUSE") throw error;
+      if (place.port !== 0 || tries === MAX_TRIES || errorCodeOf(error) !== "EADDRINUSE") throw error;
     }
   }
 }
 
 /** Rejects as `listen` does, if another program has the port. */
-export async function tryToListen({ host, port }: Place): Promise<void> {
+export async function tryToListen({ host, port }: ListenAddress): Promise<void> {
   await close([await listen(host, port)]);
 }
 
 /** Does what `tryToListen` does, at the other addresses of localhost. */
-export async function tryToListenBeside(place: Place): Promise<void> {
+export async function tryToListenBeside(place: ListenAddress): Promise<void> {
   await close(await listenBeside(place));
 }
 
 /** Listens at the other addresses of localhost that this machine has, on one port. */
-async function listenBeside({ host, port }: Place): Promise<readonly Server[]> {
+async function listenBeside({ host, port }: ListenAddress): Promise<readonly Server[]> {
   const servers: Server[] = [];
   for (const address of othersOf(host)) {
     try {
       servers.push(await listen(address, portOf(servers) ?? port));
     } catch (error) {
       // No program can listen at this address.
-      if (codeOf(error) === "EADDRNOTAVAIL" || codeOf(error) === "EAFNOSUPPORT") continue;
+      if (errorCodeOf(error) === "EADDRNOTAVAIL" || errorCodeOf(error) === "EAFNOSUPPORT") continue;
       await close(servers);
       throw error;
     }
@@ -83,6 +83,6 @@ function portOf([server]: readonly Server[]): number | null {
   return typeof address === "object" && address !== null ? address.port : null;
 }
 
-function codeOf(error: unknown): unknown {
+function errorCodeOf(error: unknown): unknown {
   return error instanceof Error && "code" in error ? error.code : null;
 }

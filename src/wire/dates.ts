@@ -7,7 +7,7 @@ export function toIsoDate(at: number): string {
 /** Writes dd/MM/yy HH:mm in this IANA zone. */
 export function toPlatformDate(at: number, timezone = "UTC"): string {
   const { year, month, day, hour, minute } = partsIn(at, timezone);
-  return `${two(day)}/${two(month)}/${two(year % 100)} ${two(hour)}:${two(minute)}`;
+  return `${twoDigits(day)}/${twoDigits(month)}/${twoDigits(year % 100)} ${twoDigits(hour)}:${twoDigits(minute)}`;
 }
 
 /** Most dates are `toIsoDate`'s, which need no regular expression. */
@@ -83,6 +83,6 @@ function partsIn(at: number, timezone: string): DateParts {
   return { year, month, day, hour, minute, second };
 }
 
-function two(value: number): string {
+function twoDigits(value: number): string {
   return String(value).padStart(2, "0");
 }

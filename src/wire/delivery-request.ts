@@ -20,7 +20,7 @@ interface Address {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-const NAMES: Readonly<Record<BodyNames, MessageNames>> = {
+const MESSAGE_NAMES: Readonly<Record<BodyNames, MessageNames>> = {
   "messageid-messagelocation": { messageId: "messageid", messageLocation: "messagelocation" },
   "messageid-location": { messageId: "messageid", messageLocation: "location" },
   "messageId-location": { messageId: "messageId", messageLocation: "location" },
@@ -59,7 +59,7 @@ export function buildEndpointCheck(target: DeliveryTarget, options: DeliveryOpti
 
 export function deliveryBody(style: BodyStyle, response: MessageResponse, bodyNames: BodyNames = DEFAULT_BODY_NAMES): string {
   const { content } = response.responseMessage;
-  const document = responseToJson(response, NAMES[bodyNames], style.removeHtml ? removeHtml(content) : content);
+  const document = responseToJson(response, MESSAGE_NAMES[bodyNames], style.removeHtml ? removeHtml(content) : content);
   return style.contentType === "xml" ? xmlBody(document) : JSON.stringify(document);
 }
 

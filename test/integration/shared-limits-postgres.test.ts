@@ -2,14 +2,14 @@
 import { createHmac } from "node:crypto";
 import { beforeAll, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
-import { type Login, LoginThrottle } from "../../src/server/auth/login-throttle.js";
+import { type LoginAttempt, LoginThrottle } from "../../src/server/auth/login-throttle.js";
 import { RateCounter } from "../../src/server/auth/rate-plan.js";
 import type { NodeStore } from "../../src/store/nodes/open-nodes.js";
 import { openStore } from "../../src/store/open-store.js";
 import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
 
 const NOON = Date.UTC(2030, 0, 1, 12);
-const LOGIN: Login = { username: "demo", address: "192.0.2.1", apiKey: "k" };
+const LOGIN: LoginAttempt = { username: "demo", address: "192.0.2.1", apiKey: "k" };
 
 let database: TestDatabase;
 let nodes: readonly NodeStore[];
@@ -24,7 +24,7 @@ beforeEach(() => database.clear());
 it("a plan's requests per second and day hold in sum, also for requests at once", async () => {
   const counters = nodes.map((node) => new RateCounter({ perSecond: 5, perDay: 8 }, node));
   const granted = async (times: number, now: number) => {
-    const asked = counters.flatMap((counter) => Array.from({ length: times }, async () => counter.take("key", now)));
+    const asked = counters.flatMap((counter) => Array.from({ length: times }, async () => counter.admitRequest("key", now)));
     return (await Promise.all(asked)).map(({ over }) => over ?? "granted").sort();
   };
   expect(await granted(10, NOON)).toEqual([...Array(15).fill("QPS"), ...Array(5).fill("granted")]);
@@ -42,7 +42,7 @@ it("a rejected request costs nothing in the database", async () => {
     },
   };
   const counter = new RateCounter({ perSecond: 2, perDay: 100 }, counted);
-  for (let time = 0; time < 10; time++) await counter.take("key", NOON);
+  for (let time = 0; time < 10; time++) await counter.admitRequest("key", NOON);
   expect(changes).toBe(2);
 });
 
@@ -53,7 +53,7 @@ it("failed logins of a user, an address and a key count on all nodes, also those
     checked += 1;
     return false;
   };
-  const guess = (index: number, login: Login) => throttles[index % 2]?.attempt(login, wrong, { isLimited: true });
+  const guess = (index: number, login: LoginAttempt) => throttles[index % 2]?.attempt(login, wrong, { isLimited: true });
   for (let time = 0; time < 5; time++) expect(await guess(time, LOGIN)).toBe(0);
   expect([await guess(0, LOGIN), await guess(1, LOGIN), checked]).toEqual([1000, 1000, 5]);
 

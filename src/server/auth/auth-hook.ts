@@ -47,7 +47,7 @@ export function addAuthHook(app: FastifyInstance, deps: ServerDeps): Authenticat
       request.credential = verdict.credential;
       app.connections.markKnown(request.raw);
       if (rates === null) return void admit();
-      const rate = rates.take(verdict.credential.apiKeyHash, deps.clock.now());
+      const rate = rates.admitRequest(verdict.credential.apiKeyHash, deps.clock.now());
       if (rate instanceof Promise) rate.then(applyRate, done);
       else applyRate(rate);
     }

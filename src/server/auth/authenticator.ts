@@ -7,7 +7,7 @@ import type { StoredCredential } from "../../store/credentials.js";
 import type { Store } from "../../store/open-store.js";
 import type { ServerDeps } from "../server-deps.js";
 import { hashApiKey, issueToken, matchesApiKey, readToken, verifyPassword } from "./credential-hashes.js";
-import { type Login, LoginThrottle } from "./login-throttle.js";
+import { type LoginAttempt, LoginThrottle } from "./login-throttle.js";
 
 export interface PresentedCredentials {
   readonly authorization: string | undefined;
@@ -32,21 +32,21 @@ const MAX_CACHED = 1000;
 const LIST_FRESH_MS = 500;
 
 /** It takes the place of an API key: all who sign in to the console with a password share the failures that a key may have. */
-const CONSOLE = "console";
+const CONSOLE_SIGN_IN = "console";
 
 interface CachedVerdict {
   readonly verdict: GrantedVerdict;
-  readonly until: number;
+  readonly expiresAt: number;
 }
 
 /** The user that Authorization names, before it is verified. */
 interface PresentedUser {
   readonly username: string;
   readonly password?: string;
-  readonly validUntil: number;
+  readonly expiresAt: number;
   readonly hasToken?: boolean;
   /** Resolves to null for a wrong password. */
-  prove(): Promise<StoredCredential | null>;
+  authenticate(): Promise<StoredCredential | null>;
 }
 
 export class Authenticator {
@@ -72,8 +72,8 @@ export class Authenticator {
   /** Returns a cached verdict synchronously. */
   verify(presented: PresentedCredentials): Verdict | Promise<Verdict> {
     const { authorization, apiKey } = presented;
-    if (authorization === undefined) return rejected("unauthenticated", "Authorization is missing");
-    if (apiKey === undefined || apiKey === "") return rejected("forbidden", "The API key is missing");
+    if (authorization === undefined) return rejection("unauthenticated", "Authorization is missing");
+    if (apiKey === undefined || apiKey === "") return rejection("forbidden", "The API key is missing");
     const digest = createHash("sha256").update(`${apiKey}\n${authorization}`).digest("base64");
     const known = this.#isListFresh() ? this.#cached(digest) : null;
     if (known !== null) return known;
@@ -85,8 +85,8 @@ export class Authenticator {
   /** The console signs in without an API key. */
   async signIn(username: string, password: string, address: string): Promise<Verdict> {
     const credential = (await this.#list()).find((one) => one.username === username) ?? null;
-    const verdict = await this.#tryLogin({ username, address, apiKey: CONSOLE }, false, async () =>
-      verdictOn((await isPassword(password, credential)) ? credential : null),
+    const verdict = await this.#tryLogin({ username, address, apiKey: CONSOLE_SIGN_IN }, false, async () =>
+      verdictFor((await isPassword(password, credential)) ? credential : null),
     );
     if (verdict.kind === "granted") this.#warnIfShort(verdict.credential, "password", password);
     return verdict;
@@ -94,7 +94,7 @@ export class Authenticator {
 
   /** Does what `signIn` does, with a code: `redeem` returns its user. It comes first: others' guesses don't shut out who has a code. */
   async signInByCode(address: string, redeem: () => Promise<StoredCredential | null>): Promise<Verdict> {
-    const verdict = verdictOn(await redeem());
+    const verdict = verdictFor(await redeem());
     if (verdict.kind === "granted") return verdict;
     return this.#tryLogin({ username: "", address, apiKey: null }, false, async () => verdict);
   }
@@ -120,15 +120,15 @@ export class Authenticator {
       switch (scheme.toLowerCase()) {
         case "bearer": {
           const token = readToken(value, credentials, { now: this.#clock.now(), sign: this.#store.sign });
-          if (token === null) return rejected("unauthenticated", "The token is wrong or has expired");
+          if (token === null) return rejection("unauthenticated", "The token is wrong or has expired");
           const { credential, expiresAt } = token;
-          const user = { username: credential.username, validUntil: expiresAt, hasToken: true, prove: async () => credential };
+          const user = { username: credential.username, expiresAt, hasToken: true, authenticate: async () => credential };
           return await this.#checkUser(user, presented, digest);
         }
         case "basic":
           return await this.#checkUser(readPassword(value, credentials), presented, digest);
         default:
-          return rejected("unauthenticated", "Authorization must be Basic or Bearer");
+          return rejection("unauthenticated", "Authorization must be Basic or Bearer");
       }
     } finally {
       this.#inFlight.delete(digest);
@@ -144,9 +144,9 @@ export class Authenticator {
     // Credentials that were right before aren't limited: guesses from the same address can't lock the user out.
     const isKnown = this.#cache.has(digest);
     let verdict = await this.#tryLogin(shows === null || isKnown ? login : { ...login, shows }, isKnown, async () => {
-      const credential = await user.prove();
+      const credential = await user.authenticate();
       const isOwnKey = credential === null || matchesApiKey(apiKey, credential);
-      return isOwnKey ? verdictOn(credential) : rejected("forbidden", "The API key is wrong");
+      return isOwnKey ? verdictFor(credential) : rejection("forbidden", "The API key is wrong");
     });
     if (shows !== null && !isKnown) {
       // Unless the login is right, the answer is that of one which shows nothing: another would tell that the key is right.
@@ -155,14 +155,14 @@ export class Authenticator {
     }
     if (verdict.kind === "rejected") this.#cache.delete(digest);
     if (verdict.kind === "granted") {
-      this.#remember(digest, verdict, user.validUntil);
+      this.#remember(digest, verdict, user.expiresAt);
       this.#warnIfShort(verdict.credential, "password", user.password);
       this.#warnIfShort(verdict.credential, "API key", presented.apiKey);
     }
     return verdict;
   }
 
-  async #tryLogin(login: Login, isKnown: boolean, check: () => Promise<Verdict>): Promise<Verdict> {
+  async #tryLogin(login: LoginAttempt, isKnown: boolean, check: () => Promise<Verdict>): Promise<Verdict> {
     let verdict = WRONG_LOGIN;
     const attempt = async (): Promise<boolean> => {
       verdict = await check();
@@ -172,11 +172,11 @@ export class Authenticator {
     return waitMs > 0 ? { kind: "throttled", waitMs } : verdict;
   }
 
-  #remember(digest: string, verdict: GrantedVerdict, validUntil: number): void {
+  #remember(digest: string, verdict: GrantedVerdict, expiresAt: number): void {
     // The user may have been removed while the password was hashed.
     if (!isAmong(this.#credentials, verdict.credential)) return;
     this.#cache.delete(digest);
-    this.#cache.set(digest, { verdict, until: Math.min(this.#clock.now() + CACHED_MS, validUntil) });
+    this.#cache.set(digest, { verdict, expiresAt: Math.min(this.#clock.now() + CACHED_MS, expiresAt) });
     const [oldest] = this.#cache.keys();
     if (this.#cache.size > MAX_CACHED && oldest !== undefined) this.#cache.delete(oldest);
   }
@@ -194,7 +194,7 @@ export class Authenticator {
 
   #cached(digest: string): Verdict | null {
     const known = this.#cache.get(digest);
-    return known !== undefined && known.until > this.#clock.now() ? known.verdict : null;
+    return known !== undefined && known.expiresAt > this.#clock.now() ? known.verdict : null;
   }
 
   #isListFresh(): boolean {
@@ -237,8 +237,8 @@ function readPassword(encoded: string, credentials: readonly StoredCredential[])
   return {
     username,
     password,
-    validUntil: Number.POSITIVE_INFINITY,
-    prove: async () => ((await isPassword(password, credential)) ? credential : null),
+    expiresAt: Number.POSITIVE_INFINITY,
+    authenticate: async () => ((await isPassword(password, credential)) ? credential : null),
   };
 }
 
@@ -247,12 +247,12 @@ async function isPassword(password: string, credential: StoredCredential | null)
   return (await verifyPassword(password, credential)) && !password.includes("\0");
 }
 
-function verdictOn(credential: StoredCredential | null): Verdict {
+function verdictFor(credential: StoredCredential | null): Verdict {
   return credential === null ? WRONG_LOGIN : { kind: "granted", credential };
 }
 
-const WRONG_LOGIN = rejected("unauthenticated", "The user or the password is wrong");
+const WRONG_LOGIN = rejection("unauthenticated", "The user or the password is wrong");
 
-function rejected(code: "unauthenticated" | "forbidden", reason: string): Verdict {
+function rejection(code: "unauthenticated" | "forbidden", reason: string): Verdict {
   return { kind: "rejected", code, reason };
 }

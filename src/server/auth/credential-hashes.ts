@@ -4,7 +4,7 @@ import type { Random } from "../../platform/random.js";
 import type { CredentialOrigin, StoredCredential } from "../../store/credentials.js";
 
 /** A hash takes 32 MiB and about 60 ms. */
-const COST = { N: 32_768, r: 8, p: 1, maxmem: 64 * 1024 * 1024 } as const;
+const SCRYPT_COST = { N: 32_768, r: 8, p: 1, maxmem: 64 * 1024 * 1024 } as const;
 const HASH_BYTES = 32;
 const SALT_BYTES = 16;
 const TOKEN_LIFE_MS = 3_600_000;
@@ -15,7 +15,7 @@ export async function makeCredential(
   origin: CredentialOrigin = "start",
 ): Promise<StoredCredential> {
   const salt = Buffer.from(random.bytes(SALT_BYTES));
-  const hash = await derive(password, salt);
+  const hash = await deriveKey(password, salt);
   return {
     username,
     passwordHash: `scrypt:${salt.toString("base64")}:${hash.toString("base64")}`,
@@ -27,8 +27,8 @@ export async function makeCredential(
 /** Takes the same time for an unknown user, who is null. */
 export async function verifyPassword(password: string, credential: StoredCredential | null): Promise<boolean> {
   const [, salt = "", expected = ""] = (credential?.passwordHash ?? "scrypt:AAAAAAAAAAAAAAAAAAAAAA==:").split(":");
-  const hash = await derive(password, Buffer.from(salt, "base64"));
-  return isSame(hash, Buffer.from(expected, "base64"));
+  const hash = await deriveKey(password, Buffer.from(salt, "base64"));
+  return isSameSecret(hash, Buffer.from(expected, "base64"));
 }
 
 export function hashApiKey(apiKey: string): string {
@@ -36,7 +36,7 @@ export function hashApiKey(apiKey: string): string {
 }
 
 export function matchesApiKey(apiKeyHash: string, credential: StoredCredential): boolean {
-  return isSame(Buffer.from(apiKeyHash, "hex"), Buffer.from(credential.apiKeyHash, "hex"));
+  return isSameSecret(Buffer.from(apiKeyHash, "hex"), Buffer.from(credential.apiKeyHash, "hex"));
 }
 
 /** Signs with the server's secret key, so that who reads the database can't make a token (KeyCipher). */
@@ -59,7 +59,7 @@ export function readToken(
   const credential = credentials.find((one) => one.username === username);
   if (rest.length > 0 || credential === undefined || typeof expiresAt !== "number") return null;
   const expected = sign(signedText(claim, credential));
-  if (!isSame(Buffer.from(expected), Buffer.from(signature)) || expiresAt <= now) return null;
+  if (!isSameSecret(Buffer.from(expected), Buffer.from(signature)) || expiresAt <= now) return null;
   return { credential, expiresAt };
 }
 
@@ -77,12 +77,12 @@ function parseClaim(claim: string): readonly unknown[] {
 }
 
 /** Takes the same time wherever they differ. */
-export function isSame(a: Buffer, b: Buffer): boolean {
+export function isSameSecret(a: Buffer, b: Buffer): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
-function derive(password: string, salt: Buffer): Promise<Buffer> {
+function deriveKey(password: string, salt: Buffer): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    scrypt(password, salt, HASH_BYTES, COST, (error, hash) => (error ? reject(error) : resolve(hash)));
+    scrypt(password, salt, HASH_BYTES, SCRYPT_COST, (error, hash) => (error ? reject(error) : resolve(hash)));
   });
 }

@@ -26,7 +26,7 @@ const MAX_WAITING = 64;
 /** So many may be checked or wait, so that one address can't take all turns. */
 const MAX_PER_ADDRESS = 4;
 
-export interface Login {
+export interface LoginAttempt {
   readonly username: string;
   readonly address: string;
   /** It is hashed. It is null if what is guessed has no key, and is void after a few tries. */
@@ -50,7 +50,7 @@ export class LoginThrottle {
   }
 
   /** Returns how long the login has to wait, as far as this process knows. */
-  waitMs(login: Login): number {
+  waitMs(login: LoginAttempt): number {
     const waitMs = waitOf(this.#limits.known(keysOf(login)), login, this.#clock.now());
     if (waitMs > 0) return waitMs;
     const place = placeOf(login);
@@ -61,7 +61,11 @@ export class LoginThrottle {
   }
 
   /** Runs `check`, unless it returns how long to wait, or too many keys were wrong. If it isn't limited, its result is only recorded. */
-  async attempt(login: Login, check: () => Promise<boolean>, { isLimited }: { readonly isLimited: boolean }): Promise<number> {
+  async attempt(
+    login: LoginAttempt,
+    check: () => Promise<boolean>,
+    { isLimited }: { readonly isLimited: boolean },
+  ): Promise<number> {
     const knownWaitMs = isLimited ? this.waitMs(login) : 0;
     if (knownWaitMs > 0) return knownWaitMs;
     const place = placeOf(login);
@@ -76,7 +80,7 @@ export class LoginThrottle {
   }
 
   /** A login counts as failed until it has succeeded, so many at once can't spend more than the budgets. */
-  #spend(login: Login, isLimited: boolean): Spent | Promise<Spent> {
+  #spend(login: LoginAttempt, isLimited: boolean): Spent | Promise<Spent> {
     const now = this.#clock.now();
     return this.#limits.change(keysOf(login), (states) => {
       const waitMs = isLimited ? waitOf(states, login, now) : 0;
@@ -92,7 +96,7 @@ export class LoginThrottle {
     });
   }
 
-  async #inTurn({ shows }: Login, check: () => Promise<boolean>): Promise<boolean> {
+  async #inTurn({ shows }: LoginAttempt, check: () => Promise<boolean>): Promise<boolean> {
     await this.#takeTurn(shows !== undefined);
     try {
       return await check();
@@ -101,7 +105,7 @@ export class LoginThrottle {
     }
   }
 
-  #record(login: Login, isCorrect: boolean): void | Promise<void> {
+  #record(login: LoginAttempt, isCorrect: boolean): void | Promise<void> {
     const now = this.#clock.now();
     const [key = "", ...others] = keysOf(login);
     if (!isCorrect) return this.#limits.change([key], ([[count = 0] = []]) => changed([failuresChange([count + 1, now])]));
@@ -160,7 +164,7 @@ function budgetAt(index: number): Budget {
   return index === 0 ? ADDRESS_BUDGET : KEY_BUDGET;
 }
 
-function waitOf(states: readonly LimitState[], { isKeyWrong = false }: Login, now: number): number {
+function waitOf(states: readonly LimitState[], { isKeyWrong = false }: LoginAttempt, now: number): number {
   const [failures = [], ...budgets] = isKeyWrong ? states.slice(0, -1) : states;
   const waits = budgets.map((budget, index) => waitOfBudget(budget, budgetAt(index), now));
   return Math.max(0, waitAfterFailures(failures, now), ...waits);
@@ -179,7 +183,7 @@ function leftMs(until: number, now: number): number {
  * The counters are those of the user from this address, of the address, of the key if it has one, and of all wrong keys. They are
  * digests, as V8 keeps a header as long as any text that was cut out of it.
  */
-function keysOf(login: Login): readonly string[] {
+function keysOf(login: LoginAttempt): readonly string[] {
   const { username, address, apiKey, isKeyWrong = false } = login;
   const scope = scopeOf(login);
   const keys = [`${scope}failures ${address} ${username}`, placeOf(login)];
@@ -187,11 +191,11 @@ function keysOf(login: Login): readonly string[] {
   return [...keys, ...others].map((key) => createHash("sha256").update(key).digest("base64"));
 }
 
-function placeOf(login: Login): string {
+function placeOf(login: LoginAttempt): string {
   return `${scopeOf(login)}address ${networkOf(login.address)}`;
 }
 
-function scopeOf({ shows, username }: Login): string {
+function scopeOf({ shows, username }: LoginAttempt): string {
   return shows === undefined ? "" : `${shows} of ${username}: `;
 }
 

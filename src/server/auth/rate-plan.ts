@@ -34,7 +34,7 @@ export class RateCounter {
     this.#limits = clientLimits(shared);
   }
 
-  take(key: string, now: number): RateVerdict | Promise<RateVerdict> {
+  admitRequest(key: string, now: number): RateVerdict | Promise<RateVerdict> {
     const keys = [`plan ${key}`];
     const [known = []] = this.#limits.known(keys);
     const verdict = this.#judge(usageAt(known, now), now);

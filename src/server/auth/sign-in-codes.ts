@@ -9,7 +9,7 @@ const LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const ID_LENGTH = 4;
 /** The secret has 40 bits. */
 const SECRET_LENGTH = 8;
-const TRIES = 5;
+const MAX_TRIES = 5;
 const VALID_MS = 5 * 60_000;
 
 /** The code signs this user in once. */
@@ -20,8 +20,8 @@ export async function createSignInCode(
   const now = clock.now();
   for (let count = 0; count < 10; count++) {
     const letters = [...random.bytes(ID_LENGTH + SECRET_LENGTH)].map((byte) => LETTERS[byte % LETTERS.length]).join("");
-    const { id, secretHash } = parse(letters, store.sign);
-    const code = { id, secretHash, username: credential.username, tries: TRIES };
+    const { id, secretHash } = parseCode(letters, store.sign);
+    const code = { id, secretHash, username: credential.username, tries: MAX_TRIES };
     const isNew = await store.sessions.createSignInCode(code, credential, { now, validAfter: now - VALID_MS });
     if (isNew) return { code: letters.replace(/(.{4})(?=.)/g, "$1-"), expiresAt: now + VALID_MS };
   }
@@ -30,12 +30,12 @@ export async function createSignInCode(
 
 /** `typed` may be spelled loosely. Resolves to null if the code is wrong, used or expired. */
 export function redeemSignInCode({ store, clock }: ServerDeps, typed: string): Promise<StoredCredential | null> {
-  const { id, secretHash } = parse(typed.slice(0, 100).toUpperCase().replaceAll("O", "0").replace(/[IL]/g, "1"), store.sign);
+  const { id, secretHash } = parseCode(typed.slice(0, 100).toUpperCase().replaceAll("O", "0").replace(/[IL]/g, "1"), store.sign);
   return store.sessions.redeemSignInCode(id, secretHash, clock.now() - VALID_MS);
 }
 
 /** The hash is keyed: who reads the database could try out all codes of a plain one while it is valid. */
-function parse(code: string, sign: Sign): { readonly id: string; readonly secretHash: string } {
+function parseCode(code: string, sign: Sign): { readonly id: string; readonly secretHash: string } {
   const letters = code.replace(/[^0-9A-Z]/g, "");
   return { id: letters.slice(0, ID_LENGTH), secretHash: sign(`sign-in code ${letters}`) };
 }

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { WhcbError } from "../../domain/errors.js";
 import { toIsoDate } from "../../wire/dates.js";
-import { send } from "../requests/send-document.js";
+import { sendDocument } from "../requests/send-document.js";
 import { Linker } from "../routes/resource-links.js";
 import type { RouteContext } from "../routes/route-context.js";
 import { createSignInCode } from "./sign-in-codes.js";
@@ -13,7 +13,7 @@ export function addTokenRoutes(app: FastifyInstance, { docs, deps, authenticator
     if (token === null) throw new WhcbError("unauthenticated", "The user doesn't exist");
     // A known Java client needs a Location.
     reply.header("location", new Linker(request).uri("/auth/verify"));
-    return send(request, reply, { kind: "auth", shape: "token", document: { token, link: [] } });
+    return sendDocument(request, reply, { kind: "auth", shape: "token", document: { token, link: [] } });
   });
 
   /** Signs in to the console, which has no API key to ask for. */
@@ -31,11 +31,11 @@ export function addTokenRoutes(app: FastifyInstance, { docs, deps, authenticator
   /** A known integration tests its credentials with it. */
   app.get("/", docs("getRoot"), async (request, reply) => {
     const callbacks = new Linker(request).link({ rel: "callbacks", method: "GET", kind: "callback", path: "/callbacks" });
-    return send(request, reply, { kind: "auth", shape: "token", document: { status: "valid", link: [callbacks] } });
+    return sendDocument(request, reply, { kind: "auth", shape: "token", document: { status: "valid", link: [callbacks] } });
   });
 
   app.get("/auth/verify", docs("verifyToken"), async (request, reply) =>
-    send(request, reply, { kind: "auth", shape: "token", document: { status: "valid", link: [] } }),
+    sendDocument(request, reply, { kind: "auth", shape: "token", document: { status: "valid", link: [] } }),
   );
 }
 

@@ -12,3 +12,9 @@ export function pathInConsole(to: string): string {
   const isInside = origin === base && /^\/console(?:\/|$)/.test(pathname) && !/^\/console\/sign-/.test(pathname);
   return isInside ? pathname + search : "/console";
 }
+
+/** Returns a path below /console/callbacks/:id. Default: its calls. */
+export function consolePath(callbackId: string, ...parts: readonly string[]): string {
+  const path = parts.length === 0 ? ["calls"] : parts;
+  return `/console/callbacks/${[callbackId, ...path].map(encodeURIComponent).join("/")}`;
+}

@@ -4,8 +4,8 @@ import { type CallFilter, FAILURE_REASONS, type StatusCodePattern } from "../../
 import { parseDuration } from "../../domain/duration.js";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import { toIsoDate } from "../../wire/dates.js";
-import { one, type Query, readFilter } from "../routes/query-parameters.js";
-import { callsUrl } from "./components/callback-page.js";
+import { type Query, readFilter, readParameter } from "../routes/query-parameters.js";
+import { consolePath } from "./console-path.js";
 
 /** They have the order of the form. */
 export const FIELD_LABELS = {
@@ -51,7 +51,7 @@ export function parseFilter(query: Query, now: number): ParsedFilter {
   let filter: CallFilter = status === "ATTEMPTED" ? {} : { status };
   for (const name of FIELD_NAMES) {
     try {
-      const text = one(query, name)?.trim() ?? "";
+      const text = readParameter(query, name)?.trim() ?? "";
       if (text === "") continue;
       fields[name] = text.slice(0, LONGEST_FIELD);
       // The text is in many links of the page, and some texts take long to read.
@@ -67,7 +67,7 @@ export function parseFilter(query: Query, now: number): ParsedFilter {
 }
 
 function readStatusChoice(query: Query): StatusChoice {
-  const text = one(query, "status")?.toUpperCase();
+  const text = readParameter(query, "status")?.toUpperCase();
   if (text === "ATTEMPTED") return text;
   return readFilter({ status: text }).status ?? "FAILED";
 }
@@ -99,7 +99,7 @@ export function typedQuery({ status, fields }: TypedFilter, extra: Readonly<Reco
 /** Returns the path of the filtered calls. */
 export function callsPath(callbackId: string, typed: TypedFilter, extra: Readonly<Record<string, string>> = {}): string {
   const query = typedQuery(typed, extra);
-  const path = callsUrl(callbackId);
+  const path = consolePath(callbackId);
   return query === "" ? path : `${path}?${query}`;
 }
 

@@ -85,7 +85,7 @@ export class LiveStreams {
     this.#streams.add(stream);
     response.once("close", () => this.#streams.delete(stream));
     response.writeHead(200, reply.getHeaders() as OutgoingHttpHeaders);
-    send(stream, versions);
+    sendChanges(stream, versions);
     if (this.#isPolling) return;
     this.#isPolling = true;
     this.#pollLater();
@@ -125,7 +125,7 @@ export class LiveStreams {
     const counter = await this.#deps.callbacks.readWriteCounter();
     if (counter === this.#counter) return;
     const versions = await this.versionsOf([...new Set([...this.#streams].flatMap(({ topics }) => topics))]);
-    for (const stream of this.#streams) send(stream, versions);
+    for (const stream of this.#streams) sendChanges(stream, versions);
     this.#counter = counter;
   }
 
@@ -140,7 +140,7 @@ export class LiveStreams {
 }
 
 /** Sends what has changed since the last event. */
-function send(stream: Stream, versions: ReadonlyMap<string, string>): void {
+function sendChanges(stream: Stream, versions: ReadonlyMap<string, string>): void {
   const { topics, sent } = stream;
   const changed = topics.flatMap((topic) => {
     const version = versions.get(topic);

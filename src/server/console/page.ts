@@ -59,7 +59,7 @@ export function formOf({ body }: FastifyRequest): URLSearchParams {
 }
 
 /** Answers a POST that has done what it says. */
-export function redirect(reply: FastifyReply, path: string, text: string): FastifyReply {
+export function redirectDone(reply: FastifyReply, path: string, text: string): FastifyReply {
   return reply.seeOther(path, { kind: "done", text });
 }
 

@@ -5,7 +5,7 @@ import { isLoopbackHost, isUnspecifiedHost } from "../../platform/loopback.js";
 import { newSecret, randomId } from "../../platform/random.js";
 import type { SessionLimits } from "../../store/console-sessions.js";
 import type { StoredCredential } from "../../store/credentials.js";
-import { isSame } from "../auth/credential-hashes.js";
+import { isSameSecret } from "../auth/credential-hashes.js";
 import { hostNameOf, isThisMachine, schemeOf } from "../auth/request-origin.js";
 import type { ServerDeps } from "../server-deps.js";
 import { pathInConsole } from "./console-path.js";
@@ -85,7 +85,7 @@ export class Sessions {
   }
 
   /** A ticket enters once, at the host that it is for. Returns false if it is for another one, has been used or has expired. */
-  async enter(request: FastifyRequest, reply: FastifyReply, ticket: string): Promise<boolean> {
+  async redeemTicket(request: FastifyRequest, reply: FastifyReply, ticket: string): Promise<boolean> {
     const { store, clock, random } = this.#deps;
     const ticketHash = hashTicket(ticket, request.host);
     const now = clock.now();
@@ -135,7 +135,7 @@ export class Sessions {
     if (value === "") return null;
     setCookie(request, reply, "notice", "", 0);
     const [text = "", signature = ""] = value.split(".");
-    if (!isSame(Buffer.from(signature), Buffer.from(this.#signatureOf(text, request)))) return null;
+    if (!isSameSecret(Buffer.from(signature), Buffer.from(this.#signatureOf(text, request)))) return null;
     const { link, ...notice }: Notice = JSON.parse(Buffer.from(text, "base64url").toString());
     return link === undefined ? notice : { ...notice, link: { ...link, href: pathInConsole(link.href) } };
   }
@@ -161,7 +161,7 @@ export function formToken(request: FastifyRequest): string {
 }
 
 export function isFormToken(given: string | null, request: FastifyRequest): boolean {
-  return tokenOf(request) !== "" && given !== null && isSame(Buffer.from(given), Buffer.from(formToken(request)));
+  return tokenOf(request) !== "" && given !== null && isSameSecret(Buffer.from(given), Buffer.from(formToken(request)));
 }
 
 function limitsAt(now: number): SessionLimits {

@@ -13,7 +13,7 @@ import { lazyParts } from "../lazy-parts.js";
 import { STREAM_BYTES } from "../requests/bodies.js";
 import { ByteBudget } from "../requests/byte-budget.js";
 import { type ErrorAnswer, errorAnswer } from "../requests/error-answers.js";
-import { send } from "../requests/send-document.js";
+import { sendDocument } from "../requests/send-document.js";
 import { rejectUnread } from "../requests/send-errors.js";
 import type { CallbackPath, RouteContext } from "../routes/route-context.js";
 import type { AcceptQueue } from "./accept-queue.js";
@@ -38,11 +38,11 @@ export function addIngestRoute(app: FastifyInstance, { docs, deps, lookup, queue
         };
         const outcome = await ingestLines(ingest, callback, stream);
         if (outcome.stoppedAtLine !== undefined) return rejectUnread(request, reply, tooManyRejected(outcome), deps.timers);
-        return send(request, reply, { kind: "call", shape: "accepted", document: { ...outcome }, status: 202 });
+        return sendDocument(request, reply, { kind: "call", shape: "accepted", document: { ...outcome }, status: 202 });
       }
       const ids = await ingestBody(ingest, callback, request);
       const document = { calls: ids.map((id) => ({ id })) };
-      return send(request, reply, { kind: "call", shape: "calls", document, status: 202 });
+      return sendDocument(request, reply, { kind: "call", shape: "calls", document, status: 202 });
     },
   );
 }

@@ -26,7 +26,7 @@ export function addBodyParsers(app: FastifyInstance): void {
   app.addContentTypeParser([...NDJSON_TYPES], (request, payload, done) => {
     // Only one route reads a stream.
     if (request.routeOptions.config.takesNdjson) done(null, payload);
-    else done(unsupported(), undefined);
+    else done(unsupportedType(), undefined);
   });
   app.addContentTypeParser("*", async (request: FastifyRequest, payload: IncomingMessage) => {
     const body = await readBody(request, payload);
@@ -69,11 +69,11 @@ async function parseBody(contentType: string, body: Buffer): Promise<unknown> {
   const named = bodyFormat(contentType);
   switch (named === "unnamed" ? guessFormat(body) : named) {
     case "json":
-      return readJson(decode(body), "body");
+      return readJson(decodeUtf8(body), "body");
     case "xml":
-      return parseXml(decode(body));
+      return parseXml(decodeUtf8(body));
     default:
-      throw unsupported();
+      throw unsupportedType();
   }
 }
 
@@ -88,7 +88,7 @@ async function parseXml(text: string): Promise<unknown> {
   return callsFromXml(readXml(text));
 }
 
-function unsupported(): WhcbError {
+function unsupportedType(): WhcbError {
   return new WhcbError(
     "unsupported-media-type",
     "Content-Type must be application/json, application/xml or one of the API's own types",
@@ -97,7 +97,7 @@ function unsupported(): WhcbError {
 
 const UTF8 = new TextDecoder("utf-8", { fatal: true });
 
-function decode(body: Buffer): string {
+function decodeUtf8(body: Buffer): string {
   try {
     return UTF8.decode(body);
   } catch (error) {

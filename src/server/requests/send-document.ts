@@ -36,7 +36,7 @@ export interface Answer {
 }
 
 /** Sends bytes, as Fastify adds a charset to JSON text. */
-export function send(
+export function sendDocument(
   request: FastifyRequest,
   reply: FastifyReply,
   { kind, shape, document, status = 200 }: Answer,

@@ -8,11 +8,11 @@ import { PAGE_BYTES } from "../../store/calls/list-calls.js";
 import { attemptsToJson, callToJson } from "../../wire/json/call-json.js";
 import type { Mark } from "../../wire/json/parse-call.js";
 import { lazyParts } from "../lazy-parts.js";
-import { requireRoom, send } from "../requests/send-document.js";
+import { requireRoom, sendDocument } from "../requests/send-document.js";
 import { findCall, markCalls, withStoredIds } from "../use-cases/settle-calls.js";
 import { readGroupKeys, sendGroups } from "./group-answer.js";
 import { sendList } from "./list-answer.js";
-import { one, type Query, readFilter, readIds, readPage, readSort } from "./query-parameters.js";
+import { type Query, readFilter, readIds, readPage, readParameter, readSort } from "./query-parameters.js";
 import { callLinks, Linker } from "./resource-links.js";
 import type { CallbackPath, CallPath, RouteContext } from "./route-context.js";
 
@@ -54,16 +54,16 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
       asked,
       page,
       largestPage,
-      write: (call, linker) => write(call, { callback, linker, attempts: attempts && (attempts.get(call.id) ?? []) }),
+      writeItem: (call, linker) => writeCall(call, { callback, linker, attempts: attempts && (attempts.get(call.id) ?? []) }),
     });
   });
 
   app.get<CallbackPath & { Querystring: Query }>("/callbacks/:id/call-ids", docs("findCallIds"), async (request, reply) => {
-    const prefix = one(request.query, "prefix") ?? "";
+    const prefix = readParameter(request.query, "prefix") ?? "";
     if (!isIdPrefix(prefix)) throw new WhcbError("invalid", `prefix must be ${ID_PREFIX}`);
     const callback = await lookup.find(request.params.id);
     const document = { ...(await store.calls.findIds(callback.id, prefix)) };
-    return send(request, reply, { kind: "call", shape: "call-ids", document });
+    return sendDocument(request, reply, { kind: "call", shape: "call-ids", document });
   });
 
   app.put<CallbackPath & { Querystring: Query }>("/callbacks/:id/calls", docs("markCalls"), async (request, reply) => {
@@ -78,8 +78,8 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
   app.get<CallPath>("/callbacks/:id/calls/:callId", docs("getCall"), async (request, reply) => {
     const callback = await lookup.find(request.params.id);
     const call = await findCall(deps, callback, request.params.callId);
-    const document = write(call, { callback, linker: new Linker(request), attempts: null });
-    return send(request, reply, { kind: "call", shape: "call", document });
+    const document = writeCall(call, { callback, linker: new Linker(request), attempts: null });
+    return sendDocument(request, reply, { kind: "call", shape: "call", document });
   });
 
   app.put<CallPath>("/callbacks/:id/calls/:callId", docs("markCall"), async (request, reply) => {
@@ -94,7 +94,7 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
     const call = await findCall(deps, callback, request.params.callId);
     const attempts = await store.calls.listAttempts(callback.id, [call.id]);
     const document = attemptsToJson(attempts.get(call.id) ?? []);
-    return send(request, reply, { kind: "call", shape: "attempts", document });
+    return sendDocument(request, reply, { kind: "call", shape: "attempts", document });
   });
 
   app.post<CallbackPath>("/callbacks/:id/attempts", docs("recordReplays"), async (request, reply) => {
@@ -105,7 +105,7 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
     return reply.code(204).send();
   });
 
-  function write(
+  function writeCall(
     call: Call,
     around: { readonly callback: Callback; readonly linker: Linker; readonly attempts: readonly Attempt[] | null },
   ): Record<string, unknown> {
@@ -121,7 +121,7 @@ async function readMark(body: unknown, now: number): Promise<Mark> {
 }
 
 function readExpand(query: Query): boolean {
-  const expand = one(query, "expand");
+  const expand = readParameter(query, "expand");
   if (expand !== undefined && expand !== "attempts") throw new WhcbError("invalid", "expand must be attempts");
   return expand !== undefined;
 }

@@ -5,11 +5,11 @@ import type { Callback } from "../../domain/callback.js";
 import { callbackToJson } from "../../wire/json/callback-json.js";
 import { outageToJson } from "../../wire/json/outage-json.js";
 import { lazyParts } from "../lazy-parts.js";
-import { send } from "../requests/send-document.js";
+import { sendDocument } from "../requests/send-document.js";
 import type { ServerDeps } from "../server-deps.js";
 import { createCallback, deleteCallback, updateCallback } from "../use-cases/change-callbacks.js";
 import { sendList } from "./list-answer.js";
-import { one, type Query, readPage, readSort } from "./query-parameters.js";
+import { type Query, readPage, readParameter, readSort } from "./query-parameters.js";
 import { callbackLinks, Linker } from "./resource-links.js";
 import type { CallbackPath, RouteContext } from "./route-context.js";
 
@@ -31,7 +31,7 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
     const linker = new Linker(request);
     reply.header("location", linker.uri(`/callbacks/${callback.id}`));
     const document = callbackToJson(callback, callbackLinks(linker, callback.id));
-    return send(request, reply, { kind: "callback", shape: "callback", document, status: 201 });
+    return sendDocument(request, reply, { kind: "callback", shape: "callback", document, status: 201 });
   });
 
   app.get<{ Querystring: Query }>("/callbacks", docs("listCallbacks"), async (request, reply) => {
@@ -49,7 +49,7 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
       asked,
       page,
       largestPage,
-      write: (callback, linker) => callbackToJson(callback, callbackLinks(linker, callback.id), down.get(callback.id)),
+      writeItem: (callback, linker) => callbackToJson(callback, callbackLinks(linker, callback.id), down.get(callback.id)),
     });
   });
 
@@ -63,7 +63,7 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
     reply.headers(serviceHeaders);
     const down = await readDownSince(deps, [callback]);
     const document = callbackToJson(callback, callbackLinks(linker, callback.id), down.get(callback.id));
-    return send(request, reply, { kind: "callback", shape: "callback", document });
+    return sendDocument(request, reply, { kind: "callback", shape: "callback", document });
   });
 
   app.put<CallbackPath>("/callbacks/:id", docs("updateCallback"), async (request, reply) => {
@@ -90,7 +90,7 @@ export function addOutageRoute(app: FastifyInstance, { docs, deps, lookup, large
   app.get<{ Querystring: Query }>("/outages", docs("listOutages"), async (request, reply) => {
     const { query } = request;
     const asked = readPage(query, largestPage);
-    const named = one(query, "callbackId");
+    const named = readParameter(query, "callbackId");
     const callback = named === undefined ? null : await lookup.find(named);
     const page = await deps.store.outages.list({ ...asked, ...(callback && { callbackId: callback.id }) });
     return sendList(request, reply, {
@@ -101,7 +101,7 @@ export function addOutageRoute(app: FastifyInstance, { docs, deps, lookup, large
       asked,
       page,
       largestPage,
-      write: outageToJson,
+      writeItem: outageToJson,
     });
   });
 }

@@ -3,9 +3,9 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { GROUP_KEYS, type GroupKey, isGroupKey } from "../../domain/call-groups.js";
 import { WhcbError } from "../../domain/errors.js";
 import { groupsToJson } from "../../wire/json/group-json.js";
-import { send } from "../requests/send-document.js";
+import { sendDocument } from "../requests/send-document.js";
 import { keptParameters } from "./list-answer.js";
-import { one, type Query, readFilter } from "./query-parameters.js";
+import { type Query, readFilter, readParameter } from "./query-parameters.js";
 import { Linker } from "./resource-links.js";
 import type { CallbackPath, RouteContext } from "./route-context.js";
 
@@ -20,7 +20,7 @@ export async function sendGroups(
 ): Promise<FastifyReply> {
   const { query } = request;
   const filter = readFilter(query);
-  const cursor = one(query, "cursor");
+  const cursor = readParameter(query, "cursor");
   const callback = await lookup.find(request.params.id);
   const asked = { filter, by, budgetMs: BUDGET_MS, ...(cursor !== undefined && { cursor }) };
   const { nextCursor, ...page } = await deps.store.calls.group(callback.id, asked);
@@ -33,12 +33,12 @@ export async function sendGroups(
   };
   const link = nextCursor === null ? [] : [new Linker(request).link(rest)];
   reply.header("x-max-limit", String(largestPage));
-  return send(request, reply, { kind: "call", shape: "groups", document: groupsToJson({ by, ...page, link }) });
+  return sendDocument(request, reply, { kind: "call", shape: "groups", document: groupsToJson({ by, ...page, link }) });
 }
 
 /** Returns each key once, or null if groups aren't asked for. */
 export function readGroupKeys(query: Query): readonly GroupKey[] | null {
-  const names = one(query, "groupBy")?.split(",");
+  const names = readParameter(query, "groupBy")?.split(",");
   if (names === undefined) return null;
   const keys = names.map((name) => {
     const key = name.trim();

@@ -4,7 +4,7 @@ import type { Page, PageQuery } from "../../store/paging.js";
 import { listToJson } from "../../wire/json/list-json.js";
 import type { Link } from "../../wire/links.js";
 import type { ResourceKind } from "../../wire/media-types.js";
-import { send } from "../requests/send-document.js";
+import { sendDocument } from "../requests/send-document.js";
 import type { Query } from "./query-parameters.js";
 import { Linker, type Parameters } from "./resource-links.js";
 
@@ -16,17 +16,17 @@ export interface ListAnswer<Item> {
   readonly asked: PageQuery;
   readonly page: Page<Item>;
   readonly largestPage: number;
-  write(item: Item, linker: Linker): Record<string, unknown>;
+  writeItem(item: Item, linker: Linker): Record<string, unknown>;
 }
 
 export function sendList<Item>(request: FastifyRequest, reply: FastifyReply, list: ListAnswer<Item>): FastifyReply {
   const { name, kind, page, largestPage } = list;
   const linker = new Linker(request);
-  const items = page.items.map((item) => list.write(item, linker));
+  const items = page.items.map((item) => list.writeItem(item, linker));
   // Clients ask the platform for 20, others for this.
   reply.header("x-max-limit", String(largestPage));
   const document = listToJson(name, items, { ...page, link: pageLinks(linker, list) });
-  return send(request, reply, { kind, shape: name, document });
+  return sendDocument(request, reply, { kind, shape: name, document });
 }
 
 /** A cursor makes deep pages cost the same as the first. */

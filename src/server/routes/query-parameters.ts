@@ -30,7 +30,7 @@ const MAX_STATUS_CODES = 100;
 export function readPage(query: Query, largest: number): PageQuery {
   const limit = readNumber(query, "limit") ?? DEFAULT_LIMIT;
   if (limit < 1) throw new WhcbError("invalid", "limit must be 1 or more");
-  const cursor = one(query, "cursor");
+  const cursor = readParameter(query, "cursor");
   return {
     limit: Math.min(limit, largest),
     offset: readNumber(query, "offset") ?? 0,
@@ -44,9 +44,9 @@ export function readSort<Field extends string>(
   fields: Readonly<Record<Field, boolean>>,
   byDefault: NoInfer<Field>,
 ): readonly Sort<Field>[] {
-  const order = one(query, "sortOrder")?.toLowerCase();
+  const order = readParameter(query, "sortOrder")?.toLowerCase();
   if (order !== undefined && order !== "asc" && order !== "desc") throw new WhcbError("invalid", "sortOrder must be asc or desc");
-  const names = (one(query, "sortFields") ?? byDefault).split(",").map((name) => name.trim());
+  const names = (readParameter(query, "sortFields") ?? byDefault).split(",").map((name) => name.trim());
   const isField = (name: string): name is Field => Object.hasOwn(fields, name);
   return names.map((name) => {
     if (!isField(name)) throw new WhcbError("invalid", `sortFields may be ${Object.keys(fields).join(", ")}`);
@@ -54,12 +54,14 @@ export function readSort<Field extends string>(
   });
 }
 
-const ID = /^id(?:\[\d*\])?$/;
-const FILTERS = ["status", "since", "until", "statusCode", "reason", "channel", "messageId", "from", "q"];
+const ID_PARAMETER = /^id(?:\[\d*\])?$/;
+const FILTER_PARAMETERS = ["status", "since", "until", "statusCode", "reason", "channel", "messageId", "from", "q"];
 
 /** Throws `invalid` for any parameter but ids and filters: if a misspelled filter was ignored, more calls would be selected. */
 export function rejectUnknown(query: Query): void {
-  const unknown = Object.keys(query).find((name) => !ID.test(name) && !FILTERS.includes(name) && name !== "apikey");
+  const unknown = Object.keys(query).find(
+    (name) => !ID_PARAMETER.test(name) && !FILTER_PARAMETERS.includes(name) && name !== "apikey",
+  );
   if (unknown !== undefined) throw new WhcbError("invalid", `${unknown.slice(0, MAX_SHOWN_NAME)} is not a parameter here`);
 }
 
@@ -68,11 +70,11 @@ export function readFilter(query: Query): CallFilter {
   const since = readInstant(query, "since");
   const until = readInstant(query, "until");
   const statusCodes = readStatusCodes(query);
-  const reason = one(query, "reason");
-  const channel = one(query, "channel");
-  const messageId = one(query, "messageId");
-  const from = one(query, "from");
-  const text = one(query, "q");
+  const reason = readParameter(query, "reason");
+  const channel = readParameter(query, "channel");
+  const messageId = readParameter(query, "messageId");
+  const from = readParameter(query, "from");
+  const text = readParameter(query, "q");
   return {
     ...(status !== undefined && { status }),
     ...(since !== undefined && { since }),
@@ -88,7 +90,7 @@ export function readFilter(query: Query): CallFilter {
 
 /** Reads `id` and `id[]`, repeated or comma-separated. Returns each once. */
 export function readIds(query: Query): readonly string[] {
-  const values = Object.entries(query).flatMap(([name, value]) => (ID.test(name) && value !== undefined ? value : []));
+  const values = Object.entries(query).flatMap(([name, value]) => (ID_PARAMETER.test(name) && value !== undefined ? value : []));
   const ids = [...new Set(values.flatMap((value) => value.split(",")))];
   if (ids.some((id) => id.trim() === "")) throw new WhcbError("invalid", "id must not be empty");
   if (ids.length > MAX_IDS_PER_REQUEST)
@@ -97,7 +99,7 @@ export function readIds(query: Query): readonly string[] {
 }
 
 /** Returns undefined if it is empty, as a field of a form may be; the API has rejected it before (`emptyParameter`). */
-export function one(query: Query, name: string): string | undefined {
+export function readParameter(query: Query, name: string): string | undefined {
   const value = query[name];
   if (value === undefined || value === "") return undefined;
   if (typeof value !== "string") throw new WhcbError("invalid", `${name} must be given once`);
@@ -106,14 +108,14 @@ export function one(query: Query, name: string): string | undefined {
 }
 
 function readNumber(query: Query, name: string): number | undefined {
-  const text = one(query, name);
+  const text = readParameter(query, name);
   if (text === undefined) return undefined;
   if (!/^\d{1,15}$/.test(text)) throw new WhcbError("invalid", `${name} must be a whole number`);
   return Number(text);
 }
 
 function readInstant(query: Query, name: string): number | undefined {
-  const text = one(query, name);
+  const text = readParameter(query, name);
   if (text === undefined) return undefined;
   // The query parser turns the + of a zone into a space. Behind a date alone, it is a time.
   const at = readDate(text.replace(/(?<=:\S*) (\d{2}:?\d{2})$/, "+$1")) ?? readDate(text);
@@ -122,13 +124,13 @@ function readInstant(query: Query, name: string): number | undefined {
 }
 
 function readStatus(query: Query): CallStatus | undefined {
-  const status = one(query, "status")?.toUpperCase();
+  const status = readParameter(query, "status")?.toUpperCase();
   if (status === undefined || status === "SUCCESS" || status === "FAILED" || status === "PENDING") return status;
   throw new WhcbError("invalid", "status must be FAILED, SUCCESS or PENDING");
 }
 
 function readStatusCodes(query: Query): CallFilter["statusCodes"] {
-  const texts = one(query, "statusCode")
+  const texts = readParameter(query, "statusCode")
     ?.split(",")
     .map((text) => text.trim());
   if (texts === undefined) return undefined;

@@ -4,7 +4,7 @@ import { WhcbError } from "../../domain/errors.js";
 import type { ReplaySelection } from "../../store/calls/replays.js";
 import { isObject } from "../../wire/json/json-value.js";
 import { serviceReplayToJson } from "../../wire/json/replay-json.js";
-import { send } from "../requests/send-document.js";
+import { sendDocument } from "../requests/send-document.js";
 import { cancelReplay, findReplay, requestReplay } from "../use-cases/settle-calls.js";
 import { type Query, readFilter, readIds, rejectUnknown } from "./query-parameters.js";
 import type { CallbackPath, ReplayPath, RouteContext } from "./route-context.js";
@@ -16,13 +16,13 @@ export function addReplayRoutes(app: FastifyInstance, { docs, deps, lookup }: Ro
     const callback = await lookup.find(request.params.id);
     const by = isObject(request.body) && "run" in request.body ? await readLease(request.body) : null;
     const { id, total, accepted } = await requestReplay(deps, callback, selection, by);
-    return send(request, reply, { kind: "call", shape: "accepted", document: { id, total, accepted }, status: 202 });
+    return sendDocument(request, reply, { kind: "call", shape: "accepted", document: { id, total, accepted }, status: 202 });
   });
 
   app.get<ReplayPath>("/callbacks/:id/replays/:replayId", docs("getReplay"), async (request, reply) => {
     const { id, replayId } = request.params;
     const replay = await findReplay(deps, await lookup.find(id), replayId);
-    return send(request, reply, { kind: "call", shape: "replay", document: serviceReplayToJson(replay) });
+    return sendDocument(request, reply, { kind: "call", shape: "replay", document: serviceReplayToJson(replay) });
   });
 
   app.delete<ReplayPath>("/callbacks/:id/replays/:replayId", docs("cancelReplay"), async (request, reply) => {

@@ -128,12 +128,12 @@ export interface CallbackChanges {
 export function changeCallbackJson(raw: JsonObject, changes: CallbackChanges): JsonObject {
   const { id: _id, link: _link, ...body } = withoutMasked(raw);
   const { name, url, email, contentType, retriesEnabled, removeHtml, authType, key, reply, undeliverable } = changes;
-  const auth = given({ type: authType, key });
-  const callbacks = given({ reply: enabledOrDisabled(reply), undeliverable: enabledOrDisabled(undeliverable) });
+  const auth = withoutUndefined({ type: authType, key });
+  const callbacks = withoutUndefined({ reply: enabledOrDisabled(reply), undeliverable: enabledOrDisabled(undeliverable) });
   return {
     ...body,
-    ...given({ name, url, email, contentType, retriesEnabled }),
-    ...given({ ["removeHtml" in body ? "removeHtml" : "removeHTML"]: enabledOrDisabled(removeHtml) }),
+    ...withoutUndefined({ name, url, email, contentType, retriesEnabled }),
+    ...withoutUndefined({ ["removeHtml" in body ? "removeHtml" : "removeHTML"]: enabledOrDisabled(removeHtml) }),
     ...(Object.keys(auth).length > 0 && { auth: { ...objectOf(body.auth), ...auth } }),
     ...(Object.keys(callbacks).length > 0 && { callbacks: { ...objectOf(body.callbacks), ...callbacks } }),
   };
@@ -144,19 +144,19 @@ function withoutMasked({ auth, url, ...rest }: JsonObject): JsonObject {
   const { key, ...type } = objectOf(auth);
   const isKept = key === undefined || key === null || keyOrNull(key) !== null;
   const kept = isKept ? auth : type;
-  return { ...rest, ...(auth !== undefined && { auth: kept }), ...(!isMasked(textOf(url)) && given({ url })) };
+  return { ...rest, ...(auth !== undefined && { auth: kept }), ...(!isMasked(textOf(url)) && withoutUndefined({ url })) };
 }
 
-function given(members: JsonObject): JsonObject {
+function withoutUndefined(members: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
 }
 
 /** The platform rejects a PUT without these. */
-const REQUIRED = ["name", "url", "email", "contentType", "auth.type"] as const;
-export type RequiredMember = (typeof REQUIRED)[number];
+const REQUIRED_MEMBERS = ["name", "url", "email", "contentType", "auth.type"] as const;
+export type RequiredMember = (typeof REQUIRED_MEMBERS)[number];
 
 export function missingMembers(body: JsonObject): readonly RequiredMember[] {
-  return REQUIRED.filter((member) => textOf(member === "auth.type" ? objectOf(body.auth).type : body[member]) === "");
+  return REQUIRED_MEMBERS.filter((member) => textOf(member === "auth.type" ? objectOf(body.auth).type : body[member]) === "");
 }
 
 /** A service may not return the content type; then it is `given`. Throws `config` without either, `usage` if they differ. */

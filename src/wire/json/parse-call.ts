@@ -34,7 +34,7 @@ export interface Submission {
 /** Takes one call, or `{"calls": [...]}` of 1 to 1 000. Throws `invalid` or `malformed`. */
 export function parseSubmissions(value: unknown): readonly Submission[] {
   if (!isObject(value) || value.calls === undefined) return [parseSubmission(value)];
-  if (Object.keys(value).length > 1) throw mixedCalls("");
+  if (Object.keys(value).length > 1) throw mixedCallsError("");
   return checkMany(value).calls.map((call, index) => submissionOf(call, call.id, `calls.${index}.`));
 }
 
@@ -87,8 +87,8 @@ function readReport(
     }
     const result: DeliveryResult =
       statusCode === undefined
-        ? { kind: "unreachable", reason: error ?? "protocol", detail: storable(statusMessage) }
-        : { kind: "answered", statusCode, statusMessage: storable(statusMessage), body: storable(body) };
+        ? { kind: "unreachable", reason: error ?? "protocol", detail: replaceUnstorable(statusMessage) }
+        : { kind: "answered", statusCode, statusMessage: replaceUnstorable(statusMessage), body: replaceUnstorable(body) };
     return { callId: id, attempt: { startedAt, durationMs, cause: "replay", sentFrom, result } };
   });
 }
@@ -102,7 +102,7 @@ export function parseRunLease(value: unknown): RunLease {
 /** `path` leads to the submission within the body. Another document, without a known member, would be an empty response. */
 function submissionOf(value: object, id: string | undefined, path: string): Submission {
   const names = Object.keys(value);
-  if (names.includes("calls")) throw mixedCalls(path);
+  if (names.includes("calls")) throw mixedCallsError(path);
   if (!names.some((name) => name in SubmissionSchema.properties)) {
     const [first] = names;
     const [field, verb] = first === undefined ? [path.slice(0, -1) || "the body", "has no"] : [path + cutText(first), "isn't a"];
@@ -112,14 +112,14 @@ function submissionOf(value: object, id: string | undefined, path: string): Subm
   return {
     id: id ?? null,
     response: {
-      messageId: storable(messageId),
-      messageLocation: storable(messageLocation),
-      from: mapSender(from, storable),
+      messageId: replaceUnstorable(messageId),
+      messageLocation: replaceUnstorable(messageLocation),
+      from: mapSender(from, replaceUnstorable),
       responseMessage: {
-        channel: storable(responseMessage.channel),
+        channel: replaceUnstorable(responseMessage.channel),
         kind: responseMessage.kind,
-        date: storable(responseMessage.date),
-        content: storable(responseMessage.content),
+        date: replaceUnstorable(responseMessage.date),
+        content: replaceUnstorable(responseMessage.content),
       },
       customParameters: storableValues(customParameters),
       ...(given !== undefined && { given: storableGiven(given) }),
@@ -128,7 +128,7 @@ function submissionOf(value: object, id: string | undefined, path: string): Subm
 }
 
 /** What is beside a list of calls, or in one that isn't alone, would be lost. */
-function mixedCalls(path: string): WhcbError {
+function mixedCallsError(path: string): WhcbError {
   return invalidFields(new Map([[`${path}calls`, "must be the only member, or left out"]]));
 }
 
@@ -147,17 +147,17 @@ function storableGiven(given: GivenMembers): GivenMembers {
 }
 
 function storableValues(parameters: MessageResponse["customParameters"]): MessageResponse["customParameters"] {
-  return Object.fromEntries(Object.entries(parameters).map(([key, value]) => [storable(key), storable(value)]));
+  return Object.fromEntries(Object.entries(parameters).map(([key, value]) => [replaceUnstorable(key), replaceUnstorable(value)]));
 }
 
 function storableMember(member: Members[number]): Members[number] {
-  return typeof member === "string" ? member : [storable(member[0]), storableJson(member[1])];
+  return typeof member === "string" ? member : [replaceUnstorable(member[0]), storableJson(member[1])];
 }
 
 /** Some databases can't store NUL and lone surrogates, nor can XML represent them. */
 const UNSTORABLE = /\p{Surrogate}|\0/gu;
 
-function storable(text: string): string {
+function replaceUnstorable(text: string): string {
   return text.replace(UNSTORABLE, "\ufffd");
 }
 

@@ -12,7 +12,7 @@ const CONTROL = /[\p{Cc}\p{Surrogate}]/u;
 
 /** `stored` is null for a create. Throws `invalid`, which names every wrong field. */
 export function parseCallback(value: unknown, stored: CallbackSettings | null): CallbackSettings {
-  const document = stored === null ? value : merged(stored, value);
+  const document = stored === null ? value : mergeSettings(stored, value);
   const checked = checkCallback(document);
   const problems = new Map(checked.problems);
   const note = (field: string, text: unknown, findProblem: (text: string) => string | null): void => {
@@ -43,7 +43,7 @@ function checkCallback(document: unknown): {
   }
 }
 
-function merged(stored: CallbackSettings, value: unknown): unknown {
+function mergeSettings(stored: CallbackSettings, value: unknown): unknown {
   if (!isObject(value)) return value;
   const { auth, callbacks, ...kept } = settingsToJson(stored);
   const mergeObject = (before: unknown, after: unknown): unknown =>

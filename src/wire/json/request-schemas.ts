@@ -178,7 +178,7 @@ export function checkerOf<Schema extends TSchema>(schema: Schema): (value: unkno
     const problems = new Map<string, string>();
     for (const { path, value: found, schema: wanted } of innermost(compiled.Errors(value))) {
       const field = path.slice(1).replaceAll("/", ".");
-      if (!problems.has(field)) problems.set(field, describe(found, wanted));
+      if (!problems.has(field)) problems.set(field, describeProblem(found, wanted));
       if (problems.size === MAX_PROBLEMS) break;
     }
     throw invalidFields(problems);
@@ -200,7 +200,7 @@ export function invalidFields(problems: ReadonlyMap<string, string>): WhcbError 
 }
 
 /** The text never includes the value, which may be a secret. */
-function describe(found: unknown, { title, type, minLength, maxLength, minItems, maxItems }: TSchema): string {
+function describeProblem(found: unknown, { title, type, minLength, maxLength, minItems, maxItems }: TSchema): string {
   if (found === undefined) return "is required";
   if (typeof found === "string" && type === "string") {
     if (minLength !== undefined && found.length < minLength) return "must not be empty";

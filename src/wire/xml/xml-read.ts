@@ -53,7 +53,7 @@ function newParser(): XMLParser {
  * (no sender's entities), or with too many tags or levels, or a long tag or instruction.
  */
 export function readXml(text: string): XmlDocument {
-  const document = bounded(withUnixLines(text));
+  const document = boundForParser(withUnixLines(text));
   let parsed: unknown;
   try {
     parsed = newParser().parse(document, true);
@@ -65,7 +65,7 @@ export function readXml(text: string): XmlDocument {
   if (root === undefined || roots.length > 1 || Array.isArray(value)) {
     throw malformed("the body isn't well-formed XML: it must have one root element");
   }
-  return { root, value: objectOf(tidy({ name: root, parent: "", isContainer: true }, value)) };
+  return { root, value: objectOf(trimTexts({ name: root, parent: "", isContainer: true }, value)) };
 }
 
 /** Any root around `<ns2:call>` elements is a list; otherwise it is one call. */
@@ -77,7 +77,7 @@ export function callsFromXml({ root, value }: XmlDocument): JsonObject {
  * Returns the same document so that the parser can read it in bounded memory: it collects names, attributes and text character by
  * character, at 32 bytes each. Long tags are rejected; an empty CDATA section ends the collecting of text. Takes linear time.
  */
-function bounded(text: string): string {
+function boundForParser(text: string): string {
   if (ILLEGAL.test(text)) throw illegalCharacter();
   const pieces: string[] = [];
   let end = 0;
@@ -153,13 +153,16 @@ interface Place {
   readonly isContainer: boolean;
 }
 
-function tidy(place: Place, value: unknown): unknown {
+function trimTexts(place: Place, value: unknown): unknown {
   const { name, parent, isContainer } = place;
-  if (Array.isArray(value)) return value.map((item) => tidy(place, item));
+  if (Array.isArray(value)) return value.map((item) => trimTexts(place, item));
   if (isObject(value)) {
     const children = Object.entries(value).filter(([child]) => child !== "#text");
     return Object.fromEntries(
-      children.map(([child, item]) => [child, tidy({ name: child, parent: name, isContainer: CONTAINERS.has(child) }, item)]),
+      children.map(([child, item]) => [
+        child,
+        trimTexts({ name: child, parent: name, isContainer: CONTAINERS.has(child) }, item),
+      ]),
     );
   }
   if (typeof value !== "string") return value;

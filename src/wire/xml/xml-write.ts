@@ -19,65 +19,65 @@ export type XmlShape =
   | "token";
 
 export function toXml(shape: XmlShape, document: JsonObject): string {
-  return XML_DECLARATION + root(shape, document);
+  return XML_DECLARATION + rootElement(shape, document);
 }
 
-function root(shape: XmlShape, document: JsonObject): string {
+function rootElement(shape: XmlShape, document: JsonObject): string {
   switch (shape) {
     case "callbacks":
-      return list(document, items(document.callbacks, "ns2:callback", linkedFields, "ns2:callbacks"));
+      return listElement(document, itemElements(document.callbacks, "ns2:callback", linkedFields, "ns2:callbacks"));
     case "calls":
-      return list(document, items(document.calls, "ns2:call", callFields), elementLinks(document.link, "ns2:link"));
+      return listElement(document, itemElements(document.calls, "ns2:call", callFields), elementLinks(document.link, "ns2:link"));
     case "groups":
-      return list(
+      return listElement(
         document,
-        textElement("groupedBy", textOf(document.groupedBy)) + items(document.groups, "group", fields, "groups"),
+        textElement("groupedBy", textOf(document.groupedBy)) + itemElements(document.groups, "group", fieldElements, "groups"),
       );
     case "attempts":
-      return list(document, items(document.attempts, "attempt", fields, "attempts"));
+      return listElement(document, itemElements(document.attempts, "attempt", fieldElements, "attempts"));
     case "outages":
-      return list(document, items(document.outages, "outage", fields, "outages"));
+      return listElement(document, itemElements(document.outages, "outage", fieldElements, "outages"));
     case "callback":
-      return single("ns2:companyapicallback", linkedFields(document));
+      return documentElement("ns2:companyapicallback", linkedFields(document));
     case "call":
-      return single("ns2:call", callFields(document));
+      return documentElement("ns2:call", callFields(document));
     case "accepted":
     case "replay":
     case "error":
-      return single(`ns2:${shape}`, fields(document));
+      return documentElement(`ns2:${shape}`, fieldElements(document));
     case "call-ids":
-      return single("ns2:callIds", fields(document));
+      return documentElement("ns2:callIds", fieldElements(document));
     case "token":
-      return single("ns2:auth", fields(document));
+      return documentElement("ns2:auth", fieldElements(document));
   }
 }
 
-function list(document: JsonObject, content: string, links = attributeLinks(document.link)): string {
+function listElement(document: JsonObject, content: string, links = attributeLinks(document.link)): string {
   const status = textElement("status", textOf(document.status));
   return `<ns2:return xmlns:ns2="${DAP}" xmlns:ns3="${API}">${status}${content}${links}</ns2:return>`;
 }
 
-function single(name: string, content: string): string {
+function documentElement(name: string, content: string): string {
   return `<${name} xmlns:ns2="${API}" xmlns:ns3="${DAP}">${content}</${name}>`;
 }
 
-function items(value: unknown, name: string, write: (item: JsonObject) => string, wrapper?: string): string {
+function itemElements(value: unknown, name: string, write: (item: JsonObject) => string, wrapper?: string): string {
   const written = listOf(value).map((item) => element(name, write(objectOf(item))));
   return written.length === 0 || wrapper === undefined ? written.join("") : element(wrapper, written.join(""));
 }
 
 function callFields(call: JsonObject): string {
   const { attempts, ...rest } = call;
-  const expanded = items(attempts, "attempt", fields, "attempts");
+  const expanded = itemElements(attempts, "attempt", fieldElements, "attempts");
   return elements({ ...rest, link: undefined }) + expanded + elementLinks(call.link);
 }
 
 function linkedFields(callback: JsonObject): string {
-  return fields(callback) + attributeLinks(callback.link);
+  return fieldElements(callback) + attributeLinks(callback.link);
 }
 
 /** Leaves out empty lists, and links, whose form differs: the caller writes them. */
-function fields(document: JsonObject): string {
+function fieldElements(document: JsonObject): string {
   const shown = Object.entries(document).filter(
     ([name, value]) => name !== "link" && !(Array.isArray(value) && value.length === 0),
   );
@@ -89,31 +89,31 @@ export function elements(document: JsonObject): string {
   let xml = "";
   for (const name of Object.keys(document)) {
     const value = document[name];
-    if (value !== undefined) xml += field(name, value);
+    if (value !== undefined) xml += fieldElement(name, value);
   }
   return xml;
 }
 
-function field(name: string, value: unknown): string {
-  if (!ELEMENT_NAME.test(name)) return entry(name, value);
+function fieldElement(name: string, value: unknown): string {
+  if (!ELEMENT_NAME.test(name)) return entryElement(name, value);
   if (!Array.isArray(value) || value.length === 0) return element(name, contentOf(name, value));
   return value.map((item) => element(name, contentOf(name, item))).join("");
 }
 
 function contentOf(name: string, value: unknown): string {
-  if (Array.isArray(value)) return value.length === 0 ? "" : field(name, value);
+  if (Array.isArray(value)) return value.length === 0 ? "" : fieldElement(name, value);
   if (!isObject(value)) return escapeXml(textOf(value));
   if (name !== "customParameters") return elements(value);
   let xml = "";
-  for (const key of Object.keys(value)) xml += entry(key, value[key]);
+  for (const key of Object.keys(value)) xml += entryElement(key, value[key]);
   return xml;
 }
 
 /** A sender may choose names that aren't an element's, and long ones, which a list would repeat. */
 const ELEMENT_NAME = /^(?![xX][mM][lL])[A-Za-z_][A-Za-z0-9_.-]{0,31}$/;
 
-function entry(key: string, value: unknown): string {
-  return element("entry", textElement("key", key) + field("value", value));
+function entryElement(key: string, value: unknown): string {
+  return element("entry", textElement("key", key) + fieldElement("value", value));
 }
 
 function attributeLinks(links: unknown): string {
@@ -125,7 +125,7 @@ function attributeLinks(links: unknown): string {
 
 function elementLinks(links: unknown, name = "link"): string {
   return listOf(links)
-    .map((link) => element(name, fields(objectOf(link))))
+    .map((link) => element(name, fieldElements(objectOf(link))))
     .join("");
 }
 

@@ -1,6 +1,7 @@
 import type { VNode } from "preact";
 import type { Callback } from "../../../domain/callback.js";
 import type { ServerDeps } from "../../server-deps.js";
+import { consolePath } from "../console-path.js";
 import type { Page } from "../page.js";
 import { EndpointBadge, healthOf } from "./endpoint-badge.js";
 
@@ -35,13 +36,7 @@ export async function callbackPage(
     callback: { id, tab },
     breadcrumb: [
       { text: "Callbacks", href: "/console" },
-      ...(trail === undefined ? [] : [{ text: name, href: callsUrl(id) }, ...trail]),
+      ...(trail === undefined ? [] : [{ text: name, href: consolePath(id) }, ...trail]),
     ],
   };
-}
-
-/** Returns a path below /console/callbacks/:id. Default: its calls. */
-export function callsUrl(callbackId: string, ...parts: readonly string[]): string {
-  const path = parts.length === 0 ? ["calls"] : parts;
-  return `/console/callbacks/${[callbackId, ...path].map(encodeURIComponent).join("/")}`;
 }

@@ -2,6 +2,7 @@ import type { VNode } from "preact";
 import { FAILURE_REASONS } from "../../../domain/call-filter.js";
 import { count } from "../../../domain/count.js";
 import type { FailureGroup } from "../../../store/calls/call-counts.js";
+import { consolePath } from "../console-path.js";
 import {
   callsPath,
   FIELD_LABELS,
@@ -13,7 +14,6 @@ import {
   withField,
 } from "../filter-fields.js";
 import { causeOf } from "./call-parts.js";
-import { callsUrl } from "./callback-page.js";
 import { Count } from "./data.js";
 import { Button, SelectField, TextField } from "./forms.js";
 
@@ -47,7 +47,7 @@ export function FilterForm({ callbackId, typed, problems }: FilterProps & { prob
   );
   return (
     <search>
-      <form class="filters" method="get" action={callsUrl(callbackId)}>
+      <form class="filters" method="get" action={consolePath(callbackId)}>
         {typed.status !== "FAILED" && <input type="hidden" name="status" value={typed.status} />}
         <div class="filter-row">
           {FIRST_FIELDS.map(field)}

@@ -1,6 +1,7 @@
 import type { ComponentChildren, VNode } from "preact";
 import { render } from "preact-render-to-string";
 import type { AssetPaths } from "../assets.js";
+import { consolePath } from "../console-path.js";
 import type { LiveState, Page } from "../page.js";
 import type { Notice } from "../sessions.js";
 import { Button, Form } from "./forms.js";
@@ -133,11 +134,7 @@ function CallbackTabs({ id, tab }: NonNullable<Page["callback"]>): VNode {
   return (
     <nav class="tabs" aria-label="Callback">
       {TABS.map((one) => (
-        <a
-          key={one.tab}
-          href={`/console/callbacks/${encodeURIComponent(id)}/${one.path}`}
-          aria-current={one.tab === tab ? "page" : undefined}
-        >
+        <a key={one.tab} href={consolePath(id, one.path)} aria-current={one.tab === tab ? "page" : undefined}>
           {one.text}
         </a>
       ))}

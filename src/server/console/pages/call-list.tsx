@@ -6,14 +6,15 @@ import { callbackSecrets, secretMask } from "../../../domain/mask.js";
 import { senderAddress } from "../../../domain/message-response.js";
 import type { FailureGroup } from "../../../store/calls/call-counts.js";
 import type { CallCount } from "../../../store/calls/scan-calls.js";
-import { one, type Query } from "../../routes/query-parameters.js";
+import { type Query, readParameter } from "../../routes/query-parameters.js";
 import type { CallbackPath, RouteContext } from "../../routes/route-context.js";
 import { CALL_ACTIONS } from "../call-actions.js";
 import { maskOutcome, NextAttempt, StatusText, shortCallId } from "../components/call-parts.js";
-import { callbackPage, callsUrl } from "../components/callback-page.js";
+import { callbackPage } from "../components/callback-page.js";
 import { Count, Empty, Pager, Table, Time } from "../components/data.js";
 import { Causes, Chips, FilterForm } from "../components/filter-form.js";
 import { Button } from "../components/forms.js";
+import { consolePath } from "../console-path.js";
 import { callsPath, type ParsedFilter, parseFilter, type StatusChoice, statusWord, type TypedFilter } from "../filter-fields.js";
 import { excerpt } from "../pretty-body.js";
 
@@ -72,7 +73,7 @@ export function addCallList(app: FastifyInstance, { deps, lookup }: RouteContext
   );
 
   async function findCalls(callback: Callback, { typed, filter }: ParsedFilter, query: Query): Promise<FoundCalls> {
-    const [cursor, newer] = [one(query, "cursor"), one(query, "newer")];
+    const [cursor, newer] = [readParameter(query, "cursor"), readParameter(query, "newer")];
     const matching = await store.calls.countMatching(callback.id, filter, { budgetMs: COUNT_MS });
     const mask = secretMask(callbackSecrets(callback));
     const pathOf = (name: string, at: string | null) => (at === null ? null : callsPath(callback.id, typed, { [name]: at }));
@@ -128,7 +129,7 @@ function RunningReplay({ callbackId, replay }: { callbackId: string; replay: Ser
   return (
     <p class="alert alert-info">
       The service is replaying <Count value={total} /> calls, of which <Count value={left} /> are left.{" "}
-      <a href={callsUrl(callbackId, "replays", id)}>Progress</a>
+      <a href={consolePath(callbackId, "replays", id)}>Progress</a>
     </p>
   );
 }
@@ -152,7 +153,7 @@ function StatusTabs({ callbackId, typed, counts }: CallListView): VNode {
           {text} <Count value={status === "ATTEMPTED" ? counts.FAILED + counts.SUCCESS : counts[status]} />
         </a>
       ))}
-      <a class="segments-aside" href={callsUrl(callbackId, "replays")}>
+      <a class="segments-aside" href={consolePath(callbackId, "replays")}>
         Replays
       </a>
     </nav>
@@ -170,7 +171,7 @@ function FoundCallsForm({ callbackId, typed, found }: { callbackId: string; type
     );
   }
   return (
-    <form class="selection" method="get" action={callsUrl(callbackId, "confirm")} autocomplete="off" data-selection="">
+    <form class="selection" method="get" action={consolePath(callbackId, "confirm")} autocomplete="off" data-selection="">
       <input type="hidden" name="status" value={typed.status} />
       {Object.entries(typed.fields).map(([name, value]) => (
         <input key={name} type="hidden" name={name} value={value} />
@@ -314,20 +315,20 @@ function PickCall({ callbackId, id }: { callbackId: string; id: string }): VNode
   return (
     <span class="pick">
       <input type="checkbox" name="call" value={id} aria-label={`Select ${name}`} />
-      <a class="monospaced" href={callsUrl(callbackId, "calls", id)} title={id}>
+      <a class="monospaced" href={consolePath(callbackId, "calls", id)} title={id}>
         {name}
       </a>
     </span>
   );
 }
 
-const EXCERPT = 90;
+const EXCERPT_LENGTH = 90;
 
 function Excerpt({ call: { response } }: { call: Call }): VNode {
   return (
     <>
-      <span class="muted">{excerpt(senderAddress(response.from), EXCERPT)}</span>{" "}
-      <span>{excerpt(response.responseMessage.content, EXCERPT)}</span>
+      <span class="muted">{excerpt(senderAddress(response.from), EXCERPT_LENGTH)}</span>{" "}
+      <span>{excerpt(response.responseMessage.content, EXCERPT_LENGTH)}</span>
     </>
   );
 }

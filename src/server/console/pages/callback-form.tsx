@@ -34,6 +34,7 @@ import {
   SelectField,
   TextField,
 } from "../components/forms.js";
+import { consolePath } from "../console-path.js";
 import { prettyBody } from "../pretty-body.js";
 
 export interface CallbackFormView {
@@ -112,7 +113,7 @@ export function CallbackForm(view: CallbackFormView): VNode {
             Cancel
           </ButtonLink>
           {stored !== null && (
-            <a class="delete-link" href={`/console/callbacks/${encodeURIComponent(stored.id)}/delete`}>
+            <a class="delete-link" href={consolePath(stored.id, "delete")}>
               Delete…
             </a>
           )}
@@ -150,12 +151,12 @@ function errorOf({ problems }: CallbackFormView, name: string): string | undefin
 }
 
 /** The fields have the order of the screen. */
-const ORDER: readonly (readonly [name: string, label: string])[] = Object.entries(LABELS).flatMap((field) =>
+const FIELD_ORDER: readonly (readonly [name: string, label: string])[] = Object.entries(LABELS).flatMap((field) =>
   field[0] === "auth.type" ? [field, ["auth.key", KEY_LABEL] as const] : [field],
 );
 
 function Summary({ problems, changes, isKeyLost }: CallbackFormView): VNode | null {
-  const listed = ORDER.flatMap(([name, label]) => {
+  const listed = FIELD_ORDER.flatMap(([name, label]) => {
     const problem = problems.get(name);
     return problem === undefined ? [] : [{ name, label: `${label}:`, problem }];
   });
@@ -261,7 +262,7 @@ export interface TestView {
 /** The key is never shown, even where the endpoint repeats it. */
 export function testView({ result, durationMs }: EndpointTest, target: DeliveryTarget): TestView {
   const mask = secretMask(callbackSecrets(target));
-  const { title, answer } = describe(result);
+  const { title, answer } = describeResultOfTest(result);
   return {
     isAccepted: isAccepted(result),
     title,
@@ -274,7 +275,7 @@ export function testView({ result, durationMs }: EndpointTest, target: DeliveryT
   };
 }
 
-function describe(result: DeliveryResult): { readonly title: string; readonly answer: string } {
+function describeResultOfTest(result: DeliveryResult): { readonly title: string; readonly answer: string } {
   if (result.kind === "unreachable") return { title: "The endpoint gave no answer.", answer: resultMessage(result) };
   const answer = `${result.statusCode} ${result.statusMessage}`.trim();
   if (isAccepted(result)) return { title: "The endpoint accepted the test.", answer };

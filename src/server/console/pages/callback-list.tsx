@@ -3,11 +3,12 @@ import type { FastifyInstance } from "fastify";
 import type { VNode } from "preact";
 import { shownUrl } from "../../../domain/mask.js";
 import type { Sort } from "../../../store/paging.js";
-import { one, type Query, readPage, readSort } from "../../routes/query-parameters.js";
+import { type Query, readPage, readParameter, readSort } from "../../routes/query-parameters.js";
 import type { RouteContext } from "../../routes/route-context.js";
 import { type Column, Count, Empty, Pager, Table, Time } from "../components/data.js";
 import { EndpointBadge, type Health, healthOf } from "../components/endpoint-badge.js";
 import { Button, ButtonLink } from "../components/forms.js";
+import { consolePath } from "../console-path.js";
 
 export interface CallbackRow extends Health {
   readonly id: string;
@@ -39,7 +40,7 @@ export interface CallbackListView {
 const PAGE_SIZE = 50;
 const DAY_MS = 86_400_000;
 /** So few are seen at once, without a search. */
-const FEW = 10;
+const MOST_WITHOUT_SEARCH = 10;
 
 /** It says of each whether it is descending at first. */
 const SORTS: Readonly<Record<SortField, boolean>> = { name: false, failed: true, waiting: true };
@@ -82,7 +83,7 @@ export function addCallbackList(app: FastifyInstance, { deps }: RouteContext): v
 const BY_NAME: Sort<SortField> = { field: "name", descending: false };
 
 function readText(query: Query): string {
-  return (one(query, "q") ?? "").trim();
+  return (readParameter(query, "q") ?? "").trim();
 }
 
 export function CallbackList(view: CallbackListView): VNode {
@@ -100,7 +101,7 @@ export function CallbackList(view: CallbackListView): VNode {
   }
   return (
     <>
-      {(total > FEW || text !== "") && <Search {...view} />}
+      {(total > MOST_WITHOUT_SEARCH || text !== "") && <Search {...view} />}
       <div data-live="callbacks">
         {rows.length === 0 ? <NoRows text={text} /> : <Table {...tableOf(view)} />}
         {rows.length > 0 && (
@@ -152,7 +153,6 @@ function NoRows({ text }: { text: string }): VNode {
 }
 
 function tableOf(view: CallbackListView): Parameters<typeof Table<CallbackRow>>[0] {
-  const pathTo = (id: string, page: string) => `/console/callbacks/${encodeURIComponent(id)}/${page}`;
   const number = (title: string, field: "failed" | "waiting", status: string): Column<CallbackRow> => ({
     title,
     kind: "number",
@@ -161,7 +161,7 @@ function tableOf(view: CallbackListView): Parameters<typeof Table<CallbackRow>>[
       calls === 0 ? (
         <span class="muted">0</span>
       ) : (
-        <a href={pathTo(id, `calls?status=${status}`)}>
+        <a href={`${consolePath(id)}?status=${status}`}>
           <Count value={calls} />
         </a>
       ),
@@ -178,7 +178,7 @@ function tableOf(view: CallbackListView): Parameters<typeof Table<CallbackRow>>[
         sort: sortLink(view, "name"),
         cell: ({ id, name, url }) => (
           <>
-            <a href={pathTo(id, "calls")}>{name}</a>
+            <a href={consolePath(id)}>{name}</a>
             <span class="below monospaced" title={url}>
               <span class="clamped">{url}</span>
             </span>
@@ -197,7 +197,7 @@ function tableOf(view: CallbackListView): Parameters<typeof Table<CallbackRow>>[
               <EndpointBadge {...row} isInTable />
             </span>
             {row.lastOutage !== null && (
-              <a class="below" href={pathTo(row.id, `outages/${encodeURIComponent(row.lastOutage.id)}`)}>
+              <a class="below" href={consolePath(row.id, "outages", row.lastOutage.id)}>
                 outage ended <Time at={row.lastOutage.endedAt} />
               </a>
             )}
@@ -211,7 +211,7 @@ function tableOf(view: CallbackListView): Parameters<typeof Table<CallbackRow>>[
         cell: ({ id, name }) => (
           <span class="links">
             {ACTIONS.map(({ text, page }) => (
-              <a key={page} href={pathTo(id, page)} aria-label={`${text}: ${name}`}>
+              <a key={page} href={consolePath(id, page)} aria-label={`${text}: ${name}`}>
                 {text}
               </a>
             ))}

@@ -8,7 +8,7 @@ import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { callbackSecrets, secretMask, shownUrl } from "../../../domain/mask.js";
 import { shortId } from "../../../platform/random.js";
-import { one, type Query } from "../../routes/query-parameters.js";
+import { type Query, readParameter } from "../../routes/query-parameters.js";
 import type { CallbackPath } from "../../routes/route-context.js";
 import {
   actOnCalls,
@@ -22,10 +22,11 @@ import {
 import { checkedCallId } from "../../use-cases/settle-calls.js";
 import { CALL_ACTIONS, describeResult } from "../call-actions.js";
 import { FilterFacts, maskOutcome, StatusText, shortCallId } from "../components/call-parts.js";
-import { callbackPage, callsUrl } from "../components/callback-page.js";
+import { callbackPage } from "../components/callback-page.js";
 import { Table, Time } from "../components/data.js";
 import { Button, ButtonLink, ButtonRow, Form } from "../components/forms.js";
 import { Alert } from "../components/layout.js";
+import { consolePath } from "../console-path.js";
 import { callsPath, describeFilter, parseFilter, settledFields, statusWord, typedQuery } from "../filter-fields.js";
 import { type ConsoleContext, formOf, formProblem } from "../page.js";
 import { formToken } from "../sessions.js";
@@ -78,9 +79,9 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
   app.post<CallbackPath>("/console/callbacks/:id/confirm", async (request, reply) => {
     const callback = await lookup.find(request.params.id);
     const form = queryOf(formOf(request));
-    const [id, shownAt] = [one(form, "once") ?? "", Number(one(form, "at"))];
-    const counted = { count: Number(one(form, "counted")), digest: one(form, "digest") ?? "" };
-    const isOurs = one(form, "signature") === sessions.markOf(`${id} ${shownAt}`, request);
+    const [id, shownAt] = [readParameter(form, "once") ?? "", Number(readParameter(form, "at"))];
+    const counted = { count: Number(readParameter(form, "counted")), digest: readParameter(form, "digest") ?? "" };
+    const isOurs = readParameter(form, "signature") === sessions.markOf(`${id} ${shownAt}`, request);
     if (!isOurs || !Number.isSafeInteger(counted.count)) throw new WhcbError("invalid", "The form is incomplete");
     const asked = readAsked(callback, form, shownAt);
     const { action, set, back } = asked;
@@ -91,13 +92,13 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
         const [callId, ...others] = "callIds" in set ? set.callIds : [];
         const show = callId !== undefined &&
           others.length === 0 && {
-            link: { text: "Show the call", href: callsUrl(callback.id, "calls", callId) },
+            link: { text: "Show the call", href: consolePath(callback.id, "calls", callId) },
           };
-        const path = result.done > 0 ? callsUrl(callback.id, "replays", id) : back;
+        const path = result.done > 0 ? consolePath(callback.id, "replays", id) : back;
         return reply.seeOther(path, { ...notice, ...show });
       }
       const undo = action === "success" && result.done > 0;
-      const link = { text: "Undo", href: `${callsUrl(callback.id, "confirm")}?action=failed&marked=${shownAt}` };
+      const link = { text: "Undo", href: `${consolePath(callback.id, "confirm")}?action=failed&marked=${shownAt}` };
       return reply.seeOther(back, { ...notice, ...(undo && { link }) });
     } catch (error) {
       return showConfirmation(request, reply, callback, asked, { once: id, problem: formProblem(error) });
@@ -150,7 +151,7 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
 /** Reads the list's form, the link of a call, or the confirmation's own form. */
 function readAsked(callback: Callback, query: Query, shownAt: number): Asked {
   const action = readAction(query);
-  const listQuery = one(query, "back") ?? typedQuery(parseFilter(query, shownAt).typed);
+  const listQuery = readParameter(query, "back") ?? typedQuery(parseFilter(query, shownAt).typed);
   const back = readBack(callback, listQuery);
   const common = [
     ["action", action],
@@ -162,7 +163,7 @@ function readAsked(callback: Callback, query: Query, shownAt: number): Asked {
     const filter = { status: "SUCCESS", markedAt: marked } as const;
     return { action, set: { filter }, shownAt, back, fields: [...common, ["marked", String(marked)]] };
   }
-  if (one(query, "all") !== undefined) {
+  if (readParameter(query, "all") !== undefined) {
     const { typed, filter, problems } = parseFilter(query, shownAt);
     const [problem] = Object.entries(problems);
     if (problem !== undefined) throw new WhcbError("invalid", `${problem[0]}: ${problem[1]}`);
@@ -181,13 +182,13 @@ function readAsked(callback: Callback, query: Query, shownAt: number): Asked {
 }
 
 function readAction(query: Query): CallAction {
-  const action = one(query, "action") ?? "";
+  const action = readParameter(query, "action") ?? "";
   if (action === "success" || action === "failed" || action === "replay") return action;
   throw new WhcbError("invalid", "action must be success, failed or replay");
 }
 
 function readMarked(query: Query): number | null {
-  const text = one(query, "marked");
+  const text = readParameter(query, "marked");
   if (text === undefined) return null;
   if (!/^\d{1,15}$/.test(text)) throw new WhcbError("invalid", "marked must be a time in ms");
   return Number(text);
@@ -195,7 +196,7 @@ function readMarked(query: Query): number | null {
 
 /** Leads to the list with the filter as it was typed, or to the call with this id. */
 function readBack({ id }: Callback, back: string): string {
-  if (back.startsWith("call:")) return callsUrl(id, "calls", checkedCallId(back.slice("call:".length)));
+  if (back.startsWith("call:")) return consolePath(id, "calls", checkedCallId(back.slice("call:".length)));
   return callsPath(id, parseFilter(queryOf(new URLSearchParams(back)), 0).typed);
 }
 
@@ -212,7 +213,7 @@ export function Confirmation(view: ConfirmationView): VNode {
       {filter !== null && <FilterInWords action={action} filter={filter} at={view.shownAt} />}
       {listed !== null && <Listed listed={listed} counted={counted} />}
       {counted.count > 0 && <Effect {...view} />}
-      <Form action={callsUrl(callbackId, "confirm")} formToken={formToken}>
+      <Form action={consolePath(callbackId, "confirm")} formToken={formToken}>
         {fields.map(([name, value]) => (
           <input key={`${name} ${value}`} type="hidden" name={name} value={value} />
         ))}

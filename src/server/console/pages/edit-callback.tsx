@@ -23,10 +23,11 @@ import {
   readLoaded,
   readSettings,
 } from "../callback-fields.js";
-import { callbackPage, callsUrl } from "../components/callback-page.js";
+import { callbackPage } from "../components/callback-page.js";
 import { Count, Facts } from "../components/data.js";
 import { Button, ButtonLink, ButtonRow, Form } from "../components/forms.js";
-import { type ConsoleContext, formOf, redirect } from "../page.js";
+import { consolePath } from "../console-path.js";
+import { type ConsoleContext, formOf, redirectDone } from "../page.js";
 import { formToken } from "../sessions.js";
 import { CallbackForm, maskedKey, type TestView, testView } from "./callback-form.js";
 
@@ -44,13 +45,13 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     if (read.kind === "invalid") return showForm(request, reply, null, { fields: typed, problems: read.problems });
     try {
       const callback = await createCallback(context, read.settings);
-      return redirect(reply, callsUrl(callback.id, "edit"), `Created: messages name it ${callback.name}.`);
+      return redirectDone(reply, consolePath(callback.id, "edit"), `Created: messages name it ${callback.name}.`);
     } catch (error) {
       const problems = problemsOf(error);
       // The form was sent twice.
       const existing = isWhcbError(error, "duplicate-name") ? await deps.store.callbacks.find(read.settings.name) : null;
       if (existing !== null && hasSameSettings(existing, read.settings)) {
-        return redirect(reply, callsUrl(existing.id, "edit"), `Created: messages name it ${existing.name}.`);
+        return redirectDone(reply, consolePath(existing.id, "edit"), `Created: messages name it ${existing.name}.`);
       }
       return showForm(request, reply, null, { fields: typed, problems });
     }
@@ -70,7 +71,7 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     const read = readSettings(typed, typedKey(request), stored, parseCallback);
     // The form was sent twice, or nothing was changed.
     if (read.kind === "valid" && hasSameSettings(stored, read.settings))
-      return redirect(reply, callsUrl(stored.id, "edit"), "Saved.");
+      return redirectDone(reply, consolePath(stored.id, "edit"), "Saved.");
     const conflict = findConflict(readLoaded(formOf(request)), typed, loadedForm(request, stored));
     if (conflict !== null) {
       const { merged, problems, changes } = conflict;
@@ -84,7 +85,7 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
       if (isWhcbError(error, "locked")) return saveChanges(request, reply);
       return showForm(request, reply, stored, { fields: typed, problems: problemsOf(error) });
     }
-    return redirect(reply, callsUrl(stored.id, "edit"), savedText(stored, read.settings, deps.policy));
+    return redirectDone(reply, consolePath(stored.id, "edit"), savedText(stored, read.settings, deps.policy));
   }
 
   app.get<CallbackPath>("/console/callbacks/:id/delete", async (request, reply) => {
@@ -92,7 +93,7 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     const { FAILED: failed, PENDING: waiting, SUCCESS: accepted } = await deps.store.calls.count(callback.id);
     return reply.showPage({
       title: "Delete API Callback",
-      breadcrumb: [LIST, { text: callback.name, href: callsUrl(callback.id, "edit") }],
+      breadcrumb: [LIST, { text: callback.name, href: consolePath(callback.id, "edit") }],
       content: <DeleteCallback callback={callback} formToken={formToken(request)} counts={{ failed, waiting, accepted }} />,
     });
   });
@@ -101,10 +102,10 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     try {
       const callback = await lookup.find(params.id);
       await deleteCallback(context, callback);
-      return redirect(reply, "/console", `Deleted ${callback.name}.`);
+      return redirectDone(reply, "/console", `Deleted ${callback.name}.`);
     } catch (error) {
       // The form was sent twice.
-      if (isWhcbError(error, "not-found")) return redirect(reply, "/console", "The callback is deleted.");
+      if (isWhcbError(error, "not-found")) return redirectDone(reply, "/console", "The callback is deleted.");
       throw error;
     }
   });
@@ -139,7 +140,7 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     const loaded = isSent && changes.length === 0 ? readLoaded(formOf(request)) : null;
     const content = (
       <CallbackForm
-        action={stored === null ? "/console/callbacks/new" : callsUrl(stored.id, "edit")}
+        action={stored === null ? "/console/callbacks/new" : consolePath(stored.id, "edit")}
         formToken={formToken(request)}
         fields={fields}
         problems={problems}
@@ -201,7 +202,7 @@ interface DeleteView {
 export function DeleteCallback({ callback, formToken, counts }: DeleteView): VNode {
   const { failed, waiting, accepted } = counts;
   return (
-    <Form action={callsUrl(callback.id, "delete")} formToken={formToken} class="card readable">
+    <Form action={consolePath(callback.id, "delete")} formToken={formToken} class="card readable">
       <Facts
         facts={[
           ["Callback", callback.name],
@@ -214,7 +215,7 @@ export function DeleteCallback({ callback, formToken, counts }: DeleteView): VNo
       {failed + waiting > 0 && (
         <p>
           <strong>{unsentText(failed, waiting)} never sent again.</strong>{" "}
-          {failed > 0 && <a href={`${callsUrl(callback.id, "calls")}?status=FAILED`}>Look at the failed calls</a>}
+          {failed > 0 && <a href={`${consolePath(callback.id, "calls")}?status=FAILED`}>Look at the failed calls</a>}
         </p>
       )}
       <p>
@@ -224,7 +225,7 @@ export function DeleteCallback({ callback, formToken, counts }: DeleteView): VNo
       <p>This can't be undone.</p>
       <ButtonRow>
         <Button kind="danger">Delete this callback</Button>
-        <ButtonLink href={callsUrl(callback.id, "edit")}>Cancel</ButtonLink>
+        <ButtonLink href={consolePath(callback.id, "edit")}>Cancel</ButtonLink>
       </ButtonRow>
     </Form>
   );

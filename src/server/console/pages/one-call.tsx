@@ -16,9 +16,10 @@ import type { CallAction } from "../../use-cases/act-on-calls.js";
 import { findCall } from "../../use-cases/settle-calls.js";
 import { CALL_ACTIONS } from "../call-actions.js";
 import { CallBadge, causeOf, maskOutcome, outcomeText, shortCallId } from "../components/call-parts.js";
-import { callbackPage, callsUrl } from "../components/callback-page.js";
+import { callbackPage } from "../components/callback-page.js";
 import { Facts, Table, Time } from "../components/data.js";
 import { ButtonLink, ButtonRow } from "../components/forms.js";
+import { consolePath } from "../console-path.js";
 import { cutText, excerpt, prettyBody, shownPart } from "../pretty-body.js";
 
 export interface OneCallView {
@@ -150,7 +151,7 @@ function NextAttemptText({ call, callback, endpointState, policy, now }: OneCall
 
 function Actions({ callbackId, call }: { callbackId: string; call: Call }): VNode | null {
   const confirm = (query: Readonly<Record<string, string>>) => {
-    return `${callsUrl(callbackId, "confirm")}?${new URLSearchParams({ ...query, back: `call:${call.id}` })}`;
+    return `${consolePath(callbackId, "confirm")}?${new URLSearchParams({ ...query, back: `call:${call.id}` })}`;
   };
   const one = (action: CallAction) => (
     <ButtonLink key={action} href={confirm({ action, call: call.id })} kind={action === "replay" ? "primary" : "secondary"}>

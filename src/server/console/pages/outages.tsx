@@ -7,14 +7,15 @@ import { type Outage, outageClosesAt } from "../../../domain/outage.js";
 import type { OutageMail } from "../../../store/outcomes/mails.js";
 import type { OutageCalls } from "../../../store/outcomes/outage-calls.js";
 import type { Page as StoredPage } from "../../../store/paging.js";
-import { one, type Query, readPage } from "../../routes/query-parameters.js";
+import { type Query, readPage, readParameter } from "../../routes/query-parameters.js";
 import type { RouteContext } from "../../routes/route-context.js";
 import { causeOf } from "../components/call-parts.js";
-import { callbackPage, callsUrl } from "../components/callback-page.js";
+import { callbackPage } from "../components/callback-page.js";
 import { Badge, Count, countText, Empty, Facts, Pager, Table, Time } from "../components/data.js";
 import { type Health, healthOf, TONES } from "../components/endpoint-badge.js";
 import { OutageChart, OutageTable } from "../components/outage-chart.js";
 import { type BacklogSample, chartSpan, largestBacklog, type OutageChartView, timeText } from "../components/outage-figures.js";
+import { consolePath } from "../console-path.js";
 import type { Page } from "../page.js";
 
 const PAGE_SIZE = 20;
@@ -115,13 +116,13 @@ async function outagesPage({ deps, lookup }: RouteContext, params: OutagePath, q
 }
 
 function readSpan(query: Query): SpanName {
-  const span = one(query, "span");
+  const span = readParameter(query, "span");
   return span === "day" || span === "week" ? span : "outage";
 }
 
 function Outages(view: OutagesView): VNode {
   const { callbackId, chosen, outages, isFirstPage } = view;
-  const path = callsUrl(callbackId, "outages");
+  const path = consolePath(callbackId, "outages");
   if (outages.total === 0) {
     return (
       <Empty title="No outage so far">
@@ -145,7 +146,7 @@ function Outages(view: OutagesView): VNode {
 function Details({ view, chosen }: { view: OutagesView; chosen: OutageDetails }): VNode {
   const { callbackId, health, now } = view;
   const { outage, span, chart, mail, endsAt, calls, largest, backlog } = chosen;
-  const path = callsUrl(callbackId, "outages", outage.id);
+  const path = consolePath(callbackId, "outages", outage.id);
   return (
     <article class="card outage" id={`outage-${outage.id}`} aria-labelledby="outage-title">
       <header class="outage-header">
@@ -189,11 +190,11 @@ function Details({ view, chosen }: { view: OutagesView; chosen: OutageDetails })
           [
             "Its backlog now",
             <>
-              <a href={`${callsUrl(callbackId)}?status=FAILED`}>
+              <a href={`${consolePath(callbackId)}?status=FAILED`}>
                 <Count value={backlog.failed} /> failed
               </a>
               {", "}
-              <a href={`${callsUrl(callbackId)}?status=PENDING`}>
+              <a href={`${consolePath(callbackId)}?status=PENDING`}>
                 <Count value={backlog.waiting} /> waiting
               </a>
             </>,
@@ -295,7 +296,7 @@ function OutageList({ callbackId, outages, chosen, health, now }: OutagesView): 
         {
           title: "Began",
           cell: ({ id, startedAt }) => (
-            <a href={callsUrl(callbackId, "outages", id)} aria-current={id === chosen?.outage.id ? "true" : undefined}>
+            <a href={consolePath(callbackId, "outages", id)} aria-current={id === chosen?.outage.id ? "true" : undefined}>
               <Time at={startedAt} />
             </a>
           ),

@@ -5,10 +5,11 @@ import { replayState, type ServiceReplay } from "../../../domain/callback.js";
 import { count } from "../../../domain/count.js";
 import type { CallbackPath, ReplayPath, RouteContext } from "../../routes/route-context.js";
 import { cancelReplay, findReplay } from "../../use-cases/settle-calls.js";
-import { callbackPage, callsUrl } from "../components/callback-page.js";
+import { callbackPage } from "../components/callback-page.js";
 import { Badge, Count, Empty, Facts, Table, Time } from "../components/data.js";
 import { Button, ButtonLink, ButtonRow, Form } from "../components/forms.js";
-import { redirect } from "../page.js";
+import { consolePath } from "../console-path.js";
+import { redirectDone } from "../page.js";
 import { formToken } from "../sessions.js";
 
 const SHOWN_REPLAYS = 50;
@@ -28,7 +29,7 @@ export function addReplayPages(app: FastifyInstance, { deps, lookup }: RouteCont
     const callback = await lookup.find(params.id);
     const replay = await findReplay(deps, callback, params.replayId);
     const content = <OneReplay callbackId={callback.id} formToken={formToken(request)} replay={replay} />;
-    const trail = [{ text: "Replays", href: callsUrl(callback.id, "replays") }];
+    const trail = [{ text: "Replays", href: consolePath(callback.id, "replays") }];
     const title = `Replay of ${count(replay.total, "call")}`;
     return reply.showPage(await callbackPage(deps, callback, { title, trail, content }));
   });
@@ -38,7 +39,7 @@ export function addReplayPages(app: FastifyInstance, { deps, lookup }: RouteCont
     const before = await findReplay(deps, callback, params.replayId);
     await cancelReplay(deps, callback, before.id);
     const notice = stopNotice(await findReplay(deps, callback, before.id));
-    return redirect(reply, callsUrl(callback.id, "replays", before.id), notice);
+    return redirectDone(reply, consolePath(callback.id, "replays", before.id), notice);
   });
 }
 
@@ -57,7 +58,7 @@ export function ReplayList({ callbackId, replays }: { callbackId: string; replay
       {replays.length === 0 && (
         <Empty title="No replays">
           <p>
-            Select <a href={callsUrl(callbackId)}>failed calls</a> and choose Replay.
+            Select <a href={consolePath(callbackId)}>failed calls</a> and choose Replay.
           </p>
         </Empty>
       )}
@@ -71,7 +72,7 @@ export function ReplayList({ callbackId, replays }: { callbackId: string; replay
             {
               title: "Requested",
               cell: ({ id, requestedAt }) => (
-                <a href={callsUrl(callbackId, "replays", id)}>
+                <a href={consolePath(callbackId, "replays", id)}>
                   <Time at={requestedAt} />
                 </a>
               ),
@@ -110,10 +111,10 @@ export function OneReplay({
   replay: ServiceReplay;
 }): VNode {
   const { id, requestedAt, total, succeeded, failed, cancelled, left } = replay;
-  const path = callsUrl(callbackId, "replays", id);
+  const path = consolePath(callbackId, "replays", id);
   const state = replayState(replay);
   const done = succeeded + failed;
-  const failedCalls = <a href={callsUrl(callbackId)}>failed calls</a>;
+  const failedCalls = <a href={consolePath(callbackId)}>failed calls</a>;
   return (
     <div class="card replay" data-live="replay">
       <p class="replay-state">

@@ -26,7 +26,7 @@ export function addSignIn(app: FastifyInstance, { authenticator, deps, sessions 
   app.get<{ Querystring: Query }>("/console/sign-in", open, async (request, reply) => {
     const { to, ticket } = request.query;
     const target = pathInConsole(typeof to === "string" ? to : "");
-    if (typeof ticket === "string" && (await sessions.enter(request, reply, ticket))) return reply.forward(target);
+    if (typeof ticket === "string" && (await sessions.redeemTicket(request, reply, ticket))) return reply.forward(target);
     if (request.visitor?.credential) return reply.seeOther(target);
     const origin = sessions.signInOrigin(request);
     if (origin !== null) return reply.forward(`${origin}/console/sign-in?to=${encodeURIComponent(target)}`);

@@ -2,7 +2,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../../../src/platform/clock.js";
-import { type Login, LoginThrottle } from "../../../../src/server/auth/login-throttle.js";
+import { type LoginAttempt, LoginThrottle } from "../../../../src/server/auth/login-throttle.js";
 
 const LOGIN = { username: "demo", address: "192.0.2.1", apiKey: "k" };
 
@@ -14,17 +14,17 @@ beforeEach(() => {
 const newThrottle = () => new LoginThrottle({ ...systemClock, now: () => now });
 
 /** The attempt is made even if it should have waited. */
-async function attempt(throttle: LoginThrottle, login: Login, check: () => Promise<boolean>, at = 0): Promise<void> {
+async function attempt(throttle: LoginThrottle, login: LoginAttempt, check: () => Promise<boolean>, at = 0): Promise<void> {
   now = at;
   await throttle.attempt(login, check, { isLimited: false });
 }
 
-function waitMs(throttle: LoginThrottle, login: Login, at: number): number {
+function waitMs(throttle: LoginThrottle, login: LoginAttempt, at: number): number {
   now = at;
   return throttle.waitMs(login);
 }
 
-async function fail(throttle: LoginThrottle, times: number, now: number, login: Login = LOGIN): Promise<void> {
+async function fail(throttle: LoginThrottle, times: number, now: number, login: LoginAttempt = LOGIN): Promise<void> {
   for (let count = 0; count < times; count++) await attempt(throttle, login, async () => false, now);
 }
 
@@ -116,7 +116,7 @@ describe("LoginThrottle", () => {
       checked += 1;
       return false;
     };
-    const attempts = async (login: Login, count: number) => {
+    const attempts = async (login: LoginAttempt, count: number) => {
       const waits = [];
       for (let time = 0; time < count; time++) waits.push(await throttle.attempt(login, check, { isLimited: true }));
       return waits;
@@ -178,14 +178,14 @@ describe("LoginThrottle", () => {
     const throttle = newThrottle();
     const ends: (() => void)[] = [];
     const started: string[] = [];
-    const start = (login: Login) =>
+    const start = (login: LoginAttempt) =>
       attempt(throttle, login, () => {
         started.push(login.address);
         return new Promise((resolve) => ends.push(() => resolve(true)));
       });
     const running = Array.from({ length: 72 }, (_, index) => start({ ...LOGIN, address: `192.0.2.${index + 2}` }));
     await new Promise(setImmediate);
-    const owner: Login = { ...LOGIN, address: "owner", shows: "the user's key" };
+    const owner: LoginAttempt = { ...LOGIN, address: "owner", shows: "the user's key" };
     expect([waitMs(throttle, { ...LOGIN, address: "stranger" }, 0), waitMs(throttle, owner, 0)]).toEqual([1000, 0]);
     running.push(start(owner));
     await new Promise(setImmediate);

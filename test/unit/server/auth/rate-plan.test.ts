@@ -6,7 +6,7 @@ const NOON = Date.UTC(2026, 0, 1, 12);
 describe("RateCounter", () => {
   it("allows the plan's number a second, for each key", async () => {
     const counter = new RateCounter({ perSecond: 2, perDay: 100 });
-    const take = async (key: string, now: number) => (await counter.take(key, now)).over;
+    const take = async (key: string, now: number) => (await counter.admitRequest(key, now)).over;
     expect([
       await take("a", NOON),
       await take("a", NOON + 999),
@@ -24,25 +24,31 @@ describe("RateCounter", () => {
     let now = NOON;
     for (let count = 0; count < perDay; count++) {
       if (count > 0 && count % perSecond === 0) {
-        expect(counter.take("a", now)).toEqual({ over: "QPS", retryAfterSeconds: 1 });
+        expect(counter.admitRequest("a", now)).toEqual({ over: "QPS", retryAfterSeconds: 1 });
         now += 1000;
       }
-      expect(counter.take("a", now)).toEqual({ over: null });
+      expect(counter.admitRequest("a", now)).toEqual({ over: null });
     }
     now += 1000;
     const midnight = Date.UTC(2026, 0, 2);
-    expect(counter.take("a", now)).toEqual({ over: "QPD", retryAfterSeconds: (midnight - now) / 1000 });
-    expect(counter.take("a", midnight - 1)).toEqual({ over: "QPD", retryAfterSeconds: 1 });
-    expect(counter.take("a", midnight)).toEqual({ over: null });
+    expect(counter.admitRequest("a", now)).toEqual({ over: "QPD", retryAfterSeconds: (midnight - now) / 1000 });
+    expect(counter.admitRequest("a", midnight - 1)).toEqual({ over: "QPD", retryAfterSeconds: 1 });
+    expect(counter.admitRequest("a", midnight)).toEqual({ over: null });
   });
 
   it("counts from zero after the clock was set back", async () => {
     const counter = new RateCounter({ perSecond: 2, perDay: 3 });
     const ahead = NOON + 40 * 86_400_000;
-    expect([await counter.take("a", ahead), await counter.take("a", ahead)]).toEqual([{ over: null }, { over: null }]);
-    expect([await counter.take("a", NOON), await counter.take("a", NOON)]).toEqual([{ over: null }, { over: null }]);
-    expect(await counter.take("a", NOON)).toEqual({ over: "QPS", retryAfterSeconds: 1 });
-    expect(await counter.take("a", NOON + 1000)).toEqual({ over: null });
-    expect(await counter.take("a", NOON + 2000)).toEqual({ over: "QPD", retryAfterSeconds: 12 * 3600 - 2 });
+    expect([await counter.admitRequest("a", ahead), await counter.admitRequest("a", ahead)]).toEqual([
+      { over: null },
+      { over: null },
+    ]);
+    expect([await counter.admitRequest("a", NOON), await counter.admitRequest("a", NOON)]).toEqual([
+      { over: null },
+      { over: null },
+    ]);
+    expect(await counter.admitRequest("a", NOON)).toEqual({ over: "QPS", retryAfterSeconds: 1 });
+    expect(await counter.admitRequest("a", NOON + 1000)).toEqual({ over: null });
+    expect(await counter.admitRequest("a", NOON + 2000)).toEqual({ over: "QPD", retryAfterSeconds: 12 * 3600 - 2 });
   });
 });
