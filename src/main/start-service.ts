@@ -121,7 +121,7 @@ async function start(
   const app = await createApp(serverDeps, { console: consolePlugin });
   const others: Server[] = [];
   const closing = { timers: systemTimers, nowMs: systemClock.monotonicMs, limitMs: LONGEST_STOP_MS, others };
-  teardown.add(() => settleAll(closeGracefully(app, closing), dispatching.stop()));
+  teardown.addStep(() => settleAll(closeGracefully(app, closing), dispatching.stop()));
   const url = await listenOnLocalhost(app, place, others);
   const metricsUrl = options.metrics && (await openMetrics(app.metrics, options.metrics, teardown));
   await loadHttpParser(url);
@@ -155,7 +155,7 @@ async function loadHttpParser(url: string): Promise<void> {
 
 async function openMetrics(metrics: Metrics, place: ListenAddress, teardown: Teardown): Promise<string> {
   const server = await serveMetrics(metrics, { ...place, timers: systemTimers });
-  teardown.add(async () => {
+  teardown.addStep(async () => {
     server.close();
     server.closeAllConnections();
   });
@@ -166,13 +166,13 @@ async function openMetrics(metrics: Metrics, place: ListenAddress, teardown: Tea
 
 function openDeliverer(addressRule: AddressRule, teardown: Teardown): Deliverer {
   const deliverer = createDeliverer({ clock: systemClock, timers: systemTimers, addressRule });
-  teardown.add(() => deliverer.close());
+  teardown.addStep(() => deliverer.close());
   return deliverer;
 }
 
 function openNotifier({ smtp }: ServeOptions, directory: string, teardown: Teardown): Notifier {
   const notifier = smtp === null ? createEmlNotifier({ directory }) : createSmtpNotifier({ url: smtp, timers: systemTimers });
-  teardown.add(() => notifier.close());
+  teardown.addStep(() => notifier.close());
   return notifier;
 }
 
@@ -185,7 +185,7 @@ async function openSettings(
 ): Promise<ServiceSettings> {
   if (store.nodes === null) return { ...(await store.settings.read()), ...changes };
   const { settings, leave } = await joinNodes(store.nodes, changes, (reason) => teardown.fail(reason), surroundings);
-  teardown.add(leave);
+  teardown.addStep(leave);
   return settings;
 }
 
@@ -198,9 +198,9 @@ async function openServedStore(
 ): Promise<Store> {
   const { database, dataDirectory, secretKey } = options;
   const keySource = secretKeySource(placeOf(database, dataDirectory), secretKey);
-  if (!isPostgresUrl(database)) await lockFileOf(database, teardown, hasStarted);
+  if (!isPostgresUrl(database)) await lockDatabaseFile(database, teardown, hasStarted);
   const store = await openStore({ url: database, clock, secretKey: keySource, isServed: true });
-  teardown.add(() => store.close());
+  teardown.addStep(() => store.close());
   return store;
 }
 
@@ -211,21 +211,21 @@ async function openSharedClock(nodes: NodeStore, local: Clock, logger: Logger, t
   const following = clock.follow(stopping.signal, (error) =>
     logger.error({ err: error }, "The database's clock can't be read; trying again"),
   );
-  teardown.add(() => {
+  teardown.addStep(() => {
     stopping.abort();
     return following;
   });
   return clock;
 }
 
-async function lockFileOf(database: string, teardown: Teardown, hasStarted: () => boolean): Promise<void> {
+async function lockDatabaseFile(database: string, teardown: Teardown, hasStarted: () => boolean): Promise<void> {
   const missing = ["", "-journal", "-wal", "-shm", "-serve.lock", ".key"]
     .map((end) => `${database}${end}`)
     .filter((path) => lstatSync(path, { throwIfNoEntry: false }) === undefined);
   const lock = await lockDatabase(database);
-  teardown.add(() => lock.release());
+  teardown.addStep(() => lock.release());
   if (database === ":memory:" || !missing.includes(database)) return;
-  teardown.add(async () => {
+  teardown.addStep(async () => {
     if (!hasStarted()) for (const path of missing) await rm(path, { force: true });
   });
 }

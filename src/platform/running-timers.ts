@@ -14,7 +14,7 @@ export class RunningTimers implements Timers {
   readonly #time: RealTime;
   #armed = 0;
   #isTicking = false;
-  #lookedAt = 0;
+  #readAtMs = 0;
   #stoppedMs = 0;
 
   constructor(time: RealTime) {
@@ -48,27 +48,27 @@ export class RunningTimers implements Timers {
   }
 
   runningMs(): number {
-    return this.#look() - this.#stoppedMs;
+    return this.#readClock() - this.#stoppedMs;
   }
 
   stoppedMs(): number {
-    this.#look();
+    this.#readClock();
     return this.#stoppedMs;
   }
 
   #tick(): void {
-    this.#lookedAt = this.#look();
+    this.#readAtMs = this.#readClock();
     this.#isTicking = this.#armed > 0;
     if (this.#isTicking) this.#time.after(TICK_MS, () => this.#tick());
   }
 
   /** Returns the monotonic time. */
-  #look(): number {
+  #readClock(): number {
     const now = this.#time.monotonicMs();
-    const elapsedMs = now - this.#lookedAt;
+    const elapsedMs = now - this.#readAtMs;
     if (this.#isTicking && elapsedMs > LONGEST_TURN_MS) {
       this.#stoppedMs += elapsedMs - TICK_MS;
-      this.#lookedAt = now;
+      this.#readAtMs = now;
     }
     return now;
   }

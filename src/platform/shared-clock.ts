@@ -16,9 +16,9 @@ export class SharedClock implements Clock {
 
   /** Moves `now` no further than the time that the answer took allows for; the first answer puts it at most that far behind, not ahead. */
   async sync(): Promise<void> {
-    const asked = this.#local.monotonicMs();
+    const askedAtMs = this.#local.monotonicMs();
     const time = await this.#readTime();
-    const [least, most] = [time - this.#local.monotonicMs(), time - asked];
+    const [least, most] = [time - this.#local.monotonicMs(), time - askedAtMs];
     this.#ahead = Math.min(Math.max(this.#ahead ?? least, least), most);
   }
 

@@ -11,7 +11,7 @@ export class Teardown {
     return this.#running !== undefined;
   }
 
-  add(step: () => Promise<unknown>): void {
+  addStep(step: () => Promise<unknown>): void {
     this.#steps.push(step);
   }
 

@@ -46,7 +46,7 @@ export async function createApp(
     trustProxy: deps.isTrustedProxy ?? false,
     bodyLimit: BODY_LIMIT,
     serverFactory: (handler) => connections.createServer(handler),
-    genReqId: ({ headers }) => requestId(headers["x-request-id"], deps.random),
+    genReqId: ({ headers }) => requestIdFor(headers["x-request-id"], deps.random),
     routerOptions: { maxParamLength: 1000, ignoreTrailingSlash: true },
     clientErrorHandler(error, socket) {
       const answer = () => answerClientError(error, socket, connections);
@@ -73,7 +73,7 @@ export async function createApp(
   dropGivenUp(app, deps);
   const context: RouteContext = {
     deps,
-    docs: () => ({}),
+    schemaFor: () => ({}),
     authenticator,
     lookup: new CallbackLookup(deps.store.callbacks, deps.clock),
     queue: new AcceptQueue(deps, metrics),
@@ -84,7 +84,7 @@ export async function createApp(
     addApiRoutes(app, context);
     if (consolePlugin !== undefined) app.register(consolePlugin, context);
     addOpenApiRoute(app, () =>
-      openApiDocument(deps.version, (documented, docs) => addApiRoutes(documented, { ...context, docs })),
+      openApiDocument(deps.version, (documented, schemaFor) => addApiRoutes(documented, { ...context, schemaFor })),
     );
   }
   return app;
@@ -101,7 +101,7 @@ function addApiRoutes(app: FastifyInstance, context: RouteContext): void {
 }
 
 /** Keeps the client's X-Request-Id, if it is usable. */
-function requestId(given: string | string[] | undefined, random: Random): string {
+function requestIdFor(given: string | string[] | undefined, random: Random): string {
   return typeof given === "string" && /^[\w.-]{1,64}$/.test(given) ? given : shortId(random);
 }
 

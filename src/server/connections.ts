@@ -87,21 +87,21 @@ export class Connections {
     server.timeout = IDLE_TIMEOUT_MS;
     server.maxHeadersCount = MAX_HEADERS + 1;
     server.on("timeout", (socket) =>
-      this.#endWithout(
+      this.#endWithoutProgress(
         () => socket.bytesRead,
         () => socket.destroy(),
       ),
     );
-    return server.on("checkExpectation", receive).on("connection", (socket) => this.#add(socket));
+    return server.on("checkExpectation", receive).on("connection", (socket) => this.#addConnection(socket));
   }
 
   /** Ends a connection that hasn't brought a whole header in time. */
   endUnlessAsked(socket: Socket, end: () => void): void {
-    this.#endWithout(() => this.#open.get(socket)?.requests, end);
+    this.#endWithoutProgress(() => this.#open.get(socket)?.requests, end);
   }
 
   /** After a stop of this process, what a client has sent in time may be unread, so it is read first. */
-  #endWithout(progress: () => number | undefined, end: () => void): void {
+  #endWithoutProgress(progress: () => number | undefined, end: () => void): void {
     const before = progress();
     this.#timers.after(0, () => {
       if (progress() === before) end();
@@ -120,7 +120,7 @@ export class Connections {
     return answering === null || !(answering.request.complete || answering.response.headersSent);
   }
 
-  #add(socket: Socket): void {
+  #addConnection(socket: Socket): void {
     if (this.#open.size >= this.#limit && !this.#makeRoom()) return void socket.destroy();
     const waiting: Exchange[] = [];
     this.#open.set(socket, { answering: null, isKnown: false, requests: 0, waiting });
@@ -134,13 +134,13 @@ export class Connections {
   #makeRoom(): boolean {
     let idle: Socket | undefined;
     for (const [socket, { isKnown, answering }] of this.#open) {
-      if (!isKnown) return this.#drop(socket);
+      if (!isKnown) return this.#disconnect(socket);
       if (answering === null) idle ??= socket;
     }
-    return idle !== undefined && this.#drop(idle);
+    return idle !== undefined && this.#disconnect(idle);
   }
 
-  #drop(socket: Socket): true {
+  #disconnect(socket: Socket): true {
     socket.destroy();
     this.#open.delete(socket);
     return true;
@@ -153,12 +153,12 @@ export class Connections {
     connection.requests += 1;
     // Node ignores what has arrived behind an upgrade.
     if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
-    if (connection.answering === null) this.#answer(connection, { request, response }, handler);
+    if (connection.answering === null) this.#answerRequest(connection, { request, response }, handler);
     else if (this.#hasRoom(connection)) {
       connection.waiting.push({ request, response });
       this.#waitingBytes += bytesOf(request);
     } else {
-      this.#drop(socket);
+      this.#disconnect(socket);
       ignoreFurtherRequests(socket);
     }
   }
@@ -167,7 +167,7 @@ export class Connections {
     return waiting.length < MAX_WAITING && (isKnown || this.#waitingBytes < MAX_WAITING_BYTES);
   }
 
-  #answer(connection: Connection, exchange: Exchange, handler: RequestListener): void {
+  #answerRequest(connection: Connection, exchange: Exchange, handler: RequestListener): void {
     const { request, response } = exchange;
     connection.answering = exchange;
     this.#inFlight += 1;
@@ -180,7 +180,7 @@ export class Connections {
       const next = connection.waiting.shift();
       if (next === undefined) return;
       this.#waitingBytes -= bytesOf(next.request);
-      this.#answer(connection, next, handler);
+      this.#answerRequest(connection, next, handler);
     });
     handler(request, response);
   }

@@ -1,4 +1,4 @@
-/** The server is given these functions, as it doesn't know the dispatcher. */
+/** main/start-service.ts gives the server what it needs of the dispatcher, which it doesn't know. */
 import type { Attempt, DeliveryResult } from "../domain/attempt.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { Clock, Timers } from "../platform/clock.js";

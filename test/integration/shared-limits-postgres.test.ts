@@ -53,7 +53,7 @@ it("failed logins of a user, an address and a key count on all nodes, also those
     checked += 1;
     return false;
   };
-  const guess = (index: number, login: LoginAttempt) => throttles[index % 2]?.attempt(login, wrong, { isLimited: true });
+  const guess = (index: number, login: LoginAttempt) => throttles[index % 2]?.attemptLogin(login, wrong, { isLimited: true });
   for (let time = 0; time < 5; time++) expect(await guess(time, LOGIN)).toBe(0);
   expect([await guess(0, LOGIN), await guess(1, LOGIN), checked]).toEqual([1000, 1000, 5]);
 
@@ -75,7 +75,7 @@ it("a right login is taken back everywhere", async () => {
   const throttles = nodes.map((node) => new LoginThrottle({ ...systemClock, now: () => NOON }, node));
   const right = async () => true;
   for (let time = 0; time < 50; time++) {
-    expect(await throttles[time % 2]?.attempt(LOGIN, right, { isLimited: true })).toBe(0);
+    expect(await throttles[time % 2]?.attemptLogin(LOGIN, right, { isLimited: true })).toBe(0);
   }
 });
 

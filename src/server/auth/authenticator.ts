@@ -168,7 +168,7 @@ export class Authenticator {
       verdict = await check();
       return verdict.kind === "granted";
     };
-    const waitMs = await this.#throttle.attempt(login, attempt, { isLimited: !isKnown });
+    const waitMs = await this.#throttle.attemptLogin(login, attempt, { isLimited: !isKnown });
     return waitMs > 0 ? { kind: "throttled", waitMs } : verdict;
   }
 

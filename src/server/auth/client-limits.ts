@@ -3,9 +3,9 @@ import type { Limit, LimitChange, LimitState, LimitStore } from "../../store/nod
 /** The counts that limit clients are in memory, or in the database for all of its nodes. */
 export interface ClientLimits {
   /** Returns what this process knows: all, or what it saw last. A limit that this reaches is reached. */
-  known(keys: readonly string[]): readonly LimitState[];
+  knownStates(keys: readonly string[]): readonly LimitState[];
   /** Is atomic: it runs `change` once with the outcome that counts, and at once if it is in memory. */
-  change<Result>(
+  changeStates<Result>(
     keys: readonly string[],
     change: (states: readonly LimitState[]) => LimitChange<Result>,
   ): Result | Promise<Result>;
@@ -18,11 +18,11 @@ const NOTHING: LimitState = [];
 export function clientLimits(shared: LimitStore | null): ClientLimits {
   const places: Map<string, Limit>[] = [];
   const find = (key: string, place: number) => places[place]?.get(key);
-  const known = (keys: readonly string[]) => keys.map((key, place) => find(key, place)?.state ?? NOTHING);
+  const knownStates = (keys: readonly string[]) => keys.map((key, place) => find(key, place)?.state ?? NOTHING);
 
   return {
-    known,
-    change(keys, change) {
+    knownStates,
+    changeStates(keys, change) {
       const applied = (before: readonly LimitState[]) => {
         const changed = change(before);
         for (const [place, key] of keys.entries()) {
@@ -35,7 +35,7 @@ export function clientLimits(shared: LimitStore | null): ClientLimits {
         }
         return changed;
       };
-      if (shared === null) return applied(known(keys)).result;
+      if (shared === null) return applied(knownStates(keys)).result;
       return shared.changeLimits(keys, applied);
     },
   };

@@ -51,7 +51,7 @@ export class LoginThrottle {
 
   /** Returns how long the login has to wait, as far as this process knows. */
   waitMs(login: LoginAttempt): number {
-    const waitMs = waitOf(this.#limits.known(keysOf(login)), login, this.#clock.now());
+    const waitMs = waitMsOf(this.#limits.knownStates(keysOf(login)), login, this.#clock.now());
     if (waitMs > 0) return waitMs;
     const place = placeOf(login);
     const ofAddress = this.#present.filter((present) => present === place).length;
@@ -61,7 +61,7 @@ export class LoginThrottle {
   }
 
   /** Runs `check`, unless it returns how long to wait, or too many keys were wrong. If it isn't limited, its result is only recorded. */
-  async attempt(
+  async attemptLogin(
     login: LoginAttempt,
     check: () => Promise<boolean>,
     { isLimited }: { readonly isLimited: boolean },
@@ -71,8 +71,8 @@ export class LoginThrottle {
     const place = placeOf(login);
     this.#present.push(place);
     try {
-      const { waitMs, isChecked } = await this.#spend(login, isLimited);
-      if (waitMs === 0) await this.#record(login, isChecked && (await this.#inTurn(login, check)));
+      const { waitMs, isChecked } = await this.#spendBudgets(login, isLimited);
+      if (waitMs === 0) await this.#recordResult(login, isChecked && (await this.#checkInTurn(login, check)));
       return waitMs;
     } finally {
       this.#present.splice(this.#present.indexOf(place), 1);
@@ -80,11 +80,11 @@ export class LoginThrottle {
   }
 
   /** A login counts as failed until it has succeeded, so many at once can't spend more than the budgets. */
-  #spend(login: LoginAttempt, isLimited: boolean): Spent | Promise<Spent> {
+  #spendBudgets(login: LoginAttempt, isLimited: boolean): Spent | Promise<Spent> {
     const now = this.#clock.now();
-    return this.#limits.change(keysOf(login), (states) => {
-      const waitMs = isLimited ? waitOf(states, login, now) : 0;
-      const isChecked = !login.isKeyWrong || waitOfBudget(states.at(-1), KEY_BUDGET, now) <= 0;
+    return this.#limits.changeStates(keysOf(login), (states) => {
+      const waitMs = isLimited ? waitMsOf(states, login, now) : 0;
+      const isChecked = !login.isKeyWrong || budgetWaitMs(states.at(-1), KEY_BUDGET, now) <= 0;
       const result = { waitMs, isChecked };
       if (waitMs > 0) return { states: null, result };
       const [failures = [], ...budgets] = states;
@@ -96,7 +96,7 @@ export class LoginThrottle {
     });
   }
 
-  async #inTurn({ shows }: LoginAttempt, check: () => Promise<boolean>): Promise<boolean> {
+  async #checkInTurn({ shows }: LoginAttempt, check: () => Promise<boolean>): Promise<boolean> {
     await this.#takeTurn(shows !== undefined);
     try {
       return await check();
@@ -105,12 +105,13 @@ export class LoginThrottle {
     }
   }
 
-  #record(login: LoginAttempt, isCorrect: boolean): void | Promise<void> {
+  #recordResult(login: LoginAttempt, isCorrect: boolean): void | Promise<void> {
     const now = this.#clock.now();
     const [key = "", ...others] = keysOf(login);
-    if (!isCorrect) return this.#limits.change([key], ([[count = 0] = []]) => changed([failuresChange([count + 1, now])]));
-    return this.#limits.change([key, ...others], ([, ...budgets]) =>
-      changed([
+    if (!isCorrect)
+      return this.#limits.changeStates([key], ([[count = 0] = []]) => statesChange([failuresChange([count + 1, now])]));
+    return this.#limits.changeStates([key, ...others], ([, ...budgets]) =>
+      statesChange([
         { state: [], expiresAt: 0 },
         ...budgets.map(([until = 0], index) => budgetChange(until - budgetAt(index).perFailureMs)),
       ]),
@@ -138,7 +139,7 @@ interface Spent {
   readonly isChecked: boolean;
 }
 
-function changed(states: readonly Limit[]): LimitChange<void> {
+function statesChange(states: readonly Limit[]): LimitChange<void> {
   return { states, result: undefined };
 }
 
@@ -149,7 +150,7 @@ function failuresChange(failures: LimitState): Limit {
 }
 
 /** Returns 0 while they are free, as the clock of another node may be behind. */
-function waitAfterFailures([count = 0, failedAt = 0]: LimitState, now: number): number {
+function failuresWaitMs([count = 0, failedAt = 0]: LimitState, now: number): number {
   if (count < FREE_FAILURES) return 0;
   return leftMs(failedAt + Math.min(FIRST_WAIT_MS * 2 ** (count - FREE_FAILURES), LONGEST_WAIT_MS), now);
 }
@@ -164,13 +165,13 @@ function budgetAt(index: number): Budget {
   return index === 0 ? ADDRESS_BUDGET : KEY_BUDGET;
 }
 
-function waitOf(states: readonly LimitState[], { isKeyWrong = false }: LoginAttempt, now: number): number {
+function waitMsOf(states: readonly LimitState[], { isKeyWrong = false }: LoginAttempt, now: number): number {
   const [failures = [], ...budgets] = isKeyWrong ? states.slice(0, -1) : states;
-  const waits = budgets.map((budget, index) => waitOfBudget(budget, budgetAt(index), now));
-  return Math.max(0, waitAfterFailures(failures, now), ...waits);
+  const waits = budgets.map((budget, index) => budgetWaitMs(budget, budgetAt(index), now));
+  return Math.max(0, failuresWaitMs(failures, now), ...waits);
 }
 
-function waitOfBudget([spentUntil = 0]: LimitState = [], { failures, perFailureMs }: Budget, now: number): number {
+function budgetWaitMs([spentUntil = 0]: LimitState = [], { failures, perFailureMs }: Budget, now: number): number {
   return leftMs(spentUntil, now) - (failures - 1) * perFailureMs;
 }
 

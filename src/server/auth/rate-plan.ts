@@ -36,10 +36,10 @@ export class RateCounter {
 
   admitRequest(key: string, now: number): RateVerdict | Promise<RateVerdict> {
     const keys = [`plan ${key}`];
-    const [known = []] = this.#limits.known(keys);
+    const [known = []] = this.#limits.knownStates(keys);
     const verdict = this.#judge(usageAt(known, now), now);
     if (verdict.over !== null) return verdict;
-    return this.#limits.change<RateVerdict>(keys, ([stored = []]) => {
+    return this.#limits.changeStates<RateVerdict>(keys, ([stored = []]) => {
       const usage = usageAt(stored, now);
       const result = this.#judge(usage, now);
       if (result.over !== null) return { states: null, result };

@@ -6,8 +6,8 @@ import { Linker } from "../routes/resource-links.js";
 import type { RouteContext } from "../routes/route-context.js";
 import { createSignInCode } from "./sign-in-codes.js";
 
-export function addTokenRoutes(app: FastifyInstance, { docs, deps, authenticator }: RouteContext): void {
-  app.post("/auth", docs("issueToken"), async (request, reply) => {
+export function addTokenRoutes(app: FastifyInstance, { schemaFor, deps, authenticator }: RouteContext): void {
+  app.post("/auth", schemaFor("issueToken"), async (request, reply) => {
     if (deps.authentication === "required") requirePassword(request, "A token");
     const token = await authenticator.issueToken(request.credential);
     if (token === null) throw new WhcbError("unauthenticated", "The user doesn't exist");
@@ -17,7 +17,7 @@ export function addTokenRoutes(app: FastifyInstance, { docs, deps, authenticator
   });
 
   /** Signs in to the console, which has no API key to ask for. */
-  app.post("/console/code", docs("createSignInCode"), async (request, reply) => {
+  app.post("/console/code", schemaFor("createSignInCode"), async (request, reply) => {
     if (request.credential === null) throw new WhcbError("invalid", "A code is for a user, and this service has none");
     requirePassword(request, "A code to sign in");
     const { code, expiresAt } = await createSignInCode(deps, request.credential);
@@ -29,12 +29,12 @@ export function addTokenRoutes(app: FastifyInstance, { docs, deps, authenticator
   });
 
   /** A known integration tests its credentials with it. */
-  app.get("/", docs("getRoot"), async (request, reply) => {
+  app.get("/", schemaFor("getRoot"), async (request, reply) => {
     const callbacks = new Linker(request).link({ rel: "callbacks", method: "GET", kind: "callback", path: "/callbacks" });
     return sendDocument(request, reply, { kind: "auth", shape: "token", document: { status: "valid", link: [callbacks] } });
   });
 
-  app.get("/auth/verify", docs("verifyToken"), async (request, reply) =>
+  app.get("/auth/verify", schemaFor("verifyToken"), async (request, reply) =>
     sendDocument(request, reply, { kind: "auth", shape: "token", document: { status: "valid", link: [] } }),
   );
 }

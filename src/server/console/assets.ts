@@ -13,15 +13,15 @@ const BY_PATH = new Map<string, Asset>();
 
 /** `npm run build` copies the files. Loading throws if one is missing. */
 export const ASSETS = {
-  style: load("console.css", "text/css; charset=utf-8"),
-  script: load("console.js", "text/javascript; charset=utf-8"),
-  live: load("live.js", "text/javascript; charset=utf-8"),
-  icon: load("icon.svg", "image/svg+xml"),
+  style: loadAsset("console.css", "text/css; charset=utf-8"),
+  script: loadAsset("console.js", "text/javascript; charset=utf-8"),
+  live: loadAsset("live.js", "text/javascript; charset=utf-8"),
+  icon: loadAsset("icon.svg", "image/svg+xml"),
 };
 
 export type AssetPaths = Readonly<typeof ASSETS>;
 
-function load(name: string, type: string): string {
+function loadAsset(name: string, type: string): string {
   // The folder is beside this file, and beside the built one.
   const content = readFileSync(new URL(`./assets/${name}`, import.meta.url));
   const hash = createHash("sha256").update(content).digest("hex").slice(0, 16);

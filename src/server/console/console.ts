@@ -41,7 +41,7 @@ const FORM_LIMIT = 262_144;
 export async function consolePlugin(app: FastifyInstance, context: RouteContext): Promise<void> {
   const { store, timers, maxConnections } = context.deps;
   const sessions = new Sessions(context.deps);
-  const isCurrent = async (request: FastifyRequest) => (await sessions.find(request, false)).credential !== null;
+  const isCurrent = async (request: FastifyRequest) => (await sessions.findVisitor(request, false)).credential !== null;
   const live = new LiveStreams({ callbacks: store.callbacks, timers, maxConnections, isCurrent });
 
   await app.register(cookies);
@@ -82,7 +82,7 @@ export async function consolePlugin(app: FastifyInstance, context: RouteContext)
   function addPages(pages: FastifyInstance, consoleContext: ConsoleContext): void {
     // It runs before a body is read. Only a visitor who is signed in, or wants to be, may send one.
     pages.addHook("onRequest", async (request, reply) => {
-      const visitor = await sessions.find(request, !isBackground(request));
+      const visitor = await sessions.findVisitor(request, !isBackground(request));
       const { isOpen = false } = request.routeOptions.config;
       if (visitor.credential === null && !isOpen) return askToSignIn(request, reply);
       if (visitor.credential !== null) app.connections.markKnown(request.raw);

@@ -121,7 +121,7 @@ export class LiveStreams {
   async #poll(): Promise<void> {
     this.#polls += 1;
     await this.#endEndedSessions();
-    if (this.#polls % HEARTBEAT_POLLS === 0) for (const stream of this.#streams) write(stream, ":\n\n");
+    if (this.#polls % HEARTBEAT_POLLS === 0) for (const stream of this.#streams) writeToStream(stream, ":\n\n");
     const counter = await this.#deps.callbacks.readWriteCounter();
     if (counter === this.#counter) return;
     const versions = await this.versionsOf([...new Set([...this.#streams].flatMap(({ topics }) => topics))]);
@@ -148,10 +148,10 @@ function sendChanges(stream: Stream, versions: ReadonlyMap<string, string>): voi
   });
   if (changed.length === 0) return;
   for (const [topic, version] of changed) sent.set(topic, version);
-  write(stream, `data: ${JSON.stringify(Object.fromEntries(changed))}\n\n`);
+  writeToStream(stream, `data: ${JSON.stringify(Object.fromEntries(changed))}\n\n`);
 }
 
-function write({ response }: Stream, text: string): void {
+function writeToStream({ response }: Stream, text: string): void {
   if (response.writableLength > MAX_UNREAD_BYTES) response.destroy();
   else if (!response.writableEnded) response.write(text);
 }

@@ -4,12 +4,12 @@ import { escapeJson, INVISIBLE } from "../../platform/unsafe-characters.js";
 import { mapSender } from "../../wire/json/response-json.js";
 
 /** A page shows so many characters. `parameters` counts whatever else was given, too. */
-const SHOWN = { content: 32_768, parameters: 16_384, sender: 200 };
+const SHOWN_LENGTHS = { content: 32_768, parameters: 16_384, sender: 200 };
 
 /** Cuts a response to what a page has room for. */
 export function shownPart(response: MessageResponse): { readonly part: MessageResponse; readonly isWhole: boolean } {
   const { from, responseMessage, customParameters } = response;
-  let room = SHOWN.parameters;
+  let room = SHOWN_LENGTHS.parameters;
   const parameters = Object.entries(customParameters).filter(([name, value]) => {
     room -= name.length + value.length;
     return room >= 0;
@@ -22,12 +22,12 @@ export function shownPart(response: MessageResponse): { readonly part: MessageRe
   };
   const cut = (text: string, length: number): string => {
     isWhole &&= text.length <= length;
-    return cutText(text, length);
+    return shortenText(text, length);
   };
   const part = {
     ...response,
-    from: mapSender(from, (text) => cut(text, SHOWN.sender)),
-    responseMessage: { ...responseMessage, content: cut(responseMessage.content, SHOWN.content) },
+    from: mapSender(from, (text) => cut(text, SHOWN_LENGTHS.sender)),
+    responseMessage: { ...responseMessage, content: cut(responseMessage.content, SHOWN_LENGTHS.content) },
     customParameters: Object.fromEntries(parameters),
     ...(response.given !== undefined && {
       given: {
@@ -41,13 +41,13 @@ export function shownPart(response: MessageResponse): { readonly part: MessageRe
 }
 
 /** The text never ends with half a character. */
-export function cutText(text: string, length: number): string {
+export function shortenText(text: string, length: number): string {
   return text.length <= length ? text : `${text.slice(0, length).replace(/[\ud800-\udbff]$/, "")}…`;
 }
 
 /** Is for a line with other texts: it leaves out what changes the direction of more than itself, even out of an element. */
 export function excerpt(text: string, length: number): string {
-  return cutText(text, length).replace(/[\u202a-\u202e\u2066-\u2069]/g, "");
+  return shortenText(text, length).replace(/[\u202a-\u202e\u2066-\u2069]/g, "");
 }
 
 const INVISIBLE_CHARACTER = new RegExp(`[${INVISIBLE}]`, "gu");

@@ -53,7 +53,7 @@ export class Sessions {
   }
 
   /** If the visitor did something (`isActive`), the session stays for another hour. */
-  async find(request: FastifyRequest, isActive: boolean): Promise<Visitor> {
+  async findVisitor(request: FastifyRequest, isActive: boolean): Promise<Visitor> {
     const { store, clock } = this.#deps;
     const token = cookieOf(request, "session");
     const visit: Visitor = { credential: null, token: cookieOf(request, "visit") };
@@ -70,12 +70,12 @@ export class Sessions {
    * The session always gets a new token, so one that was planted is worth nothing. If it needs a host of its own, returns that
    * host's origin, and a ticket for `enter` there; else null.
    */
-  async begin(request: FastifyRequest, reply: FastifyReply, credential: StoredCredential): Promise<SessionEntry | null> {
+  async beginSession(request: FastifyRequest, reply: FastifyReply, credential: StoredCredential): Promise<SessionEntry | null> {
     const { store, clock, random } = this.#deps;
     await store.sessions.end(hashToken(cookieOf(request, "session"), request.host));
     const secret = newSecret(random);
     const now = clock.now();
-    const host = this.#isShared(request) ? `${randomId(random).toLowerCase()}.localhost${portOf(request)}` : null;
+    const host = this.#isShared(request) ? `${randomId(random).toLowerCase()}.localhost${portSuffixOf(request)}` : null;
     const tokenHash = host === null ? hashToken(secret, request.host) : hashTicket(secret, host);
     const session = { tokenHash, username: credential.username, createdAt: now, usedAt: now };
     await store.sessions.create(session, credential, limitsAt(now));
@@ -97,7 +97,7 @@ export class Sessions {
     return true;
   }
 
-  async end(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  async endSession(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     await this.#deps.store.sessions.end(hashToken(cookieOf(request, "session"), request.host));
     setCookie(request, reply, "session", "", 0);
   }
@@ -106,7 +106,7 @@ export class Sessions {
   signInOrigin(request: FastifyRequest): string | null {
     const name = hostNameOf(request.host);
     const isKnown = !this.#isShared(request) || isLoopbackHost(name) || isUnspecifiedHost(name);
-    return isKnown ? null : `${schemeOf(request)}://127.0.0.1${portOf(request)}`;
+    return isKnown ? null : `${schemeOf(request)}://127.0.0.1${portSuffixOf(request)}`;
   }
 
   /** Browsers send a host's cookies to all its ports: on this machine to programs of other users too. */
@@ -183,11 +183,11 @@ type CookieName = "session" | "visit" | "notice";
 
 /** Cookies don't depend on the port: two services of one machine would end each other's sessions. */
 function cookieName(request: FastifyRequest, name: CookieName): string {
-  return `whcb-${name}${portOf(request).replace(":", "-")}`;
+  return `whcb-${name}${portSuffixOf(request).replace(":", "-")}`;
 }
 
 /** Returns ":8787", or "" for the scheme's port. */
-function portOf({ host }: FastifyRequest): string {
+function portSuffixOf({ host }: FastifyRequest): string {
   return /:\d+$/.exec(host)?.[0] ?? "";
 }
 

@@ -39,32 +39,32 @@ export class AcceptQueue {
   async #run(): Promise<void> {
     this.#isRunning = true;
     while (this.#waiters.length > 0) {
-      await this.#gather();
-      await this.#commit(takeGroup(this.#waiters));
+      await this.#gatherRequests();
+      await this.#commitGroup(takeGroup(this.#waiters));
     }
     this.#isRunning = false;
   }
 
   /** Waiting clients send again within a few turns of a commit. */
-  async #gather(): Promise<void> {
+  async #gatherRequests(): Promise<void> {
     for (let turn = 0, before = 0; turn < MAX_EVENT_LOOP_TURNS && this.#waiters.length > before; turn++) {
       before = this.#waiters.length;
       await this.#deps.clock.nextTurn();
     }
   }
 
-  async #commit(group: readonly Waiter[]): Promise<void> {
+  async #commitGroup(group: readonly Waiter[]): Promise<void> {
     const { store, clock } = this.#deps;
     try {
       const left = new Set(await store.calls.accept(group, clock.now()));
       // If two requests have the same id, the first one is stored.
       const accepted = group.map(({ calls }) => calls.filter(({ id }) => left.delete(id)).length);
-      this.#notify(group, accepted);
+      this.#notifyOfCalls(group, accepted);
       for (const [index, { resolve }] of group.entries()) resolve(accepted[index] ?? 0);
     } catch (error) {
       // One request's invalid id or deleted callback must not fail the others.
       if (group.length > 1 && (isWhcbError(error, "invalid") || isWhcbError(error, "not-found"))) {
-        for (const waiter of group) await this.#commit([waiter]);
+        for (const waiter of group) await this.#commitGroup([waiter]);
         return;
       }
       for (const waiter of group) waiter.reject(error);
@@ -72,7 +72,7 @@ export class AcceptQueue {
   }
 
   /** Notifies once per callback. */
-  #notify(group: readonly Waiter[], accepted: readonly number[]): void {
+  #notifyOfCalls(group: readonly Waiter[], accepted: readonly number[]): void {
     const counts = new Map<string, number>();
     for (const [index, { callbackId }] of group.entries())
       counts.set(callbackId, (counts.get(callbackId) ?? 0) + (accepted[index] ?? 0));

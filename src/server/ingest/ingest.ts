@@ -22,11 +22,11 @@ import { type Line, readLines } from "./ndjson.js";
 /** Two long lines fit at once. Streams hold a part of the budget of bodies: with long lines from it, they would wait for each other. */
 const LONG_LINES_BYTES = 32 * 1024 * 1024;
 
-export function addIngestRoute(app: FastifyInstance, { docs, deps, lookup, queue, authenticator }: RouteContext): void {
-  const ingest: IngestDeps = { queue, longLines: new ByteBudget(LONG_LINES_BYTES), clock: deps.clock, random: deps.random };
+export function addIngestRoute(app: FastifyInstance, { schemaFor, deps, lookup, queue, authenticator }: RouteContext): void {
+  const ingest: IngestDeps = { queue, longLineBudget: new ByteBudget(LONG_LINES_BYTES), clock: deps.clock, random: deps.random };
   app.post<CallbackPath>(
     "/callbacks/:id/calls",
-    { ...docs("submitCalls"), config: { takesNdjson: true } },
+    { ...schemaFor("submitCalls"), config: { takesNdjson: true } },
     async (request, reply) => {
       const callback = await lookup.findRecent(request.params.id);
       if (request.body instanceof Readable) {
@@ -34,7 +34,7 @@ export function addIngestRoute(app: FastifyInstance, { docs, deps, lookup, queue
         const stream: LineStream = {
           // Destroying the request would prevent an answer.
           chunks: request.body.iterator({ destroyOnReturn: false }),
-          mayGoOn: async () => credential === null || (await authenticator.isCurrent(credential)),
+          isUserCurrent: async () => credential === null || (await authenticator.isCurrent(credential)),
         };
         const outcome = await ingestLines(ingest, callback, stream);
         if (outcome.stoppedAtLine !== undefined) return rejectUnread(request, reply, tooManyRejected(outcome), deps.timers);
@@ -55,7 +55,7 @@ function tooManyRejected(outcome: IngestedLines): ErrorAnswer {
 
 interface IngestDeps {
   readonly queue: AcceptQueue;
-  readonly longLines: ByteBudget;
+  readonly longLineBudget: ByteBudget;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -89,11 +89,15 @@ const MAX_REJECTED = 1000;
 interface LineStream {
   readonly chunks: AsyncIterable<Buffer | string>;
   /** The stream's user may have been removed since it began. */
-  mayGoOn(): Promise<boolean>;
+  isUserCurrent(): Promise<boolean>;
 }
 
 /** Valid lines are kept, even if the stream is cut off. Throws `unauthenticated`. */
-async function ingestLines(deps: IngestDeps, callback: Callback, { chunks, mayGoOn }: LineStream): Promise<IngestedLines> {
+async function ingestLines(
+  deps: IngestDeps,
+  callback: Callback,
+  { chunks, isUserCurrent: mayGoOn }: LineStream,
+): Promise<IngestedLines> {
   const { parseSubmission } = await lazyParts.callParsers();
   const rejected: RejectedLine[] = [];
   let accepted = 0;
@@ -111,7 +115,7 @@ async function ingestLines(deps: IngestDeps, callback: Callback, { chunks, mayGo
     batchLength = 0;
     accepted += await commitLines(deps.queue, callback.id, { lines, length, reject });
   };
-  for await (const line of readLines(chunks, deps.longLines)) {
+  for await (const line of readLines(chunks, deps.longLineBudget)) {
     if (line.text !== null && line.text.trim() === "") continue;
     batchLength += line.text?.length ?? 0;
     try {

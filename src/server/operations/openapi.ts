@@ -13,7 +13,7 @@ const SECURITY = {
 /** A second app gets the routes with their schemas, so the first one doesn't pay for them. */
 export async function openApiDocument(
   version: string,
-  addRoutes: (app: FastifyInstance, docs: RouteContext["docs"]) => void,
+  addRoutes: (app: FastifyInstance, schemaFor: RouteContext["schemaFor"]) => void,
 ): Promise<string> {
   const [{ default: swagger }, { ROUTE_DOCS }, { ErrorSchema }] = await Promise.all([
     lazyParts.swagger(),

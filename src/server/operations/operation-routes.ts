@@ -54,11 +54,11 @@ function sendJson(reply: FastifyReply, json: Buffer): FastifyReply {
 /** Returns null if the store is writable. It writes at most once at a time and once a second. */
 function checkedStore({ store, clock, timers, logger }: ServerDeps): () => Promise<string | null> {
   let reason: Promise<string | null> = Promise.resolve(null);
-  let validUntil = Number.NEGATIVE_INFINITY;
+  let validUntilMs = Number.NEGATIVE_INFINITY;
   return () => {
-    if (clock.monotonicMs() >= validUntil) {
-      validUntil = Number.POSITIVE_INFINITY;
-      reason = withinPatience(check());
+    if (clock.monotonicMs() >= validUntilMs) {
+      validUntilMs = Number.POSITIVE_INFINITY;
+      reason = answeredInTime(check());
     }
     return reason;
   };
@@ -71,11 +71,11 @@ function checkedStore({ store, clock, timers, logger }: ServerDeps): () => Promi
       logger.warn({ err: error }, "The store can't be written");
       return isWhcbError(error, "unavailable") ? error.message : "The store failed";
     } finally {
-      validUntil = clock.monotonicMs() + RECHECK_MS;
+      validUntilMs = clock.monotonicMs() + RECHECK_MS;
     }
   }
 
-  function withinPatience(checked: Promise<string | null>): Promise<string | null> {
+  function answeredInTime(checked: Promise<string | null>): Promise<string | null> {
     return new Promise((resolve) => {
       const cancel = timers.after(PATIENCE_MS, () => {
         logger.warn({}, SILENT);

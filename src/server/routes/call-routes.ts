@@ -23,10 +23,10 @@ const SORT_FIELDS = { attemptedDate: true, status: false, messageId: false, id: 
 const XML_LENGTH = 4;
 
 export function addCallRoutes(app: FastifyInstance, context: RouteContext): void {
-  const { docs, deps, lookup, largestPage } = context;
+  const { schemaFor, deps, lookup, largestPage } = context;
   const { store, policy, clock } = deps;
 
-  app.get<CallbackPath & { Querystring: Query }>("/callbacks/:id/calls", docs("listCalls"), async (request, reply) => {
+  app.get<CallbackPath & { Querystring: Query }>("/callbacks/:id/calls", schemaFor("listCalls"), async (request, reply) => {
     const { query } = request;
     const by = readGroupKeys(query);
     if (by !== null) return sendGroups(request, reply, by, context);
@@ -58,7 +58,7 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
     });
   });
 
-  app.get<CallbackPath & { Querystring: Query }>("/callbacks/:id/call-ids", docs("findCallIds"), async (request, reply) => {
+  app.get<CallbackPath & { Querystring: Query }>("/callbacks/:id/call-ids", schemaFor("findCallIds"), async (request, reply) => {
     const prefix = readParameter(request.query, "prefix") ?? "";
     if (!isIdPrefix(prefix)) throw new WhcbError("invalid", `prefix must be ${ID_PREFIX}`);
     const callback = await lookup.find(request.params.id);
@@ -66,7 +66,7 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
     return sendDocument(request, reply, { kind: "call", shape: "call-ids", document });
   });
 
-  app.put<CallbackPath & { Querystring: Query }>("/callbacks/:id/calls", docs("markCalls"), async (request, reply) => {
+  app.put<CallbackPath & { Querystring: Query }>("/callbacks/:id/calls", schemaFor("markCalls"), async (request, reply) => {
     const ids = readIds(request.query);
     if (ids.length === 0) throw new WhcbError("invalid", "id is missing: name the calls to mark");
     const { status, ...details } = await readMark(request.body, clock.now());
@@ -75,21 +75,21 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
     return left.length === 0 ? reply.code(204).send() : { status, left };
   });
 
-  app.get<CallPath>("/callbacks/:id/calls/:callId", docs("getCall"), async (request, reply) => {
+  app.get<CallPath>("/callbacks/:id/calls/:callId", schemaFor("getCall"), async (request, reply) => {
     const callback = await lookup.find(request.params.id);
     const call = await findCall(deps, callback, request.params.callId);
     const document = writeCall(call, { callback, linker: new Linker(request), attempts: null });
     return sendDocument(request, reply, { kind: "call", shape: "call", document });
   });
 
-  app.put<CallPath>("/callbacks/:id/calls/:callId", docs("markCall"), async (request, reply) => {
+  app.put<CallPath>("/callbacks/:id/calls/:callId", schemaFor("markCall"), async (request, reply) => {
     const { status, ...details } = await readMark(request.body, clock.now());
     const callback = await lookup.find(request.params.id);
     const left = await markCalls(deps, callback, { callIds: [request.params.callId], status, ...details });
     return left.length === 0 ? reply.code(204).send() : { status, left };
   });
 
-  app.get<CallPath>("/callbacks/:id/calls/:callId/attempts", docs("listAttempts"), async (request, reply) => {
+  app.get<CallPath>("/callbacks/:id/calls/:callId/attempts", schemaFor("listAttempts"), async (request, reply) => {
     const callback = await lookup.find(request.params.id);
     const call = await findCall(deps, callback, request.params.callId);
     const attempts = await store.calls.listAttempts(callback.id, [call.id]);
@@ -97,7 +97,7 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
     return sendDocument(request, reply, { kind: "call", shape: "attempts", document });
   });
 
-  app.post<CallbackPath>("/callbacks/:id/attempts", docs("recordReplays"), async (request, reply) => {
+  app.post<CallbackPath>("/callbacks/:id/attempts", schemaFor("recordReplays"), async (request, reply) => {
     const { parseReplayReports } = await lazyParts.callParsers();
     const replays = parseReplayReports(request.body, clock.now());
     const callback = await lookup.find(request.params.id);

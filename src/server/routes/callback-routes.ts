@@ -14,7 +14,7 @@ import { callbackLinks, Linker } from "./resource-links.js";
 import type { CallbackPath, RouteContext } from "./route-context.js";
 
 export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): void {
-  const { docs, deps, lookup, largestPage } = context;
+  const { schemaFor, deps, lookup, largestPage } = context;
   const here = loopbackId();
   const serviceHeaders = {
     // A replay by a client sends what this service would send.
@@ -24,7 +24,7 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
     ...(here !== null && { "x-loopback-id": here }),
   };
 
-  app.post("/callbacks", docs("createCallback"), async (request, reply) => {
+  app.post("/callbacks", schemaFor("createCallback"), async (request, reply) => {
     const { parseCallback } = await lazyParts.callbackParsers();
     const settings = parseCallback(request.body, null);
     const callback = await createCallback(context, settings);
@@ -34,7 +34,7 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
     return sendDocument(request, reply, { kind: "callback", shape: "callback", document, status: 201 });
   });
 
-  app.get<{ Querystring: Query }>("/callbacks", docs("listCallbacks"), async (request, reply) => {
+  app.get<{ Querystring: Query }>("/callbacks", schemaFor("listCallbacks"), async (request, reply) => {
     reply.headers(serviceHeaders);
     const { query } = request;
     const asked = readPage(query, largestPage);
@@ -53,7 +53,7 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
     });
   });
 
-  app.get<CallbackPath>("/callbacks/:id", docs("getCallback"), async (request, reply) => {
+  app.get<CallbackPath>("/callbacks/:id", schemaFor("getCallback"), async (request, reply) => {
     const callback = await lookup.find(request.params.id);
     const linker = new Linker(request);
     // A known client needs it for its PUT.
@@ -66,7 +66,7 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
     return sendDocument(request, reply, { kind: "callback", shape: "callback", document });
   });
 
-  app.put<CallbackPath>("/callbacks/:id", docs("updateCallback"), async (request, reply) => {
+  app.put<CallbackPath>("/callbacks/:id", schemaFor("updateCallback"), async (request, reply) => {
     const before = await lookup.find(request.params.id);
     const { parseCallback } = await lazyParts.callbackParsers();
     const settings = parseCallback(request.body, before);
@@ -74,7 +74,7 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
     return reply.code(204).send();
   });
 
-  app.delete<CallbackPath>("/callbacks/:id", docs("deleteCallback"), async (request, reply) => {
+  app.delete<CallbackPath>("/callbacks/:id", schemaFor("deleteCallback"), async (request, reply) => {
     await deleteCallback(context, await lookup.find(request.params.id));
     return reply.code(204).send();
   });
@@ -86,8 +86,8 @@ async function readDownSince({ store }: ServerDeps, callbacks: readonly Callback
 }
 
 /** It lists the newest first. */
-export function addOutageRoute(app: FastifyInstance, { docs, deps, lookup, largestPage }: RouteContext): void {
-  app.get<{ Querystring: Query }>("/outages", docs("listOutages"), async (request, reply) => {
+export function addOutageRoute(app: FastifyInstance, { schemaFor, deps, lookup, largestPage }: RouteContext): void {
+  app.get<{ Querystring: Query }>("/outages", schemaFor("listOutages"), async (request, reply) => {
     const { query } = request;
     const asked = readPage(query, largestPage);
     const named = readParameter(query, "callbackId");

@@ -10,22 +10,26 @@ import { type Query, readFilter, readIds, rejectUnknown } from "./query-paramete
 import type { CallbackPath, ReplayPath, RouteContext } from "./route-context.js";
 import { readLease } from "./run-lock-routes.js";
 
-export function addReplayRoutes(app: FastifyInstance, { docs, deps, lookup }: RouteContext): void {
-  app.post<CallbackPath & { Querystring: Query }>("/callbacks/:id/replays", docs("requestReplays"), async (request, reply) => {
-    const selection = readSelection(request.query);
-    const callback = await lookup.find(request.params.id);
-    const by = isObject(request.body) && "run" in request.body ? await readLease(request.body) : null;
-    const { id, total, accepted } = await requestReplay(deps, callback, selection, by);
-    return sendDocument(request, reply, { kind: "call", shape: "accepted", document: { id, total, accepted }, status: 202 });
-  });
+export function addReplayRoutes(app: FastifyInstance, { schemaFor, deps, lookup }: RouteContext): void {
+  app.post<CallbackPath & { Querystring: Query }>(
+    "/callbacks/:id/replays",
+    schemaFor("requestReplays"),
+    async (request, reply) => {
+      const selection = readSelection(request.query);
+      const callback = await lookup.find(request.params.id);
+      const by = isObject(request.body) && "run" in request.body ? await readLease(request.body) : null;
+      const { id, total, accepted } = await requestReplay(deps, callback, selection, by);
+      return sendDocument(request, reply, { kind: "call", shape: "accepted", document: { id, total, accepted }, status: 202 });
+    },
+  );
 
-  app.get<ReplayPath>("/callbacks/:id/replays/:replayId", docs("getReplay"), async (request, reply) => {
+  app.get<ReplayPath>("/callbacks/:id/replays/:replayId", schemaFor("getReplay"), async (request, reply) => {
     const { id, replayId } = request.params;
     const replay = await findReplay(deps, await lookup.find(id), replayId);
     return sendDocument(request, reply, { kind: "call", shape: "replay", document: serviceReplayToJson(replay) });
   });
 
-  app.delete<ReplayPath>("/callbacks/:id/replays/:replayId", docs("cancelReplay"), async (request, reply) => {
+  app.delete<ReplayPath>("/callbacks/:id/replays/:replayId", schemaFor("cancelReplay"), async (request, reply) => {
     const { id, replayId } = request.params;
     await cancelReplay(deps, await lookup.find(id), replayId);
     return reply.code(204).send();

@@ -14,7 +14,7 @@ export interface RouteContext {
   readonly queue: AcceptQueue;
   readonly authenticator: Authenticator;
   /** Gives a route its schema for /openapi.json. It is empty in the app that serves. */
-  docs(route: RouteName): { readonly schema?: FastifySchema };
+  schemaFor(route: RouteName): { readonly schema?: FastifySchema };
   /** A page has at most so many rows. */
   readonly largestPage: number;
 }
@@ -39,7 +39,7 @@ const MAX_CACHED = 1000;
 export class CallbackLookup {
   readonly #callbacks: Store["callbacks"];
   readonly #clock: Clock;
-  readonly #cache = new Map<string, { readonly callback: Callback; readonly until: number }>();
+  readonly #cache = new Map<string, { readonly callback: Callback; readonly expiresAt: number }>();
 
   constructor(callbacks: Store["callbacks"], clock: Clock) {
     this.#callbacks = callbacks;
@@ -58,16 +58,16 @@ export class CallbackLookup {
   async findRecent(idOrName: string): Promise<Callback> {
     const now = this.#clock.monotonicMs();
     const cached = this.#cache.get(idOrName);
-    if (cached !== undefined && cached.until > now) return cached.callback;
+    if (cached !== undefined && cached.expiresAt > now) return cached.callback;
     const callback = await this.find(idOrName);
     if (this.#cache.size >= MAX_CACHED) this.#cache.clear();
     // The text that was asked for is a part of the request's URL, which V8 would keep.
-    this.#cache.set(idOrName === callback.id ? callback.id : callback.name, { callback, until: now + FRESH_MS });
+    this.#cache.set(idOrName === callback.id ? callback.id : callback.name, { callback, expiresAt: now + FRESH_MS });
     return callback;
   }
 
   /** Is called after a callback was created, changed or deleted. */
-  forget(): void {
+  forgetAll(): void {
     this.#cache.clear();
   }
 }

@@ -6,10 +6,10 @@ import { lazyParts } from "../lazy-parts.js";
 import { answerTo } from "../requests/error-answers.js";
 import type { CallbackPath, RouteContext } from "./route-context.js";
 
-export function addRunLockRoutes(app: FastifyInstance, { docs, deps, lookup }: RouteContext): void {
+export function addRunLockRoutes(app: FastifyInstance, { schemaFor, deps, lookup }: RouteContext): void {
   const { store, clock } = deps;
 
-  app.put<CallbackPath>("/callbacks/:id/run-lock", docs("takeRunLock"), async (request, reply) => {
+  app.put<CallbackPath>("/callbacks/:id/run-lock", schemaFor("takeRunLock"), async (request, reply) => {
     const lease = await readLease(request.body);
     const callback = await lookup.find(request.params.id);
     const held = await store.runLeases.take(callback.id, lease, clock.now());
@@ -24,7 +24,7 @@ export function addRunLockRoutes(app: FastifyInstance, { docs, deps, lookup }: R
       .send(JSON.stringify({ ...document, ...held }));
   });
 
-  app.delete<CallbackPath>("/callbacks/:id/run-lock", docs("releaseRunLock"), async (request, reply) => {
+  app.delete<CallbackPath>("/callbacks/:id/run-lock", schemaFor("releaseRunLock"), async (request, reply) => {
     const lease = await readLease(request.body);
     const callback = await lookup.find(request.params.id);
     await store.runLeases.release(callback.id, lease, clock.now());

@@ -21,7 +21,7 @@ export async function createCallback({ deps, lookup }: RouteContext, settings: C
     throw new WhcbError("endpoint-check-failed", `url ${unmet}`, { fields: new Map([["url", unmet]]) });
   }
   const callback = await deps.store.callbacks.create(shortId(deps.random), settings, deps.clock.now());
-  lookup.forget();
+  lookup.forgetAll();
   return callback;
 }
 
@@ -42,9 +42,9 @@ export interface EndpointTest {
 export async function testEndpoint(deps: ServerDeps, target: DeliveryTarget): Promise<EndpointTest | null> {
   const { checkEndpoint: check, clock, authParameter } = deps;
   if (check === null) return null;
-  const begun = clock.monotonicMs();
+  const beganAtMs = clock.monotonicMs();
   const result = await check(buildEndpointCheck(target, { authParameter }));
-  return { result, durationMs: clock.monotonicMs() - begun };
+  return { result, durationMs: clock.monotonicMs() - beganAtMs };
 }
 
 /** Throws `not-found`, `duplicate-name`, `address-refused`, and `locked` if its settings aren't `expected`. */
@@ -56,13 +56,13 @@ export async function updateCallback(
 ): Promise<void> {
   if (settings.url !== before.url) deps.checkCallbackUrl(settings.url);
   await deps.store.callbacks.update(before.id, settings, deps.clock.now(), deps.policy, expected);
-  lookup.forget();
+  lookup.forgetAll();
   deps.onWork(before.id, "changed");
 }
 
 /** Throws `not-found`. */
 export async function deleteCallback({ deps, lookup }: RouteContext, { id }: Callback): Promise<void> {
   await deps.store.callbacks.delete(id, deps.clock.now());
-  lookup.forget();
+  lookup.forgetAll();
   deps.onWork(id, "changed");
 }

@@ -5,8 +5,8 @@ describe("Teardown", () => {
   it("runs all steps once, the last added first, and rejects with the first failure", async () => {
     const teardown = new Teardown();
     const done: string[] = [];
-    teardown.add(async () => void done.push("first"));
-    teardown.add(async () => {
+    teardown.addStep(async () => void done.push("first"));
+    teardown.addStep(async () => {
       done.push("second");
       throw new Error("second failed");
     });
@@ -20,7 +20,7 @@ describe("Teardown", () => {
   it("that a failure began runs all steps, and rejects with this failure", async () => {
     const teardown = new Teardown();
     const done: string[] = [];
-    teardown.add(async () => {
+    teardown.addStep(async () => {
       done.push("step");
       throw new Error("a later failure");
     });

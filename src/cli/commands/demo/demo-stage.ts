@@ -37,14 +37,14 @@ export async function openStage(surroundings: StageParts): Promise<Stage> {
   const { deps, clock, directory, teardown } = surroundings;
   const credentials = newCredentials(deps);
   const service = await deps.startService(serveOptions(directory, credentials), clock);
-  teardown.add(() => service.stop());
+  teardown.addStep(() => service.stop());
   const client = await deps.openClient({ kind: "http", url: service.url, ...credentials, rate: null, timezone: "UTC" });
-  teardown.add(() => client.close());
+  teardown.addStep(() => client.close());
   const deliverer = await deps.openDeliverer({
     maxConnections: DEFAULT_REPLAY_OPTIONS.concurrency,
     addressRule: ANY_ADDRESS,
   });
-  teardown.add(() => deliverer.close());
+  teardown.addStep(() => deliverer.close());
   return { ...surroundings, url: service.url, client, deliverer };
 }
 
@@ -54,7 +54,7 @@ export const DOWN: Behaviour = { ...UP, status: 503 };
 /** The endpoint accepts everything. */
 export async function openStageEndpoint({ deps, teardown }: Stage, onReceived: (received: Received) => void): Promise<Endpoint> {
   const endpoint = await openEndpoint({ port: 0, behaviour: UP, clock: deps.clock }, async (received) => onReceived(received));
-  teardown.add(() => endpoint.close());
+  teardown.addStep(() => endpoint.close());
   return endpoint;
 }
 

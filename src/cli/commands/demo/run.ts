@@ -17,7 +17,7 @@ import { type DemoCheck, playStory } from "./story.js";
 export async function run(invocation: Invocation<DemoFlags>): Promise<number> {
   const directory = await mkdtemp(join(tmpdir(), "whcb-demo-"));
   const teardown = new Teardown();
-  teardown.add(() => rm(directory, { recursive: true, force: true }));
+  teardown.addStep(() => rm(directory, { recursive: true, force: true }));
   const ending = new AbortController();
   using _interrupts = onFirstInterrupt(invocation.deps.io, () => ending.abort());
   try {

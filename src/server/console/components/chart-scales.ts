@@ -12,15 +12,16 @@ function roundStep(atLeast: number): number {
   return ([1, 2, 5].find((factor) => factor * power >= atLeast) ?? 10) * power;
 }
 
-const MINUTE = 60_000;
-const DAY = 1_440;
+const MINUTE_MS = 60_000;
+const DAY_MINUTES = 1_440;
 /** Steps are in minutes. Longer ones are whole days. */
 const TIME_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720];
 
 /** Returns at most `most` whole steps in UTC, inside the span. */
 export function timeTicks(from: number, to: number, most: number): number[] {
-  const minutes = (to - from) / MINUTE;
-  const step = (TIME_STEPS.find((one) => minutes / one < most) ?? Math.ceil(minutes / DAY / most) * DAY) * MINUTE;
+  const minutes = (to - from) / MINUTE_MS;
+  const step =
+    (TIME_STEPS.find((one) => minutes / one < most) ?? Math.ceil(minutes / DAY_MINUTES / most) * DAY_MINUTES) * MINUTE_MS;
   const first = Math.ceil(from / step) * step;
   const ticks: number[] = [];
   for (let at = first; at <= to && ticks.length < most; at += step) ticks.push(at);

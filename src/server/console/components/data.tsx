@@ -35,7 +35,7 @@ export function Table<Row>({
         <thead>
           <tr>
             {columns.map((column) => (
-              <th key={column.title} scope="col" class={classOf(column)} aria-sort={column.sort?.order ?? undefined}>
+              <th key={column.title} scope="col" class={cellClass(column)} aria-sort={column.sort?.order ?? undefined}>
                 {column.sort ? <SortLink title={column.title} {...column.sort} /> : column.title}
               </th>
             ))}
@@ -46,11 +46,11 @@ export function Table<Row>({
             <tr key={keyOf(row)} id={`row-${keyOf(row)}`}>
               {columns.map((column, index) =>
                 index === 0 ? (
-                  <th key={column.title} scope="row" class={classOf(column)}>
+                  <th key={column.title} scope="row" class={cellClass(column)}>
                     {column.cell(row)}
                   </th>
                 ) : (
-                  <td key={column.title} class={classOf(column)} data-title={column.title}>
+                  <td key={column.title} class={cellClass(column)} data-title={column.title}>
                     {column.cell(row)}
                   </td>
                 ),
@@ -72,7 +72,7 @@ function SortLink({ title, href, order }: { title: string } & NonNullable<Column
   );
 }
 
-function classOf({ kind = "text", isSecondary = false }: Column<never>): string {
+function cellClass({ kind = "text", isSecondary = false }: Column<never>): string {
   return isSecondary ? `cell-${kind} is-secondary` : `cell-${kind}`;
 }
 

@@ -24,7 +24,7 @@ export function Form({
   );
 }
 
-interface Labelled {
+interface FieldProps {
   readonly name: string;
   readonly label: string;
   /** It is shown below the control. */
@@ -33,7 +33,7 @@ interface Labelled {
   readonly error?: string | undefined;
 }
 
-function idsOf({ name, hint, error }: Labelled) {
+function idsOf({ name, hint, error }: FieldProps) {
   const id = `field-${name}`;
   const notes = [hint !== undefined && `${id}-hint`, error !== undefined && `${id}-error`].filter((note) => note !== false);
   return {
@@ -44,7 +44,7 @@ function idsOf({ name, hint, error }: Labelled) {
   } as const;
 }
 
-function Notes({ name, hint, error }: Labelled): VNode {
+function Notes({ name, hint, error }: FieldProps): VNode {
   return (
     <>
       {error !== undefined && (
@@ -83,7 +83,7 @@ export function ErrorSummary({
   );
 }
 
-function Labelling({ field, children }: { field: Labelled; children: ComponentChildren }): VNode {
+function LabelledField({ field, children }: { field: FieldProps; children: ComponentChildren }): VNode {
   return (
     <div class={field.error === undefined ? "field" : "field has-error"}>
       <label for={`field-${field.name}`}>{field.label}</label>
@@ -93,7 +93,7 @@ function Labelling({ field, children }: { field: Labelled; children: ComponentCh
   );
 }
 
-export interface TextFieldProps extends Labelled {
+export interface TextFieldProps extends FieldProps {
   readonly value?: string;
   readonly type?: "text" | "password" | "url" | "email" | "search" | "datetime-local" | "number";
   readonly autocomplete?: string;
@@ -120,7 +120,7 @@ export function TextField(props: TextFieldProps): VNode {
     required: props.isRequired,
     autofocus: props.hasFocus,
   });
-  return <Labelling field={props}>{input}</Labelling>;
+  return <LabelledField field={props}>{input}</LabelledField>;
 }
 
 export interface Choice {
@@ -129,9 +129,9 @@ export interface Choice {
   readonly hint?: string;
 }
 
-export function SelectField(props: Labelled & { readonly value: string; readonly choices: readonly Choice[] }): VNode {
+export function SelectField(props: FieldProps & { readonly value: string; readonly choices: readonly Choice[] }): VNode {
   return (
-    <Labelling field={props}>
+    <LabelledField field={props}>
       <select {...idsOf(props)}>
         {props.choices.map(({ value, text }) => (
           <option key={value} value={value} selected={value === props.value}>
@@ -139,12 +139,12 @@ export function SelectField(props: Labelled & { readonly value: string; readonly
           </option>
         ))}
       </select>
-    </Labelling>
+    </LabelledField>
   );
 }
 
 /** It shows two or three choices that should all be seen. */
-export function RadioField(props: Labelled & { readonly value: string; readonly choices: readonly Choice[] }): VNode {
+export function RadioField(props: FieldProps & { readonly value: string; readonly choices: readonly Choice[] }): VNode {
   const { name, label, value, choices, error } = props;
   const { "aria-describedby": describedBy } = idsOf(props);
   return (
@@ -167,7 +167,7 @@ export function RadioField(props: Labelled & { readonly value: string; readonly 
 }
 
 /** Sends its name with "on" if checked. */
-export function CheckField(props: Labelled & { readonly isChecked: boolean }): VNode {
+export function CheckField(props: FieldProps & { readonly isChecked: boolean }): VNode {
   return (
     <div class={props.error === undefined ? "field" : "field has-error"}>
       <label class="choice">

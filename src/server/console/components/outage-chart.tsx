@@ -13,8 +13,8 @@ import {
   dayOf,
   describeChart,
   type OutageChartView,
+  pointsInSpan,
   replaysOf,
-  shownPoints,
   widthText,
 } from "./outage-figures.js";
 
@@ -23,10 +23,10 @@ const ATTEMPTS = { top: 142, bottom: 266 };
 const HEIGHT = 306;
 const MOST_TIMES = 8;
 /** No bar is invisible. */
-const LEAST_HEIGHT = 2;
+const LEAST_BAR_HEIGHT = 2;
 
 export function OutageChart(view: OutageChartView): VNode {
-  const points = shownPoints(view);
+  const points = pointsInSpan(view);
   return (
     <figure class="chart">
       <svg width="100%" height={HEIGHT} role="img" aria-labelledby="chart-title chart-text">
@@ -36,22 +36,22 @@ export function OutageChart(view: OutageChartView): VNode {
           <Hatch kind="accepted" />
           <Hatch kind="failed" />
         </defs>
-        <Times {...view} />
+        <TimeAxis {...view} />
         <Backlog {...view} points={points} />
         <Attempts {...view} points={points} />
       </svg>
       <figcaption>
         <ul class="legend">
-          <Key kind="backlog">backlog: failed and waiting calls, counted each minute</Key>
-          <Key kind="accepted">accepted (up)</Key>
-          <Key kind="failed">failed (down)</Key>
-          <Key kind="accepted" isReplay>
+          <LegendKey kind="backlog">backlog: failed and waiting calls, counted each minute</LegendKey>
+          <LegendKey kind="accepted">accepted (up)</LegendKey>
+          <LegendKey kind="failed">failed (down)</LegendKey>
+          <LegendKey kind="accepted" isReplay>
             accepted, sent by a replay
-          </Key>
-          <Key kind="failed" isReplay>
+          </LegendKey>
+          <LegendKey kind="failed" isReplay>
             failed, sent by a replay
-          </Key>
-          <Key kind="outage">outage</Key>
+          </LegendKey>
+          <LegendKey kind="outage">outage</LegendKey>
         </ul>
       </figcaption>
     </figure>
@@ -60,7 +60,7 @@ export function OutageChart(view: OutageChartView): VNode {
 
 /** The table has the same numbers. */
 export function OutageTable(view: OutageChartView): VNode {
-  const rows = shownPoints(view);
+  const rows = pointsInSpan(view);
   const counts = (title: string, countOf: (point: ActivityPoint) => number) =>
     ({ title, kind: "number", cell: (point: ActivityPoint) => <Count value={countOf(point)} /> }) as const;
   return (
@@ -85,7 +85,7 @@ export function OutageTable(view: OutageChartView): VNode {
 }
 
 /** Shades the outage in both panels, and draws the axis of time. */
-function Times({ from, to, outage }: OutageChartView): VNode {
+function TimeAxis({ from, to, outage }: OutageChartView): VNode {
   const x = percentScale(from, to);
   const start = x(outage.startedAt);
   const end = Math.max(start, outage.endedAt === null ? 100 : x(outage.endedAt));
@@ -134,7 +134,8 @@ function Backlog({ points, ...view }: OutageChartView): VNode {
   const ticks = countTicks(0, Math.max(1, ...samples.map(({ calls }) => calls)), 2);
   const y = heightScale(ticks, BACKLOG);
   // Points are per mille of the width, and scaled to it.
-  const place = ({ at, calls }: BacklogSample) => `${round(percentScale(view.from, view.to)(at) * 10)} ${round(y(calls))}`;
+  const place = ({ at, calls }: BacklogSample) =>
+    `${twoDecimals(percentScale(view.from, view.to)(at) * 10)} ${twoDecimals(y(calls))}`;
   const [first, last] = [samples[0], samples.at(-1)];
   return (
     <g>
@@ -177,8 +178,8 @@ function Attempts({ points, from, to, bucketMs }: OutageChartView): VNode {
         return (
           <g key={point.at}>
             <title>{barText(point, bucketMs)}</title>
-            <Stack {...at} kind="accepted" point={point} y={y} />
-            <Stack {...at} kind="failed" point={point} y={y} />
+            <AttemptStack {...at} kind="accepted" point={point} y={y} />
+            <AttemptStack {...at} kind="failed" point={point} y={y} />
           </g>
         );
       })}
@@ -194,7 +195,7 @@ function Attempts({ points, from, to, bucketMs }: OutageChartView): VNode {
 type Scale = (value: number) => number;
 
 /** Stacks scheduled attempts from 0 away, then those of replays. */
-function Stack({
+function AttemptStack({
   kind,
   point,
   y,
@@ -210,8 +211,8 @@ function Stack({
   const [scheduled, replays] = [point.scheduled[kind], replaysOf(point)[kind]];
   const bar = (from: number, count: number) => {
     const [begin, end] = [y(sign * from), y(sign * (from + count))];
-    const height = Math.max(LEAST_HEIGHT, Math.abs(end - begin));
-    return { ...at, y: round(sign === 1 ? begin - height : begin), height: round(height) };
+    const height = Math.max(LEAST_BAR_HEIGHT, Math.abs(end - begin));
+    return { ...at, y: twoDecimals(sign === 1 ? begin - height : begin), height: twoDecimals(height) };
   };
   return (
     <>
@@ -245,7 +246,7 @@ function Hatch({ kind, id = `hatch-${kind}` }: { kind: "accepted" | "failed"; id
   );
 }
 
-function Key({
+function LegendKey({
   kind,
   isReplay = false,
   children,
@@ -284,18 +285,18 @@ function percentScale(from: number, to: number): Scale {
 
 function heightScale(ticks: readonly number[], { top, bottom }: { top: number; bottom: number }): Scale {
   const [low = 0, high = 1] = [ticks[0], ticks.at(-1)];
-  return (value) => round(bottom - ((value - low) / (high - low)) * (bottom - top));
+  return (value) => twoDecimals(bottom - ((value - low) / (high - low)) * (bottom - top));
 }
 
 function shortCount(count: number): string {
   if (count < 10_000) return String(count);
-  return count < 1_000_000 ? `${round(count / 1_000)}k` : `${round(count / 1_000_000)}M`;
+  return count < 1_000_000 ? `${twoDecimals(count / 1_000)}k` : `${twoDecimals(count / 1_000_000)}M`;
 }
 
 function percent(value: number): string {
-  return `${round(value)}%`;
+  return `${twoDecimals(value)}%`;
 }
 
-function round(value: number): number {
+function twoDecimals(value: number): number {
   return Math.round(value * 100) / 100;
 }

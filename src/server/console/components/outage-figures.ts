@@ -13,9 +13,9 @@ interface OutageTimes {
   readonly endedAt: number | null;
 }
 
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
-const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_FORMAT = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
 
 /** Shows some time before and after the outage. With `spanMs` the span is that long, and ends at `now` at the latest. */
 export function chartSpan(
@@ -24,14 +24,14 @@ export function chartSpan(
   spanMs: number | null,
 ): { readonly from: number; readonly to: number } {
   const duration = Math.max(0, (endedAt ?? now) - startedAt);
-  const from = startedAt - clamp(duration * 0.15, 5 * MINUTE, 2 * HOUR);
+  const from = startedAt - clamp(duration * 0.15, 5 * MINUTE_MS, 2 * HOUR_MS);
   if (spanMs !== null) {
     const to = Math.max(Math.min(now, from + spanMs), startedAt);
     return { from: to - spanMs, to };
   }
-  const after = endedAt === null ? Number.POSITIVE_INFINITY : endedAt + clamp(duration * 0.4, 15 * MINUTE, 6 * HOUR);
+  const after = endedAt === null ? Number.POSITIVE_INFINITY : endedAt + clamp(duration * 0.4, 15 * MINUTE_MS, 6 * HOUR_MS);
   const to = Math.min(now, after);
-  return { from, to: Math.max(to, from + 5 * MINUTE) };
+  return { from, to: Math.max(to, from + 5 * MINUTE_MS) };
 }
 
 function clamp(value: number, least: number, most: number): number {
@@ -54,11 +54,11 @@ export interface BacklogSample {
 /** Samples are taken as each minute of the outage begins, and at its end; a bucket has its last one. A shorter outage has only that of its end. */
 export function backlogOf({ points, bucketMs, outage, to }: OutageChartView): BacklogSample[] {
   const end = Math.min(outage.endedAt ?? to, to);
-  if (outage.endedAt !== null && outage.endedAt - outage.startedAt < MINUTE) return [];
+  if (outage.endedAt !== null && outage.endedAt - outage.startedAt < MINUTE_MS) return [];
   return points.flatMap(({ at, waiting }) => {
     if (waiting === null || at + bucketMs <= outage.startedAt || at > end) return [];
     const isLast = outage.endedAt !== null && at + bucketMs > end;
-    const minute = Math.min(at + bucketMs, Math.ceil(end / MINUTE) * MINUTE) - MINUTE;
+    const minute = Math.min(at + bucketMs, Math.ceil(end / MINUTE_MS) * MINUTE_MS) - MINUTE_MS;
     const sampledAt = isLast ? end : Math.min(end, Math.max(outage.startedAt, minute));
     return [{ at: sampledAt, calls: waiting.pending + waiting.failed }];
   });
@@ -72,7 +72,7 @@ export function largestBacklog(view: OutageChartView): BacklogSample | null {
   );
 }
 
-export function shownPoints({ points, bucketMs, from, to }: OutageChartView): ActivityPoint[] {
+export function pointsInSpan({ points, bucketMs, from, to }: OutageChartView): ActivityPoint[] {
   return points.filter(({ at }) => at + bucketMs > from && at < to);
 }
 
@@ -114,5 +114,5 @@ export function timeText(at: number): string {
 
 /** Returns "26 Nov". */
 export function dayOf(at: number): string {
-  return DAY.format(at);
+  return DAY_FORMAT.format(at);
 }

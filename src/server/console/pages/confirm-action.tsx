@@ -33,7 +33,7 @@ import { formToken } from "../sessions.js";
 
 const MOST_LISTED = 100;
 
-interface Asked {
+interface AskedAction {
   readonly action: CallAction;
   readonly set: CallSet;
   /** The confirmation was shown, and its calls counted, at this time. */
@@ -55,7 +55,7 @@ export interface ConfirmationView {
   /** A replay is sent to this URL, which is masked. */
   readonly url: string;
   readonly isDown: boolean;
-  readonly fields: Asked["fields"];
+  readonly fields: AskedAction["fields"];
   readonly back: string;
   readonly problem: string | null;
 }
@@ -69,7 +69,7 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
     // Marks are known by it: two pages that are opened in one millisecond are two marks.
     const now = clock.now();
     lastShownAt = lastShownAt >= now && lastShownAt < now + 100 ? lastShownAt + 1 : now;
-    const asked = readAsked(callback, request.query, lastShownAt);
+    const asked = readAskedAction(callback, request.query, lastShownAt);
     if ("callIds" in asked.set && asked.set.callIds.length === 0) {
       return reply.seeOther(asked.back, { kind: "problem", text: "Select calls first, or all that match." });
     }
@@ -83,7 +83,7 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
     const counted = { count: Number(readParameter(form, "counted")), digest: readParameter(form, "digest") ?? "" };
     const isOurs = readParameter(form, "signature") === sessions.markOf(`${id} ${shownAt}`, request);
     if (!isOurs || !Number.isSafeInteger(counted.count)) throw new WhcbError("invalid", "The form is incomplete");
-    const asked = readAsked(callback, form, shownAt);
+    const asked = readAskedAction(callback, form, shownAt);
     const { action, set, back } = asked;
     try {
       const result = await actOnCalls(deps, callback, { action, set, counted, id, shownAt });
@@ -109,7 +109,7 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
     request: FastifyRequest,
     reply: FastifyReply,
     callback: Callback,
-    asked: Asked,
+    asked: AskedAction,
     { once, problem = null }: { readonly once: string; readonly problem?: string | null },
   ): Promise<FastifyReply> {
     const { action, set, shownAt, back } = asked;
@@ -149,7 +149,7 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
 }
 
 /** Reads the list's form, the link of a call, or the confirmation's own form. */
-function readAsked(callback: Callback, query: Query, shownAt: number): Asked {
+function readAskedAction(callback: Callback, query: Query, shownAt: number): AskedAction {
   const action = readAction(query);
   const listQuery = readParameter(query, "back") ?? typedQuery(parseFilter(query, shownAt).typed);
   const back = readBack(callback, listQuery);

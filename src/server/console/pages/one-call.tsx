@@ -20,7 +20,7 @@ import { callbackPage } from "../components/callback-page.js";
 import { Facts, Table, Time } from "../components/data.js";
 import { ButtonLink, ButtonRow } from "../components/forms.js";
 import { consolePath } from "../console-path.js";
-import { cutText, excerpt, prettyBody, shownPart } from "../pretty-body.js";
+import { excerpt, prettyBody, shortenText, shownPart } from "../pretty-body.js";
 
 export interface OneCallView {
   readonly callback: Callback;
@@ -187,7 +187,7 @@ function Attempts({ attempts, call }: { attempts: readonly Attempt[]; call: Call
     return <p class="muted">{call.status === "FAILED" ? "None: it arrived while the endpoint was down." : "None yet."}</p>;
   }
   const earlier = Math.min(...attempts.map(({ number }) => number)) - 1;
-  const answered = withAnswers(attempts);
+  const answered = attemptsWithAnswers(attempts);
   return (
     <>
       {earlier > 0 && <p class="muted">{`${count(earlier, "earlier attempt")} ${earlier === 1 ? "is" : "are"} left out.`}</p>}
@@ -216,7 +216,7 @@ const SHOWN_ANSWERS = 32_768;
 const SHOWN_MESSAGE = 200;
 
 /** Returns the latest attempts whose answers a page has room for. */
-function withAnswers(attempts: readonly Attempt[]): ReadonlySet<Attempt> {
+function attemptsWithAnswers(attempts: readonly Attempt[]): ReadonlySet<Attempt> {
   let room = SHOWN_ANSWERS;
   const latest = attempts.toReversed().filter(({ result }) => {
     room -= result.kind === "answered" ? result.body.length : 0;
@@ -259,7 +259,7 @@ function Body({ callback, body, isBodyCut = false }: OneCallView): VNode {
     <>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls by keyboard too */}
       <pre class="body" tabIndex={0}>
-        {cutText(text, SHOWN_BODY)}
+        {shortenText(text, SHOWN_BODY)}
       </pre>
       {(isBodyCut || text.length > SHOWN_BODY) && (
         <p class="muted">

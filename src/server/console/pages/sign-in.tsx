@@ -48,13 +48,13 @@ export function addSignIn(app: FastifyInstance, { authenticator, deps, sessions 
   });
 
   app.post("/console/sign-out", open, async (request, reply) => {
-    await sessions.end(request, reply);
+    await sessions.endSession(request, reply);
     return reply.seeOther("/console/sign-in");
   });
 
   async function signIn(request: FastifyRequest, reply: FastifyReply, verdict: Verdict, tried: SignInTry): Promise<FastifyReply> {
     if (verdict.kind === "granted") {
-      const entry = await sessions.begin(request, reply, verdict.credential);
+      const entry = await sessions.beginSession(request, reply, verdict.credential);
       if (entry === null) return reply.seeOther(tried.to);
       const { origin, ticket } = entry;
       const query = new URLSearchParams({ ticket, to: tried.to });

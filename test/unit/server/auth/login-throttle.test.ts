@@ -16,7 +16,7 @@ const newThrottle = () => new LoginThrottle({ ...systemClock, now: () => now });
 /** The attempt is made even if it should have waited. */
 async function attempt(throttle: LoginThrottle, login: LoginAttempt, check: () => Promise<boolean>, at = 0): Promise<void> {
   now = at;
-  await throttle.attempt(login, check, { isLimited: false });
+  await throttle.attemptLogin(login, check, { isLimited: false });
 }
 
 function waitMs(throttle: LoginThrottle, login: LoginAttempt, at: number): number {
@@ -118,7 +118,7 @@ describe("LoginThrottle", () => {
     };
     const attempts = async (login: LoginAttempt, count: number) => {
       const waits = [];
-      for (let time = 0; time < count; time++) waits.push(await throttle.attempt(login, check, { isLimited: true }));
+      for (let time = 0; time < count; time++) waits.push(await throttle.attemptLogin(login, check, { isLimited: true }));
       return waits;
     };
     // The limits of an address still apply.
@@ -205,9 +205,9 @@ describe("LoginThrottle", () => {
     await fail(throttle, 5, 0);
     const checked: string[] = [];
     const check = async () => checked.push("checked") > 0;
-    const waits = [await throttle.attempt(LOGIN, check, { isLimited: true })];
+    const waits = [await throttle.attemptLogin(LOGIN, check, { isLimited: true })];
     now = 1000;
-    waits.push(await throttle.attempt(LOGIN, check, { isLimited: true }));
+    waits.push(await throttle.attemptLogin(LOGIN, check, { isLimited: true }));
     expect([waits, checked]).toEqual([[1000, 0], ["checked"]]);
   });
 

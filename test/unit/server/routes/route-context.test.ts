@@ -41,7 +41,7 @@ it("findRecent reads a callback at most once a second, and again after forget", 
     expect(await lookup.findRecent("demo")).toBe(CALLBACK);
   }
   expect(state.reads).toBe(2);
-  lookup.forget();
+  lookup.forgetAll();
   await lookup.findRecent("demo");
   expect(state.reads).toBe(3);
 });
