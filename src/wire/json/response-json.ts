@@ -41,8 +41,9 @@ export function responseToJson(
 
 /** Returns undefined if all texts are empty. */
 function withoutEmpty(texts: Readonly<Record<string, string>>): Readonly<Record<string, string>> | undefined {
-  const given = Object.entries(texts).filter(([, text]) => text !== "");
-  return given.length === 0 ? undefined : Object.fromEntries(given);
+  const given: Record<string, string> = {};
+  for (const name in texts) if (texts[name]) given[name] = texts[name];
+  return Object.keys(given).length > 0 ? given : undefined;
 }
 
 export function submissionToJson(call: { readonly id?: string; readonly response: MessageResponse }): Record<string, unknown> {
