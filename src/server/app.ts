@@ -79,7 +79,7 @@ export async function createApp(
     queue: new AcceptQueue(deps, metrics),
     largestPage: deps.plan === null ? LARGEST_PAGE : LARGEST_PAGE_OF_PLAN,
   };
-  addOperationRoutes(app, { deps, metrics });
+  addOperationRoutes(app, deps, metrics);
   if (deps.hasApi) {
     addApiRoutes(app, context);
     if (consolePlugin !== undefined) app.register(consolePlugin, context);

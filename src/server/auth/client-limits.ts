@@ -1,28 +1,26 @@
 import type { Limit, LimitChange, LimitState, LimitStore } from "../../store/nodes/limits.js";
 
-/** The counts that limit clients are in memory, or in the database for all of its nodes. */
-export interface ClientLimits {
-  /** Returns what this process knows: all, or what it saw last. A limit that this reaches is reached. */
-  knownStates(keys: readonly string[]): readonly LimitState[];
-  /** Is atomic: it runs `change` once with the outcome that counts, and at once if it is in memory. */
-  changeStates<Result>(
-    keys: readonly string[],
-    change: (states: readonly LimitState[]) => LimitChange<Result>,
-  ): Result | Promise<Result>;
-}
+export type ClientLimits = ReturnType<typeof clientLimits>;
 
 /** Each place in a list of keys has this limit: made-up names can't fill the memory, nor push out what is in another place. */
 const MAX_KNOWN = 30_000;
 const NOTHING: LimitState = [];
 
-export function clientLimits(shared: LimitStore | null): ClientLimits {
+/** The counts that limit clients are in memory, or in the database for all of its nodes. */
+export function clientLimits(shared: LimitStore | null) {
   const places: Map<string, Limit>[] = [];
   const find = (key: string, place: number) => places[place]?.get(key);
   const knownStates = (keys: readonly string[]) => keys.map((key, place) => find(key, place)?.state ?? NOTHING);
 
   return {
+    /** Returns what this process knows: all, or what it saw last. A limit that this reaches is reached. */
     knownStates,
-    changeStates(keys, change) {
+
+    /** Is atomic: it runs `change` once with the outcome that counts, and at once if it is in memory. */
+    changeStates<Result>(
+      keys: readonly string[],
+      change: (states: readonly LimitState[]) => LimitChange<Result>,
+    ): Result | Promise<Result> {
       const applied = (before: readonly LimitState[]) => {
         const changed = change(before);
         for (const [place, key] of keys.entries()) {

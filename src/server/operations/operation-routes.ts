@@ -5,18 +5,13 @@ import { RETRY_AFTER_SECONDS } from "../requests/error-answers.js";
 import type { ServerDeps } from "../server-deps.js";
 import type { Metrics } from "./metrics.js";
 
-export interface OperationRoutes {
-  readonly deps: ServerDeps;
-  readonly metrics: Metrics;
-}
-
 const HEALTHY = Buffer.from('{"status":"ok"}');
 const RECHECK_MS = 1_000;
 /** A load balancer isn't that patient: the store waits up to 40 s for a database that doesn't answer. */
 const PATIENCE_MS = 3_000;
 const SILENT = `The database hasn't answered within ${spellDuration(PATIENCE_MS)}`;
 
-export function addOperationRoutes(app: FastifyInstance, { deps, metrics }: OperationRoutes): void {
+export function addOperationRoutes(app: FastifyInstance, deps: ServerDeps, metrics: Metrics): void {
   const storeCheck = checkedStore(deps);
 
   app.get("/healthz", { schema: { hide: true } }, async (_, reply) => sendJson(reply, HEALTHY));

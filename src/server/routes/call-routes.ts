@@ -1,12 +1,11 @@
 /** The routes are those of docs/contract.md, Calls. */
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Attempt } from "../../domain/attempt.js";
 import { type Call, ID_PREFIX, isIdPrefix } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { PAGE_BYTES } from "../../store/calls/list-calls.js";
 import { attemptsToJson, callToJson } from "../../wire/json/call-json.js";
-import type { Mark } from "../../wire/json/parse-call.js";
 import { lazyParts } from "../lazy-parts.js";
 import { requireRoom, sendDocument } from "../requests/send-document.js";
 import { findCall, markCalls, withStoredIds } from "../use-cases/settle-calls.js";
@@ -69,10 +68,7 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
   app.put<CallbackPath & { Querystring: Query }>("/callbacks/:id/calls", schemaFor("markCalls"), async (request, reply) => {
     const ids = readIds(request.query);
     if (ids.length === 0) throw new WhcbError("invalid", "id is missing: name the calls to mark");
-    const { status, ...details } = await readMark(request.body, clock.now());
-    const callback = await lookup.find(request.params.id);
-    const left = await markCalls(deps, callback, { callIds: ids, status, ...details });
-    return left.length === 0 ? reply.code(204).send() : { status, left };
+    return answerMark(request, reply, ids);
   });
 
   app.get<CallPath>("/callbacks/:id/calls/:callId", schemaFor("getCall"), async (request, reply) => {
@@ -83,10 +79,7 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
   });
 
   app.put<CallPath>("/callbacks/:id/calls/:callId", schemaFor("markCall"), async (request, reply) => {
-    const { status, ...details } = await readMark(request.body, clock.now());
-    const callback = await lookup.find(request.params.id);
-    const left = await markCalls(deps, callback, { callIds: [request.params.callId], status, ...details });
-    return left.length === 0 ? reply.code(204).send() : { status, left };
+    return answerMark(request, reply, [request.params.callId]);
   });
 
   app.get<CallPath>("/callbacks/:id/calls/:callId/attempts", schemaFor("listAttempts"), async (request, reply) => {
@@ -105,6 +98,14 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
     return reply.code(204).send();
   });
 
+  async function answerMark(request: FastifyRequest<CallbackPath>, reply: FastifyReply, callIds: readonly string[]) {
+    const { parseMark } = await lazyParts.callParsers();
+    const mark = parseMark(request.body, clock.now());
+    const callback = await lookup.find(request.params.id);
+    const left = await markCalls(deps, callback, { callIds, ...mark });
+    return left.length === 0 ? reply.code(204).send() : { status: mark.status, left };
+  }
+
   function writeCall(
     call: Call,
     around: { readonly callback: Callback; readonly linker: Linker; readonly attempts: readonly Attempt[] | null },
@@ -113,11 +114,6 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
     const link = callLinks(linker, callback.id, call.id);
     return callToJson(call, { callback, policy, link, now: clock.now(), ...(attempts && { attempts }) });
   }
-}
-
-async function readMark(body: unknown, now: number): Promise<Mark> {
-  const { parseMark } = await lazyParts.callParsers();
-  return parseMark(body, now);
 }
 
 function readExpand(query: Query): boolean {
