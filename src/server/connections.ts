@@ -65,7 +65,7 @@ export class Connections {
     this.#timers = timers;
   }
 
-  /** The number of requests that are being answered. */
+  /** Counts the requests that are being answered. */
   get inFlight(): number {
     return this.#inFlight;
   }

@@ -7,7 +7,7 @@ export class CollectedBytes {
     return this.#length;
   }
 
-  /** The bytes of memory that it takes. */
+  /** It takes so many bytes of memory. */
   get capacity(): number {
     return this.#buffer.length;
   }

@@ -39,7 +39,7 @@ interface CachedVerdict {
   readonly expiresAt: number;
 }
 
-/** The user that Authorization names, before it is verified. */
+/** Authorization names this user, which isn't verified yet. */
 interface PresentedUser {
   readonly username: string;
   readonly password?: string;

@@ -28,10 +28,10 @@ export const LONGEST_FIELD = 200;
 /** ATTEMPTED means failed or successful. */
 export type StatusChoice = CallStatus | "ATTEMPTED";
 
-/** A filter as it was typed, and as URLs have it. */
+/** URLs have a filter as it was typed. */
 export interface TypedFilter {
   readonly status: StatusChoice;
-  /** The fields that were given, trimmed. */
+  /** Only the fields that were given are here. They are trimmed. */
   readonly fields: Readonly<Partial<Record<FieldName, string>>>;
 }
 

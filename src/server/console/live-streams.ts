@@ -34,7 +34,7 @@ export interface StreamRequest {
 
 interface Stream extends StreamRequest {
   readonly response: ServerResponse;
-  /** The versions that were sent, by topic. */
+  /** These versions were sent, by topic. */
   readonly sent: Map<string, string>;
 }
 

@@ -61,7 +61,7 @@ export interface ListedCall {
   readonly settledBy: SettledBy | null;
   /** They are there only if they were asked for. */
   readonly attempts?: readonly ListedAttempt[];
-  /** The call as it was received, with unknown fields. */
+  /** The call is kept as it was received, with unknown fields. */
   readonly raw: JsonObject;
 }
 

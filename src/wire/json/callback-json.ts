@@ -58,7 +58,7 @@ export interface ListedCallback {
   readonly events: { readonly reply: boolean | null; readonly undeliverable: boolean | null };
   /** It is null if the endpoint isn't down. */
   readonly downSince: number | null;
-  /** The callback as it was received, with unknown members. */
+  /** The callback is kept as it was received, with unknown members. */
   readonly raw: JsonObject;
 }
 

@@ -42,7 +42,7 @@ export interface Window extends AsyncDisposable {
   readonly look: Look;
   readonly looks: readonly Look[];
   readonly hasScript: boolean;
-  /** The errors of the page's scripts, and what its Content-Security-Policy blocked. */
+  /** These are the errors of the page's scripts, and what its Content-Security-Policy blocked. */
   readonly errors: readonly string[];
 }
 

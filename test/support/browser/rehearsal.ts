@@ -40,7 +40,6 @@ class Rehearsal {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/hook`;
   }
 
-  /** The log of the service. */
   get log(): string {
     return this.#service.stderr;
   }

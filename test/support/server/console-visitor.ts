@@ -10,10 +10,10 @@ export const HOST = "whcb.example";
 
 export interface PageSeen {
   readonly status: number;
-  /** The address after redirects, without the origin. */
+  /** It is the address after redirects, without the origin. */
   readonly url: string;
   readonly html: string;
-  /** The page's text without tags, and with single spaces. */
+  /** The page's text has no tags, and single spaces. */
   readonly text: string;
   readonly headers: Readonly<Record<string, unknown>>;
   /** The first answer set these cookies. */
@@ -32,7 +32,7 @@ export class Visitor {
     this.#headers = { accept: "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8", ...headers };
   }
 
-  /** The cookies of the present host, which a browser sends to all its ports. */
+  /** A browser sends the cookies of the present host to all its ports. */
   get cookies(): Map<string, string> {
     const { hostname } = new URL(`http://${this.host}`);
     const cookies = this.#cookies.get(hostname) ?? new Map<string, string>();

@@ -32,7 +32,7 @@ export interface CallListView {
 export interface FoundCalls {
   readonly calls: readonly Call[];
   readonly matching: CallCount;
-  /** The paths of the neighbouring pages. */
+  /** `newer` and `older` are paths. */
   readonly newer: string | null;
   readonly older: string | null;
   readonly now: number;

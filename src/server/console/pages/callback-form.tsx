@@ -255,7 +255,7 @@ export interface TestView {
   readonly isAccepted: boolean;
   readonly title: string;
   readonly facts: readonly (readonly [name: string, value: string])[];
-  /** The body of the answer, or "". */
+  /** It is the body of the answer, or "". */
   readonly body: string;
 }
 

@@ -26,7 +26,7 @@ type SortField = "name" | "failed" | "waiting";
 
 export interface CallbackListView {
   readonly rows: readonly CallbackRow[];
-  /** The first row's index, from 0. */
+  /** It is the first row's index, from 0. */
   readonly offset: number;
   /** So many callbacks match. */
   readonly total: number;

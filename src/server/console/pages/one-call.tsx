@@ -25,12 +25,12 @@ import { excerpt, prettyBody, shortenText, shownPart } from "../pretty-body.js";
 export interface OneCallView {
   readonly callback: Callback;
   readonly call: Call;
-  /** The latest attempts. */
+  /** Only the latest attempts are shown. */
   readonly attempts: readonly Attempt[];
   readonly endpointState: EndpointState;
   readonly policy: RetryPolicy;
   readonly now: number;
-  /** The body as it is or would be delivered; null if it was erased. */
+  /** The body is shown as it is or would be delivered. It is null if it was erased. */
   readonly body: string | null;
   readonly isBodyCut?: boolean;
 }

@@ -31,7 +31,6 @@ interface OutagesView {
   readonly chosen: OutageDetails | null;
   readonly outages: StoredPage<Outage>;
   readonly isFirstPage: boolean;
-  /** The endpoint's health. */
   readonly health: Health["health"];
   readonly now: number;
 }
@@ -47,7 +46,7 @@ interface OutageDetails {
   readonly calls: OutageCalls;
   /** It is null if it wasn't counted. */
   readonly largest: BacklogSample | null;
-  /** The callback's backlog at this moment. */
+  /** It is the callback's backlog at this moment. */
   readonly backlog: { readonly failed: number; readonly waiting: number };
 }
 

@@ -11,7 +11,7 @@ import { type ConsoleContext, formOf } from "../page.js";
 import { formToken } from "../sessions.js";
 
 interface SignInTry {
-  /** The path of the page that follows. */
+  /** The page at this path follows. */
   readonly to: string;
   readonly username: string;
   readonly way: "password" | "code";
