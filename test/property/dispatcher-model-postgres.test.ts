@@ -5,5 +5,5 @@ import { describeAgreement } from "./dispatcher-model.js";
 /** A run takes some twenty times as long as on SQLite in memory. */
 describeAgreement("a dispatcher on PostgreSQL under random commands", onPostgres("model"), {
   commands: anyCommandOrJump,
-  count: RUNS / 40,
+  count: RUNS / 20,
 });

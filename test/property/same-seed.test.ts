@@ -38,7 +38,7 @@ async function logOf(seed: number): Promise<string> {
 
 describe("the simulation", () => {
   it("gives the same log for the same seed, byte for byte, and another one for another", async () => {
-    for (const seed of [1, 2, 3]) {
+    for (const seed of [1, 2]) {
       const log = await logOf(seed);
       expect(log.length).toBeGreaterThan(10_000);
       expect(await logOf(seed)).toBe(log);

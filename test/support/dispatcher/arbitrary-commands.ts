@@ -4,8 +4,8 @@ import type { RetryPolicy } from "../../../src/domain/retry-policy.js";
 import type { Command, RunOptions, UserAct } from "./dispatch-run.js";
 import { DAY, MINUTE } from "./simulation.js";
 
-/** Set by WHCB_PROPERTY_RUNS. */
-export const RUNS = Number(process.env.WHCB_PROPERTY_RUNS ?? 400);
+/** `npm run soak:model` sets more by WHCB_PROPERTY_RUNS. */
+export const RUNS = Number(process.env.WHCB_PROPERTY_RUNS ?? 200);
 /** Fixed, so that every change is tested by the same runs; WHCB_PROPERTY_SEED sets another. A failure prints its seed. */
 export const SEED = Number(process.env.WHCB_PROPERTY_SEED ?? 20_300_101);
 
