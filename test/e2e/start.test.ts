@@ -1,5 +1,7 @@
 /** Failing starts of `whcb serve`: the code, the message, and what is left behind. */
+import { once } from "node:events";
 import {
+  copyFileSync,
   existsSync,
   linkSync,
   mkdirSync,
@@ -10,21 +12,42 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { type AddressInfo, createServer, type Server } from "node:net";
 import { join } from "node:path";
-
 import Database from "better-sqlite3";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { callIdOf, ServedApi, USER_ENV } from "../support/process/served-api.js";
 import { makeImmutable, makeMutable, mayTroubleDisks } from "../support/process/troubled-disk.js";
 import { eventually, Home } from "../support/process/whcb-process.js";
 
 let home: Home;
+/** Another program listens at `takenPort`. */
+let program: Server;
+let takenPort: string;
+/** Its database has been served. */
+const origin = new Home();
+
+beforeAll(async () => {
+  await (await origin.serve([], { env: USER_ENV })).stop();
+  program = createServer().listen(0, "127.0.0.1");
+  await once(program, "listening");
+  takenPort = String((program.address() as AddressInfo).port);
+});
 
 beforeEach(() => {
   home = new Home();
 });
 
 afterEach(() => home.leave());
+
+afterAll(async () => {
+  program.close();
+  await origin.leave();
+});
+
+function copyDatabase(): void {
+  for (const name of ["x.db", "x.db.key"]) copyFileSync(origin.path(name), home.path(name));
+}
 
 async function refused(args: readonly string[]): Promise<{ code: number | null; sentence: string }> {
   const { code, stdout, stderr } = await home.whcb(["serve", "--port", "0", ...args]);
@@ -85,30 +108,26 @@ describe("a failed start", () => {
   });
 
   it("on a taken port sends nothing and stores no settings", async () => {
-    const first = await home.serve([], { env: USER_ENV });
     const endpoint = await home.listen();
-    const api = new ServedApi(first.url);
     const waiting = await home.serve(["--no-dispatch", "--db", home.path("y.db")], { env: USER_ENV });
     const id = await new ServedApi(waiting.url).create({ name: "demo", url: endpoint.url });
     await new ServedApi(waiting.url).hand(id, [callIdOf(1)]);
     await waiting.stop();
-    const { port } = new URL(first.url);
-    const refusal = await home.whcb(["serve", "--port", port, "--db", home.path("y.db")], {
+    const refusal = await home.whcb(["serve", "--port", takenPort, "--db", home.path("y.db")], {
       env: { WHCB_CONFIG_DIR: home.path("other") },
     });
-    expect(refusal).toMatchObject({ code: 5, stdout: "", stderr: expect.stringContaining(`port ${port} of 127.0.0.1 is taken`) });
+    const stderr = expect.stringContaining(`port ${takenPort} of 127.0.0.1 is taken`);
+    expect(refusal).toMatchObject({ code: 5, stdout: "", stderr });
     expect(existsSync(home.path("other"))).toBe(false);
     expect(endpoint.stdout).not.toContain("POST");
-    expect((await api.readiness()).status).toBe(200);
   });
 
   it.each([
-    ["for a port that is taken", (url: string) => ["--port", new URL(url).port], "port "],
+    ["for a port that is taken", () => ["--port", takenPort], "port "],
     ["for a host that isn't this machine's", () => ["--port", "0", "--host", "192.0.2.1"], "can't listen on 192.0.2.1"],
   ] as const)("%s leaves no file and no folder behind", async (_, flags, sentence) => {
-    const first = await home.serve([], { env: USER_ENV });
     const data = home.path("new-data");
-    const { code, stderr } = await home.whcb(["serve", ...flags(first.url)], {
+    const { code, stderr } = await home.whcb(["serve", ...flags()], {
       env: { WHCB_CONFIG_DIR: home.path("new-config"), WHCB_DATA_DIR: data, NODE_DISABLE_COMPILE_CACHE: undefined },
     });
     expect([code, stderr]).toEqual([5, expect.stringContaining(`error: ${sentence}`)]);
@@ -122,10 +141,9 @@ describe("a failed start", () => {
   });
 
   it("leaves a key that was there before the database, valid or not", async () => {
-    const first = await home.serve([], { env: USER_ENV });
     for (const key of [`${Buffer.alloc(32).toString("base64")}\n`, "x\n"]) {
       writeFileSync(home.path("restored.db.key"), key);
-      await home.whcb(["serve", "--db", home.path("restored.db"), "--port", new URL(first.url).port]);
+      await home.whcb(["serve", "--db", home.path("restored.db"), "--port", takenPort]);
       expect([readFileSync(home.path("restored.db.key"), "utf8"), existsSync(home.path("restored.db"))]).toEqual([key, false]);
     }
   });
@@ -140,7 +158,7 @@ describe("a failed start", () => {
   });
 
   it("on a database of a newer version names both versions", async () => {
-    await (await home.serve([], { env: USER_ENV })).stop();
+    copyDatabase();
     const before = leftBehind();
     const database = new Database(home.path("x.db"));
     database.exec("INSERT INTO migrations (version, name) VALUES (999, 'of tomorrow')");
@@ -154,7 +172,7 @@ describe("a failed start", () => {
   });
 
   it("with a lost key file doesn't create a new one", async () => {
-    await (await home.serve([], { env: USER_ENV })).stop();
+    copyDatabase();
     rmSync(home.path("x.db.key"));
     const { code, sentence } = await refused(["--db", home.path("x.db")]);
     expect([code, sentence]).toEqual([4, expect.stringContaining("x.db.key is missing")]);
