@@ -28,12 +28,9 @@ export class CliMachine {
   readonly world: CliWorld;
   readonly #running = new Set<Background>();
 
-  constructor(deps: Partial<CliDeps> = {}) {
-    this.world = newCliWorld({
-      ...realDeps(),
-      openDatabase: (path) => openDatabaseAdmin(path, this.world.paths.data),
-      ...deps,
-    });
+  /** `paths`: those of a machine on which other processes run. */
+  constructor(deps: Partial<CliDeps> = {}, paths = newCliWorld().paths) {
+    this.world = { paths, deps: { ...realDeps(), openDatabase: (path) => openDatabaseAdmin(path, paths.data), ...deps } };
   }
 
   path(name: string): string {
