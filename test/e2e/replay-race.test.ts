@@ -95,10 +95,10 @@ describe(`${PROCESSES} processes that replay the same calls at the same time`, (
 });
 
 describe("two competing replays that are killed", () => {
-  it.each([5, 100])("after %i sends leave nothing sent twice, and the rest to be resumed without waiting", async (sends) => {
+  it("leave nothing sent twice, and the rest to be resumed without waiting", async () => {
     const outage = await outageOf((_, number) => ({ status: 200, delayMs: number % 7 }));
     const two = [0, 1].map(() => home.start(["replay", "demo", "--failed", "--yes", "--concurrency", "4"]));
-    await outage.hasReceived(sends);
+    await outage.hasReceived(100);
     for (const { child } of two) child.kill("SIGKILL");
     await Promise.all(two.map(({ ended }) => ended));
     const { runId = "", marked = new Set() } = newestJournal(home) ?? {};
