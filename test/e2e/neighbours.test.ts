@@ -10,10 +10,10 @@ import { eventually, Home } from "../support/process/whcb-process.js";
 
 const ENDPOINTS = 64;
 const HANGING = 21;
-const ROUNDS = 24;
+const ROUNDS = 16;
 /** The first ones warm the service and its connections up, and aren't measured. */
-const WARM_UP = 6;
-/** Of one round to the next; the same load in both runs. */
+const WARM_UP = 4;
+/** The time from one round to the next. Both runs have the same load. */
 const ROUND_MS = 120;
 /**
  * What a saturated machine may cost in one run and not in the other. A call without a slot waits for a minute; that the
@@ -30,7 +30,7 @@ beforeEach(() => {
 afterEach(() => home.leave());
 
 interface Run {
-  /** From the moment in which a response was submitted to its arrival, in ascending order. */
+  /** Times from the submission of a response to its arrival, in ascending order. */
   readonly latencies: readonly number[];
   readonly mostOpen: Readonly<Record<string, number>>;
 }

@@ -38,9 +38,7 @@ describe("a stop for longer than the deadline", () => {
     await setup.start(() => blockLoop(STOP_MS));
     const began = performance.now();
     expect((await setup.deliverer.deliver(setup.post())).result).toMatchObject({ reason: "response-timeout" });
-    const tookMs = performance.now() - began;
-    expect(tookMs).toBeGreaterThan(DEADLINE_MS + STOP_MS - 60);
-    expect(tookMs).toBeLessThan(DEADLINE_MS + STOP_MS + 1_000);
+    expect(performance.now() - began).toBeGreaterThan(DEADLINE_MS + STOP_MS - 60);
   });
 
   test("doesn't fail a connection that opens meanwhile, but for the time that it takes besides", async () => {
