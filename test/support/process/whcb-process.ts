@@ -18,25 +18,25 @@ export interface Outcome {
 
 export interface RunOptions {
   readonly input?: string;
-  /** undefined: it has no such variable. */
+  /** A variable that is undefined isn't set. */
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** No file that it writes may become longer than so many KiB. */
+  /** The files that it writes may not become longer than this. */
   readonly longestFileKiB?: number;
-  /** It may have no more files and sockets open. */
+  /** It may not have more files and sockets open at once. */
   readonly openFiles?: number;
   /** stdout goes to this file. */
   readonly stdoutFile?: string;
-  /** Another copy's. */
+  /** The bin/whcb.js of another copy. */
   readonly bin?: string;
 }
 
-/** As it is installed; bin/whcb.js in it is a command of its own. */
+/** Copies the package as it is installed. bin/whcb.js in the copy is a command too. */
 export function copyPackage(folder: string): void {
   copyFiles(folder);
   symlinkSync(join(REPOSITORY, "node_modules"), join(folder, "node_modules"));
 }
 
-/** A copy without better-sqlite3. */
+/** Copies the package without better-sqlite3. */
 export function copyWithoutDriver(folder: string): void {
   copyFiles(folder);
   mkdirSync(join(folder, "node_modules"));
@@ -75,7 +75,7 @@ export class Home {
     return this.spawn(command, rest, env);
   }
 
-  /** Any program, with the environment that commands get here. */
+  /** Starts any program with the environment that commands get here. */
   spawn(command: string, args: readonly string[], env: NonNullable<RunOptions["env"]> = {}): Running {
     const child = spawn(command, args, {
       cwd: this.folder,
@@ -97,14 +97,14 @@ export class Home {
     return running;
   }
 
-  /** `whcb serve` on a free port; resolves with its URL when it says that it listens. */
+  /** Starts `whcb serve` on a free port; resolves with its URL when it listens. */
   async serve(args: readonly string[] = [], options: RunOptions = {}): Promise<Running & { url: string }> {
     const running = this.start(["serve", "--port", "0", "--db", this.path("x.db"), ...args], options);
     const [, url = ""] = await running.says(/Listening on (http:\/\/\S+)/);
     return Object.assign(running, { url });
   }
 
-  /** `whcb listen` on a port of its own (0: any); resolves with its URL. */
+  /** Starts `whcb listen`, on any free port if the flags name none; resolves with its URL. */
   async listen(args: readonly string[] = []): Promise<Running & { url: string }> {
     const running = this.start(["listen", ...(args.includes("--port") ? [] : ["--port", "0"]), ...args]);
     const [, url = ""] = await running.says(/(http:\/\/127\.0\.0\.1:\d+)/);
@@ -117,6 +117,10 @@ export class Home {
     for (const { child } of running) child.kill("SIGKILL");
     await Promise.all(running.map(({ ended }) => ended));
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.leave();
   }
 }
 
@@ -169,7 +173,7 @@ export async function eventually<T>(ask: () => Promise<T>, isWanted: (answer: T)
     const answer = await ask();
     if (isWanted(answer)) return answer;
     if (performance.now() > end) throw new Error(`still ${JSON.stringify(answer)}`);
-    // What is asked may have no wait of its own, and what it waits for comes by the event loop.
+    // `ask` may not wait for anything, and what it waits for needs the event loop.
     await delay(10);
   }
 }
