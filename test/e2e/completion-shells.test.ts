@@ -21,7 +21,7 @@ const SHELLS = {
 const CAN_TEST = process.platform === "linux";
 const MISSING = Object.keys(SHELLS).filter((shell) => spawnSync(shell, ["--version"]).error !== undefined);
 if (CAN_TEST && MISSING.length > 0) process.stderr.write(`completion isn't tested in ${MISSING.join(" and ")}: not installed\n`);
-/** CI must have all. */
+/** CI must test all. */
 const TESTED = Object.entries(SHELLS).filter(([shell]) => CAN_TEST && (process.env.CI !== undefined || !MISSING.includes(shell)));
 
 /** Each name comes with what is typed of it. */

@@ -12,9 +12,9 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-/** `npm run soak:nodes`: longer. */
+/** In `npm run soak:nodes` it fails for longer. */
 const FAILS_FOR_MS = 2_000;
-/** Of both nodes. */
+/** The nodes may not log more together. */
 const MOST_LINES_A_SECOND = 8;
 
 it("two nodes lose nothing, pause while the database fails, and go on by themselves", async () => {

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { SPELLINGS } from "../support/attack/spellings.js";
 import { eventually, Home } from "../support/process/whcb-process.js";
 
-/** At the beginning of the key and within it: its last four characters are shown. */
+/** The key begins with it and has it again, but not at its end, because the last four characters are shown. */
 const MARK = "Zq8x";
 const KEY = `${MARK}/+"<b>&'\\%41${MARK};-end`;
 const LOGIN = Buffer.from(`ada:${KEY}`).toString("base64");
@@ -109,7 +109,7 @@ function rowsBesidesUrls(): string {
   return JSON.stringify(rows, (_, value) => (value?.type === "Buffer" ? Buffer.from(value.data).toString() : value));
 }
 
-/** What is around it. */
+/** Returns what is around it, or null. */
 function leakIn(text: string, part: string): string | null {
   const at = text.indexOf(part);
   return at === -1 ? null : text.slice(Math.max(0, at - 100), at + 100);

@@ -8,7 +8,7 @@ const VITEST = fileURLToPath(new URL("../../node_modules/vitest/vitest.mjs", imp
 const CONFIG = fileURLToPath(new URL("../fixtures/failing-run/vitest.config.ts", import.meta.url));
 
 it("a run in which a test fails exits with 1, also if it has started PostgreSQL", async () => {
-  // Not the variables of the run that this test belongs to.
+  // The variables of the run that this test belongs to must not reach it.
   const options = { env: { PATH: process.env.PATH }, cwd: dirname(CONFIG) };
   const { code, output } = await new Promise<{ code: unknown; output: string }>((resolve) => {
     execFile(process.execPath, [VITEST, "run", "--config", CONFIG], options, (error, stdout, stderr) =>

@@ -3,7 +3,7 @@ import { expect } from "vitest";
 import type { KillFigures } from "../support/process/kill-run.js";
 import type { RunFigures } from "../support/process/run-figures.js";
 
-/** In flight and one group: what a kill may have sent again, of one endpoint. */
+/** A kill may make what is in flight at an endpoint, and one group of outcomes, be sent again. */
 export const MOST_REPEATS_A_KILL = 64 + 512;
 
 export function expectKillRules({ kills, sentAfterSuccess, slowestRestartMs, ...figures }: KillFigures): void {
@@ -13,7 +13,7 @@ export function expectKillRules({ kills, sentAfterSuccess, slowestRestartMs, ...
   expect(slowestRestartMs).toBeLessThan(10_000);
 }
 
-/** `most`: calls of an endpoint that may have been sent again. */
+/** At most `most` calls of an endpoint may have been sent again. */
 export function expectRunRules({ endpoints, mails, outageIds, stderr }: RunFigures, most: number): void {
   for (const endpoint of endpoints) {
     expect(endpoint.accepted).toBeGreaterThan(0);

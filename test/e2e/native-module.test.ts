@@ -20,7 +20,7 @@ function newCopy(...names: string[]): string {
   return copy;
 }
 
-/** It has no binary. */
+/** The copy has no binary. */
 function copyDriver(copy: string): string {
   const driver = join("node_modules", "better-sqlite3");
   for (const part of ["lib", "package.json"])

@@ -130,7 +130,7 @@ describe("on PostgreSQL", () => {
   it("a plan's requests and failed logins count on all nodes together", async () => {
     const nodes = await serveTwo(["--plan", "startup"]);
     const ask = (api: ServedApi) => api.fetch("/callbacks").then(({ status }) => status);
-    // Within one second of the database's clock, which is this machine's.
+    // The plan counts by the second of the database's clock, which is this machine's.
     const burst = async () => {
       const began = Math.floor(Date.now() / 1000);
       const statuses = await Promise.all(nodes.flatMap(({ api }) => Array.from({ length: 8 }, () => ask(api))));

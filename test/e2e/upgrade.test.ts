@@ -162,7 +162,7 @@ describe("a database of version 0.1.0", () => {
     await store.callbacks.delete((await callbackOf(store, "down")).id, NOW);
     await store.close();
     opened.splice(0);
-    // As if the old service had listened on a port that is free now.
+    // The profile's port is replaced by one that is free now.
     const settingsBefore = readFileSync(join(FIXTURES, "config.json"), "utf8").replace("19100", await freePort());
     mkdirSync(home.path("config"));
     writeFileSync(home.path("config", "config.json"), settingsBefore, { mode: 0o600 });

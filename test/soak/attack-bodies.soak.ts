@@ -38,7 +38,7 @@ function peakMiB(server: Running): number | null {
   return Math.round(Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${server.child.pid}/status`, "utf8"))?.[1]) / 1024);
 }
 
-/** In ms; null without an answer. */
+/** Returns null if there is no answer. */
 async function healthMs({ url }: { readonly url: string }): Promise<number | null> {
   const began = performance.now();
   const answer = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(LONGEST_MS) }).catch(() => null);

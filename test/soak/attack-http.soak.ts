@@ -49,7 +49,7 @@ function cpuMs({ child }: Running): number {
   return (Number(userTicks) + Number(systemTicks)) * 10;
 }
 
-/** Once a second, each on a connection of its own: how many were answered. */
+/** Asks once a second, each time on a new connection, and counts the answers. */
 async function answeredDuring(server: Running & { url: string }, attack: Attack): Promise<object> {
   let answered = 0;
   let highestOpen = 0;

@@ -20,7 +20,7 @@ const seed = Number(process.env.SOAK_SEED ?? 1);
 const KILLS = 3;
 const RECEIVER = join(import.meta.dirname, "..", "support", "process", "ledger-receiver.mjs");
 const LONG_MS = 1_200_000;
-/** In flight at one endpoint, and one group of outcomes: what a kill may cause to be sent again. */
+/** A kill may make what is in flight at an endpoint, and one group of outcomes, be sent again. */
 const MOST_REPEATS_A_KILL = 64 + 512;
 
 interface Target {

@@ -56,7 +56,7 @@ class Run {
   readonly faults: string[] = [];
   /** Ids of callbacks whose endpoints fail. */
   readonly down = new Set<string>();
-  /** Of a statement. */
+  /** The share of statements whose connection breaks. */
   faultRate = 0;
 
   constructor(seed: number) {

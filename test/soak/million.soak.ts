@@ -19,7 +19,7 @@ const seed = Number(process.env.SOAK_SEED ?? 1);
 const RECEIVER = join(import.meta.dirname, "..", "support", "process", "counting-receiver.mjs");
 const BATCH = 1_000;
 const LONG_MS = 3_000_000;
-/** In flight, and one group of outcomes: what a kill may cause to be sent again. */
+/** A kill may make what is in flight, and one group of outcomes, be sent again. */
 const MOST_REPEATS_A_KILL = 512 + 512;
 
 it(`loses none of ${calls} responses in ${kills} kills`, { timeout: LONG_MS }, async () => {

@@ -59,7 +59,7 @@ export async function neverEndHeaders(url: string, { connections }: { readonly c
 
 export interface TrickleChoices {
   readonly connections: number;
-  /** Of which one byte is sent now and then. */
+  /** One byte of it is sent now and then. */
   readonly request?: string;
   readonly everyMs?: number;
 }
@@ -114,7 +114,7 @@ class ManyConnections implements Attack {
   }
 }
 
-/** Throws for any other host: these are weapons. */
+/** Throws for a host that isn't this machine, because these requests do harm. */
 function loopbackOf(url: string): URL {
   const parsed = new URL(url);
   if (!/^(?:127\.|localhost$|\[::1\]$)/.test(parsed.hostname)) throw new Error("attacks are for loopback only");

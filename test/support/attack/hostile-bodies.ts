@@ -3,7 +3,7 @@
 export interface HostileBody {
   readonly name: string;
   readonly type: "application/json" | "application/xml" | "application/x-ndjson";
-  /** Of some bytes at most. */
+  /** Returns a body of `bytes` at most. */
   make(bytes: number): string;
   readonly statuses: readonly number[];
 }

@@ -14,7 +14,7 @@ export function selfSignedCertificate(...names: readonly string[]): Certificate 
   return createCertificate(["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"], names);
 }
 
-/** As `selfSignedCertificate`, with an RSA key. */
+/** Makes a self-signed certificate with an RSA key. */
 export function rsaCertificate(...names: readonly string[]): Certificate {
   return createCertificate(["rsa:2048"], names);
 }

@@ -55,7 +55,7 @@ export async function startRawServer(onRequest: (socket: Socket, number: number)
   };
 }
 
-/** Where the first request ends, its body included; null while it isn't whole. */
+/** Returns where the first request ends with its body, or null while it isn't whole. */
 function endOfRequest(text: string): number | null {
   const head = text.indexOf("\r\n\r\n");
   if (head === -1) return null;

@@ -63,7 +63,7 @@ export const anyCommand: fc.Arbitrary<Command> = fc.oneof(
     arbitrary: fc.record({ act: fc.constant("storeFails"), after: fc.nat(12), times: fc.integer({ min: 1, max: 3 }) }),
   },
 ) as fc.Arbitrary<Command>;
-/** As above, and the wall clock is set back or forward. */
+/** Some of these commands set the wall clock back or forward. */
 export const anyCommandOrJump = fc.oneof(
   { weight: 12, arbitrary: anyCommand },
   { weight: 1, arbitrary: fc.record({ act: fc.constant("jump"), ms: jump }) as fc.Arbitrary<Command> },

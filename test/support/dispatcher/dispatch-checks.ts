@@ -6,7 +6,7 @@ import type { Store } from "../../../src/store/open-store.js";
 import { fetchDue, fetchPending } from "../store/waiting-calls.js";
 import type { DispatchModel, ModelCall, ModelCallback } from "./dispatch-model.js";
 
-/** Of two that failed, the one that began first may have ended last. */
+/** The first of two failed requests may have ended last, so an outage may begin so much later. */
 const LONGEST_REQUEST_MS = 60_000;
 const ALL = { limit: 10_000, offset: 0 };
 

@@ -50,10 +50,10 @@ export interface RunOptions {
   readonly batch: number;
 }
 
-/** By one command; far more than any needs. */
+/** No command needs nearly as many. */
 const MOST_STORE_CALLS = 30_000;
 const MAX_IN_FLIGHT = 64;
-/** All that it is sent. */
+/** These accept everything. */
 const ACCEPTING: ReadonlySet<Behaviour> = new Set(["up", "slow"]);
 const TIMED_OUT: DeliveryResult = { kind: "unreachable", reason: "response-timeout", detail: "no answer" };
 
@@ -85,7 +85,7 @@ export class DispatchRun {
     sim.endpoint = ({ callback, call }) => this.#answer(this.#behaviours.get(callback.id) ?? "up", call.seq);
   }
 
-  /** Default: on a new store, in memory. */
+  /** Opens a new store in memory if none is given. */
   static async open({ policy, callbacks, seed, batch }: RunOptions, store?: Store): Promise<DispatchRun> {
     const run: { current?: DispatchRun } = {};
     const sim = await Simulation.open({
@@ -168,7 +168,7 @@ export class DispatchRun {
     return broken;
   }
 
-  /** Where the store failed at the last moment, the dispatcher is about to try again. */
+  /** If the store has just failed, the dispatcher is about to try again. */
   async settle(): Promise<void> {
     do {
       const waitMs = this.#isFailing ? 200 : 0;

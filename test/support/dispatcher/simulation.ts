@@ -82,7 +82,7 @@ export interface SimulationOptions {
   readonly url?: string;
   /** An open one. Default: a new one at `url`. */
   readonly store?: Store;
-  /** To whom outages are reported. */
+  /** These receivers are told of outages. */
   readonly notices?: Omit<QueuedNotices, "at">;
   /** Wraps the store that the dispatcher is given, to crash it. */
   readonly dispatcherStore?: (store: Store) => Store;
@@ -122,7 +122,7 @@ export class Simulation {
     return new Simulation(store, options);
   }
 
-  /** Another process on the store of one that is gone. */
+  /** Starts another process on the store of one that is gone. */
   static over({ store, clock }: Simulation, options: SimulationOptions = {}): Simulation {
     return new Simulation(store, options, clock);
   }
@@ -301,7 +301,7 @@ export class Simulation {
     if (sent) this.watcher?.settled(sent, attempt);
   }
 
-  /** Where the store fails, the loop would back off and try again. */
+  /** After a failure of the store it is due again soon, as the loop tries again. */
   async #tick(): Promise<number | null> {
     try {
       return await this.dispatcher.tick();

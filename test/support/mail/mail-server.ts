@@ -11,12 +11,12 @@ export interface Received {
 
 export interface MailServer {
   readonly port: number;
-  /** In the order received. */
+  /** They are in the order in which they were received. */
   readonly mails: Received[];
   close(): Promise<void>;
 }
 
-/** On any free port, or on `port`. */
+/** Listens on `port`, or on any free port. */
 export async function startMailServer(options: SMTPServerOptions = {}, port = 0, host = "127.0.0.1"): Promise<MailServer> {
   const mails: Received[] = [];
   const server = new SMTPServer({

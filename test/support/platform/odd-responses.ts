@@ -27,7 +27,7 @@ export const ODD_RESPONSES: Readonly<Record<string, object>> = {
   "no members": {},
 };
 
-/** As a body has them, with the default names. */
+/** Returns the call as a delivered body with the default names has it. */
 export function delivered(call: object): unknown {
   const { id: _, responseType: __, messageId, messageLocation, ...parts }: Record<string, unknown> = { ...call };
   return JSON.parse(JSON.stringify({ messageid: messageId, messagelocation: messageLocation, ...parts }));

@@ -17,7 +17,7 @@ export interface RecordedCallback {
   readonly calls: RecordedCall[];
 }
 
-/** As a PUT's body has them. */
+/** They have the form of a PUT's body. */
 export interface RecordedSettings {
   readonly auth?: { readonly type: string; readonly key?: string };
   readonly contentType?: string;
@@ -161,7 +161,7 @@ class PlatformState {
     return { status: 204, headers: {}, body: "" };
   }
 
-  /** Its members in the documents' order; those that were never set are missing. */
+  /** Its members are in the documents' order. Those that were never set are missing. */
   #callbackJson({ id, name, url, settings }: RecordedCallback): unknown {
     const { auth, callbacks = {}, retriesEnabled, ...plain } = settings;
     const retries = { retries: String(retriesEnabled) === "true", retriesText: String(retriesEnabled) };

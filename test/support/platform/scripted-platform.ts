@@ -20,7 +20,7 @@ export interface PlatformCallback {
   readonly id: string;
   readonly name: string;
   readonly url: string;
-  /** null: the service keeps it to itself. */
+  /** It is null if the service doesn't return it. */
   readonly key: string | null;
   /** What a GET by id returns beside id, name and url. Default: every setting, the key as above. */
   readonly settings?: Readonly<Record<string, unknown>>;
@@ -37,7 +37,7 @@ export interface PlatformOptions {
   readonly retriesEnabled?: boolean;
   /** Lists say "1 to 20 of 45+". */
   readonly isTotalOpen?: boolean;
-  /** After a page of calls, with the number of such pages so far: what happens before the next one. */
+  /** Called after each page of calls, with the number of such pages so far. */
   readonly onPage?: (pages: number) => void;
   /** The answer to a list whose query has one of these parameters. */
   readonly rejected?: { readonly parameters: readonly string[]; readonly answer: Pick<TransportResponse, "status" | "body"> };
@@ -53,7 +53,7 @@ export interface ScriptedPlatform {
   /** Every request, in order, with the instant of the clock. */
   readonly requests: (TransportRequest & { readonly atMs: number })[];
   answer(request: TransportRequest): TransportResponse;
-  /** From now on lists ignore `status`, as some services ignore a filter that they don't know. */
+  /** Makes lists ignore `status` from now on, as some services ignore a filter that they don't know. */
   ignoreFilters(): void;
   transport(): Transport;
   /** Over a real socket, on loopback. */
@@ -98,7 +98,7 @@ export function scriptedPlatform(options: PlatformOptions): ScriptedPlatform {
     return request.method === "PUT" ? mark(callback, url, request.body ?? "") : listCalls(callback, url);
   }
 
-  /** Not all settings come back. */
+  /** Its answer lacks some of the settings. */
   function create(body: string): TransportResponse {
     const { name, url } = JSON.parse(body);
     const uri = "https://api.au.whispir.com/callbacks/00112233445566FF?apikey=[API_KEY]";

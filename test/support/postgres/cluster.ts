@@ -4,7 +4,7 @@ import { startServer } from "./server.js";
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** Of a superuser, with a database that is empty. */
+    /** It has a superuser's name and password, and leads to an empty database. */
     postgresUrl: string;
   }
 }

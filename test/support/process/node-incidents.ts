@@ -3,17 +3,17 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type Node, newDispatcher, type Stage } from "./nodes-run.js";
 import { eventually } from "./whcb-process.js";
 
-/** hang: the network to the database. */
+/** `hang` stalls the network to the database. */
 type Incident = "kill" | "pause" | "hang";
 
-/** From the incident until another node owns the last of the callbacks, ms. */
+/** `ms` is the time from the incident until other nodes own all callbacks of the node. */
 export interface TakeOver {
   readonly incident: Incident;
   readonly callbacks: number;
   readonly ms: number;
 }
 
-/** In their order, each to another node, once the callbacks are spread evenly. */
+/** Makes each incident happen to another node, once the callbacks are spread evenly. */
 export async function haveIncidents(stage: Stage, incidents: readonly Incident[]): Promise<TakeOver[]> {
   const { nodes, answering, targets } = stage;
   const takeOvers: TakeOver[] = [];

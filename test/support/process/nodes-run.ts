@@ -25,9 +25,9 @@ export interface NodesRunOptions {
   readonly nodes: number;
   /** Each makes one callback. */
   readonly endpoints: readonly EndpointKind[];
-  /** In all, at least; more while `trouble` lasts. */
+  /** At least so many are submitted in all, and more while `trouble` lasts. */
   readonly calls: number;
-  /** Under load. */
+  /** Runs while responses are submitted. */
   readonly trouble: (stage: Stage) => Promise<void>;
 }
 
@@ -44,18 +44,17 @@ export interface Stage extends Pick<NodesRunOptions, "query"> {
 }
 
 export interface Refusal {
-  /** 0: no answer. */
+  /** It is 0 if there was no answer. */
   readonly status: number;
   readonly retryAfter: string | null;
 }
 
-/** Of all nodes. */
+/** The figures of all nodes together. */
 export interface NodesFigures extends RunFigures {
   /** Instants in the database before it began and after it ended: must be none. */
   readonly wrongTimes: number;
 }
 
-/** Of all endpoints together. */
 export function totalsOf({ endpoints, mails, outageIds, wrongTimes }: NodesFigures) {
   const sum = (of: (figures: EndpointFigures) => number) => endpoints.reduce((total, each) => total + of(each), 0);
   return {
@@ -75,7 +74,7 @@ export interface Node {
   readonly home: Home;
   readonly server: Running;
   readonly api: ServedApi;
-  /** Another one after its lease has ended. */
+  /** It changes when the node's lease has ended. */
   dispatcherId: string;
 }
 
@@ -146,7 +145,7 @@ async function serve(home: Home, url: string, more: Readonly<Record<string, stri
   return { server, url: address };
 }
 
-/** That of none of these nodes. */
+/** Returns the id of a dispatcher that belongs to none of these nodes. */
 export async function newDispatcher({ query }: Pick<Stage, "query">, nodes: readonly Node[]): Promise<string> {
   const isNew = ({ id }: { id: string }) => nodes.every(({ dispatcherId }) => dispatcherId !== id);
   const found = await eventually(
@@ -177,7 +176,7 @@ async function countWrongTimes({ query }: NodesRunOptions, began: number): Promi
 }
 
 interface Production {
-  /** Of its calls' ids. */
+  /** The ids of its calls begin with it. */
   readonly prefix: string;
   readonly answering: ReadonlySet<Node>;
   readonly refusals: Refusal[];

@@ -10,11 +10,11 @@ export interface PauseRunOptions {
   readonly pauses: number;
   /** Resolves when the process runs again. */
   readonly pause: (serving: Running) => Promise<void>;
-  /** Handed in for each endpoint before each pause. */
+  /** So many are submitted for each endpoint before each pause. */
   readonly calls: number;
-  /** In [0,1). */
+  /** Returns a number in [0,1). */
   readonly unit: () => number;
-  /** Default: a file. */
+  /** It is a SQLite file if none is given. */
   readonly database?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -22,7 +22,7 @@ export interface PauseRunOptions {
 /** A pause begins up to so long after the calls were handed in, or the first was sent: connections, requests and answers are on their way. */
 const LATEST_MS = 100;
 
-/** Over plain connections and TLS, to an address and to a name that has two; all answer within 100 ms. */
+/** The endpoints use plain connections and TLS, an address and a name that has two, and answer within 100 ms. */
 export async function pauseRun(home: Home, options: PauseRunOptions): Promise<RunFigures> {
   const { pauses, pause, calls, unit, database = home.path("x.db") } = options;
   const ledger = new Ledger(home.path("ledger"));
@@ -69,7 +69,7 @@ export async function pauseRun(home: Home, options: PauseRunOptions): Promise<Ru
   }
 }
 
-/** By the signal that a process can't catch. */
+/** Stops the process by the signal that it can't catch. */
 export function stopFor(ms: number): (stopped: Running) => Promise<void> {
   return async ({ child }) => {
     child.kill("SIGSTOP");

@@ -5,11 +5,11 @@ import { delimiter, join } from "node:path";
 export type Env = Readonly<Record<string, string | undefined>>;
 
 export interface Program {
-  /** On the PATH. */
+  /** They are looked for on the PATH. */
   readonly names: readonly string[];
-  /** Where else it may be. */
+  /** The program may be at one of these instead. */
   readonly paths: readonly string[];
-  /** Of an environment variable with its name or path. */
+  /** The environment variable of this name may have its name or path. */
   readonly variable: string;
 }
 

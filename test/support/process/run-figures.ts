@@ -45,13 +45,13 @@ export interface EndpointFigures {
   readonly notified: number;
 }
 
-/** For `whcb serve`. */
+/** Flags of `whcb serve`. */
 export const SERVE = ["--retry-interval", "1s", "--no-endpoint-check", "--log-level", "warn"];
 
 /** A request that the receiver got. */
 interface Line {
   readonly path: string;
-  /** Of the call. */
+  /** The call's id. */
   readonly id: string;
   readonly isAccepted: boolean;
 }
@@ -76,7 +76,7 @@ export class Ledger {
   }
 }
 
-/** `files`: what it receives is written to the first; the second has key and certificate, for TLS. */
+/** What it receives is written to the first of the files. If there is a second, it has the key and the certificate for TLS. */
 export async function startReceiver(...files: readonly string[]): Promise<{ readonly url: string; stop(): void }> {
   const receiver = spawn(process.execPath, [join(import.meta.dirname, "ledger-receiver.mjs"), ...files], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -106,7 +106,7 @@ export async function settled(api: ServedApi, targets: readonly Target[]): Promi
   );
 }
 
-/** Of a service that sends nothing any more. */
+/** The service must have stopped sending. */
 export async function readFigures(
   api: ServedApi,
   targets: readonly Target[],

@@ -10,7 +10,7 @@ function headersOf(username: string, password: string, apiKey: string) {
   return { authorization, "x-api-key": apiKey, accept: "application/json" };
 }
 
-/** Of the service that was last started in this home, with the user that it created and stored there. */
+/** Calls the service that was last started in this home, as the user that it created and stored there. */
 export function apiOf(home: Home): ServedApi {
   const settings = JSON.parse(readFileSync(home.path("config", "config.json"), "utf8"));
   const { url, username, password, apiKey } = settings.profiles.local;
@@ -63,7 +63,7 @@ export class ServedApi {
     return JSON.parse(body).id;
   }
 
-  /** Hands in responses under these ids; the answer as it is. */
+  /** Submits responses under these ids, and returns the answer as it is. */
   hand(callback: string, ids: readonly string[], signal?: AbortSignal): Promise<Response> {
     return this.fetch(`/callbacks/${callback}/calls`, {
       method: "POST",
@@ -73,7 +73,7 @@ export class ServedApi {
     });
   }
 
-  /** The calls of one status, all pages. */
+  /** Reads all pages of the calls of a status. */
   async list(callback: string, status: "PENDING" | "SUCCESS" | "FAILED"): Promise<ListedCall[]> {
     const calls: ListedCall[] = [];
     for (let path: string | null = `/callbacks/${callback}/calls?status=${status}&limit=500`; path !== null; ) {

@@ -25,7 +25,7 @@ export class Terminal {
     return new Terminal(home, [process.execPath, BIN, ...args].map((word) => `'${word}'`).join(" "), options);
   }
 
-  /** With job control. The prompt is "$ ". */
+  /** The shell has job control. Its prompt is "$ ". */
   static shell(home: Home, options: TerminalOptions = {}): Terminal {
     return new Terminal(home, "bash --noprofile --norc -i", { ...options, env: { PS1: "$ ", ...options.env } });
   }

@@ -15,7 +15,7 @@ export const onSqlite: WithFreshStore = async (use) => {
   }
 };
 
-/** One at a time, for one dispatcher: as with SQLite it owns every callback, without a lease, which the database's clock would end. */
+/** One dispatcher owns every callback without a lease, as with SQLite, because the database's clock would end a lease. */
 export function onPostgres(name: string): WithFreshStore {
   let database: TestDatabase;
   let store: Store;
