@@ -67,9 +67,7 @@ const NOT_JSON = "the answer isn't JSON";
 
 describe("an answer of 60 MB", () => {
   it.each([
-    { name: "empty objects", body: () => `[${fill("{},")}{}]`, message: TOO_MANY_VALUES },
     { name: "calls without members", body: () => `{"calls":[${fill("{},")}{}]}`, message: TOO_MANY_VALUES },
-    { name: "empty lists", body: () => `[${fill("[],")}[]]`, message: TOO_MANY_VALUES },
     { name: "numbers that are kept as text", body: () => `[${fill("1234567890123456.5,")}0]`, message: TOO_MANY_VALUES },
     { name: "levels", body: () => fill("[", BYTES / 2) + fill("]", BYTES / 2), message: "the answer has more than 128 levels" },
     { name: "XML", body: () => `<a>${fill("<b/>")}</a>`, message: NOT_JSON },
@@ -111,9 +109,6 @@ describe("an answer of 60 MB", () => {
 describe("an error of 60 MB", () => {
   it.each([
     ["many parameters", () => `http://x/?${fill("&a")}`],
-    ["many segments", () => `http://x/${fill("a/")}`],
-    ["a long token", () => `http://x/?${fill("ab1")}`],
-    ["many URLs", () => fill("http://a ")],
     ["white space", () => fill(" ")],
   ])("whose text has %s is shown like a short one", async (_, text) => {
     const { code, stderr } = await whcb(
@@ -142,11 +137,9 @@ describe("a list that doesn't end", () => {
     };
   }
 
-  it.each([
-    ["callbacks with long members", (number: number) => ({ id: `C${number}`, name: `n${number}`, more: long })],
-    ["callbacks with long ids", (number: number) => ({ id: `${number}${long}`, name: `n${number}` })],
-  ])("of %s is an error before it fills the memory", async (_, item) => {
-    const { code, stderr } = await whcb(["callbacks", "list"], listOf(item), LISTING_HEAP_MIB);
+  it("of callbacks with long members is an error before it fills the memory", async () => {
+    const answer = listOf((number) => ({ id: `C${number}`, name: `n${number}`, more: long }));
+    const { code, stderr } = await whcb(["callbacks", "list"], answer, LISTING_HEAP_MIB);
     expect([code, stderr]).toEqual([5, expect.stringContaining("the list doesn't end: more than ")]);
   });
 
@@ -167,22 +160,16 @@ describe("a list that doesn't end", () => {
   });
 
   const wide = "x".repeat(50_000);
-  const called = (number: number, attemptedDate: string) => ({
-    id: `C${number}`,
-    messageId: `M${number}`,
-    status: "SUCCESS",
-    from: { mri: `${number}${wide}` },
-    callback: { id: demo.id, attemptedDate, statusCode: "200" },
-    attempts: [{ number: 1, attemptedDate, durationMs: 1, statusCode: 200, body: wide }],
-  });
+  const attemptedDate = new Date().toISOString();
+  const attempted = { status: "SUCCESS", callback: { id: demo.id, attemptedDate, statusCode: "200" } };
+  const attempts = [{ number: 1, attemptedDate, durationMs: 1, statusCode: 200, body: wide }];
 
   it.each([
-    ["calls follow", ["calls", "follow", "demo"]],
-    ["reconcile", ["reconcile", "demo", "--seen", "seen.txt", "--dry-run"]],
-  ])("is one of whcb %s", async (_, argv) => {
+    ["calls follow", ["calls", "follow", "demo"], { attempts }],
+    ["reconcile", ["reconcile", "demo", "--seen", "seen.txt", "--dry-run"], { from: { mri: wide } }],
+  ])("is one of whcb %s", async (_, argv, kept) => {
     writeFileSync(home.path("seen.txt"), "C1\n");
-    const now = new Date().toISOString();
-    const answer = demoWith(listOf((number) => called(number, now), 400));
+    const answer = demoWith(listOf((number) => ({ id: `C${number}`, messageId: `M${number}`, ...attempted, ...kept }), 400));
     const { code, stderr } = await whcb(argv, answer, LISTING_HEAP_MIB);
     expect([code, stderr]).toEqual([5, expect.stringContaining("the list doesn't end: more than ")]);
   });
@@ -195,6 +182,8 @@ describe("a list that doesn't end", () => {
     expect([code, output]).toEqual([5, expect.stringContaining("the list doesn't end: more than ")]);
   });
 
+  /** Their texts are half as large again as the heap. */
+  const LARGE_CALLS = 150;
   const SPACES = " ".repeat(500_000);
   const large = (number: number) => ({
     id: `C${number}`,
@@ -205,13 +194,13 @@ describe("a list that doesn't end", () => {
   });
 
   it("keeps of calls of a megabyte what a table shows", async () => {
-    const { code, output } = await whcbOnTerminal(["calls", "list", "demo", "--all"], demoWith(listOf(large, 5, 250)));
-    expect([code, output.slice(-100)]).toEqual([0, expect.stringContaining("250 calls of demo")]);
+    const { code, output } = await whcbOnTerminal(["calls", "list", "demo", "--all"], demoWith(listOf(large, 5, LARGE_CALLS)));
+    expect([code, output.slice(-100)]).toEqual([0, expect.stringContaining(`${LARGE_CALLS} calls of demo`)]);
   });
 
   it("keeps of calls of a megabyte what reconcile compares", async () => {
     writeFileSync(home.path("seen.txt"), "C1\n");
-    const answer = demoWith(listOf(large, 5, 250));
+    const answer = demoWith(listOf(large, 5, LARGE_CALLS));
     const { code, stderr } = await whcb(["reconcile", "demo", "--seen", "seen.txt", "--dry-run"], answer);
     expect([code, stderr]).toEqual([0, expect.stringContaining("nothing to reconcile")]);
   });
