@@ -3,9 +3,8 @@ import { findPgbouncer, NO_PGBOUNCER } from "./test/support/postgres/find-pgboun
 
 const POSTGRES = ["test/**/*postgres*.test.ts", "test/**/postgres/*.test.ts"];
 
-const UNIT = "test/unit/**/*.test.{ts,tsx}";
-/** All but a file that gives up the user of its process. */
-const IN_PROCESS = "test/{contract,integration,property}/**/!(store-permissions).test.ts";
+/** This file gives up the user of its process. */
+const ISOLATED = "test/integration/store-permissions.test.ts";
 
 const WITHOUT_POOLER = findPgbouncer(process.env) === null ? ["test/e2e/pooler-postgres.test.ts"] : [];
 if (WITHOUT_POOLER.length > 0) process.stderr.write(`The tests with a pooler were left out: ${NO_PGBOUNCER}.\n`);
@@ -16,6 +15,8 @@ export default defineConfig({
     pool: "forks",
     maxWorkers: 3,
     setupFiles: ["test/support/remove-temporary-folders.ts", "test/support/server/cheap-hashing.ts"],
+    // The next file in the same process needn't load everything again.
+    isolate: false,
     // These only end what hangs: on a loaded machine a test takes ten times as long.
     testTimeout: 120_000,
     hookTimeout: 120_000,
@@ -24,12 +25,11 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "whcb", include: ["test/**/*.test.{ts,tsx}"], exclude: [...POSTGRES, UNIT, IN_PROCESS] },
+        test: { name: "whcb", include: ["test/**/*.test.{ts,tsx}"], exclude: [...POSTGRES, ISOLATED] },
       },
       {
         extends: true,
-        // The next file in the same process needn't load everything again.
-        test: { name: "in-process", include: [UNIT, IN_PROCESS], exclude: POSTGRES, isolate: false },
+        test: { name: "isolated", include: [ISOLATED], isolate: true },
       },
       {
         extends: true,
