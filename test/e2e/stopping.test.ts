@@ -8,6 +8,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { callIdOf, HEADERS, ServedApi, USER_ENV } from "../support/process/served-api.js";
 import { eventually, Home } from "../support/process/whcb-process.js";
 
+/** Without the stop, a connection without whole headers is closed after 15 s, and an attempt after 60 s. */
+const LONGEST_STOP_MS = 14_000;
+
 let home: Home;
 
 beforeEach(() => {
@@ -87,7 +90,7 @@ describe("a first signal", () => {
     const closed = Promise.all([once(silent, "close"), once(half, "close")]);
     const began = performance.now();
     expect((await server.stop()).code).toBe(0);
-    expect(performance.now() - began).toBeLessThan(10_000);
+    expect(performance.now() - began).toBeLessThan(LONGEST_STOP_MS);
     await closed;
   });
 
@@ -133,7 +136,7 @@ describe("a second signal", () => {
     const began = performance.now();
     const { code, stderr } = await server.stop("SIGTERM");
     expect([code, stderr.includes("    at ")]).toEqual([130, false]);
-    expect(performance.now() - began).toBeLessThan(10_000);
+    expect(performance.now() - began).toBeLessThan(LONGEST_STOP_MS);
 
     await hanging.stop();
     const repaired = await home.listen(["--port", new URL(hanging.url).port]);
