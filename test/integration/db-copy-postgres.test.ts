@@ -4,7 +4,7 @@ import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { COPIED, NOT_COPIED } from "../../src/store/copy/copied-tables.js";
-import { openStore, type Store } from "../../src/store/open-store.js";
+import { migrateDatabase, openStore, type Store } from "../../src/store/open-store.js";
 import { lockDatabase } from "../../src/store/sqlite/open-sqlite.js";
 import { aCallback, accept, attempt, manyFailed, NOW } from "../contract/store-support.js";
 import { ACCEPTED, aResponse } from "../support/builders.js";
@@ -109,9 +109,9 @@ describe("db copy", () => {
   });
 
   it("goes on after kill -9, and can't be served before it is complete", async () => {
-    await fill(20_000);
+    await fill(8_000);
     const target = await newDatabase();
-    expect(await home.whcb(["db", "migrate"], { env: { WHCB_DB: target.url } })).toMatchObject({ code: 0 });
+    await migrateDatabase(target.url);
     const goOn = await holdCopyAt(7_000, target);
     const killed = home.start(["db", "copy", "--from", "x.db"], { env: { WHCB_DB: target.url } });
     const rowsCopied = async () => (await target.query<{ rows: number }>("SELECT count(*)::float8 AS rows FROM calls"))[0]?.rows;
@@ -124,7 +124,7 @@ describe("db copy", () => {
 
     const { code, stdout } = await copy(target, "-o", "json");
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({ resumed: true, rows: { calls: 20_002, attempts: 20_001 } });
+    expect(JSON.parse(stdout)).toMatchObject({ resumed: true, rows: { calls: 8_002, attempts: 8_001 } });
     await (await openTarget(target)).close();
     expect(await home.whcb(["db", "check"], { env: { WHCB_DB: target.url } })).toMatchObject({ code: 0 });
   });
@@ -222,7 +222,7 @@ describe("db copy", () => {
 
 /** All is copied and nothing compared: a trigger stands for the crash. */
 async function interruptAtTheEnd(target: TestDatabase): Promise<void> {
-  expect(await home.whcb(["db", "migrate"], { env: { WHCB_DB: target.url } })).toMatchObject({ code: 0 });
+  await migrateDatabase(target.url);
   await target.query(`
     CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''crashed''; END';
     CREATE TRIGGER refuse BEFORE DELETE ON settings FOR EACH ROW EXECUTE FUNCTION refuse()`);
