@@ -5,6 +5,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
+import { CliMachine } from "../support/cli/cli-service.js";
 import {
   type PlatformCall,
   type PlatformCallback,
@@ -19,6 +20,7 @@ import { type CountingEndpoint, countingEndpoint, type EndpointAnswer } from "..
 const DEMO = "528F17736481BA9A";
 
 let home: Home;
+let machine: CliMachine;
 let answer: (number: number) => EndpointAnswer;
 let endpoint: CountingEndpoint;
 let callbacks: PlatformCallback[];
@@ -28,6 +30,7 @@ let listening: Awaited<ReturnType<ScriptedPlatform["listen"]>>;
 
 beforeEach(async () => {
   home = new Home();
+  machine = new CliMachine({}, home.paths);
   answer = () => ({ status: 200 });
   endpoint = await countingEndpoint((_, number) => answer(number));
   callbacks = [];
@@ -47,7 +50,7 @@ function addDemo(calls: PlatformCall[], over: Partial<PlatformCallback> = {}): v
 }
 
 const env = () => ({ WHCB_URL: listening.url, WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" });
-const whcb = (...args: readonly string[]): Promise<Outcome> => home.whcb(args, { env: env() });
+const whcb = (...args: readonly string[]): Promise<Outcome> => machine.whcb(args, { env: env() });
 const statuses = (calls: readonly PlatformCall[]): string => [...new Set(calls.map(({ status }) => status))].sort().join(" ");
 const isMark = ({ method, path }: { readonly method: string; readonly path: string }) =>
   method === "PUT" && path.includes("/calls?");

@@ -24,7 +24,7 @@ const TO = "http://127.0.0.1:9/there?token=planted-elsewhere";
 
 const home = new Home();
 /** The commands of which only the text matters run in this process, on the same files. */
-const machine = new CliMachine({}, { config: home.path("config"), data: home.path("data") });
+const machine = new CliMachine({}, home.paths);
 let service: Running & { url: string };
 let failing: Running & { url: string };
 

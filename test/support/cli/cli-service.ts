@@ -28,7 +28,7 @@ export class CliMachine {
   readonly world: CliWorld;
   readonly #running = new Set<Background>();
 
-  /** `paths`: those of a machine on which other processes run. */
+  /** The paths may be those of a Home, whose processes run on the same files. */
   constructor(deps: Partial<CliDeps> = {}, paths = newCliWorld().paths) {
     this.world = { paths, deps: { ...realDeps(), openDatabase: (path) => openDatabaseAdmin(path, paths.data), ...deps } };
   }

@@ -52,6 +52,7 @@ function copyFiles(folder: string): void {
 /** A person's machine: settings, data and a working folder, and the processes started there. */
 export class Home {
   readonly folder = newTemporaryFolder("whcb-");
+  readonly paths = { config: this.path("config"), data: this.path("data") };
   readonly #running = new Set<Running>();
 
   path(...names: string[]): string {
@@ -82,8 +83,8 @@ export class Home {
       env: {
         PATH: process.env.PATH ?? "",
         HOME: this.folder,
-        WHCB_CONFIG_DIR: this.path("config"),
-        WHCB_DATA_DIR: this.path("data"),
+        WHCB_CONFIG_DIR: this.paths.config,
+        WHCB_DATA_DIR: this.paths.data,
         TZ: "UTC",
         // Tests list the files that commands leave.
         NODE_DISABLE_COMPILE_CACHE: "1",
@@ -168,12 +169,13 @@ export class Running {
 
 /** Asks again until the answer is as wanted; fails with the last one after `ms`. */
 export async function eventually<T>(ask: () => Promise<T>, isWanted: (answer: T) => boolean, ms = 60_000): Promise<T> {
-  const end = performance.now() + ms;
+  const began = performance.now();
   for (;;) {
     const answer = await ask();
     if (isWanted(answer)) return answer;
-    if (performance.now() > end) throw new Error(`still ${JSON.stringify(answer)}`);
+    const waitedMs = performance.now() - began;
+    if (waitedMs > ms) throw new Error(`still ${JSON.stringify(answer)}`);
     // `ask` may not wait for anything, and what it waits for needs the event loop.
-    await delay(10);
+    await delay(Math.min(Math.max(10, waitedMs / 10), 100));
   }
 }
