@@ -5,6 +5,7 @@ import { createServer, type Server } from "node:http";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { SPELLINGS } from "../support/attack/spellings.js";
+import { CliMachine } from "../support/cli/cli-service.js";
 import { eventually, Home } from "../support/process/whcb-process.js";
 
 /** The key begins with it and has it again, but not at its end, because the last four characters are shown. */
@@ -57,14 +58,15 @@ async function showAll(created: readonly string[], key: string): Promise<readonl
     JSON.stringify({ id: `CALL${index}`, responseMessage: { channel: "SMS", content: "hi" } }),
   );
   expect(await home.whcb(["trigger", "demo", "--file", "-"], { input: lines.join("\n") })).toMatchObject({ code: 0 });
-  const list = () => home.whcb(["calls", "list", "demo", "--failed", "--all", "-o", "ids"]);
+  const machine = new CliMachine({}, home.paths);
+  const list = () => machine.whcb(["calls", "list", "demo", "--failed", "--all", "-o", "ids"]);
   const { stdout } = await eventually(list, (listed) => listed.stdout.split("\n").length > spellings.length);
   await eventually(
     async () => readdirSync(home.folder).includes("mail") && readdirSync(home.path("mail")),
     (mails) => mails !== false && mails.some((name) => name.endsWith(".eml") && !name.startsWith(".")),
   );
   outputs.push(await home.whcb(["replay", "demo", "--failed", "--yes", "--verbose", "--max-failures", "100"]));
-  for (const id of stdout.trim().split("\n")) outputs.push(await home.whcb(["calls", "get", "demo", id, "-o", "json"]));
+  for (const id of stdout.trim().split("\n")) outputs.push(await machine.whcb(["calls", "get", "demo", id, "-o", "json"]));
   expect(outputs.at(-1)?.stdout).toContain("****");
   outputs.push(await service.stop());
   return outputs.map((output) => output.stdout + output.stderr);

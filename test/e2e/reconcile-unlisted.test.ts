@@ -2,18 +2,17 @@
  * A message has a reply that was delivered and one that never arrived. The delivered one can't be compared any more, so what the receiver
  * has of it must not mark the other.
  */
-import { randomBytes } from "node:crypto";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { openStore } from "../../src/store/open-store.js";
+import { CliMachine } from "../support/cli/cli-service.js";
+import { apiOf } from "../support/process/served-api.js";
 import { eventually, Home } from "../support/process/whcb-process.js";
 import { type CountingEndpoint, countingEndpoint } from "../support/replay/replay-desk.js";
-import { idsOf, works } from "../support/replay/replay-outage.js";
+import { works } from "../support/replay/replay-outage.js";
 
 const DAY_MS = 86_400_000;
-const secretKey = randomBytes(32);
-const WHCB_SECRET_KEY = secretKey.toString("base64");
 
 const reply = (id: string, mobile: string) => ({
   id,
@@ -32,13 +31,14 @@ let endpoint: CountingEndpoint;
 beforeEach(async () => {
   home = new Home();
   endpoint = await countingEndpoint((id) => ({ status: id === "delivered" ? 200 : 503 }));
-  const serving = await home.serve(["--no-endpoint-check", "--log-level", "warn"], { env: { WHCB_SECRET_KEY } });
+  const serving = await home.serve(["--no-endpoint-check", "--log-level", "warn"]);
   await works(home, ["callbacks", "create", "--name", "demo", "--url", endpoint.url, "--email", "ops@example.com"]);
   writeFileSync(home.path("calls.ndjson"), [DELIVERED, MISSED].map((call) => JSON.stringify(call)).join("\n"));
   await works(home, ["trigger", "demo", "--file", home.path("calls.ndjson")]);
+  const api = apiOf(home);
   await eventually(
-    () => idsOf(home, ["calls", "list", "demo", "--all"]),
-    (ids) => ids.length === 2,
+    () => Promise.all([api.count("demo", "SUCCESS"), api.count("demo", "FAILED")]),
+    (counts) => counts.every((count) => count === 1),
   );
   await serving.stop();
 });
@@ -50,8 +50,9 @@ afterEach(async () => {
 
 /** Returns how many calls a list makes seen, and which it leaves open. */
 async function reconcile(list: string, ...flags: readonly string[]) {
-  const env = { WHCB_URL: home.path("x.db"), WHCB_SECRET_KEY };
-  const { stdout } = await home.whcb(["reconcile", "demo", "--seen", "-", "-o", "json", ...flags], { input: list, env });
+  const env = { WHCB_URL: home.path("x.db") };
+  const argv = ["reconcile", "demo", "--seen", "-", "-o", "json", ...flags];
+  const { stdout } = await new CliMachine({}, home.paths).whcb(argv, { stdin: list, env });
   const { seen, ambiguous, counts } = JSON.parse(stdout);
   return { seen: seen ?? counts.seen, ambiguous: ambiguous.map(({ id }: { readonly id: string }) => id) };
 }
@@ -59,6 +60,7 @@ async function reconcile(list: string, ...flags: readonly string[]) {
 const OPEN = { seen: 0, ambiguous: ["missed"] };
 
 it("was removed after its retention: a message id doesn't tell which reply is meant", async () => {
+  const secretKey = Buffer.from(readFileSync(home.path("x.db.key"), "utf8"), "base64");
   const store = await openStore({ url: home.path("x.db"), clock: systemClock, secretKey });
   expect(await store.retention.purgeExpired(Date.now() + 31 * DAY_MS, 500)).toBe(1);
   await store.close();

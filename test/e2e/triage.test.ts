@@ -1,6 +1,7 @@
 /** `whcb triage` runs in real terminals, on an outage with two causes. */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { apiOf } from "../support/process/served-api.js";
 import { CTRL_C, DOWN, ENTER, ESCAPE, Terminal, type TerminalOptions } from "../support/process/terminal.js";
 import { eventually, Home, type Running } from "../support/process/whcb-process.js";
 
@@ -39,12 +40,12 @@ class Outage {
   }
 
   async #fail(count: number): Promise<void> {
-    const before = (await this.failed()).length;
+    const api = apiOf(this.home);
+    const before = await api.count("demo", "FAILED");
     await this.home.whcb(["trigger", "demo", "-n", String(count)]);
     await eventually(
-      () => this.failed("--status-code", "5xx"),
-      (ids) => ids.length === before + count,
-      60_000,
+      () => api.count("demo", "FAILED"),
+      (failed) => failed === before + count,
     );
   }
 }
