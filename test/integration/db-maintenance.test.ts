@@ -2,17 +2,13 @@
 import { copyFileSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { LATEST_VERSION } from "../../src/store/sqlite/migration-steps.js";
 import { lockDatabase } from "../../src/store/sqlite/open-sqlite.js";
 import { mayTroubleDisks, SmallDisk } from "../support/process/troubled-disk.js";
 import { Home, REPOSITORY } from "../support/process/whcb-process.js";
 
 let home: Home;
-beforeEach(() => {
-  home = new Home();
-});
-afterEach(() => home.leave());
 
 const backUp = (...args: readonly string[]) => home.whcb(["db", "backup", "--db", home.path("x.db"), ...args]);
 
@@ -34,8 +30,13 @@ function countsIn(file: string): unknown {
 }
 
 describe("db backup", () => {
-  it("copies one state of a database that a service writes", async () => {
+  beforeAll(async () => {
+    home = new Home();
     await serveWithCalls(500);
+  });
+  afterAll(() => home.leave());
+
+  it("copies one state of a database that a service writes", async () => {
     const writing = home.whcb(["trigger", "demo", "-n", "1000"]);
     const { code, stdout, stderr } = await backUp("copy.db", "-o", "json");
     await writing;
@@ -56,7 +57,6 @@ describe("db backup", () => {
   });
 
   it("leaves nothing of a file that can't be written", async () => {
-    await serveWithCalls(500);
     mkdirSync(home.path("backups"));
     const args = ["db", "backup", "--db", home.path("x.db"), home.path("backups", "copy.db")];
     const failed = await home.whcb(args, { longestFileKiB: 64 });
@@ -65,7 +65,6 @@ describe("db backup", () => {
   });
 
   it.skipIf(!mayTroubleDisks)("says that the disk of the backup is full", async () => {
-    await serveWithCalls(500);
     const disk = SmallDisk.mount(home.path("disk"), 1);
     try {
       disk.fill(10);
@@ -90,7 +89,11 @@ describe("db backup", () => {
 describe("a database of version 0.1.0", () => {
   const db = (command: string, ...args: readonly string[]) => home.whcb(["db", command, "--db", home.path("x.db"), ...args]);
 
-  beforeEach(() => copyFileSync(join(REPOSITORY, "test/fixtures/0.1.0/whcb.db"), home.path("x.db")));
+  beforeEach(() => {
+    home = new Home();
+    copyFileSync(join(REPOSITORY, "test/fixtures/0.1.0/whcb.db"), home.path("x.db"));
+  });
+  afterEach(() => home.leave());
 
   it("is backed up as it is, migrated once, and then checked", async () => {
     expect(await db("backup", "old.db")).toMatchObject({ code: 0 });
