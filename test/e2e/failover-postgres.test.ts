@@ -116,4 +116,4 @@ it("a standby that lacks the last transactions: what it accepts is sent, and get
   expect(await api.list(String(hanging), "SUCCESS")).toMatchObject([{ id: held[0], attemptCount: 1 }, { attemptCount: 1 }]);
   await node.says(/The database was replaced by a standby or a backup/);
   expect((await node.stop()).code).toBe(0);
-}, 60_000);
+});

@@ -1,10 +1,8 @@
 /** What a command says where better-sqlite3 can't be loaded: it is left out, of the other version, without its binary, or built for another Node. */
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, it, vi } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { copyWithoutDriver, Home, REPOSITORY } from "../support/process/whcb-process.js";
-
-vi.setConfig({ testTimeout: 90_000 });
 
 const home = new Home();
 const MODULE = "better-sqlite3, the native module for SQLite,";

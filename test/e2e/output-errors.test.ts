@@ -5,10 +5,8 @@ import { closeSync, constants, openSync, statSync, writeSync } from "node:fs";
 import { Socket } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { afterAll, beforeAll, describe, expect, it, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
 import { Home, REPOSITORY } from "../support/process/whcb-process.js";
-
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
 const home = new Home();
 

@@ -1,9 +1,7 @@
 /** The lock file of a database is removed while it is served, as a file that looks left behind. */
 import { rmSync } from "node:fs";
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, expect, it } from "vitest";
 import { Home } from "../support/process/whcb-process.js";
-
-vi.setConfig({ testTimeout: 60_000 });
 
 let home: Home;
 

@@ -14,9 +14,7 @@ beforeEach(() => {
 
 afterEach(() => home.leave());
 
-it("stops; what is sent or accepted after the change is neither at the old URL nor marked, until the user says so", {
-  timeout: 60_000,
-}, async () => {
+it("stops; what is sent or accepted after the change is neither at the old URL nor marked, until the user says so", async () => {
   const outage = await replayOutage(home, CALLS);
   const moved = await countingEndpoint();
   try {

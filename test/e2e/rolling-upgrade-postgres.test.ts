@@ -1,5 +1,5 @@
 /** Two releases on one PostgreSQL database, as processes: this one and a newer one. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { LATEST_VERSION } from "../../src/store/postgres/postgres-migrations.js";
 import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
 import { newerWhcb } from "../support/process/newer-whcb.js";
@@ -8,8 +8,6 @@ import { BIN, eventually, Home, type Running } from "../support/process/whcb-pro
 
 const ADDED = "CREATE TABLE labels (callback_key bigint PRIMARY KEY, label text); ALTER TABLE calls ADD COLUMN label text";
 const WARNING = /"msg":"A newer whcb has migrated the database[^"]*"/g;
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
 
 let home: Home;
 let database: TestDatabase;

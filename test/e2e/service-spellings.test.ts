@@ -1,8 +1,6 @@
 /** One service can be named in several ways. A replay sends what the service itself would send. */
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, expect, it } from "vitest";
 import { eventually, Home } from "../support/process/whcb-process.js";
-
-vi.setConfig({ testTimeout: 60_000 });
 
 let home: Home;
 

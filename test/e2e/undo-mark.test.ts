@@ -15,7 +15,7 @@ afterEach(() => home.leave());
 const markAll = async (): Promise<string> =>
   JSON.parse(await works(home, ["mark-success", "demo", "--failed", "--yes", "-o", "json"])).runId;
 
-it("undoes a run once: what another run marks later stays SUCCESS", { timeout: 60_000 }, async () => {
+it("undoes a run once: what another run marks later stays SUCCESS", async () => {
   const outage = await replayOutage(home, 1);
   try {
     const run = await markAll();
@@ -32,7 +32,7 @@ it("undoes a run once: what another run marks later stays SUCCESS", { timeout: 6
   }
 });
 
-it("leaves a call whose attempt was in flight when it was marked, and was accepted", { timeout: 60_000 }, async () => {
+it("leaves a call whose attempt was in flight when it was marked, and was accepted", async () => {
   const events = new EventTarget();
   const released = once(events, "released").then(() => undefined);
   const outage = await replayOutage(home, 2, () => ({ status: 200, after: released }));
@@ -56,7 +56,7 @@ it("leaves a call whose attempt was in flight when it was marked, and was accept
   }
 });
 
-it("leaves a call that another run has marked since", { timeout: 60_000 }, async () => {
+it("leaves a call that another run has marked since", async () => {
   const outage = await replayOutage(home, 2);
   try {
     const [again = "", other = ""] = outage.callIds;
@@ -70,7 +70,7 @@ it("leaves a call that another run has marked since", { timeout: 60_000 }, async
   }
 });
 
-it("waits for a run that is sending the calls: what that delivers stays SUCCESS", { timeout: 60_000 }, async () => {
+it("waits for a run that is sending the calls: what that delivers stays SUCCESS", async () => {
   const events = new EventTarget();
   const released = once(events, "released").then(() => undefined);
   const outage = await replayOutage(home, 3, () => ({ status: 200, after: released }));

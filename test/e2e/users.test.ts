@@ -132,6 +132,6 @@ it("a running service rejects a removed user and the tokens of a changed passwor
   const began = performance.now();
   await eventually(state, (statuses) => JSON.stringify(statuses) === JSON.stringify(gone));
   // A loaded machine needs time for the requests. If the key were cached for a minute, it would take 60 s.
-  expect(performance.now() - began).toBeLessThan(10_000);
+  expect(performance.now() - began).toBeLessThan(30_000);
   expect(await logIn(url, { ...eve, password: "a new password" })).toBe(200);
 });

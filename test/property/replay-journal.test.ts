@@ -206,9 +206,7 @@ async function mistakesOf(seed: number): Promise<readonly string[]> {
   }
 }
 
-it("killed after any line: what left without an outcome is unknown, and what never left is hardly ever", {
-  timeout: 120_000,
-}, async () => {
+it("killed after any line: what left without an outcome is unknown, and what never left is hardly ever", async () => {
   const holds = fc.asyncProperty(fc.integer({ min: 0 }), async (seed) => {
     expect(await mistakesOf(seed)).toEqual([]);
   });

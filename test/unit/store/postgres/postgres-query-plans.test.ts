@@ -106,7 +106,7 @@ const sorted: readonly PlannedQuery[] = [
 describe.each(["without statistics", "with statistics"])("query plans %s", (statistics) => {
   beforeAll(async () => {
     if (statistics === "with statistics") await analyze();
-  }, 60_000);
+  });
 
   itUsesIndexes(usual, plansOf, isCostly);
   itUsesIndexes(sorted, plansOf, isScan);
