@@ -22,17 +22,11 @@ afterAll(() => home.leave());
 const COMMANDS: readonly (readonly string[])[] = [
   ["--version"],
   ["--help"],
-  ["help", "exit-codes"],
   ["completion", "bash"],
   ["config", "get"],
-  ["config", "path"],
-  ["profiles", "list"],
   ["status"],
-  ["status", "-o", "json"],
   ["check", "-o", "json", "--max-failed", "1000"],
-  ["callbacks", "get", "demo"],
   ["replay", "demo", "--failed", "--dry-run"],
-  ["mark-success", "demo", "--failed", "--dry-run"],
   ...["table", "json", "ndjson", "csv", "ids"].map((format) => ["calls", "list", "demo", "--all", "-o", format]),
 ];
 
