@@ -48,7 +48,7 @@ afterEach(async () => {
   endpoint.close();
 });
 
-/** All that commands print while the endpoint rejects a call for each spelling, and a replay of them. */
+/** Returns all that commands print while the endpoint rejects a call for each spelling, and a replay of them. */
 async function showAll(created: readonly string[], key: string): Promise<readonly string[]> {
   const service = await home.serve();
   const options = ["--name", "demo", "--email", "ops@example.com", ...created];

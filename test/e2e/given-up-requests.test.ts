@@ -39,6 +39,6 @@ it.each([
   socket[giveUp]();
   await isGivenUp;
   server.child.kill("SIGCONT");
-  // Answered after it on other connections.
+  // The service answers these after it, on other connections.
   for (let round = 0; round < 3; round += 1) expect((await api.list(id, "FAILED")).length).toBe(1);
 });

@@ -99,7 +99,7 @@ function cpuMsOf({ child: { pid, exitCode, signalCode } }: Running): number | nu
   if (exitCode !== null || signalCode !== null) return null;
   const [, fields = ""] = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ");
   const [user, system] = fields.split(" ").slice(11, 13);
-  // In hundredths of a second.
+  // Linux counts hundredths of a second.
   return 10 * (Number(user) + Number(system));
 }
 

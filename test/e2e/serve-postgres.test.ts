@@ -29,7 +29,7 @@ async function serve(home: Home, env: Readonly<Record<string, string>> = {}, fla
   return { server, api: new ServedApi(url) };
 }
 
-/** Both started at once, with one secret key. */
+/** Starts both at once, with one secret key. */
 function serveTwo(flags: readonly string[] = []) {
   return Promise.all(homes.map((home) => serve(home, SECRET, flags)));
 }

@@ -89,7 +89,7 @@ const CORRUPT: Trouble = {
   },
 };
 
-/** All but the first page, in place. */
+/** Overwrites all but the first page in place. */
 function overwrite(file: string, pages: Uint8Array): void {
   const opened = openSync(file, "r+");
   writeSync(opened, pages, 0, pages.length, 4_096);

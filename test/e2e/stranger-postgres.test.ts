@@ -6,7 +6,7 @@ import { createDatabase, type TestDatabase } from "../support/postgres/databases
 import { callIdOf, ServedApi, USER_ENV } from "../support/process/served-api.js";
 import { eventually, Home } from "../support/process/whcb-process.js";
 
-/** Earlier builds migrated and joined under these. */
+/** Earlier builds held these while they migrated and joined. */
 const ADVISORY_LOCKS = [0x77_68_63_62, 0x77_68_63_6e];
 const MODES = [
   "ACCESS SHARE",

@@ -72,7 +72,7 @@ function rewriteJournal(from: RegExp, to: string): void {
   writeFileSync(journalPath(), journal().replace(from, to));
 }
 
-/** The words that a shell passes on. */
+/** Returns the words that a shell makes of a line. */
 function pasted(line: string, env: Readonly<Record<string, string>>): readonly string[] {
   const [, rest = ""] = /^\S+ (.*)$/s.exec(line) ?? [];
   return spawnSync("bash", ["-c", `printf '%s\\0' ${rest}`], { env, encoding: "utf8" })

@@ -8,15 +8,15 @@ export interface GuessHeaders {
 }
 
 export interface GuessChoices {
-  /** A valid one, or a guess too. */
+  /** The key is valid, or is guessed too. */
   readonly apiKey: string | ((guess: number) => string);
   readonly guesses?: number;
   readonly atOnce?: number;
-  /** X-Forwarded-For of a guess. */
+  /** Returns the X-Forwarded-For of a guess. */
   readonly forwardedFor?: (guess: number) => string;
 }
 
-/** `login` resolves to the status. How many guesses got each status. */
+/** Counts how many guesses got each status, to which `login` resolves. */
 export async function guessPasswords(
   login: (headers: GuessHeaders) => Promise<number>,
   { apiKey, guesses = 100, atOnce = 4, forwardedFor }: GuessChoices,

@@ -116,7 +116,7 @@ class Rehearsal {
   }
 }
 
-/** `it`, with one rehearsal for all tests of a file. */
+/** Gives all tests of a file one rehearsal. */
 export const it = test
   .extend("serveArgs", { scope: "file" }, (): readonly string[] => [])
   .extend("rehearsal", { scope: "file" }, async ({ serveArgs }, { onCleanup }) => {

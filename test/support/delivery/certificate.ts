@@ -9,7 +9,7 @@ export interface Certificate {
   readonly cert: string;
 }
 
-/** Signed by itself, for the names given (`DNS:localhost`, `IP:127.0.0.1`), valid for a day. Needs openssl. */
+/** Makes a self-signed certificate for the names (`DNS:localhost`, `IP:127.0.0.1`) that is valid for a day. It needs openssl. */
 export function selfSignedCertificate(...names: readonly string[]): Certificate {
   return createCertificate(["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"], names);
 }

@@ -10,7 +10,7 @@ import { HOUR, MINUTE } from "./simulation.js";
 
 export const POLICY = { intervalMs: 5 * MINUTE, windowMs: HOUR, jitter: false };
 export const RULES = { policy: POLICY, maxInFlight: 64 };
-/** Now, by both clocks. */
+/** Both clocks show this time. */
 export const AT = { ...RULES, now: 10 * MINUTE, monotonicMs: 10 * MINUTE, random: seededRandom(1) };
 export const AN_OUTAGE: OpenOutage = { id: "OLD", startedAt: 9 * MINUTE, failedCalls: 1, quietSince: null };
 

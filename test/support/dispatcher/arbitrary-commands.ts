@@ -68,7 +68,7 @@ export const anyCommandOrJump = fc.oneof(
   { weight: 12, arbitrary: anyCommand },
   { weight: 1, arbitrary: fc.record({ act: fc.constant("jump"), ms: jump }) as fc.Arbitrary<Command> },
 );
-/** Mostly outages whose calls a client replays, and new responses. */
+/** Most are outages whose calls a client replays, and new responses. */
 export const outageOrReplay: fc.Arbitrary<Command> = fc.oneof(
   { weight: 5, arbitrary: fc.record({ act: fc.constant("accept"), callback: retried, count: fc.constantFrom(1, 5, 12, 40) }) },
   { weight: 5, arbitrary: clientReplay.map((replay) => ({ ...replay, callback: 0 })) },

@@ -10,7 +10,7 @@ import type { DispatchModel, ModelCall, ModelCallback } from "./dispatch-model.j
 const LONGEST_REQUEST_MS = 60_000;
 const ALL = { limit: 10_000, offset: 0 };
 
-/** `isThorough`: the attempts, too, which only ever become more. */
+/** A thorough check compares the attempts too, which only become more. */
 export async function checkSettled(store: Store, model: DispatchModel, now: number, isThorough = false): Promise<string[]> {
   const broken = model.violations.splice(0);
   const mails = await store.mails.fetchQueued(Number.MAX_SAFE_INTEGER, 10_000);
@@ -40,7 +40,7 @@ async function checkCounts(store: Store, callbackId: string, stored: ReadonlyMap
   return isTrue ? [] : [`I9 counts ${JSON.stringify({ counts, rows, failures })}`];
 }
 
-/** I1, I6 and rules 2 to 7. */
+/** Checks I1, I6 and rules 2 to 7. */
 function differences(
   call: ModelCall,
   stored: Call | undefined,

@@ -23,7 +23,7 @@ export interface ModelCall {
   pacedFrom: number | null;
   /** When it last began to fail: in an attempt, or by being held. */
   lastFailedAt: number | null;
-  /** A switch made it due before its own turn. */
+  /** Retries were switched on, so it is due before its scheduled retry. */
   isDueNow: boolean;
   isHeld: boolean;
   /** A user marked it FAILED: it takes no part in rule 7 until it is replayed. */
@@ -286,7 +286,7 @@ export class DispatchModel implements Watcher {
     return false;
   }
 
-  /** Rule 11. */
+  /** Rule 11 says when. */
   #isPaced(call: ModelCall, repairedAt: number, at: number): boolean {
     return at >= this.mayBeginAt(call, repairedAt);
   }

@@ -30,7 +30,7 @@ export class ModelEndpoint {
   #repairedAt = Number.NEGATIVE_INFINITY;
   #probeMayGoAt = 0;
   #probeStepMs = FIRST_STEP_MS;
-  /** The last one, or when it went down. */
+  /** When the last probe began, or when the endpoint went down. */
   #probeBeganAt = 0;
   #replayProbeAt = Number.NEGATIVE_INFINITY;
   #downSince = Number.POSITIVE_INFINITY;
@@ -144,7 +144,7 @@ export class ModelEndpoint {
     this.#leftDownAt = Number.POSITIVE_INFINITY;
   }
 
-  /** I5: ten requests a round, rounds an interval apart, one probe a back-off step. */
+  /** I5 allows ten requests a round, a round an interval, and one probe a back-off step. */
   #checkClock({ cause, startedAt }: Attempt): void {
     if (cause === "probe") {
       if (startedAt < this.#probeMayGoAt) this.#broken(`I5 a probe ${this.#probeMayGoAt - startedAt} ms early`);

@@ -31,12 +31,12 @@ export interface Sent {
   readonly callbackId: string;
   readonly callId: string;
   readonly url: string;
-  /** Set when the answer came; never, where the process died first. */
+  /** It is set when the answer comes, so never if the process died first. */
   endedAt: number | null;
   accepted: boolean | null;
 }
 
-/** The store, with every call of the dispatcher's going through `around`: "outcomes.commit". */
+/** Wraps the store so that `around` gets every call of the dispatcher's, by a name such as "outcomes.commit". */
 export function watchStore(
   store: Store,
   around: (method: string, args: readonly unknown[], work: () => Promise<unknown>) => Promise<unknown>,
@@ -80,7 +80,7 @@ export interface SimulationOptions {
   readonly policy?: RetryPolicy;
   readonly limits?: Partial<DispatchLimits>;
   readonly url?: string;
-  /** An open one. Default: a new one at `url`. */
+  /** An open store. A new one is opened at `url` if none is given. */
   readonly store?: Store;
   /** These receivers are told of outages. */
   readonly notices?: Omit<QueuedNotices, "at">;
@@ -158,7 +158,7 @@ export class Simulation {
     this.dispatcher.changed(callback.id);
   }
 
-  /** A client's attempts. */
+  /** Reports a client's attempts. */
   async report(callback: Callback, callIds: readonly string[], startedAt: number, result: DeliveryResult): Promise<void> {
     this.#reports += 1;
     // Two that are the same are one.
@@ -167,7 +167,7 @@ export class Simulation {
     await this.store.calls.recordReplays(callback.id, replays, this.clock.now());
   }
 
-  /** All of the callback's. */
+  /** Cancels all replays of the callback. */
   async cancelReplays(callback: Callback): Promise<void> {
     const begunCalls = () => this.dispatcher.begunCalls(callback.id);
     for (let index = 1; index <= this.#replays; index++) {

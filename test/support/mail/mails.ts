@@ -16,7 +16,7 @@ export function aMail(over: Partial<Mail> = {}): Mail {
   };
 }
 
-/** aMail() from whcb@example.com, byte for byte. */
+/** What aMail() from whcb@example.com is, byte for byte. */
 export const AS_RECEIVED = [
   "Auto-Submitted: auto-generated",
   "X-Auto-Response-Suppress: All",
@@ -35,7 +35,7 @@ export const AS_RECEIVED = [
   "",
 ].join("\r\n");
 
-/** The message of its `unavailable`; "none" if it succeeds. */
+/** Returns the message of its `unavailable`, or "none" if it succeeds. */
 export async function failureOf(sending: Promise<void>): Promise<string> {
   try {
     await sending;

@@ -50,7 +50,7 @@ export function isSigned({ headers, body }: ReceivedNotice, secret = NOTIFY_SECR
   return String(headers["webhook-signature"]).split(" ").includes(expected);
 }
 
-/** "outage.began demo". */
+/** Returns a title such as "outage.began demo". */
 export function titleOf({ body }: ReceivedNotice): string {
   const { type, data } = JSON.parse(body);
   return `${type} ${data.callbackName}`;

@@ -9,12 +9,12 @@ export type Values = Readonly<Record<string, string | number | boolean>>;
 
 const FOLDER = join(import.meta.dirname, "..", "..", "fixtures", "platform");
 
-/** The `answer` of a JSON file. */
+/** Reads the `answer` of a JSON file. */
 export function recordedJson(file: string): unknown {
   return JSON.parse(readFileSync(join(FOLDER, `${file}.json`), "utf8")).answer;
 }
 
-/** An XML file without the comment that names its source. */
+/** Reads an XML file without the comment that names its source. */
 export function recordedXml(file: string): string {
   return readFileSync(join(FOLDER, `${file}.xml`), "utf8").replace(/^<!--.*?-->\n/s, "");
 }

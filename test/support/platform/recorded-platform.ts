@@ -52,7 +52,7 @@ export interface RecordedRequest {
 
 export interface RecordedPlatform {
   readonly url: string;
-  /** All so far. */
+  /** All requests so far. */
   readonly requests: readonly RecordedRequest[];
   close(): Promise<void>;
 }
@@ -228,7 +228,7 @@ class PlatformState {
     return json(200, { status, [name]: items, link }, { "content-type": `application/vnd.whispir.${mediaOf(name)}-v1+json` });
   }
 
-  /** `?id=A&id=B`, all or none. */
+  /** Marks all calls of `?id=A&id=B`, or none. */
   #mark(callback: RecordedCallback, url: URL, body: string): Answer {
     const ids = url.searchParams.getAll("id");
     if (ids.length === 0 || ids.length > LIMITS.idsPerMark) return failure("unprocessable", "id");
@@ -245,7 +245,7 @@ class PlatformState {
 
 const mediaOf = (list: "callbacks" | "calls") => (list === "calls" ? "api-call" : "api-callback");
 
-/** The platform's own formats only; XML without an Accept. */
+/** The platform takes only its own formats, and answers with XML without an Accept. */
 function formatOf(accept: string | undefined): Format | null {
   if (accept === undefined || accept === "*/*") return "xml";
   const known = /application\/(?:vnd\.whispir\.api-call(?:back)?-v1\+)?(json|xml)/.exec(accept);
@@ -269,7 +269,7 @@ async function readBody(incoming: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString("utf8");
 }
 
-/** Newest first, a minute apart, all FAILED with 500. */
+/** Makes calls that are all FAILED with 500, a minute apart, the newest first. */
 export function recordedCalls(count: number): RecordedCall[] {
   return Array.from({ length: count }, (_, number) => ({ number, status: "FAILED" as const }));
 }
@@ -316,7 +316,7 @@ function callValues({ number, status }: RecordedCall, callback: RecordedCallback
   };
 }
 
-/** dd/MM/yy HH:mm */
+/** Formats a date as dd/MM/yy HH:mm. */
 function shortDate(at: Date): string {
   const [date = "", time = ""] = at.toISOString().split("T");
   return `${date.slice(2).split("-").reverse().join("/")} ${time.slice(0, 5)}`;

@@ -22,7 +22,7 @@ export interface PlatformCallback {
   readonly url: string;
   /** It is null if the service doesn't return it. */
   readonly key: string | null;
-  /** What a GET by id returns beside id, name and url. Default: every setting, the key as above. */
+  /** What a GET by id returns beside id, name and url. The default is every setting, with the key as above. */
   readonly settings?: Readonly<Record<string, unknown>>;
   readonly calls: PlatformCall[];
 }
@@ -56,7 +56,7 @@ export interface ScriptedPlatform {
   /** Makes lists ignore `status` from now on, as some services ignore a filter that they don't know. */
   ignoreFilters(): void;
   transport(): Transport;
-  /** Over a real socket, on loopback. */
+  /** Listens on a real socket, on loopback. */
   listen(): Promise<{ readonly url: string; close(): Promise<void> }>;
 }
 
@@ -233,7 +233,7 @@ export function platformCalls(
   }));
 }
 
-/** 32 hex digits, well mixed, none of which looks like a time. */
+/** Makes ids of 32 well mixed hex digits, none of which looks like a time. */
 export function platformId(index: number): string {
   const mixed = (Math.imul(index + 1, 0x9e3779b1) >>> 0).toString(16).padStart(8, "0");
   return `${mixed}0000${index.toString(16).padStart(20, "0")}`.toUpperCase();

@@ -8,7 +8,7 @@ import type { TestDatabase } from "./databases.js";
 
 const STORE = join(import.meta.dirname, "..", "..", "..", "src", "store");
 
-/** Those of the columns and values of whcb's statements. */
+/** whcb's columns and values have these types. */
 const TYPES =
   "bool,int4,int8,float8,numeric,text,varchar,name,bytea,json,oid,interval,timestamptz,pg_snapshot,xid8,text[],int8[]";
 /** These are functions with three arguments. */

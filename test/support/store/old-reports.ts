@@ -29,7 +29,7 @@ const CALLS: Readonly<Record<string, OldCall>> = {
   "blank, and delivered": { status: "SUCCESS", attemptedAt: 10, response: BLANK, outcomes: [OWN(10)] },
 };
 
-/** One statement after the other, on either database. */
+/** They run one after the other, on either database. */
 export const INSERT_OLD_CALLS: readonly string[] = Object.entries(CALLS).flatMap(([id, call], index) => [
   `INSERT INTO calls (seq, id, callback_key, accepted_at, status, attempt_count, attempted_at, status_code, status_message, due_at, due_cause,
     failed_in_recovery, changed_at, message_id, channel, response) VALUES (${index}, '${id}', 1, 1, '${call.status ?? "FAILED"}',

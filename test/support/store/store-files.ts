@@ -7,7 +7,7 @@ import { systemClock } from "../../../src/platform/clock.js";
 import { type OpenStoreOptions, openStore, type Store } from "../../../src/store/open-store.js";
 
 export interface StoreFiles {
-  /** A path in a new folder. */
+  /** Returns a path in a new folder. */
   path(name?: string): string;
   open(path: string, over?: Partial<OpenStoreOptions>): Promise<Store>;
 }

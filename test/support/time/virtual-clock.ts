@@ -39,7 +39,7 @@ export class VirtualClock implements Clock {
     return this.#sleep(Number.POSITIVE_INFINITY, this.#monotonic + ms);
   }
 
-  /** The earliest instant that anything sleeps until; null: nothing sleeps. */
+  /** The earliest instant that anything sleeps until, or null if nothing sleeps. */
   get nextWakeAt(): number | null {
     let next: number | null = null;
     for (const { at, monotonicAt } of this.#sleepers) {
