@@ -15,7 +15,7 @@ afterEach(() => home.leave());
 
 it("loses nothing, repeats little and writes one e-mail per outage when it is killed again and again", async () => {
   const random = seededRandom(4);
-  const figures = await killRun(home, { kills: 5, endpoints: ["ok", "flaky", "down"], batch: 10, unit: () => random.fraction() });
+  const figures = await killRun(home, { kills: 5, endpoints: ["ok", "flaky", "down"], batch: 10, random });
   expectKillRules(figures);
   expect(figures.kills).toBe(5);
 });

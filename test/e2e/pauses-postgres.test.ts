@@ -13,8 +13,7 @@ it(`fails and repeats no call when a node is stopped for less than its lease (se
   const home = new Home();
   try {
     const random = seededRandom(SEED);
-    const unit = () => random.fraction();
-    const figures = await pauseRun(home, { pauses: 1, pause: stopFor(6_000), calls: 100, unit, database: url });
+    const figures = await pauseRun(home, { pauses: 1, pause: stopFor(6_000), calls: 100, random, database: url });
     expectRunRules(figures, 0);
     expect(figures.mails).toEqual([]);
   } finally {

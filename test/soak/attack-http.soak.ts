@@ -215,7 +215,7 @@ it("an address guesses API keys", async () => {
   const correct = [await login(CORRECT), elsewhere];
   show("key guesses", { guesses, correct });
   expect([guesses[403], correct]).toEqual([undefined, [200, 200]]);
-  // 20 at once, then one in three seconds.
+  // 20 are allowed at once, then one in three seconds.
   expect(guesses[401]).toBeLessThan(60);
 });
 

@@ -18,7 +18,7 @@ const endpoints = Number(process.env.SOAK_ENDPOINTS ?? 10);
 const allowedMiB = Number(process.env.SOAK_MIB ?? 512);
 const seed = Number(process.env.SOAK_SEED ?? 1);
 const KILLS = 3;
-const RECEIVER = join(import.meta.dirname, "..", "support", "process", "ledger-receiver.mjs");
+const RECEIVER = join(import.meta.dirname, "..", "support", "process", "logging-receiver.mjs");
 const LONG_MS = 1_200_000;
 /** A kill may make what is in flight at an endpoint, and one group of outcomes, be sent again. */
 const MOST_REPEATS_A_KILL = 64 + 512;
@@ -32,8 +32,8 @@ interface Target {
 it(`delivers ${calls} responses of ${bytes} bytes to ${endpoints} endpoints, half of which hang, in ${allowedMiB} MiB`, async () => {
   const home = new Home();
   const random = seededRandom(seed);
-  const ledger = home.path("ledger");
-  const receiver = spawn(process.execPath, [RECEIVER, ledger], { stdio: ["ignore", "pipe", "inherit"] });
+  const requestLog = home.path("requests");
+  const receiver = spawn(process.execPath, [RECEIVER, requestLog], { stdio: ["ignore", "pipe", "inherit"] });
   const peaksMiB: number[] = [];
   const startedAt = performance.now();
   try {
@@ -75,7 +75,7 @@ it(`delivers ${calls} responses of ${bytes} bytes to ${endpoints} endpoints, hal
     const { code, stderr } = await server.stop();
     expect(code, stderr).toBe(0);
 
-    const delivered = deliveries(ledger);
+    const delivered = deliveries(requestLog);
     const lost = targets.flatMap((target) => target.accepted.filter((id) => !delivered.has(`${target.path} ${id}`)));
     const repeats = [...delivered.values()].reduce((sum, count) => sum + count - 1, 0);
     const seconds = Math.round((performance.now() - startedAt) / 1_000);
@@ -125,9 +125,9 @@ function peakMiB({ child }: Running): number {
 }
 
 /** "path id" -> how often it was answered with 200. */
-function deliveries(ledger: string): ReadonlyMap<string, number> {
+function deliveries(requestLog: string): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
-  const lines = existsSync(ledger) ? readFileSync(ledger, "utf8").split("\n").slice(0, -1) : [];
+  const lines = existsSync(requestLog) ? readFileSync(requestLog, "utf8").split("\n").slice(0, -1) : [];
   for (const line of lines) {
     const [path, id, status] = line.split(" ");
     if (status === "200") counts.set(`${path} ${id}`, (counts.get(`${path} ${id}`) ?? 0) + 1);

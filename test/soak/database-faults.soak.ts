@@ -1,5 +1,5 @@
 /**
- * Two dispatchers on one database whose connections break at any statement, with a ledger of what was sent: by hand,
+ * Two dispatchers on one database whose connections break at any statement, with a log of what was sent: by hand,
  * `npm run soak:faults`. SOAK_SEED is the first of SOAK_SEEDS runs of 12 seconds; the figures are printed.
  */
 import { setTimeout as delay } from "node:timers/promises";
@@ -47,7 +47,7 @@ function fastClock(): Clock {
 
 class Run {
   readonly fraction: () => number;
-  /** Call ids. */
+  /** The ids of the calls that were sent. */
   readonly sent: string[] = [];
   readonly accepted: string[] = [];
   /** Ids of outages. */

@@ -16,7 +16,7 @@ it(`survives ${kills} kills`, async () => {
       kills,
       endpoints: ["ok", "ok", "slow", "flaky", "flaky", "down"],
       batch: 20,
-      unit: () => random.fraction(),
+      random,
     });
     const { endpoints, outageIds, mails, slowestRestartMs, sentAfterSuccess } = figures;
     const shown = {

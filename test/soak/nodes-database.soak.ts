@@ -5,7 +5,7 @@ import { type PostgresServer, startServer } from "../support/postgres/server.js"
 import { AWAY, HANGING, pauseAndGoOn, readOnly, restarted } from "../support/process/database-failures.js";
 import { nodesRun, totalsOf } from "../support/process/nodes-run.js";
 
-/** Four times as long as a lease. */
+/** A lease takes a quarter of this. */
 const seconds = Number(process.env.SOAK_SECONDS ?? 60);
 
 let server: PostgresServer;

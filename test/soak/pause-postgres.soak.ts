@@ -25,7 +25,7 @@ it.each([
   [1, 63_000, MOST_REPEATS_A_KILL],
 ])("one node stopped %d times for %d ms", async (pauses, pauseMs, most) => {
   const { url } = await createDatabase(`stopped_${pauses}`);
-  const options = { pauses, pause: stopFor(pauseMs), calls: 132, unit: () => random.fraction() };
+  const options = { pauses, pause: stopFor(pauseMs), calls: 132, random };
   const figures = await pauseRun(home, { ...options, database: url });
   process.stdout.write(`${JSON.stringify({ seed, ...figures }, null, 2)}\n`);
   expectRunRules(figures, most);

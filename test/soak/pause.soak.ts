@@ -27,7 +27,7 @@ beforeEach(() => {
 afterEach(() => home.leave());
 
 async function expectNoFailure(options: Pick<PauseRunOptions, "pauses" | "pause" | "env">): Promise<void> {
-  const figures = await pauseRun(home, { ...options, calls: 132, unit: () => random.fraction() });
+  const figures = await pauseRun(home, { ...options, calls: 132, random });
   process.stdout.write(`${JSON.stringify({ seed, ...figures }, null, 2)}\n`);
   expectRunRules(figures, 0);
 }
@@ -68,7 +68,7 @@ it.each([
 });
 
 it("an endpoint that doesn't answer fails later by the time for which the service was stopped", async () => {
-  const receiver = await startReceiver(home.path("ledger"));
+  const receiver = await startReceiver(home.path("requests"));
   const server = await home.serve(SERVE, { env: USER_ENV });
   const api = new ServedApi(server.url);
   const callback = await api.create({ name: "hanging", url: `${receiver.url}/hang/0`, retriesEnabled: false });

@@ -17,7 +17,7 @@ it(`replays ${calls} calls through ${kills} kills (seed ${seed})`, async () => {
   const home = new Home();
   try {
     const random = seededRandom(seed);
-    const figures = await replayKills(home, { kills, calls, concurrency, unit: () => random.fraction() });
+    const figures = await replayKills(home, { kills, calls, concurrency, random });
     const { unknown, sentTwice, unmarked, unlisted, resent, failedBefore, failedAfter } = figures;
     const counted = { unknown, sentTwice, unmarked, unlisted, failedBefore, resent, failedAfter };
     const shown = Object.fromEntries(Object.entries(counted).map(([name, ids]) => [name, ids.length]));

@@ -1,8 +1,9 @@
-/** `whcb serve` killed again and again under load, with a ledger of everything that reached its endpoints. */
+/** `whcb serve` killed again and again under load, with a log of everything that reached its endpoints. */
 import { setTimeout as delay } from "node:timers/promises";
+import type { Random } from "../../../src/platform/random.js";
 import {
   type EndpointKind,
-  Ledger,
+  RequestLog,
   type RunFigures,
   readFigures,
   SERVE,
@@ -19,8 +20,7 @@ export interface KillRunOptions {
   readonly endpoints: readonly EndpointKind[];
   /** Responses submitted at once. */
   readonly batch: number;
-  /** Returns a number in [0,1). */
-  readonly unit: () => number;
+  readonly random: Random;
 }
 
 export interface KillFigures extends RunFigures {
@@ -32,9 +32,9 @@ export interface KillFigures extends RunFigures {
 }
 
 export async function killRun(home: Home, options: KillRunOptions): Promise<KillFigures> {
-  const { kills, endpoints, batch, unit } = options;
-  const ledger = new Ledger(home.path("ledger"));
-  const receiver = await startReceiver(home.path("ledger"));
+  const { kills, endpoints, batch, random } = options;
+  const requestLog = new RequestLog(home.path("requests"));
+  const receiver = await startReceiver(home.path("requests"));
   try {
     let serving = await serve(home, "0");
     const port = new URL(serving.api.url).port;
@@ -49,20 +49,20 @@ export async function killRun(home: Home, options: KillRunOptions): Promise<Kill
     const producers = targets.map((target, index) =>
       produce(serving.api, target, { batch, prefix: `p${index}`, signal: producing.signal }),
     );
-    /** The ledger's length when an id was read as SUCCESS. */
+    /** The log's length when an id was read as SUCCESS. */
     const successReadAt = new Map<string, number>();
     let slowestRestartMs = 0;
     let stderr = "";
     for (let kill = 0; kill < kills; kill += 1) {
-      await delay(150 + unit() * 850);
-      await readSuccesses(serving.api, targets, successReadAt, ledger);
-      await delay(unit() * 60);
+      await delay(150 + random.fraction() * 850);
+      await readSuccesses(serving.api, targets, successReadAt, requestLog);
+      await delay(random.fraction() * 60);
       stderr += (await serving.server.stop("SIGKILL")).stderr;
-      const before = ledger.lines().length;
+      const before = requestLog.lines().length;
       serving = await serve(home, port);
       const listening = performance.now();
       await eventually(
-        async () => ledger.lines().length,
+        async () => requestLog.lines().length,
         (length) => length > before,
       );
       slowestRestartMs = Math.max(slowestRestartMs, performance.now() - listening);
@@ -74,9 +74,9 @@ export async function killRun(home: Home, options: KillRunOptions): Promise<Kill
     stderr += stopped.stderr;
     if (stopped.code !== 0) throw new Error(`the last stop ended with ${stopped.code}: ${stopped.stderr}`);
 
-    // Nothing moves any more: what is on disk is compared with the ledger.
+    // Nothing moves any more: what is on disk is compared with the log.
     const quiet = await serve(home, port, ["--no-dispatch"]);
-    const lines = ledger.lines();
+    const lines = requestLog.lines();
     const figures = await readFigures(quiet.api, targets, lines, [home.path("mail")]);
     await quiet.server.stop();
     return {
@@ -126,12 +126,12 @@ async function readSuccesses(
   api: ServedApi,
   targets: readonly Target[],
   readAt: Map<string, number>,
-  ledger: Ledger,
+  requestLog: RequestLog,
 ): Promise<void> {
   for (const { id } of targets) {
     const response = await api.fetch(`/callbacks/${id}/calls?status=SUCCESS&limit=500`);
     const page: { calls?: ListedCall[] } = JSON.parse(await response.text());
-    const length = ledger.lines().length;
+    const length = requestLog.lines().length;
     for (const call of page.calls ?? []) if (!readAt.has(call.id)) readAt.set(call.id, length);
   }
 }

@@ -7,7 +7,7 @@ import { appendFileSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 
-const [, , ledger, pemFile] = process.argv;
+const [, , requestLog, pemFile] = process.argv;
 let posts = 0;
 
 /** By the first word of the path. */
@@ -35,7 +35,7 @@ const receive = (request, response) => {
     posts += 1;
     const { status, afterMs } = BEHAVIOURS[request.url.split("/")[1]]();
     const answer = (waitMs) => {
-      appendFileSync(ledger, `${request.url} ${request.headers["webhook-id"]} ${status}\n`);
+      appendFileSync(requestLog, `${request.url} ${request.headers["webhook-id"]} ${status}\n`);
       setTimeout(() => response.writeHead(status).end(), waitMs);
     };
     if (afterMs !== null) return answer(afterMs);

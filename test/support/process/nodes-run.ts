@@ -1,5 +1,5 @@
 /**
- * Several `whcb serve` on one PostgreSQL database, with clocks ten minutes apart, under load while a test makes trouble, with a ledger of
+ * Several `whcb serve` on one PostgreSQL database, with clocks ten minutes apart, under load while a test makes trouble, with a log of
  * everything that reached their endpoints.
  */
 import { setTimeout as delay } from "node:timers/promises";
@@ -8,7 +8,7 @@ import { type DatabaseProxy, openDatabaseProxy } from "../postgres/database-prox
 import {
   type EndpointFigures,
   type EndpointKind,
-  Ledger,
+  RequestLog,
   type RunFigures,
   readFigures,
   SERVE,
@@ -37,7 +37,7 @@ export interface Stage extends Pick<NodesRunOptions, "query"> {
   /** Producers hand in responses to these. */
   readonly answering: Set<Node>;
   readonly targets: readonly Target[];
-  /** Lines of the ledger. */
+  /** Lines of the log. */
   requests(): number;
   /** What producers got instead of 202. */
   readonly refusals: readonly Refusal[];
@@ -88,8 +88,8 @@ export async function nodesRun(options: NodesRunOptions): Promise<NodesFigures> 
   const homes = Array.from({ length: options.nodes + 1 }, () => new Home());
   const [readerHome, ...nodeHomes] = homes;
   if (readerHome === undefined) throw new Error("there is one home more than nodes");
-  const ledger = new Ledger(readerHome.path("ledger"));
-  const receiver = await startReceiver(readerHome.path("ledger"));
+  const requestLog = new RequestLog(readerHome.path("requests"));
+  const receiver = await startReceiver(readerHome.path("requests"));
   const nodes: Node[] = [];
   const ended = new AbortController();
   try {
@@ -112,7 +112,7 @@ export async function nodesRun(options: NodesRunOptions): Promise<NodesFigures> 
         until: () => isTroubleOver && target.accepted.size >= enough,
       }),
     );
-    const requests = () => ledger.lines().length;
+    const requests = () => requestLog.lines().length;
     await trouble({ nodes, answering, targets, query, requests, refusals });
     isTroubleOver = true;
     await Promise.all(producers);
@@ -127,7 +127,7 @@ export async function nodesRun(options: NodesRunOptions): Promise<NodesFigures> 
     }
     const reader = await serve(readerHome, options.url, {}, ["--no-dispatch"]);
     const mailFolders = nodeHomes.map((home) => home.path("data", "mail"));
-    const figures = await readFigures(new ServedApi(reader.url), targets, ledger.lines(), mailFolders);
+    const figures = await readFigures(new ServedApi(reader.url), targets, requestLog.lines(), mailFolders);
     await reader.server.stop();
     return { ...figures, wrongTimes, stderr: nodes.map(({ server }) => server.stderr).join("") };
   } finally {

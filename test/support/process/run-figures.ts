@@ -57,7 +57,7 @@ interface Line {
 }
 
 /** The file that the receiver writes. */
-export class Ledger {
+export class RequestLog {
   readonly file: string;
 
   constructor(file: string) {
@@ -78,7 +78,7 @@ export class Ledger {
 
 /** What it receives is written to the first of the files. If there is a second, it has the key and the certificate for TLS. */
 export async function startReceiver(...files: readonly string[]): Promise<{ readonly url: string; stop(): void }> {
-  const receiver = spawn(process.execPath, [join(import.meta.dirname, "ledger-receiver.mjs"), ...files], {
+  const receiver = spawn(process.execPath, [join(import.meta.dirname, "logging-receiver.mjs"), ...files], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const [line] = await once(receiver.stdout, "data");

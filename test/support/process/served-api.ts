@@ -105,7 +105,7 @@ export class ServedApi {
   }
 }
 
-/** A call's id: 32 hex digits, `number` counted from 0. */
+/** Makes a call's id of 32 hex digits. `number` counts from 0. */
 export function callIdOf(number: number, prefix = "c"): string {
   return (
     Buffer.from(prefix).toString("hex").toUpperCase().padEnd(16, "0").slice(0, 16) +

@@ -20,7 +20,7 @@ export class Terminal {
   readonly #ttyFile: string;
   #drawn: Promise<void> = Promise.resolve();
 
-  /** A command of ours, as the terminal's only program. */
+  /** Starts a command as the terminal's only program. */
   static whcb(home: Home, args: readonly string[], options: TerminalOptions = {}): Terminal {
     return new Terminal(home, [process.execPath, BIN, ...args].map((word) => `'${word}'`).join(" "), options);
   }
@@ -46,7 +46,7 @@ export class Terminal {
     return this.#running.stdout;
   }
 
-  /** false: what a shell wrote is on it. */
+  /** It is false while the terminal shows what a shell wrote. */
   get isFilled(): boolean {
     return this.#screen.buffer.active.type === "alternate";
   }

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** A file system of its own, of `megabytes`. */
+/** A separate file system of a few megabytes. */
 export class SmallDisk {
   readonly folder: string;
 

@@ -1,5 +1,6 @@
 /** `whcb replay` is killed again and again, resumed each time, and finished. */
 import { setTimeout as delay } from "node:timers/promises";
+import type { Random } from "../../../src/platform/random.js";
 import type { Home, Outcome } from "../process/whcb-process.js";
 import { newestJournal, replayOutage, works } from "./replay-outage.js";
 
@@ -7,8 +8,7 @@ export interface ReplayKillOptions {
   readonly kills: number;
   readonly calls: number;
   readonly concurrency: number;
-  /** It returns a number in [0,1). */
-  readonly unit: () => number;
+  readonly random: Random;
 }
 
 export interface KillFigures {
@@ -47,9 +47,9 @@ const LATEST_MS = 40;
 
 export async function replayKills(
   home: Home,
-  { kills, calls, concurrency, unit }: ReplayKillOptions,
+  { kills, calls, concurrency, random }: ReplayKillOptions,
 ): Promise<ReplayKillsFigures> {
-  const outage = await replayOutage(home, calls, () => ({ status: 200, delayMs: unit() * 4 }));
+  const outage = await replayOutage(home, calls, () => ({ status: 200, delayMs: random.fraction() * 4 }));
   try {
     const figures: KillFigures[] = [];
     const acceptedAtKill = new Set<string>();
@@ -61,11 +61,11 @@ export async function replayKills(
           : ["--resume"];
       const replaying = home.start(["replay", ...args]);
       // One in five dies while it starts, lists and plans, or reads its journal; the others while they send and mark.
-      if (unit() < 0.2) await delay(unit() * 600);
+      if (random.fraction() < 0.2) await delay(random.fraction() * 600);
       else {
-        const share = (calls * SHARE_UNDER_KILLS * (kill - 1 + unit())) / kills;
+        const share = (calls * SHARE_UNDER_KILLS * (kill - 1 + random.fraction())) / kills;
         await Promise.race([outage.hasReceived(Math.max(outage.received().length + 1, Math.round(share))), replaying.ended]);
-        await delay(unit() * LATEST_MS);
+        await delay(random.fraction() * LATEST_MS);
       }
       await replaying.stop("SIGKILL");
       const journal = newestJournal(home);
