@@ -6,11 +6,11 @@ import type { Mail } from "../domain/outage.js";
 import { lockKeys } from "./callbacks/callback-row.js";
 import { requireNoRuns } from "./callbacks/run-leases.js";
 import { eraseAttempts } from "./calls/attempts.js";
-import { CountChanges } from "./calls/call-counts.js";
 import { eraseResponses, SENDER_INDEXES } from "./calls/call-row.js";
 import { readStatesBySeq, writeStates } from "./calls/call-state.js";
 import { countSent, listMails, type MailText, saveMailTexts } from "./outcomes/mails.js";
 import type { Db } from "./schema.js";
+import { readSetting } from "./settings-store.js";
 import { isPostgres, jsonPart } from "./sql/per-database.js";
 import { transact } from "./sql/transactions.js";
 
@@ -56,7 +56,7 @@ export async function eraseSender(db: Db, { isSender, eraseMail, dryRun, now }: 
     if (calls.length + mails.length > 0) await setUnfinished(db, true);
     for (let start = 0; start < calls.length; start += CHUNK) await eraseCalls(db, calls.slice(start, start + CHUNK), now);
     await saveMailTexts(db, mails);
-    if (await isUnfinished(db)) await rewriteFile(db);
+    if ((await readSetting(db, UNFINISHED)) !== null) await rewriteFile(db);
     await setUnfinished(db, false);
   }
   return {
@@ -114,9 +114,7 @@ function eraseCalls(db: Db, calls: readonly FoundCall[], now: number): Promise<v
     );
     const states = await readStatesBySeq(trx, seqs);
     for (const state of states.values()) state.after = eraseCall(state.before, now);
-    const changes = new CountChanges();
-    await writeStates(trx, states.values(), changes);
-    await changes.save(trx);
+    await writeStates(trx, states.values());
     await eraseResponses(trx, seqs);
     await eraseAttempts(trx, seqs);
   });
@@ -130,10 +128,6 @@ async function setUnfinished(db: Db, isUnfinished: boolean): Promise<void> {
     await trx.deleteFrom("settings").where("name", "=", UNFINISHED).execute();
     if (isUnfinished) await trx.insertInto("settings").values({ name: UNFINISHED, value: new Uint8Array() }).execute();
   });
-}
-
-async function isUnfinished(db: Db): Promise<boolean> {
-  return (await db.selectFrom("settings").select("name").where("name", "=", UNFINISHED).executeTakeFirst()) !== undefined;
 }
 
 /** Changed and deleted rows leave their bytes in free pages and in the write-ahead log, also those of earlier changes. */

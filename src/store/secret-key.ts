@@ -2,6 +2,7 @@ import { createCipheriv, createDecipheriv, createHmac, randomBytes } from "node:
 import { link, readFile, rm, writeFile } from "node:fs/promises";
 import { WhcbError } from "../domain/errors.js";
 import type { Db } from "./schema.js";
+import { readSetting } from "./settings-store.js";
 import { transact } from "./sql/transactions.js";
 import { requireOwnFile } from "./sqlite/open-database.js";
 
@@ -96,18 +97,13 @@ export async function checkSecretKey(db: Db, cipher: KeyCipher): Promise<void> {
 }
 
 export async function hasKeyCheck(db: Db): Promise<boolean> {
-  return (await readKeyCheck(db)) !== undefined;
-}
-
-async function readKeyCheck(db: Db): Promise<Uint8Array | undefined> {
-  const row = await db.selectFrom("settings").select("value").where("name", "=", KEY_CHECK).executeTakeFirst();
-  return row?.value;
+  return (await readSetting(db, KEY_CHECK)) !== null;
 }
 
 /** False if no value is stored. */
 async function canDecryptKeyCheck(db: Db, cipher: KeyCipher): Promise<boolean> {
-  const stored = await readKeyCheck(db);
-  if (stored === undefined) return false;
+  const stored = await readSetting(db, KEY_CHECK);
+  if (stored === null) return false;
   try {
     cipher.decrypt(stored, KEY_CHECK);
     return true;

@@ -33,9 +33,15 @@ export async function saveSettings(trx: Db, changes: Partial<ServiceSettings & D
   else await trx.updateTable("settings").set({ value }).where("name", "=", SETTINGS_ROW).execute();
 }
 
-async function readStored(db: Db, lock: RawBuilder<unknown> = sql``): Promise<Readonly<Record<string, unknown>> | null> {
-  const row = await db.selectFrom("settings").select("value").where("name", "=", SETTINGS_ROW).modifyEnd(lock).executeTakeFirst();
-  return row === undefined ? null : JSON.parse(Buffer.from(row.value).toString());
+async function readStored(db: Db, lock?: RawBuilder<unknown>): Promise<Readonly<Record<string, unknown>> | null> {
+  const value = await readSetting(db, SETTINGS_ROW, lock);
+  return value === null ? null : JSON.parse(value.toString());
+}
+
+/** What the table of settings has under a name; null: nothing. */
+export async function readSetting(db: Db, name: string, lock: RawBuilder<unknown> = sql``): Promise<Buffer | null> {
+  const row = await db.selectFrom("settings").select("value").where("name", "=", name).modifyEnd(lock).executeTakeFirst();
+  return row === undefined ? null : Buffer.from(row.value);
 }
 
 /** Ignores non-numbers and unknown settings. 0.1.0 stored windows beyond the last date, which would end every start. */

@@ -1,7 +1,7 @@
 /** A role of the same PostgreSQL server that may connect to the database, and nothing else. */
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
-import { LATEST_VERSION } from "../../src/store/postgres/postgres-migrations.js";
+import { LATEST_VERSION } from "../../src/store/postgres/postgres-migration-steps.js";
 import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
 import { callIdOf, ServedApi, USER_ENV } from "../support/process/served-api.js";
 import { eventually, Home } from "../support/process/whcb-process.js";

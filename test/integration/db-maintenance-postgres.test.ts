@@ -1,6 +1,6 @@
 /** Commands on a PostgreSQL database, as processes: no password in what they print. */
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { LATEST_VERSION } from "../../src/store/postgres/postgres-migrations.js";
+import { LATEST_VERSION } from "../../src/store/postgres/postgres-migration-steps.js";
 import { createDatabase } from "../support/postgres/databases.js";
 import { Home } from "../support/process/whcb-process.js";
 

@@ -4,11 +4,11 @@ import { type Callback, type CallbackSettings, hasSameSettings, isRepaired } fro
 import { WhcbError } from "../../domain/errors.js";
 import type { RetryPolicy } from "../../domain/retry-policy.js";
 import { CountChanges, FAILURE, NO_ANSWER } from "../calls/call-counts.js";
-import { UNSENT } from "../calls/call-row.js";
+import { IS_HELD } from "../calls/call-row.js";
 import { recordChange } from "../change-log.js";
-import { isAfter, orderBy, readCursor, type SortKey, writeCursor } from "../keyset.js";
+import type { SortKey } from "../keyset.js";
 import { endNoticesOfDeleted } from "../outcomes/notices.js";
-import type { Page, PageQuery, Sort } from "../paging.js";
+import { type Page, type PageQuery, readPage, type Sort } from "../paging.js";
 import { type Db, NEVER } from "../schema.js";
 import type { KeyCipher } from "../secret-key.js";
 import { transact } from "../sql/transactions.js";
@@ -128,27 +128,18 @@ async function listCallbacks(db: Db, cipher: KeyCipher, query: CallbackQuery): P
     descending,
   }));
   if (!keys.some(({ column }) => column === "id")) keys.push({ column: "id", descending: keys[0]?.descending ?? false });
-  const position = query.cursor === undefined ? null : readCursor(keys, query.cursor);
   const { text = "" } = query;
-  const matching = sql`deleted_at IS NULL AND (${text} = '' OR instr(lower(name), lower(${text})) > 0 OR ${isAtHost(text)})`;
   const countOf = (status: CallStatus) =>
     sql`coalesce((SELECT count FROM call_counts WHERE callback_key = callbacks.key AND status = ${sql.lit(status)}), 0)`;
-  const { rows } = await sql<ListedRow>`
-    SELECT * FROM (SELECT *, ${countOf("FAILED")} AS failed, ${countOf("PENDING")} AS waiting FROM callbacks) AS listed
-    WHERE ${matching} ${position === null ? sql`` : sql`AND ${isAfter(keys, position.values)}`}
-    ORDER BY ${orderBy(keys)} LIMIT ${query.limit + 1} OFFSET ${position === null ? query.offset : 0}`.execute(db);
-  const counted = await sql<{ total: number }>`SELECT count(*) AS total FROM callbacks WHERE ${matching}`.execute(db);
-  const offset = position?.offset ?? query.offset;
-  const shown = rows.slice(0, query.limit);
-  const last = rows.length > query.limit ? shown.at(-1) : undefined;
-  const valuesOf = (row: ListedRow) => keys.map(({ column }) => row[column]);
-  return {
-    items: shown.map((row) => toCallback(row, cipher)),
-    total: counted.rows[0]?.total ?? 0,
-    offset,
-    nextCursor:
-      last === undefined ? null : writeCursor(keys, { values: valuesOf(last), offset: offset + shown.length, total: null }),
-  };
+  const page = await readPage(db, query, {
+    select: sql<ListedRow>`
+      SELECT * FROM (SELECT *, ${countOf("FAILED")} AS failed, ${countOf("PENDING")} AS waiting FROM callbacks) AS listed`,
+    table: sql`callbacks`,
+    matching: sql`deleted_at IS NULL AND (${text} = '' OR instr(lower(name), lower(${text})) > 0 OR ${isAtHost(text)})`,
+    keys,
+    valuesOf: (row) => keys.map(({ column }) => row[column]),
+  });
+  return { ...page, items: page.items.map((row) => toCallback(row, cipher)) };
 }
 
 /** docs/dispatcher.md, A call, rules 7 and 8; the window's last instant is included. A requested replay stays. */
@@ -170,7 +161,7 @@ async function bringRetriesForward(db: Db, callbackKey: number, now: number, pol
 /** Held calls are PENDING again, also those of a requested replay. Another requested replay stays due. */
 export async function switchRetriesOff(db: Db, callbackKey: number, now: number): Promise<void> {
   const changes = new CountChanges();
-  const isHeld = sql`callback_key = ${callbackKey} AND status = 'FAILED' AND due_at IS NOT NULL AND ${UNSENT}`;
+  const isHeld = sql`callback_key = ${callbackKey} AND ${IS_HELD}`;
   const { rows } = await sql<{ requested_at: number; calls: number }>`
     SELECT due_at AS requested_at, count(*) AS calls FROM calls
     WHERE ${isHeld} AND due_cause = 'replay' GROUP BY due_at`.execute(db);

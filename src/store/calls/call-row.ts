@@ -86,12 +86,15 @@ function sentAsShown(attemptCount: number, attemptedAt: number): number | null {
   return attemptCount === 0 ? null : attemptedAt;
 }
 
-function instantOf(cell: number): number | null {
+export function instantOf(cell: number): number | null {
   return cell === NEVER ? null : cell;
 }
 
 /** A condition: the service has made no attempt. */
-export const UNSENT = sql`(attempt_count = 0 OR sent_at = ${sql.lit(NEVER)})`;
+const UNSENT = sql`(attempt_count = 0 OR sent_at = ${sql.lit(NEVER)})`;
+
+/** A condition: the call was held, and the service hasn't attempted it since. */
+export const IS_HELD = sql`status = 'FAILED' AND due_at IS NOT NULL AND ${UNSENT}`;
 
 export function progressCells(progress: CallProgress): ProgressCells {
   const attemptedAt = progress.attemptedAt ?? NEVER;

@@ -5,7 +5,7 @@ import type { Db } from "../schema.js";
 import { listOf, updateEach } from "../sql/batches.js";
 import { readRows } from "../sql/json-rows.js";
 import { crossJoin } from "../sql/per-database.js";
-import type { CountChanges } from "./call-counts.js";
+import { CountChanges } from "./call-counts.js";
 import { PROGRESS_COLUMNS, progressCells, toProgress } from "./call-row.js";
 
 export interface CallState {
@@ -37,8 +37,9 @@ async function readStates(db: Db, calls: RawBuilder<unknown>): Promise<CallState
   });
 }
 
-/** Only those that changed. */
-export async function writeStates(db: Db, states: Iterable<CallState>, changes: CountChanges): Promise<void> {
+/** Writes those that changed, and their counters. */
+export async function writeStates(db: Db, states: Iterable<CallState>): Promise<void> {
+  const changes = new CountChanges();
   const rows: (string | number | null)[][] = [];
   for (const state of states) {
     const { seq, callbackKey, before, after } = state;
@@ -48,6 +49,7 @@ export async function writeStates(db: Db, states: Iterable<CallState>, changes: 
     rows.push([...progressCells(after), seq]);
   }
   await updateEach(db, "calls", PROGRESS_COLUMNS, "seq", rows);
+  await changes.save(db);
 }
 
 function countReplay({ callbackKey, before, after }: CallState, changes: CountChanges): void {

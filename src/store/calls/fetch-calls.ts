@@ -6,7 +6,7 @@ import type { Db } from "../schema.js";
 import { batchOf } from "../sql/batches.js";
 import { crossJoin, perDatabase, seqOfWaiting } from "../sql/per-database.js";
 import { transact } from "../sql/transactions.js";
-import { readCallsOfEach, UNSENT } from "./call-row.js";
+import { IS_HELD, readCallsOfEach } from "./call-row.js";
 
 export interface CallRead {
   readonly callbackId: string;
@@ -97,7 +97,7 @@ export function queueStore(db: Db) {
         db,
         reads,
         () => [],
-        (limit) => sql`${isHeld} ORDER BY ${seqOfWaiting} LIMIT ${limit}`,
+        (limit) => sql`${IS_HELD} ORDER BY ${seqOfWaiting} LIMIT ${limit}`,
       ),
 
     /** Atomic. Ends at most `limit` retries in all, and resolves to how many. Skips callbacks whose fence is stale. */
@@ -116,8 +116,6 @@ export function queueStore(db: Db) {
     },
   };
 }
-
-const isHeld = sql`status = 'FAILED' AND due_at IS NOT NULL AND ${UNSENT}`;
 
 /** Held calls and requested replays are exempt (docs/dispatcher.md, A call, Rule 11). */
 const isPaced = sql`(coalesce(sent_at, attempted_at) <= ${extra(1)} OR attempt_count = 0 OR due_cause = 'replay')`;

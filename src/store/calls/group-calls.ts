@@ -9,7 +9,7 @@ import { type Db, NEVER } from "../schema.js";
 import { listOf } from "../sql/batches.js";
 import { crossJoin } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
-import { SENDER } from "./call-row.js";
+import { instantOf, SENDER } from "./call-row.js";
 import {
   type CountLimit,
   countByCounters,
@@ -108,10 +108,6 @@ async function readGroups(db: Db, by: readonly GroupKey[], step: ScanStep): Prom
     lastAttemptedAt: instantOf(row.last),
     exampleId: String(row.seq),
   }));
-}
-
-function instantOf(at: number): number | null {
-  return at === NEVER ? null : at;
 }
 
 /** Must match domain/call-groups.ts. */

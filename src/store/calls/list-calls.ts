@@ -15,8 +15,8 @@ import {
   conditionsOf,
   countByCounters,
   countMatching,
-  indexKeys,
   periodOf,
+  readSeqs,
   readsResponses,
   scanCalls,
   selectByStatus,
@@ -145,10 +145,7 @@ async function findRows(db: Db, clock: Clock, { callbackKey, query, keys, positi
 /** Begins with AND. Looks for the calls in steps, as one statement would read all responses at once. */
 async function conditionOfFound(db: Db, clock: Clock, callbackKey: number, filter: CallFilter): Promise<RawBuilder<unknown>> {
   const seqs: number[] = [];
-  for await (const step of scanCalls(db, clock, { callbackKey, filter, keys: indexKeys(filter), after: null })) {
-    const { rows } = await executeByIndex(db, sql<{ seq: number }>`${step.select(sql`seq`)}`);
-    for (const { seq } of rows) seqs.push(seq);
-  }
+  for await (const step of scanCalls(db, clock, { callbackKey, filter })) seqs.push(...(await readSeqs(db, step)));
   return sql`AND seq ${inList(seqs, "bigint")}`;
 }
 

@@ -11,9 +11,11 @@ import { ActivityChanges } from "../outcomes/activity.js";
 import type { Db } from "../schema.js";
 import { transact } from "../sql/transactions.js";
 import { findRecorded, type RecordedAttempt, saveAttempts } from "./attempts.js";
-import { CountChanges } from "./call-counts.js";
 import { type CallState, readStatesById, readStatesBySeq, writeStates } from "./call-state.js";
+
+
 import type { MatchingCalls } from "./scan-calls.js";
+
 
 export interface MarkDetails {
   /** Default: a user. */
@@ -118,9 +120,7 @@ async function saveMarks(
   { status, settledBy, now }: Mark,
 ): Promise<void> {
   for (const state of states) state.after = markCall(state.after, status, now, settledBy);
-  const changes = new CountChanges();
-  await writeStates(db, states, changes);
-  await changes.save(db);
+  await writeStates(db, states);
   if (status === "SUCCESS" && settledBy === "replay") await requestProbe(db, callbackId, now);
   await recordChange(db, callbackId);
 }
@@ -161,9 +161,7 @@ async function recordReplays(trx: Db, callbackId: string, replays: readonly Clie
   const states = await readStatesById(trx, key, [...new Set(replays.map(({ callId }) => callId))]);
   const activity = new ActivityChanges();
   const attempts = await addReplays(trx, states, { replays, now }, activity);
-  const changes = new CountChanges();
-  await writeStates(trx, states.values(), changes);
-  await changes.save(trx);
+  await writeStates(trx, states.values());
   await saveAttempts(trx, attempts);
   await activity.save(trx);
 }

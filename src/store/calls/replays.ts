@@ -13,10 +13,9 @@ import type { Db, Row } from "../schema.js";
 import { inList } from "../sql/batches.js";
 import { isPostgres } from "../sql/per-database.js";
 import { transact } from "../sql/transactions.js";
-import { CountChanges } from "./call-counts.js";
 import { readStatesBySeq, writeStates } from "./call-state.js";
 import { requireStates } from "./mark-calls.js";
-import { indexKeys, type ScanStep, scanCalls } from "./scan-calls.js";
+import { readSeqs, type ScanStep, scanCalls } from "./scan-calls.js";
 
 export interface ReplayRequest {
   readonly id: string;
@@ -106,7 +105,7 @@ async function requestReplays(
   if (status === "FAILED") {
     const { key } = await requireCallback(db, callbackId);
     const filter = { ...selection.filter, status };
-    const scan = { callbackKey: key, filter, keys: indexKeys(filter), after: null, maxRows: CHUNK };
+    const scan = { callbackKey: key, filter, maxRows: CHUNK };
     for await (const step of scanCalls(db, clock, scan))
       accepted += await inReplay((trx, replay) => requestStep(trx, step, replay, now));
   }
@@ -182,9 +181,7 @@ async function withdraw(
   const states = [...(await readStatesBySeq(trx, seqs)).values()];
   const rule: RetryRule = { retriesEnabled: callback.retries_enabled === 1, policy, random };
   for (const state of states) state.after = cancelReplay(state.before, now, rule);
-  const changes = new CountChanges();
-  await writeStates(trx, states, changes);
-  await changes.save(trx);
+  await writeStates(trx, states);
   await recordChange(trx, callback.id);
   return rows.length < CHUNK;
 }
@@ -213,26 +210,20 @@ async function requestByIds(
 ): Promise<number> {
   const states = [...(await requireStates(db, callbackId, replay.callback_key, callIds)).values()];
   for (const state of states) state.after = requestReplay(state.before, now, replay.requested_at);
-  const changes = new CountChanges();
-  await writeStates(db, states, changes);
-  await changes.save(db);
+  await writeStates(db, states);
   return states.filter(({ after }) => after.due?.cause === "replay").length;
 }
 
 /** As domain/call.ts does it, without reading the calls. Those that wait for an earlier replay stay with it, and are accepted too. */
 async function requestStep(db: Db, step: ScanStep, replay: Row<"replays">, now: number): Promise<number> {
   const { callback_key, requested_at } = replay;
-  const { rows } = await sql<{ seq: number }>`${step.select(sql`seq`)}`.execute(db);
+  const seqs = await readSeqs(db, step);
   const { numAffectedRows } = await sql`
     UPDATE calls SET due_at = ${requested_at}, due_cause = 'replay', failed_in_recovery = 0, changed_at = ${now}
-    WHERE seq ${inList(
-      rows.map(({ seq }) => seq),
-      "bigint",
-    )}
-      AND (due_cause IS NULL OR due_cause <> 'replay')`.execute(db);
+    WHERE seq ${inList(seqs, "bigint")} AND (due_cause IS NULL OR due_cause <> 'replay')`.execute(db);
   const added = Number(numAffectedRows ?? 0n);
   await sql`
     UPDATE replays SET total = total + ${added}, waiting = waiting + ${added}
     WHERE callback_key = ${callback_key} AND requested_at = ${requested_at}`.execute(db);
-  return rows.length;
+  return seqs.length;
 }

@@ -20,10 +20,10 @@ import { CONTENT_INDEX, SENDER } from "./call-row.js";
 export interface Scan {
   readonly callbackKey: number;
   readonly filter: CallFilter;
-  /** Of an index: by attempted date, or by seq for PENDING. */
-  readonly keys: readonly SortKey[];
-  /** null: from the start. */
-  readonly after: Values | null;
+  /** An index's order: by attempted date, or by seq for PENDING. Default: ascending. */
+  readonly keys?: readonly SortKey[];
+  /** Where an earlier scan ended. Default: at the start. */
+  readonly after?: Values | null;
   /** Of a step, whether they match or not. */
   readonly maxRows?: number;
   /** What is selected needs the responses. */
@@ -60,12 +60,12 @@ const STEP_BYTES = 512 * 1024;
 
 /** A call that is attempted meanwhile moves to the end, by attempted date: in ascending order it is met again. */
 export async function* scanCalls(db: Db, clock: Clock, scan: Scan): AsyncGenerator<ScanStep> {
-  const { callbackKey, filter, keys, after, maxRows } = scan;
+  const { callbackKey, filter, keys = indexKeys(filter), after = null, maxRows = MAX_ROWS } = scan;
   const { first, last } = periodOf(filter, keys);
   let from = after ?? first;
   for (let rows = FIRST_ROWS; ; await clock.nextTurn()) {
     const began = clock.monotonicMs();
-    const end = await findEnd(db, scan, { keys, from, to: last }, Math.min(rows, maxRows ?? MAX_ROWS));
+    const end = await findEnd(db, scan, { keys, from, to: last }, Math.min(rows, maxRows));
     const range = { keys, from, to: end ?? last };
     yield {
       select: (columns) => selectEach(callbackKey, filter, { columns, range }),
@@ -78,6 +78,12 @@ export async function* scanCalls(db: Db, clock: Clock, scan: Scan): AsyncGenerat
     rows = Math.min(Math.max(Math.round(rows * factor), MIN_ROWS), MAX_ROWS);
     from = end;
   }
+}
+
+/** The calls of a step. */
+export async function readSeqs(db: Db, step: ScanStep): Promise<number[]> {
+  const { rows } = await executeByIndex(db, sql<{ seq: number }>`${step.select(sql`seq`)}`);
+  return rows.map(({ seq }) => seq);
 }
 
 interface Period {
@@ -103,11 +109,12 @@ export function readsResponses({ from, text }: CallFilter): boolean {
 /** null: fewer rows are left. Reads an index only, or sizes too. */
 async function findEnd(
   db: Db,
-  { callbackKey, filter, keys, readsResponses: areRead = readsResponses(filter) }: Scan,
+  { callbackKey, filter, readsResponses: areRead = readsResponses(filter) }: Scan,
   range: KeyRange,
   rows: number,
 ): Promise<Values | null> {
   const { status } = filter;
+  const { keys } = range;
   const names = keys.map(({ column }) => column).join(", ");
   const columns = sql.raw(areRead ? `${names}, octet_length(response) AS bytes` : names);
   const offset = areRead ? 0 : rows - 1;
@@ -141,7 +148,7 @@ export async function countMatching(
   if (counted !== null) return { count: counted, isExact: true };
   const end = clock.monotonicMs() + budgetMs;
   let count = 0;
-  for await (const step of scanCalls(db, clock, { callbackKey: key, filter, keys: indexKeys(filter), after: null })) {
+  for await (const step of scanCalls(db, clock, { callbackKey: key, filter })) {
     const matching = step.select(sql`1`);
     const { rows } = await executeByIndex(db, sql<{ calls: number }>`SELECT count(*) AS calls FROM (${matching}) AS matching`);
     count += rows[0]?.calls ?? 0;

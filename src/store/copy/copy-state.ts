@@ -2,6 +2,7 @@
 import { sql } from "kysely";
 import { WhcbError } from "../../domain/errors.js";
 import type { Db } from "../schema.js";
+import { readSetting } from "../settings-store.js";
 import { transact } from "../sql/transactions.js";
 
 export const UNFINISHED_COPY = "unfinished-copy";
@@ -76,8 +77,8 @@ async function requireEmpty(db: Db): Promise<void> {
 }
 
 async function readState(db: Db): Promise<CopyState | null> {
-  const row = await db.selectFrom("settings").select("value").where("name", "=", UNFINISHED_COPY).executeTakeFirst();
-  return row === undefined ? null : JSON.parse(Buffer.from(row.value).toString());
+  const value = await readSetting(db, UNFINISHED_COPY);
+  return value === null ? null : JSON.parse(value.toString());
 }
 
 function encode(state: CopyState): Buffer {

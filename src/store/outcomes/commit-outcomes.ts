@@ -4,7 +4,6 @@ import { holdCall, recordAttempt } from "../../domain/call.js";
 import { type NewMail, outageWithoutHoldings } from "../../domain/outage.js";
 import type { RetryPolicy } from "../../domain/retry-policy.js";
 import { findRecorded, type RecordedAttempt, saveAttempts } from "../calls/attempts.js";
-import { CountChanges } from "../calls/call-counts.js";
 import { type CallState, readStatesBySeq, writeStates } from "../calls/call-state.js";
 import type { Fences } from "../nodes/fences.js";
 import { type LiveCallbacks, lockLiveCallbacks, withoutStale } from "../nodes/fences.js";
@@ -82,7 +81,6 @@ export function outcomeStore(db: Db) {
 async function commitOutcomes(trx: Db, group: OutcomeGroup): Promise<CommittedOutcomes> {
   const live = await lockLiveCallbacks(trx, callbackIdsOf(group));
   const callbacks = withoutStale(live, group.fences);
-  const changes = new CountChanges();
   const states = await readStatesBySeq(trx, seqsOf(group));
   const known = group.isRepeated ? await findRecorded(trx, group.attempts) : new Set<Attempt>();
   const attempts = group.attempts.filter(({ attempt }) => !known.has(attempt));
@@ -93,9 +91,8 @@ async function commitOutcomes(trx: Db, group: OutcomeGroup): Promise<CommittedOu
     const outage = outageWithoutHoldings(change.outage, skippedHoldings.get(change.callbackId) ?? 0);
     return { ...change, outage };
   });
-  await writeStates(trx, states.values(), changes);
+  await writeStates(trx, states.values());
   await saveAttempts(trx, recorded);
-  await changes.save(trx);
   await activity.save(trx);
   await saveEndpoints(trx, endpoints, callbacks);
   // At most one open outage per callback.

@@ -5,7 +5,7 @@ import { requireCallback } from "../callbacks/callback-row.js";
 import type { FailureGroup } from "../calls/call-counts.js";
 import { toFailureGroup } from "../calls/call-counts.js";
 import type { CountLimit } from "../calls/scan-calls.js";
-import { indexKeys, scanCalls } from "../calls/scan-calls.js";
+import { scanCalls } from "../calls/scan-calls.js";
 import type { Db } from "../schema.js";
 import { jsonPart } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
@@ -47,12 +47,11 @@ export async function countOutageCalls(
   { budgetMs }: CountLimit,
 ): Promise<OutageCalls> {
   const { key } = await requireCallback(db, callbackId);
-  const filter = { since: startedAt };
   const stopAt = clock.monotonicMs() + budgetMs;
   const fates: Record<Fate, number> = { retried: 0, replayed: 0, marked: 0, failed: 0 };
   const failures = new Map<string, number>();
   let isComplete = true;
-  for await (const step of scanCalls(db, clock, { callbackKey: key, filter, keys: indexKeys(filter), after: null })) {
+  for await (const step of scanCalls(db, clock, { callbackKey: key, filter: { since: startedAt } })) {
     const columns = sql`seq, status, settled_by, first_failed_at`;
     const { rows } = await executeByIndex(
       db,

@@ -2,9 +2,9 @@ import { sql } from "kysely";
 import type { OpenOutage, Outage, OutageProgress } from "../../domain/outage.js";
 import type { Clock } from "../../platform/clock.js";
 import type { CountLimit } from "../calls/scan-calls.js";
-import { isAfter, orderBy, readCursor, writeCursor } from "../keyset.js";
+import { orderBy } from "../keyset.js";
 import type { LiveCallbacks } from "../nodes/fences.js";
-import type { Page, PageQuery } from "../paging.js";
+import { type Page, type PageQuery, readPage } from "../paging.js";
 import type { Db, Row } from "../schema.js";
 import { batchOf, inGivenOrder, insertRows, listOf, newValues } from "../sql/batches.js";
 import { crossJoin } from "../sql/per-database.js";
@@ -111,25 +111,17 @@ const NEWEST_FIRST = [
 type OutageRow = Row<"outages"> & { callback_id: string };
 
 async function listOutages(db: Db, query: PageQuery & { readonly callbackId?: string }): Promise<Page<Outage>> {
-  const place = query.cursor === undefined ? null : readCursor(NEWEST_FIRST, query.cursor);
-  const whose =
-    query.callbackId === undefined ? sql`` : sql`AND callback_key = (SELECT key FROM callbacks WHERE id = ${query.callbackId})`;
-  const live = sql`(SELECT deleted_at FROM callbacks WHERE key = callback_key) IS NULL`;
-  const { rows } = await sql<OutageRow>`
-    SELECT *, (SELECT callbacks.id FROM callbacks WHERE key = callback_key) AS callback_id FROM outages
-    WHERE ${live} ${whose} ${place === null ? sql`` : sql`AND ${isAfter(NEWEST_FIRST, place.values)}`}
-    ORDER BY ${orderBy(NEWEST_FIRST)} LIMIT ${query.limit + 1} OFFSET ${place === null ? query.offset : 0}`.execute(db);
-  const counted = await sql<{ total: number }>`SELECT count(*) AS total FROM outages WHERE ${live} ${whose}`.execute(db);
-  const offset = place?.offset ?? query.offset;
-  const shown = rows.slice(0, query.limit);
-  const last = rows.length > query.limit ? shown.at(-1) : undefined;
-  const end = { offset: offset + shown.length, total: null };
-  return {
-    items: shown.map(toOutage),
-    total: counted.rows[0]?.total ?? 0,
-    offset,
-    nextCursor: last === undefined ? null : writeCursor(NEWEST_FIRST, { values: [last.started_at, last.id], ...end }),
-  };
+  const { callbackId } = query;
+  const whose = callbackId === undefined ? sql`` : sql`AND callback_key = (SELECT key FROM callbacks WHERE id = ${callbackId})`;
+  const page = await readPage(db, query, {
+    select: sql<OutageRow>`
+      SELECT *, (SELECT callbacks.id FROM callbacks WHERE key = callback_key) AS callback_id FROM outages`,
+    table: sql`outages`,
+    matching: sql`(SELECT deleted_at FROM callbacks WHERE key = callback_key) IS NULL ${whose}`,
+    keys: NEWEST_FIRST,
+    valuesOf: ({ started_at, id }) => [started_at, id],
+  });
+  return { ...page, items: page.items.map(toOutage) };
 }
 
 function toOutage(row: OutageRow): Outage {

@@ -6,7 +6,8 @@ import { parseUrl } from "../../domain/mask.js";
 import type { Db, Schema } from "../schema.js";
 import { PostgresClient } from "./postgres-client.js";
 import { postgresDialect } from "./postgres-dialect.js";
-import { LATEST_VERSION, migratePostgres, requireNotNewer, requireUsable } from "./postgres-migrations.js";
+import { LATEST_VERSION } from "./postgres-migration-steps.js";
+import { migratePostgres, requireNotNewer, requireUsable } from "./postgres-migrations.js";
 
 export interface PostgresOptions {
   /** postgres://user:password@host:port/database */

@@ -3,33 +3,7 @@ import { WhcbError } from "../../domain/errors.js";
 import { newerError, olderError } from "../database-version.js";
 import type { Db } from "../schema.js";
 import { transact } from "../sql/transactions.js";
-import { FIRST_TABLES } from "./migrations/first-tables.js";
-import { NODE_TABLES } from "./migrations/node-tables.js";
-import { NOTICE_TABLES } from "./migrations/notice-tables.js";
-import { OWN_ATTEMPTS } from "./migrations/own-attempts.js";
-import { PROBE_COLUMNS } from "./migrations/probe-columns.js";
-
-export interface PostgresMigration {
-  readonly version: number;
-  readonly name: string;
-  readonly sql: string;
-  /**
-   * Nodes of the version before go on and may start, beside nodes of this one: it only adds what they don't use, with defaults, and without
-   * references to rows that they delete. Default: false, they stop.
-   */
-  readonly isCompatible?: boolean;
-}
-
-/** A released step never changes: a new one follows it. */
-export const POSTGRES_MIGRATIONS: readonly PostgresMigration[] = [
-  { version: 1, name: "first tables", sql: FIRST_TABLES },
-  { version: 2, name: "nodes and shared limits", sql: NODE_TABLES },
-  { version: 3, name: "notices of outages", sql: NOTICE_TABLES },
-  { version: 4, name: "probes after replays", sql: PROBE_COLUMNS, isCompatible: true },
-  { version: 5, name: "the service's own attempts", sql: OWN_ATTEMPTS },
-];
-
-export const LATEST_VERSION = POSTGRES_MIGRATIONS.at(-1)?.version ?? 0;
+import { LATEST_VERSION, POSTGRES_MIGRATIONS, type PostgresMigration } from "./postgres-migration-steps.js";
 
 interface Target {
   /** For messages. */

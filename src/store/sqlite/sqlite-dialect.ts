@@ -13,7 +13,7 @@ import {
   type SqliteStatement,
 } from "kysely";
 import type { Clock } from "../../platform/clock.js";
-import { sqliteCode, translateSqliteError } from "./sqlite-error.js";
+import { isBusy, translateSqliteError } from "./sqlite-error.js";
 
 /** For another process's transaction. */
 const LOCK_WAIT_MS = 5_000;
@@ -166,7 +166,7 @@ class LockRetry {
         this.#busyAt = Number.NEGATIVE_INFINITY;
         return;
       } catch (error) {
-        if (!isLocked(error) || this.#isOver()) throw error;
+        if (!isBusy(error) || this.#isOver()) throw error;
       }
       await this.#clock.sleepUntil(this.#clock.now() + pauseMs);
     }
@@ -178,9 +178,4 @@ class LockRetry {
     this.#busyAt = now;
     return now - this.#busySince >= this.#waitMs;
   }
-}
-
-function isLocked(error: unknown): boolean {
-  const code = sqliteCode(error instanceof Error && error.cause !== undefined ? error.cause : error);
-  return code === "BUSY" || code === "LOCKED";
 }

@@ -29,8 +29,10 @@ export function sqliteCode(error: unknown): string | null {
   return /^SQLITE_([A-Z]+)/.exec(error.code)?.[1] ?? null;
 }
 
+/** Translated or not. */
 export function isBusy(error: unknown): boolean {
-  return ["BUSY", "LOCKED"].includes(sqliteCode(error) ?? "");
+  const cause = error instanceof WhcbError ? error.cause : error;
+  return ["BUSY", "LOCKED"].includes(sqliteCode(cause) ?? "");
 }
 
 /** Errors without an explanation pass unchanged. */

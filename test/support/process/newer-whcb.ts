@@ -1,7 +1,7 @@
 /** A copy of this release whose PostgreSQL schema has one more version. */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { LATEST_VERSION } from "../../../src/store/postgres/postgres-migrations.js";
+import { LATEST_VERSION } from "../../../src/store/postgres/postgres-migration-steps.js";
 import { copyPackage } from "./whcb-process.js";
 
 const STEPS = /(POSTGRES_MIGRATIONS = \[[^\]]*)\]/;

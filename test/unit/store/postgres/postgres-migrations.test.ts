@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { systemClock } from "../../../../src/platform/clock.js";
 import { openStore } from "../../../../src/store/open-store.js";
-import { POSTGRES_MIGRATIONS } from "../../../../src/store/postgres/postgres-migrations.js";
+import { POSTGRES_MIGRATIONS } from "../../../../src/store/postgres/postgres-migration-steps.js";
 import { createDatabase, type TestDatabase } from "../../../support/postgres/databases.js";
 import { CONVERTED_CALLS, INSERT_OLD_CALLS, READ_CALLS, READ_HELD } from "../../../support/store/old-reports.js";
 

@@ -1,3 +1,16 @@
+/** A released step never changes: a new one follows it. */
+
+export interface PostgresMigration {
+  readonly version: number;
+  readonly name: string;
+  readonly sql: string;
+  /**
+   * Nodes of the version before go on and may start, beside nodes of this one: it only adds what they don't use, with defaults, and without
+   * references to rows that they delete. Default: false, they stop.
+   */
+  readonly isCompatible?: boolean;
+}
+
 /**
  * As SQLite's schema (sqlite/migration-steps.ts). Text is compared byte by byte, as there. Every index on calls is partial, and ends with seq,
  * which is SQLite's rowid. Responses and outcomes are JSON in text columns: then their size is read without the text.
@@ -6,7 +19,7 @@
  * removed without a vacuum. A call's indexes change with its state, so its table is vacuumed often. The thresholds are rows, not parts of
  * a table that may have millions.
  */
-export const FIRST_TABLES = `
+const FIRST_TABLES = `
 CREATE FUNCTION lower_case(text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT lower($1 COLLATE "und-x-icu")';
 CREATE FUNCTION upper_case(text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT upper($1 COLLATE "und-x-icu")';
 CREATE FUNCTION instr(text, text) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT strpos($1, $2)::bigint';
@@ -213,3 +226,73 @@ CREATE TABLE settings (
   value bytea NOT NULL
 );
 `;
+
+/**
+ * What nodes know of each other, and the counts that they share. A crash of the server resets these counts: that is cheaper than writing
+ * each of them to disk.
+ */
+const NODE_TABLES = `
+CREATE TABLE nodes (
+  id text COLLATE "C" PRIMARY KEY,
+  expires_at timestamptz NOT NULL,
+  settings text NOT NULL,
+  task text
+) WITH (fillfactor = 50);
+
+CREATE UNLOGGED TABLE limits (
+  key text COLLATE "C" PRIMARY KEY,
+  state text NOT NULL,
+  expires_at bigint NOT NULL
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+`;
+
+const NOTICE_TABLES = `
+CREATE TABLE notices (
+  outage_id text COLLATE "C" NOT NULL,
+  event text COLLATE "C" NOT NULL,
+  destination text COLLATE "C" NOT NULL,
+  callback_key bigint NOT NULL REFERENCES callbacks (key),
+  created_at bigint NOT NULL,
+  tries bigint NOT NULL,
+  next_try_at bigint,
+  sent_at bigint,
+  last_error text,
+  report text,
+  PRIMARY KEY (outage_id, event, destination)
+);
+CREATE INDEX notices_queued ON notices (destination, next_try_at) WHERE next_try_at IS NOT NULL;
+CREATE INDEX notices_by_callback ON notices (callback_key);
+`;
+
+const PROBE_COLUMNS = `
+ALTER TABLE callbacks ADD COLUMN replay_probe_at bigint NOT NULL DEFAULT 0;
+ALTER TABLE endpoints ADD COLUMN probe_began_at bigint NOT NULL DEFAULT 0;
+`;
+
+/** Reads JSON in a text column. A text of PostgreSQL can't contain U+0000. */
+const part = (column: string, index: number): string => `(replace(${column}, '\\u0000', '\\ufffd')::json ->> ${index})`;
+const blank = [1, 2, 3, 4, 5, 8].map((index) => part("response", index));
+
+/** Does what SQLite's step does (sqlite/migration-steps.ts). */
+const OWN_ATTEMPTS = `
+ALTER TABLE calls ADD COLUMN sent_at bigint;
+UPDATE calls SET sent_at = least(attempted_at, coalesce(
+    (SELECT max(${part("outcome", 0)}::bigint) FROM attempts WHERE call_seq = seq AND ${part("outcome", 2)} NOT LIKE 'replay %'), -1))
+  WHERE seq IN (SELECT call_seq FROM attempts WHERE ${part("outcome", 2)} LIKE 'replay %');
+DROP INDEX calls_held;
+CREATE INDEX calls_held ON calls (callback_key, (seq + 0))
+  WHERE status = 'FAILED' AND due_at IS NOT NULL AND (attempt_count = 0 OR sent_at = -1);
+UPDATE calls SET status_code = NULL, error = NULL, status_message = 'Erased: the sender''s data was removed'
+  WHERE status = 'SUCCESS' AND (status_message = 'Erased: the sender''s data was removed' OR sent_at IS NOT NULL)
+    AND pg_catalog.concat(${blank.join(", ")}) = '';
+`;
+
+export const POSTGRES_MIGRATIONS: readonly PostgresMigration[] = [
+  { version: 1, name: "first tables", sql: FIRST_TABLES },
+  { version: 2, name: "nodes and shared limits", sql: NODE_TABLES },
+  { version: 3, name: "notices of outages", sql: NOTICE_TABLES },
+  { version: 4, name: "probes after replays", sql: PROBE_COLUMNS, isCompatible: true },
+  { version: 5, name: "the service's own attempts", sql: OWN_ATTEMPTS },
+];
+
+export const LATEST_VERSION = POSTGRES_MIGRATIONS.at(-1)?.version ?? 0;
