@@ -1,22 +1,25 @@
-/** What other processes wrote, for the dispatcher (docs/dispatcher.md, Ownership). One row per callback, its latest change. */
+/**
+ * The log tells the dispatcher what other processes wrote (docs/dispatcher.md, Ownership). It has one row per callback, for its
+ * latest change.
+ */
 import { sql } from "kysely";
 import type { Db } from "./schema.js";
 import { listOf } from "./sql/batches.js";
 import { isPostgres, perDatabase } from "./sql/per-database.js";
 
 export interface Changes {
-  /** Each once, by latest change. */
+  /** Each callback is there once, in the order of the latest changes. */
   readonly callbackIds: readonly string[];
-  /** Where to read on. */
+  /** The next read continues here. */
   readonly position: string;
 }
 
-/** In the change's transaction. */
+/** Is called in the change's transaction. */
 export function recordChange(db: Db, callbackId: string): Promise<void> {
   return recordChanges(db, [callbackId]);
 }
 
-/** AUTOINCREMENT never reuses a number. */
+/** On SQLite, AUTOINCREMENT never reuses a number. */
 export async function recordChanges(db: Db, callbackIds: readonly string[]): Promise<void> {
   const ids = listOf(callbackIds, "text");
   await sql`${perDatabase({
@@ -26,7 +29,7 @@ export async function recordChanges(db: Db, callbackIds: readonly string[]): Pro
   })}`.execute(db);
 }
 
-/** For a query of callbacks: another text or number after each change. */
+/** A term for a query of callbacks, which differs after each change. */
 export const latestChange = perDatabase({
   sqlite: sql`(SELECT seq FROM changes WHERE callback_id = callbacks.id)`,
   postgres: () => sql`(SELECT xid::text FROM changes WHERE callback_id = callbacks.id)`,
@@ -34,14 +37,17 @@ export const latestChange = perDatabase({
 
 export function changeStore(db: Db) {
   return {
-    /** A position. */
+    /** Resolves to the position behind all changes. */
     async readLatest(): Promise<string> {
       if (isPostgres(db)) return readSnapshot(db);
       const { rows } = await sql<{ seq: number | null }>`SELECT max(seq) AS seq FROM changes`.execute(db);
       return String(rows[0]?.seq ?? 0);
     },
 
-    /** Changed after this position, other than by the dispatcher; deleted callbacks too. More than `limit` only of one transaction. */
+    /**
+     * Reads what was changed after this position, other than by the dispatcher, with deleted callbacks. There are more than
+     * `limit` only of one transaction.
+     */
     async read(after: string, limit: number): Promise<Changes> {
       if (isPostgres(db)) return readCommittedChanges(db, after, limit);
       const { rows } = await sql<{ seq: number; callback_id: string }>`
@@ -49,7 +55,7 @@ export function changeStore(db: Db) {
       return { callbackIds: rows.map(({ callback_id }) => callback_id), position: String(rows.at(-1)?.seq ?? after) };
     },
 
-    /** Changes when another process has written. */
+    /** Resolves to a text that differs once another process has written. */
     async readCounter(): Promise<string> {
       if (isPostgres(db)) return readSnapshot(db);
       const { rows } = await sql<{ data_version: number }>`PRAGMA data_version`.execute(db);
@@ -63,7 +69,7 @@ export function changeStore(db: Db) {
  * is a snapshot, and what is read next are the rows of transactions that it doesn't see: each once, however long a transaction takes.
  */
 
-/** Of the transactions that have ended: xmin:xmax:those between that haven't. */
+/** The snapshot is of the transactions that have ended: xmin:xmax:those between that haven't. */
 async function readSnapshot(db: Db): Promise<string> {
   const { rows } = await sql<{ snapshot: string }>`SELECT pg_current_snapshot()::text AS snapshot`.execute(db);
   return rows[0]?.snapshot ?? "";
@@ -80,7 +86,7 @@ async function readCommittedChanges(db: Db, after: string, limit: number): Promi
   return { callbackIds, position: rows.length < limit ? last.snapshot : snapshotUpTo(last.snapshot, BigInt(last.xid)) };
 }
 
-/** Sees no later transaction. */
+/** Returns a snapshot that sees no later transaction. */
 function snapshotUpTo(snapshot: string, last: bigint): string {
   const [xmin = "", , running = ""] = snapshot.split(":");
   const end = last + 1n;

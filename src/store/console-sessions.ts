@@ -1,4 +1,4 @@
-/** Sessions and sign-in codes of the console. Only hashes of tokens and codes are stored. */
+/** The database has only hashes of the console's session tokens and sign-in codes. */
 import { createHash } from "node:crypto";
 import { type StoredCredential, toCredential } from "./credentials.js";
 import type { Db } from "./schema.js";
@@ -9,19 +9,18 @@ export interface Session {
   readonly tokenHash: string;
   readonly username: string;
   readonly createdAt: number;
-  /** The last use that was recorded. */
   readonly usedAt: number;
 }
 
 export interface SignInCode {
-  /** Its public part. */
+  /** The id is the public part of the code. */
   readonly id: string;
   readonly secretHash: string;
   readonly username: string;
 }
 
 export interface SessionLimits {
-  /** Epoch ms: what was created or used before is expired. */
+  /** What was created or used at these instants or before is expired. */
   readonly createdAfter: number;
   readonly usedAfter: number;
 }
@@ -30,7 +29,10 @@ const MAX_CODES_PER_USER = 10;
 
 export function sessionStore(db: Db) {
   return {
-    /** Also removes what is expired. `credential`: as it was verified; a later password ends the session. */
+    /**
+     * Creates a session and removes expired ones, in one transaction. The credential is the one that was verified: a later
+     * password ends the session.
+     */
     create: (
       { tokenHash, username, createdAt, usedAt }: Session,
       credential: StoredCredential,
@@ -48,7 +50,7 @@ export function sessionStore(db: Db) {
           .execute();
       }),
 
-    /** null: none, expired, or the user has been removed or has another password. */
+    /** Resolves to null if there is none, it has expired, or the user has been removed or has another password. */
     async find(
       tokenHash: string,
       { createdAfter, usedAfter }: SessionLimits,
@@ -71,7 +73,7 @@ export function sessionStore(db: Db) {
         await trx.updateTable("sessions").set({ used_at: usedAt }).where("token_hash", "=", tokenHash).execute();
       }),
 
-    /** Atomic: once for a token. false: there is none. */
+    /** Replaces a token once, in one transaction, and resolves to false if there is none. */
     replaceToken: (tokenHash: string, newTokenHash: string): Promise<boolean> =>
       transact(db, async (trx) => {
         const replaced = await trx
@@ -88,7 +90,10 @@ export function sessionStore(db: Db) {
         await trx.deleteFrom("sessions").where("token_hash", "=", tokenHash).execute();
       }),
 
-    /** Also removes codes of before `validAfter`, and the user's oldest beyond ten. false: there is a valid code with this id. */
+    /**
+     * Creates a code, and removes those of `validAfter` and before and the user's oldest beyond ten, in one transaction. Resolves
+     * to false if there is a valid code with this id.
+     */
     createSignInCode: (
       { id, secretHash, username, tries }: SignInCode & { readonly tries: number },
       credential: StoredCredential,
@@ -120,8 +125,9 @@ export function sessionStore(db: Db) {
       }),
 
     /**
-     * The user, if the secret is right: the code is used up. A wrong secret costs a try, the last one removes the code. null: wrong, used,
-     * expired, or the user has been removed or has another password.
+     * Resolves, in one transaction, to the user if the secret is right, and uses the code up. A wrong secret costs a try, and the
+     * last one removes the code. Resolves to null if the secret is wrong, the code was used or has expired, or the user has been
+     * removed or has another password.
      */
     redeemSignInCode: (id: string, secretHash: string, validAfter: number): Promise<StoredCredential | null> =>
       transact(db, async (trx) => {
@@ -146,7 +152,7 @@ export function sessionStore(db: Db) {
   };
 }
 
-/** null: removed, or with another password. */
+/** Resolves to null for a user that was removed or has another password. */
 async function currentCredential(
   db: Db,
   { username, password_digest }: { readonly username: string; readonly password_digest: string },
@@ -156,7 +162,7 @@ async function currentCredential(
   return credential !== null && passwordDigest(credential) === password_digest ? credential : null;
 }
 
-/** The salt makes it another one even for the same password. */
+/** A salt makes the digest differ even for the same password. */
 function passwordDigest({ passwordHash }: StoredCredential): string {
   return createHash("sha256").update(passwordHash).digest("hex");
 }

@@ -1,7 +1,7 @@
 import type { Db, Row } from "./schema.js";
 import { transact } from "./sql/transactions.js";
 
-/** Hashes: server/auth/credential-hashes.ts. */
+/** The hashes are made in server/auth/credential-hashes.ts. */
 export interface StoredCredential {
   readonly username: string;
   readonly passwordHash: string;
@@ -9,18 +9,20 @@ export interface StoredCredential {
   readonly origin: CredentialOrigin;
 }
 
-/** start: given to a start of the service, and replaced by those of the next one. added: stays. */
+/**
+ * A credential of origin `start` was given to a start of the service, and those of the next one replace it. An added one stays.
+ */
 export type CredentialOrigin = Row<"credentials">["origin"];
 
 export function credentialStore(db: Db) {
   return {
-    /** By username. */
+    /** Reads all, in the order of the usernames. */
     async list(): Promise<readonly (StoredCredential & { readonly savedAt: number })[]> {
       const rows = await db.selectFrom("credentials").selectAll().orderBy("username").execute();
       return rows.map((row) => ({ ...toCredential(row), savedAt: row.saved_at }));
     },
 
-    /** Replaces the one of this username. */
+    /** Saves a credential in place of the one of this username, in one transaction. */
     save: ({ username, passwordHash, apiKeyHash, origin }: StoredCredential, now: number): Promise<void> =>
       transact(db, async (trx) => {
         const columns = { password_hash: passwordHash, api_key_hash: apiKeyHash, origin, saved_at: now };
@@ -31,14 +33,14 @@ export function credentialStore(db: Db) {
           .execute();
       }),
 
-    /** false: there is none. */
+    /** Removes a credential in one transaction, and resolves to false if there is none. */
     remove: (username: string): Promise<boolean> =>
       transact(db, async (trx) => {
         const removed = await trx.deleteFrom("credentials").where("username", "=", username).returning("username").execute();
         return removed.length > 0;
       }),
 
-    /** Of origin `start`, except this one. Resolves to their usernames. */
+    /** Removes those of origin `start` except this one, in one transaction, and resolves to their usernames. */
     removeStart: (except: string): Promise<readonly string[]> =>
       transact(db, async (trx) => {
         const removed = await trx

@@ -1,4 +1,4 @@
-/** A database of another version of whcb. `name`: a file's path, or host and name. */
+/** These errors are of a database of another version of whcb. Its name is a file's path, or host and name. */
 import { WhcbError } from "../domain/errors.js";
 
 export function olderError(name: string, version: number, latest: number): WhcbError {

@@ -1,4 +1,4 @@
-/** One person's content and addresses: docs/operations.md, Personal data. Ids and counts stay. */
+/** Erases one person's content and addresses (docs/operations.md, Personal data). Ids and counts stay. */
 import { sql } from "kysely";
 import { type CallStatus, eraseCall } from "../domain/call.js";
 import { WhcbError } from "../domain/errors.js";
@@ -15,34 +15,38 @@ import { isPostgres, jsonPart } from "./sql/per-database.js";
 import { transact } from "./sql/transactions.js";
 
 export interface SenderErasure {
-  /** Whether it is one of the sender's addresses; false for "". */
+  /** Returns whether it is one of the sender's addresses, and false for "". */
   readonly isSender: (address: string) => boolean;
-  /** Without what belongs to the sender or to these calls; null: nothing does. */
+  /** Returns the mail without what belongs to the sender or to these calls, or null if nothing does. */
   readonly eraseMail: (mail: Mail, callIds: ReadonlySet<string>) => MailText | null;
-  /** Only find. */
+  /** With it, nothing is changed. */
   readonly dryRun: boolean;
   readonly now: number;
 }
 
 export interface ErasedSender {
   readonly callIds: ReadonlySet<string>;
-  /** Of these calls: had something still to be sent. */
+  /** So many of these calls had something still to be sent. */
   readonly waiting: number;
   readonly attempts: number;
-  /** As they were stored, with the number of calls. */
+  /** The addresses are as they were stored, each with the number of its calls. */
   readonly addresses: ReadonlyMap<string, number>;
-  /** As they are now. */
+  /** The mails are as they are now. */
   readonly mails: readonly Mail[];
-  /** Of these: sent to a mail server. */
+  /** So many of these were sent to a mail server. */
   readonly sentMails: number;
-  /** Of these: written to a file. */
+  /** So many of these were written to a file. */
   readonly filedMails: number;
 }
 
-/** Rows per transaction and per read. */
+/** A transaction, or a read, has so many rows. */
 const CHUNK = 500;
 
-/** While nothing serves the database: a dispatcher has responses in memory. Not atomic: what is cut off is completed by the next one. Throws `locked` while a run sends, `unavailable` if another process keeps the file from being rewritten. */
+/**
+ * Erases the sender while nothing serves the database, as a dispatcher has responses in memory. It is many transactions, and the
+ * next call completes what was cut off. Throws `locked` while a run sends, and `unavailable` if another process keeps the file
+ * from being rewritten.
+ */
 export async function eraseSender(db: Db, { isSender, eraseMail, dryRun, now }: SenderErasure): Promise<ErasedSender> {
   const { calls, addresses } = await findCalls(db, isSender);
   const callIds = new Set(calls.map(({ id }) => id));
@@ -79,11 +83,11 @@ interface FoundCall {
   readonly attempt_count: number;
 }
 
-/** In the order of SENDER_INDEXES. */
+/** They are in the order of SENDER_INDEXES. */
 const ADDRESSES = ["name", "mri", "mobile", "email", "voice"] as const;
 type Addresses = Readonly<Record<(typeof ADDRESSES)[number], string>>;
 
-/** Reads every call's addresses: no index has them. */
+/** Reads every call's addresses, as no index has them. */
 async function findCalls(db: Db, isSender: SenderErasure["isSender"]) {
   const calls: FoundCall[] = [];
   const addresses = new Map<string, number>();
@@ -122,7 +126,7 @@ function eraseCalls(db: Db, calls: readonly FoundCall[], now: number): Promise<v
 
 const UNFINISHED = "unfinished-erasure";
 
-/** In the database while erased bytes may still be in its file. */
+/** The database has this mark while erased bytes may still be in its file. */
 async function setUnfinished(db: Db, isUnfinished: boolean): Promise<void> {
   await transact(db, async (trx) => {
     await trx.deleteFrom("settings").where("name", "=", UNFINISHED).execute();

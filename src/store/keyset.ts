@@ -1,23 +1,23 @@
-/** A page costs the same anywhere in the list. */
+/** A page that continues behind a row costs the same anywhere in the list. */
 import { type RawBuilder, type SqlBool, sql } from "kysely";
 import { WhcbError } from "../domain/errors.js";
 
-/** A column of ORDER BY; the last must be unique. */
+/** Each key is a column of ORDER BY, and the last one must be unique. */
 export interface SortKey {
   readonly column: string;
   readonly descending: boolean;
-  /** As the index has it; default: the column. */
+  /** The index has it in place of the column. */
   readonly expression?: RawBuilder<unknown>;
 }
 
-/** One per sort key. */
+/** There is one value per sort key. */
 export type Values = readonly (string | number)[];
 
 export interface Position {
   readonly values: Values;
-  /** Rows up to the end of the page. */
+  /** So many rows precede the next page. */
   readonly offset: number;
-  /** Counted once per listing. */
+  /** It is counted once per listing. */
   readonly total: { readonly count: number; readonly isExact: boolean } | null;
 }
 
@@ -33,14 +33,17 @@ export function isAfter(keys: readonly SortKey[], values: Values): RawBuilder<Sq
   return sql`(${sql.join(rangesOf({ keys, from: values, to: null }), sql` OR `)})`;
 }
 
-/** After `from`, up to and including `to`, in an index's order; null: from the start, to the end. */
+/**
+ * The range is after `from`, up to and including `to`, in an index's order. With null it begins at the start, or reaches to the
+ * end.
+ */
 export interface KeyRange {
   readonly keys: readonly SortKey[];
   readonly from: Values | null;
   readonly to: Values | null;
 }
 
-/** As one range, which PostgreSQL seeks to. The keys' directions are the same. */
+/** Returns one range, which PostgreSQL seeks to. The keys' directions must be the same. */
 export function rowRangeOf({ keys, from, to }: KeyRange): RawBuilder<SqlBool> {
   const [after, upTo] = keys[0]?.descending ? [sql`<`, sql`>=`] : [sql`>`, sql`<=`];
   const row = sql.join(keys.map(termOf));
@@ -49,7 +52,7 @@ export function rowRangeOf({ keys, from, to }: KeyRange): RawBuilder<SqlBool> {
   return sql<SqlBool>`(${lower} AND ${upper})`;
 }
 
-/** As disjoint ranges that an index can seek to. */
+/** Returns disjoint ranges, to each of which an index can seek. */
 export function rangesOf({ keys: [key, ...rest], from, to }: KeyRange): RawBuilder<SqlBool>[] {
   if (key === undefined) return [sql<SqlBool>`true`];
   const isLast = rest.length === 0;
@@ -68,7 +71,7 @@ export function rangesOf({ keys: [key, ...rest], from, to }: KeyRange): RawBuild
   ];
 }
 
-/** Opaque; valid only for this order. */
+/** Returns an opaque text, which is valid only for this order. */
 export function writeCursor(keys: readonly SortKey[], { values, offset, total }: Position): string {
   const counted = total === null ? [null] : total.isExact ? [total.count] : [total.count, "or more"];
   return Buffer.from(JSON.stringify([signature(keys), values, offset, ...counted])).toString("base64url");
@@ -96,7 +99,7 @@ function parseList(text: string): readonly unknown[] {
     const parsed: unknown = JSON.parse(text);
     if (Array.isArray(parsed)) return parsed;
   } catch {
-    // Reported below, without the parser's message.
+    // It is reported below, without the parser's message.
   }
   throw invalidCursor();
 }

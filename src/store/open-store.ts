@@ -28,18 +28,21 @@ import { settingsStore } from "./settings-store.js";
 import { migrateSqliteAt, openSqlite, openSqliteReader } from "./sqlite/open-sqlite.js";
 
 export interface OpenStoreOptions {
-  /** A SQLite file's path, ":memory:", or a URL of PostgreSQL. */
+  /** It is a SQLite file's path, ":memory:", or a URL of PostgreSQL. */
   readonly url: string;
-  /** 32 bytes, or a function called once the file is a known database. */
+  /** The key has 32 bytes. A function is called once the file is a known database. */
   readonly secretKey: Uint8Array | SecretKeySource;
   readonly clock: Clock;
-  /** Don't create one. */
+  /** With it, no database is created. */
   readonly mustExist?: boolean;
-  /** By a service, which ends leases of runs by `runLeases.endUnrenewed`. */
+  /** A service uses the store, which ends leases of runs by `runLeases.endUnrenewed`. */
   readonly isServed?: boolean;
 }
 
-/** Creates or migrates. Throws `config` for a database that can't be used, `unavailable` for what may pass (busy, full disk). */
+/**
+ * Opens the database, and creates or migrates it. Throws `config` for a database that can't be used, and `unavailable` for what
+ * may pass (busy, full disk).
+ */
 export async function openStore({
   url,
   secretKey,
@@ -79,7 +82,7 @@ async function requireWhole(db: Db): Promise<Db> {
   }
 }
 
-/** Only to read: nothing is migrated. Throws as openStore, and `config` for an older version. */
+/** Opens the database only to read, so nothing is migrated. Throws as `openStore` does, and `config` for an older version. */
 export async function openReader(url: string, clock: Clock): Promise<Db> {
   return isPostgresUrl(url) ? openPostgresAsIs(url) : openSqliteReader(url, clock);
 }
@@ -88,12 +91,12 @@ async function openPostgresAsIs(url: string): Promise<Db> {
   return requireWhole(await (await loadPostgres()).openPostgresAsIs(url));
 }
 
-/** Throws as openStore, and `config` while a `serve` of another version uses a SQLite file. */
+/** Throws as `openStore` does, and `config` while a `serve` of another version uses a SQLite file. */
 export async function migrateDatabase(url: string): Promise<Migrated> {
   return isPostgresUrl(url) ? (await loadPostgres()).migratePostgresAt({ url, mustExist: false }) : migrateSqliteAt(url);
 }
 
-/** pg is loaded only if it is needed. */
+/** Loads pg, which SQLite doesn't need. */
 const loadPostgres = () => import("./postgres/open-postgres.js");
 
 function requireFilePath(url: string): void {
@@ -104,14 +107,14 @@ function requireFilePath(url: string): void {
 }
 
 /**
- * For what needs no callback's auth key, so no secret key either. Throws as openStore, and `config` for an older version of PostgreSQL's tables:
- * migrating them could end running nodes.
+ * Opens a store for what needs no callback's auth key, and so no secret key. Throws as `openStore` does, and `config` for an
+ * older version of PostgreSQL's tables: migrating them could end running nodes.
  */
 export async function openAdminStore(url: string, clock: Clock) {
   const db = isPostgresUrl(url) ? await openPostgresAsIs(url) : await openDb(url, true, clock);
   return {
     credentials: credentialStore(db),
-    /** Of PostgreSQL; null: a lock on the file keeps others out. */
+    /** It is null on SQLite, where a lock on the file keeps others out. */
     members: isPostgresUrl(url) ? (await import("./nodes/members.js")).memberStore(db) : null,
     async eraseSender(erasure: SenderErasure): Promise<ErasedSender> {
       if (isPostgresUrl(url)) await (await loadPostgres()).requireNotNewerAt(url, db);
@@ -123,14 +126,14 @@ export async function openAdminStore(url: string, clock: Clock) {
 
 export type AdminStore = Awaited<ReturnType<typeof openAdminStore>>;
 
-/** Every method that writes is atomic, one transaction, unless it says otherwise. */
+/** Every method that writes does so in one transaction, unless it says otherwise. */
 export type Store = ReturnType<typeof storeOn>;
 
 function storeOn(db: Db, cipher: KeyCipher, clock: Clock, isServed: boolean, nodes: NodeStore | null) {
   return {
     callbacks: { ...callbackStore(db, cipher), ...versionStore(db) },
     calls: callStore(db, clock),
-    /** By the service. */
+    /** These are replays by the service. */
     replays: replayStore(db, clock, isServed),
     runLeases: runLeaseStore(db, clock, isServed),
     endpoints: endpointStore(db, cipher),
@@ -145,13 +148,13 @@ function storeOn(db: Db, cipher: KeyCipher, clock: Clock, isServed: boolean, nod
     settings: settingsStore(db),
     credentials: credentialStore(db),
     sessions: sessionStore(db),
-    /** null: one process serves the database. */
+    /** It is null on SQLite, where one process serves the database. */
     nodes,
-    /** Throws `unavailable` with the reason. */
+    /** Throws `unavailable` with the reason if the database can't be written. */
     checkWritable: (): Promise<void> => checkWritable(db),
-    /** Reads counters and indexes only. */
+    /** Reads only counters and indexes. */
     readGauges: (): Promise<Gauges> => readGauges(db),
-    /** With the secret key, the same on all nodes: see KeyCipher. */
+    /** Signs with the secret key, which is the same on all nodes: see KeyCipher. */
     sign: cipher.sign,
     async close(): Promise<void> {
       await nodes?.close();
@@ -161,19 +164,19 @@ function storeOn(db: Db, cipher: KeyCipher, clock: Clock, isServed: boolean, nod
 }
 
 export interface Gauges {
-  /** PENDING calls. */
+  /** So many calls are PENDING. */
   readonly waiting: number;
-  /** FAILED calls with something due. */
+  /** So many FAILED calls have something due. */
   readonly due: number;
   readonly openOutages: number;
   readonly queuedMails: number;
   readonly queuedNotices: number;
 }
 
-/** As much as the outcome of a call and more: what fits must not be less than what is to be recorded. */
+/** A call's outcome has fewer bytes. What fits here must not be less than what is to be recorded. */
 const TRIAL_BYTES = 128 * 1024;
 
-/** Of a row that is deleted in its own transaction, nothing would be written. */
+/** Writes and deletes a row in two transactions: in one, nothing would be written. */
 export async function checkWritable(db: Db): Promise<void> {
   const trial = { name: "trial", value: new Uint8Array(TRIAL_BYTES) };
   await db

@@ -10,13 +10,13 @@ export interface PageQuery {
 
 export interface Page<Item> {
   readonly items: readonly Item[];
-  /** Rows that match. */
+  /** So many rows match. */
   readonly total: number;
-  /** false: there may be more. */
+  /** It is false if there may be more. */
   readonly isTotalExact?: false;
-  /** Of the first item, 0-based. */
+  /** The first item has this place in the list, from 0. */
   readonly offset: number;
-  /** null: the last page. */
+  /** It is null on the last page. */
   readonly nextCursor: string | null;
 }
 
@@ -26,9 +26,9 @@ export interface Sort<Field> {
 }
 
 interface PagedRows<Listed> {
-  /** The beginning of the query: SELECT … FROM …. */
+  /** The query begins with this: SELECT … FROM …. */
   readonly select: RawBuilder<Listed>;
-  /** What is counted. */
+  /** The total counts the rows of this table. */
   readonly table: RawBuilder<unknown>;
   readonly matching: RawBuilder<unknown>;
   readonly keys: readonly SortKey[];

@@ -1,4 +1,4 @@
-/** docs/dispatcher.md, A call, rules 8 and 10; in bounded chunks. */
+/** What is removed, in bounded chunks, is in docs/dispatcher.md (A call, rules 8 and 10). */
 import { type RawBuilder, sql } from "kysely";
 import type { CallStatus } from "../domain/call.js";
 import { RETAIN_OUTAGES_MS, type ServiceSettings } from "../domain/service-settings.js";
@@ -20,12 +20,15 @@ interface PurgedRow {
 
 export function retentionStore(db: Db) {
   return {
-    /** Atomic. Calls of deleted callbacks with their attempts, then the callbacks. Resolves to the number of calls; fewer than `limit`: done. */
+    /**
+     * Removes calls of deleted callbacks with their attempts, then the callbacks, in one transaction. Resolves to the number of
+     * calls. If it is less than `limit`, all is done.
+     */
     purgeDeleted: (limit: number): Promise<number> => purgeDeleted(db, limit),
 
     /**
-     * Atomic. Calls, sent mails, closed outages, finished replays and activity, as the stored settings say. Resolves to the number of rows;
-     * fewer than `limit`: done.
+     * Removes calls, sent mails, closed outages, finished replays and activity, as the stored settings say, in one transaction.
+     * Resolves to the number of rows. If it is less than `limit`, all is done.
      */
     purgeExpired: async (now: number, limit: number): Promise<number> => purgeExpired(db, now, limit, await readSettings(db)),
   };
@@ -33,7 +36,7 @@ export function retentionStore(db: Db) {
 
 async function purgeDeleted(db: Db, limit: number): Promise<number> {
   const deleted = (from: Db) => from.selectFrom("callbacks").select("key").where("deleted_at", "is not", null);
-  // Without the write lock: usually nothing to remove.
+  // This looks without the write lock, as there is usually nothing to remove.
   if ((await deleted(db).executeTakeFirst()) === undefined) return 0;
   return transact(db, async (trx) => {
     let left = limit;
@@ -69,7 +72,7 @@ function ofCallback(key: number, status: CallStatus): RawBuilder<unknown> {
   return sql`SELECT seq, callback_key, status, ${FAILURE} AS failure FROM calls WHERE callback_key = ${key} AND status = ${sql.lit(status)} ${settled}`;
 }
 
-/** By the index by attempt. Skips calls marked later or still due. */
+/** Finds calls by the index by attempt, and skips those marked later or still due. */
 function changedBefore(status: "FAILED" | "SUCCESS", since: number): RawBuilder<unknown> {
   return sql`
     SELECT seq, callback_key, status, ${FAILURE} AS failure FROM callbacks ${crossJoin} calls ON calls.callback_key = callbacks.key
@@ -93,14 +96,14 @@ async function removeCalls(db: Db, which: RawBuilder<unknown>, limit: number): P
   return rows.length;
 }
 
-/** Its rows are small. */
+/** So many rows count as one call, as they are small. */
 const ACTIVITY_PER_CALL = 10;
 
 function ofKey(key: number): RawBuilder<unknown> {
   return sql`SELECT callback_key, minute FROM activity WHERE callback_key = ${key}`;
 }
 
-/** As SUCCESS calls: nothing failed, and no outage was open. */
+/** These minutes are kept as long as SUCCESS calls: nothing failed, and no outage was open. */
 function quietBefore(at: number): RawBuilder<unknown> {
   return sql`
     SELECT callback_key, minute FROM activity
@@ -121,7 +124,7 @@ async function removeActivity(db: Db, which: RawBuilder<unknown>, limit: number)
   return Number(numAffectedRows ?? 0n) < rows;
 }
 
-/** With their outages, if both are kept as long. */
+/** If both are kept as long, a mail is removed with its outage. */
 async function removeMails(db: Db, before: number, limit: number): Promise<number> {
   const { numAffectedRows } = await sql`
     DELETE FROM mails WHERE outage_id IN (
@@ -130,7 +133,7 @@ async function removeMails(db: Db, before: number, limit: number): Promise<numbe
   return Number(numAffectedRows ?? 0n);
 }
 
-/** With their notices. By the index by start. Keeps those with a queued e-mail. */
+/** Removes outages with their notices, by the index by start. Keeps those with a queued e-mail. */
 async function removeOutages(db: Db, endedBefore: number, limit: number): Promise<number> {
   const { rows } = await sql<{ id: string }>`
     SELECT id FROM outages WHERE started_at < ${endedBefore} AND ended_at < ${endedBefore}
@@ -150,7 +153,7 @@ async function removeReplays(db: Db, requestedBefore: number, limit: number): Pr
   return Number(numAffectedRows ?? 0n);
 }
 
-/** It stays until its e-mails and the ends of its outages are sent. */
+/** Removes the callback once its e-mails and the ends of its outages are sent. */
 async function removeCallback(db: Db, key: number): Promise<void> {
   const { rows: queued } = await sql`
     SELECT 1 FROM mails WHERE callback_key = ${key} AND sent_at IS NULL

@@ -1,4 +1,6 @@
-/** The tables that both databases have: the types of rows, what a batch casts its cells to, and what a copy copies derive from this list. */
+/**
+ * The tables of both databases. The types of rows, what a batch casts its cells to, and what a copy copies derive from this list.
+ */
 import type { ColumnType, Generated, Kysely, Selectable } from "kysely";
 import type { UnreachableReason } from "../domain/attempt.js";
 import type { CallStatus, Due, SettledBy } from "../domain/call.js";
@@ -13,13 +15,13 @@ export type Json = readonly unknown[] | Readonly<Record<string, unknown>>;
 
 interface Column<Value> {
   readonly type: CellType | "bytea";
-  /** Carries the type only: no column has it. */
+  /** This only carries the type: no column has it. */
   readonly value?: Value;
 }
 
 /** Instants are epoch ms, and booleans are 0 or 1. */
 const integer: Column<number> = { type: "bigint" };
-/** May be left out of an INSERT. */
+/** It may be left out of an INSERT. */
 const generated: Column<Generated<number>> = { type: "bigint" };
 const text: Column<string> = { type: "text" };
 const json: Column<ColumnType<string, Json, string>> = { type: "json" };
@@ -42,7 +44,7 @@ export const TABLES = {
     name: text,
     url: text,
     auth_type: oneOf<AuthType>(),
-    /** Encrypted; it is empty once the callback is deleted. */
+    /** It is encrypted, and empty once the callback is deleted. */
     auth_key: bytes,
     content_type: oneOf<BodyFormat>(),
     remove_html: integer,
@@ -60,9 +62,9 @@ export const TABLES = {
     callback_key: integer,
     state: oneOf<EndpointState>(),
     failures_in_row: integer,
-    /** A JSON list of seqs. */
+    /** It is a JSON list of seqs. */
     failed_calls: text,
-    /** An OpenOutage as JSON. */
+    /** It is an OpenOutage as JSON. */
     marked_outage: nullable(text),
     down_since: nullable(integer),
     round_at: nullable(integer),
@@ -81,9 +83,9 @@ export const TABLES = {
     accepted_at: integer,
     status: oneOf<CallStatus>(),
     attempt_count: integer,
-    /** NEVER if there is none: databases sort null differently. */
+    /** It is NEVER if there is none, as databases sort null differently. */
     attempted_at: integer,
-    /** When the service's own last attempt began (NEVER if there is none); null if that is `attempted_at`. */
+    /** The service's own last attempt began then (NEVER if there is none). It is null if that is `attempted_at`. */
     sent_at: nullable(integer),
     status_code: nullable(integer),
     status_message: nullable(text),
@@ -96,14 +98,14 @@ export const TABLES = {
     changed_at: integer,
     message_id: text,
     channel: text,
-    /** A StoredResponse (call-row.ts) as JSON. */
+    /** It is a StoredResponse (call-row.ts) as JSON. */
     response: text,
   },
   /** Only all attempts of a call are read. */
   attempts: {
     call_seq: integer,
     number: integer,
-    /** A StoredOutcome (attempts.ts). */
+    /** It is a StoredOutcome (attempts.ts). */
     outcome: json,
   },
   call_counts: {
@@ -111,10 +113,10 @@ export const TABLES = {
     status: oneOf<CallStatus>(),
     count: integer,
   },
-  /** FAILED calls: they sum to their count in call_counts. */
+  /** FAILED calls are counted, so the sum is their count in call_counts. */
   failure_counts: {
     callback_key: integer,
-    /** A status code, an UnreachableReason, or "". */
+    /** It is a status code, an UnreachableReason, or "". */
     failure: text,
     count: integer,
   },
@@ -136,7 +138,7 @@ export const TABLES = {
     text,
     created_at: integer,
     tries: integer,
-    /** Null once the mail is sent. */
+    /** It is null once the mail is sent. */
     next_try_at: nullable(integer),
     sent_at: nullable(integer),
     last_error: nullable(text),
@@ -148,20 +150,20 @@ export const TABLES = {
     callback_key: integer,
     created_at: integer,
     tries: integer,
-    /** Null once the notice is sent, or too old. */
+    /** It is null once the notice is sent, or too old. */
     next_try_at: nullable(integer),
     sent_at: nullable(integer),
     last_error: nullable(text),
-    /** An OutageReport as JSON; null until the notice is first sent. */
+    /** It is an OutageReport as JSON, or null until the notice is first sent. */
     report: nullable(text),
   },
   activity: {
     callback_key: integer,
-    /** Minutes since the epoch; the attempts are those that began in it. */
+    /** Minutes are counted since the epoch. An attempt belongs to the one in which it began. */
     minute: integer,
     accepted: generated,
     failed: generated,
-    /** Replays by the service. */
+    /** These two count replays by the service. */
     replays_accepted: generated,
     replays_failed: generated,
     client_accepted: generated,
@@ -170,10 +172,10 @@ export const TABLES = {
     pending_calls: nullable(integer),
     failed_calls: nullable(integer),
   },
-  /** Replays that the service was asked for. */
+  /** The service was asked for these replays. */
   replays: {
     callback_key: integer,
-    /** Unique in its callback: the `due_at` of its calls. */
+    /** It is unique in its callback, as it is the `due_at` of its calls. */
     requested_at: integer,
     id: text,
     total: integer,
@@ -205,7 +207,7 @@ export const TABLES = {
     created_at: integer,
     tries_left: integer,
   },
-  /** What is stored about the database itself, by name. */
+  /** Each row says something about the database itself. */
   settings: {
     name: text,
     value: bytes,
@@ -228,11 +230,10 @@ export type Schema = {
   };
 };
 
-/** The database, or one of its transactions. */
+/** It is the database, or one of its transactions. */
 export type Db = Kysely<Schema>;
 
-/** What is read of a table. */
 export type Row<Table extends keyof Schema> = Selectable<Schema[Table]>;
 
-/** The place of an instant in a column that can't be null: the call was neither attempted nor held. */
+/** It stands for an instant in a column that can't be null: the call was neither attempted nor held. */
 export const NEVER = -1;

@@ -6,10 +6,10 @@ import { readSetting } from "./settings-store.js";
 import { transact } from "./sql/transactions.js";
 import { requireOwnFile } from "./sqlite/open-database.js";
 
-/** `mayCreate`: nothing is encrypted yet. */
+/** A key may be created while nothing is encrypted yet. */
 export type SecretKeySource = (options: { readonly mayCreate: boolean }) => Promise<Uint8Array>;
 
-/** WHCB_SECRET_KEY, else the key file. Throws `config` for an invalid variable, before anything is opened. */
+/** Takes WHCB_SECRET_KEY, or else the key file. Throws `config` for an invalid variable, before anything is opened. */
 export function secretKeySource(dbPath: string, variable = ""): SecretKeySource {
   if (dbPath === ":memory:") return async () => randomBytes(SECRET_KEY_BYTES);
   if (variable === "") return (rule) => loadOrCreateSecretKey(dbPath, rule);
@@ -22,12 +22,12 @@ export function secretKeySource(dbPath: string, variable = ""): SecretKeySource 
   return async () => key;
 }
 
-/** `<db>.key`: 32 bytes in base64 and a newline, mode 0600. */
+/** The file has 32 bytes in base64 and a newline, and mode 0600. */
 export function secretKeyPath(dbPath: string): string {
   return `${dbPath}.key`;
 }
 
-/** Concurrent processes get the same key. Throws `config` for a missing or unusable file. */
+/** Gives concurrent processes the same key. Throws `config` for a missing or unusable file. */
 export async function loadOrCreateSecretKey(dbPath: string, { mayCreate = true } = {}): Promise<Uint8Array> {
   const path = secretKeyPath(dbPath);
   try {
@@ -59,7 +59,7 @@ async function readKey(path: string): Promise<Uint8Array | null> {
   return key;
 }
 
-/** Written under another name, then linked: nobody reads half a key. */
+/** Writes the file under another name and then links it, so nobody reads half a key. */
 async function createKey(path: string): Promise<Uint8Array> {
   const key = randomBytes(SECRET_KEY_BYTES);
   const draft = `${path}.${randomBytes(6).toString("hex")}`;
@@ -87,7 +87,7 @@ const KEY_CHECK = "key-check";
 export async function checkSecretKey(db: Db, cipher: KeyCipher): Promise<void> {
   if (await canDecryptKeyCheck(db, cipher)) return;
   await transact(db, async (trx) => {
-    // Again, under the write lock.
+    // It is tried again under the write lock.
     if (await canDecryptKeyCheck(trx, cipher)) return;
     await trx
       .insertInto("settings")
@@ -100,7 +100,7 @@ export async function hasKeyCheck(db: Db): Promise<boolean> {
   return (await readSetting(db, KEY_CHECK)) !== null;
 }
 
-/** False if no value is stored. */
+/** Resolves to false if no value is stored. */
 async function canDecryptKeyCheck(db: Db, cipher: KeyCipher): Promise<boolean> {
   const stored = await readSetting(db, KEY_CHECK);
   if (stored === null) return false;
@@ -130,10 +130,15 @@ export function keyCipher(secretKey: Uint8Array) {
     });
   }
   return {
-    /** HMAC-SHA256 in base64url. `text` begins with what it is for, so that nothing signed for one purpose serves another. */
+    /**
+     * Returns an HMAC-SHA256 in base64url. `text` begins with what it is for, so that nothing signed for one purpose serves
+     * another.
+     */
     sign: (text: string): string => createHmac("sha256", secretKey).update(text).digest("base64url"),
 
-    /** AES-256-GCM with a new nonce each time: nonce, tag, ciphertext. `owner` is the callback's id. */
+    /**
+     * Encrypts by AES-256-GCM with a new nonce each time, and returns nonce, tag and ciphertext. `owner` is the callback's id.
+     */
     encrypt(plain: string, owner: string): Uint8Array {
       const nonce = randomBytes(NONCE_BYTES);
       const cipher = createCipheriv(ALGORITHM, secretKey, nonce).setAAD(Buffer.from(owner));

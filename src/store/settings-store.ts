@@ -1,4 +1,4 @@
-/** Interval, window and retention, in the table of settings. */
+/** The table of settings has interval, window and retention. */
 import { type RawBuilder, sql } from "kysely";
 import { LONGEST_MS } from "../domain/duration.js";
 import { DEFAULT_SERVICE_SETTINGS, type ServiceSettings } from "../domain/service-settings.js";
@@ -11,11 +11,11 @@ const SETTINGS_ROW = "service-settings";
 
 export function settingsStore(db: Db) {
   return {
-    /** Defaults for what isn't stored. */
+    /** Reads the settings, with defaults for what isn't stored. */
     read: (): Promise<ServiceSettings> => readSettings(db),
-    /** Those of the last `serve` on a SQLite file. */
+    /** Reads those of the last `serve` on a SQLite file. */
     readDelivery: async (): Promise<Partial<DeliverySettings>> => readDeliverySettings((await readStored(db)) ?? {}),
-    /** Those not given stay. */
+    /** Saves these settings in one transaction. Those that aren't given stay. */
     save: (changes: Partial<ServiceSettings & DeliverySettings>): Promise<void> =>
       transact(db, (trx) => saveSettings(trx, changes)),
   };
@@ -25,7 +25,7 @@ export async function readSettings(db: Db): Promise<ServiceSettings> {
   return { ...DEFAULT_SERVICE_SETTINGS, ...parseSettings((await readStored(db)) ?? {}) };
 }
 
-/** Stores only those set: a later version can change a default. What only a newer version knows stays. */
+/** Stores only those that are set, because a later version can change a default. What only a newer version knows stays. */
 export async function saveSettings(trx: Db, changes: Partial<ServiceSettings & DeliverySettings>): Promise<void> {
   const stored = await readStored(trx, locked);
   const value = Buffer.from(JSON.stringify({ ...stored, ...changes }));
@@ -38,13 +38,13 @@ async function readStored(db: Db, lock?: RawBuilder<unknown>): Promise<Readonly<
   return value === null ? null : JSON.parse(value.toString());
 }
 
-/** What the table of settings has under a name; null: nothing. */
+/** Resolves to what the table of settings has under a name, or null. */
 export async function readSetting(db: Db, name: string, lock: RawBuilder<unknown> = sql``): Promise<Buffer | null> {
   const row = await db.selectFrom("settings").select("value").where("name", "=", name).modifyEnd(lock).executeTakeFirst();
   return row === undefined ? null : Buffer.from(row.value);
 }
 
-/** Ignores non-numbers and unknown settings. 0.1.0 stored windows beyond the last date, which would end every start. */
+/** Ignores non-numbers and unknown settings. Version 0.1.0 stored windows beyond the last date, which would end every start. */
 export function parseSettings(stored: Readonly<Record<string, unknown>>): Partial<ServiceSettings> {
   const entries = Object.keys(DEFAULT_SERVICE_SETTINGS).map((name) => [name, stored[name]] as const);
   return Object.fromEntries(

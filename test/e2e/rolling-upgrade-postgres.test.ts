@@ -3,7 +3,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { LATEST_VERSION } from "../../src/store/postgres/postgres-migration-steps.js";
 
-
 import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
 import { newerWhcb } from "../support/process/newer-whcb.js";
 import { callIdOf, ServedApi, USER_ENV } from "../support/process/served-api.js";

@@ -58,18 +58,21 @@ async function findLive(db: Db, id: string, lock: RawBuilder<unknown>): Promise<
   return row;
 }
 
-/** As requireCallback. What is written about a callback is written under this lock: docs/adr/0012. */
+/**
+ * Does what `requireCallback` does, and locks the row: what is written about a callback is written under this lock
+ * (docs/adr/0012).
+ */
 export function lockCallback(trx: Db, id: string): Promise<CallbackRow> {
   return findLive(trx, id, locked);
 }
 
-/** Every transaction that locks several does so in this order: none waits for another that waits for it. */
+/** Every transaction that locks several callbacks does so in this order, so none waits for another that waits for it. */
 export const lockedInOrder = perDatabase({
   sqlite: sql``,
   postgres: () => sql`ORDER BY callbacks.key FOR NO KEY UPDATE OF callbacks`,
 });
 
-/** As lockCallback. Default: all. */
+/** Locks these callbacks, or all of them, until the end of the transaction. */
 export async function lockKeys(trx: Db, keys?: readonly number[]): Promise<void> {
   if (!isPostgres(trx)) return;
   const which = keys === undefined ? sql`` : sql`WHERE key ${inList(keys, "bigint")}`;

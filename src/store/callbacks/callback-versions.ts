@@ -1,4 +1,4 @@
-/** For views that follow what happens: whether something has changed, without reading it. */
+/** Tells views that follow what happens whether something has changed, without reading it. */
 import { createHash } from "node:crypto";
 import { sql } from "kysely";
 import { changeStore, latestChange } from "../change-log.js";
@@ -9,15 +9,15 @@ import { isPostgres, perDatabase } from "../sql/per-database.js";
 export function versionStore(db: Db) {
   return {
     /**
-     * By id: a short text that is another one after a change of the callback, its calls, outages or replays, by any process. Not of deleted
-     * ones. A few index lookups each.
+     * Resolves, by id, to a short text that differs after a change of the callback, its calls, outages or replays, by any
+     * process. Leaves deleted callbacks out. Costs a few index lookups each.
      */
     readVersions: (callbackIds: readonly string[]): Promise<ReadonlyMap<string, string>> => readVersions(db, callbackIds),
 
-    /** Another one after any write, by any process. */
+    /** Resolves to a text that differs after any write, by any process. */
     async readWriteCounter(): Promise<string> {
       if (isPostgres(db)) return changeStore(db).readCounter();
-      // The first counts this connection's rows, the second other connections' transactions.
+      // The first query counts this connection's rows, the second one other connections' transactions.
       const { rows: own } = await sql<{ rows: number }>`SELECT total_changes() AS rows`.execute(db);
       const { rows: others } = await sql<{ data_version: number }>`PRAGMA data_version`.execute(db);
       return `${own[0]?.rows}.${others[0]?.data_version}`;
@@ -28,7 +28,9 @@ export function versionStore(db: Db) {
 const jsonArray = perDatabase({ sqlite: sql`json_array`, postgres: () => sql`pg_catalog.json_build_array` });
 const jsonList = perDatabase({ sqlite: sql`json_group_array`, postgres: () => sql`pg_catalog.json_agg` });
 
-/** A call that fails again changes no counter. An attempt counts in the minute in which it began: one of the last. */
+/**
+ * A call that fails again changes no counter, but its attempt counts in the minute in which it began, which is one of the last.
+ */
 const LATEST_ACTIVITY = sql`
   (SELECT ${jsonList}(${jsonArray}(minute, accepted + failed, replays_accepted + replays_failed, pending_calls, failed_calls)) FROM
     (SELECT * FROM activity WHERE callback_key = callbacks.key ORDER BY minute DESC LIMIT 5) AS latest)`;

@@ -15,15 +15,15 @@ import { transact } from "../sql/transactions.js";
 import { type CallbackRow, lockCallback, settingsColumns, toCallback } from "./callback-row.js";
 
 export interface CallbackQuery extends PageQuery {
-  /** failed, waiting: numbers of calls. */
+  /** The fields failed and waiting are numbers of calls. */
   readonly sort: readonly Sort<"name" | "id" | "failed" | "waiting">[];
-  /** In the name or the URL's host, in any case. */
+  /** The name or the URL's host contains it, in any case. */
   readonly text?: string;
 }
 
 export function callbackStore(db: Db, cipher: KeyCipher) {
   return {
-    /** Throws `duplicate-name`. */
+    /** Creates a callback in one transaction. Throws `duplicate-name`. */
     create: (id: string, settings: CallbackSettings, now: number): Promise<Callback> =>
       transact(db, async (trx) => {
         await rejectTakenName(trx, settings, null);
@@ -43,7 +43,7 @@ export function callbackStore(db: Db, cipher: KeyCipher) {
         return toCallback(row, cipher);
       }),
 
-    /** By id, else by name; not a deleted one. */
+    /** Looks for the id first, then for the name. A deleted callback isn't found. */
     async find(idOrName: string): Promise<Callback | null> {
       const named = (column: "id" | "name") =>
         db.selectFrom("callbacks").selectAll().where(column, "=", idOrName).where("deleted_at", "is", null).executeTakeFirst();
@@ -54,8 +54,9 @@ export function callbackStore(db: Db, cipher: KeyCipher) {
     list: (query: CallbackQuery): Promise<Page<Callback>> => listCallbacks(db, cipher, query),
 
     /**
-     * Retries on, or a repair (`isRepaired`): FAILED calls inside their window are due now; sets `repairedAt`. Off: due retries are
-     * cancelled, held calls PENDING again. Throws `not-found`, `duplicate-name`, and `locked` if its settings aren't `expected`.
+     * Changes the settings in one transaction. If retries are switched on, or the endpoint is repaired (`isRepaired`), FAILED
+     * calls inside their window are due now, and `repairedAt` is set. If they are switched off, due retries are cancelled and
+     * held calls are PENDING again. Throws `not-found`, `duplicate-name`, and `locked` if the settings aren't `expected`.
      */
     update: (
       id: string,
@@ -88,7 +89,7 @@ export function callbackStore(db: Db, cipher: KeyCipher) {
         return toCallback(after, cipher);
       }),
 
-    /** `retention.purgeDeleted` removes the rows. Throws `not-found`. */
+    /** Marks the callback as deleted in one transaction; `retention.purgeDeleted` removes the rows. Throws `not-found`. */
     delete: (id: string, now: number): Promise<void> =>
       transact(db, async (trx) => {
         const { key } = await lockCallback(trx, id);
@@ -115,7 +116,10 @@ async function rejectTakenName(db: Db, { name }: CallbackSettings, ownId: string
   if (taken !== undefined && taken.id !== ownId) throw new WhcbError("duplicate-name", `A callback named ${name} already exists`);
 }
 
-/** The scheme is part of it. A path and a query can hold secrets, which a search would find letter by letter, and so can what is before an @. */
+/**
+ * The part of the URL that a search may look at, with its scheme, ends at the host. A path and a query can hold secrets, which a
+ * search would find letter by letter, and so can what is before an @.
+ */
 const ORIGIN = sql`substr(url, 1, 7 + CAST(instr(substr(replace(replace(url, '?', '/'), '#', '/') || '/', 9), '/') AS integer))`;
 const isAtHost = (text: string) => sql`(instr(${ORIGIN}, '@') = 0 AND instr(lower(${ORIGIN}), lower(${text})) > 0)`;
 
@@ -142,7 +146,10 @@ async function listCallbacks(db: Db, cipher: KeyCipher, query: CallbackQuery): P
   return { ...page, items: page.items.map((row) => toCallback(row, cipher)) };
 }
 
-/** docs/dispatcher.md, A call, rules 7 and 8; the window's last instant is included. A requested replay stays. */
+/**
+ * Does what docs/dispatcher.md says in A call, rules 7 and 8. The window's last instant is included, and a requested replay
+ * stays.
+ */
 export async function switchRetriesOn(db: Db, callbackKey: number, now: number, policy: RetryPolicy): Promise<void> {
   await sql`
     UPDATE calls SET due_at = ${now}, due_cause = 'retry', changed_at = ${now}
@@ -150,7 +157,7 @@ export async function switchRetriesOn(db: Db, callbackKey: number, now: number, 
       AND due_at IS NULL AND settled_by IS NULL AND first_failed_at >= ${now - policy.windowMs}`.execute(db);
 }
 
-/** Perhaps repaired (docs/dispatcher.md, A call, Rule 8). */
+/** The endpoint may be repaired, so its retries are due now (docs/dispatcher.md, A call, rule 8). */
 async function bringRetriesForward(db: Db, callbackKey: number, now: number, policy: RetryPolicy): Promise<void> {
   await sql`
     UPDATE calls SET due_at = ${now}
@@ -158,7 +165,7 @@ async function bringRetriesForward(db: Db, callbackKey: number, now: number, pol
       AND first_failed_at >= ${now - policy.windowMs}`.execute(db);
 }
 
-/** Held calls are PENDING again, also those of a requested replay. Another requested replay stays due. */
+/** Makes held calls PENDING again, also those of a requested replay. Another requested replay stays due. */
 export async function switchRetriesOff(db: Db, callbackKey: number, now: number): Promise<void> {
   const changes = new CountChanges();
   const isHeld = sql`callback_key = ${callbackKey} AND ${IS_HELD}`;
@@ -166,7 +173,7 @@ export async function switchRetriesOff(db: Db, callbackKey: number, now: number)
     SELECT due_at AS requested_at, count(*) AS calls FROM calls
     WHERE ${isHeld} AND due_cause = 'replay' GROUP BY due_at`.execute(db);
   for (const { requested_at, calls } of rows) changes.leaveReplay(callbackKey, requested_at, null, calls);
-  // Usually none: what a client reported is still shown.
+  // There are usually none: only what a client reported is still shown.
   const { rows: reported } = await sql<{ failure: string }>`
     SELECT ${FAILURE} AS failure FROM calls WHERE ${isHeld} AND attempt_count > 0`.execute(db);
   for (const { failure } of reported) changes.addFailed(callbackKey, failure, -1);

@@ -8,26 +8,32 @@ import type { Db, Row } from "../schema.js";
 import { transact } from "../sql/transactions.js";
 import { lockCallback } from "./callback-row.js";
 
-/** Beyond that it is from before the clock was set back. Another run's clock is later by its wait for the database, so there is a margin. */
+/**
+ * A later expiry is from before the clock was set back. The margin is for another run, whose clock is later by its wait for the
+ * database.
+ */
 const latestExpiry = (now: number): number => now + 2 * RUN_LEASE_MS;
 
-/** Of the leases of others. `isServed`: only what ends runs' leases ends them, else the wall clock too. */
+/**
+ * How to tell whether another run's lease has ended. With `isServed`, only `endUnrenewed` ends it; otherwise the wall clock does
+ * too.
+ */
 export interface LeaseTime {
   readonly now: number;
   readonly isServed: boolean;
 }
 
-/** `isServed`: by a service, which ends leases of runs by `endUnrenewed`. */
+/** `isServed` says that a service uses the store, which ends leases of runs by `endUnrenewed`. */
 export function runLeaseStore(db: Db, clock: Clock, isServed: boolean) {
   return {
     /**
-     * Atomic. null if taken, else the lease of another run, or of the service while it replays requested calls: that keeps all runs out
-     * until it ends, but the one that requested it. Throws `not-found`.
+     * Takes or renews a lease in one transaction, and resolves to null; or to the lease of another run, or of the service, which
+     * keeps all runs out while it replays requested calls, except the run that requested them. Throws `not-found`.
      */
     take: (callbackId: string, lease: RunLease, now: number): Promise<RunLease | null> =>
       transact(db, (trx) => takeLease(trx, callbackId, lease, { now, isServed })),
 
-    /** Atomic. Does nothing if another run has it. Throws `not-found`. */
+    /** Gives the lease back in one transaction, unless another run has it. Throws `not-found`. */
     release: (callbackId: string, { run, holder }: RunLease, now: number): Promise<void> =>
       transact(db, async (trx) => {
         const { key } = await lockCallback(trx, callbackId);
@@ -36,7 +42,10 @@ export function runLeaseStore(db: Db, clock: Clock, isServed: boolean) {
         await moveProbe(trx, callbackId, now);
       }),
 
-    /** Every LEASE_LOOK_MS by a service: those whose runs don't renew them, by the monotonic clock. */
+    /**
+     * A service calls this every LEASE_LOOK_MS. It ends leases that their runs don't renew, by the monotonic clock, one
+     * transaction each.
+     */
     endUnrenewed: leaseEnder(db, clock),
   };
 }
@@ -60,7 +69,7 @@ async function takeLease(db: Db, callbackId: string, lease: RunLease, time: Leas
     return null;
   }
   const other = (await readLease(db, key, time)) ?? (await readServiceLease(db, key));
-  // It may have been released since.
+  // The other lease may have been released since.
   return other ?? takeLease(db, callbackId, lease, time);
 }
 
@@ -77,7 +86,7 @@ export async function requireNoRuns(db: Db, now: number): Promise<void> {
     await requireLease(db, callback_key, null, { now, isServed: false });
 }
 
-/** null if it is free or has expired. */
+/** Resolves to null if the lease is free or has expired. */
 async function readLease(db: Db, callbackKey: number, { now, isServed }: LeaseTime): Promise<RunLease | null> {
   const row = await db.selectFrom("run_leases").selectAll().where("callback_key", "=", callbackKey).executeTakeFirst();
   if (row === undefined) return null;
@@ -98,14 +107,14 @@ export function toServiceReplay(row: Row<"replays">): ServiceReplay {
 }
 
 /**
- * Of an endpoint that is down: now, or when the run that has the lease ends. The first probe that is accepted makes the service send all that
- * waits, and the run would send it too.
+ * Asks for a probe of an endpoint that is down: now, or when the run that has the lease ends. The first probe that is accepted
+ * makes the service send all that waits, and the run would send it too.
  */
 export async function requestProbe(db: Db, callbackId: string, now: number): Promise<void> {
   await sql`UPDATE callbacks SET replay_probe_at = ${probeAt(now)} WHERE id = ${callbackId}`.execute(db);
 }
 
-/** If one waits for the end of a lease, which has changed. */
+/** The lease has changed, so a probe that waits for its end is due at another time. */
 async function moveProbe(db: Db, callbackId: string, now: number): Promise<void> {
   const { numAffectedRows = 0n } = await sql`
     UPDATE callbacks SET replay_probe_at = ${probeAt(now)} WHERE id = ${callbackId} AND replay_probe_at > ${now}`.execute(db);
@@ -116,12 +125,14 @@ const probeAt = (now: number) => sql`coalesce((
   SELECT expires_at FROM run_leases
   WHERE callback_key = callbacks.key AND expires_at > ${now} AND expires_at <= ${latestExpiry(now)}), ${now})`;
 
-/** How often a service calls `endUnrenewed`. */
 export const LEASE_LOOK_MS = 5_000;
-/** A renewal is seen up to one look later. A run trusts its lease for 20 s. */
+/** A renewal is seen up to one look later, and a run trusts its lease for 20 s. */
 const UNRENEWED_MS = RUN_LEASE_MS - LEASE_LOOK_MS;
 
-/** Ends leases that it has seen unrenewed for their time: while the service or its database stood still, no run could renew its lease. */
+/**
+ * Ends leases that it has seen unrenewed for their time. While the service or its database stood still, no run could renew its
+ * lease.
+ */
 function leaseEnder(db: Db, clock: Clock): () => Promise<void> {
   const seen = new SeenRenewals<number>();
   let lookedAt = Number.NEGATIVE_INFINITY;

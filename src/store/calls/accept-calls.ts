@@ -21,10 +21,9 @@ export interface SubmittedCalls {
   readonly calls: readonly NewCall[];
 }
 
-/** Characters. A thousand large responses would exceed the longest string. */
+/** This many characters, as a thousand large responses would exceed the longest string. */
 const INSERT_LENGTH = 8 * 1024 * 1024;
 
-/** What differs between the calls of one statement. */
 const NEW_CALL = { callback_key: "bigint", id: "text", message_id: "text", channel: "text", response: "text" } as const;
 
 type NewRow = Readonly<Record<keyof typeof NEW_CALL, string | number>>;
@@ -32,8 +31,8 @@ type NewRow = Readonly<Record<keyof typeof NEW_CALL, string | number>>;
 export function callAcceptance(db: Db) {
   return {
     /**
-     * Atomic, in the order given; on disk when it resolves. Existing calls stay. Resolves to the new ids. Throws `not-found` for a callback,
-     * `invalid` for an id that another response has.
+     * Stores calls in one transaction and in the order given; they are on disk when it resolves, to the new ids. Existing calls
+     * stay. Throws `not-found` for a callback, and `invalid` for an id that another response has.
      */
     accept: (submissions: readonly SubmittedCalls[], now: number): Promise<readonly string[]> =>
       transact(db, (trx) => acceptCalls(trx, submissions, now)),
@@ -80,7 +79,7 @@ function keyOf(keys: CallbackKeys, callbackId: string): number {
   return keys.get(callbackId) ?? Number.NaN;
 }
 
-/** Only one chunk is in memory. */
+/** Keeps only one chunk in memory. */
 function* chunksOf(submissions: readonly SubmittedCalls[], keys: CallbackKeys): Generator<readonly NewRow[]> {
   let rows: NewRow[] = [];
   let length = 0;
@@ -106,7 +105,7 @@ interface AddedCall {
   readonly callback_key: number;
 }
 
-/** A repeated submission is the same response. Nothing is left of erased ones. */
+/** A repeated submission is the same response. Nothing is left of erased responses to compare. */
 async function rejectOtherResponses(db: Db, rows: readonly NewRow[]): Promise<void> {
   const other = await sql<{ id: string; isForeign: number }>`
     SELECT calls.id, CASE WHEN calls.callback_key <> batch.callback_key THEN 1 ELSE 0 END AS "isForeign"
@@ -123,13 +122,13 @@ async function rejectOtherResponses(db: Db, rows: readonly NewRow[]): Promise<vo
   );
 }
 
-/** 0: none. */
+/** Resolves to 0 if there is no call. */
 async function lastSeq(db: Db): Promise<number> {
   const { rows } = await sql<{ seq: number | null }>`SELECT max(seq) AS seq FROM calls`.execute(db);
   return rows[0]?.seq ?? 0;
 }
 
-/** Those of this transaction. RETURNING would cost as much as the insert itself. */
+/** Finds the calls that this transaction inserted: RETURNING would cost as much as the insert itself. */
 async function newOf(db: Db, calls: readonly AddedCall[], before: number): Promise<readonly AddedCall[]> {
   const areTheirs = inList(
     calls.map(({ id }) => id),

@@ -4,13 +4,13 @@ import type { Db, Row } from "../schema.js";
 import { batchOf, inList, insertRows, listOf } from "../sql/batches.js";
 import { crossJoin, jsonPart, perDatabase } from "../sql/per-database.js";
 
-/** A column for each would double the cost of the most frequent row. */
+/** A column for each part would double the cost of the most frequent row. */
 type StoredOutcome = readonly [startedAt: number, durationMs: number, cause: StoredCause, ...result: Answered | Unreachable];
 /** A client's replay includes `sentFrom`. */
 type StoredCause = AttemptCause | `replay ${string}`;
 type Answered = readonly [statusCode: number, statusMessage: string, body: string, ...Resent];
 type Unreachable = readonly [reason: UnreachableReason, detail: string, ...Resent];
-/** 1 if resent. */
+/** The number is there if the request was resent. */
 type Resent = [] | [1];
 
 export interface RecordedAttempt {
@@ -24,7 +24,10 @@ export async function saveAttempts(db: Db, recorded: readonly RecordedAttempt[])
   await insertRows(db, "attempts", rows, sql`ON CONFLICT (call_seq, number) DO NOTHING`);
 }
 
-/** Those that are stored already. The endpoint's answer isn't compared: it may have been erased. Reads each call's attempts once. */
+/**
+ * Resolves to those that are stored already. The endpoint's answer isn't compared, as it may have been erased. Reads each call's
+ * attempts once.
+ */
 export async function findRecorded<Sent extends NewAttempt>(
   db: Db,
   sent: readonly { readonly callSeq: number; readonly attempt: Sent }[],
@@ -51,7 +54,7 @@ const SENT = { sent: "bigint", call_seq: "bigint", started_at: "text", duration_
 
 export function attemptLists(db: Db) {
   return {
-    /** By call id, in order of number. `latest`: at most so many of each. */
+    /** Resolves to the attempts by call id, in order of number: at most the `latest` ones of each. */
     async listAttempts(
       callbackId: string,
       callIds: readonly string[],
@@ -76,7 +79,7 @@ export function attemptLists(db: Db) {
   };
 }
 
-/** An endpoint's answer may repeat what it was sent. */
+/** Erases the endpoints' answers, which may repeat what they were sent. */
 export async function eraseAttempts(db: Db, seqs: readonly number[]): Promise<void> {
   const erased = perDatabase({
     sqlite: sql`

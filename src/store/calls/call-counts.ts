@@ -1,4 +1,4 @@
-/** Counters, updated in the transaction that changes the calls. */
+/** The counters are updated in the transaction that changes the calls. */
 import { sql } from "kysely";
 import type { UnreachableReason } from "../../domain/attempt.js";
 import { UNREACHABLE_REASONS } from "../../domain/attempt.js";
@@ -12,11 +12,11 @@ export type CallCounts = Readonly<Record<CallStatus, number>>;
 export interface WaitingCalls {
   readonly pending: number;
   readonly failed: number;
-  /** Of the failed ones: of callbacks with retries on. Their windows may be over. */
+  /** How many of the failed ones are of callbacks with retries on. Their windows may be over. */
   readonly retried: number;
 }
 
-/** Both null: never answered, as a held call. */
+/** Both are null if the calls were never answered, as held calls. */
 export interface FailureGroup {
   readonly statusCode: number | null;
   readonly reason: UnreachableReason | null;
@@ -28,7 +28,7 @@ const REPLAY_CHANGE = {
   ...({ total: "bigint", succeeded: "bigint", failed: "bigint", waiting: "bigint" } as const),
 };
 
-/** A batch updates few rows. */
+/** Gathers the changes of a batch, which update few rows. */
 export class CountChanges {
   readonly #counts = new Map<string, Row<"call_counts">>();
   readonly #failures = new Map<string, Row<"failure_counts">>();
@@ -62,7 +62,7 @@ export class CountChanges {
     counts.waiting += 1;
   }
 
-  /** `outcome`: of its attempt; null: withdrawn. */
+  /** The outcome is that of the call's attempt, or null if the call was withdrawn. */
   leaveReplay(callbackKey: number, requestedAt: number, outcome: "succeeded" | "failed" | null, calls = 1): void {
     const counts = this.#ofReplay(callbackKey, requestedAt);
     counts.waiting -= calls;
@@ -91,7 +91,6 @@ const ADD_FAILURES = sql`
   ON CONFLICT (callback_key, failure) DO UPDATE SET ${addedValues("failure_counts", ["count"])}`;
 const ADD_CALLS = sql`ON CONFLICT (callback_key, status) DO UPDATE SET ${addedValues("call_counts", ["count"])}`;
 
-/** What is kept at the key: from now on this value, if there was none. */
 function keptAt<Value>(values: Map<string, Value>, key: string, first: Value): Value {
   const kept = values.get(key) ?? first;
   values.set(key, kept);
@@ -106,33 +105,32 @@ function changedRows<Counter extends Row<"call_counts" | "failure_counts">>(rows
     .map(([, row]) => row);
 }
 
-/** Of the counters. */
 export function callCounters(db: Db) {
   return {
-    /** By status. Throws `not-found` for the callback. */
+    /** Resolves to the numbers by status. Throws `not-found` for the callback. */
     count: async (callbackId: string): Promise<CallCounts> => readCounts(db, (await requireCallback(db, callbackId)).key),
-    /** As `count`, by callback id. */
+    /** Does what `count` does for several callbacks, by their ids. */
     countOf: (callbackIds: readonly string[]): Promise<ReadonlyMap<string, CallCounts>> => readCountsOf(db, callbackIds),
-    /** Of all callbacks. */
+    /** Counts the calls of all callbacks. */
     countWaiting: (): Promise<WaitingCalls> => readWaiting(db),
-    /** FAILED calls by status code or reason; most calls first. Throws `not-found` for the callback. */
+    /** Counts FAILED calls by status code or reason, most calls first. Throws `not-found` for the callback. */
     listFailures: async (callbackId: string): Promise<readonly FailureGroup[]> =>
       readFailures(db, (await requireCallback(db, callbackId)).key),
   };
 }
 
-/** Of a call that was neither attempted nor answered: held, or marked. */
+/** The failure of a call that was neither attempted nor answered: it was held, or marked. */
 export const NO_ANSWER = "";
 
-/** A status code, or why there was no answer. */
+/** Returns the status code, or why there was no answer. */
 function failureOf({ statusCode, error }: CallProgress): string {
   return statusCode === null ? (error ?? NO_ANSWER) : String(statusCode);
 }
 
-/** `failureOf` for a query. */
+/** This must match `failureOf`. */
 export const FAILURE = sql<string>`coalesce(CAST(status_code AS TEXT), error, '')`;
 
-/** Most calls first. */
+/** Reads the failures with most calls first. */
 export async function readFailures(db: Db, callbackKey: number): Promise<FailureGroup[]> {
   const { rows } = await sql<{ failure: string; count: number }>`
     SELECT failure, count FROM failure_counts WHERE callback_key = ${callbackKey} AND count > 0
@@ -140,7 +138,7 @@ export async function readFailures(db: Db, callbackKey: number): Promise<Failure
   return rows.map(({ failure, count }) => toFailureGroup(failure, count));
 }
 
-/** `failure`: as by `failureOf`. */
+/** Reads what `failureOf` returned. */
 export function toFailureGroup(failure: string, count: number): FailureGroup {
   const reason = UNREACHABLE_REASONS.find((each) => each === failure) ?? null;
   return { statusCode: /^\d+$/.test(failure) ? Number(failure) : null, reason, count };

@@ -17,7 +17,7 @@ const CALL_COLUMNS = ["seq", "id", "accepted_at", "message_id", "channel", ...PR
 
 type CallCells = readonly [response: StoredResponse | null, responseBytes: number, ...CellsOf<"calls", typeof CALL_COLUMNS>];
 
-/** Shown in outage e-mails. */
+/** Outage e-mails show this in place of a response that was left out. */
 const LEFT_OUT: StoredResponse = ["", "", "", "", "", "", "reply", "", "(too large to be shown here)", {}];
 
 /** No value in a database is larger, and octet_length has 32 bits. */
@@ -34,7 +34,7 @@ export async function readCalls(
   return rows.map((row) => toCall(row, callbackId));
 }
 
-/** For each row of `batch`, a query with a column `max_bytes`, the calls of one callback, as `readCalls`. */
+/** Does what `readCalls` does, for each row of the query `batch`, which has a column `max_bytes`: the calls of one callback. */
 export async function readCallsOfEach(
   db: Db,
   callbacks: readonly { readonly callbackId: string }[],
@@ -90,10 +90,10 @@ export function instantOf(cell: number): number | null {
   return cell === NEVER ? null : cell;
 }
 
-/** A condition: the service has made no attempt. */
+/** A condition that holds if the service has made no attempt. */
 const UNSENT = sql`(attempt_count = 0 OR sent_at = ${sql.lit(NEVER)})`;
 
-/** A condition: the call was held, and the service hasn't attempted it since. */
+/** A condition that holds if the call was held, and the service hasn't attempted it since. */
 export const IS_HELD = sql`status = 'FAILED' AND due_at IS NOT NULL AND ${UNSENT}`;
 
 export function progressCells(progress: CallProgress): ProgressCells {
@@ -116,7 +116,10 @@ export function progressCells(progress: CallProgress): ProgressCells {
   ];
 }
 
-/** Field names would be half of the text. `messageId` and `channel` have columns. 0.1.0 didn't store `given`. */
+/**
+ * Field names would be half of the text, so it is a list. `messageId` and `channel` have columns. Version 0.1.0 didn't store
+ * `given`.
+ */
 export type StoredResponse = readonly [
   messageLocation: string,
   name: string,
@@ -131,15 +134,15 @@ export type StoredResponse = readonly [
   given?: GivenMembers,
 ];
 
-/** Indexes in StoredResponse. */
+/** These are indexes in a StoredResponse. */
 export const SENDER_INDEXES = [1, 2, 3, 4, 5] as const;
-/** Mobile, email, voice, mri and name. */
+/** They are in the order of preference: mobile, email, voice, mri and name. */
 const ADDRESS_INDEXES = [3, 4, 5, 2, 1] as const;
 export const CONTENT_INDEX = 8;
 const PARAMETERS_INDEX = 9;
 const GIVEN_INDEX = 10;
 
-/** The SQL of `senderAddress`. */
+/** This must match `senderAddress`. */
 export const SENDER = sql`coalesce(${sql.join(ADDRESS_INDEXES.map((index) => sql`nullif(${jsonPart("response", index)}, '')`))})`;
 
 export function encodeResponse(response: MessageResponse): StoredResponse {
@@ -150,7 +153,7 @@ export function encodeResponse(response: MessageResponse): StoredResponse {
   return given === undefined ? stored : [...stored, given];
 }
 
-/** Kind, channel, date, message id and location stay. */
+/** Erases responses but for their kind, channel, date, message id and location. */
 export async function eraseResponses(db: Db, seqs: readonly number[]): Promise<void> {
   const empty = [...SENDER_INDEXES, CONTENT_INDEX];
   const paths = sql.join(empty.map((index) => sql`${sql.lit(`$[${index}]`)}, ''`));

@@ -1,4 +1,4 @@
-/** Without responses. */
+/** Calls without their responses, as they were read and as they are to be written. */
 import { type RawBuilder, sql } from "kysely";
 import type { CallProgress } from "../../domain/call.js";
 import type { Db } from "../schema.js";
@@ -16,13 +16,13 @@ export interface CallState {
   after: CallProgress;
 }
 
-/** By call id; only calls of this callback. */
+/** Resolves to the states by call id. Calls of other callbacks are left out. */
 export async function readStatesById(db: Db, callbackKey: number, ids: readonly string[]): Promise<Map<string, CallState>> {
   const calls = sql`${listOf(ids, "text")} ${crossJoin} calls ON calls.id = batch.value WHERE calls.callback_key = ${callbackKey}`;
   return new Map((await readStates(db, calls)).map((state) => [state.id, state]));
 }
 
-/** By seq; calls of any callback. */
+/** Resolves to the states by seq. The calls may be of any callback. */
 export async function readStatesBySeq(db: Db, seqs: readonly number[]): Promise<Map<number, CallState>> {
   if (seqs.length === 0) return new Map();
   const calls = sql`${listOf(seqs, "bigint")} ${crossJoin} calls ON calls.seq = batch.value`;
@@ -37,7 +37,7 @@ async function readStates(db: Db, calls: RawBuilder<unknown>): Promise<CallState
   });
 }
 
-/** Writes those that changed, and their counters. */
+/** Writes the states that changed, and their counters. */
 export async function writeStates(db: Db, states: Iterable<CallState>): Promise<void> {
   const changes = new CountChanges();
   const rows: (string | number | null)[][] = [];

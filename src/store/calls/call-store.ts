@@ -21,8 +21,8 @@ export function callStore(db: Db, clock: Clock) {
     ...callMarks(db, clock),
 
     /**
-     * From counters if the filter has at most a status; otherwise by reading. A call that is attempted meanwhile may be counted twice. Throws
-     * `not-found` for the callback.
+     * Reads counters if the filter has at most a status, otherwise the calls. A call that is attempted meanwhile may be counted
+     * twice. Throws `not-found` for the callback.
      */
     countMatching: (callbackId: string, filter: CallFilter, limit: CountLimit): Promise<CallCount> =>
       countMatching(db, clock, callbackId, filter, limit),

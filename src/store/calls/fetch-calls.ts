@@ -1,4 +1,4 @@
-/** The next calls of many callbacks in one statement. Each query reads one partial index in order. */
+/** One statement reads the next calls of many callbacks. Each query reads one partial index in order. */
 import { type RawBuilder, sql } from "kysely";
 import type { Call } from "../../domain/call.js";
 import { lockLiveCallbacks, withoutStale } from "../nodes/fences.js";
@@ -11,22 +11,22 @@ import { IS_HELD, readCallsOfEach } from "./call-row.js";
 export interface CallRead {
   readonly callbackId: string;
   readonly limit: number;
-  /** Larger responses are left out; at most 256 KiB. */
+  /** Larger responses are left out, and all over 256 KiB. */
   readonly maxBytes?: number;
 }
 
 export interface PendingRead extends CallRead {
-  /** A seq: the caller knows that no call before it is PENDING. */
+  /** The caller knows that no call before this seq is PENDING. */
   readonly from?: number;
 }
 
 interface PacedRead extends CallRead {
-  /** Leaves out retries of calls that the service last sent after this. */
+  /** Retries of calls that the service last sent after this instant are left out. */
   readonly attemptedBefore?: number;
 }
 
 export interface DueRead extends PacedRead {
-  /** Inclusive; Infinity: all with something due. */
+  /** Calls due at this instant are included. Infinity reads all with something due. */
   readonly dueBefore: number;
 }
 
@@ -36,24 +36,27 @@ export interface BacklogRead extends PacedRead {
 
 export interface RetryExpiry {
   readonly callbackId: string;
-  /** Exclusive. */
+  /** A call that first failed at this instant isn't expired. */
   readonly firstFailedBefore: number;
   readonly fence: number;
 }
 
-/** `store.calls.find` reads larger ones. */
+/** Larger responses are read by `store.calls.find`. */
 const MAX_PREFETCHED_BYTES = 256 * 1024;
 const EVER = Number.MAX_SAFE_INTEGER;
 
 type CallLists = Promise<readonly (readonly Call[])[]>;
 
-/** A snapshot that stays open keeps delivered calls in PostgreSQL's index. On SQLite a seq may be used again. */
+/**
+ * While a snapshot is open, PostgreSQL's index keeps delivered calls, so a read skips those before the hint. On SQLite a seq may
+ * be used again.
+ */
 const fromHint = perDatabase({ sqlite: sql``, postgres: () => sql`AND ${seqOfWaiting} >= ${extra(0)}` });
 
-/** The next calls to send. Each list is that of the read at its place. */
+/** Reads the next calls to send: for each read, a list at its place. */
 export function queueStore(db: Db) {
   return {
-    /** Oldest first. */
+    /** Reads PENDING calls, oldest first. */
     fetchPending: (reads: readonly PendingRead[]): CallLists =>
       fetchEach(
         db,
@@ -62,7 +65,7 @@ export function queueStore(db: Db) {
         (limit) => sql`status = 'PENDING' ${fromHint} ORDER BY ${seqOfWaiting} LIMIT ${limit}`,
       ),
 
-    /** Earliest first. */
+    /** Reads what is due of FAILED calls, earliest first. */
     fetchDue: (reads: readonly DueRead[]): CallLists =>
       fetchEach(
         db,
@@ -72,7 +75,7 @@ export function queueStore(db: Db) {
           ORDER BY due_at, seq LIMIT ${limit}`,
       ),
 
-    /** In the order of the requests. */
+    /** Reads the calls of requested replays, in the order of the requests. */
     fetchReplays: (reads: readonly CallRead[]): CallLists =>
       fetchEach(
         db,
@@ -81,7 +84,7 @@ export function queueStore(db: Db) {
         (limit) => sql`due_cause = 'replay' ORDER BY due_at, seq LIMIT ${limit}`,
       ),
 
-    /** Due calls that haven't failed in this recovery; oldest first, those that failed in earlier ones last. */
+    /** Reads due calls that haven't failed in this recovery: oldest first, and those that failed in earlier ones last. */
     fetchBacklog: (reads: readonly BacklogRead[]): CallLists =>
       fetchEach(
         db,
@@ -91,7 +94,7 @@ export function queueStore(db: Db) {
           ORDER BY failed_in_recovery, seq LIMIT ${limit}`,
       ),
 
-    /** Oldest first. */
+    /** Reads held calls, oldest first. */
     fetchHeld: (reads: readonly CallRead[]): CallLists =>
       fetchEach(
         db,
@@ -100,9 +103,12 @@ export function queueStore(db: Db) {
         (limit) => sql`${IS_HELD} ORDER BY ${seqOfWaiting} LIMIT ${limit}`,
       ),
 
-    /** Atomic. Ends at most `limit` retries in all, and resolves to how many. Skips callbacks whose fence is stale. */
+    /**
+     * Ends retries whose window is over, at most `limit` in all, in one transaction, and resolves to how many. Skips callbacks
+     * whose fence is stale.
+     */
     async expireRetries(expiries: readonly RetryExpiry[], limit: number): Promise<number> {
-      // Without the write lock: usually none is.
+      // This looks without the write lock, as usually no window is over.
       const { rows: some } = await sql`${isOver(expiries)} LIMIT 1`.execute(db);
       if (some.length === 0) return 0;
       return transact(db, async (trx) => {
@@ -120,14 +126,14 @@ export function queueStore(db: Db) {
 /** Held calls and requested replays are exempt (docs/dispatcher.md, A call, Rule 11). */
 const isPaced = sql`(coalesce(sent_at, attempted_at) <= ${extra(1)} OR attempt_count = 0 OR due_cause = 'replay')`;
 
-/** A column of `batch`. */
+/** Refers to a column of `batch`. */
 function extra(index: 0 | 1): RawBuilder<unknown> {
   return sql.raw(`batch.extra_${index}`);
 }
 
 const READ = { callback_id: "text", max_bytes: "bigint", extra_0: "bigint", extra_1: "bigint" } as const;
 
-/** `which`: the condition, order and limit of one callback's calls; `extrasOf` its values that differ. */
+/** `which` is the condition, order and limit of one callback's calls. `extrasOf` returns the values that differ between reads. */
 async function fetchEach<Read extends CallRead>(
   db: Db,
   reads: readonly Read[],
@@ -151,7 +157,7 @@ async function fetchEach<Read extends CallRead>(
   return reads.map((read) => found.get(read) ?? []);
 }
 
-/** A statement has one limit, so that of much smaller ones too much would be read. */
+/** A statement has one limit, so too much would be read for a much smaller one. */
 function withSimilarLimits<Read extends CallRead>(reads: readonly Read[]): Iterable<readonly Read[]> {
   const groups = new Map<number, Read[]>();
   for (const read of reads) {

@@ -4,7 +4,7 @@ import { requireCallback } from "../callbacks/callback-row.js";
 import type { Db } from "../schema.js";
 import { readCalls } from "./call-row.js";
 
-/** Of all callbacks: reading more costs too much, and such a prefix is too short. */
+/** Ids of all callbacks are read. Reading more would cost too much, and such a prefix is too short. */
 const MAX_IDS_READ = 1_000;
 
 export function callSearch(db: Db) {
@@ -14,7 +14,10 @@ export function callSearch(db: Db) {
       return (await readCalls(db, callbackId, sql`FROM calls WHERE callback_key = ${key} AND id = ${callId}`))[0] ?? null;
     },
 
-    /** Ids of 32 hex digits that begin with the prefix, in order, or only the id that is the prefix. Throws `not-found` for the callback. */
+    /**
+     * Resolves to the ids of 32 hex digits that begin with the prefix, in order, and to the id that is the prefix. Throws `not-
+     * found` for the callback.
+     */
     async findIds(callbackId: string, prefix: string): Promise<CallIdMatches> {
       const { key } = await requireCallback(db, callbackId);
       const ownIds = async (condition: RawBuilder<unknown>) => {
@@ -31,7 +34,7 @@ export function callSearch(db: Db) {
   };
 }
 
-/** The first text after all that begin with this one. */
+/** Returns the first text after all that begin with this one. */
 function following(text: string): string {
   return text.slice(0, -1) + String.fromCharCode(text.charCodeAt(text.length - 1) + 1);
 }

@@ -23,36 +23,36 @@ import {
 
 export interface GroupQuery extends CountLimit {
   readonly filter: CallFilter;
-  /** At least one, each once. */
+  /** There is at least one key, and each is there once. */
   readonly by: readonly GroupKey[];
   readonly cursor?: string;
 }
 
 export interface GroupPage {
-  /** Most calls first. */
+  /** The groups with most calls come first. */
   readonly groups: readonly CallGroup[];
-  /** Calls of earlier pages. */
+  /** Earlier pages have this many calls. */
   readonly offset: number;
-  /** Calls of these groups. */
+  /** These groups have this many calls. */
   readonly count: number;
-  /** Calls that match. */
+  /** This many calls match. */
   readonly total: number;
-  /** false: there may be more. */
+  /** It is false if more calls may match. */
   readonly isTotalExact?: false;
-  /** null: the last page. */
+  /** It is null on the last page. */
   readonly nextCursor: string | null;
 }
 
-/** Of a page, with those of one more step: some hundred kilobytes. */
+/** A page has up to so many groups and those of one more step: some hundred kilobytes. */
 const MAX_GROUPS = 2_000;
-/** Of a step, as each may be a group. */
+/** A step reads so few rows because each may be a group. */
 const MAX_ROWS = 2_048;
 
 export function callGroups(db: Db, clock: Clock) {
   return {
     /**
-     * A page counts the calls that it has read within its budget; the groups of the next one count others, and may be the same groups. Oldest
-     * attempt first: a call that is attempted meanwhile may be counted twice. Throws `not-found` for the callback.
+     * Groups the calls that it reads within its budget. The next page reads other calls, whose groups may be the same. The oldest
+     * attempt comes first, so a call that is attempted meanwhile may be counted twice. Throws `not-found` for the callback.
      */
     group: (callbackId: string, query: GroupQuery): Promise<GroupPage> => groupCalls(db, clock, callbackId, query),
   };
@@ -89,11 +89,11 @@ async function groupCalls(db: Db, clock: Clock, callbackId: string, query: Group
 
 type GroupRow = GroupValues & { readonly calls: number; readonly first: number; readonly last: number; readonly seq: number };
 
-/** The example is a seq. */
+/** Takes a seq as each group's example. */
 async function readGroups(db: Db, by: readonly GroupKey[], step: ScanStep): Promise<CallGroup[]> {
   const names = sql.join(by.map((key) => sql.ref(key)));
   const values = sql.join(by.map((key) => sql`${VALUES[key]} AS ${sql.ref(key)}`));
-  // A call that was never attempted is in no span.
+  // A call that was never attempted is in no span of time.
   const { rows } = await executeByIndex(
     db,
     sql<GroupRow>`
@@ -110,7 +110,7 @@ async function readGroups(db: Db, by: readonly GroupKey[], step: ScanStep): Prom
   }));
 }
 
-/** Must match domain/call-groups.ts. */
+/** These must match domain/call-groups.ts. */
 const VALUES: Readonly<Record<GroupKey, RawBuilder<unknown>>> = {
   statusCode: sql`status_code`,
   reason: REASON,

@@ -1,4 +1,4 @@
-/** A page of calls (docs/contract.md, Lists). */
+/** Reads a page of calls (docs/contract.md, Lists). */
 import { type RawBuilder, sql } from "kysely";
 import type { Call } from "../../domain/call.js";
 import type { CallFilter } from "../../domain/call-filter.js";
@@ -25,29 +25,29 @@ import {
 } from "./scan-calls.js";
 
 export interface CallPage extends Page<Call> {
-  /** For the same list in the opposite order: what precedes the first item. null: there is no item. */
+  /** In the same list in the opposite order, it leads to what precedes the first item. It is null if there is no item. */
   readonly previousCursor: string | null;
 }
 
 export interface CallQuery extends PageQuery {
   readonly filter: CallFilter;
   readonly sort: readonly Sort<"attemptedDate" | "status" | "messageId" | "id">[];
-  /** Attempts count for the page's size. */
+  /** With it, attempts count for the page's size. */
   readonly withAttempts?: boolean;
-  /** Of what is stored. A page of large calls is shorter than its limit. */
+  /** A page of large calls is shorter than its limit: their stored responses are counted. */
   readonly maxPageBytes?: number;
-  /** Called with the page's bytes before they are read. May throw. */
+  /** It is called with the page's bytes before they are read, and may throw. */
   readonly beforeRead?: (bytes: number) => void;
-  /** Larger responses are left out. */
+  /** Larger responses are left out of the page. */
   readonly maxResponseBytes?: number;
-  /** Elapsed time of reading what doesn't match, ms; then the page ends, perhaps empty, with a cursor. Default: none. */
+  /** After reading what doesn't match for this long, the page ends, perhaps empty, with a cursor. By default it doesn't end. */
   readonly budgetMs?: number;
 }
 
-/** For the total of a filtered list. */
+/** Counting the total of a filtered list may take this long. */
 const COUNT_BUDGET_MS = 5;
 
-/** With attempts. */
+/** Attempts are included. */
 export const PAGE_BYTES = 16 * 1024 * 1024;
 
 const COLUMN_OF = { attemptedDate: "attempted_at", status: "status", messageId: "message_id", id: "id" } as const;
@@ -56,14 +56,14 @@ const NEWEST_FIRST: CallQuery["sort"] = [{ field: "attemptedDate", descending: t
 export function callLists(db: Db, clock: Clock) {
   return {
     /**
-     * By attempted date, any page costs the same; other orders sort all matches. Reading responses that don't match leaves the event loop free.
-     * Throws `not-found` for the callback.
+     * Reads one page. By attempted date any page costs the same; other orders sort all matches. Reading responses that don't
+     * match leaves the event loop free. Throws `not-found` for the callback.
      */
     list: (callbackId: string, query: CallQuery): Promise<CallPage> => listCalls(db, clock, callbackId, query),
   };
 }
 
-/** Reads positions first, from the index alone if possible. */
+/** Reads the positions of the calls first, from the index alone if possible. */
 async function listCalls(db: Db, clock: Clock, callbackId: string, query: CallQuery): Promise<CallPage> {
   const { key } = await requireCallback(db, callbackId);
   const { filter, limit } = query;
@@ -77,7 +77,7 @@ async function listCalls(db: Db, clock: Clock, callbackId: string, query: CallQu
   const valuesOf = (row: PositionRow): Values => keys.map(({ column }) => row[column] ?? "");
   const end = offset + shown.length;
   const byCounters = await countByCounters(db, key, filter);
-  // By a cursor that leads back, the offset isn't known.
+  // After a cursor that leads back, the offset isn't known.
   const isWhole = position === null && !isCut && readTo === null && (shown.length > 0 || offset === 0);
   const { count, isExact } =
     byCounters !== null || isWhole
@@ -102,7 +102,10 @@ interface PageSearch {
   readonly position: Position | null;
 }
 
-/** `rows`: one more than the page, if there are. `readTo`: where to read on; null: at the end, or behind the rows. */
+/**
+ * There is one row more than the page has, if it isn't the last. `readTo` is where to read on, and null at the end or behind the
+ * rows.
+ */
 interface FoundRows {
   readonly rows: readonly PositionRow[];
   readonly readTo: Values | null;
@@ -142,23 +145,23 @@ async function findRows(db: Db, clock: Clock, { callbackKey, query, keys, positi
   return { rows: found.slice(skipped), readTo: null };
 }
 
-/** Begins with AND. Looks for the calls in steps, as one statement would read all responses at once. */
+/** Begins with AND. The calls are found in steps, as one statement would read all responses at once. */
 async function conditionOfFound(db: Db, clock: Clock, callbackKey: number, filter: CallFilter): Promise<RawBuilder<unknown>> {
   const seqs: number[] = [];
   for await (const step of scanCalls(db, clock, { callbackKey, filter })) seqs.push(...(await readSeqs(db, step)));
   return sql`AND seq ${inList(seqs, "bigint")}`;
 }
 
-/** All that the index holds of it matches. */
+/** Every call that the index holds of such a period matches. */
 function isOnlyPeriod({ status, since, until, ...others }: CallFilter): boolean {
   return Object.values(others).every((value) => value === undefined);
 }
 
-/** Names add about 200 bytes to an attempt's row. */
+/** The names in JSON add about 200 bytes to an attempt's row. */
 const ATTEMPT_BYTES = sql`
   + (SELECT coalesce(sum(octet_length(outcome) + 200), 0) FROM attempts WHERE attempts.call_seq = calls.seq)`;
 
-/** At least one. Reads sizes, not texts. */
+/** Counts how many fit, at least one. Reads sizes, not texts. */
 async function countFitting(
   db: Db,
   positions: readonly PositionRow[],
@@ -179,16 +182,16 @@ async function countFitting(
 
 type PositionRow = { readonly seq: number } & Readonly<Record<string, string | number>>;
 
-/** Unique by seq. */
+/** The last key is seq, which makes them unique. */
 function sortKeys({ sort, filter }: CallQuery): SortKey[] {
   const requested = sort.length === 0 ? NEWEST_FIRST : sort;
   const keys = requested
     .filter(({ field }, index) => requested.findIndex((other) => other.field === field) === index)
-    // PENDING calls have no attempted date; their index is by seq.
+    // PENDING calls have no attempted date, and their index is by seq.
     .filter(({ field }) => filter.status !== "PENDING" || field !== "attemptedDate")
     .map(({ field, descending }) => ({ column: COLUMN_OF[field], descending }));
   const descending = requested[0]?.descending ?? true;
-  // Other keys precede it in no index.
+  // No index has it behind other keys.
   return [...keys, keys.length === 0 ? seqKey(filter.status, descending) : { column: "seq", descending }];
 }
 

@@ -1,4 +1,4 @@
-/** docs/dispatcher.md, A call, rule 6. */
+/** Marks calls as docs/dispatcher.md says (A call, rule 6). */
 import type { NewAttempt } from "../../domain/attempt.js";
 import { type CallProgress, isErased, type MarkedBy, markCall, recordClientReplay } from "../../domain/call.js";
 import { matchesState } from "../../domain/call-filter.js";
@@ -12,18 +12,15 @@ import type { Db } from "../schema.js";
 import { transact } from "../sql/transactions.js";
 import { findRecorded, type RecordedAttempt, saveAttempts } from "./attempts.js";
 import { type CallState, readStatesById, readStatesBySeq, writeStates } from "./call-state.js";
-
-
 import type { MatchingCalls } from "./scan-calls.js";
 
-
 export interface MarkDetails {
-  /** Default: a user. */
+  /** By default, a user settled it. */
   readonly settledBy?: MarkedBy | undefined;
   readonly replays?: readonly ClientReplay[];
-  /** FAILED only: a call that was delivered at this instant or later stays SUCCESS. */
+  /** With FAILED, a call that was delivered at this instant or later stays SUCCESS. */
   readonly unlessDeliveredSince?: number;
-  /** SUCCESS only: a call that is SUCCESS stays as it is. */
+  /** With SUCCESS, a call that is SUCCESS already stays as it is. */
   readonly unlessSettled?: boolean;
 }
 
@@ -34,7 +31,7 @@ export interface ClientReplay {
 
 export interface Mark {
   readonly status: "SUCCESS" | "FAILED";
-  /** Default: a user. */
+  /** By default, a user marks. */
   readonly settledBy?: MarkedBy | undefined;
   readonly now: number;
 }
@@ -42,8 +39,9 @@ export interface Mark {
 export function callMarks(db: Db, clock: Clock) {
   return {
     /**
-     * Up to 100 calls, all or none, with a client's replays of them, as `recordReplays`. Resolves to the ids of those that stay as they are
-     * (`unlessDeliveredSince`, `unlessSettled`). Throws `not-found` for the first unknown id, `invalid` for FAILED on a PENDING call.
+     * Marks up to 100 calls in one transaction, all or none, and records a client's replays of them as `recordReplays` does.
+     * Resolves to the ids of those that stay as they are (`unlessDeliveredSince`, `unlessSettled`). Throws `not-found` for the
+     * first unknown id, and `invalid` for FAILED on a PENDING call.
      */
     mark: (
       callbackId: string,
@@ -54,19 +52,18 @@ export function callMarks(db: Db, clock: Clock) {
     ): Promise<readonly string[]> => transact(db, (trx) => markCalls(trx, { ...details, callbackId, callIds, status }, now)),
 
     /**
-     * Marks as `mark` those calls of `listMatching` that haven't changed since, in many transactions: what is committed stays if a later one
-     * fails. Leaves out what can't be marked: PENDING and erased calls for FAILED. Notify the dispatcher afterwards; it sends no call for more
-     * than 1 s after its mark. Resolves to how many have changed. Throws `not-found`, and `invalid` for FAILED if the filter asks for PENDING
-     * calls.
+     * Marks as `mark` does those calls of `findMatching` that haven't changed since, but in many transactions: what is committed stays if a
+     * later one fails. With FAILED, leaves out PENDING and erased calls. Notify the dispatcher afterwards; it sends no call for more than 1 s
+     * after its mark. Resolves to how many have changed. Throws `not-found`, and `invalid` for FAILED if the filter asks for PENDING calls.
      */
     markMatching: (callbackId: string, matching: MatchingCalls, mark: Mark): Promise<number> =>
       markMatching(db, clock, callbackId, matching, mark),
 
-    /** Atomic. Those of unknown calls are ignored. Throws `not-found` for the callback. */
+    /** Records a client's replays in one transaction. Those of unknown calls are ignored. Throws `not-found` for the callback. */
     recordReplays: (callbackId: string, replays: readonly ClientReplay[], now: number): Promise<void> =>
       transact(db, (trx) => recordReplays(trx, callbackId, replays, now)),
 
-    /** Without their responses; unknown ids are left out. Throws `not-found` for the callback. */
+    /** Reads calls without their responses, and leaves unknown ids out. Throws `not-found` for the callback. */
     async findProgress(callbackId: string, callIds: readonly string[]): Promise<ReadonlyMap<string, CallProgress>> {
       const states = await readStatesById(db, (await requireCallback(db, callbackId)).key, callIds);
       return new Map(Array.from(states, ([id, { before }]) => [id, before]));
@@ -106,7 +103,7 @@ function isDeliveredSince({ settledBy, changedAt }: CallProgress, since = Number
 
 const PENDING_REASON = "is waiting for its first attempt and can't";
 
-/** null if it can be. */
+/** Returns null if the call can be marked. */
 function whyNotMarked(call: CallProgress, status: Mark["status"]): string | null {
   if (status !== "FAILED") return null;
   if (call.status === "PENDING") return PENDING_REASON;
@@ -125,7 +122,7 @@ async function saveMarks(
   await recordChange(db, callbackId);
 }
 
-/** Of a transaction: about 10 ms. */
+/** A transaction of so many calls takes about 10 ms. */
 const MARKED_AT_ONCE = 500;
 
 async function markMatching(
@@ -166,7 +163,10 @@ async function recordReplays(trx: Db, callbackId: string, replays: readonly Clie
   await activity.save(trx);
 }
 
-/** A request sent twice adds none twice. The endpoint's answers may hold what was erased. */
+/**
+ * A request that is sent twice adds no attempt twice, and an erased call gets none: the endpoint's answer may hold what was
+ * erased.
+ */
 async function addReplays(
   trx: Db,
   states: ReadonlyMap<string, CallState>,
@@ -188,7 +188,7 @@ async function addReplays(
   return recorded;
 }
 
-/** Each once, in order. Throws `not-found` for the first unknown id. */
+/** Resolves to each call once, in order. Throws `not-found` for the first unknown id. */
 export async function requireStates(
   db: Db,
   callbackId: string,

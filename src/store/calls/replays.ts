@@ -1,4 +1,4 @@
-/** Replays by the service: calls with `due_cause` "replay"; `due_at` says of which one. */
+/** A replay by the service is its calls with `due_cause` "replay". Their `due_at` says of which one they are. */
 import { sql } from "kysely";
 import { cancelReplay, type RetryRule, requestReplay } from "../../domain/call.js";
 import type { CallFilter } from "../../domain/call-filter.js";
@@ -27,42 +27,45 @@ export type ReplaySelection = { readonly callIds: readonly string[] } | { readon
 
 export interface RequestedReplay {
   readonly id: string;
-  /** Of the replay, with what was added. */
+  /** The replay has so many calls, with those that were added. */
   readonly total: number;
-  /** FAILED calls of the request; those that wait for an earlier replay count too. */
+  /** The request asked for so many FAILED calls. Those that wait for an earlier replay count too. */
   readonly accepted: number;
 }
 
 export interface ReplayCancel {
-  /** null: of the callback's cancelled replays, what still waits. */
+  /** With null, what still waits of the callback's cancelled replays is withdrawn. */
   readonly replayId: string | null;
   readonly now: number;
   readonly policy: RetryPolicy;
-  /** In [0,1): the jitter. */
+  /** The jitter comes from this number in [0,1). */
   readonly random: number;
-  /** Seqs of calls in flight: they stay in the replay. null: if a dispatcher owns the callback, it is to withdraw the others. */
+  /**
+   * Returns the seqs of calls in flight, which stay in the replay; or null, and then a dispatcher that owns the callback is to
+   * withdraw the others.
+   */
   begunCalls(): ReadonlySet<number> | null;
 }
 
-/** `isServed`: by a service, which ends leases of runs. */
+/** `isServed` says that a service uses the store, which ends leases of runs. */
 export function replayStore(db: Db, clock: Clock, isServed: boolean) {
   return {
     /**
-     * One attempt each, due now; sets `replayRequestedAt`. Adds to the replay with this id. By ids: atomic. By a filter: in many
-     * transactions, what is requested stays if a later one fails. Throws as `calls.mark`, and `locked` while another run than `by` has the
-     * lease, or if that replay was cancelled.
+     * Makes one attempt of each call due now, and sets `replayRequestedAt`. Adds to the replay with this id. By ids it is one
+     * transaction. By a filter it is many, and what is requested stays if a later one fails. Throws as `calls.mark` does, and
+     * `locked` while another run than `by` has the lease, or if that replay was cancelled.
      */
     request: (callbackId: string, request: ReplayRequest, now: number): Promise<RequestedReplay> =>
       requestReplays(db, clock, callbackId, request, { now, isServed }),
 
-    /** Throws `not-found` for the callback. */
+    /** Resolves to null for an unknown replay. Throws `not-found` for the callback. */
     async find(callbackId: string, replayId: string): Promise<ServiceReplay | null> {
       const { key } = await requireCallback(db, callbackId);
       const row = await readReplay(db, key, replayId);
       return row === undefined ? null : toServiceReplay(row);
     },
 
-    /** Newest first. Throws `not-found` for the callback. */
+    /** Reads the newest ones first. Throws `not-found` for the callback. */
     async list(callbackId: string, limit: number): Promise<readonly ServiceReplay[]> {
       const { key } = await requireCallback(db, callbackId);
       const rows = db
@@ -74,7 +77,10 @@ export function replayStore(db: Db, clock: Clock, isServed: boolean) {
       return (await rows.execute()).map(toServiceReplay);
     },
 
-    /** Atomic, for one chunk of calls; false: there may be more. Calls keep their retries. Throws `not-found`. */
+    /**
+     * Withdraws one chunk of calls in one transaction, and resolves to false if there may be more. Calls keep their retries.
+     * Throws `not-found`.
+     */
     cancelChunk: (callbackId: string, cancel: ReplayCancel): Promise<boolean> =>
       transact(db, (trx) => cancelReplayChunk(trx, callbackId, cancel)),
   };
@@ -126,7 +132,7 @@ async function cancelReplayChunk(trx: Db, callbackId: string, cancel: ReplayCanc
   const callback = await lockCallback(trx, callbackId);
   const replays = await markCancelled(trx, callback, cancel);
   const begun = cancel.begunCalls();
-  // Nobody takes it while it is locked.
+  // No dispatcher takes the callback while it is locked.
   if (begun === null && (await hasOwner(trx, callback.key))) {
     await recordChange(trx, callbackId);
     return true;
@@ -137,7 +143,7 @@ async function cancelReplayChunk(trx: Db, callbackId: string, cancel: ReplayCanc
   return isDone;
 }
 
-/** Also one that has no call left: its run may be about to add some. */
+/** A replay that has no call left is cancelled too, as its run may be about to add some. */
 async function markCancelled(
   trx: Db,
   { key, id }: CallbackRow,
@@ -162,7 +168,7 @@ async function hasOwner(trx: Db, callbackKey: number): Promise<boolean> {
   return rows.length > 0;
 }
 
-/** False: there may be more. */
+/** Resolves to false if there may be more. */
 async function withdraw(
   trx: Db,
   callback: CallbackRow,
@@ -170,7 +176,7 @@ async function withdraw(
   begun: ReadonlySet<number>,
   { now, policy, random }: ReplayCancel,
 ): Promise<boolean> {
-  // Those that the dispatcher would send next come first.
+  // The calls that the dispatcher would send next come first.
   const { rows } = await sql<{ seq: number }>`
     SELECT seq FROM calls
     WHERE callback_key = ${callback.key} AND due_cause = 'replay' AND due_at = ${requestedAt}
@@ -190,7 +196,7 @@ function readReplay(db: Db, callbackKey: number, id: string): Promise<Row<"repla
   return db.selectFrom("replays").selectAll().where("callback_key", "=", callbackKey).where("id", "=", id).executeTakeFirst();
 }
 
-/** Later than every earlier one: calls are sent in the order of the requests. */
+/** It is later than every earlier one, as calls are sent in the order of the requests. */
 async function beginReplay(db: Db, callbackKey: number, id: string, now: number): Promise<Row<"replays">> {
   const { rows } = await sql<{ last: number | null }>`
     SELECT max(requested_at) AS last FROM replays WHERE callback_key = ${callbackKey}`.execute(db);
@@ -214,7 +220,10 @@ async function requestByIds(
   return states.filter(({ after }) => after.due?.cause === "replay").length;
 }
 
-/** As domain/call.ts does it, without reading the calls. Those that wait for an earlier replay stay with it, and are accepted too. */
+/**
+ * Does what domain/call.ts does, without reading the calls. Those that wait for an earlier replay stay with it, and are accepted
+ * too.
+ */
 async function requestStep(db: Db, step: ScanStep, replay: Row<"replays">, now: number): Promise<number> {
   const { callback_key, requested_at } = replay;
   const seqs = await readSeqs(db, step);

@@ -1,4 +1,4 @@
-/** Reads many calls in short steps; the event loop turns between them. */
+/** Many calls are read in short steps, and the event loop turns between them. */
 import { type RawBuilder, type SqlBool, sql } from "kysely";
 import { type CallStatus, idKey } from "../../domain/call.js";
 import {
@@ -20,33 +20,33 @@ import { CONTENT_INDEX, SENDER } from "./call-row.js";
 export interface Scan {
   readonly callbackKey: number;
   readonly filter: CallFilter;
-  /** An index's order: by attempted date, or by seq for PENDING. Default: ascending. */
+  /** The order is that of an index: by attempted date, or by seq for PENDING. By default it is ascending. */
   readonly keys?: readonly SortKey[];
-  /** Where an earlier scan ended. Default: at the start. */
+  /** An earlier scan ended here. By default a scan begins at the start. */
   readonly after?: Values | null;
-  /** Of a step, whether they match or not. */
+  /** A step reads so many rows, whether they match or not. */
   readonly maxRows?: number;
-  /** What is selected needs the responses. */
+  /** It is true if what is selected needs the responses. */
   readonly readsResponses?: boolean;
 }
 
 export interface ScanStep {
-  /** Those that match, in no order. */
+  /** Selects the calls that match, in no order. */
   select(columns: RawBuilder<unknown>): RawBuilder<unknown>;
-  /** The first of them. */
+  /** Selects the first of them. */
   selectFirst(columns: RawBuilder<unknown>, limit: number): RawBuilder<unknown>;
-  /** null: the last step. */
+  /** It is null after the last step. */
   readonly end: Values | null;
 }
 
 export interface CountLimit {
-  /** Elapsed time, ms; Infinity: counts all. */
+  /** Counting ends after this elapsed time. With Infinity it counts all. */
   readonly budgetMs: number;
 }
 
 export interface CallCount {
   readonly count: number;
-  /** false: there are more. */
+  /** It is false if there are more. */
   readonly isExact: boolean;
 }
 
@@ -55,10 +55,13 @@ const MIN_ROWS = 64;
 const MAX_ROWS = 32_768;
 /** A slow machine takes some times as long. */
 const STEP_MS = 5;
-/** Of responses, where the filter reads them. One larger response may exceed it. */
+/** A step reads so much of responses, if the filter needs them. One larger response may exceed it. */
 const STEP_BYTES = 512 * 1024;
 
-/** A call that is attempted meanwhile moves to the end, by attempted date: in ascending order it is met again. */
+/**
+ * Yields steps over the calls. A call that is attempted meanwhile moves to the end by attempted date, so in ascending order it is
+ * met again.
+ */
 export async function* scanCalls(db: Db, clock: Clock, scan: Scan): AsyncGenerator<ScanStep> {
   const { callbackKey, filter, keys = indexKeys(filter), after = null, maxRows = MAX_ROWS } = scan;
   const { first, last } = periodOf(filter, keys);
@@ -80,7 +83,7 @@ export async function* scanCalls(db: Db, clock: Clock, scan: Scan): AsyncGenerat
   }
 }
 
-/** The calls of a step. */
+/** Reads the calls of a step. */
 export async function readSeqs(db: Db, step: ScanStep): Promise<number[]> {
   const { rows } = await executeByIndex(db, sql<{ seq: number }>`${step.select(sql`seq`)}`);
   return rows.map(({ seq }) => seq);
@@ -91,22 +94,25 @@ interface Period {
   readonly last: Values | null;
 }
 
-/** As bounds of the keys: of two conditions on a column, an index seeks to one. A call without an attempted date is in no period. */
+/**
+ * Returns the filter's period as bounds of the keys, because an index seeks to only one of two conditions on a column. A call
+ * without an attempted date is in no period.
+ */
 export function periodOf({ since, until }: CallFilter, keys: readonly SortKey[]): Period {
   const isByDate = keys[0]?.column === "attempted_at";
   if (!isByDate || (since === undefined && until === undefined)) return { first: null, last: null };
-  // No seq is this small.
+  // Every seq is larger than -1.
   const lower = [Math.ceil(Math.max(since ?? 0, 0)), -1] as const;
   const upper = until === undefined ? null : [Math.ceil(Math.max(until, lower[0])), -1];
   return keys[0]?.descending ? { first: upper, last: lower } : { first: lower, last: upper };
 }
 
-/** Whether what matches can't be told without reading the responses. */
+/** The filter looks at the responses themselves. */
 export function readsResponses({ from, text }: CallFilter): boolean {
   return from !== undefined || text !== undefined;
 }
 
-/** null: fewer rows are left. Reads an index only, or sizes too. */
+/** Resolves to null if fewer rows are left. Reads only an index, or sizes too. */
 async function findEnd(
   db: Db,
   { callbackKey, filter, readsResponses: areRead = readsResponses(filter) }: Scan,
@@ -125,7 +131,7 @@ async function findEnd(
   return last === undefined ? null : keys.map(({ column }) => last[column] ?? 0);
 }
 
-/** The row with which a step is full; -1: none. */
+/** Returns the row with which a step is full, or -1. */
 function lastFitting(sizes: readonly Readonly<Record<string, number>>[], rows: number): number {
   let room = STEP_BYTES;
   const full = sizes.findIndex(({ bytes = 0 }) => {
@@ -135,7 +141,7 @@ function lastFitting(sizes: readonly Readonly<Record<string, number>>[], rows: n
   return full === -1 && sizes.length === rows ? rows - 1 : full;
 }
 
-/** A call that is attempted meanwhile may be counted twice. Throws `not-found` for the callback. */
+/** Counts the calls that match. A call that is attempted meanwhile may be counted twice. Throws `not-found` for the callback. */
 export async function countMatching(
   db: Db,
   clock: Clock,
@@ -157,7 +163,7 @@ export async function countMatching(
   return { count, isExact: true };
 }
 
-/** The calls that a filter matched when they were read. */
+/** A filter matched these calls when they were read. */
 export interface MatchingCalls {
   readonly filter: CallFilter;
   readonly seqs: readonly number[];
@@ -167,14 +173,13 @@ export interface MatchingCalls {
 export async function findMatching(db: Db, clock: Clock, callbackId: string, filter: CallFilter): Promise<MatchingCalls> {
   const { key } = await requireCallback(db, callbackId);
   const seqs = new Set<number>();
-  for await (const step of scanCalls(db, clock, { callbackKey: key, filter, keys: indexKeys(filter), after: null })) {
-    const { rows } = await executeByIndex(db, sql<{ seq: number }>`${step.select(sql`seq`)}`);
-    for (const { seq } of rows) seqs.add(seq);
+  for await (const step of scanCalls(db, clock, { callbackKey: key, filter })) {
+    for (const seq of await readSeqs(db, step)) seqs.add(seq);
   }
   return { filter, seqs: [...seqs] };
 }
 
-/** null: not for this filter. */
+/** Resolves to null if the counters don't know it. */
 export async function countByCounters(db: Db, callbackKey: number, filter: CallFilter): Promise<number | null> {
   const { status, statusCodes, ...others } = filter;
   if (Object.values(others).some((value) => value !== undefined)) return null;
@@ -188,7 +193,7 @@ export async function countByCounters(db: Db, callbackKey: number, filter: CallF
   return matching.reduce((sum, { count }) => sum + count, 0);
 }
 
-/** Oldest attempt first; PENDING calls have none, and their index is by seq. */
+/** The oldest attempt comes first. PENDING calls have none, and their index is by seq. */
 export function indexKeys({ status }: CallFilter): SortKey[] {
   if (status === "PENDING") return [seqKey(status, false)];
   return [{ column: "attempted_at", descending: false }, seqKey(status, false)];
@@ -223,7 +228,7 @@ function selectEach(callbackKey: number, filter: CallFilter, { columns, range }:
   return perDatabase({ sqlite: select(rangesOf(range)), postgres: () => select([rowRangeOf(range)]) });
 }
 
-/** In the order of the range. PostgreSQL reads the index in order only within one status. */
+/** Selects in the order of the range. PostgreSQL reads the index in order only within one status. */
 export function selectPage(
   callbackKey: number,
   filter: CallFilter,
@@ -246,7 +251,10 @@ export function selectPage(
   });
 }
 
-/** One for each status and condition, which begins with AND. Statuses are literals, given twice: a partial index needs its condition in the query. */
+/**
+ * Returns a SELECT for each status and condition, which begins with AND. Statuses are literals, and given twice, because a
+ * partial index needs its condition in the query.
+ */
 export function selectByStatus(
   callbackKey: number,
   filter: CallFilter,
@@ -264,7 +272,10 @@ export function selectByStatus(
   );
 }
 
-/** Must match domain/call-filter.ts. Each begins with AND. A call without an attempted date (NEVER) is in no period. */
+/**
+ * These conditions, each of which begins with AND, must match domain/call-filter.ts. A call without an attempted date (NEVER) is
+ * in no period.
+ */
 export function conditionsOf(filter: CallFilter, isByIndex = false): RawBuilder<unknown> {
   const attemptedAt = isByIndex ? sql`+attempted_at` : sql`attempted_at`;
   const { since, until, changedBefore, markedAt, statusCodes, reason, channel, messageId, from, text } = filter;
@@ -286,7 +297,7 @@ export function conditionsOf(filter: CallFilter, isByIndex = false): RawBuilder<
   );
 }
 
-/** The SQL of `idKey`. */
+/** This must match `idKey`. */
 export const MESSAGE_KEY = perDatabase({
   sqlite: sql`
     CASE WHEN (length(message_id) = 32 OR message_id GLOB '????????-????-????-????-????????????')
@@ -297,12 +308,12 @@ export const MESSAGE_KEY = perDatabase({
     THEN upper(replace(message_id, '-', '')) ELSE message_id END`,
 });
 
-/** null: empty. */
+/** An empty text is null. */
 export function textColumn(text: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`nullif(substr(${text}, 1, ${sql.lit(MAX_REASON_TEXT)}), '')`;
 }
 
-/** As by `reasonText`. */
+/** This must match `reasonText`. */
 export const REASON = sql`
   CASE WHEN status_code IS NULL THEN coalesce(error, 'not-sent')
   ELSE coalesce(${textColumn(sql`status_message`)}, ${sql.lit(NO_MESSAGE)}) END`;

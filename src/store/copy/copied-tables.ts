@@ -4,7 +4,7 @@ import { TABLES } from "../schema.js";
 export interface CopiedTable {
   readonly name: string;
   readonly columns: readonly Column[];
-  /** Columns of the primary key, in its order. */
+  /** The primary key has these columns, in its order. */
   readonly key: readonly string[];
 }
 
@@ -18,7 +18,7 @@ export const NOT_COPIED = ["run_leases", "changes", "migrations"];
 
 export const COPIED = Object.keys(TABLES).filter((table) => !NOT_COPIED.includes(table));
 
-/** The columns that the file has: the target may have more, with defaults. */
+/** Reads the columns that the file has. The target may have more, with defaults. */
 export function readTables(source: Database): readonly CopiedTable[] {
   return COPIED.map((name) => {
     const columns = source

@@ -13,7 +13,7 @@ import { COPIED, type CopiedTable, readTables } from "./copied-tables.js";
 import { beginCopy, type CopyState, endCopy, moveState } from "./copy-state.js";
 import { type Digests, digestSource, digestTarget, storedText } from "./digests.js";
 
-/** What it throws ends the copy; it can be resumed. */
+/** What it throws ends the copy, which can be resumed. */
 type OnCopyProgress = (progress: CopyProgress) => void;
 
 /**
@@ -46,7 +46,7 @@ export async function copyDatabase(path: string, url: string, clock: Clock, onPr
   }
 }
 
-/** It would mark calls in the file that are copied already. */
+/** A run would mark calls in the file that are copied already. */
 function requireNoRuns(source: Database, now: number): void {
   if (source.prepare("SELECT 1 FROM run_leases WHERE expires_at > ?").get(now) === undefined) return;
   throw new WhcbError("locked", "A run sends calls of the file", {
@@ -93,7 +93,7 @@ async function advance(
 
 type Row = Readonly<Record<string, unknown>>;
 
-/** Characters; a single row may have more. */
+/** A batch has so many characters, but a single row may have more. */
 const BATCH_LENGTH = 4 * 1024 * 1024;
 const BATCH_ROWS = 5_000;
 
@@ -136,13 +136,13 @@ async function insert(trx: Db, { name, columns }: CopiedTable, batch: readonly R
 
 const FOREIGN_KEY_VIOLATION = "23503";
 
-/** As JSON. */
+/** Returns what the cell is in JSON. */
 function cellOf(value: unknown): unknown {
   if (Buffer.isBuffer(value)) return `\\x${value.toString("hex")}`;
   return typeof value === "string" ? storedText(value) : value;
 }
 
-/** Behind the copied keys. */
+/** New keys begin behind the copied ones. */
 async function setSequences(target: Db): Promise<void> {
   const { rows } = await sql<{ table: string; column: string }>`
     SELECT table_name AS "table", column_name AS "column" FROM information_schema.columns

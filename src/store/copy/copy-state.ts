@@ -1,4 +1,7 @@
-/** How far a copy into a database is. It is a setting of the target, so that it commits with the rows, and no schema has a table for it. */
+/**
+ * The state says how far a copy into a database is. It is a setting of the target, so that it commits with the rows, and no
+ * schema has a table for it.
+ */
 import { sql } from "kysely";
 import { WhcbError } from "../../domain/errors.js";
 import type { Db } from "../schema.js";
@@ -8,17 +11,17 @@ import { transact } from "../sql/transactions.js";
 export const UNFINISHED_COPY = "unfinished-copy";
 
 export interface CopyState {
-  /** A digest of all that is copied. */
+  /** It is a digest of all that is copied. */
   readonly source: string;
   /** All earlier tables are complete. */
   readonly table: string;
-  /** Key of the last row of `table`; null: none yet. */
+  /** It is the key of the last row of `table`, or null if there is none yet. */
   readonly after: readonly (string | number)[] | null;
-  /** Of `table`. */
+  /** So many rows of `table` are copied. */
   readonly rows: number;
 }
 
-/** Throws `config`: there may be half of a callback's calls. */
+/** Throws `config` if there is one: there may be half of a callback's calls. */
 export async function requireNoUnfinishedCopy(db: Db): Promise<void> {
   if ((await readState(db)) === null) return;
   throw new WhcbError("config", "A copy into the database is unfinished", {
@@ -26,7 +29,10 @@ export async function requireNoUnfinishedCopy(db: Db): Promise<void> {
   });
 }
 
-/** Of the copy that goes on, or of a new one into an empty database. Throws `config` for other data, or another source. */
+/**
+ * Resolves to the state of the copy that goes on, or of a new one into an empty database. Throws `config` for other data, or
+ * another source.
+ */
 export function beginCopy(db: Db, source: string, firstTable: string): Promise<CopyState> {
   return transact(db, async (trx) => {
     // A service that starts meanwhile waits, or this waits and finds its data.
@@ -48,7 +54,7 @@ export function beginCopy(db: Db, source: string, firstTable: string): Promise<C
   });
 }
 
-/** With the rows, in their transaction. Throws `locked` if another process has copied meanwhile. */
+/** Is called with the rows, in their transaction. Throws `locked` if another process has copied meanwhile. */
 export async function moveState(trx: Db, from: CopyState, to: CopyState): Promise<void> {
   const { numUpdatedRows } = await trx
     .updateTable("settings")

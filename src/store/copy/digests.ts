@@ -1,6 +1,6 @@
 /**
- * What a copy is compared by: for each callback a digest of its rows in all copied tables, computed in the same way on both databases. A row's
- * own digest is computed where the row is, so that its size doesn't matter.
+ * A copy is compared by a digest for each callback, of its rows in all copied tables, computed in the same way on both databases.
+ * A row's own digest is computed where the row is, so that its size doesn't matter.
  */
 import { createHash, type Hash } from "node:crypto";
 import type { Database } from "better-sqlite3";
@@ -12,11 +12,11 @@ import type { Column, CopiedTable } from "./copied-tables.js";
 import { UNFINISHED_COPY } from "./copy-state.js";
 
 export interface Digests {
-  /** By callback key; of rows without a callback: null. */
+  /** They are by callback key. Rows without a callback have the key null. */
   readonly ofCallbacks: ReadonlyMap<number | null, string>;
-  /** Of all of them. */
+  /** It is a digest of all of them. */
   readonly ofAll: string;
-  /** Rows by table. */
+  /** They are numbers of rows by table. */
   readonly rows: ReadonlyMap<string, number>;
 }
 
@@ -25,12 +25,12 @@ interface DigestedRow {
   readonly digest: string;
 }
 
-/** With its key. */
+/** A row of the target has its key too. */
 type TargetRow = DigestedRow & Readonly<Record<string, unknown>>;
 
 type OnRows = (table: string, rows: number) => void;
 
-/** In the connection's transaction. */
+/** Reads in the connection's transaction. */
 export function digestSource(source: Database, tables: readonly CopiedTable[], clock: Clock, onRows: OnRows): Promise<Digests> {
   source.function("row_digest", { varargs: true, deterministic: true }, rowDigest);
   return digest(tables, onRows, async function* (table) {
@@ -99,14 +99,14 @@ async function digest(
   return { ofCallbacks, ofAll: createHash("sha256").update(all.join("")).digest("hex"), rows: counts };
 }
 
-/** SQL, for both databases. */
+/** Returns SQL for both databases. */
 function callbackOf({ name, columns }: CopiedTable): string {
   if (name === "callbacks") return "key";
   if (name === "attempts") return "(SELECT callback_key FROM calls WHERE seq = copied.call_seq)";
   return columns.some((column) => column.name === "callback_key") ? "callback_key" : "CAST(NULL AS bigint)";
 }
 
-/** Each value with its length: two rows never have the same text. */
+/** Takes each value with its length, so two rows never have the same text. */
 function rowDigest(...values: unknown[]): string {
   const parts = values.map((value) => {
     if (value === null) return "-";
@@ -116,7 +116,7 @@ function rowDigest(...values: unknown[]): string {
   return createHash("sha256").update(parts.join("")).digest("hex");
 }
 
-/** As `rowDigest`. */
+/** This must match `rowDigest`. */
 function postgresRowDigest(columns: readonly Column[]): RawBuilder<unknown> {
   const parts = columns.map(({ name, isBinary }) => {
     const column = sql.ref(`copied.${name}`);

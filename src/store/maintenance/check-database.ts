@@ -13,8 +13,8 @@ import { checkSchema } from "./check-schema.js";
 const EXAMPLES = 10;
 
 /**
- * One state, also while others write. Reads only, and holds no rows but the examples. Throws `config` for another version's, unless it is newer
- * and compatible.
+ * Checks one state, also while others write. Only reads, and holds no rows but the examples. Throws `config` for another
+ * version's database, unless it is newer and compatible.
  */
 export async function checkDatabase(url: string, clock: Clock, onProgress: (where: string) => void): Promise<CheckedDatabase> {
   const db = await openReader(url, clock);
@@ -48,7 +48,7 @@ async function beginSnapshot(db: Db): Promise<void> {
   await sql`SET LOCAL statement_timeout = 0`.execute(db);
 }
 
-/** Pages, and indexes against rows. PostgreSQL's server sees to its own. */
+/** Checks pages, and indexes against rows. PostgreSQL's server checks its own. */
 async function checkFile(db: Db, onProgress: (where: string) => void): Promise<readonly DatabaseProblem[]> {
   onProgress("file");
   return problemsOf(
@@ -66,7 +66,7 @@ async function readFaults(db: Db): Promise<readonly string[]> {
     const { rows } = await sql<{ integrity_check: string }>`PRAGMA integrity_check(${sql.lit(EXAMPLES)})`.execute(db);
     return rows.map((row) => row.integrity_check);
   } catch (error) {
-    // So damaged that SQLite can't list the faults.
+    // The file is so damaged that SQLite can't list the faults.
     if (isWhcbError(error) && sqliteCode(error.cause) === "CORRUPT") return [errorMessage(error.cause)];
     throw error;
   }

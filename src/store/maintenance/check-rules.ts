@@ -1,4 +1,4 @@
-/** What must be true of rows, as queries for those that break it. */
+/** Each rule is a query for rows that break it. */
 import { type RawBuilder, sql } from "kysely";
 import { FAILURE } from "../calls/call-counts.js";
 import { NEVER } from "../schema.js";
@@ -6,13 +6,13 @@ import { perDatabase } from "../sql/per-database.js";
 
 export interface CheckRule {
   readonly table: string;
-  /** Of each wrong row: which one, and what is wrong. */
+  /** The query says of each wrong row which one it is, and what is wrong. */
   readonly find: RawBuilder<{ fault: string }>;
 }
 
 type Fault = readonly [what: string, condition: RawBuilder<unknown>];
 
-/** One scan of the table. `row`: names a row, as text. */
+/** Checks the table in one scan. `row` names a row, as text. */
 function rowRule(table: string, row: RawBuilder<unknown>, faults: readonly Fault[]): CheckRule {
   const cases = faults.map(([what, condition]) => sql`WHEN ${condition} THEN ${sql.lit(what)}`);
   const find = sql<{ fault: string }>`
@@ -21,7 +21,7 @@ function rowRule(table: string, row: RawBuilder<unknown>, faults: readonly Fault
   return { table, find };
 }
 
-/** `counted` and `actual`: queries of callback_key, name, number. */
+/** `counted` and `actual` are queries of callback_key, name and number. */
 function counterRule(table: string, counted: RawBuilder<unknown>, actual: RawBuilder<unknown>): CheckRule {
   const find = sql<{ fault: string }>`
     SELECT ${callbackOf("callback_key")} || ' ' || name || ': the counter is ' || ${textOf("counted")} || ', and there are ' || ${textOf("actual")} AS fault
@@ -42,13 +42,13 @@ function textOf(column: string): RawBuilder<unknown> {
   return sql`CAST(${sql.ref(column)} AS text)`;
 }
 
-/** Declared as a foreign key or not: the tables that are written most have none. */
+/** It is checked whether it is declared as a foreign key or not: the tables that are written most have none. */
 const NO_CALLBACK: Fault = [
   "its callback doesn't exist",
   sql`NOT EXISTS (SELECT 1 FROM callbacks WHERE callbacks.key = callback_key)`,
 ];
 
-/** The states that domain/call.ts makes. */
+/** domain/call.ts makes no other states. */
 const CALL_FAULTS: readonly Fault[] = [
   NO_CALLBACK,
   ["its state is unknown", sql`status NOT IN ('PENDING', 'SUCCESS', 'FAILED')`],
@@ -72,7 +72,7 @@ const CALL_FAULTS: readonly Fault[] = [
   ["its count of attempts differs from its attempts", sql`attempt_count <> (SELECT count(*) FROM attempts WHERE call_seq = seq)`],
 ];
 
-/** Of domain/endpoint.ts. */
+/** domain/endpoint.ts makes no other states. */
 const ENDPOINT_FAULTS: readonly Fault[] = [
   NO_CALLBACK,
   ["its state is unknown", sql`state NOT IN ('up', 'down', 'recovering')`],

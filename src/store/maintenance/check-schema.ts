@@ -1,4 +1,4 @@
-/** The schema of a database, compared with what this version's migrations make of an empty one. */
+/** The schema of a database is compared with what this version's migrations make of an empty one. */
 import { randomUUID } from "node:crypto";
 import { sql } from "kysely";
 import { applyMigrations } from "../postgres/postgres-migrations.js";
@@ -8,16 +8,19 @@ import { isPostgres } from "../sql/per-database.js";
 import { migrate } from "../sqlite/migrations.js";
 import { openDatabase } from "../sqlite/open-database.js";
 
-/** Definitions by kind and name, such as "index calls_due". */
+/** The definitions are by kind and name, such as "index calls_due". */
 type SchemaObjects = ReadonlyMap<string, string>;
 
 export interface CheckedSchema {
   readonly faults: readonly string[];
-  /** Queries read this version's tables: no view or generated column in their place, which may run anything. */
+  /** If true, queries read this version's tables, and no view or generated column in their place, which may run anything. */
   readonly hasTables: boolean;
 }
 
-/** Changes nothing. null: this user may not, or the server can't, make PostgreSQL's tables a second time to compare them. */
+/**
+ * Changes nothing. Resolves to null if this user may not, or the server can't, make PostgreSQL's tables a second time to compare
+ * them.
+ */
 export async function checkSchema(db: Db): Promise<CheckedSchema | null> {
   const both = isPostgres(db) ? await readPostgres(db) : { found: await readSqlite(db), expected: expectSqlite() };
   if (both === null) return null;
@@ -33,7 +36,7 @@ export async function checkSchema(db: Db): Promise<CheckedSchema | null> {
   };
 }
 
-/** Without the statistics of ANALYZE, and the indexes of constraints, which are part of their table's definition. */
+/** The statistics of ANALYZE are left out, and so are the indexes of constraints, which are part of their table's definition. */
 const SQLITE_OBJECTS = `
   SELECT type || ' ' || name || CASE type WHEN 'trigger' THEN ' on ' || tbl_name ELSE '' END AS object, sql AS definition
   FROM sqlite_schema WHERE sql IS NOT NULL AND NOT (type = 'table' AND name GLOB 'sqlite_stat[1-4]') ORDER BY object`;
@@ -83,7 +86,7 @@ async function readPostgres(db: Db): Promise<Readonly<Record<"found" | "expected
   }
 }
 
-/** Until the end of the transaction. Definitions name this schema's objects only without their schema. */
+/** The schema is used until the end of the transaction. Definitions name only this schema's objects without their schema. */
 async function useSchema(db: Db, schema: string): Promise<void> {
   await sql`SET LOCAL search_path = ${sql.id(schema)}, pg_temp`.execute(db);
 }

@@ -5,25 +5,25 @@ import type { Db } from "../schema.js";
 import { listOf } from "../sql/batches.js";
 import { crossJoin, perDatabase } from "../sql/per-database.js";
 
-/** Those not deleted, by id. */
+/** Deleted callbacks aren't in it. The keys are ids. */
 export type LiveCallbacks = ReadonlyMap<
   string,
   { readonly key: number; readonly retriesEnabled: boolean; readonly fence: number }
 >;
 
-/** By callback id. A callback without one isn't checked. */
+/** The keys are callback ids. A callback without a fence isn't checked. */
 export type Fences = ReadonlyMap<string, number>;
 
-/** Of those that may write, without the others: another dispatcher has taken them. */
+/** Leaves out callbacks that another dispatcher has taken. */
 export function withoutStale(callbacks: LiveCallbacks, fences: Fences): LiveCallbacks {
   const isCurrent = (id: string, fence: number) => (fences.get(id) ?? fence) === fence;
   return new Map([...callbacks].filter(([id, { fence }]) => isCurrent(id, fence)));
 }
 
-/** One process owns a SQLite file. */
+/** One process owns a SQLite file, so it has no fences. */
 const currentFence = perDatabase({ sqlite: sql`0`, postgres: () => sql`fence` });
 
-/** Locked until the transaction ends. */
+/** Reads callbacks and locks them until the transaction ends. */
 export async function lockLiveCallbacks(trx: Db, ids: readonly string[]): Promise<LiveCallbacks> {
   if (ids.length === 0) return new Map();
   const { rows } = await sql<{ id: string; key: number; retries_enabled: number; fence: number }>`

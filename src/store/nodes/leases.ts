@@ -1,4 +1,7 @@
-/** Which dispatcher owns which callback (docs/dispatcher.md, Ownership). On PostgreSQL only: one process owns a SQLite file. */
+/**
+ * Leases say which dispatcher owns which callback (docs/dispatcher.md, Ownership). Only PostgreSQL needs them: one process owns a
+ * SQLite file.
+ */
 import { type RawBuilder, sql } from "kysely";
 import { isWhcbError } from "../../domain/errors.js";
 import { isActive } from "../outcomes/endpoints.js";
@@ -10,23 +13,23 @@ import { lockLiveCallbacks } from "./fences.js";
 export const LEASE_MS = 15_000;
 
 export interface LeaseShare {
-  /** By this dispatcher. */
+  /** This dispatcher owns so many. */
   readonly owned: number;
-  /** How many callbacks one dispatcher owns if all own as many, rounded up. */
+  /** One dispatcher owns so many if all own as many, rounded up. */
   readonly share: number;
 }
 
 export interface OtherLease {
-  /** Another one with each renewal. */
+  /** Each renewal makes it another number. */
   readonly renewal: number;
-  /** Until it expires by the database's clock, which may be set. */
+  /** It expires after this time by the database's clock, which may be set. */
   readonly leftMs: number;
 }
 
 export interface TakenCallbacks {
-  /** By callback id: larger than that of any earlier owner. */
+  /** The keys are callback ids. Each fence is larger than that of any earlier owner. */
   readonly fences: ReadonlyMap<string, number>;
-  /** More of its share is free: beyond `limit`, or locked at this moment. */
+  /** It is true if more of its share is free: beyond `limit`, or locked at this moment. */
   readonly hasMore: boolean;
 }
 
@@ -34,12 +37,12 @@ export type LeaseStore = ReturnType<typeof leaseStore>;
 
 export function leaseStore(db: Db) {
   return {
-    /** Under a new id: one whose lease was lost isn't used again. */
+    /** Starts a lease under a new id, as one whose lease was lost isn't used again. */
     async startLease(dispatcherId: string): Promise<void> {
       await sql`INSERT INTO dispatchers (id, expires_at) VALUES (${dispatcherId}, ${expiry})`.execute(db);
     },
 
-    /** For LEASE_MS. false: it had ended, and others may have taken what it owned. */
+    /** Renews the lease for LEASE_MS. Resolves to false if it had ended, and others may have taken what it owned. */
     async renewLease(dispatcherId: string): Promise<boolean> {
       const { rows } = await sql`UPDATE dispatchers SET expires_at = ${expiry} WHERE id = ${dispatcherId} RETURNING id`.execute(
         db,
@@ -47,7 +50,7 @@ export function leaseStore(db: Db) {
       return rows.length > 0;
     },
 
-    /** By id; without its own. */
+    /** Reads the leases of others, by id. */
     async readOthers(dispatcherId: string): Promise<ReadonlyMap<string, OtherLease>> {
       const { rows } = await sql<OtherLease & { id: string }>`
         SELECT id, ${renewal} AS renewal,
@@ -56,9 +59,9 @@ export function leaseStore(db: Db) {
       return new Map(rows.map(({ id, ...lease }) => [id, lease]));
     },
 
-    /** Does nothing if it was renewed since. Until then it still owns what it has, and may renew. */
+    /** Ends another's lease, unless it was renewed since. Until then that one still owns what it has, and may renew. */
     async endUnrenewed(dispatcherId: string, last: number): Promise<void> {
-      // One that is being renewed or ended at this moment is left out: two that end each other's would wait for each other.
+      // A lease that is being renewed or ended at this moment is left out: two that end each other's would wait for each other.
       await sql`
         DELETE FROM dispatchers WHERE id IN (
           SELECT id FROM dispatchers WHERE id = ${dispatcherId} AND ${renewal} = ${last} FOR UPDATE SKIP LOCKED)`.execute(db);
@@ -73,7 +76,10 @@ export function leaseStore(db: Db) {
       return { owned: own, share: Math.ceil(owned / Math.max(1, living)) };
     },
 
-    /** Another one after a promotion or a restore, which may lack the last commits. null: the server doesn't tell. */
+    /**
+     * Resolves to another text after a promotion or a restore, which may lack the last commits, and to null if the server doesn't
+     * tell.
+     */
     async readTimeline(): Promise<string | null> {
       try {
         const { rows } = await sql<{ timeline: string }>`
@@ -85,23 +91,26 @@ export function leaseStore(db: Db) {
       }
     },
 
-    /** What it owned is free at once. */
+    /** Ends the lease, so what it owned is free at once. */
     async endLease(dispatcherId: string): Promise<void> {
       await sql`DELETE FROM dispatchers WHERE id = ${dispatcherId}`.execute(db);
     },
 
-    /** Atomic. Callbacks with something to do and no living owner, up to this dispatcher's share of all. Default: any. */
+    /**
+     * Takes callbacks with something to do and no living owner, up to this dispatcher's share of all, in one transaction. By
+     * default it takes any.
+     */
     takeCallbacks: (dispatcherId: string, limit: number, callbackIds?: readonly string[]): Promise<TakenCallbacks> =>
       takeCallbacks(db, dispatcherId, limit, callbackIds),
 
-    /** With their fences, by callback id. */
+    /** Resolves to the fences of what it owns, by callback id. */
     async listOwned(dispatcherId: string): Promise<ReadonlyMap<string, number>> {
       const { rows } = await sql<{ id: string; fence: number }>`
         SELECT id, fence FROM callbacks WHERE owner = ${dispatcherId}`.execute(db);
       return new Map(rows.map(({ id, fence }) => [id, fence]));
     },
 
-    /** Atomic. Those that it still owns. */
+    /** Gives back those of these callbacks that it still owns, in one transaction. */
     releaseCallbacks: (dispatcherId: string, callbackIds: readonly string[]): Promise<void> =>
       transact(db, async (trx) => {
         await lockLiveCallbacks(trx, callbackIds);
@@ -114,7 +123,7 @@ export function leaseStore(db: Db) {
 
 const expiry = sql`clock_timestamp() + ${sql.lit(`${LEASE_MS} milliseconds`)}::interval`;
 
-/** In microseconds. */
+/** The number is in microseconds. */
 const renewal = sql`floor(extract(epoch FROM expires_at) * 1000000.0)::bigint`;
 
 /** An id that isn't in the table never comes back. */
@@ -122,13 +131,13 @@ const hasLivingOwner = sql`owner IN (SELECT id FROM dispatchers)`;
 
 interface TakeRow {
   readonly wanted: number;
-  /** JSON: [id, fence] each. */
+  /** It is a JSON list of [id, fence]. */
   readonly taken: string;
 }
 
 /**
- * The fence is compared again under the lock: another dispatcher, unknown to this snapshot, may have taken the callback meanwhile. Those
- * that are locked are left out, so that nobody waits.
+ * Compares the fence again under the lock, because another dispatcher, unknown to this snapshot, may have taken the callback
+ * meanwhile. Leaves locked ones out, so that nobody waits.
  */
 async function takeCallbacks(
   db: Db,

@@ -1,4 +1,4 @@
-/** What limits clients, counted by all nodes together. On PostgreSQL only: one process has them in its memory. */
+/** All nodes together count what limits clients. Only PostgreSQL needs it: one process has the counts in its memory. */
 import { sql } from "kysely";
 import type { Clock } from "../../platform/clock.js";
 import type { Db } from "../schema.js";
@@ -6,19 +6,19 @@ import type { KeyCipher } from "../secret-key.js";
 import { batchOf, listOf } from "../sql/batches.js";
 import { transact } from "../sql/transactions.js";
 
-/** Between two removals of what has expired. */
+/** What has expired is removed at most so often. */
 const SWEEP_MS = 10_000;
 
-/** What it means is up to who counts; []: nothing yet. */
+/** The caller decides what the numbers mean. An empty list means nothing yet. */
 export type LimitState = readonly number[];
 
 export interface LimitChange<Result> {
-  /** In the order of the keys; null: they stay. */
+  /** They are in the order of the keys. With null, all stay as they are. */
   readonly states: readonly Limit[] | null;
   readonly result: Result;
 }
 
-/** It may be forgotten at `expiresAt` (epoch ms). */
+/** It may be forgotten at `expiresAt`. */
 export interface Limit {
   readonly state: LimitState;
   readonly expiresAt: number;
@@ -26,7 +26,7 @@ export interface Limit {
 
 export type LimitStore = ReturnType<typeof limitStore>;
 
-/** Addresses and names are stored as keyed hashes: who reads the table can't try them out. */
+/** Addresses and names are stored as keyed hashes, so that who reads the table can't try them out. */
 export function limitStore(db: Db, clock: Clock, cipher: KeyCipher) {
   let sweepAt = clock.monotonicMs() + SWEEP_MS;
 
@@ -41,7 +41,9 @@ export function limitStore(db: Db, clock: Clock, cipher: KeyCipher) {
   };
 
   return {
-    /** Atomic. `change` gets what is stored, and may run again if a transaction has to be repeated. */
+    /**
+     * Changes limits in one transaction. `change` gets what is stored, and may run again if the transaction has to be repeated.
+     */
     async changeLimits<Result>(
       limits: readonly string[],
       change: (states: readonly LimitState[]) => LimitChange<Result>,
@@ -49,7 +51,7 @@ export function limitStore(db: Db, clock: Clock, cipher: KeyCipher) {
       const keys = limits.map((limit) => cipher.sign(`limit ${limit}`));
       await sweep();
       return transact(db, async (trx) => {
-        // Locks the rows, in an order: two that lock the same ones don't wait for each other.
+        // The rows are locked in an order, so that two that lock the same ones don't wait for each other.
         const { rows } = await sql<{ key: string; state: string }>`
           INSERT INTO limits (key, state, expires_at) SELECT batch.value, '[]', 0 FROM ${listOf([...keys].sort(), "text")}
           ORDER BY batch.place ON CONFLICT (key) DO UPDATE SET state = limits.state RETURNING key, state`.execute(trx);

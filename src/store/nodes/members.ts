@@ -6,7 +6,7 @@ import type { Db } from "../schema.js";
 import { parseSettings, readSettings, saveSettings } from "../settings-store.js";
 import { transact } from "../sql/transactions.js";
 
-/** How long a member counts as one without a renewal, by the database's clock. */
+/** A member that isn't renewed counts as one for this long, by the database's clock. */
 export const MEMBER_MS = 15_000;
 
 export type Joined =
@@ -15,31 +15,37 @@ export type Joined =
   | { readonly kind: "busy"; readonly task: string };
 
 export interface Renewed {
-  /** false: it had expired. */
+  /** It is false if the membership had expired. */
   readonly isMember: boolean;
-  /** Migrations that this version doesn't know. */
+  /** It says whether there are migrations that this version doesn't know. */
   readonly newer: "none" | "compatible" | "incompatible";
 }
 
 export type MemberStore = ReturnType<typeof memberStore>;
 
-/** Who uses the database. */
+/** The members are the nodes and tasks that use the database. */
 export function memberStore(db: Db) {
   return {
-    /** Atomic: all that run at the same time have the same settings. `changes` are compared with what runs, and stored. */
+    /**
+     * Joins in one transaction, so that all that run at the same time have the same settings. `changes` are compared with what
+     * runs, and stored.
+     */
     joinNodes: (nodeId: string, changes: Partial<ServiceSettings>): Promise<Joined> =>
       transact(db, async (trx) => {
         const joined = await join(trx, nodeId, changes);
-        // At once: others may take them over before this start succeeds, or fails.
+        // They are stored at once, as others may take them over before this start succeeds, or fails.
         if (joined.kind === "joined") await saveSettings(trx, changes);
         return joined;
       }),
 
-    /** Atomic. After it had expired, with all its settings; stores none. */
+    /** Joins again with all its settings, after the membership had expired, in one transaction. Stores no settings. */
     rejoinNodes: (nodeId: string, settings: ServiceSettings): Promise<Joined> =>
       transact(db, (trx) => join(trx, nodeId, settings)),
 
-    /** Atomic. false: nodes run, or another task. Until it leaves, no node joins, and a node that hung finds its callbacks lost. */
+    /**
+     * Joins alone in one transaction, and resolves to false if nodes or another task run. Until it leaves, no node joins, and a
+     * node that hung finds its callbacks lost.
+     */
     joinAlone: (taskId: string, task: string): Promise<boolean> =>
       transact(db, async (trx) => {
         const others = await lockOthers(trx, taskId);
@@ -56,7 +62,7 @@ export function memberStore(db: Db) {
       return { isMember: rows.length === 1, newer: await readNewer(db) };
     },
 
-    /** Besides this one and the schema's owner: roles that may create objects in the schema. */
+    /** Lists the roles that may create objects in the schema, besides this one and the schema's owner. */
     async listCreators(): Promise<readonly string[]> {
       const { rows } = await sql<{ role: string }>`
         SELECT coalesce((SELECT rolname FROM pg_roles WHERE oid = grantee), 'PUBLIC') AS role
@@ -76,7 +82,7 @@ async function join(trx: Db, nodeId: string, changes: Partial<ServiceSettings>):
   const [other] = await lockOthers(trx, nodeId);
   if (other !== undefined && other.task !== null) return { kind: "busy", task: other.task };
   const stored = await readSettings(trx);
-  // Of another version, it may have other defaults.
+  // A node of another version may have other defaults.
   const running = other === undefined ? stored : { ...stored, ...parseSettings(JSON.parse(other.settings)) };
   const settings = { ...running, ...changes };
   if (other !== undefined && !isDeepStrictEqual(settings, running)) return { kind: "differs", running };
@@ -91,7 +97,7 @@ interface Member {
   readonly task: string | null;
 }
 
-/** Nobody joins until the end of the transaction. */
+/** Locks the members, so that nobody joins until the end of the transaction. */
 async function lockOthers(trx: Db, id: string): Promise<readonly Member[]> {
   await lockMigrations(trx);
   await sql`DELETE FROM nodes WHERE id IN (

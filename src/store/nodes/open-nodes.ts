@@ -11,13 +11,13 @@ import { memberStore } from "./members.js";
 import { openSignals } from "./signals.js";
 
 const MAX_CONNECTIONS = 2;
-/** Well within the lease. */
+/** This is well within the lease. */
 const TIMEOUT_MS = 4_000;
 
-/** What the nodes that share a PostgreSQL database agree on through it (docs/dispatcher.md, Ownership). */
+/** Nodes that share a PostgreSQL database agree on this through it (docs/dispatcher.md, Ownership). */
 export type NodeStore = ReturnType<typeof openNodeStore>;
 
-/** With connections of its own: a busy store must not end a lease. `store`: for what clients cause. */
+/** Opens connections of its own, because a busy store must not end a lease. `store` is for what clients cause. */
 export function openNodeStore(url: string, clock: Clock, store: Db, cipher: KeyCipher) {
   const pool = openPool(url, { maxConnections: MAX_CONNECTIONS, connectTimeoutMs: TIMEOUT_MS, answerTimeoutMs: TIMEOUT_MS });
   const db = new Kysely<Schema>({ dialect: postgresDialect(pool) });
@@ -27,7 +27,7 @@ export function openNodeStore(url: string, clock: Clock, store: Db, cipher: KeyC
     ...limitStore(store, clock, cipher),
     ...memberStore(db),
     ...signals,
-    /** The database's clock, epoch ms. */
+    /** Reads the database's clock, in epoch ms. */
     async readTime(): Promise<number> {
       const { rows } = await sql<{ now: number }>`
         SELECT (extract(epoch FROM clock_timestamp()) * 1000.0)::float8 AS now`.execute(db);

@@ -1,10 +1,13 @@
-/** How long leases haven't been renewed, as one process sees it: however a clock is set, and whatever others' clocks are. */
+/**
+ * Knows how long leases haven't been renewed, as one process sees it: however a clock is set, and whatever others' clocks are.
+ */
 export class SeenRenewals<Key> {
   #seen: ReadonlyMap<Key, Seen> = new Map();
 
   /**
-   * `renewals`: all that there are, each with a value that every renewal changes, as read before the monotonic instant `now`. Returns for how
-   * many ms each is known to be the same. `isLate`: nobody may have been able to renew since the last look, so all begin at 0.
+   * `renewals` are all that there are, each with a value that every renewal changes, as read before the monotonic instant `now`.
+   * Returns for how many ms each is known to be the same. With `isLate`, nobody may have been able to renew since the last look,
+   * so all begin at 0.
    */
   look(renewals: ReadonlyMap<Key, number>, now: number, isLate: boolean): ReadonlyMap<Key, number> {
     const before = isLate ? new Map<Key, Seen>() : this.#seen;

@@ -1,24 +1,24 @@
 /**
- * LISTEN/NOTIFY: wakes the other nodes. Only a hint: a node that misses one finds the work by polling, such as behind a pooler in
- * transaction mode. In the transaction of a change, NOTIFY would make all commits wait for each other.
+ * LISTEN/NOTIFY wakes the other nodes. It is only a hint: a node that misses one, such as behind a pooler in transaction mode,
+ * finds the work by polling. In the transaction of a change, NOTIFY would make all commits wait for each other.
  */
 import type pg from "pg";
 import type { Clock } from "../../platform/clock.js";
 import { PostgresClient } from "../postgres/postgres-client.js";
 
 export interface SignalsDeps {
-  /** For announcements. */
+  /** Announcements go over its connections. */
   readonly pool: pg.Pool;
   readonly url: string;
-  /** Differs from that of all other nodes. */
+  /** It differs from that of all other nodes. */
   readonly nodeId: string;
   readonly clock: Clock;
 }
 
 const CHANNEL = "whcb_work";
-/** Whether a node hears itself. It wakes no other. */
+/** With a probe a node learns whether it hears itself. It wakes no other. */
 const PROBE = "probe ";
-/** Between two announcements, at least. */
+/** Two announcements are at least so far apart. */
 const COALESCE_MS = 10;
 /** A connection may be dead without an error, or hear nothing. */
 const CHECK_MS = 10_000;
@@ -45,7 +45,7 @@ export function openSignals({ pool, url, nodeId, clock }: SignalsDeps) {
     isAnnouncing = false;
   };
 
-  /** Until the connection is lost. */
+  /** Listens until the connection is lost. */
   const listenOnce = async (handler: () => void, onDeaf: () => void) => {
     const lost = new AbortController();
     const heardItself = new AbortController();
@@ -81,14 +81,14 @@ export function openSignals({ pool, url, nodeId, clock }: SignalsDeps) {
   };
 
   return {
-    /** After a commit. Returns at once. */
+    /** Is called after a commit, and returns at once. */
     announce(): void {
       isAnnounced = true;
       if (!isAnnouncing) void announceAll();
     },
     /**
-     * Until the store is closed: another node has announced something, or may have. `onDeaf`: a connection was made on which nothing arrives,
-     * as by a pooler in transaction mode.
+     * Calls the handler whenever another node has announced something, or may have, until the store is closed. `onDeaf` is called
+     * if nothing arrives on a connection, as by a pooler in transaction mode.
      */
     listen(handler: () => void, onDeaf: () => void): void {
       const run = async () => {

@@ -1,4 +1,4 @@
-/** What happened per minute: a row per callback and minute, written with the outcomes. */
+/** There is a row per callback and minute of what happened in it, written with the outcomes. */
 import { sql } from "kysely";
 import { isAccepted, type NewAttempt } from "../../domain/attempt.js";
 import type { Clock } from "../../platform/clock.js";
@@ -9,30 +9,33 @@ import { type CellsOf, readRows } from "../sql/json-rows.js";
 import { transact } from "../sql/transactions.js";
 
 export interface ActivityQuery {
-  /** Epoch ms, inclusive; a minute that has begun counts whole. */
+  /** The minute that has begun at this instant counts whole. */
   readonly since: number;
-  /** Exclusive. */
+  /** Minutes that begin at this instant or later don't count. */
   readonly until: number;
-  /** 2 or more. */
+  /** It is 2 or more. */
   readonly maxPoints: number;
 }
 
 export interface Activity {
   /** Minutes are merged into buckets of this width, whole in UTC. */
   readonly bucketMs: number;
-  /** Those with attempts or a sample, by time. */
+  /** Buckets with attempts or a sample, by time. Others have no point. */
   readonly points: readonly ActivityPoint[];
 }
 
-/** Attempts by the minute in which they began. */
+/** An attempt belongs to the minute in which it began. */
 export interface ActivityPoint {
-  /** The bucket's beginning. */
+  /** The bucket begins then. */
   readonly at: number;
-  /** First attempts, retries and probes. */
+  /** These are first attempts, retries and probes. */
   readonly scheduled: AttemptCounts;
   readonly serviceReplays: AttemptCounts;
   readonly clientReplays: AttemptCounts;
-  /** The bucket's last sample: calls that aren't delivered. Taken while an outage is open: each minute, as it opens and as it closes. */
+  /**
+   * The bucket's last sample says how many calls aren't delivered. One is taken each minute while an outage is open, as it opens
+   * and as it closes.
+   */
   readonly waiting: { readonly pending: number; readonly failed: number } | null;
 }
 
@@ -43,12 +46,12 @@ export interface AttemptCounts {
 
 export function activityStore(db: Db, clock: Clock) {
   return {
-    /** Throws `not-found`. */
+    /** Reads the points of a period. Throws `not-found`. */
     list: (callbackId: string, query: ActivityQuery): Promise<Activity> => listActivity(db, clock, callbackId, query),
 
     /**
-     * Atomic. Records how many calls of callbacks with an open outage wait, in the order of their keys. `after`: where to read on (0: from the
-     * start). Resolves to it for the next chunk; null: done.
+     * Records how many calls of callbacks with an open outage wait, in the order of their keys, in one transaction. Reads on
+     * after the key `after` (0: from the start), and resolves to the one for the next chunk, or to null when done.
      */
     sampleWaiting: (now: number, after: number, limit: number): Promise<number | null> => sampleWaiting(db, now, after, limit),
   };
@@ -72,7 +75,7 @@ type MinuteRow = { readonly callback_key: number; readonly minute: number } & Re
 
 const NONE = { accepted: 0, failed: 0, replays_accepted: 0, replays_failed: 0, client_accepted: 0, client_failed: 0 };
 
-/** A batch updates few rows. */
+/** Gathers the changes of a batch, which update few rows. */
 export class ActivityChanges {
   readonly #rows = new Map<string, MinuteRow>();
 
@@ -98,7 +101,7 @@ const SAMPLE = { callback_key: "bigint", minute: "bigint" } as const;
 
 export type Sample = Readonly<Record<keyof typeof SAMPLE, number>>;
 
-/** A minute's last sample stays. */
+/** Keeps the last sample of a minute. */
 export async function saveSamples(db: Db, samples: readonly Sample[]): Promise<void> {
   if (samples.length === 0) return;
   const latest = new Map(samples.map((sample) => [`${sample.callback_key} ${sample.minute}`, sample]));
@@ -119,17 +122,17 @@ async function sampleWaiting(db: Db, now: number, after: number, limit: number):
     .orderBy("callback_key")
     .limit(limit)
     .execute();
-  // Without the write lock: usually none is open.
+  // This looks without the write lock, as usually no outage is open.
   if (open.length === 0) return null;
   const samples = open.map(({ callback_key }) => ({ callback_key, minute: minuteOf(now) }));
   await transact(db, (trx) => saveSamples(trx, samples));
   return open.length < limit ? null : (open.at(-1)?.callback_key ?? null);
 }
 
-/** Minutes in a bucket; longer ones are whole days. */
+/** A bucket has so many minutes. Longer ones are whole days. */
 const WIDTHS = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1_440] as const;
 const DAY = 1_440;
-/** Minutes. */
+/** So many minutes are read at once. */
 const READ_AT_ONCE = 10_080;
 
 const COLUMNS = ["minute", ...COUNTS, "pending_calls", "failed_calls"] as const;

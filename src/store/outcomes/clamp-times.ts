@@ -7,14 +7,14 @@ import { crossJoin } from "../sql/per-database.js";
 
 export interface ClockBounds {
   readonly now: number;
-  /** Later retries are due then. */
+  /** Retries that are due later are due then. */
   readonly latestDueAt: number;
 }
 
-/** A run gives up earlier. */
+/** A run gives up earlier than that. */
 const LONGEST_AWAY_MS = 10 * 60_000;
 
-/** Usually a few index lookups per callback. */
+/** Clamps what is stored, usually by a few index lookups per callback. */
 export async function clampTimes(trx: Db, { now, latestDueAt }: ClockBounds): Promise<void> {
   await lockKeys(trx);
   // A requested replay goes at once, whatever its due time, which is its replay's key.
@@ -32,7 +32,7 @@ export async function clampTimes(trx: Db, { now, latestDueAt }: ClockBounds): Pr
   await sql`
     UPDATE outages SET started_at = ${atMost("started_at", now)}, quiet_since = ${atMost("quiet_since", now)}
     WHERE ended_at IS NULL AND (started_at > ${now} OR quiet_since > ${now})`.execute(trx);
-  // A probe that waits for a run's lock is due later; one that has gone must not be due again.
+  // A probe that waits for a run's lock is due later, and one that has gone must not be due again.
   const isOldProbe = sql`replay_probe_at > ${now + RUN_LEASE_MS}`;
   await sql`
     UPDATE callbacks SET repaired_at = ${atMost("repaired_at", now)}, replay_requested_at = ${atMost("replay_requested_at", now)},
@@ -46,7 +46,7 @@ export async function clampTimes(trx: Db, { now, latestDueAt }: ClockBounds): Pr
   await sql`DELETE FROM run_leases WHERE expires_at <= ${now - LONGEST_AWAY_MS}`.execute(trx);
 }
 
-/** null stays. */
+/** Keeps null as it is. */
 function atMost(column: string, now: number): RawBuilder<unknown> {
   return sql`CASE WHEN ${sql.ref(column)} > ${now} THEN ${now} ELSE ${sql.ref(column)} END`;
 }

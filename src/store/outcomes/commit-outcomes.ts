@@ -1,4 +1,4 @@
-/** One transaction (docs/dispatcher.md, A call, Rule 5). */
+/** Outcomes are committed in one transaction (docs/dispatcher.md, A call, rule 5). */
 import type { Attempt } from "../../domain/attempt.js";
 import { holdCall, recordAttempt } from "../../domain/call.js";
 import { type NewMail, outageWithoutHoldings } from "../../domain/outage.js";
@@ -22,17 +22,17 @@ import { closeOutages, saveOpenOutages } from "./outages.js";
 export interface OutcomeGroup {
   readonly attempts: readonly AttemptOutcome[];
   readonly holdings: readonly Holding[];
-  /** As they are after all of these. */
+  /** The endpoints are as they are after all of these. */
   readonly endpoints: readonly EndpointChange[];
-  /** Complete: one may have opened and closed within the group. Written first. */
+  /** They are complete, as one may have opened and closed within the group, and are written first. */
   readonly closedOutages: readonly ClosedOutage[];
-  /** One per opened outage; a second one is skipped. */
+  /** There is one per opened outage. A second one is skipped. */
   readonly mails: readonly NewMail[];
-  /** Left out: outages are reported by e-mail only. */
+  /** Without it, outages are reported by e-mail only. */
   readonly notices?: QueuedNotices;
   readonly fences: Fences;
   readonly policy: RetryPolicy;
-  /** A try has failed, perhaps after its commit: the answer may have been lost. */
+  /** A try has failed, perhaps after its commit, as the answer may have been lost. */
   readonly isRepeated: boolean;
 }
 
@@ -41,9 +41,9 @@ export interface AttemptOutcome {
   readonly callId: string;
   readonly callSeq: number;
   readonly attempt: Attempt;
-  /** In [0,1): the jitter. */
+  /** The jitter comes from this number in [0,1). */
   readonly random: number;
-  /** 0: in no recovery. */
+  /** It is 0 if the attempt belongs to no recovery. */
   readonly recovery: number;
 }
 
@@ -57,23 +57,26 @@ export interface Holding {
 }
 
 export interface CommittedOutcomes {
-  /** By callback, how many calls weren't held: its retries were switched off meanwhile, or the call was marked. */
+  /** So many calls of a callback weren't held: its retries were switched off meanwhile, or the call was marked. */
   readonly skippedHoldings: ReadonlyMap<string, number>;
-  /** Callbacks that another dispatcher has taken: nothing of theirs was written. */
+  /** Another dispatcher has taken these callbacks, so nothing of theirs was written. */
   readonly staleCallbacks: ReadonlySet<string>;
-  /** Attempts of those that no earlier try has recorded either. */
+  /** So many of their attempts have been recorded by no earlier try either. */
   readonly lostAttempts: number;
 }
 
 export function outcomeStore(db: Db) {
   return {
     /**
-     * Atomic. Skips calls that no longer exist, and all of a callback whose fence is stale. A repeated group may have been committed before:
-     * nothing is recorded twice, and the result is the same.
+     * Commits a group in one transaction. Skips calls that no longer exist, and all of a callback whose fence is stale. A
+     * repeated group may have been committed before: nothing is recorded twice, and the result is the same.
      */
     commit: (group: OutcomeGroup): Promise<CommittedOutcomes> => transact(db, (trx) => commitOutcomes(trx, group)),
 
-    /** Atomic. After a clock change or a shorter interval: future times become `now`, later due times `latestDueAt`. */
+    /**
+     * Is called after a clock change or for a shorter interval. In one transaction, makes future times `now`, and later due times
+     * `latestDueAt`.
+     */
     clampTimes: (bounds: ClockBounds): Promise<void> => transact(db, (trx) => clampTimes(trx, bounds)),
   };
 }
@@ -95,12 +98,12 @@ async function commitOutcomes(trx: Db, group: OutcomeGroup): Promise<CommittedOu
   await saveAttempts(trx, recorded);
   await activity.save(trx);
   await saveEndpoints(trx, endpoints, callbacks);
-  // At most one open outage per callback.
+  // A callback has at most one open outage, so closed ones are written first.
   const ended = await closeOutages(trx, group.closedOutages, callbacks);
   await saveOpenOutages(trx, endpoints, callbacks);
   const queued = await saveMails(trx, group.mails, callbacks);
   if (group.notices) {
-    // Of an earlier try, they may be on their way.
+    // A repeated group's notices may be on their way already, so only new ones are queued.
     const began = group.mails.filter(({ outageId }) => queued.has(outageId));
     const closedOutages = group.closedOutages.filter(({ id }) => ended.has(id));
     await saveNotices(trx, { mails: began, closedOutages }, callbacks, group.notices);
@@ -125,7 +128,7 @@ function seqsOf({ attempts, holdings }: OutcomeGroup): number[] {
   return [...seqs];
 }
 
-/** By callback: with retries off, a call stays PENDING. */
+/** Returns how many calls of each callback weren't held. With retries off, a call stays PENDING. */
 function applyHoldings(
   states: ReadonlyMap<number, CallState>,
   group: OutcomeGroup,
@@ -138,7 +141,7 @@ function applyHoldings(
     const state = states.get(callSeq);
     if (callback === undefined || state?.id !== callId || state.callbackKey !== callback.key) continue;
     const before = state.after;
-    // By an earlier try of this group.
+    // An earlier try of this group has held it.
     if (before.firstFailedAt === at) continue;
     if (callback.retriesEnabled) state.after = holdCall(before, at, downSince, { retriesEnabled: true, policy, random });
     if (state.after === before) skipped.set(callbackId, (skipped.get(callbackId) ?? 0) + 1);
@@ -146,7 +149,7 @@ function applyHoldings(
   return skipped;
 }
 
-/** Those of calls that still exist. Their seqs may have been given again. */
+/** Applies attempts of calls that still exist: their seqs may have been given again. */
 function applyAttempts(
   states: ReadonlyMap<number, CallState>,
   group: OutcomeGroup,
@@ -160,14 +163,14 @@ function applyAttempts(
     const state = states.get(callSeq);
     if (callback === undefined || state?.id !== callId || state.callbackKey !== callback.key) continue;
     state.after = recordAttempt(state.after, attempt, { retriesEnabled: callback.retriesEnabled, policy, random }, recovery);
-    // A stale sender's attempt gets a new number: none is lost.
+    // A stale sender's attempt gets a new number, so that none is lost.
     recorded.push({ callSeq, number: state.after.attemptCount, attempt });
     activity.add(callback.key, attempt);
   }
   return recorded;
 }
 
-/** As an outage opens (its mail is queued then) and as it closes. */
+/** Samples are taken as an outage opens, when its mail is queued, and as it closes. */
 function samplesOf(opened: OutcomeGroup["mails"], closed: OutcomeGroup["closedOutages"], callbacks: LiveCallbacks): Sample[] {
   const instants = [
     ...opened.map(({ callbackId, createdAt: at }) => ({ callbackId, at })),

@@ -12,16 +12,16 @@ import { executeByIndex } from "../sql/transactions.js";
 
 export interface EndpointRecord {
   readonly callback: Callback;
-  /** Grows whenever a dispatcher takes the callback; 0 on SQLite. */
+  /** It grows whenever a dispatcher takes the callback, and is 0 on SQLite. */
   readonly fence: number;
   readonly endpoint: Endpoint;
   readonly outage: OpenOutage | null;
-  /** The last outage, if closed by marks, without success since. */
+  /** This is the last outage, if it was closed by marks, without a success since. */
   readonly markedOutage?: OpenOutage;
   readonly pendingCalls: number;
-  /** The earliest of a FAILED call. */
+  /** The earliest FAILED call is due then. */
   readonly nextDueAt: number | null;
-  /** On PostgreSQL: another node cancelled a replay, of which calls wait or are in flight. */
+  /** On PostgreSQL, another node cancelled a replay of which calls wait or are in flight. */
   readonly hasCancelledReplay?: true;
 }
 
@@ -32,12 +32,15 @@ export interface EndpointChange {
   readonly markedOutage?: OpenOutage | null;
 }
 
-/** Of a callback: when its first call is due. With a limit, PostgreSQL can't read those of all callbacks at once instead. */
+/**
+ * The callback's earliest call is due then. LIMIT keeps PostgreSQL on the index, so that it doesn't read those of all callbacks
+ * at once.
+ */
 const firstDueAt = sql`
   (SELECT due_at FROM calls WHERE callback_key = callbacks.key AND status = 'FAILED' AND due_at IS NOT NULL
    ORDER BY due_at LIMIT 1)`;
 
-/** Of a callback: may need the dispatcher. */
+/** A condition that holds if the callback may need the dispatcher. */
 export const isActive = sql`(
   EXISTS (SELECT 1 FROM call_counts WHERE callback_key = callbacks.key AND status = 'PENDING' AND count > 0)
   OR ${firstDueAt} IS NOT NULL
@@ -57,7 +60,7 @@ interface RecordRow extends CallbackRow, Nullable<Row<"endpoints">> {
 
 type Nullable<Joined> = { [Name in keyof Joined]: Joined[Name] | null };
 
-/** Of a callback. On SQLite the process that cancels knows what is in flight. */
+/** On SQLite the process that cancels knows what is in flight. */
 const hasCancelledReplay = perDatabase({
   sqlite: sql`0`,
   postgres: () => sql`EXISTS (
@@ -66,10 +69,13 @@ const hasCancelledReplay = perDatabase({
 
 export function endpointStore(db: Db, cipher: KeyCipher) {
   return {
-    /** Those that may need the dispatcher, or all of `callbackIds`. A counter and one index lookup per callback. */
+    /**
+     * Reads the endpoints that may need the dispatcher, or those of all `callbackIds`, by a counter and one index lookup per
+     * callback.
+     */
     list: (callbackIds?: readonly string[]): Promise<readonly EndpointRecord[]> => listEndpoints(db, cipher, callbackIds),
 
-    /** The ids of those that may need the dispatcher. Reads no settings and no state. */
+    /** Resolves to the ids of those that may need the dispatcher. Reads no settings and no state. */
     async listActive(): Promise<readonly string[]> {
       const active = sql<{ id: string }>`SELECT id FROM callbacks WHERE deleted_at IS NULL AND ${isActive}`;
       const { rows } = await executeByIndex(db, active);

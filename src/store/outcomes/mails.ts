@@ -1,4 +1,4 @@
-/** At most one e-mail per outage, queued in its opening transaction. */
+/** There is at most one e-mail per outage, queued in its opening transaction. */
 import { sql } from "kysely";
 import type { Mail, NewMail, NoticeChannel } from "../../domain/outage.js";
 import type { LiveCallbacks } from "../nodes/fences.js";
@@ -9,11 +9,11 @@ import { transact } from "../sql/transactions.js";
 
 export interface OutageMail extends Mail {
   readonly sentAt: number | null;
-  /** null: not sent, or by 0.1.0. */
+  /** It is null if the mail wasn't sent, or by version 0.1.0. */
   readonly sentBy: NoticeChannel | null;
-  /** null once sent. */
+  /** It is null once the mail is sent. */
   readonly nextTryAt: number | null;
-  /** Of the last try that failed, also once sent. */
+  /** The last try that failed had this error. It stays once the mail is sent. */
   readonly lastError: string | null;
 }
 
@@ -24,12 +24,11 @@ export interface MailText {
 
 type MailRow = Row<"mails"> & { readonly callback_id: string };
 
-/** The mails with their callbacks, for all that follows FROM. */
 const MAILS = sql`mails ${crossJoin} callbacks ON callbacks.key = mails.callback_key`;
 
 export function mailStore(db: Db) {
   return {
-    /** Unsent and due at `now`, oldest first. */
+    /** Reads unsent mails that are due at `now`, oldest first. */
     async fetchQueued(now: number, limit: number): Promise<readonly Mail[]> {
       const { rows } = await sql<MailRow>`
         SELECT mails.*, callbacks.id AS callback_id FROM ${MAILS}
@@ -38,8 +37,8 @@ export function mailStore(db: Db) {
     },
 
     /**
-     * Of these, those that were due at `dueBefore` and that no other node has claimed: theirs until `until`, or recorded as sent or failed. On
-     * SQLite: all.
+     * Claims those of these mails that were due at `dueBefore` and that no other node has claimed, in one transaction: they are
+     * this node's until `until`, or until recorded as sent or failed. On SQLite it gets all.
      */
     async claim(outageIds: readonly string[], dueBefore: number, until: number): Promise<ReadonlySet<string>> {
       if (!isPostgres(db)) return new Set(outageIds);
@@ -51,14 +50,14 @@ export function mailStore(db: Db) {
       return new Set(rows.map(({ outage_id }) => outage_id));
     },
 
-    /** When the first is due, or the claim on it ends; null: none is queued. */
+    /** Resolves to when the first is due, or the claim on it ends; or to null if none is queued. */
     async nextAt(): Promise<number | null> {
       const { rows } = await sql<{ at: number }>`
         SELECT next_try_at AS at FROM mails WHERE next_try_at IS NOT NULL ORDER BY next_try_at LIMIT 1`.execute(db);
       return rows[0]?.at ?? null;
     },
 
-    /** null: none, or it is past retention. */
+    /** Resolves to null if there is none, or it is past retention. */
     async find(outageId: string): Promise<OutageMail | null> {
       const { rows } = await sql<MailRow & { readonly notified_by: NoticeChannel | null }>`
         SELECT mails.*, callbacks.id AS callback_id, notified_by FROM ${MAILS} LEFT JOIN outages ON outages.id = outage_id
@@ -69,7 +68,7 @@ export function mailStore(db: Db) {
       return { ...toMail(row), sentAt: sent_at, sentBy: notified_by, nextTryAt: next_try_at, lastError: last_error };
     },
 
-    /** Sets the outage's `notifiedAt` and `notifiedBy`. */
+    /** Records the mail as sent, and sets the outage's `notifiedAt` and `notifiedBy`, in one transaction. */
     recordSent: (outageId: string, at: number, by: NoticeChannel): Promise<void> =>
       transact(db, async (trx) => {
         await trx.updateTable("mails").set({ sent_at: at, next_try_at: null }).where("outage_id", "=", outageId).execute();
@@ -88,7 +87,7 @@ export function mailStore(db: Db) {
   };
 }
 
-/** Returns the outages of those that are new. */
+/** Resolves to the outages of those that are new. */
 export async function saveMails(db: Db, mails: readonly NewMail[], callbacks: LiveCallbacks): Promise<ReadonlySet<string>> {
   const rows = mails.flatMap(({ outageId, callbackId, to, subject, text, createdAt }) => {
     const callback = callbacks.get(callbackId);
@@ -112,7 +111,7 @@ export async function* listMails(db: Db, atOnce: number): AsyncGenerator<Mail> {
   }
 }
 
-/** Of existing mails. */
+/** Saves the texts of existing mails in one transaction. */
 export async function saveMailTexts(db: Db, mails: readonly Mail[]): Promise<void> {
   await transact(db, async (trx) => {
     for (const { outageId, subject, text } of mails)

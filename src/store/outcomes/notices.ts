@@ -1,4 +1,4 @@
-/** At most one per outage, event and destination, queued in the transaction that opens or ends the outage. */
+/** There is at most one notice per outage, event and destination, queued in the transaction that opens or ends the outage. */
 import { type RawBuilder, sql } from "kysely";
 import type { NewMail, Notice, OutageReport } from "../../domain/outage.js";
 import type { LiveCallbacks } from "../nodes/fences.js";
@@ -7,15 +7,14 @@ import { batchOf, inList, insertRows, newValues } from "../sql/batches.js";
 import { isPostgres } from "../sql/per-database.js";
 import type { ClosedOutage } from "./outages.js";
 
-/** To whom the outages of a group are reported, at `at`. */
+/** Outages of a group are reported to these destinations, at `at`. */
 export interface QueuedNotices {
-  /** Destinations. */
   readonly began: readonly string[];
   readonly ended: readonly string[];
   readonly at: number;
 }
 
-/** Older ones aren't sent: an outage of last week is no news. */
+/** Older notices aren't sent: an outage of last week is no news. */
 export const NOTICE_LIFETIME_MS = 24 * 60 * 60_000;
 
 interface NoticeRow extends Row<"notices"> {
@@ -32,8 +31,9 @@ interface NoticeRow extends Row<"notices"> {
 export function noticeStore(db: Db) {
   return {
     /**
-     * To one destination, due at `dueBefore`, the least tried first, then the oldest. An outage's end only after its beginning was sent, and
-     * not while the outage is open again. Of a deleted callback only that end, if the beginning was sent. None older than NOTICE_LIFETIME_MS.
+     * Reads what is due at `dueBefore` for one destination, the least tried first, then the oldest. An outage's end follows only
+     * after its beginning was sent, and not while the outage is open again. A deleted callback has only that end, if the
+     * beginning was sent. None is older than NOTICE_LIFETIME_MS.
      */
     async fetch(destination: string, dueBefore: number, limit: number): Promise<readonly Notice[]> {
       const { rows } = await sql<NoticeRow>`
@@ -43,7 +43,7 @@ export function noticeStore(db: Db) {
       return rows.map(toNotice);
     },
 
-    /** As `mails.claim`: those of `notices` that are this node's until `until`. */
+    /** Claims notices as `mails.claim` does, and resolves to those that are this node's until `until`. */
     async claim(notices: readonly Notice[], dueBefore: number, until: number): Promise<readonly Notice[]> {
       if (!isPostgres(db) || notices.length === 0) return notices;
       const keys = notices.map(({ outage, event, destination }) => ({ outage_id: outage.id, event, destination }));
@@ -59,7 +59,7 @@ export function noticeStore(db: Db) {
       );
     },
 
-    /** When the next of those that `fetch` finds is due. */
+    /** Resolves to when the next of those that `fetch` finds is due. */
     async nextAt(destination: string, now: number): Promise<number | null> {
       const { rows } = await sql<{ at: number }>`
         SELECT next_try_at AS at FROM ${queuedFor(destination, now)} ORDER BY next_try_at LIMIT 1`.execute(db);
@@ -76,7 +76,7 @@ export function noticeStore(db: Db) {
 
 const KEY = { outage_id: "text", event: "text", destination: "text" } as const;
 
-/** For FROM, up to its conditions. */
+/** Returns FROM's tables and the conditions. */
 function queuedFor(destination: string, now: number): RawBuilder<unknown> {
   const beganWhere = (condition: RawBuilder<unknown>) => sql`EXISTS (
     SELECT 1 FROM notices AS first WHERE first.outage_id = notices.outage_id AND first.event = 'began'
@@ -118,7 +118,7 @@ export async function saveNotices(
   await insertRows(db, "notices", [...byKey.values()], QUEUE_AGAIN);
 }
 
-/** Tells those who got, or may be getting, the beginning. Runs before the open outage is closed. */
+/** Tells those who got, or may be getting, the beginning. It runs before the open outage is closed. */
 export async function endNoticesOfDeleted(db: Db, callbackKey: number, at: number): Promise<void> {
   await sql`
     INSERT INTO notices (outage_id, event, destination, callback_key, created_at, tries, next_try_at)
@@ -132,7 +132,7 @@ const QUEUE_AGAIN = sql`
   ON CONFLICT (outage_id, event, destination) DO UPDATE
   SET ${newValues(["created_at", "next_try_at"])}, report = NULL WHERE notices.sent_at IS NULL`;
 
-/** Those that are too old to be sent. */
+/** Takes notices that are too old out of the queue. */
 export async function expireNotices(db: Db, now: number): Promise<void> {
   await sql`
     UPDATE notices SET next_try_at = NULL

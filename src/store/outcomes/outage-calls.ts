@@ -1,4 +1,4 @@
-/** The calls that failed in an outage: why, and what became of them. */
+/** Counts the calls that failed in an outage by why they failed, and by what became of them. */
 import { sql } from "kysely";
 import type { Clock } from "../../platform/clock.js";
 import { requireCallback } from "../callbacks/callback-row.js";
@@ -10,19 +10,19 @@ import type { Db } from "../schema.js";
 import { jsonPart } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
 
-/** Calls that first failed in an outage and are still stored: the first four are each of them once. */
+/** These calls first failed in an outage and are still stored. The first four numbers count each of them once. */
 export interface OutageCalls {
-  /** Accepted at a retry. */
+  /** They were accepted at a retry. */
   readonly retried: number;
-  /** Accepted, sent by a replay of the service or of a client. */
+  /** They were accepted as a replay of the service or of a client sent them. */
   readonly replayed: number;
-  /** Successful by a mark, or erased. */
+  /** They are successful by a mark, or were erased. */
   readonly marked: number;
-  /** Still FAILED. */
+  /** They are still FAILED. */
   readonly failed: number;
-  /** Each call by its first failure; most calls first. */
+  /** Each call counts for its first failure. Those with most calls come first. */
   readonly failures: readonly FailureGroup[];
-  /** false: there may be more. */
+  /** It is false if there may be more. */
   readonly isComplete: boolean;
 }
 
@@ -36,10 +36,10 @@ export interface CountedOutage {
 type Fate = Exclude<keyof OutageCalls, "failures" | "isComplete">;
 
 const CAUSE = jsonPart("outcome", 2);
-/** A condition: the attempt is not one that a client reported. */
+/** A condition that holds if the attempt is not one that a client reported. */
 const IS_OWN = sql`${CAUSE} NOT LIKE 'replay %'`;
 
-/** None was last attempted before the outage began, so the list's index applies. */
+/** None of them was last attempted before the outage began, so the list's index applies. */
 export async function countOutageCalls(
   db: Db,
   clock: Clock,

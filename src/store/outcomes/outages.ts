@@ -24,7 +24,7 @@ export interface ClosedOutage extends OpenOutage {
 
 export function outageStore(db: Db, clock: Clock) {
   return {
-    /** Newest first. */
+    /** Reads a page, newest first. */
     list: (query: PageQuery & { readonly callbackId?: string }): Promise<Page<Outage>> => listOutages(db, query),
 
     async find(callbackId: string, outageId: string): Promise<Outage | null> {
@@ -34,7 +34,7 @@ export function outageStore(db: Db, clock: Clock) {
       return rows[0] === undefined ? null : toOutage(rows[0]);
     },
 
-    /** The newest of each callback that has one, by callback id. */
+    /** Resolves to the newest outage of each callback that has one, by callback id. */
     async findLast(callbackIds: readonly string[]): Promise<ReadonlyMap<string, Outage>> {
       const { rows } = await sql<OutageRow>`
         SELECT outages.*, callbacks.id AS callback_id FROM ${listOf(callbackIds, "text")}
@@ -44,10 +44,12 @@ export function outageStore(db: Db, clock: Clock) {
       return new Map(rows.map((row) => [row.callback_id, toOutage(row)]));
     },
 
-    /** Of calls that first failed at or after `since`; for each outage, in their order. */
+    /** Looks at calls that first failed at or after `since`. Resolves to the progress of each outage, in their order. */
     readProgress: (outages: readonly OutageRead[]): Promise<readonly OutageProgress[]> => readProgress(db, outages),
 
-    /** By reading. A call that is attempted meanwhile may be counted twice. Throws `not-found` for the callback. */
+    /**
+     * Counts by reading the calls. A call that is attempted meanwhile may be counted twice. Throws `not-found` for the callback.
+     */
     countCalls: (outage: CountedOutage, limit: CountLimit): Promise<OutageCalls> => countOutageCalls(db, clock, outage, limit),
   };
 }
@@ -68,7 +70,7 @@ function rowOf(callbackKey: number, { id, startedAt, failedCalls, quietSince }: 
 const REPLACE = sql`
   ON CONFLICT (id) DO UPDATE SET ${newValues(["started_at", "failed_calls", "quiet_since", "ended_at"])}`;
 
-/** The list's index applies: the last attempt isn't before the first failure. */
+/** The list's index applies, as the last attempt isn't before the first failure. */
 async function readProgress(db: Db, outages: readonly OutageRead[]): Promise<OutageProgress[]> {
   const ofOutage = sql`callback_key = batch.key AND status <> 'PENDING' AND attempted_at >= batch.since AND first_failed_at >= batch.since`;
   const reads = outages.map(({ callbackId, since }) => ({ callback_id: callbackId, since }));
@@ -85,7 +87,9 @@ async function readProgress(db: Db, outages: readonly OutageRead[]): Promise<Out
   return rows.map(({ failed, delivered }) => ({ hasFailed: failed === 1, hasDelivered: delivered === 1 }));
 }
 
-/** Written whole: one may have opened and closed within the group. Returns the ids of those that were open, or new. */
+/**
+ * Writes outages whole, as one may have opened and closed within the group. Resolves to the ids of those that were open, or new.
+ */
 export async function closeOutages(
   db: Db,
   closed: readonly ClosedOutage[],
@@ -94,7 +98,7 @@ export async function closeOutages(
   const seen = new Set<string>();
   const rows = closed.flatMap((outage) => {
     const callback = callbacks.get(outage.callbackId);
-    // One that closed again was written by the first.
+    // An outage that closed again was written by the first.
     if (callback === undefined || seen.has(outage.id)) return [];
     seen.add(outage.id);
     return [rowOf(callback.key, outage, outage.endedAt)];
