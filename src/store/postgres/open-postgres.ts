@@ -10,22 +10,25 @@ import { LATEST_VERSION } from "./postgres-migration-steps.js";
 import { migratePostgres, requireNotNewer, requireUsable } from "./postgres-migrations.js";
 
 export interface PostgresOptions {
-  /** postgres://user:password@host:port/database */
+  /** The URL is postgres://user:password@host:port/database. */
   readonly url: string;
-  /** Don't create the tables. */
+  /** With it, no tables are created. */
   readonly mustExist: boolean;
 }
 
-/** Throws `config` for a database that can't be used, `unavailable` for what may pass. No message has the URL's password. */
+/**
+ * Opens the database and migrates it. Throws `config` for a database that can't be used, and `unavailable` for what may pass. No
+ * message has the URL's password.
+ */
 export async function openPostgres(options: PostgresOptions): Promise<Db> {
   await migratePostgresAt(options);
   return new Kysely<Schema>({ dialect: postgresDialect(openPool(options.url, { answerTimeoutMs: ANSWER_TIMEOUT_MS })) });
 }
 
-/** Throws as openPostgres. */
+/** Throws as `openPostgres` does. */
 export async function migratePostgresAt({ url, mustExist }: PostgresOptions): Promise<Migrated> {
   const name = nameOf(url);
-  // Another node's migration may take long.
+  // Another node's migration may take long, so this connection waits.
   const patient = new Kysely<Schema>({ dialect: postgresDialect(openPool(url)) });
   try {
     const from = await migratePostgres(patient, { name, mustExist });
@@ -35,7 +38,10 @@ export async function migratePostgresAt({ url, mustExist }: PostgresOptions): Pr
   }
 }
 
-/** Nothing is migrated, and a statement's time has no limit. Throws as openPostgres, and `config` for an older version. */
+/**
+ * Opens the database without migrating it, and with no limit of a statement's time. Throws as `openPostgres` does, and `config`
+ * for an older version.
+ */
 export async function openPostgresAsIs(url: string): Promise<Db> {
   const name = nameOf(url);
   const db = new Kysely<Schema>({ dialect: postgresDialect(openPool(url)) });
@@ -48,26 +54,26 @@ export async function openPostgresAsIs(url: string): Promise<Db> {
   }
 }
 
-/** Throws `config` for a newer version, though this one's statements fit it. */
+/** Throws `config` for a newer version, even if this one's statements fit it. */
 export function requireNotNewerAt(url: string, db: Db): Promise<void> {
   return requireNotNewer(db, nameOf(url));
 }
 
 const MAX_CONNECTIONS = 10;
 const CONNECT_TIMEOUT_MS = 10_000;
-/** Longer than statement_timeout. */
+/** This is longer than statement_timeout. */
 const ANSWER_TIMEOUT_MS = 40_000;
 const IDLE_MS = 60_000;
 
 export interface PoolLimits {
   readonly maxConnections?: number;
-  /** For a free connection too. */
+  /** The time for a free connection has this limit too. */
   readonly connectTimeoutMs?: number;
-  /** Of a statement, in case the network hangs; default: none. */
+  /** A statement is given up after this time, in case the network hangs. By default it isn't. */
   readonly answerTimeoutMs?: number;
 }
 
-/** Its connections are opened as they are needed. */
+/** Opens its connections as they are needed. */
 export function openPool(url: string, limits: PoolLimits = {}): pg.Pool {
   const types = new pg.TypeOverrides();
   // Sums and counters stay below 2^53.
@@ -92,7 +98,7 @@ export function openPool(url: string, limits: PoolLimits = {}): pg.Pool {
   return pool;
 }
 
-/** Without user and password. Throws `config` for an invalid URL. */
+/** Returns host and database without user and password. Throws `config` for an invalid URL. */
 function nameOf(url: string): string {
   const parsed = parseUrl(url);
   if (parsed === null) {

@@ -3,10 +3,10 @@ import pg from "pg";
 import { WhcbError } from "../../domain/errors.js";
 import { isLoopbackHost } from "../../platform/loopback.js";
 
-/** Of a server's answers up to the end of the login, which have some kilobytes. */
+/** A server's answers up to the end of the login have some kilobytes. */
 const MAX_LOGIN_BYTES = 1024 * 1024;
 
-/** A connection that no stranger gets the password or much memory from, and that ends with a failed login. */
+/** On this connection no stranger gets the password or much memory, and it ends with a failed login. */
 export class PostgresClient extends pg.Client {
   constructor(config?: pg.ClientConfig) {
     super(config);
@@ -40,7 +40,7 @@ export class PostgresClient extends pg.Client {
     this.once("connect", () => stream.off("data", count));
   }
 
-  /** True with TLS, or if it doesn't leave this machine. */
+  /** Returns whether it uses TLS, or doesn't leave this machine. */
   #isProtected(): boolean {
     return this.connection.stream instanceof TLSSocket || this.host.startsWith("/") || isLoopbackHost(this.host);
   }

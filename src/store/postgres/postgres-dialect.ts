@@ -38,12 +38,12 @@ function isVariant(node: RawNode): node is VariantNode {
 const TIMEOUTS = { statement_timeout: "30s", idle_in_transaction_session_timeout: "10s" };
 
 /**
- * With settings of this transaction: a pooler in front of the database rejects them as startup parameters. Every query finds its rows by an
- * index; compiling one (jit) takes longer than running it.
+ * The settings are of this transaction, because a pooler in front of the database rejects them as startup parameters. Every query
+ * finds its rows by an index, and compiling one (jit) takes longer than running it.
  */
 const BEGIN = begin("BEGIN", { ...TIMEOUTS, enable_seqscan: "off", jit: "off" });
 
-/** For queries by an index in its order. */
+/** Queries by an index, in its order, run with these settings. */
 const BEGIN_READ_ONLY = begin("BEGIN READ ONLY", {
   ...TIMEOUTS,
   enable_seqscan: "off",
@@ -105,7 +105,10 @@ class PooledConnection implements DatabaseConnection {
     this.#client = client;
   }
 
-  /** Without a name: a prepared statement's would be unknown to the next server connection of a pooler in transaction mode. */
+  /**
+   * Runs a statement without a name: a prepared statement's would be unknown to the next server connection of a pooler in
+   * transaction mode.
+   */
   async executeQuery<Row>({ sql, parameters }: CompiledQuery): Promise<QueryResult<Row>> {
     const { command, rowCount, rows } = await this.#query(sql, parameters.map(storable));
     const hasChanged = command === "INSERT" || command === "UPDATE" || command === "DELETE";
@@ -151,7 +154,7 @@ class PooledConnection implements DatabaseConnection {
   }
 }
 
-/** After it the connection can be used. */
+/** After such an error the connection can be used. */
 function isFromServer(error: unknown): boolean {
   return error instanceof Error && "severity" in error && error.severity === "ERROR";
 }

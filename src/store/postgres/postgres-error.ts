@@ -34,7 +34,7 @@ const NOT_ENCRYPTED = wrong(
 
 const READ_ONLY = "25006";
 
-/** SQLSTATEs, system errors and those of TLS; any other is a bug. */
+/** The keys are SQLSTATEs, system errors and those of TLS. Any other error is a bug. */
 const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   "28P01": REJECTED_USER,
   "28000": REJECTED_USER,
@@ -75,7 +75,7 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   EPIPE: LOST,
 };
 
-/** Errors of pg that have no code, by their beginning. */
+/** Some errors of pg have no code, and are known by their beginning. */
 const MESSAGES: readonly (readonly [RegExp, Explanation])[] = [
   [
     /^timeout e(xceeded|xpired)|^Connection terminated due to connection timeout/,
@@ -98,7 +98,7 @@ export function translatePostgresError(error: unknown): unknown {
   const found = explain(error);
   if (found === null) return error;
   const { code, message, hint } = found;
-  // Its message has the file's path.
+  // The message of such an error has the file's path.
   return new WhcbError(code, message, found === CERTIFICATE_FILE ? { hint } : { hint, cause: error });
 }
 
@@ -116,12 +116,15 @@ function isFileError(error: unknown): boolean {
   );
 }
 
-/** A later connection may be to another server. */
+/** After it, a later connection may be to another server. */
 export function isReadOnly(error: unknown): boolean {
   return systemErrorCode(error) === READ_ONLY;
 }
 
-/** Serialization failure, deadlock, or another transaction took a unique value first: run again, it finds that one. */
+/**
+ * After a serialization failure, a deadlock, or if another transaction took a unique value first, the transaction can run again
+ * and finds that value.
+ */
 export function isLostRace(error: unknown): boolean {
   return ["40001", "40P01", "23505"].includes(systemErrorCode(error));
 }

@@ -5,19 +5,20 @@ export interface PostgresMigration {
   readonly name: string;
   readonly sql: string;
   /**
-   * Nodes of the version before go on and may start, beside nodes of this one: it only adds what they don't use, with defaults, and without
-   * references to rows that they delete. Default: false, they stop.
+   * Nodes of the version before go on and may start, beside nodes of this one: it only adds what they don't use, with defaults,
+   * and without references to rows that they delete. By default it is false, and they stop.
    */
   readonly isCompatible?: boolean;
 }
 
 /**
- * As SQLite's schema (sqlite/migration-steps.ts). Text is compared byte by byte, as there. Every index on calls is partial, and ends with seq,
- * which is SQLite's rowid. Responses and outcomes are JSON in text columns: then their size is read without the text.
+ * The schema is that of SQLite (sqlite/migration-steps.ts). Text is compared byte by byte, as there. Every index on calls is
+ * partial, and ends with seq, which is SQLite's rowid. Responses and outcomes are JSON in text columns, so their size is read
+ * without the text.
  *
  * Counters and endpoints are updated all the time, and no index has what changes: with room in each page their old versions are
- * removed without a vacuum. A call's indexes change with its state, so its table is vacuumed often. The thresholds are rows, not parts of
- * a table that may have millions.
+ * removed without a vacuum. A call's indexes change with its state, so its table is vacuumed often. The thresholds are rows, not
+ * parts of a table that may have millions.
  */
 const FIRST_TABLES = `
 CREATE FUNCTION lower_case(text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT lower($1 COLLATE "und-x-icu")';
@@ -228,8 +229,8 @@ CREATE TABLE settings (
 `;
 
 /**
- * What nodes know of each other, and the counts that they share. A crash of the server resets these counts: that is cheaper than writing
- * each of them to disk.
+ * These tables say what nodes know of each other, and have the counts that they share. A crash of the server resets these counts,
+ * which is cheaper than writing each of them to disk.
  */
 const NODE_TABLES = `
 CREATE TABLE nodes (

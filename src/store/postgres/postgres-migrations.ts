@@ -6,17 +6,17 @@ import { transact } from "../sql/transactions.js";
 import { LATEST_VERSION, POSTGRES_MIGRATIONS, type PostgresMigration } from "./postgres-migration-steps.js";
 
 interface Target {
-  /** For messages. */
+  /** Messages name the database so. */
   readonly name: string;
-  /** Don't create the tables. */
+  /** With it, no tables are created. */
   readonly mustExist: boolean;
 }
 
 const OLDEST_SERVER = 140_000;
 
 /**
- * One transaction. Returns the version that was found, which may be a newer, compatible one. Throws `config` for one that isn't compatible,
- * another program's tables, or a server or encoding that doesn't fit.
+ * Migrates in one transaction, and resolves to the version that was found, which may be a newer, compatible one. Throws `config`
+ * for one that isn't compatible, another program's tables, or a server or encoding that doesn't fit.
  */
 export async function migratePostgres(
   db: Db,
@@ -49,7 +49,7 @@ export async function applyMigrations(trx: Db, name: string, migrations = POSTGR
   return version;
 }
 
-/** Nobody else migrates until the end of the transaction. */
+/** Locks the version, so that nobody else migrates until the end of the transaction. */
 async function lockVersion(trx: Db, name: string): Promise<number> {
   // PostgreSQL lets one of several that create it at the same time go on; the others wait here, fail, and run again.
   await sql`CREATE TABLE IF NOT EXISTS migrations (version integer PRIMARY KEY, name text NOT NULL)`.execute(trx);
@@ -60,8 +60,8 @@ async function lockVersion(trx: Db, name: string): Promise<number> {
 }
 
 /**
- * For one transaction at a time, until its end. A role that may only connect can hold any advisory lock, and weaker locks of our tables, which
- * this mode lets pass and the next stronger one doesn't.
+ * Lets one transaction at a time continue, until its end. A role that may only connect can hold any advisory lock, and weaker
+ * locks of our tables, which this mode lets pass and the next stronger one doesn't.
  */
 export async function lockMigrations(trx: Db): Promise<void> {
   await sql`LOCK TABLE migrations IN SHARE UPDATE EXCLUSIVE MODE`.execute(trx);
@@ -90,7 +90,7 @@ export async function requireUsable(db: Db, name: string): Promise<void> {
   throw olderError(name, version, LATEST_VERSION);
 }
 
-/** For what must know all that is stored. Throws `config` for a newer version, compatible or not. */
+/** Checks for what must know all that is stored. Throws `config` for a newer version, compatible or not. */
 export async function requireNotNewer(db: Db, name: string): Promise<void> {
   const version = await versionOf(db, name);
   if (version > LATEST_VERSION) throw newerError(name, version, LATEST_VERSION);
@@ -100,7 +100,7 @@ async function requireCompatible(db: Db, name: string, version: number, latest =
   if ((await readNewer(db, latest)) === "incompatible") throw newerError(name, version, latest);
 }
 
-/** Of the steps that this version doesn't know. */
+/** Looks at the steps that this version doesn't know. */
 export async function readNewer(db: Db, latest = LATEST_VERSION): Promise<"none" | "compatible" | "incompatible"> {
   const { rows } = await sql<{ are_compatible: number | null }>`
     SELECT bool_and(is_compatible) AS are_compatible FROM migrations WHERE version > ${latest}`.execute(db);
@@ -109,7 +109,7 @@ export async function readNewer(db: Db, latest = LATEST_VERSION): Promise<"none"
   return areCompatible === 1 ? "compatible" : "incompatible";
 }
 
-/** 0 for a schema without tables. Throws `config` for another program's, or a stranger's. */
+/** Resolves to 0 for a schema without tables. Throws `config` for another program's, or a stranger's. */
 async function versionOf(db: Db, name: string): Promise<number> {
   const { rows: tables } = await sql<{ name: string }>`
     SELECT tablename AS name FROM pg_tables WHERE schemaname = current_schema()`.execute(db);

@@ -2,9 +2,10 @@ import { sql } from "kysely";
 import type { Db } from "../schema.js";
 
 /**
- * What decides about rows in the current schema: tables with their columns and constraints, indexes, triggers, rules, policies, views,
- * functions and operators; also tables elsewhere that inherit from these. Not what belongs to an extension, or is a matter of tuning. NOT NULL is read from
- * the columns: PostgreSQL 18 has constraints for it, with names that depend on the database's age.
+ * Reads what decides about rows in the current schema: tables with their columns and constraints, indexes, triggers, rules,
+ * policies, views, functions and operators; also tables elsewhere that inherit from these. Leaves out what belongs to an
+ * extension, or is a matter of tuning. NOT NULL is read from the columns: PostgreSQL 18 has constraints for it, with names that
+ * depend on the database's age.
  */
 export async function readSchemaObjects(db: Db): Promise<ReadonlyMap<string, string>> {
   const { rows } = await sql<{ object: string; definition: string }>`

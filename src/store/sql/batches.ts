@@ -1,11 +1,11 @@
-/** Many rows in few parameters: the statement's text is constant. */
+/** Many rows are passed in few parameters, so the statement's text is constant. */
 import { CompiledQuery, type Insertable, type RawBuilder, sql } from "kysely";
 import { type CellType, type Db, type Json, type Schema, TABLES } from "../schema.js";
 import { isPostgres, perDatabase } from "./per-database.js";
 
 export type Cell = string | number | null | Json;
 
-/** For FROM: a table `batch` with these columns. */
+/** Returns, for FROM, a table `batch` with these columns. */
 export function batchOf<Name extends string>(
   types: Readonly<Record<Name, CellType>>,
   rows: readonly Readonly<Record<Name, Cell>>[],
@@ -65,17 +65,17 @@ function cellType(table: keyof Schema, name: string): CellType {
   return type;
 }
 
-/** For DO UPDATE SET: takes these columns' new values. */
+/** Returns, for DO UPDATE SET, what gives these columns their new values. */
 export function newValues(names: readonly string[]): RawBuilder<unknown> {
   return sql.raw(names.map((name) => `${name} = excluded.${name}`).join(", "));
 }
 
-/** For DO UPDATE SET: adds these columns' new values to what they have. */
+/** Returns, for DO UPDATE SET, what adds these columns' new values to what they have. */
 export function addedValues(table: keyof Schema, names: readonly string[]): RawBuilder<unknown> {
   return sql.raw(names.map((name) => `${name} = ${table}.${name} + excluded.${name}`).join(", "));
 }
 
-/** For FROM: a table `batch` with a column `value`. */
+/** Returns, for FROM, a table `batch` with a column `value`. */
 export function listOf(values: readonly (string | number)[], type: "bigint" | "text"): RawBuilder<unknown> {
   return perDatabase({
     sqlite: sql`(SELECT value FROM json_each(${JSON.stringify(values)})) AS batch`,
@@ -83,12 +83,12 @@ export function listOf(values: readonly (string | number)[], type: "bigint" | "t
   });
 }
 
-/** A condition on the term before it: its value is one of these. */
+/** Returns a condition on the term before it: its value is one of these. */
 export function inList(values: readonly (string | number)[], type: "bigint" | "text"): RawBuilder<unknown> {
   return sql`IN (SELECT batch.value FROM ${listOf(values, type)})`;
 }
 
-/** In the order in which a batch or list was given: SQLite joins it first, so it needs no sort. */
+/** The order is that in which a batch or list was given. SQLite joins it first, so it needs no sort. */
 export const inGivenOrder = perDatabase({ sqlite: sql``, postgres: () => sql`ORDER BY batch.place` });
 
 function unnest(values: readonly Cell[], type: CellType): RawBuilder<unknown> {

@@ -1,4 +1,4 @@
-/** What SQLite and PostgreSQL say differently in a statement that they share. */
+/** SQLite and PostgreSQL share their statements, but for what is here. */
 import { type OperationNode, PostgresAdapter, type RawBuilder, type RawNode, sql } from "kysely";
 import type { Db } from "../schema.js";
 
@@ -21,29 +21,29 @@ export function isPostgres(db: Db): boolean {
   return db.getExecutor().adapter instanceof PostgresAdapter;
 }
 
-/** Followed by ON. SQLite then reads the tables in this order. */
+/** ON follows it. SQLite then reads the tables in this order. */
 export const crossJoin = perDatabase({ sqlite: sql`CROSS JOIN`, postgres: () => sql`JOIN` });
 
-/** Of rows that are read to be changed: other transactions wait. SQLite has one writer. */
+/** Rows that are read to be changed are locked, so that other transactions wait. SQLite has one writer. */
 export const locked = perDatabase({ sqlite: sql``, postgres: () => sql`FOR NO KEY UPDATE` });
 
-/** Of rows that are read to be removed: leaves out those that another transaction changes. */
+/** Rows that are read to be removed are locked, without those that another transaction changes. */
 export function lockedIfFree(table: "callbacks" | "calls"): RawBuilder<unknown> {
   return perDatabase({ sqlite: sql``, postgres: () => sql`FOR UPDATE OF ${sql.table(table)} SKIP LOCKED` });
 }
 
 /**
- * The order of waiting calls. On PostgreSQL their indexes have this term and not the column: the planner can't take the primary key in their
- * place, and read all older calls.
+ * Waiting calls are in this order. On PostgreSQL their indexes have this term and not the column: otherwise the planner could
+ * take the primary key in their place, and read all older calls.
  */
 export const seqOfWaiting = perDatabase({ sqlite: sql`seq`, postgres: () => sql`(seq + 0)` });
 
-/** The smaller of two that aren't null. */
+/** Returns the smaller of two that aren't null. */
 export function least(one: RawBuilder<unknown>, other: RawBuilder<unknown> | number): RawBuilder<unknown> {
   return perDatabase({ sqlite: sql`min(${one}, ${other})`, postgres: () => sql`least(${one}, ${other})` });
 }
 
-/** Of a JSON list in a column: as text on PostgreSQL, where text can't contain U+0000. */
+/** Returns a part of a JSON list in a column. On PostgreSQL it is text, which can't contain U+0000. */
 export function jsonPart(column: "response" | "outcome", index: number): RawBuilder<unknown> {
   const [text, place] = [sql.ref(column), sql.lit(index)];
   return perDatabase({

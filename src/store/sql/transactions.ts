@@ -18,8 +18,8 @@ export async function transact<Result>(db: Db, work: (trx: Db) => Promise<Result
 }
 
 /**
- * A query that an index answers in its order. On PostgreSQL in a transaction whose settings keep the planner to that index: its statistics
- * are minutes old, and a queue fills within seconds.
+ * Runs a query that an index answers in its order. On PostgreSQL it runs in a transaction whose settings keep the planner to that
+ * index: its statistics are minutes old, and a queue fills within seconds.
  */
 export function executeByIndex<Row>(db: Db, query: RawBuilder<Row>): Promise<QueryResult<Row>> {
   if (!isPostgres(db) || db.isTransaction) return query.execute(db);

@@ -8,8 +8,8 @@ import { openToRead } from "./open-sqlite.js";
 import { sqliteCode, translateSqliteError } from "./sqlite-error.js";
 
 /**
- * The committed state of one instant, also while other processes write, under its name only once it is whole and on disk. Throws `usage` for
- * a file that exists, `unavailable` if it can't be written; then nothing is left.
+ * Copies the committed state of one instant, also while other processes write. The file gets its name only once it is whole and
+ * on disk. Throws `usage` for a file that exists, and `unavailable` if it can't be written; then nothing is left.
  */
 export async function backUpDatabase(path: string, { file, overwrite, onProgress }: BackupTarget) {
   const { database, version } = openToRead(path);
@@ -17,7 +17,7 @@ export async function backUpDatabase(path: string, { file, overwrite, onProgress
     requireFree(file, path, overwrite);
     const draft = `${file}.${randomBytes(6).toString("hex")}.partial`;
     try {
-      // Owner only: it contains people's messages.
+      // Only its owner may read it, as it contains people's messages.
       closeSync(openSync(draft, "wx", 0o600));
       await copyPages(database, draft, onProgress);
       flush(draft);
@@ -35,7 +35,7 @@ export async function backUpDatabase(path: string, { file, overwrite, onProgress
   }
 }
 
-/** 4 MiB. */
+/** So many pages are 4 MiB. */
 const PAGES_AT_ONCE = 1_000;
 
 /**

@@ -1,4 +1,4 @@
-/** OS locks on side files (docs/dispatcher.md, Ownership). They end with their process. */
+/** The locks are those of the operating system, on side files (docs/dispatcher.md, Ownership). They end with their process. */
 import { chmodSync, existsSync, lstatSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type Database from "better-sqlite3";
@@ -7,7 +7,7 @@ import { createPrivate, openDatabase } from "./open-database.js";
 import { isBusy } from "./sqlite-error.js";
 
 export interface FileLock {
-  /** Of the locked file, which may be removed meanwhile. */
+  /** The locked file, which may be removed meanwhile, has this inode. */
   readonly inode: bigint;
   release(): Promise<void>;
 }
@@ -21,7 +21,7 @@ export function lockBeside(path: string): FileLock {
   }
 }
 
-/** null if taken; throws `unavailable` if the file can't be locked. */
+/** Resolves to null if it is taken. Throws `unavailable` if the file can't be locked. */
 export async function lockFile(path: string): Promise<FileLock | null> {
   try {
     return openLocked(path);
@@ -35,10 +35,10 @@ export async function lockFile(path: string): Promise<FileLock | null> {
   }
 }
 
-/** For a process that only looks whether the file is locked. */
+/** A process that only looks whether the file is locked waits so long. */
 const LOOK_MS = 50;
 
-/** An open exclusive transaction. */
+/** Locks the file by an open exclusive transaction. */
 function openLocked(path: string): FileLock {
   for (;;) {
     const inode = keepPrivate(path);
@@ -52,7 +52,7 @@ function openLocked(path: string): FileLock {
     }
     const locked = file;
     if (inode !== null && inode === inodeOf(path)) return { inode, release: async () => void locked.close() };
-    // It was removed meanwhile: the next process would lock another one.
+    // The file was removed meanwhile, so the next process would lock another one.
     locked.close();
   }
 }
@@ -78,7 +78,7 @@ function inodeOf(path: string): bigint | undefined {
   return lstatSync(path, { throwIfNoEntry: false, bigint: true })?.ino;
 }
 
-/** Follows links: one lock per file. */
+/** Follows links, so that a file has one lock. */
 function lockPath(path: string): string {
   const full = resolve(path);
   if (existsSync(full)) return `${realpathSync(full)}-serve.lock`;

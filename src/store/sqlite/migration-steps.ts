@@ -131,7 +131,7 @@ CREATE TABLE settings (
 );
 `;
 
-/** Rewrites only the schema, no row. */
+/** This rewrites only the schema, no row. */
 const STANDARD_TERMS = `
 ALTER TABLE callbacks RENAME COLUMN mended_at TO repaired_at;
 ALTER TABLE endpoints RENAME COLUMN tick_at TO round_at;
@@ -160,7 +160,7 @@ const CHANGE_LOG = "CREATE TABLE changes (seq INTEGER PRIMARY KEY AUTOINCREMENT,
 
 const NOTICE_CHANNEL = "ALTER TABLE outages ADD COLUMN notified_by TEXT;";
 
-/** JSON: the last outage, if closed by marks. */
+/** The column has the last outage as JSON, if marks closed it. */
 const MARKED_OUTAGE = "ALTER TABLE endpoints ADD COLUMN marked_outage TEXT;";
 
 /** Existing users were made by a start. */

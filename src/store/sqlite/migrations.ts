@@ -4,15 +4,15 @@ import { newerError, olderError } from "../database-version.js";
 import { LATEST_VERSION, MIGRATIONS, type Migration } from "./migration-steps.js";
 
 /**
- * One transaction. Returns the version that was found. An up-to-date database isn't written: another process may be writing. Throws `config`
- * for a newer version or another program's database.
+ * Migrates in one transaction, and returns the version that was found. An up-to-date database isn't written, as another process
+ * may be writing. Throws `config` for a newer version or another program's database.
  */
 export function migrate(database: Database, path: string, migrations: readonly Migration[] = MIGRATIONS): number {
   const latest = migrations.at(-1)?.version ?? 0;
   if (versionOf(database, path) === latest) return latest;
   return database
     .transaction(() => {
-      // Again, under the write lock.
+      // It is read again under the write lock.
       const version = versionOf(database, path);
       if (version > latest) throw newerError(path, version, latest);
       database.exec("CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL)");
@@ -26,7 +26,7 @@ export function migrate(database: Database, path: string, migrations: readonly M
     .immediate();
 }
 
-/** 0 for an empty database. Throws `config` for another program's. */
+/** Returns 0 for an empty database. Throws `config` for another program's. */
 export function versionOf(database: Database, path: string): number {
   const tables = database.prepare<[], { name: string }>("SELECT name FROM sqlite_schema WHERE type = 'table'").all();
   if (tables.some(({ name }) => name === "migrations")) {

@@ -1,4 +1,4 @@
-/** The only file that loads better-sqlite3. It is an optional package, and which version runs depends on Node: docs/adr/0014. */
+/** Only this file loads better-sqlite3. It is an optional package, and which version runs depends on Node: docs/adr/0014. */
 import { closeSync, lstatSync, openSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
@@ -31,12 +31,12 @@ export function openDatabase(path: string, options: Database.Options): Database.
   }
 }
 
-/** For its owner only. SQLite gives its side files the same mode. */
+/** Creates a file for its owner only. SQLite gives its side files the same mode. */
 export function createPrivate(path: string): void {
   try {
     closeSync(openSync(path, "wx", 0o600));
   } catch {
-    // It exists, or SQLite reports why not.
+    // The file exists, or SQLite reports why not.
   }
 }
 
@@ -69,7 +69,7 @@ function findManifest(): string | null {
   }
 }
 
-/** The first `new Database` loads the binary. */
+/** Explains why the binary, which the first `new Database` loads, can't be loaded. */
 function binaryError(error: unknown): WhcbError | null {
   const message = errorMessage(error);
   const isMissing = message.startsWith("Could not locate the bindings file") || systemErrorCode(error) === "MODULE_NOT_FOUND";
@@ -83,12 +83,12 @@ function binaryError(error: unknown): WhcbError | null {
   return driverError(reason, `build it: cd ${shellQuote(parentFolder(manifest))} && ${NEEDED.rebuild}`, error);
 }
 
-/** Of node_modules/better-sqlite3/package.json: the folder that node_modules is in. */
+/** Returns the folder that has the node_modules of this better-sqlite3/package.json. */
 function parentFolder(manifest: string): string {
   return join(dirname(manifest), "..", "..");
 }
 
-/** The built code is in dist. */
+/** Returns whcb's own folder: the built code is in its dist. */
 function packageFolder(): string {
   return dirname(dirname(fileURLToPath(import.meta.url)));
 }

@@ -14,15 +14,16 @@ import { sqliteDialect } from "./sqlite-dialect.js";
 import { isBusy, sqliteCode, translateSqliteError } from "./sqlite-error.js";
 
 export interface SqliteOptions {
-  /** A file's path, or ":memory:". */
+  /** It is a file's path, or ":memory:". */
   readonly path: string;
-  /** Don't create one. */
+  /** With it, no database is created. */
   readonly mustExist: boolean;
   readonly clock: Clock;
 }
 
 /**
- * Throws `config` for an unusable file, or one of an older version that must exist and is served, `unavailable` for what may pass (busy, full).
+ * Opens a file and migrates it. Throws `config` for an unusable file, or one of an older version that must exist and is served,
+ * and `unavailable` for what may pass (busy, full).
  */
 export async function openSqlite({ path, mustExist, clock }: SqliteOptions): Promise<Db> {
   if (path !== ":memory:") checkPath(path, mustExist);
@@ -51,7 +52,10 @@ function isOlder(database: Database.Database, path: string): boolean {
   return version > 0 && version < LATEST_VERSION;
 }
 
-/** One that exists, as it is: read only, and not migrated. Throws as openSqlite, and `config` if it has no data of whcb. */
+/**
+ * Opens a database that exists only to read, and doesn't migrate it. Throws as `openSqlite` does, and `config` if it has no data
+ * of whcb.
+ */
 export function openToRead(path: string): { readonly database: Database.Database; readonly version: number } {
   checkPath(path, true);
   let database: Database.Database | undefined;
@@ -68,7 +72,7 @@ export function openToRead(path: string): { readonly database: Database.Database
   }
 }
 
-/** Throws as openSqlite, and `config` while a `serve` of another version uses the file. */
+/** Throws as `openSqlite` does, and `config` while a `serve` of another version uses the file. */
 export async function migrateSqliteAt(path: string): Promise<Migrated> {
   const { database: reader, version } = openToRead(path);
   reader.close();
@@ -113,7 +117,7 @@ export async function lockDatabase(path: string, { mustExist = false } = {}): Pr
   };
 }
 
-/** For commands that end in a moment. New ones wait meanwhile. */
+/** Commands that end in a moment are waited for so long, and new ones wait meanwhile. */
 const ALONE_TIMEOUT_MS = 1_000;
 
 /**
@@ -141,7 +145,7 @@ function claim(database: Database.Database, inode: bigint, path: string): void {
   }
 }
 
-/** For queries of this version. Throws as openToRead, and `config` for another version's. */
+/** Opens a database for queries of this version. Throws as `openToRead` does, and `config` for another version's. */
 export function openSqliteReader(path: string, clock: Clock): Db {
   const { database, version } = openToRead(path);
   try {
@@ -153,11 +157,11 @@ export function openSqliteReader(path: string, clock: Clock): Db {
   }
 }
 
-/** For opening; later transactions: sqlite-dialect.ts. */
+/** Opening waits so long; for later transactions see sqlite-dialect.ts. */
 const BUSY_TIMEOUT_MS = 5_000;
-/** 4 KiB pages of the write-ahead log. */
+/** The write-ahead log is written back after so many pages of 4 KiB. */
 const CHECKPOINT_PAGES = 4_000;
-/** Negative: KiB. A larger cache drains a backlog no faster. */
+/** A negative number means KiB. A larger cache drains a backlog no faster. */
 const CACHE_SIZE = -16_384;
 
 /** Throws SQLite's errors. */
@@ -170,7 +174,7 @@ export function connect(path: string): Database.Database {
     database.pragma("foreign_keys = ON");
     database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     database.pragma(`cache_size = ${CACHE_SIZE}`);
-    // lower() is ASCII only; must match domain/call-filter.ts.
+    // SQLite's lower() knows only ASCII. This must match domain/call-filter.ts.
     database.function("lower_case", { deterministic: true }, (text) => (typeof text === "string" ? text.toLowerCase() : null));
     return database;
   } catch (error) {
@@ -179,7 +183,7 @@ export function connect(path: string): Database.Database {
   }
 }
 
-/** What SQLite reports unclearly, or only at the first write. */
+/** Checks what SQLite reports unclearly, or only at the first write. */
 function checkPath(path: string, mustExist: boolean): void {
   if (path === "") throw pathError("The database's path is empty", "Name a file.");
   const folder = dirname(resolve(path));
@@ -199,7 +203,7 @@ function checkPath(path: string, mustExist: boolean): void {
       `Stop what uses it. Then delete the other names (\`find\` with -samefile finds them), or serve a copy of the file.`,
     );
   }
-  // For the write-ahead log.
+  // The write-ahead log is written in the folder.
   if (isWritable(path) && isWritable(folder)) return;
   throw pathError(
     `${path} can't be read and written`,

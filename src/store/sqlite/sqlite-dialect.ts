@@ -1,4 +1,4 @@
-/** Transactions fit a file shared by two processes. */
+/** Its transactions fit a file that two processes share. */
 import { resolve } from "node:path";
 import type { Database, Statement } from "better-sqlite3";
 import {
@@ -15,9 +15,9 @@ import {
 import type { Clock } from "../../platform/clock.js";
 import { isBusy, translateSqliteError } from "./sqlite-error.js";
 
-/** For another process's transaction. */
+/** Another process's transaction is waited for so long. */
 const LOCK_WAIT_MS = 5_000;
-/** The process blocks meanwhile. */
+/** SQLite's own wait blocks the process, so it is short. */
 const BLOCKING_WAIT_MS = 10;
 
 export function sqliteDialect(database: Database, clock: Clock, { lockWaitMs = LOCK_WAIT_MS } = {}): Dialect {
@@ -33,7 +33,7 @@ export function sqliteDialect(database: Database, clock: Clock, { lockWaitMs = L
 class WritingDriver extends SqliteDriver {
   readonly #database: Database;
   readonly #lock: LockRetry;
-  /** null: in memory, no other connection. */
+  /** It is null for a database in memory, which has no other connection. */
   readonly #file: string | null;
   #endTurn: () => void = () => {};
 
@@ -71,7 +71,7 @@ class WritingDriver extends SqliteDriver {
   }
 }
 
-/** More than the store's usual queries. */
+/** The store has fewer usual queries. */
 const MAX_STATEMENTS = 256;
 
 /** Least recently used ones go first. */
@@ -103,7 +103,7 @@ function prepare(database: Database, sql: string): SqliteStatement {
   };
 }
 
-/** Lists are the rows of a batch (batch.ts): no value is one. */
+/** A list is a row of `updateEach` (sql/batches.ts), as no value is one. */
 function isBatch(parameters: readonly unknown[]): parameters is readonly unknown[][] {
   return Array.isArray(parameters[0]);
 }
@@ -122,11 +122,11 @@ function translateErrors<Result>(work: () => Result): Result {
   }
 }
 
-// SQLite's write lock, waited for without blocking the process.
+// The write lock of SQLite is waited for without blocking the process.
 
 const lastTurns = new Map<string, Promise<void>>();
 
-/** After this process's earlier writers, which SQLite's own wait would block. The returned function ends the turn. */
+/** Waits for this process's earlier writers, which SQLite's own wait would block. The returned function ends the turn. */
 async function takeTurn(file: string): Promise<() => void> {
   const before = lastTurns.get(file);
   let end = (): void => {};

@@ -6,7 +6,7 @@ interface Explanation {
   readonly hint: string;
 }
 
-/** Primary result codes; any other is a bug. */
+/** These are primary result codes. Any other error is a bug. */
 const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   FULL: { message: "The database's disk is full", hint: "Free some space on it; the service then continues by itself." },
   READONLY: { message: "The database is read-only", hint: "Make the file and its folder writable." },
@@ -23,13 +23,13 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   AUTH: { message: "The database can't be opened: no permission", hint: "Check the file's owner and permissions." },
 };
 
-/** "BUSY" for SQLITE_BUSY_SNAPSHOT. null for other errors. */
+/** Returns "BUSY" for SQLITE_BUSY_SNAPSHOT, and null for other errors. */
 export function sqliteCode(error: unknown): string | null {
   if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return null;
   return /^SQLITE_([A-Z]+)/.exec(error.code)?.[1] ?? null;
 }
 
-/** Translated or not. */
+/** The error may be translated or not. */
 export function isBusy(error: unknown): boolean {
   const cause = error instanceof WhcbError ? error.cause : error;
   return ["BUSY", "LOCKED"].includes(sqliteCode(cause) ?? "");
