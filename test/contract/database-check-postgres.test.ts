@@ -1,4 +1,3 @@
-/** On PostgreSQL. */
 import { beforeAll, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { checkDatabase } from "../../src/store/maintenance/check-database.js";

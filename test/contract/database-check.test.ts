@@ -1,4 +1,3 @@
-/** On SQLite. */
 import { closeSync, openSync, statSync, writeSync } from "node:fs";
 import Database from "better-sqlite3";
 import { expect, it } from "vitest";

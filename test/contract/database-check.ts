@@ -1,4 +1,4 @@
-/** What `db check` finds, on each database. */
+/** `db check` finds the same on each database. */
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { checkDatabase } from "../../src/store/maintenance/check-database.js";
@@ -9,13 +9,13 @@ import { aCallback, accept, aGroup, anEndpoint, aReplay, attempt, DAY, hold, MIN
 export interface CheckedStore {
   readonly url: string;
   readonly store: Store;
-  /** Past the store, which would never do it. Without foreign keys. */
+  /** These rows are written past the store, which would never do it, and without foreign keys. */
   damage(statement: string): Promise<void>;
 }
 
 const OUTAGE = { id: "0".repeat(31).concat("1"), startedAt: NOW, failedCalls: 12, quietSince: null };
 
-/** Calls in every state, of one callback that is down and one that is deleted. */
+/** Stores calls in every state, of one callback that is down and one that is deleted. */
 async function fill(store: Store): Promise<void> {
   const callback = await aCallback(store, { retriesEnabled: true });
   await manyFailed(store, callback, 12, () => ({}));
@@ -154,7 +154,7 @@ const REPLACED: Planted = [
   ],
 ];
 
-/** `open`: a new database each. `more`: what else may be planted there. */
+/** `open` returns a new database each time. `more` says what else may be planted there. */
 export function describeSchemaCheck(name: string, open: () => Promise<PlantedDatabase>, more: Planted): void {
   const check = (url: string) => checkDatabase(url, systemClock, () => undefined);
   const schemaProblem = (faults: readonly string[]) => ({ where: "schema", rows: faults.length, examples: faults });

@@ -5,7 +5,7 @@ import { CliMachine } from "../support/cli/cli-service.js";
 import { delivered, ODD_RESPONSES, XML_BEGIN } from "../support/platform/odd-responses.js";
 import { RecordingEndpoint } from "../support/platform/recording-endpoint.js";
 
-/** `emptyDatabase`: as WHCB_DB. */
+/** `emptyDatabase` returns a value of WHCB_DB. */
 export function describeKeptResponses(name: string, emptyDatabase: (machine: CliMachine) => Promise<string>): void {
   describe(`whcb serve on ${name}`, () => {
     let machine: CliMachine;

@@ -155,12 +155,12 @@ export function describeActivity(open: OpenStore, runs: number): void {
   });
 }
 
-/** Within 10 minutes. */
-/** Two that are equal would be one that was reported twice. */
+/** Two reports that are equal would be one that was sent twice. */
 function differing(attempts: readonly { readonly callback: number; readonly attempt: NewAttempt }[]) {
   return attempts.map(({ callback, attempt }, index) => ({ callback, attempt: { ...attempt, durationMs: index } }));
 }
 
+/** All attempts are within 10 minutes. */
 const anyAttempt = fc
   .record({
     callback: fc.constantFrom(0, 1),
@@ -205,7 +205,7 @@ function aPoint(at: number, over: Partial<ActivityPoint>): ActivityPoint {
 const between = (store: Store, callback: Callback, since: number, until: number, maxPoints = 150) =>
   store.activity.list(callback.id, { since, until, maxPoints });
 
-/** One callback at a time. Returns the number of chunks. */
+/** Samples one callback at a time, and returns the number of chunks. */
 async function sampleAll(store: Store, now: number): Promise<number> {
   let after: number | null = 0;
   for (let chunks = 1; ; chunks += 1) {
@@ -216,7 +216,7 @@ async function sampleAll(store: Store, now: number): Promise<number> {
 
 const anOutage = ({ id }: Callback, at: number) => ({ id: `outage of ${id}`, startedAt: at, failedCalls: 1, quietSince: null });
 
-/** The first failure of its call, as the dispatcher commits it. */
+/** Records the first failure of a call, as the dispatcher commits it. */
 async function opening(store: Store, callback: Callback, at: number, callId = `${callback.id} A`): Promise<void> {
   const outage = anOutage(callback, at);
   const seq = (await store.calls.find(callback.id, callId))?.seq ?? 0;

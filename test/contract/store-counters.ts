@@ -60,7 +60,7 @@ const anOperation = fc.record({
     "purge",
   ),
   callback: fc.constantFrom(0, 1),
-  /** Which of the calls there are. */
+  /** It picks from the calls that there are. */
   pick: fc.array(fc.nat(20), { minLength: 1, maxLength: 6 }),
   isGood: fc.boolean(),
   step: fc.constantFrom(0, 1, MINUTE, DAY, 40 * DAY, 400 * DAY),

@@ -111,7 +111,7 @@ export function describeListing(open: OpenStore, runs: number): void {
         { status: "PENDING", text: "yes" },
       ];
       for (const [index, sort] of sorts.entries()) {
-        // By an index in its order: the first three.
+        // An index has the order of the first three.
         for (const filter of index < 3 ? [...some, ...more] : some) {
           const all = await store.calls.list(callback.id, query({ sort, filter, limit: 100 }));
           let cursor: string | null = null;
@@ -349,7 +349,7 @@ export function describeListing(open: OpenStore, runs: number): void {
   });
 }
 
-/** 6 of 6 006 calls, newest first. */
+/** The filter finds 6 of 6 006 calls, newest first. */
 async function fewAmongMany(store: Store, callback: Callback): Promise<string[]> {
   await manyFailed(store, callback, 6_000, (index) => ({ startedAt: NOW + Math.floor(index / 2_500) }));
   const response = aResponse({ responseMessage: { ...aResponse().responseMessage, content: "a NEEDLE" } });
@@ -360,11 +360,11 @@ async function fewAmongMany(store: Store, callback: Callback): Promise<string[]>
   return ["needle 5", "needle 2", "needle 4", "needle 1", "needle 3", "needle 0"];
 }
 
-/** Few values, so that filters hit. */
+/** There are few values, so that filters hit. */
 const word = fc.constantFrom("", "Ada", "ada", "İ", "ß", "SS", "ǅ", "61400", "a%b_c", "x\u0000y", "'", '"\\', "🎉");
 const UUID = "550e8400-e29b-41d4-a716-446655440fff";
 const DIGITS = UUID.replaceAll("-", "");
-/** The last ones are no UUIDs: the upper case of ﬀ is FF. */
+/** The last ones are no UUIDs, as the upper case of ﬀ is FF. */
 const uuid = fc.constantFrom(
   UUID,
   UUID.toUpperCase(),
@@ -415,7 +415,7 @@ const conditions = {
   from: word,
   text: word,
 };
-/** Few conditions at a time: all of them together would hardly mean any call. */
+/** A filter has few conditions: all of them together would hardly match any call. */
 const someFilter: fc.Arbitrary<CallFilter> = fc
   .tuple(fc.record(conditions), fc.subarray(Object.keys(conditions), { maxLength: 2 }))
   .map(([whole, keys]) => Object.fromEntries(Object.entries(whole).filter(([key]) => keys.includes(key))));

@@ -111,7 +111,7 @@ export function describeOutages(open: OpenStore): void {
       await attempt(store, callback, ["fine"], { startedAt: NOW + 5, result: answered(200) });
       await hold(store, callback, ["held"], NOW + MINUTE);
       await attempt(store, callback, ["after"], { startedAt: NOW + MINUTE + 1, result: answered(503) });
-      // Also a call that failed before is replayed, and one fails otherwise when it is replayed.
+      // A call that failed before is replayed too, and one fails otherwise when it is replayed.
       await attempt(store, callback, ["retried"], { startedAt: NOW + 2 * MINUTE, cause: "retry", result: answered(200) });
       await store.replays.request(callback.id, aReplay({ callIds: ["before", "replayed", "failed"] }), NOW + 2 * MINUTE);
       await attempt(store, callback, ["before", "replayed"], {

@@ -72,7 +72,7 @@ export function describeOverview(open: OpenStore): void {
         for (const filter of filters) counts.push(await store.calls.countMatching(callback.id, filter, ALL));
       });
       expect(counts).toEqual([6_000, 4_500, 4_500, 3_500, 0].map((count) => ({ count, isExact: true })));
-      // The faster the machine, the larger the steps: at the least two for each filter.
+      // A faster machine takes larger steps, but at least two for each filter.
       expect(turns).toBeGreaterThan(4);
     });
 

@@ -60,7 +60,7 @@ export function describePurge(open: OpenStore): void {
         await accept(store, callback, [good, bad]);
         await attempt(store, callback, [good], { startedAt: NOW, result: ACCEPTED });
         await attempt(store, callback, [bad], { startedAt: NOW });
-        // Ends the retry.
+        // This ends the retry.
         await store.calls.mark(callback.id, [bad], "FAILED", NOW);
         await store.queue.expireRetries([{ callbackId: callback.id, firstFailedBefore: NOW + 1, fence: 0 }], 10);
       }

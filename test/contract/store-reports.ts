@@ -1,4 +1,4 @@
-/** Attempts that a client reports: they are listed and shown, and change nothing of what the service does (docs/contract.md). */
+/** A client's reports of attempts are listed and shown, and change nothing of what the service does (docs/contract.md). */
 import { describe, expect, it } from "vitest";
 import type { Attempt } from "../../src/domain/attempt.js";
 import type { Callback } from "../../src/domain/callback.js";

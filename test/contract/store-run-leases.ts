@@ -130,7 +130,7 @@ export function describeRunLeases(open: OpenStore): void {
       expect(await store.runLeases.take(callback.id, other, NOW + 2)).toEqual({ ...service, done: 0 });
       await attempt(store, callback, ["A"], { cause: "replay" });
       expect(await store.runLeases.take(callback.id, other, NOW + 3)).toEqual({ ...service, done: 1 });
-      // It was killed or left it to the service, and comes back.
+      // The run was killed or left it to the service, and comes back.
       expect(await store.runLeases.take(callback.id, aLease(), NOW + 4)).toBeNull();
       await store.runLeases.release(callback.id, aLease(), NOW);
       await store.calls.mark(callback.id, ["B"], "SUCCESS", NOW + 5, { settledBy: "user" });
@@ -234,7 +234,7 @@ export function describeRunLeases(open: OpenStore): void {
       expect(idsOf(await fetchReplays(store, callback.id, 9))).toEqual(["A", "B", "C", "D", "E"]);
       await attempt(store, callback, ["A"], { cause: "replay", result: ACCEPTED });
       await attempt(store, callback, ["B"], { cause: "replay", result: REFUSED_503 });
-      // Begun before the request.
+      // The run began before the request.
       await attempt(store, callback, ["C"], { cause: "retry", result: REFUSED_503 });
       await store.calls.mark(callback.id, ["D"], "SUCCESS", NOW + 6);
       const counts = { total: 4, succeeded: 1, failed: 1, cancelled: 1, left: 1 };

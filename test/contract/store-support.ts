@@ -1,4 +1,4 @@
-/** Builders for the store's contract: one instant, callbacks, calls with short ids. */
+/** These builders of the store's contract use one instant, callbacks, and calls with short ids. */
 import type { Attempt } from "../../src/domain/attempt.js";
 import type { CallStatus } from "../../src/domain/call.js";
 import type { CallFilter } from "../../src/domain/call-filter.js";
@@ -118,7 +118,7 @@ export async function countRows(store: Store, callback: Callback): Promise<Recor
   return counts;
 }
 
-/** Each attempted once, in one commit: 503 unless said otherwise. */
+/** Makes calls that were attempted once, in one commit, with 503 unless said otherwise. */
 export async function manyFailed(
   store: Store,
   callback: Callback,
@@ -139,7 +139,7 @@ export async function manyFailed(
   await store.outcomes.commit(aGroup({ attempts }));
 }
 
-/** Turns of the event loop. */
+/** Counts the turns of the event loop. */
 export async function turnsDuring(work: () => Promise<void>): Promise<number> {
   let turns = 0;
   let isDone = false;

@@ -1,4 +1,4 @@
-/** The store's contract on real databases. */
+/** Runs the store's contract on SQLite. */
 import { afterEach } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { openStore, type Store } from "../../src/store/open-store.js";

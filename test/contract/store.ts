@@ -1,4 +1,4 @@
-/** One suite for every database that the store supports. */
+/** Every database that the store supports runs the same suite. */
 import { describe } from "vitest";
 import { describeActivity } from "./store-activity.js";
 import { describeCallbacks } from "./store-callbacks.js";
@@ -19,7 +19,7 @@ import { describeSettings } from "./store-settings.js";
 import type { OpenStore } from "./store-support.js";
 import { describeWaiting } from "./store-waiting.js";
 
-/** `runs`: of the properties; less where each takes longer. */
+/** `runs` is the number of runs of each property. It is less where each takes longer. */
 export function describeStore(name: string, open: OpenStore, runs: number): void {
   describe(`the store on ${name}`, () => {
     describeCallbacks(open);

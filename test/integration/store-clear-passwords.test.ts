@@ -1,4 +1,6 @@
-/** Servers in the place of a PostgreSQL, which ask for its password, on real sockets. 0.0.0.0 leads to this machine, and isn't loopback. */
+/**
+ * On real sockets, servers in the place of a PostgreSQL ask for its password. 0.0.0.0 leads to this machine, and isn't loopback.
+ */
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
@@ -37,9 +39,9 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 interface FakeServer {
   readonly port: number;
-  /** All that it got, decrypted. */
+  /** It is all that the server got, decrypted. */
   received(): string;
-  /** Bytes of the flood that it has sent. */
+  /** The server has sent so many bytes of the flood. */
   sent(): number;
   /** Resolves when a connection has ended. */
   readonly ended: Promise<unknown>;
@@ -199,7 +201,7 @@ it("a server that asks for its MD5 gets that, and not the password", async () =>
 
 describe("a server that goes on sending before the login has ended", () => {
   const MIB = 2 ** 20;
-  /** The first bytes of an error of 2 GiB. */
+  /** It is the beginning of an error of 2 GiB. */
   const ENDLESS = Buffer.from([0x45, 0x7f, 0xff, 0xff, 0xff]);
 
   it.each([false, true])("is left, with TLS: %s", async (tls) => {

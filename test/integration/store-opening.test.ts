@@ -1,4 +1,4 @@
-/** Which files can be opened, and the errors for the others. */
+/** Some files can be opened, and the others have an error each. */
 import { linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";

@@ -1,4 +1,4 @@
-/** In a file of its own: root may write everything, so as root this process becomes `nobody`. */
+/** Root may write everything, so as root this process becomes `nobody`, in a test file of its own. */
 import { chmodSync, chownSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-/** Two nodes on one PostgreSQL database, at the same time. */
+/** Two nodes use one PostgreSQL database at the same time. */
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Callback } from "../../src/domain/callback.js";
 import type { Store } from "../../src/store/open-store.js";
@@ -63,7 +63,7 @@ describe("at the same time", () => {
     expect([await nodes[1].calls.count(callback.id), await countRows(nodes[1], callback)]).toEqual([counts, counts]);
     expect(await fetchDue(nodes[1], callback.id, Number.POSITIVE_INFINITY, 99)).toEqual([]);
     const { items } = await nodes[1].calls.list(callback.id, { limit: 99, offset: 0, filter: {}, sort: [] });
-    // Only the first mark: the others found nothing to change.
+    // Only the first mark changed calls: the others found nothing to change.
     expect(new Set(items.map(({ changedAt }) => changedAt)).size).toBe(1);
   });
 
@@ -169,7 +169,7 @@ describe("at the same time", () => {
 
 const idsFor = (callback: number, name: string): string[] => times(5).map((index) => `${name} ${callback} ${index}`);
 
-/** An attempt of every waiting call, with the endpoints' states. */
+/** Commits an attempt of every waiting call, with the endpoints' states. */
 async function commitAll(store: Store, callbacks: readonly Callback[]): Promise<void> {
   const attempts = [];
   for (const { id } of callbacks) {

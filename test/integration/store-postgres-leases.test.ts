@@ -1,4 +1,4 @@
-/** Which of several dispatchers on one PostgreSQL database owns which callbacks, by the database's clock. */
+/** Several dispatchers on one PostgreSQL database own callbacks, by the database's clock. */
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Callback } from "../../src/domain/callback.js";
 import type { NodeStore } from "../../src/store/nodes/open-nodes.js";
@@ -219,7 +219,7 @@ describe("what a dispatcher writes under a stale fence", () => {
   });
 });
 
-/** A delivery, a state, an outage and its e-mail of each. */
+/** The group has a delivery, a state, an outage and its e-mail of each callback. */
 async function groupOf(callbacks: readonly Callback[], fence: number) {
   const attempts = [];
   for (const callback of callbacks) {
@@ -249,7 +249,7 @@ describe("queued e-mails", () => {
     }
     const claim = (store: Store, at: number) => store.mails.claim(ids, at, at + 2 * MINUTE);
     const [first, second] = await Promise.all([claim(stores[0], NOW), claim(stores[1], NOW)]);
-    // Those that one locks at this moment, the other leaves out.
+    // The callbacks that one locks at this moment, the other leaves out.
     expect([...first, ...second].toSorted()).toEqual(ids.toSorted());
     expect(await stores[1].mails.fetchQueued(NOW + 2 * MINUTE - 1, 100)).toEqual([]);
     expect((await claim(stores[1], NOW + 2 * MINUTE)).size).toBe(20);

@@ -1,4 +1,4 @@
-/** The database does what it was asked, and its answer is lost. Outcomes: test/e2e/database-failures-postgres.test.ts. */
+/** The database does what it was asked, and its answer is lost. For outcomes see test/e2e/database-failures-postgres.test.ts. */
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { openStore, type Store } from "../../src/store/open-store.js";
@@ -8,7 +8,7 @@ import { createDatabase, type TestDatabase } from "../support/postgres/databases
 
 let database: TestDatabase;
 let network: DatabaseProxy;
-/** Behind the network, and beside it. */
+/** One store is behind the network, the other beside it. */
 let store: Store;
 let other: Store;
 

@@ -1,4 +1,4 @@
-/** A server that accepts only TLS, with a certificate for localhost by an authority of its own. */
+/** The server accepts only TLS, with a certificate for localhost by an authority of its own. */
 import { chownSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,7 +10,6 @@ import { selfSignedCertificate } from "../support/delivery/certificate.js";
 import { type PostgresServer, startServer } from "../support/postgres/server.js";
 
 let server: PostgresServer;
-/** Of the clients' files. */
 let folder: string;
 
 beforeAll(async () => {

@@ -1,4 +1,4 @@
-/** A full disk, a read-only, locked or corrupt file: an `unavailable` error, as long as the cause lasts. */
+/** With a full disk, or a read-only, locked or corrupt file, there is an `unavailable` error as long as the cause lasts. */
 import { statSync } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import Database from "better-sqlite3";
@@ -19,7 +19,7 @@ import { storeFiles } from "../support/store/store-files.js";
 
 const { path } = storeFiles();
 
-/** Parts of the store on a connection that the test can limit. */
+/** These parts of the store use a connection that the test can limit. */
 async function openWithin(file: string, { lockWaitMs = 5_000 } = {}) {
   const database = connect(file);
   migrate(database, file);

@@ -1,4 +1,4 @@
-/** A server and an in-process client on one file, and the file after a crash. */
+/** A server and an in-process client use one file, also after a crash. */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, copyFileSync, linkSync, lstatSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
@@ -75,7 +75,7 @@ describe("after a crash", () => {
     const callback = await aCallback(store, { retriesEnabled: true });
     await accept(store, callback, ["A", "B", "C"]);
     await attempt(store, callback, ["A"]);
-    // The store is not closed: what a kill -9 at this moment leaves is the file and its log, not the shared memory.
+    // The store is not closed. What a kill -9 at this moment leaves is the file and its log, not the shared memory.
     copyFileSync(file, copy);
     copyFileSync(`${file}-wal`, `${copy}-wal`);
     const again = await open(copy);

@@ -1,4 +1,4 @@
-/** Empty stores, for tests that need one again and again, on each kind of database. */
+/** Tests that need an empty store again and again get one on each kind of database. */
 import { beforeAll } from "vitest";
 import { systemClock } from "../../../src/platform/clock.js";
 import { openStore, type Store } from "../../../src/store/open-store.js";

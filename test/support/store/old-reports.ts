@@ -1,9 +1,9 @@
-/** Calls as they were stored while a client's report still counted as an attempt of the service. */
+/** Stores calls as they were while a client's report still counted as an attempt of the service. */
 
 const BLANK = '["","","","","","","reply","","",{}]';
 const FROM_ADA = '["","Ada","","","","","reply","","hi",{}]';
 const ERASED = "'Erased: the sender''s data was removed'";
-/** U+0000 is kept in JSON, and no text of PostgreSQL. */
+/** JSON keeps U+0000, and no text of PostgreSQL does. */
 const OWN = (at: number, cause = "first") => `[${at},5,"${cause}",503,"No","\\u0000"]`;
 const REPORTED = (at: number) => `[${at},5,"replay ada@desk",404,"Not Found",",\\"replay x"]`;
 

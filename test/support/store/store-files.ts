@@ -1,4 +1,4 @@
-/** Database files in a folder of their own, gone after each test with the stores on them. */
+/** Database files are in a folder of their own, which is gone after each test with the stores on them. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-/** One callback's calls, as the dispatcher reads those of many. */
+/** Reads one callback's calls as the dispatcher reads those of many. */
 import type { Call } from "../../../src/domain/call.js";
 import type { BacklogRead, DueRead, PendingRead } from "../../../src/store/calls/fetch-calls.js";
 import type { Store } from "../../../src/store/open-store.js";

@@ -9,7 +9,7 @@ import { storeFiles } from "../../support/store/store-files.js";
 
 const files = storeFiles();
 const MOBILE = "61491570156";
-/** More than one chunk. */
+/** These are more than one chunk. */
 const MANY = 1_201;
 
 const opened: AdminStore[] = [];

@@ -1,4 +1,4 @@
-/** The queries of the dispatcher and of the usual lists: what the tests of plans on SQLite and PostgreSQL have in common. */
+/** The tests of plans on SQLite and PostgreSQL share these queries of the dispatcher and of the usual lists. */
 import { expect, it } from "vitest";
 import type { CallFilter } from "../../../src/domain/call-filter.js";
 import { systemClock } from "../../../src/platform/clock.js";
@@ -13,22 +13,22 @@ import { outageStore } from "../../../src/store/outcomes/outages.js";
 import type { Db } from "../../../src/store/schema.js";
 import { DAY, NOW, POLICY, query } from "../../contract/store-support.js";
 
-/** The first callback, with the replay R that is running. */
+/** It reads the first callback, with the replay R that is running. */
 export const READ = { callbackId: "CB1", limit: 512 };
 export const OTHER = { callbackId: "CB50", limit: 16 };
 const A_CANCEL = { replayId: "R", now: NOW, policy: POLICY, random: 0, begunCalls: () => new Set<number>() };
 
 export type PlannedQuery = readonly [name: string, index: string, work: (db: Db) => Promise<unknown>];
 
-/** The lines of each statement's plan. */
+/** Resolves to the lines of each statement's plan. */
 export type PlansOf = (work: (db: Db) => Promise<unknown>) => Promise<readonly string[]>;
 
 interface DatabaseOfPlans {
-  /** The index of the calls' ids. */
+  /** It is the index of the calls' ids. */
   readonly idIndex: string;
-  /** Ids to mark. */
+  /** These are marked. */
   readonly callIds: readonly string[];
-  /** Key of the callback whose retries are switched on, and when. */
+  /** Retries of the callback with this key are switched on at this instant. */
   readonly switched: readonly [callbackKey: number, at: number];
 }
 

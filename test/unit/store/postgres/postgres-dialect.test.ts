@@ -3,7 +3,7 @@ import type { Pool } from "pg";
 import { expect, it } from "vitest";
 import { postgresDialect } from "../../../../src/store/postgres/postgres-dialect.js";
 
-/** One connection, whose statements that contain `failing` fail; notes what it was asked, and whether it was closed. */
+/** Opens one connection, whose statements that contain `failing` fail. It notes what it was asked, and whether it was closed. */
 function open(failing: string, error: Error) {
   const asked: string[] = [];
   const closed: unknown[] = [];

@@ -31,7 +31,7 @@ afterAll(async () => {
   await database.query("DROP ROLE reader");
 });
 
-/** The database's URL with other parts. */
+/** Returns the database's URL with other parts. */
 function other(parts: Partial<URL>): string {
   return Object.assign(new URL(database.url), parts).href;
 }
@@ -97,7 +97,7 @@ describe("a PostgreSQL database that is open", () => {
     const readOnly = { code: "unavailable", message: "The database is read-only" };
     await expect(reader.checkWritable()).rejects.toMatchObject(readOnly);
     await expect(reader.callbacks.delete("A", 0)).rejects.toMatchObject(readOnly);
-    // Counts for new connections: the others are still to a server that is read-only.
+    // This counts for new connections. The others are still to a server that is read-only.
     await database.query("ALTER DATABASE errors RESET default_transaction_read_only");
     await reader.checkWritable();
     await reader.close();

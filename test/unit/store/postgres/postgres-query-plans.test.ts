@@ -66,7 +66,7 @@ beforeAll(async () => {
 
 afterAll(() => db.destroy());
 
-/** Before it runs, with the settings of its transaction. */
+/** Explains each statement before it runs, with the settings of its transaction. */
 function explainEach(client: pg.PoolClient): void {
   const run = client.query.bind(client);
   const query = async (text: string, values: unknown[]) => {
@@ -79,7 +79,7 @@ function explainEach(client: pg.PoolClient): void {
   Object.assign(client, { query });
 }
 
-/** The lines of each statement's plan. */
+/** Resolves to the lines of each statement's plan. */
 async function plansOf(work: (db: Db) => Promise<unknown>): Promise<string[]> {
   plans = [];
   await work(db);

@@ -14,7 +14,7 @@ const aTarget = (over: Partial<BackupTarget> = {}): BackupTarget => {
   return { file: files.path("copy.db"), overwrite: false, onProgress: () => undefined, ...over };
 };
 
-/** Of more pages than are copied at once. */
+/** It has more pages than are copied at once. */
 async function aLargeDatabase() {
   const path = files.path();
   const store = await files.open(path);
@@ -50,7 +50,7 @@ it("has what was committed when it began, however much is written meanwhile", as
   expect(idsIn(target.file)).toEqual(["1", "2", "3"]);
   expect(left(target.file)).toEqual(["copy.db"]);
   expect([statSync(target.file).mode & 0o777, statSync(target.file).size]).toEqual([0o600, backup.bytes]);
-  // It didn't begin again.
+  // The backup didn't begin again.
   expect(steps.length).toBeGreaterThan(1);
   expect(steps).toEqual([...steps].sort((one, other) => one - other));
 });

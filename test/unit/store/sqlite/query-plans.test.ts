@@ -33,7 +33,7 @@ beforeAll(() => {
   database.exec("INSERT INTO replays VALUES (1, 5, 'R', 1, 0, 0, 1, NULL)");
 });
 
-/** The plan of every statement on calls, attempts, mails and notices. */
+/** Resolves to the plan of every statement on calls, attempts, mails and notices. */
 async function plansOf(work: (db: Db) => Promise<unknown>): Promise<string[]> {
   ran = [];
   await work(db);
@@ -46,7 +46,7 @@ async function plansOf(work: (db: Db) => Promise<unknown>): Promise<string[]> {
   );
 }
 
-/** Of a batch, those of its first row. */
+/** A batch has the values of its first row. */
 function valuesOf(parameters: readonly unknown[]): readonly unknown[] {
   const [first] = parameters;
   return Array.isArray(first) ? first : parameters;
