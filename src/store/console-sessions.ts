@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { type StoredCredential, toCredential } from "./credentials.js";
 import type { Db } from "./schema.js";
-import { locked } from "./sql/per-database.js";
+import { lockRows } from "./sql/per-database.js";
 import { transact } from "./sql/transactions.js";
 
 export interface Session {
@@ -136,7 +136,7 @@ export function sessionStore(db: Db) {
           .selectAll()
           .where("id", "=", id)
           .where("created_at", ">", validAfter)
-          .modifyEnd(locked)
+          .modifyEnd(lockRows)
           .executeTakeFirst();
         if (code === undefined) return null;
         const isRight = code.secret_hash === secretHash;

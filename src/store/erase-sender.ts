@@ -40,7 +40,7 @@ export interface ErasedSender {
 }
 
 /** A transaction, or a read, has so many rows. */
-const CHUNK = 500;
+const ROWS_AT_ONCE = 500;
 
 /**
  * Erases the sender while nothing serves the database, as a dispatcher has responses in memory. It is many transactions, and the
@@ -51,16 +51,17 @@ export async function eraseSender(db: Db, { isSender, eraseMail, dryRun, now }: 
   const { calls, addresses } = await findCalls(db, isSender);
   const callIds = new Set(calls.map(({ id }) => id));
   const mails: Mail[] = [];
-  for await (const mail of listMails(db, CHUNK)) {
+  for await (const mail of listMails(db, ROWS_AT_ONCE)) {
     const erased = eraseMail(mail, callIds);
     if (erased !== null) mails.push({ ...mail, ...erased });
   }
   if (!dryRun) {
     await requireNoRuns(db, now);
     if (calls.length + mails.length > 0) await setUnfinished(db, true);
-    for (let start = 0; start < calls.length; start += CHUNK) await eraseCalls(db, calls.slice(start, start + CHUNK), now);
+    for (let start = 0; start < calls.length; start += ROWS_AT_ONCE)
+      await eraseCalls(db, calls.slice(start, start + ROWS_AT_ONCE), now);
     await saveMailTexts(db, mails);
-    if ((await readSetting(db, UNFINISHED)) !== null) await rewriteFile(db);
+    if ((await readSetting(db, UNFINISHED_ERASURE)) !== null) await rewriteFile(db);
     await setUnfinished(db, false);
   }
   return {
@@ -97,7 +98,7 @@ async function findCalls(db: Db, isSender: SenderErasure["isSender"]) {
   for (let after = -1; ; ) {
     const { rows } = await sql<FoundCall & Addresses>`
       SELECT seq, callback_key, id, status, due_at, attempt_count, ${sql.join(addressColumns)}
-      FROM calls WHERE seq > ${after} ORDER BY seq LIMIT ${CHUNK}`.execute(db);
+      FROM calls WHERE seq > ${after} ORDER BY seq LIMIT ${ROWS_AT_ONCE}`.execute(db);
     for (const { name, mri, mobile, email, voice, ...call } of rows) {
       const matching = new Set([mobile, email, voice, mri, name].filter(isSender));
       if (matching.size > 0) calls.push(call);
@@ -124,13 +125,13 @@ function eraseCalls(db: Db, calls: readonly FoundCall[], now: number): Promise<v
   });
 }
 
-const UNFINISHED = "unfinished-erasure";
+const UNFINISHED_ERASURE = "unfinished-erasure";
 
 /** The database has this mark while erased bytes may still be in its file. */
 async function setUnfinished(db: Db, isUnfinished: boolean): Promise<void> {
   await transact(db, async (trx) => {
-    await trx.deleteFrom("settings").where("name", "=", UNFINISHED).execute();
-    if (isUnfinished) await trx.insertInto("settings").values({ name: UNFINISHED, value: new Uint8Array() }).execute();
+    await trx.deleteFrom("settings").where("name", "=", UNFINISHED_ERASURE).execute();
+    if (isUnfinished) await trx.insertInto("settings").values({ name: UNFINISHED_ERASURE, value: new Uint8Array() }).execute();
   });
 }
 

@@ -74,27 +74,27 @@ export function rangesOf({ keys: [key, ...rest], from, to }: KeyRange): RawBuild
 /** Returns an opaque text, which is valid only for this order. */
 export function writeCursor(keys: readonly SortKey[], { values, offset, total }: Position): string {
   const counted = total === null ? [null] : total.isExact ? [total.count] : [total.count, "or more"];
-  return Buffer.from(JSON.stringify([signature(keys), values, offset, ...counted])).toString("base64url");
+  return Buffer.from(JSON.stringify([orderSignature(keys), values, offset, ...counted])).toString("base64url");
 }
 
 /** Throws `invalid` for another order's cursor. */
 export function readCursor(keys: readonly SortKey[], cursor: string): Position {
-  const [order, values, offset, count, more, ...rest] = parseList(Buffer.from(cursor, "base64url").toString());
-  if (order !== signature(keys) || rest.length > 0 || !isCount(offset) || !(count === null || isCount(count)))
+  const [order, values, offset, count, more, ...rest] = parseCursor(Buffer.from(cursor, "base64url").toString());
+  if (order !== orderSignature(keys) || rest.length > 0 || !isRowCount(offset) || !(count === null || isRowCount(count)))
     throw invalidCursor();
   if (!Array.isArray(values) || values.length !== keys.length) throw invalidCursor();
   return {
-    values: values.map((value, index) => sortValue(value, keys[index])),
+    values: values.map((value, index) => requireSortValue(value, keys[index])),
     offset,
     total: count === null ? null : { count, isExact: more === undefined },
   };
 }
 
-function signature(keys: readonly SortKey[]): string {
+function orderSignature(keys: readonly SortKey[]): string {
   return keys.map(({ column, descending }) => (descending ? `-${column}` : column)).join(",");
 }
 
-function parseList(text: string): readonly unknown[] {
+function parseCursor(text: string): readonly unknown[] {
   try {
     const parsed: unknown = JSON.parse(text);
     if (Array.isArray(parsed)) return parsed;
@@ -106,14 +106,14 @@ function parseList(text: string): readonly unknown[] {
 
 const NUMBERS: ReadonlySet<string> = new Set(["seq", "attempted_at", "started_at", "failed", "waiting"]);
 
-function sortValue(value: unknown, key: SortKey | undefined): string | number {
+function requireSortValue(value: unknown, key: SortKey | undefined): string | number {
   const isNumber = NUMBERS.has(key?.column ?? "");
   if (isNumber && typeof value === "number" && Number.isSafeInteger(value)) return value;
   if (!isNumber && typeof value === "string") return value;
   throw invalidCursor();
 }
 
-function isCount(value: unknown): value is number {
+function isRowCount(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 

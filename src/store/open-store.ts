@@ -55,7 +55,7 @@ export async function openStore({
     const key = typeof secretKey === "function" ? await secretKey({ mayCreate: !(await hasKeyCheck(db)) }) : secretKey;
     const cipher = keyCipher(key);
     await checkSecretKey(db, cipher);
-    return storeOn(db, cipher, clock, isServed, await openNodes(url, clock, db, cipher));
+    return makeStore(db, cipher, clock, isServed, await openNodes(url, clock, db, cipher));
   } catch (error) {
     await db.destroy();
     throw error;
@@ -67,12 +67,12 @@ async function openNodes(url: string, clock: Clock, db: Db, cipher: KeyCipher): 
 }
 
 async function openDb(url: string, mustExist: boolean, clock: Clock): Promise<Db> {
-  if (isPostgresUrl(url)) return requireWhole(await (await loadPostgres()).openPostgres({ url, mustExist }));
+  if (isPostgresUrl(url)) return requireWholeCopy(await (await loadPostgres()).openPostgres({ url, mustExist }));
   requireFilePath(url);
   return openSqlite({ path: url, mustExist, clock });
 }
 
-async function requireWhole(db: Db): Promise<Db> {
+async function requireWholeCopy(db: Db): Promise<Db> {
   try {
     await requireNoUnfinishedCopy(db);
     return db;
@@ -88,7 +88,7 @@ export async function openReader(url: string, clock: Clock): Promise<Db> {
 }
 
 async function openPostgresAsIs(url: string): Promise<Db> {
-  return requireWhole(await (await loadPostgres()).openPostgresAsIs(url));
+  return requireWholeCopy(await (await loadPostgres()).openPostgresAsIs(url));
 }
 
 /** Throws as `openStore` does, and `config` while a `serve` of another version uses a SQLite file. */
@@ -127,9 +127,9 @@ export async function openAdminStore(url: string, clock: Clock) {
 export type AdminStore = Awaited<ReturnType<typeof openAdminStore>>;
 
 /** Every method that writes does so in one transaction, unless it says otherwise. */
-export type Store = ReturnType<typeof storeOn>;
+export type Store = ReturnType<typeof makeStore>;
 
-function storeOn(db: Db, cipher: KeyCipher, clock: Clock, isServed: boolean, nodes: NodeStore | null) {
+function makeStore(db: Db, cipher: KeyCipher, clock: Clock, isServed: boolean, nodes: NodeStore | null) {
   return {
     callbacks: { ...callbackStore(db, cipher), ...versionStore(db) },
     calls: callStore(db, clock),

@@ -8,7 +8,7 @@ import { expireNotices, removeNotices } from "./outcomes/notices.js";
 import type { Db } from "./schema.js";
 import { readSettings } from "./settings-store.js";
 import { inList } from "./sql/batches.js";
-import { crossJoin, lockedIfFree } from "./sql/per-database.js";
+import { crossJoin, lockFreeRows } from "./sql/per-database.js";
 import { transact } from "./sql/transactions.js";
 
 interface PurgedRow {
@@ -40,10 +40,10 @@ async function purgeDeleted(db: Db, limit: number): Promise<number> {
   if ((await deleted(db).executeTakeFirst()) === undefined) return 0;
   return transact(db, async (trx) => {
     let left = limit;
-    for (const { key } of await deleted(trx).modifyEnd(lockedIfFree("callbacks")).execute()) {
+    for (const { key } of await deleted(trx).modifyEnd(lockFreeRows("callbacks")).execute()) {
       for (const status of ["PENDING", "FAILED", "SUCCESS"] as const)
-        left -= await removeCalls(trx, ofCallback(key, status), left);
-      if (left > 0 && (await removeActivity(trx, ofKey(key), left))) await removeCallback(trx, key);
+        left -= await removeCalls(trx, callsOfCallback(key, status), left);
+      if (left > 0 && (await removeActivity(trx, minutesOfCallback(key), left))) await removeCallback(trx, key);
       else left = 0;
     }
     return limit - left;
@@ -53,27 +53,27 @@ async function purgeDeleted(db: Db, limit: number): Promise<number> {
 function purgeExpired(db: Db, now: number, limit: number, settings: ServiceSettings): Promise<number> {
   return transact(db, async (trx) => {
     let left = limit;
-    left -= await removeCalls(trx, changedBefore("SUCCESS", now - settings.retainSuccessMs), left);
-    left -= await removeCalls(trx, changedBefore("FAILED", now - settings.retainFailedMs), left);
+    left -= await removeCalls(trx, callsChangedBefore("SUCCESS", now - settings.retainSuccessMs), left);
+    left -= await removeCalls(trx, callsChangedBefore("FAILED", now - settings.retainFailedMs), left);
     left -= await removeMails(trx, now - settings.retainMailMs, left);
     await expireNotices(trx, now);
     left -= await removeOutages(trx, now - RETAIN_OUTAGES_MS, left);
     left -= await removeReplays(trx, now - RETAIN_OUTAGES_MS, left);
     const { retainSuccessMs, retainFailedMs } = settings;
-    const isQuietGone = left > 0 && (await removeActivity(trx, quietBefore(now - retainSuccessMs), left));
+    const isQuietGone = left > 0 && (await removeActivity(trx, quietMinutesBefore(now - retainSuccessMs), left));
     const isGone =
-      isQuietGone && (await removeActivity(trx, activeBefore(now - Math.max(retainSuccessMs, retainFailedMs)), left));
+      isQuietGone && (await removeActivity(trx, minutesBefore(now - Math.max(retainSuccessMs, retainFailedMs)), left));
     return isGone ? limit - left : limit;
   });
 }
 
-function ofCallback(key: number, status: CallStatus): RawBuilder<unknown> {
+function callsOfCallback(key: number, status: CallStatus): RawBuilder<unknown> {
   const settled = status === "PENDING" ? sql`` : sql`AND status <> 'PENDING'`;
   return sql`SELECT seq, callback_key, status, ${FAILURE} AS failure FROM calls WHERE callback_key = ${key} AND status = ${sql.lit(status)} ${settled}`;
 }
 
 /** Finds calls by the index by attempt, and skips those marked later or still due. */
-function changedBefore(status: "FAILED" | "SUCCESS", since: number): RawBuilder<unknown> {
+function callsChangedBefore(status: "FAILED" | "SUCCESS", since: number): RawBuilder<unknown> {
   return sql`
     SELECT seq, callback_key, status, ${FAILURE} AS failure FROM callbacks ${crossJoin} calls ON calls.callback_key = callbacks.key
     WHERE status = ${sql.lit(status)} AND status <> 'PENDING' AND attempted_at < ${since} AND changed_at < ${since}
@@ -82,7 +82,7 @@ function changedBefore(status: "FAILED" | "SUCCESS", since: number): RawBuilder<
 
 async function removeCalls(db: Db, which: RawBuilder<unknown>, limit: number): Promise<number> {
   if (limit <= 0) return 0;
-  const { rows } = await sql<PurgedRow>`${which} LIMIT ${limit} ${lockedIfFree("calls")}`.execute(db);
+  const { rows } = await sql<PurgedRow>`${which} LIMIT ${limit} ${lockFreeRows("calls")}`.execute(db);
   if (rows.length === 0) return 0;
   const seqs = rows.map(({ seq }) => seq);
   await sql`DELETE FROM attempts WHERE call_seq ${inList(seqs, "bigint")}`.execute(db);
@@ -99,18 +99,18 @@ async function removeCalls(db: Db, which: RawBuilder<unknown>, limit: number): P
 /** So many rows count as one call, as they are small. */
 const ACTIVITY_PER_CALL = 10;
 
-function ofKey(key: number): RawBuilder<unknown> {
+function minutesOfCallback(key: number): RawBuilder<unknown> {
   return sql`SELECT callback_key, minute FROM activity WHERE callback_key = ${key}`;
 }
 
 /** These minutes are kept as long as SUCCESS calls: nothing failed, and no outage was open. */
-function quietBefore(at: number): RawBuilder<unknown> {
+function quietMinutesBefore(at: number): RawBuilder<unknown> {
   return sql`
     SELECT callback_key, minute FROM activity
     WHERE failed = 0 AND replays_failed = 0 AND client_failed = 0 AND pending_calls IS NULL AND minute < ${minuteOf(at)}`;
 }
 
-function activeBefore(at: number): RawBuilder<unknown> {
+function minutesBefore(at: number): RawBuilder<unknown> {
   return sql`
     SELECT callback_key, minute FROM callbacks ${crossJoin} activity ON activity.callback_key = callbacks.key
     WHERE minute < ${minuteOf(at)}`;

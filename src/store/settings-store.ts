@@ -4,7 +4,7 @@ import { LONGEST_MS } from "../domain/duration.js";
 import { DEFAULT_SERVICE_SETTINGS, type ServiceSettings } from "../domain/service-settings.js";
 import { type DeliverySettings, readDeliverySettings } from "../wire/delivery-settings.js";
 import type { Db } from "./schema.js";
-import { locked } from "./sql/per-database.js";
+import { lockRows } from "./sql/per-database.js";
 import { transact } from "./sql/transactions.js";
 
 const SETTINGS_ROW = "service-settings";
@@ -27,7 +27,7 @@ export async function readSettings(db: Db): Promise<ServiceSettings> {
 
 /** Stores only those that are set, because a later version can change a default. What only a newer version knows stays. */
 export async function saveSettings(trx: Db, changes: Partial<ServiceSettings & DeliverySettings>): Promise<void> {
-  const stored = await readStored(trx, locked);
+  const stored = await readStored(trx, lockRows);
   const value = Buffer.from(JSON.stringify({ ...stored, ...changes }));
   if (stored === null) await trx.insertInto("settings").values({ name: SETTINGS_ROW, value }).execute();
   else await trx.updateTable("settings").set({ value }).where("name", "=", SETTINGS_ROW).execute();

@@ -4,7 +4,7 @@ import { WhcbError } from "../../domain/errors.js";
 import type { Db, Row, Schema } from "../schema.js";
 import type { KeyCipher } from "../secret-key.js";
 import { inList } from "../sql/batches.js";
-import { isPostgres, locked, perDatabase } from "../sql/per-database.js";
+import { isPostgres, lockRows, perDatabase } from "../sql/per-database.js";
 
 export type CallbackRow = Row<"callbacks">;
 
@@ -43,10 +43,10 @@ export function settingsColumns(id: string, settings: CallbackSettings, cipher: 
 
 /** Throws `not-found`. */
 export function requireCallback(db: Db, id: string): Promise<CallbackRow> {
-  return findLive(db, id, sql``);
+  return findLiveCallback(db, id, sql``);
 }
 
-async function findLive(db: Db, id: string, lock: RawBuilder<unknown>): Promise<CallbackRow> {
+async function findLiveCallback(db: Db, id: string, lock: RawBuilder<unknown>): Promise<CallbackRow> {
   const row = await db
     .selectFrom("callbacks")
     .selectAll()
@@ -63,11 +63,11 @@ async function findLive(db: Db, id: string, lock: RawBuilder<unknown>): Promise<
  * (docs/adr/0012).
  */
 export function lockCallback(trx: Db, id: string): Promise<CallbackRow> {
-  return findLive(trx, id, locked);
+  return findLiveCallback(trx, id, lockRows);
 }
 
 /** Every transaction that locks several callbacks does so in this order, so none waits for another that waits for it. */
-export const lockedInOrder = perDatabase({
+export const lockCallbacksInOrder = perDatabase({
   sqlite: sql``,
   postgres: () => sql`ORDER BY callbacks.key FOR NO KEY UPDATE OF callbacks`,
 });
@@ -76,5 +76,5 @@ export const lockedInOrder = perDatabase({
 export async function lockKeys(trx: Db, keys?: readonly number[]): Promise<void> {
   if (!isPostgres(trx)) return;
   const which = keys === undefined ? sql`` : sql`WHERE key ${inList(keys, "bigint")}`;
-  await sql`SELECT key FROM callbacks ${which} ${lockedInOrder}`.execute(trx);
+  await sql`SELECT key FROM callbacks ${which} ${lockCallbacksInOrder}`.execute(trx);
 }

@@ -12,7 +12,7 @@ import { lockCallback } from "./callback-row.js";
  * A later expiry is from before the clock was set back. The margin is for another run, whose clock is later by its wait for the
  * database.
  */
-const latestExpiry = (now: number): number => now + 2 * RUN_LEASE_MS;
+const latestExpiryAt = (now: number): number => now + 2 * RUN_LEASE_MS;
 
 /**
  * How to tell whether another run's lease has ended. With `isServed`, only `endUnrenewed` ends it; otherwise the wall clock does
@@ -55,7 +55,7 @@ async function takeLease(db: Db, callbackId: string, lease: RunLease, time: Leas
   const { key } = await lockCallback(db, callbackId);
   const { run, holder, done, total } = lease;
   const expiresAt = now + RUN_LEASE_MS;
-  const orExpired = isServed ? sql`` : sql`OR run_leases.expires_at <= ${now} OR run_leases.expires_at > ${latestExpiry(now)}`;
+  const orExpired = isServed ? sql`` : sql`OR run_leases.expires_at <= ${now} OR run_leases.expires_at > ${latestExpiryAt(now)}`;
   const { rows } = await sql<{ callback_key: number }>`
     INSERT INTO run_leases (callback_key, run, holder, done, total, expires_at)
     SELECT ${key}, ${run}, ${holder}, ${done}, ${total}, ${expiresAt}
@@ -90,7 +90,7 @@ export async function requireNoRuns(db: Db, now: number): Promise<void> {
 async function readLease(db: Db, callbackKey: number, { now, isServed }: LeaseTime): Promise<RunLease | null> {
   const row = await db.selectFrom("run_leases").selectAll().where("callback_key", "=", callbackKey).executeTakeFirst();
   if (row === undefined) return null;
-  if (!isServed && (row.expires_at <= now || row.expires_at > latestExpiry(now))) return null;
+  if (!isServed && (row.expires_at <= now || row.expires_at > latestExpiryAt(now))) return null;
   return { run: row.run, holder: row.holder, done: row.done, total: row.total };
 }
 
@@ -111,19 +111,19 @@ export function toServiceReplay(row: Row<"replays">): ServiceReplay {
  * makes the service send all that waits, and the run would send it too.
  */
 export async function requestProbe(db: Db, callbackId: string, now: number): Promise<void> {
-  await sql`UPDATE callbacks SET replay_probe_at = ${probeAt(now)} WHERE id = ${callbackId}`.execute(db);
+  await sql`UPDATE callbacks SET replay_probe_at = ${probeDueAt(now)} WHERE id = ${callbackId}`.execute(db);
 }
 
 /** The lease has changed, so a probe that waits for its end is due at another time. */
 async function moveProbe(db: Db, callbackId: string, now: number): Promise<void> {
   const { numAffectedRows = 0n } = await sql`
-    UPDATE callbacks SET replay_probe_at = ${probeAt(now)} WHERE id = ${callbackId} AND replay_probe_at > ${now}`.execute(db);
+    UPDATE callbacks SET replay_probe_at = ${probeDueAt(now)} WHERE id = ${callbackId} AND replay_probe_at > ${now}`.execute(db);
   if (numAffectedRows > 0n) await recordChange(db, callbackId);
 }
 
-const probeAt = (now: number) => sql`coalesce((
+const probeDueAt = (now: number) => sql`coalesce((
   SELECT expires_at FROM run_leases
-  WHERE callback_key = callbacks.key AND expires_at > ${now} AND expires_at <= ${latestExpiry(now)}), ${now})`;
+  WHERE callback_key = callbacks.key AND expires_at > ${now} AND expires_at <= ${latestExpiryAt(now)}), ${now})`;
 
 export const LEASE_LOOK_MS = 5_000;
 /** A renewal is seen up to one look later, and a run trusts its lease for 20 s. */

@@ -22,7 +22,7 @@ export interface SubmittedCalls {
 }
 
 /** This many characters, as a thousand large responses would exceed the longest string. */
-const INSERT_LENGTH = 8 * 1024 * 1024;
+const MAX_INSERT_LENGTH = 8 * 1024 * 1024;
 
 const NEW_CALL = { callback_key: "bigint", id: "text", message_id: "text", channel: "text", response: "text" } as const;
 
@@ -41,7 +41,7 @@ export function callAcceptance(db: Db) {
 
 async function acceptCalls(trx: Db, submissions: readonly SubmittedCalls[], now: number): Promise<readonly string[]> {
   const keys = await lockCallbacks(trx, submissions);
-  const before = await lastSeq(trx);
+  const before = await readLastSeq(trx);
   let accepted = 0;
   for (const rows of chunksOf(submissions, keys)) {
     const { numAffectedRows } = await sql`
@@ -57,7 +57,7 @@ async function acceptCalls(trx: Db, submissions: readonly SubmittedCalls[], now:
     calls.map(({ id }) => ({ id, callback_key: keyOf(keys, callbackId) })),
   );
   const areAllNew = accepted === all.length;
-  const added = areAllNew ? all : await newOf(trx, all, before);
+  const added = areAllNew ? all : await findInserted(trx, all, before);
   const changes = new CountChanges();
   for (const { callback_key } of added) changes.add(callback_key, "PENDING", 1);
   await changes.save(trx);
@@ -88,7 +88,7 @@ function* chunksOf(submissions: readonly SubmittedCalls[], keys: CallbackKeys): 
     for (const { id, response } of calls) {
       const { messageId, responseMessage } = response;
       const encoded = JSON.stringify(encodeResponse(response));
-      if (rows.length > 0 && length + encoded.length > INSERT_LENGTH) {
+      if (rows.length > 0 && length + encoded.length > MAX_INSERT_LENGTH) {
         yield rows;
         rows = [];
         length = 0;
@@ -123,13 +123,13 @@ async function rejectOtherResponses(db: Db, rows: readonly NewRow[]): Promise<vo
 }
 
 /** Resolves to 0 if there is no call. */
-async function lastSeq(db: Db): Promise<number> {
+async function readLastSeq(db: Db): Promise<number> {
   const { rows } = await sql<{ seq: number | null }>`SELECT max(seq) AS seq FROM calls`.execute(db);
   return rows[0]?.seq ?? 0;
 }
 
 /** Finds the calls that this transaction inserted: RETURNING would cost as much as the insert itself. */
-async function newOf(db: Db, calls: readonly AddedCall[], before: number): Promise<readonly AddedCall[]> {
+async function findInserted(db: Db, calls: readonly AddedCall[], before: number): Promise<readonly AddedCall[]> {
   const areTheirs = inList(
     calls.map(({ id }) => id),
     "text",

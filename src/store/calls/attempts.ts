@@ -20,7 +20,7 @@ export interface RecordedAttempt {
 }
 
 export async function saveAttempts(db: Db, recorded: readonly RecordedAttempt[]): Promise<void> {
-  const rows = recorded.map(({ callSeq, number, attempt }) => ({ call_seq: callSeq, number, outcome: encode(attempt) }));
+  const rows = recorded.map(({ callSeq, number, attempt }) => ({ call_seq: callSeq, number, outcome: encodeOutcome(attempt) }));
   await insertRows(db, "attempts", rows, sql`ON CONFLICT (call_seq, number) DO NOTHING`);
 }
 
@@ -34,7 +34,7 @@ export async function findRecorded<Sent extends NewAttempt>(
 ): Promise<ReadonlySet<Sent>> {
   if (sent.length === 0) return new Set();
   const rows = sent.map(({ callSeq, attempt }, index) => {
-    const [startedAt, durationMs, cause] = encode(attempt);
+    const [startedAt, durationMs, cause] = encodeOutcome(attempt);
     return { sent: index, call_seq: callSeq, started_at: startedAt, duration_ms: durationMs, cause };
   });
   const seqs = [...new Set(sent.map(({ callSeq }) => callSeq))];
@@ -70,7 +70,7 @@ export function attemptLists(db: Db) {
       const byCall = new Map<string, Attempt[]>();
       for (const row of rows) {
         const attempts = byCall.get(row.id) ?? [];
-        attempts.push(decode(row.number, row.outcome));
+        attempts.push(decodeAttempt(row.number, row.outcome));
         byCall.set(row.id, attempts);
       }
       for (const attempts of byCall.values()) attempts.sort((one, other) => one.number - other.number);
@@ -95,7 +95,7 @@ export async function eraseAttempts(db: Db, seqs: readonly number[]): Promise<vo
     WHERE call_seq ${inList(seqs, "bigint")}`.execute(db);
 }
 
-function encode({ startedAt, durationMs, sentFrom, result, ...attempt }: NewAttempt): StoredOutcome {
+function encodeOutcome({ startedAt, durationMs, sentFrom, result, ...attempt }: NewAttempt): StoredOutcome {
   const cause: StoredCause = sentFrom === undefined ? attempt.cause : `replay ${sentFrom}`;
   const resent: Resent = result.resent ? [1] : [];
   return result.kind === "answered"
@@ -103,14 +103,20 @@ function encode({ startedAt, durationMs, sentFrom, result, ...attempt }: NewAtte
     : [startedAt, durationMs, cause, result.reason, result.detail, ...resent];
 }
 
-function decode(number: number, text: string): Attempt {
+function decodeAttempt(number: number, text: string): Attempt {
   const stored: StoredOutcome = JSON.parse(text);
   const [startedAt, durationMs, cause, ...result] = stored;
-  const sender = isClients(cause) ? { cause: "replay" as const, sentFrom: cause.slice("replay ".length) } : { cause };
-  return { number, startedAt, durationMs, ...sender, result: isAnswered(result) ? answered(result) : unreachable(result) };
+  const sender = isClientReplay(cause) ? { cause: "replay" as const, sentFrom: cause.slice("replay ".length) } : { cause };
+  return {
+    number,
+    startedAt,
+    durationMs,
+    ...sender,
+    result: isAnswered(result) ? answeredResult(result) : unreachableResult(result),
+  };
 }
 
-function isClients(cause: StoredCause): cause is `replay ${string}` {
+function isClientReplay(cause: StoredCause): cause is `replay ${string}` {
   return cause.startsWith("replay ");
 }
 
@@ -118,10 +124,10 @@ function isAnswered(result: Answered | Unreachable): result is Answered {
   return typeof result[0] === "number";
 }
 
-function answered([statusCode, statusMessage, body, resent]: Answered): DeliveryResult {
+function answeredResult([statusCode, statusMessage, body, resent]: Answered): DeliveryResult {
   return { kind: "answered", statusCode, statusMessage, body, ...(resent && { resent: true }) };
 }
 
-function unreachable([reason, detail, resent]: Unreachable): DeliveryResult {
+function unreachableResult([reason, detail, resent]: Unreachable): DeliveryResult {
   return { kind: "unreachable", reason, detail, ...(resent && { resent: true }) };
 }

@@ -18,7 +18,7 @@ const CALL_COLUMNS = ["seq", "id", "accepted_at", "message_id", "channel", ...PR
 type CallCells = readonly [response: StoredResponse | null, responseBytes: number, ...CellsOf<"calls", typeof CALL_COLUMNS>];
 
 /** Outage e-mails show this in place of a response that was left out. */
-const LEFT_OUT: StoredResponse = ["", "", "", "", "", "", "reply", "", "(too large to be shown here)", {}];
+const LEFT_OUT_RESPONSE: StoredResponse = ["", "", "", "", "", "", "reply", "", "(too large to be shown here)", {}];
 
 /** No value in a database is larger, and octet_length has 32 bits. */
 const LARGEST_BYTES = 2 ** 31 - 1;
@@ -55,7 +55,7 @@ function toCall(cells: CallCells, callbackId: string): Call {
     seq,
     id,
     callbackId,
-    response: decodeResponse(messageId, channel, response ?? LEFT_OUT),
+    response: decodeResponse(messageId, channel, response ?? LEFT_OUT_RESPONSE),
     ...(response === null && { leftOutBytes: responseBytes }),
     acceptedAt,
     ...toProgress(progress),
@@ -91,10 +91,10 @@ export function instantOf(cell: number): number | null {
 }
 
 /** A condition that holds if the service has made no attempt. */
-const UNSENT = sql`(attempt_count = 0 OR sent_at = ${sql.lit(NEVER)})`;
+const IS_UNSENT = sql`(attempt_count = 0 OR sent_at = ${sql.lit(NEVER)})`;
 
 /** A condition that holds if the call was held, and the service hasn't attempted it since. */
-export const IS_HELD = sql`status = 'FAILED' AND due_at IS NOT NULL AND ${UNSENT}`;
+export const IS_HELD = sql`status = 'FAILED' AND due_at IS NOT NULL AND ${IS_UNSENT}`;
 
 export function progressCells(progress: CallProgress): ProgressCells {
   const attemptedAt = progress.attemptedAt ?? NEVER;
@@ -143,7 +143,7 @@ const PARAMETERS_INDEX = 9;
 const GIVEN_INDEX = 10;
 
 /** This must match `senderAddress`. */
-export const SENDER = sql`coalesce(${sql.join(ADDRESS_INDEXES.map((index) => sql`nullif(${jsonPart("response", index)}, '')`))})`;
+export const SENDER_ADDRESS = sql`coalesce(${sql.join(ADDRESS_INDEXES.map((index) => sql`nullif(${jsonPart("response", index)}, '')`))})`;
 
 export function encodeResponse(response: MessageResponse): StoredResponse {
   const { messageLocation, from, responseMessage, customParameters, given } = response;

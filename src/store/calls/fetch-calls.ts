@@ -43,7 +43,7 @@ export interface RetryExpiry {
 
 /** Larger responses are read by `store.calls.find`. */
 const MAX_PREFETCHED_BYTES = 256 * 1024;
-const EVER = Number.MAX_SAFE_INTEGER;
+const LATEST_INSTANT = Number.MAX_SAFE_INTEGER;
 
 type CallLists = Promise<readonly (readonly Call[])[]>;
 
@@ -51,14 +51,14 @@ type CallLists = Promise<readonly (readonly Call[])[]>;
  * While a snapshot is open, PostgreSQL's index keeps delivered calls, so a read skips those before the hint. On SQLite a seq may
  * be used again.
  */
-const fromHint = perDatabase({ sqlite: sql``, postgres: () => sql`AND ${seqOfWaiting} >= ${extra(0)}` });
+const fromHint = perDatabase({ sqlite: sql``, postgres: () => sql`AND ${seqOfWaiting} >= ${extraColumn(0)}` });
 
 /** Reads the next calls to send: for each read, a list at its place. */
 export function queueStore(db: Db) {
   return {
     /** Reads PENDING calls, oldest first. */
     fetchPending: (reads: readonly PendingRead[]): CallLists =>
-      fetchEach(
+      fetchForEach(
         db,
         reads,
         ({ from = 0 }) => [from],
@@ -67,17 +67,17 @@ export function queueStore(db: Db) {
 
     /** Reads what is due of FAILED calls, earliest first. */
     fetchDue: (reads: readonly DueRead[]): CallLists =>
-      fetchEach(
+      fetchForEach(
         db,
         reads,
-        ({ dueBefore, attemptedBefore = EVER }) => [finite(dueBefore), finite(attemptedBefore)],
-        (limit) => sql`status = 'FAILED' AND due_at IS NOT NULL AND due_at <= ${extra(0)} AND ${isPaced}
+        ({ dueBefore, attemptedBefore = LATEST_INSTANT }) => [finiteInstant(dueBefore), finiteInstant(attemptedBefore)],
+        (limit) => sql`status = 'FAILED' AND due_at IS NOT NULL AND due_at <= ${extraColumn(0)} AND ${isPaced}
           ORDER BY due_at, seq LIMIT ${limit}`,
       ),
 
     /** Reads the calls of requested replays, in the order of the requests. */
     fetchReplays: (reads: readonly CallRead[]): CallLists =>
-      fetchEach(
+      fetchForEach(
         db,
         reads,
         () => [],
@@ -86,17 +86,17 @@ export function queueStore(db: Db) {
 
     /** Reads due calls that haven't failed in this recovery: oldest first, and those that failed in earlier ones last. */
     fetchBacklog: (reads: readonly BacklogRead[]): CallLists =>
-      fetchEach(
+      fetchForEach(
         db,
         reads,
-        ({ recovery, attemptedBefore = EVER }) => [recovery, finite(attemptedBefore)],
-        (limit) => sql`status = 'FAILED' AND due_at IS NOT NULL AND failed_in_recovery < ${extra(0)} AND ${isPaced}
+        ({ recovery, attemptedBefore = LATEST_INSTANT }) => [recovery, finiteInstant(attemptedBefore)],
+        (limit) => sql`status = 'FAILED' AND due_at IS NOT NULL AND failed_in_recovery < ${extraColumn(0)} AND ${isPaced}
           ORDER BY failed_in_recovery, seq LIMIT ${limit}`,
       ),
 
     /** Reads held calls, oldest first. */
     fetchHeld: (reads: readonly CallRead[]): CallLists =>
-      fetchEach(
+      fetchForEach(
         db,
         reads,
         () => [],
@@ -109,14 +109,14 @@ export function queueStore(db: Db) {
      */
     async expireRetries(expiries: readonly RetryExpiry[], limit: number): Promise<number> {
       // This looks without the write lock, as usually no window is over.
-      const { rows: some } = await sql`${isOver(expiries)} LIMIT 1`.execute(db);
+      const { rows: some } = await sql`${selectExpired(expiries)} LIMIT 1`.execute(db);
       if (some.length === 0) return 0;
       return transact(db, async (trx) => {
         const fences = new Map(expiries.map(({ callbackId, fence }) => [callbackId, fence]));
         const callbacks = withoutStale(await lockLiveCallbacks(trx, [...fences.keys()]), fences);
         const own = expiries.filter(({ callbackId }) => callbacks.has(callbackId));
         const { numAffectedRows } = await sql`
-          UPDATE calls SET due_at = NULL, due_cause = NULL WHERE seq IN (${isOver(own)} LIMIT ${limit})`.execute(trx);
+          UPDATE calls SET due_at = NULL, due_cause = NULL WHERE seq IN (${selectExpired(own)} LIMIT ${limit})`.execute(trx);
         return Number(numAffectedRows ?? 0n);
       });
     },
@@ -124,17 +124,17 @@ export function queueStore(db: Db) {
 }
 
 /** Held calls and requested replays are exempt (docs/dispatcher.md, A call, Rule 11). */
-const isPaced = sql`(coalesce(sent_at, attempted_at) <= ${extra(1)} OR attempt_count = 0 OR due_cause = 'replay')`;
+const isPaced = sql`(coalesce(sent_at, attempted_at) <= ${extraColumn(1)} OR attempt_count = 0 OR due_cause = 'replay')`;
 
 /** Refers to a column of `batch`. */
-function extra(index: 0 | 1): RawBuilder<unknown> {
+function extraColumn(index: 0 | 1): RawBuilder<unknown> {
   return sql.raw(`batch.extra_${index}`);
 }
 
-const READ = { callback_id: "text", max_bytes: "bigint", extra_0: "bigint", extra_1: "bigint" } as const;
+const READ_COLUMNS = { callback_id: "text", max_bytes: "bigint", extra_0: "bigint", extra_1: "bigint" } as const;
 
 /** `which` is the condition, order and limit of one callback's calls. `extrasOf` returns the values that differ between reads. */
-async function fetchEach<Read extends CallRead>(
+async function fetchForEach<Read extends CallRead>(
   db: Db,
   reads: readonly Read[],
   extrasOf: (read: Read) => readonly number[],
@@ -149,7 +149,7 @@ async function fetchEach<Read extends CallRead>(
     });
     const batch = sql`
       SELECT callbacks.key, max_bytes, extra_0, extra_1
-      FROM ${batchOf(READ, rows)} LEFT JOIN callbacks ON callbacks.id = callback_id AND deleted_at IS NULL`;
+      FROM ${batchOf(READ_COLUMNS, rows)} LEFT JOIN callbacks ON callbacks.id = callback_id AND deleted_at IS NULL`;
     const limit = Math.max(...alike.map((read) => read.limit));
     const lists = await readCallsOfEach(db, alike, batch, sql`FROM calls WHERE callback_key = batch.key AND ${which(limit)}`);
     for (const [index, read] of alike.entries()) found.set(read, lists[index]?.slice(0, read.limit) ?? []);
@@ -169,11 +169,11 @@ function withSimilarLimits<Read extends CallRead>(reads: readonly Read[]): Itera
   return groups.values();
 }
 
-function finite(instant: number): number {
-  return Math.min(instant, EVER);
+function finiteInstant(instant: number): number {
+  return Math.min(instant, LATEST_INSTANT);
 }
 
-function isOver(expiries: readonly RetryExpiry[]): RawBuilder<unknown> {
+function selectExpired(expiries: readonly RetryExpiry[]): RawBuilder<unknown> {
   const rows = expiries.map(({ callbackId, firstFailedBefore }) => ({ callback_id: callbackId, before: firstFailedBefore }));
   return sql`
     SELECT seq FROM ${batchOf({ callback_id: "text", before: "bigint" }, rows)} ${crossJoin} callbacks ON callbacks.id = callback_id

@@ -28,13 +28,13 @@ export function callSearch(db: Db) {
       };
       const chosen = (await ownIds(sql`id = ${prefix}`)).callIds;
       const first = prefix.toUpperCase();
-      const { callIds, hasMore } = await ownIds(sql`id >= ${first} AND id < ${following(first)}`);
+      const { callIds, hasMore } = await ownIds(sql`id >= ${first} AND id < ${firstTextAfter(first)}`);
       return { callIds: [...chosen, ...callIds.filter((id) => id.length === 32 && isGeneratedId(id))], hasMore };
     },
   };
 }
 
 /** Returns the first text after all that begin with this one. */
-function following(text: string): string {
+function firstTextAfter(text: string): string {
   return text.slice(0, -1) + String.fromCharCode(text.charCodeAt(text.length - 1) + 1);
 }

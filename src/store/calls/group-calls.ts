@@ -9,16 +9,16 @@ import { type Db, NEVER } from "../schema.js";
 import { listOf } from "../sql/batches.js";
 import { crossJoin } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
-import { instantOf, SENDER } from "./call-row.js";
+import { instantOf, SENDER_ADDRESS } from "./call-row.js";
 import {
   type CountLimit,
   countByCounters,
   indexKeys,
   MESSAGE_KEY,
+  nonEmptyText,
   REASON,
   type ScanStep,
   scanCalls,
-  textColumn,
 } from "./scan-calls.js";
 
 export interface GroupQuery extends CountLimit {
@@ -46,7 +46,7 @@ export interface GroupPage {
 /** A page has up to so many groups and those of one more step: some hundred kilobytes. */
 const MAX_GROUPS = 2_000;
 /** A step reads so few rows because each may be a group. */
-const MAX_ROWS = 2_048;
+const MAX_STEP_ROWS = 2_048;
 
 export function callGroups(db: Db, clock: Clock) {
   return {
@@ -66,7 +66,7 @@ async function groupCalls(db: Db, clock: Clock, callbackId: string, query: Group
   const end = clock.monotonicMs() + budgetMs;
   const groups = new CallGroups(by, Number.POSITIVE_INFINITY);
   const scan = { callbackKey: key, filter, keys, after: position?.values ?? null };
-  const bounds = { maxRows: MAX_ROWS, readsResponses: by.includes("from") };
+  const bounds = { maxRows: MAX_STEP_ROWS, readsResponses: by.includes("from") };
   let readTo: Values | null = null;
   for await (const step of scanCalls(db, clock, { ...scan, ...bounds })) {
     for (const group of await readGroups(db, by, step)) groups.add(group);
@@ -92,7 +92,7 @@ type GroupRow = GroupValues & { readonly calls: number; readonly first: number; 
 /** Takes a seq as each group's example. */
 async function readGroups(db: Db, by: readonly GroupKey[], step: ScanStep): Promise<CallGroup[]> {
   const names = sql.join(by.map((key) => sql.ref(key)));
-  const values = sql.join(by.map((key) => sql`${VALUES[key]} AS ${sql.ref(key)}`));
+  const values = sql.join(by.map((key) => sql`${VALUE_OF[key]} AS ${sql.ref(key)}`));
   // A call that was never attempted is in no span of time.
   const { rows } = await executeByIndex(
     db,
@@ -111,13 +111,13 @@ async function readGroups(db: Db, by: readonly GroupKey[], step: ScanStep): Prom
 }
 
 /** These must match domain/call-groups.ts. */
-const VALUES: Readonly<Record<GroupKey, RawBuilder<unknown>>> = {
+const VALUE_OF: Readonly<Record<GroupKey, RawBuilder<unknown>>> = {
   statusCode: sql`status_code`,
   reason: REASON,
   hour: sql`CASE WHEN attempted_at >= 0 THEN attempted_at - attempted_at % CAST(${sql.lit(HOUR_MS)} AS bigint) END`,
-  from: textColumn(SENDER),
+  from: nonEmptyText(SENDER_ADDRESS),
   messageId: sql`nullif(${MESSAGE_KEY}, '')`,
-  channel: textColumn(sql`channel`),
+  channel: nonEmptyText(sql`channel`),
 };
 
 async function withExamples(db: Db, groups: readonly CallGroup[]): Promise<CallGroup[]> {

@@ -69,7 +69,7 @@ async function listCalls(db: Db, clock: Clock, callbackId: string, query: CallQu
   const { filter, limit } = query;
   const keys = sortKeys(query);
   const position = query.cursor === undefined ? null : readCursor(keys, query.cursor);
-  const { rows, readTo } = await findRows(db, clock, { callbackKey: key, query, keys, position });
+  const { rows, readTo } = await findPositions(db, clock, { callbackKey: key, query, keys, position });
   const shown = rows.slice(0, await countFitting(db, rows.slice(0, limit), query));
   const offset = position?.offset ?? query.offset;
   const isCut = shown.length < rows.length;
@@ -91,7 +91,7 @@ async function listCalls(db: Db, clock: Clock, callbackId: string, query: CallQu
     ...(!isExact && { isTotalExact: false }),
     offset,
     nextCursor: next ? writeCursor(keys, { values: next, offset: end, total }) : null,
-    previousCursor: first ? writeCursor(reversed(keys), { values: valuesOf(first), offset: 0, total }) : null,
+    previousCursor: first ? writeCursor(reversedKeys(keys), { values: valuesOf(first), offset: 0, total }) : null,
   };
 }
 
@@ -106,12 +106,12 @@ interface PageSearch {
  * There is one row more than the page has, if it isn't the last. `readTo` is where to read on, and null at the end or behind the
  * rows.
  */
-interface FoundRows {
+interface FoundPositions {
   readonly rows: readonly PositionRow[];
   readonly readTo: Values | null;
 }
 
-async function findRows(db: Db, clock: Clock, { callbackKey, query, keys, position }: PageSearch): Promise<FoundRows> {
+async function findPositions(db: Db, clock: Clock, { callbackKey, query, keys, position }: PageSearch): Promise<FoundPositions> {
   const { filter, limit, budgetMs = Number.POSITIVE_INFINITY } = query;
   const columns = positionColumns(keys);
   const skipped = position === null ? query.offset : 0;
@@ -199,7 +199,7 @@ function seqsOf(positions: readonly PositionRow[]): number[] {
   return positions.map(({ seq }) => seq);
 }
 
-function reversed(keys: readonly SortKey[]): SortKey[] {
+function reversedKeys(keys: readonly SortKey[]): SortKey[] {
   return keys.map((key) => ({ ...key, descending: !key.descending }));
 }
 

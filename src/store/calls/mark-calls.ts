@@ -123,7 +123,7 @@ async function saveMarks(
 }
 
 /** A transaction of so many calls takes about 10 ms. */
-const MARKED_AT_ONCE = 500;
+const MAX_MARKED_AT_ONCE = 500;
 
 async function markMatching(
   db: Db,
@@ -139,8 +139,8 @@ async function markMatching(
   const canBeMarked = (call: CallProgress) =>
     matchesState(call, filter) && call.status !== status && whyNotMarked(call, status) === null;
   let changed = 0;
-  for (let start = 0; start < seqs.length; start += MARKED_AT_ONCE) {
-    const part = seqs.slice(start, start + MARKED_AT_ONCE);
+  for (let start = 0; start < seqs.length; start += MAX_MARKED_AT_ONCE) {
+    const part = seqs.slice(start, start + MAX_MARKED_AT_ONCE);
     changed += await transact(db, async (trx) => {
       await lockCallback(trx, callbackId);
       const states = await readStatesBySeq(trx, part);

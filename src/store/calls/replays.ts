@@ -111,7 +111,7 @@ async function requestReplays(
   if (status === "FAILED") {
     const { key } = await requireCallback(db, callbackId);
     const filter = { ...selection.filter, status };
-    const scan = { callbackKey: key, filter, maxRows: CHUNK };
+    const scan = { callbackKey: key, filter, maxRows: CALLS_AT_ONCE };
     for await (const step of scanCalls(db, clock, scan))
       accepted += await inReplay((trx, replay) => requestStep(trx, step, replay, now));
   }
@@ -126,7 +126,7 @@ async function openReplay(trx: Db, callbackId: string, { id, by }: ReplayRequest
   return replay;
 }
 
-const CHUNK = 1_000;
+const CALLS_AT_ONCE = 1_000;
 
 async function cancelReplayChunk(trx: Db, callbackId: string, cancel: ReplayCancel): Promise<boolean> {
   const callback = await lockCallback(trx, callbackId);
@@ -139,7 +139,7 @@ async function cancelReplayChunk(trx: Db, callbackId: string, cancel: ReplayCanc
   }
   let isDone = true;
   for (const { requested_at } of replays.filter(({ waiting }) => waiting > 0))
-    isDone = (await withdraw(trx, callback, requested_at, begun ?? new Set(), cancel)) && isDone;
+    isDone = (await withdrawCalls(trx, callback, requested_at, begun ?? new Set(), cancel)) && isDone;
   return isDone;
 }
 
@@ -169,7 +169,7 @@ async function hasOwner(trx: Db, callbackKey: number): Promise<boolean> {
 }
 
 /** Resolves to false if there may be more. */
-async function withdraw(
+async function withdrawCalls(
   trx: Db,
   callback: CallbackRow,
   requestedAt: number,
@@ -181,7 +181,7 @@ async function withdraw(
     SELECT seq FROM calls
     WHERE callback_key = ${callback.key} AND due_cause = 'replay' AND due_at = ${requestedAt}
       AND seq NOT ${inList([...begun], "bigint")}
-    ORDER BY due_at, seq LIMIT ${CHUNK}`.execute(trx);
+    ORDER BY due_at, seq LIMIT ${CALLS_AT_ONCE}`.execute(trx);
   if (rows.length === 0) return true;
   const seqs = rows.map(({ seq }) => seq);
   const states = [...(await readStatesBySeq(trx, seqs)).values()];
@@ -189,7 +189,7 @@ async function withdraw(
   for (const state of states) state.after = cancelReplay(state.before, now, rule);
   await writeStates(trx, states);
   await recordChange(trx, callback.id);
-  return rows.length < CHUNK;
+  return rows.length < CALLS_AT_ONCE;
 }
 
 function readReplay(db: Db, callbackKey: number, id: string): Promise<Row<"replays"> | undefined> {

@@ -15,7 +15,7 @@ import type { Db } from "../schema.js";
 import { jsonPart, perDatabase, seqOfWaiting } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
 import { readCounts, readFailures } from "./call-counts.js";
-import { CONTENT_INDEX, SENDER } from "./call-row.js";
+import { CONTENT_INDEX, SENDER_ADDRESS } from "./call-row.js";
 
 export interface Scan {
   readonly callbackKey: number;
@@ -68,7 +68,7 @@ export async function* scanCalls(db: Db, clock: Clock, scan: Scan): AsyncGenerat
   let from = after ?? first;
   for (let rows = FIRST_ROWS; ; await clock.nextTurn()) {
     const began = clock.monotonicMs();
-    const end = await findEnd(db, scan, { keys, from, to: last }, Math.min(rows, maxRows));
+    const end = await findStepEnd(db, scan, { keys, from, to: last }, Math.min(rows, maxRows));
     const range = { keys, from, to: end ?? last };
     yield {
       select: (columns) => selectEach(callbackKey, filter, { columns, range }),
@@ -113,7 +113,7 @@ export function readsResponses({ from, text }: CallFilter): boolean {
 }
 
 /** Resolves to null if fewer rows are left. Reads only an index, or sizes too. */
-async function findEnd(
+async function findStepEnd(
   db: Db,
   { callbackKey, filter, readsResponses: areRead = readsResponses(filter) }: Scan,
   range: KeyRange,
@@ -127,12 +127,12 @@ async function findEnd(
   const page = { limit: rows - offset, offset };
   const each = selectPage(callbackKey, status === undefined ? {} : { status }, { columns, range }, page);
   const found = await executeByIndex(db, sql<Readonly<Record<string, number>>>`${each}`);
-  const last = found.rows[areRead ? lastFitting(found.rows, rows) : 0];
+  const last = found.rows[areRead ? findFullRow(found.rows, rows) : 0];
   return last === undefined ? null : keys.map(({ column }) => last[column] ?? 0);
 }
 
 /** Returns the row with which a step is full, or -1. */
-function lastFitting(sizes: readonly Readonly<Record<string, number>>[], rows: number): number {
+function findFullRow(sizes: readonly Readonly<Record<string, number>>[], rows: number): number {
   let room = STEP_BYTES;
   const full = sizes.findIndex(({ bytes = 0 }) => {
     room -= bytes;
@@ -288,7 +288,7 @@ export function conditionsOf(filter: CallFilter, isByIndex = false): RawBuilder<
   if (reason !== undefined) conditions.push(sql`${REASON} = ${reason}`);
   if (channel !== undefined) conditions.push(sql`channel = ${channel}`);
   if (messageId !== undefined) conditions.push(sql`${MESSAGE_KEY} = ${idKey(messageId)}`);
-  if (from !== undefined) conditions.push(sql`${SENDER} = ${from}`);
+  if (from !== undefined) conditions.push(sql`${SENDER_ADDRESS} = ${from}`);
   if (text !== undefined)
     conditions.push(sql`instr(lower_case(${jsonPart("response", CONTENT_INDEX)}), ${text.toLowerCase()}) > 0`);
   return sql.join(
@@ -309,14 +309,14 @@ export const MESSAGE_KEY = perDatabase({
 });
 
 /** An empty text is null. */
-export function textColumn(text: RawBuilder<unknown>): RawBuilder<unknown> {
+export function nonEmptyText(text: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`nullif(substr(${text}, 1, ${sql.lit(MAX_REASON_TEXT)}), '')`;
 }
 
 /** This must match `reasonText`. */
 export const REASON = sql`
   CASE WHEN status_code IS NULL THEN coalesce(error, 'not-sent')
-  ELSE coalesce(${textColumn(sql`status_message`)}, ${sql.lit(NO_MESSAGE)}) END`;
+  ELSE coalesce(${nonEmptyText(sql`status_message`)}, ${sql.lit(NO_MESSAGE)}) END`;
 
 function codeCondition(patterns: readonly StatusCodePattern[]): RawBuilder<SqlBool> {
   if (patterns.length === 0) return sql`false`;

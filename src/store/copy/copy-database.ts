@@ -61,12 +61,13 @@ async function copyInto(target: Db, source: Database, clock: Clock, onProgress: 
   const begun = await beginCopy(target, wanted.ofAll, firstTable);
   let state = begun;
   for (const table of tables.slice(tables.findIndex(({ name }) => name === begun.table))) {
-    if (state.table !== table.name) state = await advance(target, state, { ...state, table: table.name, after: null, rows: 0 });
+    if (state.table !== table.name)
+      state = await advanceCopy(target, state, { ...state, table: table.name, after: null, rows: 0 });
     for (let batch = readBatch(source, table, state.after); batch.length > 0; batch = readBatch(source, table, state.after)) {
       const last = batch.at(-1);
-      const after = table.key.map((name) => keyOf(last?.[name]));
-      state = await advance(target, state, { ...state, after, rows: state.rows + batch.length }, (trx) =>
-        insert(trx, table, batch),
+      const after = table.key.map((name) => keyCell(last?.[name]));
+      state = await advanceCopy(target, state, { ...state, after, rows: state.rows + batch.length }, (trx) =>
+        insertBatch(trx, table, batch),
       );
       onProgress({ step: "copying", table: table.name, rows: state.rows });
     }
@@ -78,7 +79,7 @@ async function copyInto(target: Db, source: Database, clock: Clock, onProgress: 
   return { rows: wanted.rows, isResumed: begun.table !== firstTable || begun.after !== null };
 }
 
-async function advance(
+async function advanceCopy(
   target: Db,
   from: CopyState,
   to: CopyState,
@@ -112,11 +113,11 @@ function readBatch(source: Database, { name, columns, key }: CopiedTable, after:
   return batch;
 }
 
-function keyOf(value: unknown): string | number {
+function keyCell(value: unknown): string | number {
   return typeof value === "number" ? value : String(value);
 }
 
-async function insert(trx: Db, { name, columns }: CopiedTable, batch: readonly Row[]): Promise<void> {
+async function insertBatch(trx: Db, { name, columns }: CopiedTable, batch: readonly Row[]): Promise<void> {
   const names = sql.join(columns.map((column) => sql.ref(column.name)));
   const rows = JSON.stringify(
     batch.map((row) => Object.fromEntries(Object.entries(row).map(([key, value]) => [key, cellOf(value)]))),
@@ -154,7 +155,7 @@ async function setSequences(target: Db): Promise<void> {
   }
 }
 
-const NAMED = 10;
+const MAX_NAMED = 10;
 
 function requireSame(wanted: Digests, found: Digests, source: Database): void {
   const keys = new Set([...wanted.ofCallbacks.keys(), ...found.ofCallbacks.keys()]);
@@ -162,9 +163,9 @@ function requireSame(wanted: Digests, found: Digests, source: Database): void {
   if (different.length === 0) return;
   const idOf = source.prepare<[number], string>("SELECT id FROM callbacks WHERE key = ?").pluck();
   const names = different
-    .slice(0, NAMED)
+    .slice(0, MAX_NAMED)
     .map((key) => (key === null ? "users and settings" : (idOf.get(key) ?? `callback ${key}`)));
-  const more = different.length > NAMED ? ` and ${different.length - NAMED} more` : "";
+  const more = different.length > MAX_NAMED ? ` and ${different.length - MAX_NAMED} more` : "";
   const tables = [...wanted.rows].filter(([table, rows]) => rows !== found.rows.get(table)).map(([table]) => table);
   const counts = tables.length === 0 ? "the numbers of rows are the same" : `the numbers of rows differ in ${tables.join(", ")}`;
   throw new WhcbError("items-failed", `The copy differs from the file in ${names.join(", ")}${more}; ${counts}`, {

@@ -48,7 +48,7 @@ export function beginCopy(db: Db, source: string, firstTable: string): Promise<C
     const first: CopyState = { source, table: firstTable, after: null, rows: 0 };
     await trx
       .insertInto("settings")
-      .values({ name: UNFINISHED_COPY, value: encode(first) })
+      .values({ name: UNFINISHED_COPY, value: encodeState(first) })
       .execute();
     return first;
   });
@@ -58,9 +58,9 @@ export function beginCopy(db: Db, source: string, firstTable: string): Promise<C
 export async function moveState(trx: Db, from: CopyState, to: CopyState): Promise<void> {
   const { numUpdatedRows } = await trx
     .updateTable("settings")
-    .set({ value: encode(to) })
+    .set({ value: encodeState(to) })
     .where("name", "=", UNFINISHED_COPY)
-    .where("value", "=", encode(from))
+    .where("value", "=", encodeState(from))
     .executeTakeFirst();
   if (numUpdatedRows === 1n) return;
   throw new WhcbError("locked", "Another process copies into the database");
@@ -87,6 +87,6 @@ async function readState(db: Db): Promise<CopyState | null> {
   return value === null ? null : JSON.parse(value.toString());
 }
 
-function encode(state: CopyState): Buffer {
+function encodeState(state: CopyState): Buffer {
   return Buffer.from(JSON.stringify(state));
 }

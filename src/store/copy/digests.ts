@@ -33,14 +33,14 @@ type OnRows = (table: string, rows: number) => void;
 /** Reads in the connection's transaction. */
 export function digestSource(source: Database, tables: readonly CopiedTable[], clock: Clock, onRows: OnRows): Promise<Digests> {
   source.function("row_digest", { varargs: true, deterministic: true }, rowDigest);
-  return digest(tables, onRows, async function* (table) {
+  return digestTables(tables, onRows, async function* (table) {
     const rows = source.prepare<[], DigestedRow>(`
       SELECT ${callbackOf(table)} AS callback_key, row_digest(${table.columns.map(({ name }) => name).join(", ")}) AS digest
       FROM ${table.name} AS copied ORDER BY ${table.key.join(", ")}`);
     let page: DigestedRow[] = [];
     for (const row of rows.iterate()) {
       page.push(row);
-      if (page.length < PAGE) continue;
+      if (page.length < PAGE_ROWS) continue;
       yield page;
       page = [];
       await clock.nextTurn();
@@ -50,7 +50,7 @@ export function digestSource(source: Database, tables: readonly CopiedTable[], c
 }
 
 export function digestTarget(db: Db, tables: readonly CopiedTable[], onRows: OnRows): Promise<Digests> {
-  return digest(tables, onRows, async function* (table) {
+  return digestTables(tables, onRows, async function* (table) {
     const keys = sql.join(table.key.map((name) => sql.ref(`copied.${name}`)));
     const columns = sql.join([
       sql`${sql.raw(callbackOf(table))} AS callback_key`,
@@ -62,7 +62,7 @@ export function digestTarget(db: Db, tables: readonly CopiedTable[], onRows: OnR
         db,
         sql<TargetRow>`
           SELECT ${columns}, ${keys} FROM ${sql.table(table.name)} AS copied
-          ${after === null ? sql`` : sql`WHERE (${keys}) > (${sql.join(after)})`} ORDER BY ${keys} LIMIT ${PAGE}`,
+          ${after === null ? sql`` : sql`WHERE (${keys}) > (${sql.join(after)})`} ORDER BY ${keys} LIMIT ${PAGE_ROWS}`,
       );
       yield page.rows.filter((row) => table.name !== "settings" || row.name !== UNFINISHED_COPY);
       const last = page.rows.at(-1);
@@ -72,9 +72,9 @@ export function digestTarget(db: Db, tables: readonly CopiedTable[], onRows: OnR
   });
 }
 
-const PAGE = 5_000;
+const PAGE_ROWS = 5_000;
 
-async function digest(
+async function digestTables(
   tables: readonly CopiedTable[],
   onRows: OnRows,
   readPages: (table: CopiedTable) => AsyncGenerator<readonly DigestedRow[]>,

@@ -1,6 +1,6 @@
 /** A dispatcher that has lost a callback to another one must write nothing about it (docs/dispatcher.md, Ownership). */
 import { sql } from "kysely";
-import { lockedInOrder } from "../callbacks/callback-row.js";
+import { lockCallbacksInOrder } from "../callbacks/callback-row.js";
 import type { Db } from "../schema.js";
 import { listOf } from "../sql/batches.js";
 import { crossJoin, perDatabase } from "../sql/per-database.js";
@@ -28,6 +28,6 @@ export async function lockLiveCallbacks(trx: Db, ids: readonly string[]): Promis
   if (ids.length === 0) return new Map();
   const { rows } = await sql<{ id: string; key: number; retries_enabled: number; fence: number }>`
     SELECT id, key, retries_enabled, ${currentFence} AS fence FROM ${listOf(ids, "text")} ${crossJoin} callbacks ON id = batch.value WHERE deleted_at IS NULL
-    ${lockedInOrder}`.execute(trx);
+    ${lockCallbacksInOrder}`.execute(trx);
   return new Map(rows.map(({ id, key, retries_enabled, fence }) => [id, { key, retriesEnabled: retries_enabled === 1, fence }]));
 }

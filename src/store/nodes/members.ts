@@ -32,7 +32,7 @@ export function memberStore(db: Db) {
      */
     joinNodes: (nodeId: string, changes: Partial<ServiceSettings>): Promise<Joined> =>
       transact(db, async (trx) => {
-        const joined = await join(trx, nodeId, changes);
+        const joined = await joinAs(trx, nodeId, changes);
         // They are stored at once, as others may take them over before this start succeeds, or fails.
         if (joined.kind === "joined") await saveSettings(trx, changes);
         return joined;
@@ -40,7 +40,7 @@ export function memberStore(db: Db) {
 
     /** Joins again with all its settings, after the membership had expired, in one transaction. Stores no settings. */
     rejoinNodes: (nodeId: string, settings: ServiceSettings): Promise<Joined> =>
-      transact(db, (trx) => join(trx, nodeId, settings)),
+      transact(db, (trx) => joinAs(trx, nodeId, settings)),
 
     /**
      * Joins alone in one transaction, and resolves to false if nodes or another task run. Until it leaves, no node joins, and a
@@ -53,7 +53,7 @@ export function memberStore(db: Db) {
         if (others.length + dispatchers.length > 0) return false;
         await sql`DELETE FROM dispatchers`.execute(trx);
         await sql`UPDATE callbacks SET owner = NULL, fence = fence + 1 WHERE owner IS NOT NULL`.execute(trx);
-        await insert(trx, taskId, "{}", task);
+        await insertMember(trx, taskId, "{}", task);
         return true;
       }),
 
@@ -78,7 +78,7 @@ export function memberStore(db: Db) {
   };
 }
 
-async function join(trx: Db, nodeId: string, changes: Partial<ServiceSettings>): Promise<Joined> {
+async function joinAs(trx: Db, nodeId: string, changes: Partial<ServiceSettings>): Promise<Joined> {
   const [other] = await lockOthers(trx, nodeId);
   if (other !== undefined && other.task !== null) return { kind: "busy", task: other.task };
   const stored = await readSettings(trx);
@@ -86,7 +86,7 @@ async function join(trx: Db, nodeId: string, changes: Partial<ServiceSettings>):
   const running = other === undefined ? stored : { ...stored, ...parseSettings(JSON.parse(other.settings)) };
   const settings = { ...running, ...changes };
   if (other !== undefined && !isDeepStrictEqual(settings, running)) return { kind: "differs", running };
-  await insert(trx, nodeId, JSON.stringify(settings), null);
+  await insertMember(trx, nodeId, JSON.stringify(settings), null);
   return { kind: "joined", settings };
 }
 
@@ -107,7 +107,7 @@ async function lockOthers(trx: Db, id: string): Promise<readonly Member[]> {
   return rows;
 }
 
-async function insert(trx: Db, id: string, settings: string, task: string | null): Promise<void> {
+async function insertMember(trx: Db, id: string, settings: string, task: string | null): Promise<void> {
   await sql`
     INSERT INTO nodes (id, expires_at, settings, task) VALUES (${id}, ${expiry}, ${settings}, ${task})
     ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at, settings = excluded.settings`.execute(trx);

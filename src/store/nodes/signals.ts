@@ -46,7 +46,7 @@ export function openSignals({ pool, url, nodeId, clock }: SignalsDeps) {
   };
 
   /** Listens until the connection is lost. */
-  const listenOnce = async (handler: () => void, onDeaf: () => void) => {
+  const listenOnce = async (handler: () => void, onNoNotifications: () => void) => {
     const lost = new AbortController();
     const heardItself = new AbortController();
     const end = () => lost.abort();
@@ -70,7 +70,7 @@ export function openSignals({ pool, url, nodeId, clock }: SignalsDeps) {
       handler();
       await notify(PROBE + nodeId);
       await sleep(CHECK_MS, AbortSignal.any([lost.signal, heardItself.signal]));
-      if (!lost.signal.aborted && !heardItself.signal.aborted) onDeaf();
+      if (!lost.signal.aborted && !heardItself.signal.aborted) onNoNotifications();
       for (await sleep(CHECK_MS, lost.signal); !lost.signal.aborted; await sleep(CHECK_MS, lost.signal))
         await client.query("SELECT 1");
     } finally {
@@ -87,13 +87,13 @@ export function openSignals({ pool, url, nodeId, clock }: SignalsDeps) {
       if (!isAnnouncing) void announceAll();
     },
     /**
-     * Calls the handler whenever another node has announced something, or may have, until the store is closed. `onDeaf` is called
+     * Calls the handler whenever another node has announced something, or may have, until the store is closed. `onNoNotifications` is called
      * if nothing arrives on a connection, as by a pooler in transaction mode.
      */
-    listen(handler: () => void, onDeaf: () => void): void {
+    listen(handler: () => void, onNoNotifications: () => void): void {
       const run = async () => {
         while (!closing.signal.aborted) {
-          await listenOnce(handler, onDeaf).catch(() => undefined);
+          await listenOnce(handler, onNoNotifications).catch(() => undefined);
           await sleep(RECONNECT_MS);
         }
       };

@@ -73,7 +73,7 @@ function countOf({ cause, sentFrom, result }: NewAttempt): Count {
 
 type MinuteRow = { readonly callback_key: number; readonly minute: number } & Record<Count, number>;
 
-const NONE = { accepted: 0, failed: 0, replays_accepted: 0, replays_failed: 0, client_accepted: 0, client_failed: 0 };
+const NO_ATTEMPTS = { accepted: 0, failed: 0, replays_accepted: 0, replays_failed: 0, client_accepted: 0, client_failed: 0 };
 
 /** Gathers the changes of a batch, which update few rows. */
 export class ActivityChanges {
@@ -82,7 +82,7 @@ export class ActivityChanges {
   add(callbackKey: number, attempt: NewAttempt): void {
     const minute = minuteOf(attempt.startedAt);
     const key = `${callbackKey} ${minute}`;
-    const row = this.#rows.get(key) ?? { callback_key: callbackKey, minute, ...NONE };
+    const row = this.#rows.get(key) ?? { callback_key: callbackKey, minute, ...NO_ATTEMPTS };
     this.#rows.set(key, row);
     row[countOf(attempt)] += 1;
   }
@@ -130,10 +130,10 @@ async function sampleWaiting(db: Db, now: number, after: number, limit: number):
 }
 
 /** A bucket has so many minutes. Longer ones are whole days. */
-const WIDTHS = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1_440] as const;
-const DAY = 1_440;
+const BUCKET_MINUTES = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1_440] as const;
+const DAY_MINUTES = 1_440;
 /** So many minutes are read at once. */
-const READ_AT_ONCE = 10_080;
+const MINUTES_AT_ONCE = 10_080;
 
 const COLUMNS = ["minute", ...COUNTS, "pending_calls", "failed_calls"] as const;
 
@@ -147,20 +147,20 @@ async function listActivity(
   const [first, last] = [minuteOf(since), minuteOf(until - 1)];
   const width = bucketWidth(first, last, maxPoints);
   const points = new Map<number, ActivityPoint>();
-  for (let from = first; from <= last; from += READ_AT_ONCE) {
+  for (let from = first; from <= last; from += MINUTES_AT_ONCE) {
     if (from > first) await clock.nextTurn();
     const rows = await readRows(
       db,
       "activity",
       COLUMNS,
-      sql`FROM activity WHERE callback_key = ${key} AND minute >= ${from} AND minute <= ${Math.min(last, from + READ_AT_ONCE - 1)}
+      sql`FROM activity WHERE callback_key = ${key} AND minute >= ${from} AND minute <= ${Math.min(last, from + MINUTES_AT_ONCE - 1)}
         ORDER BY minute`,
     );
     for (const row of rows) {
       const bucket = Math.floor(row[0] / width) * width;
       const point = toPoint(bucket, row);
       const before = points.get(bucket);
-      points.set(bucket, before === undefined ? point : merged(before, point));
+      points.set(bucket, before === undefined ? point : mergedPoint(before, point));
     }
   }
   return { bucketMs: width * MINUTE_MS, points: [...points.values()] };
@@ -168,15 +168,15 @@ async function listActivity(
 
 function bucketWidth(first: number, last: number, maxPoints: number): number {
   const buckets = (width: number) => Math.floor(last / width) - Math.floor(first / width) + 1;
-  const fitting = WIDTHS.find((width) => buckets(width) <= maxPoints);
+  const fitting = BUCKET_MINUTES.find((width) => buckets(width) <= maxPoints);
   if (fitting !== undefined) return fitting;
-  let days = Math.max(1, Math.floor((last - first) / DAY / maxPoints));
+  let days = Math.max(1, Math.floor((last - first) / DAY_MINUTES / maxPoints));
   // One point may not be enough for a span across a bucket's border.
-  while (buckets(days * DAY) > Math.max(maxPoints, 2)) days += 1;
-  return days * DAY;
+  while (buckets(days * DAY_MINUTES) > Math.max(maxPoints, 2)) days += 1;
+  return days * DAY_MINUTES;
 }
 
-function merged(before: ActivityPoint, point: ActivityPoint): ActivityPoint {
+function mergedPoint(before: ActivityPoint, point: ActivityPoint): ActivityPoint {
   return {
     at: point.at,
     scheduled: sumOf(before.scheduled, point.scheduled),

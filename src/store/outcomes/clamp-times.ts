@@ -18,11 +18,11 @@ const LONGEST_AWAY_MS = 10 * 60_000;
 export async function clampTimes(trx: Db, { now, latestDueAt }: ClockBounds): Promise<void> {
   await lockKeys(trx);
   // A requested replay goes at once, whatever its due time, which is its replay's key.
-  const isTooLate = isFailed(sql`due_at IS NOT NULL AND due_at > ${latestDueAt} AND due_cause <> 'replay'`);
+  const isTooLate = isOfFailedCalls(sql`due_at IS NOT NULL AND due_at > ${latestDueAt} AND due_cause <> 'replay'`);
   await sql`UPDATE calls SET due_at = ${latestDueAt} WHERE ${isTooLate}`.execute(trx);
   const isAhead = [
-    isFailed(sql`status <> 'PENDING' AND attempted_at > ${now}`),
-    isFailed(sql`due_cause = 'retry' AND first_failed_at > ${now}`),
+    isOfFailedCalls(sql`status <> 'PENDING' AND attempted_at > ${now}`),
+    isOfFailedCalls(sql`due_cause = 'retry' AND first_failed_at > ${now}`),
   ];
   for (const which of isAhead) {
     await sql`
@@ -51,7 +51,7 @@ function atMost(column: string, now: number): RawBuilder<unknown> {
   return sql`CASE WHEN ${sql.ref(column)} > ${now} THEN ${now} ELSE ${sql.ref(column)} END`;
 }
 
-function isFailed(condition: RawBuilder<unknown>): RawBuilder<unknown> {
+function isOfFailedCalls(condition: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`seq IN (
     SELECT seq FROM callbacks ${crossJoin} calls ON calls.callback_key = callbacks.key WHERE status = 'FAILED' AND ${condition})`;
 }

@@ -120,15 +120,15 @@ async function listEndpoints(db: Db, cipher: KeyCipher, callbackIds?: readonly s
 export async function saveEndpoints(db: Db, changes: readonly EndpointChange[], callbacks: LiveCallbacks): Promise<void> {
   const rows = changes.flatMap((change) => {
     const callback = callbacks.get(change.callbackId);
-    return callback === undefined ? [] : [rowOf(callback.key, change)];
+    return callback === undefined ? [] : [endpointRow(callback.key, change)];
   });
-  await insertRows(db, "endpoints", rows, REPLACE);
+  await insertRows(db, "endpoints", rows, REPLACE_STATE);
 }
 
 const STATE_COLUMNS = Object.keys(TABLES.endpoints).filter((name) => name !== "callback_key");
-const REPLACE = sql`ON CONFLICT (callback_key) DO UPDATE SET ${newValues(STATE_COLUMNS)}`;
+const REPLACE_STATE = sql`ON CONFLICT (callback_key) DO UPDATE SET ${newValues(STATE_COLUMNS)}`;
 
-function rowOf(callbackKey: number, { endpoint, markedOutage }: EndpointChange) {
+function endpointRow(callbackKey: number, { endpoint, markedOutage }: EndpointChange) {
   return {
     callback_key: callbackKey,
     state: endpoint.state,

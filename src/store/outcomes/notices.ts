@@ -67,10 +67,10 @@ export function noticeStore(db: Db) {
     },
 
     saveReport: (notice: Notice, report: OutageReport): Promise<void> =>
-      change(db, notice, sql`report = ${JSON.stringify(report)}`),
-    recordSent: (notice: Notice, at: number): Promise<void> => change(db, notice, sql`sent_at = ${at}, next_try_at = NULL`),
+      changeUnsent(db, notice, sql`report = ${JSON.stringify(report)}`),
+    recordSent: (notice: Notice, at: number): Promise<void> => changeUnsent(db, notice, sql`sent_at = ${at}, next_try_at = NULL`),
     recordFailed: (notice: Notice, error: string, nextTryAt: number): Promise<void> =>
-      change(db, notice, sql`tries = tries + 1, last_error = ${error}, next_try_at = ${nextTryAt}`),
+      changeUnsent(db, notice, sql`tries = tries + 1, last_error = ${error}, next_try_at = ${nextTryAt}`),
   };
 }
 
@@ -89,7 +89,7 @@ function queuedFor(destination: string, now: number): RawBuilder<unknown> {
         ELSE ${beganWhere(sql`first.sent_at IS NOT NULL`)} END`;
 }
 
-async function change(db: Db, { outage, event, destination }: Notice, changes: RawBuilder<unknown>): Promise<void> {
+async function changeUnsent(db: Db, { outage, event, destination }: Notice, changes: RawBuilder<unknown>): Promise<void> {
   await sql`
     UPDATE notices SET ${changes}
     WHERE outage_id = ${outage.id} AND event = ${event} AND destination = ${destination} AND sent_at IS NULL`.execute(db);

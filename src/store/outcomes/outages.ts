@@ -57,17 +57,17 @@ export function outageStore(db: Db, clock: Clock) {
 export async function saveOpenOutages(db: Db, changes: readonly EndpointChange[], callbacks: LiveCallbacks): Promise<void> {
   const rows = changes.flatMap(({ callbackId, outage }) => {
     const callback = callbacks.get(callbackId);
-    return callback === undefined || outage === null ? [] : [rowOf(callback.key, outage, null)];
+    return callback === undefined || outage === null ? [] : [outageRow(callback.key, outage, null)];
   });
-  await insertRows(db, "outages", rows, REPLACE);
+  await insertRows(db, "outages", rows, REPLACE_OUTAGE);
 }
 
-function rowOf(callbackKey: number, { id, startedAt, failedCalls, quietSince }: OpenOutage, endedAt: number | null) {
+function outageRow(callbackKey: number, { id, startedAt, failedCalls, quietSince }: OpenOutage, endedAt: number | null) {
   const progress = { started_at: startedAt, failed_calls: failedCalls, quiet_since: quietSince, ended_at: endedAt };
   return { id, callback_key: callbackKey, ...progress };
 }
 
-const REPLACE = sql`
+const REPLACE_OUTAGE = sql`
   ON CONFLICT (id) DO UPDATE SET ${newValues(["started_at", "failed_calls", "quiet_since", "ended_at"])}`;
 
 /** The list's index applies, as the last attempt isn't before the first failure. */
@@ -101,9 +101,9 @@ export async function closeOutages(
     // An outage that closed again was written by the first.
     if (callback === undefined || seen.has(outage.id)) return [];
     seen.add(outage.id);
-    return [rowOf(callback.key, outage, outage.endedAt)];
+    return [outageRow(callback.key, outage, outage.endedAt)];
   });
-  const rest = sql<{ id: string }>`${REPLACE} WHERE outages.ended_at IS NULL RETURNING id`;
+  const rest = sql<{ id: string }>`${REPLACE_OUTAGE} WHERE outages.ended_at IS NULL RETURNING id`;
   return new Set((await insertRows(db, "outages", rows, rest)).map(({ id }) => id));
 }
 

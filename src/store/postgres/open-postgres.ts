@@ -63,7 +63,7 @@ const MAX_CONNECTIONS = 10;
 const CONNECT_TIMEOUT_MS = 10_000;
 /** This is longer than statement_timeout. */
 const ANSWER_TIMEOUT_MS = 40_000;
-const IDLE_MS = 60_000;
+const IDLE_CONNECTION_MS = 60_000;
 
 export interface PoolLimits {
   readonly maxConnections?: number;
@@ -88,7 +88,7 @@ export function openPool(url: string, limits: PoolLimits = {}): pg.Pool {
     max: limits.maxConnections ?? MAX_CONNECTIONS,
     connectionTimeoutMillis: limits.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
     ...(limits.answerTimeoutMs !== undefined && { query_timeout: limits.answerTimeoutMs }),
-    idleTimeoutMillis: IDLE_MS,
+    idleTimeoutMillis: IDLE_CONNECTION_MS,
     keepAlive: true,
     application_name: "whcb",
   });

@@ -13,7 +13,7 @@ export class PostgresClient extends pg.Client {
     this.connection.once(this.ssl ? "sslconnect" : "connect", () => this.#limitLogin());
     // pg answers it only once it connects, so this listener comes first, and nothing is written to a destroyed connection.
     this.connection.on("authenticationCleartextPassword", () => {
-      if (!this.#isProtected()) this.connection.stream.destroy(refusal());
+      if (!this.#isProtected()) this.connection.stream.destroy(clearTextError());
     });
   }
 
@@ -34,7 +34,7 @@ export class PostgresClient extends pg.Client {
     let received = 0;
     const count = (bytes: Buffer): void => {
       received += bytes.length;
-      if (received > MAX_LOGIN_BYTES) stream.destroy(notPostgres());
+      if (received > MAX_LOGIN_BYTES) stream.destroy(strangerError());
     };
     stream.on("data", count);
     this.once("connect", () => stream.off("data", count));
@@ -46,13 +46,13 @@ export class PostgresClient extends pg.Client {
   }
 }
 
-function notPostgres(): WhcbError {
+function strangerError(): WhcbError {
   return new WhcbError("unavailable", "What answers in the database's place isn't PostgreSQL", {
     hint: "Check the host and port of its URL.",
   });
 }
 
-function refusal(): WhcbError {
+function clearTextError(): WhcbError {
   return new WhcbError(
     "config",
     "The database asks for its password in clear text, over a connection that isn't encrypted: it wasn't sent",

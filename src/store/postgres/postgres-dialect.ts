@@ -41,10 +41,10 @@ const TIMEOUTS = { statement_timeout: "30s", idle_in_transaction_session_timeout
  * The settings are of this transaction, because a pooler in front of the database rejects them as startup parameters. Every query
  * finds its rows by an index, and compiling one (jit) takes longer than running it.
  */
-const BEGIN = begin("BEGIN", { ...TIMEOUTS, enable_seqscan: "off", jit: "off" });
+const BEGIN = beginStatement("BEGIN", { ...TIMEOUTS, enable_seqscan: "off", jit: "off" });
 
 /** Queries by an index, in its order, run with these settings. */
-const BEGIN_READ_ONLY = begin("BEGIN READ ONLY", {
+const BEGIN_READ_ONLY = beginStatement("BEGIN READ ONLY", {
   ...TIMEOUTS,
   enable_seqscan: "off",
   enable_bitmapscan: "off",
@@ -52,7 +52,7 @@ const BEGIN_READ_ONLY = begin("BEGIN READ ONLY", {
   jit: "off",
 });
 
-function begin(statement: string, settings: Readonly<Record<string, string>>): string {
+function beginStatement(statement: string, settings: Readonly<Record<string, string>>): string {
   const set = Object.entries(settings).map(([name, value]) => `SET LOCAL ${name} = '${value}'`);
   return [statement, ...set].join("; ");
 }
@@ -110,7 +110,7 @@ class PooledConnection implements DatabaseConnection {
    * transaction mode.
    */
   async executeQuery<Row>({ sql, parameters }: CompiledQuery): Promise<QueryResult<Row>> {
-    const { command, rowCount, rows } = await this.#query(sql, parameters.map(storable));
+    const { command, rowCount, rows } = await this.#query(sql, parameters.map(withoutNul));
     const hasChanged = command === "INSERT" || command === "UPDATE" || command === "DELETE";
     return hasChanged ? { rows, numAffectedRows: BigInt(rowCount ?? 0) } : { rows };
   }
@@ -160,7 +160,7 @@ function isFromServer(error: unknown): boolean {
 }
 
 /** PostgreSQL's text can't contain U+0000. JSON escapes it. */
-function storable(value: unknown): unknown {
+function withoutNul(value: unknown): unknown {
   if (typeof value === "string") return value.includes("\0") ? value.replaceAll("\0", "\ufffd") : value;
-  return Array.isArray(value) ? value.map(storable) : value;
+  return Array.isArray(value) ? value.map(withoutNul) : value;
 }

@@ -25,10 +25,10 @@ export function isPostgres(db: Db): boolean {
 export const crossJoin = perDatabase({ sqlite: sql`CROSS JOIN`, postgres: () => sql`JOIN` });
 
 /** Rows that are read to be changed are locked, so that other transactions wait. SQLite has one writer. */
-export const locked = perDatabase({ sqlite: sql``, postgres: () => sql`FOR NO KEY UPDATE` });
+export const lockRows = perDatabase({ sqlite: sql``, postgres: () => sql`FOR NO KEY UPDATE` });
 
 /** Rows that are read to be removed are locked, without those that another transaction changes. */
-export function lockedIfFree(table: "callbacks" | "calls"): RawBuilder<unknown> {
+export function lockFreeRows(table: "callbacks" | "calls"): RawBuilder<unknown> {
   return perDatabase({ sqlite: sql``, postgres: () => sql`FOR UPDATE OF ${sql.table(table)} SKIP LOCKED` });
 }
 

@@ -14,16 +14,16 @@ import { sqliteCode, translateSqliteError } from "./sqlite-error.js";
 export async function backUpDatabase(path: string, { file, overwrite, onProgress }: BackupTarget) {
   const { database, version } = openToRead(path);
   try {
-    requireFree(file, path, overwrite);
+    requireFreeName(file, path, overwrite);
     const draft = `${file}.${randomBytes(6).toString("hex")}.partial`;
     try {
       // Only its owner may read it, as it contains people's messages.
       closeSync(openSync(draft, "wx", 0o600));
       await copyPages(database, draft, onProgress);
-      flush(draft);
-      requireFree(file, path, overwrite);
+      flushToDisk(draft);
+      requireFreeName(file, path, overwrite);
       renameSync(draft, file);
-      flush(dirname(file));
+      flushToDisk(dirname(file));
     } finally {
       for (const name of [draft, `${draft}-journal`]) rmSync(name, { force: true });
     }
@@ -52,7 +52,7 @@ async function copyPages(database: Database.Database, draft: string, onProgress:
   });
 }
 
-function requireFree(file: string, path: string, overwrite: boolean): void {
+function requireFreeName(file: string, path: string, overwrite: boolean): void {
   if (!existsSync(file)) return;
   if (realpathSync(file) === realpathSync(path)) throw new WhcbError("usage", `${file} is the database itself`);
   if (statSync(file).isDirectory()) throw new WhcbError("usage", `${file} is a folder`, { hint: "name a file in it" });
@@ -64,7 +64,7 @@ function requireFree(file: string, path: string, overwrite: boolean): void {
   });
 }
 
-function flush(path: string): void {
+function flushToDisk(path: string): void {
   const descriptor = openSync(path, "r");
   try {
     fsyncSync(descriptor);

@@ -36,7 +36,7 @@ export async function lockFile(path: string): Promise<FileLock | null> {
 }
 
 /** A process that only looks whether the file is locked waits so long. */
-const LOOK_MS = 50;
+const LOOK_WAIT_MS = 50;
 
 /** Locks the file by an open exclusive transaction. */
 function openLocked(path: string): FileLock {
@@ -44,7 +44,7 @@ function openLocked(path: string): FileLock {
     const inode = keepPrivate(path);
     let file: Database.Database | undefined;
     try {
-      file = openDatabase(path, { timeout: LOOK_MS });
+      file = openDatabase(path, { timeout: LOOK_WAIT_MS });
       file.exec("BEGIN EXCLUSIVE");
     } catch (error) {
       file?.close();

@@ -102,7 +102,7 @@ export async function lockDatabase(path: string, { mustExist = false } = {}): Pr
   try {
     checkPath(path, mustExist);
     database = connect(path);
-    claim(database, lock.inode, path);
+    claimLock(database, lock.inode, path);
   } catch (error) {
     database?.close();
     if (isNew) for (const end of ["", "-journal", "-wal", "-shm"]) rmSync(`${path}${end}`, { force: true });
@@ -124,7 +124,7 @@ const ALONE_TIMEOUT_MS = 1_000;
  * A removed lock file stays locked, but the next process would lock a new one. So the database records which file was locked, and another
  * one is recorded only while no other process has the database open. The connection must stay open as long as the lock.
  */
-function claim(database: Database.Database, inode: bigint, path: string): void {
+function claimLock(database: Database.Database, inode: bigint, path: string): void {
   // SQLite's own header has room for 32 bits.
   const mark = Number(BigInt.asIntN(32, inode));
   // Another program's database isn't written.
