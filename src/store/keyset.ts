@@ -33,10 +33,7 @@ export function isAfter(keys: readonly SortKey[], values: Values): RawBuilder<Sq
   return sql`(${sql.join(rangesOf({ keys, from: values, to: null }), sql` OR `)})`;
 }
 
-/**
- * The range is after `from`, up to and including `to`, in an index's order. With null it begins at the start, or reaches to the
- * end.
- */
+/** The range is after `from`, up to and including `to`, in an index's order. null means the start, or the end. */
 export interface KeyRange {
   readonly keys: readonly SortKey[];
   readonly from: Values | null;

@@ -130,10 +130,7 @@ export function keyCipher(secretKey: Uint8Array) {
     });
   }
   return {
-    /**
-     * Returns an HMAC-SHA256 in base64url. `text` begins with what it is for, so that nothing signed for one purpose serves
-     * another.
-     */
+    /** Returns an HMAC-SHA256 in base64url. `text` begins with its purpose, so nothing signed for one serves another. */
     sign: (text: string): string => createHmac("sha256", secretKey).update(text).digest("base64url"),
 
     /**

@@ -58,10 +58,7 @@ async function findLiveCallback(db: Db, id: string, lock: RawBuilder<unknown>): 
   return row;
 }
 
-/**
- * Does what `requireCallback` does, and locks the row: what is written about a callback is written under this lock
- * (docs/adr/0012).
- */
+/** Does what `requireCallback` does, and locks the row, under which all about it is written (docs/adr/0012). */
 export function lockCallback(trx: Db, id: string): Promise<CallbackRow> {
   return findLiveCallback(trx, id, lockRows);
 }

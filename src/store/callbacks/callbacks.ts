@@ -146,10 +146,7 @@ async function listCallbacks(db: Db, cipher: KeyCipher, query: CallbackQuery): P
   return { ...page, items: page.items.map((row) => toCallback(row, cipher)) };
 }
 
-/**
- * Does what docs/dispatcher.md says in A call, rules 7 and 8. The window's last instant is included, and a requested replay
- * stays.
- */
+/** docs/dispatcher.md, A call, rules 7 and 8, says what is due. The window's last instant is included. */
 export async function switchRetriesOn(db: Db, callbackKey: number, now: number, policy: RetryPolicy): Promise<void> {
   await sql`
     UPDATE calls SET due_at = ${now}, due_cause = 'retry', changed_at = ${now}

@@ -8,16 +8,10 @@ import type { Db, Row } from "../schema.js";
 import { transact } from "../sql/transactions.js";
 import { lockCallback } from "./callback-row.js";
 
-/**
- * A later expiry is from before the clock was set back. The margin is for another run, whose clock is later by its wait for the
- * database.
- */
+/** A later expiry is from before the clock was set back. The margin is for another run's wait for the database. */
 const latestExpiryAt = (now: number): number => now + 2 * RUN_LEASE_MS;
 
-/**
- * How to tell whether another run's lease has ended. With `isServed`, only `endUnrenewed` ends it; otherwise the wall clock does
- * too.
- */
+/** Says how another run's lease ends: with `isServed` only by `endUnrenewed`, otherwise by the wall clock too. */
 export interface LeaseTime {
   readonly now: number;
   readonly isServed: boolean;
@@ -42,10 +36,7 @@ export function runLeaseStore(db: Db, clock: Clock, isServed: boolean) {
         await moveProbe(trx, callbackId, now);
       }),
 
-    /**
-     * A service calls this every LEASE_LOOK_MS. It ends leases that their runs don't renew, by the monotonic clock, one
-     * transaction each.
-     */
+    /** A service calls this every LEASE_LOOK_MS. It ends leases that aren't renewed, by the monotonic clock. */
     endUnrenewed: leaseEnder(db, clock),
   };
 }
@@ -129,10 +120,7 @@ export const LEASE_LOOK_MS = 5_000;
 /** A renewal is seen up to one look later, and a run trusts its lease for 20 s. */
 const UNRENEWED_MS = RUN_LEASE_MS - LEASE_LOOK_MS;
 
-/**
- * Ends leases that it has seen unrenewed for their time. While the service or its database stood still, no run could renew its
- * lease.
- */
+/** Ends leases that it has seen unrenewed for their time. While the service stood still, no run could renew its lease. */
 function leaseEnder(db: Db, clock: Clock): () => Promise<void> {
   const seen = new SeenRenewals<number>();
   let lookedAt = Number.NEGATIVE_INFINITY;

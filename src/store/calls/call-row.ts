@@ -116,10 +116,7 @@ export function progressCells(progress: CallProgress): ProgressCells {
   ];
 }
 
-/**
- * Field names would be half of the text, so it is a list. `messageId` and `channel` have columns. Version 0.1.0 didn't store
- * `given`.
- */
+/** Field names would be half of the text. `messageId` and `channel` have columns. Version 0.1.0 didn't store `given`. */
 export type StoredResponse = readonly [
   messageLocation: string,
   name: string,

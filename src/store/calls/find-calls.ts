@@ -15,8 +15,8 @@ export function callSearch(db: Db) {
     },
 
     /**
-     * Resolves to the ids of 32 hex digits that begin with the prefix, in order, and to the id that is the prefix. Throws `not-
-     * found` for the callback.
+     * Resolves to the ids of 32 hex digits that begin with the prefix, in order, and to the id that is the prefix. Throws
+     * `not-found` for the callback.
      */
     async findIds(callbackId: string, prefix: string): Promise<CallIdMatches> {
       const { key } = await requireCallback(db, callbackId);

@@ -102,10 +102,7 @@ interface PageSearch {
   readonly position: Position | null;
 }
 
-/**
- * There is one row more than the page has, if it isn't the last. `readTo` is where to read on, and null at the end or behind the
- * rows.
- */
+/** There is one row more than the page has, if it isn't the last. `readTo` is null at the end, or behind the rows. */
 interface FoundPositions {
   readonly rows: readonly PositionRow[];
   readonly readTo: Values | null;

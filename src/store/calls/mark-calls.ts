@@ -163,10 +163,7 @@ async function recordReplays(trx: Db, callbackId: string, replays: readonly Clie
   await activity.save(trx);
 }
 
-/**
- * A request that is sent twice adds no attempt twice, and an erased call gets none: the endpoint's answer may hold what was
- * erased.
- */
+/** A request that is sent twice adds no attempt twice. An erased call gets none, as the answer may hold what was erased. */
 async function addReplays(
   trx: Db,
   states: ReadonlyMap<string, CallState>,

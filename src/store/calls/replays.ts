@@ -220,10 +220,7 @@ async function requestByIds(
   return states.filter(({ after }) => after.due?.cause === "replay").length;
 }
 
-/**
- * Does what domain/call.ts does, without reading the calls. Those that wait for an earlier replay stay with it, and are accepted
- * too.
- */
+/** Does what domain/call.ts does, without reading the calls. Those of an earlier replay stay with it, and are accepted too. */
 async function requestStep(db: Db, step: ScanStep, replay: Row<"replays">, now: number): Promise<number> {
   const { callback_key, requested_at } = replay;
   const seqs = await readSeqs(db, step);

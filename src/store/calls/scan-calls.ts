@@ -58,10 +58,7 @@ const STEP_MS = 5;
 /** A step reads so much of responses, if the filter needs them. One larger response may exceed it. */
 const STEP_BYTES = 512 * 1024;
 
-/**
- * Yields steps over the calls. A call that is attempted meanwhile moves to the end by attempted date, so in ascending order it is
- * met again.
- */
+/** Yields steps over the calls. One that is attempted meanwhile moves to the end by attempted date, so it may be met again. */
 export async function* scanCalls(db: Db, clock: Clock, scan: Scan): AsyncGenerator<ScanStep> {
   const { callbackKey, filter, keys = indexKeys(filter), after = null, maxRows = MAX_ROWS } = scan;
   const { first, last } = periodOf(filter, keys);
@@ -272,10 +269,7 @@ export function selectByStatus(
   );
 }
 
-/**
- * These conditions, each of which begins with AND, must match domain/call-filter.ts. A call without an attempted date (NEVER) is
- * in no period.
- */
+/** Each condition begins with AND, and must match domain/call-filter.ts. NEVER is in no period. */
 export function conditionsOf(filter: CallFilter, isByIndex = false): RawBuilder<unknown> {
   const attemptedAt = isByIndex ? sql`+attempted_at` : sql`attempted_at`;
   const { since, until, changedBefore, markedAt, statusCodes, reason, channel, messageId, from, text } = filter;

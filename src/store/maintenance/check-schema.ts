@@ -17,10 +17,7 @@ export interface CheckedSchema {
   readonly hasTables: boolean;
 }
 
-/**
- * Changes nothing. Resolves to null if this user may not, or the server can't, make PostgreSQL's tables a second time to compare
- * them.
- */
+/** Changes nothing. Resolves to null if PostgreSQL's tables can't be made a second time to compare them. */
 export async function checkSchema(db: Db): Promise<CheckedSchema | null> {
   const both = isPostgres(db) ? await readPostgres(db) : { found: await readSqlite(db), expected: expectSqlite() };
   if (both === null) return null;

@@ -1,7 +1,4 @@
-/**
- * Leases say which dispatcher owns which callback (docs/dispatcher.md, Ownership). Only PostgreSQL needs them: one process owns a
- * SQLite file.
- */
+/** Leases say which dispatcher owns which callback (docs/dispatcher.md, Ownership). They are only on PostgreSQL. */
 import { type RawBuilder, sql } from "kysely";
 import { isWhcbError } from "../../domain/errors.js";
 import { isActive } from "../outcomes/endpoints.js";
@@ -76,10 +73,7 @@ export function leaseStore(db: Db) {
       return { owned: own, share: Math.ceil(owned / Math.max(1, living)) };
     },
 
-    /**
-     * Resolves to another text after a promotion or a restore, which may lack the last commits, and to null if the server doesn't
-     * tell.
-     */
+    /** Resolves to another text after a promotion or a restore, which may lack the last commits. null means: unknown. */
     async readTimeline(): Promise<string | null> {
       try {
         const { rows } = await sql<{ timeline: string }>`

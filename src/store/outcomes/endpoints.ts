@@ -32,10 +32,7 @@ export interface EndpointChange {
   readonly markedOutage?: OpenOutage | null;
 }
 
-/**
- * The callback's earliest call is due then. LIMIT keeps PostgreSQL on the index, so that it doesn't read those of all callbacks
- * at once.
- */
+/** The callback's earliest call is due then. LIMIT keeps PostgreSQL on the index. */
 const firstDueAt = sql`
   (SELECT due_at FROM calls WHERE callback_key = callbacks.key AND status = 'FAILED' AND due_at IS NOT NULL
    ORDER BY due_at LIMIT 1)`;
@@ -69,10 +66,7 @@ const hasCancelledReplay = perDatabase({
 
 export function endpointStore(db: Db, cipher: KeyCipher) {
   return {
-    /**
-     * Reads the endpoints that may need the dispatcher, or those of all `callbackIds`, by a counter and one index lookup per
-     * callback.
-     */
+    /** Reads the endpoints that may need the dispatcher, or those of `callbackIds`, by a few index lookups each. */
     list: (callbackIds?: readonly string[]): Promise<readonly EndpointRecord[]> => listEndpoints(db, cipher, callbackIds),
 
     /** Resolves to the ids of those that may need the dispatcher. Reads no settings and no state. */

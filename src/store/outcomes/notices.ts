@@ -47,13 +47,13 @@ export function noticeStore(db: Db) {
     async claim(notices: readonly Notice[], dueBefore: number, until: number): Promise<readonly Notice[]> {
       if (!isPostgres(db) || notices.length === 0) return notices;
       const keys = notices.map(({ outage, event, destination }) => ({ outage_id: outage.id, event, destination }));
-      const { rows } = await sql<Row<"notices">>`
+      const { rows } = await sql<Readonly<Record<keyof typeof KEY, string>>>`
         UPDATE notices SET next_try_at = ${until} WHERE (outage_id, event, destination) IN (
           SELECT outage_id, event, destination FROM notices
           WHERE next_try_at <= ${dueBefore}
             AND (outage_id, event, destination) IN (SELECT batch.outage_id, batch.event, batch.destination FROM ${batchOf(KEY, keys)})
           FOR UPDATE SKIP LOCKED)
-        RETURNING *`.execute(db);
+        RETURNING outage_id, event, destination`.execute(db);
       return notices.filter(({ outage, event, destination }) =>
         rows.some((row) => row.outage_id === outage.id && row.event === event && row.destination === destination),
       );

@@ -52,10 +52,7 @@ function isOlder(database: Database.Database, path: string): boolean {
   return version > 0 && version < LATEST_VERSION;
 }
 
-/**
- * Opens a database that exists only to read, and doesn't migrate it. Throws as `openSqlite` does, and `config` if it has no data
- * of whcb.
- */
+/** Opens an existing database to read, without migrating it. Throws as `openSqlite` does, and `config` without data of whcb. */
 export function openToRead(path: string): { readonly database: Database.Database; readonly version: number } {
   checkPath(path, true);
   let database: Database.Database | undefined;
