@@ -19,7 +19,6 @@ export interface SenderErasure {
   readonly isSender: (address: string) => boolean;
   /** Returns the mail without what belongs to the sender or to these calls, or null if nothing does. */
   readonly eraseMail: (mail: Mail, callIds: ReadonlySet<string>) => MailText | null;
-  /** With it, nothing is changed. */
   readonly dryRun: boolean;
   readonly now: number;
 }
@@ -33,13 +32,10 @@ export interface ErasedSender {
   readonly addresses: ReadonlyMap<string, number>;
   /** The mails are as they are now. */
   readonly mails: readonly Mail[];
-  /** So many of these were sent to a mail server. */
   readonly sentMails: number;
-  /** So many of these were written to a file. */
   readonly filedMails: number;
 }
 
-/** A transaction, or a read, has so many rows. */
 const ROWS_AT_ONCE = 500;
 
 /**

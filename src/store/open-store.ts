@@ -33,7 +33,6 @@ export interface OpenStoreOptions {
   /** The key has 32 bytes. A function is called once the file is a known database. */
   readonly secretKey: Uint8Array | SecretKeySource;
   readonly clock: Clock;
-  /** With it, no database is created. */
   readonly mustExist?: boolean;
   /** A service uses the store, which ends leases of runs by `runLeases.endUnrenewed`. */
   readonly isServed?: boolean;

@@ -10,7 +10,6 @@ export interface PageQuery {
 
 export interface Page<Item> {
   readonly items: readonly Item[];
-  /** So many rows match. */
   readonly total: number;
   /** It is false if there may be more. */
   readonly isTotalExact?: false;
@@ -28,7 +27,6 @@ export interface Sort<Field> {
 interface PagedRows<Listed> {
   /** The query begins with this: SELECT … FROM …. */
   readonly select: RawBuilder<Listed>;
-  /** The total counts the rows of this table. */
   readonly table: RawBuilder<unknown>;
   readonly matching: RawBuilder<unknown>;
   readonly keys: readonly SortKey[];

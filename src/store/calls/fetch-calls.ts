@@ -126,7 +126,6 @@ export function queueStore(db: Db) {
 /** Held calls and requested replays are exempt (docs/dispatcher.md, A call, Rule 11). */
 const isPaced = sql`(coalesce(sent_at, attempted_at) <= ${extraColumn(1)} OR attempt_count = 0 OR due_cause = 'replay')`;
 
-/** Refers to a column of `batch`. */
 function extraColumn(index: 0 | 1): RawBuilder<unknown> {
   return sql.raw(`batch.extra_${index}`);
 }

@@ -35,7 +35,6 @@ export interface GroupPage {
   readonly offset: number;
   /** These groups have this many calls. */
   readonly count: number;
-  /** This many calls match. */
   readonly total: number;
   /** It is false if more calls may match. */
   readonly isTotalExact?: false;

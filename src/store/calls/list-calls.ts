@@ -47,7 +47,6 @@ export interface CallQuery extends PageQuery {
 /** Counting the total of a filtered list may take this long. */
 const COUNT_BUDGET_MS = 5;
 
-/** Attempts are included. */
 export const PAGE_BYTES = 16 * 1024 * 1024;
 
 const COLUMN_OF = { attemptedDate: "attempted_at", status: "status", messageId: "message_id", id: "id" } as const;

@@ -80,7 +80,6 @@ export async function* scanCalls(db: Db, clock: Clock, scan: Scan): AsyncGenerat
   }
 }
 
-/** Reads the calls of a step. */
 export async function readSeqs(db: Db, step: ScanStep): Promise<number[]> {
   const { rows } = await executeByIndex(db, sql<{ seq: number }>`${step.select(sql`seq`)}`);
   return rows.map(({ seq }) => seq);

@@ -17,7 +17,6 @@ export interface CopyState {
   readonly table: string;
   /** It is the key of the last row of `table`, or null if there is none yet. */
   readonly after: readonly (string | number)[] | null;
-  /** So many rows of `table` are copied. */
   readonly rows: number;
 }
 

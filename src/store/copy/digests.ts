@@ -14,7 +14,6 @@ import { UNFINISHED_COPY } from "./copy-state.js";
 export interface Digests {
   /** They are by callback key. Rows without a callback have the key null. */
   readonly ofCallbacks: ReadonlyMap<number | null, string>;
-  /** It is a digest of all of them. */
   readonly ofAll: string;
   /** They are numbers of rows by table. */
   readonly rows: ReadonlyMap<string, number>;

@@ -10,7 +10,6 @@ import { lockLiveCallbacks } from "./fences.js";
 export const LEASE_MS = 15_000;
 
 export interface LeaseShare {
-  /** This dispatcher owns so many. */
   readonly owned: number;
   /** One dispatcher owns so many if all own as many, rounded up. */
   readonly share: number;

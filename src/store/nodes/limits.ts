@@ -18,7 +18,6 @@ export interface LimitChange<Result> {
   readonly result: Result;
 }
 
-/** It may be forgotten at `expiresAt`. */
 export interface Limit {
   readonly state: LimitState;
   readonly expiresAt: number;

@@ -7,7 +7,6 @@ import type { Clock } from "../../platform/clock.js";
 import { PostgresClient } from "../postgres/postgres-client.js";
 
 export interface SignalsDeps {
-  /** Announcements go over its connections. */
   readonly pool: pg.Pool;
   readonly url: string;
   /** It differs from that of all other nodes. */

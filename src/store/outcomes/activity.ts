@@ -26,7 +26,6 @@ export interface Activity {
 
 /** An attempt belongs to the minute in which it began. */
 export interface ActivityPoint {
-  /** The bucket begins then. */
   readonly at: number;
   /** These are first attempts, retries and probes. */
   readonly scheduled: AttemptCounts;
@@ -129,10 +128,9 @@ async function sampleWaiting(db: Db, now: number, after: number, limit: number):
   return open.length < limit ? null : (open.at(-1)?.callback_key ?? null);
 }
 
-/** A bucket has so many minutes. Longer ones are whole days. */
+/** Longer buckets are whole days. */
 const BUCKET_MINUTES = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1_440] as const;
 const DAY_MINUTES = 1_440;
-/** So many minutes are read at once. */
 const MINUTES_AT_ONCE = 10_080;
 
 const COLUMNS = ["minute", ...COUNTS, "pending_calls", "failed_calls"] as const;

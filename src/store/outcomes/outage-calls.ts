@@ -18,7 +18,6 @@ export interface OutageCalls {
   readonly replayed: number;
   /** They are successful by a mark, or were erased. */
   readonly marked: number;
-  /** They are still FAILED. */
   readonly failed: number;
   /** Each call counts for its first failure. Those with most calls come first. */
   readonly failures: readonly FailureGroup[];

@@ -12,7 +12,6 @@ import { migratePostgres, requireNotNewer, requireUsable } from "./postgres-migr
 export interface PostgresOptions {
   /** The URL is postgres://user:password@host:port/database. */
   readonly url: string;
-  /** With it, no tables are created. */
   readonly mustExist: boolean;
 }
 

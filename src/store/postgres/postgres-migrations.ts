@@ -8,7 +8,6 @@ import { LATEST_VERSION, POSTGRES_MIGRATIONS, type PostgresMigration } from "./p
 interface Target {
   /** Messages name the database so. */
   readonly name: string;
-  /** With it, no tables are created. */
   readonly mustExist: boolean;
 }
 

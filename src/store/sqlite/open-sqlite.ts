@@ -16,7 +16,6 @@ import { isBusy, sqliteCode, translateSqliteError } from "./sqlite-error.js";
 export interface SqliteOptions {
   /** It is a file's path, or ":memory:". */
   readonly path: string;
-  /** With it, no database is created. */
   readonly mustExist: boolean;
   readonly clock: Clock;
 }
