@@ -109,12 +109,9 @@ function usageError(code: string, message: string, help: string): WhcbError {
   return new WhcbError("usage", `unknown option '${name}'`, { hint });
 }
 
-interface ProgramOptions {
+interface ProgramOptions extends ParseOptions {
   /** Other commands get only name and summary, enough for help. */
   readonly argv: readonly string[];
-  readonly version: string;
-  /** It is in display columns. */
-  readonly width: number;
   readonly write: (text: string) => void;
   readonly onBareFlag: (text: string) => void;
   readonly onCommand: (

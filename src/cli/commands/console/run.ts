@@ -1,14 +1,13 @@
 import { commandLine } from "../../../domain/command-line.js";
 import { WhcbError } from "../../../domain/errors.js";
 import type { Invocation } from "../../args/command-spec.js";
-import { EXIT_DONE } from "../../exit-codes.js";
 import { writeJson } from "../../output/json-fields.js";
 import { text } from "../../output/screen-text.js";
 import { isoInstant } from "../../output/times.js";
 import { resolveInvocation, withService } from "../../settings/session.js";
 import type { ConsoleFlags } from "./command.js";
 
-export async function run(invocation: Invocation<ConsoleFlags>): Promise<number> {
+export async function run(invocation: Invocation<ConsoleFlags>): Promise<void> {
   const { values, screen, deps } = invocation;
   const settings = await resolveInvocation(invocation);
   const address = settings.address.value;
@@ -33,6 +32,5 @@ export async function run(invocation: Invocation<ConsoleFlags>): Promise<number>
       screen.info("the code works once, within 5 minutes");
     }
     if (values.open && !(await deps.openInBrowser(url))) screen.info("no browser could be started; open the address yourself");
-    return EXIT_DONE;
   });
 }

@@ -14,7 +14,7 @@ import { warnOfOpenDatabase } from "../../settings/open-files.js";
 import { requireDatabaseFile } from "../../settings/session.js";
 import type { DbFlags } from "./command.js";
 
-export async function backUpDatabase(invocation: Invocation<DbFlags["backup"]>): Promise<number> {
+export async function backUpDatabase(invocation: Invocation<DbFlags["backup"]>): Promise<void> {
   const { args, values, screen } = invocation;
   const [database, maintenance] = await openMaintenance(invocation);
   if (isPostgresUrl(database)) {
@@ -33,7 +33,6 @@ export async function backUpDatabase(invocation: Invocation<DbFlags["backup"]>):
   if (screen.format === "json") await writeJson({ file, ...backup }, screen);
   else screen.info(`copied ${database} to ${file}: ${count(backup.bytes, "byte")}`);
   screen.info(`the secret key isn't in it: keep ${backup.keyFile ?? "WHCB_SECRET_KEY"} too`);
-  return EXIT_DONE;
 }
 
 export async function checkDatabase(invocation: Invocation): Promise<number> {
@@ -72,7 +71,7 @@ const UNCHECKED = {
     "its schema wasn't checked: that needs a server that isn't a standby, and a user with the right to create a schema for a moment (GRANT CREATE ON DATABASE)",
 };
 
-export async function copyDatabase(invocation: Invocation<DbFlags["copy"]>): Promise<number> {
+export async function copyDatabase(invocation: Invocation<DbFlags["copy"]>): Promise<void> {
   const { values, screen } = invocation;
   const given = values.from;
   if (given === undefined) throw new WhcbError("usage", "db copy needs --from: the SQLite file to copy");
@@ -96,16 +95,15 @@ export async function copyDatabase(invocation: Invocation<DbFlags["copy"]>): Pro
   if (screen.format === "json") {
     const document = { from: path, to: name, rows: Object.fromEntries(rows), resumed: isResumed };
     await writeJson(document, screen);
-    return EXIT_DONE;
+    return;
   }
   const size = ["callback", "call", "attempt"].map((noun) => count(rows.get(`${noun}s`) ?? 0, noun)).join(", ");
   screen.info(`${isResumed ? "resumed and finished the copy of" : "copied"} ${path} to ${name}: ${size}`);
   screen.info("each callback has the same digest in both; the secret key isn't copied, and serve needs the one of the file");
   screen.info("don't serve the file any more: its calls would be sent twice");
-  return EXIT_DONE;
 }
 
-export async function migrateDatabase(invocation: Invocation): Promise<number> {
+export async function migrateDatabase(invocation: Invocation): Promise<void> {
   const { screen } = invocation;
   const [database, maintenance] = await openMaintenance(invocation);
   const name = maskedDatabase(database);
@@ -113,7 +111,6 @@ export async function migrateDatabase(invocation: Invocation): Promise<number> {
   if (screen.format === "json") await writeJson({ database: name, from, to }, screen);
   else if (from === to) screen.info(`${name} has version ${to} already: nothing to do`);
   else screen.info(from === 0 ? `created version ${to} in ${name}` : `migrated ${name} from version ${from} to ${to}`);
-  return EXIT_DONE;
 }
 
 async function openMaintenance(invocation: Invocation): Promise<readonly [database: string, DatabaseMaintenance]> {

@@ -27,13 +27,7 @@ export async function run(invocation: Invocation<LoginFlags>): Promise<void> {
   const target =
     address.kind === "http" && credentials !== null
       ? httpTarget(invocation, address.url, credentials)
-      : {
-          kind: "file" as const,
-          path: addressText(address),
-          authParameter: DEFAULT_AUTH_PARAMETER,
-          bodyNames: DEFAULT_BODY_NAMES,
-        };
-  if (target.kind === "file") await requireDatabaseFile(target.path);
+      : await fileTarget(addressText(address));
   await verifyTarget(invocation, target);
   const url = addressText(address);
   let name = values.name ?? args.get(PROFILE) ?? "";
@@ -104,6 +98,11 @@ async function verifyTarget({ deps }: Invocation, target: ServiceTarget): Promis
   } finally {
     await client.close();
   }
+}
+
+async function fileTarget(path: string): Promise<ServiceTarget> {
+  await requireDatabaseFile(path);
+  return { kind: "file", path, authParameter: DEFAULT_AUTH_PARAMETER, bodyNames: DEFAULT_BODY_NAMES };
 }
 
 function httpTarget(invocation: Invocation, url: string, credentials: Credentials): ServiceTarget {
