@@ -3,66 +3,41 @@ import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions } from "../../runs/run-optio
 import { choice, choiceOr, type FlagValues, flag, value, valueOr, values } from "./flag.js";
 import { integer, parseCallbackUrl, parseRate } from "./flag-values.js";
 
-export const CONCURRENCY = valueOr(
-  "--concurrency <n>",
-  "requests at once",
-  String(DEFAULT_REPLAY_OPTIONS.concurrency),
-  integer(1, 256),
-);
-export const RATE = value("--rate <n/s>", "at most so many requests a second, such as 20/s", parseRate);
-export const NO_CANARY = flag("--no-canary", "don't send one call first");
-export const MAX_FAILURES = valueOr(
-  "--max-failures <n>",
-  "stop after this many failures in a row",
-  String(DEFAULT_REPLAY_OPTIONS.maxFailures),
-  integer(1),
-);
-export const SERIAL_BY = choice("--serial-by <what>", "keep the order within one sender or message: from or message", [
-  "from",
-  "message",
-]);
-export const CONTENT_TYPE = choice(
-  "--content-type <format>",
-  "json or xml, of a callback for which the service doesn't return it",
-  ["json", "xml"],
-);
-export const TO = value(
-  "--to <url>",
-  "send there instead; marks nothing unless --mark is given. With --resume: again, if it holds a secret",
-  parseCallbackUrl("--to"),
-);
-export const WITH_AUTH = flag("--with-auth", "with --to: send the callback's auth too");
-export const MARK = flag("--mark", "with --to: mark what was accepted");
-export const VIA = choiceOr("--via <what>", "direct: send from here; service: ask the service to send", "direct", [
-  "direct",
-  "service",
-]);
-export const DETACH = flag("--detach", "with --via service: don't wait until the service has sent the calls");
 export const DRY_RUN = flag("--dry-run", "show what would be done, and do nothing");
-export const PRINT_CURL = flag("--print-curl", "with --dry-run: print the requests as curl commands");
-export const SKIP_RETRYING = flag("--skip-retrying", "leave out calls that the service is still retrying");
-
-export const OLDEST = value("--limit <n>", "only the oldest n, of each callback", integer(1));
-
 export const WAIT = flag("--wait", "if another run is sending the calls, wait until it ends");
 
-export const ALLOW_NETWORK = values(
-  "--allow-network <cidr>",
-  "send to addresses in this network too, though the service isn't on this machine (or the profile's allowNetwork)",
-  String,
-);
-
 export const SENDING_FLAGS = {
-  concurrency: CONCURRENCY,
-  rate: RATE,
-  noCanary: NO_CANARY,
-  maxFailures: MAX_FAILURES,
-  serialBy: SERIAL_BY,
-  contentType: CONTENT_TYPE,
-  allowNetwork: ALLOW_NETWORK,
+  concurrency: valueOr("--concurrency <n>", "requests at once", String(DEFAULT_REPLAY_OPTIONS.concurrency), integer(1, 256)),
+  rate: value("--rate <n/s>", "at most so many requests a second, such as 20/s", parseRate),
+  noCanary: flag("--no-canary", "don't send one call first"),
+  maxFailures: valueOr(
+    "--max-failures <n>",
+    "stop after this many failures in a row",
+    String(DEFAULT_REPLAY_OPTIONS.maxFailures),
+    integer(1),
+  ),
+  serialBy: choice("--serial-by <what>", "keep the order within one sender or message: from or message", ["from", "message"]),
+  contentType: choice("--content-type <format>", "json or xml, of a callback for which the service doesn't return it", [
+    "json",
+    "xml",
+  ]),
+  allowNetwork: values(
+    "--allow-network <cidr>",
+    "send to addresses in this network too, though the service isn't on this machine (or the profile's allowNetwork)",
+    String,
+  ),
 };
 
-export const TARGET_FLAGS = { to: TO, withAuth: WITH_AUTH, mark: MARK, via: VIA };
+export const TARGET_FLAGS = {
+  to: value(
+    "--to <url>",
+    "send there instead; marks nothing unless --mark is given. With --resume: again, if it holds a secret",
+    parseCallbackUrl("--to"),
+  ),
+  withAuth: flag("--with-auth", "with --to: send the callback's auth too"),
+  mark: flag("--mark", "with --to: mark what was accepted"),
+  via: choiceOr("--via <what>", "direct: send from here; service: ask the service to send", "direct", ["direct", "service"]),
+};
 
 export function readReplayOptions(given: FlagValues<typeof TARGET_FLAGS & typeof SENDING_FLAGS>): ReplayOptions {
   const { to = null, withAuth, mark } = given;

@@ -6,7 +6,7 @@ import { loopbackId } from "../../delivery/loopback-id.js";
 import { isLoopbackHost } from "../../platform/loopback.js";
 import type { RunDeps, RunFolder } from "../../runs/run-deps.js";
 import type { Invocation } from "../args/command-spec.js";
-import { ALLOW_NETWORK } from "../args/sending-flags.js";
+import { SENDING_FLAGS } from "../args/sending-flags.js";
 import type { CliDeps } from "../cli-deps.js";
 import type { Session } from "./session.js";
 
@@ -24,7 +24,7 @@ export function openRunDeps(
   session: Session,
   { maxConnections, to = null }: Sending,
 ): RunDeps & AsyncDisposable {
-  const addressRule = to === null ? callbackRule(session, args.get(ALLOW_NETWORK) ?? []) : () => ANY_ADDRESS;
+  const addressRule = to === null ? callbackRule(session, args.get(SENDING_FLAGS.allowNetwork) ?? []) : () => ANY_ADDRESS;
   let opened: Promise<Deliverer> | null = null;
   return {
     client: session.client,

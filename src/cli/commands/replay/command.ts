@@ -1,37 +1,31 @@
 import { command } from "../../args/command-spec.js";
 import { FAILED, NARROWING_FLAGS } from "../../args/filter-flags.js";
 import { type Flag, flag, under, value } from "../../args/flag.js";
-import {
-  ALLOW_NETWORK,
-  CONCURRENCY,
-  CONTENT_TYPE,
-  DETACH,
-  DRY_RUN,
-  MARK,
-  MAX_FAILURES,
-  NO_CANARY,
-  OLDEST,
-  PRINT_CURL,
-  RATE,
-  SENDING_FLAGS,
-  SERIAL_BY,
-  SKIP_RETRYING,
-  TARGET_FLAGS,
-  TO,
-  VIA,
-  WAIT,
-  WITH_AUTH,
-} from "../../args/sending-flags.js";
+import { integer } from "../../args/flag-values.js";
+import { DRY_RUN, SENDING_FLAGS, TARGET_FLAGS, WAIT } from "../../args/sending-flags.js";
 import { FILE, OUTPUT_LINES } from "../../args/shared-flags.js";
 import { YES } from "../../output/questions.js";
 
-const SELECTING_FLAGS = { failed: FAILED, ...NARROWING_FLAGS, file: FILE, skipRetrying: SKIP_RETRYING, limit: OLDEST };
+const DETACH = flag("--detach", "with --via service: don't wait until the service has sent the calls");
+const PRINT_CURL = flag("--print-curl", "with --dry-run: print the requests as curl commands");
+
+const SELECTING_FLAGS = {
+  failed: FAILED,
+  ...NARROWING_FLAGS,
+  file: FILE,
+  skipRetrying: flag("--skip-retrying", "leave out calls that the service is still retrying"),
+  limit: value("--limit <n>", "only the oldest n, of each callback", integer(1)),
+};
+const { contentType, allowNetwork, ...PLANNED_SENDING } = SENDING_FLAGS;
+const { to, ...PLANNED_TARGET } = TARGET_FLAGS;
 /** What a run does is fixed when it begins. */
-const PLANNING_FLAGS = [
-  ...Object.values(SELECTING_FLAGS),
-  ...[CONCURRENCY, RATE, NO_CANARY, MAX_FAILURES, SERIAL_BY],
-  ...[WITH_AUTH, MARK, VIA, DRY_RUN, PRINT_CURL],
-];
+const PLANNING_FLAGS = Object.values({
+  ...SELECTING_FLAGS,
+  ...PLANNED_SENDING,
+  ...PLANNED_TARGET,
+  dryRun: DRY_RUN,
+  printCurl: PRINT_CURL,
+});
 
 /** It is null if no run is named. */
 const RESUME: Flag<string | null | undefined> = {
@@ -44,7 +38,7 @@ const RESEND_UNKNOWN = flag("--resend-unknown", "with --resume: send calls again
 
 const CANCEL = {
   ...value("--cancel <replay>", "cancel what the service has not begun to send of this replay (its run's id)", String),
-  conflicts: [...PLANNING_FLAGS, CONTENT_TYPE, ALLOW_NETWORK, TO, DETACH, WAIT, RESUME, RESEND_UNKNOWN],
+  conflicts: [...PLANNING_FLAGS, contentType, allowNetwork, to, DETACH, WAIT, RESUME, RESEND_UNKNOWN],
 };
 
 const FLAGS = {
