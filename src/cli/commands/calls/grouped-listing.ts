@@ -27,7 +27,6 @@ export interface GroupListing {
   readonly callbacks: readonly ListedCallback[];
   /** It counts groups. */
   readonly limit: number;
-  readonly maxGroups?: number;
 }
 
 /** Throws `usage` for what makes no sense for groups. */
@@ -37,7 +36,7 @@ export async function listGroups(
   asked: GroupListing,
 ): Promise<void> {
   const { values, screen } = invocation;
-  const { by, callbacks, limit, maxGroups = MAX_GROUPS } = asked;
+  const { by, callbacks, limit } = asked;
   if (screen.format === "ids") {
     throw new WhcbError("usage", "--group-by can't be used with -o ids", { hint: "Groups have no ids: take another format." });
   }
@@ -52,7 +51,7 @@ export async function listGroups(
   const sum = { calls: 0, otherCalls: 0, leftOut: 0 };
   let progress: ProgressLine | null = null;
   for (const callback of callbacks) {
-    const groups = new CallGroups(by, maxGroups - rows.length);
+    const groups = new CallGroups(by, MAX_GROUPS - rows.length);
     let parts = 0;
     for await (const part of client.groupCalls(callback.id, { filter, by })) {
       for (const group of part.groups) groups.add(group);
