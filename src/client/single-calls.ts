@@ -1,5 +1,5 @@
 /** A call is read by its path if the service has such paths, otherwise from the list. */
-import { type CallIdMatches, completes, idKey, isGeneratedId } from "../domain/call.js";
+import { type CallIdMatches, idKey, isCompletionOf, isGeneratedId } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import { WhcbError } from "../domain/errors.js";
 import { type ListedAttempt, type ListedCall, readAttempts, readCall } from "../wire/json/call-json.js";
@@ -128,7 +128,7 @@ export function singleCalls(api: ServiceApi, listCalls: ListCalls, timezone: str
     const hasMore = isLeftOut || ids.length > MAX_CALLS_LISTED || ids.length < (expected ?? 0);
     const matchesOf = (prefix: string): CallIdMatches => {
       const isChosen = ids.includes(prefix) && !ids.some(isGeneratedId);
-      return { callIds: ids.filter((id) => id === prefix || completes(id, prefix)), hasMore: hasMore && !isChosen };
+      return { callIds: ids.filter((id) => id === prefix || isCompletionOf(id, prefix)), hasMore: hasMore && !isChosen };
     };
     return new Map(prefixes.map((prefix) => [prefix, matchesOf(prefix)]));
   }

@@ -14,7 +14,7 @@ export interface PublicRule {
   /** In these networks (--allow-network), IP addresses and any port are allowed. */
   readonly allowed: readonly Network[];
   /** Whether only domain names, and ports 80 and 443, are allowed. */
-  readonly webOnly: boolean;
+  readonly isWebOnly: boolean;
   readonly ownAddresses: () => readonly string[];
 }
 
@@ -29,7 +29,7 @@ export function addressRuleFor(host: string, allowNetworks: readonly string[]): 
 
 export interface PublicRuleOptions {
   /** The default is true. */
-  readonly webOnly?: boolean;
+  readonly isWebOnly?: boolean;
   /** The default is the addresses of this machine's network interfaces. */
   readonly ownAddresses?: () => readonly string[];
 }
@@ -37,9 +37,9 @@ export interface PublicRuleOptions {
 /** Reads CIDRs or single addresses. Throws `usage`. */
 export function publicAddressRule(
   allowNetworks: readonly string[] = [],
-  { webOnly = true, ownAddresses = interfaceAddresses }: PublicRuleOptions = {},
+  { isWebOnly = true, ownAddresses = interfaceAddresses }: PublicRuleOptions = {},
 ): AddressRule {
-  return { kind: "public", allowed: allowNetworks.map(parseNetwork), webOnly, ownAddresses };
+  return { kind: "public", allowed: allowNetworks.map(parseNetwork), isWebOnly, ownAddresses };
 }
 
 /**
@@ -56,7 +56,7 @@ export function checkCallbackUrl(url: string, rule: AddressRule, what = "A callb
   // The URL parser normalizes IP addresses.
   if (isIP(host) !== 0) {
     if (isAllowedNetwork(host, rule)) return;
-    if (rule.webOnly) {
+    if (rule.isWebOnly) {
       throw new WhcbError("address-refused", `${what} must contain a domain name, not an address (${host}).`, {
         hint: "An operator can allow a network with --allow-network CIDR.",
       });
@@ -68,7 +68,7 @@ export function checkCallbackUrl(url: string, rule: AddressRule, what = "A callb
   }
   if (rule.allowed.length > 0) return;
   if (!isDomainName(host)) throw new WhcbError("address-refused", `${host} isn't a public domain name.`);
-  if (rule.webOnly && !isPublicPort(parsed)) {
+  if (rule.isWebOnly && !isPublicPort(parsed)) {
     throw new WhcbError("address-refused", `${what} must use port 80 or 443.`);
   }
 }
@@ -76,7 +76,7 @@ export function checkCallbackUrl(url: string, rule: AddressRule, what = "A callb
 export function isAddressAllowed(address: string, port: number, rule: AddressRule): boolean {
   if (rule.kind === "any") return true;
   if (isAllowedNetwork(address, rule)) return true;
-  return (!rule.webOnly || port === 80 || port === 443) && isPublicAddress(address) && !isOneOf(address, rule.ownAddresses());
+  return (!rule.isWebOnly || port === 80 || port === 443) && isPublicAddress(address) && !isOneOf(address, rule.ownAddresses());
 }
 
 /** Returns null unless the URL is an absolute http or https one. */

@@ -40,7 +40,7 @@ export class AnswerReader {
 const INTERIM_STATUS_LINE = "HTTP/1.? 1??";
 const FIRST_DIGIT = INTERIM_STATUS_LINE.length - 3;
 const LAST_DIGIT = INTERIM_STATUS_LINE.length - 1;
-const ANY = 0x3f;
+const ANY_BYTE = 0x3f;
 const LF = 0x0a;
 const CR = 0x0d;
 const ZERO = 0x30;
@@ -72,7 +72,7 @@ export class StatusRewriter {
   #readStatusByte(byte: number): boolean {
     const position = this.#positionInStatusLine++;
     const expected = INTERIM_STATUS_LINE.charCodeAt(position);
-    if (expected !== ANY && expected !== byte) {
+    if (expected !== ANY_BYTE && expected !== byte) {
       this.#state = "final";
       return false;
     }

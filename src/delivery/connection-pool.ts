@@ -26,7 +26,7 @@ export class ConnectionPool {
     this.#options = options;
   }
 
-  of(origin: string): OriginConnections {
+  connectionsOf(origin: string): OriginConnections {
     const existing = this.#origins.get(origin);
     if (existing !== undefined) return existing;
     if (this.#origins.size >= MAX_ORIGINS) this.#closeOneIdle();
@@ -162,7 +162,7 @@ export class OriginConnections {
   readonly #waiters = new Set<Waiter>();
   /** The monotonic instants of the last few resends. */
   #resentAt: readonly number[] = [];
-  #freshUntil = Number.NEGATIVE_INFINITY;
+  #freshEndsAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: OriginConnectionsOptions) {
     this.#options = options;
@@ -212,14 +212,14 @@ export class OriginConnections {
     const now = this.#options.clock.monotonicMs();
     this.#resentAt = [...this.#resentAt.filter((at) => now - at <= FRESH_MS), now];
     if (this.#resentAt.length >= RESENDS_BEFORE_FRESH) {
-      this.#freshUntil = now + FRESH_MS;
+      this.#freshEndsAt = now + FRESH_MS;
       this.#resentAt = [];
     }
     this.discard(connection, waiter);
   }
 
   get #isFreshOnly(): boolean {
-    return this.#options.clock.monotonicMs() < this.#freshUntil;
+    return this.#options.clock.monotonicMs() < this.#freshEndsAt;
   }
 
   /** Closes connections that were idle before this. Returns whether nothing is left. */

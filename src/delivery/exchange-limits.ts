@@ -73,7 +73,7 @@ export class ResponseSizeGuard<T extends GuardedExchange> {
     this.#timers = timers;
   }
 
-  wake(): void {
+  startChecks(): void {
     if (this.#isArmed) return;
     this.#isArmed = true;
     this.#timers.after(CHECK_INTERVAL_MS, () => this.#check());
@@ -90,6 +90,6 @@ export class ResponseSizeGuard<T extends GuardedExchange> {
       else item.abort(new DeliveryFailure("too-large", `${item.where} sent over 1 MiB without completing its answer`));
     }
     this.#initial = seen;
-    if (seen.size > 0) this.wake();
+    if (seen.size > 0) this.startChecks();
   }
 }

@@ -89,7 +89,7 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
   }
 
   #start(request: DeliveryRequest<string | Uint8Array | null>, requester: ExchangeRequester): void {
-    const target = this.#isClosed ? stopping() : this.#targets.of(request.url);
+    const target = this.#isClosed ? stoppingFailure() : this.#targets.targetOf(request.url);
     if (target instanceof DeliveryFailure) {
       requester.resolve({ result: { kind: "unreachable", reason: target.reason, detail: target.message }, retryAfterMs: null });
       return;
@@ -104,13 +104,13 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
       deadlineAt: this.#timers.runningMs() + this.deadlineMs,
     });
     this.#deadlines.add(exchange);
-    this.#sizeGuard.wake();
+    this.#sizeGuard.startChecks();
     exchange.start();
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const exchange of [...this.#deadlines.items()]) exchange.abort(stopping());
+    for (const exchange of [...this.#deadlines.items()]) exchange.abort(stoppingFailure());
     await this.#targets.close();
   }
 
@@ -130,7 +130,7 @@ function headersOf(headers: DeliveryRequest["headers"]): string[] {
   return pairs;
 }
 
-function stopping(): DeliveryFailure {
+function stoppingFailure(): DeliveryFailure {
   return new DeliveryFailure("reset", "the service is stopping");
 }
 
@@ -154,7 +154,7 @@ class Targets {
     this.#rule = rule;
   }
 
-  of(url: string): Target | DeliveryFailure {
+  targetOf(url: string): Target | DeliveryFailure {
     const cached = this.#targets.get(url);
     if (cached !== undefined) return cached;
     const target = this.#parse(url);
@@ -182,7 +182,7 @@ class Targets {
     return {
       path: parsed.pathname + parsed.search,
       where: `${parsed.hostname}:${parsed.port || (parsed.protocol === "https:" ? "443" : "80")}`,
-      connections: () => this.#pool.of(origin),
+      connections: () => this.#pool.connectionsOf(origin),
     };
   }
 }

@@ -12,7 +12,7 @@ export class Agenda<Item> {
 
   remove(item: Item): void {
     this.#changed.delete(item);
-    this.file(item, false, null);
+    this.schedule(item, false, null);
   }
 
   /** It is null if no item will need anything. */
@@ -33,8 +33,8 @@ export class Agenda<Item> {
   }
 
   /** Notes whether the item's calls must be read, and when it is due; null means never. */
-  file(item: Item, needsWork: boolean, at: number | null): void {
-    if (needsWork) this.#toRead.add(item);
+  schedule(item: Item, needsRead: boolean, at: number | null): void {
+    if (needsRead) this.#toRead.add(item);
     else this.#toRead.delete(item);
     this.#later.set(item, at);
   }

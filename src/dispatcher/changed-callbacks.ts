@@ -1,7 +1,7 @@
 import type { Store } from "../store/open-store.js";
 
 /** The event loop turns between two chunks. */
-const CHUNK = 200;
+const CALLBACKS_PER_CHUNK = 200;
 
 /** Callbacks that this process or another one has changed, and whose state must be read again. */
 export class ChangedCallbacks {
@@ -34,7 +34,7 @@ export class ChangedCallbacks {
   }
 
   /** Reads everything again, because positions in the change log may be used again. */
-  restart(): void {
+  forgetPosition(): void {
     this.#position = null;
     this.#changeCounter = null;
   }
@@ -50,10 +50,10 @@ export class ChangedCallbacks {
     // The counter is read first, so that what is written in between is read next time.
     const counter = await this.#store.changes.readCounter();
     if (counter === this.#changeCounter) return [];
-    const { callbackIds, position } = await this.#store.changes.read(this.#position, CHUNK);
+    const { callbackIds, position } = await this.#store.changes.read(this.#position, CALLBACKS_PER_CHUNK);
     for (const id of callbackIds) this.#ids.add(id);
     this.#position = position;
-    this.#hasMore = callbackIds.length >= CHUNK;
+    this.#hasMore = callbackIds.length >= CALLBACKS_PER_CHUNK;
     if (!this.#hasMore) this.#changeCounter = counter;
     return callbackIds;
   }
@@ -62,7 +62,7 @@ export class ChangedCallbacks {
   takeChunk(): readonly string[] {
     const chunk: string[] = [];
     for (const id of this.#ids) {
-      if (chunk.length === CHUNK) break;
+      if (chunk.length === CALLBACKS_PER_CHUNK) break;
       chunk.push(id);
       this.#ids.delete(id);
     }

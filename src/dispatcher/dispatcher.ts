@@ -16,7 +16,7 @@ import { RunLoop } from "./run-loop.js";
 import { SendSlots } from "./send-slots.js";
 
 /** While this many endpoints wait for slots, the others' calls aren't read. */
-const ENOUGH_WAITING = 512;
+const MAX_WAITING_TO_READ = 512;
 /** Two batches of calls are divided among at most so many endpoints. */
 const ENDPOINTS_PER_READ = 64;
 const POLL_MS = 500;
@@ -29,7 +29,7 @@ const SET_BACK_MS = 1_000;
 export class Dispatcher {
   readonly #deps: DispatcherDeps;
   readonly #rules: EndpointRules;
-  readonly #batch: number;
+  readonly #callsPerRead: number;
   readonly #log: OutcomeLog;
   readonly #timing: CommitTiming;
   readonly #slots: SendSlots<EndpointState>;
@@ -44,14 +44,14 @@ export class Dispatcher {
   #isDrained = new AbortController();
   #isStopping = false;
   /** How far the wall clock was ahead of the monotonic one at most, since it was last set back; Infinity at first. */
-  #wallAhead = Number.POSITIVE_INFINITY;
+  #mostAheadMs = Number.POSITIVE_INFINITY;
 
   constructor(deps: DispatcherDeps) {
     const { clock, random, policy, store, logger, prepare, notices } = deps;
     const limits = { ...DEFAULT_LIMITS, ...deps.limits };
     this.#deps = deps;
     this.#rules = { policy, maxInFlight: limits.inFlightPerEndpoint };
-    this.#batch = limits.batch;
+    this.#callsPerRead = limits.batch;
     this.#log = new OutcomeLog(policy, notices);
     this.#timing = new CommitTiming({ clock, log: this.#log, gatherMs: limits.gatherMs });
     this.#slots = new SendSlots(limits.inFlightInAll);
@@ -101,7 +101,7 @@ export class Dispatcher {
 
   accepted(callbackId: string): void {
     this.#pool.accepted(callbackId);
-    this.#timing.responsesCame();
+    this.#timing.noteResponses();
     this.#loop.wake();
   }
 
@@ -116,17 +116,17 @@ export class Dispatcher {
    */
   async stop(): Promise<void> {
     const { clock } = this.#deps;
-    const end = clock.monotonicMs() + LONGEST_STOP_MS;
+    const endAt = clock.monotonicMs() + LONGEST_STOP_MS;
     this.#isStopping = true;
     this.#leases?.stopTaking();
     this.#loop.wake();
     if (this.inFlight > 0) await clock.sleepUntil(clock.now() + LONGEST_STOP_MS, this.#isDrained.signal);
     await this.#loop.stop();
     try {
-      await this.#commitBefore(end);
+      await this.#commitBefore(endAt);
     } finally {
       await this.#leaseLoop.stop();
-      await this.#leases?.end();
+      await this.#leases?.endLease();
     }
   }
 
@@ -152,17 +152,17 @@ export class Dispatcher {
     const { clock } = this.#deps;
     try {
       for (;;) {
-        if (await this.#timing.gathered()) await this.#commit();
-        this.#timing.readsResponses();
+        if (await this.#timing.waitForOutcomes()) await this.#commit();
+        this.#timing.noteRead();
         await this.#outcomes.proveStore();
         await this.#clampToClock();
         this.#applyLeases();
-        await this.#refresh();
+        await this.#refreshCallbacks();
         await this.#pool.withdrawCancelled(this.#fences);
         if (this.#maySend()) await this.#outcomes.checkOutages(this.#pool.review(clock.now()));
-        await this.#fetch();
+        await this.#readCalls();
         this.#slots.enqueueLimited();
-        this.#pump();
+        this.#sendToFreeSlots();
         await clock.nextTurn();
         if (!this.#hasWork()) return this.#maySend() ? this.#pool.nextWorkAt : null;
       }
@@ -220,24 +220,24 @@ export class Dispatcher {
     return this.#isTrusted && this.#fences.fenceOf(callback.id) === fence;
   }
 
-  async #refresh(): Promise<void> {
+  async #refreshCallbacks(): Promise<void> {
     const { foreign, lost, hasDeleted } = await this.#pool.refresh(this.#fences);
     for (const [id, fence] of lost) this.#leases?.forget(id, fence);
     if (hasDeleted) this.#deps.onCallbackDeleted();
     if (foreign.length === 0) return;
-    this.#leases?.want(foreign);
+    this.#leases?.requestCallbacks(foreign);
     this.#leaseLoop.wake();
   }
 
   /** Reads the calls of endpoints that run low, many at once where each has few; the event loop turns in between. */
-  async #fetch(): Promise<void> {
+  async #readCalls(): Promise<void> {
     const { clock, store } = this.#deps;
     while (this.#maySend() && this.#mayRead) {
       const now = clock.now();
       const sharing = Math.min(ENDPOINTS_PER_READ, Math.max(this.#pool.toRead, this.#slots.waiting));
       const endpoints = this.#pool.takeToRead(sharing, now);
       if (endpoints.length === 0) continue;
-      const calls = Math.max(1, Math.min(this.#batch, Math.floor((2 * this.#batch) / sharing)));
+      const calls = Math.max(1, Math.min(this.#callsPerRead, Math.floor((2 * this.#callsPerRead) / sharing)));
       const share = { calls, bytes: this.#budget.prefetchRoom / endpoints.length };
       try {
         const began = clock.monotonicMs();
@@ -248,7 +248,7 @@ export class Dispatcher {
         if (clock.monotonicMs() - began > SLOW_READ_MS) await this.#pool.noticeChanges();
         for (const [index, endpoint] of endpoints.entries()) {
           const batch = batches[index];
-          if (batch) this.#outcomes.accept(endpoint, batch, now);
+          if (batch) this.#outcomes.acceptBatch(endpoint, batch, now);
           this.#slots.enqueue(endpoint);
         }
       } catch (error) {
@@ -256,17 +256,17 @@ export class Dispatcher {
         throw error;
       }
       this.#slots.enqueueLimited();
-      this.#pump();
+      this.#sendToFreeSlots();
       await clock.nextTurn();
     }
   }
 
   get #mayRead(): boolean {
-    return this.#pool.toRead > 0 && this.#slots.waiting < ENOUGH_WAITING;
+    return this.#pool.toRead > 0 && this.#slots.waiting < MAX_WAITING_TO_READ;
   }
 
   /** Sends while slots are free and endpoints wait for them. */
-  #pump(): void {
+  #sendToFreeSlots(): void {
     if (!this.#maySend()) return;
     for (;;) {
       for (const endpoint of this.#budget.takeOffered()) this.#slots.enqueue(endpoint);
@@ -285,7 +285,7 @@ export class Dispatcher {
       this.#slots.setAside(endpoint);
       return;
     }
-    this.#pool.note(endpoint);
+    this.#pool.noteStep(endpoint);
     if (taken === "stale") this.#loop.wake();
     else if (taken !== "nothing") {
       this.#slots.take(endpoint);
@@ -313,10 +313,10 @@ export class Dispatcher {
   /** Updates the endpoint, its outage and the log, and frees the slot. */
   #settle(endpoint: EndpointState, taken: TakenCall, outcome: Attempt | Fault | null): void {
     endCall(endpoint, taken, this.#budget);
-    this.#outcomes.settle(endpoint, taken, outcome);
+    this.#outcomes.settleTaken(endpoint, taken, outcome);
     this.#slots.release(endpoint);
-    this.#pump();
-    this.#timing.outcomeAdded();
+    this.#sendToFreeSlots();
+    this.#timing.noteOutcome();
     if (this.#isStopping && this.inFlight === 0) this.#isDrained.abort();
     this.#loop.wake();
   }
@@ -325,14 +325,14 @@ export class Dispatcher {
   async #clampToClock(): Promise<void> {
     const { clock, policy, store } = this.#deps;
     const now = clock.now();
-    const wallAhead = now - clock.monotonicMs();
-    if (wallAhead < this.#wallAhead - SET_BACK_MS) {
+    const aheadMs = now - clock.monotonicMs();
+    if (aheadMs < this.#mostAheadMs - SET_BACK_MS) {
       await store.outcomes.clampTimes({ now, latestDueAt: latestScheduledRetry(now, policy) });
       this.#pool.changedAll();
-      this.#wallAhead = wallAhead;
+      this.#mostAheadMs = aheadMs;
     }
     // Small steps back add up, so the largest difference is kept.
-    this.#wallAhead = Math.max(this.#wallAhead, wallAhead);
+    this.#mostAheadMs = Math.max(this.#mostAheadMs, aheadMs);
   }
 
   #hasWork(): boolean {

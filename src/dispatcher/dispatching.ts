@@ -50,9 +50,9 @@ export interface DispatchingDeps {
   readonly isEnabled: boolean;
 }
 
-const NO_NOTIFICATIONS =
+const NO_NOTIFICATIONS_WARNING =
   "Notifications of the database don't arrive, as behind a pooler in transaction mode: what other nodes accept is sent up to half a second later";
-const SMALL_BODY = 64 * 1024;
+const SMALL_BODY_LENGTH = 64 * 1024;
 
 export function createDispatching(deps: DispatchingDeps): Dispatching {
   const { store, deliverer, notifier, noticeTargets, clock, random, logger, policy, limits, isEnabled } = deps;
@@ -88,10 +88,10 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
     onCallbackDeleted: () => purger.wake(),
   });
   const sampler = createOutageSampler({ activity: store.activity, clock, logger });
-  let isWarned = false;
+  let hasWarned = false;
   const warnOnce = () => {
-    if (!isWarned) logger.warn({}, NO_NOTIFICATIONS);
-    isWarned = true;
+    if (!hasWarned) logger.warn({}, NO_NOTIFICATIONS_WARNING);
+    hasWarned = true;
   };
   const endLeases = async () => {
     await store.runLeases.endUnrenewed();
@@ -127,7 +127,7 @@ function destinationsOf(event: OutageEvent, targets: readonly NoticeTarget[]): s
 
 /** A large body that is text would be in memory twice. */
 function bodyAsBytes({ body, ...rest }: DeliveryRequest): DeliveryRequest<string | Uint8Array | null> {
-  return { ...rest, body: body !== null && body.length > SMALL_BODY ? Buffer.from(body) : body };
+  return { ...rest, body: body !== null && body.length > SMALL_BODY_LENGTH ? Buffer.from(body) : body };
 }
 
 function bytesOf(body: string | Uint8Array | null): number {

@@ -7,13 +7,13 @@ import { Agenda } from "./agenda.js";
 import { ChangedCallbacks } from "./changed-callbacks.js";
 import type { DeliveryBudget } from "./delivery-budget.js";
 import {
+  applyClock,
   type EndpointRules,
   type EndpointState,
   expectEarlierPending,
   expectPending,
   invalidate,
   isIdle,
-  keepTime,
   newEndpointState,
   prefetchedBytes,
   refreshEndpoint,
@@ -50,7 +50,7 @@ export interface OutageCheck {
  * Others' changes during slow reads are looked for this often at most: if all reads are slow and responses come all the time, no
  * read would be of use.
  */
-const RECHECK_MS = 10_000;
+const NOTICE_PAUSE_MS = 10_000;
 const NOTHING_REFRESHED: Refreshed = { foreign: [], lost: new Map(), hasDeleted: false };
 
 /** The endpoints that may need something, now or later. */
@@ -90,7 +90,7 @@ export class EndpointPool {
   /** Returns the seqs of calls whose outcomes aren't committed yet, or null if another dispatcher may own the callback. */
   begunCalls(callbackId: string, fences: Fences): ReadonlySet<number> | null {
     if (fences.fenceOf(callbackId) === null) return null;
-    return this.#endpoints.get(callbackId)?.inFlight.begun() ?? new Set();
+    return this.#endpoints.get(callbackId)?.inFlight.listBegun() ?? new Set();
   }
 
   /** Withdraws the calls of replays that another node cancelled, because only the owner knows what is in flight. */
@@ -104,8 +104,8 @@ export class EndpointPool {
   }
 
   /** Is called after each step on an endpoint: what it changed is logged and counted, and the endpoint is looked at again. */
-  note(endpoint: EndpointState): void {
-    this.#record(endpoint);
+  noteStep(endpoint: EndpointState): void {
+    this.#logChanges(endpoint);
     const isServed = this.#endpoints.get(endpoint.callback.id) === endpoint && !this.#leaving.has(endpoint);
     if (isServed) this.#agenda.add(endpoint);
   }
@@ -117,7 +117,7 @@ export class EndpointPool {
       return;
     }
     expectPending(endpoint);
-    this.note(endpoint);
+    this.noteStep(endpoint);
   }
 
   changed(callbackId: string): void {
@@ -132,11 +132,11 @@ export class EndpointPool {
 
   invalidate(endpoint: EndpointState): void {
     invalidate(endpoint);
-    this.note(endpoint);
+    this.noteStep(endpoint);
   }
 
   databaseReplaced(): void {
-    this.#changes.restart();
+    this.#changes.forgetPosition();
     for (const endpoint of this.#endpoints.values()) expectEarlierPending(endpoint);
     this.changedAll();
   }
@@ -173,13 +173,13 @@ export class EndpointPool {
   async refresh(fences: Fences): Promise<Refreshed> {
     await this.#readChanges();
     const chunk = this.#changes.takeChunk();
-    return chunk.length > 0 ? this.#refreshChunk(chunk, fences) : NOTHING_REFRESHED;
+    return chunk.length > 0 ? this.#refreshCallbacks(chunk, fences) : NOTHING_REFRESHED;
   }
 
   /** Is called after a slow read, because what it read of changed callbacks is out of date. */
   async noticeChanges(): Promise<void> {
     const now = this.#deps.clock.monotonicMs();
-    if (now - this.#noticedAt < RECHECK_MS) return;
+    if (now - this.#noticedAt < NOTICE_PAUSE_MS) return;
     this.#noticedAt = now;
     do await this.#readChanges();
     while (this.#changes.hasMore);
@@ -203,14 +203,14 @@ export class EndpointPool {
   review(now: number): readonly OutageCheck[] {
     const checks: OutageCheck[] = [];
     for (const endpoint of this.#agenda.takeChanged(now)) {
-      keepTime(endpoint, now, this.#deps.rules);
-      this.#record(endpoint);
+      applyClock(endpoint, now, this.#deps.rules);
+      this.#logChanges(endpoint);
       const outage = this.outageToCheck(endpoint);
       if (outage !== null) {
         checks.push({ endpoint, outage });
         this.#agenda.add(endpoint);
       }
-      if (this.#isCurrent(endpoint)) this.#file(endpoint, now);
+      if (this.#isCurrent(endpoint)) this.#schedule(endpoint, now);
     }
     return checks;
   }
@@ -220,15 +220,15 @@ export class EndpointPool {
     return mayBeOver && !this.#hasUncommitted(callback.id) ? health.outage : null;
   }
 
-  #file(endpoint: EndpointState, now: number): void {
+  #schedule(endpoint: EndpointState, now: number): void {
     const { rules } = this.#deps;
     const overAt = closesAt(endpoint.health, rules.policy);
     if (needsWork(endpoint, now, rules)) {
-      this.#agenda.file(endpoint, true, overAt);
+      this.#agenda.schedule(endpoint, true, overAt);
       return;
     }
     const at = earlier(nextWorkAt(endpoint), overAt);
-    this.#agenda.file(endpoint, false, at);
+    this.#agenda.schedule(endpoint, false, at);
     if (at === null && isIdle(endpoint) && !this.#hasUncommitted(endpoint.callback.id)) this.#drop(endpoint);
   }
 
@@ -252,7 +252,7 @@ export class EndpointPool {
     return this.#deps.log.hasUncommitted(callbackId);
   }
 
-  #record(endpoint: EndpointState): void {
+  #logChanges(endpoint: EndpointState): void {
     const { log, budget } = this.#deps;
     budget.setPrefetched(endpoint, prefetchedBytes(endpoint));
     const { callback, fence, health, loggedHealth, closedOutages } = endpoint;
@@ -265,7 +265,7 @@ export class EndpointPool {
   #close(endpoint: EndpointState): void {
     const { budget } = this.#deps;
     invalidate(endpoint);
-    this.#record(endpoint);
+    this.#logChanges(endpoint);
     budget.stopWaiting(endpoint);
     this.#agenda.remove(endpoint);
   }
@@ -278,7 +278,7 @@ export class EndpointPool {
     this.#endpoints.delete(id);
   }
 
-  async #refreshChunk(chunk: readonly string[], fences: Fences): Promise<Refreshed> {
+  async #refreshCallbacks(chunk: readonly string[], fences: Fences): Promise<Refreshed> {
     const isOwn = (id: string) => fences.fenceOf(id) !== null;
     const own = chunk.filter(isOwn);
     const foreign = chunk.filter((id) => !isOwn(id));
@@ -296,7 +296,7 @@ export class EndpointPool {
         if (fence === null || fence > record.fence) {
           // It was taken, and perhaps lost before, while the record was read.
           this.#changes.add(id);
-        } else if (fence === record.fence) this.#refresh(record);
+        } else if (fence === record.fence) this.#refreshEndpoint(record);
         else {
           this.forget(id);
           lost.set(id, fence);
@@ -309,7 +309,7 @@ export class EndpointPool {
     }
   }
 
-  #refresh(record: EndpointRecord): void {
+  #refreshEndpoint(record: EndpointRecord): void {
     const { clock, rules } = this.#deps;
     const { callback, hasCancelledReplay } = record;
     if (hasCancelledReplay) this.#cancelled.add(callback.id);
@@ -317,6 +317,6 @@ export class EndpointPool {
     if (known) refreshEndpoint(known, callback, clock.now());
     const endpoint = known ?? newEndpointState(record, clock.now(), rules);
     this.#endpoints.set(callback.id, endpoint);
-    this.note(endpoint);
+    this.noteStep(endpoint);
   }
 }

@@ -35,20 +35,20 @@ const RENEW_MS = 5_000;
 /** A renewal counts as late if it comes this long after its time. */
 const LATE_MS = 1_000;
 /** With more late renewals in a row, a dispatcher is merely slow, and ends the leases of dead ones too. */
-const MOST_LATE = 3;
+const MAX_LATE_RENEWALS = 3;
 /** A step that fails is tried again before others end the lease. */
 export const LEASE_STEPS = { pollMs: RENEW_MS, longestBackoffMs: 1_000 };
 /** It is less than the lease, as a send may begin 3 s after it was checked. */
 const TRUST_MS = LEASE_MS - 3_000;
 /** A callback is kept this long, as it may soon have work again. */
-const IDLE_MS = 30_000;
-const CHUNK = 500;
+const KEEP_IDLE_MS = 30_000;
+const CALLBACKS_PER_STEP = 500;
 /** This long passes at least between two steps that take callbacks. */
-const PAUSE_MS = 20;
+const TAKE_PAUSE_MS = 20;
 /** Callbacks that are locked are tried again after this. */
-const LOCKED_MS = 100;
+const LOCKED_RETRY_MS = 100;
 /** This long passes at least until a renewal that ends another's lease. */
-const UNRENEWED_MS = 100;
+const MIN_RENEW_MS = 100;
 
 /**
  * Holds what a dispatcher owns on a database that it shares with others (docs/dispatcher.md, Ownership). Its steps and its changes
@@ -64,7 +64,7 @@ export class LeasedCallbacks implements Fences {
   #renewedAt: number | null = null;
   #renewAt = Number.NEGATIVE_INFINITY;
   /** The number of late renewals in a row, none of which had failed. */
-  #late = 0;
+  #lateRenewals = 0;
   readonly #others = new SeenRenewals<string>();
   readonly #fences = new Map<string, number>();
   readonly #idleSince = new Map<string, number>();
@@ -74,7 +74,7 @@ export class LeasedCallbacks implements Fences {
   readonly #wanted = new Set<string>();
   /** Whether it takes whatever is free. */
   #wantsAny = false;
-  #tookAt = Number.NEGATIVE_INFINITY;
+  #lastTakeAt = Number.NEGATIVE_INFINITY;
   #isTaking = true;
   readonly #taken = new Set<string>();
   readonly #lost = new Set<string>();
@@ -112,7 +112,7 @@ export class LeasedCallbacks implements Fences {
   }
 
   /** Is called when there may be work for callbacks that aren't this dispatcher's. The next step takes those that are nobody's. */
-  want(callbackIds: Iterable<string>): void {
+  requestCallbacks(callbackIds: Iterable<string>): void {
     for (const id of callbackIds) this.#wanted.add(id);
   }
 
@@ -135,7 +135,7 @@ export class LeasedCallbacks implements Fences {
   }
 
   /** Gives back everything that is left. */
-  async end(): Promise<void> {
+  async endLease(): Promise<void> {
     const { store, logger } = this.#deps;
     const id = this.#id;
     this.#forgetAll();
@@ -153,12 +153,12 @@ export class LeasedCallbacks implements Fences {
       try {
         await this.#renew();
       } catch (error) {
-        this.#late = 0;
+        this.#lateRenewals = 0;
         throw error;
       }
     }
     await this.#storeReleases();
-    const waitMs = await this.#take();
+    const waitMs = await this.#takeCallbacks();
     return clock.now() + Math.max(0, Math.min(waitMs, this.#renewAt - clock.monotonicMs()));
   }
 
@@ -178,7 +178,7 @@ export class LeasedCallbacks implements Fences {
     const nextEndAt = await this.#endUnrenewed(this.#id);
     const state = await store.readShare(this.#id);
     this.#renewedAt = began;
-    this.#renewAt = Math.min(began + RENEW_MS, Math.max(began + UNRENEWED_MS, nextEndAt));
+    this.#renewAt = Math.min(began + RENEW_MS, Math.max(began + MIN_RENEW_MS, nextEndAt));
     this.#wantsAny = true;
     const timeline = (await store.readTimeline()) ?? this.#timeline;
     const isReplaced = this.#timeline !== null && timeline !== this.#timeline;
@@ -214,18 +214,18 @@ export class LeasedCallbacks implements Fences {
   /** After a late renewal, the database may have been away for all, and the others must have time to renew. */
   #isLate(now: number): boolean {
     const lateMs = this.#renewedAt === null ? LATE_MS : now - this.#renewedAt - RENEW_MS;
-    this.#late = lateMs < LATE_MS ? 0 : this.#late + 1;
-    return this.#late > 0 && this.#late <= MOST_LATE;
+    this.#lateRenewals = lateMs < LATE_MS ? 0 : this.#lateRenewals + 1;
+    return this.#lateRenewals > 0 && this.#lateRenewals <= MAX_LATE_RENEWALS;
   }
 
   /** Reads again what it owns, because an answer was lost or another dispatcher has taken something. */
   async #reconcile(id: string): Promise<void> {
     const owned = await this.#deps.store.listOwned(id);
-    for (const [callbackId, fence] of [...this.#fences]) if (owned.get(callbackId) !== fence) this.#lose(callbackId);
-    this.#add([...owned].filter(([callbackId]) => !this.#released.has(callbackId)));
+    for (const [callbackId, fence] of [...this.#fences]) if (owned.get(callbackId) !== fence) this.#recordLoss(callbackId);
+    this.#recordTaken([...owned].filter(([callbackId]) => !this.#released.has(callbackId)));
   }
 
-  #add(taken: Iterable<readonly [string, number]>): void {
+  #recordTaken(taken: Iterable<readonly [string, number]>): void {
     for (const [id, fence] of taken) {
       if (this.#fences.get(id) === fence) continue;
       this.#fences.set(id, fence);
@@ -237,7 +237,7 @@ export class LeasedCallbacks implements Fences {
     for (const tracked of [this.#fences, this.#idleSince, this.#leaving, this.#taken]) tracked.delete(callbackId);
   }
 
-  #lose(callbackId: string): void {
+  #recordLoss(callbackId: string): void {
     this.#delete(callbackId);
     this.#lost.add(callbackId);
   }
@@ -250,7 +250,7 @@ export class LeasedCallbacks implements Fences {
     const idle = kept.filter((id) => !isInUse(id));
     for (const id of busy) this.#idleSince.delete(id);
     for (const id of idle) if (!this.#idleSince.has(id)) this.#idleSince.set(id, renewedAt);
-    const isLongIdle = (id: string) => renewedAt - (this.#idleSince.get(id) ?? renewedAt) >= IDLE_MS;
+    const isLongIdle = (id: string) => renewedAt - (this.#idleSince.get(id) ?? renewedAt) >= KEEP_IDLE_MS;
     const longIdle = idle.filter(isLongIdle);
     const inOrder = [...longIdle, ...idle.filter((id) => !isLongIdle(id)), ...busy];
     return inOrder.slice(0, Math.max(longIdle.length, kept.length - share));
@@ -264,29 +264,29 @@ export class LeasedCallbacks implements Fences {
   }
 
   /** Returns how long to wait for what it couldn't take now. */
-  async #take(): Promise<number> {
+  async #takeCallbacks(): Promise<number> {
     const { clock, store } = this.#deps;
     if (!this.#wantsAny && this.#wanted.size === 0) return RENEW_MS;
     // Reports that arrive meanwhile share this query.
-    const pauseMs = this.#tookAt + PAUSE_MS - clock.monotonicMs();
+    const pauseMs = this.#lastTakeAt + TAKE_PAUSE_MS - clock.monotonicMs();
     if (pauseMs > 0) await clock.sleepUntil(clock.now() + pauseMs);
     if (this.#id === null || !this.#isTaking || !this.isTrusted()) return RENEW_MS;
     const wanted = this.#wantsAny ? undefined : [...this.#wanted];
     this.#wanted.clear();
     this.#wantsAny = true;
-    const { fences, hasMore } = await store.takeCallbacks(this.#id, CHUNK, wanted);
-    this.#tookAt = clock.monotonicMs();
+    const { fences, hasMore } = await store.takeCallbacks(this.#id, CALLBACKS_PER_STEP, wanted);
+    this.#lastTakeAt = clock.monotonicMs();
     this.#wantsAny = hasMore;
-    this.#add(fences);
+    this.#recordTaken(fences);
     if (!hasMore) return RENEW_MS;
-    return fences.size > 0 ? 0 : LOCKED_MS;
+    return fences.size > 0 ? 0 : LOCKED_RETRY_MS;
   }
 
   #forgetAll(): void {
     this.#id = null;
     this.#renewedAt = null;
     this.#renewAt = Number.NEGATIVE_INFINITY;
-    for (const id of [...this.#fences.keys()]) this.#lose(id);
+    for (const id of [...this.#fences.keys()]) this.#recordLoss(id);
     this.#released.clear();
     this.#wanted.clear();
   }

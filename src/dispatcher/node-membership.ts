@@ -38,9 +38,9 @@ export async function joinNodes(
   if (roles.length > 0)
     logger.warn({ roles }, "Other roles may create objects in the database's schema: revoke this right of theirs");
   let isLost = false;
-  let saysNewer = true;
+  let isNewerReported = true;
 
-  const lose = (reason: WhcbError) => {
+  const endMembership = (reason: WhcbError) => {
     isLost = true;
     onLost(reason);
     return null;
@@ -48,15 +48,15 @@ export async function joinNodes(
   const renew = async () => {
     if (isLost) return null;
     const { isMember, newer } = await members.renewMember(id);
-    if (newer === "incompatible") return lose(TOO_NEW);
-    if (newer === "compatible" && saysNewer) {
-      saysNewer = false;
+    if (newer === "incompatible") return endMembership(TOO_NEW);
+    if (newer === "compatible" && isNewerReported) {
+      isNewerReported = false;
       logger.warn({}, "A newer whcb has migrated the database, compatibly: this node works on it; start the newer whcb here too");
     }
     if (!isMember) {
       // All settings are compared, because nodes that began meanwhile may have others.
       const again = await members.rejoinNodes(id, settings);
-      if (again.kind !== "joined") return lose(refusalOf(again, settings));
+      if (again.kind !== "joined") return endMembership(refusalOf(again, settings));
     }
     return clock.now() + RENEW_MS;
   };

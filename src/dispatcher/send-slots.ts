@@ -1,6 +1,6 @@
 /** Once half of the slots are taken, an owner may hold one in this many free slots. */
 const SCARCE_SHARE = 16;
-const COMPACT_AT = 64;
+const COMPACT_LENGTH = 64;
 
 /**
  * Gives slots to owners in turn. While half of all slots are free, only an owner's own limit counts; then they are rationed,
@@ -76,7 +76,7 @@ export class SendSlots<Owner> {
     const owner = this.#waiting[this.#first];
     if (owner === undefined) return undefined;
     this.#first += 1;
-    if (this.#first >= COMPACT_AT && this.#first * 2 > this.#waiting.length) {
+    if (this.#first >= COMPACT_LENGTH && this.#first * 2 > this.#waiting.length) {
       this.#waiting = this.#waiting.slice(this.#first);
       this.#first = 0;
     }

@@ -94,7 +94,7 @@ export function isIdPrefix(text: string): boolean {
 }
 
 /** Whether the id begins with the prefix and isn't one that a sender chose. */
-export function completes(id: string, prefix: string): boolean {
+export function isCompletionOf(id: string, prefix: string): boolean {
   return isGeneratedId(id) && id.toUpperCase().startsWith(prefix.toUpperCase());
 }
 

@@ -166,7 +166,7 @@ const SHORTEST_SECRET = 4;
  * a character for each byte. In order of their starts; they may overlap. Linear time.
  */
 function findSecrets(text: string, secrets: readonly string[], kept: number): Span[] {
-  const folded = fold(text);
+  const folded = foldCase(text);
   // Each is sought only as far as it can reach: there may be many short ones beside a long one.
   const isPossible = (secret: string) => folded.slice(0, kept + longestSpelling([secret])).includes(wordOf(secret));
   const possible = LETTERS_ESCAPED.test(text) ? secrets : secrets.filter(isPossible);
@@ -189,11 +189,11 @@ function wordOf(secret: string): string {
 }
 
 function spansIn(text: string, secrets: readonly string[], kept: number): Span[] {
-  const folded = fold(text);
+  const folded = foldCase(text);
   return secrets.flatMap((secret) => {
     const spans: Span[] = [];
     if (secret.length < SHORTEST_SECRET) return spans;
-    const sought = fold(secret);
+    const sought = foldCase(secret);
     const searched = folded.slice(0, kept + sought.length);
     for (let start = searched.indexOf(sought), end = 0; start !== -1; start = searched.indexOf(sought, end)) {
       end = start + sought.length;
@@ -204,7 +204,7 @@ function spansIn(text: string, secrets: readonly string[], kept: number): Span[]
 }
 
 /** Hosts are in lower case, and forms have a + for a space. */
-function fold(text: string): string {
+function foldCase(text: string): string {
   return text.toLowerCase().replaceAll("+", " ");
 }
 

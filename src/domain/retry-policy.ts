@@ -29,11 +29,11 @@ export function latestScheduledRetry(now: number, policy: RetryPolicy): number {
 }
 
 /** It is below 1, because calls that start late in a round would miss every second one. */
-const PACE = 0.8;
+const PACE_SHARE = 0.8;
 
 /** So long passes at least between the beginnings of two attempts of a call (docs/dispatcher.md, A call, Rule 11). */
 export function paceMs(policy: RetryPolicy): number {
-  return policy.intervalMs * PACE;
+  return policy.intervalMs * PACE_SHARE;
 }
 
 /** The window includes this instant. */

@@ -42,12 +42,12 @@ export function slackText({ callback, startedAt, failedCalls, end }: OutageRepor
   const atLeast = isComplete ? "" : "at least ";
   const byHand = marked === 0 ? "" : `, ${atLeast}${marked} marked by hand`;
   return (
-    `Callback ${name} ${HOW[end.how]}. ${lasted}: ` +
+    `Callback ${name} ${ENDINGS[end.how]}. ${lasted}: ` +
     `${count(failedCalls, "call")} failed, ${atLeast}${delivered} delivered since${byHand}, ${atLeast}${stillFailed} still failed.`
   );
 }
 
-const HOW = {
+const ENDINGS = {
   recovered: "has recovered",
   marked: "has no failed calls left, since they were marked by hand; nothing has been accepted yet",
   unrecovered: "has not recovered, and its outage is closed; the next failure opens another one",

@@ -9,7 +9,7 @@ export function formatInstant(at: number): string {
 /** Longer lines need an encoding. */
 const MAX_LINE = 76;
 
-export function field(label: string, value: string): string {
+export function labelledLine(label: string, value: string): string {
   const line = `${`${label}:`.padEnd(11)}${value}`;
   return line.length > MAX_LINE ? `${label}:\n  ${value}` : line;
 }

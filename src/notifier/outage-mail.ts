@@ -6,7 +6,7 @@ import { spellDuration } from "../domain/duration.js";
 import { callbackSecrets, maskKey, type SecretMask, secretMask, shownUrl } from "../domain/mask.js";
 import { type MessageResponse, senderAddress } from "../domain/message-response.js";
 import { type RetryPolicy, retryUntil } from "../domain/retry-policy.js";
-import { field, formatInstant, quoteBlock, toLine } from "./notice-text.js";
+import { formatInstant, labelledLine, quoteBlock, toLine } from "./notice-text.js";
 
 export interface OutageFacts {
   readonly callback: Callback;
@@ -66,7 +66,7 @@ export function eraseOutageMail({ subject, text }: OutageMail, { callIds, isSend
   if (!callIds.has(call) && !isSender(address) && !isSender(name)) return null;
   const withoutAddresses = (line: string) => line.replace(/[^\s<>()"',;]+/g, (word) => (isSender(word) ? ERASED : word));
   const erased = text
-    .replace(/^From:\s+.*$/m, field("From", ERASED))
+    .replace(/^From:\s+.*$/m, labelledLine("From", ERASED))
     .replace(/(?:^ {2}\|.*\n)+/gm, `  | ${ERASED}\n`)
     // This is the endpoint's reason phrase. 0.1.0 wrote "What".
     .replace(/^((?:Error|What):\s+.*?HTTP \d{3}) .*(?=; only )/m, "$1");
@@ -82,11 +82,11 @@ function summary(result: DeliveryResult, mask: SecretMask): string {
 
 function failureLines({ callback, startedAt, result }: OutageFacts, mask: SecretMask): string[] {
   return [
-    field("Since", formatInstant(startedAt)),
-    field("Error", errorText(result, mask)),
-    field("Endpoint", toLine(shownUrl(callback), MAX_VALUE * 2)),
-    field("Auth", `${callback.auth.type}, key ${asciiKey(callback.auth.key)}`),
-    field("Callback", `${toLine(callback.name, MAX_NAME)} (id ${callback.id})`),
+    labelledLine("Since", formatInstant(startedAt)),
+    labelledLine("Error", errorText(result, mask)),
+    labelledLine("Endpoint", toLine(shownUrl(callback), MAX_VALUE * 2)),
+    labelledLine("Auth", `${callback.auth.type}, key ${asciiKey(callback.auth.key)}`),
+    labelledLine("Callback", `${toLine(callback.name, MAX_NAME)} (id ${callback.id})`),
     ...answerLines(result, mask),
   ];
 }
@@ -130,10 +130,10 @@ function callLines({ id, response }: OutageFacts["call"], mask: SecretMask): str
   const address = senderAddress(from);
   const name = from.name !== "" && from.name !== address ? ` (${toLine(from.name, MAX_VALUE)})` : "";
   return [
-    field("Call", toLine(id, MAX_NAME)),
-    field("Message", toLine(mask(response.messageLocation || response.messageId), MAX_VALUE * 2)),
-    field("From", `${toLine(address, MAX_VALUE) || "unknown"}${name}`),
-    field(
+    labelledLine("Call", toLine(id, MAX_NAME)),
+    labelledLine("Message", toLine(mask(response.messageLocation || response.messageId), MAX_VALUE * 2)),
+    labelledLine("From", `${toLine(address, MAX_VALUE) || "unknown"}${name}`),
+    labelledLine(
       "Channel",
       `${toLine(mask(channel), MAX_NAME) || "unknown"}, ${responseMessage.kind}, ${toLine(responseMessage.date, MAX_NAME)}`,
     ),

@@ -3,20 +3,20 @@ import { count } from "../domain/count.js";
 import { formatDuration } from "../domain/duration.js";
 import type { HowEnded, OutageEnd, OutageReport } from "../domain/outage.js";
 import type { NoticeTarget } from "./notice-target.js";
-import { field, formatInstant, toLine } from "./notice-text.js";
+import { formatInstant, labelledLine, toLine } from "./notice-text.js";
 import type { Notifier } from "./notifier.js";
 import { commandLines, MAX_NAME, type OutageMail } from "./outage-mail.js";
 
 /** It can't be the key of a URL, which has 16 digits. */
 const DESTINATION = "e-mail";
-const AT_ONCE = 20;
+const MAILS_AT_ONCE = 20;
 
 export function createRecoveryMails(notifier: Notifier): NoticeTarget {
   return {
     destination: DESTINATION,
     place: DESTINATION,
     events: ["ended"],
-    atOnce: AT_ONCE,
+    atOnce: MAILS_AT_ONCE,
     async send(report) {
       const { outageId, callback, end, asOf } = report;
       if (end === null || end.how === "deleted") return null;
@@ -34,22 +34,22 @@ export function composeRecoveryMail({ callback, startedAt, failedCalls, asOf }: 
   const atLeast = isComplete ? "" : "at least ";
   const text = [
     `The outage of callback "${name}" has ended.`,
-    ...HOW[end.how].lines,
+    ...ENDINGS[end.how].lines,
     "",
-    field("Began", formatInstant(startedAt)),
-    field("Ended", `${formatInstant(end.endedAt)}, after ${lasted}`),
-    field("Callback", `${name} (id ${callback.id})`),
-    field("Failed", count(failedCalls, "call")),
-    field("Delivered", `${atLeast}${delivered} of them`),
-    field("Marked", `${atLeast}${marked} of them by hand`),
-    field("Left", `${atLeast}${stillFailed} of them FAILED as of ${formatInstant(asOf)}`),
+    labelledLine("Began", formatInstant(startedAt)),
+    labelledLine("Ended", `${formatInstant(end.endedAt)}, after ${lasted}`),
+    labelledLine("Callback", `${name} (id ${callback.id})`),
+    labelledLine("Failed", count(failedCalls, "call")),
+    labelledLine("Delivered", `${atLeast}${delivered} of them`),
+    labelledLine("Marked", `${atLeast}${marked} of them by hand`),
+    labelledLine("Left", `${atLeast}${stillFailed} of them FAILED as of ${formatInstant(asOf)}`),
     ...(stillFailed === 0 ? [] : ["", "List what still fails, and replay it:", "", ...commandLines(callback)]),
     "",
   ].join("\n");
-  return { subject: `[whcb] ${name} ${HOW[end.how].subject} (${lasted})`, text };
+  return { subject: `[whcb] ${name} ${ENDINGS[end.how].subject} (${lasted})`, text };
 }
 
-const HOW = {
+const ENDINGS = {
   recovered: { subject: "has recovered", lines: ["Its endpoint has accepted responses since."] },
   marked: {
     subject: "has no failed calls left: marked by hand",

@@ -165,7 +165,7 @@ describe("a notice by HTTP", () => {
     deliverer = createDeliverer({
       clock: systemClock,
       timers: systemTimers,
-      addressRule: publicAddressRule([], { webOnly: false }),
+      addressRule: publicAddressRule([], { isWebOnly: false }),
     });
     await (await anOutage(receiver.url)).tick();
     expect(receiver.received).toEqual([]);

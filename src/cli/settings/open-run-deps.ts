@@ -65,7 +65,7 @@ export function profileOf({ settings, client }: Session): string {
  */
 function callbackRule({ client, target, settings }: Session, allowNetworks: readonly string[]): () => AddressRule {
   const ofProfile = settings.allowNetwork.value?.split(",") ?? [];
-  const publicRule = publicAddressRule([...allowNetworks, ...ofProfile], { webOnly: false });
+  const publicRule = publicAddressRule([...allowNetworks, ...ofProfile], { isWebOnly: false });
   if (target.kind === "file") return () => ANY_ADDRESS;
   const isAtLoopback = isLoopbackHost(new URL(target.url).hostname);
   // The port of a tunnel or a container is at a loopback address, too.

@@ -1,7 +1,7 @@
 import { access } from "node:fs/promises";
 import type { Client, ListedCallback } from "../../client/client.js";
 import { TransportFailure } from "../../client/transport.js";
-import { completes, isIdPrefix } from "../../domain/call.js";
+import { isCompletionOf, isIdPrefix } from "../../domain/call.js";
 import { callbackOperand, commandLine, shellQuote } from "../../domain/command-line.js";
 import { isWhcbError, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import { isLoopbackUrl } from "../../platform/loopback.js";
@@ -83,7 +83,7 @@ export async function findCallback(client: Client, idOrName: string): Promise<Li
   } catch (error) {
     if (!isWhcbError(error, "not-found")) throw error;
     const callbacks = await client.listCallbacks();
-    const started = callbacks.map(({ id }) => id).filter((id) => isIdPrefix(idOrName) && completes(id, idOrName));
+    const started = callbacks.map(({ id }) => id).filter((id) => isIdPrefix(idOrName) && isCompletionOf(id, idOrName));
     const [only, another] = started;
     if (another !== undefined) throw ambiguousBeginning("callbacks", idOrName, { callIds: started, hasMore: false });
     if (only !== undefined) return client.getCallback(only);

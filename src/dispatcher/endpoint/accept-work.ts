@@ -7,8 +7,8 @@ import {
   type EndpointRules,
   type EndpointState,
   hasOutageAt,
-  isDue,
   isProbed,
+  isReached,
   type QueueName,
 } from "./endpoint-state.js";
 import type { FailedCalls, WorkBatch } from "./fetch-work.js";
@@ -32,7 +32,7 @@ export function acceptWork(endpoint: EndpointState, batch: WorkBatch, at: Accept
   endpoint.pendingFrom = batch.pending[0]?.seq ?? endpoint.pendingFrom;
   let held: readonly Call[] = [];
   if (isProbed(endpoint)) held = probeAndHold(endpoint, batch, at);
-  else if (batch.request.wantsPending) offer(endpoint, "fresh", withoutBusy(endpoint, batch.pending), at);
+  else if (batch.request.wantsPending) fillQueue(endpoint, "fresh", withoutBusy(endpoint, batch.pending), at);
   const { failed } = batch.request;
   if (failed?.kind === "round") acceptRound(endpoint, batch, at);
   else if (failed) acceptFailed(endpoint, batch, failed, at);
@@ -48,7 +48,7 @@ function probeAndHold(endpoint: EndpointState, { request, held, pending }: WorkB
   const { hints, inFlight, generation } = endpoint;
   const { now } = at;
   const waiting = withoutBusy(endpoint, pending);
-  if (request.mayProbe && isDue(nextProbeAt(endpoint), now)) {
+  if (request.mayProbe && isReached(nextProbeAt(endpoint), now)) {
     const [free] = held ? withoutBusy(endpoint, [held]) : [];
     if (request.wantsHeld) hints.mayHaveHeld = free !== undefined;
     const [first] = waiting;
@@ -57,7 +57,7 @@ function probeAndHold(endpoint: EndpointState, { request, held, pending }: WorkB
     const probe = isHeldOlder ? free : waiting.shift();
     if (probe) {
       endpoint.isProbing = true;
-      offer(endpoint, "probe", [probe], at);
+      fillQueue(endpoint, "probe", [probe], at);
     }
   }
   if (awaitsProbe(endpoint, now, at)) {
@@ -85,13 +85,13 @@ function acceptRound(endpoint: EndpointState, batch: WorkBatch, at: AcceptedAt):
     next = untried.slice(0, Math.min(unsent, room));
   } else endpoint.health = healthAtRound(health, at.now, at.policy, at.random.fraction());
   endpoint.roundLeft = next.length;
-  offer(endpoint, "backlog", next, at);
+  fillQueue(endpoint, "backlog", next, at);
 }
 
 function acceptFailed(endpoint: EndpointState, batch: WorkBatch, failed: FailedCalls, at: AcceptedAt): void {
   const { hints } = endpoint;
   const { now, policy } = at;
-  offer(endpoint, "backlog", withoutBusy(endpoint, batch.failed), at);
+  fillQueue(endpoint, "backlog", withoutBusy(endpoint, batch.failed), at);
   const upcoming = withoutBusy(endpoint, batch.upcoming);
   const isSomeLeft = batch.hasMoreFailed || (batch.hasMoreUpcoming && upcoming.length === 0);
   if (failed.kind === "due") {
@@ -113,6 +113,6 @@ function withoutBusy({ inFlight, queues }: EndpointState, calls: readonly Call[]
   return calls.filter(({ seq }) => !inFlight.has(seq) && !queues.probe.has(seq));
 }
 
-function offer({ queues }: EndpointState, queue: QueueName, calls: readonly Call[], { monotonicMs }: AcceptedAt): void {
+function fillQueue({ queues }: EndpointState, queue: QueueName, calls: readonly Call[], { monotonicMs }: AcceptedAt): void {
   queues[queue].fill(calls, monotonicMs);
 }

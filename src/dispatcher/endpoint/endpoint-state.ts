@@ -119,7 +119,7 @@ function noticeChanges(endpoint: EndpointState, knownRepairAt: number, knownRepl
   );
 }
 
-export function keepTime(endpoint: EndpointState, now: number, { policy }: EndpointRules): void {
+export function applyClock(endpoint: EndpointState, now: number, { policy }: EndpointRules): void {
   changeHealth(endpoint, healthByClock(endpoint.health, now, policy));
 }
 
@@ -143,10 +143,10 @@ export function invalidate(endpoint: EndpointState): void {
   if (endpoint.queues.probe.length > 0) endpoint.isProbing = false;
   for (const queue of Object.values(endpoint.queues)) queue.clear();
   endpoint.generation += 1;
-  suspectAll(endpoint.hints);
+  expectAnything(endpoint.hints);
 }
 
-export function suspectAll(hints: StoreHints): void {
+export function expectAnything(hints: StoreHints): void {
   hints.mayHavePending = true;
   expectDue(hints, 0);
 }
@@ -181,6 +181,6 @@ export function prefetchedBytes({ queues }: EndpointState): number {
   return queues.probe.bytes + queues.fresh.bytes + queues.backlog.bytes;
 }
 
-export function isDue(at: number | null, now: number): boolean {
+export function isReached(at: number | null, now: number): boolean {
   return at !== null && at <= now;
 }

@@ -51,7 +51,7 @@ export function closesAt({ endpoint, outage }: Health, policy: RetryPolicy): num
 export function healthAfterSuccess(before: Health, at: number, policy: RetryPolicy, maxInFlight: number): HealthChange {
   const { health, closed } = closeIfOver(before, at, policy);
   const endpoint = endpointAfterSuccess(health.endpoint, at, maxInFlight);
-  return { health: change(health, { endpoint, outage: outageAfterSuccess(health.outage, at), markedOutage: null }), closed };
+  return { health: healthWith(health, { endpoint, outage: outageAfterSuccess(health.outage, at), markedOutage: null }), closed };
 }
 
 /** An e-mail is owed for an outage that `isNew`. `newId` is used for one. */
@@ -64,28 +64,28 @@ export function healthAfterFailure(
 ): HealthChange & { readonly isNew: boolean } {
   const { health, closed } = closeIfOver(before, failure.at, policy);
   const endpoint = endpointAfterFailure(health.endpoint, failure, policy, random);
-  if (!failure.isFirst) return { health: change(health, { endpoint }), closed, isNew: false };
+  if (!failure.isFirst) return { health: healthWith(health, { endpoint }), closed, isNew: false };
   const { outage, isNew } = outageAfterFirstFailure(health.outage, failure.beganAt, newId, health.markedOutage, policy);
-  return { health: change(health, { endpoint, outage, markedOutage: null }), closed, isNew };
+  return { health: healthWith(health, { endpoint, outage, markedOutage: null }), closed, isNew };
 }
 
 export function healthAfterHolding(health: Health): Health {
-  return change(health, { outage: health.outage && outageAfterHolding(health.outage) });
+  return healthWith(health, { outage: health.outage && outageAfterHolding(health.outage) });
 }
 
 export function healthWithoutHoldings(health: Health, skipped: number): Health {
-  return change(health, { outage: outageWithoutHoldings(health.outage, skipped) });
+  return healthWith(health, { outage: outageWithoutHoldings(health.outage, skipped) });
 }
 
 export function healthAtRound(health: Health, at: number, policy: RetryPolicy, random: number): Health {
-  return change(health, { endpoint: endpointAtRound(health.endpoint, at, policy, random) });
+  return healthWith(health, { endpoint: endpointAtRound(health.endpoint, at, policy, random) });
 }
 
 export function healthAfterDrain(before: Health, at: number, policy: RetryPolicy): HealthChange {
-  const health = change(before, { endpoint: endpointAfterDrain(before.endpoint) });
+  const health = healthWith(before, { endpoint: endpointAfterDrain(before.endpoint) });
   const overAt = closesAt(health, policy);
   // Calls were held until now, so a quiet outage closes now.
-  return overAt !== null && overAt <= at ? close(health, at) : { health, closed: null };
+  return overAt !== null && overAt <= at ? closeOutage(health, at) : { health, closed: null };
 }
 
 /** Follows a repair or a requested replay at these instants, which are null if there was none. */
@@ -93,13 +93,13 @@ export function healthAfterChanges(before: Health, repairedAt: number | null, re
   let { endpoint } = before;
   if (repairedAt !== null) endpoint = endpointAfterRepair(endpoint, repairedAt);
   if (replayRequestedAt !== null) endpoint = endpointAfterReplayRequest(endpoint, replayRequestedAt);
-  return change(before, { endpoint });
+  return healthWith(before, { endpoint });
 }
 
 /** Changes what follows from the time alone. The clock may have been set back. */
 export function healthByClock(before: Health, now: number, policy: RetryPolicy): HealthChange {
   const endpoint = endpointByClock(before.endpoint, now, policy);
-  return closeIfOver(change(before, { endpoint, outage: outageByClock(before.outage, now) }), now, policy);
+  return closeIfOver(healthWith(before, { endpoint, outage: outageByClock(before.outage, now) }), now, policy);
 }
 
 /** Closes the outage if none of its calls is FAILED. */
@@ -108,19 +108,19 @@ export function healthAfterCheck(health: Health, { hasFailed, hasDelivered }: Ou
   if (outage === null || hasFailed) return { health, closed: null };
   // After marks the endpoint may still fail, and then the same outage reopens.
   const markedOutage = outage.quietSince === null && !hasDelivered ? outage : null;
-  return close(change(health, { markedOutage }), at);
+  return closeOutage(healthWith(health, { markedOutage }), at);
 }
 
 function closeIfOver(health: Health, at: number, policy: RetryPolicy): HealthChange {
   const overAt = closesAt(health, policy);
-  return overAt !== null && overAt <= at ? close(health, overAt) : { health, closed: null };
+  return overAt !== null && overAt <= at ? closeOutage(health, overAt) : { health, closed: null };
 }
 
-function close(health: Health, endedAt: number): HealthChange {
-  return { health: change(health, { outage: null }), closed: health.outage && { ...health.outage, endedAt } };
+function closeOutage(health: Health, endedAt: number): HealthChange {
+  return { health: healthWith(health, { outage: null }), closed: health.outage && { ...health.outage, endedAt } };
 }
 
-function change(health: Health, to: Partial<Health>): Health {
+function healthWith(health: Health, to: Partial<Health>): Health {
   const { endpoint = health.endpoint, outage = health.outage, markedOutage = health.markedOutage } = to;
   const isSame = endpoint === health.endpoint && outage === health.outage && markedOutage === health.markedOutage;
   return isSame ? health : { endpoint, outage, markedOutage };

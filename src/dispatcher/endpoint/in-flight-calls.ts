@@ -35,7 +35,7 @@ export class InFlightCalls {
   }
 
   /** Returns the calls that are sent or about to be. Those that wait after our own fault aren't. */
-  begun(): ReadonlySet<number> {
+  listBegun(): ReadonlySet<number> {
     return new Set([...this.#calls.keys()].filter((seq) => (this.#faults.get(seq)?.retryAt ?? null) === null));
   }
 
@@ -44,7 +44,7 @@ export class InFlightCalls {
   }
 
   /** Notes that an attempt was made, which ends a row of faults. */
-  attempted(callSeq: number, dueAt: number | null): void {
+  noteAttempt(callSeq: number, dueAt: number | null): void {
     this.#faults.delete(callSeq);
     const call = this.#calls.get(callSeq);
     if (call) call.dueAt = dueAt;
@@ -57,7 +57,7 @@ export class InFlightCalls {
   }
 
   /** Lets the call wait for 1 s, 2 s, 4 s … up to the longest wait, and returns the wait. */
-  failedHere(callSeq: number, now: number): number {
+  waitAfterFault(callSeq: number, now: number): number {
     const before = this.#faults.get(callSeq);
     const waitMs = Math.min(before ? before.waitMs * 2 : FIRST_WAIT_MS, this.#longestWaitMs);
     this.#faults.set(callSeq, { retryAt: now + waitMs, waitMs });

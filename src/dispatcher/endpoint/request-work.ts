@@ -4,12 +4,12 @@ import { CALL_BYTES } from "../delivery-budget.js";
 import {
   type EndpointRules,
   type EndpointState,
+  expectAnything,
   hasOutageAt,
-  isDue,
   isProbed,
+  isReached,
   LOW_WATER,
   probeAt,
-  suspectAll,
 } from "./endpoint-state.js";
 import type { FailedCalls, WorkRequest } from "./fetch-work.js";
 import { earlier } from "./in-flight-calls.js";
@@ -26,11 +26,11 @@ const MIN_BATCH = 2;
 /** Whether its calls must be read now. */
 export function needsWork(endpoint: EndpointState, now: number, rules: EndpointRules): boolean {
   const { hints, health, inFlight, queues } = endpoint;
-  if (inFlight.endWaits(now)) suspectAll(hints);
+  if (inFlight.endWaits(now)) expectAnything(hints);
   if (wantsPending(endpoint, now, rules) && queues.fresh.length < lowWater(endpoint)) return true;
   if (queues.backlog.length >= lowWater(endpoint)) return false;
   if (health.endpoint.state === "recovering") return hints.dueAt !== null || isDrained(endpoint, rules);
-  return isDue(nextFetchAt(endpoint), now);
+  return isReached(nextFetchAt(endpoint), now);
 }
 
 /** Returns when the endpoint's calls must be read again, or null if nothing will be due. */
@@ -45,7 +45,7 @@ export function requestWork(
   rules: EndpointRules,
 ): WorkRequest {
   const { callback, fence, health, hints, inFlight, queues, generation, pendingFrom } = endpoint;
-  const mayProbe = health.endpoint.state === "down" && isDue(nextProbeAt(endpoint), now);
+  const mayProbe = health.endpoint.state === "down" && isReached(nextProbeAt(endpoint), now);
   const wantsHeld = mayProbe && hints.mayHaveHeld;
   const failed = failedToRequest(endpoint, now);
   const expiresAt = failed?.kind === "backlog" ? (health.endpoint.recoveringSince ?? 0) : now;
@@ -76,7 +76,7 @@ export function requestWork(
  * attempt opens one.
  */
 export function awaitsProbe(endpoint: EndpointState, now: number, { policy }: EndpointRules): boolean {
-  return endpoint.isProbing || isDue(probeAt(endpoint), now) || !hasOutageAt(endpoint, now, policy);
+  return endpoint.isProbing || isReached(probeAt(endpoint), now) || !hasOutageAt(endpoint, now, policy);
 }
 
 export function nextProbeAt(endpoint: EndpointState): number | null {
@@ -123,17 +123,17 @@ function nextRoundAt(endpoint: EndpointState): number | null {
 function wantsPending(endpoint: EndpointState, now: number, rules: EndpointRules): boolean {
   const { mayHavePending } = endpoint.hints;
   if (!mayHavePending || !isProbed(endpoint)) return mayHavePending;
-  return !awaitsProbe(endpoint, now, rules) || isDue(nextProbeAt(endpoint), now);
+  return !awaitsProbe(endpoint, now, rules) || isReached(nextProbeAt(endpoint), now);
 }
 
 function failedToRequest(endpoint: EndpointState, now: number): FailedCalls | null {
   const { hints, health } = endpoint;
   switch (health.endpoint.state) {
     case "up":
-      return isDue(hints.dueAt, now) ? { kind: "due", at: now } : null;
+      return isReached(hints.dueAt, now) ? { kind: "due", at: now } : null;
     case "recovering":
       return { kind: "backlog", recovery: health.endpoint.recovery };
     case "down":
-      return isDue(nextRoundAt(endpoint), now) ? { kind: "round" } : null;
+      return isReached(nextRoundAt(endpoint), now) ? { kind: "round" } : null;
   }
 }

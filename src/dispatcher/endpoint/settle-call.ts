@@ -3,7 +3,7 @@ import type { Call } from "../../domain/call.js";
 import type { OpenOutage, OutageProgress } from "../../domain/outage.js";
 import { nextDueAt } from "../../domain/retry-policy.js";
 import { type Random, timeOrderedId } from "../../platform/random.js";
-import { changeHealth, type EndpointRules, type EndpointState, expectDue, invalidate, suspectAll } from "./endpoint-state.js";
+import { changeHealth, type EndpointRules, type EndpointState, expectAnything, expectDue, invalidate } from "./endpoint-state.js";
 import { healthAfterCheck, healthAfterFailure, healthAfterSuccess, healthWithoutHoldings } from "./health.js";
 
 export interface SettledWith extends EndpointRules {
@@ -16,11 +16,11 @@ export interface SettledWith extends EndpointRules {
 export function settleCall(endpoint: EndpointState, call: Call, attempt: Attempt, settled: SettledWith): OpenOutage | null {
   const before = endpoint.health;
   const isDelivered = isAccepted(attempt.result);
-  const isNew = isDelivered ? succeed(endpoint, call, attempt, settled) : fail(endpoint, call, attempt, settled);
+  const isNew = isDelivered ? applySuccess(endpoint, call, attempt, settled) : applyFailure(endpoint, call, attempt, settled);
   const { health, callback, inFlight } = endpoint;
   const mayRetry = !isDelivered && callback.retriesEnabled;
   const firstFailedAt = call.firstFailedAt ?? attempt.startedAt;
-  inFlight.attempted(call.seq, mayRetry ? nextDueAt(firstFailedAt, attempt.startedAt, settled.policy, settled.jitter) : null);
+  inFlight.noteAttempt(call.seq, mayRetry ? nextDueAt(firstFailedAt, attempt.startedAt, settled.policy, settled.jitter) : null);
   if (health.endpoint.state !== before.endpoint.state) {
     endpoint.roundLeft = 0;
     invalidate(endpoint);
@@ -28,7 +28,7 @@ export function settleCall(endpoint: EndpointState, call: Call, attempt: Attempt
   return isNew ? health.outage : null;
 }
 
-function succeed(endpoint: EndpointState, call: Call, attempt: Attempt, { policy, maxInFlight }: EndpointRules): false {
+function applySuccess(endpoint: EndpointState, call: Call, attempt: Attempt, { policy, maxInFlight }: EndpointRules): false {
   const endedAt = attempt.startedAt + attempt.durationMs;
   const change = healthAfterSuccess(endpoint.health, endedAt, policy, maxInFlight);
   endpoint.mayBeOver ||= call.firstFailedAt !== null && change.health.outage !== null;
@@ -36,7 +36,7 @@ function succeed(endpoint: EndpointState, call: Call, attempt: Attempt, { policy
   return false;
 }
 
-function fail(endpoint: EndpointState, call: Call, attempt: Attempt, { policy, random }: SettledWith): boolean {
+function applyFailure(endpoint: EndpointState, call: Call, attempt: Attempt, { policy, random }: SettledWith): boolean {
   const { startedAt: beganAt, durationMs, cause } = attempt;
   // A held call may be PENDING again, because retries were switched off while it was in flight.
   const isFirst = call.firstFailedAt === null || (call.sentAt === null && !endpoint.callback.retriesEnabled);
@@ -54,7 +54,7 @@ function fail(endpoint: EndpointState, call: Call, attempt: Attempt, { policy, r
 export function commitCall(endpoint: EndpointState, callSeq: number): void {
   const call = endpoint.inFlight.remove(callSeq);
   if (!call) return;
-  if (call.generation !== endpoint.generation) suspectAll(endpoint.hints);
+  if (call.generation !== endpoint.generation) expectAnything(endpoint.hints);
   else if (call.dueAt !== null) expectDue(endpoint.hints, call.dueAt);
 }
 

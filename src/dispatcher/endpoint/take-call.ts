@@ -7,11 +7,11 @@ import type { QueuedCall } from "./call-queue.js";
 import {
   type EndpointRules,
   type EndpointState,
+  expectAnything,
   expectDue,
   invalidate,
   isProbed,
   type QueueName,
-  suspectAll,
 } from "./endpoint-state.js";
 
 export interface TakenCall {
@@ -69,7 +69,7 @@ export function takeCall(
   const isWhole = next.call.leftOutBytes === undefined;
   if (!budget.tryHold(endpoint, bodyBytes, isWhole ? next.bytes : 0)) return "nothing";
   queues[from].dropHead();
-  return begin(endpoint, next.call, from, bodyBytes);
+  return beginCall(endpoint, next.call, from, bodyBytes);
 }
 
 /** Counts the request once it is built. Returns false if there is no room for it. */
@@ -103,7 +103,7 @@ export function endCall(endpoint: EndpointState, taken: TakenCall, budget: Deliv
 export function withdrawCall(endpoint: EndpointState, { call, isOfRound }: TakenCall): void {
   endpoint.inFlight.remove(call.seq);
   if (isOfRound && endpoint.health.endpoint.state === "down") endpoint.roundLeft += 1;
-  suspectAll(endpoint.hints);
+  expectAnything(endpoint.hints);
 }
 
 function nextQueue(endpoint: EndpointState, at: TakenAt): QueueName | undefined {
@@ -112,14 +112,14 @@ function nextQueue(endpoint: EndpointState, at: TakenAt): QueueName | undefined 
   const isFreshNext = fresh.length > 0 && endpoint.taken % FRESH_EVERY === FRESH_EVERY - 1;
   if (!isFreshNext) {
     for (let next = backlog.head; next; next = backlog.head) {
-      if (mayGo(endpoint, next.call, at)) return "backlog";
+      if (isStillDue(endpoint, next.call, at)) return "backlog";
       backlog.dropHead();
     }
   }
   return fresh.length > 0 ? "fresh" : undefined;
 }
 
-function mayGo({ health, hints }: EndpointState, call: Call, { now, policy }: TakenAt): boolean {
+function isStillDue({ health, hints }: EndpointState, call: Call, { now, policy }: TakenAt): boolean {
   if (isInWindow(call, health.endpoint.recoveringSince ?? now, policy)) return true;
   // The call's window has ended, so the next read cancels its retry.
   expectDue(hints, call.due?.at ?? 0);
@@ -131,7 +131,7 @@ function expectedBytes({ growth }: EndpointState, { call: { leftOutBytes }, byte
   return leftOutBytes === undefined ? 2 * bytes : Math.ceil(leftOutBytes * growth) + 2 * CALL_BYTES;
 }
 
-function begin(endpoint: EndpointState, call: Call, from: QueueName, bodyBytes: number): TakenCall {
+function beginCall(endpoint: EndpointState, call: Call, from: QueueName, bodyBytes: number): TakenCall {
   const { inFlight, generation } = endpoint;
   const { state, recovery } = endpoint.health.endpoint;
   const isOfRound = from === "backlog" && state === "down";

@@ -13,12 +13,12 @@ export interface MailSenderDeps {
   readonly logger: Logger;
 }
 
-const AT_ONCE = 20;
+const MAILS_AT_ONCE = 20;
 
 export function createMailSender({ mails, notifier, clock, logger }: MailSenderDeps): OutboxSender<Mail> {
   return new OutboxSender<Mail>(
     {
-      atOnce: AT_ONCE,
+      atOnce: MAILS_AT_ONCE,
       // A failure may be due to one recipient, so the others needn't wait.
       waitsTogether: false,
       nextAt: () => mails.nextAt(),

@@ -37,10 +37,10 @@ export function createNoticeSender({ store, target, clock, logger }: NoticeSende
       },
       async recordSent(notice, at) {
         await store.notices.recordSent(notice, at);
-        logger.info({ ...about(notice), place }, "A notice of an outage was sent");
+        logger.info({ ...logFieldsOf(notice), place }, "A notice of an outage was sent");
       },
       async recordFailed(notice, reason, nextTryAt) {
-        logger.warn({ ...about(notice), place, reason, nextTryAt }, "A notice could not be sent; it will be tried again");
+        logger.warn({ ...logFieldsOf(notice), place, reason, nextTryAt }, "A notice could not be sent; it will be tried again");
         await store.notices.recordFailed(notice, reason, nextTryAt);
       },
       onError: (error) => logger.error({ err: error }, "The notices can't be read or written; trying again"),
@@ -49,7 +49,7 @@ export function createNoticeSender({ store, target, clock, logger }: NoticeSende
   );
 }
 
-function about({ outage, event }: Notice) {
+function logFieldsOf({ outage, event }: Notice) {
   return { outageId: outage.id, callbackId: outage.callbackId, event };
 }
 

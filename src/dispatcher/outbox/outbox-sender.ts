@@ -36,7 +36,7 @@ export class OutboxSender<Item extends { readonly tries: number }> {
   /** Failures in a row of a receiver whose items wait together. */
   #failures = 0;
   /** This instant is one of the monotonic clock. */
-  #pausedUntil = 0;
+  #pauseEndsAt = 0;
   #isStopping = false;
 
   constructor(outbox: Outbox<Item>, clock: Clock) {
@@ -74,7 +74,7 @@ export class OutboxSender<Item extends { readonly tries: number }> {
   }
 
   get #pauseMs(): number {
-    return this.#pausedUntil - this.#clock.monotonicMs();
+    return this.#pauseEndsAt - this.#clock.monotonicMs();
   }
 
   async #claimDue(): Promise<readonly Item[]> {
@@ -96,7 +96,7 @@ export class OutboxSender<Item extends { readonly tries: number }> {
     const waitMs = Math.min(Math.max(FIRST_WAIT_MS * 2 ** waited, failure.retryAfterMs ?? 0), LONGEST_WAIT_MS);
     if (this.#outbox.waitsTogether) {
       this.#failures += 1;
-      this.#pausedUntil = this.#clock.monotonicMs() + waitMs;
+      this.#pauseEndsAt = this.#clock.monotonicMs() + waitMs;
     }
     await this.#outbox.recordFailed(item, failure.reason, this.#clock.now() + waitMs);
   }

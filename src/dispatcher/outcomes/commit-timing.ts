@@ -26,22 +26,22 @@ export class CommitTiming {
     return this.#deps.log.size >= LARGEST_GROUP;
   }
 
-  outcomeAdded(): void {
+  noteOutcome(): void {
     if (this.isFull) this.#pause.abort();
   }
 
-  responsesCame(): void {
+  noteResponses(): void {
     this.#hasNewResponses = true;
     this.#pause.abort();
   }
 
   /** Responses that come from now on are new. */
-  readsResponses(): void {
+  noteRead(): void {
     this.#hasNewResponses = false;
   }
 
   /** Waits while outcomes gather. Resolves to false if new responses came first. */
-  async gathered(): Promise<boolean> {
+  async waitForOutcomes(): Promise<boolean> {
     const { clock, log, gatherMs } = this.#deps;
     this.#dueAt ??= clock.monotonicMs() + gatherMs;
     const leftMs = this.#dueAt - clock.monotonicMs();

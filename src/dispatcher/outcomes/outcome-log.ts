@@ -54,7 +54,7 @@ export class OutcomeLog {
     return this.#all.some(({ fences }) => fences.has(callbackId));
   }
 
-  next(): OutcomeGroup | null {
+  nextGroup(): OutcomeGroup | null {
     const isRepeated = this.#committing !== null;
     if (this.#committing === null) {
       if (this.isEmpty) return null;
@@ -67,7 +67,7 @@ export class OutcomeLog {
     return { ...group, endpoints: [...endpoints.values()], policy: this.#policy, isRepeated, ...(notices && { notices }) };
   }
 
-  committed(): void {
+  dropCommitted(): void {
     this.#committing = null;
   }
 

@@ -40,25 +40,25 @@ export class Outcomes {
   }
 
   /** Applies what was read for an endpoint. */
-  accept(endpoint: EndpointState, batch: WorkBatch, now: number): void {
+  acceptBatch(endpoint: EndpointState, batch: WorkBatch, now: number): void {
     const { clock, random } = this.#deps;
     const held = acceptWork(endpoint, batch, { ...this.#rules, now, monotonicMs: clock.monotonicMs(), random });
     const downSince = endpoint.health.endpoint.downSince ?? now;
     for (const { callbackId, id: callId, seq: callSeq } of held) {
       this.#log.addHolding({ callbackId, callId, callSeq, at: now, downSince, random: random.fraction() }, endpoint.fence);
     }
-    this.#pool.note(endpoint);
+    this.#pool.noteStep(endpoint);
   }
 
   /** Applies the outcome of a call, which is null if nothing was sent. */
-  settle(endpoint: EndpointState, taken: TakenCall, outcome: Attempt | Fault | null): void {
+  settleTaken(endpoint: EndpointState, taken: TakenCall, outcome: Attempt | Fault | null): void {
     if (outcome === null) withdrawCall(endpoint, taken);
     else if ("fault" in outcome) this.#waitAfterFault(endpoint, taken.call, outcome.fault);
-    else this.#record(endpoint, taken, outcome);
-    this.#pool.note(endpoint);
+    else this.#recordAttempt(endpoint, taken, outcome);
+    this.#pool.noteStep(endpoint);
   }
 
-  #record(endpoint: EndpointState, taken: TakenCall, attempt: Attempt): void {
+  #recordAttempt(endpoint: EndpointState, taken: TakenCall, attempt: Attempt): void {
     const { call, recovery } = taken;
     const { random, onAttempt } = this.#deps;
     const { callbackId, id: callId, seq: callSeq } = call;
@@ -80,7 +80,7 @@ export class Outcomes {
   /** Our own fault is no attempt (docs/dispatcher.md, A call, Rule 3). */
   #waitAfterFault({ inFlight }: EndpointState, { id: callId, seq, callbackId }: Call, error: unknown): void {
     const { clock, logger } = this.#deps;
-    const waitMs = inFlight.failedHere(seq, clock.now());
+    const waitMs = inFlight.waitAfterFault(seq, clock.now());
     logger.error({ err: error, callbackId, callId, waitMs }, "A call could not be sent; it will be tried again");
   }
 
@@ -107,11 +107,11 @@ export class Outcomes {
 
   /** Commits the next group. Resolves to null if none has gathered. */
   async commitNext(): Promise<Committed | null> {
-    const group = this.#log.next();
+    const group = this.#log.nextGroup();
     if (group === null) return null;
     const committed = await this.#deps.store.outcomes.commit(group);
     this.#noteWrite();
-    this.#log.committed();
+    this.#log.dropCommitted();
     const lost = this.#dropStale(group, committed);
     this.#applyCommit(group, committed);
     return { lost, hasOutages: group.mails.length + group.closedOutages.length > 0 };
@@ -135,13 +135,13 @@ export class Outcomes {
       const endpoint = this.#endpointOf(group, callbackId);
       if (endpoint === undefined) continue;
       skipHoldings(endpoint, skippedHoldings.get(callbackId) ?? 0);
-      this.#pool.note(endpoint);
+      this.#pool.noteStep(endpoint);
     }
     for (const { callbackId, callSeq } of [...group.holdings, ...group.attempts]) {
       const endpoint = this.#endpointOf(group, callbackId);
       if (endpoint === undefined) continue;
       commitCall(endpoint, callSeq);
-      this.#pool.note(endpoint);
+      this.#pool.noteStep(endpoint);
     }
   }
 
@@ -162,7 +162,7 @@ export class Outcomes {
       const found = progress[index];
       if (found === undefined || this.#pool.outageToCheck(endpoint) !== outage) continue;
       finishOutageCheck(endpoint, found, now);
-      this.#pool.note(endpoint);
+      this.#pool.noteStep(endpoint);
     }
   }
 }

@@ -1,5 +1,5 @@
 /** The state of one endpoint, without a store. */
-import { type EndpointState, newEndpointState, suspectAll } from "../../../src/dispatcher/endpoint/endpoint-state.js";
+import { type EndpointState, expectAnything, newEndpointState } from "../../../src/dispatcher/endpoint/endpoint-state.js";
 import type { FailedCalls, WorkBatch } from "../../../src/dispatcher/endpoint/fetch-work.js";
 import { requestWork } from "../../../src/dispatcher/endpoint/request-work.js";
 import { type Endpoint, NEW_ENDPOINT } from "../../../src/domain/endpoint.js";
@@ -41,7 +41,7 @@ export function someCalls(seqs: readonly number[], firstFailedAt: number | null 
 
 /** What a read finds that the endpoint asks for now. */
 export function aBatch(endpoint: EndpointState, found: Partial<Omit<WorkBatch, "request">>, failed?: FailedCalls): WorkBatch {
-  suspectAll(endpoint.hints);
+  expectAnything(endpoint.hints);
   const request = requestWork(endpoint, AT.now, { calls: 100, bytes: 1_000_000 }, RULES);
   const nothing = { pending: [], hasMorePending: false, held: null, failed: [], hasMoreFailed: false };
   return { request: failed ? { ...request, failed } : request, ...nothing, upcoming: [], hasMoreUpcoming: false, ...found };

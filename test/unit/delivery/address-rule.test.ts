@@ -246,7 +246,7 @@ describe("this machine's own addresses", () => {
 });
 
 describe("for a service elsewhere", () => {
-  const rule = publicAddressRule([], { webOnly: false });
+  const rule = publicAddressRule([], { isWebOnly: false });
 
   test("public addresses and names are allowed at any port", () => {
     for (const url of ["http://8.8.8.8:9000/", "https://[2606:4700:4700::1111]:8443/", "http://example.com:8080/"]) {

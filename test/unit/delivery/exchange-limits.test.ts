@@ -53,8 +53,8 @@ test("aborts an exchange that reads over 1 MiB, not counting what its connection
   const inFlight = new Set([old, endless, waiting]);
   const guard = new ResponseSizeGuard(() => inFlight, time);
 
-  guard.wake();
-  guard.wake();
+  guard.startChecks();
+  guard.startChecks();
   expect(time.count).toBe(1);
   time.advance(1_000);
   endless.bytesRead = MIB;
@@ -68,7 +68,7 @@ test("aborts an exchange that reads over 1 MiB, not counting what its connection
 test("has no timer while nothing is in flight", () => {
   const time = new ManualTimers();
   const guard = new ResponseSizeGuard(() => [], time);
-  guard.wake();
+  guard.startChecks();
   time.advance(1_000);
   expect(time.count).toBe(0);
 });

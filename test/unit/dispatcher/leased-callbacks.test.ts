@@ -260,8 +260,8 @@ describe("callbacks", () => {
   it("are taken as they are wanted, together, and all that are free after each renewal", async () => {
     await tick();
     free("A", "B", "C");
-    leases.want(["A"]);
-    leases.want(["B", "nope"]);
+    leases.requestCallbacks(["A"]);
+    leases.requestCallbacks(["B", "nope"]);
     store.asked = [];
     await tick();
     expect([store.asked, fences("A", "B", "C", "nope")]).toEqual([["take A,B,nope"], [1, 1, null, null]]);
@@ -275,7 +275,7 @@ describe("callbacks", () => {
     store.fails = true;
     clock.advance(13 * SECOND);
     await expect(tick()).rejects.toThrow();
-    leases.want(["A"]);
+    leases.requestCallbacks(["A"]);
     store.asked = [];
     await expect(tick()).rejects.toThrow();
     expect(store.asked).toEqual(["renew"]);
@@ -284,7 +284,7 @@ describe("callbacks", () => {
   it("that were taken by a query whose answer was lost are found with the next renewal", async () => {
     await tick();
     free("A");
-    leases.want(["A"]);
+    leases.requestCallbacks(["A"]);
     store.loses = true;
     await expect(tick()).rejects.toThrow("lost");
     expect(fences("A")).toEqual([null]);
@@ -358,17 +358,17 @@ describe("callbacks", () => {
       [null, 1],
     ]);
     free("C");
-    leases.want(["C"]);
+    leases.requestCallbacks(["C"]);
     await tick();
     expect([store.owners.get("A")?.owner, ...fences("C")]).toEqual([null, null]);
-    await leases.end();
+    await leases.endLease();
     expect([store.living.size, ...fences("B")]).toEqual([0, null]);
   });
 
   it("don't keep a stop from ending when the database is away", async () => {
     await tick();
     store.fails = true;
-    await leases.end();
+    await leases.endLease();
     expect([leases.isTrusted(), store.asked.at(-1)]).toEqual([false, "end"]);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { completes, idKey, isGeneratedId, isIdPrefix } from "../../../src/domain/call.js";
+import { idKey, isCompletionOf, isGeneratedId, isIdPrefix } from "../../../src/domain/call.js";
 
 const DASHED = "550e8400-e29b-41d4-a716-446655440000";
 const DIGITS = "550E8400E29B41D4A716446655440000";
@@ -33,9 +33,9 @@ describe("the key of an id", () => {
 it("only 32 digits, or 16 on the platform, are generated, and can be completed", () => {
   expect([DIGITS, DIGITS.toLowerCase(), DIGITS.slice(16)].every(isGeneratedId)).toBe(true);
   expect([DASHED, DIGITS.slice(1), DIGITS.slice(15), "order-17", ""].some(isGeneratedId)).toBe(false);
-  expect(completes(DIGITS, "550e84")).toBe(true);
-  expect(completes("1000017", "100001")).toBe(false);
-  expect(completes(DIGITS, "550e85")).toBe(false);
+  expect(isCompletionOf(DIGITS, "550e84")).toBe(true);
+  expect(isCompletionOf("1000017", "100001")).toBe(false);
+  expect(isCompletionOf(DIGITS, "550e85")).toBe(false);
 });
 
 it("6 to 31 hex digits may be the beginning of one", () => {

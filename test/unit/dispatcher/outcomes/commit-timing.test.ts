@@ -17,14 +17,14 @@ beforeEach(() => {
 function hold(count: number): void {
   for (let seq = 1; seq <= count; seq += 1) {
     log.addHolding({ callbackId: "C", callId: `${seq}`, callSeq: seq, at: 0, downSince: 0, random: 0.5 }, 1);
-    timing.outcomeAdded();
+    timing.noteOutcome();
   }
 }
 
 describe("outcomes", () => {
   it("gather from the first step on that sees them, until their time is over", async () => {
     hold(1);
-    const gathered = timing.gathered();
+    const gathered = timing.waitForOutcomes();
     clock.advance(3);
     expect(await Promise.race([gathered, clock.nextTurn()])).toBeUndefined();
     clock.advance(1);
@@ -35,9 +35,9 @@ describe("outcomes", () => {
     hold(1);
     const answers = [];
     for (let step = 0; step < 5; step += 1) {
-      timing.responsesCame();
-      answers.push(await timing.gathered());
-      timing.readsResponses();
+      timing.noteResponses();
+      answers.push(await timing.waitForOutcomes());
+      timing.noteRead();
       clock.advance(1);
     }
     expect(answers).toEqual([false, false, false, false, true]);
@@ -45,9 +45,9 @@ describe("outcomes", () => {
 
   it("are committed at once when the group is full, whatever comes", async () => {
     hold(1);
-    const gathered = timing.gathered();
+    const gathered = timing.waitForOutcomes();
     hold(511);
-    timing.responsesCame();
+    timing.noteResponses();
     expect([await gathered, timing.isFull]).toEqual([true, true]);
   });
 });

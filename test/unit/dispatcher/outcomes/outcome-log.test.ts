@@ -16,7 +16,7 @@ describe("an outcome log", () => {
     log.changeEndpoint(state(1), 0);
     log.addAttempt(outcome(2), 0);
     log.changeEndpoint(state(2), 0);
-    expect(log.next()).toEqual({
+    expect(log.nextGroup()).toEqual({
       attempts: [outcome(1), outcome(2)],
       holdings: [],
       endpoints: [state(2)],
@@ -31,14 +31,14 @@ describe("an outcome log", () => {
   it("offers a group that couldn't be committed again before what came later", () => {
     const log = new OutcomeLog(POLICY);
     log.addAttempt(outcome(1), 0);
-    const first = log.next();
+    const first = log.nextGroup();
     log.addAttempt(outcome(2), 0);
     expect(log.size).toBe(2);
-    expect(log.next()).toEqual({ ...first, isRepeated: true });
-    log.committed();
-    expect(log.next()?.attempts).toEqual([outcome(2)]);
-    log.committed();
-    expect(log.next()).toBeNull();
+    expect(log.nextGroup()).toEqual({ ...first, isRepeated: true });
+    log.dropCommitted();
+    expect(log.nextGroup()?.attempts).toEqual([outcome(2)]);
+    log.dropCommitted();
+    expect(log.nextGroup()).toBeNull();
     expect(log.isEmpty).toBe(true);
   });
 
@@ -50,9 +50,9 @@ describe("an outcome log", () => {
     log.addAttempt(outcome(4), 7);
     expect([log.size, log.hasUncommitted("A"), log.hasUncommitted("B")]).toEqual([4, true, true]);
     const groups = [];
-    for (let group = log.next(); group; group = log.next()) {
+    for (let group = log.nextGroup(); group; group = log.nextGroup()) {
       groups.push([group.attempts.map(({ callSeq }) => callSeq), [...group.fences]]);
-      log.committed();
+      log.dropCommitted();
     }
     expect(groups).toEqual([
       [
@@ -71,10 +71,10 @@ describe("an outcome log", () => {
   it("knows of which callbacks something isn't committed yet", () => {
     const log = new OutcomeLog(POLICY);
     log.addAttempt(outcome(1), 0);
-    log.next();
+    log.nextGroup();
     log.changeEndpoint({ ...state(1), callbackId: "B" }, 0);
     expect(["A", "B", "C"].map((id) => log.hasUncommitted(id))).toEqual([true, true, false]);
-    log.committed();
+    log.dropCommitted();
     expect(["A", "B"].map((id) => log.hasUncommitted(id))).toEqual([false, true]);
   });
 
