@@ -158,7 +158,7 @@ export function singleCalls(api: ServiceApi, listCalls: ListCalls, timezone: str
       if (!isSuccess(answer)) throw api.errorOf(answer);
       const { callIds, hasMore } = objectOf(api.documentOf(answer));
       const ids = listOf(callIds).map(textOf);
-      const matching = ids.filter((id) => id === prefix || completes(id, prefix));
+      const matching = ids.filter((id) => id === prefix || isCompletionOf(id, prefix));
       found.set(prefix, { callIds: matching, hasMore: hasMore === true });
     }
     return found;

@@ -123,7 +123,7 @@ describe("a kept connection", () => {
 
 describe("the limits", () => {
   test("apply to the whole exchange, waiting for a connection included", async () => {
-    // Both deadlines at the same instant: with real time the second could get the connection in between.
+    // Both deadlines are at the same instant. With real time, the second request could get the connection in between.
     const time = new ManualTimers();
     let onReceived: () => void = () => undefined;
     const received = new Promise<void>((resolve) => {

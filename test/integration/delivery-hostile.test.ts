@@ -8,7 +8,7 @@ import type { DeliveryResult } from "../../src/domain/attempt.js";
 import { DEADLINE_MS, DeliverySetup, OK, says, saysAndEnds, saysAndResets } from "../support/delivery/delivery-setup.js";
 import { drip, writeForEver } from "../support/delivery/raw-server.js";
 
-/** For a machine that is busy with other tests. */
+/** It is long, as the machine may be busy with other tests. */
 const SLACK_MS = 2_000;
 
 const NO = "HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n";

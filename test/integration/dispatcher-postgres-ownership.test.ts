@@ -21,11 +21,10 @@ const SECOND = 1_000;
 class Node {
   readonly clock = new VirtualClock(Date.now());
   readonly dispatcher: Dispatcher;
-  /** Call ids. */
   readonly sent: string[] = [];
   readonly recorded: Attempt[] = [];
   readonly warnings: unknown[] = [];
-  /** null: requests hang until `answer`. */
+  /** If it is null, requests hang until `answer`. */
   result: DeliveryResult | null = ACCEPTED;
   /** The database doesn't answer its leases. */
   isCutOff = false;
@@ -34,9 +33,9 @@ class Node {
   renewal: Promise<unknown> = Promise.resolve();
   /** Until then, its requests wait for their connection. */
   connected: Promise<void> = Promise.resolve();
-  /** While a large body is read for a request. */
+  /** Is called while a large body is read for a request. */
   onRead: () => void = () => undefined;
-  /** Before it withdraws a cancelled replay. */
+  /** Is called before it withdraws a cancelled replay. */
   onWithdraw: () => Promise<void> = async () => undefined;
   readonly #hanging: ((result: DeliveryResult) => void)[] = [];
   #running: Promise<void> | null = null;

@@ -1,4 +1,4 @@
-/** One scripted endpoint, and a deliverer with limits short enough for a test. */
+/** This starts one scripted endpoint, and a deliverer with limits short enough for a test. */
 import type { Socket } from "node:net";
 import type { Deliverer } from "../../../src/delivery/deliverer.js";
 import { createDeliverer, type DelivererOptions } from "../../../src/delivery/undici-deliverer.js";

@@ -5,7 +5,6 @@ import { createServer, type Socket } from "node:net";
 export interface RawServer {
   readonly port: number;
   readonly url: string;
-  /** Connections taken so far. */
   connections(): number;
   /** Requests whose head has arrived, on all connections. */
   requests(): number;

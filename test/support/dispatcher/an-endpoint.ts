@@ -1,4 +1,4 @@
-/** The state of one endpoint, without a store. */
+/** These build the state of one endpoint, without a store. */
 import { type EndpointState, expectAnything, newEndpointState } from "../../../src/dispatcher/endpoint/endpoint-state.js";
 import type { FailedCalls, WorkBatch } from "../../../src/dispatcher/endpoint/fetch-work.js";
 import { requestWork } from "../../../src/dispatcher/endpoint/request-work.js";
@@ -27,7 +27,7 @@ export function anEndpoint({ endpoint = {}, outage = null, retriesEnabled = true
   return newEndpointState(record, AT.now, RULES);
 }
 
-/** Down, with an open outage; the next probe and the next round aren't due. */
+/** Builds an endpoint that is down, with an open outage. The next probe and the next round aren't due. */
 export function aDownEndpoint(over: Partial<Endpoint> = {}): EndpointState {
   const times = { downSince: AT.now - MINUTE, roundAt: AT.now + MINUTE, roundBeganAt: AT.now - MINUTE, probeAt: AT.now + 1_000 };
   return anEndpoint({ endpoint: { state: "down", ...times, ...over }, outage: AN_OUTAGE });

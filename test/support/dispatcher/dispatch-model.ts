@@ -21,7 +21,7 @@ export interface ModelCall {
   firstFailedAt: number | null;
   /** When its last attempt began, by a clock that may have been set since. */
   pacedFrom: number | null;
-  /** When it last began to fail: in an attempt, or by being held. */
+  /** It last began to fail at this instant, in an attempt or by being held. */
   lastFailedAt: number | null;
   /** Retries were switched on, so it is due before its scheduled retry. */
   isDueNow: boolean;
@@ -42,7 +42,7 @@ export interface ModelCallback {
   readonly endpoint: ModelEndpoint;
   /** When a change under rule 7 or 8 last lifted the pace of its calls. */
   repairedAt: number;
-  /** Since when its endpoint has accepted all that is sent; null: it doesn't. */
+  /** Its endpoint has accepted all that is sent since this instant; it is null if it doesn't. */
   acceptsSince: number | null;
   readonly calls: Map<string, ModelCall>;
 }
@@ -121,7 +121,7 @@ export class DispatchModel implements Watcher {
     call.reports += 1;
   }
 
-  /** One in flight stays with the replay. */
+  /** A call in flight stays with the replay. */
   replayCancelled({ settings }: ModelCallback, call: ModelCall, at: number): void {
     if (call.owes !== "replay" || call.inFlight !== null) return;
     const { firstFailedAt, isMarkedFailed } = call;

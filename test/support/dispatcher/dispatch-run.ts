@@ -142,7 +142,7 @@ export class DispatchRun {
     this.#failures.length = 0;
     await sim.runFor(windowMs + 2 * intervalMs + 2 * MINUTE);
     const calls = this.#callbacks.flatMap(({ calls }) => [...calls.values()]);
-    // While a recovery's requests hang for a minute each, a call may fail for the first time late.
+    // A call may fail for the first time late, while a recovery's requests hang for a minute each.
     const lastFirst = Math.max(0, ...calls.map(({ firstFailedAt }) => firstFailedAt ?? 0));
     if (!model.isJumpy) await sim.runUntil(Math.max(sim.clock.now(), lastFirst + windowMs + 2 * intervalMs + 10 * MINUTE));
     // A dead endpoint gets ten replays a round, however many were asked for.

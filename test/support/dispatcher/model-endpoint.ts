@@ -1,4 +1,4 @@
-/** One endpoint as the rules describe it: up, down, recovering, what it may be sent, and its clock. */
+/** This is one endpoint as the rules describe it: up, down, recovering, what it may be sent, and its clock. */
 import type { Attempt } from "../../../src/domain/attempt.js";
 import type { RetryPolicy } from "../../../src/domain/retry-policy.js";
 
@@ -8,10 +8,10 @@ const FIRST_STEP_MS = 1_000;
 export class ModelEndpoint {
   state: "up" | "down" | "recovering" = "up";
   recovery = 0;
-  /** Since when a running drain excuses late retries. */
+  /** A running drain excuses late retries since this instant. */
   graceSince = Number.POSITIVE_INFINITY;
   inFlight = 0;
-  /** How often it went down; a request knows in which of these times it was sent. */
+  /** It counts how often the endpoint went down; a request knows in which of these times it was sent. */
   downs = 0;
   readonly #policy: RetryPolicy;
   readonly #maxInFlight: number;
@@ -44,7 +44,7 @@ export class ModelEndpoint {
     this.#broken = broken;
   }
 
-  /** I8; and that no more requests are in flight than its limit. */
+  /** Checks I8, and that no more requests are in flight than its limit. */
   sending(hasUntried: boolean): void {
     this.inFlight += 1;
     const limit =

@@ -96,7 +96,10 @@ export class Simulation {
   readonly store: Store;
   dispatcher: Dispatcher;
   endpoint: Endpoint = up;
-  /** Before a request leaves. null: at once; else it resolves to the time for which the process was stopped. */
+  /**
+   * Is called before a request leaves. Returns null if it leaves at once, or resolves to the time for which the process was
+   * stopped.
+   */
   connect: () => Promise<number> | null = () => null;
   watcher: Watcher | undefined;
   inFlight = new Map<string, number>();

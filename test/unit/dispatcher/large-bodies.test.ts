@@ -110,7 +110,7 @@ describe("a call with a large body that is marked while it is read", () => {
           if (method !== "calls.find" || marked !== "") return work();
           marked = String(callId);
           const before = await work();
-          // By another process, without a notification.
+          // Another process marks the call, without a notification.
           await sim.store.calls.mark(String(callbackId), [marked], "SUCCESS", sim.clock.now());
           sim.clock.advance(readMs);
           return readMs === 0 ? work() : before;

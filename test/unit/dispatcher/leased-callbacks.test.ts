@@ -1,4 +1,3 @@
-/** With a scripted database. */
 import { beforeEach, describe, expect, it } from "vitest";
 import { LeasedCallbacks } from "../../../src/dispatcher/leased-callbacks.js";
 import { silentLogger } from "../../../src/platform/logger.js";
@@ -13,11 +12,11 @@ class ScriptedStore implements LeaseStore {
   readonly owners = new Map<string, { owner: string | null; fence: number }>();
   readonly living = new Set<string>();
   state: Omit<LeaseShare, "owned"> = { share: 100 };
-  /** By the database's clock. */
+  /** What is left of a lease is counted by the database's clock. */
   readonly others = new Map<string, { renewal: number; leftMs: number }>();
   timeline: string | null = "00000001";
   fails = false;
-  /** After the work is done: its answer is lost. */
+  /** The store does its work, and then its answer is lost. */
   loses = false;
   asked: string[] = [];
 

@@ -152,7 +152,7 @@ describe("a holding that is skipped at its commit, because retries were just swi
     const dead = await sim.callback();
     await sim.accept(dead, 12);
     await sim.runFor(MINUTE);
-    // The first probe.
+    // The endpoint gets its first probe.
     await sim.accept(dead);
     await sim.settle();
     const before = await outages();

@@ -5,7 +5,7 @@ import { ACCEPTED, REFUSED_503 } from "../../support/builders.js";
 import { down, HOUR, MINUTE, Simulation, up } from "../../support/dispatcher/simulation.js";
 
 const POLICY = { intervalMs: 5 * MINUTE, windowMs: HOUR, jitter: false };
-/** Of probes: 1 s, 2 s, 4 s … until a probe every interval. */
+/** Probes go after 1 s, 2 s, 4 s …; once it was down for so long, one goes each interval. */
 const LONG_DOWN_MS = 21 * MINUTE;
 
 let sim: Simulation;
@@ -99,7 +99,7 @@ describe("after a client's replay, a down endpoint", () => {
     }
     const probes = sim.sent.slice(before).map(({ at }) => at - startedAt);
     expect(probes).toEqual([0, 1_000, 2_000, 3_000, 4_000, 5_000, 6_000]);
-    // Without more marks, the next step is an interval: also for a new process.
+    // A new process too waits for an interval, as there are no more marks.
     await sim.runFor(10_000);
     await sim.restart();
     await sim.accept(callback);

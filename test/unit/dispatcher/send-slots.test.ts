@@ -12,7 +12,7 @@ class Endpoint {
     this.limit = limit;
   }
 
-  /** One of its requests ends. */
+  /** Ends one of the owner's requests. */
   end(slots: SendSlots<Endpoint>): void {
     this.inFlight -= 1;
     slots.release(this);
