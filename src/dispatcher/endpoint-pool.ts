@@ -155,7 +155,9 @@ export class EndpointPool {
 
   /** Takes the callbacks that were handed over and have nothing in flight or uncommitted any more. */
   takeFinished(): readonly string[] {
-    const finished = [...this.#leaving].filter(({ requests, callback }) => requests === 0 && !this.#hasUncommitted(callback.id));
+    const finished = [...this.#leaving].filter(
+      ({ requestsInFlight, callback }) => requestsInFlight === 0 && !this.#hasUncommitted(callback.id),
+    );
     for (const endpoint of finished) this.#drop(endpoint);
     return finished.map(({ callback }) => callback.id);
   }

@@ -72,9 +72,9 @@ function probeAndHold(endpoint: EndpointState, { request, held, pending }: WorkB
 }
 
 function acceptRound(endpoint: EndpointState, batch: WorkBatch, at: AcceptedAt): void {
-  const { health, hints, queues, requests } = endpoint;
+  const { health, hints, queues, requestsInFlight } = endpoint;
   const calls = withoutBusy(endpoint, batch.failed);
-  const room = Math.max(0, inFlightLimit(health.endpoint, at.maxInFlight) - requests - queues.probe.length);
+  const room = Math.max(0, inFlightLimit(health.endpoint, at.maxInFlight) - requestsInFlight - queues.probe.length);
   const hasMore = batch.hasMoreFailed || batch.hasMoreUpcoming || withoutBusy(endpoint, batch.upcoming).length > 0;
   hints.dueAt = hasMore ? 0 : null;
   let next = calls.slice(0, room);

@@ -38,13 +38,13 @@ export interface EndpointState {
   /** The last read took this many calls at most. */
   lastBatch: number;
 
-  requests: number;
-  taken: number;
+  requestsInFlight: number;
+  callsTaken: number;
   isProbing: boolean;
   roundInFlight: number;
   roundLeft: number;
   /** The built size of the last body that was read for its request, by its stored size. Escaping may multiply it. */
-  growth: number;
+  bodyGrowth: number;
 }
 
 export type QueueName = "probe" | "fresh" | "backlog";
@@ -85,12 +85,12 @@ export function newEndpointState(record: EndpointRecord, now: number, { policy }
     generation: 0,
     pendingFrom: 0,
     lastBatch: LOW_WATER * 2,
-    requests: 0,
-    taken: 0,
+    requestsInFlight: 0,
+    callsTaken: 0,
     isProbing: false,
     roundInFlight: 0,
     roundLeft: 0,
-    growth: 1,
+    bodyGrowth: 1,
   };
   const lastRoundAt = record.endpoint.roundBeganAt ?? 0;
   noticeChanges(endpoint, lastRoundAt, lastRoundAt);

@@ -80,7 +80,7 @@ export function awaitsProbe(endpoint: EndpointState, now: number, { policy }: En
 }
 
 export function nextProbeAt(endpoint: EndpointState): number | null {
-  const mayProbe = !endpoint.isProbing && endpoint.requests < FAILURES_TO_DOWN;
+  const mayProbe = !endpoint.isProbing && endpoint.requestsInFlight < FAILURES_TO_DOWN;
   return mayProbe && endpoint.callback.retriesEnabled ? probeAt(endpoint) : null;
 }
 

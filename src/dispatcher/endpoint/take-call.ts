@@ -46,11 +46,11 @@ export function takeCall(
   budget: DeliveryBudget<EndpointState>,
   at: TakenAt,
 ): TakenCall | "stale" | "limited" | "nothing" {
-  const { health, queues, requests, hints } = endpoint;
+  const { health, queues, requestsInFlight, hints } = endpoint;
   const limit = inFlightLimit(health.endpoint, at.maxInFlight);
-  if (requests >= Math.min(limit, share)) {
+  if (requestsInFlight >= Math.min(limit, share)) {
     budget.stopWaiting(endpoint);
-    return requests < limit ? "limited" : "nothing";
+    return requestsInFlight < limit ? "limited" : "nothing";
   }
   const staleBefore = at.monotonicMs - STALE_AFTER_MS;
   const { probe, fresh, backlog } = queues;
@@ -84,7 +84,7 @@ export function fitRequest(
   // Half of what was expected is the call itself, half its request.
   if (isWhole && requestBytes <= bodyBytes / 2) return true;
   const total = requestBytes + (isWhole ? bodyBytes / 2 : CALL_BYTES);
-  if (call.leftOutBytes) endpoint.growth = Math.max(1, requestBytes / call.leftOutBytes);
+  if (call.leftOutBytes) endpoint.bodyGrowth = Math.max(1, requestBytes / call.leftOutBytes);
   if (isWhole) budget.resize(endpoint, bodyBytes, total);
   else if (!budget.tryResize(endpoint, bodyBytes, total)) return false;
   taken.bodyBytes = total;
@@ -94,7 +94,7 @@ export function fitRequest(
 /** Is called when the request of a call has ended, or isn't sent. */
 export function endCall(endpoint: EndpointState, taken: TakenCall, budget: DeliveryBudget<EndpointState>): void {
   budget.release(endpoint, taken.bodyBytes);
-  endpoint.requests -= 1;
+  endpoint.requestsInFlight -= 1;
   if (taken.isOfRound) endpoint.roundInFlight -= 1;
   if (taken.cause === "probe") endpoint.isProbing = false;
 }
@@ -109,7 +109,7 @@ export function withdrawCall(endpoint: EndpointState, { call, isOfRound }: Taken
 function nextQueue(endpoint: EndpointState, at: TakenAt): QueueName | undefined {
   const { probe, fresh, backlog } = endpoint.queues;
   if (probe.length > 0) return "probe";
-  const isFreshNext = fresh.length > 0 && endpoint.taken % FRESH_EVERY === FRESH_EVERY - 1;
+  const isFreshNext = fresh.length > 0 && endpoint.callsTaken % FRESH_EVERY === FRESH_EVERY - 1;
   if (!isFreshNext) {
     for (let next = backlog.head; next; next = backlog.head) {
       if (isStillDue(endpoint, next.call, at)) return "backlog";
@@ -127,8 +127,8 @@ function isStillDue({ health, hints }: EndpointState, call: Call, { now, policy 
 }
 
 /** A prefetched call's request takes about as much memory as the call. */
-function expectedBytes({ growth }: EndpointState, { call: { leftOutBytes }, bytes }: QueuedCall): number {
-  return leftOutBytes === undefined ? 2 * bytes : Math.ceil(leftOutBytes * growth) + 2 * CALL_BYTES;
+function expectedBytes({ bodyGrowth }: EndpointState, { call: { leftOutBytes }, bytes }: QueuedCall): number {
+  return leftOutBytes === undefined ? 2 * bytes : Math.ceil(leftOutBytes * bodyGrowth) + 2 * CALL_BYTES;
 }
 
 function beginCall(endpoint: EndpointState, call: Call, from: QueueName, bodyBytes: number): TakenCall {
@@ -139,8 +139,8 @@ function beginCall(endpoint: EndpointState, call: Call, from: QueueName, bodyByt
     endpoint.roundInFlight += 1;
     endpoint.roundLeft = Math.max(0, endpoint.roundLeft - 1);
   }
-  endpoint.requests += 1;
-  endpoint.taken += 1;
+  endpoint.requestsInFlight += 1;
+  endpoint.callsTaken += 1;
   inFlight.add(call.seq, { dueAt: null, generation });
   const cause = from === "probe" ? "probe" : causeOf(call);
   return { call, cause, recovery: state === "recovering" ? recovery : 0, isOfRound, bodyBytes, sentTo: endpoint.callback };

@@ -33,15 +33,15 @@ describe("the next call of an endpoint", () => {
     const taken = Array.from({ length: 7 }, () => takeOne(endpoint));
     expect(taken.map(({ call }) => call.seq)).toEqual([1, 2, 3, 6, 4, 5, 7]);
     expect(taken.map(({ cause }) => cause)).toEqual(["probe", "retry", "retry", "first", "retry", "retry", "first"]);
-    expect([take(endpoint), endpoint.requests, endpoint.inFlight.size]).toEqual(["nothing", 7, 7]);
+    expect([take(endpoint), endpoint.requestsInFlight, endpoint.inFlight.size]).toEqual(["nothing", 7, 7]);
   });
 
   it("waits while as many are in flight as the endpoint, or its share of the slots, permits", () => {
     const endpoint = aDownEndpoint();
     endpoint.queues.backlog.fill(someCalls([1, 2], MINUTE), AT.monotonicMs);
-    endpoint.requests = 3;
+    endpoint.requestsInFlight = 3;
     expect(take(endpoint, 3)).toBe("limited");
-    endpoint.requests = 10;
+    endpoint.requestsInFlight = 10;
     expect(take(endpoint)).toBe("nothing");
   });
 
@@ -73,7 +73,7 @@ describe("a call that was taken", () => {
     endpoint.queues.probe.fill(someCalls([1]), AT.monotonicMs);
     endpoint.isProbing = true;
     endCall(endpoint, takeOne(endpoint), budget);
-    expect([budget.heldBytes, endpoint.requests, endpoint.isProbing]).toEqual([0, 0, false]);
+    expect([budget.heldBytes, endpoint.requestsInFlight, endpoint.isProbing]).toEqual([0, 0, false]);
   });
 
   it("doesn't count for its round if it wasn't sent", () => {
@@ -92,7 +92,7 @@ describe("a call that was taken", () => {
     budget.tryHold(other, 50 * MIB);
     endpoint.queues.fresh.fill([aCall({ leftOutBytes: 4 * MIB })], AT.monotonicMs);
     const taken = takeOne(endpoint);
-    expect([fitRequest(endpoint, taken, 20 * MIB, budget), endpoint.growth]).toEqual([false, 5]);
+    expect([fitRequest(endpoint, taken, 20 * MIB, budget), endpoint.bodyGrowth]).toEqual([false, 5]);
     budget.release(other, 50 * MIB);
     expect(fitRequest(endpoint, taken, 20 * MIB, budget)).toBe(true);
     endCall(endpoint, taken, budget);
