@@ -281,7 +281,7 @@ export function callQuery({ filter, withAttempts, ...order }: ListCallsQuery): U
   return query;
 }
 
-/** Has only parameters that the platform documents too. */
+/** This query has only parameters that the platform documents too. */
 function documentedQuery({ filter: { status }, oldestFirst }: ListCallsQuery): URLSearchParams {
   const query = new URLSearchParams(status === undefined ? {} : { status });
   if (oldestFirst) {

@@ -47,7 +47,7 @@ export class Capabilities {
   #isOurs = false;
   readonly #found = new Map<Feature, boolean>();
 
-  /** The largest `limit` of a list, as far as known. */
+  /** A list accepts a `limit` up to this, as far as known. */
   get rowsPerPage(): number {
     return this.#rowsPerPage;
   }

@@ -19,7 +19,7 @@ export type { ListedAttempt, ListedCall } from "../wire/json/call-json.js";
 export type { ListedCallback } from "../wire/json/callback-json.js";
 export type { ListedOutage };
 
-/** A client of the platform, of `whcb serve`, or of a database file in this process. */
+/** It is a client of the platform, of `whcb serve`, or of a database file in this process. */
 export type Client = ReturnType<typeof createClient>;
 
 export interface ClientOptions extends CallReading {
