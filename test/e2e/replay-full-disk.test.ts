@@ -54,7 +54,7 @@ describe.skipIf(!mayTroubleDisks)("a disk that fills up", () => {
   it("stops the sending and is reported; the run continues once there is space", async () => {
     const disk = SmallDisk.mount(home.path("data", "runs"), 4);
     closing.push(() => disk.unmount());
-    outage = await replayOutage(home, 1_500, () => ({ status: 200, delayMs: 4 }));
+    outage = await replayOutage(home, 800, () => ({ status: 200, delayMs: 4 }));
     const replaying = home.start(REPLAY);
     await outage.hasReceived(300);
     disk.fill();
