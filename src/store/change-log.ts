@@ -1,7 +1,4 @@
-/**
- * The log tells the dispatcher what other processes wrote (docs/dispatcher.md, Ownership). It has one row per callback, for its
- * latest change.
- */
+/** The log tells the dispatcher what others wrote (docs/dispatcher.md, Ownership): each callback's latest change. */
 import { sql } from "kysely";
 import type { Db } from "./schema.js";
 import { listOf } from "./sql/batches.js";

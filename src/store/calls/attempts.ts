@@ -24,10 +24,7 @@ export async function saveAttempts(db: Db, recorded: readonly RecordedAttempt[])
   await insertRows(db, "attempts", rows, sql`ON CONFLICT (call_seq, number) DO NOTHING`);
 }
 
-/**
- * Resolves to those that are stored already. The endpoint's answer isn't compared, as it may have been erased. Reads each call's
- * attempts once.
- */
+/** Resolves to those that are stored already. Answers aren't compared, as they may have been erased. */
 export async function findRecorded<Sent extends NewAttempt>(
   db: Db,
   sent: readonly { readonly callSeq: number; readonly attempt: Sent }[],

@@ -47,10 +47,7 @@ const LATEST_INSTANT = Number.MAX_SAFE_INTEGER;
 
 type CallLists = Promise<readonly (readonly Call[])[]>;
 
-/**
- * While a snapshot is open, PostgreSQL's index keeps delivered calls, so a read skips those before the hint. On SQLite a seq may
- * be used again.
- */
+/** While a snapshot is open, PostgreSQL's index keeps delivered calls: they are skipped. SQLite may reuse a seq. */
 const fromHint = perDatabase({ sqlite: sql``, postgres: () => sql`AND ${seqOfWaiting} >= ${extraColumn(0)}` });
 
 /** Reads the next calls to send: for each read, a list at its place. */
@@ -103,10 +100,7 @@ export function queueStore(db: Db) {
         (limit) => sql`${IS_HELD} ORDER BY ${seqOfWaiting} LIMIT ${limit}`,
       ),
 
-    /**
-     * Ends retries whose window is over, at most `limit` in all, in one transaction, and resolves to how many. Skips callbacks
-     * whose fence is stale.
-     */
+    /** Ends at most `limit` retries whose window is over, in one transaction, and resolves to how many. Skips stale fences. */
     async expireRetries(expiries: readonly RetryExpiry[], limit: number): Promise<number> {
       // This looks without the write lock, as usually no window is over.
       const { rows: some } = await sql`${selectExpired(expiries)} LIMIT 1`.execute(db);

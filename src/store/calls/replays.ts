@@ -78,8 +78,8 @@ export function replayStore(db: Db, clock: Clock, isServed: boolean) {
     },
 
     /**
-     * Withdraws one chunk of calls in one transaction, and resolves to false if there may be more. Calls keep their retries.
-     * Throws `not-found`.
+     * Withdraws one chunk of calls in one transaction; their retries go on. Resolves to false if more may be left. Throws
+     * `not-found`.
      */
     cancelChunk: (callbackId: string, cancel: ReplayCancel): Promise<boolean> =>
       transact(db, (trx) => cancelReplayChunk(trx, callbackId, cancel)),

@@ -28,10 +28,7 @@ export async function requireNoUnfinishedCopy(db: Db): Promise<void> {
   });
 }
 
-/**
- * Resolves to the state of the copy that goes on, or of a new one into an empty database. Throws `config` for other data, or
- * another source.
- */
+/** Resolves to the state of an unfinished copy, or of a new one. Throws `config` for other data, or another source. */
 export function beginCopy(db: Db, source: string, firstTable: string): Promise<CopyState> {
   return transact(db, async (trx) => {
     // A service that starts meanwhile waits, or this waits and finds its data.

@@ -89,10 +89,7 @@ export function leaseStore(db: Db) {
       await sql`DELETE FROM dispatchers WHERE id = ${dispatcherId}`.execute(db);
     },
 
-    /**
-     * Takes callbacks with something to do and no living owner, up to this dispatcher's share of all, in one transaction. By
-     * default it takes any.
-     */
+    /** In one transaction, takes callbacks (of these, or any) with something to do and no living owner, up to its share. */
     takeCallbacks: (dispatcherId: string, limit: number, callbackIds?: readonly string[]): Promise<TakenCallbacks> =>
       takeCallbacks(db, dispatcherId, limit, callbackIds),
 

@@ -26,10 +26,7 @@ export type MemberStore = ReturnType<typeof memberStore>;
 /** The members are the nodes and tasks that use the database. */
 export function memberStore(db: Db) {
   return {
-    /**
-     * Joins in one transaction, so that all that run at the same time have the same settings. `changes` are compared with what
-     * runs, and stored.
-     */
+    /** Joins in one transaction, so all that run have the same settings: `changes` are compared with those, and stored. */
     joinNodes: (nodeId: string, changes: Partial<ServiceSettings>): Promise<Joined> =>
       transact(db, async (trx) => {
         const joined = await joinAs(trx, nodeId, changes);

@@ -31,10 +31,7 @@ export interface ActivityPoint {
   readonly scheduled: AttemptCounts;
   readonly serviceReplays: AttemptCounts;
   readonly clientReplays: AttemptCounts;
-  /**
-   * The bucket's last sample says how many calls aren't delivered. One is taken each minute while an outage is open, as it opens
-   * and as it closes.
-   */
+  /** It says how many calls weren't delivered at the last sample: one is taken each minute of an open outage, and at its ends. */
   readonly waiting: { readonly pending: number; readonly failed: number } | null;
 }
 

@@ -73,10 +73,7 @@ export function outcomeStore(db: Db) {
      */
     commit: (group: OutcomeGroup): Promise<CommittedOutcomes> => transact(db, (trx) => commitOutcomes(trx, group)),
 
-    /**
-     * Is called after a clock change or for a shorter interval. In one transaction, makes future times `now`, and later due times
-     * `latestDueAt`.
-     */
+    /** In one transaction, makes future times `now`, and later due times `latestDueAt`: the clock or the interval has changed. */
     clampTimes: (bounds: ClockBounds): Promise<void> => transact(db, (trx) => clampTimes(trx, bounds)),
   };
 }

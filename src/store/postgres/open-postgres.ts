@@ -37,10 +37,7 @@ export async function migratePostgresAt({ url, mustExist }: PostgresOptions): Pr
   }
 }
 
-/**
- * Opens the database without migrating it, and with no limit of a statement's time. Throws as `openPostgres` does, and `config`
- * for an older version.
- */
+/** Opens the database without migrating it, and without a limit of time. Throws as `openPostgres`, and `config` if older. */
 export async function openPostgresAsIs(url: string): Promise<Db> {
   const name = nameOf(url);
   const db = new Kysely<Schema>({ dialect: postgresDialect(openPool(url)) });

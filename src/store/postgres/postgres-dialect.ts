@@ -105,10 +105,7 @@ class PooledConnection implements DatabaseConnection {
     this.#client = client;
   }
 
-  /**
-   * Runs a statement without a name: a prepared statement's would be unknown to the next server connection of a pooler in
-   * transaction mode.
-   */
+  /** Gives a statement no name: the next server connection of a pooler in transaction mode wouldn't know it. */
   async executeQuery<Row>({ sql, parameters }: CompiledQuery): Promise<QueryResult<Row>> {
     const { command, rowCount, rows } = await this.#query(sql, parameters.map(withoutNul));
     const hasChanged = command === "INSERT" || command === "UPDATE" || command === "DELETE";

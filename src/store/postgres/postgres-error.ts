@@ -130,10 +130,7 @@ export function isReadOnly(error: unknown): boolean {
   return systemErrorCode(error) === READ_ONLY;
 }
 
-/**
- * After a serialization failure, a deadlock, or if another transaction took a unique value first, the transaction can run again
- * and finds that value.
- */
+/** The transaction can run again after a serialization failure, a deadlock, or a unique value that another one took. */
 export function isLostRace(error: unknown): boolean {
   return ["40001", "40P01", "23505"].includes(systemErrorCode(error));
 }

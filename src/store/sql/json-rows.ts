@@ -32,10 +32,7 @@ export async function readJsonRows<Cells>(db: Db, columns: JsonColumns, from: Ra
   return JSON.parse(rows[0]?.rows ?? "[]");
 }
 
-/**
- * Does what `readJsonRows` does, for each row of the query `batch`, in its order: it reads a `batchOf` first. `from` may name
- * `batch` and its columns.
- */
+/** Does what `readJsonRows` does, for each row of the query `batch`, in its order. `from` may name its columns. */
 export async function readJsonRowsOfEach<Cells>(
   db: Db,
   columns: JsonColumns,
