@@ -1,4 +1,5 @@
 import { connect as connectTcp, isIP, type Socket } from "node:net";
+import { Duplex } from "node:stream";
 import { connect as connectTls, DEFAULT_CIPHERS } from "node:tls";
 import type { buildConnector } from "undici";
 import type { WhcbError } from "../domain/errors.js";
@@ -35,6 +36,11 @@ const KEY_EXCHANGE = { ciphers: `${DEFAULT_CIPHERS}:!kDHE`, ecdhCurve: "X25519:P
 
 /** No real server sends so many on a connection. */
 const MAX_TICKETS = 100;
+/**
+ * A server's part of a handshake has 3 to 8 KiB. OpenSSL checks each signature of a certificate chain on this thread, and with
+ * keys of the endpoint's choice 100 KiB of them take it half a second.
+ */
+const MAX_HANDSHAKE_BYTES = 16 * 1024;
 
 /** `tcpSocket` also counts the bytes that TLS itself reads; without TLS it is `socket`. */
 type ConnectHandler = (...outcome: [error: null, socket: Socket, tcpSocket: Socket] | [error: Error, socket: null]) => void;
@@ -144,8 +150,9 @@ export class ConnectingSocket {
 
   #startTls(tcpSocket: Socket): Socket {
     const { ca, session, timers } = this.#options;
+    const handshake = { isDone: false };
     const socket = connectTls({
-      socket: tcpSocket,
+      socket: this.#limitHandshake(tcpSocket, handshake),
       // The certificate must be for it if it is an IP address, which isn't a server name.
       host: this.#hostname,
       servername: isIP(this.#hostname) === 0 ? this.#hostname.replace(/\.$/, "") : "",
@@ -159,6 +166,10 @@ export class ConnectingSocket {
     tcpSocket.once("connect", () => {
       this.#stage = "tls";
     });
+    socket.once("secureConnect", () => {
+      handshake.isDone = true;
+      socket.disableRenegotiation();
+    });
     let tickets = 0;
     socket.on("session", (ticket) => {
       session.ticket = ticket;
@@ -169,6 +180,29 @@ export class ConnectingSocket {
       timers.after(0, () => socket.destroy(failure));
     });
     return socket;
+  }
+
+  /** Passes on what TLS reads and writes. TLS reads no more than the limit before its handshake is done. */
+  #limitHandshake(tcpSocket: Socket, handshake: { readonly isDone: boolean }): Duplex {
+    const raw = new Duplex({
+      read: () => void tcpSocket.resume(),
+      write: (bytes: Buffer, _, done) => void tcpSocket.write(bytes, done),
+      final: (done) => void tcpSocket.end(done),
+      destroy: (error, done) => {
+        tcpSocket.destroy();
+        done(error);
+      },
+    });
+    tcpSocket.on("data", (bytes) => {
+      if (!handshake.isDone && tcpSocket.bytesRead > MAX_HANDSHAKE_BYTES)
+        raw.destroy(
+          new DeliveryFailure("too-large", `${this.#where} sent over ${MAX_HANDSHAKE_BYTES} bytes before TLS was set up`),
+        );
+      else if (!raw.push(bytes)) tcpSocket.pause();
+    });
+    tcpSocket.once("end", () => raw.push(null));
+    tcpSocket.once("error", (error) => raw.destroy(error));
+    return raw;
   }
 
   #succeed(socket: Socket, tcpSocket: Socket): void {

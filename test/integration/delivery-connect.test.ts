@@ -328,6 +328,26 @@ describe("TLS", () => {
     expect(connections).toBe(2);
   });
 
+  test.each([16, 100])("whose handshake has %d KiB of certificates is aborted before they are checked", async (kib) => {
+    const record = (bytes: number) => Buffer.concat([Buffer.from([22, 3, 3, bytes >> 8, bytes & 255]), Buffer.alloc(bytes, 2)]);
+    const port = await listening(
+      createTcpServer((socket) =>
+        socket
+          .on("error", () => undefined)
+          .once("data", () => {
+            // The records of one message, which says that it has 100 KiB.
+            socket.write(Buffer.from([22, 3, 3, 0, 4, 11, 1, 0x90, 0]));
+            for (let sent = 0; sent < kib; sent += 8) socket.write(record(8_192));
+          }),
+      ),
+    );
+    expect(await resultOf(aDeliverer(), `https://localhost:${port}/`)).toEqual({
+      kind: "unreachable",
+      reason: "too-large",
+      detail: `localhost:${port} sent over 16384 bytes before TLS was set up`,
+    });
+  });
+
   test("whose handshake never finishes is a connect-timeout", async () => {
     const port = await listening(createTcpServer(() => undefined));
     expect(await resultOf(aDeliverer({ connectTimeoutMs: 300 }), `https://localhost:${port}/`)).toEqual({
