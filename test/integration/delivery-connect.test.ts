@@ -16,6 +16,7 @@ import { systemClock, type Timers } from "../../src/platform/clock.js";
 import { systemTimers } from "../../src/platform/running-timers.js";
 import { type Certificate, rsaCertificate, selfSignedCertificate } from "../support/delivery/certificate.js";
 import { type RawServer, startRawServer } from "../support/delivery/raw-server.js";
+import { ManualTimers } from "../support/time/manual-timers.js";
 
 const OK = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 const DELIVERED = { kind: "answered", statusCode: 200, statusMessage: "OK", body: "ok" };
@@ -225,9 +226,11 @@ describe("a connection", () => {
     const first = new Promise<readonly string[]>((resolve) => {
       answer = resolve;
     });
-    const deliverer = aDeliverer({ names: { resolve: () => first }, deadlineMs: 1_000 });
+    const time = new ManualTimers();
+    const deliverer = aDeliverer({ names: { resolve: () => first }, timers: time, deadlineMs: 10_000, connectTimeoutMs: 60_000 });
     const url = `http://orders.example:${server.port}/`;
     const given = deliverer.deliver({ method: "POST", url, headers: { "webhook-id": "late" }, body: "{}" });
+    time.advance(10_000);
     expect((await given).result).toMatchObject({ kind: "unreachable", reason: "connect-timeout" });
     answer(["127.0.0.1"]);
     for (let tries = 0; server.connections() === 0 && tries < 1_000; tries++)
