@@ -17,12 +17,11 @@ export function batchOf<Name extends string>(
 
 type NamedTypes = readonly (readonly [name: string, type: CellType])[];
 
+/** Names are part of the text, as a node of each would cost as much as the statement itself. */
 function batchOfCells(types: NamedTypes, rows: readonly (readonly Cell[])[]): RawBuilder<unknown> {
-  const cells = types.map(
-    ([name, type], index) => sql`value ${sql.raw(type === "json" ? "->" : "->>")} ${sql.lit(index)} AS ${sql.ref(name)}`,
-  );
+  const cells = types.map(([name, type], index) => `value ${type === "json" ? "->" : "->>"} ${index} AS "${name}"`);
   return perDatabase({
-    sqlite: sql`(SELECT ${sql.join(cells)} FROM json_each(${JSON.stringify(rows)})) AS batch`,
+    sqlite: sql`(SELECT ${sql.raw(cells.join(", "))} FROM json_each(${JSON.stringify(rows)})) AS batch`,
     postgres: () => {
       const columns = types.map(([, type], index) =>
         unnest(
@@ -30,8 +29,8 @@ function batchOfCells(types: NamedTypes, rows: readonly (readonly Cell[])[]): Ra
           type,
         ),
       );
-      const names = types.map(([name]) => sql.ref(name));
-      return sql`ROWS FROM (${sql.join(columns)}) WITH ORDINALITY AS batch(${sql.join(names)}, place)`;
+      const names = types.map(([name]) => `"${name}"`);
+      return sql`ROWS FROM (${sql.join(columns)}) WITH ORDINALITY AS batch(${sql.raw(names.join(", "))}, place)`;
     },
   });
 }
@@ -49,10 +48,10 @@ export async function insertRows<Table extends keyof Schema, Given extends Inser
   const [first] = rows;
   if (first === undefined) return [];
   const types = Object.keys(first).map((name) => [name, cellType(table, name)] as const);
-  const names = sql.join(types.map(([name]) => sql.ref(name)));
+  const names = sql.raw(types.map(([name]) => `"${name}"`).join(", "));
   const batch = batchOf(Object.fromEntries(types), rows);
   const inserted = await sql<Returned>`
-    INSERT INTO ${sql.table(table)} (${names}) SELECT ${names} FROM ${batch} WHERE true ${rest}`.execute(db);
+    INSERT INTO ${sql.raw(table)} (${names}) SELECT ${names} FROM ${batch} WHERE true ${rest}`.execute(db);
   return inserted.rows;
 }
 

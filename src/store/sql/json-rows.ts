@@ -60,11 +60,10 @@ function jsonRows({ columns, json }: JsonColumns, from: RawBuilder<unknown>): Ra
 const NO_JSON = { selected: sql``, sqlite: sql``, postgres: sql`` };
 
 function jsonTerms({ name, maxBytes }: NonNullable<JsonColumns["json"]>) {
-  const [json, bytes] = [sql.raw(name), sql.raw(`${name}_bytes`)];
-  const size = sql`octet_length(${json})`;
+  const size = `octet_length(${name})`;
   return {
-    selected: sql`CASE WHEN ${size} <= ${maxBytes} THEN ${json} END AS ${json}, ${size} AS ${bytes}, `,
-    sqlite: sql`json(${json}), ${bytes}, `,
-    postgres: sql`${json}::json, ${bytes}, `,
+    selected: sql`CASE WHEN ${sql.raw(size)} <= ${maxBytes} THEN ${sql.raw(`${name} END AS ${name}, ${size} AS ${name}_bytes, `)}`,
+    sqlite: sql.raw(`json(${name}), ${name}_bytes, `),
+    postgres: sql.raw(`${name}::json, ${name}_bytes, `),
   };
 }
