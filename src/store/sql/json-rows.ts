@@ -48,22 +48,22 @@ export async function readJsonRowsOfEach<Cells>(
 }
 
 function jsonRows({ columns, json }: JsonColumns, from: RawBuilder<unknown>): RawBuilder<unknown> {
-  const cells = sql.raw(columns.join(", "));
+  const cells = columns.join(", ");
   const { selected, sqlite, postgres } = json === undefined ? NO_JSON : jsonTerms(json);
   const rows = perDatabase({
-    sqlite: sql`json_group_array(json_array(${sqlite}${cells}))`,
-    postgres: () => sql`coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(${postgres}${cells})), '[]')::text`,
+    sqlite: sql.raw(`json_group_array(json_array(${sqlite}${cells}))`),
+    postgres: () => sql.raw(`coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(${postgres}${cells})), '[]')::text`),
   });
-  return sql`SELECT ${rows} AS rows FROM (SELECT ${selected}${cells} ${from}) AS found`;
+  return sql`SELECT ${rows} AS rows FROM (SELECT ${selected}${sql.raw(cells)} ${from}) AS found`;
 }
 
-const NO_JSON = { selected: sql``, sqlite: sql``, postgres: sql`` };
+const NO_JSON = { selected: sql``, sqlite: "", postgres: "" };
 
 function jsonTerms({ name, maxBytes }: NonNullable<JsonColumns["json"]>) {
   const size = `octet_length(${name})`;
   return {
     selected: sql`CASE WHEN ${sql.raw(size)} <= ${maxBytes} THEN ${sql.raw(`${name} END AS ${name}, ${size} AS ${name}_bytes, `)}`,
-    sqlite: sql.raw(`json(${name}), ${name}_bytes, `),
-    postgres: sql.raw(`${name}::json, ${name}_bytes, `),
+    sqlite: `json(${name}), ${name}_bytes, `,
+    postgres: `${name}::json, ${name}_bytes, `,
   };
 }
