@@ -62,6 +62,17 @@ describe("the documentation", () => {
     expect(missing).toEqual([]);
   });
 
+  it("names for each rule a symbol that its file declares", () => {
+    const [, rules = ""] = readFileSync(join(ROOT, "docs/architecture.md"), "utf8").split("## Where a rule is");
+    const [table = ""] = rules.split("\n## ");
+    const wrong: string[] = [];
+    for (const [, symbol, path = ""] of table.matchAll(/(?:`(\w+)` in )?`((?:src|test)\/[^`]+)`/g)) {
+      const isDeclared = new RegExp(`\\b(?:function\\*?|const|class|interface|type) ${symbol}\\b`);
+      if (symbol === undefined || !isDeclared.test(readFileSync(join(ROOT, path), "utf8"))) wrong.push(`${symbol} in ${path}`);
+    }
+    expect(wrong).toEqual([]);
+  });
+
   it("is cited in comments by paths that exist", () => {
     const missing: string[] = [];
     for (const file of SOURCES) {
