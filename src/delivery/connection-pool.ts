@@ -69,9 +69,14 @@ export class ConnectionPool {
   }
 }
 
+/** An endpoint that moved to another address gets its calls there within this and the time for which DNS answers are cached. */
+const MAX_CONNECTION_AGE_MS = 60_000;
+
 /** Undici connects at a request, and again after a close. */
 export class Connection {
   readonly client: Client;
+  readonly #clock: MonotonicClock;
+  #connectedAt = 0;
   /** This instant is one of the monotonic clock. */
   idleSince = 0;
   #socket: Socket | null = null;
@@ -81,7 +86,8 @@ export class Connection {
   #requests = 0;
   #bytesReadBefore = 0;
 
-  constructor({ origin, keepAliveMs, maxHeaderBytes, connect }: OriginConnectionsOptions) {
+  constructor({ origin, clock, keepAliveMs, maxHeaderBytes, connect }: OriginConnectionsOptions) {
+    this.#clock = clock;
     this.client = new Client(origin, {
       connect: (target, callback) =>
         connect(target, (...outcome) => {
@@ -129,7 +135,12 @@ export class Connection {
     return this.#requests > 1 && this.#socket?.bytesRead === this.#bytesReadBefore;
   }
 
+  get isOld(): boolean {
+    return this.#clock.monotonicMs() - this.#connectedAt >= MAX_CONNECTION_AGE_MS;
+  }
+
   #useSocket(socket: Socket, tcpSocket: Socket, maxHeaderBytes: number): void {
+    this.#connectedAt = this.#clock.monotonicMs();
     this.#socket = socket;
     this.#tcpSocket = tcpSocket;
     this.#reader = new AnswerReader(socket, maxHeaderBytes);
@@ -181,7 +192,7 @@ export class OriginConnections {
   }
 
   release(connection: Connection): void {
-    if (this.#isFreshOnly) {
+    if (this.#isFreshOnly || connection.isOld) {
       this.discard(connection);
       return;
     }

@@ -17,6 +17,20 @@ describe("a kept connection", () => {
     expect([at.server.connections(), at.server.requests()]).toEqual([1, 5]);
   });
 
+  test("isn't used any more once it is a minute old, as the endpoint may have moved to another address", async () => {
+    const time = new ManualTimers();
+    const clock = { ...systemClock, monotonicMs: () => time.monotonicMs() };
+    await at.start(says(OK), { clock, timers: time, keepAliveMs: 3_600_000 });
+    const connections = [];
+    for (const ms of [0, 59_999, 1, 0]) {
+      time.advance(ms);
+      await at.deliverer.deliver(at.post());
+      await new Promise((resolve) => setImmediate(resolve));
+      connections.push(at.server.connections());
+    }
+    expect(connections).toEqual([1, 1, 1, 2]);
+  });
+
   test("that the endpoint resets or ends instead of answering: the request is sent once more on a fresh one", async () => {
     for (const close of [(socket: Socket) => socket.resetAndDestroy(), (socket: Socket) => socket.end()]) {
       await at.start((socket, number) => void (number === 1 ? socket.write(OK) : close(socket)));
