@@ -25,6 +25,7 @@ export const EXIT_CODES = {
   unavailable: 5,
   network: 5,
   locked: 5,
+  "too-late": 5,
   "items-failed": EXIT_ITEMS_FAILED,
   interrupted: EXIT_INTERRUPTED,
 } as const satisfies Record<ErrorCode, number>;

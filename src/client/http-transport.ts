@@ -8,6 +8,7 @@ import { CollectedBytes } from "../wire/collected-bytes.js";
 import {
   lastHeaderValues,
   MAX_ANSWER_BYTES,
+  REQUEST_TIME_LIMIT_MS,
   type Transport,
   TransportFailure,
   type TransportFailureReason,
@@ -20,7 +21,7 @@ export interface HttpTarget {
   readonly url: string;
   readonly timers: Timers;
   readonly proxy?: ProxySettings;
-  /** The time counts to the last byte of the answer. The default is 60 s. */
+  /** The time counts to the last byte of the answer. The default is REQUEST_TIME_LIMIT_MS. */
   readonly timeoutMs?: number;
 }
 
@@ -32,7 +33,6 @@ export interface ProxySettings {
   readonly includesLocal?: boolean;
 }
 
-const DEFAULT_TIMEOUT_MS = 60_000;
 const MAX_SOCKETS = 8;
 const NO_ANSWER = "no answer in time";
 
@@ -41,7 +41,7 @@ export async function createHttpTransport(target: HttpTarget): Promise<Transport
   const url = parseServiceUrl(target.url);
   const basePath = url.pathname.replace(/(?<!\/)\/+$/, "");
   const { timers, proxy } = target;
-  const timeoutMs = target.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+  const timeoutMs = target.timeoutMs ?? REQUEST_TIME_LIMIT_MS;
   // AbortSignal.timeout takes a millisecond more, and doesn't know of a stop.
   const startTimeout = (end: (failure: TransportFailure) => void) =>
     timers.after(timeoutMs, () => end(new TransportFailure("timeout", NO_ANSWER)));

@@ -5,9 +5,16 @@ import type { Clock } from "../platform/clock.js";
 import { isLoopbackUrl } from "../platform/loopback.js";
 import type { Pacer } from "../platform/pacer.js";
 import type { Random } from "../platform/random.js";
+import { readDate, toIsoDate } from "../wire/dates.js";
 import { parseRetryAfter } from "../wire/retry-after.js";
 import { isOverDay, isOverRate, serviceError } from "./service-error.js";
-import { type Transport, TransportFailure, type TransportRequest, type TransportResponse } from "./transport.js";
+import {
+  REQUEST_TIME_LIMIT_MS,
+  type Transport,
+  TransportFailure,
+  type TransportRequest,
+  type TransportResponse,
+} from "./transport.js";
 
 export type Requester = ReturnType<typeof createRequester>;
 
@@ -40,16 +47,31 @@ export function createRequester(deps: RequesterDeps) {
   const { transport, mask, pacer, clock, random } = deps;
   const service = { name: transport.name, mask };
   let hasAnswered = false;
+  let serviceTime: { readonly at: number; readonly answeredMs: number } | null = null;
   let overDay: { readonly until: number; readonly error: WhcbError } | null = null;
   let run: { readonly stop: AbortSignal; readonly onPause: (until: number) => void } | null = null;
+
+  /** Returns the service's clock, or up to the time that its last answer took before it. It is null if the service doesn't say it. */
+  function serviceNow(): number | null {
+    return serviceTime === null ? null : Math.floor(serviceTime.at + clock.monotonicMs() - serviceTime.answeredMs);
+  }
+
+  /** A request that changes something may arrive long after this process has ended. */
+  function withDeadline(request: TransportRequest): TransportRequest {
+    const now = serviceNow();
+    if (request.method === "GET" || now === null) return request;
+    return { ...request, headers: { ...request.headers, "x-execute-before": toIsoDate(now + REQUEST_TIME_LIMIT_MS) } };
+  }
 
   async function sendOnce(request: TransportRequest): Promise<Outcome> {
     await pacer.take();
     const startedAt = clock.monotonicMs();
-    const outcome = await transport.send(request).catch((error: unknown) => {
+    const outcome = await transport.send(withDeadline(request)).catch((error: unknown) => {
       if (error instanceof TransportFailure) return error;
       throw error;
     });
+    const at = outcome instanceof TransportFailure ? null : readDate(outcome.headers["x-service-time"]);
+    if (at !== null) serviceTime = { at, answeredMs: clock.monotonicMs() };
     if (deps.onExchange) {
       const what = outcome instanceof TransportFailure ? outcome.message : `${outcome.status}, ${outcome.body.length} characters`;
       const tookMs = Math.round(clock.monotonicMs() - startedAt);
@@ -67,11 +89,13 @@ export function createRequester(deps: RequesterDeps) {
       }
       return isRepeatable;
     }
+    // This process may have been stopped. The answer has the service's clock for the next try.
+    if (outcome.status === 412 && serviceTime !== null) return true;
     return isOverRate(outcome) || (isRepeatable && outcome.status >= 500 && outcome.status !== 501);
   }
 
   /**
-   * Returns any answer but those to retry later. A request that `isRepeatable` is sent again after no answer or a 5xx other than 501, if
+   * Returns any answer but those to retry later. A request that came too late is sent again, and a request that `isRepeatable` is sent again after no answer or a 5xx other than 501, if
    * `isWanted` still says so. Throws `network`, `unavailable`, `rate-limited`, `quota-exceeded`.
    */
   async function send(request: TransportRequest, isRepeatable: boolean, isWanted = () => true): Promise<TransportResponse> {
@@ -115,7 +139,7 @@ export function createRequester(deps: RequesterDeps) {
     };
   }
 
-  return { send, watchPauses };
+  return { send, serviceNow, watchPauses };
 }
 
 /** Returns what Retry-After asks for, in ms, or 0. */

@@ -81,6 +81,7 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   404: "not-found",
   405: "method-not-allowed",
   409: "duplicate-name",
+  412: "too-late",
   413: "too-large",
   415: "unsupported-media-type",
   422: "invalid",

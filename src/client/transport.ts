@@ -5,6 +5,9 @@ export const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 /** A page of `whcb serve` has at most 2 500 000 values, in 500 calls with short ones, and 104 levels. */
 export const ANSWER_LIMITS: JsonLimits = { values: 3_000_000, levels: 128 };
 
+/** The time counts to the last byte of the answer. `whcb serve` doesn't execute later what changes something. */
+export const REQUEST_TIME_LIMIT_MS = 60_000;
+
 export interface Transport {
   readonly name: string;
   /** It has no trailing slash, and is usually "". */

@@ -19,6 +19,7 @@ export type ErrorCode =
   | "network" // no answer from the service
   | "locked" // another run sends the calls of the callback
   | "items-failed" // some items failed or a check was exceeded
+  | "too-late" // its client no longer waits for the request
   | "interrupted";
 
 export interface WhcbErrorOptions {

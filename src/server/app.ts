@@ -1,7 +1,6 @@
 import Fastify, { type FastifyInstance, type FastifyPluginAsync } from "fastify";
 import { pooledRandom, type Random, shortId } from "../platform/random.js";
 import { addAuthHook } from "./auth/auth-hook.js";
-import { isSafe } from "./auth/request-origin.js";
 import { addTokenRoutes } from "./auth/token-routes.js";
 import { Connections } from "./connections.js";
 import { AcceptQueue } from "./ingest/accept-queue.js";
@@ -13,6 +12,7 @@ import { addOpenApiRoute, addOperationRoutes } from "./operations/operation-rout
 import { addBodyParsers, BODY_LIMIT, endSlowBodies, limitBodies } from "./requests/bodies.js";
 import { ByteBudget } from "./requests/byte-budget.js";
 import { errorAnswer } from "./requests/error-answers.js";
+import { refuseLateRequests } from "./requests/late-requests.js";
 import { ANSWER_BYTES } from "./requests/send-document.js";
 import { addErrorHandlers, answerClientError, NO_SUCH_PATH, sendError } from "./requests/send-errors.js";
 import { addCallRoutes } from "./routes/call-routes.js";
@@ -70,7 +70,7 @@ export async function createApp(
   endSlowBodies(app, deps.timers);
   limitBodies(app, new ByteBudget(), { timers: deps.timers, limit: BODY_LIMIT });
   addBodyParsers(app);
-  dropGivenUp(app, deps);
+  refuseLateRequests(app, deps);
   const context: RouteContext = {
     deps,
     schemaFor: () => ({}),
@@ -119,7 +119,12 @@ const HEALTH_ROUTES: readonly string[] = ["/healthz", "/readyz"];
 function addResponseHooks(app: FastifyInstance, { logger, clock }: ServerDeps, metrics: Metrics): void {
   app.addHook("onRequest", (request, reply, done) => {
     // Node's own date is by the machine's clock, which may differ from the database's.
-    reply.headers(SECURITY_HEADERS).headers({ "x-request-id": request.id, date: new Date(clock.now()).toUTCString() });
+    const now = new Date(clock.now());
+    reply.headers(SECURITY_HEADERS).headers({
+      "x-request-id": request.id,
+      date: now.toUTCString(),
+      "x-service-time": now.toISOString(),
+    });
     done();
   });
   app.addHook("onResponse", (request, reply, done) => {
@@ -143,25 +148,5 @@ function addResponseHooks(app: FastifyInstance, { logger, clock }: ServerDeps, m
       "request",
     );
     done();
-  });
-}
-
-/**
- * Drops requests that change something if their client has closed the connection: after a stop of this process the request and the close are
- * read together, minutes later, when the client may have decided otherwise. Submitted responses are kept.
- */
-function dropGivenUp(app: FastifyInstance, { clock }: ServerDeps): void {
-  // What has arrived on all sockets is read between the ends of two turns of the event loop.
-  const allRead = async () => {
-    await clock.nextTurn();
-    await clock.nextTurn();
-  };
-  app.addHook("preHandler", (request, reply, done) => {
-    if (isSafe(request) || request.routeOptions.config.takesNdjson) return done();
-    void allRead().then(() => {
-      const { socket } = request.raw;
-      if (socket.destroyed || socket.writableEnded) reply.hijack();
-      else done();
-    });
   });
 }

@@ -3,6 +3,7 @@ import type { Callback } from "../../src/domain/callback.js";
 import type { Store } from "../../src/store/open-store.js";
 import { ACCEPTED, aResponse } from "../support/builders.js";
 import { fetchDue, fetchReplays } from "../support/store/waiting-calls.js";
+import { VirtualClock } from "../support/time/virtual-clock.js";
 import {
   aCallback,
   accept,
@@ -237,6 +238,18 @@ export function describeOverview(open: OpenStore): void {
       expect(await store.calls.mark(callback.id, ids, "SUCCESS", NOW + 2, { unlessSettled: true })).toEqual(["A"]);
       expect(await store.calls.count(callback.id)).toEqual({ PENDING: 0, SUCCESS: 3, FAILED: 0 });
       expect(await store.calls.mark(callback.id, ids, "SUCCESS", NOW + 3)).toEqual([]);
+    });
+
+    it("marks nothing from the instant on that a mark names, however long it waits for the database", async () => {
+      const clock = new VirtualClock(NOW);
+      const store = await open({ clock });
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A"]);
+      const inTime = store.calls.mark(callback.id, ["A"], "SUCCESS", NOW, { executeBefore: NOW + 2 });
+      const tooLate = store.calls.mark(callback.id, ["A"], "SUCCESS", NOW, { executeBefore: NOW + 1 });
+      clock.set(NOW + 1);
+      await expect(tooLate).rejects.toMatchObject({ code: "too-late" });
+      expect(await inTime).toEqual([]);
     });
 
     it("marks FAILED what can be marked so, and settles PENDING calls only as SUCCESS", async () => {

@@ -29,6 +29,7 @@ const STATUS_OF = {
   unavailable: 503,
   network: 502,
   locked: 409,
+  "too-late": 412,
   "items-failed": 500,
   interrupted: 503,
 } as const satisfies Record<ErrorCode, number>;
@@ -44,6 +45,7 @@ const SUMMARY_OF: Readonly<Partial<Record<ErrorCode, string>>> = {
   forbidden: "The API key could not be verified",
   "unsupported-media-type": "The Content-Type isn't supported",
   locked: "The callback is locked",
+  "too-late": "The request came too late",
   unavailable: "The service can't do this now",
 };
 

@@ -7,6 +7,7 @@ import { WhcbError } from "../../domain/errors.js";
 import { PAGE_BYTES } from "../../store/calls/list-calls.js";
 import { attemptsToJson, callToJson } from "../../wire/json/call-json.js";
 import { lazyParts } from "../lazy-parts.js";
+import { readExecuteBefore } from "../requests/late-requests.js";
 import { requireRoom, sendDocument } from "../requests/send-document.js";
 import { findCall, markCalls, withStoredIds } from "../use-cases/settle-calls.js";
 import { readGroupKeys, sendGroups } from "./group-answer.js";
@@ -102,7 +103,7 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
     const { parseMark } = await lazyParts.callParsers();
     const mark = parseMark(request.body, clock.now());
     const callback = await lookup.find(request.params.id);
-    const left = await markCalls(deps, callback, { callIds, ...mark });
+    const left = await markCalls(deps, callback, { callIds, ...mark, executeBefore: readExecuteBefore(request) });
     return left.length === 0 ? reply.code(204).send() : { status: mark.status, left };
   }
 

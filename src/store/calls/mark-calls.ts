@@ -22,6 +22,8 @@ export interface MarkDetails {
   readonly unlessDeliveredSince?: number;
   /** With SUCCESS, a call that is SUCCESS already stays as it is. */
   readonly unlessSettled?: boolean;
+  /** Nothing is marked at this instant or later, however long the database was waited for. */
+  readonly executeBefore?: number;
 }
 
 export interface ClientReplay {
@@ -41,7 +43,7 @@ export function callMarks(db: Db, clock: Clock) {
     /**
      * Marks up to 100 calls in one transaction, all or none, and records a client's replays of them as `recordReplays` does.
      * Resolves to the ids of those that stay as they are (`unlessDeliveredSince`, `unlessSettled`). Throws `not-found` for the
-     * first unknown id, and `invalid` for FAILED on a PENDING call.
+     * first unknown id, `invalid` for FAILED on a PENDING call, and `too-late`.
      */
     mark: (
       callbackId: string,
@@ -49,7 +51,8 @@ export function callMarks(db: Db, clock: Clock) {
       status: Mark["status"],
       now: number,
       details: MarkDetails = {},
-    ): Promise<readonly string[]> => transact(db, (trx) => markCalls(trx, { ...details, callbackId, callIds, status }, now)),
+    ): Promise<readonly string[]> =>
+      transact(db, (trx) => markCalls(trx, { ...details, callbackId, callIds, status }, now, clock)),
 
     /**
      * Marks as `mark` does those calls of `findMatching` that haven't changed since, but in many transactions: what is committed stays if a
@@ -77,9 +80,11 @@ interface Marking extends MarkDetails {
   readonly status: Mark["status"];
 }
 
-async function markCalls(trx: Db, marking: Marking, now: number): Promise<readonly string[]> {
-  const { callbackId, callIds, status, settledBy, replays = [], unlessDeliveredSince, unlessSettled } = marking;
+async function markCalls(trx: Db, marking: Marking, now: number, clock: Clock): Promise<readonly string[]> {
+  const { callbackId, callIds, status, settledBy, replays = [], unlessDeliveredSince, unlessSettled, executeBefore } = marking;
   const { key } = await lockCallback(trx, callbackId);
+  // Who takes the lock afterwards sees what was marked before.
+  if (executeBefore !== undefined && clock.now() >= executeBefore) throw new WhcbError("too-late", "X-Execute-Before has passed");
   const states = await requireStates(trx, callbackId, key, callIds);
   const activity = new ActivityChanges();
   const attempts = await addReplays(trx, states, { replays, now }, activity);

@@ -12,6 +12,7 @@ type Answer = TransportResponse | TransportFailure;
 const OK: TransportResponse = { status: 200, headers: {}, body: "{}" };
 const CUT = new TransportFailure("cut", "the connection was closed (ECONNRESET)");
 const REFUSED = new TransportFailure("refused", "connection refused");
+const NOON = Date.UTC(2026, 10, 29, 12);
 const GET: TransportRequest = { method: "GET", path: "/callbacks", headers: {}, body: null };
 
 function answered(status: number, headers: Record<string, string> = {}): TransportResponse {
@@ -28,6 +29,7 @@ function requesterAt(answers: readonly Answer[], { name = "http://127.0.0.1:8787
   const clock = new VirtualClock();
   const sentAt: number[] = [];
   const lines: string[] = [];
+  const deadlines: (string | undefined)[] = [];
   const requester = createRequester({
     clock,
     mask: secretMask([]),
@@ -38,7 +40,8 @@ function requesterAt(answers: readonly Answer[], { name = "http://127.0.0.1:8787
     transport: {
       name,
       basePath: "",
-      async send() {
+      async send({ headers }) {
+        deadlines.push(headers["x-execute-before"]);
         const answer = answers[Math.min(sentAt.push(clock.monotonicMs()), answers.length) - 1] ?? OK;
         if (answer instanceof TransportFailure) throw answer;
         return answer;
@@ -48,7 +51,7 @@ function requesterAt(answers: readonly Answer[], { name = "http://127.0.0.1:8787
   });
   const send = (request: TransportRequest, isRepeatable: boolean, isWanted?: () => boolean) =>
     passTime(clock, requester.send(request, isRepeatable, isWanted));
-  return { send, sentAt, lines, clock, watchPauses: requester.watchPauses };
+  return { send, sentAt, deadlines, lines, clock, watchPauses: requester.watchPauses };
 }
 
 describe("a request", () => {
@@ -104,6 +107,21 @@ describe("a request", () => {
     endRun();
     await expect(send(GET, true)).rejects.toMatchObject({ code: "unavailable" });
     expect(clock.monotonicMs()).toBe(111_000);
+  });
+
+  it("that changes something says until when it may be executed, by the clock of a service that says its own", async () => {
+    const told = (at: number, status = 200) => answered(status, { "x-service-time": new Date(at).toISOString() });
+    const service = requesterAt([OK, told(NOON), OK, told(NOON + 3_600_000, 412), OK]);
+    const put = { ...GET, method: "PUT" } as const;
+    await service.send(put, false);
+    await service.send(GET, true);
+    service.clock.advance(1_000);
+    service.clock.jump(86_400_000);
+    await service.send(put, false);
+    await service.send(put, false);
+    const waited = (service.sentAt[4] ?? 0) - (service.sentAt[3] ?? 0);
+    const deadlines = [NOON + 61_000, NOON + 61_000, NOON + 3_660_000 + waited];
+    expect(service.deadlines).toEqual([undefined, undefined, ...deadlines.map((at) => new Date(at).toISOString())]);
   });
 
   it("isn't repeated once it isn't wanted any more", async () => {

@@ -1,0 +1,33 @@
+/** A request that changes something isn't executed if its client no longer waits for it. Submitted responses are kept. */
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { WhcbError } from "../../domain/errors.js";
+import { readDate } from "../../wire/dates.js";
+import { isSafe } from "../auth/request-origin.js";
+import type { ServerDeps } from "../server-deps.js";
+
+/**
+ * Drops such requests if their client has closed the connection: after a stop of this process the request and the close are read together,
+ * minutes later, when the client may have decided otherwise. Rejects them from the instant on that the client names.
+ */
+export function refuseLateRequests(app: FastifyInstance, { clock }: ServerDeps): void {
+  // What has arrived on all sockets is read between the ends of two turns of the event loop.
+  const allRead = async () => {
+    await clock.nextTurn();
+    await clock.nextTurn();
+  };
+  app.addHook("preHandler", (request, reply, done) => {
+    if (isSafe(request) || request.routeOptions.config.takesNdjson) return done();
+    void allRead().then(() => {
+      const { socket } = request.raw;
+      if (socket.destroyed || socket.writableEnded) reply.hijack();
+      else if (clock.now() >= readExecuteBefore(request)) done(new WhcbError("too-late", "X-Execute-Before has passed"));
+      else done();
+    });
+  });
+}
+
+/** Returns the instant from which on the request must not be executed. Its client may have gone while the kernel or a proxy kept it. */
+export function readExecuteBefore({ headers }: FastifyRequest): number {
+  const given = headers["x-execute-before"];
+  return given === undefined ? Number.POSITIVE_INFINITY : (readDate(given) ?? Number.NEGATIVE_INFINITY);
+}
