@@ -1,4 +1,5 @@
 import type { ListedCall, ListedCallback } from "../client/client.js";
+import { REQUEST_TIME_LIMIT_MS } from "../client/transport.js";
 import { ATTEMPT_DEADLINE_MS, isAcceptedStatus } from "../domain/attempt.js";
 import { idKey } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
@@ -6,6 +7,7 @@ import { commandLine } from "../domain/command-line.js";
 import { WhcbError } from "../domain/errors.js";
 import { checkService } from "./check-service.js";
 import { callKey, readMarkCheck } from "./journal/other-runs.js";
+import { lockRun } from "./journal/process-lock.js";
 import { newRunId } from "./journal/run-id.js";
 import type { RunListener, UndoneRun } from "./journal/run-step.js";
 import { discardRun, listRuns, mayBeLater, type RunOverview, readRun, toServiceClock } from "./journal/stored-runs.js";
@@ -68,6 +70,27 @@ export async function planMarks(scope: CallScope, status: "SUCCESS" | "FAILED", 
   return markPlan(found, { status, undoes: null, listedAt }, deps);
 }
 
+/**
+ * Waits until the last request of a run that didn't end in order is executed, or never will be: it may be on its way though its process has
+ * ended. What is read afterwards, once the callback's lock is taken, stays. Throws as `planUndo`, and `unavailable` while the process lives.
+ */
+export async function waitForLastRequest(
+  wanted: string,
+  deps: RunDeps,
+  onWait: (runId: string, until: number) => void,
+): Promise<void> {
+  const { runId, maybeMarked } = await readRun(deps, wanted);
+  if (maybeMarked.length === 0) return;
+  // An undo that can't be made doesn't wait.
+  await planUndo(wanted, deps);
+  await (await lockRun(deps, runId)).release();
+  const { clock } = deps;
+  const end = clock.monotonicMs() + REQUEST_TIME_LIMIT_MS;
+  onWait(runId, clock.now() + REQUEST_TIME_LIMIT_MS);
+  // The wall clock may be set meanwhile.
+  for (let left = REQUEST_TIME_LIMIT_MS; left > 0; left = end - clock.monotonicMs()) await clock.sleepUntil(clock.now() + left);
+}
+
 /** Returns those that weren't deleted. Throws as `readRun`. */
 export async function callbacksToUndo(wanted: string, deps: RunDeps): Promise<readonly ListedCallback[]> {
   const { callbacks } = await readRun(deps, wanted);
@@ -124,8 +147,8 @@ function alreadyUndone({ runId }: UndoneRun, undo: RunOverview): WhcbError {
  */
 export async function discardUndone({ toDiscard }: MarkPlan, deps: RunDeps): Promise<void> {
   if (toDiscard === null) return;
-  const { counts } = await readRun(deps, toDiscard.runId);
-  if (counts.marked !== toDiscard.counts.marked) {
+  const { lastAt } = await readRun(deps, toDiscard.runId);
+  if (lastAt !== toDiscard.lastAt) {
     throw new WhcbError("unavailable", `run ${toDiscard.runId} went on meanwhile, so nothing was undone`, {
       hint: "undo it again",
     });

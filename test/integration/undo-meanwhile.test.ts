@@ -2,19 +2,21 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import type { Client } from "../../src/client/client.js";
-import { type Transport, TransportFailure } from "../../src/client/transport.js";
+import { type Client, createClient } from "../../src/client/client.js";
+import { type Transport, TransportFailure, type TransportRequest } from "../../src/client/transport.js";
 import { WhcbError } from "../../src/domain/errors.js";
 import { systemClock } from "../../src/platform/clock.js";
+import { systemRandom } from "../../src/platform/random.js";
 import { discardRun, listOldRuns, readRun } from "../../src/runs/journal/stored-runs.js";
 import { resumeRun } from "../../src/runs/resume-run.js";
 import type { RunDeps } from "../../src/runs/run-deps.js";
-import { discardUndone, planMarks, planUndo, runMarks } from "../../src/runs/run-marks.js";
+import { discardUndone, planMarks, planUndo, runMarks, waitForLastRequest } from "../../src/runs/run-marks.js";
 import { aResponse } from "../support/builders.js";
 import { CLIENT_SERVICES, clientOver, injectTransport } from "../support/client/client-services.js";
 import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
 import { openDesk } from "../support/replay/replay-desk.js";
-import { CALLBACK_SETTINGS, closeService, openService } from "../support/server/server-fixture.js";
+import { CALLBACK_SETTINGS, closeService, openService, USER } from "../support/server/server-fixture.js";
+import { minuteSkippingClock } from "../support/time/minute-skipping-clock.js";
 import { VirtualClock } from "../support/time/virtual-clock.js";
 
 it("an undo whose run goes on while it asks its question undoes nothing", async () => {
@@ -86,6 +88,45 @@ it("an undo takes back a request that was executed, though its answer was lost a
   await runMarks(undo, {}, deps);
   expect(calls.filter(({ status }) => status === "SUCCESS")).toEqual([]);
   await desk.leave();
+});
+
+it("an undo waits for a request that the network has kept, and what comes later isn't executed", async () => {
+  let arrive: () => Promise<unknown> = async () => undefined;
+  const clock = minuteSkippingClock(() => arrive());
+  const service = await openService({ clock });
+  const inner = injectTransport(service.app);
+  const ctrlC = new AbortController();
+  const kept: TransportRequest[] = [];
+  let isHanging = false;
+  const transport: Transport = {
+    ...inner,
+    async send(request) {
+      if (!isHanging || request.method !== "PUT" || !request.path.includes("/calls?")) return inner.send(request);
+      isHanging = false;
+      kept.push(request);
+      ctrlC.abort();
+      throw new TransportFailure("cut", "the connection was cut");
+    },
+  };
+  const late = async () => (await inner.send(kept[0] ?? expect.fail("no mark was sent"))).status;
+  const client = createClient(transport, { credentials: USER, rate: null, timezone: "UTC", clock, random: systemRandom });
+  const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
+  const [callId = ""] = await client.submitCalls(id, [{ response: aResponse() }]);
+  await client.markCalls(id, [callId], "SUCCESS");
+  await client.markCalls(id, [callId], "FAILED");
+  const desk = openDesk({ client, clock });
+  const plan = await planMarks({ callbacks: [id], calls: { callIds: [callId] } }, "SUCCESS", desk.deps);
+  isHanging = true;
+  const { header } = await runMarks(plan, { signal: ctrlC.signal }, desk.deps);
+  arrive = async () => expect(await late()).toBe(204);
+  const waits: string[] = [];
+  await waitForLastRequest(header.runId, desk.deps, (runId) => void waits.push(runId));
+  const undo = await planUndo(header.runId, desk.deps);
+  await discardUndone(undo, desk.deps);
+  await runMarks(undo, {}, desk.deps);
+  expect([waits, await late(), (await client.getCall(id, callId)).status]).toEqual([[header.runId], 412, "FAILED"]);
+  await desk.leave();
+  await closeService(service);
 });
 
 it("a mark-failed that is resumed leaves what was accepted while it asked its question", async () => {

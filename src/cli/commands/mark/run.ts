@@ -3,7 +3,15 @@ import { WhcbError } from "../../../domain/errors.js";
 import { type CallScope, callbacksOf } from "../../../runs/plan/call-scope.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
 import type { RunLocks } from "../../../runs/run-locks.js";
-import { callbacksToUndo, discardUndone, type MarkPlan, planMarks, planUndo, runMarks } from "../../../runs/run-marks.js";
+import {
+  callbacksToUndo,
+  discardUndone,
+  type MarkPlan,
+  planMarks,
+  planUndo,
+  runMarks,
+  waitForLastRequest,
+} from "../../../runs/run-marks.js";
 import { missingCalls, readCallOperands, toCallScope } from "../../args/call-operands.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { writeJson } from "../../output/json-fields.js";
@@ -13,6 +21,7 @@ import { followRun } from "../../output/run/follow-run.js";
 import { describeLeftOut, warnOfUnusableCalls } from "../../output/run/plan-text.js";
 import { finishRun } from "../../output/run/run-summary.js";
 import { joinText, safeJson, text } from "../../output/screen-text.js";
+import { formatInstant } from "../../output/times.js";
 import { openRunDeps } from "../../settings/open-run-deps.js";
 import { withSession } from "../../settings/session.js";
 import { confirmInTime, requireNoneBusy, takeLocks } from "../../settings/take-locks.js";
@@ -40,7 +49,7 @@ interface Marking {
 const CONNECTIONS = 4;
 
 async function markCalls(invocation: MarkInvocation, marking: Marking): Promise<void> {
-  const { args, values } = invocation;
+  const { args, values, screen } = invocation;
   const { undone } = marking;
   if (undone !== undefined && args.operands.length > 0)
     throw new WhcbError("usage", "--undo takes its callback and calls from the run");
@@ -49,6 +58,12 @@ async function markCalls(invocation: MarkInvocation, marking: Marking): Promise<
   return withSession(invocation, async (session) => {
     await using runDeps = openRunDeps(invocation, session, { maxConnections: CONNECTIONS });
     const scope = operands && (await toCallScope(operands, session, marking.from, invocation));
+    if (undone !== undefined && !values.dryRun) {
+      await waitForLastRequest(undone, runDeps, (runId, until) => {
+        const end = formatInstant(until, screen.renderOptions.utc);
+        screen.info(`the last request of run ${runId} may still be executed: waiting until ${end}; Ctrl-C ends this command`);
+      });
+    }
     const job = { status: marking.status, scope, undone: undone ?? "", runDeps };
     if (marking.status === "SUCCESS" || values.dryRun) return await planAndMark(invocation, job);
     // What another run delivers meanwhile must not become FAILED: the next replay would send it twice.
