@@ -150,7 +150,7 @@ describe("replay", () => {
     expect(await machine.whcb(["replay", "--resume", runId])).toEqual({
       code: 4,
       stdout: "",
-      stderr: expect.stringMatching(/has none of its callbacks\nhint: add `--service \S+other\.db`\n$/),
+      stderr: expect.stringMatching(/was made with \S+other\.db \(profile \S+other\.db\)\nhint: add `--service \S+other\.db`\n$/),
     });
     expect(await machine.works(["replay", "--resume", runId, "--service", other])).toMatch(/^5 calls replayed in /);
     expect(endpoint.io.out().match(/ POST /g)?.length).toBe(5);

@@ -54,9 +54,9 @@ export interface Sending {
   readonly to?: string | null;
 }
 
-/** Its runs are resumed under this name. */
-export function profileOf({ settings, client }: Session): string {
-  return settings.profile.value ?? client.name;
+/** Its runs are resumed under this name. A run on another service than the profile's isn't the profile's. */
+export function profileOf({ settings: { profile, profileService }, client }: Session): string {
+  return profile.value !== null && profileService === client.name ? profile.value : client.name;
 }
 
 /**

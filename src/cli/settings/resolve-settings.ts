@@ -17,6 +17,8 @@ export interface Sourced<Value> {
 
 export interface ResolvedSettings {
   readonly profile: Sourced<string | null>;
+  /** It is the profile's service, as a client of it is named. */
+  readonly profileService: string | null;
   readonly address: Sourced<ServiceAddress | null>;
   readonly username: Sourced<string | null>;
   readonly password: Sourced<string | null>;
@@ -61,6 +63,7 @@ export function resolveSettings({ flags, env, settings }: SettingsInput): Resolv
   const ofOwner = (key: "username" | "password" | "apiKey") => [owner?.[1][key], `profile ${owner?.[0]}`] as const;
   const home = chooseProfile(settings, named.value, ({ url }) => isOfService(url, address));
   const ofHome = <Key extends keyof Profile>(key: Key) => [home?.[1][key], `profile ${home?.[0]}`] as const;
+  const profileService = profile === undefined ? null : serviceName(profile.url);
   const isSameService = profile !== undefined && isOfService(profile.url, address);
   if (named.from === "--profile") {
     if (place?.from === "WHCB_URL" && !isSameService) throw contradiction(named.value, "service", "WHCB_URL");
@@ -71,6 +74,7 @@ export function resolveSettings({ flags, env, settings }: SettingsInput): Resolv
   const notSet = { value: null, from: "not set" };
   return {
     profile: named,
+    profileService,
     address: { value: address, from: place?.from ?? "not set" },
     username: firstGiven<string | null>([env.WHCB_USERNAME, "WHCB_USERNAME"], ofOwner("username")) ?? notSet,
     password: firstGiven<string | null>([env.WHCB_PASSWORD, "WHCB_PASSWORD"], ofOwner("password")) ?? notSet,
@@ -167,9 +171,16 @@ function chooseProfile(
 }
 
 function isOfService(url: string, address: ServiceAddress | null): boolean {
-  if (address === null) return false;
-  if (address.kind === "file") return url === address.path;
-  return parseUrl(url) !== null && addressText(readServiceAddress(url, "")) === address.url;
+  return address !== null && serviceName(url) === addressText(address);
+}
+
+/** Returns null if it isn't an address. */
+function serviceName(url: string): string | null {
+  try {
+    return addressText(readServiceAddress(url, ""));
+  } catch {
+    return null;
+  }
 }
 
 /** Credentials are sent only to the origin that they were stored for. */

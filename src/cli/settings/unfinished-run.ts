@@ -12,7 +12,7 @@ import type { Session } from "./session.js";
 /** An unfinished run doesn't block a new one. It isn't mentioned if a sample of its calls is settled. */
 export async function mentionUnfinishedRun({ screen, deps }: Invocation, session: Session): Promise<void> {
   const folder = runFolder(deps);
-  const run = await latestUnfinishedRun(folder, profileOf(session));
+  const run = await latestUnfinishedRun(folder, { profile: profileOf(session), service: session.client.name });
   if (run === null) return;
   const { calls, seenToMark } = await readRun(folder, run.runId);
   const open = calls.filter(

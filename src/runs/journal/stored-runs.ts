@@ -44,10 +44,14 @@ export async function listWantedRuns(
   return overviews.filter(isWanted);
 }
 
-/** Returns null if the profile has none. */
-export async function latestUnfinishedRun(folder: RunFolder, profile: string): Promise<RunOverview | null> {
+/** Returns null if the profile has none with this service. */
+export async function latestUnfinishedRun(
+  folder: RunFolder,
+  { profile, service }: { readonly profile: string; readonly service?: string },
+): Promise<RunOverview | null> {
   for await (const overview of readOverviews(folder)) {
-    if (overview.profile === profile && overview.state === "unfinished") return overview;
+    const isWanted = overview.profile === profile && (service === undefined || overview.service === service);
+    if (isWanted && overview.state === "unfinished") return overview;
   }
   return null;
 }

@@ -4,6 +4,7 @@ import { count } from "../../../domain/count.js";
 import { spellDuration } from "../../../domain/duration.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { maskUrl, shownUrl } from "../../../domain/mask.js";
+import { checkService } from "../../../runs/check-service.js";
 import { isRecorded, type RecordedUrl } from "../../../runs/journal/recorded-url.js";
 import { isUnfinished } from "../../../runs/journal/run-counts.js";
 import { findRunId, latestUnfinishedRun, type RunOverview, readRun } from "../../../runs/journal/stored-runs.js";
@@ -12,7 +13,7 @@ import { planReplay, type ReplayScope } from "../../../runs/plan/plan-replay.js"
 import { findHiddenUrl, previewReplay, toCurl } from "../../../runs/plan/preview-replay.js";
 import type { ReplayPlan } from "../../../runs/plan/replay-plan.js";
 import { resumeRun } from "../../../runs/resume-run.js";
-import type { RunDeps } from "../../../runs/run-deps.js";
+import type { RunDeps, RunFolder } from "../../../runs/run-deps.js";
 import type { RunLocks } from "../../../runs/run-locks.js";
 import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions } from "../../../runs/run-options.js";
 import { runReplay } from "../../../runs/run-replay.js";
@@ -195,19 +196,21 @@ function describeVariable(callback: ListedCallback, { to }: ReplayOptions, { ser
   return `before you run it, set WHCB_CALLBACK_URL to ${where}`;
 }
 
-/** Finishes the wanted run, or with null the profile's latest unfinished one. It was confirmed when it began. */
+/** Finishes the wanted run, or with null the latest unfinished one of the profile and its service. It was confirmed when it began. */
 function resumeReplay(invocation: ReplayInvocation, wanted: string | null): Promise<void> {
   const { args, values, screen, deps } = invocation;
   if (args.operands.length > 0) throw new WhcbError("usage", "--resume takes its callback and calls from the run");
   return withSession(invocation, async (session) => {
     const folder = runFolder(deps);
-    const run = wanted === null ? await latestUnfinishedRun(folder, profileOf(session)) : await readRun(folder, wanted);
+    const run = wanted === null ? await findUnfinishedRun(session, folder) : await readRun(folder, wanted);
     if (run === null) {
       screen.info("no unfinished run");
       return;
     }
-    if (wanted === null && run.kind !== "replay") {
-      throw new WhcbError("usage", `the latest unfinished run is a ${run.kind}`, {
+    const isElsewhere = run.service !== session.client.name;
+    if (wanted === null && (isElsewhere || run.kind !== "replay")) {
+      const what = isElsewhere ? `was made with ${run.service}` : `is a ${run.kind}`;
+      throw new WhcbError("usage", `the latest unfinished run ${what}`, {
         hint: `\`${resumeCommand(run, screen.renderOptions)}\` finishes it, \`whcb runs discard ${run.runId}\` gives it up`,
       });
     }
@@ -233,6 +236,13 @@ function resumeReplay(invocation: ReplayInvocation, wanted: string | null): Prom
   });
 }
 
+/** A profile's service may have another address now. Its runs there come last. */
+async function findUnfinishedRun(session: Session, folder: RunFolder): Promise<RunOverview | null> {
+  const profile = profileOf(session);
+  const own = await latestUnfinishedRun(folder, { profile, service: session.client.name });
+  return own ?? latestUnfinishedRun(folder, { profile });
+}
+
 interface ResumedTarget {
   readonly name: string;
   /** It is the callback's new name, or null if it has the old one. */
@@ -249,8 +259,10 @@ const LONGEST_UNASKED_MS = 24 * HOUR_MS;
 
 /** The run was confirmed for the callbacks of that time. One that was deleted and created again may have the same id, and other calls of the same ids. */
 async function confirmChanged(run: RunOverview, runDeps: RunDeps, invocation: ReplayInvocation): Promise<boolean> {
-  const { options, counts } = run;
+  const { options, counts, service } = run;
   if (!isUnfinished(counts)) return true;
+  const isElsewhere = service !== runDeps.client.name;
+  if (isElsewhere) await checkService(run, runDeps.client, runDeps.profile);
   const changed: ResumedTarget[] = [];
   for (const target of await resumedTargets(run, runDeps, invocation)) {
     if (target.renamed !== null || !(await isRecorded(target.url, target.before, runDeps))) changed.push(target);
@@ -258,10 +270,11 @@ async function confirmChanged(run: RunOverview, runDeps: RunDeps, invocation: Re
   const ageMs = invocation.deps.clock.now() - run.lastAt;
   const isSetBack = ageMs < 0;
   const isOld = ageMs > LONGEST_UNASKED_MS;
-  if (changed.length === 0 && !isOld && !isSetBack) return true;
+  if (changed.length === 0 && !isElsewhere && !isOld && !isSetBack) return true;
   const isRenamed = changed.some(({ renamed }) => renamed !== null);
   const isSure = isRenamed || changed.some(({ shown, before }) => shown !== maskUrl(before.url));
   const question = [
+    ...(isElsewhere ? [`The run was made with ${service}, and this is ${runDeps.client.name}.`] : []),
     ...(isOld
       ? [
           `The run stopped ${spellDuration(Math.floor(ageMs / HOUR_MS) * HOUR_MS)} ago: other calls may have its ids by now, if theirs were removed.`,

@@ -36,6 +36,7 @@ describe("the settings in force", () => {
   test("are the current profile's by default", () => {
     expect(resolve({})).toEqual({
       profile: { value: "prod", from: "current profile" },
+      profileService: PROD.url,
       address: { value: { kind: "http", url: PROD.url, origin: PROD.url }, from: "profile prod" },
       username: { value: "ops", from: "profile prod" },
       password: { value: "prod-pass", from: "profile prod" },

@@ -1,0 +1,66 @@
+/** An unfinished run is finished on the service that it was made with, and a copy of a database is another service. */
+import { copyFileSync } from "node:fs";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { Home } from "../support/process/whcb-process.js";
+import { replayOutage, works } from "../support/replay/replay-outage.js";
+
+let home: Home;
+
+beforeEach(() => {
+  home = new Home();
+});
+
+afterEach(() => home.leave());
+
+it("a rehearsal on a copy of the profile's database isn't finished on the profile's service", async () => {
+  const outage = await replayOutage(home, 3);
+  try {
+    const copy = home.path("copy.db");
+    await works(home, ["db", "backup", copy, "--db", home.path("x.db")]);
+    copyFileSync(home.path("x.db.key"), `${copy}.key`);
+    const mine = await home.listen(["--status", "500"]);
+    const env = { WHCB_URL: copy };
+    const rehearsal = ["replay", "demo", "--failed", "--to", mine.url, "--mark", "--yes"];
+    const { code, stdout } = await home.whcb(rehearsal, { env });
+    const [, run = ""] = /next: whcb replay --resume (\S+)/.exec(stdout) ?? [];
+    expect({ code, isNamed: run !== "" }).toEqual({ code: 8, isNamed: true });
+
+    expect(await home.whcb(["replay", "demo", "--failed", "--dry-run"])).toMatchObject({ stderr: "dry run: nothing was sent\n" });
+    expect(await home.whcb(["replay", "--resume", "--yes"])).toMatchObject({ code: 0, stderr: "no unfinished run\n" });
+    expect(await home.whcb(["replay", "--resume", run, "--yes"])).toMatchObject({
+      code: 4,
+      stderr: `error: run ${run} was made with ${copy} (profile ${copy})\nhint: add \`--service ${copy}\`\n`,
+    });
+    expect(await outage.failedIds()).toHaveLength(3);
+    expect(await home.whcb(["replay", "--resume"], { env })).toMatchObject({ code: 8, stdout: expect.stringContaining(run) });
+  } finally {
+    await outage.close();
+  }
+});
+
+it("a run of a profile whose address has changed needs its id, and is asked about", async () => {
+  let status = 500;
+  const first = await home.serve();
+  const outage = await replayOutage(home, 3, () => ({ status }), { serving: first });
+  try {
+    const { stdout } = await home.whcb(["replay", "demo", "--failed", "--yes"]);
+    const [, run = ""] = /next: whcb replay --resume (\S+)/.exec(stdout) ?? [];
+    first.child.kill("SIGTERM");
+    await first.ended;
+    const second = await home.serve();
+    status = 200;
+    expect(await home.whcb(["replay", "--resume", "--yes"])).toMatchObject({
+      code: 2,
+      stderr: `error: the latest unfinished run was made with ${first.url}\nhint: \`whcb replay --resume ${run}\` finishes it, \`whcb runs discard ${run}\` gives it up\n`,
+    });
+    expect(await home.whcb(["replay", "--resume", run])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`The run was made with ${first.url}, and this is ${second.url}.\n`),
+    });
+    expect(await outage.failedIds()).toHaveLength(3);
+    await works(home, ["replay", "--resume", run, "--yes"]);
+    expect(await outage.failedIds()).toEqual([]);
+  } finally {
+    await outage.close();
+  }
+});
