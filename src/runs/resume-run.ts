@@ -18,8 +18,9 @@ import { replayPlan } from "./run-replay.js";
 import { type RunControl, RunSession } from "./run-session.js";
 import { markAll } from "./send/marker.js";
 
-export interface ResumeOptions extends RunControl {
-  readonly contentType?: BodyOptions["contentType"];
+/** What isn't given is as it was when the run began. */
+export interface ResumeOptions extends RunControl, BodyOptions {
+  readonly authParameter?: string;
   /** This is the run's --to with its secrets, which the journal doesn't have. */
   readonly to?: ReplayOptions["to"] | undefined;
   /** Unknown calls are sent again, so the receiver may see them twice. */

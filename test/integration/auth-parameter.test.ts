@@ -1,6 +1,7 @@
 /** The query parameter of `queryparam` auth is a setting, used by serve, replay and --print-curl alike (docs/contract.md). */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { readSettings } from "../../src/cli/settings/settings-file.js";
 import { CliMachine } from "../support/cli/cli-service.js";
@@ -9,16 +10,20 @@ let machine: CliMachine;
 let endpoint: Server;
 let url: string;
 let requests: string[];
+let bodies: string[];
 let status: number;
 
 beforeEach(async () => {
   machine = new CliMachine();
   requests = [];
+  bodies = [];
   status = 200;
   endpoint = createServer((request, response) => {
     requests.push(`${request.method} ${request.url}`);
-    response.writeHead(status).end();
-    request.resume();
+    void text(request).then((body) => {
+      bodies.push(body);
+      response.writeHead(status).end();
+    });
   });
   await new Promise<void>((resolve) => endpoint.listen(0, "127.0.0.1", resolve));
   url = `http://127.0.0.1:${(endpoint.address() as AddressInfo).port}`;
@@ -65,6 +70,35 @@ test("the question of a resumed run whose URL has changed names it too", async (
     stderr: expect.stringContaining(`demo: ${url}/other, key in ?auth=, before: ${url}/hook`),
   });
   expect(requests.at(-1)).toBe("POST /other?auth=KEY");
+});
+
+test("a resumed run asks if the service's have changed, and then sends with the new ones", async () => {
+  const served = await machine.serve();
+  const created = ["callbacks", "create", "--name", "demo", "--url", `${url}/hook`, "--email", "ops@example.com"];
+  await machine.works([...created, "--auth", "queryparam"], { env: { WHCB_CALLBACK_KEY: "KEY" } });
+  status = 503;
+  await machine.works(["trigger", "demo", "-n", "2"]);
+  await machine.settled("demo");
+  expect((await machine.whcb(["replay", "demo", "--failed", "--yes"])).code).toBe(8);
+  status = 200;
+  await served.stop();
+  const names = ["--auth-parameter", "auth", "--body-names", "messageId-location"];
+  await machine.serve(["--port", new URL(served.url).port, ...names]);
+  const sent = requests.length;
+  expect(await machine.whcb(["replay", "--resume"])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining(
+      `The URL has changed since the run began.
+demo: ${url}/hook, key in ?auth=, before: ${url}/hook, key in ?Auth=
+The body names are messageId-location now, and were messageid-messagelocation when the run began.
+Send the rest of the run there?
+`,
+    ),
+  });
+  expect(requests.slice(sent)).toEqual([]);
+  await machine.works(["replay", "--resume", "--yes"]);
+  expect(requests.slice(sent)).toEqual(["POST /hook?auth=KEY", "POST /hook?auth=KEY"]);
+  expect(bodies.at(-1)).toContain('"messageId":');
 });
 
 test("config sets the profile's, and rejects what isn't a parameter's name", async () => {

@@ -148,7 +148,7 @@ describe("on the platform", () => {
     await writeFile(join(machine.world.paths.config, "config.json"), JSON.stringify(config), { mode: 0o600 });
   }
 
-  test("a resumed replay keeps the names that it began with", async () => {
+  test("a resumed replay asks if the names have changed since it began, and sends with the new ones", async () => {
     await open([{ messageId: "A" }, { messageId: "B" }]);
     await writeProfile();
     await machine.works(["config", "set", "bodyNames", "messageId-location"]);
@@ -157,8 +157,14 @@ describe("on the platform", () => {
     expect(stopped.code).toBe(8);
     await machine.works(["config", "set", "bodyNames", "messageid-location"]);
     endpoint.status = 200;
-    await machine.works(["replay", "--resume"]);
-    expect(endpoint.bodies).toEqual(["B", "B", "A"].map((id) => `{"messageId":"${id}"}`));
+    expect(await machine.whcb(["replay", "--resume"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(
+        "The body names are messageid-location now, and were messageId-location when the run began.\n",
+      ),
+    });
+    await machine.works(["replay", "--resume", "--yes"]);
+    expect(endpoint.bodies).toEqual(['{"messageId":"B"}', '{"messageid":"B"}', '{"messageid":"A"}']);
   });
 
   test.each([

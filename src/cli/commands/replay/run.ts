@@ -18,6 +18,7 @@ import type { RunLocks } from "../../../runs/run-locks.js";
 import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions } from "../../../runs/run-options.js";
 import { runReplay } from "../../../runs/run-replay.js";
 import { checkTarget } from "../../../runs/send/send-target.js";
+import { DEFAULT_BODY_NAMES, type DeliverySettings } from "../../../wire/delivery-settings.js";
 import { missingCalls, readCallOperands, toCallScope } from "../../args/call-operands.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { readReplayOptions } from "../../args/sending-flags.js";
@@ -225,10 +226,11 @@ function resumeReplay(invocation: ReplayInvocation, wanted: string | null): Prom
     const keys = run.options === null ? new Map() : await findKeys(invocation, found, run.options);
     const callbacks = run.kind === "mark-success" ? [] : run.callbacks;
     await using taken = await takeLocks(invocation, { callbacks, runDeps, runId: run.runId, needsAll: true });
-    if (!(await confirmChanged(run, runDeps, invocation))) return;
+    const delivery = await deliverySettings(session);
+    if (!(await confirmChanged(run, delivery, runDeps, invocation))) return;
     const viaService = run.options?.viaService ?? false;
     const follows = followsService(session, invocation);
-    const control = { keys, locks: taken.locks, resendUnknown, followsService: follows, contentType, to };
+    const control = { ...delivery, keys, locks: taken.locks, resendUnknown, followsService: follows, contentType, to };
     const summary = await followRun(invocation, { total, viaService }, ({ signal, listener }) =>
       resumeRun(run.runId, { ...control, signal }, runDeps, listener),
     );
@@ -249,7 +251,9 @@ interface ResumedTarget {
   readonly renamed: string | null;
   readonly url: string;
   readonly shown: string;
+  /** It names the parameter of the key. */
   readonly key: string;
+  readonly keyBefore: string;
   readonly before: RecordedUrl;
 }
 
@@ -258,21 +262,30 @@ const HOUR_MS = 60 * 60_000;
 const LONGEST_UNASKED_MS = 24 * HOUR_MS;
 
 /** The run was confirmed for the callbacks of that time. One that was deleted and created again may have the same id, and other calls of the same ids. */
-async function confirmChanged(run: RunOverview, runDeps: RunDeps, invocation: ReplayInvocation): Promise<boolean> {
+async function confirmChanged(
+  run: RunOverview,
+  delivery: DeliverySettings,
+  runDeps: RunDeps,
+  invocation: ReplayInvocation,
+): Promise<boolean> {
   const { options, counts, service } = run;
   if (!isUnfinished(counts)) return true;
   const isElsewhere = service !== runDeps.client.name;
   if (isElsewhere) await checkService(run, runDeps.client, runDeps.profile);
   const changed: ResumedTarget[] = [];
-  for (const target of await resumedTargets(run, runDeps, invocation)) {
-    if (target.renamed !== null || !(await isRecorded(target.url, target.before, runDeps))) changed.push(target);
+  for (const target of await resumedTargets(run, delivery, runDeps, invocation)) {
+    const isSame = target.renamed === null && target.key === target.keyBefore;
+    if (!isSame || !(await isRecorded(target.url, target.before, runDeps))) changed.push(target);
   }
+  const { bodyNames: namesBefore = DEFAULT_BODY_NAMES } = options ?? {};
+  const hasOtherNames = options !== null && !options.viaService && delivery.bodyNames !== namesBefore;
   const ageMs = invocation.deps.clock.now() - run.lastAt;
   const isSetBack = ageMs < 0;
   const isOld = ageMs > LONGEST_UNASKED_MS;
-  if (changed.length === 0 && !isElsewhere && !isOld && !isSetBack) return true;
+  if (changed.length === 0 && !hasOtherNames && !isElsewhere && !isOld && !isSetBack) return true;
   const isRenamed = changed.some(({ renamed }) => renamed !== null);
-  const isSure = isRenamed || changed.some(({ shown, before }) => shown !== maskUrl(before.url));
+  const isSure =
+    isRenamed || changed.some(({ shown, key, keyBefore, before }) => shown + key !== maskUrl(before.url) + keyBefore);
   const question = [
     ...(isElsewhere ? [`The run was made with ${service}, and this is ${runDeps.client.name}.`] : []),
     ...(isOld
@@ -285,6 +298,7 @@ async function confirmChanged(run: RunOverview, runDeps: RunDeps, invocation: Re
       ? []
       : [`The ${isRenamed ? "callback" : "URL"} ${isSure ? "has" : "may have"} changed since the run began.`]),
     ...changed.flatMap(describeChange),
+    ...(hasOtherNames ? [`The body names are ${delivery.bodyNames} now, and were ${namesBefore} when the run began.`] : []),
     ...(counts.toMark === 0
       ? []
       : [`not marked yet: ${count(counts.toMark, "call")}${options === null ? "" : " that the URL before accepted"}`]),
@@ -295,8 +309,8 @@ async function confirmChanged(run: RunOverview, runDeps: RunDeps, invocation: Re
   return confirmInTime(invocation, joinText(question, "\n"));
 }
 
-function describeChange({ name, renamed, shown, key, before }: ResumedTarget): readonly string[] {
-  const shownBefore = maskUrl(before.url);
+function describeChange({ name, renamed, shown, key, keyBefore, before }: ResumedTarget): readonly string[] {
+  const shownBefore = maskUrl(before.url) + (key === keyBefore ? "" : keyBefore);
   const isSame = shown === shownBefore;
   return [
     ...(renamed === null ? [] : [`${name}: named ${renamed} now`]),
@@ -308,20 +322,22 @@ function describeChange({ name, renamed, shown, key, before }: ResumedTarget): r
 
 async function resumedTargets(
   { callbacks, options, toHash }: RunOverview,
+  delivery: DeliverySettings,
   { client }: RunDeps,
   { values: { to } }: ReplayInvocation,
 ): Promise<readonly ResumedTarget[]> {
   const targets: ResumedTarget[] = [];
   if (options !== null && options.to !== null && to !== undefined) {
     const before = { url: options.to, urlHash: toHash };
-    targets.push({ name: "--to", renamed: null, url: to, shown: maskUrl(to), key: "", before });
+    targets.push({ name: "--to", renamed: null, url: to, shown: maskUrl(to), key: "", keyBefore: "", before });
   }
   for (const before of callbacks) {
     const now = await findById(before.id, client);
     if (now === null) continue;
-    const key = options === null ? "" : describeKey(now, options);
+    const key = options === null ? "" : describeKey(now, { ...options, ...delivery });
+    const keyBefore = options === null ? "" : describeKey(now, options);
     const renamed = now.name === before.name ? null : now.name;
-    targets.push({ name: before.name || before.id, renamed, url: now.url, shown: shownUrl(now), key, before });
+    targets.push({ name: before.name || before.id, renamed, url: now.url, shown: shownUrl(now), key, keyBefore, before });
   }
   return targets;
 }
