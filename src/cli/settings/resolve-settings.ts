@@ -48,8 +48,8 @@ export interface SettingsInput {
 const PLATFORM_RATE = 5;
 
 /**
- * Throws `config` for an invalid address, `not-found` for an unknown profile, `usage` for --profile beside a variable that names another
- * service or account.
+ * Throws `config` for an invalid address, `not-found` for an unknown profile, `usage` for --profile or WHCB_PROFILE beside a variable that
+ * names another service or account.
  */
 export function resolveSettings({ flags, env, settings }: SettingsInput): ResolvedSettings {
   const named =
@@ -65,11 +65,11 @@ export function resolveSettings({ flags, env, settings }: SettingsInput): Resolv
   const ofHome = <Key extends keyof Profile>(key: Key) => [home?.[1][key], `profile ${home?.[0]}`] as const;
   const profileService = profile === undefined ? null : serviceName(profile.url);
   const isSameService = profile !== undefined && isOfService(profile.url, address);
-  if (named.from === "--profile") {
-    if (place?.from === "WHCB_URL" && !isSameService) throw contradiction(named.value, "service", "WHCB_URL");
+  if (named.from === "--profile" || named.from === "WHCB_PROFILE") {
+    if (place?.from === "WHCB_URL" && !isSameService) throw contradiction(named, "service", "WHCB_URL");
     const account = owner?.[0] === named.value ? owner?.[1] : undefined;
-    if (isOther(env.WHCB_API_KEY, account?.apiKey)) throw contradiction(named.value, "account", "WHCB_API_KEY");
-    if (isOther(env.WHCB_USERNAME, account?.username)) throw contradiction(named.value, "account", "WHCB_USERNAME");
+    if (isOther(env.WHCB_API_KEY, account?.apiKey)) throw contradiction(named, "account", "WHCB_API_KEY");
+    if (isOther(env.WHCB_USERNAME, account?.username)) throw contradiction(named, "account", "WHCB_USERNAME");
   }
   const notSet = { value: null, from: "not set" };
   return {
@@ -95,9 +95,9 @@ function isOther(variable: string | undefined, stored: string | undefined): bool
   return variable !== undefined && variable !== "" && stored !== undefined && variable !== stored;
 }
 
-function contradiction(profile: string | null, what: "service" | "account", variable: string): WhcbError {
-  return new WhcbError("usage", `--profile ${profile} is another ${what} than ${variable}`, {
-    hint: `unset ${variable}, or leave out --profile`,
+function contradiction({ value, from }: Sourced<string | null>, what: "service" | "account", variable: string): WhcbError {
+  return new WhcbError("usage", `${from} ${value} is another ${what} than ${variable}`, {
+    hint: `unset ${variable}, or leave out ${from}`,
   });
 }
 

@@ -60,11 +60,20 @@ describe("the settings in force", () => {
     expect(resolve({ env: { WHCB_URL: "http://127.0.0.1:1" }, service: "http://127.0.0.1:2" }).address.from).toBe("--service");
   });
 
-  test("a profile that is named by the flag isn't replaced by a variable that names another service", () => {
-    expect(() => resolve({ profile: "local", env: { WHCB_URL: PROD.url } })).toThrow(
-      expect.objectContaining({ code: "usage", message: "--profile local is another service than WHCB_URL" }),
+  test.each(["--profile", "WHCB_PROFILE"])("a profile that is named by %s isn't replaced by variables of others", (by) => {
+    const named = (profile: string, variables: Readonly<Record<string, string>>, service?: string) => {
+      const env = by === "--profile" ? variables : { ...variables, WHCB_PROFILE: profile };
+      return resolve({ env, ...(by === "--profile" && { profile }), ...(service !== undefined && { service }) });
+    };
+    const error = (message: string, hint: string) => expect.objectContaining({ code: "usage", message, hint });
+    expect(() => named("local", { WHCB_URL: PROD.url })).toThrow(
+      error(`${by} local is another service than WHCB_URL`, `unset WHCB_URL, or leave out ${by}`),
     );
-    expect(resolve({ profile: "prod", env: { WHCB_URL: PROD.url } }).address.from).toBe("WHCB_URL");
+    expect(() => named("local", { WHCB_API_KEY: "prod-key" })).toThrow(
+      error(`${by} local is another account than WHCB_API_KEY`, `unset WHCB_API_KEY, or leave out ${by}`),
+    );
+    expect(named("prod", { WHCB_URL: PROD.url }).address.from).toBe("WHCB_URL");
+    expect(named("local", { WHCB_URL: PROD.url }, PROD.url).address.from).toBe("--service");
   });
 
   test("services below different paths of an origin are different services", () => {
