@@ -7,7 +7,7 @@ import { callKey, isMarkFailed, readMarkCheck, readNewerListCheck } from "./jour
 import { journalPath } from "./journal/run-id.js";
 import { isOpen, type RunEntry, type RunState } from "./journal/run-state.js";
 import type { RunHeader, RunListener } from "./journal/run-step.js";
-import { findRunId, mayBeLater, readRunState, toServiceClock } from "./journal/stored-runs.js";
+import { findRunId, mayBeLater, readRunState } from "./journal/stored-runs.js";
 import { beginSession, openJournal, ownLock, type RunSummary, workAndEnd } from "./perform-run.js";
 import { findById } from "./plan/call-scope.js";
 import { giveUpCallback, relistAndSend } from "./relist-calls.js";
@@ -108,12 +108,11 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
 async function readSupersededCheck({ header, deps }: RunSession): Promise<(entry: RunEntry) => boolean> {
   const { runId, options, startedAt, listedAt = startedAt } = header;
   const onlyMarks = options === null;
-  const since = toServiceClock(listedAt, header);
   const counts = (run: RunHeader): boolean => (onlyMarks ? run.runId !== runId : isMarkFailed(run));
-  const isMarked = await readMarkCheck((run) => mayBeLater(run, runId, since), deps, counts);
+  const isMarked = await readMarkCheck((run) => mayBeLater(run, header), deps, counts);
   const hasNewerList = header.kind === "reconcile" ? await readNewerListCheck(deps) : () => false;
   return (entry) =>
-    isMarked(callKey(entry.callbackId, entry.id), onlyMarks ? since : toServiceClock(entry.at, header), runId) ||
+    isMarked(callKey(entry.callbackId, entry.id), onlyMarks ? listedAt : entry.at, header) ||
     (entry.state === "seen" && hasNewerList(entry.callbackId, header));
 }
 

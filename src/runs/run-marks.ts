@@ -10,7 +10,15 @@ import { callKey, readMarkCheck } from "./journal/other-runs.js";
 import { lockRun } from "./journal/process-lock.js";
 import { newRunId } from "./journal/run-id.js";
 import type { RunListener, UndoneRun } from "./journal/run-step.js";
-import { discardRun, listRuns, mayBeLater, type RunOverview, readRun, toServiceClock } from "./journal/stored-runs.js";
+import {
+  discardRun,
+  listRuns,
+  mayBeLater,
+  type RunDates,
+  type RunOverview,
+  readRun,
+  toServiceClock,
+} from "./journal/stored-runs.js";
 import { type NewRun, performRun, type RunSummary } from "./perform-run.js";
 import {
   type CallScope,
@@ -299,18 +307,17 @@ export async function skipSettled(
  */
 async function readStayCheck(undoes: UndoneRun, deps: RunDeps): Promise<CallCheck> {
   const undone = await readRun(deps, undoes.runId).catch(nullIfGone);
-  const listedAt = undone?.listedAt === undefined ? undoes.startedAt : toServiceClock(undone.listedAt, undone);
+  const run: RunDates = undone ?? undoes;
+  const { listedAt = run.startedAt } = run;
   // 0.1.0 didn't note when it listed.
-  const since = new Map(
-    undone?.calls.map(({ callbackId, id, at }) => [callKey(callbackId, id), toServiceClock(undone.listedAt ?? at, undone)]),
-  );
+  const since = new Map(undone?.calls.map(({ callbackId, id, at }) => [callKey(callbackId, id), undone.listedAt ?? at]));
   const isMarked = await readMarkCheck(
-    (run) => run.runId !== undoes.runId && run.kind !== "mark-failed" && mayBeLater(run, undoes.runId, listedAt),
+    (other) => other.runId !== run.runId && other.kind !== "mark-failed" && mayBeLater(other, run),
     deps,
   );
   return (call) => {
     const key = callKey(call.callbackId, call.id);
-    return isDelivered(call, undoes) || isMarked(key, since.get(key) ?? listedAt, undoes.runId);
+    return isDelivered(call, undoes) || isMarked(key, since.get(key) ?? listedAt, run);
   };
 }
 

@@ -174,15 +174,65 @@ it("an undo that was discarded may be made again", async () => {
 
 const HOUR_AHEAD = { ...systemClock, now: () => systemClock.now() + 3_600_000 };
 
-function withDates(transport: Transport): Transport {
+function withDates(transport: Transport, aheadMs = 0): Transport {
   return {
     ...transport,
     async send(request) {
       const answer = await transport.send(request);
-      return { ...answer, headers: { ...answer.headers, date: new Date().toUTCString() } };
+      return { ...answer, headers: { ...answer.headers, date: new Date(Date.now() + aheadMs).toUTCString() } };
     },
   };
 }
+
+describe.each([
+  ["the service's clock was", 0],
+  ["both clocks were", 3_600_000],
+])("though %s set back by an hour since the runs before", (_, machineAheadMs) => {
+  async function scene() {
+    const calls = platformCalls(2);
+    const platform = scriptedPlatform({
+      clock: systemClock,
+      callbacks: [{ id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/", key: "k", calls }],
+    });
+    const before = openDesk({
+      transport: withDates(platform.transport(), 3_600_000),
+      clock: { ...systemClock, now: () => systemClock.now() + machineAheadMs },
+    });
+    const after = openDesk({ transport: withDates(platform.transport()) });
+    const deps = { ...after.deps, runsDirectory: before.deps.runsDirectory };
+    const markAll = async (status: "SUCCESS" | "FAILED", at: RunDeps) =>
+      runMarks(await planMarks({ callbacks: ["demo"], calls: { filter: {} } }, status, at), {}, at);
+    return {
+      before: before.deps,
+      after: deps,
+      markAll,
+      statuses: () => calls.map(({ status }) => status),
+      leave: async () => {
+        await before.leave();
+        await after.leave();
+      },
+    };
+  }
+
+  it("a run that is resumed leaves what a later mark-failed has marked", async () => {
+    const { before, after, markAll, statuses, leave } = await scene();
+    const { header } = await markAll("SUCCESS", { ...before, client: loseMark(1, before.client) });
+    await markAll("FAILED", after);
+    const { counts } = await resumeRun(header.runId, { resendUnknown: false }, after);
+    expect([counts.skipped.settled, ...statuses()]).toEqual([2, "FAILED", "FAILED"]);
+    await leave();
+  });
+
+  it("an undo takes back what runs before had marked, too", async () => {
+    const { before, after, markAll, statuses, leave } = await scene();
+    await markAll("SUCCESS", before);
+    await markAll("FAILED", before);
+    const { header } = await markAll("SUCCESS", after);
+    await runMarks(await planUndo(header.runId, after), {}, after);
+    expect(statuses()).toEqual(["FAILED", "FAILED"]);
+    await leave();
+  });
+});
 
 it("an undo leaves what another run has marked later, whatever the service was called then and this machine's clock was", async () => {
   const calls = platformCalls(3);

@@ -7,6 +7,7 @@ import type { RunHeader } from "./run-step.js";
 import {
   listRuns,
   listWantedRuns,
+  type RunDates,
   type RunOverview,
   readRun,
   readUnmarkedRuns,
@@ -53,7 +54,7 @@ export class ArrivedCalls {
       hasNewerList ??= await readNewerListCheck(deps);
       for (const { callbackId, id, state: as, needsMark, at } of state.entries()) {
         const key = callKey(callbackId, id);
-        if (!hasArrived(as) || !needsMark || isMarked(key, toServiceClock(at, header), header.runId)) continue;
+        if (!hasArrived(as) || !needsMark || isMarked(key, at, header)) continue;
         if (as === "seen" && (sender.hasList === true || hasNewerList(callbackId, header))) continue;
         arrived.#runs.set(key, runs[as]);
       }
@@ -87,8 +88,8 @@ export function describeUnmarked({ header, as, calls }: UnmarkedRun): string {
   return `${count(calls, "call")} not sent: ${reason}, but run ${header.runId} hasn't marked ${them}`;
 }
 
-/** Tells whether one of the runs has marked the call (by its `callKey`) after `since`, by the service's clock, or was begun after the run `runId`. */
-export type MarkCheck = (key: string, since: number, runId: string) => boolean;
+/** Tells whether one of the runs has marked the call (by its `callKey`) after this instant of another run. */
+export type MarkCheck = (key: string, instant: number, other: RunDates) => boolean;
 
 interface Mark {
   readonly at: number;
@@ -114,10 +115,19 @@ export async function readMarkCheck(
     const maybe = run.maybeMarked.map((call) => ({ ...call, at: run.lastAt }));
     for (const { callbackId, id, at } of [...marked, ...maybe]) {
       const key = callKey(callbackId, id);
-      marks.set(key, [...(marks.get(key) ?? []), { at: toServiceClock(at, run), run: overview }]);
+      marks.set(key, [...(marks.get(key) ?? []), { at, run: overview }]);
     }
   }
-  return (key, since, runId) => marks.get(key)?.some(({ at, run }) => at > since || wasBegunAfter(run, runId)) === true;
+  return (key, instant, other) => marks.get(key)?.some((mark) => isLater(mark, instant, other)) === true;
+}
+
+function isLater({ at, run }: Mark, instant: number, other: RunDates): boolean {
+  const isAfter = wasBegunAfter(run, other);
+  // The clock was set back between the two.
+  if (isAfter !== run.startedAt > other.startedAt) return isAfter;
+  if (at > instant) return true;
+  // The clock may have been set back while one of them was working.
+  return instant <= other.startedAt ? isAfter : toServiceClock(at, run) > toServiceClock(instant, other);
 }
 
 /** The calls of such a run may be sent again, whatever is known of them. After an undo they are what they were before. */
@@ -129,19 +139,9 @@ export function callKey(callbackId: string, id: string): string {
   return `${callbackId} ${idKey(id)}`;
 }
 
-/**
- * Returns a function that tells whether a later reconcile of the callback, by the service's clock, has a newer list of what the receiver
- * has. A discarded run has none.
- */
+/** Returns a function that tells whether a later reconcile of the callback has a newer list of what the receiver has. A discarded run has none. */
 export async function readNewerListCheck(folder: RunFolder): Promise<(callbackId: string, run: RunHeader) => boolean> {
-  const latestAt = new Map<string, number>();
-  for (const run of await listRuns(folder)) {
-    if (run.kind !== "reconcile" || run.state === "discarded") continue;
-    for (const { id } of run.callbacks) latestAt.set(id, Math.max(latestAt.get(id) ?? 0, begunAt(run)));
-  }
-  return (callbackId, run) => (latestAt.get(callbackId) ?? 0) > begunAt(run);
-}
-
-function begunAt(run: RunHeader): number {
-  return toServiceClock(run.startedAt, run);
+  const lists = (await listRuns(folder)).filter(({ kind, state }) => kind === "reconcile" && state !== "discarded");
+  return (callbackId, run) =>
+    lists.some((list) => wasBegunAfter(list, run) && list.callbacks.some(({ id }) => id === callbackId));
 }

@@ -146,7 +146,7 @@ export async function listOldRuns(folder: RunFolder, before: number): Promise<re
   const open = runs.filter((run) => !isOver(run));
   const isNeeded = (run: RunOverview): boolean =>
     (run.options === null || (run.kind === "reconcile" && run.state !== "discarded")) &&
-    open.some((other) => mayBeLater(run, other.runId, toServiceClock(other.startedAt, other)));
+    open.some((other) => mayBeLater(run, other));
   const old: RunOverview[] = [];
   for (const run of runs) {
     if (!isOver(run) || run.lastAt >= before || isNeeded(run)) continue;
@@ -155,18 +155,25 @@ export async function listOldRuns(folder: RunFolder, before: number): Promise<re
   return old;
 }
 
-/** Tells whether a run may have done something after an instant of another one (by its id), by the service's clock. */
-export function mayBeLater(run: RunOverview, other: string, since: number): boolean {
-  return wasBegunAfter(run, other) || toServiceClock(run.lastAt, run) >= since;
+/** All but the first two are missing if only an undo knows the run. */
+export type RunDates = Pick<RunHeader, "runId" | "startedAt" | "serviceStartedAt" | "listedAt" | "begunAfter">;
+
+/** Tells whether a run may have marked something after another one has listed its calls. */
+export function mayBeLater(run: RunOverview, other: RunDates): boolean {
+  return wasBegunAfter(run, other) || run.lastAt >= (other.listedAt ?? other.startedAt);
 }
 
-/** Ids tell this, whatever the dates of the runs are. */
-export function wasBegunAfter({ begunAfter = "" }: RunHeader, other: string): boolean {
-  return begunAfter >= other;
+/** The ids of a folder's runs tell their order. Runs that were begun after a later id come after it, in the order of their dates. */
+export function wasBegunAfter(run: RunDates, other: RunDates): boolean {
+  return orderKey(run) > orderKey(other);
+}
+
+function orderKey({ runId, startedAt, begunAfter }: RunDates): string {
+  return begunAfter === undefined ? runId : `${begunAfter} ${startedAt}`;
 }
 
 /** Converts an instant of a journal to the service's clock, which may differ from this machine's. */
-export function toServiceClock(at: number, { startedAt, serviceStartedAt = startedAt }: RunHeader): number {
+export function toServiceClock(at: number, { startedAt, serviceStartedAt = startedAt }: RunDates): number {
   return at - startedAt + serviceStartedAt;
 }
 
