@@ -387,6 +387,23 @@ export function describeCalls(open: OpenStore): void {
     expect(await store.calls.listAttempts((await aCallback(store)).id, ["A"])).toEqual(new Map());
   });
 
+  it("lists the latest attempts of each call that take at most 4 MiB", async () => {
+    const store = await open();
+    const callback = await aCallback(store);
+    await accept(store, callback, ["A", "B"]);
+    const result = { ...REFUSED_503, body: "é".repeat(500_000) };
+    for (let number = 1; number <= 5; number++)
+      await attempt(store, callback, ["A"], { number, startedAt: NOW + number, result });
+    await attempt(store, callback, ["B"], { startedAt: NOW });
+    const listed = await store.calls.listAttempts(callback.id, ["A", "B"]);
+    expect(new Map(Array.from(listed, ([id, attempts]) => [id, attempts.map(({ number }) => number)]))).toEqual(
+      new Map([
+        ["A", [2, 3, 4, 5]],
+        ["B", [1]],
+      ]),
+    );
+  });
+
   it("holds a call without an attempt, and lists it as FAILED", async () => {
     const store = await open();
     const callback = await aCallback(store, { retriesEnabled: true });

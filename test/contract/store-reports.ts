@@ -58,6 +58,22 @@ export function describeReports(open: OpenStore): void {
       expect(idsOf(await fetchDue(store, callback.id, NOW + DAY, 9, { attemptedBefore: NOW - 1 }))).toEqual([]);
     });
 
+    it("are added to a call until it has 1 000 attempts, and then ignored", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A"]);
+      const attempts = Array.from({ length: 1_001 }, (_, index) => ({
+        callId: "A",
+        attempt: reportOf({ startedAt: NOW + index }),
+      }));
+      for (let start = 0; start < attempts.length; start += 100) {
+        await store.calls.recordReplays(callback.id, attempts.slice(start, start + 100), NOW);
+      }
+      expect(await callOf(store, callback, "A")).toMatchObject({ attemptCount: 1_000, attemptedAt: NOW + 999 });
+      await attempt(store, callback, ["A"], { startedAt: NOW + 5_000 });
+      expect(await callOf(store, callback, "A")).toMatchObject({ attemptCount: 1_001, attemptedAt: NOW + 5_000 });
+    });
+
     it("leave the first attempt of a waiting call the first", async () => {
       const store = await open();
       const callback = await aCallback(store, { retriesEnabled: true });

@@ -15,7 +15,7 @@ export class ByteBudget {
 
   hasRoom(bytes: number): boolean {
     const limit = bytes <= SMALL_BYTES ? this.#bytes : this.#bytes * 0.75;
-    return this.#used === 0 || this.#used + bytes <= limit;
+    return this.#used + bytes <= limit;
   }
 
   tryReserve(bytes: number): boolean {

@@ -46,24 +46,33 @@ export async function findRecorded<Sent extends NewAttempt>(
   return new Set(sent.filter((_, index) => indexes.has(index)).map(({ attempt }) => attempt));
 }
 
+/** The names in JSON add about 200 bytes to an attempt's row. */
+export const ATTEMPT_BYTES = sql`octet_length(outcome) + 200`;
+/** Several lists may be in memory at once. */
+const LISTED_BYTES = 4 * 1024 * 1024;
+
 /** PostgreSQL reads the parts of an outcome as text. */
 const SENT = { sent: "bigint", call_seq: "bigint", started_at: "text", duration_ms: "text", cause: "text" } as const;
 
 export function attemptLists(db: Db) {
   return {
-    /** Resolves to the attempts by call id, in order of number: at most the `latest` ones of each. */
+    /** Resolves to the attempts by call id, in order of number: at most the `latest` ones of each, and of those the latest that take 4 MiB. */
     async listAttempts(
       callbackId: string,
       callIds: readonly string[],
       latest = Number.MAX_SAFE_INTEGER,
     ): Promise<ReadonlyMap<string, readonly Attempt[]>> {
       const { rows } = await sql<Row<"attempts"> & { id: string }>`
-        SELECT calls.id, attempts.* FROM ${listOf([...new Set(callIds)], "text")}
-        ${crossJoin} calls ON calls.id = batch.value
-        ${crossJoin} attempts ON attempts.call_seq = calls.seq AND attempts.number > calls.attempt_count - ${latest}
-        WHERE calls.callback_key = (SELECT key FROM callbacks WHERE callbacks.id = ${callbackId} AND deleted_at IS NULL)`.execute(
-        db,
-      );
+        WITH sized AS (
+          SELECT calls.id, attempts.call_seq, attempts.number,
+            sum(${ATTEMPT_BYTES}) OVER (PARTITION BY attempts.call_seq ORDER BY attempts.number DESC) AS bytes
+          FROM ${listOf([...new Set(callIds)], "text")}
+          ${crossJoin} calls ON calls.id = batch.value
+          ${crossJoin} attempts ON attempts.call_seq = calls.seq AND attempts.number > calls.attempt_count - ${latest}
+          WHERE calls.callback_key = (SELECT key FROM callbacks WHERE callbacks.id = ${callbackId} AND deleted_at IS NULL))
+        SELECT sized.id, attempts.* FROM sized
+        ${crossJoin} attempts ON attempts.call_seq = sized.call_seq AND attempts.number = sized.number
+        WHERE sized.bytes <= ${LISTED_BYTES}`.execute(db);
       const byCall = new Map<string, Attempt[]>();
       for (const row of rows) {
         const attempts = byCall.get(row.id) ?? [];

@@ -10,6 +10,7 @@ import type { Db } from "../schema.js";
 import { inGivenOrder, inList, listOf } from "../sql/batches.js";
 import { crossJoin, least } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
+import { ATTEMPT_BYTES } from "./attempts.js";
 import { readCalls } from "./call-row.js";
 import {
   conditionsOf,
@@ -153,9 +154,8 @@ function isOnlyPeriod({ status, since, until, ...others }: CallFilter): boolean 
   return Object.values(others).every((value) => value === undefined);
 }
 
-/** The names in JSON add about 200 bytes to an attempt's row. */
-const ATTEMPT_BYTES = sql`
-  + (SELECT coalesce(sum(octet_length(outcome) + 200), 0) FROM attempts WHERE attempts.call_seq = calls.seq)`;
+const BYTES_OF_ATTEMPTS = sql`
+  + (SELECT coalesce(sum(${ATTEMPT_BYTES}), 0) FROM attempts WHERE attempts.call_seq = calls.seq)`;
 
 /** Counts how many fit, at least one. Reads sizes, not texts. */
 async function countFitting(
@@ -165,7 +165,7 @@ async function countFitting(
 ): Promise<number> {
   if (positions.length <= 1) return positions.length;
   const { rows } = await sql<{ bytes: number }>`
-    SELECT ${least(sql`octet_length(calls.response)`, maxResponseBytes)} ${withAttempts ? ATTEMPT_BYTES : sql``} AS bytes
+    SELECT ${least(sql`octet_length(calls.response)`, maxResponseBytes)} ${withAttempts ? BYTES_OF_ATTEMPTS : sql``} AS bytes
     FROM ${listOf(seqsOf(positions), "bigint")} ${crossJoin} calls ON calls.seq = batch.value ${inGivenOrder}`.execute(db);
   let room = maxPageBytes;
   const tooMany = rows.findIndex(({ bytes }, index) => {

@@ -168,6 +168,9 @@ async function recordReplays(trx: Db, callbackId: string, replays: readonly Clie
   await activity.save(trx);
 }
 
+/** Each report is compared with the call's other attempts. Its mark counts, so a report too many isn't rejected. */
+const MAX_ATTEMPTS = 1_000;
+
 /** A request that is sent twice adds no attempt twice. An erased call gets none, as the answer may hold what was erased. */
 async function addReplays(
   trx: Db,
@@ -182,7 +185,7 @@ async function addReplays(
   const known = await findRecorded(trx, sent);
   const recorded: RecordedAttempt[] = [];
   for (const { state, attempt } of sent) {
-    if (known.has(attempt) || isErased(state.before)) continue;
+    if (known.has(attempt) || isErased(state.before) || state.after.attemptCount >= MAX_ATTEMPTS) continue;
     state.after = recordClientReplay(state.after, attempt, now);
     recorded.push({ callSeq: state.seq, number: state.after.attemptCount, attempt });
     activity.add(state.callbackKey, attempt);
