@@ -3,11 +3,10 @@ import { isAcceptedStatus } from "../../../domain/attempt.js";
 import { isErased } from "../../../domain/call.js";
 import { callbackOperand, commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
-import { formatDuration, spellDuration } from "../../../domain/duration.js";
+import { formatDuration } from "../../../domain/duration.js";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { shownUrl } from "../../../domain/mask.js";
 import { type ResponseMessage, senderAddress } from "../../../domain/message-response.js";
-import { DEFAULT_RETRY_POLICY } from "../../../domain/retry-policy.js";
 import { isUnsent } from "../../../wire/json/call-json.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { completeCallIds } from "../../args/short-ids.js";
@@ -166,8 +165,6 @@ interface CallFacts {
   readonly outage: ListedOutage | null;
 }
 
-const INTERVAL = spellDuration(DEFAULT_RETRY_POLICY.intervalMs);
-
 export function explainCall(facts: CallFacts, options: TimeOptions): readonly string[] {
   const { call, outage } = facts;
   if (!facts.reportsRetries) return explainUnreported(facts);
@@ -193,7 +190,7 @@ function explainFailed({ call, callback }: CallFacts, options: TimeOptions): rea
   const reason = call.settledBy === "user" ? ["It was marked FAILED."] : [];
   if (isUnsent(call)) reason.push("It is held: it arrived while the endpoint was down and hasn't been sent yet.");
   if (call.nextAttemptAt !== null) {
-    const until = call.retryUntil === null ? "" : `, then about every ${INTERVAL} until ${at(call.retryUntil)}`;
+    const until = call.retryUntil === null ? "" : `, and retries it until ${at(call.retryUntil)}`;
     const when = call.nextAttemptAt > options.now ? `at ${at(call.nextAttemptAt)}` : "as soon as it is its turn";
     return [...reason, `The service sends it${isUnsent(call) ? "" : " again"} ${when}${until}.`];
   }

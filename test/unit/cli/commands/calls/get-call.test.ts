@@ -65,7 +65,7 @@ describe("the reason for a call's state", () => {
     [
       "retried",
       { nextAttemptAt: NOW + 3 * MINUTE, retryUntil: NOW + 60 * MINUTE },
-      "The service sends it again at 2026-11-24 12:03:00Z (in 3m), then about every 5 minutes until 2026-11-24 13:00:00Z (in 1h).",
+      "The service sends it again at 2026-11-24 12:03:00Z (in 3m), and retries it until 2026-11-24 13:00:00Z (in 1h).",
     ],
     [
       "past its retry window",
