@@ -1,5 +1,5 @@
-import type { Deliverer } from "../delivery/deliverer.js";
-import type { Attempt } from "../domain/attempt.js";
+import type { Deliverer, Delivery } from "../delivery/deliverer.js";
+import type { Attempt, DeliveryResult } from "../domain/attempt.js";
 import type { OutageEvent } from "../domain/outage.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { SendLimits } from "../domain/service-settings.js";
@@ -75,7 +75,10 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
       const request = bodyAsBytes(buildDelivery(callback, call, { authParameter, bodyNames }));
       return {
         bodyBytes: bytesOf(request.body),
-        send: async (maySend) => (await deliverer.deliverIf(maySend, request))?.result ?? null,
+        send: async (maySend) => {
+          const delivery = await deliverer.deliverIf(maySend, request);
+          return delivery && keptResult(delivery);
+        },
       };
     },
     onAttempt(_callbackId, attempt) {
@@ -128,6 +131,10 @@ function destinationsOf(event: OutageEvent, targets: readonly NoticeTarget[]): s
 /** A large body that is text would be in memory twice. */
 function bodyAsBytes({ body, ...rest }: DeliveryRequest): DeliveryRequest<string | Uint8Array | null> {
   return { ...rest, body: body !== null && body.length > SMALL_BODY_LENGTH ? Buffer.from(body) : body };
+}
+
+function keptResult({ result, retryAfterMs }: Delivery): DeliveryResult {
+  return result.kind === "answered" && retryAfterMs !== null ? { ...result, retryAfterMs } : result;
 }
 
 function bytesOf(body: string | Uint8Array | null): number {

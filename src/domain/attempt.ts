@@ -24,6 +24,8 @@ export type DeliveryResult =
       /** The answer's first 1 KiB, with the callback's key masked. */
       readonly body: string;
       readonly resent?: true;
+      /** The endpoint asked for this pause. It is shown, and changes nothing. */
+      readonly retryAfterMs?: number;
     }
   | {
       readonly kind: "unreachable";

@@ -380,6 +380,16 @@ export function describeCalls(open: OpenStore): void {
         startedAt: NOW + 3,
         result: { kind: "unreachable", reason: "reset", detail: "closed", resent: true },
       }),
+      anAttempt({
+        number: 5,
+        startedAt: NOW + 4,
+        result: { kind: "answered", statusCode: 503, statusMessage: "Busy", body: "", retryAfterMs: 120_000 },
+      }),
+      anAttempt({
+        number: 6,
+        startedAt: NOW + 5,
+        result: { kind: "answered", statusCode: 503, statusMessage: "Busy", body: "", resent: true, retryAfterMs: 0 },
+      }),
     ];
     for (const each of attempts) await attempt(store, callback, ["A"], each);
     expect(await store.calls.listAttempts(callback.id, ["A", "B", "nope"])).toEqual(new Map([["A", attempts]]));

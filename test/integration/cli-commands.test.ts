@@ -182,6 +182,22 @@ describe("calls get", () => {
     expect(details.why[0]).toBe("Retries are off for this callback: the service won't send it again by itself.");
     expect(await machine.works(["calls", "get", "demo", id])).toContain(`Call          ${id}\n`);
   });
+
+  test("shows for how long the endpoint asked for a pause", async () => {
+    const server = createServer((_, answer) => answer.writeHead(503, { "retry-after": "7200" }).end()).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    await machine.works(["callbacks", "create", "--name", "busy", "--url", `${endpoint.url}/hook`, "--email", "ops@example.com"]);
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`;
+    await machine.whcb(["callbacks", "update", "busy", "--url", url]);
+    await machine.works(["trigger", "busy"]);
+    await machine.settled("busy");
+    server.close();
+    const [id = ""] = await machine.ids("busy");
+    expect(JSON.parse(await machine.works(["calls", "get", "busy", id, "-o", "json"])).attempts).toMatchObject([
+      { statusCode: 503, retryAfterMs: 7_200_000 },
+    ]);
+    expect(await machine.works(["calls", "get", "busy", id])).toContain("503  Service Unavailable (Retry-After: 2h)\n");
+  });
 });
 
 describe("status and check", () => {

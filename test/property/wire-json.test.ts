@@ -98,6 +98,7 @@ describe("JSON reads back unchanged", () => {
             ...attempt,
             sentFrom: null,
             isResent: result.resent === true,
+            retryAfterMs: result.kind === "answered" ? (result.retryAfterMs ?? null) : null,
             attemptedAt: startedAt,
             statusCode: result.kind === "answered" ? result.statusCode : null,
             statusMessage: resultMessage(result),

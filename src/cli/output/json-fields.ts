@@ -61,7 +61,7 @@ export const CALL_DETAILS_FIELDS = {
   why: "sentences that explain the state",
   outage: "the open one: `id`, `startedAt`, `failedCalls`, `notifiedAt`, `notifiedBy`",
   attempts:
-    "each with `number`, `attemptedDate`, `durationMs`, `cause`, `sentFrom`, `statusCode`, `statusMessage`, `error`, `body`, `resent`; null: the service doesn't return them",
+    "each with `number`, `attemptedDate`, `durationMs`, `cause`, `sentFrom`, `statusCode`, `statusMessage`, `error`, `body`, `resent`, `retryAfterMs`; null: the service doesn't return them",
 } as const;
 
 export const CALLBACK_FIELDS = {

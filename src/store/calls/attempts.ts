@@ -8,9 +8,9 @@ import { crossJoin, jsonPart, perDatabase } from "../sql/per-database.js";
 type StoredOutcome = readonly [startedAt: number, durationMs: number, cause: StoredCause, ...result: Answered | Unreachable];
 /** A client's replay includes `sentFrom`. */
 type StoredCause = AttemptCause | `replay ${string}`;
-type Answered = readonly [statusCode: number, statusMessage: string, body: string, ...Resent];
+type Answered = readonly [statusCode: number, statusMessage: string, body: string, ...(Resent | [0 | 1, retryAfterMs: number])];
 type Unreachable = readonly [reason: UnreachableReason, detail: string, ...Resent];
-/** The number is there if the request was resent. */
+/** The number is 1 if the request was resent. */
 type Resent = [] | [1];
 
 export interface RecordedAttempt {
@@ -104,9 +104,10 @@ export async function eraseAttempts(db: Db, seqs: readonly number[]): Promise<vo
 function encodeOutcome({ startedAt, durationMs, sentFrom, result, ...attempt }: NewAttempt): StoredOutcome {
   const cause: StoredCause = sentFrom === undefined ? attempt.cause : `replay ${sentFrom}`;
   const resent: Resent = result.resent ? [1] : [];
-  return result.kind === "answered"
-    ? [startedAt, durationMs, cause, result.statusCode, result.statusMessage, result.body, ...resent]
-    : [startedAt, durationMs, cause, result.reason, result.detail, ...resent];
+  if (result.kind === "unreachable") return [startedAt, durationMs, cause, result.reason, result.detail, ...resent];
+  const { statusCode, statusMessage, body, retryAfterMs } = result;
+  const last = retryAfterMs === undefined ? resent : ([result.resent ? 1 : 0, retryAfterMs] as const);
+  return [startedAt, durationMs, cause, statusCode, statusMessage, body, ...last];
 }
 
 function decodeAttempt(number: number, text: string): Attempt {
@@ -130,8 +131,9 @@ function isAnswered(result: Answered | Unreachable): result is Answered {
   return typeof result[0] === "number";
 }
 
-function answeredResult([statusCode, statusMessage, body, resent]: Answered): DeliveryResult {
-  return { kind: "answered", statusCode, statusMessage, body, ...(resent && { resent: true }) };
+function answeredResult([statusCode, statusMessage, body, resent, retryAfterMs]: Answered): DeliveryResult {
+  const last = { ...(resent && { resent: true as const }), ...(retryAfterMs !== undefined && { retryAfterMs }) };
+  return { kind: "answered", statusCode, statusMessage, body, ...last };
 }
 
 function unreachableResult([reason, detail, resent]: Unreachable): DeliveryResult {

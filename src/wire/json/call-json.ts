@@ -146,6 +146,7 @@ function attemptToJson(attempt: Attempt): Record<string, unknown> {
     ...(attempt.sentFrom !== undefined && { sentFrom: attempt.sentFrom }),
     ...(result.kind === "answered" && result.body !== "" && { body: result.body }),
     ...(result.resent && { resent: true }),
+    ...(result.kind === "answered" && result.retryAfterMs !== undefined && { retryAfterMs: result.retryAfterMs }),
   };
 }
 
@@ -163,6 +164,8 @@ export interface ListedAttempt {
   readonly sentFrom: string | null;
   /** It was sent again on a fresh connection, within the attempt. */
   readonly isResent: boolean;
+  /** The endpoint asked the service for this pause, or it is null. */
+  readonly retryAfterMs: number | null;
 }
 
 export function readAttempts(document: unknown, timezone = "UTC"): readonly ListedAttempt[] {
@@ -179,6 +182,7 @@ export function readAttempts(document: unknown, timezone = "UTC"): readonly List
       body: textOf(attempt.body) || null,
       sentFrom: textOf(attempt.sentFrom) || null,
       isResent: attempt.resent === true,
+      retryAfterMs: countOf(attempt.retryAfterMs),
     };
   });
 }

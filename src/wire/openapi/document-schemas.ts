@@ -48,6 +48,7 @@ export const AttemptDocument = Type.Object({
   sentFrom: Type.Optional(Type.String({ description: "user@host of the client that sent it" })),
   body: Type.Optional(Type.String({ description: "The first 1 KiB of the answer's body" })),
   resent: Type.Optional(Type.Literal(true, { description: "Sent again on a fresh connection, within this attempt" })),
+  retryAfterMs: Type.Optional(Type.Integer({ description: "The endpoint's Retry-After; the service changes nothing by it" })),
 });
 
 /** A call has what was submitted, of whatever type. */

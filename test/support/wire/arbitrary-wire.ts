@@ -95,12 +95,16 @@ export const anySettings: fc.Arbitrary<CallbackSettings> = fc.record({
 });
 
 const anyResult: fc.Arbitrary<DeliveryResult> = fc.oneof(
-  fc.record({
-    kind: fc.constant("answered" as const),
-    statusCode: fc.integer({ min: 100, max: 599 }),
-    statusMessage: anyText,
-    body: anyText,
-  }),
+  fc.record(
+    {
+      kind: fc.constant("answered" as const),
+      statusCode: fc.integer({ min: 100, max: 599 }),
+      statusMessage: anyText,
+      body: anyText,
+      retryAfterMs: fc.nat(),
+    },
+    { requiredKeys: ["kind", "statusCode", "statusMessage", "body"] },
+  ),
   fc.record({
     kind: fc.constant("unreachable" as const),
     reason: fc.constantFrom("refused" as const, "dns" as const, "tls" as const, "reset" as const),

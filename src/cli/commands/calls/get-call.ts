@@ -120,9 +120,12 @@ const ATTEMPT_COLUMNS: readonly Column<ListedAttempt>[] = [
   { key: "answer", title: "ANSWER", value: ({ body }) => body?.trim() ?? null, least: 8, dropRank: 4 },
 ];
 
-function reasonOf({ statusMessage, error, isResent }: ListedAttempt): string | null {
-  const reason = statusMessage || error;
-  return isResent ? `${reason ?? ""} (resent on a fresh connection)`.trim() : reason;
+function reasonOf({ statusMessage, error, isResent, retryAfterMs }: ListedAttempt): string | null {
+  const notes = [
+    isResent ? "(resent on a fresh connection)" : "",
+    retryAfterMs === null ? "" : `(Retry-After: ${formatDuration(retryAfterMs)})`,
+  ];
+  return [statusMessage || error, ...notes].filter(Boolean).join(" ") || null;
 }
 
 function detailsJson(details: CallDetails, now: number): Json<typeof CALL_DETAILS_FIELDS> {
@@ -152,6 +155,7 @@ function detailsJson(details: CallDetails, now: number): Json<typeof CALL_DETAIL
         error: attempt.error,
         body: attempt.body,
         resent: attempt.isResent,
+        retryAfterMs: attempt.retryAfterMs,
       })) ?? null,
   };
 }

@@ -238,6 +238,9 @@ function Outcome({ attempt: { result }, hasAnswer }: { attempt: Attempt; hasAnsw
       {isAnswered && <strong>{result.statusCode} </strong>}
       <span>{excerpt(resultMessage(result), SHOWN_MESSAGE)}</span>
       {result.resent && <span class="muted"> (sent again on a new connection)</span>}
+      {isAnswered && result.retryAfterMs !== undefined && (
+        <span class="muted"> (Retry-After: {formatDuration(result.retryAfterMs)})</span>
+      )}
       {isAnswered && result.body !== "" && !hasAnswer && <span class="muted"> (with an answer)</span>}
       {isAnswered && result.body !== "" && hasAnswer && (
         <details>

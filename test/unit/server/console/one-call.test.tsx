@@ -68,6 +68,11 @@ describe("attempts", () => {
       "reset: closed (sent again on a new connection)",
     );
   });
+
+  it("say for how long the endpoint asked for a pause", () => {
+    const result = { kind: "answered", statusCode: 503, statusMessage: "Busy", body: "", retryAfterMs: 120_000 } as const;
+    expect(textOf(aView(FAILED, { attempts: [anAttempt({ result })] }))).toContain("503 Busy (Retry-After: 2m)");
+  });
 });
 
 describe("a body", () => {

@@ -51,6 +51,7 @@ class Service {
       body: null,
       sentFrom: null,
       isResent: false,
+      retryAfterMs: null,
       ...over,
     } as const;
     const attempts = [...(call.attempts ?? []), attempt];

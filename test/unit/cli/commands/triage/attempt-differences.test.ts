@@ -14,6 +14,7 @@ function attempts(...changes: readonly Partial<ListedAttempt>[]): readonly Liste
     body: "busy",
     sentFrom: null,
     isResent: false,
+    retryAfterMs: null,
     ...change,
   }));
 }

@@ -144,6 +144,7 @@ describe("the screen of triage", () => {
       body: null,
       sentFrom: null,
       isResent: false,
+      retryAfterMs: null,
     } as const;
     const attempts = [attempt, { ...attempt, number: 2, statusCode: 500, statusMessage: "Oops" }];
     const details = {
