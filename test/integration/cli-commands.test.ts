@@ -23,6 +23,23 @@ beforeAll(async () => {
 
 afterAll(() => machine.leave());
 
+describe("a table on a narrow terminal", () => {
+  const LEFT_OUT = "columns that don't fit the terminal: ";
+
+  test("names once the columns of a list that it leaves out", async () => {
+    const list = (columns: number) => machine.whcb(["calls", "list", "demo", "--failed"], { columns });
+    expect((await list(60)).stderr).toBe(`${LEFT_OUT}LAST ATTEMPT, FROM, CONTENT; -o json has all\n12 calls of demo\n`);
+    expect((await list(120)).stderr).toBe("12 calls of demo\n");
+  });
+
+  test("names the columns of attempts that it leaves out", async () => {
+    const [id = ""] = await machine.ids("demo");
+    const get = (columns: number) => machine.whcb(["calls", "get", "demo", id], { columns });
+    expect((await get(50)).stderr).toBe(`${LEFT_OUT}CAUSE, ANSWER; -o json has all\n`);
+    expect((await get(120)).stderr).toBe("");
+  });
+});
+
 describe("calls list", () => {
   test("is tab-separated without a header when piped", async () => {
     const { code, stdout, stderr } = await machine.whcb(["calls", "list", "demo", "--failed", "--limit", "2", "--utc"]);

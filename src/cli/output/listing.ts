@@ -137,8 +137,10 @@ function tableListing<Row>(screen: Screen, columns: readonly Column<Row>[]): Lis
     },
     async end() {
       if (all.length > 0) {
-        const { tableBlocks } = await import("./table.js");
-        for (const block of tableBlocks(all, columns, screen.renderOptions)) await screen.out(block);
+        const { layOutTable, noteLeftOut } = await import("./table.js");
+        const { leftOut, blocks } = layOutTable(all, columns, screen.renderOptions);
+        for (const block of blocks) await screen.out(block);
+        noteLeftOut(leftOut, screen);
       }
       return all.length;
     },

@@ -1,7 +1,7 @@
 import Table from "cli-table3";
 import stringWidth from "string-width";
 import { type Column, cellText } from "./cells.js";
-import type { RenderOptions } from "./screen.js";
+import type { RenderOptions, Screen } from "./screen.js";
 import { joinText, layoutText, type ScreenText } from "./screen-text.js";
 import { cutToWidth } from "./text-width.js";
 
@@ -16,7 +16,18 @@ const MAX_ROWS = 100;
 /** cli-table3 aligns, pads and joins the cells. docs/architecture.md, "Packages", says what it can't do. */
 export function renderTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[], options: RenderOptions): ScreenText {
   const cells = rows.map((row) => tableCells(row, columns, options));
-  return joinText([...tableBlocks(cells, columns, options)]);
+  return joinText([...layOutTable(cells, columns, options).blocks]);
+}
+
+/** Says on stderr which columns `renderTable` leaves out on this terminal. */
+export function noteLeftOutOf<Row>(rows: readonly Row[], columns: readonly Column<Row>[], screen: Screen): void {
+  if (rows.length === 0) return;
+  const cells = rows.map((row) => tableCells(row, columns, screen.renderOptions));
+  noteLeftOut(layOutTable(cells, columns, screen.renderOptions).leftOut, screen);
+}
+
+export function noteLeftOut(titles: readonly string[], screen: Screen): void {
+  if (titles.length > 0) screen.info(`columns that don't fit the terminal: ${titles.join(", ")}; -o json has all`);
 }
 
 /** Paints the cells, and cuts them to what a table may show of them. */
@@ -28,16 +39,33 @@ export function tableCells<Row>(row: Row, columns: readonly Column<Row>[], optio
   });
 }
 
-/** Yields the lines of a table whose rows have these cells: all together they may be longer than a string can be. */
-export function* tableBlocks<Row>(
+export interface TableLayout {
+  /** The terminal has no room for the columns with these titles. */
+  readonly leftOut: readonly string[];
+  /** All together they may be longer than a string can be. */
+  readonly blocks: Iterable<ScreenText>;
+}
+
+/** Lays out a table whose rows have these cells. */
+export function layOutTable<Row>(
   rows: readonly (readonly string[])[],
   columns: readonly Column<Row>[],
   options: RenderOptions,
-): Generator<ScreenText> {
+): TableLayout {
   const natural = columns.map((column, index) =>
     rows.reduce((most, row) => Math.max(most, stringWidth(row[index] ?? "")), stringWidth(column.title)),
   );
   const shown = fitColumns(columns, natural, options.width ?? Number.POSITIVE_INFINITY);
+  const leftOut = columns.filter((_, index) => !shown.has(index)).map(({ title }) => title);
+  return { leftOut, blocks: tableBlocks(rows, columns, shown, options) };
+}
+
+function* tableBlocks<Row>(
+  rows: readonly (readonly string[])[],
+  columns: readonly Column<Row>[],
+  shown: ReadonlyMap<number, number>,
+  options: RenderOptions,
+): Generator<ScreenText> {
   const layout = {
     chars: CHARS,
     style: { head: [], border: [], compact: true, "padding-left": 0, "padding-right": 0 },

@@ -16,7 +16,7 @@ import { type CALL_DETAILS_FIELDS, type Json, writeJson } from "../../output/jso
 import { describeNotice } from "../../output/outage-text.js";
 import type { RenderOptions, TimeOptions } from "../../output/screen.js";
 import { joinText, type ScreenText, text } from "../../output/screen-text.js";
-import { renderTable } from "../../output/table.js";
+import { noteLeftOutOf, renderTable } from "../../output/table.js";
 import { formatInstant, formatRelative, isoInstant, withReadableTime } from "../../output/times.js";
 import { findCallback, withSession } from "../../settings/session.js";
 
@@ -30,7 +30,10 @@ export function run(invocation: Invocation): Promise<void> {
   return withSession(invocation, async ({ client }) => {
     const details = await findDetails(client, invocation);
     if (screen.format === "json") await writeJson(detailsJson(details, screen.renderOptions.now), screen);
-    else await screen.out(renderDetails(details, screen.renderOptions));
+    else {
+      await screen.out(renderDetails(details, screen.renderOptions));
+      noteLeftOutOf(details.attempts ?? [], ATTEMPT_COLUMNS, screen);
+    }
   });
 }
 

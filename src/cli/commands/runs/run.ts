@@ -22,7 +22,7 @@ import { confirm } from "../../output/questions.js";
 import { countLines, resumeCommand } from "../../output/run/run-summary.js";
 import type { RenderOptions } from "../../output/screen.js";
 import { joinText, type ScreenText, safeJson, text } from "../../output/screen-text.js";
-import { renderTable } from "../../output/table.js";
+import { noteLeftOutOf, renderTable } from "../../output/table.js";
 import { formatInstant, isoInstant } from "../../output/times.js";
 import { profileOf, runFolder } from "../../settings/open-run-deps.js";
 import { withSession } from "../../settings/session.js";
@@ -97,10 +97,12 @@ export async function showRun({ args, screen, deps }: Invocation): Promise<void>
   const record = await readRun(runFolder(deps), args.operands[0] ?? null);
   if (screen.format === "ndjson") await screen.out(joinText(record.calls.map((call) => text`${safeJson(runCallJson(call))}\n`)));
   else if (screen.format === "json") await writeJson(detailsJson(record), screen);
-  else
+  else {
     await screen.out(
       text`${renderRunHead(record, screen.renderOptions)}\n${renderTable(record.calls, CALL_COLUMNS, screen.renderOptions)}`,
     );
+    noteLeftOutOf(record.calls, CALL_COLUMNS, screen);
+  }
 }
 
 const COLUMNS_OF_RUN: readonly Column<RunOverview>[] = [
