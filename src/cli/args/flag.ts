@@ -124,6 +124,11 @@ export function under<Flags extends NamedFlags>(heading: string, flags: Flags): 
   return { ...flags, ...Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, { ...flag, heading }])) };
 }
 
+/** Returns the text that help, the manual pages and docs/flags.md have. */
+export function describeFlag({ summary, defaultText }: Flag<unknown>): string {
+  return defaultText === undefined ? summary : `${summary} (default: ${defaultText})`;
+}
+
 /** Returns "--status-code" for "-s, --status-code <codes>". */
 export function flagName(syntax: string): string {
   return `--${longName(syntax)}`;

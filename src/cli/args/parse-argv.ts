@@ -10,7 +10,7 @@ import {
   namesOf,
   type Section,
 } from "./command-spec.js";
-import { type Flag, requireFilled } from "./flag.js";
+import { describeFlag, type Flag, requireFilled } from "./flag.js";
 import { GLOBAL_FLAGS } from "./shared-flags.js";
 
 export type ParsedLine =
@@ -212,8 +212,7 @@ function prepare(command: Command, options: ProgramOptions): Command {
 }
 
 function toOption(flag: Flag<unknown>): Option {
-  const summary = flag.defaultText === undefined ? flag.summary : `${flag.summary} (default: ${flag.defaultText})`;
-  const option = new Option(flag.syntax, summary);
+  const option = new Option(flag.syntax, describeFlag(flag));
   if (flag.heading !== undefined) option.helpGroup(`${flag.heading}:`);
   if (flag.repeats === true) option.argParser((text: string, before: readonly string[] | undefined) => [...(before ?? []), text]);
   if (flag.valueIfBare !== undefined) option.preset(flag.valueIfBare);

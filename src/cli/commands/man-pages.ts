@@ -1,6 +1,6 @@
 /** Manual pages are made of the declarations that help is made of. build.mjs writes them. */
 import { type CommandSpec, type Example, type GroupSpec, isGroup, namesOf } from "../args/command-spec.js";
-import type { Flag } from "../args/flag.js";
+import { describeFlag, type Flag } from "../args/flag.js";
 import { INTRO, joinLines, ROOT_EXAMPLES, sentence } from "../args/parse-argv.js";
 import { GLOBAL_FLAGS } from "../args/shared-flags.js";
 import { EXIT_CODES_HELP } from "../exit-codes.js";
@@ -102,8 +102,8 @@ function nameAndSynopsis(name: string, summary: string, usage: string): readonly
   return [".SH NAME", `${roff(name)} \\- ${roff(summary)}`, ".SH SYNOPSIS", usage];
 }
 
-function flagItem({ syntax, summary, defaultText }: Flag<unknown>): readonly string[] {
-  return item(bold(syntax), defaultText === undefined ? summary : `${summary} (default: ${defaultText})`);
+function flagItem(flag: Flag<unknown>): readonly string[] {
+  return item(bold(flag.syntax), describeFlag(flag));
 }
 
 function examples(shown: readonly Example[]): readonly string[] {

@@ -118,7 +118,12 @@ const FLAGS = {
     "the address of --metrics-port; anyone who can reach it can read the metrics (default: 127.0.0.1)",
     String,
   ),
-  logLevel: choiceOr("--log-level <level>", "what is logged, as JSON on stderr", "warn", ["silent", "error", "warn", "info"]),
+  logLevel: choiceOr("--log-level <level>", "what is logged, as JSON on stderr: silent, error, warn or info", "warn", [
+    "silent",
+    "error",
+    "warn",
+    "info",
+  ]),
 };
 export type ServeFlags = typeof FLAGS;
 
