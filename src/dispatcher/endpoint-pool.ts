@@ -6,6 +6,7 @@ import type { EndpointRecord } from "../store/outcomes/endpoints.js";
 import { Agenda } from "./agenda.js";
 import { ChangedCallbacks } from "./changed-callbacks.js";
 import type { DeliveryBudget } from "./delivery-budget.js";
+import { earlier } from "./endpoint/calls-in-memory.js";
 import {
   applyClock,
   type EndpointRules,
@@ -19,7 +20,6 @@ import {
   refreshEndpoint,
 } from "./endpoint/endpoint-state.js";
 import { closesAt } from "./endpoint/health.js";
-import { earlier } from "./endpoint/in-flight-calls.js";
 import { needsWork, nextWorkAt } from "./endpoint/request-work.js";
 import type { Fences } from "./leased-callbacks.js";
 import type { OutcomeLog } from "./outcomes/outcome-log.js";

@@ -2,6 +2,7 @@ import { type Call, mayBeginAt } from "../../domain/call.js";
 import { inFlightLimit } from "../../domain/endpoint.js";
 import { latestScheduledRetry } from "../../domain/retry-policy.js";
 import type { Random } from "../../platform/random.js";
+import { earlier } from "./calls-in-memory.js";
 import {
   changeHealth,
   type EndpointRules,
@@ -13,7 +14,6 @@ import {
 } from "./endpoint-state.js";
 import type { FailedCalls, WorkBatch } from "./fetch-work.js";
 import { healthAfterDrain, healthAfterHolding, healthAtRound } from "./health.js";
-import { earlier } from "./in-flight-calls.js";
 import { awaitsProbe, isDrained, nextProbeAt, unsentOfRound } from "./request-work.js";
 
 export interface AcceptedAt extends EndpointRules {

@@ -2,9 +2,8 @@ import type { Callback } from "../../domain/callback.js";
 import { endpointTakenOver, nextProbeAt } from "../../domain/endpoint.js";
 import type { RetryPolicy } from "../../domain/retry-policy.js";
 import type { EndpointRecord } from "../../store/outcomes/endpoints.js";
-import { CallQueue } from "./call-queue.js";
+import { CallQueue, InFlightCalls } from "./calls-in-memory.js";
 import { closesAt, type EndedOutage, type Health, type HealthChange, healthAfterChanges, healthByClock } from "./health.js";
-import { InFlightCalls } from "./in-flight-calls.js";
 
 export interface EndpointRules {
   readonly policy: RetryPolicy;

@@ -1,6 +1,7 @@
 import { attemptedLongAgo } from "../../domain/call.js";
 import { FAILURES_TO_DOWN, inFlightLimit } from "../../domain/endpoint.js";
 import { CALL_BYTES } from "../delivery-budget.js";
+import { earlier } from "./calls-in-memory.js";
 import {
   type EndpointRules,
   type EndpointState,
@@ -12,7 +13,6 @@ import {
   probeAt,
 } from "./endpoint-state.js";
 import type { FailedCalls, WorkRequest } from "./fetch-work.js";
-import { earlier } from "./in-flight-calls.js";
 
 /** An endpoint may read ahead this much at most. */
 export interface ReadShare {

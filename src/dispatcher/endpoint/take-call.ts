@@ -3,7 +3,7 @@ import { type Call, isInWindow } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
 import { inFlightLimit } from "../../domain/endpoint.js";
 import { CALL_BYTES, type DeliveryBudget } from "../delivery-budget.js";
-import type { QueuedCall } from "./call-queue.js";
+import type { QueuedCall } from "./calls-in-memory.js";
 import {
   type EndpointRules,
   type EndpointState,
