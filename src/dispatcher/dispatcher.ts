@@ -5,7 +5,7 @@ import { DeliveryBudget } from "./delivery-budget.js";
 import { DEFAULT_LIMITS, type DispatcherDeps } from "./dispatcher-deps.js";
 import type { EndpointRules, EndpointState } from "./endpoint/endpoint-state.js";
 import { fetchWork } from "./endpoint/fetch-work.js";
-import { requestWork } from "./endpoint/request-work.js";
+import { beginRead } from "./endpoint/read-calls.js";
 import { endCall, fitRequest, STALE_AFTER_MS, type TakenCall, takeCall } from "./endpoint/take-call.js";
 import { EndpointPool } from "./endpoint-pool.js";
 import { type Fences, LEASE_STEPS, LeasedCallbacks, SOLE_OWNER } from "./leased-callbacks.js";
@@ -241,7 +241,7 @@ export class Dispatcher {
       try {
         const began = clock.monotonicMs();
         const batches = await fetchWork(
-          endpoints.map((endpoint) => requestWork(endpoint, now, share, this.#rules)),
+          endpoints.map((endpoint) => beginRead(endpoint, now, share, this.#rules)),
           store.queue,
         );
         if (clock.monotonicMs() - began > SLOW_READ_MS) await this.#pool.noticeChanges();

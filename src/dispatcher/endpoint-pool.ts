@@ -20,7 +20,7 @@ import {
   refreshEndpoint,
 } from "./endpoint/endpoint-state.js";
 import { closesAt } from "./endpoint/health.js";
-import { needsWork, nextWorkAt } from "./endpoint/request-work.js";
+import { needsRead, nextReadAt } from "./endpoint/read-calls.js";
 import type { Fences } from "./leased-callbacks.js";
 import type { OutcomeLog } from "./outcomes/outcome-log.js";
 
@@ -225,11 +225,11 @@ export class EndpointPool {
   #schedule(endpoint: EndpointState, now: number): void {
     const { rules } = this.#deps;
     const overAt = closesAt(endpoint.health, rules.policy);
-    if (needsWork(endpoint, now, rules)) {
+    if (needsRead(endpoint, now, rules)) {
       this.#agenda.schedule(endpoint, true, overAt);
       return;
     }
-    const at = earlier(nextWorkAt(endpoint), overAt);
+    const at = earlier(nextReadAt(endpoint), overAt);
     this.#agenda.schedule(endpoint, false, at);
     if (at === null && isIdle(endpoint) && !this.#hasUncommitted(endpoint.callback.id)) this.#drop(endpoint);
   }
@@ -240,7 +240,7 @@ export class EndpointPool {
     while (taken.length < count) {
       const endpoint = this.#agenda.takeToRead();
       if (endpoint === undefined) break;
-      if (this.#isCurrent(endpoint) && needsWork(endpoint, now, this.#deps.rules)) taken.push(endpoint);
+      if (this.#isCurrent(endpoint) && needsRead(endpoint, now, this.#deps.rules)) taken.push(endpoint);
     }
     return taken;
   }

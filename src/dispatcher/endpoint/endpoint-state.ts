@@ -118,8 +118,10 @@ function noticeChanges(endpoint: EndpointState, knownRepairAt: number, knownRepl
   );
 }
 
+/** Applies what follows from the time alone. */
 export function applyClock(endpoint: EndpointState, now: number, { policy }: EndpointRules): void {
   changeHealth(endpoint, healthByClock(endpoint.health, now, policy));
+  if (endpoint.inFlight.endWaits(now)) expectAnything(endpoint.hints);
 }
 
 export function changeHealth(endpoint: EndpointState, { health, closed }: HealthChange): void {

@@ -4,9 +4,9 @@ import type { OpenOutage } from "../../domain/outage.js";
 import { composeOutageMail } from "../../notifier/outage-mail.js";
 import type { CommittedOutcomes, OutcomeGroup } from "../../store/outcomes/commit-outcomes.js";
 import type { DispatcherDeps } from "../dispatcher-deps.js";
-import { acceptWork } from "../endpoint/accept-work.js";
 import type { EndpointRules, EndpointState } from "../endpoint/endpoint-state.js";
 import type { WorkBatch } from "../endpoint/fetch-work.js";
+import { acceptRead } from "../endpoint/read-calls.js";
 import { commitCall, finishOutageCheck, settleCall, skipHoldings } from "../endpoint/settle-call.js";
 import { type TakenCall, withdrawCall } from "../endpoint/take-call.js";
 import type { EndpointPool, OutageCheck } from "../endpoint-pool.js";
@@ -42,7 +42,7 @@ export class Outcomes {
   /** Applies what was read for an endpoint. */
   acceptBatch(endpoint: EndpointState, batch: WorkBatch, now: number): void {
     const { clock, random } = this.#deps;
-    const held = acceptWork(endpoint, batch, { ...this.#rules, now, monotonicMs: clock.monotonicMs(), random });
+    const held = acceptRead(endpoint, batch, { ...this.#rules, now, monotonicMs: clock.monotonicMs(), random });
     const downSince = endpoint.health.endpoint.downSince ?? now;
     for (const { callbackId, id: callId, seq: callSeq } of held) {
       this.#log.addHolding({ callbackId, callId, callSeq, at: now, downSince, random: random.fraction() }, endpoint.fence);

@@ -1,7 +1,7 @@
 /** These build the state of one endpoint, without a store. */
 import { type EndpointState, expectAnything, newEndpointState } from "../../../src/dispatcher/endpoint/endpoint-state.js";
 import type { FailedCalls, WorkBatch } from "../../../src/dispatcher/endpoint/fetch-work.js";
-import { requestWork } from "../../../src/dispatcher/endpoint/request-work.js";
+import { beginRead } from "../../../src/dispatcher/endpoint/read-calls.js";
 import { type Endpoint, NEW_ENDPOINT } from "../../../src/domain/endpoint.js";
 import type { OpenOutage } from "../../../src/domain/outage.js";
 import { aCall, someSettings } from "../builders.js";
@@ -42,7 +42,7 @@ export function someCalls(seqs: readonly number[], firstFailedAt: number | null 
 /** What a read finds that the endpoint asks for now. */
 export function aBatch(endpoint: EndpointState, found: Partial<Omit<WorkBatch, "request">>, failed?: FailedCalls): WorkBatch {
   expectAnything(endpoint.hints);
-  const request = requestWork(endpoint, AT.now, { calls: 100, bytes: 1_000_000 }, RULES);
+  const request = beginRead(endpoint, AT.now, { calls: 100, bytes: 1_000_000 }, RULES);
   const nothing = { pending: [], hasMorePending: false, held: null, failed: [], hasMoreFailed: false };
   return { request: failed ? { ...request, failed } : request, ...nothing, upcoming: [], hasMoreUpcoming: false, ...found };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { expectPending, hasOutageAt, isIdle, refreshEndpoint } from "../../../../src/dispatcher/endpoint/endpoint-state.js";
-import { requestWork } from "../../../../src/dispatcher/endpoint/request-work.js";
+import { beginRead } from "../../../../src/dispatcher/endpoint/read-calls.js";
 import { AT, aDownEndpoint, anEndpoint, POLICY, RULES, someCalls } from "../../../support/dispatcher/an-endpoint.js";
 import { MINUTE } from "../../../support/dispatcher/simulation.js";
 
@@ -48,7 +48,7 @@ describe("an endpoint", () => {
     const endpoint = anEndpoint();
     expectPending(endpoint);
     expect(isIdle(endpoint)).toBe(false);
-    requestWork(endpoint, AT.now, { calls: 1, bytes: 1 }, RULES);
+    beginRead(endpoint, AT.now, { calls: 1, bytes: 1 }, RULES);
     expect(isIdle(endpoint)).toBe(true);
     endpoint.inFlight.add(1, { dueAt: null, generation: 0 });
     expect(isIdle(endpoint)).toBe(false);

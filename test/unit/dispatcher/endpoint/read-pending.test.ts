@@ -1,4 +1,4 @@
-/** Where the reading of new responses goes on (src/dispatcher/endpoint/request-work.ts). */
+/** Where the reading of new responses goes on (src/dispatcher/endpoint/read-calls.ts). */
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { Callback } from "../../../../src/domain/callback.js";
 import type { PendingRead } from "../../../../src/store/calls/fetch-calls.js";
