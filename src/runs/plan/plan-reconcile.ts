@@ -122,7 +122,11 @@ async function listCalls(
   };
   const { capabilities } = client;
   // The receiver may have PENDING calls. They come first, so that one that is attempted meanwhile is listed again.
-  await listMatchingCalls(client, { callbackId: callback.id, filter: { status: "PENDING" } }, take, onEvent);
+  for await (const page of client.listCalls(callback.id, { filter: { status: "PENDING" } })) {
+    // A service that ignores the filter has all its calls in the next list.
+    if (page.leftOut > 0) break;
+    await take(page.calls, page.withoutId);
+  }
   // The oldest attempt comes first, so a call that is attempted meanwhile moves to where it is still to be read.
   const query = { callbackId: callback.id, filter: {}, withPending: true, oldestFirst: capabilities.has("exact-lists") };
   const listed = await listMatchingCalls(client, query, take, onEvent);
