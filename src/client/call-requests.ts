@@ -5,6 +5,7 @@ import { isWhcbError, WhcbError } from "../domain/errors.js";
 import type { MessageResponse } from "../domain/message-response.js";
 import type { Clock } from "../platform/clock.js";
 import { type Random, timeOrderedId } from "../platform/random.js";
+import { toIsoDate } from "../wire/dates.js";
 import { type ListedCall, readCallList } from "../wire/json/call-json.js";
 import { listOf, objectOf, textOf } from "../wire/json/json-value.js";
 import { readAccepted } from "../wire/json/replay-json.js";
@@ -58,7 +59,7 @@ export interface MarkDetails {
   readonly replays?: ReplayReport;
   /** What was delivered at this instant of the service's clock or later stays SUCCESS. It counts for FAILED, if the service guards marks. */
   readonly unlessDeliveredSince?: number;
-  /** What is SUCCESS already is returned. It counts for SUCCESS, if the service guards marks and the request wasn't repeated. */
+  /** What is SUCCESS already is returned. It counts for SUCCESS, if the service guards marks. */
   readonly unlessSettled?: boolean;
   /** It is asked before the request is repeated after a failure. The default is that it is wanted. */
   readonly isWanted?: () => boolean;
@@ -149,9 +150,11 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
     const isGuarded = unlessDeliveredSince !== undefined && capabilities.has("guarded-marks");
     if (isGuarded) return put({ status, unlessDeliveredSince: new Date(unlessDeliveredSince).toISOString() });
     if (unlessSettled && capabilities.has("guarded-marks")) {
-      const left = await put({ status, unlessSettled });
-      // What is SUCCESS may be so by the request that was repeated.
-      return isRepeated ? [] : left;
+      // By this instant the service knows a repeat of the request, also one that a gateway makes.
+      const now = api.serviceNow();
+      const left = await put({ status, unlessSettled, ...(now !== null && { markedAt: toIsoDate(now) }) });
+      // An older service doesn't: what is SUCCESS may be so by the request that was repeated.
+      return isRepeated && now === null ? [] : left;
     }
     if (by === "user" || capabilities.lacks("settled-by")) return put({ status });
     const settled = { status, settledBy: by };

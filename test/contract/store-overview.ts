@@ -240,6 +240,18 @@ export function describeOverview(open: OpenStore): void {
       expect(await store.calls.mark(callback.id, ids, "SUCCESS", NOW + 3)).toEqual([]);
     });
 
+    it("knows a mark that is repeated by its instant", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A", "B", "C"]);
+      await store.calls.mark(callback.id, ["A"], "SUCCESS", NOW);
+      await attempt(store, callback, ["B"], { startedAt: NOW, durationMs: 1, result: ACCEPTED });
+      for (const now of [NOW + 2, NOW + 3]) {
+        const details = { unlessSettled: true, markedAt: NOW + 1 };
+        expect(await store.calls.mark(callback.id, ["A", "B", "C"], "SUCCESS", now, details)).toEqual(["A", "B"]);
+      }
+    });
+
     it("marks nothing from the instant on that a mark names, however long it waits for the database", async () => {
       const clock = new VirtualClock(NOW);
       const store = await open({ clock });

@@ -31,6 +31,7 @@ const MARK = {
   replays: REPORT,
   unlessDeliveredSince: "2026-11-24T09:31:00.000Z",
   unlessSettled: false,
+  markedAt: "2026-11-24T09:31:00.000Z",
 };
 /** Each body has every member of its schema. */
 const BODIES: readonly object[] = [CALLBACK_BODY, MARK, REPORT, LEASE];

@@ -462,6 +462,35 @@ it("a mark whose answer is lost is repeated, and undone with the others", async 
   await closeService(service);
 });
 
+it("a mark that a gateway has repeated is the run's, and undone, but for what was SUCCESS before", async () => {
+  const service = await openService();
+  const inner = injectTransport(service.app);
+  const transport: Transport = {
+    ...inner,
+    async send(request) {
+      if (request.method === "PUT" && request.path.includes("/calls?")) await inner.send(request);
+      return inner.send(request);
+    },
+  };
+  const client = clientOver(transport);
+  const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: "http://127.0.0.1:9/hook" });
+  const callIds = await client.submitCalls(id, [{ response: aResponse() }, { response: aResponse() }]);
+  const [others = "", own = ""] = callIds;
+  for (const status of ["SUCCESS", "FAILED"] as const) await client.markCalls(id, callIds, status);
+  const desk = openDesk({ client });
+  const plan = await planMarks({ callbacks: [id], calls: { callIds } }, "SUCCESS", desk.deps);
+  await client.markCalls(id, [others], "SUCCESS", { by: "replay" });
+  const { header, counts } = await runMarks(plan, {}, desk.deps);
+  expect(counts).toMatchObject({ marked: 1, skipped: { settled: 1 } });
+  await runMarks(await planUndo(header.runId, desk.deps), {}, desk.deps);
+  expect([await client.getCall(id, others), await client.getCall(id, own)]).toMatchObject([
+    { status: "SUCCESS", settledBy: "replay" },
+    { status: "FAILED", settledBy: "user" },
+  ]);
+  await desk.leave();
+  await closeService(service);
+});
+
 it("mark-failed leaves what is delivered after it has listed the calls, and takes what was delivered before", async () => {
   const service = await openService();
   const client = clientOver(injectTransport(service.app));

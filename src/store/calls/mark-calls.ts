@@ -22,6 +22,8 @@ export interface MarkDetails {
   readonly unlessDeliveredSince?: number;
   /** With SUCCESS, a call that is SUCCESS already stays as it is. */
   readonly unlessSettled?: boolean;
+  /** The calls have changed at this instant. With `unlessSettled`, those that were marked at it are this mark's, which is repeated. */
+  readonly markedAt?: number;
   /** Nothing is marked at this instant or later, however long the database was waited for. */
   readonly executeBefore?: number;
 }
@@ -81,7 +83,17 @@ interface Marking extends MarkDetails {
 }
 
 async function markCalls(trx: Db, marking: Marking, now: number, clock: Clock): Promise<readonly string[]> {
-  const { callbackId, callIds, status, settledBy, replays = [], unlessDeliveredSince, unlessSettled, executeBefore } = marking;
+  const {
+    callbackId,
+    callIds,
+    status,
+    settledBy,
+    replays = [],
+    unlessDeliveredSince,
+    unlessSettled,
+    markedAt,
+    executeBefore,
+  } = marking;
   const { key } = await lockCallback(trx, callbackId);
   // Who takes the lock afterwards sees what was marked before.
   if (executeBefore !== undefined && clock.now() >= executeBefore) throw new WhcbError("too-late", "X-Execute-Before has passed");
@@ -92,11 +104,12 @@ async function markCalls(trx: Db, marking: Marking, now: number, clock: Clock): 
     const reason = whyNotMarked(before, status);
     if (reason !== null) throw new WhcbError("invalid", `Call ${id} ${reason} be marked FAILED`);
   }
+  const isOwn = (call: CallProgress): boolean => call.changedAt === markedAt && call.settledBy === (settledBy ?? "user");
   const stays = (call: CallProgress): boolean =>
-    isDeliveredSince(call, unlessDeliveredSince) || (unlessSettled === true && call.status === "SUCCESS");
+    isDeliveredSince(call, unlessDeliveredSince) || (unlessSettled === true && call.status === "SUCCESS" && !isOwn(call));
   const left = [...states].flatMap(([id, { before }]) => (stays(before) ? [id] : []));
   for (const id of left) states.delete(id);
-  await saveMarks(trx, callbackId, [...states.values()], { status, settledBy, now });
+  await saveMarks(trx, callbackId, [...states.values()], { status, settledBy, now: markedAt ?? now });
   await saveAttempts(trx, attempts);
   await activity.save(trx);
   return left;

@@ -49,18 +49,31 @@ export interface Mark {
   readonly replays: readonly ReplayReport[];
   readonly unlessDeliveredSince?: number;
   readonly unlessSettled: boolean;
+  readonly markedAt?: number;
 }
 
-/** `now` limits the reports, as in `parseReplayReports`. Throws `invalid` or `malformed`. */
+/** `now` limits the dates, as in `parseReplayReports`. Throws `invalid` or `malformed`. */
 export function parseMark(value: unknown, now: number): Mark {
-  const { status, settledBy = "user", replays, unlessDeliveredSince, unlessSettled = false } = checkMark(value);
+  const { status, settledBy = "user", replays, unlessDeliveredSince, unlessSettled = false, markedAt } = checkMark(value);
   const since = unlessDeliveredSince === undefined ? undefined : readDate(unlessDeliveredSince);
   if (since === null || (since !== undefined && status === "SUCCESS")) {
     throw invalidFields(new Map([["unlessDeliveredSince", "must be a date, with FAILED only"]]));
   }
   if (unlessSettled && status === "FAILED") throw invalidFields(new Map([["unlessSettled", "must be false with FAILED"]]));
+  const at = markedAt === undefined ? undefined : readDate(markedAt);
+  if (at === null || (at !== undefined && (at < 0 || at > now + MAX_REPORT_AHEAD_MS))) {
+    const problem = "must be ISO 8601, from 1970 to 5 minutes after the service's clock";
+    throw invalidFields(new Map([["markedAt", problem]]));
+  }
   const report = replays === undefined ? [] : readReport(replays, now, "replays.");
-  return { status, settledBy, replays: report, unlessSettled, ...(since !== undefined && { unlessDeliveredSince: since }) };
+  return {
+    status,
+    settledBy,
+    replays: report,
+    unlessSettled,
+    ...(since !== undefined && { unlessDeliveredSince: since }),
+    ...(at !== undefined && { markedAt: at }),
+  };
 }
 
 export interface ReplayReport {

@@ -131,6 +131,8 @@ describe("parseSubmission", () => {
   });
 });
 
+const MARKED_AT = "markedAt must be ISO 8601, from 1970 to 5 minutes after the service's clock";
+
 describe("parseMark", () => {
   it("reads either status", () => {
     expect(parseMark({ status: "SUCCESS", unlessSettled: true }, 0)).toEqual({
@@ -138,6 +140,9 @@ describe("parseMark", () => {
       settledBy: "user",
       replays: [],
       unlessSettled: true,
+    });
+    expect(parseMark({ status: "SUCCESS", unlessSettled: true, markedAt: "1970-01-01T00:05:00Z" }, 0)).toMatchObject({
+      markedAt: 300_000,
     });
     expect(parseMark({ status: "FAILED", settledBy: "replay" }, 0)).toEqual({
       status: "FAILED",
@@ -150,6 +155,8 @@ describe("parseMark", () => {
   it.each([
     [{}, "invalid", "status is required"],
     [{ status: "PENDING" }, "invalid", "status must be SUCCESS or FAILED"],
+    [{ status: "SUCCESS", markedAt: "1970-01-01T00:05:00.001Z" }, "invalid", MARKED_AT],
+    [{ status: "SUCCESS", markedAt: "1969-12-31T23:59:59Z" }, "invalid", MARKED_AT],
     [{ status: "FAILED", unlessSettled: true }, "invalid", "unlessSettled must be false with FAILED"],
     ["SUCCESS", "malformed", "the body must be an object"],
   ])("rejects %j as %s: %s", (value, code, message) => {
