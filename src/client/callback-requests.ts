@@ -1,7 +1,13 @@
 import type { CallbackSettings } from "../domain/callback.js";
 import { WhcbError } from "../domain/errors.js";
 import { callbackSecrets } from "../domain/mask.js";
-import { type ListedCallback, readCallback, readCallbackList, settingsToJson } from "../wire/json/callback-json.js";
+import {
+  changeCallbackJson,
+  type ListedCallback,
+  readCallback,
+  readCallbackList,
+  settingsToJson,
+} from "../wire/json/callback-json.js";
 import type { JsonObject } from "../wire/json/json-value.js";
 import { readWholeList } from "./list-walker.js";
 import type { ServiceApi } from "./service-api.js";
@@ -84,8 +90,10 @@ export function callbackRequests(api: ServiceApi, willSend: (secrets: readonly s
     return readCallback({ ...settingsToJson(settings), ...created.raw, id: created.id });
   }
 
-  /** `changeCallbackJson` makes the body. */
-  async function updateCallback(id: string, body: JsonObject): Promise<void> {
+  /** `changeCallbackJson` makes the body of what was read. The service may find that the callback has changed since, which is `duplicate-name`. */
+  async function updateCallback(id: string, changed: JsonObject, read: JsonObject): Promise<void> {
+    // A request may arrive after a later one.
+    const body = api.capabilities.has("guarded-updates") ? { ...changed, expected: changeCallbackJson(read, {}) } : changed;
     const { url, auth } = readCallback({ ...body, id });
     willSend(callbackSecrets({ url, auth: { ...auth, key: auth.key ?? "" } }));
     // It has what was read too, which another user may have changed before it is repeated.

@@ -25,6 +25,8 @@ type Feature =
   | "pending-lists"
   /** A mark leaves calls that were delivered or marked meanwhile. */
   | "guarded-marks"
+  /** An update says which settings it expects. */
+  | "guarded-updates"
   /** As retries are switched on for a callback, its earlier failures are sent. */
   | "retries-of-earlier-failures";
 
@@ -35,6 +37,7 @@ const OURS: ReadonlySet<Feature> = new Set([
   "exact-lists",
   "pending-lists",
   "guarded-marks",
+  "guarded-updates",
   "retries-of-earlier-failures",
 ]);
 

@@ -87,7 +87,7 @@ it("finds a call whose place is taken by others, though as many calls are listed
     for await (const page of client.listCalls(callbackId, query)) {
       yield page;
       if (query.filter.status !== undefined || query.limit !== undefined || ++pages !== 1) continue;
-      await client.updateCallback(callback.id, { retriesEnabled: false });
+      await client.updateCallback(callback.id, { retriesEnabled: false }, {});
       await recordAttempts(store, twins.slice(0, 1), () => ({ result: OK, startedAt: at + 1 }));
       await recordAttempts(store, comesIn === undefined ? [] : [comesIn], () => ({ result: BUSY, startedAt: 2 }));
     }

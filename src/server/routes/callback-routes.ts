@@ -3,6 +3,7 @@ import type { FastifyInstance } from "fastify";
 import { loopbackId } from "../../delivery/loopback-id.js";
 import type { Callback } from "../../domain/callback.js";
 import { callbackToJson } from "../../wire/json/callback-json.js";
+import { objectOf } from "../../wire/json/json-value.js";
 import { outageToJson } from "../../wire/json/outage-json.js";
 import { lazyParts } from "../lazy-parts.js";
 import { sendDocument } from "../requests/send-document.js";
@@ -70,7 +71,8 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
     const before = await lookup.find(request.params.id);
     const { parseCallback } = await lazyParts.callbackParsers();
     const settings = parseCallback(request.body, before);
-    await updateCallback(context, before, settings);
+    const { expected } = objectOf(request.body);
+    await updateCallback(context, before, settings, expected === undefined ? undefined : parseCallback(expected, before));
     return reply.code(204).send();
   });
 

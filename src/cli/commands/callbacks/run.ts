@@ -161,7 +161,7 @@ export function updateCallback(invocation: Invocation<CallbacksFlags["update"]>)
     if (chosen !== null) before = await findCallback(client, before.id);
     const body = changeCallbackJson(before.raw, chosen === null ? changes : { ...changes, key: chosen.key });
     if (changes.url !== undefined && chosen === null) warnOfKey(screen, before, changes.url);
-    await client.updateCallback(before.id, body);
+    await client.updateCallback(before.id, body, before.raw);
     const after = readCallback({ ...body, id: before.id });
     await showCallback(after, screen, chosen?.isNew ? "new-key" : "none");
     if (changes.url !== undefined) await checkEndpoint(invocation, after, (await deliverySettings(session)).authParameter);
