@@ -36,6 +36,8 @@ export interface ResolvedSettings {
   readonly rate: Sourced<number | null>;
   /** The profile's credentials are for this origin if they aren't used because the address is of another, else it is null. */
   readonly foreignOrigin: string | null;
+  /** These profiles have credentials of different accounts for this origin, and none of them is chosen, so none are used. */
+  readonly otherAccounts: readonly string[];
 }
 
 export interface SettingsInput {
@@ -59,9 +61,13 @@ export function resolveSettings({ flags, env, settings }: SettingsInput): Resolv
   const ofProfile = profile === undefined ? undefined : { value: profile.url, from: `profile ${named.value}` };
   const place = given ?? ofProfile;
   const address = place === undefined ? null : readServiceAddress(place.value, place.from);
-  const owner = chooseProfile(settings, named.value, (candidate) => ownsCredentials(candidate, address));
+  const owners = [...settings.profiles].filter(([, candidate]) => ownsCredentials(candidate, address));
+  const accounts = new Set(owners.map(([, { username, apiKey }]) => JSON.stringify([username, apiKey])));
+  const isAmbiguous = accounts.size > 1 && owners.every(([name]) => name !== named.value);
+  const owner = isAmbiguous ? undefined : chooseProfile(owners, named.value);
   const ofOwner = (key: "username" | "password" | "apiKey") => [owner?.[1][key], `profile ${owner?.[0]}`] as const;
-  const home = chooseProfile(settings, named.value, ({ url }) => isOfService(url, address));
+  const homes = [...settings.profiles].filter(([, { url }]) => isOfService(url, address));
+  const home = chooseProfile(homes, named.value);
   const ofHome = <Key extends keyof Profile>(key: Key) => [home?.[1][key], `profile ${home?.[0]}`] as const;
   const profileService = profile === undefined ? null : serviceName(profile.url);
   const isSameService = profile !== undefined && isOfService(profile.url, address);
@@ -88,6 +94,7 @@ export function resolveSettings({ flags, env, settings }: SettingsInput): Resolv
     allowNetwork: firstGiven<string | null>(ofHome("allowNetwork")) ?? notSet,
     rate: resolveRate(env, home, address),
     foreignOrigin: profile !== undefined && owner === undefined ? credentialsOrigin(profile) : null,
+    otherAccounts: isAmbiguous ? owners.map(([name]) => name) : [],
   };
 }
 
@@ -160,13 +167,10 @@ function currentProfile(settings: Settings): Sourced<string | null> {
   return settings.current === null ? { value: null, from: "not set" } : { value: settings.current, from: "current profile" };
 }
 
+type NamedProfile = readonly [name: string, profile: Profile];
+
 /** Returns the chosen one if it fits, else another. */
-function chooseProfile(
-  settings: Settings,
-  chosen: string | null,
-  fits: (profile: Profile) => boolean,
-): readonly [string, Profile] | undefined {
-  const fitting = [...settings.profiles].filter(([, profile]) => fits(profile));
+function chooseProfile(fitting: readonly NamedProfile[], chosen: string | null): NamedProfile | undefined {
   return fitting.find(([name]) => name === chosen) ?? fitting[0];
 }
 
@@ -201,7 +205,7 @@ function originOf(url: string): string | null {
 
 function resolveRate(
   env: SettingsInput["env"],
-  home: readonly [string, Profile] | undefined,
+  home: NamedProfile | undefined,
   address: ServiceAddress | null,
 ): Sourced<number | null> {
   if (env.WHCB_RATE !== undefined && env.WHCB_RATE !== "") {
@@ -222,7 +226,11 @@ function missingCredentials(settings: ResolvedSettings, origin: string): WhcbErr
     settings.password.value === null ? "WHCB_PASSWORD" : "",
     settings.apiKey.value === null ? "WHCB_API_KEY" : "",
   ].filter((name) => name !== "");
-  const { foreignOrigin, profile } = settings;
+  const { foreignOrigin, profile, otherAccounts } = settings;
+  if (otherAccounts.length > 0) {
+    const message = `credentials for ${origin} are missing; profiles ${otherAccounts.join(", ")} have different ones`;
+    return new WhcbError("config", message, { hint: `add \`--profile\` with one of them, or set ${names.join(", ")}` });
+  }
   const why = foreignOrigin === null ? "" : `; those of profile ${profile.value} belong to ${foreignOrigin}`;
   return new WhcbError("config", `credentials for ${origin} are missing${why}`, {
     hint: `use \`${loginCommand(settings, origin)}\`, or set ${names.join(", ")}`,

@@ -49,6 +49,7 @@ describe("the settings in force", () => {
       allowNetwork: { value: null, from: "not set" },
       rate: { value: 10, from: "profile prod" },
       foreignOrigin: null,
+      otherAccounts: [],
       foreignCallback: null,
     });
   });
@@ -164,6 +165,27 @@ describe("the settings in force", () => {
       value: "local-key",
       from: "profile local",
     });
+  });
+
+  test("of several accounts at one origin none is used unless its profile is named", () => {
+    const profiles = new Map([...SETTINGS.profiles, ["staging", { ...PROD, apiKey: "staging-key" }]]);
+    const settings = { current: "local", profiles, serve: null };
+    for (const named of [
+      { env: { WHCB_URL: PROD.url } },
+      { service: PROD.url },
+      { service: PROD.url, env: { WHCB_USERNAME: "ops" } },
+    ]) {
+      expect(() => toServiceTarget(resolve({ ...named, settings }))).toThrow(
+        expect.objectContaining({
+          code: "config",
+          message: `credentials for ${PROD.url} are missing; profiles prod, staging have different ones`,
+          hint: expect.stringMatching(/^add `--profile` with one of them, or set /),
+        }),
+      );
+      expect(resolve({ ...named, profile: "staging", settings }).apiKey.value).toBe("staging-key");
+    }
+    const same = { ...settings, profiles: new Map([...SETTINGS.profiles, ["again", PROD]]) };
+    expect(resolve({ service: PROD.url, settings: same }).apiKey).toEqual({ value: "prod-key", from: "profile prod" });
   });
 
   test("the default rate is 5 requests a second for the platform, and unlimited for other services", () => {
