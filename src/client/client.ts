@@ -48,6 +48,7 @@ export function createClient(transport: Transport, options: ClientOptions) {
     capabilities: api.capabilities,
     toServiceClock: api.toServiceClock,
     loopbackIds: api.loopbackIds,
+    databaseId: api.databaseId,
     ...callbacks,
     ...calls,
     ...runRequests(api),

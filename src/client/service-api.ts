@@ -53,6 +53,7 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
   const capabilities = new Capabilities();
   let deliverySettings: Partial<DeliverySettings> | null = null;
   const loopbackIds = new Set<string>();
+  let databaseId: string | null = null;
   let serviceAheadMs = 0;
   const identity = credentials === null ? {} : credentialHeaders(credentials);
 
@@ -72,6 +73,7 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
     if (noun === "callback") deliverySettings = { ...deliverySettings, ...readDeliverySettings(told) };
     const loopbackId = answer.headers["x-loopback-id"];
     if (loopbackId !== undefined && loopbackIds.size < MAX_LOOPBACK_IDS) loopbackIds.add(loopbackId);
+    if (noun === "callback" && method === "GET" && isSuccess(answer)) databaseId = answer.headers["x-database-id"] ?? null;
     const aheadMs = Date.parse(answer.headers.date ?? "") - clock.now();
     // The difference is kept while the clocks agree with it, so that a report that is repeated has the same dates.
     if (Math.abs(aheadMs - serviceAheadMs) > CLOCKS_APART_MS) serviceAheadMs = aheadMs;
@@ -115,6 +117,11 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
     return loopbackIds;
   }
 
+  /** Returns the database of the latest callbacks that were read (docs/contract.md, X-Database-Id), or null if the service doesn't say. */
+  function getDatabaseId(): string | null {
+    return databaseId;
+  }
+
   /** Adds the largest accepted `limit`, at most `wanted` (docs/contract.md, X-Max-Limit). */
   function withPageLimit(path: string, wanted = LARGEST_PAGE): string {
     const [route = "", query = ""] = path.split("?");
@@ -147,6 +154,7 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
     getDocument,
     deliverySettings: getDeliverySettings,
     loopbackIds: getLoopbackIds,
+    databaseId: getDatabaseId,
     withPageLimit,
     toServiceClock,
     serviceNow: requester.serviceNow,

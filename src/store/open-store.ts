@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { sql } from "kysely";
 import { WhcbError } from "../domain/errors.js";
 import type { Migrated } from "../domain/maintenance.js";
@@ -25,7 +26,7 @@ import { retentionStore } from "./purge.js";
 import type { Db } from "./schema.js";
 import { checkSecretKey, hasKeyCheck, type KeyCipher, keyCipher, type SecretKeySource } from "./secret-key.js";
 import { settingsStore } from "./settings-store.js";
-import { migrateSqliteAt, openSqlite, openSqliteReader } from "./sqlite/open-sqlite.js";
+import { migrateSqliteAt, openSqlite, openSqliteReader, placeOfFile } from "./sqlite/open-sqlite.js";
 
 export interface OpenStoreOptions {
   /** It is a SQLite file's path, ":memory:", or a URL of PostgreSQL. */
@@ -54,7 +55,8 @@ export async function openStore({
     const key = typeof secretKey === "function" ? await secretKey({ mayCreate: !(await hasKeyCheck(db)) }) : secretKey;
     const cipher = keyCipher(key);
     await checkSecretKey(db, cipher);
-    return makeStore(db, cipher, clock, isServed, await openNodes(url, clock, db, cipher));
+    const databaseId = await readDatabaseId(url, db);
+    return { ...makeStore(db, cipher, clock, isServed, await openNodes(url, clock, db, cipher)), databaseId };
   } catch (error) {
     await db.destroy();
     throw error;
@@ -126,7 +128,15 @@ export async function openAdminStore(url: string, clock: Clock) {
 export type AdminStore = Awaited<ReturnType<typeof openAdminStore>>;
 
 /** Every method that writes does so in one transaction, unless it says otherwise. */
-export type Store = ReturnType<typeof makeStore>;
+export interface Store extends ReturnType<typeof makeStore> {
+  /** No other database has it, not even a copy with the same data. It is null if that isn't known. */
+  readonly databaseId: string | null;
+}
+
+async function readDatabaseId(url: string, db: Db): Promise<string | null> {
+  const place = isPostgresUrl(url) ? await (await loadPostgres()).readPlace(db) : placeOfFile(url);
+  return place === null ? null : createHash("sha256").update(place).digest("hex").slice(0, 32);
+}
 
 function makeStore(db: Db, cipher: KeyCipher, clock: Clock, isServed: boolean, nodes: NodeStore | null) {
   return {

@@ -23,6 +23,8 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
     "x-body-names": deps.bodyNames,
     // Our clients send to loopback and private addresses by themselves only if it is theirs too.
     ...(here !== null && { "x-loopback-id": here }),
+    // Our clients don't mark on another database what they have listed on this one.
+    ...(deps.store.databaseId !== null && { "x-database-id": deps.store.databaseId }),
   };
 
   app.post("/callbacks", schemaFor("createCallback"), async (request, reply) => {

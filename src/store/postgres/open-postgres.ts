@@ -1,4 +1,4 @@
-import { Kysely } from "kysely";
+import { Kysely, sql } from "kysely";
 import pg from "pg";
 import { WhcbError } from "../../domain/errors.js";
 import type { Migrated } from "../../domain/maintenance.js";
@@ -60,6 +60,17 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** This is longer than statement_timeout. */
 const ANSWER_TIMEOUT_MS = 40_000;
 const IDLE_CONNECTION_MS = 60_000;
+
+/** Tells which database of which cluster it is. Returns null if the user may not read the cluster's id. */
+export async function readPlace(db: Db): Promise<string | null> {
+  const { rows: privileges } = await sql<{ mayRead: number }>`
+    SELECT has_function_privilege('pg_control_system()', 'EXECUTE') AS "mayRead"`.execute(db);
+  if (!privileges[0]?.mayRead) return null;
+  const { rows } = await sql<{ place: string }>`
+    SELECT concat(system_identifier, ' ', oid) AS place
+    FROM pg_control_system(), pg_database WHERE datname = current_database()`.execute(db);
+  return rows[0]?.place ?? null;
+}
 
 export interface PoolLimits {
   readonly maxConnections?: number;

@@ -46,6 +46,13 @@ export async function openSqlite({ path, mustExist, clock }: SqliteOptions): Pro
   }
 }
 
+/** Tells which file it is, wherever it was moved. Returns null for a database in memory. */
+export function placeOfFile(path: string): string | null {
+  if (path === ":memory:") return null;
+  const { ino, birthtimeNs } = statSync(path, { bigint: true });
+  return `${ino} ${birthtimeNs}`;
+}
+
 function isOlder(database: Database.Database, path: string): boolean {
   const version = versionOf(database, path);
   return version > 0 && version < LATEST_VERSION;

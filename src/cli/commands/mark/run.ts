@@ -9,6 +9,7 @@ import {
   type MarkPlan,
   planMarks,
   planUndo,
+  requireSameDatabase,
   runMarks,
   waitForLastRequest,
 } from "../../../runs/run-marks.js";
@@ -98,6 +99,7 @@ async function planAndMark(invocation: MarkInvocation, { status, scope, undone, 
   const ask = locks === undefined ? confirm : confirmInTime;
   if (!(await ask(invocation, joinText([...description, question], "\n")))) return;
   if (values.yes && plan.calls > 0 && plan.delivered > 0) for (const line of describeUnmarked(plan)) screen.info(line);
+  if (!values.yes) await requireSameDatabase(plan, runDeps);
   await discardUndone(plan, runDeps);
   if (plan.toDiscard !== null) screen.info(`run ${plan.toDiscard.runId} is discarded`);
   if (plan.calls === 0) return nothingToMark({ ...plan, toDiscard: null }, true, screen);

@@ -1,0 +1,65 @@
+/** A forwarded port may lead to another database while a question is open, whose calls nobody has confirmed. */
+import { afterEach, beforeAll, expect, it } from "vitest";
+import type { Transport } from "../../src/client/transport.js";
+import { planMarks, requireSameDatabase } from "../../src/runs/run-marks.js";
+import type { Store } from "../../src/store/open-store.js";
+import { clientOver, injectTransport } from "../support/client/client-services.js";
+import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
+import { openDesk } from "../support/replay/replay-desk.js";
+import { CALLBACK_SETTINGS, openService } from "../support/server/server-fixture.js";
+import { storeFiles } from "../support/store/store-files.js";
+
+const files = storeFiles();
+const paths: string[] = [];
+const databases: TestDatabase[] = [];
+const closing: (() => Promise<void>)[] = [];
+
+beforeAll(async () => {
+  for (const name of ["one_database", "other_database"]) databases.push(await createDatabase(name));
+});
+
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+const OPEN = {
+  SQLite: async (at: number): Promise<Store> => {
+    paths[at] ??= files.path();
+    return files.open(paths[at]);
+  },
+  PostgreSQL: async (at: number): Promise<Store> => {
+    const store = await databases[at]?.openStore();
+    if (store === undefined) throw new Error(`There is no database ${at}.`);
+    return store;
+  },
+};
+
+it.each(Object.entries(OPEN))(
+  "what was listed on %s is marked through any service on the same database, and not on another one",
+  async (_, open) => {
+    const services: Transport[] = [];
+    for (const at of [0, 0, 1]) {
+      const { app } = await openService({ store: await open(at) });
+      closing.push(() => app.close());
+      services.push(injectTransport(app));
+    }
+    let [now] = services;
+    const transport: Transport = {
+      name: "x",
+      basePath: "",
+      send: async (request) => {
+        if (now === undefined) throw new Error("There is no service.");
+        return now.send(request);
+      },
+      close: async () => undefined,
+    };
+    const desk = openDesk({ transport });
+    closing.push(desk.leave);
+    const deps = { ...desk.deps, client: clientOver(transport) };
+    await deps.client.createCallback(CALLBACK_SETTINGS);
+    const plan = await planMarks({ callbacks: ["demo"], calls: { filter: {} } }, "SUCCESS", deps);
+    const outcomes: unknown[] = [];
+    for (now of services) outcomes.push(await requireSameDatabase(plan, deps).catch(({ message }) => message));
+    expect(outcomes).toEqual([undefined, undefined, "another database answers at x now, so nothing was marked"]);
+  },
+);
