@@ -58,5 +58,5 @@ it("a request whose connection breaks before its body is read keeps no room and 
     await answered;
   }
   timers.advance(5_000);
-  expect([budget.tryReserve(15_000_000), timers.count]).toEqual([true, 0]);
+  expect([budget.tryReserve("ada", 15_000_000), timers.count]).toEqual([true, 0]);
 });

@@ -35,12 +35,12 @@ async function submit(calls: number, letter: string): Promise<void> {
 
 const PENDING = `/callbacks/${ID}/calls?status=PENDING&limit=500`;
 
-it("keeps 96 MiB of large answers that aren't read, and answers 503 until they are taken or their clients have gone", async () => {
+it("keeps 64 MiB of a user's large answers that aren't read, and answers 503 until they are taken or their clients have gone", async () => {
   await submit(8, "x");
   const { hostname, port } = new URL(origin);
   const headers = Object.entries({ ...CREDENTIALS, host: "localhost", accept: "application/json" });
   const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join("");
-  for (let client = 0; client < 6; client++) {
+  for (let client = 0; client < 4; client++) {
     const socket = connect(Number(port), hostname);
     socket.write(`GET ${PENDING} HTTP/1.1\r\n${lines}\r\n`);
     sockets.push(socket);

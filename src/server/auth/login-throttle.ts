@@ -201,7 +201,7 @@ function scopeOf({ shows, username }: LoginAttempt): string {
 }
 
 /** An IPv6 client usually has a /64 for itself. */
-function networkOf(address: string): string {
+export function networkOf(address: string): string {
   if (!address.includes(":") || address.includes(".")) return address;
   const [head = "", tail] = address.split("::");
   const groups = head === "" ? [] : head.split(":");

@@ -11,7 +11,7 @@ import type { Submission } from "../../wire/json/parse-call.js";
 import { readJson } from "../../wire/json/read-json.js";
 import { lazyParts } from "../lazy-parts.js";
 import { STREAM_BYTES } from "../requests/bodies.js";
-import { ByteBudget } from "../requests/byte-budget.js";
+import { ByteBudget, ownerOf } from "../requests/byte-budget.js";
 import { type ErrorAnswer, errorAnswer } from "../requests/error-answers.js";
 import { sendDocument } from "../requests/send-document.js";
 import { rejectUnread } from "../requests/send-errors.js";
@@ -19,7 +19,7 @@ import type { CallbackPath, RouteContext } from "../routes/route-context.js";
 import type { AcceptQueue } from "./accept-queue.js";
 import { type Line, readLines } from "./ndjson.js";
 
-/** Two long lines fit at once. Streams hold a part of the budget of bodies: with long lines from it, they would wait for each other. */
+/** Two long lines of different users fit at once. Streams hold a part of the budget of bodies: with long lines from it, they would wait for each other. */
 const LONG_LINES_BYTES = 32 * 1024 * 1024;
 
 export function addIngestRoute(app: FastifyInstance, { schemaFor, deps, lookup, queue, authenticator }: RouteContext): void {
@@ -34,6 +34,7 @@ export function addIngestRoute(app: FastifyInstance, { schemaFor, deps, lookup, 
         const stream: LineStream = {
           // Destroying the request would prevent an answer.
           chunks: request.body.iterator({ destroyOnReturn: false }),
+          owner: ownerOf(request),
           isUserCurrent: async () => credential === null || (await authenticator.isCurrent(credential)),
         };
         const outcome = await ingestLines(ingest, callback, stream);
@@ -88,6 +89,7 @@ const MAX_REJECTED = 1000;
 
 interface LineStream {
   readonly chunks: AsyncIterable<Buffer | string>;
+  readonly owner: string;
   /** The stream's user may have been removed since it began. */
   isUserCurrent(): Promise<boolean>;
 }
@@ -96,7 +98,7 @@ interface LineStream {
 async function ingestLines(
   deps: IngestDeps,
   callback: Callback,
-  { chunks, isUserCurrent: mayGoOn }: LineStream,
+  { chunks, owner, isUserCurrent: mayGoOn }: LineStream,
 ): Promise<IngestedLines> {
   const { parseSubmission } = await lazyParts.callParsers();
   const rejected: RejectedLine[] = [];
@@ -115,7 +117,7 @@ async function ingestLines(
     batchLength = 0;
     accepted += await commitLines(deps.queue, callback.id, { lines, length, reject });
   };
-  for await (const line of readLines(chunks, deps.longLineBudget)) {
+  for await (const line of readLines(chunks, { room: deps.longLineBudget, owner })) {
     if (line.text !== null && line.text.trim() === "") continue;
     batchLength += line.text?.length ?? 0;
     try {

@@ -22,7 +22,10 @@ const TOO_LONG = "the line is longer than 10 MiB";
 const LINE_FEED = 10;
 
 /** Lines end with \n or \r\n, which the last one may lack; empty ones are skipped. Reads no faster than lines are taken. */
-export async function* readLines(stream: AsyncIterable<Buffer | string>, room: ByteBudget): AsyncGenerator<Line> {
+export async function* readLines(
+  stream: AsyncIterable<Buffer | string>,
+  { room, owner }: { readonly room: ByteBudget; readonly owner: string },
+): AsyncGenerator<Line> {
   let number = 0;
   let rest = new CollectedBytes();
   let isTooLong = false;
@@ -35,7 +38,7 @@ export async function* readLines(stream: AsyncIterable<Buffer | string>, room: B
     return isReadable ? { number, text: text.replace(/\r$/, "") } : { number, text: null, problem };
   };
   const leaveRoom = (): void => {
-    if (hasRoom) room.release(LONGEST_LINE);
+    if (hasRoom) room.release(owner, LONGEST_LINE);
     hasRoom = false;
   };
   try {
@@ -58,7 +61,7 @@ export async function* readLines(stream: AsyncIterable<Buffer | string>, room: B
       }
       if (rest.length <= SHORT_LINE) leaveRoom();
       else if (!hasRoom) {
-        await room.reserve(LONGEST_LINE);
+        await room.reserve(owner, LONGEST_LINE);
         hasRoom = true;
       }
     }

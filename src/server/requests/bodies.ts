@@ -9,7 +9,7 @@ import { readJson } from "../../wire/json/read-json.js";
 import { bodyFormat, NDJSON_TYPES } from "../../wire/media-types.js";
 import { isSafe } from "../auth/request-origin.js";
 import { lazyParts } from "../lazy-parts.js";
-import type { ByteBudget } from "./byte-budget.js";
+import { ByteBudget, ownerOf } from "./byte-budget.js";
 import { answerTo } from "./error-answers.js";
 import { rejectUnread } from "./send-errors.js";
 
@@ -147,26 +147,31 @@ export function endSlowBodies(app: FastifyInstance, timers: Timers): void {
 /** An NDJSON stream takes as much while it lasts: an unfinished line, and lines that aren't stored yet. A longer line reserves its own. */
 export const STREAM_BYTES = 512 * 1024;
 
+/** The forms of visitors who aren't signed in have this room of their own. */
+const VISITORS_BYTES = 4 * 1024 * 1024;
+
 const BUSY = answerTo(new WhcbError("unavailable", "too many bytes of request bodies are in memory"));
 
 /** Reserves room until the answer, which may name many rejected lines, is taken. Without room it answers 503 before the body is read. */
 export function limitBodies(app: FastifyInstance, budget: ByteBudget, { timers, limit }: BodyLimits): void {
-  const reading = new Map<FastifyRequest, number>();
-  const handled = new Map<FastifyRequest, number>();
+  const visitorsBudget = new ByteBudget(VISITORS_BYTES);
+  const reading = new Map<FastifyRequest, Reserved>();
+  const handled = new Map<FastifyRequest, Reserved>();
 
   app.addHook("preParsing", (request, reply, payload, done) => {
     const bytes = bytesToReserve(request, limit);
     if (bytes === 0) return done(null, payload);
-    if (!budget.tryReserve(bytes)) return rejectUnread(request, reply, BUSY, timers);
-    reading.set(request, bytes);
+    const reserved = { from: request.visitor?.credential === null ? visitorsBudget : budget, owner: ownerOf(request), bytes };
+    if (!reserved.from.tryReserve(reserved.owner, bytes)) return rejectUnread(request, reply, BUSY, timers);
+    reading.set(request, reserved);
     // A body that is cut off has no handler.
     reply.raw.once("close", () => release(reading, request));
     done(null, payload);
   });
   app.addHook("preValidation", (request, _, done) => {
-    const bytes = reading.get(request);
+    const reserved = reading.get(request);
     reading.delete(request);
-    if (bytes !== undefined) handled.set(request, bytes);
+    if (reserved !== undefined) handled.set(request, reserved);
     done();
   });
   // Room isn't released before: the calls of a client who has gone may still be on their way to the database.
@@ -180,12 +185,17 @@ export function limitBodies(app: FastifyInstance, budget: ByteBudget, { timers, 
     done(null, payload);
   });
 
-  function release(reserved: Map<FastifyRequest, number>, request: FastifyRequest): void {
-    const bytes = reserved.get(request);
-    if (bytes === undefined) return;
-    reserved.delete(request);
-    budget.release(bytes);
+  function release(requests: Map<FastifyRequest, Reserved>, request: FastifyRequest): void {
+    const reserved = requests.get(request);
+    requests.delete(request);
+    reserved?.from.release(reserved.owner, reserved.bytes);
   }
+}
+
+interface Reserved {
+  readonly from: ByteBudget;
+  readonly owner: string;
+  readonly bytes: number;
 }
 
 interface BodyLimits {

@@ -5,7 +5,7 @@ import type { JsonObject } from "../../wire/json/json-value.js";
 import { type Negotiated, type ResourceKind, vendorType } from "../../wire/media-types.js";
 import { toXml, type XmlShape } from "../../wire/xml/xml-write.js";
 import { isSafe } from "../auth/request-origin.js";
-import type { ByteBudget } from "./byte-budget.js";
+import { type ByteBudget, ownerOf } from "./byte-budget.js";
 
 declare module "fastify" {
   interface FastifyInstance {
@@ -51,7 +51,7 @@ export function sendDocument(
     .send(bytes);
 }
 
-/** Six of the largest pages fit, and small answers. */
+/** Six of the largest pages fit, four of them of one user, and small answers. */
 export const ANSWER_BYTES = 128 * 1024 * 1024;
 
 /**
@@ -61,13 +61,14 @@ export const ANSWER_BYTES = 128 * 1024 * 1024;
 export function reserveAnswer(request: FastifyRequest, { raw }: FastifyReply, bytes: number): void {
   const { answers } = request.server;
   if (raw.destroyed || !isSafe(request)) return;
-  if (!answers.tryReserve(bytes)) throw noRoom();
-  raw.once("close", () => answers.release(bytes));
+  const owner = ownerOf(request);
+  if (!answers.tryReserve(owner, bytes)) throw noRoom();
+  raw.once("close", () => answers.release(owner, bytes));
 }
 
 /** Does what `reserveAnswer` does, but before the answer is read, and reserves nothing. */
-export function requireRoom({ server }: FastifyRequest, bytes: number): void {
-  if (!server.answers.hasRoom(bytes)) throw noRoom();
+export function requireRoom(request: FastifyRequest, bytes: number): void {
+  if (!request.server.answers.hasRoom(ownerOf(request), bytes)) throw noRoom();
 }
 
 function noRoom(): WhcbError {

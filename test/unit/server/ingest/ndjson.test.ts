@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { type Line, LONGEST_LINE, readLines, SHORT_LINE } from "../../../../src/server/ingest/ndjson.js";
 import { ByteBudget } from "../../../../src/server/requests/byte-budget.js";
 
-const ROOM = new ByteBudget();
+const ROOM = { room: new ByteBudget(), owner: "ada" };
 
 async function linesOf(...chunks: readonly (string | Buffer)[]): Promise<Line[]> {
   const lines: Line[] = [];
@@ -62,7 +62,7 @@ describe("readLines", () => {
       throw new Error("reset");
     })();
     await expect(async () => {
-      for await (const { number } of readLines(broken, room)) log.push(`line ${number}`);
+      for await (const { number } of readLines(broken, { room, owner: "ada" })) log.push(`line ${number}`);
     }).rejects.toThrow("reset");
     expect(log).toEqual(["line 1", "reserve", "line 2", "release", "line 3", "reserve", "release"]);
   });

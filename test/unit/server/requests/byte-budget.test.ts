@@ -10,29 +10,56 @@ const MIB = 1024 * 1024;
 
 it("has room for 48 MiB of large bodies, and for small ones up to 64 MiB", () => {
   const budget = new ByteBudget();
-  const large = Array.from({ length: 6 }, () => budget.tryReserve(9.5 * MIB));
+  const large = Array.from({ length: 6 }, (_, index) => budget.tryReserve(`user ${index}`, 9.5 * MIB));
   let small = 0;
-  while (budget.tryReserve(64 * 1024)) small += 1;
+  while (budget.tryReserve(`user ${small}`, 64 * 1024)) small += 1;
   expect([large, small]).toEqual([[true, true, true, true, true, false], 264]);
-  budget.release(9.5 * MIB);
-  expect([budget.tryReserve(9.5 * MIB), budget.tryReserve(64 * 1024)]).toEqual([false, true]);
+  budget.release("user 0", 9.5 * MIB);
+  expect([budget.tryReserve("eva", 9.5 * MIB), budget.tryReserve("eva", 64 * 1024)]).toEqual([false, true]);
 });
 
 it("has no room for one thing that would leave none to smaller ones", () => {
-  expect(new ByteBudget().tryReserve(49 * MIB)).toBe(false);
+  expect(new ByteBudget().tryReserve("ada", 49 * MIB)).toBe(false);
+});
+
+it("lets an owner hold half, or one thing that is larger", () => {
+  const budget = new ByteBudget();
+  const held = Array.from({ length: 4 }, () => budget.tryReserve("ada", 10 * MIB));
+  expect([held, budget.tryReserve("ada", 2 * MIB + 1), budget.tryReserve("ada", 2 * MIB)]).toEqual([
+    [true, true, true, false],
+    false,
+    true,
+  ]);
+  for (const bytes of [10, 10, 10, 2]) budget.release("ada", bytes * MIB);
+  expect([budget.tryReserve("ada", 40 * MIB), budget.tryReserve("ada", 1), budget.tryReserve("eva", 1)]).toEqual([
+    true,
+    false,
+    true,
+  ]);
 });
 
 it("lets those who wait in as room is released, first come, first served", async () => {
   const budget = new ByteBudget();
-  budget.tryReserve(48 * MIB);
+  for (const owner of ["x", "y"]) budget.tryReserve(owner, 24 * MIB);
   const log: string[] = [];
-  const waiting = ["a", "b", "c"].map((name) => budget.reserve(10 * MIB).then(() => log.push(name)));
-  budget.release(20 * MIB);
+  const waiting = ["a", "b", "c"].map((name) => budget.reserve(name, 10 * MIB).then(() => log.push(name)));
+  budget.release("x", 20 * MIB);
   await Promise.all(waiting.slice(0, 2));
   expect(log).toEqual(["a", "b"]);
-  budget.release(10 * MIB);
+  budget.release("y", 10 * MIB);
   await waiting[2];
   expect(log).toEqual(["a", "b", "c"]);
+});
+
+it("lets nobody wait for an owner who has half", async () => {
+  const budget = new ByteBudget();
+  await budget.reserve("ada", 32 * MIB);
+  let hasMore = false;
+  const more = budget.reserve("ada", 10 * MIB).then(() => (hasMore = true));
+  await budget.reserve("eva", 10 * MIB);
+  expect(hasMore).toBe(false);
+  budget.release("ada", 32 * MIB);
+  await more;
 });
 
 it("keeps no room for what isn't read: the body of a GET, which may be answered by a stream", async () => {
