@@ -6,6 +6,8 @@ const PREFETCHED_SHARE = 2;
 const SMALL_SHARE = 16;
 /** Bodies up to this size don't queue behind larger ones. */
 const SMALL_BYTES = 256 * 1024;
+/** However little room is left, an owner that has nothing in flight may add this much: hanging endpoints must not starve it. */
+const FIRST_BYTES = 16 * 1024;
 /** A call takes this much memory without its response. */
 export const CALL_BYTES = 1_024;
 
@@ -14,6 +16,7 @@ export class DeliveryBudget<Owner extends object> {
   #prefetchedBytes = 0;
   readonly #prefetched = new Map<Owner, number>();
   #inFlightBytes = 0;
+  readonly #inFlight = new Map<Owner, number>();
   /** The number of large bodies that an owner has in flight. */
   readonly #large = new Map<Owner, number>();
   /** Owners are in the order in which they began to wait. */
@@ -59,11 +62,10 @@ export class DeliveryBudget<Owner extends object> {
   tryHold(owner: Owner, bytes: number, prefetched = 0): boolean {
     const isSmall = bytes <= SMALL_BYTES;
     const added = bytes - prefetched;
-    const mayGo = this.#fits(added, isSmall) && (isSmall || this.#isNext(owner, bytes));
+    const mayGo = isSmall ? this.#fitsSmall(owner, added) : this.#fits(added, false) && this.#isNext(owner, bytes);
     if (mayGo) {
       this.stopWaiting(owner);
-      this.#inFlightBytes += bytes;
-      this.#countLarge(owner, bytes, 1);
+      this.resize(owner, 0, bytes);
     } else if (!isSmall) this.#waiting.add(owner);
     else if (this.#smallWaiting.get(owner) !== added) {
       this.#smallWaiting.set(owner, added);
@@ -76,7 +78,8 @@ export class DeliveryBudget<Owner extends object> {
   /** Is called once a body is built. Returns false if there is no room for what it takes beyond `from`. */
   tryResize(owner: Owner, from: number, to: number): boolean {
     const isAlone = this.#inFlightBytes === from;
-    if (to > from && !isAlone && this.heldBytes - from + to > this.#totalBytes) return false;
+    const isFirst = this.#inFlight.get(owner) === from && to - from <= FIRST_BYTES;
+    if (to > from && !isAlone && !isFirst && this.heldBytes - from + to > this.#totalBytes) return false;
     this.resize(owner, from, to);
     return true;
   }
@@ -84,6 +87,9 @@ export class DeliveryBudget<Owner extends object> {
   /** Counts a body of another size, which is in memory already. */
   resize(owner: Owner, from: number, to: number): void {
     this.#inFlightBytes += to - from;
+    const inFlight = (this.#inFlight.get(owner) ?? 0) + to - from;
+    if (inFlight > 0) this.#inFlight.set(owner, inFlight);
+    else this.#inFlight.delete(owner);
     this.#countLarge(owner, to, 1);
     this.#countLarge(owner, from, -1);
     if (to < from) this.#offerRoom();
@@ -101,6 +107,10 @@ export class DeliveryBudget<Owner extends object> {
   #fits(bytes: number, isSmall: boolean): boolean {
     const left = isSmall ? 0 : this.#totalBytes / SMALL_SHARE;
     return this.#inFlightBytes === 0 || this.heldBytes + bytes <= this.#totalBytes - left;
+  }
+
+  #fitsSmall(owner: Owner, added: number): boolean {
+    return this.#fits(added, true) || (added <= FIRST_BYTES && !this.#inFlight.has(owner));
   }
 
   #isNext(owner: Owner, bytes: number): boolean {
@@ -131,7 +141,7 @@ export class DeliveryBudget<Owner extends object> {
   /** Offers room to the first owner for which there is enough, so small bodies don't queue behind less small ones. */
   #offerSmall(): void {
     for (const [owner, added] of this.#smallWaiting) {
-      if (!this.#fits(added, true)) continue;
+      if (!this.#fitsSmall(owner, added)) continue;
       this.#offered.add(owner);
       return;
     }

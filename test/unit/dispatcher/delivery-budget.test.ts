@@ -19,7 +19,7 @@ describe("the budget for bodies", () => {
   });
 
   it("lets one body go whatever its size", () => {
-    expect([budget.tryHold(one, 100 * MIB), budget.tryHold(two, 1)]).toEqual([true, false]);
+    expect([budget.tryHold(one, 100 * MIB), budget.tryHold(two, 20_000)]).toEqual([true, false]);
   });
 
   it("counts what is prefetched, which may take up to half of it", () => {
@@ -66,26 +66,40 @@ describe("the budget for bodies", () => {
     expect([budget.takeOffered(), budget.tryHold(three, small)]).toEqual([[two, three], true]);
   });
 
+  it("lets an owner that holds nothing hold a body of 16 KiB, however full it is, and grow by as much when it is built", () => {
+    budget.tryHold(one, 60 * MIB);
+    for (const size of [250 * 1024, 10]) while (budget.tryHold(one, size));
+    budget.stopWaiting(one);
+    expect([budget.tryHold(two, 16 * 1024 + 11), budget.tryHold(two, 16 * 1024), budget.tryHold(two, 11)]).toEqual([
+      false,
+      true,
+      false,
+    ]);
+    expect([budget.tryResize(two, 16 * 1024, 32 * 1024), budget.tryResize(two, 32 * 1024, 64 * 1024)]).toEqual([true, false]);
+    budget.release(two, 32 * 1024);
+    expect([budget.takeOffered(), budget.tryHold(two, 11)]).toEqual([[two], true]);
+  });
+
   it("offers room to the first small body that fits: it doesn't queue behind a larger one", () => {
     budget.tryHold(one, 63 * MIB);
     budget.setPrefetched(other, MIB);
-    expect([budget.tryHold(two, 200_000), budget.tryHold(three, 1_000)]).toEqual([false, false]);
-    budget.setPrefetched(other, MIB - 1_000);
-    expect([budget.takeOffered(), budget.tryHold(three, 1_000)]).toEqual([[three], true]);
+    expect([budget.tryHold(two, 200_000), budget.tryHold(three, 20_000)]).toEqual([false, false]);
+    budget.setPrefetched(other, MIB - 20_000);
+    expect([budget.takeOffered(), budget.tryHold(three, 20_000)]).toEqual([[three], true]);
   });
 
   it("offers room to another small body if the first needs more by now", () => {
     budget.tryHold(one, 63 * MIB);
     budget.setPrefetched(other, MIB);
-    expect([budget.tryHold(two, 1_000), budget.tryHold(three, 1_000)]).toEqual([false, false]);
-    budget.setPrefetched(other, MIB - 1_000);
-    expect([budget.tryHold(two, 5_000), budget.takeOffered()]).toEqual([false, [two, three]]);
+    expect([budget.tryHold(two, 20_000), budget.tryHold(three, 20_000)]).toEqual([false, false]);
+    budget.setPrefetched(other, MIB - 20_000);
+    expect([budget.tryHold(two, 25_000), budget.takeOffered()]).toEqual([false, [two, three]]);
   });
 
   it("counts only what a prefetched body takes beyond what it took before", () => {
     budget.tryHold(one, 60 * MIB);
-    budget.setPrefetched(other, 4 * MIB - 1_000);
-    expect([budget.tryHold(two, 100_000, 98_999), budget.tryHold(two, 100_000, 99_000)]).toEqual([false, true]);
+    budget.setPrefetched(other, 4 * MIB - 20_000);
+    expect([budget.tryHold(two, 100_000, 79_999), budget.tryHold(two, 100_000, 80_000)]).toEqual([false, true]);
   });
 
   it("counts a body at its built size, if that fits or no other is held", () => {
