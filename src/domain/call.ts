@@ -137,7 +137,7 @@ export function recordAttempt(call: CallProgress, attempt: Attempt, rule: RetryR
 }
 
 /**
- * Changes only what is shown of the last attempt (docs/contract.md, POST …/attempts), which is reported `at` this instant. A mark
+ * Changes only what is shown of the last attempt (docs/contract.md, What ours adds), which is reported `at` this instant. A mark
  * whose call has been accepted since can't be undone; one whose call was rejected again can.
  */
 export function recordClientReplay(call: CallProgress, { startedAt, result }: NewAttempt, at: number): CallProgress {

@@ -1,4 +1,4 @@
-/** The routes are those of docs/contract.md, Run lock. */
+/** The routes are those of docs/contract.md, What ours adds: `run-lock`. */
 import type { FastifyInstance } from "fastify";
 import { describeHolder, type RunLease } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
