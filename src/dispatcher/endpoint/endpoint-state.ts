@@ -1,16 +1,28 @@
 import type { Callback } from "../../domain/callback.js";
 import { endpointTakenOver, nextProbeAt } from "../../domain/endpoint.js";
+import type { OutageProgress } from "../../domain/outage.js";
 import type { RetryPolicy } from "../../domain/retry-policy.js";
 import type { EndpointRecord } from "../../store/outcomes/endpoints.js";
 import { CallQueue, InFlightCalls } from "./calls-in-memory.js";
-import { closesAt, type EndedOutage, type Health, type HealthChange, healthAfterChanges, healthByClock } from "./health.js";
+import {
+  closesAt,
+  type EndedOutage,
+  type Health,
+  type HealthChange,
+  healthAfterChanges,
+  healthAfterCheck,
+  healthByClock,
+} from "./health.js";
 
 export interface EndpointRules {
   readonly policy: RetryPolicy;
   readonly maxInFlight: number;
 }
 
-/** What a dispatcher knows of one endpoint. Only the functions of this folder change it; nothing in them waits. */
+/**
+ * What a dispatcher knows of one endpoint. Only the functions of this folder change it: those below, those that read its calls
+ * (read-calls.ts), and the steps of a call (call-steps.ts). Nothing in them waits.
+ */
 export interface EndpointState {
   callback: Callback;
   /** It grows whenever a dispatcher takes the callback; 0 on SQLite. */
@@ -18,8 +30,9 @@ export interface EndpointState {
   health: Health;
   /** Whether all calls of its outage may be settled. */
   mayBeOver: boolean;
-  /** The `health` that was logged last. */
+  /** The `health` that the pool logged last. */
   loggedHealth: Health;
+  /** The pool takes these as it logs them. */
   closedOutages: EndedOutage[];
 
   /** Calls that were read and may be sent. `backlog` holds failed ones that are due, or in a round or drain. */
@@ -39,8 +52,11 @@ export interface EndpointState {
 
   requestsInFlight: number;
   callsTaken: number;
+  /** It is true from when a probe is read until its request ends. */
   isProbing: boolean;
+  /** The requests of retry rounds that are in flight. */
   roundInFlight: number;
+  /** The calls of the round that are still to be taken. */
   roundLeft: number;
   /** The built size of the last body that was read for its request, by its stored size. Escaping may multiply it. */
   bodyGrowth: number;
@@ -122,6 +138,12 @@ function noticeChanges(endpoint: EndpointState, knownRepairAt: number, knownRepl
 export function applyClock(endpoint: EndpointState, now: number, { policy }: EndpointRules): void {
   changeHealth(endpoint, healthByClock(endpoint.health, now, policy));
   if (endpoint.inFlight.endWaits(now)) expectAnything(endpoint.hints);
+}
+
+/** Applies what became of the calls of the open outage. */
+export function applyOutageCheck(endpoint: EndpointState, progress: OutageProgress, at: number): void {
+  endpoint.mayBeOver = false;
+  changeHealth(endpoint, healthAfterCheck(endpoint.health, progress, at));
 }
 
 export function changeHealth(endpoint: EndpointState, { health, closed }: HealthChange): void {

@@ -4,11 +4,10 @@ import type { OpenOutage } from "../../domain/outage.js";
 import { composeOutageMail } from "../../notifier/outage-mail.js";
 import type { CommittedOutcomes, OutcomeGroup } from "../../store/outcomes/commit-outcomes.js";
 import type { DispatcherDeps } from "../dispatcher-deps.js";
-import type { EndpointRules, EndpointState } from "../endpoint/endpoint-state.js";
+import { commitCall, settleCall, skipHoldings, type TakenCall, withdrawCall } from "../endpoint/call-steps.js";
+import { applyOutageCheck, type EndpointRules, type EndpointState } from "../endpoint/endpoint-state.js";
 import type { WorkBatch } from "../endpoint/fetch-work.js";
 import { acceptRead } from "../endpoint/read-calls.js";
-import { commitCall, finishOutageCheck, settleCall, skipHoldings } from "../endpoint/settle-call.js";
-import { type TakenCall, withdrawCall } from "../endpoint/take-call.js";
 import type { EndpointPool, OutageCheck } from "../endpoint-pool.js";
 import type { OutcomeLog } from "./outcome-log.js";
 
@@ -161,7 +160,7 @@ export class Outcomes {
     for (const [index, { endpoint, outage }] of checks.entries()) {
       const found = progress[index];
       if (found === undefined || this.#pool.outageToCheck(endpoint) !== outage) continue;
-      finishOutageCheck(endpoint, found, now);
+      applyOutageCheck(endpoint, found, now);
       this.#pool.noteStep(endpoint);
     }
   }

@@ -1,0 +1,216 @@
+/** The steps of one call: it is taken, its request is built and ends, it is settled or withdrawn, and its outcome is committed. */
+import { type Attempt, type AttemptCause, isAccepted } from "../../domain/attempt.js";
+import { type Call, isInWindow } from "../../domain/call.js";
+import type { Callback } from "../../domain/callback.js";
+import { inFlightLimit } from "../../domain/endpoint.js";
+import type { OpenOutage } from "../../domain/outage.js";
+import { nextDueAt } from "../../domain/retry-policy.js";
+import { type Random, timeOrderedId } from "../../platform/random.js";
+import { CALL_BYTES, type DeliveryBudget } from "../delivery-budget.js";
+import type { QueuedCall } from "./calls-in-memory.js";
+import {
+  changeHealth,
+  type EndpointRules,
+  type EndpointState,
+  expectAnything,
+  expectDue,
+  invalidate,
+  isProbed,
+  type QueueName,
+} from "./endpoint-state.js";
+import { healthAfterFailure, healthAfterSuccess, healthWithoutHoldings } from "./health.js";
+
+export interface TakenCall {
+  readonly call: Call;
+  readonly cause: AttemptCause;
+  /** The recovery in which it was taken, or 0. */
+  readonly recovery: number;
+  readonly isOfRound: boolean;
+  /** The memory that is counted until the request ends; it is an estimate until the request is built. */
+  bodyBytes: number;
+  /** The callback as it was when the request was built. */
+  sentTo: Callback;
+}
+
+/** Calls that were read longer ago are read again, as a mark may have come. */
+export const STALE_AFTER_MS = 1_000;
+/** With a backlog, one call in this many is a new response. */
+const FRESH_EVERY = 4;
+
+export interface TakenAt extends EndpointRules {
+  readonly now: number;
+  readonly monotonicMs: number;
+}
+
+/**
+ * Takes the next call if fewer than `share` are in flight; it is "limited" if only the share is in the way. If it is "stale",
+ * everything must be read again. Without room for the body, the endpoint waits in the budget.
+ */
+export function takeCall(
+  endpoint: EndpointState,
+  share: number,
+  budget: DeliveryBudget<EndpointState>,
+  at: TakenAt,
+): TakenCall | "stale" | "limited" | "nothing" {
+  const { health, queues, requestsInFlight, hints } = endpoint;
+  const limit = inFlightLimit(health.endpoint, at.maxInFlight);
+  if (requestsInFlight >= Math.min(limit, share)) {
+    budget.stopWaiting(endpoint);
+    return requestsInFlight < limit ? "limited" : "nothing";
+  }
+  const staleBefore = at.monotonicMs - STALE_AFTER_MS;
+  const { probe, fresh, backlog } = queues;
+  if (probe.isOlderThan(staleBefore) || fresh.isOlderThan(staleBefore) || backlog.isOlderThan(staleBefore)) {
+    invalidate(endpoint);
+    return "stale";
+  }
+  const from = nextQueue(endpoint, at);
+  const next = from && queues[from].head;
+  if (from === undefined || next === undefined) {
+    // During a re-read the endpoint keeps its place.
+    if (!hints.mayHavePending || isProbed(endpoint)) budget.stopWaiting(endpoint);
+    return "nothing";
+  }
+  const bodyBytes = expectedBytes(endpoint, next);
+  const isWhole = next.call.leftOutBytes === undefined;
+  if (!budget.tryHold(endpoint, bodyBytes, isWhole ? next.bytes : 0)) return "nothing";
+  queues[from].dropHead();
+  return beginCall(endpoint, next.call, from, bodyBytes);
+}
+
+function nextQueue(endpoint: EndpointState, at: TakenAt): QueueName | undefined {
+  const { probe, fresh, backlog } = endpoint.queues;
+  if (probe.length > 0) return "probe";
+  const isFreshNext = fresh.length > 0 && endpoint.callsTaken % FRESH_EVERY === FRESH_EVERY - 1;
+  if (!isFreshNext) {
+    for (let next = backlog.head; next; next = backlog.head) {
+      if (isStillDue(endpoint, next.call, at)) return "backlog";
+      backlog.dropHead();
+    }
+  }
+  return fresh.length > 0 ? "fresh" : undefined;
+}
+
+function isStillDue({ health, hints }: EndpointState, call: Call, { now, policy }: TakenAt): boolean {
+  if (isInWindow(call, health.endpoint.recoveringSince ?? now, policy)) return true;
+  // The call's window has ended, so the next read cancels its retry.
+  expectDue(hints, call.due?.at ?? 0);
+  return false;
+}
+
+/** A prefetched call's request takes about as much memory as the call. */
+function expectedBytes({ bodyGrowth }: EndpointState, { call: { leftOutBytes }, bytes }: QueuedCall): number {
+  return leftOutBytes === undefined ? 2 * bytes : Math.ceil(leftOutBytes * bodyGrowth) + 2 * CALL_BYTES;
+}
+
+function beginCall(endpoint: EndpointState, call: Call, from: QueueName, bodyBytes: number): TakenCall {
+  const { inFlight, generation } = endpoint;
+  const { state, recovery } = endpoint.health.endpoint;
+  const isOfRound = from === "backlog" && state === "down";
+  if (isOfRound) {
+    endpoint.roundInFlight += 1;
+    endpoint.roundLeft = Math.max(0, endpoint.roundLeft - 1);
+  }
+  endpoint.requestsInFlight += 1;
+  endpoint.callsTaken += 1;
+  inFlight.add(call.seq, { dueAt: null, generation });
+  const cause = from === "probe" ? "probe" : causeOf(call);
+  return { call, cause, recovery: state === "recovering" ? recovery : 0, isOfRound, bodyBytes, sentTo: endpoint.callback };
+}
+
+function causeOf({ due, sentAt }: Call): AttemptCause {
+  if (due?.cause === "replay") return "replay";
+  return sentAt === null ? "first" : "retry";
+}
+
+/** Counts the request once it is built. Returns false if there is no room for it. */
+export function fitRequest(
+  endpoint: EndpointState,
+  taken: TakenCall,
+  requestBytes: number,
+  budget: DeliveryBudget<EndpointState>,
+): boolean {
+  const { call, bodyBytes } = taken;
+  const isWhole = call.leftOutBytes === undefined;
+  // Half of what was expected is the call itself, half its request.
+  if (isWhole && requestBytes <= bodyBytes / 2) return true;
+  const total = requestBytes + (isWhole ? bodyBytes / 2 : CALL_BYTES);
+  if (call.leftOutBytes) endpoint.bodyGrowth = Math.max(1, requestBytes / call.leftOutBytes);
+  if (isWhole) budget.resize(endpoint, bodyBytes, total);
+  else if (!budget.tryResize(endpoint, bodyBytes, total)) return false;
+  taken.bodyBytes = total;
+  return true;
+}
+
+/** Is called when the request of a call has ended, or isn't sent. */
+export function endCall(endpoint: EndpointState, taken: TakenCall, budget: DeliveryBudget<EndpointState>): void {
+  budget.release(endpoint, taken.bodyBytes);
+  endpoint.requestsInFlight -= 1;
+  if (taken.isOfRound) endpoint.roundInFlight -= 1;
+  if (taken.cause === "probe") endpoint.isProbing = false;
+}
+
+/** Takes back a call that wasn't sent. Its round goes on with the next call. */
+export function withdrawCall(endpoint: EndpointState, { call, isOfRound }: TakenCall): void {
+  endpoint.inFlight.remove(call.seq);
+  if (isOfRound && endpoint.health.endpoint.state === "down") endpoint.roundLeft += 1;
+  expectAnything(endpoint.hints);
+}
+
+export interface SettledWith extends EndpointRules {
+  /** The jitter of the call's next retry is a fraction in [0,1). */
+  readonly jitter: number;
+  readonly random: Random;
+}
+
+/** Applies an attempt; `call` is as it was before. Returns the outage that opened, for which an e-mail is owed, or null. */
+export function settleCall(endpoint: EndpointState, call: Call, attempt: Attempt, settled: SettledWith): OpenOutage | null {
+  const before = endpoint.health;
+  const isDelivered = isAccepted(attempt.result);
+  let opened: OpenOutage | null = null;
+  if (isDelivered) applySuccess(endpoint, call, attempt, settled);
+  else opened = applyFailure(endpoint, call, attempt, settled);
+  const { health, callback, inFlight } = endpoint;
+  const mayRetry = !isDelivered && callback.retriesEnabled;
+  const firstFailedAt = call.firstFailedAt ?? attempt.startedAt;
+  inFlight.noteAttempt(call.seq, mayRetry ? nextDueAt(firstFailedAt, attempt.startedAt, settled.policy, settled.jitter) : null);
+  if (health.endpoint.state !== before.endpoint.state) {
+    endpoint.roundLeft = 0;
+    invalidate(endpoint);
+  }
+  return opened;
+}
+
+function applySuccess(endpoint: EndpointState, call: Call, attempt: Attempt, { policy, maxInFlight }: EndpointRules): void {
+  const endedAt = attempt.startedAt + attempt.durationMs;
+  const change = healthAfterSuccess(endpoint.health, endedAt, policy, maxInFlight);
+  endpoint.mayBeOver ||= call.firstFailedAt !== null && change.health.outage !== null;
+  changeHealth(endpoint, change);
+}
+
+function applyFailure(endpoint: EndpointState, call: Call, attempt: Attempt, settled: SettledWith): OpenOutage | null {
+  const { policy, random } = settled;
+  const { startedAt: beganAt, durationMs, cause } = attempt;
+  // A held call may be PENDING again, because retries were switched off while it was in flight.
+  const isFirst = call.firstFailedAt === null || (call.sentAt === null && !endpoint.callback.retriesEnabled);
+  const failure = { callSeq: call.seq, cause, beganAt, at: beganAt + durationMs, isFirst };
+  const newId = () => timeOrderedId(beganAt, random);
+  const { isNew, ...change } = healthAfterFailure(endpoint.health, failure, policy, random.fraction(), newId);
+  changeHealth(endpoint, change);
+  return isNew ? change.health.outage : null;
+}
+
+/**
+ * Is called once the outcome of a call is stored. If others changed the call or settings meanwhile, it may be due for a replay, or
+ * PENDING again.
+ */
+export function commitCall(endpoint: EndpointState, callSeq: number): void {
+  const call = endpoint.inFlight.remove(callSeq);
+  if (!call) return;
+  if (call.generation !== endpoint.generation) expectAnything(endpoint.hints);
+  else if (call.dueAt !== null) expectDue(endpoint.hints, call.dueAt);
+}
+
+export function skipHoldings(endpoint: EndpointState, skipped: number): void {
+  endpoint.health = healthWithoutHoldings(endpoint.health, skipped);
+}
