@@ -1,5 +1,4 @@
 import type { Attempt } from "../domain/attempt.js";
-import { latestScheduledRetry } from "../domain/retry-policy.js";
 import { CallSender, SLOW_READ_MS } from "./call-sender.js";
 import { DeliveryBudget } from "./delivery-budget.js";
 import { DEFAULT_LIMITS, type DispatcherDeps } from "./dispatcher-deps.js";
@@ -21,8 +20,6 @@ const ENDPOINTS_PER_READ = 64;
 const POLL_MS = 500;
 /** An attempt takes 60 s at most, and connecting 5 s. */
 export const LONGEST_STOP_MS = 65_000;
-/** If the wall clock loses this much on the monotonic one, it was set back. */
-const SET_BACK_MS = 1_000;
 
 /** Owns everything that sends, and is the only one that calls it: what it calls returns values. Its step is `tick`. */
 export class Dispatcher {
@@ -42,8 +39,6 @@ export class Dispatcher {
   readonly #leaseLoop: RunLoop;
   #isDrained = new AbortController();
   #isStopping = false;
-  /** How far the wall clock was ahead of the monotonic one at most, since it was last set back; Infinity at first. */
-  #mostAheadMs = Number.POSITIVE_INFINITY;
 
   constructor(deps: DispatcherDeps) {
     const { clock, random, policy, store, logger, prepare, notices } = deps;
@@ -151,17 +146,10 @@ export class Dispatcher {
     const { clock } = this.#deps;
     try {
       for (;;) {
-        if (await this.#timing.waitForOutcomes()) await this.#commit();
-        this.#timing.noteRead();
-        await this.#outcomes.proveStore();
-        await this.#clampToClock();
-        this.#applyLeases();
-        await this.#refreshCallbacks();
-        await this.#pool.withdrawCancelled(this.#fences);
-        if (this.#maySend()) await this.#outcomes.checkOutages(this.#pool.review(clock.now()));
+        await this.#commitGathered();
+        await this.#applyChanges();
         await this.#readCalls();
-        this.#slots.enqueueLimited();
-        this.#sendToFreeSlots();
+        this.#handOut();
         await clock.nextTurn();
         if (!this.#hasWork()) return this.#maySend() ? this.#pool.nextWorkAt : null;
       }
@@ -171,11 +159,28 @@ export class Dispatcher {
     }
   }
 
+  /** Commits the outcomes that have gathered, unless new responses come first. */
+  async #commitGathered(): Promise<void> {
+    if (await this.#timing.waitForOutcomes()) await this.#commit();
+    this.#timing.noteRead();
+    if (!this.#outcomes.mayRecord) await this.#outcomes.proveStore();
+  }
+
   async #commit(): Promise<void> {
     for (let done = await this.#outcomes.commitNext(); done; done = await this.#outcomes.commitNext()) {
       for (const [id, fence] of done.lost) this.#leases?.forget(id, fence);
       if (done.hasOutages) this.#deps.onOutageChanged();
     }
+  }
+
+  /** Applies what the clock, the leases and others changed, and reviews the endpoints that may need something. */
+  async #applyChanges(): Promise<void> {
+    await this.#outcomes.clampToClock();
+    this.#applyLeases();
+    await this.#refreshCallbacks();
+    await this.#pool.withdrawCancelled(this.#fences);
+    const checks = this.#maySend() ? this.#pool.review(this.#deps.clock.now()) : [];
+    if (checks.length > 0) await this.#outcomes.checkOutages(checks);
   }
 
   /** Takes over what the leases have changed, and gives back what was handed over. */
@@ -254,14 +259,19 @@ export class Dispatcher {
         for (const endpoint of endpoints) this.#pool.invalidate(endpoint);
         throw error;
       }
-      this.#slots.enqueueLimited();
-      this.#sendToFreeSlots();
+      this.#handOut();
       await clock.nextTurn();
     }
   }
 
   get #mayRead(): boolean {
     return this.#pool.toRead > 0 && this.#slots.waiting < MAX_WAITING_TO_READ;
+  }
+
+  /** Hands out calls also to endpoints that had their share of the slots, as it may have grown. */
+  #handOut(): void {
+    this.#slots.enqueueLimited();
+    this.#sendToFreeSlots();
   }
 
   /** Sends while slots are free and endpoints wait for them. */
@@ -284,7 +294,7 @@ export class Dispatcher {
       this.#slots.setAside(endpoint);
       return;
     }
-    this.#pool.noteStep(endpoint);
+    this.#pool.logStep(endpoint);
     if (taken === "stale") this.#loop.wake();
     else if (taken !== "nothing") {
       this.#slots.take(endpoint);
@@ -318,20 +328,6 @@ export class Dispatcher {
     this.#timing.noteOutcome();
     if (this.#isStopping && this.inFlight === 0) this.#isDrained.abort();
     this.#loop.wake();
-  }
-
-  /** At the start and after the clock was set back, stored times in the future are moved to now. */
-  async #clampToClock(): Promise<void> {
-    const { clock, policy, store } = this.#deps;
-    const now = clock.now();
-    const aheadMs = now - clock.monotonicMs();
-    if (aheadMs < this.#mostAheadMs - SET_BACK_MS) {
-      await store.outcomes.clampTimes({ now, latestDueAt: latestScheduledRetry(now, policy) });
-      this.#pool.changedAll();
-      this.#mostAheadMs = aheadMs;
-    }
-    // Small steps back add up, so the largest difference is kept.
-    this.#mostAheadMs = Math.max(this.#mostAheadMs, aheadMs);
   }
 
   #hasWork(): boolean {

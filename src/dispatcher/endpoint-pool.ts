@@ -103,8 +103,8 @@ export class EndpointPool {
     }
   }
 
-  /** Is called after each step on an endpoint: what it changed is logged and counted, and the endpoint is looked at again. */
-  noteStep(endpoint: EndpointState): void {
+  /** Is called after each step on an endpoint. Logs what the step changed, and has the endpoint reviewed. */
+  logStep(endpoint: EndpointState): void {
     this.#logChanges(endpoint);
     const isServed = this.#endpoints.get(endpoint.callback.id) === endpoint && !this.#leaving.has(endpoint);
     if (isServed) this.#agenda.add(endpoint);
@@ -117,7 +117,7 @@ export class EndpointPool {
       return;
     }
     expectPending(endpoint);
-    this.noteStep(endpoint);
+    this.logStep(endpoint);
   }
 
   changed(callbackId: string): void {
@@ -132,7 +132,7 @@ export class EndpointPool {
 
   invalidate(endpoint: EndpointState): void {
     invalidate(endpoint);
-    this.noteStep(endpoint);
+    this.logStep(endpoint);
   }
 
   databaseReplaced(): void {
@@ -319,6 +319,6 @@ export class EndpointPool {
     if (known) refreshEndpoint(known, callback, clock.now());
     const endpoint = known ?? newEndpointState(record, clock.now(), rules);
     this.#endpoints.set(callback.id, endpoint);
-    this.noteStep(endpoint);
+    this.logStep(endpoint);
   }
 }

@@ -1,6 +1,7 @@
 import type { Attempt } from "../../domain/attempt.js";
 import type { Call } from "../../domain/call.js";
 import type { OpenOutage } from "../../domain/outage.js";
+import { latestScheduledRetry } from "../../domain/retry-policy.js";
 import { composeOutageMail } from "../../notifier/outage-mail.js";
 import type { CommittedOutcomes, OutcomeGroup } from "../../store/outcomes/commit-outcomes.js";
 import type { DispatcherDeps } from "../dispatcher-deps.js";
@@ -10,6 +11,9 @@ import type { WorkBatch } from "../endpoint/fetch-work.js";
 import { acceptRead } from "../endpoint/read-calls.js";
 import type { EndpointPool, OutageCheck } from "../endpoint-pool.js";
 import type { OutcomeLog } from "./outcome-log.js";
+
+/** If the wall clock loses this much on the monotonic one, it was set back. */
+const SET_BACK_MS = 1_000;
 
 /** A call couldn't be sent through our own fault. */
 export interface Fault {
@@ -30,6 +34,8 @@ export class Outcomes {
   readonly #log: OutcomeLog;
   readonly #pool: EndpointPool;
   #storeState: "unproved" | "works" | "failed" = "unproved";
+  /** How far the wall clock was ahead of the monotonic one at most, since it was last set back; Infinity at first. */
+  #mostAheadMs = Number.POSITIVE_INFINITY;
 
   constructor(deps: DispatcherDeps, rules: EndpointRules, log: OutcomeLog, pool: EndpointPool) {
     this.#deps = deps;
@@ -46,7 +52,7 @@ export class Outcomes {
     for (const { callbackId, id: callId, seq: callSeq } of held) {
       this.#log.addHolding({ callbackId, callId, callSeq, at: now, downSince, random: random.fraction() }, endpoint.fence);
     }
-    this.#pool.noteStep(endpoint);
+    this.#pool.logStep(endpoint);
   }
 
   /** Applies the outcome of a call, which is null if nothing was sent. */
@@ -54,7 +60,7 @@ export class Outcomes {
     if (outcome === null) withdrawCall(endpoint, taken);
     else if ("fault" in outcome) this.#waitAfterFault(endpoint, taken.call, outcome.fault);
     else this.#recordAttempt(endpoint, taken, outcome);
-    this.#pool.noteStep(endpoint);
+    this.#pool.logStep(endpoint);
   }
 
   #recordAttempt(endpoint: EndpointState, taken: TakenCall, attempt: Attempt): void {
@@ -94,9 +100,22 @@ export class Outcomes {
 
   /** Makes a trial write, which alone shows whether outcomes could be recorded. Rejects with the store's error. */
   async proveStore(): Promise<void> {
-    if (this.mayRecord) return;
     await this.#deps.store.checkWritable();
     this.#noteWrite();
+  }
+
+  /** At the start and after the clock was set back, stored times in the future are moved to now. */
+  async clampToClock(): Promise<void> {
+    const { clock, policy, store } = this.#deps;
+    const now = clock.now();
+    const aheadMs = now - clock.monotonicMs();
+    if (aheadMs < this.#mostAheadMs - SET_BACK_MS) {
+      await store.outcomes.clampTimes({ now, latestDueAt: latestScheduledRetry(now, policy) });
+      this.#pool.changedAll();
+      this.#mostAheadMs = aheadMs;
+    }
+    // Small steps back add up, so the largest difference is kept.
+    this.#mostAheadMs = Math.max(this.#mostAheadMs, aheadMs);
   }
 
   #noteWrite(): void {
@@ -134,13 +153,13 @@ export class Outcomes {
       const endpoint = this.#endpointOf(group, callbackId);
       if (endpoint === undefined) continue;
       skipHoldings(endpoint, skippedHoldings.get(callbackId) ?? 0);
-      this.#pool.noteStep(endpoint);
+      this.#pool.logStep(endpoint);
     }
     for (const { callbackId, callSeq } of [...group.holdings, ...group.attempts]) {
       const endpoint = this.#endpointOf(group, callbackId);
       if (endpoint === undefined) continue;
       commitCall(endpoint, callSeq);
-      this.#pool.noteStep(endpoint);
+      this.#pool.logStep(endpoint);
     }
   }
 
@@ -153,7 +172,6 @@ export class Outcomes {
   /** Closes those of these outages of which no call is FAILED any more. */
   async checkOutages(checks: readonly OutageCheck[]): Promise<void> {
     const { store, clock } = this.#deps;
-    if (checks.length === 0) return;
     const reads = checks.map(({ endpoint, outage }) => ({ callbackId: endpoint.callback.id, since: outage.startedAt }));
     const progress = await store.outages.readProgress(reads);
     const now = clock.now();
@@ -161,7 +179,7 @@ export class Outcomes {
       const found = progress[index];
       if (found === undefined || this.#pool.outageToCheck(endpoint) !== outage) continue;
       applyOutageCheck(endpoint, found, now);
-      this.#pool.noteStep(endpoint);
+      this.#pool.logStep(endpoint);
     }
   }
 }
