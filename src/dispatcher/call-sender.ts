@@ -1,9 +1,11 @@
-import type { MaySend } from "../delivery/deliverer.js";
+import type { Deliverer, Delivery, MaySend } from "../delivery/deliverer.js";
 import type { Attempt, AttemptCause, DeliveryResult } from "../domain/attempt.js";
 import type { Call } from "../domain/call.js";
 import type { Callback } from "../domain/callback.js";
 import type { Clock } from "../platform/clock.js";
 import type { Store } from "../store/open-store.js";
+import { buildDelivery, type DeliveryRequest } from "../wire/delivery-request.js";
+import type { DeliverySettings } from "../wire/delivery-settings.js";
 
 /** Builds the request of a call, or throws if it can't be built. */
 export type Prepare = (callback: Callback, call: Call) => PreparedDelivery;
@@ -25,6 +27,7 @@ export interface CallSenderDeps {
 const CLOCKS_APART_MS = 1_000;
 /** After a longer read, what it found may be out of date: a mark must be noticed within a second. */
 export const SLOW_READ_MS = 500;
+const SMALL_BODY_LENGTH = 64 * 1024;
 
 /** Its promises reject if our side failed, which is no attempt (docs/dispatcher.md, A call, Rule 3). */
 export class CallSender {
@@ -68,6 +71,29 @@ export class CallSender {
   }
 }
 
+/** Prepares calls as they are sent to real endpoints. */
+export function prepareWith(deliverer: Deliverer, settings: DeliverySettings): Prepare {
+  return (callback, call) => {
+    const request = bodyAsBytes(buildDelivery(callback, call, settings));
+    return {
+      bodyBytes: bytesOf(request.body),
+      send: async (maySend) => {
+        const delivery = await deliverer.deliverIf(maySend, request);
+        return delivery && keptResult(delivery);
+      },
+    };
+  };
+}
+
+/** A large body that is text would be in memory twice. */
+function bodyAsBytes({ body, ...rest }: DeliveryRequest): DeliveryRequest<string | Uint8Array | null> {
+  return { ...rest, body: body !== null && body.length > SMALL_BODY_LENGTH ? Buffer.from(body) : body };
+}
+
+function bytesOf(body: string | Uint8Array | null): number {
+  return typeof body === "string" ? body.length * 2 : (body?.byteLength ?? 0);
+}
+
 /** A mark must be noticed within a second (docs/dispatcher.md, A call, Rule 6). */
 function isUnchanged(before: Call, after: Call): boolean {
   return before.status === after.status && before.sentAt === after.sentAt && before.due?.cause === after.due?.cause;
@@ -76,4 +102,9 @@ function isUnchanged(before: Call, after: Call): boolean {
 /** Once the clock was set back, an attempt must not end later than now. */
 function notAhead(startedAt: number, endedAt: number, durationMs: number): number {
   return startedAt + durationMs <= endedAt + CLOCKS_APART_MS ? startedAt : endedAt - durationMs;
+}
+
+/** What the endpoint said of a retry is kept with its answer. */
+function keptResult({ result, retryAfterMs }: Delivery): DeliveryResult {
+  return result.kind === "answered" && retryAfterMs !== null ? { ...result, retryAfterMs } : result;
 }

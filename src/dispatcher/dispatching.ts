@@ -1,5 +1,5 @@
-import type { Deliverer, Delivery } from "../delivery/deliverer.js";
-import type { Attempt, DeliveryResult } from "../domain/attempt.js";
+import type { Deliverer } from "../delivery/deliverer.js";
+import type { Attempt } from "../domain/attempt.js";
 import type { OutageEvent } from "../domain/outage.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { SendLimits } from "../domain/service-settings.js";
@@ -11,8 +11,8 @@ import type { Random } from "../platform/random.js";
 import { settleAll } from "../platform/teardown.js";
 import { LEASE_LOOK_MS } from "../store/callbacks/run-leases.js";
 import type { Store } from "../store/open-store.js";
-import { buildDelivery, type DeliveryRequest } from "../wire/delivery-request.js";
 import type { BodyNames } from "../wire/delivery-settings.js";
+import { prepareWith } from "./call-sender.js";
 import { Dispatcher } from "./dispatcher.js";
 import { createOutageSampler } from "./outage-sampler.js";
 import { createMailSender } from "./outbox/mail-sender.js";
@@ -52,7 +52,6 @@ export interface DispatchingDeps {
 
 const NO_NOTIFICATIONS_WARNING =
   "Notifications of the database don't arrive, as behind a pooler in transaction mode: what other nodes accept is sent up to half a second later";
-const SMALL_BODY_LENGTH = 64 * 1024;
 
 export function createDispatching(deps: DispatchingDeps): Dispatching {
   const { store, deliverer, notifier, noticeTargets, clock, random, logger, policy, limits, isEnabled } = deps;
@@ -71,16 +70,7 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
     logger,
     policy,
     limits,
-    prepare(callback, call) {
-      const request = bodyAsBytes(buildDelivery(callback, call, { authParameter, bodyNames }));
-      return {
-        bodyBytes: bytesOf(request.body),
-        send: async (maySend) => {
-          const delivery = await deliverer.deliverIf(maySend, request);
-          return delivery && keptResult(delivery);
-        },
-      };
-    },
+    prepare: prepareWith(deliverer, { authParameter, bodyNames }),
     onAttempt(_callbackId, attempt) {
       for (const handler of handlers) handler(attempt);
     },
@@ -126,17 +116,4 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
 
 function destinationsOf(event: OutageEvent, targets: readonly NoticeTarget[]): string[] {
   return targets.filter(({ events }) => events.includes(event)).map(({ destination }) => destination);
-}
-
-/** A large body that is text would be in memory twice. */
-function bodyAsBytes({ body, ...rest }: DeliveryRequest): DeliveryRequest<string | Uint8Array | null> {
-  return { ...rest, body: body !== null && body.length > SMALL_BODY_LENGTH ? Buffer.from(body) : body };
-}
-
-function keptResult({ result, retryAfterMs }: Delivery): DeliveryResult {
-  return result.kind === "answered" && retryAfterMs !== null ? { ...result, retryAfterMs } : result;
-}
-
-function bytesOf(body: string | Uint8Array | null): number {
-  return typeof body === "string" ? body.length * 2 : (body?.byteLength ?? 0);
 }
