@@ -12,6 +12,7 @@ test("exit codes are a contract with scripts", () => {
     "endpoint-check-failed": 2,
     "address-refused": 2,
     "too-large": 2,
+    "too-late": 5,
     "not-found": 3,
     unauthenticated: 4,
     forbidden: 4,
