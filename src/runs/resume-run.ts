@@ -3,7 +3,7 @@ import { idKey } from "../domain/call.js";
 import { WhcbError } from "../domain/errors.js";
 import { checkService } from "./check-service.js";
 import { Journal, readBootId } from "./journal/journal.js";
-import { callKey, isMarkFailed, readMarkCheck, readNewerListCheck } from "./journal/other-runs.js";
+import { callKey, isMarkFailed, readMarks, readNewerListCheck } from "./journal/other-runs.js";
 import { journalPath } from "./journal/run-id.js";
 import { isOpen, type RunEntry, type RunState } from "./journal/run-state.js";
 import type { RunHeader, RunListener } from "./journal/run-step.js";
@@ -109,10 +109,10 @@ async function readSupersededCheck({ header, deps }: RunSession): Promise<(entry
   const { runId, options, startedAt, listedAt = startedAt } = header;
   const onlyMarks = options === null;
   const counts = (run: RunHeader): boolean => (onlyMarks ? run.runId !== runId : isMarkFailed(run));
-  const isMarked = await readMarkCheck((run) => mayBeLater(run, header), deps, counts);
+  const findMarker = await readMarks((run) => mayBeLater(run, header), deps, counts);
   const hasNewerList = header.kind === "reconcile" ? await readNewerListCheck(deps) : () => false;
   return (entry) =>
-    isMarked(callKey(entry.callbackId, entry.id), onlyMarks ? listedAt : entry.at, header) ||
+    findMarker(callKey(entry.callbackId, entry.id), onlyMarks ? listedAt : entry.at, header) !== null ||
     (entry.state === "seen" && hasNewerList(entry.callbackId, header));
 }
 

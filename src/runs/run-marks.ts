@@ -6,7 +6,7 @@ import type { CallFilter } from "../domain/call-filter.js";
 import { commandLine } from "../domain/command-line.js";
 import { WhcbError } from "../domain/errors.js";
 import { checkService } from "./check-service.js";
-import { callKey, readMarkCheck } from "./journal/other-runs.js";
+import { callKey, readMarks } from "./journal/other-runs.js";
 import { lockRun } from "./journal/process-lock.js";
 import { newRunId } from "./journal/run-id.js";
 import type { RunListener, UndoneRun } from "./journal/run-step.js";
@@ -42,6 +42,8 @@ export interface MarkPlan extends FoundCalls, Marking {
   readonly toDiscard: RunOverview | null;
   /** The calls were listed on this database. It is null if the service doesn't say. */
   readonly databaseId: string | null;
+  /** These have marked so many calls of the run to undo since, which stay. They are among the `delivered`. */
+  readonly markedBy: ReadonlyMap<RunOverview, number>;
 }
 
 interface Marking {
@@ -117,13 +119,14 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
     throw new WhcbError("usage", `run ${run.runId} is a ${run.kind}: only what mark-success marked can be undone`);
   }
   await checkService(run, deps.client, deps.profile);
-  // Another run may have marked the calls since.
-  const undo = (await listRuns(deps)).find(({ undoes, state }) => undoes?.runId === run.runId && state !== "discarded");
+  // Another run may have marked the calls since. An undo that had nothing to undo only says that the run was wrong.
+  const undo = (await listRuns(deps)).find((other) => other.counts.planned > 0 && undoneBy(other) === run.runId);
   if (undo !== undefined) throw alreadyUndone(run, undo);
   const undone = [...run.calls.filter(({ isMarked }) => isMarked), ...run.maybeMarked];
   const undoes = { runId: run.runId, startedAt: run.serviceStartedAt ?? run.startedAt };
   const marking = { status: "FAILED", undoes, listedAt: deps.clock.now() } as const;
-  const staysSuccess = await readStayCheck(marking.undoes, deps);
+  const markedBy = new Map<RunOverview, number>();
+  const staysSuccess = await readStayCheck(marking.undoes, deps, (other) => markedBy.set(other, (markedBy.get(other) ?? 0) + 1));
   let found: FoundCalls = { groups: [], leftOut: 0, withoutId: 0, unlisted: 0, missing: [], already: 0, delivered: 0 };
   for (const { id: callbackId } of run.callbacks) {
     // Another callback may have a call of the same id.
@@ -140,7 +143,12 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
     };
   }
   const isUnfinished = run.state === "unfinished" || run.state === "running";
-  return { ...markPlan(found, marking, deps), toDiscard: isUnfinished ? run : null };
+  return { ...markPlan(found, marking, deps), toDiscard: isUnfinished ? run : null, markedBy };
+}
+
+/** Returns the run that was undone by this one, or null. */
+function undoneBy({ undoes, state }: RunOverview): string | null {
+  return undoes === undefined || state === "discarded" ? null : undoes.runId;
 }
 
 function alreadyUndone({ runId }: UndoneRun, undo: RunOverview): WhcbError {
@@ -183,6 +191,7 @@ function markPlan(found: FoundCalls, marking: Marking, deps: RunDeps): MarkPlan 
     ...marking,
     toDiscard: null,
     databaseId: deps.client.databaseId(),
+    markedBy: new Map(),
     runId: newRunId(deps.clock.now(), deps.random),
     groups,
     calls: groups.reduce((sum, { callIds }) => sum + callIds.length, 0),
@@ -316,21 +325,29 @@ export async function skipSettled(
 
 /**
  * Returns a function that tells whether a call stays SUCCESS when the run is undone: it was delivered, or another run of this data folder
- * has marked it since it was listed.
+ * has marked it since it was listed, and is to stay, too.
  */
-async function readStayCheck(undoes: UndoneRun, deps: RunDeps): Promise<CallCheck> {
+async function readStayCheck(
+  undoes: UndoneRun,
+  deps: RunDeps,
+  onMarked: (by: RunOverview) => void = () => {},
+): Promise<CallCheck> {
   const undone = await readRun(deps, undoes.runId).catch(nullIfGone);
   const run: RunDates = undone ?? undoes;
   const { listedAt = run.startedAt } = run;
   // 0.1.0 didn't note when it listed.
   const since = new Map(undone?.calls.map(({ callbackId, id, at }) => [callKey(callbackId, id), undone.listedAt ?? at]));
-  const isMarked = await readMarkCheck(
-    (other) => other.runId !== run.runId && other.kind !== "mark-failed" && mayBeLater(other, run),
+  const wrong = new Set((await listRuns(deps)).map(undoneBy)).add(run.runId);
+  const findMarker = await readMarks(
+    (other) => !wrong.has(other.runId) && other.kind !== "mark-failed" && mayBeLater(other, run),
     deps,
   );
   return (call) => {
+    if (isDelivered(call, undoes)) return true;
     const key = callKey(call.callbackId, call.id);
-    return isDelivered(call, undoes) || isMarked(key, since.get(key) ?? listedAt, run);
+    const marker = findMarker(key, since.get(key) ?? listedAt, run);
+    if (marker !== null) onMarked(marker);
+    return marker !== null;
   };
 }
 

@@ -1,6 +1,8 @@
 /** `mark-failed --undo` as a user meets it: what the endpoint has accepted, and what another run has marked, stay SUCCESS. */
 import { once } from "node:events";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { systemClock } from "../../src/platform/clock.js";
+import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
 import { eventually, Home } from "../support/process/whcb-process.js";
 import { idsOf, replayOutage, works } from "../support/replay/replay-outage.js";
 
@@ -12,8 +14,8 @@ beforeEach(() => {
 
 afterEach(() => home.leave());
 
-const markAll = async (): Promise<string> =>
-  JSON.parse(await works(home, ["mark-success", "demo", "--failed", "--yes", "-o", "json"])).runId;
+const markAll = async (env = {}): Promise<string> =>
+  JSON.parse((await home.whcb(["mark-success", "demo", "--failed", "--yes", "-o", "json"], { env })).stdout).runId;
 
 it("undoes a run once: what another run marks later stays SUCCESS", async () => {
   const outage = await replayOutage(home, 1);
@@ -47,7 +49,7 @@ it("leaves a call whose attempt was in flight when it was marked, and was accept
       (ids) => ids.includes(accepted),
     );
     expect(await works(home, ["mark-failed", "--undo", run, "--dry-run"])).toBe(
-      "1 call of demo -> FAILED\n1 call left out: their endpoint has accepted them, or another run has marked them since\nthey aren't retried: `whcb replay` sends them\n",
+      "1 call of demo -> FAILED\n1 call left out: the endpoint has accepted it\nthey aren't retried: `whcb replay` sends them\n",
     );
     expect(await works(home, ["mark-failed", "--undo", run, "--yes"])).toMatch(/^1 call marked FAILED in /);
     expect(await outage.failedIds()).toEqual(outage.callIds.filter((id) => id !== accepted));
@@ -93,5 +95,35 @@ it("waits for a run that is sending the calls: what that delivers stays SUCCESS"
     expect(await outage.failedIds()).toEqual([]);
   } finally {
     await outage.close();
+  }
+});
+
+it("takes back what two runs have marked at the same time once both are undone, and names the other run before", async () => {
+  const calls = platformCalls(2);
+  const callback = { id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/", key: "k", calls };
+  let other: string | null = null;
+  const platform = await scriptedPlatform({
+    clock: systemClock,
+    callbacks: [callback],
+    // The second run lists the calls while the first one's mark is on its way.
+    onArrival: async ({ method }) => {
+      if (method !== "PUT" || other !== null) return;
+      other = "";
+      other = await markAll(env);
+    },
+  }).listen();
+  const env = { WHCB_URL: platform.url, WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" };
+  const undo = (run: string | null) => home.whcb(["mark-failed", "--undo", run ?? "", "--yes"], { env });
+  try {
+    const run = await markAll(env);
+    expect(await undo(run)).toEqual({
+      code: 0,
+      stdout: "",
+      stderr: `nothing to undo\n2 calls left out: run ${other} has marked them since; if that was wrong, too: whcb mark-failed --undo ${other}\n`,
+    });
+    expect(await undo(other)).toMatchObject({ code: 0, stdout: expect.stringContaining("2 calls marked FAILED") });
+    expect(calls.map(({ status }) => status)).toEqual(["FAILED", "FAILED"]);
+  } finally {
+    await platform.close();
   }
 });

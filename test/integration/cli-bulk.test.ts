@@ -531,8 +531,7 @@ describe("mark-failed --undo", () => {
     expect(await machine.whcb(["mark-failed", "--undo", run, "--yes"])).toEqual({
       code: 0,
       stdout: "",
-      stderr:
-        "nothing to undo\n1 call left out: already FAILED\n1 call left out: their endpoint has accepted them, or another run has marked them since\n",
+      stderr: "nothing to undo\n1 call left out: already FAILED\n1 call left out: the endpoint has accepted it\n",
     });
     await machine.works(["mark-success", "demo", marked, "--yes"]);
     expect(await machine.works(["mark-failed", "--undo", run, "--yes"])).toBe("");

@@ -45,16 +45,16 @@ export class ArrivedCalls {
     if (!sender.mark) return arrived;
     // The service may have had another name then, and the endpoint of a copy's callback is the same one.
     const isWanted = (header: RunHeader): boolean => header.runId !== sender.runId && header.options?.mark === true;
-    let isMarked: MarkCheck | null = null;
+    let findMarker: FindMarker | null = null;
     let hasNewerList: Awaited<ReturnType<typeof readNewerListCheck>> | null = null;
     for await (const state of readUnmarkedRuns(deps.runsDirectory, isWanted)) {
       const { header } = state;
       const runs = { accepted: { header, as: "accepted" }, seen: { header, as: "seen" } } as const;
-      isMarked ??= await readMarkCheck(isMarkFailed, deps);
+      findMarker ??= await readMarks(isMarkFailed, deps);
       hasNewerList ??= await readNewerListCheck(deps);
       for (const { callbackId, id, state: as, needsMark, at } of state.entries()) {
         const key = callKey(callbackId, id);
-        if (!hasArrived(as) || !needsMark || isMarked(key, at, header)) continue;
+        if (!hasArrived(as) || !needsMark || findMarker(key, at, header) !== null) continue;
         if (as === "seen" && (sender.hasList === true || hasNewerList(callbackId, header))) continue;
         arrived.#runs.set(key, runs[as]);
       }
@@ -88,23 +88,23 @@ export function describeUnmarked({ header, as, calls }: UnmarkedRun): string {
   return `${count(calls, "call")} not sent: ${reason}, but run ${header.runId} hasn't marked ${them}`;
 }
 
-/** Tells whether one of the runs has marked the call (by its `callKey`) after this instant of another run. */
-export type MarkCheck = (key: string, instant: number, other: RunDates) => boolean;
+/** Returns one of the runs that have marked the call (by its `callKey`) after this instant of another run, or null. */
+export type FindMarker = (key: string, instant: number, other: RunDates) => RunOverview | null;
 
 interface Mark {
   readonly at: number;
-  readonly run: RunHeader;
+  readonly run: RunOverview;
 }
 
 /**
  * Reads the marks of the wanted runs of this data folder, and those that may have been executed. The service's name isn't compared, as it may
  * be written in several ways. Journals that can't be read are left out, or throw `malformed` if they may be of a run that `mustRead` names.
  */
-export async function readMarkCheck(
+export async function readMarks(
   isWanted: (run: RunOverview) => boolean,
   folder: RunFolder,
   mustRead?: (header: RunHeader) => boolean,
-): Promise<MarkCheck> {
+): Promise<FindMarker> {
   const marks = new Map<string, Mark[]>();
   const runs = await (mustRead === undefined ? listRuns(folder) : listWantedRuns(folder, mustRead));
   for (const overview of runs) {
@@ -118,7 +118,7 @@ export async function readMarkCheck(
       marks.set(key, [...(marks.get(key) ?? []), { at, run: overview }]);
     }
   }
-  return (key, instant, other) => marks.get(key)?.some((mark) => isLater(mark, instant, other)) === true;
+  return (key, instant, other) => marks.get(key)?.find((mark) => isLater(mark, instant, other))?.run ?? null;
 }
 
 function isLater({ at, run }: Mark, instant: number, other: RunDates): boolean {

@@ -1,3 +1,4 @@
+import { commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { type CallScope, callbacksOf } from "../../../runs/plan/call-scope.js";
@@ -21,6 +22,7 @@ import { confirm, needsYes } from "../../output/questions.js";
 import { followRun } from "../../output/run/follow-run.js";
 import { describeLeftOut, warnOfUnusableCalls } from "../../output/run/plan-text.js";
 import { finishRun } from "../../output/run/run-summary.js";
+import type { RenderOptions } from "../../output/screen.js";
 import { joinText, safeJson, text } from "../../output/screen-text.js";
 import { formatInstant } from "../../output/times.js";
 import { openRunDeps } from "../../settings/open-run-deps.js";
@@ -92,49 +94,62 @@ async function planAndMark(invocation: MarkInvocation, { status, scope, undone, 
   const planning = scope === null ? planUndo(undone, runDeps) : planMarks(scope, status, runDeps);
   const plan = await planning.finally(() => progress.clear());
   warnOfUnusableCalls(plan, screen);
-  if (plan.calls === 0 && plan.toDiscard === null) return nothingToMark(plan, scope === null, screen);
-  const description = describeMarks(plan);
+  const run = { ...plan, ...(locks && { runId: locks.runId }) };
+  const control = locks === undefined ? {} : { locks };
+  const markNothing = async (shown: MarkPlan): Promise<void> => {
+    // The undo is recorded: that of the other run takes the calls back then.
+    if (plan.markedBy.size > 0 && !values.dryRun) await runMarks(run, control, runDeps);
+    nothingToMark(shown, scope === null, screen);
+  };
+  if (plan.calls === 0 && plan.toDiscard === null) return markNothing(plan);
+  const description = describeMarks(plan, screen.renderOptions);
   if (values.dryRun) return showMarks(plan, description, screen);
   const question = plan.calls === 0 ? "Discard the run?" : `Mark ${count(plan.calls, "call")} ${plan.status}?`;
   const ask = locks === undefined ? confirm : confirmInTime;
   if (!(await ask(invocation, joinText([...description, question], "\n")))) return;
-  if (values.yes && plan.calls > 0 && plan.delivered > 0) for (const line of describeUnmarked(plan)) screen.info(line);
+  if (values.yes && plan.calls > 0 && plan.delivered > 0)
+    for (const line of describeUnmarked(plan, screen.renderOptions)) screen.info(line);
   if (!values.yes) await requireSameDatabase(plan, runDeps);
   await discardUndone(plan, runDeps);
   if (plan.toDiscard !== null) screen.info(`run ${plan.toDiscard.runId} is discarded`);
-  if (plan.calls === 0) return nothingToMark({ ...plan, toDiscard: null }, true, screen);
+  if (plan.calls === 0) return markNothing({ ...plan, toDiscard: null });
   const summary = await followRun(invocation, { total: plan.calls }, ({ signal, listener }) =>
-    runMarks({ ...plan, ...(locks && { runId: locks.runId }) }, { signal, ...(locks && { locks }) }, runDeps, listener),
+    runMarks(run, { signal, ...control }, runDeps, listener),
   );
   await finishRun(summary, screen);
   if (plan.missing.length > 0) throw missingCalls(plan.missing, "items-failed");
 }
 
 function nothingToMark(plan: MarkPlan, isUndo: boolean, screen: Invocation["screen"]): void {
-  const leftOut = describeUnmarked({ ...plan, missing: [] });
+  const leftOut = describeUnmarked({ ...plan, missing: [] }, screen.renderOptions);
   const why = leftOut.length > 0 ? "" : isUndo ? ": the run marked no calls" : ": no call matches";
   screen.info(joinText([`nothing to ${isUndo ? "undo" : "mark"}${why}`, ...leftOut], "\n"));
   if (plan.missing.length > 0) throw missingCalls(plan.missing, "not-found");
 }
 
-function describeMarks(plan: MarkPlan): readonly string[] {
+function describeMarks(plan: MarkPlan, options: RenderOptions): readonly string[] {
   const groups = plan.groups.map(
     ({ callback, callIds }) => `${count(callIds.length, "call")} of ${callback.name} -> ${plan.status}`,
   );
   return [
     ...groups,
-    ...describeUnmarked(plan),
+    ...describeUnmarked(plan, options),
     ...(plan.status === "FAILED" && plan.calls > 0 ? ["they aren't retried: `whcb replay` sends them"] : []),
   ];
 }
 
-function describeUnmarked(plan: MarkPlan): readonly string[] {
-  const { already, delivered, status, toDiscard } = plan;
+function describeUnmarked(plan: MarkPlan, { serviceFlags }: RenderOptions): readonly string[] {
+  const { already, delivered, markedBy, status, toDiscard } = plan;
+  const accepted = [...markedBy.values()].reduce((rest, calls) => rest - calls, delivered);
+  const byRuns = Array.from(markedBy, ([{ runId, kind }, calls]) => {
+    const undo = commandLine({ command: "mark-failed", flags: ["--undo", runId, ...serviceFlags] });
+    const hint = kind === "mark-success" ? `; if that was wrong, too: ${undo}` : "";
+    return `${count(calls, "call")} left out: run ${runId} has marked ${calls === 1 ? "it" : "them"} since${hint}`;
+  });
   return [
     ...(already > 0 ? [`${count(already, "call")} left out: already ${status}`] : []),
-    ...(delivered > 0
-      ? [`${count(delivered, "call")} left out: their endpoint has accepted them, or another run has marked them since`]
-      : []),
+    ...(accepted > 0 ? [`${count(accepted, "call")} left out: the endpoint has accepted ${accepted === 1 ? "it" : "them"}`] : []),
+    ...byRuns,
     ...(toDiscard === null ? [] : [`the run is discarded: it won't mark the ${count(toDiscard.counts.toMark, "call")} left`]),
     ...describeLeftOut({ ...NOTHING_ELSE, ...plan }),
   ];
