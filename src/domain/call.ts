@@ -73,6 +73,14 @@ export function idKey(id: string): string {
   return mayBeUuid && UUID.test(id) ? id.replaceAll("-", "").toUpperCase() : id;
 }
 
+/** Returns a function that finds the id that is meant by one of a service: that very id, or else the only equal one. */
+export function idFinder(ids: Iterable<string>): (id: string) => string | null {
+  const known = new Set(ids);
+  const onlyOfKey = new Map<string, string | null>();
+  for (const id of known) onlyOfKey.set(idKey(id), onlyOfKey.has(idKey(id)) ? null : id);
+  return (id) => (known.has(id) ? id : (onlyOfKey.get(idKey(id)) ?? null));
+}
+
 /** A service makes ids of 32 hex digits, the platform also of 16. */
 export function isGeneratedId(id: string): boolean {
   return /^(?:[\da-f]{16}){1,2}$/i.test(id);

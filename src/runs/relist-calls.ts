@@ -1,5 +1,5 @@
 import type { ListedCall, ListedCallback } from "../client/client.js";
-import { idKey } from "../domain/call.js";
+import { idFinder } from "../domain/call.js";
 import { count } from "../domain/count.js";
 import { WhcbError } from "../domain/errors.js";
 import { ArrivedCalls } from "./journal/other-runs.js";
@@ -69,11 +69,9 @@ async function relistCalls(
         `${count(asked.length - found.length, "call")} counted by the service, but not listed: FAILED or not, isn't known`,
       );
     }
-    // It has null if the run has several calls whose ids are equal: one that is spelled otherwise may be yet another.
-    const idOfKey = new Map<string, string | null>();
-    for (const { id } of entries) idOfKey.set(idKey(id), idOfKey.has(idKey(id)) ? null : id);
+    const findId = idFinder(entries.map(({ id }) => id));
     const failed = found.filter(({ status }) => status === "FAILED");
-    await take(failed.map((call) => (waiting.has(call.id) ? call : { ...call, id: idOfKey.get(idKey(call.id)) ?? call.id })));
+    await take(failed.map((call) => ({ ...call, id: findId(call.id) ?? call.id })));
   }
   for (const { id: call, state: from } of waiting.values()) {
     session.record(callbackId, { step: "skipped", call, at: clock.now(), reason: "settled" }, from);

@@ -1,5 +1,4 @@
 import type { ListedCall, ListedCallback } from "../client/client.js";
-import { idKey } from "../domain/call.js";
 import { WhcbError } from "../domain/errors.js";
 import { checkService } from "./check-service.js";
 import { Journal, readBootId } from "./journal/journal.js";
@@ -76,8 +75,8 @@ async function reopenRun(wanted: string, options: ResumeOptions, deps: RunDeps, 
 async function markWhatIsDue(state: RunState, session: RunSession): Promise<void> {
   const { callbacks, kind, undoes } = session.header;
   const status = kind === "mark-failed" ? "FAILED" : "SUCCESS";
-  const mayBeMarked = new Set(state.maybeMarked.map(({ id }) => idKey(id)));
-  const isSettled = ({ id, status }: ListedCall): boolean => status === "SUCCESS" && !mayBeMarked.has(idKey(id));
+  const mayBeMarked = new Set(state.maybeMarked.map(({ id }) => id));
+  const isSettled = ({ id, status }: ListedCall): boolean => status === "SUCCESS" && !mayBeMarked.has(id);
   const stays = status === "FAILED" ? await readArrivalCheck(session) : isSettled;
   const isSuperseded = state.counts().toMark > 0 ? await readSupersededCheck(session) : () => false;
   for (const { id: callbackId } of callbacks) {
@@ -109,7 +108,7 @@ async function readSupersededCheck({ header, deps }: RunSession): Promise<(entry
   const { runId, options, startedAt, listedAt = startedAt } = header;
   const onlyMarks = options === null;
   const counts = (run: RunHeader): boolean => (onlyMarks ? run.runId !== runId : isMarkFailed(run));
-  const findMarker = await readMarks((run) => mayBeLater(run, header), deps, counts);
+  const findMarker = await readMarks((run) => mayBeLater(run, header), deps, { mustRead: counts });
   const hasNewerList = header.kind === "reconcile" ? await readNewerListCheck(deps) : () => false;
   return (entry) =>
     findMarker(callKey(entry.callbackId, entry.id), onlyMarks ? listedAt : entry.at, header) !== null ||

@@ -1,12 +1,12 @@
 import type { ListedCall, ListedCallback } from "../client/client.js";
 import { REQUEST_TIME_LIMIT_MS } from "../client/transport.js";
 import { ATTEMPT_DEADLINE_MS, isAcceptedStatus } from "../domain/attempt.js";
-import { idKey } from "../domain/call.js";
+import { idFinder } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import { commandLine } from "../domain/command-line.js";
 import { WhcbError } from "../domain/errors.js";
 import { checkService } from "./check-service.js";
-import { callKey, readMarks } from "./journal/other-runs.js";
+import { readMarks } from "./journal/other-runs.js";
 import { lockRun } from "./journal/process-lock.js";
 import { newRunId } from "./journal/run-id.js";
 import type { RunListener, UndoneRun } from "./journal/run-step.js";
@@ -317,10 +317,12 @@ export async function skipSettled(
 ): Promise<readonly string[]> {
   const { client, clock } = session.deps;
   const found = (await client.findCalls(callbackId, callIds).catch(nullIfGone)) ?? [];
-  const settled = new Set(found.filter(stays).map(({ id }) => idKey(id)));
-  for (const call of callIds.filter((id) => settled.has(idKey(id))))
+  const findId = idFinder(callIds);
+  const named = found.map((call) => ({ ...call, id: findId(call.id) ?? call.id }));
+  const settled = new Set(named.filter(stays).map(({ id }) => id));
+  for (const call of callIds.filter((id) => settled.has(id)))
     session.record(callbackId, { step: "skipped", call, at: clock.now(), reason: "settled" }, "left");
-  return callIds.filter((id) => !settled.has(idKey(id)));
+  return callIds.filter((id) => !settled.has(id));
 }
 
 /**
@@ -335,16 +337,19 @@ async function readStayCheck(
   const undone = await readRun(deps, undoes.runId).catch(nullIfGone);
   const run: RunDates = undone ?? undoes;
   const { listedAt = run.startedAt } = run;
+  const findId = idFinder(undone?.calls.map(({ id }) => id) ?? []);
+  const keyOf = (callbackId: string, id: string): string => `${callbackId} ${findId(id) ?? id}`;
   // 0.1.0 didn't note when it listed.
-  const since = new Map(undone?.calls.map(({ callbackId, id, at }) => [callKey(callbackId, id), undone.listedAt ?? at]));
+  const since = new Map(undone?.calls.map(({ callbackId, id, at }) => [keyOf(callbackId, id), undone.listedAt ?? at]));
   const wrong = new Set((await listRuns(deps)).map(undoneBy)).add(run.runId);
   const findMarker = await readMarks(
     (other) => !wrong.has(other.runId) && other.kind !== "mark-failed" && mayBeLater(other, run),
     deps,
+    { keyOf },
   );
   return (call) => {
     if (isDelivered(call, undoes)) return true;
-    const key = callKey(call.callbackId, call.id);
+    const key = keyOf(call.callbackId, call.id);
     const marker = findMarker(key, since.get(key) ?? listedAt, run);
     if (marker !== null) onMarked(marker);
     return marker !== null;

@@ -437,6 +437,59 @@ describe("a run of mark-success that is resumed after a mark-failed of its calls
   });
 });
 
+describe("of two calls whose ids are equal, an undo takes back the one that its run has marked, if the other was marked", () => {
+  const dashed = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
+  const plain = dashed.replaceAll("-", "").toUpperCase();
+
+  async function scene() {
+    const calls = [dashed, plain].map((id) => ({ id, status: "FAILED" as "FAILED" | "SUCCESS", fields: {} }));
+    const callback = { id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/", key: "k", calls };
+    const desk = openDesk({ transport: scriptedPlatform({ clock: systemClock, callbacks: [callback] }).transport() });
+    const { client } = desk.deps;
+    const plan = (callIds: readonly string[]) => planMarks({ callbacks: ["demo"], calls: { callIds } }, "SUCCESS", desk.deps);
+    return {
+      deps: desk.deps,
+      plan,
+      both: await plan([dashed, plain]),
+      markDashed: () => client.markCalls(callback.id, [dashed], "SUCCESS"),
+      async statusesAfterUndo(runId: string) {
+        await runMarks(await planUndo(runId, desk.deps), {}, desk.deps);
+        await desk.leave();
+        return Object.fromEntries(calls.map(({ id, status }) => [id, status]));
+      },
+    };
+  }
+
+  it("before the run's request, by the service's answer", async () => {
+    const { deps, both, statusesAfterUndo } = await scene();
+    const markCalls: Client["markCalls"] = async (...request) => {
+      await deps.client.markCalls(...request);
+      return [dashed];
+    };
+    const { counts } = await runMarks(both, {}, { ...deps, client: { ...deps.client, markCalls } });
+    expect(counts).toMatchObject({ marked: 1, skipped: { settled: 1 } });
+    expect(await statusesAfterUndo(both.runId)).toEqual({ [dashed]: "SUCCESS", [plain]: "FAILED" });
+  });
+
+  it("before the run was resumed", async () => {
+    const { deps, both, markDashed, statusesAfterUndo } = await scene();
+    const ctrlC = new AbortController();
+    ctrlC.abort();
+    await runMarks(both, { signal: ctrlC.signal }, deps);
+    await markDashed();
+    const { counts } = await resumeRun(both.runId, { resendUnknown: false }, deps);
+    expect(counts).toMatchObject({ marked: 1, skipped: { settled: 1 } });
+    expect(await statusesAfterUndo(both.runId)).toEqual({ [dashed]: "SUCCESS", [plain]: "FAILED" });
+  });
+
+  it("by another run", async () => {
+    const { deps, plan, both, statusesAfterUndo } = await scene();
+    await runMarks(await plan([dashed]), {}, deps);
+    await runMarks(both, {}, deps);
+    expect(await statusesAfterUndo(both.runId)).toEqual({ [dashed]: "SUCCESS", [plain]: "FAILED" });
+  });
+});
+
 it("a mark whose answer is lost is repeated, and undone with the others", async () => {
   const service = await openService();
   const inner = injectTransport(service.app);

@@ -88,8 +88,13 @@ export function describeUnmarked({ header, as, calls }: UnmarkedRun): string {
   return `${count(calls, "call")} not sent: ${reason}, but run ${header.runId} hasn't marked ${them}`;
 }
 
-/** Returns one of the runs that have marked the call (by its `callKey`) after this instant of another run, or null. */
+/** Returns one of the runs that have marked the call (by its key) after this instant of another run, or null. */
 export type FindMarker = (key: string, instant: number, other: RunDates) => RunOverview | null;
+
+interface MarkReading {
+  readonly mustRead?: (header: RunHeader) => boolean;
+  readonly keyOf?: typeof callKey;
+}
 
 interface Mark {
   readonly at: number;
@@ -99,11 +104,12 @@ interface Mark {
 /**
  * Reads the marks of the wanted runs of this data folder, and those that may have been executed. The service's name isn't compared, as it may
  * be written in several ways. Journals that can't be read are left out, or throw `malformed` if they may be of a run that `mustRead` names.
+ * Without `keyOf`, equal ids are the same call.
  */
 export async function readMarks(
   isWanted: (run: RunOverview) => boolean,
   folder: RunFolder,
-  mustRead?: (header: RunHeader) => boolean,
+  { mustRead, keyOf = callKey }: MarkReading = {},
 ): Promise<FindMarker> {
   const marks = new Map<string, Mark[]>();
   const runs = await (mustRead === undefined ? listRuns(folder) : listWantedRuns(folder, mustRead));
@@ -114,7 +120,7 @@ export async function readMarks(
     const marked = run.calls.filter(({ isMarked }) => isMarked);
     const maybe = run.maybeMarked.map((call) => ({ ...call, at: run.lastAt }));
     for (const { callbackId, id, at } of [...marked, ...maybe]) {
-      const key = callKey(callbackId, id);
+      const key = keyOf(callbackId, id);
       marks.set(key, [...(marks.get(key) ?? []), { at, run: overview }]);
     }
   }

@@ -1,7 +1,7 @@
 import type { MarkDetails } from "../../client/call-requests.js";
 import type { ReplayAttempt } from "../../client/run-requests.js";
 import { namesCall } from "../../client/service-error.js";
-import { idKey } from "../../domain/call.js";
+import { idFinder } from "../../domain/call.js";
 import { commandLine } from "../../domain/command-line.js";
 import { spellDuration } from "../../domain/duration.js";
 import { type ErrorCode, isWhcbError, WhcbError } from "../../domain/errors.js";
@@ -23,7 +23,7 @@ export interface MarkJob {
   readonly callbackId: string;
   readonly status: "SUCCESS" | "FAILED";
   readonly from: RunCallState;
-  /** An earlier request of the run may have marked the calls of these keys. What is SUCCESS of them counts as marked by it. */
+  /** An earlier request of the run may have marked these calls. What is SUCCESS of them counts as marked by it. */
   readonly mayBeMarked?: ReadonlySet<string>;
   /** The calls become FAILED although a delivery made them SUCCESS. By default what was delivered is left, if the service says so. */
   readonly wereDelivered?: boolean;
@@ -121,10 +121,11 @@ export class Marker {
   async #markChunk(chunk: readonly string[]): Promise<void> {
     const { deps } = this.#session;
     const { callbackId, status, from, mayBeMarked } = this.#job;
-    const left = new Set<string>();
+    const left = new Set<string | null>();
+    const findId = idFinder(chunk);
     const mark = async (callIds: readonly string[]): Promise<void> => {
       const details = this.#details(callIds);
-      for (const id of await deps.client.markCalls(callbackId, callIds, status, details)) left.add(idKey(id));
+      for (const id of await deps.client.markCalls(callbackId, callIds, status, details)) left.add(findId(id));
     };
     const outcomes = applyToChunk(
       chunk,
@@ -134,7 +135,7 @@ export class Marker {
     for await (const outcome of outcomes) {
       const at = deps.clock.now();
       if (outcome.kind === "done") {
-        const isLeft = (id: string): boolean => left.has(idKey(id)) && !mayBeMarked?.has(idKey(id));
+        const isLeft = (id: string): boolean => left.has(id) && !mayBeMarked?.has(id);
         const calls = outcome.callIds.filter((id) => !isLeft(id));
         if (calls.length > 0) this.#session.record(callbackId, { step: "marked", calls, as: status, at }, from);
         for (const call of outcome.callIds.filter(isLeft))
