@@ -137,10 +137,8 @@ function tableListing<Row>(screen: Screen, columns: readonly Column<Row>[]): Lis
     },
     async end() {
       if (all.length > 0) {
-        const { layOutTable, noteLeftOut } = await import("./table.js");
-        const { leftOut, blocks } = layOutTable(all, columns, screen.renderOptions);
-        for (const block of blocks) await screen.out(block);
-        noteLeftOut(leftOut, screen);
+        const { writeTable } = await import("./table.js");
+        await writeTable(all, columns, screen);
       }
       return all.length;
     },

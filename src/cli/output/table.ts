@@ -26,7 +26,18 @@ export function noteLeftOutOf<Row>(rows: readonly Row[], columns: readonly Colum
   noteLeftOut(layOutTable(cells, columns, screen.renderOptions).leftOut, screen);
 }
 
-export function noteLeftOut(titles: readonly string[], screen: Screen): void {
+/** Writes the table of rows with these cells, and says on stderr which columns it leaves out. */
+export async function writeTable<Row>(
+  rows: readonly (readonly string[])[],
+  columns: readonly Column<Row>[],
+  screen: Screen,
+): Promise<void> {
+  const { leftOut, blocks } = layOutTable(rows, columns, screen.renderOptions);
+  for (const block of blocks) await screen.out(block);
+  noteLeftOut(leftOut, screen);
+}
+
+function noteLeftOut(titles: readonly string[], screen: Screen): void {
   if (titles.length > 0) screen.info(`columns that don't fit the terminal: ${titles.join(", ")}; -o json has all`);
 }
 
@@ -39,7 +50,7 @@ export function tableCells<Row>(row: Row, columns: readonly Column<Row>[], optio
   });
 }
 
-export interface TableLayout {
+interface TableLayout {
   /** The terminal has no room for the columns with these titles. */
   readonly leftOut: readonly string[];
   /** All together they may be longer than a string can be. */
@@ -47,7 +58,7 @@ export interface TableLayout {
 }
 
 /** Lays out a table whose rows have these cells. */
-export function layOutTable<Row>(
+function layOutTable<Row>(
   rows: readonly (readonly string[])[],
   columns: readonly Column<Row>[],
   options: RenderOptions,

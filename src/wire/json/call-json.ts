@@ -139,14 +139,13 @@ function attemptToJson(attempt: Attempt): Record<string, unknown> {
     number: attempt.number,
     attemptedDate: toIsoDate(attempt.startedAt),
     durationMs: attempt.durationMs,
-    ...(result.kind === "answered" && { statusCode: result.statusCode }),
+    ...(result.kind === "answered"
+      ? { statusCode: result.statusCode, body: result.body || undefined, retryAfterMs: result.retryAfterMs }
+      : { error: result.reason }),
     statusMessage: resultMessage(result),
-    ...(result.kind === "unreachable" && { error: result.reason }),
     cause: attempt.cause,
     ...(attempt.sentFrom !== undefined && { sentFrom: attempt.sentFrom }),
-    ...(result.kind === "answered" && result.body !== "" && { body: result.body }),
     ...(result.resent && { resent: true }),
-    ...(result.kind === "answered" && result.retryAfterMs !== undefined && { retryAfterMs: result.retryAfterMs }),
   };
 }
 
