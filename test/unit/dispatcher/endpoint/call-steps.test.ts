@@ -68,6 +68,7 @@ describe("the next call of an endpoint", () => {
   it("waits for room for its body", () => {
     const [endpoint, other] = [anEndpoint(), anEndpoint()];
     budget.tryHold(other, 64 * MIB);
+    budget.tryHold(endpoint, 1_000);
     endpoint.queues.fresh.fill(someCalls([1]), AT.monotonicMs);
     expect([take(endpoint), endpoint.queues.fresh.length]).toEqual(["nothing", 1]);
     budget.release(other, 64 * MIB);
