@@ -36,6 +36,8 @@ const MEDIA_TYPES = {
 
 /** The header `Date` has whole seconds, and an answer takes a while. */
 const CLOCKS_APART_MS = 60_000;
+/** A date a century away is no clock's. */
+const CENTURY_MS = 36_525 * 86_400_000;
 /** A second one says that not all nodes are in one place. */
 const MAX_LOOPBACK_IDS = 2;
 
@@ -76,7 +78,8 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
     if (noun === "callback" && method === "GET" && isSuccess(answer)) databaseId = answer.headers["x-database-id"] ?? null;
     const aheadMs = Date.parse(answer.headers.date ?? "") - clock.now();
     // The difference is kept while the clocks agree with it, so that a report that is repeated has the same dates.
-    if (Math.abs(aheadMs - serviceAheadMs) > CLOCKS_APART_MS) serviceAheadMs = aheadMs;
+    const isLikely = Math.abs(aheadMs) < CENTURY_MS;
+    if (isLikely && Math.abs(aheadMs - serviceAheadMs) > CLOCKS_APART_MS) serviceAheadMs = aheadMs;
     return answer;
   }
 

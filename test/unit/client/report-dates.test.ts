@@ -17,7 +17,7 @@ async function aClient(ahead: number | null) {
     basePath: "",
     async send({ body }: TransportRequest) {
       if (body !== null) bodies.push(body);
-      const date = ahead === null ? {} : { date: new Date(clock.now() + ahead).toUTCString() };
+      const date = ahead === null ? {} : { date: new Date(Math.min(clock.now() + ahead, 8.64e15)).toUTCString() };
       return { status: body === null ? 200 : 204, headers: date, body: JSON.stringify({ status: "No records found" }) };
     },
     close: async () => undefined,
@@ -36,6 +36,7 @@ it.each([
   ["has the same clock, but for the time of an answer", 59_000, 0],
   ["doesn't say its time", null, 0],
   ["is ten minutes behind", -10 * MINUTE, -10 * MINUTE],
+  ["says the last date that there is, which is no clock's", Number.POSITIVE_INFINITY, 0],
   ["is a day ahead", 24 * HOUR, 24 * HOUR],
 ])("dates an attempt by the clock of a service that %s", async (_, ahead, shift) => {
   const { clock, report } = await aClient(ahead);
