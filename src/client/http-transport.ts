@@ -171,7 +171,9 @@ function transportFailure(error: unknown): TransportFailure {
       return new TransportFailure("unreachable", `the host can't be reached (${code})`, error);
   }
   const tls =
-    TLS_MESSAGES[code] ?? (/^(?:ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_)/.test(code) ? `the TLS handshake failed (${message})` : null);
+    // Anything else that breaks the handshake doesn't mean that the port has no TLS.
+    (/wrong version number/i.test(message) ? NOT_TLS : TLS_MESSAGES[code]) ??
+    (/^(?:EPROTO$|ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_)/.test(code) ? `the TLS handshake failed (${message.trim()})` : null);
   if (tls !== null) return new TransportFailure("tls", tls, error);
   return new TransportFailure("cut", `the connection was closed (${code || message})`, error);
 }
@@ -218,6 +220,4 @@ const TLS_MESSAGES: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: "its certificate has expired",
   CERT_NOT_YET_VALID: "its certificate isn't valid yet; is this machine's clock right?",
   ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for another host name",
-  ERR_SSL_WRONG_VERSION_NUMBER: NOT_TLS,
-  EPROTO: NOT_TLS,
 };

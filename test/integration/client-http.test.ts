@@ -140,6 +140,15 @@ describe("a request over HTTP", () => {
     });
   });
 
+  it("takes a handshake that breaks otherwise for no port without TLS", async () => {
+    const alert = Buffer.from([0x15, 3, 3, 0, 2, 2, 40]);
+    const port = await listen(createHttpServer().on("connection", (socket) => socket.end(alert)));
+    await expect(send({ url: `https://127.0.0.1:${port}` })).rejects.toMatchObject({
+      reason: "tls",
+      message: expect.stringMatching(/^the TLS handshake failed \(/),
+    });
+  });
+
   it("is rejected for a URL that isn't http or https, without showing its password", async () => {
     await expect(send({ url: "ftp://user:s3cret@host/" })).rejects.toMatchObject({
       code: "config",
