@@ -22,11 +22,12 @@ export function main(argv: readonly string[]): Promise<number> {
 function realDeps(from: NodeJS.Process): CliDeps {
   const { version } = packageJson;
   const { env } = from;
+  const paths = pathsFrom(env, from.platform);
   return {
     io: processIo(from),
     clock: systemClock,
     random: systemRandom,
-    paths: pathsFrom(env, from.platform),
+    paths,
     version,
     async openClient(target) {
       if (target.kind === "http") return (await import("./main/open-http-client.js")).openHttpClient(target, env);
@@ -40,8 +41,15 @@ function realDeps(from: NodeJS.Process): CliDeps {
     async lockFile(path) {
       return (await import("./store/sqlite/lock-database.js")).lockFile(path);
     },
+    async isServedHere(url) {
+      const { isServedHere, portPath } = await import("./store/sqlite/place-lock.js");
+      return isServedHere(portPath(paths.data, url));
+    },
+    async isServedElsewhere(path) {
+      return (await import("./store/sqlite/place-lock.js")).isServedElsewhere(path);
+    },
     async openDatabase(path) {
-      return (await import("./main/open-database-admin.js")).openDatabaseAdmin(path, pathsFrom(env, from.platform).data);
+      return (await import("./main/open-database-admin.js")).openDatabaseAdmin(path, paths.data);
     },
     async loadMaintenance() {
       return (await import("./main/database-maintenance.js")).databaseMaintenance;

@@ -24,6 +24,10 @@ export interface CliDeps {
   openDeliverer(options: DelivererOptions): Promise<Deliverer>;
   /** Locks it until it is released or this process dies. Returns null if another process has it. */
   lockFile(path: string): Promise<{ release(): Promise<void> } | null>;
+  /** Returns whether this user's `serve` on loopback, in the network namespace of this process, has the port of this URL. */
+  isServedHere(url: string): Promise<boolean>;
+  /** Returns whether a `serve` that isn't on loopback of this network namespace has the database file, or may have it. */
+  isServedElsewhere(path: string): Promise<boolean>;
   /** Opens an existing file. */
   openDatabase(path: string): Promise<DatabaseAdmin>;
   /** Loads the code, and opens nothing yet. */

@@ -47,7 +47,6 @@ export function createClient(transport: Transport, options: ClientOptions) {
     name: transport.name,
     capabilities: api.capabilities,
     toServiceClock: api.toServiceClock,
-    loopbackIds: api.loopbackIds,
     databaseId: api.databaseId,
     ...callbacks,
     ...calls,

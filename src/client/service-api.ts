@@ -38,8 +38,6 @@ const MEDIA_TYPES = {
 const CLOCKS_APART_MS = 60_000;
 /** A date a century away is no clock's. */
 const CENTURY_MS = 36_525 * 86_400_000;
-/** A second one says that not all nodes are in one place. */
-const MAX_LOOPBACK_IDS = 2;
 
 export interface ServiceApiDeps {
   readonly requester: Requester;
@@ -54,7 +52,6 @@ export interface ServiceApiDeps {
 export function createServiceApi({ requester, name, basePath, credentials, mask, clock }: ServiceApiDeps) {
   const capabilities = new Capabilities();
   let deliverySettings: Partial<DeliverySettings> | null = null;
-  const loopbackIds = new Set<string>();
   let databaseId: string | null = null;
   let serviceAheadMs = 0;
   const identity = credentials === null ? {} : credentialHeaders(credentials);
@@ -73,8 +70,6 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
     capabilities.readAnswer(answer);
     const told = { authParameter: answer.headers["x-auth-parameter"], bodyNames: answer.headers["x-body-names"] };
     if (noun === "callback") deliverySettings = { ...deliverySettings, ...readDeliverySettings(told) };
-    const loopbackId = answer.headers["x-loopback-id"];
-    if (loopbackId !== undefined && loopbackIds.size < MAX_LOOPBACK_IDS) loopbackIds.add(loopbackId);
     if (noun === "callback" && method === "GET" && isSuccess(answer)) databaseId = answer.headers["x-database-id"] ?? null;
     const aheadMs = Date.parse(answer.headers.date ?? "") - clock.now();
     // The difference is kept while the clocks agree with it, so that a report that is repeated has the same dates.
@@ -115,11 +110,6 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
     return deliverySettings;
   }
 
-  /** Returns where loopback addresses lead for its nodes, as their answers so far say (docs/contract.md, X-Loopback-Id). */
-  function getLoopbackIds(): ReadonlySet<string> {
-    return loopbackIds;
-  }
-
   /** Returns the database of the latest callbacks that were read (docs/contract.md, X-Database-Id), or null if the service doesn't say. */
   function getDatabaseId(): string | null {
     return databaseId;
@@ -156,7 +146,6 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
     expectSuccess,
     getDocument,
     deliverySettings: getDeliverySettings,
-    loopbackIds: getLoopbackIds,
     databaseId: getDatabaseId,
     withPageLimit,
     toServiceClock,

@@ -16,6 +16,7 @@ beforeEach(async () => {
   endpoint = await countingEndpoint();
   const callback = { id: "528F17736481BA9A", name: "beta", url: endpoint.url, key: null, calls: platformCalls(2) };
   service = await scriptedPlatform({ clock: systemClock, callbacks: [callback] }).listen();
+  await home.countAsServed(service.url);
 });
 
 afterEach(async () => {

@@ -38,6 +38,7 @@ beforeEach(async () => {
         : null,
   });
   service = await platform.listen();
+  await home.countAsServed(service.url);
   env = { WHCB_URL: service.url, WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" };
 });
 

@@ -115,7 +115,9 @@ describe("a process that is stopped while it opens its first connection", () => 
     const replaying = home.start(replay, { env });
     await stop.next(replaying);
     // Another user has another data folder, and waits only for the lease, which ends after at most 30 seconds.
-    const outcome = await home.whcb([...replay, "--wait"], { env: { ...env, WHCB_DATA_DIR: home.path("other") } });
+    const outcome = await home.whcb([...replay, "--wait", "--allow-network", "127.0.0.1"], {
+      env: { ...env, WHCB_DATA_DIR: home.path("other") },
+    });
     expect(outcome).toMatchObject({ code: 0, stdout: expect.stringMatching(/accepted +6\n/) });
     replaying.child.kill("SIGCONT");
     expect(await replaying.ended).toMatchObject({ code: 0, stdout: expect.stringMatching(/settled meanwhile +6\n/) });

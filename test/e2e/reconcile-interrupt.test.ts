@@ -4,7 +4,6 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { loopbackId } from "../../src/delivery/loopback-id.js";
 import { eventually, Home, type Running } from "../support/process/whcb-process.js";
 
 const SIZE = 40_000;
@@ -56,7 +55,6 @@ async function openService(onLastPage: () => void) {
     response.writeHead(isKnown ? 200 : 404, {
       "content-type": "application/json",
       "x-max-limit": String(PAGE),
-      "x-loopback-id": loopbackId() ?? "",
     });
     response.end(JSON.stringify(isKnown ? body : { errorSummary: "No", errorText: "No", errorDetail: "No" }), () => {
       if (isList && offset + limit >= SIZE) onLastPage();
@@ -80,6 +78,7 @@ async function startReconcile(flags: readonly string[]) {
   const listed = new AbortController();
   const service = await openService(() => listed.abort());
   closing.push(service.close);
+  await home.countAsServed(service.url);
   const lines = Array.from({ length: SIZE }, (_, index) =>
     JSON.stringify({
       messageid: "camp-1",

@@ -82,6 +82,7 @@ it("says until when marks wait for the service's pause, and Ctrl-C ends the wait
   const { url, username, password, apiKey } = profiles.local;
   let pause: number | null = 5_400;
   const proxy = await startFaultProxy({ target: url, seed: 1, share: 0, markPause: () => pause });
+  await home.countAsServed(proxy.url);
   try {
     const env = { WHCB_URL: proxy.url, WHCB_USERNAME: username, WHCB_PASSWORD: password, WHCB_API_KEY: apiKey };
     const startedAt = Date.now();

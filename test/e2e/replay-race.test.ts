@@ -85,6 +85,7 @@ describe(`${PROCESSES} processes that replay the same calls at the same time`, (
     const callback = { id: callbackId(0), name: "demo", url: endpoint.url, settings, calls };
     const platform = await openRecordedPlatform({ edition, callbacks: [callback] });
     closing.push(endpoint.close, platform.close);
+    await home.countAsServed(platform.url);
     const { apiKey, username, password } = PLATFORM_USER;
     const env = { WHCB_URL: platform.url, WHCB_API_KEY: apiKey, WHCB_USERNAME: username, WHCB_PASSWORD: password };
     const outcomes = await replays(PROCESSES, ["--wait"], { env });

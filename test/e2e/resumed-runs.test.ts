@@ -38,6 +38,7 @@ beforeEach(async () => {
   instead = () => null;
   platform = scriptedPlatform({ clock: systemClock, callbacks, instead: (request) => instead(request) });
   listening = await platform.listen();
+  await home.countAsServed(listening.url);
 });
 
 afterEach(async () => {

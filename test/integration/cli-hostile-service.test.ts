@@ -18,7 +18,7 @@ const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u20
 // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are control sequences
 const OWN_COLOURS = /\u001b\[(?:1|2|22|31|32|33|39)m/g;
 
-const machine = new CliMachine();
+const machine = new CliMachine({ isServedHere: async () => true });
 const endings: (() => unknown)[] = [];
 let env: Readonly<Record<string, string>>;
 let endpointUrl: string;

@@ -30,7 +30,7 @@ const closing: (() => Promise<void>)[] = [];
 let machine: CliMachine;
 
 beforeEach(() => {
-  machine = new CliMachine();
+  machine = new CliMachine({ isServedHere: async () => true });
 });
 
 afterEach(async () => {

@@ -32,7 +32,7 @@ let platform: ScriptedPlatform;
 let listening: Awaited<ReturnType<ScriptedPlatform["listen"]>>;
 
 beforeEach(async () => {
-  machine = new CliMachine();
+  machine = new CliMachine({ isServedHere: async () => true });
   endpointStatus = 200;
   endpoint = await countingEndpoint(() => ({ status: endpointStatus }));
 });
@@ -573,7 +573,7 @@ it.each([
   ["calls", "list", "demo"],
   ["mark-success", "demo", "--failed", "--yes"],
 ])("%s fails if the service switches protocols", async (...args) => {
-  machine = new CliMachine({ openClient: hastyClient });
+  machine = new CliMachine({ openClient: hastyClient, isServedHere: async () => true });
   const server = createServer((socket) => socket.on("error", () => undefined).once("data", () => socket.write(SWITCHING))).listen(
     0,
     "127.0.0.1",

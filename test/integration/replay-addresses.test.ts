@@ -1,12 +1,12 @@
 /** A service that isn't on this machine doesn't decide what this machine may reach. */
 import { once } from "node:events";
-import { createServer, request } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createDeliverer } from "../../src/delivery/undici-deliverer.js";
 import { openHttpClient } from "../../src/main/open-http-client.js";
 import { systemClock } from "../../src/platform/clock.js";
 import { systemTimers } from "../../src/platform/running-timers.js";
+import { lockDatabase } from "../../src/store/sqlite/open-sqlite.js";
 import { CliMachine } from "../support/cli/cli-service.js";
 import { type CliResult, runCli, storeSettings } from "../support/cli/run-cli.js";
 import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
@@ -66,7 +66,7 @@ describe("a service elsewhere that names an address of this machine", () => {
       code: 2,
       stdout: "",
       stderr: expect.stringMatching(
-        /error: callback demo: 127\.0\.0\.1 isn't a public address\.\nhint: the service isn't known to be on this machine, .*: --allow-network 127\.0\.0\.1\n$/,
+        /error: callback demo: 127\.0\.0\.1 isn't a public address\.\nhint: the service isn't known to be yours, .*: --allow-network 127\.0\.0\.1, or the profile's allowNetwork\n$/,
       ),
     });
     expect(endpoint.received).toEqual([]);
@@ -161,41 +161,65 @@ describe("a service at a loopback URL", () => {
     endpoint.received.length = 0;
   });
 
-  /** The port is forwarded to a service elsewhere, which says where it is. With null, it doesn't say. */
-  async function forwardedPort(loopbackId: string | null): Promise<string> {
-    const proxy = createServer((incoming, response) => {
-      const { method, url, headers } = incoming;
-      const forwarded = request(service + url, { method, headers }, (answer) => {
-        const { "x-loopback-id": _, ...kept } = answer.headers;
-        response.writeHead(answer.statusCode ?? 0, loopbackId === null ? kept : { ...kept, "x-loopback-id": loopbackId });
-        answer.pipe(response);
-      });
-      incoming.pipe(forwarded);
+  /** It leads to the service, as a tunnel or a container's published port does. */
+  async function forward(host: string, port: number): Promise<string> {
+    const { port: target } = new URL(service);
+    const forwarder = createServer((socket) => {
+      const onward = connect(Number(target), "127.0.0.1");
+      onward.on("error", () => socket.destroy());
+      socket.on("error", () => onward.destroy());
+      socket.pipe(onward).pipe(socket);
     });
-    await once(proxy.listen(0, "127.0.0.1"), "listening");
-    endings.push(() => proxy.close());
-    return `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    await once(forwarder.listen(port, host), "listening");
+    endings.push(() => forwarder.close());
+    return `http://${host}:${(forwarder.address() as AddressInfo).port}`;
   }
 
-  test("is obeyed if it is on this machine", async () => {
-    const { code } = await machine.whcb(["replay", "demo", "--failed", "--yes"], { env: { ...env, WHCB_URL: service } });
-    expect([code, endpoint.received.length]).toEqual([0, 3]);
-  });
+  const REPLAY = ["replay", "demo", "--failed", "--yes"];
+  const REFUSED = {
+    code: 2,
+    stderr: expect.stringContaining("the service isn't known to be yours, on loopback of this machine"),
+  };
 
-  test.each([
-    ["it is on another machine", "0123456789abcdef0123456789abcdef"],
-    ["it doesn't say where it is", null],
-  ])("isn't obeyed if %s, and may send by itself", async (_, loopbackId) => {
-    const forwarded = { env: { ...env, WHCB_URL: await forwardedPort(loopbackId) } };
-    for (const argv of [["replay", "demo"], ["replay"], ["reconcile", "demo", "--seen", "-"]]) {
-      const failed = argv[0] === "replay" ? ["--failed"] : [];
-      expect(await machine.whcb([...argv, ...failed, "--yes"], { ...forwarded, stdin: '{"messageid":"00"}' })).toMatchObject({
-        code: 2,
-        stderr: expect.stringContaining("the service isn't known to be on this machine"),
-      });
-    }
-    expect(endpoint.received).toEqual([]);
-    await machine.works(["replay", "demo", "--failed", "--yes", "--via", "service"], forwarded);
+  test("is obeyed if it is this user's own, however it is spelled, and its file too", async () => {
+    const urls = ["127.0.0.1", "localhost", "[::1]"].map((host) => `http://${host}:${new URL(service).port}/`);
+    for (const WHCB_URL of [...urls, machine.path("whcb.db")])
+      await machine.works([...REPLAY, "--dry-run", "--print-curl"], { env: { ...env, WHCB_URL } });
+    await machine.works(REPLAY, { env: { ...env, WHCB_URL: service } });
     expect(endpoint.received).toHaveLength(3);
   });
+
+  test("isn't obeyed at a forwarded port, and may send by itself", async () => {
+    const forwarded = { env: { ...env, WHCB_URL: await forward("127.0.0.1", 0) } };
+    for (const argv of [["replay", "demo"], ["replay"], ["reconcile", "demo", "--seen", "-"]]) {
+      const failed = argv[0] === "replay" ? ["--failed"] : [];
+      const options = { ...forwarded, stdin: '{"messageid":"00"}' };
+      expect(await machine.whcb([...argv, ...failed, "--yes"], options)).toMatchObject(REFUSED);
+    }
+    expect(endpoint.received).toEqual([]);
+    await machine.works([...REPLAY, "--via", "service"], forwarded);
+    expect(endpoint.received).toHaveLength(3);
+  });
+
+  test("isn't obeyed where its port may be another program's: at another loopback address, or through a proxy", async () => {
+    const beside = await forward("127.0.0.2", Number(new URL(service).port));
+    expect(await machine.whcb(REPLAY, { env: { ...env, WHCB_URL: beside } })).toMatchObject(REFUSED);
+    const proxied = { ...env, WHCB_URL: service, WHCB_PROXY_LOCAL: "1" };
+    expect(await machine.whcb(REPLAY, { env: proxied })).toMatchObject(REFUSED);
+    expect(endpoint.received).toEqual([]);
+  });
+});
+
+test("a database that a service elsewhere has names no private address", async () => {
+  const serving = await machine.serve();
+  status = 503;
+  await machine.rehearse("demo", endpoint.url, 1);
+  status = 200;
+  await serving.stop();
+  const file = machine.path("whcb.db");
+  const replay = () => machine.whcb(["replay", "demo", "--failed", "--yes"], { env: { WHCB_URL: file } });
+  const elsewhere = await lockDatabase(file);
+  expect(await replay()).toMatchObject({ code: 2, stderr: expect.stringContaining("127.0.0.1 isn't a public address") });
+  await elsewhere.release();
+  expect(await replay()).toMatchObject({ code: 0 });
 });

@@ -14,7 +14,7 @@ let machine: CliMachine;
 let endpoint: RecordingEndpoint;
 
 beforeEach(async () => {
-  machine = new CliMachine();
+  machine = new CliMachine({ isServedHere: async () => true });
   endpoint = await RecordingEndpoint.open();
 });
 

@@ -25,7 +25,7 @@ let listening: Awaited<ReturnType<ScriptedPlatform["listen"]>>;
 let isOtherService: boolean;
 
 beforeEach(async () => {
-  machine = new CliMachine();
+  machine = new CliMachine({ isServedHere: async () => true });
   endpointStatus = 200;
   marksAreAllowed = true;
   isOtherService = false;

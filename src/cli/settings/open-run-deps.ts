@@ -1,13 +1,10 @@
 import { join } from "node:path";
-import type { Client } from "../../client/client.js";
 import { type AddressRule, ANY_ADDRESS, publicAddressRule } from "../../delivery/address-rule.js";
 import type { Deliverer } from "../../delivery/deliverer.js";
-import { loopbackId } from "../../delivery/loopback-id.js";
-import { isLoopbackHost } from "../../platform/loopback.js";
 import type { RunDeps, RunFolder } from "../../runs/run-deps.js";
 import type { Invocation } from "../args/command-spec.js";
 import { SENDING_FLAGS } from "../args/sending-flags.js";
-import type { CliDeps } from "../cli-deps.js";
+import type { CliDeps, ServiceTarget } from "../cli-deps.js";
 import type { Session } from "./session.js";
 
 export function runsDirectory(deps: CliDeps): string {
@@ -19,24 +16,22 @@ export function runFolder(deps: CliDeps): RunFolder {
 }
 
 /** Connects at the first send. */
-export function openRunDeps(
+export async function openRunDeps(
   { args, deps }: Invocation,
   session: Session,
   { maxConnections, to = null }: Sending,
-): RunDeps & AsyncDisposable {
-  const addressRule = to === null ? callbackRule(session, args.get(SENDING_FLAGS.allowNetwork) ?? []) : () => ANY_ADDRESS;
+): Promise<RunDeps & AsyncDisposable> {
+  const addressRule = to === null ? await callbackRule(session, args.get(SENDING_FLAGS.allowNetwork) ?? [], deps) : ANY_ADDRESS;
   let opened: Promise<Deliverer> | null = null;
   return {
     client: session.client,
     deliverer: {
       async deliverIf(maySend, request) {
-        opened ??= deps.openDeliverer({ maxConnections, addressRule: addressRule() });
+        opened ??= deps.openDeliverer({ maxConnections, addressRule });
         return (await opened).deliverIf(maySend, request);
       },
     },
-    get addressRule() {
-      return addressRule();
-    },
+    addressRule,
     ...runFolder(deps),
     random: deps.random,
     profile: profileOf(session),
@@ -59,21 +54,20 @@ export function profileOf({ settings: { profile, profileService }, client }: Ses
   return profile.value !== null && profileService === client.name ? profile.value : client.name;
 }
 
-/**
- * A service elsewhere may not send us to private addresses. Throws `usage` for an invalid network. The rule is known once the callbacks
- * were read.
- */
-function callbackRule({ client, target, settings }: Session, allowNetworks: readonly string[]): () => AddressRule {
+/** Only a service of ours may send us to private addresses. Throws `usage` for an invalid network. */
+async function callbackRule({ target, settings }: Session, networks: readonly string[], deps: CliDeps): Promise<AddressRule> {
   const ofProfile = settings.allowNetwork.value?.split(",") ?? [];
-  const publicRule = publicAddressRule([...allowNetworks, ...ofProfile], { isWebOnly: false });
-  if (target.kind === "file") return () => ANY_ADDRESS;
-  const isAtLoopback = isLoopbackHost(new URL(target.url).hostname);
-  // The port of a tunnel or a container is at a loopback address, too.
-  return () => (isAtLoopback && isOnThisMachine(client) ? ANY_ADDRESS : publicRule);
+  const publicRule = publicAddressRule([...networks, ...ofProfile], { isWebOnly: false });
+  return (await isOurs(target, deps)) ? ANY_ADDRESS : publicRule;
 }
 
-/** All of its nodes that have answered must be here. */
-function isOnThisMachine(client: Client): boolean {
-  const [id, ...others] = client.loopbackIds();
-  return id === loopbackId() && others.length === 0;
+/** A `serve` on loopback listens at these (listen-on-localhost.ts). Another program could listen at 127.0.0.2. */
+const LOCALHOST: readonly string[] = ["localhost", "127.0.0.1", "[::1]"];
+
+/** The port of a tunnel or a container is at a loopback address too, and a database file may be in a container's folder. */
+async function isOurs(target: ServiceTarget, { io, isServedHere, isServedElsewhere }: CliDeps): Promise<boolean> {
+  if (target.kind === "file") return !(await isServedElsewhere(target.path));
+  const { protocol, hostname } = new URL(target.url);
+  const isAsked = protocol === "http:" && LOCALHOST.includes(hostname) && io.env.WHCB_PROXY_LOCAL !== "1";
+  return isAsked && isServedHere(target.url);
 }

@@ -22,7 +22,7 @@ export function checkTarget(callback: ListedCallback, { to }: ReplayOptions, rul
   } catch (error) {
     if (!isWhcbError(error)) throw error;
     throw new WhcbError(error.code, `callback ${callback.name || callback.id}: ${error.message}`, {
-      hint: `the service isn't known to be on this machine, so it may name public addresses only; \`replay --via service\` lets it send by itself; to send from here all the same: ${error.hint ?? "--allow-network CIDR"}`,
+      hint: `the service isn't known to be yours, on loopback of this machine, so it may name public addresses only; \`replay --via service\` lets it send by itself; to send from here all the same: ${error.hint ?? "--allow-network CIDR"}, or the profile's allowNetwork`,
       cause: error,
     });
   }

@@ -1,6 +1,5 @@
 /** The routes are those of docs/contract.md, Callbacks. */
 import type { FastifyInstance } from "fastify";
-import { loopbackId } from "../../delivery/loopback-id.js";
 import type { Callback } from "../../domain/callback.js";
 import { callbackToJson } from "../../wire/json/callback-json.js";
 import { objectOf } from "../../wire/json/json-value.js";
@@ -16,13 +15,10 @@ import type { CallbackPath, RouteContext } from "./route-context.js";
 
 export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): void {
   const { schemaFor, deps, lookup, largestPage } = context;
-  const here = loopbackId();
   const serviceHeaders = {
     // A replay by a client sends what this service would send.
     "x-auth-parameter": deps.authParameter,
     "x-body-names": deps.bodyNames,
-    // Our clients send to loopback and private addresses by themselves only if it is theirs too.
-    ...(here !== null && { "x-loopback-id": here }),
     // Our clients don't mark on another database what they have listed on this one.
     ...(deps.store.databaseId !== null && { "x-database-id": deps.store.databaseId }),
   };

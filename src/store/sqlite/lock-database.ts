@@ -35,17 +35,29 @@ export async function lockFile(path: string): Promise<FileLock | null> {
   }
 }
 
+/** Returns whether another process has the file locked. It keeps out nobody who looks at the same time. Throws SQLite's errors. */
+export async function isLocked(path: string): Promise<boolean> {
+  if (!existsSync(path)) return false;
+  try {
+    await openLocked(path, { begin: "BEGIN; SELECT 1 FROM sqlite_schema", timeout: 0 }).release();
+    return false;
+  } catch (error) {
+    if (isBusy(error)) return true;
+    throw error;
+  }
+}
+
 /** A process that only looks whether the file is locked waits so long. */
 const LOOK_WAIT_MS = 50;
 
-/** Locks the file by an open exclusive transaction. */
-function openLocked(path: string): FileLock {
+/** Locks the file by an open transaction, which is exclusive by default. */
+function openLocked(path: string, { begin = "BEGIN EXCLUSIVE", timeout = LOOK_WAIT_MS } = {}): FileLock {
   for (;;) {
     const inode = keepPrivate(path);
     let file: Database.Database | undefined;
     try {
-      file = openDatabase(path, { timeout: LOOK_WAIT_MS });
-      file.exec("BEGIN EXCLUSIVE");
+      file = openDatabase(path, { timeout });
+      file.exec(begin);
     } catch (error) {
       file?.close();
       throw error;
@@ -79,7 +91,7 @@ function inodeOf(path: string): bigint | undefined {
 }
 
 /** Follows links, so that a file has one lock. */
-function lockPath(path: string): string {
+export function lockPath(path: string): string {
   const full = resolve(path);
   if (existsSync(full)) return `${realpathSync(full)}-serve.lock`;
   const folder = dirname(full);

@@ -6,6 +6,7 @@ import { changeSettings, type Settings } from "../../../src/cli/settings/setting
 import { systemClock } from "../../../src/platform/clock.js";
 import { systemRandom } from "../../../src/platform/random.js";
 import { lockFile } from "../../../src/store/sqlite/lock-database.js";
+import { isServedElsewhere, isServedHere, portPath } from "../../../src/store/sqlite/place-lock.js";
 import { newTemporaryFolder } from "../temporary-folders.js";
 import { captureIo, type IoOptions } from "./cli-streams.js";
 
@@ -45,6 +46,8 @@ export function cliDeps(world: CliWorld, io: CliDeps["io"]): CliDeps {
     openFullScreen: nothing("full screen"),
     startService: nothing("service"),
     lockFile,
+    isServedHere: (url) => isServedHere(portPath(world.paths.data, url)),
+    isServedElsewhere,
     ...world.deps,
     io,
     paths: world.paths,

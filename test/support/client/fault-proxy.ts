@@ -129,9 +129,7 @@ async function passOn(url: string, incoming: IncomingMessage, body: Buffer): Pro
   outgoing.end(body);
   const [answer]: IncomingMessage[] = await once(outgoing, "response");
   if (answer === undefined) throw new Error("No answer came.");
-  const kept = ["content-type", "x-loopback-id"].flatMap((name) => {
-    const value = answer.headers[name];
-    return typeof value === "string" ? [[name, value] as const] : [];
-  });
-  return { status: answer.statusCode ?? 500, headers: Object.fromEntries(kept), body: await bytesOf(answer) };
+  const type = answer.headers["content-type"];
+  const headers: Record<string, string> = type === undefined ? {} : { "content-type": type };
+  return { status: answer.statusCode ?? 500, headers, body: await bytesOf(answer) };
 }

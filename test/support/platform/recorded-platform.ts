@@ -4,7 +4,6 @@
  */
 import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
-import { loopbackId } from "../../../src/delivery/loopback-id.js";
 import { type Edition, fillJson, fillXml, recordedJson, recordedXml, type Values } from "./recorded-answers.js";
 
 export const PLATFORM_USER = { username: "ada", password: "correct horse", apiKey: "k-0123456789abcdef" };
@@ -90,8 +89,7 @@ export async function openRecordedPlatform(options: RecordedPlatformOptions): Pr
       body,
       status: answer.status,
     });
-    // The platform doesn't say where it is. This one is on the machine of the tests, whose endpoints are at loopback addresses.
-    outgoing.writeHead(answer.status, { ...answer.headers, "x-loopback-id": loopbackId() ?? "" }).end(answer.body);
+    outgoing.writeHead(answer.status, answer.headers).end(answer.body);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -5,7 +5,6 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
 import type { Transport, TransportRequest, TransportResponse } from "../../../src/client/transport.js";
-import { loopbackId } from "../../../src/delivery/loopback-id.js";
 import type { Clock } from "../../../src/platform/clock.js";
 
 export interface PlatformCall {
@@ -60,8 +59,7 @@ export interface ScriptedPlatform {
   listen(): Promise<{ readonly url: string; close(): Promise<void> }>;
 }
 
-/** The platform doesn't say where it is. This one is on the machine of the tests, whose endpoints are at loopback addresses. */
-const JSON_HEADERS = { "content-type": "application/json", "x-loopback-id": loopbackId() ?? "" };
+const JSON_HEADERS = { "content-type": "application/json" };
 
 export function scriptedPlatform(options: PlatformOptions): ScriptedPlatform {
   const { clock, callbacks, pageSize = 20, perSecond = Number.POSITIVE_INFINITY, perDay = Number.POSITIVE_INFINITY } = options;

@@ -5,6 +5,7 @@ import { cpSync, mkdirSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
+import { holdPlace, portPath } from "../../../src/store/sqlite/place-lock.js";
 import { newTemporaryFolder } from "../temporary-folders.js";
 
 export const REPOSITORY = join(import.meta.dirname, "..", "..", "..");
@@ -54,6 +55,7 @@ export class Home {
   readonly folder = newTemporaryFolder("whcb-");
   readonly paths = { config: this.path("config"), data: this.path("data") };
   readonly #running = new Set<Running>();
+  readonly #places: Awaited<ReturnType<typeof holdPlace>>[] = [];
 
   path(...names: string[]): string {
     return join(this.folder, ...names);
@@ -112,8 +114,14 @@ export class Home {
     return Object.assign(running, { url });
   }
 
+  /** Commands here take the program at this URL for a `serve` of this home, which may name private addresses. */
+  async countAsServed(url: string): Promise<void> {
+    this.#places.push(await holdPlace(portPath(this.paths.data, url)));
+  }
+
   /** Ends what still runs and removes the folder. */
   async leave(): Promise<void> {
+    for (const place of this.#places.splice(0)) await place.release();
     const running = [...this.#running];
     for (const { child } of running) child.kill("SIGKILL");
     await Promise.all(running.map(({ ended }) => ended));

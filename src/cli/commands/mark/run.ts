@@ -59,7 +59,7 @@ async function markCalls(invocation: MarkInvocation, marking: Marking): Promise<
   const operands = undone === undefined ? await readCallOperands(invocation, marking) : null;
   if (args.operands.includes("-") && !values.yes && !values.dryRun) throw needsYes(invocation);
   return withSession(invocation, async (session) => {
-    await using runDeps = openRunDeps(invocation, session, { maxConnections: CONNECTIONS });
+    await using runDeps = await openRunDeps(invocation, session, { maxConnections: CONNECTIONS });
     const scope = operands && (await toCallScope(operands, session, marking.from, invocation));
     if (undone !== undefined && !values.dryRun) {
       await waitForLastRequest(undone, runDeps, (runId, until) => {

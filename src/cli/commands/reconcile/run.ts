@@ -45,7 +45,7 @@ export async function run(invocation: Invocation<ReconcileFlags>): Promise<void>
     }
     const callback = await findCallback(session.client, args.operand(0));
     const options = { ...given, ...(await deliverySettings(session)) };
-    await using runDeps = openRunDeps(invocation, session, { maxConnections: options.concurrency });
+    await using runDeps = await openRunDeps(invocation, session, { maxConnections: options.concurrency });
     const job = { callback, seen, settings, options, runDeps };
     if (values.dryRun) return await listAndReconcile(job, invocation);
     await using taken = await takeLocks(invocation, { callbacks: [callback], runDeps, needsAll: true });

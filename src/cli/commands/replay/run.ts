@@ -53,7 +53,7 @@ export async function run(invocation: ReplayInvocation): Promise<void> {
   return withSession(invocation, async (session) => {
     const scope = await toCallScope(operands, session, "FAILED", invocation);
     const options = { ...given, ...(await deliverySettings(session)) };
-    await using runDeps = openRunDeps(invocation, session, { maxConnections: options.concurrency, to: options.to });
+    await using runDeps = await openRunDeps(invocation, session, { maxConnections: options.concurrency, to: options.to });
     await mentionUnfinishedRun(invocation, session);
     const job = {
       scope: {
@@ -219,7 +219,7 @@ function resumeReplay(invocation: ReplayInvocation, wanted: string | null): Prom
     const before = run.options?.to ?? null;
     if (to !== undefined && before === null) throw new WhcbError("usage", `run ${run.runId} wasn't made with --to`);
     const maxConnections = DEFAULT_REPLAY_OPTIONS.concurrency;
-    await using runDeps = openRunDeps(invocation, session, { maxConnections, to: before });
+    await using runDeps = await openRunDeps(invocation, session, { maxConnections, to: before });
     const { resendUnknown, contentType } = values;
     const total = run.counts.left + (resendUnknown ? run.counts.unknown : 0);
     const found = total === 0 ? [] : await findAllById(run.callbacks, runDeps.client);

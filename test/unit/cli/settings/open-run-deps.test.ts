@@ -20,7 +20,7 @@ test("why nothing can be sent is the error of the run, also when its parts are c
   const deps = cliDeps(newCliWorld({ openDeliverer: () => Promise.reject(broken) }), captureIo());
   const session = { client: { name: "demo" }, settings: { profile: { value: null } } } as unknown as Session;
   const send = async () => {
-    await using runDeps = openRunDeps({ deps } as Invocation, session, { maxConnections: 1, to: "http://127.0.0.1:9/" });
+    await using runDeps = await openRunDeps({ deps } as Invocation, session, { maxConnections: 1, to: "http://127.0.0.1:9/" });
     await runDeps.deliverer.deliverIf(() => true, {} as DeliveryRequest);
   };
   await expect(send()).rejects.toBe(broken);

@@ -1,0 +1,59 @@
+/**
+ * A `serve` on loopback holds locks whose names have its network namespace: beside its database, and for its port in the data folder of its
+ * user. A command that finds one held reaches the same programs at loopback addresses, and at that port this `serve`, because no other
+ * program can listen there meanwhile. Nobody else can take a lock in that folder.
+ */
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, readlinkSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { hostname } from "node:os";
+import { dirname, join } from "node:path";
+import { type FileLock, isLocked, lockFile, lockPath } from "./lock-database.js";
+
+/** Returns what stands for the port of this URL in a data folder. */
+export function portPath(dataDirectory: string, url: string): string {
+  return join(dataDirectory, `port-${new URL(url).port || 80}`);
+}
+
+/** `served` is a database, or a `portPath`. Where it can't be locked, commands don't find it. */
+export async function holdPlace(served: string): Promise<Pick<FileLock, "release">> {
+  try {
+    mkdirSync(dirname(served), { recursive: true, mode: 0o700 });
+    const path = placePath(served);
+    const lock = await lockFile(path);
+    return {
+      async release() {
+        // Windows removes no open file.
+        await rm(path, { force: true }).catch(() => undefined);
+        await lock?.release();
+      },
+    };
+  } catch {
+    return { async release() {} };
+  }
+}
+
+/** Returns whether a `serve` on loopback of this network namespace has it. */
+export async function isServedHere(served: string): Promise<boolean> {
+  try {
+    return await isLocked(placePath(served));
+  } catch {
+    return false;
+  }
+}
+
+/** Returns whether another `serve` has the database, or may have it. */
+export async function isServedElsewhere(path: string): Promise<boolean> {
+  if (await isServedHere(path)) return false;
+  return isLocked(lockPath(path)).catch(() => true);
+}
+
+/** Throws if the network namespace is unknown. Where the system has none, the host's name counts. */
+function placePath(served: string): string {
+  const place =
+    process.platform === "linux"
+      ? [readFileSync("/proc/sys/kernel/random/boot_id", "utf8"), readlinkSync("/proc/self/ns/net")]
+      : [process.platform, hostname()];
+  const hash = createHash("sha256").update(JSON.stringify(place)).digest("hex");
+  return `${lockPath(served)}.${hash.slice(0, 16)}`;
+}
