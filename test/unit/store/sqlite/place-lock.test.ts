@@ -1,0 +1,28 @@
+import { readdirSync } from "node:fs";
+import { basename, dirname } from "node:path";
+import { expect, test } from "vitest";
+import { lockFile, lockPath } from "../../../../src/store/sqlite/lock-database.js";
+import { holdPlace, isServedElsewhere, isServedHere, portPath } from "../../../../src/store/sqlite/place-lock.js";
+import { newTemporaryFolder } from "../../../support/temporary-folders.js";
+
+test("a place is held until it is released, and then no file of it is left", async () => {
+  const port = portPath(newTemporaryFolder("whcb-place-"), "http://127.0.0.1:80/");
+  expect(basename(port)).toBe("port-80");
+  expect(await isServedHere(port)).toBe(false);
+  const place = await holdPlace(port);
+  expect([await isServedHere(port), await isServedHere(portPath(dirname(port), "http://127.0.0.1:81/"))]).toEqual([true, false]);
+  await place.release();
+  expect([await isServedHere(port), readdirSync(dirname(port))]).toEqual([false, []]);
+});
+
+test("a database is served elsewhere while its lock is held without its place", async () => {
+  const path = `${newTemporaryFolder("whcb-place-")}/x.db`;
+  expect(await isServedElsewhere(path)).toBe(false);
+  const lock = await lockFile(lockPath(path));
+  expect(await isServedElsewhere(path)).toBe(true);
+  const place = await holdPlace(path);
+  expect(await isServedElsewhere(path)).toBe(false);
+  await place.release();
+  await lock?.release();
+  expect(await isServedElsewhere(path)).toBe(false);
+});
