@@ -11,11 +11,11 @@ import { beginSession, openJournal, ownLock, type RunSummary, workAndEnd } from 
 import { findById } from "./plan/call-scope.js";
 import { giveUpCallback, relistAndSend } from "./relist-calls.js";
 import type { RunDeps } from "./run-deps.js";
-import { readArrivalCheck, skipSettled } from "./run-marks.js";
 import type { BodyOptions, ReplayOptions } from "./run-options.js";
 import { replayPlan } from "./run-replay.js";
 import { type RunControl, RunSession } from "./run-session.js";
 import { markAll } from "./send/marker.js";
+import { readArrivalCheck, skipSettled } from "./settled-calls.js";
 
 /** What isn't given is as it was when the run began. */
 export interface ResumeOptions extends RunControl, BodyOptions {

@@ -1,24 +1,13 @@
 import type { ListedCall, ListedCallback } from "../client/client.js";
 import { REQUEST_TIME_LIMIT_MS } from "../client/transport.js";
-import { ATTEMPT_DEADLINE_MS, isAcceptedStatus } from "../domain/attempt.js";
-import { idFinder } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import { commandLine } from "../domain/command-line.js";
 import { WhcbError } from "../domain/errors.js";
 import { checkService } from "./check-service.js";
-import { readMarks } from "./journal/other-runs.js";
 import { lockRun } from "./journal/process-lock.js";
 import { newRunId } from "./journal/run-id.js";
 import type { RunListener, UndoneRun } from "./journal/run-step.js";
-import {
-  discardRun,
-  listRuns,
-  mayBeLater,
-  type RunDates,
-  type RunOverview,
-  readRun,
-  toServiceClock,
-} from "./journal/stored-runs.js";
+import { discardRun, listRuns, type RunOverview, readRun } from "./journal/stored-runs.js";
 import { type NewRun, performRun, type RunSummary } from "./perform-run.js";
 import {
   type CallScope,
@@ -27,13 +16,13 @@ import {
   findById,
   listMatchingCalls,
   listNamedCalls,
-  nullIfGone,
   type UnusableCalls,
 } from "./plan/call-scope.js";
 import { giveUpCallback } from "./relist-calls.js";
 import type { RunDeps } from "./run-deps.js";
-import type { RunControl, RunSession } from "./run-session.js";
+import type { RunControl } from "./run-session.js";
 import { markAll } from "./send/marker.js";
+import { type CallCheck, isByDelivery, readArrivalCheck, readStayCheck, skipSettled, undoneBy } from "./settled-calls.js";
 
 export interface MarkPlan extends FoundCalls, Marking {
   readonly runId: string;
@@ -144,11 +133,6 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
   }
   const isUnfinished = run.state === "unfinished" || run.state === "running";
   return { ...markPlan(found, marking, deps), toDiscard: isUnfinished ? run : null, markedBy };
-}
-
-/** Returns the run that was undone by this one, or null. */
-function undoneBy({ undoes, state }: RunOverview): string | null {
-  return undoes === undefined || state === "discarded" ? null : undoes.runId;
 }
 
 function alreadyUndone({ runId }: UndoneRun, undo: RunOverview): WhcbError {
@@ -286,89 +270,4 @@ function addCall({ callIds, delivered }: GrowingGroup, { id, settledBy }: Listed
 
 function otherThan(status: "SUCCESS" | "FAILED"): "SUCCESS" | "FAILED" {
   return status === "SUCCESS" ? "FAILED" : "SUCCESS";
-}
-
-/** The service's clock is known to a minute, and its dates may be of whole minutes. */
-const DATE_TOLERANCE_MS = 2 * 60_000;
-
-export type CallCheck = (call: ListedCall) => boolean;
-
-/**
- * Returns a function that tells whether a call that is to become FAILED may have arrived since the run listed it, or since the mark that it
- * undoes. A replay would send such a call twice.
- */
-export async function readArrivalCheck({ header, deps }: RunSession): Promise<CallCheck> {
-  const { undoes, startedAt, listedAt = startedAt } = header;
-  if (undoes !== undefined) return readStayCheck(undoes, deps);
-  const since = toServiceClock(listedAt, header);
-  return ({ statusCode, statusMessage, settledBy, attemptedAt }) => {
-    const isAccepted = isAcceptedStatus(statusCode) || isByDelivery(settledBy);
-    const mayBeAccepted = isAccepted || (statusCode === null && statusMessage === null);
-    return mayBeAccepted && attemptedAt !== null && attemptedAt >= since - (isAccepted ? DATE_TOLERANCE_MS : 0);
-  };
-}
-
-/** Returns the calls that don't stay as they are; those that do are recorded as settled. */
-export async function skipSettled(
-  callbackId: string,
-  callIds: readonly string[],
-  stays: CallCheck,
-  session: RunSession,
-): Promise<readonly string[]> {
-  const { client, clock } = session.deps;
-  const found = (await client.findCalls(callbackId, callIds).catch(nullIfGone)) ?? [];
-  const findId = idFinder(callIds);
-  const named = found.map((call) => ({ ...call, id: findId(call.id) ?? call.id }));
-  const settled = new Set(named.filter(stays).map(({ id }) => id));
-  for (const call of callIds.filter((id) => settled.has(id)))
-    session.record(callbackId, { step: "skipped", call, at: clock.now(), reason: "settled" }, "left");
-  return callIds.filter((id) => !settled.has(id));
-}
-
-/**
- * Returns a function that tells whether a call stays SUCCESS when the run is undone: it was delivered, or another run of this data folder
- * has marked it since it was listed, and is to stay, too.
- */
-async function readStayCheck(
-  undoes: UndoneRun,
-  deps: RunDeps,
-  onMarked: (by: RunOverview) => void = () => {},
-): Promise<CallCheck> {
-  const undone = await readRun(deps, undoes.runId).catch(nullIfGone);
-  const run: RunDates = undone ?? undoes;
-  const { listedAt = run.startedAt } = run;
-  const findId = idFinder(undone?.calls.map(({ id }) => id) ?? []);
-  const keyOf = (callbackId: string, id: string): string => `${callbackId} ${findId(id) ?? id}`;
-  // 0.1.0 didn't note when it listed.
-  const since = new Map(undone?.calls.map(({ callbackId, id, at }) => [keyOf(callbackId, id), undone.listedAt ?? at]));
-  const wrong = new Set((await listRuns(deps)).map(undoneBy)).add(run.runId);
-  const findMarker = await readMarks(
-    (other) => !wrong.has(other.runId) && other.kind !== "mark-failed" && mayBeLater(other, run),
-    deps,
-    { keyOf },
-  );
-  return (call) => {
-    if (isDelivered(call, undoes)) return true;
-    const key = keyOf(call.callbackId, call.id);
-    const marker = findMarker(key, since.get(key) ?? listedAt, run);
-    if (marker !== null) onMarked(marker);
-    return marker !== null;
-  };
-}
-
-/** The service's clock is known to a minute. */
-const CLOCKS_APART_MS = 60_000;
-
-/**
- * The call was settled by a delivery, or accepted by an attempt that may have ended after the run began to mark. If the service doesn't say
- * who settled it, any 200 counts: the call may have been listed long before, and the date may be of another time zone.
- */
-function isDelivered({ settledBy, statusCode, attemptedAt }: ListedCall, { startedAt }: UndoneRun): boolean {
-  const since = settledBy === null ? Number.NEGATIVE_INFINITY : startedAt - ATTEMPT_DEADLINE_MS - CLOCKS_APART_MS;
-  return isByDelivery(settledBy) || (isAcceptedStatus(statusCode) && (attemptedAt ?? Number.POSITIVE_INFINITY) >= since);
-}
-
-/** A service that doesn't say who settled a call gives null. */
-function isByDelivery(settledBy: ListedCall["settledBy"]): boolean {
-  return settledBy === "dispatcher" || settledBy === "replay";
 }

@@ -94,10 +94,8 @@ export function describeOutages(open: OpenStore): void {
       }));
       await store.outcomes.commit(aGroup({ closedOutages: closed }));
       const last = await store.outages.findLast([one.id, other.id, none.id, "nope"]);
-      expect(Array.from(last, ([id, outage]) => [id, outage.id])).toEqual([
-        [one.id, "O2"],
-        [other.id, "O1"],
-      ]);
+      const ids = Object.fromEntries(Array.from(last, ([id, outage]) => [id, outage.id]));
+      expect(ids).toEqual({ [one.id]: "O2", [other.id]: "O1" });
     });
 
     it("say why their calls failed first, and what became of each", async () => {
