@@ -31,7 +31,7 @@ import type { NodeStore } from "../store/nodes/open-nodes.js";
 import { openStore, type Store } from "../store/open-store.js";
 import { secretKeySource } from "../store/secret-key.js";
 import { lockDatabase } from "../store/sqlite/open-sqlite.js";
-import { holdPlace, portPath } from "../store/sqlite/place-lock.js";
+import { type HeldPlace, holdPlace, portPath } from "../store/sqlite/place-lock.js";
 import { planNotices } from "./notice-targets.js";
 
 export interface ServiceSurroundings {
@@ -122,9 +122,10 @@ async function start(
   const app = await createApp(serverDeps, { console: consolePlugin });
   const others: Server[] = [];
   const closing = { timers: systemTimers, nowMs: systemClock.monotonicMs, limitMs: LONGEST_STOP_MS, others };
-  teardown.addStep(() => settleAll(closeGracefully(app, closing), dispatching.stop()));
+  let places: readonly HeldPlace[] = [];
+  teardown.addStep(() => settleAll(...places.map((held) => held.release()), closeGracefully(app, closing), dispatching.stop()));
   const url = await listenOnLocalhost(app, place, others);
-  if (addressRule.kind === "any") await holdPlaces(options, url, teardown);
+  if (addressRule.kind === "any") places = await holdPlaces(options, url);
   const metricsUrl = options.metrics && (await openMetrics(app.metrics, options.metrics, teardown));
   await loadHttpParser(url);
   // They are stored only once the service listens: if the port is taken, nothing is. Nodes stored them as they joined.
@@ -136,13 +137,10 @@ async function start(
   return { url, metricsUrl, settings, waiting, mailDirectory: mails, users };
 }
 
-/** Lets commands know where the service runs. It ends before another program can have the port. */
-async function holdPlaces({ database, dataDirectory }: ServeOptions, url: string, teardown: Teardown): Promise<void> {
+/** Lets commands know where the service runs. */
+async function holdPlaces({ database, dataDirectory }: ServeOptions, url: string): Promise<readonly HeldPlace[]> {
   const isFile = database !== ":memory:" && !isPostgresUrl(database);
-  for (const served of [portPath(dataDirectory, url), ...(isFile ? [database] : [])]) {
-    const place = await holdPlace(served);
-    teardown.addStep(() => place.release());
-  }
+  return Promise.all([portPath(dataDirectory, url), ...(isFile ? [database] : [])].map(holdPlace));
 }
 
 /** Returns null if it is unlimited, or unknown as on Windows. */

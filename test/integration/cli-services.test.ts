@@ -20,6 +20,9 @@ interface Step {
   readonly notOnPlatform?: RegExp;
 }
 
+/** The recorded platform's endpoint is on this machine, which only `whcb serve` may name by itself. */
+const HERE = ["--allow-network", "127.0.0.1"];
+
 /** They run in this order: later ones find what earlier ones changed. */
 const STEPS: readonly Step[] = [
   { title: "callbacks list", argv: () => ["callbacks", "list"], stdout: /^Replies CRM\t/m, requests: [2, 1] },
@@ -71,13 +74,13 @@ const STEPS: readonly Step[] = [
   },
   {
     title: "replay --dry-run",
-    argv: () => ["replay", CALLBACK, "--failed", "--dry-run"],
+    argv: () => ["replay", CALLBACK, "--failed", "--dry-run", ...HERE],
     stdout: /^44 failed calls of Replies CRM -> /,
     requests: [8, 4],
   },
   {
     title: "replay --since --dry-run",
-    argv: () => ["replay", CALLBACK, "--failed", "--since", "6h", "--dry-run"],
+    argv: () => ["replay", CALLBACK, "--failed", "--since", "6h", "--dry-run", ...HERE],
     // The recorded calls are older.
     stderr:
       /^(warning: the service's dates have no time zone and count as UTC: .*\n)?(dry run: nothing was sent|nothing to replay)/,
@@ -87,14 +90,14 @@ const STEPS: readonly Step[] = [
     title: "reconcile",
     argv: ({ machine }, [, , third = ""]) => {
       writeFileSync(machine.path("seen"), `${third}\n`);
-      return ["reconcile", CALLBACK, "--seen", machine.path("seen"), "--yes"];
+      return ["reconcile", CALLBACK, "--seen", machine.path("seen"), "--yes", ...HERE];
     },
     stdout: /balance: 44 failed = 1 seen \+ 43 accepted \+ 0 rejected /,
     requests: [20, 12],
   },
   {
     title: "replay without failed calls",
-    argv: () => ["replay", CALLBACK, "--failed", "--yes"],
+    argv: () => ["replay", CALLBACK, "--failed", "--yes", ...HERE],
     stderr: /nothing to replay/,
     requests: [10, 6],
   },

@@ -15,8 +15,10 @@ export function portPath(dataDirectory: string, url: string): string {
   return join(dataDirectory, `port-${new URL(url).port || 80}`);
 }
 
+export type HeldPlace = Pick<FileLock, "release">;
+
 /** `served` is a database, or a `portPath`. Where it can't be locked, commands don't find it. */
-export async function holdPlace(served: string): Promise<Pick<FileLock, "release">> {
+export async function holdPlace(served: string): Promise<HeldPlace> {
   try {
     mkdirSync(dirname(served), { recursive: true, mode: 0o700 });
     const path = placePath(served);
