@@ -160,14 +160,14 @@ function storableGiven(given: GivenMembers): GivenMembers {
 }
 
 /** An object's JSON text is escaped once more in a JSON body, and XML writes a quote as six characters: 6 MB of quotes would become 42 MB. */
-const MAX_PARAMETERS_LENGTH = 20 * 1024 * 1024;
+const MAX_PARAMETERS_LENGTH = 12 * 1024 * 1024;
 /** Shorter parameters can't be longer than that as JSON. */
 const MIN_LONG_LENGTH = MAX_PARAMETERS_LENGTH / 6;
 
 function storableValues(parameters: MessageResponse["customParameters"]): MessageResponse["customParameters"] {
   const length = Object.values(parameters).reduce((sum, value) => sum + value.length, 0);
   if (length > MIN_LONG_LENGTH && JSON.stringify(parameters).length > MAX_PARAMETERS_LENGTH)
-    throw new WhcbError("invalid", "customParameters may take at most 20 MiB as JSON");
+    throw new WhcbError("invalid", "customParameters may take at most 12 MiB as JSON");
   return Object.fromEntries(Object.entries(parameters).map(([key, value]) => [replaceUnstorable(key), replaceUnstorable(value)]));
 }
 

@@ -198,3 +198,10 @@ describe("an attempt that a client reports", () => {
     expect(() => parseMark({ status: "SUCCESS", replays: report(over) }, at)).toThrow(rejection(`replays.attempts.1.${field}`));
   });
 });
+
+it("rejects custom parameters whose objects would multiply in the bodies that are sent", () => {
+  const parse = (customParameters: object) => parseSubmission({ messageId: "M", customParameters });
+  const quotes = '"'.repeat(3_200_000);
+  expect(() => parse({ k: { a: quotes } })).toThrow("customParameters may take at most 12 MiB as JSON");
+  expect(parse({ k: quotes }).response.customParameters).toEqual({ k: quotes });
+});
