@@ -126,5 +126,7 @@ it("a call's next attempt is never shown in the past, while its endpoint is down
   expect(listed.filter(({ nextAttemptDate }) => Date.parse(nextAttemptDate) < asked)).toEqual([]);
   const waiting = listed.toSorted((one, other) => Date.parse(one.nextAttemptDate) - Date.parse(other.nextAttemptDate))[0];
   const shown = await home.whcb(["calls", "get", "demo", waiting?.id ?? ""], { env });
-  expect(shown.stdout).toMatch(/The service sends it again (?:as soon as it is its turn|at .* \((?:now|in 1s)\)), and retries it until/);
+  expect(shown.stdout).toMatch(
+    /The service sends it again (?:as soon as it is its turn|at .* \((?:now|in 1s)\)), and retries it until/,
+  );
 });
