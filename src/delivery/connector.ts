@@ -150,9 +150,8 @@ export class ConnectingSocket {
 
   #startTls(tcpSocket: Socket): Socket {
     const { ca, session, timers } = this.#options;
-    const handshake = { isDone: false };
     const socket = connectTls({
-      socket: this.#limitHandshake(tcpSocket, handshake),
+      socket: this.#limitHandshake(tcpSocket),
       // The certificate must be for it if it is an IP address, which isn't a server name.
       host: this.#hostname,
       servername: isIP(this.#hostname) === 0 ? this.#hostname.replace(/\.$/, "") : "",
@@ -166,10 +165,7 @@ export class ConnectingSocket {
     tcpSocket.once("connect", () => {
       this.#stage = "tls";
     });
-    socket.once("secureConnect", () => {
-      handshake.isDone = true;
-      socket.disableRenegotiation();
-    });
+    socket.once("secureConnect", () => socket.disableRenegotiation());
     let tickets = 0;
     socket.on("session", (ticket) => {
       session.ticket = ticket;
@@ -183,7 +179,7 @@ export class ConnectingSocket {
   }
 
   /** Passes on what TLS reads and writes. TLS reads no more than the limit before its handshake is done. */
-  #limitHandshake(tcpSocket: Socket, handshake: { readonly isDone: boolean }): Duplex {
+  #limitHandshake(tcpSocket: Socket): Duplex {
     const raw = new Duplex({
       read: () => void tcpSocket.resume(),
       write: (bytes: Buffer, _, done) => void tcpSocket.write(bytes, done),
@@ -194,7 +190,7 @@ export class ConnectingSocket {
       },
     });
     tcpSocket.on("data", (bytes) => {
-      if (!handshake.isDone && tcpSocket.bytesRead > MAX_HANDSHAKE_BYTES)
+      if (!this.#isDone && tcpSocket.bytesRead > MAX_HANDSHAKE_BYTES)
         raw.destroy(
           new DeliveryFailure("too-large", `${this.#where} sent over ${MAX_HANDSHAKE_BYTES} bytes before TLS was set up`),
         );
