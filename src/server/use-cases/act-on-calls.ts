@@ -20,7 +20,7 @@ type Matching = { readonly filter: CallFilter };
 
 export interface CountedCalls {
   readonly count: number;
-  /** Calls that match a filter: another text for another set. "": the calls were listed. */
+  /** It tells sets of calls to mark by a filter apart. It is empty for listed calls and for a replay. */
   readonly digest: string;
   /** Listed, but not in a state to act on. */
   readonly others: number;
@@ -82,10 +82,21 @@ function applies(action: CallAction, call: CallProgress, { changedBefore }: List
 
 /** Exact, however long it takes; the event loop isn't held up. */
 export async function countSet({ store }: ServerDeps, { id }: Callback, action: CallAction, set: CallSet): Promise<CountedCalls> {
-  if ("filter" in set) return { ...describeSet(await store.calls.findMatching(id, set.filter)), others: 0, notFound: 0 };
+  if ("filter" in set) {
+    const counted =
+      action === "replay"
+        ? await countMatching(store, id, set.filter)
+        : describeSet(await store.calls.findMatching(id, set.filter));
+    return { ...counted, others: 0, notFound: 0 };
+  }
   const found = await store.calls.findProgress(id, set.callIds);
   const count = [...found.values()].filter((call) => applies(action, call, set)).length;
   return { count, digest: "", others: found.size - count, notFound: set.callIds.length - found.size };
+}
+
+async function countMatching(store: ServerDeps["store"], callbackId: string, filter: CallFilter): Promise<CountedSet> {
+  const { count } = await store.calls.countMatching(callbackId, filter, { budgetMs: Number.POSITIVE_INFINITY });
+  return { count, digest: "" };
 }
 
 function describeSet(...sets: readonly MatchingCalls[]): CountedSet {
@@ -108,16 +119,19 @@ export function actOnCalls(deps: ServerDeps, callback: Callback, request: Action
 async function actOnMatching(deps: ServerDeps, callback: Callback, request: ActionRequest, set: Matching): Promise<ActionResult> {
   const { counted, id } = request;
   const mark = markOf(deps, request);
-  const matching = await deps.store.calls.findMatching(callback.id, set.filter);
   if (mark === null) {
-    if (matching.seqs.length > counted.count) throw otherSet(matching.seqs.length);
+    const { count } = await countMatching(deps.store, callback.id, set.filter);
+    if (count > counted.count) throw otherSet(count);
     const { done, waiting } = await replay(deps, callback, id, set);
     return { done, waiting, changed: Math.max(0, counted.count - done), notFound: 0 };
   }
-  const current = describeSet(matching, await findMarked(deps, callback, mark));
+  const matching = await deps.store.calls.findMatching(callback.id, set.filter);
   // Dates don't tell whether a call was counted: an outcome may be committed late, and the clock may be set back.
-  if (matching.seqs.length > 0 && current.digest !== counted.digest) throw otherSet(current.count);
-  const done = await markMatching(deps, callback, matching, mark);
+  if (matching.seqs.length > 0 && describeSet(matching).digest !== counted.digest) {
+    const current = describeSet(matching, await findMarked(deps, callback, mark));
+    if (current.digest !== counted.digest) throw otherSet(current.count);
+  }
+  const done = await markMatching(deps, callback, matching, mark, counted.count);
   return { done, waiting: 0, changed: Math.max(0, counted.count - done), notFound: 0 };
 }
 
@@ -161,10 +175,16 @@ function markOf({ clock }: ServerDeps, { action, shownAt }: ActionRequest): Mark
 }
 
 /** Resolves to how many calls this confirmation has marked. */
-async function markMatching(deps: ServerDeps, callback: Callback, matching: MatchingCalls, mark: Mark): Promise<number> {
+async function markMatching(
+  deps: ServerDeps,
+  callback: Callback,
+  matching: MatchingCalls,
+  mark: Mark,
+  counted: number,
+): Promise<number> {
   const marked = await deps.store.calls.markMatching(callback.id, matching, mark);
   deps.onWork(callback.id, "changed");
-  return Math.max(marked, (await findMarked(deps, callback, mark)).seqs.length);
+  return marked >= counted ? marked : Math.max(marked, (await findMarked(deps, callback, mark)).seqs.length);
 }
 
 async function markListed(
