@@ -64,7 +64,7 @@ export function settingsPath(configDirectory: string): string {
   return join(configDirectory, `${CONFIG_NAME}.json`);
 }
 
-/** Returns no settings if there is no file. Throws `config` for an unreadable or malformed one. */
+/** Returns empty settings without a file. Throws `config` for an unreadable or malformed one. */
 export async function readSettings(configDirectory: string): Promise<Settings> {
   const path = settingsPath(configDirectory);
   try {

@@ -16,8 +16,8 @@ import {
   conditionsOf,
   countByCounters,
   countMatching,
+  findSeqs,
   periodOf,
-  readSeqs,
   readsResponses,
   scanCalls,
   selectByStatus,
@@ -144,9 +144,7 @@ async function findPositions(db: Db, clock: Clock, { callbackKey, query, keys, p
 
 /** Begins with AND. The calls are found in steps, as one statement would read all responses at once. */
 async function conditionOfFound(db: Db, clock: Clock, callbackKey: number, filter: CallFilter): Promise<RawBuilder<unknown>> {
-  const seqs: number[] = [];
-  for await (const step of scanCalls(db, clock, { callbackKey, filter })) seqs.push(...(await readSeqs(db, step)));
-  return sql`AND seq ${inList(seqs, "bigint")}`;
+  return sql`AND seq ${inList(await findSeqs(db, clock, callbackKey, filter), "bigint")}`;
 }
 
 /** Every call that the index holds of such a period matches. */

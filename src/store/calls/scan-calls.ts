@@ -168,11 +168,15 @@ export interface MatchingCalls {
 /** Throws `not-found` for the callback. */
 export async function findMatching(db: Db, clock: Clock, callbackId: string, filter: CallFilter): Promise<MatchingCalls> {
   const { key } = await requireCallback(db, callbackId);
+  return { filter, seqs: await findSeqs(db, clock, key, filter) };
+}
+
+/** Returns each call's seq once, though one that is attempted meanwhile is met again. */
+export async function findSeqs(db: Db, clock: Clock, callbackKey: number, filter: CallFilter): Promise<number[]> {
   const seqs = new Set<number>();
-  for await (const step of scanCalls(db, clock, { callbackKey: key, filter })) {
+  for await (const step of scanCalls(db, clock, { callbackKey, filter }))
     for (const seq of await readSeqs(db, step)) seqs.add(seq);
-  }
-  return { filter, seqs: [...seqs] };
+  return [...seqs];
 }
 
 /** Resolves to null if the counters don't know it. */
