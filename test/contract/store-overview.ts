@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Callback } from "../../src/domain/callback.js";
 import type { Store } from "../../src/store/open-store.js";
-import { ACCEPTED, aResponse } from "../support/builders.js";
+import { ACCEPTED, aResponse, REFUSED_503 } from "../support/builders.js";
 import { fetchDue, fetchReplays } from "../support/store/waiting-calls.js";
 import { VirtualClock } from "../support/time/virtual-clock.js";
 import {
@@ -250,6 +250,21 @@ export function describeOverview(open: OpenStore): void {
         const details = { unlessSettled: true, markedAt: NOW + 1 };
         expect(await store.calls.mark(callback.id, ["A", "B", "C"], "SUCCESS", now, details)).toEqual(["A", "B"]);
       }
+    });
+
+    it("doesn't execute a mark once more after a user has taken it back", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A", "B", "C", "P"]);
+      await attempt(store, callback, ["A", "B"], { startedAt: NOW, durationMs: 1, result: REFUSED_503 });
+      await store.calls.mark(callback.id, ["C"], "SUCCESS", NOW);
+      await store.calls.mark(callback.id, ["C"], "FAILED", NOW + 1);
+      const details = { unlessSettled: true, markedAt: NOW + 1 };
+      expect(await store.calls.mark(callback.id, ["A", "C", "P"], "SUCCESS", NOW + 1, details)).toEqual([]);
+      await store.calls.mark(callback.id, ["A", "P"], "FAILED", NOW + 2);
+      await attempt(store, callback, ["B"], { startedAt: NOW + 3, durationMs: 1, result: REFUSED_503 });
+      expect(await store.calls.mark(callback.id, ["A", "B", "C", "P"], "SUCCESS", NOW + 9, details)).toEqual(["A", "P"]);
+      expect(await store.calls.count(callback.id)).toEqual({ PENDING: 0, SUCCESS: 2, FAILED: 2 });
     });
 
     it("marks nothing from the instant on that a mark names, however long it waits for the database", async () => {

@@ -22,7 +22,10 @@ export interface MarkDetails {
   readonly unlessDeliveredSince?: number;
   /** With SUCCESS, a call that is SUCCESS already stays as it is. */
   readonly unlessSettled?: boolean;
-  /** The calls have changed at this instant. With `unlessSettled`, those that were marked at it are this mark's, which is repeated. */
+  /**
+   * The calls have changed at this instant. With `unlessSettled`, those that were marked at it are this mark's, which is repeated, and those
+   * that a user has made FAILED later stay so.
+   */
   readonly markedAt?: number;
   /** Nothing is marked at this instant or later, however long the database was waited for. */
   readonly executeBefore?: number;
@@ -105,8 +108,11 @@ async function markCalls(trx: Db, marking: Marking, now: number, clock: Clock): 
     if (reason !== null) throw new WhcbError("invalid", `Call ${id} ${reason} be marked FAILED`);
   }
   const isOwn = (call: CallProgress): boolean => call.changedAt === markedAt && call.settledBy === (settledBy ?? "user");
+  const isTakenBack = ({ status, settledBy, changedAt }: CallProgress): boolean =>
+    status === "FAILED" && settledBy === "user" && changedAt > (markedAt ?? now) && changedAt <= now;
   const stays = (call: CallProgress): boolean =>
-    isDeliveredSince(call, unlessDeliveredSince) || (unlessSettled === true && call.status === "SUCCESS" && !isOwn(call));
+    isDeliveredSince(call, unlessDeliveredSince) ||
+    (unlessSettled === true && (isTakenBack(call) || (call.status === "SUCCESS" && !isOwn(call))));
   const left = [...states].flatMap(([id, { before }]) => (stays(before) ? [id] : []));
   for (const id of left) states.delete(id);
   await saveMarks(trx, callbackId, [...states.values()], { status, settledBy, now: markedAt ?? now });

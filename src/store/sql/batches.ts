@@ -11,11 +11,14 @@ export function batchOf<Name extends string>(
   rows: readonly Readonly<Record<Name, Cell>>[],
 ): RawBuilder<unknown> {
   const named = Object.entries<CellType>(types);
-  const cellsOf = (row: Readonly<Record<string, Cell>>) => named.map(([name]) => row[name] ?? null);
-  return batchOfCells(named, rows.map(cellsOf));
+  return batchOfCells(named, cellsOf(named, rows));
 }
 
 type NamedTypes = readonly (readonly [name: string, type: CellType])[];
+
+function cellsOf(types: NamedTypes, rows: readonly Readonly<Record<string, Cell>>[]): readonly (readonly Cell[])[] {
+  return rows.map((row) => types.map(([name]) => row[name] ?? null));
+}
 
 /** Names are part of the text, as a node of each would cost as much as the statement itself. */
 function batchOfCells(types: NamedTypes, rows: readonly (readonly Cell[])[]): RawBuilder<unknown> {
@@ -49,7 +52,7 @@ export async function insertRows<Table extends keyof Schema, Given extends Inser
   if (first === undefined) return [];
   const types = Object.keys(first).map((name) => [name, cellType(table, name)] as const);
   const names = sql.raw(types.map(([name]) => `"${name}"`).join(", "));
-  const batch = batchOf(Object.fromEntries(types), rows);
+  const batch = batchOfCells(types, cellsOf(types, rows));
   const inserted = await sql<Returned>`
     INSERT INTO ${sql.raw(table)} (${names}) SELECT ${names} FROM ${batch} WHERE true ${rest}`.execute(db);
   return inserted.rows;
