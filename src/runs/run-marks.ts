@@ -72,7 +72,7 @@ export async function planMarks(scope: CallScope, status: "SUCCESS" | "FAILED", 
 }
 
 /**
- * Waits until the last request of a run that didn't end in order is executed, or never will be: it may be on its way though its process has
+ * Waits until the last request of a session that didn't end in order is executed, or never will be: it may be on its way though its process has
  * ended. What is read afterwards, once the callback's lock is taken, stays. Throws as `planUndo`, and `unavailable` while the process lives.
  */
 export async function waitForLastRequest(
@@ -80,8 +80,8 @@ export async function waitForLastRequest(
   deps: RunDeps,
   onWait: (runId: string, until: number) => void,
 ): Promise<void> {
-  const { runId, maybeMarked } = await readRun(deps, wanted);
-  if (maybeMarked.length === 0) return;
+  const { runId, hasLateRequest } = await readRun(deps, wanted);
+  if (!hasLateRequest) return;
   // An undo that can't be made doesn't wait.
   await planUndo(wanted, deps);
   await (await lockRun(deps, runId)).release();

@@ -47,6 +47,7 @@ export class RunState {
   /** It is null before the first session, and after one that ended in order. */
   #openSession: { readonly bootId: string; readonly concurrency: number } | null = null;
   #isRequestOpen = false;
+  #hasLateRequest = false;
   #sends: Send[] = [];
   readonly #lastSend = new Map<string, Send>();
 
@@ -57,6 +58,11 @@ export class RunState {
 
   get isDiscarded(): boolean {
     return this.#isDiscarded;
+  }
+
+  /** A process was killed, or the service failed, so the request that was sent then may be executed later than those after it. */
+  get hasLateRequest(): boolean {
+    return this.#hasLateRequest;
   }
 
   /**
@@ -87,7 +93,7 @@ export class RunState {
         this.#forgetSends();
         return;
       case "ended":
-        this.#isRequestOpen ||= step.reason === "service";
+        if (step.reason === "service") this.#noteOpenRequest();
         this.#endSession();
         return;
       case "discarded":
@@ -105,7 +111,7 @@ export class RunState {
   /** Only the first sends, outcomes + `concurrency` of them, can have left. After a reboot (another `bootId`), any may have. */
   closeSession(bootId: string): void {
     if (this.#openSession === null) return;
-    this.#isRequestOpen = true;
+    this.#noteOpenRequest();
     const outcomes = this.#sends.filter(({ hasOutcome }) => hasOutcome).length;
     const isSame = isSameBoot(this.#openSession.bootId, bootId);
     const mayHaveLeft = isSame ? outcomes + this.#openSession.concurrency : this.#sends.length;
@@ -115,6 +121,11 @@ export class RunState {
       Object.assign(entry, { state: "unknown", statusCode: null, message: null, isRejectedCanary: false });
     }
     this.#endSession();
+  }
+
+  #noteOpenRequest(): void {
+    this.#isRequestOpen = true;
+    this.#hasLateRequest = true;
   }
 
   counts(callbackId?: string): RunCounts {

@@ -17,6 +17,8 @@ export interface RunOverview extends RunHeader {
 }
 
 export interface RunRecord extends RunOverview {
+  /** A request of it may be executed later, as a process was killed or the service failed. */
+  readonly hasLateRequest: boolean;
   /** A run of marks may have marked these with its last request. */
   readonly maybeMarked: readonly RunCall[];
   /** So many of the calls to mark are only known from a list. */
@@ -65,8 +67,8 @@ export async function readRun(folder: RunFolder, wanted: string | null): Promise
   const counts = state.counts();
   const progress = state.isDiscarded ? "discarded" : await findProgress(folder, runId, counts);
   const seenToMark = [...state.entries()].filter((entry) => entry.needsMark && entry.state === "seen").length;
-  const { header, lastAt, maybeMarked } = state;
-  return { ...header, state: progress, lastAt, counts, maybeMarked, seenToMark, calls: state.calls() };
+  const { header, lastAt, hasLateRequest, maybeMarked } = state;
+  return { ...header, state: progress, lastAt, counts, hasLateRequest, maybeMarked, seenToMark, calls: state.calls() };
 }
 
 const MOVE_AWAY = { hint: "Move it away to go on without it." };

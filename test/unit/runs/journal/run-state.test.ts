@@ -83,11 +83,22 @@ describe("the last request of a run of marks", () => {
     ],
     ["not once a later one was answered", [session(1), session(1), marked, ended("interrupted")], false],
     ["not after an interruption", [session(1), marked, ended("interrupted")], false],
-  ])("may have been executed: %s", (_, lines, isOpen) => {
+  ])("may have marked: %s", (_, lines, isOpen) => {
     const state = new RunState({ ...HEADER, options: null });
     for (const call of "AB") state.apply({ step: "planned", callback: "CB", call, do: "mark" });
     for (const line of lines) state.apply(line);
     expect(state.maybeMarked.length > 0).toBe(isOpen);
+  });
+
+  it.each<[string, RunStep[], boolean]>([
+    ["after a kill, whatever is marked then", [session(1), session(1), marked, ended("interrupted")], true],
+    ["if the service failed, whatever is marked then", [session(1), ended("service"), session(1), marked], true],
+    ["not while its process goes on", [session(1), marked], false],
+  ])("may be executed later: %s", (_, lines, isLate) => {
+    const state = new RunState({ ...HEADER, options: null });
+    for (const call of "AB") state.apply({ step: "planned", callback: "CB", call, do: "mark" });
+    for (const line of lines) state.apply(line);
+    expect(state.hasLateRequest).toBe(isLate);
   });
 });
 
