@@ -32,6 +32,12 @@ export async function checkService(
   });
 }
 
+/** A copy has the callbacks too. Returns false if either service doesn't say which database it has, or no callback was read from this one. */
+export function isOtherDatabase({ databaseId }: RunHeader, client: Client): boolean {
+  const current = client.databaseId();
+  return databaseId !== undefined && current !== null && databaseId !== current;
+}
+
 async function hasOneOf(callbacks: RunHeader["callbacks"], client: Client): Promise<boolean> {
   // A callback that was deleted may have given its name to another one, which shows the service, too.
   for (const { id } of callbacks) if ((await client.getCallback(id).catch(nullIfGone)) !== null) return true;

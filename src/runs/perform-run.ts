@@ -78,11 +78,13 @@ export async function performRun(
   await mkdir(deps.runsDirectory, { recursive: true, mode: 0o700 });
   const startedAt = deps.clock.now();
   const [latest = ""] = await runIds(deps.runsDirectory);
+  const databaseId = deps.client.databaseId();
   const header: RunHeader = {
     ...run.purpose,
     ...(await recordUrls(run, deps)),
     profile: deps.profile,
     service: deps.client.name,
+    ...(databaseId !== null && { databaseId }),
     who: runnerOf(deps),
     startedAt,
     serviceStartedAt: deps.client.toServiceClock(startedAt),

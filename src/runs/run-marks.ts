@@ -3,7 +3,7 @@ import { REQUEST_TIME_LIMIT_MS } from "../client/transport.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import { commandLine } from "../domain/command-line.js";
 import { WhcbError } from "../domain/errors.js";
-import { checkService } from "./check-service.js";
+import { checkService, isOtherDatabase } from "./check-service.js";
 import { lockRun } from "./journal/process-lock.js";
 import { newRunId } from "./journal/run-id.js";
 import type { RunListener, UndoneRun } from "./journal/run-step.js";
@@ -108,6 +108,11 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
     throw new WhcbError("usage", `run ${run.runId} is a ${run.kind}: only what mark-success marked can be undone`);
   }
   await checkService(run, deps.client, deps.profile);
+  if (isOtherDatabase(run, deps.client)) {
+    throw new WhcbError("config", `run ${run.runId} was made with another database, which was at ${run.service} then`, {
+      hint: "`whcb mark-failed` with ids marks single calls",
+    });
+  }
   // Another run may have marked the calls since. An undo that had nothing to undo only says that the run was wrong.
   const undo = (await listRuns(deps)).find((other) => other.counts.planned > 0 && undoneBy(other) === run.runId);
   if (undo !== undefined) throw alreadyUndone(run, undo);

@@ -1,7 +1,7 @@
 /** An unfinished run is finished on the service that it was made with, and a copy of a database is another service. */
 import { copyFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { Home } from "../support/process/whcb-process.js";
+import { Home, type Running } from "../support/process/whcb-process.js";
 import { replayOutage, works } from "../support/replay/replay-outage.js";
 
 let home: Home;
@@ -11,6 +11,13 @@ beforeEach(() => {
 });
 
 afterEach(() => home.leave());
+
+const SERVE = ["--no-endpoint-check", "--log-level", "warn"];
+
+async function end({ child, ended }: Running): Promise<void> {
+  child.kill("SIGTERM");
+  await ended;
+}
 
 it("a rehearsal on a copy of the profile's database isn't finished on the profile's service", async () => {
   const outage = await replayOutage(home, 3);
@@ -38,6 +45,43 @@ it("a rehearsal on a copy of the profile's database isn't finished on the profil
   }
 });
 
+it.each([
+  ["replay", ["replay", "demo", "--failed", "--mark", "--yes"]],
+  ["mark-success", ["mark-success", "demo", "--failed", "--yes"]],
+])("a %s on a copy at the same address isn't finished or undone on the database without a question", async (kind, command) => {
+  const first = await home.serve(SERVE);
+  const outage = await replayOutage(home, 3, undefined, { serving: first });
+  try {
+    const copy = home.path("copy.db");
+    await works(home, ["db", "backup", copy, "--db", home.path("x.db")]);
+    copyFileSync(home.path("x.db.key"), `${copy}.key`);
+    await end(first);
+    const at = ["--port", new URL(first.url).port];
+    const rehearsal = await home.serve([...SERVE, ...at, "--db", copy]);
+    const mine = await home.listen(["--status", "500"]);
+    const { stdout } = await home.whcb(kind === "replay" ? [...command, "--to", mine.url] : command);
+    const [, run = ""] = /run ([-\dA-F]+)/.exec(stdout) ?? [];
+    await end(rehearsal);
+    await home.serve([...SERVE, ...at]);
+
+    const other = `run ${run} was made with another database, which was at ${first.url} then`;
+    const asked = `The run was made with another database, which was at ${first.url} then.\n`;
+    if (kind === "replay") {
+      expect(await home.whcb(["replay", "demo", "--failed", "--dry-run"])).toMatchObject({
+        stderr: "dry run: nothing was sent\n",
+      });
+      expect(await home.whcb(["replay", "--resume", run])).toMatchObject({ code: 2, stderr: expect.stringContaining(asked) });
+    } else
+      expect(await home.whcb(["mark-failed", "--undo", run, "--yes"])).toMatchObject({
+        code: 4,
+        stderr: expect.stringContaining(other),
+      });
+    expect(await outage.failedIds()).toHaveLength(3);
+  } finally {
+    await outage.close();
+  }
+});
+
 it("a run of a profile whose address has changed needs its id, and is asked about", async () => {
   let status = 500;
   const first = await home.serve();
@@ -45,8 +89,7 @@ it("a run of a profile whose address has changed needs its id, and is asked abou
   try {
     const { stdout } = await home.whcb(["replay", "demo", "--failed", "--yes"]);
     const [, run = ""] = /next: whcb replay --resume (\S+)/.exec(stdout) ?? [];
-    first.child.kill("SIGTERM");
-    await first.ended;
+    await end(first);
     const second = await home.serve();
     status = 200;
     expect(await home.whcb(["replay", "--resume", "--yes"])).toMatchObject({

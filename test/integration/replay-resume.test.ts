@@ -47,7 +47,7 @@ async function resume(desk: Desk, options: Partial<ResumeOptions> = {}, runId?: 
 }
 
 function unfinished(deps: RunDeps) {
-  return latestUnfinishedRun(deps, { profile: deps.profile });
+  return latestUnfinishedRun(deps, ({ profile }) => profile === deps.profile);
 }
 
 function journalOf(desk: Desk): string {

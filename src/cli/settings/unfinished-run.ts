@@ -1,8 +1,9 @@
 import type { Client } from "../../client/client.js";
 import { count } from "../../domain/count.js";
 import { isWhcbError } from "../../domain/errors.js";
+import { isOtherDatabase } from "../../runs/check-service.js";
 import type { RunCall } from "../../runs/journal/run-state.js";
-import { latestUnfinishedRun, readRun } from "../../runs/journal/stored-runs.js";
+import { latestUnfinishedRun, type RunOverview, readRun } from "../../runs/journal/stored-runs.js";
 import type { Invocation } from "../args/command-spec.js";
 import { resumeCommand } from "../output/run/run-summary.js";
 import { formatInstant } from "../output/times.js";
@@ -12,13 +13,16 @@ import type { Session } from "./session.js";
 /** An unfinished run doesn't block a new one. It isn't mentioned if a sample of its calls is settled. */
 export async function mentionUnfinishedRun({ screen, deps }: Invocation, session: Session): Promise<void> {
   const folder = runFolder(deps);
-  const run = await latestUnfinishedRun(folder, { profile: profileOf(session), service: session.client.name });
+  const { client } = session;
+  const profile = profileOf(session);
+  const isOwn = (run: RunOverview) => run.profile === profile && run.service === client.name && !isOtherDatabase(run, client);
+  const run = await latestUnfinishedRun(folder, isOwn);
   if (run === null) return;
   const { calls, seenToMark } = await readRun(folder, run.runId);
   const open = calls.filter(
     ({ state, isMarked }) => state === "left" || state === "unknown" || (["accepted", "seen"].includes(state) && !isMarked),
   );
-  if (!(await isAnyFailed(open, session.client))) return;
+  if (!(await isAnyFailed(open, client))) return;
   const started = formatInstant(run.startedAt, screen.renderOptions.utc);
   const arrived = run.options === null ? 0 : run.counts.toMark - seenToMark;
   const marks = arrived === 0 ? "" : `, and marks ${count(arrived, "call")} that arrived`;

@@ -90,6 +90,8 @@ export interface RunHeader extends RunPurpose {
   readonly profile: string;
   /** This is an origin or a file. */
   readonly service: string;
+  /** Only `whcb serve` says it (docs/contract.md, X-Database-Id). */
+  readonly databaseId?: string;
   readonly who: string;
   readonly startedAt: number;
   /** This is the start by the service's clock. Journals of 0.1.0 lack it. */

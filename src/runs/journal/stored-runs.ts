@@ -46,14 +46,13 @@ export async function listWantedRuns(
   return overviews.filter(isWanted);
 }
 
-/** Returns null if the profile has none with this service. */
+/** Returns null if no run that is wanted is unfinished. */
 export async function latestUnfinishedRun(
   folder: RunFolder,
-  { profile, service }: { readonly profile: string; readonly service?: string },
+  isWanted: (run: RunOverview) => boolean,
 ): Promise<RunOverview | null> {
   for await (const overview of readOverviews(folder)) {
-    const isWanted = overview.profile === profile && (service === undefined || overview.service === service);
-    if (isWanted && overview.state === "unfinished") return overview;
+    if (overview.state === "unfinished" && isWanted(overview)) return overview;
   }
   return null;
 }

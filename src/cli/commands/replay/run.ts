@@ -4,7 +4,7 @@ import { count } from "../../../domain/count.js";
 import { spellDuration } from "../../../domain/duration.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { maskUrl, shownUrl } from "../../../domain/mask.js";
-import { checkService } from "../../../runs/check-service.js";
+import { checkService, isOtherDatabase } from "../../../runs/check-service.js";
 import { isRecorded, type RecordedUrl } from "../../../runs/journal/recorded-url.js";
 import { isUnfinished } from "../../../runs/journal/run-counts.js";
 import { findRunId, latestUnfinishedRun, type RunOverview, readRun } from "../../../runs/journal/stored-runs.js";
@@ -241,8 +241,9 @@ function resumeReplay(invocation: ReplayInvocation, wanted: string | null): Prom
 /** A profile's service may have another address now. Its runs there come last. */
 async function findUnfinishedRun(session: Session, folder: RunFolder): Promise<RunOverview | null> {
   const profile = profileOf(session);
-  const own = await latestUnfinishedRun(folder, { profile, service: session.client.name });
-  return own ?? latestUnfinishedRun(folder, { profile });
+  const isOfProfile = (run: RunOverview) => run.profile === profile;
+  const own = await latestUnfinishedRun(folder, (run) => isOfProfile(run) && run.service === session.client.name);
+  return own ?? latestUnfinishedRun(folder, isOfProfile);
 }
 
 interface ResumedTarget {
@@ -277,17 +278,19 @@ async function confirmChanged(
     const isSame = target.renamed === null && target.key === target.keyBefore;
     if (!isSame || !(await isRecorded(target.url, target.before, runDeps))) changed.push(target);
   }
+  const isOther = !isElsewhere && isOtherDatabase(run, runDeps.client);
   const { bodyNames: namesBefore = DEFAULT_BODY_NAMES } = options ?? {};
   const hasOtherNames = options !== null && !options.viaService && delivery.bodyNames !== namesBefore;
   const ageMs = invocation.deps.clock.now() - run.lastAt;
   const isSetBack = ageMs < 0;
   const isOld = ageMs > LONGEST_UNASKED_MS;
-  if (changed.length === 0 && !hasOtherNames && !isElsewhere && !isOld && !isSetBack) return true;
+  if (changed.length === 0 && !hasOtherNames && !isElsewhere && !isOther && !isOld && !isSetBack) return true;
   const isRenamed = changed.some(({ renamed }) => renamed !== null);
   const isSure =
     isRenamed || changed.some(({ shown, key, keyBefore, before }) => shown + key !== maskUrl(before.url) + keyBefore);
   const question = [
     ...(isElsewhere ? [`The run was made with ${service}, and this is ${runDeps.client.name}.`] : []),
+    ...(isOther ? [`The run was made with another database, which was at ${service} then.`] : []),
     ...(isOld
       ? [
           `The run stopped ${spellDuration(Math.floor(ageMs / HOUR_MS) * HOUR_MS)} ago: other calls may have its ids by now, if theirs were removed.`,
