@@ -1,5 +1,5 @@
 /** Calls are attempted while a reconcile lists them. */
-import { afterEach, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import type { Client } from "../../src/client/client.js";
 import { systemClock } from "../../src/platform/clock.js";
 import { planReconcile } from "../../src/runs/plan/plan-reconcile.js";
@@ -7,7 +7,7 @@ import { readSeenList } from "../../src/runs/plan/seen-list.js";
 import { aGroup } from "../contract/store-support.js";
 import { aResponse } from "../support/builders.js";
 import { clientOver, injectTransport } from "../support/client/client-services.js";
-import { scriptedPlatform } from "../support/platform/scripted-platform.js";
+import { type PlatformCall, scriptedPlatform } from "../support/platform/scripted-platform.js";
 import { openDesk } from "../support/replay/replay-desk.js";
 import { BUSY, OK, pendingCalls, recordAttempts } from "../support/server/recorded-calls.js";
 import { CALLBACK_SETTINGS, closeService, openService } from "../support/server/server-fixture.js";
@@ -105,23 +105,43 @@ it("finds a call whose place is taken by others, though as many calls are listed
   expect(plan.ambiguous.map(({ id }) => id)).toEqual(expect.arrayContaining(["accepted-meanwhile", "never-accepted"]));
 });
 
-it("compares the PENDING calls of the platform too: the line may be of one", async () => {
+describe("PENDING calls of the platform", () => {
   const reply = { messageId: "M1", from: { mobile: "61491570001" }, responseMessage: { content: "Yes", channel: "SMS" } };
-  const callback = {
-    ...{ id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/hook", key: null },
-    calls: [
-      { id: "f".repeat(32), status: "FAILED" as const, fields: reply },
-      { id: "a".repeat(32), status: "PENDING" as const, fields: reply },
+  const waiting = Array.from({ length: 40 }, (_, index) => ({
+    id: String(index).padStart(32, "a"),
+    status: "PENDING" as const,
+    fields: { ...reply, messageId: index === 25 ? "M1" : `other ${index}` },
+  }));
+
+  it.each<[string, (calls: PlatformCall[]) => PlatformCall[], (calls: PlatformCall[]) => void]>([
+    ["", (calls) => calls.slice(25, 26), () => {}],
+    [
+      ", though others are delivered while they are read",
+      (calls) => calls,
+      (calls) => {
+        for (const call of calls.slice(0, 20)) call.status = "SUCCESS";
+      },
     ],
-  };
-  const desk = openDesk({ transport: scriptedPlatform({ clock: systemClock, callbacks: [callback] }).transport() });
-  closing.push(desk.leave);
-  const line = JSON.stringify({ messageid: "M1", from: reply.from, responseMessage: { content: "Yes" } });
-  const seen = readSeenList(line, "UTC");
-  const plan = await planReconcile(
-    { callback: await desk.deps.client.getCallback("demo"), seen, timezone: "UTC", country: null, sendAmbiguous: false },
-    desk.deps,
-  );
-  await plan.replay.discard();
-  expect([plan.seen, plan.ambiguous.length]).toEqual([[], 1]);
+  ])("are compared, as the line may be of one%s", async (_, choose, onSecondPage) => {
+    const pending = choose(waiting.map((call) => ({ ...call })));
+    const callback = {
+      ...{ id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/hook", key: null },
+      calls: [{ id: "f".repeat(32), status: "FAILED" as const, fields: reply }, ...pending],
+    };
+    const instead = ({ path }: { readonly path: string }) => {
+      if (path.includes("PENDING") && path.includes("offset=20")) onSecondPage(pending);
+      return null;
+    };
+    const platform = scriptedPlatform({ clock: systemClock, callbacks: [callback], instead });
+    const desk = openDesk({ transport: platform.transport() });
+    closing.push(desk.leave);
+    const line = JSON.stringify({ messageid: "M1", from: reply.from, responseMessage: { content: "Yes" } });
+    const seen = readSeenList(line, "UTC");
+    const plan = await planReconcile(
+      { callback: await desk.deps.client.getCallback("demo"), seen, timezone: "UTC", country: null, sendAmbiguous: false },
+      desk.deps,
+    );
+    await plan.replay.discard();
+    expect([plan.seen, plan.ambiguous.length]).toEqual([[], 1]);
+  });
 });

@@ -121,16 +121,17 @@ async function listCalls(
     await draft.add(page.filter(({ status }) => status === "FAILED"));
   };
   const { capabilities } = client;
-  // The receiver may have PENDING calls. They come first, so that one that is attempted meanwhile is listed again.
-  for await (const page of client.listCalls(callback.id, { filter: { status: "PENDING" } })) {
-    // A service that ignores the filter has all its calls in the next list.
-    if (page.leftOut > 0) break;
-    await take(page.calls, page.withoutId);
-  }
+  const isExact = capabilities.has("exact-lists");
+  const { id: callbackId } = callback;
+  // The receiver may have PENDING calls. They come first, so that one that is attempted meanwhile is listed again, as is what isn't PENDING
+  // on a service that ignores the filter.
+  const waiting = await listMatchingCalls(client, { callbackId, filter: { status: "PENDING" } }, take, onEvent);
   // The oldest attempt comes first, so a call that is attempted meanwhile moves to where it is still to be read.
-  const query = { callbackId: callback.id, filter: {}, withPending: true, oldestFirst: capabilities.has("exact-lists") };
+  const query = { callbackId, filter: {}, withPending: true, oldestFirst: isExact };
   const listed = await listMatchingCalls(client, query, take, onEvent);
-  const unknown = listed.unlisted + listed.leftOut;
+  // Where a page begins behind the last call of the page before, those that are attempted meanwhile hide no other.
+  const hidden = isExact ? 0 : waiting.unlisted;
+  const unknown = hidden + listed.unlisted + listed.leftOut;
   if (unknown > 0) {
     // What the receiver has may be one of them, and its line would match another call.
     throw new WhcbError("unavailable", `${count(unknown, "call")} of ${callback.name} can't be compared`, {

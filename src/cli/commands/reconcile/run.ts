@@ -132,8 +132,8 @@ async function listAndMatch(
       runId: locks?.runId,
       onCompare(calls, requests) {
         const number = calls === null ? "all calls" : `all ${amount(calls)} calls`;
-        const cost = requests === null ? "" : `: ${count(requests, "request")}`;
-        screen.info(`comparing with ${number} of ${callback.name}${cost}`);
+        const cost = requests === null ? "" : `: at least ${count(requests, "request")}`;
+        screen.info(`comparing with ${number} of ${callback.name} and those that wait${cost}`);
       },
     },
     runDeps,
