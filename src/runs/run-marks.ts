@@ -29,8 +29,6 @@ export interface MarkPlan extends FoundCalls, Marking {
   readonly calls: number;
   /** This is the run to undo, if it is unfinished: what it has left to mark must not be marked later. */
   readonly toDiscard: RunOverview | null;
-  /** The calls were listed on this database. It is null if the service doesn't say. */
-  readonly databaseId: string | null;
   /** These have marked so many calls of the run to undo since, which stay. They are among the `delivered`. */
   readonly markedBy: ReadonlyMap<RunOverview, number>;
 }
@@ -148,16 +146,6 @@ function alreadyUndone({ runId }: UndoneRun, undo: RunOverview): WhcbError {
   });
 }
 
-/** The question may have been open while a forwarded port was given another service. Throws `unavailable` if it was. */
-export async function requireSameDatabase({ databaseId }: MarkPlan, { client }: RunDeps): Promise<void> {
-  if (databaseId === null) return;
-  await client.verify();
-  if (client.databaseId() === databaseId) return;
-  throw new WhcbError("unavailable", `another database answers at ${client.name} now, so nothing was marked`, {
-    hint: "List its calls again.",
-  });
-}
-
 /**
  * This comes before the undo, as an undone run must not mark anything later. Throws `unavailable` while its process lives, or if it went on
  * since the plan.
@@ -179,7 +167,6 @@ function markPlan(found: FoundCalls, marking: Marking, deps: RunDeps): MarkPlan 
     ...found,
     ...marking,
     toDiscard: null,
-    databaseId: deps.client.databaseId(),
     markedBy: new Map(),
     runId: newRunId(deps.clock.now(), deps.random),
     groups,

@@ -1,6 +1,10 @@
 /** An unfinished run is finished on the service that it was made with, and a copy of a database is another service. */
-import { copyFileSync } from "node:fs";
+import { once } from "node:events";
+import { copyFileSync, writeFileSync } from "node:fs";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { userEnv } from "../support/process/served-api.js";
+import { ENTER, Terminal } from "../support/process/terminal.js";
 import { Home, type Running } from "../support/process/whcb-process.js";
 import { replayOutage, works } from "../support/replay/replay-outage.js";
 
@@ -107,3 +111,73 @@ it("a run of a profile whose address has changed needs its id, and is asked abou
     await outage.close();
   }
 });
+
+it.each([
+  ["mark-success", ["mark-success", "demo", "--failed"], "Mark 3 calls SUCCESS? "],
+  ["replay", ["replay", "demo", "--failed", "--allow-network", "127.0.0.0/8"], "Send 3 calls again? "],
+  [
+    "reconcile",
+    ["reconcile", "demo", "--seen", "SEEN", "--allow-network", "127.0.0.0/8"],
+    "Mark 0 calls and send 2 calls again? ",
+  ],
+])(
+  "a %s does nothing if its service's port leads to another database once its question is answered",
+  async (_, command, question) => {
+    const serving = await home.serve(SERVE);
+    const outage = await replayOutage(home, 3, undefined, { serving });
+    const port = await forwardedPort();
+    try {
+      const copy = home.path("copy.db");
+      await works(home, ["db", "backup", copy, "--db", home.path("x.db")]);
+      copyFileSync(home.path("x.db.key"), `${copy}.key`);
+      const rehearsal = await home.serve([...SERVE, "--db", copy]);
+      writeFileSync(home.path("seen.txt"), `${outage.callIds[0]}\n`);
+      port.leadTo(rehearsal.url);
+      const words = command.map((word) => (word === "SEEN" ? home.path("seen.txt") : word));
+      const terminal = Terminal.whcb(home, words, { columns: 120, env: { ...userEnv(home), WHCB_URL: port.url } });
+      await terminal.shows(question);
+      port.leadTo(serving.url);
+      terminal.type(`y${ENTER}`);
+      await terminal.shows(`another database answers at ${port.url} now, so nothing was marked or sent`);
+      expect(await terminal.closed()).toMatchObject({ code: 5 });
+      expect(await outage.failedIds()).toHaveLength(3);
+      expect(outage.received()).toEqual([]);
+    } finally {
+      port.close();
+      await outage.close();
+    }
+  },
+);
+
+/** As with `ssh -L`, it isn't seen where its connections lead to. */
+async function forwardedPort() {
+  let target = 0;
+  const open = new Set<Socket>();
+  const endAll = (): void => {
+    for (const socket of open) socket.destroy();
+    open.clear();
+  };
+  const server = createServer((socket) => {
+    const onward = connect(target, "127.0.0.1");
+    for (const [from, to] of [
+      [socket, onward],
+      [onward, socket],
+    ] as const) {
+      open.add(from);
+      from.on("error", () => to.destroy());
+      from.pipe(to);
+    }
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    leadTo(url: string): void {
+      target = Number(new URL(url).port);
+      endAll();
+    },
+    close(): void {
+      endAll();
+      server.close();
+    },
+  };
+}

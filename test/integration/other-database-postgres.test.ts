@@ -1,7 +1,7 @@
 /** A forwarded port may lead to another database while a question is open, whose calls nobody has confirmed. */
 import { afterEach, beforeAll, expect, it } from "vitest";
 import type { Transport } from "../../src/client/transport.js";
-import { planMarks, requireSameDatabase } from "../../src/runs/run-marks.js";
+import { requireSameDatabase } from "../../src/runs/check-service.js";
 import type { Store } from "../../src/store/open-store.js";
 import { clientOver, injectTransport } from "../support/client/client-services.js";
 import { createDatabase, type TestDatabase } from "../support/postgres/databases.js";
@@ -57,9 +57,10 @@ it.each(Object.entries(OPEN))(
     closing.push(desk.leave);
     const deps = { ...desk.deps, client: clientOver(transport) };
     await deps.client.createCallback(CALLBACK_SETTINGS);
-    const plan = await planMarks({ callbacks: ["demo"], calls: { filter: {} } }, "SUCCESS", deps);
+    await deps.client.getCallback("demo");
+    const listed = deps.client.databaseId();
     const outcomes: unknown[] = [];
-    for (now of services) outcomes.push(await requireSameDatabase(plan, deps).catch(({ message }) => message));
-    expect(outcomes).toEqual([undefined, undefined, "another database answers at x now, so nothing was marked"]);
+    for (now of services) outcomes.push(await requireSameDatabase(listed, deps.client).catch(({ message }) => message));
+    expect(outcomes).toEqual([undefined, undefined, "another database answers at x now, so nothing was marked or sent"]);
   },
 );

@@ -1,13 +1,15 @@
 /** docs/runs.md, "One run at a time", describes the locks. */
+import type { Client } from "../../client/client.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
 import type { Io } from "../../platform/terminal.js";
+import { requireSameDatabase } from "../../runs/check-service.js";
 import type { RunDeps } from "../../runs/run-deps.js";
 import { describeBusy, type LockedCallback, RunLocks } from "../../runs/run-locks.js";
 import type { Invocation } from "../args/command-spec.js";
 import { WAIT } from "../args/sending-flags.js";
 import { EXIT_INTERRUPTED } from "../exit-codes.js";
-import { confirm } from "../output/questions.js";
+import { confirm, YES } from "../output/questions.js";
 import type { Printable } from "../output/screen-text.js";
 
 interface TakenLocks extends AsyncDisposable {
@@ -76,8 +78,22 @@ export interface LockRequest {
 
 const LONGEST_QUESTION_MS = 10 * 60_000;
 
-/** Limits how long a question holds a lock. Throws `usage` after 10 minutes. */
-export async function confirmInTime(invocation: Invocation, question: Printable): Promise<boolean> {
+/**
+ * Throws `unavailable` if another database answers after the question than before. While the run has its locks, it throws `usage` after 10
+ * minutes.
+ */
+export async function confirmRun(
+  invocation: Invocation,
+  question: Printable,
+  { client, locks }: { readonly client: Client; readonly locks: RunLocks | undefined },
+): Promise<boolean> {
+  const listed = client.databaseId();
+  const isConfirmed = await (locks === undefined ? confirm(invocation, question) : confirmInTime(invocation, question));
+  if (isConfirmed && !invocation.args.get(YES)) await requireSameDatabase(listed, client);
+  return isConfirmed;
+}
+
+async function confirmInTime(invocation: Invocation, question: Printable): Promise<boolean> {
   const { clock } = invocation.deps;
   const answered = new AbortController();
   const expired = clock.sleepUntil(clock.now() + LONGEST_QUESTION_MS, answered.signal).then(() => {

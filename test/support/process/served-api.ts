@@ -10,11 +10,20 @@ function headersOf(username: string, password: string, apiKey: string) {
   return { authorization, "x-api-key": apiKey, accept: "application/json" };
 }
 
+function storedProfile(home: Home) {
+  return JSON.parse(readFileSync(home.path("config", "config.json"), "utf8")).profiles.local;
+}
+
 /** Calls the service that was last started in this home, as the user that it created and stored there. */
 export function apiOf(home: Home): ServedApi {
-  const settings = JSON.parse(readFileSync(home.path("config", "config.json"), "utf8"));
-  const { url, username, password, apiKey } = settings.profiles.local;
+  const { url, username, password, apiKey } = storedProfile(home);
   return new ServedApi(url, headersOf(username, password, apiKey));
+}
+
+/** Returns that user's credentials, for commands at another address. */
+export function userEnv(home: Home): Readonly<Record<string, string>> {
+  const { username, password, apiKey } = storedProfile(home);
+  return { WHCB_USERNAME: username, WHCB_PASSWORD: password, WHCB_API_KEY: apiKey };
 }
 
 export interface ListedCall {

@@ -10,7 +10,6 @@ import {
   type MarkPlan,
   planMarks,
   planUndo,
-  requireSameDatabase,
   runMarks,
   waitForLastRequest,
 } from "../../../runs/run-marks.js";
@@ -18,7 +17,7 @@ import { missingCalls, readCallOperands, toCallScope } from "../../args/call-ope
 import type { Invocation } from "../../args/command-spec.js";
 import { writeJson } from "../../output/json-fields.js";
 import { openProgress } from "../../output/progress-line.js";
-import { confirm, needsYes } from "../../output/questions.js";
+import { needsYes } from "../../output/questions.js";
 import { followRun } from "../../output/run/follow-run.js";
 import { describeLeftOut, warnOfUnusableCalls } from "../../output/run/plan-text.js";
 import { finishRun } from "../../output/run/run-summary.js";
@@ -27,7 +26,7 @@ import { joinText, safeJson, text } from "../../output/screen-text.js";
 import { formatInstant } from "../../output/times.js";
 import { openRunDeps } from "../../settings/open-run-deps.js";
 import { withSession } from "../../settings/session.js";
-import { confirmInTime, requireNoneBusy, takeLocks } from "../../settings/take-locks.js";
+import { confirmRun, requireNoneBusy, takeLocks } from "../../settings/take-locks.js";
 import type { MarkFlags } from "./command.js";
 
 type MarkInvocation = Invocation<MarkFlags["success"] | MarkFlags["failed"]>;
@@ -105,11 +104,10 @@ async function planAndMark(invocation: MarkInvocation, { status, scope, undone, 
   const description = describeMarks(plan, screen.renderOptions);
   if (values.dryRun) return showMarks(plan, description, screen);
   const question = plan.calls === 0 ? "Discard the run?" : `Mark ${count(plan.calls, "call")} ${plan.status}?`;
-  const ask = locks === undefined ? confirm : confirmInTime;
-  if (!(await ask(invocation, joinText([...description, question], "\n")))) return;
+  const asked = joinText([...description, question], "\n");
+  if (!(await confirmRun(invocation, asked, { client: runDeps.client, locks }))) return;
   if (values.yes && plan.calls > 0 && plan.delivered > 0)
     for (const line of describeUnmarked(plan, screen.renderOptions)) screen.info(line);
-  if (!values.yes) await requireSameDatabase(plan, runDeps);
   await discardUndone(plan, runDeps);
   if (plan.toDiscard !== null) screen.info(`run ${plan.toDiscard.runId} is discarded`);
   if (plan.calls === 0) return markNothing({ ...plan, toDiscard: null });

@@ -25,7 +25,7 @@ import { collectKeys, describeKeySource } from "../../settings/callback-keys.js"
 import { openRunDeps } from "../../settings/open-run-deps.js";
 import type { ResolvedSettings } from "../../settings/resolve-settings.js";
 import { deliverySettings, findCallback, withSession } from "../../settings/session.js";
-import { confirmInTime, describeLocks, takeLocks } from "../../settings/take-locks.js";
+import { confirmRun, describeLocks, takeLocks } from "../../settings/take-locks.js";
 import type { ReconcileFlags } from "./command.js";
 
 export async function run(invocation: Invocation<ReconcileFlags>): Promise<void> {
@@ -101,7 +101,7 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation<Reconc
     const question = `Mark ${count(plan.seen.length, "call")} and send ${count(plan.replay.calls, "call")} again?`;
     const keySource = plan.replay.calls === 0 ? [] : describeKeySource([job.callback], options, invocation.deps);
     const asked = joinText([...description, ...describeLocks(locks), ...keySource, question], "\n");
-    if (!(await confirmInTime(invocation, asked))) return;
+    if (!(await confirmRun(invocation, asked, { client: runDeps.client, locks }))) return;
     const keys = await collectKeys(invocation, plan.replay, options);
     const summary = await followRun(invocation, { total: plan.replay.calls }, ({ signal, listener }) =>
       runReconcile(plan, { ...options, signal, keys, locks }, runDeps, listener),

@@ -33,7 +33,7 @@ import { joinText, safeJson, text, wholeText } from "../../output/screen-text.js
 import { collectKeys, describeKeySource, findKeys } from "../../settings/callback-keys.js";
 import { openRunDeps, profileOf, runFolder, runsDirectory } from "../../settings/open-run-deps.js";
 import { deliverySettings, findNamedCallback, type Session, withSession } from "../../settings/session.js";
-import { confirmInTime, describeLocks, requireNoneBusy, takeLocks } from "../../settings/take-locks.js";
+import { confirmRun, describeLocks, requireNoneBusy, takeLocks } from "../../settings/take-locks.js";
 import { mentionUnfinishedRun } from "../../settings/unfinished-run.js";
 import type { ReplayFlags } from "./command.js";
 
@@ -159,7 +159,7 @@ async function askAndSend(
     invocation.deps,
   );
   const question = joinText([description, ...keySource, `Send ${count(plan.calls, "call")} again?`], "\n");
-  if (!(await confirmInTime(invocation, question))) return;
+  if (!(await confirmRun(invocation, question, { client: runDeps.client, locks }))) return;
   const keys = await collectKeys(invocation, plan, options);
   const { viaService } = options;
   const summary = await followRun(invocation, { total: plan.calls, viaService }, ({ signal, listener }) =>
@@ -227,7 +227,7 @@ function resumeReplay(invocation: ReplayInvocation, wanted: string | null): Prom
     const callbacks = run.kind === "mark-success" ? [] : run.callbacks;
     await using taken = await takeLocks(invocation, { callbacks, runDeps, runId: run.runId, needsAll: true });
     const delivery = await deliverySettings(session);
-    if (!(await confirmChanged(run, delivery, runDeps, invocation))) return;
+    if (!(await confirmChanged(run, delivery, { ...runDeps, locks: taken.locks }, invocation))) return;
     const viaService = run.options?.viaService ?? false;
     const follows = followsService(session, invocation);
     const control = { ...delivery, keys, locks: taken.locks, resendUnknown, followsService: follows, contentType, to };
@@ -266,7 +266,7 @@ const LONGEST_UNASKED_MS = 24 * HOUR_MS;
 async function confirmChanged(
   run: RunOverview,
   delivery: DeliverySettings,
-  runDeps: RunDeps,
+  { locks, ...runDeps }: RunDeps & { readonly locks: RunLocks },
   invocation: ReplayInvocation,
 ): Promise<boolean> {
   const { options, counts, service } = run;
@@ -309,7 +309,7 @@ async function confirmChanged(
       ? "Finish the run all the same?"
       : `${counts.toMark === 0 ? "Send" : "Mark SUCCESS what was accepted and send"} the rest of the run there?`,
   ];
-  return confirmInTime(invocation, joinText(question, "\n"));
+  return confirmRun(invocation, joinText(question, "\n"), { client: runDeps.client, locks });
 }
 
 function describeChange({ name, renamed, shown, key, keyBefore, before }: ResumedTarget): readonly string[] {
