@@ -4,6 +4,7 @@ import type { CallFilter } from "../domain/call-filter.js";
 import { commandLine } from "../domain/command-line.js";
 import { WhcbError } from "../domain/errors.js";
 import { checkService, isOtherDatabase } from "./check-service.js";
+import { callKey } from "./journal/other-runs.js";
 import { lockRun } from "./journal/process-lock.js";
 import { newRunId } from "./journal/run-id.js";
 import type { RunListener, UndoneRun } from "./journal/run-step.js";
@@ -114,7 +115,11 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
   // Another run may have marked the calls since. An undo that had nothing to undo only says that the run was wrong.
   const undo = (await listRuns(deps)).find((other) => other.counts.planned > 0 && undoneBy(other) === run.runId);
   if (undo !== undefined) throw alreadyUndone(run, undo);
-  const undone = [...run.calls.filter(({ isMarked }) => isMarked), ...run.maybeMarked];
+  const marked = run.calls.filter(({ isMarked }) => isMarked);
+  const undone = [...marked, ...run.maybeMarked];
+  // Another service's list may be older than the run's marks, and to mark FAILED what is FAILED changes nothing.
+  const mayBeSuccess = deps.client.capabilities.has("exact-lists") ? [] : marked;
+  const asMarked = new Set(mayBeSuccess.map(({ callbackId, id }) => callKey(callbackId, id)));
   const undoes = { runId: run.runId, startedAt: run.serviceStartedAt ?? run.startedAt };
   const marking = { status: "FAILED", undoes, listedAt: deps.clock.now() } as const;
   const markedBy = new Map<RunOverview, number>();
@@ -125,7 +130,10 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
     const ids = undone.flatMap((call) => (call.callbackId === callbackId ? [call.id] : []));
     const callback = await findById(callbackId, deps.client);
     const callbacks = callback === null ? [] : [callback];
-    const { groups, already, delivered, missing } = await byIds(callbacks, ids, "FAILED", deps, staysSuccess);
+    const { groups, already, delivered, missing } = await byIds(callbacks, ids, "FAILED", deps, {
+      staysSuccess,
+      isListedLate: (call) => asMarked.has(callKey(call.callbackId, call.id)),
+    });
     found = {
       ...found,
       groups: [...found.groups, ...groups],
@@ -225,12 +233,14 @@ async function byFilter(callbacks: readonly ListedCallback[], filter: CallFilter
   return { groups, ...unusable, missing: [], already: 0, delivered: 0 };
 }
 
+const NO_CALL_STAYS = { staysSuccess: () => false, isListedLate: () => false };
+
 async function byIds(
   callbacks: readonly ListedCallback[],
   callIds: readonly string[],
   status: Marking["status"],
   { client }: RunDeps,
-  staysSuccess: CallCheck = () => false,
+  { staysSuccess, isListedLate }: { readonly staysSuccess: CallCheck; readonly isListedLate: CallCheck } = NO_CALL_STAYS,
 ): Promise<FoundCalls> {
   const groups = callbacks.map(newGroup);
   let already = 0;
@@ -238,7 +248,7 @@ async function byIds(
   const named = { groups, callIds, status: otherThan(status) };
   const missing = await listNamedCalls({ client }, named, async (calls, group) => {
     for (const call of calls) {
-      if (call.status === status) already++;
+      if (call.status === status && !isListedLate(call)) already++;
       else if (staysSuccess(call)) delivered++;
       else addCall(group, call);
     }

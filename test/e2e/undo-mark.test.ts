@@ -127,3 +127,25 @@ it("takes back what two runs have marked at the same time once both are undone, 
     await platform.close();
   }
 });
+
+it("is marked FAILED where the platform still lists as FAILED what the run has marked", async () => {
+  const calls = platformCalls(2);
+  const marks: string[] = [];
+  const platform = await scriptedPlatform({
+    clock: systemClock,
+    callbacks: [{ id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/", key: "k", calls }],
+    onArrival: async ({ method, body }) => {
+      if (method === "PUT") marks.push(body ?? "");
+      // The list is from before the mark.
+      if (method === "GET") for (const call of calls) call.status = "FAILED";
+    },
+  }).listen();
+  const env = { WHCB_URL: platform.url, WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" };
+  try {
+    const undone = await home.whcb(["mark-failed", "--undo", await markAll(env), "--yes"], { env });
+    expect(undone).toMatchObject({ code: 0, stdout: expect.stringContaining("2 calls marked FAILED") });
+    expect(marks.flatMap((body) => JSON.parse(body).status ?? [])).toEqual(["SUCCESS", "FAILED"]);
+  } finally {
+    await platform.close();
+  }
+});
