@@ -37,3 +37,13 @@ test("without the driver of SQLite, which locks files, the settings are changed 
   const outcome = await home.whcb(["profiles", "use", "b"], { bin: home.path("package", "bin", "whcb.js") });
   expect(outcome).toEqual({ code: 0, stdout: "", stderr: "the current profile is b (https://b.example.com)\n" });
 });
+
+test("a profile that is made the current one is reported with the variables that go before it", async () => {
+  const env = { WHCB_URL: "https://a.example.com", WHCB_PROFILE: "b", WHCB_USERNAME: "u" };
+  expect(await home.whcb(["profiles", "use", "b"], { env })).toMatchObject({
+    code: 0,
+    stderr: `the current profile is b (https://b.example.com)
+warning: commands take WHCB_URL, WHCB_USERNAME instead of what the profile has: unset WHCB_URL WHCB_USERNAME
+`,
+  });
+});

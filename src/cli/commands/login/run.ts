@@ -7,6 +7,8 @@ import { PROFILE, SERVICE } from "../../args/shared-flags.js";
 import type { Credentials, ServiceTarget } from "../../cli-deps.js";
 import { askSecret, askText } from "../../output/questions.js";
 import { warnOfClearText } from "../../settings/clear-text-warning.js";
+import { warnOfVariables } from "../../settings/current-profile.js";
+import { findProfile } from "../../settings/resolve-settings.js";
 import { freeProfileName } from "../../settings/serve-profile.js";
 import { addressText, readServiceAddress, type ServiceAddress } from "../../settings/service-address.js";
 import { exchangeLog, requireDatabaseFile, withConnectionHint } from "../../settings/session.js";
@@ -38,6 +40,7 @@ export async function run(invocation: Invocation<LoginFlags>): Promise<void> {
     return { ...before, profiles, current: values.keepCurrent ? before.current : name };
   });
   screen.info(`profile ${name} works with ${url}${settings.current === name ? ", and is the current one" : ""}`);
+  if (settings.current === name) warnOfVariables(invocation, name, findProfile(settings, name));
 }
 
 async function serviceText({ args, deps, screen }: Invocation): Promise<string> {

@@ -2,6 +2,7 @@ import type { Invocation } from "../../args/command-spec.js";
 import type { Json, PROFILE_FIELDS } from "../../output/json-fields.js";
 import { type ListingStyle, openListing } from "../../output/listing.js";
 import { confirm } from "../../output/questions.js";
+import { warnOfVariables } from "../../settings/current-profile.js";
 import { findProfile } from "../../settings/resolve-settings.js";
 import { changeSettings, type Profile, readSettings } from "../../settings/settings-file.js";
 import type { ProfilesListFlags } from "./command.js";
@@ -13,13 +14,16 @@ export async function listProfiles({ values, deps, screen }: Invocation<Profiles
   if ((await listing.end()) === 0) screen.info("no profiles yet; `whcb serve` and `whcb login` create one");
 }
 
-export async function useProfile({ args, deps, screen }: Invocation): Promise<void> {
+export async function useProfile(invocation: Invocation): Promise<void> {
+  const { args, deps, screen } = invocation;
   const name = args.operand(0);
   const settings = await changeSettings(deps, (before) => {
     findProfile(before, name);
     return { ...before, current: name };
   });
-  screen.info(`the current profile is ${name} (${settings.profiles.get(name)?.url})`);
+  const profile = findProfile(settings, name);
+  screen.info(`the current profile is ${name} (${profile.url})`);
+  warnOfVariables(invocation, name, profile);
 }
 
 export async function removeProfile(invocation: Invocation): Promise<void> {
