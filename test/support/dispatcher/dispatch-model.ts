@@ -128,7 +128,8 @@ export class DispatchModel implements Watcher {
     const end = (firstFailedAt ?? 0) + this.policy.windowMs;
     const mayRetry = firstFailedAt !== null && !isMarkedFailed && at <= end && (call.pacedFrom ?? firstFailedAt) < end;
     call.owes = mayRetry && settings.retriesEnabled ? "retry" : null;
-    call.isDueNow = false;
+    // A failure that lies ahead, by a clock that was set back, doesn't say when an interval has passed.
+    call.isDueNow = (call.lastFailedAt ?? at) > at;
   }
 
   updated(callback: ModelCallback, settings: Callback, at: number): void {
@@ -304,7 +305,8 @@ export class DispatchModel implements Watcher {
   #retriesOff(call: ModelCall): void {
     if (call.status !== "FAILED" || call.owes === null) return;
     if (call.attempts.length === 0) {
-      Object.assign(call, { status: "PENDING", owes: "first", firstFailedAt: null, isHeld: false, triedIn: 0 });
+      const asNew = { status: "PENDING", owes: "first", firstFailedAt: null, isHeld: false, isMarkedFailed: false, triedIn: 0 };
+      Object.assign(call, asNew);
     } else if (call.owes === "retry") call.owes = null;
   }
 
