@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Callback } from "../../src/domain/callback.js";
 import type { Store } from "../../src/store/open-store.js";
 import { ACCEPTED, REFUSED_503 } from "../support/builders.js";
+import { SEED } from "../support/dispatcher/arbitrary-commands.js";
 import { HOUR, MINUTE, ProcessDied, type Sent, Simulation, watchStore } from "../support/dispatcher/simulation.js";
 import type { WithFreshStore } from "../support/store/fresh-stores.js";
 
@@ -29,6 +30,7 @@ async function live(store: Store, { write, when }: Death): Promise<Life> {
   let unrecorded: readonly Sent[] = [];
   const sim = await Simulation.open({
     store,
+    seed: SEED,
     policy: { intervalMs: 5 * MINUTE, windowMs: 30 * MINUTE, jitter: true },
     limits: { batch: 32, inFlightPerEndpoint: 12 },
     notices: { began: ["hook"], ended: ["hook"] },
