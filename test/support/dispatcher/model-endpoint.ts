@@ -106,9 +106,9 @@ export class ModelEndpoint {
     this.#probeMayGoAt = Math.min(this.#probeMayGoAt, Math.max(this.#replayProbeAt, this.#probeBeganAt + FIRST_STEP_MS));
   }
 
-  /** Responses are held only if the last probe failed and the next may not go yet. */
+  /** Responses are held only if the last probe failed and the next may not go yet, unless a change lets it go in the same millisecond. */
   mayHoldAt(at: number): boolean {
-    return this.wasDownAt(at) && this.mayAwaitProbeAt(at);
+    return this.wasDownAt(at) && (this.mayAwaitProbeAt(at) || at === this.#repairedAt);
   }
 
   /** The next one may not go yet, as far as is known. */
