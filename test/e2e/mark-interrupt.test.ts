@@ -9,7 +9,8 @@ import { type CountingEndpoint, countingEndpoint } from "../support/replay/repla
 import { newestJournal, works } from "../support/replay/replay-outage.js";
 
 const CALLS = 350;
-const STOPPING = "stopping: the request in flight finishes, and nothing more is marked; press Ctrl-C again to stop at once\n";
+const STOPPING =
+  "stopping: the request in flight finishes, and nothing more is marked; press Ctrl-C again to stop at once, though the request may still be executed then\n";
 
 let home: Home;
 let endpoint: CountingEndpoint;

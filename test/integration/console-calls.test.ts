@@ -376,6 +376,21 @@ describe("a confirmation", () => {
     expect(await statuses()).toEqual({ A: "FAILED" });
   });
 
+  it("of a copy of the database, which has the same session and key, changes nothing", async () => {
+    await accept("A");
+    await attempt(["A"], {});
+    const confirmation = await visitor.open(`${CONFIRM}?action=success&call=A`);
+    const original = service;
+    service = await openService({ store: { ...original.store, databaseId: "another" } });
+    const { cookies } = visitor;
+    visitor = new Visitor(service.app);
+    for (const [name, value] of cookies) visitor.cookies.set(name, value);
+    const page = await confirm(confirmation);
+    await original.app.close();
+    expect([page.status, page.text]).toEqual([422, expect.stringContaining("The form is incomplete")]);
+    expect(await statuses()).toEqual({ A: "FAILED" });
+  });
+
   it("asks again if more calls match than it counted: a mark that was shown before and made after", async () => {
     await accept("A", "B", "S");
     await attempt(["A", "B"], {});

@@ -140,9 +140,10 @@ export class Sessions {
     return link === undefined ? notice : { ...notice, link: { ...link, href: pathInConsole(link.href) } };
   }
 
-  /** Who has the token of a session must not be able to try out what was marked. */
+  /** Who has the token of a session must not be able to try out what was marked. A copy of the database has the token and the key, too. */
   markOf(text: string, request: FastifyRequest): string {
-    return this.#deps.store.sign(`mark ${tokenOf(request)} ${text}`);
+    const { store } = this.#deps;
+    return store.sign(`mark ${tokenOf(request)} ${store.databaseId} ${text}`);
   }
 
   /** A visit's token may be planted too, so it can't be the key. */

@@ -59,8 +59,9 @@ export async function followRun<Result>(
   try {
     using _interrupts = onFirstInterrupt(deps.io, () => {
       interrupted.abort();
-      const rest = viaService ? SERVICE_GOES_ON : header?.options === null ? MARKS_STOP : SENDS_FINISH;
-      screen.info(`stopping: ${rest}; press Ctrl-C again to stop at once`);
+      const onlyMarks = header?.options === null;
+      const rest = viaService ? SERVICE_GOES_ON : onlyMarks ? MARKS_STOP : SENDS_FINISH;
+      screen.info(`stopping: ${rest}; press Ctrl-C again to stop at once${onlyMarks ? MAY_BE_EXECUTED : ""}`);
     });
     return await work({ signal: interrupted.signal, listener });
   } finally {
@@ -71,6 +72,7 @@ export async function followRun<Result>(
 
 const SERVICE_GOES_ON = "the service goes on with what it was asked to send";
 const MARKS_STOP = "the request in flight finishes, and nothing more is marked";
+const MAY_BE_EXECUTED = ", though the request may still be executed then";
 const SENDS_FINISH = "requests in flight finish and are marked";
 
 function pauseText(
