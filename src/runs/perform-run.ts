@@ -20,7 +20,7 @@ import type {
   ServiceCounts,
   StopReason,
 } from "./journal/run-step.js";
-import { runIds } from "./journal/stored-runs.js";
+import { findPlace } from "./journal/stored-runs.js";
 import { type FileLock, NO_LOCK, type RunDeps, runnerOf } from "./run-deps.js";
 import { asWhcbError, type Rejection, type RunControl, RunSession } from "./run-session.js";
 
@@ -77,7 +77,6 @@ export async function performRun(
 ): Promise<RunSummary> {
   await mkdir(deps.runsDirectory, { recursive: true, mode: 0o700 });
   const startedAt = deps.clock.now();
-  const [latest = ""] = await runIds(deps.runsDirectory);
   const databaseId = deps.client.databaseId();
   const header: RunHeader = {
     ...run.purpose,
@@ -88,7 +87,7 @@ export async function performRun(
     who: runnerOf(deps),
     startedAt,
     serviceStartedAt: deps.client.toServiceClock(startedAt),
-    ...(latest > run.purpose.runId && { begunAfter: latest }),
+    ...(await findPlace(deps.runsDirectory, run.purpose.runId)),
   };
   const lock = await ownLock(deps, header.runId, run.control);
   const path = journalPath(deps.runsDirectory, header.runId);

@@ -101,6 +101,8 @@ export interface RunHeader extends RunPurpose {
   readonly toHash?: string | undefined;
   /** The folder's latest id is kept if it is later than the run's own: the clock was set back since. */
   readonly begunAfter?: string;
+  /** Runs that were begun after the same later id are numbered. */
+  readonly begunAs?: number;
 }
 
 export interface UndoneRun {

@@ -157,20 +157,33 @@ export async function listOldRuns(folder: RunFolder, before: number): Promise<re
 }
 
 /** All but the first two are missing if only an undo knows the run. */
-export type RunDates = Pick<RunHeader, "runId" | "startedAt" | "serviceStartedAt" | "listedAt" | "begunAfter">;
+export type RunDates = Pick<RunHeader, "runId" | "startedAt" | "serviceStartedAt" | "listedAt" | "begunAfter" | "begunAs">;
 
 /** Tells whether a run may have marked something after another one has listed its calls. */
 export function mayBeLater(run: RunOverview, other: RunDates): boolean {
   return wasBegunAfter(run, other) || run.lastAt >= (other.listedAt ?? other.startedAt);
 }
 
-/** The ids of a folder's runs tell their order. Runs that were begun after a later id come after it, in the order of their dates. */
+/** The ids of a folder's runs tell their order. Runs that were begun after a later id come after it, in the order of their numbers. */
 export function wasBegunAfter(run: RunDates, other: RunDates): boolean {
   return orderKey(run) > orderKey(other);
 }
 
-function orderKey({ runId, startedAt, begunAfter }: RunDates): string {
-  return begunAfter === undefined ? runId : `${begunAfter} ${startedAt}`;
+function orderKey({ runId, begunAfter, begunAs = 0 }: RunDates): string {
+  return begunAfter === undefined ? runId : `${begunAfter} ${String(begunAs).padStart(9, "0")}`;
+}
+
+/** Returns what the header of a run says of its order when it begins. */
+export async function findPlace(runsDirectory: string, runId: string): Promise<Pick<RunHeader, "begunAfter" | "begunAs">> {
+  const ids = await runIds(runsDirectory);
+  const [latest = ""] = ids;
+  if (latest <= runId) return {};
+  let last = 0;
+  for (const id of ids) {
+    const { header } = await readEnds(journalPath(runsDirectory, id));
+    if (header?.begunAfter === latest) last = Math.max(last, header.begunAs ?? 0);
+  }
+  return { begunAfter: latest, begunAs: last + 1 };
 }
 
 /** Converts an instant of a journal to the service's clock, which may differ from this machine's. */
