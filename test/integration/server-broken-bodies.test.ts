@@ -1,9 +1,11 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import Fastify, { type FastifyInstance } from "fastify";
+import Fastify, { type FastifyInstance, type FastifyReply } from "fastify";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { systemClock } from "../../src/platform/clock.js";
 import { addBodyParsers, endSlowBodies, limitBodies } from "../../src/server/requests/bodies.js";
 import { ByteBudget } from "../../src/server/requests/byte-budget.js";
+import { refuseLateRequests } from "../../src/server/requests/late-requests.js";
 import { ManualTimers } from "../support/time/manual-timers.js";
 
 let app: FastifyInstance;
@@ -59,4 +61,65 @@ it("a request whose connection breaks before its body is read keeps no room and 
   }
   timers.advance(5_000);
   expect([budget.tryReserve("ada", 15_000_000), timers.count]).toEqual([true, 0]);
+});
+
+const HEAD = "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n";
+
+/** Returns once the response is closed. */
+async function send(budget: ByteBudget, { body, end }: Sent, answer: (reply: FastifyReply) => unknown): Promise<void> {
+  addBodyParsers(app);
+  limitBodies(app, budget, { timers: new ManualTimers(), limit: 50 });
+  refuseLateRequests(app, { clock: systemClock });
+  app.post("/", async (_, reply) => answer(reply));
+  const port = Number(new URL(await app.listen({ host: "127.0.0.1", port: 0 })).port);
+  const requested = once(app.server, "request");
+  const client = connect(port, "127.0.0.1");
+  client.write(HEAD + body);
+  if (end === "behind the body") client.end();
+  const [, response] = await requested;
+  const closed = once(response, "close");
+  if (end === "while it is read") client.destroy();
+  await closed;
+}
+
+interface Sent {
+  readonly body: string;
+  readonly end?: "behind the body" | "while it is read";
+}
+
+/** The client goes while the request is handled. */
+async function lose(reply: FastifyReply): Promise<void> {
+  const closed = once(reply.raw, "close");
+  reply.raw.destroy();
+  await closed;
+}
+
+it.each<[string, Sent, (reply: FastifyReply) => unknown]>([
+  ["is answered", { body: "{}" }, () => "answer"],
+  ["fails", { body: "{}" }, () => Promise.reject(new Error("failed"))],
+  ["is answered past Fastify", { body: "{}" }, (reply) => void reply.hijack().raw.end("answer")],
+  ["loses its client and is answered", { body: "{}" }, (reply) => lose(reply).then(() => reply.send("answer"))],
+  ["loses its client and fails", { body: "{}" }, (reply) => lose(reply).then(() => Promise.reject(new Error("failed")))],
+  ["loses its client and has no answer", { body: "{}" }, lose],
+  ["ends its connection right behind its body", { body: "{}", end: "behind the body" }, () => "answer"],
+  ["is cut off while its body is read", { body: "{", end: "while it is read" }, () => "answer"],
+  ["can't be read", { body: "{{" }, () => "answer"],
+])("a request that %s keeps no room", async (_, sent, answer) => {
+  const budget = new ByteBudget(100);
+  await send(budget, sent, answer);
+  await expect.poll(() => budget.hasRoom("ada", 100)).toBe(true);
+});
+
+it("a request that is still handled keeps its room although its client has gone", async () => {
+  const budget = new ByteBudget(100);
+  let stored = (): void => undefined;
+  const storing = new Promise<void>((resolve) => (stored = resolve));
+  await send(budget, { body: "{}" }, async (reply) => {
+    reply.raw.destroy();
+    await storing;
+  });
+  await systemClock.nextTurn();
+  expect(budget.hasRoom("ada", 100)).toBe(false);
+  stored();
+  await expect.poll(() => budget.hasRoom("ada", 100)).toBe(true);
 });

@@ -152,50 +152,35 @@ const VISITORS_BYTES = 4 * 1024 * 1024;
 
 const BUSY = answerTo(new WhcbError("unavailable", "too many bytes of request bodies are in memory"));
 
-/** Reserves room until the answer, which may name many rejected lines, is taken. Without room it answers 503 before the body is read. */
+/**
+ * Reserves room until the answer, which may name many rejected lines, is taken or its client has gone, and the handler has ended: the calls
+ * of a client who has gone may still be on their way to the database. Without room it answers 503 before the body is read.
+ */
 export function limitBodies(app: FastifyInstance, budget: ByteBudget, { timers, limit }: BodyLimits): void {
   const visitorsBudget = new ByteBudget(VISITORS_BYTES);
-  const reading = new Map<FastifyRequest, Reserved>();
-  const handled = new Map<FastifyRequest, Reserved>();
+  const handled = new WeakMap<FastifyRequest, Promise<unknown>>();
 
+  app.addHook("onRoute", (route) => {
+    const { handler } = route;
+    route.handler = function (request, reply) {
+      const answer = handler.call(this, request, reply);
+      if (answer instanceof Promise) handled.set(request, answer);
+      return answer;
+    };
+  });
   app.addHook("preParsing", (request, reply, payload, done) => {
     const bytes = bytesToReserve(request, limit);
     if (bytes === 0) return done(null, payload);
-    const reserved = { from: request.visitor?.credential === null ? visitorsBudget : budget, owner: ownerOf(request), bytes };
-    if (!reserved.from.tryReserve(reserved.owner, bytes)) return rejectUnread(request, reply, BUSY, timers);
-    reading.set(request, reserved);
-    // A body that is cut off has no handler.
-    reply.raw.once("close", () => release(reading, request));
+    const from = request.visitor?.credential === null ? visitorsBudget : budget;
+    const owner = ownerOf(request);
+    if (!from.tryReserve(owner, bytes)) return rejectUnread(request, reply, BUSY, timers);
+    const release = () => from.release(owner, bytes);
+    // However a request ends, its response closes. It may end before it has a handler.
+    const end = () => void Promise.resolve(handled.get(request)).then(release, release);
+    if (reply.raw.destroyed) end();
+    else reply.raw.once("close", end);
     done(null, payload);
   });
-  app.addHook("preValidation", (request, _, done) => {
-    const reserved = reading.get(request);
-    reading.delete(request);
-    if (reserved !== undefined) handled.set(request, reserved);
-    done();
-  });
-  // Room isn't released before: the calls of a client who has gone may still be on their way to the database.
-  app.addHook("onSend", (request, { raw }, payload, done) => {
-    const end = () => {
-      release(reading, request);
-      release(handled, request);
-    };
-    if (raw.destroyed) end();
-    else raw.once("close", end);
-    done(null, payload);
-  });
-
-  function release(requests: Map<FastifyRequest, Reserved>, request: FastifyRequest): void {
-    const reserved = requests.get(request);
-    requests.delete(request);
-    reserved?.from.release(reserved.owner, reserved.bytes);
-  }
-}
-
-interface Reserved {
-  readonly from: ByteBudget;
-  readonly owner: string;
-  readonly bytes: number;
 }
 
 interface BodyLimits {

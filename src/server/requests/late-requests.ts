@@ -1,15 +1,15 @@
 /** A request that changes something isn't executed if its client no longer waits for it. Submitted responses are kept. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { WhcbError } from "../../domain/errors.js";
+import type { Clock } from "../../platform/clock.js";
 import { readDate } from "../../wire/dates.js";
 import { isSafe } from "../auth/request-origin.js";
-import type { ServerDeps } from "../server-deps.js";
 
 /**
  * Drops such requests if their client has closed the connection: after a stop of this process the request and the close are read together,
  * minutes later, when the client may have decided otherwise. Rejects them from the instant on that the client names.
  */
-export function refuseLateRequests(app: FastifyInstance, { clock }: ServerDeps): void {
+export function refuseLateRequests(app: FastifyInstance, { clock }: { readonly clock: Clock }): void {
   // What has arrived on all sockets is read between the ends of two turns of the event loop.
   const allRead = async () => {
     await clock.nextTurn();
