@@ -63,6 +63,22 @@ it("a request whose connection breaks before its body is read keeps no room and 
   expect([budget.tryReserve("ada", 15_000_000), timers.count]).toEqual([true, 0]);
 });
 
+it("an answered request isn't kept until its deadline if the rest of its body never comes", async () => {
+  const timers = new ManualTimers();
+  addBodyParsers(app);
+  endSlowBodies(app, timers);
+  app.post("/", async () => "");
+  const port = Number(new URL(await app.listen({ host: "127.0.0.1", port: 0 })).port);
+  const client = connect(port, "127.0.0.1");
+  const closed = new Promise((resolve) => app.server.once("connection", (socket) => socket.once("close", resolve)));
+  client.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 90000000\r\n\r\nab");
+  await once(client, "data");
+  client.destroy();
+  await closed;
+  timers.advance(5_000);
+  expect(timers.count).toBe(0);
+});
+
 const HEAD = "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n";
 
 /** Returns once the response is closed. */

@@ -125,11 +125,11 @@ export function endSlowBodies(app: FastifyInstance, timers: Timers): void {
     cancel = deadlines.size > 0 ? timers.after(SWEEP_MS, sweep) : null;
   };
 
-  app.addHook("preParsing", (request, _, payload, done) => {
-    if (!isStreamed(request) && !request.raw.destroyed) {
+  app.addHook("preParsing", (request, { raw }, payload, done) => {
+    if (!isStreamed(request) && !raw.destroyed) {
       deadlines.set(request, timers.runningMs() + BODY_DEADLINE_MS);
-      // No hook of Fastify tells that the connection broke.
-      request.raw.once("close", () => deadlines.delete(request));
+      // No hook of Fastify tells that the connection broke. The request of an answer that came before its body may not close.
+      raw.once("close", () => deadlines.delete(request));
       cancel ??= timers.after(SWEEP_MS, sweep);
     }
     done(null, payload);
