@@ -3,6 +3,7 @@ import { Client } from "undici";
 import type { MonotonicClock, Timers } from "../platform/clock.js";
 import { AnswerReader } from "./answer-reader.js";
 import { type ConnectingSocket, type Connector, type ConnectorOptions, createConnector } from "./connector.js";
+import { HandshakeTurns } from "./handshake-turns.js";
 
 export interface ConnectionPoolOptions {
   readonly clock: MonotonicClock;
@@ -20,10 +21,12 @@ export class ConnectionPool {
   readonly #options: ConnectionPoolOptions;
   readonly #origins = new Map<string, OriginConnections>();
   readonly #connecting = new Set<ConnectingSocket>();
+  readonly #handshakes: HandshakeTurns;
   #cancelSweep: (() => void) | null = null;
 
   constructor(options: ConnectionPoolOptions) {
     this.#options = options;
+    this.#handshakes = new HandshakeTurns(options.timers);
   }
 
   connectionsOf(origin: string): OriginConnections {
@@ -37,7 +40,7 @@ export class ConnectionPool {
       maxConnections: maxConnectionsPerOrigin,
       keepAliveMs,
       maxHeaderBytes,
-      connect: createConnector(connector, this.#connecting),
+      connect: createConnector(connector, { connecting: this.#connecting, handshakes: this.#handshakes }),
     });
     this.#origins.set(origin, connections);
     this.#cancelSweep ??= this.#options.timers.after(keepAliveMs, () => this.#sweep());

@@ -6,6 +6,7 @@ import type { WhcbError } from "../domain/errors.js";
 import type { Timers } from "../platform/clock.js";
 import { type AddressRule, isAddressAllowed } from "./address-rule.js";
 import { connectFailure, DeliveryFailure } from "./delivery-failure.js";
+import type { HandshakeTurns } from "./handshake-turns.js";
 import type { NameResolver } from "./name-resolver.js";
 
 export interface ConnectorOptions {
@@ -18,9 +19,15 @@ export interface ConnectorOptions {
   readonly ca?: string;
 }
 
-interface ConnectingOptions extends ConnectorOptions {
-  readonly session: TlsSession;
+/** All connectors share them. */
+interface SharedByConnectors {
+  /** It holds the sockets that aren't connected yet. */
   readonly connecting: Set<ConnectingSocket>;
+  readonly handshakes: HandshakeTurns;
+}
+
+interface ConnectingOptions extends ConnectorOptions, SharedByConnectors {
+  readonly session: TlsSession;
 }
 
 /** An address has this share of the time before the next one is tried. */
@@ -46,10 +53,10 @@ const MAX_HANDSHAKE_BYTES = 16 * 1024;
 type ConnectHandler = (...outcome: [error: null, socket: Socket, tcpSocket: Socket] | [error: Error, socket: null]) => void;
 export type Connector = (target: buildConnector.Options, handler: ConnectHandler) => void;
 
-/** An origin has one, which reuses its TLS session. `connecting` holds the sockets that aren't connected yet. */
-export function createConnector(options: ConnectorOptions, connecting: Set<ConnectingSocket>): Connector {
+/** An origin has one, which reuses its TLS session. */
+export function createConnector(options: ConnectorOptions, shared: SharedByConnectors): Connector {
   const session: TlsSession = { ticket: undefined };
-  return (target, handler) => new ConnectingSocket({ ...options, session, connecting }, target, handler).start();
+  return (target, handler) => new ConnectingSocket({ ...options, ...shared, session }, target, handler).start();
 }
 
 interface TlsSession {
@@ -62,7 +69,7 @@ export class ConnectingSocket {
   readonly #hostname: string;
   readonly #port: number;
   readonly #isTls: boolean;
-  readonly #cancelTimer: () => void;
+  #cancelTimer = (): void => undefined;
   #cancelAddressTimer = (): void => undefined;
   #socket: Socket | null = null;
   #stage: "dns" | "tcp" | "tls" = "dns";
@@ -76,8 +83,17 @@ export class ConnectingSocket {
     this.#hostname = target.hostname;
     this.#isTls = target.protocol === "https:";
     this.#port = Number(target.port) || (this.#isTls ? 443 : 80);
-    this.#cancelTimer = options.timers.after(options.connectTimeoutMs, () => this.#fail(this.#timeoutFailure()));
+    this.#limitTime();
     options.connecting.add(this);
+  }
+
+  /** While handshakes wait for this thread, it isn't the endpoint that is slow. The delivery's deadline holds all the same. */
+  #limitTime(): void {
+    const { timers, connectTimeoutMs, handshakes } = this.#options;
+    this.#cancelTimer = timers.after(connectTimeoutMs, () => {
+      if (handshakes.isBusy) this.#limitTime();
+      else this.#fail(this.#timeoutFailure());
+    });
   }
 
   cancel(): void {
@@ -178,8 +194,9 @@ export class ConnectingSocket {
     return socket;
   }
 
-  /** Passes on what TLS reads and writes. TLS reads no more than the limit before its handshake is done. */
+  /** Passes on what TLS reads and writes. Before its handshake is done, TLS reads no more than the limit, and only in turn. */
   #limitHandshake(tcpSocket: Socket): Duplex {
+    const { handshakes, session } = this.#options;
     const raw = new Duplex({
       read: () => void tcpSocket.resume(),
       write: (bytes: Buffer, _, done) => void tcpSocket.write(bytes, done),
@@ -189,12 +206,17 @@ export class ConnectingSocket {
         done(error);
       },
     });
+    const pass = (bytes: Buffer) => void (raw.push(bytes) ? tcpSocket.resume() : tcpSocket.pause());
     tcpSocket.on("data", (bytes) => {
       if (!this.#isDone && tcpSocket.bytesRead > MAX_HANDSHAKE_BYTES)
         raw.destroy(
           new DeliveryFailure("too-large", `${this.#where} sent over ${MAX_HANDSHAKE_BYTES} bytes before TLS was set up`),
         );
-      else if (!raw.push(bytes)) tcpSocket.pause();
+      else if (this.#isDone) pass(bytes);
+      else {
+        tcpSocket.pause();
+        handshakes.run(session, () => pass(bytes));
+      }
     });
     tcpSocket.once("end", () => raw.push(null));
     tcpSocket.once("error", (error) => raw.destroy(error));

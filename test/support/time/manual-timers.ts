@@ -28,15 +28,20 @@ export class ManualTimers implements Timers {
     return this.#pending.size;
   }
 
+  /** The time goes on while something computes: no timer fires. */
+  pass(ms: number): void {
+    this.#now += ms;
+  }
+
   advance(ms: number): void {
     const end = this.#now + ms;
     for (;;) {
       const [next] = [...this.#pending].filter(({ at }) => at <= end).sort((one, other) => one.at - other.at);
       if (next === undefined) break;
       this.#pending.delete(next);
-      this.#now = next.at;
+      this.#now = Math.max(this.#now, next.at);
       next.handler();
     }
-    this.#now = end;
+    this.#now = Math.max(this.#now, end);
   }
 }
