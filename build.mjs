@@ -5,6 +5,7 @@ import { dirname, join, relative, resolve } from "node:path";
 import { build } from "esbuild";
 
 const MAIN = "src/main.ts";
+const ASSETS = "src/server/console/assets";
 
 /**
  * The entries of a file are modules that are loaded by `import()`. With them goes what they import and no earlier file has. The
@@ -56,14 +57,8 @@ for (const { name, entries } of FILES) {
 rmSync("dist", { recursive: true, force: true });
 await Promise.all(FILES.map(buildFile));
 // The assets belong beside the file that reads them.
-cpSync("src/server/console/assets", "dist/assets", { recursive: true });
-await build({
-  entryPoints: ["src/server/console/assets/live.js"],
-  outdir: "dist/assets",
-  bundle: true,
-  format: "esm",
-  minify: true,
-});
+cpSync(ASSETS, "dist/assets", { recursive: true });
+await build({ entryPoints: [`${ASSETS}/live.js`], outdir: "dist/assets", bundle: true, format: "esm", minify: true });
 cpSync("node_modules/idiomorph/LICENSE", "dist/assets/idiomorph.LICENSE");
 cpSync(join(dirname(CONTAINED), "LICENSE"), "dist/commander.LICENSE");
 await writeManPages();
@@ -128,12 +123,9 @@ function loadLate() {
 
 /** Bundles the declarations of all commands, but not what these load when they run. */
 async function writeManPages() {
-  const isLeftOut = ({ path, kind }) => kind === "dynamic-import" && !path.endsWith("/command.js");
-  const leaveLazy = {
-    name: "leave-lazy",
-    setup: ({ onResolve }) =>
-      onResolve({ filter: /./ }, (one) => (isLeftOut(one) ? { path: one.path, external: true } : undefined)),
-  };
+  const leaveOut = ({ path, kind }) =>
+    kind === "dynamic-import" && !path.endsWith("/command.js") ? { path, external: true } : undefined;
+  const leaveLazy = { name: "leave-lazy", setup: ({ onResolve }) => onResolve({ filter: /./ }, leaveOut) };
   const outfile = resolve("dist", "man-pages.cjs");
   await build({ ...OPTIONS, entryPoints: ["src/cli/commands/man-pages.ts"], outfile, plugins: [leaveLazy] });
   const { manPages } = createRequire(import.meta.url)(outfile);
