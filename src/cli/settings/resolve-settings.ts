@@ -2,6 +2,7 @@
 import { commandLine } from "../../domain/command-line.js";
 import { errorMessage, WhcbError } from "../../domain/errors.js";
 import { parseUrl } from "../../domain/mask.js";
+import { CONTROL } from "../../platform/unsafe-characters.js";
 import { type BodyNames, DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES } from "../../wire/delivery-settings.js";
 import { closestMatch } from "../args/closest-match.js";
 import { parseRate } from "../args/flag-values.js";
@@ -142,7 +143,7 @@ export function requireValidCredentials({ username, password, apiKey }: Credenti
     throw new WhcbError("config", "the API key contains a character that an HTTP header can't contain", { hint });
   }
   if (username.includes(":")) throw new WhcbError("config", "the user name contains a colon, which HTTP Basic doesn't allow");
-  if (/\p{Cc}/u.test(username + password)) {
+  if (new RegExp(`[${CONTROL}]`).test(username + password)) {
     throw new WhcbError("config", "the user name or the password contains a control character", { hint });
   }
 }

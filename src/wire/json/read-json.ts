@@ -78,7 +78,8 @@ export function findExcess(text: string, limits: JsonLimits): keyof JsonLimits |
 /** Returns the place of the closing quote, or the end of the text if there is none. */
 function endOfString(text: string, start: number): number {
   for (let end = text.indexOf('"', start + 1); end !== -1; end = text.indexOf('"', end + 1)) {
-    let before = end;
+    if (text[end - 1] !== "\\") return end;
+    let before = end - 1;
     while (text[before - 1] === "\\") before -= 1;
     if ((end - before) % 2 === 0) return end;
   }
