@@ -79,7 +79,7 @@ describe("readCallback", () => {
     expect(readCallback({ name: "n", auth: { key } }).auth.key).toBe(null);
   });
 
-  it.each(["", "k", "xx", "s3cret-(1)", "nullable"])("takes the key %j as it is", (key) => {
+  it.each(["", "k", "xx", "s3cret-(1)", "nullable", "ключ", "٣"])("takes the key %j as it is", (key) => {
     expect(readCallback({ name: "n", auth: { key } }).auth.key).toBe(key);
   });
 
