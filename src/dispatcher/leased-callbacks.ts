@@ -15,14 +15,13 @@ export interface LeaseChanges {
   readonly isReplaced: boolean;
 }
 
-/** Which callbacks a dispatcher owns. */
-export interface Fences {
-  /** Returns null if another dispatcher, or nobody, owns the callback. */
+export interface CallbackOwner {
+  /** Returns null if the callback isn't this owner's. */
   fenceOf(callbackId: string): number | null;
 }
 
 /** On SQLite, a lock on the file keeps others out. */
-export const SOLE_OWNER: Fences = { fenceOf: () => 0 };
+export const SOLE_OWNER: CallbackOwner = { fenceOf: () => 0 };
 
 export interface LeasedCallbacksDeps {
   readonly store: LeaseStore;
@@ -54,7 +53,7 @@ const MIN_RENEW_MS = 100;
  * Holds what a dispatcher owns on a database that it shares with others (docs/dispatcher.md, Ownership). Its steps and its changes
  * are separate: a dispatcher takes over what has changed when it suits.
  */
-export class LeasedCallbacks implements Fences {
+export class LeasedCallbacks implements CallbackOwner {
   readonly #deps: LeasedCallbacksDeps;
   /** It is null while the dispatcher has no lease. */
   #id: string | null = null;

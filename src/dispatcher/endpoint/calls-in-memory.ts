@@ -1,8 +1,9 @@
 /** The calls of an endpoint that are in memory: they were read and wait to be sent, or are in flight. */
 import type { Call } from "../../domain/call.js";
 import { givenValues } from "../../domain/message-response.js";
-import { CALL_BYTES } from "../delivery-budget.js";
 
+/** A call takes this much memory without its response. */
+export const CALL_BYTES = 1_024;
 const BYTES_PER_CHARACTER = 2;
 
 export interface QueuedCall {
@@ -136,7 +137,7 @@ export class InFlightCalls {
 
   get retryAt(): number | null {
     let first: number | null = null;
-    for (const { retryAt } of this.#faults.values()) first = earlier(first, retryAt);
+    for (const { retryAt } of this.#faults.values()) if (retryAt !== null && (first === null || retryAt < first)) first = retryAt;
     return first;
   }
 
@@ -152,8 +153,4 @@ export class InFlightCalls {
     }
     return hasEnded;
   }
-}
-
-export function earlier(one: number | null, other: number | null): number | null {
-  return one === null || other === null ? (one ?? other) : Math.min(one, other);
 }

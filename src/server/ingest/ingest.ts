@@ -28,6 +28,7 @@ export function addIngestRoute(app: FastifyInstance, { schemaFor, deps, lookup, 
     "/callbacks/:id/calls",
     { ...schemaFor("submitCalls"), config: { takesNdjson: true } },
     async (request, reply) => {
+      // Throws `not-found`.
       const callback = await lookup.findRecent(request.params.id);
       if (request.body instanceof Readable) {
         const { credential } = request;
