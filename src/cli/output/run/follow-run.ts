@@ -4,6 +4,7 @@ import type { Clock } from "../../../platform/clock.js";
 import { NO_COUNTS } from "../../../runs/journal/run-counts.js";
 import type { CallStep, RunCounts, RunEvent, RunHeader, RunListener } from "../../../runs/journal/run-step.js";
 import type { Invocation } from "../../args/command-spec.js";
+import type { ServiceTarget } from "../../cli-deps.js";
 import { onFirstInterrupt } from "../../on-interrupt.js";
 import { openProgress } from "../progress-line.js";
 import { joinText, safeJson, text } from "../screen-text.js";
@@ -166,4 +167,9 @@ export class RunProgress {
 
 function openCalls({ left, unknown }: RunCounts): number {
   return left + unknown;
+}
+
+/** The service of a file may not be running. */
+export function followsService(target: ServiceTarget, detach: boolean): boolean {
+  return target.kind !== "file" && !detach;
 }
