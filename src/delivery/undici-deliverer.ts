@@ -28,7 +28,7 @@ export interface DelivererOptions {
   readonly ca?: string;
 }
 
-/** It is shorter than servers' (gunicorn 2 s; Node, Apache, uvicorn 5 s), so they rarely close first. */
+/** `DEFAULT_KEEP_ALIVE_MS` is shorter than servers' (gunicorn 2 s; Node, Apache, uvicorn 5 s), so they rarely close first. */
 const DEFAULT_KEEP_ALIVE_MS = 1_500;
 const MAX_HEADER_BYTES = 16 * 1024;
 

@@ -16,9 +16,8 @@ export class Agenda<Item> {
     this.schedule(item, false, null);
   }
 
-  /** It is null if no item will need anything. */
   get nextDueAt(): number | null {
-    return this.#later.nextAt;
+    return this.#later.nextDueAt;
   }
 
   get waitingForRead(): number {

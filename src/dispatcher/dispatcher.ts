@@ -35,7 +35,7 @@ export class Dispatcher {
   readonly #pool: EndpointPool;
   readonly #committer: OutcomeCommitter;
   readonly #sender: CallSender;
-  /** It is null if one process serves the database. */
+  /** `leases` is null if one process serves the database. */
   readonly #leases: LeasedCallbacks | null;
   readonly #loop: RunLoop;
   readonly #leaseLoop: RunLoop;

@@ -24,7 +24,6 @@ export interface Dispatching {
   /** The app calls it after the commit that accepted a response or changed a callback. */
   onWork(callbackId: string, kind: "accepted" | "changed"): void;
   readonly dispatcher: Dispatcher;
-  /** Calls the handler with each attempt. */
   onAttempt(handler: (attempt: Attempt) => void): void;
   start(): void;
   /** Resolves when all in flight is committed, LONGEST_STOP_MS at most. */

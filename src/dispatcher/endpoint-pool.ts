@@ -46,10 +46,7 @@ export interface OutageCheck {
   readonly outage: OpenOutage;
 }
 
-/**
- * Others' changes during slow reads are looked for this often at most: if all reads are slow and responses come all the time, no
- * read would be of use.
- */
+/** Changes are looked for after slow reads this often at most, or responses that come all the time would outdate every read. */
 const NOTICE_PAUSE_MS = 10_000;
 const NOTHING_REFRESHED: Refreshed = { foreign: [], lost: new Map(), hasDeleted: false };
 
@@ -141,10 +138,7 @@ export class EndpointPool {
     this.changedAll();
   }
 
-  /**
-   * Stops sending calls of the callback. Returns false if it may be released at once; otherwise `takeFinished` returns it once it
-   * may.
-   */
+  /** Stops sending calls of the callback. Returns false if it may be released now; else `takeFinished` returns it later. */
   handOver(callbackId: string): boolean {
     const endpoint = this.#endpoints.get(callbackId);
     if (endpoint === undefined) return false;
@@ -162,10 +156,7 @@ export class EndpointPool {
     return finished.map(({ callback }) => callback.id);
   }
 
-  /**
-   * Forgets a callback that another dispatcher has taken, unless it is this one's again under `fence`. What is in flight ends
-   * without a state.
-   */
+  /** Forgets a callback unless its fence is this one: another dispatcher has it. What is in flight ends without a state. */
   forget(callbackId: string, fence: number | null = null): void {
     const endpoint = this.#endpoints.get(callbackId);
     if (endpoint && endpoint.fence !== fence) this.#drop(endpoint);
@@ -233,7 +224,6 @@ export class EndpointPool {
     if (at === null && isIdle(endpoint) && !this.#hasUncommitted(endpoint.callback.id)) this.#drop(endpoint);
   }
 
-  /** Takes up to `count` endpoints that need their calls read. */
   takeToRead(count: number, now: number): readonly EndpointState[] {
     const taken: EndpointState[] = [];
     while (taken.length < count) {

@@ -37,7 +37,7 @@ const LATE_MS = 1_000;
 const MAX_LATE_RENEWALS = 3;
 /** A step that fails is tried again before others end the lease. */
 export const LEASE_STEPS = { pollMs: RENEW_MS, longestBackoffMs: 1_000 };
-/** It is less than the lease, as a send may begin 3 s after it was checked. */
+/** `TRUST_MS` is less than the lease, as a send may begin 3 s after it was checked. */
 const TRUST_MS = LEASE_MS - 3_000;
 /** A callback is kept this long, as it may soon have work again. */
 const KEEP_IDLE_MS = 30_000;
@@ -55,7 +55,7 @@ const MIN_RENEW_MS = 100;
  */
 export class LeasedCallbacks implements CallbackOwner {
   readonly #deps: LeasedCallbacksDeps;
-  /** It is null while the dispatcher has no lease. */
+  /** `id` is null while the dispatcher has no lease. */
   #id: string | null = null;
   #timeline: string | null = null;
   // The following instants are those of the monotonic clock.
@@ -68,7 +68,7 @@ export class LeasedCallbacks implements CallbackOwner {
   readonly #fences = new Map<string, number>();
   readonly #idleSince = new Map<string, number>();
   readonly #leaving = new Set<string>();
-  /** These were given back here, but not yet in the store. */
+  /** `released` were given back here, but not yet in the store. */
   readonly #released = new Set<string>();
   readonly #wanted = new Set<string>();
   /** Whether it takes whatever is free. */

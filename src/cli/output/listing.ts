@@ -11,7 +11,7 @@ import { joinText, jsonItem, layoutText, type Printable, safeJson, text } from "
 
 export interface ListingStyle<Row> {
   readonly columns: readonly Column<Row>[];
-  /** This is a documented contract. */
+  /** `toJson` is a documented contract. */
   readonly toJson: (row: Row) => Readonly<Record<string, unknown>>;
   readonly toId: (row: Row) => string;
 }

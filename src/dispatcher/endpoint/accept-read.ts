@@ -34,10 +34,7 @@ export function acceptAndLog(endpoint: EndpointState, batch: WorkBatch, at: Acce
   }
 }
 
-/**
- * Takes over the calls that were read for an endpoint, unless settings, calls or state changed meanwhile. Returns those that are to
- * be held.
- */
+/** Returns the calls that are to be held. Takes over nothing if settings, calls or state changed since the read began. */
 export function acceptRead(endpoint: EndpointState, batch: WorkBatch, at: AcceptedAt): readonly Call[] {
   if (batch.request.generation !== endpoint.generation) return [];
   if (batch.hasMorePending) endpoint.hints.mayHavePending = true;

@@ -69,19 +69,16 @@ function bytesOf({ leftOutBytes, response }: Call): number {
   return CALL_BYTES + characters * BYTES_PER_CHARACTER;
 }
 
-/**
- * A call that is in flight, uncommitted, or waiting after our own fault. The store is out of date about it, so batches leave it out
- * and nothing is sent twice.
- */
+/** A call is in flight, uncommitted, or waits after our own fault. What is read of it is out of date, and would be sent twice. */
 export interface InFlightCall {
-  /** It is null without an outcome, or if the call isn't due again. */
+  /** `dueAt` is null without an outcome, or if the call isn't due again. */
   dueAt: number | null;
   /** The endpoint's generation when the call was sent. */
   readonly generation: number;
 }
 
 interface Fault {
-  /** It is null while the call is being tried again. */
+  /** `retryAt` is null while the call is being tried again. */
   retryAt: number | null;
   readonly waitMs: number;
 }

@@ -25,7 +25,7 @@ export interface EndpointRules {
  */
 export interface EndpointState {
   callback: Callback;
-  /** It grows whenever a dispatcher takes the callback; 0 on SQLite. */
+  /** `fence` grows whenever a dispatcher takes the callback, and is 0 on SQLite. */
   readonly fence: number;
   health: Health;
   /** Whether all calls of its outage may be settled. */
@@ -40,7 +40,7 @@ export interface EndpointState {
   /** The store is out of date about these calls. */
   readonly inFlight: InFlightCalls;
   readonly hints: StoreHints;
-  /** It grows when what was read, or is being read, is outdated. */
+  /** `generation` grows when what was read, or is being read, is outdated. */
   generation: number;
   /**
    * No call before this seq is PENDING: new ones get larger seqs, under the lock of their callback, and only switching retries off releases
@@ -52,7 +52,7 @@ export interface EndpointState {
 
   requestsInFlight: number;
   callsTaken: number;
-  /** It is true from when a probe is read until its request ends. */
+  /** `isProbing` is true from when a probe is read until its request ends. */
   isProbing: boolean;
   /** The requests of retry rounds that are in flight. */
   roundInFlight: number;

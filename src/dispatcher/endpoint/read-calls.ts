@@ -15,7 +15,6 @@ export interface ReadShare {
 const MIN_BATCH = 2;
 const LOW_WATER = 64;
 
-/** Whether the endpoint's calls must be read now. */
 export function needsRead(endpoint: EndpointState, now: number, rules: EndpointRules): boolean {
   const { hints, health, queues } = endpoint;
   if (wantsPending(endpoint, now, rules) && isLow(queues.fresh, endpoint)) return true;
@@ -95,10 +94,7 @@ function wantsPending(endpoint: EndpointState, now: number, rules: EndpointRules
   return !awaitsProbe(endpoint, now, rules) || isReached(probeDueAt(endpoint), now);
 }
 
-/**
- * Whether new responses of an endpoint that is down wait for a probe. Without an open outage none is held, because only a failed
- * attempt opens one.
- */
+/** Whether new responses of an endpoint that is down wait for a probe. Without an open outage none is held: a failed attempt opens one. */
 export function awaitsProbe(endpoint: EndpointState, now: number, { policy }: EndpointRules): boolean {
   return endpoint.isProbing || isReached(scheduledProbeAt(endpoint), now) || !hasOutageAt(endpoint, now, policy);
 }

@@ -123,10 +123,7 @@ function applyFailure(endpoint: EndpointState, call: Call, attempt: Attempt, set
   return isNew ? change.health.outage : null;
 }
 
-/**
- * Is called once the outcome of a call is stored. If others changed the call or settings meanwhile, it may be due for a replay, or
- * PENDING again.
- */
+/** Is called once the outcome is stored. A call that others changed meanwhile may be due for a replay, or PENDING again. */
 export function commitCall(endpoint: EndpointState, callSeq: number): void {
   const call = endpoint.inFlight.remove(callSeq);
   if (!call) return;

@@ -14,7 +14,7 @@ import { findRecorded, type RecordedAttempt, saveAttempts } from "./attempts.js"
 import { type CallState, readStatesById, readStatesBySeq, writeStates } from "./call-state.js";
 import type { MatchingCalls } from "./scan-calls.js";
 
-export interface MarkDetails {
+export interface MarkOptions {
   /** By default, a user settled it. */
   readonly settledBy?: MarkedBy | undefined;
   readonly replays?: readonly ClientReplay[];
@@ -52,7 +52,7 @@ export function callMarks(db: Db, clock: Clock) {
       callIds: readonly string[],
       status: Mark["status"],
       now: number,
-      details: MarkDetails = {},
+      details: MarkOptions = {},
     ): Promise<readonly string[]> =>
       transact(db, (trx) => markCalls(trx, { ...details, callbackId, callIds, status }, now, clock)),
 
@@ -76,7 +76,7 @@ export function callMarks(db: Db, clock: Clock) {
   };
 }
 
-interface Marking extends MarkDetails {
+interface Marking extends MarkOptions {
   readonly callbackId: string;
   readonly callIds: readonly string[];
   readonly status: Mark["status"];

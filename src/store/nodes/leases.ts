@@ -18,14 +18,14 @@ export interface LeaseShare {
 export interface OtherLease {
   /** Each renewal makes it another number. */
   readonly renewal: number;
-  /** It expires after this time by the database's clock, which may be set. */
+  /** The lease expires after this time by the database's clock, which may be set. */
   readonly leftMs: number;
 }
 
 export interface TakenCallbacks {
   /** The keys are callback ids. Each fence is larger than that of any earlier owner. */
   readonly fences: ReadonlyMap<string, number>;
-  /** It is true if more of its share is free: beyond `limit`, or locked at this moment. */
+  /** `hasMore` is true if more of its share is free: beyond `limit`, or locked at this moment. */
   readonly hasMore: boolean;
 }
 
@@ -121,7 +121,7 @@ const hasLivingOwner = sql`owner IN (SELECT id FROM dispatchers)`;
 
 interface TakeRow {
   readonly wanted: number;
-  /** It is a JSON list of [id, fence]. */
+  /** `taken` is a JSON list of [id, fence]. */
   readonly taken: string;
 }
 

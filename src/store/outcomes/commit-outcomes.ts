@@ -24,7 +24,7 @@ export interface OutcomeGroup {
   readonly holdings: readonly Holding[];
   /** The endpoints are as they are after all of these. */
   readonly endpoints: readonly EndpointChange[];
-  /** They are complete, as one may have opened and closed within the group, and are written first. */
+  /** `closedOutages` are complete, as one may have opened and closed within the group, and are written first. */
   readonly closedOutages: readonly ClosedOutage[];
   /** There is one per opened outage. A second one is skipped. */
   readonly mails: readonly NewMail[];
@@ -43,7 +43,7 @@ export interface AttemptOutcome {
   readonly attempt: Attempt;
   /** The jitter comes from this number in [0,1). */
   readonly random: number;
-  /** It is 0 if the attempt belongs to no recovery. */
+  /** `recovery` is 0 if the attempt belongs to no recovery. */
   readonly recovery: number;
 }
 

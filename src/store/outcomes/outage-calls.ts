@@ -12,16 +12,16 @@ import { executeByIndex } from "../sql/transactions.js";
 
 /** These calls first failed in an outage and are still stored. The first four numbers count each of them once. */
 export interface OutageCalls {
-  /** They were accepted at a retry. */
+  /** `retried` counts calls that were accepted at a retry. */
   readonly retried: number;
-  /** They were accepted as a replay of the service or of a client sent them. */
+  /** `replayed` counts calls that a replay of the service or of a client delivered. */
   readonly replayed: number;
-  /** They are successful by a mark, or were erased. */
+  /** `marked` counts calls that are successful by a mark, or were erased. */
   readonly marked: number;
   readonly failed: number;
   /** Each call counts for its first failure. Those with most calls come first. */
   readonly failures: readonly FailureGroup[];
-  /** It is false if there may be more. */
+  /** `isComplete` is false if there may be more. */
   readonly isComplete: boolean;
 }
 

@@ -87,7 +87,7 @@ async function markCalls(invocation: MarkInvocation, marking: Marking): Promise<
 
 interface MarkJob {
   readonly status: "SUCCESS" | "FAILED";
-  /** It is null for an undo. */
+  /** `scope` is null for an undo. */
   readonly scope: CallScope | null;
   readonly undone: string;
   readonly runDeps: RunDeps;

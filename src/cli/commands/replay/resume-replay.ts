@@ -74,11 +74,11 @@ async function findUnfinishedRun(session: Session, folder: RunFolder): Promise<R
 
 interface ResumedTarget {
   readonly name: string;
-  /** It is the callback's new name, or null if it has the old one. */
+  /** `renamed` is the callback's new name, or null if it has the old one. */
   readonly renamed: string | null;
   readonly url: string;
   readonly shown: string;
-  /** It names the parameter of the key. */
+  /** `key` names the parameter of the key. */
   readonly key: string;
   readonly keyBefore: string;
   readonly before: RecordedUrl;

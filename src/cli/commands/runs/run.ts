@@ -64,7 +64,7 @@ function itOrThem(calls: number): string {
   return calls === 1 ? "it" : "them";
 }
 
-/** It comes first: a run that can't be cancelled isn't discarded. */
+/** Comes first: a run that can't be cancelled isn't discarded. */
 function cancelInService(run: RunOverview, invocation: Invocation): Promise<boolean> {
   return withSession(invocation, async (session) => {
     // Callbacks that were deleted don't keep the run from being given up.

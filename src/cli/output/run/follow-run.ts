@@ -1,4 +1,4 @@
-/** It shows the progress of a run, writes its ndjson lines, and handles Ctrl-C. */
+/** Shows the progress of a run, writes its ndjson lines, and handles Ctrl-C. */
 import { formatDuration } from "../../../domain/duration.js";
 import type { Clock } from "../../../platform/clock.js";
 import { NO_COUNTS } from "../../../runs/journal/run-counts.js";
@@ -17,7 +17,6 @@ export interface FollowedRun {
 }
 
 export interface RunToFollow {
-  /** So many calls are to be settled. */
   readonly total: number;
   /** Ctrl-C doesn't stop what was requested. */
   readonly viaService?: boolean;
@@ -117,7 +116,7 @@ function stepLines(callbackId: string, step: CallStep): readonly Readonly<Record
 interface Progress {
   readonly done: number;
   readonly total: number;
-  /** It is of the last seconds, and null before anything is done. */
+  /** `perSecond` is of the last seconds, and null before anything is done. */
   readonly perSecond: number | null;
   readonly leftMs: number | null;
 }

@@ -173,7 +173,7 @@ function doneCalls({ header, counts, service }: RunSummary): number {
   }
 }
 
-/** This is a documented contract. */
+/** The object is a documented contract. */
 export function summaryJson(summary: RunSummary, options: RenderOptions): Readonly<Record<string, unknown>> {
   const { header, counts, error } = summary;
   return {

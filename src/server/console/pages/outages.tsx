@@ -4,7 +4,7 @@ import type { VNode } from "preact";
 import { formatDuration } from "../../../domain/duration.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { type Outage, outageClosesAt } from "../../../domain/outage.js";
-import type { OutageMail } from "../../../store/outcomes/mails.js";
+import type { StoredMail } from "../../../store/outcomes/mails.js";
 import type { OutageCalls } from "../../../store/outcomes/outage-calls.js";
 import type { Page as StoredPage } from "../../../store/paging.js";
 import { type Query, readPage, readParameter } from "../../routes/query-parameters.js";
@@ -40,7 +40,7 @@ interface OutageDetails {
   readonly span: SpanName;
   readonly chart: OutageChartView;
   /** It is null if none was written. */
-  readonly mail: OutageMail | null;
+  readonly mail: StoredMail | null;
   /** The outage ends then if no other call fails first. It is null if it has ended, or if that isn't known yet. */
   readonly endsAt: number | null;
   readonly calls: OutageCalls;
@@ -235,7 +235,7 @@ const FATES = [
   ["failed", "still failed"],
 ] as const;
 
-function MailText({ mail }: { mail: OutageMail }): VNode {
+function MailText({ mail }: { mail: StoredMail }): VNode {
   return (
     <details>
       <summary>
@@ -259,7 +259,7 @@ function MailText({ mail }: { mail: OutageMail }): VNode {
 }
 
 /** `mail` is undefined where it isn't read. */
-function MailState({ outage, mail }: { outage: Outage; mail?: OutageMail | null }): VNode {
+function MailState({ outage, mail }: { outage: Outage; mail?: StoredMail | null }): VNode {
   if (outage.notifiedAt !== null) {
     return (
       <>
