@@ -1,7 +1,7 @@
 import type { Clock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
 import { type Random, timeOrderedId } from "../platform/random.js";
-import { LEASE_MS, type LeaseStore } from "../store/nodes/leases.js";
+import { type LeaseStore, leaseEndsInMs, TRUST_MS } from "../store/nodes/leases.js";
 import { SeenRenewals } from "../store/nodes/seen-renewals.js";
 
 export interface LeaseChanges {
@@ -37,8 +37,6 @@ const LATE_MS = 1_000;
 const MAX_LATE_RENEWALS = 3;
 /** A step that fails is tried again before others end the lease. */
 export const LEASE_STEPS = { pollMs: RENEW_MS, longestBackoffMs: 1_000 };
-/** `TRUST_MS` is less than the lease, as a send may begin 3 s after it was checked. */
-const TRUST_MS = LEASE_MS - 3_000;
 /** A callback is kept this long, as it may soon have work again. */
 const KEEP_IDLE_MS = 30_000;
 const CALLBACKS_PER_STEP = 500;
@@ -201,10 +199,9 @@ export class LeasedCallbacks implements CallbackOwner {
     const renewals = new Map(Array.from(others, ([other, { renewal }]) => [other, renewal]));
     const unrenewed = this.#others.look(renewals, now, this.#isLate(now));
     let nextEndAt = Number.POSITIVE_INFINITY;
-    for (const [other, { renewal, leftMs }] of others) {
-      const unrenewedMs = unrenewed.get(other) ?? 0;
-      const endsInMs = Math.min(LEASE_MS - unrenewedMs, Math.max(leftMs, TRUST_MS - unrenewedMs));
-      if (endsInMs <= 0) await store.endUnrenewed(other, renewal);
+    for (const [other, lease] of others) {
+      const endsInMs = leaseEndsInMs(lease, unrenewed.get(other) ?? 0);
+      if (endsInMs <= 0) await store.endUnrenewed(other, lease.renewal);
       else nextEndAt = Math.min(nextEndAt, now + endsInMs);
     }
     return nextEndAt;

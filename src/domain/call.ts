@@ -181,7 +181,16 @@ export function holdCall(call: CallProgress, at: number, downSince: number, rule
   };
 }
 
-/** Follows docs/dispatcher.md, A call, Rule 6. The caller rejects FAILED for a PENDING call. */
+export const PENDING_PROBLEM = "is waiting for its first attempt and can't";
+
+/** Says why a call can't leave its status for this one by a mark, or returns null: FAILED needs an attempt, and content to send. */
+export function markProblem(call: CallProgress, status: "SUCCESS" | "FAILED"): string | null {
+  if (status !== "FAILED") return null;
+  if (call.status === "PENDING") return PENDING_PROBLEM;
+  return isErased(call) ? "was erased and can't be sent again, so it can't" : null;
+}
+
+/** Follows docs/dispatcher.md, A call, Rule 6, for a call without a `markProblem`. */
 export function markCall(call: CallProgress, status: "SUCCESS" | "FAILED", at: number, by: MarkedBy = "user"): CallProgress {
   // The endpoint has accepted a call that was marked by hand before.
   if (call.status === status && status === "SUCCESS" && by === "replay" && call.settledBy === "user" && !isErased(call)) {
