@@ -43,25 +43,25 @@ export interface ListCallsQuery {
 
 export interface CallPage {
   readonly calls: readonly ListedCall[];
-  /** They can be neither sent nor marked, so no limit counts them. */
+  /** `withoutId` can be neither sent nor marked, so no limit counts them. */
   readonly withoutId: readonly ListedCall[];
   readonly leftOut: number;
-  /** This counts those left out that may match, as they don't say their status, or that they are of this callback. */
+  /** `unclear` counts those left out that may match, as they don't say their status, or that they are of this callback. */
   readonly unclear: number;
-  /** It is null if unknown. */
+  /** `total` is null if unknown. */
   readonly total: number | null;
 }
 
 export interface MarkDetails {
   /** The default is a user. */
   readonly by?: MarkedBy;
-  /** It is sent only to a service that keeps reported attempts. */
+  /** `replays` is sent only to a service that keeps reported attempts. */
   readonly replays?: ReplayReport;
   /** What was delivered at this instant of the service's clock or later stays SUCCESS. It counts for FAILED, if the service guards marks. */
   readonly unlessDeliveredSince?: number;
   /** What is SUCCESS already is returned. It counts for SUCCESS, if the service guards marks. */
   readonly unlessSettled?: boolean;
-  /** It is asked before the request is repeated after a failure. The default is that it is wanted. */
+  /** `isWanted` is asked before the request is repeated after a failure. The default is that it is wanted. */
   readonly isWanted?: () => boolean;
 }
 

@@ -20,7 +20,7 @@ import { readArrivalCheck, skipSettled } from "./settled-calls.js";
 /** What isn't given is as it was when the run began. */
 export interface ResumeOptions extends RunControl, BodyOptions {
   readonly authParameter?: string;
-  /** This is the run's --to with its secrets, which the journal doesn't have. */
+  /** `to` is the run's --to with its secrets, which the journal doesn't have. */
   readonly to?: ReplayOptions["to"] | undefined;
   /** Unknown calls are sent again, so the receiver may see them twice. */
   readonly resendUnknown: boolean;

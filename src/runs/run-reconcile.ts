@@ -52,13 +52,13 @@ export interface Balance {
   readonly accepted: number;
   readonly rejected: number;
   readonly unknown: number;
-  /** They weren't sent yet, were held back for order, left to another run to mark, or requested from the service. */
+  /** `notSent` counts calls that weren't sent yet, were held back for order, left to another run to mark, or requested from the service. */
   readonly notSent: number;
-  /** They were neither marked nor sent. */
+  /** `ambiguous` counts calls that were neither marked nor sent. */
   readonly ambiguous: number;
-  /** They were SUCCESS or gone when their turn came. */
+  /** `settledMeanwhile` counts calls that were SUCCESS or gone when their turn came. */
   readonly settledMeanwhile: number;
-  /** This is `failed` minus the parts. If it isn't 0, a call was lost. */
+  /** `missing` is `failed` minus the parts. If it isn't 0, a call was lost. */
   readonly missing: number;
 }
 

@@ -74,7 +74,7 @@ interface IngestedLines {
   /** Repeated ids don't count. */
   readonly accepted: number;
   readonly rejected: readonly RejectedLine[];
-  /** It is set after MAX_REJECTED rejected lines. */
+  /** `stoppedAtLine` is set after MAX_REJECTED rejected lines. */
   readonly stoppedAtLine?: number;
 }
 

@@ -27,7 +27,7 @@ const COUNTING_MS = 50;
 
 interface OutagesView {
   readonly callbackId: string;
-  /** It is the newest outage unless one is chosen, and null if there is none. */
+  /** `chosen` is the newest outage unless one is chosen, and null if there is none. */
   readonly chosen: OutageDetails | null;
   readonly outages: StoredPage<Outage>;
   readonly isFirstPage: boolean;
@@ -39,14 +39,14 @@ interface OutageDetails {
   readonly outage: Outage;
   readonly span: SpanName;
   readonly chart: OutageChartView;
-  /** It is null if none was written. */
+  /** `mail` is null if none was written. */
   readonly mail: StoredMail | null;
   /** The outage ends then if no other call fails first. It is null if it has ended, or if that isn't known yet. */
   readonly endsAt: number | null;
   readonly calls: OutageCalls;
-  /** It is null if it wasn't counted. */
+  /** `largest` is null if it wasn't counted. */
   readonly largest: BacklogSample | null;
-  /** It is the callback's backlog at this moment. */
+  /** `backlog` is the callback's backlog at this moment. */
   readonly backlog: { readonly failed: number; readonly waiting: number };
 }
 
