@@ -1,7 +1,6 @@
 /** The counters are updated in the transaction that changes the calls. */
 import { sql } from "kysely";
-import type { UnreachableReason } from "../../domain/attempt.js";
-import { UNREACHABLE_REASONS } from "../../domain/attempt.js";
+import { UNREACHABLE_REASONS, type UnreachableReason } from "../../domain/attempt.js";
 import type { CallProgress, CallStatus } from "../../domain/call.js";
 import { requireCallback } from "../callbacks/callback-row.js";
 import type { Db, Row } from "../schema.js";

@@ -2,10 +2,8 @@
 import { sql } from "kysely";
 import type { Clock } from "../../platform/clock.js";
 import { requireCallback } from "../callbacks/callback-row.js";
-import type { FailureGroup } from "../calls/call-counts.js";
-import { toFailureGroup } from "../calls/call-counts.js";
-import type { CountLimit } from "../calls/scan-calls.js";
-import { scanCalls } from "../calls/scan-calls.js";
+import { type FailureGroup, toFailureGroup } from "../calls/call-counts.js";
+import { type CountLimit, scanCalls } from "../calls/scan-calls.js";
 import type { Db } from "../schema.js";
 import { jsonPart } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";

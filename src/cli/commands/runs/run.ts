@@ -14,8 +14,7 @@ import {
   readRun,
 } from "../../../runs/journal/stored-runs.js";
 import type { Invocation } from "../../args/command-spec.js";
-import type { Column } from "../../output/cells.js";
-import { fieldLines } from "../../output/cells.js";
+import { type Column, fieldLines } from "../../output/cells.js";
 import { type Json, type RUN_DETAILS_FIELDS, type RUN_FIELDS, writeJson } from "../../output/json-fields.js";
 import { type ListingStyle, openListing } from "../../output/listing.js";
 import { confirm } from "../../output/questions.js";

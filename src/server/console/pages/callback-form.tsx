@@ -1,7 +1,6 @@
 /** A new callback and an edited one have the same form: the fields of the screen, and what a test showed. */
 import type { VNode } from "preact";
-import type { DeliveryResult } from "../../../domain/attempt.js";
-import { isAccepted, resultMessage } from "../../../domain/attempt.js";
+import { type DeliveryResult, isAccepted, resultMessage } from "../../../domain/attempt.js";
 import type { BodyFormat, DeliveryTarget } from "../../../domain/callback.js";
 import { formatDuration, spellDuration } from "../../../domain/duration.js";
 import { callbackSecrets, isMasked, maskKey, secretMask, shownUrl } from "../../../domain/mask.js";
