@@ -1,4 +1,4 @@
-/** This is the composition root: only here and in src/main/ are real adapters built, and passed to code that knows only interfaces. */
+/** The composition root: only here and in src/main/ are real adapters built, and passed to code that knows only interfaces. */
 import packageJson from "../package.json" with { type: "json" };
 import type { CliDeps } from "./cli/cli-deps.js";
 import { run } from "./cli/run.js";

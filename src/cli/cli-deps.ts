@@ -28,11 +28,9 @@ export interface CliDeps {
   isServedHere(url: string): Promise<boolean>;
   /** Returns whether a `serve` that isn't on loopback of this network namespace has the database file, or may have it. */
   isServedElsewhere(path: string): Promise<boolean>;
-  /** Opens an existing file. */
   openDatabase(path: string): Promise<DatabaseAdmin>;
   /** Loads the code, and opens nothing yet. */
   loadMaintenance(): Promise<DatabaseMaintenance>;
-  /** Enters the full screen of this process's terminal. */
   openFullScreen(): Promise<FullScreen>;
   /** Doesn't wait for the browser. Returns false if there is none. */
   openInBrowser(url: string): Promise<boolean>;
@@ -47,7 +45,7 @@ export type ServiceTarget =
       readonly apiKey: string;
       readonly username: string;
       readonly password: string;
-      /** It is in requests a second; null sets no limit. */
+      /** `rate` is in requests a second; null sets no limit. */
       readonly rate: number | null;
       /** The service's dd/MM/yy dates are in this IANA zone. */
       readonly timezone: string;
@@ -61,12 +59,12 @@ export type ServiceTarget =
   | {
       readonly kind: "file";
       readonly path: string;
-      /** They count for a file that was never served with settings of its own. */
+      /** Both settings count for a file that was never served with settings of its own. */
       readonly authParameter: string;
       readonly bodyNames: BodyNames;
     };
 
-/** It works on the database itself, beside a `serve` or without one: nothing that is reached over HTTP can do this. */
+/** `DatabaseAdmin` works on the database itself, beside a `serve` or without one: nothing that is reached over HTTP can do this. */
 export interface DatabaseAdmin {
   listUsers(): Promise<readonly User[]>;
   /** Returns the user's API key, shown once. Throws `invalid` for an existing user. */
@@ -97,9 +95,8 @@ export interface DatabaseMaintenance {
 
 export interface Backup {
   readonly bytes: number;
-  /** The database's schema has this version. */
   readonly version: number;
-  /** It isn't in the backup. null if the key comes from WHCB_SECRET_KEY. */
+  /** `keyFile` isn't in the backup, and is null if the key comes from WHCB_SECRET_KEY. */
   readonly keyFile: string | null;
 }
 
@@ -108,7 +105,6 @@ export interface Erasure {
   readonly isSender: (address: string) => boolean;
   /** .eml files are in it; null means mail/ beside the database. */
   readonly mailDirectory: string | null;
-  /** It only counts what would be erased. */
   readonly dryRun: boolean;
 }
 
@@ -117,7 +113,7 @@ export interface Erased {
   /** So many of these calls had something still to be sent. */
   readonly waiting: number;
   readonly attempts: number;
-  /** They are as they were stored, each with the number of its calls. */
+  /** `addresses` are as they were stored, each with the number of its calls. */
   readonly addresses: ReadonlyMap<string, number>;
   readonly mails: number;
   /** So many of these were sent to a mail server, which still has them. */
@@ -144,14 +140,14 @@ export interface ServeOptions {
   /** 0 takes any free port. */
   readonly port: number;
   readonly host: string;
-  /** It is a path, ":memory:", or a URL of PostgreSQL, perhaps with its password. */
+  /** `database` is a path, ":memory:", or a URL of PostgreSQL, perhaps with its password. */
   readonly database: string;
-  /** It holds the e-mails and the key of a database on a server. */
+  /** `dataDirectory` holds the e-mails and the key of a database on a server. */
   readonly dataDirectory: string;
   /** Those that are given are stored; the database has the others. */
   readonly settings: Partial<ServiceSettings>;
   readonly jitter: boolean;
-  /** It is an smtp:// or smtps:// URL; null writes .eml files. */
+  /** `smtp` is an smtp:// or smtps:// URL; null writes .eml files. */
   readonly smtp: string | null;
   /** .eml files are written to it; null means mail/ beside the database. */
   readonly mailDirectory: string | null;
@@ -163,17 +159,16 @@ export interface ServeOptions {
   readonly endpointCheck: boolean;
   readonly dispatch: boolean;
   readonly limits: SendLimits;
-  /** These CIDRs are allowed despite the public rules. */
   readonly allowNetworks: readonly string[];
   /** The X-Forwarded-* headers of proxies in these CIDRs are believed. */
   readonly trustedProxies: readonly string[];
   /** A service on loopback takes these names in Host besides localhost. */
   readonly allowHosts: readonly string[];
-  /** It needs no credentials. Port 0 takes any free one; null opens none. */
+  /** `metrics` needs no credentials. Port 0 takes any free one; null opens none. */
   readonly metrics: { readonly host: string; readonly port: number } | null;
   /** With null there is no API and no console: of HTTP only the health routes and metrics answer. */
   readonly credentials: Credentials | null;
-  /** It is WHCB_SECRET_KEY; if it is empty, the first run creates a key file beside the database. */
+  /** `secretKey` is WHCB_SECRET_KEY; if it is empty, the first run creates a key file beside the database. */
   readonly secretKey: string;
   /** Logs are JSON lines on stderr. */
   readonly logLevel: "silent" | "error" | "warn" | "info";
@@ -183,7 +178,7 @@ export interface ServeOptions {
 export interface NoticeOptions {
   /** The URLs may hold secrets. */
   readonly webhooks: readonly { readonly url: string; readonly format: "json" | "slack" }[];
-  /** It is WHCB_NOTIFY_SECRET; if it is empty, JSON isn't signed. */
+  /** `secret` is WHCB_NOTIFY_SECRET; if it is empty, JSON isn't signed. */
   readonly secret: string;
   /** The end of an outage gets an e-mail, too. */
   readonly recoveryMails: boolean;
@@ -204,13 +199,11 @@ export interface RunningService extends StartReport {
 
 export interface StartReport {
   readonly url: string;
-  /** It is null without metrics. */
   readonly metricsUrl: string | null;
   readonly settings: ServiceSettings;
   /** Counted at the start. `retried` counts the failed calls of callbacks with retries on. */
   readonly waiting: { readonly pending: number; readonly failed: number; readonly retried: number };
   /** Without a mail server, .eml files are written to it. */
   readonly mailDirectory: string;
-  /** It is null without credentials. */
   readonly users: StartUsers | null;
 }

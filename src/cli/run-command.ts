@@ -55,6 +55,7 @@ async function parseAndRun(argv: readonly string[], deps: CliDeps): Promise<numb
   ].flatMap(([flag = "", value]) => (value === undefined ? [] : [flag, value]));
   const choices = { ...readFormat(parsed.spec, args), noColor: args.get(NO_COLOR), utc: args.get(UTC), now, serviceFlags };
   const screen = await openScreen(io, choices);
+  // The handler is in commands/<name>/run.ts, its spec and flags in command.ts beside it.
   const { run } = await parsed.spec.load();
   const code = await run({ deps, values, args, screen, path: parsed.path, runCommand, argv });
   requireWritten(io.stdout);

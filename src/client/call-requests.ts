@@ -43,25 +43,25 @@ export interface ListCallsQuery {
 
 export interface CallPage {
   readonly calls: readonly ListedCall[];
-  /** They can be neither sent nor marked, so no limit counts them. */
+  /** `withoutId` can be neither sent nor marked, so no limit counts them. */
   readonly withoutId: readonly ListedCall[];
   readonly leftOut: number;
-  /** This counts those left out that may match, as they don't say their status, or that they are of this callback. */
+  /** `unclear` counts those left out that may match, as they don't say their status, or that they are of this callback. */
   readonly unclear: number;
-  /** It is null if unknown. */
+  /** `total` is null if unknown. */
   readonly total: number | null;
 }
 
 export interface MarkDetails {
   /** The default is a user. */
   readonly by?: MarkedBy;
-  /** It is sent only to a service that keeps reported attempts. */
+  /** `replays` is sent only to a service that keeps reported attempts. */
   readonly replays?: ReplayReport;
   /** What was delivered at this instant of the service's clock or later stays SUCCESS. It counts for FAILED, if the service guards marks. */
   readonly unlessDeliveredSince?: number;
   /** What is SUCCESS already is returned. It counts for SUCCESS, if the service guards marks. */
   readonly unlessSettled?: boolean;
-  /** It is asked before the request is repeated after a failure. The default is that it is wanted. */
+  /** `isWanted` is asked before the request is repeated after a failure. The default is that it is wanted. */
   readonly isWanted?: () => boolean;
 }
 
@@ -125,7 +125,10 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
 
   const callUrl = (callbackId: string): string => `${api.basePath}${callbackPath(callbackId)}/calls`;
 
-  /** Marks up to MAX_IDS_PER_REQUEST calls, all or none, and returns those that the service has left as they are. Throws `not-found`. */
+  /**
+   * Marks up to MAX_IDS_PER_REQUEST calls, all or none, and returns those that the service has left as they are. Throws `not-found`. A
+   * service that guards marks gets the guard that `details` asks for; one that keeps who settled a call gets that, and the report.
+   */
   async function markCalls(
     callbackId: string,
     callIds: readonly string[],
@@ -147,20 +150,23 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
         { callIds, status, mayLeave: status === "FAILED" || unlessSettled },
         api,
       );
-    const isGuarded = unlessDeliveredSince !== undefined && capabilities.has("guarded-marks");
-    if (isGuarded) return put({ status, unlessDeliveredSince: new Date(unlessDeliveredSince).toISOString() });
-    if (unlessSettled && capabilities.has("guarded-marks")) {
-      // By this instant the service knows a repeat of the request, also one that a gateway makes.
-      const now = api.serviceNow();
-      const left = await put({ status, unlessSettled, ...(now !== null && { markedAt: toIsoDate(now) }) });
-      // An older service doesn't: what is SUCCESS may be so by the request that was repeated.
-      return isRepeated && now === null ? [] : left;
+    if (capabilities.has("guarded-marks")) {
+      if (unlessDeliveredSince !== undefined) {
+        return put({ status, unlessDeliveredSince: new Date(unlessDeliveredSince).toISOString() });
+      }
+      if (unlessSettled) {
+        // By this instant the service knows a repeat of the request, also one that a gateway makes.
+        const now = api.serviceNow();
+        const left = await put({ status, unlessSettled, ...(now !== null && { markedAt: toIsoDate(now) }) });
+        // An older service doesn't: what is SUCCESS may be so by the request that was repeated.
+        return isRepeated && now === null ? [] : left;
+      }
     }
     if (by === "user" || capabilities.lacks("settled-by")) return put({ status });
     const settled = { status, settledBy: by };
+    const reported = replays && { ...settled, replays: replayReportJson(replays, api) };
     // A service may reject the report only, and a strict one rejects every unknown field.
-    const bodies = [...(replays ? [{ ...settled, replays: replayReportJson(replays, api) }] : []), settled];
-    for (const body of bodies) {
+    for (const body of reported ? [reported, settled] : [settled]) {
       try {
         return await put(body);
       } catch (error) {

@@ -19,15 +19,15 @@ export type { ListedAttempt, ListedCall } from "../wire/json/call-json.js";
 export type { ListedCallback } from "../wire/json/callback-json.js";
 export type { ListedOutage };
 
-/** It is a client of the platform, of `whcb serve`, or of a database file in this process. */
+/** A `Client` is of the platform, of `whcb serve`, or of a database file in this process. */
 export type Client = ReturnType<typeof createClient>;
 
 export interface ClientOptions extends CallReading {
-  /** It is null for a database in this process, whose file permissions protect the data. */
+  /** `credentials` is null for a database in this process, whose file permissions protect the data. */
   readonly credentials: ServiceCredentials | null;
   /** So many requests are sent in any second. It is null without a limit. */
   readonly rate: number | null;
-  /** It gets a line without secrets. */
+  /** `onExchange` gets a line without secrets. */
   readonly onExchange?: (line: string) => void;
   /** See RequesterDeps. */
   readonly retriesRefused?: (reason: string) => boolean;

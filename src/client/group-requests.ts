@@ -15,7 +15,7 @@ const MAX_PARTS = 100_000;
 
 export interface GroupCallsQuery {
   readonly filter: CallFilter;
-  /** It has at least one key, each once. */
+  /** `by` has at least one key, each once. */
   readonly by: readonly GroupKey[];
 }
 

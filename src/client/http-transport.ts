@@ -1,4 +1,4 @@
-/** It uses node:http, since importing undici doubles the run time of a short command. */
+/** Uses node:http, since importing undici doubles the run time of a short command. */
 import type { ClientRequest, Agent as HttpAgent, IncomingMessage } from "node:http";
 import { systemErrorCode, WhcbError } from "../domain/errors.js";
 import { parseUrl } from "../domain/mask.js";

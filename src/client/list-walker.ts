@@ -20,7 +20,7 @@ const MAX_KEPT_LENGTH = 256 * 1024 * 1024;
 /** An item takes this beside its text. */
 const ITEM_LENGTH = 32;
 
-/** This limits how much of a list is kept in memory. */
+/** `KeptLength` limits how much of a list is kept in memory. */
 export class KeptLength {
   #items = 0;
   #length = 0;

@@ -25,16 +25,16 @@ export interface RequesterDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly onExchange?: ((line: string) => void) | undefined;
-  /** It is asked while a service that has answered before refuses connections: false lets the request fail at once. By default it is retried. */
+  /** `retriesRefused` is asked while a service that has answered before refuses connections: false lets the request fail at once. The default is true. */
   readonly retriesRefused?: ((reason: string) => boolean) | undefined;
 }
 
-/** This counts from the first try of a request. */
+/** `GIVE_UP_AFTER_MS` counts from the first try of a request. */
 const GIVE_UP_AFTER_MS = 120_000;
 const MAX_TRIES = 10;
 const FIRST_WAIT_MS = 250;
 const MAX_WAIT_MS = 15_000;
-/** It lasts at least as long as the plan's window, 1 s. */
+/** `FIRST_OVER_RATE_WAIT_MS` lasts at least as long as the plan's window, 1 s. */
 const FIRST_OVER_RATE_WAIT_MS = 1_000;
 /** No request is sent for so long after the daily limit was reached. */
 const OVER_DAY_PAUSE_MS = 60_000;

@@ -17,13 +17,13 @@ export interface ServiceCredentials {
 
 export interface ApiRequest {
   readonly method: TransportRequest["method"];
-  /** It includes the query, and not the base path. */
+  /** `path` includes the query, and not the base path. */
   readonly path: string;
   readonly noun: "callback" | "call";
   readonly body?: unknown;
   /** The default is true for GET and PUT. A repeated DELETE gets a 404. */
   readonly isRepeatable?: boolean;
-  /** It is asked before the request is repeated. */
+  /** `isWanted` is asked before the request is repeated. */
   readonly isWanted?: () => boolean;
 }
 
@@ -43,7 +43,7 @@ export interface ServiceApiDeps {
   readonly requester: Requester;
   readonly name: string;
   readonly basePath: string;
-  /** It is null for a database in this process, whose file permissions protect the data. */
+  /** `credentials` is null for a database in this process, whose file permissions protect the data. */
   readonly credentials: ServiceCredentials | null;
   readonly mask: SecretMask;
   readonly clock: Clock;

@@ -7,17 +7,17 @@ import { readJson } from "../wire/json/read-json.js";
 import { removeHtml } from "../wire/remove-html.js";
 import { ANSWER_LIMITS, type TransportResponse } from "./transport.js";
 
-const OVER_RATE = "ERR_403_DEVELOPER_OVER_QPS";
-const OVER_DAY = "ERR_403_DEVELOPER_OVER_QPD";
+const OVER_RATE_CODE = "ERR_403_DEVELOPER_OVER_QPS";
+const OVER_DAY_CODE = "ERR_403_DEVELOPER_OVER_QPD";
 
 /** The limit per second gets a 429, or a 403 with a code. */
 export function isOverRate({ status, headers }: TransportResponse): boolean {
-  return (status === 429 && !hasErrorCode(headers, OVER_DAY)) || (status === 403 && hasErrorCode(headers, OVER_RATE));
+  return (status === 429 && !hasErrorCode(headers, OVER_DAY_CODE)) || (status === 403 && hasErrorCode(headers, OVER_RATE_CODE));
 }
 
 /** The limit per day has a code of its own. */
 export function isOverDay({ status, headers }: TransportResponse): boolean {
-  return (status === 429 || status === 403) && hasErrorCode(headers, OVER_DAY);
+  return (status === 429 || status === 403) && hasErrorCode(headers, OVER_DAY_CODE);
 }
 
 /** Older gateways use X-Mashery names. */
@@ -102,12 +102,12 @@ function errorText({ body }: TransportResponse): string {
 const MAX_TEXT = 500;
 const MAX_READ_BYTES = 10 * MAX_TEXT;
 
-/** Only this is shown of a service's text. */
+/** Returns what is shown of a service's text: one line of 500 characters, without secrets. */
 export function toOneLine(text: string, mask: SecretMask): string {
   return maskUrlsIn(readBeginning(text, mask).replace(/\s+/g, " ").trim()).slice(0, MAX_TEXT);
 }
 
-/** Only this is read of a text that may have 64 MiB. No secret would be recognized in a URL that is cut. */
+/** Returns what is read of a text that may have 64 MiB. No secret would be recognized in a URL that is cut. */
 function readBeginning(text: string, mask: SecretMask): string {
   const read = mask(text, MAX_READ_BYTES);
   return Buffer.byteLength(text) <= MAX_READ_BYTES ? read : read.replace(/https?:\/\/[^\s"'<>]*$/i, "");

@@ -10,7 +10,7 @@ export const REQUEST_TIME_LIMIT_MS = 60_000;
 
 export interface Transport {
   readonly name: string;
-  /** It has no trailing slash, and is usually "". */
+  /** `basePath` has no trailing slash, and is usually "". */
   readonly basePath: string;
   /** Throws `TransportFailure` if no complete answer came. */
   send(request: TransportRequest): Promise<TransportResponse>;
@@ -19,7 +19,7 @@ export interface Transport {
 
 export interface TransportRequest {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
-  /** It has the base path and the query. */
+  /** `path` has the base path and the query. */
   readonly path: string;
   /** Names are in lower case. */
   readonly headers: Readonly<Record<string, string>>;

@@ -80,7 +80,7 @@ export class Connection {
   readonly client: Client;
   readonly #clock: MonotonicClock;
   #connectedAt = 0;
-  /** This instant is one of the monotonic clock. */
+  /** `idleSince` is an instant of the monotonic clock. */
   idleSince = 0;
   #socket: Socket | null = null;
   #tcpSocket: Socket | null = null;

@@ -35,10 +35,7 @@ const TIMEOUT_SHARE_PER_ADDRESS = 0.3;
 /** A server may give up a connection on which it has heard nothing for so long. */
 const LONGEST_SILENCE_MS = 1_500;
 
-/**
- * Diffie-Hellman over finite fields is off: with a large prime of the endpoint's choice, one handshake takes a second of this
- * thread.
- */
+/** Diffie-Hellman over finite fields is off: with the endpoint's large prime, a handshake takes a second of this thread. */
 const KEY_EXCHANGE = { ciphers: `${DEFAULT_CIPHERS}:!kDHE`, ecdhCurve: "X25519:P-256:P-384:P-521" };
 
 /** No real server sends so many on a connection. */

@@ -10,9 +10,7 @@ export interface Deliverer {
   close(): Promise<void>;
 }
 
-/**
- * Is asked right before the request is written. `stoppedMs` is how long the process hasn't run since the delivery was requested.
- */
+/** Is asked right before the request is written. The process was stopped for `stoppedMs` since the delivery was requested. */
 export type MaySend = (stoppedMs: number) => boolean;
 
 export interface Delivery {

@@ -2,7 +2,7 @@ import type { Timers } from "../platform/clock.js";
 import { DeliveryFailure } from "./delivery-failure.js";
 
 export interface Deadlined {
-  /** This instant is one of `Timers.runningMs`. */
+  /** `deadlineAt` is an instant of `Timers.runningMs`. */
   readonly deadlineAt: number;
   expire(): void;
 }

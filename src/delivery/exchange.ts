@@ -41,7 +41,7 @@ export interface ExchangeOptions extends ExchangeRequester {
   /** The endpoint's host and port, for details of failures. */
   readonly where: string;
   readonly request: UndiciDispatcher.DispatchOptions;
-  /** These are masked where the answer repeats them. */
+  /** `secrets` are masked where the answer repeats them. */
   readonly secrets: readonly string[];
   readonly deadlineAt: number;
 }
@@ -54,7 +54,7 @@ const MAX_INTERIM_ANSWERS = 100;
 /** One request and its answer. Undici's newer handler methods parse all headers, which takes 1/8 of a delivery's CPU time. */
 export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Waiter, Deadlined, GuardedExchange {
   readonly deadlineAt: number;
-  /** It is 0 until the answer arrives. */
+  /** `statusCode` is 0 until the answer arrives. */
   statusCode = 0;
   statusMessage = "";
   headers: readonly Buffer[] = [];
@@ -234,7 +234,7 @@ interface RawAnswer {
   readonly statusMessage: string;
   /** Names and values alternate. */
   readonly headers: readonly Buffer[];
-  /** It holds more than is kept of the body. */
+  /** `body` holds more of the answer than is kept. */
   readonly body: CollectedBytes | null;
   readonly secrets: readonly string[];
 }

@@ -28,7 +28,7 @@ export interface DelivererOptions {
   readonly ca?: string;
 }
 
-/** It is shorter than servers' (gunicorn 2 s; Node, Apache, uvicorn 5 s), so they rarely close first. */
+/** `DEFAULT_KEEP_ALIVE_MS` is shorter than servers' (gunicorn 2 s; Node, Apache, uvicorn 5 s), so they rarely close first. */
 const DEFAULT_KEEP_ALIVE_MS = 1_500;
 const MAX_HEADER_BYTES = 16 * 1024;
 
@@ -43,7 +43,7 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
   readonly #timers: Timers;
   readonly #deadlines: DeadlineQueue<Exchange>;
   readonly #sizeGuard: ResponseSizeGuard<Exchange>;
-  readonly #targets: Targets;
+  readonly #targets: TargetCache;
   #isClosed = false;
 
   constructor(options: DelivererOptions) {
@@ -70,7 +70,7 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
         ...(options.ca === undefined ? {} : { ca: options.ca }),
       },
     });
-    this.#targets = new Targets(pool, addressRule);
+    this.#targets = new TargetCache(pool, addressRule);
   }
 
   deliver(request: DeliveryRequest<string | Uint8Array | null>): Promise<Delivery> {
@@ -138,13 +138,14 @@ interface Target {
   readonly path: string;
   /** The endpoint's host and port. */
   readonly where: string;
-  /** The pool may recreate an idle origin. */
+  /** Returns the origin's connections in the pool, which may recreate an idle origin. */
   connections(): OriginConnections;
 }
 
 const MAX_TARGETS = 2_000;
 
-class Targets {
+/** Knows the parsed URLs of callbacks, or why one can't be reached. */
+class TargetCache {
   readonly #targets = new Map<string, Target | DeliveryFailure>();
   readonly #pool: ConnectionPool;
   readonly #rule: AddressRule;

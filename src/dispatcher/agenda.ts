@@ -1,5 +1,6 @@
 import { TimeQueue } from "./time-queue.js";
 
+/** Knows which items have changed, which need their calls read, and when the others will need something. */
 export class Agenda<Item> {
   readonly #changed = new Set<Item>();
   /** Items are in the order in which they ran low. */
@@ -15,12 +16,11 @@ export class Agenda<Item> {
     this.schedule(item, false, null);
   }
 
-  /** It is null if no item will need anything. */
-  get nextAt(): number | null {
-    return this.#later.nextAt;
+  get nextDueAt(): number | null {
+    return this.#later.nextDueAt;
   }
 
-  get toRead(): number {
+  get waitingForRead(): number {
     return this.#toRead.size;
   }
 

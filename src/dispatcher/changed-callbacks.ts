@@ -8,7 +8,7 @@ export class ChangedCallbacks {
   readonly #store: Store;
   readonly #ids = new Set<string>();
   #changeCounter: string | null = null;
-  /** This is a position in the change log; it is null until the first read. */
+  /** `position` is one in the change log, and null until the first read. */
   #position: string | null = null;
   #hasMore = false;
 

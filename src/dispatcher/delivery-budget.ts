@@ -8,8 +8,6 @@ const SMALL_SHARE = 16;
 const SMALL_BYTES = 256 * 1024;
 /** However little room is left, an owner that has nothing in flight may add this much: hanging endpoints must not starve it. */
 const FIRST_BYTES = 16 * 1024;
-/** A call takes this much memory without its response. */
-export const CALL_BYTES = 1_024;
 
 export class DeliveryBudget<Owner extends object> {
   readonly #totalBytes: number;

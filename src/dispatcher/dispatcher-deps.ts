@@ -21,7 +21,7 @@ export interface DispatcherDeps {
   /** Names the destinations to which outages are reported besides their e-mail. */
   readonly notices?: () => OutcomeGroup["notices"];
   /** Called when a commit has opened or ended outages. */
-  onOutageChanged(): void;
+  wakeOutboxes(): void;
   /** Called when this process or another one has deleted a callback. */
   onCallbackDeleted(): void;
 }

@@ -2,14 +2,16 @@ import type { Attempt } from "../domain/attempt.js";
 import { CallSender, SLOW_READ_MS } from "./call-sender.js";
 import { DeliveryBudget } from "./delivery-budget.js";
 import { DEFAULT_LIMITS, type DispatcherDeps } from "./dispatcher-deps.js";
-import { endCall, fitRequest, STALE_AFTER_MS, type TakenCall, takeCall } from "./endpoint/call-steps.js";
+import { acceptAndLog } from "./endpoint/accept-read.js";
 import type { EndpointRules, EndpointState } from "./endpoint/endpoint-state.js";
 import { fetchWork } from "./endpoint/fetch-work.js";
 import { beginRead } from "./endpoint/read-calls.js";
+import { endCall, type OwnFault, settleTaken } from "./endpoint/settle-call.js";
+import { fitRequest, STALE_AFTER_MS, type TakenCall, takeCall } from "./endpoint/take-call.js";
 import { EndpointPool } from "./endpoint-pool.js";
-import { type Fences, LEASE_STEPS, LeasedCallbacks, SOLE_OWNER } from "./leased-callbacks.js";
+import { type CallbackOwner, LEASE_STEPS, LeasedCallbacks, SOLE_OWNER } from "./leased-callbacks.js";
+import { OutcomeCommitter } from "./outcomes/outcome-committer.js";
 import { CommitTiming, OutcomeLog } from "./outcomes/outcome-log.js";
-import { type Fault, Outcomes } from "./outcomes/outcomes.js";
 import { RunLoop } from "./run-loop.js";
 import { SendSlots } from "./send-slots.js";
 
@@ -31,9 +33,9 @@ export class Dispatcher {
   readonly #slots: SendSlots<EndpointState>;
   readonly #budget: DeliveryBudget<EndpointState>;
   readonly #pool: EndpointPool;
-  readonly #outcomes: Outcomes;
+  readonly #committer: OutcomeCommitter;
   readonly #sender: CallSender;
-  /** It is null if one process serves the database. */
+  /** `leases` is null if one process serves the database. */
   readonly #leases: LeasedCallbacks | null;
   readonly #loop: RunLoop;
   readonly #leaseLoop: RunLoop;
@@ -51,7 +53,7 @@ export class Dispatcher {
     this.#slots = new SendSlots(limits.inFlightInAll);
     this.#budget = new DeliveryBudget(limits.bodyBytes);
     this.#pool = new EndpointPool({ store, clock, random, rules: this.#rules, log: this.#log, budget: this.#budget });
-    this.#outcomes = new Outcomes(deps, this.#rules, this.#log, this.#pool);
+    this.#committer = new OutcomeCommitter(deps, this.#log, this.#pool);
     this.#sender = new CallSender({ clock, store, prepare });
     this.#leases = store.nodes && new LeasedCallbacks({ store: store.nodes, clock, random, logger });
     this.#loop = new RunLoop(() => this.tick(), {
@@ -80,7 +82,7 @@ export class Dispatcher {
 
   /** Returns the seqs of calls whose outcomes aren't committed yet, or null if another dispatcher may own the callback. */
   begunCalls(callbackId: string): ReadonlySet<number> | null {
-    return this.#pool.begunCalls(callbackId, this.#fences);
+    return this.#pool.begunCalls(callbackId, this.#owner);
   }
 
   start(): void {
@@ -88,7 +90,7 @@ export class Dispatcher {
     this.#loop.start();
   }
 
-  /** Is called when another process may have written something. */
+  /** Is called when another process may have written something. Takes the next `tick` at once, as do the two below. */
   wake(): void {
     this.#loop.wake();
   }
@@ -102,6 +104,156 @@ export class Dispatcher {
   changed(callbackId: string): void {
     this.#pool.changed(callbackId);
     this.#loop.wake();
+  }
+
+  /** Takes one step. Resolves with when the next thing is due (epoch ms), answers aside, or null if nothing is. */
+  async tick(): Promise<number | null> {
+    const { clock } = this.#deps;
+    try {
+      for (;;) {
+        await this.#commitGathered();
+        await this.#applyChanges();
+        await this.#readCalls();
+        this.#handOut();
+        await clock.nextTurn();
+        if (!this.#hasWork()) return this.#maySend() ? this.#pool.nextWorkAt : null;
+      }
+    } catch (error) {
+      this.#committer.noteStoreError();
+      throw error;
+    }
+  }
+
+  #hasWork(): boolean {
+    if (!this.#maySend()) return !this.#log.isEmpty;
+    const checks = this.#pool.review(this.#deps.clock.now());
+    return !this.#log.isEmpty || this.#pool.hasChanges || checks.length > 0 || this.#mayRead;
+  }
+
+  #maySend(): boolean {
+    return !this.#isStopping && this.#isTrusted && this.#committer.mayRecord && !this.#timing.isFull;
+  }
+
+  /** Applies what the clock, the leases and others changed, and reviews the endpoints that may need something. */
+  async #applyChanges(): Promise<void> {
+    await this.#committer.clampToClock();
+    this.#applyLeases();
+    await this.#refreshCallbacks();
+    await this.#pool.withdrawCancelled(this.#owner);
+    const checks = this.#maySend() ? this.#pool.review(this.#deps.clock.now()) : [];
+    if (checks.length > 0) await this.#committer.checkOutages(checks);
+  }
+
+  /** Reads the calls of endpoints that run low, many at once where each has few; the event loop turns in between. */
+  async #readCalls(): Promise<void> {
+    const { clock, store, random } = this.#deps;
+    while (this.#maySend() && this.#mayRead) {
+      const now = clock.now();
+      const sharing = Math.min(ENDPOINTS_PER_READ, Math.max(this.#pool.waitingForRead, this.#slots.waiting));
+      const endpoints = this.#pool.takeToRead(sharing, now);
+      if (endpoints.length === 0) continue;
+      const calls = Math.max(1, Math.min(this.#callsPerRead, Math.floor((2 * this.#callsPerRead) / sharing)));
+      const share = { calls, bytes: this.#budget.prefetchRoom / endpoints.length };
+      try {
+        const began = clock.monotonicMs();
+        const batches = await fetchWork(
+          endpoints.map((endpoint) => beginRead(endpoint, now, share, this.#rules)),
+          store.queue,
+        );
+        if (clock.monotonicMs() - began > SLOW_READ_MS) await this.#pool.readAllChanges();
+        for (const [index, endpoint] of endpoints.entries()) {
+          const batch = batches[index];
+          if (batch) acceptAndLog(endpoint, batch, { ...this.#rules, now, monotonicMs: clock.monotonicMs(), random }, this.#log);
+          if (batch) this.#pool.logAndPlanReview(endpoint);
+          this.#slots.enqueue(endpoint);
+        }
+      } catch (error) {
+        for (const endpoint of endpoints) this.#pool.invalidate(endpoint);
+        throw error;
+      }
+      this.#handOut();
+      await clock.nextTurn();
+    }
+  }
+
+  get #mayRead(): boolean {
+    return this.#pool.waitingForRead > 0 && this.#slots.waiting < MAX_WAITING_TO_READ;
+  }
+
+  /** Hands out calls also to endpoints that had their share of the slots, as it may have grown. */
+  #handOut(): void {
+    this.#slots.enqueueLimited();
+    this.#sendToFreeSlots();
+  }
+
+  /** Sends while slots are free and endpoints wait for them. */
+  #sendToFreeSlots(): void {
+    if (!this.#maySend()) return;
+    for (;;) {
+      for (const endpoint of this.#budget.takeOffered()) this.#slots.enqueue(endpoint);
+      const endpoint = this.#slots.next();
+      if (endpoint === undefined) return;
+      this.#sendNext(endpoint);
+    }
+  }
+
+  #sendNext(endpoint: EndpointState): void {
+    const { clock } = this.#deps;
+    const at = { ...this.#rules, now: clock.now(), monotonicMs: clock.monotonicMs() };
+    const taken = takeCall(endpoint, this.#slots.share, this.#budget, at);
+    if (taken === "limited") {
+      this.#slots.setAside(endpoint);
+      return;
+    }
+    this.#pool.logAndPlanReview(endpoint);
+    if (taken === "stale") this.#loop.wake();
+    else if (taken !== "nothing") {
+      this.#slots.take(endpoint);
+      this.#attempt(endpoint, taken).then(
+        (attempt) => this.#settle(endpoint, taken, attempt),
+        (fault: unknown) => this.#settle(endpoint, taken, { fault }),
+      );
+    }
+  }
+
+  /** Resolves to null if nothing was sent. Rejects if our side failed. */
+  async #attempt(endpoint: EndpointState, taken: TakenCall): Promise<Attempt | null> {
+    const { call, cause } = taken;
+    const isWhole = call.leftOutBytes === undefined;
+    // A whole call leaves in the turn in which it was taken, because the endpoint's limit may be lower later.
+    const delivery = isWhole ? this.#deps.prepare(endpoint.callback, call) : await this.#sender.readAndPrepare(call, endpoint);
+    if (delivery === null || !this.#owns(endpoint)) return null;
+    taken.sentTo = endpoint.callback;
+    if (!fitRequest(endpoint, taken, delivery.bodyBytes, this.#budget)) return null;
+    // The callback may be another dispatcher's by then, and while the process was stopped, others may have marked the call.
+    const mayStillSend = (stoppedMs: number) => stoppedMs <= STALE_AFTER_MS && this.#owns(endpoint);
+    return this.#sender.send(delivery, call, cause, mayStillSend);
+  }
+
+  /** Updates the endpoint, its outage and the log, and frees the slot. The next step commits the log. */
+  #settle(endpoint: EndpointState, taken: TakenCall, outcome: Attempt | OwnFault | null): void {
+    endCall(endpoint, taken, this.#budget);
+    settleTaken(endpoint, taken, outcome, { deps: this.#deps, rules: this.#rules, log: this.#log });
+    this.#pool.logAndPlanReview(endpoint);
+    this.#slots.release(endpoint);
+    this.#sendToFreeSlots();
+    this.#timing.noteOutcome();
+    if (this.#isStopping && this.inFlight === 0) this.#isDrained.abort();
+    this.#loop.wake();
+  }
+
+  /** Commits the outcomes that have gathered, unless new responses come first. */
+  async #commitGathered(): Promise<void> {
+    if (await this.#timing.waitForOutcomes()) await this.#commit();
+    this.#timing.noteRead();
+    if (!this.#committer.mayRecord) await this.#committer.proveStore();
+  }
+
+  async #commit(): Promise<void> {
+    for (let done = await this.#committer.commitNext(); done; done = await this.#committer.commitNext()) {
+      for (const [id, fence] of done.lost) this.#leases?.forget(id, fence);
+      if (done.hasOutages) this.#deps.wakeOutboxes();
+    }
   }
 
   /**
@@ -141,48 +293,6 @@ export class Dispatcher {
     }
   }
 
-  /** Takes one step. Resolves with when the next thing is due (epoch ms), answers aside, or null if nothing is. */
-  async tick(): Promise<number | null> {
-    const { clock } = this.#deps;
-    try {
-      for (;;) {
-        await this.#commitGathered();
-        await this.#applyChanges();
-        await this.#readCalls();
-        this.#handOut();
-        await clock.nextTurn();
-        if (!this.#hasWork()) return this.#maySend() ? this.#pool.nextWorkAt : null;
-      }
-    } catch (error) {
-      this.#outcomes.noteStoreError();
-      throw error;
-    }
-  }
-
-  /** Commits the outcomes that have gathered, unless new responses come first. */
-  async #commitGathered(): Promise<void> {
-    if (await this.#timing.waitForOutcomes()) await this.#commit();
-    this.#timing.noteRead();
-    if (!this.#outcomes.mayRecord) await this.#outcomes.proveStore();
-  }
-
-  async #commit(): Promise<void> {
-    for (let done = await this.#outcomes.commitNext(); done; done = await this.#outcomes.commitNext()) {
-      for (const [id, fence] of done.lost) this.#leases?.forget(id, fence);
-      if (done.hasOutages) this.#deps.onOutageChanged();
-    }
-  }
-
-  /** Applies what the clock, the leases and others changed, and reviews the endpoints that may need something. */
-  async #applyChanges(): Promise<void> {
-    await this.#outcomes.clampToClock();
-    this.#applyLeases();
-    await this.#refreshCallbacks();
-    await this.#pool.withdrawCancelled(this.#fences);
-    const checks = this.#maySend() ? this.#pool.review(this.#deps.clock.now()) : [];
-    if (checks.length > 0) await this.#outcomes.checkOutages(checks);
-  }
-
   /** Takes over what the leases have changed, and gives back what was handed over. */
   #applyLeases(): void {
     const leases = this.#leases;
@@ -211,7 +321,7 @@ export class Dispatcher {
     }
   }
 
-  get #fences(): Fences {
+  get #owner(): CallbackOwner {
     return this.#leases ?? SOLE_OWNER;
   }
 
@@ -221,122 +331,15 @@ export class Dispatcher {
 
   /** Whether the endpoint's callback is this dispatcher's at this moment. */
   #owns({ callback, fence }: EndpointState): boolean {
-    return this.#isTrusted && this.#fences.fenceOf(callback.id) === fence;
+    return this.#isTrusted && this.#owner.fenceOf(callback.id) === fence;
   }
 
   async #refreshCallbacks(): Promise<void> {
-    const { foreign, lost, hasDeleted } = await this.#pool.refresh(this.#fences);
+    const { foreign, lost, hasDeleted } = await this.#pool.refresh(this.#owner);
     for (const [id, fence] of lost) this.#leases?.forget(id, fence);
     if (hasDeleted) this.#deps.onCallbackDeleted();
     if (foreign.length === 0) return;
     this.#leases?.requestCallbacks(foreign);
     this.#leaseLoop.wake();
-  }
-
-  /** Reads the calls of endpoints that run low, many at once where each has few; the event loop turns in between. */
-  async #readCalls(): Promise<void> {
-    const { clock, store } = this.#deps;
-    while (this.#maySend() && this.#mayRead) {
-      const now = clock.now();
-      const sharing = Math.min(ENDPOINTS_PER_READ, Math.max(this.#pool.toRead, this.#slots.waiting));
-      const endpoints = this.#pool.takeToRead(sharing, now);
-      if (endpoints.length === 0) continue;
-      const calls = Math.max(1, Math.min(this.#callsPerRead, Math.floor((2 * this.#callsPerRead) / sharing)));
-      const share = { calls, bytes: this.#budget.prefetchRoom / endpoints.length };
-      try {
-        const began = clock.monotonicMs();
-        const batches = await fetchWork(
-          endpoints.map((endpoint) => beginRead(endpoint, now, share, this.#rules)),
-          store.queue,
-        );
-        if (clock.monotonicMs() - began > SLOW_READ_MS) await this.#pool.noticeChanges();
-        for (const [index, endpoint] of endpoints.entries()) {
-          const batch = batches[index];
-          if (batch) this.#outcomes.acceptBatch(endpoint, batch, now);
-          this.#slots.enqueue(endpoint);
-        }
-      } catch (error) {
-        for (const endpoint of endpoints) this.#pool.invalidate(endpoint);
-        throw error;
-      }
-      this.#handOut();
-      await clock.nextTurn();
-    }
-  }
-
-  get #mayRead(): boolean {
-    return this.#pool.toRead > 0 && this.#slots.waiting < MAX_WAITING_TO_READ;
-  }
-
-  /** Hands out calls also to endpoints that had their share of the slots, as it may have grown. */
-  #handOut(): void {
-    this.#slots.enqueueLimited();
-    this.#sendToFreeSlots();
-  }
-
-  /** Sends while slots are free and endpoints wait for them. */
-  #sendToFreeSlots(): void {
-    if (!this.#maySend()) return;
-    for (;;) {
-      for (const endpoint of this.#budget.takeOffered()) this.#slots.enqueue(endpoint);
-      const endpoint = this.#slots.next();
-      if (endpoint === undefined) return;
-      this.#sendNext(endpoint);
-    }
-  }
-
-  #sendNext(endpoint: EndpointState): void {
-    const { clock } = this.#deps;
-    const { policy, maxInFlight } = this.#rules;
-    const at = { policy, maxInFlight, now: clock.now(), monotonicMs: clock.monotonicMs() };
-    const taken = takeCall(endpoint, this.#slots.share, this.#budget, at);
-    if (taken === "limited") {
-      this.#slots.setAside(endpoint);
-      return;
-    }
-    this.#pool.logStep(endpoint);
-    if (taken === "stale") this.#loop.wake();
-    else if (taken !== "nothing") {
-      this.#slots.take(endpoint);
-      this.#attempt(endpoint, taken).then(
-        (attempt) => this.#settle(endpoint, taken, attempt),
-        (fault: unknown) => this.#settle(endpoint, taken, { fault }),
-      );
-    }
-  }
-
-  /** Resolves to null if nothing was sent. Rejects if our side failed. */
-  async #attempt(endpoint: EndpointState, taken: TakenCall): Promise<Attempt | null> {
-    const { call, cause } = taken;
-    const isWhole = call.leftOutBytes === undefined;
-    // A whole call leaves in the turn in which it was taken, because the endpoint's limit may be lower later.
-    const delivery = isWhole ? this.#deps.prepare(endpoint.callback, call) : await this.#sender.readAndPrepare(call, endpoint);
-    if (delivery === null || !this.#owns(endpoint)) return null;
-    taken.sentTo = endpoint.callback;
-    if (!fitRequest(endpoint, taken, delivery.bodyBytes, this.#budget)) return null;
-    // The callback may be another dispatcher's by then, and while the process was stopped, others may have marked the call.
-    const mayStillSend = (stoppedMs: number) => stoppedMs <= STALE_AFTER_MS && this.#owns(endpoint);
-    return this.#sender.send(delivery, call, cause, mayStillSend);
-  }
-
-  /** Updates the endpoint, its outage and the log, and frees the slot. */
-  #settle(endpoint: EndpointState, taken: TakenCall, outcome: Attempt | Fault | null): void {
-    endCall(endpoint, taken, this.#budget);
-    this.#outcomes.settleTaken(endpoint, taken, outcome);
-    this.#slots.release(endpoint);
-    this.#sendToFreeSlots();
-    this.#timing.noteOutcome();
-    if (this.#isStopping && this.inFlight === 0) this.#isDrained.abort();
-    this.#loop.wake();
-  }
-
-  #hasWork(): boolean {
-    if (!this.#maySend()) return !this.#log.isEmpty;
-    const checks = this.#pool.review(this.#deps.clock.now());
-    return !this.#log.isEmpty || this.#pool.hasChanges || checks.length > 0 || this.#mayRead;
-  }
-
-  #maySend(): boolean {
-    return !this.#isStopping && this.#isTrusted && this.#outcomes.mayRecord && !this.#timing.isFull;
   }
 }

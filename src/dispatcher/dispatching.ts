@@ -21,10 +21,9 @@ import { createPurger } from "./purger.js";
 import { RunLoop } from "./run-loop.js";
 
 export interface Dispatching {
-  /** Is called after the commit that accepted a response or changed a callback. */
+  /** The app calls it after the commit that accepted a response or changed a callback. */
   onWork(callbackId: string, kind: "accepted" | "changed"): void;
   readonly dispatcher: Dispatcher;
-  /** Calls the handler with each attempt. */
   onAttempt(handler: (attempt: Attempt) => void): void;
   start(): void;
   /** Resolves when all in flight is committed, LONGEST_STOP_MS at most. */
@@ -75,7 +74,7 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
       for (const handler of handlers) handler(attempt);
     },
     notices: () => (noticeTargets.length === 0 ? undefined : { ...destinations, at: clock.now() }),
-    onOutageChanged() {
+    wakeOutboxes() {
       for (const outbox of outboxes) outbox.wake();
     },
     onCallbackDeleted: () => purger.wake(),

@@ -6,11 +6,11 @@ import type { EndpointRecord } from "../store/outcomes/endpoints.js";
 import { Agenda } from "./agenda.js";
 import { ChangedCallbacks } from "./changed-callbacks.js";
 import type { DeliveryBudget } from "./delivery-budget.js";
-import { earlier } from "./endpoint/calls-in-memory.js";
 import {
   applyClock,
   type EndpointRules,
   type EndpointState,
+  earlier,
   expectEarlierPending,
   expectPending,
   invalidate,
@@ -21,7 +21,7 @@ import {
 } from "./endpoint/endpoint-state.js";
 import { closesAt } from "./endpoint/health.js";
 import { needsRead, nextReadAt } from "./endpoint/read-calls.js";
-import type { Fences } from "./leased-callbacks.js";
+import type { CallbackOwner } from "./leased-callbacks.js";
 import type { OutcomeLog } from "./outcomes/outcome-log.js";
 
 export interface PoolDeps {
@@ -46,10 +46,7 @@ export interface OutageCheck {
   readonly outage: OpenOutage;
 }
 
-/**
- * Others' changes during slow reads are looked for this often at most: if all reads are slow and responses come all the time, no
- * read would be of use.
- */
+/** Changes are looked for after slow reads this often at most, or responses that come all the time would outdate every read. */
 const NOTICE_PAUSE_MS = 10_000;
 const NOTHING_REFRESHED: Refreshed = { foreign: [], lost: new Map(), hasDeleted: false };
 
@@ -88,23 +85,23 @@ export class EndpointPool {
   }
 
   /** Returns the seqs of calls whose outcomes aren't committed yet, or null if another dispatcher may own the callback. */
-  begunCalls(callbackId: string, fences: Fences): ReadonlySet<number> | null {
-    if (fences.fenceOf(callbackId) === null) return null;
+  begunCalls(callbackId: string, owner: CallbackOwner): ReadonlySet<number> | null {
+    if (owner.fenceOf(callbackId) === null) return null;
     return this.#endpoints.get(callbackId)?.inFlight.listBegun() ?? new Set();
   }
 
   /** Withdraws the calls of replays that another node cancelled, because only the owner knows what is in flight. */
-  async withdrawCancelled(fences: Fences): Promise<void> {
+  async withdrawCancelled(owner: CallbackOwner): Promise<void> {
     const { store, clock, random, rules } = this.#deps;
     for (const id of this.#cancelled) {
-      const begunCalls = () => this.begunCalls(id, fences);
+      const begunCalls = () => this.begunCalls(id, owner);
       const cancel = { replayId: null, now: clock.now(), policy: rules.policy, random: random.fraction(), begunCalls };
       if (await store.replays.cancelChunk(id, cancel)) this.#cancelled.delete(id);
     }
   }
 
-  /** Is called after each step on an endpoint. Logs what the step changed, and has the endpoint reviewed. */
-  logStep(endpoint: EndpointState): void {
+  /** Is called after each step on an endpoint. Logs its new health, counts what it prefetched, and has the next `review` look at it. */
+  logAndPlanReview(endpoint: EndpointState): void {
     this.#logChanges(endpoint);
     const isServed = this.#endpoints.get(endpoint.callback.id) === endpoint && !this.#leaving.has(endpoint);
     if (isServed) this.#agenda.add(endpoint);
@@ -117,7 +114,7 @@ export class EndpointPool {
       return;
     }
     expectPending(endpoint);
-    this.logStep(endpoint);
+    this.logAndPlanReview(endpoint);
   }
 
   changed(callbackId: string): void {
@@ -132,7 +129,7 @@ export class EndpointPool {
 
   invalidate(endpoint: EndpointState): void {
     invalidate(endpoint);
-    this.logStep(endpoint);
+    this.logAndPlanReview(endpoint);
   }
 
   databaseReplaced(): void {
@@ -141,10 +138,7 @@ export class EndpointPool {
     this.changedAll();
   }
 
-  /**
-   * Stops sending calls of the callback. Returns false if it may be released at once; otherwise `takeFinished` returns it once it
-   * may.
-   */
+  /** Stops sending calls of the callback. Returns false if it may be released now; else `takeFinished` returns it later. */
   handOver(callbackId: string): boolean {
     const endpoint = this.#endpoints.get(callbackId);
     if (endpoint === undefined) return false;
@@ -162,24 +156,21 @@ export class EndpointPool {
     return finished.map(({ callback }) => callback.id);
   }
 
-  /**
-   * Forgets a callback that another dispatcher has taken, unless it is this one's again under `fence`. What is in flight ends
-   * without a state.
-   */
+  /** Forgets a callback unless its fence is this one: another dispatcher has it. What is in flight ends without a state. */
   forget(callbackId: string, fence: number | null = null): void {
     const endpoint = this.#endpoints.get(callbackId);
     if (endpoint && endpoint.fence !== fence) this.#drop(endpoint);
   }
 
   /** Reads what has changed, and one chunk of the callbacks (`hasChanges`: there are more). */
-  async refresh(fences: Fences): Promise<Refreshed> {
+  async refresh(owner: CallbackOwner): Promise<Refreshed> {
     await this.#readChanges();
     const chunk = this.#changes.takeChunk();
-    return chunk.length > 0 ? this.#refreshCallbacks(chunk, fences) : NOTHING_REFRESHED;
+    return chunk.length > 0 ? this.#refreshCallbacks(chunk, owner) : NOTHING_REFRESHED;
   }
 
   /** Is called after a slow read, because what it read of changed callbacks is out of date. */
-  async noticeChanges(): Promise<void> {
+  async readAllChanges(): Promise<void> {
     const now = this.#deps.clock.monotonicMs();
     if (now - this.#noticedAt < NOTICE_PAUSE_MS) return;
     this.#noticedAt = now;
@@ -193,12 +184,11 @@ export class EndpointPool {
 
   /** When the next endpoint has work, or null if none will have any. */
   get nextWorkAt(): number | null {
-    return this.#agenda.nextAt;
+    return this.#agenda.nextDueAt;
   }
 
-  /** Endpoints that need their calls read. */
-  get toRead(): number {
-    return this.#agenda.toRead;
+  get waitingForRead(): number {
+    return this.#agenda.waitingForRead;
   }
 
   /** Looks at what has changed or is due. Drops idle endpoints, whose state is stored. Returns the outages that must be checked. */
@@ -234,7 +224,6 @@ export class EndpointPool {
     if (at === null && isIdle(endpoint) && !this.#hasUncommitted(endpoint.callback.id)) this.#drop(endpoint);
   }
 
-  /** Takes up to `count` endpoints that need their calls read. */
   takeToRead(count: number, now: number): readonly EndpointState[] {
     const taken: EndpointState[] = [];
     while (taken.length < count) {
@@ -280,8 +269,8 @@ export class EndpointPool {
     this.#endpoints.delete(id);
   }
 
-  async #refreshCallbacks(chunk: readonly string[], fences: Fences): Promise<Refreshed> {
-    const isOwn = (id: string) => fences.fenceOf(id) !== null;
+  async #refreshCallbacks(chunk: readonly string[], owner: CallbackOwner): Promise<Refreshed> {
+    const isOwn = (id: string) => owner.fenceOf(id) !== null;
     const own = chunk.filter(isOwn);
     const foreign = chunk.filter((id) => !isOwn(id));
     try {
@@ -294,7 +283,7 @@ export class EndpointPool {
       const lost = new Map<string, number>();
       for (const record of records) {
         const { id } = record.callback;
-        const fence = fences.fenceOf(id);
+        const fence = owner.fenceOf(id);
         if (fence === null || fence > record.fence) {
           // It was taken, and perhaps lost before, while the record was read.
           this.#changes.add(id);
@@ -319,6 +308,6 @@ export class EndpointPool {
     if (known) refreshEndpoint(known, callback, clock.now());
     const endpoint = known ?? newEndpointState(record, clock.now(), rules);
     this.#endpoints.set(callback.id, endpoint);
-    this.logStep(endpoint);
+    this.logAndPlanReview(endpoint);
   }
 }

@@ -1,7 +1,7 @@
 import type { Clock } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
 import { type Random, timeOrderedId } from "../platform/random.js";
-import { LEASE_MS, type LeaseStore } from "../store/nodes/leases.js";
+import { type LeaseStore, leaseEndsInMs, TRUST_MS } from "../store/nodes/leases.js";
 import { SeenRenewals } from "../store/nodes/seen-renewals.js";
 
 export interface LeaseChanges {
@@ -15,14 +15,13 @@ export interface LeaseChanges {
   readonly isReplaced: boolean;
 }
 
-/** Which callbacks a dispatcher owns. */
-export interface Fences {
-  /** Returns null if another dispatcher, or nobody, owns the callback. */
+export interface CallbackOwner {
+  /** Returns null if the callback isn't this owner's. */
   fenceOf(callbackId: string): number | null;
 }
 
 /** On SQLite, a lock on the file keeps others out. */
-export const SOLE_OWNER: Fences = { fenceOf: () => 0 };
+export const SOLE_OWNER: CallbackOwner = { fenceOf: () => 0 };
 
 export interface LeasedCallbacksDeps {
   readonly store: LeaseStore;
@@ -38,8 +37,6 @@ const LATE_MS = 1_000;
 const MAX_LATE_RENEWALS = 3;
 /** A step that fails is tried again before others end the lease. */
 export const LEASE_STEPS = { pollMs: RENEW_MS, longestBackoffMs: 1_000 };
-/** It is less than the lease, as a send may begin 3 s after it was checked. */
-const TRUST_MS = LEASE_MS - 3_000;
 /** A callback is kept this long, as it may soon have work again. */
 const KEEP_IDLE_MS = 30_000;
 const CALLBACKS_PER_STEP = 500;
@@ -54,9 +51,9 @@ const MIN_RENEW_MS = 100;
  * Holds what a dispatcher owns on a database that it shares with others (docs/dispatcher.md, Ownership). Its steps and its changes
  * are separate: a dispatcher takes over what has changed when it suits.
  */
-export class LeasedCallbacks implements Fences {
+export class LeasedCallbacks implements CallbackOwner {
   readonly #deps: LeasedCallbacksDeps;
-  /** It is null while the dispatcher has no lease. */
+  /** `id` is null while the dispatcher has no lease. */
   #id: string | null = null;
   #timeline: string | null = null;
   // The following instants are those of the monotonic clock.
@@ -69,7 +66,7 @@ export class LeasedCallbacks implements Fences {
   readonly #fences = new Map<string, number>();
   readonly #idleSince = new Map<string, number>();
   readonly #leaving = new Set<string>();
-  /** These were given back here, but not yet in the store. */
+  /** `released` were given back here, but not yet in the store. */
   readonly #released = new Set<string>();
   readonly #wanted = new Set<string>();
   /** Whether it takes whatever is free. */
@@ -202,10 +199,9 @@ export class LeasedCallbacks implements Fences {
     const renewals = new Map(Array.from(others, ([other, { renewal }]) => [other, renewal]));
     const unrenewed = this.#others.look(renewals, now, this.#isLate(now));
     let nextEndAt = Number.POSITIVE_INFINITY;
-    for (const [other, { renewal, leftMs }] of others) {
-      const unrenewedMs = unrenewed.get(other) ?? 0;
-      const endsInMs = Math.min(LEASE_MS - unrenewedMs, Math.max(leftMs, TRUST_MS - unrenewedMs));
-      if (endsInMs <= 0) await store.endUnrenewed(other, renewal);
+    for (const [other, lease] of others) {
+      const endsInMs = leaseEndsInMs(lease, unrenewed.get(other) ?? 0);
+      if (endsInMs <= 0) await store.endUnrenewed(other, lease.renewal);
       else nextEndAt = Math.min(nextEndAt, now + endsInMs);
     }
     return nextEndAt;

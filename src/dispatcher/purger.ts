@@ -22,7 +22,7 @@ const GRACE_MS = 3_600_000;
 /** Removes deleted calls and old ones in small chunks (docs/dispatcher.md, A call, Rules 8 and 10). */
 export function createPurger({ store, removeMailFiles, clock, logger }: PurgerDeps): RunLoop {
   let wallAheadMs = clock.now() - clock.monotonicMs();
-  /** This instant is one of the monotonic clock. */
+  /** `graceEndsAt` is an instant of the monotonic clock. */
   let graceEndsAt = clock.monotonicMs() + GRACE_MS;
 
   function isInGrace(now: number): boolean {

@@ -63,9 +63,7 @@ export class SendSlots<Owner> {
     this.#limited.add(owner);
   }
 
-  /**
-   * Lets the owners that were set aside wait for slots again, as the share may have grown. They are few, because each has a slot.
-   */
+  /** Lets the few owners that were set aside wait for slots again, as the share may have grown. */
   enqueueLimited(): void {
     for (const owner of this.#limited) this.enqueue(owner);
     this.#limited.clear();

@@ -8,8 +8,7 @@ export class TimeQueue<Item> {
     return this.#entries.length;
   }
 
-  /** It is null if nothing is due. */
-  get nextAt(): number | null {
+  get nextDueAt(): number | null {
     return this.#entries[0]?.at ?? null;
   }
 

@@ -31,7 +31,7 @@ export type DeliveryResult =
       readonly kind: "unreachable";
       readonly reason: UnreachableReason;
       readonly detail: string;
-      /** It was sent again on a fresh connection, as the endpoint had closed the reused one. */
+      /** The request was sent again on a fresh connection, as the endpoint had closed the reused one. */
       readonly resent?: true;
     };
 
@@ -65,7 +65,7 @@ export function resultMessage(result: DeliveryResult): string {
   return result.kind === "answered" ? result.statusMessage : `${result.reason}: ${result.detail}`;
 }
 
-/** Its time counts while the process runs (docs/contract.md). */
+/** The time of an attempt counts while the process runs (docs/contract.md). */
 export const ATTEMPT_DEADLINE_MS = 60_000;
 
 /** A client's report may be dated this far ahead of the service's clock. */

@@ -19,11 +19,11 @@ export interface CallFilter {
   readonly markedAt?: number;
   /** One of these must match. */
   readonly statusCodes?: readonly StatusCodePattern[];
-  /** It is compared with `reasonText`. */
+  /** `reason` is compared with `reasonText`. */
   readonly reason?: string;
   readonly channel?: string;
   readonly messageId?: string;
-  /** It must equal the sender's address (`senderAddress`). */
+  /** `from` must equal the sender's address (`senderAddress`). */
   readonly from?: string;
   /** The content contains it, in any case. */
   readonly text?: string;
@@ -51,7 +51,6 @@ export interface FilteredCall extends CallState {
   readonly attemptedAt: number | null;
   readonly statusCode: number | null;
   readonly statusMessage?: string | null;
-  /** It is null if it is unknown. */
   readonly attemptCount?: number | null;
   /** A client doesn't know it. */
   readonly error?: UnreachableReason | null;

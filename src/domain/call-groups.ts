@@ -5,16 +5,16 @@ import { senderAddress } from "./message-response.js";
 export const GROUP_KEYS = ["statusCode", "reason", "hour", "from", "messageId", "channel"] as const;
 export type GroupKey = (typeof GROUP_KEYS)[number];
 
-/** It has only the keys that the calls are grouped by. A value is null if the calls of the group have none. */
+/** `GroupValues` has only the keys that the calls are grouped by. A value is null if the calls of the group have none. */
 export interface GroupValues {
   readonly statusCode?: number | null;
-  /** It is as `reasonText` returns it. */
+  /** `reason` is as `reasonText` returns it. */
   readonly reason?: string | null;
   /** The last attempt began in the hour that begins at this instant, in UTC. */
   readonly hour?: number | null;
-  /** It is as `senderAddress` returns it. */
+  /** `from` is as `senderAddress` returns it. */
   readonly from?: string | null;
-  /** It is the id's key (`idKey`). */
+  /** `messageId` is the id's key (`idKey`). */
   readonly messageId?: string | null;
   readonly channel?: string | null;
 }
@@ -25,7 +25,7 @@ export interface CallGroup {
   /** The earliest of the calls' last attempts; it is null if no call has one. */
   readonly firstAttemptedAt: number | null;
   readonly lastAttemptedAt: number | null;
-  /** It is one of its calls, or null if that was removed meanwhile or has no id. */
+  /** `exampleId` is one of its calls, or null if that was removed meanwhile or has no id. */
   readonly exampleId: string | null;
 }
 

@@ -12,13 +12,13 @@ import { nextDueAt, paceMs, type RetryPolicy, retryUntil } from "./retry-policy.
 export type CallStatus = "PENDING" | "SUCCESS" | "FAILED";
 
 export interface Call extends CallProgress {
-  /** It is unique and grows with each call, so it gives the order of acceptance. */
+  /** `seq` is unique and grows with each call, so it gives the order of acceptance. */
   readonly seq: number;
-  /** It is the id's key (`idKey`): 32 upper-case hex digits (UUIDv7), or as given. */
+  /** `id` is the id's key (`idKey`): 32 upper-case hex digits (UUIDv7), or as given. */
   readonly id: string;
   readonly callbackId: string;
   readonly response: MessageResponse;
-  /** It is the stored size of a response that was too large to be prefetched. */
+  /** `leftOutBytes` is the stored size of a response that was too large to be prefetched. */
   readonly leftOutBytes?: number;
   readonly acceptedAt: number;
 }
@@ -43,7 +43,7 @@ export interface CallProgress extends LastOutcome {
   readonly sentAt: number | null;
   /** The start of its retry window. */
   readonly firstFailedAt: number | null;
-  /** It is null for a PENDING call, which needs none to be sent. */
+  /** `due` is null for a PENDING call, which needs none to be sent. */
   readonly due: Due | null;
   /** The endpoint's recovery in which the call last failed, or 0. Later recoveries take such calls last. */
   readonly failedInRecovery: number;
@@ -65,9 +65,7 @@ export interface RetryRule {
 
 const UUID = /^[\da-f]{8}(-?)[\da-f]{4}\1[\da-f]{4}\1[\da-f]{4}\1[\da-f]{12}$/i;
 
-/**
- * Two ids are equal if their keys are. Keys differ byte for byte, except that 32 hex digits ignore case and the dashes of a UUID.
- */
+/** Two ids are equal if their keys are, byte for byte. 32 hex digits ignore case and the dashes of a UUID. */
 export function idKey(id: string): string {
   const mayBeUuid = id.length === 32 || id.length === 36;
   return mayBeUuid && UUID.test(id) ? id.replaceAll("-", "").toUpperCase() : id;
@@ -110,7 +108,6 @@ export function isCompletionOf(id: string, prefix: string): boolean {
 export interface CallIdMatches {
   /** If there are many, some are left out. */
   readonly callIds: readonly string[];
-  /** Whether there are, or may be, others. */
   readonly hasMore: boolean;
 }
 
@@ -184,7 +181,16 @@ export function holdCall(call: CallProgress, at: number, downSince: number, rule
   };
 }
 
-/** Follows docs/dispatcher.md, A call, Rule 6. The caller rejects FAILED for a PENDING call. */
+export const PENDING_PROBLEM = "is waiting for its first attempt and can't";
+
+/** Says why a call can't leave its status for this one by a mark, or returns null: FAILED needs an attempt, and content to send. */
+export function markProblem(call: CallProgress, status: "SUCCESS" | "FAILED"): string | null {
+  if (status !== "FAILED") return null;
+  if (call.status === "PENDING") return PENDING_PROBLEM;
+  return isErased(call) ? "was erased and can't be sent again, so it can't" : null;
+}
+
+/** Follows docs/dispatcher.md, A call, Rule 6, for a call without a `markProblem`. */
 export function markCall(call: CallProgress, status: "SUCCESS" | "FAILED", at: number, by: MarkedBy = "user"): CallProgress {
   // The endpoint has accepted a call that was marked by hand before.
   if (call.status === status && status === "SUCCESS" && by === "replay" && call.settledBy === "user" && !isErased(call)) {

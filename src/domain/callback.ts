@@ -2,7 +2,7 @@ import { count } from "./count.js";
 import { isMasked, parseUrl } from "./mask.js";
 
 export interface Callback extends CallbackSettings {
-  /** It is 16 upper-case hex digits. */
+  /** `id` is 16 upper-case hex digits. */
   readonly id: string;
   readonly createdAt: number;
   /** The last change after which failed calls are worth a try at once (epoch ms; 0 means never). */
@@ -35,7 +35,7 @@ export interface CallbackSettings extends DeliveryTarget {
 export type AuthType = "queryparam" | "httpheader" | "basicauth" | "bearertoken";
 export type BodyFormat = "json" | "xml";
 
-/** These are controls, lone surrogates, line separators, and what changes the reading direction. */
+/** `UNSAFE_IN_NAME` are controls, lone surrogates, line separators, and what changes the reading direction. */
 const UNSAFE_IN_NAME = /[\p{Cc}\p{Surrogate}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/u;
 
 /** Says what is wrong with a name, or returns null. */
@@ -70,7 +70,7 @@ export function isEmailAddress(text: string): boolean {
 
 export interface CallbackAuth {
   readonly type: AuthType;
-  /** It is secret, and has up to 128 characters. */
+  /** `key` is secret, and has up to 128 characters. */
   readonly key: string;
 }
 
@@ -99,7 +99,7 @@ export function hasSameSettings(a: CallbackSettings, b: CallbackSettings): boole
 /** A run holds a lease on its callback (docs/runs.md, One run at a time), which expires unless it is renewed. */
 export interface RunLease {
   readonly run: string;
-  /** It is user@host. */
+  /** `holder` is user@host. */
   readonly holder: string;
   /** The calls settled so far; it is 0 of 0 before they are listed. */
   readonly done: number;
@@ -115,7 +115,6 @@ export interface ServiceReplay extends ReplayCounts {
   /** The run's that requested it, else the service's. Unique in its callback. */
   readonly id: string;
   readonly requestedAt: number;
-  /** null: not cancelled. */
   readonly cancelledAt: number | null;
 }
 

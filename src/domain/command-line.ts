@@ -1,11 +1,11 @@
-/** These are commands to type. What a service named is in them only as an operand: one word of a shell, and never a flag. */
+/** Commands to type are built here. What a service named is in one only as an operand: one word of a shell, and never a flag. */
 import { hasUrlSecret } from "./mask.js";
 
 export interface CommandWords {
-  /** It may be two words, such as "calls list". */
+  /** `command` may be two words, such as "calls list". */
   readonly command: string;
   readonly operands?: readonly string[];
-  /** They have their values. */
+  /** `flags` have their values. */
   readonly flags?: readonly string[];
 }
 
@@ -26,7 +26,7 @@ export function repeatedLine(argv: readonly string[], flag: string): string {
   return shellLine(words);
 }
 
-/** It stands for a URL that holds a secret. The shell expands it; no command reads the variable. */
+/** `URL_VARIABLE` stands for a URL that holds a secret. The shell expands it; no command reads the variable. */
 export const URL_VARIABLE = `"$WHCB_CALLBACK_URL"`;
 
 function shellLine(argv: readonly string[]): string {

@@ -2,7 +2,7 @@ import { count } from "./count.js";
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** It is 2 700 years, for "for ever"; with more, an instant may not be a valid date. */
+/** `LONGEST_MS` is 2 700 years, for "for ever"; with more, an instant may not be a valid date. */
 export const LONGEST_MS = 1_000_000 * 86_400_000;
 
 /** Reads "500ms", "30s", "5m", "24h", "7d" or several ("1h30m") in ms. Throws an Error that says what is expected. */

@@ -7,13 +7,12 @@ export const FAILURES_TO_DOWN = 10;
 export const FIRST_PROBE_STEP_MS = 1_000;
 export const DEFAULT_MAX_IN_FLIGHT = 64;
 
-export type EndpointState = "up" | "down" | "recovering";
+export type EndpointStatus = "up" | "down" | "recovering";
 
 export interface Endpoint {
-  readonly state: EndpointState;
+  readonly state: EndpointStatus;
   /** The seqs of calls that failed since the last success, each once. There are at most nine, and none while down. */
   readonly failedCalls: readonly number[];
-  /** It is null unless the endpoint is down. */
   readonly downSince: number | null;
   /** While down, the next round is due at this instant. */
   readonly roundAt: number | null;
@@ -27,7 +26,7 @@ export interface Endpoint {
   readonly probeBeganAt: number;
   /** While it recovers, so many requests are in flight at most. */
   readonly limit: number;
-  /** It counts the recoveries so far, including a running one. */
+  /** `recovery` counts the recoveries so far, including a running one. */
   readonly recovery: number;
   /** While it recovers, what was inside its window at this instant of the first success is sent. */
   readonly recoveringSince: number | null;
@@ -66,10 +65,7 @@ export interface EndpointFailure {
   readonly at: number;
 }
 
-/**
- * Makes the endpoint down at the tenth different call in a row. Halves a recovery's limit, and doubles the wait after a failed
- * probe.
- */
+/** Is down after the tenth different call in a row. Halves a recovery's limit, and doubles the wait after a failed probe. */
 export function endpointAfterFailure(
   endpoint: Endpoint,
   failure: EndpointFailure,

@@ -1,5 +1,5 @@
 export interface CheckedDatabase {
-  /** It is null if the file is damaged, or a table isn't whcb's. */
+  /** `rows` is null if the file is damaged, or a table isn't whcb's. */
   readonly rows: { readonly callbacks: number; readonly calls: number; readonly attempts: number } | null;
   readonly problems: readonly DatabaseProblem[];
   /**
@@ -10,11 +10,11 @@ export interface CheckedDatabase {
 }
 
 export interface DatabaseProblem {
-  /** It is a table, "schema" or "file". */
+  /** `where` is a table, "schema" or "file". */
   readonly where: string;
-  /** It counts wrong rows, faults of the schema, or as many faults of the file as SQLite lists. */
+  /** `rows` counts wrong rows, faults of the schema, or as many faults of the file as SQLite lists. */
   readonly rows: number;
-  /** They say what is wrong with some of these rows. */
+  /** `examples` say what is wrong with some of these rows. */
   readonly examples: readonly string[];
 }
 
@@ -25,7 +25,6 @@ export interface CopyProgress {
 }
 
 export interface Copied {
-  /** The number of rows of each table. */
   readonly rows: ReadonlyMap<string, number>;
   readonly isResumed: boolean;
 }
@@ -38,7 +37,6 @@ export interface Migrated {
 
 export interface BackupTarget {
   readonly file: string;
-  /** Whether a file that exists is replaced. */
   readonly overwrite: boolean;
   /** Is called with numbers of pages. What it throws ends the backup. */
   readonly onProgress: (done: number, total: number) => void;

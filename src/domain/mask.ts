@@ -261,7 +261,7 @@ function unitOf(hexDigits: string): string {
   return String.fromCharCode(Number.parseInt(hexDigits, 16));
 }
 
-/** These are HTML's names for the punctuation of ASCII. */
+/** `ENTITIES` are HTML's names for the punctuation of ASCII. */
 const ENTITIES = new Map(
   `excl! quot" num# dollar$ percnt% amp& apos' lpar( rpar) ast* midast* plus+ comma, period. sol/ colon: semi; lt< equals= gt> quest?
    commat@ lsqb[ lbrack[ bsol\\ rsqb] rbrack] hat^ lowbar_ grave\` lcub{ lbrace{ verbar| vert| rcub} rbrace}`

@@ -1,13 +1,13 @@
 /** A reply, or the notice that a message was undeliverable. */
 export interface MessageResponse {
-  /** It is 32 hex digits. */
+  /** `messageId` is 32 hex digits. */
   readonly messageId: string;
   readonly messageLocation: string;
   readonly from: Sender;
   readonly responseMessage: ResponseMessage;
-  /** They are in the order given, and may be empty. */
+  /** `customParameters` are in the order given, and may be empty. */
   readonly customParameters: Readonly<Record<string, string>>;
-  /** It is left out if exactly the fields that aren't empty were given. */
+  /** `given` is left out if exactly the fields that aren't empty were given. */
   readonly given?: GivenMembers;
 }
 
@@ -18,10 +18,7 @@ export interface GivenMembers {
   readonly responseMessage: Members;
 }
 
-/**
- * They are in the order given. A name stands for the value of its field, or for the object with its members; a pair has any other
- * value as JSON.
- */
+/** The members are in the order given. A name stands for its field, or for an object and its members; a pair has JSON. */
 export type Members = readonly (string | GivenValue)[];
 type GivenValue = readonly [name: string, json: string];
 
@@ -33,7 +30,7 @@ export function givenValues({ response, from, responseMessage }: GivenMembers): 
 export type Sender = Readonly<Record<"name" | "mri" | "mobile" | "email" | "voice", string>>;
 
 export interface ResponseMessage {
-  /** It is SMS, EMAIL or VOICE; another one is as given. */
+  /** `channel` is SMS, EMAIL or VOICE; another one is as given. */
   readonly channel: string;
   readonly kind: ResponseKind;
   /** When it was acknowledged or found undeliverable, in the platform's format dd/MM/yy HH:mm. */

@@ -1,12 +1,12 @@
 /** An outage has one e-mail (docs/dispatcher.md, An outage). */
-import type { EndpointState } from "./endpoint.js";
+import type { EndpointStatus } from "./endpoint.js";
 import type { RetryPolicy } from "./retry-policy.js";
 
 /** A notice to a file is written, not sent. */
 export type NoticeChannel = "smtp" | "file";
 
 export interface OpenOutage {
-  /** It is 32 upper-case hex digits. */
+  /** `id` is 32 upper-case hex digits. */
   readonly id: string;
   /** The beginning of the attempt in which the first of its calls failed for the first time. */
   readonly startedAt: number;
@@ -24,7 +24,7 @@ export interface OutageSpan extends OpenOutage {
 
 export interface Outage extends OutageSpan {
   readonly notifiedAt: number | null;
-  /** It is null without a notice yet, or if 0.1.0 recorded it. */
+  /** `notifiedBy` is null without a notice yet, or if 0.1.0 recorded it. */
   readonly notifiedBy: NoticeChannel | null;
 }
 
@@ -54,7 +54,7 @@ export function outageAfterSuccess(outage: OpenOutage | null, at: number): OpenO
 }
 
 /** Returns one interval after `quietSince` while up, and at the latest one window after the outage opened. */
-export function outageClosesAt(outage: OpenOutage, state: EndpointState, policy: RetryPolicy): number {
+export function outageClosesAt(outage: OpenOutage, state: EndpointStatus, policy: RetryPolicy): number {
   const atTheLatest = outage.startedAt + policy.windowMs;
   if (state !== "up" || outage.quietSince === null) return atTheLatest;
   return Math.min(atTheLatest, outage.quietSince + policy.intervalMs);
@@ -73,7 +73,7 @@ export function outageWithoutHoldings(outage: OpenOutage | null, skipped: number
   return { ...outage, failedCalls: Math.max(1, outage.failedCalls - skipped) };
 }
 
-/** This is about the calls that first failed since the outage opened. */
+/** `OutageProgress` is about the calls that first failed since the outage opened. */
 export interface OutageProgress {
   readonly hasFailed: boolean;
   /** Whether the dispatcher or a replay has delivered one. */
@@ -110,7 +110,7 @@ export interface OutageReport {
   readonly startedAt: number;
   /** The calls that first failed in it, as of `asOf`. */
   readonly failedCalls: number;
-  /** It is null if the outage began. */
+  /** `end` is null if the outage began. */
   readonly end: OutageEnd | DeletedEnd | null;
   readonly asOf: number;
 }
@@ -132,7 +132,7 @@ export interface DeletedEnd {
 export type HowEnded = "recovered" | "marked" | "unrecovered";
 
 export interface SettledCalls {
-  /** These were delivered by a retry or a replay. */
+  /** `delivered` counts what a retry or a replay delivered. */
   readonly delivered: number;
   readonly marked: number;
   readonly stillFailed: number;
@@ -149,7 +149,7 @@ export function howOutageEnded({ quietSince }: OpenOutage, { delivered, stillFai
 /** A notice is queued for one destination. */
 export interface Notice {
   readonly event: OutageEvent;
-  /** It isn't a URL, which may hold a secret. */
+  /** `destination` isn't a URL, which may hold a secret. */
   readonly destination: string;
   readonly outage: OutageSpan;
   readonly callback: NotifiedCallback;

@@ -1,6 +1,6 @@
 export interface RetryTimes {
   readonly intervalMs: number;
-  /** It begins with a response's own first failure. */
+  /** The window begins with a response's own first failure. */
   readonly windowMs: number;
 }
 
@@ -28,7 +28,7 @@ export function latestScheduledRetry(now: number, policy: RetryPolicy): number {
   return oneIntervalAfter(now, policy, 1);
 }
 
-/** It is below 1, because calls that start late in a round would miss every second one. */
+/** `PACE_SHARE` is below 1, because calls that start late in a round would miss every second one. */
 const PACE_SHARE = 0.8;
 
 /** So long passes at least between the beginnings of two attempts of a call (docs/dispatcher.md, A call, Rule 11). */

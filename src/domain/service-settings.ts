@@ -1,6 +1,6 @@
 import { DEFAULT_RETRY_POLICY, type RetryTimes } from "./retry-policy.js";
 
-/** These are in the database, so they are the same for every process. */
+/** `ServiceSettings` are in the database, so they are the same for every process. */
 export interface ServiceSettings extends RetryTimes {
   /** The time counts from a call's last change. */
   readonly retainSuccessMs: number;
@@ -24,7 +24,7 @@ export const RETAIN_OUTAGES_MS = 365 * DAY_MS;
 /** `runs prune` keeps journals for this long at least. */
 export const RETAIN_RUNS_MS = 365 * DAY_MS;
 
-/** These are the limits of one process (docs/dispatcher.md, Limits). */
+/** `SendLimits` are the limits of one process (docs/dispatcher.md, Limits). */
 export interface SendLimits {
   /** So many requests to endpoints are in flight at most. */
   readonly inFlightInAll: number;

@@ -9,7 +9,7 @@ import { createWebhookNotices, readSigningKeys } from "../notifier/webhook-notic
 import type { Clock } from "../platform/clock.js";
 
 export interface NoticeDeps {
-  /** It checks the addresses to which it connects. */
+  /** `deliverer` checks the addresses to which it connects. */
   readonly deliverer: Deliverer;
   readonly notifier: Notifier;
   readonly clock: Clock;

@@ -28,7 +28,7 @@ export function createEmlNotifier(options: EmlNotifierOptions): Notifier {
   };
 }
 
-/** This matches the name of an e-mail's file, or of a draft of one. */
+/** `MAIL_FILE` matches the name of an e-mail's file, or of a draft of one. */
 const MAIL_FILE = /^(outage-[\w-]+\.eml|\.outage-[\w-]+\.eml\.draft)$/;
 
 function fileNameOf({ outageId }: Mail): string {
@@ -45,7 +45,6 @@ export interface MailFileErasure {
   readonly mails: readonly Mail[];
   /** Whether an e-mail's text is about the sender. Such a file is removed if its outage isn't known any more. */
   readonly isAbout: (text: string) => boolean;
-  /** Whether files are only counted. */
   readonly dryRun: boolean;
 }
 
@@ -81,9 +80,7 @@ function textOf(message: string): string {
   return Buffer.from(bytes, "latin1").toString("utf8").replaceAll("\r\n", "\n");
 }
 
-/**
- * Removes files of e-mails that were last written before this (epoch ms), and drafts that a crash left behind. Other files stay.
- */
+/** Removes e-mails that were last written before this (epoch ms), and drafts that a crash left. Other files stay. */
 export async function removeMailFiles(directory: string, before: number): Promise<void> {
   for (const name of await readdir(directory).catch(() => [])) {
     const path = join(directory, name);

@@ -1,7 +1,7 @@
 import { count } from "../domain/count.js";
 import { formatDuration } from "../domain/duration.js";
 import type { HowEnded, OutageReport } from "../domain/outage.js";
-import { formatInstant, toLine } from "./notice-text.js";
+import { formatUtc, toLine } from "./notice-text.js";
 import { MAX_NAME } from "./outage-mail.js";
 
 /** The members of a notice are a contract. Nothing of a message is in it. */
@@ -34,7 +34,7 @@ export function noticeDocument({ event, outageId, callback, startedAt, failedCal
 
 export function slackText({ callback, startedAt, failedCalls, end }: OutageReport): string {
   const name = `"${escapeSlack(toLine(callback.name, MAX_NAME))}" (${callback.id})`;
-  const since = formatInstant(startedAt);
+  const since = formatUtc(startedAt);
   if (end === null) return `Callback ${name} is failing since ${since}: ${count(failedCalls, "call")} so far.`;
   const lasted = `The outage began at ${since} and lasted ${formatDuration(end.endedAt - startedAt)}`;
   if (end.how === "deleted") return `Callback ${name} was deleted. ${lasted}: ${count(failedCalls, "call")} failed.`;

@@ -15,6 +15,5 @@ export interface NoticeTarget {
 export interface SendFailure {
   /** The reason has no secrets. */
   readonly reason: string;
-  /** The pause that the receiver asked for. */
   readonly retryAfterMs: number | null;
 }

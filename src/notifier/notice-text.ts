@@ -2,7 +2,7 @@
 import { CONTROL, INVISIBLE } from "../platform/unsafe-characters.js";
 
 /** Returns "2026-11-24 23:31:05 UTC". */
-export function formatInstant(at: number): string {
+export function formatUtc(at: number): string {
   return `${new Date(at).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 

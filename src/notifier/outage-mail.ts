@@ -6,7 +6,7 @@ import { spellDuration } from "../domain/duration.js";
 import { callbackSecrets, maskKey, type SecretMask, secretMask, shownUrl } from "../domain/mask.js";
 import { type MessageResponse, senderAddress } from "../domain/message-response.js";
 import { type RetryPolicy, retryUntil } from "../domain/retry-policy.js";
-import { formatInstant, labelledLine, quoteBlock, toLine } from "./notice-text.js";
+import { formatUtc, labelledLine, quoteBlock, toLine } from "./notice-text.js";
 
 export interface OutageFacts {
   readonly callback: Callback;
@@ -56,10 +56,7 @@ export interface MailSubject {
   readonly isSender: (address: string) => boolean;
 }
 
-/**
- * Returns a composed e-mail, of any version, without the response, its sender and the answer; or null if it is about another
- * sender.
- */
+/** Removes the response, its sender and the answer from an e-mail of any version. Returns null if it is about another sender. */
 export function eraseOutageMail({ subject, text }: OutageMail, { callIds, isSender }: MailSubject): OutageMail | null {
   const call = /^Call:\s+(\S+)$/m.exec(text)?.[1] ?? "";
   const [, address = "", name = ""] = /^From:\s+(.*?)(?: \((.*)\))?$/m.exec(text) ?? [];
@@ -82,7 +79,7 @@ function summary(result: DeliveryResult, mask: SecretMask): string {
 
 function failureLines({ callback, startedAt, result }: OutageFacts, mask: SecretMask): string[] {
   return [
-    labelledLine("Since", formatInstant(startedAt)),
+    labelledLine("Since", formatUtc(startedAt)),
     labelledLine("Error", errorText(result, mask)),
     labelledLine("Endpoint", toLine(shownUrl(callback), MAX_VALUE * 2)),
     labelledLine("Auth", `${callback.auth.type}, key ${asciiKey(callback.auth.key)}`),
@@ -112,7 +109,7 @@ function retryLines({ callback, startedAt, policy }: OutageFacts): string[] {
     ];
   }
   return [
-    `Retries run about every ${spellDuration(policy.intervalMs)} until ${formatInstant(retryUntil(startedAt, policy))}.`,
+    `Retries run about every ${spellDuration(policy.intervalMs)} until ${formatUtc(retryUntil(startedAt, policy))}.`,
     `Each later response is retried for ${spellDuration(policy.windowMs)} from its own first failure.`,
     "If the endpoint recovers in time, there is nothing else to do. A response",
     "that still fails at the end stays listed as FAILED until you replay it.",

@@ -3,11 +3,11 @@ import { count } from "../domain/count.js";
 import { formatDuration } from "../domain/duration.js";
 import type { HowEnded, OutageEnd, OutageReport } from "../domain/outage.js";
 import type { NoticeTarget } from "./notice-target.js";
-import { formatInstant, labelledLine, toLine } from "./notice-text.js";
+import { formatUtc, labelledLine, toLine } from "./notice-text.js";
 import type { Notifier } from "./notifier.js";
 import { commandLines, MAX_NAME, type OutageMail } from "./outage-mail.js";
 
-/** It can't be the key of a URL, which has 16 digits. */
+/** `DESTINATION` can't be the key of a URL, which has 16 digits. */
 const DESTINATION = "e-mail";
 const MAILS_AT_ONCE = 20;
 
@@ -36,13 +36,13 @@ export function composeRecoveryMail({ callback, startedAt, failedCalls, asOf }: 
     `The outage of callback "${name}" has ended.`,
     ...ENDINGS[end.how].lines,
     "",
-    labelledLine("Began", formatInstant(startedAt)),
-    labelledLine("Ended", `${formatInstant(end.endedAt)}, after ${lasted}`),
+    labelledLine("Began", formatUtc(startedAt)),
+    labelledLine("Ended", `${formatUtc(end.endedAt)}, after ${lasted}`),
     labelledLine("Callback", `${name} (id ${callback.id})`),
     labelledLine("Failed", count(failedCalls, "call")),
     labelledLine("Delivered", `${atLeast}${delivered} of them`),
     labelledLine("Marked", `${atLeast}${marked} of them by hand`),
-    labelledLine("Left", `${atLeast}${stillFailed} of them FAILED as of ${formatInstant(asOf)}`),
+    labelledLine("Left", `${atLeast}${stillFailed} of them FAILED as of ${formatUtc(asOf)}`),
     ...(stillFailed === 0 ? [] : ["", "List what still fails, and replay it:", "", ...commandLines(callback)]),
     "",
   ].join("\n");

@@ -5,7 +5,7 @@ export interface MonotonicClock {
   monotonicMs(): number;
 }
 
-/** It is injected, so a day of retries takes milliseconds in a test. */
+/** `Clock` is injected, so a day of retries takes milliseconds in a test. */
 export interface Clock extends MonotonicClock {
   /** Returns epoch ms, which may jump. */
   now(): number;
@@ -37,9 +37,6 @@ export interface Timers {
   after(delayMs: number, handler: () => void): () => void;
   /** Returns the time for which the process has run, since a fixed instant. */
   runningMs(): number;
-  /**
-   * Returns the time for which it hasn't: it was stopped, or a turn of its event loop took long. That is noticed while a timer
-   * is armed.
-   */
+  /** Returns how long the process hasn't run: it was stopped, or a turn took long. That is noticed while a timer is armed. */
   stoppedMs(): number;
 }

@@ -1,4 +1,4 @@
-/** It takes the whole terminal, as an editor does: what was there before is shown again afterwards. */
+/** Takes the whole terminal, as an editor does: what was there before is shown again afterwards. */
 
 export interface FullScreen {
   readonly input: NodeJS.ReadStream;
@@ -19,7 +19,7 @@ export interface ScreenSize {
 }
 
 const CLEAR = "\u001b[2J\u001b[H";
-/** It switches to the other screen, and hides the cursor. */
+/** `ENTER` switches to the other screen, and hides the cursor. */
 const ENTER = `\u001b[?1049h\u001b[?25l${CLEAR}`;
 const LEAVE = "\u001b[0m\u001b[?25h\u001b[?1049l";
 

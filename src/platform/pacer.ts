@@ -6,7 +6,7 @@ export interface Pacer {
   take(signal?: AbortSignal): Promise<void>;
 }
 
-/** It is longer than a second, as the network may bring requests closer together. */
+/** `WINDOW_MS` is longer than a second, as the network may bring requests closer together. */
 const WINDOW_MS = 1_050;
 
 /** `rate` is per second and may be below 1; null means no limit. */

@@ -2,9 +2,9 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 
 export interface Paths {
-  /** It holds settings and credentials, with mode 0700. */
+  /** `config` holds settings and credentials, with mode 0700. */
   readonly config: string;
-  /** It holds the default database and the journals of runs. */
+  /** `data` holds the default database and the journals of runs. */
   readonly data: string;
 }
 

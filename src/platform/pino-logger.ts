@@ -4,7 +4,7 @@ import { escapeJson } from "./unsafe-characters.js";
 
 export type LogLevel = "silent" | "error" | "warn" | "info";
 
-/** They are found at any depth up to three. */
+/** `SECRET_FIELDS` are found at any depth up to three. */
 const SECRET_FIELDS = [
   "authorization",
   "x-api-key",

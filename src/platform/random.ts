@@ -1,4 +1,4 @@
-/** It is injected, so a seed repeats a run. Ids are upper-case hex, as on the platform. */
+/** Randomness is injected, so a seed repeats a run. Ids are upper-case hex, as on the platform. */
 
 export interface Random {
   /** Returns a number in [0,1). */

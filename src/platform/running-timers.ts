@@ -62,7 +62,6 @@ export class RunningTimers implements Timers {
     if (this.#isTicking) this.#time.after(TICK_MS, () => this.#tick());
   }
 
-  /** Returns the monotonic time. */
   #readClock(): number {
     const now = this.#time.monotonicMs();
     const elapsedMs = now - this.#readAtMs;

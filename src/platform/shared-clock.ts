@@ -30,7 +30,7 @@ export class SharedClock implements Clock {
     }
   }
 
-  /** It is the local time until the first `sync`. */
+  /** Returns the local time until the first `sync`. */
   now(): number {
     return this.#ahead === null ? this.#local.now() : Math.floor(this.#local.monotonicMs() + this.#ahead);
   }

@@ -10,7 +10,7 @@ export interface Io {
   onInterrupt(handler: () => void): () => void;
   /** A second Ctrl-C calls it. */
   exitNow(code: number): void;
-  /** It replaces the line on stderr. */
+  /** `progress` replaces the line on stderr. */
   readonly progress?: { show(text: string): void; clear(): void };
 }
 

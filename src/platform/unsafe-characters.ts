@@ -1,6 +1,6 @@
 /** These characters could control a terminal or hide text. They are the inside of a regular expression's class. */
 export const CONTROL = String.raw`\u0000-\u001f\u007f-\u009f`;
-/** They are bidi controls, zero-width characters, line separators and tags. */
+/** `INVISIBLE` are bidi controls, zero-width characters, line separators and tags. */
 export const INVISIBLE = String.raw`\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0e\ufeff\ufff9-\ufffb\u{e0000}-\u{e0fff}`;
 
 const UNESCAPED_BY_JSON = new RegExp(`[\\u007f-\\u009f${INVISIBLE}]`, "gu");

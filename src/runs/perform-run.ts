@@ -40,22 +40,22 @@ export interface PlannedCalls {
 
 export interface RunSummary {
   readonly header: RunHeader;
-  /** They count the whole run, not only this session. */
+  /** `counts` is of the whole run, not only this session. */
   readonly counts: RunCounts;
   readonly callbacks: readonly CallbackSummary[];
   readonly isResumable: boolean;
   /**
-   * It decides the exit code, and is null when all is done. items-failed means calls that were rejected, unknown, not marked or not found,
+   * `error` decides the exit code, and is null when all is done. items-failed means calls that were rejected, unknown, not marked or not found,
    * or a failed canary; not-found that none could be marked.
    */
   readonly error: WhcbError | null;
-  /** It has the first 100 unknown, not-found or not marked calls. */
+  /** `troubled` has the first 100 unknown, not-found or not marked calls. */
   readonly troubled: readonly RunCall[];
-  /** It has the first 20 different ones, most frequent first. */
+  /** `rejections` has the first 20 different ones, most frequent first. */
   readonly rejections: readonly Rejection[];
   /** The run has left calls to these. */
   readonly unmarked: readonly UnmarkedRun[];
-  /** It is null without `--via service`, and if the service doesn't say. */
+  /** `service` is null without `--via service`, and if the service doesn't say. */
   readonly service: ServiceCounts | null;
   readonly durationMs: number;
 }

@@ -12,7 +12,7 @@ import { findById } from "./plan/call-scope.js";
 import { giveUpCallback, relistAndSend } from "./relist-calls.js";
 import type { RunDeps } from "./run-deps.js";
 import type { BodyOptions, ReplayOptions } from "./run-options.js";
-import { replayPlan } from "./run-replay.js";
+import { sendPlan } from "./run-replay.js";
 import { type RunControl, RunSession } from "./run-session.js";
 import { markAll } from "./send/marker.js";
 import { readArrivalCheck, skipSettled } from "./settled-calls.js";
@@ -20,7 +20,7 @@ import { readArrivalCheck, skipSettled } from "./settled-calls.js";
 /** What isn't given is as it was when the run began. */
 export interface ResumeOptions extends RunControl, BodyOptions {
   readonly authParameter?: string;
-  /** This is the run's --to with its secrets, which the journal doesn't have. */
+  /** `to` is the run's --to with its secrets, which the journal doesn't have. */
   readonly to?: ReplayOptions["to"] | undefined;
   /** Unknown calls are sent again, so the receiver may see them twice. */
   readonly resendUnknown: boolean;
@@ -124,5 +124,5 @@ async function sendTheRest(state: RunState, options: ReplayOptions & ResumeOptio
     if (callback === null) await giveUpCallback(id, session);
     else callbacks.push(callback);
   }
-  await relistAndSend(callbacks, state, options, session, (plan) => replayPlan(plan, options, session));
+  await relistAndSend(callbacks, state, options, session, (plan) => sendPlan(plan, options, session));
 }

@@ -18,7 +18,7 @@ export type LockFile = (path: string) => Promise<FileLock | null>;
 
 /** Reading and locking stored runs needs these. */
 export interface RunFolder {
-  /** It is created if it is missing (0700). */
+  /** `runsDirectory` is created if it is missing (0700). */
   readonly runsDirectory: string;
   readonly lockFile: LockFile;
   readonly clock: Clock;

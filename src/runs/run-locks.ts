@@ -36,7 +36,7 @@ const POLL_MS = 2_000;
 const LONGEST_RELEASE_MS = 5_000;
 
 interface Lease {
-  /** It is false if the service gives out no leases. */
+  /** `isLeased` is false if the service gives out no leases. */
   readonly isLeased: boolean;
   /** The last renewal began then, before the service started to count. It is null once the lease is lost, until it is retaken. */
   renewedAt: { readonly wallMs: number; readonly monotonicMs: number } | null;

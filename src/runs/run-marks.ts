@@ -28,15 +28,15 @@ import { type CallCheck, isByDelivery, readArrivalCheck, readStayCheck, skipSett
 export interface MarkPlan extends FoundCalls, Marking {
   readonly runId: string;
   readonly calls: number;
-  /** This is the run to undo, if it is unfinished: what it has left to mark must not be marked later. */
+  /** `toDiscard` is the run to undo, if it is unfinished: what it has left to mark must not be marked later. */
   readonly toDiscard: RunOverview | null;
-  /** These have marked so many calls of the run to undo since, which stay. They are among the `delivered`. */
+  /** `markedBy` says which runs have marked so many calls of the run to undo since, which stay. They are among the `delivered`. */
   readonly markedBy: ReadonlyMap<RunOverview, number>;
 }
 
 interface Marking {
   readonly status: "SUCCESS" | "FAILED";
-  /** It is null if this isn't an undo. */
+  /** `undoes` is null if this isn't an undo. */
   readonly undoes: UndoneRun | null;
   /** The calls were listed after this instant. */
   readonly listedAt: number;
@@ -44,9 +44,9 @@ interface Marking {
 
 interface FoundCalls extends UnusableCalls {
   readonly groups: readonly MarkGroup[];
-  /** They were named by id, and not found. */
+  /** `missing` were named by id, and not found. */
   readonly missing: readonly string[];
-  /** They were named by id and had this status before, so they are left as they are. */
+  /** `already` counts calls that were named by id, had this status before, and are left as they are. */
   readonly already: number;
   /** These calls of the run to undo stay: they were settled by a delivery, or accepted or marked again since its mark. */
   readonly delivered: number;

@@ -3,7 +3,7 @@ import type { BodyNames } from "../wire/delivery-settings.js";
 
 /** A call's body depends on its callback and on these. */
 export interface BodyOptions {
-  /** It counts for a callback whose content type the service doesn't return. */
+  /** `contentType` counts for a callback whose content type the service doesn't return. */
   readonly contentType?: BodyFormat | undefined;
   /** The default is the wire's. */
   readonly bodyNames?: BodyNames | undefined;
@@ -27,7 +27,7 @@ export interface ReplayOptions extends BodyOptions {
   readonly mark: boolean;
   /** The service attempts the calls, and other options are unused. */
   readonly viaService: boolean;
-  /** It counts for `queryparam` auth. The default is the wire's. */
+  /** `authParameter` counts for `queryparam` auth. The default is the wire's. */
   readonly authParameter?: string;
 }
 

@@ -4,7 +4,7 @@ import { type NewRun, performRun, type RunSummary } from "./perform-run.js";
 import type { ReconcilePlan } from "./plan/plan-reconcile.js";
 import { giveUpCallback } from "./relist-calls.js";
 import type { RunDeps } from "./run-deps.js";
-import { recordedOptions, replayPlan } from "./run-replay.js";
+import { recordedOptions, sendPlan } from "./run-replay.js";
 import type { RunOptions } from "./run-session.js";
 import { markAll } from "./send/marker.js";
 import { targetOf } from "./send/send-target.js";
@@ -37,7 +37,7 @@ export async function runReconcile(
     return await performRun(run, deps, onEvent, async (session) => {
       await markAll({ callbackId: callback.id, status: "SUCCESS", from: "seen" }, seen, session);
       if (session.stopReasonOf(callback.id) === "gone") return giveUpCallback(callback.id, session);
-      await replayPlan(replay, options, session);
+      await sendPlan(replay, options, session);
     });
   } finally {
     await replay.discard();
@@ -52,13 +52,13 @@ export interface Balance {
   readonly accepted: number;
   readonly rejected: number;
   readonly unknown: number;
-  /** They weren't sent yet, were held back for order, left to another run to mark, or requested from the service. */
+  /** `notSent` counts calls that weren't sent yet, were held back for order, left to another run to mark, or requested from the service. */
   readonly notSent: number;
-  /** They were neither marked nor sent. */
+  /** `ambiguous` counts calls that were neither marked nor sent. */
   readonly ambiguous: number;
-  /** They were SUCCESS or gone when their turn came. */
+  /** `settledMeanwhile` counts calls that were SUCCESS or gone when their turn came. */
   readonly settledMeanwhile: number;
-  /** This is `failed` minus the parts. If it isn't 0, a call was lost. */
+  /** `missing` is `failed` minus the parts. If it isn't 0, a call was lost. */
   readonly missing: number;
 }
 

@@ -1,18 +1,16 @@
 import type { ListedCallback } from "../client/client.js";
 import type { ReplayAttempt } from "../client/run-requests.js";
-import { isWhcbError } from "../domain/errors.js";
-import { MAX_IDS_PER_REQUEST } from "../wire/bulk-ids.js";
 import type { RunListener } from "./journal/run-step.js";
 import { readRunState } from "./journal/stored-runs.js";
 import { type NewRun, performRun, type RunSummary } from "./perform-run.js";
 import { findById } from "./plan/call-scope.js";
 import type { ReplayGroup, ReplayPlan } from "./plan/replay-plan.js";
 import { giveUpCallback, relistAndSend } from "./relist-calls.js";
-import { type RunDeps, runnerOf } from "./run-deps.js";
+import type { RunDeps } from "./run-deps.js";
 import type { ReplayOptions } from "./run-options.js";
 import { asWhcbError, type RunOptions, type RunSession } from "./run-session.js";
 import { askService, followService } from "./send/ask-service.js";
-import { Marker } from "./send/marker.js";
+import { AttemptRecorder } from "./send/attempt-recorder.js";
 import { sendGroup } from "./send/send-group.js";
 import { sendsAuth, targetOf } from "./send/send-target.js";
 
@@ -33,23 +31,24 @@ export async function runReplay(
       }),
       control: options,
     };
-    return await performRun(run, deps, onEvent, (session) => replayPlan(plan, options, session));
+    return await performRun(run, deps, onEvent, (session) => sendPlan(plan, options, session));
   } finally {
     await plan.discard();
   }
 }
 
-export async function replayPlan(plan: ReplayPlan, options: RunOptions, session: RunSession): Promise<void> {
-  const markers: Marker[] = [];
+export async function sendPlan(plan: ReplayPlan, options: RunOptions, session: RunSession): Promise<void> {
+  const recorders: AttemptRecorder[] = [];
   for (const group of plan.groups) {
     if (session.stop.reason !== null) break;
     if (options.viaService) await askService(group.callback.id, plan.callIds(group), session);
-    else if (await isUnchanged(group.callback, options, session)) await sendAndMark(plan, group, options, { session, markers });
-    while (session.stopReasonOf(group.callback.id) === "lock-lost") await sendAgainWithLock(group, options, { session, markers });
+    else if (await isUnchanged(group.callback, options, session)) await sendAndMark(plan, group, options, { session, recorders });
+    while (session.stopReasonOf(group.callback.id) === "lock-lost")
+      await sendAgainWithLock(group, options, { session, recorders });
   }
   const isReachable = session.stop.reason === null || session.stop.reason === "interrupted";
   if (options.viaService && isReachable) await followService(options.followsService ?? false, session);
-  for (const marker of markers) await marker.finish();
+  for (const recorder of recorders) await recorder.finish();
   for (const { callback } of plan.groups) {
     if (session.stopReasonOf(callback.id) === "gone") await giveUpCallback(callback.id, session);
   }
@@ -58,7 +57,7 @@ export async function replayPlan(plan: ReplayPlan, options: RunOptions, session:
 interface Sending {
   readonly session: RunSession;
   /** Those that wait for a pause continue while other callbacks' calls are sent. */
-  readonly markers: Marker[];
+  readonly recorders: AttemptRecorder[];
 }
 
 /** The run may have waited for the lock, for an answer to its question, or for the callbacks before this one. Stops the callback if not. */
@@ -74,7 +73,7 @@ async function isUnchanged(callback: ListedCallback, options: ReplayOptions, ses
 }
 
 /** Others may have sent some of the calls in the meantime. */
-async function sendAgainWithLock({ callback }: ReplayGroup, options: RunOptions, { session, markers }: Sending): Promise<void> {
+async function sendAgainWithLock({ callback }: ReplayGroup, options: RunOptions, { session, recorders }: Sending): Promise<void> {
   try {
     await session.locks?.retake(callback);
     session.continueCallback(callback.id);
@@ -82,7 +81,7 @@ async function sendAgainWithLock({ callback }: ReplayGroup, options: RunOptions,
     await session.journal.flush();
     const { state } = await readRunState(session.deps.runsDirectory, session.header.runId);
     await relistAndSend([callback], state, options, session, async (plan) => {
-      for (const group of plan.groups) await sendAndMark(plan, group, options, { session, markers });
+      for (const group of plan.groups) await sendAndMark(plan, group, options, { session, recorders });
     });
   } catch (error) {
     session.stop.stop("service", asWhcbError(error));
@@ -94,33 +93,24 @@ async function sendAndMark(
   plan: ReplayPlan,
   group: ReplayGroup,
   options: RunOptions,
-  { session, markers }: Sending,
+  { session, recorders }: Sending,
 ): Promise<void> {
-  const callbackId = group.callback.id;
-  const whyStop = () => findStopReason(group.callback, options, session);
-  const marking = { callbackId, status: "SUCCESS", from: "accepted", findStopReason: whyStop } as const;
-  const marker = options.mark ? new Marker(marking, session) : null;
-  if (marker !== null) markers.push(marker);
-  const history = options.mark ? new AttemptReporter(callbackId, session) : null;
+  const { callback } = group;
+  const whyStop = () => findStopReason(callback, options, session);
+  const recorder = options.mark ? new AttemptRecorder(callback.id, whyStop, session) : null;
+  if (recorder !== null) recorders.push(recorder);
+  const job = {
+    callbackId: callback.id,
+    calls: plan.read(group),
+    ...targetOf(callback, options, session.deps.addressRule),
+    options,
+    onAccepted: (attempt: ReplayAttempt) => recorder?.markAccepted(attempt),
+    onNotAccepted: (attempt: ReplayAttempt) => recorder?.report(attempt),
+  };
   try {
-    await sendGroup(
-      {
-        callbackId,
-        calls: plan.read(group),
-        ...targetOf(group.callback, options, session.deps.addressRule),
-        options,
-        onAccepted(attempt) {
-          const isRecorded = history !== null && session.deps.client.capabilities.has("reported-attempts");
-          marker?.add(attempt.callId, isRecorded ? attempt : undefined);
-          if (!isRecorded) history?.add(attempt);
-        },
-        onNotAccepted: (attempt) => history?.add(attempt),
-      },
-      session,
-    );
+    await sendGroup(job, session);
   } finally {
-    await history?.finish();
-    await marker?.finishOrPause();
+    await recorder?.finishOrPause();
   }
 }
 
@@ -148,46 +138,4 @@ export function recordedOptions({
   ...options
 }: RunOptions): ReplayOptions {
   return options;
-}
-
-class AttemptReporter {
-  readonly #callbackId: string;
-  readonly #session: RunSession;
-  #waiting: ReplayAttempt[] = [];
-  #hasAsked = false;
-  #work: Promise<void> = Promise.resolve();
-
-  constructor(callbackId: string, session: RunSession) {
-    this.#callbackId = callbackId;
-    this.#session = session;
-  }
-
-  /** The first one tells whether the service keeps a history. */
-  add(attempt: ReplayAttempt): void {
-    if (this.#session.deps.client.capabilities.lacks("reported-attempts")) return;
-    this.#waiting.push(attempt);
-    if (!this.#hasAsked || this.#waiting.length >= MAX_IDS_PER_REQUEST) this.#report();
-  }
-
-  /** Never throws: a run doesn't fail because of the history. */
-  async finish(): Promise<void> {
-    if (this.#waiting.length > 0) this.#report();
-    await this.#work;
-  }
-
-  #report(): void {
-    const attempts = this.#waiting;
-    this.#waiting = [];
-    this.#hasAsked = true;
-    this.#work = this.#work.then(() => this.#post(attempts));
-  }
-
-  async #post(attempts: readonly ReplayAttempt[]): Promise<void> {
-    const { client } = this.#session.deps;
-    try {
-      await client.recordReplays(this.#callbackId, { sentFrom: runnerOf(this.#session.deps), attempts });
-    } catch (error) {
-      if (!isWhcbError(error)) throw error;
-    }
-  }
 }

@@ -26,7 +26,7 @@ export interface Rejection {
 export interface RunControl {
   /** The first Ctrl-C aborts it. Then no new call is sent, those in flight finish, and marks are flushed. */
   readonly signal?: AbortSignal;
-  /** These are the keys, by callback id, that the service doesn't return. */
+  /** `keys` are the keys, by callback id, that the service doesn't return. */
   readonly keys?: ReadonlyMap<string, string>;
   /** With `--via service`, the run lasts until the service has made its attempts. */
   readonly followsService?: boolean;
@@ -39,7 +39,7 @@ export interface RunControl {
 interface OpenedRun {
   readonly header: RunHeader;
   readonly journal: Journal;
-  /** They count by callback what is planned, or what earlier sessions left. */
+  /** `counts` has by callback what is planned, or what earlier sessions left. */
   readonly counts: ReadonlyMap<string, RunCounts>;
 }
 
@@ -50,7 +50,7 @@ export class RunSession {
   readonly journal: Journal;
   readonly deps: RunDeps;
   readonly locks: HeldLocks | undefined;
-  /** It stops the whole run. Each callback has its own signal (`stopOf`). */
+  /** `stop` stops the whole run. Each callback has its own signal (`stopOf`). */
   readonly stop: StopSignal;
   readonly #troubled = new Map<string, RunCall>();
   readonly #rejections = new Map<string, Rejection>();
@@ -105,7 +105,7 @@ export class RunSession {
     return stop;
   }
 
-  /** It is null if the service wasn't asked, or doesn't say. */
+  /** `serviceCounts` is null if the service wasn't asked, or doesn't say. */
   get serviceCounts(): ServiceCounts | null {
     return this.#service;
   }
@@ -249,7 +249,7 @@ export class StopSignal {
     return this.#hasServiceFailed ? "service" : (this.#reason ?? "done");
   }
 
-  /** It ends waits, not requests. */
+  /** `signal` ends waits, not requests. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }

@@ -21,7 +21,7 @@ const READ_BYTES = 65_536;
 export const LINGER_MS = 3000;
 
 const HEADERS_TIMEOUT_MS = 15_000;
-/** It is longer than a registration's check (60 s). */
+/** `IDLE_TIMEOUT_MS` is longer than a registration's check (60 s). */
 const IDLE_TIMEOUT_MS = 75_000;
 const KEEP_ALIVE_MS = 30_000;
 const MAX_HEADER_BYTES = 16_384;

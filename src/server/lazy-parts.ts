@@ -1,4 +1,4 @@
-/** These are the server's only lazy imports: a command on a file starts without what it doesn't need. */
+/** The server's only lazy imports are here: a command on a file starts without what it doesn't need. */
 import { loadHtmlParser } from "../wire/remove-html.js";
 
 export const lazyParts = {

@@ -9,7 +9,7 @@ import { isLoopbackHost } from "../platform/loopback.js";
 
 /** Browsers look at both for localhost and every name below it, such as those of the console's sessions. */
 const LOCALHOST: readonly string[] = ["127.0.0.1", "::1"];
-/** It tries so often to find a port that is free at both. */
+/** A port that is free at both is looked for so often. */
 const MAX_TRIES = 20;
 
 export interface ListenAddress {

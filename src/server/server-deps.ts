@@ -28,7 +28,7 @@ export interface ServerDeps {
   readonly knownHosts: readonly string[] | null;
   readonly maxConnections: number;
   readonly version: string;
-  /** It is the parameter of `queryparam` auth. */
+  /** `authParameter` is the parameter of `queryparam` auth. */
   readonly authParameter: string;
   readonly bodyNames: BodyNames;
   /** Sends the registration's GET. It is null if endpoints aren't checked. */

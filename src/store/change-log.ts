@@ -1,7 +1,7 @@
 /** The log tells the dispatcher what others wrote (docs/dispatcher.md, Ownership): each callback's latest change. */
 import { sql } from "kysely";
 import type { Db } from "./schema.js";
-import { listOf } from "./sql/batches.js";
+import { valueList } from "./sql/batches.js";
 import { isPostgres, perDatabase } from "./sql/per-database.js";
 
 export interface Changes {
@@ -18,7 +18,7 @@ export function recordChange(db: Db, callbackId: string): Promise<void> {
 
 /** On SQLite, AUTOINCREMENT never reuses a number. */
 export async function recordChanges(db: Db, callbackIds: readonly string[]): Promise<void> {
-  const ids = listOf(callbackIds, "text");
+  const ids = valueList(callbackIds, "text");
   await sql`${perDatabase({
     sqlite: sql`INSERT OR REPLACE INTO changes (callback_id) SELECT value FROM ${ids}`,
     postgres: () => sql`

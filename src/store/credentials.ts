@@ -9,9 +9,7 @@ export interface StoredCredential {
   readonly origin: CredentialOrigin;
 }
 
-/**
- * A credential of origin `start` was given to a start of the service, and those of the next one replace it. An added one stays.
- */
+/** A credential of origin `start` is replaced by those of the service's next start. An added one stays. */
 export type CredentialOrigin = Row<"credentials">["origin"];
 
 export function credentialStore(db: Db) {

@@ -80,7 +80,7 @@ interface FoundCall {
   readonly attempt_count: number;
 }
 
-/** They are in the order of SENDER_INDEXES. */
+/** `ADDRESSES` are in the order of SENDER_INDEXES. */
 const ADDRESSES = ["name", "mri", "mobile", "email", "voice"] as const;
 type Addresses = Readonly<Record<(typeof ADDRESSES)[number], string>>;
 

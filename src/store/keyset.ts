@@ -17,7 +17,7 @@ export interface Position {
   readonly values: Values;
   /** So many rows precede the next page. */
   readonly offset: number;
-  /** It is counted once per listing. */
+  /** `total` is counted once per listing. */
   readonly total: { readonly count: number; readonly isExact: boolean } | null;
 }
 

@@ -29,7 +29,7 @@ import { settingsStore } from "./settings-store.js";
 import { migrateSqliteAt, openSqlite, openSqliteReader, placeOfFile } from "./sqlite/open-sqlite.js";
 
 export interface OpenStoreOptions {
-  /** It is a SQLite file's path, ":memory:", or a URL of PostgreSQL. */
+  /** `url` is a SQLite file's path, ":memory:", or a URL of PostgreSQL. */
   readonly url: string;
   /** The key has 32 bytes. A function is called once the file is a known database. */
   readonly secretKey: Uint8Array | SecretKeySource;
@@ -115,7 +115,7 @@ export async function openAdminStore(url: string, clock: Clock) {
   const db = isPostgresUrl(url) ? await openPostgresAsIs(url) : await openDb(url, true, clock);
   return {
     credentials: credentialStore(db),
-    /** It is null on SQLite, where a lock on the file keeps others out. */
+    /** `members` is null on SQLite, where a lock on the file keeps others out. */
     members: isPostgresUrl(url) ? (await import("./nodes/members.js")).memberStore(db) : null,
     async eraseSender(erasure: SenderErasure): Promise<ErasedSender> {
       if (isPostgresUrl(url)) await (await loadPostgres()).requireNotNewerAt(url, db);
@@ -142,7 +142,7 @@ function makeStore(db: Db, cipher: KeyCipher, clock: Clock, isServed: boolean, n
   return {
     callbacks: { ...callbackStore(db, cipher), ...versionStore(db) },
     calls: callStore(db, clock),
-    /** These are replays by the service. */
+    /** `replays` are replays by the service. */
     replays: replayStore(db, clock, isServed),
     runLeases: runLeaseStore(db, clock, isServed),
     endpoints: endpointStore(db, cipher),
@@ -157,7 +157,7 @@ function makeStore(db: Db, cipher: KeyCipher, clock: Clock, isServed: boolean, n
     settings: settingsStore(db),
     credentials: credentialStore(db),
     sessions: sessionStore(db),
-    /** It is null on SQLite, where one process serves the database. */
+    /** `nodes` is null on SQLite, where one process serves the database. */
     nodes,
     /** Throws `unavailable` with the reason if the database can't be written. */
     checkWritable: (): Promise<void> => checkWritable(db),

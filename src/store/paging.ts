@@ -11,11 +11,10 @@ export interface PageQuery {
 export interface Page<Item> {
   readonly items: readonly Item[];
   readonly total: number;
-  /** It is false if there may be more. */
+  /** `isTotalExact` is false if there may be more. */
   readonly isTotalExact?: false;
   /** The first item has this place in the list, from 0. */
   readonly offset: number;
-  /** It is null on the last page. */
   readonly nextCursor: string | null;
 }
 

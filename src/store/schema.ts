@@ -1,11 +1,9 @@
-/**
- * The tables of both databases. The types of rows, what a batch casts its cells to, and what a copy copies derive from this list.
- */
+/** The types of rows, what a batch casts its cells to, and what a copy copies derive from this list of both databases' tables. */
 import type { ColumnType, Generated, Kysely, Selectable } from "kysely";
 import type { UnreachableReason } from "../domain/attempt.js";
 import type { CallStatus, Due, SettledBy } from "../domain/call.js";
 import type { AuthType, BodyFormat } from "../domain/callback.js";
-import type { EndpointState } from "../domain/endpoint.js";
+import type { EndpointStatus } from "../domain/endpoint.js";
 import type { NoticeChannel, OutageEvent } from "../domain/outage.js";
 
 /** A column that holds JSON text is given as a value in a batch. */
@@ -21,7 +19,7 @@ interface Column<Value> {
 
 /** Instants are epoch ms, and booleans are 0 or 1. */
 const integer: Column<number> = { type: "bigint" };
-/** It may be left out of an INSERT. */
+/** `generated` may be left out of an INSERT. */
 const generated: Column<Generated<number>> = { type: "bigint" };
 const text: Column<string> = { type: "text" };
 const json: Column<ColumnType<string, Json, string>> = { type: "json" };
@@ -44,7 +42,7 @@ export const TABLES = {
     name: text,
     url: text,
     auth_type: oneOf<AuthType>(),
-    /** It is encrypted, and empty once the callback is deleted. */
+    /** `auth_key` is encrypted, and empty once the callback is deleted. */
     auth_key: bytes,
     content_type: oneOf<BodyFormat>(),
     remove_html: integer,
@@ -60,11 +58,11 @@ export const TABLES = {
   },
   endpoints: {
     callback_key: integer,
-    state: oneOf<EndpointState>(),
+    state: oneOf<EndpointStatus>(),
     failures_in_row: integer,
-    /** It is a JSON list of seqs. */
+    /** `failed_calls` is a JSON list of seqs. */
     failed_calls: text,
-    /** It is an OpenOutage as JSON. */
+    /** `marked_outage` is an OpenOutage as JSON. */
     marked_outage: nullable(text),
     down_since: nullable(integer),
     round_at: nullable(integer),
@@ -83,7 +81,7 @@ export const TABLES = {
     accepted_at: integer,
     status: oneOf<CallStatus>(),
     attempt_count: integer,
-    /** It is NEVER if there is none, as databases sort null differently. */
+    /** `attempted_at` is NEVER if there is none, as databases sort null differently. */
     attempted_at: integer,
     /** The service's own last attempt began then (NEVER if there is none). It is null if that is `attempted_at`. */
     sent_at: nullable(integer),
@@ -98,14 +96,14 @@ export const TABLES = {
     changed_at: integer,
     message_id: text,
     channel: text,
-    /** It is a StoredResponse (call-row.ts) as JSON. */
+    /** `response` is a StoredResponse (call-row.ts) as JSON. */
     response: text,
   },
   /** Only all attempts of a call are read. */
   attempts: {
     call_seq: integer,
     number: integer,
-    /** It is a StoredOutcome (attempts.ts). */
+    /** `outcome` is a StoredOutcome (attempts.ts). */
     outcome: json,
   },
   call_counts: {
@@ -116,7 +114,7 @@ export const TABLES = {
   /** FAILED calls are counted, so the sum is their count in call_counts. */
   failure_counts: {
     callback_key: integer,
-    /** It is a status code, an UnreachableReason, or "". */
+    /** `failure` is a status code, an UnreachableReason, or "". */
     failure: text,
     count: integer,
   },
@@ -138,7 +136,7 @@ export const TABLES = {
     text,
     created_at: integer,
     tries: integer,
-    /** It is null once the mail is sent. */
+    /** `next_try_at` is null once the mail is sent. */
     next_try_at: nullable(integer),
     sent_at: nullable(integer),
     last_error: nullable(text),
@@ -150,11 +148,11 @@ export const TABLES = {
     callback_key: integer,
     created_at: integer,
     tries: integer,
-    /** It is null once the notice is sent, or too old. */
+    /** `next_try_at` is null once the notice is sent, or too old. */
     next_try_at: nullable(integer),
     sent_at: nullable(integer),
     last_error: nullable(text),
-    /** It is an OutageReport as JSON, or null until the notice is first sent. */
+    /** `report` is an OutageReport as JSON, or null until the notice is first sent. */
     report: nullable(text),
   },
   activity: {
@@ -175,7 +173,7 @@ export const TABLES = {
   /** The service was asked for these replays. */
   replays: {
     callback_key: integer,
-    /** It is unique in its callback, as it is the `due_at` of its calls. */
+    /** `requested_at` is unique in its callback, as it is the `due_at` of its calls. */
     requested_at: integer,
     id: text,
     total: integer,
@@ -230,10 +228,10 @@ export type Schema = {
   };
 };
 
-/** It is the database, or one of its transactions. */
+/** `Db` is the database, or one of its transactions. */
 export type Db = Kysely<Schema>;
 
 export type Row<Table extends keyof Schema> = Selectable<Schema[Table]>;
 
-/** It stands for an instant in a column that can't be null: the call was neither attempted nor held. */
+/** `NEVER` stands for an instant in a column that can't be null: the call was neither attempted nor held. */
 export const NEVER = -1;

@@ -133,9 +133,7 @@ export function keyCipher(secretKey: Uint8Array) {
     /** Returns an HMAC-SHA256 in base64url. `text` begins with its purpose, so nothing signed for one serves another. */
     sign: (text: string): string => createHmac("sha256", secretKey).update(text).digest("base64url"),
 
-    /**
-     * Encrypts by AES-256-GCM with a new nonce each time, and returns nonce, tag and ciphertext. `owner` is the callback's id.
-     */
+    /** Encrypts by AES-256-GCM with a new nonce. Returns nonce, tag and ciphertext. `owner` is the id of the callback. */
     encrypt(plain: string, owner: string): Uint8Array {
       const nonce = randomBytes(NONCE_BYTES);
       const cipher = createCipheriv(ALGORITHM, secretKey, nonce).setAAD(Buffer.from(owner));

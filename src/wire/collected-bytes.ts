@@ -7,7 +7,7 @@ export class CollectedBytes {
     return this.#length;
   }
 
-  /** It takes so many bytes of memory. */
+  /** `capacity` is the memory that is taken, in bytes. */
   get capacity(): number {
     return this.#buffer.length;
   }

@@ -27,7 +27,7 @@ const MESSAGE_NAMES: Readonly<Record<BodyNames, MessageNames>> = {
 };
 
 export interface DeliveryOptions {
-  /** It is the parameter of `queryparam` auth. Default: DEFAULT_AUTH_PARAMETER. */
+  /** `authParameter` is the parameter of `queryparam` auth. Default: DEFAULT_AUTH_PARAMETER. */
   readonly authParameter?: string;
   /** A replay to another address has no credential. Default: true. */
   readonly withAuth?: boolean;

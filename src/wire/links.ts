@@ -7,7 +7,7 @@ export interface Link {
   readonly method: string;
   readonly type?: string;
   readonly host?: string;
-  /** It is -1 for the scheme's default port. */
+  /** `port` is -1 for the scheme's default port. */
   readonly port?: number;
 }
 

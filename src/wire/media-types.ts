@@ -26,7 +26,7 @@ export function bodyFormat(contentType: string): BodyFormat | "ndjson" | "unname
 
 export interface Negotiated {
   readonly format: BodyFormat;
-  /** It is null without Accept, or if a wildcard matched. */
+  /** `type` is null without Accept, or if a wildcard matched. */
   readonly type: string | null;
 }
 

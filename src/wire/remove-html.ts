@@ -6,7 +6,7 @@ const MARKUP = /<[a-z!/?]|&(?:#\d+|#x[\da-f]+|\w+);/i;
 const BREAKING = new Set("p div li tr h1 h2 h3 h4 h5 h6 blockquote pre ul ol table section article header footer".split(" "));
 const HIDDEN = new Set(["script", "style", "title", "template", "noscript"]);
 
-/** It is loaded on first use, as most commands never need it. */
+/** `htmlParser` is loaded on first use, as most commands never need it. */
 let htmlParser: typeof HtmlParser | null = null;
 
 export function loadHtmlParser(): typeof HtmlParser {

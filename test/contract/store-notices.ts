@@ -84,14 +84,14 @@ export function describeNotices(open: OpenStore): void {
       const began = await first(store, NOW + 1);
       expect(began.event).toBe("began");
       await store.notices.recordFailed(began, "HTTP 500", NOW + MINUTE);
-      expect([await fetch(store, NOW + 1), await store.notices.nextAt(HOOK, NOW + 1)]).toEqual([[], NOW + MINUTE]);
+      expect([await fetch(store, NOW + 1), await store.notices.nextTryAt(HOOK, NOW + 1)]).toEqual([[], NOW + MINUTE]);
       const again = await first(store, NOW + MINUTE);
       expect([again.event, again.tries]).toEqual(["began", 1]);
       await store.notices.recordSent(again, NOW + MINUTE);
-      expect(await store.notices.nextAt(HOOK, NOW + MINUTE)).toBe(NOW + 1);
+      expect(await store.notices.nextTryAt(HOOK, NOW + MINUTE)).toBe(NOW + 1);
       const ended = await first(store, NOW + MINUTE);
       await store.notices.recordSent(ended, NOW + MINUTE);
-      expect([ended.event, await fetch(store, NOW + DAY), await store.notices.nextAt(HOOK, NOW)]).toEqual(["ended", [], null]);
+      expect([ended.event, await fetch(store, NOW + DAY), await store.notices.nextTryAt(HOOK, NOW)]).toEqual(["ended", [], null]);
     });
 
     it("keep the report of the first try", async () => {
@@ -112,7 +112,7 @@ export function describeNotices(open: OpenStore): void {
       await store.notices.saveReport(early, aReport(early));
       await store.notices.recordFailed(early, "HTTP 500", NOW + 2);
       await reopen(store, callback, NOW + 3);
-      expect([await fetch(store, NOW + DAY), await store.notices.nextAt(HOOK, NOW + 4)]).toEqual([[], null]);
+      expect([await fetch(store, NOW + DAY), await store.notices.nextTryAt(HOOK, NOW + 4)]).toEqual([[], null]);
       await end(store, callback, NOW + MINUTE, { ...OUTAGE, failedCalls: 4 });
       expect(await first(store, NOW + MINUTE)).toMatchObject({
         event: "ended",
@@ -158,7 +158,7 @@ export function describeNotices(open: OpenStore): void {
       await end(store, callback, NOW + 1);
       expect(events(await fetch(store, NOW + DAY - 1))).toEqual(["O1 began"]);
       expect(events(await fetch(store, NOW + DAY))).toEqual(["O1 ended"]);
-      expect([await fetch(store, NOW + DAY + 1), await store.notices.nextAt(HOOK, NOW + DAY + 1)]).toEqual([[], null]);
+      expect([await fetch(store, NOW + DAY + 1), await store.notices.nextTryAt(HOOK, NOW + DAY + 1)]).toEqual([[], null]);
       await store.retention.purgeExpired(NOW + DAY + 1, 10);
       expect((await store.readGauges()).queuedNotices).toBe(0);
     });
@@ -179,7 +179,7 @@ export function describeNotices(open: OpenStore): void {
       await store.retention.purgeDeleted(10);
       const due = async (destination: string) => [
         events(await fetch(store, NOW + DAY - 1, destination)),
-        await store.notices.nextAt(destination, NOW + DAY - 1),
+        await store.notices.nextTryAt(destination, NOW + DAY - 1),
       ];
       expect(await Promise.all([...destinations, "e-mail"].map(due))).toEqual([
         [["O1 ended"], NOW + 7],
@@ -206,7 +206,7 @@ export function describeNotices(open: OpenStore): void {
       await end(store, callback, NOW + 1);
       await store.notices.recordSent(await first(store, NOW + 1), NOW + 1);
       await store.callbacks.delete(callback.id, NOW + 2);
-      expect([await fetch(store, NOW + DAY), await store.notices.nextAt(HOOK, NOW)]).toEqual([[], null]);
+      expect([await fetch(store, NOW + DAY), await store.notices.nextTryAt(HOOK, NOW)]).toEqual([[], null]);
     });
 
     it("are removed with their outage", async () => {

@@ -192,7 +192,7 @@ export function describeOutages(open: OpenStore): void {
       await store.outcomes.commit(aGroup({ mails: [{ ...mail, subject: "and again" }] }));
       expect(await store.mails.fetchQueued(NOW, 9)).toEqual([{ ...mail, tries: 0 }]);
       expect(await store.mails.fetchQueued(NOW - 1, 9)).toEqual([]);
-      expect(await store.mails.nextAt()).toBe(NOW);
+      expect(await store.mails.nextTryAt()).toBe(NOW);
     });
 
     it("returns due mails oldest first, until they are sent", async () => {
@@ -216,7 +216,7 @@ export function describeOutages(open: OpenStore): void {
       expect(await store.mails.find("O9")).toBeNull();
       await store.mails.recordSent("O2", NOW + MINUTE, "smtp");
       expect(await store.mails.fetchQueued(NOW + MINUTE, 9)).toEqual([]);
-      expect(await store.mails.nextAt()).toBeNull();
+      expect(await store.mails.nextTryAt()).toBeNull();
       expect((await store.outages.list({ limit: 9, offset: 0 })).items).toMatchObject([
         { notifiedAt: NOW + MINUTE, notifiedBy: "file" },
       ]);

@@ -148,7 +148,7 @@ export function describeOutcomes(open: OpenStore): void {
       expect(idsOf(await fetchPending(store, callback.id, 9))).toEqual(["A"]);
       expect((await store.calls.listAttempts(callback.id, ["A"])).size).toBe(0);
       expect((await store.outages.list({ limit: 9, offset: 0 })).items).toEqual([]);
-      expect(await store.mails.nextAt()).toBeNull();
+      expect(await store.mails.nextTryAt()).toBeNull();
     });
 
     it("is recorded once if it is repeated after its commit, with the same result", async () => {

@@ -74,7 +74,7 @@ class Node {
       limits: { gatherMs: 0 },
       prepare: (_, { id }) => ({ bodyBytes: 1, send: (maySend) => this.#send(id, maySend) }),
       onAttempt: (_, attempt) => void this.recorded.push(attempt),
-      onOutageChanged: () => undefined,
+      wakeOutboxes: () => undefined,
       onCallbackDeleted: () => undefined,
     });
   }

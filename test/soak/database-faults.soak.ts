@@ -119,7 +119,7 @@ class Node {
       prepare: (callback, { id }) => ({ bodyBytes: 1, send: () => run.send(callback, id) }),
       notices: () => ({ began: ["hook"], ended: ["hook"], at: clock.now() }),
       onAttempt: () => undefined,
-      onOutageChanged() {
+      wakeOutboxes() {
         notices.wake();
         mails.wake();
       },

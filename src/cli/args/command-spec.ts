@@ -9,7 +9,7 @@ export interface CommandSpec extends CommandBody {
 }
 
 export interface CommandBody {
-  /** They are in commander's syntax: "<callback>", "[call...]". */
+  /** `operands` are in commander's syntax: "<callback>", "[call...]". */
   readonly operands?: readonly Operand[];
   readonly details?: string;
   readonly flags: NamedFlags;
@@ -82,6 +82,6 @@ export interface Invocation<Flags extends NamedFlags = NamedFlags> {
   readonly path: string;
   /** Runs another command, as if it were typed. */
   readonly runCommand: (argv: readonly string[], deps: CliDeps) => Promise<number>;
-  /** It is repeated in "type this again with --yes". */
+  /** `argv` is repeated in "type this again with --yes". */
   readonly argv: readonly string[];
 }

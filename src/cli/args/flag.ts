@@ -1,7 +1,7 @@
 import { errorMessage, WhcbError } from "../../domain/errors.js";
 
 export interface Flag<Value> {
-  /** It is in commander's syntax: "-n, --count <n>". */
+  /** `syntax` is in commander's syntax: "-n, --count <n>". */
   readonly syntax: string;
   readonly summary: string;
   readonly choices?: readonly string[];
@@ -13,15 +13,15 @@ export interface Flag<Value> {
   readonly mayBeEmpty?: boolean;
   /** A flag with an optional value ("--flag [value]") has it if none is given. */
   readonly valueIfBare?: string;
-  /** They would be ignored beside this flag, so together they end with exit code 2. */
+  /** `conflicts` would be ignored beside this flag, so together they end with exit code 2. */
   readonly conflicts?: readonly Flag<unknown>[];
-  /** It is printed instead of running the command if the optional value is missing. */
+  /** `textIfBare` is printed instead of running the command if the optional value is missing. */
   readonly textIfBare?: string;
   /** `raw` is commander's value: undefined, a boolean, a text or texts. Throws `usage`. */
   readonly read: (raw: unknown, context: ReadContext) => Value;
 }
 
-/** They are in the order of help. The handler finds their values under these names. */
+/** The flags are in the order of help. The handler finds their values under these names. */
 export type NamedFlags = Readonly<Record<string, Flag<unknown>>>;
 
 export type FlagValues<Flags extends NamedFlags> = {

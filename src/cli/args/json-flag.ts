@@ -2,7 +2,7 @@
 import { requireOneOf } from "./closest-match.js";
 import type { Flag } from "./flag.js";
 
-/** It maps each member of a document to its meaning. */
+/** `JsonFields` maps each member of a document to its meaning. */
 export type JsonFields = Readonly<Record<string, string>>;
 
 export interface JsonFlag extends Flag<readonly string[] | undefined> {

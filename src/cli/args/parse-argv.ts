@@ -28,7 +28,6 @@ export type ParsedLine =
 
 export interface ParseOptions {
   readonly version: string;
-  /** It is in display columns. */
   readonly width: number;
 }
 

@@ -48,7 +48,7 @@ function linesOf(frame: Frame, { columns, rows }: ScreenSize): readonly string[]
   return [...frame.header, ...body, ...frame.footer].slice(0, rows).map((line) => cutToWidth(String(line), columns));
 }
 
-/** It maps Node's names of keys. Terminals send "backspace" or "delete" for the same key, "return" or, for a pasted line end, "enter". */
+/** `NAMED` maps Node's names. One key is "backspace" or "delete", and a pasted line end is "enter", not "return". */
 const NAMED = {
   up: "up",
   down: "down",

@@ -1,9 +1,9 @@
 import type { Printable } from "../output/screen-text.js";
 
-/** It is what a screen shows. A line that is too long is cut. */
+/** `Frame` is what a screen shows. A line that is too long is cut. */
 export interface Frame {
   readonly header: readonly Printable[];
-  /** It is cut at the end if there are more lines than `bodyRows`. */
+  /** `body` is cut at the end if there are more lines than `bodyRows`. */
   readonly body: readonly Printable[];
   readonly footer: readonly Printable[];
 }

@@ -4,7 +4,7 @@ import { formatInstant, isoInstant } from "./times.js";
 
 /** Tables, tab-separated lines and csv have it. */
 export interface Column<Row> {
-  /** It is used by --columns and csv's header. */
+  /** `key` is used by --columns and csv's header. */
   readonly key: string;
   readonly title: string;
   /** null leaves the cell empty. Instants are epoch ms with `kind` "instant". */

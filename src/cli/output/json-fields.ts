@@ -1,7 +1,4 @@
-/**
- * These members of the JSON that commands print are a documented contract (docs/json.md). All are always present; null means unknown or
- * none.
- */
+/** The members of printed JSON are a documented contract (docs/json.md). All are always there; null means unknown or none. */
 import type { JsonFields } from "../args/json-flag.js";
 import type { Screen } from "./screen.js";
 import { safeJson, text } from "./screen-text.js";
@@ -141,7 +138,6 @@ export const PROFILE_FIELDS = {
   current: "whether it is used by default",
 } as const;
 
-/** Each has `value` and `from`. */
 export const SETTING_FIELDS = {
   profile: "the profile's name",
   url: "a URL or a database file",

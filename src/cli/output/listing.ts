@@ -3,15 +3,14 @@ import type { Stringifier } from "csv-stringify";
 import { KeptLength } from "../../client/list-walker.js";
 import { WhcbError } from "../../domain/errors.js";
 import { requireOneOf } from "../args/closest-match.js";
-import type { Column } from "./cells.js";
-import { cellData, cellText } from "./cells.js";
+import { type Column, cellData, cellText } from "./cells.js";
 import { pickFields } from "./json-fields.js";
 import type { Screen } from "./screen.js";
 import { joinText, jsonItem, layoutText, type Printable, safeJson, text } from "./screen-text.js";
 
 export interface ListingStyle<Row> {
   readonly columns: readonly Column<Row>[];
-  /** This is a documented contract. */
+  /** `toJson` is a documented contract. */
   readonly toJson: (row: Row) => Readonly<Record<string, unknown>>;
   readonly toId: (row: Row) => string;
 }

@@ -1,4 +1,4 @@
-/** It is a spinner on a terminal, else nothing. */
+/** The progress line is a spinner on a terminal, else nothing. */
 import type { Ora } from "ora";
 import { withoutSignalListeners } from "../../platform/terminal.js";
 import type { Invocation } from "../args/command-spec.js";

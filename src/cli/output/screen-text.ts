@@ -1,17 +1,14 @@
-/**
- * Only this text is written to the screen. Whatever is put into it is escaped: text of a service or user must not control a terminal or
- * forge a line.
- */
+/** Only this text is written to the screen: what is put into it is escaped, so it can control no terminal and forge no line. */
 
 import { CONTROL, escapeJson, INVISIBLE } from "../../platform/unsafe-characters.js";
 
-/** It is more than a screen shows, and bounds the work. */
+/** `MAX_LENGTH` is more than a screen shows, and bounds the work. */
 const MAX_LENGTH = 2_000;
 
 /** Surrogates are a range here: V8's first Unicode class takes a short command a millisecond. */
 const UNSAFE = new RegExp(`[${CONTROL}${INVISIBLE}\\ud800-\\udfff]`, "gu");
 
-/** It isn't exported, so that text can't become ScreenText unescaped. */
+/** `EscapedText` isn't exported, so that text can't become ScreenText unescaped. */
 class EscapedText {
   readonly #text: string;
 

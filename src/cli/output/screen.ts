@@ -6,13 +6,13 @@ import { layoutText, type Printable, type ScreenText, text } from "./screen-text
 
 export interface Screen {
   readonly renderOptions: RenderOptions;
-  /** It is for stderr, which may be a terminal when stdout isn't. */
+  /** `errPalette` is for stderr, which may be a terminal when stdout isn't. */
   readonly errPalette: Palette;
   /** "tsv" is a table that isn't written to a terminal. */
   readonly format: OutputFormat | "tsv";
   /** JSON documents and items have these members; null means all. */
   readonly jsonFields: readonly string[] | null;
-  /** It is true if stdin and stderr are terminals. */
+  /** `canAsk` is true if stdin and stderr are terminals. */
   readonly canAsk: boolean;
   readonly canAnimate: boolean;
   out(text: ScreenText): Promise<void>;
@@ -27,7 +27,7 @@ export interface TimeOptions {
 
 export interface RenderOptions extends TimeOptions {
   readonly palette: Palette;
-  /** It is the terminal's width, or null if stdout isn't one. */
+  /** `width` is the terminal's width, or null if stdout isn't one. */
   readonly width: number | null;
   /** `--profile` and `--service` as they were given: a suggested command needs them too. */
   readonly serviceFlags: readonly string[];
@@ -75,7 +75,7 @@ export function notify(stream: Output, message: ScreenText): void {
   stream.write(message.toString());
 }
 
-/** It has the first failure per stream; later writes fail only as closed. */
+/** `failures` has the first failure per stream; later writes fail only as closed. */
 const failures = new WeakMap<Output, WhcbError>();
 
 /** Throws the first failure, for writes that weren't awaited. */

@@ -1,4 +1,4 @@
-/** It finds the database that `serve` and the commands on the database itself use. */
+/** Finds the database that `serve` and the commands on the database itself use. */
 import { join, resolve } from "node:path";
 import { WhcbError } from "../../domain/errors.js";
 import { maskUrl, parseUrl } from "../../domain/mask.js";
@@ -15,7 +15,7 @@ export const DATABASE_NAME = "whcb.db";
 
 interface OpenDatabase extends AsyncDisposable {
   readonly admin: DatabaseAdmin;
-  /** It has no password if it is a URL. */
+  /** `path` has no password if it is a URL. */
   readonly path: string;
 }
 

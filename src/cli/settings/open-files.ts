@@ -1,4 +1,4 @@
-/** It warns of files that other users of the machine can open. */
+/** Warns of files that other users of the machine can open. */
 import { existsSync, realpathSync } from "node:fs";
 import { shellQuote } from "../../domain/command-line.js";
 import { placeOf } from "../../platform/database-url.js";

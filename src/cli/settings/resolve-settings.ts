@@ -12,28 +12,28 @@ import type { Profile, Settings } from "./settings-file.js";
 
 export interface Sourced<Value> {
   readonly value: Value;
-  /** It is "--service", "WHCB_URL", "profile local", "default" or "not set". */
+  /** `from` is "--service", "WHCB_URL", "profile local", "default" or "not set". */
   readonly from: string;
 }
 
 export interface ResolvedSettings {
   readonly profile: Sourced<string | null>;
-  /** It is the profile's service, as a client of it is named. */
+  /** `profileService` is the profile's service, as a client of it is named. */
   readonly profileService: string | null;
   readonly address: Sourced<ServiceAddress | null>;
   readonly username: Sourced<string | null>;
   readonly password: Sourced<string | null>;
   readonly apiKey: Sourced<string | null>;
   readonly callback: Sourced<string | null>;
-  /** It is the profile's default callback if that isn't used because the address is of another service, else null. */
+  /** `foreignCallback` is the profile's default callback if that isn't used because the address is of another service, else null. */
   readonly foreignCallback: string | null;
   readonly timezone: Sourced<string>;
   readonly country: Sourced<string | null>;
   readonly authParameter: Sourced<string>;
   readonly bodyNames: Sourced<BodyNames>;
-  /** They are comma-separated. */
+  /** `allowNetwork` are comma-separated. */
   readonly allowNetwork: Sourced<string | null>;
-  /** It is in requests a second; null sets no limit. */
+  /** `rate` is in requests a second; null sets no limit. */
   readonly rate: Sourced<number | null>;
   /** The profile's credentials are for this origin if they aren't used because the address is of another, else it is null. */
   readonly foreignOrigin: string | null;
@@ -238,7 +238,7 @@ function missingCredentials(settings: ResolvedSettings, origin: string): WhcbErr
   });
 }
 
-/** It logs in to the profile in use, if the address is its own. */
+/** Logs in to the profile in use, if the address is its own. */
 export function loginCommand({ profile, address }: ResolvedSettings, origin: string): string {
   const isOfProfile = profile.value !== null && address.from === `profile ${profile.value}`;
   const flags = isOfProfile ? ["--name", profile.value] : [];

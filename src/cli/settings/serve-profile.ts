@@ -5,11 +5,11 @@ import { changeSettings, type Profile, type Settings } from "./settings-file.js"
 
 export interface ServedService {
   readonly url: string;
-  /** It is an absolute path, or ":memory:". */
+  /** `database` is an absolute path, or ":memory:". */
   readonly database: string;
   readonly authParameter: string;
   readonly bodyNames: BodyNames;
-  /** It is null if they came from the environment, so they aren't stored. */
+  /** `credentials` is null if they came from the environment, so they aren't stored. */
   readonly credentials: Credentials | null | "as stored";
 }
 

@@ -37,6 +37,7 @@ export async function withService<Result>(
   const isByDate = args.get(SINCE) !== undefined || args.get(UNTIL) !== undefined;
   const onListed = isByDate ? (await import("./warn-of-dates.js")).watchDates(invocation, settings.timezone) : undefined;
   try {
+    // main/open-http-client.ts, or main/open-file-client.ts for a database file, opens it.
     const client = await deps.openClient(target.kind === "http" ? { ...target, onListed } : target);
     try {
       return await use({ client, target, settings });

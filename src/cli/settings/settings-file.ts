@@ -17,16 +17,16 @@ export interface Settings {
 }
 
 export interface Profile {
-  /** It is an http(s) URL, or a database file's absolute path. */
+  /** `url` is an http(s) URL, or a database file's absolute path. */
   readonly url: string;
   readonly username?: string;
   readonly password?: string;
   readonly apiKey?: string;
-  /** It is set if `url` was changed since they were stored. */
+  /** `credentialsOrigin` is set if `url` was changed since they were stored. */
   readonly credentialsOrigin?: string;
   /** The `whcb serve` that wrote this profile has this database. */
   readonly database?: string;
-  /** It is the id or name of the default callback. */
+  /** `callback` is the id or name of the default callback. */
   readonly callback?: string;
   /** The service's dd/MM/yy dates are in this IANA zone. */
   readonly timezone?: string;
@@ -37,7 +37,7 @@ export interface Profile {
   readonly bodyNames?: BodyNames;
   /** Callbacks may be sent to these networks, comma-separated, though the service is elsewhere. */
   readonly allowNetwork?: string;
-  /** It is in requests a second. */
+  /** `rate` is in requests a second. */
   readonly rate?: number;
 }
 
@@ -80,7 +80,7 @@ export async function readSettings(configDirectory: string): Promise<Settings> {
 }
 
 /**
- * It is atomic: one process at a time changes the settings. The file has mode 0600, in a 0700 folder. An unreadable file is never
+ * The change is atomic: one process at a time changes the settings. The file has mode 0600, in a 0700 folder. An unreadable file is never
  * overwritten. Throws `config`, `unavailable`.
  */
 export async function changeSettings(deps: CliDeps, change: (settings: Settings) => Settings): Promise<Settings> {

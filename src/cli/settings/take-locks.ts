@@ -7,7 +7,6 @@ import { requireSameDatabase } from "../../runs/check-service.js";
 import type { RunDeps } from "../../runs/run-deps.js";
 import { describeBusy, type LockedCallback, RunLocks } from "../../runs/run-locks.js";
 import type { Invocation } from "../args/command-spec.js";
-import { WAIT } from "../args/sending-flags.js";
 import { EXIT_INTERRUPTED } from "../exit-codes.js";
 import { confirm, YES } from "../output/questions.js";
 import type { Printable } from "../output/screen-text.js";
@@ -18,13 +17,13 @@ interface TakenLocks extends AsyncDisposable {
 
 /** Names the callbacks that are left out because they are busy. */
 export async function takeLocks(
-  { args, deps, screen }: Invocation,
-  { callbacks, runDeps, runId, needsAll }: LockRequest,
+  { deps, screen }: Invocation,
+  { callbacks, runDeps, wait, runId, needsAll }: LockRequest,
 ): Promise<TakenLocks> {
   const { serviceFlags } = screen.renderOptions;
   const locks = await RunLocks.take(callbacks, runDeps, {
     ...(runId === undefined ? {} : { runId }),
-    wait: args.get(WAIT),
+    wait,
     ...(needsAll && { needsAll }),
     serviceFlags,
     onWait: (busy) => screen.info(`waiting: ${describeBusy(busy, serviceFlags)}`),
@@ -71,6 +70,8 @@ export function describeLocks({ isLocal }: RunLocks): readonly string[] {
 export interface LockRequest {
   readonly callbacks: readonly LockedCallback[];
   readonly runDeps: RunDeps;
+  /** A busy callback is waited for. */
+  readonly wait: boolean;
   readonly runId?: string;
   /** A busy callback is an error, and not left out. */
   readonly needsAll?: boolean;

@@ -1,8 +1,9 @@
 /** The calls of an endpoint that are in memory: they were read and wait to be sent, or are in flight. */
 import type { Call } from "../../domain/call.js";
 import { givenValues } from "../../domain/message-response.js";
-import { CALL_BYTES } from "../delivery-budget.js";
 
+/** A call takes this much memory without its response. */
+export const CALL_BYTES = 1_024;
 const BYTES_PER_CHARACTER = 2;
 
 export interface QueuedCall {
@@ -68,19 +69,16 @@ function bytesOf({ leftOutBytes, response }: Call): number {
   return CALL_BYTES + characters * BYTES_PER_CHARACTER;
 }
 
-/**
- * A call that is in flight, uncommitted, or waiting after our own fault. The store is out of date about it, so batches leave it out
- * and nothing is sent twice.
- */
+/** A call is in flight, uncommitted, or waits after our own fault. What is read of it is out of date, and would be sent twice. */
 export interface InFlightCall {
-  /** It is null without an outcome, or if the call isn't due again. */
+  /** `dueAt` is null without an outcome, or if the call isn't due again. */
   dueAt: number | null;
   /** The endpoint's generation when the call was sent. */
   readonly generation: number;
 }
 
 interface Fault {
-  /** It is null while the call is being tried again. */
+  /** `retryAt` is null while the call is being tried again. */
   retryAt: number | null;
   readonly waitMs: number;
 }
@@ -136,7 +134,7 @@ export class InFlightCalls {
 
   get retryAt(): number | null {
     let first: number | null = null;
-    for (const { retryAt } of this.#faults.values()) first = earlier(first, retryAt);
+    for (const { retryAt } of this.#faults.values()) if (retryAt !== null && (first === null || retryAt < first)) first = retryAt;
     return first;
   }
 
@@ -152,8 +150,4 @@ export class InFlightCalls {
     }
     return hasEnded;
   }
-}
-
-export function earlier(one: number | null, other: number | null): number | null {
-  return one === null || other === null ? (one ?? other) : Math.min(one, other);
 }

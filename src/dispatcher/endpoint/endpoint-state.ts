@@ -1,5 +1,5 @@
 import type { Callback } from "../../domain/callback.js";
-import { endpointTakenOver, nextProbeAt } from "../../domain/endpoint.js";
+import { endpointTakenOver } from "../../domain/endpoint.js";
 import type { OutageProgress } from "../../domain/outage.js";
 import type { RetryPolicy } from "../../domain/retry-policy.js";
 import type { EndpointRecord } from "../../store/outcomes/endpoints.js";
@@ -21,11 +21,11 @@ export interface EndpointRules {
 
 /**
  * What a dispatcher knows of one endpoint. Only the functions of this folder change it: those below, those that read its calls
- * (read-calls.ts), and the steps of a call (call-steps.ts). Nothing in them waits.
+ * (read-calls.ts, accept-read.ts), and the steps of a call (take-call.ts, settle-call.ts). Nothing in them waits.
  */
 export interface EndpointState {
   callback: Callback;
-  /** It grows whenever a dispatcher takes the callback; 0 on SQLite. */
+  /** `fence` grows whenever a dispatcher takes the callback, and is 0 on SQLite. */
   readonly fence: number;
   health: Health;
   /** Whether all calls of its outage may be settled. */
@@ -40,19 +40,19 @@ export interface EndpointState {
   /** The store is out of date about these calls. */
   readonly inFlight: InFlightCalls;
   readonly hints: StoreHints;
-  /** It grows when what was read, or is being read, is outdated. */
+  /** `generation` grows when what was read, or is being read, is outdated. */
   generation: number;
   /**
    * No call before this seq is PENDING: new ones get larger seqs, under the lock of their callback, and only switching retries off releases
    * held ones.
    */
   pendingFrom: number;
-  /** The last read took this many calls at most. */
+  /** The last read took this many calls at most; Infinity before the first. */
   lastBatch: number;
 
   requestsInFlight: number;
   callsTaken: number;
-  /** It is true from when a probe is read until its request ends. */
+  /** `isProbing` is true from when a probe is read until its request ends. */
   isProbing: boolean;
   /** The requests of retry rounds that are in flight. */
   roundInFlight: number;
@@ -74,7 +74,6 @@ export interface StoreHints {
   dueAt: number | null;
 }
 
-export const LOW_WATER = 64;
 /** A change is stored at most this long after its instant. */
 const LONGEST_CHANGE_MS = 5 * 60_000;
 
@@ -99,7 +98,7 @@ export function newEndpointState(record: EndpointRecord, now: number, { policy }
     },
     generation: 0,
     pendingFrom: 0,
-    lastBatch: LOW_WATER * 2,
+    lastBatch: Number.POSITIVE_INFINITY,
     requestsInFlight: 0,
     callsTaken: 0,
     isProbing: false,
@@ -108,7 +107,7 @@ export function newEndpointState(record: EndpointRecord, now: number, { policy }
     bodyGrowth: 1,
   };
   const lastRoundAt = record.endpoint.roundBeganAt ?? 0;
-  noticeChanges(endpoint, lastRoundAt, lastRoundAt);
+  applyRepairAndReplay(endpoint, lastRoundAt, lastRoundAt);
   return endpoint;
 }
 
@@ -121,11 +120,11 @@ export function refreshEndpoint(endpoint: EndpointState, callback: Callback, now
   invalidate(endpoint);
   endpoint.callback = callback;
   endpoint.mayBeOver = endpoint.health.outage !== null;
-  noticeChanges(endpoint, before.repairedAt, before.replayRequestedAt);
+  applyRepairAndReplay(endpoint, before.repairedAt, before.replayRequestedAt);
 }
 
 /** Only changes after the known ones count. */
-function noticeChanges(endpoint: EndpointState, knownRepairAt: number, knownReplayAt: number): void {
+function applyRepairAndReplay(endpoint: EndpointState, knownRepairAt: number, knownReplayAt: number): void {
   const { repairedAt, replayRequestedAt } = endpoint.callback;
   endpoint.health = healthAfterChanges(
     endpoint.health,
@@ -190,10 +189,6 @@ export function isProbed({ health, callback }: EndpointState): boolean {
   return health.endpoint.state === "down" && callback.retriesEnabled;
 }
 
-export function probeAt({ health, callback }: EndpointState): number | null {
-  return nextProbeAt(health.endpoint, callback.replayProbeAt);
-}
-
 export function hasOutageAt({ health }: EndpointState, at: number, policy: RetryPolicy): boolean {
   const overAt = closesAt(health, policy);
   return overAt !== null && at < overAt;
@@ -206,4 +201,8 @@ export function prefetchedBytes({ queues }: EndpointState): number {
 
 export function isReached(at: number | null, now: number): boolean {
   return at !== null && at <= now;
+}
+
+export function earlier(one: number | null, other: number | null): number | null {
+  return one === null || other === null ? (one ?? other) : Math.min(one, other);
 }

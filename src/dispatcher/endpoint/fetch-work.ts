@@ -110,12 +110,12 @@ function withoutReplays(calls: readonly Call[], replays: readonly Call[]): reado
 /** Fetches the calls of those requests that have something to read. */
 async function fetchLists<Read>(
   requests: readonly WorkRequest[],
-  toRead: (request: WorkRequest) => Read | null,
+  readFor: (request: WorkRequest) => Read | null,
   fetch: (reads: readonly Read[]) => Promise<readonly (readonly Call[])[]>,
 ): Promise<Map<WorkRequest, readonly Call[]>> {
   const reads = new Map<WorkRequest, Read>();
   for (const request of requests) {
-    const read = toRead(request);
+    const read = readFor(request);
     if (read !== null) reads.set(request, read);
   }
   const lists = reads.size === 0 ? [] : await fetch([...reads.values()]);

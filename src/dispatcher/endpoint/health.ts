@@ -39,7 +39,6 @@ export interface EndedOutage extends OpenOutage {
 }
 
 export interface Failure extends EndpointFailure {
-  /** Whether the call fails for the first time. */
   readonly isFirst: boolean;
 }
 

@@ -21,7 +21,7 @@ export function createMailSender({ mails, notifier, clock, logger }: MailSenderD
       atOnce: MAILS_AT_ONCE,
       // A failure may be due to one recipient, so the others needn't wait.
       waitsTogether: false,
-      nextAt: () => mails.nextAt(),
+      nextTryAt: () => mails.nextTryAt(),
       async claimDue(dueBefore, limit, until) {
         const queued = await mails.fetchQueued(dueBefore, limit);
         if (queued.length === 0) return [];

@@ -22,7 +22,7 @@ export function createNoticeSender({ store, target, clock, logger }: NoticeSende
     {
       atOnce: target.atOnce,
       waitsTogether: target.atOnce === 1,
-      nextAt: () => store.notices.nextAt(destination, clock.now()),
+      nextTryAt: () => store.notices.nextTryAt(destination, clock.now()),
       async claimDue(dueBefore, limit, until) {
         return store.notices.claim(await store.notices.fetch(destination, dueBefore, limit), dueBefore, until);
       },

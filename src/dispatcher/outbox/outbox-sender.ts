@@ -9,7 +9,7 @@ export interface Outbox<Item extends { readonly tries: number }> {
   /** All items go to one receiver: while it fails, all wait, and it is asked once in a while. */
   readonly waitsTogether: boolean;
   /** Resolves to null if nothing is queued. */
-  nextAt(): Promise<number | null>;
+  nextTryAt(): Promise<number | null>;
   /** Claims the oldest due items, which no other node sends before `until`. */
   claimDue(dueBefore: number, limit: number, until: number): Promise<readonly Item[]>;
   /** Resolves to null if the receiver has taken the item. */
@@ -35,7 +35,7 @@ export class OutboxSender<Item extends { readonly tries: number }> {
   readonly #sent = new Map<Item, number>();
   /** Failures in a row of a receiver whose items wait together. */
   #failures = 0;
-  /** This instant is one of the monotonic clock. */
+  /** `pauseEndsAt` is an instant of the monotonic clock. */
   #pauseEndsAt = 0;
   #isStopping = false;
 
@@ -65,7 +65,7 @@ export class OutboxSender<Item extends { readonly tries: number }> {
     while (this.#pauseMs <= 0) {
       const askedAt = this.#clock.monotonicMs();
       const items = await this.#claimDue();
-      if (items.length === 0 || this.#clock.monotonicMs() - askedAt > CLAIM_TRUST_MS) return this.#outbox.nextAt();
+      if (items.length === 0 || this.#clock.monotonicMs() - askedAt > CLAIM_TRUST_MS) return this.#outbox.nextTryAt();
       // The next step must not repeat an item in flight.
       await settleAll(...items.map((item) => this.#send(item)));
       if (this.#isStopping) return null;
@@ -79,7 +79,7 @@ export class OutboxSender<Item extends { readonly tries: number }> {
 
   async #claimDue(): Promise<readonly Item[]> {
     const now = this.#clock.now();
-    const next = await this.#outbox.nextAt();
+    const next = await this.#outbox.nextTryAt();
     // If it is further ahead, a clock that was set back has put off the next item too long.
     if (next === null || (next > now && next <= now + LONGEST_WAIT_MS)) return [];
     return this.#outbox.claimDue(Math.max(now, next), this.#outbox.atOnce, now + CLAIM_MS);

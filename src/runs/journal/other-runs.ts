@@ -88,7 +88,7 @@ export function describeUnmarked({ header, as, calls }: UnmarkedRun): string {
   return `${count(calls, "call")} not sent: ${reason}, but run ${header.runId} hasn't marked ${them}`;
 }
 
-/** Returns one of the runs that have marked the call (by its key) after this instant of another run, or null. */
+/** Returns a run that has marked the call with this key since `instant`, a time of the run `other`; or null if none has. */
 export type FindMarker = (key: string, instant: number, other: RunDates) => RunOverview | null;
 
 interface MarkReading {

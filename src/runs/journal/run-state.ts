@@ -18,7 +18,7 @@ export interface RunCall {
   readonly state: RunCallState;
   readonly isMarked: boolean;
   readonly statusCode: number | null;
-  /** This is the answer's status message, the error, or why the call was skipped. */
+  /** `message` is the answer's status message, the error, or why the call was skipped. */
   readonly message: string | null;
   /** The last step was taken at this instant. */
   readonly at: number;
@@ -44,7 +44,7 @@ export class RunState {
   #isDiscarded = false;
   readonly #entries = new Map<string, Entry>();
   readonly #counts = new Map<string, RunCounts>();
-  /** It is null before the first session, and after one that ended in order. */
+  /** `openSession` is null before the first session, and after one that ended in order. */
   #openSession: { readonly bootId: string; readonly concurrency: number } | null = null;
   #isRequestOpen = false;
   #hasLateRequest = false;

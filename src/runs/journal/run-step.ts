@@ -35,7 +35,7 @@ export type CallStep =
       readonly call: string;
       readonly at: number;
       readonly ms: number;
-      /** It is null if there was no answer. */
+      /** `status` is null if there was no answer. */
       readonly status: number | null;
       readonly message: string;
       /** A resumed run sends it again. */
@@ -76,7 +76,7 @@ export type RunKind = "replay" | "mark-success" | "mark-failed" | "reconcile";
 export interface RunPurpose {
   readonly runId: string;
   readonly kind: RunKind;
-  /** It is null for marks. `to` has no secrets. */
+  /** `options` is null for marks. `to` has no secrets. */
   readonly options: ReplayOptions | null;
   /** Only a reconcile has it; journals of 0.1.0 lack it. The `unmarked` calls aren't planned, as another run is to mark them. */
   readonly reconcile?: { readonly failed: number; readonly ambiguous: number; readonly unmarked?: number };
@@ -88,13 +88,13 @@ export interface RunPurpose {
 
 export interface RunHeader extends RunPurpose {
   readonly profile: string;
-  /** This is an origin or a file. */
+  /** `service` is an origin or a file. */
   readonly service: string;
   /** Only `whcb serve` says it (docs/contract.md, X-Database-Id). */
   readonly databaseId?: string;
   readonly who: string;
   readonly startedAt: number;
-  /** This is the start by the service's clock. Journals of 0.1.0 lack it. */
+  /** `serviceStartedAt` is the start by the service's clock. Journals of 0.1.0 lack it. */
   readonly serviceStartedAt?: number;
   readonly callbacks: readonly RecordedCallback[];
   /** Tells whether `options.to` is the same, as `urlHash` does for a callback. */
@@ -128,7 +128,7 @@ export interface RunCounts {
   readonly notFound: number;
   /** Marked calls count whatever their state is. */
   readonly marked: number;
-  /** These are accepted, seen or to be marked, and not marked yet. */
+  /** `toMark` counts calls that are accepted, seen or to be marked, and not marked yet. */
   readonly toMark: number;
 }
 
@@ -137,7 +137,7 @@ export interface ServiceCounts {
   readonly total: number;
   readonly succeeded: number;
   readonly failed: number;
-  /** They were marked or erased before their attempt ended. Those of a replay that was cancelled count as cancelled. */
+  /** `settled` counts calls that were marked or erased before their attempt ended. Those of a replay that was cancelled count as cancelled. */
   readonly settled: number;
   readonly cancelled: number;
   readonly left: number;

@@ -104,7 +104,7 @@ export async function* readUnmarkedRuns(
 }
 
 interface JournalSteps {
-  /** It is null if there is no first line. */
+  /** `state` is null if there is no first line. */
   readonly state: RunState | null;
   readonly hasSession: boolean;
   readonly end: JournalEnd;

@@ -7,7 +7,7 @@ import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import type { RunListener } from "../journal/run-step.js";
 
 export interface CallScope {
-  /** They are ids or names. null means all callbacks. */
+  /** `callbacks` are ids or names. null means all callbacks. */
   readonly callbacks: readonly string[] | null;
   readonly calls: CallSelector;
 }
@@ -51,9 +51,9 @@ export function nullIfGone(error: unknown): null {
 const MAX_PASSES = 4;
 
 export interface UnusableCalls {
-  /** They were listed although they don't match the filter. */
+  /** `leftOut` counts calls that were listed although they don't match the filter. */
   readonly leftOut: number;
-  /** They can be neither sent nor marked. */
+  /** `withoutId` counts calls that can be neither sent nor marked. */
   readonly withoutId: number;
   /** The service counts them, but doesn't list them. */
   readonly unlisted: number;

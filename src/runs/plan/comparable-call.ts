@@ -25,12 +25,12 @@ export interface ComparableCall extends ReadSenders {
   readonly messageIds: readonly string[];
   readonly kinds: readonly ResponseKind[];
   readonly minutes: readonly number[];
-  /** It has a date that can't be compared. */
+  /** The call has a date that can't be compared. */
   readonly hasUnreadDate: boolean;
   readonly contents: readonly string[];
-  /** This is the sender as listed, by name if it has no address. */
+  /** `from` is the sender as listed, by name if it has no address. */
   readonly from: string;
-  /** It is null if the sender has an address, which may not be comparable. */
+  /** `namesAlone` is null if the sender has an address, which may not be comparable. */
   readonly namesAlone: readonly string[] | null;
   /** The bodies say this, too, about the sender. */
   readonly otherSenders: readonly string[];

@@ -113,7 +113,7 @@ async function inTurns<Item>(items: readonly Item[], clock: Clock, work: (item: 
 type Field = "kind" | "minute" | "content" | SenderKind | "anySender";
 type Values = readonly (string | number | null)[];
 
-/** These agree if they have a value in common. */
+/** Two calls agree if they have a value in common. */
 const VALUES: {
   readonly [Name in Field]: readonly [ofCall: (call: ComparableCall) => Values, ofLine: (wanted: WantedCall) => Values];
 } = {

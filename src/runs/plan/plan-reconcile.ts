@@ -20,7 +20,7 @@ import { SnapshotFile } from "./snapshot-file.js";
 export interface ReconcilePlan {
   readonly callback: ListedCallback;
   readonly seen: readonly string[];
-  /** These are neither marked nor sent. With `sendAmbiguous` there are none. */
+  /** `ambiguous` are neither marked nor sent. With `sendAmbiguous` there are none. */
   readonly ambiguous: readonly ComparableCall[];
   readonly replay: ReplayPlan;
   readonly failed: number;
@@ -43,7 +43,7 @@ export interface ReconcileRequest extends BodyOptions {
   readonly sendAmbiguous: boolean;
   /** The run with this id has the callback's lock. */
   readonly runId?: string | undefined;
-  /** It is called before the calls are listed. `requests` is null if the service gives no total. */
+  /** `onCompare` is called before the calls are listed. `requests` is null if the service gives no total. */
   readonly onCompare?: (calls: number | null, requests: number | null) => void;
   readonly onEvent?: RunListener;
 }

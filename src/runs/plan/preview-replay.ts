@@ -14,13 +14,13 @@ export interface PreviewedRequest {
   readonly callbackId: string;
   readonly callId: string;
   readonly request: DeliveryRequest;
-  /** It has no parameter of the auth. */
+  /** `url` has no parameter of the auth. */
   readonly url: string;
-  /** It must not be shown. It is "" if there is none. */
+  /** `secret` must not be shown. It is "" if there is none. */
   readonly secret: string;
 }
 
-/** This stands for a key that the service doesn't return. */
+/** `UNKNOWN_KEY` stands for a key that the service doesn't return. */
 const UNKNOWN_KEY = "WHCB-CALLBACK-KEY";
 
 export async function* previewReplay(plan: ReplayPlan, options: RunOptions, rule: AddressRule): AsyncGenerator<PreviewedRequest> {
@@ -57,7 +57,7 @@ export function toCurl({ request, url, secret }: PreviewedRequest): string {
   return words.join(" ");
 }
 
-/** These are escaped, so that JSON needs no quotes that only some shells read. Other control characters are escaped already. */
+/** `UNSHOWABLE` is escaped: JSON needs no quotes that only some shells read. Other controls are escaped already. */
 const UNSHOWABLE = /[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu;
 
 function isJson({ headers }: DeliveryRequest): boolean {

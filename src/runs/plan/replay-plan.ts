@@ -11,9 +11,9 @@ import type { UnusableCalls } from "./call-scope.js";
 import type { PlannedCall, SnapshotFile } from "./snapshot-file.js";
 
 export interface LeftOutCalls extends UnusableCalls {
-  /** They were named by id, but aren't FAILED. */
+  /** `notFailed` counts calls that were named by id, but aren't FAILED. */
   readonly notFailed: number;
-  /** They were named by id, and not found. */
+  /** `missing` were named by id, and not found. */
   readonly missing: readonly string[];
   /** The service still retries them (`skipRetrying`). */
   readonly skippedRetrying: number;
@@ -114,7 +114,7 @@ export interface ReplayGroup {
 export class GroupDraft {
   readonly callback: ListedCallback;
   readonly #ids: string[] = [];
-  /** It is null if all are kept. */
+  /** `kept` is null if all are kept. */
   #kept: ReadonlySet<string> | null = null;
   readonly #offsets: number[] = [];
   readonly #lengths: number[] = [];
@@ -210,7 +210,7 @@ export class GroupDraft {
   }
 }
 
-/** It is kept in columns, so 100,000 calls take a few MiB. */
+/** `SendOrder` is kept in columns, so 100,000 calls take a few MiB. */
 export class SendOrder {
   readonly #madeAt: number[] = [];
   readonly #respondedAt: number[] = [];

@@ -19,7 +19,7 @@ export interface SeenList {
   readonly zones: DateZones;
 }
 
-/** It has true if a date says its time zone, and false if one doesn't. null tells nothing. */
+/** `DateZones` has true if a date says its time zone, and false if one doesn't. null tells nothing. */
 export type DateZones = ReadonlySet<boolean | null>;
 
 /** What a line doesn't give is null. */
@@ -28,7 +28,7 @@ export interface SeenLine {
   readonly line: number;
   /** The id is kept as it is spelled. */
   readonly callId: string | null;
-  /** This is the id's key (`idKey`). */
+  /** `messageId` is the id's key (`idKey`). */
   readonly messageId: string | null;
   /** The id may be a call's or a message's, and is kept as it is spelled. */
   readonly id: string | null;

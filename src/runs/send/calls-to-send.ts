@@ -7,7 +7,7 @@ export class WrittenAheadCalls {
   readonly #chooser: CallChooser;
   readonly #writeAhead: (callIds: readonly string[]) => Promise<void>;
   readonly #most: number;
-  /** It doubles each time that a send had to wait for the disk. */
+  /** `ahead` doubles each time that a send had to wait for the disk. */
   #ahead = 1;
   #ready: PlannedCall[] = [];
   #taken = 0;

@@ -27,7 +27,7 @@ export interface MarkJob {
   readonly mayBeMarked?: ReadonlySet<string>;
   /** The calls become FAILED although a delivery made them SUCCESS. By default what was delivered is left, if the service says so. */
   readonly wereDelivered?: boolean;
-  /** It is asked once before each group of marks. A reason stops the callback, and nothing more is marked. */
+  /** `findStopReason` is asked once before each group of marks. A reason stops the callback, and nothing more is marked. */
   readonly findStopReason?: () => Promise<StopReason | null>;
 }
 

@@ -185,7 +185,7 @@ class GroupSender {
 }
 
 interface SendPace {
-  /** It starts at 1. A success adds one, a failure halves it. */
+  /** `limit` starts at 1. A success adds one, a failure halves it. */
   readonly limit: number;
   readonly failuresInRow: number;
   readonly isCanaryOut: boolean;

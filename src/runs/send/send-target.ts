@@ -10,7 +10,7 @@ import type { RunOptions } from "../run-session.js";
 
 export interface SendTarget {
   readonly build: <Body>(call: { readonly id: string; readonly body: Body }) => DeliveryRequest<Body>;
-  /** It is "" if there is none. */
+  /** `secret` is "" if there is none. */
   readonly secret: string;
 }
 

@@ -31,7 +31,7 @@ const MAX_CACHED = 1000;
 /** A removed user, a changed password or key takes effect within this time, whichever process wrote it. */
 const LIST_FRESH_MS = 500;
 
-/** It takes the place of an API key: all who sign in to the console with a password share the failures that a key may have. */
+/** `CONSOLE_SIGN_IN` takes an API key's place: all who sign in to the console with a password share a key's failures. */
 const CONSOLE_SIGN_IN = "console";
 
 interface CachedVerdict {

@@ -1,4 +1,4 @@
-/** It stops guesses of passwords and keys, which would also wear out the processor. All nodes on a database count failures together. */
+/** Stops guesses of passwords and keys, which would also wear out the processor. All nodes on a database count failures together. */
 import { createHash } from "node:crypto";
 import type { Clock } from "../../platform/clock.js";
 import type { Limit, LimitChange, LimitState, LimitStore } from "../../store/nodes/limits.js";
@@ -29,7 +29,7 @@ const MAX_PER_ADDRESS = 4;
 export interface LoginAttempt {
   readonly username: string;
   readonly address: string;
-  /** It is hashed. It is null if what is guessed has no key, and is void after a few tries. */
+  /** `apiKey` is hashed. It is null if what is guessed has no key, and is void after a few tries. */
   readonly apiKey: string | null;
   /** All wrong keys together have one more limit. Once it is used up they fail unchecked: another answer would tell right keys from wrong ones. */
   readonly isKeyWrong?: boolean;

@@ -143,7 +143,7 @@ export interface LoadedForm {
 
 export interface ForeignChange {
   readonly label: string;
-  /** It is null for the key, or a secret in the URL, which aren't shown. */
+  /** `values` is null for the key, or a secret in the URL, which aren't shown. */
   readonly values: { readonly before: string; readonly after: string } | null;
 }
 

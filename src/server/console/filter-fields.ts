@@ -7,7 +7,7 @@ import { toIsoDate } from "../../wire/dates.js";
 import { type Query, readFilter, readParameter } from "../routes/query-parameters.js";
 import { consolePath } from "./console-path.js";
 
-/** They have the order of the form. */
+/** `FIELD_LABELS` have the order of the form. */
 export const FIELD_LABELS = {
   since: "Since",
   until: "Until",

@@ -26,7 +26,7 @@ export const EVENT_STREAM = "text/event-stream; charset=utf-8";
 
 export interface StreamRequest {
   readonly topics: readonly string[];
-  /** All streams of a session have the same. */
+  /** The session's form token, which all its streams have. */
   readonly session: string;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;

@@ -15,7 +15,7 @@ declare module "fastify" {
     readonly isLive?: boolean;
   }
   interface FastifyRequest {
-    /** It is null for a page that stays as it is. */
+    /** `live` is null for a page that stays as it is. */
     live: LiveState | null;
   }
   interface FastifyReply {
@@ -34,9 +34,9 @@ export interface ConsoleContext extends RouteContext {
 export interface Page {
   readonly title: string;
   readonly content: VNode;
-  /** It leads from the list of callbacks to this page, which comes last by itself. */
+  /** `breadcrumb` leads from the list of callbacks to this page, which comes last by itself. */
   readonly breadcrumb?: readonly { readonly text: string; readonly href: string }[];
-  /** It is beside the title, such as a state's badge or a button. */
+  /** `aside` is beside the title, such as a state's badge or a button. */
   readonly aside?: VNode;
   /** A page with it has the callback's tabs. */
   readonly callback?: { readonly id: string; readonly tab: "settings" | "calls" | "outages" };
@@ -48,7 +48,7 @@ export interface Page {
 
 /** A page follows the topic, and shows this version of it. */
 export interface LiveState {
-  /** It is a callback's id, or EVERYTHING. */
+  /** `topic` is a callback's id, or EVERYTHING. */
   readonly topic: string;
   readonly version: string;
 }

@@ -20,7 +20,7 @@ const TICKET_MS = 60_000;
 const NOTICE_SECONDS = 60;
 
 export interface Visitor {
-  /** It is null if nobody is signed in. */
+  /** `credential` is null if nobody is signed in. */
   readonly credential: StoredCredential | null;
   /** The token of the session, else of the visit: forms and notices are bound to it. Without a cookie it is "". */
   readonly token: string;
@@ -28,7 +28,7 @@ export interface Visitor {
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** It is null until the console has looked for a session. */
+    /** `visitor` is null until the console has looked for a session. */
     visitor: Visitor | null;
   }
 }

@@ -11,7 +11,7 @@ const MAX_GROUP_BYTES = 4 * 1024 * 1024;
 const MAX_EVENT_LOOP_TURNS = 16;
 
 interface Waiter extends SubmittedCalls {
-  /** It is approximate. */
+  /** `bytes` is approximate. */
   readonly bytes: number;
   readonly resolve: (accepted: number) => void;
   readonly reject: (error: unknown) => void;

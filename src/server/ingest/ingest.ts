@@ -28,6 +28,7 @@ export function addIngestRoute(app: FastifyInstance, { schemaFor, deps, lookup, 
     "/callbacks/:id/calls",
     { ...schemaFor("submitCalls"), config: { takesNdjson: true } },
     async (request, reply) => {
+      // Throws `not-found`.
       const callback = await lookup.findRecent(request.params.id);
       if (request.body instanceof Readable) {
         const { credential } = request;
@@ -73,7 +74,7 @@ interface IngestedLines {
   /** Repeated ids don't count. */
   readonly accepted: number;
   readonly rejected: readonly RejectedLine[];
-  /** It is set after MAX_REJECTED rejected lines. */
+  /** `stoppedAtLine` is set after MAX_REJECTED rejected lines. */
   readonly stoppedAtLine?: number;
 }
 

@@ -18,7 +18,7 @@ export interface Metrics {
 
 export interface AnsweredRequest {
   readonly method: string;
-  /** It is the route's pattern, which has few values. */
+  /** `route` is the route's pattern, which has few values. */
   readonly route: string;
   readonly status: number;
   readonly seconds: number;

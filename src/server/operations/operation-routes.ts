@@ -41,7 +41,7 @@ export function addOpenApiRoute(app: FastifyInstance, render: () => Promise<stri
   });
 }
 
-/** It sends bytes, as Fastify adds a charset to JSON text. */
+/** Sends bytes, as Fastify adds a charset to JSON text. */
 function sendJson(reply: FastifyReply, json: Buffer): FastifyReply {
   return reply.header("content-type", "application/json").send(json);
 }

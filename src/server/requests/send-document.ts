@@ -12,11 +12,11 @@ declare module "fastify" {
     readonly answers: ByteBudget;
   }
   interface FastifyRequest {
-    /** It is null if what Accept asks for isn't supported. */
+    /** `negotiated` is null if what Accept asks for isn't supported. */
     negotiated: Negotiated | null;
-    /** It is null without authentication. */
+    /** `credential` is null without authentication. */
     credential: StoredCredential | null;
-    /** It is 0 unless the body is read whole. */
+    /** `bodyBytes` is 0 unless the body is read whole. */
     bodyBytes: number;
   }
 }

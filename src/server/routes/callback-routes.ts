@@ -85,7 +85,7 @@ async function readDownSince({ store }: ServerDeps, callbacks: readonly Callback
   return new Map(records.map(({ callback, endpoint }) => [callback.id, endpoint.downSince]));
 }
 
-/** It lists the newest first. */
+/** Lists the newest first. */
 export function addOutageRoute(app: FastifyInstance, { schemaFor, deps, lookup, largestPage }: RouteContext): void {
   app.get<{ Querystring: Query }>("/outages", schemaFor("listOutages"), async (request, reply) => {
     const { query } = request;

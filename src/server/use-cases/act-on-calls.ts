@@ -20,7 +20,7 @@ type Matching = { readonly filter: CallFilter };
 
 export interface CountedCalls {
   readonly count: number;
-  /** It tells sets of calls to mark by a filter apart. It is empty for listed calls and for a replay. */
+  /** `digest` tells sets of calls to mark by a filter apart. It is empty for listed calls and for a replay. */
   readonly digest: string;
   /** Listed, but not in a state to act on. */
   readonly others: number;

@@ -2,7 +2,7 @@ import { type Call, idKey } from "../../domain/call.js";
 import type { Callback, RunLease, ServiceReplay } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { shortId } from "../../platform/random.js";
-import type { ClientReplay, MarkDetails } from "../../store/calls/mark-calls.js";
+import type { ClientReplay, MarkOptions } from "../../store/calls/mark-calls.js";
 import type { ReplaySelection, RequestedReplay } from "../../store/calls/replays.js";
 import type { ServerDeps } from "../server-deps.js";
 
@@ -14,7 +14,7 @@ export async function findCall(deps: ServerDeps, callback: Callback, callId: str
   return call;
 }
 
-export interface CallMark extends MarkDetails {
+export interface CallMark extends MarkOptions {
   readonly callIds: readonly string[];
   readonly status: "SUCCESS" | "FAILED";
 }

@@ -28,9 +28,7 @@ export function versionStore(db: Db) {
 const jsonArray = perDatabase({ sqlite: sql`json_array`, postgres: () => sql`pg_catalog.json_build_array` });
 const jsonList = perDatabase({ sqlite: sql`json_group_array`, postgres: () => sql`pg_catalog.json_agg` });
 
-/**
- * A call that fails again changes no counter, but its attempt counts in the minute in which it began, which is one of the last.
- */
+/** A call that fails again changes no counter, but its attempt counts in one of the last minutes. */
 const LATEST_ACTIVITY = sql`
   (SELECT ${jsonList}(${jsonArray}(minute, accepted + failed, replays_accepted + replays_failed, pending_calls, failed_calls)) FROM
     (SELECT * FROM activity WHERE callback_key = callbacks.key ORDER BY minute DESC LIMIT 5) AS latest)`;

@@ -61,6 +61,7 @@ async function acceptCalls(trx: Db, submissions: readonly SubmittedCalls[], now:
   const changes = new CountChanges();
   for (const { callback_key } of added) changes.add(callback_key, "PENDING", 1);
   await changes.save(trx);
+  // Dispatchers, also of other nodes, find what is new by these.
   await recordChanges(trx, [...keys.keys()]);
   return added.map(({ id }) => id);
 }

@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import type { Attempt, AttemptCause, DeliveryResult, NewAttempt, UnreachableReason } from "../../domain/attempt.js";
 import type { Db, Row } from "../schema.js";
-import { batchOf, inList, insertRows, listOf } from "../sql/batches.js";
+import { batchOf, inList, insertRows, valueList } from "../sql/batches.js";
 import { crossJoin, jsonPart, perDatabase } from "../sql/per-database.js";
 
 /** A column for each part would double the cost of the most frequent row. */
@@ -66,7 +66,7 @@ export function attemptLists(db: Db) {
         WITH sized AS (
           SELECT calls.id, attempts.call_seq, attempts.number,
             sum(${ATTEMPT_BYTES}) OVER (PARTITION BY attempts.call_seq ORDER BY attempts.number DESC) AS bytes
-          FROM ${listOf([...new Set(callIds)], "text")}
+          FROM ${valueList([...new Set(callIds)], "text")}
           ${crossJoin} calls ON calls.id = batch.value
           ${crossJoin} attempts ON attempts.call_seq = calls.seq AND attempts.number > calls.attempt_count - ${latest}
           WHERE calls.callback_key = (SELECT key FROM callbacks WHERE callbacks.id = ${callbackId} AND deleted_at IS NULL))

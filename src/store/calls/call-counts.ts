@@ -1,11 +1,10 @@
 /** The counters are updated in the transaction that changes the calls. */
 import { sql } from "kysely";
-import type { UnreachableReason } from "../../domain/attempt.js";
-import { UNREACHABLE_REASONS } from "../../domain/attempt.js";
+import { UNREACHABLE_REASONS, type UnreachableReason } from "../../domain/attempt.js";
 import type { CallProgress, CallStatus } from "../../domain/call.js";
 import { requireCallback } from "../callbacks/callback-row.js";
 import type { Db, Row } from "../schema.js";
-import { addedValues, batchOf, insertRows, listOf } from "../sql/batches.js";
+import { addedValues, batchOf, insertRows, valueList } from "../sql/batches.js";
 
 export type CallCounts = Readonly<Record<CallStatus, number>>;
 
@@ -127,7 +126,7 @@ function failureOf({ statusCode, error }: CallProgress): string {
   return statusCode === null ? (error ?? NO_ANSWER) : String(statusCode);
 }
 
-/** This must match `failureOf`. */
+/** `FAILURE` must match `failureOf`. */
 export const FAILURE = sql<string>`coalesce(CAST(status_code AS TEXT), error, '')`;
 
 /** Reads the failures with most calls first. */
@@ -152,7 +151,7 @@ export async function readCounts(db: Db, callbackKey: number): Promise<CallCount
 async function readCountsOf(db: Db, callbackIds: readonly string[]): Promise<ReadonlyMap<string, CallCounts>> {
   const { rows } = await sql<{ id: string; status: CallStatus; count: number }>`
     SELECT callbacks.id, call_counts.status, call_counts.count
-    FROM ${listOf(callbackIds, "text")} JOIN callbacks ON callbacks.id = batch.value AND deleted_at IS NULL
+    FROM ${valueList(callbackIds, "text")} JOIN callbacks ON callbacks.id = batch.value AND deleted_at IS NULL
     JOIN call_counts ON callback_key = callbacks.key`.execute(db);
   return new Map(callbackIds.map((id) => [id, countsOf(rows.filter((row) => row.id === id))]));
 }

@@ -131,15 +131,15 @@ export type StoredResponse = readonly [
   given?: GivenMembers,
 ];
 
-/** These are indexes in a StoredResponse. */
+/** `SENDER_INDEXES` are indexes in a StoredResponse. */
 export const SENDER_INDEXES = [1, 2, 3, 4, 5] as const;
-/** They are in the order of preference: mobile, email, voice, mri and name. */
+/** `ADDRESS_INDEXES` are in the order of preference: mobile, email, voice, mri and name. */
 const ADDRESS_INDEXES = [3, 4, 5, 2, 1] as const;
 export const CONTENT_INDEX = 8;
 const PARAMETERS_INDEX = 9;
 const GIVEN_INDEX = 10;
 
-/** This must match `senderAddress`. */
+/** `SENDER_ADDRESS` must match `senderAddress`. */
 export const SENDER_ADDRESS = sql`coalesce(${sql.join(ADDRESS_INDEXES.map((index) => sql`nullif(${jsonPart("response", index)}, '')`))})`;
 
 export function encodeResponse(response: MessageResponse): StoredResponse {

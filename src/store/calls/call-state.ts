@@ -2,7 +2,7 @@
 import { type RawBuilder, sql } from "kysely";
 import type { CallProgress } from "../../domain/call.js";
 import type { Db } from "../schema.js";
-import { listOf, updateEach } from "../sql/batches.js";
+import { updateEach, valueList } from "../sql/batches.js";
 import { readRows } from "../sql/json-rows.js";
 import { crossJoin } from "../sql/per-database.js";
 import { CountChanges } from "./call-counts.js";
@@ -18,14 +18,14 @@ export interface CallState {
 
 /** Resolves to the states by call id. Calls of other callbacks are left out. */
 export async function readStatesById(db: Db, callbackKey: number, ids: readonly string[]): Promise<Map<string, CallState>> {
-  const calls = sql`${listOf(ids, "text")} ${crossJoin} calls ON calls.id = batch.value WHERE calls.callback_key = ${callbackKey}`;
+  const calls = sql`${valueList(ids, "text")} ${crossJoin} calls ON calls.id = batch.value WHERE calls.callback_key = ${callbackKey}`;
   return new Map((await readStates(db, calls)).map((state) => [state.id, state]));
 }
 
 /** Resolves to the states by seq. The calls may be of any callback. */
 export async function readStatesBySeq(db: Db, seqs: readonly number[]): Promise<Map<number, CallState>> {
   if (seqs.length === 0) return new Map();
-  const calls = sql`${listOf(seqs, "bigint")} ${crossJoin} calls ON calls.seq = batch.value`;
+  const calls = sql`${valueList(seqs, "bigint")} ${crossJoin} calls ON calls.seq = batch.value`;
   return new Map((await readStates(db, calls)).map((state) => [state.seq, state]));
 }
 

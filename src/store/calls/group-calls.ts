@@ -6,7 +6,7 @@ import type { Clock } from "../../platform/clock.js";
 import { requireCallback } from "../callbacks/callback-row.js";
 import { readCursor, type Values, writeCursor } from "../keyset.js";
 import { type Db, NEVER } from "../schema.js";
-import { listOf } from "../sql/batches.js";
+import { valueList } from "../sql/batches.js";
 import { crossJoin } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
 import { instantOf, SENDER_ADDRESS } from "./call-row.js";
@@ -36,9 +36,8 @@ export interface GroupPage {
   /** These groups have this many calls. */
   readonly count: number;
   readonly total: number;
-  /** It is false if more calls may match. */
+  /** `isTotalExact` is false if more calls may match. */
   readonly isTotalExact?: false;
-  /** It is null on the last page. */
   readonly nextCursor: string | null;
 }
 
@@ -109,7 +108,7 @@ async function readGroups(db: Db, by: readonly GroupKey[], step: ScanStep): Prom
   }));
 }
 
-/** These must match domain/call-groups.ts. */
+/** `VALUE_OF` must match domain/call-groups.ts. */
 const VALUE_OF: Readonly<Record<GroupKey, RawBuilder<unknown>>> = {
   statusCode: sql`status_code`,
   reason: REASON,
@@ -122,7 +121,7 @@ const VALUE_OF: Readonly<Record<GroupKey, RawBuilder<unknown>>> = {
 async function withExamples(db: Db, groups: readonly CallGroup[]): Promise<CallGroup[]> {
   const seqs = groups.map(({ exampleId }) => Number(exampleId));
   const { rows } = await sql<{ seq: number; id: string }>`
-    SELECT seq, id FROM ${listOf(seqs, "bigint")} ${crossJoin} calls ON calls.seq = batch.value`.execute(db);
+    SELECT seq, id FROM ${valueList(seqs, "bigint")} ${crossJoin} calls ON calls.seq = batch.value`.execute(db);
   const ids = new Map(rows.map(({ seq, id }) => [String(seq), id]));
   return groups.map((group) => ({ ...group, exampleId: ids.get(group.exampleId ?? "") ?? null }));
 }

@@ -7,7 +7,7 @@ import { requireCallback } from "../callbacks/callback-row.js";
 import { isAfter, orderBy, type Position, readCursor, type SortKey, type Values, writeCursor } from "../keyset.js";
 import type { Page, PageQuery, Sort } from "../paging.js";
 import type { Db } from "../schema.js";
-import { inGivenOrder, inList, listOf } from "../sql/batches.js";
+import { inGivenOrder, inList, valueList } from "../sql/batches.js";
 import { crossJoin, least } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
 import { ATTEMPT_BYTES } from "./attempts.js";
@@ -37,7 +37,7 @@ export interface CallQuery extends PageQuery {
   readonly withAttempts?: boolean;
   /** A page of large calls is shorter than its limit: their stored responses are counted. */
   readonly maxPageBytes?: number;
-  /** It is called with the page's bytes before they are read, and may throw. */
+  /** `beforeRead` is called with the page's bytes before they are read, and may throw. */
   readonly beforeRead?: (bytes: number) => void;
   /** Larger responses are left out of the page. */
   readonly maxResponseBytes?: number;
@@ -164,7 +164,7 @@ async function countFitting(
   if (positions.length <= 1) return positions.length;
   const { rows } = await sql<{ bytes: number }>`
     SELECT ${least(sql`octet_length(calls.response)`, maxResponseBytes)} ${withAttempts ? BYTES_OF_ATTEMPTS : sql``} AS bytes
-    FROM ${listOf(seqsOf(positions), "bigint")} ${crossJoin} calls ON calls.seq = batch.value ${inGivenOrder}`.execute(db);
+    FROM ${valueList(seqsOf(positions), "bigint")} ${crossJoin} calls ON calls.seq = batch.value ${inGivenOrder}`.execute(db);
   let room = maxPageBytes;
   const tooMany = rows.findIndex(({ bytes }, index) => {
     room -= bytes;
@@ -207,7 +207,7 @@ async function readPositions(
   positions: readonly PositionRow[],
   maxResponseBytes?: number,
 ): Promise<Call[]> {
-  const from = sql`FROM ${listOf(seqsOf(positions), "bigint")} ${crossJoin} calls ON calls.seq = batch.value`;
+  const from = sql`FROM ${valueList(seqsOf(positions), "bigint")} ${crossJoin} calls ON calls.seq = batch.value`;
   const bySeq = new Map((await readCalls(db, callbackId, from, maxResponseBytes)).map((call) => [call.seq, call]));
   return positions.flatMap(({ seq }) => bySeq.get(seq) ?? []);
 }

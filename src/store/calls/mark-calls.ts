@@ -1,6 +1,14 @@
 /** Marks calls as docs/dispatcher.md says (A call, rule 6). */
 import type { NewAttempt } from "../../domain/attempt.js";
-import { type CallProgress, isErased, type MarkedBy, markCall, recordClientReplay } from "../../domain/call.js";
+import {
+  type CallProgress,
+  isErased,
+  type MarkedBy,
+  markCall,
+  markProblem,
+  PENDING_PROBLEM,
+  recordClientReplay,
+} from "../../domain/call.js";
 import { matchesState } from "../../domain/call-filter.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
@@ -14,7 +22,7 @@ import { findRecorded, type RecordedAttempt, saveAttempts } from "./attempts.js"
 import { type CallState, readStatesById, readStatesBySeq, writeStates } from "./call-state.js";
 import type { MatchingCalls } from "./scan-calls.js";
 
-export interface MarkDetails {
+export interface MarkOptions {
   /** By default, a user settled it. */
   readonly settledBy?: MarkedBy | undefined;
   readonly replays?: readonly ClientReplay[];
@@ -55,7 +63,7 @@ export function callMarks(db: Db, clock: Clock) {
       callIds: readonly string[],
       status: Mark["status"],
       now: number,
-      details: MarkDetails = {},
+      details: MarkOptions = {},
     ): Promise<readonly string[]> =>
       transact(db, (trx) => markCalls(trx, { ...details, callbackId, callIds, status }, now, clock)),
 
@@ -79,7 +87,7 @@ export function callMarks(db: Db, clock: Clock) {
   };
 }
 
-interface Marking extends MarkDetails {
+interface Marking extends MarkOptions {
   readonly callbackId: string;
   readonly callIds: readonly string[];
   readonly status: Mark["status"];
@@ -104,7 +112,7 @@ async function markCalls(trx: Db, marking: Marking, now: number, clock: Clock): 
   const activity = new ActivityChanges();
   const attempts = await addReplays(trx, states, { replays, now }, activity);
   for (const [id, { before }] of states) {
-    const reason = whyNotMarked(before, status);
+    const reason = markProblem(before, status);
     if (reason !== null) throw new WhcbError("invalid", `Call ${id} ${reason} be marked FAILED`);
   }
   const isOwn = (call: CallProgress): boolean => call.changedAt === markedAt && call.settledBy === (settledBy ?? "user");
@@ -123,15 +131,6 @@ async function markCalls(trx: Db, marking: Marking, now: number, clock: Clock): 
 
 function isDeliveredSince({ settledBy, changedAt }: CallProgress, since = Number.POSITIVE_INFINITY): boolean {
   return (settledBy === "dispatcher" || settledBy === "replay") && changedAt >= since;
-}
-
-const PENDING_REASON = "is waiting for its first attempt and can't";
-
-/** Returns null if the call can be marked. */
-function whyNotMarked(call: CallProgress, status: Mark["status"]): string | null {
-  if (status !== "FAILED") return null;
-  if (call.status === "PENDING") return PENDING_REASON;
-  return isErased(call) ? "was erased and can't be sent again, so it can't" : null;
 }
 
 async function saveMarks(
@@ -158,10 +157,10 @@ async function markMatching(
 ): Promise<number> {
   const { status } = mark;
   if (status === "FAILED" && filter.status === "PENDING")
-    throw new WhcbError("invalid", `A PENDING call ${PENDING_REASON} be marked FAILED`);
+    throw new WhcbError("invalid", `A PENDING call ${PENDING_PROBLEM} be marked FAILED`);
   const { key } = await requireCallback(db, callbackId);
   const canBeMarked = (call: CallProgress) =>
-    matchesState(call, filter) && call.status !== status && whyNotMarked(call, status) === null;
+    matchesState(call, filter) && call.status !== status && markProblem(call, status) === null;
   let changed = 0;
   for (let start = 0; start < seqs.length; start += MAX_MARKED_AT_ONCE) {
     const part = seqs.slice(start, start + MAX_MARKED_AT_ONCE);

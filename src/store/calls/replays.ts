@@ -196,7 +196,7 @@ function readReplay(db: Db, callbackKey: number, id: string): Promise<Row<"repla
   return db.selectFrom("replays").selectAll().where("callback_key", "=", callbackKey).where("id", "=", id).executeTakeFirst();
 }
 
-/** It is later than every earlier one, as calls are sent in the order of the requests. */
+/** The request is later than every earlier one, as calls are sent in the order of the requests. */
 async function beginReplay(db: Db, callbackKey: number, id: string, now: number): Promise<Row<"replays">> {
   const { rows } = await sql<{ last: number | null }>`
     SELECT max(requested_at) AS last FROM replays WHERE callback_key = ${callbackKey}`.execute(db);

@@ -26,7 +26,7 @@ export interface Scan {
   readonly after?: Values | null;
   /** A step reads so many rows, whether they match or not. */
   readonly maxRows?: number;
-  /** It is true if what is selected needs the responses. */
+  /** `readsResponses` is true if what is selected needs the responses. */
   readonly readsResponses?: boolean;
 }
 
@@ -35,7 +35,7 @@ export interface ScanStep {
   select(columns: RawBuilder<unknown>): RawBuilder<unknown>;
   /** Selects the first of them. */
   selectFirst(columns: RawBuilder<unknown>, limit: number): RawBuilder<unknown>;
-  /** It is null after the last step. */
+  /** `end` is null after the last step. */
   readonly end: Values | null;
 }
 
@@ -46,7 +46,7 @@ export interface CountLimit {
 
 export interface CallCount {
   readonly count: number;
-  /** It is false if there are more. */
+  /** `isExact` is false if there are more. */
   readonly isExact: boolean;
 }
 
@@ -294,7 +294,7 @@ export function conditionsOf(filter: CallFilter, isByIndex = false): RawBuilder<
   );
 }
 
-/** This must match `idKey`. */
+/** `MESSAGE_KEY` must match `idKey`. */
 export const MESSAGE_KEY = perDatabase({
   sqlite: sql`
     CASE WHEN (length(message_id) = 32 OR message_id GLOB '????????-????-????-????-????????????')
@@ -310,7 +310,7 @@ export function nonEmptyText(text: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`nullif(substr(${text}, 1, ${sql.lit(MAX_REASON_TEXT)}), '')`;
 }
 
-/** This must match `reasonText`. */
+/** `REASON` must match `reasonText`. */
 export const REASON = sql`
   CASE WHEN status_code IS NULL THEN coalesce(error, 'not-sent')
   ELSE coalesce(${nonEmptyText(sql`status_message`)}, ${sql.lit(NO_MESSAGE)}) END`;

@@ -11,11 +11,11 @@ import { transact } from "../sql/transactions.js";
 export const UNFINISHED_COPY = "unfinished-copy";
 
 export interface CopyState {
-  /** It is a digest of all that is copied. */
+  /** `source` is a digest of all that is copied. */
   readonly source: string;
   /** All earlier tables are complete. */
   readonly table: string;
-  /** It is the key of the last row of `table`, or null if there is none yet. */
+  /** `after` is the key of the last row of `table`, or null if there is none yet. */
   readonly after: readonly (string | number)[] | null;
   readonly rows: number;
 }

@@ -12,10 +12,9 @@ import type { Column, CopiedTable } from "./copied-tables.js";
 import { UNFINISHED_COPY } from "./copy-state.js";
 
 export interface Digests {
-  /** They are by callback key. Rows without a callback have the key null. */
+  /** `ofCallbacks` has digests by callback key. Rows without a callback have the key null. */
   readonly ofCallbacks: ReadonlyMap<number | null, string>;
   readonly ofAll: string;
-  /** They are numbers of rows by table. */
   readonly rows: ReadonlyMap<string, number>;
 }
 
@@ -115,7 +114,7 @@ function rowDigest(...values: unknown[]): string {
   return createHash("sha256").update(parts.join("")).digest("hex");
 }
 
-/** This must match `rowDigest`. */
+/** The digest must match `rowDigest`. */
 function postgresRowDigest(columns: readonly Column[]): RawBuilder<unknown> {
   const parts = columns.map(({ name, isBinary }) => {
     const column = sql.ref(`copied.${name}`);

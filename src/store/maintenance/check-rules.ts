@@ -42,7 +42,7 @@ function textOf(column: string): RawBuilder<unknown> {
   return sql`CAST(${sql.ref(column)} AS text)`;
 }
 
-/** It is checked whether it is declared as a foreign key or not: the tables that are written most have none. */
+/** `NO_CALLBACK` is checked whether it is declared as a foreign key or not: the tables that are written most have none. */
 const NO_CALLBACK: Fault = [
   "its callback doesn't exist",
   sql`NOT EXISTS (SELECT 1 FROM callbacks WHERE callbacks.key = callback_key)`,

@@ -2,7 +2,7 @@
 import { sql } from "kysely";
 import { lockCallbacksInOrder } from "../callbacks/callback-row.js";
 import type { Db } from "../schema.js";
-import { listOf } from "../sql/batches.js";
+import { valueList } from "../sql/batches.js";
 import { crossJoin, perDatabase } from "../sql/per-database.js";
 
 /** Deleted callbacks aren't in it. The keys are ids. */
@@ -27,7 +27,7 @@ const currentFence = perDatabase({ sqlite: sql`0`, postgres: () => sql`fence` })
 export async function lockLiveCallbacks(trx: Db, ids: readonly string[]): Promise<LiveCallbacks> {
   if (ids.length === 0) return new Map();
   const { rows } = await sql<{ id: string; key: number; retries_enabled: number; fence: number }>`
-    SELECT id, key, retries_enabled, ${currentFence} AS fence FROM ${listOf(ids, "text")} ${crossJoin} callbacks ON id = batch.value WHERE deleted_at IS NULL
+    SELECT id, key, retries_enabled, ${currentFence} AS fence FROM ${valueList(ids, "text")} ${crossJoin} callbacks ON id = batch.value WHERE deleted_at IS NULL
     ${lockCallbacksInOrder}`.execute(trx);
   return new Map(rows.map(({ id, key, retries_enabled, fence }) => [id, { key, retriesEnabled: retries_enabled === 1, fence }]));
 }

@@ -7,7 +7,9 @@ import { inList } from "../sql/batches.js";
 import { transact } from "../sql/transactions.js";
 import { lockLiveCallbacks } from "./fences.js";
 
-export const LEASE_MS = 15_000;
+const LEASE_MS = 15_000;
+/** A dispatcher sends under its lease for less than LEASE_MS, as a send may begin 3 s after it was checked. */
+export const TRUST_MS = LEASE_MS - 3_000;
 
 export interface LeaseShare {
   readonly owned: number;
@@ -18,14 +20,19 @@ export interface LeaseShare {
 export interface OtherLease {
   /** Each renewal makes it another number. */
   readonly renewal: number;
-  /** It expires after this time by the database's clock, which may be set. */
+  /** The lease expires after this time by the database's clock, which may be set. */
   readonly leftMs: number;
+}
+
+/** Whatever the database's clock says, a lease ends after LEASE_MS without a renewal, and not while its owner may send. */
+export function leaseEndsInMs({ leftMs }: OtherLease, unrenewedMs: number): number {
+  return Math.min(LEASE_MS - unrenewedMs, Math.max(leftMs, TRUST_MS - unrenewedMs));
 }
 
 export interface TakenCallbacks {
   /** The keys are callback ids. Each fence is larger than that of any earlier owner. */
   readonly fences: ReadonlyMap<string, number>;
-  /** It is true if more of its share is free: beyond `limit`, or locked at this moment. */
+  /** `hasMore` is true if more of its share is free: beyond `limit`, or locked at this moment. */
   readonly hasMore: boolean;
 }
 
@@ -121,7 +128,7 @@ const hasLivingOwner = sql`owner IN (SELECT id FROM dispatchers)`;
 
 interface TakeRow {
   readonly wanted: number;
-  /** It is a JSON list of [id, fence]. */
+  /** `taken` is a JSON list of [id, fence]. */
   readonly taken: string;
 }
 

@@ -3,7 +3,7 @@ import { sql } from "kysely";
 import type { Clock } from "../../platform/clock.js";
 import type { Db } from "../schema.js";
 import type { KeyCipher } from "../secret-key.js";
-import { batchOf, listOf } from "../sql/batches.js";
+import { batchOf, valueList } from "../sql/batches.js";
 import { transact } from "../sql/transactions.js";
 
 /** What has expired is removed at most so often. */
@@ -13,7 +13,7 @@ const SWEEP_MS = 10_000;
 export type LimitState = readonly number[];
 
 export interface LimitChange<Result> {
-  /** They are in the order of the keys. With null, all stay as they are. */
+  /** `states` are in the order of the keys. With null, all stay as they are. */
   readonly states: readonly Limit[] | null;
   readonly result: Result;
 }
@@ -40,9 +40,7 @@ export function limitStore(db: Db, clock: Clock, cipher: KeyCipher) {
   };
 
   return {
-    /**
-     * Changes limits in one transaction. `change` gets what is stored, and may run again if the transaction has to be repeated.
-     */
+    /** Changes limits in one transaction. `change` gets what is stored, and may run again with the transaction. */
     async changeLimits<Result>(
       limits: readonly string[],
       change: (states: readonly LimitState[]) => LimitChange<Result>,
@@ -52,7 +50,7 @@ export function limitStore(db: Db, clock: Clock, cipher: KeyCipher) {
       return transact(db, async (trx) => {
         // The rows are locked in an order, so that two that lock the same ones don't wait for each other.
         const { rows } = await sql<{ key: string; state: string }>`
-          INSERT INTO limits (key, state, expires_at) SELECT batch.value, '[]', 0 FROM ${listOf([...keys].sort(), "text")}
+          INSERT INTO limits (key, state, expires_at) SELECT batch.value, '[]', 0 FROM ${valueList([...keys].sort(), "text")}
           ORDER BY batch.place ON CONFLICT (key) DO UPDATE SET state = limits.state RETURNING key, state`.execute(trx);
         const stored = new Map(rows.map(({ key, state }) => [key, parseState(state)]));
         const { states, result } = change(keys.map((key) => stored.get(key) ?? []));

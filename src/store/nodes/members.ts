@@ -15,9 +15,9 @@ export type Joined =
   | { readonly kind: "busy"; readonly task: string };
 
 export interface Renewed {
-  /** It is false if the membership had expired. */
+  /** `isMember` is false if the membership had expired. */
   readonly isMember: boolean;
-  /** It says whether there are migrations that this version doesn't know. */
+  /** `newer` says whether there are migrations that this version doesn't know. */
   readonly newer: "none" | "compatible" | "incompatible";
 }
 

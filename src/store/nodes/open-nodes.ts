@@ -11,7 +11,7 @@ import { memberStore } from "./members.js";
 import { openSignals } from "./signals.js";
 
 const MAX_CONNECTIONS = 2;
-/** This is well within the lease. */
+/** `TIMEOUT_MS` is well within the lease. */
 const TIMEOUT_MS = 4_000;
 
 /** Nodes that share a PostgreSQL database agree on this through it (docs/dispatcher.md, Ownership). */

@@ -1,6 +1,4 @@
-/**
- * Knows how long leases haven't been renewed, as one process sees it: however a clock is set, and whatever others' clocks are.
- */
+/** Knows how long leases haven't been renewed by this process's monotonic clock, whatever other clocks say. */
 export class SeenRenewals<Key> {
   #seen: ReadonlyMap<Key, Seen> = new Map();
 

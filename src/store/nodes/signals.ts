@@ -9,7 +9,7 @@ import { PostgresClient } from "../postgres/postgres-client.js";
 export interface SignalsDeps {
   readonly pool: pg.Pool;
   readonly url: string;
-  /** It differs from that of all other nodes. */
+  /** `nodeId` differs from that of all other nodes. */
   readonly nodeId: string;
   readonly clock: Clock;
 }

@@ -13,7 +13,7 @@ export interface ActivityQuery {
   readonly since: number;
   /** Minutes that begin at this instant or later don't count. */
   readonly until: number;
-  /** It is 2 or more. */
+  /** `maxPoints` is 2 or more. */
   readonly maxPoints: number;
 }
 
@@ -27,11 +27,11 @@ export interface Activity {
 /** An attempt belongs to the minute in which it began. */
 export interface ActivityPoint {
   readonly at: number;
-  /** These are first attempts, retries and probes. */
+  /** `scheduled` are first attempts, retries and probes. */
   readonly scheduled: AttemptCounts;
   readonly serviceReplays: AttemptCounts;
   readonly clientReplays: AttemptCounts;
-  /** It says how many calls weren't delivered at the last sample: one is taken each minute of an open outage, and at its ends. */
+  /** `waiting` counts the calls of the last sample: one is taken each minute of an open outage, and at its ends. */
   readonly waiting: { readonly pending: number; readonly failed: number } | null;
 }
 

@@ -5,26 +5,22 @@ import { type NewMail, outageWithoutHoldings } from "../../domain/outage.js";
 import type { RetryPolicy } from "../../domain/retry-policy.js";
 import { findRecorded, type RecordedAttempt, saveAttempts } from "../calls/attempts.js";
 import { type CallState, readStatesBySeq, writeStates } from "../calls/call-state.js";
-import type { Fences } from "../nodes/fences.js";
-import { type LiveCallbacks, lockLiveCallbacks, withoutStale } from "../nodes/fences.js";
+import { type Fences, type LiveCallbacks, lockLiveCallbacks, withoutStale } from "../nodes/fences.js";
 import type { Db } from "../schema.js";
 import { transact } from "../sql/transactions.js";
 import { ActivityChanges, minuteOf, type Sample, saveSamples } from "./activity.js";
 import { type ClockBounds, clampTimes } from "./clamp-times.js";
-import type { EndpointChange } from "./endpoints.js";
-import { saveEndpoints } from "./endpoints.js";
+import { type EndpointChange, saveEndpoints } from "./endpoints.js";
 import { saveMails } from "./mails.js";
-import type { QueuedNotices } from "./notices.js";
-import { saveNotices } from "./notices.js";
-import type { ClosedOutage } from "./outages.js";
-import { closeOutages, saveOpenOutages } from "./outages.js";
+import { type QueuedNotices, saveNotices } from "./notices.js";
+import { type ClosedOutage, closeOutages, saveOpenOutages } from "./outages.js";
 
 export interface OutcomeGroup {
   readonly attempts: readonly AttemptOutcome[];
   readonly holdings: readonly Holding[];
   /** The endpoints are as they are after all of these. */
   readonly endpoints: readonly EndpointChange[];
-  /** They are complete, as one may have opened and closed within the group, and are written first. */
+  /** `closedOutages` are complete, as one may have opened and closed within the group, and are written first. */
   readonly closedOutages: readonly ClosedOutage[];
   /** There is one per opened outage. A second one is skipped. */
   readonly mails: readonly NewMail[];
@@ -43,7 +39,7 @@ export interface AttemptOutcome {
   readonly attempt: Attempt;
   /** The jitter comes from this number in [0,1). */
   readonly random: number;
-  /** It is 0 if the attempt belongs to no recovery. */
+  /** `recovery` is 0 if the attempt belongs to no recovery. */
   readonly recovery: number;
 }
 
@@ -125,6 +121,17 @@ function seqsOf({ attempts, holdings }: OutcomeGroup): number[] {
   return [...seqs];
 }
 
+/** Returns null if the call or its callback was deleted: its seq may have been given to another one. */
+function findCall(
+  { callbackId, callId, callSeq }: AttemptOutcome | Holding,
+  states: ReadonlyMap<number, CallState>,
+  callbacks: LiveCallbacks,
+) {
+  const callback = callbacks.get(callbackId);
+  const state = states.get(callSeq);
+  return callback !== undefined && state?.id === callId && state.callbackKey === callback.key ? { callback, state } : null;
+}
+
 /** Returns how many calls of each callback weren't held. With retries off, a call stays PENDING. */
 function applyHoldings(
   states: ReadonlyMap<number, CallState>,
@@ -133,10 +140,11 @@ function applyHoldings(
 ): Map<string, number> {
   const { policy } = group;
   const skipped = new Map<string, number>();
-  for (const { callbackId, callId, callSeq, at, downSince, random } of group.holdings) {
-    const callback = callbacks.get(callbackId);
-    const state = states.get(callSeq);
-    if (callback === undefined || state?.id !== callId || state.callbackKey !== callback.key) continue;
+  for (const holding of group.holdings) {
+    const { callbackId, at, downSince, random } = holding;
+    const found = findCall(holding, states, callbacks);
+    if (found === null) continue;
+    const { callback, state } = found;
     const before = state.after;
     // An earlier try of this group has held it.
     if (before.firstFailedAt === at) continue;
@@ -146,7 +154,6 @@ function applyHoldings(
   return skipped;
 }
 
-/** Applies attempts of calls that still exist: their seqs may have been given again. */
 function applyAttempts(
   states: ReadonlyMap<number, CallState>,
   group: OutcomeGroup,
@@ -155,10 +162,11 @@ function applyAttempts(
 ): RecordedAttempt[] {
   const { policy } = group;
   const recorded: RecordedAttempt[] = [];
-  for (const { callbackId, callId, callSeq, attempt, random, recovery } of group.attempts) {
-    const callback = callbacks.get(callbackId);
-    const state = states.get(callSeq);
-    if (callback === undefined || state?.id !== callId || state.callbackKey !== callback.key) continue;
+  for (const outcome of group.attempts) {
+    const { callSeq, attempt, random, recovery } = outcome;
+    const found = findCall(outcome, states, callbacks);
+    if (found === null) continue;
+    const { callback, state } = found;
     state.after = recordAttempt(state.after, attempt, { retriesEnabled: callback.retriesEnabled, policy, random }, recovery);
     // A stale sender's attempt gets a new number, so that none is lost.
     recorded.push({ callSeq, number: state.after.attemptCount, attempt });

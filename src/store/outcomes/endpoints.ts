@@ -12,11 +12,11 @@ import { executeByIndex } from "../sql/transactions.js";
 
 export interface EndpointRecord {
   readonly callback: Callback;
-  /** It grows whenever a dispatcher takes the callback, and is 0 on SQLite. */
+  /** `fence` grows whenever a dispatcher takes the callback, and is 0 on SQLite. */
   readonly fence: number;
   readonly endpoint: Endpoint;
   readonly outage: OpenOutage | null;
-  /** This is the last outage, if it was closed by marks, without a success since. */
+  /** `markedOutage` is the last outage, if it was closed by marks, without a success since. */
   readonly markedOutage?: OpenOutage;
   readonly pendingCalls: number;
   /** The earliest FAILED call is due then. */

@@ -3,15 +3,14 @@ import { sql } from "kysely";
 import type { Mail, NewMail, NoticeChannel } from "../../domain/outage.js";
 import type { LiveCallbacks } from "../nodes/fences.js";
 import type { Db, Row } from "../schema.js";
-import { inList, insertRows, listOf } from "../sql/batches.js";
+import { inList, insertRows, valueList } from "../sql/batches.js";
 import { crossJoin, isPostgres } from "../sql/per-database.js";
 import { transact } from "../sql/transactions.js";
 
-export interface OutageMail extends Mail {
+export interface StoredMail extends Mail {
   readonly sentAt: number | null;
-  /** It is null if the mail wasn't sent, or by version 0.1.0. */
+  /** `sentBy` is null if the mail wasn't sent, or by version 0.1.0. */
   readonly sentBy: NoticeChannel | null;
-  /** It is null once the mail is sent. */
   readonly nextTryAt: number | null;
   /** The last try that failed had this error. It stays once the mail is sent. */
   readonly lastError: string | null;
@@ -51,14 +50,14 @@ export function mailStore(db: Db) {
     },
 
     /** Resolves to when the first is due, or the claim on it ends; or to null if none is queued. */
-    async nextAt(): Promise<number | null> {
+    async nextTryAt(): Promise<number | null> {
       const { rows } = await sql<{ at: number }>`
         SELECT next_try_at AS at FROM mails WHERE next_try_at IS NOT NULL ORDER BY next_try_at LIMIT 1`.execute(db);
       return rows[0]?.at ?? null;
     },
 
     /** Resolves to null if there is none, or it is past retention. */
-    async find(outageId: string): Promise<OutageMail | null> {
+    async find(outageId: string): Promise<StoredMail | null> {
       const { rows } = await sql<MailRow & { readonly notified_by: NoticeChannel | null }>`
         SELECT mails.*, callbacks.id AS callback_id, notified_by FROM ${MAILS} LEFT JOIN outages ON outages.id = outage_id
         WHERE outage_id = ${outageId} AND deleted_at IS NULL`.execute(db);
@@ -121,7 +120,7 @@ export async function saveMailTexts(db: Db, mails: readonly Mail[]): Promise<voi
 
 export async function countSent(db: Db, mails: readonly Mail[], channel: NoticeChannel): Promise<number> {
   const { rows } = await sql<{ sent: number }>`
-    SELECT count(*) AS sent FROM ${listOf(
+    SELECT count(*) AS sent FROM ${valueList(
       mails.map(({ outageId }) => outageId),
       "text",
     )} ${crossJoin} outages ON outages.id = batch.value

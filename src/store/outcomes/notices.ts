@@ -60,7 +60,7 @@ export function noticeStore(db: Db) {
     },
 
     /** Resolves to when the next of those that `fetch` finds is due. */
-    async nextAt(destination: string, now: number): Promise<number | null> {
+    async nextTryAt(destination: string, now: number): Promise<number | null> {
       const { rows } = await sql<{ at: number }>`
         SELECT next_try_at AS at FROM ${queuedFor(destination, now)} ORDER BY next_try_at LIMIT 1`.execute(db);
       return rows[0]?.at ?? null;

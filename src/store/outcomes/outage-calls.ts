@@ -2,26 +2,24 @@
 import { sql } from "kysely";
 import type { Clock } from "../../platform/clock.js";
 import { requireCallback } from "../callbacks/callback-row.js";
-import type { FailureGroup } from "../calls/call-counts.js";
-import { toFailureGroup } from "../calls/call-counts.js";
-import type { CountLimit } from "../calls/scan-calls.js";
-import { scanCalls } from "../calls/scan-calls.js";
+import { type FailureGroup, toFailureGroup } from "../calls/call-counts.js";
+import { type CountLimit, scanCalls } from "../calls/scan-calls.js";
 import type { Db } from "../schema.js";
 import { jsonPart } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
 
 /** These calls first failed in an outage and are still stored. The first four numbers count each of them once. */
 export interface OutageCalls {
-  /** They were accepted at a retry. */
+  /** `retried` counts calls that were accepted at a retry. */
   readonly retried: number;
-  /** They were accepted as a replay of the service or of a client sent them. */
+  /** `replayed` counts calls that a replay of the service or of a client delivered. */
   readonly replayed: number;
-  /** They are successful by a mark, or were erased. */
+  /** `marked` counts calls that are successful by a mark, or were erased. */
   readonly marked: number;
   readonly failed: number;
   /** Each call counts for its first failure. Those with most calls come first. */
   readonly failures: readonly FailureGroup[];
-  /** It is false if there may be more. */
+  /** `isComplete` is false if there may be more. */
   readonly isComplete: boolean;
 }
 

@@ -6,7 +6,7 @@ import { orderBy } from "../keyset.js";
 import type { LiveCallbacks } from "../nodes/fences.js";
 import { type Page, type PageQuery, readPage } from "../paging.js";
 import type { Db, Row } from "../schema.js";
-import { batchOf, inGivenOrder, insertRows, listOf, newValues } from "../sql/batches.js";
+import { batchOf, inGivenOrder, insertRows, newValues, valueList } from "../sql/batches.js";
 import { crossJoin } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
 import type { EndpointChange } from "./endpoints.js";
@@ -37,7 +37,7 @@ export function outageStore(db: Db, clock: Clock) {
     /** Resolves to the newest outage of each callback that has one, by callback id. */
     async findLast(callbackIds: readonly string[]): Promise<ReadonlyMap<string, Outage>> {
       const { rows } = await sql<OutageRow>`
-        SELECT outages.*, callbacks.id AS callback_id FROM ${listOf(callbackIds, "text")}
+        SELECT outages.*, callbacks.id AS callback_id FROM ${valueList(callbackIds, "text")}
         ${crossJoin} callbacks ON callbacks.id = batch.value AND deleted_at IS NULL
         ${crossJoin} outages ON outages.id = (SELECT last.id FROM outages AS last WHERE last.callback_key = callbacks.key
           ORDER BY ${orderBy(NEWEST_FIRST)} LIMIT 1)`.execute(db);
@@ -87,9 +87,7 @@ async function readProgress(db: Db, outages: readonly OutageRead[]): Promise<Out
   return rows.map(({ failed, delivered }) => ({ hasFailed: failed === 1, hasDelivered: delivered === 1 }));
 }
 
-/**
- * Writes outages whole, as one may have opened and closed within the group. Resolves to the ids of those that were open, or new.
- */
+/** Writes outages whole, as one may have opened in this group too. Resolves to the ids of those that were open, or new. */
 export async function closeOutages(
   db: Db,
   closed: readonly ClosedOutage[],

@@ -57,7 +57,7 @@ export function requireNotNewerAt(url: string, db: Db): Promise<void> {
 
 const MAX_CONNECTIONS = 10;
 const CONNECT_TIMEOUT_MS = 10_000;
-/** This is longer than statement_timeout. */
+/** `ANSWER_TIMEOUT_MS` is longer than statement_timeout. */
 const ANSWER_TIMEOUT_MS = 40_000;
 const IDLE_CONNECTION_MS = 60_000;
 

@@ -7,30 +7,30 @@ interface Explanation {
   readonly hint: string;
 }
 
-const unavailable = (message: string, hint: string): Explanation => ({ code: "unavailable", message, hint });
-const misconfigured = (message: string, hint: string): Explanation => ({ code: "config", message, hint });
+const explainUnavailable = (message: string, hint: string): Explanation => ({ code: "unavailable", message, hint });
+const explainMisconfigured = (message: string, hint: string): Explanation => ({ code: "config", message, hint });
 
-const LOST = unavailable(
+const LOST = explainUnavailable(
   "The connection to the database was lost",
   "The service tries again by itself; check the network and the server.",
 );
-const STARTING = unavailable("The database is starting up or shutting down", "The service tries again by itself.");
-const UNREACHABLE = unavailable("The database can't be reached", "Check that it runs, and the host and port of its URL.");
-const UNKNOWN_HOST = unavailable("The database's host name can't be resolved", "Check the host of its URL, and DNS.");
-const REJECTED_USER = misconfigured(
+const STARTING = explainUnavailable("The database is starting up or shutting down", "The service tries again by itself.");
+const UNREACHABLE = explainUnavailable("The database can't be reached", "Check that it runs, and the host and port of its URL.");
+const UNKNOWN_HOST = explainUnavailable("The database's host name can't be resolved", "Check the host of its URL, and DNS.");
+const REJECTED_USER = explainMisconfigured(
   "The database rejects this user",
   "Check the user and the password, and pg_hba.conf of the server.",
 );
 
-const UNTRUSTED = misconfigured(
+const UNTRUSTED = explainMisconfigured(
   "The certificate of the database's server isn't trusted",
   "Name the file with its authority's certificate in the database's URL: sslrootcert=FILE",
 );
-const CERTIFICATE_FILE = misconfigured(
+const CERTIFICATE_FILE = explainMisconfigured(
   "A certificate file that the database's URL names can't be read",
   "Check sslrootcert, sslcert and sslkey in the URL.",
 );
-const NOT_ENCRYPTED = misconfigured(
+const NOT_ENCRYPTED = explainMisconfigured(
   "The database refuses this connection, which isn't encrypted",
   "Add sslmode=verify-full to its URL, or check pg_hba.conf of the server.",
 );
@@ -41,24 +41,27 @@ const READ_ONLY = "25006";
 const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   "28P01": REJECTED_USER,
   "28000": REJECTED_USER,
-  "3D000": misconfigured("The database doesn't exist on its server", "Create it: CREATE DATABASE …"),
-  "3F000": misconfigured("The database has no schema to use", "Check the user's search_path."),
-  "42501": misconfigured(
+  "3D000": explainMisconfigured("The database doesn't exist on its server", "Create it: CREATE DATABASE …"),
+  "3F000": explainMisconfigured("The database has no schema to use", "Check the user's search_path."),
+  "42501": explainMisconfigured(
     "The database's user lacks a right",
     "Make it the owner of the database, or of a schema in its search_path.",
   ),
   "25P03": LOST,
-  [READ_ONLY]: unavailable("The database is read-only", "The service continues by itself once the database accepts writes."),
-  "53100": unavailable("The database's disk is full", "Free some space on it; the service then continues by itself."),
-  "53200": unavailable("The database is out of memory", "The service tries again by itself."),
-  "53300": unavailable("The database has too many connections", "Raise max_connections, or end other clients."),
-  "55P03": unavailable("The database is locked by another transaction", "The service tries again by itself."),
-  "57014": unavailable("The database took too long for a statement", "The service tries again by itself."),
+  [READ_ONLY]: explainUnavailable(
+    "The database is read-only",
+    "The service continues by itself once the database accepts writes.",
+  ),
+  "53100": explainUnavailable("The database's disk is full", "Free some space on it; the service then continues by itself."),
+  "53200": explainUnavailable("The database is out of memory", "The service tries again by itself."),
+  "53300": explainUnavailable("The database has too many connections", "Raise max_connections, or end other clients."),
+  "55P03": explainUnavailable("The database is locked by another transaction", "The service tries again by itself."),
+  "57014": explainUnavailable("The database took too long for a statement", "The service tries again by itself."),
   "57P01": STARTING,
   "57P02": STARTING,
   "57P03": STARTING,
   "57P05": LOST,
-  "58030": unavailable("The database's disk can't be read or written", "Check the server's disk."),
+  "58030": explainUnavailable("The database's disk can't be read or written", "Check the server's disk."),
   ECONNREFUSED: UNREACHABLE,
   EHOSTUNREACH: UNREACHABLE,
   ENETUNREACH: UNREACHABLE,
@@ -66,7 +69,7 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   ETIMEDOUT: UNREACHABLE,
   ENOTFOUND: UNKNOWN_HOST,
   EAI_AGAIN: UNKNOWN_HOST,
-  ERR_TLS_CERT_ALTNAME_INVALID: misconfigured(
+  ERR_TLS_CERT_ALTNAME_INVALID: explainMisconfigured(
     "The certificate of the database's server is for another host",
     "Write the host in the database's URL as the certificate names it.",
   ),
@@ -75,7 +78,7 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNTRUSTED,
   UNABLE_TO_GET_ISSUER_CERT: UNTRUSTED,
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNTRUSTED,
-  CERT_HAS_EXPIRED: misconfigured("The certificate of the database's server has expired", "Renew it."),
+  CERT_HAS_EXPIRED: explainMisconfigured("The certificate of the database's server has expired", "Renew it."),
   ERR_OSSL_PEM_NO_START_LINE: CERTIFICATE_FILE,
   ECONNRESET: LOST,
   EPIPE: LOST,
@@ -85,20 +88,20 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
 const MESSAGES: readonly (readonly [RegExp, Explanation])[] = [
   [
     /^timeout e(xceeded|xpired)|^Connection terminated due to connection timeout/,
-    unavailable("The database doesn't answer", UNREACHABLE.hint),
+    explainUnavailable("The database doesn't answer", UNREACHABLE.hint),
   ],
   [/^(Connection terminated|Client has encountered a connection error|Client was closed)/, LOST],
   [
     /^Query read timeout/,
-    unavailable("The database doesn't answer", "The service tries again by itself; check the network and the server."),
+    explainUnavailable("The database doesn't answer", "The service tries again by itself; check the network and the server."),
   ],
   [
     /^The server does not support SSL/,
-    misconfigured("The database's server doesn't support TLS", "Take sslmode out of its URL, or set TLS up."),
+    explainMisconfigured("The database's server doesn't support TLS", "Take sslmode out of its URL, or set TLS up."),
   ],
   [
     /^SASL: .*password/,
-    misconfigured("The database asks for a password", "Give it in WHCB_DB, or in the file that PGPASSFILE names."),
+    explainMisconfigured("The database asks for a password", "Give it in WHCB_DB, or in the file that PGPASSFILE names."),
   ],
 ];
 

@@ -78,7 +78,7 @@ export function addedValues(table: keyof Schema, names: readonly string[]): RawB
 }
 
 /** Returns, for FROM, a table `batch` with a column `value`. */
-export function listOf(values: readonly (string | number)[], type: "bigint" | "text"): RawBuilder<unknown> {
+export function valueList(values: readonly (string | number)[], type: "bigint" | "text"): RawBuilder<unknown> {
   return perDatabase({
     sqlite: sql`(SELECT value FROM json_each(${JSON.stringify(values)})) AS batch`,
     postgres: () => sql`${unnest(values, type)} WITH ORDINALITY AS batch(value, place)`,
@@ -87,7 +87,7 @@ export function listOf(values: readonly (string | number)[], type: "bigint" | "t
 
 /** Returns a condition on the term before it: its value is one of these. */
 export function inList(values: readonly (string | number)[], type: "bigint" | "text"): RawBuilder<unknown> {
-  return sql`IN (SELECT batch.value FROM ${listOf(values, type)})`;
+  return sql`IN (SELECT batch.value FROM ${valueList(values, type)})`;
 }
 
 /** The order is that in which a batch or list was given. SQLite joins it first, so it needs no sort. */

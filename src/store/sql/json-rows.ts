@@ -5,7 +5,7 @@ import { inGivenOrder } from "./batches.js";
 import { perDatabase } from "./per-database.js";
 import { executeByIndex } from "./transactions.js";
 
-/** They are what a row has in these columns, in their order. */
+/** `CellsOf` are what a row has in these columns, in their order. */
 export type CellsOf<Table extends keyof Schema, Columns extends readonly unknown[]> = {
   readonly [Place in keyof Columns]: Columns[Place] extends keyof Row<Table> ? Row<Table>[Columns[Place]] : never;
 };

@@ -14,7 +14,7 @@ import { sqliteDialect } from "./sqlite-dialect.js";
 import { isBusy, sqliteCode, translateSqliteError } from "./sqlite-error.js";
 
 export interface SqliteOptions {
-  /** It is a file's path, or ":memory:". */
+  /** `path` is a file's path, or ":memory:". */
   readonly path: string;
   readonly mustExist: boolean;
   readonly clock: Clock;

@@ -33,7 +33,7 @@ export function sqliteDialect(database: Database, clock: Clock, { lockWaitMs = L
 class WritingDriver extends SqliteDriver {
   readonly #database: Database;
   readonly #lock: LockRetry;
-  /** It is null for a database in memory, which has no other connection. */
+  /** `file` is null for a database in memory, which has no other connection. */
   readonly #file: string | null;
   #endTurn: () => void = () => {};
 

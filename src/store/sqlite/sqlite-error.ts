@@ -6,7 +6,7 @@ interface Explanation {
   readonly hint: string;
 }
 
-/** These are primary result codes. Any other error is a bug. */
+/** `EXPLANATIONS` are primary result codes. Any other error is a bug. */
 const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   FULL: { message: "The database's disk is full", hint: "Free some space on it; the service then continues by itself." },
   READONLY: { message: "The database is read-only", hint: "Make the file and its folder writable." },

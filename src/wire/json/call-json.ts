@@ -16,7 +16,7 @@ export interface CallContext {
   readonly policy: RetryPolicy;
   readonly link: readonly Link[];
   readonly now: number;
-  /** It is set with `expand=attempts`. */
+  /** `attempts` is set with `expand=attempts`. */
   readonly attempts?: readonly Attempt[];
 }
 
@@ -46,7 +46,7 @@ export function callToJson(call: Call, { callback, policy, link, now, attempts }
 
 /** Fields that only `whcb serve` sends are null on other services. */
 export interface ListedCall {
-  /** It is "" if the service listed the call without one. */
+  /** `id` is "" if the service listed the call without one. */
   readonly id: string;
   readonly callbackId: string;
   readonly status: CallStatus;
@@ -55,11 +55,11 @@ export interface ListedCall {
   readonly statusCode: number | null;
   readonly statusMessage: string | null;
   readonly attemptCount: number | null;
-  /** It is set while the service still retries the call. */
+  /** `nextAttemptAt` is set while the service still retries the call. */
   readonly nextAttemptAt: number | null;
   readonly retryUntil: number | null;
   readonly settledBy: SettledBy | null;
-  /** They are there only if they were asked for. */
+  /** `attempts` are there only if they were asked for. */
   readonly attempts?: readonly ListedAttempt[];
   /** The call is kept as it was received, with unknown fields. */
   readonly raw: JsonObject;
@@ -116,7 +116,6 @@ export function attemptedDateOf(raw: JsonObject): unknown {
 export interface ReadCallList {
   readonly calls: readonly ListedCall[];
   readonly total: number | null;
-  /** It is null on the last page. */
   readonly next: string | null;
 }
 
@@ -159,9 +158,9 @@ export interface ListedAttempt {
   readonly error: string | null;
   readonly cause: AttemptCause;
   readonly body: string | null;
-  /** It is user@host, or null if the service sent it. */
+  /** `sentFrom` is user@host, or null if the service sent it. */
   readonly sentFrom: string | null;
-  /** It was sent again on a fresh connection, within the attempt. */
+  /** The request was sent again on a fresh connection, within the attempt. */
   readonly isResent: boolean;
   /** The endpoint asked the service for this pause, or it is null. */
   readonly retryAfterMs: number | null;

@@ -56,7 +56,6 @@ export interface ListedCallback {
   readonly retriesEnabled: boolean | null;
   readonly email: string | null;
   readonly events: { readonly reply: boolean | null; readonly undeliverable: boolean | null };
-  /** It is null if the endpoint isn't down. */
   readonly downSince: number | null;
   /** The callback is kept as it was received, with unknown members. */
   readonly raw: JsonObject;
@@ -189,7 +188,6 @@ function notReturned(setting: string, name: string, hint?: string): WhcbError {
 export interface ReadCallbackList {
   readonly callbacks: readonly ListedCallback[];
   readonly total: number | null;
-  /** It is null on the last page. */
   readonly next: string | null;
 }
 

@@ -3,7 +3,7 @@ import { firstText, objectOf } from "./json-value.js";
 
 export interface ErrorDocument {
   readonly errorSummary: string;
-  /** It is the status's text, such as "Bad Request". */
+  /** `errorText` is the status's text, such as "Bad Request". */
   readonly errorText: string;
   readonly errorDetail: string;
 }

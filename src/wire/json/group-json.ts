@@ -43,7 +43,7 @@ function groupToJson({ values, count, firstAttemptedAt, lastAttemptedAt, example
 
 export interface ReadGroups {
   readonly groups: readonly CallGroup[];
-  /** It is null if it is unknown, or if there may be more. */
+  /** `total` is null if it is unknown, or if there may be more. */
   readonly total: number | null;
   readonly next: string | null;
 }

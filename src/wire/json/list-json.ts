@@ -24,7 +24,7 @@ export function listToJson(
 
 export interface ReadList {
   readonly items: readonly unknown[];
-  /** It is null if it is unknown, or if there may be more. */
+  /** `total` is null if it is unknown, or if there may be more. */
   readonly total: number | null;
   readonly next: string | null;
 }

@@ -23,7 +23,7 @@ export interface ListedOutage {
   readonly callbackId: string;
   readonly startedAt: number;
   readonly endedAt: number | null;
-  /** It is set if the outage is open, and calls are accepted again. */
+  /** `recoveringSince` is set if the outage is open, and calls are accepted again. */
   readonly recoveringSince: number | null;
   readonly failedCalls: number;
   readonly notifiedAt: number | null;

@@ -144,7 +144,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
 };
 const ATTRIBUTE_ENTITIES: Readonly<Record<string, string>> = { ...ENTITIES, "\t": "&#9;", "\n": "&#10;" };
 
-/** An `attribute` is in double quotes. */
+/** As an `attribute`, the text stands in double quotes, so quotes in it are escaped too. */
 function escapeXml(text: string, attribute = false): string {
   if (!attribute && !NEEDS_ESCAPE.test(text)) return text;
   const entities = attribute ? ATTRIBUTE_ENTITIES : ENTITIES;

@@ -44,7 +44,7 @@ export function startDelivering(store: Store, over: Partial<DispatcherDeps> = {}
       return { bodyBytes, send: async (maySend) => (await deliverer.deliverIf(maySend, request))?.result ?? null };
     },
     onAttempt: () => undefined,
-    onOutageChanged: () => undefined,
+    wakeOutboxes: () => undefined,
     onCallbackDeleted: () => undefined,
     ...over,
   });

@@ -266,7 +266,7 @@ export class Simulation {
       }),
       onAttempt: (_, attempt) => this.#settled(attempt),
       notices: () => notices && { ...notices, at: clock.now() },
-      onOutageChanged: () => undefined,
+      wakeOutboxes: () => undefined,
       onCallbackDeleted: () => undefined,
     });
   }

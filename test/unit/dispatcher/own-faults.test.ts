@@ -75,7 +75,7 @@ describe("a request that can't even be built", () => {
         return { bodyBytes: 0, send: async () => ACCEPTED };
       },
       onAttempt: () => undefined,
-      onOutageChanged: () => undefined,
+      wakeOutboxes: () => undefined,
       onCallbackDeleted: () => undefined,
     });
     await sim.accept(callback, 3);

@@ -8,10 +8,10 @@ describe("a time queue", () => {
     queue.set("late", 30);
     queue.set("early", 10);
     queue.set("middle", 20);
-    expect(queue.nextAt).toBe(10);
+    expect(queue.nextDueAt).toBe(10);
     expect(queue.takeDue(20)).toEqual(["early", "middle"]);
-    expect([queue.takeDue(29), queue.nextAt]).toEqual([[], 30]);
-    expect([queue.takeDue(30), queue.nextAt]).toEqual([["late"], null]);
+    expect([queue.takeDue(29), queue.nextDueAt]).toEqual([[], 30]);
+    expect([queue.takeDue(30), queue.nextDueAt]).toEqual([["late"], null]);
   });
 
   it("keeps one time for each, the last that was set; null is none", () => {
@@ -39,7 +39,7 @@ describe("a time queue", () => {
           const taken = queue.takeDue(30);
           expect(taken.map((one) => times.get(one))).toEqual(due.map(([, dueAt]) => dueAt).sort((a, b) => a - b));
           for (const one of taken) times.delete(one);
-          expect([queue.size, queue.nextAt ?? Number.POSITIVE_INFINITY]).toEqual([times.size, Math.min(...times.values())]);
+          expect([queue.size, queue.nextDueAt ?? Number.POSITIVE_INFINITY]).toEqual([times.size, Math.min(...times.values())]);
         }
       }),
       { seed: 1 },

@@ -71,7 +71,7 @@ export const usualQueries = ({ idIndex, callIds, switched: [key, at] }: Database
   ],
   ["markCalls", idIndex, (db) => callMarks(db, systemClock).mark("CB1", callIds, "SUCCESS", NOW)],
   ["switching retries on", "calls_listed", (db) => switchRetriesOn(db, key, at, POLICY)],
-  ["nextMailAt", "mails_owed", (db) => mailStore(db).nextAt()],
+  ["nextMailAt", "mails_owed", (db) => mailStore(db).nextTryAt()],
 ];
 
 export function itUsesIndexes(queries: readonly PlannedQuery[], plansOf: PlansOf, isWrong: (line: string) => boolean): void {

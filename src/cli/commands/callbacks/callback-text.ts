@@ -1,7 +1,6 @@
 import type { ListedCallback } from "../../../client/client.js";
 import { maskKey, shownUrl } from "../../../domain/mask.js";
-import type { Column } from "../../output/cells.js";
-import { renderFields } from "../../output/cells.js";
+import { type Column, renderFields } from "../../output/cells.js";
 import { type CALLBACK_FIELDS, type Json, writeJson } from "../../output/json-fields.js";
 import type { ListingStyle } from "../../output/listing.js";
 import type { Paint, Palette, RenderOptions, Screen } from "../../output/screen.js";

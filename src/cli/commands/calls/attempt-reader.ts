@@ -9,7 +9,7 @@ export interface FollowedAttempt {
   readonly attemptedAt: number | null;
   readonly statusCode: number | null;
   readonly statusMessage: string | null;
-  /** It is null if the service doesn't list attempts: the rest is all that it says about a call's last one. */
+  /** `details` is null if the service doesn't list attempts: the rest is all that it says about a call's last one. */
   readonly details: ListedAttempt | null;
 }
 
@@ -20,9 +20,9 @@ export interface FollowedAttempt {
 const WINDOW_MS = 120_000;
 const END_MS = 2_000;
 
-/** It has what was shown of a call, or was there at the start. */
+/** `Known` has what was shown of a call, or was there at the start. */
 interface Known {
-  /** It is 0 if the service doesn't number attempts. */
+  /** `number` is 0 if the service doesn't number attempts. */
   readonly number: number;
   readonly attemptedAt: number | null;
 }
@@ -32,7 +32,7 @@ export class AttemptReader {
   readonly #client: Client;
   readonly #windowEachMs: number;
   readonly #known = new Map<string, Known>();
-  /** It is by the service's clock, and null before the first attempt. */
+  /** `newestAt` is by the service's clock, and null before the first attempt. */
   #newestAt: number | null = null;
   /** Older attempts are neither known nor shown. */
   #windowFrom = Number.NEGATIVE_INFINITY;

@@ -21,7 +21,7 @@ import { formatInstant, formatRelative, isoInstant, withReadableTime } from "../
 import { findCallback, withSession } from "../../settings/session.js";
 
 export interface CallDetails extends CallFacts {
-  /** They are null if the service doesn't return them. */
+  /** `attempts` are null if the service doesn't return them. */
   readonly attempts: readonly ListedAttempt[] | null;
 }
 
@@ -168,7 +168,7 @@ interface CallFacts {
   readonly callback: ListedCallback;
   /** The service says of each call what comes next. */
   readonly reportsRetries: boolean;
-  /** It is open, or null if there is none or it isn't returned. */
+  /** `outage` is open, or null if there is none or it isn't returned. */
   readonly outage: ListedOutage | null;
 }
 

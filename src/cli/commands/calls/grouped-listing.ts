@@ -25,7 +25,7 @@ interface GroupRow {
 export interface GroupListing {
   readonly by: readonly GroupKey[];
   readonly callbacks: readonly ListedCallback[];
-  /** It counts groups. */
+  /** `limit` counts groups. */
   readonly limit: number;
 }
 
@@ -126,7 +126,7 @@ const COUNT_COLUMNS: readonly Column<GroupRow>[] = [
   { key: "example", title: "ONE OF THEM", value: ({ group }) => group.exampleId, dropRank: 3 },
 ];
 
-/** This is a documented contract: it has the keys asked for, and always the rest. A key is null for calls without it. */
+/** The object is a documented contract: it has the keys asked for, and always the rest. A key is null for calls without it. */
 function groupJson({ group, callback }: GroupRow, by: readonly GroupKey[]): Readonly<Record<string, unknown>> {
   const { values, count, firstAttemptedAt, lastAttemptedAt, exampleId } = group;
   return {

@@ -1,12 +1,12 @@
 /** bash passes words with their quotes, and splits them at ":" and "=": its line is read here instead. */
 
 export interface BashLine {
-  /** They are without quotes and "whcb". */
+  /** `words` are without quotes and "whcb". */
   readonly words: readonly string[];
   readonly current: string;
   /** Readline doesn't replace this beginning of `current`. */
   readonly kept: string;
-  /** It is open at the cursor; "" if none is. */
+  /** `quote` is open at the cursor; "" if none is. */
   readonly quote: "" | "'" | '"';
 }
 

@@ -17,7 +17,7 @@ export interface Candidate {
   readonly summary: string;
 }
 
-/** They are as they were typed. */
+/** `ServiceFlags` are as they were typed. */
 export interface ServiceFlags {
   readonly profile: string | undefined;
   readonly service: string | undefined;
@@ -92,7 +92,7 @@ export class LiveValues {
   }
 }
 
-/** It is one private file with names, ids and statuses of the last seconds. */
+/** `CandidateCache` is one private file with names, ids and statuses of the last seconds. */
 class CandidateCache {
   readonly #path: string;
   readonly #folder: string;

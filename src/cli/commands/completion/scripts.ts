@@ -1,8 +1,8 @@
-/** They ask `whcb __complete` for everything, so they stay valid when whcb changes. */
+/** Scripts of these ask `whcb __complete` for everything, so they stay valid when whcb changes. */
 export const SHELLS = ["bash", "zsh", "fish", "powershell"] as const;
 export type Shell = (typeof SHELLS)[number];
 
-/** It works with bash 3.2 (macOS) too, there without file names. */
+/** `BASH` works with bash 3.2 (macOS) too, there without file names. */
 const BASH = `# whcb completion for bash: eval "$(whcb completion bash)"
 _whcb() {
   local candidate
@@ -18,7 +18,7 @@ _whcb() {
 complete -F _whcb whcb
 `;
 
-/** It works with eval, and as a file _whcb in fpath. */
+/** `ZSH` works with eval, and as a file _whcb in fpath. */
 const ZSH = `#compdef whcb
 # whcb completion for zsh: eval "$(whcb completion zsh)"
 _whcb() {

@@ -5,7 +5,6 @@ import type { Shell } from "./scripts.js";
 import type { Suggestions } from "./suggest.js";
 
 export interface Typed {
-  /** They are without quotes and "whcb". */
   readonly words: readonly string[];
   readonly current: string;
 }

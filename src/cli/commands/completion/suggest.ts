@@ -1,4 +1,3 @@
-/** It suggests what may follow the words of a line. */
 import { type CommandSpec, type GroupSpec, isGroup, namesOf, type Operand } from "../../args/command-spec.js";
 import { type Flag, flagName } from "../../args/flag.js";
 import { isJsonFlag } from "../../args/json-flag.js";
@@ -25,9 +24,7 @@ interface TypedLine {
   readonly operands: readonly string[];
   /** The value of this flag comes next. */
   readonly flag: Flag<unknown> | null;
-  /** They are the values of flags, by the flag's name. */
   readonly values: ReadonlyMap<string, string>;
-  /** It is true after "--". */
   readonly isFlagsEnd: boolean;
 }
 

@@ -13,7 +13,7 @@ import { DEFAULT_REPLAY_OPTIONS } from "../../../runs/run-options.js";
 import { toPlatformDate } from "../../../wire/dates.js";
 import { DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES } from "../../../wire/delivery-settings.js";
 import type { CliDeps, Credentials } from "../../cli-deps.js";
-import { type Behaviour, type Endpoint, openEndpoint, type Received } from "../listen/local-endpoint.js";
+import { type Behaviour, type LocalEndpoint, openEndpoint, type Received } from "../listen/local-endpoint.js";
 
 export interface Stage extends StageParts {
   readonly url: string;
@@ -23,12 +23,12 @@ export interface Stage extends StageParts {
 
 export interface StageParts {
   readonly deps: CliDeps;
-  /** It is the service's clock. */
+  /** `clock` is the service's clock. */
   readonly clock: Clock;
   /** E-mails and runs are written to it. */
   readonly directory: string;
   readonly teardown: Teardown;
-  /** It aborts at a Ctrl-C. */
+  /** `ending` aborts at a Ctrl-C. */
   readonly ending: AbortSignal;
   say(line: string): Promise<void>;
 }
@@ -52,7 +52,10 @@ export const UP: Behaviour = { status: 200, failFirst: null, failForMs: null, fl
 export const DOWN: Behaviour = { ...UP, status: 503 };
 
 /** The endpoint accepts everything. */
-export async function openStageEndpoint({ deps, teardown }: Stage, onReceived: (received: Received) => void): Promise<Endpoint> {
+export async function openStageEndpoint(
+  { deps, teardown }: Stage,
+  onReceived: (received: Received) => void,
+): Promise<LocalEndpoint> {
   const endpoint = await openEndpoint({ port: 0, behaviour: UP, clock: deps.clock }, async (received) => onReceived(received));
   teardown.addStep(() => endpoint.close());
   return endpoint;
@@ -60,7 +63,7 @@ export async function openStageEndpoint({ deps, teardown }: Stage, onReceived: (
 
 export function createCallback(
   { client, deps }: Stage,
-  endpoint: Endpoint,
+  endpoint: LocalEndpoint,
   { name, retriesEnabled }: { readonly name: string; readonly retriesEnabled: boolean },
 ): Promise<ListedCallback> {
   return client.createCallback({

@@ -1,6 +1,6 @@
 /** Hours pass in a few seconds: the service's clock jumps from step to step, and everything else is real. */
 import type { ListedCallback } from "../../../client/client.js";
-import type { Endpoint } from "../listen/local-endpoint.js";
+import type { LocalEndpoint } from "../listen/local-endpoint.js";
 import { createCallback, DOWN, openStageEndpoint, type Stage, submitResponses, UP, waitUntil } from "./demo-stage.js";
 import type { PastClock } from "./past-clock.js";
 
@@ -11,8 +11,8 @@ const QUIET_MS = 10;
 
 export interface History {
   readonly callbackName: string;
-  /** It is down at the end. */
-  readonly endpoint: Endpoint;
+  /** `endpoint` is down at the end. */
+  readonly endpoint: LocalEndpoint;
 }
 
 /** Moves `clock`, which is the service's, from HISTORY_MS behind to the present. The endpoint of `healthy` accepts everything. */

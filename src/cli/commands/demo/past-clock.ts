@@ -1,6 +1,6 @@
 import type { Clock } from "../../../platform/clock.js";
 
-/** It is behind another clock until it is moved forward to it: hours pass in seconds. */
+/** `PastClock` is behind another clock until it is moved forward to it: hours pass in seconds. */
 export class PastClock implements Clock {
   readonly #clock: Clock;
   #behindMs: number;

@@ -1,4 +1,4 @@
-/** It plays an outage, its e-mail and the replay, with the client and the engine of every command. */
+/** Plays an outage, its e-mail and the replay, with the client and the engine of every command. */
 
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";

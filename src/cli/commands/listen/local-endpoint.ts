@@ -7,17 +7,17 @@ import { CollectedBytes } from "../../../wire/collected-bytes.js";
 export interface Received {
   readonly receivedAt: number;
   readonly method: string;
-  /** It is the path and query, as they were sent. */
+  /** `url` is the path and query, as they were sent. */
   readonly url: string;
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly body: string;
-  /** It is null if the request got no answer. */
+  /** `status` is null if the request got no answer. */
   readonly status: number | null;
   /** The first POST is 1; other methods are 0. */
   readonly number: number;
 }
 
-export interface Endpoint {
+export interface LocalEndpoint {
   readonly url: string;
   setBehaviour(behaviour: Behaviour): void;
   close(): Promise<void>;
@@ -32,7 +32,7 @@ const MAX_BODIES_BYTES = 3 * MAX_BODY_BYTES;
 export async function openEndpoint(
   options: { readonly port: number; readonly behaviour: Behaviour; readonly clock: Clock },
   onReceived: (received: Received) => Promise<void>,
-): Promise<Endpoint> {
+): Promise<LocalEndpoint> {
   const { clock } = options;
   const openedAt = clock.monotonicMs();
   const closing = new AbortController();
@@ -55,13 +55,13 @@ export async function openEndpoint(
       .end(isAcceptedStatus(answer.status) ? "OK\n" : "rehearsed failure\n");
   }
   /** Returns null if there was no room for the body. */
-  async function readRequest(request: IncomingMessage): Promise<Answer | null> {
+  async function readRequest(request: IncomingMessage): Promise<LocalAnswer | null> {
     const receivedAt = clock.now();
     const method = request.method ?? "";
     const number = method === "POST" ? ++posts : 0;
     const read = await readBody(request, arriving);
     if (read === null) return null;
-    const answer: Answer =
+    const answer: LocalAnswer =
       method === "POST"
         ? answerTo(number, clock.monotonicMs() - openedAt, behaviour)
         : { kind: "status", status: 200, delayMs: 0 };
@@ -137,17 +137,19 @@ export interface Behaviour {
   readonly status: number | null;
   readonly failFirst: number | null;
   readonly failForMs: number | null;
-  /** It is a share from 0 to 1. */
+  /** `flaky` is a share from 0 to 1. */
   readonly flaky: number | null;
   readonly seed: number;
   readonly delayMs: number;
   readonly hang: boolean;
 }
 
-export type Answer = { readonly kind: "status"; readonly status: number; readonly delayMs: number } | { readonly kind: "hang" };
+export type LocalAnswer =
+  | { readonly kind: "status"; readonly status: number; readonly delayMs: number }
+  | { readonly kind: "hang" };
 
 /** The same seed gives the same failures. `number` is 1 for the first POST; `elapsedMs` counts from the endpoint's opening. */
-export function answerTo(number: number, elapsedMs: number, behaviour: Behaviour): Answer {
+export function answerTo(number: number, elapsedMs: number, behaviour: Behaviour): LocalAnswer {
   const { status, failFirst, failForMs, flaky, delayMs } = behaviour;
   const canRecover = failFirst !== null || failForMs !== null || flaky !== null;
   const isFailure =

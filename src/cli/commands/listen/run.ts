@@ -47,7 +47,7 @@ function readBehaviour(values: FlagValues<ListenFlags>): Behaviour {
   };
 }
 
-/** It is in characters, with 100 more for each id: about 100 000 ids. An older id counts as new. */
+/** `MAX_REMEMBERED_LENGTH` is in characters, with 100 more for each id: about 100 000 ids. An older id counts as new. */
 const MAX_REMEMBERED_LENGTH = 16_000_000;
 
 function rememberIds(): (received: Received) => boolean {
@@ -78,7 +78,7 @@ function renderReceived(received: Received, isRepeat: boolean, options: RenderOp
   return text`${head}${what}${repeat}\n`;
 }
 
-/** This is a documented contract. Keys are masked. */
+/** The object is a documented contract. Keys are masked. */
 function receivedJson(received: Received, isRepeat: boolean): Readonly<Record<string, unknown>> {
   return {
     at: new Date(received.receivedAt).toISOString(),

@@ -36,8 +36,8 @@ export function markSuccess(invocation: Invocation<MarkFlags["success"]>): Promi
 }
 
 export function markFailed(invocation: Invocation<MarkFlags["failed"]>): Promise<void> {
-  const { success, undo } = invocation.values;
-  return markCalls(invocation, { status: "FAILED", from: "SUCCESS", isFiltered: success, flag: "--success", undone: undo });
+  const { success, undo, wait } = invocation.values;
+  return markCalls(invocation, { status: "FAILED", from: "SUCCESS", isFiltered: success, flag: "--success", undone: undo, wait });
 }
 
 interface Marking {
@@ -46,6 +46,7 @@ interface Marking {
   readonly isFiltered: boolean;
   readonly flag: string;
   readonly undone?: string | undefined;
+  readonly wait?: boolean;
 }
 
 const CONNECTIONS = 4;
@@ -70,7 +71,12 @@ async function markCalls(invocation: MarkInvocation, marking: Marking): Promise<
     if (marking.status === "SUCCESS" || values.dryRun) return await planAndMark(invocation, job);
     // What another run delivers meanwhile must not become FAILED: the next replay would send it twice.
     const callbacks = await (scope === null ? callbacksToUndo(job.undone, runDeps) : callbacksOf(scope, runDeps.client));
-    await using taken = await takeLocks(invocation, { callbacks, runDeps, needsAll: scope === null });
+    await using taken = await takeLocks(invocation, {
+      callbacks,
+      runDeps,
+      wait: marking.wait === true,
+      needsAll: scope === null,
+    });
     const { locks } = taken;
     const locked = locks.locked(callbacks).map(({ id }) => id);
     await planAndMark(invocation, { ...job, scope: scope && { ...scope, callbacks: locked }, locks });
@@ -80,7 +86,7 @@ async function markCalls(invocation: MarkInvocation, marking: Marking): Promise<
 
 interface MarkJob {
   readonly status: "SUCCESS" | "FAILED";
-  /** It is null for an undo. */
+  /** `scope` is null for an undo. */
   readonly scope: CallScope | null;
   readonly undone: string;
   readonly runDeps: RunDeps;

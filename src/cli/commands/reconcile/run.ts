@@ -48,7 +48,7 @@ export async function run(invocation: Invocation<ReconcileFlags>): Promise<void>
     await using runDeps = await openRunDeps(invocation, session, { maxConnections: options.concurrency });
     const job = { callback, seen, settings, options, runDeps };
     if (values.dryRun) return await listAndReconcile(job, invocation);
-    await using taken = await takeLocks(invocation, { callbacks: [callback], runDeps, needsAll: true });
+    await using taken = await takeLocks(invocation, { callbacks: [callback], runDeps, wait: values.wait, needsAll: true });
     await listAndReconcile({ ...job, locks: taken.locks }, invocation);
   });
 }

@@ -27,7 +27,7 @@ const PLANNING_FLAGS = Object.values({
   printCurl: PRINT_CURL,
 });
 
-/** It is null if no run is named. */
+/** `RESUME` is null if no run is named. */
 const RESUME: Flag<string | null | undefined> = {
   syntax: "--resume [run]",
   summary: "finish an interrupted run (the latest one, or this one)",

@@ -14,8 +14,7 @@ import {
   readRun,
 } from "../../../runs/journal/stored-runs.js";
 import type { Invocation } from "../../args/command-spec.js";
-import type { Column } from "../../output/cells.js";
-import { fieldLines } from "../../output/cells.js";
+import { type Column, fieldLines } from "../../output/cells.js";
 import { type Json, type RUN_DETAILS_FIELDS, type RUN_FIELDS, writeJson } from "../../output/json-fields.js";
 import { type ListingStyle, openListing } from "../../output/listing.js";
 import { confirm } from "../../output/questions.js";
@@ -65,7 +64,7 @@ function itOrThem(calls: number): string {
   return calls === 1 ? "it" : "them";
 }
 
-/** It comes first: a run that can't be cancelled isn't discarded. */
+/** Comes first: a run that can't be cancelled isn't discarded. */
 function cancelInService(run: RunOverview, invocation: Invocation): Promise<boolean> {
   return withSession(invocation, async (session) => {
     // Callbacks that were deleted don't keep the run from being given up.

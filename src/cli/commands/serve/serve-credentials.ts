@@ -33,7 +33,7 @@ export async function chooseCredentials({ deps }: Invocation): Promise<ServeCred
   return { credentials, isNew: stored === null, isGiven: false, generated: stored === null ? base : null };
 }
 
-/** It comes after the start: a failed one leaves no settings. Throws `config`. */
+/** Comes after the start: a failed one leaves no settings. Throws `config`. */
 export async function storeCredentials({ deps }: Invocation, { generated }: ServeCredentials): Promise<void> {
   if (generated !== null) await changeSettings(deps, (settings) => ({ ...settings, serve: generated }));
 }

@@ -44,24 +44,24 @@ export interface CallbackState extends CallFigures {
   readonly failed: number;
   /** A sentence says what of the list can't be counted. */
   readonly uncounted: string | null;
-  /** It is true if only the newest FAILED calls were read. */
+  /** `isCut` is true if only the newest FAILED calls were read. */
   readonly isCut: boolean;
-  /** It is true if there are more than `failed`, but it isn't known how many. */
+  /** `isAtLeast` is true if there are more than `failed`, but it isn't known how many. */
   readonly isAtLeast: boolean;
   /** These calls will be retried. It is null if unknown: only `whcb serve` says. */
   readonly retried: { readonly calls: number; readonly nextAt: number | null; readonly until: number | null } | null;
-  /** They are open, or null if the service doesn't return them. */
+  /** `outages` are open, or null if the service doesn't return them. */
   readonly outages: readonly ListedOutage[] | null;
 }
 
-/** They count the FAILED calls that were read. */
+/** `CallFigures` count the FAILED calls that were read. */
 interface CallFigures {
   readonly looked: number;
   /** The most frequent comes first; null is without an answer. */
   readonly byStatusCode: readonly { readonly statusCode: number | null; readonly calls: number }[];
   /** So many of those without an answer arrived while the endpoint was down. */
   readonly unsent: number;
-  /** They are counted by hour of the last attempt: the last 24 hours, oldest first. */
+  /** `byHour` are counted by hour of the last attempt: the last 24 hours, oldest first. */
   readonly byHour: readonly number[];
   readonly oldestAttemptAt: number | null;
   readonly newestAttemptAt: number | null;

@@ -1,4 +1,4 @@
-/** It says which calls an action means, and which words select them in a command. */
+/** Says which calls an action means, and which words select them in a command. */
 import type { ListedCallback } from "../../../client/client.js";
 import type { CallFilter } from "../../../domain/call-filter.js";
 import { type CallGroup, type GroupKey, HOUR_MS } from "../../../domain/call-groups.js";
@@ -6,9 +6,9 @@ import { isoInstant } from "../../output/times.js";
 
 export interface CallTarget {
   readonly callback: ListedCallback;
-  /** They are named by id, or all match the filter. */
+  /** `calls` are named by id, or all match the filter. */
   readonly calls: { readonly ids: readonly string[] } | { readonly filter: CallFilter };
-  /** It is the call under the cursor, or null if there is none. */
+  /** `current` is the call under the cursor, or null if there is none. */
   readonly current: string | null;
 }
 

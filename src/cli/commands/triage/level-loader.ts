@@ -31,7 +31,7 @@ const MOST_LINES = 2_000;
 
 interface CallList {
   readonly filterText: string;
-  /** It is null while a page is being read. */
+  /** `pages` is null while a page is being read. */
   pages: AsyncIterator<CallPage> | null;
 }
 
@@ -39,9 +39,9 @@ export class LevelLoader {
   readonly #client: Client;
   readonly #update: UpdateLevel;
   readonly #now: () => number;
-  /** It holds, by level, how far calls were listed. */
+  /** `lists` holds, by level, how far calls were listed. */
   readonly #lists = new Map<number, CallList>();
-  /** It is the level that is read, if that isn't a list of calls. What is read for a level that isn't shown any longer is dropped. */
+  /** `current` is the level that is read, unless that is a list of calls. What is read for a level that is gone is dropped. */
   #current: number | null = null;
 
   constructor(client: Client, update: UpdateLevel, now: () => number) {

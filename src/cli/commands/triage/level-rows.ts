@@ -1,4 +1,4 @@
-/** It makes the rows of each level, as far as they are on the screen. */
+/** Makes the rows of each level, as far as they are on the screen. */
 import type { CallGroup } from "../../../domain/call-groups.js";
 import { count } from "../../../domain/count.js";
 import { shownUrl } from "../../../domain/mask.js";
@@ -37,7 +37,7 @@ export function levelRows(level: Level, space: RowSpace, options: RenderOptions)
   return shown.map((index) => marked(index === level.cursor, rowOf(index), options));
 }
 
-/** It stays true while the level is read again. */
+/** Stays true while the level is read again. */
 function wasRead(level: Level): boolean {
   return level.kind === "groups" ? level.counted.readAt !== null : level.isLoaded;
 }
@@ -75,9 +75,9 @@ function rowsOf(level: Exclude<Level, CallLevel>, columns: number, options: Rend
 }
 
 const COUNT_COLUMNS = 8;
-/** It has room for "2026-11-24 23:28:01Z". */
+/** `TIME_COLUMNS` has room for "2026-11-24 23:28:01Z". */
 const TIME_COLUMNS = 20;
-/** It has room for "last 23h 59m ago". */
+/** `LAST_COLUMNS` has room for "last 23h 59m ago". */
 const LAST_COLUMNS = 16;
 const GAP = "  ";
 

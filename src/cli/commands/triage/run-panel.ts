@@ -18,18 +18,18 @@ export interface PanelListener {
 
 export interface PanelRun {
   answer(text: string): void;
-  /** It does what Ctrl-C does in the command's own terminal. Before its run has begun, the command is given up. */
+  /** `interrupt` does what Ctrl-C does in the command's own terminal. Before its run has begun, the command is given up. */
   interrupt(): void;
-  /** It resolves when the command has ended or was given up. */
+  /** `ended` resolves when the command has ended or was given up. */
   readonly ended: Promise<number>;
-  /** It resolves when nothing of the command runs any longer. */
+  /** `finished` resolves when nothing of the command runs any longer. */
   readonly finished: Promise<number>;
 }
 
 export interface PanelParts {
   readonly deps: CliDeps;
   readonly runCommand: Invocation["runCommand"];
-  /** It is the one in use, so that requests of both keep within one rate. */
+  /** `client` is the one in use, so that requests of both keep within one rate. */
   readonly client: Client;
   readonly columns: number;
   /** Default: the panel. */

@@ -1,4 +1,4 @@
-/** It describes what can be done with calls, as the commands that do it. */
+/** Describes what can be done with calls, as the commands that do it. */
 import { type CommandWords, callbackOperand } from "../../../domain/command-line.js";
 import { type CallTarget, filterFlags } from "./call-target.js";
 
@@ -8,7 +8,7 @@ export interface Action {
   readonly name: ActionName;
   readonly key: string;
   readonly label: string;
-  /** It is for a line with all of them. */
+  /** `short` is for a line with all of them. */
   readonly short: string;
   readonly command: CommandWords;
 }

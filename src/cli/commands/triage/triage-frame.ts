@@ -10,7 +10,6 @@ import type { Action } from "./triage-actions.js";
 import { type Level, type Outcome, type Panel, rowCount, type TriageState, topLevel } from "./triage-state.js";
 
 export interface FrameOptions extends RenderOptions {
-  /** They are possible in this state. */
   readonly actions: readonly Action[];
 }
 

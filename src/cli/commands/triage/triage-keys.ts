@@ -1,10 +1,11 @@
-/** It says what a key changes in the state, and what it asks for. */
+/** Says what a key changes in the state, and what it asks for. */
 import type { ListedCallback } from "../../../client/client.js";
 import type { Key } from "../../full-screen/frame.js";
 import { filterOfGroup } from "./call-target.js";
 import { type Action, possibleActions } from "./triage-actions.js";
 import {
   type CallsLevel,
+  callTargetOf,
   DIMENSION_NAMES,
   DIMENSIONS,
   groupName,
@@ -14,7 +15,6 @@ import {
   shownCallbacks,
   shownGroups,
   type TriageState,
-  targetOf,
   topLevel,
   updateLevel,
 } from "./triage-state.js";
@@ -30,9 +30,7 @@ export interface Pressed {
 }
 
 export interface PressContext {
-  /** It is the number of rows of a page. */
   readonly page: number;
-  /** It is the number of rows of a call's text. */
   readonly callRows: number;
   readonly serviceFlags: readonly string[];
   /** A new level gets it. */
@@ -63,7 +61,7 @@ export function press(state: TriageState, key: Key, context: PressContext): Pres
 }
 
 export function actionsIn(state: TriageState, { serviceFlags }: PressContext): readonly Action[] {
-  return possibleActions(targetOf(topLevel(state)), state.undoable, serviceFlags);
+  return possibleActions(callTargetOf(topLevel(state)), state.undoable, serviceFlags);
 }
 
 function pressCharacter(state: TriageState, character: string, context: PressContext): Pressed {

@@ -36,13 +36,12 @@ export class TriageProgram {
   #fullScreen: FullScreen | null = null;
   #run: PanelRun | null = null;
   readonly #isCheap: boolean;
-  /** The last reading took so long. */
   #tookMs = 0;
   #lastId = 0;
   #reading = 0;
   #isChanged = false;
   #isInterrupted = false;
-  /** It says why there is no answer, and when the level is read again. */
+  /** `lost` says why there is no answer, and when the level is read again. */
   #lost: { readonly notice: string; readonly readAgainAt: number } | null = null;
 
   /** `isCheap` says that the service has no limit of requests. */
@@ -84,12 +83,12 @@ export class TriageProgram {
     return true;
   }
 
-  /** It is true during a request, which may be retried for minutes, and while a command that was given up still runs. */
+  /** `isReading` is true during a request, which may be retried for minutes, and while a command that was given up still runs. */
   get isReading(): boolean {
     return this.#reading > 0;
   }
 
-  /** It is null if nothing was marked, or it was undone. */
+  /** `undoable` is null if nothing was marked, or it was undone. */
   get undoable(): string | null {
     return this.#state.undoable;
   }

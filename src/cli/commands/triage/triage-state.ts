@@ -1,4 +1,4 @@
-/** It holds what triage shows, without the screen: levels from callbacks to one call, and what lies over them. */
+/** Holds what triage shows, without the screen: levels from callbacks to one call, and what lies over them. */
 import type { ListedCallback } from "../../../client/client.js";
 import type { CallFilter } from "../../../domain/call-filter.js";
 import type { CallGroup, GroupKey } from "../../../domain/call-groups.js";
@@ -22,7 +22,7 @@ interface LevelBase {
   /** What arrives for a level that is gone is dropped. */
   readonly id: number;
   readonly cursor: number;
-  /** It is typed after /. */
+  /** `filterText` is typed after /. */
   readonly filterText: string;
   readonly isLoaded: boolean;
 }
@@ -32,7 +32,7 @@ export interface CallbacksLevel extends LevelBase {
   readonly callbacks: readonly ListedCallback[];
 }
 
-/** It shows groups of all failed calls. */
+/** `GroupsLevel` shows groups of all failed calls. */
 export interface GroupsLevel extends LevelBase {
   readonly kind: "groups";
   readonly callback: ListedCallback;
@@ -41,16 +41,16 @@ export interface GroupsLevel extends LevelBase {
 }
 
 export interface CountedGroups {
-  /** It is null until all were counted. */
+  /** `readAt` is null until all were counted. */
   readonly readAt: number | null;
   /** The group with most calls comes first. */
   readonly groups: readonly CallGroup[];
   readonly calls: number;
-  /** They are in more groups than are kept. */
+  /** `otherCalls` are in more groups than are kept. */
   readonly otherCalls: number;
 }
 
-/** It shows one group, and groups of its calls by something else. Its first row is all of them. */
+/** `GroupLevel` shows one group, and groups of its calls by something else. Its first row is all of them. */
 export interface GroupLevel extends LevelBase {
   readonly kind: "group";
   readonly callback: ListedCallback;
@@ -69,19 +69,18 @@ export interface CallsLevel extends LevelBase {
   readonly kind: "calls";
   readonly callback: ListedCallback;
   readonly title: string;
-  /** It is without the typed text. */
+  /** `filter` is without the typed text. */
   readonly filter: CallFilter;
-  /** It has those that were listed so far. */
+  /** `ids` has those that were listed so far. */
   readonly ids: readonly string[];
-  /** It has the rows of the calls that were shown last. */
+  /** `lines` has the rows of the calls that were shown last. */
   readonly lines: ReadonlyMap<string, CallLine>;
-  /** It is null if unknown. */
   readonly total: number | null;
-  /** It maps ids to the content in which a filter text is looked for. */
+  /** `selected` maps ids to the content in which a filter text is looked for. */
   readonly selected: ReadonlyMap<string, string>;
 }
 
-/** It has as much of a call as its row shows. */
+/** `CallLine` is as much of a call as its row shows. */
 export interface CallLine {
   readonly attemptedAt: number | null;
   readonly outcome: string;
@@ -96,13 +95,12 @@ export interface CallLevel extends LevelBase {
   readonly details: CallDetails | null;
 }
 
-/** It shows a command that runs, or has run. */
+/** `Panel` shows a command that runs, or has run. */
 export interface Panel {
   readonly command: string;
   readonly output: readonly string[];
   readonly progress: string | null;
   readonly question: { readonly text: string; readonly isSecret: boolean; readonly typed: string } | null;
-  /** It is null while the command runs. */
   readonly outcome: Outcome | null;
 }
 
@@ -209,7 +207,7 @@ export function selectedIds({ selected, filterText }: CallsLevel): readonly stri
 }
 
 /** Returns null if there is nothing, no filter selects it, or it has been delivered. */
-export function targetOf(level: Level): CallTarget | null {
+export function callTargetOf(level: Level): CallTarget | null {
   switch (level.kind) {
     case "callbacks":
       return null;

@@ -94,7 +94,7 @@ function* generateCalls({ values, deps }: Invocation<TriggerFlags>): Iterable<Su
 
 const CHANNELS = { sms: "SMS", email: "EMAIL", voice: "VOICE" } as const;
 
-/** It uses Australian numbers for fiction, and a reserved domain. */
+/** Uses Australian numbers for fiction, and a reserved domain. */
 function newSender(number: number, channel: "SMS" | "EMAIL" | "VOICE"): MessageResponse["from"] {
   const phone = `614915701${String(number % 100).padStart(2, "0")}`;
   const empty = { name: `Person ${number}`, mri: "", mobile: "", email: "", voice: "" };

@@ -63,7 +63,7 @@ function readUsername({ args }: Invocation): string {
   throw new WhcbError("usage", `a user's name has 1 to ${LONGEST_NAME} characters, without spaces around it`);
 }
 
-/** It is never a process argument. Throws `config` without one. */
+/** The password is never a process argument. Throws `config` without one. */
 async function readNewPassword({ values, deps, screen }: Invocation<UsersFlags["add"]>, username: string): Promise<string> {
   const password = await readPassword();
   if (password === "") {

@@ -1,11 +1,11 @@
-/** It reads what a service says about a callback now, in a few requests. */
+/** Reads what a service says about a callback now, in a few requests. */
 import type { Client, ListedCall, ListedCallback, ListedOutage } from "../../../client/client.js";
 import type { CallFilter } from "../../../domain/call-filter.js";
 
 interface FailureReading {
-  /** It is null if the service doesn't say. */
+  /** `failed` is null if the service doesn't say. */
   readonly failed: number | null;
-  /** They failed since the last reading, newest first; the first reading has none. */
+  /** `failures` are those since the last reading, newest first; the first reading has none. */
   readonly failures: readonly ListedCall[];
   /** So many more failed than `failures` has. */
   readonly moreFailures: number;
@@ -13,12 +13,12 @@ interface FailureReading {
 
 export interface CallbackReading extends FailureReading {
   readonly callback: ListedCallback;
-  /** It is the monotonic time of the answer. */
+  /** `readAtMs` is the monotonic time of the answer. */
   readonly readAtMs: number;
   /** Each is null if the service doesn't say. */
   readonly pending: number | null;
   readonly succeeded: number | null;
-  /** It is open, or null if there is none or it isn't returned. */
+  /** `outage` is open, or null if there is none or it isn't returned. */
   readonly outage: ListedOutage | null;
 }
 
@@ -28,9 +28,9 @@ export class CallbackReader {
   readonly #client: Client;
   readonly #callback: ListedCallback;
   readonly #monotonicMs: () => number;
-  /** It is the newest failure's last attempt, by the service's clock, and null before the first reading. */
+  /** `newestAt` is the newest failure's last attempt, by the service's clock, and null before the first reading. */
   #newestAt: number | null = null;
-  /** They are the failures of that instant: a date may have no more than minutes. */
+  /** `known` are the failures of `newestAt`: a date may have no more than minutes. */
   #known = new Set<string>();
 
   constructor(client: Client, callback: ListedCallback, monotonicMs: () => number) {

@@ -1,14 +1,14 @@
-/** It says what the readings of a callback mean together. */
+/** Says what the readings of a callback mean together. */
 import type { ListedCall, ListedOutage } from "../../../client/client.js";
 import type { CallbackReading } from "./callback-reader.js";
 
 export interface WatchedCallback {
   readonly reading: CallbackReading;
-  /** They are in calls a second, and null if not known yet, or if the service doesn't say. */
+  /** `perSecond` has calls a second, which are null if not known yet, or if the service doesn't say. */
   readonly perSecond: { readonly in: number | null; readonly succeeded: number | null; readonly failed: number | null };
   /** The rates are of this window. It is null if not known yet. */
   readonly windowMs: number | null;
-  /** It counts calls that wait or have failed, and is null if unknown. */
+  /** `backlog` counts calls that wait or have failed, and is null if unknown. */
   readonly backlog: number | null;
   /** The backlog takes so long at the present rate. It is null if the backlog isn't draining. */
   readonly drainedInMs: number | null;
@@ -28,7 +28,7 @@ interface Sample {
   readonly all: number | null;
   readonly succeeded: number | null;
   readonly backlog: number | null;
-  /** It counts from the first reading. */
+  /** `failures` counts from the first reading. */
   readonly failures: number;
 }
 

@@ -11,11 +11,11 @@ import { joinText, type Printable, type ScreenText, text } from "../../output/sc
 import { formatInstant, formatRelative } from "../../output/times.js";
 import type { WatchChange, WatchedCallback } from "./watch-state.js";
 
-/** It says when the service last answered (epoch ms). */
+/** `Freshness` says when the service last answered (epoch ms). */
 export interface Freshness {
   readonly service: string;
   readonly answeredAt: number;
-  /** It is null while the service answers. */
+  /** `lost` is null while the service answers. */
   readonly lost: { readonly reason: string | null } | null;
 }
 
@@ -75,7 +75,7 @@ export function eventLine({ happenedAt, callback, change }: WatchEvent, options:
   return text`${formatInstant(happenedAt, options.utc)}  ${callback.name}: ${describeChange(change, callback, options)}`;
 }
 
-/** It leaves out the date, as the event has just happened. */
+/** Leaves out the date, as the event has just happened. */
 function shortEventLine({ happenedAt, callback, change }: WatchEvent, options: RenderOptions): ScreenText {
   const time = formatInstant(happenedAt, options.utc).split(" ")[1] ?? "";
   return text`${options.palette.dim(time)}  ${callback.name}: ${describeChange(change, callback, options)}`;

@@ -1,9 +1,10 @@
-/** It shows the progress of a run, writes its ndjson lines, and handles Ctrl-C. */
+/** Shows the progress of a run, writes its ndjson lines, and handles Ctrl-C. */
 import { formatDuration } from "../../../domain/duration.js";
 import type { Clock } from "../../../platform/clock.js";
 import { NO_COUNTS } from "../../../runs/journal/run-counts.js";
 import type { CallStep, RunCounts, RunEvent, RunHeader, RunListener } from "../../../runs/journal/run-step.js";
 import type { Invocation } from "../../args/command-spec.js";
+import type { ServiceTarget } from "../../cli-deps.js";
 import { onFirstInterrupt } from "../../on-interrupt.js";
 import { openProgress } from "../progress-line.js";
 import { joinText, safeJson, text } from "../screen-text.js";
@@ -16,7 +17,6 @@ export interface FollowedRun {
 }
 
 export interface RunToFollow {
-  /** So many calls are to be settled. */
   readonly total: number;
   /** Ctrl-C doesn't stop what was requested. */
   readonly viaService?: boolean;
@@ -118,7 +118,7 @@ function stepLines(callbackId: string, step: CallStep): readonly Readonly<Record
 interface Progress {
   readonly done: number;
   readonly total: number;
-  /** It is of the last seconds, and null before anything is done. */
+  /** `perSecond` is of the last seconds, and null before anything is done. */
   readonly perSecond: number | null;
   readonly leftMs: number | null;
 }
@@ -168,4 +168,9 @@ export class RunProgress {
 
 function openCalls({ left, unknown }: RunCounts): number {
   return left + unknown;
+}
+
+/** The service of a file may not be running. */
+export function followsService(target: ServiceTarget, detach: boolean): boolean {
+  return target.kind !== "file" && !detach;
 }

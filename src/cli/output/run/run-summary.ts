@@ -32,7 +32,7 @@ export async function finishRun(
   if (summary.error !== null) throw withNextStep(summary.error, summary, screen.renderOptions);
   if (balance !== null && balance.missing !== 0) {
     throw new WhcbError("items-failed", "the balance doesn't add up", {
-      hint: `\`${runCommand("runs show", summary.header, screen.renderOptions)}\` lists each call`,
+      hint: `\`${commandOnRun("runs show", summary.header, screen.renderOptions)}\` lists each call`,
     });
   }
 }
@@ -72,7 +72,7 @@ function markHint(unmarked: readonly UnmarkedRun[], options: RenderOptions): str
   const what = unmarked.map(({ as }) => (as === "accepted" ? "what has arrived" : "what your list had"));
   const discards = unmarked
     .filter(({ as }) => as === "seen")
-    .map((run) => `; \`${runCommand("runs discard", run.header, options)}\` if it was wrong`);
+    .map((run) => `; \`${commandOnRun("runs discard", run.header, options)}\` if it was wrong`);
   return `${commands.join(" and ")} ${commands.length === 1 ? "marks" : "mark"} ${[...new Set(what)].join(" and ")}${discards.join("")}`;
 }
 
@@ -108,7 +108,7 @@ function summaryLines(summary: RunSummary, options: RenderOptions): readonly Pri
       ? ["  (WHCB_CALLBACK_URL: the whole URL of --to, as the journal doesn't have its secrets)"]
       : []),
     ...(isServiceSending(summary)
-      ? [`  or: ${runCommand("runs discard", header, options)}  (cancels what the service has not sent)`]
+      ? [`  or: ${commandOnRun("runs discard", header, options)}  (cancels what the service has not sent)`]
       : []),
   ];
 }
@@ -119,11 +119,11 @@ function unlisted(summary: RunSummary, options: RenderOptions): readonly Printab
   const more = counts.unknown + counts.notFound - troubled.length;
   if (more <= 0) return [];
   return [
-    text`  and ${more} more that are unknown or not found: \`${runCommand("runs show", summary.header, options)}\` lists all`,
+    text`  and ${more} more that are unknown or not found: \`${commandOnRun("runs show", summary.header, options)}\` lists all`,
   ];
 }
 
-function runCommand(command: string, { runId }: RunHeader, { serviceFlags }: RenderOptions): string {
+function commandOnRun(command: string, { runId }: RunHeader, { serviceFlags }: RenderOptions): string {
   return commandLine({ command, operands: [runId], flags: serviceFlags });
 }
 
@@ -173,7 +173,7 @@ function doneCalls({ header, counts, service }: RunSummary): number {
   }
 }
 
-/** This is a documented contract. */
+/** The object is a documented contract. */
 export function summaryJson(summary: RunSummary, options: RenderOptions): Readonly<Record<string, unknown>> {
   const { header, counts, error } = summary;
   return {

@@ -8,7 +8,7 @@ export interface Health {
    * is still open. One is checked if it is down without an open outage, so no response is held. An idle one is sent no event.
    */
   readonly health: "up" | "failing" | "down" | "checking" | "recovering" | "idle";
-  /** It is null if the endpoint is up or idle. */
+  /** `since` is null if the endpoint is up or idle. */
   readonly since: number | null;
 }
 

@@ -8,7 +8,7 @@ export function Form({
   ...rest
 }: {
   action: string;
-  /** It is the token of the visit. */
+  /** `formToken` is the token of the visit. */
   formToken: string;
   class?: string;
   id?: string;
@@ -27,9 +27,9 @@ export function Form({
 interface FieldProps {
   readonly name: string;
   readonly label: string;
-  /** It is shown below the control. */
+  /** `hint` is shown below the control. */
   readonly hint?: ComponentChildren;
-  /** It says what is wrong with the value. */
+  /** `error` says what is wrong with the value. */
   readonly error?: string | undefined;
 }
 
@@ -61,7 +61,7 @@ function Notes({ name, hint, error }: FieldProps): VNode {
   );
 }
 
-/** It comes first and has the focus: a link to each field with what is wrong. */
+/** Comes first and has the focus: a link to each field with what is wrong. */
 export function ErrorSummary({
   title,
   problems,
@@ -143,7 +143,7 @@ export function SelectField(props: FieldProps & { readonly value: string; readon
   );
 }
 
-/** It shows two or three choices that should all be seen. */
+/** Shows two or three choices that should all be seen. */
 export function RadioField(props: FieldProps & { readonly value: string; readonly choices: readonly Choice[] }): VNode {
   const { name, label, value, choices, error } = props;
   const { "aria-describedby": describedBy } = idsOf(props);
@@ -204,7 +204,7 @@ export function Button({
   );
 }
 
-/** It is a link that looks like a button. */
+/** Makes a link that looks like a button. */
 export function ButtonLink({
   href,
   kind = "secondary",

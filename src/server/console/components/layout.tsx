@@ -10,7 +10,7 @@ export interface PageView {
   readonly page: Page;
   /** A page without it stays as it is. */
   readonly live: LiveState | null;
-  /** It is null if nobody is signed in. */
+  /** `username` is null if nobody is signed in. */
   readonly username: string | null;
   readonly formToken: string;
   readonly notice: Notice | null;

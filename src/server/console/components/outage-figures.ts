@@ -9,7 +9,6 @@ export interface OutageChartView extends Activity {
 
 interface OutageTimes {
   readonly startedAt: number;
-  /** It is null while the outage is open. */
   readonly endedAt: number | null;
 }
 

@@ -25,7 +25,7 @@ export interface CallListView {
   readonly counts: Readonly<Record<CallStatus, number>>;
   readonly failures: readonly FailureGroup[];
   readonly runningReplay: ServiceReplay | null;
-  /** It is null if the filter has problems. */
+  /** `found` is null if the filter has problems. */
   readonly found: FoundCalls | null;
 }
 
@@ -230,7 +230,7 @@ function Matching({ matching, typed }: { matching: CallCount; typed: TypedFilter
   );
 }
 
-/** It never shows a guess. */
+/** Never shows a guess. */
 function CountText({ count: { count, isExact } }: { count: CallCount }): VNode {
   if (count === 0 && !isExact) return <>not counted</>;
   return (

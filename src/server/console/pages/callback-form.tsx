@@ -1,7 +1,6 @@
 /** A new callback and an edited one have the same form: the fields of the screen, and what a test showed. */
 import type { VNode } from "preact";
-import type { DeliveryResult } from "../../../domain/attempt.js";
-import { isAccepted, resultMessage } from "../../../domain/attempt.js";
+import { type DeliveryResult, isAccepted, resultMessage } from "../../../domain/attempt.js";
 import type { BodyFormat, DeliveryTarget } from "../../../domain/callback.js";
 import { formatDuration, spellDuration } from "../../../domain/duration.js";
 import { callbackSecrets, isMasked, maskKey, secretMask, shownUrl } from "../../../domain/mask.js";
@@ -44,7 +43,7 @@ export interface CallbackFormView {
   readonly problems: Problems;
   /** A key was typed, which no page contains: it has to be typed again. */
   readonly isKeyLost: boolean;
-  /** It is null for a new callback. */
+  /** `stored` is null for a new callback. */
   readonly stored: { readonly id: string; readonly maskedKey: string | null; readonly loaded: LoadedForm } | null;
   readonly changes: readonly ForeignChange[];
   readonly test: TestView | null;
@@ -200,7 +199,7 @@ function authChoices(authParameter: string): readonly Choice[] {
   return Object.entries(sentAs).map(([value, how]) => ({ value, text: `${shownValue("auth.type", value)} (${how})` }));
 }
 
-/** It never has its value. */
+/** The field never has the key. */
 function KeyField(view: CallbackFormView): VNode {
   const { stored, isKeyLost } = view;
   const masked = stored?.maskedKey ?? null;
@@ -255,7 +254,7 @@ export interface TestView {
   readonly isAccepted: boolean;
   readonly title: string;
   readonly facts: readonly (readonly [name: string, value: string])[];
-  /** It is the body of the answer, or "". */
+  /** `body` is that of the answer, or "". */
   readonly body: string;
 }
 

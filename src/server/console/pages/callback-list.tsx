@@ -18,7 +18,7 @@ export interface CallbackRow extends Health {
   readonly retriesEnabled: boolean;
   readonly failed: number;
   readonly waiting: number;
-  /** It is null unless it ended within the last day. */
+  /** `lastOutage` is null unless it ended within the last day. */
   readonly lastOutage: { readonly id: string; readonly endedAt: number } | null;
 }
 
@@ -26,14 +26,13 @@ type SortField = "name" | "failed" | "waiting";
 
 export interface CallbackListView {
   readonly rows: readonly CallbackRow[];
-  /** It is the first row's index, from 0. */
+  /** `offset` is the first row's index, from 0. */
   readonly offset: number;
   /** So many callbacks match. */
   readonly total: number;
   readonly sort: Sort<SortField>;
   /** The text is in the name or the URL's host; "" means all callbacks. */
   readonly text: string;
-  /** It is null on the last page. */
   readonly nextCursor: string | null;
 }
 
@@ -42,7 +41,7 @@ const DAY_MS = 86_400_000;
 /** So few are seen at once, without a search. */
 const MOST_WITHOUT_SEARCH = 10;
 
-/** It says of each whether it is descending at first. */
+/** `SORTS` says which are descending at first. */
 const SORTS: Readonly<Record<SortField, boolean>> = { name: false, failed: true, waiting: true };
 
 export function addCallbackList(app: FastifyInstance, { deps }: RouteContext): void {

@@ -5,7 +5,7 @@ import { type Call, isErased } from "../../../domain/call.js";
 import type { Callback } from "../../../domain/callback.js";
 import { count } from "../../../domain/count.js";
 import { formatDuration } from "../../../domain/duration.js";
-import type { EndpointState } from "../../../domain/endpoint.js";
+import type { EndpointStatus } from "../../../domain/endpoint.js";
 import { callbackSecrets, maskAnswer, secretMask } from "../../../domain/mask.js";
 import { senderAddress } from "../../../domain/message-response.js";
 import { type RetryPolicy, retryUntil } from "../../../domain/retry-policy.js";
@@ -27,7 +27,7 @@ export interface OneCallView {
   readonly call: Call;
   /** Only the latest attempts are shown. */
   readonly attempts: readonly Attempt[];
-  readonly endpointState: EndpointState;
+  readonly endpointState: EndpointStatus;
   readonly policy: RetryPolicy;
   readonly now: number;
   /** The body is shown as it is or would be delivered. It is null if it was erased. */

@@ -4,7 +4,7 @@ import type { VNode } from "preact";
 import { formatDuration } from "../../../domain/duration.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { type Outage, outageClosesAt } from "../../../domain/outage.js";
-import type { OutageMail } from "../../../store/outcomes/mails.js";
+import type { StoredMail } from "../../../store/outcomes/mails.js";
 import type { OutageCalls } from "../../../store/outcomes/outage-calls.js";
 import type { Page as StoredPage } from "../../../store/paging.js";
 import { type Query, readPage, readParameter } from "../../routes/query-parameters.js";
@@ -27,7 +27,7 @@ const COUNTING_MS = 50;
 
 interface OutagesView {
   readonly callbackId: string;
-  /** It is the newest outage unless one is chosen, and null if there is none. */
+  /** `chosen` is the newest outage unless one is chosen, and null if there is none. */
   readonly chosen: OutageDetails | null;
   readonly outages: StoredPage<Outage>;
   readonly isFirstPage: boolean;
@@ -39,14 +39,14 @@ interface OutageDetails {
   readonly outage: Outage;
   readonly span: SpanName;
   readonly chart: OutageChartView;
-  /** It is null if none was written. */
-  readonly mail: OutageMail | null;
+  /** `mail` is null if none was written. */
+  readonly mail: StoredMail | null;
   /** The outage ends then if no other call fails first. It is null if it has ended, or if that isn't known yet. */
   readonly endsAt: number | null;
   readonly calls: OutageCalls;
-  /** It is null if it wasn't counted. */
+  /** `largest` is null if it wasn't counted. */
   readonly largest: BacklogSample | null;
-  /** It is the callback's backlog at this moment. */
+  /** `backlog` is the callback's backlog at this moment. */
   readonly backlog: { readonly failed: number; readonly waiting: number };
 }
 
@@ -235,7 +235,7 @@ const FATES = [
   ["failed", "still failed"],
 ] as const;
 
-function MailText({ mail }: { mail: OutageMail }): VNode {
+function MailText({ mail }: { mail: StoredMail }): VNode {
   return (
     <details>
       <summary>
@@ -259,7 +259,7 @@ function MailText({ mail }: { mail: OutageMail }): VNode {
 }
 
 /** `mail` is undefined where it isn't read. */
-function MailState({ outage, mail }: { outage: Outage; mail?: OutageMail | null }): VNode {
+function MailState({ outage, mail }: { outage: Outage; mail?: StoredMail | null }): VNode {
   if (outage.notifiedAt !== null) {
     return (
       <>

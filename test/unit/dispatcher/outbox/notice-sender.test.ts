@@ -175,7 +175,7 @@ describe("a notice sender", () => {
     await next.tick();
     expect(receiver.reports).toHaveLength(2);
     expect(receiver.reports[1]).toEqual(receiver.reports[0]);
-    expect(await sim.store.notices.nextAt("hook", sim.clock.now())).toBeNull();
+    expect(await sim.store.notices.nextTryAt("hook", sim.clock.now())).toBeNull();
   });
 
   it("lets no notice that the place always rejects keep the others from it", async () => {

@@ -99,7 +99,7 @@ const sorted: readonly PlannedQuery[] = [
     "activity_pkey",
     (db) => activityStore(db, systemClock).list("CB1", { since: 0, until: DAY, maxPoints: 10 }),
   ],
-  ["nextNoticeAt", "notices_queued", (db) => noticeStore(db).nextAt("hook", NOW)],
+  ["nextNoticeAt", "notices_queued", (db) => noticeStore(db).nextTryAt("hook", NOW)],
   ["versions", "activity_pkey", (db) => versionStore(db).readVersions(["CB1", "CB2"])],
 ];
 

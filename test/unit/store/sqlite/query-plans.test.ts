@@ -59,7 +59,7 @@ const isScan = (line: string) =>
 const usual: readonly PlannedQuery[] = [
   ...usualQueries({ idIndex: "sqlite_autoindex_calls_1", callIds: [], switched: [1, NOW] }),
   ["switching retries off", "calls_due", (db) => switchRetriesOff(db, 1, NOW)],
-  ["nextNoticeAt", "notices_queued", (db) => noticeStore(db).nextAt("hook", NOW)],
+  ["nextNoticeAt", "notices_queued", (db) => noticeStore(db).nextTryAt("hook", NOW)],
 ];
 
 describe("query plans", () => {

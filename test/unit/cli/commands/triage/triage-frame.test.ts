@@ -2,10 +2,10 @@ import { describe, expect, it } from "vitest";
 import { possibleActions } from "../../../../../src/cli/commands/triage/triage-actions.js";
 import { type FrameOptions, shortCommand, triageFrame } from "../../../../../src/cli/commands/triage/triage-frame.js";
 import {
+  callTargetOf,
   type Level,
   newState,
   type TriageState,
-  targetOf,
   topLevel,
 } from "../../../../../src/cli/commands/triage/triage-state.js";
 import { PLAIN } from "../../../../../src/cli/output/screen.js";
@@ -29,7 +29,7 @@ function frame(state: TriageState, columns = 80, rows = 14): string {
     now: NOW,
     width: columns,
     serviceFlags: [],
-    actions: possibleActions(targetOf(topLevel(state)), null, []),
+    actions: possibleActions(callTargetOf(topLevel(state)), null, []),
   };
   const { header, body, footer } = triageFrame(state, { columns, rows }, options);
   return `\n${[...header, ...body, ...footer].map((line) => String(line).trimEnd()).join("\n")}`;

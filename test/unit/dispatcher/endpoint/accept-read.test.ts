@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { acceptRead } from "../../../../src/dispatcher/endpoint/accept-read.js";
 import { invalidate } from "../../../../src/dispatcher/endpoint/endpoint-state.js";
-import { acceptRead } from "../../../../src/dispatcher/endpoint/read-calls.js";
 import { AT, aBatch, aDownEndpoint, anEndpoint, someCalls } from "../../../support/dispatcher/an-endpoint.js";
 import { MINUTE } from "../../../support/dispatcher/simulation.js";
 

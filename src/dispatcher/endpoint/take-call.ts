@@ -1,24 +1,11 @@
-/** The steps of one call: it is taken, its request is built and ends, it is settled or withdrawn, and its outcome is committed. */
-import { type Attempt, type AttemptCause, isAccepted } from "../../domain/attempt.js";
+/** A call begins: it is taken from its queue, and its request is built. settle-call.ts says how it ends. */
+import type { AttemptCause } from "../../domain/attempt.js";
 import { type Call, isInWindow } from "../../domain/call.js";
 import type { Callback } from "../../domain/callback.js";
 import { inFlightLimit } from "../../domain/endpoint.js";
-import type { OpenOutage } from "../../domain/outage.js";
-import { nextDueAt } from "../../domain/retry-policy.js";
-import { type Random, timeOrderedId } from "../../platform/random.js";
-import { CALL_BYTES, type DeliveryBudget } from "../delivery-budget.js";
-import type { QueuedCall } from "./calls-in-memory.js";
-import {
-  changeHealth,
-  type EndpointRules,
-  type EndpointState,
-  expectAnything,
-  expectDue,
-  invalidate,
-  isProbed,
-  type QueueName,
-} from "./endpoint-state.js";
-import { healthAfterFailure, healthAfterSuccess, healthWithoutHoldings } from "./health.js";
+import type { DeliveryBudget } from "../delivery-budget.js";
+import { CALL_BYTES, type QueuedCall } from "./calls-in-memory.js";
+import { type EndpointRules, type EndpointState, expectDue, invalidate, isProbed, type QueueName } from "./endpoint-state.js";
 
 export interface TakenCall {
   readonly call: Call;
@@ -140,77 +127,4 @@ export function fitRequest(
   else if (!budget.tryResize(endpoint, bodyBytes, total)) return false;
   taken.bodyBytes = total;
   return true;
-}
-
-/** Is called when the request of a call has ended, or isn't sent. */
-export function endCall(endpoint: EndpointState, taken: TakenCall, budget: DeliveryBudget<EndpointState>): void {
-  budget.release(endpoint, taken.bodyBytes);
-  endpoint.requestsInFlight -= 1;
-  if (taken.isOfRound) endpoint.roundInFlight -= 1;
-  if (taken.cause === "probe") endpoint.isProbing = false;
-}
-
-/** Takes back a call that wasn't sent. Its round goes on with the next call. */
-export function withdrawCall(endpoint: EndpointState, { call, isOfRound }: TakenCall): void {
-  endpoint.inFlight.remove(call.seq);
-  if (isOfRound && endpoint.health.endpoint.state === "down") endpoint.roundLeft += 1;
-  expectAnything(endpoint.hints);
-}
-
-export interface SettledWith extends EndpointRules {
-  /** The jitter of the call's next retry is a fraction in [0,1). */
-  readonly jitter: number;
-  readonly random: Random;
-}
-
-/** Applies an attempt; `call` is as it was before. Returns the outage that opened, for which an e-mail is owed, or null. */
-export function settleCall(endpoint: EndpointState, call: Call, attempt: Attempt, settled: SettledWith): OpenOutage | null {
-  const before = endpoint.health;
-  const isDelivered = isAccepted(attempt.result);
-  let opened: OpenOutage | null = null;
-  if (isDelivered) applySuccess(endpoint, call, attempt, settled);
-  else opened = applyFailure(endpoint, call, attempt, settled);
-  const { health, callback, inFlight } = endpoint;
-  const mayRetry = !isDelivered && callback.retriesEnabled;
-  const firstFailedAt = call.firstFailedAt ?? attempt.startedAt;
-  inFlight.noteAttempt(call.seq, mayRetry ? nextDueAt(firstFailedAt, attempt.startedAt, settled.policy, settled.jitter) : null);
-  if (health.endpoint.state !== before.endpoint.state) {
-    endpoint.roundLeft = 0;
-    invalidate(endpoint);
-  }
-  return opened;
-}
-
-function applySuccess(endpoint: EndpointState, call: Call, attempt: Attempt, { policy, maxInFlight }: EndpointRules): void {
-  const endedAt = attempt.startedAt + attempt.durationMs;
-  const change = healthAfterSuccess(endpoint.health, endedAt, policy, maxInFlight);
-  endpoint.mayBeOver ||= call.firstFailedAt !== null && change.health.outage !== null;
-  changeHealth(endpoint, change);
-}
-
-function applyFailure(endpoint: EndpointState, call: Call, attempt: Attempt, settled: SettledWith): OpenOutage | null {
-  const { policy, random } = settled;
-  const { startedAt: beganAt, durationMs, cause } = attempt;
-  // A held call may be PENDING again, because retries were switched off while it was in flight.
-  const isFirst = call.firstFailedAt === null || (call.sentAt === null && !endpoint.callback.retriesEnabled);
-  const failure = { callSeq: call.seq, cause, beganAt, at: beganAt + durationMs, isFirst };
-  const newId = () => timeOrderedId(beganAt, random);
-  const { isNew, ...change } = healthAfterFailure(endpoint.health, failure, policy, random.fraction(), newId);
-  changeHealth(endpoint, change);
-  return isNew ? change.health.outage : null;
-}
-
-/**
- * Is called once the outcome of a call is stored. If others changed the call or settings meanwhile, it may be due for a replay, or
- * PENDING again.
- */
-export function commitCall(endpoint: EndpointState, callSeq: number): void {
-  const call = endpoint.inFlight.remove(callSeq);
-  if (!call) return;
-  if (call.generation !== endpoint.generation) expectAnything(endpoint.hints);
-  else if (call.dueAt !== null) expectDue(endpoint.hints, call.dueAt);
-}
-
-export function skipHoldings(endpoint: EndpointState, skipped: number): void {
-  endpoint.health = healthWithoutHoldings(endpoint.health, skipped);
 }

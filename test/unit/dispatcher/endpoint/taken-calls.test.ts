@@ -1,14 +1,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { DeliveryBudget } from "../../../../src/dispatcher/delivery-budget.js";
-import {
-  commitCall,
-  endCall,
-  fitRequest,
-  settleCall,
-  takeCall,
-  withdrawCall,
-} from "../../../../src/dispatcher/endpoint/call-steps.js";
 import type { EndpointState } from "../../../../src/dispatcher/endpoint/endpoint-state.js";
+import { commitCall, endCall, settleCall, withdrawCall } from "../../../../src/dispatcher/endpoint/settle-call.js";
+import { fitRequest, takeCall } from "../../../../src/dispatcher/endpoint/take-call.js";
 import { ACCEPTED, aCall, anAttempt } from "../../../support/builders.js";
 import { AT, aDownEndpoint, anEndpoint, someCalls } from "../../../support/dispatcher/an-endpoint.js";
 import { HOUR, MINUTE } from "../../../support/dispatcher/simulation.js";

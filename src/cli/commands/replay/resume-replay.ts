@@ -1,0 +1,174 @@
+import { count } from "../../../domain/count.js";
+import { spellDuration } from "../../../domain/duration.js";
+import { WhcbError } from "../../../domain/errors.js";
+import { maskUrl, shownUrl } from "../../../domain/mask.js";
+import { checkService, isOtherDatabase } from "../../../runs/check-service.js";
+import { isRecorded, type RecordedUrl } from "../../../runs/journal/recorded-url.js";
+import { isUnfinished } from "../../../runs/journal/run-counts.js";
+import { latestUnfinishedRun, type RunOverview, readRun } from "../../../runs/journal/stored-runs.js";
+import { findAllById, findById } from "../../../runs/plan/call-scope.js";
+import { resumeRun } from "../../../runs/resume-run.js";
+import type { RunDeps, RunFolder } from "../../../runs/run-deps.js";
+import type { RunLocks } from "../../../runs/run-locks.js";
+import { DEFAULT_REPLAY_OPTIONS } from "../../../runs/run-options.js";
+import { DEFAULT_BODY_NAMES, type DeliverySettings } from "../../../wire/delivery-settings.js";
+import type { Invocation } from "../../args/command-spec.js";
+import { followRun, followsService } from "../../output/run/follow-run.js";
+import { describeKey } from "../../output/run/plan-text.js";
+import { finishRun, resumeCommand } from "../../output/run/run-summary.js";
+import { joinText } from "../../output/screen-text.js";
+import { findKeys } from "../../settings/callback-keys.js";
+import { openRunDeps, profileOf, runFolder } from "../../settings/open-run-deps.js";
+import { deliverySettings, type Session, withSession } from "../../settings/session.js";
+import { confirmRun, takeLocks } from "../../settings/take-locks.js";
+import type { ReplayFlags } from "./command.js";
+
+type ReplayInvocation = Invocation<ReplayFlags>;
+
+/** Finishes the wanted run, or with null the latest unfinished one of the profile and its service. It was confirmed when it began. */
+export function resumeReplay(invocation: ReplayInvocation, wanted: string | null): Promise<void> {
+  const { args, values, screen, deps } = invocation;
+  if (args.operands.length > 0) throw new WhcbError("usage", "--resume takes its callback and calls from the run");
+  return withSession(invocation, async (session) => {
+    const folder = runFolder(deps);
+    const run = wanted === null ? await findUnfinishedRun(session, folder) : await readRun(folder, wanted);
+    if (run === null) {
+      screen.info("no unfinished run");
+      return;
+    }
+    const isElsewhere = run.service !== session.client.name;
+    if (wanted === null && (isElsewhere || run.kind !== "replay")) {
+      const what = isElsewhere ? `was made with ${run.service}` : `is a ${run.kind}`;
+      throw new WhcbError("usage", `the latest unfinished run ${what}`, {
+        hint: `\`${resumeCommand(run, screen.renderOptions)}\` finishes it, \`whcb runs discard ${run.runId}\` gives it up`,
+      });
+    }
+    const to = values.to;
+    const before = run.options?.to ?? null;
+    if (to !== undefined && before === null) throw new WhcbError("usage", `run ${run.runId} wasn't made with --to`);
+    const maxConnections = DEFAULT_REPLAY_OPTIONS.concurrency;
+    await using runDeps = await openRunDeps(invocation, session, { maxConnections, to: before });
+    const { resendUnknown, contentType } = values;
+    const total = run.counts.left + (resendUnknown ? run.counts.unknown : 0);
+    const found = total === 0 ? [] : await findAllById(run.callbacks, runDeps.client);
+    const keys = run.options === null ? new Map() : await findKeys(invocation, found, run.options);
+    const callbacks = run.kind === "mark-success" ? [] : run.callbacks;
+    await using taken = await takeLocks(invocation, { callbacks, runDeps, wait: values.wait, runId: run.runId, needsAll: true });
+    const delivery = await deliverySettings(session);
+    if (!(await confirmChanged(run, delivery, { ...runDeps, locks: taken.locks }, invocation))) return;
+    const viaService = run.options?.viaService ?? false;
+    const follows = followsService(session.target, values.detach);
+    const control = { ...delivery, keys, locks: taken.locks, resendUnknown, followsService: follows, contentType, to };
+    const summary = await followRun(invocation, { total, viaService }, ({ signal, listener }) =>
+      resumeRun(run.runId, { ...control, signal }, runDeps, listener),
+    );
+    await finishRun(summary, screen);
+  });
+}
+
+/** A profile's service may have another address now. Its runs there come last. */
+async function findUnfinishedRun(session: Session, folder: RunFolder): Promise<RunOverview | null> {
+  const profile = profileOf(session);
+  const isOfProfile = (run: RunOverview) => run.profile === profile;
+  const own = await latestUnfinishedRun(folder, (run) => isOfProfile(run) && run.service === session.client.name);
+  return own ?? latestUnfinishedRun(folder, isOfProfile);
+}
+
+interface ResumedTarget {
+  readonly name: string;
+  /** `renamed` is the callback's new name, or null if it has the old one. */
+  readonly renamed: string | null;
+  readonly url: string;
+  readonly shown: string;
+  /** `key` names the parameter of the key. */
+  readonly key: string;
+  readonly keyBefore: string;
+  readonly before: RecordedUrl;
+}
+
+/** A service may remove settled calls, and a sender use their ids again. */
+const HOUR_MS = 60 * 60_000;
+const LONGEST_UNASKED_MS = 24 * HOUR_MS;
+
+/** The run was confirmed for the callbacks of that time. One that was deleted and created again may have the same id, and other calls of the same ids. */
+async function confirmChanged(
+  run: RunOverview,
+  delivery: DeliverySettings,
+  { locks, ...runDeps }: RunDeps & { readonly locks: RunLocks },
+  invocation: ReplayInvocation,
+): Promise<boolean> {
+  const { options, counts, service } = run;
+  if (!isUnfinished(counts)) return true;
+  const isElsewhere = service !== runDeps.client.name;
+  if (isElsewhere) await checkService(run, runDeps.client, runDeps.profile);
+  const changed: ResumedTarget[] = [];
+  for (const target of await resumedTargets(run, delivery, runDeps, invocation)) {
+    const isSame = target.renamed === null && target.key === target.keyBefore;
+    if (!isSame || !(await isRecorded(target.url, target.before, runDeps))) changed.push(target);
+  }
+  const isOther = !isElsewhere && isOtherDatabase(run, runDeps.client);
+  const { bodyNames: namesBefore = DEFAULT_BODY_NAMES } = options ?? {};
+  const hasOtherNames = options !== null && !options.viaService && delivery.bodyNames !== namesBefore;
+  const ageMs = invocation.deps.clock.now() - run.lastAt;
+  const isSetBack = ageMs < 0;
+  const isOld = ageMs > LONGEST_UNASKED_MS;
+  if (changed.length === 0 && !hasOtherNames && !isElsewhere && !isOther && !isOld && !isSetBack) return true;
+  const isRenamed = changed.some(({ renamed }) => renamed !== null);
+  const isSure =
+    isRenamed || changed.some(({ shown, key, keyBefore, before }) => shown + key !== maskUrl(before.url) + keyBefore);
+  const question = [
+    ...(isElsewhere ? [`The run was made with ${service}, and this is ${runDeps.client.name}.`] : []),
+    ...(isOther ? [`The run was made with another database, which was at ${service} then.`] : []),
+    ...(isOld
+      ? [
+          `The run stopped ${spellDuration(Math.floor(ageMs / HOUR_MS) * HOUR_MS)} ago: other calls may have its ids by now, if theirs were removed.`,
+        ]
+      : []),
+    ...(isSetBack ? ["The clock was set back since the run stopped: how long ago that was isn't known."] : []),
+    ...(changed.length === 0
+      ? []
+      : [`The ${isRenamed ? "callback" : "URL"} ${isSure ? "has" : "may have"} changed since the run began.`]),
+    ...changed.flatMap(describeChange),
+    ...(hasOtherNames ? [`The body names are ${delivery.bodyNames} now, and were ${namesBefore} when the run began.`] : []),
+    ...(counts.toMark === 0
+      ? []
+      : [`not marked yet: ${count(counts.toMark, "call")}${options === null ? "" : " that the URL before accepted"}`]),
+    options === null || options.viaService || counts.left + counts.unknown === 0
+      ? "Finish the run all the same?"
+      : `${counts.toMark === 0 ? "Send" : "Mark SUCCESS what was accepted and send"} the rest of the run there?`,
+  ];
+  return confirmRun(invocation, joinText(question, "\n"), { client: runDeps.client, locks });
+}
+
+function describeChange({ name, renamed, shown, key, keyBefore, before }: ResumedTarget): readonly string[] {
+  const shownBefore = maskUrl(before.url) + (key === keyBefore ? "" : keyBefore);
+  const isSame = shown === shownBefore;
+  return [
+    ...(renamed === null ? [] : [`${name}: named ${renamed} now`]),
+    ...(isSame && renamed !== null
+      ? []
+      : [`${name}: ${shown}${key}, before${isSame ? " perhaps with another secret" : `: ${shownBefore}`}`]),
+  ];
+}
+
+async function resumedTargets(
+  { callbacks, options, toHash }: RunOverview,
+  delivery: DeliverySettings,
+  { client }: RunDeps,
+  { values: { to } }: ReplayInvocation,
+): Promise<readonly ResumedTarget[]> {
+  const targets: ResumedTarget[] = [];
+  if (options !== null && options.to !== null && to !== undefined) {
+    const before = { url: options.to, urlHash: toHash };
+    targets.push({ name: "--to", renamed: null, url: to, shown: maskUrl(to), key: "", keyBefore: "", before });
+  }
+  for (const before of callbacks) {
+    const now = await findById(before.id, client);
+    if (now === null) continue;
+    const key = options === null ? "" : describeKey(now, { ...options, ...delivery });
+    const keyBefore = options === null ? "" : describeKey(now, options);
+    const renamed = now.name === before.name ? null : now.name;
+    targets.push({ name: before.name || before.id, renamed, url: now.url, shown: shownUrl(now), key, keyBefore, before });
+  }
+  return targets;
+}

@@ -1,0 +1,136 @@
+/** A call ends: its attempt is settled and logged, or it is withdrawn; once the log is committed, it may be read again. */
+import { type Attempt, isAccepted } from "../../domain/attempt.js";
+import type { Call } from "../../domain/call.js";
+import type { NewMail, OpenOutage } from "../../domain/outage.js";
+import { nextDueAt, type RetryPolicy } from "../../domain/retry-policy.js";
+import { composeOutageMail } from "../../notifier/outage-mail.js";
+import { type Random, timeOrderedId } from "../../platform/random.js";
+import type { DeliveryBudget } from "../delivery-budget.js";
+import type { DispatcherDeps } from "../dispatcher-deps.js";
+import type { OutcomeLog } from "../outcomes/outcome-log.js";
+import { changeHealth, type EndpointRules, type EndpointState, expectAnything, expectDue, invalidate } from "./endpoint-state.js";
+import { healthAfterFailure, healthAfterSuccess, healthWithoutHoldings } from "./health.js";
+import type { TakenCall } from "./take-call.js";
+
+/** A call couldn't be sent through our own fault. */
+export interface OwnFault {
+  readonly fault: unknown;
+}
+
+export interface SettleDeps {
+  readonly deps: DispatcherDeps;
+  readonly rules: EndpointRules;
+  readonly log: OutcomeLog;
+}
+
+/** Is called when the request of a call has ended, or isn't sent. */
+export function endCall(endpoint: EndpointState, taken: TakenCall, budget: DeliveryBudget<EndpointState>): void {
+  budget.release(endpoint, taken.bodyBytes);
+  endpoint.requestsInFlight -= 1;
+  if (taken.isOfRound) endpoint.roundInFlight -= 1;
+  if (taken.cause === "probe") endpoint.isProbing = false;
+}
+
+/** Applies what became of a call to its endpoint, and logs it to be committed. The outcome is null if nothing was sent. */
+export function settleTaken(
+  endpoint: EndpointState,
+  taken: TakenCall,
+  outcome: Attempt | OwnFault | null,
+  settle: SettleDeps,
+): void {
+  if (outcome === null) withdrawCall(endpoint, taken);
+  else if ("fault" in outcome) waitAfterFault(endpoint, taken.call, outcome.fault, settle.deps);
+  else logAttempt(endpoint, taken, outcome, settle);
+}
+
+/** Takes back a call that wasn't sent. Its round goes on with the next call. */
+export function withdrawCall(endpoint: EndpointState, { call, isOfRound }: TakenCall): void {
+  endpoint.inFlight.remove(call.seq);
+  if (isOfRound && endpoint.health.endpoint.state === "down") endpoint.roundLeft += 1;
+  expectAnything(endpoint.hints);
+}
+
+/** Our own fault is no attempt (docs/dispatcher.md, A call, Rule 3). */
+function waitAfterFault({ inFlight }: EndpointState, call: Call, error: unknown, { clock, logger }: DispatcherDeps): void {
+  const { id: callId, seq, callbackId } = call;
+  const waitMs = inFlight.waitAfterFault(seq, clock.now());
+  logger.error({ err: error, callbackId, callId, waitMs }, "A call could not be sent; it will be tried again");
+}
+
+function logAttempt(endpoint: EndpointState, taken: TakenCall, attempt: Attempt, { deps, rules, log }: SettleDeps): void {
+  const { call, recovery } = taken;
+  const { callbackId, id: callId, seq: callSeq } = call;
+  const { random, onAttempt } = deps;
+  const jitter = random.fraction();
+  const opened = settleCall(endpoint, call, attempt, { ...rules, random, jitter });
+  log.addAttempt({ callbackId, callId, callSeq, attempt, random: jitter, recovery }, endpoint.fence);
+  if (opened) log.queueMail(outageMail(endpoint, opened, taken, attempt, rules.policy), endpoint.fence);
+  onAttempt(callbackId, attempt);
+}
+
+function outageMail(
+  { callback }: EndpointState,
+  { id: outageId, startedAt }: OpenOutage,
+  { call, sentTo }: TakenCall,
+  { result }: Attempt,
+  policy: RetryPolicy,
+): NewMail {
+  const failed = { ...callback, url: sentTo.url, auth: sentTo.auth };
+  const mail = composeOutageMail({ callback: failed, startedAt, result, call, policy });
+  return { outageId, callbackId: callback.id, to: callback.email, ...mail, createdAt: startedAt };
+}
+
+export interface SettledWith extends EndpointRules {
+  /** The jitter of the call's next retry is a fraction in [0,1). */
+  readonly jitter: number;
+  readonly random: Random;
+}
+
+/** Applies an attempt; `call` is as it was before. Returns the outage that opened, for which an e-mail is owed, or null. */
+export function settleCall(endpoint: EndpointState, call: Call, attempt: Attempt, settled: SettledWith): OpenOutage | null {
+  const before = endpoint.health;
+  const isDelivered = isAccepted(attempt.result);
+  let opened: OpenOutage | null = null;
+  if (isDelivered) applySuccess(endpoint, call, attempt, settled);
+  else opened = applyFailure(endpoint, call, attempt, settled);
+  const { health, callback, inFlight } = endpoint;
+  const mayRetry = !isDelivered && callback.retriesEnabled;
+  const firstFailedAt = call.firstFailedAt ?? attempt.startedAt;
+  inFlight.noteAttempt(call.seq, mayRetry ? nextDueAt(firstFailedAt, attempt.startedAt, settled.policy, settled.jitter) : null);
+  if (health.endpoint.state !== before.endpoint.state) {
+    endpoint.roundLeft = 0;
+    invalidate(endpoint);
+  }
+  return opened;
+}
+
+function applySuccess(endpoint: EndpointState, call: Call, attempt: Attempt, { policy, maxInFlight }: EndpointRules): void {
+  const endedAt = attempt.startedAt + attempt.durationMs;
+  const change = healthAfterSuccess(endpoint.health, endedAt, policy, maxInFlight);
+  endpoint.mayBeOver ||= call.firstFailedAt !== null && change.health.outage !== null;
+  changeHealth(endpoint, change);
+}
+
+function applyFailure(endpoint: EndpointState, call: Call, attempt: Attempt, settled: SettledWith): OpenOutage | null {
+  const { policy, random } = settled;
+  const { startedAt: beganAt, durationMs, cause } = attempt;
+  // A held call may be PENDING again, because retries were switched off while it was in flight.
+  const isFirst = call.firstFailedAt === null || (call.sentAt === null && !endpoint.callback.retriesEnabled);
+  const failure = { callSeq: call.seq, cause, beganAt, at: beganAt + durationMs, isFirst };
+  const newId = () => timeOrderedId(beganAt, random);
+  const { isNew, ...change } = healthAfterFailure(endpoint.health, failure, policy, random.fraction(), newId);
+  changeHealth(endpoint, change);
+  return isNew ? change.health.outage : null;
+}
+
+/** Is called once the outcome is stored. A call that others changed meanwhile may be due for a replay, or PENDING again. */
+export function commitCall(endpoint: EndpointState, callSeq: number): void {
+  const call = endpoint.inFlight.remove(callSeq);
+  if (!call) return;
+  if (call.generation !== endpoint.generation) expectAnything(endpoint.hints);
+  else if (call.dueAt !== null) expectDue(endpoint.hints, call.dueAt);
+}
+
+export function skipHoldings(endpoint: EndpointState, skipped: number): void {
+  endpoint.health = healthWithoutHoldings(endpoint.health, skipped);
+}

@@ -1,0 +1,68 @@
+import type { ReplayAttempt } from "../../client/run-requests.js";
+import { isWhcbError } from "../../domain/errors.js";
+import { MAX_IDS_PER_REQUEST } from "../../wire/bulk-ids.js";
+import type { StopReason } from "../journal/run-step.js";
+import { runnerOf } from "../run-deps.js";
+import type { RunSession } from "../run-session.js";
+import { Marker } from "./marker.js";
+
+/**
+ * Records with the service what became of a callback's calls. An accepted call is marked SUCCESS. A service that is known to keep
+ * attempts gets its attempt with the mark; every other attempt is reported in a request of its own.
+ */
+export class AttemptRecorder {
+  readonly #callbackId: string;
+  readonly #session: RunSession;
+  readonly #marker: Marker;
+  #toReport: ReplayAttempt[] = [];
+  #hasReported = false;
+  #reports: Promise<void> = Promise.resolve();
+
+  constructor(callbackId: string, findStopReason: () => Promise<StopReason | null>, session: RunSession) {
+    this.#callbackId = callbackId;
+    this.#session = session;
+    this.#marker = new Marker({ callbackId, status: "SUCCESS", from: "accepted", findStopReason }, session);
+  }
+
+  markAccepted(attempt: ReplayAttempt): void {
+    const goesWithMark = this.#session.deps.client.capabilities.has("reported-attempts");
+    this.#marker.add(attempt.callId, goesWithMark ? attempt : undefined);
+    if (!goesWithMark) this.report(attempt);
+  }
+
+  /** The first report shows whether the service keeps attempts. */
+  report(attempt: ReplayAttempt): void {
+    if (this.#session.deps.client.capabilities.lacks("reported-attempts")) return;
+    this.#toReport.push(attempt);
+    if (!this.#hasReported || this.#toReport.length >= MAX_IDS_PER_REQUEST) this.#sendReport();
+  }
+
+  /** Resolves as `finish` does, or as soon as the service asks marks for a pause. */
+  async finishOrPause(): Promise<void> {
+    if (this.#toReport.length > 0) this.#sendReport();
+    await this.#reports;
+    await this.#marker.finishOrPause();
+  }
+
+  /** Resolves when all are marked, or the service has failed (the session is then stopped). */
+  finish(): Promise<void> {
+    return this.#marker.finish();
+  }
+
+  #sendReport(): void {
+    const attempts = this.#toReport;
+    this.#toReport = [];
+    this.#hasReported = true;
+    this.#reports = this.#reports.then(() => this.#post(attempts));
+  }
+
+  /** A run doesn't fail because an attempt can't be reported. */
+  async #post(attempts: readonly ReplayAttempt[]): Promise<void> {
+    const { client } = this.#session.deps;
+    try {
+      await client.recordReplays(this.#callbackId, { sentFrom: runnerOf(this.#session.deps), attempts });
+    } catch (error) {
+      if (!isWhcbError(error)) throw error;
+    }
+  }
+}
