@@ -13,15 +13,32 @@ const [QUOTE, COMMA] = [0x22, 0x2c];
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
 const [MINUS, ZERO, NINE] = [0x2d, 0x30, 0x39];
 
-/** Throws `malformed`. Over the limits nothing is parsed. */
+/** So long a text takes little memory, whatever is in it. */
+const SHORT_LENGTH = 1024 * 1024;
+
+/** Throws `malformed`. A longer text is parsed only within the limits. Of a short one the levels are counted afterwards, which is cheaper. */
 export function readJson(text: string, what: "body" | "line" | "answer", limits = REQUEST_LIMITS): unknown {
-  const excess = findExcess(text, limits);
-  if (excess !== null) throw new WhcbError("malformed", `the ${what} has more than ${limits[excess]} ${excess}`);
+  const { values: maxValues, levels: maxLevels = maxValues } = limits;
+  const isShort = text.length <= Math.min(SHORT_LENGTH, maxValues);
+  const excess = isShort ? null : findExcess(text, limits);
+  if (excess !== null) throw tooMuch(what, excess, limits);
+  let value: unknown;
   try {
-    return parseJsonText(text);
+    value = parseJsonText(text);
   } catch (error) {
     throw new WhcbError("malformed", `the ${what} isn't JSON`, { cause: error });
   }
+  if (isShort && text.length > maxLevels && isDeeper(value, maxLevels)) throw tooMuch(what, "levels", limits);
+  return value;
+}
+
+function tooMuch(what: string, excess: keyof JsonLimits, limits: JsonLimits): WhcbError {
+  return new WhcbError("malformed", `the ${what} has more than ${limits[excess]} ${excess}`);
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((member) => isDeeper(member, levels - 1));
 }
 
 /** JavaScript may not have a number of more than 15 digits, or with a large exponent. */

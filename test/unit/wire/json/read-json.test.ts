@@ -24,7 +24,10 @@ it("rejects more levels than allowed, however few values there are", () => {
     JSON.parse(nested(4)),
     JSON.parse(wide),
   ]);
-  expect(() => readJson(nested(6), "answer", limits)).toThrow("the answer has more than 4 levels");
+  const long = `[${nested(4)},"${"x".repeat(2 ** 20)}"]`;
+  for (const text of [nested(6), long])
+    expect(() => readJson(text, "answer", limits)).toThrow("the answer has more than 4 levels");
+  expect(readJson(long, "answer", { values: 100, levels: 5 })).toEqual(JSON.parse(long));
 });
 
 it.each([
