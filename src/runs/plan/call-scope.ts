@@ -59,10 +59,18 @@ export interface UnusableCalls {
   readonly unlisted: number;
 }
 
+const NONE_UNUSABLE: UnusableCalls = { leftOut: 0, withoutId: 0, unlisted: 0 };
+
+export interface MatchingCallsQuery extends ListCallsQuery {
+  readonly callbackId: string;
+  /** The rest isn't read if the service seems to ignore the filter: no call of the first page matches. */
+  readonly onlyIfFiltered?: boolean;
+}
+
 /** Gives `take` each matching call once. Calls without an id are apart, and come again with each pass. */
 export async function listMatchingCalls(
   client: Client,
-  { callbackId, ...query }: { readonly callbackId: string } & ListCallsQuery,
+  { callbackId, onlyIfFiltered = false, ...query }: MatchingCallsQuery,
   take: (calls: readonly ListedCall[], withoutId: readonly ListedCall[]) => Promise<void>,
   onEvent: RunListener = () => {},
 ): Promise<UnusableCalls> {
@@ -80,6 +88,7 @@ export async function listMatchingCalls(
       // A later total counts those that came in meanwhile, which would make up for one that moved to the top.
       if (++pages === 1 || expected !== null) expected = page.total === null ? null : Math.max(expected ?? 0, page.total);
       onLastPage = page.calls.length + page.withoutId.length + page.leftOut;
+      if (onlyIfFiltered && pages === 1 && page.leftOut > 0 && page.leftOut === onLastPage) return NONE_UNUSABLE;
       listed += onLastPage;
       leftOut += page.leftOut;
       withoutId += page.withoutId.length;

@@ -125,7 +125,12 @@ async function listCalls(
   const { id: callbackId } = callback;
   // The receiver may have PENDING calls. They come first, so that one that is attempted meanwhile is listed again, as is what isn't PENDING
   // on a service that ignores the filter.
-  const waiting = await listMatchingCalls(client, { callbackId, filter: { status: "PENDING" } }, take, onEvent);
+  const waiting = await listMatchingCalls(
+    client,
+    { callbackId, filter: { status: "PENDING" }, onlyIfFiltered: true },
+    take,
+    onEvent,
+  );
   // The oldest attempt comes first, so a call that is attempted meanwhile moves to where it is still to be read.
   const query = { callbackId, filter: {}, withPending: true, oldestFirst: isExact };
   const listed = await listMatchingCalls(client, query, take, onEvent);
