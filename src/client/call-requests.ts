@@ -61,6 +61,11 @@ export interface MarkDetails {
   readonly unlessDeliveredSince?: number;
   /** What is SUCCESS already is returned. It counts for SUCCESS, if the service guards marks. */
   readonly unlessSettled?: boolean;
+  /**
+   * By this instant of the service's clock a service that guards marks knows a repeat of the request, also one that a gateway makes, and
+   * returns what a user has made FAILED since. It counts for a user's SUCCESS. With null, the service doesn't say its clock.
+   */
+  readonly markedAt?: number | null;
   /** `isWanted` is asked before the request is repeated after a failure. The default is that it is wanted. */
   readonly isWanted?: () => boolean;
 }
@@ -133,7 +138,14 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
     callbackId: string,
     callIds: readonly string[],
     status: "SUCCESS" | "FAILED",
-    { by = "user", replays, unlessDeliveredSince, unlessSettled = false, isWanted = () => true }: MarkDetails = {},
+    {
+      by = "user",
+      replays,
+      unlessDeliveredSince,
+      unlessSettled = false,
+      markedAt = null,
+      isWanted = () => true,
+    }: MarkDetails = {},
   ): Promise<readonly string[]> {
     if (callIds.length === 0) return [];
     const path = `${callbackPath(callbackId)}/calls?${idQuery(callIds)}`;
@@ -147,19 +159,18 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
     const put = async (body: object) =>
       requireMarked(
         await api.expectSuccess({ method: "PUT", path, noun: "call", body, isRepeatable, isWanted: mayRepeat }),
-        { callIds, status, mayLeave: status === "FAILED" || unlessSettled },
+        { callIds, status, mayLeave: by === "user" },
         api,
       );
     if (capabilities.has("guarded-marks")) {
       if (unlessDeliveredSince !== undefined) {
         return put({ status, unlessDeliveredSince: new Date(unlessDeliveredSince).toISOString() });
       }
-      if (unlessSettled) {
-        // By this instant the service knows a repeat of the request, also one that a gateway makes.
-        const now = api.serviceNow();
-        const left = await put({ status, unlessSettled, ...(now !== null && { markedAt: toIsoDate(now) }) });
-        // An older service doesn't: what is SUCCESS may be so by the request that was repeated.
-        return isRepeated && now === null ? [] : left;
+      if (by === "user" && status === "SUCCESS") {
+        const instant = markedAt === null ? {} : { markedAt: toIsoDate(markedAt) };
+        const left = await put({ status, ...(unlessSettled && { unlessSettled }), ...instant });
+        // Without the instant, what is SUCCESS may be so by the request that was repeated.
+        return isRepeated && markedAt === null ? [] : left;
       }
     }
     if (by === "user" || capabilities.lacks("settled-by")) return put({ status });

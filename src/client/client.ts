@@ -48,6 +48,7 @@ export function createClient(transport: Transport, options: ClientOptions) {
     capabilities: api.capabilities,
     toServiceClock: api.toServiceClock,
     databaseId: api.databaseId,
+    serviceNow: requester.serviceNow,
     ...callbacks,
     ...calls,
     ...runRequests(api),

@@ -7,6 +7,7 @@ import { VirtualClock } from "../support/time/virtual-clock.js";
 import {
   aCallback,
   accept,
+  aReplay,
   attempt,
   callOf,
   countRows,
@@ -265,6 +266,11 @@ export function describeOverview(open: OpenStore): void {
       await attempt(store, callback, ["B"], { startedAt: NOW + 3, durationMs: 1, result: REFUSED_503 });
       expect(await store.calls.mark(callback.id, ["A", "B", "C", "P"], "SUCCESS", NOW + 9, details)).toEqual(["A", "P"]);
       expect(await store.calls.count(callback.id)).toEqual({ PENDING: 0, SUCCESS: 2, FAILED: 2 });
+      await store.replays.request(callback.id, aReplay({ callIds: ["P"] }), NOW + 3);
+      await attempt(store, callback, ["P"], { cause: "replay", startedAt: NOW + 4, durationMs: 1, result: REFUSED_503 });
+      expect(await store.calls.find(callback.id, "P")).toMatchObject({ status: "FAILED", settledBy: null });
+      expect(await store.calls.mark(callback.id, ["P"], "SUCCESS", NOW + 9, { markedAt: NOW + 1 })).toEqual(["P"]);
+      expect(await store.calls.mark(callback.id, ["P"], "SUCCESS", NOW + 9, { markedAt: NOW + 8 })).toEqual([]);
     });
 
     it("marks nothing from the instant on that a mark names, however long it waits for the database", async () => {

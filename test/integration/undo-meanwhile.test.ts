@@ -316,6 +316,23 @@ describe.each(CLIENT_SERVICES)("a run of mark-success against $name", ({ open, i
       expect(await successIds()).toEqual(callIds.slice(0, 1));
     });
 
+  if (isOurs)
+    it("counts what a request had marked that is repeated after a pause", async () => {
+      const opened = await open(3);
+      const clock = minuteSkippingClock();
+      const desk = openDesk({ client: opened.client, clock });
+      closing.push(desk.leave, opened.close);
+      let marks = 0;
+      const markCalls: Client["markCalls"] = async (...request) => {
+        const left = await opened.client.markCalls(...request);
+        if (++marks === 1) throw new WhcbError("unavailable", "503", { retryAfterMs: 60_000 });
+        return left;
+      };
+      const plan = await planMarks({ callbacks: ["demo"], calls: { callIds: opened.callIds } }, "SUCCESS", desk.deps);
+      const { counts } = await runMarks(plan, {}, { ...desk.deps, client: { ...opened.client, markCalls } });
+      expect([marks, counts.marked]).toEqual([2, 3]);
+    });
+
   it("that is resumed leaves and counts what was marked elsewhere, but not what its last request had marked", async () => {
     const { desk, plan, client, callbackId, callIds, successIds } = await scene(250);
     const run = await plan();

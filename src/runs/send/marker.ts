@@ -123,8 +123,10 @@ export class Marker {
     const { callbackId, status, from, mayBeMarked } = this.#job;
     const left = new Set<string | null>();
     const findId = idFinder(chunk);
+    // A request that is repeated after a pause is still the same mark.
+    const markedAt = deps.client.serviceNow();
     const mark = async (callIds: readonly string[]): Promise<void> => {
-      const details = this.#details(callIds);
+      const details = { ...this.#details(callIds), markedAt };
       for (const id of await deps.client.markCalls(callbackId, callIds, status, details)) left.add(findId(id));
     };
     const outcomes = applyToChunk(

@@ -18,7 +18,7 @@ import { recordChange } from "../change-log.js";
 import { ActivityChanges } from "../outcomes/activity.js";
 import type { Db } from "../schema.js";
 import { transact } from "../sql/transactions.js";
-import { findRecorded, type RecordedAttempt, saveAttempts } from "./attempts.js";
+import { findRecorded, findReplayed, type RecordedAttempt, saveAttempts } from "./attempts.js";
 import { type CallState, readStatesById, readStatesBySeq, writeStates } from "./call-state.js";
 import type { MatchingCalls } from "./scan-calls.js";
 
@@ -31,8 +31,8 @@ export interface MarkOptions {
   /** With SUCCESS, a call that is SUCCESS already stays as it is. */
   readonly unlessSettled?: boolean;
   /**
-   * The calls have changed at this instant. With `unlessSettled`, those that were marked at it are this mark's, which is repeated, and those
-   * that a user has made FAILED later stay so.
+   * The calls have changed at this instant, and those that were marked at it are this mark's, which is repeated. Those that a user has made
+   * FAILED later stay so, though the service has sent them since.
    */
   readonly markedAt?: number;
   /** Nothing is marked at this instant or later, however long the database was waited for. */
@@ -116,17 +116,32 @@ async function markCalls(trx: Db, marking: Marking, now: number, clock: Clock): 
     if (reason !== null) throw new WhcbError("invalid", `Call ${id} ${reason} be marked FAILED`);
   }
   const isOwn = (call: CallProgress): boolean => call.changedAt === markedAt && call.settledBy === (settledBy ?? "user");
-  const isTakenBack = ({ status, settledBy, changedAt }: CallProgress): boolean =>
-    status === "FAILED" && settledBy === "user" && changedAt > (markedAt ?? now) && changedAt <= now;
-  const stays = (call: CallProgress): boolean =>
-    isDeliveredSince(call, unlessDeliveredSince) ||
-    (unlessSettled === true && (isTakenBack(call) || (call.status === "SUCCESS" && !isOwn(call))));
-  const left = [...states].flatMap(([id, { before }]) => (stays(before) ? [id] : []));
+  const takenBack = await findTakenBack(trx, states, markedAt ?? now, now);
+  const stays = ({ seq, before }: CallState): boolean =>
+    takenBack.has(seq) ||
+    isDeliveredSince(before, unlessDeliveredSince) ||
+    (unlessSettled === true && before.status === "SUCCESS" && !isOwn(before));
+  const left = [...states].flatMap(([id, state]) => (stays(state) ? [id] : []));
   for (const id of left) states.delete(id);
   await saveMarks(trx, callbackId, [...states.values()], { status, settledBy, now: markedAt ?? now });
   await saveAttempts(trx, attempts);
   await activity.save(trx);
   return left;
+}
+
+/** Resolves to the seqs of calls that a user has made FAILED, or has had sent again, after this instant. */
+async function findTakenBack(
+  trx: Db,
+  states: ReadonlyMap<string, CallState>,
+  since: number,
+  now: number,
+): Promise<ReadonlySet<number>> {
+  const changed = [...states.values()].filter(
+    ({ before: { status, changedAt } }) => status === "FAILED" && changedAt > since && changedAt <= now,
+  );
+  const byUser = changed.filter(({ before }) => before.settledBy === "user").map(({ seq }) => seq);
+  const others = changed.filter(({ before }) => before.settledBy !== "user").map(({ seq }) => seq);
+  return new Set([...byUser, ...(await findReplayed(trx, others, since))]);
 }
 
 function isDeliveredSince({ settledBy, changedAt }: CallProgress, since = Number.POSITIVE_INFINITY): boolean {
