@@ -43,12 +43,12 @@ export function sendDocument(
 ): FastifyReply {
   const { format, type } = request.negotiated ?? { format: "json", type: null };
   const isPlain = type === "application/json" || type === "application/xml";
-  const bytes = Buffer.from(format === "xml" ? toXml(shape, document) : JSON.stringify(document));
-  reserveAnswer(request, reply, bytes.length);
+  const text = format === "xml" ? toXml(shape, document) : JSON.stringify(document);
+  reserveAnswer(request, reply, typeof text === "string" ? Buffer.byteLength(text) : text.byteLength);
   return reply
     .code(status)
     .header("content-type", isPlain ? type : vendorType(kind, format))
-    .send(bytes);
+    .send(typeof text === "string" ? Buffer.from(text) : text.toBytes());
 }
 
 /** Six of the largest pages fit, four of them of one user, and small answers. */
