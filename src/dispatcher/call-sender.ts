@@ -4,8 +4,9 @@ import type { Call } from "../domain/call.js";
 import type { Callback } from "../domain/callback.js";
 import type { Clock } from "../platform/clock.js";
 import type { Store } from "../store/open-store.js";
-import { buildDelivery, type DeliveryRequest } from "../wire/delivery-request.js";
+import { buildDelivery } from "../wire/delivery-request.js";
 import type { DeliverySettings } from "../wire/delivery-settings.js";
+import type { LongXml } from "../wire/xml/xml-write.js";
 
 /** Builds the request of a call, or throws if it can't be built. */
 export type Prepare = (callback: Callback, call: Call) => PreparedDelivery;
@@ -74,10 +75,14 @@ export class CallSender {
 /** Prepares calls as they are sent to real endpoints. */
 export function prepareWith(deliverer: Deliverer, settings: DeliverySettings): Prepare {
   return (callback, call) => {
-    const request = bodyAsBytes(buildDelivery(callback, call, settings));
+    const { body, ...address } = buildDelivery(callback, call, settings);
+    let text: typeof body | null = body;
     return {
-      bodyBytes: bytesOf(request.body),
+      bodyBytes: bytesOf(body),
       send: async (maySend) => {
+        const request = { ...address, body: text && bodyToSend(text) };
+        // In flight, the body is in memory once.
+        text = null;
         const delivery = await deliverer.deliverIf(maySend, request);
         return delivery && keptResult(delivery);
       },
@@ -86,12 +91,14 @@ export function prepareWith(deliverer: Deliverer, settings: DeliverySettings): P
 }
 
 /** A large body that is text would be in memory twice. */
-function bodyAsBytes({ body, ...rest }: DeliveryRequest): DeliveryRequest<string | Uint8Array | null> {
-  return { ...rest, body: body !== null && body.length > SMALL_BODY_LENGTH ? Buffer.from(body) : body };
+function bodyToSend(text: string | LongXml): string | Uint8Array {
+  if (typeof text !== "string") return text.toBytes();
+  return text.length > SMALL_BODY_LENGTH ? Buffer.from(text) : text;
 }
 
-function bytesOf(body: string | Uint8Array | null): number {
-  return typeof body === "string" ? body.length * 2 : (body?.byteLength ?? 0);
+function bytesOf(text: string | LongXml): number {
+  if (typeof text !== "string") return text.byteLength;
+  return text.length > SMALL_BODY_LENGTH ? Buffer.byteLength(text) : text.length * 2;
 }
 
 /** A mark must be noticed within a second (docs/dispatcher.md, A call, Rule 6). */

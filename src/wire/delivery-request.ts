@@ -5,7 +5,7 @@ import { type BodyNames, DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES } from "./de
 import type { JsonObject } from "./json/json-value.js";
 import { type MessageNames, responseToJson } from "./json/response-json.js";
 import { removeHtml } from "./remove-html.js";
-import { elements, XML_DECLARATION } from "./xml/xml-write.js";
+import { elements, type LongXml, xmlDocument } from "./xml/xml-write.js";
 
 export interface DeliveryRequest<Body = string | null> extends Address {
   readonly method: "GET" | "POST";
@@ -38,8 +38,8 @@ export function buildDelivery(
   target: DeliveryTarget,
   { id, response }: { readonly id: string; readonly response: MessageResponse },
   options: DeliveryOptions = {},
-): DeliveryRequest {
-  return addressDelivery(target, { id, body: deliveryBody(target, response, options.bodyNames) }, options);
+): DeliveryRequest<string | LongXml> {
+  return addressDelivery(target, { id, body: writeBody(target, response, options.bodyNames) }, options);
 }
 
 /** All attempts and replays of a call carry the same `webhook-id`. */
@@ -57,14 +57,20 @@ export function buildEndpointCheck(target: DeliveryTarget, options: DeliveryOpti
   return { method: "GET", ...addressOf(target, options), body: null };
 }
 
-export function deliveryBody(style: BodyStyle, response: MessageResponse, bodyNames: BodyNames = DEFAULT_BODY_NAMES): string {
+export function deliveryBody(style: BodyStyle, response: MessageResponse, bodyNames?: BodyNames): string {
+  return writeBody(style, response, bodyNames).toString();
+}
+
+function writeBody(style: BodyStyle, response: MessageResponse, bodyNames: BodyNames = DEFAULT_BODY_NAMES): string | LongXml {
   const { content } = response.responseMessage;
   const document = responseToJson(response, MESSAGE_NAMES[bodyNames], style.removeHtml ? removeHtml(content) : content);
   return style.contentType === "xml" ? xmlBody(document) : JSON.stringify(document);
 }
 
-function xmlBody(document: JsonObject): string {
-  return `${XML_DECLARATION}<ns2:deliveryResponse xmlns:ns2="http://schemas.api.whispir.com">${elements(document)}</ns2:deliveryResponse>`;
+function xmlBody(document: JsonObject): string | LongXml {
+  return xmlDocument(
+    `<ns2:deliveryResponse xmlns:ns2="http://schemas.api.whispir.com">${elements(document)}</ns2:deliveryResponse>`,
+  );
 }
 
 /** An address is built once for each callback value, not for each delivery. */

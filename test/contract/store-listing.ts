@@ -70,11 +70,24 @@ export function describeListing(open: OpenStore, runs: number): void {
       expect(short.items[0]?.response.responseMessage.content).not.toContain("x".repeat(50));
     });
 
+    it("says how many bytes a page has before it is read, also a page of one call and one that is too large", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      const content = "x".repeat(100_000);
+      const response = aResponse({ responseMessage: { ...aResponse().responseMessage, content } });
+      await store.calls.accept([{ callbackId: callback.id, calls: ["A", "B"].map((id) => ({ id, response })) }], NOW);
+      const kilobytes: number[] = [];
+      const beforeRead = (bytes: number) => void kilobytes.push(Math.floor(bytes / 1_000));
+      for (const over of [{ limit: 1 }, { maxPageBytes: 1 }, {}])
+        await store.calls.list(callback.id, query({ filter: { status: "PENDING" }, beforeRead, ...over }));
+      expect(kilobytes).toEqual([100, 100, 200]);
+    });
+
     it("counts the attempts for the size of a page that has them", async () => {
       const store = await open();
       const callback = await aCallback(store);
       await accept(store, callback, ["A", "B", "C", "D", "E"]);
-      const body = "x".repeat(7 * 1024 * 1024);
+      const body = "x".repeat(4_000_000);
       for (const id of ["A", "B", "C", "D", "E"])
         await attempt(store, callback, [id], { result: { kind: "answered", statusCode: 503, statusMessage: "", body } });
       const pages = [];
@@ -84,7 +97,7 @@ export function describeListing(open: OpenStore, runs: number): void {
       }
       expect(pages).toEqual([
         [["E", "D", "C", "B", "A"], 5, false],
-        [["E", "D"], 5, true],
+        [["E", "D", "C", "B"], 5, true],
       ]);
     });
 

@@ -1,6 +1,6 @@
 /** Some bodies cost far more than their size. A real service with a small heap stays up and answers others. */
 import { once } from "node:events";
-import { request } from "node:http";
+import { createServer, request } from "node:http";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { hostileBody } from "../support/attack/hostile-bodies.js";
 import { HEADERS, ServedApi, USER_ENV } from "../support/process/served-api.js";
@@ -65,4 +65,48 @@ it("reads as many NDJSON streams at once as a user has room for; others get a 50
     return JSON.parse(await answer.text());
   };
   expect(await eventually(send, (answer) => answer.accepted === 1)).toEqual({ accepted: 1, rejected: [] });
+});
+
+it("delivers large calls of ampersands in XML, of two callbacks at once, in 256 MiB", async () => {
+  const received: number[] = [];
+  const endpoint = createServer(async (delivery, answer) => {
+    let bytes = 0;
+    for await (const chunk of delivery) bytes += chunk.length;
+    received.push(bytes);
+    answer.end();
+  }).listen(0, "127.0.0.1");
+  await once(endpoint, "listening");
+  const address = endpoint.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const service = await home.serve(["--no-endpoint-check", "--db", home.path("dispatched.db")], {
+    env: { ...USER_ENV, NODE_OPTIONS: "--max-old-space-size=256" },
+  });
+  const api = new ServedApi(service.url);
+  const post = async (path: string, document: object) => {
+    const headers = { "content-type": "application/json" };
+    const answer = await api.fetch(path, { method: "POST", headers, body: JSON.stringify(document) });
+    return answer.status;
+  };
+  const settings = { url: `http://127.0.0.1:${port}/`, contentType: "xml", auth: { type: "httpheader", key: "k" } };
+  const callbacks = { reply: "enabled", undeliverable: "enabled" };
+  for (const name of ["one", "two"]) {
+    expect(await post("/callbacks", { name, ...settings, removeHTML: "disabled", email: "ops@example.com", callbacks })).toBe(
+      201,
+    );
+  }
+  const call = { responseMessage: { content: "&".repeat(BYTES) } };
+  const isAccepted = (path: string) =>
+    eventually(
+      () => post(path, call),
+      (status) => status === 202,
+    );
+  for (const name of ["one", "two", "one", "two"]) await isAccepted(`/callbacks/${name}/calls`);
+  await eventually(
+    async () => received.length,
+    (count) => count === 4,
+  );
+  expect(received.map((bytes) => bytes > 5 * BYTES)).toEqual([true, true, true, true]);
+  expect((await api.readiness()).status).toBe(200);
+  endpoint.closeAllConnections();
+  endpoint.close();
 });

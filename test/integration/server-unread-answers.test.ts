@@ -1,7 +1,8 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { CALLBACK_SETTINGS, CREDENTIALS, closeService, openService, type Service } from "../support/server/server-fixture.js";
+import { fetchPending } from "../support/store/waiting-calls.js";
 
 const ID = "0123456789ABCDEF";
 const MIB = 1024 * 1024;
@@ -55,6 +56,36 @@ it("keeps 64 MiB of a user's large answers that aren't read, and answers 503 unt
   for (const socket of sockets) socket.destroy();
   await expect.poll(page).toEqual([200, null, true]);
   for (let reader = 0; reader < 10; reader++) expect(await page()).toEqual([200, null, true]);
+});
+
+it("keeps room for a large call from before it is read, so requests that come at once don't read more than fits", async () => {
+  await submit(1, "&");
+  const [{ id = "" } = {}] = await fetchPending(service.store, ID, 1);
+  const { calls } = service.store;
+  const find = calls.find.bind(calls);
+  const gate = new AbortController();
+  let reads = 0;
+  vi.spyOn(calls, "find").mockImplementation(async (...given) => {
+    const [, , maxResponseBytes = Number.POSITIVE_INFINITY] = given;
+    if (maxResponseBytes > 2_000_000) {
+      reads += 1;
+      await once(gate.signal, "abort");
+    }
+    return find(...given);
+  });
+  const statuses: number[] = [];
+  const answers = Array.from({ length: 12 }, async () => {
+    const answer = await request(`/callbacks/${ID}/calls/${id}`, "application/xml");
+    await answer.arrayBuffer();
+    statuses.push(answer.status);
+  });
+  // Eight times 2 MB, four times as long in XML, fit into 64 MiB.
+  await expect.poll(() => [reads, statuses]).toEqual([8, [503, 503, 503, 503]]);
+  gate.abort();
+  await Promise.all(answers);
+  vi.restoreAllMocks();
+  expect(statuses.filter((status) => status === 200).length).toBeGreaterThanOrEqual(6);
+  expect((await request(`/callbacks/${ID}/calls/${id}`, "application/xml")).status).toBe(200);
 });
 
 it("makes no larger a page in XML, which is five times as long as the text of ampersands in it", async () => {

@@ -12,6 +12,7 @@ import { toXml } from "../../src/wire/xml/xml-write.js";
 import { aCallback } from "../support/builders.js";
 import { anyCall, anyGivenResponse, anyResponse, anySettings, anyText } from "../support/wire/arbitrary-wire.js";
 
+const XML_TARGET = { url: "https://h/", auth: { type: "httpheader", key: "k" }, contentType: "xml", removeHtml: false } as const;
 const policy = { intervalMs: 300_000, windowMs: 86_400_000, jitter: false };
 
 /** Characters that no XML document can hold come back as U+FFFD. */
@@ -55,7 +56,7 @@ describe("XML reads back unchanged", () => {
     fc.assert(
       fc.property(anySettings, (settings) => {
         const trimmed = { ...settings, name: settings.name.trim() || "x" };
-        const xml = toXml("callback", callbackToJson(aCallback(trimmed), []));
+        const xml = toXml("callback", callbackToJson(aCallback(trimmed), [])).toString();
         expect(parseCallback(readXml(xml).value, null)).toEqual(trimmed);
       }),
     );
@@ -71,7 +72,7 @@ describe("XML reads back unchanged", () => {
           calls: calls.map((call) => callToJson(call, { callback, policy, link, now: 0 })),
           link,
         };
-        const read = callsFromXml(readXml(toXml("calls", document))).calls;
+        const read = callsFromXml(readXml(toXml("calls", document).toString())).calls;
         expect(Array.isArray(read) && read.map((call) => ({ ...readCall(call, { callbackId: "" }), raw: null }))).toEqual(
           calls.map((call) => ({
             ...readCall(sayable(callToJson(call, { callback, policy, link, now: 0 })), { callbackId: "" }),
@@ -83,12 +84,28 @@ describe("XML reads back unchanged", () => {
   });
 
   it("a delivery", () => {
-    const target = { url: "https://h/", auth: { type: "httpheader", key: "k" }, contentType: "xml", removeHtml: false } as const;
     fc.assert(
       fc.property(anyResponse, (response) => {
-        const { root, value } = readXml(buildDelivery(target, { id: "1", response }).body ?? "");
+        const { root, value } = readXml(buildDelivery(XML_TARGET, { id: "1", response }).body.toString());
         expect([root, readResponse(value)]).toEqual(["deliveryResponse", sayable(response)]);
       }),
+    );
+  });
+
+  it("a delivery of long texts, whose length in bytes is known before they are written", () => {
+    fc.assert(
+      fc.property(anyResponse, fc.array(anyText, { minLength: 1, maxLength: 3 }), (response, texts) => {
+        const part = `${texts.join("&")}\u{1f600}\0`;
+        const content = part.repeat(Math.ceil(1_100_000 / part.length));
+        const long = { ...response, responseMessage: { ...response.responseMessage, content } };
+        const { body: xml } = buildDelivery(XML_TARGET, { id: "1", response: long });
+        if (typeof xml === "string") expect.fail("The text isn't long enough.");
+        const bytes = xml.toBytes();
+        expect([xml.byteLength, bytes.toString() === xml.toString()]).toEqual([bytes.length, true]);
+        const { content: read, ...rest } = readResponse(readXml(bytes.toString()).value).responseMessage;
+        expect([read === sayable(content), rest]).toEqual([true, sayable({ ...response.responseMessage, content: undefined })]);
+      }),
+      { numRuns: 10 },
     );
   });
 
@@ -110,7 +127,7 @@ describe("XML reads back unchanged", () => {
     fc.assert(
       fc.property(anyText, (errorDetail) => {
         const error = { errorSummary: "No", errorText: "Bad Request", errorDetail };
-        expect(readXml(toXml("error", error))).toEqual({ root: "error", value: sayable(error) });
+        expect(readXml(toXml("error", error).toString())).toEqual({ root: "error", value: sayable(error) });
       }),
     );
   });

@@ -18,6 +18,8 @@ declare module "fastify" {
     credential: StoredCredential | null;
     /** `bodyBytes` is 0 unless the body is read whole. */
     bodyBytes: number;
+    /** Room is reserved for so many bytes of the answer. It is null if none was asked for. */
+    answerBytes: number | null;
   }
 }
 
@@ -26,6 +28,7 @@ export function decorateRequests(app: FastifyInstance): void {
   app.decorateRequest("negotiated", null);
   app.decorateRequest("credential", null);
   app.decorateRequest("bodyBytes", 0);
+  app.decorateRequest("answerBytes", null);
 }
 
 export interface Answer {
@@ -43,34 +46,28 @@ export function sendDocument(
 ): FastifyReply {
   const { format, type } = request.negotiated ?? { format: "json", type: null };
   const isPlain = type === "application/json" || type === "application/xml";
-  const bytes = Buffer.from(format === "xml" ? toXml(shape, document) : JSON.stringify(document));
-  reserveAnswer(request, reply, bytes.length);
+  const text = format === "xml" ? toXml(shape, document) : JSON.stringify(document);
+  reserveAnswer(request, reply, typeof text === "string" ? Buffer.byteLength(text) : text.byteLength);
   return reply
     .code(status)
     .header("content-type", isPlain ? type : vendorType(kind, format))
-    .send(bytes);
+    .send(typeof text === "string" ? Buffer.from(text) : text.toBytes());
 }
 
 /** Six of the largest pages fit, four of them of one user, and small answers. */
 export const ANSWER_BYTES = 128 * 1024 * 1024;
 
 /**
- * Counts an answer until its client has taken it or is gone. Throws `unavailable` without room. What a request has changed must be answered:
- * there the room of its body limits the answers.
+ * Counts an answer until its client has taken it or is gone. It may be called with an estimate before the answer is read, and again with
+ * the size. Throws `unavailable` without room. What a request has changed must be answered: there the room of its body limits the answers.
  */
 export function reserveAnswer(request: FastifyRequest, { raw }: FastifyReply, bytes: number): void {
   const { answers } = request.server;
   if (raw.destroyed || !isSafe(request)) return;
   const owner = ownerOf(request);
-  if (!answers.tryReserve(owner, bytes)) throw noRoom();
-  raw.once("close", () => answers.release(owner, bytes));
-}
-
-/** Does what `reserveAnswer` does, but before the answer is read, and reserves nothing. */
-export function requireRoom(request: FastifyRequest, bytes: number): void {
-  if (!request.server.answers.hasRoom(ownerOf(request), bytes)) throw noRoom();
-}
-
-function noRoom(): WhcbError {
-  return new WhcbError("unavailable", "too many bytes of answers wait for their clients");
+  if (request.answerBytes === null) raw.once("close", () => answers.release(owner, request.answerBytes ?? 0));
+  else answers.release(owner, request.answerBytes);
+  const hasRoom = answers.tryReserve(owner, bytes);
+  request.answerBytes = hasRoom ? bytes : 0;
+  if (!hasRoom) throw new WhcbError("unavailable", "too many bytes of answers wait for their clients");
 }

@@ -75,7 +75,7 @@ export function sendError(request: FastifyRequest, reply: FastifyReply, answer: 
     .code(status)
     .headers(headers)
     .header("content-type", isXml ? "application/xml" : "application/json")
-    .send(Buffer.from(isXml ? toXml("error", { ...document }) : JSON.stringify(document)));
+    .send(Buffer.from(isXml ? toXml("error", { ...document }).toString() : JSON.stringify(document)));
 }
 
 /** Closes the connection if a body is still arriving. */

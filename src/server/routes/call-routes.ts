@@ -8,8 +8,8 @@ import { PAGE_BYTES } from "../../store/calls/list-calls.js";
 import { attemptsToJson, callToJson } from "../../wire/json/call-json.js";
 import { lazyParts } from "../lazy-parts.js";
 import { readExecuteBefore } from "../requests/late-requests.js";
-import { requireRoom, sendDocument } from "../requests/send-document.js";
-import { findCall, markCalls, withStoredIds } from "../use-cases/settle-calls.js";
+import { reserveAnswer, sendDocument } from "../requests/send-document.js";
+import { findCall, findOutline, markCalls, withStoredIds } from "../use-cases/settle-calls.js";
 import { readGroupKeys, sendGroups } from "./group-answer.js";
 import { sendList } from "./list-answer.js";
 import { type Query, readFilter, readIds, readPage, readParameter, readSort } from "./query-parameters.js";
@@ -19,7 +19,7 @@ import type { CallbackPath, CallPath, RouteContext } from "./route-context.js";
 /** By date, the newest come first. */
 const SORT_FIELDS = { attemptedDate: true, status: false, messageId: false, id: false } as const;
 
-/** XML may make a text so many times as long: an ampersand has five characters. */
+/** XML may make a text about four times as long: an ampersand has five characters. */
 const XML_LENGTH = 4;
 
 export function addCallRoutes(app: FastifyInstance, context: RouteContext): void {
@@ -35,14 +35,14 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
     const filter = readFilter(query);
     const isExpanded = readExpand(query);
     const callback = await lookup.find(request.params.id);
-    const length = request.negotiated?.format === "xml" ? XML_LENGTH : 1;
+    const length = lengthIn(request);
     const page = await store.calls.list(callback.id, {
       ...asked,
       filter,
       sort,
       withAttempts: isExpanded,
       maxPageBytes: PAGE_BYTES / length,
-      beforeRead: (bytes) => requireRoom(request, bytes * length),
+      beforeRead: (bytes) => reserveAnswer(request, reply, bytes * length),
     });
     const ids = page.items.map(({ id }) => id);
     const attempts = isExpanded ? await store.calls.listAttempts(callback.id, ids) : null;
@@ -74,7 +74,9 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
 
   app.get<CallPath>("/callbacks/:id/calls/:callId", schemaFor("getCall"), async (request, reply) => {
     const callback = await lookup.find(request.params.id);
-    const call = await findCall(deps, callback, request.params.callId);
+    const call = await findCall(deps, callback, request.params.callId, (bytes) =>
+      reserveAnswer(request, reply, bytes * lengthIn(request)),
+    );
     const document = writeCall(call, { callback, linker: new Linker(request), attempts: null });
     return sendDocument(request, reply, { kind: "call", shape: "call", document });
   });
@@ -85,7 +87,7 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
 
   app.get<CallPath>("/callbacks/:id/calls/:callId/attempts", schemaFor("listAttempts"), async (request, reply) => {
     const callback = await lookup.find(request.params.id);
-    const call = await findCall(deps, callback, request.params.callId);
+    const call = await findOutline(deps, callback, request.params.callId);
     const attempts = await store.calls.listAttempts(callback.id, [call.id]);
     const document = attemptsToJson(attempts.get(call.id) ?? []);
     return sendDocument(request, reply, { kind: "call", shape: "attempts", document });
@@ -121,4 +123,8 @@ function readExpand(query: Query): boolean {
   const expand = readParameter(query, "expand");
   if (expand !== undefined && expand !== "attempts") throw new WhcbError("invalid", "expand must be attempts");
   return expand !== undefined;
+}
+
+function lengthIn({ negotiated }: FastifyRequest): number {
+  return negotiated?.format === "xml" ? XML_LENGTH : 1;
 }

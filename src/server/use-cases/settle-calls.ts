@@ -6,10 +6,27 @@ import type { ClientReplay, MarkOptions } from "../../store/calls/mark-calls.js"
 import type { ReplaySelection, RequestedReplay } from "../../store/calls/replays.js";
 import type { ServerDeps } from "../server-deps.js";
 
-/** Throws `not-found`. */
-export async function findCall(deps: ServerDeps, callback: Callback, callId: string): Promise<Call> {
+const LARGE_RESPONSE = 64 * 1024;
+
+/** Finds a call, without its response if that is large. Throws `not-found`. */
+export async function findOutline(deps: ServerDeps, callback: Callback, callId: string): Promise<Call> {
   const storedId = await findStoredIds(deps, callback, [callId]);
-  const call = await deps.store.calls.find(callback.id, storedId(callId));
+  const call = await deps.store.calls.find(callback.id, storedId(callId), LARGE_RESPONSE);
+  if (call === null) throw noCall(callId);
+  return call;
+}
+
+/** `beforeRead` is called with the bytes of a large response, and may throw. Throws `not-found`. */
+export async function findCall(
+  deps: ServerDeps,
+  callback: Callback,
+  callId: string,
+  beforeRead: (bytes: number) => void,
+): Promise<Call> {
+  const outline = await findOutline(deps, callback, callId);
+  if (outline.leftOutBytes === undefined) return outline;
+  beforeRead(outline.leftOutBytes);
+  const call = await deps.store.calls.find(callback.id, outline.id);
   if (call === null) throw noCall(callId);
   return call;
 }

@@ -58,7 +58,7 @@ export async function findReplayed(db: Db, callSeqs: readonly number[], since: n
 /** The names in JSON add about 200 bytes to an attempt's row. */
 export const ATTEMPT_BYTES = sql`octet_length(outcome) + 200`;
 /** Several lists may be in memory at once. */
-const LISTED_BYTES = 4 * 1024 * 1024;
+export const LISTED_BYTES = 4 * 1024 * 1024;
 
 /** PostgreSQL reads the parts of an outcome as text. */
 const SENT = { sent: "bigint", call_seq: "bigint", started_at: "text", duration_ms: "text", cause: "text" } as const;

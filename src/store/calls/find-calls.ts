@@ -9,9 +9,11 @@ const MAX_IDS_READ = 1_000;
 
 export function callSearch(db: Db) {
   return {
-    async find(callbackId: string, callId: string): Promise<Call | null> {
+    /** A larger response is left out. */
+    async find(callbackId: string, callId: string, maxResponseBytes?: number): Promise<Call | null> {
       const key = sql`(SELECT key FROM callbacks WHERE id = ${callbackId} AND deleted_at IS NULL)`;
-      return (await readCalls(db, callbackId, sql`FROM calls WHERE callback_key = ${key} AND id = ${callId}`))[0] ?? null;
+      const from = sql`FROM calls WHERE callback_key = ${key} AND id = ${callId}`;
+      return (await readCalls(db, callbackId, from, maxResponseBytes))[0] ?? null;
     },
 
     /**

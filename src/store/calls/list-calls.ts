@@ -10,7 +10,7 @@ import type { Db } from "../schema.js";
 import { inGivenOrder, inList, valueList } from "../sql/batches.js";
 import { crossJoin, least } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
-import { ATTEMPT_BYTES } from "./attempts.js";
+import { ATTEMPT_BYTES, LISTED_BYTES } from "./attempts.js";
 import { readCalls } from "./call-row.js";
 import {
   conditionsOf,
@@ -153,7 +153,7 @@ function isOnlyPeriod({ status, since, until, ...others }: CallFilter): boolean 
 }
 
 const BYTES_OF_ATTEMPTS = sql`
-  + (SELECT coalesce(sum(${ATTEMPT_BYTES}), 0) FROM attempts WHERE attempts.call_seq = calls.seq)`;
+  + (SELECT ${least(sql`coalesce(sum(${ATTEMPT_BYTES}), 0)`, LISTED_BYTES)} FROM attempts WHERE attempts.call_seq = calls.seq)`;
 
 /** Counts how many fit, at least one. Reads sizes, not texts. */
 async function countFitting(
@@ -161,16 +161,17 @@ async function countFitting(
   positions: readonly PositionRow[],
   { withAttempts = false, maxPageBytes = PAGE_BYTES, maxResponseBytes = PAGE_BYTES, beforeRead }: CallQuery,
 ): Promise<number> {
-  if (positions.length <= 1) return positions.length;
+  if (positions.length === 0 || (positions.length === 1 && beforeRead === undefined)) return positions.length;
   const { rows } = await sql<{ bytes: number }>`
     SELECT ${least(sql`octet_length(calls.response)`, maxResponseBytes)} ${withAttempts ? BYTES_OF_ATTEMPTS : sql``} AS bytes
     FROM ${valueList(seqsOf(positions), "bigint")} ${crossJoin} calls ON calls.seq = batch.value ${inGivenOrder}`.execute(db);
-  let room = maxPageBytes;
+  let total = 0;
   const tooMany = rows.findIndex(({ bytes }, index) => {
-    room -= bytes;
-    return room < 0 && index > 0;
+    if (index > 0 && total + bytes > maxPageBytes) return true;
+    total += bytes;
+    return false;
   });
-  beforeRead?.(maxPageBytes - Math.max(room, 0));
+  beforeRead?.(total);
   return tooMany === -1 ? positions.length : tooMany;
 }
 

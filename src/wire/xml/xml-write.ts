@@ -18,8 +18,66 @@ export type XmlShape =
   | "error"
   | "token";
 
-export function toXml(shape: XmlShape, document: JsonObject): string {
-  return XML_DECLARATION + rootElement(shape, document);
+export function toXml(shape: XmlShape, document: JsonObject): string | LongXml {
+  return xmlDocument(rootElement(shape, document));
+}
+
+export function xmlDocument(root: string): string | LongXml {
+  const draft = XML_DECLARATION + root;
+  return draft.length > LONG_DRAFT ? new LongXml(draft) : withoutMarks(draft);
+}
+
+/** V8 takes many times the memory of a long text with much to escape, so here texts are escaped in pieces, and only while it is read. */
+export class LongXml {
+  readonly #draft: string;
+  readonly byteLength: number;
+
+  constructor(draft: string) {
+    this.#draft = draft;
+    this.byteLength = partsOf(draft).reduce(
+      (sum, { text, isMarked }) => sum + Buffer.byteLength(text) + (isMarked ? extraBytes(text) : 0),
+      0,
+    );
+  }
+
+  toBytes(): Buffer {
+    const bytes = Buffer.alloc(this.byteLength);
+    let length = 0;
+    for (const piece of piecesOf(this.#draft)) length += bytes.write(piece, length);
+    return bytes;
+  }
+
+  toString(): string {
+    return withoutMarks(this.#draft);
+  }
+}
+
+const LONG_DRAFT = 1024 * 1024;
+const PIECE_LENGTH = 16 * 1024;
+
+function withoutMarks(draft: string): string {
+  return draft.includes(MARK) ? [...piecesOf(draft)].join("") : draft;
+}
+
+function* piecesOf(draft: string): Generator<string> {
+  for (const { text, isMarked } of partsOf(draft)) {
+    if (isMarked) yield* escapedPieces(text);
+    else yield text;
+  }
+}
+
+function partsOf(draft: string): { readonly text: string; readonly isMarked: boolean }[] {
+  return draft.split(MARK).map((text, index) => ({ text, isMarked: index % 2 === 1 }));
+}
+
+function* escapedPieces(text: string): Generator<string> {
+  for (let start = 0; start < text.length; ) {
+    let end = start + PIECE_LENGTH;
+    // A pair of surrogates stays together.
+    if (/[\ud800-\udbff]/.test(text.charAt(end - 1))) end += 1;
+    yield escapeXml(text.slice(start, end));
+    start = end;
+  }
 }
 
 function rootElement(shape: XmlShape, document: JsonObject): string {
@@ -102,7 +160,7 @@ function fieldElement(name: string, value: unknown): string {
 
 function contentOf(name: string, value: unknown): string {
   if (Array.isArray(value)) return value.length === 0 ? "" : fieldElement(name, value);
-  if (!isObject(value)) return escapeXml(textOf(value));
+  if (!isObject(value)) return escapeOrMark(textOf(value));
   if (name !== "customParameters") return elements(value);
   let xml = "";
   for (const key of Object.keys(value)) xml += entryElement(key, value[key]);
@@ -117,7 +175,7 @@ function entryElement(key: string, value: unknown): string {
 }
 
 function attributeLinks(links: unknown): string {
-  const attribute = ([name, value]: [string, unknown]): string => ` ${name}="${escapeXml(textOf(value), true)}"`;
+  const attribute = ([name, value]: [string, unknown]): string => ` ${name}="${escapeXml(textOf(value), ATTRIBUTE_ENTITIES)}"`;
   return listOf(links)
     .map((link) => `<ns2:link${Object.entries(objectOf(link)).map(attribute).join("")}/>`)
     .join("");
@@ -127,6 +185,18 @@ function elementLinks(links: unknown, name = "link"): string {
   return listOf(links)
     .map((link) => element(name, fieldElements(objectOf(link))))
     .join("");
+}
+
+/** In a draft, it is on both sides of a long text that is still to escape. XML can't contain it. */
+const MARK = "\0";
+/** A response has about a thousand texts at most, so shorter ones take little memory. */
+const LONG_TEXT = 4 * 1024;
+
+function escapeOrMark(text: string): string {
+  if (!NEEDS_ESCAPE.test(text)) return text;
+  if (text.length <= LONG_TEXT) return escapeXml(text);
+  // Both characters become U+FFFD.
+  return MARK + text.replace(/\0/g, "\u0001") + MARK;
 }
 
 /** XML 1.0 doesn't allow these characters, even escaped. They become U+FFFD. */
@@ -144,20 +214,33 @@ const ENTITIES: Readonly<Record<string, string>> = {
 };
 const ATTRIBUTE_ENTITIES: Readonly<Record<string, string>> = { ...ENTITIES, "\t": "&#9;", "\n": "&#10;" };
 
-/** As an `attribute`, the text stands in double quotes, so quotes in it are escaped too. */
-function escapeXml(text: string, attribute = false): string {
-  if (!attribute && !NEEDS_ESCAPE.test(text)) return text;
-  const entities = attribute ? ATTRIBUTE_ENTITIES : ENTITIES;
+function escapeXml(text: string, entities = ENTITIES): string {
   return text.replace(FORBIDDEN, "\ufffd").replace(SPECIAL, (character) => entities[character] ?? character);
 }
 
-/** Returns "" if the value is null or undefined. */
-export function textElement(name: string, value: string | number | boolean | null | undefined): string {
-  return value === null || value === undefined ? "" : `<${name}>${escapeXml(String(value))}</${name}>`;
+const LAST_ESCAPED = ">".charCodeAt(0);
+/** Escaping adds so many bytes to each character up to the last one. It adds none to others. */
+const EXTRA_BYTES = Uint8Array.from(
+  { length: LAST_ESCAPED + 1 },
+  (_, code) => Buffer.byteLength(escapeXml(String.fromCharCode(code))) - 1,
+);
+
+function extraBytes(text: string): number {
+  let bytes = 0;
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code <= LAST_ESCAPED) bytes += EXTRA_BYTES[code] ?? 0;
+  }
+  return bytes;
 }
 
-export function element(name: string, content: string): string {
+/** Returns "" if the value is null or undefined. */
+function textElement(name: string, value: string | number | boolean | null | undefined): string {
+  return value === null || value === undefined ? "" : `<${name}>${escapeOrMark(String(value))}</${name}>`;
+}
+
+function element(name: string, content: string): string {
   return `<${name}>${content}</${name}>`;
 }
 
-export const XML_DECLARATION = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>';
+const XML_DECLARATION = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>';

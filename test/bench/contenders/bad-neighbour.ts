@@ -41,7 +41,8 @@ await contender<Options>(async ({ origin, database, waiting, seconds }) => {
     prepare: (callback, call) => ({
       bodyBytes: 0,
       async send() {
-        const { result } = await deliverer.deliver(buildDelivery(callback, call));
+        const { body, ...address } = buildDelivery(callback, call);
+        const { result } = await deliverer.deliver({ ...address, body: body.toString() });
         const at = acceptedAt.get(call.id);
         if (at === undefined) return result;
         acceptedAt.delete(call.id);

@@ -39,9 +39,12 @@ export function startDelivering(store: Store, over: Partial<DispatcherDeps> = {}
     logger: silentLogger,
     policy: DEFAULT_RETRY_POLICY,
     prepare(callback, call) {
-      const request = buildDelivery(callback, call);
-      const bodyBytes = request.body?.length ?? 0;
-      return { bodyBytes, send: async (maySend) => (await deliverer.deliverIf(maySend, request))?.result ?? null };
+      const { body, ...address } = buildDelivery(callback, call);
+      const request = { ...address, body: body.toString() };
+      return {
+        bodyBytes: request.body.length,
+        send: async (maySend) => (await deliverer.deliverIf(maySend, request))?.result ?? null,
+      };
     },
     onAttempt: () => undefined,
     wakeOutboxes: () => undefined,

@@ -51,7 +51,8 @@ export function settingsFor(url: string, over: Partial<CallbackSettings> = {}): 
 }
 
 export function sampleDelivery(url: string): DeliveryRequest {
-  return buildDelivery(settingsFor(url), { id: timeOrderedId(0, systemRandom), response: RESPONSE });
+  const request = buildDelivery(settingsFor(url), { id: timeOrderedId(0, systemRandom), response: RESPONSE });
+  return { ...request, body: request.body.toString() };
 }
 
 export function newCalls(count: number, now: number, response = RESPONSE): NewCall[] {

@@ -161,7 +161,7 @@ const anyBody = fc.oneof(
       .tuple(aDocument, fc.constantFrom("callback" as const, "calls" as const, "call" as const))
       .map(([document, shape]) => ({
         type: "application/xml",
-        body: Buffer.from(toXml(shape, typeof document === "object" && document !== null ? { ...document } : {})),
+        body: Buffer.from(toXml(shape, typeof document === "object" && document !== null ? { ...document } : {}).toString()),
       })),
   },
   {
@@ -226,7 +226,10 @@ type Shape = "callback" | "calls" | "call";
 /** The document is one that the route takes, as JSON or XML. */
 function sentAs(documents: fc.Arbitrary<Readonly<Record<string, unknown>>>, shape: Shape): fc.Arbitrary<Sent> {
   const asJson = documents.map((document) => ({ type: "application/json", body: Buffer.from(JSON.stringify(document)) }));
-  const asXml = documents.map((document) => ({ type: "application/xml", body: Buffer.from(toXml(shape, { ...document })) }));
+  const asXml = documents.map((document) => ({
+    type: "application/xml",
+    body: Buffer.from(toXml(shape, { ...document }).toString()),
+  }));
   return fc.oneof(asJson, asXml);
 }
 

@@ -71,7 +71,7 @@ export class Caller {
   }
 
   send(method: string, path: string, shape: XmlShape, document: JsonObject): Promise<Answer> {
-    const body = this.format === "json" ? JSON.stringify(document) : toXml(shape, document);
+    const body = this.format === "json" ? JSON.stringify(document) : toXml(shape, document).toString();
     return this.#send({ method, path, headers: { "content-type": `application/${this.format}` }, body });
   }
 

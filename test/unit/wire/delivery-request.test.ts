@@ -22,7 +22,7 @@ const target: DeliveryTarget = {
 describe("buildDelivery", () => {
   it("sends a reply in JSON, with the call's id as webhook-id", () => {
     const request = buildDelivery(target, call);
-    expect({ ...request, body: JSON.parse(request.body ?? "") }).toEqual({
+    expect({ ...request, body: JSON.parse(request.body.toString()) }).toEqual({
       method: "POST",
       url: "https://example.com/hook?x=1#part",
       headers: { "content-type": "application/json", "x-whispir-callback-key": "s3cret/+ ü", "webhook-id": call.id },
@@ -39,7 +39,7 @@ describe("buildDelivery", () => {
 
   it("has 'undeliverable' instead of 'acknowledged' for an undeliverable message", () => {
     const undeliverable = { ...response, responseMessage: { ...response.responseMessage, kind: "undeliverable" as const } };
-    const body = JSON.parse(buildDelivery(target, { id: "1", response: undeliverable }).body ?? "");
+    const body = JSON.parse(buildDelivery(target, { id: "1", response: undeliverable }).body.toString());
     expect(body.responseMessage).toEqual({
       channel: "SMS",
       undeliverable: "09/01/16 13:22",
@@ -52,7 +52,7 @@ describe("buildDelivery", () => {
     expect(request.headers["content-type"]).toBe("application/xml");
     expect(request.body).toContain('<ns2:deliveryResponse xmlns:ns2="http://schemas.api.whispir.com"><messageid>');
     const parser = new XMLParser({ parseTagValue: false, trimValues: false, htmlEntities: true, ignoreDeclaration: true });
-    expect(parser.parse(request.body ?? "")).toEqual({
+    expect(parser.parse(request.body.toString())).toEqual({
       "ns2:deliveryResponse": {
         messageid: response.messageId,
         messagelocation: response.messageLocation,
@@ -69,7 +69,7 @@ describe("buildDelivery", () => {
   });
 
   it("removes markup from the content if the callback asks for it, and from nothing else", () => {
-    const body = JSON.parse(buildDelivery({ ...target, removeHtml: true }, call).body ?? "");
+    const body = JSON.parse(buildDelivery({ ...target, removeHtml: true }, call).body.toString());
     expect(body.responseMessage.content).toBe('Yes, "I" & they\r\naccept');
     expect(body.from.name).toBe("Fred <Waters>");
   });

@@ -11,6 +11,7 @@ import { senderAddress } from "../../../domain/message-response.js";
 import { type RetryPolicy, retryUntil } from "../../../domain/retry-policy.js";
 import { toIsoDate } from "../../../wire/dates.js";
 import { deliveryBody } from "../../../wire/delivery-request.js";
+import { reserveAnswer } from "../../requests/send-document.js";
 import type { CallPath, RouteContext } from "../../routes/route-context.js";
 import type { CallAction } from "../../use-cases/act-on-calls.js";
 import { findCall } from "../../use-cases/settle-calls.js";
@@ -40,10 +41,12 @@ const SHOWN_ATTEMPTS = 300;
 export function addOneCall(app: FastifyInstance, { deps, lookup }: RouteContext): void {
   const { store, policy, clock } = deps;
 
-  app.get<CallPath>("/console/callbacks/:id/calls/:callId", { config: { isLive: true } }, async ({ params }, reply) => {
+  app.get<CallPath>("/console/callbacks/:id/calls/:callId", { config: { isLive: true } }, async (request, reply) => {
+    const { params } = request;
     const callback = await lookup.find(params.id);
     const mask = secretMask(callbackSecrets(callback));
-    const call = maskOutcome(await findCall(deps, callback, params.callId), mask);
+    const found = await findCall(deps, callback, params.callId, (bytes) => reserveAnswer(request, reply, bytes));
+    const call = maskOutcome(found, mask);
     const recorded = (await store.calls.listAttempts(callback.id, [call.id], SHOWN_ATTEMPTS)).get(call.id) ?? [];
     // A client may report its attempts later.
     const attempts = recorded
