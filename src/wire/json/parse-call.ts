@@ -182,7 +182,15 @@ function replaceUnstorable(text: string): string {
   return text.replace(UNSTORABLE, "\ufffd");
 }
 
-/** JSON.stringify has escaped what isn't storable. */
+/** No piece ends within an escape. */
+const JSON_PIECE = /(?:[^\\]|\\u.{4}|\\.){1,65536}/g;
+const ESCAPE = /\\(?:u0000|ud[89a-f][\da-f]{2}|.)/g;
+
+/** JSON.stringify has escaped what isn't storable. Replacing millions of escapes at once would take hundreds of MB. */
 function storableJson(json: string): string {
-  return json.replace(/\\(?:u0000|ud[89a-f][\da-f]{2}|.)/g, (escaped) => (escaped.length > 2 ? "\\ufffd" : escaped));
+  const pieces: string[] = [];
+  for (const [piece] of json.matchAll(JSON_PIECE)) {
+    pieces.push(piece.replace(ESCAPE, (escaped) => (escaped.length > 2 ? "\\ufffd" : escaped)));
+  }
+  return pieces.join("");
 }

@@ -33,6 +33,7 @@ export const HOSTILE_BODIES: readonly HostileBody[] = [
   xml("XML text", (bytes) => content(fill("x", bytes)), 202),
   xml("XML references", (bytes) => content(fill("&#1;", bytes))),
   xml("XML carriage returns", (bytes) => content(fill("\r", bytes)), 202),
+  xml("XML member of backslashes", (bytes) => `<call><from><zz>${fill("\\\\", bytes)}</zz></from></call>`, 202),
   xml("XML white space around the root", (bytes) => `${fill(" ", bytes)}<call><messageId>M</messageId></call>`, 202),
   ndjson("NDJSON lines that aren't JSON", (bytes) => fill("x\n", bytes)),
   ndjson("NDJSON lines with many errors", (bytes) => fill('{"id":1,"messageId":1,"messageLocation":1,"from":1}\n', bytes)),
