@@ -17,8 +17,11 @@ export function labelledLine(label: string, value: string): string {
 const LINE_BREAKS = /\r\n|[\n\r\u0085\u2028\u2029]/;
 const UNSAFE = new RegExp(`[${CONTROL}${INVISIBLE}]`, "gu");
 
+/** Reads only the beginning of a long text: 10 MB of line breaks or control characters would take hundreds of MB. */
 export function toLine(text: string, max: number): string {
-  return truncate(text.split(LINE_BREAKS).join(" ").replace(UNSAFE, "\ufffd").trim(), max);
+  // Two characters become one at most.
+  const beginning = text.trim().slice(0, 2 * (max + 1));
+  return truncate(beginning.split(LINE_BREAKS).join(" ").replace(UNSAFE, "\ufffd").trimStart(), max);
 }
 
 /** Ends a text that is cut with "...". */
