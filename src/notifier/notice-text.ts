@@ -31,9 +31,9 @@ export function truncate(text: string, max: number): string {
   return `${text.slice(0, max).replace(/[\ud800-\udbff]$/, "")}...`;
 }
 
-/** Marks each line, so that none looks like the e-mail's own text. */
-export function quoteBlock(text: string, max: number): string[] {
+/** Marks each line, so that none looks like the e-mail's own text. The text may be the beginning of `whole`. */
+export function quoteBlock(text: string, max: number, whole = text): string[] {
   const lines = truncate(text.trim(), max).split(LINE_BREAKS);
   const quoted = lines.map((line) => `  | ${line.replaceAll("\t", "  ").replace(UNSAFE, "\ufffd")}`);
-  return text.trim().length > max ? [...quoted, `  (truncated: ${text.trim().length} characters in total)`] : quoted;
+  return text.trim().length > max ? [...quoted, `  (truncated: ${whole.trim().length} characters in total)`] : quoted;
 }

@@ -144,6 +144,17 @@ No other e-mail about this outage follows while it lasts.
     expect(text.length).toBeLessThan(3_000);
   });
 
+  test("masks only the beginning of 10 MB, and says how long all is", () => {
+    const content = Buffer.from(`${" ".repeat(10_000)}topsecretkey99${"%41".repeat(3_300_000)}`).toString();
+    const responseMessage = { channel: "SMS", kind: "reply", date: "", content } as const;
+    let text = "";
+    expect(
+      cpuMs(() => ({ text } = composeOutageMail(facts({ call: { id: "A1", response: aResponse({ responseMessage }) } })))),
+    ).toBeLessThan(100);
+    expect(text).toContain("  | ****%41%41");
+    expect(text).toContain("  (truncated: 9900014 characters in total)\n");
+  });
+
   test.each([
     ["orders", "orders"],
     ["orders eu", "'orders eu'"],
