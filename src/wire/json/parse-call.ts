@@ -116,7 +116,7 @@ export function parseRunLease(value: unknown): RunLease {
 function submissionOf(value: object, id: string | undefined, path: string): Submission {
   const names = Object.keys(value);
   if (names.includes("calls")) throw mixedCallsError(path);
-  if (!names.some((name) => name in SubmissionSchema.properties)) {
+  if (!names.some((name) => Object.hasOwn(SubmissionSchema.properties, name))) {
     const [first] = names;
     const [field, verb] = first === undefined ? [path.slice(0, -1) || "the body", "has no"] : [path + cutText(first), "isn't a"];
     throw invalidFields(new Map([[field, `${verb} member of a response, such as messageId, from or responseMessage`]]));

@@ -58,10 +58,13 @@ describe("parseSubmission", () => {
     expect(() => parseSubmission({ from: { a: list(500), b: list(500) } })).toThrow(expect.objectContaining({ code: "invalid" }));
   });
 
-  it.each([{ Calls: [] }, { call: [] }, { foo: 1, bar: 2 }])("takes no other document for an empty response: %j", (document) => {
-    const problem = `${Object.keys(document)[0]} isn't a member of a response, such as messageId, from or responseMessage`;
-    expect(() => parseSubmission(document)).toThrow(problem);
-  });
+  it.each([{ Calls: [] }, { call: [] }, { foo: 1, bar: 2 }, { toString: 1 }, JSON.parse('{"__proto__":{"messageId":"M"}}')])(
+    "takes no other document for an empty response: %j",
+    (document) => {
+      const problem = `${Object.keys(document)[0]} isn't a member of a response, such as messageId, from or responseMessage`;
+      expect(() => parseSubmission(document)).toThrow(problem);
+    },
+  );
 
   it("names no more than the first 256 characters of an unknown member", () => {
     const problem = `${"z".repeat(256)} isn't a member of a response, such as messageId, from or responseMessage`;
