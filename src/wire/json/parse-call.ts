@@ -145,12 +145,18 @@ function mixedCallsError(path: string): WhcbError {
   return invalidFields(new Map([[`${path}calls`, "must be the only member, or left out"]]));
 }
 
+/** A JSON text is escaped once more in a JSON body or a database, and XML writes a quote as six characters: 6 MB of quotes would become 42 MB. */
+const MAX_JSON_LENGTH = 12 * 1024 * 1024;
 /** The values of all lists and objects of a response count: XML repeats the name for each item of a list. */
 const MAX_GIVEN_VALUES = 1_000;
 
 function storableGiven(given: GivenMembers): GivenMembers {
-  const texts = givenValues(given).map(([, json]) => json);
-  if (findExcess(texts.join(","), { values: MAX_GIVEN_VALUES }) !== null)
+  const text = givenValues(given)
+    .map(([, json]) => json)
+    .join(",");
+  if (text.length > MAX_JSON_LENGTH)
+    throw new WhcbError("invalid", "the values besides the documented ones may take at most 12 MiB as JSON");
+  if (findExcess(text, { values: MAX_GIVEN_VALUES }) !== null)
     throw new WhcbError("invalid", `a response may have at most ${MAX_GIVEN_VALUES} values besides the documented ones`);
   return {
     response: given.response.map(storableMember),
@@ -159,14 +165,12 @@ function storableGiven(given: GivenMembers): GivenMembers {
   };
 }
 
-/** An object's JSON text is escaped once more in a JSON body, and XML writes a quote as six characters: 6 MB of quotes would become 42 MB. */
-const MAX_PARAMETERS_LENGTH = 12 * 1024 * 1024;
-/** Shorter parameters can't be longer than that as JSON. */
-const MIN_LONG_LENGTH = MAX_PARAMETERS_LENGTH / 6;
+/** Shorter parameters can't be longer as JSON than is permitted. */
+const MIN_LONG_LENGTH = MAX_JSON_LENGTH / 6;
 
 function storableValues(parameters: MessageResponse["customParameters"]): MessageResponse["customParameters"] {
   const length = Object.values(parameters).reduce((sum, value) => sum + value.length, 0);
-  if (length > MIN_LONG_LENGTH && JSON.stringify(parameters).length > MAX_PARAMETERS_LENGTH)
+  if (length > MIN_LONG_LENGTH && JSON.stringify(parameters).length > MAX_JSON_LENGTH)
     throw new WhcbError("invalid", "customParameters may take at most 12 MiB as JSON");
   return Object.fromEntries(Object.entries(parameters).map(([key, value]) => [replaceUnstorable(key), replaceUnstorable(value)]));
 }

@@ -202,6 +202,12 @@ describe("an attempt that a client reports", () => {
   });
 });
 
+it("rejects other members that would multiply in the database", () => {
+  const parse = (length: number) => parseSubmission({ from: { zz: "\\".repeat(length) } }).response.given?.from;
+  expect(() => parse(6 * 1024 * 1024)).toThrow("the values besides the documented ones may take at most 12 MiB as JSON");
+  expect(parse(6 * 1024 * 1024 - 1)).toEqual([["zz", `"${"\\".repeat(12 * 1024 * 1024 - 2)}"`]]);
+});
+
 it("rejects custom parameters whose objects would multiply in the bodies that are sent", () => {
   const parse = (customParameters: object) => parseSubmission({ messageId: "M", customParameters });
   const quotes = '"'.repeat(3_200_000);
