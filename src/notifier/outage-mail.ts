@@ -25,7 +25,7 @@ export const MAX_NAME = 50;
 const MAX_CONTENT = 1_000;
 const MAX_ANSWER = 300;
 const MAX_VALUE = 200;
-/** Masking 10 MB takes hundreds of MB. Of no text is more shown. */
+/** Masking 10 MB takes hundreds of MB, and the e-mail shows less of each text. */
 const MASKED_BYTES = 8 * 1024;
 
 export function composeOutageMail(facts: OutageFacts): OutageMail {
