@@ -8,6 +8,8 @@ const SMALL_SHARE = 16;
 const SMALL_BYTES = 256 * 1024;
 /** However little room is left, an owner that has nothing in flight may add this much: hanging endpoints must not starve it. */
 const FIRST_BYTES = 16 * 1024;
+/** It may add up to SMALL_BYTES while the first SMALL_BYTES of each owner take no more than one part in this many. */
+const FIRST_SHARE = 4;
 
 export class DeliveryBudget<Owner extends object> {
   readonly #totalBytes: number;
@@ -15,6 +17,8 @@ export class DeliveryBudget<Owner extends object> {
   readonly #prefetched = new Map<Owner, number>();
   #inFlightBytes = 0;
   readonly #inFlight = new Map<Owner, number>();
+  /** The first SMALL_BYTES that each owner has in flight. */
+  #firstBytes = 0;
   /** The number of large bodies that an owner has in flight. */
   readonly #large = new Map<Owner, number>();
   /** Owners are in the order in which they began to wait. */
@@ -76,8 +80,9 @@ export class DeliveryBudget<Owner extends object> {
   /** Is called once a body is built. Returns false if there is no room for what it takes beyond `from`. */
   tryResize(owner: Owner, from: number, to: number): boolean {
     const isAlone = this.#inFlightBytes === from;
-    const isFirst = this.#inFlight.get(owner) === from && to - from <= FIRST_BYTES;
-    if (to > from && !isAlone && !isFirst && this.heldBytes - from + to > this.#totalBytes) return false;
+    const isFirst = this.#inFlight.get(owner) === from;
+    const fitsFirst = isFirst && (to - from <= FIRST_BYTES || (to <= SMALL_BYTES && this.#fitsFirst(to - from)));
+    if (to > from && !isAlone && !fitsFirst && this.heldBytes - from + to > this.#totalBytes) return false;
     this.resize(owner, from, to);
     return true;
   }
@@ -85,7 +90,9 @@ export class DeliveryBudget<Owner extends object> {
   /** Counts a body of another size, which is in memory already. */
   resize(owner: Owner, from: number, to: number): void {
     this.#inFlightBytes += to - from;
-    const inFlight = (this.#inFlight.get(owner) ?? 0) + to - from;
+    const before = this.#inFlight.get(owner) ?? 0;
+    const inFlight = before + to - from;
+    this.#firstBytes += Math.min(inFlight, SMALL_BYTES) - Math.min(before, SMALL_BYTES);
     if (inFlight > 0) this.#inFlight.set(owner, inFlight);
     else this.#inFlight.delete(owner);
     this.#countLarge(owner, to, 1);
@@ -108,7 +115,11 @@ export class DeliveryBudget<Owner extends object> {
   }
 
   #fitsSmall(owner: Owner, added: number): boolean {
-    return this.#fits(added, true) || (added <= FIRST_BYTES && !this.#inFlight.has(owner));
+    return this.#fits(added, true) || (!this.#inFlight.has(owner) && (added <= FIRST_BYTES || this.#fitsFirst(added)));
+  }
+
+  #fitsFirst(added: number): boolean {
+    return this.#firstBytes + added <= this.#totalBytes / FIRST_SHARE;
   }
 
   #isNext(owner: Owner, bytes: number): boolean {

@@ -17,8 +17,11 @@ export function labelledLine(label: string, value: string): string {
 const LINE_BREAKS = /\r\n|[\n\r\u0085\u2028\u2029]/;
 const UNSAFE = new RegExp(`[${CONTROL}${INVISIBLE}]`, "gu");
 
+/** Reads only the beginning of a long text: 10 MB of line breaks or control characters would take hundreds of MB. */
 export function toLine(text: string, max: number): string {
-  return truncate(text.split(LINE_BREAKS).join(" ").replace(UNSAFE, "\ufffd").trim(), max);
+  // Two characters become one at most.
+  const beginning = text.trim().slice(0, 2 * (max + 1));
+  return truncate(beginning.split(LINE_BREAKS).join(" ").replace(UNSAFE, "\ufffd").trimStart(), max);
 }
 
 /** Ends a text that is cut with "...". */
@@ -28,9 +31,9 @@ export function truncate(text: string, max: number): string {
   return `${text.slice(0, max).replace(/[\ud800-\udbff]$/, "")}...`;
 }
 
-/** Marks each line, so that none looks like the e-mail's own text. */
-export function quoteBlock(text: string, max: number): string[] {
+/** Marks each line, so that none looks like the e-mail's own text. The text may be the beginning of `whole`. */
+export function quoteBlock(text: string, max: number, whole = text): string[] {
   const lines = truncate(text.trim(), max).split(LINE_BREAKS);
   const quoted = lines.map((line) => `  | ${line.replaceAll("\t", "  ").replace(UNSAFE, "\ufffd")}`);
-  return text.trim().length > max ? [...quoted, `  (truncated: ${text.trim().length} characters in total)`] : quoted;
+  return text.trim().length > max ? [...quoted, `  (truncated: ${whole.trim().length} characters in total)`] : quoted;
 }

@@ -25,10 +25,13 @@ export const MAX_NAME = 50;
 const MAX_CONTENT = 1_000;
 const MAX_ANSWER = 300;
 const MAX_VALUE = 200;
+/** Masking 10 MB takes hundreds of MB, and the e-mail shows less of each text. */
+const MASKED_BYTES = 8 * 1024;
 
 export function composeOutageMail(facts: OutageFacts): OutageMail {
   const name = toLine(facts.callback.name, MAX_NAME);
-  const mask = secretMask(callbackSecrets(facts.callback));
+  const maskWhole = secretMask(callbackSecrets(facts.callback));
+  const mask: SecretMask = (text) => maskWhole(text.trim(), MASKED_BYTES);
   const text = [
     `Callback "${name}" is failing: its endpoint isn't accepting responses.`,
     "",
@@ -123,7 +126,7 @@ export function commandLines(callback: { readonly id: string; readonly name: str
 
 function callLines({ id, response }: OutageFacts["call"], mask: SecretMask): string[] {
   const { from, responseMessage } = response;
-  const { channel } = responseMessage;
+  const { channel, content } = responseMessage;
   const address = senderAddress(from);
   const name = from.name !== "" && from.name !== address ? ` (${toLine(from.name, MAX_VALUE)})` : "";
   return [
@@ -135,7 +138,7 @@ function callLines({ id, response }: OutageFacts["call"], mask: SecretMask): str
       `${toLine(mask(channel), MAX_NAME) || "unknown"}, ${responseMessage.kind}, ${toLine(responseMessage.date, MAX_NAME)}`,
     ),
     "Content:",
-    ...quoteBlock(mask(responseMessage.content), MAX_CONTENT),
+    ...quoteBlock(mask(content), MAX_CONTENT, content),
   ];
 }
 

@@ -7,7 +7,14 @@ const UNESCAPED_BY_JSON = new RegExp(`[\\u007f-\\u009f${INVISIBLE}]`, "gu");
 
 /** Returns the same value, with these characters as \u escapes. */
 export function escapeJson(json: string, characters = UNESCAPED_BY_JSON): string {
-  return json.replace(characters, escapeUnits);
+  return replaceCharacters(json, characters, escapeUnits);
+}
+
+const PIECE = /.{1,65536}/gsu;
+
+/** Replacing millions of characters at once would take 40 bytes for each. */
+export function replaceCharacters(text: string, characters: RegExp, replace: (character: string) => string): string {
+  return Array.from(text.matchAll(PIECE), ([piece]) => piece.replace(characters, replace)).join("");
 }
 
 function escapeUnits(character: string): string {

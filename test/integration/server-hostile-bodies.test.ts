@@ -35,6 +35,10 @@ it.each([
     ["XML instruction with attributes", 1],
     ["NDJSON line of empty objects", 1],
   ],
+  [
+    ["XML member of backslashes", 2],
+    ["XML member of fewer backslashes", 4],
+  ],
 ] as const)("reads %j at once in 256 MiB", async (...attacks) => {
   const answers = attacks.flatMap(([name, count]) => {
     const { type, make, statuses } = hostileBody(name);

@@ -1,6 +1,6 @@
 /** Only this text is written to the screen: what is put into it is escaped, so it can control no terminal and forge no line. */
 
-import { CONTROL, escapeJson, INVISIBLE } from "../../platform/unsafe-characters.js";
+import { CONTROL, escapeJson, INVISIBLE, replaceCharacters } from "../../platform/unsafe-characters.js";
 
 /** `MAX_LENGTH` is more than a screen shows, and bounds the work. */
 const MAX_LENGTH = 2_000;
@@ -77,7 +77,7 @@ export function escapeControls(value: string): string {
   // Most text is plain ASCII, and then Unicode's classes need not be built: they take a short command a millisecond.
   if (/^[\x20-\x7e]*$/.test(value)) return value;
   // More marks than any language uses would overwrite the lines above.
-  return value.replace(UNSAFE, picture).replace(/(\p{M}{4})\p{M}+/gu, "$1");
+  return replaceCharacters(value, UNSAFE, picture).replace(/(\p{M}{4})\p{M}+/gu, "$1");
 }
 
 function escapeValue(value: Printable): string {

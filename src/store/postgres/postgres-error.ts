@@ -34,6 +34,10 @@ const NOT_ENCRYPTED = explainMisconfigured(
   "The database refuses this connection, which isn't encrypted",
   "Add sslmode=verify-full to its URL, or check pg_hba.conf of the server.",
 );
+const NAME_TAKEN = misconfigured(
+  "The database has another program's objects, with names that whcb needs",
+  "Create a database or a schema for whcb alone.",
+);
 
 const READ_ONLY = "25006";
 
@@ -47,6 +51,9 @@ const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
     "The database's user lacks a right",
     "Make it the owner of the database, or of a schema in its search_path.",
   ),
+  "42P07": NAME_TAKEN,
+  "42710": NAME_TAKEN,
+  "42723": NAME_TAKEN,
   "25P03": LOST,
   [READ_ONLY]: explainUnavailable(
     "The database is read-only",
@@ -133,7 +140,8 @@ export function isReadOnly(error: unknown): boolean {
   return systemErrorCode(error) === READ_ONLY;
 }
 
-/** The transaction can run again after a serialization failure, a deadlock, or a unique value that another one took. */
+/** The transaction can run again after a serialization failure, a deadlock, or a unique value or a name that another one took. */
 export function isLostRace(error: unknown): boolean {
-  return ["40001", "40P01", "23505"].includes(systemErrorCode(error));
+  const code = systemErrorCode(error instanceof WhcbError ? error.cause : error);
+  return ["40001", "40P01", "23505", "42P07", "42710"].includes(code);
 }

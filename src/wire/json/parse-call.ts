@@ -116,7 +116,7 @@ export function parseRunLease(value: unknown): RunLease {
 function submissionOf(value: object, id: string | undefined, path: string): Submission {
   const names = Object.keys(value);
   if (names.includes("calls")) throw mixedCallsError(path);
-  if (!names.some((name) => name in SubmissionSchema.properties)) {
+  if (!names.some((name) => Object.hasOwn(SubmissionSchema.properties, name))) {
     const [first] = names;
     const [field, verb] = first === undefined ? [path.slice(0, -1) || "the body", "has no"] : [path + cutText(first), "isn't a"];
     throw invalidFields(new Map([[field, `${verb} member of a response, such as messageId, from or responseMessage`]]));
@@ -145,12 +145,18 @@ function mixedCallsError(path: string): WhcbError {
   return invalidFields(new Map([[`${path}calls`, "must be the only member, or left out"]]));
 }
 
+/** A JSON text is escaped once more in a JSON body or a database, and XML writes a quote as six characters: 6 MB of quotes would become 42 MB. */
+const MAX_JSON_LENGTH = 12 * 1024 * 1024;
 /** The values of all lists and objects of a response count: XML repeats the name for each item of a list. */
 const MAX_GIVEN_VALUES = 1_000;
 
 function storableGiven(given: GivenMembers): GivenMembers {
-  const texts = givenValues(given).map(([, json]) => json);
-  if (findExcess(texts.join(","), { values: MAX_GIVEN_VALUES }) !== null)
+  const text = givenValues(given)
+    .map(([, json]) => json)
+    .join(",");
+  if (text.length > MAX_JSON_LENGTH)
+    throw new WhcbError("invalid", "the values besides the documented ones may take at most 12 MiB as JSON");
+  if (findExcess(text, { values: MAX_GIVEN_VALUES }) !== null)
     throw new WhcbError("invalid", `a response may have at most ${MAX_GIVEN_VALUES} values besides the documented ones`);
   return {
     response: given.response.map(storableMember),
@@ -159,14 +165,12 @@ function storableGiven(given: GivenMembers): GivenMembers {
   };
 }
 
-/** An object's JSON text is escaped once more in a JSON body, and XML writes a quote as six characters: 6 MB of quotes would become 42 MB. */
-const MAX_PARAMETERS_LENGTH = 12 * 1024 * 1024;
-/** Shorter parameters can't be longer than that as JSON. */
-const MIN_LONG_LENGTH = MAX_PARAMETERS_LENGTH / 6;
+/** Shorter parameters can't be longer as JSON than is permitted. */
+const MIN_LONG_LENGTH = MAX_JSON_LENGTH / 6;
 
 function storableValues(parameters: MessageResponse["customParameters"]): MessageResponse["customParameters"] {
   const length = Object.values(parameters).reduce((sum, value) => sum + value.length, 0);
-  if (length > MIN_LONG_LENGTH && JSON.stringify(parameters).length > MAX_PARAMETERS_LENGTH)
+  if (length > MIN_LONG_LENGTH && JSON.stringify(parameters).length > MAX_JSON_LENGTH)
     throw new WhcbError("invalid", "customParameters may take at most 12 MiB as JSON");
   return Object.fromEntries(Object.entries(parameters).map(([key, value]) => [replaceUnstorable(key), replaceUnstorable(value)]));
 }
@@ -182,7 +186,15 @@ function replaceUnstorable(text: string): string {
   return text.replace(UNSTORABLE, "\ufffd");
 }
 
-/** JSON.stringify has escaped what isn't storable. */
+/** No piece ends within an escape. */
+const JSON_PIECE = /(?:[^\\]|\\u.{4}|\\.){1,65536}/g;
+const ESCAPE = /\\(?:u0000|ud[89a-f][\da-f]{2}|.)/g;
+
+/** JSON.stringify has escaped what isn't storable. Replacing millions of escapes at once would take hundreds of MB. */
 function storableJson(json: string): string {
-  return json.replace(/\\(?:u0000|ud[89a-f][\da-f]{2}|.)/g, (escaped) => (escaped.length > 2 ? "\\ufffd" : escaped));
+  const pieces: string[] = [];
+  for (const [piece] of json.matchAll(JSON_PIECE)) {
+    pieces.push(piece.replace(ESCAPE, (escaped) => (escaped.length > 2 ? "\\ufffd" : escaped)));
+  }
+  return pieces.join("");
 }

@@ -33,6 +33,8 @@ export const HOSTILE_BODIES: readonly HostileBody[] = [
   xml("XML text", (bytes) => content(fill("x", bytes)), 202),
   xml("XML references", (bytes) => content(fill("&#1;", bytes))),
   xml("XML carriage returns", (bytes) => content(fill("\r", bytes)), 202),
+  xml("XML member of backslashes", (bytes) => member(fill("\\\\", bytes)), 422),
+  xml("XML member of fewer backslashes", (bytes) => member(fill("\\\\", bytes * 0.6)), 202),
   xml("XML white space around the root", (bytes) => `${fill(" ", bytes)}<call><messageId>M</messageId></call>`, 202),
   ndjson("NDJSON lines that aren't JSON", (bytes) => fill("x\n", bytes)),
   ndjson("NDJSON lines with many errors", (bytes) => fill('{"id":1,"messageId":1,"messageLocation":1,"from":1}\n', bytes)),
@@ -60,6 +62,10 @@ function ndjson(name: string, make: HostileBody["make"], status = 422): HostileB
 
 function content(text: string): string {
   return `<call><responseMessage><channel>SMS</channel><content>${text}</content></responseMessage></call>`;
+}
+
+function member(text: string): string {
+  return `<call><from><zz>${text}</zz></from></call>`;
 }
 
 function fill(unit: string, bytes: number): string {

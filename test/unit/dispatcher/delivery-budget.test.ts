@@ -19,7 +19,7 @@ describe("the budget for bodies", () => {
   });
 
   it("lets one body go whatever its size", () => {
-    expect([budget.tryHold(one, 100 * MIB), budget.tryHold(two, 20_000)]).toEqual([true, false]);
+    expect([budget.tryHold(one, 100 * MIB), budget.tryHold(two, 300_000)]).toEqual([true, false]);
   });
 
   it("counts what is prefetched, which may take up to half of it", () => {
@@ -66,10 +66,30 @@ describe("the budget for bodies", () => {
     expect([budget.takeOffered(), budget.tryHold(three, small)]).toEqual([[two, three], true]);
   });
 
-  it("lets an owner that holds nothing hold a body of 16 KiB, however full it is, and grow by as much when it is built", () => {
+  /** Hanging endpoints of graded sizes leave no room at all. */
+  function fill(): void {
     budget.tryHold(one, 60 * MIB);
     for (const size of [250 * 1024, 10]) while (budget.tryHold(one, size));
     budget.stopWaiting(one);
+  }
+
+  it("lets an owner that holds nothing hold a small body, however full it is, and grow up to that when it is built", () => {
+    fill();
+    expect([budget.tryHold(two, 257 * 1024), budget.tryHold(two, 200 * 1024), budget.tryHold(two, 11)]).toEqual([
+      false,
+      true,
+      false,
+    ]);
+    expect([budget.tryResize(two, 200 * 1024, 257 * 1024), budget.tryResize(two, 200 * 1024, 256 * 1024)]).toEqual([false, true]);
+    budget.release(two, 256 * 1024);
+    expect([budget.takeOffered(), budget.tryHold(two, 11)]).toEqual([[two], true]);
+  });
+
+  it("limits what is held so to a quarter, and then to 16 KiB for each, or twice that when it is built", () => {
+    fill();
+    const others = Array.from({ length: 63 }, (_, number) => ({ name: `${number}` }));
+    expect(others.filter((each) => budget.tryHold(each, 256 * 1024)).length).toBe(63);
+    expect(budget.heldBytes).toBeLessThanOrEqual((64 + 16) * MIB);
     expect([budget.tryHold(two, 16 * 1024 + 11), budget.tryHold(two, 16 * 1024), budget.tryHold(two, 11)]).toEqual([
       false,
       true,
@@ -77,28 +97,33 @@ describe("the budget for bodies", () => {
     ]);
     expect([budget.tryResize(two, 16 * 1024, 32 * 1024), budget.tryResize(two, 32 * 1024, 64 * 1024)]).toEqual([true, false]);
     budget.release(two, 32 * 1024);
-    expect([budget.takeOffered(), budget.tryHold(two, 11)]).toEqual([[two], true]);
+    expect([budget.tryHold(two, 20_000), budget.tryHold(three, 30_000), budget.takeOffered()]).toEqual([false, false, [two]]);
+    for (const each of others) budget.release(each, 256 * 1024);
+    expect([budget.takeOffered(), budget.tryHold(two, 20_000), budget.tryHold(three, 30_000)]).toEqual([[two], true, true]);
   });
 
   it("offers room to the first small body that fits: it doesn't queue behind a larger one", () => {
     budget.tryHold(one, 63 * MIB);
-    budget.setPrefetched(other, MIB);
+    for (const owner of [two, three]) budget.tryHold(owner, 1);
+    budget.setPrefetched(other, MIB - 2);
     expect([budget.tryHold(two, 200_000), budget.tryHold(three, 20_000)]).toEqual([false, false]);
-    budget.setPrefetched(other, MIB - 20_000);
+    budget.setPrefetched(other, MIB - 20_002);
     expect([budget.takeOffered(), budget.tryHold(three, 20_000)]).toEqual([[three], true]);
   });
 
   it("offers room to another small body if the first needs more by now", () => {
     budget.tryHold(one, 63 * MIB);
-    budget.setPrefetched(other, MIB);
+    for (const owner of [two, three]) budget.tryHold(owner, 1);
+    budget.setPrefetched(other, MIB - 2);
     expect([budget.tryHold(two, 20_000), budget.tryHold(three, 20_000)]).toEqual([false, false]);
-    budget.setPrefetched(other, MIB - 20_000);
+    budget.setPrefetched(other, MIB - 20_002);
     expect([budget.tryHold(two, 25_000), budget.takeOffered()]).toEqual([false, [two, three]]);
   });
 
   it("counts only what a prefetched body takes beyond what it took before", () => {
     budget.tryHold(one, 60 * MIB);
-    budget.setPrefetched(other, 4 * MIB - 20_000);
+    budget.tryHold(two, 1);
+    budget.setPrefetched(other, 4 * MIB - 20_001);
     expect([budget.tryHold(two, 100_000, 79_999), budget.tryHold(two, 100_000, 80_000)]).toEqual([false, true]);
   });
 

@@ -5,6 +5,7 @@ import { DEFAULT_RETRY_POLICY } from "../../../src/domain/retry-policy.js";
 import { quoteBlock, toLine, truncate } from "../../../src/notifier/notice-text.js";
 import { composeOutageMail, eraseOutageMail, type OutageFacts } from "../../../src/notifier/outage-mail.js";
 import { aResponse, someSettings } from "../../support/builders.js";
+import { cpuMs } from "../../support/time/cpu-growth.js";
 
 const STARTED_AT = Date.UTC(2026, 10, 24, 3, 12, 5);
 const KEY = "topsecretkey99";
@@ -143,6 +144,17 @@ No other e-mail about this outage follows while it lasts.
     expect(text.length).toBeLessThan(3_000);
   });
 
+  test("masks only the beginning of 10 MB, and says how long all is", () => {
+    const content = Buffer.from(`${" ".repeat(10_000)}topsecretkey99${"%41".repeat(3_300_000)}`).toString();
+    const responseMessage = { channel: "SMS", kind: "reply", date: "", content } as const;
+    let text = "";
+    expect(
+      cpuMs(() => ({ text } = composeOutageMail(facts({ call: { id: "A1", response: aResponse({ responseMessage }) } })))),
+    ).toBeLessThan(100);
+    expect(text).toContain("  | ****%41%41");
+    expect(text).toContain("  (truncated: 9900014 characters in total)\n");
+  });
+
   test.each([
     ["orders", "orders"],
     ["orders eu", "'orders eu'"],
@@ -159,6 +171,16 @@ No other e-mail about this outage follows while it lasts.
 
 test("a line has no line breaks, no control characters and nothing invisible", () => {
   expect(toLine(" a\r\nb\u2028c\u001b[2J\u202ed ", 100)).toBe("a b c\ufffd[2J\ufffdd");
+});
+
+test("a line of a long text has its beginning", () => {
+  expect(toLine(`${" ".repeat(1_000)}12\r\n\r\n5`, 5)).toBe("12  5");
+  expect(toLine(`12\r\n\r\n\r\n\u007f${"\r\n".repeat(1_000)}8`, 6)).toBe("12   \ufffd...");
+});
+
+test("a line of 10 million line breaks or control characters takes no time of its own", () => {
+  const text = Buffer.from(`a${"\u007f\n".repeat(5_000_000)}b`).toString();
+  expect(cpuMs(() => toLine(text, 200))).toBeLessThan(100);
 });
 
 test("a long text is truncated, but never within a surrogate pair", () => {

@@ -64,6 +64,20 @@ describe("a PostgreSQL database", () => {
     ]);
   });
 
+  it.each([
+    ["VIEW settings AS SELECT 1", "VIEW settings"],
+    ["SEQUENCE calls", "SEQUENCE calls"],
+    ["TYPE nodes AS ENUM ()", "TYPE nodes"],
+    ["FUNCTION instr(text, text) RETURNS text LANGUAGE sql RETURN $1", "FUNCTION instr"],
+  ])("with another program's %s is refused", async (definition, object) => {
+    await empty.query(`CREATE ${definition}`);
+    await expect(open(empty.url)).rejects.toMatchObject({
+      code: "config",
+      message: "The database has another program's objects, with names that whcb needs",
+    });
+    await empty.query(`DROP ${object}`);
+  });
+
   it("without tables isn't created for a command that needs existing data", async () => {
     await expect(open(empty.url, true)).rejects.toMatchObject({ code: "config", message: /empty has no data of whcb/ });
     expect(await empty.query("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")).toEqual([]);

@@ -58,10 +58,13 @@ describe("parseSubmission", () => {
     expect(() => parseSubmission({ from: { a: list(500), b: list(500) } })).toThrow(expect.objectContaining({ code: "invalid" }));
   });
 
-  it.each([{ Calls: [] }, { call: [] }, { foo: 1, bar: 2 }])("takes no other document for an empty response: %j", (document) => {
-    const problem = `${Object.keys(document)[0]} isn't a member of a response, such as messageId, from or responseMessage`;
-    expect(() => parseSubmission(document)).toThrow(problem);
-  });
+  it.each([{ Calls: [] }, { call: [] }, { foo: 1, bar: 2 }, { toString: 1 }, JSON.parse('{"__proto__":{"messageId":"M"}}')])(
+    "takes no other document for an empty response: %j",
+    (document) => {
+      const problem = `${Object.keys(document)[0]} isn't a member of a response, such as messageId, from or responseMessage`;
+      expect(() => parseSubmission(document)).toThrow(problem);
+    },
+  );
 
   it("names no more than the first 256 characters of an unknown member", () => {
     const problem = `${"z".repeat(256)} isn't a member of a response, such as messageId, from or responseMessage`;
@@ -197,6 +200,12 @@ describe("an attempt that a client reports", () => {
     expect(() => parseReplayReports(report(over), at)).toThrow(rejection(`attempts.1.${field}`));
     expect(() => parseMark({ status: "SUCCESS", replays: report(over) }, at)).toThrow(rejection(`replays.attempts.1.${field}`));
   });
+});
+
+it("rejects other members that would multiply in the database", () => {
+  const parse = (length: number) => parseSubmission({ from: { zz: "\\".repeat(length) } }).response.given?.from;
+  expect(() => parse(6 * 1024 * 1024)).toThrow("the values besides the documented ones may take at most 12 MiB as JSON");
+  expect(parse(6 * 1024 * 1024 - 1)).toEqual([["zz", `"${"\\".repeat(12 * 1024 * 1024 - 2)}"`]]);
 });
 
 it("rejects custom parameters whose objects would multiply in the bodies that are sent", () => {
