@@ -34,7 +34,7 @@ const NOT_ENCRYPTED = explainMisconfigured(
   "The database refuses this connection, which isn't encrypted",
   "Add sslmode=verify-full to its URL, or check pg_hba.conf of the server.",
 );
-const NAME_TAKEN = misconfigured(
+const NAME_TAKEN = explainMisconfigured(
   "The database has another program's objects, with names that whcb needs",
   "Create a database or a schema for whcb alone.",
 );
