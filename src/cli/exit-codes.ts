@@ -26,6 +26,7 @@ export const EXIT_CODES = {
   network: 5,
   locked: 5,
   "too-late": 5,
+  "other-database": 5,
   "items-failed": EXIT_ITEMS_FAILED,
   interrupted: EXIT_INTERRUPTED,
 } as const satisfies Record<ErrorCode, number>;

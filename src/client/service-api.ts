@@ -64,18 +64,30 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
     const headers: Record<string, string> = { ...identity, accept: MEDIA_TYPES[noun] };
     // The platform requires it even of a DELETE, which has no body.
     if (body !== undefined || method === "DELETE") headers["content-type"] = MEDIA_TYPES[noun];
+    // What was read from one database must not be changed on another one, as behind a forwarded port that leads elsewhere by now.
+    if (method !== "GET" && databaseId !== null) headers["x-database-id"] = databaseId;
     const text = body === undefined ? null : JSON.stringify(body);
     const request = { method, path, headers, body: text };
     const answer = await requester.send(request, isRepeatable ?? (method === "GET" || method === "PUT"), isWanted);
     capabilities.readAnswer(answer);
     const told = { authParameter: answer.headers["x-auth-parameter"], bodyNames: answer.headers["x-body-names"] };
     if (noun === "callback") deliverySettings = { ...deliverySettings, ...readDeliverySettings(told) };
-    if (noun === "callback" && method === "GET" && isSuccess(answer)) databaseId = answer.headers["x-database-id"] ?? null;
+    if (noun === "callback" && isSuccess(answer)) noteDatabase(answer.headers["x-database-id"]);
     const aheadMs = Date.parse(answer.headers.date ?? "") - clock.now();
     // The difference is kept while the clocks agree with it, so that a report that is repeated has the same dates.
     const isLikely = Math.abs(aheadMs) < CENTURY_MS;
     if (isLikely && Math.abs(aheadMs - serviceAheadMs) > CLOCKS_APART_MS) serviceAheadMs = aheadMs;
     return answer;
+  }
+
+  /** Throws `unavailable` if another database has answered before. */
+  function noteDatabase(id: string | undefined): void {
+    if (id !== undefined && databaseId !== null && id !== databaseId) {
+      throw new WhcbError("unavailable", `another database answers at ${name} now, so nothing more is marked or sent`, {
+        hint: "List its calls again.",
+      });
+    }
+    databaseId ??= id ?? null;
   }
 
   /** Returns answers of any status. */
@@ -110,7 +122,7 @@ export function createServiceApi({ requester, name, basePath, credentials, mask,
     return deliverySettings;
   }
 
-  /** Returns the database of the latest callbacks that were read (docs/contract.md, X-Database-Id), or null if the service doesn't say. */
+  /** Returns the database of the callbacks that were read (docs/contract.md, X-Database-Id), or null if the service doesn't say. */
   function getDatabaseId(): string | null {
     return databaseId;
   }

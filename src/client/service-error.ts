@@ -84,6 +84,7 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   412: "too-late",
   413: "too-large",
   415: "unsupported-media-type",
+  421: "unavailable",
   422: "invalid",
   501: "usage",
 };

@@ -20,6 +20,7 @@ export type ErrorCode =
   | "locked" // another run sends the calls of the callback
   | "items-failed" // some items failed or a check was exceeded
   | "too-late" // its client no longer waits for the request
+  | "other-database" // its client has read another database
   | "interrupted";
 
 export interface WhcbErrorOptions {

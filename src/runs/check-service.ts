@@ -32,25 +32,6 @@ export async function checkService(
   });
 }
 
-/** A copy has the callbacks too. Returns false if either service doesn't say which database it has, or no callback was read from this one. */
-export function isOtherDatabase({ databaseId }: RunHeader, client: Client): boolean {
-  const current = client.databaseId();
-  return databaseId !== undefined && current !== null && databaseId !== current;
-}
-
-/**
- * `listed` had the calls. The question may have been open while a forwarded port was given another service. Throws `unavailable` if another
- * database answers.
- */
-export async function requireSameDatabase(listed: string | null, client: Client): Promise<void> {
-  if (listed === null) return;
-  await client.verify();
-  if (client.databaseId() === listed) return;
-  throw new WhcbError("unavailable", `another database answers at ${client.name} now, so nothing was marked or sent`, {
-    hint: "List its calls again.",
-  });
-}
-
 async function hasOneOf(callbacks: RunHeader["callbacks"], client: Client): Promise<boolean> {
   // A callback that was deleted may have given its name to another one, which shows the service, too.
   for (const { id } of callbacks) if ((await client.getCallback(id).catch(nullIfGone)) !== null) return true;

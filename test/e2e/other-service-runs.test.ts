@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { userEnv } from "../support/process/served-api.js";
 import { ENTER, Terminal } from "../support/process/terminal.js";
 import { Home, type Running } from "../support/process/whcb-process.js";
+import { countingEndpoint } from "../support/replay/replay-desk.js";
 import { replayOutage, works } from "../support/replay/replay-outage.js";
 
 let home: Home;
@@ -75,6 +76,10 @@ it.each([
         stderr: "dry run: nothing was sent\n",
       });
       expect(await home.whcb(["replay", "--resume", run])).toMatchObject({ code: 2, stderr: expect.stringContaining(asked) });
+      expect(await home.whcb(["replay", "--resume", "--yes"])).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining(`error: the latest unfinished ${other.replace(`${run} `, "")}\n`),
+      });
     } else
       expect(await home.whcb(["mark-failed", "--undo", run, "--yes"])).toMatchObject({
         code: 4,
@@ -138,7 +143,7 @@ it.each([
       await terminal.shows(question);
       port.leadTo(serving.url);
       terminal.type(`y${ENTER}`);
-      await terminal.shows(`another database answers at ${port.url} now, so nothing was marked or sent`);
+      await terminal.shows(`another database answers at ${port.url} now, so nothing more is marked or sent`);
       expect(await terminal.closed()).toMatchObject({ code: 5 });
       expect(await outage.failedIds()).toHaveLength(3);
       expect(outage.received()).toEqual([]);
@@ -148,6 +153,37 @@ it.each([
     }
   },
 );
+
+it("a rehearsal whose service's port leads to another database meanwhile stops, and what it has sent has arrived nowhere else", async () => {
+  const serving = await home.serve(SERVE);
+  const outage = await replayOutage(home, 3, undefined, { serving });
+  const port = await forwardedPort();
+  const mine = await countingEndpoint(() => {
+    port.leadTo(serving.url);
+    return { status: 200 };
+  });
+  try {
+    const copy = home.path("copy.db");
+    await works(home, ["db", "backup", copy, "--db", home.path("x.db")]);
+    copyFileSync(home.path("x.db.key"), `${copy}.key`);
+    port.leadTo((await home.serve([...SERVE, "--db", copy])).url);
+    const env = { ...userEnv(home), WHCB_URL: port.url };
+    const rehearsal = ["replay", "demo", "--failed", "--yes", "--to", mine.url, "--mark", "--allow-network", "127.0.0.0/8"];
+    expect(await home.whcb(rehearsal, { env })).toMatchObject({ code: 5, stderr: expect.stringContaining("another database") });
+    expect([await outage.failedIds(), mine.received.length > 0]).toEqual([expect.objectContaining({ length: 3 }), true]);
+    expect(await home.whcb(["replay", "demo", "--failed", "--dry-run", "--allow-network", "127.0.0.0/8"], { env })).toMatchObject(
+      {
+        code: 0,
+        stdout: expect.stringContaining("3 failed calls of demo"),
+        stderr: "dry run: nothing was sent\n",
+      },
+    );
+  } finally {
+    port.close();
+    await mine.close();
+    await outage.close();
+  }
+});
 
 /** As with `ssh -L`, it isn't seen where its connections lead to. */
 async function forwardedPort() {

@@ -3,7 +3,6 @@ import type { Client } from "../../client/client.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
 import type { Io } from "../../platform/terminal.js";
-import { requireSameDatabase } from "../../runs/check-service.js";
 import type { RunDeps } from "../../runs/run-deps.js";
 import { describeBusy, type LockedCallback, RunLocks } from "../../runs/run-locks.js";
 import type { Invocation } from "../args/command-spec.js";
@@ -88,9 +87,8 @@ export async function confirmRun(
   question: Printable,
   { client, locks }: { readonly client: Client; readonly locks: RunLocks | undefined },
 ): Promise<boolean> {
-  const listed = client.databaseId();
   const isConfirmed = await (locks === undefined ? confirm(invocation, question) : confirmInTime(invocation, question));
-  if (isConfirmed && !invocation.args.get(YES)) await requireSameDatabase(listed, client);
+  if (isConfirmed && !invocation.args.get(YES) && client.databaseId() !== null) await client.verify();
   return isConfirmed;
 }
 

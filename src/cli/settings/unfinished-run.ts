@@ -1,7 +1,7 @@
 import type { Client } from "../../client/client.js";
 import { count } from "../../domain/count.js";
 import { isWhcbError } from "../../domain/errors.js";
-import { isOtherDatabase } from "../../runs/check-service.js";
+import { isOtherDatabase } from "../../runs/journal/other-database.js";
 import type { RunCall } from "../../runs/journal/run-state.js";
 import { latestUnfinishedRun, type RunOverview, readRun } from "../../runs/journal/stored-runs.js";
 import type { Invocation } from "../args/command-spec.js";

@@ -1,7 +1,8 @@
 /** The other runs of this data folder may know that a call has arrived or was marked, or have a newer list of what was received (docs/runs.md). */
 import { idKey } from "../../domain/call.js";
 import { count } from "../../domain/count.js";
-import type { RunFolder } from "../run-deps.js";
+import type { RunDeps, RunFolder } from "../run-deps.js";
+import { isOtherDatabase } from "./other-database.js";
 import { hasArrived } from "./run-counts.js";
 import type { RunHeader } from "./run-step.js";
 import {
@@ -39,12 +40,15 @@ export class ArrivedCalls {
    */
   static async read(
     sender: { readonly runId: string; readonly mark: boolean; readonly hasList?: boolean },
-    deps: RunFolder,
+    deps: RunDeps,
   ): Promise<ArrivedCalls> {
     const arrived = new ArrivedCalls();
     if (!sender.mark) return arrived;
     // The service may have had another name then, and the endpoint of a copy's callback is the same one.
-    const isWanted = (header: RunHeader): boolean => header.runId !== sender.runId && header.options?.mark === true;
+    const isRehearsal = (header: RunHeader): boolean =>
+      (header.options?.to ?? null) !== null && isOtherDatabase(header, deps.client);
+    const isWanted = (header: RunHeader): boolean =>
+      header.runId !== sender.runId && header.options?.mark === true && !isRehearsal(header);
     let findMarker: FindMarker | null = null;
     let hasNewerList: Awaited<ReturnType<typeof readNewerListCheck>> | null = null;
     for await (const state of readUnmarkedRuns(deps.runsDirectory, isWanted)) {

@@ -176,7 +176,11 @@ function orderKey({ runId, begunAfter, begunAs = 0 }: RunDates): string {
 /** Returns what the header of a run says of its order when it begins. */
 export async function findPlace(runsDirectory: string, runId: string): Promise<Pick<RunHeader, "begunAfter" | "begunAs">> {
   const ids = await runIds(runsDirectory);
-  const [latest = ""] = ids;
+  const [newest] = ids;
+  if (newest === undefined) return {};
+  const { header: previous } = await readEnds(journalPath(runsDirectory, newest));
+  // The journal of the later id may be gone by now.
+  const latest = previous?.begunAfter ?? newest;
   if (latest <= runId) return {};
   let last = 0;
   for (const id of ids) {

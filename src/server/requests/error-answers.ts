@@ -30,6 +30,7 @@ const STATUS_OF = {
   network: 502,
   locked: 409,
   "too-late": 412,
+  "other-database": 421,
   "items-failed": 500,
   interrupted: 503,
 } as const satisfies Record<ErrorCode, number>;
@@ -46,6 +47,7 @@ const SUMMARY_OF: Readonly<Partial<Record<ErrorCode, string>>> = {
   "unsupported-media-type": "The Content-Type isn't supported",
   locked: "The callback is locked",
   "too-late": "The request came too late",
+  "other-database": "The request was for another database",
   unavailable: "The service can't do this now",
 };
 

@@ -1,4 +1,4 @@
-/** A request that changes something isn't executed if its client no longer waits for it. Submitted responses are kept. */
+/** A request that changes something isn't executed if its client no longer waits for it, or has read another database. Submitted responses are kept. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
@@ -9,17 +9,25 @@ import { isSafe } from "../auth/request-origin.js";
  * Drops such requests if their client has closed the connection: after a stop of this process the request and the close are read together,
  * minutes later, when the client may have decided otherwise. Rejects them from the instant on that the client names.
  */
-export function refuseLateRequests(app: FastifyInstance, { clock }: { readonly clock: Clock }): void {
+export function refuseLateRequests(
+  app: FastifyInstance,
+  { clock, databaseId }: { readonly clock: Clock; readonly databaseId: string | null },
+): void {
   // What has arrived on all sockets is read between the ends of two turns of the event loop.
   const allRead = async () => {
     await clock.nextTurn();
     await clock.nextTurn();
+  };
+  const isForOther = ({ headers }: FastifyRequest): boolean => {
+    const expected = headers["x-database-id"];
+    return expected !== undefined && databaseId !== null && expected !== databaseId;
   };
   app.addHook("preHandler", (request, reply, done) => {
     if (isSafe(request) || request.routeOptions.config.takesNdjson) return done();
     void allRead().then(() => {
       const { socket } = request.raw;
       if (socket.destroyed || socket.writableEnded) reply.hijack();
+      else if (isForOther(request)) done(new WhcbError("other-database", "X-Database-Id names another database"));
       else if (clock.now() >= readExecuteBefore(request)) done(new WhcbError("too-late", "X-Execute-Before has passed"));
       else done();
     });

@@ -2,7 +2,8 @@ import { count } from "../../../domain/count.js";
 import { spellDuration } from "../../../domain/duration.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { maskUrl, shownUrl } from "../../../domain/mask.js";
-import { checkService, isOtherDatabase } from "../../../runs/check-service.js";
+import { checkService } from "../../../runs/check-service.js";
+import { isOtherDatabase } from "../../../runs/journal/other-database.js";
 import { isRecorded, type RecordedUrl } from "../../../runs/journal/recorded-url.js";
 import { isUnfinished } from "../../../runs/journal/run-counts.js";
 import { latestUnfinishedRun, type RunOverview, readRun } from "../../../runs/journal/stored-runs.js";
@@ -37,8 +38,10 @@ export function resumeReplay(invocation: ReplayInvocation, wanted: string | null
       return;
     }
     const isElsewhere = run.service !== session.client.name;
-    if (wanted === null && (isElsewhere || run.kind !== "replay")) {
-      const what = isElsewhere ? `was made with ${run.service}` : `is a ${run.kind}`;
+    const isOther = isOtherDatabase(run, session.client);
+    if (wanted === null && (isElsewhere || isOther || run.kind !== "replay")) {
+      const place = isElsewhere ? run.service : `another database, which was at ${run.service} then`;
+      const what = isElsewhere || isOther ? `was made with ${place}` : `is a ${run.kind}`;
       throw new WhcbError("usage", `the latest unfinished run ${what}`, {
         hint: `\`${resumeCommand(run, screen.renderOptions)}\` finishes it, \`whcb runs discard ${run.runId}\` gives it up`,
       });
@@ -66,12 +69,14 @@ export function resumeReplay(invocation: ReplayInvocation, wanted: string | null
   });
 }
 
-/** A profile's service may have another address now. Its runs there come last. */
+/** A profile's service may have another address now, and a copy may have been at this one. Those runs come last. */
 async function findUnfinishedRun(session: Session, folder: RunFolder): Promise<RunOverview | null> {
+  const { client } = session;
+  await client.verify();
   const profile = profileOf(session);
   const isOfProfile = (run: RunOverview) => run.profile === profile;
-  const own = await latestUnfinishedRun(folder, (run) => isOfProfile(run) && run.service === session.client.name);
-  return own ?? latestUnfinishedRun(folder, isOfProfile);
+  const isOwn = (run: RunOverview) => isOfProfile(run) && run.service === client.name && !isOtherDatabase(run, client);
+  return (await latestUnfinishedRun(folder, isOwn)) ?? latestUnfinishedRun(folder, isOfProfile);
 }
 
 interface ResumedTarget {
