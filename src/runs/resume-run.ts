@@ -108,7 +108,7 @@ async function readSupersededCheck({ header, deps }: RunSession): Promise<(entry
   const { runId, options, startedAt, listedAt = startedAt } = header;
   const onlyMarks = options === null;
   const counts = (run: RunHeader): boolean => (onlyMarks ? run.runId !== runId : isMarkFailed(run));
-  const findMarker = await readMarks((run) => mayBeLater(run, header), deps, { mustRead: counts });
+  const findMarker = await readMarks((run) => mayBeLater(run, header), deps, { mustRead: counts, mustHaveEnded: true });
   const hasNewerList = header.kind === "reconcile" ? await readNewerListCheck(deps) : () => false;
   return (entry) =>
     findMarker(callKey(entry.callbackId, entry.id), onlyMarks ? listedAt : entry.at, header) !== null ||

@@ -71,7 +71,7 @@ export async function readStayCheck(
   const findMarker = await readMarks(
     (other) => !wrong.has(other.runId) && other.kind !== "mark-failed" && mayBeLater(other, run),
     deps,
-    { keyOf },
+    { keyOf, mustHaveEnded: true },
   );
   return (call) => {
     if (isDelivered(call, undoes)) return true;

@@ -333,6 +333,32 @@ describe.each(CLIENT_SERVICES)("a run of mark-success against $name", ({ open, i
       expect([marks, counts.marked]).toEqual([2, 3]);
     });
 
+  it("isn't undone while another run is marking the same calls; then each undo takes back its own", async () => {
+    const { desk, plan, callIds, client, successIds } = await scene(3);
+    const second = await plan(callIds.slice(1));
+    const first = await plan(callIds.slice(0, 2));
+    await runMarks(first, {}, desk.deps);
+    await desk.deps.clock.sleepUntil(desk.deps.clock.now() + 2);
+    let execute = (): void => {};
+    let marking: Promise<unknown> = Promise.resolve();
+    await new Promise<void>((onArrival) => {
+      const markCalls: Client["markCalls"] = async (...request) => {
+        onArrival();
+        await new Promise<void>((resolve) => (execute = resolve));
+        return client.markCalls(...request);
+      };
+      marking = runMarks(second, {}, { ...desk.deps, client: { ...client, markCalls } });
+    });
+    await expect(planUndo(first.runId, desk.deps)).rejects.toMatchObject({
+      code: "unavailable",
+      message: `run ${second.runId} is marking the same calls`,
+    });
+    execute();
+    await marking;
+    for (const runId of [second.runId, first.runId]) await runMarks(await planUndo(runId, desk.deps), {}, desk.deps);
+    expect(await successIds()).toEqual([]);
+  });
+
   it("that is resumed leaves and counts what was marked elsewhere, but not what its last request had marked", async () => {
     const { desk, plan, client, callbackId, callIds, successIds } = await scene(250);
     const run = await plan();

@@ -1,6 +1,7 @@
 /** The other runs of this data folder may know that a call has arrived or was marked, or have a newer list of what was received (docs/runs.md). */
 import { idKey } from "../../domain/call.js";
 import { count } from "../../domain/count.js";
+import { WhcbError } from "../../domain/errors.js";
 import type { RunDeps, RunFolder } from "../run-deps.js";
 import { isOtherDatabase } from "./other-database.js";
 import { hasArrived } from "./run-counts.js";
@@ -98,10 +99,14 @@ export type FindMarker = (key: string, instant: number, other: RunDates) => RunO
 interface MarkReading {
   readonly mustRead?: (header: RunHeader) => boolean;
   readonly keyOf?: typeof callKey;
+  /** The returned function throws `unavailable` for a call that a running run may be marking: how that ends isn't known yet. */
+  readonly mustHaveEnded?: boolean;
 }
 
 interface Mark {
   readonly at: number;
+  /** Its run is still marking, so whether it marks the call isn't known yet. */
+  readonly isOpen: boolean;
   readonly run: RunOverview;
 }
 
@@ -113,7 +118,7 @@ interface Mark {
 export async function readMarks(
   isWanted: (run: RunOverview) => boolean,
   folder: RunFolder,
-  { mustRead, keyOf = callKey }: MarkReading = {},
+  { mustRead, keyOf = callKey, mustHaveEnded = false }: MarkReading = {},
 ): Promise<FindMarker> {
   const marks = new Map<string, Mark[]>();
   const runs = await (mustRead === undefined ? listRuns(folder) : listWantedRuns(folder, mustRead));
@@ -121,14 +126,22 @@ export async function readMarks(
     const mayHaveMarked = overview.counts.marked > 0 || (overview.options === null && overview.state !== "finished");
     if (!mayHaveMarked || !isWanted(overview)) continue;
     const run = await readRun(folder, overview.runId);
-    const marked = run.calls.filter(({ isMarked }) => isMarked);
-    const maybe = run.maybeMarked.map((call) => ({ ...call, at: run.lastAt }));
-    for (const { callbackId, id, at } of [...marked, ...maybe]) {
+    const isRunning = mustHaveEnded && run.state === "running";
+    const marked = run.calls.filter(({ isMarked }) => isMarked).map((call) => ({ ...call, isOpen: false }));
+    const maybe = run.maybeMarked.map((call) => ({ ...call, at: run.lastAt, isOpen: isRunning }));
+    for (const { callbackId, id, at, isOpen } of [...marked, ...maybe]) {
       const key = keyOf(callbackId, id);
-      marks.set(key, [...(marks.get(key) ?? []), { at, run: overview }]);
+      marks.set(key, [...(marks.get(key) ?? []), { at, isOpen, run: overview }]);
     }
   }
-  return (key, instant, other) => marks.get(key)?.find((mark) => isLater(mark, instant, other))?.run ?? null;
+  return (key, instant, other) => {
+    const later = marks.get(key)?.filter((mark) => isLater(mark, instant, other)) ?? [];
+    const found = later.find(({ isOpen }) => !isOpen) ?? later[0];
+    if (found?.isOpen !== true) return found?.run ?? null;
+    throw new WhcbError("unavailable", `run ${found.run.runId} is marking the same calls`, {
+      hint: "Type the command again once it has ended.",
+    });
+  };
 }
 
 function isLater({ at, run }: Mark, instant: number, other: RunDates): boolean {
