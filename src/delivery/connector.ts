@@ -73,6 +73,9 @@ export class ConnectingSocket {
   #stoppedBeforeMs = 0;
   #isRepeated = false;
   #isDone = false;
+  #awaitsTurn = false;
+  /** Its handshake has waited so long for its turns since the time limit was last looked at. */
+  #waitedMs = 0;
 
   constructor(options: ConnectingOptions, target: buildConnector.Options, handler: ConnectHandler) {
     this.#options = options;
@@ -80,15 +83,17 @@ export class ConnectingSocket {
     this.#hostname = target.hostname;
     this.#isTls = target.protocol === "https:";
     this.#port = Number(target.port) || (this.#isTls ? 443 : 80);
-    this.#limitTime();
+    this.#limitTime(options.connectTimeoutMs);
     options.connecting.add(this);
   }
 
-  /** While handshakes wait for this thread, it isn't the endpoint that is slow. The delivery's deadline holds all the same. */
-  #limitTime(): void {
-    const { timers, connectTimeoutMs, handshakes } = this.#options;
-    this.#cancelTimer = timers.after(connectTimeoutMs, () => {
-      if (handshakes.isBusy) this.#limitTime();
+  /** While its handshake waits for its turn, it isn't the endpoint that is slow. The delivery's deadline holds all the same. */
+  #limitTime(ms: number): void {
+    this.#cancelTimer = this.#options.timers.after(ms, () => {
+      const waitedMs = this.#waitedMs;
+      this.#waitedMs = 0;
+      if (this.#awaitsTurn) this.#limitTime(this.#options.connectTimeoutMs);
+      else if (waitedMs > 0) this.#limitTime(waitedMs);
       else this.#fail(this.#timeoutFailure());
     });
   }
@@ -193,7 +198,7 @@ export class ConnectingSocket {
 
   /** Passes on what TLS reads and writes. Before its handshake is done, TLS reads no more than the limit, and only in turn. */
   #limitHandshake(tcpSocket: Socket): Duplex {
-    const { handshakes, session } = this.#options;
+    const { handshakes, session, timers } = this.#options;
     const raw = new Duplex({
       read: () => void tcpSocket.resume(),
       write: (bytes: Buffer, _, done) => void tcpSocket.write(bytes, done),
@@ -212,7 +217,13 @@ export class ConnectingSocket {
       else if (this.#isDone) pass(bytes);
       else {
         tcpSocket.pause();
-        handshakes.run(session, () => pass(bytes));
+        this.#awaitsTurn = true;
+        const waitsSince = timers.runningMs();
+        handshakes.run(session, () => {
+          this.#awaitsTurn = false;
+          this.#waitedMs += timers.runningMs() - waitsSince;
+          pass(bytes);
+        });
       }
     });
     tcpSocket.once("end", () => raw.push(null));

@@ -3,20 +3,21 @@ import type { Timers } from "../platform/clock.js";
 
 /** A usual step takes 1 or 2 ms. */
 const TURN_MS = 50;
+const COSTLY_MS = 20;
 
-/** Bounds how long handshakes keep the event loop from everything else. Endpoints take turns, so one with many connections delays only itself. */
+/**
+ * Bounds how long handshakes keep the event loop from everything else. Endpoints take turns, so one with many connections delays only itself,
+ * and those whose steps are known to take long come last.
+ */
 export class HandshakeTurns {
   readonly #timers: Timers;
   readonly #waiting = new Map<object, (() => void)[]>();
+  /** The time of an endpoint's step in ms, on average; the latest ones count most. */
+  readonly #costs = new WeakMap<object, number>();
   #isPausing = false;
 
   constructor(timers: Timers) {
     this.#timers = timers;
-  }
-
-  /** Some endpoint has answered and waits for this thread. */
-  get isBusy(): boolean {
-    return this.#waiting.size > 0;
   }
 
   /** Calls `step` at once, or when it is the endpoint's turn. */
@@ -29,20 +30,33 @@ export class HandshakeTurns {
 
   #takeTurn(): void {
     const beganAt = this.#timers.runningMs();
-    const tookMs = () => this.#timers.runningMs() - beganAt;
     this.#isPausing = true;
-    // The map goes on to endpoints that are added again.
-    for (const [endpoint, steps] of this.#waiting) {
-      const step = steps.shift();
-      this.#waiting.delete(endpoint);
-      if (steps.length > 0) this.#waiting.set(endpoint, steps);
-      step?.();
-      if (tookMs() >= TURN_MS) break;
+    let now = beganAt;
+    for (let next = this.#next(); next !== undefined && now < beganAt + TURN_MS; next = this.#next()) {
+      this.#takeStep(next)?.();
+      const tookMs = this.#timers.runningMs() - now;
+      this.#costs.set(next, ((this.#costs.get(next) ?? tookMs) + tookMs) / 2);
+      now += tookMs;
     }
     // The time by which a step was too long is left to everything else.
-    this.#timers.after(Math.max(0, tookMs() - TURN_MS), () => {
+    this.#timers.after(Math.max(0, now - beganAt - TURN_MS), () => {
       this.#isPausing = false;
       if (this.#waiting.size > 0) this.#takeTurn();
     });
+  }
+
+  #next(): object | undefined {
+    const [first] = this.#waiting.keys();
+    for (const endpoint of this.#waiting.keys()) if ((this.#costs.get(endpoint) ?? 0) < COSTLY_MS) return endpoint;
+    return first;
+  }
+
+  /** The endpoint's next step comes after those of the others. */
+  #takeStep(endpoint: object): (() => void) | undefined {
+    const steps = this.#waiting.get(endpoint) ?? [];
+    const step = steps.shift();
+    this.#waiting.delete(endpoint);
+    if (steps.length > 0) this.#waiting.set(endpoint, steps);
+    return step;
   }
 }
