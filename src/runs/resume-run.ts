@@ -8,7 +8,7 @@ import { isOpen, type RunEntry, type RunState } from "./journal/run-state.js";
 import type { RunHeader, RunListener } from "./journal/run-step.js";
 import { findRunId, mayBeLater, readRunState } from "./journal/stored-runs.js";
 import { beginSession, openJournal, ownLock, type RunSummary, workAndEnd } from "./perform-run.js";
-import { findById } from "./plan/call-scope.js";
+import { findById, nullIfGone } from "./plan/call-scope.js";
 import { giveUpCallback, relistAndSend } from "./relist-calls.js";
 import type { RunDeps } from "./run-deps.js";
 import type { BodyOptions, ReplayOptions } from "./run-options.js";
@@ -78,12 +78,16 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
   const mayBeMarked = new Set(state.maybeMarked.map(({ id }) => id));
   const isSettled = ({ id, status }: ListedCall): boolean => status === "SUCCESS" && !mayBeMarked.has(id);
   const stays = status === "FAILED" ? await readArrivalCheck(session) : isSettled;
-  const isSuperseded = state.counts().toMark > 0 ? await readSupersededCheck(session) : () => false;
+  const findSuperseding = state.counts().toMark > 0 ? await readSupersededCheck(session) : () => "none";
   for (const { id: callbackId } of callbacks) {
     const unmarked = [...state.entries()].filter((entry) => entry.callbackId === callbackId && entry.needsMark);
-    for (const { id: call, state: from } of unmarked.filter(isSuperseded))
+    const maybe = unmarked.filter((entry) => mayBeMarked.has(entry.id) && findSuperseding(entry) === "maybe");
+    // The other run's last request doesn't take from this one what its own has made SUCCESS.
+    const own = status === "FAILED" ? new Set() : await findSuccessful(callbackId, maybe, session);
+    const isDue = (entry: RunEntry): boolean => own.has(entry.id) || findSuperseding(entry) === "none";
+    for (const { id: call, state: from } of unmarked.filter((entry) => !isDue(entry)))
       session.record(callbackId, { step: "skipped", call, at: session.deps.clock.now(), reason: "settled" }, from);
-    const due = unmarked.filter((entry) => !isSuperseded(entry));
+    const due = unmarked.filter(isDue);
     if (due.length > 0 && (await findById(callbackId, session.deps.client)) === null) {
       session.stopOf(callbackId).stop("gone");
       await giveUpCallback(callbackId, session);
@@ -99,20 +103,33 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
   }
 }
 
+async function findSuccessful(
+  callbackId: string,
+  entries: readonly RunEntry[],
+  { deps }: RunSession,
+): Promise<ReadonlySet<string>> {
+  const ids = entries.map(({ id }) => id);
+  const found = ids.length === 0 ? [] : ((await deps.client.findCalls(callbackId, ids).catch(nullIfGone)) ?? []);
+  return new Set(found.flatMap(({ id, status }) => (status === "SUCCESS" ? [id] : [])));
+}
+
 /**
- * Returns a function that tells whether another run of this data folder has marked the call since this run of marks listed it. If this run
- * sends, only a mark of FAILED since the call arrived counts, or a newer list than the one with it. Throws `malformed` if the journal of
+ * Returns a function that tells whether another run of this data folder has marked the call, or may have, since this run of marks listed it. If
+ * this run sends, only a mark of FAILED since the call arrived counts, or a newer list than the one with it. Throws `malformed` if the journal of
  * such a run can't be read.
  */
-async function readSupersededCheck({ header, deps }: RunSession): Promise<(entry: RunEntry) => boolean> {
+async function readSupersededCheck({ header, deps }: RunSession): Promise<(entry: RunEntry) => "yes" | "maybe" | "none"> {
   const { runId, options, startedAt, listedAt = startedAt } = header;
   const onlyMarks = options === null;
   const counts = (run: RunHeader): boolean => (onlyMarks ? run.runId !== runId : isMarkFailed(run));
   const findMarker = await readMarks((run) => mayBeLater(run, header), deps, { mustRead: counts, mustHaveEnded: true });
   const hasNewerList = header.kind === "reconcile" ? await readNewerListCheck(deps) : () => false;
-  return (entry) =>
-    findMarker(callKey(entry.callbackId, entry.id), onlyMarks ? listedAt : entry.at, header) !== null ||
-    (entry.state === "seen" && hasNewerList(entry.callbackId, header));
+  return (entry) => {
+    if (entry.state === "seen" && hasNewerList(entry.callbackId, header)) return "yes";
+    const mark = findMarker(callKey(entry.callbackId, entry.id), onlyMarks ? listedAt : entry.at, header);
+    if (mark === null) return "none";
+    return mark.isMaybe ? "maybe" : "yes";
+  };
 }
 
 async function sendTheRest(state: RunState, options: ReplayOptions & ResumeOptions, session: RunSession): Promise<void> {

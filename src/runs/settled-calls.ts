@@ -77,7 +77,7 @@ export async function readStayCheck(
     if (isDelivered(call, undoes)) return true;
     const key = keyOf(call.callbackId, call.id);
     const marker = findMarker(key, since.get(key) ?? listedAt, run);
-    if (marker !== null) onMarked(marker);
+    if (marker !== null) onMarked(marker.run);
     return marker !== null;
   };
 }

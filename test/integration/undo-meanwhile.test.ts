@@ -359,6 +359,22 @@ describe.each(CLIENT_SERVICES)("a run of mark-success against $name", ({ open, i
     expect(await successIds()).toEqual([]);
   });
 
+  it("that is resumed keeps what its own last request has marked, though a run that was killed later may have marked it too", async () => {
+    const { desk, plan, client, successIds } = await scene(3);
+    const first = await plan();
+    const second = await plan();
+    // The first one's mark is executed, and the second one's isn't; no answer comes.
+    await runMarks(first, {}, { ...desk.deps, client: loseMark(1, client) });
+    const markCalls: Client["markCalls"] = () => Promise.reject(new WhcbError("unavailable", "504"));
+    await runMarks(second, {}, { ...desk.deps, client: { ...client, markCalls } });
+    expect((await resumeRun(first.runId, { resendUnknown: false }, desk.deps)).counts).toMatchObject({ marked: 3 });
+    const undo = await planUndo(first.runId, desk.deps);
+    expect([...undo.markedBy.keys()].map(({ runId }) => runId)).toEqual([second.runId]);
+    await runMarks(undo, {}, desk.deps);
+    await runMarks(await planUndo(second.runId, desk.deps), {}, desk.deps);
+    expect(await successIds()).toEqual([]);
+  });
+
   it("that is resumed leaves and counts what was marked elsewhere, but not what its last request had marked", async () => {
     const { desk, plan, client, callbackId, callIds, successIds } = await scene(250);
     const run = await plan();

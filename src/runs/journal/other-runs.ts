@@ -93,8 +93,8 @@ export function describeUnmarked({ header, as, calls }: UnmarkedRun): string {
   return `${count(calls, "call")} not sent: ${reason}, but run ${header.runId} hasn't marked ${them}`;
 }
 
-/** Returns a run that has marked the call with this key since `instant`, a time of the run `other`; or null if none has. */
-export type FindMarker = (key: string, instant: number, other: RunDates) => RunOverview | null;
+/** Returns a mark of the call with this key since `instant`, a time of the run `other`; or null if there is none. */
+export type FindMarker = (key: string, instant: number, other: RunDates) => Mark | null;
 
 interface MarkReading {
   readonly mustRead?: (header: RunHeader) => boolean;
@@ -105,8 +105,8 @@ interface MarkReading {
 
 interface Mark {
   readonly at: number;
-  /** Its run is still marking, so whether it marks the call isn't known yet. */
-  readonly isOpen: boolean;
+  /** No line says that it was executed. */
+  readonly isMaybe: boolean;
   readonly run: RunOverview;
 }
 
@@ -126,18 +126,17 @@ export async function readMarks(
     const mayHaveMarked = overview.counts.marked > 0 || (overview.options === null && overview.state !== "finished");
     if (!mayHaveMarked || !isWanted(overview)) continue;
     const run = await readRun(folder, overview.runId);
-    const isRunning = mustHaveEnded && run.state === "running";
-    const marked = run.calls.filter(({ isMarked }) => isMarked).map((call) => ({ ...call, isOpen: false }));
-    const maybe = run.maybeMarked.map((call) => ({ ...call, at: run.lastAt, isOpen: isRunning }));
-    for (const { callbackId, id, at, isOpen } of [...marked, ...maybe]) {
+    const marked = run.calls.filter(({ isMarked }) => isMarked).map((call) => ({ ...call, isMaybe: false }));
+    const maybe = run.maybeMarked.map((call) => ({ ...call, at: run.lastAt, isMaybe: true }));
+    for (const { callbackId, id, at, isMaybe } of [...marked, ...maybe]) {
       const key = keyOf(callbackId, id);
-      marks.set(key, [...(marks.get(key) ?? []), { at, isOpen, run: overview }]);
+      marks.set(key, [...(marks.get(key) ?? []), { at, isMaybe, run }]);
     }
   }
   return (key, instant, other) => {
     const later = marks.get(key)?.filter((mark) => isLater(mark, instant, other)) ?? [];
-    const found = later.find(({ isOpen }) => !isOpen) ?? later[0];
-    if (found?.isOpen !== true) return found?.run ?? null;
+    const found = later.find(({ isMaybe }) => !isMaybe) ?? later[0] ?? null;
+    if (!mustHaveEnded || found?.isMaybe !== true || found.run.state !== "running") return found;
     throw new WhcbError("unavailable", `run ${found.run.runId} is marking the same calls`, {
       hint: "Type the command again once it has ended.",
     });
