@@ -254,6 +254,19 @@ it("a later list counts instead of an earlier one, whose run then marks nothing 
   expect([failed(), calls.map(({ id }) => received(id)).slice(0, 1)]).toEqual([0, [0]]);
 });
 
+it("a later list that leaves every call ambiguous counts, too", async () => {
+  const wrong = await unmarkedReconcile(0, 1, 2, 3);
+  const ids = [...new Set(calls.map(({ fields }) => fields.messageId))].join("\n");
+  const later = (...flags: readonly string[]) => whcb(["reconcile", "demo", "--seen", "-", ...flags], ids);
+  expect(await later("--dry-run")).toMatchObject({ code: 0, stdout: expect.stringContaining("0, 6 ambiguous, 0 to send") });
+  expect((await whcb(["runs", "list", "-o", "ids"])).stdout.trim().split("\n")).toHaveLength(1);
+  expect(await later("--yes")).toMatchObject({ code: 8, stdout: expect.stringContaining("0, 6 ambiguous, 0 to send") });
+  expect(await whcb(["replay", "--resume", wrong])).toMatchObject({
+    stdout: expect.stringMatching(/settled meanwhile +4\n/),
+  });
+  expect(failed()).toBe(4);
+});
+
 it("a later list that was given up doesn't count", async () => {
   const right = await unmarkedReconcile(0, 1, 2, 3);
   const late = ", but its last request may be executed within the next minute\n";
