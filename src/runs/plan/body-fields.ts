@@ -3,6 +3,7 @@ import { WhcbError } from "../../domain/errors.js";
 import { objectOf } from "../../wire/json/json-value.js";
 import { parseJsonText } from "../../wire/json/read-json.js";
 import { readXml } from "../../wire/xml/xml-read.js";
+import { saysWhetherReceived } from "./received-field.js";
 
 /** Names are in lower case, without spaces, dashes and underscores. If a name repeats, the last one counts. */
 export type Fields = readonly (readonly [name: string, value: string])[];
@@ -44,6 +45,7 @@ function bodyFields(body: unknown): Fields | null {
   if (top === null) return null;
   const fields = Object.entries(objectOf(body)).flatMap(([name, value]): Fields => {
     const column = columnName(name);
+    if (value === null && saysWhetherReceived(column)) return [[column, ""]];
     if (isText(value)) return [[column, String(value)]];
     return isOther(column, value) ? [[column, JSON.stringify(value)]] : [];
   });

@@ -6,6 +6,7 @@ import type { ResponseKind } from "../../domain/message-response.js";
 import { readDate, saysZone } from "../../wire/dates.js";
 import { columnName, DATE_FIELDS, type Fields, fieldsOfBody, ID_COLUMNS, KNOWN_FIELDS, OTHER_SENDER } from "./body-fields.js";
 import { lineFeeds, readCsv, readTsv } from "./read-table.js";
+import { meansReceived, saysWhetherReceived } from "./received-field.js";
 
 export type SeenFormat = "ndjson" | "xml" | "csv" | "tsv" | "ids";
 
@@ -61,11 +62,12 @@ export function readSeenList(text: string, timezone: string): SeenList {
   const notCompared = new Set<string>();
   const zones = new Set<boolean | null>();
   for (const { line, fields } of records) {
-    const [name, value] = fields.find(saysNotReceived) ?? [];
+    const [name, value] = fields.find(([name, value]) => saysWhetherReceived(name) && !meansReceived(name, value)) ?? [];
     if (value !== undefined) {
+      const shown = value.trim().slice(0, MAX_SHOWN) || "empty";
       throw unreadableLine(
         line,
-        `its ${name} is ${value.trim()}, so your system hasn't received it (leave the field out if it means something else)`,
+        `its ${name} is ${shown}, which isn't known to mean received (leave the field out if it means something else)`,
       );
     }
     for (const [name, value] of fields) if (DATE_FIELDS.has(name)) zones.add(saysZone(value));
@@ -77,15 +79,7 @@ export function readSeenList(text: string, timezone: string): SeenList {
   return { format, lines: [...distinct.values()], read: records.length, notCompared: [...notCompared], zones };
 }
 
-/** A list of failed calls, or a log of rejected requests, isn't a list of what was received. */
-function saysNotReceived([name, value]: Fields[number]): boolean {
-  return (STATUS_FIELD.test(name) && NOT_RECEIVED.test(value.trim())) || (YES_NO_FIELD.test(name) && NO.test(value.trim()));
-}
-
-const STATUS_FIELD = /(?:status|statuscode|state)$/;
-const NOT_RECEIVED = /^(?:fail|failed|failure|pending|rejected|undelivered|error|[345]\d\d(?:\s.*)?)$/is;
-const YES_NO_FIELD = /^(?:success|successful|succeeded|accepted|acknowledged|delivered|received|ok)$/;
-const NO = /^(?:false|f|no|n|0)$/i;
+const MAX_SHOWN = 100;
 
 interface SeenRecord {
   readonly line: number;
@@ -157,7 +151,8 @@ function tableRecords(text: string, format: "csv" | "tsv"): readonly SeenRecord[
   return values.map(({ cells, line }) => {
     const fields = cells.map((value, index): [string, string] => [columns[index] ?? "", value.trim()]);
     // An empty cell counts as missing, and so does a database's NULL, which some write as \N.
-    return { line, fields: fields.filter(([, value]) => !/^(?:null)?$/i.test(value) && value !== "\\N") };
+    const isGiven = (value: string): boolean => !/^(?:null)?$/i.test(value) && value !== "\\N";
+    return { line, fields: fields.filter(([name, value]) => isGiven(value) || saysWhetherReceived(name)) };
   });
 }
 

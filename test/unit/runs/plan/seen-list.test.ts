@@ -175,6 +175,22 @@ describe("a list of what the receiver has", () => {
         ).toEqual([]);
   });
 
+  it.each([
+    ["status", 200],
+    ["statusCode", "204 No Content"],
+    ["status", "HTTP/1.1 200 OK"],
+    ["status", "Received "],
+    ["delivery_status", "delivered"],
+    ["state", true],
+    ["accepted", 1],
+    ["received", "t"],
+    ["received_at", "24/11/26 09:30"],
+    ["deliveredAt", 1_795_512_600],
+  ])("may say that a line was received: %s %s", (name, value) => {
+    const { lines } = readSeenList(JSON.stringify({ callid: MESSAGE, [name]: value }), "UTC");
+    expect(lines).toEqual([aLine({ callId: MESSAGE })]);
+  });
+
   it("counts identical lines once", () => {
     const body = deliveryBody({ contentType: "json", removeHtml: false }, aResponse());
     const list = readSeenList(`${body}\n${body}\n${body.replace("Yes", "No")}\n`, "UTC");
@@ -208,7 +224,7 @@ test.each([
   [`{"messageid":"${MESSAGE}"}\n{"messageid":\n`, "line 2 can't be read: it isn't a JSON object"],
   [
     `{"messageid":"${MESSAGE}","status":"FAILED"}\n`,
-    "line 1 can't be read: its status is FAILED, so your system hasn't received it (leave the field out if it means something else)",
+    "line 1 can't be read: its status is FAILED, which isn't known to mean received (leave the field out if it means something else)",
   ],
   [
     `{"messageid":"${MESSAGE}","status":200}\n{"messageid":"${MESSAGE}","status":503}\n`,
@@ -224,12 +240,28 @@ test.each([
     ["status", "undelivered"],
     ["success", false],
     ["accepted", "f"],
-    ["acknowledged", false],
+    ["status", null],
+    ["status", "dropped"],
+    ["status", "HTTP 503"],
+    ["status", "FAILED_PERMANENTLY"],
+    ["upstream_status", "502, 200"],
+    ["status", 0],
+    ["status", 1],
+    ["status", false],
+    ["state", "2026-11-24T09:30:00Z"],
+    ["ok", ""],
+    ["is_received", false],
+    ["received_at", null],
+    ["received at", "0000-00-00 00:00:00"],
   ].map(([name, value]): [string, string] => [
     `${JSON.stringify({ messageid: MESSAGE, [String(name)]: value })}\n`,
-    `line 1 can't be read: its ${String(name).toLowerCase().replace(/[ _]/g, "")} is ${String(value).trim()}, so your system hasn't`,
+    `line 1 can't be read: its ${String(name).toLowerCase().replace(/[ _]/g, "")} is ${String(value ?? "").trim() || "empty"}, which isn't known to mean received `,
   ]),
   [`messageid,Status\n${MESSAGE},delivered\n${MESSAGE},pending\n`, "line 3 can't be read: its status is pending, "],
+  [`callid,status\n${MESSAGE},200\n${MESSAGE},NULL\n`, "line 3 can't be read: its status is NULL, "],
+  [`callid\treceived\n${MESSAGE}\tt\n${MESSAGE}\t\\N\n`, "line 3 can't be read: its received is \\N, "],
+  [`callid,delivered_at\n${MESSAGE},\n`, "line 2 can't be read: its deliveredat is empty, "],
+  [`{"messageid":"${MESSAGE}","acknowledged":false}\n`, "line 1 can't be read: \"false\" isn't a date"],
   [`{"messageid":"${MESSAGE}"}\n[]\n`, "line 2 can't be read: it isn't a JSON object"],
   [`order-17\norder-18,order-19\n`, "line 2 can't be read: it isn't an id"],
   [`{"from":{"mobile":"1"}}\n`, "line 1 can't be read: it has neither a call id nor a message id"],
