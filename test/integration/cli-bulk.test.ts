@@ -349,7 +349,7 @@ describe("reconcile", () => {
     const { code, stdout, stderr } = await machine.whcb(["reconcile", "demo", "--seen", "-", "--yes"], { stdin: seen });
     expect([code, received()]).toEqual([0, 2]);
     expect(stderr).toContain(
-      "reading 3 NDJSON bodies\ncomparing with all 4 calls of demo and those that wait: at least 2 requests\nwarning: 1 line matching no call\n",
+      "reading 3 NDJSON bodies\ncomparing with all 4 calls of demo: at least 2 requests\nwarning: 1 line matching no call\n",
     );
     expect(stdout).toContain(
       "balance: 4 failed = 2 seen + 2 accepted + 0 rejected + 0 unknown + 0 not sent + 0 ambiguous + 0 settled meanwhile\n",

@@ -142,6 +142,31 @@ describe("PENDING calls of the platform", () => {
       desk.deps,
     );
     await plan.replay.discard();
-    expect([plan.seen, plan.ambiguous.length]).toEqual([[], 1]);
+    expect([plan.seen, plan.ambiguous.length, plan.mayLackWaiting]).toEqual([[], 1, false]);
+  });
+
+  it.each([
+    ["rejects", { status: 400, body: '{"errorDetail":"status must be FAILED or SUCCESS"}' }],
+    ["ignores", null],
+  ])("aren't known if the service %s their status, which counts unless the lines have call ids", async (_, rejection) => {
+    const id = "f".repeat(32);
+    const call: PlatformCall = { id, status: "FAILED", fields: reply };
+    const platform = scriptedPlatform({
+      clock: systemClock,
+      callbacks: [{ id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/hook", key: null, calls: [call] }],
+      instead: ({ path }) => (rejection !== null && path.includes("PENDING") ? rejection : null),
+    });
+    if (rejection === null) platform.ignoreFilters();
+    const desk = openDesk({ transport: platform.transport() });
+    closing.push(desk.leave);
+    const callback = await desk.deps.client.getCallback("demo");
+    const planOf = async (line: object) => {
+      const seen = readSeenList(JSON.stringify(line), "UTC");
+      const plan = await planReconcile({ callback, seen, timezone: "UTC", country: null, sendAmbiguous: false }, desk.deps);
+      await plan.replay.discard();
+      return [plan.seen, plan.mayLackWaiting];
+    };
+    expect(await planOf({ messageid: "M1", from: reply.from, content: "Yes" })).toEqual([[id], true]);
+    expect(await planOf({ callid: id, messageid: "M1" })).toEqual([[id], false]);
   });
 });

@@ -59,8 +59,6 @@ export interface UnusableCalls {
   readonly unlisted: number;
 }
 
-const NONE_UNUSABLE: UnusableCalls = { leftOut: 0, withoutId: 0, unlisted: 0 };
-
 export interface MatchingCallsQuery extends ListCallsQuery {
   readonly callbackId: string;
   /** The rest isn't read if the service seems to ignore the filter: no call of the first page matches. */
@@ -88,7 +86,9 @@ export async function listMatchingCalls(
       // A later total counts those that came in meanwhile, which would make up for one that moved to the top.
       if (++pages === 1 || expected !== null) expected = page.total === null ? null : Math.max(expected ?? 0, page.total);
       onLastPage = page.calls.length + page.withoutId.length + page.leftOut;
-      if (onlyIfFiltered && pages === 1 && page.leftOut > 0 && page.leftOut === onLastPage) return NONE_UNUSABLE;
+      if (onlyIfFiltered && pages === 1 && page.leftOut > 0 && page.leftOut === onLastPage) {
+        return { leftOut: page.leftOut, withoutId: 0, unlisted: 0 };
+      }
       listed += onLastPage;
       leftOut += page.leftOut;
       withoutId += page.withoutId.length;

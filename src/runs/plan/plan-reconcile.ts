@@ -14,7 +14,7 @@ import { listMatchingCalls } from "./call-scope.js";
 import { type ComparableCall, type CompareOptions, comparableCall, type ParsePhone } from "./comparable-call.js";
 import { matchSeen } from "./match-seen.js";
 import { createReplayPlan, GroupDraft, type ReplayPlan } from "./replay-plan.js";
-import type { DateZones, SeenList } from "./seen-list.js";
+import type { DateZones, SeenLine, SeenList } from "./seen-list.js";
 import { SnapshotFile } from "./snapshot-file.js";
 
 export interface ReconcilePlan {
@@ -31,6 +31,8 @@ export interface ReconcilePlan {
   readonly unreadableNumbers: number;
   /** Dates with a time zone are compared with dates without one. */
   readonly mixesZones: boolean;
+  /** Some are seen by a message id, and the service doesn't list PENDING calls, one of which the line may be of. */
+  readonly mayLackWaiting: boolean;
 }
 
 export interface ReconcileRequest extends BodyOptions {
@@ -62,7 +64,8 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
     request.onCompare?.(total, total && Math.ceil(total / capabilities.rowsPerPage) + 1);
     const draft = new GroupDraft(callback, file, deps, { isOldestFirst: capabilities.has("exact-lists") });
     const options = { parsePhone: phones.parse, timezone, format: seen.format };
-    const { calls, withoutId, zones } = total === 0 ? NO_CALLS : await listCalls(request, deps.client, draft, options);
+    const { calls, withoutId, zones, listsWaiting } =
+      total === 0 ? NO_CALLS : await listCalls(request, deps.client, draft, options);
     const match = await matchSeen(seen.lines, calls, { parsePhone: phones.parse, clock: deps.clock });
     const failed = calls.filter(({ id, status }) => id !== "" && status === "FAILED");
     const notSent = new Set([...match.seen, ...(sendAmbiguous ? [] : match.ambiguous)].map(({ id }) => id));
@@ -78,6 +81,7 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
       vague: match.vague,
       unreadableNumbers: phones.unreadable.size,
       mixesZones: [true, false].some((saysZone) => seen.zones.has(saysZone) && zones.has(!saysZone)),
+      mayLackWaiting: !listsWaiting && match.seen.length > 0 && seen.lines.some(isByMessage),
     };
   } catch (error) {
     await file.close();
@@ -89,9 +93,15 @@ interface ComparedCalls {
   readonly calls: readonly ComparableCall[];
   readonly withoutId: number;
   readonly zones: DateZones;
+  /** `listsWaiting` is false if the service rejects or ignores the filter of PENDING calls, and lists none without it. */
+  readonly listsWaiting: boolean;
 }
 
-const NO_CALLS: ComparedCalls = { calls: [], withoutId: 0, zones: new Set() };
+const NO_CALLS: ComparedCalls = { calls: [], withoutId: 0, zones: new Set(), listsWaiting: true };
+
+function isByMessage({ callId, messageId }: SeenLine): boolean {
+  return callId === null && messageId !== null;
+}
 
 /**
  * Returns calls of any status, in their latest state. The FAILED ones go to the draft too. A line may match a call without an id, so these
@@ -143,7 +153,9 @@ async function listCalls(
       hint: "the service counts calls that it doesn't list, or lists some of another callback; nothing was marked or sent",
     });
   }
-  return { calls: [...calls.values(), ...nameless], withoutId: listed.withoutId, zones };
+  const compared = [...calls.values(), ...nameless];
+  const listsWaiting = waiting.leftOut === 0 || compared.some(({ status }) => status === "PENDING");
+  return { calls: compared, withoutId: listed.withoutId, zones, listsWaiting };
 }
 
 /** PENDING calls don't count. Returns null if the service doesn't say. */

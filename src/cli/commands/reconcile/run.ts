@@ -135,7 +135,7 @@ async function listAndMatch(
       onCompare(calls, requests) {
         const number = calls === null ? "all calls" : `all ${amount(calls)} calls`;
         const cost = requests === null ? "" : `: at least ${count(requests, "request")}`;
-        screen.info(`comparing with ${number} of ${callback.name} and those that wait${cost}`);
+        screen.info(`comparing with ${number} of ${callback.name}${cost}`);
       },
     },
     runDeps,
@@ -176,12 +176,14 @@ function checkLeftOut({ ambiguous, replay }: ReconcilePlan, { values, screen }: 
 
 const MAX_LISTED = 20;
 const MIXED_ZONES = "dates with a time zone are compared with dates without one, which count as UTC";
+const LACKS_WAITING =
+  "the service doesn't list the calls that wait: a line of one of them may mark another call, unless it has the call's id";
 
 /** Each warning has its lines. */
 type Warnings = readonly (readonly string[])[];
 
 function describeWarnings(
-  { ambiguous, unmatched, vague, unreadableNumbers, mixesZones }: ReconcilePlan,
+  { ambiguous, unmatched, vague, unreadableNumbers, mixesZones, mayLackWaiting }: ReconcilePlan,
   { seen: { notCompared }, settings }: ReconcileJob,
 ): Warnings {
   const listed = ambiguous.slice(0, MAX_LISTED).map(({ id, from }) => `${id}${from === "" ? "" : ` from ${from}`}`);
@@ -197,6 +199,7 @@ function describeWarnings(
     unmatched === 0 ? [] : [`${count(unmatched, "line")} matching no call`],
     unreadableNumbers === 0 ? [] : [numbers],
     areZonesUnclear ? [zones] : [],
+    mayLackWaiting ? [LACKS_WAITING] : [],
     notCompared.length === 0 ? [] : [`not compared: ${notCompared.join(", ")} (what is: ${COMPARED_FIELDS.join(", ")})`],
   ].filter((lines) => lines.length > 0);
 }
