@@ -70,7 +70,7 @@ export async function createApp(
   endSlowBodies(app, deps.timers);
   limitBodies(app, new ByteBudget(), { timers: deps.timers, limit: BODY_LIMIT });
   addBodyParsers(app);
-  refuseLateRequests(app, { clock: deps.clock, databaseId: deps.store.databaseId });
+  refuseLateRequests(app, deps);
   const context: RouteContext = {
     deps,
     schemaFor: () => ({}),

@@ -26,6 +26,7 @@ import { retentionStore } from "./purge.js";
 import type { Db } from "./schema.js";
 import { checkSecretKey, hasKeyCheck, type KeyCipher, keyCipher, type SecretKeySource } from "./secret-key.js";
 import { settingsStore } from "./settings-store.js";
+import { type ReadTime, readDatabaseTime } from "./sql/read-time.js";
 import { migrateSqliteAt, openSqlite, openSqliteReader, placeOfFile } from "./sqlite/open-sqlite.js";
 
 export interface OpenStoreOptions {
@@ -35,7 +36,7 @@ export interface OpenStoreOptions {
   readonly secretKey: Uint8Array | SecretKeySource;
   readonly clock: Clock;
   readonly mustExist?: boolean;
-  /** A service uses the store, which ends leases of runs by `runLeases.endUnrenewed`. */
+  /** A service uses the store, which ends leases of runs by `runLeases.endUnrenewed`, and goes by the database's clock if nodes share it. */
   readonly isServed?: boolean;
 }
 
@@ -139,9 +140,11 @@ async function readDatabaseId(url: string, db: Db): Promise<string | null> {
 }
 
 function makeStore(db: Db, cipher: KeyCipher, clock: Clock, isServed: boolean, nodes: NodeStore | null) {
+  // A machine's own clock may be minutes off, and the shared one of a machine that was suspended stood still.
+  const readTime: ReadTime = isServed && nodes !== null ? readDatabaseTime : async () => clock.now();
   return {
     callbacks: { ...callbackStore(db, cipher), ...versionStore(db) },
-    calls: callStore(db, clock),
+    calls: callStore(db, clock, readTime),
     /** `replays` are replays by the service. */
     replays: replayStore(db, clock, isServed),
     runLeases: runLeaseStore(db, clock, isServed),
@@ -159,6 +162,7 @@ function makeStore(db: Db, cipher: KeyCipher, clock: Clock, isServed: boolean, n
     sessions: sessionStore(db),
     /** `nodes` is null on SQLite, where one process serves the database. */
     nodes,
+    readTime: (): Promise<number> => readTime(db),
     /** Throws `unavailable` with the reason if the database can't be written. */
     checkWritable: (): Promise<void> => checkWritable(db),
     /** Reads only counters and indexes. */

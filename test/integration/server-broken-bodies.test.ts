@@ -85,7 +85,7 @@ const HEAD = "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nCo
 async function send(budget: ByteBudget, { body, end }: Sent, answer: (reply: FastifyReply) => unknown): Promise<void> {
   addBodyParsers(app);
   limitBodies(app, budget, { timers: new ManualTimers(), limit: 50 });
-  refuseLateRequests(app, { clock: systemClock, databaseId: null });
+  refuseLateRequests(app, { clock: systemClock, store: { databaseId: null, readTime: async () => systemClock.now() } });
   app.post("/", async (_, reply) => answer(reply));
   const port = Number(new URL(await app.listen({ host: "127.0.0.1", port: 0 })).port);
   const requested = once(app.server, "request");

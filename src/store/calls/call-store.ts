@@ -1,6 +1,7 @@
 import type { CallFilter } from "../../domain/call-filter.js";
 import type { Clock } from "../../platform/clock.js";
 import type { Db } from "../schema.js";
+import type { ReadTime } from "../sql/read-time.js";
 import { callAcceptance } from "./accept-calls.js";
 import { attemptLists } from "./attempts.js";
 import { callCounters } from "./call-counts.js";
@@ -10,7 +11,7 @@ import { callLists } from "./list-calls.js";
 import { callMarks } from "./mark-calls.js";
 import { type CallCount, type CountLimit, countMatching, findMatching, type MatchingCalls } from "./scan-calls.js";
 
-export function callStore(db: Db, clock: Clock) {
+export function callStore(db: Db, clock: Clock, readTime: ReadTime) {
   return {
     ...callAcceptance(db),
     ...callSearch(db),
@@ -18,7 +19,7 @@ export function callStore(db: Db, clock: Clock) {
     ...attemptLists(db),
     ...callCounters(db),
     ...callGroups(db, clock),
-    ...callMarks(db, clock),
+    ...callMarks(db, clock, readTime),
 
     /**
      * Reads counters if the filter has at most a status, otherwise the calls. A call that is attempted meanwhile may be counted

@@ -17,6 +17,7 @@ import { requestProbe } from "../callbacks/run-leases.js";
 import { recordChange } from "../change-log.js";
 import { ActivityChanges } from "../outcomes/activity.js";
 import type { Db } from "../schema.js";
+import type { ReadTime } from "../sql/read-time.js";
 import { transact } from "../sql/transactions.js";
 import { findRecorded, findReplayed, type RecordedAttempt, saveAttempts } from "./attempts.js";
 import { type CallState, readStatesById, readStatesBySeq, writeStates } from "./call-state.js";
@@ -51,7 +52,7 @@ export interface Mark {
   readonly now: number;
 }
 
-export function callMarks(db: Db, clock: Clock) {
+export function callMarks(db: Db, clock: Clock, readTime: ReadTime) {
   return {
     /**
      * Marks up to 100 calls in one transaction, all or none, and records a client's replays of them as `recordReplays` does.
@@ -65,7 +66,7 @@ export function callMarks(db: Db, clock: Clock) {
       now: number,
       details: MarkOptions = {},
     ): Promise<readonly string[]> =>
-      transact(db, (trx) => markCalls(trx, { ...details, callbackId, callIds, status }, now, clock)),
+      transact(db, (trx) => markCalls(trx, { ...details, callbackId, callIds, status }, now, readTime)),
 
     /**
      * Marks as `mark` does those calls of `findMatching` that haven't changed since, but in many transactions: what is committed stays if a
@@ -93,7 +94,7 @@ interface Marking extends MarkOptions {
   readonly status: Mark["status"];
 }
 
-async function markCalls(trx: Db, marking: Marking, now: number, clock: Clock): Promise<readonly string[]> {
+async function markCalls(trx: Db, marking: Marking, now: number, readTime: ReadTime): Promise<readonly string[]> {
   const {
     callbackId,
     callIds,
@@ -107,7 +108,8 @@ async function markCalls(trx: Db, marking: Marking, now: number, clock: Clock): 
   } = marking;
   const { key } = await lockCallback(trx, callbackId);
   // Who takes the lock afterwards sees what was marked before.
-  if (executeBefore !== undefined && clock.now() >= executeBefore) throw new WhcbError("too-late", "X-Execute-Before has passed");
+  const time = await readTime(trx);
+  if (executeBefore !== undefined && time >= executeBefore) throw new WhcbError("too-late", "X-Execute-Before has passed");
   const states = await requireStates(trx, callbackId, key, callIds);
   const activity = new ActivityChanges();
   const attempts = await addReplays(trx, states, { replays, now }, activity);
@@ -116,7 +118,7 @@ async function markCalls(trx: Db, marking: Marking, now: number, clock: Clock): 
     if (reason !== null) throw new WhcbError("invalid", `Call ${id} ${reason} be marked FAILED`);
   }
   const isOwn = (call: CallProgress): boolean => call.changedAt === markedAt && call.settledBy === (settledBy ?? "user");
-  const takenBack = await findTakenBack(trx, states, markedAt ?? now, now);
+  const takenBack = markedAt === undefined ? new Set<number>() : await findTakenBack(trx, states, markedAt, Math.max(now, time));
   const stays = ({ seq, before }: CallState): boolean =>
     takenBack.has(seq) ||
     isDeliveredSince(before, unlessDeliveredSince) ||

@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { Kysely, sql } from "kysely";
+import { Kysely } from "kysely";
 import type { Clock } from "../../platform/clock.js";
 import { openPool } from "../postgres/open-postgres.js";
 import { postgresDialect } from "../postgres/postgres-dialect.js";
 import type { Db, Schema } from "../schema.js";
 import type { KeyCipher } from "../secret-key.js";
+import { readDatabaseTime } from "../sql/read-time.js";
 import { leaseStore } from "./leases.js";
 import { limitStore } from "./limits.js";
 import { memberStore } from "./members.js";
@@ -28,11 +29,7 @@ export function openNodeStore(url: string, clock: Clock, store: Db, cipher: KeyC
     ...memberStore(db),
     ...signals,
     /** Reads the database's clock, in epoch ms. */
-    async readTime(): Promise<number> {
-      const { rows } = await sql<{ now: number }>`
-        SELECT (extract(epoch FROM clock_timestamp()) * 1000.0)::float8 AS now`.execute(db);
-      return rows[0]?.now ?? clock.now();
-    },
+    readTime: (): Promise<number> => readDatabaseTime(db),
     async close(): Promise<void> {
       await signals.close();
       await db.destroy();

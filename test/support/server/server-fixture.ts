@@ -65,7 +65,8 @@ export function serverDeps(store: Store, overrides: Partial<ServerDeps> = {}): S
 }
 
 export async function openService(overrides: Partial<ServerDeps> = {}): Promise<Service> {
-  const store = overrides.store ?? (await openStore({ url: ":memory:", clock: systemClock, secretKey: randomBytes(32) }));
+  const store =
+    overrides.store ?? (await openStore({ url: ":memory:", clock: overrides.clock ?? systemClock, secretKey: randomBytes(32) }));
   await store.credentials.save(await credential, Date.now());
   const work: Service["work"] = [];
   const onWork: ServerDeps["onWork"] = (callbackId, kind) => void work.push({ callbackId, kind });

@@ -69,7 +69,7 @@ export const usualQueries = ({ idIndex, callIds, switched: [key, at] }: Database
     "calls_expiring",
     (db) => queueStore(db).expireRetries([{ callbackId: "CB1", firstFailedBefore: NOW + 100, fence: 0 }], 100),
   ],
-  ["markCalls", idIndex, (db) => callMarks(db, systemClock).mark("CB1", callIds, "SUCCESS", NOW)],
+  ["markCalls", idIndex, (db) => callMarks(db, systemClock, async () => NOW).mark("CB1", callIds, "SUCCESS", NOW)],
   ["switching retries on", "calls_listed", (db) => switchRetriesOn(db, key, at, POLICY)],
   ["nextMailAt", "mails_owed", (db) => mailStore(db).nextTryAt()],
 ];
