@@ -13,6 +13,7 @@ test("exit codes are a contract with scripts", () => {
     "address-refused": 2,
     "too-large": 2,
     "too-late": 5,
+    "other-database": 5,
     "not-found": 3,
     unauthenticated: 4,
     forbidden: 4,
