@@ -64,6 +64,23 @@ describe("on PostgreSQL", () => {
     expect(await server.stop()).toMatchObject({ code: 0 });
   });
 
+  it.each(["\n", '"', "\\"])("a call of 10 MB of %j is stored in 256 MiB, as it came", async (character) => {
+    const [home] = homes;
+    const { server, api } = await serve(home, { NODE_OPTIONS: "--max-old-space-size=256" }, [
+      "--no-endpoint-check",
+      "--no-dispatch",
+    ]);
+    await api.create({ name: "demo", url: "http://127.0.0.1:9/" });
+    const content = character.repeat(5_200_000);
+    const headers = { "content-type": "application/json" };
+    const body = JSON.stringify({ id: "large", responseMessage: { content } });
+    expect((await api.fetch("/callbacks/demo/calls", { method: "POST", headers, body })).status).toBe(202);
+    const stored = await database.query("SELECT octet_length(response) AS bytes FROM calls");
+    expect(stored).toEqual([{ bytes: expect.any(Number) }]);
+    expect(Number(stored[0]?.bytes)).toBeGreaterThan(2 * content.length);
+    expect(await server.stop()).toMatchObject({ code: 0 });
+  });
+
   it("the password may be in the file that PGPASSFILE names", async () => {
     const { hostname, port, pathname } = new URL(database.url);
     const [home] = homes;

@@ -1,5 +1,6 @@
 /** Many rows are passed in few parameters, so the statement's text is constant. */
 import { CompiledQuery, type Insertable, type RawBuilder, sql } from "kysely";
+import { replaceCharacters } from "../../platform/unsafe-characters.js";
 import { type CellType, type Db, type Json, type Schema, TABLES } from "../schema.js";
 import { isPostgres, perDatabase } from "./per-database.js";
 
@@ -94,8 +95,25 @@ export function inList(values: readonly (string | number)[], type: "bigint" | "t
 export const inGivenOrder = perDatabase({ sqlite: sql``, postgres: () => sql`ORDER BY batch.place` });
 
 function unnest(values: readonly Cell[], type: CellType): RawBuilder<unknown> {
-  if (type !== "json") return sql`pg_catalog.unnest(${values}::${sql.raw(type)}[])`;
-  return sql`pg_catalog.unnest(${values.map((value) => (value === null ? null : JSON.stringify(value)))}::text[])`;
+  if (type === "bigint") return sql`pg_catalog.unnest(${values}::bigint[])`;
+  const texts = values.map((value) => (value === null ? null : type === "json" ? JSON.stringify(value) : String(value)));
+  return sql`pg_catalog.unnest(${arrayText(texts)}::text[])`;
+}
+
+const ESCAPED_IN_ARRAYS = /[\\"]/g;
+const LONG = 65_536;
+
+/** Returns PostgreSQL's text of an array. The driver's own takes hundreds of MB for a long value of quotes or line breaks. */
+function arrayText(values: readonly (string | null)[]): string {
+  const items = values.map((value) => {
+    if (value === null) return "NULL";
+    const escaped =
+      value.length > LONG
+        ? replaceCharacters(value, ESCAPED_IN_ARRAYS, (character) => `\\${character}`)
+        : value.replace(ESCAPED_IN_ARRAYS, "\\$&");
+    return `"${escaped}"`;
+  });
+  return `{${items.join()}}`;
 }
 
 /**
