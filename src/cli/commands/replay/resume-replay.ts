@@ -72,11 +72,13 @@ export function resumeReplay(invocation: ReplayInvocation, wanted: string | null
 /** A profile's service may have another address now, and a copy may have been at this one. Those runs come last. */
 async function findUnfinishedRun(session: Session, folder: RunFolder): Promise<RunOverview | null> {
   const { client } = session;
-  await client.verify();
   const profile = profileOf(session);
   const isOfProfile = (run: RunOverview) => run.profile === profile;
+  const latest = await latestUnfinishedRun(folder, isOfProfile);
+  if (latest === null) return null;
+  await client.verify();
   const isOwn = (run: RunOverview) => isOfProfile(run) && run.service === client.name && !isOtherDatabase(run, client);
-  return (await latestUnfinishedRun(folder, isOwn)) ?? latestUnfinishedRun(folder, isOfProfile);
+  return (await latestUnfinishedRun(folder, isOwn)) ?? latest;
 }
 
 interface ResumedTarget {
