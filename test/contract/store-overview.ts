@@ -271,6 +271,10 @@ export function describeOverview(open: OpenStore): void {
       expect(await store.calls.find(callback.id, "P")).toMatchObject({ status: "FAILED", settledBy: null });
       expect(await store.calls.mark(callback.id, ["P"], "SUCCESS", NOW + 9, { markedAt: NOW + 1 })).toEqual(["P"]);
       expect(await store.calls.mark(callback.id, ["P"], "SUCCESS", NOW + 9, { markedAt: NOW + 8 })).toEqual([]);
+      // Retries that are switched off release a held call at such an instant.
+      await store.calls.accept([{ callbackId: callback.id, calls: [{ id: "R", response: aResponse() }] }], NOW + 5);
+      expect(await store.calls.mark(callback.id, ["R"], "SUCCESS", NOW + 9, { markedAt: NOW + 1 })).toEqual(["R"]);
+      expect(await store.calls.mark(callback.id, ["R"], "SUCCESS", NOW + 9, { markedAt: NOW + 5 })).toEqual([]);
     });
 
     it("marks nothing from the instant on that a mark names, however long it waits for the database", async () => {

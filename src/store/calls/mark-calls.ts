@@ -131,7 +131,7 @@ async function markCalls(trx: Db, marking: Marking, now: number, readTime: ReadT
   return left;
 }
 
-/** Resolves to the seqs of calls that a user has made FAILED, or has had sent again, after this instant. */
+/** Resolves to the seqs of calls that a user has made FAILED, has had sent again, or has released by switching retries off, after this instant. */
 async function findTakenBack(
   trx: Db,
   states: ReadonlyMap<string, CallState>,
@@ -139,10 +139,11 @@ async function findTakenBack(
   now: number,
 ): Promise<ReadonlySet<number>> {
   const changed = [...states.values()].filter(
-    ({ before: { status, changedAt } }) => status === "FAILED" && changedAt > since && changedAt <= now,
+    ({ before: { status, changedAt } }) => status !== "SUCCESS" && changedAt > since && changedAt <= now,
   );
-  const byUser = changed.filter(({ before }) => before.settledBy === "user").map(({ seq }) => seq);
-  const others = changed.filter(({ before }) => before.settledBy !== "user").map(({ seq }) => seq);
+  const isByUser = ({ before: { status, settledBy } }: CallState): boolean => settledBy === "user" || status === "PENDING";
+  const byUser = changed.filter(isByUser).map(({ seq }) => seq);
+  const others = changed.filter((state) => !isByUser(state)).map(({ seq }) => seq);
   return new Set([...byUser, ...(await findReplayed(trx, others, since))]);
 }
 

@@ -145,10 +145,12 @@ function describeMarks(plan: MarkPlan, options: RenderOptions): readonly string[
 function describeUnmarked(plan: MarkPlan, { serviceFlags }: RenderOptions): readonly string[] {
   const { already, delivered, markedBy, status, toDiscard } = plan;
   const accepted = [...markedBy.values()].reduce((rest, calls) => rest - calls, delivered);
-  const byRuns = Array.from(markedBy, ([{ runId, kind }, calls]) => {
+  const byRuns = Array.from(markedBy, ([{ runId, kind, counts }, calls]) => {
     const undo = commandLine({ command: "mark-failed", flags: ["--undo", runId, ...serviceFlags] });
     const hint = kind === "mark-success" ? `; if that was wrong, too: ${undo}` : "";
-    return `${count(calls, "call")} left out: run ${runId} has marked ${calls === 1 ? "it" : "them"} since${hint}`;
+    // It was killed, or the service failed, before its mark was answered.
+    const has = counts.marked === 0 ? "may have" : "has";
+    return `${count(calls, "call")} left out: run ${runId} ${has} marked ${calls === 1 ? "it" : "them"} since${hint}`;
   });
   return [
     ...(already > 0 ? [`${count(already, "call")} left out: already ${status}`] : []),
