@@ -35,6 +35,7 @@ it.each([
     ["XML instruction with attributes", 1],
     ["NDJSON line of empty objects", 1],
   ],
+  [["XML of backslashes beyond Latin-1", 2]],
   [
     ["XML member of backslashes", 2],
     ["XML member of fewer backslashes", 4],

@@ -23,6 +23,8 @@ function cellsOf(types: NamedTypes, rows: readonly Readonly<Record<string, Cell>
 
 /** Names are part of the text, as a node of each would cost as much as the statement itself. */
 function batchOfCells(types: NamedTypes, rows: readonly (readonly Cell[])[]): RawBuilder<unknown> {
+  const [first] = rows;
+  if (first !== undefined && rows.length === 1 && first.some(isLong)) return batchOfOne(types, first);
   const cells = types.map(([name, type], index) => `value ${type === "json" ? "->" : "->>"} ${index} AS "${name}"`);
   return perDatabase({
     sqlite: sql`(SELECT ${sql.raw(cells.join(", "))} FROM json_each(${JSON.stringify(rows)})) AS batch`,
@@ -37,6 +39,16 @@ function batchOfCells(types: NamedTypes, rows: readonly (readonly Cell[])[]): Ra
       return sql`ROWS FROM (${sql.join(columns)}) WITH ORDINALITY AS batch(${sql.raw(names.join(", "))}, place)`;
     },
   });
+}
+
+/** A text of many MB has a row of its own (accept-calls.ts), and JSON, or an array's text, would multiply it. */
+function batchOfOne(types: NamedTypes, row: readonly Cell[]): RawBuilder<unknown> {
+  const cells = types.map(([name, type], index) => {
+    const value = row[index] ?? null;
+    const cell = type === "json" && value !== null ? JSON.stringify(value) : value;
+    return sql`CAST(${cell} AS ${sql.raw(type === "bigint" ? "bigint" : "text")}) AS ${sql.raw(`"${name}"`)}`;
+  });
+  return sql`(SELECT ${sql.join(cells)}, 1 AS place) AS batch`;
 }
 
 /**
@@ -100,8 +112,10 @@ function unnest(values: readonly Cell[], type: CellType): RawBuilder<unknown> {
   return sql`pg_catalog.unnest(${arrayText(texts)}::text[])`;
 }
 
-const ESCAPED_IN_ARRAYS = /[\\"]/g;
 const LONG = 65_536;
+const isLong = (cell: Cell): boolean => typeof cell === "string" && cell.length > LONG;
+
+const ESCAPED_IN_ARRAYS = /[\\"]/g;
 
 /** Returns PostgreSQL's text of an array. The driver's own takes hundreds of MB for a long value of quotes or line breaks. */
 function arrayText(values: readonly (string | null)[]): string {
