@@ -5,6 +5,8 @@ import { isObject, type JsonObject, listOf, objectOf } from "../json/json-value.
 
 /** 1 000 full calls have about 30 000 tags. */
 const MAX_TAGS = 200_000;
+/** Each new name costs the parser as much as ten tags of a known one. */
+const MAX_NAMES = 10_000;
 const MAX_DEPTH = 20;
 /** A tag may have so many characters, with its attributes, and so may an instruction. */
 const MAX_TAG_LENGTH = 8192;
@@ -12,6 +14,8 @@ const TEXT_PIECE = 65_536;
 /** The parser takes no longer ones. */
 const LONGEST_REFERENCE = 64;
 
+/** Closing tags, instructions, comments and sections have none. */
+const NAME = /[^\s/<>!?][^\s/<>]*/y;
 const TAG = /^<(?:[^>"']|"[^"]*"|'[^']*')*>/;
 /** The parser ends it at a `?>` outside quotes, its validator at any. */
 const INSTRUCTION = /^<\?(?:(?!\?>)[^"']|"(?:(?!\?>)[^"])*"|'(?:(?!\?>)[^'])*')*\?>/;
@@ -80,6 +84,7 @@ export function callsFromXml({ root, value }: XmlDocument): JsonObject {
 function boundForParser(text: string): string {
   if (ILLEGAL.test(text)) throw illegalCharacter();
   const pieces: string[] = [];
+  const names = new Set<string>();
   let end = 0;
   for (let tags = 1, at = text.indexOf("<"); at !== -1; tags++, at = text.indexOf("<", end)) {
     if (tags > MAX_TAGS) throw malformed(`the body has more than ${MAX_TAGS} tags`);
@@ -91,6 +96,10 @@ function boundForParser(text: string): string {
     const start = end;
     end = endOfMarkup(text, at);
     pieces.push(text.slice(start, end));
+    NAME.lastIndex = at + 1;
+    const [name] = NAME.exec(text) ?? [];
+    if (name !== undefined && names.add(name).size > MAX_NAMES)
+      throw malformed(`the body has more than ${MAX_NAMES} different tags`);
   }
   return pieces.concat(text.slice(end)).join("");
 }
