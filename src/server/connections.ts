@@ -46,8 +46,8 @@ interface Exchange {
 
 interface Connection {
   answering: Exchange | null;
-  /** Its client has sent valid credentials. */
-  isKnown: boolean;
+  /** Its client has sent this user's credentials. */
+  user: string | null;
   requests: number;
   readonly waiting: Exchange[];
 }
@@ -108,10 +108,10 @@ export class Connections {
     });
   }
 
-  /** Its connection is the last to be closed for want of room. */
-  markKnown({ socket }: IncomingMessage): void {
+  /** Its connection is the last to be closed for want of room, unless the user has more than half of all. */
+  markKnown({ socket }: IncomingMessage, user: string): void {
     const connection = this.#open.get(socket);
-    if (connection !== undefined) connection.isKnown = true;
+    if (connection !== undefined) connection.user = user;
   }
 
   /** Tells whether an answer written now is that of the bytes that arrive: no earlier request waits for one, and none has begun. */
@@ -123,21 +123,26 @@ export class Connections {
   #addConnection(socket: Socket): void {
     if (this.#open.size >= this.#limit && !this.#makeRoom()) return void socket.destroy();
     const waiting: Exchange[] = [];
-    this.#open.set(socket, { answering: null, isKnown: false, requests: 0, waiting });
+    this.#open.set(socket, { answering: null, user: null, requests: 0, waiting });
     socket.once("close", () => {
       this.#open.delete(socket);
       for (const { request } of waiting.splice(0)) this.#waitingBytes -= bytesOf(request);
     });
   }
 
-  /** Closes the oldest connection of a stranger, else the oldest idle one. */
+  /** Closes the oldest connection of a stranger, else the oldest idle one, else the oldest one of a user who has more than half of all. */
   #makeRoom(): boolean {
     let idle: Socket | undefined;
-    for (const [socket, { isKnown, answering }] of this.#open) {
-      if (!isKnown) return this.#disconnect(socket);
+    const users = new Map<string, { readonly oldest: Socket; count: number }>();
+    for (const [socket, { user, answering }] of this.#open) {
+      if (user === null) return this.#disconnect(socket);
       if (answering === null) idle ??= socket;
+      const held = users.get(user) ?? { oldest: socket, count: 0 };
+      held.count += 1;
+      users.set(user, held);
     }
-    return idle !== undefined && this.#disconnect(idle);
+    const closed = idle ?? [...users.values()].find(({ count }) => count > Math.max(1, this.#limit / 2))?.oldest;
+    return closed !== undefined && this.#disconnect(closed);
   }
 
   #disconnect(socket: Socket): true {
@@ -163,8 +168,8 @@ export class Connections {
     }
   }
 
-  #hasRoom({ waiting, isKnown }: Connection): boolean {
-    return waiting.length < MAX_WAITING && (isKnown || this.#waitingBytes < MAX_WAITING_BYTES);
+  #hasRoom({ waiting, user }: Connection): boolean {
+    return waiting.length < MAX_WAITING && (user !== null || this.#waitingBytes < MAX_WAITING_BYTES);
   }
 
   #answerRequest(connection: Connection, exchange: Exchange, handler: RequestListener): void {

@@ -244,7 +244,7 @@ it.each([
     let received = 0;
     const server = connections.createServer((request) => {
       if (request.headers.authorization === undefined) return;
-      connections.markKnown(request);
+      connections.markKnown(request, "ada");
       known.push(request.socket);
     });
     server.on("request", () => waiting.emit(String(++received)));
@@ -276,6 +276,35 @@ it.each([
     }
   },
 );
+
+it.each([
+  ["closes the oldest one of a user who has more than half of all", ["eva", "eva", "ada"], [true, false, false], false],
+  ["closes none of users with half each, but the new one", ["eva", "ada", "ada", "eva"], [false, false, false, false], true],
+] as const)("with all connections in use %s", async (_, users, closed, isNewClosed) => {
+  const connections = new Connections({ limit: users.length, timers: systemTimers });
+  const held: Socket[] = [];
+  const taken = new EventEmitter();
+  const server = connections.createServer((request) => {
+    connections.markKnown(request, users[held.length] ?? "");
+    held.push(request.socket);
+    taken.emit("request");
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const open = clientsOf(server);
+  try {
+    for (const _user of users) {
+      const next = once(taken, "request");
+      open().socket.write(STRANGER);
+      await next;
+    }
+    const [connected] = [once(server, "connection"), open()];
+    const [socket] = await connected;
+    expect([held.map(({ destroyed }) => destroyed), socket.destroyed]).toEqual([closed, isNewClosed]);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+});
 
 it("closes a connection whose body nobody reads three seconds after the answer, though bytes still arrive", async () => {
   const limits = new Set<() => void>();

@@ -45,7 +45,7 @@ export function addAuthHook(app: FastifyInstance, deps: ServerDeps): Authenticat
     function apply(verdict: Verdict): void {
       if (verdict.kind !== "granted") return void reject(request, reply, rejectionOf(verdict));
       request.credential = verdict.credential;
-      app.connections.markKnown(request.raw);
+      app.connections.markKnown(request.raw, verdict.credential.username);
       if (rates === null) return void admit();
       const rate = rates.admitRequest(verdict.credential.apiKeyHash, deps.clock.now());
       if (rate instanceof Promise) rate.then(applyRate, done);

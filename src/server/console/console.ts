@@ -88,7 +88,7 @@ export async function consolePlugin(app: FastifyInstance, context: RouteContext)
       const visitor = await sessions.findVisitor(request, !isBackground(request));
       const { isOpen = false } = request.routeOptions.config;
       if (visitor.credential === null && !isOpen) return askToSignIn(request, reply);
-      if (visitor.credential !== null) app.connections.markKnown(request.raw);
+      if (visitor.credential !== null) app.connections.markKnown(request.raw, visitor.credential.username);
       request.visitor = visitor.token === "" ? sessions.beginVisit(request, reply) : visitor;
     });
     pages.addHook<Partial<CallbackPath>>("preHandler", async (request) => {
