@@ -4,6 +4,7 @@ import type { Server } from "node:net";
 import type { RunningService, ServeOptions, StartReport } from "../cli/cli-deps.js";
 import { type AddressRule, addressRuleFor, checkCallbackUrl, inNetworks } from "../delivery/address-rule.js";
 import type { Deliverer } from "../delivery/deliverer.js";
+import { limitChecks } from "../delivery/endpoint-checks.js";
 import { createDeliverer } from "../delivery/undici-deliverer.js";
 import { LONGEST_STOP_MS } from "../dispatcher/dispatcher.js";
 import { createDispatching } from "../dispatcher/dispatching.js";
@@ -111,7 +112,7 @@ async function start(
     maxConnections: connectionLimit(descriptorLimit()),
     authParameter: options.authParameter,
     bodyNames: options.bodyNames,
-    checkEndpoint: options.endpointCheck ? async (request) => (await deliverer.deliver(request)).result : null,
+    checkEndpoint: options.endpointCheck ? limitChecks(async (request) => (await deliverer.deliver(request)).result) : null,
     checkCallbackUrl: (url) => checkCallbackUrl(url, addressRule),
     onWork: dispatching.onWork,
     begunCalls: (callbackId) => dispatching.dispatcher.begunCalls(callbackId),
