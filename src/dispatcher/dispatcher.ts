@@ -199,7 +199,9 @@ export class Dispatcher {
 
   #sendNext(endpoint: EndpointState): void {
     const { clock } = this.#deps;
-    const at = { ...this.#rules, now: clock.now(), monotonicMs: clock.monotonicMs() };
+    // To spread the rules would take a microsecond for each call.
+    const { policy, maxInFlight } = this.#rules;
+    const at = { policy, maxInFlight, now: clock.now(), monotonicMs: clock.monotonicMs() };
     const taken = takeCall(endpoint, this.#slots.share, this.#budget, at);
     if (taken === "limited") {
       this.#slots.setAside(endpoint);

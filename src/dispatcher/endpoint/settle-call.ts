@@ -62,9 +62,10 @@ function logAttempt(endpoint: EndpointState, taken: TakenCall, attempt: Attempt,
   const { callbackId, id: callId, seq: callSeq } = call;
   const { random, onAttempt } = deps;
   const jitter = random.fraction();
-  const opened = settleCall(endpoint, call, attempt, { ...rules, random, jitter });
+  const { policy, maxInFlight } = rules;
+  const opened = settleCall(endpoint, call, attempt, { policy, maxInFlight, random, jitter });
   log.addAttempt({ callbackId, callId, callSeq, attempt, random: jitter, recovery }, endpoint.fence);
-  if (opened) log.queueMail(outageMail(endpoint, opened, taken, attempt, rules.policy), endpoint.fence);
+  if (opened) log.queueMail(outageMail(endpoint, opened, taken, attempt, policy), endpoint.fence);
   onAttempt(callbackId, attempt);
 }
 
