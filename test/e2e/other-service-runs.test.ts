@@ -185,7 +185,7 @@ it("a rehearsal whose service's port leads to another database meanwhile stops, 
   }
 });
 
-/** As with `ssh -L`, it isn't seen where its connections lead to. */
+/** Its clients don't see where their connections lead to, as with `ssh -L`. */
 async function forwardedPort() {
   let target = 0;
   const open = new Set<Socket>();
