@@ -376,12 +376,6 @@ describe("a confirmation", () => {
     expect(await statuses()).toEqual({ A: "FAILED" });
   });
 
-  it("of more than a thousand fields is rejected before they are read", async () => {
-    const fields = Array.from({ length: 1_001 }, () => ["call", "A"] as const);
-    const page = await visitor.post(CONFIRM, fields);
-    expect([page.status, page.text]).toEqual([400, expect.stringContaining("the form has more than 1000 fields")]);
-  });
-
   it("of a copy of the database, which has the same session and key, changes nothing", async () => {
     await accept("A");
     await attempt(["A"], {});

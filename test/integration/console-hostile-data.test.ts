@@ -116,7 +116,7 @@ describe("an endpoint that repeats the key", () => {
 });
 
 describe("a form", () => {
-  it("of tens of thousands of fields is read in no time", async () => {
+  it("of tens of thousands of fields is rejected in no time, before they are read", async () => {
     const names = Array.from({ length: 60_000 }, (_, index) => index.toString(36));
     const fields = new URLSearchParams({ token: await tokenOf(`${PATH}/delete`), action: "success" });
     const before = process.cpuUsage();
@@ -124,7 +124,7 @@ describe("a form", () => {
     const payload = `${fields}&${names.join("&")}`;
     const answer = await service.app.inject({ method: "POST", url: `${PATH}/confirm`, headers, payload });
     const { user, system } = process.cpuUsage(before);
-    expect(answer.statusCode).toBe(422);
+    expect([answer.statusCode, answer.body]).toEqual([400, expect.stringContaining("the form has more than 1000 fields")]);
     expect((user + system) / 1000).toBeLessThan(2000);
   });
 
