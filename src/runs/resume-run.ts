@@ -81,10 +81,11 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
   const findSuperseding = state.counts().toMark > 0 ? await readSupersededCheck(session) : () => "none";
   for (const { id: callbackId } of callbacks) {
     const unmarked = [...state.entries()].filter((entry) => entry.callbackId === callbackId && entry.needsMark);
-    const maybe = unmarked.filter((entry) => mayBeMarked.has(entry.id) && findSuperseding(entry) === "maybe");
+    const superseding = new Map(unmarked.map((entry) => [entry, findSuperseding(entry)]));
+    const maybe = unmarked.filter((entry) => mayBeMarked.has(entry.id) && superseding.get(entry) === "maybe");
     // The other run's last request doesn't take from this one what its own has made SUCCESS.
     const own = status === "FAILED" ? new Set() : await findSuccessful(callbackId, maybe, session);
-    const isDue = (entry: RunEntry): boolean => own.has(entry.id) || findSuperseding(entry) === "none";
+    const isDue = (entry: RunEntry): boolean => own.has(entry.id) || superseding.get(entry) === "none";
     for (const { id: call, state: from } of unmarked.filter((entry) => !isDue(entry)))
       session.record(callbackId, { step: "skipped", call, at: session.deps.clock.now(), reason: "settled" }, from);
     const due = unmarked.filter(isDue);

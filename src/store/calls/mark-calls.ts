@@ -108,7 +108,7 @@ async function markCalls(trx: Db, marking: Marking, now: number, readTime: ReadT
   } = marking;
   const { key } = await lockCallback(trx, callbackId);
   // Who takes the lock afterwards sees what was marked before.
-  const time = await readTime(trx);
+  const time = executeBefore === undefined && markedAt === undefined ? now : await readTime(trx);
   if (executeBefore !== undefined && time >= executeBefore) throw new WhcbError("too-late", "X-Execute-Before has passed");
   const states = await requireStates(trx, callbackId, key, callIds);
   const activity = new ActivityChanges();
