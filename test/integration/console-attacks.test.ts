@@ -87,14 +87,20 @@ describe("a forged cookie", () => {
 it("thousands of cookies with broken escapes cost about as much as others", async () => {
   const cookies = (value: string) => Array.from({ length: 2_500 }, (_, index) => `${index.toString(36)}=${value}`).join(";");
   const cpuOf = async (cookie: string) => {
-    const before = process.cpuUsage().user;
+    const before = process.cpuUsage();
     for (let count = 0; count < 20; count++) {
       await service.app.inject({ url: "/console/sign-in", headers: { host: HOST, cookie } });
     }
-    return process.cpuUsage().user - before;
+    const { user, system } = process.cpuUsage(before);
+    return user + system;
   };
-  await cpuOf(cookies("x"));
-  expect(await cpuOf(cookies("%"))).toBeLessThan(3 * (await cpuOf(cookies("x"))));
+  // Other programs, and collecting garbage, only make a round slower: the fastest of each kind count.
+  const rounds = { plain: [] as number[], broken: [] as number[] };
+  for (let round = 0; round < 6; round++) {
+    rounds.plain.push(await cpuOf(cookies("x")));
+    rounds.broken.push(await cpuOf(cookies("%")));
+  }
+  expect(Math.min(...rounds.broken)).toBeLessThan(3 * Math.min(...rounds.plain));
 });
 
 describe("an address that can't be read", () => {
