@@ -30,6 +30,7 @@ it.each([
   ],
   [
     ["XML text", 1],
+    ["XML text between comments", 1],
     ["XML name", 1],
     ["XML attributes", 1],
     ["XML instruction with attributes", 1],

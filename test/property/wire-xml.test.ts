@@ -210,6 +210,12 @@ describe("long XML", () => {
     }
   });
 
+  it("may have comments wherever XML allows them", () => {
+    const xml = '<!-- a --><call><!----><content>a<!-- > -->b<![CDATA[<!-- c -->]]></content><!-- d --></call><!-- e -->';
+    expect(readXml(xml).value).toEqual({ content: "ab<!-- c -->" });
+    expect(readXml(`<?xml version="1.0"?>${xml}`).value).toEqual({ content: "ab<!-- c -->" });
+  });
+
   it("has tags and instructions of up to 8 192 characters", () => {
     const name = "a".repeat(8_000);
     expect(readXml(`<?x ${name}?><${name}/>`).root).toBe(name);

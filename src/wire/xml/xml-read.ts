@@ -79,7 +79,8 @@ export function callsFromXml({ root, value }: XmlDocument): JsonObject {
 
 /**
  * Returns the same document so that the parser can read it in bounded memory: it collects names, attributes and text character by
- * character, at 32 bytes each. Long tags are rejected; an empty CDATA section ends the collecting of text. Takes linear time.
+ * character, at 32 bytes each. Long tags are rejected; an empty CDATA section ends the collecting of text, and so does an instruction after
+ * a comment, which doesn't. Takes linear time.
  */
 function boundForParser(text: string): string {
   if (ILLEGAL.test(text)) throw illegalCharacter();
@@ -96,6 +97,7 @@ function boundForParser(text: string): string {
     const start = end;
     end = endOfMarkup(text, at);
     pieces.push(text.slice(start, end));
+    if (text.startsWith("<!--", at)) pieces.push("<?c?>");
     NAME.lastIndex = at + 1;
     const [name] = NAME.exec(text) ?? [];
     if (name !== undefined && names.add(name).size > MAX_NAMES)

@@ -31,6 +31,7 @@ export const HOSTILE_BODIES: readonly HostileBody[] = [
   xml("XML of NUL", (bytes) => content(`<![CDATA[${fill("\0", bytes)}]]>`)),
   xml("XML comment", (bytes) => `<call><messageId>M</messageId><!--${fill("a", bytes)}--></call>`, 202),
   xml("XML text", (bytes) => content(fill("x", bytes)), 202),
+  xml("XML text between comments", (bytes) => content(fill(`${"x".repeat(60_000)}<!---->`, bytes)), 202),
   xml("XML of backslashes beyond Latin-1", (bytes) => content(`\u0109${fill("\\\\", bytes)}`), 202),
   xml("XML references", (bytes) => content(fill("&#1;", bytes))),
   xml("XML carriage returns", (bytes) => content(fill("\r", bytes)), 202),
