@@ -263,7 +263,7 @@ export function describeOverview(open: OpenStore): void {
       const details = { unlessSettled: true, markedAt: NOW + 1 };
       expect(await store.calls.mark(callback.id, ["A", "C", "P"], "SUCCESS", NOW + 1, details)).toEqual([]);
       await store.calls.mark(callback.id, ["A", "P"], "FAILED", NOW + 2);
-      await attempt(store, callback, ["B"], { startedAt: NOW + 3, durationMs: 1, result: REFUSED_503 });
+      await attempt(store, callback, ["B"], { cause: "retry", startedAt: NOW + 3, durationMs: 1, result: REFUSED_503 });
       expect(await store.calls.mark(callback.id, ["A", "B", "C", "P"], "SUCCESS", NOW + 9, details)).toEqual(["A", "P"]);
       expect(await store.calls.count(callback.id)).toEqual({ PENDING: 0, SUCCESS: 2, FAILED: 2 });
       await store.replays.request(callback.id, aReplay({ callIds: ["P"] }), NOW + 3);
@@ -274,7 +274,9 @@ export function describeOverview(open: OpenStore): void {
       // Retries that are switched off release a held call at such an instant.
       await store.calls.accept([{ callbackId: callback.id, calls: [{ id: "R", response: aResponse() }] }], NOW + 5);
       expect(await store.calls.mark(callback.id, ["R"], "SUCCESS", NOW + 9, { markedAt: NOW + 1 })).toEqual(["R"]);
-      expect(await store.calls.mark(callback.id, ["R"], "SUCCESS", NOW + 9, { markedAt: NOW + 5 })).toEqual([]);
+      await attempt(store, callback, ["R"], { startedAt: NOW + 6, durationMs: 1, result: REFUSED_503 });
+      expect(await store.calls.mark(callback.id, ["R"], "SUCCESS", NOW + 9, { markedAt: NOW + 1 })).toEqual(["R"]);
+      expect(await store.calls.mark(callback.id, ["R"], "SUCCESS", NOW + 9, { markedAt: NOW + 8 })).toEqual([]);
     });
 
     it("marks nothing from the instant on that a mark names, however long it waits for the database", async () => {

@@ -46,12 +46,12 @@ export async function findRecorded<Sent extends NewAttempt>(
   return new Set(sent.filter((_, index) => indexes.has(index)).map(({ attempt }) => attempt));
 }
 
-/** Resolves to the calls of these that the service has sent after this instant because a user asked for a replay. */
-export async function findReplayed(db: Db, callSeqs: readonly number[], since: number): Promise<readonly number[]> {
+/** Resolves to the calls of these that have an attempt after this instant which wasn't a retry: a user had asked for a replay, or released them. */
+export async function findSentAnew(db: Db, callSeqs: readonly number[], since: number): Promise<readonly number[]> {
   if (callSeqs.length === 0) return [];
   const { rows } = await sql<{ call_seq: number }>`
     SELECT DISTINCT call_seq FROM attempts WHERE call_seq ${inList(callSeqs, "bigint")}
-      AND CAST(${jsonPart("outcome", 0)} AS bigint) > ${since} AND ${jsonPart("outcome", 2)} = 'replay'`.execute(db);
+      AND CAST(${jsonPart("outcome", 0)} AS bigint) > ${since} AND ${jsonPart("outcome", 2)} <> 'retry'`.execute(db);
   return rows.map((row) => row.call_seq);
 }
 

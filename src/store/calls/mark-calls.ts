@@ -19,7 +19,7 @@ import { ActivityChanges } from "../outcomes/activity.js";
 import type { Db } from "../schema.js";
 import type { ReadTime } from "../sql/read-time.js";
 import { transact } from "../sql/transactions.js";
-import { findRecorded, findReplayed, type RecordedAttempt, saveAttempts } from "./attempts.js";
+import { findRecorded, findSentAnew, type RecordedAttempt, saveAttempts } from "./attempts.js";
 import { type CallState, readStatesById, readStatesBySeq, writeStates } from "./call-state.js";
 import type { MatchingCalls } from "./scan-calls.js";
 
@@ -144,7 +144,7 @@ async function findTakenBack(
   const isByUser = ({ before: { status, settledBy } }: CallState): boolean => settledBy === "user" || status === "PENDING";
   const byUser = changed.filter(isByUser).map(({ seq }) => seq);
   const others = changed.filter((state) => !isByUser(state)).map(({ seq }) => seq);
-  return new Set([...byUser, ...(await findReplayed(trx, others, since))]);
+  return new Set([...byUser, ...(await findSentAnew(trx, others, since))]);
 }
 
 function isDeliveredSince({ settledBy, changedAt }: CallProgress, since = Number.POSITIVE_INFINITY): boolean {
