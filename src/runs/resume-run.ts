@@ -6,7 +6,7 @@ import { callKey, isMarkFailed, readMarks, readNewerListCheck } from "./journal/
 import { journalPath } from "./journal/run-id.js";
 import { isOpen, type RunEntry, type RunState } from "./journal/run-state.js";
 import type { RunHeader, RunListener } from "./journal/run-step.js";
-import { findRunId, mayBeLater, readRunState } from "./journal/stored-runs.js";
+import { findRunId, mayBeLater, type RunOverview, readRunState } from "./journal/stored-runs.js";
 import { beginSession, openJournal, ownLock, type RunSummary, workAndEnd } from "./perform-run.js";
 import { findById, nullIfGone } from "./plan/call-scope.js";
 import { giveUpCallback, relistAndSend } from "./relist-calls.js";
@@ -15,7 +15,7 @@ import type { BodyOptions, ReplayOptions } from "./run-options.js";
 import { sendPlan } from "./run-replay.js";
 import { type RunControl, RunSession } from "./run-session.js";
 import { markAll } from "./send/marker.js";
-import { readArrivalCheck, skipSettled } from "./settled-calls.js";
+import { readArrivalCheck, readUndoneRuns, skipSettled } from "./settled-calls.js";
 
 /** What isn't given is as it was when the run began. */
 export interface ResumeOptions extends RunControl, BodyOptions {
@@ -115,15 +115,17 @@ async function findSuccessful(
 }
 
 /**
- * Returns a function that tells whether another run of this data folder has marked the call, or may have, since this run of marks listed it. If
- * this run sends, only a mark of FAILED since the call arrived counts, or a newer list than the one with it. Throws `malformed` if the journal of
+ * Returns a function that tells whether another run of this data folder, which wasn't undone, has marked the call, or may have, since this run
+ * of marks listed it. If this run sends, only a mark of FAILED since the call arrived counts, or a newer list than the one with it. Throws `malformed` if the journal of
  * such a run can't be read.
  */
 async function readSupersededCheck({ header, deps }: RunSession): Promise<(entry: RunEntry) => "yes" | "maybe" | "none"> {
   const { runId, options, startedAt, listedAt = startedAt } = header;
   const onlyMarks = options === null;
   const counts = (run: RunHeader): boolean => (onlyMarks ? run.runId !== runId : isMarkFailed(run));
-  const findMarker = await readMarks((run) => mayBeLater(run, header), deps, { mustRead: counts, mustHaveEnded: true });
+  const undone = await readUndoneRuns(deps);
+  const isWanted = (run: RunOverview): boolean => !undone.has(run.runId) && mayBeLater(run, header);
+  const findMarker = await readMarks(isWanted, deps, { mustRead: counts, mustHaveEnded: true });
   const hasNewerList = header.kind === "reconcile" ? await readNewerListCheck(deps) : () => false;
   return (entry) => {
     if (entry.state === "seen" && hasNewerList(entry.callbackId, header)) return "yes";

@@ -14,6 +14,11 @@ export function undoneBy({ undoes, state }: RunOverview): string | null {
   return undoes === undefined || state === "discarded" ? null : undoes.runId;
 }
 
+/** Resolves to the ids of the runs of this data folder whose undo was asked for: what they have marked doesn't count. */
+export async function readUndoneRuns(deps: RunDeps): Promise<ReadonlySet<string>> {
+  return new Set((await listRuns(deps)).flatMap((run) => undoneBy(run) ?? []));
+}
+
 /** The service's clock is known to a minute, and its dates may be of whole minutes. */
 const DATE_TOLERANCE_MS = 2 * 60_000;
 
@@ -67,7 +72,7 @@ export async function readStayCheck(
   const keyOf = (callbackId: string, id: string): string => `${callbackId} ${findId(id) ?? id}`;
   // 0.1.0 didn't note when it listed.
   const since = new Map(undone?.calls.map(({ callbackId, id, at }) => [keyOf(callbackId, id), undone.listedAt ?? at]));
-  const wrong = new Set((await listRuns(deps)).map(undoneBy)).add(run.runId);
+  const wrong = new Set(await readUndoneRuns(deps)).add(run.runId);
   const findMarker = await readMarks(
     (other) => !wrong.has(other.runId) && other.kind !== "mark-failed" && mayBeLater(other, run),
     deps,

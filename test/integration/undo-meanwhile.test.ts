@@ -375,6 +375,22 @@ describe.each(CLIENT_SERVICES)("a run of mark-success against $name", ({ open, i
     expect(await successIds()).toEqual([]);
   });
 
+  it("that is resumed marks what a run had marked that was undone since; then its own undo takes it back", async () => {
+    const { desk, plan, callIds, client, successIds } = await scene(3);
+    const first = await plan(callIds.slice(0, 2));
+    const second = await plan(callIds.slice(1));
+    // No answer comes, and nothing was executed.
+    const markCalls: Client["markCalls"] = () => Promise.reject(new WhcbError("unavailable", "504"));
+    await runMarks(second, {}, { ...desk.deps, client: { ...client, markCalls } });
+    await runMarks(first, {}, desk.deps);
+    await runMarks(await planUndo(first.runId, desk.deps), {}, desk.deps);
+    expect(await successIds()).toEqual(callIds.slice(1, 2));
+    const { counts } = await resumeRun(second.runId, { resendUnknown: false }, desk.deps);
+    expect(counts).toMatchObject({ marked: 2, toMark: 0 });
+    await runMarks(await planUndo(second.runId, desk.deps), {}, desk.deps);
+    expect(await successIds()).toEqual([]);
+  });
+
   it("that is resumed leaves and counts what was marked elsewhere, but not what its last request had marked", async () => {
     const { desk, plan, client, callbackId, callIds, successIds } = await scene(250);
     const run = await plan();
