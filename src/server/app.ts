@@ -69,7 +69,7 @@ export async function createApp(
   const authenticator = addAuthHook(app, deps);
   endSlowBodies(app, deps.timers);
   limitBodies(app, new ByteBudget(), { timers: deps.timers, limit: BODY_LIMIT });
-  addBodyParsers(app);
+  addBodyParsers(app, deps.clock);
   refuseLateRequests(app, deps);
   const context: RouteContext = {
     deps,

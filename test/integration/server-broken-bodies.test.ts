@@ -17,7 +17,7 @@ afterEach(() => app.close());
 
 it("a request whose body breaks off or can't be read isn't kept until its deadline", async () => {
   const timers = new ManualTimers();
-  addBodyParsers(app);
+  addBodyParsers(app, systemClock);
   endSlowBodies(app, timers);
   app.post("/", async () => "");
   const port = Number(new URL(await app.listen({ host: "127.0.0.1", port: 0 })).port);
@@ -43,7 +43,7 @@ it("a request whose connection breaks before its body is read keeps no room and 
   const budget = new ByteBudget(20_000_000);
   // A login takes time.
   app.addHook("onRequest", async ({ raw }) => new Promise((resolve) => raw.once("close", resolve)));
-  addBodyParsers(app);
+  addBodyParsers(app, systemClock);
   endSlowBodies(app, timers);
   limitBodies(app, budget, { timers, limit: 10_000_000 });
   app.addHook("onSend", async () => void app.server.emit("answered"));
@@ -65,7 +65,7 @@ it("a request whose connection breaks before its body is read keeps no room and 
 
 it("an answered request isn't kept until its deadline if the rest of its body never comes", async () => {
   const timers = new ManualTimers();
-  addBodyParsers(app);
+  addBodyParsers(app, systemClock);
   endSlowBodies(app, timers);
   app.post("/", async () => "");
   const port = Number(new URL(await app.listen({ host: "127.0.0.1", port: 0 })).port);
@@ -83,7 +83,7 @@ const HEAD = "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nCo
 
 /** Returns once the response is closed. */
 async function send(budget: ByteBudget, { body, end }: Sent, answer: (reply: FastifyReply) => unknown): Promise<void> {
-  addBodyParsers(app);
+  addBodyParsers(app, systemClock);
   limitBodies(app, budget, { timers: new ManualTimers(), limit: 50 });
   refuseLateRequests(app, { clock: systemClock, store: { databaseId: null, readTime: async () => systemClock.now() } });
   app.post("/", async (_, reply) => answer(reply));
@@ -138,4 +138,26 @@ it("a request that is still handled keeps its room although its client has gone"
   expect(budget.hasRoom("ada", 100)).toBe(false);
   stored();
   await expect.poll(() => budget.hasRoom("ada", 100)).toBe(true);
+});
+
+it("long bodies of XML are read one at a time, with a turn of the event loop before each; others don't wait for them", async () => {
+  const turns: (() => void)[] = [];
+  const answered: string[] = [];
+  addBodyParsers(app, { nextTurn: () => new Promise((resolve) => turns.push(resolve)) });
+  app.post("/", async () => "");
+  const post = async (name: string, type: string, body: string) => {
+    const { statusCode } = await app.inject({ method: "POST", url: "/", headers: { "content-type": type }, body });
+    answered.push(`${name} ${statusCode}`);
+  };
+  const long = (text: string) => `<call><messageId>${text.repeat(70_000)}</messageId></call>`;
+  const first = post("broken", "application/xml", long("<"));
+  const second = post("long", "application/xml", long("x"));
+  await Promise.all([post("short", "application/xml", "<call/>"), post("JSON", "application/json", "{}")]);
+  await expect.poll(() => turns.length, { timeout: 5_000 }).toBe(1);
+  turns[0]?.();
+  await first;
+  await expect.poll(() => turns.length).toBe(2);
+  turns[1]?.();
+  await second;
+  expect(answered.toSorted()).toEqual(["JSON 200", "broken 500", "long 200", "short 200"]);
 });

@@ -175,7 +175,7 @@ describe("readXml", () => {
     ["a DTD within the document", '<a><!DOCTYPE a [<!ENTITY x "y">]>&x;</a>'],
     ["an entity declaration after a comment", '<!-- c --><!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>'],
     ["too deep a nest", "<a>".repeat(30) + "</a>".repeat(30)],
-    ["too many tags", `<a>${"<b/>".repeat(200_001)}</a>`],
+    ["too many tags", `<a>${"<b/>".repeat(50_001)}</a>`],
     ["too many different tags", `<a>${Array.from({ length: 10_000 }, (_, index) => `<b${index}/>`).join("")}</a>`],
     ["two roots", "<a/><b/>"],
     ["no root", "text"],

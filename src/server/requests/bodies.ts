@@ -3,7 +3,7 @@ import type { IncomingMessage } from "node:http";
 import { errorCodes, type FastifyInstance, type FastifyRequest } from "fastify";
 import type { BodyFormat } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
-import type { Timers } from "../../platform/clock.js";
+import type { Clock, Timers } from "../../platform/clock.js";
 import { CollectedBytes } from "../../wire/collected-bytes.js";
 import { readJson } from "../../wire/json/read-json.js";
 import { bodyFormat, NDJSON_TYPES } from "../../wire/media-types.js";
@@ -14,6 +14,7 @@ import { answerTo } from "./error-answers.js";
 import { rejectUnread } from "./send-errors.js";
 
 export const BODY_LIMIT = 10_485_760;
+const SHORT_XML_LENGTH = 65_536;
 
 declare module "fastify" {
   interface FastifyContextConfig {
@@ -21,7 +22,15 @@ declare module "fastify" {
   }
 }
 
-export function addBodyParsers(app: FastifyInstance): void {
+export function addBodyParsers(app: FastifyInstance, clock: Pick<Clock, "nextTurn">): void {
+  let lastXml: Promise<unknown> = Promise.resolve();
+  /** Long XML is read one body at a time, with a turn of the event loop before each, as reading one may take half a second. */
+  const readXmlInTurn = (text: string): Promise<unknown> => {
+    if (text.length <= SHORT_XML_LENGTH) return parseXml(text);
+    const read = lastXml.then(() => clock.nextTurn()).then(() => parseXml(text));
+    lastXml = read.catch(() => undefined);
+    return read;
+  };
   app.removeAllContentTypeParsers();
   app.addContentTypeParser([...NDJSON_TYPES], (request, payload, done) => {
     // Only one route reads a stream.
@@ -33,7 +42,10 @@ export function addBodyParsers(app: FastifyInstance): void {
     // A Content-Type without a body is fine.
     if (body.length === 0) return undefined;
     request.bodyBytes = body.length;
-    return parseBody(request.headers["content-type"] ?? "", body);
+    const format = formatOf(request.headers["content-type"] ?? "", body);
+    if (format === "json") return readJson(decodeUtf8(body), "body");
+    if (format === "xml") return readXmlInTurn(decodeUtf8(body));
+    throw unsupportedType();
   });
 }
 
@@ -65,16 +77,9 @@ export function isStreamed({ routeOptions, mediaType = "" }: FastifyRequest): bo
   return routeOptions.config.takesNdjson === true && NDJSON_TYPES.has(mediaType);
 }
 
-async function parseBody(contentType: string, body: Buffer): Promise<unknown> {
+function formatOf(contentType: string, body: Buffer): BodyFormat | "ndjson" | null {
   const named = bodyFormat(contentType);
-  switch (named === "unnamed" ? guessFormat(body) : named) {
-    case "json":
-      return readJson(decodeUtf8(body), "body");
-    case "xml":
-      return parseXml(decodeUtf8(body));
-    default:
-      throw unsupportedType();
-  }
+  return named === "unnamed" ? guessFormat(body) : named;
 }
 
 /** Guesses by the first character: the documented mark request has no Content-Type. */

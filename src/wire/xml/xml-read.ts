@@ -4,7 +4,7 @@ import { WhcbError } from "../../domain/errors.js";
 import { isObject, type JsonObject, listOf, objectOf } from "../json/json-value.js";
 
 /** 1 000 full calls have about 30 000 tags. */
-const MAX_TAGS = 200_000;
+const MAX_TAGS = 50_000;
 /** Each new name costs the parser as much as ten tags of a known one. */
 const MAX_NAMES = 10_000;
 const MAX_DEPTH = 20;
