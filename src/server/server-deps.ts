@@ -31,8 +31,8 @@ export interface ServerDeps {
   /** `authParameter` is the parameter of `queryparam` auth. */
   readonly authParameter: string;
   readonly bodyNames: BodyNames;
-  /** Sends the registration's GET. It is null if endpoints aren't checked. */
-  readonly checkEndpoint: ((request: DeliveryRequest) => Promise<DeliveryResult>) | null;
+  /** Sends the registration's GET of an owner (`ownerOf`). It is null if endpoints aren't checked. */
+  readonly checkEndpoint: ((request: DeliveryRequest, owner: string) => Promise<DeliveryResult>) | null;
   /** Throws `address-refused`. */
   checkCallbackUrl(url: string): void;
   /** Is called after a commit that changed what has to be sent. */

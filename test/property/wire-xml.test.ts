@@ -211,7 +211,7 @@ describe("long XML", () => {
   });
 
   it("may have comments wherever XML allows them", () => {
-    const xml = '<!-- a --><call><!----><content>a<!-- > -->b<![CDATA[<!-- c -->]]></content><!-- d --></call><!-- e -->';
+    const xml = "<!-- a --><call><!----><content>a<!-- > -->b<![CDATA[<!-- c -->]]></content><!-- d --></call><!-- e -->";
     expect(readXml(xml).value).toEqual({ content: "ab<!-- c -->" });
     expect(readXml(`<?xml version="1.0"?>${xml}`).value).toEqual({ content: "ab<!-- c -->" });
   });

@@ -76,12 +76,13 @@ export class RunState {
       .slice(0, MAX_IDS_PER_REQUEST);
   }
 
+  /** Discarding it is no work of the run. */
   get lastAt(): number {
     return this.#lastAt;
   }
 
   apply(step: RunStep): void {
-    if ("at" in step) this.#lastAt = step.at;
+    if ("at" in step && step.step !== "discarded") this.#lastAt = step.at;
     switch (step.step) {
       case "run":
         return;

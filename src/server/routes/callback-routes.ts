@@ -5,6 +5,7 @@ import { callbackToJson } from "../../wire/json/callback-json.js";
 import { objectOf } from "../../wire/json/json-value.js";
 import { outageToJson } from "../../wire/json/outage-json.js";
 import { lazyParts } from "../lazy-parts.js";
+import { ownerOf } from "../requests/byte-budget.js";
 import { sendDocument } from "../requests/send-document.js";
 import type { ServerDeps } from "../server-deps.js";
 import { createCallback, deleteCallback, updateCallback } from "../use-cases/change-callbacks.js";
@@ -26,7 +27,7 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
   app.post("/callbacks", schemaFor("createCallback"), async (request, reply) => {
     const { parseCallback } = await lazyParts.callbackParsers();
     const settings = parseCallback(request.body, null);
-    const callback = await createCallback(context, settings);
+    const callback = await createCallback(context, settings, ownerOf(request));
     const linker = new Linker(request);
     reply.header("location", linker.uri(`/callbacks/${callback.id}`));
     const document = callbackToJson(callback, callbackLinks(linker, callback.id));

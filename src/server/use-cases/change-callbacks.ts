@@ -7,15 +7,19 @@ import { buildEndpointCheck } from "../../wire/delivery-request.js";
 import type { RouteContext } from "../routes/route-context.js";
 import type { ServerDeps } from "../server-deps.js";
 
-/** Throws `duplicate-name`, `address-refused`, `endpoint-check-failed`. */
-export async function createCallback({ deps, lookup }: RouteContext, settings: CallbackSettings): Promise<Callback> {
+/** `owner` is who creates it (`ownerOf`). Throws `duplicate-name`, `address-refused`, `endpoint-check-failed`, `unavailable`. */
+export async function createCallback(
+  { deps, lookup }: RouteContext,
+  settings: CallbackSettings,
+  owner: string,
+): Promise<Callback> {
   deps.checkCallbackUrl(settings.url);
   // The check may take a minute. The store checks names again.
   const existing = await deps.store.callbacks.find(settings.name);
   if (existing?.name === settings.name) {
     throw new WhcbError("duplicate-name", `A callback named ${settings.name} already exists`);
   }
-  const problem = await checkEndpoint(deps, settings);
+  const problem = await checkEndpoint(deps, settings, owner);
   if (problem !== null) {
     const unmet = `must answer a GET with exactly 200; it answered: ${problem}`;
     throw new WhcbError("endpoint-check-failed", `url ${unmet}`, { fields: new Map([["url", unmet]]) });
@@ -25,8 +29,8 @@ export async function createCallback({ deps, lookup }: RouteContext, settings: C
   return callback;
 }
 
-async function checkEndpoint(deps: ServerDeps, settings: CallbackSettings): Promise<string | null> {
-  const { result } = (await testEndpoint(deps, settings)) ?? {};
+async function checkEndpoint(deps: ServerDeps, settings: CallbackSettings, owner: string): Promise<string | null> {
+  const { result } = (await testEndpoint(deps, settings, owner)) ?? {};
   if (result === undefined || isAccepted(result)) return null;
   const problem = result.kind === "answered" ? `${result.statusCode} ${result.statusMessage}`.trim() : resultMessage(result);
   // An endpoint may repeat what it was sent.
@@ -39,11 +43,11 @@ export interface EndpointTest {
 }
 
 /** Sends the registration's check: one GET, which must be answered with exactly 200. Resolves to null if this service doesn't check. */
-export async function testEndpoint(deps: ServerDeps, target: DeliveryTarget): Promise<EndpointTest | null> {
+export async function testEndpoint(deps: ServerDeps, target: DeliveryTarget, owner: string): Promise<EndpointTest | null> {
   const { checkEndpoint: check, clock, authParameter } = deps;
   if (check === null) return null;
   const beganAtMs = clock.monotonicMs();
-  const result = await check(buildEndpointCheck(target, { authParameter }));
+  const result = await check(buildEndpointCheck(target, { authParameter }), owner);
   return { result, durationMs: clock.monotonicMs() - beganAtMs };
 }
 

@@ -99,3 +99,23 @@ it("lets those come last whose steps are known to take long", () => {
   timers.advance(50);
   expect(done).toEqual(["a1", "e1", "e2", "a2"]);
 });
+
+it("lets those that aren't known yet take turns with those that are known to be cheap, however many there are", () => {
+  add(eva, "e1", 1);
+  timers.advance(0);
+  for (const name of ["n1", "n2", "n3"]) add({}, name, 100);
+  for (const name of ["e2", "e3"]) add(eva, name, 1);
+  timers.advance(1_000);
+  expect(done).toEqual(["e1", "n1", "e2", "n2", "e3", "n3"]);
+});
+
+it("still knows a costly step after some cheap ones", () => {
+  for (const ms of [100, 0, 0, 0]) add(ada, "a", ms);
+  timers.advance(100);
+  done = [];
+  add(eva, "e1", 60);
+  add(ada, "a", 100);
+  add({}, "n", 100);
+  timers.advance(1_000);
+  expect(done).toEqual(["e1", "n", "a"]);
+});

@@ -8,6 +8,7 @@ import { isWhcbError } from "../../../domain/errors.js";
 import { shownUrl } from "../../../domain/mask.js";
 import type { RetryPolicy } from "../../../domain/retry-policy.js";
 import { parseCallback } from "../../../wire/json/parse-callback.js";
+import { ownerOf } from "../../requests/byte-budget.js";
 import type { CallbackPath } from "../../routes/route-context.js";
 import { createCallback, deleteCallback, testEndpoint, updateCallback } from "../../use-cases/change-callbacks.js";
 import {
@@ -44,7 +45,7 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     if (isTest(request)) return showTest(request, reply, null, typed);
     if (read.kind === "invalid") return showForm(request, reply, null, { fields: typed, problems: read.problems });
     try {
-      const callback = await createCallback(context, read.settings);
+      const callback = await createCallback(context, read.settings, ownerOf(request));
       return redirectDone(reply, consolePath(callback.id, "edit"), `Created: messages name it ${callback.name}.`);
     } catch (error) {
       const problems = problemsOf(error);
@@ -124,7 +125,7 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     } catch (error) {
       return showForm(request, reply, stored, { fields: typed, problems: problemsOf(error) });
     }
-    const test = await testEndpoint(deps, read.settings);
+    const test = await testEndpoint(deps, read.settings, ownerOf(request));
     return showForm(request, reply, stored, { fields: typed, test: test === null ? null : testView(test, read.settings) });
   }
 
