@@ -274,6 +274,11 @@ function loseMark(number: number, client: Client): Client {
   };
 }
 
+/** No mark is executed, and none is answered. */
+function neverMarks(client: Client): Client {
+  return { ...client, markCalls: () => Promise.reject(new WhcbError("unavailable", "504")) };
+}
+
 describe.each(CLIENT_SERVICES)("a run of mark-success against $name", ({ open, isOurs }) => {
   const closing: (() => Promise<void>)[] = [];
 
@@ -365,8 +370,7 @@ describe.each(CLIENT_SERVICES)("a run of mark-success against $name", ({ open, i
     const second = await plan();
     // The first one's mark is executed, and the second one's isn't; no answer comes.
     await runMarks(first, {}, { ...desk.deps, client: loseMark(1, client) });
-    const markCalls: Client["markCalls"] = () => Promise.reject(new WhcbError("unavailable", "504"));
-    await runMarks(second, {}, { ...desk.deps, client: { ...client, markCalls } });
+    await runMarks(second, {}, { ...desk.deps, client: neverMarks(client) });
     expect((await resumeRun(first.runId, { resendUnknown: false }, desk.deps)).counts).toMatchObject({ marked: 3 });
     const undo = await planUndo(first.runId, desk.deps);
     expect([...undo.markedBy.keys()].map(({ runId }) => runId)).toEqual([second.runId]);
@@ -375,13 +379,31 @@ describe.each(CLIENT_SERVICES)("a run of mark-success against $name", ({ open, i
     expect(await successIds()).toEqual([]);
   });
 
+  it("whose answer was lost is undone, although the undo was interrupted, too, and resumed", async () => {
+    const { desk, plan, client, successIds } = await scene(3);
+    const { header } = await runMarks(await plan(), {}, { ...desk.deps, client: loseMark(1, client) });
+    const undo = await planUndo(header.runId, desk.deps);
+    await discardUndone(undo, desk.deps);
+    await runMarks(undo, {}, { ...desk.deps, client: neverMarks(client) });
+    const { counts } = await resumeRun(undo.runId, { resendUnknown: false }, desk.deps);
+    expect([counts.marked, await successIds()]).toEqual([3, []]);
+  });
+
+  it("is undone, although a run before it that marked nothing is discarded afterwards", async () => {
+    const { desk, plan, client, successIds } = await scene(3);
+    const { header: before } = await runMarks(await plan(), {}, { ...desk.deps, client: neverMarks(client) });
+    const { header } = await runMarks(await plan(), {}, desk.deps);
+    await desk.deps.clock.sleepUntil(desk.deps.clock.now() + 2);
+    await discardRun(desk.deps, before.runId);
+    await runMarks(await planUndo(header.runId, desk.deps), {}, desk.deps);
+    expect(await successIds()).toEqual([]);
+  });
+
   it("that is resumed marks what a run had marked that was undone since; then its own undo takes it back", async () => {
     const { desk, plan, callIds, client, successIds } = await scene(3);
     const first = await plan(callIds.slice(0, 2));
     const second = await plan(callIds.slice(1));
-    // No answer comes, and nothing was executed.
-    const markCalls: Client["markCalls"] = () => Promise.reject(new WhcbError("unavailable", "504"));
-    await runMarks(second, {}, { ...desk.deps, client: { ...client, markCalls } });
+    await runMarks(second, {}, { ...desk.deps, client: neverMarks(client) });
     await runMarks(first, {}, desk.deps);
     await runMarks(await planUndo(first.runId, desk.deps), {}, desk.deps);
     expect(await successIds()).toEqual(callIds.slice(1, 2));
