@@ -130,18 +130,22 @@ export class Connections {
     });
   }
 
-  /** Closes the oldest connection of a stranger, else the oldest idle one, else the oldest one of a user who has more than half of all. */
+  /** Closes the oldest connection of a user who has more than half of all, else the oldest one of a stranger, else the oldest idle one. */
   #makeRoom(): boolean {
+    let stranger: Socket | undefined;
     let idle: Socket | undefined;
     const users = new Map<string, { readonly oldest: Socket; count: number }>();
     for (const [socket, { user, answering }] of this.#open) {
-      if (user === null) return this.#disconnect(socket);
-      if (answering === null) idle ??= socket;
-      const held = users.get(user) ?? { oldest: socket, count: 0 };
-      held.count += 1;
-      users.set(user, held);
+      if (user === null) stranger ??= socket;
+      else {
+        if (answering === null) idle ??= socket;
+        const held = users.get(user) ?? { oldest: socket, count: 0 };
+        held.count += 1;
+        users.set(user, held);
+      }
     }
-    const closed = idle ?? [...users.values()].find(({ count }) => count > Math.max(1, this.#limit / 2))?.oldest;
+    const greedy = [...users.values()].find(({ count }) => count > Math.max(1, this.#limit / 2))?.oldest;
+    const closed = greedy ?? stranger ?? idle;
     return closed !== undefined && this.#disconnect(closed);
   }
 

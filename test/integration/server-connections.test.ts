@@ -279,13 +279,15 @@ it.each([
 
 it.each([
   ["closes the oldest one of a user who has more than half of all", ["eva", "eva", "ada"], [true, false, false], false],
+  ["closes that user's oldest one rather than a stranger's", [null, "eva", "eva", "eva"], [false, true, false, false], false],
   ["closes none of users with half each, but the new one", ["eva", "ada", "ada", "eva"], [false, false, false, false], true],
 ] as const)("with all connections in use %s", async (_, users, closed, isNewClosed) => {
   const connections = new Connections({ limit: users.length, timers: systemTimers });
   const held: Socket[] = [];
   const taken = new EventEmitter();
   const server = connections.createServer((request) => {
-    connections.markKnown(request, users[held.length] ?? "");
+    const user = users[held.length] ?? null;
+    if (user !== null) connections.markKnown(request, user);
     held.push(request.socket);
     taken.emit("request");
   });

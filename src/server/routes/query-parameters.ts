@@ -65,6 +65,9 @@ export function rejectUnknown(query: Query): void {
   if (unknown !== undefined) throw new WhcbError("invalid", `${unknown.slice(0, MAX_SHOWN_NAME)} is not a parameter here`);
 }
 
+/** A database compares it anew at each character of a content. */
+const LONGEST_SEARCH = 256;
+
 export function readFilter(query: Query): CallFilter {
   const status = readStatus(query);
   const since = readInstant(query, "since");
@@ -75,6 +78,8 @@ export function readFilter(query: Query): CallFilter {
   const messageId = readParameter(query, "messageId");
   const from = readParameter(query, "from");
   const text = readParameter(query, "q");
+  if (text !== undefined && text.length > LONGEST_SEARCH)
+    throw new WhcbError("invalid", `q must have at most ${LONGEST_SEARCH} characters`);
   return {
     ...(status !== undefined && { status }),
     ...(since !== undefined && { since }),
