@@ -31,7 +31,7 @@ export interface ReconcilePlan {
   readonly unreadableNumbers: number;
   /** Dates with a time zone are compared with dates without one. */
   readonly mixesZones: boolean;
-  /** Some are seen by a message id, and the service doesn't list PENDING calls, one of which the line may be of. */
+  /** Some are seen by a message id, and the service doesn't list PENDING calls, or lists none, one of which the line may be of. */
   readonly mayLackWaiting: boolean;
 }
 
@@ -81,7 +81,7 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
       vague: match.vague,
       unreadableNumbers: phones.unreadable.size,
       mixesZones: [true, false].some((saysZone) => seen.zones.has(saysZone) && zones.has(!saysZone)),
-      mayLackWaiting: !listsWaiting && match.seen.length > 0 && seen.lines.some(isByMessage),
+      mayLackWaiting: match.seen.length > 0 && seen.lines.some((line) => mayBeWaiting(line, listsWaiting)),
     };
   } catch (error) {
     await file.close();
@@ -89,18 +89,24 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
   }
 }
 
+/**
+ * "no" if the service rejects or ignores the filter of PENDING calls, and lists none without it; "unknown" if it lists none with it, and
+ * isn't known to have such calls.
+ */
+type ListsWaiting = "yes" | "no" | "unknown";
+
 interface ComparedCalls {
   readonly calls: readonly ComparableCall[];
   readonly withoutId: number;
   readonly zones: DateZones;
-  /** `listsWaiting` is false if the service rejects or ignores the filter of PENDING calls, and lists none without it. */
-  readonly listsWaiting: boolean;
+  readonly listsWaiting: ListsWaiting;
 }
 
-const NO_CALLS: ComparedCalls = { calls: [], withoutId: 0, zones: new Set(), listsWaiting: true };
+const NO_CALLS: ComparedCalls = { calls: [], withoutId: 0, zones: new Set(), listsWaiting: "yes" };
 
-function isByMessage({ callId, messageId }: SeenLine): boolean {
-  return callId === null && messageId !== null;
+function mayBeWaiting({ callId, messageId, minute }: SeenLine, listsWaiting: ListsWaiting): boolean {
+  const isByMessage = callId === null && messageId !== null;
+  return isByMessage && (listsWaiting === "no" || (listsWaiting === "unknown" && minute === null));
 }
 
 /**
@@ -154,7 +160,8 @@ async function listCalls(
     });
   }
   const compared = [...calls.values(), ...nameless];
-  const listsWaiting = waiting.leftOut === 0 || compared.some(({ status }) => status === "PENDING");
+  const isSomeListed = compared.some(({ status }) => status === "PENDING");
+  const listsWaiting = isSomeListed || (isExact && waiting.leftOut === 0) ? "yes" : waiting.leftOut > 0 ? "no" : "unknown";
   return { calls: compared, withoutId: listed.withoutId, zones, listsWaiting };
 }
 

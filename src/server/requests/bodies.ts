@@ -14,7 +14,7 @@ import { answerTo } from "./error-answers.js";
 import { rejectUnread } from "./send-errors.js";
 
 export const BODY_LIMIT = 10_485_760;
-const SHORT_XML_LENGTH = 65_536;
+const SHORT_BODY_BYTES = 65_536;
 
 declare module "fastify" {
   interface FastifyContextConfig {
@@ -23,13 +23,13 @@ declare module "fastify" {
 }
 
 export function addBodyParsers(app: FastifyInstance, clock: Pick<Clock, "nextTurn">): void {
-  let lastXml: Promise<unknown> = Promise.resolve();
-  /** Long XML is read one body at a time, with a turn of the event loop before each, as reading one may take half a second. */
-  const readXmlInTurn = (text: string): Promise<unknown> => {
-    if (text.length <= SHORT_XML_LENGTH) return parseXml(text);
-    const read = lastXml.then(() => clock.nextTurn()).then(() => parseXml(text));
-    lastXml = read.catch(() => undefined);
-    return read;
+  let lastRead: Promise<unknown> = Promise.resolve();
+  /** Long bodies are read one at a time, with a turn of the event loop before each, as reading one may take half a second. */
+  const readInTurn = (body: Buffer, read: () => unknown): unknown => {
+    if (body.length <= SHORT_BODY_BYTES) return read();
+    const next = lastRead.then(() => clock.nextTurn()).then(read);
+    lastRead = next.catch(() => undefined);
+    return next;
   };
   app.removeAllContentTypeParsers();
   app.addContentTypeParser([...NDJSON_TYPES], (request, payload, done) => {
@@ -43,8 +43,8 @@ export function addBodyParsers(app: FastifyInstance, clock: Pick<Clock, "nextTur
     if (body.length === 0) return undefined;
     request.bodyBytes = body.length;
     const format = formatOf(request.headers["content-type"] ?? "", body);
-    if (format === "json") return readJson(decodeUtf8(body), "body");
-    if (format === "xml") return readXmlInTurn(decodeUtf8(body));
+    if (format === "json") return readInTurn(body, () => readJson(decodeUtf8(body), "body"));
+    if (format === "xml") return readInTurn(body, () => parseXml(decodeUtf8(body)));
     throw unsupportedType();
   });
 }

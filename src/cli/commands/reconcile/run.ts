@@ -177,7 +177,7 @@ function checkLeftOut({ ambiguous, replay }: ReconcilePlan, { values, screen }: 
 const MAX_LISTED = 20;
 const MIXED_ZONES = "dates with a time zone are compared with dates without one, which count as UTC";
 const LACKS_WAITING =
-  "the service doesn't list the calls that wait: a line of one of them may mark another call, unless it has the call's id";
+  "the service lists no calls that wait: if there are any, a line of one may mark another call, unless it has the call's id";
 
 /** Each warning has its lines. */
 type Warnings = readonly (readonly string[])[];

@@ -87,6 +87,7 @@ describe("readFilter", () => {
 
   it.each([
     [{ status: "DONE" }, "status must be FAILED, SUCCESS or PENDING"],
+    [{ q: "a".repeat(257) }, "q must have at most 256 characters"],
     [{ since: "yesterday" }, "since must be a date: ISO 8601 or dd/MM/yy HH:mm"],
     [{ statusCode: "600" }, "statusCode must be codes such as 500, classes such as 5xx, or none"],
   ])("rejects %j", (query, message) => {
