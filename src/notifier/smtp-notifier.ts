@@ -1,6 +1,6 @@
 /** An e-mail is tried once; the outbox retries. */
 import { once } from "node:events";
-import { connect } from "node:net";
+import { connect, type LookupFunction } from "node:net";
 import { createTransport, type SMTPTransportOptions } from "nodemailer";
 import { errorMessage, WhcbError } from "../domain/errors.js";
 import { parseUrl, secretMask } from "../domain/mask.js";
@@ -30,11 +30,12 @@ export function createSmtpNotifier(options: SmtpNotifierOptions): Notifier {
     channel: "smtp",
     async send(mail) {
       const message = mailMessage(mail, from);
-      const transport = createTransport(transportOptions(server, options.ca));
       const timeout = new AbortController();
+      const signal = AbortSignal.any([timeout.signal, closing.signal]);
+      const transport = createTransport({ ...transportOptions(server, options.ca), getSocket: connectTo(server, signal) });
       const cancel = options.timers.after(timeoutMs, () => timeout.abort());
       try {
-        await transport.sendMail({ ...message, signal: AbortSignal.any([timeout.signal, closing.signal]) });
+        await transport.sendMail({ ...message, signal });
       } catch (error) {
         if (closing.signal.aborted) throw new WhcbError("unavailable", "The mail wasn't sent: the service is stopping.");
         const reason = timeout.signal.aborted
@@ -62,12 +63,9 @@ function transportOptions(server: SmtpServer, ca: string | undefined) {
     // A man in the middle could hide STARTTLS and get the login.
     requireTLS: server.login !== null && !server.isTls && !server.isLoopback,
     ...(server.login === null ? {} : { auth: server.login }),
-    ...(server.isLoopback ? { getSocket: connectLocally } : {}),
     // Nodemailer's timers don't know of a stop: a mail that was accepted would be sent again.
-    connectionTimeout: NEVER_MS,
     greetingTimeout: NEVER_MS,
     socketTimeout: NEVER_MS,
-    dnsTimeout: NEVER_MS,
     disableFileAccess: true,
     disableUrlAccess: true,
     tls: { rejectUnauthorized: !server.isLoopback || ca !== undefined, ...(ca === undefined ? {} : { ca }) },
@@ -79,14 +77,28 @@ const LOCALHOST = [
   { address: "::1", family: 6 },
 ];
 
-/** Nodemailer would ask a DNS server even for localhost, and who answers would get the password. */
-const connectLocally: SMTPTransportOptions["getSocket"] = ({ host, port }, done) => {
-  const connection = connect({ host, port: Number(port), lookup: (_host, _options, found) => found(null, LOCALHOST) });
-  once(connection, "connect").then(
-    () => done(null, { connection }),
-    (error) => done(Object.assign(error instanceof AggregateError ? error.errors[0] : error, { code: "ESOCKET" })),
-  );
-};
+/** The replies to an e-mail have a few KiB. */
+const MAX_REPLY_BYTES = 64 * 1024;
+
+/**
+ * Nodemailer would ask a DNS server even for localhost, and who answers would get the password. It also collects lines that it hasn't asked
+ * for, so a server, or who pretends to be one where there is no TLS, is disconnected after too many bytes.
+ */
+function connectTo({ isLoopback }: SmtpServer, signal: AbortSignal): SMTPTransportOptions["getSocket"] {
+  const lookup: LookupFunction = (_host, _options, found) => found(null, LOCALHOST);
+  return ({ host, port }, done) => {
+    const connection = connect({ host, port: Number(port), signal, ...(isLoopback && { lookup }) });
+    let received = 0;
+    connection.on("data", ({ length }: Buffer) => {
+      received += length;
+      if (received > MAX_REPLY_BYTES) connection.destroy(new Error("its replies are too long"));
+    });
+    once(connection, "connect").then(
+      () => done(null, { connection }),
+      (error) => done(Object.assign(error instanceof AggregateError ? error.errors[0] : error, { code: "ESOCKET" })),
+    );
+  };
+}
 
 function defaultSender(server: SmtpServer): string {
   if (server.login?.user.includes("@")) return server.login.user;
