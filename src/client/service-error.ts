@@ -80,6 +80,7 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   400: "malformed",
   404: "not-found",
   405: "method-not-allowed",
+  408: "unavailable",
   409: "duplicate-name",
   412: "too-late",
   413: "too-large",

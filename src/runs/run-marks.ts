@@ -113,8 +113,10 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
       hint: "`whcb mark-failed` with ids marks single calls",
     });
   }
-  // Another run may have marked the calls since. An undo that had nothing to undo only says that the run was wrong.
-  const undo = (await listRuns(deps)).find((other) => other.counts.planned > 0 && undoneBy(other) === run.runId);
+  // Another run may have marked the calls since. An undo that had nothing to undo, or none of whose calls was found, changed nothing.
+  const undo = (await listRuns(deps)).find(
+    (other) => other.counts.planned > other.counts.notFound && undoneBy(other) === run.runId,
+  );
   if (undo !== undefined) throw alreadyUndone(run, undo);
   const marked = run.calls.filter(({ isMarked }) => isMarked);
   const undone = [...marked, ...run.maybeMarked];

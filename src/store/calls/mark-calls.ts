@@ -157,7 +157,11 @@ async function saveMarks(
   states: readonly CallState[],
   { status, settledBy, now }: Mark,
 ): Promise<void> {
-  for (const state of states) state.after = markCall(state.after, status, now, settledBy);
+  for (const state of states) {
+    // A mark that is repeated must not seem later than the one that takes it back, though this node's clock is behind.
+    const at = status === "FAILED" ? Math.max(now, state.before.changedAt + 1) : now;
+    state.after = markCall(state.after, status, at, settledBy);
+  }
   await writeStates(db, states);
   if (status === "SUCCESS" && settledBy === "replay") await requestProbe(db, callbackId, now);
   await recordChange(db, callbackId);
