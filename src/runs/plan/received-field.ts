@@ -1,24 +1,45 @@
 /** A list of failed calls, or a log of rejected requests, isn't a list of what was received (docs/cli.md, Reconcile). */
 import { readDate } from "../../wire/dates.js";
 
-const STATUS_NAME = /(?:status|statuscode|state)$/;
-/** An `acknowledged` alone is a reply's date. */
-const YES_NO_NAME =
-  /^(?!acknowledged$)(?:is|was|has)?(?:success|successful|succeeded|accepted|acknowledged|delivered|received|ok)(?:at)?$/;
+const STATUS_NAME = /(?:status|statuscode|statustext|state|httpcode|responsecode)$/;
+const WHEN = "(?:at|on|date|time|ts|timestamp|\\(?utc\\)?)";
+/** An `acknowledged` alone is a reply's date, and a `delivery` may be anything. */
+const YES_NAME = new RegExp(
+  `^(?:(?!acknowledged$)(?:is|was|has)?(?:success|successful|succeeded|accepted|acknowledged|delivered|received|ok)${WHEN}*|delivery${WHEN}+)$`,
+);
+const NO_NAME = new RegExp(
+  `^(?:is|was|has)?(?:rejected|failed|failure|nack|nacked|error|errors|errorcode|errormessage)${WHEN}*$`,
+);
 
 /** The name is a column's (`columnName`). */
 export function saysWhetherReceived(name: string): boolean {
-  return STATUS_NAME.test(name) || YES_NO_NAME.test(name);
+  return [STATUS_NAME, YES_NAME, NO_NAME].some((names) => names.test(name));
 }
 
 const RECEIVED =
-  /^(?:(?:HTTP\S* )?2\d\d(?: [a-z -]+)?|ok|success|successful|succeeded|received|accepted|acknowledged|delivered|processed|completed?|done|stored|true)$/i;
+  /^(?:(?:HTTP\S* )?20[0-6](?: (?:ok|created|accepted|no content|reset content|partial content|non-authoritative information))?|ok|success|successful|succeeded|received|accepted|acknowledged|delivered|processed|completed?|done|stored|true)$/i;
 const YES = /^(?:t|yes|y|1)$/i;
+const NO = /^(?:|f|false|no|n|0|null|none)$/i;
 const EPOCH = /^\d{9,13}(?:\.\d+)?$/;
 
 /** Any other value, and an empty one, may say that the line wasn't received. */
 export function meansReceived(name: string, value: string): boolean {
   const text = value.trim();
-  if (RECEIVED.test(text)) return true;
-  return !STATUS_NAME.test(name) && (YES.test(text) || EPOCH.test(text) || readDate(text) !== null);
+  if (NO_NAME.test(name)) return NO.test(text);
+  return RECEIVED.test(text) || (!STATUS_NAME.test(name) && (YES.test(text) || isDate(text)));
+}
+
+const [FIRST, LAST] = [Date.UTC(2000, 0), Date.UTC(2100, 0)];
+
+/** Programs write "never" as the first or last date that they know. */
+function isDate(text: string): boolean {
+  const at = EPOCH.test(text) ? epochMs(Number(text)) : readDate(text);
+  return at !== null && at >= FIRST && at < LAST;
+}
+
+/** Numbers below this are seconds, until the year 5138. */
+const MOST_SECONDS = 1e11;
+
+function epochMs(epoch: number): number {
+  return epoch < MOST_SECONDS ? epoch * 1_000 : epoch;
 }

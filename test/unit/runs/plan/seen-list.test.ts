@@ -186,6 +186,10 @@ describe("a list of what the receiver has", () => {
     ["received", "t"],
     ["received_at", "24/11/26 09:30"],
     ["deliveredAt", 1_795_512_600],
+    ["delivery_time", 1_795_512_600_000],
+    ["Received (UTC)", "2026-11-24 09:30:00"],
+    ["error", null],
+    ["is_rejected", false],
   ])("may say that a line was received: %s %s", (name, value) => {
     const { lines } = readSeenList(JSON.stringify({ callid: MESSAGE, [name]: value }), "UTC");
     expect(lines).toEqual([aLine({ callId: MESSAGE })]);
@@ -253,6 +257,19 @@ test.each([
     ["is_received", false],
     ["received_at", null],
     ["received at", "0000-00-00 00:00:00"],
+    ["delivered_at", "0001-01-01T00:00:00Z"],
+    ["delivered_at", "1970-01-01T00:00:00.000Z"],
+    ["delivered_at", "9999-12-31T23:59:59Z"],
+    ["received", "000000000"],
+    ["received_date", ""],
+    ["received on", null],
+    ["delivery_time", ""],
+    ["status", "200 rejected"],
+    ["status_text", "207 Multi-Status"],
+    ["http_code", 503],
+    ["error", "timeout"],
+    ["rejected", 1],
+    ["failed_at", "2026-11-24T09:30:00Z"],
   ].map(([name, value]): [string, string] => [
     `${JSON.stringify({ messageid: MESSAGE, [String(name)]: value })}\n`,
     `line 1 can't be read: its ${String(name).toLowerCase().replace(/[ _]/g, "")} is ${String(value ?? "").trim() || "empty"}, which isn't known to mean received `,
