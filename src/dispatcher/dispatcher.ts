@@ -95,6 +95,11 @@ export class Dispatcher {
     this.#loop.wake();
   }
 
+  /** Is called as responses are about to be stored: on SQLite, outcomes that have gathered share the transaction. */
+  accepting(): void {
+    if (this.#leases === null) this.#timing.noteCommit();
+  }
+
   accepted(callbackId: string): void {
     this.#pool.accepted(callbackId);
     this.#timing.noteResponses();

@@ -42,6 +42,7 @@ export async function openFileClient(
     version,
     checkEndpoint: async (request) => (await deliverer.deliver(request)).result,
     checkCallbackUrl: () => undefined,
+    onAccepting: () => undefined,
     onWork: () => undefined,
     begunCalls: () => new Set(),
     countInFlight: () => 0,

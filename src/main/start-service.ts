@@ -114,6 +114,7 @@ async function start(
     bodyNames: options.bodyNames,
     checkEndpoint: options.endpointCheck ? limitChecks(async (request) => (await deliverer.deliver(request)).result) : null,
     checkCallbackUrl: (url) => checkCallbackUrl(url, addressRule),
+    onAccepting: () => dispatching.dispatcher.accepting(),
     onWork: dispatching.onWork,
     begunCalls: (callbackId) => dispatching.dispatcher.begunCalls(callbackId),
     countInFlight: () => dispatching.dispatcher.inFlight,

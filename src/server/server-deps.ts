@@ -35,6 +35,8 @@ export interface ServerDeps {
   readonly checkEndpoint: ((request: DeliveryRequest, owner: string) => Promise<DeliveryResult>) | null;
   /** Throws `address-refused`. */
   checkCallbackUrl(url: string): void;
+  /** Is called as responses are about to be stored: others may share the transaction. */
+  onAccepting(): void;
   /** Is called after a commit that changed what has to be sent. */
   onWork(callbackId: string, kind: WorkKind): void;
   /** Returns the seqs of calls that the dispatcher of this process has in flight, or null if another one may own the callback. */

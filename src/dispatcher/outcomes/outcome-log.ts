@@ -131,6 +131,7 @@ export class CommitTiming {
   /** The monotonic instant at which what gathers is due; it is null while nothing gathers. */
   #dueAt: number | null = null;
   #hasNewResponses = false;
+  #isWaiting = false;
 
   constructor(deps: CommitTimingDeps) {
     this.#deps = deps;
@@ -149,6 +150,13 @@ export class CommitTiming {
     this.#pause.abort();
   }
 
+  /** A transaction begins in which there is room for what has gathered. */
+  noteCommit(): void {
+    if (!this.#isWaiting) return;
+    this.#dueAt = 0;
+    this.#pause.abort();
+  }
+
   /** Responses that come from now on are new. */
   noteRead(): void {
     this.#hasNewResponses = false;
@@ -162,7 +170,9 @@ export class CommitTiming {
     if (log.size > 0 && !this.isFull && leftMs > 0) {
       if (!this.#hasNewResponses) {
         this.#pause = new AbortController();
+        this.#isWaiting = true;
         await clock.sleepUntil(clock.now() + leftMs, this.#pause.signal);
+        this.#isWaiting = false;
       }
       if (this.#hasNewResponses && !this.isFull && clock.monotonicMs() < this.#dueAt) return false;
     }

@@ -56,6 +56,7 @@ export class AcceptQueue {
   async #commitGroup(group: readonly Waiter[]): Promise<void> {
     const { store, clock } = this.#deps;
     try {
+      this.#deps.onAccepting();
       const left = new Set(await store.calls.accept(group, clock.now()));
       // If two requests have the same id, the first one is stored.
       const accepted = group.map(({ calls }) => calls.filter(({ id }) => left.delete(id)).length);

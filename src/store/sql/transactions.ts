@@ -1,6 +1,7 @@
 import type { QueryResult, RawBuilder } from "kysely";
 import { isLostRace } from "../postgres/postgres-error.js";
 import type { Db } from "../schema.js";
+import { shareTransaction } from "../sqlite/shared-transactions.js";
 import { isPostgres } from "./per-database.js";
 
 /** More than two transactions rarely meet. */
@@ -8,6 +9,7 @@ const MAX_TRIES = 5;
 
 /** Runs `work` again if another transaction got in its way: it must change nothing but the database. */
 export async function transact<Result>(db: Db, work: (trx: Db) => Promise<Result>): Promise<Result> {
+  if (!isPostgres(db)) return shareTransaction(db, work);
   for (let tries = 1; ; tries += 1) {
     try {
       return await db.transaction().execute(work);

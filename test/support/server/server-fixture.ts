@@ -55,6 +55,7 @@ export function serverDeps(store: Store, overrides: Partial<ServerDeps> = {}): S
     version: "0.0.0",
     checkEndpoint: null,
     checkCallbackUrl() {},
+    onAccepting() {},
     onWork() {},
     begunCalls: () => new Set(),
     countInFlight: () => 0,

@@ -57,6 +57,21 @@ describe("a dispatcher", () => {
     expect(await sim.store.calls.count(callback.id)).toMatchObject({ SUCCESS: 2 });
   });
 
+  it("commits outcomes that have gathered with new responses that are stored", async () => {
+    await sim.store.close();
+    sim = await Simulation.open({ limits: { gatherMs: 100 } });
+    const callback = await sim.callback();
+    await sim.accept(callback);
+    const ticking = sim.dispatcher.tick();
+    await turns(10);
+    sim.dispatcher.accepting();
+    await sim.accept(callback);
+    expect(await sim.store.calls.count(callback.id)).toMatchObject({ PENDING: 1, SUCCESS: 1 });
+    await turns(10);
+    sim.clock.set(sim.clock.now() + 100);
+    await ticking;
+  });
+
   it("sends nothing more for a deleted callback, and lets what is in flight end", async () => {
     sim.endpoint = slowly(MINUTE);
     const callback = await sim.callback();

@@ -113,6 +113,15 @@ describe("outcomes", () => {
     expect(await gathered).toBe(true);
   });
 
+  it("are committed at once with the responses that are about to be stored, if they wait already", async () => {
+    timing.noteCommit();
+    hold(1);
+    const gathered = timing.waitForOutcomes();
+    expect(await Promise.race([gathered, clock.nextTurn()])).toBeUndefined();
+    timing.noteCommit();
+    expect(await gathered).toBe(true);
+  });
+
   it("don't gather longer because new responses come again and again", async () => {
     hold(1);
     const answers = [];
