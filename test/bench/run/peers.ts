@@ -9,8 +9,12 @@ export type Peer<Address> =
   | { readonly address: Address & { readonly stores: readonly number[] }; readonly missing: null }
   | { readonly address: null; readonly missing: string };
 
+export interface RedisAddress {
+  readonly socket: string;
+}
+
 /** Redis on a socket, with an append-only file that is flushed to disk every second, or before each answer. */
-export async function startRedis(scope: Scope, appendfsync: "everysec" | "always"): Promise<Peer<{ readonly socket: string }>> {
+export async function startRedis(scope: Scope, appendfsync: "everysec" | "always"): Promise<Peer<RedisAddress>> {
   if (!scope.settings.peers) return missing("--no-peers");
   const directory = join(scope.folder, `redis-${appendfsync}`);
   mkdirSync(directory);
