@@ -15,12 +15,14 @@ export const drain: Bench = async (scope) => {
   const { body, headers } = sampleDelivery(url);
   const common = { url, count: scope.scaled(60_000), concurrency: CONCURRENCY };
   const asPeer = { ...common, job: { body, headers } };
-  const { ours, raw, bullmq, bullmqAlways, pgBoss } = await medians(scope.settings.rounds, {
+  const { ours, raw, bullmq, bullmqAlways, pgBoss, graphileWorker } = await medians(scope.settings.rounds, {
     raw: () => scope.measure("raw-drain", common),
     ours: () => scope.measure("drain", { ...common, database: scope.freshFile(".db") }),
     bullmq: async () => everySecond.address && scope.measure("bullmq-drain.mjs", { ...asPeer, ...everySecond.address }),
     bullmqAlways: async () => always.address && scope.measure("bullmq-drain.mjs", { ...asPeer, ...always.address }),
     pgBoss: async () => postgres.address && scope.measure("pg-boss-drain.mjs", { ...asPeer, ...postgres.address }),
+    graphileWorker: async () =>
+      postgres.address && scope.measure("graphile-worker-drain.mjs", { ...asPeer, ...postgres.address }),
   });
   const against = (measure: string, other: Figures | null, goal: Goal) =>
     compare({
@@ -37,6 +39,7 @@ export const drain: Bench = async (scope) => {
     against("BullMQ, Redis flushed every second", bullmq, { rate: 2, missing: everySecond.missing }),
     against("BullMQ, Redis flushed always", bullmqAlways, { rate: 3, missing: always.missing }),
     against("pg-boss", pgBoss, { rate: 3, missing: postgres.missing }),
+    against("graphile-worker", graphileWorker, { rate: 1, missing: postgres.missing }),
     limited({ measure: "longest pause of the event loop", ours: ours?.pauseMs, unit: "ms" }),
   ];
 };
