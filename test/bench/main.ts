@@ -1,8 +1,6 @@
 /** `npm run bench`: runs the rows, prints them as a table. */
 import { writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
-import { resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { accept } from "./rows/accept.js";
 import { badNeighbour } from "./rows/bad-neighbour.js";
 import { bulkAccept } from "./rows/bulk-accept.js";
@@ -19,8 +17,10 @@ import { recovery } from "./rows/recovery.js";
 import { replay } from "./rows/replay.js";
 import { start } from "./rows/start.js";
 import { through } from "./rows/through.js";
+import { parseOptions } from "./run/options.js";
+import { measureInTurn } from "./run/pairs.js";
 import { Profiles } from "./run/profiles.js";
-import { type Bench, type Places, type Row, Scope } from "./run/scope.js";
+import { type Bench, type Measure, type Places, type Row, Scope } from "./run/scope.js";
 import { rowsAsTable } from "./run/table.js";
 
 const BENCHES: Readonly<Record<string, Bench>> = {
@@ -42,49 +42,53 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   nodes,
 };
 
-/** 0 when everything ran, 1 when a bench couldn't, 2 for a wrong command line, 130 when stopped. A goal that is missed is no error. */
-export async function main(argv: readonly string[], places: Places): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args: [...argv],
-    allowPositionals: true,
-    options: {
-      only: { type: "string", multiple: true },
-      scale: { type: "string", default: "1" },
-      rounds: { type: "string", default: "3" },
-      json: { type: "string" },
-      profile: { type: "string" },
-      "no-peers": { type: "boolean", default: false },
-    },
-  });
-  const scale = Number(values.scale);
-  const rounds = Number(values.rounds);
-  const names = values.only?.flatMap((text) => text.split(",")) ?? Object.keys(BENCHES);
-  const unknown = names.find((name) => !(name in BENCHES)) ?? positionals[0];
-  if (unknown !== undefined || !(scale > 0) || !(rounds >= 1)) {
-    process.stderr.write(
-      `usage: npm run bench -- [--only ${Object.keys(BENCHES).join("|")}] [--scale 0.1] [--rounds 3] [--no-peers] [--profile DIR] [--json FILE]\n`,
-    );
+/**
+ * 0 when everything ran, 1 when a bench couldn't, 2 for a wrong command line, 130 when stopped. A goal that is missed is no error.
+ * `bundle` is for the tree that this one is measured against.
+ */
+export async function main(
+  argv: readonly string[],
+  own: Places,
+  bundle: (repository: string) => Promise<Places>,
+): Promise<number> {
+  const options = parseOptions(argv, Object.keys(BENCHES));
+  if (typeof options === "string") {
+    process.stderr.write(`${options}\n`);
     return 2;
   }
-  const profiles = values.profile === undefined ? null : new Profiles(resolve(values.profile));
+  const { scale, rounds, peers, against } = options;
+  const profiles = options.profile === null ? null : new Profiles(options.profile);
+  const other = against === null ? null : await bundle(against);
   const rows: Row[] = [];
   const failed: string[] = [];
   const loadBefore = loadavg();
-  const stopped = new Promise<"stopped">((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => resolve("stopped"));
+  const stopped = new Promise<never>((_, reject) => {
+    for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => reject(new Stopped()));
   });
-  for (const name of names) {
-    const scope = new Scope(places, { scale, rounds, peers: !values["no-peers"], profiles });
+  stopped.catch(() => {});
+  const measure = async (name: string, places: Places, timesEach: number): Promise<readonly Measure[]> => {
+    const scope = new Scope(places, { scale, rounds: timesEach, peers, profiles });
     try {
-      process.stderr.write(`${name} …\n`);
-      const found = await Promise.race([BENCHES[name]?.(scope), stopped]);
-      if (found === "stopped") return 130;
-      for (const row of found ?? []) rows.push({ bench: name, ...row });
-    } catch (error) {
-      failed.push(name);
-      process.stderr.write(`${name} couldn't be measured: ${error instanceof Error ? error.stack : String(error)}\n`);
+      return await Promise.race([BENCHES[name]?.(scope) ?? [], stopped]);
     } finally {
       await scope.close();
+    }
+  };
+  for (const name of options.names) {
+    try {
+      process.stderr.write(`${name} …\n`);
+      const found =
+        other === null
+          ? await measure(name, own, rounds)
+          : await measureInTurn(rounds, (tree) => {
+              process.stderr.write(` ${tree}\n`);
+              return measure(name, tree === "this" ? own : other, 1);
+            });
+      for (const row of found) rows.push({ bench: name, ...row });
+    } catch (error) {
+      if (error instanceof Stopped) return 130;
+      failed.push(name);
+      process.stderr.write(`${name} couldn't be measured: ${error instanceof Error ? error.stack : String(error)}\n`);
     }
   }
   const machine = {
@@ -95,9 +99,12 @@ export async function main(argv: readonly string[], places: Places): Promise<num
     loadAfter: loadavg(),
     scale,
     rounds,
+    against,
   };
   process.stdout.write(rowsAsTable(rows, machine));
   if (profiles !== null) process.stdout.write(`profiles by function, file and package: ${profiles.writeSummary()}\n`);
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ machine, rows, failed }, null, 2)}\n`);
+  if (options.json !== null) writeFileSync(options.json, `${JSON.stringify({ machine, rows, failed }, null, 2)}\n`);
   return failed.length > 0 ? 1 : 0;
 }
+
+class Stopped extends Error {}

@@ -1,4 +1,4 @@
-import type { Compared, Measure } from "./scope.js";
+import type { Compared, Measure, Unit } from "./scope.js";
 
 export interface Comparison extends Goal {
   readonly measure: string;
@@ -17,8 +17,6 @@ interface Goal {
   readonly atMost?: number;
 }
 
-type Unit = "/s" | "ms" | "µs" | "MiB" | "requests" | "%";
-
 /** A measure as a ratio: ours divided by the other's. */
 export function compare({ measure, ours, against, unit, missing, cpu, ...goal }: Comparison): Measure {
   const compared = { ...comparison(ours, against, unit, goal), ...(missing && { against: missing }) };
@@ -29,14 +27,18 @@ export function compare({ measure, ours, against, unit, missing, cpu, ...goal }:
 export function limited({ measure, ours, unit, atMost }: Pick<Comparison, "measure" | "ours" | "unit" | "atMost">): Measure {
   const met = ours === undefined || atMost === undefined ? null : ours <= atMost;
   const goal = atMost === undefined ? "" : `<= ${atMost} ${unit}`;
-  return { measure, ours: shown(ours, unit), against: "", ratio: null, goal, met, cpu: null };
+  return { measure, ...shownFigure(ours, unit), against: "", ratio: null, goal, met, cpu: null };
 }
 
 function comparison(ours: number | undefined, against: number | undefined, unit: Unit, { atLeast, atMost }: Goal): Compared {
   const ratio = ours === undefined || against === undefined || Number.isNaN(ours / against) ? null : ours / against;
   const goal = atLeast !== undefined ? `>= ${atLeast}` : atMost !== undefined ? `<= ${atMost}` : "";
   const met = ratio === null || goal === "" ? null : ratio >= (atLeast ?? 0) && ratio <= (atMost ?? Number.POSITIVE_INFINITY);
-  return { ours: shown(ours, unit), against: shown(against, unit), ratio, goal, met };
+  return { ...shownFigure(ours, unit), against: shown(against, unit), ratio, goal, met };
+}
+
+function shownFigure(ours: number | undefined, unit: Unit): Pick<Compared, "ours" | "figure" | "unit"> {
+  return { ours: shown(ours, unit), figure: ours ?? null, unit };
 }
 
 function shown(value: number | undefined, unit: Unit): string {

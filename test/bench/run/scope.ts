@@ -15,6 +15,8 @@ export interface Places {
   readonly home: string;
   /** The bundle: main, contenders and the probe. */
   readonly bundle: string;
+  /** The built tree that is measured. */
+  readonly repository: string;
 }
 
 export interface Measure extends Compared {
@@ -25,6 +27,9 @@ export interface Measure extends Compared {
 
 export interface Compared {
   readonly ours: string;
+  /** What `ours` shows; null: it wasn't measured. */
+  readonly figure: number | null;
+  readonly unit: Unit;
   readonly against: string;
   /** null where there was nothing to compare with. */
   readonly ratio: number | null;
@@ -32,6 +37,8 @@ export interface Compared {
   readonly goal: string;
   readonly met: boolean | null;
 }
+
+export type Unit = "/s" | "ms" | "µs" | "MiB" | "requests" | "%";
 
 export interface Row extends Measure {
   readonly bench: string;
@@ -69,7 +76,7 @@ export class Scope {
   }
 
   get repository(): string {
-    return join(this.#places.home, "..", "..");
+    return this.#places.repository;
   }
 
   /** A path that nothing is at yet. */

@@ -8,17 +8,22 @@ export interface Machine {
   readonly loadAfter: readonly number[];
   readonly scale: number;
   readonly rounds: number;
+  /** The tree that each row is a pair with; null: the rows are ours against others. */
+  readonly against: string | null;
 }
 
 const COLUMNS = ["ours", "against", "ratio", "goal", "met"];
+const PAIR_COLUMNS = ["this", "that", "ratio"];
 
 export function rowsAsTable(rows: readonly Row[], machine: Machine): string {
-  const titles = ["bench", "measure", ...COLUMNS, "CPU ours", ...COLUMNS.slice(1)];
-  const cells = rows.map((row) => [row.bench, row.measure, ...cellsOf(row), ...cellsOf(row.cpu)]);
+  const columns = machine.against === null ? COLUMNS : PAIR_COLUMNS;
+  const titles = ["bench", "measure", ...columns, `CPU ${columns[0]}`, ...columns.slice(1)];
+  const cells = rows.map((row) => [row.bench, row.measure, ...cellsOf(row, columns), ...cellsOf(row.cpu, columns)]);
   const load = (values: readonly number[]) => values.map((value) => value.toFixed(1)).join(" ");
-  const { node, cpus, cpu, loadBefore, loadAfter, scale, rounds } = machine;
+  const { node, cpus, cpu, loadBefore, loadAfter, scale, rounds, against } = machine;
   const footer = `node ${node}, ${cpus} x ${cpu}, load ${load(loadBefore)} -> ${load(loadAfter)}, scale ${scale}, medians of ${rounds}`;
-  return `${alignedColumns([titles, ...cells])}\n\n${footer}\n`;
+  const that = against === null ? "" : `that: ${against}\n`;
+  return `${alignedColumns([titles, ...cells])}\n\n${footer}\n${that}`;
 }
 
 /** Lines of cells, each column as wide as its widest. */
@@ -34,8 +39,9 @@ export function alignedColumns(lines: readonly (readonly string[])[]): string {
     .join("\n");
 }
 
-function cellsOf(compared: Compared | null): readonly string[] {
-  if (compared === null) return COLUMNS.map(() => "");
+function cellsOf(compared: Compared | null, columns: readonly string[]): readonly string[] {
+  if (compared === null) return columns.map(() => "");
   const { ours, against, ratio, goal, met } = compared;
-  return [ours, against, ratio === null ? "" : ratio.toFixed(2), goal, met === null ? "" : met ? "yes" : "NO"];
+  const cells = [ours, against, ratio === null ? "" : ratio.toFixed(2), goal, met === null ? "" : met ? "yes" : "NO"];
+  return cells.slice(0, columns.length);
 }
