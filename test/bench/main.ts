@@ -15,6 +15,7 @@ import { nodes } from "./rows/nodes.js";
 import { outage } from "./rows/outage.js";
 import { recovery } from "./rows/recovery.js";
 import { replay } from "./rows/replay.js";
+import { slowDisk } from "./rows/slow-disk.js";
 import { start } from "./rows/start.js";
 import { through } from "./rows/through.js";
 import { parseOptions } from "./run/options.js";
@@ -32,6 +33,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   accept,
   "bulk-accept": bulkAccept,
   through,
+  "slow-disk": slowDisk,
   "bad-neighbour": badNeighbour,
   "large-bodies": largeBodies,
   outage,

@@ -55,18 +55,20 @@ export interface Settings {
   readonly peers: boolean;
   /** null: none are taken. */
   readonly profiles: Profiles | null;
+  /** Further variables of every process. */
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 export class Scope {
   readonly folder = mkdtempSync(join(tmpdir(), "whcb-bench-"));
+  readonly places: Places;
   readonly settings: Settings;
-  readonly #places: Places;
   readonly #children = new Set<ChildProcess>();
   readonly #closing: (() => Promise<unknown>)[] = [];
   #files = 0;
 
   constructor(places: Places, settings: Settings) {
-    this.#places = places;
+    this.places = places;
     this.settings = settings;
   }
 
@@ -75,8 +77,11 @@ export class Scope {
     return Math.max(20, Math.round(count * this.settings.scale));
   }
 
-  get repository(): string {
-    return this.#places.repository;
+  /** The same, ended with this one; its processes have these variables, too. */
+  withEnv(env: NodeJS.ProcessEnv): Scope {
+    const scope = new Scope(this.places, { ...this.settings, env });
+    this.onClose(() => scope.close());
+    return scope;
   }
 
   /** A path that nothing is at yet. */
@@ -116,9 +121,9 @@ export class Scope {
 
   #spawn(name: string, args: readonly string[], { env = process.env, isWorthShowing }: Spawning = {}): ChildProcess {
     const { profiles } = this.settings;
-    const probe = pathToFileURL(join(this.#places.bundle, "run", "probe.mjs")).href;
+    const probe = pathToFileURL(join(this.places.bundle, "run", "probe.mjs")).href;
     const child = spawn(process.execPath, ["--import", probe, ...(profiles?.nodeOptions ?? []), ...args], {
-      env,
+      env: { ...env, ...this.settings.env },
       stdio: ["ignore", "pipe", isWorthShowing === undefined ? "inherit" : "pipe", "ipc"],
     });
     if (child.stderr !== null && isWorthShowing !== undefined) {
@@ -150,9 +155,7 @@ export class Scope {
 
   /** Peers run where their packages are, the rest from the bundle. */
   #script(name: string): string {
-    return name.endsWith(".mjs")
-      ? join(this.#places.home, "peers", name)
-      : join(this.#places.bundle, "contenders", `${name}.mjs`);
+    return name.endsWith(".mjs") ? join(this.places.home, "peers", name) : join(this.places.bundle, "contenders", `${name}.mjs`);
   }
 }
 

@@ -55,7 +55,7 @@ export async function untilGauge({ url }: RunningService, gauge: Gauge, wanted: 
 }
 
 export function whcbOf(scope: Scope): string {
-  return join(scope.repository, "bin", "whcb.js");
+  return join(scope.places.repository, "bin", "whcb.js");
 }
 
 /** Of a user with nothing set, whose settings and data are the benchmark's. NODE_EXTRA_CA_CERTS would slow every start down. */

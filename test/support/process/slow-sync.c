@@ -1,4 +1,7 @@
-/* Preloaded into a process: while the file that SLOW_SYNC names exists, the next flush to disk removes it and takes SLOW_SYNC_MS longer. */
+/*
+ * Preloaded into a process: each flush to disk takes SLOW_SYNC_MS longer. If SLOW_SYNC names a file, only a flush that finds it does, and
+ * removes it.
+ */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -8,7 +11,7 @@
 static void wait_if_due(void) {
   const char *file = getenv("SLOW_SYNC");
   const char *text = getenv("SLOW_SYNC_MS");
-  if (file == NULL || text == NULL || unlink(file) != 0) return;
+  if (text == NULL || (file != NULL && unlink(file) != 0)) return;
   long ms = atol(text);
   struct timespec left = {ms / 1000, (ms % 1000) * 1000000};
   nanosleep(&left, NULL);
