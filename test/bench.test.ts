@@ -45,13 +45,13 @@ it.each([["--only", "no-row"], ["--scale", "0"], ["--rounds", "x"], ["drain"]])(
 });
 
 it("measures against a built tree without peers", () => {
-  make("src/main.ts", "bin/whcb.js", "dist/main.cjs", "node_modules/undici/package.json");
+  make("test/bench/contenders/drain.ts", "bin/whcb.js", "dist/main.cjs", "node_modules/undici/package.json");
   expect(parse("--against", tree)).toEqual({ ...DEFAULTS, peers: false, against: tree });
 });
 
 it("says that the tree to measure against isn't one, or isn't built", () => {
-  expect(parse("--against", tree)).toBe(`error: --against: no sources of whcb in ${tree}`);
-  make("src/main.ts", "bin/whcb.js");
+  expect(parse("--against", tree)).toBe(`error: --against: ${tree} isn't a checkout of whcb`);
+  make("test/bench/contenders/drain.ts", "bin/whcb.js");
   expect(parse("--against", tree)).toBe(`error: --against: ${tree} isn't built: run npm ci and npm run build there`);
 });
 

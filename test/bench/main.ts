@@ -46,7 +46,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
 
 /**
  * 0 when everything ran, 1 when a bench couldn't, 2 for a wrong command line, 130 when stopped. A goal that is missed is no error.
- * `bundle` is for the tree that this one is measured against.
+ * `bundle` is called for the tree that this one is measured against.
  */
 export async function main(
   argv: readonly string[],

@@ -52,7 +52,7 @@ export function parseOptions(argv: readonly string[], benches: readonly string[]
 
 function whyNotMeasurable(tree: string): string | null {
   const has = (path: string) => existsSync(join(tree, path));
-  if (!has("src/main.ts") || !has("bin/whcb.js")) return `no sources of whcb in ${tree}`;
+  if (!has("test/bench/contenders") || !has("bin/whcb.js")) return `${tree} isn't a checkout of whcb`;
   if (!has("node_modules") || !has("dist/main.cjs")) return `${tree} isn't built: run npm ci and npm run build there`;
   return null;
 }

@@ -1,7 +1,7 @@
 /** What one bench works with: contenders as processes, a folder that goes away, and everything ended at its end. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -15,6 +15,8 @@ export interface Places {
   readonly home: string;
   /** The bundle: main, contenders and the probe. */
   readonly bundle: string;
+  /** The bundle of the contenders that have the measured tree's product in their own process. */
+  readonly product: string;
   /** The built tree that is measured. */
   readonly repository: string;
 }
@@ -153,9 +155,12 @@ export class Scope {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** Peers run where their packages are, the rest from the bundle. */
+  /** Peers run where their packages are, the rest from a bundle. */
   #script(name: string): string {
-    return name.endsWith(".mjs") ? join(this.places.home, "peers", name) : join(this.places.bundle, "contenders", `${name}.mjs`);
+    const { home, bundle, product } = this.places;
+    if (name.endsWith(".mjs")) return join(home, "peers", name);
+    const [withProduct = "", without = ""] = [product, bundle].map((folder) => join(folder, "contenders", `${name}.mjs`));
+    return existsSync(withProduct) ? withProduct : without;
   }
 }
 
