@@ -105,13 +105,8 @@ function requestIdFor(given: string | string[] | undefined, random: Random): str
   return typeof given === "string" && /^[\w.-]{1,64}$/.test(given) ? given : shortId(random);
 }
 
-const SECURITY_HEADERS = {
-  "x-content-type-options": "nosniff",
-  "x-frame-options": "DENY",
-  "referrer-policy": "no-referrer",
-  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-  "cache-control": "no-store",
-};
+/** Pages and XML, which a browser renders, have more. */
+const SECURITY_HEADERS = { "x-content-type-options": "nosniff", "cache-control": "no-store" };
 
 const ORIGIN = /^[a-z][a-z\d+.-]*:\/\/[^/?]*/i;
 const HEALTH_ROUTES: readonly string[] = ["/healthz", "/readyz"];
@@ -120,7 +115,8 @@ function addResponseHooks(app: FastifyInstance, { logger, clock }: ServerDeps, m
   app.addHook("onRequest", (request, reply, done) => {
     // Node's own date is by the machine's clock, which may differ from the database's.
     const now = new Date(clock.now());
-    reply.headers(SECURITY_HEADERS).headers({
+    reply.headers({
+      ...SECURITY_HEADERS,
       "x-request-id": request.id,
       date: now.toUTCString(),
       "x-service-time": now.toISOString(),

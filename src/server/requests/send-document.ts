@@ -38,6 +38,9 @@ export interface Answer {
   readonly status?: number;
 }
 
+/** A browser renders XML as a page. */
+export const XML_HEADERS = { "content-security-policy": "default-src 'none'; frame-ancestors 'none'" };
+
 /** Sends bytes, as Fastify adds a charset to JSON text. */
 export function sendDocument(
   request: FastifyRequest,
@@ -48,6 +51,7 @@ export function sendDocument(
   const isPlain = type === "application/json" || type === "application/xml";
   const text = format === "xml" ? toXml(shape, document) : JSON.stringify(document);
   reserveAnswer(request, reply, typeof text === "string" ? Buffer.byteLength(text) : text.byteLength);
+  if (format === "xml") reply.headers(XML_HEADERS);
   return reply
     .code(status)
     .header("content-type", isPlain ? type : vendorType(kind, format))
