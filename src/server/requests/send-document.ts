@@ -41,7 +41,12 @@ export interface Answer {
 /** A browser renders XML as a page. */
 export const XML_HEADERS = { "content-security-policy": "default-src 'none'; frame-ancestors 'none'" };
 
-/** Sends bytes, as Fastify adds a charset to JSON text. */
+/** Node sends a text of at most so many characters together with the headers. A longer one would be held twice while it is sent. */
+const SHORT_LENGTH = 4096;
+
+/** Fastify adds a charset to JSON text without a serializer. */
+const unchanged = (text: string): string => text;
+
 export function sendDocument(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -52,10 +57,12 @@ export function sendDocument(
   const text = format === "xml" ? toXml(shape, document) : JSON.stringify(document);
   reserveAnswer(request, reply, typeof text === "string" ? Buffer.byteLength(text) : text.byteLength);
   if (format === "xml") reply.headers(XML_HEADERS);
-  return reply
+  reply
     .code(status)
-    .header("content-type", isPlain ? type : vendorType(kind, format))
-    .send(typeof text === "string" ? Buffer.from(text) : text.toBytes());
+    .serializer(unchanged)
+    .header("content-type", isPlain ? type : vendorType(kind, format));
+  if (typeof text !== "string") return reply.send(text.toBytes());
+  return reply.send(text.length > SHORT_LENGTH ? Buffer.from(text) : text);
 }
 
 /** Six of the largest pages fit, four of them of one user, and small answers. */
