@@ -1,4 +1,5 @@
 import Fastify, { type FastifyInstance, type FastifyPluginAsync } from "fastify";
+import type { Clock } from "../platform/clock.js";
 import { pooledRandom, type Random, shortId } from "../platform/random.js";
 import { addAuthHook } from "./auth/auth-hook.js";
 import { addTokenRoutes } from "./auth/token-routes.js";
@@ -106,21 +107,30 @@ function requestIdFor(given: string | string[] | undefined, random: Random): str
 }
 
 /** Pages and XML, which a browser renders, have more. */
-const SECURITY_HEADERS = { "x-content-type-options": "nosniff", "cache-control": "no-store" };
+const SECURITY_HEADERS: Readonly<Record<string, string>> = { "x-content-type-options": "nosniff", "cache-control": "no-store" };
 
 const ORIGIN = /^[a-z][a-z\d+.-]*:\/\/[^/?]*/i;
 const HEALTH_ROUTES: readonly string[] = ["/healthz", "/readyz"];
 
+/** Makes the headers of all answers once a millisecond. */
+function createHeadersNow(clock: Clock): () => Readonly<Record<string, string>> {
+  let [at, headers] = [Number.NaN, SECURITY_HEADERS];
+  return () => {
+    const now = clock.now();
+    if (now !== at) {
+      at = now;
+      // Node's own date is by the machine's clock, which may differ from the database's.
+      const date = new Date(now);
+      headers = { ...SECURITY_HEADERS, date: date.toUTCString(), "x-service-time": date.toISOString() };
+    }
+    return headers;
+  };
+}
+
 function addResponseHooks(app: FastifyInstance, { logger, clock }: ServerDeps, metrics: Metrics): void {
+  const headersNow = createHeadersNow(clock);
   app.addHook("onRequest", (request, reply, done) => {
-    // Node's own date is by the machine's clock, which may differ from the database's.
-    const now = new Date(clock.now());
-    reply.headers({
-      ...SECURITY_HEADERS,
-      "x-request-id": request.id,
-      date: now.toUTCString(),
-      "x-service-time": now.toISOString(),
-    });
+    reply.headers(headersNow()).header("x-request-id", request.id);
     done();
   });
   app.addHook("onResponse", (request, reply, done) => {
