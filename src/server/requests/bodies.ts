@@ -42,20 +42,22 @@ export function readBody({ headers, routeOptions }: FastifyRequest, payload: Inc
   const { bodyLimit = BODY_LIMIT } = routeOptions;
   const announced = Number(headers["content-length"]);
   const collected = new CollectedBytes();
+  let whole: Buffer | null = null;
   return new Promise((resolve, reject) => {
     if (announced > bodyLimit) return reject(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
     // If the connection broke while the login was checked, no event follows.
     if (payload.destroyed) return reject(new WhcbError("malformed", "the connection was closed before the body came"));
     const onData = (piece: Buffer): void => {
-      if (collected.length + piece.length <= bodyLimit) {
-        collected.add(piece);
-        return;
+      // Mostly a body comes in one piece.
+      if (piece.length === announced) whole = piece;
+      else if (collected.length + piece.length <= bodyLimit) collected.add(piece);
+      else {
+        payload.off("data", onData);
+        reject(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
       }
-      payload.off("data", onData);
-      reject(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
     };
     payload.on("data", onData);
-    payload.on("end", () => resolve(collected.bytes()));
+    payload.on("end", () => resolve(whole ?? collected.bytes()));
     payload.on("error", (error) => reject(Object.assign(error, { statusCode: 400 })));
   });
 }
@@ -65,7 +67,8 @@ export function isStreamed({ routeOptions, mediaType = "" }: FastifyRequest): bo
   return routeOptions.config.takesNdjson === true && NDJSON_TYPES.has(mediaType);
 }
 
-async function parseBody(contentType: string, body: Buffer): Promise<unknown> {
+/** XML is read asynchronously. */
+function parseBody(contentType: string, body: Buffer): unknown {
   const named = bodyFormat(contentType);
   switch (named === "unnamed" ? guessFormat(body) : named) {
     case "json":
@@ -158,13 +161,12 @@ const BUSY = answerTo(new WhcbError("unavailable", "too many bytes of request bo
  */
 export function limitBodies(app: FastifyInstance, budget: ByteBudget, { timers, limit }: BodyLimits): void {
   const visitorsBudget = new ByteBudget(VISITORS_BYTES);
-  const handled = new WeakMap<FastifyRequest, Promise<unknown>>();
 
   app.addHook("onRoute", (route) => {
     const { handler } = route;
     route.handler = function (request, reply) {
       const answer = handler.call(this, request, reply);
-      if (answer instanceof Promise) handled.set(request, answer);
+      if (answer instanceof Promise) request.handled = answer;
       return answer;
     };
   });
@@ -176,7 +178,7 @@ export function limitBodies(app: FastifyInstance, budget: ByteBudget, { timers, 
     if (!from.tryReserve(owner, bytes)) return rejectUnread(request, reply, BUSY, timers);
     const release = () => from.release(owner, bytes);
     // However a request ends, its response closes. It may end before it has a handler.
-    const end = () => void Promise.resolve(handled.get(request)).then(release, release);
+    const end = () => void Promise.resolve(request.handled).then(release, release);
     if (reply.raw.destroyed) end();
     else reply.raw.once("close", end);
     done(null, payload);

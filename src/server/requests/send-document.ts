@@ -18,6 +18,8 @@ declare module "fastify" {
     credential: StoredCredential | null;
     /** `bodyBytes` is 0 unless the body is read whole. */
     bodyBytes: number;
+    /** `handled` settles once the handler has ended. It is null before it has begun. */
+    handled: Promise<unknown> | null;
     /** Room is reserved for so many bytes of the answer. It is null if none was asked for. */
     answerBytes: number | null;
   }
@@ -28,6 +30,7 @@ export function decorateRequests(app: FastifyInstance): void {
   app.decorateRequest("negotiated", null);
   app.decorateRequest("credential", null);
   app.decorateRequest("bodyBytes", 0);
+  app.decorateRequest("handled", null);
   app.decorateRequest("answerBytes", null);
 }
 
