@@ -68,7 +68,7 @@ export async function createApp(
   app.decorate("metrics", metrics);
   addResponseHooks(app, deps, metrics);
   const authenticator = addAuthHook(app, deps);
-  endSlowBodies(app, deps.timers);
+  endSlowBodies(app);
   limitBodies(app, new ByteBudget(), { timers: deps.timers, limit: BODY_LIMIT });
   addBodyParsers(app);
   refuseLateRequests(app, deps);

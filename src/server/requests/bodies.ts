@@ -108,42 +108,11 @@ function decodeUtf8(body: Buffer): string {
   }
 }
 
-/** A body has this time from the headers to its last byte. */
-const BODY_DEADLINE_MS = 60_000;
-const SWEEP_MS = 5000;
-
-/** Node's own limit would end long NDJSON streams. */
-export function endSlowBodies(app: FastifyInstance, timers: Timers): void {
-  /** The earliest deadline comes first. */
-  const deadlines = new Map<FastifyRequest, number>();
-  let cancel: (() => void) | null = null;
-
-  const sweep = (): void => {
-    const now = timers.runningMs();
-    for (const [request, deadline] of deadlines) {
-      if (deadline > now) break;
-      deadlines.delete(request);
-      request.raw.destroy();
-    }
-    cancel = deadlines.size > 0 ? timers.after(SWEEP_MS, sweep) : null;
-  };
-
-  app.addHook("preParsing", (request, { raw }, payload, done) => {
-    if (!isStreamed(request) && !raw.destroyed) {
-      deadlines.set(request, timers.runningMs() + BODY_DEADLINE_MS);
-      // No hook of Fastify tells that the connection broke. The request of an answer that came before its body may not close.
-      raw.once("close", () => deadlines.delete(request));
-      cancel ??= timers.after(SWEEP_MS, sweep);
-    }
+/** Only a stream may take longer. Fastify's request tells which one is. */
+export function endSlowBodies(app: FastifyInstance): void {
+  app.addHook("preParsing", (request, _, payload, done) => {
+    if (!isStreamed(request)) app.connections.limitBodyTime(request.raw);
     done(null, payload);
-  });
-  app.addHook("preValidation", (request, _, done) => {
-    deadlines.delete(request);
-    done();
-  });
-  app.addHook("onClose", (_, done) => {
-    cancel?.();
-    done();
   });
 }
 
