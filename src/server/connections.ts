@@ -285,15 +285,20 @@ function bytesOf({ url = "", headers, rawHeaders, readableHighWaterMark }: Incom
 export function protocolFault({ httpVersion, headers, rawHeaders }: IncomingMessage): ErrorAnswer | null {
   // Node keeps one more than are allowed, and leaves out the rest.
   if (rawHeaders.length > 2 * MAX_HEADERS) return TOO_MANY_HEADERS;
-  if (rawHeaders.filter(isHostName).length > 1) return TWO_HOSTS;
+  if (countHosts(rawHeaders) > 1) return TWO_HOSTS;
   if (httpVersion === "1.0") return null;
   if (headers.host === undefined) return NO_HOST;
   return headers.expect === undefined || /\b100-continue\b/i.test(headers.expect) ? null : UNKNOWN_EXPECT;
 }
 
 /** Names and values alternate in raw headers. */
-function isHostName(text: string, index: number): boolean {
-  return index % 2 === 0 && text.length === 4 && text.toLowerCase() === "host";
+function countHosts(rawHeaders: readonly string[]): number {
+  let count = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at];
+    if (name?.length === 4 && name.toLowerCase() === "host") count += 1;
+  }
+  return count;
 }
 
 const TOO_MANY_HEADERS = errorAnswer(431, "The request can't be read", `A request may have at most ${MAX_HEADERS} headers`);

@@ -55,7 +55,9 @@ export const NO_SUCH_PATH = errorAnswer(404, "Not found", "The service has no su
 
 /** Returns the path without query and trailing slash. */
 export function pathOf({ url }: FastifyRequest): string {
-  return (url.split("?", 1)[0] ?? "").replace(/(.)\/$/, "$1");
+  const end = url.indexOf("?");
+  const path = end === -1 ? url : url.slice(0, end);
+  return path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
 }
 
 declare module "fastify" {
