@@ -63,8 +63,9 @@ export function readBody({ headers, routeOptions }: FastifyRequest, payload: Inc
 }
 
 /** Only NDJSON is streamed. */
-export function isStreamed({ routeOptions, mediaType = "" }: FastifyRequest): boolean {
-  return routeOptions.config.takesNdjson === true && NDJSON_TYPES.has(mediaType);
+export function isStreamed(request: FastifyRequest): boolean {
+  // Fastify makes the options of a route each time.
+  return NDJSON_TYPES.has(request.mediaType ?? "") && request.routeOptions.config.takesNdjson === true;
 }
 
 /** XML is read asynchronously. */
