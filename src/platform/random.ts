@@ -16,15 +16,14 @@ const POOL_BYTES = 4096;
 
 /** Reads blocks: 10 bytes cost as much as 4096. No byte is used twice. */
 export function pooledRandom(random: Random): Random {
-  let pool = Buffer.alloc(0);
+  let [pool, drawn] = [Buffer.alloc(0), 0];
   return {
     fraction: () => random.fraction(),
     bytes(length) {
       if (length > POOL_BYTES) return random.bytes(length);
-      if (pool.length < length) pool = Buffer.from(random.bytes(POOL_BYTES));
-      const drawn = pool.subarray(0, length);
-      pool = pool.subarray(length);
-      return drawn;
+      if (pool.length - drawn < length) [pool, drawn] = [Buffer.from(random.bytes(POOL_BYTES)), 0];
+      drawn += length;
+      return pool.subarray(drawn - length, drawn);
     },
   };
 }

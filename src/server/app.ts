@@ -1,4 +1,5 @@
 import Fastify, { type FastifyInstance, type FastifyPluginAsync } from "fastify";
+import type { Clock } from "../platform/clock.js";
 import { pooledRandom, type Random, shortId } from "../platform/random.js";
 import { addAuthHook } from "./auth/auth-hook.js";
 import { addTokenRoutes } from "./auth/token-routes.js";
@@ -67,7 +68,7 @@ export async function createApp(
   app.decorate("metrics", metrics);
   addResponseHooks(app, deps, metrics);
   const authenticator = addAuthHook(app, deps);
-  endSlowBodies(app, deps.timers);
+  endSlowBodies(app);
   limitBodies(app, new ByteBudget(), { timers: deps.timers, limit: BODY_LIMIT });
   addBodyParsers(app, deps.clock);
   refuseLateRequests(app, deps);
@@ -105,26 +106,31 @@ function requestIdFor(given: string | string[] | undefined, random: Random): str
   return typeof given === "string" && /^[\w.-]{1,64}$/.test(given) ? given : shortId(random);
 }
 
-const SECURITY_HEADERS = {
-  "x-content-type-options": "nosniff",
-  "x-frame-options": "DENY",
-  "referrer-policy": "no-referrer",
-  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-  "cache-control": "no-store",
-};
+/** Pages and XML, which a browser renders, have more. */
+const SECURITY_HEADERS: Readonly<Record<string, string>> = { "x-content-type-options": "nosniff", "cache-control": "no-store" };
 
 const ORIGIN = /^[a-z][a-z\d+.-]*:\/\/[^/?]*/i;
 const HEALTH_ROUTES: readonly string[] = ["/healthz", "/readyz"];
 
+/** Makes the headers of all answers once a millisecond. */
+function createHeadersNow(clock: Clock): () => Readonly<Record<string, string>> {
+  let [at, headers] = [Number.NaN, SECURITY_HEADERS];
+  return () => {
+    const now = clock.now();
+    if (now !== at) {
+      at = now;
+      // Node's own date is by the machine's clock, which may differ from the database's.
+      const date = new Date(now);
+      headers = { ...SECURITY_HEADERS, date: date.toUTCString(), "x-service-time": date.toISOString() };
+    }
+    return headers;
+  };
+}
+
 function addResponseHooks(app: FastifyInstance, { logger, clock }: ServerDeps, metrics: Metrics): void {
+  const headersNow = createHeadersNow(clock);
   app.addHook("onRequest", (request, reply, done) => {
-    // Node's own date is by the machine's clock, which may differ from the database's.
-    const now = new Date(clock.now());
-    reply.headers(SECURITY_HEADERS).headers({
-      "x-request-id": request.id,
-      date: now.toUTCString(),
-      "x-service-time": now.toISOString(),
-    });
+    reply.headers(headersNow()).header("x-request-id", request.id);
     done();
   });
   app.addHook("onResponse", (request, reply, done) => {

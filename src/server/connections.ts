@@ -17,6 +17,10 @@ const HEADER_BYTES = 32;
 /** A socket is read in such pieces. No other read follows once an unread body has reached its high-water mark. */
 const READ_BYTES = 65_536;
 
+/** A body that is read whole has this time from the headers to its last byte. */
+const BODY_DEADLINE_MS = 60_000;
+const SWEEP_BODIES_MS = 5000;
+
 /** The rest of a body that nobody reads has to arrive within this time. */
 export const LINGER_MS = 3000;
 
@@ -46,6 +50,8 @@ interface Exchange {
 
 interface Connection {
   answering: Exchange | null;
+  /** The body of the request being answered has to be complete then. */
+  bodyDueAtMs: number;
   /** Its client has sent this user's credentials. */
   user: string | null;
   requests: number;
@@ -59,6 +65,7 @@ export class Connections {
   readonly #open = new Map<Socket, Connection>();
   #inFlight = 0;
   #waitingBytes = 0;
+  #isSweeping = false;
 
   constructor({ limit, timers }: { readonly limit: number; readonly timers: Timers }) {
     this.#limit = limit;
@@ -78,7 +85,7 @@ export class Connections {
         headersTimeout: HEADERS_TIMEOUT_MS,
         maxHeaderSize: MAX_HEADER_BYTES,
         keepAliveTimeout: KEEP_ALIVE_MS,
-        requestTimeout: 0, // `endSlowBodies` limits the time.
+        requestTimeout: 0, // It would end long NDJSON streams; `limitBodyTime` is for the others.
         requireHostHeader: false, // `protocolFault` requires it.
         IncomingMessage: CompactRequest,
       },
@@ -114,6 +121,31 @@ export class Connections {
     if (connection !== undefined) connection.user = user;
   }
 
+  /** Closes the connection if the body is incomplete at its deadline. */
+  limitBodyTime({ socket }: IncomingMessage): void {
+    const connection = this.#open.get(socket);
+    if (connection === undefined) return;
+    connection.bodyDueAtMs = this.#timers.runningMs() + BODY_DEADLINE_MS;
+    if (!this.#isSweeping) this.#sweepBodiesLater();
+  }
+
+  #sweepBodiesLater(): void {
+    this.#isSweeping = true;
+    this.#timers.after(SWEEP_BODIES_MS, () => this.#endSlowBodies());
+  }
+
+  #endSlowBodies(): void {
+    const now = this.#timers.runningMs();
+    this.#isSweeping = false;
+    let isAnyLeft = false;
+    for (const { answering, bodyDueAtMs } of this.#open.values()) {
+      if (answering === null || answering.request.complete || bodyDueAtMs === Number.POSITIVE_INFINITY) continue;
+      if (bodyDueAtMs <= now) answering.request.destroy();
+      else isAnyLeft = true;
+    }
+    if (isAnyLeft) this.#sweepBodiesLater();
+  }
+
   /** Tells whether an answer written now is that of the bytes that arrive: no earlier request waits for one, and none has begun. */
   isNextAnswered(socket: Socket): boolean {
     const answering = this.#open.get(socket)?.answering ?? null;
@@ -123,7 +155,7 @@ export class Connections {
   #addConnection(socket: Socket): void {
     if (this.#open.size >= this.#limit && !this.#makeRoom()) return void socket.destroy();
     const waiting: Exchange[] = [];
-    this.#open.set(socket, { answering: null, user: null, requests: 0, waiting });
+    this.#open.set(socket, { answering: null, bodyDueAtMs: Number.POSITIVE_INFINITY, user: null, requests: 0, waiting });
     socket.once("close", () => {
       this.#open.delete(socket);
       for (const { request } of waiting.splice(0)) this.#waitingBytes -= bytesOf(request);
@@ -179,6 +211,7 @@ export class Connections {
   #answerRequest(connection: Connection, exchange: Exchange, handler: RequestListener): void {
     const { request, response } = exchange;
     connection.answering = exchange;
+    connection.bodyDueAtMs = Number.POSITIVE_INFINITY;
     this.#inFlight += 1;
     // The client has taken the answer, or is gone.
     response.once("close", () => {
@@ -256,15 +289,20 @@ function bytesOf({ url = "", headers, rawHeaders, readableHighWaterMark }: Incom
 export function protocolFault({ httpVersion, headers, rawHeaders }: IncomingMessage): ErrorAnswer | null {
   // Node keeps one more than are allowed, and leaves out the rest.
   if (rawHeaders.length > 2 * MAX_HEADERS) return TOO_MANY_HEADERS;
-  if (rawHeaders.filter(isHostName).length > 1) return TWO_HOSTS;
+  if (countHosts(rawHeaders) > 1) return TWO_HOSTS;
   if (httpVersion === "1.0") return null;
   if (headers.host === undefined) return NO_HOST;
   return headers.expect === undefined || /\b100-continue\b/i.test(headers.expect) ? null : UNKNOWN_EXPECT;
 }
 
 /** Names and values alternate in raw headers. */
-function isHostName(text: string, index: number): boolean {
-  return index % 2 === 0 && text.length === 4 && text.toLowerCase() === "host";
+function countHosts(rawHeaders: readonly string[]): number {
+  let count = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at];
+    if (name?.length === 4 && name.toLowerCase() === "host") count += 1;
+  }
+  return count;
 }
 
 const TOO_MANY_HEADERS = errorAnswer(431, "The request can't be read", `A request may have at most ${MAX_HEADERS} headers`);

@@ -115,7 +115,7 @@ describe("an address that can't be read", () => {
       for (const one of [visitor, new Visitor(service.app)]) {
         const page = await one.open(path);
         expect([path, page.url.startsWith("/console/sign-in") || [400, 404].includes(page.status)]).toEqual([path, true]);
-        expect(page.headers).toMatchObject({ "cache-control": "no-store", "x-frame-options": "DENY" });
+        expect(page.headers).toMatchObject({ "cache-control": "no-store", "x-content-type-options": "nosniff" });
       }
     }
   });

@@ -3,22 +3,26 @@ import { connect, type Socket } from "node:net";
 import Fastify, { type FastifyInstance, type FastifyReply } from "fastify";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
+import { Connections } from "../../src/server/connections.js";
 import { addBodyParsers, endSlowBodies, limitBodies } from "../../src/server/requests/bodies.js";
 import { ByteBudget } from "../../src/server/requests/byte-budget.js";
 import { refuseLateRequests } from "../../src/server/requests/late-requests.js";
 import { ManualTimers } from "../support/time/manual-timers.js";
 
 let app: FastifyInstance;
+let timers: ManualTimers;
 
 beforeEach(() => {
-  app = Fastify();
+  timers = new ManualTimers();
+  const connections = new Connections({ limit: 10, timers });
+  app = Fastify({ serverFactory: (handler) => connections.createServer(handler) });
+  app.decorate("connections", connections);
 });
 afterEach(() => app.close());
 
 it("a request whose body breaks off or can't be read isn't kept until its deadline", async () => {
-  const timers = new ManualTimers();
   addBodyParsers(app, systemClock);
-  endSlowBodies(app, timers);
+  endSlowBodies(app);
   app.post("/", async () => "");
   const port = Number(new URL(await app.listen({ host: "127.0.0.1", port: 0 })).port);
   for (const body of ["ZZ\r\n", "5\r\nab"]) {
@@ -39,12 +43,11 @@ it("a request whose body breaks off or can't be read isn't kept until its deadli
 });
 
 it("a request whose connection breaks before its body is read keeps no room and no deadline", async () => {
-  const timers = new ManualTimers();
   const budget = new ByteBudget(20_000_000);
   // A login takes time.
   app.addHook("onRequest", async ({ raw }) => new Promise((resolve) => raw.once("close", resolve)));
   addBodyParsers(app, systemClock);
-  endSlowBodies(app, timers);
+  endSlowBodies(app);
   limitBodies(app, budget, { timers, limit: 10_000_000 });
   app.addHook("onSend", async () => void app.server.emit("answered"));
   app.post("/", async () => "");
@@ -64,9 +67,8 @@ it("a request whose connection breaks before its body is read keeps no room and 
 });
 
 it("an answered request isn't kept until its deadline if the rest of its body never comes", async () => {
-  const timers = new ManualTimers();
   addBodyParsers(app, systemClock);
-  endSlowBodies(app, timers);
+  endSlowBodies(app);
   app.post("/", async () => "");
   const port = Number(new URL(await app.listen({ host: "127.0.0.1", port: 0 })).port);
   const client = connect(port, "127.0.0.1");
@@ -79,12 +81,26 @@ it("an answered request isn't kept until its deadline if the rest of its body ne
   expect(timers.count).toBe(0);
 });
 
+it("a stream may take longer than a minute", async () => {
+  addBodyParsers(app, systemClock);
+  endSlowBodies(app);
+  app.post("/", { config: { takesNdjson: true } }, (request) => once(request.raw.socket, "close"));
+  const port = Number(new URL(await app.listen({ host: "127.0.0.1", port: 0 })).port);
+  const client = connect(port, "127.0.0.1");
+  const requested = once(app.server, "request");
+  client.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\nContent-Length: 9\r\n\r\n{");
+  const [{ socket }] = await requested;
+  timers.advance(65_000);
+  expect(socket.destroyed).toBe(false);
+  client.destroy();
+});
+
 const HEAD = "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n";
 
 /** Returns once the response is closed. */
 async function send(budget: ByteBudget, { body, end }: Sent, answer: (reply: FastifyReply) => unknown): Promise<void> {
   addBodyParsers(app, systemClock);
-  limitBodies(app, budget, { timers: new ManualTimers(), limit: 50 });
+  limitBodies(app, budget, { timers, limit: 50 });
   refuseLateRequests(app, { clock: systemClock, store: { databaseId: null, readTime: async () => systemClock.now() } });
   app.post("/", async (_, reply) => answer(reply));
   const port = Number(new URL(await app.listen({ host: "127.0.0.1", port: 0 })).port);

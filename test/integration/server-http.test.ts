@@ -118,12 +118,24 @@ describe("paths and methods", () => {
     const made = await service.app.inject({ url: "/callbacks", headers: { ...JSON_HEADERS, "x-request-id": "not one" } });
     expect(given.headers).toMatchObject({
       "x-content-type-options": "nosniff",
-      "x-frame-options": "DENY",
       "cache-control": "no-store",
       "x-request-id": "mine-1",
     });
     expect(made.headers["x-request-id"]).toMatch(/^[0-9A-F]{16}$/);
   });
+
+  it.each(["/callbacks", "/callbacks/none"])(
+    "sends %s as XML with a policy that loads nothing, and as JSON without one",
+    async (url) => {
+      await open();
+      const policyOf = async (accept: string) =>
+        (await service.app.inject({ url, headers: { ...JSON_HEADERS, accept } })).headers["content-security-policy"];
+      expect([await policyOf("application/xml"), await policyOf("application/json")]).toEqual([
+        "default-src 'none'; frame-ancestors 'none'",
+        undefined,
+      ]);
+    },
+  );
 });
 
 describe("links", () => {

@@ -1,5 +1,5 @@
 /** The rules are in docs/contract.md, Requests. */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Clock } from "../../platform/clock.js";
 import type { Logger } from "../../platform/logger.js";
 import { isShortSecret, MIN_SECRET_LENGTH } from "../../platform/random.js";
@@ -74,7 +74,7 @@ export class Authenticator {
     const { authorization, apiKey } = presented;
     if (authorization === undefined) return rejection("unauthenticated", "Authorization is missing");
     if (apiKey === undefined || apiKey === "") return rejection("forbidden", "The API key is missing");
-    const digest = createHash("sha256").update(`${apiKey}\n${authorization}`).digest("base64");
+    const digest = hash("sha256", `${apiKey}\n${authorization}`, "base64");
     const known = this.#isListFresh() ? this.#cached(digest) : null;
     if (known !== null) return known;
     const inFlight = this.#inFlight.get(digest) ?? this.#check(presented, digest);

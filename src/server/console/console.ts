@@ -28,6 +28,7 @@ const HEADERS = {
   "content-security-policy":
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; " +
     "base-uri 'none'; frame-ancestors 'none'",
+  "x-frame-options": "DENY",
   // Forms need an Origin.
   "referrer-policy": "same-origin",
   "cross-origin-opener-policy": "same-origin",

@@ -54,27 +54,30 @@ export function readBody({ headers, routeOptions }: FastifyRequest, payload: Inc
   const { bodyLimit = BODY_LIMIT } = routeOptions;
   const announced = Number(headers["content-length"]);
   const collected = new CollectedBytes();
+  let whole: Buffer | null = null;
   return new Promise((resolve, reject) => {
     if (announced > bodyLimit) return reject(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
     // If the connection broke while the login was checked, no event follows.
     if (payload.destroyed) return reject(new WhcbError("malformed", "the connection was closed before the body came"));
     const onData = (piece: Buffer): void => {
-      if (collected.length + piece.length <= bodyLimit) {
-        collected.add(piece);
-        return;
+      // Mostly a body comes in one piece.
+      if (piece.length === announced) whole = piece;
+      else if (collected.length + piece.length <= bodyLimit) collected.add(piece);
+      else {
+        payload.off("data", onData);
+        reject(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
       }
-      payload.off("data", onData);
-      reject(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
     };
     payload.on("data", onData);
-    payload.on("end", () => resolve(collected.bytes()));
+    payload.on("end", () => resolve(whole ?? collected.bytes()));
     payload.on("error", (error) => reject(Object.assign(error, { statusCode: 400 })));
   });
 }
 
 /** Only NDJSON is streamed. */
-export function isStreamed({ routeOptions, mediaType = "" }: FastifyRequest): boolean {
-  return routeOptions.config.takesNdjson === true && NDJSON_TYPES.has(mediaType);
+export function isStreamed(request: FastifyRequest): boolean {
+  // Fastify makes the options of a route each time.
+  return NDJSON_TYPES.has(request.mediaType ?? "") && request.routeOptions.config.takesNdjson === true;
 }
 
 function formatOf(contentType: string, body: Buffer): BodyFormat | "ndjson" | null {
@@ -110,42 +113,11 @@ function decodeUtf8(body: Buffer): string {
   }
 }
 
-/** A body has this time from the headers to its last byte. */
-const BODY_DEADLINE_MS = 60_000;
-const SWEEP_MS = 5000;
-
-/** Node's own limit would end long NDJSON streams. */
-export function endSlowBodies(app: FastifyInstance, timers: Timers): void {
-  /** The earliest deadline comes first. */
-  const deadlines = new Map<FastifyRequest, number>();
-  let cancel: (() => void) | null = null;
-
-  const sweep = (): void => {
-    const now = timers.runningMs();
-    for (const [request, deadline] of deadlines) {
-      if (deadline > now) break;
-      deadlines.delete(request);
-      request.raw.destroy();
-    }
-    cancel = deadlines.size > 0 ? timers.after(SWEEP_MS, sweep) : null;
-  };
-
-  app.addHook("preParsing", (request, { raw }, payload, done) => {
-    if (!isStreamed(request) && !raw.destroyed) {
-      deadlines.set(request, timers.runningMs() + BODY_DEADLINE_MS);
-      // No hook of Fastify tells that the connection broke. The request of an answer that came before its body may not close.
-      raw.once("close", () => deadlines.delete(request));
-      cancel ??= timers.after(SWEEP_MS, sweep);
-    }
+/** Only a stream may take longer. Fastify's request tells which one is. */
+export function endSlowBodies(app: FastifyInstance): void {
+  app.addHook("preParsing", (request, _, payload, done) => {
+    if (!isStreamed(request)) app.connections.limitBodyTime(request.raw);
     done(null, payload);
-  });
-  app.addHook("preValidation", (request, _, done) => {
-    deadlines.delete(request);
-    done();
-  });
-  app.addHook("onClose", (_, done) => {
-    cancel?.();
-    done();
   });
 }
 
@@ -163,13 +135,12 @@ const BUSY = answerTo(new WhcbError("unavailable", "too many bytes of request bo
  */
 export function limitBodies(app: FastifyInstance, budget: ByteBudget, { timers, limit }: BodyLimits): void {
   const visitorsBudget = new ByteBudget(VISITORS_BYTES);
-  const handled = new WeakMap<FastifyRequest, Promise<unknown>>();
 
   app.addHook("onRoute", (route) => {
     const { handler } = route;
     route.handler = function (request, reply) {
       const answer = handler.call(this, request, reply);
-      if (answer instanceof Promise) handled.set(request, answer);
+      if (answer instanceof Promise) request.handled = answer;
       return answer;
     };
   });
@@ -181,7 +152,7 @@ export function limitBodies(app: FastifyInstance, budget: ByteBudget, { timers, 
     if (!from.tryReserve(owner, bytes)) return rejectUnread(request, reply, BUSY, timers);
     const release = () => from.release(owner, bytes);
     // However a request ends, its response closes. It may end before it has a handler.
-    const end = () => void Promise.resolve(handled.get(request)).then(release, release);
+    const end = () => void Promise.resolve(request.handled).then(release, release);
     if (reply.raw.destroyed) end();
     else reply.raw.once("close", end);
     done(null, payload);

@@ -18,6 +18,8 @@ declare module "fastify" {
     credential: StoredCredential | null;
     /** `bodyBytes` is 0 unless the body is read whole. */
     bodyBytes: number;
+    /** `handled` settles once the handler has ended. It is null before it has begun. */
+    handled: Promise<unknown> | null;
     /** Room is reserved for so many bytes of the answer. It is null if none was asked for. */
     answerBytes: number | null;
   }
@@ -28,6 +30,7 @@ export function decorateRequests(app: FastifyInstance): void {
   app.decorateRequest("negotiated", null);
   app.decorateRequest("credential", null);
   app.decorateRequest("bodyBytes", 0);
+  app.decorateRequest("handled", null);
   app.decorateRequest("answerBytes", null);
 }
 
@@ -38,7 +41,15 @@ export interface Answer {
   readonly status?: number;
 }
 
-/** Sends bytes, as Fastify adds a charset to JSON text. */
+/** A browser renders XML as a page. */
+export const XML_HEADERS = { "content-security-policy": "default-src 'none'; frame-ancestors 'none'" };
+
+/** Node sends a text of at most so many characters together with the headers. A longer one would be held twice while it is sent. */
+const SHORT_LENGTH = 4096;
+
+/** Fastify adds a charset to JSON text without a serializer. */
+const unchanged = (text: string): string => text;
+
 export function sendDocument(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -48,10 +59,13 @@ export function sendDocument(
   const isPlain = type === "application/json" || type === "application/xml";
   const text = format === "xml" ? toXml(shape, document) : JSON.stringify(document);
   reserveAnswer(request, reply, typeof text === "string" ? Buffer.byteLength(text) : text.byteLength);
-  return reply
+  if (format === "xml") reply.headers(XML_HEADERS);
+  reply
     .code(status)
-    .header("content-type", isPlain ? type : vendorType(kind, format))
-    .send(typeof text === "string" ? Buffer.from(text) : text.toBytes());
+    .serializer(unchanged)
+    .header("content-type", isPlain ? type : vendorType(kind, format));
+  if (typeof text !== "string") return reply.send(text.toBytes());
+  return reply.send(text.length > SHORT_LENGTH ? Buffer.from(text) : text);
 }
 
 /** Six of the largest pages fit, four of them of one user, and small answers. */

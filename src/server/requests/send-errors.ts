@@ -6,6 +6,7 @@ import { toXml } from "../../wire/xml/xml-write.js";
 import { type Connections, LINGER_MS } from "../connections.js";
 import type { ServerDeps } from "../server-deps.js";
 import { answerTo, type ErrorAnswer, errorAnswer, methodNotAllowed } from "./error-answers.js";
+import { XML_HEADERS } from "./send-document.js";
 
 /** Is called before routes are added, as it collects their methods for Allow. */
 export function addErrorHandlers(app: FastifyInstance, deps: ServerDeps): void {
@@ -54,7 +55,9 @@ export const NO_SUCH_PATH = errorAnswer(404, "Not found", "The service has no su
 
 /** Returns the path without query and trailing slash. */
 export function pathOf({ url }: FastifyRequest): string {
-  return (url.split("?", 1)[0] ?? "").replace(/(.)\/$/, "$1");
+  const end = url.indexOf("?");
+  const path = end === -1 ? url : url.slice(0, end);
+  return path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
 }
 
 declare module "fastify" {
@@ -74,6 +77,7 @@ export function sendError(request: FastifyRequest, reply: FastifyReply, answer: 
   return reply
     .code(status)
     .headers(headers)
+    .headers(isXml ? XML_HEADERS : {})
     .header("content-type", isXml ? "application/xml" : "application/json")
     .send(Buffer.from(isXml ? toXml("error", { ...document }).toString() : JSON.stringify(document)));
 }

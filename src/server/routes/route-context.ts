@@ -55,10 +55,13 @@ export class CallbackLookup {
   }
 
   /** Returns settings that are at most a second old, as responses come by the thousand. */
-  async findRecent(idOrName: string): Promise<Callback> {
+  findRecent(idOrName: string): Callback | Promise<Callback> {
     const now = this.#clock.monotonicMs();
     const cached = this.#cache.get(idOrName);
-    if (cached !== undefined && cached.expiresAt > now) return cached.callback;
+    return cached !== undefined && cached.expiresAt > now ? cached.callback : this.#findAndKeep(idOrName, now);
+  }
+
+  async #findAndKeep(idOrName: string, now: number): Promise<Callback> {
     const callback = await this.find(idOrName);
     if (this.#cache.size >= MAX_CACHED) this.#cache.clear();
     // The text that was asked for is a part of the request's URL, which V8 would keep.

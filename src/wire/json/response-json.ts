@@ -166,12 +166,14 @@ function givenMembers(
   names: MessageNames,
   { messageId, messageLocation, from, responseMessage }: MessageResponse,
 ): GivenMembers {
-  const members = Object.entries(document).flatMap(([name, value]): Members => {
-    if (name === names.messageId) return [memberOf("messageId", value, messageId)];
-    if (name === names.messageLocation) return [memberOf("messageLocation", value, messageLocation)];
-    if (name !== "from" && name !== "responseMessage" && name !== "customParameters") return [];
-    return [isObject(value) ? name : [name, jsonOf(value)]];
-  });
+  const members: Members[number][] = [];
+  for (const name in document) {
+    const value = document[name];
+    if (name === names.messageId) members.push(memberOf("messageId", value, messageId));
+    else if (name === names.messageLocation) members.push(memberOf("messageLocation", value, messageLocation));
+    else if (name === "from" || name === "responseMessage" || name === "customParameters")
+      members.push(isObject(value) ? name : [name, jsonOf(value)]);
+  }
   return {
     response: members,
     from: membersOf(document.from, from),
@@ -180,7 +182,10 @@ function givenMembers(
 }
 
 function membersOf(value: unknown, texts: JsonObject): Members {
-  return Object.entries(objectOf(value)).map(([name, member]) => memberOf(name, member, texts[name]));
+  const given = objectOf(value);
+  const members: Members[number][] = [];
+  for (const name in given) members.push(memberOf(name, given[name], texts[name]));
+  return members;
 }
 
 function memberOf(name: string, value: unknown, text: unknown): Members[number] {
