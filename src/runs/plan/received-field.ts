@@ -1,19 +1,21 @@
 /** A list of failed calls, or a log of rejected requests, isn't a list of what was received (docs/cli.md, Reconcile). */
 import { readDate } from "../../wire/dates.js";
 
-const STATUS_NAME = /(?:status|statuscode|statustext|state|httpcode|responsecode)$/;
-const WHEN = "(?:at|on|date|time|ts|timestamp|\\(?utc\\)?)";
+const STATUS_NAME =
+  /(?:status|state)(?:code|text|name)?$|(?:http|response|result)code$|(?:result|outcome|verdict)$|^(?:code|http)$/;
 /** An `acknowledged` alone is a reply's date, and a `delivery` may be anything. */
-const YES_NAME = new RegExp(
-  `^(?:(?!acknowledged$)(?:is|was|has)?(?:success|successful|succeeded|accepted|acknowledged|delivered|received|ok)${WHEN}*|delivery${WHEN}+)$`,
-);
-const NO_NAME = new RegExp(
-  `^(?:is|was|has)?(?:rejected|failed|failure|nack|nacked|error|errors|errorcode|errormessage)${WHEN}*$`,
-);
+const YES_NAME =
+  /^(?!acknowledged$)(?:(?:is|was|has)?(?:success|successful|succeeded|accepted|acknowledged|delivered|received|ok)|delivery(?=.))(?:at|on|date|time|ts|timestamp|utc|flag|ok|yn)*$/;
+const NO_NAME = /error|exception|fail|reject|undelivered|nack(?:ed)?$|not(?:accepted|delivered|received)/;
 
 /** The name is a column's (`columnName`). */
 export function saysWhetherReceived(name: string): boolean {
-  return [STATUS_NAME, YES_NAME, NO_NAME].some((names) => names.test(name));
+  const letters = lettersOf(name);
+  return [STATUS_NAME, YES_NAME, NO_NAME].some((names) => names.test(letters));
+}
+
+function lettersOf(name: string): string {
+  return name.replace(/[^\p{L}\d]/gu, "");
 }
 
 const RECEIVED =
@@ -24,9 +26,17 @@ const EPOCH = /^\d{9,13}(?:\.\d+)?$/;
 
 /** Any other value, and an empty one, may say that the line wasn't received. */
 export function meansReceived(name: string, value: string): boolean {
+  const letters = lettersOf(name);
   const text = value.trim();
-  if (NO_NAME.test(name)) return NO.test(text);
-  return RECEIVED.test(text) || (!STATUS_NAME.test(name) && (YES.test(text) || isDate(text)));
+  if (NO_NAME.test(letters)) return NO.test(text);
+  return RECEIVED.test(text) || (!STATUS_NAME.test(letters) && (YES.test(text) || isDate(text)));
+}
+
+/** Such a word says so in a column of any name. */
+export function meansNotReceived(value: string): boolean {
+  return /^(?:error|failed|failure|refused|rejected|timed out|timeout|undelivered|not (?:accepted|delivered|received))$/i.test(
+    value.trim(),
+  );
 }
 
 const [FIRST, LAST] = [Date.UTC(2000, 0), Date.UTC(2100, 0)];

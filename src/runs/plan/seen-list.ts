@@ -6,7 +6,7 @@ import type { ResponseKind } from "../../domain/message-response.js";
 import { readDate, saysZone } from "../../wire/dates.js";
 import { columnName, DATE_FIELDS, type Fields, fieldsOfBody, ID_COLUMNS, KNOWN_FIELDS, OTHER_SENDER } from "./body-fields.js";
 import { lineFeeds, readCsv, readTsv } from "./read-table.js";
-import { meansReceived, saysWhetherReceived } from "./received-field.js";
+import { meansNotReceived, meansReceived, saysWhetherReceived } from "./received-field.js";
 
 export type SeenFormat = "ndjson" | "xml" | "csv" | "tsv" | "ids";
 
@@ -62,7 +62,9 @@ export function readSeenList(text: string, timezone: string): SeenList {
   const notCompared = new Set<string>();
   const zones = new Set<boolean | null>();
   for (const { line, fields } of records) {
-    const [name, value] = fields.find(([name, value]) => saysWhetherReceived(name) && !meansReceived(name, value)) ?? [];
+    const isDoubtful = ([name, value]: Fields[number]): boolean =>
+      saysWhetherReceived(name) ? !meansReceived(name, value) : !KNOWN_FIELDS.has(name) && meansNotReceived(value);
+    const [name, value] = fields.find(isDoubtful) ?? [];
     if (value !== undefined) {
       const shown = value.trim().slice(0, MAX_SHOWN) || "empty";
       throw unreadableLine(

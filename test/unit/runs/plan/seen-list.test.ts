@@ -190,6 +190,13 @@ describe("a list of what the receiver has", () => {
     ["Received (UTC)", "2026-11-24 09:30:00"],
     ["error", null],
     ["is_rejected", false],
+    ["Received?", "yes"],
+    ["status.code", 200],
+    ["result", "OK"],
+    ["comment", "said that it failed"],
+    ["notes", "x"],
+    ["delivery", "express"],
+    ["country_code", 61],
   ])("may say that a line was received: %s %s", (name, value) => {
     const { lines } = readSeenList(JSON.stringify({ callid: MESSAGE, [name]: value }), "UTC");
     expect(lines).toEqual([aLine({ callId: MESSAGE })]);
@@ -269,6 +276,18 @@ test.each([
     ["http_code", 503],
     ["error", "timeout"],
     ["rejected", 1],
+    ["Received?", "no"],
+    ["Received?", ""],
+    ["delivered (y/n)", "n"],
+    ["status.code", 503],
+    ["Status:", "failed"],
+    ["result", "failed"],
+    ["code", 503],
+    ["state_name", "FAILED"],
+    ["receivedFlag", "N"],
+    ["not_received", true],
+    ["errorSummary", "x"],
+    ["comment", "Rejected"],
     ["failed_at", "2026-11-24T09:30:00Z"],
   ].map(([name, value]): [string, string] => [
     `${JSON.stringify({ messageid: MESSAGE, [String(name)]: value })}\n`,
