@@ -142,19 +142,19 @@ export class CommitTiming {
   }
 
   noteOutcome(): void {
-    if (this.isFull) this.#pause.abort();
+    if (this.isFull) this.#pause.abort("awake");
   }
 
   noteResponses(): void {
     this.#hasNewResponses = true;
-    this.#pause.abort();
+    this.#pause.abort("awake");
   }
 
   /** A transaction begins in which there is room for what has gathered. */
   noteCommit(): void {
     if (!this.#isWaiting) return;
     this.#dueAt = 0;
-    this.#pause.abort();
+    this.#pause.abort("awake");
   }
 
   /** Responses that come from now on are new. */
