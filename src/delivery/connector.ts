@@ -198,7 +198,7 @@ export class ConnectingSocket {
 
   /** Passes on what TLS reads and writes. Before its handshake is done, TLS reads no more than the limit, and only in turn. */
   #limitHandshake(tcpSocket: Socket): Duplex {
-    const { handshakes, session, timers } = this.#options;
+    const { handshakes, timers } = this.#options;
     const raw = new Duplex({
       read: () => void tcpSocket.resume(),
       write: (bytes: Buffer, _, done) => void tcpSocket.write(bytes, done),
@@ -219,7 +219,7 @@ export class ConnectingSocket {
         tcpSocket.pause();
         this.#awaitsTurn = true;
         const waitsSince = timers.runningMs();
-        handshakes.run(session, () => {
+        handshakes.run(this.#where, () => {
           this.#awaitsTurn = false;
           this.#waitedMs += timers.runningMs() - waitsSince;
           pass(bytes);

@@ -6,6 +6,7 @@ const TURN_MS = 50;
 const COSTLY_MS = 20;
 /** A slow step of a usual endpoint is forgotten within a few steps; a costly one's cheap steps, such as a byte each, don't hide the others. */
 const AGING = 0.9;
+const MAX_KNOWN = 10_000;
 
 /**
  * Bounds how long handshakes keep the event loop from everything else. Endpoints take turns, so one with many connections delays only itself,
@@ -13,9 +14,9 @@ const AGING = 0.9;
  */
 export class HandshakeTurns {
   readonly #timers: Timers;
-  readonly #waiting = new Map<object, (() => void)[]>();
+  readonly #waiting = new Map<string, (() => void)[]>();
   /** The time of an endpoint's longest step in ms; earlier ones count for less and less. */
-  readonly #costs = new WeakMap<object, number>();
+  readonly #costs = new Map<string, number>();
   #isPausing = false;
   /** Whether nothing was known of the endpoint whose step was the last. */
   #wasUnknown = false;
@@ -24,8 +25,8 @@ export class HandshakeTurns {
     this.#timers = timers;
   }
 
-  /** Calls `step` at once, or when it is the endpoint's turn. */
-  run(endpoint: object, step: () => void): void {
+  /** Calls `step` at once, or when it is the turn of the endpoint with this address. */
+  run(endpoint: string, step: () => void): void {
     const steps = this.#waiting.get(endpoint);
     if (steps === undefined) this.#waiting.set(endpoint, [step]);
     else steps.push(step);
@@ -40,7 +41,7 @@ export class HandshakeTurns {
       this.#wasUnknown = !this.#costs.has(next);
       this.#takeStep(next)?.();
       const tookMs = this.#timers.runningMs() - now;
-      this.#costs.set(next, Math.max(tookMs, (this.#costs.get(next) ?? 0) * AGING));
+      this.#noteCost(next, tookMs);
       now += tookMs;
     }
     // The time by which a step was too long is left to everything else.
@@ -50,15 +51,24 @@ export class HandshakeTurns {
     });
   }
 
-  #next(): object | undefined {
+  /** What hasn't been met for the longest time is forgotten. */
+  #noteCost(endpoint: string, tookMs: number): void {
+    const cost = Math.max(tookMs, (this.#costs.get(endpoint) ?? 0) * AGING);
+    this.#costs.delete(endpoint);
+    this.#costs.set(endpoint, cost);
+    const [oldest = ""] = this.#costs.keys();
+    if (this.#costs.size > MAX_KNOWN) this.#costs.delete(oldest);
+  }
+
+  #next(): string | undefined {
     const endpoints = [...this.#waiting.keys()];
-    const isUsual = (endpoint: object): boolean => (this.#costs.get(endpoint) ?? COSTLY_MS) < COSTLY_MS;
+    const isUsual = (endpoint: string): boolean => (this.#costs.get(endpoint) ?? COSTLY_MS) < COSTLY_MS;
     const usual = this.#wasUnknown ? endpoints.find(isUsual) : undefined;
     return usual ?? endpoints.find((endpoint) => isUsual(endpoint) || !this.#costs.has(endpoint)) ?? endpoints[0];
   }
 
   /** The endpoint's next step comes after those of the others. */
-  #takeStep(endpoint: object): (() => void) | undefined {
+  #takeStep(endpoint: string): (() => void) | undefined {
     const steps = this.#waiting.get(endpoint) ?? [];
     const step = steps.shift();
     this.#waiting.delete(endpoint);

@@ -78,12 +78,12 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
   const mayBeMarked = new Set(state.maybeMarked.map(({ id }) => id));
   const isSettled = ({ id, status }: ListedCall): boolean => status === "SUCCESS" && !mayBeMarked.has(id);
   const stays = status === "FAILED" ? await readArrivalCheck(session) : isSettled;
-  const findSuperseding = state.counts().toMark > 0 ? await readSupersededCheck(session) : () => "none";
+  const findSuperseding = state.counts().toMark > 0 ? await readSupersededCheck(session) : (): Superseding => "none";
   for (const { id: callbackId } of callbacks) {
     const unmarked = [...state.entries()].filter((entry) => entry.callbackId === callbackId && entry.needsMark);
-    const superseding = new Map(unmarked.map((entry) => [entry, findSuperseding(entry)]));
-    const maybe = unmarked.filter((entry) => mayBeMarked.has(entry.id) && superseding.get(entry) === "maybe");
-    // The other run's last request doesn't take from this one what its own has made SUCCESS.
+    const superseding = new Map(unmarked.map((entry): [RunEntry, Superseding] => [entry, findSuperseding(entry)]));
+    // What is SUCCESS is this run's, though the other one's last request may have marked it, or made it FAILED before.
+    const maybe = unmarked.filter((entry) => mayBeMarked.has(entry.id) && MAY_BE_OWN.has(superseding.get(entry) ?? "none"));
     const own = status === "FAILED" ? new Set() : await findSuccessful(callbackId, maybe, session);
     const isDue = (entry: RunEntry): boolean => own.has(entry.id) || superseding.get(entry) === "none";
     for (const { id: call, state: from } of unmarked.filter((entry) => !isDue(entry)))
@@ -114,12 +114,15 @@ async function findSuccessful(
   return new Set(found.flatMap(({ id, status }) => (status === "SUCCESS" ? [id] : [])));
 }
 
+type Superseding = "yes" | "failed" | "maybe" | "none";
+const MAY_BE_OWN: ReadonlySet<Superseding> = new Set(["failed", "maybe"]);
+
 /**
  * Returns a function that tells whether another run of this data folder, which wasn't undone, has marked the call, or may have, since this run
  * of marks listed it. If this run sends, only a mark of FAILED since the call arrived counts, or a newer list than the one with it. Throws `malformed` if the journal of
  * such a run can't be read.
  */
-async function readSupersededCheck({ header, deps }: RunSession): Promise<(entry: RunEntry) => "yes" | "maybe" | "none"> {
+async function readSupersededCheck({ header, deps }: RunSession): Promise<(entry: RunEntry) => Superseding> {
   const { runId, options, startedAt, listedAt = startedAt } = header;
   const onlyMarks = options === null;
   const counts = (run: RunHeader): boolean => (onlyMarks ? run.runId !== runId : isMarkFailed(run));
@@ -131,7 +134,8 @@ async function readSupersededCheck({ header, deps }: RunSession): Promise<(entry
     if (entry.state === "seen" && hasNewerList(entry.callbackId, header)) return "yes";
     const mark = findMarker(callKey(entry.callbackId, entry.id), onlyMarks ? listedAt : entry.at, header);
     if (mark === null) return "none";
-    return mark.isMaybe ? "maybe" : "yes";
+    if (mark.isMaybe) return "maybe";
+    return mark.run.kind === "mark-failed" ? "failed" : "yes";
   };
 }
 

@@ -441,6 +441,20 @@ describe.each(CLIENT_SERVICES)("a run of mark-success against $name", ({ open, i
     expect(await successIds()).toEqual([]);
   });
 
+  it("that is resumed keeps what its own last request has marked, though another run had made it FAILED before", async () => {
+    const { desk, plan, client, successIds } = await scene(2);
+    const asking = await plan();
+    const slip = await plan();
+    await runMarks(slip, {}, desk.deps);
+    await runMarks(await planUndo(slip.runId, desk.deps), {}, desk.deps);
+    await desk.deps.clock.sleepUntil(desk.deps.clock.now() + 300);
+    await runMarks(asking, {}, { ...desk.deps, client: loseMark(1, client) });
+    const { counts } = await resumeRun(asking.runId, { resendUnknown: false }, desk.deps);
+    expect(counts).toMatchObject({ marked: 2, toMark: 0 });
+    await runMarks(await planUndo(asking.runId, desk.deps), {}, desk.deps);
+    expect(await successIds()).toEqual([]);
+  });
+
   it("that is resumed marks what a run had marked that was undone since; then its own undo takes it back", async () => {
     const { desk, plan, callIds, client, successIds } = await scene(3);
     const first = await plan(callIds.slice(0, 2));

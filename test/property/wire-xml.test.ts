@@ -177,6 +177,10 @@ describe("readXml", () => {
     ["too deep a nest", "<a>".repeat(30) + "</a>".repeat(30)],
     ["too many tags", `<a>${"<b/>".repeat(50_001)}</a>`],
     ["too many different tags", `<a>${Array.from({ length: 10_000 }, (_, index) => `<b${index}/>`).join("")}</a>`],
+    [
+      "too many different tags in its elements",
+      `<a>${`<b>${Array.from({ length: 2_000 }, (_, index) => `<c${index}/>`).join("")}</b>`.repeat(6)}</a>`,
+    ],
     ["two roots", "<a/><b/>"],
     ["no root", "text"],
     ["nothing", ""],
@@ -208,6 +212,11 @@ describe("long XML", () => {
         expect(contentOf(text) === expected, JSON.stringify(unit)).toBe(true);
       }
     }
+  });
+
+  it("may have the same tags in many elements, and tags of a few in any", () => {
+    const call = `<call>${Array.from({ length: 40 }, (_, index) => `<c${index}>x</c${index}>`).join("")}</call>`;
+    expect(readXml(`<calls>${call.repeat(600)}</calls>`).value.call).toHaveLength(600);
   });
 
   it("may have comments wherever XML allows them", () => {

@@ -3,7 +3,7 @@ import type { IncomingMessage } from "node:http";
 import { errorCodes, type FastifyInstance, type FastifyRequest } from "fastify";
 import type { BodyFormat } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
-import type { Clock, Timers } from "../../platform/clock.js";
+import type { Timers } from "../../platform/clock.js";
 import { CollectedBytes } from "../../wire/collected-bytes.js";
 import { readJson } from "../../wire/json/read-json.js";
 import { bodyFormat, NDJSON_TYPES } from "../../wire/media-types.js";
@@ -11,6 +11,7 @@ import { isSafe } from "../auth/request-origin.js";
 import { lazyParts } from "../lazy-parts.js";
 import { ByteBudget, ownerOf } from "./byte-budget.js";
 import { answerTo } from "./error-answers.js";
+import type { ReadTurns } from "./read-turns.js";
 import { rejectUnread } from "./send-errors.js";
 
 export const BODY_LIMIT = 10_485_760;
@@ -23,15 +24,7 @@ declare module "fastify" {
   }
 }
 
-export function addBodyParsers(app: FastifyInstance, clock: Pick<Clock, "nextTurn">): void {
-  let lastRead: Promise<unknown> = Promise.resolve();
-  /** Long bodies are read one at a time, with a turn of the event loop before each, as reading one may take half a second. */
-  const readInTurn = (body: Buffer, read: () => unknown): unknown => {
-    if (body.length <= SHORT_BODY_BYTES) return read();
-    const next = lastRead.then(() => clock.nextTurn()).then(read);
-    lastRead = next.catch(() => undefined);
-    return next;
-  };
+export function addBodyParsers(app: FastifyInstance, turns: ReadTurns): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser([...NDJSON_TYPES], (request, payload, done) => {
     // Only one route reads a stream.
@@ -44,11 +37,20 @@ export function addBodyParsers(app: FastifyInstance, clock: Pick<Clock, "nextTur
     if (body.length === 0) return undefined;
     request.bodyBytes = body.length;
     const format = formatOf(request.headers["content-type"] ?? "", body);
-    if (format === "json") return readInTurn(body, () => readJson(decodeUtf8(body), "body"));
-    if (format === "xml") return readInTurn(body, () => parseXml(decodeUtf8(body)));
-    throw unsupportedType();
+    if (format !== "json" && format !== "xml") throw unsupportedType();
+    const read = () => (format === "json" ? readJson(decodeUtf8(body), "body") : parseXml(decodeUtf8(body)));
+    if (body.length <= SHORT_BODY_BYTES) return read();
+    const reading = turns.run(ownerOf(request), () => {
+      if (request.raw.socket.destroyed) throw CLIENT_GONE;
+      return read();
+    });
+    // The body keeps its room while it waits, though its client has gone.
+    request.handled = reading.catch(() => undefined);
+    return reading;
   });
 }
+
+const CLIENT_GONE = new WhcbError("malformed", "the connection was closed before the body was read");
 
 /** Reads at most the route's limit. Fastify's own reader keeps a list of the pieces. */
 export function readBody({ headers, routeOptions }: FastifyRequest, payload: IncomingMessage): Promise<Buffer> {
@@ -59,7 +61,7 @@ export function readBody({ headers, routeOptions }: FastifyRequest, payload: Inc
   return new Promise((resolve, reject) => {
     if (announced > bodyLimit) return reject(new errorCodes.FST_ERR_CTP_BODY_TOO_LARGE());
     // If the connection broke while the login was checked, no event follows.
-    if (payload.destroyed) return reject(new WhcbError("malformed", "the connection was closed before the body came"));
+    if (payload.destroyed) return reject(CLIENT_GONE);
     const onData = (piece: Buffer): void => {
       // Mostly a body comes in one piece.
       if (piece.length === announced) whole = piece;

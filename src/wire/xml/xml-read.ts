@@ -5,8 +5,9 @@ import { isObject, type JsonObject, listOf, objectOf } from "../json/json-value.
 
 /** 1 000 full calls have about 30 000 tags. */
 const MAX_TAGS = 50_000;
-/** Each new name costs the parser as much as ten tags of a known one. */
+/** Each new name costs the parser as much as ten tags of a known one, and so does each name of an element that has many. */
 const MAX_NAMES = 10_000;
+const MANY_NAMES = 64;
 const MAX_DEPTH = 20;
 /** A tag may have so many characters, with its attributes, and so may an instruction. */
 const MAX_TAG_LENGTH = 8192;
@@ -86,6 +87,9 @@ function boundForParser(text: string): string {
   if (ILLEGAL.test(text)) throw illegalCharacter();
   const pieces: string[] = [];
   const names = new Set<string>();
+  /** The names in each element that is open. */
+  const children: Set<string>[] = [new Set()];
+  let manyNames = 0;
   let end = 0;
   for (let tags = 1, at = text.indexOf("<"); at !== -1; tags++, at = text.indexOf("<", end)) {
     if (tags > MAX_TAGS) throw malformed(`the body has more than ${MAX_TAGS} tags`);
@@ -100,8 +104,15 @@ function boundForParser(text: string): string {
     if (text.startsWith("<!--", at)) pieces.push("<?c?>");
     NAME.lastIndex = at + 1;
     const [name] = NAME.exec(text) ?? [];
-    if (name !== undefined && names.add(name).size > MAX_NAMES)
+    if (name === undefined) {
+      if (text[at + 1] === "/" && children.length > 1) children.pop();
+      continue;
+    }
+    const siblings = children.at(-1);
+    if (siblings !== undefined && !siblings.has(name) && siblings.add(name).size > MANY_NAMES) manyNames += 1;
+    if (names.add(name).size > MAX_NAMES || manyNames > MAX_NAMES)
       throw malformed(`the body has more than ${MAX_NAMES} different tags`);
+    if (text[end - 2] !== "/") children.push(new Set());
   }
   return pieces.concat(text.slice(end)).join("");
 }

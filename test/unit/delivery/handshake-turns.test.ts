@@ -17,10 +17,10 @@ beforeEach(() => {
   done = [];
 });
 
-const [ada, eva] = [{}, {}];
+const [ada, eva] = ["ada", "eva"];
 
 /** Adds a step that takes so long. */
-function add(endpoint: object, name: string, ms: number): void {
+function add(endpoint: string, name: string, ms: number): void {
   turns.run(endpoint, () => {
     done.push(name);
     timers.pass(ms);
@@ -103,7 +103,7 @@ it("lets those come last whose steps are known to take long", () => {
 it("lets those that aren't known yet take turns with those that are known to be cheap, however many there are", () => {
   add(eva, "e1", 1);
   timers.advance(0);
-  for (const name of ["n1", "n2", "n3"]) add({}, name, 100);
+  for (const name of ["n1", "n2", "n3"]) add(name, name, 100);
   for (const name of ["e2", "e3"]) add(eva, name, 1);
   timers.advance(1_000);
   expect(done).toEqual(["e1", "n1", "e2", "n2", "e3", "n3"]);
@@ -115,7 +115,7 @@ it("still knows a costly step after some cheap ones", () => {
   done = [];
   add(eva, "e1", 60);
   add(ada, "a", 100);
-  add({}, "n", 100);
+  add("n", "n", 100);
   timers.advance(1_000);
   expect(done).toEqual(["e1", "n", "a"]);
 });

@@ -1,0 +1,52 @@
+import type { Clock, Timers } from "../../platform/clock.js";
+
+/** What takes no longer needs no pause. */
+const SHORT_MS = 10;
+
+/**
+ * Long bodies are read one at a time: their owners (`ownerOf`) take turns, and after each reading everything else has as much time, in which the
+ * server takes one new connection in each turn of the event loop.
+ */
+export class ReadTurns {
+  readonly #clock: Pick<Clock, "nextTurn">;
+  readonly #timers: Timers;
+  /** The owner whose turn is next comes first. */
+  readonly #waiting = new Map<string, (() => Promise<void>)[]>();
+  #isReading = false;
+
+  constructor({ clock, timers }: { readonly clock: Pick<Clock, "nextTurn">; readonly timers: Timers }) {
+    this.#clock = clock;
+    this.#timers = timers;
+  }
+
+  run(owner: string, read: () => unknown): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const step = async () => {
+        try {
+          resolve(await read());
+        } catch (error) {
+          reject(error);
+        }
+      };
+      const steps = this.#waiting.get(owner);
+      if (steps === undefined) this.#waiting.set(owner, [step]);
+      else steps.push(step);
+      if (!this.#isReading) void this.#readAll();
+    });
+  }
+
+  async #readAll(): Promise<void> {
+    this.#isReading = true;
+    for (const [owner, steps] of this.#waiting) {
+      const step = steps.shift();
+      this.#waiting.delete(owner);
+      if (steps.length > 0) this.#waiting.set(owner, steps);
+      await this.#clock.nextTurn();
+      const beganAt = this.#timers.runningMs();
+      await step?.();
+      const tookMs = this.#timers.runningMs() - beganAt;
+      if (tookMs > SHORT_MS) await new Promise<void>((resolve) => this.#timers.after(tookMs, resolve));
+    }
+    this.#isReading = false;
+  }
+}
