@@ -73,8 +73,8 @@ async function reopenRun(wanted: string, options: ResumeOptions, deps: RunDeps, 
 }
 
 async function markWhatIsDue(state: RunState, session: RunSession): Promise<void> {
-  const { callbacks, kind, undoes } = session.header;
-  const status = kind === "mark-failed" ? "FAILED" : "SUCCESS";
+  const { callbacks, undoes } = session.header;
+  const status = statusOf(session.header);
   const mayBeMarked = new Set(state.maybeMarked.map(({ id }) => id));
   const isSettled = ({ id, status }: ListedCall): boolean => status === "SUCCESS" && !mayBeMarked.has(id);
   const stays = status === "FAILED" ? await readArrivalCheck(session) : isSettled;
@@ -114,6 +114,10 @@ async function findSuccessful(
   return new Set(found.flatMap(({ id, status }) => (status === "SUCCESS" ? [id] : [])));
 }
 
+function statusOf({ kind }: RunHeader): "SUCCESS" | "FAILED" {
+  return kind === "mark-failed" ? "FAILED" : "SUCCESS";
+}
+
 type Superseding = "yes" | "failed" | "maybe" | "none";
 const MAY_BE_OWN: ReadonlySet<Superseding> = new Set(["failed", "maybe"]);
 
@@ -134,8 +138,10 @@ async function readSupersededCheck({ header, deps }: RunSession): Promise<(entry
     if (entry.state === "seen" && hasNewerList(entry.callbackId, header)) return "yes";
     const mark = findMarker(callKey(entry.callbackId, entry.id), onlyMarks ? listedAt : entry.at, header);
     if (mark === null) return "none";
-    if (mark.isMaybe) return "maybe";
-    return mark.run.kind === "mark-failed" ? "failed" : "yes";
+    const as = statusOf(mark.run);
+    // Whichever request was executed, the call is to become the same.
+    if (mark.isMaybe) return as === statusOf(header) ? "none" : "maybe";
+    return as === "FAILED" ? "failed" : "yes";
   };
 }
 

@@ -113,9 +113,10 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
       hint: "`whcb mark-failed` with ids marks single calls",
     });
   }
-  // Another run may have marked the calls since. An undo that had nothing to undo, or none of whose calls was found, changed nothing.
+  // Another run may have marked the calls since. An undo that has marked nothing only says that the run was wrong.
   const undo = (await listRuns(deps)).find(
-    (other) => other.counts.planned > other.counts.notFound && undoneBy(other) === run.runId,
+    (other) =>
+      undoneBy(other) === run.runId && other.counts.planned > 0 && (other.counts.marked > 0 || other.state !== "finished"),
   );
   if (undo !== undefined) throw alreadyUndone(run, undo);
   const marked = run.calls.filter(({ isMarked }) => isMarked);

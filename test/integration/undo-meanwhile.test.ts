@@ -441,6 +441,34 @@ describe.each(CLIENT_SERVICES)("a run of mark-success against $name", ({ open, i
     expect(await successIds()).toEqual([]);
   });
 
+  it("whose undo was interrupted is undone once that is resumed, though another mark of FAILED was interrupted, too", async () => {
+    const { desk, plan, callIds, client, successIds } = await scene(2);
+    const { header } = await runMarks(await plan(), {}, desk.deps);
+    const deps = { ...desk.deps, client: neverMarks(client) };
+    const undo = await planUndo(header.runId, desk.deps);
+    await runMarks(undo, {}, deps);
+    const failed = await planMarks({ callbacks: ["demo"], calls: { callIds } }, "FAILED", desk.deps);
+    await runMarks(failed, {}, deps);
+    const { counts } = await resumeRun(undo.runId, { resendUnknown: false }, desk.deps);
+    expect([counts.marked, await successIds()]).toEqual([2, []]);
+  });
+
+  it("may be undone again if its undo has marked nothing; the run that might have marked the calls is named, and undone, too", async () => {
+    const { desk, plan, client, successIds } = await scene(2);
+    const other = await plan();
+    const { header } = await runMarks(await plan(), {}, desk.deps);
+    const undo = await planUndo(header.runId, desk.deps);
+    await runMarks(other, {}, { ...desk.deps, client: neverMarks(client) });
+    const { counts } = await runMarks(undo, {}, desk.deps);
+    const again = await planUndo(header.runId, desk.deps);
+    await runMarks(again, {}, desk.deps);
+    expect([counts.marked, [...again.markedBy.keys()].map(({ runId }) => runId)]).toEqual([0, [other.runId]]);
+    const last = await planUndo(other.runId, desk.deps);
+    await discardUndone(last, desk.deps);
+    await runMarks(last, {}, desk.deps);
+    expect(await successIds()).toEqual([]);
+  });
+
   it("that is resumed keeps what its own last request has marked, though another run had made it FAILED before", async () => {
     const { desk, plan, client, successIds } = await scene(2);
     const asking = await plan();
