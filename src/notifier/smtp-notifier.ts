@@ -1,6 +1,7 @@
 /** An e-mail is tried once; the outbox retries. */
 import { once } from "node:events";
-import { connect, type LookupFunction } from "node:net";
+import { connect, type LookupFunction, type Socket } from "node:net";
+import { Duplex, Transform } from "node:stream";
 import { createTransport, type SMTPTransportOptions } from "nodemailer";
 import { errorMessage, WhcbError } from "../domain/errors.js";
 import { parseUrl, secretMask } from "../domain/mask.js";
@@ -77,27 +78,35 @@ const LOCALHOST = [
   { address: "::1", family: 6 },
 ];
 
-/** The replies to an e-mail have a few KiB. */
+/** The replies to an e-mail have a few KiB, and so have certificates. */
 const MAX_REPLY_BYTES = 64 * 1024;
 
 /**
  * Nodemailer would ask a DNS server even for localhost, and who answers would get the password. It also collects lines that it hasn't asked
- * for, so a server, or who pretends to be one where there is no TLS, is disconnected after too many bytes.
+ * for, so a server is disconnected after too many bytes.
  */
 function connectTo({ isLoopback }: SmtpServer, signal: AbortSignal): SMTPTransportOptions["getSocket"] {
   const lookup: LookupFunction = (_host, _options, found) => found(null, LOCALHOST);
   return ({ host, port }, done) => {
     const connection = connect({ host, port: Number(port), signal, ...(isLoopback && { lookup }) });
-    let received = 0;
-    connection.on("data", ({ length }: Buffer) => {
-      received += length;
-      if (received > MAX_REPLY_BYTES) connection.destroy(new Error("its replies are too long"));
-    });
     once(connection, "connect").then(
-      () => done(null, { connection }),
+      () => done(null, { connection: limitReplies(connection) }),
       (error) => done(Object.assign(error instanceof AggregateError ? error.errors[0] : error, { code: "ESOCKET" })),
     );
   };
+}
+
+function limitReplies(connection: Socket): Socket {
+  let received = 0;
+  const limit = new Transform({
+    transform(piece: Buffer, _, done) {
+      received += piece.length;
+      done(received > MAX_REPLY_BYTES ? new Error("its replies are too long") : null, piece);
+    },
+  });
+  const limited = Duplex.from({ readable: connection.pipe(limit), writable: connection });
+  // Of a socket, Nodemailer needs these besides.
+  return Object.assign(limited, { setTimeout: () => limited, setKeepAlive: () => limited }) as unknown as Socket;
 }
 
 function defaultSender(server: SmtpServer): string {

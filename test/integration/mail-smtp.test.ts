@@ -1,7 +1,8 @@
 /** Mails over real SMTP, to a server that accepts, rejects, requires a login, or doesn't answer. */
 import { Resolver } from "node:dns";
 import { once } from "node:events";
-import { createServer } from "node:net";
+import { createServer, type Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
 import type { SMTPServerOptions } from "smtp-server";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Notifier } from "../../src/notifier/notifier.js";
@@ -108,26 +109,31 @@ describe("a mail server", () => {
     );
   });
 
-  test("that sends more than replies is disconnected, and what it sent isn't collected", async () => {
-    let sent = 0;
-    const server = createServer((socket) => {
-      socket.on("error", () => undefined);
-      const lines = Buffer.alloc(65_536, "\n");
-      const send = (): void => {
-        for (; !socket.destroyed && sent < 50_000_000 && socket.write(lines); sent += lines.length);
+  test.each(["smtp", "smtps"])(
+    "that sends more than replies is disconnected, and what it sent isn't collected: %s",
+    async (scheme) => {
+      let sent = 0;
+      const flood = (socket: Socket): void => {
+        socket.on("error", () => undefined);
+        const lines = Buffer.alloc(65_536, "\n");
+        const send = (): void => {
+          for (; !socket.destroyed && sent < 50_000_000 && socket.write(lines); sent += lines.length);
+        };
+        socket.on("drain", send);
+        send();
       };
-      socket.on("drain", send);
-      send();
-    }).listen(0, "127.0.0.1");
-    await once(server, "listening");
-    endings.push(() => server.close());
-    const address = server.address();
-    const port = typeof address === "object" && address !== null ? address.port : 0;
-    expect(await failureOf(notifier({ url: `smtp://127.0.0.1:${port}` }).send(aMail()))).toBe(
-      `The mail server 127.0.0.1:${port} can't be reached (its replies are too long).`,
-    );
-    expect(sent).toBeLessThan(10_000_000);
-  });
+      const { cert, key } = selfSignedCertificate("IP:127.0.0.1");
+      const server = (scheme === "smtp" ? createServer(flood) : createTlsServer({ cert, key }, flood)).listen(0, "127.0.0.1");
+      await once(server, "listening");
+      endings.push(() => server.close());
+      const address = server.address();
+      const port = typeof address === "object" && address !== null ? address.port : 0;
+      expect(await failureOf(notifier({ url: `${scheme}://127.0.0.1:${port}` }).send(aMail()))).toBe(
+        `The mail server 127.0.0.1:${port} can't be reached (its replies are too long).`,
+      );
+      expect(sent).toBeLessThan(10_000_000);
+    },
+  );
 
   test("that is down is reported as unreachable, and receives the mail when it is back", async () => {
     const { port } = await mailServer();
