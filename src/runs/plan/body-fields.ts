@@ -34,7 +34,8 @@ export function fieldsOfBody(body: string): Fields | null {
     const { root, value } = readXml(body);
     return root === "deliveryResponse" ? bodyFields(value) : null;
   } catch (error) {
-    if (error instanceof WhcbError || error instanceof SyntaxError) return null;
+    // A RangeError is that of a value with too many levels.
+    if (error instanceof WhcbError || error instanceof SyntaxError || error instanceof RangeError) return null;
     throw error;
   }
 }

@@ -228,6 +228,7 @@ describe("a list of what the receiver has", () => {
 test.each([
   ["psql: error: connection refused\n", "line 1 can't be read: it isn't an id"],
   [`${MESSAGE}\nNULL\n`, "line 2 can't be read: it isn't an id"],
+  [`{"messageid":"${MESSAGE}","x":${"[".repeat(100_000)}${"]".repeat(100_000)}}`, "line 1 can't be read: it isn't a JSON object"],
   ["order-17\norder-\u001b[1m18\n", "line 2 can't be read: it isn't an id"],
   ["order-17\n\u200border-18\n", "line 2 can't be read: it isn't an id"],
   [Buffer.from("order-17\n", "utf16le").toString(), "line 1 can't be read: it isn't an id"],
