@@ -105,7 +105,7 @@ function limitReplies(connection: Socket): Socket {
     },
   });
   const limited = Duplex.from({ readable: connection.pipe(limit), writable: connection });
-  // Of a socket, Nodemailer needs these besides.
+  // Nodemailer calls these methods of a socket, too.
   return Object.assign(limited, { setTimeout: () => limited, setKeepAlive: () => limited }) as unknown as Socket;
 }
 

@@ -6,7 +6,7 @@ const STATUS_NAME =
 /** An `acknowledged` alone is a reply's date, and a `delivery` may be anything. */
 const YES_NAME =
   /^(?!acknowledged$)(?:(?:is|was|has)?(?:success|successful|succeeded|accepted|acknowledged|delivered|received|ok)|delivery(?=.))(?:at|on|date|time|ts|timestamp|utc|flag|ok|yn)*$/;
-const NO_NAME = /error|exception|fail|reject|undelivered|nack(?:ed)?$|not(?:accepted|delivered|received)/;
+const NO_NAME = /^err$|error|exception|fail|reject|undelivered|nack(?:ed)?$|not(?:accepted|delivered|received)/;
 
 /** The name is a column's (`columnName`). */
 export function saysWhetherReceived(name: string): boolean {

@@ -65,7 +65,7 @@ export function rejectUnknown(query: Query): void {
   if (unknown !== undefined) throw new WhcbError("invalid", `${unknown.slice(0, MAX_SHOWN_NAME)} is not a parameter here`);
 }
 
-/** A database compares it anew at each character of a content. */
+/** A database compares the text that is searched for with a content from each of its characters on. */
 const LONGEST_SEARCH = 256;
 
 export function readFilter(query: Query): CallFilter {

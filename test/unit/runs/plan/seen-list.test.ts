@@ -288,6 +288,7 @@ test.each([
     ["receivedFlag", "N"],
     ["not_received", true],
     ["errorSummary", "x"],
+    ["err", "timeout"],
     ["comment", "Rejected"],
     ["failed_at", "2026-11-24T09:30:00Z"],
   ].map(([name, value]): [string, string] => [
