@@ -35,7 +35,8 @@ export interface ExchangeRequester {
   readonly reject: (error: WhcbError) => void;
 }
 
-export interface ExchangeOptions extends ExchangeRequester {
+export interface ExchangeOptions {
+  readonly requester: ExchangeRequester;
   readonly host: ExchangeHost;
   readonly connections: OriginConnections;
   /** The endpoint's host and port, for details of failures. */
@@ -105,7 +106,7 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
     this.#abortRequest = abort;
     this.#connection?.beginRequest();
     if (this.#isSettled) abort(new DeliveryFailure("reset", "aborted before it was sent"));
-    else if (this.#options.guard?.maySend() === false) this.#withhold();
+    else if (this.#options.requester.guard?.maySend() === false) this.#withhold();
   }
 
   /** Undici drops the request and keeps the connection if `onConnect` throws. */
@@ -163,7 +164,7 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
     const { connections } = this.#options;
     const connection = this.#connection;
     if (error instanceof RequestWithheld) {
-      if (this.#finish()) this.#options.guard?.onWithheld();
+      if (this.#finish()) this.#options.requester.guard?.onWithheld();
       if (connection !== null) connections.release(connection);
       return;
     }
@@ -212,13 +213,13 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
 
   #settle(result: DeliveryResult): void {
     if (!this.#finish()) return;
-    const { host, resolve } = this.#options;
+    const { host, requester } = this.#options;
     const marked = this.#resendReason !== null ? { ...result, resent: true as const } : result;
-    resolve({ result: marked, retryAfterMs: retryAfterOf(this, host.now()) });
+    requester.resolve({ result: marked, retryAfterMs: retryAfterOf(this, host.now()) });
   }
 
   #reject(error: WhcbError): void {
-    if (this.#finish()) this.#options.reject(error);
+    if (this.#finish()) this.#options.requester.reject(error);
   }
 
   #finish(): boolean {

@@ -95,7 +95,7 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
       return;
     }
     const exchange = new Exchange({
-      ...requester,
+      requester,
       host: this,
       connections: target.connections(),
       where: target.where,

@@ -4,7 +4,7 @@ import type { Call } from "../domain/call.js";
 import type { Callback } from "../domain/callback.js";
 import type { Clock } from "../platform/clock.js";
 import type { Store } from "../store/open-store.js";
-import { buildDelivery } from "../wire/delivery-request.js";
+import { addressDelivery, buildBody } from "../wire/delivery-request.js";
 import type { DeliverySettings } from "../wire/delivery-settings.js";
 import type { LongXml } from "../wire/xml/xml-write.js";
 
@@ -74,13 +74,13 @@ export class CallSender {
 
 /** Prepares calls as they are sent to real endpoints. */
 export function prepareWith(deliverer: Deliverer, settings: DeliverySettings): Prepare {
-  return (callback, call) => {
-    const { body, ...address } = buildDelivery(callback, call, settings);
+  return (callback, { id, response }) => {
+    const body = buildBody(callback, response, settings.bodyNames);
     let text: typeof body | null = body;
     return {
       bodyBytes: bytesOf(body),
       send: async (maySend) => {
-        const request = { ...address, body: text && bodyToSend(text) };
+        const request = addressDelivery(callback, { id, body: text && bodyToSend(text) }, settings);
         // In flight, the body is in memory once.
         text = null;
         const delivery = await deliverer.deliverIf(maySend, request);

@@ -204,9 +204,7 @@ export class Dispatcher {
 
   #sendNext(endpoint: EndpointState): void {
     const { clock } = this.#deps;
-    // To spread the rules would take a microsecond for each call.
-    const { policy, maxInFlight } = this.#rules;
-    const at = { policy, maxInFlight, now: clock.now(), monotonicMs: clock.monotonicMs() };
+    const at = { now: clock.now(), monotonicMs: clock.monotonicMs(), ...this.#rules };
     const taken = takeCall(endpoint, this.#slots.share, this.#budget, at);
     if (taken === "limited") {
       this.#slots.setAside(endpoint);

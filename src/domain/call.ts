@@ -165,8 +165,11 @@ function outcomeOf(result: DeliveryResult): LastOutcome {
   };
 }
 
-/** Makes a call FAILED without an attempt. Its window starts now. */
-export function holdCall(call: CallProgress, at: number, downSince: number, rule: RetryRule): CallProgress {
+/**
+ * Makes a call FAILED without an attempt. Its window starts now. Without jitter, an outage's calls are neighbours in the index of due
+ * times, and a group of them changes few pages.
+ */
+export function holdCall(call: CallProgress, at: number, downSince: number, { intervalMs }: RetryPolicy): CallProgress {
   if (call.status !== "PENDING") return call;
   return {
     ...call,
@@ -176,7 +179,7 @@ export function holdCall(call: CallProgress, at: number, downSince: number, rule
     error: null,
     statusMessage: `Held: endpoint down since ${new Date(downSince).toISOString()}`,
     firstFailedAt: at,
-    due: dueAfterFailure(at, at, rule),
+    due: { at: at + intervalMs, cause: "retry" },
     changedAt: at,
   };
 }

@@ -88,7 +88,7 @@ export function describeOutcomes(open: OpenStore): void {
         }),
       );
       const rule = { retriesEnabled: true, policy: POLICY, random: 0.5 };
-      const expected = recordAttempt(recordAttempt(holdCall(call, NOW, NOW - MINUTE, rule), failed, rule), done, rule);
+      const expected = recordAttempt(recordAttempt(holdCall(call, NOW, NOW - MINUTE, POLICY), failed, rule), done, rule);
       expect(await callOf(store, callback, "A")).toEqual(expected);
       expect(expected.firstFailedAt).toBe(NOW);
       expect((await store.calls.listAttempts(callback.id, ["A"])).get("A")).toEqual([failed, done]);
@@ -140,7 +140,7 @@ export function describeOutcomes(open: OpenStore): void {
             outcome(callback.id, "of before", a.seq),
             outcome("nope", "A", a.seq),
           ],
-          holdings: [{ callbackId: callback.id, callId: "of before", callSeq: a.seq, at: NOW, downSince: NOW, random: 0 }],
+          holdings: [{ callbackId: callback.id, callId: "of before", callSeq: a.seq, at: NOW, downSince: NOW }],
           endpoints: [{ callbackId: deleted.id, endpoint: anEndpoint(), outage }],
           mails: [{ outageId: "O1", callbackId: deleted.id, to: "a@b", subject: "", text: "", createdAt: NOW }],
         }),

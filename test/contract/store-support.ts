@@ -83,7 +83,6 @@ export async function hold(store: Store, callback: Callback, ids: readonly strin
       callSeq: (await callOf(store, callback, id)).seq,
       at,
       downSince: NOW - MINUTE,
-      random: 0.5,
     });
   }
   await store.outcomes.commit(aGroup({ holdings }));

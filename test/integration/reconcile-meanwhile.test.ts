@@ -79,7 +79,7 @@ it("finds a call whose place is taken by others, though as many calls are listed
   const at = Date.now();
   await store.outcomes.commit(
     aGroup({
-      holdings: held.map(({ id, seq }) => ({ callbackId: callback.id, callId: id, callSeq: seq, at, downSince: at, random: 0 })),
+      holdings: held.map(({ id, seq }) => ({ callbackId: callback.id, callId: id, callSeq: seq, at, downSince: at })),
     }),
   );
   let pages = 0;

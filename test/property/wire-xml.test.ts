@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { XMLValidator } from "fast-xml-parser";
 import { describe, expect, it } from "vitest";
-import { buildDelivery, deliveryBody } from "../../src/wire/delivery-request.js";
+import { deliveryBody } from "../../src/wire/delivery-request.js";
 import { callToJson, readCall } from "../../src/wire/json/call-json.js";
 import { callbackToJson } from "../../src/wire/json/callback-json.js";
 import { parseCallback } from "../../src/wire/json/parse-callback.js";
@@ -11,6 +11,7 @@ import { callsFromXml, readXml } from "../../src/wire/xml/xml-read.js";
 import { toXml } from "../../src/wire/xml/xml-write.js";
 import { aCallback } from "../support/builders.js";
 import { anyCall, anyGivenResponse, anyResponse, anySettings, anyText } from "../support/wire/arbitrary-wire.js";
+import { buildDelivery } from "../support/wire/build-delivery.js";
 
 const XML_TARGET = { url: "https://h/", auth: { type: "httpheader", key: "k" }, contentType: "xml", removeHtml: false } as const;
 const policy = { intervalMs: 300_000, windowMs: 86_400_000, jitter: false };

@@ -26,11 +26,11 @@ export interface AcceptedAt extends EndpointRules {
 
 /** Takes over what was read for an endpoint, and logs the calls that are held, to be committed. */
 export function acceptAndLog(endpoint: EndpointState, batch: WorkBatch, at: AcceptedAt, log: OutcomeLog): void {
-  const { now, random } = at;
+  const { now } = at;
   const held = acceptRead(endpoint, batch, at);
   const downSince = endpoint.health.endpoint.downSince ?? now;
   for (const { callbackId, id: callId, seq: callSeq } of held) {
-    log.addHolding({ callbackId, callId, callSeq, at: now, downSince, random: random.fraction() }, endpoint.fence);
+    log.addHolding({ callbackId, callId, callSeq, at: now, downSince }, endpoint.fence);
   }
 }
 

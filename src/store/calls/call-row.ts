@@ -56,9 +56,9 @@ function toCall(cells: CallCells, callbackId: string): Call {
     id,
     callbackId,
     response: decodeResponse(messageId, channel, response ?? LEFT_OUT_RESPONSE),
-    ...(response === null && { leftOutBytes: responseBytes }),
     acceptedAt,
     ...toProgress(progress),
+    ...(response === null && { leftOutBytes: responseBytes }),
   };
 }
 

@@ -49,7 +49,6 @@ export interface Holding {
   readonly callSeq: number;
   readonly at: number;
   readonly downSince: number;
-  readonly random: number;
 }
 
 export interface CommittedOutcomes {
@@ -138,17 +137,16 @@ function applyHoldings(
   group: OutcomeGroup,
   callbacks: LiveCallbacks,
 ): Map<string, number> {
-  const { policy } = group;
   const skipped = new Map<string, number>();
   for (const holding of group.holdings) {
-    const { callbackId, at, downSince, random } = holding;
+    const { callbackId, at, downSince } = holding;
     const found = findCall(holding, states, callbacks);
     if (found === null) continue;
     const { callback, state } = found;
     const before = state.after;
     // An earlier try of this group has held it.
     if (before.firstFailedAt === at) continue;
-    if (callback.retriesEnabled) state.after = holdCall(before, at, downSince, { retriesEnabled: true, policy, random });
+    if (callback.retriesEnabled) state.after = holdCall(before, at, downSince, group.policy);
     if (state.after === before) skipped.set(callbackId, (skipped.get(callbackId) ?? 0) + 1);
   }
   return skipped;

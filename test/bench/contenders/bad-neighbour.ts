@@ -4,7 +4,7 @@ import { createDeliverer } from "../../../src/delivery/undici-deliverer.js";
 import { systemClock } from "../../../src/platform/clock.js";
 import { shortId, systemRandom } from "../../../src/platform/random.js";
 import { systemTimers } from "../../../src/platform/running-timers.js";
-import { buildDelivery } from "../../../src/wire/delivery-request.js";
+import { buildDelivery } from "../../support/wire/build-delivery.js";
 import { contender } from "../run/contender.js";
 import { fill, openBenchStore, startDelivering } from "../run/product.js";
 import { quantile } from "../run/rounds.js";

@@ -1,5 +1,6 @@
 /** The product's parts, put together as `whcb serve` does it. */
 import { createDeliverer } from "../../../src/delivery/undici-deliverer.js";
+import { prepareWith } from "../../../src/dispatcher/call-sender.js";
 import { Dispatcher } from "../../../src/dispatcher/dispatcher.js";
 import type { DispatcherDeps } from "../../../src/dispatcher/dispatcher-deps.js";
 import { DEFAULT_RETRY_POLICY } from "../../../src/domain/retry-policy.js";
@@ -8,7 +9,7 @@ import { silentLogger } from "../../../src/platform/logger.js";
 import { systemRandom } from "../../../src/platform/random.js";
 import { systemTimers } from "../../../src/platform/running-timers.js";
 import { openStore, type Store } from "../../../src/store/open-store.js";
-import { buildDelivery } from "../../../src/wire/delivery-request.js";
+import { DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES } from "../../../src/wire/delivery-settings.js";
 import { newCalls, RESPONSE, SECRET_KEY } from "./sample.js";
 
 /** In calls of one transaction. */
@@ -38,14 +39,7 @@ export function startDelivering(store: Store, over: Partial<DispatcherDeps> = {}
     random: systemRandom,
     logger: silentLogger,
     policy: DEFAULT_RETRY_POLICY,
-    prepare(callback, call) {
-      const { body, ...address } = buildDelivery(callback, call);
-      const request = { ...address, body: body.toString() };
-      return {
-        bodyBytes: request.body.length,
-        send: async (maySend) => (await deliverer.deliverIf(maySend, request))?.result ?? null,
-      };
-    },
+    prepare: prepareWith(deliverer, { authParameter: DEFAULT_AUTH_PARAMETER, bodyNames: DEFAULT_BODY_NAMES }),
     onAttempt: () => undefined,
     wakeOutboxes: () => undefined,
     onCallbackDeleted: () => undefined,

@@ -3,7 +3,8 @@ import type { CallbackSettings } from "../../../src/domain/callback.js";
 import type { MessageResponse } from "../../../src/domain/message-response.js";
 import { systemRandom, timeOrderedId } from "../../../src/platform/random.js";
 import type { NewCall } from "../../../src/store/calls/accept-calls.js";
-import { buildDelivery, type DeliveryRequest } from "../../../src/wire/delivery-request.js";
+import type { DeliveryRequest } from "../../../src/wire/delivery-request.js";
+import { buildDelivery } from "../../support/wire/build-delivery.js";
 
 /** Of every callback. */
 export const CALLBACK_KEY = "a-secret-callback-key";

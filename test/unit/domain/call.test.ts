@@ -99,7 +99,7 @@ describe("an attempt", () => {
 
 describe("a holding", () => {
   it("fails the call without an attempt; its window starts then", () => {
-    const held = holdCall(aCall(), 500, 100, RETRY);
+    const held = holdCall(aCall(), 500, 100, RETRY.policy);
     expect(held).toMatchObject({
       status: "FAILED",
       attemptCount: 0,
@@ -111,9 +111,14 @@ describe("a holding", () => {
     expect(isHeld(held)).toBe(true);
   });
 
+  it("makes the calls that are held together due together, with jitter too", () => {
+    const policy = { ...RETRY.policy, jitter: true };
+    expect(holdCall(aCall(), 500, 100, policy).due).toEqual({ at: 800, cause: "retry" });
+  });
+
   it("replaces what a client reported before", () => {
     const reported = recordClientReplay(aCall(), anAttempt({ startedAt: 400, result: REFUSED_503 }), 450);
-    expect(holdCall(reported, 500, 100, RETRY)).toMatchObject({
+    expect(holdCall(reported, 500, 100, RETRY.policy)).toMatchObject({
       statusCode: null,
       attemptedAt: 500,
       attemptCount: 1,
@@ -123,7 +128,7 @@ describe("a holding", () => {
 
   it("changes only a PENDING call", () => {
     const settled = aCall({ status: "SUCCESS", settledBy: "user" });
-    expect(holdCall(settled, 500, 100, RETRY)).toBe(settled);
+    expect(holdCall(settled, 500, 100, RETRY.policy)).toBe(settled);
   });
 });
 

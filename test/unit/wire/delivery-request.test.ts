@@ -2,7 +2,8 @@ import { XMLParser } from "fast-xml-parser";
 import { describe, expect, it } from "vitest";
 import type { DeliveryTarget } from "../../../src/domain/callback.js";
 import type { MessageResponse } from "../../../src/domain/message-response.js";
-import { buildDelivery, buildEndpointCheck } from "../../../src/wire/delivery-request.js";
+import { buildEndpointCheck } from "../../../src/wire/delivery-request.js";
+import { buildDelivery } from "../../support/wire/build-delivery.js";
 
 const response: MessageResponse = {
   messageId: "ABC4857BCCF484575FCA",
