@@ -122,9 +122,9 @@ type Superseding = "yes" | "failed" | "maybe" | "none";
 const MAY_BE_OWN: ReadonlySet<Superseding> = new Set(["failed", "maybe"]);
 
 /**
- * Returns a function that tells whether another run of this data folder, which wasn't undone, has marked the call, or may have, since this run
- * of marks listed it. If this run sends, only a mark of FAILED since the call arrived counts, or a newer list than the one with it. Throws `malformed` if the journal of
- * such a run can't be read.
+ * Returns a function that tells whether another run of this data folder, which wasn't undone, has marked the call ("failed" or "yes"), or may
+ * have, since this run of marks listed it. If this run sends, only a mark of FAILED since the call arrived counts, or a newer list than the one
+ * with it. Throws `malformed` if the journal of such a run can't be read.
  */
 async function readSupersededCheck({ header, deps }: RunSession): Promise<(entry: RunEntry) => Superseding> {
   const { runId, options, startedAt, listedAt = startedAt } = header;
