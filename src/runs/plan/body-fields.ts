@@ -1,7 +1,7 @@
 /** A list and a call are compared by the fields of a body as a callback receives it. */
 import { WhcbError } from "../../domain/errors.js";
 import { objectOf } from "../../wire/json/json-value.js";
-import { parseJsonText } from "../../wire/json/read-json.js";
+import { readJson } from "../../wire/json/read-json.js";
 import { readXml } from "../../wire/xml/xml-read.js";
 import { saysWhetherReceived } from "./received-field.js";
 
@@ -27,15 +27,17 @@ export const KNOWN_FIELDS: ReadonlySet<string> = new Set([
   ...[...Object.keys(PARTS), "messagelocation", "location", "customparameters"],
 ]);
 
+/** More than any body that whcb accepts has, and fewer levels than a value's text may have. */
+const LINE_LIMITS = { values: 300_000, levels: 1_000 };
+
 /** Returns null if it can't be read. */
 export function fieldsOfBody(body: string): Fields | null {
   try {
-    if (!body.startsWith("<")) return bodyFields(parseJsonText(body));
+    if (!body.startsWith("<")) return bodyFields(readJson(body, "line", LINE_LIMITS));
     const { root, value } = readXml(body);
     return root === "deliveryResponse" ? bodyFields(value) : null;
   } catch (error) {
-    // A RangeError is that of a value with too many levels.
-    if (error instanceof WhcbError || error instanceof SyntaxError || error instanceof RangeError) return null;
+    if (error instanceof WhcbError) return null;
     throw error;
   }
 }
