@@ -9,7 +9,7 @@ await utils.migrate();
 for (let done = 0; done < count; done += 1_000) {
   await utils.addJobs(Array.from({ length: Math.min(1_000, count - done) }, () => ({ identifier: "call", payload: job })));
 }
-// As autovacuum would by and by.
+// Autovacuum would do this by and by.
 await utils.withPgClient((client) => client.query("ANALYZE"));
 const delivery = openDelivery({ url, connections: concurrency });
 // The batches are those of the benchmark in its documentation, which advises so many connections.

@@ -16,7 +16,7 @@ for (let done = 0; done < count; done += 1_000) {
   await boss.insert(Array.from({ length: Math.min(1_000, count - done) }, () => ({ name, data: job })));
 }
 const delivery = openDelivery({ url, connections: concurrency });
-// As autovacuum would by and by.
+// Autovacuum would do this by and by.
 await boss.getDb().executeSql("ANALYZE");
 const figures = await measureRate(count, stores, () => Promise.all(Array.from({ length: LOOPS }, work)));
 await boss.stop({ graceful: false, wait: true });

@@ -55,7 +55,7 @@ export async function throughService(scope: Scope): Promise<Figures> {
   return loaded(scope, service, service.url, []);
 }
 
-/** null without a Redis. */
+/** It is null without a Redis. */
 export async function throughBullmq(scope: Scope, { address }: Peer<RedisAddress>): Promise<Figures | null> {
   if (address === null) return null;
   const server = await scope.start("bullmq-through.mjs", { ...address, concurrency: 64 });

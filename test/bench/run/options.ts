@@ -13,7 +13,7 @@ export interface Options {
   readonly against: string | null;
 }
 
-/** Of the command line; a text says what is wrong with it. */
+/** Returns what the command line asks for, or a text that says what is wrong with it. */
 export function parseOptions(argv: readonly string[], benches: readonly string[]): Options | string {
   const { values, positionals } = parseArgs({
     args: [...argv],
