@@ -15,7 +15,7 @@ import type { BodyOptions, ReplayOptions } from "./run-options.js";
 import { sendPlan } from "./run-replay.js";
 import { type RunControl, RunSession } from "./run-session.js";
 import { markAll } from "./send/marker.js";
-import { readArrivalCheck, readUndoneRuns, skipSettled } from "./settled-calls.js";
+import { readArrivalCheck, skipSettled } from "./settled-calls.js";
 
 /** What isn't given is as it was when the run began. */
 export interface ResumeOptions extends RunControl, BodyOptions {
@@ -127,11 +127,10 @@ const MAY_BE_OWN: ReadonlySet<Superseding> = new Set(["failed", "maybe"]);
  * with it. Throws `malformed` if the journal of such a run can't be read.
  */
 async function readSupersededCheck({ header, deps }: RunSession): Promise<(entry: RunEntry) => Superseding> {
-  const { runId, options, startedAt, listedAt = startedAt } = header;
+  const { runId, options, undoes, startedAt, listedAt = startedAt } = header;
   const onlyMarks = options === null;
   const counts = (run: RunHeader): boolean => (onlyMarks ? run.runId !== runId : isMarkFailed(run));
-  const undone = await readUndoneRuns(deps);
-  const isWanted = (run: RunOverview): boolean => !undone.has(run.runId) && mayBeLater(run, header);
+  const isWanted = (run: RunOverview): boolean => run.runId !== undoes?.runId && mayBeLater(run, header);
   const findMarker = await readMarks(isWanted, deps, { mustRead: counts, mustHaveEnded: true });
   const hasNewerList = header.kind === "reconcile" ? await readNewerListCheck(deps) : () => false;
   return (entry) => {

@@ -5,7 +5,7 @@ import { commandLine } from "../domain/command-line.js";
 import { WhcbError } from "../domain/errors.js";
 import { checkService } from "./check-service.js";
 import { isOtherDatabase } from "./journal/other-database.js";
-import { callKey } from "./journal/other-runs.js";
+import { callKey, undoneBy } from "./journal/other-runs.js";
 import { lockRun } from "./journal/process-lock.js";
 import { newRunId } from "./journal/run-id.js";
 import type { RunListener, UndoneRun } from "./journal/run-step.js";
@@ -24,7 +24,7 @@ import { giveUpCallback } from "./relist-calls.js";
 import type { RunDeps } from "./run-deps.js";
 import type { RunControl } from "./run-session.js";
 import { markAll } from "./send/marker.js";
-import { type CallCheck, isByDelivery, readArrivalCheck, readStayCheck, skipSettled, undoneBy } from "./settled-calls.js";
+import { type CallCheck, isByDelivery, readArrivalCheck, readStayCheck, skipSettled } from "./settled-calls.js";
 
 export interface MarkPlan extends FoundCalls, Marking {
   readonly runId: string;

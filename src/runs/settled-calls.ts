@@ -4,20 +4,10 @@ import { ATTEMPT_DEADLINE_MS, isAcceptedStatus } from "../domain/attempt.js";
 import { idFinder } from "../domain/call.js";
 import { readMarks } from "./journal/other-runs.js";
 import type { UndoneRun } from "./journal/run-step.js";
-import { listRuns, mayBeLater, type RunDates, type RunOverview, readRun, toServiceClock } from "./journal/stored-runs.js";
+import { mayBeLater, type RunDates, type RunOverview, readRun, toServiceClock } from "./journal/stored-runs.js";
 import { nullIfGone } from "./plan/call-scope.js";
 import type { RunDeps } from "./run-deps.js";
 import type { RunSession } from "./run-session.js";
-
-/** Returns the run that was undone by this one, or null. */
-export function undoneBy({ undoes, state }: RunOverview): string | null {
-  return undoes === undefined || state === "discarded" ? null : undoes.runId;
-}
-
-/** Resolves to the ids of the runs of this data folder whose undo was asked for: what they have marked doesn't count. */
-export async function readUndoneRuns(deps: RunDeps): Promise<ReadonlySet<string>> {
-  return new Set((await listRuns(deps)).flatMap((run) => undoneBy(run) ?? []));
-}
 
 /** The service's clock is known to a minute, and its dates may be of whole minutes. */
 const DATE_TOLERANCE_MS = 2 * 60_000;
@@ -72,9 +62,8 @@ export async function readStayCheck(
   const keyOf = (callbackId: string, id: string): string => `${callbackId} ${findId(id) ?? id}`;
   // 0.1.0 didn't note when it listed.
   const since = new Map(undone?.calls.map(({ callbackId, id, at }) => [keyOf(callbackId, id), undone.listedAt ?? at]));
-  const wrong = new Set(await readUndoneRuns(deps)).add(run.runId);
   const findMarker = await readMarks(
-    (other) => !wrong.has(other.runId) && other.kind !== "mark-failed" && mayBeLater(other, run),
+    (other) => other.runId !== run.runId && other.kind !== "mark-failed" && mayBeLater(other, run),
     deps,
     { keyOf, mustHaveEnded: true },
   );

@@ -153,17 +153,28 @@ it("a mark-failed that is resumed leaves what was accepted while it asked its qu
   await desk.leave();
 });
 
-it("an undo of which no call was found, as a gateway answered, may be made again", async () => {
-  const calls = platformCalls(2);
-  let isAway = false;
+/** A run marks all of the platform's calls SUCCESS. */
+async function markOnPlatform(
+  calls: ReturnType<typeof platformCalls>,
+  instead?: Parameters<typeof scriptedPlatform>[0]["instead"],
+) {
   const platform = scriptedPlatform({
     clock: systemClock,
     callbacks: [{ id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/", key: "k", calls }],
-    instead: ({ method }) => (isAway && method === "PUT" ? { status: 410, body: "<h1>Gone</h1>" } : null),
+    ...(instead && { instead }),
   });
   const desk = openDesk({ transport: platform.transport() });
-  const scope = { callbacks: ["demo"], calls: { filter: {} } };
-  const { header } = await runMarks(await planMarks(scope, "SUCCESS", desk.deps), {}, desk.deps);
+  const plan = await planMarks({ callbacks: ["demo"], calls: { filter: {} } }, "SUCCESS", desk.deps);
+  const { header } = await runMarks(plan, {}, desk.deps);
+  return { desk, header };
+}
+
+it("an undo of which no call was found, as a gateway answered, may be made again", async () => {
+  const calls = platformCalls(2);
+  let isAway = false;
+  const { desk, header } = await markOnPlatform(calls, ({ method }) =>
+    isAway && method === "PUT" ? { status: 410, body: "<h1>Gone</h1>" } : null,
+  );
   isAway = true;
   const { counts } = await runMarks(await planUndo(header.runId, desk.deps), {}, desk.deps);
   isAway = false;
@@ -175,18 +186,11 @@ it("an undo of which no call was found, as a gateway answered, may be made again
 it("a mark to which a gateway answers that it waited for too long (408) may have been executed, and is undone", async () => {
   const calls = platformCalls(1);
   let isStalled = true;
-  const platform = scriptedPlatform({
-    clock: systemClock,
-    callbacks: [{ id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/", key: "k", calls }],
-    instead({ method }) {
-      if (method !== "PUT" || !isStalled) return null;
-      for (const call of calls) call.status = "SUCCESS";
-      return { status: 408, body: "stream timeout" };
-    },
+  const { desk, header } = await markOnPlatform(calls, ({ method }) => {
+    if (method !== "PUT" || !isStalled) return null;
+    for (const call of calls) call.status = "SUCCESS";
+    return { status: 408, body: "stream timeout" };
   });
-  const desk = openDesk({ transport: platform.transport() });
-  const scope = { callbacks: ["demo"], calls: { filter: {} } };
-  const { header } = await runMarks(await planMarks(scope, "SUCCESS", desk.deps), {}, desk.deps);
   isStalled = false;
   const undo = await planUndo(header.runId, desk.deps);
   await discardUndone(undo, desk.deps);
@@ -197,13 +201,7 @@ it("a mark to which a gateway answers that it waited for too long (408) may have
 
 it("an undo that was discarded may be made again", async () => {
   const calls = platformCalls(2);
-  const platform = scriptedPlatform({
-    clock: systemClock,
-    callbacks: [{ id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/", key: "k", calls }],
-  });
-  const desk = openDesk({ transport: platform.transport() });
-  const scope = { callbacks: ["demo"], calls: { filter: {} } };
-  const { header } = await runMarks(await planMarks(scope, "SUCCESS", desk.deps), {}, desk.deps);
+  const { desk, header } = await markOnPlatform(calls);
   const ctrlC = new AbortController();
   ctrlC.abort();
   const undo = await runMarks(await planUndo(header.runId, desk.deps), { signal: ctrlC.signal }, desk.deps);

@@ -111,7 +111,8 @@ interface Mark {
 }
 
 /**
- * Reads the marks of the wanted runs of this data folder, and those that may have been executed. The service's name isn't compared, as it may
+ * Reads the marks of the wanted runs of this data folder, and those that may have been executed. Those of a run whose undo was asked for don't
+ * count. The service's name isn't compared, as it may
  * be written in several ways. Journals that can't be read are left out, or throw `malformed` if they may be of a run that `mustRead` names.
  * Without `keyOf`, equal ids are the same call.
  */
@@ -122,9 +123,10 @@ export async function readMarks(
 ): Promise<FindMarker> {
   const marks = new Map<string, Mark[]>();
   const runs = await (mustRead === undefined ? listRuns(folder) : listWantedRuns(folder, mustRead));
+  const undone = new Set(runs.map(undoneBy));
   for (const overview of runs) {
     const mayHaveMarked = overview.counts.marked > 0 || (overview.options === null && overview.state !== "finished");
-    if (!mayHaveMarked || !isWanted(overview)) continue;
+    if (!mayHaveMarked || undone.has(overview.runId) || !isWanted(overview)) continue;
     const run = await readRun(folder, overview.runId);
     const marked = run.calls.filter(({ isMarked }) => isMarked).map((call) => ({ ...call, isMaybe: false }));
     const maybe = run.maybeMarked.map((call) => ({ ...call, at: run.lastAt, isMaybe: true }));
@@ -150,6 +152,11 @@ function isLater({ at, run }: Mark, instant: number, other: RunDates): boolean {
   if (at > instant) return true;
   // The clock may have been set back while one of them was working.
   return instant <= other.startedAt ? isAfter : toServiceClock(at, run) > toServiceClock(instant, other);
+}
+
+/** Returns the run that was undone by this one, or null. */
+export function undoneBy({ undoes, state }: RunOverview): string | null {
+  return undoes === undefined || state === "discarded" ? null : undoes.runId;
 }
 
 /** The calls of such a run may be sent again, whatever is known of them. After an undo they are what they were before. */

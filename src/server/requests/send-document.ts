@@ -18,7 +18,7 @@ declare module "fastify" {
     credential: StoredCredential | null;
     /** `bodyBytes` is 0 unless the body is read whole. */
     bodyBytes: number;
-    /** `handled` settles once the handler has ended. It is null before it has begun. */
+    /** `handled` settles once a long body has been read, or then once the handler has ended. It is null before. */
     handled: Promise<unknown> | null;
     /** Room is reserved for so many bytes of the answer. It is null if none was asked for. */
     answerBytes: number | null;

@@ -39,8 +39,7 @@ async function runGroup(db: Db, first: Member, others: Member[]): Promise<void> 
   try {
     await db.transaction().execute(async (trx) => {
       outcomes.push({ status: "fulfilled", value: await first.work(trx) });
-      while (others.length > 0 && group.length < MAX_MEMBERS) {
-        const next = others.shift() as Member;
+      for (let next = others.shift(); next !== undefined; next = group.length < MAX_MEMBERS ? others.shift() : undefined) {
         group.push(next);
         outcomes.push(await runInSavepoint(trx, next.work));
       }

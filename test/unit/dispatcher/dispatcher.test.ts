@@ -42,13 +42,19 @@ describe("a dispatcher", () => {
     expect([sim.dispatcher.inFlight, next === null || next > sim.clock.now()]).toEqual([64, true]);
   });
 
-  it("sends a new response at once, while outcomes gather for a commit", async () => {
+  /** Has delivered a response, whose outcome gathers for 100 ms. */
+  async function gathering() {
     await sim.store.close();
     sim = await Simulation.open({ limits: { gatherMs: 100 } });
     const callback = await sim.callback();
     await sim.accept(callback);
     const ticking = sim.dispatcher.tick();
     await turns(10);
+    return { callback, ticking };
+  }
+
+  it("sends a new response at once, while outcomes gather for a commit", async () => {
+    const { callback, ticking } = await gathering();
     await sim.accept(callback);
     await turns(10);
     expect([sim.sent.length, await sim.store.calls.count(callback.id)]).toMatchObject([2, { PENDING: 2 }]);
@@ -58,12 +64,7 @@ describe("a dispatcher", () => {
   });
 
   it("commits outcomes that have gathered with new responses that are stored", async () => {
-    await sim.store.close();
-    sim = await Simulation.open({ limits: { gatherMs: 100 } });
-    const callback = await sim.callback();
-    await sim.accept(callback);
-    const ticking = sim.dispatcher.tick();
-    await turns(10);
+    const { callback, ticking } = await gathering();
     sim.dispatcher.accepting();
     await sim.accept(callback);
     expect(await sim.store.calls.count(callback.id)).toMatchObject({ PENDING: 1, SUCCESS: 1 });
