@@ -1,6 +1,6 @@
 /** What failed: found, marked and replayed. */
 import { describe, expect } from "vitest";
-import { expectUsable, seeNotice, seePage, VISITS } from "../support/browser/browser-window.js";
+import { expectUsable, seeChange, seeNotice, seePage, VISITS } from "../support/browser/browser-window.js";
 import { it } from "../support/browser/rehearsal.js";
 import { eventually } from "../support/process/whcb-process.js";
 
@@ -72,8 +72,7 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
     const left = Number(/(\d+) won't be sent/.exec(stopped)?.[1]);
     rehearsal.answer(200);
     await rehearsal.settled(id, "SUCCESS", 2 + 14 - left);
-    await page.reload();
-    await page.getByText("stopped", { exact: true }).waitFor();
+    await seeChange(window, page.getByText("stopped", { exact: true }));
     await expectUsable(window);
 
     await page.getByRole("link", { name: "Calls", exact: true }).click();
@@ -88,11 +87,7 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
     }, Boolean);
     await confirm.click();
     await seePage(window, `Replay of ${left + 3} calls`);
-    // With scripts, the page shows the end by itself.
-    const finished = page.getByText("finished", { exact: true });
-    if (!visit.hasScript) await rehearsal.settled(id, "SUCCESS", 19);
-    if (!visit.hasScript) await page.reload();
-    await finished.waitFor();
+    await seeChange(window, page.getByText("finished", { exact: true }));
     await page.getByText(`${left + 3} of ${left + 3} calls done`).waitFor();
     await expectUsable(window);
     await page.getByRole("link", { name: "Replays" }).click();

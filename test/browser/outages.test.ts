@@ -1,8 +1,7 @@
 /** An outage, from its beginning to its end. That it appears by itself: live-updates.test.ts. */
 import { describe, expect } from "vitest";
-import { expectUsable, seePage, VISITS } from "../support/browser/browser-window.js";
+import { expectUsable, seeChange, seePage, VISITS } from "../support/browser/browser-window.js";
 import { it } from "../support/browser/rehearsal.js";
-import { eventually } from "../support/process/whcb-process.js";
 
 describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (visit) => {
   it("a person sees when it began, its e-mail, what replays sent, and when it ended", async ({ rehearsal }) => {
@@ -17,13 +16,7 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
     await expectUsable(window);
 
     await rehearsal.fail(id, 12, 503);
-    /** With scripts, the page changes by itself. */
-    const seeChange = (change: string) =>
-      eventually(async () => {
-        if (!visit.hasScript) await page.reload();
-        return page.getByText(change).first().isVisible();
-      }, Boolean);
-    await seeChange("written to a file");
+    await seeChange(window, page.getByText("written to a file").first());
     await page.getByRole("heading", { name: /^Outage of / }).waitFor();
     await page.getByText("The numbers of the chart").click();
     await page.getByText("The e-mail as it was written").click();
@@ -34,8 +27,8 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
     const replay = await rehearsal.api.fetch(`/callbacks/${id}/replays?status=FAILED`, { method: "POST" });
     expect(replay.status).toBe(202);
     await rehearsal.settled(id, "SUCCESS", 12);
-    await seeChange("12 accepted from a replay");
-    await page.getByText("ended", { exact: true }).first().waitFor();
+    await seeChange(window, page.getByText("12 accepted from a replay").first());
+    await seeChange(window, page.getByText("ended", { exact: true }).first());
     await expectUsable(window);
   });
 });

@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { AxeResults } from "axe-core";
-import { type Browser, chromium, type Page } from "playwright-core";
+import { type Browser, chromium, type Locator, type Page } from "playwright-core";
 import { expect } from "vitest";
+import { eventually } from "../process/whcb-process.js";
 import { findChromium, NO_CHROMIUM } from "./chromium.js";
 
 export interface Look {
@@ -127,6 +128,15 @@ export async function expectUsable({ page, look, looks, hasScript, errors }: Win
 /** Waits for the page with this heading. */
 export async function seePage({ page }: Pick<Window, "page">, name: string | RegExp): Promise<void> {
   await page.getByRole("heading", { level: 1, name, exact: true }).waitFor();
+}
+
+/** Waits for a change of the page. With scripts, it comes by itself. */
+export async function seeChange({ page, hasScript }: Window, change: Locator): Promise<void> {
+  if (hasScript) return change.waitFor();
+  await eventually(async () => {
+    await page.reload();
+    return change.isVisible();
+  }, Boolean);
 }
 
 /** Waits for a notice or an alert; returns all of it. */
