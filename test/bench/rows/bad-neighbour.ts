@@ -20,7 +20,7 @@ export const badNeighbour: Bench = async (scope) => {
       ours: beside?.p99Ms,
       against: alone?.p99Ms,
       unit,
-      atMost: 1.3,
+      atMost: 1.2,
     }),
     compare({ measure: "median beside ten that hang, against alone", ours: beside?.p50Ms, against: alone?.p50Ms, unit }),
   ];

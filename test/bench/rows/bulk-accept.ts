@@ -24,7 +24,7 @@ export const bulkAccept: Bench = async (scope) => {
       ours: ours?.rate,
       against: floor?.rate,
       unit: "/s",
-      atLeast: 0.6,
+      atLeast: 0.9,
       cpu: { ours: ours?.cpuUs, against: floor?.cpuUs },
     }),
     limited({ measure: "longest pause of the event loop", ours: ours?.pauseMs, unit: "ms" }),

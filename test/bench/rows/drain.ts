@@ -35,10 +35,10 @@ export const drain: Bench = async (scope) => {
       cpu: { ours: ours?.cpuUs, against: other?.cpuUs, ...(goal.cpu && { atMost: goal.cpu }) },
     });
   return [
-    against("raw undici", raw, { rate: 0.55, cpu: 1.9 }),
-    against("BullMQ, Redis flushed every second", bullmq, { rate: 2, missing: everySecond.missing }),
-    against("BullMQ, Redis flushed always", bullmqAlways, { rate: 3, missing: always.missing }),
-    against("pg-boss", pgBoss, { rate: 3, missing: postgres.missing }),
+    against("raw undici", raw, { rate: 0.52, cpu: 2 }),
+    against("BullMQ, Redis flushed every second", bullmq, { rate: 1.8, missing: everySecond.missing }),
+    against("BullMQ, Redis flushed always", bullmqAlways, { rate: 2.1, missing: always.missing }),
+    against("pg-boss", pgBoss, { rate: 2.1, missing: postgres.missing }),
     against("graphile-worker", graphileWorker, { rate: 1, missing: postgres.missing }),
     limited({ measure: "longest pause of the event loop", ours: ours?.pauseMs, unit: "ms" }),
   ];

@@ -32,7 +32,7 @@ export const idle: Bench = async (scope) => {
   const cpu = (cpuMs / (performance.now() - began)) * 100;
 
   const measures = [
-    limited({ measure: `CPU of ${callbacks} callbacks, ${outages} with an open outage`, ours: cpu, unit: "%", atMost: 1 }),
+    limited({ measure: `CPU of ${callbacks} callbacks, ${outages} with an open outage`, ours: cpu, unit: "%", atMost: 0.5 }),
   ];
   for (const changed of [1, callbacks]) {
     service.probe.begin();
@@ -42,7 +42,7 @@ export const idle: Bench = async (scope) => {
     const what = `${changed} changed by another process, ${TIMES} times`;
     measures.push(
       limited({ measure: `${what}: longest until noticed`, ours: noticedMs, unit: "ms", atMost: 1_000 }),
-      limited({ measure: `${what}: longest pause`, ours: pauseMs, unit: "ms", atMost: 50 }),
+      limited({ measure: `${what}: longest pause`, ours: pauseMs, unit: "ms", atMost: 20 }),
     );
   }
   return measures;

@@ -27,7 +27,7 @@ export const manyEndpoints: Bench = async (scope) => {
       ours: many?.rate,
       against: one?.rate,
       unit: "/s",
-      atLeast: 0.5,
+      atLeast: 0.7,
       cpu: { ours: many?.cpuUs, against: one?.cpuUs },
     }),
     compare({
@@ -35,7 +35,7 @@ export const manyEndpoints: Bench = async (scope) => {
       ours: manyGiven?.rate,
       against: oneGiven?.rate,
       unit: "/s",
-      atLeast: 0.5,
+      atLeast: 0.7,
       cpu: { ours: manyGiven?.cpuUs, against: oneGiven?.cpuUs },
     }),
     limited({ measure: "longest pause of the first", ours: many?.pauseMs, unit: "ms" }),

@@ -17,7 +17,7 @@ export const memory: Bench = async (scope) => {
   const none = await rssOf(scope, alive, scope.scaled(WARM_UP));
   const count = scope.scaled(1_000_000);
   const waiting = await rssOf(scope, "http://127.0.0.1:9/hook", count);
-  const against = { unit: "MiB" as const, atMost: 1.3 };
+  const against = { unit: "MiB" as const, atMost: 1.1 };
   return [
     compare({ measure: `RSS with ${count} waiting, against none`, ours: waiting.atRest, against: none.atRest, ...against }),
     compare({ measure: "its most meanwhile", ours: waiting.most, against: none.most, ...against }),

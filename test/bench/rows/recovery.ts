@@ -26,8 +26,8 @@ export const recovery: Bench = async (scope) => {
       ours: ours?.rate,
       against: mean("rate"),
       unit: "/s",
-      atLeast: 0.53,
-      cpu: { ours: ours?.cpuUs, against: mean("cpuUs") },
+      atLeast: 0.42,
+      cpu: { ours: ours?.cpuUs, against: mean("cpuUs"), atMost: 2.5 },
     }),
     limited({ measure: "longest pause of the event loop", ours: ours?.pauseMs, unit: "ms" }),
   ];
