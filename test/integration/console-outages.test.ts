@@ -88,6 +88,9 @@ describe("the outages of a callback", () => {
     expect(text).toContain("To ops@example.com Subject Replies fails Sent 2026-11-26 12:00:02 UTC It failed.");
     expect(html).toContain("chart-accepted-replays");
     expect(html).toContain("chart-failed-replays");
+    const week = await visitor.open(`${PATH}?span=week`);
+    expect(week.html).toContain("The largest backlog shown is 3.");
+    expect(week.text).toContain("Backlog, most in the 3 hours 2026-11-26 12:00:00 UTC 0 3 1 1 3 ");
   });
 
   it("have the same state as their endpoint at the page's head, and say when they end", async () => {

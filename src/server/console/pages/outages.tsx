@@ -14,7 +14,15 @@ import { callbackPage } from "../components/callback-page.js";
 import { Badge, Count, countText, Empty, Facts, Pager, Table, Time } from "../components/data.js";
 import { type Health, healthOf, TONES } from "../components/endpoint-badge.js";
 import { OutageChart, OutageTable } from "../components/outage-chart.js";
-import { type BacklogSample, chartSpan, largestBacklog, type OutageChartView, timeText } from "../components/outage-figures.js";
+import {
+  type BacklogSample,
+  backlogOf,
+  chartSpan,
+  largestBacklog,
+  type OutageChartView,
+  shownBacklog,
+  timeText,
+} from "../components/outage-figures.js";
 import { consolePath } from "../console-path.js";
 import type { Page } from "../page.js";
 
@@ -98,17 +106,18 @@ async function outagesPage({ deps, lookup }: RouteContext, params: OutagePath, q
     const minutes = await store.activity.list(callback.id, { ...outageSpan, maxPoints: ALL_POINTS });
     const calls = await store.outages.countCalls(outage, { budgetMs: COUNTING_MS });
     const activity = await store.activity.list(callback.id, { since: from, until: to + 1, maxPoints: MAX_POINTS });
+    const backlog = backlogOf(minutes.points, outage);
     const { PENDING, FAILED } = await store.calls.count(callback.id);
     const isEnding = outage.endedAt === null && outage.quietSince !== null && record?.endpoint.state === "up";
     const endsAt = isEnding ? outageClosesAt(outage, "up", policy) : null;
     return {
       outage,
       span,
-      chart: { ...activity, from, to, outage },
+      chart: { ...activity, from, to, outage, backlog: shownBacklog(backlog, activity.bucketMs, to) },
       mail: await store.mails.find(outage.id),
       endsAt,
       calls,
-      largest: largestBacklog({ ...minutes, from: outageSpan.since, to: now, outage }),
+      largest: largestBacklog(backlog),
       backlog: { failed: FAILED, waiting: PENDING },
     };
   }
