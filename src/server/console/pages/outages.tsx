@@ -239,7 +239,7 @@ const FATES = [
   ["retried", "accepted at a retry"],
   ["marked", "marked successful"],
   ["failed", "still failed"],
-  ["released", "not sent, and waiting or sent later as new responses"],
+  ["released", "released when retries were switched off"],
   ["removed", "no longer stored"],
   ["uncounted", "not counted: they failed before an update of the service"],
 ] as const satisfies readonly (readonly [fate: keyof OutageCalls, text: string])[];
