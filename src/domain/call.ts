@@ -48,6 +48,10 @@ export interface CallProgress extends LastOutcome {
   /** The endpoint's recovery in which the call last failed, or 0. Later recoveries take such calls last. */
   readonly failedInRecovery: number;
   readonly settledBy: SettledBy | null;
+  /** Whether the dispatcher has delivered it for a replay. */
+  readonly isReplayed: boolean;
+  /** The outage that counts the call among those that first failed in it. */
+  readonly outageId: string | null;
   readonly changedAt: number;
 }
 
@@ -124,7 +128,9 @@ export function recordAttempt(call: CallProgress, attempt: Attempt, rule: RetryR
   };
   // It was in flight when the call was marked, which can be undone unless it was accepted.
   if (call.status === "SUCCESS" && !isAccepted(result)) return { ...attempted, changedAt: call.changedAt };
-  if (isAccepted(result)) return { ...attempted, status: "SUCCESS", settledBy: "dispatcher", due: null };
+  if (isAccepted(result)) {
+    return { ...attempted, status: "SUCCESS", settledBy: "dispatcher", isReplayed: attempt.cause === "replay", due: null };
+  }
   const firstFailedAt = call.firstFailedAt ?? attempt.startedAt;
   const isRequestedReplay = call.due?.cause === "replay" && attempt.cause === "replay";
   // The replay was requested while another attempt was in flight, or before a probe.
@@ -156,7 +162,7 @@ export function recordClientReplay(call: CallProgress, { startedAt, result }: Ne
   };
 }
 
-function outcomeOf(result: DeliveryResult): LastOutcome {
+export function outcomeOf(result: DeliveryResult): LastOutcome {
   const isAnswered = result.kind === "answered";
   return {
     statusCode: isAnswered ? result.statusCode : null,

@@ -151,7 +151,7 @@ function makeStore(db: Db, cipher: KeyCipher, clock: Clock, isServed: boolean, n
     endpoints: endpointStore(db, cipher),
     queue: queueStore(db),
     outcomes: outcomeStore(db),
-    outages: outageStore(db, clock),
+    outages: outageStore(db),
     activity: activityStore(db, clock),
     mails: mailStore(db),
     notices: noticeStore(db),

@@ -2,7 +2,7 @@
 import { type RawBuilder, sql } from "kysely";
 import type { CallStatus } from "../domain/call.js";
 import { RETAIN_OUTAGES_MS, type ServiceSettings } from "../domain/service-settings.js";
-import { CountChanges, FAILURE } from "./calls/call-counts.js";
+import { CountChanges, FAILURE, FATE, type Fate } from "./calls/call-counts.js";
 import { minuteOf } from "./outcomes/activity.js";
 import { expireNotices, removeNotices } from "./outcomes/notices.js";
 import type { Db } from "./schema.js";
@@ -16,7 +16,11 @@ interface PurgedRow {
   readonly callback_key: number;
   readonly status: CallStatus;
   readonly failure: string;
+  readonly outage_id: string | null;
+  readonly fate: Fate;
 }
+
+const PURGED = sql`seq, callback_key, status, ${FAILURE} AS failure, outage_id, ${FATE} AS fate`;
 
 export function retentionStore(db: Db) {
   return {
@@ -69,13 +73,13 @@ function purgeExpired(db: Db, now: number, limit: number, settings: ServiceSetti
 
 function callsOfCallback(key: number, status: CallStatus): RawBuilder<unknown> {
   const settled = status === "PENDING" ? sql`` : sql`AND status <> 'PENDING'`;
-  return sql`SELECT seq, callback_key, status, ${FAILURE} AS failure FROM calls WHERE callback_key = ${key} AND status = ${sql.lit(status)} ${settled}`;
+  return sql`SELECT ${PURGED} FROM calls WHERE callback_key = ${key} AND status = ${sql.lit(status)} ${settled}`;
 }
 
 /** Finds calls by the index by attempt, and skips those marked later or still due. */
 function callsChangedBefore(status: "FAILED" | "SUCCESS", since: number): RawBuilder<unknown> {
   return sql`
-    SELECT seq, callback_key, status, ${FAILURE} AS failure FROM callbacks ${crossJoin} calls ON calls.callback_key = callbacks.key
+    SELECT ${PURGED} FROM callbacks ${crossJoin} calls ON calls.callback_key = callbacks.key
     WHERE status = ${sql.lit(status)} AND status <> 'PENDING' AND attempted_at < ${since} AND changed_at < ${since}
       AND due_at IS NULL AND deleted_at IS NULL`;
 }
@@ -88,9 +92,13 @@ async function removeCalls(db: Db, which: RawBuilder<unknown>, limit: number): P
   await sql`DELETE FROM attempts WHERE call_seq ${inList(seqs, "bigint")}`.execute(db);
   await sql`DELETE FROM calls WHERE seq ${inList(seqs, "bigint")}`.execute(db);
   const changes = new CountChanges();
-  for (const { callback_key, status, failure } of rows) {
+  for (const { callback_key, status, failure, outage_id, fate } of rows) {
     if (status === "FAILED") changes.addFailed(callback_key, failure, -1);
     else changes.add(callback_key, status, -1);
+    if (outage_id !== null) {
+      changes.addFate(outage_id, fate, -1);
+      changes.addFate(outage_id, "removed", 1);
+    }
   }
   await changes.save(db);
   return rows.length;
@@ -141,6 +149,7 @@ async function removeOutages(db: Db, endedBefore: number, limit: number): Promis
   const ids = rows.map(({ id }) => id);
   if (ids.length === 0) return 0;
   await removeNotices(db, ids);
+  await sql`DELETE FROM outage_counts WHERE outage_id ${inList(ids, "text")}`.execute(db);
   await sql`DELETE FROM outages WHERE id ${inList(ids, "text")}`.execute(db);
   return ids.length;
 }
@@ -161,6 +170,7 @@ async function removeCallback(db: Db, key: number): Promise<void> {
     db,
   );
   if (queued.length > 0) return;
+  await sql`DELETE FROM outage_counts WHERE outage_id IN (SELECT id FROM outages WHERE callback_key = ${key})`.execute(db);
   for (const table of [
     "mails",
     "notices",

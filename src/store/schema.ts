@@ -93,6 +93,8 @@ export const TABLES = {
     due_cause: nullable(oneOf<Due["cause"]>()),
     failed_in_recovery: integer,
     settled_by: nullable(oneOf<SettledBy>()),
+    is_replayed: generated,
+    outage_id: nullable(text),
     changed_at: integer,
     message_id: text,
     channel: text,
@@ -127,6 +129,13 @@ export const TABLES = {
     ended_at: nullable(integer),
     notified_at: nullable(integer),
     notified_by: nullable(oneOf<NoticeChannel>()),
+  },
+  outage_counts: {
+    outage_id: text,
+    /** `name` is a status code, an UnreachableReason or "" of a `failure`, or what became of a call: a `fate`. */
+    kind: oneOf<"failure" | "fate">(),
+    name: text,
+    count: integer,
   },
   mails: {
     outage_id: text,

@@ -91,7 +91,68 @@ describe("seven tabs of one browser", () => {
   });
 });
 
+describe("a page whose service is silent", () => {
+  const lost = /^No connection since \d\d:\d\d:\d\d UTC\. This page shows the state at that time\. Reconnecting…$/;
+
+  it("says since when, in each tab, until it is kept up to date again", async ({ rehearsal, window }) => {
+    const id = await rehearsal.api.create({ name: "silent", url: rehearsal.endpointUrl, retriesEnabled: false });
+    const [page, other] = [await newTab(window, "/console"), await newTab(window, outages(id))];
+    const tabs = [page, other];
+    for (const tab of tabs) await tab.getByText("live", { exact: true }).waitFor();
+
+    rehearsal.pause();
+    for (const tab of tabs) {
+      await tab.getByText(lost).waitFor();
+      await tab.locator(".top-bar", { hasText: /as of \d\d:\d\d:\d\d UTC/ }).waitFor();
+    }
+    rehearsal.goOn();
+    for (const tab of tabs) {
+      await tab.getByText("live", { exact: true }).waitFor();
+      await tab.locator("#changes", { hasText: "This page is kept up to date again." }).waitFor({ state: "attached" });
+      expect(await tab.getByText(lost).count()).toBe(0);
+    }
+
+    await rehearsal.kill();
+    for (const tab of tabs) await tab.getByText(lost).waitFor();
+    await rehearsal.restart();
+    await rehearsal.fail(id, 1, 503);
+    await page.getByText("live", { exact: true }).waitFor();
+    await other.getByRole("heading", { name: /^Outage of / }).waitFor();
+    for (const tab of tabs) await tab.close();
+  });
+
+  it("says nothing of it while its tab is hidden, and no sooner than it could have heard", async ({ window }) => {
+    const page = await newTab(window, "/console");
+    await page.getByText("live", { exact: true }).waitFor();
+    await setVisibility(page, "hidden");
+    await page.clock.install();
+    await page.clock.fastForward(60_000);
+    await setVisibility(page, "visible");
+    expect(await page.getByText(lost).count()).toBe(0);
+    await page.getByText("live", { exact: true }).waitFor();
+    await page.close();
+  });
+});
+
 describe("a page", () => {
+  it("without scripts says when it was made", async ({ rehearsal }) => {
+    await using window = await rehearsal.signIn({ width: 360, hasScript: false });
+    expect(await window.page.locator(".top-bar").textContent()).toMatch(/as of \d\d:\d\d:\d\d UTC/);
+    await expectUsable(window);
+  });
+
+  it("says that too many pages are kept up to date", async ({ window }) => {
+    const page = await newTab(window, "/console");
+    await page.addInitScript("delete globalThis.SharedWorker");
+    await page.route("**/console/events?*", (route) => route.fulfill({ status: 429, headers: { "retry-after": "30" } }));
+    await page.clock.install();
+    await page.reload();
+    await page.clock.fastForward(6_000);
+    await page.getByText(/^Too many pages are kept up to date\. This one shows the state at \d/).waitFor();
+    await page.locator(".top-bar", { hasText: "as of" }).waitFor();
+    await page.close();
+  });
+
   it("has a stream of its own in a browser without shared workers", async ({ rehearsal, window }) => {
     const id = await rehearsal.api.create({ name: "alone", url: rehearsal.endpointUrl });
     const page = await newTab(window, "/console");

@@ -19,15 +19,16 @@ const OUTAGE = { id: "0".repeat(31).concat("1"), startedAt: NOW, failedCalls: 12
 async function fill(store: Store): Promise<void> {
   const callback = await aCallback(store, { retriesEnabled: true });
   await manyFailed(store, callback, 12, () => ({}));
+  const endpoint = anEndpoint({ state: "down", downSince: NOW, roundAt: NOW, roundBeganAt: NOW, probeAt: NOW + MINUTE });
+  await store.outcomes.commit(aGroup({ endpoints: [{ callbackId: callback.id, endpoint, outage: OUTAGE }] }));
   await accept(store, callback, ["pending", "accepted", "held", "marked", "both"]);
   await attempt(store, callback, ["accepted"], { result: ACCEPTED });
-  await attempt(store, callback, ["both"], { result: REFUSED_503 });
+  await attempt(store, callback, ["both"], { result: REFUSED_503, outageId: OUTAGE.id });
   await attempt(store, callback, ["both"], { result: ACCEPTED, startedAt: NOW + DAY });
-  await hold(store, callback, ["held"]);
+  await hold(store, callback, ["held"], NOW, OUTAGE.id);
   await store.calls.mark(callback.id, ["marked"], "SUCCESS", NOW);
   await store.replays.request(callback.id, aReplay({ callIds: ["call 1", "call 2", "call 3"] }), NOW);
   await attempt(store, callback, ["call 3"], { cause: "replay", result: ACCEPTED });
-  const endpoint = anEndpoint({ state: "down", downSince: NOW, roundAt: NOW, roundBeganAt: NOW, probeAt: NOW + MINUTE });
   const mail = {
     outageId: OUTAGE.id,
     callbackId: callback.id,
@@ -87,6 +88,19 @@ const FAULTS: readonly (readonly [statement: string, where: string, rows: number
   ["UPDATE endpoints SET recovering_since = 5", "endpoints", 1, /^\w{16}: only one of its state and its time is recovering$/],
   ["DELETE FROM outages", "mails", 1, `${OUTAGE.id}: its outage doesn't exist`],
   ["DELETE FROM outages", "notices", 1, `${OUTAGE.id} began: its outage doesn't exist`],
+  ["DELETE FROM outages", "outage_counts", 4, /^0+1 \w*: its outage doesn't exist$/],
+  [
+    "UPDATE outage_counts SET count = 5 WHERE name = 'failed'",
+    "outage_counts",
+    1,
+    /^\w{16} 0+1 failed: the counter is 5, and there are 1$/,
+  ],
+  [
+    "UPDATE outage_counts SET count = 5 WHERE name = '503'",
+    "outages",
+    1,
+    `${OUTAGE.id}: its calls are counted otherwise by their failures than by what became of them`,
+  ],
   ["UPDATE notices SET sent_at = 5", "notices", 1, `${OUTAGE.id} began: sent, but to be sent again`],
   ["UPDATE notices SET event = 'paused'", "notices", 1, `${OUTAGE.id} paused: its event is unknown`],
   ["UPDATE mails SET sent_at = 5", "mails", 1, `${OUTAGE.id}: sent, but to be sent again; or neither`],
@@ -124,6 +138,7 @@ export function describeCheck(name: string, open: () => Promise<CheckedStore>): 
         ["calls", 20, 10],
         ["call_counts", 5, 5],
         ["failure_counts", 3, 3],
+        ["outage_counts", 2, 2],
         ["replays", 1, 1],
       ]);
     });

@@ -40,6 +40,8 @@ export function describeCalls(open: OpenStore): void {
         settledBy: null,
         changedAt: NOW,
         sentAt: null,
+        isReplayed: false,
+        outageId: null,
       };
       const call = await callOf(store, callback, "A");
       expect(call).toEqual({ ...expected, seq: call.seq });

@@ -4,8 +4,10 @@ import type { DeliveryResult } from "../../src/domain/attempt.js";
 import type { Call } from "../../src/domain/call.js";
 import { matchesFilter } from "../../src/domain/call-filter.js";
 import type { Callback } from "../../src/domain/callback.js";
+import { NEW_ENDPOINT } from "../../src/domain/endpoint.js";
 import type { Store } from "../../src/store/open-store.js";
 import { ACCEPTED, anAttempt, aResponse, REFUSED_503 } from "../support/builders.js";
+import { recountFates, sumsOf } from "../support/store/outage-recount.js";
 import { fetchDue, fetchHeld, fetchPending } from "../support/store/waiting-calls.js";
 import {
   aCallback,
@@ -28,6 +30,7 @@ export function describeCounters(open: OpenStore, runs: number): void {
         fc.asyncProperty(fc.array(anOperation, { minLength: 5, maxLength: 40 }), async (operations) => {
           const store = await open();
           const callbacks = [await aCallback(store, { retriesEnabled: true }), await aCallback(store)];
+          for (const callback of callbacks) await openOutages(store, callback);
           let now = NOW;
           for (const [index, operation] of operations.entries()) {
             now += operation.step;
@@ -79,6 +82,7 @@ async function apply(
     return pick.flatMap((place) => all[place % Math.max(1, all.length)] ?? []);
   };
   const of = { callbackId: callback.id, random: 0.5 };
+  const outageId = [null, ...outageIds(callback)][(pick[0] ?? 0) % 3] ?? null;
   switch (kind) {
     case "accept":
       await store.calls.accept(
@@ -93,13 +97,14 @@ async function apply(
       break;
     case "attempt": {
       const result = resultOf(isGood, pick);
-      const attempts = (await picked()).map(({ id, seq, attemptCount }, place) => {
+      const attempts = (await picked()).map(({ id, seq, attemptCount, firstFailedAt }, place) => {
         return {
           ...of,
           callId: id,
           callSeq: seq,
-          attempt: anAttempt({ number: attemptCount + 1, startedAt: now, result }),
+          attempt: anAttempt({ number: attemptCount + 1, startedAt: now, cause: index % 2 === 0 ? "retry" : "replay", result }),
           recovery: place % 2,
+          outageId: isGood || firstFailedAt !== null ? null : outageId,
         };
       });
       await store.outcomes.commit(aGroup({ attempts }));
@@ -108,7 +113,14 @@ async function apply(
     case "hold":
       await store.outcomes.commit(
         aGroup({
-          holdings: (await picked()).map(({ id, seq }) => ({ ...of, callId: id, callSeq: seq, at: now, downSince: now })),
+          holdings: (await picked()).map(({ id, seq }) => ({
+            ...of,
+            callId: id,
+            callSeq: seq,
+            at: now,
+            downSince: now,
+            outageId,
+          })),
         }),
       );
       break;
@@ -185,6 +197,7 @@ async function expectTrueCounts(store: Store, callback: Callback, replays: reado
   const held = due.filter(({ sentAt }) => sentAt === null).sort((one, other) => one.seq - other.seq);
   expect(await fetchHeld(store, callback.id)).toEqual(held[0] ?? null);
   await expectTrueReplays(store, callback, replays, due);
+  await expectTrueOutages(store, callback);
   await expectTrueFailures(store, callback, failed);
   for (const call of await everyCall(store, callback, { status: "SUCCESS" })) expect(call.due).toBeNull();
   const attempts = await store.calls.listAttempts(
@@ -203,6 +216,28 @@ async function expectTrueFailures(store: Store, callback: Callback, failed: read
   const filter = { status: "FAILED", statusCodes: [{ class: 5 }, { none: true }] } as const;
   const matching = failed.filter((call) => matchesFilter(call, filter)).length;
   expect(await store.calls.countMatching(callback.id, filter, { budgetMs: 0 })).toEqual({ count: matching, isExact: true });
+}
+
+const outageIds = ({ id }: Callback) => [`${id} closed`, `${id} open`] as const;
+
+async function openOutages(store: Store, callback: Callback): Promise<void> {
+  const [closed, open] = outageIds(callback).map((id) => ({ id, startedAt: NOW, failedCalls: 1, quietSince: null }));
+  if (closed === undefined || open === undefined) return;
+  const closedOutages = [{ ...closed, callbackId: callback.id, endedAt: NOW }];
+  await store.outcomes.commit(
+    aGroup({ closedOutages, endpoints: [{ callbackId: callback.id, endpoint: NEW_ENDPOINT, outage: open }] }),
+  );
+}
+
+async function expectTrueOutages(store: Store, callback: Callback): Promise<void> {
+  const calls = [...(await everyCall(store, callback, { status: "PENDING" })), ...(await everyCall(store, callback, {}))];
+  for (const id of outageIds(callback)) {
+    if ((await store.outages.find(callback.id, id)) === null) continue;
+    const counted = await store.outages.readCalls(id);
+    expect(counted).toMatchObject(recountFates(calls, id));
+    const [byFate, byFailure] = sumsOf(counted);
+    expect(byFate).toBe(byFailure);
+  }
 }
 
 /** Each call that waits for a replay belongs to one. */

@@ -8,11 +8,12 @@ import {
   anEndpoint,
   aReplay,
   attempt,
+  DAY,
   hold,
   MINUTE,
-  manyFailed,
   NOW,
   type OpenStore,
+  POLICY,
 } from "./store-support.js";
 
 const opening = (callback: Callback, outage: OpenOutage | null) => [{ callbackId: callback.id, endpoint: anEndpoint(), outage }];
@@ -102,55 +103,54 @@ export function describeOutages(open: OpenStore): void {
       const store = await open();
       const callback = await aCallback(store, { retriesEnabled: true });
       const answered = (statusCode: number) => ({ kind: "answered", statusCode, statusMessage: "", body: "" }) as const;
-      await accept(store, callback, ["before", "retried", "replayed", "marked", "failed", "held", "after", "fine"]);
+      const outage = anOutage({ failedCalls: 6 });
+      await store.outcomes.commit(aGroup({ endpoints: opening(callback, outage) }));
+      const failing = { startedAt: NOW, outageId: outage.id };
+      await accept(store, callback, ["before", "retried", "replayed", "marked", "marked in flight", "failed", "held", "fine"]);
       await attempt(store, callback, ["before"], { startedAt: NOW - 1 });
-      await attempt(store, callback, ["retried", "marked"], { startedAt: NOW, result: answered(503) });
-      await attempt(store, callback, ["replayed", "failed"], { startedAt: NOW + 5, result: answered(500) });
+      await attempt(store, callback, ["retried", "marked"], { ...failing, result: answered(503) });
+      await attempt(store, callback, ["replayed", "failed"], { ...failing, result: answered(500) });
+      await store.calls.mark(callback.id, ["marked in flight"], "SUCCESS", NOW);
+      await attempt(store, callback, ["marked in flight"], { ...failing, result: answered(503) });
       await attempt(store, callback, ["fine"], { startedAt: NOW + 5, result: answered(200) });
-      await hold(store, callback, ["held"], NOW + MINUTE);
-      await attempt(store, callback, ["after"], { startedAt: NOW + MINUTE + 1, result: answered(503) });
+      await hold(store, callback, ["held"], NOW + MINUTE, outage.id);
       // A call that failed before is replayed too, and one fails otherwise when it is replayed.
       await attempt(store, callback, ["retried"], { startedAt: NOW + 2 * MINUTE, cause: "retry", result: answered(200) });
       await store.replays.request(callback.id, aReplay({ callIds: ["before", "replayed", "failed"] }), NOW + 2 * MINUTE);
-      await attempt(store, callback, ["before", "replayed"], {
-        startedAt: NOW + 2 * MINUTE,
-        cause: "replay",
-        result: answered(200),
-      });
-      await attempt(store, callback, ["failed"], { startedAt: NOW + 2 * MINUTE, cause: "replay", result: answered(404) });
+      const replay = { startedAt: NOW + 2 * MINUTE, cause: "replay" } as const;
+      await attempt(store, callback, ["before", "replayed"], { ...replay, result: answered(200) });
+      await attempt(store, callback, ["failed"], { ...replay, result: answered(404) });
       await store.calls.mark(callback.id, ["marked"], "SUCCESS", NOW + 2 * MINUTE);
-      const outage = { callbackId: callback.id, startedAt: NOW, endedAt: NOW + MINUTE, failedCalls: 5 };
-      const counted = await store.outages.countCalls(outage, { budgetMs: Infinity });
+      const counted = await store.outages.readCalls(outage.id);
       expect(counted).toEqual({
-        retried: 1,
-        replayed: 1,
-        marked: 1,
-        failed: 2,
-        failures: expect.arrayContaining([
-          { statusCode: 503, reason: null, count: 2 },
+        ...{ failedCalls: 6, retried: 1, replayed: 1, marked: 2, failed: 2, released: 0, removed: 0, uncounted: 0 },
+        failures: [
+          { statusCode: 503, reason: null, count: 3 },
           { statusCode: 500, reason: null, count: 2 },
           { statusCode: null, reason: null, count: 1 },
-        ]),
-        isComplete: true,
+        ],
       });
-      expect(counted.failures.map(({ count }) => count)).toEqual([2, 2, 1]);
-      await expect(store.outages.countCalls({ ...outage, callbackId: "nope" }, { budgetMs: 1 })).rejects.toMatchObject({
-        code: "not-found",
+
+      // Marks are undone, a held call is released, and what is settled is removed one day.
+      await store.calls.mark(callback.id, ["marked", "replayed"], "FAILED", NOW + 3 * MINUTE);
+      await store.callbacks.update(callback.id, { ...callback, retriesEnabled: false }, NOW + 3 * MINUTE, POLICY);
+      await store.retention.purgeExpired(NOW + 40 * DAY, 100);
+      expect(await store.outages.readCalls(outage.id)).toEqual({
+        ...counted,
+        ...{ retried: 0, replayed: 0, marked: 0, failed: 3, released: 1, removed: 2 },
       });
     });
 
-    it("count as many of their calls as the time permits, and no more calls than failed", async () => {
+    it("say how many of their calls aren't counted, and nothing about an outage that doesn't exist", async () => {
       const store = await open();
       const callback = await aCallback(store);
-      await manyFailed(store, callback, 2_500, (index) => ({ startedAt: NOW + index }));
-      const count = (failedCalls: number, budgetMs: number) =>
-        store.outages.countCalls({ callbackId: callback.id, startedAt: NOW, endedAt: null, failedCalls }, { budgetMs });
-      const cut = await count(2_500, 0);
-      expect(cut.isComplete).toBe(false);
-      expect(cut.failed).toBeLessThan(2_500);
-      expect(cut.failures).toEqual([{ statusCode: 503, reason: null, count: cut.failed }]);
-      expect(await count(2_500, Infinity)).toMatchObject({ failed: 2_500, isComplete: true });
-      expect(await count(100, 0)).toMatchObject({ failed: cut.failed, isComplete: true });
+      await store.outcomes.commit(aGroup({ endpoints: opening(callback, anOutage({ failedCalls: 5 })) }));
+      await accept(store, callback, ["A"]);
+      await attempt(store, callback, ["A"], { outageId: "O1" });
+      expect(await store.outages.readCalls("O1")).toMatchObject({ failedCalls: 5, failed: 1, uncounted: 4 });
+      await accept(store, callback, ["B"]);
+      await attempt(store, callback, ["B"], { outageId: "none" });
+      expect(await store.outages.readCalls("none")).toMatchObject({ failedCalls: 0, failed: 0, failures: [], uncounted: 0 });
     });
 
     it("are listed newest first, in pages, of one callback or of all", async () => {

@@ -55,7 +55,7 @@ export async function attempt(
   store: Store,
   callback: Callback,
   ids: readonly string[],
-  over: Partial<Attempt> = {},
+  { outageId = null, ...over }: Partial<Attempt> & { readonly outageId?: string | null } = {},
   recovery = 0,
 ): Promise<void> {
   const attempts = [];
@@ -69,12 +69,13 @@ export async function attempt(
       attempt: anAttempt({ number, startedAt: NOW, ...over }),
       random: 0.5,
       recovery,
+      outageId,
     });
   }
   await store.outcomes.commit(aGroup({ attempts }));
 }
 
-export async function hold(store: Store, callback: Callback, ids: readonly string[], at = NOW): Promise<void> {
+export async function hold(store: Store, callback: Callback, ids: readonly string[], at = NOW, outageId?: string): Promise<void> {
   const holdings = [];
   for (const id of ids) {
     holdings.push({
@@ -83,6 +84,7 @@ export async function hold(store: Store, callback: Callback, ids: readonly strin
       callSeq: (await callOf(store, callback, id)).seq,
       at,
       downSince: NOW - MINUTE,
+      ...(outageId !== undefined && { outageId }),
     });
   }
   await store.outcomes.commit(aGroup({ holdings }));

@@ -51,7 +51,8 @@ interface Answer {
   readonly headers: IncomingMessage["headers"];
   /** Resolves to the next event's data, or to null once the stream has ended. */
   next(): Promise<Record<string, string> | null>;
-  heartbeats(): number;
+  /** Resolves to the time of the next heartbeat. */
+  nextHeartbeat(): Promise<number>;
   /** Reads the stream to its end. */
   text(): Promise<string>;
   leave(): Promise<void>;
@@ -68,25 +69,24 @@ async function listen({ cookies }: Visitor, path = PATH, method = "GET"): Promis
   answer.setEncoding("utf8");
   const chunks = answer[Symbol.asyncIterator]() as AsyncIterator<string>;
   let text = "";
-  let heartbeats = 0;
-  return {
-    heartbeats: () => heartbeats,
-    status: answer.statusCode ?? 0,
-    headers: answer.headers,
-    async next() {
-      for (;;) {
-        const [event, rest] = text.split(/\n\n(.*)/s);
-        if (rest !== undefined) {
-          text = rest;
-          if (event?.startsWith("data: ")) return JSON.parse(event.slice("data: ".length));
-          heartbeats += 1;
-          continue;
-        }
+  const readEvent = async (prefix: string): Promise<string | null> => {
+    for (;;) {
+      const [event, rest] = text.split(/\n\n(.*)/s);
+      if (rest === undefined) {
         const { done, value } = await chunks.next();
         if (done) return null;
         text += value;
+        continue;
       }
-    },
+      text = rest;
+      if (event?.startsWith(prefix)) return event.slice(prefix.length);
+    }
+  };
+  return {
+    status: answer.statusCode ?? 0,
+    headers: answer.headers,
+    next: async () => JSON.parse((await readEvent("data: ")) ?? "null"),
+    nextHeartbeat: async () => Number(await readEvent("event: heartbeat\ndata: ")),
     async text() {
       for (let chunk = await chunks.next(); !chunk.done; chunk = await chunks.next()) text += chunk.value;
       return text;
@@ -130,24 +130,27 @@ describe("a stream", () => {
     rmSync(folder, { recursive: true });
   });
 
-  it("says nothing while nothing changes, but every 20 s that it is alive", async () => {
-    const stream = await listen(await start());
-    await stream.next();
-    const { store } = service;
-    const read = store.callbacks.readWriteCounter;
-    let polls = 0;
-    store.callbacks.readWriteCounter = () => {
-      polls += 1;
-      return read();
-    };
-    for (let seconds = 1; seconds <= 20; seconds++) {
+  it("has a heartbeat every second while the database answers, with the time of its state", async () => {
+    let now = 1_000_000;
+    const stream = await listen(await start({ clock: { ...systemClock, now: () => now } }));
+    expect(await stream.nextHeartbeat()).toBe(1_000_000);
+    const armed = timers.count;
+    const { callbacks } = service.store;
+    const read = callbacks.readWriteCounter;
+    const poll = (after: number, answer: typeof read) => {
+      now += after;
+      const polled = new Promise<void>((resolve) => {
+        callbacks.readWriteCounter = () => answer().finally(resolve);
+      });
       timers.advance(SECOND);
-      await expect.poll(() => polls, { interval: 1 }).toBe(seconds);
-    }
-    await accept("A");
-    timers.advance(SECOND);
-    expect(await stream.next()).toEqual({ [ID]: expect.any(String) });
-    expect(stream.heartbeats()).toBe(1);
+      return polled;
+    };
+    await poll(1_000, read);
+    expect(await stream.nextHeartbeat()).toBe(1_001_000);
+    await poll(1_000, async () => Promise.reject(new Error("a fault")));
+    await expect.poll(() => timers.count, { interval: 1 }).toBe(armed);
+    await poll(1_000, read);
+    expect(await stream.nextHeartbeat()).toBe(1_003_000);
   });
 
   it("needs a session, and ends with it", async () => {

@@ -52,9 +52,9 @@ describe("the outages of a callback", () => {
     const callback = await service.store.callbacks.find(ID);
     if (callback === null) throw new Error("it was created");
     await accept(service.store, callback, ["A", "B", "C"]);
-    await attempt(service.store, callback, ["A"], { startedAt: NOON + 1_000 });
-    await hold(service.store, callback, ["B", "C"], NOON + 2_000);
     await open(anOutage());
+    await attempt(service.store, callback, ["A"], { startedAt: NOON + 1_000, outageId: anOutage().id });
+    await hold(service.store, callback, ["B", "C"], NOON + 2_000, anOutage().id);
     expect((await visitor.open(PATH)).text).toContain("Why they failed not sent while it was down: 2, 503: 1 What became");
   });
 
@@ -64,8 +64,8 @@ describe("the outages of a callback", () => {
     const callback = await store.callbacks.find(ID);
     if (callback === null) throw new Error("it was created");
     await accept(store, callback, ["A", "B", "C"], NOON);
-    await attempt(store, callback, ["A", "B", "C"], { startedAt: NOON + 1_000 });
     await open(anOutage());
+    await attempt(store, callback, ["A", "B", "C"], { startedAt: NOON + 1_000, outageId: anOutage().id });
     await store.activity.sampleWaiting(NOON + 5 * MINUTE, 0, 9);
     await store.mails.recordSent(anOutage().id, NOON + 2_000, "smtp");
     await store.replays.request(ID, { id: "R", by: null, selection: { callIds: ["A", "B"] } }, NOON + 20 * MINUTE);
@@ -88,6 +88,9 @@ describe("the outages of a callback", () => {
     expect(text).toContain("To ops@example.com Subject Replies fails Sent 2026-11-26 12:00:02 UTC It failed.");
     expect(html).toContain("chart-accepted-replays");
     expect(html).toContain("chart-failed-replays");
+    const week = await visitor.open(`${PATH}?span=week`);
+    expect(week.html).toContain("The largest backlog shown is 3.");
+    expect(week.text).toContain("Backlog, most in the 3 hours 2026-11-26 12:00:00 UTC 0 3 1 1 3 ");
   });
 
   it("have the same state as their endpoint at the page's head, and say when they end", async () => {

@@ -53,6 +53,8 @@ export function aCall(over: Partial<Call> = {}): Call {
     settledBy: null,
     changedAt: 0,
     sentAt: null,
+    isReplayed: false,
+    outageId: null,
     ...over,
   };
 }

@@ -27,10 +27,11 @@ export interface AcceptedAt extends EndpointRules {
 /** Takes over what was read for an endpoint, and logs the calls that are held, to be committed. */
 export function acceptAndLog(endpoint: EndpointState, batch: WorkBatch, at: AcceptedAt, log: OutcomeLog): void {
   const { now } = at;
+  const outageId = endpoint.health.outage?.id ?? null;
   const held = acceptRead(endpoint, batch, at);
   const downSince = endpoint.health.endpoint.downSince ?? now;
   for (const { callbackId, id: callId, seq: callSeq } of held) {
-    log.addHolding({ callbackId, callId, callSeq, at: now, downSince }, endpoint.fence);
+    log.addHolding({ callbackId, callId, callSeq, at: now, downSince, outageId }, endpoint.fence);
   }
 }
 

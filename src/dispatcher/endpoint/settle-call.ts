@@ -63,9 +63,10 @@ function logAttempt(endpoint: EndpointState, taken: TakenCall, attempt: Attempt,
   const { random, onAttempt } = deps;
   const jitter = random.fraction();
   const { policy, maxInFlight } = rules;
-  const opened = settleCall(endpoint, call, attempt, { policy, maxInFlight, random, jitter });
-  log.addAttempt({ callbackId, callId, callSeq, attempt, random: jitter, recovery }, endpoint.fence);
-  if (opened) log.queueMail(outageMail(endpoint, opened, taken, attempt, policy), endpoint.fence);
+  const { countedIn, isNew } = settleCall(endpoint, call, attempt, { policy, maxInFlight, random, jitter });
+  const outageId = countedIn?.id ?? null;
+  log.addAttempt({ callbackId, callId, callSeq, attempt, random: jitter, recovery, outageId }, endpoint.fence);
+  if (countedIn !== null && isNew) log.queueMail(outageMail(endpoint, countedIn, taken, attempt, policy), endpoint.fence);
   onAttempt(callbackId, attempt);
 }
 
@@ -87,13 +88,22 @@ export interface SettledWith extends EndpointRules {
   readonly random: Random;
 }
 
-/** Applies an attempt; `call` is as it was before. Returns the outage that opened, for which an e-mail is owed, or null. */
-export function settleCall(endpoint: EndpointState, call: Call, attempt: Attempt, settled: SettledWith): OpenOutage | null {
+export interface SettledCall {
+  /** The outage, as it is now, counts the call by this attempt. */
+  readonly countedIn: OpenOutage | null;
+  /** It opened, so an e-mail is owed. */
+  readonly isNew: boolean;
+}
+
+const NOT_COUNTED: SettledCall = { countedIn: null, isNew: false };
+
+/** Applies an attempt; `call` is as it was before. */
+export function settleCall(endpoint: EndpointState, call: Call, attempt: Attempt, settled: SettledWith): SettledCall {
   const before = endpoint.health;
   const isDelivered = isAccepted(attempt.result);
-  let opened: OpenOutage | null = null;
+  let counted = NOT_COUNTED;
   if (isDelivered) applySuccess(endpoint, call, attempt, settled);
-  else opened = applyFailure(endpoint, call, attempt, settled);
+  else counted = applyFailure(endpoint, call, attempt, settled);
   const { health, callback, inFlight } = endpoint;
   const mayRetry = !isDelivered && callback.retriesEnabled;
   const firstFailedAt = call.firstFailedAt ?? attempt.startedAt;
@@ -102,7 +112,7 @@ export function settleCall(endpoint: EndpointState, call: Call, attempt: Attempt
     endpoint.roundLeft = 0;
     invalidate(endpoint);
   }
-  return opened;
+  return counted;
 }
 
 function applySuccess(endpoint: EndpointState, call: Call, attempt: Attempt, { policy, maxInFlight }: EndpointRules): void {
@@ -112,7 +122,7 @@ function applySuccess(endpoint: EndpointState, call: Call, attempt: Attempt, { p
   changeHealth(endpoint, change);
 }
 
-function applyFailure(endpoint: EndpointState, call: Call, attempt: Attempt, settled: SettledWith): OpenOutage | null {
+function applyFailure(endpoint: EndpointState, call: Call, attempt: Attempt, settled: SettledWith): SettledCall {
   const { policy, random } = settled;
   const { startedAt: beganAt, durationMs, cause } = attempt;
   // A held call may be PENDING again, because retries were switched off while it was in flight.
@@ -121,7 +131,7 @@ function applyFailure(endpoint: EndpointState, call: Call, attempt: Attempt, set
   const newId = () => timeOrderedId(beganAt, random);
   const { isNew, ...change } = healthAfterFailure(endpoint.health, failure, policy, random.fraction(), newId);
   changeHealth(endpoint, change);
-  return isNew ? change.health.outage : null;
+  return isFirst ? { countedIn: change.health.outage, isNew } : NOT_COUNTED;
 }
 
 /** Is called once the outcome is stored. A call that others changed meanwhile may be due for a replay, or PENDING again. */

@@ -13,9 +13,6 @@ export interface NoticeSenderDeps {
   readonly logger: Logger;
 }
 
-/** The calls of a long outage are counted for this long at most. */
-const COUNT_BUDGET_MS = 5_000;
-
 export function createNoticeSender({ store, target, clock, logger }: NoticeSenderDeps): OutboxSender<Notice> {
   const { destination, place } = target;
   return new OutboxSender<Notice>(
@@ -59,7 +56,14 @@ async function makeReport({ outages }: Store, notice: Notice, asOf: number): Pro
   const report = { event, outageId, callback, startedAt, failedCalls, asOf };
   if (event === "began" || endedAt === null) return { ...report, end: null };
   if (notice.isDeleted) return { ...report, end: { endedAt, how: "deleted" } };
-  const { retried, replayed, marked, failed, isComplete } = await outages.countCalls(outage, { budgetMs: COUNT_BUDGET_MS });
-  const calls = { delivered: retried + replayed, marked, stillFailed: failed, isComplete };
+  const { retried, replayed, marked, failed, uncounted } = await outages.readCalls(outageId);
+  // Of what isn't counted it is known at least whether there is any.
+  const [rest] = uncounted === 0 ? [] : await outages.readProgress([{ callbackId: callback.id, since: startedAt }]);
+  const calls = {
+    delivered: Math.max(retried + replayed, rest?.hasDelivered ? 1 : 0),
+    marked,
+    stillFailed: Math.max(failed, rest?.hasFailed ? 1 : 0),
+    isComplete: uncounted === 0,
+  };
   return { ...report, end: { endedAt, how: howOutageEnded(outage, calls), calls } };
 }

@@ -43,10 +43,10 @@ const FORM_LIMIT = 262_144;
 const COOKIE_OPTIONS: CookieSerializeOptions & ParseOptions = { decode: (value) => value };
 
 export async function consolePlugin(app: FastifyInstance, context: RouteContext): Promise<void> {
-  const { store, timers, maxConnections } = context.deps;
+  const { store, clock, timers, maxConnections } = context.deps;
   const sessions = new Sessions(context.deps);
   const isCurrent = async (request: FastifyRequest) => (await sessions.findVisitor(request, false)).credential !== null;
-  const live = new LiveStreams({ callbacks: store.callbacks, timers, maxConnections, isCurrent });
+  const live = new LiveStreams({ callbacks: store.callbacks, clock, timers, maxConnections, isCurrent });
 
   await app.register(cookies, { parseOptions: COOKIE_OPTIONS });
   app.removeAllContentTypeParsers();
@@ -136,7 +136,8 @@ export async function consolePlugin(app: FastifyInstance, context: RouteContext)
   }
 
   async function liveState(topic = EVERYTHING): Promise<FastifyRequest["live"]> {
-    return { topic, version: (await live.versionsOf([topic])).get(topic) ?? "" };
+    const madeAt = clock.now();
+    return { topic, version: (await live.versionsOf([topic])).get(topic) ?? "", madeAt };
   }
 }
 

@@ -5,15 +5,13 @@
 import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { WhcbError } from "../../domain/errors.js";
-import type { Timers } from "../../platform/clock.js";
+import type { Clock, Timers } from "../../platform/clock.js";
 import type { Store } from "../../store/open-store.js";
 
 /** The topic of the list of callbacks changes with anything at all. */
 export const EVERYTHING = "*";
 
 const POLL_MS = 1000;
-/** So many polls take less than the time limits of connections and of usual proxies (60 s). */
-const HEARTBEAT_POLLS = 20;
 /** A browser needs one stream (live.js), or one per visible tab without shared workers. */
 const MAX_PER_SESSION = 6;
 const MAX_TOTAL = 256;
@@ -40,6 +38,7 @@ interface Stream extends StreamRequest {
 
 export interface LiveStreamsDeps {
   readonly callbacks: Store["callbacks"];
+  readonly clock: Clock;
   readonly timers: Timers;
   /** The whole service may have so many connections. */
   readonly maxConnections: number;
@@ -52,7 +51,6 @@ export class LiveStreams {
   readonly #streams = new Set<Stream>();
   #isPolling = false;
   #counter = "";
-  #polls = 0;
   #isClosed = false;
 
   constructor(deps: LiveStreamsDeps) {
@@ -74,6 +72,7 @@ export class LiveStreams {
   async start(asked: StreamRequest): Promise<void> {
     const topics = [...new Set(asked.topics)].slice(0, MAX_TOPICS);
     this.#checkRoom(asked);
+    const at = this.#deps.clock.now();
     const versions = await this.versionsOf(topics);
     this.#checkRoom(asked);
     const { reply } = asked;
@@ -86,6 +85,7 @@ export class LiveStreams {
     response.once("close", () => this.#streams.delete(stream));
     response.writeHead(200, reply.getHeaders() as OutgoingHttpHeaders);
     sendChanges(stream, versions);
+    sendHeartbeat(stream, at);
     if (this.#isPolling) return;
     this.#isPolling = true;
     this.#pollLater();
@@ -118,15 +118,17 @@ export class LiveStreams {
     });
   }
 
+  /** A page may say that it shows the state at the time of a heartbeat, so there is none unless the database answers. */
   async #poll(): Promise<void> {
-    this.#polls += 1;
     await this.#endEndedSessions();
-    if (this.#polls % HEARTBEAT_POLLS === 0) for (const stream of this.#streams) writeToStream(stream, ":\n\n");
+    const at = this.#deps.clock.now();
     const counter = await this.#deps.callbacks.readWriteCounter();
-    if (counter === this.#counter) return;
-    const versions = await this.versionsOf([...new Set([...this.#streams].flatMap(({ topics }) => topics))]);
-    for (const stream of this.#streams) sendChanges(stream, versions);
-    this.#counter = counter;
+    if (counter !== this.#counter) {
+      const versions = await this.versionsOf([...new Set([...this.#streams].flatMap(({ topics }) => topics))]);
+      for (const stream of this.#streams) sendChanges(stream, versions);
+      this.#counter = counter;
+    }
+    for (const stream of this.#streams) sendHeartbeat(stream, at);
   }
 
   async #endEndedSessions(): Promise<void> {
@@ -149,6 +151,11 @@ function sendChanges(stream: Stream, versions: ReadonlyMap<string, string>): voi
   if (changed.length === 0) return;
   for (const [topic, version] of changed) sent.set(topic, version);
   writeToStream(stream, `data: ${JSON.stringify(Object.fromEntries(changed))}\n\n`);
+}
+
+/** All changes until this instant have been sent. */
+function sendHeartbeat(stream: Stream, at: number): void {
+  writeToStream(stream, `event: heartbeat\ndata: ${at}\n\n`);
 }
 
 function writeToStream({ response }: Stream, text: string): void {

@@ -46,11 +46,12 @@ export interface Page {
   readonly status?: number;
 }
 
-/** A page follows the topic, and shows this version of it. */
+/** A page follows the topic, and shows this version of it, as it was at `madeAt` or later. */
 export interface LiveState {
   /** `topic` is a callback's id, or EVERYTHING. */
   readonly topic: string;
   readonly version: string;
+  readonly madeAt: number;
 }
 
 /** Returns the fields of a POST; a GET has none. */

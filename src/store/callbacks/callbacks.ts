@@ -174,11 +174,17 @@ export async function switchRetriesOff(db: Db, callbackKey: number, now: number)
   const { rows: reported } = await sql<{ failure: string }>`
     SELECT ${FAILURE} AS failure FROM calls WHERE ${isHeld} AND attempt_count > 0`.execute(db);
   for (const { failure } of reported) changes.addFailed(callbackKey, failure, -1);
+  const { rows: counted } = await sql<{ outage_id: string; calls: number }>`
+    SELECT outage_id, count(*) AS calls FROM calls WHERE ${isHeld} AND outage_id IS NOT NULL GROUP BY outage_id`.execute(db);
+  for (const { outage_id, calls } of counted) {
+    changes.addFate(outage_id, "failed", -calls);
+    changes.addFate(outage_id, "released", calls);
+  }
   const released = await sql`
     UPDATE calls
     SET status = 'PENDING', attempted_at = CASE WHEN attempt_count = 0 THEN ${NEVER} ELSE attempted_at END,
         status_message = CASE WHEN ${FAILURE} = '' THEN NULL ELSE status_message END, first_failed_at = NULL,
-        due_at = NULL, due_cause = NULL, failed_in_recovery = 0, settled_by = NULL, changed_at = ${now}
+        due_at = NULL, due_cause = NULL, failed_in_recovery = 0, settled_by = NULL, outage_id = NULL, changed_at = ${now}
     WHERE ${isHeld}`.execute(db);
   await sql`
     UPDATE calls SET due_at = NULL, due_cause = NULL, changed_at = ${now}

@@ -1,7 +1,7 @@
 /** The counters are updated in the transaction that changes the calls. */
 import { sql } from "kysely";
 import { UNREACHABLE_REASONS, type UnreachableReason } from "../../domain/attempt.js";
-import type { CallProgress, CallStatus } from "../../domain/call.js";
+import type { CallProgress, CallStatus, LastOutcome } from "../../domain/call.js";
 import { requireCallback } from "../callbacks/callback-row.js";
 import type { Db, Row } from "../schema.js";
 import { addedValues, batchOf, insertRows, valueList } from "../sql/batches.js";
@@ -27,11 +27,21 @@ const REPLAY_CHANGE = {
   ...({ total: "bigint", succeeded: "bigint", failed: "bigint", waiting: "bigint" } as const),
 };
 
+const OUTAGE_CHANGE = { outage_id: "text", kind: "text", name: "text", count: "bigint" } as const;
+
+/**
+ * What became of the calls that first failed in an outage. `marked` are those that a user marked or that were erased, `released` those that
+ * were held and became responses without an attempt again, and `removed` those whose retention is over.
+ */
+export const FATES = ["retried", "replayed", "marked", "failed", "released", "removed"] as const;
+export type Fate = (typeof FATES)[number];
+
 /** Gathers the changes of a batch, which update few rows. */
 export class CountChanges {
   readonly #counts = new Map<string, Row<"call_counts">>();
   readonly #failures = new Map<string, Row<"failure_counts">>();
   readonly #replays = new Map<string, Record<keyof typeof REPLAY_CHANGE, number>>();
+  readonly #outages = new Map<string, Row<"outage_counts">>();
 
   add(callbackKey: number, status: CallStatus, change: number): void {
     const none = { callback_key: callbackKey, status, count: 0 };
@@ -53,6 +63,25 @@ export class CountChanges {
   #addCall(callbackKey: number, call: CallProgress, change: number): void {
     if (call.status === "FAILED") this.addFailed(callbackKey, failureOf(call), change);
     else this.add(callbackKey, call.status, change);
+  }
+
+  /** The outage counts the call, which may have been counted before. */
+  enterOutage(before: CallProgress, { outageId, failure }: OutageEntry): void {
+    if (before.outageId !== null) this.addFate(before.outageId, "released", 1);
+    this.#ofOutage(outageId, "failure", failure).count += 1;
+  }
+
+  moveFate(from: CallProgress, to: CallProgress): void {
+    if (from.outageId !== null) this.addFate(from.outageId, fateOf(from), -1);
+    if (to.outageId !== null) this.addFate(to.outageId, fateOf(to), 1);
+  }
+
+  addFate(outageId: string, fate: Fate, change: number): void {
+    this.#ofOutage(outageId, "fate", fate).count += change;
+  }
+
+  #ofOutage(outageId: string, kind: "failure" | "fate", name: string) {
+    return keptAt(this.#outages, `${outageId} ${kind} ${name}`, { outage_id: outageId, kind, name, count: 0 });
   }
 
   enterReplay(callbackKey: number, requestedAt: number): void {
@@ -83,8 +112,38 @@ export class CountChanges {
     }
     await insertRows(db, "failure_counts", changedRows(this.#failures), ADD_FAILURES);
     await insertRows(db, "call_counts", changedRows(this.#counts), ADD_CALLS);
+    const ofOutages = [...this.#outages].filter(([, { count }]) => count !== 0).sort(([one], [other]) => (one < other ? -1 : 1));
+    if (ofOutages.length === 0) return;
+    // An outage is removed before its calls.
+    await sql`
+      INSERT INTO outage_counts (outage_id, kind, name, count)
+      SELECT outage_id, kind, name, count
+      FROM ${batchOf(
+        OUTAGE_CHANGE,
+        ofOutages.map(([, row]) => row),
+      )}
+      WHERE EXISTS (SELECT 1 FROM outages WHERE outages.id = batch.outage_id)
+      ON CONFLICT (outage_id, kind, name) DO UPDATE SET ${addedValues("outage_counts", ["count"])}`.execute(db);
   }
 }
+
+/** The outage has counted the call, whose first failure was a status code, an UnreachableReason or NO_ANSWER. */
+export interface OutageEntry {
+  readonly outageId: string;
+  readonly failure: string;
+}
+
+/** Only calls that an outage counts have a fate: they are FAILED or SUCCESS. */
+function fateOf({ status, settledBy, isReplayed }: CallProgress): Fate {
+  if (status === "FAILED") return "failed";
+  if (settledBy === "user") return "marked";
+  return settledBy === "replay" || isReplayed ? "replayed" : "retried";
+}
+
+/** `FATE` must match `fateOf`. */
+export const FATE = sql<Fate>`
+  CASE WHEN status = 'FAILED' THEN 'failed' WHEN settled_by = 'user' THEN 'marked'
+    WHEN settled_by = 'replay' OR is_replayed = 1 THEN 'replayed' ELSE 'retried' END`;
 
 const ADD_FAILURES = sql`
   ON CONFLICT (callback_key, failure) DO UPDATE SET ${addedValues("failure_counts", ["count"])}`;
@@ -122,7 +181,7 @@ export function callCounters(db: Db) {
 export const NO_ANSWER = "";
 
 /** Returns the status code, or why there was no answer. */
-function failureOf({ statusCode, error }: CallProgress): string {
+export function failureOf({ statusCode, error }: LastOutcome): string {
   return statusCode === null ? (error ?? NO_ANSWER) : String(statusCode);
 }
 

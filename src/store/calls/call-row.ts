@@ -9,6 +9,7 @@ import { jsonPart, perDatabase } from "../sql/per-database.js";
 export const PROGRESS_COLUMNS = [
   ...(["status", "attempt_count", "attempted_at", "status_code", "status_message", "error", "first_failed_at"] as const),
   ...(["due_at", "due_cause", "failed_in_recovery", "settled_by", "changed_at", "sent_at"] as const),
+  ...(["is_replayed", "outage_id"] as const),
 ] as const;
 
 type ProgressCells = CellsOf<"calls", typeof PROGRESS_COLUMNS>;
@@ -64,7 +65,7 @@ function toCall(cells: CallCells, callbackId: string): Call {
 
 export function toProgress(cells: ProgressCells): CallProgress {
   const [status, attemptCount, attemptedAt, statusCode, statusMessage, error, firstFailedAt, dueAt, dueCause, ...more] = cells;
-  const [failedInRecovery, settledBy, changedAt, sentAt] = more;
+  const [failedInRecovery, settledBy, changedAt, sentAt, isReplayed, outageId] = more;
   return {
     status,
     attemptCount,
@@ -76,6 +77,8 @@ export function toProgress(cells: ProgressCells): CallProgress {
     due: dueAt === null || dueCause === null ? null : { at: dueAt, cause: dueCause },
     failedInRecovery,
     settledBy,
+    isReplayed: isReplayed === 1,
+    outageId,
     changedAt,
     sentAt: sentAt === null ? sentAsShown(attemptCount, attemptedAt) : instantOf(sentAt),
   };
@@ -113,6 +116,8 @@ export function progressCells(progress: CallProgress): ProgressCells {
     progress.settledBy,
     progress.changedAt,
     sentAt === sentAsShown(progress.attemptCount, attemptedAt) ? null : (sentAt ?? NEVER),
+    progress.isReplayed ? 1 : 0,
+    progress.outageId,
   ];
 }
 

@@ -5,7 +5,7 @@ import type { Db } from "../schema.js";
 import { updateEach, valueList } from "../sql/batches.js";
 import { readRows } from "../sql/json-rows.js";
 import { crossJoin } from "../sql/per-database.js";
-import { CountChanges } from "./call-counts.js";
+import { CountChanges, type OutageEntry } from "./call-counts.js";
 import { PROGRESS_COLUMNS, progressCells, toProgress } from "./call-row.js";
 
 export interface CallState {
@@ -14,6 +14,8 @@ export interface CallState {
   readonly callbackKey: number;
   readonly before: CallProgress;
   after: CallProgress;
+  /** The outage that has counted the call, which is `after.outageId`. */
+  entry?: OutageEntry;
 }
 
 /** Resolves to the states by call id. Calls of other callbacks are left out. */
@@ -42,9 +44,11 @@ export async function writeStates(db: Db, states: Iterable<CallState>): Promise<
   const changes = new CountChanges();
   const rows: (string | number | null)[][] = [];
   for (const state of states) {
-    const { seq, callbackKey, before, after } = state;
+    const { seq, callbackKey, before, after, entry } = state;
     if (before === after) continue;
     changes.move(callbackKey, before, after);
+    if (entry !== undefined) changes.enterOutage(before, entry);
+    changes.moveFate(before, after);
     countReplay(state, changes);
     rows.push([...progressCells(after), seq]);
   }

@@ -101,6 +101,7 @@ async function digestTables(
 function callbackOf({ name, columns }: CopiedTable): string {
   if (name === "callbacks") return "key";
   if (name === "attempts") return "(SELECT callback_key FROM calls WHERE seq = copied.call_seq)";
+  if (name === "outage_counts") return "(SELECT callback_key FROM outages WHERE id = copied.outage_id)";
   return columns.some((column) => column.name === "callback_key") ? "callback_key" : "CAST(NULL AS bigint)";
 }
 

@@ -1,6 +1,6 @@
 /** Each rule is a query for rows that break it. */
 import { type RawBuilder, sql } from "kysely";
-import { FAILURE } from "../calls/call-counts.js";
+import { FAILURE, FATE } from "../calls/call-counts.js";
 import { NEVER } from "../schema.js";
 import { perDatabase } from "../sql/per-database.js";
 
@@ -87,6 +87,17 @@ const ENDPOINT_FAULTS: readonly Fault[] = [
   ["only one of its state and its time is recovering", sql`(state = 'recovering') <> (recovering_since IS NOT NULL)`],
 ];
 
+const countOfKind = (kind: "failure" | "fate") => sql`
+  (SELECT coalesce(sum(count), 0) FROM outage_counts WHERE outage_id = outages.id AND kind = ${sql.lit(kind)})`;
+
+const OUTAGE_FAULTS: readonly Fault[] = [
+  NO_CALLBACK,
+  [
+    "its calls are counted otherwise by their failures than by what became of them",
+    sql`${countOfKind("failure")} <> ${countOfKind("fate")}`,
+  ],
+];
+
 const NO_OUTAGE: Fault = ["its outage doesn't exist", sql`NOT EXISTS (SELECT 1 FROM outages WHERE outages.id = outage_id)`];
 
 const MAIL_FAULTS: readonly Fault[] = [
@@ -138,9 +149,17 @@ export const CHECK_RULES: readonly CheckRule[] = [
     sql`SELECT callback_key, failure AS name, count AS number FROM failure_counts`,
     sql`SELECT callback_key, ${FAILURE} AS name, count(*) AS number FROM calls WHERE status = 'FAILED' GROUP BY callback_key, ${FAILURE}`,
   ),
+  counterRule(
+    "outage_counts",
+    sql`SELECT callback_key, outage_id || ' ' || name AS name, count AS number FROM outage_counts JOIN outages ON outages.id = outage_id
+      WHERE kind = 'fate' AND name NOT IN ('released', 'removed')`,
+    sql`SELECT outages.callback_key, outage_id || ' ' || ${FATE} AS name, count(*) AS number FROM calls JOIN outages ON outages.id = outage_id
+      GROUP BY outages.callback_key, outage_id, ${FATE}`,
+  ),
+  rowRule("outage_counts", sql`outage_id || ' ' || name`, [NO_OUTAGE]),
   rowRule("replays", sql`id`, REPLAY_FAULTS),
   rowRule("endpoints", ofCallback, ENDPOINT_FAULTS),
-  rowRule("outages", sql`id`, [NO_CALLBACK]),
+  rowRule("outages", sql`id`, OUTAGE_FAULTS),
   rowRule("mails", sql`outage_id`, MAIL_FAULTS),
   rowRule("notices", sql`outage_id || ' ' || event`, NOTICE_FAULTS),
   rowRule("call_counts", sql`${ofCallback} || ' ' || status`, [NO_CALLBACK]),

@@ -31,8 +31,15 @@ export interface ActivityPoint {
   readonly scheduled: AttemptCounts;
   readonly serviceReplays: AttemptCounts;
   readonly clientReplays: AttemptCounts;
-  /** `waiting` counts the calls of the last sample: one is taken each minute of an open outage, and at its ends. */
-  readonly waiting: { readonly pending: number; readonly failed: number } | null;
+  /** `waiting` is the sample with most calls: one is taken each minute of an open outage, and at its ends. */
+  readonly waiting: WaitingSample | null;
+}
+
+/** The sample was taken in the minute that began then. */
+export interface WaitingSample {
+  readonly at: number;
+  readonly pending: number;
+  readonly failed: number;
 }
 
 export interface AttemptCounts {
@@ -177,8 +184,13 @@ function mergedPoint(before: ActivityPoint, point: ActivityPoint): ActivityPoint
     scheduled: sumOf(before.scheduled, point.scheduled),
     serviceReplays: sumOf(before.serviceReplays, point.serviceReplays),
     clientReplays: sumOf(before.clientReplays, point.clientReplays),
-    waiting: point.waiting ?? before.waiting,
+    waiting: largerSample(before.waiting, point.waiting),
   };
+}
+
+function largerSample(one: WaitingSample | null, other: WaitingSample | null): WaitingSample | null {
+  if (one === null || other === null) return one ?? other;
+  return other.pending + other.failed > one.pending + one.failed ? other : one;
 }
 
 function sumOf(one: AttemptCounts, other: AttemptCounts): AttemptCounts {
@@ -186,12 +198,12 @@ function sumOf(one: AttemptCounts, other: AttemptCounts): AttemptCounts {
 }
 
 function toPoint(bucket: number, cells: CellsOf<"activity", typeof COLUMNS>): ActivityPoint {
-  const [, accepted, failed, replaysAccepted, replaysFailed, clientAccepted, clientFailed, pending, failedCalls] = cells;
+  const [minute, accepted, failed, replaysAccepted, replaysFailed, clientAccepted, clientFailed, pending, failedCalls] = cells;
   return {
     at: bucket * MINUTE_MS,
     scheduled: { accepted, failed },
     serviceReplays: { accepted: replaysAccepted, failed: replaysFailed },
     clientReplays: { accepted: clientAccepted, failed: clientFailed },
-    waiting: pending === null || failedCalls === null ? null : { pending, failed: failedCalls },
+    waiting: pending === null || failedCalls === null ? null : { at: minute * MINUTE_MS, pending, failed: failedCalls },
   };
 }

@@ -1,9 +1,10 @@
 /** Outcomes are committed in one transaction (docs/dispatcher.md, A call, rule 5). */
 import type { Attempt } from "../../domain/attempt.js";
-import { holdCall, recordAttempt } from "../../domain/call.js";
+import { holdCall, outcomeOf, recordAttempt } from "../../domain/call.js";
 import { type NewMail, outageWithoutHoldings } from "../../domain/outage.js";
 import type { RetryPolicy } from "../../domain/retry-policy.js";
 import { findRecorded, type RecordedAttempt, saveAttempts } from "../calls/attempts.js";
+import { failureOf, NO_ANSWER } from "../calls/call-counts.js";
 import { type CallState, readStatesBySeq, writeStates } from "../calls/call-state.js";
 import { type Fences, type LiveCallbacks, lockLiveCallbacks, withoutStale } from "../nodes/fences.js";
 import type { Db } from "../schema.js";
@@ -41,6 +42,8 @@ export interface AttemptOutcome {
   readonly random: number;
   /** `recovery` is 0 if the attempt belongs to no recovery. */
   readonly recovery: number;
+  /** The outage counts the call by this attempt. */
+  readonly outageId?: string | null;
 }
 
 export interface Holding {
@@ -49,6 +52,8 @@ export interface Holding {
   readonly callSeq: number;
   readonly at: number;
   readonly downSince: number;
+  /** The outage counts the call. */
+  readonly outageId?: string | null;
 }
 
 export interface CommittedOutcomes {
@@ -86,13 +91,13 @@ async function commitOutcomes(trx: Db, group: OutcomeGroup): Promise<CommittedOu
     const outage = outageWithoutHoldings(change.outage, skippedHoldings.get(change.callbackId) ?? 0);
     return { ...change, outage };
   });
+  // A callback has at most one open outage, so closed ones are written first. Calls are counted in outages that exist.
+  const ended = await closeOutages(trx, group.closedOutages, callbacks);
+  await saveOpenOutages(trx, endpoints, callbacks);
   await writeStates(trx, states.values());
   await saveAttempts(trx, recorded);
   await activity.save(trx);
   await saveEndpoints(trx, endpoints, callbacks);
-  // A callback has at most one open outage, so closed ones are written first.
-  const ended = await closeOutages(trx, group.closedOutages, callbacks);
-  await saveOpenOutages(trx, endpoints, callbacks);
   const queued = await saveMails(trx, group.mails, callbacks);
   if (group.notices) {
     // A repeated group's notices may be on their way already, so only new ones are queued.
@@ -147,7 +152,8 @@ function applyHoldings(
     // An earlier try of this group has held it.
     if (before.firstFailedAt === at) continue;
     if (callback.retriesEnabled) state.after = holdCall(before, at, downSince, group.policy);
-    if (state.after === before) skipped.set(callbackId, (skipped.get(callbackId) ?? 0) + 1);
+    if (state.after !== before) countIn(state, holding.outageId, NO_ANSWER);
+    else skipped.set(callbackId, (skipped.get(callbackId) ?? 0) + 1);
   }
   return skipped;
 }
@@ -166,11 +172,19 @@ function applyAttempts(
     if (found === null) continue;
     const { callback, state } = found;
     state.after = recordAttempt(state.after, attempt, { retriesEnabled: callback.retriesEnabled, policy, random }, recovery);
+    countIn(state, outcome.outageId, failureOf(outcomeOf(attempt.result)));
     // A stale sender's attempt gets a new number, so that none is lost.
     recorded.push({ callSeq, number: state.after.attemptCount, attempt });
     activity.add(callback.key, attempt);
   }
   return recorded;
+}
+
+/** A call that was marked while it was in flight is counted too. */
+function countIn(state: CallState, outageId: string | null | undefined, failure: string): void {
+  if (!outageId) return;
+  state.after = { ...state.after, outageId };
+  state.entry = { outageId, failure };
 }
 
 /** Samples are taken as an outage opens, when its mail is queued, and as it closes. */

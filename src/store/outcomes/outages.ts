@@ -1,7 +1,5 @@
 import { sql } from "kysely";
 import type { OpenOutage, Outage, OutageProgress } from "../../domain/outage.js";
-import type { Clock } from "../../platform/clock.js";
-import type { CountLimit } from "../calls/scan-calls.js";
 import { orderBy } from "../keyset.js";
 import type { LiveCallbacks } from "../nodes/fences.js";
 import { type Page, type PageQuery, readPage } from "../paging.js";
@@ -10,7 +8,7 @@ import { batchOf, inGivenOrder, insertRows, newValues, valueList } from "../sql/
 import { crossJoin } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
 import type { EndpointChange } from "./endpoints.js";
-import { type CountedOutage, countOutageCalls, type OutageCalls } from "./outage-calls.js";
+import { type OutageCalls, readOutageCalls } from "./outage-calls.js";
 
 export interface OutageRead {
   readonly callbackId: string;
@@ -22,7 +20,7 @@ export interface ClosedOutage extends OpenOutage {
   readonly endedAt: number;
 }
 
-export function outageStore(db: Db, clock: Clock) {
+export function outageStore(db: Db) {
   return {
     /** Reads a page, newest first. */
     list: (query: PageQuery & { readonly callbackId?: string }): Promise<Page<Outage>> => listOutages(db, query),
@@ -47,10 +45,8 @@ export function outageStore(db: Db, clock: Clock) {
     /** Looks at calls that first failed at or after `since`. Resolves to the progress of each outage, in their order. */
     readProgress: (outages: readonly OutageRead[]): Promise<readonly OutageProgress[]> => readProgress(db, outages),
 
-    /**
-     * Counts by reading the calls. A call that is attempted meanwhile may be counted twice. Throws `not-found` for the callback.
-     */
-    countCalls: (outage: CountedOutage, limit: CountLimit): Promise<OutageCalls> => countOutageCalls(db, clock, outage, limit),
+    /** Reads why the calls of an outage failed and what became of them, in one state. */
+    readCalls: (outageId: string): Promise<OutageCalls> => readOutageCalls(db, outageId),
   };
 }
 

@@ -288,12 +288,26 @@ UPDATE calls SET status_code = NULL, error = NULL, status_message = 'Erased: the
     AND pg_catalog.concat(${blank.join(", ")}) = '';
 `;
 
+/** Nodes of the version before would leave the counters as they are. */
+const OUTAGE_COUNTS = `
+ALTER TABLE calls ADD COLUMN is_replayed bigint NOT NULL DEFAULT 0;
+ALTER TABLE calls ADD COLUMN outage_id text COLLATE "C";
+CREATE TABLE outage_counts (
+  outage_id text COLLATE "C" NOT NULL,
+  kind text NOT NULL,
+  name text COLLATE "C" NOT NULL,
+  count bigint NOT NULL,
+  PRIMARY KEY (outage_id, kind, name)
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+`;
+
 export const POSTGRES_MIGRATIONS: readonly PostgresMigration[] = [
   { version: 1, name: "first tables", sql: FIRST_TABLES },
   { version: 2, name: "nodes and shared limits", sql: NODE_TABLES },
   { version: 3, name: "notices of outages", sql: NOTICE_TABLES },
   { version: 4, name: "probes after replays", sql: PROBE_COLUMNS, isCompatible: true },
   { version: 5, name: "the service's own attempts", sql: OWN_ATTEMPTS },
+  { version: 6, name: "calls of outages", sql: OUTAGE_COUNTS },
 ];
 
 export const LATEST_VERSION = POSTGRES_MIGRATIONS.at(-1)?.version ?? 0;

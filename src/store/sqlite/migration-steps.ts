@@ -277,6 +277,19 @@ ALTER TABLE callbacks ADD COLUMN replay_probe_at INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE endpoints ADD COLUMN probe_began_at INTEGER NOT NULL DEFAULT 0;
 `;
 
+/** What failed in an outage before this step isn't counted. */
+const OUTAGE_COUNTS = `
+ALTER TABLE calls ADD COLUMN is_replayed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE calls ADD COLUMN outage_id TEXT;
+CREATE TABLE outage_counts (
+  outage_id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  name TEXT NOT NULL,
+  count INTEGER NOT NULL,
+  PRIMARY KEY (outage_id, kind, name)
+) WITHOUT ROWID;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: "first tables", sql: FIRST },
   { version: 2, name: "columns in standard terms", sql: STANDARD_TERMS },
@@ -294,6 +307,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 14, name: "notices of outages", sql: NOTICES },
   { version: 15, name: "probes after replays", sql: PROBES },
   { version: 16, name: "the service's own attempts", sql: OWN_ATTEMPTS },
+  { version: 17, name: "calls of outages", sql: OUTAGE_COUNTS },
 ];
 
 export const LATEST_VERSION = MIGRATIONS.at(-1)?.version ?? 0;

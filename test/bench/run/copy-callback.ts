@@ -32,7 +32,8 @@ export function copyCallback(path: string, copies: number): void {
     // Calls of all of them in turn, as they would arrive.
     for (const [table, rows] of belongings) {
       for (const { seq: _, ...row } of rows) {
-        for (const callback_key of keys) insert(database, table, { ...row, ...newId(row), callback_key });
+        for (const callback_key of keys)
+          insert(database, table, { ...row, ...newId(row), ...(table === "calls" && { outage_id: null }), callback_key });
       }
     }
   })();
@@ -51,7 +52,7 @@ export function multiplyCalls(path: string, times: number): void {
     INSERT INTO calls (id, ${kept.join(", ")}) SELECT hex(randomblob(16)), ${kept.join(", ")} FROM calls WHERE seq <= ${last}`);
   // In transactions of their own: the write-ahead log of one would be as large as all.
   for (let time = 1; time < times; time += 1) copy.run();
-  database.prepare("UPDATE call_counts SET count = count * ?").run(times);
+  for (const table of ["call_counts", "outage_counts"]) database.prepare(`UPDATE ${table} SET count = count * ?`).run(times);
   database.close();
 }
 

@@ -52,6 +52,19 @@ class Rehearsal {
     return rehearsal;
   }
 
+  /** The service's process stops for a while, with its connections open. */
+  pause(): void {
+    this.#service.child.kill("SIGSTOP");
+  }
+
+  goOn(): void {
+    this.#service.child.kill("SIGCONT");
+  }
+
+  async kill(): Promise<void> {
+    await this.#service.stop("SIGKILL");
+  }
+
   /** Restarts the service at the same address. */
   async restart(): Promise<void> {
     await this.#service.stop();

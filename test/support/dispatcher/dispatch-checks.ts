@@ -3,6 +3,7 @@ import type { Attempt } from "../../../src/domain/attempt.js";
 import type { Call } from "../../../src/domain/call.js";
 import type { Mail } from "../../../src/domain/outage.js";
 import type { Store } from "../../../src/store/open-store.js";
+import { recountFates, sumsOf } from "../store/outage-recount.js";
 import { fetchDue, fetchPending } from "../store/waiting-calls.js";
 import type { DispatchModel, ModelCall, ModelCallback } from "./dispatch-model.js";
 
@@ -27,6 +28,7 @@ export async function checkSettled(store: Store, model: DispatchModel, now: numb
     }
     broken.push(...(await checkProgress(store, callback, now, model)));
     broken.push(...(await checkCounts(store, id, stored)), ...(await checkOutages(store, callback, mails, now, model)));
+    broken.push(...(await checkOutageCounts(store, id, stored)));
   }
   return broken;
 }
@@ -38,6 +40,21 @@ async function checkCounts(store: Store, callbackId: string, stored: ReadonlyMap
   const failures = (await store.calls.listFailures(callbackId)).reduce((sum, { count }) => sum + count, 0);
   const isTrue = JSON.stringify(counts) === JSON.stringify(rows) && failures === rows.FAILED;
   return isTrue ? [] : [`I9 counts ${JSON.stringify({ counts, rows, failures })}`];
+}
+
+/** Each call that first failed in an outage is counted once by why it failed, and once by what became of it. */
+async function checkOutageCounts(store: Store, callbackId: string, stored: ReadonlyMap<string, Call>): Promise<string[]> {
+  const { items } = await store.outages.list({ ...ALL, callbackId });
+  const broken: string[] = [];
+  for (const { id, failedCalls } of items) {
+    const counted = await store.outages.readCalls(id);
+    const rows = recountFates(stored.values(), id);
+    const areTrue = Object.entries(rows).every(([fate, count]) => counted[fate as keyof typeof rows] === count);
+    if (!areTrue || sumsOf(counted).some((sum) => sum !== failedCalls)) {
+      broken.push(`I9 outage ${id} of ${failedCalls} counts ${JSON.stringify(counted)}, and there are ${JSON.stringify(rows)}`);
+    }
+  }
+  return broken;
 }
 
 /** Checks I1, I6 and rules 2 to 7. */

@@ -138,6 +138,8 @@ export const anyCall: fc.Arbitrary<Call> = fc.record({
   settledBy: fc.constantFrom("dispatcher" as const, "user" as const, "replay" as const, null),
   changedAt: anyInstant,
   sentAt: fc.option(anyInstant),
+  isReplayed: fc.boolean(),
+  outageId: fc.option(fc.string()),
 });
 
 export const anyOutage: fc.Arbitrary<Outage> = fc.record({

@@ -58,7 +58,7 @@ export const usualQueries = ({ idIndex, callIds, switched: [key, at] }: Database
     "readOutageProgress",
     "calls_listed",
     (db) =>
-      outageStore(db, systemClock).readProgress([
+      outageStore(db).readProgress([
         { callbackId: "CB1", since: NOW },
         { callbackId: "CB2", since: NOW },
       ]),

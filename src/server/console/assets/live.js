@@ -7,9 +7,11 @@
 import { Idiomorph } from "idiomorph";
 
 const PING_MS = 20_000;
-/** The service sends something every 20 s. */
-const SILENT_MS = 60_000;
-const LONGEST_PAUSE_MS = 30_000;
+/** A page isn't live after so much time without a heartbeat. The service sends one every second while its database answers. */
+const STALE_MS = 5_000;
+/** A connection without one for so long is given up: after a computer's sleep, it may be gone. */
+const SILENT_MS = 10_000;
+const LONGEST_PAUSE_MS = 10_000;
 /** So much time passes between two refreshes, and more if one takes long. */
 const REFRESH_MS = 1000;
 const REFRESH_SHARE = 5;
@@ -25,7 +27,10 @@ else followPage();
 
 // The stream
 
-/** `onMessage` gets { versions } by topic, or { isSignedOut: true }. */
+/**
+ * `onMessage` gets { versions } by topic, { heartbeatAt } by the service's clock, { isSignedOut: true }, or { failure } after a try:
+ * the status of the answer, or null without one.
+ */
 function createStream(onMessage) {
   let topics = "";
   let ending = new AbortController();
@@ -51,19 +56,32 @@ function createStream(onMessage) {
 /** Follows until it is aborted or the session has ended. After a failure it tries again, with growing pauses. */
 async function follow(topics, signal, onMessage) {
   for (let failures = 0; !signal.aborted; failures += 1) {
+    const connection = new AbortController();
+    const end = () => connection.abort();
+    let silence = setTimeout(end, SILENT_MS);
+    signal.addEventListener("abort", end, { once: true });
+    let pauseMs = backOffMs(failures);
     try {
-      const answer = await fetch(`/console/events?${topics}`, { signal, cache: "no-store" });
+      const answer = await fetch(`/console/events?${topics}`, { signal: connection.signal, cache: "no-store" });
       if (answer.status === 401) return onMessage({ isSignedOut: true });
-      if (answer.ok) {
-        await readEvents(answer.body, signal, (versions) => {
+      if (!answer.ok) {
+        pauseMs = answer.headers.get("retry-after") * 1000 || pauseMs;
+        onMessage({ failure: answer.status });
+      } else {
+        await readEvents(answer.body, (message) => {
           failures = 0;
-          onMessage({ versions });
+          clearTimeout(silence);
+          silence = setTimeout(end, SILENT_MS);
+          onMessage(message);
         });
       }
-      await pause(answer.headers.get("retry-after") * 1000 || backOffMs(failures), signal);
     } catch {
-      await pause(backOffMs(failures), signal);
+      if (!signal.aborted) onMessage({ failure: null });
+    } finally {
+      clearTimeout(silence);
+      signal.removeEventListener("abort", end);
     }
+    await pause(pauseMs, signal);
   }
 }
 
@@ -78,17 +96,19 @@ function pause(ms, signal) {
   });
 }
 
-/** Returns when the stream ends, or says nothing for a minute: after a computer's sleep, its connection may be gone. */
-async function readEvents(body, signal, onData) {
+const HEARTBEAT = "event: heartbeat\ndata: ";
+
+async function readEvents(body, onMessage) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  while (!signal.aborted) {
-    const silence = setTimeout(() => reader.cancel(), SILENT_MS);
-    const { done, value } = await reader.read().finally(() => clearTimeout(silence));
+  for (let rest = ""; ; ) {
+    const { done, value } = await reader.read();
     if (done) return;
     const events = (rest + value).split("\n\n");
     rest = events.pop();
-    for (const event of events) if (event.startsWith("data: ")) onData(JSON.parse(event.slice("data: ".length)));
+    for (const event of events) {
+      if (event.startsWith("data: ")) onMessage({ versions: JSON.parse(event.slice("data: ".length)) });
+      if (event.startsWith(HEARTBEAT)) onMessage({ heartbeatAt: Number(event.slice(HEARTBEAT.length)) });
+    }
   }
 }
 
@@ -98,8 +118,10 @@ async function readEvents(body, signal, onData) {
 function serveTabs() {
   const tabs = new Map();
   let known = {};
+  let failure = null;
   const stream = createStream((message) => {
     known = { ...known, ...message.versions };
+    failure = message.failure ?? null;
     for (const tab of tabs.keys()) tab.postMessage(message);
   });
   const update = () => stream.watch([...tabs.values()].map(({ topic }) => topic));
@@ -110,6 +132,7 @@ function serveTabs() {
       else tabs.set(tab, { topic, heardAt: Date.now() });
       update();
       if (topic in known) tab.postMessage({ versions: { [topic]: known[topic] } });
+      if (failure !== null) tab.postMessage({ failure });
     };
   });
   // A tab that crashed says nothing any more.
@@ -122,41 +145,85 @@ function serveTabs() {
 // The page
 
 function followPage() {
-  const main = document.querySelector("main[data-topic]");
-  const { topic } = main.dataset;
+  const { topic, version } = document.querySelector("main[data-topic]").dataset;
+  const showFreshness = createFreshness();
+  /** The page shows this version, which was current at `currentAt` by the service's clock. */
+  let shown = version;
+  let currentAt = Date.parse(document.querySelector("#freshness time").dateTime);
+  let latest = version;
+  let heardAt = instant();
+  let visibleAt = instant();
+  let failure = null;
+  let isSignedOut = false;
+  let isGone = false;
   let isRefreshing = false;
-  let isOutdated = false;
-  let shown = main.dataset.version;
+  let failedRefreshes = 0;
+  const isVisible = () => document.visibilityState === "visible";
 
-  const onMessage = ({ versions = {}, isSignedOut }) => {
-    if (isSignedOut) return warnSignedOut();
-    if (!(topic in versions)) return;
-    document.querySelector("[data-outdated]")?.remove();
-    if (versions[topic] === shown) return;
-    shown = versions[topic];
+  const tell = connect((message) => {
+    if (topic in (message.versions ?? {})) latest = message.versions[topic];
+    if (message.isSignedOut) isSignedOut = true;
+    if ("failure" in message) failure = message.failure;
+    if ("heartbeatAt" in message) {
+      heardAt = instant();
+      [failure, isSignedOut] = [null, false];
+      if (shown === latest) currentAt = message.heartbeatAt;
+    }
     refresh();
+    show();
+  });
+  const update = () => tell(isVisible() ? topic : null);
+  const comeBack = () => {
+    visibleAt = instant();
+    update();
+    show();
   };
-  const tell = connect(onMessage);
-  const update = () => tell(document.visibilityState === "visible" ? topic : null);
-  document.addEventListener("visibilitychange", update);
-  addEventListener("pageshow", update);
+  document.addEventListener("visibilitychange", comeBack);
+  addEventListener("pageshow", comeBack);
   addEventListener("pagehide", () => tell(null));
   setInterval(update, PING_MS);
+  setInterval(show, 1000);
   update();
 
+  function show() {
+    if (!isVisible()) return;
+    const isStale = isOlder(heardAt, STALE_MS);
+    // A tab that was hidden has had no connection, and may get one at once.
+    const isLost = isStale && isOlder(visibleAt, STALE_MS);
+    if (isSignedOut) showFreshness(currentAt, "signed-out");
+    else if (isGone) showFreshness(currentAt, "gone");
+    else if (isLost) showFreshness(currentAt, failure === null ? "no-connection" : failure === 429 ? "too-many" : "fault");
+    else if (failedRefreshes > 2) showFreshness(currentAt, "fault");
+    else showFreshness(isStale ? currentAt : null, null);
+  }
+
+  /** Refreshes until the page shows the latest version, with pauses between. */
   async function refresh() {
-    isOutdated = true;
     if (isRefreshing) return;
     isRefreshing = true;
-    while (isOutdated && document.visibilityState === "visible") {
-      isOutdated = false;
+    while (shown !== latest && isVisible() && !isGone && !isSignedOut) {
+      const wanted = latest;
       const beganAt = performance.now();
-      await refreshOnce().catch(() => undefined);
+      const { status, madeAt } = await refreshOnce().catch(() => ({ status: null, madeAt: null }));
+      isSignedOut = status === 401;
+      isGone = status === 404;
+      failedRefreshes = madeAt === null ? failedRefreshes + 1 : 0;
+      if (madeAt !== null) [shown, currentAt] = [wanted, madeAt];
+      show();
       const gap = Math.max(REFRESH_MS, (performance.now() - beganAt) * REFRESH_SHARE);
       await new Promise((resolve) => setTimeout(resolve, Math.min(LONGEST_REFRESH_MS, gap)));
     }
     isRefreshing = false;
   }
+}
+
+/** One clock stops while a computer sleeps, and the other one may be set. */
+function instant() {
+  return { now: Date.now(), running: performance.now() };
+}
+
+function isOlder({ now, running }, ms) {
+  return Date.now() - now > ms || performance.now() - running > ms;
 }
 
 /** Returns the function that says what the page follows. */
@@ -170,17 +237,17 @@ function connect(onMessage) {
   return (topic) => stream.watch(topic === null ? [] : [topic]);
 }
 
+/** Returns the status, and when the page was made by the service's clock: null if there is none. */
 async function refreshOnce() {
   const answer = await fetch(location.href, { headers: { "x-refresh": "1" }, cache: "no-store" });
-  if (answer.status === 401) return warnSignedOut();
-  if (answer.status === 404) return warn("This is how it was: what this page shows no longer exists.");
-  if (!answer.ok) return;
+  const { status } = answer;
+  if (!answer.ok) return { status, madeAt: null };
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   // Other scripts add their part to the new page.
   document.dispatchEvent(new CustomEvent("refresh", { detail: fresh }));
   const before = states();
   const { activeElement } = document;
-  if (hasOtherParts(fresh) && !activeElement?.matches("input, select")) return location.reload();
+  if (hasOtherParts(fresh) && !activeElement?.matches("input, select")) location.reload();
   for (const part of document.querySelectorAll("[data-live]")) {
     const wanted = fresh.querySelector(`[data-live="${CSS.escape(part.dataset.live)}"]`);
     if (wanted !== null) Idiomorph.morph(part, wanted, MORPHING);
@@ -188,6 +255,7 @@ async function refreshOnce() {
   // Moved elements lose the focus.
   if (document.activeElement !== activeElement && activeElement.isConnected) activeElement.focus({ preventScroll: true });
   announce(before, states());
+  return { status, madeAt: Date.parse(fresh.querySelector("#freshness time").dateTime) };
 }
 
 /** Where a list is empty, its form is left out too. */
@@ -211,20 +279,55 @@ function announce(before, after) {
   document.querySelector("#changes").textContent = texts.join(" ");
 }
 
-function warnSignedOut() {
-  warn("You are signed out, and this page is no longer kept up to date. ", "Sign in again");
+const NOTICES = {
+  "signed-out": ["You are signed out, and this page is no longer kept up to date: it shows the state at ", "."],
+  gone: ["This is how it was at ", ": what this page shows no longer exists."],
+  "no-connection": ["No connection since ", ". This page shows the state at that time. Reconnecting…"],
+  "too-many": ["Too many pages are kept up to date. This one shows the state at ", ". Trying again…"],
+  fault: ["The service can't show what is new. This page shows the state at ", ". Trying again…"],
+};
+
+/** Returns the function that says in the page's head since when it isn't live, and why above the page. Screen readers announce changes. */
+function createFreshness() {
+  const label = document.querySelector("#freshness");
+  let said = "";
+  return (at, reason) => {
+    const saying = `${at} ${reason}`;
+    if (saying === said) return;
+    label.replaceChildren(...(at === null ? ["live"] : ["as of ", timeOf(at)]));
+    label.classList.toggle("is-live", at === null);
+    const before = document.querySelector("[data-outdated]");
+    before?.remove();
+    if (reason !== null) document.querySelector(".notices").append(outdatedNotice(at, reason));
+    else if (before !== null) document.querySelector("#changes").textContent = "This page is kept up to date again.";
+    said = saying;
+  };
 }
 
-/** The warning is above the page until it is kept up to date again. */
-function warn(text, linkText = "") {
-  const notices = document.querySelector(".notices");
-  if (notices.querySelector("[data-outdated]") !== null) return;
+function outdatedNotice(at, reason) {
   const notice = document.createElement("div");
   notice.className = "alert alert-info";
   notice.dataset.outdated = "";
-  const link = document.createElement("a");
-  link.href = location.href;
-  link.textContent = linkText;
-  notice.append(text, link);
-  notices.append(notice);
+  const [before, after] = NOTICES[reason];
+  notice.append(before, timeOf(at), after);
+  if (reason === "signed-out") {
+    const link = document.createElement("a");
+    link.href = location.href;
+    link.textContent = "Sign in again";
+    notice.append(" ", link);
+  }
+  return notice;
+}
+
+/** Another script completes times, as in a page that is new. */
+function timeOf(at) {
+  const [day, time] = new Date(at).toISOString().split(/[T.]/);
+  const element = document.createElement("time");
+  element.dateTime = new Date(at).toISOString();
+  element.dataset.local = "time";
+  element.textContent = new Date().toISOString().startsWith(day) ? `${time} UTC` : `${day} ${time} UTC`;
+  const part = document.createDocumentFragment();
+  part.append(element);
+  document.dispatchEvent(new CustomEvent("refresh", { detail: part }));
+  return part;
 }

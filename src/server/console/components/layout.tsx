@@ -39,7 +39,7 @@ function Document({ page, live, username, formToken, notice, assets }: PageView)
         <a class="skip-link" href="#content">
           Skip to content
         </a>
-        <TopBar username={username} formToken={formToken} icon={assets.icon} />
+        <TopBar username={username} formToken={formToken} icon={assets.icon} live={live} />
         <main
           id="content"
           tabIndex={-1}
@@ -80,7 +80,12 @@ export function renderForward(url: string): string {
   )}\n`;
 }
 
-function TopBar({ username, formToken, icon }: { username: string | null; formToken: string; icon: string }): VNode {
+function TopBar({
+  username,
+  formToken,
+  icon,
+  live,
+}: Pick<PageView, "username" | "formToken" | "live"> & { icon: string }): VNode {
   return (
     <header class="top-bar">
       <a class="product" href="/console">
@@ -92,6 +97,7 @@ function TopBar({ username, formToken, icon }: { username: string | null; formTo
           <nav aria-label="Main">
             <a href="/console">Callbacks</a>
           </nav>
+          {live && <Freshness at={live.madeAt} />}
           <div class="user">
             <span class="username" title={username}>
               {username}
@@ -103,6 +109,17 @@ function TopBar({ username, formToken, icon }: { username: string | null; formTo
         </>
       )}
     </header>
+  );
+}
+
+/** The script says "live" here as long as that is true. */
+function Freshness({ at }: { at: number }): VNode {
+  const iso = new Date(at).toISOString();
+  return (
+    <p class="freshness" id="freshness">
+      {"as of "}
+      <time datetime={iso} data-local="time">{`${iso.slice(11, 19)} UTC`}</time>
+    </p>
   );
 }
 

@@ -8,7 +8,6 @@ import { countTicks, timeTicks } from "./chart-scales.js";
 import { Count, Table, Time } from "./data.js";
 import {
   type BacklogSample,
-  backlogOf,
   barText,
   dayOf,
   describeChart,
@@ -37,12 +36,12 @@ export function OutageChart(view: OutageChartView): VNode {
           <Hatch kind="failed" />
         </defs>
         <TimeAxis {...view} />
-        <Backlog {...view} points={points} />
+        <Backlog {...view} />
         <Attempts {...view} points={points} />
       </svg>
       <figcaption>
         <ul class="legend">
-          <LegendKey kind="backlog">backlog: failed and waiting calls, counted each minute</LegendKey>
+          <LegendKey kind="backlog">{`backlog: failed and waiting calls, most in the ${widthText(view.bucketMs)}`}</LegendKey>
           <LegendKey kind="accepted">accepted (up)</LegendKey>
           <LegendKey kind="failed">failed (down)</LegendKey>
           <LegendKey kind="accepted" isReplay>
@@ -75,7 +74,7 @@ export function OutageTable(view: OutageChartView): VNode {
         counts("Accepted, by a replay", (point) => replaysOf(point).accepted),
         counts("Failed, by a replay", (point) => replaysOf(point).failed),
         {
-          title: "Backlog",
+          title: `Backlog, most in the ${widthText(view.bucketMs)}`,
           kind: "number",
           cell: ({ waiting }) => (waiting === null ? "" : <Count value={waiting.pending + waiting.failed} />),
         },
@@ -129,8 +128,7 @@ function TimeAxis({ from, to, outage }: OutageChartView): VNode {
   );
 }
 
-function Backlog({ points, ...view }: OutageChartView): VNode {
-  const samples = backlogOf({ points, ...view });
+function Backlog({ backlog: samples, ...view }: OutageChartView): VNode {
   const ticks = countTicks(0, Math.max(1, ...samples.map(({ calls }) => calls)), 2);
   const y = heightScale(ticks, BACKLOG);
   // Points are per mille of the width, and scaled to it.

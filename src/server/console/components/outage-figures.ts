@@ -5,6 +5,8 @@ export interface OutageChartView extends Activity {
   readonly from: number;
   readonly to: number;
   readonly outage: OutageTimes;
+  /** `backlog` has the largest sample of each bucket, and the last one, by time. */
+  readonly backlog: readonly BacklogSample[];
 }
 
 interface OutageTimes {
@@ -50,34 +52,43 @@ export interface BacklogSample {
   readonly calls: number;
 }
 
-/** Samples are taken as each minute of the outage begins, and at its end; a bucket has its last one. A shorter outage has only that of its end. */
-export function backlogOf({ points, bucketMs, outage, to }: OutageChartView): BacklogSample[] {
-  const end = Math.min(outage.endedAt ?? to, to);
-  if (outage.endedAt !== null && outage.endedAt - outage.startedAt < MINUTE_MS) return [];
-  return points.flatMap(({ at, waiting }) => {
-    if (waiting === null || at + bucketMs <= outage.startedAt || at > end) return [];
-    const isLast = outage.endedAt !== null && at + bucketMs > end;
-    const minute = Math.min(at + bucketMs, Math.ceil(end / MINUTE_MS) * MINUTE_MS) - MINUTE_MS;
-    const sampledAt = isLast ? end : Math.min(end, Math.max(outage.startedAt, minute));
-    return [{ at: sampledAt, calls: waiting.pending + waiting.failed }];
+/** Samples are taken as each minute of the outage begins, and at its end. A shorter outage has only that of its end, which says nothing. */
+export function backlogOf(points: readonly ActivityPoint[], { startedAt, endedAt }: OutageTimes): BacklogSample[] {
+  if (endedAt !== null && endedAt - startedAt < MINUTE_MS) return [];
+  const end = endedAt ?? Number.POSITIVE_INFINITY;
+  return points.flatMap(({ waiting }) => {
+    if (waiting === null || waiting.at + MINUTE_MS <= startedAt || waiting.at > end) return [];
+    const at = waiting.at + MINUTE_MS > end ? end : Math.max(startedAt, waiting.at);
+    return [{ at, calls: waiting.pending + waiting.failed }];
   });
 }
 
 /** Returns null if it wasn't counted. */
-export function largestBacklog(view: OutageChartView): BacklogSample | null {
-  return backlogOf(view).reduce<BacklogSample | null>(
+export function largestBacklog(samples: readonly BacklogSample[]): BacklogSample | null {
+  return samples.reduce<BacklogSample | null>(
     (most, sample) => (most === null || sample.calls > most.calls ? sample : most),
     null,
   );
+}
+
+/** Returns the largest sample of each bucket until `to`, and the last one, where the line ends. */
+export function shownBacklog(samples: readonly BacklogSample[], bucketMs: number, to: number): BacklogSample[] {
+  const shown = samples.filter(({ at }) => at <= to);
+  const largest = new Map<number, BacklogSample>();
+  for (const sample of shown) {
+    const bucket = Math.floor(sample.at / bucketMs);
+    if (sample.calls > (largest.get(bucket)?.calls ?? -1)) largest.set(bucket, sample);
+  }
+  return [...new Set([...largest.values(), ...shown.slice(-1)])];
 }
 
 export function pointsInSpan({ points, bucketMs, from, to }: OutageChartView): ActivityPoint[] {
   return points.filter(({ at }) => at + bucketMs > from && at < to);
 }
 
-export function describeChart({ from, to, outage, ...view }: OutageChartView, points: readonly ActivityPoint[]): string {
+export function describeChart({ from, to, outage, backlog }: OutageChartView, points: readonly ActivityPoint[]): string {
   const total = (countOf: (point: ActivityPoint) => number) => countText(points.reduce((sum, point) => sum + countOf(point), 0));
-  const most = largestBacklog({ from, to, outage, ...view })?.calls ?? 0;
+  const most = largestBacklog(backlog)?.calls ?? 0;
   return [
     `${timeText(from)} to ${timeText(to)}.`,
     `The outage began at ${timeText(outage.startedAt)} and ${outage.endedAt === null ? "is open" : `ended at ${timeText(outage.endedAt)}`}.`,
@@ -94,7 +105,7 @@ export function barText(point: ActivityPoint, bucketMs: number): string {
   const texts = [`${timeText(point.at)}, ${widthText(bucketMs)}: ${countText(accepted)} accepted, ${countText(failed)} failed`];
   if (replays.accepted + replays.failed > 0)
     texts.push(`by replays ${countText(replays.accepted)} accepted, ${countText(replays.failed)} failed`);
-  if (point.waiting !== null) texts.push(`${countText(point.waiting.pending + point.waiting.failed)} in the backlog`);
+  if (point.waiting !== null) texts.push(`most in the backlog: ${countText(point.waiting.pending + point.waiting.failed)}`);
   return texts.join("; ");
 }
 

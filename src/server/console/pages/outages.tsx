@@ -14,7 +14,15 @@ import { callbackPage } from "../components/callback-page.js";
 import { Badge, Count, countText, Empty, Facts, Pager, Table, Time } from "../components/data.js";
 import { type Health, healthOf, TONES } from "../components/endpoint-badge.js";
 import { OutageChart, OutageTable } from "../components/outage-chart.js";
-import { type BacklogSample, chartSpan, largestBacklog, type OutageChartView, timeText } from "../components/outage-figures.js";
+import {
+  type BacklogSample,
+  backlogOf,
+  chartSpan,
+  largestBacklog,
+  type OutageChartView,
+  shownBacklog,
+  timeText,
+} from "../components/outage-figures.js";
 import { consolePath } from "../console-path.js";
 import type { Page } from "../page.js";
 
@@ -23,7 +31,6 @@ const PAGE_SIZE = 20;
 const MAX_POINTS = 72;
 /** An outage as long as the longest window has a week of minutes. */
 const ALL_POINTS = 10_080;
-const COUNTING_MS = 50;
 
 interface OutagesView {
   readonly callbackId: string;
@@ -96,19 +103,20 @@ async function outagesPage({ deps, lookup }: RouteContext, params: OutagePath, q
     const { from, to } = chartSpan(outage, now, SPANS[span]);
     const outageSpan = { since: outage.startedAt, until: (outage.endedAt ?? now) + 1 };
     const minutes = await store.activity.list(callback.id, { ...outageSpan, maxPoints: ALL_POINTS });
-    const calls = await store.outages.countCalls(outage, { budgetMs: COUNTING_MS });
+    const calls = await store.outages.readCalls(outage.id);
     const activity = await store.activity.list(callback.id, { since: from, until: to + 1, maxPoints: MAX_POINTS });
+    const backlog = backlogOf(minutes.points, outage);
     const { PENDING, FAILED } = await store.calls.count(callback.id);
     const isEnding = outage.endedAt === null && outage.quietSince !== null && record?.endpoint.state === "up";
     const endsAt = isEnding ? outageClosesAt(outage, "up", policy) : null;
     return {
       outage,
       span,
-      chart: { ...activity, from, to, outage },
+      chart: { ...activity, from, to, outage, backlog: shownBacklog(backlog, activity.bucketMs, to) },
       mail: await store.mails.find(outage.id),
       endsAt,
       calls,
-      largest: largestBacklog({ ...minutes, from: outageSpan.since, to: now, outage }),
+      largest: largestBacklog(backlog),
       backlog: { failed: FAILED, waiting: PENDING },
     };
   }
@@ -170,9 +178,9 @@ function Details({ view, chosen }: { view: OutagesView; chosen: OutageDetails })
           ["Began", <Time key="at" at={outage.startedAt} />],
           ["Ended", <End key="end" outage={outage} endsAt={endsAt} />],
           ["Duration", durationText(outage, now)],
-          ["Calls that failed in it", <Count key="count" value={outage.failedCalls} />],
+          ["Calls that failed in it", <Count key="count" value={calls.failedCalls} />],
           ["Why they failed", <Failures key="why" calls={calls} />],
-          ["What became of them", <Fates key="fates" calls={calls} outage={outage} />],
+          ["What became of them", <Fates key="fates" calls={calls} />],
           [
             "Largest backlog of the callback",
             largest === null ? (
@@ -212,20 +220,18 @@ function Details({ view, chosen }: { view: OutagesView; chosen: OutageDetails })
 }
 
 /** Counts the calls by their first failures. */
-function Failures({ calls: { failures, isComplete } }: { calls: OutageCalls }): VNode {
+function Failures({ calls: { failures, uncounted } }: { calls: OutageCalls }): VNode {
   const texts = failures.map(({ statusCode, reason, count }) => {
     const isHeld = statusCode === null && reason === null;
     return `${isHeld ? "not sent while it was down" : causeOf(statusCode, reason).value}:\u00a0${countText(count)}`;
   });
-  return <>{texts.length === 0 ? "not known" : `${texts.join(", ")}${isComplete ? "" : ", and others"}`}</>;
+  return <>{texts.length === 0 ? "not known" : `${texts.join(", ")}${uncounted === 0 ? "" : ", and others"}`}</>;
 }
 
 /** The numbers add up to the calls that failed. */
-function Fates({ calls, outage }: { calls: OutageCalls; outage: Outage }): VNode {
-  const rest = outage.failedCalls - FATES.reduce((sum, [fate]) => sum + calls[fate], 0);
-  const parts = FATES.map(([fate, text]) => [calls[fate], text] as const);
-  const all = [...parts, [rest, calls.isComplete ? "no longer stored" : "not counted"] as const].filter(([count]) => count > 0);
-  return <>{all.map(([count, text]) => `${countText(count)} ${text}`).join(", ")}</>;
+function Fates({ calls }: { calls: OutageCalls }): VNode {
+  const parts = FATES.filter(([fate]) => calls[fate] > 0).map(([fate, text]) => `${countText(calls[fate])}\u00a0${text}`);
+  return <>{parts.join(", ")}</>;
 }
 
 const FATES = [
@@ -233,7 +239,10 @@ const FATES = [
   ["retried", "accepted at a retry"],
   ["marked", "marked successful"],
   ["failed", "still failed"],
-] as const;
+  ["released", "released when retries were switched off"],
+  ["removed", "no longer stored"],
+  ["uncounted", "not counted: they failed before an update of the service"],
+] as const satisfies readonly (readonly [fate: keyof OutageCalls, text: string])[];
 
 function MailText({ mail }: { mail: StoredMail }): VNode {
   return (

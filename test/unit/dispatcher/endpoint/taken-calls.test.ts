@@ -107,16 +107,19 @@ describe("a call that was taken", () => {
 function failCall(endpoint: EndpointState, call = aCall()) {
   endpoint.inFlight.add(call.seq, { dueAt: null, generation: endpoint.generation });
   endpoint.hints.dueAt = null;
-  const opened = settleCall(endpoint, call, anAttempt({ startedAt: AT.now }), SETTLED);
+  const settled = settleCall(endpoint, call, anAttempt({ startedAt: AT.now }), SETTLED);
   commitCall(endpoint, call.seq);
-  return opened;
+  return settled;
 }
 
 describe("a call that fails", () => {
   it("opens an outage, and is due again one interval after its attempt began", () => {
     const endpoint = anEndpoint();
-    expect(failCall(endpoint)).toMatchObject({ startedAt: AT.now, failedCalls: 1 });
-    expect([endpoint.hints.dueAt, failCall(endpoint, aCall({ seq: 2 }))]).toEqual([AT.now + 5 * MINUTE, null]);
+    const opened = failCall(endpoint);
+    expect(opened).toMatchObject({ countedIn: { startedAt: AT.now, failedCalls: 1 }, isNew: true });
+    expect(endpoint.hints.dueAt).toBe(AT.now + 5 * MINUTE);
+    expect(failCall(endpoint, aCall({ seq: 2 }))).toEqual({ countedIn: { ...opened.countedIn, failedCalls: 2 }, isNew: false });
+    expect(failCall(endpoint, aCall({ seq: 2, firstFailedAt: AT.now }))).toEqual({ countedIn: null, isNew: false });
   });
 
   it("isn't due again with retries off", () => {

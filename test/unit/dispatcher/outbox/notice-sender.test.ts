@@ -127,6 +127,26 @@ describe("a notice sender", () => {
     ]);
   });
 
+  it("says no more than it knows of an outage with calls that failed before they were counted", async () => {
+    const { store } = sim;
+    const read = store.outages.readCalls;
+    const readCalls: typeof read = async (id) => {
+      const { failedCalls, ...counts } = await read(id);
+      return { ...counts, failedCalls, failures: [], failed: 0, uncounted: failedCalls };
+    };
+    const receiver = aReceiver();
+    const sender = senderTo(receiver, { ...store, outages: { ...store.outages, readCalls } });
+    await sim.accept(await sim.callback(), 2);
+    await sim.settle();
+    await sender.tick();
+    await sim.runFor(DAY);
+    await sender.tick();
+    expect(receiver.reports.map(shown)[1]).toEqual([
+      ...["ended", 2, "unrecovered"],
+      { delivered: 0, marked: 0, stillFailed: 1, isComplete: false },
+    ]);
+  });
+
   it("asks a receiver that fails after 10 s, 20 s, 40 s … at most 5 minutes, however many notices wait, and sends all when it is back", async () => {
     for (let index = 0; index < 12; index += 1) await sim.accept(await sim.callback({ name: `c${index}` }));
     await sim.settle();

@@ -42,7 +42,8 @@ describe("a PostgreSQL database", () => {
   it("of an older version gets the service's own attempts apart from those that clients reported, and what was erased, by one of several nodes", async () => {
     await (await open(older.url)).close();
     await older.query("DROP INDEX calls_held");
-    await older.query("ALTER TABLE calls DROP COLUMN sent_at");
+    await older.query("ALTER TABLE calls DROP COLUMN sent_at, DROP COLUMN is_replayed, DROP COLUMN outage_id");
+    await older.query("DROP TABLE outage_counts");
     await older.query("CREATE INDEX calls_held ON calls (callback_key)");
     await older.query("DELETE FROM migrations WHERE version >= 5");
     for (const statement of INSERT_OLD_CALLS) await older.query(statement);

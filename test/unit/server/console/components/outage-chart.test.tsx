@@ -24,6 +24,7 @@ const aView = (over: Partial<OutageChartView> = {}): OutageChartView => ({
   bucketMs: MINUTE,
   points: [],
   outage: { startedAt: NOON + 15 * MINUTE, endedAt: NOON + 45 * MINUTE },
+  backlog: [],
   ...over,
 });
 const draw = (over: Partial<OutageChartView> = {}) => render(<OutageChart {...aView(over)} />);
@@ -92,10 +93,10 @@ describe("the chart", () => {
   });
 
   it("draws the backlog of the outage as a line, also of one sample", () => {
-    const sample = (minute: number, failed: number) => aPoint(NOON + minute * MINUTE, { waiting: { pending: 0, failed } });
-    const html = draw({ points: [sample(14, 1), sample(15, 50), sample(29, 100), sample(44, 0), sample(50, 9)] });
+    const sample = (minute: number, calls: number) => ({ at: NOON + minute * MINUTE, calls });
+    const html = draw({ backlog: [sample(15, 50), sample(29, 100), sample(44, 0)] });
     expect(html).toContain('class="chart-line" d="M250 66L483.33 26L733.33 106"');
-    expect(draw({ points: [sample(20, 7)] })).toMatch(/class="chart-line" d="M333.33 [\d.]+h1"/);
+    expect(draw({ backlog: [sample(20, 7)] })).toMatch(/class="chart-line" d="M333.33 [\d.]+h1"/);
   });
 
   it("has a title and a description for screen readers, and times with their zone and day", () => {
@@ -117,7 +118,7 @@ describe("the chart", () => {
       scheduled: counts,
       serviceReplays: counts,
       clientReplays: counts,
-      waiting: fc.option(fc.record({ pending: aCount, failed: aCount })),
+      waiting: fc.option(fc.record({ at: aTime, pending: aCount, failed: aCount })),
     });
     const view = fc.record({
       from: aTime,
@@ -125,6 +126,7 @@ describe("the chart", () => {
       bucketMs: fc.constantFrom(MINUTE, 15 * MINUTE, 24 * HOUR),
       points: fc.array(point, { maxLength: 72 }),
       outage: fc.record({ startedAt: aTime, endedAt: fc.option(aTime) }),
+      backlog: fc.array(fc.record({ at: aTime, calls: aCount }), { maxLength: 72 }),
     });
     fc.assert(
       fc.property(view, (any) => {
@@ -144,13 +146,17 @@ describe("the chart", () => {
 });
 
 describe("the table", () => {
+  it("says that its backlog is the largest of each bucket", () => {
+    expect(render(<OutageTable {...aView({ bucketMs: 3 * HOUR })} />)).toContain("Backlog, most in the 3 hours");
+  });
+
   it("has the same numbers, with the replays apart", () => {
     const points = [
       aPoint(NOON + 20 * MINUTE, {
         scheduled: { accepted: 1, failed: 2 },
         serviceReplays: { accepted: 3, failed: 0 },
         clientReplays: { accepted: 4, failed: 5 },
-        waiting: { pending: 6, failed: 7 },
+        waiting: { at: NOON + 20 * MINUTE, pending: 6, failed: 7 },
       }),
       aPoint(NOON + 2 * HOUR, { scheduled: { accepted: 99, failed: 0 } }),
     ];

@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
 import {
+  type BacklogSample,
   backlogOf,
   barText,
   chartSpan,
   describeChart,
   largestBacklog,
   type OutageChartView,
+  shownBacklog,
   widthText,
 } from "../../../../../src/server/console/components/outage-figures.js";
 import type { ActivityPoint } from "../../../../../src/store/outcomes/activity.js";
@@ -23,13 +25,16 @@ const aPoint = (minute: number, over: Partial<ActivityPoint> = {}): ActivityPoin
   waiting: null,
   ...over,
 });
-const waiting = (minute: number, failed: number) => aPoint(minute, { waiting: { pending: 0, failed } });
+const waiting = (minute: number, failed: number) =>
+  aPoint(minute, { waiting: { at: NOON + minute * MINUTE, pending: 0, failed } });
+const OUTAGE = { startedAt: NOON + 10 * MINUTE, endedAt: NOON + 40 * MINUTE };
 const aView = (over: Partial<OutageChartView> = {}): OutageChartView => ({
   from: NOON,
   to: NOON + HOUR,
   bucketMs: MINUTE,
   points: [],
-  outage: { startedAt: NOON + 10 * MINUTE, endedAt: NOON + 40 * MINUTE },
+  outage: OUTAGE,
+  backlog: [],
   ...over,
 });
 
@@ -57,10 +62,11 @@ describe("the time shown", () => {
 });
 
 describe("the backlog", () => {
+  const seen = (samples: readonly BacklogSample[]) => samples.map(({ at, calls }) => [(at - NOON) / MINUTE, calls]);
+
   it("is of the outage only, and at its end of its end", () => {
     const points = [waiting(5, 1), waiting(10, 2), waiting(25, 30), waiting(40, 4), waiting(41, 9)];
-    const samples = backlogOf(aView({ points: [...points, aPoint(26)] }));
-    expect(samples.map(({ at, calls }) => [(at - NOON) / MINUTE, calls])).toEqual([
+    expect(seen(backlogOf([...points, aPoint(26)], OUTAGE))).toEqual([
       [10, 2],
       [25, 30],
       [40, 4],
@@ -68,28 +74,37 @@ describe("the backlog", () => {
   });
 
   it("is largest at one of its samples, which are taken as a minute begins", () => {
-    const view = aView({ points: [waiting(10, 2), waiting(25, 30), waiting(26, 30), waiting(40, 4)] });
-    expect(largestBacklog(view)).toEqual({ at: NOON + 25 * MINUTE, calls: 30 });
-    expect(backlogOf({ ...view, bucketMs: 5 * MINUTE, points: [waiting(25, 30)] })).toEqual([
-      { at: NOON + 29 * MINUTE, calls: 30 },
+    const samples = backlogOf([waiting(10, 2), waiting(25, 30), waiting(26, 30), waiting(40, 4)], OUTAGE);
+    expect(largestBacklog(samples)).toEqual({ at: NOON + 25 * MINUTE, calls: 30 });
+    expect(largestBacklog([])).toBeNull();
+  });
+
+  it("is shown with the largest sample of each bucket, and the last", () => {
+    const samples = backlogOf([waiting(10, 31), waiting(25, 93), waiting(29, 40), waiting(30, 5), waiting(40, 4)], OUTAGE);
+    expect(seen(shownBacklog(samples, HOUR, NOON + 9 * HOUR))).toEqual([
+      [25, 93],
+      [40, 4],
     ]);
-    const open = aView({ points: [waiting(25, 30)], outage: { ...view.outage, endedAt: null }, to: NOON + 25.5 * MINUTE });
-    expect(largestBacklog(open)?.at).toBe(NOON + 25 * MINUTE);
-    expect(largestBacklog({ ...open, bucketMs: 10 * MINUTE, points: [waiting(20, 30)] })?.at).toBe(NOON + 25 * MINUTE);
-    expect(largestBacklog(aView())).toBeNull();
+    expect(seen(shownBacklog(samples, 15 * MINUTE, NOON + 29 * MINUTE))).toEqual([
+      [10, 31],
+      [25, 93],
+      [29, 40],
+    ]);
   });
 
   it("of an outage shorter than a minute isn't known: its one sample is of its end", () => {
     const outage = { startedAt: NOON, endedAt: NOON + 30_000 };
-    expect(backlogOf(aView({ points: [waiting(0, 0)], outage }))).toEqual([]);
-    expect(backlogOf(aView({ points: [waiting(0, 7)], outage: { ...outage, endedAt: null } }))).toHaveLength(1);
+    expect(backlogOf([waiting(0, 0)], outage)).toEqual([]);
+    expect(backlogOf([waiting(0, 7)], { ...outage, endedAt: null })).toHaveLength(1);
   });
 });
 
 describe("in words", () => {
   it("a bar says its time, its attempts, and those of replays if there are any", () => {
-    const point = aPoint(5, { scheduled: { accepted: 1200, failed: 3 }, waiting: { pending: 2, failed: 5 } });
-    expect(barText(point, 5 * MINUTE)).toBe("2026-11-26 12:05 UTC, 5 minutes: 1\u202f200 accepted, 3 failed; 7 in the backlog");
+    const point = aPoint(5, { scheduled: { accepted: 1200, failed: 3 }, waiting: { at: NOON, pending: 2, failed: 5 } });
+    expect(barText(point, 5 * MINUTE)).toBe(
+      "2026-11-26 12:05 UTC, 5 minutes: 1\u202f200 accepted, 3 failed; most in the backlog: 7",
+    );
     expect(barText({ ...point, waiting: null, clientReplays: { accepted: 4, failed: 1 } }, MINUTE)).toBe(
       "2026-11-26 12:05 UTC, minute: 1\u202f200 accepted, 3 failed; by replays 4 accepted, 1 failed",
     );
@@ -104,7 +119,7 @@ describe("in words", () => {
         clientReplays: { accepted: 2, failed: 0 },
       }),
     ];
-    const view = aView({ points });
+    const view = aView({ points, backlog: backlogOf(points, OUTAGE) });
     expect(describeChart(view, points)).toBe(
       "2026-11-26 12:00 UTC to 2026-11-26 13:00 UTC. The outage began at 2026-11-26 12:10 UTC and ended at 2026-11-26 12:40 UTC. " +
         "The largest backlog shown is 12. Attempts: 1 accepted, 12 failed. By replays: 7 accepted, 1 failed. " +
