@@ -3,7 +3,7 @@ import { type ComponentChildren, createContext, type Key, type VNode } from "pre
 export interface Column<Row> {
   readonly title: string;
   /** A number is right-aligned; a wide column gets the room that is left. The first one of times names the zone of all. */
-  readonly kind?: "text" | "number" | "wide" | "time";
+  readonly kind?: "text" | "number" | "wide" | "time" | "status" | "from";
   /** Narrow screens leave it out. */
   readonly isSecondary?: boolean;
   /** The column's heading sorts by it, and says whether the rows are sorted. */

@@ -125,9 +125,10 @@ function Breadcrumb({ page }: { page: Page }): VNode | null {
 }
 
 const TABS = [
-  { tab: "settings", text: "Settings", path: "edit" },
   { tab: "calls", text: "Calls", path: "calls" },
   { tab: "outages", text: "Outages", path: "outages" },
+  { tab: "replays", text: "Replays", path: "replays" },
+  { tab: "settings", text: "Settings", path: "edit" },
 ] as const;
 
 function CallbackTabs({ id, tab }: NonNullable<Page["callback"]>): VNode {

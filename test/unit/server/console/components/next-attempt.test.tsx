@@ -17,7 +17,14 @@ const RECOVERING: Endpoint = { ...NEW_ENDPOINT, state: "recovering", recoveringS
 
 const textOf = (call: Partial<Call>, over: Partial<Sending> & { isBrief?: boolean } = {}): string => {
   const { isBrief = false, ...others } = over;
-  const sending = { endpoint: NEW_ENDPOINT, policy: DEFAULT_RETRY_POLICY, retriesEnabled: true, begun: null, now: NOW, ...others };
+  const sending = {
+    endpoint: NEW_ENDPOINT,
+    policy: DEFAULT_RETRY_POLICY,
+    retriesEnabled: true,
+    begun: null,
+    now: NOW,
+    ...others,
+  };
   return render(<NextAttempt call={aCall(call)} sending={sending} isBrief={isBrief} />)
     .replace(/<[^>]+>/g, "")
     .replace(/\s+/g, " ");
