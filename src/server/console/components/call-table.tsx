@@ -134,17 +134,27 @@ function columnsOf({ callbackId, typed, calls, sending }: Omit<CallTableProps, "
       ({ status }) => status !== "SUCCESS",
     ),
     ...has(
-      { title: "From", kind: "from", cell: (call) => <span class="muted">{excerpt(from(call), EXCERPT_LENGTH)}</span> },
+      { title: "From", kind: "from", cell: (call) => <Excerpt text={from(call)} isMuted /> },
       (call) => from(call) !== "",
     ),
     ...has(
-      { title: "Text", kind: "wide", cell: ({ response }) => excerpt(response.responseMessage.content, EXCERPT_LENGTH) },
+      { title: "Text", kind: "wide", cell: ({ response }) => <Excerpt text={response.responseMessage.content} /> },
       (call) => !isErased(call) && call.response.responseMessage.content !== "",
     ),
   ];
 }
 
 const EXCERPT_LENGTH = 160;
+
+/** The title has what a narrow column cuts off, and the call's page has all. */
+function Excerpt({ text, isMuted = false }: { text: string; isMuted?: boolean }): VNode {
+  const shown = excerpt(text, EXCERPT_LENGTH);
+  return (
+    <span class={isMuted ? "muted" : undefined} title={shown}>
+      {shown}
+    </span>
+  );
+}
 
 function PickCall({ callbackId, id }: { callbackId: string; id: string }): VNode {
   const name = shortCallId(id);

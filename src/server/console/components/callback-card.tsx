@@ -2,7 +2,7 @@
 import type { ComponentChildren, VNode } from "preact";
 import { type Attempt, resultMessage } from "../../../domain/attempt.js";
 import type { Callback } from "../../../domain/callback.js";
-import { formatDuration, spellDuration } from "../../../domain/duration.js";
+import { spellDuration } from "../../../domain/duration.js";
 import { callbackSecrets, maskAnswer, secretMask } from "../../../domain/mask.js";
 import { type OpenOutage, outageClosesAt } from "../../../domain/outage.js";
 import type { StoredMail } from "../../../store/outcomes/mails.js";
@@ -117,16 +117,19 @@ function Line({ name, children }: { name: string; children: ComponentChildren })
   );
 }
 
-function headline({ health, since, calls, failed, sending }: CallbackCardView): string {
-  const retries = `Retries are ${sending.retriesEnabled ? "on" : "off"}.`;
-  if (since !== null) {
-    const lasts = `for ${formatDuration(Math.max(0, sending.now - since))}`;
-    if (health === "checking") return `The endpoint is being checked: it has been down ${lasts}`;
-    return `${{ failing: "Failing", down: "Down", recovering: "Recovering" }[health as "down"] ?? health} ${lasts}`;
-  }
-  if (health === "idle") return `Neither replies nor notices of undeliverable messages are sent to this endpoint. ${retries}`;
-  if (calls === 0) return `There has been no call yet. ${retries}`;
-  return `${failed === 0 ? "Nothing is known to be wrong." : "Nothing is known to be wrong now. What failed earlier isn't settled yet."} ${retries}`;
+/** Since when it is so is beside the page's title. */
+const HEADLINES: Partial<Record<Health["health"], string>> = {
+  failing: "Calls to the endpoint are failing",
+  down: "The endpoint is down",
+  checking: "The endpoint is down, and being checked",
+  recovering: "The endpoint is recovering",
+  idle: "Neither replies nor notices of undeliverable messages are sent to this endpoint.",
+};
+
+function headline({ health, calls, failed, sending, since }: CallbackCardView): string {
+  const calm = failed === 0 ? "Nothing is known to be wrong." : "Nothing is known to be wrong now. What failed earlier isn't settled yet.";
+  const text = HEADLINES[health] ?? (calls === 0 ? "There has been no call yet." : calm);
+  return since === null ? `${text} Retries are ${sending.retriesEnabled ? "on" : "off"}.` : text;
 }
 
 function Why({ latest }: CallbackCardView): VNode {

@@ -30,8 +30,8 @@ interface FilterProps {
 const FIRST_FIELDS: readonly FieldName[] = ["since", "until", "statusCode", "q"];
 
 const PLACEHOLDERS: Readonly<Partial<Record<FieldName, string>>> = {
-  since: "1h, 2d or 2026-11-26 02:00",
-  until: "30m or 2026-11-26 06:00",
+  since: "1h or 2026-11-26",
+  until: "30m",
   statusCode: "503, 5xx or none",
   q: "in the message",
   channel: "SMS, EMAIL or VOICE",
@@ -153,8 +153,8 @@ export function Causes({ callbackId, typed, causes }: FilterProps & { causes: Co
   const link = (failure: FailureGroup) => <Cause callbackId={callbackId} typed={typed} failure={failure} />;
   const others = failures.length - SHOWN_CAUSES;
   return (
-    <section class="facets" aria-label="Failed calls by cause">
-      <h2>By cause{!isExact && ", of those counted so far"}</h2>
+    <section class="facets" aria-label="Failed calls by reason">
+      <h2>By reason{!isExact && ", of those counted so far"}</h2>
       <ul>
         {failures.slice(0, SHOWN_CAUSES).map(link)}
         {others > 0 && <li class="muted">{`and ${count(others, "other")}`}</li>}

@@ -93,6 +93,10 @@ function TopBar({ username, formToken, icon }: { username: string | null; formTo
             <a href="/console">Callbacks</a>
           </nav>
           <div class="user">
+            <button type="button" class="button button-quiet zone-switch" data-switch-zone="" hidden>
+              <span>Times: </span>
+              <span data-zone-choice="" />
+            </button>
             <span class="username" title={username}>
               {username}
             </span>

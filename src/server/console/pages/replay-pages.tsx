@@ -21,7 +21,7 @@ export function addReplayPages(app: FastifyInstance, { deps, lookup }: RouteCont
     const callback = await lookup.find(params.id);
     const replays = await deps.store.replays.list(callback.id, SHOWN_REPLAYS);
     const content = <ReplayList callbackId={callback.id} replays={replays} />;
-    return reply.showPage(await callbackPage(deps, callback, { title: "Replays", trail: [], tab: "replays", content }));
+    return reply.showPage(await callbackPage(deps, callback, { title: callback.name, tab: "replays", content }));
   });
 
   app.get<ReplayPath>("/console/callbacks/:id/replays/:replayId", live, async (request, reply) => {

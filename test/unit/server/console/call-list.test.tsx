@@ -143,8 +143,8 @@ describe("a cause", () => {
   });
 
   it("says so if not all were counted", () => {
-    expect(textOf({ causes })).toContain("By cause 503 12 refused 3 ");
-    expect(textOf({ causes: { ...causes, isExact: false } })).toContain("By cause, of those counted so far 503 12");
+    expect(textOf({ causes })).toContain("By reason 503 12 refused 3 ");
+    expect(textOf({ causes: { ...causes, isExact: false } })).toContain("By reason, of those counted so far 503 12");
   });
 });
 
@@ -167,7 +167,7 @@ describe("what others have written", () => {
   it("fills no page with causes: the most frequent ones are named", () => {
     const failures = Array.from({ length: 400 }, (_, index) => ({ statusCode: 201 + index, reason: null, count: 500 - index }));
     const text = textOf({ causes: { failures, isExact: true } });
-    expect(text).toMatch(/By cause 201 500 .* 220 481 and 380 others/);
+    expect(text).toMatch(/By reason 201 500 .* 220 481 and 380 others/);
     expect(text).not.toContain("221 480");
   });
 });
