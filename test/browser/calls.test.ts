@@ -52,7 +52,10 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
     for (const index of [1, 3]) await rows.nth(index).getByRole("checkbox").check();
     if (visit.hasScript) {
       await page.getByText("2 selected").waitFor();
-      await rows.nth(4).getByRole("checkbox").click({ modifiers: ["Shift"] });
+      await rows
+        .nth(4)
+        .getByRole("checkbox")
+        .click({ modifiers: ["Shift"] });
       await page.getByText("3 selected").waitFor();
       await rows.nth(4).getByRole("checkbox").uncheck();
     }
@@ -115,7 +118,9 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
   });
 });
 
-it("times are local, or UTC for a reader who prefers it, on every page; what is typed is in the same zone", async ({ rehearsal }) => {
+it("times are local, or UTC for a reader who prefers it, on every page; what is typed is in the same zone", async ({
+  rehearsal,
+}) => {
   const id = await rehearsal.api.create({ name: "Times", url: rehearsal.endpointUrl, retriesEnabled: false });
   await rehearsal.fail(id, 1, 503);
   await using window = await rehearsal.signIn();
@@ -124,7 +129,8 @@ it("times are local, or UTC for a reader who prefers it, on every page; what is 
   await page.goto(calls);
   const time = page.getByRole("cell").locator("time");
   const at = new Date((await time.getAttribute("datetime")) ?? "");
-  const textIn = (timeZone: string) => new Intl.DateTimeFormat("sv", { timeZone, dateStyle: "short", timeStyle: "medium" }).format(at);
+  const textIn = (timeZone: string) =>
+    new Intl.DateTimeFormat("sv", { timeZone, dateStyle: "short", timeStyle: "medium" }).format(at);
   await page.getByRole("columnheader", { name: "Last attempt Europe/Paris" }).waitFor();
   expect(await time.textContent()).toBe(textIn("Europe/Paris"));
   expect(await time.getAttribute("title")).toBe(`${textIn("UTC")} UTC`);

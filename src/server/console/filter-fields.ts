@@ -79,7 +79,7 @@ export function isTime(name: FieldName): boolean {
 function readField(name: FieldName, text: string, now: number): CallFilter {
   if (isTime(name) && /^\d+(?:\.\d+)?(?:ms|s|m|h|d)/.test(text)) return { [name]: now - parseDuration(text) };
   // A page shows its times so.
-  if (isTime(name)) return readFilter({ [name]: text.replace(/\s*UTC$/i, "Z") });
+  if (isTime(name)) return readFilter({ [name]: text.replace(/UTC$/i, "Z") });
   if (name !== "reason") return readFilter({ [name]: text });
   const reason = FAILURE_REASONS.find((one) => one === text);
   if (reason === undefined) throw new WhcbError("invalid", `reason must be one of ${FAILURE_REASONS.join(", ")}`);

@@ -133,10 +133,7 @@ function columnsOf({ callbackId, typed, calls, sending }: Omit<CallTableProps, "
       },
       ({ status }) => status !== "SUCCESS",
     ),
-    ...has(
-      { title: "From", kind: "from", cell: (call) => <Excerpt text={from(call)} isMuted /> },
-      (call) => from(call) !== "",
-    ),
+    ...has({ title: "From", kind: "from", cell: (call) => <Excerpt text={from(call)} isMuted /> }, (call) => from(call) !== ""),
     ...has(
       { title: "Text", kind: "wide", cell: ({ response }) => <Excerpt text={response.responseMessage.content} /> },
       (call) => !isErased(call) && call.response.responseMessage.content !== "",

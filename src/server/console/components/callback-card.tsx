@@ -127,7 +127,8 @@ const HEADLINES: Partial<Record<Health["health"], string>> = {
 };
 
 function headline({ health, calls, failed, sending, since }: CallbackCardView): string {
-  const calm = failed === 0 ? "Nothing is known to be wrong." : "Nothing is known to be wrong now. What failed earlier isn't settled yet.";
+  const calm =
+    failed === 0 ? "Nothing is known to be wrong." : "Nothing is known to be wrong now. What failed earlier isn't settled yet.";
   const text = HEADLINES[health] ?? (calls === 0 ? "There has been no call yet." : calm);
   return since === null ? `${text} Retries are ${sending.retriesEnabled ? "on" : "off"}.` : text;
 }
