@@ -35,7 +35,7 @@ export const CALL_CELLS = {
 } as const satisfies Readonly<Record<string, CallCell>>;
 
 export function callRecord({ call, callbackName }: CallRow) {
-  const { response } = call;
+  const { messageId, messageLocation, from, responseMessage, customParameters } = call.response;
   return {
     id: call.id,
     callbackId: call.callbackId,
@@ -44,14 +44,14 @@ export function callRecord({ call, callbackName }: CallRow) {
     attemptedDate: dateOrNull(call.attemptedAt),
     statusCode: call.statusCode,
     statusMessage: call.statusMessage,
-    messageId: response.messageId,
-    messageLocation: response.messageLocation,
-    from: response.from,
-    channel: response.responseMessage.channel,
-    kind: response.responseMessage.kind,
-    date: response.responseMessage.date,
-    content: response.responseMessage.content,
-    customParameters: response.customParameters,
+    messageId,
+    messageLocation,
+    from,
+    channel: responseMessage.channel,
+    kind: responseMessage.kind,
+    date: responseMessage.date,
+    content: responseMessage.content,
+    customParameters,
     attemptCount: call.attemptCount,
     nextAttemptDate: dateOrNull(call.nextAttemptAt),
     retryUntil: dateOrNull(call.retryUntil),

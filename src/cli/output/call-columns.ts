@@ -4,34 +4,33 @@ import type { CALL_FIELDS, Json } from "./json-fields.js";
 import type { ListingStyle } from "./listing.js";
 import type { Paint, Palette } from "./screen.js";
 
-/** A column's look: the rest of it is a cell of every list. */
-const LOOKS: Readonly<Record<keyof typeof CALL_CELLS, Omit<Column<CallRow>, "key" | "value" | "kind">>> = {
-  attempted: { title: "LAST ATTEMPT", dropRank: 3 },
-  status: { title: "STATUS", paint: ({ call }, palette) => statusPaint(call.status, palette) },
-  code: { title: "CODE", dropRank: 1 },
-  reason: { title: "REASON", least: 8, dropRank: 4 },
-  from: { title: "FROM", least: 12, dropRank: 5 },
-  content: { title: "CONTENT", least: 8, dropRank: 6 },
-  id: { title: "CALL" },
-  callback: { title: "CALLBACK", least: 8, onDemand: true },
-  message: { title: "MESSAGE", onDemand: true },
-  channel: { title: "CHANNEL", onDemand: true },
-  kind: { title: "KIND", onDemand: true },
-  attempts: { title: "ATTEMPTS", onDemand: true },
-  next: { title: "NEXT ATTEMPT", onDemand: true },
-  until: { title: "RETRIED UNTIL", onDemand: true },
-  "settled-by": { title: "SETTLED BY", onDemand: true },
-};
+const ON_DEMAND = { onDemand: true };
 
-const COLUMNS = (Object.keys(CALL_CELLS) as (keyof typeof CALL_CELLS)[]).map(
-  (key): Column<CallRow> => ({ key, ...CALL_CELLS[key], ...LOOKS[key] }),
-);
+const COLUMNS: readonly Column<CallRow>[] = [
+  column("attempted", "LAST ATTEMPT", { dropRank: 3 }),
+  column("status", "STATUS", { paint: ({ call }, palette) => statusPaint(call.status, palette) }),
+  column("code", "CODE", { dropRank: 1 }),
+  column("reason", "REASON", { least: 8, dropRank: 4 }),
+  column("from", "FROM", { least: 12, dropRank: 5 }),
+  column("content", "CONTENT", { least: 8, dropRank: 6 }),
+  column("id", "CALL"),
+  column("callback", "CALLBACK", { ...ON_DEMAND, least: 8 }),
+  column("message", "MESSAGE", ON_DEMAND),
+  column("channel", "CHANNEL", ON_DEMAND),
+  column("kind", "KIND", ON_DEMAND),
+  column("attempts", "ATTEMPTS", ON_DEMAND),
+  column("next", "NEXT ATTEMPT", ON_DEMAND),
+  column("until", "RETRIED UNTIL", ON_DEMAND),
+  column("settled-by", "SETTLED BY", ON_DEMAND),
+];
+
+function column(key: keyof typeof CALL_CELLS, title: string, look: Partial<Column<CallRow>> = {}): Column<CallRow> {
+  return { key, title, ...CALL_CELLS[key], ...look };
+}
+
+export const callJson: (row: CallRow) => Json<typeof CALL_FIELDS> = callRecord;
 
 export const CALL_LISTING: ListingStyle<CallRow> = { columns: COLUMNS, toJson: callJson, toId: ({ call }) => call.id };
-
-export function callJson(row: CallRow): Json<typeof CALL_FIELDS> {
-  return callRecord(row);
-}
 
 export function statusPaint(status: string, palette: Palette): Paint {
   return status === "SUCCESS" ? palette.good : status === "FAILED" ? palette.bad : palette.warn;

@@ -96,20 +96,16 @@ function jsonListing<Row>(screen: Screen, toJson: (row: Row) => unknown): Listin
 
 function csvListing<Row>(screen: Screen, columns: readonly Column<Row>[]): Listing<Row> {
   let count = 0;
-  let hasHeading = false;
-  const write = async (rows: readonly Row[]) => {
-    const heading = hasHeading ? [] : [csvLine(columns.map(({ key }) => key))];
-    hasHeading = true;
-    const lines = rows.map((row) => csvLine(columns.map((column) => cellData(column, row))));
-    for (const line of [...heading, ...lines]) await screen.out(layoutText(line));
-  };
+  const lines = [csvLine(columns.map(({ key }) => key))];
+  const flush = () => screen.out(layoutText(lines.splice(0).join("")));
   return {
     async add(rows) {
       count += rows.length;
-      await write(rows);
+      lines.push(...rows.map((row) => csvLine(columns.map((column) => cellData(column, row)))));
+      await flush();
     },
     async end() {
-      await write([]);
+      await flush();
       return count;
     },
   };

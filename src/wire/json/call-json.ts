@@ -46,17 +46,11 @@ export function callToJson(call: Call, context: CallContext): Record<string, unk
 
 type RetryContext = Pick<CallContext, "callback" | "policy" | "now">;
 
-function retriesOf(call: Call, { callback, policy, now }: RetryContext): Pick<ListedCall, "nextAttemptAt" | "retryUntil"> {
-  const isRetried = call.status === "FAILED" && callback.retriesEnabled;
-  const until = isRetried && call.firstFailedAt !== null ? retryUntil(call.firstFailedAt, policy) : null;
+/** They are as the call's document has them. */
+export function retriesOf(call: Call, { callback, policy, now }: RetryContext): Pick<ListedCall, "nextAttemptAt" | "retryUntil"> {
+  const isRetried = call.status === "FAILED" && call.firstFailedAt !== null && callback.retriesEnabled;
+  const until = isRetried ? retryUntil(call.firstFailedAt ?? 0, policy) : null;
   return { nextAttemptAt: nextAttemptAt(call, now), retryUntil: until };
-}
-
-/** Returns what a client reads from the call's document. */
-export function listedCall(call: Call, context: RetryContext): Omit<ListedCall, "raw"> {
-  const { id, callbackId, status, response, attemptedAt, statusCode, statusMessage, attemptCount, settledBy } = call;
-  const outcome = { attemptedAt, statusCode, statusMessage, attemptCount, settledBy };
-  return { id, callbackId, status, response, ...outcome, ...retriesOf(call, context) };
 }
 
 /** Fields that only `whcb serve` sends are null on other services. */

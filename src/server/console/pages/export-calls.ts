@@ -11,7 +11,7 @@ import { escapeJson, spreadsheetText } from "../../../platform/unsafe-characters
 import { CALL_CELLS, type CallCell, type CallRow, callRecord } from "../../../wire/call-record.js";
 import { csvLine } from "../../../wire/csv.js";
 import { toIsoDate } from "../../../wire/dates.js";
-import { listedCall } from "../../../wire/json/call-json.js";
+import { retriesOf } from "../../../wire/json/call-json.js";
 import { reserveAnswer } from "../../requests/send-document.js";
 import { type Query, readParameter } from "../../routes/query-parameters.js";
 import type { CallbackPath } from "../../routes/route-context.js";
@@ -67,7 +67,8 @@ export function addCallExport(app: FastifyInstance, { deps, lookup, sessions }: 
         if (!isCurrent) throw new WhcbError("unauthenticated", "The session has ended");
         const now = clock.now();
         const line = (call: Call) => {
-          return format.line({ call: listedCall(call, { callback, policy, now }), callbackName: callback.name });
+          const listed = { ...call, ...retriesOf(call, { callback, policy, now }) };
+          return format.line({ call: listed, callbackName: callback.name });
         };
         if (calls.length > 0) yield calls.map(line).join("");
       }
