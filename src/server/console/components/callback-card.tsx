@@ -98,8 +98,13 @@ export function CallbackCard(view: CallbackCardView): VNode {
             kind={since === null ? "secondary" : "primary"}
             href={`${consolePath(callbackId, "confirm")}?action=replay&all=on`}
           >
-            Replay {failed === 1 ? "this " : "these "}
-            <Count value={failed} />
+            {failed === 1 ? (
+              "Replay this call"
+            ) : (
+              <>
+                Replay these <Count value={failed} />
+              </>
+            )}
           </ButtonLink>
         )}
         <ButtonLink href={consolePath(callbackId, "retries")}>Turn retries {retriesEnabled ? "off" : "on"}</ButtonLink>
