@@ -75,6 +75,21 @@ describe("an export", () => {
     expect((await visitor.open(`${EXPORT}?format=ndjson&q=nowhere`)).html).toBe("");
   });
 
+  it("lets other requests be answered between its pages", async () => {
+    await fail(1_000, "yes");
+    const { list } = service.store.calls;
+    let hasTurned = true;
+    const turned: boolean[] = [];
+    service.store.calls.list = (...query) => {
+      turned.push(hasTurned);
+      hasTurned = false;
+      setImmediate(() => (hasTurned = true));
+      return list(...query);
+    };
+    await visitor.open(`${EXPORT}?format=csv`);
+    expect(turned).toEqual([true, true, true, true]);
+  });
+
   it("is of a known format, with a filter that can be read, for who is signed in", async () => {
     for (const query of ["", "?format=xml", "?format=csv&since=yesterday"])
       expect((await visitor.open(EXPORT + query)).status).toBe(422);

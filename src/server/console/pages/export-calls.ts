@@ -91,6 +91,8 @@ export function addCallExport(app: FastifyInstance, { deps, lookup, sessions }: 
       });
       yield items.map((call) => maskOutcome(call, mask));
       cursor = nextCursor;
+      // SQLite answers in the same turn, and other requests wait.
+      await clock.nextTurn();
     }
   }
 }
