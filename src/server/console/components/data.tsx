@@ -31,6 +31,12 @@ export function Table<Row>({
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls by keyboard too
     <section class="table-frame" aria-label={caption} tabIndex={0}>
+      {/* It is shown where the headings aren't. */}
+      {firstOfTimes && (
+        <p class="zone-note">
+          Times: <ZoneName />
+        </p>
+      )}
       <table class={isStacked ? "is-stacked" : undefined}>
         <caption class="visually-hidden">{caption}</caption>
         <thead>

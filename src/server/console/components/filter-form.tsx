@@ -3,7 +3,7 @@ import { FAILURE_REASONS } from "../../../domain/call-filter.js";
 import { count } from "../../../domain/count.js";
 import type { FailureGroup } from "../../../store/calls/call-counts.js";
 import type { CountedFailures } from "../../../store/calls/group-calls.js";
-import { toIsoDate } from "../../../wire/dates.js";
+import { readDate, toIsoDate } from "../../../wire/dates.js";
 import { consolePath } from "../console-path.js";
 import {
   callsPath,
@@ -18,7 +18,7 @@ import {
   withField,
 } from "../filter-fields.js";
 import { causeOf } from "./call-parts.js";
-import { Count, ZoneName } from "./data.js";
+import { Count, Time, ZoneName } from "./data.js";
 import { Button, SelectField, TextField } from "./forms.js";
 
 interface FilterProps {
@@ -123,15 +123,15 @@ function TimeLabel({ text }: { text: string }): VNode {
 export function Chips({ callbackId, typed }: FilterProps): VNode | null {
   const given = FIELD_NAMES.flatMap((name) => {
     const value = typed.fields[name];
-    return value === undefined ? [] : [{ name, text: `${FIELD_LABELS[name]}: ${value}` }];
+    return value === undefined ? [] : [{ name, value, text: `${FIELD_LABELS[name]}: ${value}` }];
   });
   if (given.length === 0) return null;
   return (
     <ul class="chips" aria-label="Filters in use">
-      {given.map(({ name, text }) => (
+      {given.map(({ name, value, text }) => (
         <li key={name}>
           <a class="chip" href={callsPath(callbackId, withField(typed, name, null))} aria-label={`Remove the filter ${text}`}>
-            {text} <span aria-hidden="true">✕</span>
+            {FIELD_LABELS[name]}: <TypedValue value={value} /> <span aria-hidden="true">✕</span>
           </a>
         </li>
       ))}
@@ -142,6 +142,12 @@ export function Chips({ callbackId, typed }: FilterProps): VNode | null {
       )}
     </ul>
   );
+}
+
+/** An instant of a link of ours is shown as a time. */
+function TypedValue({ value }: { value: string }): VNode {
+  const at = /^\d{4}-.*Z$/.test(value) ? readDate(value) : null;
+  return at === null ? <>{value}</> : <Time at={at} />;
 }
 
 const SHOWN_CAUSES = 20;

@@ -104,6 +104,9 @@ describe("the table of calls", () => {
       "From",
       "Text",
     ]);
+    expect(textOf({ typed: { status: "FAILED", fields: { since: "1970-01-01T00:00:00.000Z" } } })).toContain(
+      "Since: 1970-01-01 00:00:00 UTC ✕",
+    );
     expect(textOf({ calls: [failed] })).toMatch(/ 1970-01-01 00:00:00 failed /);
     const sent = aCall({ status: "SUCCESS", attemptCount: 1, attemptedAt: 0 });
     expect(headings({ calls: [sent], typed: { status: "SUCCESS", fields: {} } })).not.toContain("Next attempt");
