@@ -6,7 +6,7 @@ import { CALL_ACTIONS } from "../call-actions.js";
 import { consolePath } from "../console-path.js";
 import { callsPath, type StatusChoice, statusWord, type TypedFilter } from "../filter-fields.js";
 import { excerpt } from "../pretty-body.js";
-import { StatusText, shortCallId } from "./call-parts.js";
+import { outcomeText, StatusText, shortCallId } from "./call-parts.js";
 import { type Column, Count, Pager, Table, Time } from "./data.js";
 import { Button } from "./forms.js";
 import { NextAttempt, type Sending } from "./next-attempt.js";
@@ -119,7 +119,15 @@ function columnsOf({ callbackId, typed, calls, sending }: Omit<CallTableProps, "
       kind: "time",
       cell: ({ attemptedAt, acceptedAt }) => <Time at={attemptedAt ?? acceptedAt} />,
     },
-    { title: "Status", kind: "status", cell: (call) => <StatusText call={call} /> },
+    {
+      title: "Status",
+      kind: "status",
+      cell: (call) => (
+        <span title={outcomeText(call)}>
+          <StatusText call={call} />
+        </span>
+      ),
+    },
     ...has(
       { title: "Attempts", kind: "number", isSecondary: true, cell: ({ attemptCount }) => <Count value={attemptCount} /> },
       ({ attemptCount }) => attemptCount > 0,
