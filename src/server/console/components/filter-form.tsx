@@ -1,4 +1,4 @@
-import type { VNode } from "preact";
+import type { ComponentChildren, VNode } from "preact";
 import { FAILURE_REASONS } from "../../../domain/call-filter.js";
 import { count } from "../../../domain/count.js";
 import type { FailureGroup } from "../../../store/calls/call-counts.js";
@@ -131,7 +131,7 @@ export function Chips({ callbackId, typed }: FilterProps): VNode | null {
       {given.map(({ name, value, text }) => (
         <li key={name}>
           <a class="chip" href={callsPath(callbackId, withField(typed, name, null))} aria-label={`Remove the filter ${text}`}>
-            {FIELD_LABELS[name]}: <TypedValue value={value} /> <span aria-hidden="true">✕</span>
+            {FIELD_LABELS[name]}: {shownValue(value)} <span aria-hidden="true">✕</span>
           </a>
         </li>
       ))}
@@ -145,9 +145,9 @@ export function Chips({ callbackId, typed }: FilterProps): VNode | null {
 }
 
 /** An instant of a link of ours is shown as a time. */
-function TypedValue({ value }: { value: string }): VNode {
+function shownValue(value: string): ComponentChildren {
   const at = /^\d{4}-.*Z$/.test(value) ? readDate(value) : null;
-  return at === null ? <>{value}</> : <Time at={at} />;
+  return at === null ? value : <Time at={at} />;
 }
 
 const SHOWN_CAUSES = 20;
