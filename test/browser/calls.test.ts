@@ -1,4 +1,5 @@
 /** What failed: found, marked and replayed. */
+import { text } from "node:stream/consumers";
 import { describe, expect } from "vitest";
 import { expectUsable, seeChange, seeNotice, seePage, VISITS } from "../support/browser/browser-window.js";
 import { it } from "../support/browser/rehearsal.js";
@@ -142,6 +143,11 @@ it("times are local, or UTC for a reader who prefers it, on every page; what is 
   await page.getByRole("link", { name: /^Remove the filter Since: 20.* \+0[12]:00$/ }).waitFor();
   expect(await row.count()).toBe(1);
 
+  await since.fill("2026-13-01");
+  await page.getByRole("button", { name: "Filter" }).click();
+  await page.locator("[aria-invalid=true]").waitFor();
+  expect(await since.inputValue()).toBe("2026-13-01");
+
   await page.goto(calls);
   await page.getByRole("button", { name: "Times: local" }).click();
   expect(await time.textContent()).toBe(textIn("UTC"));
@@ -151,4 +157,17 @@ it("times are local, or UTC for a reader who prefers it, on every page; what is 
   await rehearsal.fail(id, 1, 500);
   await page.getByText("2 failed calls").waitFor();
   expect(await time.first().getAttribute("title")).toMatch(/ \+0[12]:00$/);
+});
+
+it("what matches is downloaded", async ({ rehearsal }) => {
+  const id = await rehearsal.api.create({ name: "Export", url: rehearsal.endpointUrl, retriesEnabled: false });
+  await rehearsal.fail(id, 3, 503);
+  await rehearsal.fail(id, 2, 500);
+  await using window = await rehearsal.signIn();
+  const { page } = window;
+  await page.goto(`/console/callbacks/${id}/calls?statusCode=503`);
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "CSV" }).click()]);
+  expect(download.suggestedFilename()).toBe(`calls-${id}.csv`);
+  const lines = (await text(await download.createReadStream())).trimEnd().split("\n");
+  expect(lines.map((line) => line.split(",").slice(1, 3).join(" "))).toEqual(["status code", ...Array(3).fill("FAILED 503")]);
 });

@@ -67,8 +67,8 @@ function withZone(typed) {
   const [first, month, third, ...time] = (iso ?? platform).slice(1).map((part) => Number(part ?? 0));
   const [year, day] = iso === null ? [third < 100 ? 2000 + third : third, first] : [first, third];
   const date = new Date(year, month - 1, day, ...time);
-  // It isn't a date, or a clock change skips this time: the service says so.
-  if (date.getDate() !== day || date.getHours() !== time[0]) return typed;
+  // The service says that there is no such day or minute. An hour that a clock change skips is the one after it.
+  if (date.getMonth() !== month - 1 || date.getDate() !== day || date.getMinutes() !== time[1]) return typed;
   return `${localText(date)} ${offsetOf(date)}`;
 }
 
