@@ -28,7 +28,6 @@ const PACKAGE_HOMES: Record<string, readonly string[]> = {
   ora: ["cli"],
   "cli-table3": ["cli"],
   conf: ["cli"],
-  "csv-stringify": ["cli"],
   undici: ["delivery", "client"],
   kysely: ["store"],
   "better-sqlite3": ["store"],

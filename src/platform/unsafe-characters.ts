@@ -24,3 +24,32 @@ function escapeUnits(character: string): string {
   }
   return escaped;
 }
+
+/** Surrogates are a range here: V8's first Unicode class takes a short command a millisecond. */
+const UNSAFE = new RegExp(`[${CONTROL}${INVISIBLE}\\ud800-\\udfff]`, "gu");
+
+/** Returns one line, in which each of these characters is seen and does nothing. */
+export function escapeControls(value: string): string {
+  // Most text is plain ASCII, and then Unicode's classes need not be built: they take a short command a millisecond.
+  if (/^[\x20-\x7e]*$/.test(value)) return value;
+  // More marks than any language uses would overwrite the lines above.
+  return replaceCharacters(value, UNSAFE, picture).replace(/(\p{M}{4})\p{M}+/gu, "$1");
+}
+
+function picture(character: string): string {
+  const code = character.codePointAt(0) ?? 0;
+  if (code < 0x20) return String.fromCodePoint(0x2400 + code);
+  if (code === 0x7f) return "␡";
+  return `<U+${code.toString(16).toUpperCase().padStart(4, "0")}>`;
+}
+
+/**
+ * Signs may be full-width, and stand wherever a spreadsheet may see the beginning of a cell, whose quotation marks it drops. Phone and
+ * negative numbers stay. It takes linear time: white space is read backwards from each sign, not forwards from each line feed.
+ */
+const FORMULA = /(?=[=@\uff1d\uff20]|[+\uff0b\-\uff0d](?!\d[\d "]*(?:$|[;\t\r\n])))(?<=(?:^|[;\t\r\n])[\s"]*)/g;
+
+/** Returns text that no spreadsheet runs as a formula. Line feeds stay, as csv quotes them. */
+export function spreadsheetText(value: string): string {
+  return value.replace(FORMULA, "'").split(/\r?\n/).map(escapeControls).join("\n");
+}

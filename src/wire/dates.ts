@@ -4,6 +4,10 @@ export function toIsoDate(at: number): string {
   return new Date(at).toISOString();
 }
 
+export function dateOrNull(at: number | null): string | null {
+  return at === null ? null : toIsoDate(at);
+}
+
 /** Writes dd/MM/yy HH:mm in this IANA zone. */
 export function toPlatformDate(at: number, timezone = "UTC"): string {
   const { year, month, day, hour, minute } = partsIn(at, timezone);

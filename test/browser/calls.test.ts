@@ -1,4 +1,5 @@
 /** What failed: found, marked and replayed. */
+import { text } from "node:stream/consumers";
 import { describe, expect } from "vitest";
 import { expectUsable, seeChange, seeNotice, seePage, VISITS } from "../support/browser/browser-window.js";
 import { it } from "../support/browser/rehearsal.js";
@@ -42,11 +43,23 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
     await page.getByRole("link", { name: "Remove the filter Since: 1h" }).click();
     await page.waitForURL((url) => !url.searchParams.has("since"));
     expect(await rows.nth(0).getByRole("checkbox").isChecked()).toBe(false);
-    await act("Mark successful");
-    await seeNotice(window, "Select calls first");
+    if (visit.hasScript) {
+      expect(await page.getByRole("button", { name: "Mark successful" }).isVisible()).toBe(false);
+    } else {
+      await act("Mark successful");
+      await seeNotice(window, "Select calls first");
+    }
 
     for (const index of [1, 3]) await rows.nth(index).getByRole("checkbox").check();
-    if (visit.hasScript) await page.getByText("2 selected").waitFor();
+    if (visit.hasScript) {
+      await page.getByText("2 selected").waitFor();
+      await rows
+        .nth(4)
+        .getByRole("checkbox")
+        .click({ modifiers: ["Shift"] });
+      await page.getByText("3 selected").waitFor();
+      await rows.nth(4).getByRole("checkbox").uncheck();
+    }
     await expectUsable(window);
     await act("Mark successful");
     await seePage(window, "Mark 2 calls successful");
@@ -59,7 +72,7 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
     await page.getByRole("link", { name: /^503/ }).click();
     await page.waitForURL(/[?&]statusCode=503\b/);
     rehearsal.hold();
-    await page.getByLabel("All that match").check();
+    await page.getByLabel("Select all 14 that match").check();
     await act("Replay");
     await seePage(window, "Replay 14 calls");
     await expectUsable(window);
@@ -77,7 +90,7 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
 
     await page.getByRole("link", { name: "Calls", exact: true }).click();
     await seePage(window, name);
-    await page.getByLabel("All that match").check();
+    await page.getByLabel(/^Select all .* that match/).check();
     await act("Replay");
     // An action leaves out what has changed in the last half second.
     const confirm = page.getByRole("button", { name: `Replay ${left + 3} calls`, exact: true });
@@ -90,8 +103,9 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
     await seeChange(window, page.getByText("finished", { exact: true }));
     await page.getByText(`${left + 3} of ${left + 3} calls done`).waitFor();
     await expectUsable(window);
-    await page.getByRole("link", { name: "Replays" }).click();
-    await seePage(window, "Replays");
+    await page.getByRole("link", { name: "Replays" }).first().click();
+    await seePage(window, name);
+    await page.getByRole("table", { name: "Replays" }).waitFor();
     await expectUsable(window);
 
     await page.getByRole("link", { name: "Calls", exact: true }).click();
@@ -103,4 +117,57 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
     await page.getByRole("cell", { name: "replay by the service" }).waitFor();
     await expectUsable(window);
   });
+});
+
+it("times are local, or UTC for a reader who prefers it, on every page; what is typed is in the same zone", async ({
+  rehearsal,
+}) => {
+  const id = await rehearsal.api.create({ name: "Times", url: rehearsal.endpointUrl, retriesEnabled: false });
+  await rehearsal.fail(id, 1, 503);
+  await using window = await rehearsal.signIn();
+  const { page } = window;
+  const calls = `/console/callbacks/${id}/calls`;
+  await page.goto(calls);
+  const time = page.getByRole("cell").locator("time");
+  const at = new Date((await time.getAttribute("datetime")) ?? "");
+  const textIn = (timeZone: string) =>
+    new Intl.DateTimeFormat("sv", { timeZone, dateStyle: "short", timeStyle: "medium" }).format(at);
+  await page.getByRole("columnheader", { name: "Last attempt Europe/Paris" }).waitFor();
+  expect(await time.textContent()).toBe(textIn("Europe/Paris"));
+  expect(await time.getAttribute("title")).toBe(`${textIn("UTC")} UTC`);
+
+  const since = page.getByRole("textbox", { name: "Since Europe/Paris" });
+  const row = page.getByRole("row").filter({ has: page.getByRole("checkbox") });
+  await since.fill(textIn("Europe/Paris"));
+  await page.getByRole("button", { name: "Filter" }).click();
+  await page.getByRole("link", { name: /^Remove the filter Since: 20.* \+0[12]:00$/ }).waitFor();
+  expect(await row.count()).toBe(1);
+
+  await since.fill("2026-13-01");
+  await page.getByRole("button", { name: "Filter" }).click();
+  await page.locator("[aria-invalid=true]").waitFor();
+  expect(await since.inputValue()).toBe("2026-13-01");
+
+  await page.goto(calls);
+  await page.getByRole("button", { name: "Times: local" }).click();
+  expect(await time.textContent()).toBe(textIn("UTC"));
+  await page.reload();
+  await page.getByRole("columnheader", { name: "Last attempt UTC" }).waitFor();
+  expect(await time.textContent()).toBe(textIn("UTC"));
+  await rehearsal.fail(id, 1, 500);
+  await page.getByText("2 failed calls").waitFor();
+  expect(await time.first().getAttribute("title")).toMatch(/ \+0[12]:00$/);
+});
+
+it("what matches is downloaded", async ({ rehearsal }) => {
+  const id = await rehearsal.api.create({ name: "Export", url: rehearsal.endpointUrl, retriesEnabled: false });
+  await rehearsal.fail(id, 3, 503);
+  await rehearsal.fail(id, 2, 500);
+  await using window = await rehearsal.signIn();
+  const { page } = window;
+  await page.goto(`/console/callbacks/${id}/calls?statusCode=503`);
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "CSV" }).click()]);
+  expect(download.suggestedFilename()).toBe(`calls-${id}.csv`);
+  const lines = (await text(await download.createReadStream())).trimEnd().split("\n");
+  expect(lines.map((line) => line.split(",").slice(1, 3).join(" "))).toEqual(["status code", ...Array(3).fill("FAILED 503")]);
 });

@@ -162,6 +162,27 @@ export function describeOverview(open: OpenStore): void {
       ]);
     });
 
+    it("are those that match a filter, and say so if there may be more", async () => {
+      const store = await open();
+      const callback = await aCallback(store, { retriesEnabled: true });
+      await accept(store, callback, ["early", "A", "B", "C", "held", "good"]);
+      await attempt(store, callback, ["early"], { startedAt: NOW - 1 });
+      await attempt(store, callback, ["A", "B"], { startedAt: NOW });
+      await attempt(store, callback, ["C"], { startedAt: NOW, result: { kind: "unreachable", reason: "refused", detail: "" } });
+      await attempt(store, callback, ["good"], { startedAt: NOW, result: ACCEPTED });
+      await hold(store, callback, ["held"]);
+      const failures = [
+        { statusCode: 503, reason: null, count: 2 },
+        { statusCode: null, reason: null, count: 1 },
+        { statusCode: null, reason: "refused", count: 1 },
+      ];
+      const found = await store.calls.countFailures(callback.id, { since: NOW }, ALL);
+      expect(found.isExact).toBe(true);
+      expect(found.failures).toHaveLength(failures.length);
+      expect(found.failures).toEqual(expect.arrayContaining(failures));
+      expect(await store.calls.countFailures(callback.id, { text: "nowhere" }, ALL)).toEqual({ failures: [], isExact: true });
+    });
+
     it("go with their callback", async () => {
       const store = await open();
       const callback = await aCallback(store);

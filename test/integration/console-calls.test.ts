@@ -34,8 +34,8 @@ describe("the calls of a callback", () => {
     const page = await visitor.open(CALLS);
     expect(page.status).toBe(200);
     expect(callsOn(page)).toEqual(["B", "A"]);
-    expect(page.text).toContain("2026-01-02 03:04:05 UTC failed 503 Service Unavailable");
-    expect(page.text).toContain("2026-01-02 03:04:06 UTC failed refused: connect ECONNREFUSED");
+    expect(page.text).toContain("2026-01-02 03:04:05 failed 503 Service Unavailable");
+    expect(page.text).toContain("2026-01-02 03:04:06 failed refused: connect ECONNREFUSED");
     expect(page.text).toContain("Failed 2 Waiting 1 Successful 1 Failed and successful 3");
     expect(page.html).toContain(`href="${CALLS}/A"`);
     expect(callsOn(await visitor.open(linkOf(page, "503 1")))).toEqual(["A"]);
@@ -53,7 +53,30 @@ describe("the calls of a callback", () => {
     expect(page.html).toContain('value="5xx"');
     expect(linkOf(page, "Since: 1h ✕")).toBe(`${CALLS}?statusCode=5xx&q=YES`);
     expect(callsOn(await visitor.open(linkOf(page, "Since: 1h ✕")))).toEqual(["A", "B"]);
-    expect((await visitor.open(`${CALLS}?since=10m`)).text).toContain("No call matches");
+    expect((await visitor.open(`${CALLS}?since=10m`)).text).toContain("No failed call matches");
+  });
+
+  it("are counted by what matches: on the tabs, and by causes whose links add to the filters", async () => {
+    await accept("A", "B", "C", "S", "P");
+    await attempt(["A", "B"], { startedAt: Date.now() - HOUR / 2, result: answered(503) });
+    await attempt(["C"], { startedAt: Date.now() - 5 * HOUR, result: answered(500) });
+    await attempt(["S"], { startedAt: Date.now() - HOUR / 2, result: ACCEPTED });
+    const recent = await visitor.open(`${CALLS}?since=1h`);
+    expect(recent.text).toContain("Failed 2 Waiting 0 Successful 1 Failed and successful 3 By reason 503 2 Since");
+    expect(linkOf(recent, "503 2")).toBe(`${CALLS}?since=1h&statusCode=503`);
+    const ofCause = await visitor.open(`${CALLS}?q=yes&statusCode=500`);
+    expect(ofCause.text).toContain("Failed 1 Waiting 0 Successful 0 Failed and successful 1 By reason 503 2 500 1 Since");
+    expect(linkOf(ofCause, "500 1")).toBe(`${CALLS}?q=yes`);
+    const elsewhere = await visitor.open(`${CALLS}?since=1h&statusCode=200`);
+    expect(linkOf(elsewhere, "1 successful call")).toBe(`${CALLS}?status=SUCCESS&since=1h&statusCode=200`);
+  });
+
+  it("take the times that the page shows as filters", async () => {
+    await accept("A", "B");
+    await attempt(["A"], { startedAt: Date.UTC(2026, 0, 2, 3, 4, 5) });
+    await attempt(["B"], { startedAt: Date.UTC(2026, 0, 2, 3, 4, 4) });
+    const page = await visitor.open(`${CALLS}?since=${encodeURIComponent("2026-01-02 03:04:05 UTC")}`);
+    expect([page.status, callsOn(page)]).toEqual([200, ["A"]]);
   });
 
   it("are all of them if the form's fields are left empty", async () => {
@@ -135,9 +158,9 @@ describe("one call", () => {
     await service.store.calls.recordReplays(ID, [{ callId: "A", attempt: { ...replay, result: answered(500) } }], 0);
     const page = await visitor.open(`${CALLS}/A`);
     expect(page.text).toMatch(
-      /1 2026-01-01 01:00:00 UTC 1s first attempt refused: .* 3 2026-01-01 01:30:00 UTC 5ms replay by ada@host 500 2 2026-01-01 02:00:00 UTC .* replay by the service 503 Busy Answer come back/,
+      /1 2026-01-01 01:00:00 1s first attempt refused: .* 3 2026-01-01 01:30:00 5ms replay by ada@host 500 2 2026-01-01 02:00:00 .* replay by the service 503 Busy Answer come back/,
     );
-    expect(page.text).toContain("Next attempt none: retries are disabled");
+    expect(page.text).toContain("Next attempt not by itself: retries are off");
     expect(page.html).toContain('<pre class="body" tabindex="0">{\n  &quot;messageid&quot;');
   });
 
@@ -293,12 +316,13 @@ describe("all calls that match", () => {
     await accept("A", "B", "C", "earlier");
     await attempt(["A", "B", "C", "earlier"], {});
     await service.store.calls.mark(ID, ["earlier"], "SUCCESS", Date.now() - HOUR);
-    const marked = await confirm(await visitor.open(`${CONFIRM}?action=success&all=on`));
+    const marked = await confirm(await visitor.open(`${CONFIRM}?action=success&all=on&q=yes`));
     expect(marked.text).toContain("3 calls were marked successful. Undo");
     await attempt(["C"], { startedAt: Date.now() + 1, result: ACCEPTED });
     const undo = await visitor.open(linkOf(marked, "Undo"));
     expect(undo.text).toContain("Mark 2 calls failed again");
     const page = await confirm(undo);
+    expect(page.url).toBe(`${CALLS}?q=yes`);
     expect(page.text).toContain("2 calls were marked failed again.");
     expect(await statuses()).toMatchObject({ A: "FAILED user", B: "FAILED user", earlier: "SUCCESS user" });
   });

@@ -1,5 +1,6 @@
+import { spreadsheetText } from "../../platform/unsafe-characters.js";
 import type { Paint, Palette, TimeOptions } from "./screen.js";
-import { escapeControls, joinText, type ScreenText, sanitize, text } from "./screen-text.js";
+import { joinText, type ScreenText, sanitize, text } from "./screen-text.js";
 import { formatInstant, isoInstant } from "./times.js";
 
 /** Tables, tab-separated lines and csv have it. */
@@ -26,23 +27,12 @@ export function cellText<Row>(column: Column<Row>, row: Row, options: TimeOption
   return sanitize(String(value));
 }
 
-/** Returns a cell of csv: instants are in ISO 8601, and line feeds stay, as csv quotes them. */
+/** Returns a cell of csv: instants are in ISO 8601. */
 export function cellData<Row>(column: Column<Row>, row: Row): string | number {
   const value = column.value(row);
   if (value === null) return "";
   if (column.kind === "instant" && typeof value === "number") return isoInstant(value);
-  return typeof value === "number" ? value : escapeFormula(value).split(/\r?\n/).map(escapeControls).join("\n");
-}
-
-/**
- * Signs may be full-width, and stand wherever a spreadsheet may see the beginning of a cell, whose quotation marks it drops. Phone and
- * negative numbers stay. It takes linear time: white space is read backwards from each sign, not forwards from each line feed.
- */
-const FORMULA = /(?=[=@\uff1d\uff20]|[+\uff0b\-\uff0d](?!\d[\d "]*(?:$|[;\t\r\n])))(?<=(?:^|[;\t\r\n])[\s"]*)/g;
-
-/** Stops spreadsheets from running the value as a formula. */
-function escapeFormula(value: string): string {
-  return value.replace(FORMULA, "'");
+  return typeof value === "number" ? value : spreadsheetText(value);
 }
 
 /** A field with the value null is left out. */

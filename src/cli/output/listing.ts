@@ -1,7 +1,7 @@
 /** Rows are written as they arrive; only a table needs all first. */
-import type { Stringifier } from "csv-stringify";
 import { KeptLength } from "../../client/list-walker.js";
 import { WhcbError } from "../../domain/errors.js";
+import { csvLine } from "../../wire/csv.js";
 import { requireOneOf } from "../args/closest-match.js";
 import { type Column, cellData, cellText } from "./cells.js";
 import { pickFields } from "./json-fields.js";
@@ -95,27 +95,17 @@ function jsonListing<Row>(screen: Screen, toJson: (row: Row) => unknown): Listin
 }
 
 function csvListing<Row>(screen: Screen, columns: readonly Column<Row>[]): Listing<Row> {
-  let csv: Stringifier | null = null;
   let count = 0;
-  const open = async () => {
-    if (csv !== null) return csv;
-    const { stringify } = await import("csv-stringify");
-    csv = stringify();
-    csv.write(columns.map(({ key }) => key));
-    return csv;
-  };
-  const flush = async (stream: Stringifier) => {
-    for (let chunk: unknown = stream.read(); chunk !== null; chunk = stream.read()) await screen.out(layoutText(String(chunk)));
-  };
+  const lines = [csvLine(columns.map(({ key }) => key))];
+  const flush = () => screen.out(layoutText(lines.splice(0).join("")));
   return {
     async add(rows) {
-      const stream = await open();
-      for (const row of rows) stream.write(columns.map((column) => cellData(column, row)));
       count += rows.length;
-      await flush(stream);
+      lines.push(...rows.map((row) => csvLine(columns.map((column) => cellData(column, row)))));
+      await flush();
     },
     async end() {
-      await flush(await open());
+      await flush();
       return count;
     },
   };

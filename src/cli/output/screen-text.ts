@@ -1,12 +1,9 @@
 /** Only this text is written to the screen: what is put into it is escaped, so it can control no terminal and forge no line. */
 
-import { CONTROL, escapeJson, INVISIBLE, replaceCharacters } from "../../platform/unsafe-characters.js";
+import { escapeControls, escapeJson } from "../../platform/unsafe-characters.js";
 
 /** `MAX_LENGTH` is more than a screen shows, and bounds the work. */
 const MAX_LENGTH = 2_000;
-
-/** Surrogates are a range here: V8's first Unicode class takes a short command a millisecond. */
-const UNSAFE = new RegExp(`[${CONTROL}${INVISIBLE}\\ud800-\\udfff]`, "gu");
 
 /** `EscapedText` isn't exported, so that text can't become ScreenText unescaped. */
 class EscapedText {
@@ -72,21 +69,6 @@ export function sanitize(value: string): string {
   return escapeControls(value.length > MAX_LENGTH ? `${value.slice(0, MAX_LENGTH)}…` : value);
 }
 
-/** Escapes like `sanitize`, but never cuts. */
-export function escapeControls(value: string): string {
-  // Most text is plain ASCII, and then Unicode's classes need not be built: they take a short command a millisecond.
-  if (/^[\x20-\x7e]*$/.test(value)) return value;
-  // More marks than any language uses would overwrite the lines above.
-  return replaceCharacters(value, UNSAFE, picture).replace(/(\p{M}{4})\p{M}+/gu, "$1");
-}
-
 function escapeValue(value: Printable): string {
   return value instanceof EscapedText ? value.toString() : sanitize(String(value));
-}
-
-function picture(character: string): string {
-  const code = character.codePointAt(0) ?? 0;
-  if (code < 0x20) return String.fromCodePoint(0x2400 + code);
-  if (code === 0x7f) return "␡";
-  return `<U+${code.toString(16).toUpperCase().padStart(4, "0")}>`;
 }

@@ -18,6 +18,7 @@ import { addCallList } from "./pages/call-list.js";
 import { addCallbackList } from "./pages/callback-list.js";
 import { addConfirmation } from "./pages/confirm-action.js";
 import { addCallbackPages } from "./pages/edit-callback.js";
+import { addCallExport } from "./pages/export-calls.js";
 import { addOneCall } from "./pages/one-call.js";
 import { addOutages } from "./pages/outages.js";
 import { addReplayPages } from "./pages/replay-pages.js";
@@ -99,6 +100,7 @@ export async function consolePlugin(app: FastifyInstance, context: RouteContext)
     addSignIn(pages, consoleContext);
     addCallbackList(pages, consoleContext);
     addCallList(pages, consoleContext);
+    addCallExport(pages, consoleContext);
     addOneCall(pages, consoleContext);
     addConfirmation(pages, consoleContext);
     addReplayPages(pages, consoleContext);

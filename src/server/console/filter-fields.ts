@@ -72,12 +72,14 @@ function readStatusChoice(query: Query): StatusChoice {
   return readFilter({ status: text }).status ?? "FAILED";
 }
 
-function isTime(name: FieldName): boolean {
+export function isTime(name: FieldName): boolean {
   return name === "since" || name === "until";
 }
 
 function readField(name: FieldName, text: string, now: number): CallFilter {
   if (isTime(name) && /^\d+(?:\.\d+)?(?:ms|s|m|h|d)/.test(text)) return { [name]: now - parseDuration(text) };
+  // A page shows its times so.
+  if (isTime(name)) return readFilter({ [name]: text.replace(/UTC$/i, "Z") });
   if (name !== "reason") return readFilter({ [name]: text });
   const reason = FAILURE_REASONS.find((one) => one === text);
   if (reason === undefined) throw new WhcbError("invalid", `reason must be one of ${FAILURE_REASONS.join(", ")}`);
@@ -106,6 +108,13 @@ export function callsPath(callbackId: string, typed: TypedFilter, extra: Readonl
 export function withField({ status, fields }: TypedFilter, name: FieldName, value: string | null): TypedFilter {
   const { [name]: _, ...others } = fields;
   return { status, fields: value === null ? others : { ...others, [name]: value } };
+}
+
+/** Adds the cause to the filter in place of another one, or removes it if it is there. */
+export function withCause(typed: TypedFilter, cause: { readonly field: FieldName; readonly value: string }): TypedFilter {
+  const { field, value } = cause;
+  const without = withField(withField(typed, "statusCode", null), "reason", null);
+  return typed.fields[field] === value ? without : withField(without, field, value);
 }
 
 /** Has instants instead of times ago, so a URL or form means the same later. */

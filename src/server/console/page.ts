@@ -39,7 +39,7 @@ export interface Page {
   /** `aside` is beside the title, such as a state's badge or a button. */
   readonly aside?: VNode;
   /** A page with it has the callback's tabs. */
-  readonly callback?: { readonly id: string; readonly tab: "settings" | "calls" | "outages" };
+  readonly callback?: { readonly id: string; readonly tab: "calls" | "outages" | "replays" | "settings" };
   /** A page with one short form is narrow. */
   readonly isNarrow?: boolean;
   /** The default is 200. A form with mistakes has 422. */

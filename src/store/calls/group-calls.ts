@@ -9,6 +9,7 @@ import { type Db, NEVER } from "../schema.js";
 import { valueList } from "../sql/batches.js";
 import { crossJoin } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
+import { FAILURE, type FailureGroup, toFailureGroup } from "./call-counts.js";
 import { instantOf, SENDER_ADDRESS } from "./call-row.js";
 import {
   type CountLimit,
@@ -53,6 +54,9 @@ export function callGroups(db: Db, clock: Clock) {
      * attempt comes first, so a call that is attempted meanwhile may be counted twice. Throws `not-found` for the callback.
      */
     group: (callbackId: string, query: GroupQuery): Promise<GroupPage> => groupCalls(db, clock, callbackId, query),
+    /** Counts the FAILED calls that match as `listFailures` does, by reading them. Throws `not-found` for the callback. */
+    countFailures: (callbackId: string, filter: CallFilter, limit: CountLimit): Promise<CountedFailures> =>
+      countFailures(db, clock, callbackId, filter, limit),
   };
 }
 
@@ -83,6 +87,37 @@ async function groupCalls(db: Db, clock: Clock, callbackId: string, query: Group
     ...(total === null && readTo !== null && { isTotalExact: false }),
     nextCursor: readTo === null ? null : writeCursor(keys, { values: readTo, offset: counted, total: null }),
   };
+}
+
+export interface CountedFailures {
+  readonly failures: readonly FailureGroup[];
+  /** `isExact` is false if there may be more. */
+  readonly isExact: boolean;
+}
+
+async function countFailures(
+  db: Db,
+  clock: Clock,
+  callbackId: string,
+  filter: CallFilter,
+  { budgetMs }: CountLimit,
+): Promise<CountedFailures> {
+  const { key } = await requireCallback(db, callbackId);
+  const end = clock.monotonicMs() + budgetMs;
+  const counts = new Map<string, number>();
+  let isExact = true;
+  for await (const step of scanCalls(db, clock, { callbackKey: key, filter: { ...filter, status: "FAILED" } })) {
+    const each = step.select(sql`${FAILURE} AS failure`);
+    const { rows } = await executeByIndex(
+      db,
+      sql<{ failure: string; calls: number }>`SELECT failure, count(*) AS calls FROM (${each}) AS matching GROUP BY failure`,
+    );
+    for (const { failure, calls } of rows) counts.set(failure, (counts.get(failure) ?? 0) + calls);
+    isExact = step.end === null || clock.monotonicMs() < end;
+    if (!isExact) break;
+  }
+  const failures = Array.from(counts, ([failure, calls]) => toFailureGroup(failure, calls));
+  return { failures: failures.sort((one, other) => other.count - one.count), isExact };
 }
 
 type GroupRow = GroupValues & { readonly calls: number; readonly first: number; readonly last: number; readonly seq: number };

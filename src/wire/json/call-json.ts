@@ -20,9 +20,9 @@ export interface CallContext {
   readonly attempts?: readonly Attempt[];
 }
 
-export function callToJson(call: Call, { callback, policy, link, now, attempts }: CallContext): Record<string, unknown> {
-  const nextAt = nextAttemptAt(call, now);
-  const isRetried = call.status === "FAILED" && call.firstFailedAt !== null && callback.retriesEnabled;
+export function callToJson(call: Call, context: CallContext): Record<string, unknown> {
+  const { callback, link, attempts } = context;
+  const retries = retriesOf(call, context);
   return {
     id: call.id,
     status: call.status,
@@ -36,12 +36,21 @@ export function callToJson(call: Call, { callback, policy, link, now, attempts }
       ...(call.statusMessage !== null && { statusMessage: call.statusMessage }),
     },
     attemptCount: call.attemptCount,
-    ...(nextAt !== null && { nextAttemptDate: toIsoDate(nextAt) }),
-    ...(isRetried && { retryUntil: toIsoDate(retryUntil(call.firstFailedAt ?? 0, policy)) }),
+    ...(retries.nextAttemptAt !== null && { nextAttemptDate: toIsoDate(retries.nextAttemptAt) }),
+    ...(retries.retryUntil !== null && { retryUntil: toIsoDate(retries.retryUntil) }),
     ...(call.settledBy !== null && { settledBy: call.settledBy }),
     ...(attempts !== undefined && { attempts: attempts.map(attemptToJson) }),
     link,
   };
+}
+
+type RetryContext = Pick<CallContext, "callback" | "policy" | "now">;
+
+/** They are as the call's document has them. */
+export function retriesOf(call: Call, { callback, policy, now }: RetryContext): Pick<ListedCall, "nextAttemptAt" | "retryUntil"> {
+  const isRetried = call.status === "FAILED" && call.firstFailedAt !== null && callback.retriesEnabled;
+  const until = isRetried ? retryUntil(call.firstFailedAt ?? 0, policy) : null;
+  return { nextAttemptAt: nextAttemptAt(call, now), retryUntil: until };
 }
 
 /** Fields that only `whcb serve` sends are null on other services. */

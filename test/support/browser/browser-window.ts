@@ -96,7 +96,11 @@ const LAYOUT_PROBLEMS = `(() => {
   const textBox = (element) => {
     const range = document.createRange();
     range.selectNodeContents(element);
-    return range.getBoundingClientRect();
+    const { top, bottom, left, right, width } = range.getBoundingClientRect();
+    const { overflowX, paddingRight } = getComputedStyle(element);
+    // What is cut off with an ellipsis ends at the padding.
+    const end = element.getBoundingClientRect().right - parseFloat(paddingRight);
+    return { top, bottom, left, width, right: overflowX === "hidden" ? Math.min(right, end) : right };
   };
   const touching = [...document.querySelectorAll("tbody tr")].filter(seen).flatMap((row) => {
     const boxes = [...row.children].filter(seen).map((cell) => ({ cell, box: textBox(cell) })).filter(({ box }) => box.width > 0);

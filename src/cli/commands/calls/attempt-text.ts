@@ -1,6 +1,6 @@
 import { isAcceptedStatus } from "../../../domain/attempt.js";
 import { formatDuration } from "../../../domain/duration.js";
-import { dateOrNull } from "../../output/call-columns.js";
+import { dateOrNull } from "../../../wire/dates.js";
 import { type FOLLOWED_FIELDS, type Json, pickFields } from "../../output/json-fields.js";
 import type { RenderOptions, Screen } from "../../output/screen.js";
 import { joinText, type ScreenText, safeJson, text } from "../../output/screen-text.js";

@@ -1,8 +1,8 @@
 import type { Client, ListedCallback } from "../../../client/client.js";
 import { count } from "../../../domain/count.js";
+import { dateOrNull } from "../../../wire/dates.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { EXIT_DONE, EXIT_ITEMS_FAILED } from "../../exit-codes.js";
-import { dateOrNull } from "../../output/call-columns.js";
 import { type CHECK_FIELDS, type Json, writeJson } from "../../output/json-fields.js";
 import { text } from "../../output/screen-text.js";
 import { formatInstant } from "../../output/times.js";

@@ -2,9 +2,9 @@ import type { Client, ListedCall, ListedCallback, ListedOutage } from "../../../
 import { callbackOperand, commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { shownUrl } from "../../../domain/mask.js";
+import { dateOrNull } from "../../../wire/dates.js";
 import { isUnsent } from "../../../wire/json/call-json.js";
 import type { Invocation } from "../../args/command-spec.js";
-import { dateOrNull } from "../../output/call-columns.js";
 import { type Json, pickFields, type STATUS_FIELDS } from "../../output/json-fields.js";
 import { describeCodes, describeNotice } from "../../output/outage-text.js";
 import { openProgress } from "../../output/progress-line.js";

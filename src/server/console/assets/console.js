@@ -1,13 +1,86 @@
 /** The pages work without this script. */
 
-function addLocalTimes(root) {
+// Times
+
+const OWN_ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const ZONE_KEY = "whcb-zone";
+
+/** The browser may keep nothing; then each page begins with the reader's own zone. */
+let isUtc = false;
+try {
+  isUtc = localStorage.getItem(ZONE_KEY) === "UTC";
+} catch {}
+
+const two = (number) => String(Math.abs(number)).padStart(2, "0");
+
+/** Returns "+01:00", which is different in summer. */
+function offsetOf(date) {
+  const minutes = -date.getTimezoneOffset();
+  return `${minutes < 0 ? "-" : "+"}${two(Math.trunc(minutes / 60))}:${two(minutes % 60)}`;
+}
+
+function localText(date) {
+  const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join("-");
+  return `${day} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(":")}`;
+}
+
+function showTimes(root) {
   for (const time of root.querySelectorAll("time[data-local]")) {
-    time.title = `${new Date(time.dateTime).toLocaleString()} (your time)`;
+    const date = new Date(time.dateTime);
+    const utc = date.toISOString().slice(0, -5).replace("T", " ");
+    const texts = [
+      { text: utc, zone: "UTC" },
+      { text: localText(date), zone: offsetOf(date) },
+    ];
+    const [shown, other] = isUtc ? texts : texts.toReversed();
+    time.textContent = time.dataset.local === "bare" ? shown.text : `${shown.text} ${shown.zone}`;
+    time.title = `${other.text} ${other.zone}`;
+  }
+  for (const zone of root.querySelectorAll("[data-zone]")) zone.textContent = isUtc ? "UTC" : OWN_ZONE;
+  for (const button of root.querySelectorAll("[data-switch-zone]")) {
+    button.hidden = false;
+    button.querySelector("[data-zone-choice]").textContent = isUtc ? "UTC" : "local";
+    button.title = isUtc ? `Show times in ${OWN_ZONE}` : "Show times in UTC";
   }
 }
 
-addLocalTimes(document);
-document.addEventListener("refresh", ({ detail }) => addLocalTimes(detail));
+showTimes(document);
+document.addEventListener("refresh", ({ detail }) => showTimes(detail));
+for (const button of document.querySelectorAll("[data-switch-zone]")) {
+  button.addEventListener("click", () => {
+    isUtc = !isUtc;
+    try {
+      localStorage.setItem(ZONE_KEY, isUtc ? "UTC" : "local");
+    } catch {}
+    showTimes(document);
+  });
+}
+
+/** What is typed without a zone is in the zone that the page shows; the service would take it for UTC. */
+const ISO_TIME = /^(\d{4})-(\d\d?)-(\d\d?)(?:[T ](\d\d?):(\d\d)(?::(\d\d))?)?$/;
+const PLATFORM_TIME = /^(\d\d?)\/(\d\d?)\/(\d\d(?:\d\d)?) +(\d\d?):(\d\d)(?::(\d\d))?$/;
+
+function withZone(typed) {
+  const iso = ISO_TIME.exec(typed);
+  const platform = PLATFORM_TIME.exec(typed);
+  if (iso === null && platform === null) return typed;
+  const [first, month, third, ...time] = (iso ?? platform).slice(1).map((part) => Number(part ?? 0));
+  const [year, day] = iso === null ? [third < 100 ? 2000 + third : third, first] : [first, third];
+  const date = new Date(year, month - 1, day, ...time);
+  // The service says that there is no such day or minute. An hour that a clock change skips is the one after it.
+  if (date.getMonth() !== month - 1 || date.getDate() !== day || date.getMinutes() !== time[1]) return typed;
+  return `${localText(date)} ${offsetOf(date)}`;
+}
+
+for (const form of document.querySelectorAll("form[data-filters]")) {
+  form.addEventListener("submit", () => {
+    if (isUtc) return;
+    for (const name of ["since", "until"]) form.elements[name].value = withZone(form.elements[name].value.trim());
+  });
+}
+
+// Selected calls
+
 for (const form of document.querySelectorAll("form[data-selection]")) countSelection(form);
 
 /** Says how many calls are selected. A table with selected calls stays as it is, so rows don't move below the pointer. */
@@ -16,6 +89,8 @@ function countSelection(form) {
   const wholePage = form.querySelector("[data-select-page]");
   const table = form.querySelector("[data-live=calls]");
   const boxes = () => [...form.querySelectorAll("[name=call]")];
+  const actions = form.querySelector("[data-actions]");
+  let last = null;
   for (const part of form.querySelectorAll("[data-with-script]")) part.hidden = false;
 
   const update = () => {
@@ -23,10 +98,21 @@ function countSelection(form) {
     form.querySelector("[data-selected]").textContent = !all.checked && selected > 0 ? `${selected} selected` : "";
     wholePage.checked = selected > 0 && selected === boxes().length;
     wholePage.indeterminate = selected > 0 && !wholePage.checked;
-    if (all.checked || selected > 0) table.removeAttribute("data-live");
+    const isAny = all.checked || selected > 0;
+    actions.hidden = !isAny;
+    if (isAny) table.removeAttribute("data-live");
     else table.dataset.live = "calls";
   };
 
+  /** With Shift, all between the box that was clicked before and this one become like this one. */
+  form.addEventListener("click", ({ target, shiftKey }) => {
+    if (target.name !== "call") return;
+    const ends = [boxes().indexOf(last), boxes().indexOf(target)];
+    if (shiftKey && !ends.includes(-1)) {
+      for (const box of boxes().slice(Math.min(...ends), Math.max(...ends) + 1)) box.checked = target.checked;
+    }
+    last = target;
+  });
   form.addEventListener("change", ({ target }) => {
     if (target === all || target === wholePage) for (const box of boxes()) box.checked = target.checked;
     if (target !== all) all.checked = false;

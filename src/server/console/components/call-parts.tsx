@@ -44,14 +44,6 @@ export function causeOf(
   return { field: "reason", value: error ?? "not-sent" };
 }
 
-export function NextAttempt({ call, now }: { call: CallProgress; now: number }): VNode {
-  const { status, due } = call;
-  if (status === "PENDING") return <>in turn (first)</>;
-  if (due === null) return <span class="muted">none</span>;
-  if (due.cause === "replay" || due.at <= now) return <>in turn ({due.cause})</>;
-  return <Time at={due.at} />;
-}
-
 export function FilterFacts({ filter }: { filter: CallFilter }): VNode | null {
   const conditions = describeFilter(filter);
   if (conditions.length === 0) return null;

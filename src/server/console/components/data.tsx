@@ -1,9 +1,9 @@
-import type { ComponentChildren, Key, VNode } from "preact";
+import { type ComponentChildren, createContext, type Key, type VNode } from "preact";
 
 export interface Column<Row> {
   readonly title: string;
-  /** A number is right-aligned; a wide column gets the room that is left. */
-  readonly kind?: "text" | "number" | "wide" | "time";
+  /** A number is right-aligned; a wide column gets the room that is left. The first one of times names the zone of all. */
+  readonly kind?: "text" | "number" | "wide" | "time" | "status" | "from";
   /** Narrow screens leave it out. */
   readonly isSecondary?: boolean;
   /** The column's heading sorts by it, and says whether the rows are sorted. */
@@ -27,9 +27,16 @@ export function Table<Row>({
   /** On narrow screens each row is a block of titles and values. */
   isStacked?: boolean;
 }): VNode {
+  const firstOfTimes = columns.find(({ kind }) => kind === "time");
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls by keyboard too
     <section class="table-frame" aria-label={caption} tabIndex={0}>
+      {/* It is shown where the headings aren't. */}
+      {firstOfTimes && (
+        <p class="zone-note">
+          Times: <ZoneName />
+        </p>
+      )}
       <table class={isStacked ? "is-stacked" : undefined}>
         <caption class="visually-hidden">{caption}</caption>
         <thead>
@@ -37,6 +44,7 @@ export function Table<Row>({
             {columns.map((column) => (
               <th key={column.title} scope="col" class={cellClass(column)} aria-sort={column.sort?.order ?? undefined}>
                 {column.sort ? <SortLink title={column.title} {...column.sort} /> : column.title}
+                {column === firstOfTimes && <ZoneName />}
               </th>
             ))}
           </tr>
@@ -47,11 +55,11 @@ export function Table<Row>({
               {columns.map((column, index) =>
                 index === 0 ? (
                   <th key={column.title} scope="row" class={cellClass(column)}>
-                    {column.cell(row)}
+                    <Cell column={column} row={row} />
                   </th>
                 ) : (
                   <td key={column.title} class={cellClass(column)} data-title={column.title}>
-                    {column.cell(row)}
+                    <Cell column={column} row={row} />
                   </td>
                 ),
               )}
@@ -60,6 +68,24 @@ export function Table<Row>({
         </tbody>
       </table>
     </section>
+  );
+}
+
+const IsZoneNamed = createContext(false);
+
+function Cell<Row>({ column, row }: { column: Column<Row>; row: Row }): VNode {
+  return <IsZoneNamed.Provider value={column.kind === "time"}>{column.cell(row)}</IsZoneNamed.Provider>;
+}
+
+/** The script writes the reader's own zone, or UTC if the reader has chosen it. */
+export function ZoneName(): VNode {
+  return (
+    <>
+      {" "}
+      <span class="zone" data-zone="">
+        UTC
+      </span>
+    </>
   );
 }
 
@@ -83,13 +109,17 @@ export function Badge({ tone, children }: { tone: Tone; children: ComponentChild
   return <span class={`badge badge-${tone}`}>{children}</span>;
 }
 
-/** The time is in UTC; the script adds the reader's own as title. */
+/** The time is in UTC; the script shows it in the reader's own zone. */
 export function Time({ at }: { at: number }): VNode {
   const iso = new Date(at).toISOString();
   return (
-    <time datetime={iso} data-local="">
-      {`${iso.slice(0, -5).replace("T", " ")} UTC`}
-    </time>
+    <IsZoneNamed.Consumer>
+      {(isZoneNamed) => (
+        <time datetime={iso} data-local={isZoneNamed ? "bare" : ""}>
+          {`${iso.slice(0, -5).replace("T", " ")}${isZoneNamed ? "" : " UTC"}`}
+        </time>
+      )}
+    </IsZoneNamed.Consumer>
   );
 }
 

@@ -26,7 +26,7 @@ export function Form({
 
 interface FieldProps {
   readonly name: string;
-  readonly label: string;
+  readonly label: ComponentChildren;
   /** `hint` is shown below the control. */
   readonly hint?: ComponentChildren;
   /** `error` says what is wrong with the value. */

@@ -99,6 +99,10 @@ function TopBar({
           </nav>
           {live && <Freshness at={live.madeAt} />}
           <div class="user">
+            <button type="button" class="button button-quiet zone-switch" data-switch-zone="" hidden>
+              <span>Times: </span>
+              <span data-zone-choice="" />
+            </button>
             <span class="username" title={username}>
               {username}
             </span>
@@ -142,9 +146,10 @@ function Breadcrumb({ page }: { page: Page }): VNode | null {
 }
 
 const TABS = [
-  { tab: "settings", text: "Settings", path: "edit" },
   { tab: "calls", text: "Calls", path: "calls" },
   { tab: "outages", text: "Outages", path: "outages" },
+  { tab: "replays", text: "Replays", path: "replays" },
+  { tab: "settings", text: "Settings", path: "edit" },
 ] as const;
 
 function CallbackTabs({ id, tab }: NonNullable<Page["callback"]>): VNode {

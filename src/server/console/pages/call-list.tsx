@@ -1,29 +1,25 @@
 import type { FastifyInstance } from "fastify";
 import type { VNode } from "preact";
-import type { Call, CallStatus } from "../../../domain/call.js";
+import type { Call } from "../../../domain/call.js";
 import type { Callback, ServiceReplay } from "../../../domain/callback.js";
 import { callbackSecrets, secretMask } from "../../../domain/mask.js";
-import { senderAddress } from "../../../domain/message-response.js";
-import type { FailureGroup } from "../../../store/calls/call-counts.js";
-import type { CallCount } from "../../../store/calls/scan-calls.js";
 import { type Query, readParameter } from "../../routes/query-parameters.js";
 import type { CallbackPath, RouteContext } from "../../routes/route-context.js";
-import { CALL_ACTIONS } from "../call-actions.js";
-import { maskOutcome, NextAttempt, StatusText, shortCallId } from "../components/call-parts.js";
+import { maskOutcome } from "../components/call-parts.js";
+import { CountText, nounOf, SelectableCalls } from "../components/call-table.js";
+import { CallbackCard, type CallbackCardView, readCallbackCard } from "../components/callback-card.js";
 import { callbackPage } from "../components/callback-page.js";
-import { Count, Empty, Pager, Table, Time } from "../components/data.js";
+import { Count, Empty } from "../components/data.js";
 import { Causes, Chips, FilterForm } from "../components/filter-form.js";
-import { Button } from "../components/forms.js";
 import { consolePath } from "../console-path.js";
+import { type CallTotals, countCalls, totalOf } from "../count-calls.js";
 import { callsPath, type ParsedFilter, parseFilter, type StatusChoice, statusWord, type TypedFilter } from "../filter-fields.js";
-import { excerpt } from "../pretty-body.js";
 
 export interface CallListView {
   readonly callbackId: string;
   readonly typed: TypedFilter;
   readonly problems: ParsedFilter["problems"];
-  readonly counts: Readonly<Record<CallStatus, number>>;
-  readonly failures: readonly FailureGroup[];
+  readonly card: CallbackCardView;
   readonly runningReplay: ServiceReplay | null;
   /** `found` is null if the filter has problems. */
   readonly found: FoundCalls | null;
@@ -31,18 +27,15 @@ export interface CallListView {
 
 export interface FoundCalls {
   readonly calls: readonly Call[];
-  readonly matching: CallCount;
+  readonly totals: CallTotals;
   /** `newer` and `older` are paths. */
   readonly newer: string | null;
   readonly older: string | null;
-  readonly now: number;
 }
 
 const PAGE_SIZE = 50;
 /** A longer response would only be cut. */
 const MAX_BYTES = 65_536;
-/** A filtered count may take so many ms. */
-const COUNT_MS = 50;
 /** Reading calls that don't match may take so many ms; the next page reads on. */
 const SEARCH_MS = 250;
 
@@ -62,8 +55,7 @@ export function addCallList(app: FastifyInstance, { deps, lookup }: RouteContext
         callbackId: callback.id,
         typed,
         problems,
-        counts: await store.calls.count(callback.id),
-        failures: await store.calls.listFailures(callback.id),
+        card: await readCallbackCard(deps, callback),
         runningReplay: (await store.replays.list(callback.id, 1)).find(({ left }) => left > 0) ?? null,
         found,
       };
@@ -72,9 +64,10 @@ export function addCallList(app: FastifyInstance, { deps, lookup }: RouteContext
     },
   );
 
-  async function findCalls(callback: Callback, { typed, filter }: ParsedFilter, query: Query): Promise<FoundCalls> {
+  async function findCalls(callback: Callback, parsed: ParsedFilter, query: Query): Promise<FoundCalls> {
+    const { typed, filter } = parsed;
     const [cursor, newer] = [readParameter(query, "cursor"), readParameter(query, "newer")];
-    const matching = await store.calls.countMatching(callback.id, filter, { budgetMs: COUNT_MS });
+    const totals = await countCalls(store, callback.id, parsed);
     const mask = secretMask(callbackSecrets(callback));
     const pathOf = (name: string, at: string | null) => (at === null ? null : callsPath(callback.id, typed, { [name]: at }));
     const read = async (descending: boolean, at: string | undefined) => {
@@ -94,33 +87,54 @@ export function addCallList(app: FastifyInstance, { deps, lookup }: RouteContext
       // Otherwise it is the first page, which may have got more calls since.
       if (page.nextCursor !== null) {
         const [newerPath, olderPath] = [pathOf("newer", page.nextCursor), pathOf("cursor", page.previousCursor)];
-        return { calls: page.items.toReversed(), matching, newer: newerPath, older: olderPath, now: clock.now() };
+        return { calls: page.items.toReversed(), totals, newer: newerPath, older: olderPath };
       }
     }
     const page = await read(true, newer === undefined ? cursor : undefined);
     return {
       calls: page.items,
-      matching,
+      totals,
       newer: cursor === undefined ? null : pathOf("newer", page.previousCursor),
       older: pathOf("cursor", page.nextCursor),
-      now: clock.now(),
     };
   }
 }
 
 export function CallList(view: CallListView): VNode {
-  const { callbackId, typed, problems, failures, runningReplay, found } = view;
+  const { callbackId, typed, problems, card, runningReplay, found } = view;
   return (
     <>
       <div data-live="counts">
+        <CallbackCard {...card} />
         {runningReplay !== null && <RunningReplay callbackId={callbackId} replay={runningReplay} />}
         <StatusTabs {...view} />
-        <Causes callbackId={callbackId} typed={typed} failures={failures} />
+        {found !== null && <Causes callbackId={callbackId} typed={typed} causes={found.totals.causes} />}
       </div>
-      <FilterForm callbackId={callbackId} typed={typed} problems={problems} />
+      <FilterForm callbackId={callbackId} typed={typed} problems={problems} outageSince={card.outage?.startedAt ?? null} />
       <Chips callbackId={callbackId} typed={typed} />
-      {found !== null && <FoundCallsForm callbackId={callbackId} typed={typed} found={found} />}
+      {found !== null && <Found {...view} found={found} />}
     </>
+  );
+}
+
+function Found({ callbackId, typed, card, found }: CallListView & { found: FoundCalls }): VNode {
+  const { totals, ...page } = found;
+  if (page.calls.length > 0) {
+    const { sending } = card;
+    return (
+      <SelectableCalls
+        callbackId={callbackId}
+        typed={typed}
+        sending={sending}
+        matching={totalOf(totals, typed.status)}
+        {...page}
+      />
+    );
+  }
+  return (
+    <div data-instead-of="calls">
+      {page.older === null ? <NoCalls callbackId={callbackId} typed={typed} totals={totals} /> : <SearchOn older={page.older} />}
+    </div>
   );
 }
 
@@ -141,7 +155,8 @@ const STATUS_TABS: readonly { readonly status: StatusChoice; readonly text: stri
   { status: "ATTEMPTED", text: "Failed and successful" },
 ];
 
-function StatusTabs({ callbackId, typed, counts }: CallListView): VNode {
+/** The numbers are of the calls that match the filter. */
+function StatusTabs({ callbackId, typed, found }: CallListView): VNode {
   return (
     <nav class="segments" aria-label="Status">
       {STATUS_TABS.map(({ status, text }) => (
@@ -150,94 +165,10 @@ function StatusTabs({ callbackId, typed, counts }: CallListView): VNode {
           href={callsPath(callbackId, { ...typed, status })}
           aria-current={status === typed.status ? "page" : undefined}
         >
-          {text} <Count value={status === "ATTEMPTED" ? counts.FAILED + counts.SUCCESS : counts[status]} />
+          {text} {found !== null && <CountText count={totalOf(found.totals, status)} />}
         </a>
       ))}
-      <a class="segments-aside" href={consolePath(callbackId, "replays")}>
-        Replays
-      </a>
     </nav>
-  );
-}
-
-/** The form leads to the confirmation: nothing is changed yet, and no selection is stored. */
-function FoundCallsForm({ callbackId, typed, found }: { callbackId: string; typed: TypedFilter; found: FoundCalls }): VNode {
-  const { calls, matching, newer, older } = found;
-  if (calls.length === 0) {
-    return (
-      <div data-instead-of="calls">
-        {older === null ? <NoCalls callbackId={callbackId} typed={typed} /> : <SearchOn older={older} />}
-      </div>
-    );
-  }
-  return (
-    <form class="selection" method="get" action={consolePath(callbackId, "confirm")} autocomplete="off" data-selection="">
-      <input type="hidden" name="status" value={typed.status} />
-      {Object.entries(typed.fields).map(([name, value]) => (
-        <input key={name} type="hidden" name={name} value={value} />
-      ))}
-      <div class="toolbar">
-        <p class="toolbar-count" data-live="matching">
-          <Matching matching={matching} typed={typed} />
-        </p>
-        <label class="choice" data-with-script="" hidden>
-          <input type="checkbox" data-select-page="" />
-          <span>This page</span>
-        </label>
-        <label class="choice">
-          <input type="checkbox" name="all" value="on" />
-          <span>
-            All that match{" "}
-            <span class="muted">
-              (<CountText count={matching} />)
-            </span>
-          </span>
-        </label>
-        <span class="toolbar-selected" data-selected="" aria-live="polite" />
-        {actionsFor(typed.status).map((action) => (
-          <Button key={action} name="action" value={action}>
-            {CALL_ACTIONS[action].button}
-          </Button>
-        ))}
-      </div>
-      <div class="call-table is-short" data-live="calls">
-        <CallTable callbackId={callbackId} found={found} isWaiting={typed.status === "PENDING"} />
-        <Pager previous={newer} next={older} texts={["← Newer", "Older →"]} />
-      </div>
-    </form>
-  );
-}
-
-function actionsFor(status: StatusChoice): readonly (keyof typeof CALL_ACTIONS)[] {
-  switch (status) {
-    case "FAILED":
-    case "ATTEMPTED":
-      return ["success", "replay"];
-    case "PENDING":
-      return ["success"];
-    case "SUCCESS":
-      return ["failed"];
-  }
-}
-
-function Matching({ matching, typed }: { matching: CallCount; typed: TypedFilter }): VNode {
-  if (matching.count === 0 && !matching.isExact) return <>Calls that match: not counted</>;
-  const adjective = typed.status === "ATTEMPTED" ? "" : `${statusWord(typed.status)} `;
-  return (
-    <>
-      <CountText count={matching} /> {`${adjective}${matching.count === 1 && matching.isExact ? "call" : "calls"}`}
-    </>
-  );
-}
-
-/** Never shows a guess. */
-function CountText({ count: { count, isExact } }: { count: CallCount }): VNode {
-  if (count === 0 && !isExact) return <>not counted</>;
-  return (
-    <>
-      {!isExact && "more than "}
-      <Count value={count} />
-    </>
   );
 }
 
@@ -254,11 +185,22 @@ function SearchOn({ older }: { older: string }): VNode {
   );
 }
 
-function NoCalls({ callbackId, typed }: { callbackId: string; typed: TypedFilter }): VNode {
+function NoCalls({ callbackId, typed, totals }: { callbackId: string; typed: TypedFilter; totals: CallTotals }): VNode {
   const isFiltered = Object.keys(typed.fields).length > 0;
   if (isFiltered) {
+    const others = STATUS_TABS.map(({ status }) => ({ status, total: totalOf(totals, status) }));
     return (
-      <Empty title="No call matches">
+      <Empty title={typed.status === "ATTEMPTED" ? "No call matches" : `No ${statusWord(typed.status)} call matches`}>
+        {others
+          .filter(({ status, total }) => status !== "ATTEMPTED" && status !== typed.status && total.count > 0)
+          .map(({ status, total }) => (
+            <p key={status}>
+              <a href={callsPath(callbackId, { ...typed, status })}>
+                <CountText count={total} /> {nounOf(status, total)}
+              </a>{" "}
+              {total.count === 1 && total.isExact ? "matches" : "match"}.
+            </p>
+          ))}
         <p>
           <a href={callsPath(callbackId, { status: typed.status, fields: {} })}>Remove the filters</a>
         </p>
@@ -277,58 +219,5 @@ function NoCalls({ callbackId, typed }: { callbackId: string; typed: TypedFilter
     <Empty title="No failed calls">
       <p>Every call that was sent has been accepted or marked successful.</p>
     </Empty>
-  );
-}
-
-function CallTable({
-  callbackId,
-  found: { calls, now },
-  isWaiting,
-}: {
-  callbackId: string;
-  found: FoundCalls;
-  isWaiting: boolean;
-}): VNode {
-  return (
-    <Table
-      caption="Calls"
-      keyOf={({ id }) => id}
-      rows={calls}
-      columns={[
-        { title: "Call", cell: ({ id }) => <PickCall callbackId={callbackId} id={id} /> },
-        {
-          title: isWaiting ? "Arrived" : "Last attempt",
-          kind: "time",
-          cell: ({ attemptedAt, acceptedAt }) => <Time at={attemptedAt ?? acceptedAt} />,
-        },
-        { title: "Status", kind: "wide", cell: (call) => <StatusText call={call} /> },
-        { title: "Attempts", kind: "number", isSecondary: true, cell: ({ attemptCount }) => <Count value={attemptCount} /> },
-        { title: "Next attempt", kind: "time", isSecondary: true, cell: (call) => <NextAttempt call={call} now={now} /> },
-        { title: "From and text", kind: "wide", cell: (call) => <Excerpt call={call} /> },
-      ]}
-    />
-  );
-}
-
-function PickCall({ callbackId, id }: { callbackId: string; id: string }): VNode {
-  const name = shortCallId(id);
-  return (
-    <span class="pick">
-      <input type="checkbox" name="call" value={id} aria-label={`Select ${name}`} />
-      <a class="monospaced" href={consolePath(callbackId, "calls", id)} title={id}>
-        {name}
-      </a>
-    </span>
-  );
-}
-
-const EXCERPT_LENGTH = 90;
-
-function Excerpt({ call: { response } }: { call: Call }): VNode {
-  return (
-    <>
-      <span class="muted">{excerpt(senderAddress(response.from), EXCERPT_LENGTH)}</span>{" "}
-      <span>{excerpt(response.responseMessage.content, EXCERPT_LENGTH)}</span>
-    </>
   );
 }

@@ -98,7 +98,12 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
         return reply.seeOther(path, { ...notice, ...show });
       }
       const undo = action === "success" && result.done > 0;
-      const link = { text: "Undo", href: `${consolePath(callback.id, "confirm")}?action=failed&marked=${shownAt}` };
+      const undoQuery = new URLSearchParams({
+        action: "failed",
+        marked: String(shownAt),
+        back: readParameter(form, "back") ?? "",
+      });
+      const link = { text: "Undo", href: `${consolePath(callback.id, "confirm")}?${undoQuery}` };
       return reply.seeOther(back, { ...notice, ...(undo && { link }) });
     } catch (error) {
       return showConfirmation(request, reply, callback, asked, { once: id, problem: formProblem(error) });

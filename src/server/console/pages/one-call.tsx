@@ -5,10 +5,8 @@ import { type Call, isErased } from "../../../domain/call.js";
 import type { Callback } from "../../../domain/callback.js";
 import { count } from "../../../domain/count.js";
 import { formatDuration } from "../../../domain/duration.js";
-import type { EndpointStatus } from "../../../domain/endpoint.js";
 import { callbackSecrets, maskAnswer, secretMask } from "../../../domain/mask.js";
 import { senderAddress } from "../../../domain/message-response.js";
-import { type RetryPolicy, retryUntil } from "../../../domain/retry-policy.js";
 import { toIsoDate } from "../../../wire/dates.js";
 import { deliveryBody } from "../../../wire/delivery-request.js";
 import { reserveAnswer } from "../../requests/send-document.js";
@@ -20,6 +18,7 @@ import { CallBadge, causeOf, maskOutcome, outcomeText, shortCallId } from "../co
 import { callbackPage } from "../components/callback-page.js";
 import { Facts, Table, Time } from "../components/data.js";
 import { ButtonLink, ButtonRow } from "../components/forms.js";
+import { NextAttempt, type Sending, sendingOf } from "../components/next-attempt.js";
 import { consolePath } from "../console-path.js";
 import { excerpt, prettyBody, shortenText, shownPart } from "../pretty-body.js";
 
@@ -28,9 +27,7 @@ export interface OneCallView {
   readonly call: Call;
   /** Only the latest attempts are shown. */
   readonly attempts: readonly Attempt[];
-  readonly endpointState: EndpointStatus;
-  readonly policy: RetryPolicy;
-  readonly now: number;
+  readonly sending: Sending;
   /** The body is shown as it is or would be delivered. It is null if it was erased. */
   readonly body: string | null;
   readonly isBodyCut?: boolean;
@@ -39,7 +36,7 @@ export interface OneCallView {
 const SHOWN_ATTEMPTS = 300;
 
 export function addOneCall(app: FastifyInstance, { deps, lookup }: RouteContext): void {
-  const { store, policy, clock } = deps;
+  const { store } = deps;
 
   app.get<CallPath>("/console/callbacks/:id/calls/:callId", { config: { isLive: true } }, async (request, reply) => {
     const { params } = request;
@@ -53,11 +50,10 @@ export function addOneCall(app: FastifyInstance, { deps, lookup }: RouteContext)
       .toSorted((one, other) => one.startedAt - other.startedAt || one.number - other.number)
       .map((attempt) => ({ ...attempt, result: maskAnswer(attempt.result, mask) }));
     const [record] = await store.endpoints.list([callback.id]);
-    const endpointState = record?.endpoint.state ?? "up";
     const { part, isWhole } = shownPart(call.response);
     const body = isErased(call) ? null : deliveryBody(callback, part, deps.bodyNames);
-    const shown = { callback, call: { ...call, response: part }, attempts, endpointState, policy, now: clock.now() };
-    const view = { ...shown, body, isBodyCut: !isWhole };
+    const sending = sendingOf(deps, callback, record);
+    const view = { callback, call: { ...call, response: part }, attempts, sending, body, isBodyCut: !isWhole };
     const title = `Call ${shortCallId(call.id)}`;
     return reply.showPage(await callbackPage(deps, callback, { title, trail: [], content: <OneCall {...view} /> }));
   });
@@ -93,7 +89,7 @@ function CallFacts(view: OneCallView): VNode {
           ["Status", <CallBadge call={call} />],
           ...settled,
           ["Last outcome", outcomeText(call) || "none yet"],
-          ["Next attempt", <NextAttemptText {...view} />],
+          ["Next attempt", <NextAttempt call={call} sending={view.sending} />],
           ["Arrived", <Time at={acceptedAt} />],
           ["First failed", firstFailedAt === null ? "never" : <Time at={firstFailedAt} />],
           ["From", senderAddress(response.from) || "unknown"],
@@ -125,31 +121,6 @@ function settledText(call: Call): string | null {
     case null:
       return null;
   }
-}
-
-function NextAttemptText({ call, callback, endpointState, policy, now }: OneCallView): VNode {
-  const { status, due, firstFailedAt, settledBy } = call;
-  if (status === "SUCCESS") return <>none: it is settled</>;
-  const whileDown = endpointState === "down" && " (the endpoint is down)";
-  if (status === "PENDING") return <>the first, as soon as it is its turn{whileDown}</>;
-  if (due?.cause === "replay") return <>a replay, as soon as it is its turn</>;
-  if (due !== null) {
-    if (due.at <= now) return <>a retry, as soon as it is its turn{whileDown}</>;
-    return (
-      <>
-        <Time at={due.at} /> at the earliest
-        {whileDown}
-      </>
-    );
-  }
-  if (settledBy === "user") return <>none</>;
-  if (!callback.retriesEnabled) return <>none: retries are disabled</>;
-  if (firstFailedAt === null) return <>none</>;
-  return (
-    <>
-      none: retries ended at <Time at={retryUntil(firstFailedAt, policy)} />
-    </>
-  );
 }
 
 function Actions({ callbackId, call }: { callbackId: string; call: Call }): VNode | null {

@@ -21,7 +21,7 @@ export function addReplayPages(app: FastifyInstance, { deps, lookup }: RouteCont
     const callback = await lookup.find(params.id);
     const replays = await deps.store.replays.list(callback.id, SHOWN_REPLAYS);
     const content = <ReplayList callbackId={callback.id} replays={replays} />;
-    return reply.showPage(await callbackPage(deps, callback, { title: "Replays", trail: [], content }));
+    return reply.showPage(await callbackPage(deps, callback, { title: callback.name, tab: "replays", content }));
   });
 
   app.get<ReplayPath>("/console/callbacks/:id/replays/:replayId", live, async (request, reply) => {
@@ -31,7 +31,7 @@ export function addReplayPages(app: FastifyInstance, { deps, lookup }: RouteCont
     const content = <OneReplay callbackId={callback.id} formToken={formToken(request)} replay={replay} />;
     const trail = [{ text: "Replays", href: consolePath(callback.id, "replays") }];
     const title = `Replay of ${count(replay.total, "call")}`;
-    return reply.showPage(await callbackPage(deps, callback, { title, trail, content }));
+    return reply.showPage(await callbackPage(deps, callback, { title, trail, tab: "replays", content }));
   });
 
   app.post<ReplayPath>("/console/callbacks/:id/replays/:replayId", async ({ params }, reply) => {

@@ -1,10 +1,11 @@
 import stringWidth from "string-width";
 import { describe, expect, test } from "vitest";
 import { callbackListing } from "../../../../src/cli/commands/callbacks/callback-text.js";
-import { CALL_LISTING, type CallRow } from "../../../../src/cli/output/call-columns.js";
+import { CALL_LISTING } from "../../../../src/cli/output/call-columns.js";
 import type { RenderOptions } from "../../../../src/cli/output/screen.js";
 import { loadPalette } from "../../../../src/cli/output/screen.js";
 import { renderTable } from "../../../../src/cli/output/table.js";
+import type { CallRow } from "../../../../src/wire/call-record.js";
 import { aListedCall, aListedCallback } from "../../../support/cli/listed.js";
 
 const ANSI = new RegExp(`${String.fromCharCode(27)}\\[\\d+m`, "g");

@@ -1,47 +1,153 @@
 import { render } from "preact-render-to-string";
 import { describe, expect, it } from "vitest";
-import { CallList, type CallListView, type FoundCalls } from "../../../../src/server/console/pages/call-list.js";
+import type { Call } from "../../../../src/domain/call.js";
+import { type Endpoint, NEW_ENDPOINT } from "../../../../src/domain/endpoint.js";
+import { DEFAULT_RETRY_POLICY } from "../../../../src/domain/retry-policy.js";
+import type { CallTotals } from "../../../../src/server/console/count-calls.js";
+import type { TypedFilter } from "../../../../src/server/console/filter-fields.js";
+import { CallList, type CallListView } from "../../../../src/server/console/pages/call-list.js";
 import { aCall, aResponse } from "../../../support/builders.js";
 
-const textOf = (found: Partial<FoundCalls>, over: Partial<CallListView> = {}): string => {
+const NONE = { count: 0, isExact: true };
+const FILTERED = { status: "FAILED", fields: { q: "yes" } } as const;
+
+interface Shown {
+  readonly typed?: TypedFilter;
+  readonly calls?: readonly Call[];
+  readonly older?: string;
+  readonly byStatus?: Partial<CallTotals["byStatus"]>;
+  readonly causes?: CallTotals["causes"];
+  readonly endpoint?: Partial<Endpoint>;
+}
+
+const htmlOf = (shown: Shown): string => {
+  const { typed = FILTERED, calls = [aCall({ status: "FAILED" })], older = null, byStatus, causes, endpoint } = shown;
+  const totals = {
+    byStatus: { FAILED: NONE, SUCCESS: NONE, PENDING: NONE, ...byStatus },
+    causes: causes ?? { failures: [], isExact: true },
+  };
+  const sending = {
+    endpoint: { ...NEW_ENDPOINT, ...endpoint },
+    policy: DEFAULT_RETRY_POLICY,
+    retriesEnabled: true,
+    begun: null,
+    now: 0,
+  };
   const view: CallListView = {
     callbackId: "00112233445566AA",
-    typed: { status: "FAILED", fields: { q: "yes" } },
+    typed,
     problems: {},
-    counts: { FAILED: 1_234_567, PENDING: 0, SUCCESS: 0 },
-    failures: [],
-    runningReplay: null,
-    found: {
-      calls: [aCall({ status: "FAILED" })],
-      matching: { count: 1, isExact: true },
-      newer: null,
-      older: null,
-      now: 0,
-      ...found,
+    card: {
+      callbackId: "00112233445566AA",
+      health: "up",
+      since: null,
+      sending,
+      outage: null,
+      failed: 0,
+      calls: 1,
+      latest: null,
+      mail: null,
     },
-    ...over,
+    runningReplay: null,
+    found: { calls, totals, newer: null, older },
   };
-  return render(<CallList {...view} />)
+  return render(<CallList {...view} />);
+};
+
+const textOf = (shown: Shown): string =>
+  htmlOf(shown)
     .replace(/<[^>]+>/g, " ")
     .replace(/\s+/g, " ");
-};
+
+const headings = (shown: Shown): readonly string[] =>
+  [...htmlOf(shown).matchAll(/<th scope="col"[^>]*>(.*?)<\/th>/g)].map(([, title = ""]) => title.replace(/<[^>]+>/g, ""));
 
 describe("the number of calls that match", () => {
   it.each([
-    [{ count: 1, isExact: true }, /1 failed call This page All that match \(\s?1\s?\)/],
-    [{ count: 2_345, isExact: true }, /2\s345 failed calls This page All that match \(\s?2\s345\s?\)/],
-    [{ count: 2_345, isExact: false }, /more than 2\s345 failed calls This page All that match \(\s?more than 2\s345\s?\)/],
-    [{ count: 0, isExact: false }, /Calls that match: not counted This page All that match \(\s?not counted\s?\)/],
-  ])("%j is never a guess", (matching, text) => {
-    expect(textOf({ matching })).toMatch(text);
+    [{ count: 1, isExact: true }, /1 failed call .* Select all 1 that match/],
+    [{ count: 2_345, isExact: true }, /2\s345 failed calls .* Select all 2\s345 that match/],
+    [{ count: 2_345, isExact: false }, /more than 2\s345 failed calls .* Select all more than 2\s345 that match/],
+    [{ count: 0, isExact: false }, /Calls that match: not counted .* Select all that match/],
+  ])("%j is never a guess", (FAILED, text) => {
+    expect(textOf({ byStatus: { FAILED } })).toMatch(text);
+  });
+
+  it("is on each tab", () => {
+    const byStatus = { FAILED: { count: 2, isExact: true }, PENDING: { count: 3, isExact: false } };
+    expect(textOf({ byStatus })).toContain("Failed 2 Waiting more than 3 Successful 0 Failed and successful 2 ");
   });
 });
 
 describe("a search that has found nothing yet", () => {
   it("goes on, and one that has read everything says so", () => {
     expect(textOf({ calls: [], older: "/next" })).toMatch(/Nothing found yet .* Search on/);
-    expect(textOf({ calls: [] })).toMatch(/No call matches Remove the filters/);
-    expect(textOf({ calls: [] }, { typed: { status: "FAILED", fields: {} } })).toContain("No failed calls");
+    expect(textOf({ calls: [] })).toMatch(/No failed call matches Remove the filters/);
+    expect(textOf({ calls: [], typed: { status: "FAILED", fields: {} } })).toContain("No failed calls");
+  });
+
+  it("leads to what matches with another status", () => {
+    const shown = { calls: [], byStatus: { SUCCESS: { count: 1, isExact: true }, PENDING: { count: 2, isExact: false } } };
+    expect(textOf(shown)).toMatch(/No failed call matches more than 2 waiting calls match. 1 successful call matches. Remove/);
+    expect(htmlOf(shown)).toContain("/calls?status=SUCCESS&amp;q=yes");
+  });
+});
+
+describe("the table of calls", () => {
+  it("names the zone once, and has no column that is empty in all rows", () => {
+    const failed = aCall({ status: "FAILED", attemptCount: 1, attemptedAt: 0 });
+    expect(headings({ calls: [failed] })).toEqual([
+      "Call",
+      "Last attempt UTC",
+      "Status",
+      "Attempts",
+      "Next attempt",
+      "From",
+      "Text",
+    ]);
+    expect(textOf({ typed: { status: "FAILED", fields: { since: "1970-01-01T00:00:00.000Z" } } })).toContain(
+      "Since: 1970-01-01 00:00:00 UTC ✕",
+    );
+    expect(textOf({ calls: [failed] })).toMatch(/ 1970-01-01 00:00:00 failed /);
+    const sent = aCall({ status: "SUCCESS", attemptCount: 1, attemptedAt: 0 });
+    expect(headings({ calls: [sent], typed: { status: "SUCCESS", fields: {} } })).not.toContain("Next attempt");
+    const from = { name: "", mri: "", mobile: "", email: "", voice: "" };
+    const anonymous = aCall({ response: aResponse({ from }) });
+    expect(headings({ calls: [anonymous], typed: { status: "PENDING", fields: {} } })).toEqual([
+      "Call",
+      "Arrived UTC",
+      "Status",
+      "Next attempt",
+      "Text",
+    ]);
+  });
+
+  it("shows no time of a call's own while the endpoint is down", () => {
+    const call = aCall({ status: "FAILED", firstFailedAt: 0, due: { at: -60_000, cause: "retry" } });
+    const endpoint = { state: "down", roundAt: 60_000 } as const;
+    expect(textOf({ calls: [call], endpoint })).toContain(" in a retry round ");
+  });
+});
+
+describe("a cause", () => {
+  const causes = {
+    failures: [
+      { statusCode: 503, reason: null, count: 12 },
+      { statusCode: null, reason: "refused", count: 3 },
+    ],
+    isExact: true,
+  } as const;
+  const linkOf = (typed: TypedFilter, cause: string): string =>
+    new RegExp(`id="cause-${cause}"><a href="[^"]*?/calls([^"]*)"`).exec(htmlOf({ typed, causes }))?.[1] ?? "";
+
+  it("adds to the filters, takes the place of another one, and is removed if it is clicked again", () => {
+    expect(linkOf(FILTERED, "503")).toBe("?q=yes&amp;statusCode=503");
+    expect(linkOf({ status: "FAILED", fields: { statusCode: "503", q: "yes" } }, "refused")).toBe("?q=yes&amp;reason=refused");
+    expect(linkOf({ status: "FAILED", fields: { statusCode: "503", q: "yes" } }, "503")).toBe("?q=yes");
+  });
+
+  it("says so if not all were counted", () => {
+    expect(textOf({ causes })).toContain("By reason 503 12 refused 3 ");
+    expect(textOf({ causes: { ...causes, isExact: false } })).toContain("By reason, of those counted so far 503 12");
   });
 });
 
@@ -57,14 +163,14 @@ describe("what others have written", () => {
     });
     const text = textOf({ calls: [call] });
     expect(text).toContain("500 on");
-    expect(text).toMatch(/ 16 +x{89}… /);
+    expect(text).toMatch(/ 16 +x{159}… /);
     expect(text).not.toMatch(/[\u202a-\u202e\u2066-\u2069]/);
   });
 
   it("fills no page with causes: the most frequent ones are named", () => {
     const failures = Array.from({ length: 400 }, (_, index) => ({ statusCode: 201 + index, reason: null, count: 500 - index }));
-    const text = textOf({}, { failures });
-    expect(text).toMatch(/By cause 201 500 .* 220 481 and 380 others/);
+    const text = textOf({ causes: { failures, isExact: true } });
+    expect(text).toMatch(/By reason 201 500 .* 220 481 and 380 others/);
     expect(text).not.toContain("221 480");
   });
 });

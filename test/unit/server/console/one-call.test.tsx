@@ -1,6 +1,7 @@
 import { render } from "preact-render-to-string";
 import { describe, expect, it } from "vitest";
 import type { Call } from "../../../../src/domain/call.js";
+import { NEW_ENDPOINT } from "../../../../src/domain/endpoint.js";
 import { DEFAULT_RETRY_POLICY } from "../../../../src/domain/retry-policy.js";
 import { OneCall, type OneCallView } from "../../../../src/server/console/pages/one-call.js";
 import { aCall, aCallback, anAttempt } from "../../../support/builders.js";
@@ -12,9 +13,7 @@ const aView = (call: Partial<Call>, over: Partial<OneCallView> = {}): OneCallVie
   callback: aCallback({ retriesEnabled: true }),
   call: aCall(call),
   attempts: [],
-  endpointState: "up",
-  policy: DEFAULT_RETRY_POLICY,
-  now: NOW - 1,
+  sending: { endpoint: NEW_ENDPOINT, policy: DEFAULT_RETRY_POLICY, retriesEnabled: true, begun: null, now: NOW - 1 },
   body: "{}",
   ...over,
 });
@@ -24,31 +23,6 @@ const textOf = (view: OneCallView): string => {
     .replace(/<[^>]+>/g, " ")
     .replace(/\s+/g, " ");
 };
-
-describe("a call's next attempt", () => {
-  it.each<[string, Partial<Call>, Partial<OneCallView>]>([
-    ["the first, as soon as it is its turn", { status: "PENDING" }, {}],
-    ["2030-01-01 09:30:00 UTC at the earliest", { ...FAILED, due: { at: NOW, cause: "retry" } }, {}],
-    [
-      "2030-01-01 09:30:00 UTC at the earliest (the endpoint is down)",
-      { ...FAILED, due: { at: NOW, cause: "retry" } },
-      { endpointState: "down" },
-    ],
-    ["a retry, as soon as it is its turn", { ...FAILED, due: { at: NOW, cause: "retry" } }, { now: NOW }],
-    [
-      "a retry, as soon as it is its turn (the endpoint is down)",
-      { ...FAILED, due: { at: NOW, cause: "retry" } },
-      { now: NOW, endpointState: "down" },
-    ],
-    ["a replay, as soon as it is its turn", { ...FAILED, due: { at: NOW, cause: "replay" } }, {}],
-    ["none: retries ended at 2030-01-02 09:30:00 UTC", FAILED, {}],
-    ["none", { ...FAILED, settledBy: "user" }, {}],
-    ["none: retries are disabled", FAILED, { callback: aCallback({ retriesEnabled: false }) }],
-    ["none: it is settled", { status: "SUCCESS", settledBy: "dispatcher" }, {}],
-  ])("is %s", (text, call, over) => {
-    expect(textOf(aView(call, over))).toContain(`Next attempt ${text} `);
-  });
-});
 
 describe("a settled call", () => {
   it("says who settled it, and can be marked failed again unless it was erased", () => {

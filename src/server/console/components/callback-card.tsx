@@ -1,0 +1,208 @@
+/** What is wrong with a callback, why, what happens next, and what to do. */
+import type { ComponentChildren, VNode } from "preact";
+import { type Attempt, resultMessage } from "../../../domain/attempt.js";
+import type { Callback } from "../../../domain/callback.js";
+import { spellDuration } from "../../../domain/duration.js";
+import { callbackSecrets, maskAnswer, secretMask } from "../../../domain/mask.js";
+import { type OpenOutage, outageClosesAt } from "../../../domain/outage.js";
+import type { StoredMail } from "../../../store/outcomes/mails.js";
+import type { ServerDeps } from "../../server-deps.js";
+import { consolePath } from "../console-path.js";
+import { excerpt } from "../pretty-body.js";
+import { Count, Time } from "./data.js";
+import { type Health, healthOf } from "./endpoint-badge.js";
+import { ButtonLink } from "./forms.js";
+import { RoundFacts, type Sending, sendingOf } from "./next-attempt.js";
+
+export interface CallbackCardView extends Health {
+  readonly callbackId: string;
+  readonly sending: Sending;
+  readonly outage: OpenOutage | null;
+  /** All FAILED calls, and all calls, of the callback. */
+  readonly failed: number;
+  readonly calls: number;
+  /** The latest attempt that failed, masked. It is null if it isn't known, or nothing is wrong. */
+  readonly latest: Attempt | null;
+  /** `mail` is that of the open outage. */
+  readonly mail: StoredMail | null;
+}
+
+/** Calls that were held after the latest attempt have none of their own. */
+const SEARCHED_CALLS = 20;
+
+export async function readCallbackCard(deps: ServerDeps, callback: Callback): Promise<CallbackCardView> {
+  const { store } = deps;
+  const { id, events } = callback;
+  const [record] = await store.endpoints.list([id]);
+  const { FAILED, SUCCESS, PENDING } = await store.calls.count(id);
+  const health = healthOf(record, events.reply || events.undeliverable);
+  const outage = record?.outage ?? null;
+  return {
+    ...health,
+    callbackId: id,
+    sending: sendingOf(deps, callback, record),
+    outage,
+    failed: FAILED,
+    calls: FAILED + SUCCESS + PENDING,
+    latest: health.since === null ? null : await findLatestFailure(record?.endpoint.probeBeganAt ?? 0),
+    mail: outage && (await store.mails.find(outage.id)),
+  };
+
+  async function findLatestFailure(probeBeganAt: number): Promise<Attempt | null> {
+    const attempted = (await listFailed({})) ?? (probeBeganAt > 0 ? await listFailed({ until: probeBeganAt + 1 }) : null);
+    if (attempted === null) return null;
+    const attempt = (await store.calls.listAttempts(id, [attempted.id], 1)).get(attempted.id)?.[0];
+    return attempt === undefined
+      ? null
+      : { ...attempt, result: maskAnswer(attempt.result, secretMask(callbackSecrets(callback))) };
+  }
+
+  async function listFailed(period: { readonly until?: number }) {
+    const { items } = await store.calls.list(id, {
+      filter: { status: "FAILED", ...period },
+      sort: [{ field: "attemptedDate", descending: true }],
+      limit: SEARCHED_CALLS,
+      offset: 0,
+      maxResponseBytes: 1,
+    });
+    return items.find(({ sentAt }) => sentAt !== null) ?? null;
+  }
+}
+
+export function CallbackCard(view: CallbackCardView): VNode {
+  const { callbackId, failed, sending, since, outage } = view;
+  const { retriesEnabled } = sending;
+  return (
+    <section class={since === null ? "callback-card is-calm" : "callback-card"} aria-label="State">
+      <div class="callback-card-text">
+        <p class="callback-card-title">{headline(view)}</p>
+        {since !== null && (
+          <dl>
+            <Line name="Why">
+              <Why {...view} />
+            </Line>
+            <Line name="Next">
+              <NextStep {...view} />
+            </Line>
+            {outage !== null && (
+              <Line name="Notified">
+                <Notified {...view} />
+              </Line>
+            )}
+          </dl>
+        )}
+      </div>
+      <div class="callback-card-actions">
+        {failed > 0 && (
+          <ButtonLink
+            kind={since === null ? "secondary" : "primary"}
+            href={`${consolePath(callbackId, "confirm")}?action=replay&all=on`}
+          >
+            {failed === 1 ? (
+              "Replay this call"
+            ) : (
+              <>
+                Replay these <Count value={failed} />
+              </>
+            )}
+          </ButtonLink>
+        )}
+        <ButtonLink href={consolePath(callbackId, "retries")}>Turn retries {retriesEnabled ? "off" : "on"}</ButtonLink>
+      </div>
+    </section>
+  );
+}
+
+function Line({ name, children }: { name: string; children: ComponentChildren }): VNode {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+/** Since when it is so is beside the page's title. */
+const HEADLINES: Partial<Record<Health["health"], string>> = {
+  failing: "Calls to the endpoint are failing",
+  down: "The endpoint is down",
+  checking: "The endpoint is down, and being checked",
+  recovering: "The endpoint is recovering",
+  idle: "Neither replies nor notices of undeliverable messages are sent to this endpoint.",
+};
+
+function headline({ health, calls, failed, sending, since }: CallbackCardView): string {
+  const calm =
+    failed === 0 ? "Nothing is known to be wrong." : "Nothing is known to be wrong now. What failed earlier isn't settled yet.";
+  const text = HEADLINES[health] ?? (calls === 0 ? "There has been no call yet." : calm);
+  return since === null ? `${text} Retries are ${sending.retriesEnabled ? "on" : "off"}.` : text;
+}
+
+function Why({ latest }: CallbackCardView): VNode {
+  if (latest === null) return <>not known: no failed attempt is stored</>;
+  const { result, startedAt } = latest;
+  const answer = result.kind === "answered" ? firstLine(result.body) : "";
+  return (
+    <>
+      {result.kind === "answered" && `${result.statusCode} `}
+      {excerpt(resultMessage(result), SHOWN_LENGTH)}
+      {answer !== "" && (
+        <>
+          {": "}
+          <q>{answer}</q>
+        </>
+      )}{" "}
+      <span class="muted">
+        at <Time at={startedAt} />
+      </span>
+    </>
+  );
+}
+
+const SHOWN_LENGTH = 200;
+
+function firstLine(body: string): string {
+  const line = body.split(/[\r\n]+/).find((one) => one.trim() !== "") ?? "";
+  return excerpt(line.trim(), SHOWN_LENGTH);
+}
+
+function NextStep(view: CallbackCardView): VNode {
+  const { health, sending, outage } = view;
+  const { endpoint, retriesEnabled, policy, now } = sending;
+  if (health === "checking") return <>The next response is sent as a test.</>;
+  if (endpoint.state === "recovering") return <>What waited is being sent, oldest first.</>;
+  const window = `until ${spellDuration(policy.windowMs)} after its first failure`;
+  if (health === "recovering" && outage !== null) {
+    const closesAt = outageClosesAt(outage, endpoint.state, policy);
+    if (closesAt <= now) return <>The outage is about to end.</>;
+    return (
+      <>
+        If no other call fails, the outage ends at <Time at={closesAt} />.
+      </>
+    );
+  }
+  if (!retriesEnabled) return <>Retries are off: what has failed isn't sent again by itself. Each new call is sent once.</>;
+  if (health === "down") {
+    return (
+      <>
+        Retry rounds: <RoundFacts sending={sending} />. Each call is retried {window}.
+      </>
+    );
+  }
+  return <>{`Each call is retried every ${spellDuration(policy.intervalMs)} ${window}.`}</>;
+}
+
+function Notified({ mail }: CallbackCardView): VNode {
+  if (mail === null) return <>nobody: no e-mail was written</>;
+  if (mail.sentAt === null)
+    return (
+      <>
+        nobody yet: the e-mail to {mail.to} isn't sent{mail.lastError !== null && `: ${mail.lastError}`}
+      </>
+    );
+  return (
+    <>
+      {mail.sentBy === "file" ? `the e-mail to ${mail.to} was written to a file` : mail.to} at <Time at={mail.sentAt} />
+    </>
+  );
+}

@@ -1,0 +1,101 @@
+/** The card above a callback's calls says what is wrong, why, what happens next, and what to do. */
+import { afterEach, expect, it } from "vitest";
+import type { Callback } from "../../src/domain/callback.js";
+import type { Endpoint } from "../../src/domain/endpoint.js";
+import type { OpenOutage } from "../../src/domain/outage.js";
+import { accept, aGroup, anEndpoint, attempt, hold } from "../contract/store-support.js";
+import { Visitor } from "../support/server/console-visitor.js";
+import { CALLBACK_SETTINGS, closeService, openService, type Service } from "../support/server/server-fixture.js";
+
+const ID = "0123456789ABCDEF";
+const MINUTE = 60_000;
+const NOON = Date.UTC(2026, 10, 26, 12);
+const OUTAGE: OpenOutage = { id: "A".repeat(32), startedAt: NOON, failedCalls: 3, quietSince: null };
+
+let service: Service;
+let visitor: Visitor;
+let callback: Callback;
+
+afterEach(() => closeService(service));
+
+async function start(retriesEnabled = true): Promise<void> {
+  const clock = { now: () => NOON + MINUTE, monotonicMs: () => 0, sleepUntil: async () => {}, nextTurn: async () => {} };
+  service = await openService({ clock });
+  callback = await service.store.callbacks.create(ID, { ...CALLBACK_SETTINGS, retriesEnabled }, NOON);
+  visitor = await new Visitor(service.app).signIn();
+}
+
+async function change(endpoint: Partial<Endpoint>, outage: OpenOutage | null): Promise<void> {
+  const mail = {
+    outageId: OUTAGE.id,
+    callbackId: ID,
+    to: "ops@example.com",
+    subject: "fails",
+    text: "It failed.",
+    createdAt: NOON,
+  };
+  const mails = outage === null ? [] : [mail];
+  await service.store.outcomes.commit(aGroup({ endpoints: [{ callbackId: ID, endpoint: anEndpoint(endpoint), outage }], mails }));
+}
+
+async function seeCard(): Promise<{ readonly text: string; readonly links: readonly string[] }> {
+  const { html } = await visitor.open(`/console/callbacks/${ID}/calls`);
+  const [card = ""] = html.match(/<section class="callback-card.*?<\/section>/s) ?? [];
+  const text = card
+    .replace(/<[^>]+>/g, " ")
+    .replace(/\s+/g, " ")
+    .trim();
+  return { text, links: [...card.matchAll(/href="([^"]*)"/g)].map(([, href = ""]) => href.replaceAll("&amp;", "&")) };
+}
+
+it("is one calm line as long as nothing is known to be wrong", async () => {
+  await start();
+  expect((await seeCard()).text).toBe("There has been no call yet. Retries are on. Turn retries off");
+  await accept(service.store, callback, ["A"]);
+  expect((await seeCard()).text).toBe("Nothing is known to be wrong. Retries are on. Turn retries off");
+  await attempt(service.store, callback, ["A"]);
+  expect((await seeCard()).text).toBe(
+    "Nothing is known to be wrong now. What failed earlier isn't settled yet. Retries are on. Replay this call Turn retries off",
+  );
+});
+
+it("of an endpoint that is down has the latest answer, though many calls were held since, and the next round", async () => {
+  await start();
+  const held = Array.from({ length: 30 }, (_, index) => `H${index}`);
+  await accept(service.store, callback, ["A", ...held]);
+  const body = "\n <b>s3cret-key</b> is unknown\nmore";
+  const result = { kind: "answered", statusCode: 503, statusMessage: "Busy", body } as const;
+  await attempt(service.store, callback, ["A"], { startedAt: NOON, result });
+  await hold(service.store, callback, held, NOON + 1_000);
+  await change(
+    { state: "down", downSince: NOON, probeBeganAt: NOON, probeAt: NOON + 2 * MINUTE, roundAt: NOON + 5 * MINUTE },
+    OUTAGE,
+  );
+  const { text, links } = await seeCard();
+  expect(text).toBe(
+    "The endpoint is down Why 503 Busy: &lt;b>****&lt;/b> is unknown at 2026-11-26 12:00:00 UTC " +
+      "Next Retry rounds: 10 each 5 minutes; next at 2026-11-26 12:05:00 UTC . Each call is retried until 24 hours after its first failure. " +
+      "Notified nobody yet: the e-mail to ops@example.com isn't sent Replay these 31 Turn retries off",
+  );
+  expect(links).toEqual([`/console/callbacks/${ID}/confirm?action=replay&all=on`, `/console/callbacks/${ID}/retries`]);
+  expect((await visitor.open(links[0] ?? "")).text).toContain("Replay 31 calls");
+  await service.store.mails.recordSent(OUTAGE.id, NOON + 2_000, "smtp");
+  expect((await seeCard()).text).toContain("Notified ops@example.com at 2026-11-26 12:00:02 UTC");
+});
+
+it.each<[string, boolean, Partial<Endpoint>, OpenOutage | null]>([
+  ["Calls to the endpoint are failing .* Next Each call is retried every 5 minutes until 24 hours", true, {}, OUTAGE],
+  ["failing .* Next Retries are off: what has failed isn't sent again by itself.", false, {}, OUTAGE],
+  ["recovering .* Next What waited is being sent, oldest first.", true, { state: "recovering", recoveringSince: NOON }, OUTAGE],
+  [
+    "recovering .* Next If no other call fails, the outage ends at 2026-11-26 12:05:30 UTC",
+    true,
+    {},
+    { ...OUTAGE, quietSince: NOON + MINUTE / 2 },
+  ],
+  ["down, and being checked .* Next The next response is sent as a test.", true, { state: "down", downSince: NOON }, null],
+])("says what happens next: %s", async (text, retriesEnabled, endpoint, outage) => {
+  await start(retriesEnabled);
+  await change(endpoint, outage);
+  expect((await seeCard()).text).toMatch(new RegExp(text));
+});

@@ -1,0 +1,133 @@
+/** The export of the console's calls: a file that is whole, or visibly isn't. */
+import { once } from "node:events";
+import { get, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { CALL_LISTING } from "../../src/cli/output/call-columns.js";
+import type { Callback } from "../../src/domain/callback.js";
+import { hold } from "../contract/store-support.js";
+import { aResponse } from "../support/builders.js";
+import { eventually } from "../support/process/whcb-process.js";
+import { HOST, Visitor } from "../support/server/console-visitor.js";
+import { CALLBACK_SETTINGS, closeService, openService, type Service } from "../support/server/server-fixture.js";
+
+const ID = "0123456789ABCDEF";
+const EXPORT = `/console/callbacks/${ID}/calls/export`;
+const NOON = Date.UTC(2026, 10, 26, 12);
+
+let service: Service;
+let visitor: Visitor;
+let callback: Callback;
+let pagesRead = 0;
+
+beforeEach(async () => {
+  service = await openService();
+  const { list } = service.store.calls;
+  pagesRead = 0;
+  service.store.calls.list = (...query) => {
+    pagesRead += 1;
+    return list(...query);
+  };
+  visitor = await new Visitor(service.app).signIn();
+  callback = await service.store.callbacks.create(ID, CALLBACK_SETTINGS, 0);
+});
+afterEach(() => closeService(service));
+
+/** Fails calls with ids from "C000000" on, each a ms after the one before. */
+async function fail(howMany: number, content: string): Promise<void> {
+  const ids = Array.from({ length: howMany }, (_, index) => `C${String(index).padStart(6, "0")}`);
+  const responseMessage = { channel: "SMS", kind: "reply", date: "26/11/26 11:59", content } as const;
+  const calls = ids.map((id) => ({ id, response: aResponse({ responseMessage }) }));
+  await service.store.calls.accept([{ callbackId: ID, calls }], 0);
+  await hold(service.store, callback, ids, NOON);
+}
+
+describe("an export", () => {
+  it("as csv has the columns of the command line, and runs no formula", async () => {
+    await fail(1, '=HYPERLINK("x")\n2nd, line');
+    const { status, html, headers } = await visitor.open(`${EXPORT}?format=csv`);
+    expect([status, headers["content-type"], headers["content-disposition"]]).toEqual([
+      200,
+      "text/csv; charset=utf-8",
+      `attachment; filename="calls-${ID}.csv"`,
+    ]);
+    const [heading = "", ...lines] = html.split("\n");
+    expect(heading.split(",")).toEqual(CALL_LISTING.columns.map(({ key }) => key));
+    expect(lines.join("\n")).toMatch(
+      /^2026-11-26T12:00:00.000Z,FAILED,,Held: [^,]*,61400000001,"'=HYPERLINK\(""x""\)\n2nd, line",C000000,demo,0A1B[^,]*,SMS,reply,0,[^,]*Z,2026-11-27T12:00:00.000Z,\n$/,
+    );
+  });
+
+  it("as ndjson has each call that matches once, and the members of the command line's JSON", async () => {
+    await fail(600, "yes");
+    await service.store.calls.mark(ID, ["C000001"], "SUCCESS", Date.now());
+    const { html, headers } = await visitor.open(`${EXPORT}?format=ndjson&q=YES`);
+    expect(headers["content-type"]).toBe("application/x-ndjson; charset=utf-8");
+    const records: Record<string, unknown>[] = html
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(new Set(records.map(({ id }) => id)).size).toBe(599);
+    expect(records).toHaveLength(599);
+    expect(records[0]).toMatchObject({ id: "C000000", callback: "demo", status: "FAILED", content: "yes", attemptCount: 0 });
+    expect((await visitor.open(`${EXPORT}?format=ndjson&status=SUCCESS`)).html).toContain('"id":"C000001"');
+    expect((await visitor.open(`${EXPORT}?format=ndjson&q=nowhere`)).html).toBe("");
+  });
+
+  it("lets other requests be answered between its pages", async () => {
+    await fail(1_000, "yes");
+    const { list } = service.store.calls;
+    let hasTurned = true;
+    const turned: boolean[] = [];
+    service.store.calls.list = (...query) => {
+      turned.push(hasTurned);
+      hasTurned = false;
+      setImmediate(() => (hasTurned = true));
+      return list(...query);
+    };
+    await visitor.open(`${EXPORT}?format=csv`);
+    expect(turned).toEqual([true, true, true, true]);
+  });
+
+  it("is of a known format, with a filter that can be read, for who is signed in", async () => {
+    for (const query of ["", "?format=xml", "?format=csv&since=yesterday"])
+      expect((await visitor.open(EXPORT + query)).status).toBe(422);
+    expect((await new Visitor(service.app).open(`${EXPORT}?format=csv`)).url).toMatch(/^\/console\/sign-in\?to=/);
+  });
+});
+
+describe("a reader who takes nothing", () => {
+  it("has few calls read, and a stop of the service or the session's end cuts the connection", async () => {
+    await fail(20_000, "x".repeat(2_000));
+    await service.app.listen({ host: "127.0.0.1", port: 0 });
+    const stopped = await start();
+    await eventually(
+      async () => pagesRead,
+      (pages) => pages > 1,
+    );
+    const other = await start();
+    const third = await start();
+    expect([third.statusCode, await text(third)]).toEqual([429, expect.stringContaining("As many exports are running")]);
+    expect(pagesRead).toBeLessThan(20);
+    other.destroy();
+    await service.app.close();
+    await expect(text(stopped)).rejects.toThrow("aborted");
+  });
+
+  it("gets nothing more after the session has ended", async () => {
+    await fail(20_000, "x".repeat(2_000));
+    await service.app.listen({ host: "127.0.0.1", port: 0 });
+    const answer = await start();
+    await visitor.send("/console", "/console/sign-out");
+    await expect(text(answer)).rejects.toThrow("aborted");
+  });
+});
+
+async function start(): Promise<IncomingMessage> {
+  const { port } = service.app.server.address() as AddressInfo;
+  const cookie = [...visitor.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
+  const request = get({ host: "127.0.0.1", port, path: `${EXPORT}?format=csv`, headers: { host: HOST, cookie }, agent: false });
+  const [answer] = await once(request, "response");
+  return answer;
+}
