@@ -28,6 +28,14 @@ describe("/", () => {
     expect(await get({})).toEqual([401, undefined]);
     expect(await get({ ...BROWSER, ...CREDENTIALS })).toEqual([200, undefined]);
   });
+
+  it("has an icon for a browser, without credentials", async () => {
+    service = await openService();
+    const { statusCode, headers } = await service.app.inject({ url: "/favicon.ico" });
+    expect([statusCode, headers.location]).toEqual([302, expect.stringMatching(/^\/console\/assets\/icon-\w+\.svg$/)]);
+    const icon = await service.app.inject({ url: String(headers.location) });
+    expect([icon.statusCode, icon.headers["content-type"]]).toEqual([200, "image/svg+xml"]);
+  });
 });
 
 describe("signing in", () => {
@@ -85,6 +93,37 @@ describe("the list of callbacks", () => {
     expect(page.html).not.toContain("<script>alert");
     expect(page.text).toContain("&lt;script>alert");
     expect(page.html).not.toContain("s3cret");
+  });
+});
+
+describe("an address that was cut off or made up", () => {
+  const ID = "0123456789ABCDEF";
+
+  it("leads to what is above or below it", async () => {
+    service = await openService();
+    await service.store.callbacks.create(ID, CALLBACK_SETTINGS, Date.now());
+    const visitor = await new Visitor(service.app).signIn();
+    expect((await visitor.open("/console/callbacks")).url).toBe("/console");
+    expect(await visitor.open(`/console/callbacks/${ID}/`)).toMatchObject({
+      status: 200,
+      url: `/console/callbacks/${ID}/calls`,
+    });
+    expect((await visitor.open("/console/callbacks/FEDCBA9876543210")).status).toBe(404);
+  });
+
+  it("is a page with a way back, and says nothing to who isn't signed in", async () => {
+    service = await openService();
+    const visitor = await new Visitor(service.app).signIn();
+    for (const url of ["/console/nothing", "/nothing?a=1"]) {
+      const page = await visitor.open(url);
+      expect([page.status, page.url, page.html]).toEqual([
+        404,
+        "/console/nothing",
+        expect.stringContaining('<a href="/console">All callbacks</a>'),
+      ]);
+      expect((await new Visitor(service.app).open(url)).url).toMatch(/^\/console\/sign-in/);
+    }
+    expect((await service.app.inject({ url: "/nothing" })).statusCode).toBe(401);
   });
 });
 

@@ -62,7 +62,7 @@ const OTHER_SITE = errorAnswer(
 );
 
 /** Browsers send cookies to another port of a host, and those of another host of its domain. */
-function isForeign(site: unknown): boolean {
+export function isForeign(site: unknown): boolean {
   return site === "cross-site" || site === "same-site";
 }
 

@@ -7,11 +7,13 @@ import { isSafe } from "../auth/request-origin.js";
 import { readBody } from "../requests/bodies.js";
 import { answerTo, type ErrorAnswer } from "../requests/error-answers.js";
 import { reserveAnswer } from "../requests/send-document.js";
-import { pathOf, rejectUnread } from "../requests/send-errors.js";
+import { rejectUnread } from "../requests/send-errors.js";
 import type { Query } from "../routes/query-parameters.js";
 import type { CallbackPath, RouteContext } from "../routes/route-context.js";
 import { ASSETS, sendAsset } from "./assets.js";
 import { ErrorPage, renderForward, renderPage } from "./components/layout.js";
+import { compressPage } from "./compression.js";
+import { consolePath } from "./console-path.js";
 import { EVENT_STREAM, EVERYTHING, LiveStreams } from "./live-streams.js";
 import { type ConsoleContext, formOf, type LiveState, type Page } from "./page.js";
 import { addCallList } from "./pages/call-list.js";
@@ -77,10 +79,12 @@ export async function consolePlugin(app: FastifyInstance, context: RouteContext)
     route.bodyLimit ??= FORM_LIMIT;
   });
   app.addHook("onRequest", async (_, reply) => void reply.headers(HEADERS));
+  app.addHook("onSend", compressPage);
   // A stop waits for requests, and a stream doesn't end by itself.
   app.addHook("preClose", async () => live.close());
 
-  app.get("/console/assets/*", (request, reply) => sendAsset(pathOf(request), reply));
+  app.get("/console/assets/*", sendAsset);
+  app.get("/favicon.ico", (_, reply) => reply.redirect(ASSETS.icon));
   await app.register(async (pages) => addPages(pages, { ...context, sessions }));
 
   function addPages(pages: FastifyInstance, consoleContext: ConsoleContext): void {
@@ -107,8 +111,10 @@ export async function consolePlugin(app: FastifyInstance, context: RouteContext)
     pages.get("/console/events", { config: { isBackground: true } }, async (request, reply) => {
       if (request.method === "HEAD") return reply.type(EVENT_STREAM).send();
       const topics = [(request.query as Query).topic ?? []].flat();
-      await live.start({ topics, session: formToken(request), request, reply });
+      await live.start({ topics, session: request.visitor?.token ?? "", request, reply });
     });
+    pages.get("/console/callbacks", async (_, reply) => reply.redirect("/console"));
+    pages.get<CallbackPath>("/console/callbacks/:id", async ({ params }, reply) => reply.redirect(consolePath(params.id)));
     // It answers before a form's token is checked.
     const noSuchPage = { preValidation: throwNoSuchPage, handler: throwNoSuchPage };
     pages.route({ method: ["GET", "HEAD", "POST"], url: "/console/*", ...noSuchPage });

@@ -156,13 +156,19 @@ function tokenOf({ visitor }: FastifyRequest): string {
   return visitor?.token ?? "";
 }
 
-/** Returns the value of a form's hidden field. */
+/** Returns the value of a form's hidden field. It differs for each page, as the sizes of compressed pages would give away one that repeats. */
 export function formToken(request: FastifyRequest): string {
-  return createHmac("sha256", tokenOf(request)).update("form").digest("base64url");
+  return saltedToken(request, request.id);
 }
 
 export function isFormToken(given: string | null, request: FastifyRequest): boolean {
-  return tokenOf(request) !== "" && given !== null && isSameSecret(Buffer.from(given), Buffer.from(formToken(request)));
+  if (tokenOf(request) === "" || given === null) return false;
+  const salt = given.slice(0, Math.max(0, given.lastIndexOf(".")));
+  return isSameSecret(Buffer.from(given), Buffer.from(saltedToken(request, salt)));
+}
+
+function saltedToken(request: FastifyRequest, salt: string): string {
+  return `${salt}.${createHmac("sha256", tokenOf(request)).update(`form ${salt}`).digest("base64url")}`;
 }
 
 function limitsAt(now: number): SessionLimits {
