@@ -71,7 +71,7 @@ describe("a page", () => {
     }
     const [, signature = ""] = tokens[0]?.split(".") ?? [];
     for (const forged of [signature, `.${signature}`, `other.${signature}`, "."]) {
-      expect((await visitor.post("/console/callbacks/new", { token: forged })).status).toBe(403);
+      expect((await visitor.post("/console/sign-out", { token: forged })).status).toBe(403);
     }
   });
 });

@@ -150,7 +150,7 @@ describe("an error", () => {
   it("answers what can't be read as a page too", async () => {
     service = await openService();
     const visitor = await new Visitor(service.app).signIn();
-    const large = await visitor.post("/console/sign-out", { token: "x".repeat(9000) });
+    const large = await visitor.post("/console/sign-out", { token: "x".repeat(17_000) });
     expect([large.status, large.headers["content-type"]]).toEqual([413, HTML]);
     const cookie = [...visitor.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
     const json = await service.app.inject({
@@ -177,7 +177,7 @@ describe("without a session", () => {
     service = await openService();
     const answer = await service.app.inject({ method: "POST", url: "/console/callbacks/new", headers: FORM, payload: "name=x" });
     expect([answer.statusCode, answer.headers.connection, answer.headers["www-authenticate"]]).toEqual([401, "close", undefined]);
-    expect(answer.body).toContain('<a href="/console/sign-in">Sign in</a>');
+    expect(answer.body).toContain('<a href="/console/sign-in?to=%2Fconsole">Sign in</a>');
     expect(answer.body).toContain("Nothing was changed.");
   });
 

@@ -84,7 +84,7 @@ export function clientAddress({
 }
 
 /** The scheme may differ, as a proxy may end TLS. */
-function isSameOrigin(origin: string, { host }: FastifyRequest): boolean {
+export function isSameOrigin(origin: string, { host }: FastifyRequest): boolean {
   const from = parseUrl(origin);
   return from !== null && parseUrl(`${from.protocol}//${host}`)?.host === from.host;
 }

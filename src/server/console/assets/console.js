@@ -72,8 +72,8 @@ addEventListener("pageshow", endBusy);
 async function sendTest(form, submitter) {
   const body = new URLSearchParams(new FormData(form, submitter));
   const answer = await fetch(form.action, { method: "POST", body }).catch(() => null);
-  // The session has ended.
-  if (answer?.redirected) return location.reload();
+  // The session has ended. The sign-in leads back to what was typed.
+  if (answer?.redirected) return location.assign(answer.url);
   if (answer === null || (!answer.ok && answer.status !== 422)) {
     endBusy();
     const notice = document.createElement("div");

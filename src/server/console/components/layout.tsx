@@ -162,18 +162,19 @@ export function ErrorPage({
   detail,
   requestId,
   wasForm,
-  isSignedOut,
+  signInAt,
 }: {
   detail: string;
   requestId: string;
   wasForm: boolean;
-  isSignedOut: boolean;
+  /** It is null if signing in doesn't help. */
+  signInAt: string | null;
 }): VNode {
   return (
     <section class="error-page">
       <p>{detail}.</p>
       {wasForm && <p>Nothing was changed.</p>}
-      <p>{isSignedOut ? <a href="/console/sign-in">Sign in</a> : <a href="/console">All callbacks</a>}</p>
+      <p>{signInAt === null ? <a href="/console">All callbacks</a> : <a href={signInAt}>Sign in</a>}</p>
       <p class="muted">
         Request <code>{requestId}</code>
       </p>
