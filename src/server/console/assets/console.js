@@ -68,6 +68,22 @@ function endBusy() {
 // The reader may have come back from the page that followed.
 addEventListener("pageshow", endBusy);
 
+// A browser keeps pages with such a listener less long.
+if (document.querySelector(".callback-form") !== null) addEventListener("beforeunload", askBeforeLeaving);
+
+/** A form that is being sent is left without a question. */
+function askBeforeLeaving(event) {
+  const form = document.querySelector(".callback-form");
+  if (form.ariaBusy !== "true" && ("unsaved" in form.dataset || [...form.elements].some(isChanged))) event.preventDefault();
+}
+
+function isChanged(control) {
+  const { type, options } = control;
+  if (type === "checkbox" || type === "radio") return control.checked !== control.defaultChecked;
+  if (options !== undefined) return [...options].some(({ selected, defaultSelected }) => selected !== defaultSelected);
+  return control.defaultValue !== undefined && control.value !== control.defaultValue;
+}
+
 /** Shows the answer in this page, which keeps the typed key. */
 async function sendTest(form, submitter) {
   const body = new URLSearchParams(new FormData(form, submitter));
