@@ -14,6 +14,8 @@ export interface OutageFacts {
   readonly result: DeliveryResult;
   readonly call: { readonly id: string; readonly response: MessageResponse };
   readonly policy: RetryPolicy;
+  /** The outage's page, if its address is known. */
+  readonly pageUrl: string | null;
 }
 
 export interface OutageMail {
@@ -80,13 +82,14 @@ function summary(result: DeliveryResult, mask: SecretMask): string {
   return result.kind === "answered" ? `HTTP ${statusLine(result, mask)}` : REASONS[result.reason];
 }
 
-function failureLines({ callback, startedAt, result }: OutageFacts, mask: SecretMask): string[] {
+function failureLines({ callback, startedAt, result, pageUrl }: OutageFacts, mask: SecretMask): string[] {
   return [
     labelledLine("Since", formatUtc(startedAt)),
     labelledLine("Error", errorText(result, mask)),
     labelledLine("Endpoint", toLine(shownUrl(callback), MAX_VALUE * 2)),
     labelledLine("Auth", `${callback.auth.type}, key ${asciiKey(callback.auth.key)}`),
     labelledLine("Callback", `${toLine(callback.name, MAX_NAME)} (id ${callback.id})`),
+    ...pageLines(pageUrl),
     ...answerLines(result, mask),
   ];
 }
@@ -117,6 +120,10 @@ function retryLines({ callback, startedAt, policy }: OutageFacts): string[] {
     "If the endpoint recovers in time, there is nothing else to do. A response",
     "that still fails at the end stays listed as FAILED until you replay it.",
   ];
+}
+
+export function pageLines(url: string | null): string[] {
+  return url === null ? [] : [labelledLine("Console", url)];
 }
 
 export function commandLines(callback: { readonly id: string; readonly name: string }): string[] {
