@@ -1,5 +1,5 @@
 /** The rules for this e-mail are in docs/dispatcher.md, An outage. */
-import type { DeliveryResult, UnreachableReason } from "../domain/attempt.js";
+import { type DeliveryResult, REASON_WORDS } from "../domain/attempt.js";
 import type { Callback } from "../domain/callback.js";
 import { callbackOperand, commandLine } from "../domain/command-line.js";
 import { spellDuration } from "../domain/duration.js";
@@ -79,7 +79,7 @@ export function eraseOutageMail({ subject, text }: OutageMail, { callIds, isSend
 const ERASED = "(erased)";
 
 function summary(result: DeliveryResult, mask: SecretMask): string {
-  return result.kind === "answered" ? `HTTP ${statusLine(result, mask)}` : REASONS[result.reason];
+  return result.kind === "answered" ? `HTTP ${statusLine(result, mask)}` : REASON_WORDS[result.reason];
 }
 
 function failureLines({ callback, startedAt, result, pageUrl }: OutageFacts, mask: SecretMask): string[] {
@@ -96,7 +96,7 @@ function failureLines({ callback, startedAt, result, pageUrl }: OutageFacts, mas
 
 function errorText(result: DeliveryResult, mask: SecretMask): string {
   if (result.kind === "answered") return `HTTP ${statusLine(result, mask)}; only HTTP 200 is a success`;
-  return `${REASONS[result.reason]} (${result.reason}: ${toLine(mask(result.detail), MAX_VALUE)})`;
+  return `${REASON_WORDS[result.reason]} (${result.reason}: ${toLine(mask(result.detail), MAX_VALUE)})`;
 }
 
 function answerLines(result: DeliveryResult, mask: SecretMask): string[] {
@@ -157,16 +157,3 @@ function statusLine(result: { readonly statusCode: number; readonly statusMessag
 function asciiKey(key: string): string {
   return maskKey(key).replaceAll("•", "*");
 }
-
-const REASONS = {
-  "connect-timeout": "connection timed out",
-  "response-timeout": "no complete answer in time",
-  refused: "connection refused",
-  dns: "DNS lookup failed",
-  tls: "TLS connection failed",
-  reset: "connection lost",
-  redirect: "redirect not followed",
-  "too-large": "answer too large",
-  "address-refused": "address not allowed",
-  protocol: "invalid HTTP",
-} satisfies Record<UnreachableReason, string>;

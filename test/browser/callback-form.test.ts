@@ -10,10 +10,10 @@ describe("the form of a callback", () => {
     await using window = await rehearsal.signIn();
     const { page } = window;
     await page.goto("/console/callbacks/new");
-    await page.getByLabel("Callback Name").fill("crm");
+    await page.getByLabel("Callback name").fill("crm");
     await page.getByLabel("Destination URL").fill(rehearsal.endpointUrl);
-    await page.getByLabel("Notification E-mail").fill("ops@example.com");
-    await page.getByLabel("Auth Parameter").fill("typed-secret-key");
+    await page.getByLabel("Notification e-mail").fill("ops@example.com");
+    await page.getByLabel("Auth parameter").fill("typed-secret-key");
 
     const test = page.getByRole("button", { name: "Send a test" });
     await page.route("**/callbacks/new", (route) => route.abort());
@@ -23,7 +23,7 @@ describe("the form of a callback", () => {
     await test.click();
     await page.getByText("The endpoint accepted the test").waitFor();
     expect(await page.evaluate("document.activeElement.className")).toContain("test-result");
-    expect(await page.getByLabel("Auth Parameter").inputValue()).toBe("typed-secret-key");
+    expect(await page.getByLabel("Auth parameter").inputValue()).toBe("typed-secret-key");
     expect(await page.getByText(/Type (it|the key) again/).count()).toBe(0);
 
     const pressed = await page.evaluate(`(() => {
@@ -35,7 +35,7 @@ describe("the form of a callback", () => {
       return [...prevented, button.textContent];
     })()`);
     expect(pressed).toEqual([false, true, "Checking the endpoint…"]);
-    await page.getByRole("heading", { name: "Edit API Callback" }).waitFor();
+    await page.getByRole("heading", { name: "Edit API callback" }).waitFor();
     expect(window.errors.filter((error) => !/net::ERR_FAILED/.test(error))).toEqual([]);
   });
 
@@ -47,9 +47,9 @@ describe("the form of a callback", () => {
     expect(await sample.allTextContents()).toEqual([expect.stringMatching(/^\{\n {2}"messageid"/)]);
     await page.getByLabel("XML").check();
     expect(await sample.allTextContents()).toEqual([expect.stringContaining("\n  <messageid>")]);
-    const key = page.getByLabel("Auth Parameter");
+    const key = page.getByLabel("Auth parameter");
     expect(await key.isVisible()).toBe(true);
-    await page.getByLabel("Auth Type").selectOption("none");
+    await page.getByLabel("Auth type").selectOption("none");
     expect(await key.isVisible()).toBe(false);
   });
 
@@ -64,7 +64,7 @@ describe("the form of a callback", () => {
       await (leaves ? dialog.accept() : dialog.dismiss());
     });
     const edit = `/console/callbacks/${id}/edit`;
-    const email = page.getByLabel("Notification E-mail");
+    const email = page.getByLabel("Notification e-mail");
     const cancel = page.getByRole("link", { name: "Cancel" });
     await page.goto(edit);
     await email.fill("other@example.com");
@@ -93,9 +93,9 @@ describe("the form of a callback", () => {
     await using window = await rehearsal.signIn();
     const { page } = window;
     await page.goto("/console/callbacks/new");
-    await page.getByLabel("Callback Name").fill("typed before");
+    await page.getByLabel("Callback name").fill("typed before");
     await page.getByLabel("Destination URL").fill(rehearsal.endpointUrl);
-    await page.getByLabel("Auth Parameter").fill("typed-secret-key");
+    await page.getByLabel("Auth parameter").fill("typed-secret-key");
     const database = new Database(rehearsal.home.path("x.db"));
     database.exec("UPDATE sessions SET used_at = used_at - 2 * 3600000");
     database.close();
@@ -105,8 +105,8 @@ describe("the form of a callback", () => {
     await page.getByLabel("Password").fill(USER_ENV.WHCB_PASSWORD);
     await page.keyboard.press("Enter");
     await page.getByText("Your session had ended, and nothing was done.").waitFor();
-    expect(await page.getByLabel("Callback Name").inputValue()).toBe("typed before");
-    expect(await page.getByLabel("Auth Parameter").inputValue()).toBe("");
+    expect(await page.getByLabel("Callback name").inputValue()).toBe("typed before");
+    expect(await page.getByLabel("Auth parameter").inputValue()).toBe("");
     expect(page.url()).not.toContain("typed");
     await expectUsable(window);
   });

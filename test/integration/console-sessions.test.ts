@@ -197,7 +197,7 @@ describe("a form whose session has ended", () => {
     );
     const asked = await sendLate(visitor, edit, { ...TYPED, ...hidden, email: CALLBACK_SETTINGS.email });
     const form = await visitor.send(asked.url, "/console/sign-in", LOGIN);
-    expect(form.text).toContain("Notification E-mail: ops@example.com → other@example.com");
+    expect(form.text).toContain("Notification e-mail: ops@example.com → other@example.com");
     expect(form.html).toContain('value="other@example.com"');
     expect(form.html).toContain('value="typed &amp; &lt;kept>"');
   });

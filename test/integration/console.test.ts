@@ -127,6 +127,25 @@ describe("an address that was cut off or made up", () => {
   });
 });
 
+describe("the title in a browser's tab, and the breadcrumb", () => {
+  it.each([
+    ["/console", "Manage API Callbacks · whcb", []],
+    ["calls", "Calls · demo · whcb", ["Callbacks", "demo", "Calls"]],
+    ["outages", "Outages · demo · whcb", ["Callbacks", "demo", "Outages"]],
+    ["edit", "Edit API callback · demo · whcb", ["Callbacks", "demo", "Edit API callback"]],
+    ["replays", "Replays · demo · whcb", ["Callbacks", "demo", "Replays"]],
+  ])("of %s", async (path, title, breadcrumb) => {
+    service = await openService();
+    const { id } = await service.store.callbacks.create("0123456789ABCDEF", CALLBACK_SETTINGS, Date.now());
+    const { html } = await (await new Visitor(service.app).signIn()).open(
+      path.startsWith("/") ? path : `/console/callbacks/${id}/${path}`,
+    );
+    expect(/<title>([^<]*)/.exec(html)?.[1]).toBe(title);
+    const [nav = ""] = /<nav class="breadcrumb".*?<\/nav>/s.exec(html) ?? [];
+    expect([...nav.matchAll(/>([^<>]+)</g)].map(([, text]) => text)).toEqual(breadcrumb);
+  });
+});
+
 describe("an error", () => {
   it("is a page, with the user in it", async () => {
     service = await openService();

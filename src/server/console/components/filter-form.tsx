@@ -1,6 +1,5 @@
 import type { VNode } from "preact";
-import { FAILURE_REASONS } from "../../../domain/call-filter.js";
-import { count } from "../../../domain/count.js";
+import { FAILURE_REASONS, reasonWords } from "../../../domain/call-filter.js";
 import type { FailureGroup } from "../../../store/calls/call-counts.js";
 import { consolePath } from "../console-path.js";
 import {
@@ -13,9 +12,9 @@ import {
   type TypedFilter,
   withField,
 } from "../filter-fields.js";
-import { causeOf } from "./call-parts.js";
-import { Count } from "./data.js";
-import { Button, SelectField, TextField } from "./forms.js";
+import { causeOf, failureText } from "./call-parts.js";
+import { Count, count } from "./data.js";
+import { Button, type Choice, SelectField, TextField } from "./forms.js";
 
 interface FilterProps {
   readonly callbackId: string;
@@ -35,8 +34,8 @@ const PLACEHOLDERS: Readonly<Partial<Record<FieldName, string>>> = {
   messageId: "32 digits",
 };
 
-const CHOICES: Readonly<Partial<Record<FieldName, readonly string[]>>> = {
-  reason: FAILURE_REASONS,
+const CHOICES: Readonly<Partial<Record<FieldName, readonly Choice[]>>> = {
+  reason: FAILURE_REASONS.map((reason) => ({ value: reason, text: reasonWords(reason) })),
 };
 
 export function FilterForm({ callbackId, typed, problems }: FilterProps & { problems: ParsedFilter["problems"] }): VNode {
@@ -66,15 +65,18 @@ function FilterField({ name, value, problem }: { name: FieldName; value: string;
   const common = { name, label: FIELD_LABELS[name], value, error: problem };
   const choices = CHOICES[name];
   if (choices === undefined) return <TextField {...common} placeholder={PLACEHOLDERS[name] ?? ""} maxLength={LONGEST_FIELD} />;
-  const options = [{ value: "", text: "any" }, ...choices.map((choice) => ({ value: choice, text: choice }))];
-  return <SelectField {...common} choices={options} />;
+  return <SelectField {...common} choices={[{ value: "", text: "any" }, ...choices]} />;
+}
+
+function textOf(name: FieldName, value: string): string {
+  return CHOICES[name]?.find((choice) => choice.value === value)?.text ?? value;
 }
 
 /** Shows the filters in use, each of which can be removed by itself. */
 export function Chips({ callbackId, typed }: FilterProps): VNode | null {
   const given = FIELD_NAMES.flatMap((name) => {
     const value = typed.fields[name];
-    return value === undefined ? [] : [{ name, text: `${FIELD_LABELS[name]}: ${value}` }];
+    return value === undefined ? [] : [{ name, text: `${FIELD_LABELS[name]}: ${textOf(name, value)}` }];
   });
   if (given.length === 0) return null;
   return (
@@ -103,8 +105,8 @@ export function Causes({ callbackId, typed, failures }: FilterProps & { failures
   const link = (failure: FailureGroup) => <Cause callbackId={callbackId} typed={typed} failure={failure} />;
   const others = failures.length - SHOWN_CAUSES;
   return (
-    <section class="facets" aria-label="Failed calls by cause">
-      <h2>By cause</h2>
+    <section class="facets" aria-label="Failed calls by reason">
+      <h2>By reason</h2>
       <ul>
         {failures.slice(0, SHOWN_CAUSES).map(link)}
         {others > 0 && <li class="muted">{`and ${count(others, "other")}`}</li>}
@@ -125,7 +127,7 @@ function Cause({
         href={callsPath(callbackId, { status: "FAILED", fields: { [field]: value } })}
         aria-current={typed.fields[field] === value ? "true" : undefined}
       >
-        {value} <Count value={calls} />
+        {failureText(statusCode, reason)} <Count value={calls} />
       </a>
     </li>
   );

@@ -51,7 +51,7 @@ export interface CallbackFormView {
   /** A service that doesn't check endpoints can't. */
   readonly canTest: boolean;
   readonly policy: RetryPolicy;
-  /** Query String sends the key in this parameter. */
+  /** Query string sends the key in this parameter. */
   readonly authParameter: string;
   readonly bodyNames: BodyNames;
 }

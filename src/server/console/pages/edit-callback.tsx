@@ -2,7 +2,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { VNode } from "preact";
 import { type Callback, type CallbackSettings, hasSameSettings, isRepaired } from "../../../domain/callback.js";
-import { count } from "../../../domain/count.js";
 import { spellDuration } from "../../../domain/duration.js";
 import { isWhcbError } from "../../../domain/errors.js";
 import { shownUrl } from "../../../domain/mask.js";
@@ -25,7 +24,7 @@ import {
   readSettings,
 } from "../callback-fields.js";
 import { callbackPage } from "../components/callback-page.js";
-import { Count, Facts } from "../components/data.js";
+import { Count, count, Facts } from "../components/data.js";
 import { Button, ButtonLink, ButtonRow, Form } from "../components/forms.js";
 import { Alert } from "../components/layout.js";
 import { consolePath } from "../console-path.js";
@@ -103,7 +102,7 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     const callback = await lookup.find(request.params.id);
     const { FAILED: failed, PENDING: waiting, SUCCESS: accepted } = await deps.store.calls.count(callback.id);
     return reply.showPage({
-      title: "Delete API Callback",
+      title: "Delete API callback",
       breadcrumb: [LIST, { text: callback.name, href: consolePath(callback.id, "edit") }],
       content: <DeleteCallback callback={callback} formToken={formToken(request)} counts={{ failed, waiting, accepted }} />,
     });
@@ -176,8 +175,8 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
       form
     );
     const status = isKept ? 200 : changes.length > 0 ? 409 : problems.size > 0 ? 422 : 200;
-    if (stored === null) return reply.showPage({ title: "New API Callback", breadcrumb: [LIST], content, status });
-    const page = await callbackPage(deps, stored, { title: "Edit API Callback", content, status, tab: "settings", trail: [] });
+    if (stored === null) return reply.showPage({ title: "New API callback", breadcrumb: [LIST], content, status });
+    const page = await callbackPage(deps, stored, { title: "Edit API callback", content, status, tab: "settings", trail: [] });
     return reply.showPage(page);
   }
 
@@ -229,10 +228,10 @@ export function DeleteCallback({ callback, formToken, counts }: DeleteView): VNo
       <Facts
         facts={[
           ["Callback", callback.name],
-          ["Destination", <span class="monospaced">{shownUrl(callback)}</span>],
+          ["Destination URL", <span class="monospaced">{shownUrl(callback)}</span>],
           ["Failed calls", <Count value={failed} />],
           ["Waiting calls", <Count value={waiting} />],
-          ["Accepted calls", <Count value={accepted} />],
+          ["Successful calls", <Count value={accepted} />],
         ]}
       />
       {failed + waiting > 0 && (

@@ -64,7 +64,7 @@ describe("what others have written", () => {
   it("fills no page with causes: the most frequent ones are named", () => {
     const failures = Array.from({ length: 400 }, (_, index) => ({ statusCode: 201 + index, reason: null, count: 500 - index }));
     const text = textOf({}, { failures });
-    expect(text).toMatch(/By cause 201 500 .* 220 481 and 380 others/);
+    expect(text).toMatch(/By reason 201 500 .* 220 481 and 380 others/);
     expect(text).not.toContain("221 480");
   });
 });
