@@ -111,9 +111,15 @@ async function sendTest(form, submitter) {
   main.querySelector("[autofocus]")?.focus();
 }
 
+/** A text that is cut has all of it as its tooltip. */
+document.addEventListener("mouseover", ({ target }) => {
+  const cell = target.closest("td, .username");
+  if (cell !== null && cell.scrollWidth > cell.clientWidth) cell.title = cell.textContent;
+});
+
 /** On a narrow screen the samples are between the fields, and long. */
 function closeSamples() {
-  if (!matchMedia("(max-width: 720px)").matches) return;
+  if (!matchMedia("(max-width: 1000px)").matches) return;
   for (const sample of document.querySelectorAll(".samples > details")) sample.open = false;
 }
 
