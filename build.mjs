@@ -1,7 +1,8 @@
 /** Builds dist/ and man/. docs/adr/0007 says why these files, and why CommonJS. */
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
 const MAIN = "src/main.ts";
@@ -49,16 +50,17 @@ const imports = Object.entries(metafile.inputs).flatMap(([from, module]) =>
     .map(({ path, kind }) => ({ from, path, isDynamic: kind === "dynamic-import" })),
 );
 const fileOf = new Map();
-for (const { name, entries } of FILES) {
-  for (const path of [MAIN, ...imports.filter(({ isDynamic }) => isDynamic).map((one) => one.path)]) {
-    if (entries.test(path)) assign(path, name);
-  }
-}
-rmSync("dist", { recursive: true, force: true });
+const starts = [MAIN, ...imports.filter(({ isDynamic }) => isDynamic).map((one) => one.path)];
+for (const { name, entries } of FILES) for (const path of starts) if (entries.test(path)) assign(path, name);
+for (const folder of ["dist", "man"]) rmSync(folder, { recursive: true, force: true });
 await Promise.all(FILES.map(buildFile));
 // The assets belong beside the file that reads them.
 cpSync(ASSETS, "dist/assets", { recursive: true });
 await build({ entryPoints: [`${ASSETS}/live.js`], outdir: "dist/assets", bundle: true, format: "esm", minify: true });
+for (const asset of readdirSync("dist/assets").map((name) => `dist/assets/${name}`)) {
+  writeFileSync(`${asset}.br`, brotliCompressSync(readFileSync(asset)));
+  writeFileSync(`${asset}.gzip`, gzipSync(readFileSync(asset)));
+}
 cpSync("node_modules/idiomorph/LICENSE", "dist/assets/idiomorph.LICENSE");
 cpSync(join(dirname(CONTAINED), "LICENSE"), "dist/commander.LICENSE");
 await writeManPages();
@@ -130,7 +132,6 @@ async function writeManPages() {
   await build({ ...OPTIONS, entryPoints: ["src/cli/commands/man-pages.ts"], outfile, plugins: [leaveLazy] });
   const { manPages } = createRequire(import.meta.url)(outfile);
   rmSync(outfile);
-  rmSync("man", { recursive: true, force: true });
   mkdirSync("man");
   const { version } = JSON.parse(readFileSync("package.json", "utf8"));
   const pages = await manPages(version, new Date().toISOString().slice(0, 10));

@@ -164,6 +164,8 @@ export interface ServeOptions {
   readonly trustedProxies: readonly string[];
   /** A service on loopback takes these names in Host besides localhost. */
   readonly allowHosts: readonly string[];
+  /** The origin at which people reach the console; null if that isn't known. */
+  readonly publicUrl: string | null;
   /** `metrics` needs no credentials. Port 0 takes any free one; null opens none. */
   readonly metrics: { readonly host: string; readonly port: number } | null;
   /** With null there is no API and no console: of HTTP only the health routes and metrics answer. */

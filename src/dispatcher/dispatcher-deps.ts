@@ -1,5 +1,6 @@
 import type { Attempt } from "../domain/attempt.js";
 import { DEFAULT_MAX_IN_FLIGHT } from "../domain/endpoint.js";
+import type { OutageUrl } from "../domain/outage.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
 import { DEFAULT_SEND_LIMITS, type SendLimits } from "../domain/service-settings.js";
 import type { Clock } from "../platform/clock.js";
@@ -18,6 +19,8 @@ export interface DispatcherDeps {
   readonly limits?: Partial<DispatchLimits>;
   readonly prepare: Prepare;
   onAttempt(callbackId: string, attempt: Attempt): void;
+  /** E-mails lead there. */
+  readonly outageUrl?: OutageUrl;
   /** Names the destinations to which outages are reported besides their e-mail. */
   readonly notices?: () => OutcomeGroup["notices"];
   /** Called when a commit has opened or ended outages. */

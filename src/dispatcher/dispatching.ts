@@ -1,6 +1,6 @@
 import type { Deliverer } from "../delivery/deliverer.js";
 import type { Attempt } from "../domain/attempt.js";
-import type { OutageEvent } from "../domain/outage.js";
+import type { OutageEvent, OutageUrl } from "../domain/outage.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { SendLimits } from "../domain/service-settings.js";
 import type { NoticeTarget } from "../notifier/notice-target.js";
@@ -34,6 +34,7 @@ export interface DispatchingDeps {
   readonly store: Store;
   readonly deliverer: Deliverer;
   readonly notifier: Notifier;
+  readonly outageUrl: OutageUrl;
   /** Outages are reported to these besides the e-mail. */
   readonly noticeTargets: readonly NoticeTarget[];
   /** Removes the files of e-mails that were written before this (epoch ms). */
@@ -54,7 +55,7 @@ const NO_NOTIFICATIONS_WARNING =
 
 export function createDispatching(deps: DispatchingDeps): Dispatching {
   const { store, deliverer, notifier, noticeTargets, clock, random, logger, policy, limits, isEnabled } = deps;
-  const { authParameter, bodyNames, removeMailFiles } = deps;
+  const { authParameter, bodyNames, removeMailFiles, outageUrl } = deps;
   const handlers: ((attempt: Attempt) => void)[] = [];
   const outboxes = [
     createMailSender({ mails: store.mails, notifier, clock, logger }),
@@ -73,6 +74,7 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
     onAttempt(_callbackId, attempt) {
       for (const handler of handlers) handler(attempt);
     },
+    outageUrl,
     notices: () => (noticeTargets.length === 0 ? undefined : { ...destinations, at: clock.now() }),
     wakeOutboxes() {
       for (const outbox of outboxes) outbox.wake();

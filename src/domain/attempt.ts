@@ -51,6 +51,20 @@ export const UNREACHABLE_REASONS = [
   "protocol", // not an HTTP answer
 ] as const;
 
+/** What people read. ASCII, as e-mails need no encoding then. */
+export const REASON_WORDS: Readonly<Record<UnreachableReason, string>> = {
+  "connect-timeout": "connection timed out",
+  "response-timeout": "no complete answer in time",
+  refused: "connection refused",
+  dns: "DNS lookup failed",
+  tls: "TLS connection failed",
+  reset: "connection lost",
+  redirect: "redirect not followed",
+  "too-large": "answer too large",
+  "address-refused": "address not allowed",
+  protocol: "invalid HTTP",
+};
+
 export function isAccepted(result: DeliveryResult): boolean {
   return result.kind === "answered" && isAcceptedStatus(result.statusCode);
 }

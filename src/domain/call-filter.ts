@@ -1,5 +1,5 @@
 /** The client checks a filter too: a service that ignores one must not widen a replay. */
-import { UNREACHABLE_REASONS, type UnreachableReason } from "./attempt.js";
+import { REASON_WORDS, UNREACHABLE_REASONS, type UnreachableReason } from "./attempt.js";
 import { type CallStatus, idKey, type SettledBy } from "./call.js";
 import { type MessageResponse, senderAddress } from "./message-response.js";
 
@@ -39,6 +39,17 @@ export const NO_MESSAGE = "no-message";
 export type FailureReason = UnreachableReason | "not-sent" | typeof NO_MESSAGE;
 
 export const FAILURE_REASONS: readonly FailureReason[] = [...UNREACHABLE_REASONS, "not-sent", NO_MESSAGE];
+
+const WORDS: ReadonlyMap<string, string> = new Map([
+  ...Object.entries(REASON_WORDS),
+  ["not-sent", "not sent"],
+  [NO_MESSAGE, "no message"],
+]);
+
+/** Returns a reason in words. An answer's message stays as it is. */
+export function reasonWords(reason: string): string {
+  return WORDS.get(reason) ?? reason;
+}
 
 interface CallState {
   readonly status: CallStatus;

@@ -103,6 +103,9 @@ export interface NotifiedCallback {
   readonly email: string;
 }
 
+/** Returns the address of the outage's page for people, or null if none is known. */
+export type OutageUrl = (callbackId: string, outageId: string) => string | null;
+
 export interface OutageReport {
   readonly event: OutageEvent;
   readonly outageId: string;

@@ -2,6 +2,7 @@ import type { NoticeOptions } from "../cli/cli-deps.js";
 import { type AddressRule, checkCallbackUrl } from "../delivery/address-rule.js";
 import type { Deliverer } from "../delivery/deliverer.js";
 import { isWhcbError, WhcbError } from "../domain/errors.js";
+import type { OutageUrl } from "../domain/outage.js";
 import type { NoticeTarget } from "../notifier/notice-target.js";
 import type { Notifier } from "../notifier/notifier.js";
 import { createRecoveryMails } from "../notifier/recovery-mail.js";
@@ -13,6 +14,7 @@ export interface NoticeDeps {
   readonly deliverer: Deliverer;
   readonly notifier: Notifier;
   readonly clock: Clock;
+  readonly outageUrl: OutageUrl;
 }
 
 /** Throws `config` for what can't be used, before anything is opened. */
@@ -20,17 +22,18 @@ export function planNotices(options: NoticeOptions, rule: AddressRule): (deps: N
   const { webhooks, secret, recoveryMails } = options;
   const signingKeys = readSigningKeys(secret);
   for (const { url } of webhooks) checkAddress(url, rule);
-  return ({ deliverer, notifier, clock }) => [
+  return ({ deliverer, notifier, clock, outageUrl }) => [
     ...webhooks.map(({ url, format }) =>
       createWebhookNotices({
         url,
         format,
         signingKeys,
+        outageUrl,
         now: () => clock.now(),
         deliver: (request) => deliverer.deliver(request),
       }),
     ),
-    ...(recoveryMails ? [createRecoveryMails(notifier)] : []),
+    ...(recoveryMails ? [createRecoveryMails(notifier, outageUrl)] : []),
   ];
 }
 

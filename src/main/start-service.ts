@@ -10,6 +10,7 @@ import { createDeliverer } from "../delivery/undici-deliverer.js";
 import { LONGEST_STOP_MS } from "../dispatcher/dispatcher.js";
 import { createDispatching } from "../dispatcher/dispatching.js";
 import { joinNodes, type NodeSurroundings } from "../dispatcher/node-membership.js";
+import type { OutageUrl } from "../domain/outage.js";
 import type { ServiceSettings } from "../domain/service-settings.js";
 import { createEmlNotifier, mailDirectoryOf, removeMailFiles } from "../notifier/eml-notifier.js";
 import type { Notifier } from "../notifier/notifier.js";
@@ -26,6 +27,7 @@ import { createApp } from "../server/app.js";
 import { admitStartUser } from "../server/auth/users.js";
 import { closeGracefully, connectionLimit } from "../server/connections.js";
 import { consolePlugin } from "../server/console/console.js";
+import { consolePath } from "../server/console/console-path.js";
 import { type ListenAddress, listenOnLocalhost, tryToListen, tryToListenBeside } from "../server/listen-on-localhost.js";
 import { type Metrics, serveMetrics } from "../server/operations/metrics.js";
 import type { ServerDeps } from "../server/server-deps.js";
@@ -89,12 +91,15 @@ async function start(
   const deliverer = openDeliverer(addressRule, teardown);
   const mails = options.mailDirectory ?? mailDirectoryOf(placeOf(options.database, options.dataDirectory));
   const notifier = openNotifier(options, mails, teardown);
+  const outageUrl: OutageUrl = (callbackId, outageId) =>
+    options.publicUrl && `${options.publicUrl}${consolePath(callbackId, "outages", outageId)}`;
   const dispatching = createDispatching({
     store,
     deliverer,
     logger,
     notifier,
-    noticeTargets: openNoticeTargets({ deliverer, notifier, clock }),
+    outageUrl,
+    noticeTargets: openNoticeTargets({ deliverer, notifier, clock, outageUrl }),
     removeMailFiles: (before) => removeMailFiles(mails, before),
     clock,
     random: systemRandom,

@@ -5,7 +5,10 @@ import { formatUtc, toLine } from "./notice-text.js";
 import { MAX_NAME } from "./outage-mail.js";
 
 /** The members of a notice are a contract. Nothing of a message is in it. */
-export function noticeDocument({ event, outageId, callback, startedAt, failedCalls, end, asOf }: OutageReport) {
+export function noticeDocument(
+  { event, outageId, callback, startedAt, failedCalls, end, asOf }: OutageReport,
+  pageUrl: string | null,
+) {
   return {
     type: `outage.${event}`,
     timestamp: toIso(end?.endedAt ?? startedAt),
@@ -28,11 +31,17 @@ export function noticeDocument({ event, outageId, callback, startedAt, failedCal
           isComplete: end.calls.isComplete,
         }),
       asOf: toIso(asOf),
+      ...(pageUrl !== null && end?.how !== "deleted" && { consoleUrl: pageUrl }),
     },
   };
 }
 
-export function slackText({ callback, startedAt, failedCalls, end }: OutageReport): string {
+export function slackText(report: OutageReport, pageUrl: string | null): string {
+  const text = sentenceOf(report);
+  return pageUrl === null || report.end?.how === "deleted" ? text : `${text}\n${pageUrl}`;
+}
+
+function sentenceOf({ callback, startedAt, failedCalls, end }: OutageReport): string {
   const name = `"${escapeSlack(toLine(callback.name, MAX_NAME))}" (${callback.id})`;
   const since = formatUtc(startedAt);
   if (end === null) return `Callback ${name} is failing since ${since}: ${count(failedCalls, "call")} so far.`;

@@ -1,5 +1,5 @@
 /** The rules for this e-mail are in docs/dispatcher.md, An outage. */
-import type { DeliveryResult, UnreachableReason } from "../domain/attempt.js";
+import { type DeliveryResult, REASON_WORDS } from "../domain/attempt.js";
 import type { Callback } from "../domain/callback.js";
 import { callbackOperand, commandLine } from "../domain/command-line.js";
 import { spellDuration } from "../domain/duration.js";
@@ -14,6 +14,8 @@ export interface OutageFacts {
   readonly result: DeliveryResult;
   readonly call: { readonly id: string; readonly response: MessageResponse };
   readonly policy: RetryPolicy;
+  /** The outage's page, if its address is known. */
+  readonly pageUrl: string | null;
 }
 
 export interface OutageMail {
@@ -77,23 +79,24 @@ export function eraseOutageMail({ subject, text }: OutageMail, { callIds, isSend
 const ERASED = "(erased)";
 
 function summary(result: DeliveryResult, mask: SecretMask): string {
-  return result.kind === "answered" ? `HTTP ${statusLine(result, mask)}` : REASONS[result.reason];
+  return result.kind === "answered" ? `HTTP ${statusLine(result, mask)}` : REASON_WORDS[result.reason];
 }
 
-function failureLines({ callback, startedAt, result }: OutageFacts, mask: SecretMask): string[] {
+function failureLines({ callback, startedAt, result, pageUrl }: OutageFacts, mask: SecretMask): string[] {
   return [
     labelledLine("Since", formatUtc(startedAt)),
     labelledLine("Error", errorText(result, mask)),
     labelledLine("Endpoint", toLine(shownUrl(callback), MAX_VALUE * 2)),
     labelledLine("Auth", `${callback.auth.type}, key ${asciiKey(callback.auth.key)}`),
     labelledLine("Callback", `${toLine(callback.name, MAX_NAME)} (id ${callback.id})`),
+    ...pageLines(pageUrl),
     ...answerLines(result, mask),
   ];
 }
 
 function errorText(result: DeliveryResult, mask: SecretMask): string {
   if (result.kind === "answered") return `HTTP ${statusLine(result, mask)}; only HTTP 200 is a success`;
-  return `${REASONS[result.reason]} (${result.reason}: ${toLine(mask(result.detail), MAX_VALUE)})`;
+  return `${REASON_WORDS[result.reason]} (${result.reason}: ${toLine(mask(result.detail), MAX_VALUE)})`;
 }
 
 function answerLines(result: DeliveryResult, mask: SecretMask): string[] {
@@ -117,6 +120,10 @@ function retryLines({ callback, startedAt, policy }: OutageFacts): string[] {
     "If the endpoint recovers in time, there is nothing else to do. A response",
     "that still fails at the end stays listed as FAILED until you replay it.",
   ];
+}
+
+export function pageLines(url: string | null): string[] {
+  return url === null ? [] : [labelledLine("Console", url)];
 }
 
 export function commandLines(callback: { readonly id: string; readonly name: string }): string[] {
@@ -150,16 +157,3 @@ function statusLine(result: { readonly statusCode: number; readonly statusMessag
 function asciiKey(key: string): string {
   return maskKey(key).replaceAll("•", "*");
 }
-
-const REASONS = {
-  "connect-timeout": "connection timed out",
-  "response-timeout": "no complete answer in time",
-  refused: "connection refused",
-  dns: "DNS lookup failed",
-  tls: "TLS connection failed",
-  reset: "connection lost",
-  redirect: "redirect not followed",
-  "too-large": "answer too large",
-  "address-refused": "address not allowed",
-  protocol: "invalid HTTP",
-} satisfies Record<UnreachableReason, string>;

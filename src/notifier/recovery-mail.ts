@@ -1,17 +1,17 @@
 /** An outage's end is reported by e-mail with serve --notify-recovery. */
 import { count } from "../domain/count.js";
 import { formatDuration } from "../domain/duration.js";
-import type { HowEnded, OutageEnd, OutageReport } from "../domain/outage.js";
+import type { HowEnded, OutageEnd, OutageReport, OutageUrl } from "../domain/outage.js";
 import type { NoticeTarget } from "./notice-target.js";
 import { formatUtc, labelledLine, toLine } from "./notice-text.js";
 import type { Notifier } from "./notifier.js";
-import { commandLines, MAX_NAME, type OutageMail } from "./outage-mail.js";
+import { commandLines, MAX_NAME, type OutageMail, pageLines } from "./outage-mail.js";
 
 /** `DESTINATION` can't be the key of a URL, which has 16 digits. */
 const DESTINATION = "e-mail";
 const MAILS_AT_ONCE = 20;
 
-export function createRecoveryMails(notifier: Notifier): NoticeTarget {
+export function createRecoveryMails(notifier: Notifier, outageUrl: OutageUrl): NoticeTarget {
   return {
     destination: DESTINATION,
     place: DESTINATION,
@@ -21,13 +21,17 @@ export function createRecoveryMails(notifier: Notifier): NoticeTarget {
       const { outageId, callback, end, asOf } = report;
       if (end === null || end.how === "deleted") return null;
       const mail = { outageId: `${outageId}-ended`, callbackId: callback.id, to: callback.email, tries: 0, createdAt: asOf };
-      await notifier.send({ ...mail, ...composeRecoveryMail(report, end) });
+      await notifier.send({ ...mail, ...composeRecoveryMail(report, end, outageUrl(callback.id, outageId)) });
       return null;
     },
   };
 }
 
-export function composeRecoveryMail({ callback, startedAt, failedCalls, asOf }: OutageReport, end: OutageEnd): OutageMail {
+export function composeRecoveryMail(
+  { callback, startedAt, failedCalls, asOf }: OutageReport,
+  end: OutageEnd,
+  pageUrl: string | null,
+): OutageMail {
   const { delivered, marked, stillFailed, isComplete } = end.calls;
   const name = toLine(callback.name, MAX_NAME);
   const lasted = formatDuration(end.endedAt - startedAt);
@@ -39,6 +43,7 @@ export function composeRecoveryMail({ callback, startedAt, failedCalls, asOf }: 
     labelledLine("Began", formatUtc(startedAt)),
     labelledLine("Ended", `${formatUtc(end.endedAt)}, after ${lasted}`),
     labelledLine("Callback", `${name} (id ${callback.id})`),
+    ...pageLines(pageUrl),
     labelledLine("Failed", count(failedCalls, "call")),
     labelledLine("Delivered", `${atLeast}${delivered} of them`),
     labelledLine("Marked", `${atLeast}${marked} of them by hand`),

@@ -3,6 +3,7 @@ import { createHash, createHmac } from "node:crypto";
 import querystring from "node:querystring";
 import type { DeliveryResult } from "../domain/attempt.js";
 import { WhcbError } from "../domain/errors.js";
+import type { OutageUrl } from "../domain/outage.js";
 import type { DeliveryRequest } from "../wire/delivery-request.js";
 import { noticeDocument, slackText } from "./notice-bodies.js";
 import type { NoticeTarget } from "./notice-target.js";
@@ -15,6 +16,7 @@ export interface WebhookOptions {
   readonly format: NoticeFormat;
   /** Without keys, notices aren't signed. */
   readonly signingKeys: readonly Buffer[];
+  readonly outageUrl: OutageUrl;
   /** Returns epoch ms. */
   readonly now: () => number;
   readonly deliver: (
@@ -22,7 +24,7 @@ export interface WebhookOptions {
   ) => Promise<{ readonly result: DeliveryResult; readonly retryAfterMs: number | null }>;
 }
 
-export function createWebhookNotices({ url, format, signingKeys, now, deliver }: WebhookOptions): NoticeTarget {
+export function createWebhookNotices({ url, format, signingKeys, outageUrl, now, deliver }: WebhookOptions): NoticeTarget {
   const address = new URL(url);
   const credentials = authorizationOf(address);
   return {
@@ -32,7 +34,8 @@ export function createWebhookNotices({ url, format, signingKeys, now, deliver }:
     // A receiver isn't sent many notices at once, even if all callbacks fail.
     atOnce: 1,
     async send(report) {
-      const body = JSON.stringify(format === "slack" ? { text: slackText(report) } : noticeDocument(report));
+      const page = outageUrl(report.callback.id, report.outageId);
+      const body = JSON.stringify(format === "slack" ? { text: slackText(report, page) } : noticeDocument(report, page));
       const id = `${report.outageId}-${report.event}`;
       const headers = {
         "content-type": "application/json",

@@ -169,6 +169,9 @@ function makeStore(db: Db, cipher: KeyCipher, clock: Clock, isServed: boolean, n
     readGauges: (): Promise<Gauges> => readGauges(db),
     /** Signs with the secret key, which is the same on all nodes: see KeyCipher. */
     sign: cipher.sign,
+    /** Encrypts with the secret key, too. */
+    encrypt: cipher.encrypt,
+    decrypt: cipher.decrypt,
     async close(): Promise<void> {
       await nodes?.close();
       await db.destroy();

@@ -14,34 +14,34 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
     await seePage(window, "Manage API Callbacks");
     await expectUsable(window);
     await page.getByRole("link", { name: "New callback" }).first().click();
-    await seePage(window, "New API Callback");
+    await seePage(window, "New API callback");
     await expectUsable(window);
 
     await page.getByLabel("Destination URL").fill("ftp://crm.example.com");
-    await page.getByLabel("Notification E-mail").fill("ops@example.com");
+    await page.getByLabel("Notification e-mail").fill("ops@example.com");
     await page.getByLabel("XML").check();
     await page.getByRole("button", { name: "Create callback" }).click();
     const summary = page.getByRole("alert");
     await summary.waitFor();
     await expectUsable(window);
-    expect(await page.getByLabel("Callback Name").getAttribute("aria-invalid")).toBe("true");
+    expect(await page.getByLabel("Callback name").getAttribute("aria-invalid")).toBe("true");
     expect(await page.getByLabel("Destination URL").inputValue()).toBe("ftp://crm.example.com");
     expect(await page.getByLabel("XML").isChecked()).toBe(true);
     expect(await sample.textContent()).toContain("<messageid>");
 
-    await summary.getByRole("link", { name: "Callback Name" }).click();
+    await summary.getByRole("link", { name: "Callback name" }).click();
     await page.keyboard.type(name);
     await page.getByLabel("Destination URL").fill(rehearsal.endpointUrl);
     await page.getByLabel("JSON").check();
     expect(await sample.textContent()).toContain('"messageid"');
-    await page.getByLabel("Auth Parameter").fill("PLANTED-KEY");
+    await page.getByLabel("Auth parameter").fill("PLANTED-KEY");
     await page.getByRole("button", { name: "Send a test" }).click();
     await seeNotice(window, "The endpoint accepted the test");
     await expectUsable(window);
     expect(await page.content()).not.toContain("PLANTED-KEY");
-    await page.getByLabel("Auth Parameter").fill("PLANTED-KEY");
+    await page.getByLabel("Auth parameter").fill("PLANTED-KEY");
     await page.getByRole("button", { name: "Create callback" }).click();
-    await seePage(window, "Edit API Callback");
+    await seePage(window, "Edit API callback");
     expect(await page.content()).not.toContain("PLANTED-KEY");
     await expectUsable(window);
 
@@ -53,7 +53,7 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
     await expectUsable(window);
     rehearsal.answer(200);
     await row.getByRole("link", { name: "Edit" }).click();
-    await seePage(window, "Edit API Callback");
+    await seePage(window, "Edit API callback");
     const retries = page.getByRole("group", { name: "Retries" });
     expect(await retries.getByLabel("Disabled").isChecked()).toBe(true);
     await retries.getByLabel("Enabled").check();
@@ -64,7 +64,7 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
     await rehearsal.settled(id, "SUCCESS", 12);
 
     await page.getByRole("link", { name: "Delete…" }).click();
-    await seePage(window, "Delete API Callback");
+    await seePage(window, "Delete API callback");
     await expectUsable(window);
     await page.getByRole("button", { name: "Delete this callback" }).click();
     await seePage(window, "Manage API Callbacks");

@@ -11,6 +11,8 @@ import {
 import { callIdOf, ServedApi, USER_ENV } from "../support/process/served-api.js";
 import { eventually, Home } from "../support/process/whcb-process.js";
 
+const PUBLIC_URL = "https://whcb.example.com";
+
 let home: Home;
 
 beforeEach(() => {
@@ -37,7 +39,7 @@ describe("notices of outages", () => {
 
   it("are sent again after kill -9, with the same id, and an e-mail follows at the end", async () => {
     const env = { ...USER_ENV, WHCB_NOTIFY: `${receiver.url}/hook/0hunter2hunter2hunter2`, WHCB_NOTIFY_SECRET: NOTIFY_SECRET };
-    const flags = ["--notify-recovery", "--retry-interval", "1s", "--log-level", "info"];
+    const flags = ["--notify-recovery", "--public-url", PUBLIC_URL, "--retry-interval", "1s", "--log-level", "info"];
     const failing = await home.listen(["--status", "503"]);
     const killed = await home.serve(flags, { env });
     const api = new ServedApi(killed.url);
@@ -58,6 +60,8 @@ describe("notices of outages", () => {
     expect(JSON.parse(last?.body ?? "").data).toMatchObject({ end: "recovered", failedCalls: 2, deliveredCalls: 2 });
 
     const [outage] = await new ServedApi(server.url).outages(id);
+    const page = `${PUBLIC_URL}/console/callbacks/${id}/outages/${outage?.id}`;
+    expect([first, last].map((notice) => JSON.parse(notice?.body ?? "").data.consoleUrl)).toEqual([page, page]);
     const mails = [`outage-${outage?.id}-ended.eml`, `outage-${outage?.id}.eml`];
     await eventually(
       async () => readdirSync(home.path("mail")).filter((name) => name.endsWith(".eml")),
@@ -65,6 +69,8 @@ describe("notices of outages", () => {
     );
     expect(readdirSync(home.path("mail")).sort()).toEqual(mails);
     expect(readFileSync(home.path("mail", mails[0] ?? ""), "utf8")).toMatch(/To: ops@example\.com[\s\S]*Delivered: 2 of them/);
+    for (const name of mails) expect(readFileSync(home.path("mail", name), "utf8").replace(/=\r?\n/g, "")).toContain(page);
+    expect((await fetch(`${server.url}${new URL(page).pathname}`)).url).toContain("/console/sign-in?to=");
     const { stderr } = await server.stop();
     expect(stderr).toContain("A notice of an outage was sent");
     expect([killed.stderr, stderr].join()).not.toContain("hunter2");

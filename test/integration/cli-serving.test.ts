@@ -157,6 +157,16 @@ describe("serve", () => {
     expect([code, stderr, existsSync(machine.path("whcb.db"))]).toEqual([2, expect.stringContaining("must be a network"), false]);
   });
 
+  test.each([
+    "whcb.example.com",
+    "ftp://whcb.example.com",
+    "https://whcb.example.com/below",
+    "https://ada:secret@whcb.example.com",
+  ])("rejects %s as --public-url, since links begin with it", async (url) => {
+    const { code, stderr } = await machine.whcb(["serve", "--port", "0", "--public-url", url]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining("must be http or https, a host and perhaps a port")]);
+  });
+
   test("rejects a database that another serve has open, and a file that isn't a database", async () => {
     await machine.serve(["--db", machine.path("x.db")]);
     const second = await machine.whcb(["serve", "--port", "0", "--db", machine.path("x.db")]);

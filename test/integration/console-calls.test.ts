@@ -35,11 +35,11 @@ describe("the calls of a callback", () => {
     expect(page.status).toBe(200);
     expect(callsOn(page)).toEqual(["B", "A"]);
     expect(page.text).toContain("2026-01-02 03:04:05 failed 503 Service Unavailable");
-    expect(page.text).toContain("2026-01-02 03:04:06 failed refused: connect ECONNREFUSED");
+    expect(page.text).toContain("2026-01-02 03:04:06 failed connection refused: connect ECONNREFUSED");
     expect(page.text).toContain("Failed 2 Waiting 1 Successful 1 Failed and successful 3");
     expect(page.html).toContain(`href="${CALLS}/A"`);
     expect(callsOn(await visitor.open(linkOf(page, "503 1")))).toEqual(["A"]);
-    expect(callsOn(await visitor.open(linkOf(page, "refused 1")))).toEqual(["B"]);
+    expect(callsOn(await visitor.open(linkOf(page, "connection refused 1")))).toEqual(["B"]);
     expect(callsOn(await visitor.open(linkOf(page, "Waiting 1")))).toEqual(["P"]);
     expect(callsOn(await visitor.open(linkOf(page, "Failed and successful 3")))).toEqual(["B", "A", "S"]);
   });

@@ -1,8 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { DEFAULT_RETRY_POLICY } from "../../src/domain/retry-policy.js";
 import { systemRandom } from "../../src/platform/random.js";
 import { addUser, changePassword, removeUser } from "../../src/server/auth/users.js";
-import { type PageSeen, Visitor } from "../support/server/console-visitor.js";
-import { CREDENTIALS, closeService, openService, type Service, USER } from "../support/server/server-fixture.js";
+import { hiddenFields, type PageSeen, Visitor } from "../support/server/console-visitor.js";
+import {
+  CALLBACK_SETTINGS,
+  CREDENTIALS,
+  closeService,
+  openService,
+  type Service,
+  USER,
+} from "../support/server/server-fixture.js";
 import { VirtualClock } from "../support/time/virtual-clock.js";
 
 const MINUTE = 60_000;
@@ -35,7 +43,7 @@ describe("a session's cookie", () => {
     visitor.cookies.set("whcb-session", "planted-by-somebody-else");
     const first = await signIn(visitor, LOGIN);
     const line = first.setCookies.find((one) => one.startsWith("whcb-session="));
-    expect(line).toMatch(/^whcb-session=[\w-]{32}; Max-Age=43200; Path=\/console; HttpOnly; SameSite=Strict$/);
+    expect(line).toMatch(/^whcb-session=[\w-]{32}; Max-Age=86400; Path=\/console; HttpOnly; SameSite=Strict$/);
     const token = visitor.cookies.get("whcb-session");
     const other = new Visitor(service.app);
     other.cookies.set("whcb-session", "planted-by-somebody-else");
@@ -116,6 +124,110 @@ describe("a session", () => {
     await elsewhere.send("/console", "/console/sign-out");
     expect(await isSignedIn(visitor)).toBe(false);
     await other.app.close();
+  });
+});
+
+describe("a form whose session has ended", () => {
+  const NEW = "/console/callbacks/new";
+  const TYPED = {
+    name: "typed & <kept>",
+    url: "http://127.0.0.1:9000/hook?token=a-typed-secret",
+    contentType: "xml",
+    "callbacks.reply": "on",
+    "auth.type": "bearertoken",
+    "auth.key": "a-typed-key",
+    removeHTML: "disabled",
+    retriesEnabled: "true",
+    email: "ops@example.com",
+  };
+  const callbacks = async () => (await service.store.callbacks.list({ sort: [], offset: 0, limit: 10 })).total;
+
+  async function sendLate(visitor: Visitor, path = NEW, fields: Readonly<Record<string, string>> = TYPED): Promise<PageSeen> {
+    await visitor.open(path);
+    clock.advance(HOUR);
+    return visitor.post(path, { token: "of the ended session", ...fields });
+  }
+
+  it("leads to the sign-in and back to the form as it was typed, without its key, and does nothing by itself", async () => {
+    const visitor = await new Visitor(service.app).signIn();
+    const asked = await sendLate(visitor);
+    expect([asked.status, asked.text]).toEqual([200, expect.stringContaining("What you typed is shown again")]);
+    const form = await visitor.send(asked.url, "/console/sign-in", LOGIN);
+    expect([form.status, form.url.split("?")[0]]).toEqual([200, NEW]);
+    expect(form.text).toContain("Your session had ended, and nothing was done.");
+    for (const text of ["typed &amp; &lt;kept>", "token=a-typed-secret", "ops@example.com"]) expect(form.html).toContain(text);
+    expect(form.html).toMatch(/value="xml" checked/);
+    for (const { url, html } of [asked, form]) expect(`${url} ${html}`).not.toContain("a-typed-key");
+    expect(`${asked.url} ${asked.html} ${form.url}`).not.toContain("a-typed-secret");
+    expect(await callbacks()).toBe(0);
+    const saved = await visitor.post(NEW, { ...TYPED, ...hiddenFields(form.html, NEW) });
+    expect([saved.status, await callbacks()]).toEqual([200, 1]);
+  });
+
+  it("comes back at another host too, where each session has its own", async () => {
+    const visitor = new Visitor(service.app, { host: "127.0.0.1:8787" });
+    await signIn(visitor, LOGIN);
+    const own = visitor.host;
+    const asked = await sendLate(visitor);
+    expect(visitor.host).toBe("127.0.0.1:8787");
+    const form = await visitor.send(asked.url, "/console/sign-in", LOGIN);
+    expect([form.status, visitor.host === own, form.html.includes("a-typed-secret")]).toEqual([200, false, true]);
+  });
+
+  it("is filled in at once if the user has signed in again meanwhile", async () => {
+    const visitor = await new Visitor(service.app).signIn();
+    const { html } = await visitor.open(NEW);
+    await visitor.signIn();
+    const form = await visitor.post(NEW, { ...TYPED, ...hiddenFields(html, NEW) });
+    expect([form.status, form.text]).toEqual([200, expect.stringContaining("nothing was done")]);
+    expect(form.html).toContain("typed &amp; &lt;kept>");
+    expect(await callbacks()).toBe(0);
+  });
+
+  it("of a stored callback says what another user has changed meanwhile", async () => {
+    const stored = await service.store.callbacks.create("0123456789ABCDEF", CALLBACK_SETTINGS, 0);
+    const edit = `/console/callbacks/${stored.id}/edit`;
+    const visitor = await new Visitor(service.app).signIn();
+    const hidden = hiddenFields((await visitor.open(edit)).html, edit);
+    await service.store.callbacks.update(
+      stored.id,
+      { ...CALLBACK_SETTINGS, email: "other@example.com" },
+      0,
+      DEFAULT_RETRY_POLICY,
+    );
+    const asked = await sendLate(visitor, edit, { ...TYPED, ...hidden, email: CALLBACK_SETTINGS.email });
+    const form = await visitor.send(asked.url, "/console/sign-in", LOGIN);
+    expect(form.text).toContain("Notification e-mail: ops@example.com → other@example.com");
+    expect(form.html).toContain('value="other@example.com"');
+    expect(form.html).toContain('value="typed &amp; &lt;kept>"');
+  });
+
+  it("isn't kept for another user, nor for who can't show the session that ended, nor from another site", async () => {
+    const visitor = await new Visitor(service.app).signIn();
+    const asked = await sendLate(visitor);
+    await addUser(
+      { username: "ada", password: "first password" },
+      { credentials: service.store.credentials, random: systemRandom, now: clock.now() },
+    );
+    const other = await visitor.send(asked.url, "/console/sign-in", { username: "ada", password: "first password" });
+    expect([other.status, other.html.includes("typed &amp;"), other.text.includes("nothing was done")]).toEqual([
+      200,
+      false,
+      false,
+    ]);
+    const stranger = await new Visitor(service.app).post(NEW, TYPED);
+    expect([stranger.status, stranger.headers.connection]).toEqual([401, "close"]);
+    const foreign = await new Visitor(service.app, { origin: "http://evil.example" }).signIn();
+    expect((await sendLate(foreign)).status).toBe(401);
+  });
+
+  it("isn't kept a day later, or if it is too long, and the page says where to sign in", async () => {
+    const late = await new Visitor(service.app).signIn();
+    clock.advance(23 * HOUR);
+    expect((await sendLate(late)).status).toBe(401);
+    const long = await new Visitor(service.app).signIn();
+    const page = await sendLate(long, NEW, { ...TYPED, name: "x".repeat(4000) });
+    expect([page.status, page.html]).toEqual([401, expect.stringContaining(`sign-in?to=${encodeURIComponent(NEW)}"`)]);
   });
 });
 

@@ -28,6 +28,14 @@ describe("/", () => {
     expect(await get({})).toEqual([401, undefined]);
     expect(await get({ ...BROWSER, ...CREDENTIALS })).toEqual([200, undefined]);
   });
+
+  it("has an icon for a browser, without credentials", async () => {
+    service = await openService();
+    const { statusCode, headers } = await service.app.inject({ url: "/favicon.ico" });
+    expect([statusCode, headers.location]).toEqual([302, expect.stringMatching(/^\/console\/assets\/icon-\w+\.svg$/)]);
+    const icon = await service.app.inject({ url: String(headers.location) });
+    expect([icon.statusCode, icon.headers["content-type"]]).toEqual([200, "image/svg+xml"]);
+  });
 });
 
 describe("signing in", () => {
@@ -88,6 +96,56 @@ describe("the list of callbacks", () => {
   });
 });
 
+describe("an address that was cut off or made up", () => {
+  const ID = "0123456789ABCDEF";
+
+  it("leads to what is above or below it", async () => {
+    service = await openService();
+    await service.store.callbacks.create(ID, CALLBACK_SETTINGS, Date.now());
+    const visitor = await new Visitor(service.app).signIn();
+    expect((await visitor.open("/console/callbacks")).url).toBe("/console");
+    expect(await visitor.open(`/console/callbacks/${ID}/`)).toMatchObject({
+      status: 200,
+      url: `/console/callbacks/${ID}/calls`,
+    });
+    expect((await visitor.open("/console/callbacks/FEDCBA9876543210")).status).toBe(404);
+  });
+
+  it("is a page with a way back, and says nothing to who isn't signed in", async () => {
+    service = await openService();
+    const visitor = await new Visitor(service.app).signIn();
+    for (const url of ["/console/nothing", "/nothing?a=1"]) {
+      const page = await visitor.open(url);
+      expect([page.status, page.url, page.html]).toEqual([
+        404,
+        "/console/nothing",
+        expect.stringContaining('<a href="/console">All callbacks</a>'),
+      ]);
+      expect((await new Visitor(service.app).open(url)).url).toMatch(/^\/console\/sign-in/);
+    }
+    expect((await service.app.inject({ url: "/nothing" })).statusCode).toBe(401);
+  });
+});
+
+describe("the title in a browser's tab, and the breadcrumb", () => {
+  it.each([
+    ["/console", "Manage API Callbacks · whcb", []],
+    ["calls", "Calls · demo · whcb", ["Callbacks", "demo", "Calls"]],
+    ["outages", "Outages · demo · whcb", ["Callbacks", "demo", "Outages"]],
+    ["edit", "Edit API callback · demo · whcb", ["Callbacks", "demo", "Edit API callback"]],
+    ["replays", "Replays · demo · whcb", ["Callbacks", "demo", "Replays"]],
+  ])("of %s", async (path, title, breadcrumb) => {
+    service = await openService();
+    const { id } = await service.store.callbacks.create("0123456789ABCDEF", CALLBACK_SETTINGS, Date.now());
+    const { html } = await (await new Visitor(service.app).signIn()).open(
+      path.startsWith("/") ? path : `/console/callbacks/${id}/${path}`,
+    );
+    expect(/<title>([^<]*)/.exec(html)?.[1]).toBe(title);
+    const [nav = ""] = /<nav class="breadcrumb".*?<\/nav>/s.exec(html) ?? [];
+    expect([...nav.matchAll(/>([^<>]+)</g)].map(([, text]) => text)).toEqual(breadcrumb);
+  });
+});
+
 describe("an error", () => {
   it("is a page, with the user in it", async () => {
     service = await openService();
@@ -111,7 +169,7 @@ describe("an error", () => {
   it("answers what can't be read as a page too", async () => {
     service = await openService();
     const visitor = await new Visitor(service.app).signIn();
-    const large = await visitor.post("/console/sign-out", { token: "x".repeat(9000) });
+    const large = await visitor.post("/console/sign-out", { token: "x".repeat(17_000) });
     expect([large.status, large.headers["content-type"]]).toEqual([413, HTML]);
     const cookie = [...visitor.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
     const json = await service.app.inject({
@@ -138,7 +196,7 @@ describe("without a session", () => {
     service = await openService();
     const answer = await service.app.inject({ method: "POST", url: "/console/callbacks/new", headers: FORM, payload: "name=x" });
     expect([answer.statusCode, answer.headers.connection, answer.headers["www-authenticate"]]).toEqual([401, "close", undefined]);
-    expect(answer.body).toContain('<a href="/console/sign-in">Sign in</a>');
+    expect(answer.body).toContain('<a href="/console/sign-in?to=%2Fconsole">Sign in</a>');
     expect(answer.body).toContain("Nothing was changed.");
   });
 

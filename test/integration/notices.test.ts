@@ -40,12 +40,15 @@ afterEach(async () => {
   await sim.store.close();
 });
 
+const outageUrl = (callbackId: string, outageId: string) => `https://whcb.example/${callbackId}/${outageId}`;
+
 function noticesTo(url: string, format: NoticeFormat = "json", secret = NOTIFY_SECRET): NoticeTarget {
   const signingKeys = readSigningKeys(secret);
   return createWebhookNotices({
     url,
     format,
     signingKeys,
+    outageUrl,
     now: () => sim.clock.now(),
     deliver: (request) => deliverer.deliver(request),
   });
@@ -95,6 +98,7 @@ describe("a notice by HTTP", () => {
     const common = {
       ...{ outageId: outage?.id, callbackId: outage?.callbackId, callbackName: "demo" },
       ...{ startedAt: toIso(outage?.startedAt), failedCalls: 3 },
+      consoleUrl: outageUrl(outage?.callbackId ?? "", outage?.id ?? ""),
     };
     expect(receiver.received.map(({ body }) => JSON.parse(body))).toEqual([
       { type: "outage.began", timestamp: common.startedAt, data: { ...common, asOf } },
@@ -150,9 +154,11 @@ describe("a notice by HTTP", () => {
     await sender.tick();
     const texts = receiver.received.map(({ body }) => JSON.parse(body).text);
     expect(texts).toEqual([
-      expect.stringMatching(/^Callback "demo" \(\w{16}\) is failing since 2030-01-01 00:00:00 UTC: 3 calls so far\.$/),
       expect.stringMatching(
-        /^Callback "demo" \(\w{16}\) has recovered\. The outage .*: 3 calls failed, 3 delivered since, 0 still failed\.$/,
+        /^Callback "demo" \(\w{16}\) is failing since 2030-01-01 00:00:00 UTC: 3 calls so far\.\nhttps:\/\/whcb\.example\/\w+\/\w+$/,
+      ),
+      expect.stringMatching(
+        /^Callback "demo" \(\w{16}\) has recovered\. The outage .*: 3 calls failed, 3 delivered since, 0 still failed\.\nhttps:.*$/,
       ),
       expect.stringContaining('"&lt;!channel&gt; &amp; co"'),
       expect.stringMatching(/^Callback "&lt;!channel.* was deleted\. The outage began at .* and lasted .*: 1 call failed\.$/),

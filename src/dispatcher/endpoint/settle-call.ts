@@ -1,7 +1,7 @@
 /** A call ends: its attempt is settled and logged, or it is withdrawn; once the log is committed, it may be read again. */
 import { type Attempt, isAccepted } from "../../domain/attempt.js";
 import type { Call } from "../../domain/call.js";
-import type { NewMail, OpenOutage } from "../../domain/outage.js";
+import type { NewMail, OpenOutage, OutageUrl } from "../../domain/outage.js";
 import { nextDueAt, type RetryPolicy } from "../../domain/retry-policy.js";
 import { composeOutageMail } from "../../notifier/outage-mail.js";
 import { type Random, timeOrderedId } from "../../platform/random.js";
@@ -60,13 +60,14 @@ function waitAfterFault({ inFlight }: EndpointState, call: Call, error: unknown,
 function logAttempt(endpoint: EndpointState, taken: TakenCall, attempt: Attempt, { deps, rules, log }: SettleDeps): void {
   const { call, recovery } = taken;
   const { callbackId, id: callId, seq: callSeq } = call;
-  const { random, onAttempt } = deps;
+  const { random, onAttempt, outageUrl = () => null } = deps;
   const jitter = random.fraction();
   const { policy, maxInFlight } = rules;
   const { countedIn, isNew } = settleCall(endpoint, call, attempt, { policy, maxInFlight, random, jitter });
   const outageId = countedIn?.id ?? null;
   log.addAttempt({ callbackId, callId, callSeq, attempt, random: jitter, recovery, outageId }, endpoint.fence);
-  if (countedIn !== null && isNew) log.queueMail(outageMail(endpoint, countedIn, taken, attempt, policy), endpoint.fence);
+  if (countedIn !== null && isNew)
+    log.queueMail(outageMail(endpoint, countedIn, taken, attempt, { policy, outageUrl }), endpoint.fence);
   onAttempt(callbackId, attempt);
 }
 
@@ -75,10 +76,17 @@ function outageMail(
   { id: outageId, startedAt }: OpenOutage,
   { call, sentTo }: TakenCall,
   { result }: Attempt,
-  policy: RetryPolicy,
+  { policy, outageUrl }: { readonly policy: RetryPolicy; readonly outageUrl: OutageUrl },
 ): NewMail {
   const failed = { ...callback, url: sentTo.url, auth: sentTo.auth };
-  const mail = composeOutageMail({ callback: failed, startedAt, result, call, policy });
+  const mail = composeOutageMail({
+    callback: failed,
+    startedAt,
+    result,
+    call,
+    policy,
+    pageUrl: outageUrl(callback.id, outageId),
+  });
   return { outageId, callbackId: callback.id, to: callback.email, ...mail, createdAt: startedAt };
 }
 

@@ -29,6 +29,8 @@ export function addAuthHook(app: FastifyInstance, deps: ServerDeps): Authenticat
     // Everything else is 404, with or without credentials. A path has several spellings, so the route decides.
     if (!deps.hasApi && request.routeOptions.url !== "/metrics") return done();
     if (path === "/" && isSafe(request) && isBrowser(request)) return void reply.redirect("/console");
+    // The console says that there is no such page. A browser would ask for a password.
+    if (request.is404 && isSafe(request) && isBrowser(request)) return void reply.redirect(`/console${path}`);
     if (OPEN_PATHS.has(path) && isSafe(request)) return done();
     // Users of the console sign in there.
     if (request.routeOptions.config.page !== undefined)

@@ -62,7 +62,7 @@ const OTHER_SITE = errorAnswer(
 );
 
 /** Browsers send cookies to another port of a host, and those of another host of its domain. */
-function isForeign(site: unknown): boolean {
+export function isForeign(site: unknown): boolean {
   return site === "cross-site" || site === "same-site";
 }
 
@@ -84,7 +84,7 @@ export function clientAddress({
 }
 
 /** The scheme may differ, as a proxy may end TLS. */
-function isSameOrigin(origin: string, { host }: FastifyRequest): boolean {
+export function isSameOrigin(origin: string, { host }: FastifyRequest): boolean {
   const from = parseUrl(origin);
   return from !== null && parseUrl(`${from.protocol}//${host}`)?.host === from.host;
 }

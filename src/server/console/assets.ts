@@ -1,17 +1,21 @@
 /** The console's files are named by their content, so browsers keep them. */
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
-import type { FastifyReply } from "fastify";
+import { existsSync, readFileSync } from "node:fs";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import { WhcbError } from "../../domain/errors.js";
+import { pathOf } from "../requests/send-errors.js";
+import { takesCoding } from "./compression.js";
 
 interface Asset {
   readonly type: string;
   readonly content: Buffer;
+  /** The best coding comes first. Only built files have compressed ones. */
+  readonly compressed: readonly { readonly coding: "br" | "gzip"; readonly content: Buffer }[];
 }
 
 const BY_PATH = new Map<string, Asset>();
 
-/** `npm run build` copies the files. Loading throws if one is missing. */
+/** `npm run build` copies and compresses the files. Loading throws if one is missing. */
 export const ASSETS = {
   style: loadAsset("console.css", "text/css; charset=utf-8"),
   script: loadAsset("console.js", "text/javascript; charset=utf-8"),
@@ -23,16 +27,28 @@ export type AssetPaths = Readonly<typeof ASSETS>;
 
 function loadAsset(name: string, type: string): string {
   // The folder is beside this file, and beside the built one.
-  const content = readFileSync(new URL(`./assets/${name}`, import.meta.url));
+  const file = new URL(`./assets/${name}`, import.meta.url);
+  const content = readFileSync(file);
+  const compressed = (["br", "gzip"] as const).flatMap((coding) => {
+    const path = new URL(`${file}.${coding}`);
+    return existsSync(path) ? [{ coding, content: readFileSync(path) }] : [];
+  });
   const hash = createHash("sha256").update(content).digest("hex").slice(0, 16);
   const path = `/console/assets/${name.replace(/\.(\w+)$/, `-${hash}.$1`)}`;
-  BY_PATH.set(path, { type, content });
+  BY_PATH.set(path, { type, content, compressed });
   return path;
 }
 
 /** Throws `not-found`, for a file of another version too. */
-export function sendAsset(path: string, reply: FastifyReply): FastifyReply {
-  const asset = BY_PATH.get(path);
+export function sendAsset(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const asset = BY_PATH.get(pathOf(request));
   if (asset === undefined) throw new WhcbError("not-found", "The console has no such file");
-  return reply.header("cache-control", "public, max-age=31536000, immutable").type(asset.type).send(asset.content);
+  const { type, content, compressed } = asset;
+  const chosen = compressed.find(({ coding }) => takesCoding(request, coding));
+  if (chosen !== undefined) reply.header("content-encoding", chosen.coding);
+  return reply
+    .header("cache-control", "public, max-age=31536000, immutable")
+    .header("vary", "Accept-Encoding")
+    .type(type)
+    .send(chosen?.content ?? content);
 }

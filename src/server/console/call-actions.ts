@@ -1,5 +1,5 @@
-import { count } from "../../domain/count.js";
 import type { ActionResult, CallAction } from "../use-cases/act-on-calls.js";
+import { count, countText } from "./components/data.js";
 
 interface ActionText {
   readonly button: string;
@@ -40,9 +40,9 @@ export const CALL_ACTIONS: Readonly<Record<CallAction, ActionText>> = {
 export function describeResult(action: CallAction, { done, changed, notFound, waiting }: ActionResult): string {
   const sentences = [
     CALL_ACTIONS[action].done(done),
-    waiting > 0 && `${waiting} of them ${waiting === 1 ? "waits" : "wait"} for an earlier replay already.`,
-    changed > 0 && `${changed} had changed in the meantime: left as ${changed === 1 ? "it is" : "they are"}.`,
-    notFound > 0 && `${notFound} ${notFound === 1 ? "doesn't" : "don't"} exist any more.`,
+    waiting > 0 && `${countText(waiting)} of them ${waiting === 1 ? "waits" : "wait"} for an earlier replay already.`,
+    changed > 0 && `${countText(changed)} had changed in the meantime: left as ${changed === 1 ? "it is" : "they are"}.`,
+    notFound > 0 && `${countText(notFound)} ${notFound === 1 ? "doesn't" : "don't"} exist any more.`,
   ];
   return sentences.filter((sentence) => sentence !== false).join(" ");
 }

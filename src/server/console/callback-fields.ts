@@ -6,18 +6,18 @@ import { formProblem } from "./page.js";
 
 /** The fields are named by their path in the API's document, and have the screen's order. */
 export const LABELS = {
-  name: "Callback Name",
+  name: "Callback name",
   url: "Destination URL",
-  contentType: "Expected Content Type",
+  contentType: "Expected content type",
   "callbacks.reply": "Invoke a callback for each message reply",
   "callbacks.undeliverable": "Invoke a callback for each undeliverable message",
-  "auth.type": "Auth Type",
-  removeHTML: "Rich Content Responses",
+  "auth.type": "Auth type",
+  removeHTML: "Rich content responses",
   retriesEnabled: "Retries",
-  email: "Notification E-mail",
+  email: "Notification e-mail",
 } as const;
 
-export const KEY_LABEL = "Auth Parameter";
+export const KEY_LABEL = "Auth parameter";
 
 export type FieldName = keyof typeof LABELS;
 
@@ -180,10 +180,10 @@ const SHOWN: Readonly<Partial<Record<FieldName, Readonly<Record<string, string>>
   removeHTML: { enabled: "strip HTML", disabled: "retain HTML" },
   retriesEnabled: { true: "enabled", false: "disabled" },
   "auth.type": {
-    httpheader: "HTTP Header",
-    queryparam: "Query String",
+    httpheader: "HTTP header",
+    queryparam: "Query string",
     basicauth: "Basic",
-    bearertoken: "Bearer Token",
+    bearertoken: "Bearer token",
     none: "None",
   },
 };

@@ -1,7 +1,7 @@
 import { parseUrl } from "../../domain/mask.js";
 
-/** A target goes with forms and in addresses. */
-const LONGEST_TARGET = 2000;
+/** A target goes with forms, in addresses and in Referer. With a kept form (kept-forms.ts) it is longest. */
+const LONGEST_TARGET = 5500;
 
 /** Returns the path if it is below /console and not its sign-in, else /console: anybody may have made it. */
 export function pathInConsole(to: string): string {
@@ -17,4 +17,9 @@ export function pathInConsole(to: string): string {
 export function consolePath(callbackId: string, ...parts: readonly string[]): string {
   const path = parts.length === 0 ? ["calls"] : parts;
   return `/console/callbacks/${[callbackId, ...path].map(encodeURIComponent).join("/")}`;
+}
+
+/** Returns the path of the sign-in that leads to this one. */
+export function signInPath(to: string): string {
+  return `/console/sign-in?to=${encodeURIComponent(to)}`;
 }

@@ -7,11 +7,14 @@ import { isSafe } from "../auth/request-origin.js";
 import { readBody } from "../requests/bodies.js";
 import { answerTo, type ErrorAnswer } from "../requests/error-answers.js";
 import { reserveAnswer } from "../requests/send-document.js";
-import { pathOf, rejectUnread } from "../requests/send-errors.js";
+import { rejectUnread } from "../requests/send-errors.js";
 import type { Query } from "../routes/query-parameters.js";
 import type { CallbackPath, RouteContext } from "../routes/route-context.js";
 import { ASSETS, sendAsset } from "./assets.js";
 import { ErrorPage, renderForward, renderPage } from "./components/layout.js";
+import { compressPage } from "./compression.js";
+import { consolePath, signInPath } from "./console-path.js";
+import { isShortKeptForm, keepForm, pageOfForm } from "./kept-forms.js";
 import { EVENT_STREAM, EVERYTHING, LiveStreams } from "./live-streams.js";
 import { type ConsoleContext, formOf, type LiveState, type Page } from "./page.js";
 import { addCallList } from "./pages/call-list.js";
@@ -78,10 +81,12 @@ export async function consolePlugin(app: FastifyInstance, context: RouteContext)
     route.bodyLimit ??= FORM_LIMIT;
   });
   app.addHook("onRequest", async (_, reply) => void reply.headers(HEADERS));
+  app.addHook("onSend", compressPage);
   // A stop waits for requests, and a stream doesn't end by itself.
   app.addHook("preClose", async () => live.close());
 
-  app.get("/console/assets/*", (request, reply) => sendAsset(pathOf(request), reply));
+  app.get("/console/assets/*", sendAsset);
+  app.get("/favicon.ico", (_, reply) => reply.redirect(ASSETS.icon));
   await app.register(async (pages) => addPages(pages, { ...context, sessions }));
 
   function addPages(pages: FastifyInstance, consoleContext: ConsoleContext): void {
@@ -89,12 +94,12 @@ export async function consolePlugin(app: FastifyInstance, context: RouteContext)
     pages.addHook("onRequest", async (request, reply) => {
       const visitor = await sessions.findVisitor(request, !isBackground(request));
       const { isOpen = false } = request.routeOptions.config;
-      if (visitor.credential === null && !isOpen) return askToSignIn(request, reply);
+      if (visitor.credential === null && !isOpen && !(await mayKeepForm(request))) return askToSignIn(request, reply);
       if (visitor.credential !== null) app.connections.markKnown(request.raw, visitor.credential.username);
       request.visitor = visitor.token === "" ? sessions.beginVisit(request, reply) : visitor;
     });
-    pages.addHook<Partial<CallbackPath>>("preHandler", async (request) => {
-      if (request.method === "POST") await checkForm(request);
+    pages.addHook<Partial<CallbackPath>>("preHandler", async (request, reply) => {
+      if (request.method === "POST" && !(await isCurrentForm(request))) return rejectForm(request, reply);
       if (request.routeOptions.config.isLive) request.live = await liveState(request.params?.id);
     });
     addSignIn(pages, consoleContext);
@@ -109,12 +114,19 @@ export async function consolePlugin(app: FastifyInstance, context: RouteContext)
     pages.get("/console/events", { config: { isBackground: true } }, async (request, reply) => {
       if (request.method === "HEAD") return reply.type(EVENT_STREAM).send();
       const topics = [(request.query as Query).topic ?? []].flat();
-      await live.start({ topics, session: formToken(request), request, reply });
+      await live.start({ topics, session: request.visitor?.token ?? "", request, reply });
     });
+    pages.get("/console/callbacks", async (_, reply) => reply.redirect("/console"));
+    pages.get<CallbackPath>("/console/callbacks/:id", async ({ params }, reply) => reply.redirect(consolePath(params.id)));
     // It answers before a form's token is checked.
     const noSuchPage = { preValidation: throwNoSuchPage, handler: throwNoSuchPage };
     pages.route({ method: ["GET", "HEAD", "POST"], url: "/console/*", ...noSuchPage });
     pages.route({ method: "POST", url: "/console", ...noSuchPage });
+  }
+
+  /** Only the browser of an ended session has its cookie. */
+  async function mayKeepForm(request: FastifyRequest): Promise<boolean> {
+    return isShortKeptForm(request) && (await sessions.findFormerUser(request)) !== null;
   }
 
   function askToSignIn(request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -122,19 +134,27 @@ export async function consolePlugin(app: FastifyInstance, context: RouteContext)
       rejectUnread(request, reply, SESSION_ENDED, timers);
       return reply;
     }
-    const target = `/console/sign-in?to=${encodeURIComponent(request.url)}`;
+    const target = signInPath(request.url);
     // The browser holds the cookie back when a link of another site is followed. From our own page it sends it.
     return request.headers["sec-fetch-site"] === "cross-site" ? reply.forward(target) : reply.redirect(target, 303);
   }
 
-  async function checkForm(request: FastifyRequest): Promise<void> {
-    if (!isFormToken(formOf(request).get("token"), request)) {
-      throw new WhcbError("forbidden", "The form is out of date", {
-        hint: "Open its page again; the browser must accept cookies",
-      });
-    }
-    // The session may have ended while the body came.
-    if (request.visitor?.credential && !(await isCurrent(request))) throw sessionEnded();
+  /** The session may have ended while the body came. */
+  async function isCurrentForm(request: FastifyRequest): Promise<boolean> {
+    if (!isFormToken(formOf(request).get("token"), request)) return false;
+    return request.routeOptions.config.isOpen === true || isCurrent(request);
+  }
+
+  /** A form that can be filled in again is: after signing in, or at once if the session is another one than the form's. */
+  async function rejectForm(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const { credential } = await sessions.findVisitor(request, false);
+    const username = credential?.username ?? (await sessions.findFormerUser(request));
+    const filledIn = username === null ? null : keepForm(request, username, store);
+    if (filledIn !== null) return reply.seeOther(credential === null ? signInPath(filledIn) : filledIn);
+    if (credential === null && !request.routeOptions.config.isOpen) throw sessionEnded();
+    throw new WhcbError("forbidden", "The form is out of date", {
+      hint: "Open its page again; the browser must accept cookies",
+    });
   }
 
   async function liveState(topic = EVERYTHING): Promise<FastifyRequest["live"]> {
@@ -160,7 +180,9 @@ function sendErrorPage(request: FastifyRequest, reply: FastifyReply, { status, d
   const { "www-authenticate": _, ...others } = headers;
   const { errorSummary, errorDetail } = document;
   const isSignedOut = status === 401;
-  const content = ErrorPage({ detail: errorDetail, requestId: request.id, wasForm: request.method === "POST", isSignedOut });
+  const wasForm = request.method === "POST";
+  const signInAt = isSignedOut ? signInPath(pageOfForm(request)) : null;
+  const content = ErrorPage({ detail: errorDetail, requestId: request.id, wasForm, signInAt });
   const html = htmlOf(request, { title: isSignedOut ? "Signed out" : errorSummary, content });
   return reply.code(status).headers(others).headers(HEADERS).type(HTML).send(html);
 }

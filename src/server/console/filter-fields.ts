@@ -1,6 +1,6 @@
 /** The filters of the console's calls have three forms: as typed in a URL, as the store takes them, and in words. */
 import type { CallStatus } from "../../domain/call.js";
-import { type CallFilter, FAILURE_REASONS, type StatusCodePattern } from "../../domain/call-filter.js";
+import { type CallFilter, FAILURE_REASONS, reasonWords, type StatusCodePattern } from "../../domain/call-filter.js";
 import { parseDuration } from "../../domain/duration.js";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import { toIsoDate } from "../../wire/dates.js";
@@ -137,7 +137,7 @@ export function describeFilter(filter: CallFilter): readonly (readonly [label: s
     ["Last attempt since", since],
     ["Last attempt before", until],
     ["Status code", statusCodes?.map(codeText).join(", ")],
-    ["Reason", reason],
+    ["Reason", reason && reasonWords(reason)],
     ["Text contains", text],
     ["Channel", channel],
     ["From", from],

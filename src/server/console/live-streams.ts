@@ -24,7 +24,7 @@ export const EVENT_STREAM = "text/event-stream; charset=utf-8";
 
 export interface StreamRequest {
   readonly topics: readonly string[];
-  /** The session's form token, which all its streams have. */
+  /** The session's token, which all its streams have. */
   readonly session: string;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;

@@ -12,6 +12,8 @@ import { pathInConsole } from "./console-path.js";
 
 const LONGEST_MS = 12 * 3_600_000;
 const IDLE_MS = 3_600_000;
+/** Who has a session that ended within this time gets a form back that was sent too late. */
+const KEPT_MS = 24 * 3_600_000;
 /** A session isn't written for each page. */
 const TOUCH_MS = 60_000;
 /** The browser goes to the session's host at once. */
@@ -66,6 +68,15 @@ export class Sessions {
     return { credential: found.credential, token };
   }
 
+  /** Returns the user of a session that has ended by itself. It is null after a sign-out, a new password and a day. */
+  async findFormerUser(request: FastifyRequest): Promise<string | null> {
+    const { store, clock } = this.#deps;
+    const token = cookieOf(request, "session");
+    if (token === "") return null;
+    const found = await store.sessions.find(hashToken(token, request.host), keptAt(clock.now()));
+    return found?.session.username ?? null;
+  }
+
   /**
    * The session always gets a new token, so one that was planted is worth nothing. If it needs a host of its own, returns that
    * host's origin, and a ticket for `enter` there; else null.
@@ -78,9 +89,9 @@ export class Sessions {
     const host = this.#isShared(request) ? `${randomId(random).toLowerCase()}.localhost${portSuffixOf(request)}` : null;
     const tokenHash = host === null ? hashToken(secret, request.host) : hashTicket(secret, host);
     const session = { tokenHash, username: credential.username, createdAt: now, usedAt: now };
-    await store.sessions.create(session, credential, limitsAt(now));
+    await store.sessions.create(session, credential, keptAt(now));
     if (host !== null) return { origin: `${schemeOf(request)}://${host}`, ticket: secret };
-    setCookie(request, reply, "session", secret, LONGEST_MS / 1000);
+    setCookie(request, reply, "session", secret, KEPT_MS / 1000);
     return null;
   }
 
@@ -93,7 +104,7 @@ export class Sessions {
     const found = await store.sessions.find(ticketHash, { ...limitsAt(now), createdAfter: now - TICKET_MS });
     const token = newSecret(random);
     if (found === null || !(await store.sessions.replaceToken(ticketHash, hashToken(token, request.host)))) return false;
-    setCookie(request, reply, "session", token, LONGEST_MS / 1000);
+    setCookie(request, reply, "session", token, KEPT_MS / 1000);
     return true;
   }
 
@@ -156,17 +167,27 @@ function tokenOf({ visitor }: FastifyRequest): string {
   return visitor?.token ?? "";
 }
 
-/** Returns the value of a form's hidden field. */
+/** Returns the value of a form's hidden field. It differs for each page, as the sizes of compressed pages would give away one that repeats. */
 export function formToken(request: FastifyRequest): string {
-  return createHmac("sha256", tokenOf(request)).update("form").digest("base64url");
+  return saltedToken(request, request.id);
 }
 
 export function isFormToken(given: string | null, request: FastifyRequest): boolean {
-  return tokenOf(request) !== "" && given !== null && isSameSecret(Buffer.from(given), Buffer.from(formToken(request)));
+  if (tokenOf(request) === "" || given === null) return false;
+  const salt = given.slice(0, Math.max(0, given.lastIndexOf(".")));
+  return isSameSecret(Buffer.from(given), Buffer.from(saltedToken(request, salt)));
+}
+
+function saltedToken(request: FastifyRequest, salt: string): string {
+  return `${salt}.${createHmac("sha256", tokenOf(request)).update(`form ${salt}`).digest("base64url")}`;
 }
 
 function limitsAt(now: number): SessionLimits {
   return { createdAfter: now - LONGEST_MS, usedAfter: now - IDLE_MS };
+}
+
+function keptAt(now: number): SessionLimits {
+  return { createdAfter: now - KEPT_MS, usedAfter: now - KEPT_MS };
 }
 
 /** A token is worth nothing at another host. */

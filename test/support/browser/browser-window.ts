@@ -15,6 +15,8 @@ export interface Look {
 export const LOOKS: readonly Look[] = ([360, 1280] as const).flatMap((width) =>
   (["light", "dark"] as const).map((colorScheme) => ({ width, colorScheme })),
 );
+/** Between and beyond the looks, only the layout differs. */
+const OTHER_WIDTHS = [768, 1920];
 const HEIGHT = 800;
 
 /** Throws where no Chromium is installed, with what to install. */
@@ -86,7 +88,10 @@ export async function seriousProblems(page: Page): Promise<readonly string[]> {
     .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`));
 }
 
-/** A person would see at once what axe doesn't: needless scroll bars, and values that touch the next one. */
+/**
+ * A person would see at once what axe doesn't: needless scroll bars, values that touch the next one, and text that is cut off without an
+ * ellipsis and a way to read it, which is a title or the page of its row, or with its table.
+ */
 const LAYOUT_PROBLEMS = `(() => {
   const seen = (element) => element.checkVisibility({ visibilityProperty: true });
   const bars = [...document.querySelectorAll("body *")].filter((element) => {
@@ -102,31 +107,67 @@ const LAYOUT_PROBLEMS = `(() => {
     const end = element.getBoundingClientRect().right - parseFloat(paddingRight);
     return { top, bottom, left, width, right: overflowX === "hidden" ? Math.min(right, end) : right };
   };
+  const shownBox = (cell) => {
+    const { left, right, top, bottom, width } = textBox(cell);
+    const isHidden = getComputedStyle(cell).overflowX === "hidden";
+    return { left, right: isHidden ? Math.min(right, cell.getBoundingClientRect().right) : right, top, bottom, width };
+  };
   const touching = [...document.querySelectorAll("tbody tr")].filter(seen).flatMap((row) => {
-    const boxes = [...row.children].filter(seen).map((cell) => ({ cell, box: textBox(cell) })).filter(({ box }) => box.width > 0);
+    const boxes = [...row.children].filter(seen).map((cell) => ({ cell, box: shownBox(cell) })).filter(({ box }) => box.width > 0);
     return boxes.slice(1).flatMap(({ cell, box }, index) => {
       const before = boxes[index].box;
       const isBeside = box.top < before.bottom && before.top < box.bottom && box.left >= before.left;
       return isBeside && box.left - before.right < 4 ? [boxes[index].cell.textContent + "|" + cell.textContent] : [];
     });
   });
-  return [...bars.map(({ tagName, className }) => "scroll bar: " + tagName + "." + className), ...touching];
+  const hasText = ({ childNodes }) => [...childNodes].some(({ nodeType, data }) => nodeType === Node.TEXT_NODE && data.trim() !== "");
+  const isCut = (element) => {
+    const text = textBox(element);
+    for (let frame = element; frame !== document.body; frame = frame.parentElement) {
+      const { overflowX, overflowY, textOverflow, webkitLineClamp } = getComputedStyle(frame);
+      const box = frame.getBoundingClientRect();
+      const isCutBeside = /hidden|clip/.test(overflowX) && (text.right > box.right + 1 || text.left < box.left - 1);
+      const isCutBelow = /hidden|clip/.test(overflowY) && text.bottom > box.bottom + 1;
+      const canRead = element.closest("[title]") !== null || element.closest("tr")?.querySelector("a[href]");
+      if (isCutBeside) return textOverflow !== "ellipsis" || !canRead;
+      if (isCutBelow) return webkitLineClamp === "none" || !canRead;
+      if (/auto|scroll/.test(overflowX)) return false;
+    }
+    return false;
+  };
+  const isClipped = (element) => element !== null && (getComputedStyle(element).clipPath !== "none" || isClipped(element.parentElement));
+  const cut = [...document.querySelectorAll("body *")]
+    .filter((element) => hasText(element) && seen(element) && isCut(element) && !isClipped(element))
+    .map(({ textContent }) => "cut off: " + textContent);
+  // A phone scrolls a table of numbers.
+  const wide = [...document.querySelectorAll(".table-frame")]
+    .filter((frame) => innerWidth >= 768 && seen(frame) && frame.scrollWidth > frame.clientWidth + 1)
+    .map((frame) => "wider than the page: " + frame.getAttribute("aria-label"));
+  return [...cut, ...wide, ...bars.map(({ tagName, className }) => "scroll bar: " + tagName + "." + className), ...touching];
 })()`;
 
 /**
- * Checks the page in each of its looks: axe, which needs scripts, finds nothing serious, the layout has no faults, and there was
- * no error so far.
+ * Checks the page in each of its looks: axe, which needs scripts, finds nothing serious, the layout has no faults, also at other
+ * widths, and there was no error so far.
  */
 export async function expectUsable({ page, look, looks, hasScript, errors }: Window): Promise<void> {
   for (const one of looks) {
     await show(page, one);
     const where = `${page.url()} at ${one.width} px, ${one.colorScheme}`;
     if (hasScript) expect(await seriousProblems(page), where).toEqual([]);
-    expect(await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"), where).toBe(0);
-    expect(await page.evaluate(LAYOUT_PROBLEMS), where).toEqual([]);
+    await expectLaidOut(page, where);
+  }
+  for (const width of looks.some((one) => one.width === 1280) ? OTHER_WIDTHS : []) {
+    await page.setViewportSize({ width, height: HEIGHT });
+    await expectLaidOut(page, `${page.url()} at ${width} px`);
   }
   await show(page, look);
   expect(errors, page.url()).toEqual([]);
+}
+
+async function expectLaidOut(page: Page, where: string): Promise<void> {
+  expect(await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"), where).toBe(0);
+  expect(await page.evaluate(LAYOUT_PROBLEMS), where).toEqual([]);
 }
 
 /** Waits for the page with this heading. */

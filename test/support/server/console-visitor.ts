@@ -25,6 +25,8 @@ export class Visitor {
   readonly #cookies = new Map<string, Map<string, string>>();
   readonly #app: FastifyInstance;
   readonly #headers: Readonly<Record<string, string>>;
+  /** The last page's address. */
+  #referer = "";
 
   constructor(app: FastifyInstance, { host = HOST, ...headers }: Readonly<Record<string, string>> = {}) {
     this.#app = app;
@@ -83,6 +85,7 @@ export class Visitor {
       .replace(/<[^>]+>/g, " ")
       .replace(/\s+/g, " ")
       .trim();
+    this.#referer = `http://${this.host}${at}`;
     return { status: answer.statusCode, url: at, html, text, headers: answer.headers, setCookies };
   }
 
@@ -92,6 +95,7 @@ export class Visitor {
       method,
       url,
       headers: {
+        ...(method === "POST" && { origin: `http://${this.host}`, referer: this.#referer }),
         ...this.#headers,
         host: this.host,
         ...(cookie !== "" && { cookie }),

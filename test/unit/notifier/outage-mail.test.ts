@@ -27,6 +27,7 @@ function facts(
     result: { kind: "answered", statusCode: 503, statusMessage: "Service Unavailable", body: "upstream down" },
     call: { id: "0193A1B2C3D47E5F8091A2B3C4D5E6F7", response: aResponse() },
     policy: DEFAULT_RETRY_POLICY,
+    pageUrl: null,
     ...rest,
   };
 }
@@ -69,6 +70,11 @@ Content:
 No other e-mail about this outage follows while it lasts.
 `,
     });
+  });
+
+  test("links to the outage's page, if its address is known", () => {
+    const { text } = composeOutageMail(facts({ pageUrl: "https://whcb.example.com/console/outages/1" }));
+    expect(text).toContain("Callback:  orders (id 00112233445566AA)\nConsole:   https://whcb.example.com/console/outages/1\n");
   });
 
   test("has only short ASCII lines, which need no encoding", () => {

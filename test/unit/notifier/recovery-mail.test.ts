@@ -21,7 +21,7 @@ const aReport = (end: OutageEnd | null, name = "demo"): OutageReport => ({
   asOf: NOW + 91 * MINUTE,
 });
 
-const composed = (end: OutageEnd, name?: string) => composeRecoveryMail(aReport(end, name), end);
+const composed = (end: OutageEnd, name?: string) => composeRecoveryMail(aReport(end, name), end, null);
 
 describe("the e-mail at the end of an outage", () => {
   it("says when it began and ended, and what became of its calls", () => {
@@ -70,11 +70,17 @@ List what still fails, and replay it:
 
   it("goes to the callback's address, with an id of its own, and only at the end", async () => {
     const sent: unknown[] = [];
-    const target = createRecoveryMails({ channel: "smtp", send: async (mail) => void sent.push(mail), close: async () => {} });
+    const target = createRecoveryMails(
+      { channel: "smtp", send: async (mail) => void sent.push(mail), close: async () => {} },
+      (callbackId, outageId) => `https://whcb.example/${callbackId}/${outageId}`,
+    );
     await target.send(aReport(null));
     await target.send(aReport(anEnd("recovered")));
     expect(sent).toEqual([
-      expect.objectContaining({ outageId: "O1-ended", to: "ops@example.com", callbackId: "6C932B7D8295BDAF" }),
+      expect.objectContaining({
+        ...{ outageId: "O1-ended", to: "ops@example.com", callbackId: "6C932B7D8295BDAF" },
+        text: expect.stringContaining("\nConsole:   https://whcb.example/6C932B7D8295BDAF/O1\n"),
+      }),
     ]);
     expect(target.events).toEqual(["ended"]);
   });

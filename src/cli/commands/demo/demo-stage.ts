@@ -120,6 +120,7 @@ function serveOptions(directory: string, credentials: Credentials) {
     allowNetworks: [],
     trustedProxies: [],
     allowHosts: [],
+    publicUrl: null,
     metrics: null,
     credentials,
     secretKey: "",

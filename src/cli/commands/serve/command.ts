@@ -1,4 +1,5 @@
 import { formatDuration, parsePositiveDuration, spellDuration } from "../../../domain/duration.js";
+import { parseUrl } from "../../../domain/mask.js";
 import { DEFAULT_SEND_LIMITS, DEFAULT_SERVICE_SETTINGS } from "../../../domain/service-settings.js";
 import {
   BODY_NAMES,
@@ -108,6 +109,11 @@ const FLAGS = {
     "on loopback: a name in the Host header besides localhost, such as a proxy's; sessions of the console stay at it",
     String,
   ),
+  publicUrl: value(
+    "--public-url <url>",
+    "where people reach the console, such as https://whcb.example.com: e-mails and notices link to the outage's page there",
+    parseOrigin,
+  ),
   metricsPort: value(
     "--metrics-port <n>",
     "serve /metrics without credentials on this port; 0: any free port",
@@ -125,6 +131,15 @@ const FLAGS = {
     "info",
   ]),
 };
+
+/** The console can't be below a path of the proxy, so there is none to give. */
+function parseOrigin(text: string): string {
+  const url = parseUrl(text);
+  const isOrigin = url !== null && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`;
+  if (isOrigin) return url.origin;
+  throw new Error('must be http or https, a host and perhaps a port, such as "https://whcb.example.com"');
+}
+
 export type ServeFlags = typeof FLAGS;
 
 export const SERVE = command({

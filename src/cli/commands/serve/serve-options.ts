@@ -48,6 +48,7 @@ export function readServeOptions({ values, deps }: Invocation<ServeFlags>): Omit
     allowNetworks: values.allowNetwork ?? [],
     trustedProxies: values.trustProxy ?? [],
     allowHosts: values.allowHost ?? [],
+    publicUrl: values.publicUrl ?? null,
     metrics: metricsPort === undefined ? null : { host: metricsHost ?? LOOPBACK, port: metricsPort },
     secretKey: env.WHCB_SECRET_KEY ?? "",
     logLevel: values.logLevel,

@@ -154,12 +154,28 @@ function endBusy() {
 // The reader may have come back from the page that followed.
 addEventListener("pageshow", endBusy);
 
+// A browser keeps pages with such a listener less long.
+if (document.querySelector(".callback-form") !== null) addEventListener("beforeunload", askBeforeLeaving);
+
+/** A form that is being sent is left without a question. */
+function askBeforeLeaving(event) {
+  const form = document.querySelector(".callback-form");
+  if (form.ariaBusy !== "true" && ("unsaved" in form.dataset || [...form.elements].some(isChanged))) event.preventDefault();
+}
+
+function isChanged(control) {
+  const { type, options } = control;
+  if (type === "checkbox" || type === "radio") return control.checked !== control.defaultChecked;
+  if (options !== undefined) return [...options].some(({ selected, defaultSelected }) => selected !== defaultSelected);
+  return control.defaultValue !== undefined && control.value !== control.defaultValue;
+}
+
 /** Shows the answer in this page, which keeps the typed key. */
 async function sendTest(form, submitter) {
   const body = new URLSearchParams(new FormData(form, submitter));
   const answer = await fetch(form.action, { method: "POST", body }).catch(() => null);
-  // The session has ended.
-  if (answer?.redirected) return location.reload();
+  // The session has ended. The sign-in leads back to what was typed.
+  if (answer?.redirected) return location.assign(answer.url);
   if (answer === null || (!answer.ok && answer.status !== 422)) {
     endBusy();
     const notice = document.createElement("div");
@@ -181,9 +197,15 @@ async function sendTest(form, submitter) {
   main.querySelector("[autofocus]")?.focus();
 }
 
+/** A text that is cut has all of it as its tooltip. */
+document.addEventListener("mouseover", ({ target }) => {
+  const cell = target.closest("td, .username");
+  if (cell !== null && cell.scrollWidth > cell.clientWidth) cell.title = cell.textContent;
+});
+
 /** On a narrow screen the samples are between the fields, and long. */
 function closeSamples() {
-  if (!matchMedia("(max-width: 720px)").matches) return;
+  if (!matchMedia("(max-width: 1000px)").matches) return;
   for (const sample of document.querySelectorAll(".samples > details")) sample.open = false;
 }
 

@@ -1,7 +1,7 @@
 import type { VNode } from "preact";
-import type { UnreachableReason } from "../../../domain/attempt.js";
+import { REASON_WORDS, type UnreachableReason } from "../../../domain/attempt.js";
 import { type CallProgress, isHeld } from "../../../domain/call.js";
-import type { CallFilter } from "../../../domain/call-filter.js";
+import { type CallFilter, reasonWords } from "../../../domain/call-filter.js";
 import type { SecretMask } from "../../../domain/mask.js";
 import { describeFilter } from "../filter-fields.js";
 import { excerpt } from "../pretty-body.js";
@@ -26,9 +26,11 @@ export function StatusText({ call }: { call: CallProgress }): VNode {
   );
 }
 
-/** Returns "503 Service Unavailable" or "refused: connect ECONNREFUSED 10.0.0.1:443", and "" without an attempt. */
-export function outcomeText({ statusCode, statusMessage }: CallProgress): string {
-  return [statusCode, excerpt(statusMessage ?? "", 200)].filter((part) => part !== null && part !== "").join(" ");
+/** Returns "503 Service Unavailable" or "connection refused: connect ECONNREFUSED 10.0.0.1:443", and "" without an attempt. */
+export function outcomeText({ statusCode, statusMessage, error }: CallProgress): string {
+  const message = statusMessage ?? "";
+  const words = error !== null && message.startsWith(error) ? REASON_WORDS[error] + message.slice(error.length) : message;
+  return [statusCode, excerpt(words, 200)].filter((part) => part !== null && part !== "").join(" ");
 }
 
 export function maskOutcome<Outcome extends CallProgress>(call: Outcome, mask: SecretMask): Outcome {
@@ -42,6 +44,11 @@ export function causeOf(
 ): { field: "statusCode" | "reason"; value: string } {
   if (statusCode !== null) return { field: "statusCode", value: String(statusCode) };
   return { field: "reason", value: error ?? "not-sent" };
+}
+
+/** Says why calls failed: "503", or a reason in words. */
+export function failureText(statusCode: number | null, error: UnreachableReason | null): string {
+  return statusCode === null ? reasonWords(error ?? "not-sent") : String(statusCode);
 }
 
 export function FilterFacts({ filter }: { filter: CallFilter }): VNode | null {

@@ -4,6 +4,7 @@ import type { ServerDeps } from "../../server-deps.js";
 import { consolePath } from "../console-path.js";
 import type { Page } from "../page.js";
 import { EndpointBadge, healthOf } from "./endpoint-badge.js";
+import { tabText } from "./layout.js";
 
 /** Makes a page about a callback, with its tabs and its endpoint's state. */
 export async function callbackPage(
@@ -22,6 +23,7 @@ export async function callbackPage(
   const [record] = await store.endpoints.list([id]);
   return {
     title,
+    ...(trail === undefined && { shortTitle: tabText(tab) }),
     content,
     status,
     aside: (
@@ -34,9 +36,6 @@ export async function callbackPage(
       </>
     ),
     callback: { id, tab },
-    breadcrumb: [
-      { text: "Callbacks", href: "/console" },
-      ...(trail === undefined ? [] : [{ text: name, href: consolePath(id) }, ...trail]),
-    ],
+    breadcrumb: [{ text: "Callbacks", href: "/console" }, { text: name, href: consolePath(id) }, ...(trail ?? [])],
   };
 }

@@ -129,6 +129,11 @@ export function countText(value: number): string {
   return NUMBER.format(value).replaceAll(",", "\u202f");
 }
 
+/** Returns "1 call", "12 016 calls". */
+export function count(number: number, noun: string): string {
+  return `${countText(number)} ${noun}${number === 1 ? "" : "s"}`;
+}
+
 export function Count({ value }: { value: number }): VNode {
   return <span class="count">{countText(value)}</span>;
 }

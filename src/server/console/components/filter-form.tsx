@@ -1,6 +1,5 @@
 import type { ComponentChildren, VNode } from "preact";
-import { FAILURE_REASONS } from "../../../domain/call-filter.js";
-import { count } from "../../../domain/count.js";
+import { FAILURE_REASONS, reasonWords } from "../../../domain/call-filter.js";
 import type { FailureGroup } from "../../../store/calls/call-counts.js";
 import type { CountedFailures } from "../../../store/calls/group-calls.js";
 import { readDate, toIsoDate } from "../../../wire/dates.js";
@@ -17,9 +16,9 @@ import {
   withCause,
   withField,
 } from "../filter-fields.js";
-import { causeOf } from "./call-parts.js";
-import { Count, Time, ZoneName } from "./data.js";
-import { Button, SelectField, TextField } from "./forms.js";
+import { causeOf, failureText } from "./call-parts.js";
+import { Count, count, Time, ZoneName } from "./data.js";
+import { Button, type Choice, SelectField, TextField } from "./forms.js";
 
 interface FilterProps {
   readonly callbackId: string;
@@ -39,8 +38,8 @@ const PLACEHOLDERS: Readonly<Partial<Record<FieldName, string>>> = {
   messageId: "32 digits",
 };
 
-const CHOICES: Readonly<Partial<Record<FieldName, readonly string[]>>> = {
-  reason: FAILURE_REASONS,
+const CHOICES: Readonly<Partial<Record<FieldName, readonly Choice[]>>> = {
+  reason: FAILURE_REASONS.map((reason) => ({ value: reason, text: reasonWords(reason) })),
 };
 
 export function FilterForm({
@@ -105,8 +104,11 @@ function FilterField({ name, value, problem }: { name: FieldName; value: string;
   const common = { name, label, value, error: problem };
   const choices = CHOICES[name];
   if (choices === undefined) return <TextField {...common} placeholder={PLACEHOLDERS[name] ?? ""} maxLength={LONGEST_FIELD} />;
-  const options = [{ value: "", text: "any" }, ...choices.map((choice) => ({ value: choice, text: choice }))];
-  return <SelectField {...common} choices={options} />;
+  return <SelectField {...common} choices={[{ value: "", text: "any" }, ...choices]} />;
+}
+
+function textOf(name: FieldName, value: string): string {
+  return CHOICES[name]?.find((choice) => choice.value === value)?.text ?? value;
 }
 
 /** A time that is typed without a zone is in this one. */
@@ -123,7 +125,7 @@ function TimeLabel({ text }: { text: string }): VNode {
 export function Chips({ callbackId, typed }: FilterProps): VNode | null {
   const given = FIELD_NAMES.flatMap((name) => {
     const value = typed.fields[name];
-    return value === undefined ? [] : [{ name, value, text: `${FIELD_LABELS[name]}: ${value}` }];
+    return value === undefined ? [] : [{ name, value, text: `${FIELD_LABELS[name]}: ${textOf(name, value)}` }];
   });
   if (given.length === 0) return null;
   return (
@@ -181,7 +183,7 @@ function Cause({
         href={callsPath(callbackId, withCause(typed, cause))}
         aria-current={typed.fields[cause.field] === cause.value ? "true" : undefined}
       >
-        {cause.value} <Count value={calls} />
+        {failureText(statusCode, reason)} <Count value={calls} />
       </a>
     </li>
   );

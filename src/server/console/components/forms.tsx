@@ -14,6 +14,8 @@ export function Form({
   id?: string;
   /** The server says what is wrong at each field, so the browser doesn't. */
   noValidate?: boolean;
+  /** The page shows what was typed and isn't saved. */
+  "data-unsaved"?: true | undefined;
   children: ComponentChildren;
 }): VNode {
   return (

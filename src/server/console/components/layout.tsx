@@ -29,7 +29,7 @@ function Document({ page, live, username, formToken, notice, assets }: PageView)
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
-        <title>{`${page.title} · whcb`}</title>
+        <title>{tabTitle(page)}</title>
         <link rel="icon" href={assets.icon} type="image/svg+xml" />
         <link rel="stylesheet" href={assets.style} />
         <script type="module" src={assets.script} />
@@ -62,6 +62,12 @@ function Document({ page, live, username, formToken, notice, assets }: PageView)
       </body>
     </html>
   );
+}
+
+/** An example: "Calls · Replies · whcb". A tab shows only its beginning. */
+function tabTitle({ title, shortTitle = title, breadcrumb = [] }: Page): string {
+  const [, callback] = breadcrumb;
+  return [shortTitle, ...(callback ? [callback.text] : []), "whcb"].join(" · ");
 }
 
 /** Goes on to `url` as if from a page of our own. */
@@ -138,7 +144,7 @@ function Breadcrumb({ page }: { page: Page }): VNode | null {
           </li>
         ))}
         <li>
-          <span aria-current="page">{page.title}</span>
+          <span aria-current="page">{page.shortTitle ?? page.title}</span>
         </li>
       </ol>
     </nav>
@@ -151,6 +157,11 @@ const TABS = [
   { tab: "replays", text: "Replays", path: "replays" },
   { tab: "settings", text: "Settings", path: "edit" },
 ] as const;
+
+/** Returns the name of a callback's tab. */
+export function tabText(tab: NonNullable<Page["callback"]>["tab"]): string {
+  return TABS.find((one) => one.tab === tab)?.text ?? tab;
+}
 
 function CallbackTabs({ id, tab }: NonNullable<Page["callback"]>): VNode {
   return (
@@ -184,18 +195,19 @@ export function ErrorPage({
   detail,
   requestId,
   wasForm,
-  isSignedOut,
+  signInAt,
 }: {
   detail: string;
   requestId: string;
   wasForm: boolean;
-  isSignedOut: boolean;
+  /** It is null if signing in doesn't help. */
+  signInAt: string | null;
 }): VNode {
   return (
     <section class="error-page">
       <p>{detail}.</p>
       {wasForm && <p>Nothing was changed.</p>}
-      <p>{isSignedOut ? <a href="/console/sign-in">Sign in</a> : <a href="/console">All callbacks</a>}</p>
+      <p>{signInAt === null ? <a href="/console">All callbacks</a> : <a href={signInAt}>Sign in</a>}</p>
       <p class="muted">
         Request <code>{requestId}</code>
       </p>

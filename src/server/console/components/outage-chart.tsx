@@ -108,9 +108,6 @@ function TimeAxis({ from, to, outage }: OutageChartView): VNode {
           ))}
         </g>
       ))}
-      <text class="chart-count" x="-8" y={bottom + 18}>
-        UTC
-      </text>
       {ticks.map((at, index) => (
         <g key={at} class={index % 2 === 0 ? undefined : "chart-extra"}>
           <line class="chart-tick" x1={percent(x(at))} x2={percent(x(at))} y1={bottom} y2={bottom + 5} />
@@ -119,7 +116,7 @@ function TimeAxis({ from, to, outage }: OutageChartView): VNode {
           </text>
           {dayOf(at) !== dayOf(before(index) ?? 0) && (
             <text class="chart-time" x={percent(x(at))} y={bottom + 33}>
-              {dayOf(at)}
+              {index === 0 ? `${dayOf(at)} UTC` : dayOf(at)}
             </text>
           )}
         </g>

@@ -16,6 +16,7 @@ import {
   KEY_LABEL,
   LABELS,
   type LoadedForm,
+  NEW_FIELDS,
   type Problems,
   shownValue,
   writeLoaded,
@@ -50,7 +51,7 @@ export interface CallbackFormView {
   /** A service that doesn't check endpoints can't. */
   readonly canTest: boolean;
   readonly policy: RetryPolicy;
-  /** Query String sends the key in this parameter. */
+  /** Query string sends the key in this parameter. */
   readonly authParameter: string;
   readonly bodyNames: BodyNames;
 }
@@ -63,7 +64,13 @@ export function CallbackForm(view: CallbackFormView): VNode {
     <>
       <Summary {...view} />
       {view.test !== null && <TestResult {...view.test} isKeyLost={view.isKeyLost} />}
-      <Form action={view.action} formToken={view.formToken} class="card callback-form" noValidate>
+      <Form
+        action={view.action}
+        formToken={view.formToken}
+        class="card callback-form"
+        noValidate
+        data-unsaved={isUnsaved(view) || undefined}
+      >
         {stored !== null && (
           <>
             <input type="hidden" name="loaded" value={writeLoaded(stored.loaded)} />
@@ -126,6 +133,12 @@ export function CallbackForm(view: CallbackFormView): VNode {
       </Form>
     </>
   );
+}
+
+/** The script asks before such a form is left. */
+function isUnsaved({ fields, stored }: CallbackFormView): boolean {
+  const saved = stored?.loaded.fields ?? NEW_FIELDS;
+  return Object.entries(fields).some(([name, value]) => saved[name as FieldName] !== value);
 }
 
 function urlHint(url: string): string {

@@ -2,7 +2,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { VNode } from "preact";
 import { type Callback, type CallbackSettings, hasSameSettings, isRepaired } from "../../../domain/callback.js";
-import { count } from "../../../domain/count.js";
 import { spellDuration } from "../../../domain/duration.js";
 import { isWhcbError } from "../../../domain/errors.js";
 import { shownUrl } from "../../../domain/mask.js";
@@ -25,9 +24,11 @@ import {
   readSettings,
 } from "../callback-fields.js";
 import { callbackPage } from "../components/callback-page.js";
-import { Count, Facts } from "../components/data.js";
+import { Count, count, Facts } from "../components/data.js";
 import { Button, ButtonLink, ButtonRow, Form } from "../components/forms.js";
+import { Alert } from "../components/layout.js";
 import { consolePath } from "../console-path.js";
+import { keptForm } from "../kept-forms.js";
 import { type ConsoleContext, formOf, redirectDone } from "../page.js";
 import { formToken } from "../sessions.js";
 import { CallbackForm, maskedKey, type TestView, testView } from "./callback-form.js";
@@ -37,9 +38,12 @@ const LIST = { text: "Callbacks", href: "/console" };
 export function addCallbackPages(app: FastifyInstance, context: ConsoleContext): void {
   const { deps, lookup, sessions } = context;
 
-  app.get("/console/callbacks/new", async (request, reply) => showForm(request, reply, null, { fields: NEW_FIELDS }));
+  app.get("/console/callbacks/new", async (request, reply) => {
+    const kept = keptForm(request, deps.store);
+    return showForm(request, reply, null, kept === null ? { fields: NEW_FIELDS } : { fields: readFields(kept), isKept: true });
+  });
 
-  app.post("/console/callbacks/new", async (request, reply) => {
+  app.post("/console/callbacks/new", { config: { keepsForm: true } }, async (request, reply) => {
     const typed = readFields(formOf(request));
     const read = readSettings(typed, typedKey(request), null, parseCallback);
     if (isTest(request)) return showTest(request, reply, null, typed);
@@ -60,10 +64,15 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
 
   app.get<CallbackPath>("/console/callbacks/:id/edit", { config: { isLive: true } }, async (request, reply) => {
     const stored = await lookup.find(request.params.id);
-    return showForm(request, reply, stored, { fields: fieldsOf(stored) });
+    const kept = keptForm(request, deps.store);
+    if (kept === null) return showForm(request, reply, stored, { fields: fieldsOf(stored) });
+    const [fields, form] = [readFields(kept), loadedForm(request, stored)];
+    // The marks of the ended session can't be compared with this one's.
+    const conflict = findConflict({ ...form, fields: readLoaded(kept).fields }, fields, form);
+    return showForm(request, reply, stored, { fields: conflict?.merged ?? fields, ...conflict, isKept: true });
   });
 
-  app.post("/console/callbacks/:id/edit", saveChanges);
+  app.post("/console/callbacks/:id/edit", { config: { keepsForm: true } }, saveChanges);
 
   async function saveChanges(request: FastifyRequest<CallbackPath>, reply: FastifyReply): Promise<FastifyReply> {
     const stored = await lookup.find(request.params.id);
@@ -93,7 +102,7 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     const callback = await lookup.find(request.params.id);
     const { FAILED: failed, PENDING: waiting, SUCCESS: accepted } = await deps.store.calls.count(callback.id);
     return reply.showPage({
-      title: "Delete API Callback",
+      title: "Delete API callback",
       breadcrumb: [LIST, { text: callback.name, href: consolePath(callback.id, "edit") }],
       content: <DeleteCallback callback={callback} formToken={formToken(request)} counts={{ failed, waiting, accepted }} />,
     });
@@ -136,10 +145,10 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     stored: Callback | null,
     state: FormState,
   ): Promise<FastifyReply> {
-    const { fields, problems = NO_PROBLEMS, changes = [], test = null } = state;
+    const { fields, problems = NO_PROBLEMS, changes = [], test = null, isKept = false } = state;
     const isSent = request.method === "POST";
     const loaded = isSent && changes.length === 0 ? readLoaded(formOf(request)) : null;
-    const content = (
+    const form = (
       <CallbackForm
         action={stored === null ? "/console/callbacks/new" : consolePath(stored.id, "edit")}
         formToken={formToken(request)}
@@ -155,9 +164,19 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
         bodyNames={deps.bodyNames}
       />
     );
-    const status = changes.length > 0 ? 409 : problems.size > 0 ? 422 : 200;
-    if (stored === null) return reply.showPage({ title: "New API Callback", breadcrumb: [LIST], content, status });
-    const page = await callbackPage(deps, stored, { title: "Edit API Callback", content, status, tab: "settings", trail: [] });
+    const content = isKept ? (
+      <>
+        <Alert kind="info">
+          Your session had ended, and nothing was done. Look at what you typed, then send it again. A key isn't kept.
+        </Alert>
+        {form}
+      </>
+    ) : (
+      form
+    );
+    const status = isKept ? 200 : changes.length > 0 ? 409 : problems.size > 0 ? 422 : 200;
+    if (stored === null) return reply.showPage({ title: "New API callback", breadcrumb: [LIST], content, status });
+    const page = await callbackPage(deps, stored, { title: "Edit API callback", content, status, tab: "settings", trail: [] });
     return reply.showPage(page);
   }
 
@@ -172,6 +191,8 @@ interface FormState {
   readonly problems?: Problems;
   readonly changes?: Conflict["changes"];
   readonly test?: TestView | null;
+  /** The fields were typed before the user signed in again. */
+  readonly isKept?: boolean;
 }
 
 const NO_PROBLEMS: Problems = new Map();
@@ -207,10 +228,10 @@ export function DeleteCallback({ callback, formToken, counts }: DeleteView): VNo
       <Facts
         facts={[
           ["Callback", callback.name],
-          ["Destination", <span class="monospaced">{shownUrl(callback)}</span>],
+          ["Destination URL", <span class="monospaced">{shownUrl(callback)}</span>],
           ["Failed calls", <Count value={failed} />],
           ["Waiting calls", <Count value={waiting} />],
-          ["Accepted calls", <Count value={accepted} />],
+          ["Successful calls", <Count value={accepted} />],
         ]}
       />
       {failed + waiting > 0 && (

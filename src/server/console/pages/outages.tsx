@@ -9,7 +9,7 @@ import type { OutageCalls } from "../../../store/outcomes/outage-calls.js";
 import type { Page as StoredPage } from "../../../store/paging.js";
 import { type Query, readPage, readParameter } from "../../routes/query-parameters.js";
 import type { RouteContext } from "../../routes/route-context.js";
-import { causeOf } from "../components/call-parts.js";
+import { failureText } from "../components/call-parts.js";
 import { callbackPage } from "../components/callback-page.js";
 import { Badge, Count, countText, Empty, Facts, Pager, Table, Time } from "../components/data.js";
 import { type Health, healthOf, TONES } from "../components/endpoint-badge.js";
@@ -223,7 +223,7 @@ function Details({ view, chosen }: { view: OutagesView; chosen: OutageDetails })
 function Failures({ calls: { failures, uncounted } }: { calls: OutageCalls }): VNode {
   const texts = failures.map(({ statusCode, reason, count }) => {
     const isHeld = statusCode === null && reason === null;
-    return `${isHeld ? "not sent while it was down" : causeOf(statusCode, reason).value}:\u00a0${countText(count)}`;
+    return `${isHeld ? "not sent while it was down" : failureText(statusCode, reason)}:\u00a0${countText(count)}`;
   });
   return <>{texts.length === 0 ? "not known" : `${texts.join(", ")}${uncounted === 0 ? "" : ", and others"}`}</>;
 }

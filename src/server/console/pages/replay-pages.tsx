@@ -2,11 +2,10 @@
 import type { FastifyInstance } from "fastify";
 import type { VNode } from "preact";
 import { replayState, type ServiceReplay } from "../../../domain/callback.js";
-import { count } from "../../../domain/count.js";
 import type { CallbackPath, ReplayPath, RouteContext } from "../../routes/route-context.js";
 import { cancelReplay, findReplay } from "../../use-cases/settle-calls.js";
 import { callbackPage } from "../components/callback-page.js";
-import { Badge, Count, Empty, Facts, Table, Time } from "../components/data.js";
+import { Badge, Count, count, countText, Empty, Facts, Table, Time } from "../components/data.js";
 import { Button, ButtonLink, ButtonRow, Form } from "../components/forms.js";
 import { consolePath } from "../console-path.js";
 import { redirectDone } from "../page.js";
@@ -45,8 +44,9 @@ export function addReplayPages(app: FastifyInstance, { deps, lookup }: RouteCont
 
 function stopNotice({ total, succeeded, failed, cancelled, left }: ServiceReplay): string {
   if (cancelled === 0 && left === 0) return `It had ended already: all ${count(total, "call")} were sent.`;
-  const inFlight = left === 0 ? "" : ` ${left} ${left === 1 ? "is" : "are"} being sent right now and will be finished.`;
-  return `Stopped: ${count(succeeded + failed, "call")} had been sent, ${cancelled} won't be sent by this replay.${inFlight}`;
+  const inFlight =
+    left === 0 ? "" : ` ${countText(left)} ${left === 1 ? "is" : "are"} being sent right now and will be finished.`;
+  return `Stopped: ${count(succeeded + failed, "call")} had been sent, ${countText(cancelled)} won't be sent by this replay.${inFlight}`;
 }
 
 export function ReplayList({ callbackId, replays }: { callbackId: string; replays: readonly ServiceReplay[] }): VNode {

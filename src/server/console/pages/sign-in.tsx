@@ -6,7 +6,8 @@ import { redeemSignInCode } from "../../auth/sign-in-codes.js";
 import type { Query } from "../../routes/query-parameters.js";
 import { Button, ButtonRow, Form, TextField } from "../components/forms.js";
 import { Alert } from "../components/layout.js";
-import { pathInConsole } from "../console-path.js";
+import { pathInConsole, signInPath } from "../console-path.js";
+import { isKeptForm } from "../kept-forms.js";
 import { type ConsoleContext, formOf } from "../page.js";
 import { formToken } from "../sessions.js";
 
@@ -18,7 +19,7 @@ interface SignInTry {
 }
 
 /** A visitor who isn't signed in sends short forms only. */
-const FORM_LIMIT = 8_192;
+const FORM_LIMIT = 16_384;
 
 export function addSignIn(app: FastifyInstance, { authenticator, deps, sessions }: ConsoleContext): void {
   const open = { config: { isOpen: true }, bodyLimit: FORM_LIMIT };
@@ -29,7 +30,7 @@ export function addSignIn(app: FastifyInstance, { authenticator, deps, sessions 
     if (typeof ticket === "string" && (await sessions.redeemTicket(request, reply, ticket))) return reply.forward(target);
     if (request.visitor?.credential) return reply.seeOther(target);
     const origin = sessions.signInOrigin(request);
-    if (origin !== null) return reply.forward(`${origin}/console/sign-in?to=${encodeURIComponent(target)}`);
+    if (origin !== null) return reply.forward(`${origin}${signInPath(target)}`);
     return showSignIn(request, reply, { to: target, username: "", way: "password" }, null);
   });
 
@@ -85,6 +86,9 @@ function SignIn({ formToken, problem, to, username, way }: SignInTry & { formTok
   return (
     <>
       {problem !== null && <Alert kind="problem">{problem}.</Alert>}
+      {isKeptForm(to) && (
+        <Alert kind="info">Your session has ended, and nothing was done. What you typed is shown again after signing in.</Alert>
+      )}
       <Form action="/console/sign-in" formToken={formToken} class="card">
         <input type="hidden" name="to" value={to} />
         <TextField

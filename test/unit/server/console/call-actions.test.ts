@@ -20,5 +20,6 @@ describe("an action's result", () => {
   it("is what its confirmation names", () => {
     expect(CALL_ACTIONS.success.effect(1)).toBe("The service won't send it again.");
     expect([CALL_ACTIONS.replay.title(1), CALL_ACTIONS.success.title(12)]).toEqual(["Replay 1 call", "Mark 12 calls successful"]);
+    expect(CALL_ACTIONS.replay.title(1_000_000)).toBe("Replay 1\u202f000\u202f000 calls");
   });
 });

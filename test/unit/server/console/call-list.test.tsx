@@ -146,7 +146,7 @@ describe("a cause", () => {
   });
 
   it("says so if not all were counted", () => {
-    expect(textOf({ causes })).toContain("By reason 503 12 refused 3 ");
+    expect(textOf({ causes })).toContain("By reason 503 12 connection refused 3 ");
     expect(textOf({ causes: { ...causes, isExact: false } })).toContain("By reason, of those counted so far 503 12");
   });
 });

@@ -55,10 +55,10 @@ describe("the fields of a callback", () => {
     const stored = form({ name: "theirs", email: "same", contentType: "xml" });
     expect(findConflict(form(), { ...NEW_FIELDS, name: "mine", email: "same" }, { ...stored, keyMark: "other" })).toEqual({
       changes: [
-        { label: "Callback Name", values: { before: "", after: "theirs" } },
-        { label: "Expected Content Type", values: { before: "JSON", after: "XML" } },
-        { label: "Notification E-mail", values: { before: "", after: "same" } },
-        { label: "Auth Parameter", values: null },
+        { label: "Callback name", values: { before: "", after: "theirs" } },
+        { label: "Expected content type", values: { before: "JSON", after: "XML" } },
+        { label: "Notification e-mail", values: { before: "", after: "same" } },
+        { label: "Auth parameter", values: null },
       ],
       merged: { ...NEW_FIELDS, name: "mine", email: "same", contentType: "xml" },
       problems: new Map([["name", "was changed to “theirs” meanwhile"]]),
@@ -96,21 +96,21 @@ describe("the form", () => {
       ...html.matchAll(/<(?:label for[^>]*|legend|label class="choice"><input type="checkbox"[^>]*><span)>([^<]*)/g),
     ];
     expect(labels.map(([, label]) => label)).toEqual([
-      "Callback Name",
+      "Callback name",
       "Destination URL",
-      "Expected Content Type",
+      "Expected content type",
       "Invoke",
-      "Auth Type",
-      "Auth Parameter",
-      "Rich Content Responses",
+      "Auth type",
+      "Auth parameter",
+      "Rich content responses",
       "Retries",
-      "Notification E-mail",
+      "Notification e-mail",
     ]);
   });
 
   it("says what retries do, by the service's own policy, and how the key is sent", () => {
     expect(text).toContain("is sent again about every 1 minute for 1 hour from its first failure");
-    expect(text).toContain("Query String (?auth=…)");
+    expect(text).toContain("Query string (?auth=…)");
   });
 
   it("shows the body that is posted, for either content type", () => {

@@ -64,7 +64,7 @@ describe("the filters of a URL", () => {
       ["Last attempt since", NOW - HOUR],
       ["Last attempt before", NOW - HOUR / 6],
       ["Status code", "503, 4xx, none"],
-      ["Reason", "refused"],
+      ["Reason", "connection refused"],
       ["Text contains", "Yes & no"],
       ["Channel", "SMS"],
       ["From", "+61400"],

@@ -103,8 +103,8 @@ describe("the chart", () => {
     const html = draw();
     expect(html).toContain('role="img" aria-labelledby="chart-title chart-text"');
     expect(html).toContain("The outage began at 2026-11-26 12:15 UTC");
-    expect(html).toMatch(/>12:10<.*>UTC<|>UTC<.*>12:10</s);
-    expect(html.match(/>26 Nov</g)).toHaveLength(1);
+    expect(html).toContain(">12:10<");
+    expect(html.match(/>26 Nov UTC</g)).toHaveLength(1);
     const overnight = draw({ from: NOON + 11 * HOUR, to: NOON + 14 * HOUR });
     expect(overnight).toContain(">27 Nov<");
   });
