@@ -1,12 +1,13 @@
 /** The page at /console is called Manage API Callbacks. */
 import type { FastifyInstance } from "fastify";
 import type { VNode } from "preact";
+import type { Health } from "../../../domain/callback.js";
 import { shownUrl } from "../../../domain/mask.js";
 import type { Sort } from "../../../store/paging.js";
 import { type Query, readPage, readParameter, readSort } from "../../routes/query-parameters.js";
 import type { RouteContext } from "../../routes/route-context.js";
 import { type Column, Count, Empty, Pager, Table, Time } from "../components/data.js";
-import { EndpointBadge, type Health, healthOf } from "../components/endpoint-badge.js";
+import { EndpointBadge, healthOf } from "../components/endpoint-badge.js";
 import { Button, ButtonLink } from "../components/forms.js";
 import { consolePath } from "../console-path.js";
 
@@ -62,9 +63,9 @@ export function addCallbackList(app: FastifyInstance, { deps }: RouteContext): v
       return id === undefined || endedAt === null || endedAt < endedSince ? null : { id, endedAt };
     };
     const rows = items.map((callback): CallbackRow => {
-      const { id, name, retriesEnabled, events } = callback;
+      const { id, name, retriesEnabled } = callback;
       const { FAILED: failed = 0, PENDING: waiting = 0 } = counts.get(id) ?? {};
-      const health = healthOf(records.get(id), events.reply || events.undeliverable);
+      const health = healthOf(records.get(id));
       return { id, name, url: shownUrl(callback), retriesEnabled, failed, waiting, lastOutage: lastOutageOf(id), ...health };
     });
     return reply.showPage({
@@ -193,7 +194,7 @@ function tableOf(view: CallbackListView): Parameters<typeof Table<CallbackRow>>[
         cell: (row) => (
           <>
             <span data-announce={row.name}>
-              <EndpointBadge {...row} isInTable />
+              <EndpointBadge {...row} />
             </span>
             {row.lastOutage !== null && (
               <a class="below" href={consolePath(row.id, "outages", row.lastOutage.id)}>

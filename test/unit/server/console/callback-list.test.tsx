@@ -1,23 +1,8 @@
 import { render } from "preact-render-to-string";
 import { describe, expect, it } from "vitest";
-import { type Endpoint, NEW_ENDPOINT } from "../../../../src/domain/endpoint.js";
-import type { OpenOutage } from "../../../../src/domain/outage.js";
-import { EndpointBadge, healthOf } from "../../../../src/server/console/components/endpoint-badge.js";
 import { CallbackList, type CallbackListView, type CallbackRow } from "../../../../src/server/console/pages/callback-list.js";
-import type { EndpointRecord } from "../../../../src/store/outcomes/endpoints.js";
-import { aCallback } from "../../../support/builders.js";
 
 const NOW = Date.UTC(2030, 0, 1, 9, 30);
-const OUTAGE = { id: "A".repeat(32), startedAt: NOW, failedCalls: 5, quietSince: null };
-
-const RECORD: EndpointRecord = {
-  callback: aCallback(),
-  fence: 0,
-  endpoint: NEW_ENDPOINT,
-  outage: null,
-  pendingCalls: 0,
-  nextDueAt: null,
-};
 
 const aRow = (over: Partial<CallbackRow> = {}): CallbackRow => ({
   id: "00112233445566AA",
@@ -95,35 +80,5 @@ describe("the list of callbacks", () => {
     expect(paged({ offset: 100, total: 101, text: "a" })).toEqual(["/console?q=a&offset=50"]);
     expect(links({ offset: 50, total: 51 }).at(-1)).toBe("/console");
     expect(text({ offset: 100, total: 12_345 })).toContain("101 – 101 of 12 345");
-  });
-});
-
-describe("an endpoint's state", () => {
-  const shown = (state?: { endpoint: Endpoint; outage: OpenOutage | null }, hasEvents = true) =>
-    render(<EndpointBadge {...healthOf(state && { ...RECORD, ...state }, hasEvents)} />)
-      .replace(/<[^>]+>/g, " ")
-      .replace(/\s+/g, " ")
-      .trim();
-
-  it("is never up while an outage is open", () => {
-    expect(shown(undefined)).toBe("up");
-    expect(shown({ endpoint: NEW_ENDPOINT, outage: null })).toBe("up");
-    expect(shown({ endpoint: NEW_ENDPOINT, outage: OUTAGE })).toBe("failing since 2030-01-01 09:30:00 UTC");
-    expect(shown({ endpoint: NEW_ENDPOINT, outage: { ...OUTAGE, quietSince: NOW + 1000 } })).toBe(
-      "recovering since 2030-01-01 09:30:01 UTC",
-    );
-  });
-
-  it("says since when it is down or recovers", () => {
-    const down = { ...NEW_ENDPOINT, state: "down", downSince: NOW } as const;
-    expect(shown({ endpoint: down, outage: OUTAGE })).toBe("down since 2030-01-01 09:30:00 UTC");
-    expect(shown({ endpoint: down, outage: null })).toBe("checking the endpoint down since 2030-01-01 09:30:00 UTC");
-    const recovering = { ...NEW_ENDPOINT, state: "recovering", recoveringSince: NOW + 1000 } as const;
-    expect(shown({ endpoint: recovering, outage: OUTAGE })).toBe("recovering since 2030-01-01 09:30:01 UTC");
-  });
-
-  it("says that no event is sent, but not while something else is wrong", () => {
-    expect(shown(undefined, false)).toBe("receives nothing");
-    expect(shown({ endpoint: NEW_ENDPOINT, outage: OUTAGE }, false)).toMatch(/^failing/);
   });
 });
