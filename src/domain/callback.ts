@@ -49,6 +49,22 @@ export function callbackNameProblem(name: string): string | null {
   return name === "." || name === ".." ? "must not be . or .." : null;
 }
 
+/**
+ * Returns a text by which names are in people's order: whatever their case and accents, and numbers by their size. It is the same
+ * for every database and version of ICU.
+ */
+export function nameOrder(name: string): string {
+  return name
+    .normalize("NFKD")
+    .replace(/\p{M}/gu, "")
+    .toLowerCase()
+    .replace(/\d+/g, (digits) => {
+      const number = digits.replace(/^0+(?=\d)/, "");
+      // A longer number is larger, and a name has 50 digits at most.
+      return String.fromCharCode(48 + number.length) + number;
+    });
+}
+
 /** Says what is wrong with a URL, or returns null. Programs disagree about the host of a URL with a backslash or a user. */
 export function callbackUrlProblem(url: string): string | null {
   const parsed = parseUrl(url);

@@ -1,6 +1,7 @@
 /** Every database that the store supports runs the same suite. */
 import { describe } from "vitest";
 import { describeActivity } from "./store-activity.js";
+import { describeCallbackOverview } from "./store-callback-overview.js";
 import { describeCallbacks } from "./store-callbacks.js";
 import { describeCalls } from "./store-calls.js";
 import { describeChanges } from "./store-changes.js";
@@ -23,6 +24,7 @@ import { describeWaiting } from "./store-waiting.js";
 export function describeStore(name: string, open: OpenStore, runs: number): void {
   describe(`the store on ${name}`, () => {
     describeCallbacks(open);
+    describeCallbackOverview(open);
     describeCalls(open);
     describeWaiting(open);
     describeReports(open);

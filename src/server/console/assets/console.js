@@ -8,6 +8,26 @@ function addLocalTimes(root) {
 
 addLocalTimes(document);
 document.addEventListener("refresh", ({ detail }) => addLocalTimes(detail));
+/** How far the reader's clock is ahead of the service's. Each answer says how long ago each of its instants was. */
+let clockAheadMs = 0;
+
+function readClock(root) {
+  const time = root.querySelector("time[data-elapsed]");
+  if (time !== null) clockAheadMs = Date.now() - Date.parse(time.dateTime) - time.dataset.elapsed;
+}
+
+function updateElapsed() {
+  for (const time of document.querySelectorAll("time[data-elapsed]")) {
+    const minutes = Math.floor(Math.max(0, Date.now() - clockAheadMs - Date.parse(time.dateTime)) / 60_000);
+    const [hours, days] = [Math.floor(minutes / 60), Math.floor(minutes / 1440)];
+    const text = days >= 2 ? `${days} days` : hours >= 2 ? `${hours} h` : minutes >= 1 ? `${minutes} min` : "less than 1 min";
+    if (time.textContent !== text) time.textContent = text;
+  }
+}
+
+readClock(document);
+document.addEventListener("refresh", ({ detail }) => readClock(detail));
+setInterval(updateElapsed, 10_000);
 for (const form of document.querySelectorAll("form[data-selection]")) countSelection(form);
 
 /** Says how many calls are selected. A table with selected calls stays as it is, so rows don't move below the pointer. */
