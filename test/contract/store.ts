@@ -1,6 +1,7 @@
 /** Every database that the store supports runs the same suite. */
 import { describe } from "vitest";
 import { describeActivity } from "./store-activity.js";
+import { describeCallSearch } from "./store-call-search.js";
 import { describeCallbackOverview } from "./store-callback-overview.js";
 import { describeCallbacks } from "./store-callbacks.js";
 import { describeCalls } from "./store-calls.js";
@@ -26,6 +27,7 @@ export function describeStore(name: string, open: OpenStore, runs: number): void
     describeCallbacks(open);
     describeCallbackOverview(open);
     describeCalls(open);
+    describeCallSearch(open);
     describeWaiting(open);
     describeReports(open);
     describeOutcomes(open);

@@ -21,6 +21,7 @@ import { addCallbackPages } from "./pages/edit-callback.js";
 import { addOneCall } from "./pages/one-call.js";
 import { addOutages } from "./pages/outages.js";
 import { addReplayPages } from "./pages/replay-pages.js";
+import { addSearch } from "./pages/search.js";
 import { addSignIn } from "./pages/sign-in.js";
 import { addRetriesSwitch } from "./pages/switch-retries.js";
 import { formToken, isFormToken, type Notice, Sessions } from "./sessions.js";
@@ -98,6 +99,7 @@ export async function consolePlugin(app: FastifyInstance, context: RouteContext)
       if (request.routeOptions.config.isLive) request.live = await liveState(request.params?.id);
     });
     addSignIn(pages, consoleContext);
+    addSearch(pages, consoleContext);
     addCallbackList(pages, consoleContext);
     addCallList(pages, consoleContext);
     addOneCall(pages, consoleContext);

@@ -59,6 +59,31 @@ function countSelection(form) {
   });
 }
 
+/** So many rows are enough for a reader; the link searches on. */
+const MOST_FOUND = 200;
+
+/** Goes on with a search, and adds what it finds to the page. */
+async function searchOn() {
+  let part = document.querySelector("#search-progress");
+  while (part !== null && document.querySelectorAll("#found-calls tbody tr").length < MOST_FOUND) {
+    const answer = await fetch(part.dataset.next, { headers: { "x-refresh": "1" } }).catch(() => null);
+    // The link is left, and tells the reader why.
+    if (answer === null || !answer.ok) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    document.dispatchEvent(new CustomEvent("refresh", { detail: fresh }));
+    const rows = [...fresh.querySelectorAll("#found-calls tbody tr")].filter(({ id }) => document.getElementById(id) === null);
+    const table = document.querySelector("#found-calls tbody");
+    if (table !== null) table.append(...rows);
+    else document.querySelector("#found-calls").replaceWith(fresh.querySelector("#found-calls"));
+    const next = fresh.querySelector("#search-progress");
+    const isNothing = document.querySelector(".search-results li, #found-calls tr") === null;
+    part.replaceWith(...[next ?? (isNothing && fresh.querySelector("#search-hints"))].filter(Boolean));
+    part = next;
+  }
+}
+
+searchOn();
+
 /** A form is sent once, even if its button is pressed twice: a check of an endpoint may take a minute. */
 document.addEventListener("submit", (event) => {
   const { target: form, submitter } = event;
