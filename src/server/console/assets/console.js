@@ -77,9 +77,18 @@ async function searchOn() {
     else document.querySelector("#found-calls").replaceWith(fresh.querySelector("#found-calls"));
     const next = fresh.querySelector("#search-progress");
     const isNothing = document.querySelector(".search-results li, #found-calls tr") === null;
-    part.replaceWith(...[next ?? (isNothing && fresh.querySelector("#search-hints"))].filter(Boolean));
+    if (next !== null) part.replaceWith(next);
+    else if (isNothing) part.replaceWith(hintsOf(fresh));
+    else part.remove();
     part = next;
   }
+}
+
+/** The last part of a search has found nothing more, and the whole of it nothing. */
+function hintsOf(fresh) {
+  const hints = fresh.querySelector("#search-hints");
+  hints.querySelector(".empty-title").textContent = "Nothing was found";
+  return hints;
 }
 
 searchOn();

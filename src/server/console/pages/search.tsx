@@ -185,15 +185,18 @@ function Hints({ title }: { title: string }): VNode {
   return (
     <div id="search-hints">
       <Empty title={title}>
-        <p>The name or host of a callback, or its id.</p>
-        <p>
-          The number of a sender, in any spelling, with its last <Count value={SHORTEST_NUMBER} /> digits or more; or a whole
-          e-mail address.
-        </p>
-        <p>
-          The id of a call, or its beginning or end, from <Count value={SHORTEST_ID_PART} /> characters on; or the whole id of a
-          message. An id has a digit.
-        </p>
+        <p>Search for</p>
+        <ul>
+          <li>the name or host of a callback, or its id</li>
+          <li>
+            the number of a sender in any spelling, at least its last <Count value={SHORTEST_NUMBER} /> digits
+          </li>
+          <li>a whole e-mail address</li>
+          <li>
+            the id of a call, or its beginning or end from <Count value={SHORTEST_ID_PART} /> characters on
+          </li>
+          <li>the whole id of a message</li>
+        </ul>
       </Empty>
     </div>
   );
