@@ -1,4 +1,5 @@
 import { count } from "./count.js";
+import type { Endpoint } from "./endpoint.js";
 import { isMasked, parseUrl } from "./mask.js";
 
 export interface Callback extends CallbackSettings {
@@ -48,6 +49,22 @@ export function callbackNameProblem(name: string): string | null {
   return name === "." || name === ".." ? "must not be . or .." : null;
 }
 
+/**
+ * Returns a text by which names are in people's order: whatever their case and accents, and numbers by their size. It is the same
+ * for every database and version of ICU.
+ */
+export function nameOrder(name: string): string {
+  return name
+    .normalize("NFKD")
+    .replace(/\p{M}/gu, "")
+    .toLowerCase()
+    .replace(/\d+/g, (digits) => {
+      const number = digits.replace(/^0+(?=\d)/, "");
+      // A longer number is larger, and a name has 50 digits at most.
+      return String.fromCharCode(48 + number.length) + number;
+    });
+}
+
 /** Says what is wrong with a URL, or returns null. Programs disagree about the host of a URL with a backslash or a user. */
 export function callbackUrlProblem(url: string): string | null {
   const parsed = parseUrl(url);
@@ -94,6 +111,60 @@ export function hasSameSettings(a: CallbackSettings, b: CallbackSettings): boole
     a.events.reply === b.events.reply &&
     a.events.undeliverable === b.events.undeliverable
   );
+}
+
+export interface HealthText {
+  readonly text: string;
+  readonly tone: "good" | "bad" | "warning" | "neutral";
+  readonly meaning: string;
+}
+
+/** The states of an endpoint for people and clients, most severe first: docs/contract.md, States of an endpoint. */
+export const HEALTHS = {
+  down: { text: "down", tone: "bad", meaning: "Ten calls in a row have failed: only retry rounds and probes are sent." },
+  failing: {
+    text: "failing",
+    tone: "bad",
+    meaning: "An outage is open, and no call has been accepted since the last new one failed.",
+  },
+  checking: {
+    text: "checking the endpoint",
+    tone: "warning",
+    meaning: "It is down, but no outage is open: the next call is sent as a test.",
+  },
+  recovering: {
+    text: "recovering",
+    tone: "warning",
+    meaning: "Calls are accepted again: what waited is being sent, or the outage hasn't ended yet.",
+  },
+  up: { text: "up", tone: "good", meaning: "Nothing is known to be wrong." },
+  idle: { text: "receives nothing", tone: "neutral", meaning: "Neither replies nor undeliverable messages are sent to it." },
+} as const satisfies Record<string, HealthText>;
+
+export type HealthName = keyof typeof HEALTHS;
+
+export const HEALTH_NAMES = Object.keys(HEALTHS) as readonly HealthName[];
+
+export interface Health {
+  readonly health: HealthName;
+  /** `since` is null if the endpoint is up or idle. */
+  readonly since: number | null;
+}
+
+export interface HealthFacts {
+  readonly endpoint: Pick<Endpoint, "state" | "downSince" | "recoveringSince">;
+  /** `outage` is open. */
+  readonly outage: { readonly startedAt: number; readonly quietSince: number | null } | null;
+  readonly events: CallbackSettings["events"];
+}
+
+export function endpointHealth({ endpoint, outage, events }: HealthFacts): Health {
+  const { state, downSince, recoveringSince } = endpoint;
+  if (state === "down") return { health: outage === null ? "checking" : "down", since: downSince };
+  if (state === "recovering") return { health: "recovering", since: recoveringSince };
+  if (outage === null) return { health: events.reply || events.undeliverable ? "up" : "idle", since: null };
+  const { startedAt, quietSince } = outage;
+  return quietSince === null ? { health: "failing", since: startedAt } : { health: "recovering", since: quietSince };
 }
 
 /** A run holds a lease on its callback (docs/runs.md, One run at a time), which expires unless it is renewed. */

@@ -4,6 +4,7 @@ import { WhcbError } from "../domain/errors.js";
 import type { Migrated } from "../domain/maintenance.js";
 import type { Clock } from "../platform/clock.js";
 import { isPostgresUrl } from "../platform/database-url.js";
+import { overviewStore } from "./callbacks/callback-overview.js";
 import { versionStore } from "./callbacks/callback-versions.js";
 import { callbackStore } from "./callbacks/callbacks.js";
 import { runLeaseStore } from "./callbacks/run-leases.js";
@@ -143,7 +144,7 @@ function makeStore(db: Db, cipher: KeyCipher, clock: Clock, isServed: boolean, n
   // A machine's own clock may be minutes off, and the shared one of a machine that was suspended stood still.
   const readTime: ReadTime = isServed && nodes !== null ? readDatabaseTime : async () => clock.now();
   return {
-    callbacks: { ...callbackStore(db, cipher), ...versionStore(db) },
+    callbacks: { ...callbackStore(db, cipher), ...overviewStore(db, cipher, clock), ...versionStore(db) },
     calls: callStore(db, clock, readTime),
     /** `replays` are replays by the service. */
     replays: replayStore(db, clock, isServed),

@@ -56,7 +56,7 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
       expect(id).toMatch(/^[0-9A-F]{16}$/);
       expect(created.headers.location).toMatch(new RegExp(`^http://[^/]+/callbacks/${id}$`));
       const { link: _, ...document } = created.document;
-      expect(document).toEqual({ id, ...CALLBACK_BODY, retriesEnabled: caller.said(true) });
+      expect(document).toEqual({ id, ...CALLBACK_BODY, retriesEnabled: caller.said(true), state: "up" });
       const byId = await caller.get(`/callbacks/${id}`);
       const byName = await caller.get("/callbacks/demo");
       expect([byId.status, byId.document, byName.document]).toEqual([200, created.document, created.document]);
@@ -126,6 +126,7 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
         ...change,
         auth: { type: "bearertoken", key: CALLBACK_BODY.auth.key },
         retriesEnabled: caller.said(false),
+        state: "up",
       });
       expect(service.work).toEqual([{ callbackId: id, kind: "changed" }]);
     });
@@ -535,17 +536,18 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
       }
     });
 
-    it("says of a callback since when its endpoint has been down, while it is", async () => {
+    it("says of a callback the state of its endpoint, since when, and since when it is down", async () => {
       const id = await createHistory();
-      const downSince = async () => {
+      const states = async () => {
         const { document } = await caller.get("/callbacks");
-        const listed = caller.items(document, "callbacks").find((callback) => callback.id === id);
-        return [listed?.downSince, (await caller.get("/callbacks/demo")).document.downSince];
+        const listed = caller.items(document, "callbacks").find((callback) => callback.id === id) ?? {};
+        const { document: one } = await caller.get("/callbacks/demo");
+        return [listed, one].map(({ state, stateSince, downSince }) => [state, stateSince, downSince]);
       };
-      expect(await downSince()).toEqual([undefined, undefined]);
+      expect(await states()).toEqual(Array(2).fill(["failing", "2026-01-09T02:22:00.000Z", undefined]));
       const endpoint = anEndpoint({ state: "down", downSince: FIRST_AT });
       await service.store.outcomes.commit(aGroup({ endpoints: [{ callbackId: id, endpoint, outage: null }] }));
-      expect(await downSince()).toEqual(["2026-01-09T02:22:00.000Z", "2026-01-09T02:22:00.000Z"]);
+      expect(await states()).toEqual(Array(2).fill(["down", "2026-01-09T02:22:00.000Z", "2026-01-09T02:22:00.000Z"]));
       await service.store.callbacks.delete(id, Date.now());
     });
 

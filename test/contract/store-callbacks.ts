@@ -100,53 +100,6 @@ export function describeCallbacks(open: OpenStore): void {
       expect((await store.callbacks.list({ limit: 3, offset: 3, sort })).items).toEqual(next.items);
     });
 
-    it("lists by the number of failed or waiting calls, by cursor too", async () => {
-      const store = await open();
-      const [none, two, one] = [await aCallback(store), await aCallback(store), await aCallback(store)];
-      await accept(store, two, ["A", "B", "C"]);
-      await accept(store, one, ["D", "E"]);
-      await attempt(store, two, ["A", "B"]);
-      await attempt(store, one, ["D"]);
-      const listed = async (field: "failed" | "waiting", descending: boolean) => {
-        const order = { limit: 2, offset: 0, sort: [{ field, descending }] };
-        const first = await store.callbacks.list(order);
-        const rest = await store.callbacks.list({ ...order, cursor: first.nextCursor ?? "" });
-        return [...first.items, ...rest.items].map(({ id }) => id);
-      };
-      expect(await listed("failed", true)).toEqual([two.id, one.id, none.id]);
-      expect(await listed("waiting", false)).toEqual([none.id, two.id, one.id]);
-      expect(await store.calls.countOf([two.id, none.id, "unknown"])).toEqual(
-        new Map([
-          [two.id, { PENDING: 1, SUCCESS: 0, FAILED: 2 }],
-          [none.id, { PENDING: 0, SUCCESS: 0, FAILED: 0 }],
-          ["unknown", { PENDING: 0, SUCCESS: 0, FAILED: 0 }],
-        ]),
-      );
-    });
-
-    it("lists those whose name or host contains a text, in any case, and counts them", async () => {
-      const store = await open();
-      const named = await aCallback(store, { name: "Replies 100%_" });
-      const placed = await aCallback(store, { name: "a", url: "https://crm.REPLIES.example:8443/hook" });
-      await aCallback(store, { name: "other", url: "https://example.com/" });
-      const others = [
-        "https://example.com?x=replies",
-        "http://a/replies",
-        "https://example.com#replies",
-        "https://u:replies@e.x/",
-      ];
-      for (const [index, url] of others.entries()) await aCallback(store, { name: `b${index}`, url });
-      const find = async (text: string) => {
-        const { items, total } = await store.callbacks.list({ limit: 10, offset: 0, sort: [], text });
-        return [total, ...items.map(({ id }) => id)];
-      };
-      expect(await find("replies")).toEqual([2, named.id, placed.id]);
-      expect(await find("%_")).toEqual([1, named.id]);
-      expect(await find("8443")).toEqual([1, placed.id]);
-      expect((await find("http://a"))[0]).toBe(1);
-      expect(await find("hook")).toEqual([0]);
-    });
-
     it("changes a callback only as long as it has the expected settings", async () => {
       const store = await open();
       const loaded = await aCallback(store);

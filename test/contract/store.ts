@@ -1,6 +1,8 @@
 /** Every database that the store supports runs the same suite. */
 import { describe } from "vitest";
 import { describeActivity } from "./store-activity.js";
+import { describeCallSearch } from "./store-call-search.js";
+import { describeCallbackOverview } from "./store-callback-overview.js";
 import { describeCallbacks } from "./store-callbacks.js";
 import { describeCalls } from "./store-calls.js";
 import { describeChanges } from "./store-changes.js";
@@ -23,7 +25,9 @@ import { describeWaiting } from "./store-waiting.js";
 export function describeStore(name: string, open: OpenStore, runs: number): void {
   describe(`the store on ${name}`, () => {
     describeCallbacks(open);
+    describeCallbackOverview(open);
     describeCalls(open);
+    describeCallSearch(open);
     describeWaiting(open);
     describeReports(open);
     describeOutcomes(open);

@@ -82,7 +82,7 @@ describe("an outage", () => {
       (count) => count === 44 + 5,
     );
     expect(await failedIds("demo")).toEqual([]);
-    expect((await home.whcb(["status", "demo"])).stdout).toContain("demo  healthy");
+    expect((await home.whcb(["status", "demo"])).stdout).toContain("demo  up");
     expect(readdirSync(home.path("mail")).filter((file) => file.endsWith(".eml"))).toHaveLength(1);
   });
 

@@ -32,7 +32,8 @@ describe("the list", () => {
     await accept(few.id, 1);
     await accept(many.id, 2);
     const visitor = await new Visitor(service.app).signIn();
-    expect(namesIn((await visitor.open("/console")).html)).toEqual(["few", "many", "none"]);
+    expect(namesIn((await visitor.open("/console")).html)).toEqual(["many", "few", "none"]);
+    expect(namesIn((await visitor.open("/console?sortFields=name")).html)).toEqual(["few", "many", "none"]);
     const byWaiting = await visitor.open("/console?sortFields=waiting");
     expect(namesIn(byWaiting.html)).toEqual(["many", "few", "none"]);
     expect(byWaiting.html).toContain(`/console/callbacks/${many.id}/calls?status=PENDING`);
@@ -62,6 +63,66 @@ describe("the list", () => {
     const page = await (await new Visitor(service.app).signIn()).open(`/console?q=${encodeURIComponent('"><script>x')}`);
     expect(page.text).toContain("No callback found");
     expect(page.html).not.toContain("<script>x");
+  });
+});
+
+describe("the switch of retries", () => {
+  const CONFIRM = "/retries?switch=off&to=%2Fconsole%3Fstate%3Dup";
+  const open = async () => {
+    service = await openService();
+    const callback = await addCallback("demo");
+    const path = `/console/callbacks/${callback.id}`;
+    return { callback, path, visitor: await new Visitor(service.app).signIn() };
+  };
+  const isOn = async (id: string) => (await service.store.callbacks.find(id))?.retriesEnabled;
+
+  it("asks first, says what it does, and comes back to the list", async () => {
+    const { callback, path, visitor } = await open();
+    const { html } = await visitor.open("/console?state=up");
+    expect(html).toContain(`href="${path}/retries?switch=off&amp;to=%2Fconsole%3Fstate%3Dup"`);
+    const asked = await visitor.open(path + CONFIRM);
+    expect(asked.text).toContain("Retries that were due are cancelled.");
+    expect(await isOn(callback.id)).toBe(true);
+    const done = await visitor.post(`${path}/retries`, hiddenFields(asked.html, `${path}/retries`));
+    expect([done.url, done.text]).toEqual([
+      "/console?state=up",
+      expect.stringContaining("Retries of demo are off. Retries that were due are cancelled."),
+    ]);
+    expect(await isOn(callback.id)).toBe(false);
+    expect(service.work).toContainEqual({ callbackId: callback.id, kind: "changed" });
+    const on = await visitor.send(`${path}/retries?switch=on`, `${path}/retries`);
+    expect([on.url, on.text]).toEqual(["/console", expect.stringContaining("within the last 24 hours are sent again now")]);
+    expect(await isOn(callback.id)).toBe(true);
+  });
+
+  it("says that another user has switched it already", async () => {
+    const { callback, path, visitor } = await open();
+    const { html } = await visitor.open(path + CONFIRM);
+    await service.store.callbacks.update(callback.id, { ...callback, retriesEnabled: false }, Date.now(), DEFAULT_RETRY_POLICY);
+    const late = await visitor.post(`${path}/retries`, hiddenFields(html, `${path}/retries`));
+    expect(late.text).toContain("Retries of demo were already off: nothing was changed.");
+    expect((await visitor.open(path + CONFIRM)).text).toContain("Retries of demo are off already.");
+  });
+
+  it("asks again if another user has changed where the calls are sent", async () => {
+    const { callback, path, visitor } = await open();
+    const { html } = await visitor.open(path + CONFIRM);
+    const url = "http://127.0.0.1:9001/elsewhere";
+    await service.store.callbacks.update(callback.id, { ...callback, url }, Date.now(), DEFAULT_RETRY_POLICY);
+    const again = await visitor.post(`${path}/retries`, hiddenFields(html, `${path}/retries`));
+    expect([again.status, again.text]).toEqual([409, expect.stringContaining("Nothing was switched: check it again")]);
+    expect(again.text).toContain(url);
+    expect(await isOn(callback.id)).toBe(true);
+    await visitor.post(`${path}/retries`, hiddenFields(again.html, `${path}/retries`));
+    expect(await service.store.callbacks.find(callback.id)).toMatchObject({ url, retriesEnabled: false });
+  });
+
+  it("leads nowhere but into the console, and takes on and off only", async () => {
+    const { path, visitor } = await open();
+    const { html } = await visitor.open(`${path}/retries?switch=off&to=https%3A%2F%2Fevil.example`);
+    expect(html).not.toContain("evil.example");
+    expect((await visitor.open(`${path}/retries?switch=maybe`)).status).toBe(422);
+    expect((await visitor.open("/console?state=maybe")).status).toBe(422);
   });
 });
 

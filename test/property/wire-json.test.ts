@@ -37,7 +37,7 @@ describe("JSON reads back unchanged", () => {
     fc.assert(
       fc.property(anySettings, (settings) => {
         const raw = overTheWire(callbackToJson(aCallback(settings), []));
-        expect(readCallback(raw)).toEqual({ id: aCallback().id, ...settings, downSince: null, raw });
+        expect(readCallback(raw)).toEqual({ id: aCallback().id, ...settings, downSince: null, health: null, raw });
       }),
     );
   });

@@ -1,4 +1,5 @@
 /** The members of printed JSON are a documented contract (docs/json.md). All are always there; null means unknown or none. */
+import { HEALTH_NAMES } from "../../domain/callback.js";
 import type { JsonFields } from "../args/json-flag.js";
 import type { Screen } from "./screen.js";
 import { safeJson, text } from "./screen-text.js";
@@ -78,6 +79,8 @@ export const STATUS_FIELDS = {
   callback: "its name",
   url: "its endpoint, with secrets masked",
   retriesEnabled: "whether failed calls are retried",
+  state: `the endpoint's state: ${HEALTH_NAMES.join(", ")}; null: the service doesn't say; \`whcb serve\` only`,
+  stateSince: "since when; null: up, idle, or not known",
   downSince: "since when its endpoint has been down; null: it isn't; `whcb serve` only",
   failed: "how many calls are FAILED",
   lookedAt: "how many of them were read, the newest ones",

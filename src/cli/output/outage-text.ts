@@ -1,5 +1,24 @@
 import type { ListedCallback, ListedOutage } from "../../client/client.js";
+import { endpointHealth, HEALTHS, type Health } from "../../domain/callback.js";
+import type { Palette } from "./screen.js";
+import type { Printable } from "./screen-text.js";
 import { formatInstant } from "./times.js";
+
+/** Returns the endpoint's state. Without one of the service's, an open outage says as much; null: nothing is known. */
+export function reportedHealth({ health, downSince }: ListedCallback, outage: ListedOutage | null = null): Health | null {
+  if (health !== null || (outage === null && downSince === null)) return health;
+  return endpointHealth({
+    endpoint: { state: downSince === null ? "up" : "down", downSince, recoveringSince: null },
+    outage: outage && { startedAt: outage.startedAt, quietSince: outage.recoveringSince },
+    events: { reply: true, undeliverable: true },
+  });
+}
+
+export function healthText({ health }: Health, palette: Palette): Printable {
+  const { text, tone } = HEALTHS[health];
+  const paint = { good: palette.good, bad: palette.bad, warning: palette.warn, neutral: palette.dim }[tone];
+  return paint(text);
+}
 
 /** Returns null if there is no e-mail yet. One that was only written to a file isn't called sent. */
 export function describeNotice({ notifiedAt, notifiedBy }: ListedOutage, { email }: ListedCallback, utc: boolean): string | null {

@@ -13,6 +13,11 @@ export function pathInConsole(to: string): string {
   return isInside ? pathname + search : "/console";
 }
 
+/** Returns the path that asks before it switches retries, and then leads to `to`. */
+export function retriesPath(callbackId: string, isOn: boolean, to: string): string {
+  return `${consolePath(callbackId, "retries")}?${new URLSearchParams({ switch: isOn ? "on" : "off", to })}`;
+}
+
 /** Returns a path below /console/callbacks/:id. Default: its calls. */
 export function consolePath(callbackId: string, ...parts: readonly string[]): string {
   const path = parts.length === 0 ? ["calls"] : parts;

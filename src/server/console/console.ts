@@ -25,7 +25,9 @@ import { addCallExport } from "./pages/export-calls.js";
 import { addOneCall } from "./pages/one-call.js";
 import { addOutages } from "./pages/outages.js";
 import { addReplayPages } from "./pages/replay-pages.js";
+import { addSearch } from "./pages/search.js";
 import { addSignIn } from "./pages/sign-in.js";
+import { addRetriesSwitch } from "./pages/switch-retries.js";
 import { formToken, isFormToken, type Notice, Sessions } from "./sessions.js";
 
 const HEADERS = {
@@ -103,6 +105,7 @@ export async function consolePlugin(app: FastifyInstance, context: RouteContext)
       if (request.routeOptions.config.isLive) request.live = await liveState(request.params?.id);
     });
     addSignIn(pages, consoleContext);
+    addSearch(pages, consoleContext);
     addCallbackList(pages, consoleContext);
     addCallList(pages, consoleContext);
     addCallExport(pages, consoleContext);
@@ -110,6 +113,7 @@ export async function consolePlugin(app: FastifyInstance, context: RouteContext)
     addConfirmation(pages, consoleContext);
     addReplayPages(pages, consoleContext);
     addCallbackPages(pages, consoleContext);
+    addRetriesSwitch(pages, consoleContext);
     addOutages(pages, consoleContext);
     pages.get("/console/events", { config: { isBackground: true } }, async (request, reply) => {
       if (request.method === "HEAD") return reply.type(EVENT_STREAM).send();

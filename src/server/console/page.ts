@@ -42,6 +42,8 @@ export interface Page {
   readonly aside?: VNode;
   /** A page with it has the callback's tabs. */
   readonly callback?: { readonly id: string; readonly tab: "calls" | "outages" | "replays" | "settings" };
+  /** What was searched for stays in the field of the top bar. */
+  readonly searchText?: string;
   /** A page with one short form is narrow. */
   readonly isNarrow?: boolean;
   /** The default is 200. A form with mistakes has 422. */

@@ -19,7 +19,7 @@ export class ReadTurns {
     this.#timers = timers;
   }
 
-  run(owner: string, read: () => unknown): Promise<unknown> {
+  run<Result>(owner: string, read: () => Result | Promise<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
       const step = async () => {
         try {

@@ -1,6 +1,7 @@
 /** The routes are those of docs/contract.md, Callbacks. */
 import type { FastifyInstance } from "fastify";
 import type { Callback } from "../../domain/callback.js";
+import { endpointHealth } from "../../domain/callback.js";
 import { callbackToJson } from "../../wire/json/callback-json.js";
 import { objectOf } from "../../wire/json/json-value.js";
 import { outageToJson } from "../../wire/json/outage-json.js";
@@ -30,7 +31,8 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
     const callback = await createCallback(context, settings, ownerOf(request));
     const linker = new Linker(request);
     reply.header("location", linker.uri(`/callbacks/${callback.id}`));
-    const document = callbackToJson(callback, callbackLinks(linker, callback.id));
+    const reports = await readReports(deps, [callback]);
+    const document = callbackToJson(callback, callbackLinks(linker, callback.id), reports.get(callback.id));
     return sendDocument(request, reply, { kind: "callback", shape: "callback", document, status: 201 });
   });
 
@@ -40,7 +42,7 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
     const asked = readPage(query, largestPage);
     const sort = readSort(query, { name: false, id: false }, "name");
     const page = await deps.store.callbacks.list({ ...asked, sort });
-    const down = await readDownSince(deps, page.items);
+    const reports = await readReports(deps, page.items);
     return sendList(request, reply, {
       name: "callbacks",
       kind: "callback",
@@ -49,7 +51,7 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
       asked,
       page,
       largestPage,
-      writeItem: (callback, linker) => callbackToJson(callback, callbackLinks(linker, callback.id), down.get(callback.id)),
+      writeItem: (callback, linker) => callbackToJson(callback, callbackLinks(linker, callback.id), reports.get(callback.id)),
     });
   });
 
@@ -61,8 +63,8 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
     // Our clients read it before they mark calls that they have not listed.
     reply.header("x-max-limit", String(largestPage));
     reply.headers(serviceHeaders);
-    const down = await readDownSince(deps, [callback]);
-    const document = callbackToJson(callback, callbackLinks(linker, callback.id), down.get(callback.id));
+    const reports = await readReports(deps, [callback]);
+    const document = callbackToJson(callback, callbackLinks(linker, callback.id), reports.get(callback.id));
     return sendDocument(request, reply, { kind: "callback", shape: "callback", document });
   });
 
@@ -81,9 +83,15 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
   });
 }
 
-async function readDownSince({ store }: ServerDeps, callbacks: readonly Callback[]): Promise<ReadonlyMap<string, number | null>> {
+/** Resolves to what is known of each endpoint, by the callback's id. */
+async function readReports({ store }: ServerDeps, callbacks: readonly Callback[]) {
   const records = await store.endpoints.list(callbacks.map(({ id }) => id));
-  return new Map(records.map(({ callback, endpoint }) => [callback.id, endpoint.downSince]));
+  return new Map(
+    records.map(({ callback, endpoint, outage }) => {
+      const health = endpointHealth({ endpoint, outage, events: callback.events });
+      return [callback.id, { ...health, downSince: endpoint.downSince }];
+    }),
+  );
 }
 
 /** Lists the newest first. */

@@ -66,7 +66,7 @@ export function rejectUnknown(query: Query): void {
 }
 
 /** A database compares the text that is searched for with a content from each of its characters on. */
-const LONGEST_SEARCH = 256;
+export const LONGEST_SEARCH = 256;
 
 export function readFilter(query: Query): CallFilter {
   const status = readStatus(query);

@@ -1,5 +1,4 @@
 import { sql } from "kysely";
-import type { CallStatus } from "../../domain/call.js";
 import { type Callback, type CallbackSettings, hasSameSettings, isRepaired } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { RetryPolicy } from "../../domain/retry-policy.js";
@@ -15,10 +14,7 @@ import { transact } from "../sql/transactions.js";
 import { type CallbackRow, lockCallback, settingsColumns, toCallback } from "./callback-row.js";
 
 export interface CallbackQuery extends PageQuery {
-  /** The fields failed and waiting are numbers of calls. */
-  readonly sort: readonly Sort<"name" | "id" | "failed" | "waiting">[];
-  /** The name or the URL's host contains it, in any case. */
-  readonly text?: string;
+  readonly sort: readonly Sort<"name" | "id">[];
 }
 
 export function callbackStore(db: Db, cipher: KeyCipher) {
@@ -116,30 +112,14 @@ async function rejectTakenName(db: Db, { name }: CallbackSettings, ownId: string
   if (taken !== undefined && taken.id !== ownId) throw new WhcbError("duplicate-name", `A callback named ${name} already exists`);
 }
 
-/**
- * The part of the URL that a search may look at, with its scheme, ends at the host. A path and a query can hold secrets, which a
- * search would find letter by letter, and so can what is before an @.
- */
-const ORIGIN = sql`substr(url, 1, 7 + CAST(instr(substr(replace(replace(url, '?', '/'), '#', '/') || '/', 9), '/') AS integer))`;
-const isAtHost = (text: string) => sql`(instr(${ORIGIN}, '@') = 0 AND instr(lower(${ORIGIN}), lower(${text})) > 0)`;
-
-type ListedRow = CallbackRow & { readonly failed: number; readonly waiting: number };
-
 async function listCallbacks(db: Db, cipher: KeyCipher, query: CallbackQuery): Promise<Page<Callback>> {
   const sort = query.sort.length === 0 ? [{ field: "name" as const, descending: false }] : query.sort;
-  const keys: (SortKey & { column: "name" | "id" | "failed" | "waiting" })[] = sort.map(({ field, descending }) => ({
-    column: field,
-    descending,
-  }));
+  const keys: (SortKey & { column: "name" | "id" })[] = sort.map(({ field, descending }) => ({ column: field, descending }));
   if (!keys.some(({ column }) => column === "id")) keys.push({ column: "id", descending: keys[0]?.descending ?? false });
-  const { text = "" } = query;
-  const countOf = (status: CallStatus) =>
-    sql`coalesce((SELECT count FROM call_counts WHERE callback_key = callbacks.key AND status = ${sql.lit(status)}), 0)`;
   const page = await readPage(db, query, {
-    select: sql<ListedRow>`
-      SELECT * FROM (SELECT *, ${countOf("FAILED")} AS failed, ${countOf("PENDING")} AS waiting FROM callbacks) AS listed`,
+    select: sql<CallbackRow>`SELECT * FROM callbacks`,
     table: sql`callbacks`,
-    matching: sql`deleted_at IS NULL AND (${text} = '' OR instr(lower(name), lower(${text})) > 0 OR ${isAtHost(text)})`,
+    matching: sql`deleted_at IS NULL`,
     keys,
     valuesOf: (row) => keys.map(({ column }) => row[column]),
   });

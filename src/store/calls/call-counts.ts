@@ -4,7 +4,7 @@ import { UNREACHABLE_REASONS, type UnreachableReason } from "../../domain/attemp
 import type { CallProgress, CallStatus, LastOutcome } from "../../domain/call.js";
 import { requireCallback } from "../callbacks/callback-row.js";
 import type { Db, Row } from "../schema.js";
-import { addedValues, batchOf, insertRows, valueList } from "../sql/batches.js";
+import { addedValues, batchOf, insertRows } from "../sql/batches.js";
 
 export type CallCounts = Readonly<Record<CallStatus, number>>;
 
@@ -167,8 +167,6 @@ export function callCounters(db: Db) {
   return {
     /** Resolves to the numbers by status. Throws `not-found` for the callback. */
     count: async (callbackId: string): Promise<CallCounts> => readCounts(db, (await requireCallback(db, callbackId)).key),
-    /** Does what `count` does for several callbacks, by their ids. */
-    countOf: (callbackIds: readonly string[]): Promise<ReadonlyMap<string, CallCounts>> => readCountsOf(db, callbackIds),
     /** Counts the calls of all callbacks. */
     countWaiting: (): Promise<WaitingCalls> => readWaiting(db),
     /** Counts FAILED calls by status code or reason, most calls first. Throws `not-found` for the callback. */
@@ -204,18 +202,6 @@ export function toFailureGroup(failure: string, count: number): FailureGroup {
 
 export async function readCounts(db: Db, callbackKey: number): Promise<CallCounts> {
   const rows = await db.selectFrom("call_counts").select(["status", "count"]).where("callback_key", "=", callbackKey).execute();
-  return countsOf(rows);
-}
-
-async function readCountsOf(db: Db, callbackIds: readonly string[]): Promise<ReadonlyMap<string, CallCounts>> {
-  const { rows } = await sql<{ id: string; status: CallStatus; count: number }>`
-    SELECT callbacks.id, call_counts.status, call_counts.count
-    FROM ${valueList(callbackIds, "text")} JOIN callbacks ON callbacks.id = batch.value AND deleted_at IS NULL
-    JOIN call_counts ON callback_key = callbacks.key`.execute(db);
-  return new Map(callbackIds.map((id) => [id, countsOf(rows.filter((row) => row.id === id))]));
-}
-
-function countsOf(rows: readonly { readonly status: CallStatus; readonly count: number }[]): CallCounts {
   const counts: Record<CallStatus, number> = { PENDING: 0, SUCCESS: 0, FAILED: 0 };
   for (const { status, count } of rows) counts[status] = count;
   return counts;

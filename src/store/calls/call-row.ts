@@ -140,6 +140,9 @@ export type StoredResponse = readonly [
 export const SENDER_INDEXES = [1, 2, 3, 4, 5] as const;
 /** `ADDRESS_INDEXES` are in the order of preference: mobile, email, voice, mri and name. */
 const ADDRESS_INDEXES = [3, 4, 5, 2, 1] as const;
+/** A mobile and a voice number. */
+export const NUMBER_INDEXES = [3, 5] as const;
+export const EMAIL_INDEX = 4;
 export const CONTENT_INDEX = 8;
 const PARAMETERS_INDEX = 9;
 const GIVEN_INDEX = 10;

@@ -10,11 +10,13 @@ import { callGroups } from "./group-calls.js";
 import { callLists } from "./list-calls.js";
 import { callMarks } from "./mark-calls.js";
 import { type CallCount, type CountLimit, countMatching, findMatching, type MatchingCalls } from "./scan-calls.js";
+import { callFinder } from "./search-calls.js";
 
 export function callStore(db: Db, clock: Clock, readTime: ReadTime) {
   return {
     ...callAcceptance(db),
     ...callSearch(db),
+    ...callFinder(db, clock),
     ...callLists(db, clock),
     ...attemptLists(db),
     ...callCounters(db),

@@ -37,6 +37,6 @@ export function callSearch(db: Db) {
 }
 
 /** Returns the first text after all that begin with this one. */
-function firstTextAfter(text: string): string {
+export function firstTextAfter(text: string): string {
   return text.slice(0, -1) + String.fromCharCode(text.charCodeAt(text.length - 1) + 1);
 }

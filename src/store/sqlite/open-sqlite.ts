@@ -179,6 +179,9 @@ export function connect(path: string): Database.Database {
     database.pragma(`cache_size = ${CACHE_SIZE}`);
     // SQLite's lower() knows only ASCII. This must match domain/call-filter.ts.
     database.function("lower_case", { deterministic: true }, (text) => (typeof text === "string" ? text.toLowerCase() : null));
+    database.function("only_digits", { deterministic: true }, (text) =>
+      typeof text === "string" ? text.replace(/[^0-9]/g, "") : null,
+    );
     return database;
   } catch (error) {
     database.close();

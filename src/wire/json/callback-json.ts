@@ -1,5 +1,6 @@
 /** The documents are those of docs/contract.md, Callbacks. */
 import type { AuthType, BodyFormat, BodyStyle, Callback, CallbackSettings } from "../../domain/callback.js";
+import { HEALTH_NAMES, type Health } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { isMasked } from "../../domain/mask.js";
 import { readDate, toIsoDate } from "../dates.js";
@@ -30,15 +31,29 @@ function enabledOrDisabled(isEnabled: boolean | undefined): "enabled" | "disable
   return isEnabled ? "enabled" : "disabled";
 }
 
-/** The key isn't masked, as on the platform. `downSince` is set while its endpoint is down. */
-export function callbackToJson(
-  callback: Callback,
-  link: readonly Link[],
-  downSince: number | null = null,
-): Record<string, unknown> {
+/** Only our service says these two of an endpoint. */
+interface EndpointReport extends Health {
+  readonly downSince: number | null;
+}
+
+/** The key isn't masked, as on the platform. */
+export function callbackToJson(callback: Callback, link: readonly Link[], report?: EndpointReport): Record<string, unknown> {
   const { id, auth } = callback;
-  const down = downSince !== null && { downSince: toIsoDate(downSince) };
-  return { id, ...settingsToJson(callback), auth: { type: auth.type, key: auth.key }, ...down, link };
+  return {
+    id,
+    ...settingsToJson(callback),
+    auth: { type: auth.type, key: auth.key },
+    ...(report !== undefined && reportToJson(report)),
+    link,
+  };
+}
+
+function reportToJson({ health, since, downSince }: EndpointReport): Record<string, unknown> {
+  return {
+    state: health,
+    ...(since !== null && { stateSince: toIsoDate(since) }),
+    ...(downSince !== null && { downSince: toIsoDate(downSince) }),
+  };
 }
 
 /** What the service doesn't return is null. List items may hold only id, name and url. */
@@ -57,6 +72,8 @@ export interface ListedCallback {
   readonly email: string | null;
   readonly events: { readonly reply: boolean | null; readonly undeliverable: boolean | null };
   readonly downSince: number | null;
+  /** `health` is null if the service doesn't say, or has a state that this version doesn't know. */
+  readonly health: Health | null;
   /** The callback is kept as it was received, with unknown members. */
   readonly raw: JsonObject;
 }
@@ -81,8 +98,14 @@ export function readCallback(value: unknown): ListedCallback {
       undeliverable: flagOrNull(objectOf(callback.callbacks).undeliverable),
     },
     downSince: readDate(callback.downSince),
+    health: readHealth(callback),
     raw: callback,
   };
+}
+
+function readHealth({ state, stateSince }: JsonObject): Health | null {
+  const health = HEALTH_NAMES.find((name) => name === state);
+  return health === undefined ? null : { health, since: readDate(stateSince) };
 }
 
 /** Returns null for a key that isn't returned, or is masked. */

@@ -1,4 +1,5 @@
 import { type TSchema, Type } from "@sinclair/typebox";
+import { HEALTH_NAMES } from "../../domain/callback.js";
 
 const Instant = Type.String({ format: "date-time", description: "ISO 8601 with milliseconds" });
 
@@ -33,6 +34,8 @@ export const CallbackDocument = Type.Object({
   retriesEnabled: Type.Boolean(),
   email: Type.String(),
   callbacks: Type.Object({ reply: Switch, undeliverable: Switch }),
+  state: Type.Optional(Type.Union(HEALTH_NAMES.map((name) => Type.Literal(name)))),
+  stateSince: Type.Optional(Instant),
   downSince: Type.Optional(Instant),
   link: Links,
 });

@@ -1,5 +1,7 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { AttemptCause } from "../../../src/domain/attempt.js";
+import { endpointHealth, HEALTHS } from "../../../src/domain/callback.js";
 import {
   type Endpoint,
   endpointAfterDrain,
@@ -110,5 +112,38 @@ describe("an endpoint", () => {
 
   it("is up when everything due was tried, and still counts the calls that failed", () => {
     expect(endpointAfterDrain(fail(RECOVERING, 3))).toMatchObject({ state: "up", failedCalls: [1, 2, 3], recovery: 1 });
+  });
+});
+
+describe("what people are told of an endpoint", () => {
+  const EVENTS = { reply: true, undeliverable: false };
+  const UP = { endpoint: NEW_ENDPOINT, outage: null, events: EVENTS };
+  const OUTAGE = { startedAt: 1, quietSince: null };
+  const down = { ...NEW_ENDPOINT, state: "down", downSince: 3 } as const;
+
+  it("is never that it is up while an outage is open", () => {
+    expect(endpointHealth(UP)).toEqual({ health: "up", since: null });
+    expect(endpointHealth({ ...UP, outage: OUTAGE })).toEqual({ health: "failing", since: 1 });
+    expect(endpointHealth({ ...UP, outage: { ...OUTAGE, quietSince: 2 } })).toEqual({ health: "recovering", since: 2 });
+  });
+
+  it("is since when it is down, checked or recovering", () => {
+    expect(endpointHealth({ ...UP, endpoint: down, outage: OUTAGE })).toEqual({ health: "down", since: 3 });
+    expect(endpointHealth({ ...UP, endpoint: down })).toEqual({ health: "checking", since: 3 });
+    const recovering = { ...NEW_ENDPOINT, state: "recovering", recoveringSince: 4 } as const;
+    expect(endpointHealth({ ...UP, endpoint: recovering, outage: OUTAGE })).toEqual({ health: "recovering", since: 4 });
+  });
+
+  it("is that no event is sent, but not while something else is wrong", () => {
+    const events = { reply: false, undeliverable: false };
+    expect(endpointHealth({ ...UP, events }).health).toBe("idle");
+    expect(endpointHealth({ ...UP, events, outage: OUTAGE }).health).toBe("failing");
+  });
+
+  it("is one of the states of docs/contract.md, in their order", () => {
+    const contract = readFileSync(new URL("../../../docs/contract.md", import.meta.url), "utf8");
+    const [, table = ""] = /### States of an endpoint(.*?)\n## /s.exec(contract) ?? [];
+    const rows = [...table.matchAll(/^\| `(.*?)` \| (.*?) \|/gm)].map(([, state, text]) => [state, text]);
+    expect(rows.slice(1)).toEqual(Object.entries(HEALTHS).map(([state, { text }]) => [state, text]));
   });
 });

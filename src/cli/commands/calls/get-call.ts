@@ -1,6 +1,7 @@
 import type { Client, ListedAttempt, ListedCall, ListedCallback, ListedOutage } from "../../../client/client.js";
 import { isAcceptedStatus } from "../../../domain/attempt.js";
 import { isErased } from "../../../domain/call.js";
+import { HEALTHS } from "../../../domain/callback.js";
 import { callbackOperand, commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { formatDuration } from "../../../domain/duration.js";
@@ -14,7 +15,7 @@ import { completeCallIds } from "../../args/short-ids.js";
 import { callJson, statusPaint } from "../../output/call-columns.js";
 import { type Column, renderFields } from "../../output/cells.js";
 import { type CALL_DETAILS_FIELDS, type Json, writeJson } from "../../output/json-fields.js";
-import { describeNotice } from "../../output/outage-text.js";
+import { describeNotice, reportedHealth } from "../../output/outage-text.js";
 import type { RenderOptions, TimeOptions } from "../../output/screen.js";
 import { joinText, type ScreenText, text } from "../../output/screen-text.js";
 import { noteLeftOutOf, renderTable } from "../../output/table.js";
@@ -174,23 +175,32 @@ interface CallFacts {
 }
 
 export function explainCall(facts: CallFacts, options: TimeOptions): readonly string[] {
-  const { call, outage } = facts;
+  const { call } = facts;
   if (!facts.reportsRetries) return explainUnreported(facts);
   const sentences = call.status === "FAILED" ? explainFailed(facts, options) : [explainOther(call, facts.callback)];
   if (call.status === "SUCCESS") return sentences;
-  if (outage === null) {
-    const { downSince } = facts.callback;
-    if (downSince === null) return sentences;
-    return [
-      ...sentences,
-      `The service is checking the endpoint, which has been down since ${formatInstant(downSince, options.utc)}.`,
-    ];
+  return [...sentences, ...explainEndpoint(facts, options)];
+}
+
+function explainEndpoint({ callback, outage }: CallFacts, { utc }: TimeOptions): readonly string[] {
+  const { health, since } = reportedHealth(callback, outage) ?? { since: null };
+  const sentences: string[] = [];
+  if (health !== undefined && since !== null) {
+    const at = formatInstant(since, utc);
+    sentences.push(
+      health === "checking"
+        ? `The service is checking the endpoint, which has been down since ${at}.`
+        : `The endpoint has been ${HEALTHS[health].text} since ${at}.`,
+    );
   }
-  const since = formatInstant(outage.startedAt, options.utc);
-  const notice = describeNotice(outage, facts.callback, options.utc);
-  const failed = count(outage.failedCalls, "failed call");
-  const state = outage.recoveringSince === null ? "has been down since" : "is recovering from an outage that began at";
-  return [...sentences, `The endpoint ${state} ${since} (${failed}${notice === null ? "" : `; ${notice}`}).`];
+  if (outage !== null) {
+    const notice = describeNotice(outage, callback, utc);
+    const failed = count(outage.failedCalls, "failed call");
+    sentences.push(
+      `Its outage began at ${formatInstant(outage.startedAt, utc)} (${failed}${notice === null ? "" : `; ${notice}`}).`,
+    );
+  }
+  return sentences;
 }
 
 function explainFailed({ call, callback }: CallFacts, options: TimeOptions): readonly string[] {

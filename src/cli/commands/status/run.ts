@@ -6,7 +6,7 @@ import { dateOrNull } from "../../../wire/dates.js";
 import { isUnsent } from "../../../wire/json/call-json.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { type Json, pickFields, type STATUS_FIELDS } from "../../output/json-fields.js";
-import { describeCodes, describeNotice } from "../../output/outage-text.js";
+import { describeCodes, describeNotice, healthText, reportedHealth } from "../../output/outage-text.js";
 import { openProgress } from "../../output/progress-line.js";
 import type { Palette, RenderOptions } from "../../output/screen.js";
 import { joinText, type Printable, type ScreenText, safeJson, text } from "../../output/screen-text.js";
@@ -145,12 +145,15 @@ class CallSummary {
 }
 
 export function statusJson(state: CallbackState): Json<typeof STATUS_FIELDS> {
-  const { callback, retried } = state;
+  const { callback, retried, outages } = state;
+  const health = reportedHealth(callback, outages?.[0]);
   return {
     callbackId: callback.id,
     callback: callback.name,
     url: shownUrl(callback),
     retriesEnabled: callback.retriesEnabled,
+    state: health?.health ?? null,
+    stateSince: dateOrNull(health?.since ?? null),
     downSince: dateOrNull(callback.downSince),
     failed: state.failed,
     lookedAt: state.looked,
@@ -163,7 +166,7 @@ export function statusJson(state: CallbackState): Json<typeof STATUS_FIELDS> {
         ? null
         : { calls: retried.calls, nextAttemptDate: dateOrNull(retried.nextAt), until: dateOrNull(retried.until) },
     outages:
-      state.outages?.map(({ id, startedAt, recoveringSince, failedCalls, notifiedAt, notifiedBy }) => ({
+      outages?.map(({ id, startedAt, recoveringSince, failedCalls, notifiedAt, notifiedBy }) => ({
         id,
         startedAt: dateOrNull(startedAt),
         recoveringSince: dateOrNull(recoveringSince),
@@ -185,16 +188,17 @@ function stateLines(state: CallbackState, options: RenderOptions): readonly Prin
   const { callback, failed, uncounted } = state;
   const { palette } = options;
   const outage = state.outages?.[0];
+  const health = reportedHealth(callback, outage);
   const lines: Printable[] = [
-    text`${palette.strong(callback.name)}  ${describeHealth(state, palette)}  ${palette.dim(shownUrl(callback))}`,
+    text`${palette.strong(callback.name)}  ${health === null ? describeCalls(state, palette) : healthText(health, palette)}  ${palette.dim(shownUrl(callback))}`,
   ];
   if (outage !== undefined) {
     lines.push(
       `  outage since ${formatInstant(outage.startedAt, options.utc)} (${formatRelative(outage.startedAt, options.now)}); ${count(outage.failedCalls, "call")} failed in it`,
     );
-    if (outage.recoveringSince !== null)
+    if (health?.health === "recovering" && health.since !== null)
       lines.push(
-        `  recovering since ${formatInstant(outage.recoveringSince, options.utc)}: calls are accepted again; the outage ends when none has failed for a while`,
+        `  recovering since ${formatInstant(health.since, options.utc)}: calls are accepted again; the outage ends when none has failed for a while`,
       );
     const notice = describeNotice(outage, callback, options.utc);
     if (notice !== null) lines.push(`  ${notice}`);
@@ -218,12 +222,9 @@ function stateLines(state: CallbackState, options: RenderOptions): readonly Prin
   return lines;
 }
 
-function describeHealth({ callback, outages, failed, uncounted }: CallbackState, palette: Palette): Printable {
-  const outage = outages?.[0];
-  if (outage !== undefined) return outage.recoveringSince === null ? palette.bad("outage") : palette.warn("recovering");
-  if (callback.downSince !== null) return palette.warn("checking the endpoint");
+function describeCalls({ failed, uncounted }: CallbackState, palette: Palette): Printable {
   if (failed > 0) return palette.warn("failed calls");
-  return uncounted === null ? palette.good("healthy") : palette.warn("unknown");
+  return uncounted === null ? palette.good("no failed calls") : palette.warn("unknown");
 }
 
 function describeRetries({ retried, callback, failed }: CallbackState, options: RenderOptions): readonly string[] {

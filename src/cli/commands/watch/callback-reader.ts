@@ -54,9 +54,8 @@ export class CallbackReader {
     const succeeded = await count({ status: "SUCCESS" });
     const failures = await this.#readFailures();
     onAnswer();
-    // An endpoint may be down without an open outage.
-    const mayBeDown = capabilities.has("outages") && outage === null;
-    const callback = mayBeDown ? await this.#client.getCallback(id) : this.#callback;
+    // A service that lists outages also says its endpoints' states.
+    const callback = capabilities.has("outages") ? await this.#client.getCallback(id) : this.#callback;
     return {
       callback,
       pending,

@@ -1,11 +1,12 @@
 import type { ListedCall, ListedCallback } from "../../../client/client.js";
+import type { Health } from "../../../domain/callback.js";
 import { callbackOperand, commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { formatDuration } from "../../../domain/duration.js";
 import { senderAddress } from "../../../domain/message-response.js";
 import { isUnsent } from "../../../wire/json/call-json.js";
 import { bodyRows, type Frame } from "../../full-screen/frame.js";
-import { describeNotice } from "../../output/outage-text.js";
+import { describeNotice, healthText, reportedHealth } from "../../output/outage-text.js";
 import type { RenderOptions } from "../../output/screen.js";
 import { joinText, type Printable, type ScreenText, text } from "../../output/screen-text.js";
 import { formatInstant, formatRelative } from "../../output/times.js";
@@ -90,25 +91,21 @@ export function freshnessLine({ service, answeredAt, lost }: Freshness, options:
 
 function callbackLines(watched: WatchedCallback, options: RenderOptions): readonly Printable[] {
   const { palette } = options;
-  const { callback, outage } = watched.reading;
-  const quiet = watched.reading.failed === 0 ? palette.good("no failed calls") : palette.warn("failed calls");
-  const [state, since] =
-    outage === null
-      ? callback.downSince === null
-        ? [quiet, ""]
-        : [palette.warn("checking the endpoint"), `down since ${formatInstant(callback.downSince, options.utc)}`]
-      : outage.recoveringSince === null
-        ? [
-            palette.bad("outage"),
-            `since ${formatInstant(outage.startedAt, options.utc)} (${formatRelative(outage.startedAt, options.now)})`,
-          ]
-        : [palette.warn("recovering"), `since ${formatInstant(outage.recoveringSince, options.utc)}`];
+  const { callback, outage, failed } = watched.reading;
+  const health = reportedHealth(callback, outage);
+  const calls = failed === 0 ? palette.good("no failed calls") : palette.warn("failed calls");
+  const state = health === null ? calls : healthText(health, palette);
   return [
-    text`${palette.strong(callback.name)}  ${state} ${since}`,
+    text`${palette.strong(callback.name)}  ${state} ${sinceText(health, options)}`,
     text`  ${joinText(countParts(watched), "  ")}`,
     text`  ${joinText(rateParts(watched), "  ")}`,
     ...drainParts(watched).map((part) => text`  ${part}`),
   ];
+}
+
+function sinceText(health: Health | null, { utc, now }: RenderOptions): string {
+  if (health === null || health.since === null) return "";
+  return `${health.health === "checking" ? "down since" : "since"} ${formatInstant(health.since, utc)} (${formatRelative(health.since, now)})`;
 }
 
 /** The service is asked for one count after the other, so their sum isn't exact while calls move. */

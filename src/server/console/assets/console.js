@@ -33,7 +33,9 @@ function showTimes(root) {
       { text: localText(date), zone: offsetOf(date) },
     ];
     const [shown, other] = isUtc ? texts : texts.toReversed();
-    time.textContent = time.dataset.local === "bare" ? shown.text : `${shown.text} ${shown.zone}`;
+    const { local } = time.dataset;
+    const text = local === "time" ? shown.text.slice("2026-11-28 ".length) : shown.text;
+    time.textContent = local === "bare" ? text : `${text} ${shown.zone}`;
     time.title = `${other.text} ${other.zone}`;
   }
   for (const zone of root.querySelectorAll("[data-zone]")) zone.textContent = isUtc ? "UTC" : OWN_ZONE;
@@ -78,6 +80,27 @@ for (const form of document.querySelectorAll("form[data-filters]")) {
     for (const name of ["since", "until"]) form.elements[name].value = withZone(form.elements[name].value.trim());
   });
 }
+
+/** How far the reader's clock is ahead of the service's. Each answer says how long ago each of its instants was. */
+let clockAheadMs = 0;
+
+function readClock(root) {
+  const time = root.querySelector("time[data-elapsed]");
+  if (time !== null) clockAheadMs = Date.now() - Date.parse(time.dateTime) - time.dataset.elapsed;
+}
+
+function updateElapsed() {
+  for (const time of document.querySelectorAll("time[data-elapsed]")) {
+    const minutes = Math.floor(Math.max(0, Date.now() - clockAheadMs - Date.parse(time.dateTime)) / 60_000);
+    const [hours, days] = [Math.floor(minutes / 60), Math.floor(minutes / 1440)];
+    const text = days >= 2 ? `${days} days` : hours >= 2 ? `${hours} h` : minutes >= 1 ? `${minutes} min` : "less than 1 min";
+    if (time.textContent !== text) time.textContent = text;
+  }
+}
+
+readClock(document);
+document.addEventListener("refresh", ({ detail }) => readClock(detail));
+setInterval(updateElapsed, 10_000);
 
 // Selected calls
 
@@ -124,6 +147,40 @@ function countSelection(form) {
     update();
   });
 }
+
+/** So many rows are enough for a reader; the link searches on. */
+const MOST_FOUND = 200;
+
+/** Goes on with a search, and adds what it finds to the page. */
+async function searchOn() {
+  let part = document.querySelector("#search-progress");
+  while (part !== null && document.querySelectorAll("#found-calls tbody tr").length < MOST_FOUND) {
+    const answer = await fetch(part.dataset.next, { headers: { "x-refresh": "1" } }).catch(() => null);
+    // The link is left, and tells the reader why.
+    if (answer === null || !answer.ok) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    document.dispatchEvent(new CustomEvent("refresh", { detail: fresh }));
+    const rows = [...fresh.querySelectorAll("#found-calls tbody tr")].filter(({ id }) => document.getElementById(id) === null);
+    const table = document.querySelector("#found-calls tbody");
+    if (table !== null) table.append(...rows);
+    else document.querySelector("#found-calls").replaceWith(fresh.querySelector("#found-calls"));
+    const next = fresh.querySelector("#search-progress");
+    const isNothing = document.querySelector(".search-results li, #found-calls tr") === null;
+    if (next !== null) part.replaceWith(next);
+    else if (isNothing) part.replaceWith(hintsOf(fresh));
+    else part.remove();
+    part = next;
+  }
+}
+
+/** The last part of a search has found nothing more, and the whole of it nothing. */
+function hintsOf(fresh) {
+  const hints = fresh.querySelector("#search-hints");
+  hints.querySelector(".empty-title").textContent = "Nothing was found";
+  return hints;
+}
+
+searchOn();
 
 /** A form is sent once, even if its button is pressed twice: a check of an endpoint may take a minute. */
 document.addEventListener("submit", (event) => {

@@ -1,7 +1,7 @@
 /** What is wrong with a callback, why, what happens next, and what to do. */
 import type { ComponentChildren, VNode } from "preact";
 import { type Attempt, resultMessage } from "../../../domain/attempt.js";
-import type { Callback } from "../../../domain/callback.js";
+import type { Callback, Health } from "../../../domain/callback.js";
 import { spellDuration } from "../../../domain/duration.js";
 import { callbackSecrets, maskAnswer, secretMask } from "../../../domain/mask.js";
 import { type OpenOutage, outageClosesAt } from "../../../domain/outage.js";
@@ -10,7 +10,7 @@ import type { ServerDeps } from "../../server-deps.js";
 import { consolePath } from "../console-path.js";
 import { excerpt } from "../pretty-body.js";
 import { Count, Time } from "./data.js";
-import { type Health, healthOf } from "./endpoint-badge.js";
+import { healthOf } from "./endpoint-badge.js";
 import { ButtonLink } from "./forms.js";
 import { RoundFacts, type Sending, sendingOf } from "./next-attempt.js";
 
@@ -32,10 +32,10 @@ const SEARCHED_CALLS = 20;
 
 export async function readCallbackCard(deps: ServerDeps, callback: Callback): Promise<CallbackCardView> {
   const { store } = deps;
-  const { id, events } = callback;
+  const { id } = callback;
   const [record] = await store.endpoints.list([id]);
   const { FAILED, SUCCESS, PENDING } = await store.calls.count(id);
-  const health = healthOf(record, events.reply || events.undeliverable);
+  const health = healthOf(record);
   const outage = record?.outage ?? null;
   return {
     ...health,

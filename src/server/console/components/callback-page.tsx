@@ -9,7 +9,7 @@ import { tabText } from "./layout.js";
 /** Makes a page about a callback, with its tabs and its endpoint's state. */
 export async function callbackPage(
   { store }: ServerDeps,
-  { id, name, events }: Callback,
+  { id, name }: Callback,
   page: {
     readonly title: string;
     readonly content: VNode;
@@ -31,7 +31,7 @@ export async function callbackPage(
         {/* The title names something else than the callback. */}
         {trail !== undefined && <span class="muted">{name}</span>}
         <span data-announce={name}>
-          <EndpointBadge {...healthOf(record, events.reply || events.undeliverable)} />
+          <EndpointBadge {...healthOf(record)} />
         </span>
       </>
     ),

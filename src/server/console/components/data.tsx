@@ -123,6 +123,27 @@ export function Time({ at }: { at: number }): VNode {
   );
 }
 
+/** Shows "21 min"; the title has the instant. The script keeps it current, by the service's clock. */
+export function Elapsed({ since, now }: { since: number; now: number }): VNode {
+  const iso = new Date(since).toISOString();
+  return (
+    <time datetime={iso} title={`${iso.slice(0, -5).replace("T", " ")} UTC`} data-elapsed={Math.max(0, now - since)}>
+      {elapsedText(now - since)}
+    </time>
+  );
+}
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 86_400_000;
+
+/** console.js has the same rule. */
+export function elapsedText(ms: number): string {
+  if (ms < MINUTE_MS) return "less than 1 min";
+  if (ms < 2 * HOUR_MS) return `${Math.floor(ms / MINUTE_MS)} min`;
+  return ms < 2 * DAY_MS ? `${Math.floor(ms / HOUR_MS)} h` : `${Math.floor(ms / DAY_MS)} days`;
+}
+
 const NUMBER = new Intl.NumberFormat("en");
 
 export function countText(value: number): string {

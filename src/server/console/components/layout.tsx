@@ -1,5 +1,6 @@
 import type { ComponentChildren, VNode } from "preact";
 import { render } from "preact-render-to-string";
+import { LONGEST_SEARCH } from "../../routes/query-parameters.js";
 import type { AssetPaths } from "../assets.js";
 import { consolePath } from "../console-path.js";
 import type { LiveState, Page } from "../page.js";
@@ -39,7 +40,7 @@ function Document({ page, live, username, formToken, notice, assets }: PageView)
         <a class="skip-link" href="#content">
           Skip to content
         </a>
-        <TopBar username={username} formToken={formToken} icon={assets.icon} live={live} />
+        <TopBar username={username} formToken={formToken} icon={assets.icon} live={live} searchText={page.searchText} />
         <main
           id="content"
           tabIndex={-1}
@@ -91,7 +92,8 @@ function TopBar({
   formToken,
   icon,
   live,
-}: Pick<PageView, "username" | "formToken" | "live"> & { icon: string }): VNode {
+  searchText,
+}: Pick<PageView, "username" | "formToken" | "live"> & { icon: string; searchText: string | undefined }): VNode {
   return (
     <header class="top-bar">
       <a class="product" href="/console">
@@ -104,6 +106,20 @@ function TopBar({
             <a href="/console">Callbacks</a>
           </nav>
           {live && <Freshness at={live.madeAt} />}
+          {/* biome-ignore lint/a11y/useSemanticElements: browsers don't know <search> yet */}
+          <form class="search-anything" role="search" action="/console/search">
+            <input
+              name="q"
+              type="search"
+              value={searchText}
+              placeholder="Callback, number, e-mail or id"
+              aria-label="Search callbacks and calls"
+              maxLength={LONGEST_SEARCH}
+              autocomplete="off"
+              autocapitalize="none"
+              spellcheck={false}
+            />
+          </form>
           <div class="user">
             <button type="button" class="button button-quiet zone-switch" data-switch-zone="" hidden>
               <span>Times: </span>

@@ -1,14 +1,15 @@
 /** The page at /console is called Manage API Callbacks. */
 import type { FastifyInstance } from "fastify";
 import type { VNode } from "preact";
+import { HEALTH_NAMES, HEALTHS, type Health, type HealthName } from "../../../domain/callback.js";
+import { WhcbError } from "../../../domain/errors.js";
 import { shownUrl } from "../../../domain/mask.js";
 import type { Sort } from "../../../store/paging.js";
 import { type Query, readPage, readParameter, readSort } from "../../routes/query-parameters.js";
 import type { RouteContext } from "../../routes/route-context.js";
-import { type Column, Count, Empty, Pager, Table, Time } from "../components/data.js";
-import { EndpointBadge, type Health, healthOf } from "../components/endpoint-badge.js";
+import { Badge, type Column, Count, Elapsed, Empty, Pager, Table } from "../components/data.js";
 import { Button, ButtonLink } from "../components/forms.js";
-import { consolePath } from "../console-path.js";
+import { consolePath, retriesPath } from "../console-path.js";
 
 export interface CallbackRow extends Health {
   readonly id: string;
@@ -22,7 +23,7 @@ export interface CallbackRow extends Health {
   readonly lastOutage: { readonly id: string; readonly endedAt: number } | null;
 }
 
-type SortField = "name" | "failed" | "waiting";
+type SortField = "severity" | "name" | "failed" | "waiting";
 
 export interface CallbackListView {
   readonly rows: readonly CallbackRow[];
@@ -30,10 +31,15 @@ export interface CallbackListView {
   readonly offset: number;
   /** So many callbacks match. */
   readonly total: number;
+  /** `counts` are of those that have the text, by their endpoints' states. */
+  readonly counts: Readonly<Record<HealthName, number>>;
   readonly sort: Sort<SortField>;
   /** The text is in the name or the URL's host; "" means all callbacks. */
   readonly text: string;
+  /** Only endpoints in this state are listed, or all. */
+  readonly state: HealthName | null;
   readonly nextCursor: string | null;
+  readonly now: number;
 }
 
 const PAGE_SIZE = 50;
@@ -42,30 +48,27 @@ const DAY_MS = 86_400_000;
 const MOST_WITHOUT_SEARCH = 10;
 
 /** `SORTS` says which are descending at first. */
-const SORTS: Readonly<Record<SortField, boolean>> = { name: false, failed: true, waiting: true };
+const SORTS: Readonly<Record<SortField, boolean>> = { severity: false, name: false, failed: true, waiting: true };
+const DEFAULT_SORT = "severity";
 
 export function addCallbackList(app: FastifyInstance, { deps }: RouteContext): void {
   const { store, clock } = deps;
 
   app.get<{ Querystring: Query }>("/console", { config: { isLive: true } }, async ({ query }, reply) => {
     const asked = { ...readPage(query, PAGE_SIZE), limit: PAGE_SIZE };
-    const [sort = BY_NAME] = readSort(query, SORTS, "name");
-    const text = readText(query);
-    const { items, ...page } = await store.callbacks.list({ ...asked, sort: [sort], text });
-    const ids = items.map(({ id }) => id);
-    const counts = await store.calls.countOf(ids);
-    const records = new Map((await store.endpoints.list(ids)).map((record) => [record.callback.id, record]));
-    const outages = await store.outages.findLast(ids);
-    const endedSince = clock.now() - DAY_MS;
+    const [sort = BY_SEVERITY] = readSort(query, SORTS, DEFAULT_SORT);
+    const text = (readParameter(query, "q") ?? "").trim();
+    const state = readState(query);
+    const { items, ...page } = await store.callbacks.listOverview({ ...asked, sort, text, health: state });
+    const outages = await store.outages.findLast(items.map(({ callback }) => callback.id));
+    const now = clock.now();
     const lastOutageOf = (callbackId: string): CallbackRow["lastOutage"] => {
       const { id, endedAt = null } = outages.get(callbackId) ?? {};
-      return id === undefined || endedAt === null || endedAt < endedSince ? null : { id, endedAt };
+      return id === undefined || endedAt === null || endedAt < now - DAY_MS ? null : { id, endedAt };
     };
-    const rows = items.map((callback): CallbackRow => {
-      const { id, name, retriesEnabled, events } = callback;
-      const { FAILED: failed = 0, PENDING: waiting = 0 } = counts.get(id) ?? {};
-      const health = healthOf(records.get(id), events.reply || events.undeliverable);
-      return { id, name, url: shownUrl(callback), retriesEnabled, failed, waiting, lastOutage: lastOutageOf(id), ...health };
+    const rows = items.map(({ callback, ...row }): CallbackRow => {
+      const { id, name, retriesEnabled } = callback;
+      return { id, name, url: shownUrl(callback), retriesEnabled, lastOutage: lastOutageOf(id), ...row };
     });
     return reply.showPage({
       title: "Manage API Callbacks",
@@ -74,20 +77,24 @@ export function addCallbackList(app: FastifyInstance, { deps }: RouteContext): v
           New callback
         </ButtonLink>
       ),
-      content: <CallbackList {...page} rows={rows} sort={sort} text={text} />,
+      content: <CallbackList {...page} rows={rows} sort={sort} text={text} state={state} now={now} />,
     });
   });
 }
 
-const BY_NAME: Sort<SortField> = { field: "name", descending: false };
+const BY_SEVERITY: Sort<SortField> = { field: DEFAULT_SORT, descending: false };
 
-function readText(query: Query): string {
-  return (readParameter(query, "q") ?? "").trim();
+function readState(query: Query): HealthName | null {
+  const text = readParameter(query, "state");
+  if (text === undefined) return null;
+  const state = HEALTH_NAMES.find((name) => name === text);
+  if (state === undefined) throw new WhcbError("invalid", `state must be one of ${HEALTH_NAMES.join(", ")}`);
+  return state;
 }
 
 export function CallbackList(view: CallbackListView): VNode {
-  const { rows, total, text, offset, nextCursor } = view;
-  if (total === 0 && text === "") {
+  const { rows, total, text, state, offset, nextCursor } = view;
+  if (total === 0 && text === "" && state === null) {
     return (
       <Empty title="No callbacks yet">
         <p>A callback is the URL to which the service posts every reply to your messages.</p>
@@ -100,9 +107,10 @@ export function CallbackList(view: CallbackListView): VNode {
   }
   return (
     <>
-      {(total > MOST_WITHOUT_SEARCH || text !== "") && <Search {...view} />}
+      {(countAll(view) > MOST_WITHOUT_SEARCH || text !== "") && <Search {...view} />}
       <div data-live="callbacks">
-        {rows.length === 0 ? <NoRows text={text} /> : <Table {...tableOf(view)} />}
+        <StateStrip {...view} />
+        {rows.length === 0 ? <NoRows {...view} /> : <Table {...tableOf(view)} />}
         {rows.length > 0 && (
           <p class="range muted">
             <Count value={offset + 1} />–<Count value={offset + rows.length} /> of <Count value={total} />
@@ -117,7 +125,38 @@ export function CallbackList(view: CallbackListView): VNode {
   );
 }
 
-function Search({ text, sort }: CallbackListView): VNode {
+function countAll({ counts }: CallbackListView): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
+}
+
+/** Each number leads to these callbacks. The meaning of a state is its title. */
+function StateStrip(view: CallbackListView): VNode {
+  const { counts, state } = view;
+  const shown = HEALTH_NAMES.filter((name) => counts[name] > 0 || name === state);
+  return (
+    <nav class="state-strip" aria-label="States of the endpoints">
+      {state !== null && (
+        <a href={listPath({ ...view, state: null })}>
+          <Count value={countAll(view)} /> in all
+        </a>
+      )}
+      {shown.map((name) => (
+        <a
+          key={name}
+          id={`state-${name}`}
+          class={`explained is-${HEALTHS[name].tone}`}
+          href={listPath({ ...view, state: name })}
+          aria-current={name === state ? "page" : undefined}
+          title={HEALTHS[name].meaning}
+        >
+          <Count value={counts[name]} /> {HEALTHS[name].text}
+        </a>
+      ))}
+    </nav>
+  );
+}
+
+function Search({ text, state, sort }: CallbackListView): VNode {
   return (
     // biome-ignore lint/a11y/useSemanticElements: browsers don't know <search> yet
     <form class="search" role="search" action="/console">
@@ -129,14 +168,23 @@ function Search({ text, sort }: CallbackListView): VNode {
         aria-label="Name or host contains"
         autocomplete="off"
       />
-      {sort.field !== "name" && <input type="hidden" name="sortFields" value={sort.field} />}
+      {sort.field !== DEFAULT_SORT && <input type="hidden" name="sortFields" value={sort.field} />}
+      {state !== null && <input type="hidden" name="state" value={state} />}
       <Button>Find</Button>
       {text !== "" && <a href="/console">Show all</a>}
     </form>
   );
 }
 
-function NoRows({ text }: { text: string }): VNode {
+function NoRows(view: CallbackListView): VNode {
+  const { text, state, total } = view;
+  if (state !== null && total === 0) {
+    return (
+      <Empty title={`No endpoint is in the state “${HEALTHS[state].text}”`}>
+        <a href={listPath({ ...view, state: null })}>Show all</a>
+      </Empty>
+    );
+  }
   if (text === "") {
     return (
       <Empty title="No more callbacks">
@@ -186,18 +234,33 @@ function tableOf(view: CallbackListView): Parameters<typeof Table<CallbackRow>>[
       },
       {
         title: "Retries",
-        cell: ({ retriesEnabled }) => (retriesEnabled ? "enabled" : <span class="muted">disabled</span>),
+        cell: ({ id, name, retriesEnabled }) => (
+          <a
+            id={`retries-${id}`}
+            class={retriesEnabled ? "switch is-on" : "switch"}
+            href={retriesPath(id, !retriesEnabled, listPath(view))}
+            aria-label={`Retries of ${name} are ${retriesEnabled ? "on: switch them off" : "off: switch them on"}`}
+          >
+            {retriesEnabled ? "on" : "off"}
+          </a>
+        ),
       },
       {
         title: "State",
-        cell: (row) => (
+        sort: sortLink(view, "severity"),
+        cell: ({ id, name, health, since, lastOutage }) => (
           <>
-            <span data-announce={row.name}>
-              <EndpointBadge {...row} isInTable />
+            <span data-announce={name} title={HEALTHS[health].meaning}>
+              <Badge tone={HEALTHS[health].tone}>{HEALTHS[health].text}</Badge>
             </span>
-            {row.lastOutage !== null && (
-              <a class="below" href={consolePath(row.id, "outages", row.lastOutage.id)}>
-                outage ended <Time at={row.lastOutage.endedAt} />
+            {since !== null && (
+              <span class="below">
+                {health === "checking" && "down "}for <Elapsed since={since} now={view.now} />
+              </span>
+            )}
+            {lastOutage !== null && (
+              <a class="below" href={consolePath(id, "outages", lastOutage.id)}>
+                outage ended <Elapsed since={lastOutage.endedAt} now={view.now} /> ago
               </a>
             )}
           </>
@@ -236,10 +299,14 @@ function sortLink(view: CallbackListView, field: SortField): NonNullable<Column<
   return { order, href: listPath({ ...view, sort: { field, descending } }) };
 }
 
-function listPath({ sort, text }: CallbackListView, place: { readonly offset?: number; readonly cursor?: string } = {}): string {
+function listPath(
+  { sort, text, state }: CallbackListView,
+  place: { readonly offset?: number; readonly cursor?: string } = {},
+): string {
   const parameters = new URLSearchParams();
   if (text !== "") parameters.set("q", text);
-  if (sort.field !== "name") parameters.set("sortFields", sort.field);
+  if (state !== null) parameters.set("state", state);
+  if (sort.field !== DEFAULT_SORT) parameters.set("sortFields", sort.field);
   if (sort.descending !== SORTS[sort.field]) parameters.set("sortOrder", sort.descending ? "desc" : "asc");
   if (place.offset) parameters.set("offset", String(place.offset));
   if (place.cursor !== undefined) parameters.set("cursor", place.cursor);

@@ -1,6 +1,7 @@
 /** The page at /console/callbacks/:id/outages shows one outage in detail, and the list of all. */
 import type { FastifyInstance } from "fastify";
 import type { VNode } from "preact";
+import { HEALTHS, type HealthName } from "../../../domain/callback.js";
 import { formatDuration } from "../../../domain/duration.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { type Outage, outageClosesAt } from "../../../domain/outage.js";
@@ -12,7 +13,7 @@ import type { RouteContext } from "../../routes/route-context.js";
 import { failureText } from "../components/call-parts.js";
 import { callbackPage } from "../components/callback-page.js";
 import { Badge, Count, countText, Empty, Facts, Pager, Table, Time } from "../components/data.js";
-import { type Health, healthOf, TONES } from "../components/endpoint-badge.js";
+import { healthOf } from "../components/endpoint-badge.js";
 import { OutageChart, OutageTable } from "../components/outage-chart.js";
 import {
   type BacklogSample,
@@ -38,7 +39,7 @@ interface OutagesView {
   readonly chosen: OutageDetails | null;
   readonly outages: StoredPage<Outage>;
   readonly isFirstPage: boolean;
-  readonly health: Health["health"];
+  readonly health: HealthName;
   readonly now: number;
 }
 
@@ -320,8 +321,10 @@ function OutageList({ callbackId, outages, chosen, health, now }: OutagesView): 
 }
 
 /** An open outage has its endpoint's state. */
-function OutageBadge({ outage: { endedAt }, health }: { outage: Outage; health: Health["health"] }): VNode {
-  return endedAt === null ? <Badge tone={TONES[health]}>{`open, ${health}`}</Badge> : <Badge tone="neutral">ended</Badge>;
+function OutageBadge({ outage: { endedAt }, health }: { outage: Outage; health: HealthName }): VNode {
+  if (endedAt !== null) return <Badge tone="neutral">ended</Badge>;
+  const { text, tone } = HEALTHS[health];
+  return <Badge tone={tone}>{`open, ${text}`}</Badge>;
 }
 
 function End({ outage: { endedAt }, endsAt }: { outage: Outage; endsAt: number | null }): VNode {

@@ -55,9 +55,17 @@ describe("readCallback", () => {
         email: null,
         events: { reply: null, undeliverable: null },
         downSince: null,
+        health: null,
         raw: older,
       },
     ]);
+  });
+
+  it("reads an endpoint's state, but none that this version doesn't know", () => {
+    const state = { state: "down", stateSince: "2026-11-24T12:00:00.000Z" };
+    expect(readCallback({ name: "n", ...state }).health).toEqual({ health: "down", since: Date.UTC(2026, 10, 24, 12) });
+    expect(readCallback({ name: "n", state: "idle" }).health).toEqual({ health: "idle", since: null });
+    expect(readCallback({ name: "n", ...state, state: "enchanted" }).health).toBeNull();
   });
 
   it("sends no masked key or URL back with a change", () => {

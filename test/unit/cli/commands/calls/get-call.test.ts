@@ -112,7 +112,8 @@ describe("the reason for a call's state", () => {
     const facts = { ...NOT_DOWN, call: aListedCall(), callback, outage: aListedOutage() };
     expect(explainCall(facts, OPTIONS)).toEqual([
       "Retries are off for this callback: the service won't send it again by itself.",
-      "The endpoint has been down since 2026-11-24 10:00:00Z (12 failed calls; an e-mail to ops@example.com was sent at 2026-11-24 10:00:05Z).",
+      "The endpoint has been failing since 2026-11-24 10:00:00Z.",
+      "Its outage began at 2026-11-24 10:00:00Z (12 failed calls; an e-mail to ops@example.com was sent at 2026-11-24 10:00:05Z).",
     ]);
   });
 });

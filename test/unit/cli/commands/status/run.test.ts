@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { type CallbackState, renderStatus, sparkline, statusJson } from "../../../../../src/cli/commands/status/run.js";
 import type { RenderOptions } from "../../../../../src/cli/output/screen.js";
 import { PLAIN } from "../../../../../src/cli/output/screen.js";
+import { HEALTH_NAMES, HEALTHS } from "../../../../../src/domain/callback.js";
 import { aListedCallback, aListedOutage } from "../../../../support/cli/listed.js";
 
 const NOW = Date.UTC(2026, 10, 24, 12);
@@ -49,7 +50,7 @@ describe("status", () => {
   test("shows an outage, its status codes, what is still retried and what to type next", () => {
     expect(`\n${renderStatus([FAILING], OPTIONS)}`).toMatchInlineSnapshot(`
       "
-      demo  outage  http://127.0.0.1:9000/hook
+      demo  failing  http://127.0.0.1:9000/hook
         outage since 2026-11-24 10:00:00Z (2h ago); 12 calls failed in it
         an e-mail to ops@example.com was sent at 2026-11-24 10:00:05Z
         25000 failed calls (503: 19990, no answer: 3, not sent yet: 7; of the newest 20000)
@@ -69,16 +70,17 @@ describe("status", () => {
     expect(shown(null)).toMatch(/\n {8}whcb replay demo --failed\n$/);
   });
 
-  test("shows two lines for a healthy callback", () => {
-    expect(`\n${renderStatus([QUIET], OPTIONS)}`).toMatchInlineSnapshot(`
+  test("shows two lines for a callback without failed calls", () => {
+    const up = { ...QUIET, callback: aListedCallback({ health: { health: "up", since: null } }) };
+    expect(`\n${renderStatus([up], OPTIONS)}`).toMatchInlineSnapshot(`
       "
-      demo  healthy  http://127.0.0.1:9000/hook
+      demo  up  http://127.0.0.1:9000/hook
         no failed calls
       "
     `);
   });
 
-  test("never shows an endpoint as healthy that is down", () => {
+  test("never shows an endpoint as up that is down", () => {
     const downSince = NOW - 3 * MINUTE;
     const checked = { ...QUIET, callback: aListedCallback({ downSince }) };
     expect(`\n${renderStatus([checked], OPTIONS)}`).toMatchInlineSnapshot(`
@@ -90,8 +92,20 @@ describe("status", () => {
     `);
     expect(statusJson(checked)).toMatchObject({ downSince: "2026-11-24T11:57:00.000Z" });
     const outage = String(renderStatus([{ ...checked, outages: [aListedOutage()] }], OPTIONS));
-    expect(outage).toMatch(/^demo {2}outage /);
+    expect(outage).toMatch(/^demo {2}down /);
     expect(outage).not.toContain("down since");
+  });
+
+  test.each(HEALTH_NAMES)("says that an endpoint is %s, and since when in JSON, whatever its outages are", (health) => {
+    const state = { ...QUIET, callback: aListedCallback({ health: { health, since: NOW } }), outages: [aListedOutage()] };
+    expect(String(renderStatus([state], OPTIONS))).toMatch(new RegExp(`^demo  ${HEALTHS[health].text}  http`));
+    expect(statusJson(state)).toMatchObject({ state: health, stateSince: "2026-11-24T12:00:00.000Z" });
+  });
+
+  test("doesn't guess the state of an endpoint if the service doesn't say it", () => {
+    const state = { ...QUIET, outages: null };
+    expect(String(renderStatus([state], OPTIONS))).toMatch(/^demo {2}no failed calls {2}http/);
+    expect(statusJson(state)).toMatchObject({ state: null, stateSince: null });
   });
 
   test("says nothing about retries that only whcb serve can know", () => {
@@ -108,7 +122,7 @@ describe("status", () => {
     const replayed = { ...FAILING, failed: 0, isCut: false, looked: 0, byStatusCode: [] };
     expect(`\n${renderStatus([replayed], OPTIONS)}`).toMatchInlineSnapshot(`
       "
-      demo  outage  http://127.0.0.1:9000/hook
+      demo  failing  http://127.0.0.1:9000/hook
         outage since 2026-11-24 10:00:00Z (2h ago); 12 calls failed in it
         an e-mail to ops@example.com was sent at 2026-11-24 10:00:05Z
         no failed calls are left

@@ -105,9 +105,9 @@ describe("a reading", () => {
     expect((await one.read(others, () => undefined)).outage).toBeNull();
   });
 
-  it("says without one whether the endpoint is down, as far as the service lists outages", async () => {
+  it("says since when the endpoint is down, as far as the service lists outages", async () => {
     const downSince = async (outages: readonly ListedOutage[], isOurs = true) =>
       (await reader([], { isOurs }).reader.read(outages, () => undefined)).callback.downSince;
-    expect([await downSince([]), await downSince([aListedOutage()]), await downSince([], false)]).toEqual([AT, null, null]);
+    expect([await downSince([]), await downSince([aListedOutage()]), await downSince([], false)]).toEqual([AT, AT, null]);
   });
 });

@@ -39,7 +39,7 @@ describe("the screen of watch", () => {
       "
       whcb watch  http://127.0.0.1:8787
       as of 2026-11-24 12:00:00Z
-      demo  outage since 2026-11-24 10:00:00Z (2h ago)
+      demo  failing since 2026-11-24 10:00:00Z (2h ago)
         900 failed  3 waiting  40 delivered or marked (counted in turn)
         in 0.0/s  out 0.0/s delivered or marked, 0.0/s failed  (last 10s)
         no backlog in 1m 30s at this rate
@@ -64,7 +64,7 @@ describe("the screen of watch", () => {
       outage: null,
     };
     const { body } = watchFrame({ callbacks: [addReading(null, reading).watched], events: [], freshness: FRESH }, 20, OPTIONS);
-    expect(String(body[0])).toBe("demo  checking the endpoint down since 2026-11-24 12:00:00Z");
+    expect(String(body[0])).toBe("demo  checking the endpoint down since 2026-11-24 12:00:00Z (now)");
   });
 
   it("keeps half of the rows for what happens, and says how many callbacks it leaves out", () => {

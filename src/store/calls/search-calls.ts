@@ -1,0 +1,211 @@
+/** Finds calls of all callbacks for the console. No index helps with senders and messages, so calls are read in short steps. */
+import { type RawBuilder, type SqlBool, sql } from "kysely";
+import { type Call, idKey } from "../../domain/call.js";
+import type { Clock } from "../../platform/clock.js";
+import type { Db } from "../schema.js";
+import { inList } from "../sql/batches.js";
+import { crossJoin, jsonPart, perDatabase } from "../sql/per-database.js";
+import { executeByIndex } from "../sql/transactions.js";
+import { EMAIL_INDEX, NUMBER_INDEXES, readCalls } from "./call-row.js";
+import { firstTextAfter } from "./find-calls.js";
+import { MESSAGE_KEY } from "./scan-calls.js";
+
+/** What is left out isn't looked for. A call needs to match one. */
+export interface WantedCalls {
+  /** The end of a call's id. */
+  readonly idEnd?: string;
+  /** Digits without a leading zero, compared from the end. There are at least SHORTEST_NUMBER. */
+  readonly number?: string;
+  readonly email?: string;
+  readonly messageId?: string;
+}
+
+export const SHORTEST_NUMBER = 8;
+
+/** Ids are read first, in their order, and then the calls, newest first. */
+export type SearchPlace = { readonly afterId: string } | { readonly beforeSeq: number };
+
+export interface CallSearch {
+  readonly wanted: WantedCalls;
+  readonly from: SearchPlace;
+  readonly limit: number;
+  /** The search ends after this time, perhaps without a result, and can go on. */
+  readonly budgetMs: number;
+  /** Larger responses are left out of the calls. */
+  readonly maxResponseBytes: number;
+  /** Runs each step, so that others can have their turn between them. */
+  readonly inTurn: <Result>(step: () => Promise<Result>) => Promise<Result>;
+}
+
+export interface SearchedCalls {
+  readonly calls: readonly Call[];
+  /** `next` is null at the end. */
+  readonly next: SearchPlace | null;
+  /** The part of what is to be read that has been read, from 0 to 1. */
+  readonly progress: number;
+}
+
+export const SEARCH_START: SearchPlace = { afterId: "" };
+
+export function callFinder(db: Db, clock: Clock) {
+  return {
+    /** Resolves to the calls with this id, or with ids that begin with it. */
+    findByIdStart: (start: string, limit: number, maxResponseBytes: number): Promise<readonly Call[]> =>
+      findByIdStart(db, start, limit, maxResponseBytes),
+
+    /** Reads on from a place until the limit or the budget is reached. A call that arrives meanwhile isn't met. */
+    search: (search: CallSearch): Promise<SearchedCalls> => searchCalls(db, clock, search),
+  };
+}
+
+interface Hit {
+  readonly seq: number;
+  readonly id: string;
+  readonly callback_id: string;
+}
+
+/** Joins the callbacks, and leaves out deleted ones. */
+const OF_CALLBACKS = sql`${crossJoin} callbacks ON callbacks.key = calls.callback_key AND callbacks.deleted_at IS NULL`;
+
+async function findByIdStart(db: Db, start: string, limit: number, maxResponseBytes: number): Promise<readonly Call[]> {
+  const hits: Hit[] = [];
+  for (const text of new Set([idKey(start), ...idSpellings(start)])) {
+    const { rows } = await executeByIndex(
+      db,
+      sql<Hit>`
+      SELECT calls.seq, calls.id, callbacks.id AS callback_id FROM calls ${OF_CALLBACKS}
+      WHERE calls.id >= ${text} AND calls.id < ${firstTextAfter(text)} ORDER BY calls.id LIMIT ${limit - hits.length}`,
+    );
+    hits.push(...rows.filter(({ seq }) => !hits.some((hit) => hit.seq === seq)));
+  }
+  return readHits(db, hits, maxResponseBytes);
+}
+
+/** Generated ids are stored in upper case and without dashes, and others as they were given. */
+function idSpellings(part: string): readonly string[] {
+  return /^[\da-f-]+$/i.test(part) ? [part, part.replaceAll("-", "").toUpperCase()].filter((text) => text !== "") : [part];
+}
+
+/** The newest comes first. */
+async function readHits(db: Db, hits: readonly Hit[], maxResponseBytes: number): Promise<readonly Call[]> {
+  const calls: Call[] = [];
+  for (const callbackId of new Set(hits.map(({ callback_id }) => callback_id))) {
+    const seqs = hits.filter(({ callback_id }) => callback_id === callbackId).map(({ seq }) => seq);
+    calls.push(...(await readCalls(db, callbackId, sql`FROM calls WHERE seq ${inList(seqs, "bigint")}`, maxResponseBytes)));
+  }
+  return calls.sort((one, other) => other.seq - one.seq);
+}
+
+/** A step takes about so long; a slow machine takes some times as long. */
+const STEP_MS = 5;
+const FIRST_ROWS = 500;
+const MAX_ROWS = 20_000;
+/** A step reads so much of responses. One larger response may exceed it. */
+const STEP_BYTES = 1024 * 1024;
+
+async function searchCalls(db: Db, clock: Clock, search: CallSearch): Promise<SearchedCalls> {
+  const { wanted, limit, inTurn } = search;
+  const endsAtMs = clock.monotonicMs() + search.budgetMs;
+  const hits: Hit[] = [];
+  let place: SearchPlace | null = wanted.idEnd === undefined && "afterId" in search.from ? afterIds(wanted) : search.from;
+  for (let rows = FIRST_ROWS; place !== null && hits.length < limit && clock.monotonicMs() < endsAtMs; ) {
+    const beganAtMs = clock.monotonicMs();
+    const from: SearchPlace = place;
+    const step = await inTurn(() => readStep(db, wanted, from, Math.round(rows), limit - hits.length));
+    hits.push(...step.hits.filter(({ seq }) => !hits.some((hit) => hit.seq === seq)));
+    place = step.next;
+    rows = Math.min(Math.max(rows * Math.min(Math.max(STEP_MS / (clock.monotonicMs() - beganAtMs), 0.25), 2), 1), MAX_ROWS);
+    await clock.nextTurn();
+  }
+  return { calls: await readHits(db, hits, search.maxResponseBytes), next: place, progress: await progressAt(db, place) };
+}
+
+/** Returns where to go on once all ids were read. */
+function afterIds({ number, email, messageId }: WantedCalls): SearchPlace | null {
+  const readsCalls = number !== undefined || email !== undefined || messageId !== undefined;
+  return readsCalls ? { beforeSeq: Number.MAX_SAFE_INTEGER } : null;
+}
+
+interface Step {
+  readonly hits: readonly Hit[];
+  readonly next: SearchPlace | null;
+}
+
+function readStep(db: Db, wanted: WantedCalls, from: SearchPlace, rows: number, limit: number): Promise<Step> {
+  return "afterId" in from ? readIds(db, wanted, from.afterId, rows, limit) : readBefore(db, wanted, from.beforeSeq, rows, limit);
+}
+
+/** Reads nothing but the index of ids until one matches, which is some times faster than reading calls. */
+async function readIds(db: Db, wanted: WantedCalls, afterId: string, rows: number, limit: number): Promise<Step> {
+  const { rows: ends } = await executeByIndex(
+    db,
+    sql<{ id: string }>`SELECT id FROM calls WHERE id > ${afterId} ORDER BY id LIMIT 1 OFFSET ${rows - 1}`,
+  );
+  const last = ends[0]?.id ?? null;
+  const isEnd = idSpellings(wanted.idEnd ?? "").map(
+    (text) => sql`substr(calls.id, length(calls.id) - ${sql.lit(text.length - 1)}) = ${text}`,
+  );
+  const { rows: hits } = await executeByIndex(
+    db,
+    sql<Hit>`
+    SELECT calls.seq, calls.id, callbacks.id AS callback_id FROM calls ${OF_CALLBACKS}
+    WHERE calls.id > ${afterId} AND ${last === null ? sql`true` : sql`calls.id <= ${last}`} AND (${sql.join(isEnd, sql` OR `)})
+    ORDER BY calls.id LIMIT ${limit}`,
+  );
+  const end = hits.length === limit ? (hits.at(-1)?.id ?? last) : last;
+  return { hits, next: end === null ? afterIds(wanted) : { afterId: end } };
+}
+
+async function readBefore(db: Db, wanted: WantedCalls, beforeSeq: number, rows: number, limit: number): Promise<Step> {
+  const { rows: sizes } = await executeByIndex(
+    db,
+    sql<{ first: number | null; read: number; bytes: number | null }>`
+    SELECT min(seq) AS first, count(*) AS read, sum(bytes) AS bytes
+    FROM (SELECT seq, octet_length(response) AS bytes FROM calls WHERE seq < ${beforeSeq} ORDER BY seq DESC LIMIT ${rows}) AS part`,
+  );
+  const { first = null, read = 0, bytes } = sizes[0] ?? {};
+  if (first === null) return { hits: [], next: null };
+  if (read > 1 && (bytes ?? 0) > STEP_BYTES) return readBefore(db, wanted, beforeSeq, Math.ceil(read / 4), limit);
+  const { rows: hits } = await executeByIndex(
+    db,
+    sql<Hit>`
+    SELECT calls.seq, calls.id, callbacks.id AS callback_id FROM calls ${OF_CALLBACKS}
+    WHERE calls.seq < ${beforeSeq} AND calls.seq >= ${first} AND ${isWanted(wanted)} ORDER BY calls.seq DESC LIMIT ${limit}`,
+  );
+  const isCut = hits.length === limit;
+  return { hits, next: isCut ? { beforeSeq: hits.at(-1)?.seq ?? first } : read < rows ? null : { beforeSeq: first } };
+}
+
+function isWanted({ number, email, messageId }: WantedCalls): RawBuilder<SqlBool> {
+  const alternatives: RawBuilder<SqlBool>[] = [];
+  if (number !== undefined) alternatives.push(...NUMBER_INDEXES.map((index) => isNumber(jsonPart("response", index), number)));
+  if (email !== undefined) alternatives.push(sql`lower_case(${jsonPart("response", EMAIL_INDEX)}) = ${email.toLowerCase()}`);
+  if (messageId !== undefined) alternatives.push(sql`${MESSAGE_KEY} = ${idKey(messageId)}`);
+  return sql`(${sql.join(alternatives, sql` OR `)})`;
+}
+
+/** One ends with the other, so that it doesn't matter which has its country. */
+function isNumber(text: RawBuilder<unknown>, number: string): RawBuilder<SqlBool> {
+  const digits = sql`ltrim(${perDatabase({
+    sqlite: sql`only_digits(${text})`,
+    postgres: () => sql`regexp_replace(${text}, '[^0-9]', '', 'g')`,
+  })}, '0')`;
+  const isLonger = sql`substr(${digits}, length(${digits}) - ${sql.lit(number.length - 1)}) = ${number}`;
+  const shorter = Array.from({ length: number.length - SHORTEST_NUMBER }, (_, cut) => number.slice(cut + 1));
+  const isSame = shorter.length === 0 ? isLonger : sql`(${isLonger} OR ${digits} ${inList(shorter, "text")})`;
+  // Most numbers differ in the last digit, which needs no copy of the text.
+  const last = sql`substr(${text}, length(${text}))`;
+  const mayBeSame = sql`(${last} = ${number.slice(-1)} OR ${last} NOT IN ('0', '1', '2', '3', '4', '5', '6', '7', '8', '9'))`;
+  return sql`(${text} <> '' AND ${mayBeSame} AND ${isSame})`;
+}
+
+async function progressAt(db: Db, place: SearchPlace | null): Promise<number> {
+  if (place === null) return 1;
+  if ("afterId" in place) return 0;
+  const { rows } = await sql<{ first: number | null; last: number | null }>`
+    SELECT (SELECT seq FROM calls ORDER BY seq LIMIT 1) AS first,
+      (SELECT seq FROM calls ORDER BY seq DESC LIMIT 1) AS last`.execute(db);
+  const { first = null, last = null } = rows[0] ?? {};
+  if (first === null || last === null || last <= first) return 0;
+  return Math.min(Math.max((last + 1 - place.beforeSeq) / (last + 1 - first), 0), 1);
+}
