@@ -17,7 +17,7 @@ beforeAll(async () => {
 
 afterAll(() => home.leave());
 
-const OPEN = /demo {2}outage since/;
+const OPEN = /demo {2}(?:failing|down) since/;
 
 const trigger = (count: number) => home.whcb(["trigger", "demo", "-n", String(count)]);
 
