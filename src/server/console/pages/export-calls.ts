@@ -18,7 +18,6 @@ import type { CallbackPath } from "../../routes/route-context.js";
 import { maskOutcome } from "../components/call-parts.js";
 import { parseFilter } from "../filter-fields.js";
 import type { ConsoleContext } from "../page.js";
-import { formToken } from "../sessions.js";
 
 const MAX_PER_SESSION = 2;
 const MAX_TOTAL = 16;
@@ -49,7 +48,7 @@ export function addCallExport(app: FastifyInstance, { deps, lookup, sessions }: 
     if (problem !== undefined) throw new WhcbError("invalid", `${problem[0]}: ${problem[1]}`);
     reply.type(format.type).header("content-disposition", `attachment; filename="calls-${callback.id}.${format.extension}"`);
     if (request.method === "HEAD") return reply.send();
-    const session = formToken(request);
+    const session = request.visitor?.token ?? "";
     if (running.size >= MAX_TOTAL || [...running.values()].filter((one) => one === session).length >= MAX_PER_SESSION) {
       reply.removeHeader("content-disposition").header("retry-after", RETRY_AFTER_SECONDS);
       throw new WhcbError("rate-limited", "As many exports are running as may run at once: wait until one has ended");
