@@ -82,7 +82,6 @@ export async function hold(store: Store, callback: Callback, ids: readonly strin
       callId: id,
       callSeq: (await callOf(store, callback, id)).seq,
       at,
-      downSince: NOW - MINUTE,
     });
   }
   await store.outcomes.commit(aGroup({ holdings }));

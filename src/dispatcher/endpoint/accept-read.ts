@@ -28,9 +28,8 @@ export interface AcceptedAt extends EndpointRules {
 export function acceptAndLog(endpoint: EndpointState, batch: WorkBatch, at: AcceptedAt, log: OutcomeLog): void {
   const { now } = at;
   const held = acceptRead(endpoint, batch, at);
-  const downSince = endpoint.health.endpoint.downSince ?? now;
   for (const { callbackId, id: callId, seq: callSeq } of held) {
-    log.addHolding({ callbackId, callId, callSeq, at: now, downSince }, endpoint.fence);
+    log.addHolding({ callbackId, callId, callSeq, at: now }, endpoint.fence);
   }
 }
 
