@@ -2,6 +2,7 @@ import type { VNode } from "preact";
 import type { UnreachableReason } from "../../../domain/attempt.js";
 import { type CallProgress, isHeld } from "../../../domain/call.js";
 import type { CallFilter } from "../../../domain/call-filter.js";
+import type { Endpoint } from "../../../domain/endpoint.js";
 import type { SecretMask } from "../../../domain/mask.js";
 import { describeFilter } from "../filter-fields.js";
 import { excerpt } from "../pretty-body.js";
@@ -28,7 +29,9 @@ export function StatusText({ call }: { call: CallProgress }): VNode {
 
 /** Returns "503 Service Unavailable" or "refused: connect ECONNREFUSED 10.0.0.1:443", and "" without an attempt. */
 export function outcomeText({ statusCode, statusMessage }: CallProgress): string {
-  return [statusCode, excerpt(statusMessage ?? "", 200)].filter((part) => part !== null && part !== "").join(" ");
+  // The text of a call that 1.0 held has a date.
+  const message = (statusMessage ?? "").replace(/^(Held: endpoint down) since \S+Z$/, "$1");
+  return [statusCode, excerpt(message, 200)].filter((part) => part !== null && part !== "").join(" ");
 }
 
 export function maskOutcome<Outcome extends CallProgress>(call: Outcome, mask: SecretMask): Outcome {
@@ -50,6 +53,16 @@ export function NextAttempt({ call, now }: { call: CallProgress; now: number }):
   if (due === null) return <span class="muted">none</span>;
   if (due.cause === "replay" || due.at <= now) return <>in turn ({due.cause})</>;
   return <Time at={due.at} />;
+}
+
+/** While the endpoint is down, says when its next retry round begins. */
+export function NextRound({ endpoint: { roundAt }, now }: { endpoint: Endpoint; now: number }): VNode {
+  if (roundAt === null || roundAt <= now) return <>the next round begins now</>;
+  return (
+    <>
+      next round <Time at={roundAt} />
+    </>
+  );
 }
 
 export function FilterFacts({ filter }: { filter: CallFilter }): VNode | null {

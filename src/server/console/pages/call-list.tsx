@@ -119,7 +119,7 @@ export function CallList(view: CallListView): VNode {
       </div>
       <FilterForm callbackId={callbackId} typed={typed} problems={problems} />
       <Chips callbackId={callbackId} typed={typed} />
-      {found !== null && <FoundCallsForm callbackId={callbackId} typed={typed} found={found} />}
+      {found !== null && <FoundCallsForm {...view} found={found} />}
     </>
   );
 }
@@ -161,12 +161,12 @@ function StatusTabs({ callbackId, typed, counts }: CallListView): VNode {
 }
 
 /** The form leads to the confirmation: nothing is changed yet, and no selection is stored. */
-function FoundCallsForm({ callbackId, typed, found }: { callbackId: string; typed: TypedFilter; found: FoundCalls }): VNode {
+function FoundCallsForm({ callbackId, typed, counts, found }: CallListView & { found: FoundCalls }): VNode {
   const { calls, matching, newer, older } = found;
   if (calls.length === 0) {
     return (
       <div data-instead-of="calls">
-        {older === null ? <NoCalls callbackId={callbackId} typed={typed} /> : <SearchOn older={older} />}
+        {older === null ? <NoCalls callbackId={callbackId} typed={typed} counts={counts} /> : <SearchOn older={older} />}
       </div>
     );
   }
@@ -254,7 +254,7 @@ function SearchOn({ older }: { older: string }): VNode {
   );
 }
 
-function NoCalls({ callbackId, typed }: { callbackId: string; typed: TypedFilter }): VNode {
+function NoCalls({ callbackId, typed, counts }: Pick<CallListView, "callbackId" | "typed" | "counts">): VNode {
   const isFiltered = Object.keys(typed.fields).length > 0;
   if (isFiltered) {
     return (
@@ -273,9 +273,18 @@ function NoCalls({ callbackId, typed }: { callbackId: string; typed: TypedFilter
     );
   }
   if (typed.status !== "FAILED") return <Empty title="No calls" />;
+  if (counts.FAILED + counts.SUCCESS + counts.PENDING === 0) {
+    return (
+      <Empty title="No calls yet">
+        <p>A response that is to be sent to the callback's endpoint is a call here.</p>
+      </Empty>
+    );
+  }
   return (
     <Empty title="No failed calls">
-      <p>Every call that was sent has been accepted or marked successful.</p>
+      <p>
+        {counts.SUCCESS === 0 ? "None has been sent yet." : "Every call that was sent has been accepted or marked successful."}
+      </p>
     </Empty>
   );
 }
@@ -299,7 +308,9 @@ function CallTable({
         {
           title: isWaiting ? "Arrived" : "Last attempt",
           kind: "time",
-          cell: ({ attemptedAt, acceptedAt }) => <Time at={attemptedAt ?? acceptedAt} />,
+          // A call that was held was never attempted.
+          cell: ({ attemptedAt, acceptedAt, attemptCount }) =>
+            attemptCount === 0 && !isWaiting ? <span class="muted">none</span> : <Time at={attemptedAt ?? acceptedAt} />,
         },
         { title: "Status", kind: "wide", cell: (call) => <StatusText call={call} /> },
         { title: "Attempts", kind: "number", isSecondary: true, cell: ({ attemptCount }) => <Count value={attemptCount} /> },

@@ -277,7 +277,7 @@ function Listed({ listed, counted }: { listed: ReadonlyMap<string, CallProgress>
             {
               title: "Last attempt",
               kind: "time",
-              cell: ([, { attemptedAt }]) => attemptedAt !== null && <Time at={attemptedAt} />,
+              cell: ([, { attemptedAt, attemptCount }]) => attemptedAt !== null && attemptCount > 0 && <Time at={attemptedAt} />,
             },
             { title: "Status", cell: ([, call]) => <StatusText call={call} /> },
           ]}
