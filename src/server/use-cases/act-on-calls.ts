@@ -2,10 +2,9 @@
 import { createHash } from "node:crypto";
 import { type CallProgress, type CallStatus, isErased } from "../../domain/call.js";
 import type { CallFilter } from "../../domain/call-filter.js";
-import type { Callback } from "../../domain/callback.js";
+import { type Callback, isCollecting } from "../../domain/callback.js";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import type { Mark } from "../../store/calls/mark-calls.js";
-import type { ReplaySelection } from "../../store/calls/replays.js";
 import type { MatchingCalls } from "../../store/calls/scan-calls.js";
 import type { ServerDeps } from "../server-deps.js";
 import { markCalls, requestReplay } from "./settle-calls.js";
@@ -38,6 +37,7 @@ export interface ActionRequest {
   readonly id: string;
   /** When the confirmation was shown: a mark as SUCCESS has it as its `markedAt`, so that a repeat continues the same mark. */
   readonly shownAt: number;
+  readonly requestedBy: string;
 }
 
 export interface ActionResult {
@@ -48,6 +48,8 @@ export interface ActionResult {
   readonly notFound: number;
   /** Of `done`: wait for an earlier replay. */
   readonly waiting: number;
+  /** A replay gets more calls, which aren't counted yet. */
+  readonly isCollecting?: true;
 }
 
 /** An outcome is committed some milliseconds after its attempt has ended. */
@@ -117,14 +119,9 @@ export function actOnCalls(deps: ServerDeps, callback: Callback, request: Action
 }
 
 async function actOnMatching(deps: ServerDeps, callback: Callback, request: ActionRequest, set: Matching): Promise<ActionResult> {
-  const { counted, id } = request;
+  const { counted } = request;
   const mark = markOf(deps, request);
-  if (mark === null) {
-    const { count } = await countMatching(deps.store, callback.id, set.filter);
-    if (count > counted.count) throw otherSet(count);
-    const { done, waiting } = await replay(deps, callback, id, set);
-    return { done, waiting, changed: Math.max(0, counted.count - done), notFound: 0 };
-  }
+  if (mark === null) return replayMatching(deps, callback, request, set);
   const matching = await deps.store.calls.findMatching(callback.id, set.filter);
   // Dates don't tell whether a call was counted: an outcome may be committed late, and the clock may be set back.
   if (matching.seqs.length > 0 && describeSet(matching).digest !== counted.digest) {
@@ -152,7 +149,7 @@ async function actOnListed(deps: ServerDeps, callback: Callback, request: Action
     const callIds = [...found].filter(([, call]) => applies(request.action, call, set)).map(([callId]) => callId);
     try {
       const { done, waiting } = await (mark === null
-        ? replay(deps, callback, request.id, { callIds })
+        ? replayListed(deps, callback, request, callIds)
         : markListed(deps, callback, { ...set, callIds }, mark, found));
       return { done, waiting, changed: found.size - done, notFound: set.callIds.length - found.size };
     } catch (error) {
@@ -202,11 +199,38 @@ async function markListed(
   return { done: before.length + callIds.length - left.length, waiting: 0 };
 }
 
+/** Larger sets are collected after the answer. */
+const COLLECTED_BEFORE_ANSWER_MS = 300;
+
 /** One that was cut off goes on. */
-async function replay(deps: ServerDeps, callback: Callback, id: string, selection: ReplaySelection): Promise<Done> {
+async function replayMatching(
+  { store, clock, onWork }: ServerDeps,
+  callback: Callback,
+  { id, counted, requestedBy }: ActionRequest,
+  { filter }: Matching,
+): Promise<ActionResult> {
+  const endAt = clock.monotonicMs() + COLLECTED_BEFORE_ANSWER_MS;
+  const confirmed = { id, filter, confirmed: counted.count, requestedBy };
+  let replay = await store.replays.begin(callback.id, confirmed, clock.now());
+  for (; isCollecting(replay) && clock.monotonicMs() < endAt; await clock.nextTurn())
+    replay = await store.replays.collect(callback.id, id, clock.now());
+  onWork(callback.id, "changed");
+  const { total, inEarlier, collecting } = replay;
+  if (collecting?.step === "more") throw otherSet(collecting.counted);
+  const done = total + inEarlier;
+  if (isCollecting(replay)) return { done, waiting: inEarlier, changed: 0, notFound: 0, isCollecting: true };
+  return { done, waiting: inEarlier, changed: Math.max(0, counted.count - done), notFound: 0 };
+}
+
+async function replayListed(
+  deps: ServerDeps,
+  callback: Callback,
+  { id, requestedBy }: ActionRequest,
+  callIds: readonly string[],
+): Promise<Done> {
   const before = (await deps.store.replays.find(callback.id, id))?.total ?? 0;
-  if ("callIds" in selection && selection.callIds.length === 0) return { done: before, waiting: 0 };
-  const { total, accepted } = await requestReplay(deps, callback, selection, null, id);
+  if (callIds.length === 0) return { done: before, waiting: 0 };
+  const { total, accepted } = await requestReplay(deps, callback, { id, selection: { callIds }, requestedBy });
   const waiting = Math.max(0, before + accepted - total);
   return { done: total + waiting, waiting };
 }

@@ -288,12 +288,29 @@ UPDATE calls SET status_code = NULL, error = NULL, status_message = 'Erased: the
     AND pg_catalog.concat(${blank.join(", ")}) = '';
 `;
 
+const REPLAY_DETAILS = `
+ALTER TABLE replays ADD COLUMN requested_by text;
+ALTER TABLE replays ADD COLUMN selection text;
+ALTER TABLE replays ADD COLUMN confirmed bigint;
+ALTER TABLE replays ADD COLUMN in_earlier bigint NOT NULL DEFAULT 0;
+ALTER TABLE replays ADD COLUMN collecting text;
+CREATE INDEX replays_collecting ON replays (callback_key, requested_at) WHERE collecting IS NOT NULL AND cancelled_at IS NULL;
+CREATE TABLE replay_failures (
+  callback_key bigint NOT NULL,
+  requested_at bigint NOT NULL,
+  failure text COLLATE "C" NOT NULL,
+  count bigint NOT NULL,
+  PRIMARY KEY (callback_key, requested_at, failure)
+);
+`;
+
 export const POSTGRES_MIGRATIONS: readonly PostgresMigration[] = [
   { version: 1, name: "first tables", sql: FIRST_TABLES },
   { version: 2, name: "nodes and shared limits", sql: NODE_TABLES },
   { version: 3, name: "notices of outages", sql: NOTICE_TABLES },
   { version: 4, name: "probes after replays", sql: PROBE_COLUMNS, isCompatible: true },
   { version: 5, name: "the service's own attempts", sql: OWN_ATTEMPTS },
+  { version: 6, name: "who asked for a replay, and its failures", sql: REPLAY_DETAILS },
 ];
 
 export const LATEST_VERSION = POSTGRES_MIGRATIONS.at(-1)?.version ?? 0;

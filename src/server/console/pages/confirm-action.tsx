@@ -86,22 +86,26 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
     const asked = readAskedAction(callback, form, shownAt);
     const { action, set, back } = asked;
     try {
-      const result = await actOnCalls(deps, callback, { action, set, counted, id, shownAt });
-      const notice = { kind: result.done > 0 ? "done" : "problem", text: describeResult(action, result) } as const;
+      const requestedBy = request.visitor?.credential?.username ?? "";
+      const result = await actOnCalls(deps, callback, { action, set, counted, id, shownAt, requestedBy });
+      const isDone = result.done > 0 || result.isCollecting === true;
+      const notice = { kind: isDone ? "done" : "problem", text: describeResult(action, result) } as const;
       if (action === "replay") {
         const [callId, ...others] = "callIds" in set ? set.callIds : [];
         const show = callId !== undefined &&
           others.length === 0 && {
             link: { text: "Show the call", href: consolePath(callback.id, "calls", callId) },
           };
-        const path = result.done > 0 ? consolePath(callback.id, "replays", id) : back;
+        const path = isDone ? consolePath(callback.id, "replays", id) : back;
         return reply.seeOther(path, { ...notice, ...show });
       }
       const undo = action === "success" && result.done > 0;
       const link = { text: "Undo", href: `${consolePath(callback.id, "confirm")}?action=failed&marked=${shownAt}` };
       return reply.seeOther(back, { ...notice, ...(undo && { link }) });
     } catch (error) {
-      return showConfirmation(request, reply, callback, asked, { once: id, problem: formProblem(error) });
+      // A replay that was rejected has its id.
+      const once = action === "replay" ? shortId(random) : id;
+      return showConfirmation(request, reply, callback, asked, { once, problem: formProblem(error) });
     }
   });
 

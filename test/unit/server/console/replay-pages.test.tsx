@@ -14,6 +14,11 @@ const aReplay = (over: Partial<ServiceReplay>): ServiceReplay => ({
   cancelled: 0,
   left: 100,
   cancelledAt: null,
+  requestedBy: null,
+  selection: null,
+  confirmed: null,
+  inEarlier: 0,
+  collecting: null,
   ...over,
 });
 
