@@ -2,10 +2,11 @@
 import { createHash } from "node:crypto";
 import { type CallProgress, type CallStatus, isErased } from "../../domain/call.js";
 import type { CallFilter } from "../../domain/call-filter.js";
-import { type Callback, isCollecting } from "../../domain/callback.js";
+import { type Callback, isCollecting, type ServiceReplay } from "../../domain/callback.js";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import type { Mark } from "../../store/calls/mark-calls.js";
 import type { MatchingCalls } from "../../store/calls/scan-calls.js";
+import type { CallSummary } from "../../store/calls/summarize-calls.js";
 import type { ServerDeps } from "../server-deps.js";
 import { markCalls, requestReplay } from "./settle-calls.js";
 
@@ -24,6 +25,8 @@ export interface CountedCalls {
   /** Listed, but not in a state to act on. */
   readonly others: number;
   readonly notFound: number;
+  /** Says what is in a set by a filter. */
+  readonly summary: CallSummary | null;
 }
 
 export type CountedSet = Pick<CountedCalls, "count" | "digest">;
@@ -85,20 +88,14 @@ function applies(action: CallAction, call: CallProgress, { changedBefore }: List
 /** Exact, however long it takes; the event loop isn't held up. */
 export async function countSet({ store }: ServerDeps, { id }: Callback, action: CallAction, set: CallSet): Promise<CountedCalls> {
   if ("filter" in set) {
-    const counted =
-      action === "replay"
-        ? await countMatching(store, id, set.filter)
-        : describeSet(await store.calls.findMatching(id, set.filter));
-    return { ...counted, others: 0, notFound: 0 };
+    // Marks compare sets of calls.
+    const summary = await store.calls.summarizeMatching(id, set.filter, action !== "replay");
+    const digest = action === "replay" ? "" : describeSet(summary).digest;
+    return { count: summary.count, digest, others: 0, notFound: 0, summary };
   }
   const found = await store.calls.findProgress(id, set.callIds);
   const count = [...found.values()].filter((call) => applies(action, call, set)).length;
-  return { count, digest: "", others: found.size - count, notFound: set.callIds.length - found.size };
-}
-
-async function countMatching(store: ServerDeps["store"], callbackId: string, filter: CallFilter): Promise<CountedSet> {
-  const { count } = await store.calls.countMatching(callbackId, filter, { budgetMs: Number.POSITIVE_INFINITY });
-  return { count, digest: "" };
+  return { count, digest: "", others: found.size - count, notFound: set.callIds.length - found.size, summary: null };
 }
 
 function describeSet(...sets: readonly MatchingCalls[]): CountedSet {
@@ -220,6 +217,26 @@ async function replayMatching(
   const done = total + inEarlier;
   if (isCollecting(replay)) return { done, waiting: inEarlier, changed: 0, notFound: 0, isCollecting: true };
   return { done, waiting: inEarlier, changed: Math.max(0, counted.count - done), notFound: 0 };
+}
+
+/** What a replay has not sent of its selection: calls that weren't attempted since it was requested. Throws `invalid` if that isn't known. */
+export async function restOf(
+  { store }: ServerDeps,
+  { id }: Callback,
+  { selection, requestedAt }: ServiceReplay,
+  shownAt: number,
+): Promise<CallSet> {
+  if (selection === null) throw new WhcbError("invalid", "It isn't known which calls were to be replayed");
+  if ("filter" in selection) {
+    const { changedBefore: _, until = requestedAt, ...filter } = selection.filter;
+    return { filter: boundedFilter("replay", { ...filter, until: Math.min(until, requestedAt) }, shownAt) };
+  }
+  const found = await store.calls.findProgress(id, selection.callIds);
+  const left = [...found].filter(([, { attemptedAt }]) => attemptedAt === null || attemptedAt < requestedAt);
+  return boundedList(
+    left.map(([callId]) => callId),
+    shownAt,
+  );
 }
 
 async function replayListed(

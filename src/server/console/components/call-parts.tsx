@@ -4,9 +4,10 @@ import { type CallProgress, isHeld } from "../../../domain/call.js";
 import type { CallFilter } from "../../../domain/call-filter.js";
 import type { Endpoint } from "../../../domain/endpoint.js";
 import type { SecretMask } from "../../../domain/mask.js";
+import type { FailureGroup } from "../../../store/calls/call-counts.js";
 import { describeFilter } from "../filter-fields.js";
 import { excerpt } from "../pretty-body.js";
-import { Badge, Facts, Time } from "./data.js";
+import { Badge, Count, Facts, Time } from "./data.js";
 
 /** Shows the id's end, as the beginning is a time. */
 export function shortCallId(id: string): string {
@@ -62,6 +63,28 @@ export function NextRound({ endpoint: { roundAt }, now }: { endpoint: Endpoint; 
     <>
       next round <Time at={roundAt} />
     </>
+  );
+}
+
+/** With `pathOf`, each leads to its calls. */
+export function Reasons({
+  failures,
+  pathOf,
+}: {
+  failures: readonly FailureGroup[];
+  pathOf?: (field: "statusCode" | "reason", value: string) => string;
+}): VNode {
+  return (
+    <ul class="reasons">
+      {failures.map(({ statusCode, reason, count }) => {
+        const { field, value } = causeOf(statusCode, reason);
+        return (
+          <li key={value}>
+            {pathOf === undefined ? value : <a href={pathOf(field, value)}>{value}</a>} <Count value={count} />
+          </li>
+        );
+      })}
+    </ul>
   );
 }
 
