@@ -14,8 +14,10 @@ export interface ReplayCollectorDeps {
 
 /** A replay whose process ended is gone on with after this time by another one. */
 const POLL_MS = 5_000;
+/** Others use the database in between. */
+const PAUSE_MS = 2;
 /** The dispatcher reads again what it has prefetched. */
-const LEAST_PAUSE_MS = 200;
+const LEAST_BETWEEN_REPORTS_MS = 200;
 
 /** Adds the calls of confirmed replays, also of those that another process has begun. */
 export function createReplayCollector({ store, clock, logger, onAdded }: ReplayCollectorDeps): RunLoop {
@@ -27,7 +29,7 @@ export function createReplayCollector({ store, clock, logger, onAdded }: ReplayC
     const { callbackId, replayId } = next;
     try {
       const { collecting } = await store.replays.collect(callbackId, replayId, clock.now());
-      if (collecting === null || clock.monotonicMs() - reportedAt >= LEAST_PAUSE_MS) {
+      if (collecting === null || clock.monotonicMs() - reportedAt >= LEAST_BETWEEN_REPORTS_MS) {
         reportedAt = clock.monotonicMs();
         onAdded(callbackId);
       }
@@ -35,7 +37,9 @@ export function createReplayCollector({ store, clock, logger, onAdded }: ReplayC
       // The callback has just been deleted.
       if (!isWhcbError(error, "not-found")) throw error;
     }
-    return clock.now();
+    // Requests come first.
+    await clock.nextTurn();
+    return clock.now() + PAUSE_MS;
   }
 
   return new RunLoop(collectChunk, {

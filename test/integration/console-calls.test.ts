@@ -151,7 +151,7 @@ describe("one call", () => {
       await attempt([id], { startedAt: Date.UTC(2026, 0, 1) + index, result: answered(id === "other" ? 500 : 503) });
     const page = await visitor.open(`${CALLS}/A`);
     expect((await visitor.open(linkOf(page, "with 503 only"))).text).toContain("Replay 2 calls");
-    const all = await visitor.open(linkOf(page, "whatever the cause"));
+    const all = await visitor.open(linkOf(page, "whatever the reason"));
     expect(all.text).toContain("Last attempt since 2026-01-01 00:00:00 UTC");
     expect(all.text).toContain("Replay 3 calls");
     expect(linkOf(all, "Cancel")).toBe(`${CALLS}/A`);
@@ -498,9 +498,7 @@ describe("a replay", () => {
     await attempt(["D"], { startedAt: Date.UTC(2026, 0, 2), result: UNREACHABLE });
     for (const action of ["replay", "success"]) {
       const { text } = await visitor.open(`${CONFIRM}?action=${action}&all=on`);
-      expect(text).toContain(
-        "First of the last attempts 2026-01-01 00:00:00 UTC Last of the last attempts 2026-01-02 00:00:00 UTC",
-      );
+      expect(text).toContain("Last attempted 2026-01-01 00:00:00 UTC to 2026-01-02 00:00:00 UTC");
       expect(text).toContain("By reason 503 3 refused 1");
       expect(text).toMatch(/Call Status From and text D failed refused: .* 61400000001 Yes /);
       expect(text).not.toMatch(/ A failed /);

@@ -60,7 +60,7 @@ export function describeCutOff(name: string, openStores: () => Promise<readonly 
       const told: string[] = [];
       const onAdded = (callbackId: string) => void told.push(callbackId);
       const collector = createReplayCollector({ store: second.store, clock: systemClock, logger: silentLogger, onAdded });
-      for (let due = 0; due <= systemClock.now(); ) due = (await collector.tick()) ?? Number.POSITIVE_INFINITY;
+      while ((await second.store.replays.findCollecting()) !== null) await collector.tick();
       return told;
     }
 

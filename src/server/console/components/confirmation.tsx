@@ -95,8 +95,12 @@ function Summary({ summary, samples }: { summary: CallSummary; samples: readonly
           ...(firstAt === null || lastAt === null
             ? []
             : [
-                ["First of the last attempts", <Time at={firstAt} />] as const,
-                ["Last of the last attempts", <Time at={lastAt} />] as const,
+                [
+                  "Last attempted",
+                  <>
+                    <Time at={firstAt} /> to <Time at={lastAt} />
+                  </>,
+                ] as const,
               ]),
           ...(isFailed ? [["By reason", <Reasons failures={failures} />] as const] : []),
         ]}

@@ -113,10 +113,11 @@ function CallFacts(view: OneCallView): VNode {
 }
 
 function CopiedId({ what, id }: { what: string; id: string }): VNode {
+  if (id === "") return <>none</>;
   const element = what.replace(" ", "-");
   return (
     <>
-      <code id={element}>{id}</code> {id !== "" && <CopyButton what={what} of={element} />}
+      <code id={element}>{id}</code> <CopyButton what={what} of={element} />
     </>
   );
 }
@@ -207,7 +208,7 @@ function Actions({ callbackId, call }: { callbackId: string; call: Call }): VNod
           <a href={confirm({ action: "replay", all: "on", since: toIsoDate(since), [cause.field]: cause.value })}>
             with {cause.value} only
           </a>{" "}
-          · <a href={confirm({ action: "replay", all: "on", since: toIsoDate(since) })}>whatever the cause</a>
+          · <a href={confirm({ action: "replay", all: "on", since: toIsoDate(since) })}>whatever the reason</a>
         </p>
       )}
     </>
