@@ -73,7 +73,7 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
-    this.#maxCollectedBytes = KEPT_BODY_BYTES + longestSpelling(options.secrets);
+    this.#maxCollectedBytes = KEPT_BODY_BYTES + 1 + longestSpelling(options.secrets);
     this.deadlineAt = options.deadlineAt;
   }
 
@@ -256,8 +256,13 @@ function resultOf(answer: RawAnswer): DeliveryResult {
     kind: "answered",
     statusCode,
     statusMessage,
-    body: body === null ? "" : keptText(body.bytes(), secrets, KEPT_BODY_BYTES),
+    ...(body === null ? { body: "" } : keptBody(body.bytes(), secrets)),
   };
+}
+
+function keptBody(bytes: Buffer, secrets: readonly string[]): { readonly body: string; readonly isCut?: true } {
+  const body = keptText(bytes, secrets, KEPT_BODY_BYTES);
+  return bytes.length > KEPT_BODY_BYTES ? { body, isCut: true } : { body };
 }
 
 /** Returns ms from `now` (epoch ms). Retry-After is ignored in a 200. */

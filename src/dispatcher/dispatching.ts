@@ -18,6 +18,7 @@ import { createOutageSampler } from "./outage-sampler.js";
 import { createMailSender } from "./outbox/mail-sender.js";
 import { createNoticeSender } from "./outbox/notice-sender.js";
 import { createPurger } from "./purger.js";
+import { createReplayCollector } from "./replay-collector.js";
 import { RunLoop } from "./run-loop.js";
 
 export interface Dispatching {
@@ -46,7 +47,7 @@ export interface DispatchingDeps {
   readonly authParameter: string;
   readonly bodyNames: BodyNames;
   readonly limits: SendLimits;
-  /** If it is false, nothing is sent or purged; only the leases of runs are ended. */
+  /** If it is false, nothing is sent or purged; only the leases of runs are ended, and replays collected. */
   readonly isEnabled: boolean;
 }
 
@@ -96,12 +97,22 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
     pollMs: LEASE_LOOK_MS,
     onError: (error) => logger.error({ err: error }, "The locks of runs can't be checked; trying again"),
   });
-  const workers = [leases, ...(isEnabled ? [dispatcher, ...outboxes, purger, sampler] : [])];
+  const collector = createReplayCollector({
+    store,
+    clock,
+    logger,
+    onAdded(callbackId) {
+      dispatcher.changed(callbackId);
+      store.nodes?.announce();
+    },
+  });
+  const workers = [leases, collector, ...(isEnabled ? [dispatcher, ...outboxes, purger, sampler] : [])];
   return {
     onWork(callbackId, kind) {
       if (kind === "accepted") dispatcher.accepted(callbackId);
       else dispatcher.changed(callbackId);
       store.nodes?.announce();
+      if (kind === "changed") collector.wake();
       // The callback may be deleted, and the owner that would notice may be another node.
       if (kind === "changed" && store.nodes) purger.wake();
     },

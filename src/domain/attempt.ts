@@ -23,6 +23,8 @@ export type DeliveryResult =
       readonly statusMessage: string;
       /** The answer's first 1 KiB, with the callback's key masked. */
       readonly body: string;
+      /** The answer was longer. */
+      readonly isCut?: true;
       readonly resent?: true;
       /** The endpoint asked for this pause. It is shown, and changes nothing. */
       readonly retryAfterMs?: number;

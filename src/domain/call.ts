@@ -175,7 +175,7 @@ export function outcomeOf(result: DeliveryResult): LastOutcome {
  * Makes a call FAILED without an attempt. Its window starts now. Without jitter, an outage's calls are neighbours in the index of due
  * times, and a group of them changes few pages.
  */
-export function holdCall(call: CallProgress, at: number, downSince: number, { intervalMs }: RetryPolicy): CallProgress {
+export function holdCall(call: CallProgress, at: number, { intervalMs }: RetryPolicy): CallProgress {
   if (call.status !== "PENDING") return call;
   return {
     ...call,
@@ -183,7 +183,7 @@ export function holdCall(call: CallProgress, at: number, downSince: number, { in
     attemptedAt: at,
     statusCode: null,
     error: null,
-    statusMessage: `Held: endpoint down since ${new Date(downSince).toISOString()}`,
+    statusMessage: "Held: endpoint down",
     firstFailedAt: at,
     due: { at: at + intervalMs, cause: "retry" },
     changedAt: at,

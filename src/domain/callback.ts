@@ -1,3 +1,4 @@
+import type { CallFilter } from "./call-filter.js";
 import { count } from "./count.js";
 import type { Endpoint } from "./endpoint.js";
 import { isMasked, parseUrl } from "./mask.js";
@@ -187,6 +188,25 @@ export interface ServiceReplay extends ReplayCounts {
   readonly id: string;
   readonly requestedAt: number;
   readonly cancelledAt: number | null;
+  /** A user, or a run's user@host. It is null if it isn't known. */
+  readonly requestedBy: string | null;
+  /** It is null if it isn't known, or is of a run, which adds to its replay. */
+  readonly selection: ReplaySelection | null;
+  /** So many calls were to be replayed, if a set of calls was confirmed. */
+  readonly confirmed: number | null;
+  /** So many of these waited for an earlier replay, and stayed with it. */
+  readonly inEarlier: number;
+  /** While calls are added, or if they were no longer when it was cancelled. */
+  readonly collecting: ReplayCollecting | null;
+}
+
+export type ReplaySelection = { readonly callIds: readonly string[] } | { readonly filter: CallFilter };
+
+/** A service counts the calls that match first. If they are more than were confirmed, none is added. */
+export interface ReplayCollecting {
+  readonly step: "count" | "add" | "more";
+  /** The calls that were counted. */
+  readonly counted: number;
 }
 
 export interface ReplayCounts {
@@ -199,9 +219,15 @@ export interface ReplayCounts {
   readonly left: number;
 }
 
-export function replayState({ left, cancelled, cancelledAt }: ServiceReplay): "running" | "finished" | "cancelled" {
-  if (cancelledAt !== null && left + cancelled > 0) return "cancelled";
-  return left > 0 ? "running" : "finished";
+/** What was cancelled gets no more calls. */
+export function isCollecting({ collecting, cancelledAt }: ServiceReplay): boolean {
+  return collecting !== null && cancelledAt === null;
+}
+
+export function replayState(replay: ServiceReplay): "running" | "finished" | "cancelled" {
+  const { left, cancelled, cancelledAt, collecting } = replay;
+  if (cancelledAt !== null && (left + cancelled > 0 || collecting !== null)) return "cancelled";
+  return left > 0 || isCollecting(replay) ? "running" : "finished";
 }
 
 /** Returns the lease of the service itself while a replay runs. */

@@ -1,6 +1,7 @@
 /** Erases one person's content and addresses (docs/operations.md, Personal data). Ids and counts stay. */
 import { sql } from "kysely";
 import { type CallStatus, eraseCall } from "../domain/call.js";
+import type { ReplaySelection } from "../domain/callback.js";
 import { WhcbError } from "../domain/errors.js";
 import type { Mail } from "../domain/outage.js";
 import { lockKeys } from "./callbacks/callback-row.js";
@@ -9,7 +10,7 @@ import { eraseAttempts } from "./calls/attempts.js";
 import { eraseResponses, SENDER_INDEXES } from "./calls/call-row.js";
 import { readStatesBySeq, writeStates } from "./calls/call-state.js";
 import { countSent, listMails, type MailText, saveMailTexts } from "./outcomes/mails.js";
-import type { Db } from "./schema.js";
+import type { Db, Row } from "./schema.js";
 import { readSetting } from "./settings-store.js";
 import { isPostgres, jsonPart } from "./sql/per-database.js";
 import { transact } from "./sql/transactions.js";
@@ -51,12 +52,14 @@ export async function eraseSender(db: Db, { isSender, eraseMail, dryRun, now }: 
     const erased = eraseMail(mail, callIds);
     if (erased !== null) mails.push({ ...mail, ...erased });
   }
+  const replays = await findReplays(db, isSender);
   if (!dryRun) {
     await requireNoRuns(db, now);
-    if (calls.length + mails.length > 0) await setUnfinished(db, true);
+    if (calls.length + mails.length + replays.length > 0) await setUnfinished(db, true);
     for (let start = 0; start < calls.length; start += ROWS_AT_ONCE)
       await eraseCalls(db, calls.slice(start, start + ROWS_AT_ONCE), now);
     await saveMailTexts(db, mails);
+    await eraseSelections(db, replays);
     if ((await readSetting(db, UNFINISHED_ERASURE)) !== null) await rewriteFile(db);
     await setUnfinished(db, false);
   }
@@ -121,6 +124,25 @@ function eraseCalls(db: Db, calls: readonly FoundCall[], now: number): Promise<v
   });
 }
 
+type ReplayKey = Pick<Row<"replays">, "callback_key" | "requested_at">;
+
+/** Finds the replays whose filter names the sender. */
+async function findReplays(db: Db, isSender: SenderErasure["isSender"]): Promise<ReplayKey[]> {
+  const rows = await db.selectFrom("replays").select(["callback_key", "requested_at", "selection"]).execute();
+  return rows.filter(({ selection }) => {
+    const known: ReplaySelection | null = selection === null ? null : JSON.parse(selection);
+    if (known === null || "callIds" in known) return false;
+    return isSender(known.filter.from ?? "") || isSender(known.filter.text ?? "");
+  });
+}
+
+async function eraseSelections(db: Db, replays: readonly ReplayKey[]): Promise<void> {
+  for (const { callback_key, requested_at } of replays) {
+    const replay = db.updateTable("replays").where("callback_key", "=", callback_key).where("requested_at", "=", requested_at);
+    await replay.set({ selection: null }).execute();
+  }
+}
+
 const UNFINISHED_ERASURE = "unfinished-erasure";
 
 /** The database has this mark while erased bytes may still be in its file. */
@@ -134,7 +156,7 @@ async function setUnfinished(db: Db, isUnfinished: boolean): Promise<void> {
 /** Changed and deleted rows leave their bytes in free pages and in the write-ahead log, also those of earlier changes. */
 async function rewriteFile(db: Db): Promise<void> {
   if (isPostgres(db)) {
-    await sql`VACUUM (FULL) calls, attempts, mails`.execute(db);
+    await sql`VACUUM (FULL) calls, attempts, mails, replays`.execute(db);
     return;
   }
   await sql`VACUUM`.execute(db);

@@ -9,6 +9,7 @@ import { versionStore } from "./callbacks/callback-versions.js";
 import { callbackStore } from "./callbacks/callbacks.js";
 import { runLeaseStore } from "./callbacks/run-leases.js";
 import { callStore } from "./calls/call-store.js";
+import { replayCollection } from "./calls/collect-replays.js";
 import { queueStore } from "./calls/fetch-calls.js";
 import { replayStore } from "./calls/replays.js";
 import { changeStore } from "./change-log.js";
@@ -147,7 +148,7 @@ function makeStore(db: Db, cipher: KeyCipher, clock: Clock, isServed: boolean, n
     callbacks: { ...callbackStore(db, cipher), ...overviewStore(db, cipher, clock), ...versionStore(db) },
     calls: callStore(db, clock, readTime),
     /** `replays` are replays by the service. */
-    replays: replayStore(db, clock, isServed),
+    replays: { ...replayStore(db, clock, isServed), ...replayCollection(db, clock, isServed) },
     runLeases: runLeaseStore(db, clock, isServed),
     endpoints: endpointStore(db, cipher),
     queue: queueStore(db),

@@ -5,7 +5,7 @@ import { RETAIN_OUTAGES_MS, type ServiceSettings } from "../domain/service-setti
 import { CountChanges, FAILURE, FATE, type Fate } from "./calls/call-counts.js";
 import { minuteOf } from "./outcomes/activity.js";
 import { expireNotices, removeNotices } from "./outcomes/notices.js";
-import type { Db } from "./schema.js";
+import type { Db, Row } from "./schema.js";
 import { readSettings } from "./settings-store.js";
 import { inList } from "./sql/batches.js";
 import { crossJoin, lockFreeRows } from "./sql/per-database.js";
@@ -155,11 +155,15 @@ async function removeOutages(db: Db, endedBefore: number, limit: number): Promis
 }
 
 async function removeReplays(db: Db, requestedBefore: number, limit: number): Promise<number> {
-  const { numAffectedRows } = await sql`
-    DELETE FROM replays WHERE (callback_key, requested_at) IN (
-      SELECT callback_key, requested_at FROM callbacks ${crossJoin} replays ON replays.callback_key = callbacks.key
-      WHERE requested_at < ${requestedBefore} AND waiting = 0 LIMIT ${limit})`.execute(db);
-  return Number(numAffectedRows ?? 0n);
+  const old = sql`
+    SELECT callback_key, requested_at FROM callbacks ${crossJoin} replays ON replays.callback_key = callbacks.key
+    WHERE requested_at < ${requestedBefore} AND waiting = 0 LIMIT ${limit}`;
+  const { rows } = await sql<Pick<Row<"replays">, "callback_key" | "requested_at">>`${old}`.execute(db);
+  for (const { callback_key, requested_at } of rows) {
+    for (const table of ["replay_failures", "replays"] as const)
+      await db.deleteFrom(table).where("callback_key", "=", callback_key).where("requested_at", "=", requested_at).execute();
+  }
+  return rows.length;
 }
 
 /** Removes the callback once its e-mails and the ends of its outages are sent. */
@@ -180,6 +184,7 @@ async function removeCallback(db: Db, key: number): Promise<void> {
     "failure_counts",
     "run_leases",
     "replays",
+    "replay_failures",
   ] as const) {
     await db.deleteFrom(table).where("callback_key", "=", key).execute();
   }

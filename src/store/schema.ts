@@ -190,6 +190,23 @@ export const TABLES = {
     failed: integer,
     waiting: integer,
     cancelled_at: nullable(integer),
+    /** A user, or a run's user@host. */
+    requested_by: nullable(text),
+    /** `selection` is a ReplaySelection as JSON, or null if it isn't known. */
+    selection: nullable(text),
+    /** `confirmed` is how many calls were to be replayed, if a set of calls was confirmed. */
+    confirmed: nullable(integer),
+    /** So many of them waited for an earlier replay, and stayed with it. */
+    in_earlier: generated,
+    /** `collecting` is a Collecting (collect-replays.ts) as JSON until all calls are in the replay. */
+    collecting: nullable(text),
+  },
+  /** Failed calls of replays are counted by `failure`, as in failure_counts. Those of older versions aren't. */
+  replay_failures: {
+    callback_key: integer,
+    requested_at: integer,
+    failure: text,
+    count: integer,
   },
   credentials: {
     username: text,

@@ -67,6 +67,10 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
     await seePage(window, "Delete API callback");
     await expectUsable(window);
     await page.getByRole("button", { name: "Delete this callback" }).click();
+    await page.getByText("This isn't the callback's name.").waitFor();
+    await expectUsable(window);
+    await page.getByLabel("Type the callback's name to delete it").fill(name);
+    await page.getByRole("button", { name: "Delete this callback" }).click();
     await seePage(window, "Manage API Callbacks");
     await seeNotice(window, `Deleted ${name}`);
   });

@@ -114,7 +114,7 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
     await page.getByRole("link", { name: /^Successful/ }).click();
     await rows.first().getByRole("link").first().click();
     await seePage(window, /^Call /);
-    await page.getByRole("cell", { name: "replay by the service" }).waitFor();
+    await page.getByRole("listitem").filter({ hasText: "replay by the service" }).waitFor();
     await expectUsable(window);
   });
 });

@@ -113,14 +113,7 @@ async function apply(
     case "hold":
       await store.outcomes.commit(
         aGroup({
-          holdings: (await picked()).map(({ id, seq }) => ({
-            ...of,
-            callId: id,
-            callSeq: seq,
-            at: now,
-            downSince: now,
-            outageId,
-          })),
+          holdings: (await picked()).map(({ id, seq }) => ({ ...of, callId: id, callSeq: seq, at: now, outageId })),
         }),
       );
       break;

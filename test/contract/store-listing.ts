@@ -337,7 +337,7 @@ export function describeListing(open: OpenStore, runs: number): void {
                   : ({ kind: "answered", statusCode, statusMessage: "", body: "" } as const);
               return fate === "attempted" ? [{ ...of(index), attempt: anAttempt({ startedAt: at, result }), recovery: 0 }] : [];
             });
-            const held = specs.flatMap(({ fate, at }, index) => (fate === "held" ? [{ ...of(index), at, downSince: at }] : []));
+            const held = specs.flatMap(({ fate, at }, index) => (fate === "held" ? [{ ...of(index), at }] : []));
             await store.outcomes.commit(aGroup({ attempts: tried, holdings: held }));
             const marked = specs.flatMap(({ fate }, index) => (fate === "marked" ? [`C${index}`] : []));
             await store.calls.mark(callback.id, marked, "SUCCESS", NOW);

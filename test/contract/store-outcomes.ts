@@ -63,7 +63,7 @@ export function describeOutcomes(open: OpenStore): void {
       await store.outcomes.commit(
         aGroup({
           attempts: [{ ...of(failed), attempt: anAttempt({ startedAt: NOW }), recovery: 0 }],
-          holdings: [{ ...of(held), at: NOW, downSince: NOW }],
+          holdings: [{ ...of(held), at: NOW }],
         }),
       );
       expect(await callOf(store, callback, "failed")).toMatchObject({ status: "FAILED", due: null });
@@ -84,11 +84,11 @@ export function describeOutcomes(open: OpenStore): void {
             { ...of, attempt: failed, recovery: 0 },
             { ...of, attempt: done, recovery: 0 },
           ],
-          holdings: [{ ...of, at: NOW, downSince: NOW - MINUTE }],
+          holdings: [{ ...of, at: NOW }],
         }),
       );
       const rule = { retriesEnabled: true, policy: POLICY, random: 0.5 };
-      const expected = recordAttempt(recordAttempt(holdCall(call, NOW, NOW - MINUTE, POLICY), failed, rule), done, rule);
+      const expected = recordAttempt(recordAttempt(holdCall(call, NOW, POLICY), failed, rule), done, rule);
       expect(await callOf(store, callback, "A")).toEqual(expected);
       expect(expected.firstFailedAt).toBe(NOW);
       expect((await store.calls.listAttempts(callback.id, ["A"])).get("A")).toEqual([failed, done]);
@@ -140,7 +140,7 @@ export function describeOutcomes(open: OpenStore): void {
             outcome(callback.id, "of before", a.seq),
             outcome("nope", "A", a.seq),
           ],
-          holdings: [{ callbackId: callback.id, callId: "of before", callSeq: a.seq, at: NOW, downSince: NOW }],
+          holdings: [{ callbackId: callback.id, callId: "of before", callSeq: a.seq, at: NOW }],
           endpoints: [{ callbackId: deleted.id, endpoint: anEndpoint(), outage }],
           mails: [{ outageId: "O1", callbackId: deleted.id, to: "a@b", subject: "", text: "", createdAt: NOW }],
         }),
@@ -168,7 +168,7 @@ export function describeOutcomes(open: OpenStore): void {
           { ...again, attempt: failed },
           { ...again, attempt: retried },
         ],
-        holdings: [held, marked].map((call) => ({ ...call, at: NOW, downSince: NOW })),
+        holdings: [held, marked].map((call) => ({ ...call, at: NOW })),
         endpoints: [{ callbackId: callback.id, endpoint: anEndpoint(), outage }],
         mails: [{ outageId: "O", callbackId: callback.id, to: "a@b", subject: "", text: "", createdAt: NOW }],
       });
@@ -198,7 +198,7 @@ export function describeOutcomes(open: OpenStore): void {
       const outage = { id: "O", startedAt: NOW, failedCalls: 2, quietSince: null };
       const group = aGroup({
         attempts: [{ ...failed, attempt: anAttempt({ startedAt: NOW }) }],
-        holdings: [{ ...held, at: NOW + 1, downSince: NOW }],
+        holdings: [{ ...held, at: NOW + 1 }],
         endpoints: [{ callbackId: callback.id, endpoint: anEndpoint(), outage }],
         mails: [{ outageId: "O", callbackId: callback.id, to: "a@b", subject: "", text: "", createdAt: NOW }],
       });

@@ -238,7 +238,10 @@ export function describeRunLeases(open: OpenStore): void {
       await attempt(store, callback, ["C"], { cause: "retry", result: REFUSED_503 });
       await store.calls.mark(callback.id, ["D"], "SUCCESS", NOW + 6);
       const counts = { total: 4, succeeded: 1, failed: 1, cancelled: 1, left: 1 };
-      expect(await find("R1")).toEqual({ id: "R1", requestedAt: NOW, ...counts, cancelledAt: null });
+      expect(await find("R1")).toMatchObject({ id: "R1", requestedAt: NOW, ...counts, cancelledAt: null });
+      expect(await store.replays.listFailures(callback.id, { requestedAt: NOW })).toEqual([
+        { statusCode: 503, reason: null, count: 1 },
+      ]);
       expect(await find("R2")).toMatchObject({ total: 1, left: 1 });
       expect(await find("R3")).toBeNull();
     });

@@ -83,7 +83,6 @@ export async function hold(store: Store, callback: Callback, ids: readonly strin
       callId: id,
       callSeq: (await callOf(store, callback, id)).seq,
       at,
-      downSince: NOW - MINUTE,
       ...(outageId !== undefined && { outageId }),
     });
   }

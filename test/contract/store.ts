@@ -6,6 +6,7 @@ import { describeCallbackOverview } from "./store-callback-overview.js";
 import { describeCallbacks } from "./store-callbacks.js";
 import { describeCalls } from "./store-calls.js";
 import { describeChanges } from "./store-changes.js";
+import { describeCollectedReplays } from "./store-collected-replays.js";
 import { describeCounters } from "./store-counters.js";
 import { describeGroups } from "./store-groups.js";
 import { describeListing } from "./store-listing.js";
@@ -41,6 +42,7 @@ export function describeStore(name: string, open: OpenStore, runs: number): void
     describeSettings(open);
     describeCounters(open, runs);
     describeRunLeases(open);
+    describeCollectedReplays(open);
     describeChanges(open);
     describeSessions(open);
   });

@@ -518,11 +518,27 @@ describe("deleting", () => {
     expect(asked.html).not.toContain("<b>demo");
     expect(await service.store.callbacks.find(id)).not.toBeNull();
     const fields = { token: valueIn(asked.html, "token") ?? "" };
-    const done = await visitor.post(path, fields);
+    const mistyped = await visitor.post(path, { ...fields, name: "demo" });
+    expect([mistyped.status, mistyped.text]).toEqual([422, expect.stringContaining("This isn't the callback's name.")]);
+    expect((await visitor.post(path, fields)).status).toBe(422);
+    expect(await service.store.callbacks.find(id)).not.toBeNull();
+    const done = await visitor.post(path, { ...fields, name: " <b>demo " });
     expect([done.url, done.text]).toEqual(["/console", expect.stringContaining("Deleted &lt;b>demo.")]);
     expect(await service.store.callbacks.find(id)).toBeNull();
     expect(service.work).toEqual([{ callbackId: id, kind: "changed" }]);
     expect((await visitor.post(path, fields)).text).toContain("The callback is deleted.");
+  });
+});
+
+describe("deleting a callback that never had a call", () => {
+  it("asks for no name", async () => {
+    service = await openService();
+    const { id } = await addCallback("demo");
+    const visitor = await new Visitor(service.app).signIn();
+    const path = `/console/callbacks/${id}/delete`;
+    const asked = await visitor.open(path);
+    expect(asked.text).not.toContain("Type the callback's name");
+    expect((await visitor.post(path, { token: valueIn(asked.html, "token") ?? "" })).text).toContain("Deleted demo.");
   });
 });
 

@@ -158,7 +158,7 @@ describe("one call", () => {
     await service.store.calls.recordReplays(ID, [{ callId: "A", attempt: { ...replay, result: answered(500) } }], 0);
     const page = await visitor.open(`${CALLS}/A`);
     expect(page.text).toMatch(
-      /1 2026-01-01 01:00:00 1s first attempt refused: .* 3 2026-01-01 01:30:00 5ms replay by ada@host 500 2 2026-01-01 02:00:00 .* replay by the service 503 Busy Answer come back/,
+      /503 Busy, to attempt 2 come back .* 2026-01-01 01:00:00 UTC 1\. first attempt took 1s connection refused: .* 2026-01-01 01:30:00 UTC 3\. replay by ada@host took 5ms 500 2026-01-01 02:00:00 UTC 2\. replay by the service .* 503 Busy/,
     );
     expect(page.text).toContain("Next attempt not by itself: retries are off");
     expect(page.html).toContain('<pre class="body" tabindex="0">{\n  &quot;messageid&quot;');
@@ -174,7 +174,7 @@ describe("one call", () => {
       await attempt([id], { startedAt: Date.UTC(2026, 0, 1) + index, result: answered(id === "other" ? 500 : 503) });
     const page = await visitor.open(`${CALLS}/A`);
     expect((await visitor.open(linkOf(page, "with 503 only"))).text).toContain("Replay 2 calls");
-    const all = await visitor.open(linkOf(page, "whatever the cause"));
+    const all = await visitor.open(linkOf(page, "whatever the reason"));
     expect(all.text).toContain("Last attempt since 2026-01-01 00:00:00 UTC");
     expect(all.text).toContain("Replay 3 calls");
     expect(linkOf(all, "Cancel")).toBe(`${CALLS}/A`);
@@ -481,11 +481,52 @@ describe("a replay", () => {
     expect(stopped.text).toContain("Stopped: 2 calls had been sent, 3 won't be sent by this replay.");
     expect(stopped.text).toContain("stopped requested");
     expect(stopped.text).toContain("2 of 5 calls done Accepted 1 Failed again 1 Not sent 3 Left 0");
-    expect(linkOf(stopped, "failed calls")).toBe(CALLS);
+    expect(stopped.text).toContain("by demo");
     expect(await fetchReplays(service.store, ID, 9)).toEqual([]);
+    expect(linkOf(stopped, "Replay the rest…")).toBe(`${CONFIRM}?rest=${page.url.slice(-16)}`);
     const list = await visitor.open(`/console/callbacks/${ID}/replays`);
-    expect(list.text).toMatch(/UTC stopped 5 1 1 3 0/);
+    expect(list.text).toMatch(/UTC stopped demo 5 1 1 3 0/);
     expect(linkOf(list, /^\d{4}-.*UTC$/)).toBe(page.url);
+  });
+
+  it("that was stopped leads to replaying the rest: what it hasn't sent of its calls", async () => {
+    await accept("A", "B", "C", "other");
+    await attempt(["A", "B", "C"], {});
+    await attempt(["other"], { result: answered(500) });
+    const running = await confirm(await visitor.open(`${CONFIRM}?action=replay&all=on&statusCode=503`));
+    await attempt(["A"], { startedAt: Date.now(), cause: "replay" });
+    const id = running.url.slice(-16);
+    const cancel = { replayId: id, now: Date.now() - 1_000, policy: DEFAULT_RETRY_POLICY, random: 0.5 };
+    await service.store.replays.cancelChunk(ID, { ...cancel, begunCalls: () => new Set() });
+    const rest = await visitor.open(`${CONFIRM}?rest=${id}`);
+    expect(rest.text).toContain("What wasn't sent of a replay: all failed calls of the callback that match this filter");
+    const page = await confirm(rest);
+    expect(page.text).toMatch(/The replay of 2 calls was requested\. .* by demo .* Status code 503/);
+    expect((await fetchReplays(service.store, ID, 9)).map((call) => call.id)).toEqual(["B", "C"]);
+  });
+
+  it("of calls that were selected one by one leads to its rest too", async () => {
+    await accept("A", "B", "C");
+    await attempt(["A", "B", "C"], {});
+    const id = (await confirm(await visitor.open(`${CONFIRM}?action=replay&call=A&call=B`))).url.slice(-16);
+    await attempt(["A"], { startedAt: Date.now(), cause: "replay" });
+    const cancel = { replayId: id, now: Date.now() - 1_000, policy: DEFAULT_RETRY_POLICY, random: 0.5 };
+    await service.store.replays.cancelChunk(ID, { ...cancel, begunCalls: () => new Set() });
+    expect((await confirm(await visitor.open(`${CONFIRM}?rest=${id}`))).text).toContain("The replay of 1 call was requested.");
+    expect((await fetchReplays(service.store, ID, 9)).map((call) => call.id)).toEqual(["B"]);
+  });
+
+  it("is confirmed with what its calls are: by reason, in which time, and some of them", async () => {
+    await accept("A", "B", "C", "D");
+    await attempt(["A", "B", "C"], { startedAt: Date.UTC(2026, 0, 1) });
+    await attempt(["D"], { startedAt: Date.UTC(2026, 0, 2), result: UNREACHABLE });
+    for (const action of ["replay", "success"]) {
+      const { text } = await visitor.open(`${CONFIRM}?action=${action}&all=on`);
+      expect(text).toContain("Last attempted 2026-01-01 00:00:00 UTC to 2026-01-02 00:00:00 UTC");
+      expect(text).toContain("By reason 503 3 refused 1");
+      expect(text).toMatch(/Call Status From and text D failed refused: .* 61400000001 Yes /);
+      expect(text).not.toMatch(/ A failed /);
+    }
   });
 
   it("of one call leads to the call", async () => {

@@ -1,6 +1,8 @@
 /** An action that was cut off goes on when its form is sent again, to this process or another. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createReplayCollector } from "../../src/dispatcher/replay-collector.js";
 import { systemClock } from "../../src/platform/clock.js";
+import { silentLogger } from "../../src/platform/logger.js";
 import type { Store } from "../../src/store/open-store.js";
 import { markMatching } from "../contract/store-support.js";
 import { aResponse } from "../support/builders.js";
@@ -36,20 +38,31 @@ export function describeCutOff(name: string, openStores: () => Promise<readonly 
       await closeService(second);
     });
 
-    /**
-     * Sends the form to the first process, whose database goes away when a part is done, then to the second one. Returns that
-     * part.
-     */
-    async function confirmTwice(action: string, countDone: () => Promise<number>) {
+    /** Sends the form to the first process, whose database goes away when a part is done. Returns the form and that part. */
+    async function confirmOnce(action: string, countDone: () => Promise<number>) {
       const form = hiddenFields((await visitor.open(`${CONFIRM}?action=${action}&all=on`)).html, CONFIRM);
       const cutOff = visitor.post(CONFIRM, form);
       while ((await countDone()) === 0) await systemClock.nextTurn();
       await first.store.close();
       expect((await cutOff).status).toBeGreaterThanOrEqual(400);
-      const part = await countDone();
+      return { form, part: await countDone() };
+    }
+
+    /** Then sends it to the second process. */
+    async function confirmTwice(action: string, countDone: () => Promise<number>) {
+      const { form, part } = await confirmOnce(action, countDone);
       const later = new Visitor(second.app);
       for (const [cookie, value] of visitor.cookies) later.cookies.set(cookie, value);
       return { part, later, page: await later.post(CONFIRM, form) };
+    }
+
+    /** Returns the callbacks whose calls the second process has added to a replay. */
+    async function collectRest(): Promise<readonly string[]> {
+      const told: string[] = [];
+      const onAdded = (callbackId: string) => void told.push(callbackId);
+      const collector = createReplayCollector({ store: second.store, clock: systemClock, logger: silentLogger, onAdded });
+      while ((await second.store.replays.findCollecting()) !== null) await collector.tick();
+      return told;
     }
 
     it("a mark is taken back whole by its Undo", async () => {
@@ -67,9 +80,19 @@ export function describeCutOff(name: string, openStores: () => Promise<readonly 
       const countRequested = async () => (await second.store.replays.list(ID, 1))[0]?.total ?? 0;
       const { part, page } = await confirmTwice("replay", countRequested);
       expect(part).toBeLessThan(CALLS);
-      expect(page.text).toContain(`The replay of ${SHOWN} was requested.`);
-      expect(page.text).not.toContain("had changed");
-      expect(await second.store.replays.list(ID, 9)).toMatchObject([{ total: CALLS }]);
+      expect(page.text).toMatch(
+        /The replay of 3 000 calls was requested\.|The replay was requested\. Its calls are being collected\./,
+      );
+      await collectRest();
+      expect(await second.store.replays.list(ID, 9)).toMatchObject([{ total: CALLS, collecting: null }]);
+    });
+
+    it("a replay gets the rest of its calls from another process, though nobody sends its form again", async () => {
+      const countRequested = async () => (await second.store.replays.list(ID, 1))[0]?.total ?? 0;
+      expect((await confirmOnce("replay", countRequested)).part).toBeLessThan(CALLS);
+      const told = await collectRest();
+      expect(await second.store.replays.list(ID, 9)).toMatchObject([{ total: CALLS, collecting: null }]);
+      expect(told).toContain(ID);
     });
   });
 }

@@ -69,8 +69,8 @@ describe("a page about a call", () => {
     await service.store.calls.recordReplays(ID, replays, 0);
     const page = await visitor.open(`${PATH}/calls/A`);
     expect(page.html.length).toBeLessThan(LARGEST_PAGE);
-    expect(page.html).toContain('id="row-1000"');
-    expect(page.html).not.toContain('id="row-700"');
+    expect(page.html).toContain('id="attempt-1000"');
+    expect(page.html).not.toContain('id="attempt-700"');
     expect(page.text).toContain("700 earlier attempts are left out.");
     expect(page.html).not.toContain("<img src=x");
   });

@@ -154,12 +154,17 @@ const CASES: readonly [name: string, onRequest: (socket: Socket) => void, result
   [
     "a character cut in two",
     says(`HTTP/1.1 200 OK\r\ncontent-length: 1026\r\n\r\n${"a".repeat(1_023)}\xc3\xa9b`),
-    { kind: "answered", statusCode: 200, statusMessage: "OK", body: "a".repeat(1_023) },
+    { kind: "answered", statusCode: 200, statusMessage: "OK", body: "a".repeat(1_023), isCut: true },
+  ],
+  [
+    "a body of exactly 1 KiB",
+    says(`HTTP/1.1 200 OK\r\ncontent-length: 1024\r\n\r\n${"y".repeat(1_024)}`),
+    { kind: "answered", statusCode: 200, statusMessage: "OK", body: "y".repeat(1_024) },
   ],
   [
     "a body of 64 KiB",
     says(`HTTP/1.1 200 OK\r\ncontent-length: 65536\r\n\r\n${"y".repeat(65_536)}`),
-    { kind: "answered", statusCode: 200, statusMessage: "OK", body: "y".repeat(1_024) },
+    { kind: "answered", statusCode: 200, statusMessage: "OK", body: "y".repeat(1_024), isCut: true },
   ],
   [
     "a body that never ends",
@@ -167,7 +172,7 @@ const CASES: readonly [name: string, onRequest: (socket: Socket) => void, result
       socket.write("HTTP/1.1 200 OK\r\n\r\n");
       writeForEver(socket, Buffer.alloc(65_536, "z"));
     },
-    { kind: "answered", statusCode: 200, statusMessage: "OK", body: "z".repeat(1_024) },
+    { kind: "answered", statusCode: 200, statusMessage: "OK", body: "z".repeat(1_024), isCut: true },
   ],
   [
     "chunks that never end",
@@ -175,7 +180,7 @@ const CASES: readonly [name: string, onRequest: (socket: Socket) => void, result
       socket.write("HTTP/1.1 500 No\r\ntransfer-encoding: chunked\r\n\r\n");
       writeForEver(socket, Buffer.from("1\r\nz\r\n".repeat(1_000)));
     },
-    { kind: "answered", statusCode: 500, statusMessage: "No", body: "z".repeat(1_024) },
+    { kind: "answered", statusCode: 500, statusMessage: "No", body: "z".repeat(1_024), isCut: true },
   ],
 ];
 
@@ -271,7 +276,7 @@ test.each([
 ])("a body of %s in chunks of a byte costs little more if the secret is long", async (_name, unit) => {
   const body = unit.repeat(60_000 / unit.length);
   const inChunks = says(`HTTP/1.1 503 No\r\ntransfer-encoding: chunked\r\n\r\n${body.replace(/./g, "1\r\n$&\r\n")}0\r\n\r\n`);
-  const kept = { kind: "answered", statusCode: 503, statusMessage: "No", body: body.slice(0, 1_024) };
+  const kept = { kind: "answered", statusCode: 503, statusMessage: "No", body: body.slice(0, 1_024), isCut: true };
   const cpuWithSecretOf = (letters: number) => cpuOfDeliveries(inChunks, kept, ["s".repeat(letters)]);
   await cpuWithSecretOf(30);
   const short = await cpuWithSecretOf(30);
@@ -341,7 +346,7 @@ describe("an answer that repeats a secret", () => {
     ["in its body, in JSON", withBody('{"got":"key\\/+1234"}'), { body: '{"got":"****"}' }],
     ["where the body is cut", withBody(`${"a".repeat(1_020)}key/+1234 and more`), { body: `${"a".repeat(1_020)}****` }],
     ["in HTML, where the body is cut", withBody(`${"a".repeat(1_023)}key&#x2f;&#43;1234`), { body: `${"a".repeat(1_023)}****` }],
-    ["behind the cut", withBody(`${"a".repeat(1_024)}key/+1234`), { body: "a".repeat(1_024) }],
+    ["behind the cut", withBody(`${"a".repeat(1_024)}key/+1234`), { body: "a".repeat(1_024), isCut: true }],
     ["again and again", withBody("key/+1234".repeat(300)), { body: "****".repeat(114) }],
     ["in its reason phrase", "HTTP/1.1 500 no key/+1234\r\ncontent-length: 0\r\n\r\n", { statusMessage: "no ****" }],
     [

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { openAdminStore } from "../../src/store/open-store.js";
-import { aCallback, accept, attempt, callOf, countRows, NOW } from "../contract/store-support.js";
+import { aCallback, accept, aReplay, attempt, callOf, countRows, NOW } from "../contract/store-support.js";
 import { aResponse } from "../support/builders.js";
 import { createDatabase } from "../support/postgres/databases.js";
 
@@ -31,6 +31,8 @@ it("erases a sender's calls and attempts on PostgreSQL, and keeps ids, counts an
   await attempt(store, callback, ["FAILED", "SUCCESS"], { result });
   await attempt(store, callback, ["SUCCESS"], { result: { ...result, statusCode: 200 } });
   await attempt(store, callback, ["FAILED"], { result: { kind: "unreachable", reason: "dns", detail: MOBILE } });
+  const filters = { SENDER: { from: MOBILE, statusCodes: [{ code: 404 }] }, OTHER: { from: "61400000001" } } as const;
+  for (const [id, filter] of Object.entries(filters)) await store.replays.request(callback.id, aReplay({ filter }, { id }), NOW);
   const other = await callOf(store, callback, "OTHER");
   const admin = await openAdminStore(database.url, systemClock);
   const isSender = (text: string) => text === MOBILE;
@@ -42,6 +44,10 @@ it("erases a sender's calls and attempts on PostgreSQL, and keeps ids, counts an
     [`%${MOBILE}%`],
   );
   expect(left).toEqual([]);
+  expect((await store.replays.list(callback.id, 2)).map(({ id, selection }) => ({ id, selection }))).toEqual([
+    { id: "OTHER", selection: { filter: filters.OTHER } },
+    { id: "SENDER", selection: null },
+  ]);
   expect(await callOf(store, callback, "FAILED")).toMatchObject({
     status: "SUCCESS",
     due: null,

@@ -2,11 +2,12 @@
 import { readdirSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
 import { ANY_ADDRESS } from "../../src/delivery/address-rule.js";
+import { toCurl } from "../../src/delivery/curl-command.js";
 import { WhcbError } from "../../src/domain/errors.js";
 import { systemClock } from "../../src/platform/clock.js";
 import { readRun } from "../../src/runs/journal/stored-runs.js";
 import { planReplay, type ReplayScope } from "../../src/runs/plan/plan-replay.js";
-import { previewReplay, toCurl } from "../../src/runs/plan/preview-replay.js";
+import { previewReplay } from "../../src/runs/plan/preview-replay.js";
 import type { ReplayPlan } from "../../src/runs/plan/replay-plan.js";
 import { resumeRun } from "../../src/runs/resume-run.js";
 import { planMarks, planUndo, runMarks } from "../../src/runs/run-marks.js";

@@ -29,9 +29,8 @@ export function acceptAndLog(endpoint: EndpointState, batch: WorkBatch, at: Acce
   const { now } = at;
   const outageId = endpoint.health.outage?.id ?? null;
   const held = acceptRead(endpoint, batch, at);
-  const downSince = endpoint.health.endpoint.downSince ?? now;
   for (const { callbackId, id: callId, seq: callSeq } of held) {
-    log.addHolding({ callbackId, callId, callSeq, at: now, downSince, outageId }, endpoint.fence);
+    log.addHolding({ callbackId, callId, callSeq, at: now, outageId }, endpoint.fence);
   }
 }
 

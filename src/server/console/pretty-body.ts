@@ -58,6 +58,36 @@ export function prettyBody(body: string, format: BodyFormat): string {
   return prettyXml(body).replace(INVISIBLE_CHARACTER, (one) => `&#x${one.codePointAt(0)?.toString(16)};`);
 }
 
+const JSON_TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
+const DEEPEST_ANSWER = 20;
+
+/** Writes an answer with a line per value if it is JSON. All that it says stays, also numbers of any size and repeated names. */
+export function prettyAnswer(text: string): string {
+  const tokens = isJson(text) ? (text.match(JSON_TOKEN) ?? []) : [];
+  let pretty = "";
+  let depth = 0;
+  for (const [index, token] of tokens.entries()) {
+    const next = tokens[index + 1] ?? "";
+    if (/^[{[]$/.test(token)) depth += 1;
+    if (/^[}\]]$/.test(next)) depth -= 1;
+    if (depth > DEEPEST_ANSWER) return text;
+    const isEmpty = /^[{[]$/.test(token) && /^[}\]]$/.test(next);
+    const endsLine = /^[{[,]$/.test(token) || /^[}\]]$/.test(next);
+    pretty += token === ":" ? ": " : token;
+    if (next !== "" && endsLine && !isEmpty) pretty += `\n${"  ".repeat(depth)}`;
+  }
+  return pretty === "" ? text : escapeJson(pretty);
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Text has no "<", as that is escaped. */
 function prettyXml(xml: string): string {
   let depth = 0;

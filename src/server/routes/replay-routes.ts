@@ -1,7 +1,7 @@
 /** The routes are those of docs/contract.md, What ours adds: replays by the service. */
 import type { FastifyInstance } from "fastify";
+import type { ReplaySelection } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
-import type { ReplaySelection } from "../../store/calls/replays.js";
 import { isObject } from "../../wire/json/json-value.js";
 import { serviceReplayToJson } from "../../wire/json/replay-json.js";
 import { sendDocument } from "../requests/send-document.js";
@@ -18,7 +18,11 @@ export function addReplayRoutes(app: FastifyInstance, { schemaFor, deps, lookup 
       const selection = readSelection(request.query);
       const callback = await lookup.find(request.params.id);
       const by = isObject(request.body) && "run" in request.body ? await readLease(request.body) : null;
-      const { id, total, accepted } = await requestReplay(deps, callback, selection, by);
+      const { id, total, accepted } = await requestReplay(deps, callback, {
+        selection,
+        by,
+        requestedBy: request.credential?.username,
+      });
       return sendDocument(request, reply, { kind: "call", shape: "accepted", document: { id, total, accepted }, status: 202 });
     },
   );

@@ -2,11 +2,11 @@
 import { createHash } from "node:crypto";
 import { type CallProgress, type CallStatus, isErased } from "../../domain/call.js";
 import type { CallFilter } from "../../domain/call-filter.js";
-import type { Callback } from "../../domain/callback.js";
+import { type Callback, isCollecting, type ServiceReplay } from "../../domain/callback.js";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import type { Mark } from "../../store/calls/mark-calls.js";
-import type { ReplaySelection } from "../../store/calls/replays.js";
 import type { MatchingCalls } from "../../store/calls/scan-calls.js";
+import type { CallSummary } from "../../store/calls/summarize-calls.js";
 import type { ServerDeps } from "../server-deps.js";
 import { markCalls, requestReplay } from "./settle-calls.js";
 
@@ -25,6 +25,8 @@ export interface CountedCalls {
   /** Listed, but not in a state to act on. */
   readonly others: number;
   readonly notFound: number;
+  /** Says what is in a set by a filter. */
+  readonly summary: CallSummary | null;
 }
 
 export type CountedSet = Pick<CountedCalls, "count" | "digest">;
@@ -38,6 +40,7 @@ export interface ActionRequest {
   readonly id: string;
   /** When the confirmation was shown: a mark as SUCCESS has it as its `markedAt`, so that a repeat continues the same mark. */
   readonly shownAt: number;
+  readonly requestedBy: string;
 }
 
 export interface ActionResult {
@@ -48,6 +51,8 @@ export interface ActionResult {
   readonly notFound: number;
   /** Of `done`: wait for an earlier replay. */
   readonly waiting: number;
+  /** A replay gets more calls, which aren't counted yet. */
+  readonly isCollecting?: true;
 }
 
 /** An outcome is committed some milliseconds after its attempt has ended. */
@@ -83,20 +88,14 @@ function applies(action: CallAction, call: CallProgress, { changedBefore }: List
 /** Exact, however long it takes; the event loop isn't held up. */
 export async function countSet({ store }: ServerDeps, { id }: Callback, action: CallAction, set: CallSet): Promise<CountedCalls> {
   if ("filter" in set) {
-    const counted =
-      action === "replay"
-        ? await countMatching(store, id, set.filter)
-        : describeSet(await store.calls.findMatching(id, set.filter));
-    return { ...counted, others: 0, notFound: 0 };
+    // Marks compare sets of calls.
+    const summary = await store.calls.summarizeMatching(id, set.filter, action !== "replay");
+    const digest = action === "replay" ? "" : describeSet(summary).digest;
+    return { count: summary.count, digest, others: 0, notFound: 0, summary };
   }
   const found = await store.calls.findProgress(id, set.callIds);
   const count = [...found.values()].filter((call) => applies(action, call, set)).length;
-  return { count, digest: "", others: found.size - count, notFound: set.callIds.length - found.size };
-}
-
-async function countMatching(store: ServerDeps["store"], callbackId: string, filter: CallFilter): Promise<CountedSet> {
-  const { count } = await store.calls.countMatching(callbackId, filter, { budgetMs: Number.POSITIVE_INFINITY });
-  return { count, digest: "" };
+  return { count, digest: "", others: found.size - count, notFound: set.callIds.length - found.size, summary: null };
 }
 
 function describeSet(...sets: readonly MatchingCalls[]): CountedSet {
@@ -117,14 +116,9 @@ export function actOnCalls(deps: ServerDeps, callback: Callback, request: Action
 }
 
 async function actOnMatching(deps: ServerDeps, callback: Callback, request: ActionRequest, set: Matching): Promise<ActionResult> {
-  const { counted, id } = request;
+  const { counted } = request;
   const mark = markOf(deps, request);
-  if (mark === null) {
-    const { count } = await countMatching(deps.store, callback.id, set.filter);
-    if (count > counted.count) throw otherSet(count);
-    const { done, waiting } = await replay(deps, callback, id, set);
-    return { done, waiting, changed: Math.max(0, counted.count - done), notFound: 0 };
-  }
+  if (mark === null) return replayMatching(deps, callback, request, set);
   const matching = await deps.store.calls.findMatching(callback.id, set.filter);
   // Dates don't tell whether a call was counted: an outcome may be committed late, and the clock may be set back.
   if (matching.seqs.length > 0 && describeSet(matching).digest !== counted.digest) {
@@ -152,7 +146,7 @@ async function actOnListed(deps: ServerDeps, callback: Callback, request: Action
     const callIds = [...found].filter(([, call]) => applies(request.action, call, set)).map(([callId]) => callId);
     try {
       const { done, waiting } = await (mark === null
-        ? replay(deps, callback, request.id, { callIds })
+        ? replayListed(deps, callback, request, callIds)
         : markListed(deps, callback, { ...set, callIds }, mark, found));
       return { done, waiting, changed: found.size - done, notFound: set.callIds.length - found.size };
     } catch (error) {
@@ -202,11 +196,58 @@ async function markListed(
   return { done: before.length + callIds.length - left.length, waiting: 0 };
 }
 
+/** Larger sets are collected after the answer. */
+const COLLECTED_BEFORE_ANSWER_MS = 300;
+
 /** One that was cut off goes on. */
-async function replay(deps: ServerDeps, callback: Callback, id: string, selection: ReplaySelection): Promise<Done> {
+async function replayMatching(
+  { store, clock, onWork }: ServerDeps,
+  callback: Callback,
+  { id, counted, requestedBy }: ActionRequest,
+  { filter }: Matching,
+): Promise<ActionResult> {
+  const endAt = clock.monotonicMs() + COLLECTED_BEFORE_ANSWER_MS;
+  const confirmed = { id, filter, confirmed: counted.count, requestedBy };
+  let replay = await store.replays.begin(callback.id, confirmed, clock.now());
+  for (; isCollecting(replay) && clock.monotonicMs() < endAt; await clock.nextTurn())
+    replay = await store.replays.collect(callback.id, id, clock.now());
+  onWork(callback.id, "changed");
+  const { total, inEarlier, collecting } = replay;
+  if (collecting?.step === "more") throw otherSet(collecting.counted);
+  const done = total + inEarlier;
+  if (isCollecting(replay)) return { done, waiting: inEarlier, changed: 0, notFound: 0, isCollecting: true };
+  return { done, waiting: inEarlier, changed: Math.max(0, counted.count - done), notFound: 0 };
+}
+
+/** What a replay has not sent of its selection: calls that weren't attempted since it was requested. Throws `invalid` if that isn't known. */
+export async function restOf(
+  { store }: ServerDeps,
+  { id }: Callback,
+  { selection, requestedAt }: ServiceReplay,
+  shownAt: number,
+): Promise<CallSet> {
+  if (selection === null) throw new WhcbError("invalid", "It isn't known which calls were to be replayed");
+  if ("filter" in selection) {
+    const { changedBefore: _, until = requestedAt, ...filter } = selection.filter;
+    return { filter: boundedFilter("replay", { ...filter, until: Math.min(until, requestedAt) }, shownAt) };
+  }
+  const found = await store.calls.findProgress(id, selection.callIds);
+  const left = [...found].filter(([, { attemptedAt }]) => attemptedAt === null || attemptedAt < requestedAt);
+  return boundedList(
+    left.map(([callId]) => callId),
+    shownAt,
+  );
+}
+
+async function replayListed(
+  deps: ServerDeps,
+  callback: Callback,
+  { id, requestedBy }: ActionRequest,
+  callIds: readonly string[],
+): Promise<Done> {
   const before = (await deps.store.replays.find(callback.id, id))?.total ?? 0;
-  if ("callIds" in selection && selection.callIds.length === 0) return { done: before, waiting: 0 };
-  const { total, accepted } = await requestReplay(deps, callback, selection, null, id);
+  if (callIds.length === 0) return { done: before, waiting: 0 };
+  const { total, accepted } = await requestReplay(deps, callback, { id, selection: { callIds }, requestedBy });
   const waiting = Math.max(0, before + accepted - total);
   return { done: total + waiting, waiting };
 }

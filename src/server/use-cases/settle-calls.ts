@@ -1,9 +1,9 @@
 import { type Call, idKey } from "../../domain/call.js";
-import type { Callback, RunLease, ServiceReplay } from "../../domain/callback.js";
+import type { Callback, ReplaySelection, RunLease, ServiceReplay } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { shortId } from "../../platform/random.js";
 import type { ClientReplay, MarkOptions } from "../../store/calls/mark-calls.js";
-import type { ReplaySelection, RequestedReplay } from "../../store/calls/replays.js";
+import type { RequestedReplay } from "../../store/calls/replays.js";
 import type { ServerDeps } from "../server-deps.js";
 
 const LARGE_RESPONSE = 64 * 1024;
@@ -50,22 +50,25 @@ export async function markCalls(
   return left;
 }
 
-/** `by` is the run that asks. Throws what the store throws. */
-export async function requestReplay(
-  deps: ServerDeps,
-  callback: Callback,
-  selection: ReplaySelection,
-  by: RunLease | null = null,
-  id = by?.run ?? shortId(deps.random),
-): Promise<RequestedReplay> {
+export interface RequestedCalls {
+  readonly selection: ReplaySelection;
+  /** The run that asks. */
+  readonly by?: RunLease | null;
+  readonly requestedBy?: string | undefined;
+  readonly id?: string;
+}
+
+/** Throws what the store throws. */
+export async function requestReplay(deps: ServerDeps, callback: Callback, requested: RequestedCalls): Promise<RequestedReplay> {
+  const { selection, by = null, requestedBy, id = by?.run ?? shortId(deps.random) } = requested;
   const stored =
     "callIds" in selection
       ? { callIds: selection.callIds.map(await findStoredIds(deps, callback, selection.callIds)) }
       : selection;
-  const request = { id, selection: stored, by };
-  const requested = await deps.store.replays.request(callback.id, request, deps.clock.now());
-  if (requested.accepted > 0) deps.onWork(callback.id, "changed");
-  return requested;
+  const request = { id, selection: stored, by, ...(requestedBy !== undefined && { requestedBy }) };
+  const replay = await deps.store.replays.request(callback.id, request, deps.clock.now());
+  if (replay.accepted > 0) deps.onWork(callback.id, "changed");
+  return replay;
 }
 
 /** Throws `not-found`. */

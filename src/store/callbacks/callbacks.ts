@@ -149,7 +149,7 @@ export async function switchRetriesOff(db: Db, callbackKey: number, now: number)
   const { rows } = await sql<{ requested_at: number; calls: number }>`
     SELECT due_at AS requested_at, count(*) AS calls FROM calls
     WHERE ${isHeld} AND due_cause = 'replay' GROUP BY due_at`.execute(db);
-  for (const { requested_at, calls } of rows) changes.leaveReplay(callbackKey, requested_at, null, calls);
+  for (const { requested_at, calls } of rows) changes.withdrawFromReplay(callbackKey, requested_at, calls);
   // There are usually none: only what a client reported is still shown.
   const { rows: reported } = await sql<{ failure: string }>`
     SELECT ${FAILURE} AS failure FROM calls WHERE ${isHeld} AND attempt_count > 0`.execute(db);

@@ -50,7 +50,7 @@ async function takeLease(db: Db, callbackId: string, lease: RunLease, time: Leas
   const { rows } = await sql<{ callback_key: number }>`
     INSERT INTO run_leases (callback_key, run, holder, done, total, expires_at)
     SELECT ${key}, ${run}, ${holder}, ${done}, ${total}, ${expiresAt}
-    WHERE NOT EXISTS (SELECT 1 FROM replays WHERE callback_key = ${key} AND waiting > 0 AND id <> ${run})
+    WHERE NOT EXISTS (SELECT 1 FROM replays WHERE callback_key = ${key} AND ${IS_RUNNING} AND id <> ${run})
     ON CONFLICT (callback_key) DO UPDATE SET
       run = excluded.run, holder = excluded.holder, done = excluded.done, total = excluded.total, expires_at = excluded.expires_at
     WHERE (run_leases.run = excluded.run AND run_leases.holder = excluded.holder) ${orExpired}
@@ -63,6 +63,9 @@ async function takeLease(db: Db, callbackId: string, lease: RunLease, time: Leas
   // The other lease may have been released since.
   return other ?? takeLease(db, callbackId, lease, time);
 }
+
+/** A condition that holds while a replay has calls to send, or gets some. */
+const IS_RUNNING = sql`(waiting > 0 OR (collecting IS NOT NULL AND cancelled_at IS NULL))`;
 
 /** Throws `locked` if another run than `by` has the lease. */
 export async function requireLease(db: Db, callbackKey: number, by: RunLease | null, time: LeaseTime): Promise<void> {
@@ -87,14 +90,28 @@ async function readLease(db: Db, callbackKey: number, { now, isServed }: LeaseTi
 
 async function readServiceLease(db: Db, callbackKey: number): Promise<RunLease | null> {
   const { rows } = await sql<Row<"replays">>`
-    SELECT * FROM replays WHERE callback_key = ${callbackKey} AND waiting > 0 ORDER BY requested_at LIMIT 1`.execute(db);
+    SELECT * FROM replays WHERE callback_key = ${callbackKey} AND ${IS_RUNNING} ORDER BY requested_at LIMIT 1`.execute(db);
   return rows[0] === undefined ? null : serviceLease(toServiceReplay(rows[0]));
 }
 
 export function toServiceReplay(row: Row<"replays">): ServiceReplay {
-  const { id, requested_at, total, succeeded, failed, waiting, cancelled_at } = row;
-  const cancelled = total - succeeded - failed - waiting;
-  return { id, requestedAt: requested_at, total, succeeded, failed, cancelled, left: waiting, cancelledAt: cancelled_at };
+  const { id, requested_at, total, succeeded, failed, waiting, cancelled_at, requested_by, selection, confirmed, in_earlier } =
+    row;
+  return {
+    id,
+    requestedAt: requested_at,
+    total,
+    succeeded,
+    failed,
+    cancelled: total - succeeded - failed - waiting,
+    left: waiting,
+    cancelledAt: cancelled_at,
+    requestedBy: requested_by,
+    selection: selection === null ? null : JSON.parse(selection),
+    confirmed,
+    inEarlier: in_earlier,
+    collecting: row.collecting === null ? null : JSON.parse(row.collecting),
+  };
 }
 
 /**

@@ -8,7 +8,12 @@ import { crossJoin, jsonPart, perDatabase } from "../sql/per-database.js";
 type StoredOutcome = readonly [startedAt: number, durationMs: number, cause: StoredCause, ...result: Answered | Unreachable];
 /** A client's replay includes `sentFrom`. */
 type StoredCause = AttemptCause | `replay ${string}`;
-type Answered = readonly [statusCode: number, statusMessage: string, body: string, ...(Resent | [0 | 1, retryAfterMs: number])];
+type Answered = readonly [
+  statusCode: number,
+  statusMessage: string,
+  body: string,
+  ...(Resent | [0 | 1, retryAfterMs: number] | [0 | 1, retryAfterMs: number | null, isCut: 1]),
+];
 type Unreachable = readonly [reason: UnreachableReason, detail: string, ...Resent];
 /** The number is 1 if the request was resent. */
 type Resent = [] | [1];
@@ -114,9 +119,14 @@ function encodeOutcome({ startedAt, durationMs, sentFrom, result, ...attempt }: 
   const cause: StoredCause = sentFrom === undefined ? attempt.cause : `replay ${sentFrom}`;
   const resent: Resent = result.resent ? [1] : [];
   if (result.kind === "unreachable") return [startedAt, durationMs, cause, result.reason, result.detail, ...resent];
-  const { statusCode, statusMessage, body, retryAfterMs } = result;
-  const last = retryAfterMs === undefined ? resent : ([result.resent ? 1 : 0, retryAfterMs] as const);
-  return [startedAt, durationMs, cause, statusCode, statusMessage, body, ...last];
+  const { statusCode, statusMessage, body } = result;
+  return [startedAt, durationMs, cause, statusCode, statusMessage, body, ...lastParts(result, resent)];
+}
+
+function lastParts({ retryAfterMs, isCut }: Extract<DeliveryResult, { kind: "answered" }>, resent: Resent) {
+  const first = resent[0] ?? 0;
+  if (isCut) return [first, retryAfterMs ?? null, 1] as const;
+  return retryAfterMs === undefined ? resent : ([first, retryAfterMs] as const);
 }
 
 function decodeAttempt(number: number, text: string): Attempt {
@@ -140,8 +150,12 @@ function isAnswered(result: Answered | Unreachable): result is Answered {
   return typeof result[0] === "number";
 }
 
-function answeredResult([statusCode, statusMessage, body, resent, retryAfterMs]: Answered): DeliveryResult {
-  const last = { ...(resent && { resent: true as const }), ...(retryAfterMs !== undefined && { retryAfterMs }) };
+function answeredResult([statusCode, statusMessage, body, resent, retryAfterMs, isCut]: Answered): DeliveryResult {
+  const last = {
+    ...(isCut && { isCut: true as const }),
+    ...(resent && { resent: true as const }),
+    ...(retryAfterMs != null && { retryAfterMs }),
+  };
   return { kind: "answered", statusCode, statusMessage, body, ...last };
 }
 

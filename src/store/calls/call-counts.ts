@@ -42,6 +42,7 @@ export class CountChanges {
   readonly #failures = new Map<string, Row<"failure_counts">>();
   readonly #replays = new Map<string, Record<keyof typeof REPLAY_CHANGE, number>>();
   readonly #outages = new Map<string, Row<"outage_counts">>();
+  readonly #replayFailures = new Map<string, Row<"replay_failures">>();
 
   add(callbackKey: number, status: CallStatus, change: number): void {
     const none = { callback_key: callbackKey, status, count: 0 };
@@ -90,11 +91,23 @@ export class CountChanges {
     counts.waiting += 1;
   }
 
-  /** The outcome is that of the call's attempt, or null if the call was withdrawn. */
-  leaveReplay(callbackKey: number, requestedAt: number, outcome: "succeeded" | "failed" | null, calls = 1): void {
+  /** The call was withdrawn before its attempt. */
+  withdrawFromReplay(callbackKey: number, requestedAt: number, calls = 1): void {
+    this.#ofReplay(callbackKey, requestedAt).waiting -= calls;
+  }
+
+  /** The call is as its attempt left it. */
+  leaveReplay(callbackKey: number, requestedAt: number, call: CallProgress): void {
     const counts = this.#ofReplay(callbackKey, requestedAt);
-    counts.waiting -= calls;
-    if (outcome !== null) counts[outcome] += calls;
+    counts.waiting -= 1;
+    if (call.status === "SUCCESS") {
+      counts.succeeded += 1;
+      return;
+    }
+    counts.failed += 1;
+    const failure = failureOf(call);
+    const none = { callback_key: callbackKey, requested_at: requestedAt, failure, count: 0 };
+    keptAt(this.#replayFailures, `${callbackKey} ${requestedAt} ${failure}`, none).count += 1;
   }
 
   #ofReplay(callbackKey: number, requestedAt: number) {
@@ -110,6 +123,7 @@ export class CountChanges {
         FROM ${batchOf(REPLAY_CHANGE, [...this.#replays.values()])}
         WHERE replays.callback_key = batch.callback_key AND replays.requested_at = batch.requested_at`.execute(db);
     }
+    await insertRows(db, "replay_failures", [...this.#replayFailures.values()], ADD_REPLAY_FAILURES);
     await insertRows(db, "failure_counts", changedRows(this.#failures), ADD_FAILURES);
     await insertRows(db, "call_counts", changedRows(this.#counts), ADD_CALLS);
     const ofOutages = [...this.#outages].filter(([, { count }]) => count !== 0).sort(([one], [other]) => (one < other ? -1 : 1));
@@ -147,6 +161,8 @@ export const FATE = sql<Fate>`
 
 const ADD_FAILURES = sql`
   ON CONFLICT (callback_key, failure) DO UPDATE SET ${addedValues("failure_counts", ["count"])}`;
+const ADD_REPLAY_FAILURES = sql`
+  ON CONFLICT (callback_key, requested_at, failure) DO UPDATE SET ${addedValues("replay_failures", ["count"])}`;
 const ADD_CALLS = sql`ON CONFLICT (callback_key, status) DO UPDATE SET ${addedValues("call_counts", ["count"])}`;
 
 function keptAt<Value>(values: Map<string, Value>, key: string, first: Value): Value {
@@ -190,6 +206,14 @@ export const FAILURE = sql<string>`coalesce(CAST(status_code AS TEXT), error, ''
 export async function readFailures(db: Db, callbackKey: number): Promise<FailureGroup[]> {
   const { rows } = await sql<{ failure: string; count: number }>`
     SELECT failure, count FROM failure_counts WHERE callback_key = ${callbackKey} AND count > 0
+    ORDER BY count DESC, failure`.execute(db);
+  return rows.map(({ failure, count }) => toFailureGroup(failure, count));
+}
+
+/** Reads those of a replay, with most calls first. */
+export async function readReplayFailures(db: Db, callbackKey: number, requestedAt: number): Promise<FailureGroup[]> {
+  const { rows } = await sql<{ failure: string; count: number }>`
+    SELECT failure, count FROM replay_failures WHERE callback_key = ${callbackKey} AND requested_at = ${requestedAt}
     ORDER BY count DESC, failure`.execute(db);
   return rows.map(({ failure, count }) => toFailureGroup(failure, count));
 }

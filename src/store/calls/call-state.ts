@@ -59,10 +59,9 @@ export async function writeStates(db: Db, states: Iterable<CallState>): Promise<
 function countReplay({ callbackKey, before, after }: CallState, changes: CountChanges): void {
   if (before.due?.cause === "replay") {
     if (after.due?.cause === "replay") return;
-    const outcome = after.status === "SUCCESS" ? "succeeded" : "failed";
     // A mark may add a client's attempts: they aren't the replay's.
     const isMarked = after.settledBy === "user" || after.settledBy === "replay";
-    const isAttempted = after.attemptCount > before.attemptCount && !isMarked;
-    changes.leaveReplay(callbackKey, before.due.at, isAttempted ? outcome : null);
+    if (after.attemptCount > before.attemptCount && !isMarked) changes.leaveReplay(callbackKey, before.due.at, after);
+    else changes.withdrawFromReplay(callbackKey, before.due.at);
   } else if (after.due?.cause === "replay") changes.enterReplay(callbackKey, after.due.at);
 }

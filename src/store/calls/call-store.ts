@@ -11,6 +11,7 @@ import { callLists } from "./list-calls.js";
 import { callMarks } from "./mark-calls.js";
 import { type CallCount, type CountLimit, countMatching, findMatching, type MatchingCalls } from "./scan-calls.js";
 import { callFinder } from "./search-calls.js";
+import { type CallSummary, summarizeMatching } from "./summarize-calls.js";
 
 export function callStore(db: Db, clock: Clock, readTime: ReadTime) {
   return {
@@ -29,6 +30,10 @@ export function callStore(db: Db, clock: Clock, readTime: ReadTime) {
      */
     countMatching: (callbackId: string, filter: CallFilter, limit: CountLimit): Promise<CallCount> =>
       countMatching(db, clock, callbackId, filter, limit),
+
+    /** Counts the calls by reason; with `hasSeqs`, reads their seqs too. Throws `not-found` for the callback. */
+    summarizeMatching: (callbackId: string, filter: CallFilter, hasSeqs: boolean): Promise<CallSummary> =>
+      summarizeMatching(db, clock, callbackId, filter, hasSeqs),
 
     /** Each call once, however long it takes; the event loop turns in between. Throws `not-found` for the callback. */
     findMatching: (callbackId: string, filter: CallFilter): Promise<MatchingCalls> => findMatching(db, clock, callbackId, filter),

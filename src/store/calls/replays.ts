@@ -1,8 +1,7 @@
 /** A replay by the service is its calls with `due_cause` "replay". Their `due_at` says of which one they are. */
 import { sql } from "kysely";
 import { cancelReplay, type RetryRule, requestReplay } from "../../domain/call.js";
-import type { CallFilter } from "../../domain/call-filter.js";
-import type { RunLease, ServiceReplay } from "../../domain/callback.js";
+import type { ReplaySelection, RunLease, ServiceReplay } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { RetryPolicy } from "../../domain/retry-policy.js";
 import type { Clock } from "../../platform/clock.js";
@@ -13,6 +12,7 @@ import type { Db, Row } from "../schema.js";
 import { inList } from "../sql/batches.js";
 import { isPostgres } from "../sql/per-database.js";
 import { transact } from "../sql/transactions.js";
+import { type FailureGroup, readReplayFailures } from "./call-counts.js";
 import { readStatesBySeq, writeStates } from "./call-state.js";
 import { requireStates } from "./mark-calls.js";
 import { readSeqs, type ScanStep, scanCalls } from "./scan-calls.js";
@@ -21,9 +21,9 @@ export interface ReplayRequest {
   readonly id: string;
   readonly selection: ReplaySelection;
   readonly by: RunLease | null;
+  /** A user asks. It isn't known who does in file mode. */
+  readonly requestedBy?: string;
 }
-
-export type ReplaySelection = { readonly callIds: readonly string[] } | { readonly filter: CallFilter };
 
 export interface RequestedReplay {
   readonly id: string;
@@ -77,6 +77,12 @@ export function replayStore(db: Db, clock: Clock, isServed: boolean) {
       return (await rows.execute()).map(toServiceReplay);
     },
 
+    /** Counts those that failed again by status code or reason, most calls first. Throws `not-found` for the callback. */
+    listFailures: async (
+      callbackId: string,
+      { requestedAt }: Pick<ServiceReplay, "requestedAt">,
+    ): Promise<readonly FailureGroup[]> => readReplayFailures(db, (await requireCallback(db, callbackId)).key, requestedAt),
+
     /**
      * Withdraws one chunk of calls in one transaction; their retries go on. Resolves to false if more may be left. Throws
      * `not-found`.
@@ -99,7 +105,7 @@ async function requestReplays(
     return transact(db, async (trx) => work(trx, await openReplay(trx, callbackId, request, time)));
   };
   const end = async (trx: Db, { callback_key: key, id }: Row<"replays">, accepted: number) => {
-    if (accepted > 0) await trx.updateTable("callbacks").set({ replay_requested_at: now }).where("key", "=", key).execute();
+    if (accepted > 0) await makeRoundDue(trx, key, now);
     await recordChange(trx, callbackId);
     return { id, total: (await readReplay(trx, key, id))?.total ?? 0, accepted };
   };
@@ -113,15 +119,23 @@ async function requestReplays(
     const filter = { ...selection.filter, status };
     const scan = { callbackKey: key, filter, maxRows: CALLS_AT_ONCE };
     for await (const step of scanCalls(db, clock, scan))
-      accepted += await inReplay((trx, replay) => requestStep(trx, step, replay, now));
+      accepted += await inReplay((trx, replay) => addToReplay(trx, step, replay, now));
   }
   return inReplay((trx, replay) => end(trx, replay, accepted));
 }
 
-async function openReplay(trx: Db, callbackId: string, { id, by }: ReplayRequest, time: LeaseTime): Promise<Row<"replays">> {
+async function openReplay(trx: Db, callbackId: string, request: ReplayRequest, time: LeaseTime): Promise<Row<"replays">> {
+  const { id, by, selection, requestedBy = null } = request;
   const { key } = await lockCallback(trx, callbackId);
   await requireLease(trx, key, by, time);
-  const replay = (await readReplay(trx, key, id)) ?? (await beginReplay(trx, key, id, time.now));
+  const details = {
+    requestedBy: by?.holder ?? requestedBy,
+    // A run adds to its replay.
+    selection: by === null ? JSON.stringify(selection) : null,
+    confirmed: null,
+    collecting: null,
+  };
+  const replay = (await readReplay(trx, key, id)) ?? (await beginReplay(trx, key, id, { now: time.now, ...details }));
   if (replay.cancelled_at !== null) throw new WhcbError("locked", `Replay ${replay.id} was cancelled`);
   return replay;
 }
@@ -192,17 +206,24 @@ async function withdrawCalls(
   return rows.length < CALLS_AT_ONCE;
 }
 
-function readReplay(db: Db, callbackKey: number, id: string): Promise<Row<"replays"> | undefined> {
+export function readReplay(db: Db, callbackKey: number, id: string): Promise<Row<"replays"> | undefined> {
   return db.selectFrom("replays").selectAll().where("callback_key", "=", callbackKey).where("id", "=", id).executeTakeFirst();
 }
 
+interface ReplayDetails extends Pick<Row<"replays">, "selection" | "confirmed" | "collecting"> {
+  readonly now: number;
+  readonly requestedBy: string | null;
+}
+
 /** The request is later than every earlier one, as calls are sent in the order of the requests. */
-async function beginReplay(db: Db, callbackKey: number, id: string, now: number): Promise<Row<"replays">> {
+export async function beginReplay(db: Db, callbackKey: number, id: string, details: ReplayDetails): Promise<Row<"replays">> {
+  const { now, requestedBy, ...columns } = details;
   const { rows } = await sql<{ last: number | null }>`
     SELECT max(requested_at) AS last FROM replays WHERE callback_key = ${callbackKey}`.execute(db);
   const last = rows[0]?.last ?? null;
-  const counts = { total: 0, succeeded: 0, failed: 0, waiting: 0, cancelled_at: null };
-  const row = { callback_key: callbackKey, requested_at: last === null ? now : Math.max(now, last + 1), id, ...counts };
+  const requestedAt = last === null ? now : Math.max(now, last + 1);
+  const counts = { total: 0, succeeded: 0, failed: 0, waiting: 0, in_earlier: 0, cancelled_at: null };
+  const row = { callback_key: callbackKey, requested_at: requestedAt, id, requested_by: requestedBy, ...columns, ...counts };
   await db.insertInto("replays").values(row).execute();
   return row;
 }
@@ -220,16 +241,25 @@ async function requestByIds(
   return states.filter(({ after }) => after.due?.cause === "replay").length;
 }
 
-/** Does what domain/call.ts does, without reading the calls. Those of an earlier replay stay with it, and are accepted too. */
-async function requestStep(db: Db, step: ScanStep, replay: Row<"replays">, now: number): Promise<number> {
-  const { callback_key, requested_at } = replay;
+/**
+ * Does what domain/call.ts does, without reading the calls. Those of an earlier replay stay with it, and are accepted too. Resolves to how
+ * many were accepted.
+ */
+export async function addToReplay(db: Db, step: ScanStep, replay: Row<"replays">, now: number): Promise<number> {
+  const { callback_key, requested_at, total, in_earlier } = replay;
   const seqs = await readSeqs(db, step);
   const { numAffectedRows } = await sql`
     UPDATE calls SET due_at = ${requested_at}, due_cause = 'replay', failed_in_recovery = 0, changed_at = ${now}
     WHERE seq ${inList(seqs, "bigint")} AND (due_cause IS NULL OR due_cause <> 'replay')`.execute(db);
   const added = Number(numAffectedRows ?? 0n);
   await sql`
-    UPDATE replays SET total = total + ${added}, waiting = waiting + ${added}
+    UPDATE replays SET total = total + ${added}, waiting = waiting + ${added}, in_earlier = in_earlier + ${seqs.length - added}
     WHERE callback_key = ${callback_key} AND requested_at = ${requested_at}`.execute(db);
+  if (seqs.length > 0 && total + in_earlier === 0) await makeRoundDue(db, callback_key, now);
   return seqs.length;
+}
+
+/** A round is due at once (docs/dispatcher.md, An endpoint), once for each request. */
+async function makeRoundDue(db: Db, callbackKey: number, now: number): Promise<void> {
+  await db.updateTable("callbacks").set({ replay_requested_at: now }).where("key", "=", callbackKey).execute();
 }

@@ -24,8 +24,9 @@ export interface Scan {
   readonly keys?: readonly SortKey[];
   /** An earlier scan ended here. By default a scan begins at the start. */
   readonly after?: Values | null;
-  /** A step reads so many rows, whether they match or not. */
+  /** A step reads so many rows, whether they match or not; the first one `firstRows`. */
   readonly maxRows?: number;
+  readonly firstRows?: number;
   /** `readsResponses` is true if what is selected needs the responses. */
   readonly readsResponses?: boolean;
 }
@@ -60,10 +61,10 @@ const STEP_BYTES = 512 * 1024;
 
 /** Yields steps over the calls. One that is attempted meanwhile moves to the end by attempted date, so it may be met again. */
 export async function* scanCalls(db: Db, clock: Clock, scan: Scan): AsyncGenerator<ScanStep> {
-  const { callbackKey, filter, keys = indexKeys(filter), after = null, maxRows = MAX_ROWS } = scan;
+  const { callbackKey, filter, keys = indexKeys(filter), after = null, maxRows = MAX_ROWS, firstRows = FIRST_ROWS } = scan;
   const { first, last } = periodOf(filter, keys);
   let from = after ?? first;
-  for (let rows = FIRST_ROWS; ; await clock.nextTurn()) {
+  for (let rows = firstRows; ; await clock.nextTurn()) {
     const began = clock.monotonicMs();
     const end = await findStepEnd(db, scan, { keys, from, to: last }, Math.min(rows, maxRows));
     const range = { keys, from, to: end ?? last };

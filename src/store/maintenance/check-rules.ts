@@ -121,6 +121,12 @@ const REPLAY_FAULTS: readonly Fault[] = [
       SELECT count(*) FROM calls
       WHERE calls.callback_key = replays.callback_key AND due_cause = 'replay' AND due_at = requested_at)`,
   ],
+  [
+    "its failures are more than its failed calls",
+    sql`failed < (
+      SELECT coalesce(sum(count), 0) FROM replay_failures
+      WHERE replay_failures.callback_key = replays.callback_key AND replay_failures.requested_at = replays.requested_at)`,
+  ],
   ["its counts are more than its total", sql`succeeded < 0 OR failed < 0 OR waiting < 0 OR succeeded + failed + waiting > total`],
 ];
 
@@ -164,6 +170,15 @@ export const CHECK_RULES: readonly CheckRule[] = [
   rowRule("notices", sql`outage_id || ' ' || event`, NOTICE_FAULTS),
   rowRule("call_counts", sql`${ofCallback} || ' ' || status`, [NO_CALLBACK]),
   rowRule("failure_counts", sql`${ofCallback} || ' ' || failure`, [NO_CALLBACK]),
+  rowRule("replay_failures", sql`${ofCallback} || ' ' || failure`, [
+    NO_CALLBACK,
+    [
+      "its replay doesn't exist",
+      sql`NOT EXISTS (
+        SELECT 1 FROM replays
+        WHERE replays.callback_key = replay_failures.callback_key AND replays.requested_at = replay_failures.requested_at)`,
+    ],
+  ]),
   rowRule("activity", sql`${ofCallback} || ' minute ' || ${textOf("minute")}`, [NO_CALLBACK]),
   rowRule("run_leases", ofCallback, [NO_CALLBACK]),
   rowRule("changes", sql`callback_id`, CHANGE_FAULTS),

@@ -51,7 +51,6 @@ export interface Holding {
   readonly callId: string;
   readonly callSeq: number;
   readonly at: number;
-  readonly downSince: number;
   /** The outage counts the call. */
   readonly outageId?: string | null;
 }
@@ -144,14 +143,14 @@ function applyHoldings(
 ): Map<string, number> {
   const skipped = new Map<string, number>();
   for (const holding of group.holdings) {
-    const { callbackId, at, downSince } = holding;
+    const { callbackId, at } = holding;
     const found = findCall(holding, states, callbacks);
     if (found === null) continue;
     const { callback, state } = found;
     const before = state.after;
     // An earlier try of this group has held it.
     if (before.firstFailedAt === at) continue;
-    if (callback.retriesEnabled) state.after = holdCall(before, at, downSince, group.policy);
+    if (callback.retriesEnabled) state.after = holdCall(before, at, group.policy);
     if (state.after !== before) countIn(state, holding.outageId, NO_ANSWER);
     else skipped.set(callbackId, (skipped.get(callbackId) ?? 0) + 1);
   }

@@ -301,6 +301,22 @@ CREATE TABLE outage_counts (
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 `;
 
+const REPLAY_DETAILS = `
+ALTER TABLE replays ADD COLUMN requested_by text;
+ALTER TABLE replays ADD COLUMN selection text;
+ALTER TABLE replays ADD COLUMN confirmed bigint;
+ALTER TABLE replays ADD COLUMN in_earlier bigint NOT NULL DEFAULT 0;
+ALTER TABLE replays ADD COLUMN collecting text;
+CREATE INDEX replays_collecting ON replays (callback_key, requested_at) WHERE collecting IS NOT NULL AND cancelled_at IS NULL;
+CREATE TABLE replay_failures (
+  callback_key bigint NOT NULL,
+  requested_at bigint NOT NULL,
+  failure text COLLATE "C" NOT NULL,
+  count bigint NOT NULL,
+  PRIMARY KEY (callback_key, requested_at, failure)
+);
+`;
+
 export const POSTGRES_MIGRATIONS: readonly PostgresMigration[] = [
   { version: 1, name: "first tables", sql: FIRST_TABLES },
   { version: 2, name: "nodes and shared limits", sql: NODE_TABLES },
@@ -308,6 +324,7 @@ export const POSTGRES_MIGRATIONS: readonly PostgresMigration[] = [
   { version: 4, name: "probes after replays", sql: PROBE_COLUMNS, isCompatible: true },
   { version: 5, name: "the service's own attempts", sql: OWN_ATTEMPTS },
   { version: 6, name: "calls of outages", sql: OUTAGE_COUNTS },
+  { version: 7, name: "who asked for a replay, and its failures", sql: REPLAY_DETAILS },
 ];
 
 export const LATEST_VERSION = POSTGRES_MIGRATIONS.at(-1)?.version ?? 0;

@@ -290,6 +290,22 @@ CREATE TABLE outage_counts (
 ) WITHOUT ROWID;
 `;
 
+const REPLAY_DETAILS = `
+ALTER TABLE replays ADD COLUMN requested_by TEXT;
+ALTER TABLE replays ADD COLUMN selection TEXT;
+ALTER TABLE replays ADD COLUMN confirmed INTEGER;
+ALTER TABLE replays ADD COLUMN in_earlier INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE replays ADD COLUMN collecting TEXT;
+CREATE INDEX replays_collecting ON replays (callback_key, requested_at) WHERE collecting IS NOT NULL AND cancelled_at IS NULL;
+CREATE TABLE replay_failures (
+  callback_key INTEGER NOT NULL,
+  requested_at INTEGER NOT NULL,
+  failure TEXT NOT NULL,
+  count INTEGER NOT NULL,
+  PRIMARY KEY (callback_key, requested_at, failure)
+) WITHOUT ROWID;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: "first tables", sql: FIRST },
   { version: 2, name: "columns in standard terms", sql: STANDARD_TERMS },
@@ -308,6 +324,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 15, name: "probes after replays", sql: PROBES },
   { version: 16, name: "the service's own attempts", sql: OWN_ATTEMPTS },
   { version: 17, name: "calls of outages", sql: OUTAGE_COUNTS },
+  { version: 18, name: "who asked for a replay, and its failures", sql: REPLAY_DETAILS },
 ];
 
 export const LATEST_VERSION = MIGRATIONS.at(-1)?.version ?? 0;

@@ -1,10 +1,11 @@
 import type { ListedCallback } from "../../../client/client.js";
+import { toCurl } from "../../../delivery/curl-command.js";
 import { callbackOperand, commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { callbacksOf } from "../../../runs/plan/call-scope.js";
 import { planReplay, type ReplayScope } from "../../../runs/plan/plan-replay.js";
-import { findHiddenUrl, previewReplay, toCurl } from "../../../runs/plan/preview-replay.js";
+import { findHiddenUrl, previewReplay } from "../../../runs/plan/preview-replay.js";
 import type { ReplayPlan } from "../../../runs/plan/replay-plan.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
 import type { RunLocks } from "../../../runs/run-locks.js";

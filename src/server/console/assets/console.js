@@ -182,6 +182,28 @@ function hintsOf(fresh) {
 
 searchOn();
 
+/** Copying needs https, or this machine. */
+function showCopyButtons(root) {
+  if (navigator.clipboard === undefined) return;
+  for (const button of root.querySelectorAll("[data-copy]")) button.hidden = false;
+}
+
+showCopyButtons(document);
+document.addEventListener("refresh", ({ detail }) => showCopyButtons(detail));
+document.addEventListener("click", async ({ target }) => {
+  const button = target.closest("[data-copy]");
+  if (button === null) return;
+  const text = button.textContent;
+  const copied = await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent).then(
+    () => "Copied",
+    () => "Not copied",
+  );
+  button.textContent = copied;
+  setTimeout(() => {
+    if (button.textContent === copied) button.textContent = text;
+  }, 1500);
+});
+
 /** A form is sent once, even if its button is pressed twice: a check of an endpoint may take a minute. */
 document.addEventListener("submit", (event) => {
   const { target: form, submitter } = event;

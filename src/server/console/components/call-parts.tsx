@@ -3,9 +3,10 @@ import { REASON_WORDS, type UnreachableReason } from "../../../domain/attempt.js
 import { type CallProgress, isHeld } from "../../../domain/call.js";
 import { type CallFilter, reasonWords } from "../../../domain/call-filter.js";
 import type { SecretMask } from "../../../domain/mask.js";
+import type { FailureGroup } from "../../../store/calls/call-counts.js";
 import { describeFilter } from "../filter-fields.js";
 import { excerpt } from "../pretty-body.js";
-import { Badge, Facts, Time } from "./data.js";
+import { Badge, Count, Facts, Time } from "./data.js";
 
 /** Shows the id's end, as the beginning is a time. */
 export function shortCallId(id: string): string {
@@ -28,7 +29,8 @@ export function StatusText({ call }: { call: CallProgress }): VNode {
 
 /** Returns "503 Service Unavailable" or "connection refused: connect ECONNREFUSED 10.0.0.1:443", and "" without an attempt. */
 export function outcomeText({ statusCode, statusMessage, error }: CallProgress): string {
-  const message = statusMessage ?? "";
+  // The text of a call that 1.0 held has a date.
+  const message = (statusMessage ?? "").replace(/^(Held: endpoint down) since \S+Z$/, "$1");
   const words = error !== null && message.startsWith(error) ? REASON_WORDS[error] + message.slice(error.length) : message;
   return [statusCode, excerpt(words, 200)].filter((part) => part !== null && part !== "").join(" ");
 }
@@ -49,6 +51,29 @@ export function causeOf(
 /** Says why calls failed: "503", or a reason in words. */
 export function failureText(statusCode: number | null, error: UnreachableReason | null): string {
   return statusCode === null ? reasonWords(error ?? "not-sent") : String(statusCode);
+}
+
+/** With `pathOf`, each leads to its calls. */
+export function Reasons({
+  failures,
+  pathOf,
+}: {
+  failures: readonly FailureGroup[];
+  pathOf?: (field: "statusCode" | "reason", value: string) => string;
+}): VNode {
+  return (
+    <ul class="reasons">
+      {failures.map(({ statusCode, reason, count }) => {
+        const { field, value } = causeOf(statusCode, reason);
+        const text = failureText(statusCode, reason);
+        return (
+          <li key={value}>
+            {pathOf === undefined ? text : <a href={pathOf(field, value)}>{text}</a>} <Count value={count} />
+          </li>
+        );
+      })}
+    </ul>
+  );
 }
 
 export function FilterFacts({ filter }: { filter: CallFilter }): VNode | null {

@@ -117,7 +117,9 @@ function columnsOf({ callbackId, typed, calls, sending }: Omit<CallTableProps, "
     {
       title: isWaiting ? "Arrived" : "Last attempt",
       kind: "time",
-      cell: ({ attemptedAt, acceptedAt }) => <Time at={attemptedAt ?? acceptedAt} />,
+      // A call that was held was never attempted.
+      cell: ({ attemptedAt, acceptedAt, attemptCount }) =>
+        attemptCount === 0 && !isWaiting ? <span class="muted">none</span> : <Time at={attemptedAt ?? acceptedAt} />,
     },
     {
       title: "Status",

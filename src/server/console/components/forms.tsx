@@ -223,6 +223,15 @@ export function ButtonLink({
   );
 }
 
+/** Copies the text of the element with this id. The script shows it where the browser lets it copy. */
+export function CopyButton({ what, of }: { /** For screen readers. */ what: string; of: string }): VNode {
+  return (
+    <button type="button" class="button button-quiet copy" data-copy={of} aria-label={`Copy ${what}`} hidden>
+      Copy
+    </button>
+  );
+}
+
 export function ButtonRow({ children }: { children: ComponentChildren }): VNode {
   return <div class="button-row">{children}</div>;
 }

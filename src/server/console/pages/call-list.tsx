@@ -1,6 +1,6 @@
 import type { FastifyInstance } from "fastify";
 import type { VNode } from "preact";
-import type { Call } from "../../../domain/call.js";
+import type { Call, CallStatus } from "../../../domain/call.js";
 import type { Callback, ServiceReplay } from "../../../domain/callback.js";
 import { callbackSecrets, secretMask } from "../../../domain/mask.js";
 import { type Query, readParameter } from "../../routes/query-parameters.js";
@@ -215,9 +215,17 @@ function NoCalls({ callbackId, typed, totals }: { callbackId: string; typed: Typ
     );
   }
   if (typed.status !== "FAILED") return <Empty title="No calls" />;
+  const isEmpty = (status: CallStatus) => totals.byStatus[status].count === 0;
+  if (isEmpty("FAILED") && isEmpty("SUCCESS") && isEmpty("PENDING")) {
+    return (
+      <Empty title="No calls yet">
+        <p>A response that is to be sent to the callback's endpoint is a call here.</p>
+      </Empty>
+    );
+  }
   return (
     <Empty title="No failed calls">
-      <p>Every call that was sent has been accepted or marked successful.</p>
+      <p>{isEmpty("SUCCESS") ? "None has been sent yet." : "Every call that was sent has been accepted or marked successful."}</p>
     </Empty>
   );
 }

@@ -1,7 +1,6 @@
 /** The page at /console/callbacks/:id/confirm says exactly which calls an action is about, and does it. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { VNode } from "preact";
-import type { CallProgress } from "../../../domain/call.js";
+import type { Call, CallProgress } from "../../../domain/call.js";
 import type { CallFilter } from "../../../domain/call-filter.js";
 import type { Callback } from "../../../domain/callback.js";
 import { WhcbError } from "../../../domain/errors.js";
@@ -15,48 +14,33 @@ import {
   boundedList,
   type CallAction,
   type CallSet,
-  type CountedCalls,
   countSet,
+  restOf,
 } from "../../use-cases/act-on-calls.js";
-import { checkedCallId } from "../../use-cases/settle-calls.js";
+import { checkedCallId, findReplay } from "../../use-cases/settle-calls.js";
 import { CALL_ACTIONS, describeResult } from "../call-actions.js";
-import { FilterFacts, maskOutcome, StatusText, shortCallId } from "../components/call-parts.js";
+import { maskOutcome } from "../components/call-parts.js";
 import { callbackPage } from "../components/callback-page.js";
-import { count, Table, Time } from "../components/data.js";
-import { Button, ButtonLink, ButtonRow, Form } from "../components/forms.js";
-import { Alert } from "../components/layout.js";
+import { Confirmation, type ConfirmationView } from "../components/confirmation.js";
 import { consolePath } from "../console-path.js";
-import { callsPath, describeFilter, parseFilter, settledFields, statusWord, typedQuery } from "../filter-fields.js";
+import { callsPath, parseFilter, settledFields, typedQuery } from "../filter-fields.js";
 import { type ConsoleContext, formOf, formProblem } from "../page.js";
 import { formToken } from "../sessions.js";
 
 const MOST_LISTED = 100;
+const SAMPLES = 3;
+const SAMPLES_MS = 100;
+const MAX_SAMPLE_BYTES = 65_536;
 
 interface AskedAction {
   readonly action: CallAction;
   readonly set: CallSet;
   /** The confirmation was shown, and its calls counted, at this time. */
   readonly shownAt: number;
-  /** A form needs these fields for the same set. */
-  readonly fields: readonly (readonly [name: string, value: string])[];
+  readonly fields: ConfirmationView["fields"];
   /** The path leads back to the list, or to the call. */
   readonly back: string;
-}
-
-export interface ConfirmationView {
-  readonly callbackId: string;
-  readonly formToken: string;
-  readonly action: CallAction;
-  readonly filter: CallFilter | null;
-  readonly listed: ReadonlyMap<string, CallProgress> | null;
-  readonly counted: CountedCalls;
-  readonly shownAt: number;
-  /** A replay is sent to this URL, which is masked. */
-  readonly url: string;
-  readonly isDown: boolean;
-  readonly fields: AskedAction["fields"];
-  readonly back: string;
-  readonly problem: string | null;
+  readonly restOf: number | null;
 }
 
 export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }: ConsoleContext): void {
@@ -68,7 +52,7 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
     // Marks are known by it: two pages that are opened in one millisecond are two marks.
     const now = clock.now();
     lastShownAt = lastShownAt >= now && lastShownAt < now + 100 ? lastShownAt + 1 : now;
-    const asked = readAskedAction(callback, request.query, lastShownAt);
+    const asked = await readAskedAction(callback, request.query, lastShownAt);
     if ("callIds" in asked.set && asked.set.callIds.length === 0) {
       return reply.seeOther(asked.back, { kind: "problem", text: "Select calls first, or all that match." });
     }
@@ -82,18 +66,20 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
     const counted = { count: Number(readParameter(form, "counted")), digest: readParameter(form, "digest") ?? "" };
     const isOurs = readParameter(form, "signature") === sessions.markOf(`${id} ${shownAt}`, request);
     if (!isOurs || !Number.isSafeInteger(counted.count)) throw new WhcbError("invalid", "The form is incomplete");
-    const asked = readAskedAction(callback, form, shownAt);
+    const asked = await readAskedAction(callback, form, shownAt);
     const { action, set, back } = asked;
     try {
-      const result = await actOnCalls(deps, callback, { action, set, counted, id, shownAt });
-      const notice = { kind: result.done > 0 ? "done" : "problem", text: describeResult(action, result) } as const;
+      const requestedBy = request.visitor?.credential?.username ?? "";
+      const result = await actOnCalls(deps, callback, { action, set, counted, id, shownAt, requestedBy });
+      const isDone = result.done > 0 || result.isCollecting === true;
+      const notice = { kind: isDone ? "done" : "problem", text: describeResult(action, result) } as const;
       if (action === "replay") {
         const [callId, ...others] = "callIds" in set ? set.callIds : [];
         const show = callId !== undefined &&
           others.length === 0 && {
             link: { text: "Show the call", href: consolePath(callback.id, "calls", callId) },
           };
-        const path = result.done > 0 ? consolePath(callback.id, "replays", id) : back;
+        const path = isDone ? consolePath(callback.id, "replays", id) : back;
         return reply.seeOther(path, { ...notice, ...show });
       }
       const undo = action === "success" && result.done > 0;
@@ -105,7 +91,9 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
       const link = { text: "Undo", href: `${consolePath(callback.id, "confirm")}?${undoQuery}` };
       return reply.seeOther(back, { ...notice, ...(undo && { link }) });
     } catch (error) {
-      return showConfirmation(request, reply, callback, asked, { once: id, problem: formProblem(error) });
+      // A replay that was rejected has its id.
+      const once = action === "replay" ? shortId(random) : id;
+      return showConfirmation(request, reply, callback, asked, { once, problem: formProblem(error) });
     }
   });
 
@@ -129,6 +117,8 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
       shownAt,
       url: shownUrl(callback),
       isDown: record?.endpoint.state === "down",
+      samples: "filter" in set && counted.count > 0 ? await readSamples(callback, set.filter) : [],
+      restOf: asked.restOf,
       fields: [
         ...asked.fields,
         ["once", once],
@@ -150,10 +140,31 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
     const found = await store.calls.findProgress(callback.id, callIds);
     return new Map([...found].map(([id, call]) => [id, maskOutcome(call, mask)]));
   }
+
+  async function readSamples(callback: Callback, filter: CallFilter): Promise<readonly Call[]> {
+    const mask = secretMask(callbackSecrets(callback));
+    const sort = [{ field: "attemptedDate", descending: true }] as const;
+    const page = { limit: SAMPLES, offset: 0, budgetMs: SAMPLES_MS, maxResponseBytes: MAX_SAMPLE_BYTES };
+    const { items } = await store.calls.list(callback.id, { filter, sort, ...page });
+    return items.map((call) => maskOutcome(call, mask));
+  }
+
+  /** Reads the list's form, the link of a call or replay, or the confirmation's own form. */
+  async function readAskedAction(callback: Callback, query: Query, shownAt: number): Promise<AskedAction> {
+    const rest = readParameter(query, "rest");
+    if (rest === undefined) return readTypedAction(callback, query, shownAt);
+    const replay = await findReplay(deps, callback, rest);
+    const set = await restOf(deps, callback, replay, shownAt);
+    const fields = [
+      ["action", "replay"],
+      ["rest", replay.id],
+    ] as const;
+    const back = consolePath(callback.id, "replays", replay.id);
+    return { action: "replay", set, shownAt, back, fields, restOf: replay.requestedAt };
+  }
 }
 
-/** Reads the list's form, the link of a call, or the confirmation's own form. */
-function readAskedAction(callback: Callback, query: Query, shownAt: number): AskedAction {
+function readTypedAction(callback: Callback, query: Query, shownAt: number): AskedAction {
   const action = readAction(query);
   const listQuery = readParameter(query, "back") ?? typedQuery(parseFilter(query, shownAt).typed);
   const back = readBack(callback, listQuery);
@@ -165,14 +176,15 @@ function readAskedAction(callback: Callback, query: Query, shownAt: number): Ask
   if (marked !== null) {
     if (action !== "failed") throw new WhcbError("invalid", "Only the mark can be undone");
     const filter = { status: "SUCCESS", markedAt: marked } as const;
-    return { action, set: { filter }, shownAt, back, fields: [...common, ["marked", String(marked)]] };
+    return { action, set: { filter }, shownAt, back, restOf: null, fields: [...common, ["marked", String(marked)]] };
   }
   if (readParameter(query, "all") !== undefined) {
     const { typed, filter, problems } = parseFilter(query, shownAt);
     const [problem] = Object.entries(problems);
     if (problem !== undefined) throw new WhcbError("invalid", `${problem[0]}: ${problem[1]}`);
     const fields = Object.entries({ ...settledFields(filter, typed), all: "on" });
-    return { action, set: { filter: boundedFilter(action, filter, shownAt) }, shownAt, back, fields: [...common, ...fields] };
+    const set = { filter: boundedFilter(action, filter, shownAt) };
+    return { action, set, shownAt, back, restOf: null, fields: [...common, ...fields] };
   }
   const callIds = [...new Set([query.call ?? []].flat().map(checkedCallId))];
   if (callIds.length > MOST_LISTED) throw new WhcbError("invalid", `At most ${MOST_LISTED} calls can be selected one by one`);
@@ -181,6 +193,7 @@ function readAskedAction(callback: Callback, query: Query, shownAt: number): Ask
     set: boundedList(callIds, shownAt),
     shownAt,
     back,
+    restOf: null,
     fields: [...common, ...callIds.map((id) => ["call", id] as const)],
   };
 }
@@ -207,102 +220,4 @@ function readBack({ id }: Callback, back: string): string {
 /** A repeated name has its first value. */
 function queryOf(form: URLSearchParams): Query {
   return { ...Object.fromEntries([...form].toReversed()), call: form.getAll("call") };
-}
-
-export function Confirmation(view: ConfirmationView): VNode {
-  const { callbackId, formToken, action, filter, listed, counted, fields, back, problem } = view;
-  return (
-    <div class="card confirmation">
-      {problem !== null && <Alert kind="problem">{problem}.</Alert>}
-      {filter !== null && <FilterInWords action={action} filter={filter} at={view.shownAt} />}
-      {listed !== null && <Listed listed={listed} counted={counted} />}
-      {counted.count > 0 && <Effect {...view} />}
-      <Form action={consolePath(callbackId, "confirm")} formToken={formToken}>
-        {fields.map(([name, value]) => (
-          <input key={`${name} ${value}`} type="hidden" name={name} value={value} />
-        ))}
-        <ButtonRow>
-          {counted.count > 0 && <Button kind="primary">{CALL_ACTIONS[action].title(counted.count)}</Button>}
-          <ButtonLink href={back}>{counted.count > 0 ? "Cancel" : "Back"}</ButtonLink>
-        </ButtonRow>
-      </Form>
-    </div>
-  );
-}
-
-function FilterInWords({ action, filter, at }: { action: CallAction; filter: CallFilter; at: number }): VNode {
-  const { status = "FAILED", markedAt } = filter;
-  if (markedAt !== undefined) {
-    return (
-      <p>
-        The calls that were marked successful by the confirmation of <Time at={markedAt} />, as far as they haven't changed since.
-      </p>
-    );
-  }
-  const isFiltered = describeFilter(filter).length > 0;
-  return (
-    <>
-      <p>
-        All <strong>{statusWord(status)}</strong> calls of the callback{isFiltered && " that match this filter"}, as they were at{" "}
-        <Time at={at} />:
-      </p>
-      <FilterFacts filter={filter} />
-      <p>
-        {action === "replay"
-          ? "A call that is attempted or marked before you confirm is left as it is."
-          : "If one of them is attempted or marked before you confirm, you are asked again."}
-      </p>
-    </>
-  );
-}
-
-function Listed({ listed, counted }: { listed: ReadonlyMap<string, CallProgress>; counted: CountedCalls }): VNode {
-  const { others, notFound } = counted;
-  return (
-    <>
-      {others > 0 && (
-        <p>{`${count(others, "selected call")} ${others === 1 ? "is" : "are"} left as ${others === 1 ? "it is" : "they are"}.`}</p>
-      )}
-      {notFound > 0 && <p>{`${count(notFound, "selected call")} can't be found any more.`}</p>}
-      <div class="call-table">
-        <Table
-          caption="Selected calls"
-          keyOf={([id]) => id}
-          rows={[...listed]}
-          columns={[
-            {
-              title: "Call",
-              cell: ([id]) => (
-                <span class="monospaced" title={id}>
-                  {shortCallId(id)}
-                </span>
-              ),
-            },
-            {
-              title: "Last attempt",
-              kind: "time",
-              cell: ([, { attemptedAt }]) => attemptedAt !== null && <Time at={attemptedAt} />,
-            },
-            { title: "Status", cell: ([, call]) => <StatusText call={call} /> },
-          ]}
-        />
-      </div>
-    </>
-  );
-}
-
-function Effect({ action, counted, url, isDown }: ConfirmationView): VNode {
-  return (
-    <>
-      <p>{CALL_ACTIONS[action].effect(counted.count)}</p>
-      {action === "replay" && (
-        <p>
-          Endpoint: <span class="monospaced">{url}</span>
-        </p>
-      )}
-      {action === "replay" && isDown && (
-        <Alert kind="info">The endpoint is down. Calls that it doesn't accept will be failed as before.</Alert>
-      )}
-    </>
-  );
 }

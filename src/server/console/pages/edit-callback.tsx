@@ -6,6 +6,7 @@ import { spellDuration } from "../../../domain/duration.js";
 import { isWhcbError } from "../../../domain/errors.js";
 import { shownUrl } from "../../../domain/mask.js";
 import type { RetryPolicy } from "../../../domain/retry-policy.js";
+import type { CallCounts } from "../../../store/calls/call-counts.js";
 import { parseCallback } from "../../../wire/json/parse-callback.js";
 import { ownerOf } from "../../requests/byte-budget.js";
 import type { CallbackPath } from "../../routes/route-context.js";
@@ -25,7 +26,7 @@ import {
 } from "../callback-fields.js";
 import { callbackPage } from "../components/callback-page.js";
 import { Count, count, Facts } from "../components/data.js";
-import { Button, ButtonLink, ButtonRow, Form } from "../components/forms.js";
+import { Button, ButtonLink, ButtonRow, Form, TextField } from "../components/forms.js";
 import { Alert } from "../components/layout.js";
 import { consolePath } from "../console-path.js";
 import { keptForm } from "../kept-forms.js";
@@ -99,18 +100,16 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
   }
 
   app.get<CallbackPath>("/console/callbacks/:id/delete", async (request, reply) => {
-    const callback = await lookup.find(request.params.id);
-    const { FAILED: failed, PENDING: waiting, SUCCESS: accepted } = await deps.store.calls.count(callback.id);
-    return reply.showPage({
-      title: "Delete API callback",
-      breadcrumb: [LIST, { text: callback.name, href: consolePath(callback.id, "edit") }],
-      content: <DeleteCallback callback={callback} formToken={formToken(request)} counts={{ failed, waiting, accepted }} />,
-    });
+    return showDelete(request, reply, await lookup.find(request.params.id));
   });
 
-  app.post<CallbackPath>("/console/callbacks/:id/delete", async ({ params }, reply) => {
+  app.post<CallbackPath>("/console/callbacks/:id/delete", async (request, reply) => {
     try {
-      const callback = await lookup.find(params.id);
+      const callback = await lookup.find(request.params.id);
+      const typed = formOf(request).get("name") ?? "";
+      if (!isSameName(typed, callback.name) && hasCalls(await deps.store.calls.count(callback.id))) {
+        return showDelete(request, reply, callback, typed);
+      }
       await deleteCallback(context, callback);
       return redirectDone(reply, "/console", `Deleted ${callback.name}.`);
     } catch (error) {
@@ -119,6 +118,17 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
       throw error;
     }
   });
+
+  /** With what was typed in place of the name, it is the form with a mistake. */
+  async function showDelete(request: FastifyRequest, reply: FastifyReply, callback: Callback, typed?: string) {
+    const counts = await deps.store.calls.count(callback.id);
+    return reply.showPage({
+      title: "Delete API Callback",
+      breadcrumb: [LIST, { text: callback.name, href: consolePath(callback.id, "edit") }],
+      content: <DeleteCallback callback={callback} formToken={formToken(request)} counts={counts} typed={typed} />,
+      status: typed === undefined ? 200 : 422,
+    });
+  }
 
   async function showTest(
     request: FastifyRequest,
@@ -218,11 +228,23 @@ function savedText(before: CallbackSettings, after: CallbackSettings, { windowMs
 interface DeleteView {
   readonly callback: Callback;
   readonly formToken: string;
-  readonly counts: { readonly failed: number; readonly waiting: number; readonly accepted: number };
+  readonly counts: CallCounts;
+  /** This isn't the callback's name. */
+  readonly typed?: string | undefined;
 }
 
-export function DeleteCallback({ callback, formToken, counts }: DeleteView): VNode {
-  const { failed, waiting, accepted } = counts;
+function hasCalls({ FAILED, PENDING, SUCCESS }: CallCounts): boolean {
+  return FAILED + PENDING + SUCCESS > 0;
+}
+
+/** A name may have spaces and characters that nobody types the same way twice. */
+function isSameName(typed: string, name: string): boolean {
+  const plain = (text: string) => text.normalize("NFKC").replace(/\s+/g, " ").trim();
+  return plain(typed) === plain(name);
+}
+
+export function DeleteCallback({ callback, formToken, counts, typed }: DeleteView): VNode {
+  const { FAILED: failed, PENDING: waiting, SUCCESS: accepted } = counts;
   return (
     <Form action={consolePath(callback.id, "delete")} formToken={formToken} class="card readable">
       <Facts
@@ -245,6 +267,15 @@ export function DeleteCallback({ callback, formToken, counts }: DeleteView): VNo
         on.
       </p>
       <p>This can't be undone.</p>
+      {hasCalls(counts) && (
+        <TextField
+          name="name"
+          label="Type the callback's name to delete it"
+          value={typed ?? ""}
+          error={typed === undefined ? undefined : "This isn't the callback's name."}
+          hasFocus={typed !== undefined}
+        />
+      )}
       <ButtonRow>
         <Button kind="danger">Delete this callback</Button>
         <ButtonLink href={consolePath(callback.id, "edit")}>Cancel</ButtonLink>

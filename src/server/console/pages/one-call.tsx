@@ -1,25 +1,25 @@
 import type { FastifyInstance } from "fastify";
 import type { VNode } from "preact";
-import { type Attempt, resultMessage } from "../../../domain/attempt.js";
-import { type Call, isErased } from "../../../domain/call.js";
+import type { Attempt } from "../../../domain/attempt.js";
+import { type Call, isErased, isHeld } from "../../../domain/call.js";
 import type { Callback } from "../../../domain/callback.js";
-import { formatDuration } from "../../../domain/duration.js";
 import { callbackSecrets, maskAnswer, secretMask } from "../../../domain/mask.js";
 import { senderAddress } from "../../../domain/message-response.js";
 import { toIsoDate } from "../../../wire/dates.js";
-import { deliveryBody } from "../../../wire/delivery-request.js";
 import { reserveAnswer } from "../../requests/send-document.js";
 import type { CallPath, RouteContext } from "../../routes/route-context.js";
 import type { CallAction } from "../../use-cases/act-on-calls.js";
 import { findCall } from "../../use-cases/settle-calls.js";
 import { CALL_ACTIONS } from "../call-actions.js";
+import { firstFailure, LatestAnswer, Timeline } from "../components/call-attempts.js";
 import { CallBadge, causeOf, maskOutcome, outcomeText, shortCallId } from "../components/call-parts.js";
+import { RequestAsSent, requestOf, type ShownRequest } from "../components/call-request.js";
 import { callbackPage } from "../components/callback-page.js";
-import { count, Facts, Table, Time } from "../components/data.js";
-import { ButtonLink, ButtonRow } from "../components/forms.js";
+import { Count, Facts, Time } from "../components/data.js";
+import { ButtonLink, ButtonRow, CopyButton } from "../components/forms.js";
 import { NextAttempt, type Sending, sendingOf } from "../components/next-attempt.js";
 import { consolePath } from "../console-path.js";
-import { excerpt, prettyBody, shortenText, shownPart } from "../pretty-body.js";
+import { shownPart } from "../pretty-body.js";
 
 export interface OneCallView {
   readonly callback: Callback;
@@ -27,9 +27,8 @@ export interface OneCallView {
   /** Only the latest attempts are shown. */
   readonly attempts: readonly Attempt[];
   readonly sending: Sending;
-  /** The body is shown as it is or would be delivered. It is null if it was erased. */
-  readonly body: string | null;
-  readonly isBodyCut?: boolean;
+  /** It is null if the call was erased. */
+  readonly request: ShownRequest | null;
 }
 
 const SHOWN_ATTEMPTS = 300;
@@ -49,62 +48,82 @@ export function addOneCall(app: FastifyInstance, { deps, lookup }: RouteContext)
       .toSorted((one, other) => one.startedAt - other.startedAt || one.number - other.number)
       .map((attempt) => ({ ...attempt, result: maskAnswer(attempt.result, mask) }));
     const [record] = await store.endpoints.list([callback.id]);
-    const { part, isWhole } = shownPart(call.response);
-    const body = isErased(call) ? null : deliveryBody(callback, part, deps.bodyNames);
+    const { part, isWhole } = shownPart(found.response);
+    const shown = requestOf(callback, { ...call, response: part }, { ...deps, isWhole });
     const sending = sendingOf(deps, callback, record);
-    const view = { callback, call: { ...call, response: part }, attempts, sending, body, isBodyCut: !isWhole };
+    const view = { callback, call: { ...call, response: part }, attempts, sending, request: shown };
     const title = `Call ${shortCallId(call.id)}`;
     return reply.showPage(await callbackPage(deps, callback, { title, trail: [], content: <OneCall {...view} /> }));
   });
 }
 
 export function OneCall(view: OneCallView): VNode {
-  const { callback, call, attempts } = view;
+  const { callback, call, request } = view;
   return (
     <>
-      <div data-live="call">
-        <CallFacts {...view} />
-        <Actions callbackId={callback.id} call={call} />
-        <h2>Attempts</h2>
-        <div class="call-table">
-          <Attempts attempts={attempts} call={call} />
-        </div>
+      <div class="call-page" data-live="call">
+        <section class="card" aria-label="State">
+          <CallFacts {...view} />
+          <Actions callbackId={callback.id} call={call} />
+        </section>
+        <LatestAnswer {...view} />
+        <h2>History</h2>
+        <Timeline {...view} />
       </div>
-      <h2>Body as it is sent</h2>
-      <Body {...view} />
+      <h2>Request as it is sent</h2>
+      {request === null && <p class="muted">Erased with the sender's data.</p>}
+      {request !== null && <RequestAsSent shown={request} format={callback.contentType} />}
     </>
   );
 }
 
 function CallFacts(view: OneCallView): VNode {
   const { call } = view;
-  const { response, acceptedAt, firstFailedAt } = call;
-  const settledBy = settledText(call);
-  const settled = settledBy === null ? [] : [["Settled", settledBy] as const];
+  const { response, acceptedAt, attemptCount } = call;
+  const failure = firstFailure(view);
   return (
     <>
+      <p class="call-state">
+        <CallBadge call={call} /> <strong>{reasonText(call)}</strong>
+      </p>
       <Facts
         facts={[
-          ["Status", <CallBadge call={call} />],
-          ...settled,
-          ["Last outcome", outcomeText(call) || "none yet"],
           ["Next attempt", <NextAttempt call={call} sending={view.sending} />],
           ["Arrived", <Time at={acceptedAt} />],
-          ["First failed", firstFailedAt === null ? "never" : <Time at={firstFailedAt} />],
-          ["From", senderAddress(response.from) || "unknown"],
-          ["Channel", response.responseMessage.channel || "unknown"],
+          failure === null ? ["First failed", "never"] : [failure.what, <Time at={failure.at} />],
+          ["Attempts", <Count value={attemptCount} />],
+          ["From", senderAddress(response.from) || "not known"],
+          ["Channel", response.responseMessage.channel || "not known"],
         ]}
       />
       <div class="ids">
         <Facts
           facts={[
-            ["Response id", <code>{call.id}</code>],
-            ["Message id", <code>{response.messageId}</code>],
+            ["Response id", <CopiedId what="response id" id={call.id} />],
+            ["Message id", <CopiedId what="message id" id={response.messageId} />],
           ]}
         />
       </div>
     </>
   );
+}
+
+function CopiedId({ what, id }: { what: string; id: string }): VNode {
+  if (id === "") return <>none</>;
+  const element = what.replace(" ", "-");
+  return (
+    <>
+      <code id={element}>{id}</code> <CopyButton what={what} of={element} />
+    </>
+  );
+}
+
+/** Says why the call is in its state. */
+function reasonText(call: Call): string {
+  const settledBy = settledText(call);
+  if (settledBy !== null) return settledBy;
+  if (call.status === "PENDING") return "not sent yet";
+  return isHeld(call) && call.attemptCount === 0 ? "not sent: it arrived while the endpoint was down" : outcomeText(call);
 }
 
 /** Says who made it SUCCESS, or FAILED by hand. Returns null if nobody did. */
@@ -132,7 +151,11 @@ function Actions({ callbackId, call }: { callbackId: string; call: Call }): VNod
     </ButtonLink>
   );
   if (call.status === "PENDING") return <ButtonRow>{one("success")}</ButtonRow>;
-  if (call.status === "SUCCESS") return isErased(call) ? null : <ButtonRow>{one("failed")}</ButtonRow>;
+  if (call.status === "SUCCESS") {
+    // An endpoint has accepted the first attempt, and nothing was taken for failed.
+    const hasNeverFailed = call.settledBy === "dispatcher" && call.firstFailedAt === null;
+    return isErased(call) || hasNeverFailed ? null : <ButtonRow>{one("failed")}</ButtonRow>;
+  }
   const since = call.firstFailedAt ?? call.attemptedAt;
   const cause = causeOf(call.statusCode, call.error);
   return (
@@ -148,98 +171,7 @@ function Actions({ callbackId, call }: { callbackId: string; call: Call }): VNod
           <a href={confirm({ action: "replay", all: "on", since: toIsoDate(since), [cause.field]: cause.value })}>
             with {cause.value} only
           </a>{" "}
-          · <a href={confirm({ action: "replay", all: "on", since: toIsoDate(since) })}>whatever the cause</a>
-        </p>
-      )}
-    </>
-  );
-}
-
-function Attempts({ attempts, call }: { attempts: readonly Attempt[]; call: Call }): VNode {
-  if (attempts.length === 0) {
-    return <p class="muted">{call.status === "FAILED" ? "None: it arrived while the endpoint was down." : "None yet."}</p>;
-  }
-  const earlier = Math.min(...attempts.map(({ number }) => number)) - 1;
-  const answered = attemptsWithAnswers(attempts);
-  return (
-    <>
-      {earlier > 0 && <p class="muted">{`${count(earlier, "earlier attempt")} ${earlier === 1 ? "is" : "are"} left out.`}</p>}
-      <Table
-        caption="Attempts"
-        keyOf={({ number }) => number}
-        rows={attempts}
-        columns={[
-          { title: "No.", kind: "number", cell: ({ number }) => number },
-          { title: "Began", kind: "time", cell: ({ startedAt }) => <Time at={startedAt} /> },
-          { title: "Took", kind: "number", isSecondary: true, cell: ({ durationMs }) => formatDuration(durationMs) },
-          { title: "Cause", cell: (attempt) => causeText(attempt) },
-          {
-            title: "Outcome",
-            kind: "wide",
-            cell: (attempt) => <Outcome attempt={attempt} hasAnswer={answered.has(attempt)} />,
-          },
-        ]}
-      />
-    </>
-  );
-}
-
-/** Answers on a page may have so many characters. */
-const SHOWN_ANSWERS = 32_768;
-const SHOWN_MESSAGE = 200;
-
-/** Returns the latest attempts whose answers a page has room for. */
-function attemptsWithAnswers(attempts: readonly Attempt[]): ReadonlySet<Attempt> {
-  let room = SHOWN_ANSWERS;
-  const latest = attempts.toReversed().filter(({ result }) => {
-    room -= result.kind === "answered" ? result.body.length : 0;
-    return room >= 0;
-  });
-  return new Set(latest);
-}
-
-const CAUSES = { first: "first attempt", retry: "retry", probe: "probe", replay: "replay by the service" } as const;
-
-function causeText({ cause, sentFrom }: Attempt): string {
-  return sentFrom === undefined ? CAUSES[cause] : `replay by ${sentFrom}`;
-}
-
-function Outcome({ attempt: { result }, hasAnswer }: { attempt: Attempt; hasAnswer: boolean }): VNode {
-  const isAnswered = result.kind === "answered";
-  return (
-    <>
-      {isAnswered && <strong>{result.statusCode} </strong>}
-      <span>{excerpt(resultMessage(result), SHOWN_MESSAGE)}</span>
-      {result.resent && <span class="muted"> (sent again on a new connection)</span>}
-      {isAnswered && result.retryAfterMs !== undefined && (
-        <span class="muted"> (Retry-After: {formatDuration(result.retryAfterMs)})</span>
-      )}
-      {isAnswered && result.body !== "" && !hasAnswer && <span class="muted"> (with an answer)</span>}
-      {isAnswered && result.body !== "" && hasAnswer && (
-        <details>
-          <summary>Answer</summary>
-          <pre>{result.body}</pre>
-        </details>
-      )}
-    </>
-  );
-}
-
-/** A page shows so many characters of a body. */
-const SHOWN_BODY = 65_536;
-
-function Body({ callback, body, isBodyCut = false }: OneCallView): VNode {
-  if (body === null) return <p class="muted">Erased with the sender's data.</p>;
-  const text = prettyBody(body, callback.contentType);
-  return (
-    <>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls by keyboard too */}
-      <pre class="body" tabIndex={0}>
-        {shortenText(text, SHOWN_BODY)}
-      </pre>
-      {(isBodyCut || text.length > SHOWN_BODY) && (
-        <p class="muted">
-          Only the beginning is shown. <code>whcb calls get</code> prints all of it.
+          · <a href={confirm({ action: "replay", all: "on", since: toIsoDate(since) })}>whatever the reason</a>
         </p>
       )}
     </>

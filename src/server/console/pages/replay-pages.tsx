@@ -1,13 +1,19 @@
 /** The pages are /console/callbacks/:id/replays and /replays/:replayId. */
 import type { FastifyInstance } from "fastify";
 import type { VNode } from "preact";
-import { replayState, type ServiceReplay } from "../../../domain/callback.js";
+import { isCollecting, replayState, type ServiceReplay } from "../../../domain/callback.js";
+import type { FailureGroup } from "../../../store/calls/call-counts.js";
+import { toIsoDate } from "../../../wire/dates.js";
 import type { CallbackPath, ReplayPath, RouteContext } from "../../routes/route-context.js";
 import { cancelReplay, findReplay } from "../../use-cases/settle-calls.js";
+import { FilterFacts, Reasons } from "../components/call-parts.js";
 import { callbackPage } from "../components/callback-page.js";
 import { Badge, Count, count, countText, Empty, Facts, Table, Time } from "../components/data.js";
 import { Button, ButtonLink, ButtonRow, Form } from "../components/forms.js";
+import { Alert } from "../components/layout.js";
+import { RoundFacts, type Sending, sendingOf } from "../components/next-attempt.js";
 import { consolePath } from "../console-path.js";
+import { callsPath, describeFilter } from "../filter-fields.js";
 import { redirectDone } from "../page.js";
 import { formToken } from "../sessions.js";
 
@@ -27,9 +33,17 @@ export function addReplayPages(app: FastifyInstance, { deps, lookup }: RouteCont
     const { params } = request;
     const callback = await lookup.find(params.id);
     const replay = await findReplay(deps, callback, params.replayId);
-    const content = <OneReplay callbackId={callback.id} formToken={formToken(request)} replay={replay} />;
+    const [record] = await deps.store.endpoints.list([callback.id]);
+    const view: ReplayView = {
+      callbackId: callback.id,
+      formToken: formToken(request),
+      replay,
+      failures: await deps.store.replays.listFailures(callback.id, replay),
+      sending: sendingOf(deps, callback, record),
+    };
+    const content = <OneReplay {...view} />;
     const trail = [{ text: "Replays", href: consolePath(callback.id, "replays") }];
-    const title = `Replay of ${count(replay.total, "call")}`;
+    const title = `Replay of ${count(isCollecting(replay) ? (replay.confirmed ?? 0) : replay.total, "call")}`;
     return reply.showPage(await callbackPage(deps, callback, { title, trail, tab: "replays", content }));
   });
 
@@ -42,11 +56,20 @@ export function addReplayPages(app: FastifyInstance, { deps, lookup }: RouteCont
   });
 }
 
-function stopNotice({ total, succeeded, failed, cancelled, left }: ServiceReplay): string {
-  if (cancelled === 0 && left === 0) return `It had ended already: all ${count(total, "call")} were sent.`;
+function stopNotice({ total, succeeded, failed, cancelled, left, collecting }: ServiceReplay): string {
+  if (cancelled === 0 && left === 0 && collecting === null) return `It had ended already: all ${count(total, "call")} were sent.`;
   const inFlight =
     left === 0 ? "" : ` ${countText(left)} ${left === 1 ? "is" : "are"} being sent right now and will be finished.`;
   return `Stopped: ${count(succeeded + failed, "call")} had been sent, ${countText(cancelled)} won't be sent by this replay.${inFlight}`;
+}
+
+export interface ReplayView {
+  readonly callbackId: string;
+  readonly formToken: string;
+  readonly replay: ServiceReplay;
+  /** Counts what failed again. */
+  readonly failures: readonly FailureGroup[];
+  readonly sending: Sending;
 }
 
 export function ReplayList({ callbackId, replays }: { callbackId: string; replays: readonly ServiceReplay[] }): VNode {
@@ -78,6 +101,7 @@ export function ReplayList({ callbackId, replays }: { callbackId: string; replay
               ),
             },
             { title: "State", cell: (replay) => <ReplayBadge replay={replay} /> },
+            { title: "Requested by", isSecondary: true, cell: ({ requestedBy }) => requestedBy ?? "not known" },
             number("Calls", "total"),
             number("Accepted", "succeeded", true),
             number("Failed again", "failed", true),
@@ -91,6 +115,8 @@ export function ReplayList({ callbackId, replays }: { callbackId: string; replay
 }
 
 function ReplayBadge({ replay }: { replay: ServiceReplay }): VNode {
+  if (isCollecting(replay)) return <Badge tone="warning">collecting calls</Badge>;
+  if (replay.collecting?.step === "more") return <Badge tone="neutral">not begun</Badge>;
   switch (replayState(replay)) {
     case "running":
       return <Badge tone="warning">running</Badge>;
@@ -101,34 +127,24 @@ function ReplayBadge({ replay }: { replay: ServiceReplay }): VNode {
   }
 }
 
-export function OneReplay({
-  callbackId,
-  formToken,
-  replay,
-}: {
-  callbackId: string;
-  formToken: string;
-  replay: ServiceReplay;
-}): VNode {
-  const { id, requestedAt, total, succeeded, failed, cancelled, left } = replay;
+export function OneReplay(view: ReplayView): VNode {
+  const { callbackId, formToken, replay, failures } = view;
+  const { id, requestedAt, requestedBy, total, succeeded, failed, cancelled, left } = replay;
   const path = consolePath(callbackId, "replays", id);
-  const state = replayState(replay);
+  const isRunning = replayState(replay) === "running";
   const done = succeeded + failed;
-  const failedCalls = <a href={consolePath(callbackId)}>failed calls</a>;
   return (
     <div class="card replay" data-live="replay">
       <p class="replay-state">
         <span data-announce="Replay">
           <ReplayBadge replay={replay} />
         </span>
-        requested <Time at={requestedAt} />
-      </p>
-      <label class="progress">
         <span>
-          <Count value={done} /> of <Count value={total} /> calls done
+          requested <Time at={requestedAt} /> {requestedBy !== null && `by ${requestedBy}`}
         </span>
-        <progress max={Math.max(total, 1)} value={total === 0 ? 1 : done} />
-      </label>
+      </p>
+      {isCollecting(replay) ? <Collected replay={replay} /> : <Progress done={done} total={total} />}
+      {isRunning && left > 0 && <Waiting {...view} />}
       <Facts
         facts={[
           ["Accepted", <Count value={succeeded} />],
@@ -137,20 +153,137 @@ export function OneReplay({
           ["Left", <Count value={left} />],
         ]}
       />
-      {cancelled > 0 && state === "cancelled" && <p>What Stop left out is among the {failedCalls}.</p>}
-      {cancelled > 0 && state !== "cancelled" && <p>What wasn't sent was marked or erased.</p>}
-      {failed > 0 && <p>What failed again is among the {failedCalls}, and is retried as before if retries are enabled.</p>}
-      {left > 0 && (
+      {failures.length > 0 && <FailedAgain callbackId={callbackId} replay={replay} failures={failures} />}
+      <Differences replay={replay} />
+      <Selected replay={replay} />
+      {(left > 0 || isRunning) && (
         <Form action={path} formToken={formToken}>
           <ButtonRow>
-            {state === "running" && <Button kind="danger">Stop</Button>}
+            {isRunning && <Button kind="danger">Stop</Button>}
             <ButtonLink href={path}>Reload</ButtonLink>
             <span class="muted">
-              {state === "running" ? "Stop leaves out what hasn't been sent yet." : "What is being sent right now is finished."}
+              {isRunning ? "Stop leaves out what hasn't been sent yet." : "What is being sent right now is finished."}
             </span>
           </ButtonRow>
         </Form>
       )}
+      {!isRunning && left === 0 && <Rest callbackId={callbackId} replay={replay} />}
     </div>
+  );
+}
+
+function Progress({ done, total }: { done: number; total: number }): VNode {
+  return (
+    <label class="progress">
+      <span>
+        <Count value={done} /> of <Count value={total} /> calls done
+      </span>
+      <progress max={Math.max(total, 1)} value={total === 0 ? 1 : done} />
+    </label>
+  );
+}
+
+function Collected({ replay: { collecting, confirmed, total, inEarlier } }: { replay: ServiceReplay }): VNode {
+  const collected = total + inEarlier;
+  if (collecting?.step === "count") {
+    return (
+      <label class="progress">
+        <span>
+          Counting the calls that match… <Count value={collecting.counted} />
+        </span>
+        <progress />
+      </label>
+    );
+  }
+  return (
+    <label class="progress">
+      <span>
+        Collecting calls… <Count value={collected} /> of <Count value={collecting?.counted ?? 0} />
+      </span>
+      <progress max={Math.max(confirmed ?? 0, 1)} value={collected} />
+    </label>
+  );
+}
+
+function Waiting({ sending }: ReplayView): VNode | null {
+  if (sending.endpoint.state !== "down") return null;
+  return (
+    <Alert kind="info">
+      Waiting: the endpoint is down. Its calls are sent in retry rounds, <RoundFacts sending={sending} />.
+    </Alert>
+  );
+}
+
+/** The links lead to the calls that have failed for this reason since then, by whatever attempt. */
+function FailedAgain({ callbackId, replay, failures }: Pick<ReplayView, "callbackId" | "replay" | "failures">): VNode {
+  const since = toIsoDate(replay.requestedAt);
+  const known = failures.reduce((sum, { count: calls }) => sum + calls, 0);
+  return (
+    <>
+      <h2>Failed again</h2>
+      <Reasons
+        failures={failures}
+        pathOf={(field, value) => callsPath(callbackId, { status: "FAILED", fields: { since, [field]: value } })}
+      />
+      {known < replay.failed && <p class="muted">Of the others it isn't known why.</p>}
+      <p>What failed again is among the failed calls, and is retried as before if retries are enabled.</p>
+    </>
+  );
+}
+
+/** Says how the replay's calls differ from those that were confirmed. */
+function Differences({ replay }: { replay: ServiceReplay }): VNode {
+  const { total, cancelled, confirmed, inEarlier, collecting } = replay;
+  const changed = confirmed === null || collecting !== null ? 0 : Math.max(0, confirmed - total - inEarlier);
+  const isStopped = replayState(replay) === "cancelled";
+  return (
+    <>
+      {inEarlier > 0 && <p>{`${calls(inEarlier)} waited for an earlier replay already, and stayed with it.`}</p>}
+      {changed > 0 && <p>{`${calls(changed)} had changed in the meantime: left as ${changed === 1 ? "it is" : "they are"}.`}</p>}
+      {collecting?.step === "more" && (
+        <p>{`Nothing was sent: ${calls(collecting.counted)} matched by then, and ${countText(confirmed ?? 0)} were confirmed.`}</p>
+      )}
+      {isStopped && collecting?.step === "add" && (
+        <p>{`It was stopped while its calls were collected: ${countText(collecting.counted - total - inEarlier)} weren't yet.`}</p>
+      )}
+      {cancelled > 0 && !isStopped && <p>What wasn't sent was marked or erased.</p>}
+    </>
+  );
+}
+
+function calls(number: number): string {
+  return `${countText(number)} ${number === 1 ? "call" : "calls"}`;
+}
+
+function Selected({ replay: { selection } }: { replay: ServiceReplay }): VNode | null {
+  if (selection === null) return null;
+  if ("callIds" in selection) return <p class="muted">{`${calls(selection.callIds.length)} selected one by one.`}</p>;
+  const isFiltered = describeFilter(selection.filter).length > 0;
+  return (
+    <>
+      <h2>Its calls</h2>
+      <p>{isFiltered ? "The failed calls that matched:" : "All failed calls."}</p>
+      <FilterFacts filter={selection.filter} />
+    </>
+  );
+}
+
+/** What a stop has left out, if it is known which calls that are. */
+function Rest({ callbackId, replay }: { callbackId: string; replay: ServiceReplay }): VNode | null {
+  if (replayState(replay) !== "cancelled") return null;
+  if (replay.selection === null) {
+    return (
+      <p>
+        What Stop left out is among the <a href={consolePath(callbackId)}>failed calls</a>.
+      </p>
+    );
+  }
+  return (
+    <ButtonRow>
+      <ButtonLink kind="primary" href={`${consolePath(callbackId, "confirm")}?${new URLSearchParams({ rest: replay.id })}`}>
+        Replay the rest…
+      </ButtonLink>
+      <span class="muted">The calls that haven't been attempted since.</span>
+    </ButtonRow>
   );
 }

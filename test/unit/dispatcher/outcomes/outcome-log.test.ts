@@ -99,7 +99,7 @@ describe("outcomes", () => {
 
   function hold(count: number): void {
     for (let seq = 1; seq <= count; seq += 1) {
-      log.addHolding({ callbackId: "C", callId: `${seq}`, callSeq: seq, at: 0, downSince: 0 }, 1);
+      log.addHolding({ callbackId: "C", callId: `${seq}`, callSeq: seq, at: 0 }, 1);
       timing.noteOutcome();
     }
   }

@@ -1,95 +1,9 @@
-import { execFileSync, spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
-import { findHiddenUrl, toCurl } from "../../../../src/runs/plan/preview-replay.js";
+import { findHiddenUrl } from "../../../../src/runs/plan/preview-replay.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../../../src/runs/run-options.js";
 import { aListedCallback } from "../../../support/cli/listed.js";
 
-const HOSTILE = "it's $(touch x) `touch x` \\ ! \u001b[2J\u0007\r\n\u0085\u202eEVIL\u200b\u0001234\\'";
-
-type Request = Parameters<typeof toCurl>[0]["request"];
-
-const line = (request: Partial<Request> & { readonly url: string }, secret = "", url = request.url) =>
-  toCurl({ callbackId: "", callId: "", request: { method: "GET", headers: {}, body: null, ...request }, url, secret });
-
-describe("toCurl", () => {
-  it("escapes control characters as numbers, which a shell turns back into the characters", () => {
-    const command = line({ method: "POST", url: `http://h/${HOSTILE}`, headers: { a: HOSTILE }, body: HOSTILE });
-    expect(command).not.toMatch(/[\p{Cc}\p{Cf}]/u);
-    const script = `curl() { printf '%s\\0' "$@"; }; ${command}`;
-    const words = execFileSync("bash", ["-c", script], { env: { LC_ALL: "C.UTF-8" } }).toString();
-    expect(words.split("\0")).toEqual([
-      ...[
-        "--globoff",
-        "--request",
-        "POST",
-        "--url",
-        new URL(`http://h/${HOSTILE}`).href,
-        "--header",
-        `a: ${HOSTILE}`,
-        "--data-raw",
-        HOSTILE,
-      ],
-      "",
-    ]);
-  });
-
-  it.each(["bash", "dash", "zsh", "fish"])("has a JSON body that %s reads as it is meant, where it is installed", (shell) => {
-    if (spawnSync(shell, ["-c", ""]).error !== undefined) return;
-    const content = `hi\u200b\\'; echo run; #\u{e0041}\u200d\u2028\u0085\n${HOSTILE}`;
-    const headers = { "content-type": "application/json" };
-    const command = line({ method: "POST", url: "http://h/", headers, body: JSON.stringify({ content }) });
-    const { stdout } = spawnSync(shell, ["-c", command.replace("curl --globoff", "printf '%s\\n'")], { encoding: "utf8" });
-    const [body = ""] = /\{.*\}/.exec(stdout) ?? [];
-    expect(JSON.parse(body)).toEqual({ content });
-  });
-
-  it("gives curl the URL that was parsed here, without what curl expands or sends on its own", () => {
-    const { stdout } = spawnSync(
-      "bash",
-      ["-c", `curl() { printf '%s\\n' "$5"; }; ${line({ url: "http://u:p@example.com\\@127.0.0.1/{a,b}[1-3]#c" })}`],
-      {
-        encoding: "utf8",
-      },
-    );
-    expect(stdout).toBe("http://example.com/@127.0.0.1/%7Ba,b%7D[1-3]\n");
-    expect(line({ url: "http://example.com/{a,b}" })).toMatch(/^curl --globoff /);
-  });
-
-  it("shows no spelling of the key", () => {
-    const command = line({ url: "http://h/?Auth=it's%2Ba", headers: { a: "it's+a" } }, "it's+a", "http://h/");
-    expect(command).toBe(
-      `curl --globoff --request GET --url 'http://h/?Auth='"$WHCB_CALLBACK_KEY" --header 'a: '"$WHCB_CALLBACK_KEY"`,
-    );
-  });
-
-  it("puts the key's variable between quoted pieces", () => {
-    const command = line({ url: "http://h/?Auth=k%20y", headers: { a: "k y" } }, "k y", "http://h/");
-    expect(command).toBe(
-      `curl --globoff --request GET --url 'http://h/?Auth='"$WHCB_CALLBACK_KEY" --header 'a: '"$WHCB_CALLBACK_KEY"`,
-    );
-  });
-
-  it("leaves a URL that holds a secret to a variable, and adds the key's parameter", () => {
-    const url = "https://h/hook?token=s3cret";
-    expect(line({ url })).toBe(`curl --globoff --request GET --url "$WHCB_CALLBACK_URL"`);
-    expect(line({ url: `${url}&Auth=k%20y` }, "k y", url)).toBe(
-      `curl --globoff --request GET --url "$WHCB_CALLBACK_URL"'&Auth='"$WHCB_CALLBACK_KEY"`,
-    );
-    expect(line({ url: "https://h?token=s3cret" })).toContain(`"$WHCB_CALLBACK_URL"`);
-    expect(line({ url: "https://h:443/?token=s3cret" })).toContain(`"$WHCB_CALLBACK_URL"`);
-    // What curl doesn't need isn't shown.
-    expect(line({ url: "https://u:s3cret@h/hook#s3cret" })).toBe("curl --globoff --request GET --url 'https://h/hook'");
-  });
-
-  it.each([
-    "https://example.com\\@127.0.0.1/?token=s3cret",
-    "https://127.0.0.1@example.com/?token=s3cret",
-    "https:example.com//?token=s3cret",
-    "https://example.com/?token=s3cret#part",
-  ])("prints nothing for %s, in which curl may read another address or which ends before the parameter", (url) => {
-    expect(() => line({ url })).toThrow("no command can be printed");
-  });
-
+describe("findHiddenUrl", () => {
   it("has one variable, and so one URL that holds a secret", () => {
     const hidden = "https://h/?token=s3cret";
     const find = (to: string | null, ...urls: readonly string[]) => {

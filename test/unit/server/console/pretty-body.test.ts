@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { prettyBody, shownPart } from "../../../../src/server/console/pretty-body.js";
+import { prettyAnswer, prettyBody, shownPart } from "../../../../src/server/console/pretty-body.js";
 import { deliveryBody } from "../../../../src/wire/delivery-request.js";
 import { aResponse } from "../../../support/builders.js";
 
@@ -44,5 +44,19 @@ describe("a body", () => {
     expect(JSON.parse(json).responseMessage.content).toBe(content);
     const xml = prettyBody(deliveryBody({ contentType: "xml", removeHtml: false }, hidden), "xml");
     expect(xml).toContain("<content>&#x202e;gnihton&#x202c; 👍🏽</content>");
+  });
+});
+
+describe("an answer", () => {
+  it.each([
+    ['{"a":[1,{}],"b":"x,{}"}', '{\n  "a": [\n    1,\n    {}\n  ],\n  "b": "x,{}"\n}'],
+    ["[]", "[]"],
+    ['"text"', '"text"'],
+    ['{"same":1, "same":12345678901234567890}', '{\n  "same": 1,\n  "same": 12345678901234567890\n}'],
+    ['{"cut":"off', '{"cut":"off'],
+    ["<html>", "<html>"],
+    ["[".repeat(400) + "]".repeat(400), "[".repeat(400) + "]".repeat(400)],
+  ])("%s has a line per value if it is JSON, and says the same", (answer, pretty) => {
+    expect(prettyAnswer(answer)).toBe(pretty);
   });
 });

@@ -50,7 +50,7 @@ beforeAll(async () => {
     FROM (SELECT n, n / 2 % 10 AS kind FROM generate_series(1, ${CALLS}) AS n) AS numbers`);
   await database.query('INSERT INTO attempts SELECT seq, 1, \'[0,1,"first",503,"",""]\' FROM calls WHERE attempt_count > 0');
   await database.query("INSERT INTO call_counts SELECT callback_key, status, count(*) FROM calls GROUP BY callback_key, status");
-  await database.query("INSERT INTO replays VALUES (1, 5, 'R', 1, 0, 0, 1, NULL)");
+  await database.query("INSERT INTO replays VALUES (1, 5, 'R', 1, 0, 0, 1, NULL, NULL, NULL, NULL, 0, NULL)");
   await database.query("INSERT INTO changes (callback_id) SELECT id FROM callbacks");
   await database.query(
     "INSERT INTO activity (callback_key, minute) SELECT key, minute FROM callbacks, generate_series(1, 2000) AS minute WHERE key <= 100",

@@ -59,7 +59,11 @@ describe("migrations", () => {
     insert.run(9, "C9", 2, 8, "replay");
     migrate(database, "x.db");
     const counts = { succeeded: 0, failed: 0, cancelled_at: null, id: expect.stringMatching(/^[0-9A-F]{16}$/) };
-    expect(database.prepare("SELECT * FROM replays").all()).toEqual([
+    expect(
+      database
+        .prepare("SELECT callback_key, requested_at, id, total, succeeded, failed, waiting, cancelled_at FROM replays")
+        .all(),
+    ).toEqual([
       { callback_key: 1, requested_at: 5, total: 2, waiting: 2, ...counts },
       { callback_key: 2, requested_at: 8, total: 1, waiting: 1, ...counts },
     ]);

@@ -30,7 +30,7 @@ beforeAll(() => {
   database.exec(
     `INSERT INTO callbacks VALUES (1, 'CB1', 'demo', '', 'httpheader', x'', 'json', 0, 1, '', 1, 1, 0, 0, NULL, 0, 0)`,
   );
-  database.exec("INSERT INTO replays VALUES (1, 5, 'R', 1, 0, 0, 1, NULL)");
+  database.exec("INSERT INTO replays VALUES (1, 5, 'R', 1, 0, 0, 1, NULL, NULL, NULL, NULL, 0, NULL)");
 });
 
 /** Resolves to the plan of every statement on calls, attempts, mails and notices. */

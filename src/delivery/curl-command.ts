@@ -1,0 +1,60 @@
+import { quoteWord, URL_VARIABLE } from "../domain/command-line.js";
+import { WhcbError } from "../domain/errors.js";
+import { hasUrlSecret } from "../domain/mask.js";
+import { escapeJson } from "../platform/unsafe-characters.js";
+import type { DeliveryRequest } from "../wire/delivery-request.js";
+
+export interface KnownRequest {
+  readonly request: DeliveryRequest;
+  /** `url` has no parameter of the auth. */
+  readonly url: string;
+  /** `secret` must not be shown. It is "" if there is none. */
+  readonly secret: string;
+}
+
+/** `secret` becomes "$WHCB_CALLBACK_KEY". Throws `usage` for a URL that holds secrets and that curl may read otherwise. */
+export function toCurl({ request, url, secret }: KnownRequest): string {
+  const { method, headers, body } = request;
+  const words = ["curl", "--globoff", "--request", method, "--url", urlWord(request.url, url, secret)];
+  for (const [name, value] of Object.entries(headers)) words.push("--header", quoteWithVariable(`${name}: ${value}`, secret));
+  // --data would read a body that begins with @ as a file name.
+  if (body !== null) words.push("--data-raw", quoteWord(isJson(request) ? escapeJson(body, UNSHOWABLE) : body));
+  return words.join(" ");
+}
+
+/** `UNSHOWABLE` is escaped: JSON needs no quotes that only some shells read. Other controls are escaped already. */
+const UNSHOWABLE = /[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+function isJson({ headers }: DeliveryRequest): boolean {
+  return headers["content-type"]?.includes("json") === true;
+}
+
+/** Writes the URL as it is parsed here: curl reads a backslash otherwise, and expands braces. */
+export function sentUrl(url: string): string {
+  const parsed = new URL(url);
+  // A delivery doesn't send these either.
+  parsed.username = "";
+  parsed.password = "";
+  parsed.hash = "";
+  return parsed.href;
+}
+
+function urlWord(sent: string, url: string, secret: string): string {
+  if (!hasUrlSecret(sentUrl(url))) return quoteWithVariable(sentUrl(sent), secret);
+  const { origin } = new URL(url);
+  if (!url.toLowerCase().startsWith(origin) || !/^(?::\d+)?(?:[/?][^\\#\s]*)?$/.test(url.slice(origin.length))) {
+    throw new WhcbError("usage", "the URL holds secrets and has a part that curl may read otherwise: no command can be printed");
+  }
+  const parameter = sent.slice(url.length);
+  return parameter === "" ? URL_VARIABLE : URL_VARIABLE + quoteWithVariable(parameter, secret);
+}
+
+function quoteWithVariable(text: string, secret: string): string {
+  if (secret === "") return quoteWord(text);
+  // In a URL the key is percent-encoded; the variable isn't, which only differs for unusual keys.
+  const encoded = encodeURIComponent(secret);
+  // A parsed URL's query has %27 for an apostrophe.
+  const spellings = [secret, encoded, encoded.replaceAll("'", "%27")];
+  const parts = spellings.reduce((pieces, spelling) => pieces.flatMap((piece) => piece.split(spelling)), [text]);
+  return parts.map((part) => (part === "" ? "" : quoteWord(part))).join('"$WHCB_CALLBACK_KEY"') || "''";
+}

@@ -1,0 +1,184 @@
+import type { VNode } from "preact";
+import type { Call, CallProgress } from "../../../domain/call.js";
+import type { CallFilter } from "../../../domain/call-filter.js";
+import { count } from "../../../domain/count.js";
+import { senderAddress } from "../../../domain/message-response.js";
+import type { CallSummary } from "../../../store/calls/summarize-calls.js";
+import type { CallAction, CountedCalls } from "../../use-cases/act-on-calls.js";
+import { CALL_ACTIONS } from "../call-actions.js";
+import { consolePath } from "../console-path.js";
+import { describeFilter, statusWord } from "../filter-fields.js";
+import { excerpt } from "../pretty-body.js";
+import { FilterFacts, Reasons, StatusText, shortCallId } from "./call-parts.js";
+import { Facts, Table, Time } from "./data.js";
+import { Button, ButtonLink, ButtonRow, Form } from "./forms.js";
+import { Alert } from "./layout.js";
+
+export interface ConfirmationView {
+  readonly callbackId: string;
+  readonly formToken: string;
+  readonly action: CallAction;
+  readonly filter: CallFilter | null;
+  readonly listed: ReadonlyMap<string, CallProgress> | null;
+  readonly counted: CountedCalls;
+  readonly shownAt: number;
+  /** A replay is sent to this URL, which is masked. */
+  readonly url: string;
+  readonly isDown: boolean;
+  /** Some of the calls that a filter selects, with the latest attempts. */
+  readonly samples: readonly Call[];
+  /** These are the calls that the replay of this time has left. */
+  readonly restOf: number | null;
+  /** A form needs these fields for the same set. */
+  readonly fields: readonly (readonly [name: string, value: string])[];
+  readonly back: string;
+  readonly problem: string | null;
+}
+
+export function Confirmation(view: ConfirmationView): VNode {
+  const { callbackId, formToken, action, filter, listed, counted, fields, back, problem } = view;
+  return (
+    <div class="card confirmation">
+      {problem !== null && <Alert kind="problem">{problem}.</Alert>}
+      {filter !== null && <FilterInWords {...view} filter={filter} />}
+      {counted.summary !== null && counted.count > 0 && <Summary summary={counted.summary} samples={view.samples} />}
+      {listed !== null && <Listed listed={listed} counted={counted} />}
+      {counted.count > 0 && <Effect {...view} />}
+      <Form action={consolePath(callbackId, "confirm")} formToken={formToken}>
+        {fields.map(([name, value]) => (
+          <input key={`${name} ${value}`} type="hidden" name={name} value={value} />
+        ))}
+        <ButtonRow>
+          {counted.count > 0 && <Button kind="primary">{CALL_ACTIONS[action].title(counted.count)}</Button>}
+          <ButtonLink href={back}>{counted.count > 0 ? "Cancel" : "Back"}</ButtonLink>
+        </ButtonRow>
+      </Form>
+    </div>
+  );
+}
+
+function FilterInWords({ action, filter, restOf, shownAt: at }: ConfirmationView & { filter: CallFilter }): VNode {
+  const { status = "FAILED", markedAt } = filter;
+  if (markedAt !== undefined) {
+    return (
+      <p>
+        The calls that were marked successful by the confirmation of <Time at={markedAt} />, as far as they haven't changed since.
+      </p>
+    );
+  }
+  const isFiltered = describeFilter(filter).length > 0;
+  return (
+    <>
+      <p>
+        {restOf === null ? "All" : "What wasn't sent of a replay: all"} <strong>{statusWord(status)}</strong> calls of the
+        callback
+        {isFiltered && " that match this filter"}, as they were at <Time at={at} />:
+      </p>
+      <FilterFacts filter={filter} />
+      <p>
+        {action === "replay"
+          ? "A call that is attempted or marked before you confirm is left as it is."
+          : "If one of them is attempted or marked before you confirm, you are asked again."}
+      </p>
+    </>
+  );
+}
+
+/** Says what the filter has found. */
+function Summary({ summary, samples }: { summary: CallSummary; samples: readonly Call[] }): VNode {
+  const { failures, firstAt, lastAt, filter } = summary;
+  const isFailed = filter.status === "FAILED";
+  return (
+    <>
+      <Facts
+        facts={[
+          ...(firstAt === null || lastAt === null
+            ? []
+            : [
+                [
+                  "Last attempted",
+                  <>
+                    <Time at={firstAt} /> to <Time at={lastAt} />
+                  </>,
+                ] as const,
+              ]),
+          ...(isFailed ? [["By reason", <Reasons failures={failures} />] as const] : []),
+        ]}
+      />
+      <div class="call-table">
+        <Table
+          caption="Some of them"
+          keyOf={({ id }) => id}
+          rows={samples}
+          columns={[
+            { title: "Call", cell: ({ id }) => <ShortId id={id} /> },
+            { title: "Status", cell: (call) => <StatusText call={call} /> },
+            {
+              title: "From and text",
+              kind: "wide",
+              cell: ({ response }) =>
+                excerpt(`${senderAddress(response.from)} ${response.responseMessage.content}`.trim(), EXCERPT_LENGTH),
+            },
+          ]}
+        />
+      </div>
+    </>
+  );
+}
+
+const EXCERPT_LENGTH = 90;
+
+function ShortId({ id }: { id: string }): VNode {
+  return (
+    <span class="monospaced" title={id}>
+      {shortCallId(id)}
+    </span>
+  );
+}
+
+function Listed({ listed, counted }: { listed: ReadonlyMap<string, CallProgress>; counted: CountedCalls }): VNode {
+  const { others, notFound } = counted;
+  return (
+    <>
+      {others > 0 && (
+        <p>{`${count(others, "selected call")} ${others === 1 ? "is" : "are"} left as ${others === 1 ? "it is" : "they are"}.`}</p>
+      )}
+      {notFound > 0 && <p>{`${count(notFound, "selected call")} can't be found any more.`}</p>}
+      <div class="call-table">
+        <Table
+          caption="Selected calls"
+          keyOf={([id]) => id}
+          rows={[...listed]}
+          columns={[
+            {
+              title: "Call",
+              cell: ([id]) => <ShortId id={id} />,
+            },
+            {
+              title: "Last attempt",
+              kind: "time",
+              cell: ([, { attemptedAt, attemptCount }]) => attemptedAt !== null && attemptCount > 0 && <Time at={attemptedAt} />,
+            },
+            { title: "Status", cell: ([, call]) => <StatusText call={call} /> },
+          ]}
+        />
+      </div>
+    </>
+  );
+}
+
+function Effect({ action, counted, url, isDown }: ConfirmationView): VNode {
+  return (
+    <>
+      <p>{CALL_ACTIONS[action].effect(counted.count)}</p>
+      {action === "replay" && (
+        <p>
+          Endpoint: <span class="monospaced">{url}</span>
+        </p>
+      )}
+      {action === "replay" && isDown && (
+        <Alert kind="info">The endpoint is down. Calls that it doesn't accept will be failed as before.</Alert>
+      )}
+    </>
+  );
+}
