@@ -115,6 +115,15 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
     await rows.first().getByRole("link").first().click();
     await seePage(window, /^Call /);
     await page.getByRole("listitem").filter({ hasText: "replay by the service" }).waitFor();
+    await page.getByText("As a curl command").click();
+    const copy = page.getByRole("button", { name: "Copy as curl" });
+    expect(await copy.isVisible()).toBe(visit.hasScript);
+    if (visit.hasScript) {
+      await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+      await copy.click();
+      await page.getByText("Copied").waitFor();
+      expect(await page.evaluate("navigator.clipboard.readText()")).toMatch(/^curl .* --data-raw /);
+    }
     await expectUsable(window);
   });
 });

@@ -193,14 +193,14 @@ document.addEventListener("refresh", ({ detail }) => showCopyButtons(detail));
 document.addEventListener("click", async ({ target }) => {
   const button = target.closest("[data-copy]");
   if (button === null) return;
-  const text = button.textContent;
+  const text = button.firstChild;
   const copied = await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent).then(
     () => "Copied",
     () => "Not copied",
   );
-  button.textContent = copied;
+  text.data = copied;
   setTimeout(() => {
-    if (button.textContent === copied) button.textContent = text;
+    text.data = "Copy";
   }, 1500);
 });
 

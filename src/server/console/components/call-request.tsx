@@ -77,7 +77,10 @@ export function RequestAsSent({ shown, format }: { shown: ShownRequest; format: 
           <summary>As a curl command</summary>
           <p class="muted">The shell replaces the variables in it, which stand for what isn't shown here.</p>
           <CopyButton what="as curl" of="curl" />
-          <pre id="curl">{curl}</pre>
+          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls by keyboard too */}
+          <pre id="curl" tabIndex={0}>
+            {curl}
+          </pre>
         </details>
       )}
     </>

@@ -223,11 +223,11 @@ export function ButtonLink({
   );
 }
 
-/** Copies the text of the element with this id. The script shows it where the browser lets it copy. */
-export function CopyButton({ what, of }: { /** For screen readers. */ what: string; of: string }): VNode {
+/** Copies the text of the element with the id `of`. The script shows it where the browser lets it copy. */
+export function CopyButton({ what, of }: { what: string; of: string }): VNode {
   return (
-    <button type="button" class="button button-quiet copy" data-copy={of} aria-label={`Copy ${what}`} hidden>
-      Copy
+    <button type="button" class="button button-quiet copy" data-copy={of} hidden>
+      Copy<span class="visually-hidden"> {what}</span>
     </button>
   );
 }
