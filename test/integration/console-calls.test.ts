@@ -523,8 +523,8 @@ describe("a replay", () => {
     for (const action of ["replay", "success"]) {
       const { text } = await visitor.open(`${CONFIRM}?action=${action}&all=on`);
       expect(text).toContain("Last attempted 2026-01-01 00:00:00 UTC to 2026-01-02 00:00:00 UTC");
-      expect(text).toContain("By reason 503 3 refused 1");
-      expect(text).toMatch(/Call Status From and text D failed refused: .* 61400000001 Yes /);
+      expect(text).toContain("By reason 503 3 connection refused 1");
+      expect(text).toMatch(/Call Status From and text D failed connection refused: .* 61400000001 Yes /);
       expect(text).not.toMatch(/ A failed /);
     }
   });

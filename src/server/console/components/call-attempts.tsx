@@ -1,10 +1,10 @@
 import type { VNode } from "preact";
-import { type Attempt, isAccepted, resultMessage } from "../../../domain/attempt.js";
+import { type Attempt, isAccepted } from "../../../domain/attempt.js";
 import type { Call } from "../../../domain/call.js";
-import { count } from "../../../domain/count.js";
 import { formatDuration } from "../../../domain/duration.js";
 import { excerpt, prettyAnswer, shortenText } from "../pretty-body.js";
-import { Time } from "./data.js";
+import { resultText } from "./call-parts.js";
+import { count, Time } from "./data.js";
 
 export interface AttemptsView {
   readonly call: Call;
@@ -131,7 +131,7 @@ function Outcome({ attempt: { result }, hasAnswer, isShownAbove }: OutcomeView):
   return (
     <>
       {result.kind === "answered" && <strong>{result.statusCode} </strong>}
-      <span>{excerpt(resultMessage(result), SHOWN_MESSAGE)}</span>
+      <span>{resultText(result)}</span>
       {result.resent && <span class="muted"> (sent again on a new connection)</span>}
       {result.kind === "answered" && result.retryAfterMs !== undefined && (
         <span class="muted"> (Retry-After: {formatDuration(result.retryAfterMs)})</span>

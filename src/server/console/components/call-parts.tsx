@@ -1,5 +1,5 @@
 import type { VNode } from "preact";
-import { REASON_WORDS, type UnreachableReason } from "../../../domain/attempt.js";
+import { type DeliveryResult, REASON_WORDS, type UnreachableReason } from "../../../domain/attempt.js";
 import { type CallProgress, isHeld } from "../../../domain/call.js";
 import { type CallFilter, reasonWords } from "../../../domain/call-filter.js";
 import type { SecretMask } from "../../../domain/mask.js";
@@ -33,6 +33,11 @@ export function outcomeText({ statusCode, statusMessage, error }: CallProgress):
   const message = (statusMessage ?? "").replace(/^(Held: endpoint down) since \S+Z$/, "$1");
   const words = error !== null && message.startsWith(error) ? REASON_WORDS[error] + message.slice(error.length) : message;
   return [statusCode, excerpt(words, 200)].filter((part) => part !== null && part !== "").join(" ");
+}
+
+/** Returns an answer's status message, or "connection refused: connect ECONNREFUSED 10.0.0.1:443". */
+export function resultText(result: DeliveryResult): string {
+  return excerpt(result.kind === "answered" ? result.statusMessage : `${REASON_WORDS[result.reason]}: ${result.detail}`, 200);
 }
 
 export function maskOutcome<Outcome extends CallProgress>(call: Outcome, mask: SecretMask): Outcome {

@@ -1,6 +1,6 @@
 /** What is wrong with a callback, why, what happens next, and what to do. */
 import type { ComponentChildren, VNode } from "preact";
-import { type Attempt, resultMessage } from "../../../domain/attempt.js";
+import type { Attempt } from "../../../domain/attempt.js";
 import type { Callback, Health } from "../../../domain/callback.js";
 import { spellDuration } from "../../../domain/duration.js";
 import { callbackSecrets, maskAnswer, secretMask } from "../../../domain/mask.js";
@@ -9,6 +9,7 @@ import type { StoredMail } from "../../../store/outcomes/mails.js";
 import type { ServerDeps } from "../../server-deps.js";
 import { consolePath } from "../console-path.js";
 import { excerpt } from "../pretty-body.js";
+import { resultText } from "./call-parts.js";
 import { Count, Time } from "./data.js";
 import { healthOf } from "./endpoint-badge.js";
 import { ButtonLink } from "./forms.js";
@@ -145,7 +146,7 @@ function Why({ latest }: CallbackCardView): VNode {
   return (
     <>
       {result.kind === "answered" && `${result.statusCode} `}
-      {excerpt(resultMessage(result), SHOWN_LENGTH)}
+      {resultText(result)}
       {answer !== "" && (
         <>
           {": "}

@@ -1,7 +1,6 @@
 import type { VNode } from "preact";
 import type { Call, CallProgress } from "../../../domain/call.js";
 import type { CallFilter } from "../../../domain/call-filter.js";
-import { count } from "../../../domain/count.js";
 import { senderAddress } from "../../../domain/message-response.js";
 import type { CallSummary } from "../../../store/calls/summarize-calls.js";
 import type { CallAction, CountedCalls } from "../../use-cases/act-on-calls.js";
@@ -10,7 +9,7 @@ import { consolePath } from "../console-path.js";
 import { describeFilter, statusWord } from "../filter-fields.js";
 import { excerpt } from "../pretty-body.js";
 import { FilterFacts, Reasons, StatusText, shortCallId } from "./call-parts.js";
-import { Facts, Table, Time } from "./data.js";
+import { count, Facts, Table, Time } from "./data.js";
 import { Button, ButtonLink, ButtonRow, Form } from "./forms.js";
 import { Alert } from "./layout.js";
 

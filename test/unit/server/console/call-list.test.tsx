@@ -82,7 +82,9 @@ describe("a search that has found nothing yet", () => {
   it("goes on, and one that has read everything says so", () => {
     expect(textOf({ calls: [], older: "/next" })).toMatch(/Nothing found yet .* Search on/);
     expect(textOf({ calls: [] })).toMatch(/No failed call matches Remove the filters/);
-    expect(textOf({ calls: [], typed: { status: "FAILED", fields: {} } })).toContain("No failed calls");
+    const typed = { status: "FAILED", fields: {} } as const;
+    expect(textOf({ calls: [], typed, byStatus: { SUCCESS: { count: 1, isExact: true } } })).toContain("No failed calls");
+    expect(textOf({ calls: [], typed })).toContain("No calls yet");
   });
 
   it("leads to what matches with another status", () => {

@@ -72,7 +72,7 @@ describe("a held call", () => {
 describe("attempts", () => {
   it("say when one was sent twice on new connections", () => {
     const result = { kind: "unreachable", reason: "reset", detail: "closed", resent: true } as const;
-    expect(attempted({ result })).toContain("reset: closed (sent again on a new connection)");
+    expect(attempted({ result })).toContain("connection lost: closed (sent again on a new connection)");
   });
 
   it("say for how long the endpoint asked for a pause", () => {
