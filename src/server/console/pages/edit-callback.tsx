@@ -123,7 +123,7 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
   async function showDelete(request: FastifyRequest, reply: FastifyReply, callback: Callback, typed?: string) {
     const counts = await deps.store.calls.count(callback.id);
     return reply.showPage({
-      title: "Delete API Callback",
+      title: "Delete API callback",
       breadcrumb: [LIST, { text: callback.name, href: consolePath(callback.id, "edit") }],
       content: <DeleteCallback callback={callback} formToken={formToken(request)} counts={counts} typed={typed} />,
       status: typed === undefined ? 200 : 422,

@@ -94,6 +94,7 @@ export function ReplayList({ callbackId, replays }: { callbackId: string; replay
           columns={[
             {
               title: "Requested",
+              kind: "time",
               cell: ({ id, requestedAt }) => (
                 <a href={consolePath(callbackId, "replays", id)}>
                   <Time at={requestedAt} />
@@ -101,7 +102,12 @@ export function ReplayList({ callbackId, replays }: { callbackId: string; replay
               ),
             },
             { title: "State", cell: (replay) => <ReplayBadge replay={replay} /> },
-            { title: "Requested by", isSecondary: true, cell: ({ requestedBy }) => requestedBy ?? "not known" },
+            {
+              title: "Requested by",
+              kind: "wide",
+              isSecondary: true,
+              cell: ({ requestedBy }) => requestedBy ?? "not known",
+            },
             number("Calls", "total"),
             number("Accepted", "succeeded", true),
             number("Failed again", "failed", true),
