@@ -113,11 +113,12 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
       hint: "`whcb mark-failed` with ids marks single calls",
     });
   }
-  // Another run may have marked the calls since. An undo that has marked nothing only says that the run was wrong.
-  const undo = (await listRuns(deps)).find(
-    (other) =>
-      undoneBy(other) === run.runId && other.counts.planned > 0 && (other.counts.marked > 0 || other.state !== "finished"),
-  );
+  // Another run may have marked the calls since. What an undo has left may be that of a run that was wrong, too.
+  const undo = (await listRuns(deps)).find((other) => {
+    const { planned, marked, skipped } = other.counts;
+    const hasLeftNone = marked > 0 && skipped.settled === 0;
+    return undoneBy(other) === run.runId && planned > 0 && (other.state !== "finished" || hasLeftNone);
+  });
   if (undo !== undefined) throw alreadyUndone(run, undo);
   const marked = run.calls.filter(({ isMarked }) => isMarked);
   const undone = [...marked, ...run.maybeMarked];

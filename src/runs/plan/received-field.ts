@@ -5,8 +5,9 @@ const STATUS_NAME =
   /(?:status|state)(?:code|text|name)?$|(?:http|response|result)code$|(?:result|outcome|verdict)$|^(?:code|http)$/;
 /** An `acknowledged` alone is a reply's date, and a `delivery` may be anything. */
 const YES_NAME =
-  /^(?!acknowledged$)(?:(?:is|was|has)?(?:success|successful|succeeded|accepted|acknowledged|delivered|received|ok)|delivery(?=.))(?:at|on|date|time|ts|timestamp|utc|flag|ok|yn)*$/;
-const NO_NAME = /^err$|error|exception|fail|reject|undelivered|nack(?:ed)?$|not(?:accepted|delivered|received)/;
+  /(?:success|successful|succeeded|accepted|delivered|received|imported|processed|stored|^(?:(?:is|was|has)acknowledged|acknowledged(?=.)|(?:is|was|has)?(?:seen|ok)|delivery(?=.)))(?:at|on|date|time|ts|timestamp|utc|flag|ok|yn)*(?:(?:by|to|in).*)?$/;
+const NO_NAME =
+  /^err$|error|exception|fail|reject|nack(?:ed)?$|(?:un|not(?:yet)?|never)(?:success|succeeded|accepted|delivered|received|imported|processed|stored|seen)/;
 
 /** The name is a column's (`columnName`). */
 export function saysWhetherReceived(name: string): boolean {

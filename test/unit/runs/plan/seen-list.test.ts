@@ -197,6 +197,9 @@ describe("a list of what the receiver has", () => {
     ["notes", "x"],
     ["delivery", "express"],
     ["country_code", 61],
+    ["crm_received_at", "2026-11-24T09:30:00Z"],
+    ["received_by_crm", "yes"],
+    ["book", "facebook"],
   ])("may say that a line was received: %s %s", (name, value) => {
     const { lines } = readSeenList(JSON.stringify({ callid: MESSAGE, [name]: value }), "UTC");
     expect(lines).toEqual([aLine({ callId: MESSAGE })]);
@@ -291,6 +294,16 @@ test.each([
     ["err", "timeout"],
     ["comment", "Rejected"],
     ["failed_at", "2026-11-24T09:30:00Z"],
+    ["crm_received", false],
+    ["message_received", 0],
+    ["received_by_crm", "no"],
+    ["crm_received_at", ""],
+    ["delivered_to_crm_at", ""],
+    ["imported_at", ""],
+    ["seen", false],
+    ["never_received", true],
+    ["not_yet_delivered", true],
+    ["unsuccessful", true],
   ].map(([name, value]): [string, string] => [
     `${JSON.stringify({ messageid: MESSAGE, [String(name)]: value })}\n`,
     `line 1 can't be read: its ${String(name).toLowerCase().replace(/[ _]/g, "")} is ${String(value ?? "").trim() || "empty"}, which isn't known to mean received `,
