@@ -50,12 +50,12 @@ async function seeCard(): Promise<{ readonly text: string; readonly links: reado
 
 it("is one calm line as long as nothing is known to be wrong", async () => {
   await start();
-  expect((await seeCard()).text).toBe("There has been no call yet. Retries are on. Turn retries off");
+  expect((await seeCard()).text).toBe("There has been no call yet. Retries are on. Switch retries off");
   await accept(service.store, callback, ["A"]);
-  expect((await seeCard()).text).toBe("Nothing is known to be wrong. Retries are on. Turn retries off");
+  expect((await seeCard()).text).toBe("Nothing is known to be wrong. Retries are on. Switch retries off");
   await attempt(service.store, callback, ["A"]);
   expect((await seeCard()).text).toBe(
-    "Nothing is known to be wrong now. What failed earlier isn't settled yet. Retries are on. Replay this call Turn retries off",
+    "Nothing is known to be wrong now. What failed earlier isn't settled yet. Retries are on. Replay this call Switch retries off",
   );
 });
 
@@ -75,10 +75,15 @@ it("of an endpoint that is down has the latest answer, though many calls were he
   expect(text).toBe(
     "The endpoint is down Why 503 Busy: &lt;b>****&lt;/b> is unknown at 2026-11-26 12:00:00 UTC " +
       "Next Retry rounds: 10 each 5 minutes; next at 2026-11-26 12:05:00 UTC . Each call is retried until 24 hours after its first failure. " +
-      "Notified nobody yet: the e-mail to ops@example.com isn't sent Replay these 31 Turn retries off",
+      "Notified nobody yet: the e-mail to ops@example.com isn't sent Replay these 31 Switch retries off",
   );
-  expect(links).toEqual([`/console/callbacks/${ID}/confirm?action=replay&all=on`, `/console/callbacks/${ID}/retries`]);
-  expect((await visitor.open(links[0] ?? "")).text).toContain("Replay 31 calls");
+  const [replay = "", retries = ""] = links;
+  expect((await visitor.open(replay)).text).toContain("Replay 31 calls");
+  const switched = await visitor.send(retries, `/console/callbacks/${ID}/retries`);
+  expect([switched.url, switched.text]).toEqual([
+    `/console/callbacks/${ID}/calls`,
+    expect.stringContaining("Retries of demo are off."),
+  ]);
   await service.store.mails.recordSent(OUTAGE.id, NOON + 2_000, "smtp");
   expect((await seeCard()).text).toContain("Notified ops@example.com at 2026-11-26 12:00:02 UTC");
 });

@@ -7,7 +7,7 @@ import { callbackSecrets, maskAnswer, secretMask } from "../../../domain/mask.js
 import { type OpenOutage, outageClosesAt } from "../../../domain/outage.js";
 import type { StoredMail } from "../../../store/outcomes/mails.js";
 import type { ServerDeps } from "../../server-deps.js";
-import { consolePath } from "../console-path.js";
+import { consolePath, retriesPath } from "../console-path.js";
 import { excerpt } from "../pretty-body.js";
 import { resultText } from "./call-parts.js";
 import { Count, Time } from "./data.js";
@@ -108,7 +108,9 @@ export function CallbackCard(view: CallbackCardView): VNode {
             )}
           </ButtonLink>
         )}
-        <ButtonLink href={consolePath(callbackId, "retries")}>Turn retries {retriesEnabled ? "off" : "on"}</ButtonLink>
+        <ButtonLink href={retriesPath(callbackId, !retriesEnabled, consolePath(callbackId))}>
+          Switch retries {retriesEnabled ? "off" : "on"}
+        </ButtonLink>
       </div>
     </section>
   );
