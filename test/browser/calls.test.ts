@@ -26,6 +26,7 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
     await seePage(window, name);
     expect(await rows.count()).toBe(19);
     await expectUsable(window);
+    if (visit.hasScript) expect(await since.isVisible()).toBe(visit.width > 720);
     await page.getByRole("link", { name: /^500/ }).click();
     await page.waitForURL(/[?&]statusCode=500\b/);
     expect(await rows.count()).toBe(5);

@@ -204,6 +204,10 @@ document.addEventListener("click", async ({ target }) => {
   }, 1500);
 });
 
+/** On a phone, filters that aren't used would fill the screen. */
+if (matchMedia("(max-width: 720px)").matches)
+  for (const fold of document.querySelectorAll("details[data-fold]")) fold.open = false;
+
 /** A form is sent once, even if its button is pressed twice: a check of an endpoint may take a minute. */
 document.addEventListener("submit", (event) => {
   const { target: form, submitter } = event;

@@ -57,20 +57,24 @@ export function FilterForm({
   const field = (name: FieldName) => (
     <FilterField key={name} name={name} value={typed.fields[name] ?? ""} problem={problems[name]} />
   );
+  const isUsed = FIELD_NAMES.some((name) => typed.fields[name] !== undefined || problems[name] !== undefined);
   return (
     <search>
-      <form class="filters" method="get" action={consolePath(callbackId)} data-filters="">
-        {typed.status !== "FAILED" && <input type="hidden" name="status" value={typed.status} />}
-        <div class="filter-row">
-          {FIRST_FIELDS.map(field)}
-          <Button>Filter</Button>
-        </div>
-        <Presets callbackId={callbackId} typed={typed} outageSince={outageSince} />
-        <details open={isOpen}>
-          <summary>More filters</summary>
-          <div class="filter-row">{others.map(field)}</div>
-        </details>
-      </form>
+      <details class="fold" open data-fold={isUsed ? undefined : ""}>
+        <summary>Filters</summary>
+        <form class="filters" method="get" action={consolePath(callbackId)} data-filters="">
+          {typed.status !== "FAILED" && <input type="hidden" name="status" value={typed.status} />}
+          <div class="filter-row">
+            {FIRST_FIELDS.map(field)}
+            <Button>Filter</Button>
+          </div>
+          <Presets callbackId={callbackId} typed={typed} outageSince={outageSince} />
+          <details open={isOpen}>
+            <summary>More filters</summary>
+            <div class="filter-row">{others.map(field)}</div>
+          </details>
+        </form>
+      </details>
     </search>
   );
 }
