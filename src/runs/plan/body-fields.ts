@@ -50,7 +50,7 @@ function bodyFields(body: unknown): Fields | null {
     const column = columnName(name);
     if (value === null && saysWhetherReceived(column)) return [[column, ""]];
     if (isText(value)) return [[column, String(value)]];
-    return isOther(column, value) ? [[column, JSON.stringify(value)]] : [];
+    return isOther(column, value) ? [[column, JSON.stringify(value)], ...statusFields(column, value)] : [];
   });
   const other = otherSenderOf(top.get("from"));
   if (other !== null) fields.push([OTHER_SENDER, other]);
@@ -68,6 +68,12 @@ function bodyFields(body: unknown): Fields | null {
 /** Such a value can't be compared, but may say that the line wasn't received. */
 function isOther(column: string, value: unknown): boolean {
   return value !== null && (DATE_FIELDS.has(column) ? typeof value === "boolean" : !KNOWN_FIELDS.has(column));
+}
+
+/** A log has the status of the answer within a member such as `res`. A name has those of all levels. */
+function statusFields(column: string, value: unknown): Fields {
+  if (typeof value !== "object" || value === null) return saysWhetherReceived(column) ? [[column, String(value ?? "")]] : [];
+  return Object.entries(value).flatMap(([name, member]) => statusFields(column + columnName(name), member));
 }
 
 /** Returns null if there is nothing that could be an address, such as `whatsapp` or a list of numbers. */

@@ -33,8 +33,9 @@ export function meansReceived(name: string, value: string): boolean {
   return RECEIVED.test(text) || (!STATUS_NAME.test(letters) && (YES.test(text) || isDate(text)));
 }
 
-/** Such a word says so in a column of any name. */
-export function meansNotReceived(value: string): boolean {
+/** A server's log may have the status in a column `response`. Such a word says so in a column of any name. */
+export function meansNotReceived(name: string, value: string): boolean {
+  if (name === "response" && /^[1-5]\d\d$/.test(value.trim())) return !RECEIVED.test(value.trim());
   return /^(?:error|failed|failure|refused|rejected|timed out|timeout|undelivered|not (?:accepted|delivered|received))$/i.test(
     value.trim(),
   );

@@ -63,7 +63,7 @@ export function readSeenList(text: string, timezone: string): SeenList {
   const zones = new Set<boolean | null>();
   for (const { line, fields } of records) {
     const isDoubtful = ([name, value]: Fields[number]): boolean =>
-      saysWhetherReceived(name) ? !meansReceived(name, value) : !KNOWN_FIELDS.has(name) && meansNotReceived(value);
+      saysWhetherReceived(name) ? !meansReceived(name, value) : !KNOWN_FIELDS.has(name) && meansNotReceived(name, value);
     const [name, value] = fields.find(isDoubtful) ?? [];
     if (value !== undefined) {
       const shown = value.trim().slice(0, MAX_SHOWN) || "empty";

@@ -161,7 +161,7 @@ describe("a list of what the receiver has", () => {
     expect(notCompared(`{"messageid":"${MESSAGE}","sender":"1","text":"No"}\n{"messageid":"${MESSAGE}","sender":"1"}\n`)).toEqual(
       ["sender", "text"],
     );
-    const nested = { status: 500 };
+    const nested = { size: 500 };
     expect(notCompared(JSON.stringify({ messageid: MESSAGE, ok: true, lost: false, response: nested, note: null }))).toEqual([
       "ok",
       "lost",
@@ -197,6 +197,8 @@ describe("a list of what the receiver has", () => {
     ["notes", "x"],
     ["delivery", "express"],
     ["country_code", 61],
+    ["response", "Yes"],
+    ["httpRequest", { status: 200 }],
     ["crm_received_at", "2026-11-24T09:30:00Z"],
     ["received_by_crm", "yes"],
     ["book", "facebook"],
@@ -307,6 +309,16 @@ test.each([
   ].map(([name, value]): [string, string] => [
     `${JSON.stringify({ messageid: MESSAGE, [String(name)]: value })}\n`,
     `line 1 can't be read: its ${String(name).toLowerCase().replace(/[ _]/g, "")} is ${String(value ?? "").trim() || "empty"}, which isn't known to mean received `,
+  ]),
+  ...[
+    ["res", { statusCode: 503 }, "resstatuscode is 503"],
+    ["httpRequest", { requestMethod: "POST", status: 503 }, "httprequeststatus is 503"],
+    ["attributes", { http: { response: { status_code: 500 } } }, "attributeshttpresponsestatuscode is 500"],
+    ["attempts", [{ status: 503 }], "attempts0status is 503"],
+    ["response", 503, "response is 503"],
+  ].map(([name, value, text]): [string, string] => [
+    `${JSON.stringify({ messageid: MESSAGE, [String(name)]: value })}\n`,
+    `line 1 can't be read: its ${text}, which isn't known to mean received `,
   ]),
   [`messageid,Status\n${MESSAGE},delivered\n${MESSAGE},pending\n`, "line 3 can't be read: its status is pending, "],
   [`callid,status\n${MESSAGE},200\n${MESSAGE},NULL\n`, "line 3 can't be read: its status is NULL, "],
