@@ -3,7 +3,6 @@ import { text } from "node:stream/consumers";
 import { describe, expect } from "vitest";
 import { expectUsable, seeChange, seeNotice, seePage, VISITS } from "../support/browser/browser-window.js";
 import { it } from "../support/browser/rehearsal.js";
-import { eventually } from "../support/process/whcb-process.js";
 
 describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (visit) => {
   it("failed calls are filtered, some are marked, and all that match are replayed, stopped and replayed again", async ({
@@ -95,10 +94,7 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
     await act("Replay");
     // An action leaves out what has changed in the last half second.
     const confirm = page.getByRole("button", { name: `Replay ${left + 3} calls`, exact: true });
-    await eventually(async () => {
-      if (!(await confirm.isVisible())) await page.reload();
-      return confirm.isVisible();
-    }, Boolean);
+    await seeChange({ page, hasScript: false }, confirm);
     await confirm.click();
     await seePage(window, `Replay of ${left + 3} calls`);
     await seeChange(window, page.getByText("finished", { exact: true }));

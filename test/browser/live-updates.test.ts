@@ -1,6 +1,6 @@
 import type { Page } from "playwright-core";
 import { describe, expect } from "vitest";
-import { expectUsable, type Window } from "../support/browser/browser-window.js";
+import { expectUsable, seeChange, type Window } from "../support/browser/browser-window.js";
 import { it as rehearsed } from "../support/browser/rehearsal.js";
 
 const it = rehearsed.extend("window", { scope: "file" }, ({ rehearsal }) => rehearsal.signIn());
@@ -70,6 +70,27 @@ describe("the list of callbacks", () => {
     await rehearsal.api.fetch(`/callbacks/${id}`, { method: "DELETE" });
     await row.waitFor({ state: "detached" });
     expect(await page.evaluate("document.activeElement.getAttribute('aria-label')")).toBe("Edit: middle");
+    await page.close();
+  });
+});
+
+describe("a list of calls", () => {
+  it("that a mark has emptied keeps its undo when more calls come", async ({ rehearsal, window }) => {
+    const id = await rehearsal.api.create({ name: "marked", url: rehearsal.endpointUrl, retriesEnabled: false });
+    await rehearsal.fail(id, 2, 503);
+    const page = await newTab(window, `/console/callbacks/${id}/calls`);
+    await page.getByLabel(/^Select all/).check();
+    await page.getByRole("button", { name: "Mark successful" }).click();
+    // An action leaves out what has changed in the last half second.
+    const confirm = page.getByRole("button", { name: "Mark 2 calls successful" });
+    await seeChange({ page, hasScript: false }, confirm);
+    await confirm.click();
+    await page.getByText("No failed calls").waitFor();
+    await rehearsal.fail(id, 1, 503);
+    await page.getByRole("table", { name: "Calls" }).waitFor();
+    await page.getByRole("link", { name: "Undo" }).click();
+    await page.getByRole("button", { name: "Mark 2 calls failed again" }).click();
+    await rehearsal.settled(id, "FAILED", 3);
     await page.close();
   });
 });

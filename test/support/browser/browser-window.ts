@@ -176,10 +176,10 @@ export async function seePage({ page }: Pick<Window, "page">, name: string | Reg
 }
 
 /** Waits for a change of the page. With scripts, it comes by itself. */
-export async function seeChange({ page, hasScript }: Window, change: Locator): Promise<void> {
+export async function seeChange({ page, hasScript }: Pick<Window, "page" | "hasScript">, change: Locator): Promise<void> {
   if (hasScript) return change.waitFor();
   await eventually(async () => {
-    await page.reload();
+    if (!(await change.isVisible())) await page.reload();
     return change.isVisible();
   }, Boolean);
 }

@@ -17,6 +17,8 @@ const REFRESH_MS = 1000;
 const REFRESH_SHARE = 5;
 const LONGEST_REFRESH_MS = 10_000;
 
+const NOTICES_KEY = "whcb-notices";
+
 /** Elements are known again by their id. The reader decides whether details are open. */
 const MORPHING = {
   callbacks: { beforeAttributeUpdated: (name, { localName }) => name !== "open" || localName !== "details" },
@@ -145,6 +147,7 @@ function serveTabs() {
 // The page
 
 function followPage() {
+  showKeptNotices();
   const { topic, version } = document.querySelector("main[data-topic]").dataset;
   const showFreshness = createFreshness();
   /** The page shows this version, which was current at `currentAt` by the service's clock. */
@@ -247,7 +250,7 @@ async function refreshOnce() {
   document.dispatchEvent(new CustomEvent("refresh", { detail: fresh }));
   const before = states();
   const { activeElement } = document;
-  if (hasOtherParts(fresh) && !activeElement?.matches("input, select")) location.reload();
+  if (hasOtherParts(fresh) && !activeElement?.matches("input, select")) reload();
   for (const part of document.querySelectorAll("[data-live]")) {
     const wanted = fresh.querySelector(`[data-live="${CSS.escape(part.dataset.live)}"]`);
     if (wanted !== null) Idiomorph.morph(part, wanted, MORPHING);
@@ -256,6 +259,21 @@ async function refreshOnce() {
   if (document.activeElement !== activeElement && activeElement.isConnected) activeElement.focus({ preventScroll: true });
   announce(before, states());
   return { status, madeAt: Date.parse(fresh.querySelector("#freshness time").dateTime) };
+}
+
+/** What the page says stays, as it may lead to an undo. */
+function reload() {
+  const notices = [...document.querySelectorAll(".notices > :not([data-outdated])")].map(({ outerHTML }) => outerHTML);
+  sessionStorage.setItem(NOTICES_KEY, JSON.stringify({ url: location.href, notices }));
+  location.reload();
+}
+
+function showKeptNotices() {
+  const { url, notices = [] } = JSON.parse(sessionStorage.getItem(NOTICES_KEY) ?? "{}");
+  sessionStorage.removeItem(NOTICES_KEY);
+  if (url !== location.href) return;
+  const kept = new DOMParser().parseFromString(notices.join(""), "text/html");
+  document.querySelector(".notices").prepend(...kept.body.children);
 }
 
 /** Where a list is empty, its form is left out too. */
