@@ -354,7 +354,9 @@ describe("editing", () => {
     expect(html).toContain(warning);
     const page = await save({ retriesEnabled: "true" });
     expect(page.text).not.toContain(warning);
-    expect(page.text).toContain("Saved. Retries are enabled: the calls that failed within the last 24 hours are sent again now.");
+    expect(page.text).toContain(
+      "Saved. Retries are enabled: the calls that failed within the last 24 hours are sent again now, or in retry rounds while the endpoint is down.",
+    );
     expect(await stored()).toMatchObject({ ...CALLBACK_SETTINGS, retriesEnabled: true });
     expect(service.work).toEqual([{ callbackId: callback.id, kind: "changed" }]);
   });

@@ -12,6 +12,7 @@ import { FilterFacts, Reasons, StatusText, shortCallId } from "./call-parts.js";
 import { count, Facts, Table, Time } from "./data.js";
 import { Button, ButtonLink, ButtonRow, Form } from "./forms.js";
 import { Alert } from "./layout.js";
+import { RoundFacts, type Sending } from "./next-attempt.js";
 
 export interface ConfirmationView {
   readonly callbackId: string;
@@ -23,7 +24,7 @@ export interface ConfirmationView {
   readonly shownAt: number;
   /** A replay is sent to this URL, which is masked. */
   readonly url: string;
-  readonly isDown: boolean;
+  readonly sending: Sending;
   /** Some of the calls that a filter selects, with the latest attempts. */
   readonly samples: readonly Call[];
   /** These are the calls that the replay of this time has left. */
@@ -166,17 +167,20 @@ function Listed({ listed, counted }: { listed: ReadonlyMap<string, CallProgress>
   );
 }
 
-function Effect({ action, counted, url, isDown }: ConfirmationView): VNode {
+function Effect({ action, counted, url, sending }: ConfirmationView): VNode {
   return (
     <>
       <p>{CALL_ACTIONS[action].effect(counted.count)}</p>
       {action === "replay" && (
         <p>
-          Endpoint: <span class="monospaced">{url}</span>
+          Destination URL: <span class="monospaced">{url}</span>
         </p>
       )}
-      {action === "replay" && isDown && (
-        <Alert kind="info">The endpoint is down. Calls that it doesn't accept will be failed as before.</Alert>
+      {action === "replay" && sending.endpoint.state === "down" && (
+        <Alert kind="info">
+          The endpoint is down. As long as it is, calls are sent in retry rounds, <RoundFacts sending={sending} />. Those that it
+          doesn't accept stay failed.
+        </Alert>
       )}
     </>
   );

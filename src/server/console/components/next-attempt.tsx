@@ -62,6 +62,11 @@ export function NextAttempt({ call, sending, isBrief = false }: { call: Call; se
   }
 }
 
+/** Says what is sent once retries are on or what is sent to is repaired: docs/dispatcher.md, A call, rules 7 and 8. */
+export function resentText({ windowMs }: RetryPolicy): string {
+  return `the calls that failed within the last ${spellDuration(windowMs)} are sent again now, or in retry rounds while the endpoint is down.`;
+}
+
 /** An example: "10 each 5 minutes; next at 2026-11-28 06:05:00 UTC". */
 export function RoundFacts({ sending: { endpoint, policy, now } }: { sending: Sending }): VNode {
   return (

@@ -22,6 +22,7 @@ import { CALL_ACTIONS, describeResult } from "../call-actions.js";
 import { maskOutcome } from "../components/call-parts.js";
 import { callbackPage } from "../components/callback-page.js";
 import { Confirmation, type ConfirmationView } from "../components/confirmation.js";
+import { sendingOf } from "../components/next-attempt.js";
 import { consolePath } from "../console-path.js";
 import { callsPath, parseFilter, settledFields, typedQuery } from "../filter-fields.js";
 import { type ConsoleContext, formOf, formProblem } from "../page.js";
@@ -116,7 +117,7 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
       counted,
       shownAt,
       url: shownUrl(callback),
-      isDown: record?.endpoint.state === "down",
+      sending: sendingOf(deps, callback, record),
       samples: "filter" in set && counted.count > 0 ? await readSamples(callback, set.filter) : [],
       restOf: asked.restOf,
       fields: [

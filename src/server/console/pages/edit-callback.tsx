@@ -2,7 +2,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { VNode } from "preact";
 import { type Callback, type CallbackSettings, hasSameSettings, isRepaired } from "../../../domain/callback.js";
-import { spellDuration } from "../../../domain/duration.js";
 import { isWhcbError } from "../../../domain/errors.js";
 import { shownUrl } from "../../../domain/mask.js";
 import type { RetryPolicy } from "../../../domain/retry-policy.js";
@@ -28,6 +27,7 @@ import { callbackPage } from "../components/callback-page.js";
 import { Count, count, Facts } from "../components/data.js";
 import { Button, ButtonLink, ButtonRow, Form, TextField } from "../components/forms.js";
 import { Alert } from "../components/layout.js";
+import { resentText } from "../components/next-attempt.js";
 import { consolePath } from "../console-path.js";
 import { keptForm } from "../kept-forms.js";
 import { type ConsoleContext, formOf, redirectDone } from "../page.js";
@@ -215,13 +215,11 @@ function isTest(request: FastifyRequest): boolean {
   return formOf(request).get("step") === "test";
 }
 
-/** What is sent again follows from docs/dispatcher.md, A call, rules 7 and 8. */
-function savedText(before: CallbackSettings, after: CallbackSettings, { windowMs }: RetryPolicy): string {
-  const failed = `the calls that failed within the last ${spellDuration(windowMs)}`;
+function savedText(before: CallbackSettings, after: CallbackSettings, policy: RetryPolicy): string {
   if (before.retriesEnabled && !after.retriesEnabled)
     return "Saved. Retries are disabled, and those that were due are cancelled.";
-  if (!before.retriesEnabled && after.retriesEnabled) return `Saved. Retries are enabled: ${failed} are sent again now.`;
-  if (after.retriesEnabled && isRepaired(before, after)) return `Saved. ${failed.replace("the", "The")} are sent again now.`;
+  if (!before.retriesEnabled && after.retriesEnabled) return `Saved. Retries are enabled: ${resentText(policy)}`;
+  if (after.retriesEnabled && isRepaired(before, after)) return `Saved. ${resentText(policy).replace("the", "The")}`;
   return "Saved.";
 }
 

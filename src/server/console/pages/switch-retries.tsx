@@ -14,6 +14,7 @@ import { Badge, Count, Facts } from "../components/data.js";
 import { healthOf } from "../components/endpoint-badge.js";
 import { Button, ButtonLink, ButtonRow, Form } from "../components/forms.js";
 import { Alert } from "../components/layout.js";
+import { resentText } from "../components/next-attempt.js";
 import { consolePath, pathInConsole } from "../console-path.js";
 import { type ConsoleContext, formOf, redirectDone } from "../page.js";
 import { formToken } from "../sessions.js";
@@ -104,11 +105,8 @@ function readRequest(text: string | null | undefined, to: string | null | undefi
   return { isOn: text === "on", to: pathInConsole(to ?? "/console") };
 }
 
-/** Follows from docs/dispatcher.md, A call, rules 7 and 8. */
-function effectOf(isOn: boolean, { windowMs }: RetryPolicy): string {
-  return isOn
-    ? `The calls that failed within the last ${spellDuration(windowMs)} are sent again now.`
-    : "Retries that were due are cancelled.";
+function effectOf(isOn: boolean, policy: RetryPolicy): string {
+  return isOn ? resentText(policy).replace("the", "The") : "Retries that were due are cancelled.";
 }
 
 interface SwitchView extends Request {
