@@ -49,7 +49,14 @@ export function SelectableCalls({ callbackId, typed, matching, newer, older, ...
         <label class="choice">
           <input type="checkbox" name="all" value="on" />
           <span>
-            Select all <CountText count={matching} /> that match
+            Select all{" "}
+            {matching.isExact ? (
+              <>
+                <Count value={matching.count} /> that match
+              </>
+            ) : (
+              "that match"
+            )}
           </span>
         </label>
       </div>
