@@ -100,10 +100,10 @@ export function CallbackCard(view: CallbackCardView): VNode {
             href={`${consolePath(callbackId, "confirm")}?action=replay&all=on`}
           >
             {failed === 1 ? (
-              "Replay this call"
+              "Replay the failed call"
             ) : (
               <>
-                Replay these <Count value={failed} />
+                Replay all <Count value={failed} /> failed
               </>
             )}
           </ButtonLink>
