@@ -17,7 +17,7 @@ export function firstFailure({ call: { firstFailedAt }, attempts }: AttemptsView
   if (firstFailedAt === null) return null;
   const attempt = attempts.find(({ startedAt, sentFrom }) => startedAt === firstFailedAt && sentFrom === undefined);
   if (attempt !== undefined) return { what: "First failed", at: attempt.startedAt + attempt.durationMs };
-  return { what: countEarlier(attempts) === 0 ? "Held since" : "First failed attempt began", at: firstFailedAt };
+  return { what: countEarlier(attempts) === 0 ? "Held at" : "First failed attempt began", at: firstFailedAt };
 }
 
 /** Returns how many attempts are left out. */
@@ -76,7 +76,7 @@ export function Timeline({ call, attempts }: AttemptsView): VNode {
       <li class="is-neutral">
         <Time at={call.acceptedAt} /> <span>arrived</span>
       </li>
-      {first?.what === "Held since" && (
+      {first?.what === "Held at" && (
         <li class="is-warning">
           <Time at={first.at} /> <span>held, as the endpoint was down</span>
         </li>

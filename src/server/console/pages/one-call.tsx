@@ -12,14 +12,14 @@ import type { CallAction } from "../../use-cases/act-on-calls.js";
 import { findCall } from "../../use-cases/settle-calls.js";
 import { CALL_ACTIONS } from "../call-actions.js";
 import { firstFailure, LatestAnswer, Timeline } from "../components/call-attempts.js";
-import { CallBadge, causeOf, maskOutcome, outcomeText, shortCallId } from "../components/call-parts.js";
+import { CallBadge, causeOf, failureText, maskOutcome, outcomeText, shortCallId } from "../components/call-parts.js";
 import { RequestAsSent, requestOf, type ShownRequest } from "../components/call-request.js";
 import { callbackPage } from "../components/callback-page.js";
 import { Count, Facts, Time } from "../components/data.js";
 import { ButtonLink, ButtonRow, CopyButton } from "../components/forms.js";
 import { NextAttempt, type Sending, sendingOf } from "../components/next-attempt.js";
 import { consolePath } from "../console-path.js";
-import { shownPart } from "../pretty-body.js";
+import { excerpt, shownPart } from "../pretty-body.js";
 
 export interface OneCallView {
   readonly callback: Callback;
@@ -77,15 +77,24 @@ export function OneCall(view: OneCallView): VNode {
   );
 }
 
+/** The request has the whole text. */
+const SHOWN_TEXT = 320;
+
 function CallFacts(view: OneCallView): VNode {
   const { call } = view;
   const { response, acceptedAt, attemptCount } = call;
+  const { content } = response.responseMessage;
   const failure = firstFailure(view);
   return (
     <>
       <p class="call-state">
         <CallBadge call={call} /> <strong>{reasonText(call)}</strong>
       </p>
+      {content !== "" && (
+        <p class="call-text" dir="auto">
+          <q>{excerpt(content, SHOWN_TEXT)}</q>
+        </p>
+      )}
       <Facts
         facts={[
           ["Next attempt", <NextAttempt call={call} sending={view.sending} />],
@@ -99,7 +108,7 @@ function CallFacts(view: OneCallView): VNode {
       <div class="ids">
         <Facts
           facts={[
-            ["Response id", <CopiedId what="response id" id={call.id} />],
+            ["Call id", <CopiedId what="call id" id={call.id} />],
             ["Message id", <CopiedId what="message id" id={response.messageId} />],
           ]}
         />
@@ -169,7 +178,7 @@ function Actions({ callbackId, call }: { callbackId: string; call: Call }): VNod
           Replay all that have failed since then (<Time at={since} />
           ):{" "}
           <a href={confirm({ action: "replay", all: "on", since: toIsoDate(since), [cause.field]: cause.value })}>
-            with {cause.value} only
+            with {failureText(call.statusCode, call.error)} only
           </a>{" "}
           · <a href={confirm({ action: "replay", all: "on", since: toIsoDate(since) })}>whatever the reason</a>
         </p>

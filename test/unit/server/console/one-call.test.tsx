@@ -51,6 +51,10 @@ describe("a settled call", () => {
   });
 });
 
+it("begins with what the sender wrote", () => {
+  expect(textOf(aView(FAILED))).toMatch(/^ failed 503 Yes Next attempt/);
+});
+
 describe("a held call", () => {
   const HELD = { ...FAILED, attemptCount: 0, statusCode: null, due: { at: NOW, cause: "retry" } } as const;
 
@@ -58,14 +62,14 @@ describe("a held call", () => {
     const statusMessage = "Held: endpoint down since 2029-12-31T23:59:00.000Z";
     const text = textOf(aView({ ...HELD, statusMessage }));
     expect(text).toContain("held not sent: it arrived while the endpoint was down");
-    expect(text).toContain("Held since 2030-01-01 09:30:00 UTC Attempts 0");
+    expect(text).toContain("Held at 2030-01-01 09:30:00 UTC Attempts 0");
     expect(text).toContain("2030-01-01 09:30:00 UTC held, as the endpoint was down");
     expect(text).not.toMatch(/last attempt|T23:59/i);
   });
 
   it("whose time is over still says why it wasn't sent, without a date of an old database", () => {
     const statusMessage = "Held: endpoint down since 2029-12-31T23:59:00.000Z";
-    expect(textOf(aView({ ...HELD, due: null, statusMessage }))).toContain("failed Held: endpoint down Next attempt");
+    expect(textOf(aView({ ...HELD, due: null, statusMessage }))).toContain("failed Held: endpoint down Yes Next attempt");
   });
 });
 
