@@ -78,7 +78,7 @@ describe("the outages of a callback", () => {
     now = NOON + 40 * MINUTE;
     await close(anOutage(), NOON + 30 * MINUTE);
     const { text, html } = await visitor.open(PATH);
-    expect(text).toContain("Outage of 2026-11-26 12:00 UTC ended");
+    expect(text).toContain("Outage of 2026-11-26 12:00:00 UTC ended");
     expect(text).toContain("Began 2026-11-26 12:00:00 UTC Ended 2026-11-26 12:30:00 UTC Duration 30m Calls that failed in it 3");
     expect(text).toContain(
       "Calls that failed in it 3 Why they failed 503: 3 What became of them 1 accepted from a replay, 2 still failed",
@@ -107,7 +107,7 @@ describe("the outages of a callback", () => {
     await commit("down", null);
     const down = await visitor.open(PATH);
     expect(down.text).toContain("down since 2026-11-26 12:00:00 UTC");
-    expect(down.text).toMatch(/Outage of 2026-11-26 12:00 UTC open, down .*Ended not yet Duration/);
+    expect(down.text).toMatch(/Outage of 2026-11-26 12:00:00 UTC open, down .*Ended not yet Duration/);
     await commit("recovering", NOON + MINUTE);
     now = NOON + 2 * MINUTE;
     expect((await visitor.open(PATH)).text).toMatch(
@@ -140,13 +140,13 @@ describe("the outages of a callback", () => {
     now = NOON + 30 * 1440 * MINUTE;
     await visitor.signIn();
     const first = await visitor.open(PATH);
-    expect(first.text).toContain("Outage of 2026-12-16 12:00 UTC ended");
+    expect(first.text).toContain("Outage of 2026-12-16 12:00:00 UTC ended");
     const [, next = ""] = /href="([^"]*cursor=[^"]*)"/.exec(first.html) ?? [];
     const second = await visitor.open(next.replaceAll("&amp;", "&"));
     expect(second.text).toContain("Began Ended State Duration Failed calls E-mail 2026-11-26 12:00:00 UTC");
     expect(second.text).not.toContain("Outage of");
     const chosen = await visitor.open(`${PATH}/O3?span=week`);
-    expect(chosen.text).toContain("Outage of 2026-11-29 12:00 UTC ended");
+    expect(chosen.text).toContain("Outage of 2026-11-29 12:00:00 UTC ended");
     expect(chosen.html).toContain(`<a href="${PATH}/O3?span=week" aria-current="true">`);
     expect(chosen.text).toContain("2026-11-29 11:55 UTC to 2026-12-06 11:55 UTC. The outage began");
   });

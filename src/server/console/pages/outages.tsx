@@ -22,7 +22,6 @@ import {
   largestBacklog,
   type OutageChartView,
   shownBacklog,
-  timeText,
 } from "../components/outage-figures.js";
 import { consolePath } from "../console-path.js";
 import type { Page } from "../page.js";
@@ -158,7 +157,9 @@ function Details({ view, chosen }: { view: OutagesView; chosen: OutageDetails })
   return (
     <article class="card outage" id={`outage-${outage.id}`} aria-labelledby="outage-title">
       <header class="outage-header">
-        <h2 id="outage-title">Outage of {timeText(outage.startedAt)}</h2>
+        <h2 id="outage-title">
+          Outage of <Time at={outage.startedAt} />
+        </h2>
         <span data-announce="Outage">
           <OutageBadge outage={outage} health={health} />
         </span>
