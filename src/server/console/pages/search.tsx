@@ -206,7 +206,7 @@ const EXCERPT_LENGTH = 90;
 
 function FoundCalls({ found }: { found: readonly FoundCall[] }): VNode {
   return (
-    <section class="call-table is-short">
+    <section class="call-table is-short found-calls">
       <h2>Calls</h2>
       <Table
         caption="Calls"
@@ -227,7 +227,7 @@ function FoundCalls({ found }: { found: readonly FoundCall[] }): VNode {
             kind: "time",
             cell: ({ call: { attemptedAt, acceptedAt } }) => <Time at={attemptedAt ?? acceptedAt} />,
           },
-          { title: "Status", kind: "wide", cell: ({ call }) => <StatusText call={call} /> },
+          { title: "Status", kind: "status", cell: ({ call }) => <StatusText call={call} /> },
           {
             title: "From and text",
             kind: "wide",
