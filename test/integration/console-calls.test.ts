@@ -54,6 +54,7 @@ describe("the calls of a callback", () => {
     expect(linkOf(page, "Since: 1h ✕")).toBe(`${CALLS}?statusCode=5xx&q=YES`);
     expect(callsOn(await visitor.open(linkOf(page, "Since: 1h ✕")))).toEqual(["A", "B"]);
     expect((await visitor.open(`${CALLS}?since=10m`)).text).toContain("No failed call matches");
+    expect(linkOf(await visitor.open(`${CALLS}?reason=not-sent`), "Reason: not sent ✕")).toBe(CALLS);
   });
 
   it("are counted by what matches: on the tabs, and by causes whose links add to the filters", async () => {

@@ -137,7 +137,7 @@ export function Chips({ callbackId, typed }: FilterProps): VNode | null {
       {given.map(({ name, value, text }) => (
         <li key={name}>
           <a class="chip" href={callsPath(callbackId, withField(typed, name, null))} aria-label={`Remove the filter ${text}`}>
-            {FIELD_LABELS[name]}: {shownValue(value)} <span aria-hidden="true">✕</span>
+            {FIELD_LABELS[name]}: {shownValue(textOf(name, value))} <span aria-hidden="true">✕</span>
           </a>
         </li>
       ))}

@@ -223,7 +223,7 @@ function FoundCalls({ found }: { found: readonly FoundCall[] }): VNode {
           },
           { title: "Callback", cell: ({ callback: { id, name } }) => <a href={consolePath(id)}>{name}</a> },
           {
-            title: "Last attempt or arrival",
+            title: "Attempt or arrival",
             kind: "time",
             cell: ({ call: { attemptedAt, acceptedAt } }) => <Time at={attemptedAt ?? acceptedAt} />,
           },
