@@ -164,13 +164,13 @@ function Search({ text, state, sort }: CallbackListView): VNode {
         name="q"
         type="search"
         value={text}
-        placeholder="Name or host"
+        placeholder="Filter by name or host"
         aria-label="Name or host contains"
         autocomplete="off"
       />
       {sort.field !== DEFAULT_SORT && <input type="hidden" name="sortFields" value={sort.field} />}
       {state !== null && <input type="hidden" name="state" value={state} />}
-      <Button>Find</Button>
+      <Button>Filter</Button>
       {text !== "" && <a href="/console">Show all</a>}
     </form>
   );
