@@ -246,7 +246,10 @@ function errorOf(reason: StopReason | null, session: RunSession, summaries: read
     return ids.map((id) => callbacks.find((one) => one.id === id)?.name || id).join(", ");
   };
   const troubles = [
-    stopped.has("canary") && "the first call failed, so nothing else was sent",
+    counts.left > 0 && stopped.has("canary") && "the first call failed, so nothing else was sent",
+    counts.left > 0 &&
+      stopped.has("canaries") &&
+      "each of the first calls was rejected, maybe for its body, so nothing else was sent",
     stopped.has("max-failures") && `${count(maxFailures, "failure")} in a row (--max-failures ${maxFailures})`,
     stopped.has("retry-after") && "the endpoint asked for a pause of more than 15 minutes",
     stopped.has("gone") && `${namesOf("gone")} no longer exists`,

@@ -152,7 +152,7 @@ describe("a journal that can't grow", () => {
     const limited = await whcb(resume, { longestFileKiB: Math.ceil(size / 1_024) + 1 });
     expect(limited.code, limited.stderr).toBe(5);
     expect(limited.stderr).toMatch(/error: the run's journal can't be written: EFBIG/);
-    expect(limited.stdout).toContain(`next: whcb ${resume.join(" ")}\n`);
+    expect(limited.stdout).toContain(`next, once the cause is gone: whcb ${resume.join(" ")}\n`);
     expect([newestJournal(home)?.marked.size, withStatus("SUCCESS")]).toEqual([100, 200]);
 
     await works(home, resume, { env });

@@ -30,11 +30,11 @@ it("a rehearsal on a copy of the profile's database isn't finished on the profil
     const copy = home.path("copy.db");
     await works(home, ["db", "backup", copy, "--db", home.path("x.db")]);
     copyFileSync(home.path("x.db.key"), `${copy}.key`);
-    const mine = await home.listen(["--status", "500"]);
+    const mine = await home.listen(["--status", "503"]);
     const env = { WHCB_URL: copy };
     const rehearsal = ["replay", "demo", "--failed", "--to", mine.url, "--mark", "--yes"];
     const { code, stdout } = await home.whcb(rehearsal, { env });
-    const [, run = ""] = /next: whcb replay --resume (\S+)/.exec(stdout) ?? [];
+    const [, run = ""] = /\nnext, .*: whcb replay --resume (\S+)/.exec(stdout) ?? [];
     expect({ code, isNamed: run !== "" }).toEqual({ code: 8, isNamed: true });
 
     expect(await home.whcb(["replay", "demo", "--failed", "--dry-run"])).toMatchObject({ stderr: "dry run: nothing was sent\n" });
@@ -63,7 +63,7 @@ it.each([
     await end(first);
     const at = ["--port", new URL(first.url).port];
     const rehearsal = await home.serve([...SERVE, ...at, "--db", copy]);
-    const mine = await home.listen(["--status", "500"]);
+    const mine = await home.listen(["--status", "503"]);
     const { stdout } = await home.whcb(kind === "replay" ? [...command, "--to", mine.url] : command);
     const [, run = ""] = /run ([-\dA-F]+)/.exec(stdout) ?? [];
     await end(rehearsal);
@@ -92,12 +92,12 @@ it.each([
 });
 
 it("a run of a profile whose address has changed needs its id, and is asked about", async () => {
-  let status = 500;
+  let status = 503;
   const first = await home.serve();
   const outage = await replayOutage(home, 3, () => ({ status }), { serving: first });
   try {
     const { stdout } = await home.whcb(["replay", "demo", "--failed", "--yes"]);
-    const [, run = ""] = /next: whcb replay --resume (\S+)/.exec(stdout) ?? [];
+    const [, run = ""] = /\nnext, .*: whcb replay --resume (\S+)/.exec(stdout) ?? [];
     await end(first);
     const second = await home.serve();
     status = 200;

@@ -27,7 +27,7 @@ async function expectStop({ code, stdout, stderr }: Outcome, reason: RegExp): Pr
   expect(stderr).toMatch(reason);
   expect(stderr).toMatch(/Free some space, then continue with `--resume`/);
   expect(code).toBe(5);
-  expect(stdout).toMatch(/next: whcb replay --resume \S+\n$/);
+  expect(stdout).toMatch(/next, once the cause is gone: whcb replay --resume \S+\n$/);
   const sent = outage.received();
   expect(sent.length).toBeLessThan(outage.callIds.length);
   const failed = await outage.failedIds();

@@ -123,11 +123,11 @@ describe("replay", () => {
   });
 
   test("stops after a failed canary, exits 8, and says how to continue", async () => {
-    const { received } = await anOutage(5, ["--status", "500"]);
+    const { received } = await anOutage(5, ["--status", "503"]);
     const { code, stdout, stderr } = await machine.whcb(["replay", "demo", "--failed", "--yes"]);
     expect(code).toBe(8);
     expect(received()).toBe(1);
-    expect(stdout).toMatch(/^0 of 5 calls replayed in .*\n\nnext: whcb replay --resume \S+\n$/s);
+    expect(stdout).toMatch(/^0 of 5 calls replayed in .*\n\nnext, once the endpoint accepts calls: whcb replay --resume \S+\n$/s);
     expect(stderr).toMatch(/error: .*nothing else was sent.*\nhint: repair the endpoint, then run the command above/);
     expect(await machine.ids("demo", "--failed")).toHaveLength(5);
   });
@@ -135,13 +135,13 @@ describe("replay", () => {
   test("against another service than the profile's: the command to type next names it, and the run isn't resumed elsewhere", async () => {
     const other = machine.path("other.db");
     const served = await machine.serve(["--db", other]);
-    const broken = await machine.listen(["--status", "500"]);
+    const broken = await machine.listen(["--status", "503"]);
     await machine.rehearse("demo", broken.url, 5);
     await served.stop();
     await machine.serve();
     await machine.works(["profiles", "use", "local-2"]);
     const { code, stdout } = await machine.whcb(["replay", "demo", "--failed", "--yes", "--service", other]);
-    const [, runId = "", flags] = /\n\nnext: whcb replay --resume (\S+)(.*)\n$/.exec(stdout) ?? [];
+    const [, runId = "", flags] = /\n\nnext, .*: whcb replay --resume (\S+)(.*)\n$/.exec(stdout) ?? [];
     expect([code, flags]).toEqual([8, ` --service ${other}`]);
     const status = await machine.works(["status", "demo", "--service", other]);
     expect(status).toContain(`whcb replay demo --failed --service ${other}\n`);
@@ -157,7 +157,7 @@ describe("replay", () => {
   });
 
   test("mentions an interrupted run, which --resume finishes", async () => {
-    await anOutage(5, ["--status", "500"]);
+    await anOutage(5, ["--status", "503"]);
     await machine.whcb(["replay", "demo", "--failed", "--yes"]);
     expect(await machine.works(["replay", "demo", "--failed", "--dry-run"])).not.toBe("");
     const note = (await machine.whcb(["replay", "demo", "--failed", "--dry-run"])).stderr;
@@ -178,7 +178,7 @@ describe("replay", () => {
   });
 
   test("doesn't mention an unfinished run whose calls were settled since", async () => {
-    await anOutage(5, ["--status", "500"]);
+    await anOutage(5, ["--status", "503"]);
     await machine.whcb(["replay", "demo", "--failed", "--yes"]);
     await machine.works(["mark-success", "demo", "--failed", "--yes"]);
     const { stderr } = await machine.whcb(["replay", "demo", "--failed", "--dry-run"]);
@@ -186,7 +186,7 @@ describe("replay", () => {
   });
 
   test("discards an unfinished run: it isn't mentioned or resumed again, and its journal stays", async () => {
-    await anOutage(5, ["--status", "500"]);
+    await anOutage(5, ["--status", "503"]);
     await machine.whcb(["replay", "demo", "--failed", "--yes"]);
     const runId = (await machine.works(["runs", "list", "-o", "ids"])).trim();
     const discarded = { code: 0, stdout: "", stderr: `run ${runId} is discarded; its calls stay as they are\n` };
@@ -201,7 +201,7 @@ describe("replay", () => {
   });
 
   test("belongs to its profile: another profile neither mentions nor resumes it", async () => {
-    await anOutage(2, ["--status", "500"]);
+    await anOutage(2, ["--status", "503"]);
     await machine.whcb(["replay", "demo", "--failed", "--yes"]);
     await storeSettings(machine.world, (before) => {
       const profiles = new Map(
@@ -240,7 +240,7 @@ describe("replay", () => {
 
   test("replays all callbacks if none is given", async () => {
     const { url } = await anOutage(2);
-    const broken = await machine.listen(["--status", "500"]);
+    const broken = await machine.listen(["--status", "503"]);
     await machine.rehearse("crm", broken.url, 3);
     await machine.works(["callbacks", "update", "crm", "--url", `${url}/crm`]);
     expect(await machine.works(["replay", "--failed", "--yes"])).toMatch(/^5 calls replayed in /);

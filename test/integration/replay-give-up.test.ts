@@ -255,7 +255,7 @@ describe("pauses that the endpoint asks for", () => {
 
 describe("a canary that was rejected", () => {
   it("is sent again when the run is resumed", async () => {
-    const at = await scene([20], (_, number) => ({ status: number === 1 ? 500 : 200 }));
+    const at = await scene([20], (_, number) => ({ status: number === 1 ? 502 : 200 }));
     const first = await replay(at.deps);
     expect(first.counts).toMatchObject({ rejected: 1, left: 19 });
     const second = await resumeRun(first.header.runId, { resendUnknown: false }, at.deps);

@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { readRun } from "../../src/runs/journal/stored-runs.js";
 import { planReplay } from "../../src/runs/plan/plan-replay.js";
+import { resumeRun } from "../../src/runs/resume-run.js";
 import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions } from "../../src/runs/run-options.js";
 import { runReplay } from "../../src/runs/run-replay.js";
 import type { RunControl } from "../../src/runs/run-session.js";
@@ -55,6 +56,11 @@ async function expectSameBooks({ desk }: Scene, { header, counts }: Awaited<Retu
 
 const statuses = (calls: readonly PlatformCall[]): string[] => [...new Set(calls.map(({ status }) => status))];
 
+/** The platform lists the newest call first. */
+const oldestFirst = (count: number, over: Parameters<typeof platformCalls>[1] = () => ({})) =>
+  platformCalls(count, (index) => over(count - 1 - index));
+const sendingOrder = ({ calls }: Scene): string[] => calls.map(({ id }) => id).toReversed();
+
 describe("a replay", () => {
   it("sends each failed call once, marks the accepted ones, and keeps a record", async () => {
     const at = await scene(platformCalls(250));
@@ -99,6 +105,67 @@ describe("a replay", () => {
     expect(summary.isResumable).toBe(true);
     expect(summary.callbacks[0]?.stopped).toBe("canary");
     await expectSameBooks(at, summary);
+  });
+
+  describe.each([400, 406, 409, 413, 415, 422, 500])("whose first calls are rejected with %i", (status) => {
+    it("tries others, with other messages and senders, and goes on once one is accepted", async () => {
+      const over = (age: number) => (age < 20 ? { messageId: "M", from: { mobile: age < 10 ? "1" : "2" } } : {});
+      const at = await scene(oldestFirst(50, over), (_, number) => ({ status: number < 3 ? status : 200 }));
+      const summary = await replay(at);
+      const [first, second, third, ...rest] = at.endpoint.received.map((id) => sendingOrder(at).indexOf(id));
+      expect([first, second, third]).toEqual([0, 20, 21]);
+      expect(rest.length).toBe(47);
+      expect(summary.counts).toMatchObject({ accepted: 48, rejected: 2, marked: 48, left: 0 });
+      expect([summary.isResumable, summary.callbacks[0]?.stopped]).toEqual([false, null]);
+      await expectSameBooks(at, summary);
+    });
+
+    it("stops after three, and sends none of them again when it is resumed", async () => {
+      const at = await scene(platformCalls(50), (_, number) => ({ status: number < 4 ? status : 200 }));
+      const summary = await replay(at);
+      expect(at.endpoint.received.length).toBe(3);
+      expect(summary.counts).toMatchObject({ rejected: 3, left: 47 });
+      expect(summary.callbacks[0]?.stopped).toBe("canaries");
+      const resumed = await resumeRun(summary.header.runId, { resendUnknown: false }, at.desk.deps);
+      expect(resumed.counts).toMatchObject({ accepted: 47, rejected: 3, left: 0 });
+      expect(new Set(at.endpoint.received).size).toBe(50);
+      await expectSameBooks(at, resumed);
+    });
+  });
+
+  it.each([
+    ["messages", { messageId: "M" }],
+    ["senders", { from: { mobile: "1" } }],
+    ["messages or senders", { messageId: "M", from: { mobile: "1" } }],
+  ])("tries the next calls if there are no others with other %s", async (_, same) => {
+    const at = await scene(
+      oldestFirst(20, (age) => ({ from: { mobile: String(age) }, ...same })),
+      (_id, number) => ({ status: number < 3 ? 422 : 200 }),
+    );
+    expect((await replay(at)).counts).toMatchObject({ accepted: 18, rejected: 2 });
+    expect(at.endpoint.received.slice(0, 3)).toEqual(sendingOrder(at).slice(0, 3));
+  });
+
+  it("sends nothing more if the second canary gets no answer about its body, and sends that one again", async () => {
+    const at = await scene(platformCalls(50), (_, number) => ({ status: [422, 503][number - 1] ?? 200 }));
+    const summary = await replay(at);
+    expect(at.endpoint.received.length).toBe(2);
+    expect(summary.callbacks[0]?.stopped).toBe("canary");
+    const resumed = await resumeRun(summary.header.runId, { resendUnknown: false }, at.desk.deps);
+    expect(resumed.counts).toMatchObject({ accepted: 49, rejected: 1, left: 0 });
+    expect(at.endpoint.received.filter((id) => id === sendingOrder(at)[0]).length).toBe(1);
+    await expectSameBooks(at, resumed);
+  });
+
+  it("keeps each sender's order while it looks for a canary", async () => {
+    // After the first call, the next with another message is the third of the second sender.
+    const senders = ["1", "2", "2", "2", "3"];
+    const over = (age: number) => ({ messageId: age === 3 ? "N" : "M", from: { mobile: senders[age] ?? "4" } });
+    const at = await scene(oldestFirst(8, over), (_, number) => ({ status: number === 1 ? 422 : 200 }));
+    await replay(at, { serialBy: "from" });
+    const ofSecond = sendingOrder(at).slice(1, 4);
+    expect(at.endpoint.received.filter((id) => ofSecond.includes(id))).toEqual(ofSecond);
+    expect(at.endpoint.received.length).toBe(8);
   });
 
   it("stops after ten failures in a row, and not before", async () => {

@@ -5,7 +5,7 @@ import { isOtherDatabase } from "../../runs/journal/other-database.js";
 import type { RunCall } from "../../runs/journal/run-state.js";
 import { latestUnfinishedRun, type RunOverview, readRun } from "../../runs/journal/stored-runs.js";
 import type { Invocation } from "../args/command-spec.js";
-import { resumeCommand } from "../output/run/run-summary.js";
+import { resumeCommand } from "../output/run/next-step.js";
 import { formatInstant } from "../output/times.js";
 import { profileOf, runFolder } from "./open-run-deps.js";
 import type { Session } from "./session.js";

@@ -38,7 +38,7 @@ export type CallStep =
       /** `status` is null if there was no answer. */
       readonly status: number | null;
       readonly message: string;
-      /** A resumed run sends it again. */
+      /** A canary that failed without an answer about its body: a resumed run sends it again. */
       readonly canary?: true;
     }
   | { readonly step: "requested"; readonly calls: readonly string[]; readonly at: number }
@@ -58,10 +58,14 @@ export type PlannedAction = "send" | "mark" | "ask";
 /** A settled call is SUCCESS or gone. A call is skipped for its order if an earlier one of the same sender or message was rejected. */
 export type SkipReason = "settled" | "order";
 
-/** The callback is gone if it was deleted, and changed if something else would be sent now, or elsewhere. */
+/**
+ * The callback is gone if it was deleted, and changed if something else would be sent now, or elsewhere. A canary failed without an answer
+ * about its body, and canaries were all rejected by such answers.
+ */
 export type StopReason =
   | "interrupted"
   | "canary"
+  | "canaries"
   | "max-failures"
   | "retry-after"
   | "lock-lost"

@@ -98,6 +98,9 @@ export class CallChooser {
   readonly #serialBy: ReplayOptions["serialBy"];
   readonly #onSkip: (call: PlannedCall) => void;
   readonly #free: PlannedCall[] = [];
+  /** They were read to find a canary, and come next, in order. */
+  readonly #upcoming: PlannedCall[] = [];
+  #rejectedCanaries: readonly PlannedCall[] = [];
   readonly #passedOver = new Map<string, PlannedCall[]>();
   #passedOverCount = 0;
   readonly #busyKeys = new Set<string>();
@@ -112,18 +115,49 @@ export class CallChooser {
   }
 
   get isDone(): boolean {
-    return this.#isSourceDone && this.#free.length === 0 && this.#passedOverCount === 0;
+    return this.#isSourceDone && this.#upcoming.length === 0 && this.#free.length === 0 && this.#passedOverCount === 0;
   }
 
   /** Chooses up to `most` calls, and fewer if none is left or keys are in flight. */
   async choose(most: number): Promise<PlannedCall[]> {
     const chosen = this.#free.splice(0, most);
-    while (chosen.length < most && !this.#isSourceDone && this.#passedOverCount < MAX_PASSED_OVER) {
-      const { value, done } = await this.#source.next();
-      if (done) this.#isSourceDone = true;
-      else if (this.#mayGo(value)) chosen.push(value);
+    if (chosen.length < most && this.#rejectedCanaries.length > 0) await this.#bringForwardCanary();
+    while (chosen.length < most && this.#passedOverCount < MAX_PASSED_OVER) {
+      const call = this.#upcoming.shift() ?? (await this.#read());
+      if (call === null) break;
+      if (this.#mayGo(call)) chosen.push(call);
     }
     return chosen;
+  }
+
+  /** The next call chosen differs from these in message and sender, or at least in one of them, if there is such a call. */
+  setRejectedCanaries(calls: readonly PlannedCall[]): void {
+    this.#rejectedCanaries = calls;
+  }
+
+  /** With `serialBy`, the first call of each key may come forward. */
+  async #bringForwardCanary(): Promise<void> {
+    const keys = new Set<string | null>();
+    const best = { index: 0, differences: 0 };
+    for (let index = 0; index < MAX_PASSED_OVER && best.differences < 2; index++) {
+      const call = this.#upcoming[index] ?? (await this.#read());
+      if (call === null) break;
+      if (index === this.#upcoming.length) this.#upcoming.push(call);
+      const key = this.#keyOf(call);
+      if (key !== null && keys.has(key)) continue;
+      keys.add(key);
+      const differences = countDifferences(call, this.#rejectedCanaries);
+      if (differences > best.differences) Object.assign(best, { index, differences });
+    }
+    this.#upcoming.unshift(...this.#upcoming.splice(best.index, 1));
+  }
+
+  async #read(): Promise<PlannedCall | null> {
+    if (this.#isSourceDone) return null;
+    const { value, done } = await this.#source.next();
+    if (!done) return value;
+    this.#isSourceDone = true;
+    return null;
   }
 
   putBack(call: PlannedCall): void {
@@ -171,4 +205,10 @@ export class CallChooser {
     if (this.#serialBy === null) return null;
     return this.#serialBy === "message" ? idKey(call.message) : call[this.#serialBy];
   }
+}
+
+/** Returns 2 if the call has another message and another sender than each of the others. */
+function countDifferences({ message, from }: PlannedCall, others: readonly PlannedCall[]): number {
+  const hasOtherMessage = others.every((other) => idKey(other.message) !== idKey(message));
+  return Number(hasOtherMessage) + Number(others.every((other) => other.from !== from));
 }

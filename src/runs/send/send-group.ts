@@ -24,6 +24,9 @@ const BODY_BUDGET_BYTES = 32 * 1024 * 1024;
 const AHEAD_PER_SLOT = 128;
 /** A call that is deferred more often counts as rejected. */
 const MAX_DEFERRALS = 5;
+/** So many calls are tried first, each rejected by an answer that may be about its body. */
+const MAX_CANARIES = 3;
+const STATUSES_ABOUT_BODY: ReadonlySet<number | null> = new Set([400, 406, 409, 413, 415, 422, 500]);
 /** A longer pause stops sending. */
 const LONGEST_PAUSE_MS = 15 * 60_000;
 /** A 429 without `Retry-After` asks for this. */
@@ -150,6 +153,7 @@ class GroupSender {
     if (isAccepted(result)) {
       this.#session.record(callbackId, { step: "accepted", call: call.id, at, ms });
       this.#pace = paceAfterSuccess(this.#pace, options);
+      this.#chooser.setRejectedCanaries([]);
       this.#job.onAccepted(attempt);
       this.#calls.settle(call, true);
       return;
@@ -161,7 +165,6 @@ class GroupSender {
     const isPause = pauseMs !== null && (status === 429 || status === 503);
     // After too long a pause, a resumed run sends it.
     const isDeferred = isPause && (deferrals < MAX_DEFERRALS || pauseMs > LONGEST_PAUSE_MS);
-    const { isCanaryOut } = this.#pace;
     if (pauseMs !== null) this.#pauseFor(pauseMs);
     const message = resultMessage(result);
     const outcome = { call: call.id, at, ms, status, message };
@@ -172,9 +175,12 @@ class GroupSender {
       this.#pace = paceAfterPause(this.#pace);
       return;
     }
-    this.#session.record(callbackId, { step: "rejected", ...outcome, ...(isCanaryOut && { canary: true }) });
+    const mayBeAboutBody = STATUSES_ABOUT_BODY.has(status);
+    const saysNothingOfCall = this.#pace.isCanaryOut && !mayBeAboutBody;
+    this.#session.record(callbackId, { step: "rejected", ...outcome, ...(saysNothingOfCall && { canary: true }) });
+    this.#pace = paceAfterFailure(this.#pace, { call, mayBeAboutBody }, options);
+    this.#chooser.setRejectedCanaries(this.#pace.isCanaryOut ? this.#pace.rejectedCanaries : []);
     this.#calls.settle(call, false);
-    this.#pace = paceAfterFailure(this.#pace, options);
     if (this.#pace.stop !== null) this.#stop.stop(this.#pace.stop);
   }
 
@@ -189,15 +195,18 @@ interface SendPace {
   readonly limit: number;
   readonly failuresInRow: number;
   readonly isCanaryOut: boolean;
+  /** While a canary is out, these were rejected before it. */
+  readonly rejectedCanaries: readonly PlannedCall[];
   readonly stop: StopReason | null;
 }
 
 function firstPace({ canary }: ReplayOptions): SendPace {
-  return { limit: 1, failuresInRow: 0, isCanaryOut: canary, stop: null };
+  return { limit: 1, failuresInRow: 0, isCanaryOut: canary, rejectedCanaries: [], stop: null };
 }
 
 function paceAfterSuccess(pace: SendPace, { concurrency }: ReplayOptions): SendPace {
-  return { limit: Math.min(pace.limit + 1, concurrency), failuresInRow: 0, isCanaryOut: false, stop: pace.stop };
+  const limit = Math.min(pace.limit + 1, concurrency);
+  return { limit, failuresInRow: 0, isCanaryOut: false, rejectedCanaries: [], stop: pace.stop };
 }
 
 /** A pause isn't a failure, and the canary stays out. */
@@ -205,9 +214,23 @@ function paceAfterPause(pace: SendPace): SendPace {
   return { ...pace, limit: Math.max(1, Math.floor(pace.limit / 2)) };
 }
 
-/** Stops on a failed canary, or too many failures in a row. */
-function paceAfterFailure(pace: SendPace, { maxFailures }: ReplayOptions): SendPace {
+interface FailedSend {
+  readonly call: PlannedCall;
+  readonly mayBeAboutBody: boolean;
+}
+
+/** Stops on failed canaries, or too many failures in a row. */
+function paceAfterFailure(pace: SendPace, { call, mayBeAboutBody }: FailedSend, { maxFailures }: ReplayOptions): SendPace {
   const failuresInRow = pace.failuresInRow + 1;
-  const stop = pace.isCanaryOut ? "canary" : failuresInRow >= maxFailures ? "max-failures" : null;
-  return { limit: Math.max(1, Math.floor(pace.limit / 2)), failuresInRow, isCanaryOut: false, stop: pace.stop ?? stop };
+  const rejectedCanaries = pace.isCanaryOut ? [...pace.rejectedCanaries, call] : [];
+  const stop =
+    stopAfterCanary(pace, rejectedCanaries.length, mayBeAboutBody) ?? (failuresInRow >= maxFailures ? "max-failures" : null);
+  const limit = Math.max(1, Math.floor(pace.limit / 2));
+  return { ...pace, limit, failuresInRow, rejectedCanaries, stop: pace.stop ?? stop };
+}
+
+function stopAfterCanary({ isCanaryOut }: SendPace, canaries: number, mayBeAboutBody: boolean): StopReason | null {
+  if (!isCanaryOut) return null;
+  if (!mayBeAboutBody) return "canary";
+  return canaries === MAX_CANARIES ? "canaries" : null;
 }

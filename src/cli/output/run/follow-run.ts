@@ -9,7 +9,7 @@ import { onFirstInterrupt } from "../../on-interrupt.js";
 import { openProgress } from "../progress-line.js";
 import { joinText, safeJson, text } from "../screen-text.js";
 import { formatInstant } from "../times.js";
-import { resumeCommand } from "./run-summary.js";
+import { resumeCommand } from "./next-step.js";
 
 export interface FollowedRun {
   readonly signal: AbortSignal;

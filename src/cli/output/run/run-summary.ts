@@ -1,20 +1,19 @@
-import { callbackOperand, commandLine, URL_VARIABLE } from "../../../domain/command-line.js";
+import { URL_VARIABLE } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { formatDuration } from "../../../domain/duration.js";
 import { WhcbError } from "../../../domain/errors.js";
-import { isMasked } from "../../../domain/mask.js";
 import { describeUnmarked, type UnmarkedRun } from "../../../runs/journal/other-runs.js";
 import type { RunCall } from "../../../runs/journal/run-state.js";
-import type { RunCounts, RunHeader, RunKind, ServiceCounts } from "../../../runs/journal/run-step.js";
+import type { RunCounts, RunKind, ServiceCounts } from "../../../runs/journal/run-step.js";
 import type { RunSummary } from "../../../runs/perform-run.js";
 import { type Balance, balanceOf } from "../../../runs/run-reconcile.js";
 import type { Rejection } from "../../../runs/run-session.js";
 import { type Field, fieldLines } from "../cells.js";
 import { writeJson } from "../json-fields.js";
-import { withHint } from "../render-error.js";
 import { type Palette, PLAIN, type RenderOptions, type Screen } from "../screen.js";
 import { joinText, type Printable, type ScreenText, text } from "../screen-text.js";
 import { formatInstant } from "../times.js";
+import { commandOnRun, isServiceSending, markHint, nextStep, withNextStep } from "./next-step.js";
 
 /** `more` is added to the JSON. Throws the run's error, or `items-failed` if the balance is wrong. */
 export async function finishRun(
@@ -37,24 +36,6 @@ export async function finishRun(
   }
 }
 
-/** A failed canary probably met the outage itself. */
-function withNextStep(
-  error: WhcbError,
-  { callbacks, counts, isResumable, unmarked }: RunSummary,
-  options: RenderOptions,
-): WhcbError {
-  if (!isResumable) return error;
-  if (unmarked.length > 0) return withHint(error, markHint(unmarked, options));
-  const hasRejectedMarks = error.code === "items-failed" && counts.toMark > 0;
-  if (hasRejectedMarks)
-    return withHint(
-      error,
-      "they are still FAILED: the command above marks them before a replay sends them twice; whcb runs discard gives them up",
-    );
-  if (!callbacks.some(({ stopped }) => stopped === "canary")) return error;
-  return withHint(error, "repair the endpoint, then run the command above; rejected calls stay FAILED for another replay");
-}
-
 /** Throws `items-failed` if calls were left out for another run to mark. */
 export function requireMarked(unmarked: readonly UnmarkedRun[], options: RenderOptions): void {
   if (unmarked.length === 0) return;
@@ -64,16 +45,6 @@ export function requireMarked(unmarked: readonly UnmarkedRun[], options: RenderO
 /** The warning is shown in every format, as these calls stay FAILED. */
 export function warnOfUnmarkedCalls(unmarked: readonly UnmarkedRun[], screen: Screen): void {
   for (const run of unmarked) screen.info(`warning: ${describeUnmarked(run)}; ${markHint([run], screen.renderOptions)}`);
-}
-
-/** Returns "`whcb replay --resume 20261124-233015-0427F3A` marks what has arrived". */
-function markHint(unmarked: readonly UnmarkedRun[], options: RenderOptions): string {
-  const commands = [...new Set(unmarked.map(({ header }) => `\`${resumeCommand(header, options)}\``))];
-  const what = unmarked.map(({ as }) => (as === "accepted" ? "what has arrived" : "what your list had"));
-  const discards = unmarked
-    .filter(({ as }) => as === "seen")
-    .map((run) => `; \`${commandOnRun("runs discard", run.header, options)}\` if it was wrong`);
-  return `${commands.join(" and ")} ${commands.length === 1 ? "marks" : "mark"} ${[...new Set(what)].join(" and ")}${discards.join("")}`;
 }
 
 const DONE_TEXT: Readonly<Record<RunKind, string>> = {
@@ -94,7 +65,7 @@ function summaryLines(summary: RunSummary, options: RenderOptions): readonly Pri
   const done = doneCalls(summary);
   const planned = count(counts.planned, "call");
   const title = palette.strong(`${done === counts.planned ? planned : `${done} of ${planned}`} ${DONE_TEXT[header.kind]}`);
-  const next = nextCommand(summary, options);
+  const next = nextStep(summary, options);
   return [
     text`${title} in ${formatDuration(summary.durationMs)} ${palette.dim(`(run ${header.runId})`)}`,
     ...countLines(counts, options),
@@ -103,8 +74,8 @@ function summaryLines(summary: RunSummary, options: RenderOptions): readonly Pri
     ...summary.troubled.map((call) => text`  ${palette.bad(call.state)} ${describeCall(call)}`),
     ...unlisted(summary, options),
     ...(balance === null ? [] : [balanceText(balance)]),
-    ...(next === null ? [] : ["", `next: ${next}`]),
-    ...(next?.includes(URL_VARIABLE)
+    ...(next === null ? [] : ["", `next${next.when}: ${next.command}`]),
+    ...(next?.command.includes(URL_VARIABLE)
       ? ["  (WHCB_CALLBACK_URL: the whole URL of --to, as the journal doesn't have its secrets)"]
       : []),
     ...(isServiceSending(summary)
@@ -121,45 +92,6 @@ function unlisted(summary: RunSummary, options: RenderOptions): readonly Printab
   return [
     text`  and ${more} more that are unknown or not found: \`${commandOnRun("runs show", summary.header, options)}\` lists all`,
   ];
-}
-
-function commandOnRun(command: string, { runId }: RunHeader, { serviceFlags }: RenderOptions): string {
-  return commandLine({ command, operands: [runId], flags: serviceFlags });
-}
-
-function isServiceSending({ service }: RunSummary): boolean {
-  return service !== null && service.left > 0;
-}
-
-/** Returns the command that finishes what is left, follows the service or lists rejections. It is null when all is done. */
-function nextCommand(summary: RunSummary, options: RenderOptions): string | null {
-  const { header, counts, service, isResumable, unmarked } = summary;
-  const [other] = unmarked;
-  if (other !== undefined) return resumeCommand(other.header, options);
-  if (isResumable) {
-    const onlyUnknown = counts.left === 0 && counts.toMark === 0 && counts.unknown > 0;
-    return resumeCommand(header, options, onlyUnknown);
-  }
-  if (isServiceSending(summary)) return resumeCommand(header, options);
-  if (counts.rejected + (service?.failed ?? 0) === 0) return null;
-  const [first, ...others] = header.callbacks;
-  return commandLine({
-    command: "calls list",
-    operands: first === undefined || others.length > 0 ? [] : [callbackOperand(first)],
-    flags: ["--failed", ...options.serviceFlags],
-  });
-}
-
-/** The journal doesn't have the secrets of --to. */
-export function resumeCommand({ runId, options }: RunHeader, { serviceFlags }: RenderOptions, resendUnknown = false): string {
-  const to = options?.to ?? "";
-  const flags = [
-    ...["--resume", runId],
-    ...(isMasked(to) ? ["--to", to] : []),
-    ...(resendUnknown ? ["--resend-unknown"] : []),
-    ...serviceFlags,
-  ];
-  return commandLine({ command: "replay", flags });
 }
 
 function doneCalls({ header, counts, service }: RunSummary): number {
@@ -187,7 +119,7 @@ export function summaryJson(summary: RunSummary, options: RenderOptions): Readon
     }),
     ...(summary.service !== null && { viaService: summary.service }),
     resumable: summary.isResumable,
-    next: nextCommand(summary, options),
+    next: nextStep(summary, options)?.command ?? null,
     durationMs: Math.round(summary.durationMs),
     error: error === null ? null : { code: error.code, message: error.message },
   };

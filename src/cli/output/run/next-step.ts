@@ -1,0 +1,141 @@
+/** What to type after a run, and why it isn't finished. A command that can't help as things are says when it can. */
+import { callbackOperand, commandLine, URL_VARIABLE } from "../../../domain/command-line.js";
+import type { WhcbError } from "../../../domain/errors.js";
+import { isMasked } from "../../../domain/mask.js";
+import type { UnmarkedRun } from "../../../runs/journal/other-runs.js";
+import { hasArrived } from "../../../runs/journal/run-counts.js";
+import type { RunHeader } from "../../../runs/journal/run-step.js";
+import type { RunSummary } from "../../../runs/perform-run.js";
+import type { Rejection } from "../../../runs/run-session.js";
+import { withHint } from "../render-error.js";
+import type { RenderOptions } from "../screen.js";
+
+export interface NextStep {
+  readonly command: string;
+  /** Text such as ", once the endpoint accepts calls". It is "" if the command helps as things are. */
+  readonly when: string;
+}
+
+/** Returns the command that finishes what is left, shows why it isn't, follows the service or lists rejections. It is null when all is done. */
+export function nextStep(summary: RunSummary, options: RenderOptions): NextStep | null {
+  const { header, counts, service, isResumable, unmarked } = summary;
+  const [other] = unmarked;
+  if (other !== undefined) return { command: resumeCommand(other.header, options), when: "" };
+  if (isResumable) return stepOfUnfinished(summary, options);
+  if (isServiceSending(summary)) return { command: resumeCommand(header, options), when: "" };
+  if (counts.rejected + (service?.failed ?? 0) === 0) return null;
+  const [first, ...others] = header.callbacks;
+  const operands = first === undefined || others.length > 0 ? [] : [callbackOperand(first)];
+  return { command: commandLine({ command: "calls list", operands, flags: ["--failed", ...options.serviceFlags] }), when: "" };
+}
+
+function stepOfUnfinished(summary: RunSummary, options: RenderOptions): NextStep {
+  const { header, counts, error } = summary;
+  const stop = findStop(summary);
+  const callback = header.callbacks.find(({ id }) => id === stop?.callbackId);
+  if (stop?.reason === "canaries" && stop.rejection !== undefined && callback !== undefined) {
+    const operands = [callbackOperand(callback), stop.rejection.last.id];
+    return { command: commandLine({ command: "calls get", operands, flags: options.serviceFlags }), when: "" };
+  }
+  if (counts.left === 0 && error?.code === "items-failed" && hasRejectedMarks(summary))
+    return { command: commandOnRun("runs show", header, options), when: "" };
+  const onlyUnknown = counts.left === 0 && counts.toMark === 0 && counts.unknown > 0;
+  const command = resumeCommand(header, options, onlyUnknown);
+  return { command, when: command.includes(URL_VARIABLE) ? "" : whenToResume(summary) };
+}
+
+function whenToResume(summary: RunSummary): string {
+  const { callbacks, error } = summary;
+  if (error?.code === "interrupted") return "";
+  if (error !== null && error.code !== "items-failed") return ", once the cause is gone";
+  if (findStop(summary) !== null) return ", once the endpoint accepts calls";
+  return callbacks.some(({ stopped }) => stopped === "retry-after") ? ", after the endpoint's pause" : "";
+}
+
+/** Says what to do for the error's cause. */
+export function withNextStep(error: WhcbError, summary: RunSummary, options: RenderOptions): WhcbError {
+  const { header, isResumable, unmarked } = summary;
+  if (!isResumable) return error;
+  if (unmarked.length > 0) return withHint(error, markHint(unmarked, options));
+  if (error.code !== "items-failed") return error;
+  const resume = resumeCommand(header, options);
+  const stop = findStop(summary);
+  if (stop?.reason === "canary") {
+    const repair = describeRepair(stop.rejection?.statusCode ?? null);
+    return withHint(error, `${repair}, then run the command above; rejected calls stay FAILED for another replay`);
+  }
+  if (stop?.reason === "canaries") {
+    const rest = "with --no-canary it sends the rest all the same; rejected calls stay FAILED for another replay";
+    return withHint(error, `see the endpoint's answer with the command above; then \`${resume}\` tries other calls, ${rest}`);
+  }
+  if (stop?.reason === "max-failures") {
+    return withHint(error, "repair the endpoint, then run the command above; --max-failures beside it allows more failures");
+  }
+  if (!hasRejectedMarks(summary)) return error;
+  const discard = commandOnRun("runs discard", header, options);
+  return withHint(
+    error,
+    `they are still FAILED: see why with the command above; \`${resume}\` marks them before a replay sends them twice, \`${discard}\` gives them up`,
+  );
+}
+
+interface EndpointStop {
+  readonly reason: "canary" | "canaries" | "max-failures";
+  /** The callback's rejected calls, or most of them, have this answer. It is undefined if the summary has none. */
+  readonly rejection: Rejection | undefined;
+  readonly callbackId: string;
+}
+
+/** Returns why no more is sent to an endpoint. */
+function findStop({ callbacks, rejections }: RunSummary): EndpointStop | null {
+  for (const reason of ["canary", "canaries", "max-failures"] as const) {
+    const callback = callbacks.find(({ stopped }) => stopped === reason);
+    if (callback === undefined) continue;
+    const { callbackId } = callback;
+    return { reason, callbackId, rejection: rejections.find(({ last }) => last.callbackId === callbackId) };
+  }
+  return null;
+}
+
+/** `statusCode` is null if the endpoint didn't answer. */
+function describeRepair(statusCode: number | null): string {
+  if (statusCode === null) return "repair the endpoint or the callback's URL";
+  if (statusCode === 401 || statusCode === 403) return "let the endpoint accept the callback's key";
+  if (statusCode === 404 || statusCode === 405) return "correct the callback's URL, or the endpoint";
+  return "repair the endpoint";
+}
+
+/** The service rejects the marks of calls that have arrived. */
+function hasRejectedMarks({ counts, troubled }: RunSummary): boolean {
+  return counts.toMark > 0 && troubled.some(({ state }) => hasArrived(state));
+}
+
+/** Returns "`whcb replay --resume 20261124-233015-0427F3A` marks what has arrived". */
+export function markHint(unmarked: readonly UnmarkedRun[], options: RenderOptions): string {
+  const commands = [...new Set(unmarked.map(({ header }) => `\`${resumeCommand(header, options)}\``))];
+  const what = unmarked.map(({ as }) => (as === "accepted" ? "what has arrived" : "what your list had"));
+  const discards = unmarked
+    .filter(({ as }) => as === "seen")
+    .map((run) => `; \`${commandOnRun("runs discard", run.header, options)}\` if it was wrong`);
+  return `${commands.join(" and ")} ${commands.length === 1 ? "marks" : "mark"} ${[...new Set(what)].join(" and ")}${discards.join("")}`;
+}
+
+/** The journal doesn't have the secrets of --to. */
+export function resumeCommand({ runId, options }: RunHeader, { serviceFlags }: RenderOptions, resendUnknown = false): string {
+  const to = options?.to ?? "";
+  const flags = [
+    ...["--resume", runId],
+    ...(isMasked(to) ? ["--to", to] : []),
+    ...(resendUnknown ? ["--resend-unknown"] : []),
+    ...serviceFlags,
+  ];
+  return commandLine({ command: "replay", flags });
+}
+
+export function commandOnRun(command: string, { runId }: RunHeader, { serviceFlags }: RenderOptions): string {
+  return commandLine({ command, operands: [runId], flags: serviceFlags });
+}
+
+export function isServiceSending({ service }: RunSummary): boolean {
+  return service !== null && service.left > 0;
+}
