@@ -22,6 +22,7 @@ import type {
 } from "./journal/run-step.js";
 import { findPlace } from "./journal/stored-runs.js";
 import { type FileLock, NO_LOCK, type RunDeps, runnerOf } from "./run-deps.js";
+import type { SendingPace } from "./run-options.js";
 import { asWhcbError, type Rejection, type RunControl, RunSession } from "./run-session.js";
 
 export interface NewRun {
@@ -129,10 +130,16 @@ export async function ownLock(deps: RunDeps, runId: string, { locks }: RunContro
 }
 
 /** The line is on disk when it resolves. */
-export async function beginSession(journal: Journal, { options }: RunHeader, deps: RunDeps): Promise<void> {
+export async function beginSession(
+  journal: Journal,
+  { options }: RunHeader,
+  deps: RunDeps,
+  pace: Partial<SendingPace> = {},
+): Promise<void> {
   const bootId = await readBootId(deps.clock);
   const concurrency = options === null || options.viaService ? MAX_IDS_PER_REQUEST : options.concurrency;
-  journal.append({ step: "session", at: deps.clock.now(), who: runnerOf(deps), bootId, concurrency });
+  const changed = Object.keys(pace).length > 0 && { options: pace };
+  journal.append({ step: "session", at: deps.clock.now(), who: runnerOf(deps), bootId, concurrency, ...changed });
   await journal.flush();
 }
 

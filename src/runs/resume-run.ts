@@ -4,14 +4,14 @@ import { checkService } from "./check-service.js";
 import { Journal, readBootId } from "./journal/journal.js";
 import { callKey, isMarkFailed, readMarks, readNewerListCheck } from "./journal/other-runs.js";
 import { journalPath } from "./journal/run-id.js";
-import { isOpen, type RunEntry, type RunState } from "./journal/run-state.js";
+import { isOpen, type RunEntry, type RunState, withPace } from "./journal/run-state.js";
 import type { RunHeader, RunListener } from "./journal/run-step.js";
 import { findRunId, mayBeLater, type RunOverview, readRunState } from "./journal/stored-runs.js";
 import { beginSession, openJournal, ownLock, type RunSummary, workAndEnd } from "./perform-run.js";
 import { findById, nullIfGone } from "./plan/call-scope.js";
 import { giveUpCallback, relistAndSend } from "./relist-calls.js";
 import type { RunDeps } from "./run-deps.js";
-import type { BodyOptions, ReplayOptions } from "./run-options.js";
+import type { BodyOptions, ReplayOptions, SendingPace } from "./run-options.js";
 import { sendPlan } from "./run-replay.js";
 import { type RunControl, RunSession } from "./run-session.js";
 import { markAll } from "./send/marker.js";
@@ -24,6 +24,7 @@ export interface ResumeOptions extends RunControl, BodyOptions {
   readonly to?: ReplayOptions["to"] | undefined;
   /** Unknown calls are sent again, so the receiver may see them twice. */
   readonly resendUnknown: boolean;
+  readonly pace?: Partial<SendingPace>;
 }
 
 /** `wanted` is an id or a part of one. Throws `not-found`, `unavailable` while its process lives, `config` for another service or no key. */
@@ -51,13 +52,13 @@ async function reopenRun(wanted: string, options: ResumeOptions, deps: RunDeps, 
   let journal: Journal | null = null;
   try {
     const { state, end } = await readRunState(deps.runsDirectory, runId);
-    const { header } = state;
-    await checkService(header, deps.client, deps.profile);
+    await checkService(state.header, deps.client, deps.profile);
     if (state.isDiscarded) throw new WhcbError("usage", `run ${runId} was discarded`);
     state.closeSession(await readBootId(deps.clock));
     const file = openJournal(journalPath(deps.runsDirectory, runId), deps, end.length);
     journal = new Journal(file, end.lacksLineEnd ? "\n" : "");
-    await beginSession(journal, header, deps);
+    const header = withPace(state.header, options.pace);
+    await beginSession(journal, header, deps, options.pace);
     const counts = new Map(header.callbacks.map(({ id }) => [id, state.counts(id)]));
     const session = new RunSession({ header, journal, counts }, options, deps, onEvent);
     session.resume(

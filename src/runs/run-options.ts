@@ -9,7 +9,8 @@ export interface BodyOptions {
   readonly bodyNames?: BodyNames | undefined;
 }
 
-export interface ReplayOptions extends BodyOptions {
+/** A resumed run may have another one. */
+export interface SendingPace {
   /** So many requests to one endpoint are in flight at once. */
   readonly concurrency: number;
   /** One endpoint gets so many requests a second. null means no limit. */
@@ -20,6 +21,9 @@ export interface ReplayOptions extends BodyOptions {
   readonly maxFailures: number;
   /** Each sender or message has one call in flight at a time, and none after a rejected one. */
   readonly serialBy: "from" | "message" | null;
+}
+
+export interface ReplayOptions extends BodyOptions, SendingPace {
   readonly to: string | null;
   /** With `to`, the callback's auth is sent too. */
   readonly withAuth: boolean;

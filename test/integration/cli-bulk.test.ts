@@ -177,6 +177,28 @@ describe("replay", () => {
     expect(await machine.whcb(["runs", "list", "-o", "ids"])).toMatchObject({ code: 0 });
   });
 
+  test("--resume takes flags that say how to send, and rejects those that the run would ignore", async () => {
+    await anOutage(5, ["--status", "503"]);
+    await machine.whcb(["replay", "demo", "--failed", "--yes"]);
+    const pace = ["--rate", "100/s", "--concurrency", "2", "--max-failures", "2", "--no-canary", "--serial-by", "from"];
+    expect(await machine.whcb(["replay", "--resume", ...pace])).toMatchObject({
+      code: 8,
+      stderr: expect.stringContaining("error: 2 failures in a row (--max-failures 2)"),
+    });
+    for (const flags of [["--limit", "1"], ["--since", "1h"], ["--failed"], ["demo"], ["--via", "direct"]])
+      expect((await machine.whcb(["replay", ...flags, "--resume"])).code).toBe(2);
+    expect((await machine.whcb(["replay", "--resume", "--detach"])).stderr).toMatch(
+      /^error: run \S+ isn't sent by the service, so --detach would be ignored\n$/,
+    );
+    await machine.works(["mark-success", "demo", "--failed", "--yes"]);
+    const runId = (await machine.works(["runs", "list", "-o", "ids"])).split("\n")[0] ?? "";
+    expect(await machine.whcb(["replay", "--resume", runId, "--no-canary"])).toEqual({
+      code: 2,
+      stdout: "",
+      stderr: `error: run ${runId} only marks calls, so --no-canary would be ignored\n`,
+    });
+  });
+
   test("doesn't mention an unfinished run whose calls were settled since", async () => {
     await anOutage(5, ["--status", "503"]);
     await machine.whcb(["replay", "demo", "--failed", "--yes"]);

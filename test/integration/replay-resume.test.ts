@@ -374,3 +374,54 @@ describe("a disk that fills up during a run", () => {
     expect((await resume(desk)).counts.accepted).toBe(20);
   });
 });
+
+describe("a run that is resumed with another pace", () => {
+  /** Its canary failed. */
+  async function stoppedRun(calls: PlatformCall[], over: Partial<ReplayOptions> = {}) {
+    const endpoint = await endpointOf((_, number) => ({ status: number === 1 ? 503 : 200, delayMs: 5 }));
+    const desk = deskFor(calls, endpoint.url);
+    await replay(desk, over);
+    return { desk, endpoint };
+  }
+
+  it("is sent at its rate and concurrency, and so is every later session", async () => {
+    const { desk, endpoint } = await stoppedRun(platformCalls(35));
+    const stop = new AbortController();
+    const begunAt = performance.now();
+    const stopped = await resumeRun(
+      (await unfinished(desk.deps))?.runId ?? "",
+      { resendUnknown: false, pace: { rate: 10, concurrency: 2 }, signal: stop.signal },
+      desk.deps,
+      (event) => {
+        if (event.type === "step" && event.counts.accepted === 15) stop.abort();
+      },
+    );
+    expect(performance.now() - begunAt).toBeGreaterThan(1_000);
+    expect([stopped.error?.code, endpoint.mostAtOnce()]).toEqual(["interrupted", 2]);
+    const { counts } = await resume(desk);
+    expect(performance.now() - begunAt).toBeGreaterThan(2_000);
+    expect([counts.accepted, endpoint.mostAtOnce()]).toEqual([35, 2]);
+    expect((await readRun(desk.deps, stopped.header.runId)).options).toMatchObject({ rate: 10, concurrency: 2, maxFailures: 10 });
+  });
+
+  it("counts as unknown, if it is killed, what its concurrency may have sent", async () => {
+    const { desk } = await stoppedRun(platformCalls(60), { concurrency: 1 });
+    await resume(desk, { pace: { concurrency: 16 } });
+    const lines = readFileSync(journalOf(desk), "utf8");
+    expect(lines).toMatch(
+      /"step":"session".*"concurrency":1}\n[\s\S]*"step":"session".*"concurrency":16,"options":{"concurrency":16}}\n/,
+    );
+  });
+
+  it("stops after its number of failures, has no canary without one, and keeps the order that it names", async () => {
+    const calls = platformCalls(30, () => ({ from: { mobile: "1" } }));
+    const { desk, endpoint } = await stoppedRun(calls);
+    const ordered = await resume(desk, { pace: { serialBy: "from" } });
+    expect([ordered.counts.accepted, endpoint.mostAtOnce()]).toEqual([30, 1]);
+    const down = await endpointOf(() => ({ status: 503 }));
+    const other = deskFor(platformCalls(30), down.url);
+    await replay(other);
+    const { error } = await resume(other, { pace: { canary: false, maxFailures: 4, concurrency: 1 } });
+    expect([error?.message, down.received.length]).toEqual(["4 failures in a row (--max-failures 4); 4 rejected", 5]);
+  });
+});

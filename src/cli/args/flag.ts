@@ -15,10 +15,18 @@ export interface Flag<Value> {
   readonly valueIfBare?: string;
   /** `conflicts` would be ignored beside this flag, so together they end with exit code 2. */
   readonly conflicts?: readonly Flag<unknown>[];
+  /** Without one of these the flag would be ignored, so it ends with exit code 2. */
+  readonly needs?: readonly Need[];
   /** `textIfBare` is printed instead of running the command if the optional value is missing. */
   readonly textIfBare?: string;
   /** `raw` is commander's value: undefined, a boolean, a text or texts. Throws `usage`. */
   readonly read: (raw: unknown, context: ReadContext) => Value;
+}
+
+export interface Need {
+  readonly flag: Flag<unknown>;
+  /** The flag must have it. A default counts. */
+  readonly value?: string;
 }
 
 /** The flags are in the order of help. The handler finds their values under these names. */
@@ -54,8 +62,24 @@ export class ParsedArgs {
     return flag.read(raw, this.#context);
   }
 
+  /** Throws `usage`, also for a flag that would be ignored. */
   read<Flags extends NamedFlags>(flags: Flags): FlagValues<Flags> {
-    return Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, this.get(flag)])) as FlagValues<Flags>;
+    const values = Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, this.get(flag)])) as FlagValues<Flags>;
+    for (const { syntax, needs } of Object.values(flags)) {
+      if (needs === undefined || !this.#isGiven(syntax) || needs.some((need) => this.#isMet(need))) continue;
+      const names = needs.map(({ flag, value }) => flagName(flag.syntax) + (value === undefined ? "" : ` ${value}`));
+      throw new WhcbError("usage", `${flagName(syntax)} needs ${names.join(" or ")}`);
+    }
+    return values;
+  }
+
+  #isMet({ flag, value }: Need): boolean {
+    return value === undefined ? this.#isGiven(flag.syntax) : this.get(flag) === value;
+  }
+
+  #isGiven(syntax: string): boolean {
+    const raw = this.#raw[attributeName(syntax)];
+    return isNegative(syntax) ? raw === false : raw !== undefined;
   }
 
   /** Returns "" if it is missing, which a required one never is. */
@@ -66,8 +90,7 @@ export class ParsedArgs {
 
 /** Declares a flag without a value. A negative one ("--no-jitter") reads true when given. */
 export function flag(syntax: string, summary: string): Flag<boolean> {
-  const negative = longName(syntax).startsWith("no-");
-  return { syntax, summary, read: (raw) => raw === !negative };
+  return { syntax, summary, read: (raw) => raw === !isNegative(syntax) };
 }
 
 export function value<Value>(syntax: string, summary: string, readText: ReadText<Value>): Flag<Value | undefined> {
@@ -121,7 +144,15 @@ export function values<Value>(syntax: string, summary: string, readText: ReadTex
 }
 
 export function under<Flags extends NamedFlags>(heading: string, flags: Flags): Flags {
-  return { ...flags, ...Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, { ...flag, heading }])) };
+  return withEach(flags, { heading });
+}
+
+export function needing<Flags extends NamedFlags>(needs: readonly Need[], flags: Flags): Flags {
+  return withEach(flags, { needs });
+}
+
+function withEach<Flags extends NamedFlags>(flags: Flags, more: Partial<Flag<unknown>>): Flags {
+  return { ...flags, ...Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, { ...flag, ...more }])) };
 }
 
 /** Returns the text that help, the manual pages and docs/flags.md have. */
@@ -142,6 +173,11 @@ export function attributeName(syntax: string): string {
 
 export function requireFilled(value: unknown, name: string): void {
   if (typeof value === "string" && value.trim() === "") throw new WhcbError("usage", `${name} is empty`);
+}
+
+/** Commander's value of such a flag is true by default. */
+function isNegative(syntax: string): boolean {
+  return longName(syntax).startsWith("no-");
 }
 
 function longName(syntax: string): string {

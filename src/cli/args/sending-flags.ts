@@ -1,21 +1,22 @@
 import { WhcbError } from "../../domain/errors.js";
-import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions } from "../../runs/run-options.js";
-import { choice, choiceOr, type FlagValues, flag, value, valueOr, values } from "./flag.js";
-import { integer, parseCallbackUrl, parseRate } from "./flag-values.js";
+import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions, type SendingPace } from "../../runs/run-options.js";
+import { choice, choiceOr, type FlagValues, flag, needing, value, values } from "./flag.js";
+import { integer, parseCallbackUrl, parseRate, withoutUndefined } from "./flag-values.js";
 
 export const DRY_RUN = flag("--dry-run", "show what would be done, and do nothing");
 export const WAIT = flag("--wait", "if another run is sending the calls, wait until it ends");
 
 export const SENDING_FLAGS = {
-  concurrency: valueOr("--concurrency <n>", "requests at once", String(DEFAULT_REPLAY_OPTIONS.concurrency), integer(1, 256)),
+  concurrency: {
+    ...value("--concurrency <n>", "requests at once", integer(1, 256)),
+    defaultText: String(DEFAULT_REPLAY_OPTIONS.concurrency),
+  },
   rate: value("--rate <n/s>", "at most so many requests a second, such as 20/s", parseRate),
   noCanary: flag("--no-canary", "don't send one call first"),
-  maxFailures: valueOr(
-    "--max-failures <n>",
-    "stop after this many failures in a row",
-    String(DEFAULT_REPLAY_OPTIONS.maxFailures),
-    integer(1),
-  ),
+  maxFailures: {
+    ...value("--max-failures <n>", "stop after this many failures in a row", integer(1)),
+    defaultText: String(DEFAULT_REPLAY_OPTIONS.maxFailures),
+  },
   serialBy: choice("--serial-by <what>", "keep the order within one sender or message: from or message", ["from", "message"]),
   contentType: choice("--content-type <format>", "json or xml, of a callback for which the service doesn't return it", [
     "json",
@@ -28,20 +29,23 @@ export const SENDING_FLAGS = {
   ),
 };
 
+const TO = value(
+  "--to <url>",
+  "send there instead; marks nothing unless --mark is given. With --resume: again, if it holds a secret",
+  parseCallbackUrl("--to"),
+);
+
 export const TARGET_FLAGS = {
-  to: value(
-    "--to <url>",
-    "send there instead; marks nothing unless --mark is given. With --resume: again, if it holds a secret",
-    parseCallbackUrl("--to"),
-  ),
-  withAuth: flag("--with-auth", "with --to: send the callback's auth too"),
-  mark: flag("--mark", "with --to: mark what was accepted"),
+  to: TO,
+  ...needing([{ flag: TO }], {
+    withAuth: flag("--with-auth", "with --to: send the callback's auth too"),
+    mark: flag("--mark", "with --to: mark what was accepted"),
+  }),
   via: choiceOr("--via <what>", "direct: send from here; service: ask the service to send", "direct", ["direct", "service"]),
 };
 
 export function readReplayOptions(given: FlagValues<typeof TARGET_FLAGS & typeof SENDING_FLAGS>): ReplayOptions {
   const { to = null, withAuth, mark } = given;
-  if (to === null && (withAuth || mark)) throw new WhcbError("usage", "--with-auth and --mark need --to");
   const viaService = given.via === "service";
   if (viaService && to !== null)
     throw new WhcbError("usage", "--via service and --to can't be combined: the service sends to its callbacks only");
@@ -49,6 +53,11 @@ export function readReplayOptions(given: FlagValues<typeof TARGET_FLAGS & typeof
 }
 
 export function readSendingFlags(given: FlagValues<typeof SENDING_FLAGS>): ReplayOptions {
-  const { concurrency, rate = null, noCanary, maxFailures, serialBy = null, contentType } = given;
-  return { ...DEFAULT_REPLAY_OPTIONS, concurrency, rate, canary: !noCanary, maxFailures, serialBy, contentType };
+  return { ...DEFAULT_REPLAY_OPTIONS, ...readSendingPace(given), contentType: given.contentType };
+}
+
+/** Has only what was given. */
+export function readSendingPace(given: FlagValues<typeof SENDING_FLAGS>): Partial<SendingPace> {
+  const { concurrency, rate, noCanary, maxFailures, serialBy } = given;
+  return withoutUndefined({ concurrency, rate, maxFailures, serialBy, canary: noCanary ? false : undefined });
 }

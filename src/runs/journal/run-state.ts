@@ -1,4 +1,5 @@
 import { MAX_IDS_PER_REQUEST } from "../../wire/bulk-ids.js";
+import type { SendingPace } from "../run-options.js";
 import { isSameBoot } from "./journal.js";
 import {
   countUnknown,
@@ -39,7 +40,7 @@ interface Send {
 }
 
 export class RunState {
-  readonly header: RunHeader;
+  #header: RunHeader;
   #lastAt: number;
   #isDiscarded = false;
   readonly #entries = new Map<string, Entry>();
@@ -52,8 +53,13 @@ export class RunState {
   readonly #lastSend = new Map<string, Send>();
 
   constructor(header: RunHeader) {
-    this.header = header;
+    this.#header = header;
     this.#lastAt = header.startedAt;
+  }
+
+  /** Its options are those of the latest session. */
+  get header(): RunHeader {
+    return this.#header;
   }
 
   get isDiscarded(): boolean {
@@ -89,6 +95,7 @@ export class RunState {
       case "session":
         this.closeSession(step.bootId);
         this.#openSession = step;
+        this.#header = withPace(this.#header, step.options);
         return;
       case "idle":
         this.#forgetSends();
@@ -207,6 +214,10 @@ export class RunState {
     this.#forgetSends();
     this.#openSession = null;
   }
+}
+
+export function withPace(header: RunHeader, pace: Partial<SendingPace> = {}): RunHeader {
+  return header.options === null ? header : { ...header, options: { ...header.options, ...pace } };
 }
 
 export function isOpen({ do: action, state, isRejectedCanary }: RunEntry, resendUnknown: boolean): boolean {

@@ -2,7 +2,7 @@
  * Each step is written to the journal, counted and passed to the listener (docs/runs.md). None holds a key, a secret of a URL or a call's
  * content.
  */
-import type { ReplayOptions } from "../run-options.js";
+import type { ReplayOptions, SendingPace } from "../run-options.js";
 import type { RecordedUrl } from "./recorded-url.js";
 
 export type RunStep =
@@ -14,6 +14,8 @@ export type RunStep =
       readonly who: string;
       readonly bootId: string;
       readonly concurrency: number;
+      /** From here the run is sent in this way (`--resume` with flags). */
+      readonly options?: Partial<SendingPace>;
     }
   /** Nothing is in flight: `sent` calls without an outcome weren't sent. */
   | { readonly step: "idle"; readonly at: number }

@@ -18,11 +18,13 @@ const GROUP_KEYS: Readonly<Record<(typeof GROUP_NAMES)[number], GroupKey>> = {
   channel: "channel",
 };
 
+const LIMIT = value("--limit <n>", "show at most this many (default: 20 on a terminal, all in a pipe)", integer(1));
+
 const LIST_FLAGS = {
   ...under("Which calls", FILTER_FLAGS),
   groupBy: values("--group-by <keys>", `counts instead of calls; comma-separated: ${GROUP_NAMES.join(", ")}`, readGroupKey),
-  limit: value("--limit <n>", "show at most this many (default: 20 on a terminal, all in a pipe)", integer(1)),
-  all: flag("--all", "show all, however many there are"),
+  limit: LIMIT,
+  all: { ...flag("--all", "show all, however many there are"), conflicts: [LIMIT] },
   oldestFirst: flag("--oldest-first", "list the oldest first"),
   output: OUTPUT,
   columns: COLUMNS,

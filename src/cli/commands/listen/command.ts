@@ -4,15 +4,25 @@ import { flag, value, valueOr } from "../../args/flag.js";
 import { integer, parseShare } from "../../args/flag-values.js";
 import { OUTPUT_LINES } from "../../args/shared-flags.js";
 
+const STATUS = value(
+  "--status <code>",
+  "answer every POST with this status (default: 200, and 503 for failures)",
+  integer(100, 599),
+);
+const FLAKY = value("--flaky <share>", "fail this share of the requests, such as 0.2", parseShare);
+
 const FLAGS = {
   port: valueOr("--port <n>", "the port to listen on; 0: any free port", "9000", integer(0, 65_535)),
-  status: value("--status <code>", "answer every POST with this status (default: 200, and 503 for failures)", integer(100, 599)),
+  status: STATUS,
   failFirst: value("--fail-first <n>", "fail the first n requests, then recover", integer(1)),
   failFor: value("--for <duration>", "fail for this long, then recover", parsePositiveDuration),
-  flaky: value("--flaky <share>", "fail this share of the requests, such as 0.2", parseShare),
-  seed: valueOr("--seed <n>", "with --flaky: the same seed fails the same requests", "1", integer(0, 0xffff_ffff)),
+  flaky: FLAKY,
+  seed: {
+    ...valueOr("--seed <n>", "with --flaky: the same seed fails the same requests", "1", integer(0, 0xffff_ffff)),
+    needs: [{ flag: FLAKY }],
+  },
   delay: value("--delay <duration>", "wait this long before each answer", parseDuration),
-  hang: flag("--hang", "never answer"),
+  hang: { ...flag("--hang", "never answer"), conflicts: [STATUS] },
   output: OUTPUT_LINES,
 };
 export type ListenFlags = typeof FLAGS;

@@ -1,13 +1,15 @@
 import { command } from "../../args/command-spec.js";
 import { FAILED, NARROWING_FLAGS } from "../../args/filter-flags.js";
-import { type Flag, flag, under, value } from "../../args/flag.js";
+import { type Flag, flag, needing, under, value } from "../../args/flag.js";
 import { integer } from "../../args/flag-values.js";
 import { DRY_RUN, SENDING_FLAGS, TARGET_FLAGS, WAIT } from "../../args/sending-flags.js";
 import { FILE, OUTPUT_LINES } from "../../args/shared-flags.js";
 import { YES } from "../../output/questions.js";
 
-const DETACH = flag("--detach", "with --via service: don't wait until the service has sent the calls");
-const PRINT_CURL = flag("--print-curl", "with --dry-run: print the requests as curl commands");
+const PRINT_CURL = {
+  ...flag("--print-curl", "with --dry-run: print the requests as curl commands"),
+  needs: [{ flag: DRY_RUN }],
+};
 
 const SELECTING_FLAGS = {
   failed: FAILED,
@@ -16,34 +18,35 @@ const SELECTING_FLAGS = {
   skipRetrying: flag("--skip-retrying", "leave out calls that the service is still retrying"),
   limit: value("--limit <n>", "only the oldest n, of each callback", integer(1)),
 };
-const { contentType, allowNetwork, ...PLANNED_SENDING } = SENDING_FLAGS;
 const { to, ...PLANNED_TARGET } = TARGET_FLAGS;
-/** What a run does is fixed when it begins. */
-const PLANNING_FLAGS = Object.values({
-  ...SELECTING_FLAGS,
-  ...PLANNED_SENDING,
-  ...PLANNED_TARGET,
-  dryRun: DRY_RUN,
-  printCurl: PRINT_CURL,
-});
+const DIRECT_FLAGS = needing([{ flag: TARGET_FLAGS.via, value: "direct" }], SENDING_FLAGS);
+/** What a run sends, and where, is fixed when it begins. */
+const PLANNING_FLAGS = Object.values({ ...SELECTING_FLAGS, ...PLANNED_TARGET, dryRun: DRY_RUN, printCurl: PRINT_CURL });
 
 /** `RESUME` is null if no run is named. */
 const RESUME: Flag<string | null | undefined> = {
   syntax: "--resume [run]",
-  summary: "finish an interrupted run (the latest one, or this one)",
+  summary: "finish an interrupted run (the latest one, or this one), sent as before but for what is given",
   conflicts: PLANNING_FLAGS,
   read: (raw) => (raw === true ? null : typeof raw === "string" ? raw : undefined),
 };
-const RESEND_UNKNOWN = flag("--resend-unknown", "with --resume: send calls again that may have arrived already");
+const RESEND_UNKNOWN = {
+  ...flag("--resend-unknown", "with --resume: send calls again that may have arrived already"),
+  needs: [{ flag: RESUME }],
+};
+const DETACH = {
+  ...flag("--detach", "with --via service: don't wait until the service has sent the calls"),
+  needs: [{ flag: TARGET_FLAGS.via, value: "service" }, { flag: RESUME }],
+};
 
 const CANCEL = {
   ...value("--cancel <replay>", "cancel what the service has not begun to send of this replay (its run's id)", String),
-  conflicts: [...PLANNING_FLAGS, contentType, allowNetwork, to, DETACH, WAIT, RESUME, RESEND_UNKNOWN],
+  conflicts: [...PLANNING_FLAGS, ...Object.values(SENDING_FLAGS), to, DETACH, WAIT, RESUME, RESEND_UNKNOWN],
 };
 
 const FLAGS = {
   ...under("Which calls", SELECTING_FLAGS),
-  ...under("How to send", { ...SENDING_FLAGS, ...TARGET_FLAGS, detach: DETACH, wait: WAIT }),
+  ...under("How to send", { ...DIRECT_FLAGS, ...TARGET_FLAGS, detach: DETACH, wait: WAIT }),
   ...under("Continuing or cancelling a run", { resume: RESUME, resendUnknown: RESEND_UNKNOWN, cancel: CANCEL }),
   yes: YES,
   dryRun: DRY_RUN,

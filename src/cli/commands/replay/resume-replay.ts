@@ -14,6 +14,7 @@ import type { RunLocks } from "../../../runs/run-locks.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../../runs/run-options.js";
 import { DEFAULT_BODY_NAMES, type DeliverySettings } from "../../../wire/delivery-settings.js";
 import type { Invocation } from "../../args/command-spec.js";
+import { readSendingPace, SENDING_FLAGS } from "../../args/sending-flags.js";
 import { followRun, followsService } from "../../output/run/follow-run.js";
 import { resumeCommand } from "../../output/run/next-step.js";
 import { describeKey } from "../../output/run/plan-text.js";
@@ -50,7 +51,9 @@ export function resumeReplay(invocation: ReplayInvocation, wanted: string | null
     const to = values.to;
     const before = run.options?.to ?? null;
     if (to !== undefined && before === null) throw new WhcbError("usage", `run ${run.runId} wasn't made with --to`);
-    const maxConnections = DEFAULT_REPLAY_OPTIONS.concurrency;
+    const pace = readSendingPace(values);
+    requireObeyed(run, values);
+    const maxConnections = pace.concurrency ?? run.options?.concurrency ?? DEFAULT_REPLAY_OPTIONS.concurrency;
     await using runDeps = await openRunDeps(invocation, session, { maxConnections, to: before });
     const { resendUnknown, contentType } = values;
     const total = run.counts.left + (resendUnknown ? run.counts.unknown : 0);
@@ -62,12 +65,27 @@ export function resumeReplay(invocation: ReplayInvocation, wanted: string | null
     if (!(await confirmChanged(run, delivery, { ...runDeps, locks: taken.locks }, invocation))) return;
     const viaService = run.options?.viaService ?? false;
     const follows = followsService(session.target, values.detach);
-    const control = { ...delivery, keys, locks: taken.locks, resendUnknown, followsService: follows, contentType, to };
+    const control = { ...delivery, keys, locks: taken.locks, resendUnknown, followsService: follows, contentType, to, pace };
     const summary = await followRun(invocation, { total, viaService }, ({ signal, listener }) =>
       resumeRun(run.runId, { ...control, signal }, runDeps, listener),
     );
     await finishRun(summary, screen);
   });
+}
+
+/** Throws `usage` for a flag that the run would ignore. */
+function requireObeyed({ runId, options }: RunOverview, values: ReplayInvocation["values"]): void {
+  const ofSending = Object.keys(SENDING_FLAGS);
+  const [what, names] =
+    options === null
+      ? ["only marks calls", [...ofSending, "detach", "resendUnknown"]]
+      : options.viaService
+        ? ["is sent by the service", ofSending]
+        : ["isn't sent by the service", ["detach"]];
+  const ignored = names.find((name) => Boolean(values[name as keyof typeof values]));
+  if (ignored === undefined) return;
+  const flag = ignored.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  throw new WhcbError("usage", `run ${runId} ${what}, so --${flag} would be ignored`);
 }
 
 /** A profile's service may have another address now, and a copy may have been at this one. Those runs come last. */

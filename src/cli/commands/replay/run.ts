@@ -2,7 +2,6 @@ import type { ListedCallback } from "../../../client/client.js";
 import { toCurl } from "../../../delivery/curl-command.js";
 import { callbackOperand, commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
-import { WhcbError } from "../../../domain/errors.js";
 import { callbacksOf } from "../../../runs/plan/call-scope.js";
 import { planReplay, type ReplayScope } from "../../../runs/plan/plan-replay.js";
 import { findHiddenUrl, previewReplay } from "../../../runs/plan/preview-replay.js";
@@ -40,8 +39,6 @@ export async function run(invocation: ReplayInvocation): Promise<void> {
   if (cancelled !== undefined) return cancelReplay(invocation, cancelled);
   if (resume !== undefined) return resumeReplay(invocation, resume);
   const given = readReplayOptions(values);
-  if (values.resendUnknown) throw new WhcbError("usage", "--resend-unknown needs --resume");
-  if (values.printCurl && !values.dryRun) throw new WhcbError("usage", "--print-curl needs --dry-run");
   const operands = await readCallOperands(invocation, { isFiltered: values.failed, flag: "--failed" });
   const isFromStdin = args.operands.includes("-");
   if (isFromStdin && !values.yes && !values.dryRun) throw needsYes(invocation);

@@ -12,6 +12,12 @@ import { command } from "../../args/command-spec.js";
 import { choice, choiceOr, flag, value, valueOr, values } from "../../args/flag.js";
 import { formatSize, integer, parseSize } from "../../args/flag-values.js";
 
+const METRICS_PORT = value(
+  "--metrics-port <n>",
+  "serve /metrics without credentials on this port; 0: any free port",
+  integer(0, 65_535),
+);
+
 const FLAGS = {
   port: valueOr("--port <n>", "the port to listen on; 0: any free port", "8787", integer(0, 65_535)),
   host: valueOr(
@@ -114,16 +120,15 @@ const FLAGS = {
     "where people reach the console, such as https://whcb.example.com: e-mails and notices link to the outage's page there",
     parseOrigin,
   ),
-  metricsPort: value(
-    "--metrics-port <n>",
-    "serve /metrics without credentials on this port; 0: any free port",
-    integer(0, 65_535),
-  ),
-  metricsHost: value(
-    "--metrics-host <address>",
-    "the address of --metrics-port; anyone who can reach it can read the metrics (default: 127.0.0.1)",
-    String,
-  ),
+  metricsPort: METRICS_PORT,
+  metricsHost: {
+    ...value(
+      "--metrics-host <address>",
+      "the address of --metrics-port; anyone who can reach it can read the metrics (default: 127.0.0.1)",
+      String,
+    ),
+    needs: [{ flag: METRICS_PORT }],
+  },
   logLevel: choiceOr("--log-level <level>", "what is logged, as JSON on stderr: silent, error, warn or info", "warn", [
     "silent",
     "error",

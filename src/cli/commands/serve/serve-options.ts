@@ -20,9 +20,6 @@ export function readServeOptions({ values, deps }: Invocation<ServeFlags>): Omit
     throw new WhcbError("usage", "--no-api and --no-dispatch leave nothing to do", { hint: "give one of them, or neither" });
   }
   const { metricsHost, metricsPort } = values;
-  if (metricsHost !== undefined && metricsPort === undefined) {
-    throw new WhcbError("usage", "--metrics-host needs --metrics-port");
-  }
   return {
     port: values.port,
     host: values.host,

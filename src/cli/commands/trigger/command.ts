@@ -3,7 +3,7 @@ import { choiceOr, value, valueOr } from "../../args/flag.js";
 import { integer, parseRate } from "../../args/flag-values.js";
 import { OUTPUT_LINES } from "../../args/shared-flags.js";
 
-const FLAGS = {
+const GENERATED_FLAGS = {
   count: valueOr("-n, --count <n>", "how many responses", "1", integer(1, 10_000_000)),
   kind: choiceOr("--kind <kind>", "reply or undeliverable", "reply", ["reply", "undeliverable"]),
   channel: choiceOr("--channel <channel>", "sms, email or voice", "sms", ["sms", "email", "voice"]),
@@ -11,7 +11,14 @@ const FLAGS = {
     ...value("--content <text>", "the text of the reply; {n} is replaced by its number", String),
     mayBeEmpty: true,
   },
-  file: value("--file <file>", "responses as NDJSON, one call object per line; - for stdin", String),
+};
+
+const FLAGS = {
+  ...GENERATED_FLAGS,
+  file: {
+    ...value("--file <file>", "responses as NDJSON, one call object per line; - for stdin", String),
+    conflicts: Object.values(GENERATED_FLAGS),
+  },
   rate: value("--rate <n/s>", "the rate at which they are submitted, such as 50/s", parseRate),
   output: OUTPUT_LINES,
 };

@@ -1,8 +1,18 @@
 import { describe, expect, test } from "vitest";
+import { type CommandSpec, isGroup } from "../../../../src/cli/args/command-spec.js";
+import { flagName } from "../../../../src/cli/args/flag.js";
+import { SECTIONS } from "../../../../src/cli/commands/all.js";
 import { REPLAY } from "../../../../src/cli/commands/replay/command.js";
 import { newCliWorld, runCli } from "../../../support/cli/run-cli.js";
 
 const world = newCliWorld();
+
+async function everyCommand(): Promise<{ readonly path: readonly string[]; readonly spec: CommandSpec }[]> {
+  const entries = await Promise.all(SECTIONS.flatMap((section) => section.entries).map((entry) => entry.load()));
+  return entries.flatMap((spec) =>
+    isGroup(spec) ? spec.commands.map((one) => ({ path: [spec.name, one.name], spec: one })) : [{ path: [spec.name], spec }],
+  );
+}
 
 describe("an invalid command line", () => {
   test.each([
@@ -41,6 +51,24 @@ describe("an invalid command line", () => {
       ["mark-failed", "--undo", "20261126-010203-0427F3A", "--from", "61491570100"],
       "error: option '--undo <run>' cannot be used with option '--from <sender>'\nhint: see `whcb mark-failed --help`\n",
     ],
+    [
+      ["replay", "--resume", "--limit", "5"],
+      "error: option '--resume [run]' cannot be used with option '--limit <n>'\nhint: see `whcb replay --help`\n",
+    ],
+    [
+      ["calls", "list", "--all", "--limit", "5"],
+      "error: option '--all' cannot be used with option '--limit <n>'\nhint: see `whcb calls list --help`\n",
+    ],
+    [
+      ["trigger", "demo", "--file", "x", "-n", "5"],
+      "error: option '--file <file>' cannot be used with option '-n, --count <n>'\nhint: see `whcb trigger --help`\n",
+    ],
+    [
+      ["listen", "--hang", "--status", "503"],
+      "error: option '--hang' cannot be used with option '--status <code>'\nhint: see `whcb listen --help`\n",
+    ],
+    [["replay", "demo", "--failed", "--via", "service", "--rate", "5/s"], "error: --rate needs --via direct\n"],
+    [["replay", "demo", "--failed", "--detach"], "error: --detach needs --via service or --resume\n"],
     [["listen", "--flaky", "2"], 'error: --flaky: "2" must be a number from 0 to 1\n'],
   ])("%j exits 2 and says what is wrong", async (argv, stderr) => {
     expect(await runCli(world, argv)).toEqual({ code: 2, stdout: "", stderr });
@@ -53,6 +81,11 @@ describe("an invalid command line", () => {
     };
     expect([obeyed("resume"), obeyed("cancel")]).toEqual([
       [
+        "--concurrency",
+        "--rate",
+        "--no-canary",
+        "--max-failures",
+        "--serial-by",
         "--content-type",
         "--allow-network",
         "--to",
@@ -66,6 +99,29 @@ describe("an invalid command line", () => {
       ],
       ["--cancel", "--yes", "--output"],
     ]);
+  });
+
+  test("is one with a flag that would be ignored without another one", async () => {
+    for (const { path, spec } of await everyCommand()) {
+      const operands = (spec.operands ?? []).flatMap(([syntax]) => (syntax.startsWith("<") ? ["x"] : []));
+      for (const flag of Object.values(spec.flags)) {
+        const named = /^with (--[\w-]+)/.exec(flag.summary)?.[1];
+        const needs = flag.needs ?? [];
+        if (named !== undefined) expect(needs.map((need) => flagName(need.flag.syntax))).toContain(named);
+        if (needs.length === 0) continue;
+        const unmet = needs.flatMap((need) =>
+          need.value === need.flag.defaultText && need.value !== undefined
+            ? [flagName(need.flag.syntax), need.flag.choices?.find((choice) => choice !== need.value) ?? ""]
+            : [],
+        );
+        const given = [flagName(flag.syntax), ...(/[<[]/.test(flag.syntax) ? [flag.choices?.[0] ?? "1"] : [])];
+        expect(await runCli(world, [...path, ...operands, ...given, ...unmet])).toEqual({
+          code: 2,
+          stdout: "",
+          stderr: expect.stringMatching(`^error: ${flagName(flag.syntax)} needs --`),
+        });
+      }
+    }
   });
 
   test.each([[["-o", "json"]], [["-ojson"]], [["--output=ndjson"]], [["--output", "json"]]])(
@@ -148,7 +204,7 @@ hint: use \`whcb login\`, or the environment: WHCB_USERNAME, WHCB_PASSWORD, WHCB
     [["mark-success", "demo"], "no calls were selected"],
     [["mark-success"], "no calls were selected"],
     [["mark-success", "demo", "A".repeat(32), "--failed"], "call ids and a filter can't be combined"],
-    [["replay", "demo", "--failed", "--mark"], "--with-auth and --mark need --to"],
+    [["replay", "demo", "--failed", "--mark"], "--mark needs --to"],
   ])("a bulk write never means all by default: %j", async (argv, message) => {
     const { code, stdout, stderr } = await runCli(newCliWorld(), argv);
     expect({ code, stdout, first: stderr.split("\n")[0] }).toEqual({ code: 2, stdout: "", first: `error: ${message}` });
