@@ -46,6 +46,7 @@ export function composeOutageMail(facts: OutageFacts): OutageMail {
     "Fix the endpoint, then list what failed and replay it:",
     "",
     ...commandLines(facts.callback),
+    ...timeoutLines(facts),
     "",
     "THE FIRST RESPONSE THAT FAILED",
     ...callLines(facts.call, mask),
@@ -129,6 +130,18 @@ export function pageLines(url: string | null): string[] {
 export function commandLines(callback: { readonly id: string; readonly name: string }): string[] {
   const words = { operands: [callbackOperand(callback)], flags: ["--failed"] };
   return ["calls list", "replay"].map((command) => `  ${commandLine({ command, ...words })}`);
+}
+
+/** The endpoint may have what it didn't answer in time. */
+function timeoutLines({ callback, result }: OutageFacts): string[] {
+  if (result.kind === "answered" || result.reason !== "response-timeout") return [];
+  return [
+    "",
+    "The answer came too late or never, so the endpoint may have received what is",
+    "listed as FAILED. With a file of what it has, only the rest is replayed:",
+    "",
+    `  ${commandLine({ command: "reconcile", operands: [callbackOperand(callback)], flags: ["--seen", "FILE"] })}`,
+  ];
 }
 
 function callLines({ id, response }: OutageFacts["call"], mask: SecretMask): string[] {

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { CliMachine } from "../support/cli/cli-service.js";
+import type { IoOptions } from "../support/cli/cli-streams.js";
 import {
   type PlatformCall,
   platformCalls,
@@ -42,7 +43,7 @@ afterEach(async () => {
   await machine.leave();
 });
 
-async function whcb(args: readonly string[]) {
+async function whcb(args: readonly string[], options: IoOptions = {}) {
   const env = { WHCB_URL: listening.url, WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" };
   return machine.whcb(args, {
     env,
@@ -50,6 +51,7 @@ async function whcb(args: readonly string[]) {
       .slice(0, 3)
       .map(({ id }) => `${id}\n`)
       .join(""),
+    ...options,
   });
 }
 
@@ -119,6 +121,20 @@ describe.each([
       }
     });
   });
+});
+
+it("before calls are sent whose answer came too late, the question says that the endpoint may have them", async () => {
+  const callback = { attemptedDate: "24/11/26 09:31", statusMessage: "response-timeout: no answer within 60 s" };
+  for (const { fields } of calls.slice(0, 3)) Object.assign(fields, { callback });
+  const warning =
+    "  3 of them failed by response-timeout, so the endpoint may have them: `whcb reconcile demo --seen FILE` marks what your system has and sends the rest\n";
+  const replay = ["replay", "demo", "--failed"];
+  expect((await whcb([...replay, "--dry-run"])).stdout).toContain(`3)\n${warning}`);
+  expect((await whcb([...replay, "--dry-run", "--to", endpoint.url])).stdout).not.toContain("reconcile");
+  expect((await whcb(["reconcile", "demo", "--seen", "-", "--dry-run"])).stdout).not.toContain("marks what your system has");
+  expect(JSON.parse((await whcb([...replay, "--dry-run", "-o", "json"])).stdout)).toMatchObject({ callbacks: [{ timedOut: 3 }] });
+  expect((await whcb(["status", "demo"])).stdout).toContain(warning);
+  expect((await whcb(replay, { canAsk: true, stdin: "\n" })).stderr).toContain(warning);
 });
 
 it("two bodies that are always rejected stop no replay", async () => {

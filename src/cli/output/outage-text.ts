@@ -1,5 +1,6 @@
 import type { ListedCallback, ListedOutage } from "../../client/client.js";
 import { endpointHealth, HEALTHS, type Health } from "../../domain/callback.js";
+import { callbackOperand, commandLine } from "../../domain/command-line.js";
 import type { Palette } from "./screen.js";
 import type { Printable } from "./screen-text.js";
 import { formatInstant } from "./times.js";
@@ -25,6 +26,18 @@ export function describeNotice({ notifiedAt, notifiedBy }: ListedOutage, { email
   if (notifiedAt === null) return null;
   const outcome = { smtp: "was sent", file: "was written to a file, not sent,", unknown: "was sent or written to a file" };
   return `an e-mail to ${email ?? "the callback's address"} ${outcome[notifiedBy ?? "unknown"]} at ${formatInstant(notifiedAt, utc)}`;
+}
+
+/** Returns null if no call has timed out. */
+export function describeTimedOut(
+  { timedOut }: { readonly timedOut: number },
+  callback: { readonly id: string; readonly name: string },
+  serviceFlags: readonly string[],
+): string | null {
+  if (timedOut === 0) return null;
+  const flags = ["--seen", "FILE", ...serviceFlags];
+  const command = commandLine({ command: "reconcile", operands: [callbackOperand(callback)], flags });
+  return `${timedOut} of them failed by response-timeout, so the endpoint may have them: \`${command}\` marks what your system has and sends the rest`;
 }
 
 export interface CodeCounts {

@@ -3,7 +3,7 @@ import type { Capabilities } from "../../client/capabilities.js";
 import type { ListedCall, ListedCallback } from "../../client/client.js";
 import type { Clock } from "../../platform/clock.js";
 import { readDate } from "../../wire/dates.js";
-import { isUnsent } from "../../wire/json/call-json.js";
+import { hasTimedOut, isUnsent } from "../../wire/json/call-json.js";
 import { requireBodyStyle } from "../../wire/json/callback-json.js";
 import type { UnmarkedRun } from "../journal/other-runs.js";
 import type { RunDeps } from "../run-deps.js";
@@ -109,6 +109,8 @@ export interface ReplayGroup {
   readonly statusCodes: readonly { readonly statusCode: number | null; readonly calls: number }[];
   /** So many calls without an answer weren't sent. */
   readonly unsent: number;
+  /** The endpoint may have these: its answer didn't come in time. */
+  readonly timedOut: number;
 }
 
 export class GroupDraft {
@@ -125,6 +127,7 @@ export class GroupDraft {
   readonly #statusCodes: (number | null)[] = [];
   readonly #areUnsent: boolean[] = [];
   readonly #areRetrying: boolean[] = [];
+  readonly #areTimedOut: boolean[] = [];
 
   constructor(
     callback: ListedCallback,
@@ -160,6 +163,7 @@ export class GroupDraft {
       this.#statusCodes.push(call.statusCode);
       this.#areUnsent.push(isUnsent(call));
       this.#areRetrying.push(this.isRetrying(call));
+      this.#areTimedOut.push(hasTimedOut(call));
     }
   }
 
@@ -179,7 +183,7 @@ export class GroupDraft {
   /** The first `limit` calls in sending order count. */
   group(limit = Number.POSITIVE_INFINITY): ReplayGroup {
     const byCode = new Map<number | null, number>();
-    const sum = { unsent: 0, retrying: 0 };
+    const sum = { unsent: 0, retrying: 0, timedOut: 0 };
     let first: number | null = null;
     let last: number | null = null;
     const order = this.#indexes(limit);
@@ -188,6 +192,7 @@ export class GroupDraft {
       byCode.set(code, (byCode.get(code) ?? 0) + 1);
       if (this.#areUnsent[index]) sum.unsent++;
       if (this.#areRetrying[index]) sum.retrying++;
+      if (this.#areTimedOut[index]) sum.timedOut++;
       const at = this.#order.attemptedAt(index);
       if (at === null) continue;
       first = Math.min(first ?? at, at);

@@ -1,6 +1,13 @@
 /** The documents are those of docs/contract.md, Calls. */
-import { type Attempt, type AttemptCause, isAcceptedStatus, resultMessage } from "../../domain/attempt.js";
+import {
+  type Attempt,
+  type AttemptCause,
+  isAcceptedStatus,
+  resultMessage,
+  type UnreachableReason,
+} from "../../domain/attempt.js";
 import { type Call, type CallStatus, nextAttemptAt, type SettledBy } from "../../domain/call.js";
+import { reasonText } from "../../domain/call-filter.js";
 import type { Callback } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { MessageResponse } from "../../domain/message-response.js";
@@ -77,6 +84,11 @@ export interface ListedCall {
 /** Such a call is FAILED without an attempt: it arrived while its endpoint was down. */
 export function isUnsent({ status, attemptCount }: ListedCall): boolean {
   return status === "FAILED" && attemptCount === 0;
+}
+
+/** The endpoint may have such a call, though its answer didn't come in time. */
+export function hasTimedOut(call: ListedCall): boolean {
+  return call.status === "FAILED" && reasonText(call) === ("response-timeout" satisfies UnreachableReason);
 }
 
 export interface ReadCallOptions {

@@ -33,6 +33,20 @@ function facts(
 }
 
 describe("the e-mail about an outage", () => {
+  test("whose first response timed out says that the endpoint may have it, and names reconcile", () => {
+    const timedOut = (reason: "response-timeout" | "connect-timeout") =>
+      composeOutageMail(facts({ result: { kind: "unreachable", reason, detail: "no answer within 60 s" } })).text;
+    expect(timedOut("response-timeout")).toContain(`  whcb replay orders --failed
+
+The answer came too late or never, so the endpoint may have received what is
+listed as FAILED. With a file of what it has, only the rest is replayed:
+
+  whcb reconcile orders --seen FILE
+
+`);
+    expect(timedOut("connect-timeout")).not.toContain("reconcile");
+  });
+
   test("says what failed, what happens now and what to do", () => {
     expect(composeOutageMail(facts())).toEqual({
       subject: "[whcb] orders is failing: HTTP 503 Service Unavailable",

@@ -18,7 +18,7 @@ import { writeJson } from "../../output/json-fields.js";
 import { openProgress } from "../../output/progress-line.js";
 import { needsYes } from "../../output/questions.js";
 import { followRun, followsService } from "../../output/run/follow-run.js";
-import { describeLeftOut, describePlan, planJson, warnOfUnusableCalls } from "../../output/run/plan-text.js";
+import { describeLeftOut, describePlan, describeTimeouts, planJson, warnOfUnusableCalls } from "../../output/run/plan-text.js";
 import { finishRun, requireMarked, warnOfUnmarkedCalls } from "../../output/run/run-summary.js";
 import type { RenderOptions } from "../../output/screen.js";
 import { joinText, safeJson, text, wholeText } from "../../output/screen-text.js";
@@ -109,7 +109,7 @@ async function askAndSend(
   invocation: ReplayInvocation,
 ): Promise<void> {
   const { values, screen } = invocation;
-  const description = joinText([...describePlan(plan, options, screen.renderOptions), ...describeLocks(locks)], "\n");
+  const description = joinText([...describeReplay(plan, options, screen), ...describeLocks(locks)], "\n");
   if (values.yes && screen.format === "table") screen.info(description);
   const keySource = describeKeySource(
     plan.groups.map(({ callback }) => callback),
@@ -126,6 +126,10 @@ async function askAndSend(
   await finishRun(summary, screen);
   if (plan.missing.length > 0) throw missingCalls(plan.missing, "items-failed");
   requireMarked(plan.unmarked, screen.renderOptions);
+}
+
+function describeReplay(plan: ReplayPlan, options: ReplayOptions, { renderOptions }: Invocation["screen"]): readonly string[] {
+  return [...describePlan(plan, options, renderOptions), ...describeTimeouts(plan, options, renderOptions)];
 }
 
 /** Serves --dry-run. Curl commands have variables for the key and for a URL that holds secrets. */
@@ -145,7 +149,7 @@ async function showPlan(plan: ReplayPlan, { options, runDeps }: ReplayJob, { val
       for await (const id of plan.callIds(group)) await screen.out(text`${safeJson({ event: "planned", callbackId, id })}\n`);
     }
     return;
-  } else await screen.out(text`${joinText(describePlan(plan, options, screen.renderOptions), "\n")}\n`);
+  } else await screen.out(text`${joinText(describeReplay(plan, options, screen), "\n")}\n`);
   screen.info("dry run: nothing was sent");
 }
 

@@ -3,10 +3,10 @@ import { callbackOperand, commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { shownUrl } from "../../../domain/mask.js";
 import { dateOrNull } from "../../../wire/dates.js";
-import { isUnsent } from "../../../wire/json/call-json.js";
+import { hasTimedOut, isUnsent } from "../../../wire/json/call-json.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { type Json, pickFields, type STATUS_FIELDS } from "../../output/json-fields.js";
-import { describeCodes, describeNotice, healthText, reportedHealth } from "../../output/outage-text.js";
+import { describeCodes, describeNotice, describeTimedOut, healthText, reportedHealth } from "../../output/outage-text.js";
 import { openProgress } from "../../output/progress-line.js";
 import type { Palette, RenderOptions } from "../../output/screen.js";
 import { joinText, type Printable, type ScreenText, safeJson, text } from "../../output/screen-text.js";
@@ -61,6 +61,8 @@ interface CallFigures {
   readonly byStatusCode: readonly { readonly statusCode: number | null; readonly calls: number }[];
   /** So many of those without an answer arrived while the endpoint was down. */
   readonly unsent: number;
+  /** The endpoint may have these: its answer didn't come in time. */
+  readonly timedOut: number;
   /** `byHour` are counted by hour of the last attempt: the last 24 hours, oldest first. */
   readonly byHour: readonly number[];
   readonly oldestAttemptAt: number | null;
@@ -99,6 +101,7 @@ async function readCallbackState(client: Client, callback: ListedCallback, now: 
 class CallSummary {
   looked = 0;
   unsent = 0;
+  timedOut = 0;
   readonly #now: number;
   readonly #byCode = new Map<number | null, number>();
   readonly #byHour: number[] = Array.from({ length: 24 }, () => 0);
@@ -116,6 +119,7 @@ class CallSummary {
     this.looked += 1;
     this.#byCode.set(call.statusCode, (this.#byCode.get(call.statusCode) ?? 0) + 1);
     if (isUnsent(call)) this.unsent += 1;
+    if (hasTimedOut(call)) this.timedOut += 1;
     if (call.nextAttemptAt !== null) {
       this.#retried += 1;
       this.#nextAt = Math.min(this.#nextAt ?? call.nextAttemptAt, call.nextAttemptAt);
@@ -133,6 +137,7 @@ class CallSummary {
       looked: this.looked,
       byStatusCode: [...this.#byCode].map(([statusCode, calls]) => ({ statusCode, calls })).sort((a, b) => b.calls - a.calls),
       unsent: this.unsent,
+      timedOut: this.timedOut,
       byHour: this.#byHour,
       oldestAttemptAt: this.#oldest,
       newestAttemptAt: this.#newest,
@@ -211,6 +216,8 @@ function stateLines(state: CallbackState, options: RenderOptions): readonly Prin
   lines.push(
     text`  ${palette.bad(`${state.isAtLeast ? "at least " : ""}${count(failed, "failed call")}`)} (${codes}${state.isCut ? `; of the newest ${state.looked}` : ""})`,
   );
+  const timedOut = describeTimedOut(state, callback, options.serviceFlags);
+  if (timedOut !== null) lines.push(`  ${timedOut}`);
   lines.push(text`  by hour, last 24: ${sparkline(state.byHour)}  ${palette.dim("now")}`);
   lines.push(...describeRetries(state, options));
   const words = { operands: [callbackOperand(callback)], flags: ["--failed", ...options.serviceFlags] };

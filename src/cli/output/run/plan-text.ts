@@ -5,12 +5,23 @@ import type { UnusableCalls } from "../../../runs/plan/call-scope.js";
 import type { LeftOutCalls, ReplayGroup, ReplayPlan } from "../../../runs/plan/replay-plan.js";
 import type { ReplayOptions } from "../../../runs/run-options.js";
 import { keyParameter } from "../../../runs/send/send-target.js";
-import { describeCodes } from "../outage-text.js";
+import { describeCodes, describeTimedOut } from "../outage-text.js";
 import type { RenderOptions, Screen } from "../screen.js";
 import { formatInstant } from "../times.js";
 
 export function describePlan(plan: ReplayPlan, options: ReplayOptions, renderOptions: RenderOptions): readonly string[] {
   return [...plan.groups.flatMap((group) => describeGroup(group, options, renderOptions)), ...describeLeftOut(plan)];
+}
+
+/** Another endpoint than the callback's has none of the calls. */
+export function describeTimeouts(
+  { groups }: ReplayPlan,
+  { to }: ReplayOptions,
+  { serviceFlags }: RenderOptions,
+): readonly string[] {
+  if (to !== null) return [];
+  const lines = groups.map((group) => describeTimedOut(group, group.callback, serviceFlags));
+  return lines.flatMap((line) => (line === null ? [] : [`  ${line}`]));
 }
 
 export function describeLeftOut(plan: LeftOutCalls): readonly string[] {
@@ -46,6 +57,7 @@ export function planJson(plan: ReplayPlan, options: ReplayOptions): Readonly<Rec
       authParameter: keyParameter(group.callback, options),
       calls: group.calls,
       retrying: group.retrying,
+      timedOut: group.timedOut,
       statusCodes: group.statusCodes,
     })),
   };

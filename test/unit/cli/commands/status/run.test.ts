@@ -21,6 +21,7 @@ const FAILING: CallbackState = {
     { statusCode: null, calls: 10 },
   ],
   unsent: 7,
+  timedOut: 0,
   byHour: [...Array.from({ length: 20 }, () => 0), 1, 8, 64, 19_927],
   oldestAttemptAt: NOW - 300 * MINUTE,
   newestAttemptAt: NOW,
@@ -61,6 +62,12 @@ describe("status", () => {
               whcb triage demo
       "
     `);
+  });
+
+  test("says that the endpoint may have what failed by response-timeout, and names reconcile", () => {
+    expect(String(renderStatus([{ ...FAILING, timedOut: 3 }], OPTIONS))).toContain(
+      "not sent yet: 7; of the newest 20000)\n  3 of them failed by response-timeout, so the endpoint may have them: `whcb reconcile demo --seen FILE` marks what your system has and sends the rest\n",
+    );
   });
 
   test("says of a time that has passed that it is now, and names triage only on a terminal", () => {
