@@ -33,6 +33,43 @@ async function anOutage(
   return { url: broken.url, received: () => endpoint.io.out().match(/ POST /g)?.length ?? 0 };
 }
 
+describe("a mark prints how to undo it:", () => {
+  const undoIn = (stdout: string) => /\n\nundo: whcb (.*)\n$/.exec(stdout)?.[1] ?? "";
+
+  /** A pipe of two commands, as a shell would run it. */
+  async function typed(line: string): Promise<string> {
+    const [first = "", second] = line.split(" | whcb ");
+    const stdout = await machine.works(first.split(" "));
+    return second === undefined ? stdout : machine.works(second.split(" "), { stdin: stdout });
+  }
+
+  test("mark-success, its undo, and the undo of that", async () => {
+    await anOutage(3);
+    const [kept = "", ...ids] = await machine.ids("demo", "--failed");
+    const marked = await machine.works(["mark-success", "demo", ...ids, "--yes"]);
+    expect(undoIn(marked)).toMatch(/^mark-failed --undo \S+$/);
+    const undone = await machine.works([...undoIn(marked).split(" "), "--yes"]);
+    expect(await machine.ids("demo", "--failed")).toEqual([kept, ...ids]);
+    expect(undoIn(undone)).toMatch(/^runs show \S+ -o ids \| whcb mark-success demo - --yes$/);
+    await typed(undoIn(undone));
+    expect(await machine.ids("demo", "--failed")).toEqual([kept]);
+  });
+
+  test("mark-failed of the calls of two callbacks", async () => {
+    await anOutage(2);
+    await machine.rehearse("other", (await machine.listen()).url, 2);
+    const failed = await machine.works(["mark-failed", "--success", "--yes"]);
+    expect(await machine.ids("other", "--failed")).toHaveLength(2);
+    await typed(undoIn(failed));
+    expect([await machine.ids("other", "--failed"), await machine.ids("demo", "--failed")]).toEqual([
+      [],
+      [expect.anything(), expect.anything()],
+    ]);
+    const json = JSON.parse(await machine.works(["mark-failed", "other", "--success", "--yes", "-o", "json"]));
+    expect(json.undo).toMatch(/^whcb runs show \S+ -o ids \| whcb mark-success other - --yes$/);
+  });
+});
+
 describe("replay", () => {
   test("sends nothing on a dry run", async () => {
     const { received, url } = await anOutage(3);

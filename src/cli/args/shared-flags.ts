@@ -30,5 +30,12 @@ export const OUTPUT_LINES = choice("-o, --output <format>", "table, json or ndjs
   "ndjson",
 ]);
 
+export const OUTPUT_LINES_IDS = choice("-o, --output <format>", "table, json, ndjson (one line per item) or ids", [
+  "table",
+  "json",
+  "ndjson",
+  "ids",
+]);
+
 export const COLUMNS = values("--columns <names>", "the columns to show, comma-separated", String);
 export const FILE = value("--file <file>", "read whole call ids from this file, one per line", String);

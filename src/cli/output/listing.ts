@@ -1,5 +1,7 @@
 /** Rows are written as they arrive; only a table needs all first. */
 import { KeptLength } from "../../client/list-walker.js";
+import { isOneId } from "../../domain/call.js";
+import { count } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
 import { csvLine } from "../../wire/csv.js";
 import { requireOneOf } from "../args/closest-match.js";
@@ -132,4 +134,17 @@ function tableListing<Row>(screen: Screen, columns: readonly Column<Row>[]): Lis
       return all.length;
     },
   };
+}
+
+/** A reader of listed ids must not take another call. */
+export function isReadBack(id: string): boolean {
+  return isOneId(id) && text`${id}`.toString() === id;
+}
+
+/** Throws `items-failed` if ids were left out. */
+export function requireReadBack(leftOut: number): void {
+  if (leftOut === 0) return;
+  throw new WhcbError("items-failed", `${count(leftOut, "id")} left out: read back, they would be others`, {
+    hint: "they have characters that can't be written; -o ndjson escapes them",
+  });
 }

@@ -1,13 +1,11 @@
 import type { ListedCallback } from "../../../client/client.js";
-import { isOneId } from "../../../domain/call.js";
 import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { readFilter } from "../../args/filter-flags.js";
 import { CALL_LISTING, leftOutText } from "../../output/call-columns.js";
 import { GROUP_FIELDS } from "../../output/json-fields.js";
-import { openListing } from "../../output/listing.js";
-import { text } from "../../output/screen-text.js";
+import { isReadBack, openListing, requireReadBack } from "../../output/listing.js";
 import { findNamedCallback, type Session, withSession } from "../../settings/session.js";
 import type { CallsListFlags } from "./command.js";
 
@@ -65,15 +63,7 @@ async function listCalls(invocation: Invocation<CallsListFlags>, session: Sessio
   const isCut = Number.isFinite(limit) && (total.isOpen || total.isUncounted || total.known > total.listed);
   if (screen.format === "table" || total.listed === 0 || total.withoutId > 0 || isCut)
     screen.info(closingLine(total, callbacks, isCut));
-  if (total.unwritable === 0) return;
-  throw new WhcbError("items-failed", `${count(total.unwritable, "id")} left out: read back, they would be others`, {
-    hint: "they have characters that can't be written; -o ndjson escapes them",
-  });
-}
-
-/** A reader of the ids must not take another call. */
-function isReadBack(id: string): boolean {
-  return isOneId(id) && text`${id}`.toString() === id;
+  requireReadBack(total.unwritable);
 }
 
 const ACROSS_CALLBACKS: Readonly<Record<string, readonly string[]>> = {

@@ -19,6 +19,7 @@ import { writeJson } from "../../output/json-fields.js";
 import { openProgress } from "../../output/progress-line.js";
 import { needsYes } from "../../output/questions.js";
 import { followRun } from "../../output/run/follow-run.js";
+import { undoWords } from "../../output/run/next-step.js";
 import { describeLeftOut, warnOfUnusableCalls } from "../../output/run/plan-text.js";
 import { finishRun } from "../../output/run/run-summary.js";
 import type { RenderOptions } from "../../output/screen.js";
@@ -146,7 +147,7 @@ function describeUnmarked(plan: MarkPlan, { serviceFlags }: RenderOptions): read
   const { already, delivered, markedBy, status, toDiscard } = plan;
   const accepted = [...markedBy.values()].reduce((rest, calls) => rest - calls, delivered);
   const byRuns = Array.from(markedBy, ([{ runId, kind, counts }, calls]) => {
-    const undo = commandLine({ command: "mark-failed", flags: ["--undo", runId, ...serviceFlags] });
+    const undo = commandLine(undoWords(runId, serviceFlags));
     const hint = kind === "mark-success" ? `; if that was wrong, too: ${undo}` : "";
     // It was killed, or the service failed, before its mark was answered.
     const has = counts.marked === 0 ? "may have" : "has";

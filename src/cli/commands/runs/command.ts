@@ -3,7 +3,7 @@ import { RETAIN_RUNS_MS } from "../../../domain/service-settings.js";
 import { command, type GroupBody } from "../../args/command-spec.js";
 import { flag, valueOr } from "../../args/flag.js";
 import { jsonFlag } from "../../args/json-flag.js";
-import { COLUMNS, OUTPUT, OUTPUT_LINES } from "../../args/shared-flags.js";
+import { COLUMNS, OUTPUT, OUTPUT_LINES_IDS } from "../../args/shared-flags.js";
 import { RUN_DETAILS_FIELDS, RUN_FIELDS } from "../../output/json-fields.js";
 import { YES } from "../../output/questions.js";
 
@@ -41,11 +41,12 @@ export const RUNS: GroupBody = {
       name: "show",
       operands: [["[run]", "a run's id, or the beginning or end of one; left out: the latest run"]],
       summary: "show a run and the result of each call",
-      flags: { output: OUTPUT_LINES, json: jsonFlag(RUN_DETAILS_FIELDS) },
+      flags: { output: OUTPUT_LINES_IDS, json: jsonFlag(RUN_DETAILS_FIELDS) },
       examples: [
         ["whcb runs show", "the latest run"],
         ["whcb runs show 20261125-0103", "by the beginning of its id"],
         ["whcb runs show 20261125-0103 -o ndjson", "one line per call"],
+        ["whcb runs show 20261125-0103 -o ids | whcb mark-success demo -", "its calls, for the next command"],
       ],
       load: async () => ({ run: (await import("./run.js")).showRun }),
     },

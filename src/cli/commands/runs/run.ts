@@ -16,7 +16,7 @@ import {
 import type { Invocation } from "../../args/command-spec.js";
 import { type Column, fieldLines } from "../../output/cells.js";
 import { type Json, type RUN_DETAILS_FIELDS, type RUN_FIELDS, writeJson } from "../../output/json-fields.js";
-import { type ListingStyle, openListing } from "../../output/listing.js";
+import { isReadBack, type ListingStyle, openListing, requireReadBack } from "../../output/listing.js";
 import { confirm } from "../../output/questions.js";
 import { resumeCommand } from "../../output/run/next-step.js";
 import { countLines } from "../../output/run/run-summary.js";
@@ -97,7 +97,11 @@ export async function showRun({ args, screen, deps }: Invocation): Promise<void>
     throw new WhcbError("usage", "--json names fields of the run, and -o ndjson prints its calls", { hint: "use one of them" });
   const record = await readRun(runFolder(deps), args.operands[0] ?? null);
   if (screen.format === "ndjson") await screen.out(joinText(record.calls.map((call) => text`${safeJson(runCallJson(call))}\n`)));
-  else if (screen.format === "json") await writeJson(detailsJson(record), screen);
+  else if (screen.format === "ids") {
+    const ids = record.calls.map(({ id }) => id).filter(isReadBack);
+    await screen.out(joinText(ids.map((id) => text`${id}\n`)));
+    requireReadBack(record.calls.length - ids.length);
+  } else if (screen.format === "json") await writeJson(detailsJson(record), screen);
   else {
     await screen.out(
       text`${renderRunHead(record, screen.renderOptions)}\n${renderTable(record.calls, CALL_COLUMNS, screen.renderOptions)}`,

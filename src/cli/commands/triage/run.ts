@@ -4,8 +4,8 @@ import type { Invocation } from "../../args/command-spec.js";
 import type { CliDeps } from "../../cli-deps.js";
 import { EXIT_DONE, EXIT_INTERRUPTED } from "../../exit-codes.js";
 import { canFillScreen, withDisplay } from "../../full-screen/with-display.js";
+import { undoWords } from "../../output/run/next-step.js";
 import { findNamedCallback, withSession } from "../../settings/session.js";
-import { undoCommand } from "./triage-actions.js";
 import { groupsLevel } from "./triage-keys.js";
 import { TriageProgram } from "./triage-program.js";
 import { newState } from "./triage-state.js";
@@ -47,7 +47,7 @@ export function run(invocation: Invocation): Promise<number> {
       },
     });
     if (shown.undoable !== null) {
-      const command = commandLine(undoCommand(shown.undoable, screen.renderOptions.serviceFlags));
+      const command = commandLine(undoWords(shown.undoable, screen.renderOptions.serviceFlags));
       screen.info(`to undo the last mark: ${command}`);
     }
     if (shown.isReading) invocation.deps.io.exitNow(code);

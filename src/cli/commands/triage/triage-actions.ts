@@ -1,5 +1,6 @@
 /** Describes what can be done with calls, as the commands that do it. */
 import { type CommandWords, callbackOperand } from "../../../domain/command-line.js";
+import { undoWords } from "../../output/run/next-step.js";
 import { type CallTarget, filterFlags } from "./call-target.js";
 
 export type ActionName = "one" | "ten" | "all" | "mark" | "curl" | "save" | "undo";
@@ -23,13 +24,8 @@ export function possibleActions(
 ): readonly Action[] {
   const forCalls = target === null ? [] : actionsOn(target, serviceFlags);
   if (undoable === null) return forCalls;
-  const command = undoCommand(undoable, serviceFlags);
+  const command = undoWords(undoable, serviceFlags);
   return [...forCalls, { name: "undo", key: "u", label: "undo the last mark", short: "undo", command }];
-}
-
-/** Undoes a run of mark-success. */
-export function undoCommand(runId: string, serviceFlags: readonly string[]): CommandWords {
-  return { command: "mark-failed", flags: ["--undo", runId, ...serviceFlags] };
 }
 
 function actionsOn({ callback, calls, current }: CallTarget, serviceFlags: readonly string[]): readonly Action[] {

@@ -1,5 +1,5 @@
 /** What to type after a run, and why it isn't finished. A command that can't help as things are says when it can. */
-import { callbackOperand, commandLine, URL_VARIABLE } from "../../../domain/command-line.js";
+import { type CommandWords, callbackOperand, commandLine, URL_VARIABLE } from "../../../domain/command-line.js";
 import type { WhcbError } from "../../../domain/errors.js";
 import { isMasked } from "../../../domain/mask.js";
 import type { UnmarkedRun } from "../../../runs/journal/other-runs.js";
@@ -50,6 +50,23 @@ function whenToResume(summary: RunSummary): string {
   if (error !== null && error.code !== "items-failed") return ", once the cause is gone";
   if (findStop(summary) !== null) return ", once the endpoint accepts calls";
   return callbacks.some(({ stopped }) => stopped === "retry-after") ? ", after the endpoint's pause" : "";
+}
+
+/** Returns the command, or the two, that undo the run's marks. It is null for other runs, and without marks. */
+export function undoCommand({ header, counts }: RunSummary, { serviceFlags }: RenderOptions): string | null {
+  const { kind, runId, callbacks } = header;
+  if (counts.marked === 0) return null;
+  if (kind === "mark-success") return commandLine(undoWords(runId, serviceFlags));
+  if (kind !== "mark-failed") return null;
+  const [first, ...others] = callbacks;
+  const operands = first === undefined || others.length > 0 ? ["-"] : [callbackOperand(first), "-"];
+  const ids = commandLine({ command: "runs show", operands: [runId], flags: ["-o", "ids"] });
+  return `${ids} | ${commandLine({ command: "mark-success", operands, flags: ["--yes", ...serviceFlags] })}`;
+}
+
+/** Undoes a run of mark-success. */
+export function undoWords(runId: string, serviceFlags: readonly string[]): CommandWords {
+  return { command: "mark-failed", flags: ["--undo", runId, ...serviceFlags] };
 }
 
 /** Says what to do for the error's cause. */

@@ -13,7 +13,7 @@ import { writeJson } from "../json-fields.js";
 import { type Palette, PLAIN, type RenderOptions, type Screen } from "../screen.js";
 import { joinText, type Printable, type ScreenText, text } from "../screen-text.js";
 import { formatInstant } from "../times.js";
-import { commandOnRun, isServiceSending, markHint, nextStep, withNextStep } from "./next-step.js";
+import { commandOnRun, isServiceSending, markHint, nextStep, undoCommand, withNextStep } from "./next-step.js";
 
 /** `more` is added to the JSON. Throws the run's error, or `items-failed` if the balance is wrong. */
 export async function finishRun(
@@ -65,6 +65,7 @@ function summaryLines(summary: RunSummary, options: RenderOptions): readonly Pri
   const done = doneCalls(summary);
   const planned = count(counts.planned, "call");
   const title = palette.strong(`${done === counts.planned ? planned : `${done} of ${planned}`} ${DONE_TEXT[header.kind]}`);
+  const undo = undoCommand(summary, options);
   const next = nextStep(summary, options);
   return [
     text`${title} in ${formatDuration(summary.durationMs)} ${palette.dim(`(run ${header.runId})`)}`,
@@ -74,6 +75,7 @@ function summaryLines(summary: RunSummary, options: RenderOptions): readonly Pri
     ...summary.troubled.map((call) => text`  ${palette.bad(call.state)} ${describeCall(call)}`),
     ...unlisted(summary, options),
     ...(balance === null ? [] : [balanceText(balance)]),
+    ...(undo === null ? [] : ["", `undo: ${undo}`]),
     ...(next === null ? [] : ["", `next${next.when}: ${next.command}`]),
     ...(next?.command.includes(URL_VARIABLE)
       ? ["  (WHCB_CALLBACK_URL: the whole URL of --to, as the journal doesn't have its secrets)"]
@@ -120,6 +122,7 @@ export function summaryJson(summary: RunSummary, options: RenderOptions): Readon
     ...(summary.service !== null && { viaService: summary.service }),
     resumable: summary.isResumable,
     next: nextStep(summary, options)?.command ?? null,
+    undo: undoCommand(summary, options),
     durationMs: Math.round(summary.durationMs),
     error: error === null ? null : { code: error.code, message: error.message },
   };
