@@ -293,14 +293,14 @@ describe("a run", () => {
     await interrupted();
     rewriteJournal(/"url":"[^"]*","urlHash":"[^"]*"/, `"url":"${urlOf("token")}"`);
     const resumed = await whcb(["replay", "--resume"]);
-    expect([resumed.code, resumed.stderr]).toEqual([8, expect.not.stringContaining("URL")]);
+    expect([resumed.code, resumed.stderr]).toEqual([8, expect.not.stringContaining("The URL")]);
     expect((await whcb(["runs", "show"])).stdout).toContain("/hook?token=****");
     await whcb(["runs", "list", "-o", "json"]);
     await interrupted("--to", TO);
     rewriteJournal(/"to":"[^"]*"/, `"to":"${TO}"`);
     rewriteJournal(/,"toHash":"[^"]*"/, "");
     const elsewhere = await whcb(["replay", "--resume"]);
-    expect([elsewhere.code, elsewhere.stderr]).toEqual([8, expect.not.stringContaining("URL")]);
+    expect([elsewhere.code, elsewhere.stderr]).toEqual([8, expect.not.stringContaining("The URL")]);
     expect(elsewhere.stdout).toMatch(/\nnext, once the endpoint accepts calls: whcb replay --resume \S+\n$/);
   });
 
