@@ -61,8 +61,9 @@ export const REPLAY = command({
     ["[call...]", "ids of calls, or the first 6 or more digits of them; - reads whole ids from stdin"],
   ],
   details: `All matching calls are listed before one is sent. The oldest are sent first, after one canary: if it fails, nothing else is
-sent, but if its answer may be about its body (such as 422 or 500), two more calls are tried. Each step is written to a journal before the next one, so that nothing is lost on Ctrl-C, kill -9 or a power cut:
-\`whcb replay --resume\` continues. The platform's rate limits are respected by default.
+sent, but if its answer may be about its body (such as 422 or 500), up to two more calls are tried. Each step is written to a journal
+before the next one, so that nothing is lost on Ctrl-C, kill -9 or a power cut: \`whcb replay --resume\` continues. The platform's rate
+limits are respected by default.
 Only one run at a time sends the calls of a callback; a second one ends, or waits with --wait.
 With --via service the service sends them, and this shows its progress; Ctrl-C stops only that. --cancel stops the service: calls in
 flight finish, and what was not sent keeps its retries.
