@@ -1,6 +1,7 @@
 /** Nothing is opened before a command needs it. */
 import type { OnListed } from "../client/call-requests.js";
 import type { Client } from "../client/client.js";
+import type { BeginWait } from "../client/wait.js";
 import type { AddressRule } from "../delivery/address-rule.js";
 import type { Deliverer } from "../delivery/deliverer.js";
 import type { BackupTarget, CheckedDatabase, Copied, CopyProgress, Migrated } from "../domain/maintenance.js";
@@ -55,6 +56,9 @@ export type ServiceTarget =
       readonly onExchange?: ((line: string) => void) | undefined;
       /** Decides whether a request waits for a service that refuses connections now. Default: yes, if it has answered before. */
       readonly retriesRefused?: (reason: string) => boolean;
+      readonly beginWait?: BeginWait;
+      /** A GET that isn't answered is given up after this time. Default, and with null: as every request. */
+      readonly readPatienceMs?: () => number | null;
     }
   | {
       readonly kind: "file";

@@ -7,6 +7,7 @@ import { NO_COLOR, OUTPUT, PROFILE, SERVICE, UTC } from "./args/shared-flags.js"
 import type { CliDeps } from "./cli-deps.js";
 import { SECTIONS } from "./commands/all.js";
 import { EXIT_CODES, EXIT_DONE } from "./exit-codes.js";
+import { Progress } from "./output/progress-line.js";
 import { exitCodeOf, renderError } from "./output/render-error.js";
 import {
   type FormatChoice,
@@ -15,6 +16,7 @@ import {
   OutputClosed,
   openScreen,
   requireWritten,
+  type Screen,
   wantsColor,
   writeOutput,
 } from "./output/screen.js";
@@ -54,10 +56,18 @@ async function parseAndRun(argv: readonly string[], deps: CliDeps): Promise<numb
     ["--service", args.get(SERVICE)],
   ].flatMap(([flag = "", value]) => (value === undefined ? [] : [flag, value]));
   const choices = { ...readFormat(parsed.spec, args), noColor: args.get(NO_COLOR), utc: args.get(UTC), now, serviceFlags };
-  const screen = await openScreen(io, choices);
+  const opened = await openScreen(io, choices);
+  const progress = new Progress(io, opened, deps.clock);
+  const screen: Screen = {
+    ...opened,
+    out: (text) => progress.beside(() => opened.out(text)),
+    info: (text) => progress.beside(() => opened.info(text)),
+  };
   // The handler is in commands/<name>/run.ts, its spec and flags in command.ts beside it.
   const { run } = await parsed.spec.load();
-  const code = await run({ deps, values, args, screen, path: parsed.path, runCommand, argv });
+  const code = await run({ deps, values, args, screen, progress, path: parsed.path, runCommand, argv }).finally(() =>
+    progress.end(),
+  );
   requireWritten(io.stdout);
   return typeof code === "number" ? code : EXIT_DONE;
 }

@@ -14,6 +14,7 @@ import { runRequests } from "./run-requests.js";
 import { createServiceApi, credentialSecrets, type ServiceApi, type ServiceCredentials } from "./service-api.js";
 import { singleCalls } from "./single-calls.js";
 import { isSuccess, type Transport } from "./transport.js";
+import type { BeginWait } from "./wait.js";
 
 export type { ListedAttempt, ListedCall } from "../wire/json/call-json.js";
 export type { ListedCallback } from "../wire/json/callback-json.js";
@@ -28,18 +29,21 @@ export interface ClientOptions extends CallReading {
   /** So many requests are sent in any second. It is null without a limit. */
   readonly rate: number | null;
   /** `onExchange` gets a line without secrets. */
-  readonly onExchange?: (line: string) => void;
+  readonly onExchange?: ((line: string) => void) | undefined;
   /** See RequesterDeps. */
   readonly retriesRefused?: (reason: string) => boolean;
+  readonly beginWait?: BeginWait;
+  readonly readPatienceMs?: () => number | null;
 }
 
 /** Closing the client closes the transport. */
 export function createClient(transport: Transport, options: ClientOptions) {
-  const { clock, random, credentials, timezone, onExchange, retriesRefused } = options;
+  const { clock, random, credentials, timezone, onExchange, retriesRefused, beginWait, readPatienceMs } = options;
   const sent = [...credentialSecrets(credentials)];
   const mask = secretMask(sent);
   const pacer = createPacer(options.rate, clock);
-  const requester = createRequester({ transport, mask, pacer, clock, random, onExchange, retriesRefused });
+  const reported = { onExchange, retriesRefused, beginWait, readPatienceMs };
+  const requester = createRequester({ transport, mask, pacer, clock, random, ...reported });
   const api = createServiceApi({ requester, name: transport.name, basePath: transport.basePath, credentials, mask, clock });
   const callbacks = callbackRequests(api, (secrets) => sent.push(...secrets));
   const calls = callRequests(api, options);
@@ -57,7 +61,7 @@ export function createClient(transport: Transport, options: ClientOptions) {
     /** Returns null if the service has none. */
     listOutages: (callbackId?: string): Promise<readonly ListedOutage[] | null> => listOutages(api, callbackId),
     createSignInCode: (): Promise<SignInCode | null> => createSignInCode(api),
-    watchPauses: requester.watchPauses,
+    followRun: requester.followRun,
     /** Returns what the service sends with, if it says so with its callbacks. */
     async deliverySettings(): Promise<Partial<DeliverySettings>> {
       if (api.deliverySettings() === null) await callbacks.verify();

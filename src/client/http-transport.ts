@@ -43,8 +43,16 @@ export async function createHttpTransport(target: HttpTarget): Promise<Transport
   const { timers, proxy } = target;
   const timeoutMs = target.timeoutMs ?? REQUEST_TIME_LIMIT_MS;
   // AbortSignal.timeout takes a millisecond more, and doesn't know of a stop.
-  const startTimeout = (end: (failure: TransportFailure) => void) =>
-    timers.after(timeoutMs, () => end(new TransportFailure("timeout", NO_ANSWER)));
+  const startTimeout = ({ timeLimitMs = timeoutMs, giveUp }: TransportRequest, end: (failure: TransportFailure) => void) => {
+    const endNow = (): void => end(new TransportFailure("timeout", NO_ANSWER));
+    const cancel = timers.after(timeLimitMs, endNow);
+    giveUp?.addEventListener("abort", endNow, { once: true });
+    if (giveUp?.aborted) endNow();
+    return () => {
+      cancel();
+      giveUp?.removeEventListener("abort", endNow);
+    };
+  };
   const isLocal = isLoopbackHost(url.hostname) || isLocalName(url.hostname) || isUnspecifiedHost(url.hostname);
   if (proxy !== undefined && (proxy.httpProxy || proxy.httpsProxy) && (proxy.includesLocal === true || !isLocal)) {
     return createProxyTransport(url.origin, basePath, proxy, startTimeout);
@@ -58,7 +66,7 @@ export async function createHttpTransport(target: HttpTarget): Promise<Transport
     send(message) {
       const sent = request(url.origin + message.path, { method: message.method, headers: headersOf(message), agent });
       const answered = exchange(sent, message.body);
-      const cancel = startTimeout((failure) => sent.destroy(failure));
+      const cancel = startTimeout(message, (failure) => sent.destroy(failure));
       return answered.finally(cancel);
     },
     async close() {
@@ -113,7 +121,7 @@ async function createProxyTransport(
   origin: string,
   basePath: string,
   proxy: ProxySettings,
-  limit: (end: (failure: TransportFailure) => void) => () => void,
+  startTimeout: (message: TransportRequest, end: (failure: TransportFailure) => void) => () => void,
 ): Promise<Transport> {
   const { EnvHttpProxyAgent, request } = await import("undici");
   for (const url of [proxy.httpProxy, proxy.httpsProxy]) if (url) checkProxyUrl(url);
@@ -128,9 +136,10 @@ async function createProxyTransport(
   return {
     name: origin + basePath,
     basePath,
-    async send({ method, path, headers, body }) {
+    async send(message) {
+      const { method, path, headers, body } = message;
       const timeout = new AbortController();
-      const cancel = limit((failure) => timeout.abort(failure));
+      const cancel = startTimeout(message, (failure) => timeout.abort(failure));
       try {
         const { signal } = timeout;
         const answer = await request(origin + path, { dispatcher: agent, method, headers, body, signal });

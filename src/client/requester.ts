@@ -15,6 +15,7 @@ import {
   type TransportRequest,
   type TransportResponse,
 } from "./transport.js";
+import { type BeginWait, type OngoingWait, SILENT_WAIT, type Wait } from "./wait.js";
 
 export type Requester = ReturnType<typeof createRequester>;
 
@@ -25,6 +26,9 @@ export interface RequesterDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly onExchange?: ((line: string) => void) | undefined;
+  readonly beginWait?: BeginWait | undefined;
+  /** A GET that isn't answered is given up after this time, if it isn't null. */
+  readonly readPatienceMs?: (() => number | null) | undefined;
   /** `retriesRefused` is asked while a service that has answered before refuses connections: false lets the request fail at once. The default is true. */
   readonly retriesRefused?: ((reason: string) => boolean) | undefined;
 }
@@ -38,18 +42,23 @@ const MAX_WAIT_MS = 15_000;
 const FIRST_OVER_RATE_WAIT_MS = 1_000;
 /** No request is sent for so long after the daily limit was reached. */
 const OVER_DAY_PAUSE_MS = 60_000;
-/** A shorter pause isn't worth a message, and it is waited out after a stop: what an endpoint accepted is marked then, too. */
-const LONGEST_SILENT_PAUSE_MS = 5_000;
+/** A shorter pause is waited out after a stop: what an endpoint accepted is marked then, too. */
+const LONGEST_UNSTOPPED_PAUSE_MS = 5_000;
 
 type Outcome = TransportResponse | TransportFailure;
 
+export interface RunSignals {
+  readonly stop: AbortSignal;
+  readonly giveUp: AbortSignal;
+}
+
 export function createRequester(deps: RequesterDeps) {
-  const { transport, mask, pacer, clock, random } = deps;
+  const { transport, mask, pacer, clock, random, readPatienceMs, beginWait = SILENT_WAIT } = deps;
   const service = { name: transport.name, mask };
   let hasAnswered = false;
   let serviceTime: { readonly at: number; readonly answeredMs: number } | null = null;
   let overDay: { readonly until: number; readonly error: WhcbError } | null = null;
-  let run: { readonly stop: AbortSignal; readonly onPause: (until: number) => void } | null = null;
+  let run: RunSignals | null = null;
 
   /** Returns the service's clock, or up to the time that its last answer took before it. It is null if the service doesn't say it. */
   function serviceNow(): number | null {
@@ -63,13 +72,17 @@ export function createRequester(deps: RequesterDeps) {
     return { ...request, headers: { ...request.headers, "x-execute-before": toIsoDate(now + REQUEST_TIME_LIMIT_MS) } };
   }
 
-  async function sendOnce(request: TransportRequest): Promise<Outcome> {
-    await pacer.take();
+  async function sendOnce(request: TransportRequest, timeLimitMs: number, wait: OngoingWait): Promise<Outcome> {
+    if (pacer.perSecond !== null) wait.change({ for: "rate", perSecond: pacer.perSecond });
+    await pacer.take(run?.giveUp);
+    wait.change({ for: "answer", from: "service", until: clock.now() + timeLimitMs });
     const startedAt = clock.monotonicMs();
-    const outcome = await transport.send(withDeadline(request)).catch((error: unknown) => {
-      if (error instanceof TransportFailure) return error;
-      throw error;
-    });
+    const outcome = await transport
+      .send({ ...withDeadline(request), timeLimitMs, giveUp: run?.giveUp })
+      .catch((error: unknown) => {
+        if (error instanceof TransportFailure) return error;
+        throw error;
+      });
     const at = outcome instanceof TransportFailure ? null : readDate(outcome.headers["x-service-time"]);
     if (at !== null) serviceTime = { at, answeredMs: clock.monotonicMs() };
     if (deps.onExchange) {
@@ -99,10 +112,25 @@ export function createRequester(deps: RequesterDeps) {
    * `isWanted` still says so. Throws `network`, `unavailable`, `rate-limited`, `quota-exceeded`.
    */
   async function send(request: TransportRequest, isRepeatable: boolean, isWanted = () => true): Promise<TransportResponse> {
+    const wait = beginWait({ for: "answer", from: "service", until: clock.now() + REQUEST_TIME_LIMIT_MS });
+    try {
+      return await sendRepeatedly(request, isRepeatable, isWanted, wait);
+    } finally {
+      wait.end();
+    }
+  }
+
+  async function sendRepeatedly(
+    request: TransportRequest,
+    isRepeatable: boolean,
+    isWanted: () => boolean,
+    wait: OngoingWait,
+  ): Promise<TransportResponse> {
     const startedAt = clock.monotonicMs();
+    const patienceMs = (request.method === "GET" && readPatienceMs?.()) || null;
     for (let tries = 1; ; tries++) {
       if (overDay !== null && clock.monotonicMs() < overDay.until) throw overDay.error;
-      const outcome = await sendOnce(request);
+      const outcome = await sendOnce(request, patienceMs ?? REQUEST_TIME_LIMIT_MS, wait);
       if (!(outcome instanceof TransportFailure)) hasAnswered = true;
       if (!(outcome instanceof TransportFailure) && isOverDay(outcome)) {
         const error = serviceError(outcome, service);
@@ -111,13 +139,14 @@ export function createRequester(deps: RequesterDeps) {
       }
       const pauseMs = askedPauseMs(outcome, clock.now());
       const waitMs = mayRetry(outcome, isRepeatable) ? waitMsAfter(outcome, tries, pauseMs, random.fraction()) : null;
-      const isFinal = waitMs === null || tries >= MAX_TRIES || clock.monotonicMs() + waitMs - startedAt > GIVE_UP_AFTER_MS;
-      const paused = pauseMs > LONGEST_SILENT_PAUSE_MS ? run : null;
-      const isStopped = (): boolean => paused?.stop.aborted === true;
+      const giveUpAfterMs = outcome instanceof TransportFailure ? (patienceMs ?? GIVE_UP_AFTER_MS) : GIVE_UP_AFTER_MS;
+      const isFinal = waitMs === null || tries >= MAX_TRIES || clock.monotonicMs() + waitMs - startedAt > giveUpAfterMs;
+      const stop = (pauseMs > LONGEST_UNSTOPPED_PAUSE_MS ? run?.stop : run?.giveUp) ?? null;
+      const isStopped = (): boolean => stop?.aborted === true;
       if (!isFinal && !isStopped()) {
         const until = clock.now() + waitMs;
-        paused?.onPause(until);
-        await clock.sleepUntil(until, paused?.stop);
+        wait.change(waitAfter(outcome, { until, pauseMs, tries }));
+        await clock.sleepUntil(until, stop ?? undefined);
         if (!isStopped() && isWanted()) continue;
       }
       if (outcome instanceof TransportFailure) throw networkError(outcome, transport.name, request.method);
@@ -128,18 +157,30 @@ export function createRequester(deps: RequesterDeps) {
     }
   }
 
-  /**
-   * Until the returned function is called, `onPause` gets the end of each pause of more than 5 s that the service asks for, and `stop` ends
-   * it: the request fails.
-   */
-  function watchPauses(stop: AbortSignal, onPause: (until: number) => void): () => void {
-    run = { stop, onPause };
+  /** Until the returned function is called, `stop` ends each pause of more than 5 s that the service asks for, and `giveUp` every request. */
+  function followRun(signals: RunSignals): () => void {
+    run = signals;
     return () => {
       run = null;
     };
   }
 
-  return { send, serviceNow, watchPauses };
+  return { send, serviceNow, followRun };
+}
+
+interface NextTry {
+  readonly until: number;
+  readonly pauseMs: number;
+  readonly tries: number;
+}
+
+function waitAfter(outcome: Outcome, { until, pauseMs, tries }: NextTry): Wait {
+  if (outcome instanceof TransportFailure)
+    return { for: "retry", until, reason: outcome.message, tried: tries, mostTries: MAX_TRIES };
+  const { status } = outcome;
+  return pauseMs > 0
+    ? { for: "pause", from: "service", until, status, retryAfterMs: pauseMs }
+    : { for: "retry", until, reason: `it answers ${status}`, tried: tries, mostTries: MAX_TRIES };
 }
 
 /** Returns what Retry-After asks for, in ms, or 0. */

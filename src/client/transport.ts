@@ -24,6 +24,10 @@ export interface TransportRequest {
   /** Names are in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | null;
+  /** The default is the transport's. */
+  readonly timeLimitMs?: number | undefined;
+  /** The request fails once it is aborted. */
+  readonly giveUp?: AbortSignal | undefined;
 }
 
 export interface TransportResponse {

@@ -7,7 +7,7 @@ import { systemTimers } from "../platform/running-timers.js";
 
 /** Connects through the environment's proxy. */
 export async function openHttpClient(target: ServiceTarget & { kind: "http" }, env: NodeJS.ProcessEnv): Promise<Client> {
-  const { url, rate, timezone, onListed, onExchange, retriesRefused } = target;
+  const { kind: _kind, url, apiKey, username, password, ...options } = target;
   const proxy = {
     httpProxy: env.http_proxy ?? env.HTTP_PROXY ?? "",
     httpsProxy: env.https_proxy ?? env.HTTPS_PROXY ?? "",
@@ -15,6 +15,6 @@ export async function openHttpClient(target: ServiceTarget & { kind: "http" }, e
     includesLocal: env.WHCB_PROXY_LOCAL === "1",
   };
   const transport = await createHttpTransport({ url, timers: systemTimers, proxy });
-  const options = { credentials: target, rate, timezone, onListed, clock: systemClock, random: systemRandom };
-  return createClient(transport, { ...options, ...(onExchange && { onExchange }), ...(retriesRefused && { retriesRefused }) });
+  const credentials = { apiKey, username, password };
+  return createClient(transport, { ...options, credentials, clock: systemClock, random: systemRandom });
 }

@@ -2,6 +2,8 @@
 import type { Clock } from "./clock.js";
 
 export interface Pacer {
+  /** It is null without a limit. */
+  readonly perSecond: number | null;
   /** Resolves in the order of the calls, and at once when `signal` is aborted. */
   take(signal?: AbortSignal): Promise<void>;
 }
@@ -11,7 +13,7 @@ const WINDOW_MS = 1_050;
 
 /** `rate` is per second and may be below 1; null means no limit. */
 export function createPacer(rate: number | null, clock: Clock): Pacer {
-  if (rate === null || !Number.isFinite(rate)) return { take: () => Promise.resolve() };
+  if (rate === null || !Number.isFinite(rate)) return { perSecond: null, take: () => Promise.resolve() };
   const starts = Math.max(1, Math.floor(rate));
   const windowMs = (WINDOW_MS * starts) / rate;
   const lastStarts = new Array<number>(starts).fill(Number.NEGATIVE_INFINITY);
@@ -29,6 +31,7 @@ export function createPacer(rate: number | null, clock: Clock): Pacer {
   }
 
   return {
+    perSecond: rate,
     take(signal) {
       turn = turn.then(() => waitForSlot(signal));
       return turn;

@@ -201,7 +201,7 @@ async function syncDirectory(directory: string): Promise<void> {
 /** Always closes the journal and releases the lock. What the service doesn't do stops the run. */
 export async function workAndEnd(session: RunSession, lock: FileLock, work: () => Promise<void>): Promise<RunSummary> {
   const { journal, deps, stop } = session;
-  const endPauses = deps.client.watchPauses(stop.signal, (until) => session.announcePause(null, until));
+  const endRequests = deps.client.followRun({ stop: stop.signal, giveUp: session.givenUp });
   try {
     await work().catch((error: unknown) => stop.stop("service", asWhcbError(error)));
     if (journal.failure === null) {
@@ -213,7 +213,8 @@ export async function workAndEnd(session: RunSession, lock: FileLock, work: () =
       }
     }
   } finally {
-    endPauses();
+    endRequests();
+    session.end();
     await journal.close();
     await lock.release();
   }

@@ -1,5 +1,6 @@
 import { hostname, userInfo } from "node:os";
 import type { Client } from "../client/client.js";
+import type { BeginWait } from "../client/wait.js";
 import type { AddressRule } from "../delivery/address-rule.js";
 import type { Deliverer } from "../delivery/deliverer.js";
 import type { Clock } from "../platform/clock.js";
@@ -34,6 +35,8 @@ export interface RunDeps extends RunFolder {
   readonly profile: string;
   /** The default is user@host of this process. */
   readonly who?: string;
+  /** The default reports no wait. */
+  readonly beginWait?: BeginWait;
   /** The default opens real files. */
   readonly openJournalFile?: OpenJournalFile;
 }

@@ -1,4 +1,5 @@
 import { setMaxListeners } from "node:events";
+import { type OngoingWait, SILENT_WAIT, type Wait } from "../client/wait.js";
 import { isWhcbError, type WhcbError } from "../domain/errors.js";
 import type { Journal } from "./journal/journal.js";
 import type { UnmarkedRun } from "./journal/other-runs.js";
@@ -12,6 +13,8 @@ import type { ReplayOptions } from "./run-options.js";
 /** The journal has all of them. */
 const MAX_TROUBLED = 100;
 const MAX_REJECTIONS = 20;
+/** So long after Ctrl-C, once nothing is in flight, what isn't marked yet is left for a resumed run. */
+export const LONGEST_MARKING_MS = 10_000;
 
 /** These calls have the same answer. */
 export interface Rejection {
@@ -62,6 +65,10 @@ export class RunSession {
   readonly #resending = new Map<string, RunCallState>();
   readonly #unmarked = new Map<string, readonly UnmarkedRun[]>();
   #service: ServiceCounts | null = null;
+  #isSending = false;
+  #isGivingUp = false;
+  readonly #giveUp = new AbortController();
+  readonly #ended = new AbortController();
 
   constructor({ header, journal, counts }: OpenedRun, { signal, locks }: RunControl, deps: RunDeps, onEvent: RunListener) {
     this.header = header;
@@ -76,8 +83,12 @@ export class RunSession {
     this.stop = new StopSignal((reason) => onEvent({ type: "stopping", callbackId: null, reason }));
     // Each callback listens; Node warns of more than ten.
     setMaxListeners(0, this.stop.signal);
-    if (signal?.aborted) this.stop.stop("interrupted");
-    signal?.addEventListener("abort", () => this.stop.stop("interrupted"), { once: true });
+    const interrupt = (): void => {
+      this.stop.stop("interrupted");
+      void this.#giveUpInTime();
+    };
+    if (signal?.aborted) interrupt();
+    signal?.addEventListener("abort", interrupt, { once: true });
     onEvent({ type: "started", header, counts: this.#total });
   }
 
@@ -125,9 +136,30 @@ export class RunSession {
     return [...this.#unmarked.values()].flat();
   }
 
-  /** If `callbackId` is null, a request of the run waits, and so does what comes after it. */
-  announcePause(callbackId: string | null, until: number): void {
-    this.#onEvent({ type: "pausing", callbackId, until });
+  beginWait(wait: Wait): OngoingWait {
+    return (this.deps.beginWait ?? SILENT_WAIT)(wait);
+  }
+
+  /** Is aborted when requests to the service have had their time after Ctrl-C. */
+  get givenUp(): AbortSignal {
+    return this.#giveUp.signal;
+  }
+
+  /** Calls in flight have their own time limit: they are waited for, and marked. */
+  beginSending(): void {
+    this.#isSending = true;
+  }
+
+  end(): void {
+    this.#ended.abort();
+  }
+
+  async #giveUpInTime(): Promise<void> {
+    if (this.stop.reason !== "interrupted" || this.#isSending || this.#isGivingUp) return;
+    this.#isGivingUp = true;
+    const { clock } = this.deps;
+    await clock.sleepUntil(clock.now() + LONGEST_MARKING_MS, this.#ended.signal);
+    if (!this.#ended.signal.aborted) this.#giveUp.abort();
   }
 
   continueCallback(callbackId: string): void {
@@ -191,6 +223,8 @@ export class RunSession {
   recordIdle(): void {
     this.journal.collect({ step: "idle", at: this.deps.clock.now() });
     this.writeOutcomes();
+    this.#isSending = false;
+    void this.#giveUpInTime();
   }
 
   #addTroubled(call: RunCall): void {

@@ -10,7 +10,7 @@ import { newestJournal, works } from "../support/replay/replay-outage.js";
 
 const CALLS = 350;
 const STOPPING =
-  "stopping: the request in flight finishes, and nothing more is marked; press Ctrl-C again to stop at once, though the request may still be executed then\n";
+  "stopping: the request in flight finishes (10s at most), and nothing more is marked; press Ctrl-C again to stop at once, though the request may still be executed then\n";
 
 let home: Home;
 let endpoint: CountingEndpoint;
@@ -123,7 +123,7 @@ describe("Ctrl-C", () => {
     calls.splice(1);
     pauseSeconds = seconds;
     const running: Running = home.start(["replay", "demo", "--failed", "--yes"], { env });
-    await running.says(/the service asked for a pause of .+ waits? until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d; Ctrl-C stops/);
+    await running.says(/the service asks to wait until .+ \((503, )?Retry-After: \d+\), since \S+; Ctrl-C stops/);
     const { code, stdout } = await running.stop("SIGINT");
     expect([code, withStatus("SUCCESS"), endpoint.received.length]).toEqual([130, 0, 1]);
     expect(stdout).toMatch(/\n {2}not marked yet +1\n[\s\S]*\nnext: whcb replay --resume/);

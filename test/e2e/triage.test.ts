@@ -124,7 +124,7 @@ describe("whcb triage", () => {
     terminal.type("y");
     await terminal.shows(/[1-9] of 12/);
     terminal.type(CTRL_C);
-    await terminal.shows(/stopping: requests in flight finish and are marked/);
+    await terminal.shows(/stopping: requests in flight finish/);
     await terminal.shows(/next: whcb replay --resume \S+\n[\s\S]*exit code 130/);
     terminal.type(" ");
     await terminal.shows("? actions");

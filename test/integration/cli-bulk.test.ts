@@ -330,7 +330,9 @@ describe("replay", () => {
     const argv = ["replay", "demo", "--failed", "--yes", "--concurrency", "1"];
     expect(await run(argv, cliDeps(machine.world, io))).toBe(130);
     expect([exits, endpoint.received.length]).toEqual([[null, 130], 2]);
-    expect(io.err()).toContain("stopping: requests in flight finish and are marked; press Ctrl-C again to stop at once\n");
+    expect(io.err()).toContain(
+      "stopping: requests in flight finish (1m at most) and are marked (10s more, then they are left for --resume); press Ctrl-C again to stop at once\n",
+    );
     expect(io.out()).toMatch(/next: whcb replay --resume \S+\n$/);
     expect(await machine.whcb(["replay", "--resume"])).toMatchObject({ code: 0 });
     expect(endpoint.received.length).toBe(6);

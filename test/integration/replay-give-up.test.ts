@@ -2,9 +2,9 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { Client } from "../../src/client/client.js";
 import type { Transport } from "../../src/client/transport.js";
+import { type OngoingWait, SILENT_WAIT, type Wait } from "../../src/client/wait.js";
 import { WhcbError } from "../../src/domain/errors.js";
 import { type Clock, systemClock } from "../../src/platform/clock.js";
-import type { RunEvent } from "../../src/runs/journal/run-step.js";
 import { readRun } from "../../src/runs/journal/stored-runs.js";
 import { planReplay } from "../../src/runs/plan/plan-replay.js";
 import { resumeRun } from "../../src/runs/resume-run.js";
@@ -164,13 +164,16 @@ const failedOf = (calls: readonly PlatformCall[][]) => calls.map((own) => own.fi
 describe("a pause that the service asks for when it is told to mark", () => {
   it("is waited for; meanwhile the other callbacks' calls are sent and marked", async () => {
     const at = await pausedScene(3_600);
-    const pauses: RunEvent[] = [];
+    const pauses: Wait[] = [];
+    const beginWait = (wait: Wait): OngoingWait => {
+      if (wait.for === "pause") pauses.push(wait);
+      return SILENT_WAIT(wait);
+    };
     const plan = await planReplay({ callbacks: null, calls: { filter: {} }, skipRetrying: false }, at.deps);
-    const summary = await runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS }, at.deps, (event) => {
-      if (event.type === "pausing") pauses.push(event);
+    const summary = await runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS }, { ...at.deps, beginWait }, (event) => {
       if (event.type === "step" && event.callbackId === IDS[1] && event.counts.marked === 40) at.release();
     });
-    expect(pauses).toEqual([{ type: "pausing", callbackId: IDS[0], until: expect.any(Number) }]);
+    expect(pauses).toEqual([{ for: "pause", from: "service", until: expect.any(Number), status: null, retryAfterMs: 3_600_000 }]);
     expect([at.endpoint.received.length, failedOf(at.calls)]).toEqual([100, [0, 0]]);
     expect(summary).toMatchObject({ error: null, isResumable: false, counts: { accepted: 100, marked: 100, toMark: 0 } });
   });

@@ -1,5 +1,6 @@
 /** Program, help and completion are built from this. */
 import type { CliDeps } from "../cli-deps.js";
+import type { Progress } from "../output/progress-line.js";
 import type { Screen } from "../output/screen.js";
 import type { FlagValues, NamedFlags, ParsedArgs } from "./flag.js";
 
@@ -79,6 +80,7 @@ export interface Invocation<Flags extends NamedFlags = NamedFlags> {
   readonly values: FlagValues<Flags>;
   readonly args: ParsedArgs;
   readonly screen: Screen;
+  readonly progress: Progress;
   readonly path: string;
   /** Runs another command, as if it were typed. */
   readonly runCommand: (argv: readonly string[], deps: CliDeps) => Promise<number>;

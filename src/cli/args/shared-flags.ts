@@ -8,7 +8,7 @@ export const SERVICE = value(
 );
 export const UTC = flag("--utc", "read and show dates in UTC instead of local time");
 export const NO_COLOR = flag("--no-color", "no colour");
-export const VERBOSE = flag("--verbose", "show each request and answer on stderr");
+export const VERBOSE = flag("--verbose", "show each request, each POST to an endpoint, and the answers on stderr");
 
 export const GLOBAL_FLAGS = [PROFILE, SERVICE, UTC, NO_COLOR, VERBOSE] as const;
 

@@ -19,6 +19,8 @@ export async function confirm(invocation: Invocation, question: Printable): Prom
     invocation.screen.info(question);
     throw needsYes(invocation);
   }
+  // The leases of a run are renewed meanwhile.
+  using _held = invocation.progress.hold();
   if (await askYesNo(invocation.deps.io, question)) return true;
   invocation.screen.info("nothing was done");
   return false;

@@ -1,4 +1,5 @@
 import { formatDuration } from "../../domain/duration.js";
+import type { TimeOptions } from "./screen.js";
 
 /** Returns "2026-11-24 23:28:01", local, or "2026-11-24 23:28:01Z" with --utc. */
 export function formatInstant(at: number, utc: boolean): string {
@@ -6,6 +7,12 @@ export function formatInstant(at: number, utc: boolean): string {
   if (utc) return `${date.toISOString().slice(0, 19).replace("T", " ")}Z`;
   const day = [date.getFullYear(), date.getMonth() + 1, date.getDate()].map(twoDigits).join("-");
   return `${day} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(twoDigits).join(":")}`;
+}
+
+/** Returns "23:28:01", with the day if that isn't today. */
+export function formatTime(at: number, { now, utc }: TimeOptions): string {
+  const [day, time = ""] = formatInstant(at, utc).split(" ");
+  return day === formatInstant(now, utc).split(" ")[0] ? time : `${day} ${time}`;
 }
 
 /** JSON has ISO 8601, UTC, with milliseconds. */

@@ -1,11 +1,14 @@
 import { join } from "node:path";
 import { type AddressRule, ANY_ADDRESS, publicAddressRule } from "../../delivery/address-rule.js";
-import type { Deliverer } from "../../delivery/deliverer.js";
+import type { Deliverer, Delivery } from "../../delivery/deliverer.js";
+import { resultMessage } from "../../domain/attempt.js";
+import { maskUrl, secretMask } from "../../domain/mask.js";
 import type { RunDeps, RunFolder } from "../../runs/run-deps.js";
+import type { DeliveryRequest } from "../../wire/delivery-request.js";
 import type { Invocation } from "../args/command-spec.js";
 import { SENDING_FLAGS } from "../args/sending-flags.js";
 import type { CliDeps, ServiceTarget } from "../cli-deps.js";
-import type { Session } from "./session.js";
+import { exchangeLog, type Session } from "./session.js";
 
 export function runsDirectory(deps: CliDeps): string {
   return join(deps.paths.data, "runs");
@@ -17,10 +20,12 @@ export function runFolder(deps: CliDeps): RunFolder {
 
 /** Connects at the first send. */
 export async function openRunDeps(
-  { args, deps }: Invocation,
+  invocation: Invocation,
   session: Session,
   { maxConnections, to = null }: Sending,
 ): Promise<RunDeps & AsyncDisposable> {
+  const { args, deps, progress } = invocation;
+  const log = exchangeLog(invocation);
   const addressRule = to === null ? await callbackRule(session, args.get(SENDING_FLAGS.allowNetwork) ?? [], deps) : ANY_ADDRESS;
   let opened: Promise<Deliverer> | null = null;
   return {
@@ -28,12 +33,16 @@ export async function openRunDeps(
     deliverer: {
       async deliverIf(maySend, request) {
         opened ??= deps.openDeliverer({ maxConnections, addressRule });
-        return (await opened).deliverIf(maySend, request);
+        const startedAt = deps.clock.monotonicMs();
+        const delivery = await (await opened).deliverIf(maySend, request);
+        if (delivery !== null) log?.(exchangeText(request, delivery, Math.round(deps.clock.monotonicMs() - startedAt)));
+        return delivery;
       },
     },
     addressRule,
     ...runFolder(deps),
     random: deps.random,
+    beginWait: progress.begin,
     profile: profileOf(session),
     async [Symbol.asyncDispose]() {
       // The sender was told why it couldn't be opened.
@@ -41,6 +50,11 @@ export async function openRunDeps(
       await deliverer?.close();
     },
   };
+}
+
+function exchangeText({ url, headers, secrets = [] }: DeliveryRequest<unknown>, { result }: Delivery, ms: number): string {
+  const what = result.kind === "answered" ? result.statusCode : resultMessage(result);
+  return `POST ${maskUrl(url, secretMask(secrets))} for call ${headers["webhook-id"]} -> ${what} (${ms} ms)`;
 }
 
 export interface Sending {

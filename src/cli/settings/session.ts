@@ -22,14 +22,24 @@ export interface Session {
   readonly settings: ResolvedSettings;
 }
 
-export async function withSession<Result>(invocation: Invocation, use: (session: Session) => Promise<Result>): Promise<Result> {
-  return withService(invocation, await resolveInvocation(invocation), use);
+/** A person who looks at a screen waits so long for one answer. */
+export const SCREEN_PATIENCE_MS = 15_000;
+
+type RequestRules = Pick<ServiceTarget & { readonly kind: "http" }, "retriesRefused" | "readPatienceMs">;
+
+export async function withSession<Result>(
+  invocation: Invocation,
+  use: (session: Session) => Promise<Result>,
+  rules: RequestRules = {},
+): Promise<Result> {
+  return withService(invocation, await resolveInvocation(invocation), use, rules);
 }
 
 export async function withService<Result>(
   invocation: Invocation,
   settings: ResolvedSettings,
   use: (session: Session) => Promise<Result>,
+  rules: RequestRules = {},
 ): Promise<Result> {
   const { args, deps } = invocation;
   const target = toServiceTarget(settings, exchangeLog(invocation));
@@ -38,7 +48,8 @@ export async function withService<Result>(
   const onListed = isByDate ? (await import("./warn-of-dates.js")).watchDates(invocation, settings.timezone) : undefined;
   try {
     // main/open-http-client.ts, or main/open-file-client.ts for a database file, opens it.
-    const client = await deps.openClient(target.kind === "http" ? { ...target, onListed } : target);
+    const { begin: beginWait } = invocation.progress;
+    const client = await deps.openClient(target.kind === "http" ? { ...target, ...rules, onListed, beginWait } : target);
     try {
       return await use({ client, target, settings });
     } finally {

@@ -157,8 +157,6 @@ export type RunEvent =
   | { readonly type: "step"; readonly callbackId: string; readonly step: CallStep; readonly counts: RunCounts }
   /** The service sends the calls (`--via service`). */
   | { readonly type: "replaying"; readonly service: ServiceCounts }
-  /** The service asked for a pause: no call of the callback is marked until `until`. With null, a request waits until then. */
-  | { readonly type: "pausing"; readonly callbackId: string | null; readonly until: number }
   /** No new call is sent from here. */
   | { readonly type: "stopping"; readonly callbackId: string | null; readonly reason: StopReason };
 

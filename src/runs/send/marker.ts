@@ -185,9 +185,11 @@ export class Marker {
         if (!isWhcbError(error) || (error.retryAfterMs ?? 0) < SHORTEST_PAUSE_MS || stop.reason !== null) throw error;
         const until = deps.clock.now() + (error.retryAfterMs ?? 0);
         if (until > startedAt + LONGEST_PAUSE_MS) throw tooLongPause(error, header.runId);
-        this.#session.announcePause(callbackId, until);
+        const retryAfterMs = until - deps.clock.now();
+        const wait = this.#session.beginWait({ for: "pause", from: "service", until, status: null, retryAfterMs });
         this.#onPause();
         await deps.clock.sleepUntil(until, stop.signal);
+        wait.end();
         if (stop.reason !== null) throw error;
       }
     }

@@ -1,6 +1,7 @@
 import type { ReplayAttempt } from "../../client/run-requests.js";
+import type { Wait } from "../../client/wait.js";
 import type { Delivery } from "../../delivery/deliverer.js";
-import { isAccepted, resultMessage } from "../../domain/attempt.js";
+import { ATTEMPT_DEADLINE_MS, isAccepted, resultMessage } from "../../domain/attempt.js";
 import { createPacer, type Pacer } from "../../platform/pacer.js";
 import type { DeliveryRequest } from "../../wire/delivery-request.js";
 import type { StopReason } from "../journal/run-step.js";
@@ -36,6 +37,8 @@ export async function sendGroup(job: SendJob, session: RunSession): Promise<void
   await new GroupSender(job, session).run();
 }
 
+type Pause = Wait & { readonly for: "pause" };
+
 class GroupSender {
   readonly #job: SendJob;
   readonly #session: RunSession;
@@ -48,7 +51,7 @@ class GroupSender {
   #inFlight = 0;
   #inFlightBytes = 0;
   #isWriteDue = false;
-  #pauseEndsAt = 0;
+  #pause: Pause | null = null;
   #onSettled: () => void = () => {};
 
   constructor(job: SendJob, session: RunSession) {
@@ -67,6 +70,7 @@ class GroupSender {
   }
 
   async run(): Promise<void> {
+    this.#session.beginSending();
     try {
       while (await this.#hasRoom()) {
         const call = await this.#calls.next();
@@ -92,10 +96,16 @@ class GroupSender {
     while (this.#stop.reason === null) {
       const isCanaryInFlight = this.#pace.isCanaryOut && this.#inFlight > 0;
       if (this.#inFlight >= this.#pace.limit || isCanaryInFlight) await this.#nextSettled();
-      else if (clock.now() < this.#pauseEndsAt) await clock.sleepUntil(this.#pauseEndsAt, this.#stop.signal);
+      else if (this.#pause !== null && clock.now() < this.#pause.until) await this.#waitOut(this.#pause);
       else return true;
     }
     return false;
+  }
+
+  async #waitOut(pause: Pause): Promise<void> {
+    const wait = this.#session.beginWait(pause);
+    await this.#session.deps.clock.sleepUntil(pause.until, this.#stop.signal);
+    wait.end();
   }
 
   /** Resolves at the end of the turn, whose outcomes are written together. */
@@ -124,6 +134,7 @@ class GroupSender {
     if (this.#stop.reason !== null) return;
     this.#inFlight++;
     this.#inFlightBytes += call.bytes;
+    const wait = this.#session.beginWait({ for: "answer", from: "endpoint", until: clock.now() + ATTEMPT_DEADLINE_MS });
     void deliverer
       .deliverIf(maySend, this.#job.build({ id: call.id, body }))
       .then(
@@ -139,6 +150,7 @@ class GroupSender {
         },
       )
       .then(() => {
+        wait.end();
         void this.#writeAfterTurn();
         this.#inFlight--;
         this.#inFlightBytes -= call.bytes;
@@ -165,7 +177,7 @@ class GroupSender {
     const isPause = pauseMs !== null && (status === 429 || status === 503);
     // After too long a pause, a resumed run sends it.
     const isDeferred = isPause && (deferrals < MAX_DEFERRALS || pauseMs > LONGEST_PAUSE_MS);
-    if (pauseMs !== null) this.#pauseFor(pauseMs);
+    if (pauseMs !== null) this.#pauseFor(pauseMs, status);
     const message = resultMessage(result);
     const outcome = { call: call.id, at, ms, status, message };
     if (isDeferred) {
@@ -184,9 +196,10 @@ class GroupSender {
     if (this.#pace.stop !== null) this.#stop.stop(this.#pace.stop);
   }
 
-  #pauseFor(pauseMs: number): void {
-    if (pauseMs > LONGEST_PAUSE_MS) this.#stop.stop("retry-after");
-    this.#pauseEndsAt = Math.max(this.#pauseEndsAt, this.#session.deps.clock.now() + pauseMs);
+  #pauseFor(retryAfterMs: number, status: number | null): void {
+    if (retryAfterMs > LONGEST_PAUSE_MS) this.#stop.stop("retry-after");
+    const until = this.#session.deps.clock.now() + retryAfterMs;
+    if (until > (this.#pause?.until ?? 0)) this.#pause = { for: "pause", from: "endpoint", until, status, retryAfterMs };
   }
 }
 

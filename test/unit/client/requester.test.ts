@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createRequester, type RequesterDeps } from "../../../src/client/requester.js";
 import { TransportFailure, type TransportRequest, type TransportResponse } from "../../../src/client/transport.js";
+import type { Wait } from "../../../src/client/wait.js";
 import { secretMask } from "../../../src/domain/mask.js";
 import { createPacer } from "../../../src/platform/pacer.js";
 import { passTime } from "../../support/time/pass-time.js";
@@ -22,10 +23,16 @@ function answered(status: number, headers: Record<string, string> = {}): Transpo
 interface Options {
   readonly name: string;
   readonly retriesRefused: RequesterDeps["retriesRefused"];
+  readonly readPatienceMs: RequesterDeps["readPatienceMs"];
 }
 
 /** The service gives these answers in turn, then keeps giving the last one. */
-function requesterAt(answers: readonly Answer[], { name = "http://127.0.0.1:8787", retriesRefused }: Partial<Options> = {}) {
+function requesterAt(
+  answers: readonly Answer[],
+  { name = "http://127.0.0.1:8787", retriesRefused, readPatienceMs }: Partial<Options> = {},
+) {
+  const waits: (Wait | "ended")[] = [];
+  let handlePause: (until: number) => void = () => undefined;
   const clock = new VirtualClock();
   const sentAt: number[] = [];
   const lines: string[] = [];
@@ -37,6 +44,15 @@ function requesterAt(answers: readonly Answer[], { name = "http://127.0.0.1:8787
     pacer: createPacer(null, clock),
     onExchange: (line) => lines.push(line),
     retriesRefused,
+    readPatienceMs,
+    beginWait: (wait) => {
+      const change = (now: Wait): void => {
+        waits.push(now);
+        if (now.for === "pause") handlePause(now.until);
+      };
+      change(wait);
+      return { change, end: () => void waits.push("ended") };
+    },
     transport: {
       name,
       basePath: "",
@@ -51,7 +67,10 @@ function requesterAt(answers: readonly Answer[], { name = "http://127.0.0.1:8787
   });
   const send = (request: TransportRequest, isRepeatable: boolean, isWanted?: () => boolean) =>
     passTime(clock, requester.send(request, isRepeatable, isWanted));
-  return { send, sentAt, deadlines, lines, clock, watchPauses: requester.watchPauses };
+  const onPause = (handler: (until: number) => void): void => {
+    handlePause = handler;
+  };
+  return { send, sentAt, deadlines, lines, waits, clock, onPause, followRun: requester.followRun };
 }
 
 describe("a request", () => {
@@ -84,8 +103,31 @@ describe("a request", () => {
     expect(service.sentAt).toEqual([0, 7_000]);
   });
 
-  it("announces a pause of more than 5 s to the run, whose end ends it and all later ones", async () => {
-    const { send, sentAt, clock, watchPauses } = requesterAt([
+  it("says what it waits for: its answer, the next try and the pause that the service asks for", async () => {
+    const { send, waits } = requesterAt([CUT, answered(503, { "retry-after": "7" }), OK]);
+    await send(GET, true);
+    const answer = { for: "answer", from: "service" };
+    expect(waits).toMatchObject([
+      answer,
+      answer,
+      { for: "retry", reason: CUT.message, tried: 1, mostTries: 10 },
+      answer,
+      { for: "pause", from: "service", status: 503, retryAfterMs: 7_000 },
+      answer,
+      "ended",
+    ]);
+  });
+
+  it("that only reads is given up as soon as its user's patience is over", async () => {
+    const service = requesterAt([CUT], { readPatienceMs: () => 1_000 });
+    await expect(service.send(GET, true)).rejects.toMatchObject({ code: "network" });
+    expect(service.clock.monotonicMs()).toBeLessThanOrEqual(1_000);
+    await expect(service.send({ ...GET, method: "PUT" }, true)).rejects.toMatchObject({ code: "network" });
+    expect(service.clock.monotonicMs()).toBeGreaterThan(10_000);
+  });
+
+  it("stops with its run in a pause of more than 5 s", async () => {
+    const { send, sentAt, clock, followRun, onPause } = requesterAt([
       answered(503, { "retry-after": "5" }),
       answered(503, { "retry-after": "6" }),
       answered(503, { "retry-after": "100" }),
@@ -93,17 +135,18 @@ describe("a request", () => {
     const run = new AbortController();
     const begunAt = clock.now();
     const pauses: number[] = [];
-    const endRun = watchPauses(run.signal, (until) => {
+    onPause((until) => {
       pauses.push(until - begunAt);
-      if (pauses.length === 2) run.abort();
+      if (pauses.length === 3) run.abort();
     });
+    const endRun = followRun({ stop: run.signal, giveUp: new AbortController().signal });
     await expect(send(GET, true)).rejects.toMatchObject({ code: "unavailable", retryAfterMs: 100_000 });
     expect([pauses, sentAt]).toEqual([
-      [11_000, 111_000],
+      [5_000, 11_000, 111_000],
       [0, 5_000, 11_000],
     ]);
     await expect(send(GET, true)).rejects.toMatchObject({ code: "unavailable" });
-    expect([pauses.length, clock.monotonicMs()]).toEqual([2, 11_000]);
+    expect([pauses.length, clock.monotonicMs()]).toEqual([3, 11_000]);
     endRun();
     await expect(send(GET, true)).rejects.toMatchObject({ code: "unavailable" });
     expect(clock.monotonicMs()).toBe(111_000);

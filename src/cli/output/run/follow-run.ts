@@ -1,14 +1,15 @@
 /** Shows the progress of a run, writes its ndjson lines, and handles Ctrl-C. */
+import { ATTEMPT_DEADLINE_MS } from "../../../domain/attempt.js";
 import { formatDuration } from "../../../domain/duration.js";
 import type { Clock } from "../../../platform/clock.js";
 import { NO_COUNTS } from "../../../runs/journal/run-counts.js";
 import type { CallStep, RunCounts, RunEvent, RunHeader, RunListener } from "../../../runs/journal/run-step.js";
+import { LONGEST_MARKING_MS } from "../../../runs/run-session.js";
 import type { Invocation } from "../../args/command-spec.js";
 import type { ServiceTarget } from "../../cli-deps.js";
 import { onFirstInterrupt } from "../../on-interrupt.js";
 import { openProgress } from "../progress-line.js";
 import { joinText, safeJson, text } from "../screen-text.js";
-import { formatInstant } from "../times.js";
 import { resumeCommand } from "./next-step.js";
 
 export interface FollowedRun {
@@ -29,8 +30,8 @@ export async function followRun<Result>(
   work: (run: FollowedRun) => Promise<Result>,
 ): Promise<Result> {
   const { deps, screen } = invocation;
-  const line = await openProgress(invocation, `0 of ${total}`);
-  let progress: RunProgress | null = null;
+  const line = await openProgress(invocation, "writing the run's journal");
+  let steps: RunSteps | null = null;
   let byService: RunProgress | null = null;
   let header: RunHeader | null = null;
   let written: Promise<void> = Promise.resolve();
@@ -38,7 +39,9 @@ export async function followRun<Result>(
     if (event.type === "started") {
       header = event.header;
       deps.onRunStarted?.(header.runId);
-      progress = new RunProgress(deps.clock, total, event.counts);
+      steps = new RunSteps(deps.clock, total, event.counts);
+      line.show(`${event.counts.toMark > 0 ? "marking" : "sending"}: 0 of ${event.counts.toMark || total}`);
+      invocation.progress.advise(`Ctrl-C stops, \`${resumeCommand(header, screen.renderOptions)}\` continues`);
     }
     if (event.type === "replaying") {
       const { left, ...service } = event.service;
@@ -46,10 +49,9 @@ export async function followRun<Result>(
       byService.update({ ...NO_COUNTS, left });
       line.show(`the service: ${progressText(byService)}${service.failed > 0 ? `, ${service.failed} failed` : ""}`);
     }
-    if (event.type === "pausing" && header !== null) screen.info(pauseText(event, header, invocation));
+    if (event.type === "stopping") steps?.stopSending();
     if (event.type !== "step") return;
-    progress?.update(event.counts);
-    if (progress !== null) line.show(progressText(progress));
+    if (steps !== null) line.show(steps.update(event));
     if (screen.format !== "ndjson") return;
     const lines = joinText(stepLines(event.callbackId, event.step).map((entry) => text`${safeJson(entry)}\n`));
     // A failed write doesn't stop the run; run-command.ts reports it.
@@ -65,26 +67,59 @@ export async function followRun<Result>(
     });
     return await work({ signal: interrupted.signal, listener });
   } finally {
+    invocation.progress.advise(null);
     line.clear();
     await written;
   }
 }
 
 const SERVICE_GOES_ON = "the service goes on with what it was asked to send";
-const MARKS_STOP = "the request in flight finishes, and nothing more is marked";
+const MARKING_TIME = formatDuration(LONGEST_MARKING_MS);
+const MARKS_STOP = `the request in flight finishes (${MARKING_TIME} at most), and nothing more is marked`;
 const MAY_BE_EXECUTED = ", though the request may still be executed then";
-const SENDS_FINISH = "requests in flight finish and are marked";
+const SENDS_FINISH = `requests in flight finish (${formatDuration(ATTEMPT_DEADLINE_MS)} at most) and are marked (${MARKING_TIME} more, then they are left for --resume)`;
 
-function pauseText(
-  { callbackId, until }: RunEvent & { type: "pausing" },
-  header: RunHeader,
-  { deps, screen }: Invocation,
-): string {
-  const pause = formatDuration(until - deps.clock.now());
-  const time = formatInstant(until, screen.renderOptions.utc);
-  const waiting = callbackId === null ? "a request waits" : "marks wait";
-  return `the service asked for a pause of ${pause}: ${waiting} until ${time}; Ctrl-C stops, \`${resumeCommand(header, screen.renderOptions)}\` continues`;
+/** Shows the step that goes on: sending, or, before and after that, marking. */
+export class RunSteps {
+  readonly #clock: Clock;
+  readonly #sending: RunProgress;
+  #marking: RunProgress | null = null;
+  #counts: RunCounts;
+  #hasSent = false;
+  #isStopped = false;
+
+  constructor(clock: Clock, total: number, start: RunCounts) {
+    this.#clock = clock;
+    this.#sending = new RunProgress(clock, total, start);
+    this.#counts = start;
+  }
+
+  stopSending(): void {
+    this.#isStopped = true;
+  }
+
+  update({ step, counts }: RunEvent & { readonly type: "step" }): string {
+    const before = this.#counts;
+    this.#counts = counts;
+    this.#hasSent ||= SENT.has(step.step);
+    this.#sending.update(counts);
+    const isSending = !this.#isStopped && this.#hasSent && openCalls(counts) > 0;
+    const isMarking = Math.max(counts.toMark, before.toMark) > 0 || this.#marking !== null;
+    if (isSending || !isMarking) {
+      this.#marking = null;
+      return `sending: ${progressText(this.#sending)}`;
+    }
+    // What was in flight after Ctrl-C adds to what is to mark.
+    const isMore = counts.toMark > before.toMark;
+    const start = isMore ? counts : before;
+    if (isMore || this.#marking === null)
+      this.#marking = new RunProgress(this.#clock, start.toMark, start, ({ toMark }) => toMark);
+    this.#marking.update(counts);
+    return `marking: ${progressText(this.#marking)}`;
+  }
 }
+
+const SENT: ReadonlySet<string> = new Set(["accepted", "rejected", "deferred", "requested"]);
 
 function progressText(progress: RunProgress): string {
   const { done, total, perSecond, leftMs } = progress.read();
@@ -129,19 +164,21 @@ const SAMPLE_MS = 250;
 export class RunProgress {
   readonly #clock: Clock;
   readonly #total: number;
+  readonly #countOpen: (counts: RunCounts) => number;
   readonly #openAtStart: number;
   #done = 0;
   #samples: { readonly atMs: number; readonly done: number }[];
 
-  constructor(clock: Clock, total: number, start: RunCounts) {
+  constructor(clock: Clock, total: number, start: RunCounts, countOpen = openCalls) {
     this.#clock = clock;
     this.#total = total;
-    this.#openAtStart = openCalls(start);
+    this.#countOpen = countOpen;
+    this.#openAtStart = countOpen(start);
     this.#samples = [{ atMs: clock.monotonicMs(), done: 0 }];
   }
 
   update(counts: RunCounts): void {
-    const done = this.#openAtStart - openCalls(counts);
+    const done = this.#openAtStart - this.#countOpen(counts);
     if (done === this.#done) return;
     this.#done = done;
     const atMs = this.#clock.monotonicMs();

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { Invocation } from "../../../../src/cli/args/command-spec.js";
+import { ParsedArgs } from "../../../../src/cli/args/flag.js";
 import { openRunDeps, profileOf } from "../../../../src/cli/settings/open-run-deps.js";
 import type { Session } from "../../../../src/cli/settings/session.js";
 import { WhcbError } from "../../../../src/domain/errors.js";
@@ -20,7 +21,14 @@ test("why nothing can be sent is the error of the run, also when its parts are c
   const deps = cliDeps(newCliWorld({ openDeliverer: () => Promise.reject(broken) }), captureIo());
   const session = { client: { name: "demo" }, settings: { profile: { value: null } } } as unknown as Session;
   const send = async () => {
-    await using runDeps = await openRunDeps({ deps } as Invocation, session, { maxConnections: 1, to: "http://127.0.0.1:9/" });
+    await using runDeps = await openRunDeps(
+      { deps, progress: {}, args: new ParsedArgs([], {}, { now: 0, utc: false }) } as Invocation,
+      session,
+      {
+        maxConnections: 1,
+        to: "http://127.0.0.1:9/",
+      },
+    );
     await runDeps.deliverer.deliverIf(() => true, {} as DeliveryRequest);
   };
   await expect(send()).rejects.toBe(broken);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { RunProgress } from "../../../../../src/cli/output/run/follow-run.js";
+import { RunProgress, RunSteps } from "../../../../../src/cli/output/run/follow-run.js";
 import { NO_COUNTS } from "../../../../../src/runs/journal/run-counts.js";
+import type { CallStep, RunCounts } from "../../../../../src/runs/journal/run-step.js";
 import { VirtualClock } from "../../../../support/time/virtual-clock.js";
 
 function progressOf(total: number) {
@@ -62,5 +63,34 @@ describe("the progress of a run", () => {
     accept(10, 100);
     clock.advance(9_000);
     expect(progress.read().perSecond).toBe(1);
+  });
+});
+
+describe("the step that is shown", () => {
+  const at = 0;
+  const step = (counts: Partial<RunCounts>, of: CallStep) => {
+    return { type: "step", callbackId: "A", step: of, counts: { ...NO_COUNTS, planned: 3, ...counts } } as const;
+  };
+  const accepted = { step: "accepted", call: "1", at, ms: 1 } as const;
+  const marked = { step: "marked", calls: ["1"], as: "SUCCESS", at } as const;
+
+  it("is sending while calls are left, and then marking, which isn't done before all are marked", () => {
+    const steps = new RunSteps(new VirtualClock(), 3, { ...NO_COUNTS, planned: 3, left: 3 });
+    const shown = [
+      steps.update(step({ left: 2, accepted: 1, toMark: 1 }, accepted)),
+      steps.update(step({ left: 2, accepted: 1, marked: 1 }, marked)),
+      steps.update(step({ left: 1, accepted: 2, marked: 1, toMark: 1 }, accepted)),
+      steps.update(step({ accepted: 3, marked: 1, toMark: 2 }, accepted)),
+      steps.update(step({ accepted: 3, marked: 2, toMark: 1 }, marked)),
+    ];
+    expect(shown).toEqual(["sending: 1 of 3", "sending: 1 of 3", "sending: 2 of 3", "marking: 0 of 2", "marking: 1 of 2"]);
+  });
+
+  it("is marking first where the list had calls, and after Ctrl-C", () => {
+    const steps = new RunSteps(new VirtualClock(), 3, { ...NO_COUNTS, planned: 3, seen: 1, left: 2, toMark: 1 });
+    expect(steps.update(step({ seen: 1, left: 2, marked: 1 }, marked))).toBe("marking: 1 of 1");
+    expect(steps.update(step({ seen: 1, left: 1, accepted: 1, marked: 1, toMark: 1 }, accepted))).toBe("sending: 1 of 3");
+    steps.stopSending();
+    expect(steps.update(step({ seen: 1, left: 1, accepted: 1, marked: 2 }, marked))).toBe("marking: 1 of 1");
   });
 });
