@@ -10,6 +10,8 @@ export interface DisplayOptions {
   readonly onKey: (key: Key) => void;
   /** SIGINT or SIGTERM comes from outside; Ctrl-C is a key. */
   readonly onInterrupt: () => void;
+  /** null says that nothing is waited for. */
+  readonly onWait?: (text: string | null) => void;
   /** The screen is left when it ends. */
   readonly run: (display: Display, screen: FullScreen) => Promise<number>;
 }
@@ -26,13 +28,14 @@ function escaped({ header, body, footer }: Frame): Frame {
 }
 
 export async function withDisplay(
-  { deps }: Invocation,
-  { frame, onKey, onInterrupt: handleInterrupt, run }: DisplayOptions,
+  { deps, progress }: Invocation,
+  { frame, onKey, onInterrupt: handleInterrupt, onWait = () => undefined, run }: DisplayOptions,
 ): Promise<number> {
   const { openDisplay } = await import("./display.js");
   const screen = await deps.openFullScreen();
   try {
     using _interrupt = onInterrupt(deps.io, handleInterrupt);
+    using _line = progress.divert({ show: onWait, clear: () => onWait(null) });
     using display = openDisplay({ screen, frame: (size) => escaped(frame(size)), onKey });
     return await run(display, screen);
   } finally {

@@ -12,31 +12,33 @@ import type { Palette, RenderOptions } from "../../output/screen.js";
 import { joinText, type Printable, type ScreenText, safeJson, text } from "../../output/screen-text.js";
 import { formatInstant, formatRelative } from "../../output/times.js";
 import { requireCounted, UncountedCalls } from "../../output/uncounted-calls.js";
-import { findNamedCallback, withSession } from "../../settings/session.js";
+import { findNamedCallback, SCREEN_PATIENCE_MS, type Session, withSession } from "../../settings/session.js";
 import { mentionUnfinishedRun } from "../../settings/unfinished-run.js";
 
 export function run(invocation: Invocation): Promise<void> {
+  return withSession(invocation, (session) => showStatus(invocation, session), { readPatienceMs: () => SCREEN_PATIENCE_MS });
+}
+
+async function showStatus(invocation: Invocation, session: Session): Promise<void> {
   const { screen } = invocation;
-  return withSession(invocation, async (session) => {
-    const { client } = session;
-    const progress = await openProgress(invocation, "reading calls");
-    const states = [];
-    try {
-      const named = await findNamedCallback(invocation, session);
-      const callbacks = named === null ? await client.getAllCallbacks() : [named];
-      for (const callback of callbacks) states.push(await readCallbackState(client, callback, screen.renderOptions.now));
-    } finally {
-      progress.clear();
-    }
-    await mentionUnfinishedRun(invocation, session);
-    if (screen.format === "json")
-      await screen.out(
-        text`${safeJson({ service: client.name, callbacks: states.map((state) => pickFields(statusJson(state), screen.jsonFields)) }, 2)}\n`,
-      );
-    else if (states.length === 0) screen.info("no callbacks yet; `whcb callbacks create` creates one");
-    else await screen.out(renderStatus(states, screen.renderOptions));
-    requireCounted(states.map(({ uncounted }) => uncounted));
-  });
+  const { client } = session;
+  const progress = await openProgress(invocation, "reading calls");
+  const states = [];
+  try {
+    const named = await findNamedCallback(invocation, session);
+    const callbacks = named === null ? await client.getAllCallbacks() : [named];
+    for (const callback of callbacks) states.push(await readCallbackState(client, callback, screen.renderOptions.now));
+  } finally {
+    progress.clear();
+  }
+  await mentionUnfinishedRun(invocation, session);
+  if (screen.format === "json")
+    await screen.out(
+      text`${safeJson({ service: client.name, callbacks: states.map((state) => pickFields(statusJson(state), screen.jsonFields)) }, 2)}\n`,
+    );
+  else if (states.length === 0) screen.info("no callbacks yet; `whcb callbacks create` creates one");
+  else await screen.out(renderStatus(states, screen.renderOptions));
+  requireCounted(states.map(({ uncounted }) => uncounted));
 }
 
 export interface CallbackState extends CallFigures {

@@ -1,11 +1,11 @@
 import { commandLine } from "../../../domain/command-line.js";
 import { WhcbError } from "../../../domain/errors.js";
 import type { Invocation } from "../../args/command-spec.js";
-import type { CliDeps } from "../../cli-deps.js";
 import { EXIT_DONE, EXIT_INTERRUPTED } from "../../exit-codes.js";
+import { loadOnScreen } from "../../full-screen/load-on-screen.js";
 import { canFillScreen, withDisplay } from "../../full-screen/with-display.js";
 import { undoWords } from "../../output/run/next-step.js";
-import { findNamedCallback, withSession } from "../../settings/session.js";
+import { findNamedCallback, SCREEN_PATIENCE_MS, type Session, withSession } from "../../settings/session.js";
 import { groupsLevel } from "./triage-keys.js";
 import { TriageProgram } from "./triage-program.js";
 import { newState } from "./triage-state.js";
@@ -24,13 +24,15 @@ export function run(invocation: Invocation): Promise<number> {
     throw new WhcbError("usage", what, { hint: `\`${listed}\` prints the groups` });
   }
   let program: TriageProgram | null = null;
-  const openClient: CliDeps["openClient"] = (target) =>
-    deps.openClient(
-      target.kind === "http" ? { ...target, retriesRefused: (reason) => program?.retriesRefused(reason) ?? false } : target,
-    );
-  return withSession({ ...invocation, deps: { ...deps, openClient } }, async (session) => {
+  const rules = {
+    retriesRefused: (reason: string) => program?.retriesRefused(reason) ?? false,
+    readPatienceMs: () => (program?.isRunning ? null : SCREEN_PATIENCE_MS),
+  };
+  const show = async (session: Session): Promise<number> => {
     const { client, target } = session;
-    const callback = await findNamedCallback(invocation, session);
+    const opened = await loadOnScreen(invocation, "whcb triage", () => findNamedCallback(invocation, session));
+    if ("code" in opened) return opened.code;
+    const callback = opened.loaded;
     const first =
       callback === null
         ? ({ id: 0, cursor: 0, filterText: "", isLoaded: false, kind: "callbacks", callbacks: [] } as const)
@@ -41,6 +43,7 @@ export function run(invocation: Invocation): Promise<number> {
       frame: (size) => shown.frame(size),
       onKey: (key) => shown.press(key),
       onInterrupt: () => shown.interrupt(),
+      onWait: (text) => shown.showWait(text),
       run: async (display, fullScreen) => {
         const isInterrupted = await shown.show(display, fullScreen);
         return isInterrupted ? EXIT_INTERRUPTED : EXIT_DONE;
@@ -52,5 +55,6 @@ export function run(invocation: Invocation): Promise<number> {
     }
     if (shown.isReading) invocation.deps.io.exitNow(code);
     return code;
-  });
+  };
+  return withSession(invocation, show, rules);
 }

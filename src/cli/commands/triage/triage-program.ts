@@ -41,6 +41,7 @@ export class TriageProgram {
   #reading = 0;
   #isChanged = false;
   #isInterrupted = false;
+  #wait: string | null = null;
   /** `lost` says why there is no answer, and when the level is read again. */
   #lost: { readonly notice: string; readonly readAgainAt: number } | null = null;
 
@@ -83,6 +84,16 @@ export class TriageProgram {
     return true;
   }
 
+  /** A command runs in the panel. */
+  get isRunning(): boolean {
+    return this.#run !== null;
+  }
+
+  showWait(text: string | null): void {
+    this.#wait = text;
+    this.#isChanged = true;
+  }
+
   /** `isReading` is true during a request, which may be retried for minutes, and while a command that was given up still runs. */
   get isReading(): boolean {
     return this.#reading > 0;
@@ -94,7 +105,12 @@ export class TriageProgram {
   }
 
   frame(size: ScreenSize): Frame {
-    const state = this.#lost === null ? this.#state : { ...this.#state, notice: this.#lost.notice };
+    const { panel, notice } = this.#state;
+    const state = {
+      ...this.#state,
+      notice: this.#lost?.notice ?? this.#wait ?? notice,
+      panel: panel && { ...panel, progress: this.#wait ?? panel.progress },
+    };
     return triageFrame(state, size, { ...this.#renderOptions(), actions: actionsIn(this.#state, this.#pressContext()) });
   }
 

@@ -2,10 +2,11 @@ import type { Client, ListedCallback } from "../../../client/client.js";
 import { errorMessage, isWhcbError } from "../../../domain/errors.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { EXIT_DONE, EXIT_INTERRUPTED } from "../../exit-codes.js";
+import { loadOnScreen } from "../../full-screen/load-on-screen.js";
 import { canFillScreen, withDisplay } from "../../full-screen/with-display.js";
 import { onInterrupt } from "../../on-interrupt.js";
 import { type ScreenText, text } from "../../output/screen-text.js";
-import { findNamedCallback, withSession } from "../../settings/session.js";
+import { findNamedCallback, SCREEN_PATIENCE_MS, type Session, withSession } from "../../settings/session.js";
 import { CallbackReader } from "./callback-reader.js";
 import { addReading, type WatchedCallback } from "./watch-state.js";
 import { countsLine, eventLine, type Freshness, freshnessLine, quietLine, type WatchEvent, watchFrame } from "./watch-text.js";
@@ -18,16 +19,27 @@ const QUIET_MS = 10_000;
 const MOST_EVENTS = 500;
 
 export function run(invocation: Invocation): Promise<number> {
-  return withSession(invocation, async (session) => {
-    const { client, target } = session;
-    const named = await findNamedCallback(invocation, session);
-    const callbacks = named === null ? await client.listCallbacks() : [named];
-    // While all is well, no more time passes between two answers.
-    const silentMs = SILENT_MS + (target.kind === "http" && target.rate !== null ? 2_000 / target.rate : 0);
-    const watch = new Watch(client, callbacks, silentMs, invocation);
-    await watch.read();
-    return canFillScreen(invocation) ? watch.fillScreen() : watch.printLines();
-  });
+  return withSession(
+    invocation,
+    async (session) => {
+      const load = () => openWatch(invocation, session);
+      if (!canFillScreen(invocation)) return (await load()).printLines();
+      const opened = await loadOnScreen(invocation, "whcb watch", load);
+      return "code" in opened ? opened.code : opened.loaded.fillScreen();
+    },
+    { readPatienceMs: () => SCREEN_PATIENCE_MS },
+  );
+}
+
+async function openWatch(invocation: Invocation, session: Session): Promise<Watch> {
+  const { client, target } = session;
+  const named = await findNamedCallback(invocation, session);
+  const callbacks = named === null ? await client.listCallbacks() : [named];
+  // While all is well, no more time passes between two answers.
+  const silentMs = SILENT_MS + (target.kind === "http" && target.rate !== null ? 2_000 / target.rate : 0);
+  const watch = new Watch(client, callbacks, silentMs, invocation);
+  await watch.read();
+  return watch;
 }
 
 class Watch {
