@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { type PlatformCall, platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
-import { CTRL_C, Terminal } from "../support/process/terminal.js";
+import { CTRL_C, ENTER, Terminal } from "../support/process/terminal.js";
 import { Home, type Running } from "../support/process/whcb-process.js";
 import { type CountingEndpoint, countingEndpoint, type EndpointAnswer } from "../support/replay/replay-desk.js";
 import { works } from "../support/replay/replay-outage.js";
@@ -129,5 +129,26 @@ describe.each(["watch", "triage"])("on a terminal, %s with a service that accept
     await terminal.shows(/^(?![\s\S]*(no answer from|waiting for the service))[\s\S]*(12 failed|503)/, 40_000);
     terminal.type("q");
     await terminal.closed();
+  });
+});
+
+describe("whcb login", () => {
+  it("asks before the service answers, and shows nothing that is typed early", async () => {
+    hangs = () => true;
+    const shell = Terminal.whcb(home, ["login", service.url], { columns: 120 });
+    await shell.shows("User:");
+    shell.type(`ada${ENTER}early-password${ENTER}early-key${ENTER}early-typing`);
+    await shell.shows(/User: ada\nPassword: \nAPI key: \n[\s\S]*waiting for the service's answer/);
+    expect(shell.written).not.toContain("early");
+    shell.type(CTRL_C);
+    expect((await shell.closed()).code).toBe(130);
+  });
+
+  it("stores what was typed once the service has accepted it", async () => {
+    const shell = Terminal.whcb(home, ["login", service.url], { columns: 120 });
+    await shell.shows("User:");
+    for (const answer of ["u", "p", "k"]) shell.type(answer + ENTER);
+    await shell.shows(/profile \S+ works with/);
+    expect((await shell.closed()).code).toBe(0);
   });
 });

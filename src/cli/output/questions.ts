@@ -1,12 +1,13 @@
 /** Questions are asked on stderr, only if stdin and stderr are terminals. Every bulk write asks first. */
 import { once } from "node:events";
-import { createInterface } from "node:readline";
+import { createInterface, type Interface } from "node:readline";
 import { Writable } from "node:stream";
 import { repeatedLine, URL_VARIABLE } from "../../domain/command-line.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Io } from "../../platform/terminal.js";
 import type { Invocation } from "../args/command-spec.js";
 import { flag } from "../args/flag.js";
+import { EXIT_INTERRUPTED } from "../exit-codes.js";
 import { notify } from "./screen.js";
 import { type Printable, text } from "./screen-text.js";
 
@@ -49,41 +50,87 @@ export async function askSecret(io: Io, question: Printable): Promise<string> {
 
 /** A paste also answers the next questions. */
 const typedAhead = new WeakMap<Io["stdin"], string[]>();
+const quietReaders = new WeakMap<Io["stdin"], LineReader>();
+
+/** Until it is disposed, the terminal shows only what is typed as an answer. Ctrl-C between two questions ends the process. */
+export function hideTyping(io: Io): Disposable {
+  const reader = new LineReader(io, () => io.exitNow(EXIT_INTERRUPTED));
+  quietReaders.set(io.stdin, reader);
+  return {
+    [Symbol.dispose]: () => {
+      quietReaders.delete(io.stdin);
+      reader.close();
+    },
+  };
+}
 
 async function ask(io: Io, question: Printable, isHidden: boolean): Promise<string> {
   notify(io.stderr, text`${question} `);
   try {
-    const lines = typedAhead.get(io.stdin) ?? [];
-    typedAhead.set(io.stdin, lines);
-    if (lines.length === 0 && !hasEnded(io.stdin)) await readInto(lines, io, isHidden);
+    const lines = linesOf(io);
+    if (lines.length === 0 && !hasEnded(io.stdin)) await readLine(io, isHidden);
     return lines.shift() ?? "";
   } finally {
     if (isHidden) notify(io.stderr, text`\n`);
   }
 }
 
-/** Reads at least one line, or to the end. The reader is closed after each question, so that Ctrl-C is a signal again. */
-async function readInto(lines: string[], io: Io, isHidden: boolean): Promise<void> {
-  let isEchoing = !isHidden;
-  const output = new Writable({
-    write(chunk, _encoding, done) {
-      if (isEchoing) io.stderr.write(chunk);
-      done();
-    },
-  });
-  const reader = createInterface({ input: io.stdin, output, terminal: io.stdin.isTTY === true });
-  reader.on("line", (line) => {
-    lines.push(line);
-    // The rest of a paste may be a secret.
-    isEchoing = false;
-  });
+function linesOf({ stdin }: Io): string[] {
+  const lines = typedAhead.get(stdin) ?? [];
+  typedAhead.set(stdin, lines);
+  return lines;
+}
+
+/** Reads at least one line, or to the end. By default, the reader is closed after each question, so that Ctrl-C is a signal again. */
+async function readLine(io: Io, isHidden: boolean): Promise<void> {
+  const quiet = quietReaders.get(io.stdin);
+  const reader = quiet ?? new LineReader(io, () => undefined);
   try {
-    const line = once(reader, "line").then(() => false);
-    const ended = once(reader, "close").then(() => false);
-    const interrupted = once(reader, "SIGINT").then(() => true);
-    if (await Promise.race([line, ended, interrupted])) throw new WhcbError("interrupted", "interrupted; nothing was done");
+    await reader.read(isHidden);
   } finally {
-    reader.close();
+    if (quiet === undefined) reader.close();
+  }
+}
+
+/** What is typed goes to `typedAhead`. */
+class LineReader {
+  readonly #reader: Interface;
+  #isEchoing = false;
+  #isReading = false;
+
+  constructor(io: Io, onInterrupt: () => void) {
+    const lines = linesOf(io);
+    const output = new Writable({
+      write: (chunk, _encoding, done) => {
+        if (this.#isEchoing) io.stderr.write(chunk);
+        done();
+      },
+    });
+    this.#reader = createInterface({ input: io.stdin, output, terminal: io.stdin.isTTY === true });
+    this.#reader.on("line", (line) => {
+      lines.push(line);
+      // The rest of a paste may be a secret.
+      this.#isEchoing = false;
+    });
+    this.#reader.on("SIGINT", () => {
+      if (!this.#isReading) onInterrupt();
+    });
+  }
+
+  async read(isHidden: boolean): Promise<void> {
+    this.#isEchoing = !isHidden;
+    this.#isReading = true;
+    const line = once(this.#reader, "line").then(() => false);
+    const ended = once(this.#reader, "close").then(() => false);
+    const interrupted = once(this.#reader, "SIGINT").then(() => true);
+    const isInterrupted = await Promise.race([line, ended, interrupted]);
+    this.#isEchoing = false;
+    this.#isReading = false;
+    if (isInterrupted) throw new WhcbError("interrupted", "interrupted; nothing was done");
+  }
+
+  close(): void {
+    this.#reader.close();
   }
 }
 

@@ -5,7 +5,7 @@ import { DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES } from "../../../wire/delive
 import type { Invocation } from "../../args/command-spec.js";
 import { PROFILE, SERVICE } from "../../args/shared-flags.js";
 import type { Credentials, ServiceTarget } from "../../cli-deps.js";
-import { askSecret, askText } from "../../output/questions.js";
+import { askSecret, askText, hideTyping } from "../../output/questions.js";
 import { warnOfClearText } from "../../settings/clear-text-warning.js";
 import { warnOfVariables } from "../../settings/current-profile.js";
 import { findProfile } from "../../settings/resolve-settings.js";
@@ -17,15 +17,16 @@ import type { LoginFlags } from "./command.js";
 
 export async function run(invocation: Invocation<LoginFlags>): Promise<void> {
   const { args, values, deps, screen } = invocation;
+  using _typing = screen.canAsk ? hideTyping(deps.io) : null;
   // An unusable file is an error before a password is typed.
   await readSettings(deps.paths.config);
   const address = readServiceAddress(await serviceText(invocation), "the service");
   if (address.kind === "http") {
     const { protocol, hostname } = new URL(address.url);
     warnOfClearText(invocation, protocol, hostname);
-    if (screen.canAsk) await checkAddress(invocation, address.url);
   }
   const credentials = address.kind === "http" ? await readCredentials(invocation) : null;
+  if (address.kind === "http" && screen.canAsk) await checkAddress(invocation, address.url);
   const target =
     address.kind === "http" && credentials !== null
       ? httpTarget(invocation, address.url, credentials)
@@ -74,7 +75,7 @@ async function readCredentials({ values, deps, screen }: Invocation<LoginFlags>)
   return { username, password, apiKey };
 }
 
-/** Expects a rejection without credentials; anything else is an error before a secret is typed. */
+/** Expects a rejection without credentials; anything else is an error before a secret is sent. */
 async function checkAddress(invocation: Invocation, url: string): Promise<void> {
   try {
     await verifyTarget(invocation, httpTarget(invocation, url, { username: "", password: "", apiKey: "" }));
@@ -109,7 +110,15 @@ async function fileTarget(path: string): Promise<ServiceTarget> {
 }
 
 function httpTarget(invocation: Invocation, url: string, credentials: Credentials): ServiceTarget {
-  return { kind: "http", url, ...credentials, rate: null, timezone: "UTC", onExchange: exchangeLog(invocation) };
+  return {
+    kind: "http",
+    url,
+    ...credentials,
+    rate: null,
+    timezone: "UTC",
+    onExchange: exchangeLog(invocation),
+    beginWait: invocation.progress.begin,
+  };
 }
 
 /** Never returns the name of another service's profile. */
