@@ -58,7 +58,7 @@ async function relistCalls(
     });
     await draft.add(arrived.leaveOut(callbackId, failed));
   };
-  const { unlisted } = await listMatchingCalls(client, { callbackId, filter: { status: "FAILED" } }, take);
+  const { unlisted } = await listMatchingCalls(client, { callbackId, filter: { status: "FAILED" } }, take, session.report);
   if (waiting.size > 0) {
     // Rows move while a list is read, so what it lacks may be FAILED all the same.
     const asked = [...waiting.values()].map(({ id }) => id);

@@ -61,12 +61,17 @@ export interface MarkGroup {
 }
 
 /** The plan has calls of the other status. Throws `not-found`, and `usage` if two callbacks have a call of the same id. */
-export async function planMarks(scope: CallScope, status: "SUCCESS" | "FAILED", deps: RunDeps): Promise<MarkPlan> {
+export async function planMarks(
+  scope: CallScope,
+  status: "SUCCESS" | "FAILED",
+  deps: RunDeps,
+  onEvent: RunListener = () => {},
+): Promise<MarkPlan> {
   const listedAt = deps.clock.now();
   const callbacks = await callbacksOf(scope, deps.client);
   const found =
     "filter" in scope.calls
-      ? await byFilter(callbacks, { ...scope.calls.filter, status: otherThan(status) }, deps)
+      ? await byFilter(callbacks, { ...scope.calls.filter, status: otherThan(status) }, deps, onEvent)
       : await byIds(callbacks, scope.calls.callIds, status, deps);
   return markPlan(found, { status, undoes: null, listedAt }, deps);
 }
@@ -222,14 +227,24 @@ export async function runMarks(
   });
 }
 
-async function byFilter(callbacks: readonly ListedCallback[], filter: CallFilter, deps: RunDeps): Promise<FoundCalls> {
+async function byFilter(
+  callbacks: readonly ListedCallback[],
+  filter: CallFilter,
+  deps: RunDeps,
+  onEvent: RunListener,
+): Promise<FoundCalls> {
   const groups: MarkGroup[] = [];
   const unusable = { leftOut: 0, withoutId: 0, unlisted: 0 };
   for (const callback of callbacks) {
     const group = newGroup(callback);
-    const listed = await listMatchingCalls(deps.client, { callbackId: callback.id, filter }, async (calls) => {
-      for (const call of calls) addCall(group, call);
-    });
+    const listed = await listMatchingCalls(
+      deps.client,
+      { callbackId: callback.id, filter },
+      async (calls) => {
+        for (const call of calls) addCall(group, call);
+      },
+      onEvent,
+    );
     unusable.leftOut += listed.leftOut;
     unusable.withoutId += listed.withoutId;
     unusable.unlisted += listed.unlisted;

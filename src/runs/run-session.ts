@@ -136,6 +136,8 @@ export class RunSession {
     return [...this.#unmarked.values()].flat();
   }
 
+  readonly report: RunListener = (event) => this.#onEvent(event);
+
   beginWait(wait: Wait): OngoingWait {
     return (this.deps.beginWait ?? SILENT_WAIT)(wait);
   }

@@ -62,6 +62,17 @@ describe("in a pipe", () => {
     expect(stderr).toMatch(new RegExp(`waiting for the endpoint's answer since ${TIME}, until ${TIME} at most\n`));
   });
 
+  it.each([
+    ["status", "demo"],
+    ["replay", "demo", "--failed", "--dry-run"],
+    ["mark-success", "demo", "--failed", "--dry-run"],
+  ])("%s says how much is read at the plan's rate", async (...args) => {
+    calls.push(...platformCalls(100).slice(CALLS));
+    const { stderr } = await home.whcb(args, { env: { ...env, WHCB_RATE: "1" } });
+    expect(stderr).toMatch(/^reading (failed )?calls( of demo)?(: \d+ of 100)? \(limit of 1 request a second\)\n/);
+    expect(stderr).toMatch(/: \d+ of 100 \(limit/);
+  });
+
   it("--verbose shows the POSTs to the endpoint", async () => {
     const { stderr } = await whcb([...REPLAY, "--verbose"]).ended;
     expect(stderr.match(new RegExp(`^POST ${endpoint.url}\\S* for call [0-9A-F]{32} -> 200 \\(\\d+ ms\\)$`, "gm"))).toHaveLength(

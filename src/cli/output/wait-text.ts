@@ -26,3 +26,7 @@ export function waitText(wait: Wait, since: number, options: TimeOptions): strin
 export function limitText(perSecond: number): string {
   return `limit of ${perSecond === 1 ? "1 request" : `${perSecond} requests`} a second`;
 }
+
+export function readText(what: string, calls: number, total: number | null): string {
+  return `reading ${what}: ${calls}${total === null ? "" : ` of ${total}`}`;
+}

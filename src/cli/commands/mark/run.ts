@@ -18,7 +18,7 @@ import type { Invocation } from "../../args/command-spec.js";
 import { writeJson } from "../../output/json-fields.js";
 import { openProgress } from "../../output/progress-line.js";
 import { needsYes } from "../../output/questions.js";
-import { followRun } from "../../output/run/follow-run.js";
+import { followRun, showListed } from "../../output/run/follow-run.js";
 import { undoWords } from "../../output/run/next-step.js";
 import { describeLeftOut, warnOfUnusableCalls } from "../../output/run/plan-text.js";
 import { finishRun } from "../../output/run/run-summary.js";
@@ -96,8 +96,8 @@ interface MarkJob {
 
 async function planAndMark(invocation: MarkInvocation, { status, scope, undone, runDeps, locks }: MarkJob): Promise<void> {
   const { values, screen } = invocation;
-  const progress = await openProgress(invocation, "listing calls");
-  const planning = scope === null ? planUndo(undone, runDeps) : planMarks(scope, status, runDeps);
+  const progress = await openProgress(invocation, "reading calls");
+  const planning = scope === null ? planUndo(undone, runDeps) : planMarks(scope, status, runDeps, showListed(progress, "calls"));
   const plan = await planning.finally(() => progress.clear());
   warnOfUnusableCalls(plan, screen);
   const run = { ...plan, ...(locks && { runId: locks.runId }) };

@@ -17,7 +17,7 @@ import { readSendingFlags } from "../../args/sending-flags.js";
 import { writeJson } from "../../output/json-fields.js";
 import { openProgress } from "../../output/progress-line.js";
 import { needsYes } from "../../output/questions.js";
-import { followRun } from "../../output/run/follow-run.js";
+import { followRun, showListed } from "../../output/run/follow-run.js";
 import { describePlan, planJson, warnOfUnusableCalls } from "../../output/run/plan-text.js";
 import { finishRun, requireMarked, warnOfUnmarkedCalls } from "../../output/run/run-summary.js";
 import { joinText, type ScreenText, safeJson, text } from "../../output/screen-text.js";
@@ -121,7 +121,7 @@ async function listAndMatch(
 ) {
   const { screen, values } = invocation;
   screen.info(`reading ${describeList(seen)}`);
-  const listing = await openProgress(invocation, "listing calls");
+  const listing = await openProgress(invocation, "reading calls");
   const plan = planReconcile(
     {
       callback,
@@ -132,6 +132,7 @@ async function listAndMatch(
       contentType: options.contentType,
       bodyNames: options.bodyNames,
       runId: locks?.runId,
+      onEvent: showListed(listing, "calls"),
       onCompare(calls, requests) {
         const number = calls === null ? "all calls" : `all ${amount(calls)} calls`;
         const cost = requests === null ? "" : `: at least ${count(requests, "request")}`;

@@ -17,7 +17,7 @@ import { readReplayOptions } from "../../args/sending-flags.js";
 import { writeJson } from "../../output/json-fields.js";
 import { openProgress } from "../../output/progress-line.js";
 import { needsYes } from "../../output/questions.js";
-import { followRun, followsService } from "../../output/run/follow-run.js";
+import { followRun, followsService, showListed } from "../../output/run/follow-run.js";
 import { describeLeftOut, describePlan, describeTimeouts, planJson, warnOfUnusableCalls } from "../../output/run/plan-text.js";
 import { finishRun, requireMarked, warnOfUnmarkedCalls } from "../../output/run/run-summary.js";
 import type { RenderOptions } from "../../output/screen.js";
@@ -80,10 +80,8 @@ interface ReplayJob {
 
 async function listAndReplay(job: ReplayJob, invocation: ReplayInvocation): Promise<void> {
   const { scope, options, runDeps, locks } = job;
-  const progress = await openProgress(invocation, "listing failed calls");
-  const plan = await planReplay(scope, runDeps, (event) => {
-    if (event.type === "listed") progress.show(`listing failed calls: ${event.calls}`);
-  }).finally(() => progress.clear());
+  const progress = await openProgress(invocation, "reading failed calls");
+  const plan = await planReplay(scope, runDeps, showListed(progress, "failed calls")).finally(() => progress.clear());
   warnOfUnusableCalls(plan, invocation.screen);
   warnOfUnmarkedCalls(plan.unmarked, invocation.screen);
   try {

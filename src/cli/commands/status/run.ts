@@ -12,6 +12,7 @@ import type { Palette, RenderOptions } from "../../output/screen.js";
 import { joinText, type Printable, type ScreenText, safeJson, text } from "../../output/screen-text.js";
 import { formatInstant, formatRelative } from "../../output/times.js";
 import { requireCounted, UncountedCalls } from "../../output/uncounted-calls.js";
+import { readText } from "../../output/wait-text.js";
 import { findNamedCallback, SCREEN_PATIENCE_MS, type Session, withSession } from "../../settings/session.js";
 import { mentionUnfinishedRun } from "../../settings/unfinished-run.js";
 
@@ -27,7 +28,11 @@ async function showStatus(invocation: Invocation, session: Session): Promise<voi
   try {
     const named = await findNamedCallback(invocation, session);
     const callbacks = named === null ? await client.getAllCallbacks() : [named];
-    for (const callback of callbacks) states.push(await readCallbackState(client, callback, screen.renderOptions.now));
+    for (const callback of callbacks) {
+      const show = (calls: number, total: number | null) =>
+        progress.show(readText(`failed calls of ${callback.name}`, calls, total));
+      states.push(await readCallbackState(client, callback, screen.renderOptions.now, show));
+    }
   } finally {
     progress.clear();
   }
@@ -74,7 +79,12 @@ interface CallFigures {
 const MOST_CALLS_READ = 20_000;
 const HOUR_MS = 3_600_000;
 
-async function readCallbackState(client: Client, callback: ListedCallback, now: number): Promise<CallbackState> {
+async function readCallbackState(
+  client: Client,
+  callback: ListedCallback,
+  now: number,
+  onRead: (calls: number, total: number | null) => void,
+): Promise<CallbackState> {
   const outages = (await client.listOutages(callback.id))?.filter(({ endedAt }) => endedAt === null) ?? null;
   const summary = new CallSummary(now);
   const rest = new UncountedCalls();
@@ -83,6 +93,7 @@ async function readCallbackState(client: Client, callback: ListedCallback, now: 
     total ??= page.total;
     rest.add(page);
     for (const call of [...page.calls, ...page.withoutId]) summary.add(call);
+    onRead(summary.looked, total);
   }
   const { capabilities } = client;
   const isExact = capabilities.has("exact-lists");

@@ -8,8 +8,9 @@ import { LONGEST_MARKING_MS } from "../../../runs/run-session.js";
 import type { Invocation } from "../../args/command-spec.js";
 import type { ServiceTarget } from "../../cli-deps.js";
 import { onFirstInterrupt } from "../../on-interrupt.js";
-import { openProgress } from "../progress-line.js";
+import { openProgress, type ProgressLine } from "../progress-line.js";
 import { joinText, safeJson, text } from "../screen-text.js";
+import { readText } from "../wait-text.js";
 import { resumeCommand } from "./next-step.js";
 
 export interface FollowedRun {
@@ -50,6 +51,7 @@ export async function followRun<Result>(
       line.show(`the service: ${progressText(byService)}${service.failed > 0 ? `, ${service.failed} failed` : ""}`);
     }
     if (event.type === "stopping") steps?.stopSending();
+    if (event.type === "listed") line.show(readText("failed calls", event.calls, event.total));
     if (event.type !== "step") return;
     if (steps !== null) line.show(steps.update(event));
     if (screen.format !== "ndjson") return;
@@ -71,6 +73,13 @@ export async function followRun<Result>(
     line.clear();
     await written;
   }
+}
+
+/** Shows how much of a list is read. */
+export function showListed(line: ProgressLine, what: string): RunListener {
+  return (event) => {
+    if (event.type === "listed") line.show(readText(what, event.calls, event.total));
+  };
 }
 
 const SERVICE_GOES_ON = "the service goes on with what it was asked to send";
