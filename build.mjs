@@ -15,7 +15,11 @@ const ASSETS = "src/server/console/assets";
 const FILES = [
   { name: "main", isEager: true, entries: /^src\/main\.ts$/ },
   { name: "cli", isEager: true, entries: /^src\/cli\/run-command\.ts$/ },
-  { name: "list", isEager: true, entries: /^src\/(main\/open-http-client|cli\/commands\/calls\/(command|calls-listing))\.ts$/ },
+  {
+    name: "list",
+    isEager: true,
+    entries: /^src\/(main\/open-http-client|cli\/(output\/progress-line|commands\/calls\/(command|calls-listing)))\.ts$/,
+  },
   { name: "commands", entries: /^src\/cli\/(?!full-screen\/|commands\/(demo|mark|reconcile|replay|runs|status|triage|watch)\/)/ },
   { name: "runs", entries: /^src\/(cli\/(?!full-screen\/|commands\/(triage|watch)\/)|runs\/)/ },
   { name: "screens", entries: /^src\/(cli|platform\/full-screen)/ },

@@ -7,7 +7,6 @@ import { NO_COLOR, OUTPUT, PROFILE, SERVICE, UTC } from "./args/shared-flags.js"
 import type { CliDeps } from "./cli-deps.js";
 import { SECTIONS } from "./commands/all.js";
 import { EXIT_CODES, EXIT_DONE } from "./exit-codes.js";
-import { Progress } from "./output/progress-line.js";
 import { exitCodeOf, renderError } from "./output/render-error.js";
 import {
   type FormatChoice,
@@ -57,6 +56,7 @@ async function parseAndRun(argv: readonly string[], deps: CliDeps): Promise<numb
   ].flatMap(([flag = "", value]) => (value === undefined ? [] : [flag, value]));
   const choices = { ...readFormat(parsed.spec, args), noColor: args.get(NO_COLOR), utc: args.get(UTC), now, serviceFlags };
   const opened = await openScreen(io, choices);
+  const { Progress } = await import("./output/progress-line.js");
   const progress = new Progress(io, opened, deps.clock);
   const screen: Screen = {
     ...opened,

@@ -23,8 +23,8 @@ export const systemClock: Clock = {
   monotonicMs: () => Number(process.hrtime.bigint()) / 1e6,
   nextTurn: () => turn(),
   async sleepUntil(at, signal) {
-    const end = performance.now() + (at - Date.now());
-    const left = () => Math.min(at - Date.now(), end - performance.now());
+    const end = systemClock.monotonicMs() + (at - Date.now());
+    const left = () => Math.min(at - Date.now(), end - systemClock.monotonicMs());
     for (let ms = left(); ms > 0 && !signal?.aborted; ms = left()) {
       await delay(Math.min(ms, LONGEST_SLEEP_MS), undefined, signal ? { signal } : {}).catch(() => undefined);
     }
