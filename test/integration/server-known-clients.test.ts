@@ -121,6 +121,7 @@ describe("callbacks", () => {
         auth: { type: "queryparam", key: "" },
         removeHTML: "disabled",
         retriesEnabled: false,
+        state: "idle",
         callbacks: { reply: "disabled", undeliverable: "disabled" },
         link: expect.any(Array),
       },

@@ -124,9 +124,10 @@ describe("opening a database", () => {
     const file = path();
     await (await openStore({ url: file, clock: systemClock, secretKey })).close();
     const older = new Database(file);
+    const added = ["requested_by", "selection", "confirmed", "in_earlier", "collecting"];
     older.exec(`
-      DROP INDEX calls_held; CREATE INDEX calls_held ON calls (callback_key);
-      ALTER TABLE calls DROP COLUMN sent_at; DELETE FROM migrations WHERE version = ${LATEST_VERSION}`);
+      DROP TABLE replay_failures; DROP INDEX replays_collecting; ${added.map((name) => `ALTER TABLE replays DROP COLUMN ${name};`).join("")}
+      DELETE FROM migrations WHERE version = ${LATEST_VERSION}`);
     older.close();
     const serving = await lockDatabase(file);
     const openExisting = () => openStore({ url: file, clock: systemClock, secretKey, mustExist: true });

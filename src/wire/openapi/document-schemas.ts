@@ -1,5 +1,5 @@
 import { type TSchema, Type } from "@sinclair/typebox";
-import { HEALTH_NAMES, type HealthName } from "../../domain/callback.js";
+import { HEALTH_NAMES } from "../../domain/callback.js";
 
 const Instant = Type.String({ format: "date-time", description: "ISO 8601 with milliseconds" });
 
@@ -34,7 +34,7 @@ export const CallbackDocument = Type.Object({
   retriesEnabled: Type.Boolean(),
   email: Type.String(),
   callbacks: Type.Object({ reply: Switch, undeliverable: Switch }),
-  state: Type.Optional(Type.Unsafe<HealthName>({ type: "string", enum: HEALTH_NAMES })),
+  state: Type.Optional(Type.Union(HEALTH_NAMES.map((name) => Type.Literal(name)))),
   stateSince: Type.Optional(Instant),
   downSince: Type.Optional(Instant),
   link: Links,
