@@ -1,89 +1,92 @@
 /** What the command line says while it waits, and how it ends a wait. The service and the endpoint are in this process. */
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
-import { type PlatformCall, platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
+import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
 import { CTRL_C, ENTER, Terminal } from "../support/process/terminal.js";
-import { Home, type Running } from "../support/process/whcb-process.js";
-import { type CountingEndpoint, countingEndpoint, type EndpointAnswer } from "../support/replay/replay-desk.js";
+import { Home } from "../support/process/whcb-process.js";
+import { countingEndpoint, type EndpointAnswer } from "../support/replay/replay-desk.js";
 import { works } from "../support/replay/replay-outage.js";
 
 const CALLS = 12;
 
-let home: Home;
-let endpoint: CountingEndpoint;
-let answer: (number: number) => EndpointAnswer;
-let calls: PlatformCall[];
-let service: { readonly url: string; close(): Promise<void> };
-let env: Record<string, string>;
-/** The service accepts these requests and never answers. */
-let hangs: (request: { readonly method: string; readonly path: string }) => boolean;
+/** The tests wait most of the time, so they run at the same time. */
+const it = test.extend("scene", async ({ task: _ }, { onCleanup }) => {
+  const scene = await openScene();
+  onCleanup(() => scene.close());
+  return scene;
+}).concurrent;
 
-beforeEach(async () => {
-  home = new Home();
-  answer = () => ({ status: 200 });
-  hangs = () => false;
-  endpoint = await countingEndpoint((_, number) => answer(number));
-  calls = platformCalls(CALLS);
+async function openScene() {
+  const home = new Home();
+  const calls = platformCalls(CALLS);
+  const scene = {
+    answer: (_number: number): EndpointAnswer => ({ status: 200 }),
+    /** The service accepts these requests and never answers. */
+    hangs: (_request: { readonly method: string; readonly path: string }) => false,
+  };
+  const endpoint = await countingEndpoint((_, number) => scene.answer(number));
   const platform = scriptedPlatform({
     clock: systemClock,
     callbacks: [{ id: "00112233445566AA", name: "demo", url: endpoint.url, key: "k", calls }],
-    onArrival: (request) => (hangs(request) ? new Promise(() => {}) : Promise.resolve()),
+    onArrival: (request) => (scene.hangs(request) ? new Promise(() => {}) : Promise.resolve()),
   });
-  service = await platform.listen();
+  const service = await platform.listen();
   await home.countAsServed(service.url);
-  env = { WHCB_URL: service.url, WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" };
-});
-
-afterEach(async () => {
-  await service.close();
-  await endpoint.close();
-  await home.leave();
-});
+  const env = { WHCB_URL: service.url, WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" };
+  return Object.assign(scene, {
+    ...{ home, calls, endpoint, service, env },
+    whcb: (args: readonly string[]) => home.start(args, { env }),
+    withStatus: (status: string) => calls.filter((call) => call.status === status).length,
+    async close() {
+      await service.close();
+      await endpoint.close();
+      await home.leave();
+    },
+  });
+}
 
 const TIME = String.raw`\d\d:\d\d:\d\d`;
 const REPLAY = ["replay", "demo", "--failed", "--yes"];
 const isMark = ({ method, path }: { readonly method: string; readonly path: string }) =>
   method === "PUT" && path.includes("/calls?");
-const whcb = (args: readonly string[]): Running => home.start(args, { env });
-const withStatus = (status: string): number => calls.filter((call) => call.status === status).length;
 
 describe("in a pipe", () => {
-  it("a replay says until when the endpoint asks to wait, and goes on", async () => {
-    answer = (number) => (number === 2 ? { status: 503, headers: { "retry-after": "3" } } : { status: 200 });
-    const { code, stderr } = await whcb(REPLAY).ended;
+  it("a replay says until when the endpoint asks to wait, and goes on", async ({ scene }) => {
+    scene.answer = (number) => (number === 2 ? { status: 503, headers: { "retry-after": "3" } } : { status: 200 });
+    const { code, stderr } = await scene.whcb(REPLAY).ended;
     expect(code, stderr).toBe(0);
     const says = `sending: 2 of 12.*, the endpoint asks to wait until ${TIME} \\(503, Retry-After: 3\\), since ${TIME}; Ctrl-C stops, \`whcb replay --resume \\S+\` continues\n`;
     expect(stderr).toMatch(new RegExp(says));
   });
 
-  it("a replay says that the endpoint doesn't answer", async () => {
-    answer = (number) => ({ status: 200, delayMs: number === 1 ? 3_500 : 0 });
-    const { stderr } = await whcb(REPLAY).ended;
+  it("a replay says that the endpoint doesn't answer", async ({ scene }) => {
+    scene.answer = (number) => ({ status: 200, delayMs: number === 1 ? 3_500 : 0 });
+    const { stderr } = await scene.whcb(REPLAY).ended;
     expect(stderr).toMatch(new RegExp(`waiting for the endpoint's answer since ${TIME}, until ${TIME} at most\n`));
   });
 
-  it.each([
+  it.for([
     ["status", "demo"],
     ["replay", "demo", "--failed", "--dry-run"],
     ["mark-success", "demo", "--failed", "--dry-run"],
-  ])("%s says how much is read at the plan's rate", async (...args) => {
-    calls.push(...platformCalls(100).slice(CALLS));
-    const { stderr } = await home.whcb(args, { env: { ...env, WHCB_RATE: "1" } });
+  ])("%s says how much is read at the plan's rate", async (args, { scene }) => {
+    scene.calls.push(...platformCalls(100).slice(CALLS));
+    const { stderr } = await scene.home.whcb(args, { env: { ...scene.env, WHCB_RATE: "1" } });
     expect(stderr).toMatch(/^reading (failed )?calls( of demo)?(: \d+ of 100)? \(limit of 1 request a second\)\n/);
     expect(stderr).toMatch(/: \d+ of 100 \(limit/);
   });
 
-  it("--verbose shows the POSTs to the endpoint", async () => {
-    const { stderr } = await whcb([...REPLAY, "--verbose"]).ended;
-    expect(stderr.match(new RegExp(`^POST ${endpoint.url}\\S* for call [0-9A-F]{32} -> 200 \\(\\d+ ms\\)$`, "gm"))).toHaveLength(
-      CALLS,
-    );
+  it("--verbose shows the POSTs to the endpoint", async ({ scene }) => {
+    const { stderr } = await scene.whcb([...REPLAY, "--verbose"]).ended;
+    expect(
+      stderr.match(new RegExp(`^POST ${scene.endpoint.url}\\S* for call [0-9A-F]{32} -> 200 \\(\\d+ ms\\)$`, "gm")),
+    ).toHaveLength(CALLS);
   });
 
-  it("status says that the service doesn't answer, and gives up after 15 s", async () => {
-    hangs = () => true;
+  it("status says that the service doesn't answer, and gives up after 15 s", async ({ scene }) => {
+    scene.hangs = () => true;
     const startedAt = Date.now();
-    const { code, stderr } = await whcb(["status"]).ended;
+    const { code, stderr } = await scene.whcb(["status"]).ended;
     expect(stderr).toMatch(new RegExp(`waiting for the service's answer since ${TIME}, until ${TIME} at most\n`));
     expect([code, stderr]).toEqual([5, expect.stringContaining("error: ")]);
     expect(Date.now() - startedAt).toBeLessThan(20_000);
@@ -91,38 +94,38 @@ describe("in a pipe", () => {
 });
 
 describe("Ctrl-C", () => {
-  it("leaves marks that aren't answered within 10 s to --resume", async () => {
-    hangs = isMark;
-    const replaying = whcb(REPLAY);
+  it("leaves marks that aren't answered within 10 s to --resume", async ({ scene }) => {
+    scene.hangs = isMark;
+    const replaying = scene.whcb(REPLAY);
     await replaying.says(/sending: 12 of 12|marking: 0 of 12/);
     const stoppedAt = Date.now();
     const { code, stdout } = await replaying.stop("SIGINT");
     const tookMs = Date.now() - stoppedAt;
-    expect([code, tookMs > 9_000, tookMs < 15_000, withStatus("SUCCESS")]).toEqual([130, true, true, 0]);
+    expect([code, tookMs > 9_000, tookMs < 15_000, scene.withStatus("SUCCESS")]).toEqual([130, true, true, 0]);
     expect(stdout).toMatch(/\n {2}not marked yet +12\n/);
-    hangs = () => false;
-    await works(home, ["replay", "--resume"], { env });
-    expect([withStatus("SUCCESS"), endpoint.received.length]).toEqual([CALLS, CALLS]);
+    scene.hangs = () => false;
+    await works(scene.home, ["replay", "--resume"], { env: scene.env });
+    expect([scene.withStatus("SUCCESS"), scene.endpoint.received.length]).toEqual([CALLS, CALLS]);
   });
 
-  it("lets POSTs in flight end, however long the marks before them take", async () => {
-    answer = (number) => ({ status: 200, delayMs: number > 6 ? 13_000 : 0 });
-    const replaying = whcb([...REPLAY, "--concurrency", "3"]);
+  it("lets POSTs in flight end, however long the marks before them take", async ({ scene }) => {
+    scene.answer = (number) => ({ status: 200, delayMs: number > 6 ? 13_000 : 0 });
+    const replaying = scene.whcb([...REPLAY, "--concurrency", "3"]);
     await replaying.says(/waiting for the endpoint's answer/);
     const { code, stdout } = await replaying.stop("SIGINT");
     expect(code).toBe(130);
     expect(stdout).not.toContain("unknown");
-    expect(withStatus("SUCCESS")).toBe(endpoint.received.length);
+    expect(scene.withStatus("SUCCESS")).toBe(scene.endpoint.received.length);
   });
 });
 
 describe.each(["watch", "triage"])("on a terminal, %s with a service that accepts and never answers", (command) => {
-  it.each([
+  it.for([
     ["q", 0, [command]],
     [CTRL_C, 130, [command, "demo"]],
-  ] as const)("ends at once by %j", async (key, code, args) => {
-    hangs = () => true;
-    const terminal = Terminal.whcb(home, args, { env });
+  ] as const)("ends at once by %j", async ([key, code, args], { scene }) => {
+    scene.hangs = () => true;
+    const terminal = Terminal.whcb(scene.home, args, { env: scene.env });
     await terminal.shows(/waiting for the service/);
     const pressedAt = Date.now();
     terminal.type(key);
@@ -130,23 +133,23 @@ describe.each(["watch", "triage"])("on a terminal, %s with a service that accept
     expect(Date.now() - pressedAt).toBeLessThan(2_000);
   });
 
-  it("recovers by itself", async () => {
-    const terminal = Terminal.whcb(home, [command, "demo"], { env, columns: 120 });
+  it("recovers by itself", async ({ scene }) => {
+    const terminal = Terminal.whcb(scene.home, [command, "demo"], { env: scene.env, columns: 120 });
     await terminal.shows(/12 failed|503/);
-    hangs = () => true;
+    scene.hangs = () => true;
     if (command === "triage") terminal.type("R");
     await terminal.shows(/no answer from|waiting for the service/, 30_000);
-    hangs = () => false;
-    await terminal.shows(/^(?![\s\S]*(no answer from|waiting for the service))[\s\S]*(12 failed|503)/, 40_000);
+    scene.hangs = () => false;
+    await terminal.shows(/^(?![\s\S]*(no answer from|waiting for the scene.service))[\s\S]*(12 failed|503)/, 40_000);
     terminal.type("q");
     await terminal.closed();
   });
 });
 
 describe("whcb login", () => {
-  it("asks before the service answers, and shows nothing that is typed early", async () => {
-    hangs = () => true;
-    const shell = Terminal.whcb(home, ["login", service.url], { columns: 120 });
+  it("asks before the service answers, and shows nothing that is typed early", async ({ scene }) => {
+    scene.hangs = () => true;
+    const shell = Terminal.whcb(scene.home, ["login", scene.service.url], { columns: 120 });
     await shell.shows("User:");
     shell.type(`ada${ENTER}early-password${ENTER}early-key${ENTER}early-typing`);
     await shell.shows(/User: ada\nPassword: \nAPI key: \n[\s\S]*waiting for the service's answer/);
@@ -155,8 +158,8 @@ describe("whcb login", () => {
     expect((await shell.closed()).code).toBe(130);
   });
 
-  it("stores what was typed once the service has accepted it", async () => {
-    const shell = Terminal.whcb(home, ["login", service.url], { columns: 120 });
+  it("stores what was typed once the service has accepted it", async ({ scene }) => {
+    const shell = Terminal.whcb(scene.home, ["login", scene.service.url], { columns: 120 });
     await shell.shows("User:");
     for (const answer of ["u", "p", "k"]) shell.type(answer + ENTER);
     await shell.shows(/profile \S+ works with/);
