@@ -22,7 +22,7 @@ export interface OngoingWait {
   end(): void;
 }
 
-/** Whoever waits says so; it is shown if it lasts. */
+/** What waits says so; it is shown if it lasts. */
 export type BeginWait = (wait: Wait) => OngoingWait;
 
 export const SILENT_WAIT: BeginWait = () => ({ change() {}, end() {} });

@@ -9,7 +9,7 @@ export interface CallRow {
 }
 
 export interface CallCell {
-  /** null leaves the cell empty. */
+  /** A cell of null is empty. */
   readonly value: (row: CallRow) => string | number | null;
   /** Instants are epoch ms. */
   readonly kind?: "instant" | "number";

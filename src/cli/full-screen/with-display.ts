@@ -10,7 +10,7 @@ export interface DisplayOptions {
   readonly onKey: (key: Key) => void;
   /** SIGINT or SIGTERM comes from outside; Ctrl-C is a key. */
   readonly onInterrupt: () => void;
-  /** null says that nothing is waited for. */
+  /** It is null while nothing is waited for. */
   readonly onWait?: (text: string | null) => void;
   /** The screen is left when it ends. */
   readonly run: (display: Display, screen: FullScreen) => Promise<number>;

@@ -8,7 +8,7 @@ export interface Column<Row> {
   /** `key` is used by --columns and csv's header. */
   readonly key: string;
   readonly title: string;
-  /** null leaves the cell empty. Instants are epoch ms with `kind` "instant". */
+  /** A cell of null is empty. Instants are epoch ms with `kind` "instant". */
   readonly value: (row: Row) => string | number | null;
   readonly kind?: "instant" | "number";
   readonly paint?: (row: Row, palette: Palette) => Paint;

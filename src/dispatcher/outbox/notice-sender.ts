@@ -57,7 +57,7 @@ async function makeReport({ outages }: Store, notice: Notice, asOf: number): Pro
   if (event === "began" || endedAt === null) return { ...report, end: null };
   if (notice.isDeleted) return { ...report, end: { endedAt, how: "deleted" } };
   const { retried, replayed, marked, failed, uncounted } = await outages.readCalls(outageId);
-  // Of what isn't counted it is known at least whether there is any.
+  // Whether there is any is known of what isn't counted, too.
   const [rest] = uncounted === 0 ? [] : await outages.readProgress([{ callbackId: callback.id, since: startedAt }]);
   const calls = {
     delivered: Math.max(retried + replayed, rest?.hasDelivered ? 1 : 0),

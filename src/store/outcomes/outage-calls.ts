@@ -5,7 +5,7 @@ import type { Db, Row } from "../schema.js";
 
 /** Each call that first failed in the outage is counted once by its fate, and once by its first failure. */
 export interface OutageCalls extends Readonly<Record<Fate, number>> {
-  /** As the outage has it: the sum of the fates, and of what is uncounted. */
+  /** It is the outage's own number: the sum of the fates and of what is uncounted. */
   readonly failedCalls: number;
   /** Those with most calls come first. */
   readonly failures: readonly FailureGroup[];

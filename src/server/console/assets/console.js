@@ -127,7 +127,7 @@ function countSelection(form) {
     else table.dataset.live = "calls";
   };
 
-  /** With Shift, all between the box that was clicked before and this one become like this one. */
+  /** Shift makes all boxes between the one that was clicked before and this one like this one. */
   form.addEventListener("click", ({ target, shiftKey }) => {
     if (target.name !== "call") return;
     const ends = [boxes().indexOf(last), boxes().indexOf(target)];

@@ -24,7 +24,7 @@ const SHOWN_BODY = 65_536;
 /** A longer body is left to `whcb replay --dry-run --print-curl`. */
 const LONGEST_IN_CURL = 8_192;
 
-/** Of a call whose response may be cut (`isWhole`). Returns null if there is nothing to send any more. */
+/** The call's response may be cut (`isWhole`). Returns null if there is nothing to send any more. */
 export function requestOf(
   callback: Callback,
   call: Call,

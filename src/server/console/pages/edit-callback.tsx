@@ -119,7 +119,7 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     }
   });
 
-  /** With what was typed in place of the name, it is the form with a mistake. */
+  /** If something else than the name was typed, the form says so. */
   async function showDelete(request: FastifyRequest, reply: FastifyReply, callback: Callback, typed?: string) {
     const counts = await deps.store.calls.count(callback.id);
     return reply.showPage({
