@@ -59,6 +59,15 @@ it("is one calm line as long as nothing is known to be wrong", async () => {
   );
 });
 
+it("names the title of a page that was the answer", async () => {
+  await start();
+  await accept(service.store, callback, ["A"]);
+  const body = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body><h1>nginx</h1></body></html>";
+  await attempt(service.store, callback, ["A"], { result: { kind: "answered", statusCode: 502, statusMessage: "", body } });
+  await change({ state: "down", downSince: NOON, probeBeganAt: NOON, probeAt: NOON + MINUTE, roundAt: NOON + MINUTE }, OUTAGE);
+  expect((await seeCard()).text).toContain("Why 502: 502 Bad Gateway at ");
+});
+
 it("of an endpoint that is down has the latest answer, though many calls were held since, and the next round", async () => {
   await start();
   const held = Array.from({ length: 30 }, (_, index) => `H${index}`);

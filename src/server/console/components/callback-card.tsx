@@ -147,8 +147,7 @@ function Why({ latest }: CallbackCardView): VNode {
   const answer = result.kind === "answered" ? firstLine(result.body) : "";
   return (
     <>
-      {result.kind === "answered" && `${result.statusCode} `}
-      {resultText(result)}
+      {[result.kind === "answered" ? result.statusCode : "", resultText(result)].filter((part) => part !== "").join(" ")}
       {answer !== "" && (
         <>
           {": "}
@@ -164,8 +163,11 @@ function Why({ latest }: CallbackCardView): VNode {
 
 const SHOWN_LENGTH = 200;
 
+/** The first text of a whole page is its title. */
 function firstLine(body: string): string {
-  const line = body.split(/[\r\n]+/).find((one) => one.trim() !== "") ?? "";
+  const isPage = /^\s*<(?:!doctype|html|head|body)\b/i.test(body);
+  const text = isPage ? body.replace(/<[^<>]*>/g, "\n") : body;
+  const line = text.split(/[\r\n]+/).find((one) => one.trim() !== "") ?? "";
   return excerpt(line.trim(), SHOWN_LENGTH);
 }
 
