@@ -38,7 +38,7 @@ export const CALL_ACTIONS: Readonly<Record<CallAction, ActionText>> = {
 
 /** An example: "190 calls were marked successful. 10 had changed in the meantime: left as they are." */
 export function describeResult(action: CallAction, { done, changed, notFound, waiting, isCollecting }: ActionResult): string {
-  if (isCollecting) return "The replay was requested. Its calls are being collected.";
+  if (isCollecting) return "The replay was requested.";
   const sentences = [
     CALL_ACTIONS[action].done(done),
     waiting > 0 && `${countText(waiting)} of them ${waiting === 1 ? "waits" : "wait"} for an earlier replay already.`,
