@@ -29,7 +29,7 @@ export function StatusText({ call }: { call: CallProgress }): VNode {
 
 /** Returns "503 Service Unavailable" or "connection refused: connect ECONNREFUSED 10.0.0.1:443", and "" without an attempt. */
 export function outcomeText({ statusCode, statusMessage, error }: CallProgress): string {
-  // The text of a call that 1.0 held has a date.
+  // The text of a call that an older version held has a date.
   const message = (statusMessage ?? "").replace(/^(Held: endpoint down) since \S+Z$/, "$1");
   const words = error !== null && message.startsWith(error) ? REASON_WORDS[error] + message.slice(error.length) : message;
   return [statusCode, excerpt(words, 200)].filter((part) => part !== null && part !== "").join(" ");

@@ -5,6 +5,7 @@ import type { Callback, Health } from "../../../domain/callback.js";
 import { spellDuration } from "../../../domain/duration.js";
 import { callbackSecrets, maskAnswer, secretMask } from "../../../domain/mask.js";
 import { type OpenOutage, outageClosesAt } from "../../../domain/outage.js";
+import type { EndpointRecord } from "../../../store/outcomes/endpoints.js";
 import type { StoredMail } from "../../../store/outcomes/mails.js";
 import type { ServerDeps } from "../../server-deps.js";
 import { consolePath, retriesPath } from "../console-path.js";
@@ -31,10 +32,13 @@ export interface CallbackCardView extends Health {
 /** Calls that were held after the latest attempt have none of their own. */
 const SEARCHED_CALLS = 20;
 
-export async function readCallbackCard(deps: ServerDeps, callback: Callback): Promise<CallbackCardView> {
+export async function readCallbackCard(
+  deps: ServerDeps,
+  callback: Callback,
+  record: EndpointRecord | undefined,
+): Promise<CallbackCardView> {
   const { store } = deps;
   const { id } = callback;
-  const [record] = await store.endpoints.list([id]);
   const { FAILED, SUCCESS, PENDING } = await store.calls.count(id);
   const health = healthOf(record);
   const outage = record?.outage ?? null;

@@ -1,15 +1,15 @@
 import type { VNode } from "preact";
 import type { Callback } from "../../../domain/callback.js";
-import type { ServerDeps } from "../../server-deps.js";
+import type { EndpointRecord } from "../../../store/outcomes/endpoints.js";
 import { consolePath } from "../console-path.js";
 import type { Page } from "../page.js";
 import { EndpointBadge, healthOf } from "./endpoint-badge.js";
 import { tabText } from "./layout.js";
 
 /** Makes a page about a callback, with its tabs and its endpoint's state. */
-export async function callbackPage(
-  { store }: ServerDeps,
+export function callbackPage(
   { id, name }: Callback,
+  record: EndpointRecord | undefined,
   page: {
     readonly title: string;
     readonly content: VNode;
@@ -18,9 +18,8 @@ export async function callbackPage(
     readonly status?: number;
     readonly tab?: NonNullable<Page["callback"]>["tab"];
   },
-): Promise<Page> {
+): Page {
   const { title, content, trail, status = 200, tab = "calls" } = page;
-  const [record] = await store.endpoints.list([id]);
   return {
     title,
     ...(trail === undefined && { shortTitle: tabText(tab) }),

@@ -51,16 +51,17 @@ export function addCallList(app: FastifyInstance, { deps, lookup }: RouteContext
       const { typed, problems } = parsed;
       const isValid = Object.keys(problems).length === 0;
       const found = isValid ? await findCalls(callback, parsed, query) : null;
+      const [record] = await store.endpoints.list([callback.id]);
       const view = {
         callbackId: callback.id,
         typed,
         problems,
-        card: await readCallbackCard(deps, callback),
+        card: await readCallbackCard(deps, callback, record),
         runningReplay: (await store.replays.list(callback.id, 1)).find(({ left }) => left > 0) ?? null,
         found,
       };
       const content = <CallList {...view} />;
-      return reply.showPage(await callbackPage(deps, callback, { title: callback.name, content, status: isValid ? 200 : 422 }));
+      return reply.showPage(callbackPage(callback, record, { title: callback.name, content, status: isValid ? 200 : 422 }));
     },
   );
 

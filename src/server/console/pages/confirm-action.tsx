@@ -133,7 +133,7 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
     };
     const title = counted.count === 0 ? "Nothing to change" : CALL_ACTIONS[action].title(counted.count);
     const status = problem === null ? 200 : 409;
-    return reply.showPage(await callbackPage(deps, callback, { title, trail: [], content: <Confirmation {...view} />, status }));
+    return reply.showPage(callbackPage(callback, record, { title, trail: [], content: <Confirmation {...view} />, status }));
   }
 
   async function readListed(callback: Callback, callIds: readonly string[]): Promise<ReadonlyMap<string, CallProgress>> {

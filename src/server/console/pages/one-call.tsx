@@ -53,7 +53,7 @@ export function addOneCall(app: FastifyInstance, { deps, lookup }: RouteContext)
     const sending = sendingOf(deps, callback, record);
     const view = { callback, call: { ...call, response: part }, attempts, sending, request: shown };
     const title = `Call ${shortCallId(call.id)}`;
-    return reply.showPage(await callbackPage(deps, callback, { title, trail: [], content: <OneCall {...view} /> }));
+    return reply.showPage(callbackPage(callback, record, { title, trail: [], content: <OneCall {...view} /> }));
   });
 }
 

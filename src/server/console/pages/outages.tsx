@@ -96,7 +96,7 @@ async function outagesPage({ deps, lookup }: RouteContext, params: OutagePath, q
       <Outages {...view} />
     </div>
   );
-  return callbackPage(deps, callback, { title: callback.name, tab: "outages", content });
+  return callbackPage(callback, record, { title: callback.name, tab: "outages", content });
 
   async function readDetails(outage: Outage): Promise<OutageDetails> {
     const span = readSpan(query);

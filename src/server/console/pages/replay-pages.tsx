@@ -26,7 +26,8 @@ export function addReplayPages(app: FastifyInstance, { deps, lookup }: RouteCont
     const callback = await lookup.find(params.id);
     const replays = await deps.store.replays.list(callback.id, SHOWN_REPLAYS);
     const content = <ReplayList callbackId={callback.id} replays={replays} />;
-    return reply.showPage(await callbackPage(deps, callback, { title: callback.name, tab: "replays", content }));
+    const [record] = await deps.store.endpoints.list([callback.id]);
+    return reply.showPage(callbackPage(callback, record, { title: callback.name, tab: "replays", content }));
   });
 
   app.get<ReplayPath>("/console/callbacks/:id/replays/:replayId", live, async (request, reply) => {
@@ -44,7 +45,7 @@ export function addReplayPages(app: FastifyInstance, { deps, lookup }: RouteCont
     const content = <OneReplay {...view} />;
     const trail = [{ text: "Replays", href: consolePath(callback.id, "replays") }];
     const title = `Replay of ${count(isCollecting(replay) ? (replay.confirmed ?? 0) : replay.total, "call")}`;
-    return reply.showPage(await callbackPage(deps, callback, { title, trail, tab: "replays", content }));
+    return reply.showPage(callbackPage(callback, record, { title, trail, tab: "replays", content }));
   });
 
   app.post<ReplayPath>("/console/callbacks/:id/replays/:replayId", async ({ params }, reply) => {
