@@ -61,6 +61,8 @@ export interface MarkDetails {
   readonly unlessDeliveredSince?: number;
   /** What is SUCCESS already is returned. It counts for SUCCESS, if the service guards marks. */
   readonly unlessSettled?: boolean;
+  /** What a user has made FAILED after this instant of the service's clock is returned. It counts as `markedAt` does. */
+  readonly unlessFailedSince?: number;
   /**
    * By this instant of the service's clock a service that guards marks knows a repeat of the request, also one that a gateway makes, and
    * returns what a user has made FAILED since. It counts for a user's SUCCESS. With null, the service doesn't say its clock.
@@ -143,6 +145,7 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
       replays,
       unlessDeliveredSince,
       unlessSettled = false,
+      unlessFailedSince,
       markedAt = null,
       isWanted = () => true,
     }: MarkDetails = {},
@@ -167,8 +170,9 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
         return put({ status, unlessDeliveredSince: new Date(unlessDeliveredSince).toISOString() });
       }
       if (by === "user" && status === "SUCCESS") {
-        const instant = markedAt === null ? {} : { markedAt: toIsoDate(markedAt) };
-        const left = await put({ status, ...(unlessSettled && { unlessSettled }), ...instant });
+        const since = unlessFailedSince !== undefined && { unlessFailedSince: new Date(unlessFailedSince).toISOString() };
+        const instant = markedAt !== null && { markedAt: toIsoDate(markedAt) };
+        const left = await put({ status, ...(unlessSettled && { unlessSettled }), ...since, ...instant });
         // Without the instant, what is SUCCESS may be so by the request that was repeated.
         return isRepeated && markedAt === null ? [] : left;
       }

@@ -6,16 +6,16 @@ import { callKey, isMarkFailed, readMarks, readNewerListCheck } from "./journal/
 import { journalPath } from "./journal/run-id.js";
 import { isOpen, type RunEntry, type RunState, withPace } from "./journal/run-state.js";
 import type { RunHeader, RunListener } from "./journal/run-step.js";
-import { findRunId, mayBeLater, type RunOverview, readRunState } from "./journal/stored-runs.js";
+import { findRunId, mayBeLater, type RunOverview, readRunState, toServiceClock } from "./journal/stored-runs.js";
 import { beginSession, openJournal, ownLock, type RunSummary, workAndEnd } from "./perform-run.js";
-import { findById, nullIfGone } from "./plan/call-scope.js";
+import { findById } from "./plan/call-scope.js";
 import { giveUpCallback, relistAndSend } from "./relist-calls.js";
 import type { RunDeps } from "./run-deps.js";
 import type { BodyOptions, ReplayOptions, SendingPace } from "./run-options.js";
 import { sendPlan } from "./run-replay.js";
 import { type RunControl, RunSession } from "./run-session.js";
 import { markAll } from "./send/marker.js";
-import { readArrivalCheck, skipSettled } from "./settled-calls.js";
+import { findSuccessful, readArrivalCheck, skipSettled } from "./settled-calls.js";
 
 /** What isn't given is as it was when the run began. */
 export interface ResumeOptions extends RunControl, BodyOptions {
@@ -74,9 +74,12 @@ async function reopenRun(wanted: string, options: ResumeOptions, deps: RunDeps, 
 }
 
 async function markWhatIsDue(state: RunState, session: RunSession): Promise<void> {
-  const { callbacks, undoes } = session.header;
-  const status = statusOf(session.header);
+  const { header } = session;
+  const { callbacks, undoes, startedAt, listedAt = startedAt } = header;
+  const status = statusOf(header);
   const mayBeMarked = new Set(state.maybeMarked.map(({ id }) => id));
+  const since = status === "SUCCESS" && { unlessFailedSince: toServiceClock(listedAt, header) };
+  const job = { status, mayBeMarked, ...since, wereDelivered: undoes === undefined };
   const isSettled = ({ id, status }: ListedCall): boolean => status === "SUCCESS" && !mayBeMarked.has(id);
   const stays = status === "FAILED" ? await readArrivalCheck(session) : isSettled;
   const findSuperseding = state.counts().toMark > 0 ? await readSupersededCheck(session) : (): Superseding => "none";
@@ -85,7 +88,8 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
     const superseding = new Map(unmarked.map((entry): [RunEntry, Superseding] => [entry, findSuperseding(entry)]));
     // What is SUCCESS is this run's, though the other one's last request may have marked it, or made it FAILED before.
     const maybe = unmarked.filter((entry) => mayBeMarked.has(entry.id) && MAY_BE_OWN.has(superseding.get(entry) ?? "none"));
-    const own = status === "FAILED" ? new Set() : await findSuccessful(callbackId, maybe, session);
+    const maybeIds = maybe.map(({ id }) => id);
+    const own = status === "FAILED" ? new Set() : await findSuccessful(callbackId, maybeIds, session.deps.client);
     const isDue = (entry: RunEntry): boolean => own.has(entry.id) || superseding.get(entry) === "none";
     for (const { id: call, state: from } of unmarked.filter((entry) => !isDue(entry)))
       session.record(callbackId, { step: "skipped", call, at: session.deps.clock.now(), reason: "settled" }, from);
@@ -98,21 +102,11 @@ async function markWhatIsDue(state: RunState, session: RunSession): Promise<void
     for (const from of ["accepted", "seen", "left"] as const) {
       const ids = due.filter((entry) => entry.state === from).map(({ id }) => id);
       const left = from === "left" ? await skipSettled(callbackId, ids, stays, session) : ids;
-      await markAll({ callbackId, status, from, mayBeMarked, wereDelivered: undoes === undefined }, left, session);
+      await markAll({ ...job, callbackId, from }, left, session);
       if (session.stop.reason !== null) return;
     }
     if (session.stopReasonOf(callbackId) === "gone") await giveUpCallback(callbackId, session);
   }
-}
-
-async function findSuccessful(
-  callbackId: string,
-  entries: readonly RunEntry[],
-  { deps }: RunSession,
-): Promise<ReadonlySet<string>> {
-  const ids = entries.map(({ id }) => id);
-  const found = ids.length === 0 ? [] : ((await deps.client.findCalls(callbackId, ids).catch(nullIfGone)) ?? []);
-  return new Set(found.flatMap(({ id, status }) => (status === "SUCCESS" ? [id] : [])));
 }
 
 function statusOf({ kind }: RunHeader): "SUCCESS" | "FAILED" {

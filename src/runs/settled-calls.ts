@@ -1,5 +1,5 @@
 /** Which calls stay as they are when others are marked: they were delivered, or marked by another run. */
-import type { ListedCall } from "../client/client.js";
+import type { Client, ListedCall } from "../client/client.js";
 import { ATTEMPT_DEADLINE_MS, isAcceptedStatus } from "../domain/attempt.js";
 import { idFinder } from "../domain/call.js";
 import { readMarks } from "./journal/other-runs.js";
@@ -27,6 +27,11 @@ export async function readArrivalCheck({ header, deps }: RunSession): Promise<Ca
     const mayBeAccepted = isAccepted || (statusCode === null && statusMessage === null);
     return mayBeAccepted && attemptedAt !== null && attemptedAt >= since - (isAccepted ? DATE_TOLERANCE_MS : 0);
   };
+}
+
+export async function findSuccessful(callbackId: string, ids: readonly string[], client: Client): Promise<ReadonlySet<string>> {
+  const found = ids.length === 0 ? [] : ((await client.findCalls(callbackId, ids).catch(nullIfGone)) ?? []);
+  return new Set(found.flatMap(({ id, status }) => (status === "SUCCESS" ? [id] : [])));
 }
 
 /** Returns the calls that don't stay as they are; those that do are recorded as settled. */

@@ -292,6 +292,13 @@ export function describeOverview(open: OpenStore): void {
       expect(await store.calls.find(callback.id, "P")).toMatchObject({ status: "FAILED", settledBy: null });
       expect(await store.calls.mark(callback.id, ["P"], "SUCCESS", NOW + 9, { markedAt: NOW + 1 })).toEqual(["P"]);
       expect(await store.calls.mark(callback.id, ["P"], "SUCCESS", NOW + 9, { markedAt: NOW + 8 })).toEqual([]);
+      // A run that listed its calls before is resumed.
+      const resumed = { unlessFailedSince: NOW + 1, markedAt: NOW + 8 };
+      await store.calls.mark(callback.id, ["P"], "FAILED", NOW + 4);
+      expect(await store.calls.mark(callback.id, ["P"], "SUCCESS", NOW + 9, resumed)).toEqual(["P"]);
+      expect(await store.calls.mark(callback.id, ["P"], "SUCCESS", NOW + 9, { ...resumed, unlessFailedSince: NOW + 9 })).toEqual(
+        [],
+      );
       // The node that takes it back may have a clock that is behind.
       await store.calls.mark(callback.id, ["P"], "FAILED", NOW + 4);
       expect(await store.calls.mark(callback.id, ["P"], "SUCCESS", NOW + 10, { markedAt: NOW + 8 })).toEqual(["P"]);

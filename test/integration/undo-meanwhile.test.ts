@@ -511,6 +511,22 @@ describe.each(CLIENT_SERVICES)("a run of mark-success against $name", ({ open, i
     await runMarks(await planUndo(run.runId, desk.deps), {}, desk.deps);
     expect(await successIds()).toEqual(callIds.slice(0, 1));
   });
+
+  if (isOurs)
+    it.each([
+      ["was executed", loseMark.bind(null, 1)],
+      ["wasn't executed", neverMarks],
+    ])("that is resumed leaves what somebody has made FAILED elsewhere since, if its request %s", async (_, interrupt) => {
+      const { desk, plan, client, callbackId, callIds, successIds } = await scene(3);
+      const run = await plan();
+      await runMarks(run, {}, { ...desk.deps, client: interrupt(client) });
+      await desk.deps.clock.sleepUntil(desk.deps.clock.now() + 300);
+      const taken = callIds.slice(0, 2);
+      for (const status of ["SUCCESS", "FAILED"] as const) await client.markCalls(callbackId, taken, status);
+      const { counts } = await resumeRun(run.runId, { resendUnknown: false }, desk.deps);
+      expect(counts).toMatchObject({ marked: 1, skipped: { settled: 2 }, toMark: 0 });
+      expect(await successIds()).toEqual(callIds.slice(2));
+    });
 });
 
 describe.each(CLIENT_SERVICES)("a run whose answer is lost and that is resumed against $name", ({ open }) => {

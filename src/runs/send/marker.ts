@@ -10,6 +10,7 @@ import { hasArrived, type RunCallState } from "../journal/run-counts.js";
 import type { RunHeader, StopReason } from "../journal/run-step.js";
 import { runnerOf } from "../run-deps.js";
 import { asWhcbError, type RunSession } from "../run-session.js";
+import { findSuccessful } from "../settled-calls.js";
 
 /** The client waits out shorter ones itself. */
 const SHORTEST_PAUSE_MS = 60_000;
@@ -25,6 +26,8 @@ export interface MarkJob {
   readonly from: RunCallState;
   /** An earlier request of the run may have marked these calls. What is SUCCESS of them counts as marked by it. */
   readonly mayBeMarked?: ReadonlySet<string>;
+  /** What a user has made FAILED after this instant of the service's clock stays so, if the service guards marks. */
+  readonly unlessFailedSince?: number;
   /** The calls become FAILED although a delivery made them SUCCESS. By default what was delivered is left, if the service says so. */
   readonly wereDelivered?: boolean;
   /** `findStopReason` is asked once before each group of marks. A reason stops the callback, and nothing more is marked. */
@@ -120,14 +123,15 @@ export class Marker {
 
   async #markChunk(chunk: readonly string[]): Promise<void> {
     const { deps } = this.#session;
-    const { callbackId, status, from, mayBeMarked } = this.#job;
+    const { callbackId, status, from } = this.#job;
     const left = new Set<string | null>();
     const findId = idFinder(chunk);
     // A request that is repeated after a pause is still the same mark.
     const markedAt = deps.client.serviceNow();
     const mark = async (callIds: readonly string[]): Promise<void> => {
       const details = { ...this.#details(callIds), markedAt };
-      for (const id of await deps.client.markCalls(callbackId, callIds, status, details)) left.add(findId(id));
+      const kept = (await deps.client.markCalls(callbackId, callIds, status, details)).map(findId);
+      for (const id of await this.#withoutOwn(kept)) left.add(id);
     };
     const outcomes = applyToChunk(
       chunk,
@@ -137,10 +141,9 @@ export class Marker {
     for await (const outcome of outcomes) {
       const at = deps.clock.now();
       if (outcome.kind === "done") {
-        const isLeft = (id: string): boolean => left.has(id) && !mayBeMarked?.has(id);
-        const calls = outcome.callIds.filter((id) => !isLeft(id));
+        const calls = outcome.callIds.filter((id) => !left.has(id));
         if (calls.length > 0) this.#session.record(callbackId, { step: "marked", calls, as: status, at }, from);
-        for (const call of outcome.callIds.filter(isLeft))
+        for (const call of outcome.callIds.filter((id) => left.has(id)))
           this.#session.record(callbackId, { step: "skipped", call, at, reason: "settled" }, from);
       } else {
         const { callId: call, reason } = outcome;
@@ -151,14 +154,24 @@ export class Marker {
     }
   }
 
+  /** Leaves out what an earlier request of the run has made SUCCESS. */
+  async #withoutOwn(left: readonly (string | null)[]): Promise<readonly (string | null)[]> {
+    const { callbackId, status, mayBeMarked } = this.#job;
+    const isMaybeOwn = (id: string | null): id is string => status === "SUCCESS" && id !== null && mayBeMarked?.has(id) === true;
+    const ids = left.filter(isMaybeOwn);
+    const own = await findSuccessful(callbackId, ids, this.#session.deps.client);
+    return left.filter((id) => id === null || !own.has(id));
+  }
+
   #details(callIds: readonly string[]): MarkDetails {
     const { stop } = this.#session;
-    const { from, status, wereDelivered = false } = this.#job;
+    const { from, status, unlessFailedSince, wereDelivered = false } = this.#job;
     if (from !== "accepted") {
       const isWanted = (): boolean => stop.reason === null;
       // An undo must not take back what this run didn't change.
       const unlessSettled = from === "left" && status === "SUCCESS";
-      return { isWanted, unlessSettled, ...(status === "FAILED" && !wereDelivered && { unlessDeliveredSince: 0 }) };
+      const since = unlessFailedSince !== undefined && { unlessFailedSince };
+      return { isWanted, unlessSettled, ...since, ...(status === "FAILED" && !wereDelivered && { unlessDeliveredSince: 0 }) };
     }
     const attempts = callIds.flatMap((id) => this.#replays.get(id) ?? []);
     return { by: "replay", ...(attempts.length > 0 && { replays: { sentFrom: runnerOf(this.#session.deps), attempts } }) };

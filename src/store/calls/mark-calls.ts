@@ -31,6 +31,8 @@ export interface MarkOptions {
   readonly unlessDeliveredSince?: number;
   /** With SUCCESS, a call that is SUCCESS already stays as it is. */
   readonly unlessSettled?: boolean;
+  /** With SUCCESS, what a user has made FAILED after this instant stays so, as after `markedAt`. */
+  readonly unlessFailedSince?: number;
   /**
    * The calls have changed at this instant, and those that were marked at it are this mark's, which is repeated. Those that a user has made
    * FAILED later stay so, though the service has sent them since.
@@ -104,11 +106,12 @@ async function markCalls(trx: Db, marking: Marking, now: number, readTime: ReadT
     unlessDeliveredSince,
     unlessSettled,
     markedAt,
+    unlessFailedSince = markedAt,
     executeBefore,
   } = marking;
   const { key } = await lockCallback(trx, callbackId);
   // Who takes the lock afterwards sees what was marked before.
-  const time = executeBefore === undefined && markedAt === undefined ? now : await readTime(trx);
+  const time = executeBefore === undefined && unlessFailedSince === undefined ? now : await readTime(trx);
   if (executeBefore !== undefined && time >= executeBefore) throw new WhcbError("too-late", "X-Execute-Before has passed");
   const states = await requireStates(trx, callbackId, key, callIds);
   const activity = new ActivityChanges();
@@ -118,7 +121,10 @@ async function markCalls(trx: Db, marking: Marking, now: number, readTime: ReadT
     if (reason !== null) throw new WhcbError("invalid", `Call ${id} ${reason} be marked FAILED`);
   }
   const isOwn = (call: CallProgress): boolean => call.changedAt === markedAt && call.settledBy === (settledBy ?? "user");
-  const takenBack = markedAt === undefined ? new Set<number>() : await findTakenBack(trx, states, markedAt, Math.max(now, time));
+  const takenBack =
+    unlessFailedSince === undefined
+      ? new Set<number>()
+      : await findTakenBack(trx, states, unlessFailedSince, Math.max(now, time));
   const stays = ({ seq, before }: CallState): boolean =>
     takenBack.has(seq) ||
     isDeliveredSince(before, unlessDeliveredSince) ||

@@ -49,16 +49,16 @@ export interface Mark {
   readonly replays: readonly ReplayReport[];
   readonly unlessDeliveredSince?: number;
   readonly unlessSettled: boolean;
+  readonly unlessFailedSince?: number;
   readonly markedAt?: number;
 }
 
 /** `now` limits the dates, as in `parseReplayReports`. Throws `invalid` or `malformed`. */
 export function parseMark(value: unknown, now: number): Mark {
-  const { status, settledBy = "user", replays, unlessDeliveredSince, unlessSettled = false, markedAt } = checkMark(value);
-  const since = unlessDeliveredSince === undefined ? undefined : readDate(unlessDeliveredSince);
-  if (since === null || (since !== undefined && status === "SUCCESS")) {
-    throw invalidFields(new Map([["unlessDeliveredSince", "must be a date, with FAILED only"]]));
-  }
+  const mark = checkMark(value);
+  const { status, settledBy = "user", replays, unlessSettled = false, markedAt } = mark;
+  const deliveredSince = readGuard(mark, "unlessDeliveredSince", "FAILED");
+  const failedSince = readGuard(mark, "unlessFailedSince", "SUCCESS");
   if (unlessSettled && status === "FAILED") throw invalidFields(new Map([["unlessSettled", "must be false with FAILED"]]));
   const at = markedAt === undefined ? undefined : readDate(markedAt);
   if (at === null || (at !== undefined && (at < 0 || at > now + MAX_REPORT_AHEAD_MS))) {
@@ -71,9 +71,24 @@ export function parseMark(value: unknown, now: number): Mark {
     settledBy,
     replays: report,
     unlessSettled,
-    ...(since !== undefined && { unlessDeliveredSince: since }),
+    ...(deliveredSince !== undefined && { unlessDeliveredSince: deliveredSince }),
+    ...(failedSince !== undefined && { unlessFailedSince: failedSince }),
     ...(at !== undefined && { markedAt: at }),
   };
+}
+
+type Guard = "unlessDeliveredSince" | "unlessFailedSince";
+
+function readGuard(
+  mark: Partial<Record<Guard, string>> & Pick<Mark, "status">,
+  name: Guard,
+  only: Mark["status"],
+): number | undefined {
+  const text = mark[name];
+  if (text === undefined) return undefined;
+  const date = readDate(text);
+  if (date === null || mark.status !== only) throw invalidFields(new Map([[name, `must be a date, with ${only} only`]]));
+  return date;
 }
 
 export interface ReplayReport {

@@ -90,6 +90,7 @@ export const MarkSchema = Type.Object(
     replays: Type.Optional(ReplayReportSchema),
     unlessDeliveredSince: Type.Optional(Type.String({ title: "a date" })),
     unlessSettled: Type.Optional(Type.Boolean({ title: "true or false" })),
+    unlessFailedSince: Type.Optional(Type.String({ title: "a date" })),
     markedAt: Type.Optional(Type.String({ title: "a date" })),
   },
   { $id: "Mark", title: "an object" },

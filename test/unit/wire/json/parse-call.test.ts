@@ -160,6 +160,12 @@ describe("parseMark", () => {
     [{ status: "PENDING" }, "invalid", "status must be SUCCESS or FAILED"],
     [{ status: "SUCCESS", markedAt: "1970-01-01T00:05:00.001Z" }, "invalid", MARKED_AT],
     [{ status: "SUCCESS", markedAt: "1969-12-31T23:59:59Z" }, "invalid", MARKED_AT],
+    [
+      { status: "FAILED", unlessFailedSince: "1970-01-01T00:00:00Z" },
+      "invalid",
+      "unlessFailedSince must be a date, with SUCCESS only",
+    ],
+    [{ status: "SUCCESS", unlessFailedSince: "then" }, "invalid", "unlessFailedSince must be a date, with SUCCESS only"],
     [{ status: "FAILED", unlessSettled: true }, "invalid", "unlessSettled must be false with FAILED"],
     ["SUCCESS", "malformed", "the body must be an object"],
   ])("rejects %j as %s: %s", (value, code, message) => {
