@@ -1,5 +1,6 @@
 /** Replays, marks and reconciliation run as commands, against a real service and a real endpoint. */
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { run } from "../../src/cli/run.js";
 import { CliMachine } from "../support/cli/cli-service.js";
@@ -67,6 +68,16 @@ describe("a mark prints how to undo it:", () => {
     ]);
     const json = JSON.parse(await machine.works(["mark-failed", "other", "--success", "--yes", "-o", "json"]));
     expect(json.undo).toMatch(/^whcb runs show \S+ -o ids \| whcb mark-success other - --yes$/);
+  });
+
+  test("mark-failed, that was stopped, for the calls that it had marked", async () => {
+    await anOutage(2);
+    await machine.works(["mark-success", "demo", "--failed", "--yes"]);
+    const { runId } = JSON.parse(await machine.works(["mark-failed", "demo", "--success", "--yes", "-o", "json"]));
+    const path = join(machine.world.paths.data, "runs", `${runId}.ndjson`);
+    const [, marked = "", left = ""] = /"step":"marked","calls":\["(.*?)","(.*?)"\]/.exec(readFileSync(path, "utf8")) ?? [];
+    writeFileSync(path, readFileSync(path, "utf8").replace(`"calls":["${marked}","${left}"]`, `"calls":["${marked}"]`));
+    expect(await machine.works(["runs", "show", runId, "-o", "ids"])).toBe(`${marked}\n`);
   });
 });
 

@@ -48,6 +48,7 @@ export const RUNS: GroupBody = {
         ["whcb runs show 20261125-0103 -o ndjson", "one line per call"],
         ["whcb runs show 20261125-0103 -o ids | whcb mark-success demo -", "its calls, for the next command"],
       ],
+      details: "-o ids of a run that only marks has the calls that it has marked.",
       load: async () => ({ run: (await import("./run.js")).showRun }),
     },
     {

@@ -98,9 +98,11 @@ export async function showRun({ args, screen, deps }: Invocation): Promise<void>
   const record = await readRun(runFolder(deps), args.operands[0] ?? null);
   if (screen.format === "ndjson") await screen.out(joinText(record.calls.map((call) => text`${safeJson(runCallJson(call))}\n`)));
   else if (screen.format === "ids") {
-    const ids = record.calls.map(({ id }) => id).filter(isReadBack);
+    // The ids of a run that only marks are read back to undo it.
+    const calls = record.calls.filter(({ isMarked }) => isMarked || record.options !== null);
+    const ids = calls.map(({ id }) => id).filter(isReadBack);
     await screen.out(joinText(ids.map((id) => text`${id}\n`)));
-    requireReadBack(record.calls.length - ids.length);
+    requireReadBack(calls.length - ids.length);
   } else if (screen.format === "json") await writeJson(detailsJson(record), screen);
   else {
     await screen.out(
