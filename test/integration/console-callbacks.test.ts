@@ -373,6 +373,20 @@ describe("editing", () => {
     expect((await save({ name: "new", email: "x@example.com" })).status).toBe(409);
   });
 
+  it("doesn't tell a session whether a guess of the key, or of a secret in the URL, is right", async () => {
+    const url = "http://127.0.0.1:9000/crm?sid=1234";
+    const { path, visitor } = await openEdit({ url });
+    const mine = { "auth.key": CALLBACK_SETTINGS.auth.key, url };
+    for (const guess of [mine, { ...mine, url: `${url}5` }, { ...mine, "auth.key": "4711" }]) {
+      const page = await visitor.send(path, path, { ...UNCHANGED, ...guess, keyMark: "x", urlMark: "x" });
+      expect(page.status).toBe(409);
+    }
+    for (const key of [CALLBACK_SETTINGS.auth.key, "4711"]) {
+      const page = await visitor.send(NEW, NEW, { ...VALID, ...UNCHANGED, url, "auth.key": key });
+      expect(page.status).toBe(422);
+    }
+  });
+
   it("replaces the key only by a typed one, and removes it with None", async () => {
     const { path, save, stored, visitor } = await openEdit();
     await save({ "auth.key": KEY, "callbacks.reply": "on" });

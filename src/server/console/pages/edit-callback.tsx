@@ -36,8 +36,12 @@ import { CallbackForm, maskedKey, type TestView, testView } from "./callback-for
 
 const LIST = { text: "Callbacks", href: "/console" };
 
+/** So many sessions can send a form twice. */
+const MAX_REMEMBERED = 1_000;
+
 export function addCallbackPages(app: FastifyInstance, context: ConsoleContext): void {
   const { deps, lookup, sessions } = context;
+  const saved = new Map<string, CallbackSettings>();
 
   app.get("/console/callbacks/new", async (request, reply) => {
     const kept = keptForm(request, deps.store);
@@ -51,12 +55,12 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     if (read.kind === "invalid") return showForm(request, reply, null, { fields: typed, problems: read.problems });
     try {
       const callback = await createCallback(context, read.settings, ownerOf(request));
+      remember(request, read.settings);
       return redirectDone(reply, consolePath(callback.id, "edit"), `Created: messages name it ${callback.name}.`);
     } catch (error) {
       const problems = problemsOf(error);
-      // The form was sent twice.
       const existing = isWhcbError(error, "duplicate-name") ? await deps.store.callbacks.find(read.settings.name) : null;
-      if (existing !== null && hasSameSettings(existing, read.settings)) {
+      if (existing !== null && isSentTwice(request, read.settings, existing)) {
         return redirectDone(reply, consolePath(existing.id, "edit"), `Created: messages name it ${existing.name}.`);
       }
       return showForm(request, reply, null, { fields: typed, problems });
@@ -80,23 +84,36 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     const typed = readFields(formOf(request));
     if (isTest(request)) return showTest(request, reply, stored, typed);
     const read = readSettings(typed, typedKey(request), stored, parseCallback);
-    // The form was sent twice, or nothing was changed.
-    if (read.kind === "valid" && hasSameSettings(stored, read.settings))
-      return redirectDone(reply, consolePath(stored.id, "edit"), "Saved.");
+    const done = (text: string): FastifyReply => redirectDone(reply, consolePath(stored.id, "edit"), text);
+    if (read.kind === "valid" && isSentTwice(request, read.settings, stored)) return done("Saved.");
     const conflict = findConflict(readLoaded(formOf(request)), typed, loadedForm(request, stored));
     if (conflict !== null) {
       const { merged, problems, changes } = conflict;
       return showForm(request, reply, stored, { fields: merged, problems, changes });
     }
     if (read.kind === "invalid") return showForm(request, reply, stored, { fields: typed, problems: read.problems });
+    if (hasSameSettings(stored, read.settings)) return done("Saved.");
     try {
       await updateCallback(context, stored, read.settings, stored);
+      remember(request, read.settings);
     } catch (error) {
       // The callback has changed since it was read above.
       if (isWhcbError(error, "locked")) return saveChanges(request, reply);
       return showForm(request, reply, stored, { fields: typed, problems: problemsOf(error) });
     }
-    return redirectDone(reply, consolePath(stored.id, "edit"), savedText(stored, read.settings, deps.policy));
+    return done(savedText(stored, read.settings, deps.policy));
+  }
+
+  function remember({ visitor }: FastifyRequest, settings: CallbackSettings): void {
+    const [oldest] = saved.keys();
+    if (oldest !== undefined && saved.size >= MAX_REMEMBERED) saved.delete(oldest);
+    saved.set(visitor?.token ?? "", settings);
+  }
+
+  /** Only what this session has saved counts: any other answer would tell whether a guess of the key is right. */
+  function isSentTwice({ visitor }: FastifyRequest, settings: CallbackSettings, stored: Callback): boolean {
+    const last = saved.get(visitor?.token ?? "");
+    return last !== undefined && hasSameSettings(last, settings) && hasSameSettings(stored, settings);
   }
 
   app.get<CallbackPath>("/console/callbacks/:id/delete", async (request, reply) => {
