@@ -209,6 +209,11 @@ export function markCall(call: CallProgress, status: "SUCCESS" | "FAILED", at: n
   return { ...call, status, due: null, settledBy: by, changedAt: at };
 }
 
+/** What takes a mark back must not seem earlier than the mark, though this node's clock is behind: the mark may be repeated. */
+export function laterChange({ changedAt }: CallProgress, at: number): number {
+  return Math.max(at, changedAt + 1);
+}
+
 export const ERASED = "Erased: the sender's data was removed";
 
 /** Settles a call that waits or has failed, because it can't be sent without its content. */
@@ -230,7 +235,7 @@ export function isErased(call: { readonly statusCode: number | null; readonly st
  */
 export function requestReplay(call: CallProgress, at: number, requestedAt = at): CallProgress {
   if (call.status !== "FAILED" || call.due?.cause === "replay") return call;
-  return { ...call, due: { at: requestedAt, cause: "replay" }, failedInRecovery: 0, changedAt: at };
+  return { ...call, due: { at: requestedAt, cause: "replay" }, failedInRecovery: 0, changedAt: laterChange(call, at) };
 }
 
 /** Cancels a call's replay; its retries go on inside its window. */
@@ -239,7 +244,7 @@ export function cancelReplay(call: CallProgress, at: number, rule: RetryRule): C
   if (due?.cause !== "replay") return call;
   const mayRetry = settledBy === null && firstFailedAt !== null && at <= retryUntil(firstFailedAt, rule.policy);
   const retry = mayRetry ? dueAfterFailure(firstFailedAt, sentAt ?? firstFailedAt, rule) : null;
-  return { ...call, due: retry && { ...retry, at: Math.max(retry.at, at) }, changedAt: at };
+  return { ...call, due: retry && { ...retry, at: Math.max(retry.at, at) }, changedAt: laterChange(call, at) };
 }
 
 /** Whether the call was held, and the service hasn't attempted it since. */

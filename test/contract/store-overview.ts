@@ -310,6 +310,22 @@ export function describeOverview(open: OpenStore): void {
       expect(await store.calls.mark(callback.id, ["R"], "SUCCESS", NOW + 9, { markedAt: NOW + 8 })).toEqual([]);
     });
 
+    it("doesn't execute it, though a node whose clock is behind has had the calls sent anew meanwhile", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A", "B"]);
+      await attempt(store, callback, ["A", "B"], { startedAt: NOW, durationMs: 1, result: REFUSED_503 });
+      const mark = () => store.calls.mark(callback.id, ["A", "B"], "SUCCESS", NOW + 30, { markedAt: NOW + 10 });
+      await mark();
+      await store.calls.mark(callback.id, ["A", "B"], "FAILED", NOW + 20);
+      await store.replays.request(callback.id, aReplay({ callIds: ["A"] }, { id: "R1" }), NOW + 5);
+      await store.replays.request(callback.id, aReplay({ filter: { status: "FAILED" } }, { id: "R2" }), NOW + 6);
+      expect(await mark()).toEqual(["A", "B"]);
+      const cancel = { now: NOW + 7, policy: POLICY, random: 0.5, begunCalls: () => new Set<number>() };
+      for (const replayId of ["R1", "R2"]) await store.replays.cancelChunk(callback.id, { ...cancel, replayId });
+      expect(await mark()).toEqual(["A", "B"]);
+    });
+
     it("marks nothing from the instant on that a mark names, however long it waits for the database", async () => {
       const clock = new VirtualClock(NOW);
       const store = await open({ clock });

@@ -183,6 +183,24 @@ describe("one call", () => {
 });
 
 describe("selected calls", () => {
+  it("are left as they are if they change while a process that marks them stalls", async () => {
+    await accept("A", "B");
+    await attempt(["A", "B"], {});
+    const { store } = service;
+    const findProgress: typeof store.calls.findProgress = async (...read) => {
+      const found = await store.calls.findProgress(...read);
+      for (const status of ["SUCCESS", "FAILED"] as const) await store.calls.mark(ID, ["A"], status, Date.now());
+      return found;
+    };
+    const { app } = await openService({ store: { ...store, calls: { ...store.calls, findProgress } } });
+    const stalling = await new Visitor(app).signIn();
+    const confirmation = fieldsOf(await stalling.open(`${CONFIRM}?action=success&call=A&call=B`));
+    const page = await stalling.post(CONFIRM, confirmation);
+    await app.close();
+    expect(page.text).toContain("1 call was marked successful. 1 had changed in the meantime: left as it is.");
+    expect(await statuses()).toEqual({ A: "FAILED user", B: "SUCCESS user" });
+  });
+
   it("are marked as the confirmation lists them; the result counts what had changed or is gone", async () => {
     await accept("A", "B", "C", "D");
     await attempt(["A", "B", "C", "D"], {});

@@ -188,7 +188,7 @@ async function markListed(
   { status, settledBy, now }: Mark,
   found: ReadonlyMap<string, CallProgress>,
 ): Promise<Done> {
-  const mark = { callIds, status, settledBy, ...(status === "FAILED" && { unlessDeliveredSince: changedBefore + 1 }) };
+  const mark = { callIds, status, settledBy, unlessChangedAfter: changedBefore };
   const left = callIds.length === 0 ? [] : await markCalls(deps, callback, mark, now);
   const before = [...found.values()].filter(
     (call) => call.status === status && call.settledBy === settledBy && call.changedAt === now,

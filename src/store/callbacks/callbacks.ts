@@ -3,7 +3,7 @@ import { type Callback, type CallbackSettings, hasSameSettings, isRepaired } fro
 import { WhcbError } from "../../domain/errors.js";
 import type { RetryPolicy } from "../../domain/retry-policy.js";
 import { CountChanges, FAILURE, NO_ANSWER } from "../calls/call-counts.js";
-import { IS_HELD } from "../calls/call-row.js";
+import { IS_HELD, laterChangeAt } from "../calls/call-row.js";
 import { recordChange } from "../change-log.js";
 import type { SortKey } from "../keyset.js";
 import { endNoticesOfDeleted } from "../outcomes/notices.js";
@@ -129,7 +129,7 @@ async function listCallbacks(db: Db, cipher: KeyCipher, query: CallbackQuery): P
 /** docs/dispatcher.md, A call, rules 7 and 8, says what is due. The window's last instant is included. */
 export async function switchRetriesOn(db: Db, callbackKey: number, now: number, policy: RetryPolicy): Promise<void> {
   await sql`
-    UPDATE calls SET due_at = ${now}, due_cause = 'retry', changed_at = ${now}
+    UPDATE calls SET due_at = ${now}, due_cause = 'retry', changed_at = ${laterChangeAt(now)}
     WHERE callback_key = ${callbackKey} AND status = 'FAILED' AND status <> 'PENDING'
       AND due_at IS NULL AND settled_by IS NULL AND first_failed_at >= ${now - policy.windowMs}`.execute(db);
 }
@@ -164,10 +164,10 @@ export async function switchRetriesOff(db: Db, callbackKey: number, now: number)
     UPDATE calls
     SET status = 'PENDING', attempted_at = CASE WHEN attempt_count = 0 THEN ${NEVER} ELSE attempted_at END,
         status_message = CASE WHEN ${FAILURE} = '' THEN NULL ELSE status_message END, first_failed_at = NULL,
-        due_at = NULL, due_cause = NULL, failed_in_recovery = 0, settled_by = NULL, outage_id = NULL, changed_at = ${now}
+        due_at = NULL, due_cause = NULL, failed_in_recovery = 0, settled_by = NULL, outage_id = NULL, changed_at = ${laterChangeAt(now)}
     WHERE ${isHeld}`.execute(db);
   await sql`
-    UPDATE calls SET due_at = NULL, due_cause = NULL, changed_at = ${now}
+    UPDATE calls SET due_at = NULL, due_cause = NULL, changed_at = ${laterChangeAt(now)}
     WHERE callback_key = ${callbackKey} AND status = 'FAILED' AND due_at IS NOT NULL AND due_cause = 'retry'`.execute(db);
   const count = Number(released.numAffectedRows ?? 0n);
   changes.add(callbackKey, "PENDING", count);

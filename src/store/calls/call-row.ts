@@ -96,6 +96,11 @@ export function instantOf(cell: number): number | null {
 /** A condition that holds if the service has made no attempt. */
 const IS_UNSENT = sql`(attempt_count = 0 OR sent_at = ${sql.lit(NEVER)})`;
 
+/** Is `laterChange` of domain/call.ts. */
+export function laterChangeAt(now: number): RawBuilder<number> {
+  return sql`CASE WHEN changed_at < ${now} THEN ${now} ELSE changed_at + 1 END`;
+}
+
 /** A condition that holds if the call was held, and the service hasn't attempted it since. */
 export const IS_HELD = sql`status = 'FAILED' AND due_at IS NOT NULL AND ${IS_UNSENT}`;
 

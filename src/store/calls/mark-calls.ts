@@ -3,6 +3,7 @@ import type { NewAttempt } from "../../domain/attempt.js";
 import {
   type CallProgress,
   isErased,
+  laterChange,
   type MarkedBy,
   markCall,
   markProblem,
@@ -29,6 +30,8 @@ export interface MarkOptions {
   readonly replays?: readonly ClientReplay[];
   /** With FAILED, a call that was delivered at this instant or later stays SUCCESS. */
   readonly unlessDeliveredSince?: number;
+  /** A call that has changed later than this instant stays as it is. */
+  readonly unlessChangedAfter?: number;
   /** With SUCCESS, a call that is SUCCESS already stays as it is. */
   readonly unlessSettled?: boolean;
   /** With SUCCESS, what a user has made FAILED after this instant stays so, as after `markedAt`. */
@@ -104,6 +107,7 @@ async function markCalls(trx: Db, marking: Marking, now: number, readTime: ReadT
     settledBy,
     replays = [],
     unlessDeliveredSince,
+    unlessChangedAfter = Number.POSITIVE_INFINITY,
     unlessSettled,
     markedAt,
     unlessFailedSince = markedAt,
@@ -127,6 +131,7 @@ async function markCalls(trx: Db, marking: Marking, now: number, readTime: ReadT
       : await findTakenBack(trx, states, unlessFailedSince, Math.max(now, time));
   const stays = ({ seq, before }: CallState): boolean =>
     takenBack.has(seq) ||
+    before.changedAt > unlessChangedAfter ||
     isDeliveredSince(before, unlessDeliveredSince) ||
     (unlessSettled === true && before.status === "SUCCESS" && !isOwn(before));
   const left = [...states].flatMap(([id, state]) => (stays(state) ? [id] : []));
@@ -164,8 +169,7 @@ async function saveMarks(
   { status, settledBy, now }: Mark,
 ): Promise<void> {
   for (const state of states) {
-    // A mark that is repeated must not seem later than the one that takes it back, though this node's clock is behind.
-    const at = status === "FAILED" ? Math.max(now, state.before.changedAt + 1) : now;
+    const at = status === "FAILED" ? laterChange(state.before, now) : now;
     state.after = markCall(state.after, status, at, settledBy);
   }
   await writeStates(db, states);

@@ -13,6 +13,7 @@ import { inList } from "../sql/batches.js";
 import { isPostgres } from "../sql/per-database.js";
 import { transact } from "../sql/transactions.js";
 import { type FailureGroup, readReplayFailures } from "./call-counts.js";
+import { laterChangeAt } from "./call-row.js";
 import { readStatesBySeq, writeStates } from "./call-state.js";
 import { requireStates } from "./mark-calls.js";
 import { readSeqs, type ScanStep, scanCalls } from "./scan-calls.js";
@@ -249,7 +250,7 @@ export async function addToReplay(db: Db, step: ScanStep, replay: Row<"replays">
   const { callback_key, requested_at, total, in_earlier } = replay;
   const seqs = await readSeqs(db, step);
   const { numAffectedRows } = await sql`
-    UPDATE calls SET due_at = ${requested_at}, due_cause = 'replay', failed_in_recovery = 0, changed_at = ${now}
+    UPDATE calls SET due_at = ${requested_at}, due_cause = 'replay', failed_in_recovery = 0, changed_at = ${laterChangeAt(now)}
     WHERE seq ${inList(seqs, "bigint")} AND (due_cause IS NULL OR due_cause <> 'replay')`.execute(db);
   const added = Number(numAffectedRows ?? 0n);
   await sql`
