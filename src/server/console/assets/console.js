@@ -59,8 +59,8 @@ for (const button of document.querySelectorAll("[data-switch-zone]")) {
 }
 
 /** What is typed without a zone is in the zone that the page shows; the service would take it for UTC. */
-const ISO_TIME = /^(\d{4})-(\d\d?)-(\d\d?)(?:[T ](\d\d?):(\d\d)(?::(\d\d))?)?$/;
-const PLATFORM_TIME = /^(\d\d?)\/(\d\d?)\/(\d\d(?:\d\d)?) +(\d\d?):(\d\d)(?::(\d\d))?$/;
+const ISO_TIME = /^(\d{4})-(\d\d?)-(\d\d?)(?:[T ](\d\d?):(\d\d)(?::(\d\d)(?:[.,]\d{1,9})?)?)?$/i;
+const PLATFORM_TIME = /^(\d\d?)\/(\d\d?)\/(\d\d(?:\d\d)?)[T ]+(\d\d?):(\d\d)(?::(\d\d))?$/;
 
 function withZone(typed) {
   const iso = ISO_TIME.exec(typed);
@@ -71,7 +71,8 @@ function withZone(typed) {
   const date = new Date(year, month - 1, day, ...time);
   // The service says that there is no such day or minute. An hour that a clock change skips is the one after it.
   if (date.getMonth() !== month - 1 || date.getDate() !== day || date.getMinutes() !== time[1]) return typed;
-  return `${localText(date)} ${offsetOf(date)}`;
+  const [fraction = ""] = /[.,]\d+$/.exec(typed) ?? [];
+  return `${localText(date)}${fraction} ${offsetOf(date)}`;
 }
 
 for (const form of document.querySelectorAll("form[data-filters]")) {
