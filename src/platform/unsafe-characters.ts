@@ -49,7 +49,20 @@ function picture(character: string): string {
  */
 const FORMULA = /(?=[=@\uff1d\uff20]|[+\uff0b\-\uff0d](?!\d[\d "]*(?:$|[;\t\r\n])))(?<=(?:^|[;\t\r\n])[\s"]*)/g;
 
-/** Returns text that no spreadsheet runs as a formula. Line feeds stay, as csv quotes them. */
-export function spreadsheetText(value: string): string {
-  return value.replace(FORMULA, "'").split(/\r?\n/).map(escapeControls).join("\n");
+/** A cell may begin behind each of these, so the pieces can be read one by one. */
+const CELLS = /.{1,65536}[^;\t\r\n]*(?:\r\n?|[;\t\n])?/gs;
+
+/** Returns a line of RFC 4180, but with a line feed at its end. No spreadsheet runs a text of it as a formula. */
+export function csvLine(cells: readonly (string | number)[]): string {
+  return `${cells.map((cell) => (typeof cell === "string" ? csvCell(spreadsheetText(cell)) : cell)).join(",")}\n`;
+}
+
+function csvCell(text: string): string {
+  return /[",\r\n]/.test(text) ? `"${replaceCharacters(text, /"/g, () => '""')}"` : text;
+}
+
+/** Line feeds stay. */
+function spreadsheetText(value: string): string {
+  const safe = ([cells]: RegExpExecArray): string => cells.replace(FORMULA, "'").split(/\r?\n/).map(escapeControls).join("\n");
+  return Array.from(value.matchAll(CELLS), safe).join("");
 }

@@ -199,6 +199,11 @@ export async function runMarks(
   deps: RunDeps,
   onEvent: RunListener = () => {},
 ): Promise<RunSummary> {
+  // They are marked in the order of the journal, by which its reader knows what the last request had.
+  const groups = plan.groups.map(({ callback, callIds, delivered }) => {
+    const [first, last] = [false, true].map((wereDelivered) => callIds.filter((id) => delivered.has(id) === wereDelivered));
+    return { callback, callIds: [...(first ?? []), ...(last ?? [])], delivered };
+  });
   const run: NewRun = {
     purpose: {
       runId: plan.runId,
@@ -207,14 +212,14 @@ export async function runMarks(
       listedAt: plan.listedAt,
       ...(plan.undoes !== null && { undoes: plan.undoes }),
     },
-    callbacks: plan.groups.map(({ callback }) => callback),
-    planned: plan.groups.map(({ callback, callIds }) => ({ callbackId: callback.id, do: "mark", callIds })),
+    callbacks: groups.map(({ callback }) => callback),
+    planned: groups.map(({ callback, callIds }) => ({ callbackId: callback.id, do: "mark", callIds })),
     control,
   };
   return performRun(run, deps, onEvent, async (session) => {
     // The question may have been open for long.
     const hasArrived = plan.undoes === null ? null : await readArrivalCheck(session);
-    for (const { callback, callIds, delivered } of plan.groups) {
+    for (const { callback, callIds, delivered } of groups) {
       if (session.stop.reason !== null) return;
       const left = hasArrived === null ? callIds : await skipSettled(callback.id, callIds, hasArrived, session);
       // Calls that are delivered from now on stay SUCCESS.

@@ -362,6 +362,25 @@ describe.each(CLIENT_SERVICES)("a run of mark-success against $name", ({ open, i
     });
 
   if (isOurs)
+    it("may have marked what its last request had, also if it makes delivered calls FAILED", async () => {
+      const { desk, client, callbackId, callIds } = await scene(150);
+      const odd = callIds.filter((_, index) => index % 2 === 1);
+      await client.markCalls(callbackId, odd, "SUCCESS", { by: "replay" });
+      const even = callIds.filter((id) => !odd.includes(id));
+      await client.markCalls(callbackId, even, "SUCCESS");
+      let requested: readonly string[] = [];
+      const markCalls: Client["markCalls"] = (_, ids) => {
+        requested = ids;
+        throw new WhcbError("unavailable", "504");
+      };
+      const plan = await planMarks({ callbacks: ["demo"], calls: { filter: {} } }, "FAILED", desk.deps);
+      await runMarks(plan, {}, { ...desk.deps, client: { ...client, markCalls } });
+      const { maybeMarked } = await readRun(desk.deps, plan.runId);
+      expect(maybeMarked.map(({ id }) => id)).toEqual(expect.arrayContaining([...requested]));
+      expect(requested).toHaveLength(75);
+    });
+
+  if (isOurs)
     it("counts what a request had marked that is repeated after a pause", async () => {
       const opened = await open(3);
       const clock = minuteSkippingClock();

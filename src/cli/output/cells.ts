@@ -1,4 +1,3 @@
-import { spreadsheetText } from "../../platform/unsafe-characters.js";
 import type { Paint, Palette, TimeOptions } from "./screen.js";
 import { joinText, type ScreenText, sanitize, text } from "./screen-text.js";
 import { formatInstant, isoInstant } from "./times.js";
@@ -32,7 +31,7 @@ export function cellData<Row>(column: Column<Row>, row: Row): string | number {
   const value = column.value(row);
   if (value === null) return "";
   if (column.kind === "instant" && typeof value === "number") return isoInstant(value);
-  return typeof value === "number" ? value : spreadsheetText(value);
+  return value;
 }
 
 /** A field with the value null is left out. */

@@ -3,7 +3,7 @@ import { KeptLength } from "../../client/list-walker.js";
 import { isOneId } from "../../domain/call.js";
 import { count } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
-import { csvLine } from "../../wire/csv.js";
+import { csvLine } from "../../platform/unsafe-characters.js";
 import { requireOneOf } from "../args/closest-match.js";
 import { type Column, cellData, cellText } from "./cells.js";
 import { pickFields } from "./json-fields.js";

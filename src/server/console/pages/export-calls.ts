@@ -7,9 +7,8 @@ import type { CallFilter } from "../../../domain/call-filter.js";
 import type { Callback } from "../../../domain/callback.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { callbackSecrets, secretMask } from "../../../domain/mask.js";
-import { escapeJson, spreadsheetText } from "../../../platform/unsafe-characters.js";
+import { csvLine, escapeJson } from "../../../platform/unsafe-characters.js";
 import { CALL_CELLS, type CallCell, type CallRow, callRecord } from "../../../wire/call-record.js";
-import { csvLine } from "../../../wire/csv.js";
 import { toIsoDate } from "../../../wire/dates.js";
 import { retriesOf } from "../../../wire/json/call-json.js";
 import { reserveAnswer } from "../../requests/send-document.js";
@@ -127,6 +126,5 @@ function readFormat(query: Query): keyof typeof FORMATS {
 function cellData({ value, kind }: CallCell, row: CallRow): string | number {
   const data = value(row);
   if (data === null) return "";
-  if (typeof data === "string") return spreadsheetText(data);
-  return kind === "instant" ? toIsoDate(data) : data;
+  return typeof data === "number" && kind === "instant" ? toIsoDate(data) : data;
 }
