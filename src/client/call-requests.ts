@@ -5,6 +5,7 @@ import { isWhcbError, WhcbError } from "../domain/errors.js";
 import type { MessageResponse } from "../domain/message-response.js";
 import type { Clock } from "../platform/clock.js";
 import { type Random, timeOrderedId } from "../platform/random.js";
+import { idInUrl } from "../wire/bulk-ids.js";
 import { toIsoDate } from "../wire/dates.js";
 import { type ListedCall, readCallList } from "../wire/json/call-json.js";
 import { listOf, objectOf, textOf } from "../wire/json/json-value.js";
@@ -284,7 +285,7 @@ function areSameIds(answered: readonly unknown[], callIds: readonly string[]): b
 function idQuery(callIds: readonly string[]): string {
   const odd = callIds.find((id) => /,|^\s|\s$|[\p{Surrogate}\p{Cc}\p{Cf}]/u.test(id) || id.normalize() !== id);
   if (odd !== undefined) throw new WhcbError("invalid", `a service would take ${JSON.stringify(odd)} for other ids`);
-  return callIds.map((id) => `id=${encodeURIComponent(id)}`).join("&");
+  return callIds.map((id) => `id=${idInUrl(id)}`).join("&");
 }
 
 function listPath(path: string, query: URLSearchParams): string {

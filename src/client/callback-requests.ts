@@ -1,6 +1,7 @@
 import type { CallbackSettings } from "../domain/callback.js";
 import { WhcbError } from "../domain/errors.js";
 import { callbackSecrets } from "../domain/mask.js";
+import { idInUrl } from "../wire/bulk-ids.js";
 import {
   changeCallbackJson,
   type ListedCallback,
@@ -112,5 +113,5 @@ function lacksSettings({ auth, contentType, retriesEnabled, email }: ListedCallb
 }
 
 export function callbackPath(callbackId: string): string {
-  return `/callbacks/${encodeURIComponent(callbackId)}`;
+  return `/callbacks/${idInUrl(callbackId)}`;
 }

@@ -1,5 +1,6 @@
 import { secretMask } from "../domain/mask.js";
 import { createPacer } from "../platform/pacer.js";
+import { idInUrl } from "../wire/bulk-ids.js";
 import { readDate } from "../wire/dates.js";
 import type { DeliverySettings } from "../wire/delivery-settings.js";
 import { objectOf, textOf } from "../wire/json/json-value.js";
@@ -87,7 +88,7 @@ async function createSignInCode(api: ServiceApi): Promise<SignInCode | null> {
 
 async function listOutages(api: ServiceApi, callbackId: string | undefined): Promise<readonly ListedOutage[] | null> {
   if (api.capabilities.lacks("outages")) return null;
-  const path = callbackId === undefined ? "/outages" : `/outages?callbackId=${encodeURIComponent(callbackId)}`;
+  const path = callbackId === undefined ? "/outages" : `/outages?callbackId=${idInUrl(callbackId)}`;
   const first = await api.exchange({ method: "GET", path: api.withPageLimit(path), noun: "callback" });
   if (api.capabilities.isMissing("outages", first)) return null;
   if (!isSuccess(first)) throw api.errorOf(first);

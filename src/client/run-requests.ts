@@ -1,6 +1,7 @@
 import { type DeliveryResult, MAX_REPORT_DURATION_MS } from "../domain/attempt.js";
 import type { RunLease } from "../domain/callback.js";
 import { WhcbError } from "../domain/errors.js";
+import { idInUrl } from "../wire/bulk-ids.js";
 import { toIsoDate } from "../wire/dates.js";
 import { countOf, objectOf, textOf } from "../wire/json/json-value.js";
 import { type ListedReplay, readServiceReplay } from "../wire/json/replay-json.js";
@@ -107,7 +108,7 @@ function unexpectedAnswer({ status }: TransportResponse, { name }: ServiceApi): 
 }
 
 function replayPath(callbackId: string, replayId: string): string {
-  return `${callbackPath(callbackId)}/replays/${encodeURIComponent(replayId)}`;
+  return `${callbackPath(callbackId)}/replays/${idInUrl(replayId)}`;
 }
 
 function readRunLease(document: unknown): RunLease {

@@ -2,6 +2,7 @@
 import { type CallIdMatches, idKey, isCompletionOf, isGeneratedId } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import { WhcbError } from "../domain/errors.js";
+import { idInUrl } from "../wire/bulk-ids.js";
 import { type ListedAttempt, type ListedCall, readAttempts, readCall } from "../wire/json/call-json.js";
 import { listOf, objectOf, textOf } from "../wire/json/json-value.js";
 import type { ListCalls } from "./call-requests.js";
@@ -21,7 +22,7 @@ export function singleCalls(api: ServiceApi, listCalls: ListCalls, timezone: str
   let firstId = "";
 
   const request = (callbackId: string, callId: string, rest = ""): Promise<TransportResponse> =>
-    api.exchange({ method: "GET", path: `${callbackPath(callbackId)}/calls/${encodeURIComponent(callId)}${rest}`, noun: "call" });
+    api.exchange({ method: "GET", path: `${callbackPath(callbackId)}/calls/${idInUrl(callId)}${rest}`, noun: "call" });
 
   async function hasCallPaths(callbackId: string): Promise<boolean> {
     if (capabilities.lacks("call-paths")) return false;
@@ -148,7 +149,7 @@ export function singleCalls(api: ServiceApi, listCalls: ListCalls, timezone: str
         found.set(prefix, { callIds: [prefix], hasMore: false });
         continue;
       }
-      const path = `${callbackPath(callbackId)}/call-ids?prefix=${encodeURIComponent(prefix)}`;
+      const path = `${callbackPath(callbackId)}/call-ids?prefix=${idInUrl(prefix)}`;
       const answer = capabilities.lacks("call-ids") ? null : await api.exchange({ method: "GET", path, noun: "call" });
       if (answer === null || capabilities.isMissing("call-ids", answer)) {
         onListing?.(MAX_CALLS_LISTED, Math.ceil(MAX_CALLS_LISTED / capabilities.rowsPerPage));

@@ -10,3 +10,8 @@ export async function* chunkIds(ids: Iterable<string> | AsyncIterable<string>): 
   }
   if (chunk.length > 0) yield chunk;
 }
+
+/** An id that a service gives may have half a character, which no URL can have. */
+export function idInUrl(id: string): string {
+  return encodeURIComponent(id.replace(/\p{Cs}/gu, "\ufffd"));
+}

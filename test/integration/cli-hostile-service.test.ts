@@ -191,6 +191,21 @@ describe("a command that is suggested", () => {
 });
 
 test.each([
+  ["calls", "list"],
+  ["trigger", "demo"],
+  ["mark-success", "demo", "--failed", "--yes"],
+  ["replay", "demo", "--failed", "--yes"],
+])("an id with half a character is no bug of whcb %s", async (...argv) => {
+  const [call] = platformCalls(1, () => ({ id: "\udc00" }));
+  const calls = call === undefined ? [] : [{ ...call, id: "\udc00" }];
+  const callback = { id: "\ud800", name: "demo", url: endpointUrl, key: null, calls };
+  const platform = await scriptedPlatform({ clock: systemClock, callbacks: [callback] }).listen();
+  endings.push(() => platform.close());
+  const { stdout, stderr } = await machine.whcb(argv, { env: { ...env, WHCB_URL: platform.url } });
+  expect(stdout + stderr).not.toMatch(/bug|URIError|URI malformed/);
+});
+
+test.each([
   ["replay", ID, "--failed", "--yes"],
   ["calls", "list", ID, "-o", "ids"],
 ])("a list without an end is an error of whcb %s %s %s %s", async (...argv) => {

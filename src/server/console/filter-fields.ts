@@ -3,7 +3,7 @@ import type { CallStatus } from "../../domain/call.js";
 import { type CallFilter, FAILURE_REASONS, reasonWords, type StatusCodePattern } from "../../domain/call-filter.js";
 import { parseDuration } from "../../domain/duration.js";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
-import { toIsoDate } from "../../wire/dates.js";
+import { saysZone, toIsoDate } from "../../wire/dates.js";
 import { type Query, readFilter, readParameter } from "../routes/query-parameters.js";
 import { consolePath } from "./console-path.js";
 
@@ -31,7 +31,7 @@ export type StatusChoice = CallStatus | "ATTEMPTED";
 /** URLs have a filter as it was typed. */
 export interface TypedFilter {
   readonly status: StatusChoice;
-  /** Only the fields that were given are here. They are trimmed. */
+  /** Only the fields that were given are here. They are trimmed, and a time names its zone. */
   readonly fields: Readonly<Partial<Record<FieldName, string>>>;
 }
 
@@ -57,6 +57,8 @@ export function parseFilter(query: Query, now: number): ParsedFilter {
       // The text is in many links of the page, and some texts take long to read.
       if (text.length > LONGEST_FIELD) throw new WhcbError("invalid", `${name} must have at most ${LONGEST_FIELD} characters`);
       filter = { ...filter, ...readField(name, text, now) };
+      // A script may have another zone for what is typed next.
+      if (isTime(name) && saysZone(text) === false) fields[name] = `${text} UTC`;
     } catch (error) {
       problems[name] = problemOf(name, error);
     }
@@ -79,7 +81,8 @@ export function isTime(name: FieldName): boolean {
 function readField(name: FieldName, text: string, now: number): CallFilter {
   if (isTime(name) && /^\d+(?:\.\d+)?(?:ms|s|m|h|d)/.test(text)) return { [name]: now - parseDuration(text) };
   // A page shows its times so.
-  if (isTime(name)) return readFilter({ [name]: text.replace(/UTC$/i, "Z") });
+  const bare = text.replace(/ ?UTC$/i, "");
+  if (isTime(name)) return readFilter({ [name]: saysZone(bare) === false ? bare : text });
   if (name !== "reason") return readFilter({ [name]: text });
   const reason = FAILURE_REASONS.find((one) => one === text);
   if (reason === undefined) throw new WhcbError("invalid", `reason must be one of ${FAILURE_REASONS.join(", ")}`);

@@ -32,6 +32,16 @@ describe("the filters of a URL", () => {
     expect(since("2026-11-26")).toBe(NOW - 3 * HOUR);
   });
 
+  it("say the zone of a time that was given without one, and read it the same then", () => {
+    for (const text of ["2026-11-26 02:00", "26/11/2026 02:00", "2026-11-26"]) {
+      const { typed, filter } = parseFilter({ until: text }, NOW);
+      expect(typed.fields.until).toBe(`${text} UTC`);
+      expect(parseFilter({ until: `${text} UTC` }, NOW)).toEqual({ typed, filter, problems: {} });
+    }
+    expect(parseFilter({ until: "2026-11-26 02:00 +11:00" }, NOW).typed.fields.until).toBe("2026-11-26 02:00 +11:00");
+    expect(parseFilter({ until: "2026-11-26 02:00 +11:00 UTC" }, NOW).problems.until).toBeDefined();
+  });
+
   it("read all fields, and keep them as typed", () => {
     const query = {
       status: "FAILED",
