@@ -5,7 +5,8 @@ import { givenValues, type MessageResponse, type ResponseKind, senderAddress } f
 import { deliveryBody } from "../../wire/delivery-request.js";
 import { removeHtml } from "../../wire/remove-html.js";
 import { columnName, fieldsOfBody, OTHER_SENDER } from "./body-fields.js";
-import { contentKey, messageIdsIn, minuteOf, type SeenFormat, type SeenLine, textKey } from "./seen-list.js";
+import type { SeenFormat } from "./list-records.js";
+import { contentKey, messageIdsIn, minuteOf, type SeenLine, textKey } from "./seen-list.js";
 
 /** Returns each valid reading as E.164, with an extension, the local one first. It is empty if the number can't be parsed. */
 export type ParsePhone = (number: string) => readonly string[];
