@@ -9,25 +9,13 @@ import { matchSeen } from "../../../../src/runs/plan/match-seen.js";
 import { phoneParser } from "../../../../src/runs/plan/plan-reconcile.js";
 import { type ListOptions, readSeenList } from "../../../../src/runs/plan/seen-list.js";
 import { readCall } from "../../../../src/wire/json/call-json.js";
+import { listOf, objectOf } from "../../../../src/wire/json/json-value.js";
 
-const MESSAGE = "0A1B2C3D4E5F60718293A4B5C6D7E8F9";
 const EXPORTS = join(import.meta.dirname, "../../../fixtures/exports");
 
 /** The fifth call is of the day that the fourth one's would be with the month first. */
-const REPLIES = {
-  c1: ["61491570156", "28/11/26 05:36", "Grüße, 10 € für Ada"],
-  c2: ["61491570157", "28/11/26 05:37", 'say "yes"; then go'],
-  c3: ["61491570158", "28/11/26 17:38", "two\nlines"],
-  c4: ["61491570159", "05/11/26 09:30", "YES"],
-  c5: ["61491570159", "11/05/26 09:30", "YES"],
-  c6: ["61491570110", "28/11/26 05:36", "later"],
-} as const;
-
-const calls = Object.entries(REPLIES).map(([id, [mobile, acknowledged, content]]) =>
-  readCall(
-    { id, status: "FAILED", messageId: MESSAGE, from: { mobile }, responseMessage: { channel: "SMS", acknowledged, content } },
-    { callbackId: "X" },
-  ),
+const calls = listOf(JSON.parse(readFileSync(join(EXPORTS, "calls.json"), "utf8"))).map((call) =>
+  readCall({ ...objectOf(call), status: "FAILED" }, { callbackId: "X" }),
 );
 
 async function balanceWith(file: string, options: ListOptions = {}) {
