@@ -206,7 +206,7 @@ function describeWarnings(
   const others = ambiguous.length > MAX_LISTED ? [`and ${ambiguous.length - MAX_LISTED} more (-o json lists all)`] : [];
   const ambiguousCalls = `${count(ambiguous.length, "ambiguous call")}, which your system may have: neither marked nor sent`;
   const unsure = `${count(vague, "line")} not identifying the call that it matches: a line needs the call's id, or the sender and the content or time`;
-  const numbers = `${count(unreadableNumbers, "number")} not compared; for numbers in local form: whcb config set country AU`;
+  const numbers = `${count(unreadableNumbers, "number")} compared only with equally long ones, as they are written; for numbers in local form: whcb config set country AU`;
   const areZonesUnclear = mixesZones && settings.timezone.from === "default";
   const zones = `${MIXED_ZONES}: the profile's \`timezone\` isn't set`;
   return [
