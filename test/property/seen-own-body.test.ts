@@ -185,6 +185,7 @@ const SPELLINGS = [
   (name: string) => `${name[0]?.toUpperCase()}${name.slice(1)}`,
   (name: string) => `${name[0]}-${name.slice(1)}`,
   (name: string) => `${name}_`,
+  (name: string) => `${name}__c`,
 ];
 
 const changeArb = (part: "from" | "responseMessage", names: readonly string[], values: fc.Arbitrary<unknown>) =>
