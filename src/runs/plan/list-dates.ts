@@ -8,6 +8,8 @@ const NUMBERS =
   /^(\d{1,4})([/.-])(\d{1,2})\2(\d{1,4})(?:,?\s+|T)(\d{1,2})[:.](\d{2})(?:[:.](\d{2})(?:[.,]\d{1,9})?)?(?:\s*([ap])\.?\s?m\.?)?$/i;
 /** Dates with points have the day first everywhere, and so has the platform's 28/11/26 05:36. */
 const HAS_DAY_FIRST = /^\s*\d{1,2}\.|^\d{2}\/\d{2}\/\d{2} \d{2}:\d{2}$/;
+/** Bodies have the platform's dates. */
+const IN_BODY = /^\d{2}\/\d{2}\/(?:\d{2}|\d{4}) \d{2}:\d{2}$/;
 /** PostgreSQL writes a zone of whole hours so. */
 const HOURS_ONLY = /(:\d{2}(?:\.\d{1,9})?[+-]\d{2})$/;
 
@@ -36,10 +38,11 @@ export interface DateInList {
 }
 
 /** Returns the order of the dates, or the first one that reads differently in the two orders if nothing tells which it is. */
-export function findDateOrder(dates: readonly DateInList[]): DateOrder | DateInList {
+export function findDateOrder(dates: readonly DateInList[], areBodies: boolean): DateOrder | DateInList {
   let open: DateInList | undefined;
   const found = new Set<DateOrder>();
   for (const date of dates) {
+    if (areBodies && IN_BODY.test(date.text)) found.add("dmy");
     const [dayFirst, monthFirst] = DATE_ORDERS.map((order) => readListDate(date.text, order));
     if (dayFirst === monthFirst) continue;
     if (dayFirst === null) found.add("mdy");

@@ -53,7 +53,7 @@ export function givesAddress({ mobile, email, mri, voice, from }: SeenLine): boo
 }
 
 export interface ListOptions {
-  /** Without it, the dates of a table must tell whether the day or the month comes first. */
+  /** Without it, the dates must tell whether the day or the month comes first. */
   readonly dateOrder?: DateOrder | undefined;
   /** The key is the list's name of a field, the value is ours. Both are as `columnName` returns them. */
   readonly fieldNames?: ReadonlyMap<string, string> | undefined;
@@ -67,17 +67,18 @@ export function readSeenList(text: string, timezone: string, { dateOrder, fieldN
   const missing = [...fieldNames.keys()].filter((name) => !names.some((given) => columnName(given) === name));
   if (missing.length > 0)
     throw new WhcbError("usage", `--map: the list has no ${missing.join(", ")}`, { hint: `it has ${listNames(names)}` });
+  const areBodies = format === "ndjson" || format === "xml";
   const notCompared = new Set<string>();
   const named: readonly SeenRecord[] = records.map(({ line, fields }) => {
     for (const field of fields) requireReceived(line, field, nameField);
     if (fields.length > 1) for (const [name] of fields) if (!KNOWN_FIELDS.has(nameField(name))) notCompared.add(name);
     return { line, fields: fields.map(([name, value]) => [nameField(name), value]) };
   });
-  const order = dateOrder ?? (format === "csv" || format === "tsv" ? requireOrder(named) : "dmy");
+  const order = dateOrder ?? requireOrder(named, areBodies);
   const distinct = new Map<string, SeenLine>();
   const zones = new Set<boolean | null>();
   for (const { line, fields } of named) {
-    if (format !== "ndjson" && format !== "xml") for (const field of fields) requireWhole(line, field);
+    if (!areBodies) for (const field of fields) requireWhole(line, field);
     for (const [name, value] of fields) if (DATE_FIELDS.has(name)) zones.add(saysListZone(value, order));
     const seen = seenLine(line, fields, { timezone, order });
     const key = JSON.stringify({ ...seen, line: 0 });
@@ -98,11 +99,11 @@ function requireReceived(line: number, [name, value]: Fields[number], nameField:
 }
 
 /** Throws if it can't be told whether the day or the month comes first. */
-function requireOrder(records: readonly SeenRecord[]): DateOrder {
+function requireOrder(records: readonly SeenRecord[], areBodies: boolean): DateOrder {
   const dates = records.flatMap(({ line, fields }) =>
     fields.flatMap(([name, text]) => (DATE_FIELDS.has(name) ? [{ line, text }] : [])),
   );
-  const order = findDateOrder(dates);
+  const order = findDateOrder(dates, areBodies);
   if (typeof order === "string") return order;
   throw unreadableLine(order.line, `${JSON.stringify(order.text)} may have the day or the month first`, ORDER_HINT);
 }

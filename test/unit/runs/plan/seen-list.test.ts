@@ -255,11 +255,20 @@ describe("a list of what the receiver has", () => {
     expect(() => minutesOf(["28/11/2026 9:30"], "mdy")).toThrow('"28/11/2026 9:30" isn\'t a date with the month first');
   });
 
-  it("has the dates of bodies with the day first, as the platform writes them", () => {
-    const body = `{"callid":"C","responseMessage":{"acknowledged":"05/11/2026 09:30"}}`;
-    expect(readSeenList(body, "UTC").lines).toEqual([
-      aLine({ callId: "C", kind: "reply", minute: Date.UTC(2026, 10, 5, 9, 30) / 60_000 }),
-    ]);
+  it("has the platform's dates of bodies with the day first, and others in the order that one of them tells", () => {
+    const minutesOf = (...dates: readonly string[]) =>
+      readSeenList(dates.map((acknowledged, n) => JSON.stringify({ callid: `C${n}`, acknowledged })).join("\n"), "UTC").lines.map(
+        ({ minute }) => minute,
+      );
+    const minute = Date.UTC(2026, 10, 5, 9, 30) / 60_000;
+    expect(minutesOf("05/11/2026 09:30", "05/11/26 09:30")).toEqual([minute, minute]);
+    expect(minutesOf("11/5/2026 9:30:00 AM", "11/28/2026 9:30:00 AM")[0]).toBe(minute);
+    expect(() => minutesOf("11/5/2026 9:30:00 AM")).toThrow(
+      'line 1 can\'t be read: "11/5/2026 9:30:00 AM" may have the day or the month first',
+    );
+    expect(() => minutesOf("05/11/2026 09:30", "11/28/2026 09:30")).toThrow(
+      "line 2 can't be read: \"11/28/2026 09:30\" isn't a date with the day first",
+    );
   });
 
   describe("with names of its own", () => {
