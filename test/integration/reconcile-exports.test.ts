@@ -73,4 +73,14 @@ test("nothing is done with a list that may mean two things, and the error says w
     ["mobile=a,voice=A", "--map names voice=A twice"],
   ] as const)
     expect(await failing(dated, "--map", map)).toBe(`error: ${error}\n`);
+
+  const [, , , fourth, fifth] = JSON.parse(readFileSync(file("calls.json"), "utf8"));
+  writeFileSync(list, `messageid,mobile,acknowledged\n${fourth.messageId},61491570159,11/5/2026 9:30\n`);
+  for (const [order, { id }] of [
+    ["mdy", fourth],
+    ["dmy", fifth],
+  ] as const) {
+    const { stdout } = await reconcile(list, "--date-order", order, "--dry-run", "-o", "ndjson");
+    expect(JSON.parse(stdout.split("\n")[0] ?? "")).toMatchObject({ event: "seen", id });
+  }
 });
