@@ -2,11 +2,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
-import type { ComparableCall, Senders } from "../../src/runs/plan/comparable-call.js";
+import { type ComparableCall, type Senders, UNPARSED } from "../../src/runs/plan/comparable-call.js";
 import { matchSeen } from "../../src/runs/plan/match-seen.js";
 import type { SeenLine } from "../../src/runs/plan/seen-list.js";
 
-const deps = { parsePhone: (text: string) => (text === "unreadable" ? [] : [text]), clock: systemClock };
+const UNPARSABLE = ["12345", "54321", "123"];
+const deps = {
+  parsePhone: (text: string) => (text === "unreadable" || UNPARSABLE.includes(text) ? [] : [text]),
+  clock: systemClock,
+};
 
 const KINDS = ["mobile", "voice", "email", "mri"] as const;
 
@@ -22,19 +26,30 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
     const isCall = calls.some((call) => call.id === id);
     const callId = line.callId ?? (isCall ? id : null);
     const messageId = line.messageId ?? (isCall ? null : id);
-    const numberOf = (text: string | null) => (text === null ? null : (deps.parsePhone(text)[0] ?? null));
+    const numberOf = (text: string | null) =>
+      text === null ? null : (deps.parsePhone(text)[0] ?? (text === "unreadable" ? null : UNPARSED + text));
     const given = { mobile: numberOf(line.mobile), voice: numberOf(line.voice), email: line.email, mri: line.mri };
     const isAddress = line.from?.includes("@") === true;
     const fromNumber = isAddress ? null : numberOf(line.from);
-    const any = isAddress || fromNumber !== null ? [fromNumber, line.from] : [];
+    const isUnparsed = fromNumber?.startsWith(UNPARSED) === true;
+    const any = isUnparsed ? [fromNumber] : isAddress || fromNumber !== null ? [fromNumber, line.from] : [];
     const sharesAny = (call: ComparableCall) => KINDS.some((kind) => call.senders[kind].some((value) => any.includes(value)));
     const sharesGiven = (call: ComparableCall) =>
       KINDS.some((kind) => given[kind] !== null && call.senders[kind].includes(given[kind]));
     const shares = (call: ComparableCall) => sharesGiven(call) || sharesAny(call);
-    const differs = (call: ComparableCall) =>
-      KINDS.some((kind) => given[kind] !== null && call.senders[kind].length > 0 && !call.senders[kind].includes(given[kind]));
+    /** Numbers that can't be parsed are compared with equally long ones, and all else with what isn't such a number. */
+    const areOfOneForm = (one: string | null | undefined, other: string | undefined) =>
+      one != null && other !== undefined && formOf(one) === formOf(other);
+    const formOf = (value: string) => (value.startsWith(UNPARSED) ? value.length : 0);
+    const comparedKinds = (call: ComparableCall) => KINDS.filter((kind) => areOfOneForm(given[kind], call.senders[kind][0]));
+    const comparesAny = (call: ComparableCall) =>
+      any.length > 0 && KINDS.some((kind) => areOfOneForm(fromNumber ?? line.from, call.senders[kind][0]));
+    const compares = (call: ComparableCall) => comparesAny(call) || comparedKinds(call).length > 0;
+    const hasParsed = (values: readonly (string | null | undefined)[]) =>
+      values.some((value) => value != null && formOf(value) === 0);
+    const areOfOtherKinds = (call: ComparableCall) =>
+      hasParsed(Object.values(given)) && hasParsed(KINDS.map((kind) => call.senders[kind][0]));
     const givesNone = any.length === 0 && KINDS.every((kind) => given[kind] === null);
-    const hasNone = (call: ComparableCall) => KINDS.every((kind) => call.senders[kind].length === 0);
     const isCommon = <Value>(value: Value | null, values: readonly Value[]) =>
       value === null || values.length === 0 || values.includes(value);
     const agrees = (call: ComparableCall) =>
@@ -43,13 +58,14 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
       isCommon(line.kind, call.kinds) &&
       isCommon(line.minute, call.minutes) &&
       isCommon(line.content, call.contents) &&
-      (hasNone(call) || givesNone || (!differs(call) && (any.length === 0 ? sharesGiven(call) : sharesAny(call))));
+      comparedKinds(call).every((kind) => call.senders[kind].some((value) => value === given[kind])) &&
+      (comparesAny(call) ? sharesAny(call) : compares(call) || !areOfOtherKinds(call));
     const matches = calls.filter((call) => agrees(call) || (id !== null && isCall && call.messageIds.includes(id)));
     const [only] = matches;
     const isNear = (call: ComparableCall) => messageId !== null && call.messageIds.includes(messageId) && shares(call);
     const isGiven = [...KINDS, "from" as const].some((kind) => line[kind] !== null);
     const lacksField = (call: ComparableCall) =>
-      (hasNone(call) && !givesNone) || (line.minute !== null && call.minutes.length === 0);
+      (!compares(call) && !givesNone) || (line.minute !== null && call.minutes.length === 0);
     const others =
       only === undefined || (matches.length === 1 && lacksField(only))
         ? calls.filter((call) => isNear(call) && call !== only)
@@ -90,9 +106,16 @@ const several = <Value>(...values: readonly Value[]) =>
     { weight: 4, arbitrary: fc.constantFrom<readonly Value[]>([], ...values.map((value) => [value])) },
     { weight: 1, arbitrary: fc.constant(values) },
   );
+const numbers = fc.oneof(
+  { weight: 3, arbitrary: several("1", "2") },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(["12345"], ["54321"], ["123"], ["12345", "54321"]).map((all) => all.map((one) => UNPARSED + one)),
+  },
+);
 const SENDERS = {
-  mobile: several("1", "2"),
-  voice: several("1", "2"),
+  mobile: numbers,
+  voice: numbers,
   email: several(...ADDRESSES.email),
   mri: several(...ADDRESSES.mri),
 };
@@ -131,12 +154,12 @@ const lineArb = fc.record({
   kind: orNone("reply" as const, "undeliverable" as const),
   minute: orNone(1, 2),
   content: orNone("yes", "no", "<b>yes"),
-  mobile: orNone("1", "2", "unreadable"),
-  voice: orNone("1", "2", "unreadable"),
+  mobile: orNone("1", "2", "unreadable", ...UNPARSABLE),
+  voice: orNone("1", "2", "unreadable", ...UNPARSABLE),
   name: orNone("Ada", "Bob"),
   email: orNone(...ADDRESSES.email),
   mri: orNone(...ADDRESSES.mri),
-  from: orNone("1", "2", "a@b", "unreadable"),
+  from: orNone("1", "2", "a@b", "unreadable", ...UNPARSABLE),
   otherSender: orNone("whatsapp:1"),
 });
 

@@ -167,8 +167,17 @@ const odd = (...texts: readonly string[]) =>
       arbitrary: fc.constantFrom<unknown>(undefined, "", " ", null, true, 6, [], {}, [texts[0]], [[texts[0]]], { a: texts[0] }),
     },
   );
-const ADDRESSES = odd("61491570100", "61491570100", "61491570101", "a@b.c", "A@B.c", "Ada", "ada.1");
-const DATES = odd("28/11/26 10:00", "28/11/26 10:00", "28/11/26 10:01", "28/11/2026 10:00", "2026-11-28T10:00:00Z", "28/11/26");
+const ADDRESSES = odd("61491570100", "61491570100", "61491570101", "12345", "54321", "a@b.c", "A@B.c", "Ada", "ada.1");
+const DATES = odd(
+  "28/11/26 10:00",
+  "28/11/26 10:00",
+  "28/11/26 10:01",
+  "28/11/2026 10:00",
+  "28.11.2026 10:00",
+  "11/28/26 10:00",
+  "05/11/26 10:00",
+  "28/11/26",
+);
 const CONTENTS = odd("Yes", "Yes", "No", "<b>Yes</b>", "Yes\\n", '"Yes"', "&amp;", "Yes\nM1\t61491570100", "&#89;es");
 const SPELLINGS = [
   (name: string) => name,
@@ -176,6 +185,7 @@ const SPELLINGS = [
   (name: string) => `${name[0]?.toUpperCase()}${name.slice(1)}`,
   (name: string) => `${name[0]}-${name.slice(1)}`,
   (name: string) => `${name}_`,
+  (name: string) => `${name}__c`,
 ];
 
 const changeArb = (part: "from" | "responseMessage", names: readonly string[], values: fc.Arbitrary<unknown>) =>

@@ -15,7 +15,7 @@ const PARTS = {
 } as const;
 
 export const ID_COLUMNS = new Set(["messageid", "callid", "webhookid"]);
-export const COMPARED_FIELDS = [...ID_COLUMNS, "from", ...PARTS.from, ...PARTS.responsemessage];
+export const COMPARED_FIELDS: readonly string[] = [...ID_COLUMNS, "from", ...PARTS.from, ...PARTS.responsemessage];
 
 export const DATE_FIELDS: ReadonlySet<string> = new Set(["acknowledged", "undeliverable"]);
 
@@ -95,6 +95,10 @@ function isText(value: unknown): value is string | number {
   return typeof value === "string" || typeof value === "number";
 }
 
+/** Salesforce ends the names of an organization's own fields with __c. */
 export function columnName(name: string): string {
-  return name.toLowerCase().replace(/[\s"'_-]/g, "");
+  return name
+    .toLowerCase()
+    .replace(/__c$/, "")
+    .replace(/[\s"'_-]/g, "");
 }

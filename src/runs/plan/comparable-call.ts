@@ -5,7 +5,8 @@ import { givenValues, type MessageResponse, type ResponseKind, senderAddress } f
 import { deliveryBody } from "../../wire/delivery-request.js";
 import { removeHtml } from "../../wire/remove-html.js";
 import { columnName, fieldsOfBody, OTHER_SENDER } from "./body-fields.js";
-import { contentKey, messageIdsIn, minuteOf, type SeenFormat, type SeenLine, textKey } from "./seen-list.js";
+import type { SeenFormat } from "./list-records.js";
+import { contentKey, messageIdsIn, minuteOf, type SeenLine, textKey } from "./seen-list.js";
 
 /** Returns each valid reading as E.164, with an extension, the local one first. It is empty if the number can't be parsed. */
 export type ParsePhone = (number: string) => readonly string[];
@@ -42,7 +43,7 @@ interface ReadSenders {
   readonly doubtful: ReadonlySet<string>;
 }
 
-/** Addresses are comparable, by kind. */
+/** Addresses are comparable, by kind. A number that can't be parsed begins with `UNPARSED`. */
 export type Senders = Readonly<Record<SenderKind, readonly string[]>>;
 export type SenderKind = "mobile" | "voice" | "email" | "mri";
 export const SENDER_KINDS = ["mobile", "voice", "email", "mri"] as const;
@@ -131,12 +132,12 @@ export function wantedCall(line: SeenLine, parsePhone: ParsePhone): WantedCall {
   const any = sendersOf(() => [line.from ?? ""], parsePhone);
   const { mobile, email } = any.senders;
   // An address without an @ may be a number that can't be parsed.
-  const isComparable = mobile.length > 0 || line.from?.includes("@") === true;
+  const isAddress = formOf(mobile) === PARSED || line.from?.includes("@") === true;
   return {
     line,
     senders,
     doubtful: new Set([...doubtful, ...any.doubtful]),
-    anySender: isComparable ? [...mobile, ...email] : [],
+    anySender: isAddress ? [...mobile, ...email] : mobile,
   };
 }
 
@@ -150,7 +151,12 @@ function sendersOf(textsOf: (kind: SenderKind) => readonly string[], parsePhone:
     if (local !== international) doubtful.add(local);
     return readings;
   };
-  const numbers = (texts: readonly string[]): readonly string[] => distinct(texts.flatMap(readingsOf));
+  const numbers = (texts: readonly string[]): readonly string[] => {
+    const readings = distinct(texts.flatMap(readingsOf));
+    if (readings.length > 0) return readings;
+    const unparsed = distinct(texts.flatMap(unparsedNumber));
+    return new Set(unparsed.map((value) => value.length)).size === 1 ? unparsed : [];
+  };
   const addresses = (texts: readonly string[]): readonly string[] =>
     distinct(texts.map((text) => textKey(text).toLowerCase()).filter((text) => text !== ""));
   const senders = {
@@ -162,6 +168,19 @@ function sendersOf(textsOf: (kind: SenderKind) => readonly string[], parsePhone:
   return { senders, doubtful };
 }
 
-export function hasSender(senders: Senders): boolean {
-  return SENDER_KINDS.some((kind) => senders[kind].length > 0);
+/** No other value has a line feed. */
+export const UNPARSED = "\n";
+
+/** Returns nothing for a text that may be a mask or a placeholder. */
+function unparsedNumber(text: string): readonly string[] {
+  const digits = text.replace(/[\s().-]/g, "");
+  return /^\+?(\d)(?!\1*$)\d{2,14}$/.test(digits) ? [UNPARSED + digits] : [];
+}
+
+export const PARSED = "parsed";
+
+/** Only values of one form can be told apart. Numbers that can't be parsed must be equally long. Returns null if there are no values. */
+export function formOf([value]: readonly string[]): string | null {
+  if (value === undefined) return null;
+  return value.startsWith(UNPARSED) ? String(value.length) : PARSED;
 }

@@ -3,7 +3,8 @@ import { idKey } from "../../domain/call.js";
 import type { Clock } from "../../platform/clock.js";
 import {
   type ComparableCall,
-  hasSender,
+  formOf,
+  PARSED,
   type ParsePhone,
   SENDER_KINDS,
   type SenderKind,
@@ -72,11 +73,9 @@ export async function matchSeen(
 
 /** Without a sender or a time, a call matches lines of every sender or time. */
 function lacksFieldOf(wanted: WantedCall, call: ComparableCall): boolean {
-  return (givesSender(wanted) && !hasSender(call.senders)) || (wanted.line.minute !== null && call.minutes.length === 0);
-}
-
-function givesSender({ senders, anySender }: WantedCall): boolean {
-  return hasSender(senders) || anySender.length > 0;
+  const givesSender = wanted.anySender.length > 0 || SENDER_KINDS.some((kind) => wanted.senders[kind].length > 0);
+  const isSenderCompared = comparedFields(wanted, call)?.some(isOfSender) === true;
+  return (givesSender && !isSenderCompared) || (wanted.line.minute !== null && call.minutes.length === 0);
 }
 
 /**
@@ -134,10 +133,12 @@ function comparedFields(wanted: WantedCall, call: ComparableCall): readonly Fiel
   if (line.kind !== null && call.kinds.length > 0) fields.push("kind");
   if (line.minute !== null && call.minutes.length > 0) fields.push("minute");
   if (line.content !== null && call.contents.length > 0) fields.push("content");
-  if (!hasSender(call.senders) || !givesSender(wanted)) return fields;
-  const both = SENDER_KINDS.filter((kind) => senders[kind].length > 0 && call.senders[kind].length > 0);
-  if (anySender.length > 0) return [...fields, ...both, "anySender"];
-  return both.length === 0 ? null : [...fields, ...both];
+  const isComparable = (values: readonly string[], kind: SenderKind): boolean =>
+    formOf(values) !== null && formOf(values) === formOf(call.senders[kind]);
+  const both = SENDER_KINDS.filter((kind) => isComparable(senders[kind], kind));
+  if (SENDER_KINDS.some((kind) => isComparable(anySender, kind))) return [...fields, ...both, "anySender"];
+  const areParsed = [senders, call.senders].every((all) => SENDER_KINDS.some((kind) => formOf(all[kind]) === PARSED));
+  return both.length === 0 && areParsed ? null : [...fields, ...both];
 }
 
 function isOfSender(field: Field): boolean {
@@ -147,11 +148,12 @@ function isOfSender(field: Field): boolean {
 /** Lines of one shape have the same fields to compare with calls of one shape. */
 function shapeOfLine({ line: { callId, kind, minute, content }, senders, anySender }: WantedCall): string {
   const values = [callId, kind, minute, content].map((value) => value !== null);
-  return JSON.stringify([...values, ...SENDER_KINDS.map((kind) => senders[kind].length > 0), anySender.length > 0]);
+  return JSON.stringify([...values, ...[...SENDER_KINDS.map((kind) => senders[kind]), anySender].map(formOf)]);
 }
 
 function shapeOfCall({ kinds, minutes, contents, senders }: ComparableCall): string {
-  return JSON.stringify([kinds, minutes, contents, ...SENDER_KINDS.map((kind) => senders[kind])].map(({ length }) => length > 0));
+  const forms = SENDER_KINDS.map((kind) => formOf(senders[kind]));
+  return JSON.stringify([...[kinds, minutes, contents].map(({ length }) => length > 0), ...forms]);
 }
 
 type Filled<Item> = readonly [Item, ...Item[]];

@@ -14,7 +14,11 @@ export interface UnreadableLine {
 }
 
 export function readCsv(text: string): readonly TableRow[] | UnreadableLine {
-  const header = text.trimStart().split(/\r?\n/, 1)[0] ?? "";
+  const header =
+    text
+      .trimStart()
+      .split(/\r?\n/, 1)[0]
+      ?.replace(/"[^"]*"/g, "") ?? "";
   return readRows(text, { delimiter: header.split(";").length > header.split(",").length ? ";" : "," });
 }
 

@@ -1,5 +1,5 @@
 /** A list of failed calls, or a log of rejected requests, isn't a list of what was received (docs/cli.md, Reconcile). */
-import { readDate } from "../../wire/dates.js";
+import { DATE_ORDERS, readListDate } from "./list-dates.js";
 
 const STATUS_NAME =
   /(?:status|state)(?:code|text|name)?$|(?:http|response|result)code$|(?:result|outcome|verdict)$|^(?:code|http)$/;
@@ -45,8 +45,8 @@ const [FIRST, LAST] = [Date.UTC(2000, 0), Date.UTC(2100, 0)];
 
 /** Programs write "never" as the first or last date that they know. */
 function isDate(text: string): boolean {
-  const at = EPOCH.test(text) ? epochMs(Number(text)) : readDate(text);
-  return at !== null && at >= FIRST && at < LAST;
+  const instants = EPOCH.test(text) ? [epochMs(Number(text))] : DATE_ORDERS.map((order) => readListDate(text, order));
+  return instants.some((at) => at !== null && at >= FIRST && at < LAST);
 }
 
 /** Numbers below this are seconds, until the year 5138. */

@@ -1,14 +1,13 @@
-/** A list has bodies as NDJSON or XML, a table as CSV or TSV, or bare ids (docs/cli.md, Reconcile). */
+/** A list says what the receiver has (docs/cli.md, Reconcile). */
 import { createHash } from "node:crypto";
 import { idKey } from "../../domain/call.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { ResponseKind } from "../../domain/message-response.js";
-import { readDate, saysZone } from "../../wire/dates.js";
-import { columnName, DATE_FIELDS, type Fields, fieldsOfBody, ID_COLUMNS, KNOWN_FIELDS, OTHER_SENDER } from "./body-fields.js";
-import { lineFeeds, readCsv, readTsv } from "./read-table.js";
+import { readDate } from "../../wire/dates.js";
+import { columnName, DATE_FIELDS, type Fields, ID_COLUMNS, KNOWN_FIELDS, OTHER_SENDER } from "./body-fields.js";
+import { type DateOrder, findDateOrder, readListDate, saysListZone } from "./list-dates.js";
+import { listNames, type NameField, readRecords, type SeenFormat, type SeenRecord, unreadableLine } from "./list-records.js";
 import { meansNotReceived, meansReceived, saysWhetherReceived } from "./received-field.js";
-
-export type SeenFormat = "ndjson" | "xml" | "csv" | "tsv" | "ids";
 
 export interface SeenList {
   readonly format: SeenFormat;
@@ -53,28 +52,35 @@ export function givesAddress({ mobile, email, mri, voice, from }: SeenLine): boo
   return [mobile, email, mri, voice, from].some((given) => given !== null);
 }
 
-/** Dates without a zone are of `timezone`. Throws `malformed` with the line number. */
-export function readSeenList(text: string, timezone: string): SeenList {
-  const content = text.replace(/^\uFEFF/, "");
-  const format = detectFormat(content);
-  const records = recordsIn(content, format);
-  const distinct = new Map<string, SeenLine>();
+export interface ListOptions {
+  /** Without it, the dates must tell whether the day or the month comes first. */
+  readonly dateOrder?: DateOrder | undefined;
+  /** The key is the list's name of a field, the value is ours. Both are as `columnName` returns them. */
+  readonly fieldNames?: ReadonlyMap<string, string> | undefined;
+}
+
+/** Dates without a zone are of `timezone`. Throws `malformed` with the line number, and `usage` for a name that the list doesn't have. */
+export function readSeenList(text: string, timezone: string, { dateOrder, fieldNames = new Map() }: ListOptions = {}): SeenList {
+  const mapped = new Set(fieldNames.values());
+  const nameField: NameField = (name) => fieldNames.get(name) ?? (mapped.has(name) ? `another ${name}` : name);
+  const { format, names, records } = readRecords(text, nameField);
+  const missing = [...fieldNames.keys()].filter((name) => !names.some((given) => columnName(given) === name));
+  if (missing.length > 0)
+    throw new WhcbError("usage", `--map: the list has no ${missing.join(", ")}`, { hint: `it has ${listNames(names)}` });
+  const areBodies = format === "ndjson" || format === "xml";
   const notCompared = new Set<string>();
+  const named: readonly SeenRecord[] = records.map(({ line, fields }) => {
+    for (const field of fields) requireReceived(line, field, nameField);
+    if (fields.length > 1) for (const [name] of fields) if (!KNOWN_FIELDS.has(nameField(name))) notCompared.add(name);
+    return { line, fields: fields.map(([name, value]) => [nameField(name), value]) };
+  });
+  const order = dateOrder ?? requireOrder(named, areBodies);
+  const distinct = new Map<string, SeenLine>();
   const zones = new Set<boolean | null>();
-  for (const { line, fields } of records) {
-    const isDoubtful = ([name, value]: Fields[number]): boolean =>
-      saysWhetherReceived(name) ? !meansReceived(name, value) : !KNOWN_FIELDS.has(name) && meansNotReceived(name, value);
-    const [name, value] = fields.find(isDoubtful) ?? [];
-    if (value !== undefined) {
-      const shown = value.trim().slice(0, MAX_SHOWN) || "empty";
-      throw unreadableLine(
-        line,
-        `its ${name} is ${shown}, which isn't known to mean received (leave the field out if it means something else)`,
-      );
-    }
-    for (const [name, value] of fields) if (DATE_FIELDS.has(name)) zones.add(saysZone(value));
-    if (fields.length > 1) for (const [name] of fields) if (!KNOWN_FIELDS.has(name)) notCompared.add(name);
-    const seen = seenLine(line, fields, timezone);
+  for (const { line, fields } of named) {
+    if (!areBodies) for (const field of fields) requireWhole(line, field);
+    for (const [name, value] of fields) if (DATE_FIELDS.has(name)) zones.add(saysListZone(value, order));
+    const seen = seenLine(line, fields, { timezone, order });
     const key = JSON.stringify({ ...seen, line: 0 });
     if (!distinct.has(key)) distinct.set(key, seen);
   }
@@ -83,98 +89,43 @@ export function readSeenList(text: string, timezone: string): SeenList {
 
 const MAX_SHOWN = 100;
 
-interface SeenRecord {
-  readonly line: number;
-  readonly fields: Fields;
+function requireReceived(line: number, [name, value]: Fields[number], nameField: NameField): void {
+  const isKnown = KNOWN_FIELDS.has(nameField(name));
+  const isDoubtful = saysWhetherReceived(name) ? !meansReceived(name, value) : !isKnown && meansNotReceived(name, value);
+  if (!isDoubtful) return;
+  const shown = value.trim().slice(0, MAX_SHOWN) || "empty";
+  const reason = `its ${name} is ${shown}, which isn't known to mean received (leave the field out if it means something else)`;
+  throw unreadableLine(line, reason);
 }
 
-function detectFormat(text: string): SeenFormat {
-  const first = text.trimStart();
-  if (first.startsWith("{")) return "ndjson";
-  if (first.startsWith("<")) return "xml";
-  const header = first.split(/\r?\n/, 1)[0] ?? "";
-  if (header.includes("\t")) return "tsv";
-  return /[,;]/.test(header) || ID_COLUMNS.has(columnName(header)) ? "csv" : "ids";
+/** Throws if it can't be told whether the day or the month comes first. */
+function requireOrder(records: readonly SeenRecord[], areBodies: boolean): DateOrder {
+  const dates = records.flatMap(({ line, fields }) =>
+    fields.flatMap(([name, text]) => (DATE_FIELDS.has(name) ? [{ line, text }] : [])),
+  );
+  const order = findDateOrder(dates, areBodies);
+  if (typeof order === "string") return order;
+  throw unreadableLine(order.line, `${JSON.stringify(order.text)} may have the day or the month first`, ORDER_HINT);
 }
 
-function recordsIn(text: string, format: SeenFormat): readonly SeenRecord[] {
-  switch (format) {
-    case "ndjson":
-      return jsonRecords(text);
-    case "xml":
-      return xmlRecords(text);
-    case "csv":
-    case "tsv":
-      return tableRecords(text, format);
-    case "ids":
-      return idRecords(text);
-  }
+const ORDER_HINT = "--date-order dmy or mdy says which comes first; nothing was done";
+
+const MAY_BE_NUMBERS: ReadonlySet<string> = new Set([...ID_COLUMNS, "id", "from", "mobile", "voice", "mri"]);
+
+/** Throws if a spreadsheet has shortened a long number, as 6.14587E+10 or 6,14587E+10. */
+function requireWhole(line: number, [name, value]: Fields[number]): void {
+  if (!MAY_BE_NUMBERS.has(name) || !/^-?\d+(?:[.,]\d+)?E\+\d+$/i.test(value)) return;
+  throw unreadableLine(line, `its ${name} is ${value}: the spreadsheet has shortened a number`, SHORTENED_HINT);
 }
 
-function jsonRecords(text: string): readonly SeenRecord[] {
-  return text.split("\n").flatMap((source, index) => {
-    if (source.trim() === "") return [];
-    const fields = fieldsOfBody(source);
-    if (fields === null) throw unreadableLine(index + 1, "it isn't a JSON object");
-    return [{ line: index + 1, fields }];
-  });
+const SHORTENED_HINT = "format the column as text, and export it again; nothing was done";
+
+interface DateReading {
+  readonly timezone: string;
+  readonly order: DateOrder;
 }
 
-const END_OF_BODY = /<\/(?:[\w-]+:)?deliveryResponse\s*>/g;
-
-/** Documents follow one another, on one line or several. */
-function xmlRecords(text: string): readonly SeenRecord[] {
-  const records: SeenRecord[] = [];
-  let line = 1;
-  let start = 0;
-  for (const end of [...text.matchAll(END_OF_BODY), null]) {
-    const stop = end === null ? text.length : end.index + end[0].length;
-    const source = text.slice(start, stop);
-    const body = source.trimStart();
-    const firstLine = line + lineFeeds(source.slice(0, source.length - body.length));
-    line += lineFeeds(source);
-    start = stop;
-    if (body.trimEnd() === "") continue;
-    const fields = fieldsOfBody(body.trimEnd());
-    if (fields === null) throw unreadableLine(firstLine, "it isn't a deliveryResponse document");
-    records.push({ line: firstLine, fields });
-  }
-  return records;
-}
-
-function tableRecords(text: string, format: "csv" | "tsv"): readonly SeenRecord[] {
-  const rows = format === "tsv" ? readTsv(text) : readCsv(text);
-  if ("reason" in rows) throw unreadableLine(rows.line, rows.reason);
-  const [names = { cells: [], line: 1 }, ...values] = rows;
-  const columns = names.cells.map(columnName);
-  if (!columns.some((column) => ID_COLUMNS.has(column))) {
-    throw unreadableLine(names.line, "the header must name a column messageid or callid");
-  }
-  return values.map(({ cells, line }) => {
-    const fields = cells.map((value, index): [string, string] => [columns[index] ?? "", value.trim()]);
-    // An empty cell counts as missing, and so does a database's NULL, which some write as \N.
-    const isGiven = (value: string): boolean => !/^(?:null)?$/i.test(value) && value !== "\\N";
-    return { line, fields: fields.filter(([name, value]) => isGiven(value) || saysWhetherReceived(name)) };
-  });
-}
-
-/**
- * A sender may choose almost any id, but a line with one of these characters, one that isn't seen or isn't UTF-8, or a database's NULL, is
- * something else.
- */
-const ID = /^(?!null$)[^\s,;"'<>{}\p{Cc}\p{Cf}\ufffd]{1,128}$/iu;
-
-/** Ids may be quoted. Skips blank lines and comments (#). */
-function idRecords(text: string): readonly SeenRecord[] {
-  return text.split(/\r?\n/).flatMap((source, index) => {
-    const id = source.trim().replace(/^(["'])(.*)\1$/, "$2");
-    if (id === "" || id.startsWith("#")) return [];
-    if (!ID.test(id)) throw unreadableLine(index + 1, "it isn't an id");
-    return [{ line: index + 1, fields: [["id", id]] }];
-  });
-}
-
-function seenLine(line: number, given: Fields, timezone: string): SeenLine {
+function seenLine(line: number, given: Fields, { timezone, order }: DateReading): SeenLine {
   const fields = new Map(given);
   const text = (name: string): string | null => fields.get(name)?.trim() || null;
   const id = (what: string, ...names: readonly string[]): string | null => {
@@ -186,12 +137,14 @@ function seenLine(line: number, given: Fields, timezone: string): SeenLine {
   const messageId = id("message ids", "messageid");
   const bareId = fields.size === 1 ? id("ids", "id") : null;
   if (callId === null && messageId === null && bareId === null) {
-    throw unreadableLine(line, "it has neither a call id nor a message id");
+    const found = listNames(given.flatMap(([name]) => (name === OTHER_SENDER ? [] : [name])));
+    throw unreadableLine(line, `it has neither a call id nor a message id, only ${found}`);
   }
   const kind = text("undeliverable") !== null ? "undeliverable" : text("acknowledged") !== null ? "reply" : null;
   const date = text("undeliverable") ?? text("acknowledged");
-  const minute = date === null ? null : minuteOf(date, timezone);
-  if (date !== null && minute === null) throw unreadableLine(line, `${JSON.stringify(date)} isn't a date`);
+  const at = date === null ? null : readListDate(date, order, timezone);
+  if (date !== null && at === null)
+    throw unreadableLine(line, `${JSON.stringify(date)} isn't a date${inOtherOrder(date, order)}`);
   const content = fields.get("content");
   return {
     line,
@@ -199,7 +152,7 @@ function seenLine(line: number, given: Fields, timezone: string): SeenLine {
     messageId: messageId && idKey(messageId),
     id: bareId,
     kind,
-    minute,
+    minute: at === null ? null : Math.floor(at / MINUTE_MS),
     content: content === undefined ? null : contentKey(content),
     mobile: text("mobile"),
     email: text("email"),
@@ -217,10 +170,18 @@ export function messageIdsIn(format: SeenFormat, id: string): readonly string[] 
   return format === "tsv" ? [id, id.trim(), textKey(id)] : [id, id.trim()];
 }
 
+function inOtherOrder(date: string, order: DateOrder): string {
+  const other = order === "dmy" ? "mdy" : "dmy";
+  if (readListDate(date, other) === null) return "";
+  return order === "dmy" ? " with the day first (--date-order mdy reads the month first)" : " with the month first";
+}
+
+const MINUTE_MS = 60_000;
+
 /** Returns null if it isn't a date. */
 export function minuteOf(date: string, timezone: string): number | null {
   const at = readDate(date, timezone);
-  return at === null ? null : Math.floor(at / 60_000);
+  return at === null ? null : Math.floor(at / MINUTE_MS);
 }
 
 /** In TSV, a quote may be of the program that wrote it, and a line break, tab or backslash is an escape of some. */
@@ -234,10 +195,4 @@ export function textKey(text: string): string {
 /** The key is a hash, as contents may be long, and a service lists many. */
 export function contentKey(content: string): string {
   return createHash("sha256").update(textKey(content), "utf16le").digest("base64");
-}
-
-function unreadableLine(line: number, reason: string): WhcbError {
-  return new WhcbError("malformed", `line ${line} can't be read: ${reason}`, {
-    hint: "--seen takes NDJSON or XML bodies, CSV or TSV with a header, or one id per line; nothing was done",
-  });
 }

@@ -12,8 +12,8 @@ export interface CapturedIo extends Io {
 
 export interface IoOptions {
   readonly env?: Readonly<Record<string, string>>;
-  /** It is piped into stdin. */
-  readonly stdin?: string;
+  /** It is piped into stdin, in pieces if it is a list. */
+  readonly stdin?: string | readonly Buffer[];
   /** stdout is a terminal of this many columns. */
   readonly columns?: number;
   /** stdin and stderr are terminals: questions are asked and answered from `stdin`. */
@@ -25,7 +25,8 @@ export function captureIo(options: IoOptions = {}): CapturedIo {
   const err = new Capture(options.canAsk === true ? 100 : undefined);
   const stdin: PassThrough & { isTTY?: boolean } = new PassThrough();
   if (options.canAsk === true) stdin.isTTY = true;
-  stdin.end(options.stdin ?? "");
+  for (const piece of [options.stdin ?? ""].flat()) stdin.write(piece);
+  stdin.end();
   const handlers = new Set<() => void>();
   let exited: number | null = null;
   return {

@@ -1,11 +1,13 @@
 import { command } from "../../args/command-spec.js";
-import { choice, flag, under, value } from "../../args/flag.js";
+import { choice, flag, under, value, values } from "../../args/flag.js";
 import { DRY_RUN, SENDING_FLAGS, WAIT } from "../../args/sending-flags.js";
 import { OUTPUT_LINES } from "../../args/shared-flags.js";
 import { YES } from "../../output/questions.js";
 
 const FLAGS = {
   seen: value("--seen <file>", "what your system has; - for stdin", String),
+  map: values("--map <names>", "what the list calls its fields, such as mobile=msisdn,messageid=MsgRef", String),
+  dateOrder: choice("--date-order <order>", "day or month first in the list's dates: dmy or mdy", ["dmy", "mdy"]),
   ambiguous: choice("--ambiguous <what>", "send or skip the calls that your system may have", ["send", "skip"]),
   allowEmpty: flag("--allow-empty", "accept an empty list: your system has nothing"),
   ...under("How to send", { ...SENDING_FLAGS, wait: WAIT }),
@@ -18,8 +20,9 @@ export type ReconcileFlags = typeof FLAGS;
 export const RECONCILE = command({
   operands: [["<callback>", "id or name"]],
   details: `--seen takes NDJSON or XML bodies as your system received them, CSV or TSV with a header (messageid, callid, from, mobile,
-voice, email, mri, content, acknowledged), or whole ids of calls or messages, one per line. Each line is compared with all calls of the
-callback. A FAILED call that is the only match of a line is marked SUCCESS if the line gives the call's id, or the sender and the content
+voice, email, mri, content, acknowledged), or whole ids of calls or messages, one per line, as UTF-8, UTF-16 with a byte order mark or
+Windows-1252. --map says what the list calls them, --date-order how it writes dates if 05/11/2026 may be of two days. Each line is compared
+with all calls of the callback. A FAILED call that is the only match of a line is marked SUCCESS if the line gives the call's id, or the sender and the content
 or time (acknowledged). If it gives less, or matches several calls, the FAILED ones are ambiguous: they are neither marked nor sent, and
 the exit code is 8, unless --ambiguous decides. The rest is replayed. Numbers in local form need the profile's country
 (whcb config set country AU).
@@ -30,6 +33,7 @@ The balance is printed: failed = seen + accepted + rejected + unknown + not sent
     ["whcb reconcile demo --seen received.ndjson --dry-run", "show how much is missing"],
     ["whcb reconcile demo --seen received.ndjson", "mark what is there, send the rest"],
     ["psql --csv -c 'select message_id, mobile, content from inbox' | whcb reconcile demo --seen - --yes", "from your database"],
+    ["whcb reconcile demo --seen export.csv --map mobile=msisdn,messageid=MsgRef --date-order dmy", "a table with its own names"],
   ],
   load: () => import("./run.js"),
 });

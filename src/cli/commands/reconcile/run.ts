@@ -1,11 +1,12 @@
-import { isUtf8 } from "node:buffer";
 import { readFile } from "node:fs/promises";
 import type { ListedCallback } from "../../../client/client.js";
 import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
-import { COMPARED_FIELDS } from "../../../runs/plan/body-fields.js";
+import { COMPARED_FIELDS, columnName } from "../../../runs/plan/body-fields.js";
+import { decodeList, type ListEncoding } from "../../../runs/plan/decode-list.js";
+import type { SeenFormat } from "../../../runs/plan/list-records.js";
 import { planReconcile, type ReconcilePlan } from "../../../runs/plan/plan-reconcile.js";
-import { readSeenList, type SeenFormat, type SeenList } from "../../../runs/plan/seen-list.js";
+import { readSeenList, type SeenList } from "../../../runs/plan/seen-list.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
 import type { RunLocks } from "../../../runs/run-locks.js";
 import type { ReplayOptions } from "../../../runs/run-options.js";
@@ -33,11 +34,12 @@ export async function run(invocation: Invocation<ReconcileFlags>): Promise<void>
   const source = values.seen;
   if (source === undefined) throw new WhcbError("usage", "reconcile needs --seen FILE (or -): what your system has");
   if (source === "-" && !values.yes && !values.dryRun) throw needsYes(invocation);
-  const text = await readText(invocation, source);
+  const fieldNames = readFieldNames(values.map ?? []);
+  const { text, encoding } = decodeList(await readList(invocation, source));
   const given = readSendingFlags(values);
   return withSession(invocation, async (session) => {
     const { settings } = session;
-    const seen = readSeenList(text, settings.timezone.value);
+    const seen = readSeenList(text, settings.timezone.value, { dateOrder: values.dateOrder, fieldNames });
     if (seen.read === 0 && !values.allowEmpty) {
       throw new WhcbError("usage", "the list of --seen is empty: nothing was done", {
         hint: "did the command before the pipe fail? --allow-empty replays every failed call",
@@ -46,28 +48,41 @@ export async function run(invocation: Invocation<ReconcileFlags>): Promise<void>
     const callback = await findCallback(session.client, args.operand(0));
     const options = { ...given, ...(await deliverySettings(session)) };
     await using runDeps = await openRunDeps(invocation, session, { maxConnections: options.concurrency });
-    const job = { callback, seen, settings, options, runDeps };
+    const job = { callback, seen, encoding, settings, options, runDeps };
     if (values.dryRun) return await listAndReconcile(job, invocation);
     await using taken = await takeLocks(invocation, { callbacks: [callback], runDeps, wait: values.wait, needsAll: true });
     await listAndReconcile({ ...job, locks: taken.locks }, invocation);
   });
 }
 
-/** Throws `malformed` if it isn't UTF-8: such a text would match no call. */
-async function readText({ deps }: Invocation, source: string): Promise<string> {
-  let bytes: Buffer;
+async function readList({ deps }: Invocation, source: string): Promise<Buffer> {
   try {
-    bytes = source === "-" ? await readBytes(deps.io.stdin) : await readFile(source);
+    return source === "-" ? await readBytes(deps.io.stdin) : await readFile(source);
   } catch (error) {
     throw unreadableFile(source, error);
   }
-  if (isUtf8(bytes)) return bytes.toString("utf8");
-  throw new WhcbError("malformed", `${source === "-" ? "stdin" : source} isn't UTF-8`, { hint: "convert it; nothing was done" });
+}
+
+/** Returns our names by the list's, from texts such as "mobile=msisdn". Throws `usage`. */
+function readFieldNames(texts: readonly string[]): ReadonlyMap<string, string> {
+  const names = new Map<string, string>();
+  for (const text of texts) {
+    const [field = "", listed = ""] = text.split(/=(.*)/s, 2).map(columnName);
+    if (!COMPARED_FIELDS.includes(field) || listed === "")
+      throw new WhcbError(
+        "usage",
+        `--map: ${JSON.stringify(text)} must be NAME=COLUMN, with NAME one of ${COMPARED_FIELDS.join(", ")}`,
+      );
+    if (names.has(listed) || [...names.values()].includes(field)) throw new WhcbError("usage", `--map names ${text} twice`);
+    names.set(listed, field);
+  }
+  return names;
 }
 
 interface ReconcileJob {
   readonly callback: ListedCallback;
   readonly seen: SeenList;
+  readonly encoding: ListEncoding;
   readonly settings: ResolvedSettings;
   readonly options: ReplayOptions;
   readonly runDeps: RunDeps;
@@ -116,11 +131,11 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation<Reconc
 }
 
 async function listAndMatch(
-  { callback, seen, settings, options, runDeps, locks }: ReconcileJob,
+  { callback, seen, encoding, settings, options, runDeps, locks }: ReconcileJob,
   invocation: Invocation<ReconcileFlags>,
 ) {
   const { screen, values } = invocation;
-  screen.info(`reading ${describeList(seen)}`);
+  screen.info(`reading ${describeList(seen)}${encoding === "UTF-8" ? "" : ` in ${encoding}`}`);
   const listing = await openProgress(invocation, "reading calls");
   const plan = planReconcile(
     {
@@ -191,7 +206,7 @@ function describeWarnings(
   const others = ambiguous.length > MAX_LISTED ? [`and ${ambiguous.length - MAX_LISTED} more (-o json lists all)`] : [];
   const ambiguousCalls = `${count(ambiguous.length, "ambiguous call")}, which your system may have: neither marked nor sent`;
   const unsure = `${count(vague, "line")} not identifying the call that it matches: a line needs the call's id, or the sender and the content or time`;
-  const numbers = `${count(unreadableNumbers, "number")} not compared; for numbers in local form: whcb config set country AU`;
+  const numbers = `${count(unreadableNumbers, "number")} compared only with equally long ones, as they are written; for numbers in local form: whcb config set country AU`;
   const areZonesUnclear = mixesZones && settings.timezone.from === "default";
   const zones = `${MIXED_ZONES}: the profile's \`timezone\` isn't set`;
   return [
@@ -201,7 +216,11 @@ function describeWarnings(
     unreadableNumbers === 0 ? [] : [numbers],
     areZonesUnclear ? [zones] : [],
     mayLackWaiting ? [LACKS_WAITING] : [],
-    notCompared.length === 0 ? [] : [`not compared: ${notCompared.join(", ")} (what is: ${COMPARED_FIELDS.join(", ")})`],
+    notCompared.length === 0
+      ? []
+      : [
+          `not compared: ${notCompared.join(", ")} (what is: ${COMPARED_FIELDS.join(", ")}; --map content=NAME says what the list calls it)`,
+        ],
   ].filter((lines) => lines.length > 0);
 }
 

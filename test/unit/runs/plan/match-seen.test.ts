@@ -274,6 +274,24 @@ describe("a line that matches one call", () => {
     }
   });
 
+  it("may have a number that can't be parsed, which is compared with equally long ones", async () => {
+    const [own, other] = [{ from: { mobile: "12345" } }, { from: { mobile: "54321" } }];
+    const line = (sender: string): string => rows("messageid,content,from", `A1,Yes,${sender}`);
+    for (const seen of [body(own), line("12345"), line("1-23 45")]) {
+      expect(await match({ c1: own }, seen)).toEqual({ seen: ["c1"], ambiguous: [], unmatched: 0 });
+      expect(await match({ c1: own, c2: other }, seen)).toEqual({ seen: ["c1"], ambiguous: [], unmatched: 0 });
+      expect(await match({ c2: other }, seen)).toEqual({ seen: [], ambiguous: [], unmatched: 1 });
+      for (const unlike of [{ mobile: "0012345" }, ADA, NOBODY])
+        expect(await match({ c1: own, c2: { from: unlike } }, seen)).toEqual({ seen: [], ambiguous: ["c1", "c2"], unmatched: 0 });
+    }
+    expect(await match({ c1: own }, body({ ...own, reply: { content: "No" } }))).toMatchObject({ seen: [], ambiguous: ["c1"] });
+    for (const mobile of ["0000000", "N/A", "04xxxxx123", "12"])
+      expect(await match({ c1: { from: { mobile } } }, body({ from: { mobile } }))).toMatchObject({
+        seen: [],
+        ambiguous: ["c1"],
+      });
+  });
+
   it("is compared with calls that have no sender", async () => {
     expect((await match({ c1: { from: {} } }, body({ from: {} }))).seen).toEqual(["c1"]);
     expect((await match({ c1: { from: {} } }, body({ from: ADA }))).ambiguous).toEqual(["c1"]);

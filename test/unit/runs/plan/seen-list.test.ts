@@ -220,6 +220,88 @@ describe("a list of what the receiver has", () => {
     expect(zones).toEqual(new Set([false, true]));
   });
 
+  it.each([
+    ["28/11/2026 05:36 AM", "28/11/2026 5:36 pm", "28/11/2026 17:36 PM", "28/11/2026 00:36 AM", "28/11/2026, 12:36 am"],
+    ["28.11.2026 05:36", "28.11.26 17:36:59", "28.11.2026 17.36", "28.11.2026 0:36", "28.11.2026 00:36:00"],
+    ["2026/11/28 05:36:00", "2026/11/28 17:36", "2026-11-28 5:36 p.m.", "2026-11-28 00:36:00+00", "2026-11-28T01:36:00.5+01"],
+    ["11/28/2026 5:36", "11/28/2026 5:36:00\u202fPM", "11/28/26 17:36", "11/28/26 0:36", "11-28-2026 12:36 AM"],
+  ])("reads dates such as %s", (...dates) => {
+    const { lines } = readSeenList(["callid\tacknowledged", ...dates.map((date, n) => `C${n}\t${date}`)].join("\n"), "UTC");
+    const at = (hour: number): number => Date.UTC(2026, 10, 28, hour, 36) / 60_000;
+    expect(lines.map(({ minute }) => minute)).toEqual([5, 17, 17, 0, 0].map(at));
+  });
+
+  it("has dates in the order that one of them tells, or else the flag", () => {
+    const minutesOf = (dates: readonly string[], dateOrder?: "dmy" | "mdy") =>
+      readSeenList(["callid;acknowledged", ...dates.map((date, n) => `C${n};${date}`)].join("\n"), "UTC", {
+        dateOrder,
+      }).lines.map(({ minute }) => new Date((minute ?? 0) * 60_000).toISOString().slice(0, 10));
+    expect(minutesOf(["5/11/2026 9:30", "28/11/2026 9:30"])).toEqual(["2026-11-05", "2026-11-28"]);
+    expect(minutesOf(["11/5/2026 9:30", "11/28/2026 9:30"])).toEqual(["2026-11-05", "2026-11-28"]);
+    for (const clear of ["05/11/26 09:30", "05.11.2026 09:30", "5.11.26 9:30"])
+      expect(minutesOf([clear])).toEqual(["2026-11-05"]);
+    expect(minutesOf(["11/11/2026 9:30"])).toEqual(["2026-11-11"]);
+    for (const open of ["05/11/2026 09:30", "5/11/26 9:30", "05-11-2026 09:30", "05/11/26 09:30 AM"]) {
+      expect(() => minutesOf(["2026-11-05 09:30", open])).toThrow(
+        `line 3 can't be read: "${open}" may have the day or the month first`,
+      );
+      expect(minutesOf([open], "dmy")).toEqual(["2026-11-05"]);
+      expect(minutesOf([open], "mdy")).toEqual(["2026-05-11"]);
+    }
+    expect(minutesOf(["05/11/26 09:30"], "mdy")).toEqual(["2026-05-11"]);
+    expect(() => minutesOf(["28/11/2026 9:30", "11/28/2026 9:30"])).toThrow(
+      "line 3 can't be read: \"11/28/2026 9:30\" isn't a date with the day first",
+    );
+    expect(() => minutesOf(["28/11/2026 9:30"], "mdy")).toThrow('"28/11/2026 9:30" isn\'t a date with the month first');
+  });
+
+  it("has the platform's dates of bodies with the day first, and others in the order that one of them tells", () => {
+    const minutesOf = (...dates: readonly string[]) =>
+      readSeenList(dates.map((acknowledged, n) => JSON.stringify({ callid: `C${n}`, acknowledged })).join("\n"), "UTC").lines.map(
+        ({ minute }) => minute,
+      );
+    const minute = Date.UTC(2026, 10, 5, 9, 30) / 60_000;
+    expect(minutesOf("05/11/2026 09:30", "05/11/26 09:30")).toEqual([minute, minute]);
+    expect(minutesOf("11/5/2026 9:30:00 AM", "11/28/2026 9:30:00 AM")[0]).toBe(minute);
+    expect(() => minutesOf("11/5/2026 9:30:00 AM")).toThrow(
+      'line 1 can\'t be read: "11/5/2026 9:30:00 AM" may have the day or the month first',
+    );
+    expect(() => minutesOf("05/11/2026 09:30", "11/28/2026 09:30")).toThrow(
+      "line 2 can't be read: \"11/28/2026 09:30\" isn't a date with the day first",
+    );
+  });
+
+  describe("with names of its own", () => {
+    const fieldNames = new Map([
+      ["msgref", "messageid"],
+      ["msisdn", "mobile"],
+    ]);
+    const line = aLine({ messageId: MESSAGE, mobile: "61400000001" });
+
+    it("may be a table of several columns or one, or bodies", () => {
+      const table = readSeenList(`Msg Ref;MSISDN;mobile\n${MESSAGE};61400000001;61400000002\n`, "UTC", { fieldNames });
+      expect(table).toMatchObject({ notCompared: ["mobile"], lines: [{ ...line, line: 2 }] });
+      const body = JSON.stringify({ msgRef: MESSAGE, msisdn: 61400000001, from: { mobile: "61400000002" } });
+      expect(readSeenList(body, "UTC", { fieldNames })).toMatchObject({ notCompared: ["mobile"], lines: [line] });
+      const [onlyId] = fieldNames;
+      expect(readSeenList(`MsgRef\n${MESSAGE}\n`, "UTC", { fieldNames: new Map([onlyId ?? ["", ""]]) }).lines).toEqual([
+        aLine({ line: 2, messageId: MESSAGE }),
+      ]);
+    });
+
+    it.each([`MsgRef,phone\n${MESSAGE},1\n`, `{"MsgRef":"${MESSAGE}"}`, "order-17\n"])("must have all of them: %j", (text) => {
+      expect(() => readSeenList(text, "UTC", { fieldNames })).toThrow(/^--map: the list has no (?:msgref, )?msisdn$/);
+    });
+
+    it("must say that it was received as under any other name", () => {
+      const received = new Map([["receivedat", "acknowledged"]]);
+      const rows = (date: string) => () => readSeenList(`callid,received_at\nC,${date}\n`, "UTC", { fieldNames: received }).lines;
+      expect(rows("28.11.2026 05:36")).not.toThrow();
+      expect(rows("")).toThrow("its receivedat is empty, which isn't known to mean received");
+      expect(rows("01.01.0001 00:00")).toThrow("its receivedat is 01.01.0001 00:00, which isn't known to mean received");
+    });
+  });
+
   it("keeps all digits of an id that is a number", () => {
     const { lines } = readSeenList('{"callid":1234567890123456789}\n', "UTC");
     expect(lines.map(({ callId }) => callId)).toEqual(["1234567890123456789"]);
@@ -351,11 +433,31 @@ test.each([
     "line 4 can't be read: a value begins with a quote that may take in the next lines; export CSV instead",
   ],
   [`messageid\tcontent\n${MESSAGE}\n`, "line 2 can't be read: it has 1 value, the header has 2 columns"],
-  [`from,content\n1,yes\n`, "line 1 can't be read: the header must name a column messageid or callid"],
+  [`from,content\n1,yes\n`, "line 1 can't be read: none of its columns is messageid or callid: from, content"],
   [`messageid,acknowledged\n${MESSAGE},31/02/26 10:00\n`, "line 2 can't be read: \"31/02/26 10:00\" isn't a date"],
   [`{"messageid":"${MESSAGE}"}\n{"messageid":"A","messageId":"B"}`, "line 2 can't be read: it has two different message ids"],
   [`messageid,content,Message ID\nA,yes,A\nA,no,B\n`, "line 3 can't be read: it has two different message ids"],
   [`{"callid":"A","webhook-id":"B"}`, "line 1 can't be read: it has two different call ids"],
+  ["MsgRef;msisdn\n1;2\n", "line 1 can't be read: none of its columns is messageid or callid: MsgRef, msisdn"],
+  [`messageid|content\n${MESSAGE}|Yes\n`, "none of its columns is messageid or callid: messageid|content"],
+  ['{"MsgRef":"1","msisdn":2}', "line 1 can't be read: it has neither a call id nor a message id, only msgref, msisdn"],
+  [`[{"messageid":"${MESSAGE}"}]`, "line 1 can't be read: it isn't a JSON object (jq -c writes one per line)"],
+  [
+    `messageid,mobile,Mobile__c\n${MESSAGE},1,2\n`,
+    "line 1 can't be read: two of its columns are mobile: messageid, mobile, Mobile__c",
+  ],
+  [`Message_Id__c,Received_At__c\n${MESSAGE},\n`, "line 2 can't be read: its receivedat is empty, "],
+  ...["6.14587E+10", "6,14587E+10", "1E+31"].flatMap((number): [string, string][] => [
+    [
+      `messageid;mobile\n${MESSAGE};${number}\n`,
+      `line 2 can't be read: its mobile is ${number}: the spreadsheet has shortened a number`,
+    ],
+    [`messageid\tcontent\n${number}\tYes\n`, `line 2 can't be read: its messageid is ${number}: `],
+    [`order-17\n${number.replace(",", ".")}\n`, `line 2 can't be read: its id is ${number.replace(",", ".")}: `],
+  ]),
+  ["callid\tacknowledged\nC\t28/11/2026 17:36 AM\n", '"28/11/2026 17:36 AM" isn\'t a date'],
+  ["callid\tacknowledged\nC\t28/11/2026 00:36 PM\n", '"28/11/2026 00:36 PM" isn\'t a date'],
+  ["callid\tacknowledged\nC\t28.11.2026\n", '"28.11.2026" isn\'t a date'],
   [`<a/>\n`, "line 1 can't be read: it isn't a deliveryResponse document"],
   [`<deliveryResponse>\n<messageid>A</messageid>`, "line 1 can't be read: it isn't a deliveryResponse document"],
 ])("%j is rejected", (text, message) => {

@@ -1,0 +1,128 @@
+/** A list has bodies as NDJSON or XML, a table as CSV or TSV, or bare ids (docs/cli.md, Reconcile). */
+import { WhcbError } from "../../domain/errors.js";
+import { COMPARED_FIELDS, columnName, type Fields, fieldsOfBody, ID_COLUMNS, OTHER_SENDER } from "./body-fields.js";
+import { lineFeeds, readCsv, readTsv } from "./read-table.js";
+import { saysWhetherReceived } from "./received-field.js";
+
+export type SeenFormat = "ndjson" | "xml" | "csv" | "tsv" | "ids";
+
+export interface SeenRecord {
+  readonly line: number;
+  /** The fields have the list's names. */
+  readonly fields: Fields;
+}
+
+export interface SeenRecords {
+  readonly format: SeenFormat;
+  /** Names are as the list spells those of a table, and as `columnName` returns others. */
+  readonly names: readonly string[];
+  readonly records: readonly SeenRecord[];
+}
+
+/** Returns our name for a field that has this name in the list (`columnName`). */
+export type NameField = (column: string) => string;
+
+/** Throws `malformed` with the line number. */
+export function readRecords(text: string, nameField: NameField): SeenRecords {
+  // PowerShell may write the type of the rows before their header.
+  const list = text.replace(/^\uFEFF/, "").replace(/^#TYPE .*/, "");
+  const format = detectFormat(list, nameField);
+  if (format === "csv" || format === "tsv") return tableRecords(list, format, nameField);
+  const records = RECORDS[format](list);
+  const names = new Set(records.flatMap(({ fields }) => fields.map(([name]) => name)));
+  return { format, names: format === "ids" ? [] : [...names].filter((name) => name !== OTHER_SENDER), records };
+}
+
+const RECORDS = { ndjson: jsonRecords, xml: xmlRecords, ids: idRecords };
+
+function isId(column: string, nameField: NameField): boolean {
+  return ID_COLUMNS.has(nameField(columnName(column)));
+}
+
+function detectFormat(text: string, nameField: NameField): SeenFormat {
+  const first = text.trimStart();
+  if (/^[{[]/.test(first)) return "ndjson";
+  if (first.startsWith("<")) return "xml";
+  const header = first.split(/\r?\n/, 1)[0] ?? "";
+  if (header.includes("\t")) return "tsv";
+  return /[,;]/.test(header) || header.split("|").some((column) => isId(column, nameField)) ? "csv" : "ids";
+}
+
+function jsonRecords(text: string): readonly SeenRecord[] {
+  return text.split("\n").flatMap((source, index) => {
+    if (source.trim() === "") return [];
+    const fields = fieldsOfBody(source);
+    if (fields === null) throw unreadableLine(index + 1, "it isn't a JSON object (jq -c writes one per line)");
+    return [{ line: index + 1, fields }];
+  });
+}
+
+const END_OF_BODY = /<\/(?:[\w-]+:)?deliveryResponse\s*>/g;
+
+/** Documents follow one another, on one line or several. */
+function xmlRecords(text: string): readonly SeenRecord[] {
+  const records: SeenRecord[] = [];
+  let line = 1;
+  let start = 0;
+  for (const end of [...text.matchAll(END_OF_BODY), null]) {
+    const stop = end === null ? text.length : end.index + end[0].length;
+    const source = text.slice(start, stop);
+    const body = source.trimStart();
+    const firstLine = line + lineFeeds(source.slice(0, source.length - body.length));
+    line += lineFeeds(source);
+    start = stop;
+    if (body.trimEnd() === "") continue;
+    const fields = fieldsOfBody(body.trimEnd());
+    if (fields === null) throw unreadableLine(firstLine, "it isn't a deliveryResponse document");
+    records.push({ line: firstLine, fields });
+  }
+  return records;
+}
+
+function tableRecords(text: string, format: "csv" | "tsv", nameField: NameField): SeenRecords {
+  const rows = format === "tsv" ? readTsv(text) : readCsv(text);
+  if ("reason" in rows) throw unreadableLine(rows.line, rows.reason);
+  const [{ cells: names, line: header } = { cells: [], line: 1 }, ...values] = rows;
+  if (!names.some((column) => isId(column, nameField)))
+    throw unreadableLine(header, `none of its columns is messageid or callid: ${listNames(names)}`);
+  const columns = names.map(columnName);
+  const fields = columns.map(nameField).filter((name) => COMPARED_FIELDS.includes(name) && !ID_COLUMNS.has(name));
+  const twice = fields.find((name, index) => fields.indexOf(name) < index);
+  if (twice !== undefined) throw unreadableLine(header, `two of its columns are ${twice}: ${listNames(names)}`);
+  // An empty cell counts as missing, and so does a database's NULL, which some write as \N.
+  const isGiven = (value: string): boolean => !/^(?:null)?$/i.test(value) && value !== "\\N";
+  const records = values.map(({ cells, line }) => {
+    const fields = cells.map((value, index): Fields[number] => [columns[index] ?? "", value.trim()]);
+    return { line, fields: fields.filter(([name, value]) => isGiven(value) || saysWhetherReceived(name)) };
+  });
+  return { format, names, records };
+}
+
+/**
+ * A sender may choose almost any id, but a line with one of these characters, one that isn't seen or isn't UTF-8, or a database's NULL, is
+ * something else.
+ */
+const ID = /^(?!null$)[^\s,;"'<>{}\p{Cc}\p{Cf}\ufffd]{1,128}$/iu;
+
+/** Ids may be quoted. Skips blank lines and comments (#). */
+function idRecords(text: string): readonly SeenRecord[] {
+  return text.split(/\r?\n/).flatMap((source, index) => {
+    const id = source.trim().replace(/^(["'])(.*)\1$/, "$2");
+    if (id === "" || id.startsWith("#")) return [];
+    if (!ID.test(id)) throw unreadableLine(index + 1, "it isn't an id");
+    return [{ line: index + 1, fields: [["id", id]] }];
+  });
+}
+
+const MAX_SHOWN = 500;
+
+export function listNames(names: readonly string[]): string {
+  return names.join(", ").slice(0, MAX_SHOWN) || "none";
+}
+
+const TAKEN = "--seen takes NDJSON or XML bodies, CSV or TSV with a header, or one id per line";
+const KNOWN = `known names are ${COMPARED_FIELDS.join(", ")}; --map messageid=NAME says what the list calls it`;
+
+export function unreadableLine(line: number, reason: string, hint = `${TAKEN}; ${KNOWN}; nothing was done`): WhcbError {
+  return new WhcbError("malformed", `line ${line} can't be read: ${reason}`, { hint });
+}
