@@ -3,7 +3,7 @@ import { WhcbError } from "../../domain/errors.js";
 import { objectOf } from "../../wire/json/json-value.js";
 import { readJson } from "../../wire/json/read-json.js";
 import { readXml } from "../../wire/xml/xml-read.js";
-import { saysWhetherReceived } from "./received-field.js";
+import { meansNotReceived, saysWhetherReceived } from "./received-field.js";
 
 /** Names are in lower case, without spaces, dashes and underscores. If a name repeats, the last one counts. */
 export type Fields = readonly (readonly [name: string, value: string])[];
@@ -70,10 +70,16 @@ function isOther(column: string, value: unknown): boolean {
   return value !== null && (DATE_FIELDS.has(column) ? typeof value === "boolean" : !KNOWN_FIELDS.has(column));
 }
 
+const MAX_NAME = 200;
+
 /** A log has the status of the answer within a member such as `res`. A name has those of all levels. */
 function statusFields(column: string, value: unknown): Fields {
-  if (typeof value !== "object" || value === null) return saysWhetherReceived(column) ? [[column, String(value ?? "")]] : [];
-  return Object.entries(value).flatMap(([name, member]) => statusFields(column + columnName(name), member));
+  if (typeof value === "object" && value !== null) {
+    const nameOf = (name: string): string => `${column}.${columnName(name)}`.slice(-MAX_NAME);
+    return Object.entries(value).flatMap(([name, member]) => statusFields(nameOf(name), member));
+  }
+  const text = String(value ?? "");
+  return saysWhetherReceived(column) || meansNotReceived(column, text) ? [[column, text]] : [];
 }
 
 /** Returns null if there is nothing that could be an address, such as `whatsapp` or a list of numbers. */

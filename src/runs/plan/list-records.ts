@@ -1,6 +1,6 @@
 /** A list has bodies as NDJSON or XML, a table as CSV or TSV, or bare ids (docs/cli.md, Reconcile). */
 import { WhcbError } from "../../domain/errors.js";
-import { COMPARED_FIELDS, columnName, type Fields, fieldsOfBody, ID_COLUMNS, OTHER_SENDER } from "./body-fields.js";
+import { COMPARED_FIELDS, columnName, type Fields, fieldsOfBody, ID_COLUMNS, KNOWN_FIELDS, OTHER_SENDER } from "./body-fields.js";
 import { lineFeeds, readCsv, readTsv } from "./read-table.js";
 import { saysWhetherReceived } from "./received-field.js";
 
@@ -91,9 +91,11 @@ function tableRecords(text: string, format: "csv" | "tsv", nameField: NameField)
   if (twice !== undefined) throw unreadableLine(header, `two of its columns are ${twice}: ${listNames(names)}`);
   // An empty cell counts as missing, and so does a database's NULL, which some write as \N.
   const isGiven = (value: string): boolean => !/^(?:null)?$/i.test(value) && value !== "\\N";
+  // What isn't compared is named, and may say that the line wasn't received.
+  const isCompared = (name: string): boolean => KNOWN_FIELDS.has(nameField(name)) && !saysWhetherReceived(name);
   const records = values.map(({ cells, line }) => {
     const fields = cells.map((value, index): Fields[number] => [columns[index] ?? "", value.trim()]);
-    return { line, fields: fields.filter(([name, value]) => isGiven(value) || saysWhetherReceived(name)) };
+    return { line, fields: fields.filter(([name, value]) => isGiven(value) || !isCompared(name)) };
   });
   return { format, names, records };
 }

@@ -9,10 +9,15 @@ const YES_NAME =
 const NO_NAME =
   /^err$|error|exception|fail|reject|nack(?:ed)?$|(?:un|not(?:yet)?|never)(?:success|succeeded|accepted|delivered|received|imported|processed|stored|seen)/;
 
-/** The name is a column's (`columnName`). */
+/** The name is a column's (`columnName`). A dot is before each inner one: `res.ok`, and such an `acknowledged` isn't a reply's date. */
 export function saysWhetherReceived(name: string): boolean {
-  const letters = lettersOf(name);
-  return [STATUS_NAME, YES_NAME, NO_NAME].some((names) => names.test(letters));
+  return [STATUS_NAME, YES_NAME, NO_NAME].some((names) => isOneOf(names, name));
+}
+
+function isOneOf(names: RegExp, name: string): boolean {
+  const inner = lettersOf(name.slice(name.lastIndexOf(".") + 1));
+  const spellings = name.includes(".") ? [inner, `is${inner}`] : [];
+  return [lettersOf(name), ...spellings].some((letters) => names.test(letters));
 }
 
 function lettersOf(name: string): string {
@@ -27,15 +32,14 @@ const EPOCH = /^\d{9,13}(?:\.\d+)?$/;
 
 /** Any other value, and an empty one, may say that the line wasn't received. */
 export function meansReceived(name: string, value: string): boolean {
-  const letters = lettersOf(name);
   const text = value.trim();
-  if (NO_NAME.test(letters)) return NO.test(text);
-  return RECEIVED.test(text) || (!STATUS_NAME.test(letters) && (YES.test(text) || isDate(text)));
+  if (isOneOf(NO_NAME, name)) return NO.test(text);
+  return RECEIVED.test(text) || (!isOneOf(STATUS_NAME, name) && (YES.test(text) || isDate(text)));
 }
 
 /** A server's log may have the status in a column `response`. Such a word says so in a column of any name. */
 export function meansNotReceived(name: string, value: string): boolean {
-  if (name === "response" && /^[1-5]\d\d$/.test(value.trim())) return !RECEIVED.test(value.trim());
+  if (/(?:^|\.)response$/.test(name) && /^[1-5]\d\d$/.test(value.trim())) return !RECEIVED.test(value.trim());
   return /^(?:error|failed|failure|refused|rejected|timed out|timeout|undelivered|not (?:accepted|delivered|received))$/i.test(
     value.trim(),
   );

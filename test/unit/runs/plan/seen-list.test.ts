@@ -167,6 +167,7 @@ describe("a list of what the receiver has", () => {
       "lost",
       "response",
     ]);
+    expect(notCompared(`messageid,crm_id,content\n${MESSAGE},,\n`)).toEqual(["crmid"]);
     expect(notCompared(`${MESSAGE}\n`)).toEqual([]);
     for (const contentType of ["json", "xml"] as const)
       for (const names of BODY_NAMES)
@@ -393,11 +394,19 @@ test.each([
     `line 1 can't be read: its ${String(name).toLowerCase().replace(/[ _]/g, "")} is ${String(value ?? "").trim() || "empty"}, which isn't known to mean received `,
   ]),
   ...[
-    ["res", { statusCode: 503 }, "resstatuscode is 503"],
-    ["httpRequest", { requestMethod: "POST", status: 503 }, "httprequeststatus is 503"],
-    ["attributes", { http: { response: { status_code: 500 } } }, "attributeshttpresponsestatuscode is 500"],
-    ["attempts", [{ status: 503 }], "attempts0status is 503"],
+    ["res", { statusCode: 503 }, "res.statuscode is 503"],
+    ["httpRequest", { requestMethod: "POST", status: 503 }, "httprequest.status is 503"],
+    ["attributes", { http: { response: { status_code: 500 } } }, "attributes.http.response.statuscode is 500"],
+    ["attempts", [{ status: 503 }], "attempts.0.status is 503"],
     ["response", 503, "response is 503"],
+    ["res", { response: 503 }, "res.response is 503"],
+    ["res", { ok: false }, "res.ok is false"],
+    ["res", { code: 503 }, "res.code is 503"],
+    ["res", { err: "timeout" }, "res.err is timeout"],
+    ["crm", { seen: false }, "crm.seen is false"],
+    ["crm", { acknowledged: false }, "crm.acknowledged is false"],
+    ["crm", { note: "failed" }, "crm.note is failed"],
+    ["attempts", ["failed"], "attempts.0 is failed"],
   ].map(([name, value, text]): [string, string] => [
     `${JSON.stringify({ messageid: MESSAGE, [String(name)]: value })}\n`,
     `line 1 can't be read: its ${text}, which isn't known to mean received `,
