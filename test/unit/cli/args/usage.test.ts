@@ -24,8 +24,8 @@ describe("an invalid command line", () => {
     [["calls", "list", "demo", "--faild"], "error: unknown option '--faild'\nhint: did you mean --failed?\n"],
     [["calls", "get", "demo"], "error: missing required argument 'call'\nhint: see `whcb calls get --help`\n"],
     [
-      ["calls", "list", "demo", "--since", "yesterday"],
-      'error: --since: "yesterday" must be a date ("2026-11-24T13:00" or "2026-11-24"), or "2h" for two hours ago\n',
+      ["calls", "list", "demo", "--since", "24/11/26"],
+      'error: --since: "24/11/26" must be a time, such as "2h" for two hours ago, "05:00", "yesterday 05:00" or "2026-11-24 13:00"\n',
     ],
     [
       ["calls", "list", "demo", "--status-code", "5x"],
