@@ -53,7 +53,10 @@ function whenToResume(summary: RunSummary): string {
 }
 
 /** Returns the command, or the two, that undo the run's marks. It is null for other runs, and without marks. */
-export function undoCommand({ header, counts }: RunSummary, { serviceFlags }: RenderOptions): string | null {
+export function undoCommand(
+  { header, counts }: Pick<RunSummary, "header" | "counts">,
+  { serviceFlags }: RenderOptions,
+): string | null {
   const { kind, runId, callbacks } = header;
   if (counts.marked === 0) return null;
   if (kind === "mark-success") return commandLine(undoWords(runId, serviceFlags));
@@ -66,7 +69,7 @@ export function undoCommand({ header, counts }: RunSummary, { serviceFlags }: Re
 
 /** Undoes a run of mark-success. */
 export function undoWords(runId: string, serviceFlags: readonly string[]): CommandWords {
-  return { command: "mark-failed", flags: ["--undo", runId, ...serviceFlags] };
+  return { command: "undo", operands: [runId], flags: serviceFlags };
 }
 
 /** Says what to do for the error's cause. */

@@ -18,11 +18,11 @@ describe("an invalid command line", () => {
   test.each([
     [["cals", "list"], "error: unknown command 'cals'\nhint: did you mean calls?\n"],
     [["help", "cals"], "error: unknown command 'cals'\nhint: did you mean calls?\n"],
-    [["help", "calls", "lst"], "error: unknown command 'lst'\nhint: did you mean list?\n"],
+    [["help", "calls", "lst"], "error: unknown command 'lst'\nhint: did you mean list? there are: list, get, follow\n"],
     [["frobnicate", "--help"], "error: unknown command 'frobnicate'\nhint: see `whcb --help`\n"],
-    [["calls", "lst"], "error: unknown command 'lst'\nhint: did you mean list?\n"],
+    [["calls", "lst"], "error: unknown command 'lst'\nhint: did you mean list? there are: list, get, follow\n"],
     [["calls", "list", "demo", "--faild"], "error: unknown option '--faild'\nhint: did you mean --failed?\n"],
-    [["calls", "get", "demo"], "error: missing required argument 'call'\nhint: see `whcb calls get --help`\n"],
+    [["calls", "get"], "error: missing required argument 'call'\nhint: see `whcb calls get --help`\n"],
     [
       ["calls", "list", "demo", "--since", "24/11/26"],
       'error: --since: "24/11/26" must be a time, such as "2h" for two hours ago, "05:00", "yesterday 05:00" or "2026-11-24 13:00"\n',
@@ -57,7 +57,7 @@ describe("an invalid command line", () => {
     ],
     [
       ["calls", "list", "--all", "--limit", "5"],
-      "error: option '--all' cannot be used with option '--limit <n>'\nhint: see `whcb calls list --help`\n",
+      "error: option '--all' cannot be used with option '-n, --limit <n>'\nhint: see `whcb calls list --help`\n",
     ],
     [
       ["trigger", "demo", "--file", "x", "-n", "5"],
