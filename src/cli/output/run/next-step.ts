@@ -22,11 +22,17 @@ export function nextStep(summary: RunSummary, options: RenderOptions): NextStep 
   const [other] = unmarked;
   if (other !== undefined) return { command: resumeCommand(other.header, options), when: "" };
   if (isResumable) return stepOfUnfinished(summary, options);
-  if (isServiceSending(summary)) return { command: resumeCommand(header, options), when: "" };
+  if (isServiceSending(summary)) return { command: resumeCommand(header, options), when: whileServed(header) };
   if (counts.rejected + (service?.failed ?? 0) === 0) return null;
   const [first, ...others] = header.callbacks;
   const operands = first === undefined || others.length > 0 ? [] : [callbackOperand(first)];
   return { command: commandLine({ command: "calls list", operands, flags: ["--failed", ...options.serviceFlags] }), when: "" };
+}
+
+/** A database file alone sends nothing. */
+function whileServed({ service }: RunHeader): string {
+  if (/^https?:/.test(service)) return "";
+  return `, while \`${commandLine({ command: "serve", flags: ["--db", service] })}\` runs`;
 }
 
 function stepOfUnfinished(summary: RunSummary, options: RenderOptions): NextStep {

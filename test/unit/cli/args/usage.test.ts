@@ -69,6 +69,30 @@ describe("an invalid command line", () => {
     ],
     [["replay", "demo", "--failed", "--via", "service", "--rate", "5/s"], "error: --rate needs --via direct\n"],
     [["replay", "demo", "--failed", "--detach"], "error: --detach needs --via service or --resume\n"],
+    [
+      ["serve", "--no-dispatch", "--max-in-flight", "5"],
+      "error: option '--no-dispatch' cannot be used with option '--max-in-flight <n>'\nhint: see `whcb serve --help`\n",
+    ],
+    [
+      ["serve", "--plan", "startup", "--no-api"],
+      "error: option '--no-api' cannot be used with option '--plan <plan>'\nhint: see `whcb serve --help`\n",
+    ],
+    [
+      ["serve", "--no-api", "--no-endpoint-check"],
+      "error: option '--no-api' cannot be used with option '--no-endpoint-check'\nhint: see `whcb serve --help`\n",
+    ],
+    [
+      ["serve", "--allow-network", "10.0.0.0/8"],
+      "error: --allow-network would be ignored: on loopback a callback may be in any network\nhint: --host turns the public rules on\n",
+    ],
+    [
+      ["serve", "--host", "0.0.0.0", "--allow-host", "proxy.example"],
+      "error: --allow-host would be ignored: at 0.0.0.0 any name in the Host header is answered\nhint: leave it out\n",
+    ],
+    [
+      ["serve", "--notify-format", "slack"],
+      "error: --notify-format would be ignored: there are no notices\nhint: --notify or WHCB_NOTIFY says where they go\n",
+    ],
     [["listen", "--flaky", "2"], 'error: --flaky: "2" must be a number from 0 to 1\n'],
   ])("%j exits 2 and says what is wrong", async (argv, stderr) => {
     expect(await runCli(world, argv)).toEqual({ code: 2, stdout: "", stderr });
