@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } f
 import { createRequire } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
 import { brotliCompressSync, gzipSync } from "node:zlib";
-import { build } from "esbuild";
+import { build, transform } from "esbuild";
 
 const MAIN = "src/main.ts";
 const ASSETS = "src/server/console/assets";
@@ -89,7 +89,7 @@ async function buildFile({ name, isEager = false }) {
     outfile: `dist/${name}.cjs`,
     sourcemap: true,
     sourcesContent: false,
-    plugins: [requireOtherFiles(name), ...(isEager ? [loadLate()] : [])],
+    plugins: [requireOtherFiles(name), removeComments(), ...(isEager ? [loadLate()] : [])],
   });
 }
 
@@ -107,6 +107,18 @@ function requireOtherFiles(name) {
       });
       onLoad({ filter: /./, namespace: "other" }, ({ path }) => ({
         contents: `module.exports = require("./${fileOf.get(path)}.cjs")["${path}"];`,
+      }));
+    },
+  };
+}
+
+/** Half of the contained package is comments, which Node would read at each start. */
+function removeComments() {
+  return {
+    name: "remove-comments",
+    setup({ onLoad }) {
+      onLoad({ filter: /[\\/]commander[\\/]lib[\\/]/ }, async ({ path }) => ({
+        contents: (await transform(readFileSync(path, "utf8"), { minifyWhitespace: true })).code,
       }));
     },
   };

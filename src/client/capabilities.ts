@@ -10,6 +10,8 @@ type Feature =
   | "call-paths"
   /** The service completes short call ids. */
   | "call-ids"
+  /** The service finds a call without its callback. */
+  | "call-places"
   /** The service lists the attempts of a call. */
   | "attempts"
   /** The service keeps attempts that a client reports. */

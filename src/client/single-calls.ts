@@ -1,5 +1,5 @@
 /** A call is read by its path if the service has such paths, otherwise from the list. */
-import { type CallIdMatches, idKey, isCompletionOf, isGeneratedId } from "../domain/call.js";
+import { type CallIdMatches, type CallPlaces, idKey, isCompletionOf, isGeneratedId, isIdPrefix } from "../domain/call.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import { WhcbError } from "../domain/errors.js";
 import { idInUrl } from "../wire/bulk-ids.js";
@@ -165,6 +165,17 @@ export function singleCalls(api: ServiceApi, listCalls: ListCalls, timezone: str
     return found;
   }
 
+  /** Returns the calls of all callbacks with this id, or a generated one that begins with it. Returns null if the service can't find them. */
+  async function findCallPlaces(callId: string): Promise<CallPlaces | null> {
+    const answer = await api.exchange({ method: "GET", path: `/call-ids?id=${encodeURIComponent(callId)}`, noun: "call" });
+    if (capabilities.isMissing("call-places", answer)) return null;
+    if (!isSuccess(answer)) throw api.errorOf(answer);
+    const { calls, hasMore } = objectOf(api.documentOf(answer));
+    const found = listOf(calls).map((call) => ({ id: textOf(objectOf(call).id), callbackId: textOf(objectOf(call).callbackId) }));
+    const matching = found.filter(({ id }) => idKey(id) === idKey(callId) || (isIdPrefix(callId) && isCompletionOf(id, callId)));
+    return { calls: matching, hasMore: hasMore === true };
+  }
+
   /** Throws `not-found`. */
   async function getCall(callbackId: string, callId: string): Promise<ListedCall> {
     const [call] = await findCalls(callbackId, [callId]);
@@ -181,7 +192,7 @@ export function singleCalls(api: ServiceApi, listCalls: ListCalls, timezone: str
     return readAttempts(api.documentOf(answer), timezone);
   }
 
-  return { findCalls, findCallIds, getCall, listAttempts };
+  return { findCalls, findCallIds, findCallPlaces, getCall, listAttempts };
 }
 
 /** No such call and no such path look the same. */

@@ -115,6 +115,12 @@ export interface CallIdMatches {
   readonly hasMore: boolean;
 }
 
+/** As CallIdMatches, of all callbacks. */
+export interface CallPlaces {
+  readonly calls: readonly { readonly id: string; readonly callbackId: string }[];
+  readonly hasMore: boolean;
+}
+
 /** Follows docs/dispatcher.md, A call, Rules 2-6. `recovery` is the one that the attempt was made in, or 0. */
 export function recordAttempt(call: CallProgress, attempt: Attempt, rule: RetryRule, recovery = 0): CallProgress {
   const { result } = attempt;

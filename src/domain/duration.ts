@@ -1,17 +1,18 @@
 import { count } from "./count.js";
 
-const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
 
 /** `LONGEST_MS` is 2 700 years, for "for ever"; with more, an instant may not be a valid date. */
 export const LONGEST_MS = 1_000_000 * 86_400_000;
 
-/** Reads "500ms", "30s", "5m", "24h", "7d" or several ("1h30m") in ms. Throws an Error that says what is expected. */
+/** Reads "500ms", "30s", "24h", "2w", several ("1h30m", "2d 3h") or "5 minutes" in ms. Throws an Error that says what is expected. */
 export function parseDuration(text: string): number {
-  const parts = [...text.trim().matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/gy)];
+  const parts = [...text.trim().matchAll(/(\d+(?:\.\d+)?)(ms|[smhdw]| (?:second|minute|hour)s?(?![a-z])) ?/gy)];
   if (parts.length === 0 || parts.map((part) => part[0]).join("") !== text.trim()) {
-    throw new Error('must be a duration, such as "30s", "5m", "24h" or "7d"');
+    throw new Error('must be a duration, such as "30s", "1h30m", "7d" or "2w"');
   }
-  const total = parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * (UNITS_MS[unit ?? ""] ?? 0), 0);
+  const unitMs = (unit: string): number => UNITS_MS[unit] ?? UNITS_MS[unit.charAt(1)] ?? 0;
+  const total = parts.reduce((sum, [, amount, unit = ""]) => sum + Number(amount) * unitMs(unit), 0);
   if (total > LONGEST_MS) throw new Error("must be at most 1000000d");
   return Math.round(total);
 }
@@ -21,6 +22,12 @@ export function parsePositiveDuration(text: string): number {
   const duration = parseDuration(text);
   if (duration === 0) throw new Error("must be longer than zero");
   return duration;
+}
+
+/** Reads a time ago in ms, such as "2h", "2h ago" or "now". Returns null for another text, and throws as parseDuration. */
+export function readTimeAgo(text: string): number | null {
+  if (text === "now") return 0;
+  return /^\d+(\.\d+)? ?(ms|[smhdw])/.test(text) ? parseDuration(text.replace(/ ago$/, "")) : null;
 }
 
 /** Returns "5m", "2d 3h", with at most two units. */

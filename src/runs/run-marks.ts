@@ -5,11 +5,11 @@ import { commandLine } from "../domain/command-line.js";
 import { WhcbError } from "../domain/errors.js";
 import { checkService } from "./check-service.js";
 import { isOtherDatabase } from "./journal/other-database.js";
-import { callKey, undoneBy } from "./journal/other-runs.js";
+import { callKey, isMarkFailed, undoneBy } from "./journal/other-runs.js";
 import { lockRun } from "./journal/process-lock.js";
 import { newRunId } from "./journal/run-id.js";
 import type { RunListener, UndoneRun } from "./journal/run-step.js";
-import { discardRun, listRuns, type RunOverview, readRun } from "./journal/stored-runs.js";
+import { discardRun, listRuns, type RunOverview, readRun, wasBegunAfter } from "./journal/stored-runs.js";
 import { type NewRun, performRun, type RunSummary } from "./perform-run.js";
 import {
   type CallScope,
@@ -21,7 +21,7 @@ import {
   type UnusableCalls,
 } from "./plan/call-scope.js";
 import { giveUpCallback } from "./relist-calls.js";
-import type { RunDeps } from "./run-deps.js";
+import type { RunDeps, RunFolder } from "./run-deps.js";
 import type { RunControl } from "./run-session.js";
 import { markAll } from "./send/marker.js";
 import { type CallCheck, isByDelivery, readArrivalCheck, readStayCheck, skipSettled } from "./settled-calls.js";
@@ -154,6 +154,22 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
   }
   const isUnfinished = run.state === "unfinished" || run.state === "running";
   return { ...markPlan(found, marking, deps), toDiscard: isUnfinished ? run : null, markedBy };
+}
+
+/** Returns the run of this service that was begun last, has marked calls, and wasn't undone, or null. */
+export async function latestRunToUndo(deps: RunFolder & Pick<RunDeps, "client">): Promise<RunOverview | null> {
+  const { client } = deps;
+  await client.verify();
+  const runs = await listRuns(deps);
+  const undone = new Set(runs.map((run) => (run.state === "finished" && run.counts.marked > 0 ? undoneBy(run) : null)));
+  for (const run of runs.toSorted((one, other) => (wasBegunAfter(one, other) ? -1 : 1))) {
+    const { runId, kind, service, state, counts } = run;
+    const isOfMarks = kind === "mark-success" || isMarkFailed(run);
+    if (!isOfMarks || undone.has(runId) || service !== client.name || isOtherDatabase(run, client)) continue;
+    const hasMarked = counts.marked > 0 || state === "unfinished" || state === "running";
+    if (hasMarked || (await readRun(deps, runId)).maybeMarked.length > 0) return run;
+  }
+  return null;
 }
 
 function alreadyUndone({ runId }: UndoneRun, undo: RunOverview): WhcbError {

@@ -336,6 +336,29 @@ export function describeCalls(open: OpenStore): void {
     expect(await store.calls.findIds(other.id, `CD01${"0".repeat(24)}1000`.slice(0, 31))).toMatchObject({ hasMore: false });
   });
 
+  it("finds the calls of all callbacks but deleted ones by a whole id, however it is written, or by the beginning of a generated one", async () => {
+    const store = await open();
+    const [callback, other, deleted] = [
+      await aCallback(store),
+      await aCallback(store, { name: "other" }),
+      await aCallback(store, { name: "deleted" }),
+    ];
+    const generated = "0193F0C2A5B87C119D2E4F6A8B0C1D2E";
+    await accept(store, callback, [generated, "order-17"]);
+    await accept(store, other, ["order-18", "0193F0C2".padEnd(31, "0")]);
+    await accept(store, deleted, ["0193F0C2".padEnd(32, "0"), "order-19"]);
+    await store.callbacks.delete(deleted.id, NOW);
+    const find = async (id: string) => (await store.calls.findPlaces(id)).calls.map((call) => [call.id, call.callbackId]);
+    const found = [[generated, callback.id]];
+    for (const id of ["0193f0", "0193F0C2A5B8", generated, generated.toLowerCase(), "0193f0c2-a5b8-7c11-9d2e-4f6a8b0c1d2e"])
+      expect([id, await find(id)]).toEqual([id, found]);
+    expect([...(await find("order-17")), ...(await find("order-18"))]).toEqual([
+      ["order-17", callback.id],
+      ["order-18", other.id],
+    ]);
+    for (const id of ["0193F", "0193F1", "order-1", "Order-17", "order-19"]) expect(await find(id)).toEqual([]);
+  });
+
   it("completes generated ids only: a chosen one is the call that is named by all of it", async () => {
     const store = await open();
     const callback = await aCallback(store);

@@ -188,7 +188,7 @@ describe("an outage with two causes", () => {
     await terminal.shows(/marked +5\n/);
     expect(await outage.failed()).toHaveLength(2);
     terminal.type(" u");
-    await terminal.shows(/whcb mark-failed --undo \S+\n[\s\S]*Mark 5 calls FAILED\? \[y\/N\]/);
+    await terminal.shows(/whcb undo \S+\n[\s\S]*Mark 5 calls FAILED\? \[y\/N\]/);
     terminal.type("y");
     await terminal.shows(/5 calls marked FAILED/);
     expect(await outage.failed("--status-code", "500")).toEqual(ids);
@@ -213,7 +213,7 @@ describe("an outage with two causes", () => {
     const commands = await terminal.shows(/done, run \S+\n {2}whcb mark-success demo [0-9A-F]{32}/);
     expect(commands.split("\n").flatMap((line) => /^ {2}(whcb \S+)/.exec(line)?.[1] ?? [])).toEqual([
       "whcb mark-success",
-      "whcb mark-failed",
+      "whcb undo",
       "whcb mark-success",
       "whcb replay",
       "whcb replay",
@@ -222,7 +222,7 @@ describe("an outage with two causes", () => {
     await terminal.shows("? actions");
     terminal.type("q");
     await terminal.closed();
-    expect(await terminal.text()).toMatch(/to undo the last mark: whcb mark-failed --undo \S+/);
+    expect(await terminal.text()).toMatch(/to undo the last mark: whcb undo \S+/);
     const { stdout } = await outage.home.whcb(["runs", "list", "-o", "json"]);
     expect(JSON.parse(stdout).map(({ kind }: { kind: string }) => kind)).toEqual([
       ...["mark-success", "mark-failed", "mark-success", "replay"],

@@ -48,7 +48,7 @@ describe("a mark prints how to undo it:", () => {
     await anOutage(3);
     const [kept = "", ...ids] = await machine.ids("demo", "--failed");
     const marked = await machine.works(["mark-success", "demo", ...ids, "--yes"]);
-    expect(undoIn(marked)).toMatch(/^mark-failed --undo \S+$/);
+    expect(undoIn(marked)).toMatch(/^undo \S+$/);
     const undone = await machine.works([...undoIn(marked).split(" "), "--yes"]);
     expect(await machine.ids("demo", "--failed")).toEqual([kept, ...ids]);
     expect(undoIn(undone)).toMatch(/^runs show \S+ -o ids \| whcb mark-success demo - --yes$/);
@@ -624,5 +624,70 @@ describe("mark-failed --undo", () => {
     });
     expect(await machine.whcb(["mark-failed", "demo", "--success", "--undo", replayed, "--yes"])).toMatchObject({ code: 2 });
     expect(await machine.whcb(["mark-failed", "--undo", "NONE", "--yes"])).toMatchObject({ code: 3 });
+  });
+});
+
+describe("undo without a run", () => {
+  const runIds = async () => (await machine.works(["runs", "list", "-o", "ids"])).trimEnd().split("\n");
+  const answered = (stdin: string) => machine.whcb(["undo"], { canAsk: true, env: { NO_COLOR: "1" }, stdin });
+
+  test("asks about the latest run of marks that wasn't undone, which it names", async () => {
+    await anOutage(3);
+    const ids = await machine.ids("demo", "--failed");
+    await machine.works(["mark-success", "demo", ids[0] ?? "", "--yes"]);
+    await machine.works(["mark-success", "demo", ids[1] ?? "", "--yes"]);
+    const [second = "", first = ""] = await runIds();
+    await machine.works(["replay", "demo", "--failed", "--yes"]);
+    expect(await answered("n\n")).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(
+        new RegExp(`^the latest run to undo is ${second}: the mark-success of .*, 1 call marked\n1 call of demo -> FAILED\n`),
+      ),
+    });
+    expect(await machine.ids("demo", "--failed")).toEqual([]);
+    expect((await answered("y\n")).code).toBe(0);
+    expect(await machine.ids("demo", "--failed")).toEqual([ids[1]]);
+    expect((await answered("y\n")).stderr).toContain(`the latest run to undo is ${first}: `);
+    expect(await machine.ids("demo", "--failed")).toEqual([ids[0], ids[1]]);
+    expect(await machine.whcb(["undo"])).toEqual({
+      code: 0,
+      stdout: "",
+      stderr: "no run to undo: none of this service has marked calls and wasn't undone\n",
+    });
+  });
+
+  test("names the run in what a script is to type, and doesn't take a --yes for it", async () => {
+    await anOutage(1);
+    await machine.works(["mark-success", "demo", "--failed", "--yes"]);
+    const [run] = await runIds();
+    const { code, stderr } = await machine.whcb(["undo"]);
+    expect([code, stderr.split("\n").at(-2)]).toEqual([2, `hint: to continue, type: whcb undo ${run} --yes`]);
+    expect(await machine.whcb(["undo", "--yes"])).toEqual({
+      code: 2,
+      stdout: "",
+      stderr: `error: --yes needs the run to undo\nhint: of the latest one: whcb undo ${run} --yes\n`,
+    });
+    expect(await machine.works(["undo", "--dry-run"])).toContain("1 call of demo -> FAILED\n");
+    expect(await machine.ids("demo", "--failed")).toEqual([]);
+    await machine.works(["undo", run ?? "", "--yes"]);
+    expect(await machine.ids("demo", "--failed")).toHaveLength(1);
+  });
+
+  test("goes past no mark-failed: it has another command", async () => {
+    await anOutage(2);
+    const [first = "", second = ""] = await machine.ids("demo", "--failed");
+    await machine.works(["mark-success", "demo", first, second, "--yes"]);
+    await machine.works(["mark-failed", "demo", second, "--yes"]);
+    const [run] = await runIds();
+    const { code, stderr } = await answered("y\n");
+    expect([code, stderr.split("\n").slice(1)]).toEqual([
+      2,
+      [
+        `error: run ${run} is a mark-failed: only what mark-success marked can be undone`,
+        `hint: \`whcb runs show ${run} -o ids | whcb mark-success demo - --yes\` marks its calls SUCCESS`,
+        "",
+      ],
+    ]);
+    expect(await machine.ids("demo", "--failed")).toEqual([second]);
   });
 });

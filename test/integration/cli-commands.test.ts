@@ -186,6 +186,27 @@ describe("an unknown name", () => {
   });
 });
 
+describe("outages list", () => {
+  test("lists when outages began and ended, of one callback or all", async () => {
+    const [outage] = JSON.parse(await machine.works(["outages", "list", "-o", "json"]));
+    expect(outage).toMatchObject({ callback: "demo", endedAt: null, recoveringSince: null, failedCalls: 12, notifiedBy: "file" });
+    const { stdout } = await machine.whcb(["outages", "list", "demo"], { columns: 120, env: { NO_COLOR: "1" } });
+    expect(stdout).toMatch(/^STARTED +ENDED +CALLBACK +FAILED CALLS +E-MAIL +OUTAGE\n.* open .* demo +12 /);
+    await machine.works([
+      "callbacks",
+      "create",
+      "--name",
+      "quiet",
+      "--url",
+      `${endpoint.url}/hook`,
+      "--email",
+      "ops@example.com",
+    ]);
+    expect(await machine.whcb(["outages", "list", "quiet"])).toEqual({ code: 0, stdout: "", stderr: "no outages\n" });
+    await machine.works(["callbacks", "delete", "quiet", "--yes"]);
+  });
+});
+
 describe("calls get", () => {
   test("shows the attempts and the reason for the call's state", async () => {
     const id = (await machine.ids("demo"))[0] ?? "";

@@ -123,6 +123,17 @@ describe("callbacks get and list", () => {
   });
 });
 
+test("outages list says that the service has none, and what shows the failures", async () => {
+  await open();
+  expect(await whcb("outages", "list")).toEqual({
+    code: 2,
+    stdout: "",
+    stderr: expect.stringMatching(
+      / doesn't list outages\nhint: `whcb status` shows what is failing; `whcb serve` lists outages\n$/,
+    ),
+  });
+});
+
 describe("status", () => {
   test("shows the settings read by id, and nothing that only whcb serve knows", async () => {
     await open();

@@ -45,12 +45,34 @@ for (const service of COMMAND_SERVICES) {
       expect({ code, name: JSON.parse(stdout).name }).toEqual({ code: 0, name: CALLBACK });
     });
 
+    test("a call is found without its callback where the service can; elsewhere the callback is said to be missing", async () => {
+      const [id = ""] = ids;
+      for (const word of [id, shortest(id, ids).toLowerCase()]) {
+        const { code, stdout, stderr } = await opened.run(["calls", "get", word]);
+        if (service.kind === "platform")
+          expect({ code, stdout, stderr }).toEqual({
+            code: 2,
+            stdout: "",
+            stderr: expect.stringMatching(
+              `^error: missing required argument 'callback'\nhint: .* in its callback only: whcb calls get CALLBACK ${word}\n$`,
+            ),
+          });
+        else expect({ code, stdout, stderr }).toMatchObject({ code: 0, stdout: expect.stringContaining(id), stderr: "" });
+      }
+    });
+
     test("a beginning of no call exits 3, and one that is too short says so", async () => {
       expect(await opened.run(["calls", "get", CALLBACK, "0a0a0a0"])).toMatchObject({
         code: 3,
         stdout: "",
         stderr: expect.stringContaining("error: no call begins with 0a0a0a0\nhint: "),
       });
+      if (service.kind !== "platform")
+        for (const word of ["0a0a0a0", "nope", "0a0a0"])
+          expect(await opened.run(["calls", "get", word])).toMatchObject({
+            code: 3,
+            stderr: expect.stringContaining(`with ${word}`),
+          });
       expect(await opened.run(["mark-success", CALLBACK, "0a0a0", "--yes"])).toMatchObject({
         code: 3,
         stdout: "",

@@ -10,7 +10,7 @@ import { systemRandom } from "../../src/platform/random.js";
 import { discardRun, listOldRuns, readRun } from "../../src/runs/journal/stored-runs.js";
 import { resumeRun } from "../../src/runs/resume-run.js";
 import type { RunDeps } from "../../src/runs/run-deps.js";
-import { discardUndone, planMarks, planUndo, runMarks, waitForLastRequest } from "../../src/runs/run-marks.js";
+import { discardUndone, latestRunToUndo, planMarks, planUndo, runMarks, waitForLastRequest } from "../../src/runs/run-marks.js";
 import { aResponse } from "../support/builders.js";
 import { CLIENT_SERVICES, clientOver, injectTransport } from "../support/client/client-services.js";
 import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
@@ -87,6 +87,26 @@ it("an undo takes back a request that was executed, though its answer was lost a
   await discardUndone(undo, deps);
   await runMarks(undo, {}, deps);
   expect(calls.filter(({ status }) => status === "SUCCESS")).toEqual([]);
+  await desk.leave();
+});
+
+it("a run that was killed before its mark was answered, and given up, is the latest one to undo", async () => {
+  const platform = scriptedPlatform({
+    clock: systemClock,
+    callbacks: [{ id: "00112233445566AA", name: "demo", url: "http://127.0.0.1:9/", key: "k", calls: platformCalls(2) }],
+  });
+  const desk = openDesk({ transport: platform.transport() });
+  const { client } = desk.deps;
+  const markCalls: typeof client.markCalls = async (...request) => {
+    await client.markCalls(...request);
+    throw new WhcbError("unavailable", "504");
+  };
+  const plan = await planMarks({ callbacks: ["demo"], calls: { filter: {} } }, "SUCCESS", desk.deps);
+  const { header, counts } = await runMarks(plan, {}, { ...desk.deps, client: { ...client, markCalls } });
+  await discardRun(desk.deps, header.runId);
+  expect([counts.marked, (await latestRunToUndo(desk.deps))?.runId]).toEqual([0, header.runId]);
+  await runMarks(await planUndo(header.runId, desk.deps), {}, desk.deps);
+  expect(await latestRunToUndo(desk.deps)).toBeNull();
   await desk.leave();
 });
 

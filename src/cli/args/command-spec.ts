@@ -4,10 +4,14 @@ import type { Progress } from "../output/progress-line.js";
 import type { Screen } from "../output/screen.js";
 import type { FlagValues, NamedFlags, ParsedArgs } from "./flag.js";
 
-export interface CommandSpec extends CommandBody {
+interface Named {
   readonly name: string;
+  /** They are typed instead of the name. Every `list` has `ls`, too. */
+  readonly aliases?: readonly string[];
   readonly summary: string;
 }
+
+export interface CommandSpec extends CommandBody, Named {}
 
 export interface CommandBody {
   /** `operands` are in commander's syntax: "<callback>", "[call...]". */
@@ -18,10 +22,7 @@ export interface CommandBody {
   readonly load: () => Promise<CommandModule>;
 }
 
-export interface GroupSpec extends GroupBody {
-  readonly name: string;
-  readonly summary: string;
-}
+export interface GroupSpec extends GroupBody, Named {}
 
 export interface GroupBody {
   readonly commands: readonly CommandSpec[];
@@ -55,9 +56,7 @@ export function command(body: CommandBody): CommandBody {
   return body;
 }
 
-export interface CommandEntry {
-  readonly name: string;
-  readonly summary: string;
+export interface CommandEntry extends Named {
   readonly load: () => Promise<CommandSpec | GroupSpec>;
 }
 
@@ -71,8 +70,8 @@ export function isGroup(entry: CommandSpec | GroupSpec): entry is GroupSpec {
 }
 
 /** Returns the name that help uses first. */
-export function namesOf(name: string): readonly [string, ...string[]] {
-  return name === "list" ? [name, "ls"] : [name];
+export function namesOf({ name, aliases = [] }: Named): readonly [string, ...string[]] {
+  return [name, ...(name === "list" ? ["ls"] : []), ...aliases];
 }
 
 export interface Invocation<Flags extends NamedFlags = NamedFlags> {

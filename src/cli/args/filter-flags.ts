@@ -2,11 +2,16 @@ import { type CallFilter, parseStatusCodePattern, type StatusCodePattern } from 
 import { WhcbError } from "../../domain/errors.js";
 import { channelOf } from "../../domain/message-response.js";
 import { type FlagValues, flag, value, values } from "./flag.js";
-import { parseInstant, withoutUndefined } from "./flag-values.js";
+import { withoutUndefined } from "./flag-values.js";
+import { parseInstant } from "./typed-instant.js";
 
 export const FAILED = flag("--failed", "calls that failed");
 export const SUCCESS = flag("--success", "calls that were delivered, or marked SUCCESS");
-export const SINCE = value("--since <when>", 'last attempt at or after: an ISO date, or "2h", "7d" ago', parseInstant);
+export const SINCE = value(
+  "--since <when>",
+  'last attempt at or after: "2h" or "1h30m" ago, "05:00", "yesterday 05:00", a date; local time, or UTC with --utc',
+  parseInstant,
+);
 export const UNTIL = value("--until <when>", "last attempt before", parseInstant);
 
 /** Commands that set the status themselves have only these. */

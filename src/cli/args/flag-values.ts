@@ -1,30 +1,7 @@
 import { callbackNameProblem, callbackUrlProblem } from "../../domain/callback.js";
-import { parseDuration } from "../../domain/duration.js";
 import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import { MIB } from "../../domain/service-settings.js";
-import type { ReadContext, ReadText } from "./flag.js";
-
-const DATE = /^\d{4}-\d{2}-\d{2}$/;
-const DATE_TIME = /^\d{4}-\d{2}-\d{2}[T ](?:[01]\d|2[0-3]):\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?$/i;
-
-/** Returns epoch ms, from ISO 8601 or a duration before now ("2h"). A date without a zone is local, or UTC with --utc. */
-export function parseInstant(text: string, context: ReadContext): number {
-  const trimmed = text.trim();
-  if (/^\d+(\.\d+)?(ms|s|m|h|d)/.test(trimmed)) return context.now - parseDuration(trimmed);
-  const instant = parseIso(trimmed, context.utc);
-  if (Number.isNaN(instant)) throw new Error('must be a date ("2026-11-24T13:00" or "2026-11-24"), or "2h" for two hours ago');
-  return instant;
-}
-
-function parseIso(text: string, utc: boolean): number {
-  // Date.parse reads 2026-02-31 as 3 March, and 24:00 as the next day.
-  const day = new Date(`${text.slice(0, 10)}T00:00:00Z`);
-  if (Number.isNaN(day.getTime()) || day.toISOString().slice(0, 10) !== text.slice(0, 10)) return Number.NaN;
-  if (DATE.test(text)) return Date.parse(`${text}T00:00:00${utc ? "Z" : ""}`);
-  const match = DATE_TIME.exec(text);
-  if (match === null) return Number.NaN;
-  return Date.parse(text.replace(" ", "T").toUpperCase() + (match[3] === undefined && utc ? "Z" : ""));
-}
+import type { ReadText } from "./flag.js";
 
 /** Both bounds are inclusive. */
 export function integer(least: number, most = Number.MAX_SAFE_INTEGER): ReadText<number> {

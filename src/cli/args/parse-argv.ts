@@ -10,7 +10,7 @@ import {
   namesOf,
   type Section,
 } from "./command-spec.js";
-import { describeFlag, type Flag, requireFilled } from "./flag.js";
+import { describeFlag, type Flag, flagName, requireFilled } from "./flag.js";
 import { GLOBAL_FLAGS } from "./shared-flags.js";
 
 export type ParsedLine =
@@ -31,21 +31,19 @@ export interface ParseOptions {
   readonly width: number;
 }
 
-/** Throws `usage`, with the closest known word as its hint. */
+/** Throws `usage`, with what to type instead as its hint. */
 export async function parseArgv(
   argv: readonly string[],
   sections: readonly Section[],
   options: ParseOptions,
 ): Promise<ParsedLine> {
   if (argv[0] === "help" && argv[1] === "exit-codes") return { kind: "text", text: EXIT_CODES_HELP };
-  const asked = argv[0] === "help" ? [...argv.slice(1), "--help"] : argv.length === 0 ? ["--help"] : argv;
-  const known = await commandPath(asked, sections);
-  // Without the help flag an unknown command is an error, not general help.
-  const words = known === null ? asked.filter((word) => !HELP.test(word)) : asked;
+  const words = argv[0] === "help" ? [...argv.slice(1), "--help"] : argv.length === 0 ? ["--help"] : argv;
+  const { path, spec: typedSpec } = await findCommand(words, sections);
   let printed = "";
   let parsed: ParsedLine | null = null;
   let bareText: string | null = null;
-  const program = await buildProgram(sectionsFor(known?.[0], sections), {
+  const program = await buildProgram(sectionsFor(path[0], sections), {
     ...options,
     argv: words,
     write: (text) => {
@@ -65,47 +63,53 @@ export async function parseArgv(
     if (error.code === "commander.helpDisplayed" || error.code === "commander.version") return { kind: "text", text: printed };
     if (error.code === "commander.missingArgument" && bareText !== null) return { kind: "text", text: bareText };
     if (error.code === "commander.help") return { kind: "incomplete", text: printed };
-    throw usageError(error.code, error.message, ["whcb", ...(known ?? []), "--help"].join(" "));
+    const [message = ""] = error.message.replace(/^error: /, "").split("\n");
+    if (error.code === "commander.unknownOption") {
+      const { unknownFlag } = await import("./unknown-words.js");
+      // What follows "=" may be a secret.
+      throw unknownFlag(/'(-[^'=]*)/.exec(message)?.[1] ?? "", { words, path, spec: typedSpec });
+    }
+    throw new WhcbError("usage", message, { hint: `see \`${["whcb", ...path, "--help"].join(" ")}\`` });
   }
   return parsed ?? { kind: "incomplete", text: printed };
 }
 
-const HELP = /^(-h|--help)$/;
+interface FoundCommand {
+  readonly path: readonly string[];
+  /** `spec` is null if only a group was typed, or nothing. */
+  readonly spec: CommandSpec | null;
+}
 
-/** Returns null if the words name no command or group. */
-async function commandPath(words: readonly string[], sections: readonly Section[]): Promise<readonly string[] | null> {
-  const [first = "", second = ""] = words;
-  if (first.startsWith("-")) return [];
-  const entry = sections.flatMap(({ entries }) => entries).find(({ name }) => name === first);
-  if (entry === undefined) return null;
-  if (second === "" || second.startsWith("-")) return [first];
-  const spec = await entry.load();
-  if (!isGroup(spec)) return [first];
-  return spec.commands.flatMap(({ name }) => namesOf(name)).includes(second) ? [first, second] : null;
+/** Throws `usage` for a word that is no command. */
+async function findCommand(words: readonly string[], sections: readonly Section[]): Promise<FoundCommand> {
+  const [first, ...rest] = withoutGlobalFlags(words);
+  if (first === undefined || first.startsWith("-")) return { path: [], spec: null };
+  const entries = sections.flatMap(({ entries }) => entries);
+  const entry = entries.find((known) => namesOf(known).includes(first));
+  const typed = await entry?.load();
+  const [second, ...others] = withoutGlobalFlags(rest);
+  if (typed !== undefined && !isGroup(typed)) return { path: [typed.name], spec: typed };
+  if (typed !== undefined && (second === undefined || second.startsWith("-"))) return { path: [typed.name], spec: null };
+  const spec = typed?.commands.find((known) => second !== undefined && namesOf(known).includes(second));
+  if (typed !== undefined && spec !== undefined) return { path: [typed.name, spec.name], spec };
+  const { unknownCommand } = await import("./unknown-words.js");
+  throw await (typed === undefined || second === undefined
+    ? unknownCommand(first, { rest, group: null, entries })
+    : unknownCommand(second, { rest: others, group: typed, entries }));
+}
+
+/** Returns the words from the first one that isn't a flag of every command. */
+function withoutGlobalFlags(words: readonly string[]): readonly string[] {
+  const [first = "", ...rest] = words;
+  const flag = GLOBAL_FLAGS.find(({ syntax }) => flagName(syntax) === first.split("=")[0]);
+  if (flag === undefined) return words;
+  return withoutGlobalFlags(flag.syntax.includes("<") && !first.includes("=") ? rest.slice(1) : rest);
 }
 
 /** A line that names a command needs no other. */
 function sectionsFor(name: string | undefined, sections: readonly Section[]): readonly Section[] {
   if (name === undefined) return sections;
   return sections.map(({ heading, entries }) => ({ heading, entries: entries.filter((entry) => entry.name === name) }));
-}
-
-const SECRET_FLAG = /^--?(pass(word|wd)?|api-?key|key|auth-?key|token|secret|credentials?)$/;
-
-/** The hint names `help` if commander has no suggestion. */
-function usageError(code: string, message: string, help: string): WhcbError {
-  const [first = "", ...rest] = message.replace(/^error: /, "").split("\n");
-  const suggestion = /\(Did you mean (.*)\?\)/.exec(rest.join(" "))?.[1];
-  const hint = suggestion === undefined ? `see \`${help}\`` : `did you mean ${suggestion}?`;
-  if (code !== "commander.unknownOption") return new WhcbError("usage", first, { hint });
-  // What follows "=" may be a secret.
-  const name = /'(-[^'=]*)/.exec(first)?.[1] ?? "";
-  if (SECRET_FLAG.test(name.toLowerCase())) {
-    return new WhcbError("usage", `there is no flag ${name}: a secret in a command line could be read by other users`, {
-      hint: "use `whcb login`, or the environment: WHCB_USERNAME, WHCB_PASSWORD, WHCB_API_KEY, WHCB_CALLBACK_KEY",
-    });
-  }
-  return new WhcbError("usage", `unknown option '${name}'`, { hint });
 }
 
 interface ProgramOptions extends ParseOptions {
@@ -146,37 +150,38 @@ function isCommanderError(error: unknown): error is CommanderError {
   return error instanceof Error && "exitCode" in error && "code" in error && String(error.code).startsWith("commander.");
 }
 
-async function toEntry({ name, summary, load }: CommandEntry, options: ProgramOptions): Promise<Command> {
-  if (!options.argv.includes(name)) return prepare(new Command(name), options).summary(summary);
-  const spec = await load();
+async function toEntry(entry: CommandEntry, options: ProgramOptions): Promise<Command> {
+  if (!isTyped(entry, options)) return prepare(newCommand(entry), options).summary(entry.summary);
+  const spec = await entry.load();
   return isGroup(spec) ? toGroup(spec, options) : toCommand(spec, options, "whcb");
 }
 
 function toGroup(group: GroupSpec, options: ProgramOptions): Command {
-  const command = prepare(new Command(group.name), options)
+  const command = prepare(newCommand(group), options)
     .description(`${sentence(group.summary)}.`)
     .summary(group.summary)
     .usage("<command> [flags]")
     .helpCommand(false);
-  for (const spec of group.commands) {
-    // The others are hidden: help and suggestions name a command once.
-    for (const [index, name] of namesOf(spec.name).entries())
-      command.addCommand(toCommand(spec, options, `whcb ${group.name}`, name), { hidden: index > 0 });
-  }
+  for (const spec of group.commands) command.addCommand(toCommand(spec, options, `whcb ${group.name}`));
   return command.addHelpText("after", exampleText(group.examples, options.width));
 }
 
-function toCommand(spec: CommandSpec, options: ProgramOptions, parent: string, name = spec.name): Command {
+function toCommand(spec: CommandSpec, options: ProgramOptions, parent: string): Command {
   const details = spec.details === undefined ? "" : `\n\n${joinLines(spec.details)}`;
-  const command = prepare(new Command(name), options)
+  const command = prepare(newCommand(spec), options)
     .summary(spec.summary)
     .description(`${sentence(spec.summary)}.${details}`);
-  if (!options.argv.includes(name)) return command;
-  for (const [syntax, summary, rules] of spec.operands ?? []) {
-    command.argument(syntax, summary, (text) => {
-      if (!rules?.mayBeEmpty) requireFilled(text, `argument '${syntax.replace(/\W/g, "")}'`);
+  if (!isTyped(spec, options)) return command;
+  const operands = spec.operands ?? [];
+  for (const [index, [syntax, summary, rules]] of operands.entries()) {
+    const name = syntax.replace(/\W/g, "");
+    // Commander counts from the left: with one of "[callback] <call>", it would miss the second.
+    const isFirstOptional = index > 0 && operands[0]?.[0].startsWith("[");
+    command.argument(isFirstOptional ? syntax.replace(/<(.*)>/, "[$1]") : syntax, summary, (text) => {
+      if (!rules?.mayBeEmpty) requireFilled(text, `argument '${name}'`);
     });
   }
+  command.usage(["[options]", ...operands.map(([syntax]) => syntax)].join(" "));
   for (const flag of Object.values(spec.flags)) {
     const option = toOption(flag);
     command.addOption(option);
@@ -187,15 +192,29 @@ function toCommand(spec: CommandSpec, options: ProgramOptions, parent: string, n
       });
   }
   command.addHelpText("after", exampleText(spec.examples, options.width));
+  const least = operands.filter(([syntax]) => syntax.startsWith("<")).length;
   return command.action(() => {
+    if (command.args.length < least)
+      command.error(`error: missing required argument '${operands.at(-1)?.[0].replace(/\W/g, "")}'`, {
+        code: "commander.missingArgument",
+      });
     options.onCommand(spec, command.args, command.optsWithGlobals<Record<string, unknown>>(), `${parent} ${spec.name}`);
   });
+}
+
+function isTyped(spec: CommandEntry | CommandSpec, { argv }: ProgramOptions): boolean {
+  return namesOf(spec).some((name) => argv.includes(name));
+}
+
+function newCommand(spec: CommandEntry | CommandSpec | GroupSpec): Command {
+  const [name, ...aliases] = namesOf(spec);
+  return new Command(name).aliases(aliases);
 }
 
 function prepare(command: Command, options: ProgramOptions): Command {
   return command
     .exitOverride()
-    .showSuggestionAfterError(true)
+    .showSuggestionAfterError(false)
     .configureHelp(HELP_CONFIGURATION)
     .helpOption("-h, --help", "show this help")
     .configureOutput({
@@ -221,11 +240,16 @@ function toOption(flag: Flag<unknown>): Option {
 
 const HELP_CONFIGURATION: HelpConfiguration = {
   showGlobalOptions: true,
-  subcommandTerm: (subcommand) => namesOf(subcommand.name()).join(", "),
+  subcommandTerm: (subcommand) => [subcommand.name(), ...subcommand.aliases()].join(", "),
+  commandUsage: (command) => `${pathOf(command)} ${command.usage()}`,
   // Defaults are in the summary.
   optionDescription: (option) => option.description,
   formatHelp,
 };
+
+function pathOf(command: Command): string {
+  return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
+}
 
 /** "Options" become "flags", and a group's commands come before its flags. */
 function formatHelp(command: Command, helper: Help): string {

@@ -40,7 +40,8 @@ export async function completeCallIds(
 
 const LENGTH_HINT = `a call can be named by the first ${ID_PREFIX} of its id`;
 
-function onlyMatch(prefix: string, { callIds, hasMore }: CallIdMatches): string {
+/** Throws `usage` if several calls match, `not-found` if none does. */
+export function onlyMatch(prefix: string, { callIds, hasMore }: CallIdMatches): string {
   const [first, second] = callIds;
   if (callIds.includes(prefix) && (second !== undefined || hasMore)) {
     throw new WhcbError("usage", `${prefix} is a call that a sender named so, and may be the beginning of another one`, {

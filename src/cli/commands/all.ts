@@ -17,6 +17,11 @@ export const SECTIONS: readonly Section[] = [
         async () => (await import("./calls/command.js")).CALLS,
       ),
       entry(
+        "outages",
+        "when each endpoint was down, and how many calls failed",
+        async () => (await import("./outages/command.js")).OUTAGES,
+      ),
+      entry(
         "console",
         "print the address of a service's console, and a code to sign in",
         async () => (await import("./console/command.js")).CONSOLE,
@@ -40,6 +45,7 @@ export const SECTIONS: readonly Section[] = [
         "replay",
         "send failed calls to their endpoint again, and mark those that were accepted",
         async () => (await import("./replay/command.js")).REPLAY,
+        ["resend"],
       ),
       entry(
         "mark-success",
@@ -51,6 +57,7 @@ export const SECTIONS: readonly Section[] = [
         "mark calls FAILED again, so that they can be replayed",
         async () => (await import("./mark/command.js")).MARK_FAILED,
       ),
+      entry("undo", "take back what a run of mark-success has marked", async () => (await import("./mark/command.js")).UNDO),
       entry(
         "reconcile",
         "mark the calls that your system already has, replay the rest, and print the balance",
@@ -125,6 +132,11 @@ export function loadAllCommands(): Promise<readonly (CommandSpec | GroupSpec)[]>
   return Promise.all(SECTIONS.flatMap(({ entries }) => entries).map(({ load }) => load()));
 }
 
-function entry(name: string, summary: string, loadBody: () => Promise<CommandBody | GroupBody>): CommandEntry {
-  return { name, summary, load: async () => ({ name, summary, ...(await loadBody()) }) };
+function entry(
+  name: string,
+  summary: string,
+  loadBody: () => Promise<CommandBody | GroupBody>,
+  aliases: readonly string[] = [],
+): CommandEntry {
+  return { name, aliases, summary, load: async () => ({ name, aliases, summary, ...(await loadBody()) }) };
 }

@@ -31,7 +31,7 @@ function heading(name: string, version: string, date: string): string {
 function rootPage(): Page {
   const commands = SECTIONS.flatMap(({ heading: title, entries }) => [
     `.SS ${roff(title)}`,
-    ...entries.flatMap(({ name, summary }) => item(bold(name), summary)),
+    ...entries.flatMap((entry) => item(bold(namesOf(entry).join(", ")), entry.summary)),
   ]);
   const exitCodes = [...EXIT_CODES_HELP.matchAll(/^ {2}(\d+) +(.*)$/gm)];
   return {
@@ -64,7 +64,7 @@ function groupPage({ name, summary, commands, examples: shown }: GroupSpec): Pag
     body: [
       ...nameAndSynopsis(page, summary, `${bold(`whcb ${name}`)} ${italic("command")} [${italic("flags")}]`),
       ".SH COMMANDS",
-      ...commands.flatMap((spec) => item(bold(namesOf(spec.name).join(", ")), spec.summary)),
+      ...commands.flatMap((spec) => item(bold(namesOf(spec).join(", ")), spec.summary)),
       ...examples(shown),
       ".SH SEE ALSO",
       ["whcb", ...commands.map((spec) => `${page}-${spec.name}`)].map(reference).join(",\n"),

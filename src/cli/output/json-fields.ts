@@ -103,6 +103,18 @@ export const CHECK_FIELDS = {
   problems: "sentences that name the limits that are exceeded, and beside them what can't be counted",
 } as const;
 
+export const OUTAGE_FIELDS = {
+  id: "the outage's id",
+  callbackId: "the callback's id",
+  callback: "its name; its id if it was deleted",
+  startedAt: "ISO 8601",
+  endedAt: "null: it is open",
+  recoveringSince: "of an open one: when calls were accepted again; null: they fail",
+  failedCalls: "how many calls first failed in it",
+  notifiedAt: "when its e-mail was sent or written to a file; null: it wasn't",
+  notifiedBy: "smtp or file",
+} as const;
+
 export const RUN_FIELDS = {
   runId: "the run's id",
   kind: "replay, reconcile or mark",

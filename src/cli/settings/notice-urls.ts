@@ -2,6 +2,8 @@
 import { WhcbError } from "../../domain/errors.js";
 import { isSecretName, parseUrl } from "../../domain/mask.js";
 
+export const DEFAULT_NOTICE_FORMAT = "json";
+
 /** Reads `--notify`, else WHCB_NOTIFY. Throws `usage`, without the URL. */
 export function readNoticeUrls(given: readonly string[] | undefined, inEnvironment = ""): readonly string[] {
   const fromFlags = given?.map((text) => readUrl(text, "--notify")) ?? [];

@@ -1,7 +1,7 @@
 /** The filters of the console's calls have three forms: as typed in a URL, as the store takes them, and in words. */
 import type { CallStatus } from "../../domain/call.js";
 import { type CallFilter, FAILURE_REASONS, reasonWords, type StatusCodePattern } from "../../domain/call-filter.js";
-import { parseDuration } from "../../domain/duration.js";
+import { readTimeAgo } from "../../domain/duration.js";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import { saysZone, toIsoDate } from "../../wire/dates.js";
 import { type Query, readFilter, readParameter } from "../routes/query-parameters.js";
@@ -79,7 +79,8 @@ export function isTime(name: FieldName): boolean {
 }
 
 function readField(name: FieldName, text: string, now: number): CallFilter {
-  if (isTime(name) && /^\d+(?:\.\d+)?(?:ms|s|m|h|d)/.test(text)) return { [name]: now - parseDuration(text) };
+  const agoMs = isTime(name) ? readTimeAgo(text) : null;
+  if (agoMs !== null) return { [name]: now - agoMs };
   // A page shows its times so.
   const bare = text.replace(/ ?UTC$/i, "");
   if (isTime(name)) return readFilter({ [name]: saysZone(bare) === false ? bare : text });
@@ -89,7 +90,8 @@ function readField(name: FieldName, text: string, now: number): CallFilter {
   return { reason };
 }
 
-const TIME_EXPECTED = "Must be a time ago, such as 1h, 30m or 2d, or a date, such as 2026-11-26 02:00 or 2026-11-26T02:00+11:00";
+const TIME_EXPECTED =
+  "Must be a time ago, such as 1h30m, 2d or 2w, or a date, such as 2026-11-26 02:00 or 2026-11-26T02:00+11:00";
 
 function problemOf(name: FieldName, error: unknown): string {
   if (isTime(name) && error instanceof Error) return TIME_EXPECTED;

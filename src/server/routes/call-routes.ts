@@ -66,6 +66,13 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
     return sendDocument(request, reply, { kind: "call", shape: "call-ids", document });
   });
 
+  app.get<{ Querystring: Query }>("/call-ids", schemaFor("findCallPlaces"), async (request, reply) => {
+    const id = readParameter(request.query, "id");
+    if (id === undefined) throw new WhcbError("invalid", "id is missing: name a call, or the beginning of its id");
+    const document = { ...(await store.calls.findPlaces(id)) };
+    return sendDocument(request, reply, { kind: "call", shape: "call-places", document });
+  });
+
   app.put<CallbackPath & { Querystring: Query }>("/callbacks/:id/calls", schemaFor("markCalls"), async (request, reply) => {
     const ids = readIds(request.query);
     if (ids.length === 0) throw new WhcbError("invalid", "id is missing: name the calls to mark");

@@ -4,10 +4,10 @@ import { type Call, idKey } from "../../domain/call.js";
 import type { Clock } from "../../platform/clock.js";
 import type { Db } from "../schema.js";
 import { inList } from "../sql/batches.js";
-import { crossJoin, jsonPart, perDatabase } from "../sql/per-database.js";
+import { jsonPart, perDatabase } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
 import { EMAIL_INDEX, NUMBER_INDEXES, readCalls } from "./call-row.js";
-import { firstTextAfter } from "./find-calls.js";
+import { firstTextAfter, OF_CALLBACKS } from "./find-calls.js";
 import { MESSAGE_KEY } from "./scan-calls.js";
 
 /** What is left out isn't looked for. A call needs to match one. */
@@ -63,9 +63,6 @@ interface Hit {
   readonly id: string;
   readonly callback_id: string;
 }
-
-/** Joins the callbacks, and leaves out deleted ones. */
-const OF_CALLBACKS = sql`${crossJoin} callbacks ON callbacks.key = calls.callback_key AND callbacks.deleted_at IS NULL`;
 
 async function findByIdStart(db: Db, start: string, limit: number, maxResponseBytes: number): Promise<readonly Call[]> {
   const hits: Hit[] = [];

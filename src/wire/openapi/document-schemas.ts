@@ -136,6 +136,11 @@ export const CallIdMatchesDocument = Type.Object({
   hasMore: Type.Boolean({ description: "There are or may be others" }),
 });
 
+export const CallPlacesDocument = Type.Object({
+  calls: Type.Array(Type.Object({ id: Type.String(), callbackId: Type.String() }), { description: "By id" }),
+  hasMore: Type.Boolean({ description: "There are others" }),
+});
+
 export const ReplayDocument = Type.Object({
   id: Type.String(),
   state: Type.Union([Type.Literal("running"), Type.Literal("finished"), Type.Literal("cancelled")]),

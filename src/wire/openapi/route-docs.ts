@@ -18,6 +18,7 @@ import {
   CallDocument,
   CallGroupsDocument,
   CallIdMatchesDocument,
+  CallPlacesDocument,
   listDocument,
   OutageDocument,
   ReplayDocument,
@@ -188,6 +189,13 @@ export const ROUTE_DOCS = {
     params: CallbackParams,
     query: { prefix: Type.String(TEXT) },
     success: [200, CallIdMatchesDocument],
+    errors: [422],
+  }),
+  findCallPlaces: route({
+    summary: "Find the calls of all callbacks that have an id, or whose generated id begins with it",
+    tag: "calls",
+    query: { id: Type.String(TEXT) },
+    success: [200, CallPlacesDocument],
     errors: [422],
   }),
   listAttempts: route({

@@ -14,6 +14,7 @@ export type XmlShape =
   | "outages"
   | "accepted"
   | "call-ids"
+  | "call-places"
   | "replay"
   | "error"
   | "token";
@@ -105,6 +106,11 @@ function rootElement(shape: XmlShape, document: JsonObject): string {
       return documentElement(`ns2:${shape}`, fieldElements(document));
     case "call-ids":
       return documentElement("ns2:callIds", fieldElements(document));
+    case "call-places":
+      return documentElement(
+        "ns2:callPlaces",
+        itemElements(document.calls, "call", fieldElements, "calls") + fieldElements({ hasMore: document.hasMore }),
+      );
     case "token":
       return documentElement("ns2:auth", fieldElements(document));
   }

@@ -1,7 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { formatDuration, parseDuration, parsePositiveDuration, spellDuration } from "../../../src/domain/duration.js";
+import {
+  formatDuration,
+  parseDuration,
+  parsePositiveDuration,
+  readTimeAgo,
+  spellDuration,
+} from "../../../src/domain/duration.js";
 
-const EXPECTED = 'must be a duration, such as "30s", "5m", "24h" or "7d"';
+const EXPECTED = 'must be a duration, such as "30s", "1h30m", "7d" or "2w"';
 
 describe("a duration", () => {
   test.each([
@@ -10,11 +16,17 @@ describe("a duration", () => {
     ["1.5h", 5_400_000],
     ["1h30m", 5_400_000],
     [" 7d ", 604_800_000],
+    ["2w", 1_209_600_000],
+    ["2d 3h", 183_600_000],
+    ["90 seconds", 90_000],
+    ["1 minute", 60_000],
+    ["24 hours", 86_400_000],
     ["0s", 0],
   ])("%j is %i ms", (text, ms) => expect(parseDuration(text)).toBe(ms));
 
-  test.each(["", "5", "h", "5 m", "-5m", "5m!", "5x"])("%j can't be parsed, and the error says what is expected", (text) =>
-    expect(() => parseDuration(text)).toThrow(EXPECTED),
+  test.each(["", "5", "h", "5 m", "-5m", "5m!", "5x", "5m  5s", "5 hinute"])(
+    "%j can't be parsed, and the error says what is expected",
+    (text) => expect(() => parseDuration(text)).toThrow(EXPECTED),
   );
 
   test("that must be positive can't be zero", () => {
@@ -22,6 +34,20 @@ describe("a duration", () => {
     expect(() => parsePositiveDuration("0s")).toThrow("must be longer than zero");
     expect(() => parsePositiveDuration("soon")).toThrow(EXPECTED);
   });
+
+  test("that is shown can be typed", () => {
+    for (const ms of [500, 61_000, 93_600_000, 86_400_000]) expect(parseDuration(formatDuration(ms))).toBe(ms);
+    for (const ms of [1_000, 90_000, 300_000, 86_400_000]) expect(parseDuration(spellDuration(ms))).toBe(ms);
+  });
+
+  test.each([
+    ["now", 0],
+    ["2h", 7_200_000],
+    ["2h 3m ago", 7_380_000],
+    ["5 minutes ago", 300_000],
+    ["yesterday", null],
+    ["2026-11-24", null],
+  ])("%j as a time ago is %j", (text, ms) => expect(readTimeAgo(text)).toBe(ms));
 
   test("is at most 2 700 years: instants stay valid dates", () => {
     expect(parseDuration("1000000d")).toBe(86_400_000_000_000);

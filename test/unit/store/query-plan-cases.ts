@@ -64,6 +64,7 @@ export const usualQueries = ({ idIndex, callIds, switched: [key, at] }: Database
       ]),
   ],
   ["findCall", idIndex, (db) => callSearch(db).find("CB1", "A")],
+  ["findPlaces", idIndex, (db) => callSearch(db).findPlaces("ABCDEF0123")],
   [
     "expireRetries",
     "calls_expiring",

@@ -58,6 +58,7 @@ export const CALLBACKS: GroupBody = {
     }),
     command({
       name: "get",
+      aliases: ["show"],
       operands: [["<callback>", "id or name"]],
       summary: "show one callback's settings",
       flags: FLAGS.get,

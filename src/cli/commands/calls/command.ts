@@ -18,7 +18,7 @@ const GROUP_KEYS: Readonly<Record<(typeof GROUP_NAMES)[number], GroupKey>> = {
   channel: "channel",
 };
 
-const LIMIT = value("--limit <n>", "show at most this many (default: 20 on a terminal, all in a pipe)", integer(1));
+const LIMIT = value("-n, --limit <n>", "show at most this many (default: 20 on a terminal, all in a pipe)", integer(1));
 
 const LIST_FLAGS = {
   ...under("Which calls", FILTER_FLAGS),
@@ -53,14 +53,19 @@ export const CALLS: GroupBody = {
     }),
     {
       name: "get",
+      aliases: ["show"],
       operands: [
-        ["<callback>", "id or name"],
+        [
+          "[callback]",
+          "id or name (default: the profile's default callback, else all callbacks, if the service can find a call in all)",
+        ],
         ["<call>", "the call's id, or the first 6 or more digits of it"],
       ],
       summary: "show one call, its attempts and the reason for its state",
       flags: { output: OUTPUT_TEXT_JSON, json: jsonFlag(CALL_DETAILS_FIELDS) },
       examples: [
         ["whcb calls get demo 0193F0C2A5B87C119D2E4F6A8B0C1D2E", "everything about one call"],
+        ["whcb calls get 0193F0C2A5B8", "of whichever callback"],
         ["whcb calls get demo 0193F0C2A5B87C119D2E4F6A8B0C1D2E -o json", "for a script"],
       ],
       load: () => import("./get-call.js"),

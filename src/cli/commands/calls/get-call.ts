@@ -11,7 +11,7 @@ import { type ResponseMessage, senderAddress } from "../../../domain/message-res
 import { dateOrNull } from "../../../wire/dates.js";
 import { isUnsent } from "../../../wire/json/call-json.js";
 import type { Invocation } from "../../args/command-spec.js";
-import { completeCallIds } from "../../args/short-ids.js";
+import { completeCallIds, onlyMatch } from "../../args/short-ids.js";
 import { callJson, statusPaint } from "../../output/call-columns.js";
 import { type Column, renderFields } from "../../output/cells.js";
 import { type CALL_DETAILS_FIELDS, type Json, writeJson } from "../../output/json-fields.js";
@@ -20,7 +20,7 @@ import type { RenderOptions, TimeOptions } from "../../output/screen.js";
 import { joinText, type ScreenText, text } from "../../output/screen-text.js";
 import { noteLeftOutOf, renderTable } from "../../output/table.js";
 import { formatInstant, formatRelative, isoInstant, withReadableTime } from "../../output/times.js";
-import { findCallback, withSession } from "../../settings/session.js";
+import { findCallback, type Session, withSession } from "../../settings/session.js";
 
 export interface CallDetails extends CallFacts {
   /** `attempts` are null if the service doesn't return them. */
@@ -29,8 +29,8 @@ export interface CallDetails extends CallFacts {
 
 export function run(invocation: Invocation): Promise<void> {
   const { screen } = invocation;
-  return withSession(invocation, async ({ client }) => {
-    const details = await findDetails(client, invocation);
+  return withSession(invocation, async (session) => {
+    const details = await findDetails(session, invocation);
     if (screen.format === "json") await writeJson(detailsJson(details, screen.renderOptions.now), screen);
     else {
       await screen.out(renderDetails(details, screen.renderOptions));
@@ -39,10 +39,28 @@ export function run(invocation: Invocation): Promise<void> {
   });
 }
 
-async function findDetails(client: Client, { args, screen }: Invocation): Promise<CallDetails> {
-  const callback = await findCallback(client, args.operand(0));
-  const [callId = ""] = await completeCallIds([args.operand(1)], async () => [callback], client, screen.info);
+async function findDetails({ client, settings }: Session, { args, screen }: Invocation): Promise<CallDetails> {
+  const [word = ""] = args.operands.slice(-1);
+  const named = args.operands.length > 1 ? args.operand(0) : settings.callback.value;
+  if (named === null) return findAnywhere(client, word);
+  const callback = await findCallback(client, named);
+  const [callId = ""] = await completeCallIds([word], async () => [callback], client, screen.info);
   return readDetails(client, callback, callId);
+}
+
+/** Throws `usage` if the service can't find a call without its callback. */
+async function findAnywhere(client: Client, word: string): Promise<CallDetails> {
+  const places = await client.findCallPlaces(word);
+  if (places === null) {
+    // A gateway's 403 for an unknown path looks like one for a wrong key.
+    await client.verify();
+    throw new WhcbError("usage", "missing required argument 'callback'", {
+      hint: `${client.name} finds a call in its callback only: ${commandLine({ command: "calls get", operands: ["CALLBACK", word] })}`,
+    });
+  }
+  const callId = onlyMatch(word, { callIds: places.calls.map(({ id }) => id), hasMore: places.hasMore });
+  const place = places.calls.find(({ id }) => id === callId);
+  return readDetails(client, await client.getCallback(place?.callbackId ?? ""), callId);
 }
 
 /** Throws `not-found`. */

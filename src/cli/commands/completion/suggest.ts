@@ -53,11 +53,11 @@ async function readLine(words: readonly string[], current: string): Promise<Type
       if (known !== undefined && value.length > 0) values.set(flagName(known.syntax), value.join("="));
       else if (known !== undefined && /[<[]/.test(known.syntax)) flag = known;
     } else if (entry === null) {
-      entry = (await ENTRIES.find(({ name }) => name === word)?.load()) ?? null;
+      entry = (await ENTRIES.find((known) => namesOf(known).includes(word))?.load()) ?? null;
       if (entry === null) return null;
       if (!isGroup(entry)) spec = entry;
     } else if (spec === null && isGroup(entry)) {
-      spec = entry.commands.find(({ name }) => namesOf(name).includes(word)) ?? null;
+      spec = entry.commands.find((known) => namesOf(known).includes(word)) ?? null;
       if (spec === null) return null;
     } else operands.push(word);
   }

@@ -13,7 +13,7 @@ const OPERANDS: readonly Operand[] = [
 const DETAILS =
   "A first argument of 32 hex digits, or -, is a call and not a callback. Up to 100 calls are marked per request;\nthose that have the status already are left out.\nOn a terminal it asks first; a script needs --yes.";
 
-const UNDO = {
+const UNDO_FLAG = {
   ...value("--undo <run>", "the calls that this run of mark-success has marked (an id of `whcb runs list`)", String),
   conflicts: [SUCCESS, ...Object.values(NARROWING_FLAGS), FILE],
 };
@@ -26,12 +26,13 @@ const FLAGS = {
     output: OUTPUT_LINES,
   },
   failed: {
-    ...under("Which calls", { success: SUCCESS, ...NARROWING_FLAGS, file: FILE, undo: UNDO }),
+    ...under("Which calls", { success: SUCCESS, ...NARROWING_FLAGS, file: FILE, undo: UNDO_FLAG }),
     yes: YES,
     dryRun: DRY_RUN,
     wait: WAIT,
     output: OUTPUT_LINES,
   },
+  undo: { yes: YES, dryRun: DRY_RUN, wait: WAIT, output: OUTPUT_LINES },
 };
 export type MarkFlags = typeof FLAGS;
 
@@ -59,4 +60,19 @@ export const MARK_FAILED = command({
     ["whcb mark-failed --undo 20261126-010203-0427F3A", "exactly what that run marked SUCCESS"],
   ],
   load: async () => ({ run: (await import("./run.js")).markFailed }),
+});
+
+export const UNDO = command({
+  operands: [
+    ["[run]", "a run's id, or the beginning or end of one; left out: the latest one that wasn't undone, after a question"],
+  ],
+  details:
+    "Marks FAILED again exactly the calls that a run of mark-success has marked, except those that the endpoint has accepted or another run has\nmarked since; an unfinished run is discarded, so that it marks no more. It is the same as `whcb mark-failed --undo <run>`. What a replay\nhas sent can't be taken back.\nOn a terminal it asks first; a script needs the run and --yes.",
+  flags: FLAGS.undo,
+  examples: [
+    ["whcb undo --dry-run", "show what the latest run marked, and do nothing"],
+    ["whcb undo", "ask, and take back the marks of the latest run"],
+    ["whcb undo 20261126-010203-0427F3A --yes", "in a script"],
+  ],
+  load: async () => ({ run: (await import("./run.js")).undo }),
 });

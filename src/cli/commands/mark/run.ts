@@ -1,12 +1,14 @@
 import { commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
+import { readRun } from "../../../runs/journal/stored-runs.js";
 import { type CallScope, callbacksOf } from "../../../runs/plan/call-scope.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
 import type { RunLocks } from "../../../runs/run-locks.js";
 import {
   callbacksToUndo,
   discardUndone,
+  latestRunToUndo,
   type MarkPlan,
   planMarks,
   planUndo,
@@ -19,26 +21,48 @@ import { writeJson } from "../../output/json-fields.js";
 import { openProgress } from "../../output/progress-line.js";
 import { needsYes } from "../../output/questions.js";
 import { followRun, showListed } from "../../output/run/follow-run.js";
-import { undoWords } from "../../output/run/next-step.js";
+import { undoCommand, undoWords } from "../../output/run/next-step.js";
 import { describeLeftOut, warnOfUnusableCalls } from "../../output/run/plan-text.js";
 import { finishRun } from "../../output/run/run-summary.js";
 import type { RenderOptions } from "../../output/screen.js";
 import { joinText, safeJson, text } from "../../output/screen-text.js";
 import { formatInstant } from "../../output/times.js";
-import { openRunDeps } from "../../settings/open-run-deps.js";
-import { withSession } from "../../settings/session.js";
+import { openRunDeps, runFolder } from "../../settings/open-run-deps.js";
+import { type Session, withSession } from "../../settings/session.js";
 import { confirmRun, requireNoneBusy, takeLocks } from "../../settings/take-locks.js";
 import type { MarkFlags } from "./command.js";
-
-type MarkInvocation = Invocation<MarkFlags["success"] | MarkFlags["failed"]>;
 
 export function markSuccess(invocation: Invocation<MarkFlags["success"]>): Promise<void> {
   return markCalls(invocation, { status: "SUCCESS", from: "FAILED", isFiltered: invocation.values.failed, flag: "--failed" });
 }
 
-export function markFailed(invocation: Invocation<MarkFlags["failed"]>): Promise<void> {
-  const { success, undo, wait } = invocation.values;
-  return markCalls(invocation, { status: "FAILED", from: "SUCCESS", isFiltered: success, flag: "--success", undone: undo, wait });
+export async function markFailed(invocation: Invocation<MarkFlags["failed"]>): Promise<void> {
+  const { success, undo: undone, wait } = invocation.values;
+  if (undone === undefined) {
+    return markCalls(invocation, { status: "FAILED", from: "SUCCESS", isFiltered: success, flag: "--success", wait });
+  }
+  if (invocation.args.operands.length > 0) throw new WhcbError("usage", "--undo takes its callback and calls from the run");
+  return withSession(invocation, (session) => undoRun(invocation, session, undone));
+}
+
+/** Undoes the run that is named, or the latest one after a question. */
+export function undo(invocation: Invocation<MarkFlags["undo"]>): Promise<void> {
+  const { args, argv, values, screen, deps } = invocation;
+  return withSession(invocation, async (session) => {
+    const [wanted] = args.operands;
+    if (wanted !== undefined) return undoRun(invocation, session, wanted);
+    const latest = await latestRunToUndo({ ...runFolder(deps), client: session.client });
+    if (latest === null) return screen.info("no run to undo: none of this service has marked calls and wasn't undone");
+    const { runId, kind, startedAt, counts } = latest;
+    // Which run is the latest may have changed since a script was written.
+    if (values.yes) {
+      const line = commandLine({ command: "undo", operands: [runId], flags: ["--yes", ...screen.renderOptions.serviceFlags] });
+      throw new WhcbError("usage", "--yes needs the run to undo", { hint: `of the latest one: ${line}` });
+    }
+    const started = formatInstant(startedAt, screen.renderOptions.utc);
+    screen.info(`the latest run to undo is ${runId}: the ${kind} of ${started}, ${count(counts.marked, "call")} marked`);
+    return undoRun({ ...invocation, argv: [...argv, runId] }, session, runId);
+  });
 }
 
 interface Marking {
@@ -46,43 +70,56 @@ interface Marking {
   readonly from: "SUCCESS" | "FAILED";
   readonly isFiltered: boolean;
   readonly flag: string;
-  readonly undone?: string | undefined;
   readonly wait?: boolean;
 }
 
 const CONNECTIONS = 4;
 
-async function markCalls(invocation: MarkInvocation, marking: Marking): Promise<void> {
-  const { args, values, screen } = invocation;
-  const { undone } = marking;
-  if (undone !== undefined && args.operands.length > 0)
-    throw new WhcbError("usage", "--undo takes its callback and calls from the run");
-  const operands = undone === undefined ? await readCallOperands(invocation, marking) : null;
+async function markCalls(
+  invocation: Invocation<MarkFlags["success"] | MarkFlags["failed"]>,
+  { status, from, wait = false, ...selectors }: Marking,
+): Promise<void> {
+  const { args, values } = invocation;
+  const operands = await readCallOperands(invocation, selectors);
   if (args.operands.includes("-") && !values.yes && !values.dryRun) throw needsYes(invocation);
   return withSession(invocation, async (session) => {
     await using runDeps = await openRunDeps(invocation, session, { maxConnections: CONNECTIONS });
-    const scope = operands && (await toCallScope(operands, session, marking.from, invocation));
-    if (undone !== undefined && !values.dryRun) {
-      await waitForLastRequest(undone, runDeps, (runId, until) => {
-        const end = formatInstant(until, screen.renderOptions.utc);
-        screen.info(`the last request of run ${runId} may still be executed: waiting until ${end}; Ctrl-C ends this command`);
-      });
-    }
-    const job = { status: marking.status, scope, undone: undone ?? "", runDeps };
-    if (marking.status === "SUCCESS" || values.dryRun) return await planAndMark(invocation, job);
+    const scope = await toCallScope(operands, session, from, invocation);
+    const job = { status, scope, undone: "", runDeps };
+    if (status === "SUCCESS" || values.dryRun) return await planAndMark(invocation, job);
     // What another run delivers meanwhile must not become FAILED: the next replay would send it twice.
-    const callbacks = await (scope === null ? callbacksToUndo(job.undone, runDeps) : callbacksOf(scope, runDeps.client));
-    await using taken = await takeLocks(invocation, {
-      callbacks,
-      runDeps,
-      wait: marking.wait === true,
-      needsAll: scope === null,
-    });
+    const callbacks = await callbacksOf(scope, runDeps.client);
+    await using taken = await takeLocks(invocation, { callbacks, runDeps, wait, needsAll: false });
     const { locks } = taken;
     const locked = locks.locked(callbacks).map(({ id }) => id);
-    await planAndMark(invocation, { ...job, scope: scope && { ...scope, callbacks: locked }, locks });
+    await planAndMark(invocation, { ...job, scope: { ...scope, callbacks: locked }, locks });
     requireNoneBusy(locks);
   });
+}
+
+async function undoRun(
+  invocation: Invocation<MarkFlags["undo"] | MarkFlags["failed"]>,
+  session: Session,
+  undone: string,
+): Promise<void> {
+  const { values, screen, deps } = invocation;
+  const run = await readRun(runFolder(deps), undone);
+  const instead = run.kind === "mark-failed" ? undoCommand({ header: run, counts: run.counts }, screen.renderOptions) : null;
+  if (instead !== null) {
+    throw new WhcbError("usage", `run ${run.runId} is a mark-failed: only what mark-success marked can be undone`, {
+      hint: `\`${instead}\` marks its calls SUCCESS`,
+    });
+  }
+  await using runDeps = await openRunDeps(invocation, session, { maxConnections: CONNECTIONS });
+  const job = { status: "FAILED", scope: null, undone, runDeps } as const;
+  if (values.dryRun) return planAndMark(invocation, job);
+  await waitForLastRequest(undone, runDeps, (runId, until) => {
+    const end = formatInstant(until, screen.renderOptions.utc);
+    screen.info(`the last request of run ${runId} may still be executed: waiting until ${end}; Ctrl-C ends this command`);
+  });
+  const callbacks = await callbacksToUndo(undone, runDeps);
+  await using taken = await takeLocks(invocation, { callbacks, runDeps, wait: values.wait, needsAll: true });
+  await planAndMark(invocation, { ...job, locks: taken.locks });
 }
 
 interface MarkJob {
@@ -93,6 +130,8 @@ interface MarkJob {
   readonly runDeps: RunDeps;
   readonly locks?: RunLocks;
 }
+
+type MarkInvocation = Invocation<MarkFlags["success"] | MarkFlags["failed"] | MarkFlags["undo"]>;
 
 async function planAndMark(invocation: MarkInvocation, { status, scope, undone, runDeps, locks }: MarkJob): Promise<void> {
   const { values, screen } = invocation;

@@ -39,6 +39,7 @@ export const RUNS: GroupBody = {
     }),
     {
       name: "show",
+      aliases: ["get"],
       operands: [["[run]", "a run's id, or the beginning or end of one; left out: the latest run"]],
       summary: "show a run and the result of each call",
       flags: { output: OUTPUT_LINES_IDS, json: jsonFlag(RUN_DETAILS_FIELDS) },

@@ -11,12 +11,56 @@ import {
 import { command } from "../../args/command-spec.js";
 import { choice, choiceOr, flag, value, valueOr, values } from "../../args/flag.js";
 import { formatSize, integer, parseSize } from "../../args/flag-values.js";
+import { DEFAULT_NOTICE_FORMAT } from "../../settings/notice-urls.js";
 
 const METRICS_PORT = value(
   "--metrics-port <n>",
   "serve /metrics without credentials on this port; 0: any free port",
   integer(0, 65_535),
 );
+
+/** A process that sends nothing would ignore these. */
+const SENDING_FLAGS = {
+  smtp: value("--smtp <url>", "the mail server for outage e-mails (or WHCB_SMTP; default: .eml files)", String),
+  notify: values(
+    "--notify <url>",
+    "POST a notice to this URL when an outage begins and ends (or WHCB_NOTIFY, for URLs that hold a secret)",
+    String,
+  ),
+  notifyFormat: {
+    ...choice("--notify-format <format>", "json, signed with WHCB_NOTIFY_SECRET, or slack, which Slack's own URLs always get", [
+      "json",
+      "slack",
+    ]),
+    defaultText: DEFAULT_NOTICE_FORMAT,
+  },
+  notifyRecovery: flag("--notify-recovery", "send an e-mail at the end of an outage, too"),
+  maxInFlight: valueOr(
+    "--max-in-flight <n>",
+    "the requests to endpoints that this process has in flight, at most",
+    String(DEFAULT_SEND_LIMITS.inFlightInAll),
+    integer(1, 10_000),
+  ),
+  bodyMemory: valueOr(
+    "--body-memory <size>",
+    "the memory that bodies on their way to endpoints take, at most; one larger body may always go",
+    formatSize(DEFAULT_SEND_LIMITS.bodyBytes),
+    parseSize,
+  ),
+  publicUrl: value(
+    "--public-url <url>",
+    "where people reach the console, such as https://whcb.example.com: e-mails and notices link to the outage's page there",
+    parseOrigin,
+  ),
+};
+const { smtp, maxInFlight, bodyMemory, publicUrl, ...NOTICE_FLAGS } = SENDING_FLAGS;
+
+const PLAN = choice("--plan <plan>", "imitate the platform's rate and page limits: startup, business or enterprise", [
+  "startup",
+  "business",
+  "enterprise",
+]);
+const NO_ENDPOINT_CHECK = flag("--no-endpoint-check", "don't check a callback's URL with a GET when it is registered");
 
 const FLAGS = {
   port: valueOr("--port <n>", "the port to listen on; 0: any free port", "8787", integer(0, 65_535)),
@@ -53,25 +97,10 @@ const FLAGS = {
     `how long sent e-mails and .eml files are kept (default: ${formatDuration(DEFAULT_SERVICE_SETTINGS.retainMailMs)})`,
     parsePositiveDuration,
   ),
-  smtp: value("--smtp <url>", "the mail server for outage e-mails (or WHCB_SMTP; default: .eml files)", String),
+  smtp,
   mailDir: value("--mail-dir <dir>", "where .eml files are written (default: mail/ beside the database)", String),
-  notify: values(
-    "--notify <url>",
-    "POST a notice to this URL when an outage begins and ends (or WHCB_NOTIFY, for URLs that hold a secret)",
-    String,
-  ),
-  notifyFormat: choiceOr(
-    "--notify-format <format>",
-    "json, signed with WHCB_NOTIFY_SECRET, or slack, which Slack's own URLs always get",
-    "json",
-    ["json", "slack"],
-  ),
-  notifyRecovery: flag("--notify-recovery", "send an e-mail at the end of an outage, too"),
-  plan: choice("--plan <plan>", "imitate the platform's rate and page limits: startup, business or enterprise", [
-    "startup",
-    "business",
-    "enterprise",
-  ]),
+  ...NOTICE_FLAGS,
+  plan: PLAN,
   authParameter: value(
     "--auth-parameter <name>",
     `the query parameter that carries the key of a callback with queryparam auth (default: ${DEFAULT_AUTH_PARAMETER})`,
@@ -86,21 +115,14 @@ const FLAGS = {
     ),
     choices: BODY_NAMES,
   },
-  noEndpointCheck: flag("--no-endpoint-check", "don't check a callback's URL with a GET when it is registered"),
-  noDispatch: flag("--no-dispatch", "accept responses, but send none"),
-  noApi: flag("--no-api", "dispatch only: of HTTP, answer /healthz, /readyz and /metrics"),
-  maxInFlight: valueOr(
-    "--max-in-flight <n>",
-    "the requests to endpoints that this process has in flight, at most",
-    String(DEFAULT_SEND_LIMITS.inFlightInAll),
-    integer(1, 10_000),
-  ),
-  bodyMemory: valueOr(
-    "--body-memory <size>",
-    "the memory that bodies on their way to endpoints take, at most; one larger body may always go",
-    formatSize(DEFAULT_SEND_LIMITS.bodyBytes),
-    parseSize,
-  ),
+  noEndpointCheck: NO_ENDPOINT_CHECK,
+  noDispatch: { ...flag("--no-dispatch", "accept responses, but send none"), conflicts: Object.values(SENDING_FLAGS) },
+  noApi: {
+    ...flag("--no-api", "dispatch only: of HTTP, answer /healthz, /readyz and /metrics"),
+    conflicts: [PLAN, NO_ENDPOINT_CHECK],
+  },
+  maxInFlight,
+  bodyMemory,
   allowNetwork: values("--allow-network <cidr>", "with the public rules: allow callbacks in this network", String),
   trustProxy: {
     ...values(
@@ -115,11 +137,7 @@ const FLAGS = {
     "on loopback: a name in the Host header besides localhost, such as a proxy's; sessions of the console stay at it",
     String,
   ),
-  publicUrl: value(
-    "--public-url <url>",
-    "where people reach the console, such as https://whcb.example.com: e-mails and notices link to the outage's page there",
-    parseOrigin,
-  ),
+  publicUrl,
   metricsPort: METRICS_PORT,
   metricsHost: {
     ...value(

@@ -1,13 +1,14 @@
 import { join, resolve } from "node:path";
 import { WhcbError } from "../../../domain/errors.js";
 import { parseUrl } from "../../../domain/mask.js";
+import { isLoopbackHost } from "../../../platform/loopback.js";
 import { DEFAULT_AUTH_PARAMETER } from "../../../wire/delivery-settings.js";
 import type { Invocation } from "../../args/command-spec.js";
 import type { FlagValues } from "../../args/flag.js";
 import { withoutUndefined } from "../../args/flag-values.js";
 import type { NoticeOptions, ServeOptions } from "../../cli-deps.js";
 import { DATABASE_NAME, readDatabase, requireNoPassword } from "../../settings/database-path.js";
-import { isSlackWebhook, readNoticeUrls } from "../../settings/notice-urls.js";
+import { DEFAULT_NOTICE_FORMAT, isSlackWebhook, readNoticeUrls } from "../../settings/notice-urls.js";
 import type { ServeFlags } from "./command.js";
 
 const LOOPBACK = "127.0.0.1";
@@ -19,6 +20,7 @@ export function readServeOptions({ values, deps }: Invocation<ServeFlags>): Omit
   if (values.noApi && values.noDispatch) {
     throw new WhcbError("usage", "--no-api and --no-dispatch leave nothing to do", { hint: "give one of them, or neither" });
   }
+  requireObeyed(values);
   const { metricsHost, metricsPort } = values;
   return {
     port: values.port,
@@ -52,9 +54,23 @@ export function readServeOptions({ values, deps }: Invocation<ServeFlags>): Omit
   };
 }
 
+function requireObeyed({ host, allowNetwork, allowHost }: FlagValues<ServeFlags>): void {
+  const isOnLoopback = isLoopbackHost(host);
+  if (isOnLoopback && allowNetwork !== undefined)
+    throw ignored("--allow-network", "on loopback a callback may be in any network", "--host turns the public rules on");
+  if (!isOnLoopback && allowHost !== undefined)
+    throw ignored("--allow-host", `at ${host} any name in the Host header is answered`, "leave it out");
+}
+
+function ignored(flag: string, why: string, hint: string): WhcbError {
+  return new WhcbError("usage", `${flag} would be ignored: ${why}`, { hint });
+}
+
 function readNoticeOptions(values: FlagValues<ServeFlags>, env: NodeJS.ProcessEnv): NoticeOptions {
-  const format = values.notifyFormat;
+  const format = values.notifyFormat ?? DEFAULT_NOTICE_FORMAT;
   const urls = readNoticeUrls(values.notify, env.WHCB_NOTIFY);
+  if (urls.length === 0 && values.notifyFormat !== undefined)
+    throw ignored("--notify-format", "there are no notices", "--notify or WHCB_NOTIFY says where they go");
   return {
     webhooks: urls.map((url) => ({ url, format: isSlackWebhook(new URL(url)) ? "slack" : format })),
     secret: env.WHCB_NOTIFY_SECRET ?? "",

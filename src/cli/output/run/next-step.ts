@@ -22,11 +22,17 @@ export function nextStep(summary: RunSummary, options: RenderOptions): NextStep 
   const [other] = unmarked;
   if (other !== undefined) return { command: resumeCommand(other.header, options), when: "" };
   if (isResumable) return stepOfUnfinished(summary, options);
-  if (isServiceSending(summary)) return { command: resumeCommand(header, options), when: "" };
+  if (isServiceSending(summary)) return { command: resumeCommand(header, options), when: whileServed(header) };
   if (counts.rejected + (service?.failed ?? 0) === 0) return null;
   const [first, ...others] = header.callbacks;
   const operands = first === undefined || others.length > 0 ? [] : [callbackOperand(first)];
   return { command: commandLine({ command: "calls list", operands, flags: ["--failed", ...options.serviceFlags] }), when: "" };
+}
+
+/** A database file alone sends nothing. */
+function whileServed({ service }: RunHeader): string {
+  if (/^https?:/.test(service)) return "";
+  return `, while \`${commandLine({ command: "serve", flags: ["--db", service] })}\` runs`;
 }
 
 function stepOfUnfinished(summary: RunSummary, options: RenderOptions): NextStep {
@@ -53,7 +59,10 @@ function whenToResume(summary: RunSummary): string {
 }
 
 /** Returns the command, or the two, that undo the run's marks. It is null for other runs, and without marks. */
-export function undoCommand({ header, counts }: RunSummary, { serviceFlags }: RenderOptions): string | null {
+export function undoCommand(
+  { header, counts }: Pick<RunSummary, "header" | "counts">,
+  { serviceFlags }: RenderOptions,
+): string | null {
   const { kind, runId, callbacks } = header;
   if (counts.marked === 0) return null;
   if (kind === "mark-success") return commandLine(undoWords(runId, serviceFlags));
@@ -66,7 +75,7 @@ export function undoCommand({ header, counts }: RunSummary, { serviceFlags }: Re
 
 /** Undoes a run of mark-success. */
 export function undoWords(runId: string, serviceFlags: readonly string[]): CommandWords {
-  return { command: "mark-failed", flags: ["--undo", runId, ...serviceFlags] };
+  return { command: "undo", operands: [runId], flags: serviceFlags };
 }
 
 /** Says what to do for the error's cause. */

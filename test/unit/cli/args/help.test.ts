@@ -71,7 +71,7 @@ describe("help", () => {
   test("of `ls` is the help of `list`, which every `list` has", async () => {
     const world = newCliWorld();
     const groups = entries.filter((entry) => isGroup(entry) && entry.commands.some(({ name }) => name === "list"));
-    expect(groups.map(({ name }) => name)).toEqual(["calls", "runs", "callbacks", "users", "profiles"]);
+    expect(groups.map(({ name }) => name)).toEqual(["calls", "outages", "runs", "callbacks", "users", "profiles"]);
     for (const { name } of groups) {
       const { code, stdout } = await runCli(world, ["--no-color", name, "ls", "--help"]);
       const { stdout: help } = await runCli(world, [name, "list", "--help"]);

@@ -18,14 +18,14 @@ describe("an invalid command line", () => {
   test.each([
     [["cals", "list"], "error: unknown command 'cals'\nhint: did you mean calls?\n"],
     [["help", "cals"], "error: unknown command 'cals'\nhint: did you mean calls?\n"],
-    [["help", "calls", "lst"], "error: unknown command 'lst'\nhint: did you mean list?\n"],
+    [["help", "calls", "lst"], "error: unknown command 'lst'\nhint: did you mean list? there are: list, get, follow\n"],
     [["frobnicate", "--help"], "error: unknown command 'frobnicate'\nhint: see `whcb --help`\n"],
-    [["calls", "lst"], "error: unknown command 'lst'\nhint: did you mean list?\n"],
+    [["calls", "lst"], "error: unknown command 'lst'\nhint: did you mean list? there are: list, get, follow\n"],
     [["calls", "list", "demo", "--faild"], "error: unknown option '--faild'\nhint: did you mean --failed?\n"],
-    [["calls", "get", "demo"], "error: missing required argument 'call'\nhint: see `whcb calls get --help`\n"],
+    [["calls", "get"], "error: missing required argument 'call'\nhint: see `whcb calls get --help`\n"],
     [
-      ["calls", "list", "demo", "--since", "yesterday"],
-      'error: --since: "yesterday" must be a date ("2026-11-24T13:00" or "2026-11-24"), or "2h" for two hours ago\n',
+      ["calls", "list", "demo", "--since", "24/11/26"],
+      'error: --since: "24/11/26" must be a time, such as "2h" for two hours ago, "05:00", "yesterday 05:00" or "2026-11-24 13:00"\n',
     ],
     [
       ["calls", "list", "demo", "--status-code", "5x"],
@@ -57,7 +57,7 @@ describe("an invalid command line", () => {
     ],
     [
       ["calls", "list", "--all", "--limit", "5"],
-      "error: option '--all' cannot be used with option '--limit <n>'\nhint: see `whcb calls list --help`\n",
+      "error: option '--all' cannot be used with option '-n, --limit <n>'\nhint: see `whcb calls list --help`\n",
     ],
     [
       ["trigger", "demo", "--file", "x", "-n", "5"],
@@ -69,6 +69,30 @@ describe("an invalid command line", () => {
     ],
     [["replay", "demo", "--failed", "--via", "service", "--rate", "5/s"], "error: --rate needs --via direct\n"],
     [["replay", "demo", "--failed", "--detach"], "error: --detach needs --via service or --resume\n"],
+    [
+      ["serve", "--no-dispatch", "--max-in-flight", "5"],
+      "error: option '--no-dispatch' cannot be used with option '--max-in-flight <n>'\nhint: see `whcb serve --help`\n",
+    ],
+    [
+      ["serve", "--plan", "startup", "--no-api"],
+      "error: option '--no-api' cannot be used with option '--plan <plan>'\nhint: see `whcb serve --help`\n",
+    ],
+    [
+      ["serve", "--no-api", "--no-endpoint-check"],
+      "error: option '--no-api' cannot be used with option '--no-endpoint-check'\nhint: see `whcb serve --help`\n",
+    ],
+    [
+      ["serve", "--allow-network", "10.0.0.0/8"],
+      "error: --allow-network would be ignored: on loopback a callback may be in any network\nhint: --host turns the public rules on\n",
+    ],
+    [
+      ["serve", "--host", "0.0.0.0", "--allow-host", "proxy.example"],
+      "error: --allow-host would be ignored: at 0.0.0.0 any name in the Host header is answered\nhint: leave it out\n",
+    ],
+    [
+      ["serve", "--notify-format", "slack"],
+      "error: --notify-format would be ignored: there are no notices\nhint: --notify or WHCB_NOTIFY says where they go\n",
+    ],
     [["listen", "--flaky", "2"], 'error: --flaky: "2" must be a number from 0 to 1\n'],
   ])("%j exits 2 and says what is wrong", async (argv, stderr) => {
     expect(await runCli(world, argv)).toEqual({ code: 2, stdout: "", stderr });

@@ -64,6 +64,12 @@ describe("completion offers", () => {
   test.each([
     [["ca"], ["calls", "callbacks"]],
     [["calls", "l"], ["list"]],
+    [
+      ["resend", "--pr"],
+      ["--print-curl", "--profile"],
+    ],
+    [["outages", ""], ["list"]],
+    [["undo", "--dr"], ["--dry-run"]],
     [["calls", "ls", "demo", "--sta"], ["--status-code"]],
     [["calls", "list", "-o", "demo", "--output", "nd"], ["ndjson"]],
     [["calls", "list", "--output=n"], ["--output=ndjson"]],

@@ -46,7 +46,7 @@ describe("the actions", () => {
   });
 
   it("have undo once something was marked, also where nothing else is possible", () => {
-    expect(commands(null, "20261126-010203-7F3A", [])).toEqual({ u: "whcb mark-failed --undo 20261126-010203-7F3A" });
+    expect(commands(null, "20261126-010203-7F3A", [])).toEqual({ u: "whcb undo 20261126-010203-7F3A" });
   });
 
   it("run the very words that they show", () => {

@@ -120,4 +120,8 @@ test("a summary shows what the service did, and how to follow or cancel the rest
       "",
     ].join("\n"),
   );
+  const ofFile = { ...replay, service, header: { ...replay.header, service: "/data/x.db" } };
+  expect(renderSummary(ofFile, renderOptions).toString()).toContain(
+    "\nnext, while `whcb serve --db /data/x.db` runs: whcb replay --resume 20261124-120000-ABCD\n",
+  );
 });

@@ -1,0 +1,41 @@
+import { readTimeAgo } from "../../domain/duration.js";
+import { formatInstant } from "../output/times.js";
+import type { ReadContext } from "./flag.js";
+
+const TIME = /^(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?$/;
+const ZONE = /(?<=:\S*) ?(UTC|Z|[+-]\d{2}:?\d{2})$/i;
+
+/**
+ * Returns epoch ms, from a time ago ("2h"), a day ("yesterday", "2026-11-24"), a time of day, or both. Without a zone it is local time, or UTC
+ * with --utc. Throws an Error that says what the text must be.
+ */
+export function parseInstant(text: string, { now, utc }: ReadContext): number {
+  const typed = text.trim().toLowerCase();
+  const agoMs = readTimeAgo(typed);
+  if (agoMs !== null) return now - agoMs;
+  const zone = ZONE.exec(typed)?.[1] ?? (utc ? "z" : "");
+  const isUtc = zone === "z" || zone === "utc";
+  const words = typed.replace(ZONE, "").split(/ |(?<=\d)t(?=\d)/);
+  const time = TIME.test(words.at(-1) ?? "") ? words.pop() : undefined;
+  const [day = ""] = words;
+  const date = day === "" || day === "today" || day === "yesterday" ? dateOf(now, day === "yesterday" ? 1 : 0, isUtc) : day;
+  const isOffsetOfDate = isUtc || zone === "" || day === date;
+  if (typed === "" || words.length > 1 || !isDate(date) || !isOffsetOfDate)
+    throw new Error('must be a time, such as "2h" for two hours ago, "05:00", "yesterday 05:00" or "2026-11-24 13:00"');
+  const at = Date.parse(`${date}T${time ?? "00:00"}${isUtc ? "Z" : zone}`);
+  if (day === "" && at > now) throw new Error(`is still to come: type "today ${typed}" or "yesterday ${typed}"`);
+  return at;
+}
+
+/** Date.parse reads 2026-02-31 as 3 March. */
+function isDate(text: string): boolean {
+  const at = Date.parse(`${text}T00:00:00Z`);
+  return !Number.isNaN(at) && formatInstant(at, true).startsWith(`${text} `);
+}
+
+function dateOf(now: number, daysAgo: number, utc: boolean): string {
+  const date = new Date(now);
+  if (utc) date.setUTCDate(date.getUTCDate() - daysAgo);
+  else date.setDate(date.getDate() - daysAgo);
+  return formatInstant(date.getTime(), utc).slice(0, "2026-11-24".length);
+}
