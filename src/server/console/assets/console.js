@@ -154,7 +154,7 @@ const MOST_FOUND = 200;
 /** Goes on with a search, and adds what it finds to the page. */
 async function searchOn() {
   let part = document.querySelector("#search-progress");
-  while (part !== null && document.querySelectorAll("#found-calls tbody tr").length < MOST_FOUND) {
+  while (part?.dataset.next !== undefined && document.querySelectorAll("#found-calls tbody tr").length < MOST_FOUND) {
     const answer = await fetch(part.dataset.next, { headers: { "x-refresh": "1" } }).catch(() => null);
     // The link is left, and tells the reader why.
     if (answer === null || !answer.ok) return;
@@ -166,9 +166,8 @@ async function searchOn() {
     else document.querySelector("#found-calls").replaceWith(fresh.querySelector("#found-calls"));
     const next = fresh.querySelector("#search-progress");
     const isNothing = document.querySelector(".search-results li, #found-calls tr") === null;
-    if (next !== null) part.replaceWith(next);
-    else if (isNothing) part.replaceWith(hintsOf(fresh));
-    else part.remove();
+    part.replaceWith(next);
+    if (isNothing && next.dataset.next === undefined) next.after(hintsOf(fresh));
     part = next;
   }
 }
