@@ -16,6 +16,8 @@ export interface NamedCallback {
 }
 
 interface Known {
+  /** All were read then, by the monotonic clock. */
+  readonly readAtMs: number;
   /** All changes up to here are known. */
   readonly position: string;
   readonly byId: ReadonlyMap<string, NamedCallback>;
@@ -24,12 +26,15 @@ interface Known {
 
 /** Reading so many by their ids takes about as long as reading 10 000 at once. */
 const MOST_CHANGES = 1_000;
+/** After PostgreSQL was promoted or restored, positions in the log may be given again. */
+const LONGEST_MS = 60_000;
 
 /** Returns the function that reads the callbacks that aren't deleted. */
 export function namedCallbacks(db: Db, clock: Clock): () => Promise<readonly NamedCallback[]> {
   let known: Known | null = null;
   return async () => {
-    const read: Known = (known === null ? null : await readChanges(db, known)) ?? (await readAll(db, clock));
+    const recent: Known | null = known !== null && clock.monotonicMs() - known.readAtMs < LONGEST_MS ? known : null;
+    const read: Known = (recent && (await readChanges(db, recent))) ?? (await readAll(db, clock));
     known = read;
     return read.inOrder;
   };
@@ -40,7 +45,7 @@ async function readAll(db: Db, clock: Clock): Promise<Known> {
   const callbacks = await readNamed(db, sql`true`);
   // Reading and sorting 10 000 take some milliseconds each.
   await clock.nextTurn();
-  return inOrder(position, callbacks);
+  return inOrder({ readAtMs: clock.monotonicMs(), position }, callbacks);
 }
 
 /** Resolves to null if all have to be read. */
@@ -59,19 +64,19 @@ function withChanges(known: Known, position: string, ids: readonly string[], rea
   const isSame = read.length === ids.length && read.every((callback) => isSameAs(callback, known.byId.get(callback.id)));
   if (isSame) return { ...known, position };
   const changed = new Set(ids);
-  return inOrder(position, [...known.inOrder.filter(({ id }) => !changed.has(id)), ...read]);
+  return inOrder({ readAtMs: known.readAtMs, position }, [...known.inOrder.filter(({ id }) => !changed.has(id)), ...read]);
 }
 
 function isSameAs({ name, events }: NamedCallback, before: NamedCallback | undefined): boolean {
   return name === before?.name && events.reply === before.events.reply && events.undeliverable === before.events.undeliverable;
 }
 
-function inOrder(position: string, callbacks: readonly NamedCallback[]): Known {
+function inOrder(read: Pick<Known, "readAtMs" | "position">, callbacks: readonly NamedCallback[]): Known {
   const sorted = callbacks.toSorted((one, other) => {
     const [first, second] = one.nameOrder === other.nameOrder ? [one.name, other.name] : [one.nameOrder, other.nameOrder];
     return first < second ? -1 : 1;
   });
-  return { position, byId: new Map(sorted.map((callback) => [callback.id, callback])), inOrder: sorted };
+  return { ...read, byId: new Map(sorted.map((callback) => [callback.id, callback])), inOrder: sorted };
 }
 
 async function readNamed(db: Db, which: RawBuilder<SqlBool>): Promise<readonly NamedCallback[]> {
