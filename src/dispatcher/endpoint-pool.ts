@@ -90,13 +90,16 @@ export class EndpointPool {
     return this.#endpoints.get(callbackId)?.inFlight.listBegun() ?? new Set();
   }
 
-  /** Withdraws the calls of replays that another node cancelled, because only the owner knows what is in flight. */
+  /** Withdraws a chunk of the calls of replays that were cancelled, by any node: only the owner knows what is in flight. */
   async withdrawCancelled(owner: CallbackOwner): Promise<void> {
     const { store, clock, random, rules } = this.#deps;
     for (const id of this.#cancelled) {
       const begunCalls = () => this.begunCalls(id, owner);
       const cancel = { replayId: null, now: clock.now(), policy: rules.policy, random: random.fraction(), begunCalls };
-      if (await store.replays.cancelChunk(id, cancel)) this.#cancelled.delete(id);
+      if (!(await store.replays.cancelChunk(id, cancel))) continue;
+      this.#cancelled.delete(id);
+      const endpoint = this.#endpoints.get(id);
+      if (endpoint) this.logAndPlanReview(endpoint);
     }
   }
 
@@ -234,9 +237,12 @@ export class EndpointPool {
     return taken;
   }
 
-  /** Otherwise a call might go to an old address. A refresh adds the endpoint to the agenda again. */
-  #isCurrent({ callback }: EndpointState): boolean {
-    return !this.#changes.has(callback.id);
+  /**
+   * Otherwise a call might go to an old address, or though its replay was cancelled. A refresh, or the end of the withdrawal, adds the
+   * endpoint to the agenda again.
+   */
+  #isCurrent({ callback: { id } }: EndpointState): boolean {
+    return !this.#changes.has(id) && !this.#cancelled.has(id);
   }
 
   #hasUncommitted(callbackId: string): boolean {

@@ -1,7 +1,7 @@
 /** The log tells the dispatcher what others wrote (docs/dispatcher.md, Ownership): each callback's latest change. */
 import { sql } from "kysely";
 import type { Db } from "./schema.js";
-import { valueList } from "./sql/batches.js";
+import { inList, valueList } from "./sql/batches.js";
 import { isPostgres, perDatabase } from "./sql/per-database.js";
 
 export interface Changes {
@@ -24,6 +24,18 @@ export async function recordChanges(db: Db, callbackIds: readonly string[]): Pro
     postgres: () => sql`
       INSERT INTO changes (callback_id) SELECT value FROM ${ids} ON CONFLICT (callback_id) DO UPDATE SET xid = excluded.xid`,
   })}`.execute(db);
+}
+
+/** Does what `recordChanges` does, in the order of the keys, in which others lock callbacks. */
+export async function recordChangesByKey(db: Db, keys: readonly number[]): Promise<void> {
+  if (keys.length === 0) return;
+  const { rows } = await sql<{ id: string }>`SELECT id FROM callbacks WHERE key ${inList(keys, "bigint")} ORDER BY key`.execute(
+    db,
+  );
+  await recordChanges(
+    db,
+    rows.map(({ id }) => id),
+  );
 }
 
 /** A term for a query of callbacks, which differs after each change. */

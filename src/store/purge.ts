@@ -3,6 +3,7 @@ import { type RawBuilder, sql } from "kysely";
 import type { CallStatus } from "../domain/call.js";
 import { RETAIN_OUTAGES_MS, type ServiceSettings } from "../domain/service-settings.js";
 import { CountChanges, FAILURE, FATE, type Fate } from "./calls/call-counts.js";
+import { recordChangesByKey } from "./change-log.js";
 import { minuteOf } from "./outcomes/activity.js";
 import { expireNotices, removeNotices } from "./outcomes/notices.js";
 import type { Db, Row } from "./schema.js";
@@ -59,10 +60,14 @@ function purgeExpired(db: Db, now: number, limit: number, settings: ServiceSetti
     let left = limit;
     left -= await removeCalls(trx, callsChangedBefore("SUCCESS", now - settings.retainSuccessMs), left);
     left -= await removeCalls(trx, callsChangedBefore("FAILED", now - settings.retainFailedMs), left);
-    left -= await removeMails(trx, now - settings.retainMailMs, left);
+    const mails = await removeMails(trx, now - settings.retainMailMs, left);
     await expireNotices(trx, now);
-    left -= await removeOutages(trx, now - RETAIN_OUTAGES_MS, left);
-    left -= await removeReplays(trx, now - RETAIN_OUTAGES_MS, left);
+    const outages = await removeOutages(trx, now - RETAIN_OUTAGES_MS, left - mails.length);
+    const replays = await removeReplays(trx, now - RETAIN_OUTAGES_MS, left - mails.length - outages.length);
+    const callbackKeys = [...mails, ...outages, ...replays];
+    left -= callbackKeys.length;
+    // Pages that show them are out of date. Calls are counted, and what is counted is known to have changed.
+    await recordChangesByKey(trx, callbackKeys);
     const { retainSuccessMs, retainFailedMs } = settings;
     const isQuietGone = left > 0 && (await removeActivity(trx, quietMinutesBefore(now - retainSuccessMs), left));
     const isGone =
@@ -132,29 +137,30 @@ async function removeActivity(db: Db, which: RawBuilder<unknown>, limit: number)
   return Number(numAffectedRows ?? 0n) < rows;
 }
 
-/** If both are kept as long, a mail is removed with its outage. */
-async function removeMails(db: Db, before: number, limit: number): Promise<number> {
-  const { numAffectedRows } = await sql`
+/** If both are kept as long, a mail is removed with its outage. Resolves to the key of each one's callback, as those below do. */
+async function removeMails(db: Db, before: number, limit: number): Promise<readonly number[]> {
+  const { rows } = await sql<{ callback_key: number }>`
     DELETE FROM mails WHERE outage_id IN (
       SELECT outage_id FROM mails LEFT JOIN outages ON outages.id = outage_id
-      WHERE sent_at < ${before} AND (outages.id IS NULL OR outages.ended_at < ${before}) LIMIT ${limit})`.execute(db);
-  return Number(numAffectedRows ?? 0n);
+      WHERE sent_at < ${before} AND (outages.id IS NULL OR outages.ended_at < ${before}) LIMIT ${limit})
+    RETURNING callback_key`.execute(db);
+  return rows.map(({ callback_key }) => callback_key);
 }
 
 /** Removes outages with their notices, by the index by start. Keeps those with a queued e-mail. */
-async function removeOutages(db: Db, endedBefore: number, limit: number): Promise<number> {
-  const { rows } = await sql<{ id: string }>`
-    SELECT id FROM outages WHERE started_at < ${endedBefore} AND ended_at < ${endedBefore}
+async function removeOutages(db: Db, endedBefore: number, limit: number): Promise<readonly number[]> {
+  const { rows } = await sql<{ id: string; callback_key: number }>`
+    SELECT id, callback_key FROM outages WHERE started_at < ${endedBefore} AND ended_at < ${endedBefore}
       AND NOT EXISTS (SELECT 1 FROM mails WHERE outage_id = outages.id) LIMIT ${limit}`.execute(db);
   const ids = rows.map(({ id }) => id);
-  if (ids.length === 0) return 0;
+  if (ids.length === 0) return [];
   await removeNotices(db, ids);
   await sql`DELETE FROM outage_counts WHERE outage_id ${inList(ids, "text")}`.execute(db);
   await sql`DELETE FROM outages WHERE id ${inList(ids, "text")}`.execute(db);
-  return ids.length;
+  return rows.map(({ callback_key }) => callback_key);
 }
 
-async function removeReplays(db: Db, requestedBefore: number, limit: number): Promise<number> {
+async function removeReplays(db: Db, requestedBefore: number, limit: number): Promise<readonly number[]> {
   const old = sql`
     SELECT callback_key, requested_at FROM callbacks ${crossJoin} replays ON replays.callback_key = callbacks.key
     WHERE requested_at < ${requestedBefore} AND waiting = 0 LIMIT ${limit}`;
@@ -163,7 +169,7 @@ async function removeReplays(db: Db, requestedBefore: number, limit: number): Pr
     for (const table of ["replay_failures", "replays"] as const)
       await db.deleteFrom(table).where("callback_key", "=", callback_key).where("requested_at", "=", requested_at).execute();
   }
-  return rows.length;
+  return rows.map(({ callback_key }) => callback_key);
 }
 
 /** Removes the callback once its e-mails and the ends of its outages are sent. */

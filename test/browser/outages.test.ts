@@ -18,6 +18,16 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
     await rehearsal.fail(id, 12, 503);
     await seeChange(window, page.getByText("written to a file").first());
     await page.getByRole("heading", { name: /^Outage of / }).waitFor();
+    const tick = page.locator("[data-tick]").first();
+    const at = Number(await tick.getAttribute("data-tick"));
+    const timeZone = visit.hasScript ? "Europe/Paris" : "UTC";
+    const time = new Date(at).toLocaleTimeString("en-GB", { timeZone, hour: "2-digit", minute: "2-digit" });
+    const zone = visit.hasScript ? /[+]0[12]:00$/ : /UTC$/;
+    expect([await tick.textContent(), await page.locator("[data-tick-day]").first().textContent()]).toEqual([
+      time,
+      expect.stringMatching(zone),
+    ]);
+    expect((await page.locator("desc[data-instants]").textContent())?.includes(" UTC")).toBe(!visit.hasScript);
     await page.getByText("The numbers of the chart").click();
     await page.getByText("The e-mail as it was written").click();
     await page.getByText(name, { exact: false }).last().waitFor();

@@ -12,8 +12,8 @@ function search(store: Store, wanted: WantedCalls, over: Partial<CallSearch> = {
 }
 
 async function found(store: Store, wanted: WantedCalls): Promise<readonly string[]> {
-  const { calls, next, progress } = await search(store, wanted);
-  expect({ next, progress }).toEqual({ next: null, progress: 1 });
+  const { calls, next } = await search(store, wanted);
+  expect(next).toBeNull();
   return idsOf(calls);
 }
 
@@ -94,7 +94,34 @@ export function describeCallSearch(open: OpenStore): void {
       }
       expect([met, pages]).toEqual([ids.toReversed(), 3]);
       const first = await search(store, { idEnd: "-3", number: "410739741" }, { limit: 1 });
-      expect([idsOf(first.calls), first.next]).toEqual([["id-3"], { afterId: "id-3" }]);
+      expect([idsOf(first.calls), first.next]).toEqual([["id-3"], { beforeId: "id-3", read: 4 }]);
+    });
+
+    it("says how many of all ids, and then of all calls, it has read", async () => {
+      const store = await open();
+      const ids = Array.from({ length: 7 }, (_, index) => `id-${index}`);
+      await from(store, Object.fromEntries(ids.map((id) => [id, { mobile: "61410739741" }])));
+      const wanted = { idEnd: "-3", number: "410739741" };
+      const counts: unknown[] = [];
+      for (let place: SearchPlace | null = SEARCH_START; place !== null; ) {
+        const { read, total, next }: Awaited<ReturnType<typeof search>> = await search(store, wanted, { from: place, limit: 3 });
+        counts.push([read, total]);
+        place = next;
+      }
+      expect(counts).toEqual([
+        [2, 7],
+        [5, 7],
+        [7, 7],
+      ]);
+    });
+
+    it("reads the newest of generated ids first", async () => {
+      const clock = new VirtualClock(NOW);
+      const store = await open({ clock });
+      const ids = Array.from({ length: 600 }, (_, index) => `${1000 + index}ABCDEF`);
+      await from(store, Object.fromEntries(ids.map((id) => [id, {}])));
+      const { calls, read, next } = await search(store, { idEnd: "599ABCDEF" }, { limit: 1 });
+      expect([idsOf(calls), read, next]).toEqual([["1599ABCDEF"], 1, { beforeId: "1599ABCDEF", read: 1 }]);
     });
   });
 }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
+import type { Callback, CallbackSettings } from "../../src/domain/callback.js";
 import type { OverviewQuery } from "../../src/store/callbacks/callback-overview.js";
 import type { Store } from "../../src/store/open-store.js";
-import { aCallback, accept, aGroup, anEndpoint, attempt, NOW, type OpenStore } from "./store-support.js";
+import { aCallback, accept, aGroup, anEndpoint, attempt, NOW, type OpenStore, POLICY } from "./store-support.js";
 
 const BY_SEVERITY = { field: "severity", descending: false } as const;
 
@@ -85,6 +86,27 @@ export function describeCallbackOverview(open: OpenStore): void {
       expect(await namesOf(store)).toEqual(["a", "c"]);
       const other = overview(store, { sort: BY_SEVERITY, cursor: nextCursor ?? "" });
       await expect(other).rejects.toMatchObject({ code: "invalid" });
+    });
+
+    it("knows what was created, renamed, stopped and deleted since it was read", async () => {
+      const store = await open();
+      const [first, second, third] = [
+        await aCallback(store, { name: "a" }),
+        await aCallback(store, { name: "b" }),
+        await aCallback(store, { name: "c" }),
+      ];
+      expect(await namesOf(store)).toEqual(["a", "b", "c"]);
+      await accept(store, third, ["A"]);
+      expect(await namesOf(store)).toEqual(["c", "a", "b"]);
+      const update = (callback: Callback, over: Partial<CallbackSettings>) =>
+        store.callbacks.update(callback.id, { ...callback, ...over }, NOW, POLICY);
+      await update(first, { name: "x" });
+      expect(await namesOf(store)).toEqual(["c", "b", "x"]);
+      await store.callbacks.delete(third.id, NOW);
+      await aCallback(store, { name: "e" });
+      expect(await namesOf(store)).toEqual(["b", "e", "x"]);
+      await update(second, { events: { reply: false, undeliverable: false } });
+      expect(await namesOf(store)).toEqual(["e", "x", "b"]);
     });
 
     it("is by the number of failed or waiting calls too", async () => {

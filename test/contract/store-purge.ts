@@ -5,6 +5,7 @@ import {
   accept,
   aGroup,
   anEndpoint,
+  aReplay,
   attempt,
   callOf,
   countRows,
@@ -119,6 +120,34 @@ export function describePurge(open: OpenStore): void {
       expect(await listed()).toEqual(["O1", "O2"]);
       expect(await store.mails.find(openOne.mail.outageId)).toMatchObject({ subject: "s", sentAt: NOW });
       expect(await store.mails.fetchQueued(NOW, 10)).toEqual([{ ...queued.mail, tries: 0 }]);
+    });
+
+    it("is a change for those who follow a callback whose calls, outages, e-mails or replays it removes, and for no one else", async () => {
+      const store = await open();
+      const [called, failed, replayed, other] = [
+        await aCallback(store),
+        await aCallback(store),
+        await aCallback(store),
+        await aCallback(store),
+      ];
+      await accept(store, called, ["A"]);
+      await attempt(store, called, ["A"], { startedAt: NOW, result: ACCEPTED });
+      const outages = ["O1", "O2"].map((id, index) => ({ id, startedAt: NOW + index, failedCalls: 1, quietSince: null }));
+      for (const outage of outages) {
+        await store.outcomes.commit(aGroup({ endpoints: [{ callbackId: failed.id, endpoint: anEndpoint(), outage }] }));
+        const closed = { ...outage, callbackId: failed.id, endedAt: outage.id === "O1" ? NOW + 1 : NOW + DAY };
+        await store.outcomes.commit(aGroup({ closedOutages: [closed] }));
+      }
+      await store.replays.request(replayed.id, aReplay({ callIds: [] }), NOW);
+      const ids = [called.id, failed.id, replayed.id, other.id];
+      const changedBy = async (work: () => Promise<unknown>) => {
+        const before = await store.callbacks.readVersions(ids);
+        await work();
+        const after = await store.callbacks.readVersions(ids);
+        return ids.map((id) => before.get(id) !== after.get(id));
+      };
+      expect(await changedBy(() => store.retention.purgeExpired(NOW + 31 * DAY, 10))).toEqual([true, false, false, false]);
+      expect(await changedBy(() => store.retention.purgeExpired(NOW + 365 * DAY + 2, 10))).toEqual([false, true, true, false]);
     });
 
     it("keeps an outage's e-mail as long as the outage, which ends later than it is sent", async () => {

@@ -515,7 +515,7 @@ describe("a replay", () => {
     const running = await confirm(await visitor.open(`${CONFIRM}?action=replay&all=on&statusCode=503`));
     await attempt(["A"], { startedAt: Date.now(), cause: "replay" });
     const id = running.url.slice(-16);
-    const cancel = { replayId: id, now: Date.now() - 1_000, policy: DEFAULT_RETRY_POLICY, random: 0.5 };
+    const cancel = { replayId: id, now: Date.now(), policy: DEFAULT_RETRY_POLICY, random: 0.5 };
     await service.store.replays.cancelChunk(ID, { ...cancel, begunCalls: () => new Set() });
     const rest = await visitor.open(`${CONFIRM}?rest=${id}`);
     expect(rest.text).toContain("What wasn't sent of a replay: all failed calls of the callback that match this filter");
@@ -524,12 +524,28 @@ describe("a replay", () => {
     expect((await fetchReplays(service.store, ID, 9)).map((call) => call.id)).toEqual(["B", "C"]);
   });
 
+  it("that was stopped asks to wait with its rest while calls of it are left", async () => {
+    await accept("A", "B");
+    await attempt(["A", "B"], {});
+    const id = (await confirm(await visitor.open(`${CONFIRM}?action=replay&all=on`))).url.slice(-16);
+    const seq = (await service.store.calls.find(ID, "A"))?.seq ?? 0;
+    const cancel = { replayId: id, now: Date.now(), policy: DEFAULT_RETRY_POLICY, random: 0.5 };
+    await service.store.replays.cancelChunk(ID, { ...cancel, begunCalls: () => new Set([seq]) });
+    const early = await visitor.open(`${CONFIRM}?rest=${id}`);
+    expect([early.status, early.text]).toEqual([
+      409,
+      expect.stringContaining("1 call of the replay is still waiting or being sent"),
+    ]);
+    await attempt(["A"], { startedAt: Date.now(), cause: "replay" });
+    expect((await confirm(await visitor.open(`${CONFIRM}?rest=${id}`))).text).toContain("The replay of 1 call was requested.");
+  });
+
   it("of calls that were selected one by one leads to its rest too", async () => {
     await accept("A", "B", "C");
     await attempt(["A", "B", "C"], {});
     const id = (await confirm(await visitor.open(`${CONFIRM}?action=replay&call=A&call=B`))).url.slice(-16);
     await attempt(["A"], { startedAt: Date.now(), cause: "replay" });
-    const cancel = { replayId: id, now: Date.now() - 1_000, policy: DEFAULT_RETRY_POLICY, random: 0.5 };
+    const cancel = { replayId: id, now: Date.now(), policy: DEFAULT_RETRY_POLICY, random: 0.5 };
     await service.store.replays.cancelChunk(ID, { ...cancel, begunCalls: () => new Set() });
     expect((await confirm(await visitor.open(`${CONFIRM}?rest=${id}`))).text).toContain("The replay of 1 call was requested.");
     expect((await fetchReplays(service.store, ID, 9)).map((call) => call.id)).toEqual(["B"]);

@@ -76,7 +76,7 @@ describe("an export", () => {
   });
 
   it("lets other requests be answered between its pages", async () => {
-    await fail(1_000, "yes");
+    await fail(400, "yes");
     const { list } = service.store.calls;
     let hasTurned = true;
     const turned: boolean[] = [];
@@ -88,6 +88,23 @@ describe("an export", () => {
     };
     await visitor.open(`${EXPORT}?format=csv`);
     expect(turned).toEqual([true, true, true, true]);
+  });
+
+  it("is read a page at a time, however many run", async () => {
+    await fail(400, "yes");
+    const { list } = service.store.calls;
+    let reading = 0;
+    let most = 0;
+    service.store.calls.list = async (...query) => {
+      reading += 1;
+      most = Math.max(most, reading);
+      const page = await list(...query);
+      reading -= 1;
+      return page;
+    };
+    const others = [visitor.open(`${EXPORT}?format=csv`), visitor.open(`${EXPORT}?format=ndjson`)];
+    for (const { html } of await Promise.all(others)) expect(html).toContain("C000399");
+    expect(most).toBe(1);
   });
 
   it("is of a known format, with a filter that can be read, for who is signed in", async () => {

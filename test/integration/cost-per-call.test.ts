@@ -123,3 +123,21 @@ it("reads only what another process changed, however many endpoints wait", async
   expect(cost.statements).toBeLessThanOrEqual(30);
   expect(cost.rowsRead).toBeLessThanOrEqual(30);
 });
+
+it("reads for the list of callbacks its page and what isn't well, of 500, and what another process renamed", async () => {
+  const { simulation, costOf } = await open();
+  await fill({ simulation, endpoints: 500 });
+  await simulation.runFor(MINUTE);
+  const list = () =>
+    simulation.store.callbacks.listOverview({
+      ...{ limit: 10, offset: 0, text: "", health: null },
+      sort: { field: "severity", descending: false },
+    });
+  const [callback] = (await list()).items.map((item) => item.callback);
+  if (callback === undefined) throw new Error("There is no callback");
+  const other = await Simulation.open({ url: join(folder, "whcb.db") });
+  await other.store.callbacks.update(callback.id, { ...callback, name: "the last one" }, 0, simulation.policy);
+  const cost = await costOf(async () => expect((await list()).items[0]?.callback.name).toBe("callback 2"), 1);
+  expect(cost.statements).toBeLessThanOrEqual(6);
+  expect(cost.rowsRead).toBeLessThanOrEqual(20);
+});

@@ -1,22 +1,26 @@
 import type { Clock, Timers } from "../../platform/clock.js";
 
-/** What takes no longer needs no pause. */
 const SHORT_MS = 10;
 
 /**
  * Long bodies are read one at a time: their owners (`ownerOf`) take turns, and after each reading everything else has as much time, in which the
- * server takes one new connection in each turn of the event loop.
+ * server takes one new connection in each turn of the event loop. What takes no longer than `shortMs` needs no pause.
  */
 export class ReadTurns {
   readonly #clock: Pick<Clock, "nextTurn">;
   readonly #timers: Timers;
+  readonly #shortMs: number;
   /** The owner whose turn is next comes first. */
   readonly #waiting = new Map<string, (() => Promise<void>)[]>();
   #isReading = false;
 
-  constructor({ clock, timers }: { readonly clock: Pick<Clock, "nextTurn">; readonly timers: Timers }) {
+  constructor(
+    { clock, timers }: { readonly clock: Pick<Clock, "nextTurn">; readonly timers: Timers },
+    { shortMs = SHORT_MS } = {},
+  ) {
     this.#clock = clock;
     this.#timers = timers;
+    this.#shortMs = shortMs;
   }
 
   run<Result>(owner: string, read: () => Result | Promise<Result>): Promise<Result> {
@@ -45,7 +49,7 @@ export class ReadTurns {
       const beganAt = this.#timers.runningMs();
       await step?.();
       const tookMs = this.#timers.runningMs() - beganAt;
-      if (tookMs > SHORT_MS) await new Promise<void>((resolve) => this.#timers.after(tookMs, resolve));
+      if (tookMs > this.#shortMs) await new Promise<void>((resolve) => this.#timers.after(tookMs, resolve));
     }
     this.#isReading = false;
   }

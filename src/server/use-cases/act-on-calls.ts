@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { type CallProgress, type CallStatus, isErased } from "../../domain/call.js";
 import type { CallFilter } from "../../domain/call-filter.js";
 import { type Callback, isCollecting, type ServiceReplay } from "../../domain/callback.js";
+import { count } from "../../domain/count.js";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import type { Mark } from "../../store/calls/mark-calls.js";
 import type { MatchingCalls } from "../../store/calls/scan-calls.js";
@@ -219,24 +220,34 @@ async function replayMatching(
   return { done, waiting: inEarlier, changed: Math.max(0, counted.count - done), notFound: 0 };
 }
 
-/** What a replay has not sent of its selection: calls that weren't attempted since it was requested. Throws `invalid` if that isn't known. */
+/**
+ * What a replay has not sent of its selection: calls that weren't attempted since it was requested. So an outcome that is committed late
+ * doesn't matter. Throws `invalid` if that isn't known, and `locked` while the replay still has calls.
+ */
 export async function restOf(
   { store }: ServerDeps,
   { id }: Callback,
-  { selection, requestedAt }: ServiceReplay,
+  { selection, requestedAt, left: waiting }: ServiceReplay,
   shownAt: number,
 ): Promise<CallSet> {
+  if (waiting > 0) {
+    throw new WhcbError(
+      "locked",
+      `${count(waiting, "call")} of the replay ${waiting === 1 ? "is" : "are"} still waiting or being sent`,
+      {
+        hint: "Try again in a moment",
+      },
+    );
+  }
   if (selection === null) throw new WhcbError("invalid", "It isn't known which calls were to be replayed");
   if ("filter" in selection) {
     const { changedBefore: _, until = requestedAt, ...filter } = selection.filter;
-    return { filter: boundedFilter("replay", { ...filter, until: Math.min(until, requestedAt) }, shownAt) };
+    const bounded = boundedFilter("replay", { ...filter, until: Math.min(until, requestedAt) }, shownAt);
+    return { filter: { ...bounded, changedBefore: shownAt } };
   }
   const found = await store.calls.findProgress(id, selection.callIds);
   const left = [...found].filter(([, { attemptedAt }]) => attemptedAt === null || attemptedAt < requestedAt);
-  return boundedList(
-    left.map(([callId]) => callId),
-    shownAt,
-  );
+  return { callIds: left.map(([callId]) => callId), changedBefore: shownAt };
 }
 
 async function replayListed(

@@ -78,12 +78,18 @@ export async function findReplay({ store }: ServerDeps, callback: Callback, repl
   return replay;
 }
 
-/** Calls in flight are still attempted. Throws `not-found`. */
-export async function cancelReplay(deps: ServerDeps, callback: Callback, replayId: string): Promise<void> {
+/** Calls in flight are still attempted. After `budgetMs` the dispatcher goes on with the others. Throws `not-found`. */
+export async function cancelReplay(
+  deps: ServerDeps,
+  callback: Callback,
+  replayId: string,
+  budgetMs = Number.POSITIVE_INFINITY,
+): Promise<void> {
   const { store, clock, random, policy } = deps;
   if (!isReplayId(replayId)) throw noReplay(replayId);
   const begunCalls = () => deps.begunCalls(callback.id);
-  for (let isDone = false; !isDone; await clock.nextTurn()) {
+  const endAt = clock.monotonicMs() + budgetMs;
+  for (let isDone = false; !isDone && clock.monotonicMs() < endAt; await clock.nextTurn()) {
     const cancel = { replayId, now: clock.now(), policy, random: random.fraction(), begunCalls };
     isDone = await store.replays.cancelChunk(callback.id, cancel);
     // The dispatcher reads again what it has prefetched.

@@ -1,16 +1,24 @@
 /** Lists callbacks for people: the most severe first, with the numbers of all. */
-import { type RawBuilder, type SqlBool, sql } from "kysely";
+import { sql } from "kysely";
 import type { CallStatus } from "../../domain/call.js";
-import { type Callback, endpointHealth, HEALTH_NAMES, type Health, type HealthName, nameOrder } from "../../domain/callback.js";
-import type { EndpointStatus } from "../../domain/endpoint.js";
+import {
+  type Callback,
+  endpointHealth,
+  HEALTH_NAMES,
+  type Health,
+  type HealthFacts,
+  type HealthName,
+} from "../../domain/callback.js";
+import { type EndpointStatus, NEW_ENDPOINT } from "../../domain/endpoint.js";
 import type { Clock } from "../../platform/clock.js";
 import { readCursor, type SortKey, type Values, writeCursor } from "../keyset.js";
 import type { Page, PageQuery, Sort } from "../paging.js";
 import type { Db } from "../schema.js";
 import type { KeyCipher } from "../secret-key.js";
 import { inList } from "../sql/batches.js";
-import { readJsonRows } from "../sql/json-rows.js";
+import { readJsonRows, readRows } from "../sql/json-rows.js";
 import { type CallbackRow, toCallback } from "./callback-row.js";
+import { type NamedCallback, namedCallbacks } from "./named-callbacks.js";
 
 export interface OverviewQuery extends PageQuery {
   /** By severity, a larger backlog comes first, and then the name; by the numbers of calls, the name comes next. */
@@ -32,42 +40,12 @@ export interface Overview extends Page<OverviewItem> {
 }
 
 export function overviewStore(db: Db, cipher: KeyCipher, clock: Clock) {
-  const orders = new Map<string, string>();
-  const orderOf = (name: string): string => {
-    const known = orders.get(name);
-    if (known !== undefined) return known;
-    // Names that are no longer used go this way.
-    if (orders.size >= MOST_ORDERS) orders.clear();
-    const order = nameOrder(name);
-    orders.set(name, order);
-    return order;
-  };
+  const readNamed = namedCallbacks(db, clock);
   return {
-    /** Reads a page by two statements, however many callbacks there are. */
-    listOverview: (query: OverviewQuery): Promise<Overview> => listOverview(db, cipher, clock, orderOf, query),
+    /** Reads a page and the counts: what is known to be wrong, and of the names only those that have changed. */
+    listOverview: (query: OverviewQuery): Promise<Overview> => listOverview(db, cipher, readNamed, query),
   };
 }
-
-const MOST_ORDERS = 20_000;
-
-type Cells = readonly [
-  key: number,
-  name: string,
-  reply: number,
-  undeliverable: number,
-  state: EndpointStatus | null,
-  downSince: number | null,
-  recoveringSince: number | null,
-  outageStartedAt: number | null,
-  quietSince: number | null,
-  failed: number,
-  waiting: number,
-];
-
-const COLUMNS = [
-  ...(["key", "name", "on_reply", "on_undeliverable", "state", "down_since", "recovering_since"] as const),
-  ...(["started_at", "quiet_since", "failed", "waiting"] as const),
-];
 
 interface Row extends Health {
   readonly key: number;
@@ -101,17 +79,18 @@ function sortKeys({ field, descending }: OverviewQuery["sort"]): readonly RowKey
 async function listOverview(
   db: Db,
   cipher: KeyCipher,
-  clock: Clock,
-  orderOf: (name: string) => string,
+  readNamed: () => Promise<readonly NamedCallback[]>,
   query: OverviewQuery,
 ): Promise<Overview> {
-  const { limit, cursor, health } = query;
+  const { limit, cursor, health, text } = query;
   const keys = sortKeys(query.sort);
   const position = cursor === undefined ? null : readCursor(keys, cursor);
-  const cells = await readAll(db, query.text);
-  // Reading and sorting 10 000 take some milliseconds each.
-  await clock.nextTurn();
-  const all = cells.map((row) => toRow(row, orderOf));
+  const named = await readNamed();
+  const found = text === "" ? null : await findByText(db, text);
+  const facts = await readFacts(db);
+  const all = (found === null ? named : named.filter(({ key }) => found.has(key))).map((each) =>
+    toRow(each, facts.get(each.key)),
+  );
   const counts = Object.fromEntries(HEALTH_NAMES.map((name) => [name, 0])) as Record<HealthName, number>;
   for (const row of all) counts[row.health] += 1;
   const listed = health === null ? all : all.filter((row) => row.health === health);
@@ -146,43 +125,63 @@ function countUpTo(rows: readonly Row[], keys: readonly RowKey[], values: Values
   return next === -1 ? rows.length : next;
 }
 
-async function readAll(db: Db, text: string): Promise<readonly Cells[]> {
-  const callsOf = (status: CallStatus) =>
-    sql`LEFT JOIN call_counts AS ${sql.ref(status)} ON ${sql.ref(status)}.callback_key = callbacks.key AND ${sql.ref(status)}.status = ${sql.lit(status)}`;
-  return readJsonRows<Cells>(
+interface Facts extends Omit<HealthFacts, "events"> {
+  readonly failed: number;
+  readonly waiting: number;
+}
+
+const COLUMNS = ["callback_key", "state", "down_since", "recovering_since", "started_at", "quiet_since", "failed", "waiting"];
+
+type Cells = readonly [
+  key: number,
+  state: EndpointStatus | null,
+  downSince: number | null,
+  recoveringSince: number | null,
+  outageStartedAt: number | null,
+  quietSince: number | null,
+  failed: number,
+  waiting: number,
+];
+
+/** Returns by key what isn't as it is while all is well. On PostgreSQL, joins would read the tables several times. */
+async function readFacts(db: Db): Promise<ReadonlyMap<number, Facts>> {
+  const callsOf = (status: CallStatus) => sql`coalesce(sum(count) FILTER (WHERE status = ${sql.lit(status)}), 0)`;
+  const cells = await readJsonRows<Cells>(
     db,
     { columns: COLUMNS },
     sql`FROM (
-      SELECT callbacks.key, name, on_reply, on_undeliverable, state, down_since, recovering_since, started_at, quiet_since,
-        coalesce("FAILED".count, 0) AS failed, coalesce("PENDING".count, 0) AS waiting
-      FROM callbacks
-      LEFT JOIN endpoints ON endpoints.callback_key = callbacks.key
-      LEFT JOIN outages ON outages.callback_key = callbacks.key AND ended_at IS NULL
-      ${callsOf("FAILED")} ${callsOf("PENDING")}
-      WHERE deleted_at IS NULL AND ${hasText(text)}) AS listed`,
+      SELECT callback_key, max(state) AS state, max(down_since) AS down_since, max(recovering_since) AS recovering_since,
+        max(started_at) AS started_at, max(quiet_since) AS quiet_since,
+        ${callsOf("FAILED")} AS failed, ${callsOf("PENDING")} AS waiting
+      FROM (
+        SELECT callback_key, started_at, quiet_since,
+          NULL AS state, NULL AS down_since, NULL AS recovering_since, NULL AS status, 0 AS count
+        FROM outages WHERE ended_at IS NULL
+        UNION ALL SELECT callback_key, NULL, NULL, state, down_since, recovering_since, NULL, 0
+        FROM endpoints WHERE state <> 'up'
+        UNION ALL SELECT callback_key, NULL, NULL, NULL, NULL, NULL, status, count
+        FROM call_counts WHERE status IN ('FAILED', 'PENDING') AND count > 0) AS noted
+      GROUP BY callback_key) AS listed`,
+  );
+  return new Map(
+    cells.map(([key, state, downSince, recoveringSince, startedAt, quietSince, failed, waiting]) => [
+      key,
+      {
+        endpoint: { state: state ?? "up", downSince, recoveringSince },
+        outage: startedAt === null ? null : { startedAt, quietSince },
+        failed,
+        waiting,
+      },
+    ]),
   );
 }
 
-/** Spreading and destructuring would take most of the time of a list of 10 000. */
-function toRow(cells: Cells, orderOf: (name: string) => string): Row {
-  const startedAt = cells[7];
-  const { health, since } = endpointHealth({
-    endpoint: { state: cells[4] ?? "up", downSince: cells[5], recoveringSince: cells[6] },
-    outage: startedAt === null ? null : { startedAt, quietSince: cells[8] },
-    events: { reply: cells[2] === 1, undeliverable: cells[3] === 1 },
-  });
-  const name = cells[1];
-  return {
-    key: cells[0],
-    name,
-    name_order: orderOf(name),
-    health,
-    since,
-    severity: HEALTH_NAMES.indexOf(health),
-    failed: cells[9],
-    waiting: cells[10],
-    backlog: cells[9] + cells[10],
-  };
+const CALM: Facts = { endpoint: NEW_ENDPOINT, outage: null, failed: 0, waiting: 0 };
+
+function toRow({ key, name, nameOrder, events }: NamedCallback, { endpoint, outage, failed, waiting }: Facts = CALM): Row {
+  const { health, since } = endpointHealth({ endpoint, outage, events });
+  const severity = HEALTH_NAMES.indexOf(health);
+  return { key, name, name_order: nameOrder, health, since, severity, failed, waiting, backlog: failed + waiting };
 }
 
 /** A callback that was deleted meanwhile is left out. */
@@ -203,8 +202,10 @@ async function readItems(db: Db, cipher: KeyCipher, rows: readonly Row[]): Promi
  */
 const ORIGIN = sql`substr(url, 1, 7 + CAST(instr(substr(replace(replace(url, '?', '/'), '#', '/') || '/', 9), '/') AS integer))`;
 
-function hasText(text: string): RawBuilder<SqlBool> {
-  if (text === "") return sql`true`;
+/** Returns their keys. */
+async function findByText(db: Db, text: string): Promise<ReadonlySet<number>> {
   const isAtHost = sql`(instr(${ORIGIN}, '@') = 0 AND instr(lower(${ORIGIN}), lower(${text})) > 0)`;
-  return sql`(instr(lower_case(name), ${text.toLowerCase()}) > 0 OR ${isAtHost})`;
+  const hasText = sql`(instr(lower_case(name), ${text.toLowerCase()}) > 0 OR ${isAtHost})`;
+  const cells = await readRows(db, "callbacks", ["key"], sql`FROM callbacks WHERE deleted_at IS NULL AND ${hasText}`);
+  return new Set(cells.map(([key]) => key));
 }

@@ -4,7 +4,7 @@ import { type Call, idKey } from "../../domain/call.js";
 import type { Clock } from "../../platform/clock.js";
 import type { Db } from "../schema.js";
 import { inList } from "../sql/batches.js";
-import { jsonPart, perDatabase } from "../sql/per-database.js";
+import { isPostgres, jsonPart, perDatabase } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
 import { EMAIL_INDEX, NUMBER_INDEXES, readCalls } from "./call-row.js";
 import { firstTextAfter, OF_CALLBACKS } from "./find-calls.js";
@@ -22,8 +22,11 @@ export interface WantedCalls {
 
 export const SHORTEST_NUMBER = 8;
 
-/** Ids are read first, in their order, and then the calls, newest first. */
-export type SearchPlace = { readonly afterId: string } | { readonly beforeSeq: number };
+/**
+ * Ids are read first, the last in their order first: of generated ones, these are the newest. Then the calls are read, newest first. `read`
+ * counts the ids or calls so far.
+ */
+export type SearchPlace = { readonly read: number } & ({ readonly beforeId: string | null } | { readonly beforeSeq: number });
 
 export interface CallSearch {
   readonly wanted: WantedCalls;
@@ -41,11 +44,13 @@ export interface SearchedCalls {
   readonly calls: readonly Call[];
   /** `next` is null at the end. */
   readonly next: SearchPlace | null;
-  /** The part of what is to be read that has been read, from 0 to 1. */
-  readonly progress: number;
+  /** So many ids, or calls, were read since the search began; at the end, calls. */
+  readonly read: number;
+  /** There are so many calls. */
+  readonly total: number;
 }
 
-export const SEARCH_START: SearchPlace = { afterId: "" };
+export const SEARCH_START: SearchPlace = { beforeId: null, read: 0 };
 
 export function callFinder(db: Db, clock: Clock) {
   return {
@@ -93,76 +98,97 @@ async function readHits(db: Db, hits: readonly Hit[], maxResponseBytes: number):
   return calls.sort((one, other) => other.seq - one.seq);
 }
 
-/** A step takes about so long; a slow machine takes some times as long. */
+/** A step takes about so long; a slow machine takes some times as long. PostgreSQL's steps don't hold up this process. */
 const STEP_MS = 5;
+const POSTGRES_STEP_MS = 50;
 const FIRST_ROWS = 500;
-const MAX_ROWS = 20_000;
+const MAX_ROWS = 50_000;
 /** A step reads so much of responses. One larger response may exceed it. */
 const STEP_BYTES = 1024 * 1024;
 
 async function searchCalls(db: Db, clock: Clock, search: CallSearch): Promise<SearchedCalls> {
   const { wanted, limit, inTurn } = search;
   const endsAtMs = clock.monotonicMs() + search.budgetMs;
+  const stepMs = isPostgres(db) ? POSTGRES_STEP_MS : STEP_MS;
   const hits: Hit[] = [];
-  let place: SearchPlace | null = wanted.idEnd === undefined && "afterId" in search.from ? afterIds(wanted) : search.from;
+  let place: SearchPlace | null = wanted.idEnd === undefined && "beforeId" in search.from ? afterIds(wanted) : search.from;
+  let { read } = search.from;
   for (let rows = FIRST_ROWS; place !== null && hits.length < limit && clock.monotonicMs() < endsAtMs; ) {
     const beganAtMs = clock.monotonicMs();
     const from: SearchPlace = place;
     const step = await inTurn(() => readStep(db, wanted, from, Math.round(rows), limit - hits.length));
     hits.push(...step.hits.filter(({ seq }) => !hits.some((hit) => hit.seq === seq)));
     place = step.next;
-    rows = Math.min(Math.max(rows * Math.min(Math.max(STEP_MS / (clock.monotonicMs() - beganAtMs), 0.25), 2), 1), MAX_ROWS);
+    read = place?.read ?? step.read;
+    rows = Math.min(Math.max(rows * Math.min(Math.max(stepMs / (clock.monotonicMs() - beganAtMs), 0.25), 2), 1), MAX_ROWS);
     await clock.nextTurn();
   }
-  return { calls: await readHits(db, hits, search.maxResponseBytes), next: place, progress: await progressAt(db, place) };
+  return { calls: await readHits(db, hits, search.maxResponseBytes), next: place, read, total: await countAll(db) };
 }
 
 /** Returns where to go on once all ids were read. */
 function afterIds({ number, email, messageId }: WantedCalls): SearchPlace | null {
   const readsCalls = number !== undefined || email !== undefined || messageId !== undefined;
-  return readsCalls ? { beforeSeq: Number.MAX_SAFE_INTEGER } : null;
+  return readsCalls ? { beforeSeq: Number.MAX_SAFE_INTEGER, read: 0 } : null;
 }
 
 interface Step {
   readonly hits: readonly Hit[];
   readonly next: SearchPlace | null;
+  /** So many ids, or calls, were read up to here. */
+  readonly read: number;
 }
 
 function readStep(db: Db, wanted: WantedCalls, from: SearchPlace, rows: number, limit: number): Promise<Step> {
-  return "afterId" in from ? readIds(db, wanted, from.afterId, rows, limit) : readBefore(db, wanted, from.beforeSeq, rows, limit);
+  return "beforeId" in from ? readIds(db, wanted, from, rows, limit) : readBefore(db, wanted, from, rows, limit);
 }
 
+type Place<Key extends string> = Extract<SearchPlace, { readonly [Name in Key]: unknown }>;
+
 /** Reads nothing but the index of ids until one matches, which is some times faster than reading calls. */
-async function readIds(db: Db, wanted: WantedCalls, afterId: string, rows: number, limit: number): Promise<Step> {
+async function readIds(db: Db, wanted: WantedCalls, from: Place<"beforeId">, rows: number, limit: number): Promise<Step> {
+  const before = from.beforeId === null ? sql`true` : sql`calls.id < ${from.beforeId}`;
   const { rows: ends } = await executeByIndex(
     db,
-    sql<{ id: string }>`SELECT id FROM calls WHERE id > ${afterId} ORDER BY id LIMIT 1 OFFSET ${rows - 1}`,
+    sql<{ id: string }>`SELECT id FROM calls WHERE ${before} ORDER BY id DESC LIMIT 1 OFFSET ${rows - 1}`,
   );
-  const last = ends[0]?.id ?? null;
-  const isEnd = idSpellings(wanted.idEnd ?? "").map(
-    (text) => sql`substr(calls.id, length(calls.id) - ${sql.lit(text.length - 1)}) = ${text}`,
-  );
+  const first = ends[0]?.id ?? null;
+  const since = (id: string | null) => sql`${before} AND ${id === null ? sql`true` : sql`calls.id >= ${id}`}`;
   const { rows: hits } = await executeByIndex(
     db,
     sql<Hit>`
     SELECT calls.seq, calls.id, callbacks.id AS callback_id FROM calls ${OF_CALLBACKS}
-    WHERE calls.id > ${afterId} AND ${last === null ? sql`true` : sql`calls.id <= ${last}`} AND (${sql.join(isEnd, sql` OR `)})
-    ORDER BY calls.id LIMIT ${limit}`,
+    WHERE ${since(first)} AND ${endsWith(wanted.idEnd ?? "")} ORDER BY calls.id DESC LIMIT ${limit}`,
   );
-  const end = hits.length === limit ? (hits.at(-1)?.id ?? last) : last;
-  return { hits, next: end === null ? afterIds(wanted) : { afterId: end } };
+  const isCut = hits.length === limit;
+  const end = isCut ? (hits.at(-1)?.id ?? first) : first;
+  const isFull = first !== null && !isCut;
+  const read = from.read + (isFull ? rows : await countWhere(db, since(end)));
+  return { hits, next: end === null ? afterIds(wanted) : { beforeId: end, read }, read };
 }
 
-async function readBefore(db: Db, wanted: WantedCalls, beforeSeq: number, rows: number, limit: number): Promise<Step> {
+/** Compares once with all spellings of the same length, which is half the time. */
+function endsWith(end: string): RawBuilder<SqlBool> {
+  const spellings = new Set(idSpellings(end));
+  const lengths = new Set(Array.from(spellings, ({ length }) => length));
+  const isEnd = Array.from(lengths, (length) => {
+    const texts = [...spellings].filter((text) => text.length === length);
+    return sql`substr(calls.id, length(calls.id) - ${sql.lit(length - 1)}) IN (${sql.join(texts)})`;
+  });
+  return sql`(${sql.join(isEnd, sql` OR `)})`;
+}
+
+async function readBefore(db: Db, wanted: WantedCalls, from: Place<"beforeSeq">, rows: number, limit: number): Promise<Step> {
+  const { beforeSeq } = from;
   const { rows: sizes } = await executeByIndex(
     db,
-    sql<{ first: number | null; read: number; bytes: number | null }>`
-    SELECT min(seq) AS first, count(*) AS read, sum(bytes) AS bytes
+    sql<{ first: number | null; count: number; bytes: number | null }>`
+    SELECT min(seq) AS first, count(*) AS count, sum(bytes) AS bytes
     FROM (SELECT seq, octet_length(response) AS bytes FROM calls WHERE seq < ${beforeSeq} ORDER BY seq DESC LIMIT ${rows}) AS part`,
   );
-  const { first = null, read = 0, bytes } = sizes[0] ?? {};
-  if (first === null) return { hits: [], next: null };
-  if (read > 1 && (bytes ?? 0) > STEP_BYTES) return readBefore(db, wanted, beforeSeq, Math.ceil(read / 4), limit);
+  const { first = null, count = 0, bytes } = sizes[0] ?? {};
+  if (first === null) return { hits: [], next: null, read: from.read };
+  if (count > 1 && (bytes ?? 0) > STEP_BYTES) return readBefore(db, wanted, from, Math.ceil(count / 4), limit);
   const { rows: hits } = await executeByIndex(
     db,
     sql<Hit>`
@@ -170,7 +196,20 @@ async function readBefore(db: Db, wanted: WantedCalls, beforeSeq: number, rows: 
     WHERE calls.seq < ${beforeSeq} AND calls.seq >= ${first} AND ${isWanted(wanted)} ORDER BY calls.seq DESC LIMIT ${limit}`,
   );
   const isCut = hits.length === limit;
-  return { hits, next: isCut ? { beforeSeq: hits.at(-1)?.seq ?? first } : read < rows ? null : { beforeSeq: first } };
+  const end = isCut ? (hits.at(-1)?.seq ?? first) : first;
+  const read = from.read + (isCut ? await countWhere(db, sql`seq < ${beforeSeq} AND seq >= ${end}`) : count);
+  return { hits, next: isCut || count === rows ? { beforeSeq: end, read } : null, read };
+}
+
+async function countWhere(db: Db, which: RawBuilder<unknown>): Promise<number> {
+  const { rows } = await executeByIndex(db, sql<{ count: number }>`SELECT count(*) AS count FROM calls WHERE ${which}`);
+  return rows[0]?.count ?? 0;
+}
+
+/** The counters have calls of deleted callbacks until these are removed, which are read too. */
+async function countAll(db: Db): Promise<number> {
+  const { rows } = await sql<{ count: number }>`SELECT coalesce(sum(count), 0) AS count FROM call_counts`.execute(db);
+  return rows[0]?.count ?? 0;
 }
 
 function isWanted({ number, email, messageId }: WantedCalls): RawBuilder<SqlBool> {
@@ -194,15 +233,4 @@ function isNumber(text: RawBuilder<unknown>, number: string): RawBuilder<SqlBool
   const last = sql`substr(${text}, length(${text}))`;
   const mayBeSame = sql`(${last} = ${number.slice(-1)} OR ${last} NOT IN ('0', '1', '2', '3', '4', '5', '6', '7', '8', '9'))`;
   return sql`(${text} <> '' AND ${mayBeSame} AND ${isSame})`;
-}
-
-async function progressAt(db: Db, place: SearchPlace | null): Promise<number> {
-  if (place === null) return 1;
-  if ("afterId" in place) return 0;
-  const { rows } = await sql<{ first: number | null; last: number | null }>`
-    SELECT (SELECT seq FROM calls ORDER BY seq LIMIT 1) AS first,
-      (SELECT seq FROM calls ORDER BY seq DESC LIMIT 1) AS last`.execute(db);
-  const { first = null, last = null } = rows[0] ?? {};
-  if (first === null || last === null || last <= first) return 0;
-  return Math.min(Math.max((last + 1 - place.beforeSeq) / (last + 1 - first), 0), 1);
 }

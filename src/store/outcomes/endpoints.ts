@@ -7,7 +7,6 @@ import type { LiveCallbacks } from "../nodes/fences.js";
 import { type Db, type Row, TABLES } from "../schema.js";
 import type { KeyCipher } from "../secret-key.js";
 import { inList, insertRows, newValues } from "../sql/batches.js";
-import { perDatabase } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
 
 export interface EndpointRecord {
@@ -21,7 +20,7 @@ export interface EndpointRecord {
   readonly pendingCalls: number;
   /** The earliest FAILED call is due then. */
   readonly nextDueAt: number | null;
-  /** On PostgreSQL, another node cancelled a replay of which calls wait or are in flight. */
+  /** A replay was cancelled of which calls wait or are in flight. */
   readonly hasCancelledReplay?: true;
 }
 
@@ -52,17 +51,13 @@ interface RecordRow extends CallbackRow, Nullable<Row<"endpoints">> {
   readonly outage_quiet_since: number | null;
   readonly pending: number;
   readonly next_due_at: number | null;
-  readonly has_cancelled_replay: number;
+  readonly has_cancelled_replay: number | boolean;
 }
 
 type Nullable<Joined> = { [Name in keyof Joined]: Joined[Name] | null };
 
-/** On SQLite the process that cancels knows what is in flight. */
-const hasCancelledReplay = perDatabase({
-  sqlite: sql`0`,
-  postgres: () => sql`EXISTS (
-    SELECT 1 FROM replays WHERE callback_key = callbacks.key AND waiting > 0 AND cancelled_at IS NOT NULL)`,
-});
+const hasCancelledReplay = sql`
+  EXISTS (SELECT 1 FROM replays WHERE callback_key = callbacks.key AND waiting > 0 AND cancelled_at IS NOT NULL)`;
 
 export function endpointStore(db: Db, cipher: KeyCipher) {
   return {
@@ -107,7 +102,7 @@ async function listEndpoints(db: Db, cipher: KeyCipher, callbackIds?: readonly s
     ...(row.marked_outage !== null && { markedOutage: JSON.parse(row.marked_outage) }),
     pendingCalls: row.pending,
     nextDueAt: row.next_due_at,
-    ...(row.has_cancelled_replay === 1 && { hasCancelledReplay: true as const }),
+    ...(Boolean(row.has_cancelled_replay) && { hasCancelledReplay: true as const }),
   }));
 }
 

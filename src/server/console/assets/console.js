@@ -24,7 +24,34 @@ function localText(date) {
   return `${day} ${[date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(":")}`;
 }
 
+function dayText(at) {
+  return new Date(at).toLocaleDateString("en-GB", { day: "numeric", month: "short", ...(isUtc && { timeZone: "UTC" }) });
+}
+
+/** The ticks of a chart, and what its titles say. */
+function showChartTimes(root) {
+  const minuteText = (date) =>
+    (isUtc ? date.toISOString().replace("T", " ") : localText(date)).slice(0, "2026-11-28 05:59".length);
+  const zoneOf = (date) => (isUtc ? "UTC" : offsetOf(date));
+  for (const tick of root.querySelectorAll("[data-tick]"))
+    tick.textContent = minuteText(new Date(Number(tick.dataset.tick))).slice("2026-11-28 ".length);
+  for (const day of root.querySelectorAll("[data-tick-day]")) {
+    const [at, before] = [Number(day.dataset.tickDay), day.dataset.tickBefore];
+    const text = dayText(at);
+    if (before === undefined) day.textContent = `${text} ${zoneOf(new Date(at))}`;
+    else day.textContent = text === dayText(Number(before)) ? "" : text;
+  }
+  for (const element of root.querySelectorAll("[data-instants]")) {
+    element.dataset.instants ||= element.textContent;
+    element.textContent = element.dataset.instants.replace(/(\d{4}-\d\d-\d\d) (\d\d:\d\d) UTC/g, (_, day, time) => {
+      const date = new Date(`${day}T${time}Z`);
+      return `${minuteText(date)} ${zoneOf(date)}`;
+    });
+  }
+}
+
 function showTimes(root) {
+  showChartTimes(root);
   for (const time of root.querySelectorAll("time[data-local]")) {
     const date = new Date(time.dateTime);
     const utc = date.toISOString().slice(0, -5).replace("T", " ");
@@ -155,7 +182,7 @@ const MOST_FOUND = 200;
 /** Goes on with a search, and adds what it finds to the page. */
 async function searchOn() {
   let part = document.querySelector("#search-progress");
-  while (part !== null && document.querySelectorAll("#found-calls tbody tr").length < MOST_FOUND) {
+  while (part?.dataset.next !== undefined && document.querySelectorAll("#found-calls tbody tr").length < MOST_FOUND) {
     const answer = await fetch(part.dataset.next, { headers: { "x-refresh": "1" } }).catch(() => null);
     // The link is left, and tells the reader why.
     if (answer === null || !answer.ok) return;
@@ -167,9 +194,8 @@ async function searchOn() {
     else document.querySelector("#found-calls").replaceWith(fresh.querySelector("#found-calls"));
     const next = fresh.querySelector("#search-progress");
     const isNothing = document.querySelector(".search-results li, #found-calls tr") === null;
-    if (next !== null) part.replaceWith(next);
-    else if (isNothing) part.replaceWith(hintsOf(fresh));
-    else part.remove();
+    part.replaceWith(next);
+    if (isNothing && next.dataset.next === undefined) next.after(hintsOf(fresh));
     part = next;
   }
 }

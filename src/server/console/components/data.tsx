@@ -55,11 +55,11 @@ export function Table<Row>({
               {columns.map((column, index) =>
                 index === 0 ? (
                   <th key={column.title} scope="row" class={cellClass(column)}>
-                    <Cell column={column} row={row} />
+                    {cellOf(column, row)}
                   </th>
                 ) : (
                   <td key={column.title} class={cellClass(column)} data-title={column.title}>
-                    <Cell column={column} row={row} />
+                    {cellOf(column, row)}
                   </td>
                 ),
               )}
@@ -73,8 +73,10 @@ export function Table<Row>({
 
 const IsZoneNamed = createContext(false);
 
-function Cell<Row>({ column, row }: { column: Column<Row>; row: Row }): VNode {
-  return <IsZoneNamed.Provider value={column.kind === "time"}>{column.cell(row)}</IsZoneNamed.Provider>;
+/** A context around each cell would take a third of a page's time. */
+function cellOf<Row>(column: Column<Row>, row: Row): ComponentChildren {
+  const cell = column.cell(row);
+  return column.kind === "time" ? <IsZoneNamed.Provider value={true}>{cell}</IsZoneNamed.Provider> : cell;
 }
 
 /** The script writes the reader's own zone, or UTC if the reader has chosen it. */

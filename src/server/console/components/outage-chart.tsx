@@ -30,7 +30,9 @@ export function OutageChart(view: OutageChartView): VNode {
     <figure class="chart">
       <svg width="100%" height={HEIGHT} role="img" aria-labelledby="chart-title chart-text">
         <title id="chart-title">Backlog and attempts of an outage</title>
-        <desc id="chart-text">{describeChart(view, points)}</desc>
+        <desc id="chart-text" data-instants="">
+          {describeChart(view, points)}
+        </desc>
         <defs>
           <Hatch kind="accepted" />
           <Hatch kind="failed" />
@@ -111,14 +113,13 @@ function TimeAxis({ from, to, outage }: OutageChartView): VNode {
       {ticks.map((at, index) => (
         <g key={at} class={index % 2 === 0 ? undefined : "chart-extra"}>
           <line class="chart-tick" x1={percent(x(at))} x2={percent(x(at))} y1={bottom} y2={bottom + 5} />
-          <text class="chart-time" x={percent(x(at))} y={bottom + 18}>
+          <text class="chart-time" x={percent(x(at))} y={bottom + 18} data-tick={at}>
             {new Date(at).toISOString().slice(11, 16)}
           </text>
-          {dayOf(at) !== dayOf(before(index) ?? 0) && (
-            <text class="chart-time" x={percent(x(at))} y={bottom + 33}>
-              {index === 0 ? `${dayOf(at)} UTC` : dayOf(at)}
-            </text>
-          )}
+          {/* In another zone, a day begins elsewhere. */}
+          <text class="chart-time" x={percent(x(at))} y={bottom + 33} data-tick-day={at} data-tick-before={before(index)}>
+            {index === 0 ? `${dayOf(at)} UTC` : dayOf(at) !== dayOf(before(index) ?? 0) && dayOf(at)}
+          </text>
         </g>
       ))}
     </g>
@@ -172,7 +173,7 @@ function Attempts({ points, from, to, bucketMs }: OutageChartView): VNode {
         const at = { x: percent(left + (right - left) * 0.1), width: percent((right - left) * 0.8) };
         return (
           <g key={point.at}>
-            <title>{barText(point, bucketMs)}</title>
+            <title data-instants="">{barText(point, bucketMs)}</title>
             <AttemptStack {...at} kind="accepted" point={point} y={y} />
             <AttemptStack {...at} kind="failed" point={point} y={y} />
           </g>

@@ -3,14 +3,14 @@ import type { ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import type { Call } from "../../../domain/call.js";
-import type { CallFilter } from "../../../domain/call-filter.js";
-import type { Callback } from "../../../domain/callback.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { callbackSecrets, secretMask } from "../../../domain/mask.js";
 import { csvLine, escapeJson } from "../../../platform/unsafe-characters.js";
 import { CALL_CELLS, type CallCell, type CallRow, callRecord } from "../../../wire/call-record.js";
 import { toIsoDate } from "../../../wire/dates.js";
 import { retriesOf } from "../../../wire/json/call-json.js";
+import { ownerOf } from "../../requests/byte-budget.js";
+import { ReadTurns } from "../../requests/read-turns.js";
 import { reserveAnswer } from "../../requests/send-document.js";
 import { type Query, readParameter } from "../../routes/query-parameters.js";
 import type { CallbackPath } from "../../routes/route-context.js";
@@ -22,8 +22,8 @@ const MAX_PER_SESSION = 2;
 const MAX_TOTAL = 16;
 const RETRY_AFTER_SECONDS = "30";
 
-/** A page is read as its reader has taken the one before. */
-const PAGE_SIZE = 250;
+/** A page is read as its reader has taken the one before. More calls would hold others up for longer. */
+const PAGE_SIZE = 100;
 const PAGE_BYTES = 1024 * 1024;
 /** The text of a page takes about as much again. */
 const EXPORT_BYTES = 2 * PAGE_BYTES;
@@ -33,6 +33,8 @@ const SEARCH_MS = 250;
 export function addCallExport(app: FastifyInstance, { deps, lookup, sessions }: ConsoleContext): void {
   const { store, clock, policy } = deps;
   const running = new Map<ServerResponse, string>();
+  // Deliveries and pages have as much time as all exports together.
+  const turns = new ReadTurns(deps, { shortMs: 0 });
   // A service that stops cuts the connection: a short file would look whole.
   app.addHook("preClose", async () => {
     for (const response of running.keys()) response.destroy();
@@ -54,45 +56,42 @@ export function addCallExport(app: FastifyInstance, { deps, lookup, sessions }: 
     }
     reserveAnswer(request, reply, EXPORT_BYTES);
     running.set(reply.raw, session);
+    const mask = secretMask(callbackSecrets(callback));
     reply.raw.once("close", () => running.delete(reply.raw));
     return reply.send(Readable.from(readLines(), { objectMode: false }));
 
     async function* readLines(): AsyncGenerator<string> {
       if (format.heading !== "") yield format.heading;
-      for await (const calls of readPages(callback, filter)) {
-        // The session may have ended meanwhile. The reader may be gone, too, without having taken anything.
-        const isCurrent = !reply.raw.destroyed && (await sessions.findVisitor(request, false)).credential !== null;
-        if (!isCurrent) throw new WhcbError("unauthenticated", "The session has ended");
-        const now = clock.now();
-        const line = (call: Call) => {
-          const listed = { ...call, ...retriesOf(call, { callback, policy, now }) };
-          return format.line({ call: listed, callbackName: callback.name });
-        };
-        if (calls.length > 0) yield calls.map(line).join("");
+      for (let cursor: string | null | undefined; cursor !== null; ) {
+        const from = cursor;
+        const page = await turns.run(ownerOf(request), () => readPage(from));
+        if (page.lines !== "") yield page.lines;
+        cursor = page.nextCursor;
       }
     }
-  });
 
-  /** The oldest attempt comes first, so a call that is attempted meanwhile is read again, and none is left out. */
-  async function* readPages(callback: Callback, filter: CallFilter): AsyncGenerator<readonly Call[]> {
-    const mask = secretMask(callbackSecrets(callback));
-    const sort = [{ field: "attemptedDate", descending: false }] as const;
-    for (let cursor: string | null | undefined; cursor !== null; ) {
+    /** The oldest attempt comes first, so a call that is attempted meanwhile is read again, and none is left out. */
+    async function readPage(cursor: string | undefined) {
       const { items, nextCursor } = await store.calls.list(callback.id, {
         filter,
-        sort,
+        sort: [{ field: "attemptedDate", descending: false }],
         limit: PAGE_SIZE,
         offset: 0,
         maxPageBytes: PAGE_BYTES,
         budgetMs: SEARCH_MS,
         ...(cursor !== undefined && { cursor }),
       });
-      yield items.map((call) => maskOutcome(call, mask));
-      cursor = nextCursor;
-      // SQLite answers in the same turn, and other requests wait.
-      await clock.nextTurn();
+      // The session may have ended meanwhile. The reader may be gone, too, without having taken anything.
+      const isCurrent = !reply.raw.destroyed && (await sessions.findVisitor(request, false)).credential !== null;
+      if (!isCurrent) throw new WhcbError("unauthenticated", "The session has ended");
+      const now = clock.now();
+      const line = (call: Call) => {
+        const listed = { ...maskOutcome(call, mask), ...retriesOf(call, { callback, policy, now }) };
+        return format.line({ call: listed, callbackName: callback.name });
+      };
+      return { lines: items.map(line).join(""), nextCursor };
     }
-  }
+  });
 }
 
 interface ExportFormat {

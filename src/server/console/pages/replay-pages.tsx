@@ -18,6 +18,8 @@ import { redirectDone } from "../page.js";
 import { formToken } from "../sessions.js";
 
 const SHOWN_REPLAYS = 50;
+/** The dispatcher takes more calls out of a replay after the answer. */
+const STOPPED_BEFORE_ANSWER_MS = 300;
 
 export function addReplayPages(app: FastifyInstance, { deps, lookup }: RouteContext): void {
   const live = { config: { isLive: true } };
@@ -51,7 +53,7 @@ export function addReplayPages(app: FastifyInstance, { deps, lookup }: RouteCont
   app.post<ReplayPath>("/console/callbacks/:id/replays/:replayId", async ({ params }, reply) => {
     const callback = await lookup.find(params.id);
     const before = await findReplay(deps, callback, params.replayId);
-    await cancelReplay(deps, callback, before.id);
+    await cancelReplay(deps, callback, before.id, STOPPED_BEFORE_ANSWER_MS);
     const notice = stopNotice(await findReplay(deps, callback, before.id));
     return redirectDone(reply, consolePath(callback.id, "replays", before.id), notice);
   });
@@ -59,9 +61,8 @@ export function addReplayPages(app: FastifyInstance, { deps, lookup }: RouteCont
 
 function stopNotice({ total, succeeded, failed, cancelled, left, collecting }: ServiceReplay): string {
   if (cancelled === 0 && left === 0 && collecting === null) return `It had ended already: all ${count(total, "call")} were sent.`;
-  const inFlight =
-    left === 0 ? "" : ` ${countText(left)} ${left === 1 ? "is" : "are"} being sent right now and will be finished.`;
-  return `Stopped: ${count(succeeded + failed, "call")} had been sent, ${countText(cancelled)} won't be sent by this replay.${inFlight}`;
+  const others = left === 0 ? "" : ` Of the ${countText(left)} left, only what is being sent right now will be finished.`;
+  return `Stopped: ${count(succeeded + failed, "call")} had been sent, ${countText(cancelled)} won't be sent by this replay.${others}`;
 }
 
 export interface ReplayView {
@@ -169,7 +170,9 @@ export function OneReplay(view: ReplayView): VNode {
             {isRunning && <Button kind="danger">Stop</Button>}
             <ButtonLink href={path}>Reload</ButtonLink>
             <span class="muted">
-              {isRunning ? "Stop leaves out what hasn't been sent yet." : "What is being sent right now is finished."}
+              {isRunning
+                ? "Stop leaves out what hasn't been sent yet."
+                : "Only what is being sent right now is finished. The rest can be replayed once nothing is left."}
             </span>
           </ButtonRow>
         </Form>

@@ -30,7 +30,10 @@ export interface SearchView {
   /** `next` is the path that searches on, or null at the end. */
   readonly next: string | null;
   readonly isContinued: boolean;
-  readonly progress: number;
+  /** So many of all ids have been read if `next` reads on with ids, else so many of all calls. */
+  readonly read: number;
+  readonly total: number;
+  readonly isAtIds: boolean;
 }
 
 const MOST_CALLBACKS = 10;
@@ -71,7 +74,9 @@ export function addSearch(app: FastifyInstance, { deps }: RouteContext): void {
       found: await nameCallbacks(all),
       next: searched.next === null ? null : pathOf(text, searched.next),
       isContinued: place !== null,
-      progress: searched.progress,
+      read: searched.read,
+      total: searched.total,
+      isAtIds: searched.next !== null && "beforeId" in searched.next,
     };
     return reply.showPage({
       title: text === "" ? "Search" : `Search: ${excerpt(text, 60)}`,
@@ -125,17 +130,22 @@ export function wantedCalls(text: string): WantedCalls {
 }
 
 function readPlace(query: Query): SearchPlace | null {
-  const afterId = readParameter(query, "after");
-  if (afterId !== undefined) return { afterId: afterId.slice(0, LONGEST_SEARCH) };
+  const beforeId = readParameter(query, "beforeId");
   const before = readParameter(query, "before");
-  if (before === undefined) return null;
-  if (!/^\d{1,15}$/.test(before)) throw new WhcbError("invalid", "before must be a whole number");
-  return { beforeSeq: Number(before) };
+  if (beforeId === undefined && before === undefined) return null;
+  const read = readNumber("read", readParameter(query, "read") ?? "0");
+  if (beforeId !== undefined) return { beforeId: beforeId.slice(0, LONGEST_SEARCH) || null, read };
+  return { beforeSeq: readNumber("before", before ?? ""), read };
+}
+
+function readNumber(name: string, text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new WhcbError("invalid", `${name} must be a whole number`);
+  return Number(text);
 }
 
 function pathOf(text: string, place: SearchPlace): string {
-  const at = "afterId" in place ? { after: place.afterId } : { before: String(Math.min(place.beforeSeq, LAST_SEQ)) };
-  return `/console/search?${new URLSearchParams({ q: text, ...at })}`;
+  const at = "beforeId" in place ? { beforeId: place.beforeId ?? "" } : { before: String(Math.min(place.beforeSeq, LAST_SEQ)) };
+  return `/console/search?${new URLSearchParams({ q: text, ...at, read: String(place.read) })}`;
 }
 
 const LAST_SEQ = 999_999_999_999_999;
@@ -165,14 +175,23 @@ export function SearchResults(view: SearchView): VNode {
   );
 }
 
-function SearchProgress({ wanted, next, progress }: SearchView): VNode | null {
-  if (next === null) return null;
-  const percent = Math.floor(progress * 100);
+function SearchProgress({ wanted, next, read, total, isAtIds }: SearchView): VNode | null {
+  if (Object.keys(wanted).length === 0) return null;
+  if (next === null) {
+    return (
+      <p id="search-progress" class="muted">
+        All <Count value={read} /> calls have been read.
+      </p>
+    );
+  }
+  // A call that arrives meanwhile isn't met.
+  const all = Math.max(total, read);
   return (
     <div id="search-progress" class="search-progress" data-next={next}>
       <label>
-        {wanted.number === undefined && wanted.email === undefined ? "Ids" : "Calls"} searched so far, newest first: {percent} %
-        <progress value={percent} max="100" />
+        Read {isAtIds && "the ids of "}
+        <Count value={read} /> of <Count value={all} /> calls{!isAtIds && ", newest first"}…
+        <progress value={read} max={all} />
       </label>
       <a class="button button-secondary" href={next}>
         Search on

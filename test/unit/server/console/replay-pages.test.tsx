@@ -54,7 +54,7 @@ describe("a replay that runs", () => {
     expect(textOf({ cancelled: 1, left: 99 })).toContain("Stop Reload");
     const stopped = { succeeded: 40, cancelled: 20, left: 40, cancelledAt: STOPPED_AT };
     expect(textOf(stopped)).not.toContain("Stop Reload");
-    expect(textOf(stopped)).toContain("Reload What is being sent right now is finished.");
+    expect(textOf(stopped)).toContain("Reload Only what is being sent right now is finished.");
   });
 
   it("says who asked for it, and which calls it has", () => {

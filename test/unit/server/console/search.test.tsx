@@ -27,18 +27,21 @@ describe("a search that isn't over", () => {
     found: [],
     next: "/console/search?q=0410+739+741&before=7",
     isContinued: false,
-    progress: 0.417,
+    ...{ read: 400_000, total: 1_000_043, isAtIds: false },
   };
   const html = (over: Partial<SearchView> = {}) => render(<SearchResults {...view} {...over} />);
+  const textOf = (page: string) => page.replace(/<[^>]+>/g, "").replaceAll("\u202f", " ");
 
   it("says how far it has come and leads on, and doesn't say that nothing was found", () => {
-    expect(html()).toContain("newest first: 41 %");
+    expect(textOf(html())).toContain("Read 400 000 of 1 000 043 calls, newest first…");
+    expect(textOf(html({ isAtIds: true }))).toContain("Read the ids of 400 000 of 1 000 043 calls…");
     expect(html()).toContain('href="/console/search?q=0410+739+741&amp;before=7"');
     expect(html()).not.toContain("was found");
   });
 
   it("says in the end that nothing was found, or nothing more", () => {
     expect(html({ next: null })).toContain("Nothing was found");
+    expect(textOf(html({ next: null, read: 1_000_043 }))).toContain("All 1 000 043 calls have been read.");
     expect(html({ next: null, isContinued: true })).toContain("Nothing more was found");
   });
 });

@@ -28,10 +28,15 @@ it("lets owners take turns", async () => {
   expect(done).toEqual(["a1", "a2", "e1", "a3"]);
 });
 
-it("leaves everything else as long as a reading took, if that is long", async () => {
-  const [, second] = [add("ada", "a1", 100), add("ada", "a2", 1)];
+it.each([
+  { ms: 100, shortMs: 10 },
+  { ms: 100, shortMs: 0 },
+  { ms: 10, shortMs: 0 },
+])("leaves everything else as long as a reading of $ms ms took, as that isn't short", async ({ ms, shortMs }) => {
+  turns = new ReadTurns({ clock: systemClock, timers }, { shortMs });
+  const [, second] = [add("ada", "a1", ms), add("ada", "a2", 1)];
   await expect.poll(() => timers.count).toBe(1);
-  timers.advance(99);
+  timers.advance(ms - 1);
   await systemClock.nextTurn();
   expect(done).toEqual(["a1"]);
   timers.advance(1);
