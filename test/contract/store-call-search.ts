@@ -48,6 +48,20 @@ export function describeCallSearch(open: OpenStore): void {
       expect(await found(store, { number: "99999999" })).toEqual([]);
     });
 
+    it("doesn't compare what is far too long for a number or an address", async () => {
+      const store = await open();
+      await from(store, { long: { mobile: `${"1a".repeat(200)}0410739741`, email: `${"a".repeat(400)}@example.com` } });
+      expect(await found(store, { number: "410739741" })).toEqual([]);
+      expect(await found(store, { email: `${"a".repeat(400)}@example.com` })).toEqual([]);
+    });
+
+    it("finds nothing where nothing is wanted, wherever it goes on", async () => {
+      const store = await open();
+      await from(store, { a: { mobile: "+61 410 739 741" } });
+      for (const place of [SEARCH_START, { beforeId: "z", read: 0 }, { beforeSeq: 1_000, read: 0 }])
+        expect(await search(store, {}, { from: place })).toMatchObject({ calls: [], next: null });
+    });
+
     it("finds a whole e-mail address in any case, and a message's id in any spelling", async () => {
       const store = await open();
       await from(store, { a: { email: "Ada@Example.com" }, b: { email: "ada@example.com.au" } });

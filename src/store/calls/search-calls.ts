@@ -21,6 +21,8 @@ export interface WantedCalls {
 }
 
 export const SHORTEST_NUMBER = 8;
+/** A longer text is no number or e-mail address. To compare it would hold up the process, and nothing could have a turn meanwhile. */
+const LONGEST_SENDER = 400;
 
 /**
  * Ids are read first, the last in their order first: of generated ones, these are the newest. Then the calls are read, newest first. `read`
@@ -111,7 +113,7 @@ async function searchCalls(db: Db, clock: Clock, search: CallSearch): Promise<Se
   const endsAtMs = clock.monotonicMs() + search.budgetMs;
   const stepMs = isPostgres(db) ? POSTGRES_STEP_MS : STEP_MS;
   const hits: Hit[] = [];
-  let place: SearchPlace | null = wanted.idEnd === undefined && "beforeId" in search.from ? afterIds(wanted) : search.from;
+  let place = firstPlace(search);
   let { read } = search.from;
   for (let rows = FIRST_ROWS; place !== null && hits.length < limit && clock.monotonicMs() < endsAtMs; ) {
     const beganAtMs = clock.monotonicMs();
@@ -124,6 +126,13 @@ async function searchCalls(db: Db, clock: Clock, search: CallSearch): Promise<Se
     await clock.nextTurn();
   }
   return { calls: await readHits(db, hits, search.maxResponseBytes), next: place, read, total: await countAll(db) };
+}
+
+/** Returns null if nothing is wanted that could be found there. */
+function firstPlace({ wanted, from }: CallSearch): SearchPlace | null {
+  const next = afterIds(wanted);
+  if ("beforeId" in from) return wanted.idEnd === undefined ? next : from;
+  return next && from;
 }
 
 /** Returns where to go on once all ids were read. */
@@ -214,8 +223,12 @@ async function countAll(db: Db): Promise<number> {
 
 function isWanted({ number, email, messageId }: WantedCalls): RawBuilder<SqlBool> {
   const alternatives: RawBuilder<SqlBool>[] = [];
-  if (number !== undefined) alternatives.push(...NUMBER_INDEXES.map((index) => isNumber(jsonPart("response", index), number)));
-  if (email !== undefined) alternatives.push(sql`lower_case(${jsonPart("response", EMAIL_INDEX)}) = ${email.toLowerCase()}`);
+  const ofSender = (index: number, isSame: (text: RawBuilder<unknown>) => RawBuilder<SqlBool>): void => {
+    const text = jsonPart("response", index);
+    alternatives.push(sql`(length(${text}) <= ${sql.lit(LONGEST_SENDER)} AND ${isSame(text)})`);
+  };
+  if (number !== undefined) for (const index of NUMBER_INDEXES) ofSender(index, (text) => isNumber(text, number));
+  if (email !== undefined) ofSender(EMAIL_INDEX, (text) => sql`lower_case(${text}) = ${email.toLowerCase()}`);
   if (messageId !== undefined) alternatives.push(sql`${MESSAGE_KEY} = ${idKey(messageId)}`);
   return sql`(${sql.join(alternatives, sql` OR `)})`;
 }
