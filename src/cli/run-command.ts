@@ -19,7 +19,7 @@ import {
   wantsColor,
   writeOutput,
 } from "./output/screen.js";
-import { layoutText } from "./output/screen-text.js";
+import { layoutText, safeJson, text } from "./output/screen-text.js";
 
 export async function runCommand(argv: readonly string[], deps: CliDeps): Promise<number> {
   const { io } = deps;
@@ -35,6 +35,12 @@ export async function runCommand(argv: readonly string[], deps: CliDeps): Promis
 
 async function parseAndRun(argv: readonly string[], deps: CliDeps): Promise<number> {
   const { io } = deps;
+  if (argv[0] === "help" && argv.includes("--json")) {
+    const { helpJson } = await import("./commands/help-json.js");
+    const words = argv.slice(1).filter((word) => word !== "--json");
+    await writeOutput(io.stdout, text`${safeJson(await helpJson(deps.version, words), 2)}\n`);
+    return EXIT_DONE;
+  }
   const width = io.stdout.isTTY === true ? io.stdout.columns || 80 : 100;
   const parsed = await parseArgv(argv, SECTIONS, { version: deps.version, width });
   if (parsed.kind === "text") {

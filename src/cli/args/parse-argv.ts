@@ -138,7 +138,9 @@ async function buildProgram(sections: readonly Section[], options: ProgramOption
     program.commandsGroup(`${section.heading}:`);
     for (const entry of section.entries) program.addCommand(await toEntry(entry, options));
   }
-  program.commandsGroup("More:").helpCommand("help [command...]", "help for a command, or for exit-codes");
+  program
+    .commandsGroup("More:")
+    .helpCommand("help [command...]", "help for a command, or for exit-codes; --json describes all commands");
   return program.addHelpText("after", exampleText(ROOT_EXAMPLES, options.width));
 }
 
