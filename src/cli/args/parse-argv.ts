@@ -1,5 +1,5 @@
 import { Command, type CommanderError, Help, type HelpConfiguration, Option } from "commander";
-import { WhcbError } from "../../domain/errors.js";
+import { advise, WhcbError } from "../../domain/errors.js";
 import { EXIT_CODES_HELP } from "../exit-codes.js";
 import {
   type CommandEntry,
@@ -96,16 +96,20 @@ const SECRET_FLAG = /^--?(pass(word|wd)?|api-?key|key|auth-?key|token|secret|cre
 function usageError(code: string, message: string, help: string): WhcbError {
   const [first = "", ...rest] = message.replace(/^error: /, "").split("\n");
   const suggestion = /\(Did you mean (.*)\?\)/.exec(rest.join(" "))?.[1];
-  const hint = suggestion === undefined ? `see \`${help}\`` : `did you mean ${suggestion}?`;
-  if (code !== "commander.unknownOption") return new WhcbError("usage", first, { hint });
+  const advice =
+    suggestion === undefined
+      ? advise`see ${{ command: help, when: "to see what can be typed" }}`
+      : { hint: `did you mean ${suggestion}?` };
+  if (code !== "commander.unknownOption") return new WhcbError("usage", first, advice);
   // What follows "=" may be a secret.
   const name = /'(-[^'=]*)/.exec(first)?.[1] ?? "";
   if (SECRET_FLAG.test(name.toLowerCase())) {
-    return new WhcbError("usage", `there is no flag ${name}: a secret in a command line could be read by other users`, {
-      hint: "use `whcb login`, or the environment: WHCB_USERNAME, WHCB_PASSWORD, WHCB_API_KEY, WHCB_CALLBACK_KEY",
-    });
+    const login = { command: "whcb login", when: "to store secrets" };
+    const variables = "WHCB_USERNAME, WHCB_PASSWORD, WHCB_API_KEY, WHCB_CALLBACK_KEY";
+    const message = `there is no flag ${name}: a secret in a command line could be read by other users`;
+    return new WhcbError("usage", message, advise`use ${login}, or the environment: ${variables}`);
   }
-  return new WhcbError("usage", `unknown option '${name}'`, { hint });
+  return new WhcbError("usage", `unknown option '${name}'`, advice);
 }
 
 interface ProgramOptions extends ParseOptions {

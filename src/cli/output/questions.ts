@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { createInterface, type Interface } from "node:readline";
 import { Writable } from "node:stream";
+import { stripVTControlCharacters } from "node:util";
 import { repeatedLine, URL_VARIABLE } from "../../domain/command-line.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Io } from "../../platform/terminal.js";
@@ -13,13 +14,11 @@ import { type Printable, text } from "./screen-text.js";
 
 export const YES = flag("-y, --yes", "don't ask");
 
-/** Throws `usage` without a terminal and without --yes. */
+/** Throws `usage` if nobody can be asked and --yes is missing. */
 export async function confirm(invocation: Invocation, question: Printable): Promise<boolean> {
   if (invocation.args.get(YES)) return true;
-  if (!invocation.screen.canAsk) {
-    invocation.screen.info(question);
-    throw needsYes(invocation);
-  }
+  const isPiped = invocation.argv.some((word) => /^(--[\w-]+=)?-$/.test(word));
+  if (!invocation.screen.canAsk || isPiped) throw needsYes(invocation, question, isPiped);
   // The leases of a run are renewed meanwhile.
   using _held = invocation.progress.hold();
   if (await askYesNo(invocation.deps.io, question)) return true;
@@ -27,12 +26,20 @@ export async function confirm(invocation: Invocation, question: Printable): Prom
   return false;
 }
 
-export function needsYes({ argv }: Invocation): WhcbError {
-  const line = repeatedLine(argv, "--yes");
-  const first = line.includes(URL_VARIABLE) ? "set WHCB_CALLBACK_URL to that URL, then " : "";
-  return new WhcbError("usage", "confirmation needed: add --yes", {
-    hint: `to continue, ${first}type${argv.includes("-") ? " after the pipe" : ""}: ${line}`,
-  });
+function needsYes({ argv, screen }: Invocation, question: Printable, isPiped: boolean): WhcbError {
+  const command = repeatedLine(argv, "--yes");
+  const first = command.includes(URL_VARIABLE) ? "set WHCB_CALLBACK_URL to that URL, then " : "";
+  const when = `to continue${first && ", with WHCB_CALLBACK_URL set to that URL"}${isPiped ? ", after the pipe" : ""}`;
+  const isJson = screen.format === "json" || screen.format === "ndjson";
+  if (!isJson) screen.info(question);
+  return new WhcbError(
+    "usage",
+    `confirmation needed: add --yes${isJson ? `; ${stripVTControlCharacters(String(question))}` : ""}`,
+    {
+      hint: `to continue, ${first}type${isPiped ? " after the pipe" : ""}: ${command}`,
+      next: [{ command, when }],
+    },
+  );
 }
 
 /** Only y or yes is yes; end of input is no. */

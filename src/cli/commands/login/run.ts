@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { type ErrorCode, isWhcbError, WhcbError } from "../../../domain/errors.js";
+import { advise, type ErrorCode, isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { isLoopbackHost } from "../../../platform/loopback.js";
 import { DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES } from "../../../wire/delivery-settings.js";
 import type { Invocation } from "../../args/command-spec.js";
@@ -48,9 +48,8 @@ async function serviceText({ args, deps, screen }: Invocation): Promise<string> 
   const given = args.operands[0] ?? args.get(SERVICE) ?? deps.io.env.WHCB_URL;
   if (given !== undefined && given !== "") return given;
   if (screen.canAsk) return askText(deps.io, "Service (such as https://api.au.whispir.com):");
-  throw new WhcbError("usage", "a service is needed: its URL, or a database file", {
-    hint: "whcb login https://api.au.whispir.com",
-  });
+  const example = { command: "whcb login https://api.au.whispir.com", when: "for example" };
+  throw new WhcbError("usage", "a service is needed: its URL, or a database file", advise`for example, ${example}`);
 }
 
 async function readCredentials({ values, deps, screen }: Invocation<LoginFlags>): Promise<Credentials> {

@@ -17,7 +17,6 @@ import { missingCalls, readCallOperands, toCallScope } from "../../args/call-ope
 import type { Invocation } from "../../args/command-spec.js";
 import { writeJson } from "../../output/json-fields.js";
 import { openProgress } from "../../output/progress-line.js";
-import { needsYes } from "../../output/questions.js";
 import { followRun, showListed } from "../../output/run/follow-run.js";
 import { undoWords } from "../../output/run/next-step.js";
 import { describeLeftOut, warnOfUnusableCalls } from "../../output/run/plan-text.js";
@@ -58,7 +57,6 @@ async function markCalls(invocation: MarkInvocation, marking: Marking): Promise<
   if (undone !== undefined && args.operands.length > 0)
     throw new WhcbError("usage", "--undo takes its callback and calls from the run");
   const operands = undone === undefined ? await readCallOperands(invocation, marking) : null;
-  if (args.operands.includes("-") && !values.yes && !values.dryRun) throw needsYes(invocation);
   return withSession(invocation, async (session) => {
     await using runDeps = await openRunDeps(invocation, session, { maxConnections: CONNECTIONS });
     const scope = operands && (await toCallScope(operands, session, marking.from, invocation));

@@ -16,7 +16,6 @@ import { readBytes, unreadableFile } from "../../args/flag-values.js";
 import { readSendingFlags } from "../../args/sending-flags.js";
 import { writeJson } from "../../output/json-fields.js";
 import { openProgress } from "../../output/progress-line.js";
-import { needsYes } from "../../output/questions.js";
 import { followRun, showListed } from "../../output/run/follow-run.js";
 import { describePlan, planJson, warnOfUnusableCalls } from "../../output/run/plan-text.js";
 import { finishRun, requireMarked, warnOfUnmarkedCalls } from "../../output/run/run-summary.js";
@@ -32,7 +31,6 @@ export async function run(invocation: Invocation<ReconcileFlags>): Promise<void>
   const { args, values } = invocation;
   const source = values.seen;
   if (source === undefined) throw new WhcbError("usage", "reconcile needs --seen FILE (or -): what your system has");
-  if (source === "-" && !values.yes && !values.dryRun) throw needsYes(invocation);
   const text = await readText(invocation, source);
   const given = readSendingFlags(values);
   return withSession(invocation, async (session) => {

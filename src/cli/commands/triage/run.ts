@@ -1,5 +1,5 @@
 import { commandLine } from "../../../domain/command-line.js";
-import { WhcbError } from "../../../domain/errors.js";
+import { advise, WhcbError } from "../../../domain/errors.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { EXIT_DONE, EXIT_INTERRUPTED } from "../../exit-codes.js";
 import { loadOnScreen } from "../../full-screen/load-on-screen.js";
@@ -21,7 +21,7 @@ export function run(invocation: Invocation): Promise<number> {
     });
     const isDumb = screen.format === "table" && deps.io.stdin.isTTY === true && deps.io.env.TERM === "dumb";
     const what = isDumb ? "triage needs a terminal that can position the cursor (TERM is dumb)" : "triage needs a terminal";
-    throw new WhcbError("usage", what, { hint: `\`${listed}\` prints the groups` });
+    throw new WhcbError("usage", what, advise`${{ command: listed, when: "to print the groups" }} prints the groups`);
   }
   let program: TriageProgram | null = null;
   const rules = {
