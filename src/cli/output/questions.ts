@@ -9,7 +9,7 @@ import type { Io } from "../../platform/terminal.js";
 import type { Invocation } from "../args/command-spec.js";
 import { flag } from "../args/flag.js";
 import { EXIT_INTERRUPTED } from "../exit-codes.js";
-import { notify } from "./screen.js";
+import { isPlain, notify } from "./screen.js";
 import { type Printable, text } from "./screen-text.js";
 
 export const YES = flag("-y, --yes", "don't ask");
@@ -109,7 +109,7 @@ class LineReader {
     const lines = linesOf(io);
     const output = new Writable({
       write: (chunk, _encoding, done) => {
-        if (this.#isEchoing) io.stderr.write(chunk);
+        if (this.#isEchoing) io.stderr.write(isPlain(io.env) ? withoutCursor(String(chunk)) : chunk);
         done();
       },
     });
@@ -139,6 +139,11 @@ class LineReader {
   close(): void {
     this.#reader.close();
   }
+}
+
+/** A line that readline would write over the old one begins a new line. */
+function withoutCursor(written: string): string {
+  return stripVTControlCharacters(written.replaceAll("\u001b[1G", "\n"));
 }
 
 function hasEnded(stream: Io["stdin"]): boolean {

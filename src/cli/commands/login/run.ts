@@ -11,7 +11,8 @@ import { warnOfVariables } from "../../settings/current-profile.js";
 import { findProfile } from "../../settings/resolve-settings.js";
 import { freeProfileName } from "../../settings/serve-profile.js";
 import { addressText, readServiceAddress, type ServiceAddress } from "../../settings/service-address.js";
-import { exchangeLog, requireDatabaseFile, withConnectionHint } from "../../settings/session.js";
+import { withConnectionAdvice } from "../../settings/service-advice.js";
+import { exchangeLog, requireDatabaseFile } from "../../settings/session.js";
 import { changeSettings, readSettings, type Settings } from "../../settings/settings-file.js";
 import type { LoginFlags } from "./command.js";
 
@@ -97,7 +98,7 @@ async function verifyTarget({ deps }: Invocation, target: ServiceTarget): Promis
   try {
     await client.verify();
   } catch (error) {
-    throw target.kind === "http" && isWhcbError(error) ? withConnectionHint(error, target.url, "the command line") : error;
+    throw target.kind === "http" && isWhcbError(error) ? withConnectionAdvice(error, target.url, "the command line") : error;
   } finally {
     await client.close();
   }
