@@ -31,7 +31,7 @@ function realDeps(from: NodeJS.Process): CliDeps {
     version,
     async openClient(target) {
       if (target.kind === "http") return (await import("./main/open-http-client.js")).openHttpClient(target, env);
-      return (await import("./main/open-file-client.js")).openFileClient(target, version, env.WHCB_SECRET_KEY);
+      return (await import("./main/open-file-client.js")).openFileClient(target, version, env);
     },
     async openDeliverer({ maxConnections, addressRule }) {
       const { createDeliverer } = await import("./delivery/undici-deliverer.js");

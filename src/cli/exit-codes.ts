@@ -31,15 +31,18 @@ export const EXIT_CODES = {
   interrupted: EXIT_INTERRUPTED,
 } as const satisfies Record<ErrorCode, number>;
 
+export const EXIT_CODE_MEANINGS: readonly (readonly [code: number, meaning: string])[] = [
+  [EXIT_DONE, "done"],
+  [EXIT_BUG, "unexpected: a bug in whcb, with a stack trace on stderr"],
+  [2, "usage: invalid command, flag, file or value; nothing was done"],
+  [3, "not found: no such callback, call, run, profile or user"],
+  [4, "credentials or settings: missing, wrong or unreadable"],
+  [5, "service or network: no answer, an error, or over its limits; trying again may help"],
+  [EXIT_ITEMS_FAILED, "finished, but some items failed, or a check was exceeded"],
+  [EXIT_INTERRUPTED, "interrupted (Ctrl-C); a replay prints the command that resumes it"],
+];
+
 /** `whcb help exit-codes` prints it. */
 export const EXIT_CODES_HELP = `Exit codes
 
-  0    done
-  1    unexpected: a bug in whcb, with a stack trace on stderr
-  2    usage: invalid command, flag, file or value; nothing was done
-  3    not found: no such callback, call, run, profile or user
-  4    credentials or settings: missing, wrong or unreadable
-  5    service or network: no answer, an error, or over its limits; trying again may help
-  8    finished, but some items failed, or a check was exceeded
-  130  interrupted (Ctrl-C); a replay prints the command that resumes it
-`;
+${EXIT_CODE_MEANINGS.map(([code, meaning]) => `  ${String(code).padEnd(3)}  ${meaning}\n`).join("")}`;

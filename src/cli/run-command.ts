@@ -1,4 +1,5 @@
 import { WhcbError } from "../domain/errors.js";
+import type { Io } from "../platform/terminal.js";
 import type { CommandSpec } from "./args/command-spec.js";
 import { ParsedArgs } from "./args/flag.js";
 import { isJsonFlag } from "./args/json-flag.js";
@@ -19,7 +20,7 @@ import {
   wantsColor,
   writeOutput,
 } from "./output/screen.js";
-import { layoutText } from "./output/screen-text.js";
+import { layoutText, safeJson, text } from "./output/screen-text.js";
 
 export async function runCommand(argv: readonly string[], deps: CliDeps): Promise<number> {
   const { io } = deps;
@@ -33,10 +34,16 @@ export async function runCommand(argv: readonly string[], deps: CliDeps): Promis
   }
 }
 
-async function parseAndRun(argv: readonly string[], deps: CliDeps): Promise<number> {
-  const { io } = deps;
+async function parseAndRun(argv: readonly string[], given: CliDeps): Promise<number> {
+  const { io } = given;
+  if (argv[0] === "help" && argv.includes("--json")) {
+    const { helpJson } = await import("./commands/help-json.js");
+    const words = argv.slice(1).filter((word) => word !== "--json");
+    await writeOutput(io.stdout, text`${safeJson(await helpJson(given.version, words), 2)}\n`);
+    return EXIT_DONE;
+  }
   const width = io.stdout.isTTY === true ? io.stdout.columns || 80 : 100;
-  const parsed = await parseArgv(argv, SECTIONS, { version: deps.version, width });
+  const parsed = await parseArgv(argv, SECTIONS, { version: given.version, width });
   if (parsed.kind === "text") {
     await writeOutput(io.stdout, layoutText(parsed.text));
     return EXIT_DONE;
@@ -45,6 +52,7 @@ async function parseAndRun(argv: readonly string[], deps: CliDeps): Promise<numb
     notify(io.stderr, layoutText(parsed.text));
     return EXIT_CODES.usage;
   }
+  const deps = parsed.raw.plain === true ? { ...given, io: plainIo(io) } : given;
   const now = deps.clock.now();
   const utc = parsed.raw.utc === true;
   const args = new ParsedArgs(parsed.operands, parsed.raw, { now, utc });
@@ -55,9 +63,9 @@ async function parseAndRun(argv: readonly string[], deps: CliDeps): Promise<numb
     ["--service", args.get(SERVICE)],
   ].flatMap(([flag = "", value]) => (value === undefined ? [] : [flag, value]));
   const choices = { ...readFormat(parsed.spec, args), noColor: args.get(NO_COLOR), utc: args.get(UTC), now, serviceFlags };
-  const opened = await openScreen(io, choices);
+  const opened = await openScreen(deps.io, choices);
   const { Progress } = await import("./output/progress-line.js");
-  const progress = new Progress(io, opened, deps.clock);
+  const progress = new Progress(deps.io, opened, deps.clock);
   const screen: Screen = {
     ...opened,
     out: (text) => progress.beside(() => opened.out(text)),
@@ -70,6 +78,11 @@ async function parseAndRun(argv: readonly string[], deps: CliDeps): Promise<numb
   );
   requireWritten(io.stdout);
   return typeof code === "number" ? code : EXIT_DONE;
+}
+
+/** Inherits the streams, which are opened when they are first used. */
+function plainIo(io: Io): Io {
+  return Object.create(io, { env: { value: { ...io.env, ACCESSIBLE: "1" } } });
 }
 
 /** `--json` picks members of JSON. Throws `usage` with a format that isn't JSON. */

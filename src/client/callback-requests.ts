@@ -1,6 +1,7 @@
 import type { CallbackSettings } from "../domain/callback.js";
-import { WhcbError } from "../domain/errors.js";
+import { advise, WhcbError } from "../domain/errors.js";
 import { callbackSecrets } from "../domain/mask.js";
+import type { TestMail } from "../domain/outage.js";
 import { idInUrl } from "../wire/bulk-ids.js";
 import {
   changeCallbackJson,
@@ -9,10 +10,13 @@ import {
   readCallbackList,
   settingsToJson,
 } from "../wire/json/callback-json.js";
-import type { JsonObject } from "../wire/json/json-value.js";
+import { type JsonObject, objectOf, textOf } from "../wire/json/json-value.js";
+import { isUnknownRoute } from "./capabilities.js";
 import { readWholeList } from "./list-walker.js";
 import type { ServiceApi } from "./service-api.js";
 import { isSuccess } from "./transport.js";
+
+const LIST = { command: "whcb callbacks list", when: "to see them" };
 
 /** `willSend` gets the secrets of a callback before the service does, which may repeat them in an error. */
 export function callbackRequests(api: ServiceApi, willSend: (secrets: readonly string[]) => void) {
@@ -64,12 +68,10 @@ export function callbackRequests(api: ServiceApi, willSend: (secrets: readonly s
     const [first, second] = callbacks.filter(({ name }) => name === idOrName);
     const found = callbacks.find(({ id }) => id === idOrName) ?? first;
     if (found?.id !== idOrName && second !== undefined) {
-      throw new WhcbError("usage", `several callbacks are called ${idOrName}`, { hint: "give the id: `whcb callbacks list`" });
+      throw new WhcbError("usage", `several callbacks are called ${idOrName}`, advise`give the id: ${LIST}`);
     }
     if (found === undefined) {
-      throw new WhcbError("not-found", `no callback ${idOrName} at ${api.name}`, {
-        hint: "List them with `whcb callbacks list`.",
-      });
+      throw new WhcbError("not-found", `no callback ${idOrName} at ${api.name}`, advise`List them with ${LIST}.`);
     }
     return found;
   }
@@ -105,7 +107,25 @@ export function callbackRequests(api: ServiceApi, willSend: (secrets: readonly s
     await api.expectSuccess({ method: "DELETE", path: callbackPath(id), noun: "callback" });
   }
 
-  return { listCallbacks, getAllCallbacks, getCallback, verify, createCallback, updateCallback, deleteCallback };
+  /** Sends an outage's e-mail as a test. Returns null if the service can't. Throws `rate-limited` after too many, `unavailable`. */
+  async function sendTestMail(id: string): Promise<TestMail | null> {
+    const answer = await api.exchange({ method: "POST", path: `${callbackPath(id)}/test-email`, noun: "callback" });
+    if (isUnknownRoute(answer)) {
+      // A gateway's 403 for an unknown path looks like one for a wrong key.
+      await getById(id);
+      return null;
+    }
+    if (!isSuccess(answer)) throw api.errorOf(answer);
+    const { to, channel, sent, answer: said } = objectOf(api.documentOf(answer));
+    return {
+      to: textOf(to) ?? "",
+      channel: channel === "smtp" ? "smtp" : "file",
+      isSent: sent === true,
+      answer: api.quote(textOf(said) ?? ""),
+    };
+  }
+
+  return { listCallbacks, getAllCallbacks, getCallback, verify, createCallback, updateCallback, deleteCallback, sendTestMail };
 }
 
 function lacksSettings({ auth, contentType, retriesEnabled, email }: ListedCallback): boolean {

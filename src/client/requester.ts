@@ -1,5 +1,5 @@
 /** Requests are paced and retried, in bounded time. */
-import { WhcbError } from "../domain/errors.js";
+import { type Advice, advise, WhcbError } from "../domain/errors.js";
 import type { SecretMask } from "../domain/mask.js";
 import type { Clock } from "../platform/clock.js";
 import { isLoopbackUrl } from "../platform/loopback.js";
@@ -197,14 +197,15 @@ function waitMsAfter(outcome: Outcome, tries: number, pauseMs: number, fraction:
 }
 
 function networkError(failure: TransportFailure, service: string, method: string): WhcbError {
-  return new WhcbError("network", `${service}: ${failure.message}`, { cause: failure, ...hintFor(failure, service, method) });
+  return new WhcbError("network", `${service}: ${failure.message}`, { cause: failure, ...adviceFor(failure, service, method) });
 }
 
-function hintFor({ reason }: TransportFailure, service: string, method: string): { readonly hint?: string } {
+function adviceFor({ reason }: TransportFailure, service: string, method: string): Advice {
   if (reason === "refused" && isLoopbackUrl(service)) {
-    return { hint: "Is a service running there? `whcb serve` starts one." };
+    return advise`Is a service running there? ${{ command: "whcb serve", when: "to start one" }} starts one.`;
   }
-  if (reason === "refused" || reason === "dns") return { hint: "Check the profile's URL: `whcb config get url`." };
+  if (reason === "refused" || reason === "dns")
+    return advise`Check the profile's URL: ${{ command: "whcb config get url", when: "to check the URL" }}.`;
   if ((method === "POST" || method === "DELETE") && reason !== "tls") {
     return { hint: "The request may have been executed: check before you send it again." };
   }

@@ -1,6 +1,6 @@
 import { idKey } from "../domain/call.js";
 import { formatDuration } from "../domain/duration.js";
-import { type ErrorCode, WhcbError } from "../domain/errors.js";
+import { advise, type ErrorCode, WhcbError } from "../domain/errors.js";
 import { maskUrlsIn, type SecretMask } from "../domain/mask.js";
 import { isErrorDocument, readError } from "../wire/json/error-json.js";
 import { readJson } from "../wire/json/read-json.js";
@@ -58,15 +58,11 @@ export function serviceError(
   }
   const detail = toOneLine(errorText(answer), mask);
   if (status === 401) {
-    return new WhcbError("unauthenticated", `${service}: user or password rejected${detail && ` (${detail})`}`, {
-      hint: "Run `whcb login` again.",
-    });
+    return new WhcbError("unauthenticated", `${service}: user or password rejected${detail && ` (${detail})`}`, LOGIN);
   }
   if (status === 403) {
     const reason = toOneLine(headers["x-error-detail"] ?? headers["x-mashery-error-detail"] ?? "", mask) || detail;
-    return new WhcbError("forbidden", `${service}: API key rejected${reason && ` (${reason})`}`, {
-      hint: "Run `whcb login` again.",
-    });
+    return new WhcbError("forbidden", `${service}: API key rejected${reason && ` (${reason})`}`, LOGIN);
   }
   const code = isGatewaysNotFound(answer) ? "unavailable" : (CODES[status] ?? (status >= 500 ? "unavailable" : "malformed"));
   if (detail !== "") return new WhcbError(code, detail, { retryAfterMs });
@@ -75,6 +71,8 @@ export function serviceError(
   const hint = text === "" ? {} : { hint: `The service says: ${text}` };
   return new WhcbError(code, `${service}: answered ${status}`, { retryAfterMs, ...hint });
 }
+
+const LOGIN = advise`Run ${{ command: "whcb login", when: "to store other credentials" }} again.`;
 
 const CODES: Readonly<Record<number, ErrorCode>> = {
   400: "malformed",

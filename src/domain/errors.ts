@@ -23,9 +23,13 @@ export type ErrorCode =
   | "other-database" // its client has read another database
   | "interrupted";
 
-export interface WhcbErrorOptions {
-  /** Says in one sentence what to do. */
-  readonly hint?: string;
+/** A command that helps. `when` says in which case, such as "to give it up"; it is "" if it helps as things are. */
+export interface NextStep {
+  readonly command: string;
+  readonly when: string;
+}
+
+export interface WhcbErrorOptions extends Advice {
   /** The pause that a service asked for. */
   readonly retryAfterMs?: number | null;
   /** What is wrong with each field of a document, by its path ("auth.key"). */
@@ -33,11 +37,25 @@ export interface WhcbErrorOptions {
   readonly cause?: unknown;
 }
 
+export interface Advice {
+  /** Says in one sentence what to do. */
+  readonly hint?: string;
+  /** Programs get the commands of the hint from here. */
+  readonly next?: readonly NextStep[];
+}
+
+/** Builds a hint from text and commands: advise`${{ command, when: "to finish it" }} finishes it`. */
+export function advise(parts: TemplateStringsArray, ...values: readonly (string | NextStep)[]): Advice {
+  const texts = values.map((value) => (typeof value === "string" ? value : `\`${value.command}\``));
+  return { hint: String.raw({ raw: parts }, ...texts), next: values.filter((value) => typeof value !== "string") };
+}
+
 /** An expected failure. Anything else thrown is a bug. */
 export class WhcbError extends Error {
   override readonly name = "WhcbError";
   readonly code: ErrorCode;
   readonly hint: string | undefined;
+  readonly next: readonly NextStep[];
   readonly retryAfterMs: number | null;
   readonly fields: ReadonlyMap<string, string>;
 
@@ -45,6 +63,7 @@ export class WhcbError extends Error {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.hint = options.hint;
+    this.next = options.next ?? [];
     this.retryAfterMs = options.retryAfterMs ?? null;
     this.fields = options.fields ?? new Map();
   }

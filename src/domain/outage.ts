@@ -95,6 +95,15 @@ export interface NewMail {
   readonly createdAt: number;
 }
 
+/** An outage's e-mail was tried without an outage. It is in no outbox, and counts as no notice. */
+export interface TestMail {
+  readonly to: string;
+  readonly channel: NoticeChannel;
+  readonly isSent: boolean;
+  /** The mail server's answer, why it wasn't sent, or the file's path. */
+  readonly answer: string;
+}
+
 export type OutageEvent = "began" | "ended";
 
 export interface NotifiedCallback {

@@ -11,25 +11,26 @@ import { secretKeySource } from "../store/secret-key.js";
 import type { DeliverySettings } from "../wire/delivery-settings.js";
 
 /**
- * The client has no server, no dispatcher, and no credentials but file permissions. `secretKey` is WHCB_SECRET_KEY. Throws
+ * The client has no server, no dispatcher, and no credentials but file permissions. WHCB_SECRET_KEY and WHCB_SMTP count. Throws
  * `config` if there is no database.
  */
 export async function openFileClient(
   { path, authParameter, bodyNames }: { readonly path: string } & DeliverySettings,
   version: string,
-  secretKey?: string,
+  { WHCB_SECRET_KEY: secretKey, WHCB_SMTP: smtp = "" }: Readonly<Record<string, string | undefined>> = {},
 ): Promise<Client> {
   const clock = systemClock;
   const random = systemRandom;
   const store = await openStore({ url: path, clock, secretKey: secretKeySource(path, secretKey), mustExist: true });
   const deliverer = createDeliverer({ clock, timers: systemTimers });
+  const policy = { ...(await store.settings.read()), jitter: true };
   const app = await createApp({
     store,
     clock,
     random,
     timers: systemTimers,
     logger: silentLogger,
-    policy: { ...(await store.settings.read()), jitter: true },
+    policy,
     plan: null,
     authentication: "none",
     hasApi: true,
@@ -42,6 +43,7 @@ export async function openFileClient(
     version,
     checkEndpoint: async (request) => (await deliverer.deliver(request)).result,
     checkCallbackUrl: () => undefined,
+    sendTestMail: async (callback) => (await import("./send-from-here.js")).sendFromHere(callback, { smtp, path, policy }),
     onAccepting: () => undefined,
     onWork: () => undefined,
     begunCalls: () => new Set(),

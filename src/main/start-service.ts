@@ -15,6 +15,7 @@ import type { ServiceSettings } from "../domain/service-settings.js";
 import { createEmlNotifier, mailDirectoryOf, removeMailFiles } from "../notifier/eml-notifier.js";
 import type { Notifier } from "../notifier/notifier.js";
 import { createSmtpNotifier } from "../notifier/smtp-notifier.js";
+import { sendTestMail, TEST_MAIL_MS } from "../notifier/test-mail.js";
 import { type Clock, systemClock } from "../platform/clock.js";
 import { isPostgresUrl, placeOf } from "../platform/database-url.js";
 import type { Logger } from "../platform/logger.js";
@@ -91,6 +92,7 @@ async function start(
   const deliverer = openDeliverer(addressRule, teardown);
   const mails = options.mailDirectory ?? mailDirectoryOf(placeOf(options.database, options.dataDirectory));
   const notifier = openNotifier(options, mails, teardown);
+  const testNotifier = openNotifier(options, mails, teardown, TEST_MAIL_MS);
   const outageUrl: OutageUrl = (callbackId, outageId) =>
     options.publicUrl && `${options.publicUrl}${consolePath(callbackId, "outages", outageId)}`;
   const dispatching = createDispatching({
@@ -127,6 +129,9 @@ async function start(
     bodyNames: options.bodyNames,
     checkEndpoint: options.endpointCheck ? limitChecks(async (request) => (await deliverer.deliver(request)).result) : null,
     checkCallbackUrl: (url) => checkCallbackUrl(url, addressRule),
+    sendTestMail: options.dispatch
+      ? (callback) => sendTestMail(callback, { notifier: testNotifier, now: clock.now(), random: systemRandom, policy })
+      : null,
     onAccepting: () => dispatching.dispatcher.accepting(),
     onWork: dispatching.onWork,
     begunCalls: (callbackId) => dispatching.dispatcher.begunCalls(callbackId),
@@ -194,8 +199,9 @@ function openDeliverer(addressRule: AddressRule, teardown: Teardown): Deliverer 
   return deliverer;
 }
 
-function openNotifier({ smtp }: ServeOptions, directory: string, teardown: Teardown): Notifier {
-  const notifier = smtp === null ? createEmlNotifier({ directory }) : createSmtpNotifier({ url: smtp, timers: systemTimers });
+function openNotifier({ smtp }: ServeOptions, directory: string, teardown: Teardown, timeoutMs?: number): Notifier {
+  const timing = { timers: systemTimers, ...(timeoutMs !== undefined && { timeoutMs }) };
+  const notifier = smtp === null ? createEmlNotifier({ directory }) : createSmtpNotifier({ url: smtp, ...timing });
   teardown.addStep(() => notifier.close());
   return notifier;
 }

@@ -2,7 +2,7 @@ import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from "node:f
 import { dirname, join, resolve } from "node:path";
 import { createTransport } from "nodemailer";
 import { systemErrorCode, WhcbError } from "../domain/errors.js";
-import type { Mail } from "../domain/outage.js";
+import type { Mail, NewMail } from "../domain/outage.js";
 import { checkOutageId, DEFAULT_SENDER, mailMessage, type Notifier } from "./notifier.js";
 
 export interface EmlNotifierOptions {
@@ -18,7 +18,9 @@ export function createEmlNotifier(options: EmlNotifierOptions): Notifier {
     async send(mail) {
       const bytes = await composeMessage(mail, from);
       try {
-        await writeAtomically(options.directory, fileNameOf(mail), bytes);
+        const name = fileNameOf(mail);
+        await writeAtomically(options.directory, name, bytes);
+        return join(options.directory, name);
       } catch (error) {
         const reason = systemErrorCode(error) || "unknown reason";
         throw new WhcbError("unavailable", `The mail can't be written to ${options.directory}: ${reason}.`, { cause: error });
@@ -31,7 +33,7 @@ export function createEmlNotifier(options: EmlNotifierOptions): Notifier {
 /** `MAIL_FILE` matches the name of an e-mail's file, or of a draft of one. */
 const MAIL_FILE = /^(outage-[\w-]+\.eml|\.outage-[\w-]+\.eml\.draft)$/;
 
-function fileNameOf({ outageId }: Mail): string {
+function fileNameOf({ outageId }: NewMail): string {
   return `outage-${checkOutageId(outageId)}.eml`;
 }
 
@@ -90,7 +92,7 @@ export async function removeMailFiles(directory: string, before: number): Promis
   }
 }
 
-async function composeMessage(mail: Mail, from: string): Promise<Buffer> {
+async function composeMessage(mail: NewMail, from: string): Promise<Buffer> {
   const message = mailMessage(mail, from);
   const { message: bytes } = await createTransport({ streamTransport: true, buffer: true, newline: "windows" }).sendMail(message);
   if (!Buffer.isBuffer(bytes)) throw new WhcbError("unavailable", "The mail couldn't be composed.");

@@ -1,19 +1,22 @@
 /** Addresses and names are data, never header text. */
 import { isEmailAddress } from "../domain/callback.js";
 import { WhcbError } from "../domain/errors.js";
-import type { Mail, NoticeChannel } from "../domain/outage.js";
+import type { NewMail, NoticeChannel } from "../domain/outage.js";
 
 export interface Notifier {
   readonly channel: NoticeChannel;
-  /** Resolves once the e-mail is handed over. A repeat replaces the first, or has the same Message-ID. Throws `unavailable`. */
-  send(mail: Mail): Promise<void>;
+  /**
+   * Resolves once the e-mail is handed over, to the mail server's answer or the file's path. A repeat replaces the first, or has the same
+   * Message-ID. Throws `unavailable`.
+   */
+  send(mail: NewMail): Promise<string>;
   close(): Promise<void>;
 }
 
 export const DEFAULT_SENDER = "whcb@localhost";
 
 /** Throws `unavailable` unless the recipient is exactly one address. */
-export function mailMessage(mail: Mail, from: string) {
+export function mailMessage(mail: NewMail, from: string) {
   return {
     from: { name: "whcb", address: from },
     to: { name: "", address: checkAddress(mail.to) },

@@ -36,7 +36,8 @@ export function createSmtpNotifier(options: SmtpNotifierOptions): Notifier {
       const transport = createTransport({ ...transportOptions(server, options.ca), getSocket: connectTo(server, signal) });
       const cancel = options.timers.after(timeoutMs, () => timeout.abort());
       try {
-        await transport.sendMail({ ...message, signal });
+        const { response } = await transport.sendMail({ ...message, signal });
+        return withoutLogin(response, server);
       } catch (error) {
         if (closing.signal.aborted) throw new WhcbError("unavailable", "The mail wasn't sent: the service is stopping.");
         const reason = timeout.signal.aborted

@@ -1,6 +1,6 @@
 import type { Client } from "../client/client.js";
 import { commandLine, shellQuote } from "../domain/command-line.js";
-import { WhcbError } from "../domain/errors.js";
+import { advise, WhcbError } from "../domain/errors.js";
 import type { RunHeader } from "./journal/run-step.js";
 import { nullIfGone } from "./plan/call-scope.js";
 
@@ -17,12 +17,11 @@ export async function checkService(
   const isSameProfile = profile === ownProfile;
   if ((isSameName || isSameProfile) && (await hasOneOf(callbacks, client))) return;
   if (isSameName) {
+    const discard = { command: commandLine({ command: "runs discard", operands: [runId] }), when: "if they were deleted" };
     throw new WhcbError(
       "config",
       `run ${runId} was made with ${service} (profile ${profile}), which has none of its callbacks now`,
-      {
-        hint: `Is another service there? If they were deleted, \`${commandLine({ command: "runs discard", operands: [runId] })}\` gives the run up.`,
-      },
+      advise`Is another service there? If they were deleted, ${discard} gives the run up.`,
     );
   }
   const flag = isSameProfile || profile === service ? ["--service", service] : ["--profile", profile];

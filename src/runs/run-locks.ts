@@ -8,7 +8,7 @@ import { join } from "node:path";
 import type { RunLease } from "../domain/callback.js";
 import { callbackOperand, commandLine } from "../domain/command-line.js";
 import { count } from "../domain/count.js";
-import { isWhcbError, WhcbError } from "../domain/errors.js";
+import { advise, isWhcbError, WhcbError } from "../domain/errors.js";
 import { TO_REPLACE } from "../platform/excess-mode.js";
 import { lockRun } from "./journal/process-lock.js";
 import { newRunId } from "./journal/run-id.js";
@@ -288,12 +288,16 @@ async function isAbandoned(runId: string, deps: RunDeps): Promise<boolean> {
 }
 
 function busyError(busy: BusyCallback, serviceFlags: readonly string[] = []): WhcbError {
+  const message = describeBusy(busy, serviceFlags);
+  if (!busy.isAbandoned) {
+    return new WhcbError("unavailable", message, {
+      hint: "Wait until it ends, or add --wait: then the calls are listed again.",
+    });
+  }
   const flags = ["--resume", busy.holder?.run ?? "", ...serviceFlags];
-  return new WhcbError("unavailable", describeBusy(busy, serviceFlags), {
-    hint: busy.isAbandoned
-      ? `\`${commandLine({ command: "replay", flags })}\` continues it now. Or add --wait: then the calls are listed when they are free.`
-      : "Wait until it ends, or add --wait: then the calls are listed again.",
-  });
+  const resume = { command: commandLine({ command: "replay", flags }), when: "to continue it now" };
+  const advice = advise`${resume} continues it now. Or add --wait: then the calls are listed when they are free.`;
+  return new WhcbError("unavailable", message, advice);
 }
 
 /** Returns a text such as "another run is sending the calls of demo: run 20261124-233015-0427F3A of ada@desk, 120 of 300 calls done". */

@@ -2,7 +2,7 @@ import type { ListedCall, ListedCallback } from "../client/client.js";
 import { REQUEST_TIME_LIMIT_MS } from "../client/transport.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import { commandLine } from "../domain/command-line.js";
-import { WhcbError } from "../domain/errors.js";
+import { advise, WhcbError } from "../domain/errors.js";
 import { checkService } from "./check-service.js";
 import { isOtherDatabase } from "./journal/other-database.js";
 import { callKey, isMarkFailed, undoneBy } from "./journal/other-runs.js";
@@ -174,10 +174,12 @@ export async function latestRunToUndo(deps: RunFolder & Pick<RunDeps, "client">)
 
 function alreadyUndone({ runId }: UndoneRun, undo: RunOverview): WhcbError {
   const isFinished = undo.state === "finished";
-  const resume = commandLine({ command: "replay", flags: ["--resume", undo.runId] });
-  return new WhcbError("usage", `run ${runId} was undone by run ${undo.runId}${isFinished ? "" : ", which isn't finished"}`, {
-    hint: isFinished ? "`whcb mark-failed` with ids marks single calls" : `\`${resume}\` finishes it`,
-  });
+  const resume = { command: commandLine({ command: "replay", flags: ["--resume", undo.runId] }), when: "to finish it" };
+  return new WhcbError(
+    "usage",
+    `run ${runId} was undone by run ${undo.runId}${isFinished ? "" : ", which isn't finished"}`,
+    isFinished ? { hint: "`whcb mark-failed` with ids marks single calls" } : advise`${resume} finishes it`,
+  );
 }
 
 /**

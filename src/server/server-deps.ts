@@ -1,5 +1,7 @@
 /** main/start-service.ts gives the server what it needs of the dispatcher, which it doesn't know. */
 import type { Attempt, DeliveryResult } from "../domain/attempt.js";
+import type { Callback } from "../domain/callback.js";
+import type { TestMail } from "../domain/outage.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { Clock, Timers } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
@@ -35,6 +37,8 @@ export interface ServerDeps {
   readonly checkEndpoint: ((request: DeliveryRequest, owner: string) => Promise<DeliveryResult>) | null;
   /** Throws `address-refused`. */
   checkCallbackUrl(url: string): void;
+  /** Sends an outage's e-mail as a test. It is null if this process sends no e-mails. */
+  readonly sendTestMail: ((callback: Callback) => Promise<TestMail>) | null;
   /** Is called as responses are about to be stored: others may share the transaction. */
   onAccepting(): void;
   /** Is called after a commit that changed what has to be sent. */

@@ -106,7 +106,7 @@ describe("whcb triage", () => {
       code: 2,
       stdout: "",
       stderr:
-        "error: triage needs a terminal\nhint: `whcb calls list demo --failed --group-by status-code,reason` prints the groups\n",
+        "error: triage needs a terminal\nhint: `whcb calls list demo --failed --group-by status-code,reason` prints the groups; calls list, replay and mark-success take their values as filters\n",
     });
   });
 

@@ -131,6 +131,36 @@ describe("replay", () => {
     });
   });
 
+  test("says in JSON, too, what it would do and the command to type", async () => {
+    await anOutage(3);
+    const { code, stdout, stderr } = await machine.whcb(["replay", "demo", "--failed", "-o", "json"]);
+    const { error } = JSON.parse(stderr);
+    expect([code, stdout, error]).toEqual([
+      2,
+      "",
+      {
+        code: "usage",
+        message: expect.stringMatching(
+          /^confirmation needed: add --yes; 3 failed calls of demo -> [\s\S]*\nSend 3 calls again\?$/,
+        ),
+        hint: "to continue, type: whcb replay demo --failed -o json --yes",
+        next: [{ command: "whcb replay demo --failed -o json --yes", when: "to continue" }],
+      },
+    ]);
+  });
+
+  test.each([
+    [["replay", "demo", "-"], "Send 1 call again?"],
+    [["mark-success", "demo", "-"], "Mark 1 call SUCCESS"],
+    [["reconcile", "demo", "--seen=-"], "Mark 1 call"],
+  ])("with ids on stdin no question can be asked, even on a terminal: %j", async (argv, question) => {
+    await anOutage(1);
+    const [id] = await machine.ids("demo", "--failed");
+    const { code, stderr } = await machine.whcb(argv, { canAsk: true, env: { NO_COLOR: "1" }, stdin: `${id}\ny\n` });
+    expect([code, stderr]).toEqual([2, expect.stringContaining(`type after the pipe: whcb ${argv.join(" ")} --yes\n`)]);
+    expect(stderr).toContain(question);
+  });
+
   test("prints one line per step with ndjson, and one object at the end with json", async () => {
     await anOutage(3);
     const lines = (await machine.works(["replay", "demo", "--failed", "--yes", "-o", "ndjson"]))

@@ -137,6 +137,31 @@ it("before calls are sent whose answer came too late, the question says that the
   expect((await whcb(replay, { canAsk: true, stdin: "\n" })).stderr).toContain(warning);
 });
 
+it.each([
+  [["replay", "demo", "--failed", "--yes"], { status: 422 }],
+  [["replay", "demo", "--failed", "--yes"], { status: 503 }],
+  [["replay", "demo", "--failed"], { status: 200 }],
+  [["runs", "show", "7"], { status: 200 }],
+  [["calls", "get", "demo", "nope"], { status: 200 }],
+  [["calls", "list", "--frobnicate"], { status: 200 }],
+])("in JSON, the error of %j has the commands that its text advises", async (argv, answers) => {
+  answer = () => answers;
+  const shown = await whcb(argv);
+  const texts = [
+    ...adviceIn(shown, false),
+    ...Array.from(shown.stderr.matchAll(/, type: whcb (.*)$/gm), ([, command = ""]) => ({ command })),
+  ];
+  const { error } = JSON.parse(
+    (await whcb([...argv, "-o", "json"])).stderr.split("\n").findLast((line) => line.startsWith("{")) ?? "",
+  );
+  const run = /\d{8}-\d{6}-\w{7}/g;
+  const withoutRun = (command: string) => command.replace(run, "RUN").replace(" -o json", "");
+  expect(error.next.map(({ command }: Advice) => withoutRun(command)).sort()).toEqual(
+    [...new Set(texts.map(({ command }) => `whcb ${withoutRun(command)}`))].sort(),
+  );
+  expect(error.next.length).toBeGreaterThan(0);
+});
+
 it("two bodies that are always rejected stop no replay", async () => {
   answer = (id) => ({ status: isPoison(id, 2) ? 422 : 200 });
   const { code, stdout } = await whcb(["replay", "demo", "--failed", "--yes"]);

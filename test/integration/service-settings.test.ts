@@ -64,11 +64,9 @@ describe("a service's settings", () => {
     await machine.serve(["--db", file], { env: { WHCB_SECRET_KEY: key } });
     await machine.works(["callbacks", "create", "--name", "demo", "--url", endpoint.url, "--email", "ops@example.com"]);
     expect(existsSync(`${file}.key`)).toBe(false);
-    const client = await openFileClient(
-      { path: file, authParameter: "Auth", bodyNames: "messageid-messagelocation" },
-      "1.2.3",
-      key,
-    );
+    const client = await openFileClient({ path: file, authParameter: "Auth", bodyNames: "messageid-messagelocation" }, "1.2.3", {
+      WHCB_SECRET_KEY: key,
+    });
     await client.close();
     await expect(
       openFileClient({ path: file, authParameter: "Auth", bodyNames: "messageid-messagelocation" }, "1.2.3"),

@@ -112,7 +112,7 @@ class Node {
     const mails = createMailSender({
       ...deps,
       mails: store.mails,
-      notifier: { channel: "smtp", send: async ({ outageId }) => void run.mails.push(outageId), close: async () => undefined },
+      notifier: { channel: "smtp", send: async ({ outageId }) => String(run.mails.push(outageId)), close: async () => undefined },
     });
     this.dispatcher = new Dispatcher({
       ...{ ...deps, policy: POLICY, random: seededRandom(seed) },

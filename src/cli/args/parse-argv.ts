@@ -1,5 +1,5 @@
 import { Command, type CommanderError, Help, type HelpConfiguration, Option } from "commander";
-import { WhcbError } from "../../domain/errors.js";
+import { advise, WhcbError } from "../../domain/errors.js";
 import { EXIT_CODES_HELP } from "../exit-codes.js";
 import {
   type CommandEntry,
@@ -69,7 +69,8 @@ export async function parseArgv(
       // What follows "=" may be a secret.
       throw unknownFlag(/'(-[^'=]*)/.exec(message)?.[1] ?? "", { words, path, spec: typedSpec });
     }
-    throw new WhcbError("usage", message, { hint: `see \`${["whcb", ...path, "--help"].join(" ")}\`` });
+    const help = { command: ["whcb", ...path, "--help"].join(" "), when: "to see what can be typed" };
+    throw new WhcbError("usage", message, advise`see ${help}`);
   }
   return parsed ?? { kind: "incomplete", text: printed };
 }
@@ -142,7 +143,9 @@ async function buildProgram(sections: readonly Section[], options: ProgramOption
     program.commandsGroup(`${section.heading}:`);
     for (const entry of section.entries) program.addCommand(await toEntry(entry, options));
   }
-  program.commandsGroup("More:").helpCommand("help [command...]", "help for a command, or for exit-codes");
+  program
+    .commandsGroup("More:")
+    .helpCommand("help [command...]", "help for a command, or for exit-codes; --json describes all commands");
   return program.addHelpText("after", exampleText(ROOT_EXAMPLES, options.width));
 }
 

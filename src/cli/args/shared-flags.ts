@@ -8,9 +8,10 @@ export const SERVICE = value(
 );
 export const UTC = flag("--utc", "read and show dates in UTC instead of local time");
 export const NO_COLOR = flag("--no-color", "no colour");
+export const PLAIN_TEXT = flag("--plain", "no spinner and no cursor movement, only lines one after the other (or ACCESSIBLE=1)");
 export const VERBOSE = flag("--verbose", "show each request, each POST to an endpoint, and the answers on stderr");
 
-export const GLOBAL_FLAGS = [PROFILE, SERVICE, UTC, NO_COLOR, VERBOSE] as const;
+export const GLOBAL_FLAGS = [PROFILE, SERVICE, UTC, NO_COLOR, PLAIN_TEXT, VERBOSE] as const;
 
 /** Commands that work on the database itself have it. */
 export const DATABASE = value("--db <file>", "the database (default: WHCB_DB, then the profile's)", String);

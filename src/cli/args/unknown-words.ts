@@ -1,6 +1,6 @@
 /** What people type that is no command or flag, and what they mean. It is loaded only then. */
 import { commandLine } from "../../domain/command-line.js";
-import { WhcbError } from "../../domain/errors.js";
+import { type Advice, advise, WhcbError } from "../../domain/errors.js";
 import { closestMatch } from "./closest-match.js";
 import { type CommandEntry, type CommandSpec, type GroupSpec, isGroup, namesOf } from "./command-spec.js";
 import { type Flag, flagName } from "./flag.js";
@@ -77,7 +77,7 @@ export async function unknownCommand(word: string, { rest, group, entries }: Typ
     );
     const meant = answerInGroup(word, rest, group, entries) ?? match;
     const all = `there are: ${group.commands.map(({ name }) => name).join(", ")}`;
-    return new WhcbError("usage", message, { hint: meant === null ? all : `did you mean ${meant}? ${all}` });
+    return new WhcbError("usage", message, meant === null ? { hint: all } : didYouMean(meant, ` ${all}`));
   }
   const [noun = "", ...others] = rest;
   const named = await entries.find(({ name }) => name === noun || name === `${noun}s`)?.load();
@@ -89,7 +89,19 @@ export async function unknownCommand(word: string, { rest, group, entries }: Typ
       word,
       entries.map(({ name }) => name),
     );
-  return new WhcbError("usage", message, { hint: meant === null ? "see `whcb --help`" : `did you mean ${meant}?` });
+  return new WhcbError("usage", message, meant === null ? seeHelp(["whcb", "--help"]) : didYouMean(meant));
+}
+
+/** What is meant is a word, or a command in backticks, which may leave something to fill in. */
+function didYouMean(meant: string, rest = ""): Advice {
+  const command = /^`([^A-Z]*)`$/.exec(meant)?.[1];
+  return command === undefined
+    ? { hint: `did you mean ${meant}?${rest}` }
+    : advise`did you mean ${{ command, when: "" }}?${rest}`;
+}
+
+function seeHelp(words: readonly string[]): Advice {
+  return advise`see ${{ command: words.join(" "), when: "to see what can be typed" }}`;
 }
 
 function answerInGroup(
@@ -166,9 +178,10 @@ const SECRET_FLAG = /^--?(pass(word|wd)?|api-?key|key|auth-?key|token|secret|cre
 /** Returns the `usage` error for a flag that the command hasn't, with the one to type as its hint. */
 export function unknownFlag(flag: string, { words, path, spec }: TypedFlag): WhcbError {
   if (SECRET_FLAG.test(flag.toLowerCase())) {
-    return new WhcbError("usage", `there is no flag ${flag}: a secret in a command line could be read by other users`, {
-      hint: "use `whcb login`, or the environment: WHCB_USERNAME, WHCB_PASSWORD, WHCB_API_KEY, WHCB_CALLBACK_KEY",
-    });
+    const login = { command: "whcb login", when: "to store secrets" };
+    const variables = "WHCB_USERNAME, WHCB_PASSWORD, WHCB_API_KEY, WHCB_CALLBACK_KEY";
+    const message = `there is no flag ${flag}: a secret in a command line could be read by other users`;
+    return new WhcbError("usage", message, advise`use ${login}, or the environment: ${variables}`);
   }
   const typed = flag.toLowerCase();
   const index = words.findIndex((word) => word === flag || word.startsWith(`${flag}=`));
@@ -185,8 +198,7 @@ export function unknownFlag(flag: string, { words, path, spec }: TypedFlag): Whc
     return new WhcbError("usage", `unknown option '${flag}'`, { hint: `it is an argument: \`${usage}\`` });
   }
   const meant = guessed.find((name) => known.includes(name) || name.startsWith("`")) ?? closestFlag(typed, known);
-  const hint = meant === null ? `see \`${[...line, "--help"].join(" ")}\`` : `did you mean ${meant}?`;
-  return new WhcbError("usage", `unknown option '${flag}'`, { hint });
+  return new WhcbError("usage", `unknown option '${flag}'`, meant === null ? seeHelp([...line, "--help"]) : didYouMean(meant));
 }
 
 /** Both dashes are of every flag, so they are no likeness. */

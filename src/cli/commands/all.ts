@@ -78,6 +78,11 @@ export const SECTIONS: readonly Section[] = [
         "the registered endpoints: where responses go, and who gets the e-mail about an outage",
         async () => (await import("./callbacks/command.js")).CALLBACKS,
       ),
+      entry(
+        "test-email",
+        "send the e-mail of an outage as a test, and print what the mail server says",
+        async () => (await import("./test-email/command.js")).TEST_EMAIL,
+      ),
     ],
   },
   {

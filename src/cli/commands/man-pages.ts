@@ -3,7 +3,7 @@ import { type CommandSpec, type Example, type GroupSpec, isGroup, namesOf } from
 import { describeFlag, type Flag } from "../args/flag.js";
 import { INTRO, joinLines, ROOT_EXAMPLES, sentence } from "../args/parse-argv.js";
 import { GLOBAL_FLAGS } from "../args/shared-flags.js";
-import { EXIT_CODES_HELP } from "../exit-codes.js";
+import { EXIT_CODE_MEANINGS } from "../exit-codes.js";
 import { loadAllCommands, SECTIONS } from "./all.js";
 
 /** Returns roff by file name, such as "whcb-calls-list.1". `date` is like 2026-11-24. */
@@ -33,7 +33,6 @@ function rootPage(): Page {
     `.SS ${roff(title)}`,
     ...entries.flatMap((entry) => item(bold(namesOf(entry).join(", ")), entry.summary)),
   ]);
-  const exitCodes = [...EXIT_CODES_HELP.matchAll(/^ {2}(\d+) +(.*)$/gm)];
   return {
     name: "whcb",
     body: [
@@ -49,7 +48,7 @@ function rootPage(): Page {
       ".SH FLAGS OF EVERY COMMAND",
       ...GLOBAL_FLAGS.flatMap(flagItem),
       ".SH EXIT STATUS",
-      ...exitCodes.flatMap(([, code = "", meaning = ""]) => item(bold(code), meaning)),
+      ...EXIT_CODE_MEANINGS.flatMap(([code, meaning]) => item(bold(String(code)), meaning)),
       ...examples(ROOT_EXAMPLES),
       ".SH SEE ALSO",
       SECTIONS.flatMap(({ entries }) => entries.map(({ name }) => reference(`whcb-${name}`))).join(",\n"),

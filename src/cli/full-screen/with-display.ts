@@ -1,6 +1,7 @@
 import type { FullScreen, ScreenSize } from "../../platform/full-screen.js";
 import type { Invocation } from "../args/command-spec.js";
 import { onInterrupt } from "../on-interrupt.js";
+import { isPlain } from "../output/screen.js";
 import { type Printable, text } from "../output/screen-text.js";
 import type { Display } from "./display.js";
 import type { Frame, Key } from "./frame.js";
@@ -16,9 +17,9 @@ export interface DisplayOptions {
   readonly run: (display: Display, screen: FullScreen) => Promise<number>;
 }
 
-/** Returns whether there is a terminal that can be written and read, and moves its cursor. */
+/** Returns whether there is a terminal that can be written and read, and moves its cursor, and may. */
 export function canFillScreen({ screen, deps: { io } }: Invocation): boolean {
-  return screen.format === "table" && io.stdin.isTTY === true && io.env.TERM !== "dumb";
+  return screen.format === "table" && io.stdin.isTTY === true && io.env.TERM !== "dumb" && !isPlain(io.env);
 }
 
 /** Text that isn't ScreenText yet can't control the terminal either. */

@@ -2,24 +2,23 @@
 import { once } from "node:events";
 import { createInterface, type Interface } from "node:readline";
 import { Writable } from "node:stream";
+import { stripVTControlCharacters } from "node:util";
 import { repeatedLine, URL_VARIABLE } from "../../domain/command-line.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Io } from "../../platform/terminal.js";
 import type { Invocation } from "../args/command-spec.js";
 import { flag } from "../args/flag.js";
 import { EXIT_INTERRUPTED } from "../exit-codes.js";
-import { notify } from "./screen.js";
+import { isPlain, notify } from "./screen.js";
 import { type Printable, text } from "./screen-text.js";
 
 export const YES = flag("-y, --yes", "don't ask");
 
-/** Throws `usage` without a terminal and without --yes. */
+/** Throws `usage` if nobody can be asked and --yes is missing. */
 export async function confirm(invocation: Invocation, question: Printable): Promise<boolean> {
   if (invocation.args.get(YES)) return true;
-  if (!invocation.screen.canAsk) {
-    invocation.screen.info(question);
-    throw needsYes(invocation);
-  }
+  const isPiped = invocation.argv.some((word) => /^(--[\w-]+=)?-$/.test(word));
+  if (!invocation.screen.canAsk || isPiped) throw needsYes(invocation, question, isPiped);
   // The leases of a run are renewed meanwhile.
   using _held = invocation.progress.hold();
   if (await askYesNo(invocation.deps.io, question)) return true;
@@ -27,12 +26,20 @@ export async function confirm(invocation: Invocation, question: Printable): Prom
   return false;
 }
 
-export function needsYes({ argv }: Invocation): WhcbError {
-  const line = repeatedLine(argv, "--yes");
-  const first = line.includes(URL_VARIABLE) ? "set WHCB_CALLBACK_URL to that URL, then " : "";
-  return new WhcbError("usage", "confirmation needed: add --yes", {
-    hint: `to continue, ${first}type${argv.includes("-") ? " after the pipe" : ""}: ${line}`,
-  });
+function needsYes({ argv, screen }: Invocation, question: Printable, isPiped: boolean): WhcbError {
+  const command = repeatedLine(argv, "--yes");
+  const first = command.includes(URL_VARIABLE) ? "set WHCB_CALLBACK_URL to that URL, then " : "";
+  const when = `to continue${first && ", with WHCB_CALLBACK_URL set to that URL"}${isPiped ? ", after the pipe" : ""}`;
+  const isJson = screen.format === "json" || screen.format === "ndjson";
+  if (!isJson) screen.info(question);
+  return new WhcbError(
+    "usage",
+    `confirmation needed: add --yes${isJson ? `; ${stripVTControlCharacters(String(question))}` : ""}`,
+    {
+      hint: `to continue, ${first}type${isPiped ? " after the pipe" : ""}: ${command}`,
+      next: [{ command, when }],
+    },
+  );
 }
 
 /** Only y or yes is yes; end of input is no. */
@@ -102,7 +109,7 @@ class LineReader {
     const lines = linesOf(io);
     const output = new Writable({
       write: (chunk, _encoding, done) => {
-        if (this.#isEchoing) io.stderr.write(chunk);
+        if (this.#isEchoing) io.stderr.write(isPlain(io.env) ? withoutCursor(String(chunk)) : chunk);
         done();
       },
     });
@@ -132,6 +139,11 @@ class LineReader {
   close(): void {
     this.#reader.close();
   }
+}
+
+/** A line that readline would write over the old one begins a new line. */
+function withoutCursor(written: string): string {
+  return stripVTControlCharacters(written.replaceAll("\u001b[1G", "\n"));
 }
 
 function hasEnded(stream: Io["stdin"]): boolean {

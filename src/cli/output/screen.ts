@@ -64,7 +64,7 @@ export async function openScreen(io: Io, choices: ScreenChoices): Promise<Screen
     canAsk: stderrIsTerminal && io.stdin.isTTY === true,
     jsonFields: choices.jsonFields ?? null,
     // A spinner erases lines without end at a reported width of 0.
-    canAnimate: stderrIsTerminal && env.TERM !== "dumb" && "cursorTo" in stderr && (stderr.columns ?? 0) > 0,
+    canAnimate: stderrIsTerminal && !isPlain(env) && env.TERM !== "dumb" && "cursorTo" in stderr && (stderr.columns ?? 0) > 0,
     out: (output) => writeOutput(stdout, output),
     info: (message) => notify(stderr, text`${message}\n`),
   };
@@ -131,6 +131,11 @@ export async function loadPalette(hasColor: boolean): Promise<Palette> {
     (value) =>
       layoutText(style(plain(value).toString()));
   return { good: paint(green), bad: paint(red), warn: paint(yellow), dim: paint(dim), strong: paint(bold) };
+}
+
+/** A screen reader, for example, reads lines in the order in which they are written. */
+export function isPlain({ ACCESSIBLE = "" }: Io["env"]): boolean {
+  return ACCESSIBLE !== "" && ACCESSIBLE !== "0" && ACCESSIBLE !== "false";
 }
 
 /** --no-color, NO_COLOR and TERM=dumb turn colour off, FORCE_COLOR (except "0", "false") on. Otherwise a terminal has it. */

@@ -1,6 +1,6 @@
 /** Flags win over the environment, that over the profile, and that over defaults. */
 import { commandLine } from "../../domain/command-line.js";
-import { errorMessage, WhcbError } from "../../domain/errors.js";
+import { advise, errorMessage, WhcbError } from "../../domain/errors.js";
 import { parseUrl } from "../../domain/mask.js";
 import { CONTROL } from "../../platform/unsafe-characters.js";
 import { type BodyNames, DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES } from "../../wire/delivery-settings.js";
@@ -113,9 +113,9 @@ function contradiction({ value, from }: Sourced<string | null>, what: "service" 
 export function toServiceTarget(settings: ResolvedSettings, onExchange?: (line: string) => void): ServiceTarget {
   const address = settings.address.value;
   if (address === null) {
-    throw new WhcbError("config", "no service is set", {
-      hint: "start one with `whcb serve`, or name yours with `whcb login https://api.<region>.whispir.com` or WHCB_URL",
-    });
+    const serve = { command: "whcb serve", when: "to start one" };
+    const login = { command: "whcb login", when: "to name yours" };
+    throw new WhcbError("config", "no service is set", advise`start one with ${serve}, or name yours with ${login} or WHCB_URL`);
   }
   if (address.kind === "file") {
     const { authParameter, bodyNames } = settings;
@@ -154,14 +154,13 @@ export function findProfile(settings: Settings, name: string): Profile {
   if (profile !== undefined) return profile;
   const names = [...settings.profiles.keys()];
   const match = closestMatch(name, names);
-  throw new WhcbError("not-found", `no profile ${JSON.stringify(name)}`, {
-    hint:
-      match !== null
-        ? `did you mean ${match}?`
-        : names.length > 0
-          ? `there are: ${names.join(", ")}`
-          : "create one with `whcb login`",
-  });
+  const advice =
+    match !== null
+      ? { hint: `did you mean ${match}?` }
+      : names.length > 0
+        ? { hint: `there are: ${names.join(", ")}` }
+        : advise`create one with ${{ command: "whcb login", when: "to create one" }}`;
+  throw new WhcbError("not-found", `no profile ${JSON.stringify(name)}`, advice);
 }
 
 function currentProfile(settings: Settings): Sourced<string | null> {
@@ -233,9 +232,9 @@ function missingCredentials(settings: ResolvedSettings, origin: string): WhcbErr
     return new WhcbError("config", message, { hint: `add \`--profile\` with one of them, or set ${names.join(", ")}` });
   }
   const why = foreignOrigin === null ? "" : `; those of profile ${profile.value} belong to ${foreignOrigin}`;
-  return new WhcbError("config", `credentials for ${origin} are missing${why}`, {
-    hint: `use \`${loginCommand(settings, origin)}\`, or set ${names.join(", ")}`,
-  });
+  const login = { command: loginCommand(settings, origin), when: "to store them" };
+  const message = `credentials for ${origin} are missing${why}`;
+  return new WhcbError("config", message, advise`use ${login}, or set ${names.join(", ")}`);
 }
 
 /** Logs in to the profile in use, if the address is its own. */

@@ -1,10 +1,8 @@
 import { access } from "node:fs/promises";
 import type { Client, ListedCallback } from "../../client/client.js";
-import { TransportFailure } from "../../client/transport.js";
 import { isCompletionOf, isIdPrefix } from "../../domain/call.js";
 import { callbackOperand, commandLine, shellQuote } from "../../domain/command-line.js";
-import { isWhcbError, systemErrorCode, WhcbError } from "../../domain/errors.js";
-import { isLoopbackUrl } from "../../platform/loopback.js";
+import { advise, isWhcbError, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import type { DeliverySettings } from "../../wire/delivery-settings.js";
 import { closestMatch } from "../args/closest-match.js";
 import type { Invocation } from "../args/command-spec.js";
@@ -13,7 +11,7 @@ import { PROFILE, SERVICE, VERBOSE } from "../args/shared-flags.js";
 import { ambiguousBeginning } from "../args/short-ids.js";
 import type { ServiceTarget } from "../cli-deps.js";
 import { warnOfOpenFile } from "./open-files.js";
-import { loginCommand, type ResolvedSettings, resolveSettings, toServiceTarget } from "./resolve-settings.js";
+import { type ResolvedSettings, resolveSettings, toServiceTarget } from "./resolve-settings.js";
 import { readSettings, settingsPath } from "./settings-file.js";
 
 export interface Session {
@@ -56,7 +54,8 @@ export async function withService<Result>(
       await client.close();
     }
   } catch (error) {
-    throw isWhcbError(error) ? withSettingsHint(error, target, settings) : error;
+    if (!isWhcbError(error) || target.kind === "file") throw error;
+    throw (await import("./service-advice.js")).withSettingsAdvice(error, target.url, settings);
   }
 }
 
@@ -105,15 +104,15 @@ export async function findCallback(client: Client, idOrName: string): Promise<Li
       callbacks.map(({ name }) => name),
     );
     const meant = words[callbacks.findIndex(({ name }) => name === match)];
-    const hint =
+    const advice =
       meant !== undefined
-        ? `did you mean ${meant}?`
+        ? { hint: `did you mean ${meant}?` }
         : words.length === 0
-          ? "there are none yet; create one with `whcb callbacks create`"
+          ? advise`there are none yet; create one with ${{ command: "whcb callbacks create", when: "to create one" }}`
           : words.length <= 8
-            ? `there are: ${words.join(", ")}`
-            : "see `whcb callbacks list`";
-    throw new WhcbError("not-found", `no callback ${JSON.stringify(idOrName)}`, { hint, cause: error });
+            ? { hint: `there are: ${words.join(", ")}` }
+            : advise`see ${{ command: "whcb callbacks list", when: "to see them" }}`;
+    throw new WhcbError("not-found", `no callback ${JSON.stringify(idOrName)}`, { ...advice, cause: error });
   }
 }
 
@@ -123,71 +122,10 @@ export async function requireDatabaseFile(path: string): Promise<void> {
     await access(path);
   } catch (error) {
     const isMissing = systemErrorCode(error) === "ENOENT";
+    const command = commandLine({ command: "serve", flags: ["--db", path] });
     throw new WhcbError("config", isMissing ? `no database at ${path}` : `the database ${path} can't be read`, {
-      hint: isMissing
-        ? `create it with \`${commandLine({ command: "serve", flags: ["--db", path] })}\``
-        : "check its owner and permissions",
+      ...(isMissing ? advise`create it with ${{ command, when: "to create it" }}` : { hint: "check its owner and permissions" }),
       cause: error,
     });
-  }
-}
-
-function withSettingsHint(error: WhcbError, target: ServiceTarget, settings: ResolvedSettings): WhcbError {
-  if (target.kind !== "http") return error;
-  const origin = new URL(target.url).origin;
-  if (error.code === "network") return withConnectionHint(error, target.url, settings.address.from);
-  const { username, password, apiKey } = settings;
-  if (error.code === "unauthenticated") {
-    const from = username.from === password.from ? username.from : `${username.from} and ${password.from}`;
-    return withOwnHint(
-      error,
-      `user and password came from ${from}: ${credentialsFix(settings, origin, username.from, password.from)}`,
-    );
-  }
-  if (error.code === "forbidden")
-    return withOwnHint(error, `the API key came from ${apiKey.from}: ${credentialsFix(settings, origin, apiKey.from)}`);
-  return error;
-}
-
-/** Replaces the client's hint, which doesn't know where the credentials came from. */
-function withOwnHint(error: WhcbError, hint: string): WhcbError {
-  return new WhcbError(error.code, error.message, { hint, cause: error });
-}
-
-/** The environment overrides a profile: a new login may change nothing. */
-function credentialsFix(settings: ResolvedSettings, origin: string, ...sources: readonly string[]): string {
-  const variables = sources.filter((source) => source.startsWith("WHCB_"));
-  return variables.length > 0
-    ? `fix or unset ${variables.join(" and ")}`
-    : `store new ones with \`${loginCommand(settings, origin)}\``;
-}
-
-/** The client doesn't know where the address came from. */
-export function withConnectionHint(error: WhcbError, url: string, source: string): WhcbError {
-  if (error.code !== "network") return error;
-  const hint = connectionHint(error, url, source) ?? error.hint;
-  return hint === undefined ? error : new WhcbError(error.code, error.message, { hint, cause: error });
-}
-
-function connectionHint(error: WhcbError, url: string, source: string): string | undefined {
-  const { origin, protocol, host } = new URL(url);
-  const reason = error.cause instanceof TransportFailure ? error.cause.reason : null;
-  const address = `the address ${origin} (from ${source})`;
-  switch (reason) {
-    case "refused":
-      if (isLoopbackUrl(url)) return `is it running? Start it with \`whcb serve\`, or check ${address}`;
-      return `check ${address}`;
-    case "tls":
-      if (error.message.includes("doesn't use TLS")) return `change ${address} to http://${host}, or to the port that uses TLS`;
-      return error.message.includes("another host name") ? `check ${address}` : error.hint;
-    case "cut":
-      // Node reports a TLS server's answer to plain HTTP as a closed connection.
-      if (error.hint === undefined && protocol === "http:") return `if the port uses TLS, change ${address} to https://${host}`;
-      return undefined;
-    case "timeout":
-    case "too-large":
-      return undefined;
-    default:
-      return `check ${address} and your network`;
   }
 }

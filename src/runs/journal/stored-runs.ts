@@ -1,5 +1,5 @@
 import { open, readdir, rm } from "node:fs/promises";
-import { isWhcbError, WhcbError } from "../../domain/errors.js";
+import { advise, isWhcbError, WhcbError } from "../../domain/errors.js";
 import type { RunFolder } from "../run-deps.js";
 import { Journal, type JournalEnd, openJournalFile, readBootId, readJournal } from "./journal.js";
 import { isRunLocked, lockRun } from "./process-lock.js";
@@ -213,7 +213,12 @@ export async function findRunId(runsDirectory: string, wanted: string | null): P
   if (ids.includes(text)) return text;
   const matching = ids.filter((id) => id.startsWith(text) || id.endsWith(text));
   const [only] = matching;
-  if (only === undefined) throw new WhcbError("not-found", `no run ${wanted}`, { hint: "`whcb runs list` shows them." });
+  if (only === undefined)
+    throw new WhcbError(
+      "not-found",
+      `no run ${wanted}`,
+      advise`${{ command: "whcb runs list", when: "to see them" }} shows them.`,
+    );
   if (matching.length > 1)
     throw new WhcbError(
       "usage",

@@ -4,7 +4,7 @@ import { namesCall } from "../../client/service-error.js";
 import { idFinder } from "../../domain/call.js";
 import { commandLine } from "../../domain/command-line.js";
 import { spellDuration } from "../../domain/duration.js";
-import { type ErrorCode, isWhcbError, WhcbError } from "../../domain/errors.js";
+import { advise, type ErrorCode, isWhcbError, WhcbError } from "../../domain/errors.js";
 import { chunkIds, MAX_IDS_PER_REQUEST } from "../../wire/bulk-ids.js";
 import { hasArrived, type RunCallState } from "../journal/run-counts.js";
 import type { RunHeader, StopReason } from "../journal/run-step.js";
@@ -215,10 +215,10 @@ function lostLock(callbackId: string, { callbacks }: RunHeader): WhcbError {
 }
 
 function tooLongPause(cause: WhcbError, runId: string): WhcbError {
-  return new WhcbError(cause.code, cause.message, {
-    cause,
-    hint: `A run waits for at most ${spellDuration(LONGEST_PAUSE_MS)}. What was accepted is in its journal: \`${commandLine({ command: "replay", flags: ["--resume", runId] })}\` marks it later.`,
-  });
+  const resume = { command: commandLine({ command: "replay", flags: ["--resume", runId] }), when: "to mark it later" };
+  const longest = `A run waits for at most ${spellDuration(LONGEST_PAUSE_MS)}.`;
+  const advice = advise`${longest} What was accepted is in its journal: ${resume} marks it later.`;
+  return new WhcbError(cause.code, cause.message, { cause, ...advice });
 }
 
 export async function markAll(job: MarkJob, callIds: Iterable<string>, session: RunSession): Promise<void> {

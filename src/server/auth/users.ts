@@ -1,5 +1,6 @@
 /** The users of a service are described in docs/operations.md, Users. */
-import { WhcbError } from "../../domain/errors.js";
+import { commandLine } from "../../domain/command-line.js";
+import { advise, WhcbError } from "../../domain/errors.js";
 import type { StartUsers } from "../../domain/service-settings.js";
 import { isShortSecret, MIN_SECRET_LENGTH, newSecret, type Random } from "../../platform/random.js";
 import type { StoredCredential } from "../../store/credentials.js";
@@ -32,9 +33,12 @@ export async function admitStartUser(given: Login & { readonly apiKey: string },
 export async function addUser(login: Login, deps: UserDeps): Promise<string> {
   requireLongPassword(login);
   if ((await findUser(login.username, deps.credentials)) !== undefined) {
-    throw new WhcbError("invalid", `there is a user ${JSON.stringify(login.username)} already`, {
-      hint: "`whcb users passwd` changes the password",
-    });
+    const passwd = {
+      command: commandLine({ command: "users passwd", operands: [login.username] }),
+      when: "to change the password",
+    };
+    const message = `there is a user ${JSON.stringify(login.username)} already`;
+    throw new WhcbError("invalid", message, advise`${passwd} changes the password`);
   }
   const apiKey = newSecret(deps.random);
   await deps.credentials.save(await makeCredential({ ...login, apiKey }, deps.random, "added"), deps.now);
@@ -70,5 +74,9 @@ function requireLongPassword({ password }: Login): void {
 }
 
 function noUser(username: string): WhcbError {
-  return new WhcbError("not-found", `no user ${JSON.stringify(username)}`, { hint: "`whcb users list` shows them" });
+  return new WhcbError(
+    "not-found",
+    `no user ${JSON.stringify(username)}`,
+    advise`${{ command: "whcb users list", when: "to see them" }} shows them`,
+  );
 }

@@ -69,7 +69,9 @@ export function answerTo(error: unknown): ErrorAnswer {
     if (INTERNAL.has(error.code)) {
       return errorAnswer(status, summary, "Try again later", status === 503 ? { "retry-after": RETRY_AFTER_SECONDS } : {});
     }
-    const headers = error.code === "unauthenticated" ? CHALLENGE : {};
+    const { retryAfterMs } = error;
+    const pause = retryAfterMs === null ? {} : { "retry-after": String(Math.ceil(retryAfterMs / 1000)) };
+    const headers = error.code === "unauthenticated" ? CHALLENGE : pause;
     return errorAnswer(status, summary, error.hint === undefined ? error.message : `${error.message}. ${error.hint}`, headers);
   }
   const status = statusOf(error);

@@ -10,6 +10,7 @@ import { ownerOf } from "../requests/byte-budget.js";
 import { sendDocument } from "../requests/send-document.js";
 import type { ServerDeps } from "../server-deps.js";
 import { createCallback, deleteCallback, updateCallback } from "../use-cases/change-callbacks.js";
+import { testMails } from "../use-cases/send-test-mail.js";
 import { sendList } from "./list-answer.js";
 import { type Query, readPage, readParameter, readSort } from "./query-parameters.js";
 import { callbackLinks, Linker } from "./resource-links.js";
@@ -75,6 +76,12 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
     const { expected } = objectOf(request.body);
     await updateCallback(context, before, settings, expected === undefined ? undefined : parseCallback(expected, before));
     return reply.code(204).send();
+  });
+
+  const sendTestMail = testMails(deps);
+  app.post<CallbackPath>("/callbacks/:id/test-email", schemaFor("sendTestMail"), async (request, reply) => {
+    const { isSent, ...mail } = await sendTestMail(await lookup.find(request.params.id));
+    return reply.header("content-type", "application/json").send(Buffer.from(JSON.stringify({ ...mail, sent: isSent })));
   });
 
   app.delete<CallbackPath>("/callbacks/:id", schemaFor("deleteCallback"), async (request, reply) => {

@@ -1,5 +1,5 @@
 import { CompiledQuery, sql } from "kysely";
-import { WhcbError } from "../../domain/errors.js";
+import { advise, WhcbError } from "../../domain/errors.js";
 import { newerError, olderError } from "../database-version.js";
 import type { Db } from "../schema.js";
 import { transact } from "../sql/transactions.js";
@@ -151,5 +151,6 @@ async function readVersion(db: Db): Promise<number> {
 }
 
 function emptyError(name: string): WhcbError {
-  return new WhcbError("config", `${name} has no data of whcb`, { hint: "Check its name, or start `whcb serve` on it once." });
+  const serve = { command: "whcb serve", when: "to create the data" };
+  return new WhcbError("config", `${name} has no data of whcb`, advise`Check its name, or start ${serve} on it once.`);
 }

@@ -156,6 +156,13 @@ export const TokenDocument = Type.Object({ token: Type.String(), link: Links });
 
 export const SignInCodeDocument = Type.Object({ code: Type.String(), expiresAt: Instant });
 
+export const TestMailDocument = Type.Object({
+  to: Type.String(),
+  channel: Type.Union([Type.Literal("smtp"), Type.Literal("file")]),
+  sent: Type.Boolean({ description: "The mail server accepted it, or the file was written" }),
+  answer: Type.String({ description: "The mail server's answer, why it wasn't sent, or the file's path" }),
+});
+
 export const VerifiedDocument = Type.Object({ status: Type.String(), link: Links });
 
 export const ErrorSchema = Type.Object(

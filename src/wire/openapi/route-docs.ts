@@ -25,6 +25,7 @@ import {
   RequestedReplayDocument,
   SignInCodeDocument,
   SubmittedDocument,
+  TestMailDocument,
   TokenDocument,
   VerifiedDocument,
 } from "./document-schemas.js";
@@ -71,11 +72,11 @@ const ERRORS: Readonly<Record<number, string>> = {
   401: "Missing or wrong user, password or token",
   403: "Missing or wrong API key, or the plan's limit is reached",
   404: "Not found",
-  409: "Another run has the lock; the body of run-lock has its run, holder, done and total",
+  409: "Another run has the lock; the body of run-lock has its run, holder, done and total. Or this node sends no e-mails",
   413: "Body over 10 485 760 bytes",
   415: "Unsupported Accept or Content-Type",
   422: "A field is missing or out of range",
-  429: "Too many failed logins",
+  429: "Too many failed logins or test e-mails",
   503: "Temporarily unavailable",
 };
 
@@ -148,6 +149,13 @@ export const ROUTE_DOCS = {
     tag: "callbacks",
     params: CallbackParams,
     success: [204, null],
+  }),
+  sendTestMail: route({
+    summary: "Send the e-mail of an outage to the callback's address, as a test: one a minute to an address, 20 an hour in all",
+    tag: "callbacks",
+    params: CallbackParams,
+    success: [200, TestMailDocument],
+    errors: [409],
   }),
   listCalls: route({
     summary: "List a callback's calls, newest first",

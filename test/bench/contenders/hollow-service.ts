@@ -33,6 +33,7 @@ const app = await createApp({
   version: "0.0.0",
   checkEndpoint: null,
   checkCallbackUrl: () => undefined,
+  sendTestMail: null,
   onAccepting: () => undefined,
   onWork: () => undefined,
   begunCalls: () => new Set<number>(),

@@ -36,7 +36,7 @@ export const AS_RECEIVED = [
 ].join("\r\n");
 
 /** Returns the message of its `unavailable`, or "none" if it succeeds. */
-export async function failureOf(sending: Promise<void>): Promise<string> {
+export async function failureOf(sending: Promise<unknown>): Promise<string> {
   try {
     await sending;
     return "none";

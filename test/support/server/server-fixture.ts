@@ -55,6 +55,7 @@ export function serverDeps(store: Store, overrides: Partial<ServerDeps> = {}): S
     version: "0.0.0",
     checkEndpoint: null,
     checkCallbackUrl() {},
+    sendTestMail: null,
     onAccepting() {},
     onWork() {},
     begunCalls: () => new Set(),

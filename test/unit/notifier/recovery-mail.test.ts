@@ -71,7 +71,7 @@ List what still fails, and replay it:
   it("goes to the callback's address, with an id of its own, and only at the end", async () => {
     const sent: unknown[] = [];
     const target = createRecoveryMails(
-      { channel: "smtp", send: async (mail) => void sent.push(mail), close: async () => {} },
+      { channel: "smtp", send: async (mail) => String(sent.push(mail)), close: async () => {} },
       (callbackId, outageId) => `https://whcb.example/${callbackId}/${outageId}`,
     );
     await target.send(aReport(null));

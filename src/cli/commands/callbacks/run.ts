@@ -3,7 +3,7 @@ import { ANY_ADDRESS } from "../../../delivery/address-rule.js";
 import { isAccepted, resultMessage } from "../../../domain/attempt.js";
 import { type CallbackSettings, isOtherOrigin } from "../../../domain/callback.js";
 import { callbackOperand, commandLine } from "../../../domain/command-line.js";
-import { isWhcbError, WhcbError } from "../../../domain/errors.js";
+import { advise, isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { shownUrl } from "../../../domain/mask.js";
 import { newSecret } from "../../../platform/random.js";
 import { buildEndpointCheck } from "../../../wire/delivery-request.js";
@@ -17,8 +17,8 @@ import {
 import type { Invocation } from "../../args/command-spec.js";
 import type { FlagValues } from "../../args/flag.js";
 import { openListing } from "../../output/listing.js";
-import { askSecret, confirm, needsYes } from "../../output/questions.js";
-import { withHint } from "../../output/render-error.js";
+import { askSecret, confirm } from "../../output/questions.js";
+import { withAdvice } from "../../output/render-error.js";
 import { text } from "../../output/screen-text.js";
 import { deliverySettings, findCallback, withSession } from "../../settings/session.js";
 import { callbackListing, type ShownSecrets, showCallback } from "./callback-text.js";
@@ -91,9 +91,9 @@ type Required = Pick<CallbackSettings, "name" | "url" | "email">;
 function readRequired({ name, url, email }: FlagValues<CallbacksFlags["create"]>): Required {
   if (name !== undefined && url !== undefined && email !== undefined) return { name, url, email };
   const missing = Object.entries({ "--name": name, "--url": url, "--email": email }).filter(([, given]) => given === undefined);
-  throw new WhcbError("usage", `a callback needs ${missing.map(([flag]) => flag).join(", ")}`, {
-    hint: "whcb callbacks create --name demo --url http://127.0.0.1:9000/hook --email ops@example.com",
-  });
+  const command = "whcb callbacks create --name demo --url http://127.0.0.1:9000/hook --email ops@example.com";
+  const message = `a callback needs ${missing.map(([flag]) => flag).join(", ")}`;
+  throw new WhcbError("usage", message, advise`for example, ${{ command, when: "for example" }}`);
 }
 
 /** Over HTTP a taken name and a failed endpoint check are the same 400; the list tells which. */
@@ -102,18 +102,13 @@ async function explainRejection(client: Client, error: WhcbError, { name, url }:
   const others = await client.listCallbacks().catch(() => []);
   const taken = others.find((other) => other.name === name);
   if (taken !== undefined) {
-    return withHint(
-      error,
-      `\`${commandLine({ command: "callbacks update", operands: [callbackOperand(taken)] })}\` changes that one`,
-    );
+    const command = commandLine({ command: "callbacks update", operands: [callbackOperand(taken)] });
+    return withAdvice(error, advise`${{ command, when: "to change that one" }} changes that one`);
   }
   const port = /^http:\/\/(?:127\.0\.0\.1|localhost):(\d+)/.exec(url)?.[1];
-  return withHint(
-    error,
-    port === undefined
-      ? "the URL must answer a GET with 200; fix that, then try again"
-      : `start the endpoint first; \`whcb listen --port ${port}\` can stand in for it`,
-  );
+  if (port === undefined) return withAdvice(error, { hint: "the URL must answer a GET with 200; fix that, then try again" });
+  const listen = { command: `whcb listen --port ${port}`, when: "to stand in for the endpoint" };
+  return withAdvice(error, advise`start the endpoint first; ${listen} can stand in for it`);
 }
 
 export interface CallbackKey {
@@ -133,8 +128,7 @@ export async function chooseCallbackKey({ deps, screen }: Invocation): Promise<C
 }
 
 export function deleteCallback(invocation: Invocation<CallbacksFlags["delete"]>): Promise<void> {
-  const { args, values, screen } = invocation;
-  if (!values.yes && !screen.canAsk) throw needsYes(invocation);
+  const { args, screen } = invocation;
   return withSession(invocation, async ({ client }) => {
     const callback = await findCallback(client, args.operand(0));
     const question = `Delete callback ${callback.name} (${shownUrl(callback)}) and cancel what is still to be sent to it?`;
@@ -150,7 +144,8 @@ export function updateCallback(invocation: Invocation<CallbacksFlags["update"]>)
   const changes = readSettingFlags(values);
   const isChange = Object.values(changes).some((value) => value !== undefined) || values.newKey;
   if (!isChange) {
-    throw new WhcbError("usage", "no setting to change was given", { hint: `${invocation.path} --help lists the settings` });
+    const help = { command: `${invocation.path} --help`, when: "to list the settings" };
+    throw new WhcbError("usage", "no setting to change was given", advise`${help} lists the settings`);
   }
   return withSession(invocation, async (session) => {
     const { client } = session;

@@ -5,7 +5,7 @@ import { HEALTHS } from "../../../domain/callback.js";
 import { callbackOperand, commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { formatDuration } from "../../../domain/duration.js";
-import { isWhcbError, WhcbError } from "../../../domain/errors.js";
+import { advise, isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { shownUrl } from "../../../domain/mask.js";
 import { type ResponseMessage, senderAddress } from "../../../domain/message-response.js";
 import { dateOrNull } from "../../../wire/dates.js";
@@ -72,10 +72,9 @@ export async function readDetails(client: Client, callback: ListedCallback, call
     return { call, callback, reportsRetries, attempts, outage: outages?.find(({ endedAt }) => endedAt === null) ?? null };
   } catch (error) {
     if (!isWhcbError(error, "not-found")) throw error;
-    throw new WhcbError("not-found", `no call ${callId} in ${callback.name}`, {
-      hint: `\`${commandLine({ command: "calls list", operands: [callbackOperand(callback)], flags: ["--all"] })}\` lists them`,
-      cause: error,
-    });
+    const command = commandLine({ command: "calls list", operands: [callbackOperand(callback)], flags: ["--all"] });
+    const advice = advise`${{ command, when: "to list them" }} lists them`;
+    throw new WhcbError("not-found", `no call ${callId} in ${callback.name}`, { ...advice, cause: error });
   }
 }
 

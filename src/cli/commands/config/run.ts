@@ -1,5 +1,5 @@
 import { commandLine } from "../../../domain/command-line.js";
-import { errorMessage, isWhcbError, WhcbError } from "../../../domain/errors.js";
+import { advise, errorMessage, isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { maskKey, parseUrl } from "../../../domain/mask.js";
 import { parseBodyNames, parseParameterName } from "../../../wire/delivery-settings.js";
 import { requireOneOf } from "../../args/closest-match.js";
@@ -66,16 +66,18 @@ export async function setConfig(invocation: Invocation): Promise<void> {
   const name = settingName(nameGiven, SETTABLE);
   const isSecret = name === "password" || name === "apiKey";
   if (isSecret && textGiven !== "-" && textGiven !== "") {
-    throw new WhcbError("usage", `${name} can't be given in the command line, where other users could read it`, {
-      hint: `type whcb config set ${name} - (it is read from a prompt, or from stdin)`,
-    });
+    const set = { command: `whcb config set ${name} -`, when: "to be asked for it, or to give it on stdin" };
+    const message = `${name} can't be given in the command line, where other users could read it`;
+    throw new WhcbError("usage", message, advise`type ${set} (it is read from a prompt, or from stdin)`);
   }
   const text = textGiven === "-" ? await readValue(invocation, name) : textGiven;
   if (name === "allowNetwork") await checkNetworks(text);
   const { profile } = await resolveInvocation(invocation);
   const profileName = profile.value;
-  if (profileName === null)
-    throw new WhcbError("config", "there is no profile to change", { hint: "create one with `whcb login`" });
+  if (profileName === null) {
+    const login = { command: "whcb login", when: "to create one" };
+    throw new WhcbError("config", "there is no profile to change", advise`create one with ${login}`);
+  }
   const settings = await readSettings(deps.paths.config);
   const before = findProfile(settings, profileName);
   const unchecked = name === "callback" && text !== "" ? await checkCallback(invocation, settings, profileName, text) : null;

@@ -1,5 +1,5 @@
 import { commandLine } from "../../../domain/command-line.js";
-import { WhcbError } from "../../../domain/errors.js";
+import { advise, WhcbError } from "../../../domain/errors.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { writeJson } from "../../output/json-fields.js";
 import { text } from "../../output/screen-text.js";
@@ -12,9 +12,9 @@ export async function run(invocation: Invocation<ConsoleFlags>): Promise<void> {
   const settings = await resolveInvocation(invocation);
   const address = settings.address.value;
   if (address?.kind === "file") {
-    throw new WhcbError("config", "a database file has no console", {
-      hint: `start its service with \`${commandLine({ command: "serve", flags: ["--db", address.path] })}\`, and use the profile that it names`,
-    });
+    const serve = { command: commandLine({ command: "serve", flags: ["--db", address.path] }), when: "to start its service" };
+    const advice = advise`start its service with ${serve}, and use the profile that it names`;
+    throw new WhcbError("config", "a database file has no console", advice);
   }
   return withService(invocation, settings, async ({ client }) => {
     const issued = await client.createSignInCode();

@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { type ErrorCode, isWhcbError, WhcbError } from "../../../domain/errors.js";
+import { advise, type ErrorCode, isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { isLoopbackHost } from "../../../platform/loopback.js";
 import { DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES } from "../../../wire/delivery-settings.js";
 import type { Invocation } from "../../args/command-spec.js";
@@ -11,7 +11,8 @@ import { warnOfVariables } from "../../settings/current-profile.js";
 import { findProfile } from "../../settings/resolve-settings.js";
 import { freeProfileName } from "../../settings/serve-profile.js";
 import { addressText, readServiceAddress, type ServiceAddress } from "../../settings/service-address.js";
-import { exchangeLog, requireDatabaseFile, withConnectionHint } from "../../settings/session.js";
+import { withConnectionAdvice } from "../../settings/service-advice.js";
+import { exchangeLog, requireDatabaseFile } from "../../settings/session.js";
 import { changeSettings, readSettings, type Settings } from "../../settings/settings-file.js";
 import type { LoginFlags } from "./command.js";
 
@@ -48,9 +49,8 @@ async function serviceText({ args, deps, screen }: Invocation): Promise<string> 
   const given = args.operands[0] ?? args.get(SERVICE) ?? deps.io.env.WHCB_URL;
   if (given !== undefined && given !== "") return given;
   if (screen.canAsk) return askText(deps.io, "Service (such as https://api.au.whispir.com):");
-  throw new WhcbError("usage", "a service is needed: its URL, or a database file", {
-    hint: "whcb login https://api.au.whispir.com",
-  });
+  const example = { command: "whcb login https://api.au.whispir.com", when: "for example" };
+  throw new WhcbError("usage", "a service is needed: its URL, or a database file", advise`for example, ${example}`);
 }
 
 async function readCredentials({ values, deps, screen }: Invocation<LoginFlags>): Promise<Credentials> {
@@ -98,7 +98,7 @@ async function verifyTarget({ deps }: Invocation, target: ServiceTarget): Promis
   try {
     await client.verify();
   } catch (error) {
-    throw target.kind === "http" && isWhcbError(error) ? withConnectionHint(error, target.url, "the command line") : error;
+    throw target.kind === "http" && isWhcbError(error) ? withConnectionAdvice(error, target.url, "the command line") : error;
   } finally {
     await client.close();
   }

@@ -1,6 +1,6 @@
 import { commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
-import { WhcbError } from "../../../domain/errors.js";
+import { advise, WhcbError } from "../../../domain/errors.js";
 import { readRun } from "../../../runs/journal/stored-runs.js";
 import { type CallScope, callbacksOf } from "../../../runs/plan/call-scope.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
@@ -19,7 +19,6 @@ import { missingCalls, readCallOperands, toCallScope } from "../../args/call-ope
 import type { Invocation } from "../../args/command-spec.js";
 import { writeJson } from "../../output/json-fields.js";
 import { openProgress } from "../../output/progress-line.js";
-import { needsYes } from "../../output/questions.js";
 import { followRun, showListed } from "../../output/run/follow-run.js";
 import { undoCommand, undoWords } from "../../output/run/next-step.js";
 import { describeLeftOut, warnOfUnusableCalls } from "../../output/run/plan-text.js";
@@ -56,8 +55,8 @@ export function undo(invocation: Invocation<MarkFlags["undo"]>): Promise<void> {
     const { runId, kind, startedAt, counts } = latest;
     // Which run is the latest may have changed since a script was written.
     if (values.yes) {
-      const line = commandLine({ command: "undo", operands: [runId], flags: ["--yes", ...screen.renderOptions.serviceFlags] });
-      throw new WhcbError("usage", "--yes needs the run to undo", { hint: `of the latest one: ${line}` });
+      const command = commandLine({ command: "undo", operands: [runId], flags: ["--yes", ...screen.renderOptions.serviceFlags] });
+      throw new WhcbError("usage", "--yes needs the run to undo", advise`of the latest one: ${{ command, when: "" }}`);
     }
     const started = formatInstant(startedAt, screen.renderOptions.utc);
     screen.info(`the latest run to undo is ${runId}: the ${kind} of ${started}, ${count(counts.marked, "call")} marked`);
@@ -79,9 +78,8 @@ async function markCalls(
   invocation: Invocation<MarkFlags["success"] | MarkFlags["failed"]>,
   { status, from, wait = false, ...selectors }: Marking,
 ): Promise<void> {
-  const { args, values } = invocation;
+  const { values } = invocation;
   const operands = await readCallOperands(invocation, selectors);
-  if (args.operands.includes("-") && !values.yes && !values.dryRun) throw needsYes(invocation);
   return withSession(invocation, async (session) => {
     await using runDeps = await openRunDeps(invocation, session, { maxConnections: CONNECTIONS });
     const scope = await toCallScope(operands, session, from, invocation);
@@ -106,9 +104,8 @@ async function undoRun(
   const run = await readRun(runFolder(deps), undone);
   const instead = run.kind === "mark-failed" ? undoCommand({ header: run, counts: run.counts }, screen.renderOptions) : null;
   if (instead !== null) {
-    throw new WhcbError("usage", `run ${run.runId} is a mark-failed: only what mark-success marked can be undone`, {
-      hint: `\`${instead}\` marks its calls SUCCESS`,
-    });
+    const message = `run ${run.runId} is a mark-failed: only what mark-success marked can be undone`;
+    throw new WhcbError("usage", message, advise`${{ command: instead, when: "" }} marks its calls SUCCESS`);
   }
   await using runDeps = await openRunDeps(invocation, session, { maxConnections: CONNECTIONS });
   const job = { status: "FAILED", scope: null, undone, runDeps } as const;

@@ -17,7 +17,6 @@ import { readBytes, unreadableFile } from "../../args/flag-values.js";
 import { readSendingFlags } from "../../args/sending-flags.js";
 import { writeJson } from "../../output/json-fields.js";
 import { openProgress } from "../../output/progress-line.js";
-import { needsYes } from "../../output/questions.js";
 import { followRun, showListed } from "../../output/run/follow-run.js";
 import { describePlan, planJson, warnOfUnusableCalls } from "../../output/run/plan-text.js";
 import { finishRun, requireMarked, warnOfUnmarkedCalls } from "../../output/run/run-summary.js";
@@ -33,7 +32,6 @@ export async function run(invocation: Invocation<ReconcileFlags>): Promise<void>
   const { args, values } = invocation;
   const source = values.seen;
   if (source === undefined) throw new WhcbError("usage", "reconcile needs --seen FILE (or -): what your system has");
-  if (source === "-" && !values.yes && !values.dryRun) throw needsYes(invocation);
   const fieldNames = readFieldNames(values.map ?? []);
   const { text, encoding } = decodeList(await readList(invocation, source));
   const given = readSendingFlags(values);

@@ -1,6 +1,6 @@
 import { count } from "../../../domain/count.js";
 import { spellDuration } from "../../../domain/duration.js";
-import { WhcbError } from "../../../domain/errors.js";
+import { advise, WhcbError } from "../../../domain/errors.js";
 import { maskUrl, shownUrl } from "../../../domain/mask.js";
 import { checkService } from "../../../runs/check-service.js";
 import { isOtherDatabase } from "../../../runs/journal/other-database.js";
@@ -44,9 +44,9 @@ export function resumeReplay(invocation: ReplayInvocation, wanted: string | null
     if (wanted === null && (isElsewhere || isOther || run.kind !== "replay")) {
       const place = isElsewhere ? run.service : `another database, which was at ${run.service} then`;
       const what = isElsewhere || isOther ? `was made with ${place}` : `is a ${run.kind}`;
-      throw new WhcbError("usage", `the latest unfinished run ${what}`, {
-        hint: `\`${resumeCommand(run, screen.renderOptions)}\` finishes it, \`whcb runs discard ${run.runId}\` gives it up`,
-      });
+      const resume = { command: resumeCommand(run, screen.renderOptions), when: "to finish it" };
+      const discard = { command: `whcb runs discard ${run.runId}`, when: "to give it up" };
+      throw new WhcbError("usage", `the latest unfinished run ${what}`, advise`${resume} finishes it, ${discard} gives it up`);
     }
     const to = values.to;
     const before = run.options?.to ?? null;

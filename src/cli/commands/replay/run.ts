@@ -16,7 +16,6 @@ import type { Invocation } from "../../args/command-spec.js";
 import { readReplayOptions } from "../../args/sending-flags.js";
 import { writeJson } from "../../output/json-fields.js";
 import { openProgress } from "../../output/progress-line.js";
-import { needsYes } from "../../output/questions.js";
 import { followRun, followsService, showListed } from "../../output/run/follow-run.js";
 import { describeLeftOut, describePlan, describeTimeouts, planJson, warnOfUnusableCalls } from "../../output/run/plan-text.js";
 import { finishRun, requireMarked, warnOfUnmarkedCalls } from "../../output/run/run-summary.js";
@@ -34,14 +33,12 @@ import { resumeReplay } from "./resume-replay.js";
 type ReplayInvocation = Invocation<ReplayFlags>;
 
 export async function run(invocation: ReplayInvocation): Promise<void> {
-  const { args, values } = invocation;
+  const { values } = invocation;
   const { cancel: cancelled, resume } = values;
   if (cancelled !== undefined) return cancelReplay(invocation, cancelled);
   if (resume !== undefined) return resumeReplay(invocation, resume);
   const given = readReplayOptions(values);
   const operands = await readCallOperands(invocation, { isFiltered: values.failed, flag: "--failed" });
-  const isFromStdin = args.operands.includes("-");
-  if (isFromStdin && !values.yes && !values.dryRun) throw needsYes(invocation);
   return withSession(invocation, async (session) => {
     const scope = await toCallScope(operands, session, "FAILED", invocation);
     const options = { ...given, ...(await deliverySettings(session)) };

@@ -1,10 +1,11 @@
 import { commandLine } from "../../../domain/command-line.js";
-import { WhcbError } from "../../../domain/errors.js";
+import { advise, WhcbError } from "../../../domain/errors.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { EXIT_DONE, EXIT_INTERRUPTED } from "../../exit-codes.js";
 import { loadOnScreen } from "../../full-screen/load-on-screen.js";
 import { canFillScreen, withDisplay } from "../../full-screen/with-display.js";
 import { undoWords } from "../../output/run/next-step.js";
+import { isPlain } from "../../output/screen.js";
 import { findNamedCallback, SCREEN_PATIENCE_MS, type Session, withSession } from "../../settings/session.js";
 import { groupsLevel } from "./triage-keys.js";
 import { TriageProgram } from "./triage-program.js";
@@ -19,9 +20,12 @@ export function run(invocation: Invocation): Promise<number> {
       operands,
       flags: ["--failed", "--group-by", "status-code,reason", ...screen.renderOptions.serviceFlags],
     });
-    const isDumb = screen.format === "table" && deps.io.stdin.isTTY === true && deps.io.env.TERM === "dumb";
-    const what = isDumb ? "triage needs a terminal that can position the cursor (TERM is dumb)" : "triage needs a terminal";
-    throw new WhcbError("usage", what, { hint: `\`${listed}\` prints the groups` });
+    const isTerminal = screen.format === "table" && deps.io.stdin.isTTY === true;
+    const reason = isPlain(deps.io.env) ? "--plain or ACCESSIBLE is set" : "TERM is dumb";
+    const what = isTerminal ? `triage needs a terminal that can position the cursor (${reason})` : "triage needs a terminal";
+    const groups = { command: listed, when: "to print the groups" };
+    const advice = advise`${groups} prints the groups; calls list, replay and mark-success take their values as filters`;
+    throw new WhcbError("usage", what, advice);
   }
   let program: TriageProgram | null = null;
   const rules = {

@@ -12,7 +12,7 @@ import type { Invocation } from "../../args/command-spec.js";
 import { unreadableFile } from "../../args/flag-values.js";
 import type { CliDeps } from "../../cli-deps.js";
 import { writeJson } from "../../output/json-fields.js";
-import { withHint } from "../../output/render-error.js";
+import { withAdvice } from "../../output/render-error.js";
 import { joinText, safeJson, text } from "../../output/screen-text.js";
 import { findCallback, withSession } from "../../settings/session.js";
 import type { TriggerFlags } from "./command.js";
@@ -41,7 +41,7 @@ export function run(invocation: Invocation<TriggerFlags>): Promise<void> {
         accepted === 0
           ? "nothing was submitted"
           : `the lines before it were submitted (${count(accepted, "response")}); those with an id can safely be submitted again`;
-      throw withHint(error, submitted);
+      throw withAdvice(error, { hint: submitted });
     }
     if (screen.format === "json") await writeJson({ callbackId: callback.id, accepted, ids }, screen);
     else if (screen.format !== "ndjson") await screen.out(text`accepted ${count(accepted, "response")} for ${callback.name}\n`);

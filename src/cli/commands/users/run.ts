@@ -5,7 +5,7 @@ import type { User } from "../../cli-deps.js";
 import { renderFields } from "../../output/cells.js";
 import { type Json, type USER_FIELDS, writeJson } from "../../output/json-fields.js";
 import { type ListingStyle, openListing } from "../../output/listing.js";
-import { askSecret, confirm, needsYes } from "../../output/questions.js";
+import { askSecret, confirm } from "../../output/questions.js";
 import { isoInstant } from "../../output/times.js";
 import { openDatabase } from "../../settings/database-path.js";
 import { requireValidCredentials } from "../../settings/resolve-settings.js";
@@ -30,9 +30,8 @@ export async function addUser(invocation: Invocation<UsersFlags["add"]>): Promis
 }
 
 export async function removeUser(invocation: Invocation<UsersFlags["remove"]>): Promise<void> {
-  const { values, screen } = invocation;
+  const { screen } = invocation;
   const username = readUsername(invocation);
-  if (!values.yes && !screen.canAsk) throw needsYes(invocation);
   await using database = await openDatabase(invocation);
   const { admin, path } = database;
   const found = (await admin.listUsers()).find((user) => user.username === username);

@@ -1,20 +1,13 @@
 /** What to type after a run, and why it isn't finished. A command that can't help as things are says when it can. */
 import { type CommandWords, callbackOperand, commandLine, URL_VARIABLE } from "../../../domain/command-line.js";
-import type { WhcbError } from "../../../domain/errors.js";
+import { type Advice, advise, type NextStep, WhcbError } from "../../../domain/errors.js";
 import { isMasked } from "../../../domain/mask.js";
 import type { UnmarkedRun } from "../../../runs/journal/other-runs.js";
 import { hasArrived } from "../../../runs/journal/run-counts.js";
 import type { RunHeader } from "../../../runs/journal/run-step.js";
 import type { RunSummary } from "../../../runs/perform-run.js";
 import type { Rejection } from "../../../runs/run-session.js";
-import { withHint } from "../render-error.js";
 import type { RenderOptions } from "../screen.js";
-
-export interface NextStep {
-  readonly command: string;
-  /** Text such as ", once the endpoint accepts calls". It is "" if the command helps as things are. */
-  readonly when: string;
-}
 
 /** Returns the command that finishes what is left, shows why it isn't, follows the service or lists rejections. It is null when all is done. */
 export function nextStep(summary: RunSummary, options: RenderOptions): NextStep | null {
@@ -53,9 +46,9 @@ function stepOfUnfinished(summary: RunSummary, options: RenderOptions): NextStep
 function whenToResume(summary: RunSummary): string {
   const { callbacks, error } = summary;
   if (error?.code === "interrupted") return "";
-  if (error !== null && error.code !== "items-failed") return ", once the cause is gone";
-  if (findStop(summary) !== null) return ", once the endpoint accepts calls";
-  return callbacks.some(({ stopped }) => stopped === "retry-after") ? ", after the endpoint's pause" : "";
+  if (error !== null && error.code !== "items-failed") return "once the cause is gone";
+  if (findStop(summary) !== null) return "once the endpoint accepts calls";
+  return callbacks.some(({ stopped }) => stopped === "retry-after") ? "after the endpoint's pause" : "";
 }
 
 /** Returns the command, or the two, that undo the run's marks. It is null for other runs, and without marks. */
@@ -78,31 +71,37 @@ export function undoWords(runId: string, serviceFlags: readonly string[]): Comma
   return { command: "undo", operands: [runId], flags: serviceFlags };
 }
 
-/** Says what to do for the error's cause. */
+/** Says what to do for the error's cause. Programs get the summary's next step, too. */
 export function withNextStep(error: WhcbError, summary: RunSummary, options: RenderOptions): WhcbError {
+  const { hint, next = [] } = error.hint === undefined ? adviceOn(error, summary, options) : error;
+  const step = nextStep(summary, options);
+  const steps = step === null ? next : [step, ...next.filter(({ command }) => command !== step.command)];
+  return new WhcbError(error.code, error.message, { ...(hint !== undefined && { hint }), next: steps, cause: error });
+}
+
+function adviceOn(error: WhcbError, summary: RunSummary, options: RenderOptions): Advice {
   const { header, isResumable, unmarked } = summary;
-  if (!isResumable) return error;
-  if (unmarked.length > 0) return withHint(error, markHint(unmarked, options));
-  if (error.code !== "items-failed") return error;
+  if (!isResumable) return {};
+  if (unmarked.length > 0) return markAdvice(unmarked, options);
+  if (error.code !== "items-failed") return {};
   const resume = resumeCommand(header, options);
   const stop = findStop(summary);
   if (stop?.reason === "canary") {
     const repair = describeRepair(stop.rejection?.statusCode ?? null);
-    return withHint(error, `${repair}, then run the command above; rejected calls stay FAILED for another replay`);
+    return { hint: `${repair}, then run the command above; rejected calls stay FAILED for another replay` };
   }
   if (stop?.reason === "canaries") {
     const rest = "with --no-canary it sends the rest all the same; rejected calls stay FAILED for another replay";
-    return withHint(error, `see the endpoint's answer with the command above; then \`${resume}\` tries other calls, ${rest}`);
+    const others = { command: resume, when: "to try other calls, or to send the rest with --no-canary" };
+    return advise`see the endpoint's answer with the command above; then ${others} tries other calls, ${rest}`;
   }
   if (stop?.reason === "max-failures") {
-    return withHint(error, "repair the endpoint, then run the command above; --max-failures beside it allows more failures");
+    return { hint: "repair the endpoint, then run the command above; --max-failures beside it allows more failures" };
   }
-  if (!hasRejectedMarks(summary)) return error;
-  const discard = commandOnRun("runs discard", header, options);
-  return withHint(
-    error,
-    `they are still FAILED: see why with the command above; \`${resume}\` marks them before a replay sends them twice, \`${discard}\` gives them up`,
-  );
+  if (!hasRejectedMarks(summary)) return {};
+  const mark = { command: resume, when: "to mark them before a replay sends them twice" };
+  const discard = { command: commandOnRun("runs discard", header, options), when: "to give them up" };
+  return advise`they are still FAILED: see why with the command above; ${mark} marks them before a replay sends them twice, ${discard} gives them up`;
 }
 
 interface EndpointStop {
@@ -137,13 +136,23 @@ function hasRejectedMarks({ counts, troubled }: RunSummary): boolean {
 }
 
 /** Returns "`whcb replay --resume 20261124-233015-0427F3A` marks what has arrived". */
-export function markHint(unmarked: readonly UnmarkedRun[], options: RenderOptions): string {
-  const commands = [...new Set(unmarked.map(({ header }) => `\`${resumeCommand(header, options)}\``))];
-  const what = unmarked.map(({ as }) => (as === "accepted" ? "what has arrived" : "what your list had"));
+export function markAdvice(unmarked: readonly UnmarkedRun[], options: RenderOptions): Advice {
+  const commands = [...new Set(unmarked.map(({ header }) => resumeCommand(header, options)))];
+  const what = [...new Set(unmarked.map(({ as }) => (as === "accepted" ? "what has arrived" : "what your list had")))].join(
+    " and ",
+  );
   const discards = unmarked
     .filter(({ as }) => as === "seen")
-    .map((run) => `; \`${commandOnRun("runs discard", run.header, options)}\` if it was wrong`);
-  return `${commands.join(" and ")} ${commands.length === 1 ? "marks" : "mark"} ${[...new Set(what)].join(" and ")}${discards.join("")}`;
+    .map((run) => ({ command: commandOnRun("runs discard", run.header, options), when: "if it was wrong" }));
+  return joinAdvice([
+    ...commands.map((command, index) => advise`${index === 0 ? "" : " and "}${{ command, when: `to mark ${what}` }}`),
+    { hint: ` ${commands.length === 1 ? "marks" : "mark"} ${what}` },
+    ...discards.map((discard) => advise`; ${discard} ${discard.when}`),
+  ]);
+}
+
+function joinAdvice(parts: readonly Advice[]): Advice {
+  return { hint: parts.map(({ hint }) => hint).join(""), next: parts.flatMap(({ next = [] }) => next) };
 }
 
 /** The journal doesn't have the secrets of --to. */

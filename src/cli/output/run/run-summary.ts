@@ -1,7 +1,7 @@
 import { URL_VARIABLE } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { formatDuration } from "../../../domain/duration.js";
-import { WhcbError } from "../../../domain/errors.js";
+import { advise, WhcbError } from "../../../domain/errors.js";
 import { describeUnmarked, type UnmarkedRun } from "../../../runs/journal/other-runs.js";
 import type { RunCall } from "../../../runs/journal/run-state.js";
 import type { RunCounts, RunKind, ServiceCounts } from "../../../runs/journal/run-step.js";
@@ -13,7 +13,7 @@ import { writeJson } from "../json-fields.js";
 import { type Palette, PLAIN, type RenderOptions, type Screen } from "../screen.js";
 import { joinText, type Printable, type ScreenText, text } from "../screen-text.js";
 import { formatInstant } from "../times.js";
-import { commandOnRun, isServiceSending, markHint, nextStep, undoCommand, withNextStep } from "./next-step.js";
+import { commandOnRun, isServiceSending, markAdvice, nextStep, undoCommand, withNextStep } from "./next-step.js";
 
 /** `more` is added to the JSON. Throws the run's error, or `items-failed` if the balance is wrong. */
 export async function finishRun(
@@ -30,21 +30,20 @@ export async function finishRun(
   } else await screen.out(renderSummary(summary, screen.renderOptions));
   if (summary.error !== null) throw withNextStep(summary.error, summary, screen.renderOptions);
   if (balance !== null && balance.missing !== 0) {
-    throw new WhcbError("items-failed", "the balance doesn't add up", {
-      hint: `\`${commandOnRun("runs show", summary.header, screen.renderOptions)}\` lists each call`,
-    });
+    const show = { command: commandOnRun("runs show", summary.header, screen.renderOptions), when: "to list each call" };
+    throw new WhcbError("items-failed", "the balance doesn't add up", advise`${show} lists each call`);
   }
 }
 
 /** Throws `items-failed` if calls were left out for another run to mark. */
 export function requireMarked(unmarked: readonly UnmarkedRun[], options: RenderOptions): void {
   if (unmarked.length === 0) return;
-  throw new WhcbError("items-failed", unmarked.map(describeUnmarked).join("; "), { hint: markHint(unmarked, options) });
+  throw new WhcbError("items-failed", unmarked.map(describeUnmarked).join("; "), markAdvice(unmarked, options));
 }
 
 /** The warning is shown in every format, as these calls stay FAILED. */
 export function warnOfUnmarkedCalls(unmarked: readonly UnmarkedRun[], screen: Screen): void {
-  for (const run of unmarked) screen.info(`warning: ${describeUnmarked(run)}; ${markHint([run], screen.renderOptions)}`);
+  for (const run of unmarked) screen.info(`warning: ${describeUnmarked(run)}; ${markAdvice([run], screen.renderOptions).hint}`);
 }
 
 const DONE_TEXT: Readonly<Record<RunKind, string>> = {
@@ -76,7 +75,7 @@ function summaryLines(summary: RunSummary, options: RenderOptions): readonly Pri
     ...unlisted(summary, options),
     ...(balance === null ? [] : [balanceText(balance)]),
     ...(undo === null ? [] : ["", `undo: ${undo}`]),
-    ...(next === null ? [] : ["", `next${next.when}: ${next.command}`]),
+    ...(next === null ? [] : ["", `next${next.when && `, ${next.when}`}: ${next.command}`]),
     ...(next?.command.includes(URL_VARIABLE)
       ? ["  (WHCB_CALLBACK_URL: the whole URL of --to, as the journal doesn't have its secrets)"]
       : []),

@@ -3,6 +3,7 @@ import { isGroup } from "../../../../src/cli/args/command-spec.js";
 import { attributeName } from "../../../../src/cli/args/flag.js";
 import { GLOBAL_FLAGS } from "../../../../src/cli/args/shared-flags.js";
 import { loadAllCommands } from "../../../../src/cli/commands/all.js";
+import { EXIT_CODES } from "../../../../src/cli/exit-codes.js";
 import { newCliWorld, runCli } from "../../../support/cli/run-cli.js";
 
 const entries = await loadAllCommands();
@@ -84,6 +85,52 @@ describe("help", () => {
     const { code, stdout } = await runCli(newCliWorld(), ["help", "exit-codes"]);
     expect(code).toBe(0);
     for (const exit of ["0 ", "1 ", "2 ", "3 ", "4 ", "5 ", "8 ", "130"]) expect(stdout).toContain(`\n  ${exit}`);
+  });
+
+  test("of everything is JSON for programs", async () => {
+    const { code, stdout, stderr } = await runCli(newCliWorld(), ["help", "--json"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    const help = JSON.parse(stdout);
+    const described = (command: string) => help.commands.find((one: { command: string }) => one.command === command);
+    expect(help.commands.map(({ command }: { command: string }) => command)).toEqual(commands.map(({ path }) => path.join(" ")));
+    for (const { path, spec } of commands) expect(described(path.join(" ")).flags.length).toBe(Object.keys(spec.flags).length);
+    expect(described("calls list")).toMatchObject({
+      aliases: ["calls ls"],
+      summary: "list calls, newest first",
+      arguments: [{ name: "callback", required: false, repeats: false }],
+      examples: expect.arrayContaining([
+        { command: "whcb calls list demo --failed -o ids | whcb mark-success demo -", what: expect.any(String) },
+      ]),
+    });
+    expect(described("completion").arguments).toMatchObject([
+      { name: "shell", required: true, choices: ["bash", "zsh", "fish", "powershell"] },
+    ]);
+    expect(described("listen").flags).toContainEqual({
+      name: "--seed",
+      short: null,
+      summary: "with --flaky: the same seed fails the same requests",
+      value: "n",
+      valueRequired: true,
+      default: "1",
+      choices: null,
+      repeats: false,
+      conflicts: [],
+      needs: [{ name: "--flaky", value: null }],
+    });
+    expect(help.globalFlags.map(({ name }: { name: string }) => name)).toContain("--no-color");
+    expect(help.exitCodes.map(({ code }: { code: number }) => code)).toEqual([0, 1, 2, 3, 4, 5, 8, 130]);
+    expect(new Set(Object.values(EXIT_CODES))).toEqual(new Set([2, 3, 4, 5, 8, 130]));
+  });
+
+  test.each([
+    [
+      ["help", "calls", "--json"],
+      ["calls list", "calls get", "calls follow"],
+    ],
+    [["help", "--json", "calls", "ls"], ["calls list"]],
+  ])("%j describes only these", async (argv, described) => {
+    const { commands } = JSON.parse((await runCli(newCliWorld(), argv)).stdout);
+    expect(commands.map(({ command }: { command: string }) => command)).toEqual(described);
   });
 
   test("a group without its verb shows its help on stderr and exits 2", async () => {

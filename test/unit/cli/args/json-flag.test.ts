@@ -30,7 +30,7 @@ describe("--json", () => {
     [["runs", "list", "--json", "--frobnicate"], "unknown option '--frobnicate'", "see `whcb runs list --help`"],
   ])("%j exits 2 and says why in JSON", async (argv, message, hint) => {
     const { code, stdout, stderr } = await runCli(world, argv);
-    expect({ code, stdout, error: JSON.parse(stderr).error }).toEqual({
+    expect({ code, stdout, error: JSON.parse(stderr).error }).toMatchObject({
       code: 2,
       stdout: "",
       error: { code: "usage", message, hint },

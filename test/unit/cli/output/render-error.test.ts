@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { renderError } from "../../../../src/cli/output/render-error.js";
 import { PLAIN } from "../../../../src/cli/output/screen.js";
-import { WhcbError } from "../../../../src/domain/errors.js";
+import { advise, WhcbError } from "../../../../src/domain/errors.js";
 
 describe("an error", () => {
   const error = new WhcbError("not-found", "no call nope in demo\u001b[2J", { hint: "look again" });
@@ -12,8 +12,16 @@ describe("an error", () => {
   });
   test("is one object in JSON modes", () => {
     expect(JSON.parse(String(renderError(error, { isJson: true, palette: PLAIN })))).toEqual({
-      error: { code: "not-found", message: "no call nope in demo\u001b[2J", hint: "look again" },
+      error: { code: "not-found", message: "no call nope in demo\u001b[2J", hint: "look again", next: [] },
     });
+  });
+  test("has the commands of its hint as data, too", () => {
+    const list = { command: "whcb runs list", when: "to see them" };
+    const advised = new WhcbError("not-found", "no run 7", advise`${list} shows them, maybe with ${"--all"}`);
+    expect(String(renderError(advised, { isJson: false, palette: PLAIN }))).toBe(
+      "error: no run 7\nhint: `whcb runs list` shows them, maybe with --all\n",
+    );
+    expect(JSON.parse(String(renderError(advised, { isJson: true, palette: PLAIN })))).toMatchObject({ error: { next: [list] } });
   });
   test("that is a bug shows a stack trace", () => {
     expect(String(renderError(new TypeError("x is not a function"), { isJson: false, palette: PLAIN }))).toMatch(

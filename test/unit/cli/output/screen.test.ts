@@ -15,9 +15,11 @@ test("a terminal that reports a width of 0 counts as 80 columns wide, without an
   expect([renderOptions.width, canAnimate, canAsk]).toEqual([80, false, true]);
 });
 
-test("a dumb terminal isn't animated, another one is", async () => {
+test("a dumb terminal isn't animated, nor a plain one, but another one is", async () => {
   for (const [env, wanted] of [
     [{ TERM: "dumb" }, false],
+    [{ TERM: "xterm", ACCESSIBLE: "1" }, false],
+    [{ TERM: "xterm", ACCESSIBLE: "0" }, true],
     [{ TERM: "xterm" }, true],
   ] as const) {
     const io = captureIo({ canAsk: true, env });

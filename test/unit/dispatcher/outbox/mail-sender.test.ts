@@ -36,6 +36,7 @@ function failing(failures: number): Notifier & { readonly askedAt: number[] } {
     async send() {
       askedAt.push(sim.clock.now());
       if (askedAt.length <= failures) throw new Error("no route to the mail server");
+      return "250 OK";
     },
     async close() {},
   };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { withConnectionHint } from "../../../../src/cli/settings/session.js";
+import { withConnectionAdvice } from "../../../../src/cli/settings/service-advice.js";
 import { TransportFailure, type TransportFailureReason } from "../../../../src/client/transport.js";
 import { WhcbError } from "../../../../src/domain/errors.js";
 import { newCliWorld, runCli } from "../../../support/cli/run-cli.js";
@@ -21,7 +21,7 @@ const NOT_TLS = "this port doesn't use TLS; should the URL begin with http://?";
 function hintFor(url: string, reason: TransportFailureReason, message = "it failed", ofClient?: string): string | undefined {
   const cause = new TransportFailure(reason, message);
   const error = new WhcbError("network", message, { cause, ...(ofClient === undefined ? {} : { hint: ofClient }) });
-  return withConnectionHint(error, url, "WHCB_URL").hint;
+  return withConnectionAdvice(error, url, "WHCB_URL").hint;
 }
 
 describe("the hint of a network error", () => {
