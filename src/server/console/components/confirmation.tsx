@@ -100,6 +100,7 @@ function summaryFacts({ failures, firstAt, lastAt, filter }: CallSummary): reado
             <>
               <Time at={firstAt} /> to <Time at={lastAt} />
             </>,
+            "wide",
           ] as const,
         ]),
     ...(filter.status === "FAILED" && failures.length > 0
