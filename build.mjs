@@ -60,7 +60,13 @@ for (const folder of ["dist", "man"]) rmSync(folder, { recursive: true, force: t
 await Promise.all(FILES.map(buildFile));
 // The assets belong beside the file that reads them.
 cpSync(ASSETS, "dist/assets", { recursive: true });
-await build({ entryPoints: [`${ASSETS}/live.js`], outdir: "dist/assets", bundle: true, format: "esm", minify: true });
+await build({
+  entryPoints: [`${ASSETS}/live.js`, `${ASSETS}/console.css`],
+  outdir: "dist/assets",
+  bundle: true,
+  format: "esm",
+  minify: true,
+});
 for (const asset of readdirSync("dist/assets").map((name) => `dist/assets/${name}`)) {
   writeFileSync(`${asset}.br`, brotliCompressSync(readFileSync(asset)));
   writeFileSync(`${asset}.gzip`, gzipSync(readFileSync(asset)));

@@ -170,6 +170,41 @@ it("times are local, or UTC for a reader who prefers it, on every page; what is 
   expect(await time.first().getAttribute("title")).toMatch(/ \+0[12]:00$/);
 });
 
+it("a zone without an offset is called UTC", async ({ rehearsal }) => {
+  const id = await rehearsal.api.create({ name: "Reykjavik", url: rehearsal.endpointUrl, retriesEnabled: false });
+  await rehearsal.fail(id, 1, 503);
+  await using window = await rehearsal.signIn({ timezoneId: "Atlantic/Reykjavik" });
+  const { page } = window;
+  await page.goto(`/console/callbacks/${id}/calls`);
+  expect(await page.getByRole("region", { name: "State" }).locator("time").first().textContent()).toMatch(/ UTC$/);
+});
+
+it("a text from right to left is cut off at its end", async ({ rehearsal }) => {
+  const id = await rehearsal.api.create({ name: "תזכורות", url: rehearsal.endpointUrl, retriesEnabled: false });
+  rehearsal.answer(503);
+  const content = "כן, אני מאשר את הפגישה ביום חמישי. ".repeat(5);
+  await rehearsal.api.fetch(`/callbacks/${id}/calls`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ id: "from-right-to-left", responseMessage: { channel: "SMS", content } }),
+  });
+  await rehearsal.settled(id, "FAILED", 1);
+  await using window = await rehearsal.signIn();
+  const { page } = window;
+  for (const width of [360, 768, 1280]) {
+    await page.setViewportSize({ width, height: 800 });
+    await page.goto(`/console/callbacks/${id}/calls`);
+    const isBeginningSeen = await page.evaluate(`(() => {
+      const cell = [...document.querySelectorAll("td")].find(({ textContent }) => textContent.startsWith("כן"));
+      const range = document.createRange();
+      range.setStart(document.createTreeWalker(cell, NodeFilter.SHOW_TEXT).nextNode(), 0);
+      range.setEnd(range.startContainer, 2);
+      return range.getBoundingClientRect().right <= cell.getBoundingClientRect().right;
+    })()`);
+    expect(isBeginningSeen, `at ${width} px`).toBe(true);
+  }
+});
+
 it("what matches is downloaded", async ({ rehearsal }) => {
   const id = await rehearsal.api.create({ name: "Export", url: rehearsal.endpointUrl, retriesEnabled: false });
   await rehearsal.fail(id, 3, 503);

@@ -37,7 +37,7 @@ describe.each(VISITS)("at $width px, $colorScheme, with script: $hasScript", (vi
     const replay = await rehearsal.api.fetch(`/callbacks/${id}/replays?status=FAILED`, { method: "POST" });
     expect(replay.status).toBe(202);
     await rehearsal.settled(id, "SUCCESS", 12);
-    await seeChange(window, page.getByText("12 accepted from a replay").first());
+    await seeChange(window, page.getByText("12 successful by a replay").first());
     await seeChange(window, page.getByText("ended", { exact: true }).first());
     await expectUsable(window);
   });

@@ -25,11 +25,11 @@ async function start(retriesEnabled = true): Promise<void> {
   visitor = await new Visitor(service.app).signIn();
 }
 
-async function change(endpoint: Partial<Endpoint>, outage: OpenOutage | null): Promise<void> {
+async function change(endpoint: Partial<Endpoint>, outage: OpenOutage | null, to = "ops@example.com"): Promise<void> {
   const mail = {
     outageId: OUTAGE.id,
     callbackId: ID,
-    to: "ops@example.com",
+    to,
     subject: "fails",
     text: "It failed.",
     createdAt: NOON,
@@ -38,8 +38,8 @@ async function change(endpoint: Partial<Endpoint>, outage: OpenOutage | null): P
   await service.store.outcomes.commit(aGroup({ endpoints: [{ callbackId: ID, endpoint: anEndpoint(endpoint), outage }], mails }));
 }
 
-async function seeCard(): Promise<{ readonly text: string; readonly links: readonly string[] }> {
-  const { html } = await visitor.open(`/console/callbacks/${ID}/calls`);
+async function seeCard(query = ""): Promise<{ readonly text: string; readonly links: readonly string[] }> {
+  const { html } = await visitor.open(`/console/callbacks/${ID}/calls${query}`);
   const [card = ""] = html.match(/<section class="callback-card.*?<\/section>/s) ?? [];
   const text = card
     .replace(/<[^>]+>/g, " ")
@@ -97,6 +97,26 @@ it("of an endpoint that is down has the latest answer, though many calls were he
   ]);
   await service.store.mails.recordSent(OUTAGE.id, NOON + 2_000, "smtp");
   expect((await seeCard()).text).toContain("Notified ops@example.com at 2026-11-26 12:00:02 UTC");
+});
+
+it("has no address to notify, which an old database allows", async () => {
+  await start();
+  await change({}, OUTAGE, "");
+  expect((await seeCard()).text).toContain("Notified nobody: the callback has no e-mail address Switch");
+});
+
+it("beside a filter, replays the calls that match it", async () => {
+  await start();
+  await accept(service.store, callback, ["A", "B", "C"]);
+  const result = { kind: "answered", statusCode: 503, statusMessage: "Busy", body: "" } as const;
+  await attempt(service.store, callback, ["A", "B"], { startedAt: NOON, result });
+  await attempt(service.store, callback, ["C"], { result: { ...result, statusCode: 404 } });
+  const two = await seeCard("?statusCode=503&since=2h");
+  expect(two.text).toContain("Replay the 2 that match");
+  expect((await visitor.open(two.links[0] ?? "")).text).toMatch(/Replay 2 calls.* Status code 503 /);
+  expect((await seeCard("?statusCode=404")).text).toContain("Replay the one that matches");
+  expect((await seeCard("?statusCode=500")).text).not.toContain("Replay");
+  expect((await seeCard("?status=SUCCESS&statusCode=503")).text).toContain("Replay all 3 failed");
 });
 
 it.each<[string, boolean, Partial<Endpoint>, OpenOutage | null]>([

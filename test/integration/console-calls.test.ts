@@ -35,7 +35,7 @@ describe("the calls of a callback", () => {
     expect(page.status).toBe(200);
     expect(callsOn(page)).toEqual(["B", "A"]);
     expect(page.text).toContain("2026-01-02 03:04:05 failed 503 Service Unavailable");
-    expect(page.text).toContain("2026-01-02 03:04:06 failed connection refused: connect ECONNREFUSED");
+    expect(page.text).toContain("2026-01-02 03:04:06 failed connection refused 1 not by itself");
     expect(page.text).toContain("Failed 2 Waiting 1 Successful 1 Failed and successful 3");
     expect(page.html).toContain(`href="${CALLS}/A"`);
     expect(callsOn(await visitor.open(linkOf(page, "503 1")))).toEqual(["A"]);
@@ -490,7 +490,7 @@ describe("a replay", () => {
     expect(page.text).toContain("0 of 5 calls done");
     await attempt(["C0"], { startedAt: Date.now(), cause: "replay", result: ACCEPTED });
     await attempt(["C1"], { startedAt: Date.now(), cause: "replay" });
-    expect((await confirm(confirmation)).text).toContain("2 of 5 calls done Accepted 1 Failed again 1");
+    expect((await confirm(confirmation)).text).toContain("2 of 5 calls done Successful 1 Failed again 1");
     expect((await service.store.replays.list(ID, 9)).map(({ total }) => total)).toEqual([5]);
     expect((await visitor.open(CALLS)).text).toContain("The service is replaying 5 calls, of which 3 are left.");
 
@@ -499,7 +499,7 @@ describe("a replay", () => {
     const stopped = await visitor.post(page.url, { token: /name="token" value="([^"]*)"/.exec(form)?.[1] ?? "" });
     expect(stopped.text).toContain("Stopped: 2 calls had been sent, 3 won't be sent by this replay.");
     expect(stopped.text).toContain("stopped requested");
-    expect(stopped.text).toContain("2 of 5 calls done Accepted 1 Failed again 1 Not sent 3 Left 0");
+    expect(stopped.text).toContain("2 of 5 calls done Successful 1 Failed again 1 Not sent 3 Left 0");
     expect(stopped.text).toContain("by demo");
     expect(await fetchReplays(service.store, ID, 9)).toEqual([]);
     expect(linkOf(stopped, "Replay the rest…")).toBe(`${CONFIRM}?rest=${page.url.slice(-16)}`);
@@ -585,7 +585,7 @@ describe("a replay", () => {
     const second = await later.post(CONFIRM, fieldsOf(confirmation));
     await app.close();
     expect([second.status, second.url]).toEqual([200, first.url]);
-    expect(second.text).toContain("2 of 2 calls done Accepted 0 Failed again 2");
+    expect(second.text).toContain("2 of 2 calls done Successful 0 Failed again 2");
     expect(await fetchReplays(service.store, ID, 9)).toEqual([]);
   });
 

@@ -28,6 +28,7 @@ export function openBrowser(): Promise<Browser> {
 
 export interface WindowOptions extends Partial<Look> {
   readonly hasScript?: boolean;
+  readonly timezoneId?: string;
   /** Pages must be usable in these looks. Default: this window's. */
   readonly looks?: readonly Look[];
 }
@@ -53,7 +54,7 @@ export interface Window extends AsyncDisposable {
 export async function openWindow(
   browser: Browser,
   url: string,
-  { width = 1280, colorScheme = "light", hasScript = true, looks }: WindowOptions = {},
+  { width = 1280, colorScheme = "light", hasScript = true, timezoneId = "Europe/Paris", looks }: WindowOptions = {},
 ): Promise<Window> {
   const look = { width, colorScheme };
   const context = await browser.newContext({
@@ -62,7 +63,7 @@ export async function openWindow(
     colorScheme,
     javaScriptEnabled: hasScript,
     reducedMotion: "reduce",
-    timezoneId: "Europe/Paris",
+    timezoneId,
   });
   context.setDefaultTimeout(20_000);
   const page = await context.newPage();

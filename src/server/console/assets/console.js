@@ -13,9 +13,10 @@ try {
 
 const two = (number) => String(Math.abs(number)).padStart(2, "0");
 
-/** Returns "+01:00", which is different in summer. */
+/** Returns "+01:00" or "UTC", which may be different in summer. */
 function offsetOf(date) {
   const minutes = -date.getTimezoneOffset();
+  if (minutes === 0) return "UTC";
   return `${minutes < 0 ? "-" : "+"}${two(Math.trunc(minutes / 60))}:${two(minutes % 60)}`;
 }
 

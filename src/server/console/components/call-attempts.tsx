@@ -29,9 +29,10 @@ export function LatestAnswer({ attempts }: AttemptsView): VNode | null {
   const latest = latestAnswered(attempts);
   if (latest?.result.kind !== "answered") return null;
   const { number, result } = latest;
+  const isNewest = latest === attempts.findLast(({ result: { kind } }) => kind === "answered");
   return (
     <>
-      <h2>Latest answer</h2>
+      <h2>{isNewest ? "Latest answer" : "Latest answer with a body"}</h2>
       <p class="muted">
         {result.statusCode} {excerpt(result.statusMessage, SHOWN_MESSAGE)}, to attempt {number}
       </p>

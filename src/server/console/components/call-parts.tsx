@@ -6,7 +6,7 @@ import type { SecretMask } from "../../../domain/mask.js";
 import type { FailureGroup } from "../../../store/calls/call-counts.js";
 import { describeFilter } from "../filter-fields.js";
 import { excerpt } from "../pretty-body.js";
-import { Badge, Count, Facts, Time } from "./data.js";
+import { Badge, Count, type Fact, Time } from "./data.js";
 
 /** Shows the id's end, as the beginning is a time. */
 export function shortCallId(id: string): string {
@@ -19,10 +19,12 @@ export function CallBadge({ call }: { call: CallProgress }): VNode {
   return isHeld(call) ? <Badge tone="warning">held</Badge> : <Badge tone="bad">failed</Badge>;
 }
 
-export function StatusText({ call }: { call: CallProgress }): VNode {
+/** A brief one is for a table, and leaves out the details of a failed connection. */
+export function StatusText({ call, isBrief = false }: { call: CallProgress; isBrief?: boolean }): VNode {
+  const { error } = call;
   return (
     <>
-      <CallBadge call={call} /> {outcomeText(call).replace(/^Held: /, "")}
+      <CallBadge call={call} /> {isBrief && error !== null ? REASON_WORDS[error] : outcomeText(call).replace(/^Held: /, "")}
     </>
   );
 }
@@ -81,8 +83,6 @@ export function Reasons({
   );
 }
 
-export function FilterFacts({ filter }: { filter: CallFilter }): VNode | null {
-  const conditions = describeFilter(filter);
-  if (conditions.length === 0) return null;
-  return <Facts facts={conditions.map(([label, value]) => [label, typeof value === "number" ? <Time at={value} /> : value])} />;
+export function filterFacts(filter: CallFilter): readonly Fact[] {
+  return describeFilter(filter).map(([label, value]) => [label, typeof value === "number" ? <Time at={value} /> : value]);
 }

@@ -133,7 +133,7 @@ function columnsOf({ callbackId, typed, calls, sending }: Omit<CallTableProps, "
       kind: "status",
       cell: (call) => (
         <span title={outcomeText(call)}>
-          <StatusText call={call} />
+          <StatusText call={call} isBrief />
         </span>
       ),
     },
@@ -144,7 +144,7 @@ function columnsOf({ callbackId, typed, calls, sending }: Omit<CallTableProps, "
     ...has(
       {
         title: "Next attempt",
-        kind: "time",
+        kind: calls.some(({ due }) => due !== null) && sending.endpoint.state === "up" ? "time" : "from",
         isSecondary: true,
         cell: (call) => call.status !== "SUCCESS" && <NextAttempt call={call} sending={sending} isBrief />,
       },
@@ -164,7 +164,7 @@ const EXCERPT_LENGTH = 160;
 function Excerpt({ text, isMuted = false }: { text: string; isMuted?: boolean }): VNode {
   const shown = excerpt(text, EXCERPT_LENGTH);
   return (
-    <span class={isMuted ? "muted" : undefined} title={shown}>
+    <span class={isMuted ? "muted" : undefined} title={shown} dir="auto">
       {shown}
     </span>
   );

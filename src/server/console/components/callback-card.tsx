@@ -5,13 +5,14 @@ import type { Callback, Health } from "../../../domain/callback.js";
 import { spellDuration } from "../../../domain/duration.js";
 import { callbackSecrets, maskAnswer, secretMask } from "../../../domain/mask.js";
 import { type OpenOutage, outageClosesAt } from "../../../domain/outage.js";
+import type { CallCount } from "../../../store/calls/scan-calls.js";
 import type { EndpointRecord } from "../../../store/outcomes/endpoints.js";
 import type { StoredMail } from "../../../store/outcomes/mails.js";
 import type { ServerDeps } from "../../server-deps.js";
 import { consolePath, retriesPath } from "../console-path.js";
 import { excerpt } from "../pretty-body.js";
 import { resultText } from "./call-parts.js";
-import { Count, Time } from "./data.js";
+import { countText, Time } from "./data.js";
 import { healthOf } from "./endpoint-badge.js";
 import { ButtonLink } from "./forms.js";
 import { RoundFacts, type Sending, sendingOf } from "./next-attempt.js";
@@ -74,8 +75,15 @@ export async function readCallbackCard(
   }
 }
 
-export function CallbackCard(view: CallbackCardView): VNode {
+/** These failed calls match the filter of the page, and `query` is that filter. */
+interface MatchingFailed {
+  readonly query: string;
+  readonly calls: CallCount;
+}
+
+export function CallbackCard({ matching, ...view }: CallbackCardView & { matching: MatchingFailed | null }): VNode {
   const { callbackId, failed, sending, since, outage } = view;
+  const hasMatch = matching === null || matching.calls.count > 0 || !matching.calls.isExact;
   const { retriesEnabled } = sending;
   return (
     <section class={since === null ? "callback-card is-calm" : "callback-card"} aria-label="State">
@@ -98,18 +106,12 @@ export function CallbackCard(view: CallbackCardView): VNode {
         )}
       </div>
       <div class="callback-card-actions">
-        {failed > 0 && (
+        {failed > 0 && hasMatch && (
           <ButtonLink
             kind={since === null ? "secondary" : "primary"}
-            href={`${consolePath(callbackId, "confirm")}?action=replay&all=on`}
+            href={`${consolePath(callbackId, "confirm")}?action=replay&all=on${matching === null ? "" : `&${matching.query}`}`}
           >
-            {failed === 1 ? (
-              "Replay the failed call"
-            ) : (
-              <>
-                Replay all <Count value={failed} /> failed
-              </>
-            )}
+            {matching === null ? replayText(failed) : replayMatchingText(matching.calls)}
           </ButtonLink>
         )}
         <ButtonLink href={retriesPath(callbackId, !retriesEnabled, consolePath(callbackId))}>
@@ -118,6 +120,15 @@ export function CallbackCard(view: CallbackCardView): VNode {
       </div>
     </section>
   );
+}
+
+function replayText(failed: number): string {
+  return failed === 1 ? "Replay the failed call" : `Replay all ${countText(failed)} failed`;
+}
+
+function replayMatchingText({ count, isExact }: CallCount): string {
+  if (!isExact) return "Replay all that match";
+  return count === 1 ? "Replay the one that matches" : `Replay the ${countText(count)} that match`;
 }
 
 function Line({ name, children }: { name: string; children: ComponentChildren }): VNode {
@@ -203,6 +214,7 @@ function NextStep(view: CallbackCardView): VNode {
 
 function Notified({ mail }: CallbackCardView): VNode {
   if (mail === null) return <>nobody: no e-mail was written</>;
+  if (mail.to === "") return <>nobody: the callback has no e-mail address</>;
   if (mail.sentAt === null)
     return (
       <>

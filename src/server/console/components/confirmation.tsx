@@ -6,10 +6,10 @@ import type { CallSummary } from "../../../store/calls/summarize-calls.js";
 import type { CallAction, CountedCalls } from "../../use-cases/act-on-calls.js";
 import { CALL_ACTIONS } from "../call-actions.js";
 import { consolePath } from "../console-path.js";
-import { describeFilter, statusWord } from "../filter-fields.js";
+import { statusWord } from "../filter-fields.js";
 import { excerpt } from "../pretty-body.js";
-import { FilterFacts, Reasons, StatusText, shortCallId } from "./call-parts.js";
-import { count, Facts, Table, Time } from "./data.js";
+import { filterFacts, Reasons, StatusText, shortCallId } from "./call-parts.js";
+import { count, type Fact, Facts, Table, Time } from "./data.js";
 import { Button, ButtonLink, ButtonRow, Form } from "./forms.js";
 import { Alert } from "./layout.js";
 import { RoundFacts, type Sending } from "./next-attempt.js";
@@ -40,8 +40,7 @@ export function Confirmation(view: ConfirmationView): VNode {
   return (
     <div class="card confirmation">
       {problem !== null && <Alert kind="problem">{problem}.</Alert>}
-      {filter !== null && <FilterInWords {...view} filter={filter} />}
-      {counted.summary !== null && counted.count > 0 && <Summary summary={counted.summary} samples={view.samples} />}
+      {filter !== null && <FilteredCalls {...view} filter={filter} />}
       {listed !== null && <Listed listed={listed} counted={counted} />}
       {counted.count > 0 && <Effect {...view} />}
       <Form action={consolePath(callbackId, "confirm")} formToken={formToken}>
@@ -57,57 +56,66 @@ export function Confirmation(view: ConfirmationView): VNode {
   );
 }
 
-function FilterInWords({ action, filter, restOf, shownAt: at }: ConfirmationView & { filter: CallFilter }): VNode {
+/** Says which calls a filter selects, and what was found. */
+function FilteredCalls({
+  action,
+  filter,
+  counted,
+  samples,
+  restOf,
+  shownAt: at,
+}: ConfirmationView & { filter: CallFilter }): VNode {
   const { status = "FAILED", markedAt } = filter;
-  if (markedAt !== undefined) {
-    return (
-      <p>
-        The calls that were marked successful by the confirmation of <Time at={markedAt} />, as far as they haven't changed since.
-      </p>
-    );
-  }
-  const isFiltered = describeFilter(filter).length > 0;
+  const conditions = filterFacts(filter);
   return (
     <>
-      <p>
-        {restOf === null ? "All" : "What wasn't sent of a replay: all"} <strong>{statusWord(status)}</strong> calls of the
-        callback
-        {isFiltered && " that match this filter"}, as they were at <Time at={at} />:
-      </p>
-      <FilterFacts filter={filter} />
-      <p>
-        {action === "replay"
-          ? "A call that is attempted or marked before you confirm is left as it is."
-          : "If one of them is attempted or marked before you confirm, you are asked again."}
-      </p>
+      {markedAt !== undefined ? (
+        <p>
+          The calls that were marked successful by the confirmation of <Time at={markedAt} />, as far as they haven't changed
+          since.
+        </p>
+      ) : (
+        <p>
+          {restOf === null ? "All" : "What wasn't sent of a replay: all"} <strong>{statusWord(status)}</strong> calls of the
+          callback
+          {conditions.length > 0 && " that match this filter"}, as they were at <Time at={at} />.{" "}
+          {action === "replay"
+            ? "A call that is attempted or marked before you confirm is left as it is."
+            : "If one of them is attempted or marked before you confirm, you are asked again."}
+        </p>
+      )}
+      <Facts facts={[...conditions, ...(counted.summary === null ? [] : summaryFacts(counted.summary))]} />
+      {samples.length > 0 && <Samples samples={samples} />}
     </>
   );
 }
 
-/** Says what the filter has found. */
-function Summary({ summary, samples }: { summary: CallSummary; samples: readonly Call[] }): VNode {
-  const { failures, firstAt, lastAt, filter } = summary;
-  const isFailed = filter.status === "FAILED";
+function summaryFacts({ failures, firstAt, lastAt, filter }: CallSummary): readonly Fact[] {
+  return [
+    ...(firstAt === null || lastAt === null
+      ? []
+      : [
+          [
+            "Last attempted",
+            <>
+              <Time at={firstAt} /> to <Time at={lastAt} />
+            </>,
+            "wide",
+          ] as const,
+        ]),
+    ...(filter.status === "FAILED" && failures.length > 0
+      ? [["By reason", <Reasons failures={failures} />, "wide"] as const]
+      : []),
+  ];
+}
+
+function Samples({ samples }: Pick<ConfirmationView, "samples">): VNode {
   return (
     <>
-      <Facts
-        facts={[
-          ...(firstAt === null || lastAt === null
-            ? []
-            : [
-                [
-                  "Last attempted",
-                  <>
-                    <Time at={firstAt} /> to <Time at={lastAt} />
-                  </>,
-                ] as const,
-              ]),
-          ...(isFailed ? [["By reason", <Reasons failures={failures} />] as const] : []),
-        ]}
-      />
+      <h2>The latest of them</h2>
       <div class="call-table">
         <Table
-          caption="Some of them"
+          caption="The latest of them"
           keyOf={({ id }) => id}
           rows={samples}
           columns={[

@@ -161,11 +161,15 @@ export function Count({ value }: { value: number }): VNode {
   return <span class="count">{countText(value)}</span>;
 }
 
-export function Facts({ facts }: { facts: readonly (readonly [name: string, value: ComponentChildren])[] }): VNode {
+/** A wide one has the room of two. */
+export type Fact = readonly [name: string, value: ComponentChildren, size?: "wide"];
+
+export function Facts({ facts }: { facts: readonly Fact[] }): VNode | null {
+  if (facts.length === 0) return null;
   return (
     <dl class="facts">
-      {facts.map(([name, value]) => (
-        <div key={name}>
+      {facts.map(([name, value, size]) => (
+        <div key={name} class={size}>
           <dt>{name}</dt>
           <dd>{value}</dd>
         </div>

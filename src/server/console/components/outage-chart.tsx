@@ -44,10 +44,10 @@ export function OutageChart(view: OutageChartView): VNode {
       <figcaption>
         <ul class="legend">
           <LegendKey kind="backlog">{`backlog: failed and waiting calls, most in the ${widthText(view.bucketMs)}`}</LegendKey>
-          <LegendKey kind="accepted">accepted (up)</LegendKey>
+          <LegendKey kind="accepted">successful (up)</LegendKey>
           <LegendKey kind="failed">failed (down)</LegendKey>
           <LegendKey kind="accepted" isReplay>
-            accepted, sent by a replay
+            successful, sent by a replay
           </LegendKey>
           <LegendKey kind="failed" isReplay>
             failed, sent by a replay
@@ -71,9 +71,9 @@ export function OutageTable(view: OutageChartView): VNode {
       keyOf={({ at }) => at}
       columns={[
         { title: "From", cell: ({ at }) => <Time at={at} /> },
-        counts("Accepted", ({ scheduled }) => scheduled.accepted),
+        counts("Successful", ({ scheduled }) => scheduled.accepted),
         counts("Failed", ({ scheduled }) => scheduled.failed),
-        counts("Accepted, by a replay", (point) => replaysOf(point).accepted),
+        counts("Successful, by a replay", (point) => replaysOf(point).accepted),
         counts("Failed, by a replay", (point) => replaysOf(point).failed),
         {
           title: `Backlog, most in the ${widthText(view.bucketMs)}`,

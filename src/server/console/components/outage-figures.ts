@@ -93,8 +93,8 @@ export function describeChart({ from, to, outage, backlog }: OutageChartView, po
     `${timeText(from)} to ${timeText(to)}.`,
     `The outage began at ${timeText(outage.startedAt)} and ${outage.endedAt === null ? "is open" : `ended at ${timeText(outage.endedAt)}`}.`,
     `The largest backlog shown is ${countText(most)}.`,
-    `Attempts: ${total(({ scheduled }) => scheduled.accepted)} accepted, ${total(({ scheduled }) => scheduled.failed)} failed.`,
-    `By replays: ${total((point) => replaysOf(point).accepted)} accepted, ${total((point) => replaysOf(point).failed)} failed.`,
+    `Attempts: ${total(({ scheduled }) => scheduled.accepted)} successful, ${total(({ scheduled }) => scheduled.failed)} failed.`,
+    `By replays: ${total((point) => replaysOf(point).accepted)} successful, ${total((point) => replaysOf(point).failed)} failed.`,
     "The table below has all numbers.",
   ].join(" ");
 }
@@ -102,9 +102,9 @@ export function describeChart({ from, to, outage, backlog }: OutageChartView, po
 export function barText(point: ActivityPoint, bucketMs: number): string {
   const { accepted, failed } = point.scheduled;
   const replays = replaysOf(point);
-  const texts = [`${timeText(point.at)}, ${widthText(bucketMs)}: ${countText(accepted)} accepted, ${countText(failed)} failed`];
+  const texts = [`${timeText(point.at)}, ${widthText(bucketMs)}: ${countText(accepted)} successful, ${countText(failed)} failed`];
   if (replays.accepted + replays.failed > 0)
-    texts.push(`by replays ${countText(replays.accepted)} accepted, ${countText(replays.failed)} failed`);
+    texts.push(`by replays ${countText(replays.accepted)} successful, ${countText(replays.failed)} failed`);
   if (point.waiting !== null) texts.push(`most in the backlog: ${countText(point.waiting.pending + point.waiting.failed)}`);
   return texts.join("; ");
 }

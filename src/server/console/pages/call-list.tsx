@@ -13,7 +13,15 @@ import { Count, Empty } from "../components/data.js";
 import { Causes, Chips, FilterForm } from "../components/filter-form.js";
 import { consolePath } from "../console-path.js";
 import { type CallTotals, countCalls, totalOf } from "../count-calls.js";
-import { callsPath, type ParsedFilter, parseFilter, type StatusChoice, statusWord, type TypedFilter } from "../filter-fields.js";
+import {
+  callsPath,
+  type ParsedFilter,
+  parseFilter,
+  type StatusChoice,
+  statusWord,
+  type TypedFilter,
+  typedQuery,
+} from "../filter-fields.js";
 
 export interface CallListView {
   readonly callbackId: string;
@@ -103,10 +111,12 @@ export function addCallList(app: FastifyInstance, { deps, lookup }: RouteContext
 
 export function CallList(view: CallListView): VNode {
   const { callbackId, typed, problems, card, runningReplay, found } = view;
+  const isFiltered = typed.status === "FAILED" && Object.keys(typed.fields).length > 0;
+  const matching = isFiltered && found !== null ? { query: typedQuery(typed), calls: totalOf(found.totals, "FAILED") } : null;
   return (
     <>
       <div data-live="counts">
-        <CallbackCard {...card} />
+        <CallbackCard {...card} matching={matching} />
         {runningReplay !== null && <RunningReplay callbackId={callbackId} replay={runningReplay} />}
         <StatusTabs {...view} />
         {found !== null && <Causes callbackId={callbackId} typed={typed} causes={found.totals.causes} />}
@@ -226,7 +236,7 @@ function NoCalls({ callbackId, typed, totals }: { callbackId: string; typed: Typ
   }
   return (
     <Empty title="No failed calls">
-      <p>{isEmpty("SUCCESS") ? "None has been sent yet." : "Every call that was sent has been accepted or marked successful."}</p>
+      <p>{isEmpty("SUCCESS") ? "None has been sent yet." : "Every call that was sent is successful."}</p>
     </Empty>
   );
 }

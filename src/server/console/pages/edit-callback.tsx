@@ -266,7 +266,7 @@ export function DeleteCallback({ callback, formToken, counts, typed }: DeleteVie
       <Facts
         facts={[
           ["Callback", callback.name],
-          ["Destination URL", <span class="monospaced">{shownUrl(callback)}</span>],
+          ["Destination URL", <span class="monospaced">{shownUrl(callback)}</span>, "wide"],
           ["Failed calls", <Count value={failed} />],
           ["Waiting calls", <Count value={waiting} />],
           ["Successful calls", <Count value={accepted} />],

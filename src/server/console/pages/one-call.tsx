@@ -97,22 +97,16 @@ function CallFacts(view: OneCallView): VNode {
       )}
       <Facts
         facts={[
-          ["Next attempt", <NextAttempt call={call} sending={view.sending} />],
+          ["Next attempt", <NextAttempt call={call} sending={view.sending} />, "wide"],
           ["Arrived", <Time at={acceptedAt} />],
           failure === null ? ["First failed", "never"] : [failure.what, <Time at={failure.at} />],
           ["Attempts", <Count value={attemptCount} />],
-          ["From", senderAddress(response.from) || "not known"],
           ["Channel", response.responseMessage.channel || "not known"],
+          ["From", senderAddress(response.from) || "not known", "wide"],
+          ["Call id", <CopiedId what="call id" id={call.id} />, "wide"],
+          ["Message id", <CopiedId what="message id" id={response.messageId} />, "wide"],
         ]}
       />
-      <div class="ids">
-        <Facts
-          facts={[
-            ["Call id", <CopiedId what="call id" id={call.id} />],
-            ["Message id", <CopiedId what="message id" id={response.messageId} />],
-          ]}
-        />
-      </div>
     </>
   );
 }

@@ -10,7 +10,7 @@ import type { OutageCalls } from "../../../store/outcomes/outage-calls.js";
 import type { Page as StoredPage } from "../../../store/paging.js";
 import { type Query, readPage, readParameter } from "../../routes/query-parameters.js";
 import type { RouteContext } from "../../routes/route-context.js";
-import { failureText } from "../components/call-parts.js";
+import { Reasons } from "../components/call-parts.js";
 import { callbackPage } from "../components/callback-page.js";
 import { Badge, Count, countText, Empty, Facts, Pager, Table, Time } from "../components/data.js";
 import { healthOf } from "../components/endpoint-badge.js";
@@ -177,11 +177,10 @@ function Details({ view, chosen }: { view: OutagesView; chosen: OutageDetails })
       </header>
       <Facts
         facts={[
-          ["Began", <Time key="at" at={outage.startedAt} />],
           ["Ended", <End key="end" outage={outage} endsAt={endsAt} />],
           ["Duration", durationText(outage, now)],
           ["Calls that failed in it", <Count key="count" value={calls.failedCalls} />],
-          ["Why they failed", <Failures key="why" calls={calls} />],
+          ["Why they failed", <Failures key="why" calls={calls} />, "wide"],
           ["What became of them", <Fates key="fates" calls={calls} />],
           [
             "Largest backlog of the callback",
@@ -223,11 +222,13 @@ function Details({ view, chosen }: { view: OutagesView; chosen: OutageDetails })
 
 /** Counts the calls by their first failures. */
 function Failures({ calls: { failures, uncounted } }: { calls: OutageCalls }): VNode {
-  const texts = failures.map(({ statusCode, reason, count }) => {
-    const isHeld = statusCode === null && reason === null;
-    return `${isHeld ? "not sent while it was down" : failureText(statusCode, reason)}:\u00a0${countText(count)}`;
-  });
-  return <>{texts.length === 0 ? "not known" : `${texts.join(", ")}${uncounted === 0 ? "" : ", and others"}`}</>;
+  if (failures.length === 0) return <>not known</>;
+  return (
+    <>
+      <Reasons failures={failures} />
+      {uncounted > 0 && "and others"}
+    </>
+  );
 }
 
 /** The numbers add up to the calls that failed. */
@@ -237,8 +238,8 @@ function Fates({ calls }: { calls: OutageCalls }): VNode {
 }
 
 const FATES = [
-  ["replayed", "accepted from a replay"],
-  ["retried", "accepted at a retry"],
+  ["replayed", "successful by a replay"],
+  ["retried", "successful at a retry"],
   ["marked", "marked successful"],
   ["failed", "still failed"],
   ["released", "released when retries were switched off"],

@@ -6,7 +6,7 @@ import type { FailureGroup } from "../../../store/calls/call-counts.js";
 import { toIsoDate } from "../../../wire/dates.js";
 import type { CallbackPath, ReplayPath, RouteContext } from "../../routes/route-context.js";
 import { cancelReplay, findReplay } from "../../use-cases/settle-calls.js";
-import { FilterFacts, Reasons } from "../components/call-parts.js";
+import { filterFacts, Reasons } from "../components/call-parts.js";
 import { callbackPage } from "../components/callback-page.js";
 import { Badge, Count, count, countText, Empty, Facts, Table, Time } from "../components/data.js";
 import { Button, ButtonLink, ButtonRow, Form } from "../components/forms.js";
@@ -111,8 +111,8 @@ export function ReplayList({ callbackId, replays }: { callbackId: string; replay
               cell: ({ requestedBy }) => requestedBy ?? "not known",
             },
             number("Calls", "total"),
-            number("Accepted", "succeeded", true),
-            number("Failed again", "failed", true),
+            number("Successful", "succeeded"),
+            number("Failed again", "failed"),
             number("Not sent", "cancelled", true),
             number("Left", "left"),
           ]}
@@ -155,7 +155,7 @@ export function OneReplay(view: ReplayView): VNode {
       {isRunning && left > 0 && <Waiting {...view} />}
       <Facts
         facts={[
-          ["Accepted", <Count value={succeeded} />],
+          ["Successful", <Count value={succeeded} />],
           ["Failed again", <Count value={failed} />],
           ["Not sent", <Count value={cancelled} />],
           ["Left", <Count value={left} />],
@@ -273,7 +273,7 @@ function Selected({ replay: { selection } }: { replay: ServiceReplay }): VNode |
     <>
       <h2>Its calls</h2>
       <p>{isFiltered ? "The failed calls that matched:" : "All failed calls."}</p>
-      <FilterFacts filter={selection.filter} />
+      <Facts facts={filterFacts(selection.filter)} />
     </>
   );
 }

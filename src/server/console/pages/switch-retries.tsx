@@ -1,7 +1,7 @@
 /** The page /console/callbacks/:id/retries asks before it switches retries on or off. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { VNode } from "preact";
-import { type Callback, HEALTHS } from "../../../domain/callback.js";
+import type { Callback } from "../../../domain/callback.js";
 import { spellDuration } from "../../../domain/duration.js";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { shownUrl } from "../../../domain/mask.js";
@@ -10,8 +10,8 @@ import type { CallCounts } from "../../../store/calls/call-counts.js";
 import { type Query, readParameter } from "../../routes/query-parameters.js";
 import type { CallbackPath } from "../../routes/route-context.js";
 import { updateCallback } from "../../use-cases/change-callbacks.js";
-import { Badge, Count, Facts } from "../components/data.js";
-import { healthOf } from "../components/endpoint-badge.js";
+import { callbackPage } from "../components/callback-page.js";
+import { Count, Facts } from "../components/data.js";
 import { Button, ButtonLink, ButtonRow, Form } from "../components/forms.js";
 import { Alert } from "../components/layout.js";
 import { resentText } from "../components/next-attempt.js";
@@ -65,34 +65,24 @@ export function addRetriesSwitch(app: FastifyInstance, context: ConsoleContext):
     { isOn, to }: Request,
     hasChanged = false,
   ): Promise<FastifyReply> {
-    const { id, name } = callback;
-    const [record] = await store.endpoints.list([id]);
-    const { health } = healthOf(record);
-    return reply.showPage({
-      title: `Switch retries ${isOn ? "on" : "off"}`,
-      status: hasChanged ? 409 : 200,
-      breadcrumb: [
-        { text: "Callbacks", href: "/console" },
-        { text: name, href: consolePath(id) },
-      ],
-      aside: <Badge tone={HEALTHS[health].tone}>{HEALTHS[health].text}</Badge>,
-      content: (
-        <>
-          {hasChanged && (
-            <Alert kind="problem">Another user has changed the callback. Nothing was switched: check it again.</Alert>
-          )}
-          <RetriesSwitch
-            callback={callback}
-            isOn={isOn}
-            to={to}
-            counts={await store.calls.count(id)}
-            policy={policy}
-            formToken={formToken(request)}
-            seen={markOf(request, callback)}
-          />
-        </>
-      ),
-    });
+    const [record] = await store.endpoints.list([callback.id]);
+    const title = `Switch retries ${isOn ? "on" : "off"}`;
+    const content = (
+      <>
+        {hasChanged && <Alert kind="problem">Another user has changed the callback. Nothing was switched: check it again.</Alert>}
+        <RetriesSwitch
+          callback={callback}
+          isOn={isOn}
+          to={to}
+          counts={await store.calls.count(callback.id)}
+          policy={policy}
+          formToken={formToken(request)}
+          seen={markOf(request, callback)}
+        />
+      </>
+    );
+    const status = hasChanged ? 409 : 200;
+    return reply.showPage(callbackPage(callback, record, { title, trail: [], tab: "settings", content, status }));
   }
 
   function markOf(request: FastifyRequest, { url, auth, retriesEnabled }: Callback): string {
@@ -134,8 +124,7 @@ export function RetriesSwitch({ callback, isOn, to, counts, policy, formToken, s
       <input type="hidden" name="seen" value={seen} />
       <Facts
         facts={[
-          ["Callback", name],
-          ["Destination URL", <span class="monospaced">{shownUrl(callback)}</span>],
+          ["Destination URL", <span class="monospaced">{shownUrl(callback)}</span>, "wide"],
           ["Failed calls", <Count value={counts.FAILED} />],
           ["Waiting calls", <Count value={counts.PENDING} />],
         ]}

@@ -107,6 +107,15 @@ describe("the latest answer", () => {
     expect(attempted(answered("x".repeat(1_024)))).toContain("Only the first 1 KiB");
   });
 
+  it("is called so unless a later one had no body", () => {
+    const attempts = [anAttempt({ number: 1, ...answered("one") }), anAttempt({ number: 2, ...answered("") })];
+    expect(textOf(aView(FAILED, { attempts }))).toContain("Latest answer with a body 503 Busy, to attempt 1 one");
+    const lost = { result: { kind: "unreachable", reason: "reset", detail: "closed" } as const };
+    expect(textOf(aView(FAILED, { attempts: [anAttempt(answered("one")), anAttempt({ number: 2, ...lost })] }))).toContain(
+      "Latest answer 503 Busy",
+    );
+  });
+
   it("isn't repeated with its attempt", () => {
     const attempts = [anAttempt({ number: 1, ...answered("one") }), anAttempt({ number: 2, ...answered("two") })];
     expect(textOf(aView(FAILED, { attempts }))).toMatch(

@@ -69,7 +69,7 @@ describe("the chart", () => {
     expect(accepted).toMatchObject({ x: "50.17%", width: "1.33%" });
     expect(Number(accepted?.y) + Number(accepted?.height)).toBeCloseTo(Number(failed?.y));
     expect(Number(accepted?.height)).toBeCloseTo(2 * Number(failed?.height), 1);
-    expect(html).toContain("2026-11-26 12:30 UTC, minute: 40 accepted, 20 failed</title>");
+    expect(html).toContain("2026-11-26 12:30 UTC, minute: 40 successful, 20 failed</title>");
   });
 
   it("marks attempts of replays by a pattern, on top of the others, and names it in the legend", () => {
@@ -81,7 +81,7 @@ describe("the chart", () => {
     expect(Number(ofReplays?.y) + Number(ofReplays?.height)).toBeCloseTo(Number(others?.y));
     expect(Number(ofReplays?.height)).toBeCloseTo(Number(others?.height) / 2, 1);
     expect(rectangles(html, "chart-failed-replays")).toMatchObject([{ fill: "url(#hatch-failed)" }]);
-    expect(html).toContain("accepted, sent by a replay");
+    expect(html).toContain("successful, sent by a replay");
   });
 
   it("shows a single attempt among thousands", () => {

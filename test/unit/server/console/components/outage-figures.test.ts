@@ -103,10 +103,10 @@ describe("in words", () => {
   it("a bar says its time, its attempts, and those of replays if there are any", () => {
     const point = aPoint(5, { scheduled: { accepted: 1200, failed: 3 }, waiting: { at: NOON, pending: 2, failed: 5 } });
     expect(barText(point, 5 * MINUTE)).toBe(
-      "2026-11-26 12:05 UTC, 5 minutes: 1\u202f200 accepted, 3 failed; most in the backlog: 7",
+      "2026-11-26 12:05 UTC, 5 minutes: 1\u202f200 successful, 3 failed; most in the backlog: 7",
     );
     expect(barText({ ...point, waiting: null, clientReplays: { accepted: 4, failed: 1 } }, MINUTE)).toBe(
-      "2026-11-26 12:05 UTC, minute: 1\u202f200 accepted, 3 failed; by replays 4 accepted, 1 failed",
+      "2026-11-26 12:05 UTC, minute: 1\u202f200 successful, 3 failed; by replays 4 successful, 1 failed",
     );
   });
 
@@ -122,7 +122,7 @@ describe("in words", () => {
     const view = aView({ points, backlog: backlogOf(points, OUTAGE) });
     expect(describeChart(view, points)).toBe(
       "2026-11-26 12:00 UTC to 2026-11-26 13:00 UTC. The outage began at 2026-11-26 12:10 UTC and ended at 2026-11-26 12:40 UTC. " +
-        "The largest backlog shown is 12. Attempts: 1 accepted, 12 failed. By replays: 7 accepted, 1 failed. " +
+        "The largest backlog shown is 12. Attempts: 1 successful, 12 failed. By replays: 7 successful, 1 failed. " +
         "The table below has all numbers.",
     );
     expect(describeChart(aView({ outage: { startedAt: NOON, endedAt: null } }), [])).toContain(
