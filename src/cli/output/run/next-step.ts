@@ -25,7 +25,7 @@ export function nextStep(summary: RunSummary, options: RenderOptions): NextStep 
 /** A database file alone sends nothing. */
 function whileServed({ service }: RunHeader): string {
   if (/^https?:/.test(service)) return "";
-  return `, while \`${commandLine({ command: "serve", flags: ["--db", service] })}\` runs`;
+  return `while \`${commandLine({ command: "serve", flags: ["--db", service] })}\` runs`;
 }
 
 function stepOfUnfinished(summary: RunSummary, options: RenderOptions): NextStep {
