@@ -695,7 +695,7 @@ describe("undo without a run", () => {
     expect(await machine.whcb(["undo", "--yes"])).toEqual({
       code: 2,
       stdout: "",
-      stderr: `error: --yes needs the run to undo\nhint: of the latest one: whcb undo ${run} --yes\n`,
+      stderr: `error: --yes needs the run to undo\nhint: of the latest one: \`whcb undo ${run} --yes\`\n`,
     });
     expect(await machine.works(["undo", "--dry-run"])).toContain("1 call of demo -> FAILED\n");
     expect(await machine.ids("demo", "--failed")).toEqual([]);

@@ -84,7 +84,7 @@ it("writes a file without a mail server, also on a database file, where WHCB_SMT
 });
 
 it("isn't sent by a node that sends no e-mails", async () => {
-  await machine.serve(["--no-dispatch", "--smtp", smtp(), "--no-endpoint-check"]);
+  await machine.serve(["--no-dispatch", "--no-endpoint-check"]);
   await create("demo", "ops@example.com");
   expect(await machine.whcb(["test-email", "demo"])).toMatchObject({
     stderr: expect.stringContaining("This node sends no e-mails (--no-dispatch): ask one that does"),
