@@ -8,6 +8,7 @@ import { systemTimers } from "../platform/running-timers.js";
 import { createApp } from "../server/app.js";
 import { openStore } from "../store/open-store.js";
 import { secretKeySource } from "../store/secret-key.js";
+import { isLocked, lockPath } from "../store/sqlite/lock-database.js";
 import type { DeliverySettings } from "../wire/delivery-settings.js";
 
 /**
@@ -45,6 +46,7 @@ export async function openFileClient(
     onAccepting: () => undefined,
     onWork: () => undefined,
     begunCalls: () => new Set(),
+    isDispatching: () => isLocked(lockPath(path)).catch(() => true),
     countInFlight: () => 0,
     onAttempt: () => undefined,
     isReady: () => true,

@@ -130,6 +130,7 @@ async function start(
     onAccepting: () => dispatching.dispatcher.accepting(),
     onWork: dispatching.onWork,
     begunCalls: (callbackId) => dispatching.dispatcher.begunCalls(callbackId),
+    isDispatching: async () => true,
     countInFlight: () => dispatching.dispatcher.inFlight,
     onAttempt: dispatching.onAttempt,
     isReady: () => !teardown.hasBegun,

@@ -145,12 +145,12 @@ function makeStore(db: Db, cipher: KeyCipher, clock: Clock, isServed: boolean, n
   // A machine's own clock may be minutes off, and the shared one of a machine that was suspended stood still.
   const readTime: ReadTime = isServed && nodes !== null ? readDatabaseTime : async () => clock.now();
   return {
-    callbacks: { ...callbackStore(db, cipher), ...overviewStore(db, cipher, clock), ...versionStore(db) },
+    callbacks: { ...callbackStore(db, cipher), ...overviewStore(db, cipher, clock), ...versionStore(db, clock) },
     calls: callStore(db, clock, readTime),
     /** `replays` are replays by the service. */
     replays: { ...replayStore(db, clock, isServed), ...replayCollection(db, clock, isServed) },
     runLeases: runLeaseStore(db, clock, isServed),
-    endpoints: endpointStore(db, cipher),
+    endpoints: endpointStore(db, cipher, clock),
     queue: queueStore(db),
     outcomes: outcomeStore(db),
     outages: outageStore(db),

@@ -145,6 +145,11 @@ describe("status", () => {
     platform.ignoreFilters();
     expect((await whcb("status")).stdout).toContain("  no failed calls\n");
     expect(await whcb("check")).toMatchObject({ code: 0, stdout: "ok: 0 failed calls of Sample Callback 1\n" });
+    expect(await whcb("check", "--max-waiting-age", "1h")).toEqual({
+      code: 5,
+      stdout: "",
+      stderr: "error: the service doesn't say since when calls of Sample Callback 1 wait\n",
+    });
   });
 });
 

@@ -100,6 +100,7 @@ export const CHECK_FIELDS = {
   oldestAttempt: "the earliest last attempt of a failed call",
   maxFailed: "the limit of --max-failed",
   maxAgeMs: "the limit of --max-age",
+  maxWaitingAgeMs: "the limit of --max-waiting-age",
   problems: "sentences that name the limits that are exceeded, and beside them what can't be counted",
 } as const;
 

@@ -11,6 +11,7 @@ export function reportedHealth({ health, downSince }: ListedCallback, outage: Li
   return endpointHealth({
     endpoint: { state: downSince === null ? "up" : "down", downSince, recoveringSince: null },
     outage: outage && { startedAt: outage.startedAt, quietSince: outage.recoveringSince },
+    oldestWaiting: null,
     events: { reply: true, undeliverable: true },
   });
 }
@@ -19,6 +20,11 @@ export function healthText({ health }: Health, palette: Palette): Printable {
   const { text, tone } = HEALTHS[health];
   const paint = { good: palette.good, bad: palette.bad, warning: palette.warn, neutral: palette.dim }[tone];
   return paint(text);
+}
+
+/** `since` is when the oldest waiting call was accepted. */
+export function silenceText(since: number, utc: boolean): string {
+  return `not answering: no attempt has ended since the oldest waiting call was accepted at ${formatInstant(since, utc)}`;
 }
 
 /** Returns null if there is no e-mail yet. One that was only written to a file isn't called sent. */

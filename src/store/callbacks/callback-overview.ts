@@ -1,10 +1,19 @@
 /** Lists callbacks for people: the most severe first, with the numbers of all. */
 import { type RawBuilder, type SqlBool, sql } from "kysely";
 import type { CallStatus } from "../../domain/call.js";
-import { type Callback, endpointHealth, HEALTH_NAMES, type Health, type HealthName, nameOrder } from "../../domain/callback.js";
+import {
+  type Callback,
+  endpointHealth,
+  HEALTH_NAMES,
+  type Health,
+  type HealthName,
+  nameOrder,
+  type OldestWaiting,
+} from "../../domain/callback.js";
 import type { EndpointStatus } from "../../domain/endpoint.js";
 import type { Clock } from "../../platform/clock.js";
 import { readCursor, type SortKey, type Values, writeCursor } from "../keyset.js";
+import { readOldestWaiting } from "../outcomes/oldest-waiting.js";
 import type { Page, PageQuery, Sort } from "../paging.js";
 import type { Db } from "../schema.js";
 import type { KeyCipher } from "../secret-key.js";
@@ -43,7 +52,7 @@ export function overviewStore(db: Db, cipher: KeyCipher, clock: Clock) {
     return order;
   };
   return {
-    /** Reads a page by two statements, however many callbacks there are. */
+    /** Reads a page by three statements, however many callbacks there are. */
     listOverview: (query: OverviewQuery): Promise<Overview> => listOverview(db, cipher, clock, orderOf, query),
   };
 }
@@ -111,7 +120,9 @@ async function listOverview(
   const cells = await readAll(db, query.text);
   // Reading and sorting 10 000 take some milliseconds each.
   await clock.nextTurn();
-  const all = cells.map((row) => toRow(row, orderOf));
+  const waiting = cells.filter((row) => row[10] > 0).map(([key]) => key);
+  const oldest = await readOldestWaiting(db, waiting, clock.now());
+  const all = cells.map((row) => toRow(row, oldest.get(row[0]) ?? null, orderOf));
   const counts = Object.fromEntries(HEALTH_NAMES.map((name) => [name, 0])) as Record<HealthName, number>;
   for (const row of all) counts[row.health] += 1;
   const listed = health === null ? all : all.filter((row) => row.health === health);
@@ -164,11 +175,12 @@ async function readAll(db: Db, text: string): Promise<readonly Cells[]> {
 }
 
 /** Spreading and destructuring would take most of the time of a list of 10 000. */
-function toRow(cells: Cells, orderOf: (name: string) => string): Row {
+function toRow(cells: Cells, oldestWaiting: OldestWaiting | null, orderOf: (name: string) => string): Row {
   const startedAt = cells[7];
   const { health, since } = endpointHealth({
     endpoint: { state: cells[4] ?? "up", downSince: cells[5], recoveringSince: cells[6] },
     outage: startedAt === null ? null : { startedAt, quietSince: cells[8] },
+    oldestWaiting,
     events: { reply: cells[2] === 1, undeliverable: cells[3] === 1 },
   });
   const name = cells[1];

@@ -1,7 +1,8 @@
 import { sql } from "kysely";
-import type { Callback } from "../../domain/callback.js";
+import type { Callback, OldestWaiting } from "../../domain/callback.js";
 import { type Endpoint, NEW_ENDPOINT } from "../../domain/endpoint.js";
 import type { OpenOutage } from "../../domain/outage.js";
+import type { Clock } from "../../platform/clock.js";
 import { type CallbackRow, toCallback } from "../callbacks/callback-row.js";
 import type { LiveCallbacks } from "../nodes/fences.js";
 import { type Db, type Row, TABLES } from "../schema.js";
@@ -9,6 +10,7 @@ import type { KeyCipher } from "../secret-key.js";
 import { inList, insertRows, newValues } from "../sql/batches.js";
 import { perDatabase } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
+import { readOldestWaiting } from "./oldest-waiting.js";
 
 export interface EndpointRecord {
   readonly callback: Callback;
@@ -23,6 +25,11 @@ export interface EndpointRecord {
   readonly nextDueAt: number | null;
   /** On PostgreSQL, another node cancelled a replay of which calls wait or are in flight. */
   readonly hasCancelledReplay?: true;
+}
+
+/** What people and clients see of an endpoint derives from this (`endpointHealth`). */
+export interface EndpointReport extends EndpointRecord {
+  readonly oldestWaiting: OldestWaiting | null;
 }
 
 export interface EndpointChange {
@@ -64,10 +71,20 @@ const hasCancelledReplay = perDatabase({
     SELECT 1 FROM replays WHERE callback_key = callbacks.key AND waiting > 0 AND cancelled_at IS NOT NULL)`,
 });
 
-export function endpointStore(db: Db, cipher: KeyCipher) {
+export function endpointStore(db: Db, cipher: KeyCipher, clock: Clock) {
   return {
     /** Reads the endpoints that may need the dispatcher, or those of `callbackIds`, by a few index lookups each. */
-    list: (callbackIds?: readonly string[]): Promise<readonly EndpointRecord[]> => listEndpoints(db, cipher, callbackIds),
+    async list(callbackIds?: readonly string[]): Promise<readonly EndpointRecord[]> {
+      return (await listEndpoints(db, cipher, callbackIds)).map(({ record }) => record);
+    },
+
+    /** Reads those of `callbackIds`, and since when their calls wait. */
+    async listReports(callbackIds: readonly string[]): Promise<readonly EndpointReport[]> {
+      const listed = await listEndpoints(db, cipher, callbackIds);
+      const waiting = listed.filter(({ record }) => record.pendingCalls > 0).map(({ key }) => key);
+      const oldest = await readOldestWaiting(db, waiting, clock.now());
+      return listed.map(({ key, record }) => ({ ...record, oldestWaiting: oldest.get(key) ?? null }));
+    },
 
     /** Resolves to the ids of those that may need the dispatcher. Reads no settings and no state. */
     async listActive(): Promise<readonly string[]> {
@@ -78,7 +95,12 @@ export function endpointStore(db: Db, cipher: KeyCipher) {
   };
 }
 
-async function listEndpoints(db: Db, cipher: KeyCipher, callbackIds?: readonly string[]): Promise<EndpointRecord[]> {
+interface ListedEndpoint {
+  readonly key: number;
+  readonly record: EndpointRecord;
+}
+
+async function listEndpoints(db: Db, cipher: KeyCipher, callbackIds?: readonly string[]): Promise<ListedEndpoint[]> {
   const which = callbackIds === undefined ? sql`` : sql`AND callbacks.id ${inList(callbackIds, "text")}`;
   const { rows } = await executeByIndex(
     db,
@@ -99,7 +121,11 @@ async function listEndpoints(db: Db, cipher: KeyCipher, callbackIds?: readonly s
     WHERE ${sql.lit(callbackIds !== undefined)} OR pending > 0 OR next_due_at IS NOT NULL OR outage_id IS NOT NULL OR state = 'recovering'
     ORDER BY key`,
   );
-  return rows.map((row) => ({
+  return rows.map((row) => ({ key: row.key, record: recordOf(row, cipher) }));
+}
+
+function recordOf(row: RecordRow, cipher: KeyCipher): EndpointRecord {
+  return {
     callback: toCallback(row, cipher),
     fence: row.fence ?? 0,
     endpoint: endpointOf(row),
@@ -108,7 +134,7 @@ async function listEndpoints(db: Db, cipher: KeyCipher, callbackIds?: readonly s
     pendingCalls: row.pending,
     nextDueAt: row.next_due_at,
     ...(row.has_cancelled_replay === 1 && { hasCancelledReplay: true as const }),
-  }));
+  };
 }
 
 export async function saveEndpoints(db: Db, changes: readonly EndpointChange[], callbacks: LiveCallbacks): Promise<void> {

@@ -37,6 +37,7 @@ export const CallbackDocument = Type.Object({
   state: Type.Optional(Type.Union(HEALTH_NAMES.map((name) => Type.Literal(name)))),
   stateSince: Type.Optional(Instant),
   downSince: Type.Optional(Instant),
+  waitingSince: Type.Optional(Type.Union([Instant, Type.Null()])),
   link: Links,
 });
 

@@ -14,6 +14,7 @@ export function aListedCallback(changes: Partial<ListedCallback> = {}): ListedCa
     email: "ops@example.com",
     events: { reply: true, undeliverable: true },
     downSince: null,
+    waitingSince: null,
     health: null,
     raw: {},
     ...changes,

@@ -58,6 +58,7 @@ export function serverDeps(store: Store, overrides: Partial<ServerDeps> = {}): S
     onAccepting() {},
     onWork() {},
     begunCalls: () => new Set(),
+    isDispatching: async () => true,
     countInFlight: () => 0,
     onAttempt() {},
     isReady: () => true,

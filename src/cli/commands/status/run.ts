@@ -6,7 +6,14 @@ import { dateOrNull } from "../../../wire/dates.js";
 import { hasTimedOut, isUnsent } from "../../../wire/json/call-json.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { type Json, pickFields, type STATUS_FIELDS } from "../../output/json-fields.js";
-import { describeCodes, describeNotice, describeTimedOut, healthText, reportedHealth } from "../../output/outage-text.js";
+import {
+  describeCodes,
+  describeNotice,
+  describeTimedOut,
+  healthText,
+  reportedHealth,
+  silenceText,
+} from "../../output/outage-text.js";
 import { openProgress } from "../../output/progress-line.js";
 import type { Palette, RenderOptions } from "../../output/screen.js";
 import { joinText, type Printable, type ScreenText, safeJson, text } from "../../output/screen-text.js";
@@ -210,6 +217,8 @@ function stateLines(state: CallbackState, options: RenderOptions): readonly Prin
   const lines: Printable[] = [
     text`${palette.strong(callback.name)}  ${health === null ? describeCalls(state, palette) : healthText(health, palette)}  ${palette.dim(shownUrl(callback))}`,
   ];
+  if (health?.health === "not-answering" && health.since !== null)
+    lines.push(`  ${silenceText(health.since, options.utc)} (${formatRelative(health.since, options.now)})`);
   if (outage !== undefined) {
     lines.push(
       `  outage since ${formatInstant(outage.startedAt, options.utc)} (${formatRelative(outage.startedAt, options.now)}); ${count(outage.failedCalls, "call")} failed in it`,

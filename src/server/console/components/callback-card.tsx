@@ -1,11 +1,11 @@
 /** What is wrong with a callback, why, what happens next, and what to do. */
 import type { ComponentChildren, VNode } from "preact";
-import type { Attempt } from "../../../domain/attempt.js";
+import { ATTEMPT_DEADLINE_MS, type Attempt } from "../../../domain/attempt.js";
 import type { Callback, Health } from "../../../domain/callback.js";
 import { spellDuration } from "../../../domain/duration.js";
 import { callbackSecrets, maskAnswer, secretMask } from "../../../domain/mask.js";
 import { type OpenOutage, outageClosesAt } from "../../../domain/outage.js";
-import type { EndpointRecord } from "../../../store/outcomes/endpoints.js";
+import type { EndpointReport } from "../../../store/outcomes/endpoints.js";
 import type { StoredMail } from "../../../store/outcomes/mails.js";
 import type { ServerDeps } from "../../server-deps.js";
 import { consolePath, retriesPath } from "../console-path.js";
@@ -35,7 +35,7 @@ const SEARCHED_CALLS = 20;
 export async function readCallbackCard(
   deps: ServerDeps,
   callback: Callback,
-  record: EndpointRecord | undefined,
+  record: EndpointReport | undefined,
 ): Promise<CallbackCardView> {
   const { store } = deps;
   const { id } = callback;
@@ -49,7 +49,10 @@ export async function readCallbackCard(
     outage,
     failed: FAILED,
     calls: FAILED + SUCCESS + PENDING,
-    latest: health.since === null ? null : await findLatestFailure(record?.endpoint.probeBeganAt ?? 0),
+    latest:
+      health.since === null || health.health === "not-answering"
+        ? null
+        : await findLatestFailure(record?.endpoint.probeBeganAt ?? 0),
     mail: outage && (await store.mails.find(outage.id)),
   };
 
@@ -133,6 +136,7 @@ function Line({ name, children }: { name: string; children: ComponentChildren })
 const HEADLINES: Partial<Record<Health["health"], string>> = {
   failing: "Calls to the endpoint are failing",
   down: "The endpoint is down",
+  "not-answering": "The endpoint isn't answering",
   checking: "The endpoint is down, and being checked",
   recovering: "The endpoint is recovering",
   idle: "Neither replies nor notices of undeliverable messages are sent to this endpoint.",
@@ -145,7 +149,13 @@ function headline({ health, calls, failed, sending, since }: CallbackCardView): 
   return since === null ? `${text} Retries are ${sending.retriesEnabled ? "on" : "off"}.` : text;
 }
 
-function Why({ latest }: CallbackCardView): VNode {
+function Why({ latest, health, since }: CallbackCardView): VNode {
+  if (health === "not-answering" && since !== null)
+    return (
+      <>
+        no attempt has ended since the oldest waiting call was accepted, at <Time at={since} />
+      </>
+    );
   if (latest === null) return <>not known: no failed attempt is stored</>;
   const { result, startedAt } = latest;
   const answer = result.kind === "answered" ? firstLine(result.body) : "";
@@ -178,6 +188,7 @@ function firstLine(body: string): string {
 function NextStep(view: CallbackCardView): VNode {
   const { health, sending, outage } = view;
   const { endpoint, retriesEnabled, policy, now } = sending;
+  if (health === "not-answering") return <>{`What isn't answered within ${spellDuration(ATTEMPT_DEADLINE_MS)} fails.`}</>;
   if (health === "checking") return <>The next response is sent as a test.</>;
   if (endpoint.state === "recovering") return <>What waited is being sent, oldest first.</>;
   const window = `until ${spellDuration(policy.windowMs)} after its first failure`;

@@ -66,7 +66,7 @@ export function addRetriesSwitch(app: FastifyInstance, context: ConsoleContext):
     hasChanged = false,
   ): Promise<FastifyReply> {
     const { id, name } = callback;
-    const [record] = await store.endpoints.list([id]);
+    const [record] = await store.endpoints.listReports([id]);
     const { health } = healthOf(record);
     return reply.showPage({
       title: `Switch retries ${isOn ? "on" : "off"}`,
