@@ -29,6 +29,26 @@ export interface CallGroup {
   readonly exampleId: string | null;
 }
 
+/** These of the counted calls are still sent by the service. */
+export interface RetriedCalls {
+  readonly calls: number;
+  /** They are null if no call has one. */
+  readonly nextAt: number | null;
+  readonly until: number | null;
+}
+
+export const NONE_RETRIED: RetriedCalls = { calls: 0, nextAt: null, until: null };
+
+export function addRetried(one: RetriedCalls, other: RetriedCalls): RetriedCalls {
+  const known = (values: readonly (number | null)[]) => values.filter((value) => value !== null);
+  const [nextAt, until] = [known([one.nextAt, other.nextAt]), known([one.until, other.until])];
+  return {
+    calls: one.calls + other.calls,
+    nextAt: nextAt.length === 0 ? null : Math.min(...nextAt),
+    until: until.length === 0 ? null : Math.max(...until),
+  };
+}
+
 export const HOUR_MS = 3_600_000;
 export interface GroupedCall extends FilteredCall {
   readonly id: string;

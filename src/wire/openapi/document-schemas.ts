@@ -110,6 +110,11 @@ export const CallGroupsDocument = Type.Object({
       exampleId: Type.Optional(Type.String({ description: "One of the calls" })),
     }),
   ),
+  retried: Type.Object({
+    calls: Type.Integer(),
+    nextAttemptDate: Type.Optional(Instant),
+    retryUntil: Type.Optional(Instant),
+  }),
 });
 
 export function listDocument(name: string, item: TSchema) {
