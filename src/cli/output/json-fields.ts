@@ -90,7 +90,7 @@ export const STATUS_FIELDS = {
   newestAttempt: "the latest",
   retried: "those that will be retried: `calls`, `nextAttemptDate`, `until`; `whcb serve` only",
   outages:
-    "the open ones: `id`, `startedAt`, `recoveringSince` (null: calls fail), `failedCalls`, `notifiedAt`, `notifiedBy`; `whcb serve` only",
+    "the open ones: `id`, `startedAt`, `recoveringSince` (null: calls fail), `failedCalls`, `notifiedAt`, `notifiedBy`, `mailError` (why the e-mail isn't sent yet); `whcb serve` only",
 } as const;
 
 export const CHECK_FIELDS = {

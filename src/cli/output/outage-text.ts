@@ -28,7 +28,13 @@ export function silenceText(since: number, utc: boolean): string {
 }
 
 /** Returns null if there is no e-mail yet. One that was only written to a file isn't called sent. */
-export function describeNotice({ notifiedAt, notifiedBy }: ListedOutage, { email }: ListedCallback, utc: boolean): string | null {
+export function describeNotice(
+  { notifiedAt, notifiedBy, mailError }: ListedOutage,
+  { email }: ListedCallback,
+  utc: boolean,
+): string | null {
+  if (mailError !== null)
+    return `the e-mail to ${email ?? "the callback's address"} could not be sent and is tried again: ${mailError}`;
   if (notifiedAt === null) return null;
   const outcome = { smtp: "was sent", file: "was written to a file, not sent,", unknown: "was sent or written to a file" };
   return `an e-mail to ${email ?? "the callback's address"} ${outcome[notifiedBy ?? "unknown"]} at ${formatInstant(notifiedAt, utc)}`;

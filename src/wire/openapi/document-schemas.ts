@@ -92,6 +92,7 @@ export const OutageDocument = Type.Object({
   failedCalls: Type.Integer(),
   notifiedAt: Type.Optional(Instant),
   notifiedBy: Type.Optional(Type.Union([Type.Literal("smtp"), Type.Literal("file")])),
+  mailError: Type.Optional(Type.String({ description: "Why the e-mail isn't sent yet" })),
 });
 
 export const CallGroupsDocument = Type.Object({

@@ -61,6 +61,7 @@ export function aListedOutage(changes: Partial<ListedOutage> = {}): ListedOutage
     failedCalls: 12,
     notifiedAt: Date.UTC(2026, 10, 24, 10, 0, 5),
     notifiedBy: "smtp",
+    mailError: null,
     ...changes,
   };
 }

@@ -77,13 +77,14 @@ export function statusJson(state: CallbackState): Json<typeof STATUS_FIELDS> {
         ? null
         : { calls: retried.calls, nextAttemptDate: dateOrNull(retried.nextAt), until: dateOrNull(retried.until) },
     outages:
-      outages?.map(({ id, startedAt, recoveringSince, failedCalls, notifiedAt, notifiedBy }) => ({
+      outages?.map(({ id, startedAt, recoveringSince, failedCalls, notifiedAt, notifiedBy, mailError }) => ({
         id,
         startedAt: dateOrNull(startedAt),
         recoveringSince: dateOrNull(recoveringSince),
         failedCalls,
         notifiedAt: dateOrNull(notifiedAt),
         notifiedBy,
+        mailError,
       })) ?? null,
   };
 }
