@@ -3,7 +3,7 @@ import type { CallFilter } from "../domain/call-filter.js";
 import { type CallGroup, type GroupKey, groupOf, type RetriedCalls } from "../domain/call-groups.js";
 import { WhcbError } from "../domain/errors.js";
 import { type ReadGroups, readGroups } from "../wire/json/group-json.js";
-import { callQuery, type ListCalls } from "./call-requests.js";
+import { callQuery, type ListCalls, requireAnswers } from "./call-requests.js";
 import { callbackPath } from "./callback-requests.js";
 import { isUnknownRoute } from "./capabilities.js";
 import { nextPath } from "./list-walker.js";
@@ -43,7 +43,11 @@ export function groupRequests(api: ServiceApi, listCalls: ListCalls) {
       return;
     }
     capabilities.noteFeature("groups", false);
-    for await (const { calls, withoutId, leftOut, total } of listCalls(callbackId, { filter })) {
+    for await (const { calls, withoutId, leftOut, total } of listCalls(callbackId, {
+      filter,
+      withAnswers: by.includes("answer"),
+    })) {
+      if (by.includes("answer")) requireAnswers([...calls, ...withoutId], api);
       yield { groups: [...calls, ...withoutId].map((call) => groupOf(call, by)), leftOut, total, retried: null };
     }
   }

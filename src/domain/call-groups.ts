@@ -2,7 +2,7 @@ import { idKey } from "./call.js";
 import { cutText, type FilteredCall, reasonText } from "./call-filter.js";
 import { senderAddress } from "./message-response.js";
 
-export const GROUP_KEYS = ["statusCode", "reason", "hour", "from", "messageId", "channel"] as const;
+export const GROUP_KEYS = ["statusCode", "reason", "answer", "hour", "from", "messageId", "channel"] as const;
 export type GroupKey = (typeof GROUP_KEYS)[number];
 
 /** `GroupValues` has only the keys that the calls are grouped by. A value is null if the calls of the group have none. */
@@ -10,6 +10,8 @@ export interface GroupValues {
   readonly statusCode?: number | null;
   /** `reason` is as `reasonText` returns it. */
   readonly reason?: string | null;
+  /** `answer` is the beginning of what the endpoint answered to the last attempt. */
+  readonly answer?: string | null;
   /** The last attempt began in the hour that begins at this instant, in UTC. */
   readonly hour?: number | null;
   /** `from` is as `senderAddress` returns it. */
@@ -63,6 +65,7 @@ export function groupOf(call: GroupedCall, by: readonly GroupKey[]): CallGroup {
 const VALUES: { readonly [Key in GroupKey]: (call: GroupedCall) => GroupValues[Key] } = {
   statusCode: ({ statusCode }) => statusCode,
   reason: reasonText,
+  answer: ({ answer }) => cutText(answer ?? "") || null,
   hour: ({ attemptedAt }) => (attemptedAt === null ? null : Math.floor(attemptedAt / HOUR_MS) * HOUR_MS),
   from: ({ response }) => cutText(senderAddress(response.from)) || null,
   messageId: ({ response }) => cutText(idKey(response.messageId)) || null,

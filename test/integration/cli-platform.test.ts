@@ -153,6 +153,17 @@ describe("status", () => {
   });
 });
 
+test("what endpoints answered isn't known, and doesn't count as no answer", async () => {
+  await open();
+  const refused = {
+    code: 2,
+    stderr: expect.stringContaining("doesn't list what endpoints answered\nhint: only `whcb serve` does\n"),
+  };
+  expect(await whcb("calls", "list", NAME, "--failed", "--answer", "x")).toMatchObject(refused);
+  expect(await whcb("calls", "list", NAME, "--group-by", "answer")).toMatchObject(refused);
+  expect(await whcb("replay", NAME, "--failed", "--answer", "x", "--yes")).toMatchObject(refused);
+});
+
 test("calls get says nothing about retries that the service doesn't report", async () => {
   await open();
   const [id = ""] = platformCalls(1).map((call) => call.id);

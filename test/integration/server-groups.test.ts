@@ -85,7 +85,7 @@ describe("groupBy", () => {
   });
 
   it.each([
-    ["groupBy=content", 422, "groupBy may be statusCode, reason, hour, from, messageId, channel, comma-separated"],
+    ["groupBy=content", 422, "groupBy may be statusCode, reason, answer, hour, from, messageId, channel, comma-separated"],
     ["groupBy=statusCode,", 422, "groupBy may be"],
     ["groupBy=hour&groupBy=from", 422, "groupBy must be given once"],
     ["groupBy=hour&status=LOST", 422, "status must be"],

@@ -27,6 +27,7 @@ export const CALL_FIELDS = {
   nextAttemptDate: "of the scheduled retry, never in the past; `whcb serve` only",
   retryUntil: "the end of its retries; `whcb serve` only",
   settledBy: "dispatcher, user or replay; `whcb serve` only",
+  answer: "of its endpoint to the last attempt, the first 1 KiB; null: none, or none is kept; `whcb serve` only",
 } as const;
 
 /** A group has them beside the callback's and those of the call that --group-by names. */

@@ -18,6 +18,7 @@ import { type Db, NEVER } from "../schema.js";
 import { valueList } from "../sql/batches.js";
 import { crossJoin } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
+import { ANSWER } from "./attempts.js";
 import { FAILURE, type FailureGroup, toFailureGroup } from "./call-counts.js";
 import { instantOf, SENDER_ADDRESS } from "./call-row.js";
 import {
@@ -156,7 +157,7 @@ async function readGroups(db: Db, by: readonly GroupKey[], step: ScanStep): Prom
     db,
     sql<GroupRow>`
       SELECT ${names}, count(*) AS calls, coalesce(min(nullif(attempted_at, ${NEVER})), ${NEVER}) AS first,
-        max(attempted_at) AS last, max(seq) AS seq, count(due_at) AS due, min(due_at) AS next_due_at,
+        max(attempted_at) AS last, max(seq) AS seq, sum(CASE WHEN due_at IS NOT NULL THEN 1 ELSE 0 END) AS due, min(due_at) AS next_due_at,
         max(CASE WHEN due_at IS NOT NULL THEN first_failed_at END) AS last_failed_at
       FROM (${step.select(sql`${values}, attempted_at, seq, due_at, first_failed_at`)}) AS matching GROUP BY ${names}`,
   );
@@ -177,6 +178,7 @@ function groupOf(row: GroupRow, by: readonly GroupKey[]): CallGroup {
 const VALUE_OF: Readonly<Record<GroupKey, RawBuilder<unknown>>> = {
   statusCode: sql`status_code`,
   reason: REASON,
+  answer: nonEmptyText(ANSWER),
   hour: sql`CASE WHEN attempted_at >= 0 THEN attempted_at - attempted_at % CAST(${sql.lit(HOUR_MS)} AS bigint) END`,
   from: nonEmptyText(SENDER_ADDRESS),
   messageId: sql`nullif(${MESSAGE_KEY}, '')`,

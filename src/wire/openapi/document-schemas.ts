@@ -79,6 +79,7 @@ export const CallDocument = Type.Object({
   retryUntil: Type.Optional(Instant),
   settledBy: Type.Optional(Type.Union([Type.Literal("dispatcher"), Type.Literal("user"), Type.Literal("replay")])),
   attempts: Type.Optional(Type.Array(AttemptDocument)),
+  answer: Type.Optional(Type.String()),
   link: Links,
 });
 
@@ -101,6 +102,7 @@ export const CallGroupsDocument = Type.Object({
     Type.Object({
       statusCode: Type.Optional(Type.Integer()),
       reason: Type.Optional(Type.String({ description: "The answer's message, the kind of failure, or not-sent" })),
+      answer: Type.Optional(Type.String()),
       hour: Type.Optional(Instant),
       from: Type.Optional(Type.String()),
       messageId: Type.Optional(Type.String()),
