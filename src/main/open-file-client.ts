@@ -22,7 +22,10 @@ export async function openFileClient(
 ): Promise<Client> {
   const clock = systemClock;
   const random = systemRandom;
-  const store = await openStore({ url: path, clock, secretKey: secretKeySource(path, secretKey), mustExist: true });
+  const store = await openStore({
+    ...{ url: path, clock, secretKey: secretKeySource(path, secretKey), mustExist: true },
+    isSent: () => isLocked(lockPath(path)).catch(() => true),
+  });
   const deliverer = createDeliverer({ clock, timers: systemTimers });
   const app = await createApp({
     store,
@@ -46,7 +49,6 @@ export async function openFileClient(
     onAccepting: () => undefined,
     onWork: () => undefined,
     begunCalls: () => new Set(),
-    isDispatching: () => isLocked(lockPath(path)).catch(() => true),
     countInFlight: () => 0,
     onAttempt: () => undefined,
     isReady: () => true,

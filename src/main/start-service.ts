@@ -130,7 +130,6 @@ async function start(
     onAccepting: () => dispatching.dispatcher.accepting(),
     onWork: dispatching.onWork,
     begunCalls: (callbackId) => dispatching.dispatcher.begunCalls(callbackId),
-    isDispatching: async () => true,
     countInFlight: () => dispatching.dispatcher.inFlight,
     onAttempt: dispatching.onAttempt,
     isReady: () => !teardown.hasBegun,
@@ -223,8 +222,11 @@ async function openServedStore(
 ): Promise<Store> {
   const { database, dataDirectory, secretKey } = options;
   const keySource = secretKeySource(placeOf(database, dataDirectory), secretKey);
-  if (!isPostgresUrl(database)) await lockDatabaseFile(database, teardown, hasStarted);
-  const store = await openStore({ url: database, clock, secretKey: keySource, isServed: true });
+  const isPostgres = isPostgresUrl(database);
+  if (!isPostgres) await lockDatabaseFile(database, teardown, hasStarted);
+  // Another node may send.
+  const isSent = async () => options.dispatch || isPostgres;
+  const store = await openStore({ url: database, clock, secretKey: keySource, isServed: true, isSent });
   teardown.addStep(() => store.close());
   return store;
 }

@@ -41,8 +41,6 @@ export interface ServerDeps {
   onWork(callbackId: string, kind: WorkKind): void;
   /** Returns the seqs of calls that the dispatcher of this process has in flight, or null if another one may own the callback. */
   begunCalls(callbackId: string): ReadonlySet<number> | null;
-  /** Resolves to whether a process sends calls of this database, or may do so. */
-  isDispatching(): Promise<boolean>;
   /** Returns how many requests to endpoints this process has in flight. */
   countInFlight(): number;
   /** Has the handler called with each attempt, for /metrics. */

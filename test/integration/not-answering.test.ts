@@ -40,4 +40,9 @@ test("an endpoint that hangs isn't answering, over HTTP and in file mode, as lon
   await service.stop();
   await machine.works(["trigger", "demo", "-n", "3"], inFile);
   expect(await machine.works(["status"], inFile)).not.toContain("not answering");
+  const rehearsed = await machine.serve(["--db", db, "--no-dispatch"]);
+  behindMs = -11_000;
+  expect(await machine.works(["status"])).not.toContain("not answering");
+  expect(await machine.whcb(["check", "--max-waiting-age", "1ms"])).toMatchObject({ code: 8 });
+  await rehearsed.stop();
 });

@@ -84,14 +84,12 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
 }
 
 /** Resolves to what is known of each endpoint, by the callback's id. */
-async function readReports({ store, isDispatching }: ServerDeps, callbacks: readonly Callback[]) {
+async function readReports({ store }: ServerDeps, callbacks: readonly Callback[]) {
   const records = await store.endpoints.listReports(callbacks.map(({ id }) => id));
-  // An endpoint that isn't sent anything can't answer.
-  const isAsked = !records.some(({ oldestWaiting }) => oldestWaiting?.isUnanswered) || (await isDispatching());
   return new Map(
     records.map((record) => {
       const { callback, endpoint, oldestWaiting } = record;
-      const health = endpointHealth({ ...record, events: callback.events, ...(!isAsked && { oldestWaiting: null }) });
+      const health = endpointHealth({ ...record, events: callback.events });
       return [callback.id, { ...health, downSince: endpoint.downSince, waitingSince: oldestWaiting?.acceptedAt ?? null }];
     }),
   );

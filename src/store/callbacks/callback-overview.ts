@@ -13,7 +13,7 @@ import {
 import type { EndpointStatus } from "../../domain/endpoint.js";
 import type { Clock } from "../../platform/clock.js";
 import { readCursor, type SortKey, type Values, writeCursor } from "../keyset.js";
-import { readOldestWaiting } from "../outcomes/oldest-waiting.js";
+import type { ReadOldestWaiting } from "../outcomes/oldest-waiting.js";
 import type { Page, PageQuery, Sort } from "../paging.js";
 import type { Db } from "../schema.js";
 import type { KeyCipher } from "../secret-key.js";
@@ -40,7 +40,7 @@ export interface Overview extends Page<OverviewItem> {
   readonly counts: Readonly<Record<HealthName, number>>;
 }
 
-export function overviewStore(db: Db, cipher: KeyCipher, clock: Clock) {
+export function overviewStore(db: Db, cipher: KeyCipher, clock: Clock, readOldestWaiting: ReadOldestWaiting) {
   const orders = new Map<string, string>();
   const orderOf = (name: string): string => {
     const known = orders.get(name);
@@ -53,7 +53,8 @@ export function overviewStore(db: Db, cipher: KeyCipher, clock: Clock) {
   };
   return {
     /** Reads a page by three statements, however many callbacks there are. */
-    listOverview: (query: OverviewQuery): Promise<Overview> => listOverview(db, cipher, clock, orderOf, query),
+    listOverview: (query: OverviewQuery): Promise<Overview> =>
+      listOverview(db, cipher, clock, { orderOf, readOldestWaiting }, query),
   };
 }
 
@@ -111,7 +112,7 @@ async function listOverview(
   db: Db,
   cipher: KeyCipher,
   clock: Clock,
-  orderOf: (name: string) => string,
+  { orderOf, readOldestWaiting }: { readonly orderOf: (name: string) => string; readonly readOldestWaiting: ReadOldestWaiting },
   query: OverviewQuery,
 ): Promise<Overview> {
   const { limit, cursor, health } = query;
@@ -121,7 +122,7 @@ async function listOverview(
   // Reading and sorting 10 000 take some milliseconds each.
   await clock.nextTurn();
   const waiting = cells.filter((row) => row[10] > 0).map(([key]) => key);
-  const oldest = await readOldestWaiting(db, waiting, clock.now());
+  const oldest = await readOldestWaiting(waiting);
   const all = cells.map((row) => toRow(row, oldest.get(row[0]) ?? null, orderOf));
   const counts = Object.fromEntries(HEALTH_NAMES.map((name) => [name, 0])) as Record<HealthName, number>;
   for (const row of all) counts[row.health] += 1;

@@ -2,7 +2,6 @@ import { sql } from "kysely";
 import type { Callback, OldestWaiting } from "../../domain/callback.js";
 import { type Endpoint, NEW_ENDPOINT } from "../../domain/endpoint.js";
 import type { OpenOutage } from "../../domain/outage.js";
-import type { Clock } from "../../platform/clock.js";
 import { type CallbackRow, toCallback } from "../callbacks/callback-row.js";
 import type { LiveCallbacks } from "../nodes/fences.js";
 import { type Db, type Row, TABLES } from "../schema.js";
@@ -10,7 +9,7 @@ import type { KeyCipher } from "../secret-key.js";
 import { inList, insertRows, newValues } from "../sql/batches.js";
 import { perDatabase } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
-import { readOldestWaiting } from "./oldest-waiting.js";
+import type { ReadOldestWaiting } from "./oldest-waiting.js";
 
 export interface EndpointRecord {
   readonly callback: Callback;
@@ -71,7 +70,7 @@ const hasCancelledReplay = perDatabase({
     SELECT 1 FROM replays WHERE callback_key = callbacks.key AND waiting > 0 AND cancelled_at IS NOT NULL)`,
 });
 
-export function endpointStore(db: Db, cipher: KeyCipher, clock: Clock) {
+export function endpointStore(db: Db, cipher: KeyCipher, readOldestWaiting: ReadOldestWaiting) {
   return {
     /** Reads the endpoints that may need the dispatcher, or those of `callbackIds`, by a few index lookups each. */
     async list(callbackIds?: readonly string[]): Promise<readonly EndpointRecord[]> {
@@ -82,7 +81,7 @@ export function endpointStore(db: Db, cipher: KeyCipher, clock: Clock) {
     async listReports(callbackIds: readonly string[]): Promise<readonly EndpointReport[]> {
       const listed = await listEndpoints(db, cipher, callbackIds);
       const waiting = listed.filter(({ record }) => record.pendingCalls > 0).map(({ key }) => key);
-      const oldest = await readOldestWaiting(db, waiting, clock.now());
+      const oldest = await readOldestWaiting(waiting);
       return listed.map(({ key, record }) => ({ ...record, oldestWaiting: oldest.get(key) ?? null }));
     },
 

@@ -4,6 +4,7 @@ import { type OldestWaiting, UNANSWERED_MS } from "../../domain/callback.js";
 import type { Db } from "../schema.js";
 import { valueList } from "../sql/batches.js";
 import { crossJoin, jsonPart, seqOfWaiting } from "../sql/per-database.js";
+import type { ReadTime } from "../sql/read-time.js";
 import { executeByIndex } from "../sql/transactions.js";
 
 /** So many requests are in flight at most, so what ended last is among the calls that were attempted last. */
@@ -16,12 +17,24 @@ interface OldestRow {
 }
 
 /** Resolves, by key, to the oldest PENDING call of each callback that has one. Costs some index lookups each. */
+export type ReadOldestWaiting = (callbackKeys: readonly number[]) => Promise<ReadonlyMap<number, OldestWaiting>>;
+
+/** An endpoint that nothing is sent to can't answer: `isSent` says whether a process sends, or may send. */
+export function oldestWaitingReader(db: Db, readTime: ReadTime, isSent: () => Promise<boolean>): ReadOldestWaiting {
+  return async (callbackKeys) => {
+    if (callbackKeys.length === 0) return new Map();
+    const oldest = await readOldestWaiting(db, callbackKeys, await readTime(db));
+    if (![...oldest.values()].some(({ isUnanswered }) => isUnanswered) || (await isSent())) return oldest;
+    return new Map([...oldest].map(([key, { acceptedAt }]) => [key, { acceptedAt, isUnanswered: false }]));
+  };
+}
+
+/** As ReadOldestWaiting says, whether or not anything sends. */
 export async function readOldestWaiting(
   db: Db,
   callbackKeys: readonly number[],
   now: number,
 ): Promise<ReadonlyMap<number, OldestWaiting>> {
-  if (callbackKeys.length === 0) return new Map();
   const { rows } = await executeByIndex(
     db,
     sql<OldestRow>`

@@ -36,7 +36,6 @@ const app = await createApp({
   onAccepting: () => undefined,
   onWork: () => undefined,
   begunCalls: () => new Set<number>(),
-  isDispatching: async () => true,
   countInFlight: () => 0,
   onAttempt: () => undefined,
   isReady: () => true,

@@ -58,7 +58,6 @@ export function serverDeps(store: Store, overrides: Partial<ServerDeps> = {}): S
     onAccepting() {},
     onWork() {},
     begunCalls: () => new Set(),
-    isDispatching: async () => true,
     countInFlight: () => 0,
     onAttempt() {},
     isReady: () => true,
