@@ -38,6 +38,8 @@ export interface ListCallsQuery {
   readonly oldestFirst?: boolean;
   /** Calls have their attempts if the service lists them. */
   readonly withAttempts?: boolean;
+  /** Calls have their answers if the service lists them. */
+  readonly withAnswers?: boolean;
   /** A filter without a status keeps PENDING calls too, which some services list. */
   readonly withPending?: boolean;
 }
@@ -116,6 +118,7 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
     }
 
     for await (const { items, total } of walkList(firstPath, load, ({ id }: ListedCall) => id)) {
+      if (query.filter.answer !== undefined) requireAnswers(items, api);
       // A service may ignore an unknown filter or the callback, or be read without it: other calls must not be replayed.
       const meant = (call: ListedCall): CallFilter =>
         query.withPending && status === undefined ? { ...query.filter, status: call.status } : query.filter;
@@ -242,6 +245,12 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
   }
 }
 
+/** Throws `usage`: without the answers, the calls can't be compared with them. */
+export function requireAnswers(calls: readonly ListedCall[], { name }: ServiceApi): void {
+  if (calls.every(({ answer }) => answer !== undefined)) return;
+  throw new WhcbError("usage", `${name} doesn't list what endpoints answered`, { hint: "Only `whcb serve` does." });
+}
+
 /** Such a call is listed without a status, beside calls that have one. */
 function isUnclear({ status, raw }: ListedCall): boolean {
   return status === "PENDING" && textOf(raw.status).trim() === "";
@@ -292,9 +301,11 @@ function listPath(path: string, query: URLSearchParams): string {
   return query.size === 0 ? path : `${path}?${query}`;
 }
 
-export function callQuery({ filter, withAttempts, ...order }: ListCallsQuery): URLSearchParams {
+export function callQuery({ filter, withAttempts, withAnswers, ...order }: ListCallsQuery): URLSearchParams {
   const query = documentedQuery({ filter, ...order });
   if (withAttempts) query.set("expand", "attempts");
+  if (withAnswers) query.set("include", "answer");
+  if (filter.answer !== undefined) query.set("answer", filter.answer);
   if (filter.since !== undefined) query.set("since", new Date(filter.since).toISOString());
   if (filter.until !== undefined) query.set("until", new Date(filter.until).toISOString());
   if (filter.statusCodes?.length) query.set("statusCode", filter.statusCodes.map(patternText).join(","));

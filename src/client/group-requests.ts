@@ -1,9 +1,9 @@
 /** The service counts calls where it can; otherwise its list is counted. */
 import type { CallFilter } from "../domain/call-filter.js";
-import { type CallGroup, type GroupKey, groupOf } from "../domain/call-groups.js";
+import { type CallGroup, type GroupKey, groupOf, type RetriedCalls } from "../domain/call-groups.js";
 import { WhcbError } from "../domain/errors.js";
 import { type ReadGroups, readGroups } from "../wire/json/group-json.js";
-import { callQuery, type ListCalls } from "./call-requests.js";
+import { callQuery, type ListCalls, requireAnswers } from "./call-requests.js";
 import { callbackPath } from "./callback-requests.js";
 import { isUnknownRoute } from "./capabilities.js";
 import { nextPath } from "./list-walker.js";
@@ -24,6 +24,8 @@ export interface GroupPart {
   readonly leftOut: number;
   /** The service counts so many calls that match. It is null if unknown. */
   readonly total: number | null;
+  /** It is null if the service doesn't say. */
+  readonly retried: RetriedCalls | null;
 }
 
 export function groupRequests(api: ServiceApi, listCalls: ListCalls) {
@@ -41,8 +43,12 @@ export function groupRequests(api: ServiceApi, listCalls: ListCalls) {
       return;
     }
     capabilities.noteFeature("groups", false);
-    for await (const { calls, withoutId, leftOut, total } of listCalls(callbackId, { filter })) {
-      yield { groups: [...calls, ...withoutId].map((call) => groupOf(call, by)), leftOut, total };
+    for await (const { calls, withoutId, leftOut, total } of listCalls(callbackId, {
+      filter,
+      withAnswers: by.includes("answer"),
+    })) {
+      if (by.includes("answer")) requireAnswers([...calls, ...withoutId], api);
+      yield { groups: [...calls, ...withoutId].map((call) => groupOf(call, by)), leftOut, total, retried: null };
     }
   }
 
@@ -56,7 +62,7 @@ export function groupRequests(api: ServiceApi, listCalls: ListCalls) {
   async function* followParts(firstPath: string, first: ReadGroups, by: readonly GroupKey[]): AsyncGenerator<GroupPart> {
     const seen = new Set([firstPath]);
     for (let part: ReadGroups | null = first; ; ) {
-      yield { groups: part.groups, leftOut: 0, total: part.total };
+      yield { groups: part.groups, leftOut: 0, total: part.total, retried: part.retried };
       if (part.next === null) return;
       const path = nextPath(part.next, firstPath);
       if (seen.has(path) || seen.size >= MAX_PARTS) {

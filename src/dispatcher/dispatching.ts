@@ -59,7 +59,7 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
   const { authParameter, bodyNames, removeMailFiles, outageUrl } = deps;
   const handlers: ((attempt: Attempt) => void)[] = [];
   const outboxes = [
-    createMailSender({ mails: store.mails, notifier, clock, logger }),
+    createMailSender({ store, notifier, clock, logger }),
     ...noticeTargets.map((target) => createNoticeSender({ store, target, clock, logger })),
   ];
   const destinations = { began: destinationsOf("began", noticeTargets), ended: destinationsOf("ended", noticeTargets) };

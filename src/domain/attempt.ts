@@ -76,6 +76,13 @@ export function isAcceptedStatus(statusCode: number | null): boolean {
   return statusCode === 200;
 }
 
+const STATUSES_ABOUT_BODY: ReadonlySet<number | null> = new Set([400, 406, 409, 413, 415, 422, 500]);
+
+/** Whether such an answer may be about this body only. The code is null if there was no answer. */
+export function mayBeAboutBody(statusCode: number | null): boolean {
+  return STATUSES_ABOUT_BODY.has(statusCode);
+}
+
 /** Says in one line how an attempt ended. */
 export function resultMessage(result: DeliveryResult): string {
   return result.kind === "answered" ? result.statusMessage : `${result.reason}: ${result.detail}`;

@@ -27,6 +27,8 @@ export interface CallFilter {
   readonly from?: string;
   /** The content contains it, in any case. */
   readonly text?: string;
+  /** What the endpoint answered to the last attempt contains it, in any case. */
+  readonly answer?: string;
 }
 
 /** A pattern is a code, a class ("5xx" is { class: 5 }), or no answer. */
@@ -63,6 +65,8 @@ export interface FilteredCall extends CallState {
   readonly statusCode: number | null;
   readonly statusMessage?: string | null;
   readonly attemptCount?: number | null;
+  /** What of the answer to the last attempt is kept. It is null without one, and undefined if it isn't known. */
+  readonly answer?: string | null;
   /** A client doesn't know it. */
   readonly error?: UnreachableReason | null;
   readonly response: Pick<MessageResponse, "messageId" | "from" | "responseMessage">;
@@ -79,8 +83,13 @@ export function matchesFilter(call: FilteredCall, filter: CallFilter): boolean {
     (filter.channel === undefined || responseMessage.channel === filter.channel) &&
     (filter.messageId === undefined || idKey(messageId) === idKey(filter.messageId)) &&
     (filter.from === undefined || senderAddress(from) === filter.from) &&
-    (filter.text === undefined || responseMessage.content.toLowerCase().includes(filter.text.toLowerCase()))
+    (filter.answer === undefined || containsText(call.answer ?? "", filter.answer)) &&
+    (filter.text === undefined || containsText(responseMessage.content, filter.text))
   );
+}
+
+function containsText(text: string, part: string): boolean {
+  return text.toLowerCase().includes(part.toLowerCase());
 }
 
 /** The conditions that change with every attempt and mark: a call that still matches them matches the rest as before. */

@@ -2,7 +2,7 @@ import { idKey } from "./call.js";
 import { cutText, type FilteredCall, reasonText } from "./call-filter.js";
 import { senderAddress } from "./message-response.js";
 
-export const GROUP_KEYS = ["statusCode", "reason", "hour", "from", "messageId", "channel"] as const;
+export const GROUP_KEYS = ["statusCode", "reason", "answer", "hour", "from", "messageId", "channel"] as const;
 export type GroupKey = (typeof GROUP_KEYS)[number];
 
 /** `GroupValues` has only the keys that the calls are grouped by. A value is null if the calls of the group have none. */
@@ -10,6 +10,8 @@ export interface GroupValues {
   readonly statusCode?: number | null;
   /** `reason` is as `reasonText` returns it. */
   readonly reason?: string | null;
+  /** `answer` is the beginning of what the endpoint answered to the last attempt. */
+  readonly answer?: string | null;
   /** The last attempt began in the hour that begins at this instant, in UTC. */
   readonly hour?: number | null;
   /** `from` is as `senderAddress` returns it. */
@@ -29,6 +31,26 @@ export interface CallGroup {
   readonly exampleId: string | null;
 }
 
+/** These of the counted calls are still sent by the service. */
+export interface RetriedCalls {
+  readonly calls: number;
+  /** They are null if no call has one. */
+  readonly nextAt: number | null;
+  readonly until: number | null;
+}
+
+export const NONE_RETRIED: RetriedCalls = { calls: 0, nextAt: null, until: null };
+
+export function addRetried(one: RetriedCalls, other: RetriedCalls): RetriedCalls {
+  const known = (values: readonly (number | null)[]) => values.filter((value) => value !== null);
+  const [nextAt, until] = [known([one.nextAt, other.nextAt]), known([one.until, other.until])];
+  return {
+    calls: one.calls + other.calls,
+    nextAt: nextAt.length === 0 ? null : Math.min(...nextAt),
+    until: until.length === 0 ? null : Math.max(...until),
+  };
+}
+
 export const HOUR_MS = 3_600_000;
 export interface GroupedCall extends FilteredCall {
   readonly id: string;
@@ -43,6 +65,7 @@ export function groupOf(call: GroupedCall, by: readonly GroupKey[]): CallGroup {
 const VALUES: { readonly [Key in GroupKey]: (call: GroupedCall) => GroupValues[Key] } = {
   statusCode: ({ statusCode }) => statusCode,
   reason: reasonText,
+  answer: ({ answer }) => cutText(answer ?? "") || null,
   hour: ({ attemptedAt }) => (attemptedAt === null ? null : Math.floor(attemptedAt / HOUR_MS) * HOUR_MS),
   from: ({ response }) => cutText(senderAddress(response.from)) || null,
   messageId: ({ response }) => cutText(idKey(response.messageId)) || null,

@@ -128,6 +128,11 @@ export const HEALTHS = {
     tone: "bad",
     meaning: "An outage is open, and no call has been accepted since the last new one failed.",
   },
+  "not-answering": {
+    text: "not answering",
+    tone: "bad",
+    meaning: "Calls have been waiting for over 10 seconds, and no attempt has ended since the oldest of them was accepted.",
+  },
   checking: {
     text: "checking the endpoint",
     tone: "warning",
@@ -156,16 +161,29 @@ export interface HealthFacts {
   readonly endpoint: Pick<Endpoint, "state" | "downSince" | "recoveringSince">;
   /** `outage` is open. */
   readonly outage: { readonly startedAt: number; readonly quietSince: number | null } | null;
+  readonly oldestWaiting: OldestWaiting | null;
   readonly events: CallbackSettings["events"];
 }
 
-export function endpointHealth({ endpoint, outage, events }: HealthFacts): Health {
+/** It is of a callback's PENDING calls. */
+export interface OldestWaiting {
+  readonly acceptedAt: number;
+  /** Whether that is over UNANSWERED_MS ago, and no attempt has ended since then. */
+  readonly isUnanswered: boolean;
+}
+
+export const UNANSWERED_MS = 10_000;
+
+/** The states are in the order of HEALTHS. */
+export function endpointHealth({ endpoint, outage, oldestWaiting, events }: HealthFacts): Health {
   const { state, downSince, recoveringSince } = endpoint;
-  if (state === "down") return { health: outage === null ? "checking" : "down", since: downSince };
+  if (state === "down" && outage !== null) return { health: "down", since: downSince };
+  if (state === "up" && outage?.quietSince === null) return { health: "failing", since: outage.startedAt };
+  if (oldestWaiting?.isUnanswered) return { health: "not-answering", since: oldestWaiting.acceptedAt };
+  if (state === "down") return { health: "checking", since: downSince };
   if (state === "recovering") return { health: "recovering", since: recoveringSince };
-  if (outage === null) return { health: events.reply || events.undeliverable ? "up" : "idle", since: null };
-  const { startedAt, quietSince } = outage;
-  return quietSince === null ? { health: "failing", since: startedAt } : { health: "recovering", since: quietSince };
+  if (outage !== null) return { health: "recovering", since: outage.quietSince };
+  return { health: events.reply || events.undeliverable ? "up" : "idle", since: null };
 }
 
 /** A run holds a lease on its callback (docs/runs.md, One run at a time), which expires unless it is renewed. */

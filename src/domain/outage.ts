@@ -1,4 +1,5 @@
 /** An outage has one e-mail (docs/dispatcher.md, An outage). */
+import type { UnreachableReason } from "./attempt.js";
 import type { EndpointStatus } from "./endpoint.js";
 import type { RetryPolicy } from "./retry-policy.js";
 
@@ -26,6 +27,8 @@ export interface Outage extends OutageSpan {
   readonly notifiedAt: number | null;
   /** `notifiedBy` is null without a notice yet, or if 0.1.0 recorded it. */
   readonly notifiedBy: NoticeChannel | null;
+  /** Why the e-mail couldn't be sent the last time. It is null if it was sent, or wasn't tried yet. */
+  readonly mailError: string | null;
 }
 
 /**
@@ -93,6 +96,8 @@ export interface NewMail {
   readonly subject: string;
   readonly text: string;
   readonly createdAt: number;
+  /** The e-mail with this `outageId` is answered by this one, so that mail programs show them together. */
+  readonly inReplyTo?: string;
 }
 
 /** An outage's e-mail was tried without an outage. It is in no outbox, and counts as no notice. */
@@ -122,6 +127,10 @@ export interface OutageReport {
   readonly startedAt: number;
   /** The calls that first failed in it, as of `asOf`. */
   readonly failedCalls: number;
+  /** Why most of them failed first, if that is counted; a report of an older version doesn't say it. Both are null for held calls. */
+  readonly failure?: { readonly statusCode: number | null; readonly reason: UnreachableReason | null };
+  /** The callback's URL with its secrets masked, unless it was deleted; a report of an older version doesn't say it. */
+  readonly url?: string;
   /** `end` is null if the outage began. */
   readonly end: OutageEnd | DeletedEnd | null;
   readonly asOf: number;

@@ -8,6 +8,7 @@ import { systemTimers } from "../platform/running-timers.js";
 import { createApp } from "../server/app.js";
 import { openStore } from "../store/open-store.js";
 import { secretKeySource } from "../store/secret-key.js";
+import { isLocked, lockPath } from "../store/sqlite/lock-database.js";
 import type { DeliverySettings } from "../wire/delivery-settings.js";
 
 /**
@@ -21,7 +22,10 @@ export async function openFileClient(
 ): Promise<Client> {
   const clock = systemClock;
   const random = systemRandom;
-  const store = await openStore({ url: path, clock, secretKey: secretKeySource(path, secretKey), mustExist: true });
+  const store = await openStore({
+    ...{ url: path, clock, secretKey: secretKeySource(path, secretKey), mustExist: true },
+    isSent: () => isLocked(lockPath(path)).catch(() => true),
+  });
   const deliverer = createDeliverer({ clock, timers: systemTimers });
   const policy = { ...(await store.settings.read()), jitter: true };
   const app = await createApp({

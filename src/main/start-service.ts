@@ -228,8 +228,11 @@ async function openServedStore(
 ): Promise<Store> {
   const { database, dataDirectory, secretKey } = options;
   const keySource = secretKeySource(placeOf(database, dataDirectory), secretKey);
-  if (!isPostgresUrl(database)) await lockDatabaseFile(database, teardown, hasStarted);
-  const store = await openStore({ url: database, clock, secretKey: keySource, isServed: true });
+  const isPostgres = isPostgresUrl(database);
+  if (!isPostgres) await lockDatabaseFile(database, teardown, hasStarted);
+  // Another node may send.
+  const isSent = async () => options.dispatch || isPostgres;
+  const store = await openStore({ url: database, clock, secretKey: keySource, isServed: true, isSent });
   teardown.addStep(() => store.close());
   return store;
 }

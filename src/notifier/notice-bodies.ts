@@ -1,3 +1,4 @@
+import { REASON_WORDS } from "../domain/attempt.js";
 import { count } from "../domain/count.js";
 import { formatDuration } from "../domain/duration.js";
 import type { HowEnded, OutageReport } from "../domain/outage.js";
@@ -6,7 +7,7 @@ import { MAX_NAME } from "./outage-mail.js";
 
 /** The members of a notice are a contract. Nothing of a message is in it. */
 export function noticeDocument(
-  { event, outageId, callback, startedAt, failedCalls, end, asOf }: OutageReport,
+  { event, outageId, callback, startedAt, failedCalls, failure, url, end, asOf }: OutageReport,
   pageUrl: string | null,
 ) {
   return {
@@ -16,8 +17,11 @@ export function noticeDocument(
       outageId,
       callbackId: callback.id,
       callbackName: callback.name,
+      ...(url !== undefined && { callbackUrl: url }),
       startedAt: toIso(startedAt),
       failedCalls,
+      ...(failure?.statusCode != null && { statusCode: failure.statusCode }),
+      ...(failure?.reason != null && { error: failure.reason }),
       ...(end !== null && {
         endedAt: toIso(end.endedAt),
         durationMs: end.endedAt - startedAt,
@@ -36,15 +40,23 @@ export function noticeDocument(
   };
 }
 
+const MAX_URL = 400;
+
 export function slackText(report: OutageReport, pageUrl: string | null): string {
   const text = sentenceOf(report);
   return pageUrl === null || report.end?.how === "deleted" ? text : `${text}\n${pageUrl}`;
 }
 
-function sentenceOf({ callback, startedAt, failedCalls, end }: OutageReport): string {
+function sentenceOf({ callback, startedAt, failedCalls, failure, url, end }: OutageReport): string {
   const name = `"${escapeSlack(toLine(callback.name, MAX_NAME))}" (${callback.id})`;
   const since = formatUtc(startedAt);
-  if (end === null) return `Callback ${name} is failing since ${since}: ${count(failedCalls, "call")} so far.`;
+  if (end === null) {
+    const why =
+      failure?.reason != null ? REASON_WORDS[failure.reason] : failure?.statusCode != null ? `HTTP ${failure.statusCode}` : "";
+    const calls = `${count(failedCalls, "call")} so far`;
+    const where = url === undefined ? "" : `\n${escapeSlack(toLine(url, MAX_URL))}`;
+    return `Callback ${name} is failing since ${since}: ${[why, calls].filter(Boolean).join(", ")}.${where}`;
+  }
   const lasted = `The outage began at ${since} and lasted ${formatDuration(end.endedAt - startedAt)}`;
   if (end.how === "deleted") return `Callback ${name} was deleted. ${lasted}: ${count(failedCalls, "call")} failed.`;
   const { delivered, marked, stillFailed, isComplete } = end.calls;

@@ -24,6 +24,10 @@ export function mailMessage(mail: NewMail, from: string) {
     text: mail.text,
     date: new Date(mail.createdAt),
     messageId: messageId(mail.outageId, from),
+    ...(mail.inReplyTo !== undefined && {
+      inReplyTo: messageId(mail.inReplyTo, from),
+      references: messageId(mail.inReplyTo, from),
+    }),
     headers: { "Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All" },
     // Otherwise the whole text becomes base64.
     ...(isAscii(mail.text) ? {} : { textEncoding: "quoted-printable" as const }),

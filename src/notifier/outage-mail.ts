@@ -1,5 +1,5 @@
 /** The rules for this e-mail are in docs/dispatcher.md, An outage. */
-import { type DeliveryResult, REASON_WORDS } from "../domain/attempt.js";
+import { type DeliveryResult, mayBeAboutBody, REASON_WORDS } from "../domain/attempt.js";
 import type { Callback } from "../domain/callback.js";
 import { callbackOperand, commandLine } from "../domain/command-line.js";
 import { spellDuration } from "../domain/duration.js";
@@ -57,6 +57,27 @@ export function composeOutageMail(facts: OutageFacts): OutageMail {
   return { subject: `[whcb] ${name} is failing: ${summary(facts.result, mask)}`, text };
 }
 
+/** An answer that may be about its body only doesn't say that an endpoint is failing: how many attempts it rejected does. */
+export function withRejectedShare<Text extends OutageMail>(mail: Text, { accepted, failed, since }: AttemptCounts): Text {
+  const statusCode = /^.* is failing: HTTP (\d{3})/.exec(mail.subject)?.[1];
+  if (statusCode === undefined || !mayBeAboutBody(Number(statusCode)) || accepted === 0 || failed === 0) return mail;
+  const rejected = `rejected ${failed} of ${accepted + failed}`;
+  return {
+    ...mail,
+    subject: mail.subject.replace(/^(.*) is failing: HTTP/, `$1 ${rejected}: HTTP`),
+    text: mail.text.replace(
+      /^(Callback ".*") is failing: .*/,
+      `$1: its endpoint ${rejected} attempts since\n${formatUtc(since)}.`,
+    ),
+  };
+}
+
+interface AttemptCounts {
+  readonly accepted: number;
+  readonly failed: number;
+  readonly since: number;
+}
+
 export interface MailSubject {
   readonly callIds: ReadonlySet<string>;
   readonly isSender: (address: string) => boolean;
@@ -73,7 +94,7 @@ export function eraseOutageMail({ subject, text }: OutageMail, { callIds, isSend
     .replace(/(?:^ {2}\|.*\n)+/gm, `  | ${ERASED}\n`)
     // This is the endpoint's reason phrase. 0.1.0 wrote "What".
     .replace(/^((?:Error|What):\s+.*?HTTP \d{3}) .*(?=; only )/m, "$1");
-  const withoutReason = subject.replace(/^(.*? is failing: HTTP \d{3}) .*$/, "$1");
+  const withoutReason = subject.replace(/^(.*? (?:is failing|rejected 1 of \d+): HTTP \d{3}) .*$/, "$1");
   return { subject: withoutAddresses(withoutReason), text: withoutAddresses(erased) };
 }
 
@@ -118,7 +139,7 @@ function retryLines({ callback, startedAt, policy }: OutageFacts): string[] {
   return [
     `Retries run about every ${spellDuration(policy.intervalMs)} until ${formatUtc(retryUntil(startedAt, policy))}.`,
     `Each later response is retried for ${spellDuration(policy.windowMs)} from its own first failure.`,
-    "If the endpoint recovers in time, there is nothing else to do. A response",
+    "If the endpoint recovers in time, they are delivered without you. A response",
     "that still fails at the end stays listed as FAILED until you replay it.",
   ];
 }
@@ -155,7 +176,9 @@ function callLines({ id, response }: OutageFacts["call"], mask: SecretMask): str
     labelledLine("From", `${toLine(address, MAX_VALUE) || "unknown"}${name}`),
     labelledLine(
       "Channel",
-      `${toLine(mask(channel), MAX_NAME) || "unknown"}, ${responseMessage.kind}, ${toLine(responseMessage.date, MAX_NAME)}`,
+      [toLine(mask(channel), MAX_NAME) || "unknown", responseMessage.kind, toLine(responseMessage.date, MAX_NAME)]
+        .filter((part) => part !== "")
+        .join(", "),
     ),
     "Content:",
     ...quoteBlock(mask(content), MAX_CONTENT, content),

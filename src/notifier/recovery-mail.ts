@@ -20,7 +20,14 @@ export function createRecoveryMails(notifier: Notifier, outageUrl: OutageUrl): N
     async send(report) {
       const { outageId, callback, end, asOf } = report;
       if (end === null || end.how === "deleted") return null;
-      const mail = { outageId: `${outageId}-ended`, callbackId: callback.id, to: callback.email, tries: 0, createdAt: asOf };
+      const mail = {
+        outageId: `${outageId}-ended`,
+        callbackId: callback.id,
+        to: callback.email,
+        tries: 0,
+        createdAt: asOf,
+        inReplyTo: outageId,
+      };
       await notifier.send({ ...mail, ...composeRecoveryMail(report, end, outageUrl(callback.id, outageId)) });
       return null;
     },

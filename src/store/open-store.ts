@@ -23,6 +23,7 @@ import { outcomeStore } from "./outcomes/commit-outcomes.js";
 import { endpointStore } from "./outcomes/endpoints.js";
 import { mailStore } from "./outcomes/mails.js";
 import { noticeStore } from "./outcomes/notices.js";
+import { oldestWaitingReader } from "./outcomes/oldest-waiting.js";
 import { outageStore } from "./outcomes/outages.js";
 import { retentionStore } from "./purge.js";
 import type { Db } from "./schema.js";
@@ -40,6 +41,8 @@ export interface OpenStoreOptions {
   readonly mustExist?: boolean;
   /** A service uses the store, which ends leases of runs by `runLeases.endUnrenewed`, and goes by the database's clock if nodes share it. */
   readonly isServed?: boolean;
+  /** Resolves to whether a process sends the calls of this database, or may send them. By default it may. */
+  readonly isSent?: () => Promise<boolean>;
 }
 
 /**
@@ -52,6 +55,7 @@ export async function openStore({
   clock,
   mustExist = false,
   isServed = false,
+  isSent = async () => true,
 }: OpenStoreOptions): Promise<Store> {
   const db = await openDb(url, mustExist, clock);
   try {
@@ -59,7 +63,7 @@ export async function openStore({
     const cipher = keyCipher(key);
     await checkSecretKey(db, cipher);
     const databaseId = await readDatabaseId(url, db);
-    return { ...makeStore(db, cipher, clock, isServed, await openNodes(url, clock, db, cipher)), databaseId };
+    return { ...makeStore(db, cipher, { clock, isServed, isSent }, await openNodes(url, clock, db, cipher)), databaseId };
   } catch (error) {
     await db.destroy();
     throw error;
@@ -141,16 +145,26 @@ async function readDatabaseId(url: string, db: Db): Promise<string | null> {
   return place === null ? null : createHash("sha256").update(place).digest("hex").slice(0, 32);
 }
 
-function makeStore(db: Db, cipher: KeyCipher, clock: Clock, isServed: boolean, nodes: NodeStore | null) {
+function makeStore(
+  db: Db,
+  cipher: KeyCipher,
+  { clock, isServed, isSent }: Required<Pick<OpenStoreOptions, "clock" | "isServed" | "isSent">>,
+  nodes: NodeStore | null,
+) {
   // A machine's own clock may be minutes off, and the shared one of a machine that was suspended stood still.
   const readTime: ReadTime = isServed && nodes !== null ? readDatabaseTime : async () => clock.now();
+  const readOldestWaiting = oldestWaitingReader(db, readTime, isSent);
   return {
-    callbacks: { ...callbackStore(db, cipher), ...overviewStore(db, cipher, clock), ...versionStore(db) },
+    callbacks: {
+      ...callbackStore(db, cipher),
+      ...overviewStore(db, cipher, clock, readOldestWaiting),
+      ...versionStore(db, readOldestWaiting),
+    },
     calls: callStore(db, clock, readTime),
     /** `replays` are replays by the service. */
     replays: { ...replayStore(db, clock, isServed), ...replayCollection(db, clock, isServed) },
     runLeases: runLeaseStore(db, clock, isServed),
-    endpoints: endpointStore(db, cipher),
+    endpoints: endpointStore(db, cipher, readOldestWaiting),
     queue: queueStore(db),
     outcomes: outcomeStore(db),
     outages: outageStore(db),

@@ -56,7 +56,13 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
       expect(id).toMatch(/^[0-9A-F]{16}$/);
       expect(created.headers.location).toMatch(new RegExp(`^http://[^/]+/callbacks/${id}$`));
       const { link: _, ...document } = created.document;
-      expect(document).toEqual({ id, ...CALLBACK_BODY, retriesEnabled: caller.said(true), state: "up" });
+      expect(document).toEqual({
+        id,
+        ...CALLBACK_BODY,
+        retriesEnabled: caller.said(true),
+        state: "up",
+        waitingSince: caller.said(null),
+      });
       const byId = await caller.get(`/callbacks/${id}`);
       const byName = await caller.get("/callbacks/demo");
       expect([byId.status, byId.document, byName.document]).toEqual([200, created.document, created.document]);
@@ -127,6 +133,7 @@ function describeService(way: "over HTTP" | "in process", format: BodyFormat): v
         auth: { type: "bearertoken", key: CALLBACK_BODY.auth.key },
         retriesEnabled: caller.said(false),
         state: "up",
+        waitingSince: caller.said(null),
       });
       expect(service.work).toEqual([{ callbackId: id, kind: "changed" }]);
     });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Callback, CallbackSettings } from "../../src/domain/callback.js";
+import { systemClock } from "../../src/platform/clock.js";
 import type { OverviewQuery } from "../../src/store/callbacks/callback-overview.js";
 import type { Store } from "../../src/store/open-store.js";
 import { aCallback, accept, aGroup, anEndpoint, attempt, NOW, type OpenStore, POLICY } from "./store-support.js";
@@ -49,7 +50,7 @@ export function describeCallbackOverview(open: OpenStore): void {
       const { items, counts, total } = await overview(store);
       expect(items.map(({ callback }) => callback.name)).toEqual(all);
       expect({ counts, total }).toEqual({
-        counts: { down: 1, failing: 1, checking: 1, recovering: 1, up: 4, idle: 1 },
+        counts: { down: 1, failing: 1, "not-answering": 0, checking: 1, recovering: 1, up: 4, idle: 1 },
         total: 9,
       });
       expect(items.slice(0, 5).map(({ health, since, failed, waiting }) => [health, since, failed, waiting])).toEqual([
@@ -64,6 +65,19 @@ export function describeCallbackOverview(open: OpenStore): void {
       const filtered = await overview(store, { health: "up", limit: 3 });
       expect([filtered.total, filtered.counts.down, filtered.items.length]).toEqual([4, 1, 3]);
       expect(await namesOf(store, { health: "up", limit: 3, cursor: filtered.nextCursor ?? "" })).toEqual(["z"]);
+    });
+
+    it("has what isn't answering between what fails and what is being checked", async () => {
+      const store = await open({ clock: { ...systemClock, now: () => NOW + 10_001 } });
+      const hanging = await aCallback(store, { name: "hanging" });
+      await accept(store, hanging, ["A"], NOW);
+      await accept(store, await aCallback(store, { name: "sent just now" }), ["B"], NOW + 1);
+      const { items, counts } = await overview(store);
+      expect(items.map(({ callback, health, since }) => [callback.name, health, since])).toEqual([
+        ["hanging", "not-answering", NOW],
+        ["sent just now", "up", null],
+      ]);
+      expect(counts).toMatchObject({ "not-answering": 1, up: 1 });
     });
 
     it("has names in people's order: by number, whatever their case and accents", async () => {

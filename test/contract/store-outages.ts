@@ -47,6 +47,7 @@ export function describeOutages(open: OpenStore): void {
         endedAt: null,
         notifiedAt: null,
         notifiedBy: null,
+        mailError: null,
       });
       const ended = { ...anOutage({ failedCalls: 4 }), callbackId: callback.id, endedAt: NOW + MINUTE };
       const brief = { ...anOutage({ id: "O2", startedAt: NOW + MINUTE }), callbackId: callback.id, endedAt: NOW + MINUTE };
@@ -55,9 +56,9 @@ export function describeOutages(open: OpenStore): void {
       const page = await store.outages.list({ limit: 9, offset: 0, callbackId: callback.id });
       expect(page).toEqual({
         items: [
-          { ...next, callbackId: callback.id, endedAt: null, notifiedAt: null, notifiedBy: null },
-          { ...brief, notifiedAt: null, notifiedBy: null },
-          { ...ended, notifiedAt: null, notifiedBy: null },
+          { ...next, callbackId: callback.id, endedAt: null, notifiedAt: null, notifiedBy: null, mailError: null },
+          { ...brief, notifiedAt: null, notifiedBy: null, mailError: null },
+          { ...ended, notifiedAt: null, notifiedBy: null, mailError: null },
         ],
         total: 3,
         offset: 0,
@@ -72,7 +73,7 @@ export function describeOutages(open: OpenStore): void {
       await store.outcomes.commit(aGroup({ closedOutages: [ended] }));
       await store.outcomes.commit(aGroup({ closedOutages: [{ ...ended, failedCalls: 9, endedAt: NOW + 9 }] }));
       expect((await store.outages.list({ limit: 9, offset: 0 })).items).toEqual([
-        { ...ended, notifiedAt: null, notifiedBy: null },
+        { ...ended, notifiedAt: null, notifiedBy: null, mailError: null },
       ]);
     });
 
@@ -208,6 +209,7 @@ export function describeOutages(open: OpenStore): void {
         ["O2", 0],
       ]);
       expect((await store.mails.fetchQueued(NOW + MINUTE, 1)).map(({ outageId }) => outageId)).toEqual(["O1"]);
+      expect((await store.outages.find(callback.id, "O1"))?.mailError).toBe("connection refused");
       const tried = { ...aMail(callback, "O1"), tries: 1, sentBy: null, lastError: "connection refused" };
       expect(await store.mails.find("O1")).toEqual({ ...tried, sentAt: null, nextTryAt: NOW + MINUTE });
       await store.mails.recordSent("O1", NOW + MINUTE, "file");
@@ -218,7 +220,7 @@ export function describeOutages(open: OpenStore): void {
       expect(await store.mails.fetchQueued(NOW + MINUTE, 9)).toEqual([]);
       expect(await store.mails.nextTryAt()).toBeNull();
       expect((await store.outages.list({ limit: 9, offset: 0 })).items).toMatchObject([
-        { notifiedAt: NOW + MINUTE, notifiedBy: "file" },
+        { notifiedAt: NOW + MINUTE, notifiedBy: "file", mailError: null },
       ]);
     });
   });

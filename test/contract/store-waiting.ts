@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { systemClock } from "../../src/platform/clock.js";
 import { ACCEPTED, aResponse, REFUSED_503 } from "../support/builders.js";
 import { fetchBacklog, fetchDue, fetchHeld, fetchPending } from "../support/store/waiting-calls.js";
 import {
@@ -29,6 +30,34 @@ export function describeWaiting(open: OpenStore): void {
       expect(idsOf(await fetchPending(store, callback.id, 2))).toEqual(["Z", "A"]);
       expect(idsOf(await fetchPending(store, callback.id, 9))).toEqual(["Z", "A", "M"]);
       expect(await fetchPending(store, "nope", 9)).toEqual([]);
+    });
+
+    it("says since when the oldest waits, and whether an attempt has ended since", async () => {
+      const at = { now: NOW };
+      const store = await open({ clock: { ...systemClock, now: () => at.now } });
+      const callback = await aCallback(store);
+      const oldest = async () => (await store.endpoints.listReports([callback.id]))[0]?.oldestWaiting;
+      expect(await oldest()).toBeNull();
+      await accept(store, callback, ["OLD", "A", "B", "C"], NOW - 5_000);
+      await accept(store, callback, ["LATER"], NOW + 5_000);
+      const ended = (ids: readonly string[], startedAt: number, durationMs: number, result = ACCEPTED) =>
+        attempt(store, callback, ids, { startedAt, durationMs, result });
+      await ended(["OLD"], NOW - 5_000, 4_999);
+      expect(await oldest()).toEqual({ acceptedAt: NOW - 5_000, isUnanswered: false });
+      at.now = NOW + 5_001;
+      expect(await oldest()).toEqual({ acceptedAt: NOW - 5_000, isUnanswered: false });
+      await ended(["A", "B", "C"], NOW, 1, REFUSED_503);
+      expect(await oldest()).toEqual({ acceptedAt: NOW + 5_000, isUnanswered: false });
+      at.now = NOW + 15_000;
+      expect(await oldest()).toEqual({ acceptedAt: NOW + 5_000, isUnanswered: false });
+      at.now += 1;
+      expect(await oldest()).toEqual({ acceptedAt: NOW + 5_000, isUnanswered: true });
+      await accept(store, callback, ["LAST"], at.now);
+      await store.calls.mark(callback.id, ["C"], "SUCCESS", at.now);
+      await store.replays.request(callback.id, aReplay({ callIds: ["B"] }), at.now);
+      expect(await oldest()).toEqual({ acceptedAt: NOW + 5_000, isUnanswered: true });
+      await ended(["A"], NOW + 4_000, 1_000, REFUSED_503);
+      expect(await oldest()).toEqual({ acceptedAt: NOW + 5_000, isUnanswered: false });
     });
 
     it("fetches a callback's waiting calls from a seq on", async () => {

@@ -26,6 +26,19 @@ describe("calls list --group-by", () => {
     );
   });
 
+  test("counts what the endpoint answered, which --answer finds", async () => {
+    const { stdout } = await list("demo", "--group-by", "status-code,answer", "--json", "statusCode,answer,count");
+    expect(JSON.parse(stdout)).toEqual([{ statusCode: 503, answer: "rehearsed failure\n", count: 45 }]);
+    const ids = (await list("demo", "--answer", "Rehearsed", "-o", "ids")).stdout.trim().split("\n");
+    expect(ids.length).toBe(45);
+    expect((await list("demo", "--answer", "no such", "-o", "json")).stdout).toBe("[]\n");
+    const [call] = JSON.parse((await list("demo", "--limit", "1", "-o", "json")).stdout);
+    expect(call.answer).toBe("rehearsed failure\n");
+    const table = await machine.whcb(["calls", "list", "demo", "--no-color"], { columns: 80 });
+    expect(table.stdout).toMatch(/^LAST ATTEMPT +STATUS +CODE +REASON +ANSWER/);
+    expect(table.stderr).toContain("columns that don't fit the terminal: ");
+  });
+
   test("writes json, ndjson, csv and tab-separated lines", async () => {
     const { stdout } = await list("demo", "--group-by", "hour,channel", "-o", "json");
     const [group, ...rest] = JSON.parse(stdout);

@@ -156,7 +156,23 @@ describe("status", () => {
     platform.ignoreFilters();
     expect((await whcb("status")).stdout).toContain("  no failed calls\n");
     expect(await whcb("check")).toMatchObject({ code: 0, stdout: "ok: 0 failed calls of Sample Callback 1\n" });
+    expect(await whcb("check", "--max-waiting-age", "1h")).toEqual({
+      code: 5,
+      stdout: "",
+      stderr: "error: the service doesn't say since when calls of Sample Callback 1 wait\n",
+    });
   });
+});
+
+test("what endpoints answered isn't known, and doesn't count as no answer", async () => {
+  await open();
+  const refused = {
+    code: 2,
+    stderr: expect.stringContaining("doesn't list what endpoints answered\nhint: only `whcb serve` does\n"),
+  };
+  expect(await whcb("calls", "list", NAME, "--failed", "--answer", "x")).toMatchObject(refused);
+  expect(await whcb("calls", "list", NAME, "--group-by", "answer")).toMatchObject(refused);
+  expect(await whcb("replay", NAME, "--failed", "--answer", "x", "--yes")).toMatchObject(refused);
 });
 
 test("calls get says nothing about retries that the service doesn't report", async () => {

@@ -59,6 +59,16 @@ it("is one calm line as long as nothing is known to be wrong", async () => {
   );
 });
 
+it("says that an endpoint doesn't answer", async () => {
+  await start();
+  await accept(service.store, callback, ["A"], NOON);
+  expect((await visitor.open("/console")).text).toContain("1 not answering");
+  expect((await seeCard()).text).toBe(
+    "The endpoint isn't answering Why no attempt has ended since the oldest waiting call was accepted, at 2026-11-26 12:00:00 UTC " +
+      "Next What isn't answered within 1 minute fails. Switch retries off",
+  );
+});
+
 it("names the title of a page that was the answer", async () => {
   await start();
   await accept(service.store, callback, ["A"]);

@@ -130,6 +130,19 @@ describe("a stream", () => {
     rmSync(folder, { recursive: true });
   });
 
+  it("says when an endpoint isn't answering, though nothing is written", async () => {
+    let now = Date.now();
+    const visitor = await start({ clock: { ...systemClock, now: () => now } });
+    await accept("A");
+    const stream = await listen(visitor, `${PATH}&topic=*`);
+    const first = await stream.next();
+    now += 11 * SECOND;
+    timers.advance(SECOND);
+    const second = await stream.next();
+    expect(Object.keys(second ?? {})).toEqual([ID, "*"]);
+    expect([second?.[ID] === first?.[ID], second?.["*"] === first?.["*"]]).toEqual([false, false]);
+  });
+
   it("has a heartbeat every second while the database answers, with the time of its state", async () => {
     let now = 1_000_000;
     const stream = await listen(await start({ clock: { ...systemClock, now: () => now } }));

@@ -96,7 +96,7 @@ const IN_JSON: readonly Comparison[] = [
       ...each(SETTINGS, "callbacks[].auth.key string", "callbacks[].auth.type string", "callbacks[].contentType string"),
       ...each(SETTINGS, "callbacks[].callbacks.reply string", "callbacks[].callbacks.undeliverable string"),
       ...each(SETTINGS, "callbacks[].email string", "callbacks[].removeHTML string", "callbacks[].retriesEnabled boolean"),
-      ...each(OURS, "callbacks[].state string"),
+      ...each(OURS, "callbacks[].state string", "callbacks[].waitingSince object"),
     },
   },
   {
@@ -107,7 +107,7 @@ const IN_JSON: readonly Comparison[] = [
       ...each(SETTINGS, "callbacks[].auth.key string", "callbacks[].auth.type string", "callbacks[].contentType string"),
       ...each(SETTINGS, "callbacks[].callbacks.reply string", "callbacks[].callbacks.undeliverable string"),
       ...each(SETTINGS, "callbacks[].email string", "callbacks[].removeHTML string"),
-      ...each(OURS, "callbacks[].state string"),
+      ...each(OURS, "callbacks[].state string", "callbacks[].waitingSince object"),
     },
   },
   {
@@ -117,13 +117,13 @@ const IN_JSON: readonly Comparison[] = [
     added: {
       ...each(LINK, "link[].host string", "link[].port number", "link[].type string"),
       ...each(BOOLEAN, "retriesEnabled boolean"),
-      ...each(OURS, "state string"),
+      ...each(OURS, "state string", "waitingSince object"),
     },
   },
   {
     edition: "openapi",
     path: "/callbacks/ID",
-    added: { ...each(LINK, "link[].type string"), ...each(OURS, "state string") },
+    added: { ...each(LINK, "link[].type string"), ...each(OURS, "state string", "waitingSince object") },
   },
   {
     edition: "guide",
@@ -160,7 +160,7 @@ const IN_XML: readonly Comparison[] = [
         ...["callbacks", "callbacks/reply", "callbacks/undeliverable"].map((name) => `${CALLBACK_ELEMENT}/${name}`),
       ),
       ...each(SETTINGS, ...["contentType", "email", "removeHTML", "retriesEnabled"].map((name) => `${CALLBACK_ELEMENT}/${name}`)),
-      ...each(OURS, `${CALLBACK_ELEMENT}/state`),
+      ...each(OURS, `${CALLBACK_ELEMENT}/state`, `${CALLBACK_ELEMENT}/waitingSince`),
     },
   },
   {

@@ -97,6 +97,7 @@ describe("a notice by HTTP", () => {
     const asOf = toIso(sim.clock.now());
     const common = {
       ...{ outageId: outage?.id, callbackId: outage?.callbackId, callbackName: "demo" },
+      ...{ callbackUrl: "http://127.0.0.1:9000/hook", statusCode: 503 },
       ...{ startedAt: toIso(outage?.startedAt), failedCalls: 3 },
       consoleUrl: outageUrl(outage?.callbackId ?? "", outage?.id ?? ""),
     };
@@ -155,7 +156,7 @@ describe("a notice by HTTP", () => {
     const texts = receiver.received.map(({ body }) => JSON.parse(body).text);
     expect(texts).toEqual([
       expect.stringMatching(
-        /^Callback "demo" \(\w{16}\) is failing since 2030-01-01 00:00:00 UTC: 3 calls so far\.\nhttps:\/\/whcb\.example\/\w+\/\w+$/,
+        /^Callback "demo" \(\w{16}\) is failing since 2030-01-01 00:00:00 UTC: HTTP 503, 3 calls so far\.\nhttp:\/\/\S+\nhttps:\/\/whcb\.example\/\w+\/\w+$/,
       ),
       expect.stringMatching(
         /^Callback "demo" \(\w{16}\) has recovered\. The outage .*: 3 calls failed, 3 delivered since, 0 still failed\.\nhttps:.*$/,

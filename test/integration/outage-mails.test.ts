@@ -2,11 +2,12 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { createMailSender } from "../../src/dispatcher/outbox/mail-sender.js";
 import type { Notifier } from "../../src/notifier/notifier.js";
+import { createRecoveryMails } from "../../src/notifier/recovery-mail.js";
 import { createSmtpNotifier } from "../../src/notifier/smtp-notifier.js";
 import { silentLogger } from "../../src/platform/logger.js";
 import { systemTimers } from "../../src/platform/running-timers.js";
 import { REFUSED_503 } from "../support/builders.js";
-import { DAY, down, HOUR, Simulation } from "../support/dispatcher/simulation.js";
+import { DAY, down, HOUR, Simulation, up } from "../support/dispatcher/simulation.js";
 import { type MailServer, startMailServer } from "../support/mail/mail-server.js";
 
 let sim: Simulation;
@@ -18,7 +19,7 @@ beforeEach(async () => {
   sim = await Simulation.open();
   server = await startMailServer();
   notifier = createSmtpNotifier({ url: `smtp://127.0.0.1:${server.port}`, timers: systemTimers, timeoutMs: 5_000 });
-  sender = createMailSender({ mails: sim.store.mails, notifier, clock: sim.clock, logger: silentLogger });
+  sender = createMailSender({ store: sim.store, notifier, clock: sim.clock, logger: silentLogger });
   sim.endpoint = down;
 });
 
@@ -38,6 +39,30 @@ it("sends one mail per outage, however many calls fail and however long it lasts
     await sender.tick();
   }
   expect(subjects()).toEqual(["[whcb] demo is failing: HTTP 503 Service Unavailable"]);
+});
+
+it("says that one of many was rejected, and answers itself once the outage has ended", async () => {
+  const callback = await sim.callback();
+  sim.endpoint = up;
+  await sim.accept(callback, 1_799);
+  await sim.settle();
+  sim.endpoint = () => ({ result: { ...REFUSED_503, statusCode: 422, statusMessage: "Unprocessable Entity" } });
+  await sim.accept(callback);
+  await sim.settle();
+  await sender.tick();
+  expect(subjects()).toEqual(["[whcb] demo rejected 1 of 1800: HTTP 422 Unprocessable Entity"]);
+  expect(server.mails[0]?.raw).toContain('Callback "demo": its endpoint rejected 1 of 1800 attempts since\r\n');
+  const [outage] = (await sim.store.outages.list({ limit: 1, offset: 0 })).items;
+  expect((await sim.store.mails.find(outage?.id ?? ""))?.subject).toBe(subjects()[0]);
+  const now = sim.clock.now();
+  const calls = { delivered: 1, marked: 0, stillFailed: 0, isComplete: true };
+  await createRecoveryMails(notifier, () => null).send({
+    ...{ event: "ended", outageId: outage?.id ?? "", callback, startedAt: now, failedCalls: 1, asOf: now },
+    end: { endedAt: now, how: "recovered", calls },
+  });
+  const [began = "", ended = ""] = server.mails.map(({ raw }) => raw);
+  const id = /^Message-ID: (.*)$/im.exec(began)?.[1];
+  expect([/^In-Reply-To: (.*)$/im.exec(ended)?.[1], /^References: (.*)$/im.exec(ended)?.[1]]).toEqual([id, id]);
 });
 
 it("sends ten mails when ten callbacks fail at the same time", async () => {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { NONE_RETRIED } from "../../src/domain/call-groups.js";
 import { groupsToJson, readGroups } from "../../src/wire/json/group-json.js";
 import { aResponse } from "../support/builders.js";
 import { BUSY, pendingCalls, REFUSED, recordAttempts } from "../support/server/recorded-calls.js";
@@ -42,6 +43,7 @@ describe("groupBy", () => {
     const at = (millisecond: number) => new Date(NOON + millisecond).toISOString();
     expect(answer.json()).toEqual({
       status: "1 to 3 of 3",
+      retried: { calls: 3, nextAttemptDate: at(5 * 60_000), retryUntil: at(24 * 60 * 60_000 + 2) },
       groupedBy: "statusCode,reason,hour",
       groups: [
         {
@@ -79,11 +81,11 @@ describe("groupBy", () => {
 
   it("answers an empty list of groups where nothing matches", async () => {
     const answer = await get(`${CALLS}?groupBy=hour,hour`);
-    expect(answer.json()).toEqual({ status: "No records found", groupedBy: "hour", groups: [], link: [] });
+    expect(answer.json()).toEqual({ status: "No records found", retried: { calls: 0 }, groupedBy: "hour", groups: [], link: [] });
   });
 
   it.each([
-    ["groupBy=content", 422, "groupBy may be statusCode, reason, hour, from, messageId, channel, comma-separated"],
+    ["groupBy=content", 422, "groupBy may be statusCode, reason, answer, hour, from, messageId, channel, comma-separated"],
     ["groupBy=statusCode,", 422, "groupBy may be"],
     ["groupBy=hour&groupBy=from", 422, "groupBy must be given once"],
     ["groupBy=hour&status=LOST", 422, "status must be"],
@@ -123,12 +125,14 @@ describe("reading groups", () => {
   const by = ["statusCode", "hour"] as const;
 
   it("reads what is written", () => {
-    const written = groupsToJson({ by, groups: [group], offset: 0, count: 2, total: 2, link: [] });
-    expect(readGroups(JSON.parse(JSON.stringify(written)), by)).toEqual({ groups: [group], total: 2, next: null });
+    for (const retried of [NONE_RETRIED, { calls: 2, nextAt: NOON, until: NOON + 1 }]) {
+      const written = groupsToJson({ by, groups: [group], offset: 0, count: 2, total: 2, retried, link: [] });
+      expect(readGroups(JSON.parse(JSON.stringify(written)), by)).toEqual({ groups: [group], total: 2, retried, next: null });
+    }
   });
 
   it("is null for a list of calls, and for groups by something else", () => {
-    const written = groupsToJson({ by: ["hour"], groups: [], offset: 0, count: 0, total: 0, link: [] });
+    const written = groupsToJson({ by: ["hour"], groups: [], offset: 0, count: 0, total: 0, retried: NONE_RETRIED, link: [] });
     for (const document of [{ status: "No records found" }, { calls: [] }, [], null, written])
       expect(readGroups(document, by)).toBeNull();
   });

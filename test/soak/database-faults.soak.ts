@@ -111,7 +111,7 @@ class Node {
     });
     const mails = createMailSender({
       ...deps,
-      mails: store.mails,
+      store,
       notifier: { channel: "smtp", send: async ({ outageId }) => String(run.mails.push(outageId)), close: async () => undefined },
     });
     this.dispatcher = new Dispatcher({

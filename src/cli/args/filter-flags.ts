@@ -30,6 +30,7 @@ export const NARROWING_FLAGS = {
     "the sender as lists show it, exactly: its mobile, else e-mail, voice number, MRI or name",
     String,
   ),
+  answer: value("--answer <text>", "calls whose endpoint's answer contains this text, ignoring case (whcb serve only)", String),
   text: value("--grep <text>", "calls whose content contains this text, ignoring case", String),
 };
 type Narrowing = FlagValues<typeof NARROWING_FLAGS>;
@@ -54,10 +55,10 @@ export function readFilter(given: FlagValues<typeof FILTER_FLAGS>): CallFilter {
 }
 
 export function readNarrowing(given: Narrowing): CallFilter {
-  const { since, until, statusCodes, reason, channel, messageId, from, text } = given;
+  const { since, until, statusCodes, reason, channel, messageId, from, answer, text } = given;
   if (since !== undefined && until !== undefined && since >= until)
     throw new WhcbError("usage", "--since must be before --until");
-  return withoutUndefined({ since, until, statusCodes, reason, channel, messageId, from, text });
+  return withoutUndefined({ since, until, statusCodes, reason, channel, messageId, from, answer, text });
 }
 
 export function isNarrowed(given: Narrowing & Readonly<Record<string, unknown>>): boolean {

@@ -5,15 +5,16 @@ import type { ListingStyle } from "./listing.js";
 import type { Paint, Palette } from "./screen.js";
 
 const ON_DEMAND = { onDemand: true };
+const ANSWER = { least: 16, dropRank: 3, isOptional: true };
 
 const COLUMNS: readonly Column<CallRow>[] = [
-  column("attempted", "LAST ATTEMPT", { dropRank: 3 }),
+  column("attempted", "LAST ATTEMPT", { dropRank: 4 }),
   column("status", "STATUS", { paint: ({ call }, palette) => statusPaint(call.status, palette) }),
   column("code", "CODE", { dropRank: 1 }),
-  column("reason", "REASON", { least: 8, dropRank: 4 }),
-  column("from", "FROM", { least: 12, dropRank: 5 }),
-  column("content", "CONTENT", { least: 8, dropRank: 6 }),
-  column("id", "CALL"),
+  column("reason", "REASON", { least: 12, dropRank: 2 }),
+  column("from", "FROM", { least: 12, dropRank: 6 }),
+  column("content", "CONTENT", { least: 8, dropRank: 7 }),
+  column("id", "CALL", { dropRank: 5 }),
   column("callback", "CALLBACK", { ...ON_DEMAND, least: 8 }),
   column("message", "MESSAGE", ON_DEMAND),
   column("channel", "CHANNEL", ON_DEMAND),
@@ -22,13 +23,19 @@ const COLUMNS: readonly Column<CallRow>[] = [
   column("next", "NEXT ATTEMPT", ON_DEMAND),
   column("until", "RETRIED UNTIL", ON_DEMAND),
   column("settled-by", "SETTLED BY", ON_DEMAND),
+  { key: "answer", title: "ANSWER", value: ({ call }) => call.answer?.trim() ?? null, ...ON_DEMAND, ...ANSWER },
 ];
+
+/** The columns of a table, if others aren't asked for: lines for a program keep theirs. */
+export const TABLE_COLUMNS = ["attempted", "status", "code", "reason", "answer", "from", "content", "id"];
 
 function column(key: keyof typeof CALL_CELLS, title: string, look: Partial<Column<CallRow>> = {}): Column<CallRow> {
   return { key, title, ...CALL_CELLS[key], ...look };
 }
 
-export const callJson: (row: CallRow) => Json<typeof CALL_FIELDS> = callRecord;
+export function callJson(row: CallRow): Json<typeof CALL_FIELDS> {
+  return { ...callRecord(row), answer: row.call.answer ?? null };
+}
 
 export const CALL_LISTING: ListingStyle<CallRow> = { columns: COLUMNS, toJson: callJson, toId: ({ call }) => call.id };
 

@@ -15,6 +15,8 @@ export interface Column<Row> {
   readonly least?: number;
   /** A narrow terminal drops the highest first. A column with 0, the default, is never dropped. */
   readonly dropRank?: number;
+  /** A table has the column only if a row has a cell in it. */
+  readonly isOptional?: boolean;
   /** The column is shown only with --columns, and in csv. */
   readonly onDemand?: boolean;
 }

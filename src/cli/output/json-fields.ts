@@ -27,6 +27,7 @@ export const CALL_FIELDS = {
   nextAttemptDate: "of the scheduled retry, never in the past; `whcb serve` only",
   retryUntil: "the end of its retries; `whcb serve` only",
   settledBy: "dispatcher, user or replay; `whcb serve` only",
+  answer: "of its endpoint to the last attempt, the first 1 KiB; null: none, or none is kept; `whcb serve` only",
 } as const;
 
 /** A group has them beside the callback's and those of the call that --group-by names. */
@@ -90,7 +91,7 @@ export const STATUS_FIELDS = {
   newestAttempt: "the latest",
   retried: "those that will be retried: `calls`, `nextAttemptDate`, `until`; `whcb serve` only",
   outages:
-    "the open ones: `id`, `startedAt`, `recoveringSince` (null: calls fail), `failedCalls`, `notifiedAt`, `notifiedBy`; `whcb serve` only",
+    "the open ones: `id`, `startedAt`, `recoveringSince` (null: calls fail), `failedCalls`, `notifiedAt`, `notifiedBy`, `mailError` (why the e-mail isn't sent yet); `whcb serve` only",
 } as const;
 
 export const CHECK_FIELDS = {
@@ -100,6 +101,7 @@ export const CHECK_FIELDS = {
   oldestAttempt: "the earliest last attempt of a failed call",
   maxFailed: "the limit of --max-failed",
   maxAgeMs: "the limit of --max-age",
+  maxWaitingAgeMs: "the limit of --max-waiting-age",
   problems: "sentences that name the limits that are exceeded, and beside them what can't be counted",
 } as const;
 

@@ -11,6 +11,7 @@ export function reportedHealth({ health, downSince }: ListedCallback, outage: Li
   return endpointHealth({
     endpoint: { state: downSince === null ? "up" : "down", downSince, recoveringSince: null },
     outage: outage && { startedAt: outage.startedAt, quietSince: outage.recoveringSince },
+    oldestWaiting: null,
     events: { reply: true, undeliverable: true },
   });
 }
@@ -21,8 +22,19 @@ export function healthText({ health }: Health, palette: Palette): Printable {
   return paint(text);
 }
 
+/** `since` is when the oldest waiting call was accepted. */
+export function silenceText(since: number, utc: boolean): string {
+  return `not answering: no attempt has ended since the oldest waiting call was accepted at ${formatInstant(since, utc)}`;
+}
+
 /** Returns null if there is no e-mail yet. One that was only written to a file isn't called sent. */
-export function describeNotice({ notifiedAt, notifiedBy }: ListedOutage, { email }: ListedCallback, utc: boolean): string | null {
+export function describeNotice(
+  { notifiedAt, notifiedBy, mailError }: ListedOutage,
+  { email }: ListedCallback,
+  utc: boolean,
+): string | null {
+  if (mailError !== null)
+    return `the e-mail to ${email ?? "the callback's address"} could not be sent and is tried again: ${mailError}`;
   if (notifiedAt === null) return null;
   const outcome = { smtp: "was sent", file: "was written to a file, not sent,", unknown: "was sent or written to a file" };
   return `an e-mail to ${email ?? "the callback's address"} ${outcome[notifiedBy ?? "unknown"]} at ${formatInstant(notifiedAt, utc)}`;

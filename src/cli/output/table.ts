@@ -66,8 +66,9 @@ function layOutTable<Row>(
   const natural = columns.map((column, index) =>
     rows.reduce((most, row) => Math.max(most, stringWidth(row[index] ?? "")), stringWidth(column.title)),
   );
-  const shown = fitColumns(columns, natural, options.width ?? Number.POSITIVE_INFINITY);
-  const leftOut = columns.filter((_, index) => !shown.has(index)).map(({ title }) => title);
+  const filled = [...columns.keys()].filter((index) => !columns[index]?.isOptional || rows.some((row) => row[index]));
+  const shown = fitColumns(columns, filled, natural, options.width ?? Number.POSITIVE_INFINITY);
+  const leftOut = filled.flatMap((index) => (shown.has(index) ? [] : (columns[index]?.title ?? [])));
   return { leftOut, blocks: tableBlocks(rows, columns, shown, options) };
 }
 
@@ -94,14 +95,15 @@ function* tableBlocks<Row>(
   }
 }
 
-/** Returns widths by column index. Rank 0 is always shown, the others by rank if their least width fits. */
+/** Returns widths by column index, of the `filled` columns. Rank 0 is always shown, the others by rank if their least width fits. */
 function fitColumns<Row>(
   columns: readonly Column<Row>[],
+  filled: readonly number[],
   natural: readonly number[],
   width: number,
 ): ReadonlyMap<number, number> {
   const leastOf = (index: number) => Math.min(columns[index]?.least ?? Number.POSITIVE_INFINITY, natural[index] ?? 0);
-  const byRank = [...columns.keys()].sort((a, b) => dropRankOf(columns[a]) - dropRankOf(columns[b]) || a - b);
+  const byRank = [...filled].sort((a, b) => dropRankOf(columns[a]) - dropRankOf(columns[b]) || a - b);
   const chosen: number[] = [];
   let used = -GAP;
   for (const index of byRank) {

@@ -1,21 +1,25 @@
 import { errorMessage } from "../../domain/errors.js";
 import type { Mail } from "../../domain/outage.js";
 import type { Notifier } from "../../notifier/notifier.js";
+import { withRejectedShare } from "../../notifier/outage-mail.js";
 import type { Clock } from "../../platform/clock.js";
 import type { Logger } from "../../platform/logger.js";
 import type { Store } from "../../store/open-store.js";
 import { OutboxSender } from "./outbox-sender.js";
 
 export interface MailSenderDeps {
-  readonly mails: Store["mails"];
+  readonly store: Pick<Store, "mails" | "activity">;
   readonly notifier: Notifier;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
 const MAILS_AT_ONCE = 20;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
 
-export function createMailSender({ mails, notifier, clock, logger }: MailSenderDeps): OutboxSender<Mail> {
+export function createMailSender({ store, notifier, clock, logger }: MailSenderDeps): OutboxSender<Mail> {
+  const { mails } = store;
   return new OutboxSender<Mail>(
     {
       atOnce: MAILS_AT_ONCE,
@@ -31,7 +35,9 @@ export function createMailSender({ mails, notifier, clock, logger }: MailSenderD
       },
       async send(mail) {
         try {
-          await notifier.send(mail);
+          const shared = withRejectedShare(mail, await countAttempts(store, mail, clock.now()));
+          if (shared !== mail) await mails.saveText(shared);
+          await notifier.send(shared);
           return null;
         } catch (error) {
           return { reason: errorMessage(error), retryAfterMs: null };
@@ -49,4 +55,12 @@ export function createMailSender({ mails, notifier, clock, logger }: MailSenderD
     },
     clock,
   );
+}
+
+/** Counts those from an hour before the outage on. */
+async function countAttempts({ activity }: Pick<Store, "activity">, { callbackId, createdAt }: Mail, now: number) {
+  const since = Math.floor((createdAt - HOUR_MS) / MINUTE_MS) * MINUTE_MS;
+  const { points } = await activity.list(callbackId, { since, until: now + 1, maxPoints: 2 });
+  const sumOf = (count: "accepted" | "failed") => points.reduce((sum, { scheduled }) => sum + scheduled[count], 0);
+  return { accepted: sumOf("accepted"), failed: sumOf("failed"), since };
 }

@@ -1,4 +1,5 @@
 import { errorMessage } from "../../domain/errors.js";
+import { shownUrl } from "../../domain/mask.js";
 import { howOutageEnded, type Notice, type OutageReport } from "../../domain/outage.js";
 import type { NoticeTarget } from "../../notifier/notice-target.js";
 import type { Clock } from "../../platform/clock.js";
@@ -50,13 +51,19 @@ function logFieldsOf({ outage, event }: Notice) {
   return { outageId: outage.id, callbackId: outage.callbackId, event };
 }
 
-async function makeReport({ outages }: Store, notice: Notice, asOf: number): Promise<OutageReport> {
+async function makeReport({ outages, callbacks }: Store, notice: Notice, asOf: number): Promise<OutageReport> {
   const { event, outage, callback } = notice;
   const { id: outageId, startedAt, endedAt, failedCalls } = outage;
-  const report = { event, outageId, callback, startedAt, failedCalls, asOf };
+  const { failures, retried, replayed, marked, failed, uncounted } = await outages.readCalls(outageId);
+  const [failure] = failures;
+  const current = await callbacks.find(callback.id);
+  const report = {
+    ...{ event, outageId, callback, startedAt, failedCalls, asOf },
+    ...(failure !== undefined && { failure: { statusCode: failure.statusCode, reason: failure.reason } }),
+    ...(current !== null && { url: shownUrl(current) }),
+  };
   if (event === "began" || endedAt === null) return { ...report, end: null };
   if (notice.isDeleted) return { ...report, end: { endedAt, how: "deleted" } };
-  const { retried, replayed, marked, failed, uncounted } = await outages.readCalls(outageId);
   // Whether there is any is known of what isn't counted, too.
   const [rest] = uncounted === 0 ? [] : await outages.readProgress([{ callbackId: callback.id, since: startedAt }]);
   const calls = {

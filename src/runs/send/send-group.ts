@@ -1,7 +1,7 @@
 import type { ReplayAttempt } from "../../client/run-requests.js";
 import type { Wait } from "../../client/wait.js";
 import type { Delivery } from "../../delivery/deliverer.js";
-import { ATTEMPT_DEADLINE_MS, isAccepted, resultMessage } from "../../domain/attempt.js";
+import { ATTEMPT_DEADLINE_MS, isAccepted, mayBeAboutBody, resultMessage } from "../../domain/attempt.js";
 import { createPacer, type Pacer } from "../../platform/pacer.js";
 import type { DeliveryRequest } from "../../wire/delivery-request.js";
 import type { StopReason } from "../journal/run-step.js";
@@ -27,7 +27,6 @@ const AHEAD_PER_SLOT = 128;
 const MAX_DEFERRALS = 5;
 /** So many calls are tried first, each rejected by an answer that may be about its body. */
 const MAX_CANARIES = 3;
-const STATUSES_ABOUT_BODY: ReadonlySet<number | null> = new Set([400, 406, 409, 413, 415, 422, 500]);
 /** A longer pause stops sending. */
 const LONGEST_PAUSE_MS = 15 * 60_000;
 /** A 429 without `Retry-After` asks for this. */
@@ -187,10 +186,10 @@ class GroupSender {
       this.#pace = paceAfterPause(this.#pace);
       return;
     }
-    const mayBeAboutBody = STATUSES_ABOUT_BODY.has(status);
-    const saysNothingOfCall = this.#pace.isCanaryOut && !mayBeAboutBody;
+    const isOfBody = mayBeAboutBody(status);
+    const saysNothingOfCall = this.#pace.isCanaryOut && !isOfBody;
     this.#session.record(callbackId, { step: "rejected", ...outcome, ...(saysNothingOfCall && { canary: true }) });
-    this.#pace = paceAfterFailure(this.#pace, { call, mayBeAboutBody }, options);
+    this.#pace = paceAfterFailure(this.#pace, { call, mayBeAboutBody: isOfBody }, options);
     this.#chooser.setRejectedCanaries(this.#pace.isCanaryOut ? this.#pace.rejectedCanaries : []);
     this.#calls.settle(call, false);
     if (this.#pace.stop !== null) this.#stop.stop(this.#pace.stop);

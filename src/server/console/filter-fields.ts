@@ -137,13 +137,14 @@ export function statusWord(status: CallStatus): string {
 
 /** Describes each condition but the status; an instant is a number (epoch ms). */
 export function describeFilter(filter: CallFilter): readonly (readonly [label: string, value: string | number])[] {
-  const { since, until, statusCodes, reason, text, channel, from, messageId } = filter;
+  const { since, until, statusCodes, reason, text, channel, from, messageId, answer } = filter;
   const conditions = [
     ["Last attempt since", since],
     ["Last attempt before", until],
     ["Status code", statusCodes?.map(codeText).join(", ")],
     ["Reason", reason && reasonWords(reason)],
     ["Text contains", text],
+    ["Answer contains", answer],
     ["Channel", channel],
     ["From", from],
     ["Message id", messageId],

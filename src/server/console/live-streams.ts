@@ -50,7 +50,8 @@ export class LiveStreams {
   readonly #deps: LiveStreamsDeps;
   readonly #streams = new Set<Stream>();
   #isPolling = false;
-  #counter = "";
+  /** What was read when versions were last sent. */
+  #state = "";
   #isClosed = false;
 
   constructor(deps: LiveStreamsDeps) {
@@ -62,10 +63,17 @@ export class LiveStreams {
     const { callbacks } = this.#deps;
     const ids = topics.filter((topic) => topic !== EVERYTHING);
     const versions = ids.length === 0 ? new Map<string, string>() : await callbacks.readVersions(ids);
+    const unanswered = new Set(await this.#readUnanswered(topics));
     // The callback doesn't exist, or no longer.
-    const entry = (topic: string) => [topic, versions.get(topic) ?? "none"] as const;
+    const entry = (topic: string) => [topic, (versions.get(topic) ?? "none") + (unanswered.has(topic) ? "!" : "")] as const;
     const found = new Map(ids.map(entry));
-    return topics.includes(EVERYTHING) ? found.set(EVERYTHING, await callbacks.readWriteCounter()) : found;
+    if (!topics.includes(EVERYTHING)) return found;
+    // Without a write, more endpoints stop to answer, and none begins to.
+    return found.set(EVERYTHING, `${await callbacks.readWriteCounter()}.${unanswered.size}`);
+  }
+
+  async #readUnanswered(topics: readonly string[]): Promise<readonly string[]> {
+    return this.#deps.callbacks.readUnanswered(topics.includes(EVERYTHING) ? null : topics);
   }
 
   /** Throws `rate-limited` if the session or the service has too many streams. */
@@ -122,11 +130,12 @@ export class LiveStreams {
   async #poll(): Promise<void> {
     await this.#endEndedSessions();
     const at = this.#deps.clock.now();
-    const counter = await this.#deps.callbacks.readWriteCounter();
-    if (counter !== this.#counter) {
-      const versions = await this.versionsOf([...new Set([...this.#streams].flatMap(({ topics }) => topics))]);
+    const topics = [...new Set([...this.#streams].flatMap((stream) => stream.topics))];
+    const state = `${await this.#deps.callbacks.readWriteCounter()} ${(await this.#readUnanswered(topics)).join()}`;
+    if (state !== this.#state) {
+      const versions = await this.versionsOf(topics);
       for (const stream of this.#streams) sendChanges(stream, versions);
-      this.#counter = counter;
+      this.#state = state;
     }
     for (const stream of this.#streams) sendHeartbeat(stream, at);
   }

@@ -21,6 +21,8 @@ const SORT_FIELDS = { attemptedDate: true, status: false, messageId: false, id: 
 
 /** XML may make a text about four times as long: an ampersand has five characters. */
 const XML_LENGTH = 4;
+/** No more of an answer is kept. */
+const ANSWER_BYTES = 1_024;
 
 export function addCallRoutes(app: FastifyInstance, context: RouteContext): void {
   const { schemaFor, deps, lookup, largestPage } = context;
@@ -34,6 +36,7 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
     const sort = readSort(query, SORT_FIELDS, "attemptedDate");
     const filter = readFilter(query);
     const isExpanded = readExpand(query);
+    const hasAnswers = filter.answer !== undefined || readInclude(query);
     const callback = await lookup.find(request.params.id);
     const length = lengthIn(request);
     const page = await store.calls.list(callback.id, {
@@ -42,10 +45,11 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
       sort,
       withAttempts: isExpanded,
       maxPageBytes: PAGE_BYTES / length,
-      beforeRead: (bytes) => reserveAnswer(request, reply, bytes * length),
+      beforeRead: (bytes) => reserveAnswer(request, reply, (bytes + (hasAnswers ? asked.limit * ANSWER_BYTES : 0)) * length),
     });
     const ids = page.items.map(({ id }) => id);
     const attempts = isExpanded ? await store.calls.listAttempts(callback.id, ids) : null;
+    const answers = hasAnswers ? await store.calls.listAnswers(callback.id, ids) : null;
     return sendList(request, reply, {
       name: "calls",
       kind: "call",
@@ -54,7 +58,10 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
       asked,
       page,
       largestPage,
-      writeItem: (call, linker) => writeCall(call, { callback, linker, attempts: attempts && (attempts.get(call.id) ?? []) }),
+      writeItem: (call, linker) => ({
+        ...writeCall(call, { callback, linker, attempts: attempts && (attempts.get(call.id) ?? []) }),
+        ...(answers && { answer: answers.get(call.id) ?? "" }),
+      }),
     });
   });
 
@@ -130,6 +137,12 @@ function readExpand(query: Query): boolean {
   const expand = readParameter(query, "expand");
   if (expand !== undefined && expand !== "attempts") throw new WhcbError("invalid", "expand must be attempts");
   return expand !== undefined;
+}
+
+function readInclude(query: Query): boolean {
+  const include = readParameter(query, "include");
+  if (include !== undefined && include !== "answer") throw new WhcbError("invalid", "include must be answer");
+  return include !== undefined;
 }
 
 function lengthIn({ negotiated }: FastifyRequest): number {

@@ -92,11 +92,12 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
 
 /** Resolves to what is known of each endpoint, by the callback's id. */
 async function readReports({ store }: ServerDeps, callbacks: readonly Callback[]) {
-  const records = await store.endpoints.list(callbacks.map(({ id }) => id));
+  const records = await store.endpoints.listReports(callbacks.map(({ id }) => id));
   return new Map(
-    records.map(({ callback, endpoint, outage }) => {
-      const health = endpointHealth({ endpoint, outage, events: callback.events });
-      return [callback.id, { ...health, downSince: endpoint.downSince }];
+    records.map((record) => {
+      const { callback, endpoint, oldestWaiting } = record;
+      const health = endpointHealth({ ...record, events: callback.events });
+      return [callback.id, { ...health, downSince: endpoint.downSince, waitingSince: oldestWaiting?.acceptedAt ?? null }];
     }),
   );
 }

@@ -2,6 +2,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { GROUP_KEYS, type GroupKey, isGroupKey } from "../../domain/call-groups.js";
 import { WhcbError } from "../../domain/errors.js";
+import { retryUntil } from "../../domain/retry-policy.js";
 import { groupsToJson } from "../../wire/json/group-json.js";
 import { sendDocument } from "../requests/send-document.js";
 import { keptParameters } from "./list-answer.js";
@@ -23,7 +24,13 @@ export async function sendGroups(
   const cursor = readParameter(query, "cursor");
   const callback = await lookup.find(request.params.id);
   const asked = { filter, by, budgetMs: BUDGET_MS, ...(cursor !== undefined && { cursor }) };
-  const { nextCursor, ...page } = await deps.store.calls.group(callback.id, asked);
+  const { nextCursor, retried, ...page } = await deps.store.calls.group(callback.id, asked);
+  const { nextAt, until } = retried;
+  const sent = {
+    calls: retried.calls,
+    nextAt: nextAt === null ? null : Math.max(nextAt, deps.clock.now()),
+    until: until === null || !callback.retriesEnabled ? null : retryUntil(until, deps.policy),
+  };
   const rest = {
     rel: "next",
     method: "GET",
@@ -33,7 +40,11 @@ export async function sendGroups(
   };
   const link = nextCursor === null ? [] : [new Linker(request).link(rest)];
   reply.header("x-max-limit", String(largestPage));
-  return sendDocument(request, reply, { kind: "call", shape: "groups", document: groupsToJson({ by, ...page, link }) });
+  return sendDocument(request, reply, {
+    kind: "call",
+    shape: "groups",
+    document: groupsToJson({ by, ...page, retried: sent, link }),
+  });
 }
 
 /** Returns each key once, or null if groups aren't asked for. */

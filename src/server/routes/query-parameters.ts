@@ -55,7 +55,7 @@ export function readSort<Field extends string>(
 }
 
 const ID_PARAMETER = /^id(?:\[\d*\])?$/;
-const FILTER_PARAMETERS = ["status", "since", "until", "statusCode", "reason", "channel", "messageId", "from", "q"];
+const FILTER_PARAMETERS = ["status", "since", "until", "statusCode", "reason", "channel", "messageId", "from", "q", "answer"];
 
 /** Throws `invalid` for any parameter but ids and filters: if a misspelled filter was ignored, more calls would be selected. */
 export function rejectUnknown(query: Query): void {
@@ -77,9 +77,8 @@ export function readFilter(query: Query): CallFilter {
   const channel = readParameter(query, "channel");
   const messageId = readParameter(query, "messageId");
   const from = readParameter(query, "from");
-  const text = readParameter(query, "q");
-  if (text !== undefined && text.length > LONGEST_SEARCH)
-    throw new WhcbError("invalid", `q must have at most ${LONGEST_SEARCH} characters`);
+  const text = readSearched(query, "q");
+  const answer = readSearched(query, "answer");
   return {
     ...(status !== undefined && { status }),
     ...(since !== undefined && { since }),
@@ -90,7 +89,15 @@ export function readFilter(query: Query): CallFilter {
     ...(messageId !== undefined && { messageId }),
     ...(from !== undefined && { from }),
     ...(text !== undefined && { text }),
+    ...(answer !== undefined && { answer }),
   };
+}
+
+function readSearched(query: Query, name: string): string | undefined {
+  const text = readParameter(query, name);
+  if (text !== undefined && text.length > LONGEST_SEARCH)
+    throw new WhcbError("invalid", `${name} must have at most ${LONGEST_SEARCH} characters`);
+  return text;
 }
 
 /** Reads `id` and `id[]`, repeated or comma-separated. Returns each once. */

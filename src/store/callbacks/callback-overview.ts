@@ -8,10 +8,12 @@ import {
   type Health,
   type HealthFacts,
   type HealthName,
+  type OldestWaiting,
 } from "../../domain/callback.js";
 import { type EndpointStatus, NEW_ENDPOINT } from "../../domain/endpoint.js";
 import type { Clock } from "../../platform/clock.js";
 import { readCursor, type SortKey, type Values, writeCursor } from "../keyset.js";
+import type { ReadOldestWaiting } from "../outcomes/oldest-waiting.js";
 import type { Page, PageQuery, Sort } from "../paging.js";
 import type { Db } from "../schema.js";
 import type { KeyCipher } from "../secret-key.js";
@@ -39,12 +41,17 @@ export interface Overview extends Page<OverviewItem> {
   readonly counts: Readonly<Record<HealthName, number>>;
 }
 
-export function overviewStore(db: Db, cipher: KeyCipher, clock: Clock) {
-  const readNamed = namedCallbacks(db, clock);
+export function overviewStore(db: Db, cipher: KeyCipher, clock: Clock, readOldestWaiting: ReadOldestWaiting) {
+  const readers = { readNamed: namedCallbacks(db, clock), readOldestWaiting };
   return {
     /** Reads a page and the counts: what is known to be wrong, and of the names only those that have changed. */
-    listOverview: (query: OverviewQuery): Promise<Overview> => listOverview(db, cipher, readNamed, query),
+    listOverview: (query: OverviewQuery): Promise<Overview> => listOverview(db, cipher, readers, query),
   };
+}
+
+interface Readers {
+  readonly readNamed: () => Promise<readonly NamedCallback[]>;
+  readonly readOldestWaiting: ReadOldestWaiting;
 }
 
 interface Row extends Health {
@@ -79,7 +86,7 @@ function sortKeys({ field, descending }: OverviewQuery["sort"]): readonly RowKey
 async function listOverview(
   db: Db,
   cipher: KeyCipher,
-  readNamed: () => Promise<readonly NamedCallback[]>,
+  { readNamed, readOldestWaiting }: Readers,
   query: OverviewQuery,
 ): Promise<Overview> {
   const { limit, cursor, health, text } = query;
@@ -88,8 +95,9 @@ async function listOverview(
   const named = await readNamed();
   const found = text === "" ? null : await findByText(db, text);
   const facts = await readFacts(db);
+  const oldest = await readOldestWaiting([...facts].flatMap(([key, { waiting }]) => (waiting > 0 ? [key] : [])));
   const all = (found === null ? named : named.filter(({ key }) => found.has(key))).map((each) =>
-    toRow(each, facts.get(each.key)),
+    toRow(each, oldest.get(each.key) ?? null, facts.get(each.key)),
   );
   const counts = Object.fromEntries(HEALTH_NAMES.map((name) => [name, 0])) as Record<HealthName, number>;
   for (const row of all) counts[row.health] += 1;
@@ -125,7 +133,7 @@ function countUpTo(rows: readonly Row[], keys: readonly RowKey[], values: Values
   return next === -1 ? rows.length : next;
 }
 
-interface Facts extends Omit<HealthFacts, "events"> {
+interface Facts extends Omit<HealthFacts, "events" | "oldestWaiting"> {
   readonly failed: number;
   readonly waiting: number;
 }
@@ -178,8 +186,10 @@ async function readFacts(db: Db): Promise<ReadonlyMap<number, Facts>> {
 
 const CALM: Facts = { endpoint: NEW_ENDPOINT, outage: null, failed: 0, waiting: 0 };
 
-function toRow({ key, name, nameOrder, events }: NamedCallback, { endpoint, outage, failed, waiting }: Facts = CALM): Row {
-  const { health, since } = endpointHealth({ endpoint, outage, events });
+function toRow(callback: NamedCallback, oldestWaiting: OldestWaiting | null, facts: Facts = CALM): Row {
+  const { key, name, nameOrder, events } = callback;
+  const { endpoint, outage, failed, waiting } = facts;
+  const { health, since } = endpointHealth({ endpoint, outage, oldestWaiting, events });
   const severity = HEALTH_NAMES.indexOf(health);
   return { key, name, name_order: nameOrder, health, since, severity, failed, waiting, backlog: failed + waiting };
 }

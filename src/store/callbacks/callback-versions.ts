@@ -2,17 +2,22 @@
 import { createHash } from "node:crypto";
 import { sql } from "kysely";
 import { changeStore, latestChange } from "../change-log.js";
+import type { ReadOldestWaiting } from "../outcomes/oldest-waiting.js";
 import type { Db } from "../schema.js";
 import { inList } from "../sql/batches.js";
 import { isPostgres, perDatabase } from "../sql/per-database.js";
 
-export function versionStore(db: Db) {
+export function versionStore(db: Db, readOldestWaiting: ReadOldestWaiting) {
   return {
     /**
      * Resolves, by id, to a short text that differs after a change of the callback, its calls, outages or replays, by any
      * process. Leaves deleted callbacks out. Costs a few index lookups each.
      */
     readVersions: (callbackIds: readonly string[]): Promise<ReadonlyMap<string, string>> => readVersions(db, callbackIds),
+
+    /** Resolves to the ids of those, or of all, whose endpoints aren't answering: that becomes so without a write. */
+    readUnanswered: (callbackIds: readonly string[] | null): Promise<readonly string[]> =>
+      readUnanswered(db, callbackIds, readOldestWaiting),
 
     /** Resolves to a text that differs after any write, by any process. */
     async readWriteCounter(): Promise<string> {
@@ -51,4 +56,17 @@ async function readVersions(db: Db, callbackIds: readonly string[]): Promise<Map
       (SELECT id FROM outages WHERE callback_key = callbacks.key ORDER BY started_at DESC, id DESC LIMIT 1)
     WHERE deleted_at IS NULL AND callbacks.id ${inList(callbackIds, "text")}`.execute(db);
   return new Map(rows.map(({ id, state }) => [id, createHash("sha256").update(state).digest("base64url").slice(0, 16)]));
+}
+
+async function readUnanswered(
+  db: Db,
+  callbackIds: readonly string[] | null,
+  readOldestWaiting: ReadOldestWaiting,
+): Promise<readonly string[]> {
+  const which = callbackIds === null ? sql`` : sql`AND callbacks.id ${inList(callbackIds, "text")}`;
+  const { rows } = await sql<{ key: number; id: string }>`
+    SELECT key, id FROM callbacks JOIN call_counts ON callback_key = key AND status = 'PENDING' AND count > 0
+    WHERE deleted_at IS NULL ${which}`.execute(db);
+  const oldest = await readOldestWaiting(rows.map(({ key }) => key));
+  return rows.filter(({ key }) => oldest.get(key)?.isUnanswered).map(({ id }) => id);
 }

@@ -65,11 +65,28 @@ export const ATTEMPT_BYTES = sql`octet_length(outcome) + 200`;
 /** Several lists may be in memory at once. */
 export const LISTED_BYTES = 4 * 1024 * 1024;
 
+/** What of the answer to a call's last attempt is kept, or null. It is a term for a query of calls. */
+export const ANSWER = sql`
+  CASE WHEN status_code IS NOT NULL THEN (
+    SELECT nullif(${jsonPart("outcome", 5)}, '') FROM attempts WHERE call_seq = calls.seq AND number = calls.attempt_count
+      AND CAST(${jsonPart("outcome", 3)} AS text) = CAST(calls.status_code AS text)) END`;
+
 /** PostgreSQL reads the parts of an outcome as text. */
 const SENT = { sent: "bigint", call_seq: "bigint", started_at: "text", duration_ms: "text", cause: "text" } as const;
 
 export function attemptLists(db: Db) {
   return {
+    /** Resolves, by call id, to what of the answer to its last attempt is kept. */
+    async listAnswers(callbackId: string, callIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
+      const { rows } = await sql<{ id: string; answer: string | null }>`
+        SELECT calls.id, ${ANSWER} AS answer FROM ${valueList([...new Set(callIds)], "text")}
+        ${crossJoin} calls ON calls.id = batch.value
+        WHERE calls.callback_key = (SELECT key FROM callbacks WHERE callbacks.id = ${callbackId} AND deleted_at IS NULL)`.execute(
+        db,
+      );
+      return new Map(rows.flatMap(({ id, answer }) => (answer === null ? [] : [[id, answer] as const])));
+    },
+
     /** Resolves to the attempts by call id, in order of number: at most the `latest` ones of each, and of those the latest that take 4 MiB. */
     async listAttempts(
       callbackId: string,

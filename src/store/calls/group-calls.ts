@@ -1,7 +1,16 @@
 /** Counts calls by what they have in common. */
 import { type RawBuilder, sql } from "kysely";
 import type { CallFilter } from "../../domain/call-filter.js";
-import { type CallGroup, CallGroups, type GroupKey, type GroupValues, HOUR_MS } from "../../domain/call-groups.js";
+import {
+  addRetried,
+  type CallGroup,
+  CallGroups,
+  type GroupKey,
+  type GroupValues,
+  HOUR_MS,
+  NONE_RETRIED,
+  type RetriedCalls,
+} from "../../domain/call-groups.js";
 import type { Clock } from "../../platform/clock.js";
 import { requireCallback } from "../callbacks/callback-row.js";
 import { readCursor, type Values, writeCursor } from "../keyset.js";
@@ -9,6 +18,7 @@ import { type Db, NEVER } from "../schema.js";
 import { valueList } from "../sql/batches.js";
 import { crossJoin } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
+import { ANSWER } from "./attempts.js";
 import { FAILURE, type FailureGroup, toFailureGroup } from "./call-counts.js";
 import { instantOf, SENDER_ADDRESS } from "./call-row.js";
 import {
@@ -36,6 +46,8 @@ export interface GroupPage {
   readonly offset: number;
   /** These groups have this many calls. */
   readonly count: number;
+  /** `until` is the latest first failure: the window begins there. */
+  readonly retried: RetriedCalls;
   readonly total: number;
   /** `isTotalExact` is false if more calls may match. */
   readonly isTotalExact?: false;
@@ -70,8 +82,12 @@ async function groupCalls(db: Db, clock: Clock, callbackId: string, query: Group
   const scan = { callbackKey: key, filter, keys, after: position?.values ?? null };
   const bounds = { maxRows: MAX_STEP_ROWS, readsResponses: by.includes("from") };
   let readTo: Values | null = null;
+  let retried = NONE_RETRIED;
   for await (const step of scanCalls(db, clock, { ...scan, ...bounds })) {
-    for (const group of await readGroups(db, by, step)) groups.add(group);
+    for (const row of await readGroups(db, by, step)) {
+      groups.add(groupOf(row, by));
+      retried = addRetried(retried, { calls: row.due, nextAt: row.next_due_at, until: row.last_failed_at });
+    }
     if (step.end === null || (clock.monotonicMs() < end && groups.size < MAX_GROUPS)) continue;
     readTo = step.end;
     break;
@@ -83,6 +99,7 @@ async function groupCalls(db: Db, clock: Clock, callbackId: string, query: Group
     groups: await withExamples(db, groups.sorted()),
     offset,
     count: groups.calls,
+    retried,
     total: total ?? counted,
     ...(total === null && readTo !== null && { isTotalExact: false }),
     nextCursor: readTo === null ? null : writeCursor(keys, { values: readTo, offset: counted, total: null }),
@@ -120,10 +137,19 @@ async function countFailures(
   return { failures: failures.sort((one, other) => other.count - one.count), isExact };
 }
 
-type GroupRow = GroupValues & { readonly calls: number; readonly first: number; readonly last: number; readonly seq: number };
+interface GroupRow extends GroupValues {
+  readonly calls: number;
+  readonly first: number;
+  readonly last: number;
+  readonly seq: number;
+  /** So many are due, now or later. */
+  readonly due: number;
+  readonly next_due_at: number | null;
+  readonly last_failed_at: number | null;
+}
 
 /** Takes a seq as each group's example. */
-async function readGroups(db: Db, by: readonly GroupKey[], step: ScanStep): Promise<CallGroup[]> {
+async function readGroups(db: Db, by: readonly GroupKey[], step: ScanStep): Promise<readonly GroupRow[]> {
   const names = sql.join(by.map((key) => sql.ref(key)));
   const values = sql.join(by.map((key) => sql`${VALUE_OF[key]} AS ${sql.ref(key)}`));
   // A call that was never attempted is in no span of time.
@@ -131,22 +157,28 @@ async function readGroups(db: Db, by: readonly GroupKey[], step: ScanStep): Prom
     db,
     sql<GroupRow>`
       SELECT ${names}, count(*) AS calls, coalesce(min(nullif(attempted_at, ${NEVER})), ${NEVER}) AS first,
-        max(attempted_at) AS last, max(seq) AS seq
-      FROM (${step.select(sql`${values}, attempted_at, seq`)}) AS matching GROUP BY ${names}`,
+        max(attempted_at) AS last, max(seq) AS seq, sum(CASE WHEN due_at IS NOT NULL THEN 1 ELSE 0 END) AS due, min(due_at) AS next_due_at,
+        max(CASE WHEN due_at IS NOT NULL THEN first_failed_at END) AS last_failed_at
+      FROM (${step.select(sql`${values}, attempted_at, seq, due_at, first_failed_at`)}) AS matching GROUP BY ${names}`,
   );
-  return rows.map((row) => ({
+  return rows;
+}
+
+function groupOf(row: GroupRow, by: readonly GroupKey[]): CallGroup {
+  return {
     values: Object.fromEntries(by.map((key) => [key, row[key]])),
     count: row.calls,
     firstAttemptedAt: instantOf(row.first),
     lastAttemptedAt: instantOf(row.last),
     exampleId: String(row.seq),
-  }));
+  };
 }
 
 /** `VALUE_OF` must match domain/call-groups.ts. */
 const VALUE_OF: Readonly<Record<GroupKey, RawBuilder<unknown>>> = {
   statusCode: sql`status_code`,
   reason: REASON,
+  answer: nonEmptyText(ANSWER),
   hour: sql`CASE WHEN attempted_at >= 0 THEN attempted_at - attempted_at % CAST(${sql.lit(HOUR_MS)} AS bigint) END`,
   from: nonEmptyText(SENDER_ADDRESS),
   messageId: sql`nullif(${MESSAGE_KEY}, '')`,

@@ -14,6 +14,7 @@ import { type KeyRange, orderBy, rangesOf, rowRangeOf, type SortKey, type Values
 import type { Db } from "../schema.js";
 import { jsonPart, perDatabase, seqOfWaiting } from "../sql/per-database.js";
 import { executeByIndex } from "../sql/transactions.js";
+import { ANSWER } from "./attempts.js";
 import { readCounts, readFailures } from "./call-counts.js";
 import { CONTENT_INDEX, SENDER_ADDRESS } from "./call-row.js";
 
@@ -276,7 +277,7 @@ export function selectByStatus(
 /** Each condition begins with AND, and must match domain/call-filter.ts. NEVER is in no period. */
 export function conditionsOf(filter: CallFilter, isByIndex = false): RawBuilder<unknown> {
   const attemptedAt = isByIndex ? sql`+attempted_at` : sql`attempted_at`;
-  const { since, until, changedBefore, markedAt, statusCodes, reason, channel, messageId, from, text } = filter;
+  const { since, until, changedBefore, markedAt, statusCodes, reason, channel, messageId, from, text, answer } = filter;
   const conditions: RawBuilder<SqlBool>[] = [];
   if (since !== undefined) conditions.push(sql`${attemptedAt} >= ${Math.ceil(Math.max(since, 0))}`);
   if (until !== undefined) conditions.push(sql`${attemptedAt} >= 0 AND ${attemptedAt} < ${Math.ceil(until)}`);
@@ -289,6 +290,7 @@ export function conditionsOf(filter: CallFilter, isByIndex = false): RawBuilder<
   if (from !== undefined) conditions.push(sql`${SENDER_ADDRESS} = ${from}`);
   if (text !== undefined)
     conditions.push(sql`instr(lower_case(${jsonPart("response", CONTENT_INDEX)}), ${text.toLowerCase()}) > 0`);
+  if (answer !== undefined) conditions.push(sql`instr(lower_case(coalesce(${ANSWER}, '')), ${answer.toLowerCase()}) > 0`);
   return sql.join(
     conditions.map((condition) => sql`AND ${condition}`),
     sql` `,

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { Callback } from "../../domain/callback.js";
+import type { Callback, OldestWaiting } from "../../domain/callback.js";
 import { type Endpoint, NEW_ENDPOINT } from "../../domain/endpoint.js";
 import type { OpenOutage } from "../../domain/outage.js";
 import { type CallbackRow, toCallback } from "../callbacks/callback-row.js";
@@ -8,6 +8,7 @@ import { type Db, type Row, TABLES } from "../schema.js";
 import type { KeyCipher } from "../secret-key.js";
 import { inList, insertRows, newValues } from "../sql/batches.js";
 import { executeByIndex } from "../sql/transactions.js";
+import type { ReadOldestWaiting } from "./oldest-waiting.js";
 
 export interface EndpointRecord {
   readonly callback: Callback;
@@ -22,6 +23,11 @@ export interface EndpointRecord {
   readonly nextDueAt: number | null;
   /** A replay was cancelled of which calls wait or are in flight. */
   readonly hasCancelledReplay?: true;
+}
+
+/** What people and clients see of an endpoint derives from this (`endpointHealth`). */
+export interface EndpointReport extends EndpointRecord {
+  readonly oldestWaiting: OldestWaiting | null;
 }
 
 export interface EndpointChange {
@@ -59,10 +65,20 @@ type Nullable<Joined> = { [Name in keyof Joined]: Joined[Name] | null };
 const hasCancelledReplay = sql`
   EXISTS (SELECT 1 FROM replays WHERE callback_key = callbacks.key AND waiting > 0 AND cancelled_at IS NOT NULL)`;
 
-export function endpointStore(db: Db, cipher: KeyCipher) {
+export function endpointStore(db: Db, cipher: KeyCipher, readOldestWaiting: ReadOldestWaiting) {
   return {
     /** Reads the endpoints that may need the dispatcher, or those of `callbackIds`, by a few index lookups each. */
-    list: (callbackIds?: readonly string[]): Promise<readonly EndpointRecord[]> => listEndpoints(db, cipher, callbackIds),
+    async list(callbackIds?: readonly string[]): Promise<readonly EndpointRecord[]> {
+      return (await listEndpoints(db, cipher, callbackIds)).map(({ record }) => record);
+    },
+
+    /** Reads those of `callbackIds`, and since when their calls wait. */
+    async listReports(callbackIds: readonly string[]): Promise<readonly EndpointReport[]> {
+      const listed = await listEndpoints(db, cipher, callbackIds);
+      const waiting = listed.filter(({ record }) => record.pendingCalls > 0).map(({ key }) => key);
+      const oldest = await readOldestWaiting(waiting);
+      return listed.map(({ key, record }) => ({ ...record, oldestWaiting: oldest.get(key) ?? null }));
+    },
 
     /** Resolves to the ids of those that may need the dispatcher. Reads no settings and no state. */
     async listActive(): Promise<readonly string[]> {
@@ -73,7 +89,12 @@ export function endpointStore(db: Db, cipher: KeyCipher) {
   };
 }
 
-async function listEndpoints(db: Db, cipher: KeyCipher, callbackIds?: readonly string[]): Promise<EndpointRecord[]> {
+interface ListedEndpoint {
+  readonly key: number;
+  readonly record: EndpointRecord;
+}
+
+async function listEndpoints(db: Db, cipher: KeyCipher, callbackIds?: readonly string[]): Promise<ListedEndpoint[]> {
   const which = callbackIds === undefined ? sql`` : sql`AND callbacks.id ${inList(callbackIds, "text")}`;
   const { rows } = await executeByIndex(
     db,
@@ -94,7 +115,11 @@ async function listEndpoints(db: Db, cipher: KeyCipher, callbackIds?: readonly s
     WHERE ${sql.lit(callbackIds !== undefined)} OR pending > 0 OR next_due_at IS NOT NULL OR outage_id IS NOT NULL OR state = 'recovering'
     ORDER BY key`,
   );
-  return rows.map((row) => ({
+  return rows.map((row) => ({ key: row.key, record: recordOf(row, cipher) }));
+}
+
+function recordOf(row: RecordRow, cipher: KeyCipher): EndpointRecord {
+  return {
     callback: toCallback(row, cipher),
     fence: row.fence ?? 0,
     endpoint: endpointOf(row),
@@ -103,7 +128,7 @@ async function listEndpoints(db: Db, cipher: KeyCipher, callbackIds?: readonly s
     pendingCalls: row.pending,
     nextDueAt: row.next_due_at,
     ...(Boolean(row.has_cancelled_replay) && { hasCancelledReplay: true as const }),
-  }));
+  };
 }
 
 export async function saveEndpoints(db: Db, changes: readonly EndpointChange[], callbacks: LiveCallbacks): Promise<void> {

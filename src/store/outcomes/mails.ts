@@ -67,6 +67,8 @@ export function mailStore(db: Db) {
       return { ...toMail(row), sentAt: sent_at, sentBy: notified_by, nextTryAt: next_try_at, lastError: last_error };
     },
 
+    saveText: (mail: Mail): Promise<void> => saveMailTexts(db, [mail]),
+
     /** Records the mail as sent, and sets the outage's `notifiedAt` and `notifiedBy`, in one transaction. */
     recordSent: (outageId: string, at: number, by: NoticeChannel): Promise<void> =>
       transact(db, async (trx) => {

@@ -27,7 +27,7 @@ export function outageStore(db: Db) {
 
     async find(callbackId: string, outageId: string): Promise<Outage | null> {
       const { rows } = await sql<OutageRow>`
-        SELECT outages.*, callbacks.id AS callback_id FROM outages ${crossJoin} callbacks ON callbacks.key = outages.callback_key
+        SELECT outages.*, callbacks.id AS callback_id, ${MAIL_ERROR} FROM outages ${crossJoin} callbacks ON callbacks.key = outages.callback_key
         WHERE outages.id = ${outageId} AND callbacks.id = ${callbackId} AND deleted_at IS NULL`.execute(db);
       return rows[0] === undefined ? null : toOutage(rows[0]);
     },
@@ -35,7 +35,7 @@ export function outageStore(db: Db) {
     /** Resolves to the newest outage of each callback that has one, by callback id. */
     async findLast(callbackIds: readonly string[]): Promise<ReadonlyMap<string, Outage>> {
       const { rows } = await sql<OutageRow>`
-        SELECT outages.*, callbacks.id AS callback_id FROM ${valueList(callbackIds, "text")}
+        SELECT outages.*, callbacks.id AS callback_id, ${MAIL_ERROR} FROM ${valueList(callbackIds, "text")}
         ${crossJoin} callbacks ON callbacks.id = batch.value AND deleted_at IS NULL
         ${crossJoin} outages ON outages.id = (SELECT last.id FROM outages AS last WHERE last.callback_key = callbacks.key
           ORDER BY ${orderBy(NEWEST_FIRST)} LIMIT 1)`.execute(db);
@@ -106,14 +106,16 @@ const NEWEST_FIRST = [
   { column: "id", descending: true },
 ];
 
-type OutageRow = Row<"outages"> & { callback_id: string };
+type OutageRow = Row<"outages"> & { callback_id: string; mail_error: string | null };
+
+const MAIL_ERROR = sql`(SELECT last_error FROM mails WHERE mails.outage_id = outages.id AND sent_at IS NULL) AS mail_error`;
 
 async function listOutages(db: Db, query: PageQuery & { readonly callbackId?: string }): Promise<Page<Outage>> {
   const { callbackId } = query;
   const whose = callbackId === undefined ? sql`` : sql`AND callback_key = (SELECT key FROM callbacks WHERE id = ${callbackId})`;
   const page = await readPage(db, query, {
     select: sql<OutageRow>`
-      SELECT *, (SELECT callbacks.id FROM callbacks WHERE key = callback_key) AS callback_id FROM outages`,
+      SELECT *, (SELECT callbacks.id FROM callbacks WHERE key = callback_key) AS callback_id, ${MAIL_ERROR} FROM outages`,
     table: sql`outages`,
     matching: sql`(SELECT deleted_at FROM callbacks WHERE key = callback_key) IS NULL ${whose}`,
     keys: NEWEST_FIRST,
@@ -132,5 +134,6 @@ function toOutage(row: OutageRow): Outage {
     endedAt: row.ended_at,
     notifiedAt: row.notified_at,
     notifiedBy: row.notified_by,
+    mailError: row.mail_error,
   };
 }

@@ -70,6 +70,8 @@ export interface ListedCall {
   readonly attemptedAt: number | null;
   readonly statusCode: number | null;
   readonly statusMessage: string | null;
+  /** It is null without an answer, and undefined if it isn't listed. */
+  readonly answer?: string | null;
   readonly attemptCount: number | null;
   /** `nextAttemptAt` is set while the service still retries the call. */
   readonly nextAttemptAt: number | null;
@@ -123,6 +125,7 @@ function readListedCall(value: unknown, { callbackId, timezone = "UTC", listedAs
     nextAttemptAt: readDate(value.nextAttemptDate, timezone),
     retryUntil: readDate(value.retryUntil, timezone),
     settledBy: settledByOf(value.settledBy),
+    ...(value.answer !== undefined && { answer: textOf(value.answer) || null }),
     ...(value.attempts !== undefined && { attempts: readAttempts(value, timezone) }),
     raw: value,
   };

@@ -3,7 +3,7 @@ import type { AuthType, BodyFormat, BodyStyle, Callback, CallbackSettings } from
 import { HEALTH_NAMES, type Health } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { isMasked } from "../../domain/mask.js";
-import { readDate, toIsoDate } from "../dates.js";
+import { dateOrNull, readDate, toIsoDate } from "../dates.js";
 import type { Link } from "../links.js";
 import { firstText, flagOf, type JsonObject, objectOf, textOf } from "./json-value.js";
 import { readList } from "./list-json.js";
@@ -31,9 +31,11 @@ function enabledOrDisabled(isEnabled: boolean | undefined): "enabled" | "disable
   return isEnabled ? "enabled" : "disabled";
 }
 
-/** Only our service says these two of an endpoint. */
+/** Only our service says these of an endpoint. */
 interface EndpointReport extends Health {
   readonly downSince: number | null;
+  /** The oldest PENDING call was accepted then. */
+  readonly waitingSince: number | null;
 }
 
 /** The key isn't masked, as on the platform. */
@@ -48,11 +50,12 @@ export function callbackToJson(callback: Callback, link: readonly Link[], report
   };
 }
 
-function reportToJson({ health, since, downSince }: EndpointReport): Record<string, unknown> {
+function reportToJson({ health, since, downSince, waitingSince }: EndpointReport): Record<string, unknown> {
   return {
     state: health,
     ...(since !== null && { stateSince: toIsoDate(since) }),
     ...(downSince !== null && { downSince: toIsoDate(downSince) }),
+    waitingSince: dateOrNull(waitingSince),
   };
 }
 
@@ -72,6 +75,8 @@ export interface ListedCallback {
   readonly email: string | null;
   readonly events: { readonly reply: boolean | null; readonly undeliverable: boolean | null };
   readonly downSince: number | null;
+  /** The oldest PENDING call was accepted then. It is null without one, and undefined if the service doesn't say. */
+  readonly waitingSince: number | null | undefined;
   /** `health` is null if the service doesn't say, or has a state that this version doesn't know. */
   readonly health: Health | null;
   /** The callback is kept as it was received, with unknown members. */
@@ -98,6 +103,7 @@ export function readCallback(value: unknown): ListedCallback {
       undeliverable: flagOrNull(objectOf(callback.callbacks).undeliverable),
     },
     downSince: readDate(callback.downSince),
+    waitingSince: callback.waitingSince === undefined ? undefined : readDate(callback.waitingSince),
     health: readHealth(callback),
     raw: callback,
   };

@@ -1,6 +1,6 @@
 /** Only `whcb serve` groups calls. */
 import { cutText } from "../../domain/call-filter.js";
-import type { CallGroup, GroupKey } from "../../domain/call-groups.js";
+import type { CallGroup, GroupKey, RetriedCalls } from "../../domain/call-groups.js";
 import { readDate, toIsoDate } from "../dates.js";
 import type { Link } from "../links.js";
 import { readStatusCode } from "./call-json.js";
@@ -15,15 +15,21 @@ export interface GroupList {
   readonly count: number;
   readonly total: number;
   readonly isTotalExact?: boolean;
+  readonly retried: RetriedCalls;
   readonly link: readonly Link[];
 }
 
 /** `groupedBy` is what a client recognizes: other services ignore `groupBy`. */
-export function groupsToJson({ by, groups, offset, count, total, isTotalExact, link }: GroupList): JsonObject {
+export function groupsToJson({ by, groups, offset, count, total, isTotalExact, retried, link }: GroupList): JsonObject {
   return {
     status: listStatus(offset, count, total, isTotalExact),
     groupedBy: by.join(","),
     groups: groups.map(groupToJson),
+    retried: {
+      calls: retried.calls,
+      ...(retried.nextAt !== null && { nextAttemptDate: toIsoDate(retried.nextAt) }),
+      ...(retried.until !== null && { retryUntil: toIsoDate(retried.until) }),
+    },
     link,
   };
 }
@@ -45,6 +51,8 @@ export interface ReadGroups {
   readonly groups: readonly CallGroup[];
   /** `total` is null if it is unknown, or if there may be more. */
   readonly total: number | null;
+  /** It is null if the service doesn't say. */
+  readonly retried: RetriedCalls | null;
   readonly next: string | null;
 }
 
@@ -52,7 +60,16 @@ export interface ReadGroups {
 export function readGroups(document: unknown, by: readonly GroupKey[]): ReadGroups | null {
   if (!isObject(document) || document.groupedBy !== by.join(",")) return null;
   const { items, total, next } = readList("groups", document);
-  return { groups: items.filter(isObject).map((group) => readGroup(group, by)), total, next };
+  return {
+    groups: items.filter(isObject).map((group) => readGroup(group, by)),
+    total,
+    retried: isObject(document.retried) ? readRetried(document.retried) : null,
+    next,
+  };
+}
+
+function readRetried({ calls, nextAttemptDate, retryUntil }: JsonObject): RetriedCalls {
+  return { calls: countOf(calls) ?? 0, nextAt: readDate(nextAttemptDate), until: readDate(retryUntil) };
 }
 
 function readGroup(group: JsonObject, by: readonly GroupKey[]): CallGroup {

@@ -15,6 +15,7 @@ export function outageToJson(outage: Outage): Record<string, unknown> {
     failedCalls: outage.failedCalls,
     ...(outage.notifiedAt !== null && { notifiedAt: toIsoDate(outage.notifiedAt) }),
     ...(outage.notifiedBy !== null && { notifiedBy: outage.notifiedBy }),
+    ...(outage.mailError !== null && { mailError: outage.mailError }),
   };
 }
 
@@ -28,6 +29,7 @@ export interface ListedOutage {
   readonly failedCalls: number;
   readonly notifiedAt: number | null;
   readonly notifiedBy: NoticeChannel | null;
+  readonly mailError: string | null;
 }
 
 export function readOutageList(document: unknown): {
@@ -50,5 +52,6 @@ function readOutage(value: unknown): ListedOutage {
     failedCalls: countOf(outage.failedCalls) ?? 0,
     notifiedAt: readDate(outage.notifiedAt),
     notifiedBy: outage.notifiedBy === "smtp" || outage.notifiedBy === "file" ? outage.notifiedBy : null,
+    mailError: textOf(outage.mailError) || null,
   };
 }

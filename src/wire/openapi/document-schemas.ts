@@ -37,6 +37,7 @@ export const CallbackDocument = Type.Object({
   state: Type.Optional(Type.Union(HEALTH_NAMES.map((name) => Type.Literal(name)))),
   stateSince: Type.Optional(Instant),
   downSince: Type.Optional(Instant),
+  waitingSince: Type.Optional(Type.Union([Instant, Type.Null()])),
   link: Links,
 });
 
@@ -78,6 +79,7 @@ export const CallDocument = Type.Object({
   retryUntil: Type.Optional(Instant),
   settledBy: Type.Optional(Type.Union([Type.Literal("dispatcher"), Type.Literal("user"), Type.Literal("replay")])),
   attempts: Type.Optional(Type.Array(AttemptDocument)),
+  answer: Type.Optional(Type.String()),
   link: Links,
 });
 
@@ -91,6 +93,7 @@ export const OutageDocument = Type.Object({
   failedCalls: Type.Integer(),
   notifiedAt: Type.Optional(Instant),
   notifiedBy: Type.Optional(Type.Union([Type.Literal("smtp"), Type.Literal("file")])),
+  mailError: Type.Optional(Type.String({ description: "Why the e-mail isn't sent yet" })),
 });
 
 export const CallGroupsDocument = Type.Object({
@@ -99,6 +102,7 @@ export const CallGroupsDocument = Type.Object({
     Type.Object({
       statusCode: Type.Optional(Type.Integer()),
       reason: Type.Optional(Type.String({ description: "The answer's message, the kind of failure, or not-sent" })),
+      answer: Type.Optional(Type.String()),
       hour: Type.Optional(Instant),
       from: Type.Optional(Type.String()),
       messageId: Type.Optional(Type.String()),
@@ -109,6 +113,11 @@ export const CallGroupsDocument = Type.Object({
       exampleId: Type.Optional(Type.String({ description: "One of the calls" })),
     }),
   ),
+  retried: Type.Object({
+    calls: Type.Integer(),
+    nextAttemptDate: Type.Optional(Instant),
+    retryUntil: Type.Optional(Instant),
+  }),
 });
 
 export function listDocument(name: string, item: TSchema) {

@@ -60,6 +60,7 @@ const FILTER = {
   messageId: Type.Optional(Type.String(TEXT)),
   from: Type.Optional(Type.String(TEXT)),
   q: Type.Optional(Type.String({ ...TEXT, description: "Text anywhere in the content, in any letter case" })),
+  answer: Type.Optional(Type.String({ ...TEXT, description: "Text anywhere in the endpoint's answer, in any letter case" })),
 };
 const IDS = {
   id: Type.Optional(

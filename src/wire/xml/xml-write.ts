@@ -91,6 +91,7 @@ function rootElement(shape: XmlShape, document: JsonObject): string {
       return listElement(
         document,
         textElement("groupedBy", textOf(document.groupedBy)) + itemElements(document.groups, "group", fieldElements, "groups"),
+        element("retried", fieldElements(objectOf(document.retried))),
       );
     case "attempts":
       return listElement(document, itemElements(document.attempts, "attempt", fieldElements, "attempts"));

@@ -14,6 +14,7 @@ export function aListedCallback(changes: Partial<ListedCallback> = {}): ListedCa
     email: "ops@example.com",
     events: { reply: true, undeliverable: true },
     downSince: null,
+    waitingSince: null,
     health: null,
     raw: {},
     ...changes,
@@ -60,6 +61,7 @@ export function aListedOutage(changes: Partial<ListedOutage> = {}): ListedOutage
     failedCalls: 12,
     notifiedAt: Date.UTC(2026, 10, 24, 10, 0, 5),
     notifiedBy: "smtp",
+    mailError: null,
     ...changes,
   };
 }

@@ -112,8 +112,8 @@ export class Caller {
   }
 
   /** Returns a value as this form says it: XML knows text only. */
-  said(value: string | number | boolean): string | number | boolean {
-    return this.format === "json" ? value : String(value);
+  said(value: string | number | boolean | null): string | number | boolean | null {
+    return this.format === "json" ? value : String(value ?? "");
   }
 }
 

@@ -151,4 +151,5 @@ export const anyOutage: fc.Arbitrary<Outage> = fc.record({
   endedAt: fc.option(anyInstant),
   notifiedAt: fc.option(anyInstant),
   notifiedBy: fc.constantFrom("smtp", "file", null),
+  mailError: fc.option(fc.string({ minLength: 1 })),
 });

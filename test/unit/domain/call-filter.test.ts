@@ -27,6 +27,7 @@ describe("a filter", () => {
     ["its sender's name, as it has a number", { from: "Ada" }, false],
     ["part of a number", { from: "6140000000" }, false],
     ["some of its text in other case", { text: "yE" }, true],
+    ["an answer that isn't known", { answer: "y" }, false],
     ["all of them at once, one wrong", { status: "FAILED", text: "no" }, false],
   ])("%s", (_, filter, isMeant) => {
     expect(matchesFilter(CALL, filter)).toBe(isMeant);

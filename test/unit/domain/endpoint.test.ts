@@ -117,7 +117,7 @@ describe("an endpoint", () => {
 
 describe("what people are told of an endpoint", () => {
   const EVENTS = { reply: true, undeliverable: false };
-  const UP = { endpoint: NEW_ENDPOINT, outage: null, events: EVENTS };
+  const UP = { endpoint: NEW_ENDPOINT, outage: null, oldestWaiting: null, events: EVENTS };
   const OUTAGE = { startedAt: 1, quietSince: null };
   const down = { ...NEW_ENDPOINT, state: "down", downSince: 3 } as const;
 
@@ -138,6 +138,17 @@ describe("what people are told of an endpoint", () => {
     const events = { reply: false, undeliverable: false };
     expect(endpointHealth({ ...UP, events }).health).toBe("idle");
     expect(endpointHealth({ ...UP, events, outage: OUTAGE }).health).toBe("failing");
+  });
+
+  it("is that it isn't answering, unless it is down or failing", () => {
+    const hanging = { ...UP, oldestWaiting: { acceptedAt: 5, isUnanswered: true } };
+    const notAnswering = { health: "not-answering", since: 5 };
+    expect(endpointHealth(hanging)).toEqual(notAnswering);
+    expect(endpointHealth({ ...hanging, endpoint: down })).toEqual(notAnswering);
+    expect(endpointHealth({ ...hanging, outage: { ...OUTAGE, quietSince: 2 } })).toEqual(notAnswering);
+    expect(endpointHealth({ ...hanging, outage: OUTAGE }).health).toBe("failing");
+    expect(endpointHealth({ ...hanging, endpoint: down, outage: OUTAGE }).health).toBe("down");
+    expect(endpointHealth({ ...hanging, oldestWaiting: { acceptedAt: 5, isUnanswered: false } }).health).toBe("up");
   });
 
   it("is one of the states of docs/contract.md, in their order", () => {

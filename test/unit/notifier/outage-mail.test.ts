@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { DEFAULT_RETRY_POLICY } from "../../../src/domain/retry-policy.js";
 import { quoteBlock, toLine, truncate } from "../../../src/notifier/notice-text.js";
-import { composeOutageMail, eraseOutageMail, type OutageFacts } from "../../../src/notifier/outage-mail.js";
+import { composeOutageMail, eraseOutageMail, type OutageFacts, withRejectedShare } from "../../../src/notifier/outage-mail.js";
 import { aResponse, someSettings } from "../../support/builders.js";
 import { cpuMs } from "../../support/time/cpu-growth.js";
 
@@ -47,6 +47,28 @@ listed as FAILED. With a file of what it has, only the rest is replayed:
     expect(timedOut("connect-timeout")).not.toContain("reconcile");
   });
 
+  test("that one body may have caused says how many were accepted before it", () => {
+    const result = { kind: "answered", statusCode: 422, statusMessage: "Unprocessable Entity", body: "no such field" } as const;
+    const { subject, text } = withRejectedShare(composeOutageMail(facts({ result })), {
+      accepted: 1_799,
+      failed: 1,
+      since: STARTED_AT,
+    });
+    expect(subject).toBe("[whcb] orders rejected 1 of 1800: HTTP 422 Unprocessable Entity");
+    expect(text).toContain('Callback "orders": its endpoint rejected 1 of 1800 attempts since\n2026-11-24 03:12:05 UTC.\n\n');
+    const erased = eraseOutageMail({ subject, text }, { callIds: new Set([facts().call.id]), isSender: () => false });
+    expect(erased?.subject).toBe("[whcb] orders rejected 1 of 1800: HTTP 422");
+    const busy = composeOutageMail(facts());
+    expect(withRejectedShare(busy, { accepted: 1_799, failed: 1, since: STARTED_AT })).toBe(busy);
+    const only = composeOutageMail(facts({ result }));
+    expect(withRejectedShare(only, { accepted: 0, failed: 1, since: STARTED_AT })).toBe(only);
+  });
+
+  test("has no comma before a date that is missing", () => {
+    const response = aResponse({ responseMessage: { ...aResponse().responseMessage, date: "" } });
+    expect(composeOutageMail(facts({ call: { id: "A", response } })).text).toContain("Channel:   SMS, reply\n");
+  });
+
   test("says what failed, what happens now and what to do", () => {
     expect(composeOutageMail(facts())).toEqual({
       subject: "[whcb] orders is failing: HTTP 503 Service Unavailable",
@@ -63,7 +85,7 @@ The endpoint's answer:
 WHAT HAPPENS NOW
 Retries run about every 5 minutes until 2026-11-25 03:12:05 UTC.
 Each later response is retried for 24 hours from its own first failure.
-If the endpoint recovers in time, there is nothing else to do. A response
+If the endpoint recovers in time, they are delivered without you. A response
 that still fails at the end stays listed as FAILED until you replay it.
 
 WHAT TO DO

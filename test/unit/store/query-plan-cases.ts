@@ -9,6 +9,7 @@ import { callLists } from "../../../src/store/calls/list-calls.js";
 import { callMarks } from "../../../src/store/calls/mark-calls.js";
 import { replayStore } from "../../../src/store/calls/replays.js";
 import { mailStore } from "../../../src/store/outcomes/mails.js";
+import { readOldestWaiting } from "../../../src/store/outcomes/oldest-waiting.js";
 import { outageStore } from "../../../src/store/outcomes/outages.js";
 import type { Db } from "../../../src/store/schema.js";
 import { DAY, NOW, POLICY, query } from "../../contract/store-support.js";
@@ -73,6 +74,11 @@ export const usualQueries = ({ idIndex, callIds, switched: [key, at] }: Database
   ["markCalls", idIndex, (db) => callMarks(db, systemClock, async () => NOW).mark("CB1", callIds, "SUCCESS", NOW)],
   ["switching retries on", "calls_listed", (db) => switchRetriesOn(db, key, at, POLICY)],
   ["nextMailAt", "mails_owed", (db) => mailStore(db).nextTryAt()],
+];
+
+export const oldestWaiting: readonly PlannedQuery[] = [
+  ["the oldest waiting calls", "calls_pending", (db) => readOldestWaiting(db, [1, 50], NOW)],
+  ["attempts that have ended since", "calls_listed", (db) => readOldestWaiting(db, [1, 50], NOW)],
 ];
 
 export function itUsesIndexes(queries: readonly PlannedQuery[], plansOf: PlansOf, isWrong: (line: string) => boolean): void {

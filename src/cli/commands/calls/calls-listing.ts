@@ -3,7 +3,7 @@ import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { readFilter } from "../../args/filter-flags.js";
-import { CALL_LISTING, leftOutText } from "../../output/call-columns.js";
+import { CALL_LISTING, leftOutText, TABLE_COLUMNS } from "../../output/call-columns.js";
 import { GROUP_FIELDS } from "../../output/json-fields.js";
 import { isReadBack, openListing, requireReadBack } from "../../output/listing.js";
 import { findNamedCallback, type Session, withSession } from "../../settings/session.js";
@@ -32,10 +32,13 @@ async function listCalls(invocation: Invocation<CallsListFlags>, session: Sessio
   const ofGroups = screen.jsonFields?.find((name) => name in GROUP_FIELDS);
   if (ofGroups !== undefined) throw new WhcbError("usage", `--json: ${ofGroups} is a field of groups: add --group-by`);
   const filter = readFilter(values);
+  const withAnswers =
+    session.client.capabilities.has("exact-lists") &&
+    (values.columns?.includes("answer") ?? !["ids", "tsv"].includes(screen.format));
   const listing = openListing(
     CALL_LISTING,
     screen,
-    values.columns ?? (named === null ? ACROSS_CALLBACKS[screen.format] : undefined),
+    values.columns ?? (named === null ? ACROSS_CALLBACKS : OF_ONE)[screen.format],
   );
   const total = { listed: 0, known: 0, leftOut: 0, withoutId: 0, unwritable: 0, isOpen: false, isUncounted: false };
   for (const callback of callbacks) {
@@ -45,7 +48,7 @@ async function listCalls(invocation: Invocation<CallsListFlags>, session: Sessio
       total.isOpen = true;
       break;
     }
-    const query = { filter, ...(Number.isFinite(left) ? { limit: left } : {}), oldestFirst: values.oldestFirst };
+    const query = { filter, ...(Number.isFinite(left) ? { limit: left } : {}), oldestFirst: values.oldestFirst, withAnswers };
     let known: number | null = null;
     for await (const page of session.client.listCalls(callback.id, query)) {
       known ??= page.total;
@@ -66,8 +69,10 @@ async function listCalls(invocation: Invocation<CallsListFlags>, session: Sessio
   requireReadBack(total.unwritable);
 }
 
+const OF_ONE: Readonly<Record<string, readonly string[]>> = { table: TABLE_COLUMNS };
+
 const ACROSS_CALLBACKS: Readonly<Record<string, readonly string[]>> = {
-  table: ["attempted", "callback", "status", "code", "reason", "content", "id"],
+  table: ["attempted", "callback", ...TABLE_COLUMNS.slice(1).filter((key) => key !== "from")],
   tsv: ["attempted", "callback", "status", "code", "reason", "content", "id"],
 };
 

@@ -8,10 +8,11 @@ import { jsonFlag } from "../../args/json-flag.js";
 import { COLUMNS, OUTPUT, OUTPUT_LINES, OUTPUT_TEXT_JSON } from "../../args/shared-flags.js";
 import { CALL_DETAILS_FIELDS, CALL_FIELDS, FOLLOWED_FIELDS, GROUP_FIELDS } from "../../output/json-fields.js";
 
-const GROUP_NAMES = ["status-code", "reason", "hour", "from", "message", "channel"] as const;
+const GROUP_NAMES = ["status-code", "reason", "answer", "hour", "from", "message", "channel"] as const;
 const GROUP_KEYS: Readonly<Record<(typeof GROUP_NAMES)[number], GroupKey>> = {
   "status-code": "statusCode",
   reason: "reason",
+  answer: "answer",
   hour: "hour",
   from: "from",
   message: "messageId",
@@ -46,6 +47,10 @@ export const CALLS: GroupBody = {
         ["whcb calls list demo --failed --since 2h --status-code 5xx,none", "in the last two hours, a 5xx answer or none"],
         ["whcb calls list demo --failed -o ids | whcb mark-success demo -", "ids, for the next command"],
         ["whcb calls list demo --failed --group-by status-code,reason", "how many failed, and why, most first"],
+        [
+          "whcb calls list demo --failed --status-code 422 --group-by answer",
+          "what the endpoint says about each kind of response",
+        ],
         ["whcb calls list demo -o csv > calls.csv", "for a spreadsheet"],
         ["whcb calls list demo --failed --json id,statusCode,from", "for a script; --json alone lists the fields"],
       ],

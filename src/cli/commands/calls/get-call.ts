@@ -21,6 +21,7 @@ import { joinText, type ScreenText, text } from "../../output/screen-text.js";
 import { noteLeftOutOf, renderTable } from "../../output/table.js";
 import { formatInstant, formatRelative, isoInstant, withReadableTime } from "../../output/times.js";
 import { findCallback, type Session, withSession } from "../../settings/session.js";
+import { renderAnswer } from "./answer-text.js";
 
 export interface CallDetails extends CallFacts {
   /** `attempts` are null if the service doesn't return them. */
@@ -118,7 +119,9 @@ function responseText({ kind, channel }: ResponseMessage): string {
 
 function renderAttempts(attempts: CallDetails["attempts"], options: RenderOptions): ScreenText {
   if (attempts === null) return text`\nThis service doesn't return the attempts.\n`;
-  return attempts.length === 0 ? text`` : text`\n${renderTable(attempts, ATTEMPT_COLUMNS, options)}`;
+  return attempts.length === 0
+    ? text``
+    : text`\n${renderTable(attempts, ATTEMPT_COLUMNS, options)}${renderAnswer(attempts, options)}`;
 }
 
 const ATTEMPT_COLUMNS: readonly Column<ListedAttempt>[] = [
@@ -139,7 +142,7 @@ const ATTEMPT_COLUMNS: readonly Column<ListedAttempt>[] = [
     paint: ({ statusCode }, palette) => (isAcceptedStatus(statusCode) ? palette.good : palette.bad),
   },
   { key: "reason", title: "REASON", value: reasonOf, least: 8 },
-  { key: "answer", title: "ANSWER", value: ({ body }) => body?.trim() ?? null, least: 8, dropRank: 4 },
+  { key: "answer", title: "ANSWER", value: ({ body }) => body?.trim() ?? null, least: 8, dropRank: 1, isOptional: true },
 ];
 
 function reasonOf({ statusMessage, error, isResent, retryAfterMs }: ListedAttempt): string | null {
@@ -153,7 +156,7 @@ function reasonOf({ statusMessage, error, isResent, retryAfterMs }: ListedAttemp
 function detailsJson(details: CallDetails, now: number): Json<typeof CALL_DETAILS_FIELDS> {
   const { call, callback, outage, attempts } = details;
   return {
-    ...callJson({ call, callbackName: callback.name }),
+    ...callJson({ call: { answer: attempts?.at(-1)?.body ?? null, ...call }, callbackName: callback.name }),
     why: explainCall(details, { utc: true, now }),
     outage:
       outage === null

@@ -114,6 +114,7 @@ const KEY_COLUMNS: Readonly<Record<GroupKey, Column<GroupRow>>> = {
   // --status-code takes such values.
   statusCode: { key: "code", title: "CODE", value: ({ group }) => group.values.statusCode ?? "none", kind: "number" },
   reason: { key: "reason", title: "REASON", value: ({ group }) => group.values.reason ?? null, least: 8 },
+  answer: { key: "answer", title: "ANSWER", value: ({ group }) => group.values.answer?.trim() ?? null, least: 16 },
   hour: { key: "hour", title: "HOUR", value: ({ group }) => group.values.hour ?? null, kind: "instant" },
   from: { key: "from", title: "FROM", value: ({ group }) => group.values.from ?? null, least: 12 },
   messageId: { key: "message", title: "MESSAGE", value: ({ group }) => group.values.messageId ?? null, least: 12 },

@@ -13,6 +13,11 @@ const FLAGS = {
     integer(0),
   ),
   maxAge: value("--max-age <duration>", "the longest time since the last attempt of any FAILED call", parsePositiveDuration),
+  maxWaitingAge: value(
+    "--max-waiting-age <duration>",
+    "the longest time that any call may wait for its first attempt to end; `whcb serve` only",
+    parsePositiveDuration,
+  ),
   output: OUTPUT_TEXT_JSON,
   json: jsonFlag(CHECK_FIELDS),
 };
@@ -24,6 +29,7 @@ export const CHECK = command({
   examples: [
     ["whcb check", "exit 8 if any call is FAILED"],
     ["whcb check demo --max-failed 100 --max-age 1h", "allow a hundred, none older than an hour"],
+    ["whcb check --max-waiting-age 30s", "exit 8 too if an endpoint doesn't answer, or nothing is sent"],
     ["whcb check -o json", "the figures, for a monitor"],
   ],
   load: () => import("./run.js"),

@@ -4,6 +4,7 @@ import { dateOrNull } from "../../../wire/dates.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { EXIT_DONE, EXIT_ITEMS_FAILED } from "../../exit-codes.js";
 import { type CHECK_FIELDS, type Json, writeJson } from "../../output/json-fields.js";
+import type { RenderOptions } from "../../output/screen.js";
 import { text } from "../../output/screen-text.js";
 import { formatInstant } from "../../output/times.js";
 import { requireCounted, UncountedCalls } from "../../output/uncounted-calls.js";
@@ -15,22 +16,24 @@ export function run(invocation: Invocation<CheckFlags>): Promise<number> {
   return withSession(invocation, async (session) => {
     const { client } = session;
     const maxAgeMs = values.maxAge ?? null;
+    const maxWaitingAgeMs = values.maxWaitingAge ?? null;
     const maxFailed = values.maxFailed ?? (maxAgeMs === null ? 0 : null);
     const named = await findNamedCallback(invocation, session);
     const callbacks = named === null ? await client.listCallbacks() : [named];
     const facts = await readFacts(client, callbacks);
-    const exceeded = findProblems(facts, { maxFailed, maxAgeMs, now: screen.renderOptions.now, utc: screen.renderOptions.utc });
+    const limits = { maxFailed, maxAgeMs, maxWaitingAgeMs };
+    const exceeded = findProblems(facts, callbacks, limits, screen.renderOptions);
     const isExceeded = exceeded.length > 0;
-    const problems = [...exceeded, ...facts.uncounted];
-    if (!isExceeded) requireCounted(facts.uncounted);
+    const unknown = [...facts.uncounted, ...(maxWaitingAgeMs === null ? [] : unreportedWaits(callbacks))];
+    const problems = [...exceeded, ...unknown];
+    if (!isExceeded) requireCounted(unknown);
     if (screen.format === "json") {
       const document: Json<typeof CHECK_FIELDS> = {
         ok: !isExceeded,
         failed: facts.failed,
         callbacks: facts.callbacks,
         oldestAttempt: dateOrNull(facts.oldestAt),
-        maxFailed,
-        maxAgeMs,
+        ...limits,
         problems,
       };
       await writeJson(document, screen);
@@ -88,16 +91,35 @@ function failedCalls({ failed, callbacks }: CheckFacts): string {
   return `${calls} of ${count(callbacks.length, "callback")}${failing.length === 0 ? "" : ` (${failing.join(", ")})`}`;
 }
 
+/** Without a limit a value is null. */
+interface CheckLimits {
+  readonly maxFailed: number | null;
+  readonly maxAgeMs: number | null;
+  readonly maxWaitingAgeMs: number | null;
+}
+
 function findProblems(
   facts: CheckFacts,
-  limits: { readonly maxFailed: number | null; readonly maxAgeMs: number | null; readonly now: number; readonly utc: boolean },
+  callbacks: readonly ListedCallback[],
+  limits: CheckLimits,
+  { now, utc }: RenderOptions,
 ): readonly string[] {
   const problems: string[] = [];
   if (limits.maxFailed !== null && facts.failed > limits.maxFailed) {
     problems.push(`${failedCalls(facts)}, ${limits.maxFailed} allowed`);
   }
-  if (limits.maxAgeMs !== null && facts.oldestAt !== null && limits.now - facts.oldestAt > limits.maxAgeMs) {
-    problems.push(`the oldest failed at ${formatInstant(facts.oldestAt, limits.utc)}, longer ago than --max-age allows`);
+  if (limits.maxAgeMs !== null && facts.oldestAt !== null && now - facts.oldestAt > limits.maxAgeMs) {
+    problems.push(`the oldest failed at ${formatInstant(facts.oldestAt, utc)}, longer ago than --max-age allows`);
+  }
+  const { maxWaitingAgeMs } = limits;
+  for (const { name, waitingSince } of callbacks) {
+    if (maxWaitingAgeMs === null || waitingSince == null || now - waitingSince <= maxWaitingAgeMs) continue;
+    problems.push(`${name}: a call has waited since ${formatInstant(waitingSince, utc)}, longer than --max-waiting-age allows`);
   }
   return problems;
+}
+
+function unreportedWaits(callbacks: readonly ListedCallback[]): readonly string[] {
+  const unreported = callbacks.filter(({ waitingSince }) => waitingSince === undefined);
+  return unreported.map(({ name }) => `the service doesn't say since when calls of ${name} wait`);
 }

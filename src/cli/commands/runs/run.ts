@@ -113,7 +113,7 @@ export async function showRun({ args, screen, deps }: Invocation): Promise<void>
 }
 
 const COLUMNS_OF_RUN: readonly Column<RunOverview>[] = [
-  { key: "started", title: "STARTED", value: ({ startedAt }) => startedAt, kind: "instant", dropRank: 2 },
+  { key: "started", title: "STARTED", value: ({ startedAt }) => startedAt, kind: "instant", dropRank: 3 },
   { key: "kind", title: "KIND", value: ({ kind }) => kind },
   {
     key: "state",
@@ -126,12 +126,12 @@ const COLUMNS_OF_RUN: readonly Column<RunOverview>[] = [
     title: "CALLBACKS",
     value: ({ callbacks }) => callbacks.map(({ name }) => name).join(" "),
     least: 8,
-    dropRank: 3,
+    dropRank: 4,
   },
   { key: "planned", title: "CALLS", value: ({ counts }) => counts.planned, kind: "number" },
-  { key: "accepted", title: "ACCEPTED", value: ({ counts }) => counts.accepted, kind: "number", dropRank: 4 },
-  { key: "rejected", title: "REJECTED", value: ({ counts }) => counts.rejected, kind: "number", dropRank: 5 },
-  { key: "marked", title: "MARKED", value: ({ counts }) => counts.marked, kind: "number", dropRank: 6 },
+  { key: "accepted", title: "ACCEPTED", value: ({ counts }) => counts.accepted, kind: "number", dropRank: 1 },
+  { key: "rejected", title: "REJECTED", value: ({ counts }) => counts.rejected, kind: "number", dropRank: 2 },
+  { key: "marked", title: "MARKED", value: ({ counts }) => counts.marked, kind: "number" },
   { key: "id", title: "RUN", value: ({ runId }) => runId },
   { key: "who", title: "WHO", value: ({ who }) => who, onDemand: true },
   { key: "profile", title: "PROFILE", value: ({ profile }) => profile, onDemand: true },
@@ -141,12 +141,12 @@ const COLUMNS_OF_RUN: readonly Column<RunOverview>[] = [
 const RUN_LISTING: ListingStyle<RunOverview> = { columns: COLUMNS_OF_RUN, toJson: overviewJson, toId: ({ runId }) => runId };
 
 const CALL_COLUMNS: readonly Column<RunCall>[] = [
-  { key: "at", title: "AT", value: ({ at }) => at, kind: "instant", dropRank: 2 },
+  { key: "at", title: "AT", value: ({ at }) => at, kind: "instant", dropRank: 5 },
   { key: "state", title: "OUTCOME", value: ({ state }) => state },
-  { key: "marked", title: "MARKED", value: ({ isMarked }) => (isMarked ? "yes" : "no"), dropRank: 3 },
-  { key: "code", title: "CODE", value: ({ statusCode }) => statusCode, kind: "number", dropRank: 1 },
-  { key: "reason", title: "REASON", value: ({ message }) => message, least: 8, dropRank: 4 },
-  { key: "id", title: "CALL", value: ({ id }) => id },
+  { key: "marked", title: "MARKED", value: ({ isMarked }) => (isMarked ? "yes" : "no"), dropRank: 1 },
+  { key: "code", title: "CODE", value: ({ statusCode }) => statusCode, kind: "number", dropRank: 2 },
+  { key: "reason", title: "REASON", value: ({ message }) => message, least: 12, dropRank: 3 },
+  { key: "id", title: "CALL", value: ({ id }) => id, dropRank: 4 },
 ];
 
 function overviewJson(run: RunOverview): Json<typeof RUN_FIELDS> {

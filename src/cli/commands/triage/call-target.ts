@@ -37,7 +37,7 @@ export function narrowFilter(outer: CallFilter, inner: CallFilter): CallFilter {
 }
 
 /** Returns flags of `calls list`, `replay` and `mark-success`. */
-export function filterFlags({ since, until, statusCodes, reason, messageId, from, text }: CallFilter): readonly string[] {
+export function filterFlags({ since, until, statusCodes, reason, messageId, from, answer, text }: CallFilter): readonly string[] {
   const codes = statusCodes?.map((pattern) =>
     "code" in pattern ? String(pattern.code) : "none" in pattern ? "none" : `${pattern.class}xx`,
   );
@@ -49,6 +49,7 @@ export function filterFlags({ since, until, statusCodes, reason, messageId, from
     ...flagOf("--until", until === undefined ? undefined : isoInstant(until)),
     ...flagOf("--from", from),
     ...flagOf("--message", messageId),
+    ...flagOf("--answer", answer),
     ...flagOf("--grep", text),
   ];
 }

@@ -20,6 +20,7 @@ export type WatchChange =
   | { readonly kind: "more-failures"; readonly calls: number }
   | { readonly kind: "outage-opened" | "outage-recovering"; readonly outage: ListedOutage }
   | { readonly kind: "outage-closed"; readonly outage: ListedOutage }
+  | { readonly kind: "not-answering"; readonly since: number }
   | { readonly kind: "counts" };
 
 interface Sample {
@@ -34,7 +35,7 @@ interface Sample {
 
 const WINDOW_MS = 15_000;
 
-/** `before` is null for the first reading, which changes nothing. */
+/** `before` is null for the first reading. */
 export function addReading(
   before: WatchedCallback | null,
   reading: CallbackReading,
@@ -63,7 +64,15 @@ export function addReading(
     drainedInMs: backlog === null || drained === null || drained <= 0 ? null : Math.round((backlog / drained) * 1_000),
     samples,
   };
-  return { watched, changes: before === null ? [] : changesBetween(before.reading, reading) };
+  return {
+    watched,
+    changes: [...silenceSince(before?.reading, reading), ...(before === null ? [] : changesBetween(before.reading, reading))],
+  };
+}
+
+function silenceSince(before: CallbackReading | undefined, { callback: { health } }: CallbackReading): readonly WatchChange[] {
+  if (health?.health !== "not-answering" || health.since === null) return [];
+  return before?.callback.health?.health === "not-answering" ? [] : [{ kind: "not-answering", since: health.since }];
 }
 
 function changesBetween(before: CallbackReading, now: CallbackReading): readonly WatchChange[] {

@@ -6,7 +6,7 @@ import { formatDuration } from "../../../domain/duration.js";
 import { senderAddress } from "../../../domain/message-response.js";
 import { isUnsent } from "../../../wire/json/call-json.js";
 import { bodyRows, type Frame } from "../../full-screen/frame.js";
-import { describeNotice, healthText, reportedHealth } from "../../output/outage-text.js";
+import { describeNotice, healthText, reportedHealth, silenceText } from "../../output/outage-text.js";
 import type { RenderOptions } from "../../output/screen.js";
 import { joinText, type Printable, type ScreenText, text } from "../../output/screen-text.js";
 import { formatInstant, formatRelative } from "../../output/times.js";
@@ -145,6 +145,8 @@ function describeChange(
       const notice = describeNotice(change.outage, callback, utc);
       return palette.bad(`outage since ${formatInstant(change.outage.startedAt, utc)}${notice === null ? "" : `; ${notice}`}`);
     }
+    case "not-answering":
+      return palette.bad(silenceText(change.since, utc));
     case "outage-recovering":
       return palette.warn("calls are accepted again: the outage is ending");
     case "outage-closed":

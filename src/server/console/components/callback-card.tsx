@@ -1,12 +1,12 @@
 /** What is wrong with a callback, why, what happens next, and what to do. */
 import type { ComponentChildren, VNode } from "preact";
-import type { Attempt } from "../../../domain/attempt.js";
+import { ATTEMPT_DEADLINE_MS, type Attempt } from "../../../domain/attempt.js";
 import type { Callback, Health } from "../../../domain/callback.js";
 import { spellDuration } from "../../../domain/duration.js";
 import { callbackSecrets, maskAnswer, secretMask } from "../../../domain/mask.js";
 import { type OpenOutage, outageClosesAt } from "../../../domain/outage.js";
 import type { CallCount } from "../../../store/calls/scan-calls.js";
-import type { EndpointRecord } from "../../../store/outcomes/endpoints.js";
+import type { EndpointReport } from "../../../store/outcomes/endpoints.js";
 import type { StoredMail } from "../../../store/outcomes/mails.js";
 import type { ServerDeps } from "../../server-deps.js";
 import { consolePath, retriesPath } from "../console-path.js";
@@ -36,7 +36,7 @@ const SEARCHED_CALLS = 20;
 export async function readCallbackCard(
   deps: ServerDeps,
   callback: Callback,
-  record: EndpointRecord | undefined,
+  record: EndpointReport | undefined,
 ): Promise<CallbackCardView> {
   const { store } = deps;
   const { id } = callback;
@@ -50,7 +50,10 @@ export async function readCallbackCard(
     outage,
     failed: FAILED,
     calls: FAILED + SUCCESS + PENDING,
-    latest: health.since === null ? null : await findLatestFailure(record?.endpoint.probeBeganAt ?? 0),
+    latest:
+      health.since === null || health.health === "not-answering"
+        ? null
+        : await findLatestFailure(record?.endpoint.probeBeganAt ?? 0),
     mail: outage && (await store.mails.find(outage.id)),
   };
 
@@ -144,6 +147,7 @@ function Line({ name, children }: { name: string; children: ComponentChildren })
 const HEADLINES: Partial<Record<Health["health"], string>> = {
   failing: "Calls to the endpoint are failing",
   down: "The endpoint is down",
+  "not-answering": "The endpoint isn't answering",
   checking: "The endpoint is down, and being checked",
   recovering: "The endpoint is recovering",
   idle: "Neither replies nor notices of undeliverable messages are sent to this endpoint.",
@@ -156,7 +160,13 @@ function headline({ health, calls, failed, sending, since }: CallbackCardView): 
   return since === null ? `${text} Retries are ${sending.retriesEnabled ? "on" : "off"}.` : text;
 }
 
-function Why({ latest }: CallbackCardView): VNode {
+function Why({ latest, health, since }: CallbackCardView): VNode {
+  if (health === "not-answering" && since !== null)
+    return (
+      <>
+        no attempt has ended since the oldest waiting call was accepted, at <Time at={since} />
+      </>
+    );
   if (latest === null) return <>not known: no failed attempt is stored</>;
   const { result, startedAt } = latest;
   const answer = result.kind === "answered" ? firstLine(result.body) : "";
@@ -189,6 +199,7 @@ function firstLine(body: string): string {
 function NextStep(view: CallbackCardView): VNode {
   const { health, sending, outage } = view;
   const { endpoint, retriesEnabled, policy, now } = sending;
+  if (health === "not-answering") return <>{`What isn't answered within ${spellDuration(ATTEMPT_DEADLINE_MS)} fails.`}</>;
   if (health === "checking") return <>The next response is sent as a test.</>;
   if (endpoint.state === "recovering") return <>What waited is being sent, oldest first.</>;
   const window = `until ${spellDuration(policy.windowMs)} after its first failure`;

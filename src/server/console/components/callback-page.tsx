@@ -1,6 +1,6 @@
 import type { VNode } from "preact";
 import type { Callback } from "../../../domain/callback.js";
-import type { EndpointRecord } from "../../../store/outcomes/endpoints.js";
+import type { EndpointReport } from "../../../store/outcomes/endpoints.js";
 import { consolePath } from "../console-path.js";
 import type { Page } from "../page.js";
 import { EndpointBadge, healthOf } from "./endpoint-badge.js";
@@ -9,7 +9,7 @@ import { tabText } from "./layout.js";
 /** Makes a page about a callback, with its tabs and its endpoint's state. */
 export function callbackPage(
   { id, name }: Callback,
-  record: EndpointRecord | undefined,
+  record: EndpointReport | undefined,
   page: {
     readonly title: string;
     readonly content: VNode;

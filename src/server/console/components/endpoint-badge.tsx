@@ -1,10 +1,10 @@
 import type { VNode } from "preact";
 import { endpointHealth, HEALTHS, type Health } from "../../../domain/callback.js";
-import type { EndpointRecord } from "../../../store/outcomes/endpoints.js";
+import type { EndpointReport } from "../../../store/outcomes/endpoints.js";
 import { Badge, Time } from "./data.js";
 
 /** There is no record if the callback was deleted meanwhile. */
-export function healthOf(record: EndpointRecord | undefined): Health {
+export function healthOf(record: EndpointReport | undefined): Health {
   return record === undefined ? { health: "up", since: null } : endpointHealth({ ...record, events: record.callback.events });
 }
 

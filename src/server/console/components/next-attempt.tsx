@@ -4,7 +4,7 @@ import type { Callback } from "../../../domain/callback.js";
 import { spellDuration } from "../../../domain/duration.js";
 import { type Endpoint, FAILURES_TO_DOWN, NEW_ENDPOINT } from "../../../domain/endpoint.js";
 import { type RetryPolicy, retryUntil } from "../../../domain/retry-policy.js";
-import type { EndpointRecord } from "../../../store/outcomes/endpoints.js";
+import type { EndpointReport } from "../../../store/outcomes/endpoints.js";
 import type { ServerDeps } from "../../server-deps.js";
 import { Time } from "./data.js";
 
@@ -18,7 +18,7 @@ export interface Sending {
   readonly now: number;
 }
 
-export function sendingOf(deps: ServerDeps, { id, retriesEnabled }: Callback, record: EndpointRecord | undefined): Sending {
+export function sendingOf(deps: ServerDeps, { id, retriesEnabled }: Callback, record: EndpointReport | undefined): Sending {
   const endpoint = record?.endpoint ?? NEW_ENDPOINT;
   return { endpoint, policy: deps.policy, retriesEnabled, begun: deps.begunCalls(id), now: deps.clock.now() };
 }

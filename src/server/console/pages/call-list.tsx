@@ -59,7 +59,7 @@ export function addCallList(app: FastifyInstance, { deps, lookup }: RouteContext
       const { typed, problems } = parsed;
       const isValid = Object.keys(problems).length === 0;
       const found = isValid ? await findCalls(callback, parsed, query) : null;
-      const [record] = await store.endpoints.list([callback.id]);
+      const [record] = await store.endpoints.listReports([callback.id]);
       const view = {
         callbackId: callback.id,
         typed,

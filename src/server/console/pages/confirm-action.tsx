@@ -107,7 +107,7 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
   ): Promise<FastifyReply> {
     const { action, set, shownAt, back } = asked;
     const counted = await countSet(deps, callback, action, set);
-    const [record] = await store.endpoints.list([callback.id]);
+    const [record] = await store.endpoints.listReports([callback.id]);
     const view: ConfirmationView = {
       callbackId: callback.id,
       formToken: formToken(request),

@@ -203,7 +203,7 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     );
     const status = isKept ? 200 : changes.length > 0 ? 409 : problems.size > 0 ? 422 : 200;
     if (stored === null) return reply.showPage({ title: "New API callback", breadcrumb: [LIST], content, status });
-    const [record] = await deps.store.endpoints.list([stored.id]);
+    const [record] = await deps.store.endpoints.listReports([stored.id]);
     const page = callbackPage(stored, record, { title: "Edit API callback", content, status, tab: "settings", trail: [] });
     return reply.showPage(page);
   }

@@ -47,7 +47,7 @@ export function addOneCall(app: FastifyInstance, { deps, lookup }: RouteContext)
     const attempts = recorded
       .toSorted((one, other) => one.startedAt - other.startedAt || one.number - other.number)
       .map((attempt) => ({ ...attempt, result: maskAnswer(attempt.result, mask) }));
-    const [record] = await store.endpoints.list([callback.id]);
+    const [record] = await store.endpoints.listReports([callback.id]);
     const { part, isWhole } = shownPart(found.response);
     const shown = requestOf(callback, { ...call, response: part }, { ...deps, isWhole });
     const sending = sendingOf(deps, callback, record);

@@ -81,7 +81,7 @@ async function outagesPage({ deps, lookup }: RouteContext, params: OutagePath, q
   const newest = asked.cursor === undefined && asked.offset === 0 ? outages.items[0] : undefined;
   const outage = params.outageId === undefined ? newest : await store.outages.find(callback.id, params.outageId);
   if (outage === null) throw new WhcbError("not-found", "No such outage of this callback");
-  const [record] = await store.endpoints.list([callback.id]);
+  const [record] = await store.endpoints.listReports([callback.id]);
   const now = clock.now();
   const view: OutagesView = {
     callbackId: callback.id,

@@ -28,7 +28,7 @@ export function addReplayPages(app: FastifyInstance, { deps, lookup }: RouteCont
     const callback = await lookup.find(params.id);
     const replays = await deps.store.replays.list(callback.id, SHOWN_REPLAYS);
     const content = <ReplayList callbackId={callback.id} replays={replays} />;
-    const [record] = await deps.store.endpoints.list([callback.id]);
+    const [record] = await deps.store.endpoints.listReports([callback.id]);
     return reply.showPage(callbackPage(callback, record, { title: callback.name, tab: "replays", content }));
   });
 
@@ -36,7 +36,7 @@ export function addReplayPages(app: FastifyInstance, { deps, lookup }: RouteCont
     const { params } = request;
     const callback = await lookup.find(params.id);
     const replay = await findReplay(deps, callback, params.replayId);
-    const [record] = await deps.store.endpoints.list([callback.id]);
+    const [record] = await deps.store.endpoints.listReports([callback.id]);
     const view: ReplayView = {
       callbackId: callback.id,
       formToken: formToken(request),

@@ -96,7 +96,7 @@ export function addSearch(app: FastifyInstance, { deps }: RouteContext): void {
     const named = items.map(({ callback: { id, name }, health, since }) => ({ id, name, health, since }));
     const byId = /^[\da-f]{16}$/i.test(text) ? await store.callbacks.find(text.toUpperCase()) : null;
     if (byId === null) return named;
-    const { health, since } = healthOf((await store.endpoints.list([byId.id]))[0]);
+    const { health, since } = healthOf((await store.endpoints.listReports([byId.id]))[0]);
     return [{ id: byId.id, name: byId.name, health, since }, ...named];
   }
 

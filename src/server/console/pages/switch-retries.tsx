@@ -65,7 +65,7 @@ export function addRetriesSwitch(app: FastifyInstance, context: ConsoleContext):
     { isOn, to }: Request,
     hasChanged = false,
   ): Promise<FastifyReply> {
-    const [record] = await store.endpoints.list([callback.id]);
+    const [record] = await store.endpoints.listReports([callback.id]);
     const title = `Switch retries ${isOn ? "on" : "off"}`;
     const content = (
       <>

@@ -14,6 +14,13 @@ test("says nothing before the e-mail is out", () => {
   expect(describeNotice(aListedOutage({ notifiedAt: null, notifiedBy: null }), aListedCallback(), true)).toBeNull();
 });
 
+test("says why an e-mail could not be sent", () => {
+  const outage = aListedOutage({ notifiedAt: null, notifiedBy: null, mailError: "The mail server m:25 can't be reached." });
+  expect(describeNotice(outage, aListedCallback(), true)).toBe(
+    "the e-mail to ops@example.com could not be sent and is tried again: The mail server m:25 can't be reached.",
+  );
+});
+
 test("tells calls without an answer from those that were never sent", () => {
   const statusCodes = [
     { statusCode: null, calls: 5 },

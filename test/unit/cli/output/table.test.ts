@@ -49,13 +49,13 @@ describe("a table of calls", () => {
     `);
   });
 
-  test("at 60 columns drops columns, and never cuts an id", async () => {
+  test("at 60 columns drops the id before the reason", async () => {
     expect(`\n${renderTable(ROWS, SHOWN, await optionsFor(60))}`).toMatchInlineSnapshot(`
       "
-      STATUS   CODE  REASON       CALL
-      FAILED    503  Service Un…  01A21005625A7A0880E72DC908BEA1E7
-      SUCCESS   200  OK           01A21005625A7352BE765AE6BFECE323
-      FAILED         refused: c…  01A21005625A7F7A819F59AD5971723E
+      LAST ATTEMPT          STATUS   CODE  REASON        CONTENT
+      2026-11-24 11:59:30Z  FAILED    503  Service Una…  Yes, I c…
+      2026-11-24 11:59:30Z  SUCCESS   200  OK            日本語の…
+      2026-11-24 11:59:30Z  FAILED         refused: co…  Yes, I c…
       "
     `);
   });

@@ -24,7 +24,7 @@ afterEach(async () => {
 });
 
 function senderOf(notifier: Notifier): ReturnType<typeof createMailSender> {
-  return createMailSender({ mails: sim.store.mails, notifier, clock: sim.clock, logger: silentLogger });
+  return createMailSender({ store: sim.store, notifier, clock: sim.clock, logger: silentLogger });
 }
 
 /** A notifier that notes when it was asked, and fails the first `failures` times. */
@@ -78,7 +78,7 @@ describe("a mail sender", () => {
         return sim.store.mails.claim(...claim);
       },
     };
-    const sender = createMailSender({ mails, notifier, clock: sim.clock, logger: silentLogger });
+    const sender = createMailSender({ store: { ...sim.store, mails }, notifier, clock: sim.clock, logger: silentLogger });
     await sender.tick();
     expect(notifier.askedAt).toEqual([]);
     await sender.tick();
@@ -96,7 +96,7 @@ describe("a mail sender", () => {
         await sim.store.mails.recordSent(outageId, at, by);
       },
     };
-    const sender = createMailSender({ mails, notifier, clock: sim.clock, logger: silentLogger });
+    const sender = createMailSender({ store: { ...sim.store, mails }, notifier, clock: sim.clock, logger: silentLogger });
     const sentAt = sim.clock.now();
     await expect(sender.tick()).rejects.toMatchObject({ code: "unavailable" });
     sim.clock.set(sentAt + MINUTE);

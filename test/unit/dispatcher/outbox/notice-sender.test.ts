@@ -67,7 +67,8 @@ describe("a notice sender", () => {
     await sender.tick();
     const [outage] = (await sim.store.outages.list({ limit: 1, offset: 0 })).items;
     const { id, name, email } = callback;
-    const common = { outageId: outage?.id, callback: { id, name, email }, startedAt, failedCalls: 3 };
+    const why = { failure: { statusCode: 503, reason: null }, url: callback.url };
+    const common = { outageId: outage?.id, callback: { id, name, email }, startedAt, failedCalls: 3, ...why };
     const calls = { delivered: 2, marked: 1, stillFailed: 0, isComplete: true };
     expect(receiver.reports).toEqual([
       { ...common, event: "began", end: null, asOf: startedAt },

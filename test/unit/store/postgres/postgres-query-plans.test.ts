@@ -20,9 +20,18 @@ import { keyCipher } from "../../../../src/store/secret-key.js";
 import { aGroup, DAY, NOW } from "../../../contract/store-support.js";
 import { anAttempt, aResponse } from "../../../support/builders.js";
 import { createDatabase } from "../../../support/postgres/databases.js";
-import { itListsByIndex, itUsesIndexes, OTHER, type PlannedQuery, READ, usualQueries } from "../query-plan-cases.js";
+import {
+  itListsByIndex,
+  itUsesIndexes,
+  OTHER,
+  oldestWaiting,
+  type PlannedQuery,
+  READ,
+  usualQueries,
+} from "../query-plan-cases.js";
 
 const CALLS = 200_000;
+const noneWaits = async () => new Map();
 const CALLBACKS = 2_000;
 
 let db: Db;
@@ -100,7 +109,7 @@ const sorted: readonly PlannedQuery[] = [
     (db) => activityStore(db, systemClock).list("CB1", { since: 0, until: DAY, maxPoints: 10 }),
   ],
   ["nextNoticeAt", "notices_queued", (db) => noticeStore(db).nextTryAt("hook", NOW)],
-  ["versions", "activity_pkey", (db) => versionStore(db).readVersions(["CB1", "CB2"])],
+  ["versions", "activity_pkey", (db) => versionStore(db, noneWaits).readVersions(["CB1", "CB2"])],
 ];
 
 describe.each(["without statistics", "with statistics"])("query plans %s", (statistics) => {
@@ -109,6 +118,7 @@ describe.each(["without statistics", "with statistics"])("query plans %s", (stat
   });
 
   itUsesIndexes(usual, plansOf, isCostly);
+  itUsesIndexes(oldestWaiting, plansOf, isCostly);
   itUsesIndexes(sorted, plansOf, isScan);
   itListsByIndex(plansOf, isCostly);
 
@@ -135,8 +145,8 @@ describe.each(["without statistics", "with statistics"])("query plans %s", (stat
   it("listing endpoints reads each callback's counters and first due call", async () => {
     const cipher = keyCipher(new Uint8Array(32));
     const plans = [
-      ...(await plansOf(() => endpointStore(db, { ...cipher, decrypt: () => "" }).list())),
-      ...(await plansOf(() => endpointStore(db, cipher).listActive())),
+      ...(await plansOf(() => endpointStore(db, { ...cipher, decrypt: () => "" }, noneWaits).list())),
+      ...(await plansOf(() => endpointStore(db, cipher, noneWaits).listActive())),
     ];
     expect(plans.join("\n")).toContain("calls_due");
     expect(plans.filter(isCostly)).toEqual([]);

@@ -17,7 +17,7 @@ import { connect } from "../../../../src/store/sqlite/open-sqlite.js";
 import { sqliteDialect } from "../../../../src/store/sqlite/sqlite-dialect.js";
 import { aGroup, NOW, query } from "../../../contract/store-support.js";
 import { anAttempt, aResponse } from "../../../support/builders.js";
-import { cursorAt, itListsByIndex, itUsesIndexes, type PlannedQuery, usualQueries } from "../query-plan-cases.js";
+import { cursorAt, itListsByIndex, itUsesIndexes, oldestWaiting, type PlannedQuery, usualQueries } from "../query-plan-cases.js";
 
 let database: Database.Database;
 let db: Db;
@@ -67,6 +67,8 @@ const switching: PlannedQuery = ["switching retries off", "calls_due", (db) => s
 describe("query plans", () => {
   itUsesIndexes(usual, plansOf, isScan);
   itUsesIndexes([switching], plansOf, (line) => isScan(line) && line !== "USE TEMP B-TREE FOR GROUP BY");
+  // They are at most 64.
+  itUsesIndexes(oldestWaiting, plansOf, (line) => isScan(line) && line !== "SCAN latest");
   itListsByIndex(plansOf, isScan);
 
   it("a page by cursor seeks by both keys", async () => {
@@ -93,7 +95,7 @@ describe("query plans", () => {
 
   it("listing endpoints reads each callback's counters and first due call", async () => {
     database.exec("UPDATE callbacks SET deleted_at = 1");
-    const plans = await plansOf(() => endpointStore(db, keyCipher(new Uint8Array(32))).list());
+    const plans = await plansOf(() => endpointStore(db, keyCipher(new Uint8Array(32)), async () => new Map()).list());
     expect(plans.join("\n")).toContain("calls_due");
     expect(plans.filter(isScan)).toEqual(["SCAN callbacks"]);
   });

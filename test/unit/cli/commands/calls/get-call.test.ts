@@ -29,6 +29,42 @@ describe("calls get", () => {
   });
 });
 
+describe("the endpoint's answer", () => {
+  const shown = (body: string, width: number | null = 40) => {
+    const attempt = { number: 2, attemptedAt: NOW, durationMs: 5, statusCode: 422, statusMessage: "Unprocessable", body };
+    const none = { error: null, cause: "retry" as const, sentFrom: null, isResent: false, retryAfterMs: null };
+    const details = { call: aListedCall(), ...NOT_DOWN, attempts: [{ ...attempt, ...none }] };
+    return String(renderDetails(details, { ...OPTIONS, width })).split("answer to attempt 2:\n")[1];
+  };
+
+  test("is shown in full, wrapped at words", () => {
+    const body = "The field “mobile” isn't a number\nthat this service knows. \u001b[31m";
+    expect(shown(body)).toBe("The field “mobile” isn't a number\nthat this service knows. ␛[31m\n");
+    expect(shown("one two three", 8)).toBe("one two\nthree\n");
+  });
+
+  test("that is JSON has a value a line, and stays the same document", () => {
+    expect(shown(`{"error": {"fields":["a,b:\\"{}", 12345678901234567890], "none":[ ]},"error":{}}`)).toBe(
+      `{
+  "error": {
+    "fields": [
+      "a,b:\\"{}",
+      12345678901234567890
+    ],
+    "none": []
+  },
+  "error": {}
+}
+`,
+    );
+  });
+
+  test("that was cut off, or is no JSON, stays as it is", () => {
+    expect(shown(`{"error": "no`)).toBe(`{"error": "no\n`);
+    expect(shown(" ")).toBeUndefined();
+  });
+});
+
 describe("a held call", () => {
   test("without a date has no comma, and shows since when as other times", () => {
     const held = aListedCall({

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { type CallbackState, renderStatus, sparkline, statusJson } from "../../../../../src/cli/commands/status/run.js";
+import type { CallbackState } from "../../../../../src/cli/commands/status/callback-state.js";
+import { renderStatus, sparkline, statusJson } from "../../../../../src/cli/commands/status/run.js";
 import type { RenderOptions } from "../../../../../src/cli/output/screen.js";
 import { PLAIN } from "../../../../../src/cli/output/screen.js";
 import { HEALTH_NAMES, HEALTHS } from "../../../../../src/domain/callback.js";

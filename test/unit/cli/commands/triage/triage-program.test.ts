@@ -34,7 +34,7 @@ async function showGroups(answers: readonly (Counts | null)[], isCheap = true) {
       const values = { statusCode: Number(code), reason: "x" };
       return { values, count, firstAttemptedAt: NOON, lastAttemptedAt: NOON, exampleId: null };
     });
-    yield { groups, leftOut: 0, total: null };
+    yield { groups, leftOut: 0, total: null, retried: null };
   }
   const invocation = { deps: { clock }, screen: { renderOptions: { palette: PLAIN, utc: true, serviceFlags: [] } } };
   const client = { name: "http://there", groupCalls } as Partial<Client> as Client;

@@ -80,6 +80,13 @@ describe("changes", () => {
     expect(watch({ outage }, { outage: aListedOutage({ id: "TWO" }) }).changes).toEqual(["outage-closed", "outage-opened"]);
   });
 
+  it("tell when an endpoint isn't answering, also at first", () => {
+    const silent = { callback: aListedCallback({ health: { health: "not-answering", since: 5 } }) };
+    expect(watch(silent).changes).toEqual(["not-answering"]);
+    expect(watch({}, silent).changes).toEqual(["not-answering"]);
+    expect(watch(silent, silent).changes).toEqual([]);
+  });
+
   it("have the failures, oldest first, before the counts", () => {
     const failures = [aListedCall({ id: "NEW" }), aListedCall({ id: "OLD" })];
     const { changes } = addReading(watch({}).watched, aReading({ failed: 9, failures, moreFailures: 7 }));

@@ -1,0 +1,48 @@
+import { afterAll, expect, test } from "vitest";
+import { startService } from "../../src/main/start-service.js";
+import { type Clock, systemClock } from "../../src/platform/clock.js";
+import { CliMachine } from "../support/cli/cli-service.js";
+
+let behindMs = 0;
+const clock: Clock = {
+  ...systemClock,
+  now: () => Date.now() - behindMs,
+  sleepUntil: (at, signal) => systemClock.sleepUntil(at + behindMs, signal),
+};
+const machine = new CliMachine({
+  startService: (options) => startService(options, { version: "1.2.3", log: process.stderr, clock }),
+});
+
+afterAll(() => machine.leave());
+
+test("an endpoint that hangs isn't answering, over HTTP and in file mode, as long as something sends to it", async () => {
+  const db = machine.path("x.db");
+  const inFile = { env: { WHCB_URL: db } };
+  behindMs = 11_000;
+  const service = await machine.serve(["--db", db]);
+  const endpoint = await machine.listen(["--hang"]);
+  const create = ["callbacks", "create", "--name", "demo", "--url", `${endpoint.url}/hook`, "--email", "ops@example.com"];
+  await machine.works(create, { env: { WHCB_CALLBACK_KEY: "PLANTED-CALLBACK-KEY" } });
+  await machine.works(["trigger", "demo", "-n", "3"]);
+  expect(await machine.works(["status"])).toMatch(/^demo {2}up /);
+  behindMs = 0;
+  for (const options of [{}, inFile]) {
+    expect(await machine.works(["status"], options)).toMatch(
+      /^demo {2}not answering .*\n {2}not answering: no attempt has ended since the oldest waiting call was accepted at .* \(1\ds ago\)\n {2}no failed calls\n$/,
+    );
+    expect(await machine.works(["check", "--max-waiting-age", "1h"], options)).toBe("ok: 0 failed calls of demo\n");
+    expect(await machine.whcb(["check", "--max-waiting-age", "10s"], options)).toMatchObject({
+      code: 8,
+      stdout: expect.stringMatching(/^exceeded: demo: a call has waited since .*, longer than --max-waiting-age allows\n$/),
+    });
+  }
+  await endpoint.stop();
+  await service.stop();
+  await machine.works(["trigger", "demo", "-n", "3"], inFile);
+  expect(await machine.works(["status"], inFile)).not.toContain("not answering");
+  const rehearsed = await machine.serve(["--db", db, "--no-dispatch"]);
+  behindMs = -11_000;
+  expect(await machine.works(["status"])).not.toContain("not answering");
+  expect(await machine.whcb(["check", "--max-waiting-age", "1ms"])).toMatchObject({ code: 8 });
+  await rehearsed.stop();
+});
