@@ -135,7 +135,7 @@ it("before calls are sent whose answer came too late, the question says that the
   expect(JSON.parse((await whcb([...replay, "--dry-run", "-o", "json"])).stdout)).toMatchObject({ callbacks: [{ timedOut: 3 }] });
   expect((await whcb(["status", "demo"])).stdout).toContain(warning);
   const { stderr } = await whcb(replay, { canAsk: true, stdin: "\n" });
-  expect(stderr.replace("them:\n  `whcb", "them: `whcb")).toContain(warning);
+  expect(stderr.replace("them:\n    `whcb", "them: `whcb")).toContain(warning);
 });
 
 it("two bodies that are always rejected stop no replay", async () => {

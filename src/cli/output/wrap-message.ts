@@ -14,15 +14,16 @@ export function wrapMessage(message: string, columns: number): string {
     .join("\n");
 }
 
-/** The lines that are added have the indent of the first. */
+/** The lines that are added are indented: what a service said must not look like a line of ours. */
 function wrapLine(line: string, columns: number): string {
   const [indent = ""] = /^ */.exec(line) ?? [];
   const lines: string[] = [];
+  const added = `${indent}  `;
   let current = indent;
   for (const word of line.slice(indent.length).match(/(?:`[^`]*`|[^\s`]|`)+\s*/g) ?? []) {
     if (current.trim() !== "" && widthOf(current + word.trimEnd()) > columns) {
       lines.push(current.trimEnd());
-      current = indent;
+      current = added;
     }
     current += word;
   }

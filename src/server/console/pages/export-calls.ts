@@ -65,7 +65,7 @@ export function addCallExport(app: FastifyInstance, { deps, lookup, sessions }: 
         const isCurrent = !reply.raw.destroyed && (await sessions.findVisitor(request, false)).credential !== null;
         if (!isCurrent) throw new WhcbError("unauthenticated", "The session has ended");
         const now = clock.now();
-        const line = (call: Call) => {
+        const line = (call: ExportedCall) => {
           const listed = { ...call, ...retriesOf(call, { callback, policy, now }) };
           return format.line({ call: listed, callbackName: callback.name });
         };
@@ -75,7 +75,7 @@ export function addCallExport(app: FastifyInstance, { deps, lookup, sessions }: 
   });
 
   /** The oldest attempt comes first, so a call that is attempted meanwhile is read again, and none is left out. */
-  async function* readPages(callback: Callback, filter: CallFilter): AsyncGenerator<readonly Call[]> {
+  async function* readPages(callback: Callback, filter: CallFilter): AsyncGenerator<readonly ExportedCall[]> {
     const mask = secretMask(callbackSecrets(callback));
     const sort = [{ field: "attemptedDate", descending: false }] as const;
     for (let cursor: string | null | undefined; cursor !== null; ) {
@@ -88,13 +88,17 @@ export function addCallExport(app: FastifyInstance, { deps, lookup, sessions }: 
         budgetMs: SEARCH_MS,
         ...(cursor !== undefined && { cursor }),
       });
-      yield items.map((call) => maskOutcome(call, mask));
+      const ids = items.map(({ id }) => id);
+      const answers = await store.calls.listAnswers(callback.id, ids);
+      yield items.map((call) => ({ ...maskOutcome(call, mask), answer: mask(answers.get(call.id) ?? "") || null }));
       cursor = nextCursor;
       // SQLite answers in the same turn, and other requests wait.
       await clock.nextTurn();
     }
   }
 }
+
+type ExportedCall = Call & { readonly answer: string | null };
 
 interface ExportFormat {
   readonly extension: string;
