@@ -5,7 +5,7 @@ import type { BeginWait } from "../client/wait.js";
 import type { AddressRule } from "../delivery/address-rule.js";
 import type { Deliverer } from "../delivery/deliverer.js";
 import type { BackupTarget, CheckedDatabase, Copied, CopyProgress, Migrated } from "../domain/maintenance.js";
-import type { SendLimits, ServiceSettings, StartUsers } from "../domain/service-settings.js";
+import type { PlanName, SendLimits, ServiceSettings, StartUsers } from "../domain/service-settings.js";
 import type { Clock } from "../platform/clock.js";
 import type { FullScreen } from "../platform/full-screen.js";
 import type { Paths } from "../platform/paths.js";
@@ -156,7 +156,7 @@ export interface ServeOptions {
   /** .eml files are written to it; null means mail/ beside the database. */
   readonly mailDirectory: string | null;
   readonly notices: NoticeOptions;
-  readonly plan: "startup" | "business" | "enterprise" | null;
+  readonly plan: PlanName | null;
   /** `queryparam` auth sends the key in it. */
   readonly authParameter: string;
   readonly bodyNames: BodyNames;

@@ -43,3 +43,17 @@ export interface StartUsers {
   /** The own user is kept if `users` added or changed it, with another password or key: it stays like that. */
   readonly own: "new" | "same" | "changed" | "kept";
 }
+
+/** The platform's plans limit the requests of each API key. */
+export type PlanName = "startup" | "business" | "enterprise";
+
+export interface Plan {
+  readonly perSecond: number;
+  readonly perDay: number;
+}
+
+export const PLANS: Readonly<Record<PlanName, Plan>> = {
+  startup: { perSecond: 5, perDay: 10_000 },
+  business: { perSecond: 10, perDay: 20_000 },
+  enterprise: { perSecond: 30, perDay: 50_000 },
+};

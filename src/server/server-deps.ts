@@ -3,13 +3,13 @@ import type { Attempt, DeliveryResult } from "../domain/attempt.js";
 import type { Callback } from "../domain/callback.js";
 import type { TestMail } from "../domain/outage.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
+import type { PlanName } from "../domain/service-settings.js";
 import type { Clock, Timers } from "../platform/clock.js";
 import type { Logger } from "../platform/logger.js";
 import type { Random } from "../platform/random.js";
 import type { Store } from "../store/open-store.js";
 import type { DeliveryRequest } from "../wire/delivery-request.js";
 import type { BodyNames } from "../wire/delivery-settings.js";
-import type { PlanName } from "./auth/rate-plan.js";
 
 export interface ServerDeps {
   readonly store: Store;

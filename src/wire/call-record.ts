@@ -32,6 +32,7 @@ export const CALL_CELLS = {
   next: { value: ({ call }) => call.nextAttemptAt, kind: "instant" },
   until: { value: ({ call }) => call.retryUntil, kind: "instant" },
   "settled-by": { value: ({ call }) => call.settledBy },
+  answer: { value: ({ call }) => call.answer?.trim() ?? null },
 } as const satisfies Readonly<Record<string, CallCell>>;
 
 export function callRecord({ call, callbackName }: CallRow) {
@@ -56,5 +57,6 @@ export function callRecord({ call, callbackName }: CallRow) {
     nextAttemptDate: dateOrNull(call.nextAttemptAt),
     retryUntil: dateOrNull(call.retryUntil),
     settledBy: call.settledBy,
+    answer: call.answer ?? null,
   };
 }

@@ -28,14 +28,14 @@ describe("a table on a narrow terminal", () => {
 
   test("names once the columns of a list that it leaves out", async () => {
     const list = (columns: number) => machine.whcb(["calls", "list", "demo", "--failed"], { columns });
-    expect((await list(60)).stderr).toBe(`${LEFT_OUT}LAST ATTEMPT, FROM, CONTENT; -o json has all\n12 calls of demo\n`);
-    expect((await list(120)).stderr).toBe("12 calls of demo\n");
+    expect((await list(60)).stderr).toBe(`${LEFT_OUT}LAST ATTEMPT, CONTENT, CALL; -o json has all\n12 calls of demo\n`);
+    expect((await list(200)).stderr).toBe("12 calls of demo\n");
   });
 
   test("names the columns of attempts that it leaves out", async () => {
     const [id = ""] = await machine.ids("demo");
     const get = (columns: number) => machine.whcb(["calls", "get", "demo", id], { columns });
-    expect((await get(50)).stderr).toBe(`${LEFT_OUT}CAUSE, ANSWER; -o json has all\n`);
+    expect((await get(50)).stderr).toBe(`${LEFT_OUT}TOOK, CAUSE; -o json has all\n`);
     expect((await get(120)).stderr).toBe("");
   });
 });
@@ -69,7 +69,7 @@ describe("calls list", () => {
     expect(lines.map((line) => JSON.parse(line).id)).toEqual(ids);
     const csv = (await list("csv")).trimEnd().split("\n");
     expect(csv[0]).toBe(
-      "attempted,status,code,reason,from,content,id,callback,message,channel,kind,attempts,next,until,settled-by",
+      "attempted,status,code,reason,from,content,id,callback,message,channel,kind,attempts,next,until,settled-by,answer",
     );
     expect(csv).toHaveLength(13);
   });
@@ -114,6 +114,7 @@ describe("calls list", () => {
       "nextAttemptDate",
       "retryUntil",
       "settledBy",
+      "answer",
     ]);
   });
 
@@ -250,7 +251,7 @@ describe("status and check", () => {
     await machine.rehearse("held", endpoint.url, 10, ["--retries", "on"]);
     await machine.works(["trigger", "held", "-n", "5"]);
     await machine.settled("held");
-    const codes = /\(503: \d+, not sent yet: [1-5]\)/;
+    const codes = /\d+ failed calls and [1-5] not sent yet\b.* \(503: \d+\)/;
     expect(await machine.works(["status", "held"])).toMatch(codes);
     expect(await machine.works(["replay", "held", "--failed", "--dry-run"])).toMatch(codes);
     const [unsent = ""] = await machine.ids("held", "--status-code", "none");

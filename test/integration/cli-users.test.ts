@@ -87,7 +87,9 @@ describe("users", () => {
     expect(await names()).toEqual(["local"]);
     const { code, stderr } = await machine.whcb(["users", "remove", "local"], { canAsk: true, stdin: "y\n" });
     expect(code).toBe(0);
-    expect(stderr).toContain("a start of `whcb serve` with the same credentials adds it again\n");
+    expect(stderr.replace("\n  credentials", " credentials")).toContain(
+      "a start of `whcb serve` with the same credentials adds it again\n",
+    );
     expect(await names()).toEqual([""]);
   });
 });

@@ -177,6 +177,7 @@ describe("a replay by filter", () => {
       messageId: "M",
       from: "x",
       q: "x",
+      answer: "x",
     };
     const { parameters = [] } = operations.find(({ path, method }) => path.endsWith("/replays") && method === "POST") ?? {};
     expect(parameters.toSorted()).toEqual(Object.keys(values).toSorted());

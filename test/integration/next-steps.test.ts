@@ -134,7 +134,8 @@ it("before calls are sent whose answer came too late, the question says that the
   expect((await whcb(["reconcile", "demo", "--seen", "-", "--dry-run"])).stdout).not.toContain("marks what your system has");
   expect(JSON.parse((await whcb([...replay, "--dry-run", "-o", "json"])).stdout)).toMatchObject({ callbacks: [{ timedOut: 3 }] });
   expect((await whcb(["status", "demo"])).stdout).toContain(warning);
-  expect((await whcb(replay, { canAsk: true, stdin: "\n" })).stderr).toContain(warning);
+  const { stderr } = await whcb(replay, { canAsk: true, stdin: "\n" });
+  expect(stderr.replace("them:\n    `whcb", "them: `whcb")).toContain(warning);
 });
 
 it.each([

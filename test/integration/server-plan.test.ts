@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from "vitest";
+import { PLANS, type PlanName } from "../../src/domain/service-settings.js";
 import { type Clock, systemClock } from "../../src/platform/clock.js";
-import { PLANS, type PlanName } from "../../src/server/auth/rate-plan.js";
 import {
   CREDENTIALS,
   closeService,

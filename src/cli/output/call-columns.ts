@@ -5,7 +5,6 @@ import type { ListingStyle } from "./listing.js";
 import type { Paint, Palette } from "./screen.js";
 
 const ON_DEMAND = { onDemand: true };
-const ANSWER = { least: 16, dropRank: 3, isOptional: true };
 
 const COLUMNS: readonly Column<CallRow>[] = [
   column("attempted", "LAST ATTEMPT", { dropRank: 4 }),
@@ -23,7 +22,7 @@ const COLUMNS: readonly Column<CallRow>[] = [
   column("next", "NEXT ATTEMPT", ON_DEMAND),
   column("until", "RETRIED UNTIL", ON_DEMAND),
   column("settled-by", "SETTLED BY", ON_DEMAND),
-  { key: "answer", title: "ANSWER", value: ({ call }) => call.answer?.trim() ?? null, ...ON_DEMAND, ...ANSWER },
+  column("answer", "ANSWER", { ...ON_DEMAND, least: 16, dropRank: 3, isOptional: true }),
 ];
 
 /** The columns of a table, if others aren't asked for: lines for a program keep theirs. */
@@ -33,9 +32,7 @@ function column(key: keyof typeof CALL_CELLS, title: string, look: Partial<Colum
   return { key, title, ...CALL_CELLS[key], ...look };
 }
 
-export function callJson(row: CallRow): Json<typeof CALL_FIELDS> {
-  return { ...callRecord(row), answer: row.call.answer ?? null };
-}
+export const callJson: (row: CallRow) => Json<typeof CALL_FIELDS> = callRecord;
 
 export const CALL_LISTING: ListingStyle<CallRow> = { columns: COLUMNS, toJson: callJson, toId: ({ call }) => call.id };
 

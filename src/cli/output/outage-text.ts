@@ -1,6 +1,7 @@
 import type { ListedCallback, ListedOutage } from "../../client/client.js";
 import { endpointHealth, HEALTHS, type Health } from "../../domain/callback.js";
 import { callbackOperand, commandLine } from "../../domain/command-line.js";
+import { count } from "../../domain/count.js";
 import type { Palette } from "./screen.js";
 import type { Printable } from "./screen-text.js";
 import { formatInstant } from "./times.js";
@@ -52,6 +53,14 @@ export function describeTimedOut(
   return `${timedOut} of them failed by response-timeout, so the endpoint may have them: \`${command}\` marks what your system has and sends the rest`;
 }
 
+/** Calls that wait for an endpoint that is down are FAILED, but haven't failed. */
+export function countFailed(calls: number, unsent: number): string {
+  if (unsent === 0) return count(calls, "failed call");
+  return calls === unsent
+    ? `${count(unsent, "call")} not sent yet`
+    : `${count(calls - unsent, "failed call")} and ${unsent} not sent yet`;
+}
+
 export interface CodeCounts {
   /** The most frequent comes first; null is without an answer. */
   readonly statusCodes: readonly { readonly statusCode: number | null; readonly calls: number }[];
@@ -59,16 +68,11 @@ export interface CodeCounts {
   readonly unsent: number;
 }
 
-/** Returns text such as "503: 12, not sent yet: 3". */
+/** Returns text such as "503: 12, no answer: 3". It is empty if none was sent. */
 export function describeCodes({ statusCodes, unsent }: CodeCounts): string {
   return statusCodes
     .flatMap(({ statusCode, calls }): readonly (readonly [string, number])[] =>
-      statusCode === null
-        ? [
-            ["no answer", calls - unsent],
-            ["not sent yet", unsent],
-          ]
-        : [[String(statusCode), calls]],
+      statusCode === null ? [["no answer", calls - unsent]] : [[String(statusCode), calls]],
     )
     .filter(([, calls]) => calls > 0)
     .map(([code, calls]) => `${code}: ${calls}`)

@@ -73,12 +73,16 @@ export function hideTyping(io: Io): Disposable {
 
 async function ask(io: Io, question: Printable, isHidden: boolean): Promise<string> {
   notify(io.stderr, text`${question} `);
+  const lines = linesOf(io);
+  let isOnNextLine = false;
   try {
-    const lines = linesOf(io);
-    if (lines.length === 0 && !hasEnded(io.stdin)) await readLine(io, isHidden);
+    if (lines.length === 0 && !hasEnded(io.stdin)) {
+      await readLine(io, isHidden);
+      isOnNextLine = lines.length > 0 && !isHidden && io.stdin.isTTY === true;
+    }
     return lines.shift() ?? "";
   } finally {
-    if (isHidden) notify(io.stderr, text`\n`);
+    if (!isOnNextLine) notify(io.stderr, text`\n`);
   }
 }
 

@@ -3,6 +3,7 @@ import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js
 import type { Io, Output } from "../../platform/terminal.js";
 import type { OutputFormat } from "../args/shared-flags.js";
 import { layoutText, type Printable, type ScreenText, text } from "./screen-text.js";
+import { wrapMessage } from "./wrap-message.js";
 
 export interface Screen {
   readonly renderOptions: RenderOptions;
@@ -72,7 +73,8 @@ export async function openScreen(io: Io, choices: ScreenChoices): Promise<Screen
 
 /** Writes to stderr, where a failure isn't reported. */
 export function notify(stream: Output, message: ScreenText): void {
-  stream.write(message.toString());
+  const written = message.toString();
+  stream.write(stream.isTTY === true && stream.columns ? wrapMessage(written, stream.columns) : written);
 }
 
 /** `failures` has the first failure per stream; later writes fail only as closed. */

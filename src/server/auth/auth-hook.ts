@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { WhcbError } from "../../domain/errors.js";
+import { PLANS } from "../../domain/service-settings.js";
 import { negotiate } from "../../wire/media-types.js";
 import { protocolFault } from "../connections.js";
 import { answerTo, CHALLENGE, type ErrorAnswer, errorAnswer, unsupportedMediaType } from "../requests/error-answers.js";
@@ -8,7 +9,7 @@ import { pathOf, rejectUnread } from "../requests/send-errors.js";
 import { emptyParameter, type Query } from "../routes/query-parameters.js";
 import type { ServerDeps } from "../server-deps.js";
 import { Authenticator, type Verdict } from "./authenticator.js";
-import { PLANS, RateCounter, type RateVerdict } from "./rate-plan.js";
+import { RateCounter, type RateVerdict } from "./rate-plan.js";
 import { clientAddress, createOriginCheck, isSafe } from "./request-origin.js";
 
 /** These paths need no credentials, and ignore Accept. */

@@ -1,19 +1,7 @@
 /** The limits of the platform's plans hold for each API key. */
+import type { Plan } from "../../domain/service-settings.js";
 import type { LimitState, LimitStore } from "../../store/nodes/limits.js";
 import { type ClientLimits, clientLimits } from "./client-limits.js";
-
-export type PlanName = "startup" | "business" | "enterprise";
-
-export interface Plan {
-  readonly perSecond: number;
-  readonly perDay: number;
-}
-
-export const PLANS: Readonly<Record<PlanName, Plan>> = {
-  startup: { perSecond: 5, perDay: 10_000 },
-  business: { perSecond: 10, perDay: 20_000 },
-  enterprise: { perSecond: 30, perDay: 50_000 },
-};
 
 export type RateVerdict = { readonly over: null } | { readonly over: "QPS" | "QPD"; readonly retryAfterSeconds: number };
 

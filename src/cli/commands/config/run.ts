@@ -190,7 +190,7 @@ function describeSettings(settings: ResolvedSettings): readonly ShownSetting[] {
     plain("authParameter", settings.authParameter),
     plain("bodyNames", settings.bodyNames),
     plain("allowNetwork", settings.allowNetwork),
-    { name: "rate", value: settings.rate.value === null ? null : `${settings.rate.value}/s`, from: settings.rate.from },
+    { name: "rate", value: settings.rate.value === null ? "no limit" : `${settings.rate.value}/s`, from: settings.rate.from },
   ];
 }
 

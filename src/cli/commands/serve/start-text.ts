@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { count } from "../../../domain/count.js";
 import { formatDuration, spellDuration } from "../../../domain/duration.js";
-import { DEFAULT_SEND_LIMITS } from "../../../domain/service-settings.js";
+import { DEFAULT_SEND_LIMITS, PLANS, type PlanName } from "../../../domain/service-settings.js";
 import { formatSize } from "../../args/flag-values.js";
 import type { NoticeOptions, ServeOptions, StartReport } from "../../cli-deps.js";
 import { databaseName } from "../../settings/database-path.js";
@@ -12,11 +12,11 @@ const LABEL_WIDTH = 10;
 /** Returns lines without secrets. This machine reaches the service at `url`. */
 export function describeStart(
   service: StartReport,
-  options: Pick<ServeOptions, "database" | "smtp" | "notices" | "limits" | "dispatch">,
+  options: Pick<ServeOptions, "database" | "smtp" | "notices" | "limits" | "dispatch" | "plan">,
   url: string,
 ): readonly string[] {
   const { settings, waiting, metricsUrl, users } = service;
-  const { limits, notices, dispatch } = options;
+  const { limits, notices, dispatch, plan } = options;
   const keeps = [settings.retainSuccessMs, settings.retainFailedMs, settings.retainMailMs].map(formatDuration);
   const lines: readonly (readonly [label: string, text: string | null])[] = [
     ["database", databaseName(options.database)],
@@ -26,6 +26,7 @@ export function describeStart(
       "waiting",
       `${count(waiting.pending, "call")} to send; ${count(waiting.failed, "failed call")}, ${waiting.retried} of callbacks with retries on`,
     ],
+    ["plan", plan && describePlan(plan)],
     ["sending", dispatch ? describeLimits(limits) : "off (--no-dispatch): no calls, e-mails or notices"],
     ["e-mails", dispatch ? describeMails(service.mailDirectory, options.smtp) : null],
     ["notices", dispatch ? describeNotices(notices) : null],
@@ -33,6 +34,11 @@ export function describeStart(
     ["metrics", metricsUrl === null ? null : `${metricsUrl}, without credentials`],
   ];
   return lines.flatMap(([label, text]) => (text === null ? [] : [label.padEnd(LABEL_WIDTH) + text]));
+}
+
+function describePlan(plan: PlanName): string {
+  const { perSecond, perDay } = PLANS[plan];
+  return `${plan}: ${count(perSecond, "request")} a second and ${perDay} a day for each API key, at most 20 rows a page`;
 }
 
 function describeLimits(limits: ServeOptions["limits"]): string | null {

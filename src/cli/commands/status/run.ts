@@ -5,6 +5,7 @@ import { dateOrNull } from "../../../wire/dates.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { type Json, pickFields, type STATUS_FIELDS } from "../../output/json-fields.js";
 import {
+  countFailed,
   describeCodes,
   describeNotice,
   describeTimedOut,
@@ -122,8 +123,9 @@ function stateLines(state: CallbackState, options: RenderOptions): readonly Prin
   if (failed === 0 && uncounted !== null) return [...lines, "  failed calls: unknown"];
   if (failed === 0) return [...lines, outage === undefined ? "  no failed calls" : "  no failed calls are left"];
   const codes = describeCodes({ statusCodes: state.byStatusCode, unsent: state.unsent });
+  const details = [codes, state.isCut ? `of the newest ${state.looked}` : ""].filter(Boolean).join("; ");
   lines.push(
-    text`  ${palette.bad(`${state.isAtLeast ? "at least " : ""}${count(failed, "failed call")}`)} (${codes}${state.isCut ? `; of the newest ${state.looked}` : ""})`,
+    text`  ${palette.bad(`${state.isAtLeast ? "at least " : ""}${countFailed(failed, state.unsent)}`)}${details && ` (${details})`}`,
   );
   const timedOut = describeTimedOut(state, callback, options.serviceFlags);
   if (timedOut !== null) lines.push(`  ${timedOut}`);

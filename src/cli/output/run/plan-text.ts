@@ -5,7 +5,7 @@ import type { UnusableCalls } from "../../../runs/plan/call-scope.js";
 import type { LeftOutCalls, ReplayGroup, ReplayPlan } from "../../../runs/plan/replay-plan.js";
 import type { ReplayOptions } from "../../../runs/run-options.js";
 import { keyParameter } from "../../../runs/send/send-target.js";
-import { describeCodes, describeTimedOut } from "../outage-text.js";
+import { countFailed, describeCodes, describeTimedOut } from "../outage-text.js";
 import type { RenderOptions, Screen } from "../screen.js";
 import { formatInstant } from "../times.js";
 
@@ -81,8 +81,9 @@ function describeGroup(group: ReplayGroup, options: ReplayOptions, renderOptions
           `  the service is still retrying ${group.retrying} of them: the receiver may see those twice, with the same webhook-id (--skip-retrying leaves them out)`,
         ]
       : [];
+  const codes = describeCodes(group);
   return [
-    `${count(group.calls, "failed call")} of ${group.callback.name} -> ${where}${key}${since} (${describeCodes(group)})`,
+    `${countFailed(group.calls, group.unsent)} of ${group.callback.name} -> ${where}${key}${since}${codes && ` (${codes})`}`,
     ...retrying,
   ];
 }

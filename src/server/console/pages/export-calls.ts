@@ -84,15 +84,20 @@ export function addCallExport(app: FastifyInstance, { deps, lookup, sessions }: 
       // The session may have ended meanwhile. The reader may be gone, too, without having taken anything.
       const isCurrent = !reply.raw.destroyed && (await sessions.findVisitor(request, false)).credential !== null;
       if (!isCurrent) throw new WhcbError("unauthenticated", "The session has ended");
+      const ids = items.map(({ id }) => id);
+      const answers = await store.calls.listAnswers(callback.id, ids);
       const now = clock.now();
       const line = (call: Call) => {
-        const listed = { ...maskOutcome(call, mask), ...retriesOf(call, { callback, policy, now }) };
+        const shown: ExportedCall = { ...maskOutcome(call, mask), answer: mask(answers.get(call.id) ?? "") || null };
+        const listed = { ...shown, ...retriesOf(call, { callback, policy, now }) };
         return format.line({ call: listed, callbackName: callback.name });
       };
       return { lines: items.map(line).join(""), nextCursor };
     }
   });
 }
+
+type ExportedCall = Call & { readonly answer: string | null };
 
 interface ExportFormat {
   readonly extension: string;

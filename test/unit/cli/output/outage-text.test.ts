@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { describeCodes, describeNotice } from "../../../../src/cli/output/outage-text.js";
+import { countFailed, describeCodes, describeNotice } from "../../../../src/cli/output/outage-text.js";
 import { aListedCallback, aListedOutage } from "../../../support/cli/listed.js";
 
 test.each([
@@ -26,7 +26,15 @@ test("tells calls without an answer from those that were never sent", () => {
     { statusCode: null, calls: 5 },
     { statusCode: 503, calls: 2 },
   ];
-  expect(describeCodes({ statusCodes, unsent: 5 })).toBe("not sent yet: 5, 503: 2");
-  expect(describeCodes({ statusCodes, unsent: 2 })).toBe("no answer: 3, not sent yet: 2, 503: 2");
+  expect(describeCodes({ statusCodes, unsent: 5 })).toBe("503: 2");
+  expect(describeCodes({ statusCodes, unsent: 2 })).toBe("no answer: 3, 503: 2");
   expect(describeCodes({ statusCodes, unsent: 0 })).toBe("no answer: 5, 503: 2");
+});
+
+test("doesn't count calls that wait for their endpoint as failed", () => {
+  expect([countFailed(12, 0), countFailed(12, 5), countFailed(1, 1)]).toEqual([
+    "12 failed calls",
+    "7 failed calls and 5 not sent yet",
+    "1 call not sent yet",
+  ]);
 });

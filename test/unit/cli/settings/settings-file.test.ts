@@ -159,7 +159,7 @@ describe("config and profiles", () => {
         "authParameter\tAuth\tdefault",
         "bodyNames\tmessageid-messagelocation\tdefault",
         "allowNetwork\t\tnot set",
-        "rate\t\tdefault",
+        "rate\tno limit\tdefault",
         "",
       ].join("\n"),
       stderr: "",

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { PLANS, RateCounter } from "../../../../src/server/auth/rate-plan.js";
+import { PLANS } from "../../../../src/domain/service-settings.js";
+import { RateCounter } from "../../../../src/server/auth/rate-plan.js";
 
 const NOON = Date.UTC(2026, 0, 1, 12);
 

@@ -18,6 +18,7 @@ const OPTIONS: Start[1] = {
   notices: { webhooks: [], secret: "", recoveryMails: false },
   limits: DEFAULT_SEND_LIMITS,
   dispatch: true,
+  plan: null,
 };
 
 const described = (service: Partial<Start[0]> = {}, options: Partial<Start[1]> = {}) =>
@@ -33,6 +34,12 @@ describe("what serve says at its start", () => {
       "e-mails   not sent, but written to /data/mail",
       "console   http://127.0.0.1:8787/console",
     ]);
+  });
+
+  it("names the limits of a plan", () => {
+    expect(described({}, { plan: "startup" })).toContain(
+      "plan      startup: 5 requests a second and 10000 a day for each API key, at most 20 rows a page",
+    );
   });
 
   it("has hosts only, no password and no secret", () => {

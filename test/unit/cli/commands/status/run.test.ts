@@ -55,7 +55,7 @@ describe("status", () => {
       demo  failing  http://127.0.0.1:9000/hook
         outage since 2026-11-24 10:00:00Z (2h ago); 12 calls failed in it
         an e-mail to ops@example.com was sent at 2026-11-24 10:00:05Z
-        25000 failed calls (503: 19990, no answer: 3, not sent yet: 7; of the newest 20000)
+        24993 failed calls and 7 not sent yet (503: 19990, no answer: 3; of the newest 20000)
         by hour, last 24: ····················▁▁▁█  now
         20000 still retried, next in 2m, the last until 2026-11-25 11:00:00Z
         next: whcb calls list demo --failed
@@ -67,7 +67,7 @@ describe("status", () => {
 
   test("says that the endpoint may have what failed by response-timeout, and names reconcile", () => {
     expect(String(renderStatus([{ ...FAILING, timedOut: 3 }], OPTIONS))).toContain(
-      "not sent yet: 7; of the newest 20000)\n  3 of them failed by response-timeout, so the endpoint may have them: `whcb reconcile demo --seen FILE` marks what your system has and sends the rest\n",
+      "no answer: 3; of the newest 20000)\n  3 of them failed by response-timeout, so the endpoint may have them: `whcb reconcile demo --seen FILE` marks what your system has and sends the rest\n",
     );
   });
 
@@ -119,7 +119,7 @@ describe("status", () => {
   test("says nothing about retries that only whcb serve can know", () => {
     const elsewhere = { ...FAILING, failed: 20_000, isAtLeast: true, retried: null, outages: null };
     expect(String(renderStatus([elsewhere], OPTIONS))).toContain(
-      "  at least 20000 failed calls (503: 19990, no answer: 3, not sent yet: 7; of the newest 20000)\n",
+      "  at least 19993 failed calls and 7 not sent yet (503: 19990, no answer: 3; of the newest 20000)\n",
     );
     expect(String(renderStatus([elsewhere], OPTIONS))).toContain("  retries are on\n");
     const unknown = { ...elsewhere, callback: aListedCallback({ retriesEnabled: null }) };
