@@ -110,7 +110,9 @@ export async function callbacksToUndo(wanted: string, deps: RunDeps): Promise<re
 export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan> {
   const run = await readRun(deps, wanted);
   if (run.kind !== "mark-success") {
-    throw new WhcbError("usage", `run ${run.runId} is a ${run.kind}: only what mark-success marked can be undone`);
+    const show = { command: commandLine({ command: "runs show", operands: [run.runId] }), when: "to see what it has marked" };
+    const message = `run ${run.runId} is a ${run.kind}: only what mark-success marked can be undone`;
+    throw new WhcbError("usage", message, advise`${show} lists its calls, and mark-failed with their ids marks them FAILED`);
   }
   await checkService(run, deps.client, deps.profile);
   if (isOtherDatabase(run, deps.client)) {
@@ -164,7 +166,7 @@ export async function latestRunToUndo(deps: RunFolder & Pick<RunDeps, "client">)
   const undone = new Set(runs.map((run) => (run.state === "finished" && run.counts.marked > 0 ? undoneBy(run) : null)));
   for (const run of runs.toSorted((one, other) => (wasBegunAfter(one, other) ? -1 : 1))) {
     const { runId, kind, service, state, counts } = run;
-    const isOfMarks = kind === "mark-success" || isMarkFailed(run);
+    const isOfMarks = kind === "mark-success" || isMarkFailed(run) || (kind === "reconcile" && counts.seen > 0);
     if (!isOfMarks || undone.has(runId) || service !== client.name || isOtherDatabase(run, client)) continue;
     const hasMarked = counts.marked > 0 || state === "unfinished" || state === "running";
     if (hasMarked || (await readRun(deps, runId)).maybeMarked.length > 0) return run;

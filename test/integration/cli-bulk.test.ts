@@ -650,7 +650,7 @@ describe("mark-failed --undo", () => {
     const replayed = runIdIn(await machine.works(["replay", "demo", "--failed", "--yes", "-o", "json"]));
     expect(await machine.whcb(["mark-failed", "--undo", replayed, "--yes"])).toMatchObject({
       code: 2,
-      stderr: `error: run ${replayed} is a replay: only what mark-success marked can be undone\n`,
+      stderr: `error: run ${replayed} is a replay: only what mark-success marked can be undone\nhint: \`whcb runs show ${replayed}\` lists its calls, and mark-failed with their ids marks them FAILED\n`,
     });
     expect(await machine.whcb(["mark-failed", "demo", "--success", "--undo", replayed, "--yes"])).toMatchObject({ code: 2 });
     expect(await machine.whcb(["mark-failed", "--undo", "NONE", "--yes"])).toMatchObject({ code: 3 });
@@ -659,7 +659,10 @@ describe("mark-failed --undo", () => {
 
 describe("undo without a run", () => {
   const runIds = async () => (await machine.works(["runs", "list", "-o", "ids"])).trimEnd().split("\n");
-  const answered = (stdin: string) => machine.whcb(["undo"], { canAsk: true, env: { NO_COLOR: "1" }, stdin });
+  const answered = async (stdin: string) => {
+    const result = await machine.whcb(["undo"], { canAsk: true, env: { NO_COLOR: "1" }, stdin });
+    return { ...result, stderr: result.stderr.replaceAll("\n  ", " ") };
+  };
 
   test("asks about the latest run of marks that wasn't undone, which it names", async () => {
     await anOutage(3);
@@ -701,6 +704,17 @@ describe("undo without a run", () => {
     expect(await machine.ids("demo", "--failed")).toEqual([]);
     await machine.works(["undo", run ?? "", "--yes"]);
     expect(await machine.ids("demo", "--failed")).toHaveLength(1);
+  });
+
+  test("goes past no reconcile that has marked what a list had: it can't be undone", async () => {
+    await anOutage(2);
+    const [right = "", wrong = ""] = await machine.ids("demo", "--failed");
+    await machine.works(["mark-success", "demo", right, "--yes"]);
+    await machine.works(["reconcile", "demo", "--seen", "-", "--yes"], { stdin: `${wrong}\n` });
+    const [run] = await runIds();
+    const { code, stderr } = await answered("y\n");
+    expect([code, stderr]).toEqual([2, expect.stringContaining(`error: run ${run} is a reconcile: only what mark-success`)]);
+    expect(await machine.ids("demo", "--failed")).toEqual([]);
   });
 
   test("goes past no mark-failed: it has another command", async () => {

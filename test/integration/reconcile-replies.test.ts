@@ -160,6 +160,12 @@ it("takes numbers with different extensions for different ones", async () => {
   expect([keys[0] === keys[1], new Set(keys).size]).toEqual([true, 3]);
 });
 
+it("reads a number with 00 for +, and none that only may be one", async () => {
+  const { parse } = await phoneParser("AU");
+  expect(parse("0061491570001")).toEqual(["+61491570001"]);
+  expect(parse("061491570001")).toEqual([]);
+});
+
 it("reads a number that may be a local or an international one as both, with a plus sign as one", async () => {
   const { parse } = await phoneParser("ID");
   expect([parse("61491570001"), parse("+61491570001")]).toEqual([["+6261491570001", "+61491570001"], ["+61491570001"]]);

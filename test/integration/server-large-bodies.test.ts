@@ -182,3 +182,28 @@ it("ends a page with expand=attempts before its attempts are too large, and says
   }
   expect([pages.map(({ status }) => status), seen]).toEqual([["1 to 26 of 30", "27 to 30 of 30"], ids]);
 });
+
+it("reads no attempts while there is no room for them", async () => {
+  await post(JSON.stringify({ calls: [{ id: "A" }] }));
+  const calls = await pendingCalls(service.store, ID);
+  for (let attemptCount = 0; attemptCount < 100; attemptCount++) {
+    const current = calls.map((call) => ({ ...call, attemptCount }));
+    await recordAttempts(service.store, current, () => ({
+      result: { ...BUSY, body: "x".repeat(1024) },
+      startedAt: attemptCount,
+    }));
+  }
+  let readings = 0;
+  const listAttempts: Service["store"]["calls"]["listAttempts"] = (...read) => {
+    readings++;
+    return service.store.calls.listAttempts(...read);
+  };
+  const { app } = await openService({ store: { ...service.store, calls: { ...service.store.calls, listAttempts } } });
+  const url = `/callbacks/${ID}/calls/A/attempts`;
+  expect((await app.inject({ url, headers })).statusCode).toBe(200);
+  // Three quarters are for large answers.
+  expect(["one", "another"].map((owner) => app.answers.tryReserve(owner, 48 * 1024 * 1024))).toEqual([true, true]);
+  expect((await app.inject({ url, headers })).statusCode).toBe(503);
+  expect(readings).toBe(1);
+  await app.close();
+});

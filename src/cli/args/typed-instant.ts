@@ -10,9 +10,10 @@ const ZONE = /(?<=:\S*) ?(UTC|Z|[+-]\d{2}:?\d{2})$/i;
  * with --utc. Throws an Error that says what the text must be.
  */
 export function parseInstant(text: string, { now, utc }: ReadContext): number {
-  const typed = text.trim().toLowerCase();
-  const agoMs = readTimeAgo(typed);
+  // Of a unit, the case counts: 1M may be a month.
+  const agoMs = readTimeAgo(text.trim());
   if (agoMs !== null) return now - agoMs;
+  const typed = text.trim().toLowerCase();
   const zone = ZONE.exec(typed)?.[1] ?? (utc ? "z" : "");
   const isUtc = zone === "z" || zone === "utc";
   const words = typed.replace(ZONE, "").split(/ |(?<=\d)t(?=\d)/);
@@ -20,9 +21,9 @@ export function parseInstant(text: string, { now, utc }: ReadContext): number {
   const [day = ""] = words;
   const date = day === "" || day === "today" || day === "yesterday" ? dateOf(now, day === "yesterday" ? 1 : 0, isUtc) : day;
   const isOffsetOfDate = isUtc || zone === "" || day === date;
-  if (typed === "" || words.length > 1 || !isDate(date) || !isOffsetOfDate)
-    throw new Error('must be a time, such as "2h" for two hours ago, "05:00", "yesterday 05:00" or "2026-11-24 13:00"');
   const at = Date.parse(`${date}T${time ?? "00:00"}${isUtc ? "Z" : zone}`);
+  if (typed === "" || words.length > 1 || !isDate(date) || !isOffsetOfDate || Number.isNaN(at))
+    throw new Error('must be a time, such as "2h" for two hours ago, "05:00", "yesterday 05:00" or "2026-11-24 13:00"');
   if (day === "" && at > now) throw new Error(`is still to come: type "today ${typed}" or "yesterday ${typed}"`);
   return at;
 }

@@ -27,6 +27,9 @@ export const KNOWN_FIELDS: ReadonlySet<string> = new Set([
   ...[...Object.keys(PARTS), "messagelocation", "location", "customparameters"],
 ]);
 
+/** Names are looked at for each line. */
+const MAX_NAME = 200;
+
 /** More than any body that whcb accepts has, and fewer levels than a value's text may have. */
 const LINE_LIMITS = { values: 300_000, levels: 1_000 };
 
@@ -70,8 +73,6 @@ function isOther(column: string, value: unknown): boolean {
   return value !== null && (DATE_FIELDS.has(column) ? typeof value === "boolean" : !KNOWN_FIELDS.has(column));
 }
 
-const MAX_NAME = 200;
-
 /** A log has the status of the answer within a member such as `res`. A name has those of all levels. */
 function statusFields(column: string, value: unknown): Fields {
   if (typeof value === "object" && value !== null) {
@@ -104,6 +105,7 @@ function isText(value: unknown): value is string | number {
 /** Salesforce ends the names of an organization's own fields with __c. */
 export function columnName(name: string): string {
   return name
+    .slice(0, MAX_NAME)
     .toLowerCase()
     .replace(/__c$/, "")
     .replace(/[\s"'_-]/g, "");

@@ -183,11 +183,12 @@ export async function phoneParser(
   const keyOf = ({ number, ext }: PhoneNumber): string => (ext === undefined ? number : `${number};ext=${ext}`);
   const parse = (text: string): readonly string[] => {
     const local = country === null ? parsePhoneNumberFromString(text) : parsePhoneNumberFromString(text, country);
-    // The platform writes international numbers without a plus sign.
-    const international = /^[1-9][\d\s]+$/.test(text) ? parsePhoneNumberFromString(`+${text}`) : undefined;
+    // The platform writes international numbers without a plus sign, and many systems write 00 in its place.
+    const international = /^(?:00)?[1-9][\d\s]+$/.test(text)
+      ? parsePhoneNumberFromString(`+${text.replace(/^00/, "")}`)
+      : undefined;
     const valid = [local, international].flatMap((number) => (number?.isValid() ? [keyOf(number)] : []));
     if (valid.length > 0) return valid;
-    if (local?.isPossible()) return [keyOf(local)];
     unreadable.add(text);
     return [];
   };

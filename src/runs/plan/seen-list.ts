@@ -114,8 +114,11 @@ const MAY_BE_NUMBERS: ReadonlySet<string> = new Set([...ID_COLUMNS, "id", "from"
 
 /** Throws if a spreadsheet has shortened a long number, as 6.14587E+10 or 6,14587E+10. */
 function requireWhole(line: number, [name, value]: Fields[number]): void {
-  if (!MAY_BE_NUMBERS.has(name) || !/^-?\d+(?:[.,]\d+)?E\+\d+$/i.test(value)) return;
-  throw unreadableLine(line, `its ${name} is ${value}: the spreadsheet has shortened a number`, SHORTENED_HINT);
+  if (!MAY_BE_NUMBERS.has(name)) return;
+  if (/^-?\d+(?:[.,]\d+)?E\+\d+$/i.test(value))
+    throw unreadableLine(line, `its ${name} is ${value}: the spreadsheet has shortened a number`, SHORTENED_HINT);
+  if (/^\d{7,}[.,]0$/.test(value))
+    throw unreadableLine(line, `its ${name} is ${value}: a program has read it as a number with decimals`, SHORTENED_HINT);
 }
 
 const SHORTENED_HINT = "format the column as text, and export it again; nothing was done";

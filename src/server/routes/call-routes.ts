@@ -102,6 +102,7 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
   app.get<CallPath>("/callbacks/:id/calls/:callId/attempts", schemaFor("listAttempts"), async (request, reply) => {
     const callback = await lookup.find(request.params.id);
     const call = await findOutline(deps, callback, request.params.callId);
+    reserveAnswer(request, reply, (await store.calls.sizeOfAttempts(callback.id, call.id)) * lengthIn(request));
     const attempts = await store.calls.listAttempts(callback.id, [call.id]);
     const document = attemptsToJson(attempts.get(call.id) ?? []);
     return sendDocument(request, reply, { kind: "call", shape: "attempts", document });

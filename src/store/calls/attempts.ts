@@ -87,6 +87,17 @@ export function attemptLists(db: Db) {
       return new Map(rows.flatMap(({ id, answer }) => (answer === null ? [] : [[id, answer] as const])));
     },
 
+    /** Resolves to the bytes of the attempts that `listAttempts` returns of a call. */
+    async sizeOfAttempts(callbackId: string, callId: string): Promise<number> {
+      const { rows } = await sql<{ bytes: number }>`
+        SELECT coalesce(sum(${ATTEMPT_BYTES}), 0) AS bytes FROM calls ${crossJoin} attempts ON attempts.call_seq = calls.seq
+        WHERE calls.id = ${callId}
+          AND calls.callback_key = (SELECT key FROM callbacks WHERE callbacks.id = ${callbackId} AND deleted_at IS NULL)`.execute(
+        db,
+      );
+      return Math.min(Number(rows[0]?.bytes ?? 0), LISTED_BYTES);
+    },
+
     /** Resolves to the attempts by call id, in order of number: at most the `latest` ones of each, and of those the latest that take 4 MiB. */
     async listAttempts(
       callbackId: string,

@@ -51,6 +51,8 @@ describe("an instant", () => {
     "05:00+11:00",
     "2026-11-24 05:00 06:00",
     "2026-11-24Z",
+    "1M",
+    "2026-11-24 13:00 +24:00",
   ])("%j can't be read", (text) => {
     expect(() => parseInstant(text, { now: NOW, utc: true })).toThrow("must be a time");
   });

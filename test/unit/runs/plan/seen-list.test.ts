@@ -456,6 +456,10 @@ test.each([
     "line 1 can't be read: two of its columns are mobile: messageid, mobile, Mobile__c",
   ],
   [`Message_Id__c,Received_At__c\n${MESSAGE},\n`, "line 2 can't be read: its receivedat is empty, "],
+  [
+    `messageid,mobile\n${MESSAGE},61491570001.0\n`,
+    "line 2 can't be read: its mobile is 61491570001.0: a program has read it as a number with decimals",
+  ],
   ...["6.14587E+10", "6,14587E+10", "1E+31"].flatMap((number): [string, string][] => [
     [
       `messageid;mobile\n${MESSAGE};${number}\n`,
