@@ -101,7 +101,13 @@ describe("a deleted callback", () => {
       timestamp: expect.any(String),
       data: {
         ...{ outageId: expect.any(String), callbackId: id, callbackName: "demo", startedAt: expect.any(String), failedCalls: 2 },
-        ...{ endedAt: expect.any(String), durationMs: expect.any(Number), end: "deleted", asOf: expect.any(String) },
+        ...{
+          endedAt: expect.any(String),
+          durationMs: expect.any(Number),
+          end: "deleted",
+          statusCode: 503,
+          asOf: expect.any(String),
+        },
       },
     });
     await server.stop();

@@ -122,6 +122,7 @@ describe("callbacks", () => {
         removeHTML: "disabled",
         retriesEnabled: false,
         state: "idle",
+        waitingSince: null,
         callbacks: { reply: "disabled", undeliverable: "disabled" },
         link: expect.any(Array),
       },
