@@ -177,7 +177,8 @@ export const UNANSWERED_MS = 10_000;
 /** The states are in the order of HEALTHS. */
 export function endpointHealth({ endpoint, outage, oldestWaiting, events }: HealthFacts): Health {
   const { state, downSince, recoveringSince } = endpoint;
-  if (state === "down" && outage !== null) return { health: "down", since: downSince };
+  // It may have been down when an outage before this one was closed by marks.
+  if (state === "down" && outage !== null) return { health: "down", since: downSince && Math.max(downSince, outage.startedAt) };
   if (state === "up" && outage?.quietSince === null) return { health: "failing", since: outage.startedAt };
   if (oldestWaiting?.isUnanswered) return { health: "not-answering", since: oldestWaiting.acceptedAt };
   if (state === "down") return { health: "checking", since: downSince };

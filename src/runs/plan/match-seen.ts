@@ -21,6 +21,8 @@ export interface SeenMatch {
   readonly unmatched: number;
   /** So many lines don't identify the FAILED call that is their only match. */
   readonly vague: number;
+  /** So many lines match no call, but agree with one in all but the time. */
+  readonly atOtherTimes: number;
 }
 
 /** The time grows with the lines and the calls, not with their product. */
@@ -38,6 +40,7 @@ export async function matchSeen(
   const taken = new Set<readonly ComparableCall[]>();
   let unmatched = 0;
   let vague = 0;
+  let atOtherTimes = 0;
   /** A call without an id can be neither marked nor sent. */
   const isToSettle = ({ id, status }: ComparableCall): boolean => id !== "" && status === "FAILED";
   const take = (near: readonly (readonly ComparableCall[])[]): void => {
@@ -59,6 +62,7 @@ export async function matchSeen(
       const others = isNearToo ? index.near(each, only) : [];
       const isVague = only !== undefined && !identifies(each, only);
       if (isVague && isToSettle(only)) vague += 1;
+      if (first === undefined && others.slice(0, MAX_COMPARED).some(([call]) => differsInTime(each, call))) atOtherTimes += 1;
       if (only === undefined || isVague || others.length > 0) take([...matches, ...ofMessage, ...others]);
       else if (isToSettle(only)) seen.add(only);
     });
@@ -68,7 +72,16 @@ export async function matchSeen(
     ambiguous: calls.filter((call) => possible.has(call) && !seen.has(call)),
     unmatched,
     vague,
+    atOtherTimes,
   };
+}
+
+/** Of what a line nearly matches, so much is compared with it, for a warning. */
+const MAX_COMPARED = 4;
+
+function differsInTime(wanted: WantedCall, call: ComparableCall): boolean {
+  const fields = comparedFields(wanted, call) ?? [];
+  return fields.includes("minute") && fields.every((field) => agree(field, wanted, call) === (field !== "minute"));
 }
 
 /** Without a sender or a time, a call matches lines of every sender or time. */
@@ -125,6 +138,11 @@ const VALUES: {
   mri: [({ senders }) => senders.mri, ({ senders }) => senders.mri],
   anySender: [({ senders }) => SENDER_KINDS.flatMap((kind) => senders[kind]), ({ anySender }) => anySender],
 };
+
+function agree(field: Field, wanted: WantedCall, call: ComparableCall): boolean {
+  const [ofCall, ofLine] = VALUES[field];
+  return ofCall(call).some((value) => ofLine(wanted).includes(value));
+}
 
 /** Returns what must be equal beside the ids, which depends only on the fields that the two have, or null if they can't match. */
 function comparedFields(wanted: WantedCall, call: ComparableCall): readonly Field[] | null {
@@ -222,10 +240,7 @@ class CallIndex {
     const exact = equal.find(({ id }) => id === callId);
     const agrees = (call: ComparableCall): boolean =>
       (messageId === null || call.messageIds.includes(messageId)) &&
-      comparedFields(wanted, call)?.every((field) => {
-        const [ofCall, ofLine] = VALUES[field];
-        return ofCall(call).some((value) => ofLine(wanted).includes(value));
-      }) === true;
+      comparedFields(wanted, call)?.every((field) => agree(field, wanted, call)) === true;
     const named: Filled<ComparableCall> = exact === undefined ? equal : [exact];
     return named.some(agrees) ? [named] : [];
   }

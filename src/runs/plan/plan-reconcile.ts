@@ -27,6 +27,7 @@ export interface ReconcilePlan {
   readonly unmatched: number;
   /** So many lines don't identify the FAILED call that is their only match. */
   readonly vague: number;
+  readonly atOtherTimes: number;
   /** So many different numbers can't be parsed, so they aren't compared. */
   readonly unreadableNumbers: number;
   /** Dates with a time zone are compared with dates without one. */
@@ -79,6 +80,7 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
       failed: failed.length,
       unmatched: match.unmatched,
       vague: match.vague,
+      atOtherTimes: match.atOtherTimes,
       unreadableNumbers: phones.unreadable.size,
       mixesZones: [true, false].some((saysZone) => seen.zones.has(saysZone) && zones.has(!saysZone)),
       mayLackWaiting: match.seen.length > 0 && seen.lines.some((line) => mayBeWaiting(line, listsWaiting)),

@@ -133,7 +133,7 @@ async function listAndMatch(
   invocation: Invocation<ReconcileFlags>,
 ) {
   const { screen, values } = invocation;
-  screen.info(`reading ${describeList(seen)}${encoding === "UTF-8" ? "" : ` in ${encoding}`}`);
+  screen.info(`reading ${describeList(seen, encoding)}`);
   const listing = await openProgress(invocation, "reading calls");
   const plan = planReconcile(
     {
@@ -165,11 +165,11 @@ const RECORDS = {
   ids: ["id", "ids"],
 } satisfies Record<SeenFormat, readonly [one: string, many: string]>;
 
-/** Returns "1 204 NDJSON bodies, 1 200 of them different". */
-function describeList({ format, read, lines }: SeenList): string {
+/** Returns "1 204 CSV rows in Windows-1252; 1 200 of them differ in what is compared". */
+function describeList({ format, read, lines }: SeenList, encoding: string): string {
   const [one, many] = RECORDS[format];
-  const different = read === lines.length ? "" : `, ${amount(lines.length)} of them different`;
-  return `${amount(read)} ${read === 1 ? one : many}${different}`;
+  const different = read === lines.length ? "" : `; ${amount(lines.length)} of them differ in what is compared`;
+  return `${amount(read)} ${read === 1 ? one : many}${encoding === "UTF-8" ? "" : ` in ${encoding}`}${different}`;
 }
 
 /** Returns "1 204". */
@@ -197,19 +197,21 @@ const LACKS_WAITING =
 type Warnings = readonly (readonly string[])[];
 
 function describeWarnings(
-  { ambiguous, unmatched, vague, unreadableNumbers, mixesZones, mayLackWaiting }: ReconcilePlan,
+  { ambiguous, unmatched, vague, atOtherTimes, unreadableNumbers, mixesZones, mayLackWaiting }: ReconcilePlan,
   { seen: { notCompared }, settings }: ReconcileJob,
 ): Warnings {
   const listed = ambiguous.slice(0, MAX_LISTED).map(({ id, from }) => `${id}${from === "" ? "" : ` from ${from}`}`);
   const others = ambiguous.length > MAX_LISTED ? [`and ${ambiguous.length - MAX_LISTED} more (-o json lists all)`] : [];
   const ambiguousCalls = `${count(ambiguous.length, "ambiguous call")}, which your system may have: neither marked nor sent`;
   const unsure = `${count(vague, "line")} not identifying the call that it matches: a line needs the call's id, or the sender and the content or time`;
+  const times = `${count(atOtherTimes, "line")} agreeing with a call but for the time: if yours is another one, such as that of an import, leave it out`;
   const numbers = `${count(unreadableNumbers, "number")} compared only with equally long ones, as they are written; for numbers in local form: whcb config set country AU`;
   const areZonesUnclear = mixesZones && settings.timezone.from === "default";
   const zones = `${MIXED_ZONES}: the profile's \`timezone\` isn't set`;
   return [
     ambiguous.length === 0 ? [] : [ambiguousCalls, ...listed, ...others],
     vague === 0 ? [] : [unsure],
+    atOtherTimes === 0 ? [] : [times],
     unmatched === 0 ? [] : [`${count(unmatched, "line")} matching no call`],
     unreadableNumbers === 0 ? [] : [numbers],
     areZonesUnclear ? [zones] : [],

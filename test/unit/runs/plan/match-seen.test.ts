@@ -37,6 +37,12 @@ function aReply({ messageId = "A1", from = { mobile: "61400000001" }, reply = {}
 
 /** Calls are by id. */
 async function match(calls: Readonly<Record<string, CallFacts>>, seen: string, compared = options) {
+  const result = await matchList(calls, seen, compared);
+  const ids = (found: readonly { id: string }[]) => found.map(({ id }) => id).sort();
+  return { seen: ids(result.seen), ambiguous: ids(result.ambiguous), unmatched: result.unmatched };
+}
+
+async function matchList(calls: Readonly<Record<string, CallFacts>>, seen: string, compared = options) {
   const list = readSeenList(seen, "UTC");
   const comparable = Object.entries(calls).map(([id, facts]) => {
     const call = { ...aCall({ id, status: facts.status ?? "FAILED" }), response: aReply(facts) };
@@ -44,9 +50,7 @@ async function match(calls: Readonly<Record<string, CallFacts>>, seen: string, c
     const erased = facts.isErased ? { statusCode: null, statusMessage: eraseCall(call, 1).statusMessage } : {};
     return comparableCall({ ...readCallOf(raw), response: call.response, ...erased }, { ...compared, format: list.format });
   });
-  const result = await matchSeen(list.lines, comparable, compared);
-  const ids = (found: readonly { id: string }[]) => found.map(({ id }) => id).sort();
-  return { seen: ids(result.seen), ambiguous: ids(result.ambiguous), unmatched: result.unmatched };
+  return matchSeen(list.lines, comparable, compared);
 }
 
 function readCallOf(raw: object) {
@@ -320,6 +324,17 @@ describe("a line that matches several calls", () => {
   it("doesn't mark the call that wasn't delivered, if the others were", async () => {
     const calls = { c1: { status: "SUCCESS" }, c2: { status: "SUCCESS" }, c3: { status: "FAILED" } } as const;
     expect(await match(calls, body({}) + body({}) + body({}))).toEqual({ seen: [], ambiguous: ["c3"], unmatched: 0 });
+  });
+
+  it("says that a line agrees with a call in all but the time", async () => {
+    const calls = { c1: { reply: { content: "Yes", date: "25/11/26 10:00" } } };
+    const counted = async (content: string, date: string) =>
+      (await matchList(calls, body({ reply: { content, date } }))).atOtherTimes;
+    expect([
+      await counted("Yes", "25/11/26 21:00"),
+      await counted("No", "25/11/26 21:00"),
+      await counted("Yes", "25/11/26 10:00"),
+    ]).toEqual([1, 0, 0]);
   });
 
   it("doesn't make a call ambiguous that is the only match of another line, whatever the order", async () => {

@@ -94,7 +94,7 @@ describe("status", () => {
     expect(`\n${renderStatus([checked], OPTIONS)}`).toMatchInlineSnapshot(`
       "
       demo  checking the endpoint  http://127.0.0.1:9000/hook
-        down since 2026-11-24 11:57:00Z; the next response that is sent tests it
+        none of its own attempts was accepted since 2026-11-24 11:57:00Z; the next response that is sent tests it
         no failed calls
       "
     `);
