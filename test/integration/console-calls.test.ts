@@ -182,6 +182,21 @@ describe("one call", () => {
   });
 });
 
+it("reads only some lists at once, however many pages are asked for: on PostgreSQL all would wait with what they have read", async () => {
+  const { store } = service;
+  let [reading, most] = [0, 0];
+  const list: typeof store.calls.list = async (...query) => {
+    most = Math.max(most, ++reading);
+    await new Promise(setImmediate);
+    return store.calls.list(...query).finally(() => reading--);
+  };
+  const { app } = await openService({ store: { ...store, calls: { ...store.calls, list } } });
+  const reader = await new Visitor(app).signIn();
+  const pages = await Promise.all(Array.from({ length: 20 }, () => reader.open(CALLS)));
+  await app.close();
+  expect([new Set(pages.map(({ status }) => status)), most]).toEqual([new Set([200]), 4]);
+});
+
 describe("selected calls", () => {
   it("are left as they are if they change while a process that marks them stalls", async () => {
     await accept("A", "B");

@@ -118,7 +118,9 @@ function stateLines(state: CallbackState, options: RenderOptions): readonly Prin
     const notice = describeNotice(outage, callback, options.utc);
     if (notice !== null) lines.push(`  ${notice}`);
   } else if (callback.downSince !== null) {
-    lines.push(`  none of its own attempts was accepted since ${formatInstant(callback.downSince, options.utc)}; the next response that is sent tests it`);
+    lines.push(
+      `  none of its own attempts was accepted since ${formatInstant(callback.downSince, options.utc)}; the next response that is sent tests it`,
+    );
   }
   if (failed === 0 && uncounted !== null) return [...lines, "  failed calls: unknown"];
   if (failed === 0) return [...lines, outage === undefined ? "  no failed calls" : "  no failed calls are left"];
