@@ -62,7 +62,9 @@ async function parseAndRun(argv: readonly string[], given: CliDeps): Promise<num
     ["--profile", args.get(PROFILE)],
     ["--service", args.get(SERVICE)],
   ].flatMap(([flag = "", value]) => (value === undefined ? [] : [flag, value]));
-  const choices = { ...readFormat(parsed.spec, args), noColor: args.get(NO_COLOR), utc: args.get(UTC), now, serviceFlags };
+  const networkFlags = [parsed.raw.allowNetwork ?? []].flat().flatMap((network) => ["--allow-network", String(network)]);
+  const flags = { serviceFlags, networkFlags };
+  const choices = { ...readFormat(parsed.spec, args), noColor: args.get(NO_COLOR), utc: args.get(UTC), now, ...flags };
   const opened = await openScreen(deps.io, choices);
   const { Progress } = await import("./output/progress-line.js");
   const progress = new Progress(deps.io, opened, deps.clock);

@@ -1,4 +1,4 @@
-import type { ListedCall, ListedCallback } from "../client/client.js";
+import type { Client, ListedCall, ListedCallback } from "../client/client.js";
 import { REQUEST_TIME_LIMIT_MS } from "../client/transport.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import { commandLine } from "../domain/command-line.js";
@@ -8,6 +8,7 @@ import { isOtherDatabase } from "./journal/other-database.js";
 import { callKey, isMarkFailed, undoneBy } from "./journal/other-runs.js";
 import { lockRun } from "./journal/process-lock.js";
 import { newRunId } from "./journal/run-id.js";
+import type { RunCall } from "./journal/run-state.js";
 import type { RunListener, UndoneRun } from "./journal/run-step.js";
 import { discardRun, listRuns, type RunOverview, readRun, wasBegunAfter } from "./journal/stored-runs.js";
 import { type NewRun, performRun, type RunSummary } from "./perform-run.js";
@@ -24,7 +25,7 @@ import { giveUpCallback } from "./relist-calls.js";
 import type { RunDeps, RunFolder } from "./run-deps.js";
 import type { RunControl } from "./run-session.js";
 import { markAll } from "./send/marker.js";
-import { type CallCheck, isByDelivery, readArrivalCheck, readStayCheck, skipSettled } from "./settled-calls.js";
+import { type CallCheck, findSuccessful, isByDelivery, readArrivalCheck, readStayCheck, skipSettled } from "./settled-calls.js";
 
 export interface MarkPlan extends FoundCalls, Marking {
   readonly runId: string;
@@ -165,13 +166,27 @@ export async function latestRunToUndo(deps: RunFolder & Pick<RunDeps, "client">)
   const runs = await listRuns(deps);
   const undone = new Set(runs.map((run) => (run.state === "finished" && run.counts.marked > 0 ? undoneBy(run) : null)));
   for (const run of runs.toSorted((one, other) => (wasBegunAfter(one, other) ? -1 : 1))) {
-    const { runId, kind, service, state, counts } = run;
+    const { runId, kind, state, counts } = run;
     const isOfMarks = kind === "mark-success" || isMarkFailed(run) || (kind === "reconcile" && counts.seen > 0);
-    if (!isOfMarks || undone.has(runId) || service !== client.name || isOtherDatabase(run, client)) continue;
+    if (!isOfMarks || undone.has(runId) || !isOfService(run, client)) continue;
     const hasMarked = counts.marked > 0 || state === "unfinished" || state === "running";
-    if (hasMarked || (await readRun(deps, runId)).maybeMarked.length > 0) return run;
+    if (hasMarked || (await hasSuccessful((await readRun(deps, runId)).maybeMarked, client))) return run;
   }
   return null;
+}
+
+/** A database may be served under several names. */
+function isOfService({ service, databaseId }: RunOverview, client: Client): boolean {
+  const current = client.databaseId();
+  return databaseId === undefined || current === null ? service === client.name : databaseId === current;
+}
+
+async function hasSuccessful(calls: readonly RunCall[], client: Client): Promise<boolean> {
+  for (const callbackId of new Set(calls.map((call) => call.callbackId))) {
+    const ids = calls.filter((call) => call.callbackId === callbackId).map(({ id }) => id);
+    if ((await findSuccessful(callbackId, ids, client)).size > 0) return true;
+  }
+  return false;
 }
 
 function alreadyUndone({ runId }: UndoneRun, undo: RunOverview): WhcbError {

@@ -468,6 +468,21 @@ describe.each(CLIENT_SERVICES)("a run of mark-success against $name", ({ open, i
     expect([counts.marked, await successIds()]).toEqual([3, []]);
   });
 
+  it("is the latest to undo again once a later one that marked nothing is discarded, whatever the service was called", async () => {
+    const { desk, plan, client, callIds, successIds } = await scene(3);
+    const first = await plan();
+    const second = await plan(callIds.slice(0, 1));
+    await runMarks(first, {}, desk.deps);
+    await client.markCalls(first.groups[0]?.callback.id ?? "", callIds.slice(0, 1), "FAILED");
+    await runMarks(second, {}, { ...desk.deps, client: neverMarks(client) });
+    expect((await latestRunToUndo(desk.deps))?.runId).toBe(second.runId);
+    await discardRun(desk.deps, second.runId);
+    expect((await latestRunToUndo(desk.deps))?.runId).toBe(first.runId);
+    const renamed = { ...client, name: "another name" };
+    expect((await latestRunToUndo({ ...desk.deps, client: renamed }))?.runId).toBe(isOurs ? first.runId : undefined);
+    expect(await successIds()).toHaveLength(2);
+  });
+
   it("is undone, although a run before it that marked nothing is discarded afterwards", async () => {
     const { desk, plan, client, successIds } = await scene(3);
     const { header: before } = await runMarks(await plan(), {}, { ...desk.deps, client: neverMarks(client) });

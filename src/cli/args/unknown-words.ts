@@ -80,6 +80,8 @@ export async function unknownCommand(word: string, { rest, group, entries }: Typ
     return new WhcbError("usage", message, meant === null ? { hint: all } : didYouMean(meant, ` ${all}`));
   }
   const [noun = "", ...others] = rest;
+  const joined = entries.find(({ name }) => name === `${word}-${noun}`);
+  if (joined !== undefined) return new WhcbError("usage", message, didYouMean(toType(`${joined.name} …`, others)));
   const named = await entries.find(({ name }) => name === noun || name === `${noun}s`)?.load();
   const ofNoun = named !== undefined && isGroup(named) ? answerInGroup(word, others, named, entries) : null;
   const meant =
@@ -207,7 +209,9 @@ function closestFlag(typed: string, known: readonly string[]): string | null {
     typed.replace(/^--/, ""),
     known.map((name) => name.slice("--".length)),
   );
-  return match === null || !typed.startsWith("--") ? null : `--${match}`;
+  // "Without" isn't "with".
+  const excludes = /^--(?:no|not|without|exclude|except|ignore)-|-(?:v|not)$/.test(typed) && !match?.startsWith("no-");
+  return match === null || !typed.startsWith("--") || excludes ? null : `--${match}`;
 }
 
 function nameOf(syntax: string): string {

@@ -32,6 +32,8 @@ export interface RenderOptions extends TimeOptions {
   readonly width: number | null;
   /** `--profile` and `--service` as they were given: a suggested command needs them too. */
   readonly serviceFlags: readonly string[];
+  /** `--allow-network` as it was given: a run that is resumed needs it too. */
+  readonly networkFlags?: readonly string[];
 }
 
 /** The reader has gone (`| head`), so the command ends quietly. */
@@ -40,6 +42,7 @@ export class OutputClosed extends Error {}
 export interface ScreenChoices extends FormatChoice, TimeOptions {
   readonly noColor: boolean;
   readonly serviceFlags?: readonly string[];
+  readonly networkFlags?: readonly string[];
 }
 
 export interface FormatChoice {
@@ -59,6 +62,7 @@ export async function openScreen(io: Io, choices: ScreenChoices): Promise<Screen
       utc: choices.utc,
       now: choices.now,
       serviceFlags: choices.serviceFlags ?? [],
+      networkFlags: choices.networkFlags ?? [],
     },
     errPalette: await loadPalette(wantsColor(stderr, env, choices.noColor)),
     format: format === "table" && !isTerminal ? "tsv" : format,

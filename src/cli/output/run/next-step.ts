@@ -156,12 +156,17 @@ function joinAdvice(parts: readonly Advice[]): Advice {
 }
 
 /** The journal doesn't have the secrets of --to. */
-export function resumeCommand({ runId, options }: RunHeader, { serviceFlags }: RenderOptions, resendUnknown = false): string {
+export function resumeCommand(
+  { runId, options }: RunHeader,
+  { serviceFlags, networkFlags = [] }: RenderOptions,
+  resendUnknown = false,
+): string {
   const to = options?.to ?? "";
   const flags = [
     ...["--resume", runId],
     ...(isMasked(to) ? ["--to", to] : []),
     ...(resendUnknown ? ["--resend-unknown"] : []),
+    ...(options === null || options.viaService ? [] : networkFlags),
     ...serviceFlags,
   ];
   return commandLine({ command: "replay", flags });

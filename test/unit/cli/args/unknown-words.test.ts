@@ -117,6 +117,7 @@ describe("a command that doesn't exist is answered with the one to type", () => 
     ["frobnicate", "see `whcb --help`"],
     ["lists", "see `whcb --help`"],
     ["statu", "did you mean status?"],
+    ["mark failed demo c-1", "did you mean `whcb mark-failed demo c-1`?"],
     ["callback list", "did you mean callbacks?"],
   ])("%s: %s", async (line, hint) => expect(await hintOf(line)).toBe(hint));
 });
@@ -148,6 +149,9 @@ describe("a flag that doesn't exist is answered with the one to type", () => {
     ["status --faild", "see `whcb status --help`"],
     ["calls list --faild", "did you mean --failed?"],
     ["calls list --xyzzy", "see `whcb calls list --help`"],
+    ["mark-success demo --failed --not-status-code 503", "see `whcb mark-success --help`"],
+    ["mark-success demo --failed --no-status-code 503", "see `whcb mark-success --help`"],
+    ["replay demo --no-canery", "did you mean --no-canary?"],
   ])("%s: %s", async (line, hint) => expect(await hintOf(line)).toBe(hint));
 });
 
