@@ -168,7 +168,10 @@ export function OneReplay(view: ReplayView): VNode {
         <Form action={path} formToken={formToken}>
           <ButtonRow>
             {isRunning && <Button kind="danger">Stop</Button>}
-            <ButtonLink href={path}>Reload</ButtonLink>
+            {/* With scripts the page is kept up to date. */}
+            <noscript>
+              <ButtonLink href={path}>Reload</ButtonLink>
+            </noscript>
             <span class="muted">
               {isRunning
                 ? "Stop leaves out what hasn't been sent yet."

@@ -57,6 +57,10 @@ describe("a replay that runs", () => {
     expect(textOf(stopped)).toContain("Reload Only what is being sent right now is finished.");
   });
 
+  it("has to be reloaded without scripts only", () => {
+    expect(htmlOf({}).replace(/<noscript>.*?<\/noscript>/s, "")).not.toContain("Reload");
+  });
+
   it("says who asked for it, and which calls it has", () => {
     const selection = { filter: { status: "FAILED", statusCodes: [{ code: 503 }] } } as const;
     expect(textOf({ requestedBy: "ada", selection })).toMatch(/UTC by ada .* The failed calls that matched: Status code 503 /);
