@@ -69,13 +69,20 @@ it("says that an endpoint doesn't answer", async () => {
   );
 });
 
-it("names the title of a page that was the answer", async () => {
+it.each([
+  ["<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body><h1>nginx</h1></body></html>", "502 Bad Gateway"],
+  ['{"error":{"code":"DOWN","message":"The CRM is down.\\nTry \\"later\\"","traceId":"7f3c-2b1a"}}', "The CRM is down."],
+  ['{\n  "status": 503,\n  "title": "Closed\\u202e for lunch",\n  "type": "https://a"\n}', "Closed for lunch"],
+  ['{"errors":["E1","Unknown \\"campaign\\""],"trace":["cut off aft', 'Unknown "campaign"'],
+  ['{"message":"","ok":false}', '{"message":"","ok":false}'],
+  ['{"message":["Name is missing"],"error":"Bad Request"}', "Name is missing"],
+  ['{"at":"2026-11-26 12:00","code":7}', '{"at":"2026-11-26 12:00","code":7}'],
+])("of an answer says what a person can read: %s", async (body, shown) => {
   await start();
   await accept(service.store, callback, ["A"]);
-  const body = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body><h1>nginx</h1></body></html>";
   await attempt(service.store, callback, ["A"], { result: { kind: "answered", statusCode: 502, statusMessage: "", body } });
   await change({ state: "down", downSince: NOON, probeBeganAt: NOON, probeAt: NOON + MINUTE, roundAt: NOON + MINUTE }, OUTAGE);
-  expect((await seeCard()).text).toContain("Why 502: 502 Bad Gateway at ");
+  expect((await seeCard()).text.replaceAll("&quot;", '"')).toContain(`Why 502: ${shown} at `);
 });
 
 it("of an endpoint that is down has the latest answer, though many calls were held since, and the next round", async () => {

@@ -531,6 +531,7 @@ describe("deleting", () => {
     const asked = await visitor.open(path);
     expect(asked.text).toContain("Its 1 failed call and 1 waiting call are never sent again.");
     expect(asked.text).toContain("&lt;b>demo");
+    expect(asked.html).toMatch(/aria-current="page">Settings</);
     expect(asked.html).not.toContain("<b>demo");
     expect(await service.store.callbacks.find(id)).not.toBeNull();
     const fields = { token: valueIn(asked.html, "token") ?? "" };

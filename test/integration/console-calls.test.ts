@@ -571,10 +571,12 @@ describe("a replay", () => {
     await attempt(["A", "B", "C"], { startedAt: Date.UTC(2026, 0, 1) });
     await attempt(["D"], { startedAt: Date.UTC(2026, 0, 2), result: UNREACHABLE });
     for (const action of ["replay", "success"]) {
-      const { text } = await visitor.open(`${CONFIRM}?action=${action}&all=on`);
+      const { html, text } = await visitor.open(`${CONFIRM}?action=${action}&all=on`);
       expect(text).toContain("Last attempted 2026-01-01 00:00:00 UTC to 2026-01-02 00:00:00 UTC");
       expect(text).toContain("By reason 503 3 connection refused 1");
       expect(text).toMatch(/Call Status From and text D failed connection refused: .* 61400000001 Yes /);
+      // An element has the direction of its own text.
+      expect(html).toContain("<span>Yes</span>");
       expect(text).not.toMatch(/ A failed /);
     }
   });

@@ -78,7 +78,7 @@ describe("a form", () => {
     service = await openService();
     const visitor = await new Visitor(service.app).signIn();
     const page = await visitor.post("/console/sign-out", { token: "guessed" });
-    expect([page.status, page.text]).toEqual([403, expect.stringContaining("Open its page again")]);
+    expect([page.status, page.text]).toEqual([403, expect.stringContaining("The form is out of date Open its page again")]);
     expect((await visitor.open("/console")).text).toContain("Manage API Callbacks");
   });
 });

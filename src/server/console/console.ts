@@ -6,7 +6,7 @@ import { WhcbError } from "../../domain/errors.js";
 import { isSafe } from "../auth/request-origin.js";
 import { readBody } from "../requests/bodies.js";
 import { ownerOf } from "../requests/byte-budget.js";
-import { answerTo, type ErrorAnswer } from "../requests/error-answers.js";
+import { answerTo, type ErrorAnswer, errorAnswer } from "../requests/error-answers.js";
 import { RequestSlots } from "../requests/request-slots.js";
 import { reserveAnswer } from "../requests/send-document.js";
 import { rejectUnread } from "../requests/send-errors.js";
@@ -169,9 +169,7 @@ export async function consolePlugin(app: FastifyInstance, context: RouteContext)
     const filledIn = username === null ? null : keepForm(request, username, store);
     if (filledIn !== null) return reply.seeOther(credential === null ? signInPath(filledIn) : filledIn);
     if (credential === null && !request.routeOptions.config.isOpen) throw sessionEnded();
-    throw new WhcbError("forbidden", "The form is out of date", {
-      hint: "Open its page again; the browser must accept cookies",
-    });
+    return sendErrorPage(request, reply, FORM_OUT_OF_DATE);
   }
 
   async function liveState(topic = EVERYTHING): Promise<FastifyRequest["live"]> {
@@ -182,6 +180,7 @@ export async function consolePlugin(app: FastifyInstance, context: RouteContext)
 
 const sessionEnded = () => new WhcbError("unauthenticated", "The session has ended");
 const SESSION_ENDED = answerTo(sessionEnded());
+const FORM_OUT_OF_DATE = errorAnswer(403, "The form is out of date", "Open its page again; the browser must accept cookies");
 
 async function throwNoSuchPage(): Promise<never> {
   throw new WhcbError("not-found", "The console has no such page");

@@ -79,6 +79,17 @@ export function prettyAnswer(text: string): string {
   return pretty === "" ? text : escapeJson(pretty);
 }
 
+const MESSAGE = /"message"\s*:\s*(?:\[\s*)?("(?:[^"\\]|\\.)+")/i;
+const TEXT_OR_NAME = /"(?:[^"\\]|\\.)*"(?:\s*:)?/g;
+
+/** Returns what people read in an answer of JSON, also if it is cut: its message, or the first text of several words. */
+export function messageOf(answer: string): string | null {
+  if (!/^\s*[{[]/.test(answer)) return null;
+  const isReadable = (part: string) => part.endsWith('"') && /\s\S*\p{L}/u.test(part);
+  const text = MESSAGE.exec(answer)?.[1] ?? answer.match(TEXT_OR_NAME)?.find(isReadable);
+  return text !== undefined && isJson(text) ? String(JSON.parse(text)) : null;
+}
+
 function isJson(text: string): boolean {
   try {
     JSON.parse(text);

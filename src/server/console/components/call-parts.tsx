@@ -3,10 +3,23 @@ import { type DeliveryResult, REASON_WORDS, type UnreachableReason } from "../..
 import { type CallProgress, isHeld } from "../../../domain/call.js";
 import { type CallFilter, reasonWords } from "../../../domain/call-filter.js";
 import type { SecretMask } from "../../../domain/mask.js";
+import { type MessageResponse, senderAddress } from "../../../domain/message-response.js";
 import type { FailureGroup } from "../../../store/calls/call-counts.js";
 import { describeFilter } from "../filter-fields.js";
 import { excerpt } from "../pretty-body.js";
 import { Badge, Count, type Fact, Time } from "./data.js";
+
+const EXCERPT_LENGTH = 90;
+
+/** Each has the direction of its own letters. */
+export function FromAndText({ response: { from, responseMessage } }: { response: MessageResponse }): VNode {
+  return (
+    <>
+      <span class="muted">{excerpt(senderAddress(from), EXCERPT_LENGTH)}</span>{" "}
+      <span>{excerpt(responseMessage.content, EXCERPT_LENGTH)}</span>
+    </>
+  );
+}
 
 /** Shows the id's end, as the beginning is a time. */
 export function shortCallId(id: string): string {

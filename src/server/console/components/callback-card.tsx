@@ -10,7 +10,7 @@ import type { EndpointReport } from "../../../store/outcomes/endpoints.js";
 import type { StoredMail } from "../../../store/outcomes/mails.js";
 import type { ServerDeps } from "../../server-deps.js";
 import { consolePath, retriesPath } from "../console-path.js";
-import { excerpt } from "../pretty-body.js";
+import { excerpt, messageOf } from "../pretty-body.js";
 import { resultText } from "./call-parts.js";
 import { countText, Time } from "./data.js";
 import { healthOf } from "./endpoint-badge.js";
@@ -191,7 +191,7 @@ const SHOWN_LENGTH = 200;
 /** The first text of a whole page is its title. */
 function firstLine(body: string): string {
   const isPage = /^\s*<(?:!doctype|html|head|body)\b/i.test(body);
-  const text = isPage ? body.replace(/<[^<>]*>/g, "\n") : body;
+  const text = isPage ? body.replace(/<[^<>]*>/g, "\n") : (messageOf(body) ?? body);
   const line = text.split(/[\r\n]+/).find((one) => one.trim() !== "") ?? "";
   return excerpt(line.trim(), SHOWN_LENGTH);
 }

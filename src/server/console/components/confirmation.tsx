@@ -1,14 +1,12 @@
 import type { VNode } from "preact";
 import type { Call, CallProgress } from "../../../domain/call.js";
 import type { CallFilter } from "../../../domain/call-filter.js";
-import { senderAddress } from "../../../domain/message-response.js";
 import type { CallSummary } from "../../../store/calls/summarize-calls.js";
 import type { CallAction, CountedCalls } from "../../use-cases/act-on-calls.js";
 import { CALL_ACTIONS } from "../call-actions.js";
 import { consolePath } from "../console-path.js";
 import { statusWord } from "../filter-fields.js";
-import { excerpt } from "../pretty-body.js";
-import { filterFacts, Reasons, StatusText, shortCallId } from "./call-parts.js";
+import { FromAndText, filterFacts, Reasons, StatusText, shortCallId } from "./call-parts.js";
 import { count, type Fact, Facts, Table, Time } from "./data.js";
 import { Button, ButtonLink, ButtonRow, Form } from "./forms.js";
 import { Alert } from "./layout.js";
@@ -124,8 +122,7 @@ function Samples({ samples }: Pick<ConfirmationView, "samples">): VNode {
             {
               title: "From and text",
               kind: "wide",
-              cell: ({ response }) =>
-                excerpt(`${senderAddress(response.from)} ${response.responseMessage.content}`.trim(), EXCERPT_LENGTH),
+              cell: ({ response }) => <FromAndText response={response} />,
             },
           ]}
         />
@@ -133,8 +130,6 @@ function Samples({ samples }: Pick<ConfirmationView, "samples">): VNode {
     </>
   );
 }
-
-const EXCERPT_LENGTH = 90;
 
 function ShortId({ id }: { id: string }): VNode {
   return (

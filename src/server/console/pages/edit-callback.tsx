@@ -139,12 +139,15 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
   /** If something else than the name was typed, the form says so. */
   async function showDelete(request: FastifyRequest, reply: FastifyReply, callback: Callback, typed?: string) {
     const counts = await deps.store.calls.count(callback.id);
-    return reply.showPage({
+    const [record] = await deps.store.endpoints.list([callback.id]);
+    const page = callbackPage(callback, record, {
       title: "Delete API callback",
-      breadcrumb: [LIST, { text: callback.name, href: consolePath(callback.id, "edit") }],
+      tab: "settings",
+      trail: [{ text: "Settings", href: consolePath(callback.id, "edit") }],
       content: <DeleteCallback callback={callback} formToken={formToken(request)} counts={counts} typed={typed} />,
       status: typed === undefined ? 200 : 422,
     });
+    return reply.showPage(page);
   }
 
   async function showTest(

@@ -46,7 +46,7 @@ export function addReplayPages(app: FastifyInstance, { deps, lookup }: RouteCont
     };
     const content = <OneReplay {...view} />;
     const trail = [{ text: "Replays", href: consolePath(callback.id, "replays") }];
-    const title = `Replay of ${count(isCollecting(replay) ? (replay.confirmed ?? 0) : replay.total, "call")}`;
+    const title = `Replay of ${count(replay.collecting === null ? replay.total : (replay.confirmed ?? 0), "call")}`;
     return reply.showPage(callbackPage(callback, record, { title, trail, tab: "replays", content }));
   });
 
@@ -151,7 +151,8 @@ export function OneReplay(view: ReplayView): VNode {
           requested <Time at={requestedAt} /> {requestedBy !== null && `by ${requestedBy}`}
         </span>
       </p>
-      {isCollecting(replay) ? <Collected replay={replay} /> : <Progress done={done} total={total} />}
+      {isCollecting(replay) && <Collected replay={replay} />}
+      {!isCollecting(replay) && replay.collecting?.step !== "more" && <Progress done={done} total={total} />}
       {isRunning && left > 0 && <Waiting {...view} />}
       <Facts
         facts={[
@@ -168,7 +169,10 @@ export function OneReplay(view: ReplayView): VNode {
         <Form action={path} formToken={formToken}>
           <ButtonRow>
             {isRunning && <Button kind="danger">Stop</Button>}
-            <ButtonLink href={path}>Reload</ButtonLink>
+            {/* With scripts the page is kept up to date. */}
+            <noscript>
+              <ButtonLink href={path}>Reload</ButtonLink>
+            </noscript>
             <span class="muted">
               {isRunning
                 ? "Stop leaves out what hasn't been sent yet."

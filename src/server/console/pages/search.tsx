@@ -5,13 +5,12 @@ import { type Call, isOneId } from "../../../domain/call.js";
 import { type Callback, HEALTHS, type Health, isEmailAddress } from "../../../domain/callback.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { callbackSecrets, secretMask } from "../../../domain/mask.js";
-import { senderAddress } from "../../../domain/message-response.js";
 import { SEARCH_START, type SearchPlace, SHORTEST_NUMBER, type WantedCalls } from "../../../store/calls/search-calls.js";
 import { ownerOf } from "../../requests/byte-budget.js";
 import { ReadTurns } from "../../requests/read-turns.js";
 import { LONGEST_SEARCH, type Query, readParameter } from "../../routes/query-parameters.js";
 import type { RouteContext } from "../../routes/route-context.js";
-import { maskOutcome, StatusText, shortCallId } from "../components/call-parts.js";
+import { FromAndText, maskOutcome, StatusText, shortCallId } from "../components/call-parts.js";
 import { Badge, Count, Empty, Table, Time } from "../components/data.js";
 import { healthOf } from "../components/endpoint-badge.js";
 import { consolePath } from "../console-path.js";
@@ -221,8 +220,6 @@ function Hints({ title }: { title: string }): VNode {
   );
 }
 
-const EXCERPT_LENGTH = 90;
-
 function FoundCalls({ found }: { found: readonly FoundCall[] }): VNode {
   return (
     <section class="call-table is-short found-calls">
@@ -250,12 +247,7 @@ function FoundCalls({ found }: { found: readonly FoundCall[] }): VNode {
           {
             title: "From and text",
             kind: "wide",
-            cell: ({ call: { response } }) => (
-              <>
-                <span class="muted">{excerpt(senderAddress(response.from), EXCERPT_LENGTH)}</span>{" "}
-                <span>{excerpt(response.responseMessage.content, EXCERPT_LENGTH)}</span>
-              </>
-            ),
+            cell: ({ call: { response } }) => <FromAndText response={response} />,
           },
         ]}
       />

@@ -57,6 +57,10 @@ describe("a replay that runs", () => {
     expect(textOf(stopped)).toContain("Reload Only what is being sent right now is finished.");
   });
 
+  it("has to be reloaded without scripts only", () => {
+    expect(htmlOf({}).replace(/<noscript>.*?<\/noscript>/s, "")).not.toContain("Reload");
+  });
+
   it("says who asked for it, and which calls it has", () => {
     const selection = { filter: { status: "FAILED", statusCodes: [{ code: 503 }] } } as const;
     expect(textOf({ requestedBy: "ada", selection })).toMatch(/UTC by ada .* The failed calls that matched: Status code 503 /);
@@ -96,9 +100,9 @@ describe("a replay whose calls are being collected", () => {
 
   it("says that nothing was sent if more calls matched than were confirmed", () => {
     const more = { cancelledAt: STOPPED_AT, confirmed: 100, selection, collecting: { step: "more", counted: 101 } } as const;
-    expect(textOf({ ...more, total: 0, left: 0 })).toMatch(
-      /not begun .* Nothing was sent: 101 calls matched by then, and 100 were confirmed\./,
-    );
+    const text = textOf({ ...more, total: 0, left: 0 });
+    expect(text).toMatch(/not begun .* Nothing was sent: 101 calls matched by then, and 100 were confirmed\./);
+    expect(text).not.toContain("done");
   });
 });
 
