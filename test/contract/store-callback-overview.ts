@@ -123,6 +123,18 @@ export function describeCallbackOverview(open: OpenStore): void {
       expect(await namesOf(store)).toEqual(["e", "x", "b"]);
     });
 
+    it("has what was written before it was asked for, while others are being read", async () => {
+      const store = await open();
+      const others: Promise<unknown>[] = [];
+      for (let steps = 0; steps < 40; steps++) {
+        others.push(overview(store));
+        for (let step = 0; step < steps; step++) await null;
+        const { name } = await aCallback(store, { name: `callback ${steps}` });
+        expect(await namesOf(store, { limit: 50 })).toContain(name);
+      }
+      await Promise.all(others);
+    });
+
     it("is by the number of failed or waiting calls too", async () => {
       const store = await open();
       const [none, two, one] = [

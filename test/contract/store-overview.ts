@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Callback } from "../../src/domain/callback.js";
+import { CallDigest } from "../../src/store/calls/summarize-calls.js";
 import type { Store } from "../../src/store/open-store.js";
 import { ACCEPTED, aResponse, REFUSED_503 } from "../support/builders.js";
 import { fetchDue, fetchReplays } from "../support/store/waiting-calls.js";
@@ -234,6 +235,20 @@ export function describeOverview(open: OpenStore): void {
       const undone = { status: "FAILED", settledBy: "user", now: NOW + 70 } as const;
       expect(await markMatching(store, callback.id, { status: "SUCCESS", markedAt: NOW + 50 }, undone)).toBe(2);
       expect(idsOf(await everyCall(store, callback, { status: "FAILED" })).sort()).toEqual(["A", "B"]);
+    });
+
+    it("finds no more calls than are asked for, and counts the others too", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A", "B", "C"]);
+      const [all, some] = [
+        await store.calls.findMatching(callback.id, { status: "PENDING" }),
+        await store.calls.findMatching(callback.id, { status: "PENDING" }, 2),
+      ];
+      expect([all.seqs.length, some.seqs.length, some.digest.count]).toEqual([3, 2, 3]);
+      const digest = new CallDigest();
+      expect(await store.calls.summarizeMatching(callback.id, { status: "PENDING" }, digest)).toMatchObject({ count: 3 });
+      expect([String(digest), String(some.digest)]).toEqual([String(all.digest), String(all.digest)]);
     });
 
     it("leaves what was delivered since an instant SUCCESS, and says so", async () => {

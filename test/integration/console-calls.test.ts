@@ -337,6 +337,19 @@ describe("all calls that match", () => {
     expect(await statuses()).toEqual(before);
   });
 
+  it("aren't marked while too many bytes are in memory, and are when the form is sent again", async () => {
+    await accept("A", "B");
+    await attempt(["A", "B"], {});
+    const confirmation = await visitor.open(`${CONFIRM}?action=success&all=on`);
+    service.app.answers.tryReserve("user demo", 64 * 1024 * 1024);
+    const before = await statuses();
+    const refused = await confirm(confirmation);
+    expect([refused.status, refused.headers["retry-after"], await statuses()]).toEqual([503, "5", before]);
+    service.app.answers.release("user demo", 64 * 1024 * 1024);
+    expect((await confirm(confirmation)).text).toContain("2 calls were marked successful.");
+    expect(service.app.answers.hasRoom("user demo", 96 * 1024 * 1024)).toBe(true);
+  });
+
   it("are counted as they are now, whatever time a URL names", async () => {
     await accept("A");
     const confirmation = await visitor.open(`${CONFIRM}?action=success&all=on&at=${Date.now() + HOUR}`);

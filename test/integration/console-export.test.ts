@@ -34,13 +34,13 @@ beforeEach(async () => {
 });
 afterEach(() => closeService(service));
 
-/** Fails calls with ids from "C000000" on, each a ms after the one before. */
-async function fail(howMany: number, content: string): Promise<void> {
-  const ids = Array.from({ length: howMany }, (_, index) => `C${String(index).padStart(6, "0")}`);
+/** Fails calls with ids from "C000000" on, or from `first` on, each a ms after the one before. */
+async function fail(howMany: number, content: string, first = 0): Promise<void> {
+  const ids = Array.from({ length: howMany }, (_, index) => `C${String(first + index).padStart(6, "0")}`);
   const responseMessage = { channel: "SMS", kind: "reply", date: "26/11/26 11:59", content } as const;
   const calls = ids.map((id) => ({ id, response: aResponse({ responseMessage }) }));
   await service.store.calls.accept([{ callbackId: ID, calls }], 0);
-  await hold(service.store, callback, ids, NOON);
+  await hold(service.store, callback, ids, NOON + first);
 }
 
 describe("an export", () => {
@@ -141,10 +141,54 @@ describe("a reader who takes nothing", () => {
   });
 });
 
-async function start(): Promise<IncomingMessage> {
+describe("the room for answers", () => {
+  const MIB = 1024 * 1024;
+  const owner = "user demo";
+
+  it("is kept for the largest call of a page from before it is read until its reader has taken it or is gone", async () => {
+    await fail(1, "x".repeat(5 * MIB));
+    await service.app.listen({ host: "127.0.0.1", port: 0 });
+    const unread = [await start("ndjson"), await start("ndjson")];
+    visitor = await new Visitor(service.app).signIn();
+    const third = await start("ndjson");
+    const { "retry-after": retryAfter, "content-disposition": disposition } = third.headers;
+    expect([third.statusCode, retryAfter, disposition]).toEqual([503, "5", undefined]);
+    expect(service.app.answers.hasRoom(owner, 22 * MIB)).toBe(false);
+    third.destroy();
+    for (const answer of unread) answer.destroy();
+    await eventually(
+      async () => service.app.answers.hasRoom(owner, 64 * MIB),
+      (hasRoom) => hasRoom,
+    );
+  });
+
+  it("is waited for by an export that has begun", async () => {
+    await fail(100, "yes");
+    await fail(1, "x".repeat(MIB), 100);
+    await service.app.listen({ host: "127.0.0.1", port: 0 });
+    const { list } = service.store.calls;
+    let asked = 0;
+    service.store.calls.list = (...query) => {
+      asked += 1;
+      if (asked === 2) service.app.answers.tryReserve(owner, 59 * MIB);
+      if (asked === 3) service.app.answers.release(owner, 59 * MIB);
+      return list(...query);
+    };
+    const lines = (await text(await start("ndjson"))).trimEnd().split("\n");
+    expect([new Set(lines).size, asked]).toEqual([101, 3]);
+  });
+});
+
+async function start(format = "csv"): Promise<IncomingMessage> {
   const { port } = service.app.server.address() as AddressInfo;
   const cookie = [...visitor.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
-  const request = get({ host: "127.0.0.1", port, path: `${EXPORT}?format=csv`, headers: { host: HOST, cookie }, agent: false });
+  const request = get({
+    host: "127.0.0.1",
+    port,
+    path: `${EXPORT}?format=${format}`,
+    headers: { host: HOST, cookie },
+    agent: false,
+  });
   const [answer] = await once(request, "response");
   return answer;
 }

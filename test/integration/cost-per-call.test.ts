@@ -141,3 +141,16 @@ it("reads for the list of callbacks its page and what isn't well, of 500, and wh
   expect(cost.statements).toBeLessThanOrEqual(6);
   expect(cost.rowsRead).toBeLessThanOrEqual(20);
 });
+
+it("reads all callbacks at most twice for many lists of callbacks that are asked for at the same moment", async () => {
+  const { simulation, costOf } = await open();
+  await fill({ simulation, endpoints: 500 });
+  const list = () =>
+    simulation.store.callbacks.listOverview({
+      ...{ limit: 1, offset: 0, text: "", health: null },
+      sort: { field: "name", descending: false },
+    });
+  const cost = await costOf(() => Promise.all(Array.from({ length: 50 }, list)), 1);
+  // All of them wait with calls.
+  expect(cost.rowsRead).toBeLessThanOrEqual(2 * (500 + 500) + 100);
+});

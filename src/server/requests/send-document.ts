@@ -85,3 +85,21 @@ export function reserveAnswer(request: FastifyRequest, { raw }: FastifyReply, by
   request.answerBytes = hasRoom ? bytes : 0;
   if (!hasRoom) throw new WhcbError("unavailable", "too many bytes of answers wait for their clients");
 }
+
+/** Counts what a change keeps in memory until it is done, like an answer. Throws `unavailable` without room. */
+export async function reserveMemory<Result>(
+  request: FastifyRequest,
+  bytes: number,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const { answers } = request.server;
+  const owner = ownerOf(request);
+  // The largest change fits, if its user keeps nothing else.
+  const reserved = Math.min(bytes, ANSWER_BYTES / 2);
+  if (!answers.tryReserve(owner, reserved)) throw new WhcbError("unavailable", "too many bytes are in memory");
+  try {
+    return await work();
+  } finally {
+    answers.release(owner, reserved);
+  }
+}

@@ -1,13 +1,11 @@
 /** Marks or replays a set of calls: exactly those that were counted when it was confirmed, as far as they haven't changed since. */
-import { createHash } from "node:crypto";
 import { type CallProgress, type CallStatus, isErased } from "../../domain/call.js";
 import type { CallFilter } from "../../domain/call-filter.js";
 import { type Callback, isCollecting, type ServiceReplay } from "../../domain/callback.js";
 import { count } from "../../domain/count.js";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import type { Mark } from "../../store/calls/mark-calls.js";
-import type { MatchingCalls } from "../../store/calls/scan-calls.js";
-import type { CallSummary } from "../../store/calls/summarize-calls.js";
+import { CallDigest, type CallSummary, type MatchingCalls } from "../../store/calls/summarize-calls.js";
 import type { ServerDeps } from "../server-deps.js";
 import { markCalls, requestReplay } from "./settle-calls.js";
 
@@ -86,23 +84,17 @@ function applies(action: CallAction, call: CallProgress, { changedBefore }: List
   return isUnchanged && !(action === "failed" && isErased(call));
 }
 
-/** Exact, however long it takes; the event loop isn't held up. */
+/** Counts all, however long it takes; the event loop isn't held up. If a call is counted twice, a mark asks again. */
 export async function countSet({ store }: ServerDeps, { id }: Callback, action: CallAction, set: CallSet): Promise<CountedCalls> {
   if ("filter" in set) {
     // Marks compare sets of calls.
-    const summary = await store.calls.summarizeMatching(id, set.filter, action !== "replay");
-    const digest = action === "replay" ? "" : describeSet(summary).digest;
-    return { count: summary.count, digest, others: 0, notFound: 0, summary };
+    const digest = action === "replay" ? null : new CallDigest();
+    const summary = await store.calls.summarizeMatching(id, set.filter, digest);
+    return { count: summary.count, digest: digest?.toString() ?? "", others: 0, notFound: 0, summary };
   }
   const found = await store.calls.findProgress(id, set.callIds);
   const count = [...found.values()].filter((call) => applies(action, call, set)).length;
   return { count, digest: "", others: found.size - count, notFound: set.callIds.length - found.size, summary: null };
-}
-
-function describeSet(...sets: readonly MatchingCalls[]): CountedSet {
-  const seqs = new Set(sets.flatMap((set) => set.seqs));
-  const digest = createHash("sha256").update(Float64Array.from(seqs).sort()).digest("base64url");
-  return { count: seqs.size, digest };
 }
 
 type Done = Pick<ActionResult, "done" | "waiting">;
@@ -120,11 +112,13 @@ async function actOnMatching(deps: ServerDeps, callback: Callback, request: Acti
   const { counted } = request;
   const mark = markOf(deps, request);
   if (mark === null) return replayMatching(deps, callback, request, set);
-  const matching = await deps.store.calls.findMatching(callback.id, set.filter);
+  const matching = await deps.store.calls.findMatching(callback.id, set.filter, counted.count);
+  const { digest } = matching;
+  const isCounted = () => digest.count === counted.count && digest.toString() === counted.digest;
   // Dates don't tell whether a call was counted: an outcome may be committed late, and the clock may be set back.
-  if (matching.seqs.length > 0 && describeSet(matching).digest !== counted.digest) {
-    const current = describeSet(matching, await findMarked(deps, callback, mark));
-    if (current.digest !== counted.digest) throw otherSet(current.count);
+  if (digest.count > 0 && !isCounted()) {
+    await addMarked(deps, callback, mark, digest);
+    if (!isCounted()) throw otherSet(digest.count);
   }
   const done = await markMatching(deps, callback, matching, mark, counted.count);
   return { done, waiting: 0, changed: Math.max(0, counted.count - done), notFound: 0 };
@@ -134,10 +128,9 @@ function otherSet(count: number): WhcbError {
   return new WhcbError("invalid", `The calls that match have changed since they were counted. Now they are ${count}`);
 }
 
-/** What an earlier request of this confirmation has marked; none is known of a mark as FAILED. */
-async function findMarked({ store }: ServerDeps, { id }: Callback, { status, now }: Mark): Promise<MatchingCalls> {
-  const filter = { status, markedAt: now };
-  return status === "SUCCESS" ? store.calls.findMatching(id, filter) : { filter, seqs: [] };
+/** Counts what an earlier request of this confirmation has marked; none is known of a mark as FAILED. */
+async function addMarked({ store }: ServerDeps, { id }: Callback, { status, now }: Mark, digest: CallDigest): Promise<void> {
+  if (status === "SUCCESS") await store.calls.summarizeMatching(id, { status, markedAt: now }, digest);
 }
 
 async function actOnListed(deps: ServerDeps, callback: Callback, request: ActionRequest, set: Listed): Promise<ActionResult> {
@@ -179,7 +172,10 @@ async function markMatching(
 ): Promise<number> {
   const marked = await deps.store.calls.markMatching(callback.id, matching, mark);
   deps.onWork(callback.id, "changed");
-  return marked >= counted ? marked : Math.max(marked, (await findMarked(deps, callback, mark)).seqs.length);
+  if (marked >= counted) return marked;
+  const all = new CallDigest();
+  await addMarked(deps, callback, mark, all);
+  return Math.max(marked, all.count);
 }
 
 async function markListed(

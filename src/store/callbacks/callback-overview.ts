@@ -12,7 +12,7 @@ import {
 } from "../../domain/callback.js";
 import { type EndpointStatus, NEW_ENDPOINT } from "../../domain/endpoint.js";
 import type { Clock } from "../../platform/clock.js";
-import { readCursor, type SortKey, type Values, writeCursor } from "../keyset.js";
+import { type Position, readCursor, type SortKey, type Values, writeCursor } from "../keyset.js";
 import type { ReadOldestWaiting } from "../outcomes/oldest-waiting.js";
 import type { Page, PageQuery, Sort } from "../paging.js";
 import type { Db } from "../schema.js";
@@ -42,16 +42,36 @@ export interface Overview extends Page<OverviewItem> {
 }
 
 export function overviewStore(db: Db, cipher: KeyCipher, clock: Clock, readOldestWaiting: ReadOldestWaiting) {
-  const readers = { readNamed: namedCallbacks(db, clock), readOldestWaiting };
+  const readNamed = namedCallbacks(db, clock);
+  const readAll = shareReadings(async () => {
+    const named = await readNamed();
+    const facts = await readFacts(db);
+    const oldest = await readOldestWaiting([...facts].flatMap(([key, { waiting }]) => (waiting > 0 ? [key] : [])));
+    return named.map((each) => toRow(each, oldest.get(each.key) ?? null, facts.get(each.key)));
+  });
   return {
     /** Reads a page and the counts: what is known to be wrong, and of the names only those that have changed. */
-    listOverview: (query: OverviewQuery): Promise<Overview> => listOverview(db, cipher, readers, query),
+    listOverview: (query: OverviewQuery): Promise<Overview> => listOverview(db, cipher, readAll, query),
   };
 }
 
-interface Readers {
-  readonly readNamed: () => Promise<readonly NamedCallback[]>;
-  readonly readOldestWaiting: ReadOldestWaiting;
+/** At most one reading is in progress. All who ask meanwhile share the next one, because they may have written what this one lacks. */
+function shareReadings<Result>(read: () => Promise<Result>): () => Promise<Result> {
+  let last: Promise<void> = Promise.resolve();
+  let next: Promise<Result> | null = null;
+  return () => {
+    if (next !== null) return next;
+    const shared = last.then(() => {
+      next = null;
+      return read();
+    });
+    next = shared;
+    last = shared.then(
+      () => undefined,
+      () => undefined,
+    );
+    return shared;
+  };
 }
 
 interface Row extends Health {
@@ -86,33 +106,36 @@ function sortKeys({ field, descending }: OverviewQuery["sort"]): readonly RowKey
 async function listOverview(
   db: Db,
   cipher: KeyCipher,
-  { readNamed, readOldestWaiting }: Readers,
+  readAll: () => Promise<readonly Row[]>,
   query: OverviewQuery,
 ): Promise<Overview> {
-  const { limit, cursor, health, text } = query;
+  const { cursor, text } = query;
   const keys = sortKeys(query.sort);
   const position = cursor === undefined ? null : readCursor(keys, cursor);
-  const named = await readNamed();
+  const all = await readAll();
   const found = text === "" ? null : await findByText(db, text);
-  const facts = await readFacts(db);
-  const oldest = await readOldestWaiting([...facts].flatMap(([key, { waiting }]) => (waiting > 0 ? [key] : [])));
-  const all = (found === null ? named : named.filter(({ key }) => found.has(key))).map((each) =>
-    toRow(each, oldest.get(each.key) ?? null, facts.get(each.key)),
-  );
+  const { rows, ...page } = choosePage(all, found, { ...query, keys, position });
+  return { items: await readItems(db, cipher, rows), ...page };
+}
+
+interface Choice extends OverviewQuery {
+  readonly keys: readonly RowKey[];
+  readonly position: Position | null;
+}
+
+/** Many requests may wait for the database at once, so none keeps more than the page. */
+function choosePage(all: readonly Row[], found: ReadonlySet<number> | null, { keys, position, health, ...query }: Choice) {
   const counts = Object.fromEntries(HEALTH_NAMES.map((name) => [name, 0])) as Record<HealthName, number>;
-  for (const row of all) counts[row.health] += 1;
-  const listed = health === null ? all : all.filter((row) => row.health === health);
+  const withText = all.filter(({ key }) => found?.has(key) ?? true);
+  for (const row of withText) counts[row.health] += 1;
+  const listed = withText.filter((row) => health === null || row.health === health);
   listed.sort((one, other) => compare(keys, one, other));
   const offset = position === null ? query.offset : countUpTo(listed, keys, position.values);
-  const page = listed.slice(offset, offset + limit);
-  const last = offset + limit < listed.length ? page.at(-1) : undefined;
-  return {
-    items: await readItems(db, cipher, page),
-    counts,
-    total: listed.length,
-    offset,
-    nextCursor: last ? writeCursor(keys, { values: keys.map(({ column }) => last[column]), offset: 0, total: null }) : null,
-  };
+  const end = offset + query.limit;
+  const rows = listed.slice(offset, end);
+  const last = end < listed.length ? rows.at(-1) : undefined;
+  const next = last && { values: keys.map(({ column }) => last[column]), offset: 0, total: null };
+  return { rows, counts, total: listed.length, offset, nextCursor: next ? writeCursor(keys, next) : null };
 }
 
 type SortValues = Readonly<Partial<Record<RowKey["column"], string | number>>>;

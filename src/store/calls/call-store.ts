@@ -9,9 +9,9 @@ import { callSearch } from "./find-calls.js";
 import { callGroups } from "./group-calls.js";
 import { callLists } from "./list-calls.js";
 import { callMarks } from "./mark-calls.js";
-import { type CallCount, type CountLimit, countMatching, findMatching, type MatchingCalls } from "./scan-calls.js";
+import { type CallCount, type CountLimit, countMatching } from "./scan-calls.js";
 import { callFinder } from "./search-calls.js";
-import { type CallSummary, summarizeMatching } from "./summarize-calls.js";
+import { type CallDigest, type CallSummary, type FoundCalls, findMatching, summarizeMatching } from "./summarize-calls.js";
 
 export function callStore(db: Db, clock: Clock, readTime: ReadTime) {
   return {
@@ -31,11 +31,18 @@ export function callStore(db: Db, clock: Clock, readTime: ReadTime) {
     countMatching: (callbackId: string, filter: CallFilter, limit: CountLimit): Promise<CallCount> =>
       countMatching(db, clock, callbackId, filter, limit),
 
-    /** Counts the calls by reason; with `hasSeqs`, reads their seqs too. Throws `not-found` for the callback. */
-    summarizeMatching: (callbackId: string, filter: CallFilter, hasSeqs: boolean): Promise<CallSummary> =>
-      summarizeMatching(db, clock, callbackId, filter, hasSeqs),
+    /**
+     * Counts the calls by reason, and adds each to the digest. One that is attempted meanwhile may be counted twice. The event loop turns in
+     * between. Throws `not-found` for the callback.
+     */
+    summarizeMatching: (callbackId: string, filter: CallFilter, digest: CallDigest | null = null): Promise<CallSummary> =>
+      summarizeMatching(db, clock, callbackId, filter, digest),
 
-    /** Each call once, however long it takes; the event loop turns in between. Throws `not-found` for the callback. */
-    findMatching: (callbackId: string, filter: CallFilter): Promise<MatchingCalls> => findMatching(db, clock, callbackId, filter),
+    /**
+     * Resolves to the seqs of the calls, at most so many, and to the digest of all. One that is attempted meanwhile may be there twice. The
+     * event loop turns in between. Throws `not-found` for the callback.
+     */
+    findMatching: (callbackId: string, filter: CallFilter, most = Number.POSITIVE_INFINITY): Promise<FoundCalls> =>
+      findMatching(db, clock, callbackId, filter, most),
   };
 }

@@ -22,7 +22,7 @@ import type { ReadTime } from "../sql/read-time.js";
 import { transact } from "../sql/transactions.js";
 import { findRecorded, findSentAnew, type RecordedAttempt, saveAttempts } from "./attempts.js";
 import { type CallState, readStatesById, readStatesBySeq, writeStates } from "./call-state.js";
-import type { MatchingCalls } from "./scan-calls.js";
+import type { MatchingCalls } from "./summarize-calls.js";
 
 export interface MarkOptions {
   /** By default, a user settled it. */

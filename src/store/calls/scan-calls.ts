@@ -161,24 +161,12 @@ export async function countMatching(
   return { count, isExact: true };
 }
 
-/** A filter matched these calls when they were read. */
-export interface MatchingCalls {
-  readonly filter: CallFilter;
-  readonly seqs: readonly number[];
-}
-
-/** Throws `not-found` for the callback. */
-export async function findMatching(db: Db, clock: Clock, callbackId: string, filter: CallFilter): Promise<MatchingCalls> {
-  const { key } = await requireCallback(db, callbackId);
-  return { filter, seqs: await findSeqs(db, clock, key, filter) };
-}
-
-/** Returns each call's seq once, though one that is attempted meanwhile is met again. */
+/** Returns each call's seq. One that is attempted meanwhile may be there twice. */
 export async function findSeqs(db: Db, clock: Clock, callbackKey: number, filter: CallFilter): Promise<number[]> {
-  const seqs = new Set<number>();
+  const seqs: number[] = [];
   for await (const step of scanCalls(db, clock, { callbackKey, filter }))
-    for (const seq of await readSeqs(db, step)) seqs.add(seq);
-  return [...seqs];
+    for (const seq of await readSeqs(db, step)) seqs.push(seq);
+  return seqs;
 }
 
 /** Resolves to null if the counters don't know it. */

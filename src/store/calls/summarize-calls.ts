@@ -6,10 +6,54 @@ import type { Db } from "../schema.js";
 import { executeByIndex } from "../sql/transactions.js";
 import { FAILURE, type FailureGroup, toFailureGroup } from "./call-counts.js";
 import { instantOf } from "./call-row.js";
-import { type MatchingCalls, type ScanStep, scanCalls } from "./scan-calls.js";
+import { readSeqs, type ScanStep, scanCalls } from "./scan-calls.js";
 
-export interface CallSummary extends MatchingCalls {
-  /** `seqs` has them only if they were asked for. */
+/** Tells sets of calls apart, in whatever order their seqs are added, and keeps no list of them. */
+export class CallDigest {
+  #count = 0;
+  readonly #sums = new Uint32Array(SEEDS.length);
+
+  get count(): number {
+    return this.#count;
+  }
+
+  add(seq: number): void {
+    this.#count += 1;
+    for (const [index, seed] of SEEDS.entries()) this.#sums[index] = (this.#sums[index] ?? 0) + hashOf(seq, seed);
+  }
+
+  toString(): string {
+    return `${this.#count}.${this.#sums.join(".")}`;
+  }
+}
+
+/** The sums of two different sets are equal once in 2^128. */
+const SEEDS = [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344] as const;
+
+function hashOf(seq: number, seed: number): number {
+  return mixBits(mixBits(seq ^ seed) + Math.floor(seq / 2 ** 32));
+}
+
+/** Every bit of the result depends on every bit of the 32 (MurmurHash3's finalizer). */
+function mixBits(bits: number): number {
+  const first = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
+  const second = Math.imul(first ^ (first >>> 13), 0xc2b2ae35);
+  return (second ^ (second >>> 16)) >>> 0;
+}
+
+/** A filter matched these calls when they were read. */
+export interface MatchingCalls {
+  readonly filter: CallFilter;
+  readonly seqs: readonly number[];
+}
+
+export interface FoundCalls extends MatchingCalls {
+  /** It has all that match, though `seqs` may lack some. */
+  readonly digest: CallDigest;
+}
+
+export interface CallSummary {
+  readonly filter: CallFilter;
   readonly count: number;
   /** Counts by status code or reason, most calls first. */
   readonly failures: readonly FailureGroup[];
@@ -25,20 +69,40 @@ interface Group {
   readonly last_at: number;
 }
 
-/** Exact, however long it takes; the event loop turns between steps. With `hasSeqs`, counts each call once. Throws `not-found`. */
+/** Keeps at most so many seqs. Throws `not-found` for the callback. */
+export async function findMatching(
+  db: Db,
+  clock: Clock,
+  callbackId: string,
+  filter: CallFilter,
+  most: number,
+): Promise<FoundCalls> {
+  const { key } = await requireCallback(db, callbackId);
+  const [seqs, digest]: [number[], CallDigest] = [[], new CallDigest()];
+  for await (const step of scanCalls(db, clock, { callbackKey: key, filter })) {
+    for (const seq of await readSeqs(db, step)) {
+      digest.add(seq);
+      if (seqs.length < most) seqs.push(seq);
+    }
+  }
+  return { filter, seqs, digest };
+}
+
+/** Counts all, however long it takes; the event loop turns between steps. Throws `not-found`. */
 export async function summarizeMatching(
   db: Db,
   clock: Clock,
   callbackId: string,
   filter: CallFilter,
-  hasSeqs: boolean,
+  digest: CallDigest | null,
 ): Promise<CallSummary> {
   const { key } = await requireCallback(db, callbackId);
-  const seqs = new Set<number>();
   const failures = new Map<string, number>();
   let [count, firstAt, lastAt] = [0, Number.POSITIVE_INFINITY, -1];
   for await (const step of scanCalls(db, clock, { callbackKey: key, filter })) {
-    for (const { failure, calls, first_at, last_at } of await (hasSeqs ? readNew(db, step, seqs) : readGroups(db, step))) {
+    for (const { failure, calls, first_at, last_at } of await (digest === null
+      ? readGroups(db, step)
+      : readEach(db, step, digest))) {
       count += calls;
       failures.set(failure, (failures.get(failure) ?? 0) + calls);
       firstAt = Math.min(firstAt, first_at);
@@ -47,7 +111,6 @@ export async function summarizeMatching(
   }
   return {
     filter,
-    seqs: [...seqs],
     count,
     failures: [...failures].sort(([, one], [, other]) => other - one).map(([failure, calls]) => toFailureGroup(failure, calls)),
     firstAt: count === 0 ? null : instantOf(firstAt),
@@ -66,11 +129,9 @@ async function readGroups(db: Db, step: ScanStep): Promise<readonly Group[]> {
   return rows;
 }
 
-/** Adds the calls that aren't in it to `seqs`. */
-async function readNew(db: Db, step: ScanStep, seqs: Set<number>): Promise<readonly Group[]> {
+async function readEach(db: Db, step: ScanStep, digest: CallDigest): Promise<readonly Group[]> {
   const matching = step.select(sql`seq, ${FAILURE} AS failure, attempted_at AS first_at, attempted_at AS last_at, 1 AS calls`);
   const { rows } = await executeByIndex(db, sql<Group & { readonly seq: number }>`${matching}`);
-  const found = rows.filter(({ seq }) => !seqs.has(seq));
-  for (const { seq } of found) seqs.add(seq);
-  return found;
+  for (const { seq } of rows) digest.add(seq);
+  return rows;
 }

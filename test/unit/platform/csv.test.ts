@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { build } from "esbuild";
 import { describe, expect, it } from "vitest";
-import { csvLine } from "../../../src/platform/unsafe-characters.js";
+import { csvLine, csvPieces } from "../../../src/platform/unsafe-characters.js";
 import { cpuGrowth, LINEAR } from "../../support/time/cpu-growth.js";
 
 /** Without pieces, this takes some hundred MB. */
@@ -74,4 +74,11 @@ describe("a line with a long text", () => {
     const worker = new Worker(code, { eval: true, resourceLimits: { maxOldGenerationSizeMb: HEAP_MB } });
     expect(await once(worker, "exit")).toEqual([7]);
   });
+});
+
+it.each(["\u00ad", "=\n", '"', "\r\n"])("is written in short pieces, however long its text of %j is", (unit) => {
+  const cells = [`=${unit.repeat(2_000_000 / unit.length)}`, "x"];
+  const pieces = [...csvPieces(cells)];
+  expect(Math.max(...pieces.map(({ length }) => length))).toBeLessThan(1024 * 1024);
+  expect(pieces.join("") === csvLine(cells)).toBe(true);
 });

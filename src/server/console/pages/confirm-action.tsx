@@ -6,6 +6,7 @@ import type { Callback } from "../../../domain/callback.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { callbackSecrets, secretMask, shownUrl } from "../../../domain/mask.js";
 import { shortId } from "../../../platform/random.js";
+import { reserveMemory } from "../../requests/send-document.js";
 import { type Query, readParameter } from "../../routes/query-parameters.js";
 import type { CallbackPath } from "../../routes/route-context.js";
 import {
@@ -32,6 +33,8 @@ const MOST_LISTED = 100;
 const SAMPLES = 3;
 const SAMPLES_MS = 100;
 const MAX_SAMPLE_BYTES = 65_536;
+/** A mark by a filter keeps the seqs of its calls, in an array that may be half empty. */
+const SEQ_BYTES = 16;
 
 interface AskedAction {
   readonly action: CallAction;
@@ -66,12 +69,15 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
     const [id, shownAt] = [readParameter(form, "once") ?? "", Number(readParameter(form, "at"))];
     const counted = { count: Number(readParameter(form, "counted")), digest: readParameter(form, "digest") ?? "" };
     const isOurs = readParameter(form, "signature") === sessions.markOf(`${id} ${shownAt}`, request);
-    if (!isOurs || !Number.isSafeInteger(counted.count)) throw new WhcbError("invalid", "The form is incomplete");
+    if (!isOurs || !Number.isSafeInteger(counted.count) || counted.count < 0)
+      throw new WhcbError("invalid", "The form is incomplete");
     const asked = await readAskedAction(callback, form, shownAt);
     const { action, set, back } = asked;
     try {
       const requestedBy = request.visitor?.credential?.username ?? "";
-      const result = await actOnCalls(deps, callback, { action, set, counted, id, shownAt, requestedBy });
+      const act = () => actOnCalls(deps, callback, { action, set, counted, id, shownAt, requestedBy });
+      const isListed = action === "replay" || "callIds" in set;
+      const result = await (isListed ? act() : reserveMemory(request, counted.count * SEQ_BYTES, act));
       const isDone = result.done > 0 || result.isCollecting === true;
       const notice = { kind: isDone ? "done" : "problem", text: describeResult(action, result) } as const;
       if (action === "replay") {

@@ -139,7 +139,7 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
   /** If something else than the name was typed, the form says so. */
   async function showDelete(request: FastifyRequest, reply: FastifyReply, callback: Callback, typed?: string) {
     const counts = await deps.store.calls.count(callback.id);
-    const [record] = await deps.store.endpoints.list([callback.id]);
+    const [record] = await deps.store.endpoints.listReports([callback.id]);
     const page = callbackPage(callback, record, {
       title: "Delete API callback",
       tab: "settings",
