@@ -113,7 +113,9 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
   if (run.kind !== "mark-success") {
     const show = { command: commandLine({ command: "runs show", operands: [run.runId] }), when: "to see what it has marked" };
     const message = `run ${run.runId} is a ${run.kind}: only what mark-success marked can be undone`;
-    throw new WhcbError("usage", message, advise`${show} lists its calls, and mark-failed with their ids marks them FAILED`);
+    const seen =
+      run.kind === "reconcile" ? ": those in the state seen weren't sent, and mark-failed with their ids takes them back" : "";
+    throw new WhcbError("usage", message, advise`${show} lists its calls${seen}`);
   }
   await checkService(run, deps.client, deps.profile);
   if (isOtherDatabase(run, deps.client)) {

@@ -314,6 +314,11 @@ export function describeOverview(open: OpenStore): void {
       expect(await store.calls.mark(callback.id, ["P"], "SUCCESS", NOW + 9, { ...resumed, unlessFailedSince: NOW + 9 })).toEqual(
         [],
       );
+      // A requested replay may not have had its turn yet.
+      await accept(store, callback, ["W"]);
+      await attempt(store, callback, ["W"], { startedAt: NOW, durationMs: 1, result: REFUSED_503 });
+      await store.replays.request(callback.id, aReplay({ callIds: ["W"] }, { id: "WAITS" }), NOW + 9);
+      expect(await store.calls.mark(callback.id, ["W"], "SUCCESS", NOW + 9, { markedAt: NOW + 8 })).toEqual(["W"]);
       // The node that takes it back may have a clock that is behind.
       await store.calls.mark(callback.id, ["P"], "FAILED", NOW + 4);
       expect(await store.calls.mark(callback.id, ["P"], "SUCCESS", NOW + 10, { markedAt: NOW + 8 })).toEqual(["P"]);

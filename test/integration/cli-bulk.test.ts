@@ -650,7 +650,7 @@ describe("mark-failed --undo", () => {
     const replayed = runIdIn(await machine.works(["replay", "demo", "--failed", "--yes", "-o", "json"]));
     expect(await machine.whcb(["mark-failed", "--undo", replayed, "--yes"])).toMatchObject({
       code: 2,
-      stderr: `error: run ${replayed} is a replay: only what mark-success marked can be undone\nhint: \`whcb runs show ${replayed}\` lists its calls, and mark-failed with their ids marks them FAILED\n`,
+      stderr: `error: run ${replayed} is a replay: only what mark-success marked can be undone\nhint: \`whcb runs show ${replayed}\` lists its calls\n`,
     });
     expect(await machine.whcb(["mark-failed", "demo", "--success", "--undo", replayed, "--yes"])).toMatchObject({ code: 2 });
     expect(await machine.whcb(["mark-failed", "--undo", "NONE", "--yes"])).toMatchObject({ code: 3 });

@@ -102,11 +102,11 @@ function isText(value: unknown): value is string | number {
   return typeof value === "string" || typeof value === "number";
 }
 
-/** Salesforce ends the names of an organization's own fields with __c. */
+/** Salesforce ends the names of an organization's own fields with __c, Azure's logs with the type (_s), Elasticsearch with .keyword. */
 export function columnName(name: string): string {
   return name
     .slice(0, MAX_NAME)
     .toLowerCase()
-    .replace(/__c$/, "")
+    .replace(/(?:__p?c|_[sdbgt]|\.(?:keyword|raw))$/, "")
     .replace(/[\s"'_-]/g, "");
 }

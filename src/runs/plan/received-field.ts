@@ -40,6 +40,7 @@ export function meansReceived(name: string, value: string): boolean {
 /** A server's log may have the status in a column `response`. Such a word says so in a column of any name. */
 export function meansNotReceived(name: string, value: string): boolean {
   if (/(?:^|\.)response$/.test(name) && /^[1-5]\d\d$/.test(value.trim())) return !RECEIVED.test(value.trim());
+  if (/^HTTP\/\d(?:\.\d)? [45]\d\d\b/i.test(value.trim())) return true;
   return /^(?:error|failed|failure|refused|rejected|timed out|timeout|undelivered|not (?:accepted|delivered|received))$/i.test(
     value.trim(),
   );

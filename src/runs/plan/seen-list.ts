@@ -117,7 +117,7 @@ function requireWhole(line: number, [name, value]: Fields[number]): void {
   if (!MAY_BE_NUMBERS.has(name)) return;
   if (/^-?\d+(?:[.,]\d+)?E\+\d+$/i.test(value))
     throw unreadableLine(line, `its ${name} is ${value}: the spreadsheet has shortened a number`, SHORTENED_HINT);
-  if (/^\d{7,}[.,]0$/.test(value))
+  if (/^\d{7,}[.,]0+$/.test(value))
     throw unreadableLine(line, `its ${name} is ${value}: a program has read it as a number with decimals`, SHORTENED_HINT);
 }
 

@@ -152,7 +152,8 @@ async function findTakenBack(
   const changed = [...states.values()].filter(
     ({ before: { status, changedAt } }) => status !== "SUCCESS" && changedAt > since && changedAt <= now,
   );
-  const isByUser = ({ before: { status, settledBy } }: CallState): boolean => settledBy === "user" || status === "PENDING";
+  const isByUser = ({ before: { status, settledBy, due } }: CallState): boolean =>
+    settledBy === "user" || status === "PENDING" || due?.cause === "replay";
   const byUser = changed.filter(isByUser).map(({ seq }) => seq);
   const others = changed.filter((state) => !isByUser(state)).map(({ seq }) => seq);
   return new Set([...byUser, ...(await findSentAnew(trx, others, since))]);

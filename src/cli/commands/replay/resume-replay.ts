@@ -59,8 +59,13 @@ export function resumeReplay(invocation: ReplayInvocation, wanted: string | null
     const total = run.counts.left + (resendUnknown ? run.counts.unknown : 0);
     const found = total === 0 ? [] : await findAllById(run.callbacks, runDeps.client);
     const keys = run.options === null ? new Map() : await findKeys(invocation, found, run.options);
-    const callbacks = run.kind === "mark-success" ? [] : run.callbacks;
-    await using taken = await takeLocks(invocation, { callbacks, runDeps, wait: values.wait, runId: run.runId, needsAll: true });
+    await using taken = await takeLocks(invocation, {
+      callbacks: run.callbacks,
+      runDeps,
+      wait: values.wait,
+      runId: run.runId,
+      needsAll: true,
+    });
     const delivery = await deliverySettings(session);
     if (!(await confirmChanged(run, delivery, { ...runDeps, locks: taken.locks }, invocation))) return;
     const viaService = run.options?.viaService ?? false;

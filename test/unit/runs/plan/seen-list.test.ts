@@ -378,6 +378,7 @@ test.each([
     ["errorSummary", "x"],
     ["err", "timeout"],
     ["comment", "Rejected"],
+    ["request", "HTTP/1.1 503 Service Unavailable"],
     ["failed_at", "2026-11-24T09:30:00Z"],
     ["crm_received", false],
     ["message_received", 0],
@@ -460,6 +461,8 @@ test.each([
     `messageid,mobile\n${MESSAGE},61491570001.0\n`,
     "line 2 can't be read: its mobile is 61491570001.0: a program has read it as a number with decimals",
   ],
+  ["webhookId_s,statusCode_d\nC1,503\n", "line 2 can't be read: its statuscode is 503, "],
+  ["webhookId,Received__pc\nC1,false\n", "line 2 can't be read: its received is false, "],
   ...["6.14587E+10", "6,14587E+10", "1E+31"].flatMap((number): [string, string][] => [
     [
       `messageid;mobile\n${MESSAGE};${number}\n`,
