@@ -161,8 +161,11 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
   return { ...markPlan(found, marking, deps), toDiscard: isUnfinished ? run : null, markedBy };
 }
 
-/** Returns the run of this service that was begun last, has marked calls, and wasn't undone, or null. */
-export async function latestRunToUndo(deps: RunFolder & Pick<RunDeps, "client">): Promise<RunOverview | null> {
+/** Returns the run of this service that was begun last, has marked calls, and wasn't undone or passed, or null. */
+export async function latestRunToUndo(
+  deps: RunFolder & Pick<RunDeps, "client">,
+  passed: ReadonlySet<string> = new Set(),
+): Promise<RunOverview | null> {
   const { client } = deps;
   await client.verify();
   const runs = await listRuns(deps);
@@ -170,7 +173,7 @@ export async function latestRunToUndo(deps: RunFolder & Pick<RunDeps, "client">)
   for (const run of runs.toSorted((one, other) => (wasBegunAfter(one, other) ? -1 : 1))) {
     const { runId, kind, state, counts } = run;
     const isOfMarks = kind === "mark-success" || isMarkFailed(run) || (kind === "reconcile" && counts.seen > 0);
-    if (!isOfMarks || undone.has(runId) || !isOfService(run, client)) continue;
+    if (!isOfMarks || passed.has(runId) || undone.has(runId) || !isOfService(run, client)) continue;
     const hasMarked = counts.marked > 0 || state === "unfinished" || state === "running";
     if (hasMarked || (await hasSuccessful((await readRun(deps, runId)).maybeMarked, client))) return run;
   }

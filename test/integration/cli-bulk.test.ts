@@ -1,5 +1,5 @@
 /** Replays, marks and reconciliation run as commands, against a real service and a real endpoint. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { run } from "../../src/cli/run.js";
@@ -704,6 +704,23 @@ describe("undo without a run", () => {
     expect(await machine.ids("demo", "--failed")).toEqual([]);
     await machine.works(["undo", run ?? "", "--yes"]);
     expect(await machine.ids("demo", "--failed")).toHaveLength(1);
+  });
+
+  test("says that nothing of a run is left, and asks about the one before", async () => {
+    await anOutage(2);
+    const [first = "", second = ""] = await machine.ids("demo", "--failed");
+    await machine.works(["mark-success", "demo", first, "--yes"]);
+    await machine.works(["mark-success", "demo", second, "--yes"]);
+    const [latest, before] = await runIds();
+    await machine.works(["mark-failed", "demo", second, "--yes"]);
+    // As if that had been made in the console.
+    rmSync(join(machine.world.paths.data, "runs", `${(await runIds())[0]}.ndjson`));
+    const { code, stderr } = await answered("y\n");
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringMatching(new RegExp(`${latest}[^]*nothing to undo[^]*${before}[^]*Mark 1 call FAILED`)),
+    ]);
+    expect(await machine.ids("demo", "--failed")).toHaveLength(2);
   });
 
   test("goes past no reconcile that has marked what a list had: it can't be undone", async () => {

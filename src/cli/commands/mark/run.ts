@@ -1,7 +1,7 @@
 import { commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { advise, WhcbError } from "../../../domain/errors.js";
-import { readRun } from "../../../runs/journal/stored-runs.js";
+import { type RunOverview, readRun } from "../../../runs/journal/stored-runs.js";
 import { type CallScope, callbacksOf } from "../../../runs/plan/call-scope.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
 import type { RunLocks } from "../../../runs/run-locks.js";
@@ -41,7 +41,7 @@ export async function markFailed(invocation: Invocation<MarkFlags["failed"]>): P
     return markCalls(invocation, { status: "FAILED", from: "SUCCESS", isFiltered: success, flag: "--success", wait });
   }
   if (invocation.args.operands.length > 0) throw new WhcbError("usage", "--undo takes its callback and calls from the run");
-  return withSession(invocation, (session) => undoRun(invocation, session, undone));
+  return withSession(invocation, async (session) => void (await undoRun(invocation, session, undone)));
 }
 
 /** Undoes the run that is named, or the latest one after a question. */
@@ -49,10 +49,19 @@ export function undo(invocation: Invocation<MarkFlags["undo"]>): Promise<void> {
   const { args, argv, values, screen, deps } = invocation;
   return withSession(invocation, async (session) => {
     const [wanted] = args.operands;
-    if (wanted !== undefined) return undoRun(invocation, session, wanted);
-    const latest = await latestRunToUndo({ ...runFolder(deps), client: session.client });
-    if (latest === null) return screen.info("no run to undo: none of this service has marked calls and wasn't undone");
-    const { runId, kind, startedAt, counts } = latest;
+    if (wanted !== undefined) return void (await undoRun(invocation, session, wanted));
+    const passed = new Set<string>();
+    const findLatest = () => latestRunToUndo({ ...runFolder(deps), client: session.client }, passed);
+    // What one has marked may have been taken back otherwise.
+    for (let latest = await findLatest(); latest !== null; latest = await findLatest()) {
+      if (await undoLatest(latest, session)) return;
+      passed.add(latest.runId);
+    }
+    screen.info("no run to undo: none of this service has marked calls and wasn't undone");
+  });
+
+  /** Resolves to false if there was nothing to undo. */
+  function undoLatest({ runId, kind, startedAt, counts }: RunOverview, session: Session): Promise<boolean> {
     // Which run is the latest may have changed since a script was written.
     if (values.yes) {
       const command = commandLine({ command: "undo", operands: [runId], flags: ["--yes", ...screen.renderOptions.serviceFlags] });
@@ -61,7 +70,7 @@ export function undo(invocation: Invocation<MarkFlags["undo"]>): Promise<void> {
     const started = formatInstant(startedAt, screen.renderOptions.utc);
     screen.info(`the latest run to undo is ${runId}: the ${kind} of ${started}, ${count(counts.marked, "call")} marked`);
     return undoRun({ ...invocation, argv: [...argv, runId] }, session, runId);
-  });
+  }
 }
 
 interface Marking {
@@ -84,7 +93,7 @@ async function markCalls(
     await using runDeps = await openRunDeps(invocation, session, { maxConnections: CONNECTIONS });
     const scope = await toCallScope(operands, session, from, invocation);
     const job = { status, scope, undone: "", runDeps };
-    if (status === "SUCCESS" || values.dryRun) return await planAndMark(invocation, job);
+    if (status === "SUCCESS" || values.dryRun) return void (await planAndMark(invocation, job));
     // What another run delivers meanwhile must not become FAILED: the next replay would send it twice.
     const callbacks = await callbacksOf(scope, runDeps.client);
     await using taken = await takeLocks(invocation, { callbacks, runDeps, wait, needsAll: false });
@@ -99,7 +108,7 @@ async function undoRun(
   invocation: Invocation<MarkFlags["undo"] | MarkFlags["failed"]>,
   session: Session,
   undone: string,
-): Promise<void> {
+): Promise<boolean> {
   const { values, screen, deps } = invocation;
   const run = await readRun(runFolder(deps), undone);
   const instead = run.kind === "mark-failed" ? undoCommand({ header: run, counts: run.counts }, screen.renderOptions) : null;
@@ -116,7 +125,7 @@ async function undoRun(
   });
   const callbacks = await callbacksToUndo(undone, runDeps);
   await using taken = await takeLocks(invocation, { callbacks, runDeps, wait: values.wait, needsAll: true });
-  await planAndMark(invocation, { ...job, locks: taken.locks });
+  return await planAndMark(invocation, { ...job, locks: taken.locks });
 }
 
 interface MarkJob {
@@ -130,7 +139,8 @@ interface MarkJob {
 
 type MarkInvocation = Invocation<MarkFlags["success"] | MarkFlags["failed"] | MarkFlags["undo"]>;
 
-async function planAndMark(invocation: MarkInvocation, { status, scope, undone, runDeps, locks }: MarkJob): Promise<void> {
+/** Resolves to false if there was nothing to mark. */
+async function planAndMark(invocation: MarkInvocation, { status, scope, undone, runDeps, locks }: MarkJob): Promise<boolean> {
   const { values, screen } = invocation;
   const progress = await openProgress(invocation, "reading calls");
   const planning = scope === null ? planUndo(undone, runDeps) : planMarks(scope, status, runDeps, showListed(progress, "calls"));
@@ -138,17 +148,21 @@ async function planAndMark(invocation: MarkInvocation, { status, scope, undone, 
   warnOfUnusableCalls(plan, screen);
   const run = { ...plan, ...(locks && { runId: locks.runId }) };
   const control = locks === undefined ? {} : { locks };
-  const markNothing = async (shown: MarkPlan): Promise<void> => {
+  const markNothing = async (shown: MarkPlan): Promise<boolean> => {
     // The undo is recorded: that of the other run takes the calls back then.
     if (plan.markedBy.size > 0 && !values.dryRun) await runMarks(run, control, runDeps);
     nothingToMark(shown, scope === null, screen);
+    return false;
   };
   if (plan.calls === 0 && plan.toDiscard === null) return markNothing(plan);
   const description = describeMarks(plan, screen.renderOptions);
-  if (values.dryRun) return showMarks(plan, description, screen);
+  if (values.dryRun) {
+    await showMarks(plan, description, screen);
+    return true;
+  }
   const question = plan.calls === 0 ? "Discard the run?" : `Mark ${count(plan.calls, "call")} ${plan.status}?`;
   const asked = joinText([...description, question], "\n");
-  if (!(await confirmRun(invocation, asked, { client: runDeps.client, locks }))) return;
+  if (!(await confirmRun(invocation, asked, { client: runDeps.client, locks }))) return true;
   if (values.yes && plan.calls > 0 && plan.delivered > 0)
     for (const line of describeUnmarked(plan, screen.renderOptions)) screen.info(line);
   await discardUndone(plan, runDeps);
@@ -159,6 +173,7 @@ async function planAndMark(invocation: MarkInvocation, { status, scope, undone, 
   );
   await finishRun(summary, screen);
   if (plan.missing.length > 0) throw missingCalls(plan.missing, "items-failed");
+  return true;
 }
 
 function nothingToMark(plan: MarkPlan, isUndo: boolean, screen: Invocation["screen"]): void {
