@@ -29,7 +29,7 @@ export function oldestWaitingReader(db: Db, readTime: ReadTime, isSent: () => Pr
   };
 }
 
-/** As ReadOldestWaiting says, whether or not anything sends. */
+/** It does what `ReadOldestWaiting` says, whether or not anything sends. */
 export async function readOldestWaiting(
   db: Db,
   callbackKeys: readonly number[],
