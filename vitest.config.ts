@@ -13,7 +13,7 @@ export default defineConfig({
   test: {
     exclude: ["**/node_modules/**", "test/bench/**", "test/browser/**"],
     pool: "forks",
-    maxWorkers: 4,
+    maxWorkers: 3,
     setupFiles: ["test/support/remove-temporary-folders.ts", "test/support/server/cheap-hashing.ts"],
     // The next file in the same process needn't load everything again.
     isolate: false,
