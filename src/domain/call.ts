@@ -115,7 +115,7 @@ export interface CallIdMatches {
   readonly hasMore: boolean;
 }
 
-/** As CallIdMatches, of all callbacks. */
+/** It has what `CallIdMatches` has, of all callbacks. */
 export interface CallPlaces {
   readonly calls: readonly { readonly id: string; readonly callbackId: string }[];
   readonly hasMore: boolean;

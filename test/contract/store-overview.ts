@@ -330,7 +330,7 @@ export function describeOverview(open: OpenStore): void {
       expect(await store.calls.mark(callback.id, ["R"], "SUCCESS", NOW + 9, { markedAt: NOW + 8 })).toEqual([]);
     });
 
-    it("doesn't execute it, though a node whose clock is behind has had the calls sent anew meanwhile", async () => {
+    it("doesn't execute it, though a node whose clock is behind has had the calls sent again meanwhile", async () => {
       const store = await open();
       const callback = await aCallback(store);
       await accept(store, callback, ["A", "B"]);

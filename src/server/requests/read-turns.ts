@@ -1,4 +1,5 @@
 import type { Clock, Timers } from "../../platform/clock.js";
+import { RequestSlots } from "./request-slots.js";
 
 const SHORT_MS = 10;
 
@@ -10,9 +11,7 @@ export class ReadTurns {
   readonly #clock: Pick<Clock, "nextTurn">;
   readonly #timers: Timers;
   readonly #shortMs: number;
-  /** The owner whose turn is next comes first. */
-  readonly #waiting = new Map<string, (() => Promise<void>)[]>();
-  #isReading = false;
+  readonly #slots = new RequestSlots(1);
 
   constructor(
     { clock, timers }: { readonly clock: Pick<Clock, "nextTurn">; readonly timers: Timers },
@@ -25,32 +24,17 @@ export class ReadTurns {
 
   run<Result>(owner: string, read: () => Result | Promise<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
-      const step = async () => {
+      void this.#slots.run(owner, async () => {
+        await this.#clock.nextTurn();
+        const beganAt = this.#timers.runningMs();
         try {
           resolve(await read());
         } catch (error) {
           reject(error);
         }
-      };
-      const steps = this.#waiting.get(owner);
-      if (steps === undefined) this.#waiting.set(owner, [step]);
-      else steps.push(step);
-      if (!this.#isReading) void this.#readAll();
+        const tookMs = this.#timers.runningMs() - beganAt;
+        if (tookMs > this.#shortMs) await new Promise<void>((next) => this.#timers.after(tookMs, next));
+      });
     });
-  }
-
-  async #readAll(): Promise<void> {
-    this.#isReading = true;
-    for (const [owner, steps] of this.#waiting) {
-      const step = steps.shift();
-      this.#waiting.delete(owner);
-      if (steps.length > 0) this.#waiting.set(owner, steps);
-      await this.#clock.nextTurn();
-      const beganAt = this.#timers.runningMs();
-      await step?.();
-      const tookMs = this.#timers.runningMs() - beganAt;
-      if (tookMs > this.#shortMs) await new Promise<void>((resolve) => this.#timers.after(tookMs, resolve));
-    }
-    this.#isReading = false;
   }
 }

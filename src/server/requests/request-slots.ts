@@ -1,4 +1,4 @@
-/** Runs so many requests at once, at most half of them of one owner (`ownerOf`). The others wait, and their owners take turns. */
+/** Runs so many requests at once, at most half of them, and at least one, of one owner (`ownerOf`). The others wait, and their owners take turns. */
 export class RequestSlots {
   readonly #slots: number;
   #running = 0;
