@@ -241,8 +241,8 @@ export async function runMarks(
 ): Promise<RunSummary> {
   // They are marked in the order of the journal, by which its reader knows what the last request had.
   const groups = plan.groups.map(({ callback, callIds, delivered }) => {
-    const [first, last] = [false, true].map((wereDelivered) => callIds.filter((id) => delivered.has(id) === wereDelivered));
-    return { callback, callIds: [...(first ?? []), ...(last ?? [])], delivered };
+    const inOrder = callIds.toSorted((one, other) => Number(delivered.has(one)) - Number(delivered.has(other)));
+    return { callback, callIds: inOrder, delivered };
   });
   const run: NewRun = {
     purpose: {
