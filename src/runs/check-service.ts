@@ -31,7 +31,7 @@ export async function checkService(
   });
 }
 
-async function hasOneOf(callbacks: RunHeader["callbacks"], client: Client): Promise<boolean> {
+export async function hasOneOf(callbacks: RunHeader["callbacks"], client: Client): Promise<boolean> {
   // A callback that was deleted may have given its name to another one, which shows the service, too.
   for (const { id } of callbacks) if ((await client.getCallback(id).catch(nullIfGone)) !== null) return true;
   return false;

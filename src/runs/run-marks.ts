@@ -3,14 +3,14 @@ import { REQUEST_TIME_LIMIT_MS } from "../client/transport.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import { commandLine } from "../domain/command-line.js";
 import { advise, WhcbError } from "../domain/errors.js";
-import { checkService } from "./check-service.js";
+import { checkService, hasOneOf } from "./check-service.js";
 import { isOtherDatabase } from "./journal/other-database.js";
 import { callKey, isMarkFailed, undoneBy } from "./journal/other-runs.js";
 import { lockRun } from "./journal/process-lock.js";
 import { newRunId } from "./journal/run-id.js";
 import type { RunCall } from "./journal/run-state.js";
 import type { RunListener, UndoneRun } from "./journal/run-step.js";
-import { discardRun, listRuns, type RunOverview, readRun, wasBegunAfter } from "./journal/stored-runs.js";
+import { discardRun, listRuns, listWantedRuns, type RunOverview, readRun, wasBegunAfter } from "./journal/stored-runs.js";
 import { type NewRun, performRun, type RunSummary } from "./perform-run.js";
 import {
   type CallScope,
@@ -42,6 +42,8 @@ interface Marking {
   readonly undoes: UndoneRun | null;
   /** The calls were listed after this instant. */
   readonly listedAt: number;
+  /** The same instant of the service's clock, or null if the service doesn't say it or what changed since doesn't matter. */
+  readonly serviceListedAt: number | null;
 }
 
 interface FoundCalls extends UnusableCalls {
@@ -70,11 +72,12 @@ export async function planMarks(
 ): Promise<MarkPlan> {
   const listedAt = deps.clock.now();
   const callbacks = await callbacksOf(scope, deps.client);
+  const serviceListedAt = status === "SUCCESS" ? deps.client.serviceNow() : null;
   const found =
     "filter" in scope.calls
       ? await byFilter(callbacks, { ...scope.calls.filter, status: otherThan(status) }, deps, onEvent)
       : await byIds(callbacks, scope.calls.callIds, status, deps);
-  return markPlan(found, { status, undoes: null, listedAt }, deps);
+  return markPlan(found, { status, undoes: null, listedAt, serviceListedAt }, deps);
 }
 
 /**
@@ -136,7 +139,7 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
   const mayBeSuccess = deps.client.capabilities.has("exact-lists") ? [] : marked;
   const asMarked = new Set(mayBeSuccess.map(({ callbackId, id }) => callKey(callbackId, id)));
   const undoes = { runId: run.runId, startedAt: run.serviceStartedAt ?? run.startedAt };
-  const marking = { status: "FAILED", undoes, listedAt: deps.clock.now() } as const;
+  const marking = { status: "FAILED", undoes, listedAt: deps.clock.now(), serviceListedAt: null } as const;
   const markedBy = new Map<RunOverview, number>();
   const staysSuccess = await readStayCheck(marking.undoes, deps, (other) => markedBy.set(other, (markedBy.get(other) ?? 0) + 1));
   let found: FoundCalls = { groups: [], leftOut: 0, withoutId: 0, unlisted: 0, missing: [], already: 0, delivered: 0 };
@@ -161,19 +164,25 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
   return { ...markPlan(found, marking, deps), toDiscard: isUnfinished ? run : null, markedBy };
 }
 
-/** Returns the run of this service that was begun last, has marked calls, and wasn't undone or passed, or null. */
+/**
+ * Returns the run of this service that was begun last, has marked calls, and wasn't undone or passed, or null. Throws `malformed` for a
+ * journal that can't be read and may be of such a run.
+ */
 export async function latestRunToUndo(
   deps: RunFolder & Pick<RunDeps, "client">,
   passed: ReadonlySet<string> = new Set(),
 ): Promise<RunOverview | null> {
   const { client } = deps;
   await client.verify();
-  const runs = await listRuns(deps);
+  const runs = await listWantedRuns(deps, ({ kind }) => kind !== "replay");
   const undone = new Set(runs.map((run) => (run.state === "finished" && run.counts.marked > 0 ? undoneBy(run) : null)));
   for (const run of runs.toSorted((one, other) => (wasBegunAfter(one, other) ? -1 : 1))) {
     const { runId, kind, state, counts } = run;
     const isOfMarks = kind === "mark-success" || isMarkFailed(run) || (kind === "reconcile" && counts.seen > 0);
     if (!isOfMarks || passed.has(runId) || undone.has(runId) || !isOfService(run, client)) continue;
+    // Nothing can be taken back in a callback that was deleted. A service without a database's id may be another one at the same URL.
+    const isKnown = run.databaseId === client.databaseId() || state === "discarded";
+    if (isKnown && !(await hasOneOf(run.callbacks, client))) continue;
     const hasMarked = counts.marked > 0 || state === "unfinished" || state === "running";
     if (hasMarked || (await hasSuccessful((await readRun(deps, runId)).maybeMarked, client))) return run;
   }
@@ -259,13 +268,14 @@ export async function runMarks(
   return performRun(run, deps, onEvent, async (session) => {
     // The question may have been open for long.
     const hasArrived = plan.undoes === null ? null : await readArrivalCheck(session);
+    const since = plan.serviceListedAt !== null && { unlessFailedSince: plan.serviceListedAt };
     for (const { callback, callIds, delivered } of groups) {
       if (session.stop.reason !== null) return;
       const left = hasArrived === null ? callIds : await skipSettled(callback.id, callIds, hasArrived, session);
       // Calls that are delivered from now on stay SUCCESS.
       for (const wereDelivered of [false, true]) {
         const ids = left.filter((id) => delivered.has(id) === wereDelivered);
-        await markAll({ callbackId: callback.id, status: plan.status, from: "left", wereDelivered }, ids, session);
+        await markAll({ callbackId: callback.id, status: plan.status, from: "left", wereDelivered, ...since }, ids, session);
       }
       if (session.stopReasonOf(callback.id) === "gone") await giveUpCallback(callback.id, session);
     }

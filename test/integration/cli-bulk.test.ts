@@ -51,7 +51,7 @@ describe("a mark prints how to undo it:", () => {
     expect(undoIn(marked)).toMatch(/^undo \S+$/);
     const undone = await machine.works([...undoIn(marked).split(" "), "--yes"]);
     expect(await machine.ids("demo", "--failed")).toEqual([kept, ...ids]);
-    expect(undoIn(undone)).toMatch(/^runs show \S+ -o ids \| whcb mark-success demo - --yes$/);
+    expect(undoIn(undone)).toMatch(/^runs show \S+ -o ids \| whcb mark-success demo - --yes --service \S+$/);
     await typed(undoIn(undone));
     expect(await machine.ids("demo", "--failed")).toEqual([kept]);
   });
@@ -67,7 +67,7 @@ describe("a mark prints how to undo it:", () => {
       [expect.anything(), expect.anything()],
     ]);
     const json = JSON.parse(await machine.works(["mark-failed", "other", "--success", "--yes", "-o", "json"]));
-    expect(json.undo).toMatch(/^whcb runs show \S+ -o ids \| whcb mark-success other - --yes$/);
+    expect(json.undo).toMatch(/^whcb runs show \S+ -o ids \| whcb mark-success other - --yes --service \S+$/);
   });
 
   test("mark-failed, that was stopped, for the calls that it had marked", async () => {
@@ -685,7 +685,7 @@ describe("undo without a run", () => {
     expect(await machine.whcb(["undo"])).toEqual({
       code: 0,
       stdout: "",
-      stderr: "no run to undo: none of this service has marked calls and wasn't undone\n",
+      stderr: "no run to undo: none of this service has marked calls that can be taken back\n",
     });
   });
 
@@ -723,6 +723,29 @@ describe("undo without a run", () => {
     expect(await machine.ids("demo", "--failed")).toHaveLength(2);
   });
 
+  test("asks about the one before if the callback of a run was deleted", async () => {
+    const { url } = await anOutage(1);
+    await machine.rehearse("gone", url, 1);
+    await machine.works(["mark-success", "demo", "--failed", "--yes"]);
+    const [demo] = await runIds();
+    await machine.works(["mark-failed", "gone", "--success", "--yes"]);
+    await machine.works(["mark-success", "gone", "--failed", "--yes"]);
+    await machine.works(["callbacks", "delete", "gone", "--yes"]);
+    expect((await answered("y\n")).stderr).toContain(`the latest run to undo is ${demo}: `);
+    expect(await machine.ids("demo", "--failed")).toHaveLength(1);
+  });
+
+  test("stops at a journal that can't be read: it may be of the latest marks", async () => {
+    await anOutage(2);
+    const [first = "", second = ""] = await machine.ids("demo", "--failed");
+    await machine.works(["mark-success", "demo", first, "--yes"]);
+    await machine.works(["mark-success", "demo", second, "--yes"]);
+    writeFileSync(join(machine.world.paths.data, "runs", `${(await runIds())[0]}.ndjson`), "");
+    const { code, stderr } = await answered("y\n");
+    expect([code, stderr]).toEqual([2, expect.stringContaining("move it away to go on without it")]);
+    expect(await machine.ids("demo", "--failed")).toEqual([]);
+  });
+
   test("goes past no reconcile that has marked what a list had: it can't be undone", async () => {
     await anOutage(2);
     const [right = "", wrong = ""] = await machine.ids("demo", "--failed");
@@ -745,7 +768,9 @@ describe("undo without a run", () => {
       2,
       [
         `error: run ${run} is a mark-failed: only what mark-success marked can be undone`,
-        `hint: \`whcb runs show ${run} -o ids | whcb mark-success demo - --yes\` marks its calls SUCCESS`,
+        expect.stringMatching(
+          `^hint: .whcb runs show ${run} -o ids \\| whcb mark-success demo - --yes --service \\S+\\d. marks its calls`,
+        ),
         "",
       ],
     ]);

@@ -66,10 +66,11 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
     const isGiven = [...KINDS, "from" as const].some((kind) => line[kind] !== null);
     const lacksField = (call: ComparableCall) =>
       (!compares(call) && !givesNone) || (line.minute !== null && call.minutes.length === 0);
-    const others =
-      only === undefined || (matches.length === 1 && lacksField(only))
-        ? calls.filter((call) => isNear(call) && call !== only)
-        : [];
+    const isTimeless = callId === null && (line.minute === null || only?.minutes.length === 0);
+    const mayBeMeant = (call: ComparableCall) =>
+      only === undefined ||
+      (matches.length === 1 && (lacksField(only) || (isTimeless && call.otherContents.includes(line.looseContent ?? ""))));
+    const others = calls.filter((call) => isNear(call) && call !== only && mayBeMeant(call));
     const isOther = ({ otherSenders }: ComparableCall): boolean => otherSenders.includes(line.otherSender ?? "");
     const identifies = (call: ComparableCall): boolean => {
       if (line.minute !== null && call.hasUnreadDate) return false;
@@ -129,6 +130,7 @@ const callArb = fc.record({
   minutes: several(1, 2),
   hasUnreadDate: fc.boolean(),
   contents: fc.constantFrom(["yes"], ["no"], ["<b>yes", "yes"], []),
+  otherContents: fc.constantFrom([], [], ["no"], ["yes", "no"]),
   senders: fc.record(SENDERS),
   name: fc.constantFrom("", "Ada"),
   otherSenders: several("whatsapp:1").map((others) => (others.length === 0 ? [""] : others)),
@@ -154,6 +156,7 @@ const lineArb = fc.record({
   kind: orNone("reply" as const, "undeliverable" as const),
   minute: orNone(1, 2),
   content: orNone("yes", "no", "<b>yes"),
+  looseContent: orNone("yes", "no"),
   mobile: orNone("1", "2", "unreadable", ...UNPARSABLE),
   voice: orNone("1", "2", "unreadable", ...UNPARSABLE),
   name: orNone("Ada", "Bob"),
@@ -187,6 +190,7 @@ const NOTHING = {
   kind: null,
   minute: null,
   content: null,
+  looseContent: null,
   mobile: null,
   email: null,
   mri: null,
@@ -209,6 +213,13 @@ const SHAPES: readonly (readonly [string, Shape])[] = [
   [
     "replies that differ from all calls",
     { line: (n) => ({ mobile: "+1", content: `b${n}` }), call: (n) => ({ senders: sender(1), contents: [`a${n}`] }) },
+  ],
+  [
+    "contents that programs write alike",
+    {
+      line: (n) => ({ mobile: "+1", content: `a${n}`, looseContent: "" }),
+      call: (n) => ({ senders: sender(1), contents: [`a${n}`], otherContents: [""] }),
+    },
   ],
   ["lines that match every call", { line: (n) => ({ mobile: `+${n}` }), call: (n) => ({ contents: [`a${n}`] }) }],
   ["lines without anything else", { line: (n) => ({ minute: n }), call: () => ({ minutes: [] }) }],
@@ -236,6 +247,7 @@ async function readsOf({ line, call }: Shape, size: number): Promise<number> {
     minutes: [1],
     hasUnreadDate: false,
     contents: ["yes"],
+    otherContents: [],
     senders: NOBODY,
     doubtful: new Set<string>(),
     from: "",

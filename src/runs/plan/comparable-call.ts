@@ -6,7 +6,7 @@ import { deliveryBody } from "../../wire/delivery-request.js";
 import { removeHtml } from "../../wire/remove-html.js";
 import { columnName, fieldsOfBody, OTHER_SENDER } from "./body-fields.js";
 import type { SeenFormat } from "./list-records.js";
-import { contentKey, messageIdsIn, minuteOf, type SeenLine, textKey } from "./seen-list.js";
+import { contentKey, looseContentKey, messageIdsIn, minuteOf, type SeenLine, textKey } from "./seen-list.js";
 
 /** Returns each valid reading as E.164, with an extension, the local one first. It is empty if the number can't be parsed. */
 export type ParsePhone = (number: string) => readonly string[];
@@ -29,6 +29,8 @@ export interface ComparableCall extends ReadSenders {
   /** The call has a date that can't be compared. */
   readonly hasUnreadDate: boolean;
   readonly contents: readonly string[];
+  /** A list may have one of these contents instead, as programs write the call's. */
+  readonly otherContents: readonly string[];
   /** `from` is the sender as listed, by name if it has no address. */
   readonly from: string;
   /** `namesAlone` is null if the sender has an address, which may not be comparable. */
@@ -58,7 +60,8 @@ export function comparableCall(call: ListedCall, { parsePhone, timezone, format 
   const dates = { undeliverable: textsOf("undeliverable"), reply: textsOf("acknowledged") };
   const minutes = [...dates.undeliverable, ...dates.reply].map((date) => minuteOf(date, timezone));
   const isUnclear = hasTwoSpellings(response);
-  const contents = hasOtherContent(response) ? textsOf("content") : orEmpty(valuesOf("content"));
+  const texts = hasOtherContent(response) ? textsOf("content") : orEmpty(valuesOf("content"));
+  const contents = isUnclear || isErased(call) ? [] : texts.map(contentKey);
   return {
     id,
     status,
@@ -66,7 +69,8 @@ export function comparableCall(call: ListedCall, { parsePhone, timezone, format 
     kinds: isUnclear ? [] : kindsOf(dates),
     minutes: isUnclear ? [] : distinct(minutes.filter((minute) => minute !== null)),
     hasUnreadDate: minutes.includes(null),
-    contents: isUnclear || isErased(call) ? [] : contents.map(contentKey),
+    contents,
+    otherContents: contents.length === 0 ? [] : texts.map(looseContentKey).filter((key) => !contents.includes(key)),
     ...sendersOf((kind) => (isUnclear ? [] : textsOf(kind)), parsePhone),
     from: senderAddress(response.from),
     namesAlone: [...SENDER_KINDS, "from"].some((kind) => textsOf(kind).length > 0) ? null : orEmpty(textsOf("name")).map(textKey),

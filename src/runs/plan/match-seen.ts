@@ -59,7 +59,7 @@ export async function matchSeen(
       const isOne = ofMessage.length === 0 && matches.every((found) => found.every((call) => call === first));
       const only = isOne ? first : undefined;
       const isNearToo = first === undefined || (only !== undefined && lacksFieldOf(each, only));
-      const others = isNearToo ? index.near(each, only) : [];
+      const others = isNearToo ? index.near(each, only) : comparesTime(each, only) ? [] : index.withOtherContent(each, only);
       const isVague = only !== undefined && !identifies(each, only);
       if (isVague && isToSettle(only)) vague += 1;
       if (first === undefined && others.slice(0, MAX_COMPARED).some(([call]) => differsInTime(each, call))) atOtherTimes += 1;
@@ -82,6 +82,10 @@ const MAX_COMPARED = 4;
 function differsInTime(wanted: WantedCall, call: ComparableCall): boolean {
   const fields = comparedFields(wanted, call) ?? [];
   return fields.includes("minute") && fields.every((field) => agree(field, wanted, call) === (field !== "minute"));
+}
+
+function comparesTime(wanted: WantedCall, call: ComparableCall | undefined): boolean {
+  return call === undefined || wanted.line.callId !== null || comparedFields(wanted, call)?.includes("minute") === true;
 }
 
 /** Without a sender or a time, a call matches lines of every sender or time. */
@@ -182,6 +186,7 @@ class CallIndex {
   readonly #byId: Lists<ComparableCall> = new Map();
   readonly #byMessage: Lists<ComparableCall> = new Map();
   readonly #bySender: Lists<ComparableCall> = new Map();
+  readonly #byOtherContent: Lists<ComparableCall> = new Map();
   readonly #byShape: Lists<ComparableCall> = new Map();
   /** Contents may be long, so a key has a number for each. */
   readonly #numbers = new Map<unknown, number>();
@@ -190,8 +195,11 @@ class CallIndex {
     if (call.id !== "") append(this.#byId, idKey(call.id), call);
     for (const messageId of call.messageIds) append(this.#byMessage, messageId, call);
     append(this.#byShape, shapeOfCall(call), call);
-    for (const kind of SENDER_KINDS)
-      for (const key of this.#keys(call.messageIds, [kind], call.senders[kind])) append(this.#bySender, key, call);
+    for (const kind of SENDER_KINDS) {
+      const ofSender = [call.messageIds, [kind], call.senders[kind]];
+      for (const key of this.#keys(...ofSender)) append(this.#bySender, key, call);
+      for (const key of this.#keys(...ofSender, call.otherContents)) append(this.#byOtherContent, key, call);
+    }
   }
 
   /** A bare id is a call's if there is such a call, and a message's otherwise. */
@@ -222,9 +230,23 @@ class CallIndex {
   }
 
   /** Finds the calls of its message that share a sender. Lists of which `match` is all are left out. */
-  near({ line: { messageId }, senders, anySender }: WantedCall, match?: ComparableCall): readonly Filled<ComparableCall>[] {
-    const keys = SENDER_KINDS.flatMap((kind) => this.#keys([messageId], [kind], [...senders[kind], ...anySender]));
-    return keys.flatMap((key) => listOf(this.#bySender.get(key))).filter((calls) => calls.some((call) => call !== match));
+  near(wanted: WantedCall, match?: ComparableCall): readonly Filled<ComparableCall>[] {
+    return this.#ofSender(this.#bySender, wanted, [], match);
+  }
+
+  /** Finds those of them whose content a program may have written as the line's. */
+  withOtherContent(wanted: WantedCall, match?: ComparableCall): readonly Filled<ComparableCall>[] {
+    return this.#ofSender(this.#byOtherContent, wanted, [[wanted.line.looseContent]], match);
+  }
+
+  #ofSender(
+    lists: Lists<ComparableCall>,
+    { line: { messageId }, senders, anySender }: WantedCall,
+    values: readonly Values[],
+    match?: ComparableCall,
+  ): readonly Filled<ComparableCall>[] {
+    const keys = SENDER_KINDS.flatMap((kind) => this.#keys([messageId], [kind], [...senders[kind], ...anySender], ...values));
+    return keys.flatMap((key) => listOf(lists.get(key))).filter((calls) => calls.some((call) => call !== match));
   }
 
   /** Finds the calls of the message that has the bare id of a line too, if a call has it: replies to it that arrived may be listed no more. */

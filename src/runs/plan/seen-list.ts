@@ -36,6 +36,7 @@ export interface SeenLine {
   /** Minutes count from the epoch. */
   readonly minute: number | null;
   readonly content: string | null;
+  readonly looseContent: string | null;
   readonly mobile: string | null;
   readonly email: string | null;
   readonly mri: string | null;
@@ -157,6 +158,7 @@ function seenLine(line: number, given: Fields, { timezone, order }: DateReading)
     kind,
     minute: at === null ? null : Math.floor(at / MINUTE_MS),
     content: content === undefined ? null : contentKey(content),
+    looseContent: content === undefined ? null : looseContentKey(content),
     mobile: text("mobile"),
     email: text("email"),
     mri: text("mri"),
@@ -197,5 +199,15 @@ export function textKey(text: string): string {
 
 /** The key is a hash, as contents may be long, and a service lists many. */
 export function contentKey(content: string): string {
-  return createHash("sha256").update(textKey(content), "utf16le").digest("base64");
+  return hashOf(textKey(content));
+}
+
+/** Programs write `?` or nothing for what their encoding lacks, as emoji in Windows-1252, and 1 for 01, 1.0 or +1. */
+export function looseContentKey(content: string): string {
+  const kept = textKey(textKey(content).replace(/[^\x20-\x7e\xa0-\xff]|\?/g, ""));
+  return hashOf(/^[+-]?\d+(?:[.,]\d*)?$/.test(kept) ? String(Number(kept.replace(",", "."))) : kept);
+}
+
+function hashOf(text: string): string {
+  return createHash("sha256").update(text, "utf16le").digest("base64");
 }

@@ -57,7 +57,7 @@ export function undo(invocation: Invocation<MarkFlags["undo"]>): Promise<void> {
       if (await undoLatest(latest, session)) return;
       passed.add(latest.runId);
     }
-    screen.info("no run to undo: none of this service has marked calls and wasn't undone");
+    screen.info("no run to undo: none of this service has marked calls that can be taken back");
   });
 
   /** Resolves to false if there was nothing to undo. */

@@ -56,14 +56,16 @@ export function undoCommand(
   { header, counts }: Pick<RunSummary, "header" | "counts">,
   { serviceFlags }: RenderOptions,
 ): string | null {
-  const { kind, runId, callbacks } = header;
+  const { kind, runId, callbacks, service } = header;
   if (counts.marked === 0) return null;
   if (kind === "mark-success") return commandLine(undoWords(runId, serviceFlags));
   if (kind !== "mark-failed") return null;
   const [first, ...others] = callbacks;
   const operands = first === undefined || others.length > 0 ? ["-"] : [callbackOperand(first), "-"];
   const ids = commandLine({ command: "runs show", operands: [runId], flags: ["-o", "ids"] });
-  return `${ids} | ${commandLine({ command: "mark-success", operands, flags: ["--yes", ...serviceFlags] })}`;
+  // It asks nothing, and another terminal may have another service.
+  const flags = ["--yes", ...(serviceFlags.includes("--service") ? [] : ["--service", service]), ...serviceFlags];
+  return `${ids} | ${commandLine({ command: "mark-success", operands, flags })}`;
 }
 
 /** Undoes a run of mark-success. */

@@ -142,6 +142,24 @@ describe("a line that matches one call", () => {
     expect(await isSeen(call, "name,content,acknowledged", `${ADA.mobile},Yes,24/11/26 09:30`)).toBe(false);
   });
 
+  it.each([
+    ["?", "❤"],
+    ["??", "👍"],
+    ["Yes", "Yes 👍"],
+    ["1", "01"],
+    ["1", "1."],
+    ["1.5", "1,50"],
+  ])("leaves %s open without a time if the sender's %s may have been written so", async (content, delivered) => {
+    const calls = { A: { reply: { content } }, B: { reply: { content: delivered }, status: "SUCCESS" } } as const;
+    const timeless = `messageid,mobile,content\nA1,61400000001,${content}\n`;
+    expect(await match(calls, timeless)).toMatchObject({ seen: [], ambiguous: ["A"] });
+    expect(await match({ ...calls, B: { ...calls.B, from: { mobile: "61400000002" } } }, timeless)).toMatchObject({
+      seen: ["A"],
+    });
+    const later = { ...calls, B: { ...calls.B, reply: { content: delivered, date: "25/11/26 09:30" } } };
+    expect(await match(later, body({ reply: { content } }))).toMatchObject({ seen: ["A"] });
+  });
+
   it("leaves it open if the senders have no address of the four kinds, but differ in what else is said of them", async () => {
     const call = (from: unknown): CallFacts => ({
       from: NOBODY,

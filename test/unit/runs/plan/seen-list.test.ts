@@ -15,7 +15,8 @@ const keyOf = (content: string): string => createHash("sha256").update(content, 
 function aLine(over: Partial<SeenLine>): SeenLine {
   const nothing = { callId: null, messageId: null, id: null, kind: null, minute: null, content: null };
   const nobody = { mobile: null, email: null, mri: null, voice: null, name: null, from: null, otherSender: null };
-  return { line: 1, ...nothing, ...nobody, ...over };
+  const looseContent = over.content ?? null;
+  return { line: 1, ...nothing, ...nobody, looseContent, ...over };
 }
 
 const FROM_BODY = aLine({
@@ -71,7 +72,8 @@ describe("a list of what the receiver has", () => {
     const other = deliveryBody({ contentType: "xml", removeHtml: false }, undeliverable).replaceAll("><", ">\n<");
     const list = readSeenList(`${body}\n${other}\n`, "UTC");
     expect([list.format, list.read]).toEqual(["xml", 2]);
-    expect(list.lines).toEqual([FROM_BODY, { ...FROM_BODY, line: 2, kind: "undeliverable", content: keyOf("no route") }]);
+    const content = keyOf("no route");
+    expect(list.lines).toEqual([FROM_BODY, { ...FROM_BODY, line: 2, kind: "undeliverable", content, looseContent: content }]);
   });
 
   it("may be CSV with a header, commas or semicolons, and quoted line feeds", () => {
