@@ -48,14 +48,16 @@ export function describeCalls(open: OpenStore): void {
       expect(await fetchPending(store, callback.id, 10)).toEqual([call]);
     });
 
-    it("keeps what was given beside a response's fields", async () => {
-      const store = await open();
-      const callback = await aCallback(store);
-      const given = {
+    it.each([
+      {
         response: ["from", ["customParameters", "null"] as const],
         from: [["__proto__", '{"a":["\\u0000"]}'] as const, "name"],
         responseMessage: [],
-      };
+      },
+      { response: ["from", "responseMessage", "customParameters"], from: ["email", "name"], responseMessage: ["undeliverable"] },
+    ])("keeps what was given beside a response's fields: %j", async (given) => {
+      const store = await open();
+      const callback = await aCallback(store);
       const response = aResponse({ given, responseMessage: { channel: "WhatsApp", kind: "reply", date: "", content: "" } });
       await store.calls.accept([{ callbackId: callback.id, calls: [{ id: "A", response }] }], NOW);
       expect((await callOf(store, callback, "A")).response).toEqual(response);

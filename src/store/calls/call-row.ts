@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from "kysely";
 import type { Call, CallProgress } from "../../domain/call.js";
-import type { GivenMembers, MessageResponse, ResponseKind } from "../../domain/message-response.js";
+import type { GivenMembers, Members, MessageResponse, ResponseKind } from "../../domain/message-response.js";
 import { type Db, NEVER } from "../schema.js";
 import { inList } from "../sql/batches.js";
 import { type CellsOf, type JsonColumns, readJsonRows, readJsonRowsOfEach } from "../sql/json-rows.js";
@@ -138,8 +138,15 @@ export type StoredResponse = readonly [
   date: string,
   content: string,
   customParameters: Readonly<Record<string, string>>,
-  given?: GivenMembers,
+  given?: GivenMembers | string,
 ];
+
+/** Most responses have members of these names only, with the fields' values. Their places are stored then, as in `01234 024 013`. */
+const GIVEN_NAMES = {
+  response: ["messageId", "messageLocation", "from", "responseMessage", "customParameters"],
+  from: ["name", "mri", "mobile", "email", "voice"],
+  responseMessage: ["channel", "acknowledged", "undeliverable", "content"],
+} as const satisfies { readonly [Part in keyof GivenMembers]: Members };
 
 /** `SENDER_INDEXES` are indexes in a StoredResponse. */
 export const SENDER_INDEXES = [1, 2, 3, 4, 5] as const;
@@ -160,7 +167,37 @@ export function encodeResponse(response: MessageResponse): StoredResponse {
   const { name, mri, mobile, email, voice } = from;
   const { kind, date, content } = responseMessage;
   const stored = [messageLocation, name, mri, mobile, email, voice, kind, date, content, customParameters] as const;
-  return given === undefined ? stored : [...stored, given];
+  return given === undefined ? stored : [...stored, encodeGiven(given)];
+}
+
+function encodeGiven(given: GivenMembers): GivenMembers | string {
+  const parts = (["response", "from", "responseMessage"] as const).map((part) => placesOf(given[part], GIVEN_NAMES[part]));
+  return parts.includes(null) ? given : parts.join(" ");
+}
+
+/** Returns null if a member has a value of its own or another name. */
+function placesOf(members: Members, names: Members): string | null {
+  let places = "";
+  for (const member of members) {
+    const place = names.indexOf(member);
+    if (place < 0) return null;
+    places += place;
+  }
+  return places;
+}
+
+function decodeGiven(given: GivenMembers | string): GivenMembers {
+  if (typeof given !== "string") return given;
+  const [response = "", from = "", responseMessage = ""] = given.split(" ");
+  return {
+    response: namesAt(response, GIVEN_NAMES.response),
+    from: namesAt(from, GIVEN_NAMES.from),
+    responseMessage: namesAt(responseMessage, GIVEN_NAMES.responseMessage),
+  };
+}
+
+function namesAt(places: string, names: Members): Members {
+  return Array.from(places, (place) => names[Number(place)] ?? "");
 }
 
 /** Erases responses but for their kind, channel, date, message id and location. */
@@ -188,6 +225,6 @@ function decodeResponse(messageId: string, channel: string, stored: StoredRespon
     from: { name, mri, mobile, email, voice },
     responseMessage: { channel, kind, date, content },
     customParameters,
-    ...(given !== undefined && { given }),
+    ...(given !== undefined && { given: decodeGiven(given) }),
   };
 }
