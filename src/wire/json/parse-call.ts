@@ -166,9 +166,10 @@ const MAX_JSON_LENGTH = 12 * 1024 * 1024;
 const MAX_GIVEN_VALUES = 1_000;
 
 function storableGiven(given: GivenMembers): GivenMembers {
-  const text = givenValues(given)
-    .map(([, json]) => json)
-    .join(",");
+  const values = givenValues(given);
+  // Those without a value of their own have known names.
+  if (values.length === 0) return given;
+  const text = values.map(([, json]) => json).join(",");
   if (text.length > MAX_JSON_LENGTH)
     throw new WhcbError("invalid", "the values besides the documented ones may take at most 12 MiB as JSON");
   if (findExcess(text, { values: MAX_GIVEN_VALUES }) !== null)
