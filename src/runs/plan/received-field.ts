@@ -5,9 +5,9 @@ const STATUS_NAME =
   /(?:status|state)(?:code|text|name)?$|(?:http|response|result)code$|(?:result|outcome|verdict)$|^(?:code|http)$/;
 /** An `acknowledged` alone is a reply's date, and a `delivery` may be anything. */
 const YES_NAME =
-  /(?:success|successful|succeeded|accepted|delivered|received|imported|processed|stored|^(?:(?:is|was|has)acknowledged|acknowledged(?=.)|(?:is|was|has)?(?:seen|ok)|delivery(?=.)))(?:at|on|date|time|ts|timestamp|utc|flag|ok|yn)*(?:(?:by|to|in).*)?$/;
+  /(?:success|successful|succeeded|accepted|delivered|received|imported|processed|stored|valid|^(?:(?:is|was|has)acknowledged|acknowledged(?=.)|(?:is|was|has)?(?:seen|ok)|delivery(?=.)))(?:at|on|date|time|ts|timestamp|utc|flag|ok|yn)*(?:(?:by|to|in).*)?$/;
 const NO_NAME =
-  /^err$|error|exception|fail|reject|nack(?:ed)?$|(?:un|not(?:yet)?|never)(?:success|succeeded|accepted|delivered|received|imported|processed|stored|seen)/;
+  /^err$|error|exception|fail|reject|dropped|discarded|skipped|deadletter|invalid|nack(?:ed)?$|(?:un|not(?:yet)?|never)(?:success|succeeded|accepted|delivered|received|imported|processed|stored|seen)/;
 
 /** The name is a column's (`columnName`). A dot is before each inner one: `res.ok`, and such an `acknowledged` isn't a reply's date. */
 export function saysWhetherReceived(name: string): boolean {
@@ -37,13 +37,15 @@ export function meansReceived(name: string, value: string): boolean {
   return RECEIVED.test(text) || (!isOneOf(STATUS_NAME, name) && (YES.test(text) || isDate(text)));
 }
 
+/** An event's name may end so: `webhook.rejected`. */
+const NOT_RECEIVED =
+  /^(?:\S*[._:/-])?(?:error|failed|failure|refused|rejected|dropped|discarded|skipped|dead[ _-]?letter|timed[ _]out|timeout|undelivered|not[ _](?:accepted|delivered|received))$/i;
+
 /** A server's log may have the status in a column `response`. Such a word says so in a column of any name. */
 export function meansNotReceived(name: string, value: string): boolean {
   if (/(?:^|\.)response$/.test(name) && /^[1-5]\d\d$/.test(value.trim())) return !RECEIVED.test(value.trim());
   if (/^HTTP\/\d(?:\.\d)? [45]\d\d\b/i.test(value.trim())) return true;
-  return /^(?:error|failed|failure|refused|rejected|timed out|timeout|undelivered|not (?:accepted|delivered|received))$/i.test(
-    value.trim(),
-  );
+  return NOT_RECEIVED.test(value.trim());
 }
 
 const [FIRST, LAST] = [Date.UTC(2000, 0), Date.UTC(2100, 0)];
