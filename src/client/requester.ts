@@ -149,7 +149,7 @@ export function createRequester(deps: RequesterDeps) {
         await clock.sleepUntil(until, stop ?? undefined);
         if (!isStopped() && isWanted()) continue;
       }
-      if (outcome instanceof TransportFailure) throw networkError(outcome, transport.name, request.method);
+      if (outcome instanceof TransportFailure) throw networkError(outcome, transport.name, request.method, patienceMs !== null);
       if (isOverRate(outcome) || (outcome.status >= 500 && outcome.status !== 501)) {
         throw serviceError(outcome, service, parseRetryAfter(outcome.headers["retry-after"] ?? "", clock.now()));
       }
@@ -196,11 +196,16 @@ function waitMsAfter(outcome: Outcome, tries: number, pauseMs: number, fraction:
   return Math.round(Math.max(waitMs, pauseMs));
 }
 
-function networkError(failure: TransportFailure, service: string, method: string): WhcbError {
-  return new WhcbError("network", `${service}: ${failure.message}`, { cause: failure, ...adviceFor(failure, service, method) });
+function networkError(failure: TransportFailure, service: string, method: string, isImpatient: boolean): WhcbError {
+  const advice = adviceFor(failure, service, method, isImpatient);
+  return new WhcbError("network", `${service}: ${failure.message}`, { cause: failure, ...advice });
 }
 
-function adviceFor({ reason }: TransportFailure, service: string, method: string): Advice {
+function adviceFor({ reason }: TransportFailure, service: string, method: string, isImpatient: boolean): Advice {
+  if (reason === "timeout" && isImpatient) {
+    const list = { command: "whcb calls list --failed", when: "to wait longer" };
+    return advise`It may only be slow: ${list} waits a minute for each answer.`;
+  }
   if (reason === "refused" && isLoopbackUrl(service)) {
     return advise`Is a service running there? ${{ command: "whcb serve", when: "to start one" }} starts one.`;
   }

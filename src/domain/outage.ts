@@ -138,6 +138,8 @@ export interface OutageReport {
 
 export interface OutageEnd {
   readonly endedAt: number;
+  /** The endpoint has accepted all that was sent since this instant, or null; a report of an older version doesn't say it. */
+  readonly acceptingSince?: number | null;
   readonly how: HowEnded;
   /** What became of the calls that first failed in it. */
   readonly calls: SettledCalls;

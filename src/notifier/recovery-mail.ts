@@ -41,14 +41,17 @@ export function composeRecoveryMail(
 ): OutageMail {
   const { delivered, marked, stillFailed, isComplete } = end.calls;
   const name = toLine(callback.name, MAX_NAME);
-  const lasted = formatDuration(end.endedAt - startedAt);
+  // An outage ends some minutes after the first response that is accepted.
+  const since = end.acceptingSince ?? null;
+  const lasted = formatDuration((since ?? end.endedAt) - startedAt);
   const atLeast = isComplete ? "" : "at least ";
   const text = [
     `The outage of callback "${name}" has ended.`,
     ...ENDINGS[end.how].lines,
     "",
     labelledLine("Began", formatUtc(startedAt)),
-    labelledLine("Ended", `${formatUtc(end.endedAt)}, after ${lasted}`),
+    ...(since === null ? [] : [labelledLine("Accepting", `since ${formatUtc(since)}, after ${lasted}`)]),
+    labelledLine("Ended", `${formatUtc(end.endedAt)}${since === null ? `, after ${lasted}` : ""}`),
     labelledLine("Callback", `${name} (id ${callback.id})`),
     ...pageLines(pageUrl),
     labelledLine("Failed", count(failedCalls, "call")),

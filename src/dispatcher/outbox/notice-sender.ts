@@ -72,5 +72,5 @@ async function makeReport({ outages, callbacks }: Store, notice: Notice, asOf: n
     stillFailed: Math.max(failed, rest?.hasFailed ? 1 : 0),
     isComplete: uncounted === 0,
   };
-  return { ...report, end: { endedAt, how: howOutageEnded(outage, calls), calls } };
+  return { ...report, end: { endedAt, acceptingSince: outage.quietSince, how: howOutageEnded(outage, calls), calls } };
 }

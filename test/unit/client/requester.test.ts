@@ -126,6 +126,14 @@ describe("a request", () => {
     expect(service.clock.monotonicMs()).toBeGreaterThan(10_000);
   });
 
+  it("that isn't answered within its user's patience may only be slow", async () => {
+    const slow = new TransportFailure("timeout", "no answer in time");
+    const service = requesterAt([slow], { readPatienceMs: () => 1_000 });
+    await expect(service.send(GET, true)).rejects.toMatchObject({
+      hint: "It may only be slow: `whcb calls list --failed` waits a minute for each answer.",
+    });
+  });
+
   it("stops with its run in a pause of more than 5 s", async () => {
     const { send, sentAt, clock, followRun, onPause } = requesterAt([
       answered(503, { "retry-after": "5" }),

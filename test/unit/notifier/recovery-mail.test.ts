@@ -46,6 +46,14 @@ List what still fails, and replay it:
     });
   });
 
+  it("says since when the endpoint accepts, which is before the end", () => {
+    const { subject, text } = composed({ ...anEnd("recovered"), acceptingSince: NOW + 20_000 });
+    expect([subject, text]).toEqual([
+      "[whcb] demo has recovered (20s)",
+      expect.stringContaining("Accepting: since 2030-01-01 00:00:20 UTC, after 20s\nEnded:     2030-01-01 01:30:00 UTC\n"),
+    ]);
+  });
+
   it("names no command if nothing is left", () => {
     expect(composed(anEnd("recovered", { delivered: 200, stillFailed: 0 })).text).not.toContain("whcb replay");
   });
