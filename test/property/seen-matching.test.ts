@@ -21,6 +21,8 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
   let unmatched = 0;
   let vague = 0;
   const isFailed = ({ status }: ComparableCall) => status === "FAILED";
+  const listed = new Set<ComparableCall>();
+  const timeless: { readonly only: ComparableCall; readonly near: readonly ComparableCall[] }[] = [];
   for (const line of lines) {
     const { id } = line;
     const isCall = calls.some((call) => call.id === id);
@@ -61,6 +63,7 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
       comparedKinds(call).every((kind) => call.senders[kind].some((value) => value === given[kind])) &&
       (comparesAny(call) ? sharesAny(call) : compares(call) || !areOfOtherKinds(call));
     const matches = calls.filter((call) => agrees(call) || (id !== null && isCall && call.messageIds.includes(id)));
+    for (const call of calls) if (agrees(call)) listed.add(call);
     const [only] = matches;
     const isNear = (call: ComparableCall) => messageId !== null && call.messageIds.includes(messageId) && shares(call);
     const isGiven = [...KINDS, "from" as const].some((kind) => line[kind] !== null);
@@ -83,7 +86,8 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
       const isVague = callId === null && !identifies(only);
       if (isVague && isFailed(only)) vague += 1;
       if (!isVague && others.length === 0) {
-        seen.add(only);
+        if (isTimeless) timeless.push({ only, near: calls.filter(isNear) });
+        else seen.add(only);
         continue;
       }
     }
@@ -91,6 +95,8 @@ function matchNaively(lines: readonly SeenLine[], calls: readonly ComparableCall
     if (near.length === 0) unmatched += 1;
     for (const call of near) possible.add(call);
   }
+  const isUnlisted = (call: ComparableCall) => call.status === "SUCCESS" && !listed.has(call);
+  for (const { only, near } of timeless) (near.some(isUnlisted) ? possible : seen).add(only);
   return {
     seen: calls.filter((call) => isFailed(call) && seen.has(call)),
     ambiguous: calls.filter((call) => isFailed(call) && possible.has(call) && !seen.has(call)),

@@ -38,6 +38,8 @@ export async function matchSeen(
   const seen = new Set<ComparableCall>();
   const possible = new Set<ComparableCall>();
   const taken = new Set<readonly ComparableCall[]>();
+  const matched = new Set<readonly ComparableCall[]>();
+  const timeless: { readonly line: WantedCall; readonly call: ComparableCall }[] = [];
   let unmatched = 0;
   let vague = 0;
   let atOtherTimes = 0;
@@ -59,14 +61,20 @@ export async function matchSeen(
       const isOne = ofMessage.length === 0 && matches.every((found) => found.every((call) => call === first));
       const only = isOne ? first : undefined;
       const isNearToo = first === undefined || (only !== undefined && lacksFieldOf(each, only));
-      const others = isNearToo ? index.near(each, only) : comparesTime(each, only) ? [] : index.withOtherContent(each, only);
+      const isTimeless = only !== undefined && !comparesTime(each, only);
+      const others = isNearToo ? index.near(each, only) : isTimeless ? index.withOtherContent(each, only) : [];
+      for (const found of matches) matched.add(found);
       const isVague = only !== undefined && !identifies(each, only);
       if (isVague && isToSettle(only)) vague += 1;
       if (first === undefined && others.slice(0, MAX_COMPARED).some(([call]) => differsInTime(each, call))) atOtherTimes += 1;
       if (only === undefined || isVague || others.length > 0) take([...matches, ...ofMessage, ...others]);
+      else if (isToSettle(only) && isTimeless) timeless.push({ line: each, call: only });
       else if (isToSettle(only)) seen.add(only);
     });
   }
+  // The line may be that of a reply which the list has in another form.
+  const hasUnlisted = index.unlistedFinder(new Set([...matched].flat()));
+  await inTurns(timeless, clock, ({ line, call }) => (hasUnlisted(line) ? possible : seen).add(call));
   return {
     seen: calls.filter((call) => seen.has(call)),
     ambiguous: calls.filter((call) => possible.has(call) && !seen.has(call)),
@@ -84,8 +92,8 @@ function differsInTime(wanted: WantedCall, call: ComparableCall): boolean {
   return fields.includes("minute") && fields.every((field) => agree(field, wanted, call) === (field !== "minute"));
 }
 
-function comparesTime(wanted: WantedCall, call: ComparableCall | undefined): boolean {
-  return call === undefined || wanted.line.callId !== null || comparedFields(wanted, call)?.includes("minute") === true;
+function comparesTime(wanted: WantedCall, call: ComparableCall): boolean {
+  return wanted.line.callId !== null || comparedFields(wanted, call)?.includes("minute") === true;
 }
 
 /** Without a sender or a time, a call matches lines of every sender or time. */
@@ -237,6 +245,17 @@ class CallIndex {
   /** Finds those of them whose content a program may have written as the line's. */
   withOtherContent(wanted: WantedCall, match?: ComparableCall): readonly Filled<ComparableCall>[] {
     return this.#ofSender(this.#byOtherContent, wanted, [[wanted.line.looseContent]], match);
+  }
+
+  /** Returns what tells whether the sender has a reply to the message that arrived, and that no line has. */
+  unlistedFinder(listed: ReadonlySet<ComparableCall>): (wanted: WantedCall) => boolean {
+    const known = new Map<readonly ComparableCall[], boolean>();
+    const hasUnlisted = (calls: readonly ComparableCall[]): boolean => {
+      const has = known.get(calls) ?? calls.some((call) => call.status === "SUCCESS" && !listed.has(call));
+      known.set(calls, has);
+      return has;
+    };
+    return (wanted) => this.#ofSender(this.#bySender, wanted, []).some(hasUnlisted);
   }
 
   #ofSender(

@@ -150,14 +150,21 @@ describe("a line that matches one call", () => {
     ["1", "1."],
     ["1.5", "1,50"],
   ])("leaves %s open without a time if the sender's %s may have been written so", async (content, delivered) => {
-    const calls = { A: { reply: { content } }, B: { reply: { content: delivered }, status: "SUCCESS" } } as const;
+    const calls = { A: { reply: { content } }, B: { reply: { content: delivered } } };
     const timeless = `messageid,mobile,content\nA1,61400000001,${content}\n`;
-    expect(await match(calls, timeless)).toMatchObject({ seen: [], ambiguous: ["A"] });
-    expect(await match({ ...calls, B: { ...calls.B, from: { mobile: "61400000002" } } }, timeless)).toMatchObject({
-      seen: ["A"],
-    });
-    const later = { ...calls, B: { ...calls.B, reply: { content: delivered, date: "25/11/26 09:30" } } };
+    expect(await match(calls, timeless)).toMatchObject({ seen: [], ambiguous: ["A", "B"] });
+    expect(await match({ ...calls, B: { ...calls.B, from: { mobile: "61400000002" } } }, timeless)).toMatchObject({ seen: ["A"] });
+    const later = { ...calls, B: { reply: { content: delivered, date: "25/11/26 09:30" } } };
     expect(await match(later, body({ reply: { content } }))).toMatchObject({ seen: ["A"] });
+  });
+
+  it("leaves it open without a time if no line has another reply of the sender to the message that arrived", async () => {
+    const calls = { A: {}, B: { reply: { content: "Yes, see you there" }, status: "SUCCESS" } } as const;
+    const header = "messageid,mobile,content\nA1,61400000001,Yes\n";
+    expect(await match(calls, header)).toMatchObject({ seen: [], ambiguous: ["A"] });
+    expect(await match(calls, `${header}A1,61400000001,"Yes, see you there"\n`)).toMatchObject({ seen: ["A"], ambiguous: [] });
+    expect(await match({ ...calls, B: { ...calls.B, status: "FAILED" } }, header)).toMatchObject({ seen: ["A"], ambiguous: [] });
+    expect(await match(calls, body({}))).toMatchObject({ seen: ["A"], ambiguous: [] });
   });
 
   it("leaves it open if the senders have no address of the four kinds, but differ in what else is said of them", async () => {
