@@ -84,6 +84,7 @@ export interface SubmittedCall {
 export type ListCalls = (callbackId: string, query: ListCallsQuery) => AsyncIterable<CallPage>;
 
 const MAX_CALLS_PER_SUBMISSION = 1_000;
+const MINUTE_MS = 60_000;
 
 export function callRequests(api: ServiceApi, { clock, random, timezone, onListed = () => {} }: CallReading) {
   const { capabilities } = api;
@@ -120,8 +121,11 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
     for await (const { items, total } of walkList(firstPath, load, ({ id }: ListedCall) => id)) {
       if (query.filter.answer !== undefined) requireAnswers(items, api);
       // A service may ignore an unknown filter or the callback, or be read without it: other calls must not be replayed.
-      const meant = (call: ListedCall): CallFilter =>
-        query.withPending && status === undefined ? { ...query.filter, status: call.status } : query.filter;
+      const meant = (call: ListedCall): CallFilter => ({
+        ...query.filter,
+        ...(query.withPending && status === undefined && { status: call.status }),
+        ...untilOfMinute(query.filter, call),
+      });
       const matching = items.filter((call) => call.callbackId === callbackId && matchesFilter(call, meant(call)));
       const calls = matching.filter(({ id }) => id !== "").slice(0, left);
       const withoutId = matching.filter(({ id }) => id === "");
@@ -132,6 +136,12 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
       left -= calls.length;
       if (left <= 0) return;
     }
+  }
+
+  /** A date of another service may have whole minutes, so what it dates may have been later in its minute. */
+  function untilOfMinute({ until }: CallFilter, { attemptedAt }: ListedCall): Pick<CallFilter, "until"> {
+    const mayBeLater = until !== undefined && attemptedAt !== null && attemptedAt % MINUTE_MS === 0;
+    return mayBeLater && !capabilities.has("exact-lists") ? { until: until - (until % MINUTE_MS) } : {};
   }
 
   const callUrl = (callbackId: string): string => `${api.basePath}${callbackPath(callbackId)}/calls`;

@@ -467,6 +467,22 @@ describe("what a list doesn't tell", () => {
   });
 });
 
+it("--until takes no call of its own minute where dates have no seconds", async () => {
+  await open({ calls: platformCalls(1) });
+  for (const [until, marked] of [
+    ["09:31:59", 0],
+    ["09:32:00", 1],
+  ] as const) {
+    const { stdout } = await whcb(
+      ...["mark-success", "demo", "--failed", "--until", `2026-11-24T${until}Z`],
+      "--yes",
+      "-o",
+      "json",
+    );
+    expect(Number(/"marked": ?(\d+)/.exec(stdout)?.[1] ?? 0)).toBe(marked);
+  }
+});
+
 describe("--since of dates without a zone", () => {
   /** A platform in +10:00 writes it so. */
   const written = (hoursAgo: number) => toPlatformDate(Date.now() - hoursAgo * 3_600_000, "Australia/Brisbane");

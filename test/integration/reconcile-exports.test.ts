@@ -71,6 +71,10 @@ test("nothing is done with a list that may mean two things, and the error says w
     ["mobile", `--map: "mobile" must be NAME=COLUMN, with NAME one of ${known}`],
     ["mobile=a,mobile=b", "--map names mobile=b twice"],
     ["mobile=a,voice=A", "--map names voice=A twice"],
+    [
+      "acknowledged=Received At",
+      "--map: receivedat says when your system got it, and acknowledged when the sender replied\nhint: leave it out; if it is the sender's time, rename the column",
+    ],
   ] as const)
     expect(await failing(dated, "--map", map)).toBe(`error: ${error}\n`);
 

@@ -8,13 +8,16 @@ import { WhcbError } from "../../src/domain/errors.js";
 import { systemClock } from "../../src/platform/clock.js";
 import { systemRandom } from "../../src/platform/random.js";
 import { discardRun, listOldRuns, readRun } from "../../src/runs/journal/stored-runs.js";
+import { planReplay } from "../../src/runs/plan/plan-replay.js";
 import { resumeRun } from "../../src/runs/resume-run.js";
 import type { RunDeps } from "../../src/runs/run-deps.js";
 import { discardUndone, latestRunToUndo, planMarks, planUndo, runMarks, waitForLastRequest } from "../../src/runs/run-marks.js";
+import { DEFAULT_REPLAY_OPTIONS } from "../../src/runs/run-options.js";
+import { runReplay } from "../../src/runs/run-replay.js";
 import { aResponse } from "../support/builders.js";
 import { CLIENT_SERVICES, clientOver, injectTransport } from "../support/client/client-services.js";
 import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
-import { openDesk } from "../support/replay/replay-desk.js";
+import { countingEndpoint, openDesk } from "../support/replay/replay-desk.js";
 import { CALLBACK_SETTINGS, closeService, openService, USER } from "../support/server/server-fixture.js";
 import { minuteSkippingClock } from "../support/time/minute-skipping-clock.js";
 import { VirtualClock } from "../support/time/virtual-clock.js";
@@ -198,6 +201,54 @@ it("a mark leaves what was taken back while it asked its question", async () => 
   await desk.leave();
   await closeService(service);
 });
+
+it("a mark leaves what a replay, begun while it asked its question, has had rejected so far", async () => {
+  const service = await openService({ clock: systemClock });
+  let reachFourth = (): void => {};
+  let endMark = (): void => {};
+  const fourth = new Promise<void>((resolve) => (reachFourth = resolve));
+  const marked = new Promise<void>((resolve) => (endMark = resolve));
+  const endpoint = await countingEndpoint((_, number) => {
+    if (number === 4) reachFourth();
+    return { status: 404, ...(number === 4 && { after: marked }) };
+  });
+  const inner = createClient(injectTransport(service.app), {
+    ...{ credentials: USER, rate: null, timezone: "UTC", clock: systemClock, random: systemRandom },
+  });
+  const reports: Promise<unknown>[] = [];
+  const recordReplays: Client["recordReplays"] = (...report) => {
+    const reported = inner.recordReplays(...report);
+    reports.push(reported);
+    return reported;
+  };
+  const client = { ...inner, recordReplays };
+  const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url: endpoint.url });
+  const callIds = await client.submitCalls(
+    id,
+    Array.from({ length: 5 }, () => ({ response: aResponse() })),
+  );
+  for (const status of ["SUCCESS", "FAILED"] as const) await client.markCalls(id, callIds, status);
+  // Each request takes a second.
+  const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + 1_000 * endpoint.received.length };
+  const desk = openDesk({ client, clock });
+  await desk.deps.clock.sleepUntil(Date.now() + 2);
+  const plan = await planMarks({ callbacks: [id], calls: { filter: {} } }, "SUCCESS", desk.deps);
+  const replaying = replayAll(id, desk.deps);
+  await fourth;
+  await Promise.all(reports);
+  const { counts } = await runMarks(plan, {}, desk.deps);
+  endMark();
+  await replaying;
+  expect([counts.marked, counts.skipped.settled]).toEqual([2, 3]);
+  await desk.leave();
+  await endpoint.close();
+  await closeService(service);
+});
+
+async function replayAll(callbackId: string, deps: RunDeps): Promise<void> {
+  const plan = await planReplay({ callbacks: [callbackId], calls: { filter: {} }, skipRetrying: false }, deps);
+  await runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS, concurrency: 1, canary: false }, deps);
+}
 
 /** A run marks all of the platform's calls SUCCESS. */
 async function markOnPlatform(

@@ -14,6 +14,14 @@ export function saysWhetherReceived(name: string): boolean {
   return [STATUS_NAME, YES_NAME, NO_NAME].some((names) => isOneOf(names, name));
 }
 
+const ARRIVAL_NAME =
+  /(?:received|delivered|imported|processed|stored|created|inserted|updated|modified|logged)(?:at|on|date|time|ts|timestamp|utc)*(?:(?:by|to|in).*)?$/;
+
+/** Tells whether a time of this name is the list's, not the sender's. */
+export function saysWhenItArrived(name: string): boolean {
+  return isOneOf(ARRIVAL_NAME, name);
+}
+
 function isOneOf(names: RegExp, name: string): boolean {
   const inner = lettersOf(name.slice(name.lastIndexOf(".") + 1));
   const spellings = name.includes(".") ? [inner, `is${inner}`] : [];

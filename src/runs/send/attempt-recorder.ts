@@ -6,6 +6,9 @@ import { runnerOf } from "../run-deps.js";
 import type { RunSession } from "../run-session.js";
 import { Marker } from "./marker.js";
 
+/** Who marks calls by hand meanwhile must not take what was just rejected for what failed before. */
+const REPORTED_EACH_MS = 1_000;
+
 /**
  * Records with the service what became of a callback's calls. An accepted call is marked SUCCESS. A service that is known to keep
  * attempts gets its attempt with the mark; every other attempt is reported in a request of its own.
@@ -15,7 +18,7 @@ export class AttemptRecorder {
   readonly #session: RunSession;
   readonly #marker: Marker;
   #toReport: ReplayAttempt[] = [];
-  #hasReported = false;
+  #reportedAtMs: number | null = null;
   #reports: Promise<void> = Promise.resolve();
 
   constructor(callbackId: string, findStopReason: () => Promise<StopReason | null>, session: RunSession) {
@@ -34,7 +37,8 @@ export class AttemptRecorder {
   report(attempt: ReplayAttempt): void {
     if (this.#session.deps.client.capabilities.lacks("reported-attempts")) return;
     this.#toReport.push(attempt);
-    if (!this.#hasReported || this.#toReport.length >= MAX_IDS_PER_REQUEST) this.#sendReport();
+    const isDue = this.#reportedAtMs === null || this.#nowMs() - this.#reportedAtMs >= REPORTED_EACH_MS;
+    if (isDue || this.#toReport.length >= MAX_IDS_PER_REQUEST) this.#sendReport();
   }
 
   /** Resolves as `finish` does, or as soon as the service asks marks for a pause. */
@@ -49,10 +53,14 @@ export class AttemptRecorder {
     return this.#marker.finish();
   }
 
+  #nowMs(): number {
+    return this.#session.deps.clock.monotonicMs();
+  }
+
   #sendReport(): void {
     const attempts = this.#toReport;
     this.#toReport = [];
-    this.#hasReported = true;
+    this.#reportedAtMs = this.#nowMs();
     this.#reports = this.#reports.then(() => this.#post(attempts));
   }
 

@@ -6,6 +6,7 @@ import { COMPARED_FIELDS, columnName } from "../../../runs/plan/body-fields.js";
 import { decodeList, type ListEncoding } from "../../../runs/plan/decode-list.js";
 import type { SeenFormat } from "../../../runs/plan/list-records.js";
 import { planReconcile, type ReconcilePlan } from "../../../runs/plan/plan-reconcile.js";
+import { saysWhenItArrived } from "../../../runs/plan/received-field.js";
 import { readSeenList, type SeenList } from "../../../runs/plan/seen-list.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
 import type { RunLocks } from "../../../runs/run-locks.js";
@@ -71,6 +72,10 @@ function readFieldNames(texts: readonly string[]): ReadonlyMap<string, string> {
         "usage",
         `--map: ${JSON.stringify(text)} must be NAME=COLUMN, with NAME one of ${COMPARED_FIELDS.join(", ")}`,
       );
+    if (["acknowledged", "undeliverable"].includes(field) && saysWhenItArrived(listed))
+      throw new WhcbError("usage", `--map: ${listed} says when your system got it, and ${field} when the sender replied`, {
+        hint: "leave it out; if it is the sender's time, rename the column",
+      });
     if (names.has(listed) || [...names.values()].includes(field)) throw new WhcbError("usage", `--map names ${text} twice`);
     names.set(listed, field);
   }

@@ -72,7 +72,12 @@ describe("a notice sender", () => {
     const calls = { delivered: 2, marked: 1, stillFailed: 0, isComplete: true };
     expect(receiver.reports).toEqual([
       { ...common, event: "began", end: null, asOf: startedAt },
-      { ...common, event: "ended", end: { endedAt: outage?.endedAt, acceptingSince: outage?.quietSince, how: "recovered", calls }, asOf: sim.clock.now() },
+      {
+        ...common,
+        event: "ended",
+        end: { endedAt: outage?.endedAt, acceptingSince: outage?.quietSince, how: "recovered", calls },
+        asOf: sim.clock.now(),
+      },
     ]);
   });
 

@@ -153,7 +153,9 @@ describe("a line that matches one call", () => {
     const calls = { A: { reply: { content } }, B: { reply: { content: delivered } } };
     const timeless = `messageid,mobile,content\nA1,61400000001,${content}\n`;
     expect(await match(calls, timeless)).toMatchObject({ seen: [], ambiguous: ["A", "B"] });
-    expect(await match({ ...calls, B: { ...calls.B, from: { mobile: "61400000002" } } }, timeless)).toMatchObject({ seen: ["A"] });
+    expect(await match({ ...calls, B: { ...calls.B, from: { mobile: "61400000002" } } }, timeless)).toMatchObject({
+      seen: ["A"],
+    });
     const later = { ...calls, B: { reply: { content: delivered, date: "25/11/26 09:30" } } };
     expect(await match(later, body({ reply: { content } }))).toMatchObject({ seen: ["A"] });
   });
