@@ -101,6 +101,7 @@ it("creates a callback, sees an outage, replays, marks and deletes", async () =>
     body: { status: "SUCCESS", unlessSettled: true },
   });
   expect(marked.data).toEqual({ status: "SUCCESS", left: ["A"] });
+  expect(marked.response.headers.get("content-type")).toBe("application/json");
   const one = { params: { path: { ...path, callId: "D" } } };
   expect((await client.PUT("/callbacks/{id}/calls/{callId}", { ...one, body: { status: "SUCCESS" } })).response.status).toBe(204);
   expect((await client.GET("/callbacks/{id}/calls/{callId}", one)).data).toMatchObject({ status: "SUCCESS", settledBy: "user" });
