@@ -95,7 +95,7 @@ async function buildFile({ name, isEager = false }) {
     outfile: `dist/${name}.cjs`,
     sourcemap: true,
     sourcesContent: false,
-    plugins: [requireOtherFiles(name), removeComments(), ...(isEager ? [loadLate()] : [])],
+    plugins: [requireOtherFiles(name), removeComments(), keepVersion(), ...(isEager ? [loadLate()] : [])],
   });
 }
 
@@ -126,6 +126,19 @@ function removeComments() {
       onLoad({ filter: /[\\/]commander[\\/]lib[\\/]/ }, async ({ path }) => ({
         contents: (await transform(readFileSync(path, "utf8"), { minifyWhitespace: true })).code,
       }));
+    },
+  };
+}
+
+/** The package's own package.json is read at each start, for its version. */
+function keepVersion() {
+  return {
+    name: "keep-version",
+    setup({ onLoad }) {
+      onLoad({ filter: /[\\/]package\.json$/ }, ({ path }) => {
+        const { version } = JSON.parse(readFileSync(path, "utf8"));
+        return { contents: JSON.stringify({ version }), loader: "json" };
+      });
     },
   };
 }

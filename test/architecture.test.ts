@@ -34,7 +34,6 @@ const PACKAGE_HOMES: Record<string, readonly string[]> = {
   pg: ["store"],
   fastify: ["server"],
   "@fastify/cookie": ["server"],
-  "@fastify/swagger": ["server"],
   "prom-client": ["server"],
   nodemailer: ["notifier"],
   "@sinclair/typebox": ["wire"],

@@ -8,8 +8,8 @@ import { AcceptQueue } from "./ingest/accept-queue.js";
 import { addIngestRoute } from "./ingest/ingest.js";
 import { loadLazyParts } from "./lazy-parts.js";
 import { createMetrics, type Metrics } from "./operations/metrics.js";
-import { openApiDocument } from "./operations/openapi.js";
-import { addOpenApiRoute, addOperationRoutes } from "./operations/operation-routes.js";
+import { addOpenApiRoute } from "./operations/openapi.js";
+import { addOperationRoutes } from "./operations/operation-routes.js";
 import { addBodyParsers, BODY_LIMIT, endSlowBodies, limitBodies } from "./requests/bodies.js";
 import { ByteBudget } from "./requests/byte-budget.js";
 import { errorAnswer } from "./requests/error-answers.js";
@@ -75,7 +75,7 @@ export async function createApp(
   refuseLateRequests(app, deps);
   const context: RouteContext = {
     deps,
-    schemaFor: () => ({}),
+    schemaFor: (operationId) => ({ schema: { operationId } }),
     authenticator,
     lookup: new CallbackLookup(deps.store.callbacks, deps.clock),
     queue: new AcceptQueue(deps, metrics),
@@ -83,11 +83,9 @@ export async function createApp(
   };
   addOperationRoutes(app, deps, metrics);
   if (deps.hasApi) {
+    addOpenApiRoute(app, deps.version);
     addApiRoutes(app, context);
     if (consolePlugin !== undefined) app.register(consolePlugin, context);
-    addOpenApiRoute(app, () =>
-      openApiDocument(deps.version, (documented, schemaFor) => addApiRoutes(documented, { ...context, schemaFor })),
-    );
   }
   return app;
 }

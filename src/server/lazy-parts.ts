@@ -7,9 +7,7 @@ export const lazyParts = {
   xmlReader: () => import("../wire/xml/xml-read.js"),
   htmlParser: async () => loadHtmlParser(),
   prometheus: () => import("prom-client"),
-  swagger: () => import("@fastify/swagger"),
-  routeDocs: () => import("../wire/openapi/route-docs.js"),
-  documentSchemas: () => import("../wire/openapi/document-schemas.js"),
+  openApiDocument: () => import("../wire/openapi/openapi-document.js"),
 };
 
 /** Importing a loaded module again costs more than parsing a response. */

@@ -55,8 +55,9 @@ beforeAll(async () => {
   const { id = "" } = (await service.store.callbacks.find("demo")) ?? {};
   await recordAttempts(service.store, await pendingCalls(service.store, id), () => anAttempt());
   const document = objectOf((await service.app.inject({ url: "/openapi.json" })).json());
+  const schemas = objectOf(objectOf(document.components).schemas);
   operations = Object.entries(objectOf(document.paths)).flatMap(([path, methods]) =>
-    Object.entries(objectOf(methods)).flatMap(([method, declared]) => readOperations(path, method, objectOf(declared))),
+    Object.entries(objectOf(methods)).flatMap(([method, declared]) => readOperations(path, method, objectOf(declared), schemas)),
   );
 });
 afterAll(() => closeService(service));
@@ -66,10 +67,12 @@ function readOperations(
   path: string,
   method: string,
   { parameters, requestBody }: Readonly<Record<string, unknown>>,
+  schemas: Readonly<Record<string, unknown>>,
 ): readonly Operation[] {
   const declared = Array.isArray(parameters) ? parameters.map(objectOf) : [];
   const { schema } = objectOf(objectOf(objectOf(requestBody).content)["application/json"]);
-  const members = Object.keys(objectOf(objectOf(schema).properties));
+  const name = String(objectOf(schema).$ref).replace("#/components/schemas/", "");
+  const members = Object.keys(objectOf(objectOf(schemas[name]).properties));
   const bodies = BODIES.filter((body) => Object.keys(body).every((member) => members.includes(member)));
   const missing = members.filter((member) => !bodies.some((body) => member in body));
   if (missing.length > 0) throw new Error(`${method} ${path}: no body has ${missing}`);

@@ -1,51 +1,35 @@
-/** The document is generated at the first request. */
-import Fastify, { type FastifyInstance } from "fastify";
+import type { FastifyInstance } from "fastify";
+import type { DescribedRoute } from "../../wire/openapi/openapi-document.js";
+import type { RouteName } from "../../wire/openapi/route-docs.js";
 import { lazyParts } from "../lazy-parts.js";
-import { decorateRequests } from "../requests/send-document.js";
-import type { RouteContext } from "../routes/route-context.js";
 
-const SECURITY = {
-  apiKey: { type: "apiKey", in: "header", name: "x-api-key" },
-  basic: { type: "http", scheme: "basic" },
-  bearer: { type: "http", scheme: "bearer" },
-} as const;
+declare module "fastify" {
+  interface FastifySchema {
+    readonly operationId?: RouteName;
+  }
+}
 
-/** A second app gets the routes with their schemas, so the first one doesn't pay for them. */
-export async function openApiDocument(
-  version: string,
-  addRoutes: (app: FastifyInstance, schemaFor: RouteContext["schemaFor"]) => void,
-): Promise<string> {
-  const [{ default: swagger }, { ROUTE_DOCS }, { ErrorSchema }] = await Promise.all([
-    lazyParts.swagger(),
-    lazyParts.routeDocs(),
-    lazyParts.documentSchemas(),
-  ]);
-  const app = Fastify({ logger: false, exposeHeadRoutes: false });
-  app.addSchema(ErrorSchema);
-  app.setValidatorCompiler(() => () => true);
-  app.setSerializerCompiler(() => JSON.stringify);
-  await app.register(swagger, {
-    refResolver: {
-      buildLocalReference: (schema, _, __, index) => (typeof schema.$id === "string" ? schema.$id : `Schema${index}`),
-    },
-    openapi: {
-      openapi: "3.1.0",
-      info: {
-        title: "whcb callbacks service",
-        version,
-        description: "Callbacks, their calls, and the outcome of each call.",
-      },
-      components: { securitySchemes: SECURITY },
-      security: [
-        { apiKey: [], basic: [] },
-        { apiKey: [], bearer: [] },
-      ],
-    },
+/** Describes the routes with an operationId that are added after it. The document is made at the first request. */
+export function addOpenApiRoute(app: FastifyInstance, version: string): void {
+  const routes: DescribedRoute[] = [];
+  let document: Promise<Buffer> | null = null;
+
+  app.addHook("onRoute", ({ method, url, schema }) => {
+    if (schema?.operationId !== undefined && method !== "HEAD") {
+      routes.push({ method: String(method), url, operationId: schema.operationId });
+    }
   });
-  decorateRequests(app);
-  addRoutes(app, (route) => ({ schema: ROUTE_DOCS[route] }));
-  await app.ready();
-  const document = JSON.stringify(app.swagger());
-  await app.close();
-  return document;
+
+  app.get("/openapi.json", async (_, reply) => {
+    document ??= render();
+    document.catch(() => {
+      document = null;
+    });
+    return reply.header("content-type", "application/json").send(await document);
+  });
+
+  async function render(): Promise<Buffer> {
+    const { openApiDocument } = await lazyParts.openApiDocument();
+    return Buffer.from(JSON.stringify(openApiDocument(version, routes)));
+  }
 }

@@ -14,30 +14,18 @@ const SILENT = `The database hasn't answered within ${spellDuration(PATIENCE_MS)
 export function addOperationRoutes(app: FastifyInstance, deps: ServerDeps, metrics: Metrics): void {
   const storeCheck = checkedStore(deps);
 
-  app.get("/healthz", { schema: { hide: true } }, async (_, reply) => sendJson(reply, HEALTHY));
+  app.get("/healthz", async (_, reply) => sendJson(reply, HEALTHY));
 
-  app.get("/readyz", { schema: { hide: true } }, async (_, reply) => {
+  app.get("/readyz", async (_, reply) => {
     const reason = deps.isReady() ? await storeCheck() : "The service is stopping";
     const body = reason === null ? { status: "ready" } : { status: "not ready", reason };
     reply.code(reason === null ? 200 : 503).headers(reason === null ? {} : { "retry-after": RETRY_AFTER_SECONDS });
     return sendJson(reply, Buffer.from(JSON.stringify(body)));
   });
 
-  app.get("/metrics", { schema: { hide: true } }, async (_, reply) => {
+  app.get("/metrics", async (_, reply) => {
     const { contentType, text } = await metrics.render();
     return reply.type(contentType).send(text);
-  });
-}
-
-/** `render` is called at the first request. */
-export function addOpenApiRoute(app: FastifyInstance, render: () => Promise<string>): void {
-  let document: Promise<Buffer> | null = null;
-  app.get("/openapi.json", { schema: { hide: true } }, async (_, reply) => {
-    document ??= render().then((text) => Buffer.from(text));
-    document.catch(() => {
-      document = null;
-    });
-    return sendJson(reply, await document);
   });
 }
 

@@ -121,7 +121,8 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
     const mark = parseMark(request.body, clock.now());
     const callback = await lookup.find(request.params.id);
     const left = await markCalls(deps, callback, { callIds, ...mark, executeBefore: readExecuteBefore(request) });
-    return left.length === 0 ? reply.code(204).send() : { status: mark.status, left };
+    if (left.length === 0) return reply.code(204).send();
+    return reply.header("content-type", "application/json").send(Buffer.from(JSON.stringify({ status: mark.status, left })));
   }
 
   function writeCall(

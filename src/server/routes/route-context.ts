@@ -13,8 +13,8 @@ export interface RouteContext {
   readonly lookup: CallbackLookup;
   readonly queue: AcceptQueue;
   readonly authenticator: Authenticator;
-  /** Gives a route its schema for /openapi.json. It is empty in the app that serves. */
-  schemaFor(route: RouteName): { readonly schema?: FastifySchema };
+  /** Gives a route its operationId in /openapi.json. Its handler checks the request. */
+  schemaFor(operationId: RouteName): { readonly schema: FastifySchema };
   /** A page has at most so many rows. */
   readonly largestPage: number;
 }

@@ -6,7 +6,7 @@ import { isObject } from "./json-value.js";
 
 const SwitchOff = Type.Union([Type.Literal("enabled"), Type.Literal("disabled")], {
   title: "enabled or disabled",
-  default: "disabled",
+  description: "A new callback without it has disabled",
 });
 
 /** A scalar is sent as it came. */
@@ -37,20 +37,24 @@ export const CallbackSchema = Type.Object(
     contentType: Type.Union([Type.Literal("json"), Type.Literal("xml")], { title: "json or xml" }),
     removeHTML: Type.Optional(SwitchOff),
     retriesEnabled: Type.Optional(
-      Type.Union([Type.Boolean(), Type.Literal("true"), Type.Literal("false")], { title: "true or false", default: false }),
+      Type.Union([Type.Boolean(), Type.Literal("true"), Type.Literal("false")], {
+        title: "true or false",
+        description: "A new callback without it has false",
+      }),
     ),
     email: Type.String({ minLength: 1, maxLength: 64, description: "Who is notified of an outage" }),
     callbacks: Type.Optional(
       Type.Object({ reply: Type.Optional(SwitchOff), undeliverable: Type.Optional(SwitchOff) }, { title: "an object" }),
     ),
   },
-  { $id: "Callback", title: "an object", description: "A PUT keeps what is left out" },
+  { $id: "NewCallback", title: "an object" },
 );
 
 /** Only /openapi.json has it: an update is merged before the check. */
 export const CallbackUpdateSchema = Type.Partial(Type.Object({ ...CallbackSchema.properties, auth: Type.Partial(AuthSchema) }), {
   $id: "CallbackUpdate",
   title: "an object",
+  description: "What is left out is kept",
 });
 
 export type CallbackBody = Static<typeof CallbackSchema>;
@@ -165,7 +169,10 @@ function orNull<Schema extends TSchema>(schema: Schema, title: string) {
   return Type.Optional(Type.Union([schema, Type.Null()], { title }));
 }
 
-export const SubmissionListSchema = Type.Object({ calls: Type.Array(SubmissionSchema, { minItems: 1, maxItems: 1000 }) });
+export const SubmissionListSchema = Type.Object(
+  { calls: Type.Array(SubmissionSchema, { minItems: 1, maxItems: 1000 }) },
+  { $id: "SubmissionList" },
+);
 
 /** An error names at most so many. */
 const MAX_PROBLEMS = 20;

@@ -3,98 +3,113 @@ import { HEALTH_NAMES } from "../../domain/callback.js";
 
 const Instant = Type.String({ format: "date-time", description: "ISO 8601 with milliseconds" });
 
-export const LinkDocument = Type.Object({
-  uri: Type.String({ description: "Absolute" }),
-  rel: Type.String(),
-  method: Type.String(),
-  type: Type.Optional(Type.String()),
-  host: Type.String(),
-  port: Type.Integer({ description: "-1 for the scheme's default port" }),
-});
+const LinkDocument = Type.Object(
+  {
+    uri: Type.String({ description: "Absolute" }),
+    rel: Type.String(),
+    method: Type.String(),
+    type: Type.Optional(Type.String()),
+    host: Type.String(),
+    port: Type.Integer({ description: "-1 for the scheme's default port" }),
+  },
+  { $id: "Link" },
+);
 
 const Links = Type.Array(LinkDocument);
 
 const Switch = Type.Union([Type.Literal("enabled"), Type.Literal("disabled")]);
 
-export const CallbackDocument = Type.Object({
-  id: Type.String({ pattern: "^[0-9A-F]{16}$" }),
-  name: Type.String(),
-  url: Type.String(),
-  auth: Type.Object({
-    type: Type.Union([
-      Type.Literal("queryparam"),
-      Type.Literal("httpheader"),
-      Type.Literal("basicauth"),
-      Type.Literal("bearertoken"),
-    ]),
-    key: Type.String(),
-  }),
-  contentType: Type.Union([Type.Literal("json"), Type.Literal("xml")]),
-  removeHTML: Switch,
-  retriesEnabled: Type.Boolean(),
-  email: Type.String(),
-  callbacks: Type.Object({ reply: Switch, undeliverable: Switch }),
-  state: Type.Optional(Type.Union(HEALTH_NAMES.map((name) => Type.Literal(name)))),
-  stateSince: Type.Optional(Instant),
-  downSince: Type.Optional(Instant),
-  waitingSince: Type.Optional(Type.Union([Instant, Type.Null()])),
-  link: Links,
-});
+export const CallbackDocument = Type.Object(
+  {
+    id: Type.String({ pattern: "^[0-9A-F]{16}$" }),
+    name: Type.String(),
+    url: Type.String(),
+    auth: Type.Object({
+      type: Type.Union([
+        Type.Literal("queryparam"),
+        Type.Literal("httpheader"),
+        Type.Literal("basicauth"),
+        Type.Literal("bearertoken"),
+      ]),
+      key: Type.String(),
+    }),
+    contentType: Type.Union([Type.Literal("json"), Type.Literal("xml")]),
+    removeHTML: Switch,
+    retriesEnabled: Type.Boolean(),
+    email: Type.String(),
+    callbacks: Type.Object({ reply: Switch, undeliverable: Switch }),
+    state: Type.Optional(Type.Union(HEALTH_NAMES.map((name) => Type.Literal(name)))),
+    stateSince: Type.Optional(Instant),
+    downSince: Type.Optional(Instant),
+    waitingSince: Type.Optional(Type.Union([Instant, Type.Null()])),
+    link: Links,
+  },
+  { $id: "Callback" },
+);
 
-export const AttemptDocument = Type.Object({
-  number: Type.Integer(),
-  attemptedDate: Instant,
-  durationMs: Type.Integer(),
-  statusCode: Type.Optional(Type.Integer()),
-  statusMessage: Type.String(),
-  error: Type.Optional(Type.String()),
-  cause: Type.Union([Type.Literal("first"), Type.Literal("retry"), Type.Literal("probe"), Type.Literal("replay")]),
-  sentFrom: Type.Optional(Type.String({ description: "user@host of the client that sent it" })),
-  body: Type.Optional(Type.String({ description: "The first 1 KiB of the answer's body" })),
-  resent: Type.Optional(Type.Literal(true, { description: "Sent again on a fresh connection, within this attempt" })),
-  retryAfterMs: Type.Optional(Type.Integer({ description: "The endpoint's Retry-After; the service changes nothing by it" })),
-});
+export const AttemptDocument = Type.Object(
+  {
+    number: Type.Integer(),
+    attemptedDate: Instant,
+    durationMs: Type.Integer(),
+    statusCode: Type.Optional(Type.Integer()),
+    statusMessage: Type.String(),
+    error: Type.Optional(Type.String()),
+    cause: Type.Union([Type.Literal("first"), Type.Literal("retry"), Type.Literal("probe"), Type.Literal("replay")]),
+    sentFrom: Type.Optional(Type.String({ description: "user@host of the client that sent it" })),
+    body: Type.Optional(Type.String({ description: "The first 1 KiB of the answer's body" })),
+    resent: Type.Optional(Type.Literal(true, { description: "Sent again on a fresh connection, within this attempt" })),
+    retryAfterMs: Type.Optional(Type.Integer({ description: "The endpoint's Retry-After; the service changes nothing by it" })),
+  },
+  { $id: "Attempt" },
+);
 
 /** A call has what was submitted, of whatever type. */
 const asSubmitted = (description: string) => Type.Optional(Type.Unknown({ description: `As submitted: ${description}` }));
 
-export const CallDocument = Type.Object({
-  id: Type.String(),
-  messageId: asSubmitted("text"),
-  messageLocation: asSubmitted("text"),
-  status: Type.Union([Type.Literal("FAILED"), Type.Literal("SUCCESS"), Type.Literal("PENDING")]),
-  from: asSubmitted("name, mri, mobile, email, voice"),
-  responseMessage: asSubmitted("channel, acknowledged or undeliverable (dd/MM/yy HH:mm), content"),
-  customParameters: asSubmitted("texts by name"),
-  callback: Type.Object({
+export const CallDocument = Type.Object(
+  {
     id: Type.String(),
-    name: Type.String(),
-    url: Type.String(),
-    attemptedDate: Type.Optional(Instant),
-    statusCode: Type.Optional(Type.Integer()),
-    statusMessage: Type.Optional(Type.String()),
-  }),
-  attemptCount: Type.Integer(),
-  nextAttemptDate: Type.Optional(Instant),
-  retryUntil: Type.Optional(Instant),
-  settledBy: Type.Optional(Type.Union([Type.Literal("dispatcher"), Type.Literal("user"), Type.Literal("replay")])),
-  attempts: Type.Optional(Type.Array(AttemptDocument)),
-  answer: Type.Optional(Type.String()),
-  link: Links,
-});
+    messageId: asSubmitted("text"),
+    messageLocation: asSubmitted("text"),
+    status: Type.Union([Type.Literal("FAILED"), Type.Literal("SUCCESS"), Type.Literal("PENDING")]),
+    from: asSubmitted("name, mri, mobile, email, voice"),
+    responseMessage: asSubmitted("channel, acknowledged or undeliverable (dd/MM/yy HH:mm), content"),
+    customParameters: asSubmitted("texts by name"),
+    callback: Type.Object({
+      id: Type.String(),
+      name: Type.String(),
+      url: Type.String(),
+      attemptedDate: Type.Optional(Instant),
+      statusCode: Type.Optional(Type.Integer()),
+      statusMessage: Type.Optional(Type.String()),
+    }),
+    attemptCount: Type.Integer(),
+    nextAttemptDate: Type.Optional(Instant),
+    retryUntil: Type.Optional(Instant),
+    settledBy: Type.Optional(Type.Union([Type.Literal("dispatcher"), Type.Literal("user"), Type.Literal("replay")])),
+    attempts: Type.Optional(Type.Array(AttemptDocument)),
+    answer: Type.Optional(Type.String()),
+    link: Links,
+  },
+  { $id: "Call" },
+);
 
-export const OutageDocument = Type.Object({
-  id: Type.String(),
-  callbackId: Type.String(),
-  startedAt: Instant,
-  endedAt: Type.Optional(Instant),
-  state: Type.Union([Type.Literal("open"), Type.Literal("closed")]),
-  recoveringSince: Type.Optional(Instant),
-  failedCalls: Type.Integer(),
-  notifiedAt: Type.Optional(Instant),
-  notifiedBy: Type.Optional(Type.Union([Type.Literal("smtp"), Type.Literal("file")])),
-  mailError: Type.Optional(Type.String({ description: "Why the e-mail isn't sent yet" })),
-});
+export const OutageDocument = Type.Object(
+  {
+    id: Type.String(),
+    callbackId: Type.String(),
+    startedAt: Instant,
+    endedAt: Type.Optional(Instant),
+    state: Type.Union([Type.Literal("open"), Type.Literal("closed")]),
+    recoveringSince: Type.Optional(Instant),
+    failedCalls: Type.Integer(),
+    notifiedAt: Type.Optional(Instant),
+    notifiedBy: Type.Optional(Type.Union([Type.Literal("smtp"), Type.Literal("file")])),
+    mailError: Type.Optional(Type.String({ description: "Why the e-mail isn't sent yet" })),
+  },
+  { $id: "Outage" },
+);
 
 export const CallGroupsDocument = Type.Object({
   groupedBy: Type.String({ description: "The keys of groupBy" }),
@@ -159,6 +174,11 @@ export const ReplayDocument = Type.Object({
   failed: Type.Integer(),
   cancelled: Type.Integer({ description: "Not attempted: cancelled, marked or erased before" }),
   left: Type.Integer({ description: "Wait for their attempt, or are in flight" }),
+});
+
+export const LeftCallsDocument = Type.Object({
+  status: Type.Union([Type.Literal("FAILED"), Type.Literal("SUCCESS")]),
+  left: Type.Array(Type.String(), { description: "The calls that stayed as they were; the others are marked" }),
 });
 
 export const TokenDocument = Type.Object({ token: Type.String(), link: Links });

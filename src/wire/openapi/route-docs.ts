@@ -11,7 +11,6 @@ import {
   SubmissionListSchema,
   SubmissionSchema,
 } from "../json/request-schemas.js";
-import { NDJSON } from "../media-types.js";
 import {
   AttemptDocument,
   CallbackDocument,
@@ -19,6 +18,7 @@ import {
   CallGroupsDocument,
   CallIdMatchesDocument,
   CallPlacesDocument,
+  LeftCallsDocument,
   listDocument,
   OutageDocument,
   ReplayDocument,
@@ -68,59 +68,25 @@ const IDS = {
   ),
 };
 
-const ERRORS: Readonly<Record<number, string>> = {
-  400: "Malformed",
-  401: "Missing or wrong user, password or token",
-  403: "Missing or wrong API key, or the plan's limit is reached",
-  404: "Not found",
-  409: "Another run has the lock; the body of run-lock has its run, holder, done and total. Or this node sends no e-mails",
-  413: "Body over 10 485 760 bytes",
-  415: "Unsupported Accept or Content-Type",
-  422: "A field is missing or out of range",
-  429: "Too many failed logins or test e-mails",
-  503: "Temporarily unavailable",
-};
-
-/** The routes know application/vnd.whispir.api-callback-v1 and api-call-v1, +json and +xml, too. */
-const MEDIA_TYPES = ["application/json", "application/xml"];
-
-interface RouteDoc {
+export interface RouteDoc {
   readonly summary: string;
-  readonly tag: string;
+  readonly tag: "callbacks" | "calls" | "outages" | "auth";
   readonly params?: Record<string, TSchema>;
   readonly query?: Record<string, TSchema>;
   readonly body?: TSchema;
   readonly success: readonly [status: number, document: TSchema | null];
+  /** What else may be answered to a request that is done. */
+  readonly otherSuccess?: readonly [status: number, document: TSchema];
   readonly errors?: readonly number[];
   readonly isNdjson?: boolean;
+  /** It is answered in JSON, whatever Accept says. */
+  readonly isAnsweredInJson?: boolean;
+  /** A token isn't enough. */
+  readonly needsPassword?: boolean;
 }
 
-interface RouteSchema {
-  readonly summary: string;
-  readonly tags: readonly string[];
-  readonly params?: TSchema;
-  readonly querystring?: TSchema;
-  readonly body?: TSchema;
-  readonly consumes?: readonly string[];
-  readonly produces: readonly string[];
-  readonly response: Readonly<Record<number, unknown>>;
-}
-
-function route({ summary, tag, params, query, body, success, errors = [], isNdjson = false }: RouteDoc): RouteSchema {
-  const [status, document] = success;
-  const failures = [...new Set([401, 403, 415, 429, 503, ...errors, ...(params ? [404] : []), ...(body ? [400, 413, 422] : [])])];
-  return {
-    summary,
-    tags: [tag],
-    ...(params && { params: Type.Object(params) }),
-    ...(query && { querystring: Type.Object(query) }),
-    ...(body && { body, consumes: isNdjson ? [...MEDIA_TYPES, NDJSON] : MEDIA_TYPES }),
-    produces: MEDIA_TYPES,
-    response: {
-      [status]: document === null ? Type.Null({ description: "Done" }) : { description: "Done", ...document },
-      ...Object.fromEntries(failures.map((failure) => [failure, { $ref: "Error#", description: ERRORS[failure] ?? "Error" }])),
-    },
-  };
+function route(doc: RouteDoc): RouteDoc {
+  return doc;
 }
 
 export const ROUTE_DOCS = {
@@ -156,6 +122,7 @@ export const ROUTE_DOCS = {
     tag: "callbacks",
     params: CallbackParams,
     success: [200, TestMailDocument],
+    isAnsweredInJson: true,
     errors: [409],
   }),
   listCalls: route({
@@ -167,6 +134,7 @@ export const ROUTE_DOCS = {
       ...PAGE,
       ...SORT,
       expand: Type.Optional(Type.Literal("attempts")),
+      include: Type.Optional(Type.Literal("answer")),
       groupBy: Type.Optional(
         Type.String({ ...TEXT, description: `Counts instead of calls. Comma-separated: ${GROUP_KEYS.join(", ")}` }),
       ),
@@ -181,6 +149,7 @@ export const ROUTE_DOCS = {
     query: IDS,
     body: MarkSchema,
     success: [204, null],
+    otherSuccess: [200, LeftCallsDocument],
   }),
   submitCalls: route({
     summary: "Submit responses to deliver: one, up to 1 000, or NDJSON of any length",
@@ -191,7 +160,14 @@ export const ROUTE_DOCS = {
     isNdjson: true,
   }),
   getCall: route({ summary: "Get a call", tag: "calls", params: CallParams, success: [200, CallDocument] }),
-  markCall: route({ summary: "Mark a call", tag: "calls", params: CallParams, body: MarkSchema, success: [204, null] }),
+  markCall: route({
+    summary: "Mark a call",
+    tag: "calls",
+    params: CallParams,
+    body: MarkSchema,
+    success: [204, null],
+    otherSuccess: [200, LeftCallsDocument],
+  }),
   findCallIds: route({
     summary: "Complete a generated call id from its first 6 or more hex digits, whatever the calls' status",
     tag: "calls",
@@ -264,11 +240,18 @@ export const ROUTE_DOCS = {
     errors: [404, 422],
   }),
   getRoot: route({ summary: "Check that the credentials are valid", tag: "auth", success: [200, VerifiedDocument] }),
-  issueToken: route({ summary: "Get a token for a user and password", tag: "auth", success: [200, TokenDocument] }),
+  issueToken: route({
+    summary: "Get a token for a user and password",
+    tag: "auth",
+    success: [200, TokenDocument],
+    needsPassword: true,
+  }),
   createSignInCode: route({
     summary: "Get a code to sign in to the console, for a user and password",
     tag: "auth",
     success: [201, SignInCodeDocument],
+    isAnsweredInJson: true,
+    needsPassword: true,
   }),
   verifyToken: route({ summary: "Check that the credentials are valid", tag: "auth", success: [200, VerifiedDocument] }),
 } as const;
