@@ -34,11 +34,20 @@ export const CallbackDocument = Type.Object({
   retriesEnabled: Type.Boolean(),
   email: Type.String(),
   callbacks: Type.Object({ reply: Switch, undeliverable: Switch }),
+  signing: Type.Optional(Type.Literal("enabled")),
+  signingSecret: Type.Optional(Type.String({ description: "Only of the request that made it" })),
   state: Type.Optional(Type.Union(HEALTH_NAMES.map((name) => Type.Literal(name)))),
   stateSince: Type.Optional(Instant),
   downSince: Type.Optional(Instant),
   waitingSince: Type.Optional(Type.Union([Instant, Type.Null()])),
   link: Links,
+});
+
+/** It is shown once. */
+export const MadeSecretDocument = Type.Object({
+  id: Type.String(),
+  signing: Type.Literal("enabled"),
+  signingSecret: Type.String({ pattern: "^whsec_" }),
 });
 
 export const AttemptDocument = Type.Object({

@@ -20,6 +20,7 @@ import {
   CallIdMatchesDocument,
   CallPlacesDocument,
   listDocument,
+  MadeSecretDocument,
   OutageDocument,
   ReplayDocument,
   RequestedReplayDocument,
@@ -91,6 +92,8 @@ interface RouteDoc {
   readonly query?: Record<string, TSchema>;
   readonly body?: TSchema;
   readonly success: readonly [status: number, document: TSchema | null];
+  /** Another answer that isn't an error. */
+  readonly otherSuccess?: readonly [status: number, document: TSchema];
   readonly errors?: readonly number[];
   readonly isNdjson?: boolean;
 }
@@ -106,7 +109,17 @@ interface RouteSchema {
   readonly response: Readonly<Record<number, unknown>>;
 }
 
-function route({ summary, tag, params, query, body, success, errors = [], isNdjson = false }: RouteDoc): RouteSchema {
+function route({
+  summary,
+  tag,
+  params,
+  query,
+  body,
+  success,
+  otherSuccess,
+  errors = [],
+  isNdjson = false,
+}: RouteDoc): RouteSchema {
   const [status, document] = success;
   const failures = [...new Set([401, 403, 415, 429, 503, ...errors, ...(params ? [404] : []), ...(body ? [400, 413, 422] : [])])];
   return {
@@ -118,6 +131,7 @@ function route({ summary, tag, params, query, body, success, errors = [], isNdjs
     produces: MEDIA_TYPES,
     response: {
       [status]: document === null ? Type.Null({ description: "Done" }) : { description: "Done", ...document },
+      ...(otherSuccess && { [otherSuccess[0]]: { description: "Done", ...otherSuccess[1] } }),
       ...Object.fromEntries(failures.map((failure) => [failure, { $ref: "Error#", description: ERRORS[failure] ?? "Error" }])),
     },
   };
@@ -139,11 +153,12 @@ export const ROUTE_DOCS = {
   }),
   getCallback: route({ summary: "Get a callback", tag: "callbacks", params: CallbackParams, success: [200, CallbackDocument] }),
   updateCallback: route({
-    summary: "Change a callback's settings; what is left out is kept",
+    summary: "Change a callback's settings; what is left out is kept. 200 shows a signing secret that was made",
     tag: "callbacks",
     params: CallbackParams,
     body: CallbackUpdateSchema,
     success: [204, null],
+    otherSuccess: [200, MadeSecretDocument],
   }),
   deleteCallback: route({
     summary: "Delete a callback; what waits to be sent is cancelled",
