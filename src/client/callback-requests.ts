@@ -90,17 +90,31 @@ export function callbackRequests(api: ServiceApi, willSend: (secrets: readonly s
       body: settingsToJson(settings),
     });
     const created = readCallback(api.documentOf(answer));
-    return readCallback({ ...settingsToJson(settings), ...created.raw, id: created.id });
+    // Only a service that signs says so.
+    return readCallback({ ...settingsToJson(settings), signing: undefined, ...created.raw, id: created.id });
   }
 
-  /** `changeCallbackJson` makes the body of what was read. The service may find that the callback has changed since, which is `duplicate-name`. */
-  async function updateCallback(id: string, changed: JsonObject, read: JsonObject): Promise<void> {
+  /**
+   * `changeCallbackJson` makes the body of what was read. The service may find that the callback has changed since, which is `duplicate-name`.
+   * Returns a signing secret that it has made, or null.
+   */
+  async function updateCallback(id: string, changed: JsonObject, read: JsonObject): Promise<string | null> {
     // A request may arrive after a later one.
-    const body = api.capabilities.has("guarded-updates") ? { ...changed, expected: changeCallbackJson(read, {}) } : changed;
+    // What isn't signed has no `signing`.
+    const expected = { signing: "disabled", ...changeCallbackJson(read, {}) };
+    const body = api.capabilities.has("guarded-updates") ? { ...changed, expected } : changed;
     const { url, auth } = readCallback({ ...body, id });
     willSend(callbackSecrets({ url, auth: { ...auth, key: auth.key ?? "" } }));
     // It has what was read too, which another user may have changed before it is repeated.
-    await api.expectSuccess({ method: "PUT", path: callbackPath(id), noun: "callback", body, isRepeatable: false });
+    const answer = await api.expectSuccess({
+      method: "PUT",
+      path: callbackPath(id),
+      noun: "callback",
+      body,
+      isRepeatable: false,
+    });
+    const isSecretShown = answer.status === 200 && api.capabilities.has("signed-deliveries");
+    return isSecretShown ? readCallback(api.documentOf(answer)).signingSecret : null;
   }
 
   async function deleteCallback(id: string): Promise<void> {

@@ -29,6 +29,8 @@ type Feature =
   | "guarded-marks"
   /** An update says which settings it expects. */
   | "guarded-updates"
+  /** A callback's deliveries may be signed. */
+  | "signed-deliveries"
   /** As retries are switched on for a callback, its earlier failures are sent. */
   | "retries-of-earlier-failures";
 
@@ -40,6 +42,7 @@ const OURS: ReadonlySet<Feature> = new Set([
   "pending-lists",
   "guarded-marks",
   "guarded-updates",
+  "signed-deliveries",
   "retries-of-earlier-failures",
 ]);
 

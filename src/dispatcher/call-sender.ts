@@ -4,7 +4,7 @@ import type { Call } from "../domain/call.js";
 import type { Callback } from "../domain/callback.js";
 import type { Clock } from "../platform/clock.js";
 import type { Store } from "../store/open-store.js";
-import { addressDelivery, buildBody } from "../wire/delivery-request.js";
+import { addressDelivery, buildBody, signDelivery } from "../wire/delivery-request.js";
 import type { DeliverySettings } from "../wire/delivery-settings.js";
 import type { LongXml } from "../wire/xml/xml-write.js";
 
@@ -73,14 +73,16 @@ export class CallSender {
 }
 
 /** Prepares calls as they are sent to real endpoints. */
-export function prepareWith(deliverer: Deliverer, settings: DeliverySettings): Prepare {
+export function prepareWith(deliverer: Deliverer, settings: DeliverySettings, clock: Pick<Clock, "now">): Prepare {
+  const now = () => clock.now();
   return (callback, { id, response }) => {
     const body = buildBody(callback, response, settings.bodyNames);
     let text: typeof body | null = body;
     return {
       bodyBytes: bytesOf(body),
       send: async (maySend) => {
-        const request = addressDelivery(callback, { id, body: text && bodyToSend(text) }, settings);
+        const unsigned = addressDelivery(callback, { id, body: text && bodyToSend(text) }, settings);
+        const request = signDelivery(unsigned, callback.signingSecrets, now);
         // In flight, the body is in memory once.
         text = null;
         const delivery = await deliverer.deliverIf(maySend, request);

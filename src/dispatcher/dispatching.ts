@@ -71,7 +71,7 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
     logger,
     policy,
     limits,
-    prepare: prepareWith(deliverer, { authParameter, bodyNames }),
+    prepare: prepareWith(deliverer, { authParameter, bodyNames }, clock),
     onAttempt(_callbackId, attempt) {
       for (const handler of handlers) handler(attempt);
     },

@@ -13,6 +13,7 @@ export interface Callback extends CallbackSettings {
   readonly replayRequestedAt: number;
   /** When its endpoint, if down, deserves a probe, because a client's replay has delivered calls (epoch ms; 0 means never). */
   readonly replayProbeAt: number;
+  readonly signingSecrets: readonly SigningSecret[];
 }
 
 export interface BodyStyle {
@@ -24,6 +25,8 @@ export interface BodyStyle {
 export interface DeliveryTarget extends BodyStyle {
   readonly url: string;
   readonly auth: CallbackAuth;
+  /** Each delivery is signed with them. The default is none. */
+  readonly signingSecrets?: readonly SigningSecret[];
 }
 
 /** Names and values are those of docs/contract.md. */
@@ -32,6 +35,17 @@ export interface CallbackSettings extends DeliveryTarget {
   readonly retriesEnabled: boolean;
   readonly email: string;
   readonly events: { readonly reply: boolean; readonly undeliverable: boolean };
+  readonly signing: Signing;
+}
+
+/** A stored callback has "enabled" or "disabled". A change to "new" replaces the secret. */
+export type Signing = "enabled" | "disabled" | "new";
+
+export interface SigningSecret {
+  /** It is `whsec_` and base64, as Standard Webhooks writes it. */
+  readonly secret: string;
+  /** A secret that was replaced signs before this (epoch ms). It is null for the current one. */
+  readonly until: number | null;
 }
 
 export type AuthType = "queryparam" | "httpheader" | "basicauth" | "bearertoken";
@@ -98,7 +112,8 @@ export function isRepaired(before: CallbackSettings, after: CallbackSettings): b
     before.url !== after.url ||
     before.auth.type !== after.auth.type ||
     before.auth.key !== after.auth.key ||
-    before.contentType !== after.contentType
+    before.contentType !== after.contentType ||
+    before.signing !== after.signing
   );
 }
 
@@ -112,6 +127,26 @@ export function hasSameSettings(a: CallbackSettings, b: CallbackSettings): boole
     a.events.reply === b.events.reply &&
     a.events.undeliverable === b.events.undeliverable
   );
+}
+
+/** A receiver has so long to take over a new secret. */
+export const REPLACED_SECRET_MS = 24 * 60 * 60_000;
+/** The answer with a new secret may be lost, so the receiver's may be older than the one before. */
+const MAX_REPLACED_SECRETS = 2;
+
+/** Returns the secrets after a change, the current one first. `made` is used unless there is one that stays. */
+export function secretsAfter(
+  signing: Signing,
+  before: readonly SigningSecret[],
+  made: string | undefined,
+  now: number,
+): readonly SigningSecret[] {
+  if (signing === "disabled") return [];
+  if (signing === "enabled" && before.length > 0) return before;
+  if (made === undefined) throw new Error("Signing needs a secret");
+  const replaced = before.map(({ secret, until }) => ({ secret, until: until ?? now + REPLACED_SECRET_MS }));
+  const kept = replaced.filter(({ until }) => until > now).slice(0, MAX_REPLACED_SECRETS);
+  return [{ secret: made, until: null }, ...kept];
 }
 
 export interface HealthText {

@@ -19,8 +19,14 @@ interface KnownAuth {
   readonly key: string;
 }
 
-/** What an endpoint may repeat: the key, and what is masked in the URL. A short word, such as true, may be in any answer. */
-export function callbackSecrets({ url, auth }: { readonly url: string; readonly auth: KnownAuth }): readonly string[] {
+interface SecretTarget {
+  readonly url: string;
+  readonly auth: KnownAuth;
+  readonly signingSecrets?: readonly { readonly secret: string }[];
+}
+
+/** What an endpoint may repeat: the key, its signing secrets, and what is masked in the URL. A short word, such as true, may be in any answer. */
+export function callbackSecrets({ url, auth, signingSecrets = [] }: SecretTarget): readonly string[] {
   const inUrl: string[] = [];
   const parsed = url.length > LONGEST_URL ? null : parseUrl(url);
   if (parsed !== null) {
@@ -28,7 +34,9 @@ export function callbackSecrets({ url, auth }: { readonly url: string; readonly 
     maskPath(parsed.pathname + parsed.search, (text) => text, inUrl);
   }
   const isWord = (text: string) => /^[a-z]{1,7}$/i.test(text);
-  return [...secretsOf(auth), ...inUrl.filter((text) => !isWord(text))].filter(({ length }) => length >= SHORTEST_SECRET);
+  const signing = signingSecrets.map(({ secret }) => secret.replace(/^whsec_/, "").replace(/={1,2}$/, ""));
+  const all = [...secretsOf(auth), ...signing, ...inUrl.filter((text) => !isWord(text))];
+  return all.filter(({ length }) => length >= SHORTEST_SECRET);
 }
 
 /** What an endpoint knows from the request. Basic's key is a login in base64. */

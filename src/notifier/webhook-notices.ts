@@ -1,10 +1,11 @@
 /** Notices are POSTs of JSON, signed as Standard Webhooks specifies, or of text for Slack (docs/operations.md, Notices). */
-import { createHash, createHmac } from "node:crypto";
+import { createHash } from "node:crypto";
 import querystring from "node:querystring";
 import type { DeliveryResult } from "../domain/attempt.js";
 import { WhcbError } from "../domain/errors.js";
 import type { OutageUrl } from "../domain/outage.js";
 import type { DeliveryRequest } from "../wire/delivery-request.js";
+import { readSigningKey, signatureHeaders } from "../wire/webhook-signature.js";
 import { noticeDocument, slackText } from "./notice-bodies.js";
 import type { NoticeTarget } from "./notice-target.js";
 
@@ -40,7 +41,8 @@ export function createWebhookNotices({ url, format, signingKeys, outageUrl, now,
       const headers = {
         "content-type": "application/json",
         ...credentials,
-        ...signedHeaders(id, body, signingKeys, now()),
+        "webhook-id": id,
+        ...signatureHeaders({ id, at: now(), body }, signingKeys),
       };
       const { result, retryAfterMs } = await deliver({ method: "POST", url: address.href, headers, body });
       return isTaken(result) ? null : { reason: reasonOf(result), retryAfterMs };
@@ -59,24 +61,12 @@ function authorizationOf(address: URL): Record<string, string> {
   return { authorization: `Basic ${Buffer.from(login).toString("base64")}` };
 }
 
-/** A repeat has the same id, and the time `at` of its own try. */
-function signedHeaders(id: string, body: string, keys: readonly Buffer[], at: number): Record<string, string> {
-  const timestamp = String(Math.floor(at / 1_000));
-  const signatures = keys.map((key) => `v1,${createHmac("sha256", key).update(`${id}.${timestamp}.${body}`).digest("base64")}`);
-  return {
-    "webhook-id": id,
-    "webhook-timestamp": timestamp,
-    ...(signatures.length === 0 ? {} : { "webhook-signature": signatures.join(" ") }),
-  };
-}
-
 /** Reads WHCB_NOTIFY_SECRET: one or more keys, separated by white space, the newest first. Throws `config`, without the secret. */
 export function readSigningKeys(text: string): Buffer[] {
   return text.split(/\s+/).flatMap((secret) => {
     if (secret === "") return [];
-    const [, encoded = ""] = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(secret) ?? [];
-    const key = Buffer.from(encoded, "base64");
-    if (key.length >= 24 && key.length <= 64) return [key];
+    const key = readSigningKey(secret);
+    if (key !== null) return [key];
     throw new WhcbError("config", "WHCB_NOTIFY_SECRET must be whsec_ followed by 24 to 64 bytes in base64", {
       hint: 'create one: echo "whsec_$(openssl rand -base64 32)"',
     });

@@ -53,6 +53,11 @@ export function newSecret(random: Random): string {
   return Buffer.from(random.bytes(24)).toString("base64url");
 }
 
+/** Returns a secret that signs deliveries, as Standard Webhooks writes it. */
+export function newSigningSecret(random: Random): string {
+  return `whsec_${Buffer.from(random.bytes(24)).toString("base64")}`;
+}
+
 /** Passwords and API keys that somebody chooses have at least so many characters. */
 export const MIN_SECRET_LENGTH = 12;
 

@@ -122,8 +122,8 @@ async function findStopReason(
 ): Promise<"gone" | "changed" | null> {
   const now = await findById(callback.id, session.deps.client);
   if (now === null) return "gone";
-  const settingsOf = ({ url, auth, contentType, removeHtml }: ListedCallback) => {
-    return [options.to ?? url, contentType, removeHtml, ...(sendsAuth(options) ? [auth.type, auth.key] : [])];
+  const settingsOf = ({ url, auth, contentType, removeHtml, isSigned }: ListedCallback) => {
+    return [options.to ?? url, contentType, removeHtml, ...(sendsAuth(options) ? [auth.type, auth.key, isSigned] : [])];
   };
   const after = settingsOf(now);
   const hasChanged = settingsOf(callback).some((one, at) => one !== null && after[at] !== null && one !== after[at]);
@@ -132,6 +132,7 @@ async function findStopReason(
 
 export function recordedOptions({
   keys: _keys,
+  signingSecrets: _signingSecrets,
   signal: _signal,
   locks: _locks,
   followsService: _follows,

@@ -31,6 +31,8 @@ export interface RunControl {
   readonly signal?: AbortSignal;
   /** `keys` are the keys, by callback id, that the service doesn't return. */
   readonly keys?: ReadonlyMap<string, string>;
+  /** `signingSecrets` are those of signed callbacks, by callback id, which no service returns. */
+  readonly signingSecrets?: ReadonlyMap<string, string>;
   /** With `--via service`, the run lasts until the service has made its attempts. */
   readonly followsService?: boolean;
   /** A resumed run sends unknown calls again, which the receiver may see twice. */

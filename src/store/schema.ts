@@ -44,6 +44,8 @@ export const TABLES = {
     auth_type: oneOf<AuthType>(),
     /** `auth_key` is encrypted, and empty once the callback is deleted. */
     auth_key: bytes,
+    /** `signing_secrets` is encrypted JSON, and null unless deliveries are signed. */
+    signing_secrets: nullable(bytes),
     content_type: oneOf<BodyFormat>(),
     remove_html: integer,
     retries_enabled: integer,

@@ -1,10 +1,11 @@
-import type { BodyStyle, DeliveryTarget } from "../domain/callback.js";
+import type { BodyStyle, DeliveryTarget, SigningSecret } from "../domain/callback.js";
 import { callbackSecrets } from "../domain/mask.js";
 import type { MessageResponse } from "../domain/message-response.js";
 import { type BodyNames, DEFAULT_AUTH_PARAMETER, DEFAULT_BODY_NAMES } from "./delivery-settings.js";
 import type { JsonObject } from "./json/json-value.js";
 import { type MessageNames, responseToJson } from "./json/response-json.js";
 import { removeHtml } from "./remove-html.js";
+import { readSigningKey, signatureHeaders } from "./webhook-signature.js";
 import { elements, type LongXml, xmlDocument } from "./xml/xml-write.js";
 
 export interface DeliveryRequest<Body = string | null> extends Address {
@@ -45,7 +46,27 @@ export function addressDelivery<Body>(
   return { method: "POST", url, headers: { "webhook-id": id, ...headers }, body, secrets };
 }
 
-/** The check must be answered with exactly 200 before a callback is stored. */
+/** Adds the signatures, if there is a secret. The body is signed as it is sent, so nothing of the request may be changed afterwards. */
+export function signDelivery<Body extends string | Uint8Array | null>(
+  request: DeliveryRequest<Body>,
+  secrets: readonly SigningSecret[],
+  now: () => number,
+): DeliveryRequest<Body> {
+  if (secrets.length === 0) return request;
+  const at = now();
+  const keys = secrets.flatMap(({ secret, until }) => {
+    return until === null || at < until ? [readSigningKey(secret) ?? failWithoutKey()] : [];
+  });
+  const { headers, body } = request;
+  const signature = signatureHeaders({ id: headers["webhook-id"] ?? "", at, body: body ?? "" }, keys);
+  return { ...request, headers: { ...headers, ...signature } };
+}
+
+function failWithoutKey(): never {
+  throw new Error("The signing secret has no key");
+}
+
+/** The check must be answered with exactly 200 before a callback is stored. It isn't signed. */
 export function buildEndpointCheck(target: DeliveryTarget, options: DeliveryOptions = {}): DeliveryRequest {
   return { method: "GET", ...addressOf(target, options), body: null };
 }

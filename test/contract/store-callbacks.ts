@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { CallbackSettings } from "../../src/domain/callback.js";
+import type { CallbackSettings, Signing } from "../../src/domain/callback.js";
 import { aResponse, someSettings } from "../support/builders.js";
 import { fetchDue, fetchHeld, fetchPending } from "../support/store/waiting-calls.js";
 import {
@@ -37,6 +37,7 @@ export function describeCallbacks(open: OpenStore): void {
         repairedAt: 0,
         replayRequestedAt: 0,
         replayProbeAt: 0,
+        signingSecrets: [],
       });
       expect(await store.callbacks.find("00112233445566AA")).toEqual(made);
       expect(await store.callbacks.find("demo")).toEqual(made);
@@ -103,7 +104,8 @@ export function describeCallbacks(open: OpenStore): void {
     it("changes a callback only as long as it has the expected settings", async () => {
       const store = await open();
       const loaded = await aCallback(store);
-      const update = (over: object) => store.callbacks.update(loaded.id, { ...loaded, ...over }, NOW, POLICY, loaded);
+      const update = (over: object) =>
+        store.callbacks.update(loaded.id, { ...loaded, ...over }, NOW, POLICY, { expected: loaded });
       const changes: readonly Partial<CallbackSettings>[] = [
         { name: "another" },
         { url: "http://127.0.0.1:9000/another" },
@@ -115,14 +117,32 @@ export function describeCallbacks(open: OpenStore): void {
         { email: "another@example.com" },
         { events: { reply: false, undeliverable: true } },
         { events: { reply: true, undeliverable: false } },
+        { signing: "enabled" },
       ];
+      const madeSecret = "whsec_made";
       for (const change of changes) {
-        const changed = await store.callbacks.update(loaded.id, { ...loaded, ...change }, NOW, POLICY);
+        const changed = await store.callbacks.update(loaded.id, { ...loaded, ...change }, NOW, POLICY, { madeSecret });
         await expect(update({ email: "mine@example.com" })).rejects.toMatchObject({ code: "locked" });
         expect(await store.callbacks.find(loaded.id)).toEqual(changed);
       }
       await store.callbacks.update(loaded.id, loaded, NOW, POLICY);
       expect((await update({ email: "mine@example.com" })).email).toBe("mine@example.com");
+    });
+
+    it("makes signing secrets where none is kept, and keeps those that were replaced", async () => {
+      const store = await open();
+      const settings = someSettings({ signing: "enabled" });
+      const made = await store.callbacks.create("00112233445566AA", settings, NOW, "whsec_A");
+      expect(made).toMatchObject({ signing: "enabled", signingSecrets: [{ secret: "whsec_A", until: null }] });
+      const change = (signing: Signing, madeSecret: string) =>
+        store.callbacks.update(made.id, { ...settings, signing }, NOW + 1, POLICY, { madeSecret });
+      expect(await change("enabled", "whsec_B")).toEqual(made);
+      const rotated = await Promise.all([change("new", "whsec_C"), change("new", "whsec_D")]);
+      const [last] = rotated.filter(({ signingSecrets }) => signingSecrets.length === 3);
+      expect(last).toMatchObject({ signing: "enabled", repairedAt: NOW + 1 });
+      expect(new Set(last?.signingSecrets.map(({ secret }) => secret))).toEqual(new Set(["whsec_A", "whsec_C", "whsec_D"]));
+      expect(await store.callbacks.find(made.id)).toEqual(last);
+      expect(await change("disabled", "whsec_E")).toMatchObject({ signing: "disabled", signingSecrets: [] });
     });
 
     it("sets repairedAt when url, auth or content type change or retries are switched on, and for no other change", async () => {

@@ -48,6 +48,15 @@ function puts(): readonly unknown[] {
   return platform.requests.filter(({ method }) => method === "PUT").map(({ body }) => JSON.parse(body ?? ""));
 }
 
+test("callbacks create --signing on says that the platform can't sign, and creates nothing", async () => {
+  await open();
+  const settings = ["--name", "new", "--url", "https://crm.example.com/hook", "--email", "ops@example.com"];
+  const { code, stderr } = await whcb("callbacks", "create", ...settings, "--signing", "on");
+  const message = `error: ${listening.url} doesn't sign deliveries\nhint: only \`whcb serve\` does`;
+  expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(message) });
+  expect(platform.requests.every(({ method }) => method === "GET")).toBe(true);
+});
+
 describe("callbacks update", () => {
   test("sends back every member that the service returned by id, with the change", async () => {
     await open();
@@ -111,6 +120,8 @@ describe("callbacks get and list", () => {
       retriesEnabled: false,
       email: "ops@example.com",
       callbacks: { reply: true, undeliverable: false },
+      signing: false,
+      signingSecret: null,
     });
   });
 

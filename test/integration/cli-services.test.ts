@@ -118,6 +118,13 @@ const STEPS: readonly Step[] = [
     requests: [1, 1],
   },
   {
+    title: "callbacks update --signing on",
+    argv: () => ["callbacks", "update", "New", "--signing", "on"],
+    stdout: /^Signing +on\nSecret +whsec_\S{32}$/m,
+    notOnPlatform: /doesn't sign deliveries\nhint: only `whcb serve` does/,
+    requests: [7, 3],
+  },
+  {
     title: "trigger",
     argv: () => ["trigger", "New"],
     notOnPlatform: /doesn't accept responses to deliver\nhint: only `whcb serve` does\n$/,

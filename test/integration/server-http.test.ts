@@ -281,6 +281,33 @@ describe("the check of an endpoint", () => {
   });
 });
 
+describe("signing", () => {
+  const put = (payload: object, headers: object = JSON_HEADERS) =>
+    service.app.inject({ method: "PUT", url: "/callbacks/demo", headers: { ...headers }, payload });
+  const get = async () => (await service.app.inject({ url: "/callbacks/demo", headers: JSON_HEADERS })).json();
+
+  it("is seen only by who asks for it, and its secret only in the answer to the request that made it", async () => {
+    await open();
+    expect((await put({ signing: "disabled" })).statusCode).toBe(204);
+    expect(Object.keys(await get()).filter((name) => name.startsWith("signing"))).toEqual([]);
+    const made = await put({ signing: "enabled" });
+    const secret = expect.stringMatching(/^whsec_[A-Za-z0-9+/]{32}$/);
+    expect([made.statusCode, made.json()]).toEqual([200, { id: ID, signing: "enabled", signingSecret: secret }]);
+    expect(await get()).toMatchObject({ signing: "enabled" });
+    expect(await get()).not.toHaveProperty("signingSecret");
+    expect((await put(await get())).statusCode).toBe(204);
+    const replaced = await put({ signing: "new" }, { ...JSON_HEADERS, accept: "application/xml" });
+    const [, inXml] = /<signingSecret>(whsec_[^<]+)<\/signingSecret>/.exec(replaced.body) ?? [];
+    expect([made.json().signingSecret, undefined]).not.toContain(inXml);
+    expect((await put({ signing: "enabled", expected: { signing: "disabled" } })).statusCode).toBe(409);
+    const wrong = await put({ signing: "on" });
+    expect([wrong.statusCode, wrong.json().errorDetail]).toEqual([422, "signing must be enabled, disabled or new"]);
+    const payload = { ...CALLBACK_BODY, name: "other", signing: "enabled", signingSecret: "whsec_mine" };
+    const created = await service.app.inject({ method: "POST", url: "/callbacks", headers: JSON_HEADERS, payload });
+    expect(created.json()).toMatchObject({ signing: "enabled", signingSecret: secret });
+  });
+});
+
 describe("NDJSON", () => {
   const headers = { ...JSON_HEADERS, "content-type": "application/x-ndjson" };
   const hand = (payload: string | Readable) =>

@@ -37,7 +37,9 @@ describe("JSON reads back unchanged", () => {
     fc.assert(
       fc.property(anySettings, (settings) => {
         const raw = overTheWire(callbackToJson(aCallback(settings), []));
-        expect(readCallback(raw)).toEqual({ id: aCallback().id, ...settings, downSince: null, health: null, raw });
+        const { signing, ...listed } = settings;
+        const added = { isSigned: signing === "enabled", signingSecret: null, downSince: null, health: null, raw };
+        expect(readCallback(raw)).toEqual({ id: aCallback().id, ...listed, ...added });
       }),
     );
   });

@@ -14,12 +14,13 @@ export function someSettings(over: Partial<CallbackSettings> = {}): CallbackSett
     retriesEnabled: false,
     email: "ops@example.com",
     events: { reply: true, undeliverable: true },
+    signing: "disabled",
     ...over,
   };
 }
 
 export function aCallback(over: Partial<Callback> = {}): Callback {
-  const neverHappened = { repairedAt: 0, replayRequestedAt: 0, replayProbeAt: 0 };
+  const neverHappened = { repairedAt: 0, replayRequestedAt: 0, replayProbeAt: 0, signingSecrets: [] };
   return { ...someSettings(), id: "00112233445566AA", createdAt: 0, ...neverHappened, ...over };
 }
 

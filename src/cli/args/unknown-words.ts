@@ -175,13 +175,13 @@ interface TypedFlag {
   readonly spec: CommandSpec | null;
 }
 
-const SECRET_FLAG = /^--?(pass(word|wd)?|api-?key|key|auth-?key|token|secret|credentials?)$/;
+const SECRET_FLAG = /^--?(pass(word|wd)?|api-?key|key|auth-?key|token|secret|signing-?secret|credentials?)$/;
 
 /** Returns the `usage` error for a flag that the command hasn't, with the one to type as its hint. */
 export function unknownFlag(flag: string, { words, path, spec }: TypedFlag): WhcbError {
   if (SECRET_FLAG.test(flag.toLowerCase())) {
     const login = { command: "whcb login", when: "to store secrets" };
-    const variables = "WHCB_USERNAME, WHCB_PASSWORD, WHCB_API_KEY, WHCB_CALLBACK_KEY";
+    const variables = "WHCB_USERNAME, WHCB_PASSWORD, WHCB_API_KEY, WHCB_CALLBACK_KEY, WHCB_SIGNING_SECRET";
     const message = `there is no flag ${flag}: a secret in a command line could be read by other users`;
     return new WhcbError("usage", message, advise`use ${login}, or the environment: ${variables}`);
   }

@@ -73,6 +73,8 @@ export const CALLBACK_FIELDS = {
   retriesEnabled: "whether failed calls are retried",
   email: "who gets the e-mail about an outage",
   callbacks: "whether `reply` and `undeliverable` are delivered",
+  signing: "whether deliveries are signed; `whcb serve` only",
+  signingSecret: "of the command that made it; null: it made none",
 } as const;
 
 export const STATUS_FIELDS = {

@@ -2,8 +2,9 @@ import type { ReplayAttempt } from "../../client/run-requests.js";
 import type { Wait } from "../../client/wait.js";
 import type { Delivery } from "../../delivery/deliverer.js";
 import { ATTEMPT_DEADLINE_MS, isAccepted, mayBeAboutBody, resultMessage } from "../../domain/attempt.js";
+import type { SigningSecret } from "../../domain/callback.js";
 import { createPacer, type Pacer } from "../../platform/pacer.js";
-import type { DeliveryRequest } from "../../wire/delivery-request.js";
+import { type DeliveryRequest, signDelivery } from "../../wire/delivery-request.js";
 import type { StopReason } from "../journal/run-step.js";
 import type { PlannedCall } from "../plan/snapshot-file.js";
 import type { ReplayOptions } from "../run-options.js";
@@ -14,6 +15,7 @@ export interface SendJob {
   readonly callbackId: string;
   readonly calls: AsyncIterable<PlannedCall>;
   readonly build: (call: { readonly id: string; readonly body: Uint8Array }) => DeliveryRequest<Uint8Array>;
+  readonly signingSecrets: readonly SigningSecret[];
   readonly options: ReplayOptions;
   readonly onAccepted: (attempt: ReplayAttempt) => void;
   readonly onNotAccepted: (attempt: ReplayAttempt) => void;
@@ -52,6 +54,8 @@ class GroupSender {
   #isWriteDue = false;
   #pause: Pause | null = null;
   #onSettled: () => void = () => {};
+  /** An endpoint rejects what was signed minutes ago by its clock, and ours may be wrong. */
+  readonly #serviceNow = () => this.#session.deps.client.toServiceClock(this.#session.deps.clock.now());
 
   constructor(job: SendJob, session: RunSession) {
     const { options, callbackId } = job;
@@ -134,8 +138,9 @@ class GroupSender {
     this.#inFlight++;
     this.#inFlightBytes += call.bytes;
     const wait = this.#session.beginWait({ for: "answer", from: "endpoint", until: clock.now() + ATTEMPT_DEADLINE_MS });
+    const request = signDelivery(this.#job.build({ id: call.id, body }), this.#job.signingSecrets, this.#serviceNow);
     void deliverer
-      .deliverIf(maySend, this.#job.build({ id: call.id, body }))
+      .deliverIf(maySend, request)
       .then(
         (delivery) => {
           if (delivery !== null) return this.#settle(call, delivery, Math.round(clock.monotonicMs() - startedAt));

@@ -1,5 +1,6 @@
 import type { ListedCallback } from "../../client/client.js";
 import { type AddressRule, checkCallbackUrl } from "../../delivery/address-rule.js";
+import type { SigningSecret } from "../../domain/callback.js";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import { isMasked } from "../../domain/mask.js";
 import { addressDelivery, type DeliveryRequest } from "../../wire/delivery-request.js";
@@ -10,8 +11,9 @@ import type { RunOptions } from "../run-session.js";
 
 export interface SendTarget {
   readonly build: <Body>(call: { readonly id: string; readonly body: Body }) => DeliveryRequest<Body>;
-  /** `secret` is "" if there is none. */
+  /** `secret` is that of the auth. It is "" if there is none. */
   readonly secret: string;
+  readonly signingSecrets: readonly SigningSecret[];
 }
 
 /** Throws `address-refused` if the service may not send us to the callback's URL (docs/cli.md, Replay). */
@@ -28,7 +30,7 @@ export function checkTarget(callback: ListedCallback, { to }: ReplayOptions, rul
   }
 }
 
-/** Throws `config` for a missing key, or a URL whose secrets aren't known, and as `checkTarget`. */
+/** Throws `config` for a missing key or signing secret, or a URL whose secrets aren't known, and as `checkTarget`. */
 export function targetOf(callback: ListedCallback, options: RunOptions, rule: AddressRule): SendTarget {
   checkTarget(callback, options, rule);
   const withAuth = sendsAuth(options);
@@ -45,10 +47,22 @@ export function targetOf(callback: ListedCallback, options: RunOptions, rule: Ad
     });
   }
   const auth = { type: withAuth ? requireAuthType(callback) : "httpheader", key: key ?? "" } as const;
-  const target = { url, auth, ...requireBodyStyle(callback, options.contentType) };
+  const signingSecrets = withAuth ? signingSecretsOf(callback, options) : [];
+  const target = { url, auth, signingSecrets, ...requireBodyStyle(callback, options.contentType) };
   const { authParameter } = options;
   const delivery = { withAuth: withAuth && key !== "", ...(authParameter === undefined ? {} : { authParameter }) };
-  return { build: (call) => addressDelivery(target, call, delivery), secret: withAuth ? (key ?? "") : "" };
+  return { build: (call) => addressDelivery(target, call, delivery), secret: withAuth ? (key ?? "") : "", signingSecrets };
+}
+
+function signingSecretsOf({ id, name, isSigned }: ListedCallback, options: RunOptions): readonly SigningSecret[] {
+  if (!isSigned) return [];
+  const secret = options.signingSecrets?.get(id);
+  if (secret === undefined) {
+    throw new WhcbError("config", `deliveries to callback ${name || id} are signed, and the service doesn't return the secret`, {
+      hint: "Replay this callback alone, with WHCB_SIGNING_SECRET set to its secret, or let the service send: replay --via service.",
+    });
+  }
+  return [{ secret, until: null }];
 }
 
 /** Returns the query parameter that carries the key, or null. An endpoint that reads another one may answer 200 and drop the call. */
@@ -64,6 +78,12 @@ export function sendsAuth({ to, withAuth }: ReplayOptions): boolean {
 export function callbacksWithoutKey(callbacks: readonly ListedCallback[], options: ReplayOptions): readonly ListedCallback[] {
   if (options.viaService || !sendsAuth(options)) return [];
   return callbacks.filter((callback) => keyOf(callback) === null);
+}
+
+/** No service returns the secret of these, and what isn't signed would be rejected. */
+export function callbacksToSign(callbacks: readonly ListedCallback[], options: ReplayOptions): readonly ListedCallback[] {
+  if (options.viaService || !sendsAuth(options)) return [];
+  return callbacks.filter(({ isSigned }) => isSigned);
 }
 
 /** Returns the service's key, or else the user's, or null. If it is "", no credential is sent. */

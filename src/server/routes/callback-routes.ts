@@ -26,14 +26,18 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
     ...(deps.store.databaseId !== null && { "x-database-id": deps.store.databaseId }),
   };
 
+  async function documentOf(callback: Callback, linker: Linker, madeSecret?: string) {
+    const reports = await readReports(deps, [callback]);
+    return callbackToJson(callback, callbackLinks(linker, callback.id), { report: reports.get(callback.id), madeSecret });
+  }
+
   app.post("/callbacks", schemaFor("createCallback"), async (request, reply) => {
     const { parseCallback } = await lazyParts.callbackParsers();
     const settings = parseCallback(request.body, null);
     const callback = await createCallback(context, settings, ownerOf(request));
     const linker = new Linker(request);
     reply.header("location", linker.uri(`/callbacks/${callback.id}`));
-    const reports = await readReports(deps, [callback]);
-    const document = callbackToJson(callback, callbackLinks(linker, callback.id), reports.get(callback.id));
+    const document = await documentOf(callback, linker, callback.signingSecrets[0]?.secret);
     return sendDocument(request, reply, { kind: "callback", shape: "callback", document, status: 201 });
   });
 
@@ -52,7 +56,9 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
       asked,
       page,
       largestPage,
-      writeItem: (callback, linker) => callbackToJson(callback, callbackLinks(linker, callback.id), reports.get(callback.id)),
+      writeItem: (callback, linker) => {
+        return callbackToJson(callback, callbackLinks(linker, callback.id), { report: reports.get(callback.id) });
+      },
     });
   });
 
@@ -64,9 +70,7 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
     // Our clients read it before they mark calls that they have not listed.
     reply.header("x-max-limit", String(largestPage));
     reply.headers(serviceHeaders);
-    const reports = await readReports(deps, [callback]);
-    const document = callbackToJson(callback, callbackLinks(linker, callback.id), reports.get(callback.id));
-    return sendDocument(request, reply, { kind: "callback", shape: "callback", document });
+    return sendDocument(request, reply, { kind: "callback", shape: "callback", document: await documentOf(callback, linker) });
   });
 
   app.put<CallbackPath>("/callbacks/:id", schemaFor("updateCallback"), async (request, reply) => {
@@ -74,8 +78,11 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
     const { parseCallback } = await lazyParts.callbackParsers();
     const settings = parseCallback(request.body, before);
     const { expected } = objectOf(request.body);
-    await updateCallback(context, before, settings, expected === undefined ? undefined : parseCallback(expected, before));
-    return reply.code(204).send();
+    const wanted = expected === undefined ? undefined : parseCallback(expected, before);
+    const { callback, madeSecret } = await updateCallback(context, before, settings, wanted);
+    if (madeSecret === undefined) return reply.code(204).send();
+    const document = { id: callback.id, signing: callback.signing, signingSecret: madeSecret };
+    return sendDocument(request, reply, { kind: "callback", shape: "callback", document });
   });
 
   const sendTestMail = testMails(deps);

@@ -2,7 +2,7 @@ import { type DeliveryResult, isAccepted, resultMessage } from "../../domain/att
 import type { Callback, CallbackSettings, DeliveryTarget } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { callbackSecrets, secretMask } from "../../domain/mask.js";
-import { shortId } from "../../platform/random.js";
+import { newSigningSecret, shortId } from "../../platform/random.js";
 import { buildEndpointCheck } from "../../wire/delivery-request.js";
 import type { RouteContext } from "../routes/route-context.js";
 import type { ServerDeps } from "../server-deps.js";
@@ -24,7 +24,8 @@ export async function createCallback(
     const unmet = `must answer a GET with exactly 200; it answered: ${problem}`;
     throw new WhcbError("endpoint-check-failed", `url ${unmet}`, { fields: new Map([["url", unmet]]) });
   }
-  const callback = await deps.store.callbacks.create(shortId(deps.random), settings, deps.clock.now());
+  const made = newSigningSecret(deps.random);
+  const callback = await deps.store.callbacks.create(shortId(deps.random), settings, deps.clock.now(), made);
   lookup.forgetAll();
   return callback;
 }
@@ -51,17 +52,26 @@ export async function testEndpoint(deps: ServerDeps, target: DeliveryTarget, own
   return { result, durationMs: clock.monotonicMs() - beganAtMs };
 }
 
+/** A callback that was changed. `madeSecret` is to be shown once, and is undefined if no signing secret was made. */
+export interface ChangedCallback {
+  readonly callback: Callback;
+  readonly madeSecret: string | undefined;
+}
+
 /** Throws `not-found`, `duplicate-name`, `address-refused`, and `locked` if its settings aren't `expected`. */
 export async function updateCallback(
   { deps, lookup }: RouteContext,
   before: Callback,
   settings: CallbackSettings,
   expected?: CallbackSettings,
-): Promise<void> {
+): Promise<ChangedCallback> {
   if (settings.url !== before.url) deps.checkCallbackUrl(settings.url);
-  await deps.store.callbacks.update(before.id, settings, deps.clock.now(), deps.policy, expected);
+  const made = newSigningSecret(deps.random);
+  const change = { expected, madeSecret: made };
+  const callback = await deps.store.callbacks.update(before.id, settings, deps.clock.now(), deps.policy, change);
   lookup.forgetAll();
   deps.onWork(before.id, "changed");
+  return { callback, madeSecret: callback.signingSecrets.find(({ secret }) => secret === made)?.secret };
 }
 
 /** Throws `not-found`. */

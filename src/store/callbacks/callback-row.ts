@@ -1,5 +1,5 @@
 import { type RawBuilder, sql, type Updateable } from "kysely";
-import type { Callback, CallbackSettings } from "../../domain/callback.js";
+import type { Callback, CallbackSettings, SigningSecret } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Db, Row, Schema } from "../schema.js";
 import type { KeyCipher } from "../secret-key.js";
@@ -19,6 +19,8 @@ export function toCallback(row: CallbackRow, cipher: KeyCipher): Callback {
     retriesEnabled: row.retries_enabled === 1,
     email: row.email,
     events: { reply: row.on_reply === 1, undeliverable: row.on_undeliverable === 1 },
+    signing: row.signing_secrets === null ? "disabled" : "enabled",
+    signingSecrets: row.signing_secrets === null ? [] : JSON.parse(cipher.decrypt(row.signing_secrets, signingOwner(row.id))),
     createdAt: row.created_at,
     repairedAt: row.repaired_at,
     replayRequestedAt: row.replay_requested_at,
@@ -26,7 +28,17 @@ export function toCallback(row: CallbackRow, cipher: KeyCipher): Callback {
   };
 }
 
-export function settingsColumns(id: string, settings: CallbackSettings, cipher: KeyCipher) {
+/** The one kind of secret must not be taken for the other. */
+function signingOwner(id: string): string {
+  return `${id} signing`;
+}
+
+export function settingsColumns(
+  id: string,
+  settings: CallbackSettings,
+  signingSecrets: readonly SigningSecret[],
+  cipher: KeyCipher,
+) {
   return {
     name: settings.name,
     url: settings.url,
@@ -38,6 +50,7 @@ export function settingsColumns(id: string, settings: CallbackSettings, cipher: 
     email: settings.email,
     on_reply: Number(settings.events.reply),
     on_undeliverable: Number(settings.events.undeliverable),
+    signing_secrets: signingSecrets.length === 0 ? null : cipher.encrypt(JSON.stringify(signingSecrets), signingOwner(id)),
   } satisfies Updateable<Schema["callbacks"]>;
 }
 

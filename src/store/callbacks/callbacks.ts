@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { type Callback, type CallbackSettings, hasSameSettings, isRepaired } from "../../domain/callback.js";
+import { type Callback, type CallbackSettings, hasSameSettings, isRepaired, secretsAfter } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { RetryPolicy } from "../../domain/retry-policy.js";
 import { CountChanges, FAILURE, NO_ANSWER } from "../calls/call-counts.js";
@@ -17,17 +17,24 @@ export interface CallbackQuery extends PageQuery {
   readonly sort: readonly Sort<"name" | "id">[];
 }
 
+export interface CallbackChange {
+  /** The callback is changed only as long as it has these settings. */
+  readonly expected?: CallbackSettings | undefined;
+  readonly madeSecret?: string;
+}
+
 export function callbackStore(db: Db, cipher: KeyCipher) {
   return {
-    /** Creates a callback in one transaction. Throws `duplicate-name`. */
-    create: (id: string, settings: CallbackSettings, now: number): Promise<Callback> =>
+    /** Creates a callback in one transaction. Throws `duplicate-name`. `madeSecret` is for signing. */
+    create: (id: string, settings: CallbackSettings, now: number, madeSecret?: string): Promise<Callback> =>
       transact(db, async (trx) => {
         await rejectTakenName(trx, settings, null);
+        const signingSecrets = secretsAfter(settings.signing, [], madeSecret, now);
         const row = await trx
           .insertInto("callbacks")
           .values({
             id,
-            ...settingsColumns(id, settings, cipher),
+            ...settingsColumns(id, settings, signingSecrets, cipher),
             created_at: now,
             repaired_at: 0,
             replay_requested_at: 0,
@@ -52,14 +59,15 @@ export function callbackStore(db: Db, cipher: KeyCipher) {
     /**
      * Changes the settings in one transaction. If retries are switched on, or the endpoint is repaired (`isRepaired`), FAILED
      * calls inside their window are due now, and `repairedAt` is set. If they are switched off, due retries are cancelled and
-     * held calls are PENDING again. Throws `not-found`, `duplicate-name`, and `locked` if the settings aren't `expected`.
+     * held calls are PENDING again. `madeSecret` is stored if it is needed (`secretsAfter`). Throws `not-found`, `duplicate-name`, and
+     * `locked` if the settings aren't `expected`.
      */
     update: (
       id: string,
       settings: CallbackSettings,
       now: number,
       policy: RetryPolicy,
-      expected?: CallbackSettings,
+      { expected, madeSecret }: CallbackChange = {},
     ): Promise<Callback> =>
       transact(db, async (trx) => {
         const before = await lockCallback(trx, id);
@@ -70,9 +78,10 @@ export function callbackStore(db: Db, cipher: KeyCipher) {
         await rejectTakenName(trx, settings, id);
         const isSwitchedOn = settings.retriesEnabled && before.retries_enabled === 0;
         const repaired = isSwitchedOn || isRepaired(stored, settings);
+        const signingSecrets = secretsAfter(settings.signing, stored.signingSecrets, madeSecret, now);
         const after = await trx
           .updateTable("callbacks")
-          .set({ ...settingsColumns(id, settings, cipher), repaired_at: repaired ? now : before.repaired_at })
+          .set({ ...settingsColumns(id, settings, signingSecrets, cipher), repaired_at: repaired ? now : before.repaired_at })
           .where("key", "=", before.key)
           .returningAll()
           .executeTakeFirstOrThrow();
@@ -89,7 +98,11 @@ export function callbackStore(db: Db, cipher: KeyCipher) {
     delete: (id: string, now: number): Promise<void> =>
       transact(db, async (trx) => {
         const { key } = await lockCallback(trx, id);
-        await trx.updateTable("callbacks").set({ deleted_at: now, auth_key: new Uint8Array() }).where("key", "=", key).execute();
+        await trx
+          .updateTable("callbacks")
+          .set({ deleted_at: now, auth_key: new Uint8Array(), signing_secrets: null })
+          .where("key", "=", key)
+          .execute();
         await endNoticesOfDeleted(trx, key, now);
         await trx
           .updateTable("outages")

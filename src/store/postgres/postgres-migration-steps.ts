@@ -317,6 +317,11 @@ CREATE TABLE replay_failures (
 );
 `;
 
+/** Nodes of the version before would send unsigned what must be signed. */
+const SIGNING_SECRETS = `
+ALTER TABLE callbacks ADD COLUMN signing_secrets bytea;
+`;
+
 export const POSTGRES_MIGRATIONS: readonly PostgresMigration[] = [
   { version: 1, name: "first tables", sql: FIRST_TABLES },
   { version: 2, name: "nodes and shared limits", sql: NODE_TABLES },
@@ -325,6 +330,7 @@ export const POSTGRES_MIGRATIONS: readonly PostgresMigration[] = [
   { version: 5, name: "the service's own attempts", sql: OWN_ATTEMPTS },
   { version: 6, name: "calls of outages", sql: OUTAGE_COUNTS },
   { version: 7, name: "who asked for a replay, and its failures", sql: REPLAY_DETAILS },
+  { version: 8, name: "signing secrets", sql: SIGNING_SECRETS },
 ];
 
 export const LATEST_VERSION = POSTGRES_MIGRATIONS.at(-1)?.version ?? 0;

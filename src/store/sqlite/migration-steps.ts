@@ -306,6 +306,10 @@ CREATE TABLE replay_failures (
 ) WITHOUT ROWID;
 `;
 
+const SIGNING_SECRETS = `
+ALTER TABLE callbacks ADD COLUMN signing_secrets BLOB;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: "first tables", sql: FIRST },
   { version: 2, name: "columns in standard terms", sql: STANDARD_TERMS },
@@ -325,6 +329,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 16, name: "the service's own attempts", sql: OWN_ATTEMPTS },
   { version: 17, name: "calls of outages", sql: OUTAGE_COUNTS },
   { version: 18, name: "who asked for a replay, and its failures", sql: REPLAY_DETAILS },
+  { version: 19, name: "signing secrets", sql: SIGNING_SECRETS },
 ];
 
 export const LATEST_VERSION = MIGRATIONS.at(-1)?.version ?? 0;

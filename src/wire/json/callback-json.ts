@@ -1,5 +1,5 @@
 /** The documents are those of docs/contract.md, Callbacks. */
-import type { AuthType, BodyFormat, BodyStyle, Callback, CallbackSettings } from "../../domain/callback.js";
+import type { AuthType, BodyFormat, BodyStyle, Callback, CallbackSettings, Signing } from "../../domain/callback.js";
 import { HEALTH_NAMES, type Health } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { isMasked } from "../../domain/mask.js";
@@ -8,7 +8,7 @@ import type { Link } from "../links.js";
 import { firstText, flagOf, type JsonObject, objectOf, textOf } from "./json-value.js";
 import { readList } from "./list-json.js";
 
-/** An empty key is left out, as a PUT without one keeps the stored key. */
+/** An empty key is left out, as a PUT without one keeps the stored key. The platform has no `signing`. */
 export function settingsToJson(settings: CallbackSettings): Record<string, unknown> {
   const { auth } = settings;
   return {
@@ -23,6 +23,7 @@ export function settingsToJson(settings: CallbackSettings): Record<string, unkno
       reply: enabledOrDisabled(settings.events.reply),
       undeliverable: enabledOrDisabled(settings.events.undeliverable),
     },
+    ...(settings.signing !== "disabled" && { signing: settings.signing }),
   };
 }
 
@@ -38,13 +39,24 @@ interface EndpointReport extends Health {
   readonly waitingSince: number | null;
 }
 
+interface ShownCallback {
+  readonly report?: EndpointReport | undefined;
+  /** A secret that was just made is shown once. */
+  readonly madeSecret?: string | undefined;
+}
+
 /** The key isn't masked, as on the platform. */
-export function callbackToJson(callback: Callback, link: readonly Link[], report?: EndpointReport): Record<string, unknown> {
+export function callbackToJson(
+  callback: Callback,
+  link: readonly Link[],
+  { report, madeSecret }: ShownCallback = {},
+): Record<string, unknown> {
   const { id, auth } = callback;
   return {
     id,
     ...settingsToJson(callback),
     auth: { type: auth.type, key: auth.key },
+    ...(madeSecret !== undefined && { signingSecret: madeSecret }),
     ...(report !== undefined && reportToJson(report)),
     link,
   };
@@ -74,6 +86,9 @@ export interface ListedCallback {
   readonly retriesEnabled: boolean | null;
   readonly email: string | null;
   readonly events: { readonly reply: boolean | null; readonly undeliverable: boolean | null };
+  readonly isSigned: boolean;
+  /** It is null unless the service has just made it. */
+  readonly signingSecret: string | null;
   readonly downSince: number | null;
   /** The oldest PENDING call was accepted then. It is null without one, and undefined if the service doesn't say. */
   readonly waitingSince: number | null | undefined;
@@ -102,6 +117,8 @@ export function readCallback(value: unknown): ListedCallback {
       reply: flagOrNull(objectOf(callback.callbacks).reply),
       undeliverable: flagOrNull(objectOf(callback.callbacks).undeliverable),
     },
+    isSigned: flagOf(callback.signing),
+    signingSecret: textOf(callback.signingSecret) || null,
     downSince: readDate(callback.downSince),
     waitingSince: callback.waitingSince === undefined ? undefined : readDate(callback.waitingSince),
     health: readHealth(callback),
@@ -156,17 +173,18 @@ export interface CallbackChanges {
   readonly key?: string | undefined;
   readonly reply?: boolean | undefined;
   readonly undeliverable?: boolean | undefined;
+  readonly signing?: Signing | undefined;
 }
 
 /** Returns all members as read, except `id` and `link`, with the changes; a made-up value would overwrite the stored one. */
 export function changeCallbackJson(raw: JsonObject, changes: CallbackChanges): JsonObject {
   const { id: _id, link: _link, ...body } = withoutMasked(raw);
-  const { name, url, email, contentType, retriesEnabled, removeHtml, authType, key, reply, undeliverable } = changes;
+  const { name, url, email, contentType, retriesEnabled, removeHtml, authType, key, reply, undeliverable, signing } = changes;
   const auth = withoutUndefined({ type: authType, key });
   const callbacks = withoutUndefined({ reply: enabledOrDisabled(reply), undeliverable: enabledOrDisabled(undeliverable) });
   return {
     ...body,
-    ...withoutUndefined({ name, url, email, contentType, retriesEnabled }),
+    ...withoutUndefined({ name, url, email, contentType, retriesEnabled, signing }),
     ...withoutUndefined({ ["removeHtml" in body ? "removeHtml" : "removeHTML"]: enabledOrDisabled(removeHtml) }),
     ...(Object.keys(auth).length > 0 && { auth: { ...objectOf(body.auth), ...auth } }),
     ...(Object.keys(callbacks).length > 0 && { callbacks: { ...objectOf(body.callbacks), ...callbacks } }),

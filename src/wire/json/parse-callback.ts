@@ -62,6 +62,7 @@ function settingsOf(body: CallbackBody): CallbackSettings {
     retriesEnabled: body.retriesEnabled === true || body.retriesEnabled === "true",
     email: body.email,
     events: { reply: body.callbacks?.reply === "enabled", undeliverable: body.callbacks?.undeliverable === "enabled" },
+    signing: body.signing ?? "disabled",
   };
 }
 

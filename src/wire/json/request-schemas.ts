@@ -46,6 +46,13 @@ export const CallbackSchema = Type.Object(
     callbacks: Type.Optional(
       Type.Object({ reply: Type.Optional(SwitchOff), undeliverable: Type.Optional(SwitchOff) }, { title: "an object" }),
     ),
+    signing: Type.Optional(
+      Type.Union([Type.Literal("enabled"), Type.Literal("disabled"), Type.Literal("new")], {
+        title: "enabled, disabled or new",
+        default: "disabled",
+        description: "Whether deliveries are signed; new: with a new secret",
+      }),
+    ),
   },
   { $id: "NewCallback", title: "an object" },
 );

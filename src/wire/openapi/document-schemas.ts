@@ -38,6 +38,8 @@ export const CallbackDocument = Type.Object(
     retriesEnabled: Type.Boolean(),
     email: Type.String(),
     callbacks: Type.Object({ reply: Switch, undeliverable: Switch }),
+    signing: Type.Optional(Type.Literal("enabled")),
+    signingSecret: Type.Optional(Type.String({ description: "Only of the request that made it" })),
     state: Type.Optional(Type.Union(HEALTH_NAMES.map((name) => Type.Literal(name)))),
     stateSince: Type.Optional(Instant),
     downSince: Type.Optional(Instant),
@@ -45,6 +47,16 @@ export const CallbackDocument = Type.Object(
     link: Links,
   },
   { $id: "Callback" },
+);
+
+/** It is shown once. */
+export const MadeSecretDocument = Type.Object(
+  {
+    id: Type.String(),
+    signing: Type.Literal("enabled"),
+    signingSecret: Type.String({ pattern: "^whsec_" }),
+  },
+  { $id: "MadeSecret" },
 );
 
 export const AttemptDocument = Type.Object(

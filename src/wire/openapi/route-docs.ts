@@ -20,6 +20,7 @@ import {
   CallPlacesDocument,
   LeftCallsDocument,
   listDocument,
+  MadeSecretDocument,
   OutageDocument,
   ReplayDocument,
   RequestedReplayDocument,
@@ -105,11 +106,12 @@ export const ROUTE_DOCS = {
   }),
   getCallback: route({ summary: "Get a callback", tag: "callbacks", params: CallbackParams, success: [200, CallbackDocument] }),
   updateCallback: route({
-    summary: "Change a callback's settings; what is left out is kept",
+    summary: "Change a callback's settings; what is left out is kept. 200 shows a signing secret that was made",
     tag: "callbacks",
     params: CallbackParams,
     body: CallbackUpdateSchema,
     success: [204, null],
+    otherSuccess: [200, MadeSecretDocument],
   }),
   deleteCallback: route({
     summary: "Delete a callback; what waits to be sent is cancelled",

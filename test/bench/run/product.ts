@@ -39,7 +39,7 @@ export function startDelivering(store: Store, over: Partial<DispatcherDeps> = {}
     random: systemRandom,
     logger: silentLogger,
     policy: DEFAULT_RETRY_POLICY,
-    prepare: prepareWith(deliverer, { authParameter: DEFAULT_AUTH_PARAMETER, bodyNames: DEFAULT_BODY_NAMES }),
+    prepare: prepareWith(deliverer, { authParameter: DEFAULT_AUTH_PARAMETER, bodyNames: DEFAULT_BODY_NAMES }, systemClock),
     onAttempt: () => undefined,
     wakeOutboxes: () => undefined,
     onCallbackDeleted: () => undefined,

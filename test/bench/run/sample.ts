@@ -44,6 +44,7 @@ export function settingsFor(url: string, over: Partial<CallbackSettings> = {}): 
     auth: { type: "httpheader", key: CALLBACK_KEY },
     contentType: "json",
     removeHtml: false,
+    signing: "disabled",
     retriesEnabled: true,
     email: "ops@example.com",
     events: { reply: true, undeliverable: true },

@@ -10,6 +10,8 @@ export function aListedCallback(changes: Partial<ListedCallback> = {}): ListedCa
     auth: { type: "httpheader", key: "a-key-that-is-secret" },
     contentType: "json",
     removeHtml: false,
+    isSigned: false,
+    signingSecret: null,
     retriesEnabled: true,
     email: "ops@example.com",
     events: { reply: true, undeliverable: true },

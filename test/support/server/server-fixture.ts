@@ -107,6 +107,7 @@ export const CALLBACK_SETTINGS: CallbackSettings = {
   auth: { type: "httpheader", key: "s3cret-key" },
   contentType: "json",
   removeHtml: false,
+  signing: "disabled",
   retriesEnabled: true,
   email: "ops@example.com",
   events: { reply: true, undeliverable: true },

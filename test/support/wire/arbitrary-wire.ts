@@ -92,6 +92,7 @@ export const anySettings: fc.Arbitrary<CallbackSettings> = fc.record({
   retriesEnabled: fc.boolean(),
   email: fc.constantFrom("ops@example.com", "a.b+c@example.org"),
   events: fc.record({ reply: fc.boolean(), undeliverable: fc.boolean() }),
+  signing: fc.constantFrom("enabled" as const, "disabled" as const),
 });
 
 const anyResult: fc.Arbitrary<DeliveryResult> = fc.oneof(

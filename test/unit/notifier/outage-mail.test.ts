@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { DEFAULT_RETRY_POLICY } from "../../../src/domain/retry-policy.js";
 import { quoteBlock, toLine, truncate } from "../../../src/notifier/notice-text.js";
 import { composeOutageMail, eraseOutageMail, type OutageFacts, withRejectedShare } from "../../../src/notifier/outage-mail.js";
-import { aResponse, someSettings } from "../../support/builders.js";
+import { aCallback, aResponse, someSettings } from "../../support/builders.js";
 import { cpuMs } from "../../support/time/cpu-growth.js";
 
 const STARTED_AT = Date.UTC(2026, 10, 24, 3, 12, 5);
@@ -22,7 +22,7 @@ function facts(
     ...callback,
   });
   return {
-    callback: { id: "00112233445566AA", createdAt: 0, repairedAt: 0, replayRequestedAt: 0, replayProbeAt: 0, ...settings },
+    callback: aCallback(settings),
     startedAt: STARTED_AT,
     result: { kind: "answered", statusCode: 503, statusMessage: "Service Unavailable", body: "upstream down" },
     call: { id: "0193A1B2C3D47E5F8091A2B3C4D5E6F7", response: aResponse() },

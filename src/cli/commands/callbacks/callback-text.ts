@@ -25,6 +25,7 @@ const callbackColumns = (shown: ShownSecrets): readonly Column<ListedCallback>[]
   { key: "remove-html", title: "REMOVE HTML", value: ({ removeHtml }) => onOff(removeHtml), onDemand: true },
   { key: "replies", title: "REPLIES", value: ({ events }) => onOff(events.reply), onDemand: true },
   { key: "undeliverable", title: "UNDELIVERABLE", value: ({ events }) => onOff(events.undeliverable), onDemand: true },
+  { key: "signing", title: "SIGNING", value: ({ isSigned }) => onOff(isSigned), onDemand: true },
 ];
 
 export function callbackListing(shown: ShownSecrets): ListingStyle<ListedCallback> {
@@ -48,6 +49,8 @@ function callbackJson(callback: ListedCallback, shown: ShownSecrets): Json<typeo
     retriesEnabled: callback.retriesEnabled,
     email: callback.email,
     callbacks: { reply: callback.events.reply, undeliverable: callback.events.undeliverable },
+    signing: callback.isSigned,
+    signingSecret: callback.signingSecret,
   };
 }
 
@@ -67,6 +70,9 @@ export function renderCallback(callback: ListedCallback, options: RenderOptions,
       ["Replies", onOff(events.reply)],
       ["Undeliverable", onOff(events.undeliverable)],
       ["E-mail", callback.email ?? UNKNOWN],
+      // Only our service has it.
+      ...(callback.isSigned ? ([["Signing", "on"]] as const) : []),
+      ...(callback.signingSecret === null ? [] : ([["Secret", callback.signingSecret]] as const)),
     ],
     options.palette,
   );

@@ -31,12 +31,15 @@ const SETTINGS_FLAGS = {
   undeliverable: choice("--undeliverable <on|off>", "deliver notices that a message was undeliverable", ON_OFF),
 };
 
+const SIGNING = "sign deliveries, as Standard Webhooks says: on makes a secret, which is shown once";
+
 const FLAGS = {
   list: { showKey: SHOW_KEY, output: OUTPUT, columns: COLUMNS, json: jsonFlag(CALLBACK_FIELDS) },
   get: { showKey: SHOW_KEY, output: OUTPUT_TEXT_JSON, json: jsonFlag(CALLBACK_FIELDS) },
-  create: { ...SETTINGS_FLAGS, output: OUTPUT_TEXT_JSON },
+  create: { ...SETTINGS_FLAGS, signing: choice("--signing <on|off>", SIGNING, ON_OFF), output: OUTPUT_TEXT_JSON },
   update: {
     ...SETTINGS_FLAGS,
+    signing: choice("--signing <on|off|new>", `${SIGNING}; new replaces it`, [...ON_OFF, "new"]),
     newKey: flag("--new-key", "replace the key: from WHCB_CALLBACK_KEY or a prompt, or generated and shown once"),
     output: OUTPUT_TEXT_JSON,
   },
@@ -90,7 +93,7 @@ export const CALLBACKS: GroupBody = {
       details: `Switching retries on retries calls at once that first failed within the last ${WINDOW}; switching them off cancels the retries that
 were scheduled. A new URL, auth or content type is used from the next attempt. A new URL is checked from here with one GET, and a
 warning is printed unless it answers 200: the service doesn't check it. The key goes with it: a warning names a new scheme, host or port
-that gets it.`,
+that gets it. With --signing new, deliveries are signed with the secret before it too, for 24 hours.`,
       flags: FLAGS.update,
       examples: [
         ["whcb callbacks update demo --retries on", "switch retries on"],

@@ -49,6 +49,7 @@ export function createCallback(invocation: Invocation<CallbacksFlags["create"]>)
   const required = readRequired(values);
   return withSession(invocation, async ({ client }) => {
     const { key, isNew } = await chooseCallbackKey(invocation);
+    await requireSigning(client, values.signing);
     const settings = newSettings(values, required, key);
     const callback = await client.createCallback(settings).catch(async (error: unknown) => {
       throw isWhcbError(error) ? await explainRejection(client, error, required) : error;
@@ -56,11 +57,12 @@ export function createCallback(invocation: Invocation<CallbacksFlags["create"]>)
     await showCallback({ ...callback, auth: { ...callback.auth, key } }, screen, isNew ? "new-key" : "none");
     if (isNew && screen.format !== "json")
       screen.info("the key was generated: give it to the endpoint; it isn't shown again without --show-key");
+    if (values.signing === "on") mentionSecret(screen, callback.signingSecret, client);
   });
 }
 
 function newSettings(values: FlagValues<CallbacksFlags["create"]>, required: Required, key: string): CallbackSettings {
-  const { authType, contentType, removeHtml, retriesEnabled, reply, undeliverable } = readSettingFlags(values);
+  const { authType, contentType, removeHtml, retriesEnabled, reply, undeliverable, signing } = readSettingFlags(values);
   return {
     ...required,
     auth: { type: authType ?? "httpheader", key },
@@ -68,10 +70,15 @@ function newSettings(values: FlagValues<CallbacksFlags["create"]>, required: Req
     removeHtml: removeHtml ?? false,
     retriesEnabled: retriesEnabled ?? false,
     events: { reply: reply ?? true, undeliverable: undeliverable ?? true },
+    signing: signing ?? "disabled",
   };
 }
 
-function readSettingFlags(values: FlagValues<CallbacksFlags["create"]>): CallbackChanges {
+type SettingValues = FlagValues<Omit<CallbacksFlags["update"], "newKey">>;
+
+const SIGNING = { on: "enabled", off: "disabled", new: "new" } as const;
+
+function readSettingFlags(values: SettingValues): CallbackChanges {
   const isOn = (text: "on" | "off" | undefined): boolean | undefined => (text === undefined ? undefined : text === "on");
   return {
     name: values.name,
@@ -83,6 +90,7 @@ function readSettingFlags(values: FlagValues<CallbacksFlags["create"]>): Callbac
     removeHtml: isOn(values.removeHtml),
     reply: isOn(values.replies),
     undeliverable: isOn(values.undeliverable),
+    signing: values.signing && SIGNING[values.signing],
   };
 }
 
@@ -150,17 +158,29 @@ export function updateCallback(invocation: Invocation<CallbacksFlags["update"]>)
   return withSession(invocation, async (session) => {
     const { client } = session;
     let before = await findCallback(client, args.operand(0));
+    await requireSigning(client, values.signing);
     requireMembers(before, changes);
     const chosen = values.newKey ? await chooseCallbackKey(invocation) : null;
     // The callback may have changed while the question was open.
     if (chosen !== null) before = await findCallback(client, before.id);
     const body = changeCallbackJson(before.raw, chosen === null ? changes : { ...changes, key: chosen.key });
     if (changes.url !== undefined && chosen === null) warnOfKey(screen, before, changes.url);
-    await client.updateCallback(before.id, body, before.raw);
-    const after = readCallback({ ...body, id: before.id });
+    const signingSecret = await client.updateCallback(before.id, body, before.raw);
+    const isNewSecret = changes.signing === "new" || (changes.signing === "enabled" && !before.isSigned);
+    if (isNewSecret && signingSecret === null) throw unsigned(client);
+    const after = { ...readCallback({ ...body, id: before.id }), isSigned: isSignedAfter(changes, before), signingSecret };
     await showCallback(after, screen, chosen?.isNew ? "new-key" : "none");
     if (changes.url !== undefined) await checkEndpoint(invocation, after, (await deliverySettings(session)).authParameter);
     if (before.retriesEnabled === false && after.retriesEnabled === true) screen.info(describeRetriesOn(client));
+    if (isNewSecret) mentionSecret(screen, signingSecret, client);
+    else if (values.signing === "on") {
+      const command = commandLine({
+        command: "callbacks update",
+        operands: [callbackOperand(before)],
+        flags: ["--signing", "new"],
+      });
+      screen.info(text`deliveries were signed already, and the secret stays; \`${command}\` replaces it`);
+    }
   });
 }
 
@@ -216,6 +236,27 @@ async function checkEndpoint({ deps, screen }: Invocation, callback: ListedCallb
   } finally {
     await deliverer.close();
   }
+}
+
+function isSignedAfter({ signing }: CallbackChanges, { isSigned }: ListedCallback): boolean {
+  return signing === undefined ? isSigned : signing !== "disabled";
+}
+
+/** Throws `usage` if the service can't sign: it would ignore the setting. */
+async function requireSigning(client: Client, signing: string | undefined): Promise<void> {
+  if (signing === undefined) return;
+  if (!client.capabilities.has("signed-deliveries")) await client.verify();
+  if (!client.capabilities.has("signed-deliveries")) throw unsigned(client);
+}
+
+function unsigned({ name }: Client): WhcbError {
+  return new WhcbError("usage", `${name} doesn't sign deliveries`, { hint: "only `whcb serve` does, of this version or later" });
+}
+
+/** Throws `usage` if the service, one of an earlier version, has made no secret. */
+function mentionSecret(screen: Invocation["screen"], secret: string | null, client: Client): void {
+  if (secret === null) throw unsigned(client);
+  if (screen.format !== "json") screen.info("the secret was generated: give it to the endpoint; it isn't shown again");
 }
 
 function describeRetriesOn({ capabilities }: Client): string {

@@ -72,6 +72,7 @@ export function createCallback(
     auth: { type: "httpheader", key: newSecret(deps.random) },
     contentType: "json",
     removeHtml: false,
+    signing: "disabled",
     retriesEnabled,
     email: "ops@example.com",
     events: { reply: true, undeliverable: true },

@@ -22,7 +22,7 @@ import { followRun, showListed } from "../../output/run/follow-run.js";
 import { describePlan, planJson, warnOfUnusableCalls } from "../../output/run/plan-text.js";
 import { finishRun, requireMarked, warnOfUnmarkedCalls } from "../../output/run/run-summary.js";
 import { joinText, type ScreenText, safeJson, text } from "../../output/screen-text.js";
-import { collectKeys, describeKeySource } from "../../settings/callback-keys.js";
+import { collectSecrets, describeSecretSources } from "../../settings/callback-secrets.js";
 import { openRunDeps } from "../../settings/open-run-deps.js";
 import type { ResolvedSettings } from "../../settings/resolve-settings.js";
 import { deliverySettings, findCallback, withSession } from "../../settings/session.js";
@@ -119,12 +119,12 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation<Reconc
       return checkLeftOut(plan, invocation);
     }
     const question = `Mark ${count(plan.seen.length, "call")} and send ${count(plan.replay.calls, "call")} again?`;
-    const keySource = plan.replay.calls === 0 ? [] : describeKeySource([job.callback], options, invocation.deps);
-    const asked = joinText([...description, ...describeLocks(locks), ...keySource, question], "\n");
+    const sources = plan.replay.calls === 0 ? [] : describeSecretSources([job.callback], options, invocation.deps);
+    const asked = joinText([...description, ...describeLocks(locks), ...sources, question], "\n");
     if (!(await confirmRun(invocation, asked, { client: runDeps.client, locks }))) return;
-    const keys = await collectKeys(invocation, plan.replay, options);
+    const secrets = await collectSecrets(invocation, plan.replay, options);
     const summary = await followRun(invocation, { total: plan.replay.calls }, ({ signal, listener }) =>
-      runReconcile(plan, { ...options, signal, keys, locks }, runDeps, listener),
+      runReconcile(plan, { ...options, ...secrets, signal, locks }, runDeps, listener),
     );
     await finishRun(summary, screen, { ambiguous: ambiguousJson(plan), warnings: warningsJson(warnings) });
     return checkLeftOut(plan, invocation);

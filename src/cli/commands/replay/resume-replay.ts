@@ -20,7 +20,7 @@ import { resumeCommand } from "../../output/run/next-step.js";
 import { describeKey } from "../../output/run/plan-text.js";
 import { finishRun } from "../../output/run/run-summary.js";
 import { joinText } from "../../output/screen-text.js";
-import { findKeys } from "../../settings/callback-keys.js";
+import { findSecrets } from "../../settings/callback-secrets.js";
 import { openRunDeps, profileOf, runFolder } from "../../settings/open-run-deps.js";
 import { deliverySettings, type Session, withSession } from "../../settings/session.js";
 import { confirmRun, takeLocks } from "../../settings/take-locks.js";
@@ -58,7 +58,7 @@ export function resumeReplay(invocation: ReplayInvocation, wanted: string | null
     const { resendUnknown, contentType } = values;
     const total = run.counts.left + (resendUnknown ? run.counts.unknown : 0);
     const found = total === 0 ? [] : await findAllById(run.callbacks, runDeps.client);
-    const keys = run.options === null ? new Map() : await findKeys(invocation, found, run.options);
+    const secrets = run.options === null ? {} : await findSecrets(invocation, found, run.options);
     await using taken = await takeLocks(invocation, {
       callbacks: run.callbacks,
       runDeps,
@@ -70,7 +70,16 @@ export function resumeReplay(invocation: ReplayInvocation, wanted: string | null
     if (!(await confirmChanged(run, delivery, { ...runDeps, locks: taken.locks }, invocation))) return;
     const viaService = run.options?.viaService ?? false;
     const follows = followsService(session.target, values.detach);
-    const control = { ...delivery, keys, locks: taken.locks, resendUnknown, followsService: follows, contentType, to, pace };
+    const control = {
+      ...delivery,
+      ...secrets,
+      locks: taken.locks,
+      resendUnknown,
+      followsService: follows,
+      contentType,
+      to,
+      pace,
+    };
     const summary = await followRun(invocation, { total, viaService }, ({ signal, listener }) =>
       resumeRun(run.runId, { ...control, signal }, runDeps, listener),
     );

@@ -10,7 +10,7 @@ import type { RunDeps } from "../../../runs/run-deps.js";
 import type { RunLocks } from "../../../runs/run-locks.js";
 import type { ReplayOptions } from "../../../runs/run-options.js";
 import { runReplay } from "../../../runs/run-replay.js";
-import { checkTarget } from "../../../runs/send/send-target.js";
+import { callbacksToSign, checkTarget } from "../../../runs/send/send-target.js";
 import { missingCalls, readCallOperands, toCallScope } from "../../args/call-operands.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { readReplayOptions } from "../../args/sending-flags.js";
@@ -21,7 +21,7 @@ import { describeLeftOut, describePlan, describeTimeouts, planJson, warnOfUnusab
 import { finishRun, requireMarked, warnOfUnmarkedCalls } from "../../output/run/run-summary.js";
 import type { RenderOptions } from "../../output/screen.js";
 import { joinText, safeJson, text, wholeText } from "../../output/screen-text.js";
-import { collectKeys, describeKeySource } from "../../settings/callback-keys.js";
+import { collectSecrets, describeSecretSources } from "../../settings/callback-secrets.js";
 import { openRunDeps } from "../../settings/open-run-deps.js";
 import { deliverySettings, withSession } from "../../settings/session.js";
 import { confirmRun, describeLocks, requireNoneBusy, takeLocks } from "../../settings/take-locks.js";
@@ -106,17 +106,17 @@ async function askAndSend(
   const { values, screen } = invocation;
   const description = joinText([...describeReplay(plan, options, screen), ...describeLocks(locks)], "\n");
   if (values.yes && screen.format === "table") screen.info(description);
-  const keySource = describeKeySource(
+  const sources = describeSecretSources(
     plan.groups.map(({ callback }) => callback),
     options,
     invocation.deps,
   );
-  const question = joinText([description, ...keySource, `Send ${count(plan.calls, "call")} again?`], "\n");
+  const question = joinText([description, ...sources, `Send ${count(plan.calls, "call")} again?`], "\n");
   if (!(await confirmRun(invocation, question, { client: runDeps.client, locks }))) return;
-  const keys = await collectKeys(invocation, plan, options);
+  const secrets = await collectSecrets(invocation, plan, options);
   const { viaService } = options;
   const summary = await followRun(invocation, { total: plan.calls, viaService }, ({ signal, listener }) =>
-    runReplay(plan, { ...options, signal, keys, locks, followsService }, runDeps, listener),
+    runReplay(plan, { ...options, ...secrets, signal, locks, followsService }, runDeps, listener),
   );
   await finishRun(summary, screen);
   if (plan.missing.length > 0) throw missingCalls(plan.missing, "items-failed");
@@ -134,6 +134,8 @@ async function showPlan(plan: ReplayPlan, { options, runDeps }: ReplayJob, { val
     const hidden = findHiddenUrl(callbacks, options);
     for await (const previewed of previewReplay(plan, options, runDeps.addressRule))
       await screen.out(text`${wholeText(toCurl(previewed))}\n`);
+    if (callbacksToSign(callbacks, options).length > 0)
+      screen.info("the printed requests aren't signed, so their endpoint rejects them");
     if (hidden !== null) screen.info(describeVariable(hidden, options, screen.renderOptions));
   } else if (screen.format === "json") {
     await writeJson({ dryRun: true, ...planJson(plan, options) }, screen);

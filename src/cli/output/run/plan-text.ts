@@ -4,7 +4,7 @@ import { maskUrl, shownUrl } from "../../../domain/mask.js";
 import type { UnusableCalls } from "../../../runs/plan/call-scope.js";
 import type { LeftOutCalls, ReplayGroup, ReplayPlan } from "../../../runs/plan/replay-plan.js";
 import type { ReplayOptions } from "../../../runs/run-options.js";
-import { keyParameter } from "../../../runs/send/send-target.js";
+import { keyParameter, sendsAuth } from "../../../runs/send/send-target.js";
 import { countFailed, describeCodes, describeTimedOut } from "../outage-text.js";
 import type { RenderOptions, Screen } from "../screen.js";
 import { formatInstant } from "../times.js";
@@ -69,10 +69,15 @@ export function describeKey(callback: ListedCallback, options: ReplayOptions): s
   return parameter === null ? "" : `, key in ?${parameter}=`;
 }
 
+function describeSigning({ isSigned }: ListedCallback, options: ReplayOptions): string {
+  if (!isSigned || options.viaService) return "";
+  return sendsAuth(options) ? ", signed" : ", unsigned (--with-auth signs)";
+}
+
 function describeGroup(group: ReplayGroup, options: ReplayOptions, renderOptions: RenderOptions): readonly string[] {
   const url = options.to === null ? shownUrl(group.callback) : maskUrl(options.to);
   const where = options.viaService ? `${url}, by the service` : url;
-  const key = describeKey(group.callback, options);
+  const key = describeKey(group.callback, options) + describeSigning(group.callback, options);
   const since =
     group.firstAttemptedAt === null ? "" : `, last attempts from ${formatInstant(group.firstAttemptedAt, renderOptions.utc)}`;
   const retrying =

@@ -15,6 +15,8 @@ export interface ShownRequest {
   readonly request: DeliveryRequest<string>;
   /** Only the beginning of the body is shown. */
   readonly isBodyCut: boolean;
+  /** The signature differs for each attempt, so none is shown. */
+  readonly isSigned: boolean;
   /** It is null for a long body, or a URL that curl may read otherwise. */
   readonly curl: string | null;
 }
@@ -39,6 +41,7 @@ export function requestOf(
   return {
     request: addressDelivery(masked, content, options),
     isBodyCut: !isWhole,
+    isSigned: callback.signing === "enabled",
     curl:
       isWhole && content.body.length <= LONGEST_IN_CURL ? curlOf(addressDelivery(callback, content, options), url, key) : null,
   };
@@ -54,11 +57,12 @@ function curlOf(request: DeliveryRequest, url: string, secret: string): string |
 }
 
 export function RequestAsSent({ shown, format }: { shown: ShownRequest; format: Callback["contentType"] }): VNode {
-  const { request, isBodyCut, curl } = shown;
+  const { request, isBodyCut, isSigned, curl } = shown;
   const text = prettyBody(request.body, format);
   const head = [
     `${request.method} ${request.url}`,
     ...Object.entries(request.headers).map(([name, value]) => `${name}: ${value}`),
+    ...(isSigned ? ["webhook-timestamp: …", "webhook-signature: v1,…"] : []),
   ];
   return (
     <>
@@ -75,7 +79,10 @@ export function RequestAsSent({ shown, format }: { shown: ShownRequest; format: 
       {curl !== null && (
         <details class="curl">
           <summary>As a curl command</summary>
-          <p class="muted">The shell replaces the variables in it, which stand for what isn't shown here.</p>
+          <p class="muted">
+            The shell replaces the variables in it, which stand for what isn't shown here.
+            {isSigned && " It isn't signed: an endpoint that checks signatures rejects it."}
+          </p>
           <CopyButton what="as curl" of="curl" />
           {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls by keyboard too */}
           <pre id="curl" tabIndex={0}>

@@ -181,7 +181,7 @@ describe("an invalid command line", () => {
       code: 2,
       stdout: "",
       stderr: `error: there is no flag ${flag}: a secret in a command line could be read by other users
-hint: use \`whcb login\`, or the environment: WHCB_USERNAME, WHCB_PASSWORD, WHCB_API_KEY, WHCB_CALLBACK_KEY
+hint: use \`whcb login\`, or the environment: WHCB_USERNAME, WHCB_PASSWORD, WHCB_API_KEY, WHCB_CALLBACK_KEY, WHCB_SIGNING_SECRET
 `,
     });
   });

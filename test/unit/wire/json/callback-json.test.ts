@@ -51,6 +51,8 @@ describe("readCallback", () => {
         auth: { type: "queryparam", key: "k" },
         contentType: null,
         removeHtml: true,
+        isSigned: false,
+        signingSecret: null,
         retriesEnabled: true,
         email: null,
         events: { reply: null, undeliverable: null },

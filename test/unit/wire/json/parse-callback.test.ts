@@ -30,6 +30,7 @@ describe("parseCallback", () => {
       auth: { type: "queryparam", key: "k" },
       contentType: "json",
       removeHtml: false,
+      signing: "disabled",
       retriesEnabled: true,
       email: "ops@example.com",
       events: { reply: true, undeliverable: false },
