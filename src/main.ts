@@ -33,10 +33,10 @@ function realDeps(from: NodeJS.Process): CliDeps {
       if (target.kind === "http") return (await import("./main/open-http-client.js")).openHttpClient(target, env);
       return (await import("./main/open-file-client.js")).openFileClient(target, version, env);
     },
-    async openDeliverer({ maxConnections, addressRule }) {
+    async openDeliverer({ maxConnections: maxConnectionsPerOrigin, ...options }) {
       const { createDeliverer } = await import("./delivery/undici-deliverer.js");
       const { systemTimers } = await import("./platform/running-timers.js");
-      return createDeliverer({ clock: systemClock, timers: systemTimers, addressRule, maxConnectionsPerOrigin: maxConnections });
+      return createDeliverer({ clock: systemClock, timers: systemTimers, maxConnectionsPerOrigin, ...options });
     },
     async lockFile(path) {
       return (await import("./store/sqlite/lock-database.js")).lockFile(path);

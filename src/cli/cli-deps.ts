@@ -4,6 +4,7 @@ import type { Client } from "../client/client.js";
 import type { BeginWait } from "../client/wait.js";
 import type { AddressRule } from "../delivery/address-rule.js";
 import type { Deliverer } from "../delivery/deliverer.js";
+import type { EgressProxy } from "../delivery/egress-proxy.js";
 import type { BackupTarget, CheckedDatabase, Copied, CopyProgress, Migrated } from "../domain/maintenance.js";
 import type { PlanName, SendLimits, ServiceSettings, StartUsers } from "../domain/service-settings.js";
 import type { Clock } from "../platform/clock.js";
@@ -138,6 +139,7 @@ export interface User {
 export interface DelivererOptions {
   readonly maxConnections: number;
   readonly addressRule: AddressRule;
+  readonly egressProxy: EgressProxy | null;
 }
 
 export interface ServeOptions {
@@ -164,6 +166,8 @@ export interface ServeOptions {
   readonly dispatch: boolean;
   readonly limits: SendLimits;
   readonly allowNetworks: readonly string[];
+  /** Endpoints and the receivers of notices are reached through it. */
+  readonly egressProxy: EgressProxy | null;
   /** The X-Forwarded-* headers of proxies in these CIDRs are believed. */
   readonly trustedProxies: readonly string[];
   /** A service on loopback takes these names in Host besides localhost. */

@@ -62,7 +62,10 @@ async function parseAndRun(argv: readonly string[], given: CliDeps): Promise<num
     ["--profile", args.get(PROFILE)],
     ["--service", args.get(SERVICE)],
   ].flatMap(([flag = "", value]) => (value === undefined ? [] : [flag, value]));
-  const networkFlags = [parsed.raw.allowNetwork ?? []].flat().flatMap((network) => ["--allow-network", String(network)]);
+  const networkFlags = [
+    ["--allow-network", parsed.raw.allowNetwork],
+    ["--egress-proxy", parsed.raw.egressProxy],
+  ].flatMap(([flag, given]) => [given ?? []].flat().flatMap((text) => [String(flag), String(text)]));
   const flags = { serviceFlags, networkFlags };
   const choices = { ...readFormat(parsed.spec, args), noColor: args.get(NO_COLOR), utc: args.get(UTC), now, ...flags };
   const opened = await openScreen(deps.io, choices);

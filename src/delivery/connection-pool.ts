@@ -3,6 +3,7 @@ import { Client } from "undici";
 import type { MonotonicClock, Timers } from "../platform/clock.js";
 import { AnswerReader } from "./answer-reader.js";
 import { type ConnectingSocket, type Connector, type ConnectorOptions, createConnector } from "./connector.js";
+import type { EgressProxy } from "./egress-proxy.js";
 import { HandshakeTurns } from "./handshake-turns.js";
 
 export interface ConnectionPoolOptions {
@@ -29,7 +30,8 @@ export class ConnectionPool {
     this.#handshakes = new HandshakeTurns(options.timers);
   }
 
-  connectionsOf(origin: string): OriginConnections {
+  /** `proxy` is always the same for an origin; it is null if the origin is reached directly. */
+  connectionsOf(origin: string, proxy: EgressProxy | null): OriginConnections {
     const existing = this.#origins.get(origin);
     if (existing !== undefined) return existing;
     if (this.#origins.size >= MAX_ORIGINS) this.#closeOneIdle();
@@ -40,7 +42,7 @@ export class ConnectionPool {
       maxConnections: maxConnectionsPerOrigin,
       keepAliveMs,
       maxHeaderBytes,
-      connect: createConnector(connector, { connecting: this.#connecting, handshakes: this.#handshakes }),
+      connect: createConnector(connector, { connecting: this.#connecting, handshakes: this.#handshakes }, proxy),
     });
     this.#origins.set(origin, connections);
     this.#cancelSweep ??= this.#options.timers.after(keepAliveMs, () => this.#sweep());

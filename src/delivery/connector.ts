@@ -6,6 +6,7 @@ import type { WhcbError } from "../domain/errors.js";
 import type { Timers } from "../platform/clock.js";
 import { type AddressRule, isAddressAllowed } from "./address-rule.js";
 import { connectFailure, DeliveryFailure } from "./delivery-failure.js";
+import { type EgressProxy, openTunnel } from "./egress-proxy.js";
 import type { HandshakeTurns } from "./handshake-turns.js";
 import type { NameResolver } from "./name-resolver.js";
 
@@ -28,6 +29,8 @@ interface SharedByConnectors {
 
 interface ConnectingOptions extends ConnectorOptions, SharedByConnectors {
   readonly session: TlsSession;
+  /** It is null if the endpoint is reached directly. */
+  readonly proxy: EgressProxy | null;
 }
 
 /** An address has this share of the time before the next one is tried. */
@@ -51,9 +54,13 @@ type ConnectHandler = (...outcome: [error: null, socket: Socket, tcpSocket: Sock
 export type Connector = (target: buildConnector.Options, handler: ConnectHandler) => void;
 
 /** An origin has one, which reuses its TLS session. */
-export function createConnector(options: ConnectorOptions, shared: SharedByConnectors): Connector {
+export function createConnector(
+  options: ConnectorOptions,
+  shared: SharedByConnectors,
+  proxy: EgressProxy | null = null,
+): Connector {
   const session: TlsSession = { ticket: undefined };
-  return (target, handler) => new ConnectingSocket({ ...options, ...shared, session }, target, handler).start();
+  return (target, handler) => new ConnectingSocket({ ...options, ...shared, session, proxy }, target, handler).start();
 }
 
 interface TlsSession {
@@ -69,7 +76,9 @@ export class ConnectingSocket {
   #cancelTimer = (): void => undefined;
   #cancelAddressTimer = (): void => undefined;
   #socket: Socket | null = null;
-  #stage: "dns" | "tcp" | "tls" = "dns";
+  #stage: "dns" | "tcp" | "tunnel" | "tls" = "dns";
+  /** Whether the proxy is being connected to, so that what fails is its fault. */
+  #isAtProxy = false;
   #stoppedBeforeMs = 0;
   #isRepeated = false;
   #isDone = false;
@@ -94,60 +103,116 @@ export class ConnectingSocket {
       this.#waitedMs = 0;
       if (this.#awaitsTurn) this.#limitTime(this.#options.connectTimeoutMs);
       else if (waitedMs > 0) this.#limitTime(waitedMs);
-      else this.#fail(this.#timeoutFailure());
+      // A proxy may be waiting for the endpoint.
+      else this.#fail(this.#timeoutFailure(), this.#isAtProxy && this.#stage !== "tunnel");
     });
   }
 
   cancel(): void {
-    this.#fail(new DeliveryFailure("reset", "the service is stopping"));
+    this.#fail(new DeliveryFailure("reset", "the service is stopping"), false);
   }
 
   start(): void {
     this.#stoppedBeforeMs = this.#options.timers.stoppedMs();
     this.#stage = "dns";
-    const resolved = isIP(this.#hostname) === 0 ? this.#options.names.resolve(this.#hostname) : Promise.resolve([this.#hostname]);
-    resolved.then(
+    this.#isAtProxy = false;
+    this.#findAddresses().then(
       (addresses) => {
-        if (!this.#isDone) this.#connect(addresses);
+        if (this.#isDone) return;
+        this.#stage = "tcp";
+        this.#tryAddresses(addresses);
       },
       (error: unknown) => this.#fail(connectFailure(error, this.#where, false)),
     );
   }
 
-  #connect(addresses: readonly string[]): void {
+  /** With a proxy, the endpoint's name is only looked up to check its addresses. */
+  async #findAddresses(): Promise<readonly string[]> {
+    const { addressRule, proxy } = this.#options;
+    if (proxy === null) return this.#findAllowed();
+    if (addressRule.kind !== "any") await this.#findAllowed();
+    this.#isAtProxy = true;
+    return this.#resolve(proxy.hostname);
+  }
+
+  async #findAllowed(): Promise<readonly string[]> {
     const { addressRule } = this.#options;
+    const addresses = await this.#resolve(this.#hostname);
     const allowed = addresses.filter((address) => isAddressAllowed(address, this.#port, addressRule));
-    if (allowed.length === 0) {
-      const detail = `${this.#where} resolves to an address that callbacks may not use; --allow-network allows a network`;
-      this.#fail(new DeliveryFailure("address-refused", detail));
-      return;
-    }
-    this.#stage = "tcp";
-    this.#tryAddresses(allowed);
+    if (allowed.length > 0) return allowed;
+    const detail = `${this.#where} resolves to an address that callbacks may not use; --allow-network allows a network`;
+    throw new DeliveryFailure("address-refused", detail);
+  }
+
+  async #resolve(hostname: string): Promise<readonly string[]> {
+    return isIP(hostname) === 0 ? this.#options.names.resolve(hostname) : [hostname];
   }
 
   /** Does what Node's autoSelectFamily does, whose timer doesn't know that the process was stopped. */
   #tryAddresses([address = "", ...others]: readonly string[], firstFailure?: DeliveryFailure | WhcbError): void {
-    const { timers, connectTimeoutMs } = this.#options;
-    const tcpSocket = connectTcp({ host: address, port: this.#port, noDelay: true });
-    const socket = this.#isTls ? this.#startTls(tcpSocket) : tcpSocket;
+    const { timers, connectTimeoutMs, proxy } = this.#options;
+    const tcpSocket = connectTcp({ host: address, port: proxy?.port ?? this.#port, noDelay: true });
+    const isTls = proxy?.isTls ?? this.#isTls;
+    const socket = !isTls ? tcpSocket : proxy === null ? this.#startTls(tcpSocket) : this.#startTlsWith(proxy, tcpSocket);
     this.#socket = socket;
     const giveUp = (failure: DeliveryFailure | WhcbError) => {
       if (this.#isDone || this.#socket !== socket) return;
-      const reported = this.#stage === "tls" ? failure : (firstFailure ?? failure);
+      const reported = this.#stage === "tcp" ? (firstFailure ?? failure) : failure;
       if (this.#stage === "tcp" && others.length > 0) {
         this.#drop();
         this.#tryAddresses(others, reported);
-      } else if (!this.#repeatIfStopped()) this.#fail(reported);
+      } else this.#giveUp(reported);
     };
     if (others.length > 0) {
       const silent = new DeliveryFailure("connect-timeout", `${this.#where} didn't accept the connection in time`);
       this.#cancelAddressTimer = timers.after(connectTimeoutMs * TIMEOUT_SHARE_PER_ADDRESS, () => giveUp(silent));
     }
-    tcpSocket.once("connect", () => this.#cancelAddressTimer());
-    socket.once(this.#isTls ? "secureConnect" : "connect", () => this.#succeed(socket, tcpSocket));
+    tcpSocket.once("connect", () => {
+      this.#cancelAddressTimer();
+      if (isTls) this.#stage = "tls";
+    });
+    socket.once(isTls ? "secureConnect" : "connect", () => {
+      if (proxy === null || !this.#isTls) this.#succeed(socket, tcpSocket);
+      else this.#passThrough(proxy, socket);
+    });
     // This listener stays, because undici doesn't listen for errors at once.
     socket.on("error", (error) => giveUp(connectFailure(error, this.#where, this.#stage === "tls")));
+  }
+
+  /** The TLS of the endpoint goes from end to end, through the proxy's tunnel. */
+  #passThrough(proxy: EgressProxy, toProxy: Socket): void {
+    this.#stage = "tunnel";
+    openTunnel(toProxy, proxy, this.#where, (failure) => {
+      if (this.#isDone || this.#socket !== toProxy) return;
+      this.#isAtProxy = false;
+      if (failure !== null) {
+        this.#giveUp(failure);
+        return;
+      }
+      this.#stage = "tls";
+      const socket = this.#startTls(toProxy);
+      this.#socket = socket;
+      socket.once("secureConnect", () => this.#succeed(socket, toProxy));
+      socket.on("error", (error) => {
+        if (this.#socket === socket) this.#giveUp(connectFailure(error, this.#where, true));
+      });
+    });
+  }
+
+  #startTlsWith({ hostname }: EgressProxy, tcpSocket: Socket): Socket {
+    const { ca } = this.#options;
+    const servername = isIP(hostname) === 0 ? hostname : "";
+    return connectTls({
+      socket: tcpSocket,
+      host: hostname,
+      servername,
+      rejectUnauthorized: true,
+      ...(ca !== undefined && { ca }),
+    });
+  }
+
+  #giveUp(failure: DeliveryFailure | WhcbError): void {
+    if (!this.#isDone && !this.#repeatIfStopped()) this.#fail(failure);
   }
 
   /** Connects again if the process was stopped, as the endpoint may have given up the connection. Nothing was sent on it. */
@@ -180,9 +245,6 @@ export class ConnectingSocket {
       ...(session.ticket === undefined ? {} : { session: session.ticket }),
       ...(ca === undefined ? {} : { ca }),
     });
-    tcpSocket.once("connect", () => {
-      this.#stage = "tls";
-    });
     socket.once("secureConnect", () => socket.disableRenegotiation());
     let tickets = 0;
     socket.on("session", (ticket) => {
@@ -208,9 +270,10 @@ export class ConnectingSocket {
         done(error);
       },
     });
+    const readBefore = tcpSocket.bytesRead;
     const pass = (bytes: Buffer) => void (raw.push(bytes) ? tcpSocket.resume() : tcpSocket.pause());
     tcpSocket.on("data", (bytes) => {
-      if (!this.#isDone && tcpSocket.bytesRead > MAX_HANDSHAKE_BYTES)
+      if (!this.#isDone && tcpSocket.bytesRead - readBefore > MAX_HANDSHAKE_BYTES)
         raw.destroy(
           new DeliveryFailure("too-large", `${this.#where} sent over ${MAX_HANDSHAKE_BYTES} bytes before TLS was set up`),
         );
@@ -237,11 +300,13 @@ export class ConnectingSocket {
     this.#handler(null, socket, tcpSocket);
   }
 
-  #fail(failure: DeliveryFailure | WhcbError): void {
+  #fail(failure: DeliveryFailure | WhcbError, isOfProxy = this.#isAtProxy): void {
     if (this.#isDone) return;
     this.#finish();
     this.#drop();
-    this.#handler(failure, null);
+    const { proxy } = this.#options;
+    const isBlamed = isOfProxy && proxy !== null && failure instanceof DeliveryFailure;
+    this.#handler(isBlamed ? proxy.failedBy(failure) : failure, null);
   }
 
   #finish(): void {
@@ -262,6 +327,8 @@ export class ConnectingSocket {
         return new DeliveryFailure("dns", `no answer from a DNS server for ${this.#hostname} ${within}`);
       case "tcp":
         return new DeliveryFailure("connect-timeout", `${this.#where} didn't accept the connection ${within}`);
+      case "tunnel":
+        return new DeliveryFailure("connect-timeout", `the egress proxy opened no connection to ${this.#where} ${within}`);
       case "tls":
         return new DeliveryFailure("connect-timeout", `${this.#where} didn't finish the TLS handshake ${within}`);
     }

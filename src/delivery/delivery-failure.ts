@@ -15,6 +15,13 @@ export class DeliveryFailure extends Error {
   }
 }
 
+/** What this machine or its egress proxy lacks. It isn't the endpoint's fault, and concerns all of its calls. */
+export class OwnShortage extends WhcbError {
+  constructor(message: string, hint: string, cause: unknown) {
+    super("unavailable", message, { hint, cause });
+  }
+}
+
 export function exchangeFailure(error: unknown, host: string, hasHeaders: boolean): DeliveryFailure {
   if (error instanceof DeliveryFailure) return error;
   const code = systemErrorCode(error);
@@ -68,9 +75,9 @@ export function connectFailure(error: unknown, host: string, isTls: boolean): De
 }
 
 /** Names what this machine lacks to connect. Returns null if the error is of another kind. */
-export function ownShortage(error: unknown): WhcbError | null {
+export function ownShortage(error: unknown): OwnShortage | null {
   const code = systemErrorCode(error);
-  const shortage = (what: string, hint: string) => new WhcbError("unavailable", `${what} (${code})`, { hint, cause: error });
+  const shortage = (what: string, hint: string) => new OwnShortage(`${what} (${code})`, hint, error);
   switch (code) {
     case "EMFILE":
     case "ENFILE":

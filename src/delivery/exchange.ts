@@ -9,6 +9,7 @@ import { parseRetryAfter } from "../wire/retry-after.js";
 import type { Connection, OriginConnections, Waiter } from "./connection-pool.js";
 import type { Delivery } from "./deliverer.js";
 import { DeliveryFailure, exchangeFailure } from "./delivery-failure.js";
+import { type EgressProxy, wantsCredentials } from "./egress-proxy.js";
 import type { Deadlined, GuardedExchange } from "./exchange-limits.js";
 
 export interface ExchangeHost {
@@ -41,6 +42,8 @@ export interface ExchangeOptions {
   readonly connections: OriginConnections;
   /** The endpoint's host and port, for details of failures. */
   readonly where: string;
+  /** This proxy forwards the request and its answer, or answers itself; null means that nothing reads them on the way. */
+  readonly forwarder: EgressProxy | null;
   readonly request: UndiciDispatcher.DispatchOptions;
   /** `secrets` are masked where the answer repeats them. */
   readonly secrets: readonly string[];
@@ -204,7 +207,14 @@ export class Exchange implements UndiciDispatcher.DispatchHandler, RawAnswer, Wa
   }
 
   #settleAnswered(): void {
-    if (!this.#isSettled) this.#settle(resultOf(this));
+    if (this.#isSettled) return;
+    const { forwarder } = this.#options;
+    if (forwarder !== null && this.statusCode === 407) {
+      this.#reject(forwarder.failed(wantsCredentials(this.statusCode)));
+      return;
+    }
+    forwarder?.worked();
+    this.#settle(resultOf(this));
   }
 
   #settleFailed(failure: DeliveryFailure): void {

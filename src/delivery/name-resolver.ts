@@ -2,9 +2,9 @@ import type { RecordWithTtl } from "node:dns";
 import { lookup, Resolver } from "node:dns/promises";
 import { readFile } from "node:fs/promises";
 import { isIP } from "node:net";
-import { systemErrorCode, WhcbError } from "../domain/errors.js";
+import { systemErrorCode } from "../domain/errors.js";
 import type { MonotonicClock, Timers } from "../platform/clock.js";
-import { DeliveryFailure, ownShortage } from "./delivery-failure.js";
+import { DeliveryFailure, OwnShortage, ownShortage } from "./delivery-failure.js";
 
 export interface NameResolver {
   /**
@@ -104,8 +104,7 @@ function failLookup(name: string): (error: unknown) => never {
     if (shortage !== null) throw shortage;
     const code = systemErrorCode(error);
     if (code === "ECONNREFUSED") {
-      const hint = "Check this machine's network and its DNS servers.";
-      throw new WhcbError("unavailable", `no DNS server can be reached (${code})`, { hint, cause: error });
+      throw new OwnShortage(`no DNS server can be reached (${code})`, "Check this machine's network and its DNS servers.", error);
     }
     const detail =
       code === "ENOTFOUND" || code === "ENODATA"

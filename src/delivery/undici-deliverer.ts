@@ -6,6 +6,7 @@ import { type AddressRule, ANY_ADDRESS, checkCallbackUrl, parseHttpUrl } from ".
 import { ConnectionPool, type OriginConnections } from "./connection-pool.js";
 import type { Deliverer, Delivery, MaySend } from "./deliverer.js";
 import { DeliveryFailure } from "./delivery-failure.js";
+import type { EgressProxy } from "./egress-proxy.js";
 import { Exchange, type ExchangeHost, type ExchangeRequester } from "./exchange.js";
 import { DeadlineQueue, ResponseSizeGuard } from "./exchange-limits.js";
 import { createNameResolver, type NameResolver } from "./name-resolver.js";
@@ -24,6 +25,7 @@ export interface DelivererOptions {
   readonly keepAliveMs?: number;
   readonly addressRule?: AddressRule;
   readonly names?: NameResolver;
+  readonly egressProxy?: EgressProxy | null;
   /** These authorities, in PEM, replace the system's. */
   readonly ca?: string;
 }
@@ -70,7 +72,7 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
         ...(options.ca === undefined ? {} : { ca: options.ca }),
       },
     });
-    this.#targets = new TargetCache(pool, addressRule);
+    this.#targets = new TargetCache(pool, addressRule, options.egressProxy ?? null);
   }
 
   deliver(request: DeliveryRequest<string | Uint8Array | null>): Promise<Delivery> {
@@ -99,7 +101,13 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
       host: this,
       connections: target.connections(),
       where: target.where,
-      request: { path: target.path, method: request.method, headers: headersOf(request.headers), body: request.body },
+      forwarder: target.forwarder,
+      request: {
+        path: target.path,
+        method: request.method,
+        headers: headersOf(request.headers, target.forwarder),
+        body: request.body,
+      },
       secrets: request.secrets ?? [],
       deadlineAt: this.#timers.runningMs() + this.deadlineMs,
     });
@@ -124,8 +132,9 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
 }
 
 /** Undici takes this form most cheaply. Compression isn't accepted: it could be a decompression bomb. */
-function headersOf(headers: DeliveryRequest["headers"]): string[] {
+function headersOf(headers: DeliveryRequest["headers"], forwarder: EgressProxy | null): string[] {
   const pairs = ["accept-encoding", "identity"];
+  if (forwarder !== null && forwarder.authorization !== null) pairs.push("proxy-authorization", forwarder.authorization);
   for (const name in headers) pairs.push(name, headers[name] ?? "");
   return pairs;
 }
@@ -136,6 +145,8 @@ function stoppingFailure(): DeliveryFailure {
 
 interface Target {
   readonly path: string;
+  /** The proxy reads and forwards the requests to an http endpoint; it is null if there is none, or it is a tunnel. */
+  readonly forwarder: EgressProxy | null;
   /** The endpoint's host and port. */
   readonly where: string;
   /** Returns the origin's connections in the pool, which may recreate an idle origin. */
@@ -149,10 +160,12 @@ class TargetCache {
   readonly #targets = new Map<string, Target | DeliveryFailure>();
   readonly #pool: ConnectionPool;
   readonly #rule: AddressRule;
+  readonly #egressProxy: EgressProxy | null;
 
-  constructor(pool: ConnectionPool, rule: AddressRule) {
+  constructor(pool: ConnectionPool, rule: AddressRule, egressProxy: EgressProxy | null) {
     this.#pool = pool;
     this.#rule = rule;
+    this.#egressProxy = egressProxy;
   }
 
   targetOf(url: string): Target | DeliveryFailure {
@@ -180,10 +193,14 @@ class TargetCache {
     const parsed = parseHttpUrl(url);
     if (parsed === null) return new DeliveryFailure("address-refused", "not an http or https URL");
     const { origin } = parsed;
+    const path = parsed.pathname + parsed.search;
+    const proxy = this.#egressProxy?.covers(parsed) ? this.#egressProxy : null;
+    const forwarder = parsed.protocol === "http:" ? proxy : null;
     return {
-      path: parsed.pathname + parsed.search,
+      path: forwarder === null ? path : origin + path,
+      forwarder,
       where: `${parsed.hostname}:${parsed.port || (parsed.protocol === "https:" ? "443" : "80")}`,
-      connections: () => this.#pool.connectionsOf(origin),
+      connections: () => this.#pool.connectionsOf(origin, proxy),
     };
   }
 }

@@ -222,7 +222,7 @@ export class EndpointPool {
       this.#agenda.schedule(endpoint, true, overAt);
       return;
     }
-    const at = earlier(nextReadAt(endpoint), overAt);
+    const at = earlier(nextReadAt(endpoint, now), overAt);
     this.#agenda.schedule(endpoint, false, at);
     if (at === null && isIdle(endpoint) && !this.#hasUncommitted(endpoint.callback.id)) this.#drop(endpoint);
   }

@@ -1,5 +1,6 @@
 import { type Client, createClient } from "../client/client.js";
 import { lastHeaderValues, type Transport } from "../client/transport.js";
+import { readEgressProxy } from "../delivery/egress-proxy.js";
 import { createDeliverer } from "../delivery/undici-deliverer.js";
 import { systemClock } from "../platform/clock.js";
 import { silentLogger } from "../platform/logger.js";
@@ -12,21 +13,23 @@ import { isLocked, lockPath } from "../store/sqlite/lock-database.js";
 import type { DeliverySettings } from "../wire/delivery-settings.js";
 
 /**
- * The client has no server, no dispatcher, and no credentials but file permissions. WHCB_SECRET_KEY and WHCB_SMTP count. Throws
+ * The client has no server, no dispatcher, and no credentials but file permissions. WHCB_SECRET_KEY, WHCB_SMTP and WHCB_EGRESS_PROXY count. Throws
  * `config` if there is no database.
  */
 export async function openFileClient(
   { path, authParameter, bodyNames }: { readonly path: string } & DeliverySettings,
   version: string,
-  { WHCB_SECRET_KEY: secretKey, WHCB_SMTP: smtp = "" }: Readonly<Record<string, string | undefined>> = {},
+  env: Readonly<Record<string, string | undefined>> = {},
 ): Promise<Client> {
+  const { WHCB_SECRET_KEY: secretKey, WHCB_SMTP: smtp = "" } = env;
+  const egressProxy = readEgressProxy(undefined, env);
   const clock = systemClock;
   const random = systemRandom;
   const store = await openStore({
     ...{ url: path, clock, secretKey: secretKeySource(path, secretKey), mustExist: true },
     isSent: () => isLocked(lockPath(path)).catch(() => true),
   });
-  const deliverer = createDeliverer({ clock, timers: systemTimers });
+  const deliverer = createDeliverer({ clock, timers: systemTimers, egressProxy });
   const policy = { ...(await store.settings.read()), jitter: true };
   const app = await createApp({
     store,
@@ -54,6 +57,7 @@ export async function openFileClient(
     countInFlight: () => 0,
     onAttempt: () => undefined,
     isReady: () => true,
+    egressFailure: () => null,
   });
   const transport: Transport = {
     name: path,

@@ -5,6 +5,7 @@ import { setFlagsFromString } from "node:v8";
 import type { RunningService, ServeOptions, StartReport } from "../cli/cli-deps.js";
 import { type AddressRule, addressRuleFor, checkCallbackUrl, inNetworks } from "../delivery/address-rule.js";
 import type { Deliverer } from "../delivery/deliverer.js";
+import type { EgressProxy } from "../delivery/egress-proxy.js";
 import { limitChecks } from "../delivery/endpoint-checks.js";
 import { createDeliverer } from "../delivery/undici-deliverer.js";
 import { LONGEST_STOP_MS } from "../dispatcher/dispatcher.js";
@@ -89,7 +90,7 @@ async function start(
     options.credentials &&
     (await admitStartUser(options.credentials, { credentials: store.credentials, random: systemRandom, now: clock.now() }));
   const policy = { intervalMs: settings.intervalMs, windowMs: settings.windowMs, jitter: options.jitter };
-  const deliverer = openDeliverer(addressRule, teardown);
+  const deliverer = openDeliverer(addressRule, options.egressProxy, teardown);
   const mails = options.mailDirectory ?? mailDirectoryOf(placeOf(options.database, options.dataDirectory));
   const notifier = openNotifier(options, mails, teardown);
   const testNotifier = openNotifier(options, mails, teardown, TEST_MAIL_MS);
@@ -138,6 +139,7 @@ async function start(
     countInFlight: () => dispatching.dispatcher.inFlight,
     onAttempt: dispatching.onAttempt,
     isReady: () => !teardown.hasBegun,
+    egressFailure: () => options.egressProxy?.failure ?? null,
   };
   const app = await createApp(serverDeps, { console: consolePlugin });
   const others: Server[] = [];
@@ -193,8 +195,8 @@ async function openMetrics(metrics: Metrics, place: ListenAddress, teardown: Tea
   return `http://${host}:${typeof address === "object" ? address?.port : place.port}/metrics`;
 }
 
-function openDeliverer(addressRule: AddressRule, teardown: Teardown): Deliverer {
-  const deliverer = createDeliverer({ clock: systemClock, timers: systemTimers, addressRule });
+function openDeliverer(addressRule: AddressRule, egressProxy: EgressProxy | null, teardown: Teardown): Deliverer {
+  const deliverer = createDeliverer({ clock: systemClock, timers: systemTimers, addressRule, egressProxy });
   teardown.addStep(() => deliverer.close());
   return deliverer;
 }

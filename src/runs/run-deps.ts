@@ -3,6 +3,7 @@ import type { Client } from "../client/client.js";
 import type { BeginWait } from "../client/wait.js";
 import type { AddressRule } from "../delivery/address-rule.js";
 import type { Deliverer } from "../delivery/deliverer.js";
+import type { EgressProxy } from "../delivery/egress-proxy.js";
 import type { Clock } from "../platform/clock.js";
 import type { Random } from "../platform/random.js";
 import type { OpenJournalFile } from "./journal/journal.js";
@@ -30,6 +31,8 @@ export interface RunDeps extends RunFolder {
   readonly deliverer: Pick<Deliverer, "deliverIf">;
   /** The deliverer has the same rule. What it rejects without DNS is rejected before anything is sent. */
   readonly addressRule: AddressRule;
+  /** The deliverer sends through it. The default is none. */
+  readonly egressProxy?: EgressProxy | null;
   readonly random: Random;
   /** `--resume` alone takes the latest unfinished run of this profile. */
   readonly profile: string;

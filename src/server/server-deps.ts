@@ -51,6 +51,8 @@ export interface ServerDeps {
   onAttempt(handler: (attempt: Attempt) => void): void;
   /** Returns true until the service begins to stop. */
   isReady(): boolean;
+  /** Says why the egress proxy can't be used, without its name; it is null without one, and if it works. */
+  egressFailure(): string | null;
 }
 
 export type WorkKind = "accepted" | "changed";

@@ -3,6 +3,11 @@ import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions, type SendingPace } from "..
 import { choice, choiceOr, type FlagValues, flag, needing, value, values } from "./flag.js";
 import { integer, parseCallbackUrl, parseRate, withoutUndefined } from "./flag-values.js";
 
+export const EGRESS_PROXY = value(
+  "--egress-proxy <url>",
+  "send through this proxy, but for NO_PROXY (or WHCB_EGRESS_PROXY, for a URL with a password)",
+  String,
+);
 export const DRY_RUN = flag("--dry-run", "show what would be done, and do nothing");
 export const WAIT = flag("--wait", "if another run is sending the calls, wait until it ends");
 
@@ -27,6 +32,7 @@ export const SENDING_FLAGS = {
     "send to addresses in this network too, though the service isn't on this machine (or the profile's allowNetwork)",
     String,
   ),
+  egressProxy: EGRESS_PROXY,
 };
 
 const TO = value(

@@ -32,7 +32,7 @@ export interface RenderOptions extends TimeOptions {
   readonly width: number | null;
   /** `--profile` and `--service` as they were given: a suggested command needs them too. */
   readonly serviceFlags: readonly string[];
-  /** `--allow-network` as it was given: a run that is resumed needs it too. */
+  /** `--allow-network` and `--egress-proxy` as they were given: a run that is resumed needs it too. */
   readonly networkFlags?: readonly string[];
 }
 

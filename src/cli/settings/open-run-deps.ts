@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { type AddressRule, ANY_ADDRESS, publicAddressRule } from "../../delivery/address-rule.js";
 import type { Deliverer, Delivery } from "../../delivery/deliverer.js";
+import { readEgressProxy } from "../../delivery/egress-proxy.js";
 import { resultMessage } from "../../domain/attempt.js";
 import { maskUrl, secretMask } from "../../domain/mask.js";
 import type { RunDeps, RunFolder } from "../../runs/run-deps.js";
@@ -8,6 +9,7 @@ import type { DeliveryRequest } from "../../wire/delivery-request.js";
 import type { Invocation } from "../args/command-spec.js";
 import { SENDING_FLAGS } from "../args/sending-flags.js";
 import type { CliDeps, ServiceTarget } from "../cli-deps.js";
+import { requireNoPassword } from "./database-path.js";
 import { exchangeLog, type Session } from "./session.js";
 
 export function runsDirectory(deps: CliDeps): string {
@@ -27,12 +29,14 @@ export async function openRunDeps(
   const { args, deps, progress } = invocation;
   const log = exchangeLog(invocation);
   const addressRule = to === null ? await callbackRule(session, args.get(SENDING_FLAGS.allowNetwork) ?? [], deps) : ANY_ADDRESS;
+  const egressFlag = requireNoPassword(args.get(SENDING_FLAGS.egressProxy), "--egress-proxy", "WHCB_EGRESS_PROXY");
+  const egressProxy = readEgressProxy(egressFlag, deps.io.env);
   let opened: Promise<Deliverer> | null = null;
   return {
     client: session.client,
     deliverer: {
       async deliverIf(maySend, request) {
-        opened ??= deps.openDeliverer({ maxConnections, addressRule });
+        opened ??= deps.openDeliverer({ maxConnections, addressRule, egressProxy });
         const startedAt = deps.clock.monotonicMs();
         const delivery = await (await opened).deliverIf(maySend, request);
         if (delivery !== null) log?.(exchangeText(request, delivery, Math.round(deps.clock.monotonicMs() - startedAt)));
@@ -40,6 +44,7 @@ export async function openRunDeps(
       },
     },
     addressRule,
+    egressProxy,
     ...runFolder(deps),
     random: deps.random,
     beginWait: progress.begin,

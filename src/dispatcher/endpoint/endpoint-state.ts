@@ -58,8 +58,16 @@ export interface EndpointState {
   roundInFlight: number;
   /** The calls of the round that are still to be taken. */
   roundLeft: number;
+  /** All of its calls lack something here, such as the egress proxy; it is null if the last one that was tried didn't. */
+  shortage: Shortage | null;
   /** The built size of the last body that was read for its request, by its stored size. Escaping may multiply it. */
   bodyGrowth: number;
+}
+
+/** One call is tried at `retryAt`, and another one each time that `waitMs` has passed without an attempt. */
+export interface Shortage {
+  readonly retryAt: number;
+  readonly waitMs: number;
 }
 
 export type QueueName = "probe" | "fresh" | "backlog";
@@ -104,6 +112,7 @@ export function newEndpointState(record: EndpointRecord, now: number, { policy }
     isProbing: false,
     roundInFlight: 0,
     roundLeft: 0,
+    shortage: null,
     bodyGrowth: 1,
   };
   const lastRoundAt = record.endpoint.roundBeganAt ?? 0;
@@ -197,6 +206,11 @@ export function hasOutageAt({ health }: EndpointState, at: number, policy: Retry
 /** Returns how much memory is taken by calls that were read and wait. */
 export function prefetchedBytes({ queues }: EndpointState): number {
   return queues.probe.bytes + queues.fresh.bytes + queues.backlog.bytes;
+}
+
+/** A clock that was set back makes no call wait longer. */
+export function awaitsTrial({ shortage }: EndpointState, now: number): boolean {
+  return shortage !== null && now < shortage.retryAt && shortage.retryAt <= now + shortage.waitMs;
 }
 
 export function isReached(at: number | null, now: number): boolean {

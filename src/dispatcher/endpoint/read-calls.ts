@@ -2,7 +2,15 @@
 import { attemptedLongAgo } from "../../domain/call.js";
 import { FAILURES_TO_DOWN, inFlightLimit, nextProbeAt } from "../../domain/endpoint.js";
 import { CALL_BYTES, type CallQueue } from "./calls-in-memory.js";
-import { type EndpointRules, type EndpointState, earlier, hasOutageAt, isProbed, isReached } from "./endpoint-state.js";
+import {
+  awaitsTrial,
+  type EndpointRules,
+  type EndpointState,
+  earlier,
+  hasOutageAt,
+  isProbed,
+  isReached,
+} from "./endpoint-state.js";
 import type { FailedCalls, WorkRequest } from "./fetch-work.js";
 
 /** An endpoint may read ahead this much at most. */
@@ -17,6 +25,7 @@ const LOW_WATER = 64;
 
 export function needsRead(endpoint: EndpointState, now: number, rules: EndpointRules): boolean {
   const { hints, health, queues } = endpoint;
+  if (awaitsTrial(endpoint, now)) return false;
   if (wantsPending(endpoint, now, rules) && isLow(queues.fresh, endpoint)) return true;
   if (!isLow(queues.backlog, endpoint)) return false;
   if (health.endpoint.state === "recovering") return hints.dueAt !== null || isDrained(endpoint, rules);
@@ -24,8 +33,11 @@ export function needsRead(endpoint: EndpointState, now: number, rules: EndpointR
 }
 
 /** Returns when the endpoint's calls must be read again, or null if nothing will be due. */
-export function nextReadAt(endpoint: EndpointState): number | null {
-  return earlier(readDueAt(endpoint), endpoint.inFlight.retryAt);
+export function nextReadAt(endpoint: EndpointState, now: number): number | null {
+  const { hints, inFlight, shortage } = endpoint;
+  const at = earlier(readDueAt(endpoint), inFlight.retryAt);
+  const hasWork = at !== null || hints.mayHavePending;
+  return shortage !== null && hasWork && awaitsTrial(endpoint, now) ? shortage.retryAt : at;
 }
 
 /** Begins a read. It withdraws the hint that the read answers; `acceptRead` gives it again if there is more. */
@@ -35,7 +47,7 @@ export function beginRead(endpoint: EndpointState, now: number, { calls, bytes }
   const wantsHeld = mayProbe && hints.mayHaveHeld;
   const failed = failedToRequest(endpoint, now);
   const expiresAt = failed?.kind === "backlog" ? (health.endpoint.recoveringSince ?? 0) : now;
-  const batch = Math.min(calls, Math.max(MIN_BATCH, Math.floor(bytes / (2 * CALL_BYTES))));
+  const batch = Math.min(endpoint.shortage === null ? calls : 1, Math.max(MIN_BATCH, Math.floor(bytes / (2 * CALL_BYTES))));
   const request = {
     callbackId: callback.id,
     fence,

@@ -1,4 +1,5 @@
 /** A call ends: its attempt is settled and logged, or it is withdrawn; once the log is committed, it may be read again. */
+import { OwnShortage } from "../../delivery/delivery-failure.js";
 import { type Attempt, isAccepted } from "../../domain/attempt.js";
 import type { Call } from "../../domain/call.js";
 import type { NewMail, OpenOutage, OutageUrl } from "../../domain/outage.js";
@@ -39,6 +40,7 @@ export function settleTaken(
   settle: SettleDeps,
 ): void {
   if (outcome === null) withdrawCall(endpoint, taken);
+  else if ("fault" in outcome && outcome.fault instanceof OwnShortage) waitForTrial(endpoint, taken, outcome.fault, settle);
   else if ("fault" in outcome) waitAfterFault(endpoint, taken.call, outcome.fault, settle.deps);
   else logAttempt(endpoint, taken, outcome, settle);
 }
@@ -48,6 +50,22 @@ export function withdrawCall(endpoint: EndpointState, { call, isOfRound }: Taken
   endpoint.inFlight.remove(call.seq);
   if (isOfRound && endpoint.health.endpoint.state === "down") endpoint.roundLeft += 1;
   expectAnything(endpoint.hints);
+}
+
+const FIRST_TRIAL_MS = 1_000;
+const LONGEST_TRIAL_MS = 30_000;
+
+/** What is lacking concerns all calls of the endpoint: one of them is tried after 1 s, 2 s, 4 s … */
+function waitForTrial(endpoint: EndpointState, taken: TakenCall, fault: OwnShortage, { deps, rules }: SettleDeps): void {
+  const { shortage, callback } = endpoint;
+  withdrawCall(endpoint, taken);
+  invalidate(endpoint);
+  if (shortage !== null && !taken.isTrial) return;
+  const waitMs = shortage ? Math.min(2 * shortage.waitMs, LONGEST_TRIAL_MS, rules.policy.intervalMs) : FIRST_TRIAL_MS;
+  endpoint.shortage = { retryAt: deps.clock.now() + waitMs, waitMs };
+  const fields = { err: fault, callbackId: callback.id };
+  if (shortage === null)
+    deps.logger.error(fields, "The calls of a callback can't be sent; they wait, and one is tried again soon");
 }
 
 /** Our own fault is no attempt (docs/dispatcher.md, A call, Rule 3). */
@@ -61,6 +79,7 @@ function logAttempt(endpoint: EndpointState, taken: TakenCall, attempt: Attempt,
   const { call, recovery } = taken;
   const { callbackId, id: callId, seq: callSeq } = call;
   const { random, onAttempt, outageUrl = () => null } = deps;
+  endpoint.shortage = null;
   const jitter = random.fraction();
   const { policy, maxInFlight } = rules;
   const { countedIn, isNew } = settleCall(endpoint, call, attempt, { policy, maxInFlight, random, jitter });

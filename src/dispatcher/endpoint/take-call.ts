@@ -5,7 +5,16 @@ import type { Callback } from "../../domain/callback.js";
 import { inFlightLimit } from "../../domain/endpoint.js";
 import type { DeliveryBudget } from "../delivery-budget.js";
 import { CALL_BYTES, type QueuedCall } from "./calls-in-memory.js";
-import { type EndpointRules, type EndpointState, expectDue, invalidate, isProbed, type QueueName } from "./endpoint-state.js";
+import {
+  awaitsTrial,
+  type EndpointRules,
+  type EndpointState,
+  expectDue,
+  invalidate,
+  isProbed,
+  type QueueName,
+  type Shortage,
+} from "./endpoint-state.js";
 
 export interface TakenCall {
   readonly call: Call;
@@ -13,6 +22,8 @@ export interface TakenCall {
   /** The recovery in which it was taken, or 0. */
   readonly recovery: number;
   readonly isOfRound: boolean;
+  /** Whether it was tried while the endpoint's calls lacked something. */
+  readonly isTrial: boolean;
   /** The memory that is counted until the request ends; it is an estimate until the request is built. */
   bodyBytes: number;
   /** The callback as it was when the request was built. */
@@ -41,6 +52,10 @@ export function takeCall(
 ): TakenCall | "stale" | "limited" | "nothing" {
   const { health, queues, requestsInFlight, hints } = endpoint;
   const limit = inFlightLimit(health.endpoint, at.maxInFlight);
+  if (awaitsTrial(endpoint, at.now)) {
+    budget.stopWaiting(endpoint);
+    return "nothing";
+  }
   if (requestsInFlight >= Math.min(limit, share)) {
     budget.stopWaiting(endpoint);
     return requestsInFlight < limit ? "limited" : "nothing";
@@ -62,7 +77,15 @@ export function takeCall(
   const isWhole = next.call.leftOutBytes === undefined;
   if (!budget.tryHold(endpoint, bodyBytes, isWhole ? next.bytes : 0)) return "nothing";
   queues[from].dropHead();
-  return beginCall(endpoint, next.call, from, bodyBytes);
+  const taken = beginCall(endpoint, next.call, from, bodyBytes);
+  if (endpoint.shortage !== null) beginTrial(endpoint, endpoint.shortage, at.now);
+  return taken;
+}
+
+/** The others wait for its outcome, or for the next trial. */
+function beginTrial(endpoint: EndpointState, { waitMs }: Shortage, now: number): void {
+  endpoint.shortage = { retryAt: now + waitMs, waitMs };
+  invalidate(endpoint);
 }
 
 function nextQueue(endpoint: EndpointState, at: TakenAt): QueueName | undefined {
@@ -102,7 +125,15 @@ function beginCall(endpoint: EndpointState, call: Call, from: QueueName, bodyByt
   endpoint.callsTaken += 1;
   inFlight.add(call.seq, { dueAt: null, generation });
   const cause = from === "probe" ? "probe" : causeOf(call);
-  return { call, cause, recovery: state === "recovering" ? recovery : 0, isOfRound, bodyBytes, sentTo: endpoint.callback };
+  return {
+    call,
+    cause,
+    recovery: state === "recovering" ? recovery : 0,
+    isOfRound,
+    isTrial: endpoint.shortage !== null,
+    bodyBytes,
+    sentTo: endpoint.callback,
+  };
 }
 
 function causeOf({ due, sentAt }: Call): AttemptCause {

@@ -18,7 +18,10 @@ export function addOperationRoutes(app: FastifyInstance, deps: ServerDeps, metri
 
   app.get("/readyz", async (_, reply) => {
     const reason = deps.isReady() ? await storeCheck() : "The service is stopping";
-    const body = reason === null ? { status: "ready" } : { status: "not ready", reason };
+    const egressFailure = deps.egressFailure();
+    // Responses are accepted all the same.
+    const ready = { status: "ready", ...(egressFailure !== null && { sending: `waits: ${egressFailure}` }) };
+    const body = reason === null ? ready : { status: "not ready", reason };
     reply.code(reason === null ? 200 : 503).headers(reason === null ? {} : { "retry-after": RETRY_AFTER_SECONDS });
     return sendJson(reply, Buffer.from(JSON.stringify(body)));
   });

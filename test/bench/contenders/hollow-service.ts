@@ -40,5 +40,6 @@ const app = await createApp({
   countInFlight: () => 0,
   onAttempt: () => undefined,
   isReady: () => true,
+  egressFailure: () => null,
 });
 process.stdout.write(`${await app.listen({ host: "127.0.0.1", port: 0 })}\n`);

@@ -107,8 +107,8 @@ export class CliMachine {
 function realDeps(): Partial<CliDeps> {
   return {
     openClient: (target) => (target.kind === "http" ? openHttpClient(target, {}) : openFileClient(target, "1.2.3")),
-    openDeliverer: async ({ maxConnections, addressRule }) =>
-      createDeliverer({ clock: systemClock, timers: systemTimers, addressRule, maxConnectionsPerOrigin: maxConnections }),
+    openDeliverer: async ({ maxConnections: maxConnectionsPerOrigin, ...options }) =>
+      createDeliverer({ clock: systemClock, timers: systemTimers, maxConnectionsPerOrigin, ...options }),
     lockFile,
     loadMaintenance: async () => databaseMaintenance,
     startService: (options, clock = systemClock) => startService(options, { version: "1.2.3", log: process.stderr, clock }),

@@ -54,6 +54,7 @@ export const anyCommand: fc.Arbitrary<Command> = fc.oneof(
   { weight: 12, arbitrary: userAct },
   { weight: 5, arbitrary: fc.record({ act: fc.constant("become"), callback, behaviour }) },
   { weight: 10, arbitrary: fc.record({ act: fc.constant("advance"), ms: advance }) },
+  { weight: 2, arbitrary: fc.record({ act: fc.constant("proxy"), afterMs: fc.constantFrom(0, 5_000, null, null) }) },
   { weight: 1, arbitrary: fc.record({ act: fc.constant("crash") }) },
   { weight: 1, arbitrary: fc.record({ act: fc.constant("restart") }) },
   { weight: 4, arbitrary: fc.record({ act: fc.constant("intrude"), after: fc.nat(12), by: userAct }) },

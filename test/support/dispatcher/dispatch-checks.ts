@@ -26,7 +26,7 @@ export async function checkSettled(store: Store, model: DispatchModel, now: numb
       const listed = attempts && (attempts.get(call.id) ?? []);
       broken.push(...differences(call, stored.get(call.id), listed, callback, { now, model }));
     }
-    broken.push(...(await checkProgress(store, callback, now, model)));
+    if (!model.isShort) broken.push(...(await checkProgress(store, callback, now, model)));
     broken.push(...(await checkCounts(store, id, stored)), ...(await checkOutages(store, callback, mails, now, model)));
     broken.push(...(await checkOutageCounts(store, id, stored)));
   }

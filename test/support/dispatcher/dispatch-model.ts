@@ -53,6 +53,8 @@ export class DispatchModel implements Watcher {
   readonly violations: string[] = [];
   /** The clock was set at least once: what is said by two instants of it is no longer to be compared. */
   isJumpy = false;
+  /** Nothing can be sent, or hardly anything was until now: what is due then comes late. */
+  isShort = false;
   readonly policy: RetryPolicy;
   readonly #maxInFlight: number;
 
@@ -201,10 +203,15 @@ export class DispatchModel implements Watcher {
     for (const { endpoint } of this.callbacks.values()) endpoint.storeFailed();
   }
 
+  shortageEnded(): void {
+    this.isShort = false;
+    for (const { endpoint } of this.callbacks.values()) endpoint.forgiveClock();
+  }
+
   clockJumped(): void {
     this.isJumpy = true;
     for (const { endpoint, calls } of this.callbacks.values()) {
-      endpoint.clockJumped();
+      endpoint.forgiveClock();
       for (const call of calls.values()) {
         call.isDueNow = true;
         // Its start is recorded by the new clock, and says nothing about a round.
@@ -227,7 +234,7 @@ export class DispatchModel implements Watcher {
     endpoint.sending(this.#hasUntried(callback, sent.at));
     call.inFlight = sent;
     call.wasFirst = call.owes === "first";
-    call.sentDown = endpoint.state === "down" && settings.retriesEnabled ? endpoint.downs : 0;
+    call.sentDown = endpoint.state === "down" && settings.retriesEnabled && !this.isShort ? endpoint.downs : 0;
     if (endpoint.state === "recovering") call.triedIn = endpoint.recovery;
   }
 

@@ -33,6 +33,8 @@ export type Command =
   | { readonly act: "become"; readonly callback: number; readonly behaviour: Behaviour }
   | { readonly act: "advance"; readonly ms: number }
   | { readonly act: "jump"; readonly ms: number }
+  /** The egress proxy can't be used, which shows after `afterMs`; null means that it works again. */
+  | { readonly act: "proxy"; readonly afterMs: number | null }
   | { readonly act: "crash" }
   | { readonly act: "restart" }
   /** The user acts while the dispatcher awaits its store: after its `after`-th call from now on. */
@@ -56,6 +58,9 @@ const MAX_IN_FLIGHT = 64;
 /** These accept everything. */
 const ACCEPTING: ReadonlySet<Behaviour> = new Set(["up", "slow"]);
 const TIMED_OUT: DeliveryResult = { kind: "unreachable", reason: "response-timeout", detail: "no answer" };
+
+/** A call is tried at most 30 s after the proxy works again, and its answer may take a minute. */
+const LONGEST_TRIAL_MS = 90_000;
 
 /** What is done in a shorter stop may go unnoticed. */
 const STOP_MS = 1_001;
@@ -115,7 +120,8 @@ export class DispatchRun {
     else if (command.act === "jump") {
       sim.clock.jump(command.ms);
       model.clockJumped();
-    } else if (command.act === "crash") {
+    } else if (command.act === "proxy") await this.#setProxy(command.afterMs);
+    else if (command.act === "crash") {
       model.crashed();
       sim.crash();
       model.takenOver(sim.clock.now());
@@ -137,6 +143,7 @@ export class DispatchRun {
     const { sim, model } = this;
     const { windowMs, intervalMs } = model.policy;
     this.#storeCalls = 0;
+    await this.#setProxy(null);
     this.#intrusions.length = 0;
     this.#stops.length = 0;
     this.#failures.length = 0;
@@ -238,6 +245,16 @@ export class DispatchRun {
       const isOpen = items.some(({ startedAt, endedAt }) => startedAt <= at && at < (endedAt ?? Number.POSITIVE_INFINITY));
       if (!isOpen) this.model.violations.push(`held at ${at} without an open outage`);
     }
+  }
+
+  async #setProxy(afterMs: number | null): Promise<void> {
+    const { sim, model } = this;
+    if (afterMs === null && sim.shortage === null) return;
+    if (afterMs !== null) model.isShort = true;
+    sim.shortage = afterMs === null ? null : { afterMs };
+    if (afterMs !== null) return;
+    await sim.runFor(LONGEST_TRIAL_MS);
+    model.shortageEnded();
   }
 
   #become(callback: ModelCallback, behaviour: Behaviour): void {

@@ -128,14 +128,11 @@ export class ModelEndpoint {
 
   crashed(): void {
     this.inFlight = 0;
-    this.#forgiveClock();
+    this.forgiveClock();
   }
 
-  clockJumped(): void {
-    this.#forgiveClock();
-  }
-
-  #forgiveClock(): void {
+  /** Forgets when its rounds and probes were. */
+  forgiveClock(): void {
     this.#roundMayBeginAt = Number.NEGATIVE_INFINITY;
     this.#roundAt = null;
     this.#sentAt.clear();

@@ -1,6 +1,7 @@
 /** A dispatcher on a real store, with only the clock, randomness and the wire faked. */
 import { setImmediate as turn } from "node:timers/promises";
 import type { MaySend } from "../../../src/delivery/deliverer.js";
+import { OwnShortage } from "../../../src/delivery/delivery-failure.js";
 import { Dispatcher } from "../../../src/dispatcher/dispatcher.js";
 import type { DispatchLimits } from "../../../src/dispatcher/dispatcher-deps.js";
 import type { Attempt, DeliveryResult } from "../../../src/domain/attempt.js";
@@ -100,6 +101,8 @@ export class Simulation {
    * stopped.
    */
   connect: () => Promise<number> | null = () => null;
+  /** While it is set, nothing can be sent, as without the egress proxy. It shows after this time. */
+  shortage: { readonly afterMs: number } | null = null;
   watcher: Watcher | undefined;
   inFlight = new Map<string, number>();
   mostInFlight = new Map<string, number>();
@@ -275,6 +278,13 @@ export class Simulation {
     const { clock } = this;
     const connecting = this.connect();
     if (!maySend(connecting === null ? 0 : await connecting)) return null;
+    if (this.shortage !== null) {
+      this.#count(callback.id, 1);
+      if (this.shortage.afterMs > 0) await clock.sleepFor(this.shortage.afterMs);
+      if (crashes !== this.#crashes) return new Promise(() => undefined);
+      this.#count(callback.id, -1);
+      throw new OwnShortage("the egress proxy can't be used", "", undefined);
+    }
     const sent: Sent = {
       at: clock.now(),
       callbackId: callback.id,

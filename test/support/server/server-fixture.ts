@@ -62,6 +62,7 @@ export function serverDeps(store: Store, overrides: Partial<ServerDeps> = {}): S
     countInFlight: () => 0,
     onAttempt() {},
     isReady: () => true,
+    egressFailure: () => null,
     ...overrides,
   };
 }

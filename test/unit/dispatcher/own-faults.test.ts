@@ -59,6 +59,48 @@ describe("a store error while a large body is read", () => {
   });
 });
 
+describe("a shortage that concerns all calls of an endpoint, such as a proxy that is down", () => {
+  it("is no attempt: they wait, one is tried after 1 s, 2 s, 4 s … 30 s, and all go once one was answered", async () => {
+    sim = await Simulation.open();
+    const callback = await sim.callback();
+    const other = await sim.callback({ name: "other" });
+    const start = sim.clock.now();
+    const triedAt: number[] = [];
+    sim.shortage = { afterMs: 0 };
+    sim.connect = () => {
+      triedAt.push(sim.clock.now() - start);
+      return null;
+    };
+    await sim.accept(callback, 200);
+    await sim.runFor(100_000);
+    const trials = triedAt.filter((at) => at > 0).map((at) => at / 1_000);
+    expect(trials).toEqual([1, 3, 7, 15, 31, 61, 91]);
+    expect(sim.dispatcher.heldBytes).toBe(0);
+    expect(await sim.store.calls.count(callback.id)).toEqual({ PENDING: 200, SUCCESS: 0, FAILED: 0 });
+    sim.shortage = null;
+    await sim.accept(other, 1);
+    await sim.runFor(1_000);
+    expect(sim.sent.map(({ callbackId }) => callbackId)).toEqual([other.id]);
+    await sim.runFor(30_000);
+    expect(await sim.store.calls.count(callback.id)).toEqual({ PENDING: 0, SUCCESS: 200, FAILED: 0 });
+    expect(sim.sent).toHaveLength(201);
+    expect((await sim.store.outages.list(PAGE)).items).toEqual([]);
+  });
+
+  it("ends the wait of no call later because the clock was set back", async () => {
+    sim = await Simulation.open();
+    sim.shortage = { afterMs: 0 };
+    const callback = await sim.callback();
+    await sim.accept(callback, 1);
+    await sim.runFor(2 * MINUTE);
+    sim.shortage = null;
+    sim.clock.jump(-HOUR);
+    await sim.accept(callback, 1);
+    await sim.runFor(MINUTE);
+    expect(sim.sent).toHaveLength(2);
+  });
+});
+
 describe("a request that can't even be built", () => {
   it("is no attempt, and doesn't keep the others waiting", async () => {
     sim = await Simulation.open();

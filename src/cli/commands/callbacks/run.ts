@@ -1,5 +1,6 @@
 import type { Client, ListedCallback } from "../../../client/client.js";
 import { ANY_ADDRESS } from "../../../delivery/address-rule.js";
+import { readEgressProxy } from "../../../delivery/egress-proxy.js";
 import { isAccepted, resultMessage } from "../../../domain/attempt.js";
 import { type CallbackSettings, isOtherOrigin } from "../../../domain/callback.js";
 import { callbackOperand, commandLine } from "../../../domain/command-line.js";
@@ -221,7 +222,8 @@ async function checkEndpoint({ deps, screen }: Invocation, callback: ListedCallb
     return;
   }
   const target = { url: callback.url, auth: { type, key }, contentType: callback.contentType ?? "json", removeHtml: false };
-  const deliverer = await deps.openDeliverer({ maxConnections: 1, addressRule: ANY_ADDRESS });
+  const egressProxy = readEgressProxy(undefined, deps.io.env);
+  const deliverer = await deps.openDeliverer({ maxConnections: 1, addressRule: ANY_ADDRESS, egressProxy });
   try {
     const { result } = await deliverer.deliver(buildEndpointCheck(target, { withAuth: key !== "", authParameter }));
     if (isAccepted(result)) return;

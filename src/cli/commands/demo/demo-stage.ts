@@ -43,6 +43,7 @@ export async function openStage(surroundings: StageParts): Promise<Stage> {
   const deliverer = await deps.openDeliverer({
     maxConnections: DEFAULT_REPLAY_OPTIONS.concurrency,
     addressRule: ANY_ADDRESS,
+    egressProxy: null,
   });
   teardown.addStep(() => deliverer.close());
   return { ...surroundings, url: service.url, client, deliverer };
@@ -119,6 +120,7 @@ function serveOptions(directory: string, credentials: Credentials) {
     dispatch: true,
     limits: DEFAULT_SEND_LIMITS,
     allowNetworks: [],
+    egressProxy: null,
     trustedProxies: [],
     allowHosts: [],
     publicUrl: null,

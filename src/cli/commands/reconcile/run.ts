@@ -106,7 +106,7 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation<Reconc
     if (plan.replay.calls > 0) checkTarget(job.callback, options, runDeps.addressRule);
     const warnings = describeWarnings(plan, job);
     for (const lines of warnings) screen.info(text`warning: ${joinText(lines, "\n  ")}`);
-    const description = describeReconcile(plan, describePlan(plan.replay, options, screen.renderOptions));
+    const description = describeReconcile(plan, describePlan(plan.replay, options, runDeps, screen.renderOptions));
     if (locks === undefined) {
       await showReconcile(plan, { seen: job.seen, options, description, warnings, dryRun: true }, screen);
       screen.info("dry run: nothing was marked or sent");

@@ -104,7 +104,7 @@ async function askAndSend(
   invocation: ReplayInvocation,
 ): Promise<void> {
   const { values, screen } = invocation;
-  const description = joinText([...describeReplay(plan, options, screen), ...describeLocks(locks)], "\n");
+  const description = joinText([...describeReplay(plan, { options, runDeps }, screen), ...describeLocks(locks)], "\n");
   if (values.yes && screen.format === "table") screen.info(description);
   const sources = describeSecretSources(
     plan.groups.map(({ callback }) => callback),
@@ -123,8 +123,12 @@ async function askAndSend(
   requireMarked(plan.unmarked, screen.renderOptions);
 }
 
-function describeReplay(plan: ReplayPlan, options: ReplayOptions, { renderOptions }: Invocation["screen"]): readonly string[] {
-  return [...describePlan(plan, options, renderOptions), ...describeTimeouts(plan, options, renderOptions)];
+function describeReplay(
+  plan: ReplayPlan,
+  { options, runDeps }: Pick<ReplayJob, "options" | "runDeps">,
+  { renderOptions }: Invocation["screen"],
+): readonly string[] {
+  return [...describePlan(plan, options, runDeps, renderOptions), ...describeTimeouts(plan, options, renderOptions)];
 }
 
 /** Serves --dry-run. Curl commands have variables for the key and for a URL that holds secrets. */
@@ -146,7 +150,7 @@ async function showPlan(plan: ReplayPlan, { options, runDeps }: ReplayJob, { val
       for await (const id of plan.callIds(group)) await screen.out(text`${safeJson({ event: "planned", callbackId, id })}\n`);
     }
     return;
-  } else await screen.out(text`${joinText(describeReplay(plan, options, screen), "\n")}\n`);
+  } else await screen.out(text`${joinText(describeReplay(plan, { options, runDeps }, screen), "\n")}\n`);
   screen.info("dry run: nothing was sent");
 }
 

@@ -11,6 +11,7 @@ import {
 import { command } from "../../args/command-spec.js";
 import { choice, choiceOr, flag, value, valueOr, values } from "../../args/flag.js";
 import { formatSize, integer, parseSize } from "../../args/flag-values.js";
+import { EGRESS_PROXY } from "../../args/sending-flags.js";
 import { DEFAULT_NOTICE_FORMAT } from "../../settings/notice-urls.js";
 
 const METRICS_PORT = value(
@@ -124,6 +125,7 @@ const FLAGS = {
   maxInFlight,
   bodyMemory,
   allowNetwork: values("--allow-network <cidr>", "with the public rules: allow callbacks in this network", String),
+  egressProxy: EGRESS_PROXY,
   trustProxy: {
     ...values(
       "--trust-proxy [cidr]",

@@ -1,4 +1,5 @@
 import { join, resolve } from "node:path";
+import { readEgressProxy } from "../../../delivery/egress-proxy.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { parseUrl } from "../../../domain/mask.js";
 import { isLoopbackHost } from "../../../platform/loopback.js";
@@ -44,6 +45,7 @@ export function readServeOptions({ values, deps }: Invocation<ServeFlags>): Omit
     endpointCheck: !values.noEndpointCheck,
     dispatch: !values.noDispatch,
     limits: { inFlightInAll: values.maxInFlight, bodyBytes: values.bodyMemory },
+    egressProxy: readEgressProxy(requireNoPassword(values.egressProxy, "--egress-proxy", "WHCB_EGRESS_PROXY"), env),
     allowNetworks: values.allowNetwork ?? [],
     trustedProxies: values.trustProxy ?? [],
     allowHosts: values.allowHost ?? [],

@@ -12,11 +12,11 @@ const LABEL_WIDTH = 10;
 /** Returns lines without secrets. This machine reaches the service at `url`. */
 export function describeStart(
   service: StartReport,
-  options: Pick<ServeOptions, "database" | "smtp" | "notices" | "limits" | "dispatch" | "plan">,
+  options: Pick<ServeOptions, "database" | "smtp" | "notices" | "limits" | "dispatch" | "plan" | "egressProxy">,
   url: string,
 ): readonly string[] {
   const { settings, waiting, metricsUrl, users } = service;
-  const { limits, notices, dispatch, plan } = options;
+  const { limits, notices, dispatch, plan, egressProxy } = options;
   const keeps = [settings.retainSuccessMs, settings.retainFailedMs, settings.retainMailMs].map(formatDuration);
   const lines: readonly (readonly [label: string, text: string | null])[] = [
     ["database", databaseName(options.database)],
@@ -28,6 +28,7 @@ export function describeStart(
     ],
     ["plan", plan && describePlan(plan)],
     ["sending", dispatch ? describeLimits(limits) : "off (--no-dispatch): no calls, e-mails or notices"],
+    ["proxy", egressProxy && `endpoints and notices through ${egressProxy.place}, but for this machine and NO_PROXY`],
     ["e-mails", dispatch ? describeMails(service.mailDirectory, options.smtp) : null],
     ["notices", dispatch ? describeNotices(notices) : null],
     ["console", users === null ? null : `${url}/console`],

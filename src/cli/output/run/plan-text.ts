@@ -1,16 +1,24 @@
 import type { ListedCallback } from "../../../client/client.js";
+import type { EgressProxy } from "../../../delivery/egress-proxy.js";
 import { count } from "../../../domain/count.js";
-import { maskUrl, shownUrl } from "../../../domain/mask.js";
+import { maskUrl, parseUrl, shownUrl } from "../../../domain/mask.js";
 import type { UnusableCalls } from "../../../runs/plan/call-scope.js";
 import type { LeftOutCalls, ReplayGroup, ReplayPlan } from "../../../runs/plan/replay-plan.js";
+import type { RunDeps } from "../../../runs/run-deps.js";
 import type { ReplayOptions } from "../../../runs/run-options.js";
 import { keyParameter, sendsAuth } from "../../../runs/send/send-target.js";
 import { countFailed, describeCodes, describeTimedOut } from "../outage-text.js";
 import type { RenderOptions, Screen } from "../screen.js";
 import { formatInstant } from "../times.js";
 
-export function describePlan(plan: ReplayPlan, options: ReplayOptions, renderOptions: RenderOptions): readonly string[] {
-  return [...plan.groups.flatMap((group) => describeGroup(group, options, renderOptions)), ...describeLeftOut(plan)];
+export function describePlan(
+  plan: ReplayPlan,
+  options: ReplayOptions,
+  { egressProxy = null }: Pick<RunDeps, "egressProxy">,
+  renderOptions: RenderOptions,
+): readonly string[] {
+  const describe = (group: ReplayGroup) => describeGroup(group, options, egressProxy, renderOptions);
+  return [...plan.groups.flatMap(describe), ...describeLeftOut(plan)];
 }
 
 /** Another endpoint than the callback's has none of the calls. */
@@ -74,9 +82,14 @@ function describeSigning({ isSigned }: ListedCallback, options: ReplayOptions): 
   return sendsAuth(options) ? ", signed" : ", unsigned (--with-auth signs)";
 }
 
-function describeGroup(group: ReplayGroup, options: ReplayOptions, renderOptions: RenderOptions): readonly string[] {
+function describeGroup(
+  group: ReplayGroup,
+  options: ReplayOptions,
+  egressProxy: EgressProxy | null,
+  renderOptions: RenderOptions,
+): readonly string[] {
   const url = options.to === null ? shownUrl(group.callback) : maskUrl(options.to);
-  const where = options.viaService ? `${url}, by the service` : url;
+  const where = options.viaService ? `${url}, by the service` : `${url}${describeProxy(group, options, egressProxy)}`;
   const key = describeKey(group.callback, options) + describeSigning(group.callback, options);
   const since =
     group.firstAttemptedAt === null ? "" : `, last attempts from ${formatInstant(group.firstAttemptedAt, renderOptions.utc)}`;
@@ -91,6 +104,11 @@ function describeGroup(group: ReplayGroup, options: ReplayOptions, renderOptions
     `${countFailed(group.calls, group.unsent)} of ${group.callback.name} -> ${where}${key}${since}${codes && ` (${codes})`}`,
     ...retrying,
   ];
+}
+
+function describeProxy({ callback }: ReplayGroup, { to }: ReplayOptions, egressProxy: EgressProxy | null): string {
+  const url = parseUrl(to ?? callback.url);
+  return url !== null && egressProxy?.covers(url) ? `, through the egress proxy ${egressProxy.place}` : "";
 }
 
 function listSome(ids: readonly string[]): string {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { describeStart } from "../../../../../src/cli/commands/serve/start-text.js";
+import { EgressProxy } from "../../../../../src/delivery/egress-proxy.js";
 import { DEFAULT_SEND_LIMITS, DEFAULT_SERVICE_SETTINGS } from "../../../../../src/domain/service-settings.js";
 
 type Start = Parameters<typeof describeStart>;
@@ -19,6 +20,7 @@ const OPTIONS: Start[1] = {
   limits: DEFAULT_SEND_LIMITS,
   dispatch: true,
   plan: null,
+  egressProxy: null,
 };
 
 const described = (service: Partial<Start[0]> = {}, options: Partial<Start[1]> = {}) =>
@@ -50,6 +52,7 @@ describe("what serve says at its start", () => {
         database: "postgres://whcb:hunter2@db.example.com/whcb",
         smtp: "smtps://ada:hunter2@mail.example.com:465",
         limits: { ...DEFAULT_SEND_LIMITS, inFlightInAll: 1 },
+        egressProxy: new EgressProxy({ url: "http://ada:hunter2@proxy.example.com:3128", noProxy: "" }),
         notices: {
           webhooks: [
             { url, format: "slack" },
@@ -64,6 +67,7 @@ describe("what serve says at its start", () => {
       "database  postgres://whcb@db.example.com/whcb",
       "waiting   1 call to send; 12 failed calls, 7 of callbacks with retries on",
       "sending   at most 1 request in flight, with 64MiB of bodies",
+      "proxy     endpoints and notices through proxy.example.com:3128, but for this machine and NO_PROXY",
       "e-mails   sent by mail.example.com:465",
       "notices   hooks.slack.com, alerts.example.com:8443 (not signed), an e-mail at the end of an outage",
       "metrics   http://127.0.0.1:9100/metrics, without credentials",
