@@ -103,7 +103,8 @@ export function describeCallbacks(open: OpenStore): void {
     it("changes a callback only as long as it has the expected settings", async () => {
       const store = await open();
       const loaded = await aCallback(store);
-      const update = (over: object) => store.callbacks.update(loaded.id, { ...loaded, ...over }, NOW, POLICY, loaded);
+      const update = (over: object) =>
+        store.callbacks.update(loaded.id, { ...loaded, ...over }, NOW, POLICY, { expected: loaded });
       const changes: readonly Partial<CallbackSettings>[] = [
         { name: "another" },
         { url: "http://127.0.0.1:9000/another" },

@@ -5,6 +5,7 @@ import { endpointHealth } from "../../domain/callback.js";
 import { callbackToJson } from "../../wire/json/callback-json.js";
 import { objectOf } from "../../wire/json/json-value.js";
 import { outageToJson } from "../../wire/json/outage-json.js";
+import { authorOf } from "../auth/author.js";
 import { lazyParts } from "../lazy-parts.js";
 import { ownerOf } from "../requests/byte-budget.js";
 import { sendDocument } from "../requests/send-document.js";
@@ -29,7 +30,7 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
   app.post("/callbacks", schemaFor("createCallback"), async (request, reply) => {
     const { parseCallback } = await lazyParts.callbackParsers();
     const settings = parseCallback(request.body, null);
-    const callback = await createCallback(context, settings, ownerOf(request));
+    const callback = await createCallback(context, settings, ownerOf(request), authorOf(request, deps));
     const linker = new Linker(request);
     reply.header("location", linker.uri(`/callbacks/${callback.id}`));
     const reports = await readReports(deps, [callback]);
@@ -74,7 +75,10 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
     const { parseCallback } = await lazyParts.callbackParsers();
     const settings = parseCallback(request.body, before);
     const { expected } = objectOf(request.body);
-    await updateCallback(context, before, settings, expected === undefined ? undefined : parseCallback(expected, before));
+    await updateCallback(context, before, settings, {
+      author: authorOf(request, deps),
+      expected: expected === undefined ? undefined : parseCallback(expected, before),
+    });
     return reply.code(204).send();
   });
 
@@ -85,7 +89,7 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
   });
 
   app.delete<CallbackPath>("/callbacks/:id", schemaFor("deleteCallback"), async (request, reply) => {
-    await deleteCallback(context, await lookup.find(request.params.id));
+    await deleteCallback(context, await lookup.find(request.params.id), authorOf(request, deps));
     return reply.code(204).send();
   });
 }

@@ -1,4 +1,5 @@
 /** A released step never changes: a new one follows it. */
+import { auditTables } from "../audit-tables.js";
 
 export interface Migration {
   readonly version: number;
@@ -306,6 +307,8 @@ CREATE TABLE replay_failures (
 ) WITHOUT ROWID;
 `;
 
+const AUDIT = auditTables({ seq: "INTEGER PRIMARY KEY AUTOINCREMENT", integer: "INTEGER", text: "TEXT" });
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: "first tables", sql: FIRST },
   { version: 2, name: "columns in standard terms", sql: STANDARD_TERMS },
@@ -325,6 +328,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 16, name: "the service's own attempts", sql: OWN_ATTEMPTS },
   { version: 17, name: "calls of outages", sql: OUTAGE_COUNTS },
   { version: 18, name: "who asked for a replay, and its failures", sql: REPLAY_DETAILS },
+  { version: 19, name: "audit", sql: AUDIT },
 ];
 
 export const LATEST_VERSION = MIGRATIONS.at(-1)?.version ?? 0;

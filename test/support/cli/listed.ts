@@ -46,6 +46,7 @@ export function aListedCall(
     nextAttemptAt: null,
     retryUntil: null,
     settledBy: null,
+    settledByUser: null,
     raw: {},
     ...rest,
   };
