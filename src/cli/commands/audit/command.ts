@@ -23,9 +23,7 @@ export type AuditFlags = typeof FLAGS;
 
 export const AUDIT: CommandBody = command({
   details:
-    "Only `whcb serve` has an audit. Callbacks that were created, changed or deleted, calls that were marked, replays that were requested or\n" +
-    "cancelled, senders that were erased, users that were added, changed or removed, and sign-ins to the console. Sign-ins that failed have\n" +
-    "one entry for each address and minute. It is kept as long as e-mails. No entry has a key, or a secret of a URL.",
+    "Only `whcb serve` has an audit: callbacks that were created, changed or deleted, calls that were marked, replays that were requested or\ncancelled, senders that were erased, users that were added, changed or removed, and sign-ins to the console; those\nthat failed, also to the API, have one entry for each address and minute. Entries are kept as long as e-mails. None has a key, or a secret of a URL.",
   flags: FLAGS,
   examples: [
     ["whcb audit --callback demo", "who changed the callback, switched its retries, or marked its calls"],
