@@ -1,5 +1,5 @@
 import { idKey, type MarkedBy } from "../domain/call.js";
-import { type CallFilter, matchesFilter, type StatusCodePattern } from "../domain/call-filter.js";
+import { type CallFilter, filterParameters, matchesFilter } from "../domain/call-filter.js";
 import type { RunLease } from "../domain/callback.js";
 import { isWhcbError, WhcbError } from "../domain/errors.js";
 import type { MessageResponse } from "../domain/message-response.js";
@@ -315,15 +315,7 @@ export function callQuery({ filter, withAttempts, withAnswers, ...order }: ListC
   const query = documentedQuery({ filter, ...order });
   if (withAttempts) query.set("expand", "attempts");
   if (withAnswers) query.set("include", "answer");
-  if (filter.answer !== undefined) query.set("answer", filter.answer);
-  if (filter.since !== undefined) query.set("since", new Date(filter.since).toISOString());
-  if (filter.until !== undefined) query.set("until", new Date(filter.until).toISOString());
-  if (filter.statusCodes?.length) query.set("statusCode", filter.statusCodes.map(patternText).join(","));
-  if (filter.reason !== undefined) query.set("reason", filter.reason);
-  if (filter.channel !== undefined) query.set("channel", filter.channel);
-  if (filter.messageId !== undefined) query.set("messageId", filter.messageId);
-  if (filter.from !== undefined) query.set("from", filter.from);
-  if (filter.text !== undefined) query.set("q", filter.text);
+  for (const [name, value] of Object.entries(filterParameters(filter))) query.set(name, value);
   return query;
 }
 
@@ -340,9 +332,4 @@ function documentedQuery({ filter: { status }, oldestFirst }: ListCallsQuery): U
 /** The service rejects the request as such (400, 422), so a simpler one may succeed. */
 function isRejected(error: unknown): boolean {
   return isWhcbError(error, "malformed") || isWhcbError(error, "invalid");
-}
-
-function patternText(pattern: StatusCodePattern): string {
-  if ("none" in pattern) return "none";
-  return "code" in pattern ? String(pattern.code) : `${pattern.class}xx`;
 }

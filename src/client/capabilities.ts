@@ -3,8 +3,9 @@ import type { ListedCall } from "../wire/json/call-json.js";
 import { isGatewaysNotFound } from "./service-error.js";
 import { isSuccess, type TransportResponse } from "./transport.js";
 
-type Feature =
+export type Feature =
   | "outages"
+  | "audit"
   | "groups"
   /** A call has a path of its own. */
   | "call-paths"

@@ -1,15 +1,16 @@
 import { secretMask } from "../domain/mask.js";
 import { createPacer } from "../platform/pacer.js";
 import { idInUrl } from "../wire/bulk-ids.js";
-import { readDate } from "../wire/dates.js";
+import { readDate, toIsoDate } from "../wire/dates.js";
 import type { DeliverySettings } from "../wire/delivery-settings.js";
+import { type ListedAuditEntry, readAuditList } from "../wire/json/audit-json.js";
 import { objectOf, textOf } from "../wire/json/json-value.js";
 import { type ListedOutage, readOutageList } from "../wire/json/outage-json.js";
 import { type CallReading, callRequests } from "./call-requests.js";
 import { callbackRequests } from "./callback-requests.js";
-import { isUnknownRoute } from "./capabilities.js";
+import { type Feature, isUnknownRoute } from "./capabilities.js";
 import { groupRequests } from "./group-requests.js";
-import { readWholeList } from "./list-walker.js";
+import { type ListPage, readWholeList, walkList } from "./list-walker.js";
 import { createRequester } from "./requester.js";
 import { runRequests } from "./run-requests.js";
 import { createServiceApi, credentialSecrets, type ServiceApi, type ServiceCredentials } from "./service-api.js";
@@ -19,7 +20,7 @@ import type { BeginWait } from "./wait.js";
 
 export type { ListedAttempt, ListedCall } from "../wire/json/call-json.js";
 export type { ListedCallback } from "../wire/json/callback-json.js";
-export type { ListedOutage };
+export type { ListedAuditEntry, ListedOutage };
 
 /** A `Client` is of the platform, of `whcb serve`, or of a database file in this process. */
 export type Client = ReturnType<typeof createClient>;
@@ -61,6 +62,8 @@ export function createClient(transport: Transport, options: ClientOptions) {
     ...singleCalls(api, calls.listCalls, timezone),
     /** Returns null if the service has none. */
     listOutages: (callbackId?: string): Promise<readonly ListedOutage[] | null> => listOutages(api, callbackId),
+    /** Returns the newest entries, at most `limit` unless that is null, or null if the service has no audit. */
+    listAudit: (query: AuditQuery, limit: number | null): Promise<ListedAudit | null> => listAudit(api, query, limit),
     createSignInCode: (): Promise<SignInCode | null> => createSignInCode(api),
     followRun: requester.followRun,
     /** Returns what the service sends with, if it says so with its callbacks. */
@@ -87,19 +90,62 @@ async function createSignInCode(api: ServiceApi): Promise<SignInCode | null> {
 }
 
 async function listOutages(api: ServiceApi, callbackId: string | undefined): Promise<readonly ListedOutage[] | null> {
-  if (api.capabilities.lacks("outages")) return null;
   const path = callbackId === undefined ? "/outages" : `/outages?callbackId=${idInUrl(callbackId)}`;
+  const load = await beginList(api, "outages", path, (document) => {
+    const { outages, total, next } = readOutageList(document);
+    return { items: outages, total, next };
+  });
+  return load && readWholeList(api.basePath + path, load, ({ id }: ListedOutage) => id);
+}
+
+interface AuditQuery {
+  /** The callback's id, or the name that it had. */
+  readonly callbackId: string | undefined;
+  readonly user: string | undefined;
+  readonly since: number | undefined;
+}
+
+export interface ListedAudit {
+  readonly entries: readonly ListedAuditEntry[];
+  readonly total: number | null;
+}
+
+async function listAudit(
+  api: ServiceApi,
+  { callbackId, user, since }: AuditQuery,
+  limit: number | null,
+): Promise<ListedAudit | null> {
+  const query = new URLSearchParams({
+    ...(callbackId !== undefined && { callbackId }),
+    ...(user !== undefined && { user }),
+    ...(since !== undefined && { since: toIsoDate(since) }),
+  });
+  const path = query.size === 0 ? "/audit" : `/audit?${query}`;
+  const load = await beginList(api, "audit", path, readAuditList);
+  if (load === null) return null;
+  const entries: ListedAuditEntry[] = [];
+  for await (const { items, total } of walkList(api.basePath + path, load, ({ id }: ListedAuditEntry) => id)) {
+    entries.push(...items);
+    if (limit !== null && entries.length >= limit) return { entries: entries.slice(0, limit), total };
+  }
+  return { entries, total: entries.length };
+}
+
+/** Returns what loads the list's pages, of which the first is there already. Returns null if the service has no such list. */
+async function beginList<Item>(
+  api: ServiceApi,
+  feature: Feature,
+  path: string,
+  read: (document: unknown) => ListPage<Item>,
+): Promise<((from: string) => Promise<ListPage<Item>>) | null> {
+  if (api.capabilities.lacks(feature)) return null;
   const first = await api.exchange({ method: "GET", path: api.withPageLimit(path), noun: "callback" });
-  if (api.capabilities.isMissing("outages", first)) return null;
+  if (api.capabilities.isMissing(feature, first)) return null;
   if (!isSuccess(first)) throw api.errorOf(first);
   let document: unknown = api.documentOf(first);
-  return readWholeList(
-    api.basePath + path,
-    async (from) => {
-      const page = readOutageList(document ?? (await api.getDocument(api.withPageLimit(from), "callback")));
-      document = undefined;
-      return { items: page.outages, total: page.total, next: page.next };
-    },
-    ({ id }: ListedOutage) => id,
-  );
+  return async (from) => {
+    const page = read(document ?? (await api.getDocument(api.withPageLimit(from), "callback")));
+    document = undefined;
+    return page;
+  };
 }

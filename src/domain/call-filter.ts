@@ -109,6 +109,22 @@ export function parseStatusCodePattern(text: string): StatusCodePattern | null {
   return null;
 }
 
+/** Returns what `parseStatusCodePattern` reads. */
+export function statusCodeText(pattern: StatusCodePattern): string {
+  if ("none" in pattern) return "none";
+  return "code" in pattern ? String(pattern.code) : `${pattern.class}xx`;
+}
+
+/** Returns the filter as parameters of the API (docs/contract.md, Calls). */
+export function filterParameters(filter: CallFilter): Readonly<Record<string, string>> {
+  const { status, answer, since, until, statusCodes, reason, channel, messageId, from, text } = filter;
+  const dateOf = (at: number | undefined) => (at === undefined ? undefined : new Date(at).toISOString());
+  const codes = statusCodes?.map(statusCodeText).join(",") || undefined;
+  const times = { since: dateOf(since), until: dateOf(until) };
+  const given = { status, answer, ...times, statusCode: codes, reason, channel, messageId, from, q: text };
+  return Object.fromEntries(Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
+}
+
 export function matchesStatusCode(statusCode: number | null, pattern: StatusCodePattern): boolean {
   if ("none" in pattern) return statusCode === null;
   if (statusCode === null) return false;

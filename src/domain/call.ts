@@ -27,6 +27,10 @@ export interface Call extends CallProgress {
 export type SettledBy = "dispatcher" | MarkedBy;
 export type MarkedBy = "user" | "replay";
 
+export function isMarked({ settledBy }: Pick<CallProgress, "settledBy">): boolean {
+  return settledBy === "user" || settledBy === "replay";
+}
+
 /** What is shown of a call's last attempt. */
 export interface LastOutcome {
   readonly statusCode: number | null;

@@ -1,10 +1,12 @@
 import type { DatabaseAdmin } from "../cli/cli-deps.js";
 import { keepNodesOut } from "../dispatcher/node-membership.js";
+import type { Author } from "../domain/audit/audit-entry.js";
 import { eraseMailFiles, mailDirectoryOf } from "../notifier/eml-notifier.js";
 import { eraseOutageMail } from "../notifier/outage-mail.js";
 import { systemClock } from "../platform/clock.js";
 import { placeOf } from "../platform/database-url.js";
 import { systemRandom } from "../platform/random.js";
+import { systemUser } from "../runs/run-deps.js";
 import { addUser, changePassword, removeUser } from "../server/auth/users.js";
 import { openAdminStore } from "../store/open-store.js";
 import { lockDatabase } from "../store/sqlite/open-sqlite.js";
@@ -12,12 +14,13 @@ import { lockDatabase } from "../store/sqlite/open-sqlite.js";
 /** Throws what `openStore` throws. */
 export async function openDatabaseAdmin(path: string, dataDirectory: string): Promise<DatabaseAdmin> {
   let store = await openAdminStore(path, systemClock);
-  const deps = () => ({ credentials: store.credentials, random: systemRandom, now: systemClock.now() });
+  const author = (): Author => ({ user: systemUser(), via: "database", address: null, at: systemClock.now() });
+  const deps = () => ({ credentials: store.credentials, random: systemRandom, author: author() });
   return {
     listUsers: () => store.credentials.list(),
     addUser: (username, password) => addUser({ username, password }, deps()),
     changePassword: (username, password, withNewKey) => changePassword({ username, password }, withNewKey, deps()),
-    removeUser: (username) => removeUser(username, store.credentials),
+    removeUser: (username) => removeUser(username, deps()),
     async eraseSender({ isSender, mailDirectory, dryRun }) {
       const { members } = store;
       // `lockDatabase` needs the only connection.
@@ -31,6 +34,7 @@ export async function openDatabaseAdmin(path: string, dataDirectory: string): Pr
           isSender,
           dryRun,
           now: systemClock.now(),
+          author: author(),
           eraseMail: (mail, ids) => eraseOutageMail(mail, { isSender, callIds: ids }),
         });
         const mailFiles = await eraseMailFiles(mailDirectory ?? mailDirectoryOf(placeOf(path, dataDirectory)), {

@@ -6,6 +6,7 @@ import { systemClock } from "../platform/clock.js";
 import { silentLogger } from "../platform/logger.js";
 import { systemRandom } from "../platform/random.js";
 import { systemTimers } from "../platform/running-timers.js";
+import { systemUser } from "../runs/run-deps.js";
 import { createApp } from "../server/app.js";
 import { openStore } from "../store/open-store.js";
 import { secretKeySource } from "../store/secret-key.js";
@@ -39,7 +40,7 @@ export async function openFileClient(
     logger: silentLogger,
     policy,
     plan: null,
-    authentication: "none",
+    localUser: systemUser(),
     hasApi: true,
     isTrustedProxy: null,
     knownHosts: null,

@@ -25,6 +25,7 @@ import { systemRandom } from "../platform/random.js";
 import { systemTimers } from "../platform/running-timers.js";
 import { SharedClock } from "../platform/shared-clock.js";
 import { settleAll, Teardown } from "../platform/teardown.js";
+import { systemUser } from "../runs/run-deps.js";
 import { createApp } from "../server/app.js";
 import { admitStartUser } from "../server/auth/users.js";
 import { closeGracefully, connectionLimit } from "../server/connections.js";
@@ -88,7 +89,11 @@ async function start(
   // A start that other nodes reject changes no users.
   const users =
     options.credentials &&
-    (await admitStartUser(options.credentials, { credentials: store.credentials, random: systemRandom, now: clock.now() }));
+    (await admitStartUser(options.credentials, {
+      credentials: store.credentials,
+      random: systemRandom,
+      author: { user: systemUser(), via: "database", address: null, at: clock.now() },
+    }));
   const policy = { intervalMs: settings.intervalMs, windowMs: settings.windowMs, jitter: options.jitter };
   const deliverer = openDeliverer(addressRule, options.egressProxy, teardown);
   const mails = options.mailDirectory ?? mailDirectoryOf(placeOf(options.database, options.dataDirectory));
@@ -121,7 +126,7 @@ async function start(
     timers: systemTimers,
     policy,
     plan: options.plan,
-    authentication: "required",
+    localUser: null,
     hasApi,
     isTrustedProxy,
     knownHosts: addressRule.kind === "any" ? options.allowHosts : null,

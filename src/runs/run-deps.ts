@@ -44,8 +44,12 @@ export interface RunDeps extends RunFolder {
   readonly openJournalFile?: OpenJournalFile;
 }
 
-export function runnerOf({ who }: RunDeps): string {
-  if (who !== undefined) return who;
+export function runnerOf({ who = systemUser() }: RunDeps): string {
+  return who;
+}
+
+/** Returns user@host of this process. */
+export function systemUser(): string {
   try {
     return `${userInfo().username}@${hostname()}`;
   } catch {

@@ -17,6 +17,7 @@ import { refuseLateRequests } from "./requests/late-requests.js";
 import { ReadTurns } from "./requests/read-turns.js";
 import { ANSWER_BYTES } from "./requests/send-document.js";
 import { addErrorHandlers, answerClientError, NO_SUCH_PATH, sendError } from "./requests/send-errors.js";
+import { addAuditRoute } from "./routes/audit-routes.js";
 import { addCallRoutes } from "./routes/call-routes.js";
 import { addCallbackRoutes, addOutageRoute } from "./routes/callback-routes.js";
 import { addReplayRoutes } from "./routes/replay-routes.js";
@@ -64,7 +65,7 @@ export async function createApp(
   app.decorate("connections", connections);
   app.decorate("answers", new ByteBudget(ANSWER_BYTES));
   addErrorHandlers(app, deps);
-  if (deps.authentication === "required") await loadLazyParts();
+  if (deps.localUser === null) await loadLazyParts();
   const metrics = await createMetrics(deps);
   app.decorate("metrics", metrics);
   addResponseHooks(app, deps, metrics);
@@ -95,6 +96,7 @@ function addApiRoutes(app: FastifyInstance, context: RouteContext): void {
   addCallRoutes(app, context);
   addIngestRoute(app, context);
   addOutageRoute(app, context);
+  addAuditRoute(app, context);
   addReplayRoutes(app, context);
   addRunLockRoutes(app, context);
   addTokenRoutes(app, context);

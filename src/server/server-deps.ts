@@ -20,8 +20,8 @@ export interface ServerDeps {
   readonly policy: RetryPolicy;
   /** A plan limits the rate and the page size; null means no plan. */
   readonly plan: PlanName | null;
-  /** "none" is only for requests that are injected in the same process. */
-  readonly authentication: "required" | "none";
+  /** Requests that are injected in the same process need no credentials, and are this user@host's. It is null for a service that listens. */
+  readonly localUser: string | null;
   /** Without it there are only the routes of operation, and no console. */
   readonly hasApi: boolean;
   /** The X-Forwarded-* of these proxies give host, scheme and client address; null means no proxy. */

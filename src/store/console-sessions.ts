@@ -1,5 +1,7 @@
 /** The database has only hashes of the console's session tokens and sign-in codes. */
 import { createHash } from "node:crypto";
+import type { Author } from "../domain/audit/audit-entry.js";
+import { writeAudit } from "./audit.js";
 import { type StoredCredential, toCredential } from "./credentials.js";
 import type { Db } from "./schema.js";
 import { lockRows } from "./sql/per-database.js";
@@ -37,6 +39,7 @@ export function sessionStore(db: Db) {
       { tokenHash, username, createdAt, usedAt }: Session,
       credential: StoredCredential,
       { createdAfter, usedAfter }: SessionLimits,
+      author?: Author,
     ): Promise<void> =>
       transact(db, async (trx) => {
         await trx
@@ -48,6 +51,7 @@ export function sessionStore(db: Db) {
           .insertInto("sessions")
           .values({ token_hash: tokenHash, ...columns })
           .execute();
+        await writeAudit(trx, author, { action: "signed-in" });
       }),
 
     /** Resolves to null if there is none, it has expired, or the user has been removed or has another password. */

@@ -1,3 +1,5 @@
+import type { AuditAction, Author } from "../domain/audit/audit-entry.js";
+import { writeAudit } from "./audit.js";
 import type { Db, Row } from "./schema.js";
 import { transact } from "./sql/transactions.js";
 
@@ -21,25 +23,29 @@ export function credentialStore(db: Db) {
     },
 
     /** Saves a credential in place of the one of this username, in one transaction. */
-    save: ({ username, passwordHash, apiKeyHash, origin }: StoredCredential, now: number): Promise<void> =>
+    save: ({ username, passwordHash, apiKeyHash, origin }: StoredCredential, now: number, author?: Author): Promise<void> =>
       transact(db, async (trx) => {
+        const before = await trx.selectFrom("credentials").selectAll().where("username", "=", username).executeTakeFirst();
         const columns = { password_hash: passwordHash, api_key_hash: apiKeyHash, origin, saved_at: now };
         await trx
           .insertInto("credentials")
           .values({ username, ...columns })
           .onConflict((conflict) => conflict.column("username").doUpdateSet(columns))
           .execute();
+        const hasNewKey = before !== undefined && before.api_key_hash !== apiKeyHash;
+        await auditUser(trx, author, before === undefined ? "user-added" : "user-changed", username, hasNewKey);
       }),
 
     /** Removes a credential in one transaction, and resolves to false if there is none. */
-    remove: (username: string): Promise<boolean> =>
+    remove: (username: string, author?: Author): Promise<boolean> =>
       transact(db, async (trx) => {
         const removed = await trx.deleteFrom("credentials").where("username", "=", username).returning("username").execute();
+        if (removed.length > 0) await auditUser(trx, author, "user-removed", username);
         return removed.length > 0;
       }),
 
     /** Removes those of origin `start` except this one, in one transaction, and resolves to their usernames. */
-    removeStart: (except: string): Promise<readonly string[]> =>
+    removeStart: (except: string, author?: Author): Promise<readonly string[]> =>
       transact(db, async (trx) => {
         const removed = await trx
           .deleteFrom("credentials")
@@ -47,9 +53,20 @@ export function credentialStore(db: Db) {
           .where("username", "<>", except)
           .returning("username")
           .execute();
+        for (const { username } of removed) await auditUser(trx, author, "user-removed", username);
         return removed.map(({ username }) => username);
       }),
   };
+}
+
+async function auditUser(
+  trx: Db,
+  author: Author | undefined,
+  action: AuditAction,
+  username: string,
+  hasNewKey = false,
+): Promise<void> {
+  await writeAudit(trx, author, { action, details: { username, ...(hasNewKey && { newApiKey: true }) } });
 }
 
 export function toCredential({ username, password_hash, api_key_hash, origin }: Row<"credentials">): StoredCredential {

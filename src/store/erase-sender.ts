@@ -1,9 +1,11 @@
 /** Erases one person's content and addresses (docs/operations.md, Personal data). Ids and counts stay. */
 import { sql } from "kysely";
+import type { Author } from "../domain/audit/audit-entry.js";
 import { type CallStatus, eraseCall } from "../domain/call.js";
 import type { ReplaySelection } from "../domain/callback.js";
 import { WhcbError } from "../domain/errors.js";
 import type { Mail } from "../domain/outage.js";
+import { eraseInFilters, findInFilters, writeAudit } from "./audit.js";
 import { lockKeys } from "./callbacks/callback-row.js";
 import { requireNoRuns } from "./callbacks/run-leases.js";
 import { eraseAttempts } from "./calls/attempts.js";
@@ -22,6 +24,7 @@ export interface SenderErasure {
   readonly eraseMail: (mail: Mail, callIds: ReadonlySet<string>) => MailText | null;
   readonly dryRun: boolean;
   readonly now: number;
+  readonly author?: Author;
 }
 
 export interface ErasedSender {
@@ -44,7 +47,7 @@ const ROWS_AT_ONCE = 500;
  * next call completes what was cut off. Throws `locked` while a run sends, and `unavailable` if another process keeps the file
  * from being rewritten.
  */
-export async function eraseSender(db: Db, { isSender, eraseMail, dryRun, now }: SenderErasure): Promise<ErasedSender> {
+export async function eraseSender(db: Db, { isSender, eraseMail, dryRun, now, author }: SenderErasure): Promise<ErasedSender> {
   const { calls, addresses } = await findCalls(db, isSender);
   const callIds = new Set(calls.map(({ id }) => id));
   const mails: Mail[] = [];
@@ -53,13 +56,19 @@ export async function eraseSender(db: Db, { isSender, eraseMail, dryRun, now }: 
     if (erased !== null) mails.push({ ...mail, ...erased });
   }
   const replays = await findReplays(db, isSender);
+  const audited = await findInFilters(db, isSender);
   if (!dryRun) {
     await requireNoRuns(db, now);
-    if (calls.length + mails.length + replays.length > 0) await setUnfinished(db, true);
+    const details = { mails: mails.length, filters: replays.length + audited.length };
+    const change = { action: "sender-erased", count: calls.length, details } as const;
+    if (calls.length + details.mails + details.filters > 0) {
+      await setUnfinished(db, true, (trx) => writeAudit(trx, author, change));
+    }
     for (let start = 0; start < calls.length; start += ROWS_AT_ONCE)
-      await eraseCalls(db, calls.slice(start, start + ROWS_AT_ONCE), now);
+      await eraseCalls(db, calls.slice(start, start + ROWS_AT_ONCE), now, author?.user ?? null);
     await saveMailTexts(db, mails);
     await eraseSelections(db, replays);
+    await eraseInFilters(db, audited, isSender);
     if ((await readSetting(db, UNFINISHED_ERASURE)) !== null) await rewriteFile(db);
     await setUnfinished(db, false);
   }
@@ -109,7 +118,7 @@ async function findCalls(db: Db, isSender: SenderErasure["isSender"]) {
   }
 }
 
-function eraseCalls(db: Db, calls: readonly FoundCall[], now: number): Promise<void> {
+function eraseCalls(db: Db, calls: readonly FoundCall[], now: number, user: string | null): Promise<void> {
   const seqs = calls.map(({ seq }) => seq);
   return transact(db, async (trx) => {
     await lockKeys(
@@ -117,7 +126,10 @@ function eraseCalls(db: Db, calls: readonly FoundCall[], now: number): Promise<v
       calls.map(({ callback_key }) => callback_key),
     );
     const states = await readStatesBySeq(trx, seqs);
-    for (const state of states.values()) state.after = eraseCall(state.before, now);
+    for (const state of states.values()) {
+      state.after = eraseCall(state.before, now);
+      if (state.before.status !== "SUCCESS") state.settledByUser = user;
+    }
     await writeStates(trx, states.values());
     await eraseResponses(trx, seqs);
     await eraseAttempts(trx, seqs);
@@ -146,8 +158,9 @@ async function eraseSelections(db: Db, replays: readonly ReplayKey[]): Promise<v
 const UNFINISHED_ERASURE = "unfinished-erasure";
 
 /** The database has this mark while erased bytes may still be in its file. */
-async function setUnfinished(db: Db, isUnfinished: boolean): Promise<void> {
+async function setUnfinished(db: Db, isUnfinished: boolean, also?: (trx: Db) => Promise<unknown>): Promise<void> {
   await transact(db, async (trx) => {
+    await also?.(trx);
     await trx.deleteFrom("settings").where("name", "=", UNFINISHED_ERASURE).execute();
     if (isUnfinished) await trx.insertInto("settings").values({ name: UNFINISHED_ERASURE, value: new Uint8Array() }).execute();
   });
@@ -156,7 +169,7 @@ async function setUnfinished(db: Db, isUnfinished: boolean): Promise<void> {
 /** Changed and deleted rows leave their bytes in free pages and in the write-ahead log, also those of earlier changes. */
 async function rewriteFile(db: Db): Promise<void> {
   if (isPostgres(db)) {
-    await sql`VACUUM (FULL) calls, attempts, mails, replays`.execute(db);
+    await sql`VACUUM (FULL) calls, attempts, mails, replays, audit`.execute(db);
     return;
   }
   await sql`VACUUM`.execute(db);

@@ -101,7 +101,16 @@ function parseCursor(text: string): readonly unknown[] {
   throw invalidCursor();
 }
 
-const NUMBERS: ReadonlySet<string> = new Set(["seq", "attempted_at", "started_at", "severity", "backlog", "failed", "waiting"]);
+const NUMBERS: ReadonlySet<string> = new Set([
+  "seq",
+  "at",
+  "attempted_at",
+  "started_at",
+  "severity",
+  "backlog",
+  "failed",
+  "waiting",
+]);
 
 function requireSortValue(value: unknown, key: SortKey | undefined): string | number {
   const isNumber = NUMBERS.has(key?.column ?? "");

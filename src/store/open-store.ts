@@ -4,6 +4,7 @@ import { WhcbError } from "../domain/errors.js";
 import type { Migrated } from "../domain/maintenance.js";
 import type { Clock } from "../platform/clock.js";
 import { isPostgresUrl } from "../platform/database-url.js";
+import { auditStore } from "./audit.js";
 import { overviewStore } from "./callbacks/callback-overview.js";
 import { versionStore } from "./callbacks/callback-versions.js";
 import { callbackStore } from "./callbacks/callbacks.js";
@@ -176,6 +177,7 @@ function makeStore(
     settings: settingsStore(db),
     credentials: credentialStore(db),
     sessions: sessionStore(db),
+    audit: auditStore(db),
     /** `nodes` is null on SQLite, where one process serves the database. */
     nodes,
     readTime: (): Promise<number> => readTime(db),

@@ -2,6 +2,7 @@
 import { type RawBuilder, sql } from "kysely";
 import type { CallStatus } from "../domain/call.js";
 import { RETAIN_OUTAGES_MS, type ServiceSettings } from "../domain/service-settings.js";
+import { removeAudit } from "./audit.js";
 import { CountChanges, FAILURE, FATE, type Fate } from "./calls/call-counts.js";
 import { recordChangesByKey } from "./change-log.js";
 import { minuteOf } from "./outcomes/activity.js";
@@ -32,7 +33,7 @@ export function retentionStore(db: Db) {
     purgeDeleted: (limit: number): Promise<number> => purgeDeleted(db, limit),
 
     /**
-     * Removes calls, sent mails, closed outages, finished replays and activity, as the stored settings say, in one transaction.
+     * Removes calls, sent mails, the audit, closed outages, finished replays and activity, as the stored settings say, in one transaction.
      * Resolves to the number of rows. If it is less than `limit`, all is done.
      */
     purgeExpired: async (now: number, limit: number): Promise<number> => purgeExpired(db, now, limit, await readSettings(db)),
@@ -61,6 +62,7 @@ function purgeExpired(db: Db, now: number, limit: number, settings: ServiceSetti
     left -= await removeCalls(trx, callsChangedBefore("SUCCESS", now - settings.retainSuccessMs), left);
     left -= await removeCalls(trx, callsChangedBefore("FAILED", now - settings.retainFailedMs), left);
     const mails = await removeMails(trx, now - settings.retainMailMs, left);
+    left -= await removeAudit(trx, now - settings.retainMailMs, left - mails.length);
     await expireNotices(trx, now);
     const outages = await removeOutages(trx, now - RETAIN_OUTAGES_MS, left - mails.length);
     const replays = await removeReplays(trx, now - RETAIN_OUTAGES_MS, left - mails.length - outages.length);

@@ -1,6 +1,7 @@
 /** The types of rows, what a batch casts its cells to, and what a copy copies derive from this list of both databases' tables. */
 import type { ColumnType, Generated, Kysely, Selectable } from "kysely";
 import type { UnreachableReason } from "../domain/attempt.js";
+import type { AuditAction, Way } from "../domain/audit/audit-entry.js";
 import type { CallStatus, Due, SettledBy } from "../domain/call.js";
 import type { AuthType, BodyFormat } from "../domain/callback.js";
 import type { EndpointStatus } from "../domain/endpoint.js";
@@ -95,6 +96,8 @@ export const TABLES = {
     due_cause: nullable(oneOf<Due["cause"]>()),
     failed_in_recovery: integer,
     settled_by: nullable(oneOf<SettledBy>()),
+    /** It is valid only if `settled_by` says that the call was marked. */
+    settled_by_user: nullable(text),
     is_replayed: generated,
     outage_id: nullable(text),
     changed_at: integer,
@@ -232,6 +235,22 @@ export const TABLES = {
     password_digest: text,
     created_at: integer,
     tries_left: integer,
+  },
+  /** It has no keys of callbacks, as it stays when they are deleted. */
+  audit: {
+    seq: generated,
+    at: integer,
+    action: oneOf<AuditAction>(),
+    username: nullable(text),
+    via: oneOf<Way>(),
+    address: nullable(text),
+    callback_id: nullable(text),
+    callback_name: nullable(text),
+    count: nullable(integer),
+    /** `details` is an AuditDetails as JSON. */
+    details: text,
+    /** Failed sign-ins of one minute and address have one row, which this names. */
+    sign_in_key: nullable(text),
   },
   /** Each row says something about the database itself. */
   settings: {

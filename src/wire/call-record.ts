@@ -32,6 +32,7 @@ export const CALL_CELLS = {
   next: { value: ({ call }) => call.nextAttemptAt, kind: "instant" },
   until: { value: ({ call }) => call.retryUntil, kind: "instant" },
   "settled-by": { value: ({ call }) => call.settledBy },
+  "settled-by-user": { value: ({ call }) => call.settledByUser },
   answer: { value: ({ call }) => call.answer?.trim() ?? null },
 } as const satisfies Readonly<Record<string, CallCell>>;
 
@@ -57,6 +58,7 @@ export function callRecord({ call, callbackName }: CallRow) {
     nextAttemptDate: dateOrNull(call.nextAttemptAt),
     retryUntil: dateOrNull(call.retryUntil),
     settledBy: call.settledBy,
+    settledByUser: call.settledByUser,
     answer: call.answer ?? null,
   };
 }

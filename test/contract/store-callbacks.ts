@@ -132,7 +132,7 @@ export function describeCallbacks(open: OpenStore): void {
     it("makes signing secrets where none is kept, and keeps those that were replaced", async () => {
       const store = await open();
       const settings = someSettings({ signing: "enabled" });
-      const made = await store.callbacks.create("00112233445566AA", settings, NOW, "whsec_A");
+      const made = await store.callbacks.create("00112233445566AA", settings, NOW, { madeSecret: "whsec_A" });
       expect(made).toMatchObject({ signing: "enabled", signingSecrets: [{ secret: "whsec_A", until: null }] });
       const change = (signing: Signing, madeSecret: string) =>
         store.callbacks.update(made.id, { ...settings, signing }, NOW + 1, POLICY, { madeSecret });

@@ -14,7 +14,11 @@ export function describeCollectedReplays(open: OpenStore): void {
       await manyFailed(store, callback, calls, () => ({}));
       const filter = { status: "FAILED", changedBefore: NOW + 1_000 } as const;
       const begin = (confirmed: number, id = "REPLAY") =>
-        store.replays.begin(callback.id, { id, filter, confirmed, requestedBy: "ada" }, LATER);
+        store.replays.begin(
+          callback.id,
+          { id, filter, confirmed, author: { user: "ada", via: "console", address: "127.0.0.1", at: LATER } },
+          LATER,
+        );
       const collect = (now = LATER) => store.replays.collect(callback.id, "REPLAY", now);
       const collectAll = async () => {
         for (let replay = await collect(); ; replay = await collect()) if (!isCollecting(replay)) return replay;

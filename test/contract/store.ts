@@ -1,6 +1,7 @@
 /** Every database that the store supports runs the same suite. */
 import { describe } from "vitest";
 import { describeActivity } from "./store-activity.js";
+import { describeAudit } from "./store-audit.js";
 import { describeCallSearch } from "./store-call-search.js";
 import { describeCallbackOverview } from "./store-callback-overview.js";
 import { describeCallbacks } from "./store-callbacks.js";
@@ -45,5 +46,6 @@ export function describeStore(name: string, open: OpenStore, runs: number): void
     describeCollectedReplays(open);
     describeChanges(open);
     describeSessions(open);
+    describeAudit(open);
   });
 }

@@ -134,6 +134,17 @@ describe("callbacks get and list", () => {
   });
 });
 
+test("audit says that the service has none, and what shows the changes that were made from here", async () => {
+  await open();
+  expect(await whcb("audit", "--callback", NAME)).toEqual({
+    code: 2,
+    stdout: "",
+    stderr: expect.stringMatching(
+      / has no audit\nhint: `whcb runs list` shows what was replayed and marked from here; `whcb serve` has an audit\n$/,
+    ),
+  });
+});
+
 test("outages list says that the service has none, and what shows the failures", async () => {
   await open();
   expect(await whcb("outages", "list")).toEqual({

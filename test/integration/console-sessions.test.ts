@@ -31,6 +31,8 @@ const signIn = (visitor: Visitor, fields: Readonly<Record<string, string>>) =>
   visitor.send("/console/sign-in", "/console/sign-in", fields);
 const isSignedIn = async (visitor: Visitor) => (await visitor.open("/console")).url === "/console";
 
+const author = () => ({ user: "ada@laptop", via: "database" as const, address: null, at: clock.now() });
+
 async function newCode(): Promise<string> {
   const answer = await service.app.inject({ method: "POST", url: "/console/code", headers: CREDENTIALS });
   expect(answer.statusCode).toBe(201);
@@ -100,7 +102,7 @@ describe("a session", () => {
   });
 
   it("ends when the user's password changes, and when the user is removed", async () => {
-    const deps = { credentials: service.store.credentials, random: systemRandom, now: clock.now() };
+    const deps = { credentials: service.store.credentials, random: systemRandom, author: author() };
     await addUser({ username: "ada", password: "first password" }, deps);
     clock.advance(1000);
     const visitor = new Visitor(service.app);
@@ -111,7 +113,7 @@ describe("a session", () => {
     clock.advance(1000);
     await signIn(visitor, { username: "ada", password: "second password" });
     expect(await isSignedIn(visitor)).toBe(true);
-    await removeUser("ada", service.store.credentials);
+    await removeUser("ada", deps);
     expect(await isSignedIn(visitor)).toBe(false);
   });
 
@@ -207,7 +209,7 @@ describe("a form whose session has ended", () => {
     const asked = await sendLate(visitor);
     await addUser(
       { username: "ada", password: "first password" },
-      { credentials: service.store.credentials, random: systemRandom, now: clock.now() },
+      { credentials: service.store.credentials, random: systemRandom, author: author() },
     );
     const other = await visitor.send(asked.url, "/console/sign-in", { username: "ada", password: "first password" });
     expect([other.status, other.html.includes("typed &amp;"), other.text.includes("nothing was done")]).toEqual([
@@ -348,7 +350,7 @@ describe("a code of `whcb console`", () => {
 
   it("ends with the user's password", async () => {
     const code = await newCode();
-    const deps = { credentials: service.store.credentials, random: systemRandom, now: clock.now() };
+    const deps = { credentials: service.store.credentials, random: systemRandom, author: author() };
     await changePassword({ username: USER.username, password: "another password" }, false, deps);
     expect((await signIn(new Visitor(service.app), { code })).status).toBe(422);
   });

@@ -6,6 +6,7 @@ import { aResponse } from "../support/builders.js";
 import { createDatabase } from "../support/postgres/databases.js";
 
 const MOBILE = "61400123456";
+const ADA = { user: "ada@laptop", via: "database", address: null, at: NOW } as const;
 
 it("erases a sender's calls and attempts on PostgreSQL, and keeps ids, counts and everyone else's", async () => {
   const database = await createDatabase("erase");
@@ -31,12 +32,19 @@ it("erases a sender's calls and attempts on PostgreSQL, and keeps ids, counts an
   await attempt(store, callback, ["FAILED", "SUCCESS"], { result });
   await attempt(store, callback, ["SUCCESS"], { result: { ...result, statusCode: 200 } });
   await attempt(store, callback, ["FAILED"], { result: { kind: "unreachable", reason: "dns", detail: MOBILE } });
-  const filters = { SENDER: { from: MOBILE, statusCodes: [{ code: 404 }] }, OTHER: { from: "61400000001" } } as const;
-  for (const [id, filter] of Object.entries(filters)) await store.replays.request(callback.id, aReplay({ filter }, { id }), NOW);
+  const filters = { SENDER: { from: MOBILE, since: NOW }, OTHER: { from: "61400000001" } } as const;
+  for (const [id, filter] of Object.entries(filters))
+    await store.replays.request(callback.id, aReplay({ filter }, { id, author: ADA }), NOW);
   const other = await callOf(store, callback, "OTHER");
   const admin = await openAdminStore(database.url, systemClock);
   const isSender = (text: string) => text === MOBILE;
-  const erased = await admin.eraseSender({ isSender, eraseMail: () => null, dryRun: false, now: NOW + 1 });
+  const erased = await admin.eraseSender({
+    isSender,
+    eraseMail: () => null,
+    dryRun: false,
+    now: NOW + 1,
+    author: { ...ADA, at: NOW + 1 },
+  });
   await admin.close();
   expect(erased).toMatchObject({ callIds: new Set(ids), waiting: 2, attempts: 4, addresses: new Map([[MOBILE, 3]]) });
   const left = await database.query(
@@ -48,6 +56,17 @@ it("erases a sender's calls and attempts on PostgreSQL, and keeps ids, counts an
     { id: "OTHER", selection: { filter: filters.OTHER } },
     { id: "SENDER", selection: null },
   ]);
+  const { items: audit } = await store.audit.list({ limit: 9, offset: 0 });
+  expect(audit.map(({ action, count, details }) => ({ action, count, details }))).toEqual([
+    { action: "sender-erased", count: 3, details: { mails: 0, filters: 2 } },
+    {
+      ...{ action: "replay-requested", count: 1 },
+      details: { replayId: "SENDER", filter: { status: "FAILED", since: new Date(NOW).toISOString(), from: "(erased)" } },
+    },
+  ]);
+  expect(Object.fromEntries(await store.calls.findMarkers(callback.id, [await callOf(store, callback, "FAILED")]))).toEqual({
+    FAILED: "ada@laptop",
+  });
   expect(await callOf(store, callback, "FAILED")).toMatchObject({
     status: "SUCCESS",
     due: null,

@@ -1,4 +1,5 @@
 import { choice, flag, value, values } from "./flag.js";
+import { integer } from "./flag-values.js";
 
 export const PROFILE = value("--profile <profile>", "the profile to use (default: WHCB_PROFILE, then the current one)", String);
 export const SERVICE = value(
@@ -38,5 +39,6 @@ export const OUTPUT_LINES_IDS = choice("-o, --output <format>", "table, json, nd
   "ids",
 ]);
 
+export const LIMIT = value("-n, --limit <n>", "show at most this many (default: 20 on a terminal, all in a pipe)", integer(1));
 export const COLUMNS = values("--columns <names>", "the columns to show, comma-separated", String);
 export const FILE = value("--file <file>", "read whole call ids from this file, one per line", String);

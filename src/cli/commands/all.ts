@@ -21,6 +21,7 @@ export const SECTIONS: readonly Section[] = [
         "when each endpoint was down, and how many calls failed",
         async () => (await import("./outages/command.js")).OUTAGES,
       ),
+      entry("audit", "who changed what in a service, and when", async () => (await import("./audit/command.js")).AUDIT),
       entry(
         "console",
         "print the address of a service's console, and a code to sign in",

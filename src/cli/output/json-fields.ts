@@ -1,4 +1,5 @@
 /** The members of printed JSON are a documented contract (docs/json.md). All are always there; null means unknown or none. */
+import { AUDIT_ACTIONS, WAYS } from "../../domain/audit/audit-entry.js";
 import { HEALTH_NAMES } from "../../domain/callback.js";
 import type { JsonFields } from "../args/json-flag.js";
 import type { Screen } from "./screen.js";
@@ -27,6 +28,7 @@ export const CALL_FIELDS = {
   nextAttemptDate: "of the scheduled retry, never in the past; `whcb serve` only",
   retryUntil: "the end of its retries; `whcb serve` only",
   settledBy: "dispatcher, user or replay; `whcb serve` only",
+  settledByUser: "who has marked it; null: nobody, or not known; `whcb serve` only",
   answer: "of its endpoint to the last attempt, the first 1 KiB; null: none, or none is kept; `whcb serve` only",
 } as const;
 
@@ -117,6 +119,20 @@ export const OUTAGE_FIELDS = {
   failedCalls: "how many calls first failed in it",
   notifiedAt: "when its e-mail was sent or written to a file; null: it wasn't",
   notifiedBy: "smtp or file",
+} as const;
+
+export const AUDIT_FIELDS = {
+  id: "the entry's id",
+  at: "ISO 8601",
+  action: AUDIT_ACTIONS.join(", "),
+  user: "a user of the service, or user@host of a command on the database; null: not known",
+  via: WAYS.join(", "),
+  address: "the client's; null: a command on the database",
+  callbackId: "the callback's id; null: of no callback",
+  callback: "the name that it had",
+  count: "calls, or sign-ins that failed; null: neither",
+  details:
+    "what is known besides: `settings` (each with `setting`, `before`, `after`), `status`, `settledBy`, `filter`, `callId`, `callIdsDigest`, `replayId`, `username`, `newApiKey`, `mails`, `filters`",
 } as const;
 
 export const RUN_FIELDS = {

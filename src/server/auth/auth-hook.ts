@@ -36,7 +36,7 @@ export function addAuthHook(app: FastifyInstance, deps: ServerDeps): Authenticat
     // Users of the console sign in there.
     if (request.routeOptions.config.page !== undefined)
       return isStopping(request) ? void reject(request, reply, STOPPING) : done();
-    if (deps.authentication === "none") return admit();
+    if (deps.localUser !== null) return admit();
     const verdict = authenticator.verify({
       authorization: request.headers.authorization,
       apiKey: apiKeyOf(request),

@@ -1,5 +1,6 @@
 /** The rules are in docs/contract.md, Requests. */
 import { hash } from "node:crypto";
+import type { Way } from "../../domain/audit/audit-entry.js";
 import type { Clock } from "../../platform/clock.js";
 import type { Logger } from "../../platform/logger.js";
 import { isShortSecret, MIN_SECRET_LENGTH } from "../../platform/random.js";
@@ -7,7 +8,7 @@ import type { StoredCredential } from "../../store/credentials.js";
 import type { Store } from "../../store/open-store.js";
 import type { ServerDeps } from "../server-deps.js";
 import { hashApiKey, issueToken, matchesApiKey, readToken, verifyPassword } from "./credential-hashes.js";
-import { type LoginAttempt, LoginThrottle } from "./login-throttle.js";
+import { type LoginAttempt, LoginThrottle, networkOf } from "./login-throttle.js";
 
 export interface PresentedCredentials {
   readonly authorization: string | undefined;
@@ -85,9 +86,11 @@ export class Authenticator {
   /** The console signs in without an API key. */
   async signIn(username: string, password: string, address: string): Promise<Verdict> {
     const credential = (await this.#list()).find((one) => one.username === username) ?? null;
-    const verdict = await this.#tryLogin({ username, address, apiKey: CONSOLE_SIGN_IN }, false, async () =>
+    const login = { username, address, apiKey: CONSOLE_SIGN_IN };
+    const verdict = await this.#tryLogin(login, false, async () =>
       verdictFor((await isPassword(password, credential)) ? credential : null),
     );
+    await this.#auditFailure(verdict, "console", login);
     if (verdict.kind === "granted") this.#warnIfShort(verdict.credential, "password", password);
     return verdict;
   }
@@ -96,7 +99,10 @@ export class Authenticator {
   async signInByCode(address: string, redeem: () => Promise<StoredCredential | null>): Promise<Verdict> {
     const verdict = verdictFor(await redeem());
     if (verdict.kind === "granted") return verdict;
-    return this.#tryLogin({ username: "", address, apiKey: null }, false, async () => verdict);
+    const login = { username: "", address, apiKey: null };
+    const tried = await this.#tryLogin(login, false, async () => verdict);
+    await this.#auditFailure(tried, "console", login);
+    return tried;
   }
 
   /** Returns null if a granted user no longer exists. */
@@ -154,6 +160,7 @@ export class Authenticator {
       verdict = await this.#tryLogin(login, found.kind === "granted", async () => found);
     }
     if (verdict.kind === "rejected") this.#cache.delete(digest);
+    await this.#auditFailure(verdict, "api", login);
     if (verdict.kind === "granted") {
       this.#remember(digest, verdict, user.expiresAt);
       this.#warnIfShort(verdict.credential, "password", user.password);
@@ -163,13 +170,25 @@ export class Authenticator {
   }
 
   async #tryLogin(login: LoginAttempt, isKnown: boolean, check: () => Promise<Verdict>): Promise<Verdict> {
-    let verdict = WRONG_LOGIN;
+    let verdict: Verdict = UNCHECKED_LOGIN;
     const attempt = async (): Promise<boolean> => {
       verdict = await check();
       return verdict.kind === "granted";
     };
     const waitMs = await this.#throttle.attemptLogin(login, attempt, { isLimited: !isKnown });
     return waitMs > 0 ? { kind: "throttled", waitMs } : verdict;
+  }
+
+  /** The throttle bounds what strangers can have written. What it didn't let be checked isn't. The answer doesn't depend on it. */
+  async #auditFailure(verdict: Verdict, via: Way, { username, address }: LoginAttempt): Promise<void> {
+    if (verdict.kind !== "rejected" || verdict === UNCHECKED_LOGIN) return;
+    const user = this.#credentials.some((one) => one.username === username) ? username : null;
+    const author = { user, via, address, at: this.#clock.now() };
+    try {
+      await this.#store.audit.recordFailedSignIn(author, networkOf(address));
+    } catch (error) {
+      this.#logger.error({ err: error }, "A failed sign-in isn't in the audit");
+    }
   }
 
   #remember(digest: string, verdict: GrantedVerdict, expiresAt: number): void {
@@ -252,6 +271,7 @@ function verdictFor(credential: StoredCredential | null): Verdict {
 }
 
 const WRONG_LOGIN = rejection("unauthenticated", "The user or the password is wrong");
+const UNCHECKED_LOGIN = { ...WRONG_LOGIN };
 
 function rejection(code: "unauthenticated" | "forbidden", reason: string): Verdict {
   return { kind: "rejected", code, reason };

@@ -8,7 +8,7 @@ import { createSignInCode } from "./sign-in-codes.js";
 
 export function addTokenRoutes(app: FastifyInstance, { schemaFor, deps, authenticator }: RouteContext): void {
   app.post("/auth", schemaFor("issueToken"), async (request, reply) => {
-    if (deps.authentication === "required") requirePassword(request, "A token");
+    if (deps.localUser === null) requirePassword(request, "A token");
     const token = await authenticator.issueToken(request.credential);
     if (token === null) throw new WhcbError("unauthenticated", "The user doesn't exist");
     // A known Java client needs a Location.

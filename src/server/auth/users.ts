@@ -1,4 +1,5 @@
 /** The users of a service are described in docs/operations.md, Users. */
+import type { Author } from "../../domain/audit/audit-entry.js";
 import { commandLine } from "../../domain/command-line.js";
 import { advise, WhcbError } from "../../domain/errors.js";
 import type { StartUsers } from "../../domain/service-settings.js";
@@ -15,18 +16,18 @@ export interface Login {
 export interface UserDeps {
   readonly credentials: Store["credentials"];
   readonly random: Random;
-  readonly now: number;
+  readonly author: Author;
 }
 
 /** The start's credentials replace those of earlier starts. Equal ones keep their hashes: new ones would end issued tokens. */
 export async function admitStartUser(given: Login & { readonly apiKey: string }, deps: UserDeps): Promise<StartUsers> {
-  const { credentials, random, now } = deps;
+  const { credentials, random, author } = deps;
   const stored = await findUser(given.username, credentials);
   const isSame =
     stored !== undefined && matchesApiKey(hashApiKey(given.apiKey), stored) && (await verifyPassword(given.password, stored));
   const own = stored === undefined ? "new" : isSame ? "same" : stored.origin === "added" ? "kept" : "changed";
-  if (own === "new" || own === "changed") await credentials.save(await makeCredential(given, random), now);
-  return { own, removed: await credentials.removeStart(given.username) };
+  if (own === "new" || own === "changed") await credentials.save(await makeCredential(given, random), author.at, author);
+  return { own, removed: await credentials.removeStart(given.username, author) };
 }
 
 /** Returns the user's API key, which isn't stored. Throws `invalid` if there is such a user, or for a short password. */
@@ -41,7 +42,7 @@ export async function addUser(login: Login, deps: UserDeps): Promise<string> {
     throw new WhcbError("invalid", message, advise`${passwd} changes the password`);
   }
   const apiKey = newSecret(deps.random);
-  await deps.credentials.save(await makeCredential({ ...login, apiKey }, deps.random, "added"), deps.now);
+  await deps.credentials.save(await makeCredential({ ...login, apiKey }, deps.random, "added"), deps.author.at, deps.author);
   return apiKey;
 }
 
@@ -53,13 +54,13 @@ export async function changePassword(login: Login, withNewKey: boolean, deps: Us
   const apiKey = withNewKey ? newSecret(deps.random) : null;
   const changed = await makeCredential({ ...login, apiKey: apiKey ?? "" }, deps.random, "added");
   const apiKeyHash = apiKey === null ? stored.apiKeyHash : changed.apiKeyHash;
-  await deps.credentials.save({ ...changed, apiKeyHash }, deps.now);
+  await deps.credentials.save({ ...changed, apiKeyHash }, deps.author.at, deps.author);
   return apiKey;
 }
 
 /** Throws `not-found`. */
-export async function removeUser(username: string, credentials: Store["credentials"]): Promise<void> {
-  if (!(await credentials.remove(username))) throw noUser(username);
+export async function removeUser(username: string, { credentials, author }: Omit<UserDeps, "random">): Promise<void> {
+  if (!(await credentials.remove(username, author))) throw noUser(username);
 }
 
 async function findUser(wanted: string, credentials: Store["credentials"]): Promise<StoredCredential | undefined> {

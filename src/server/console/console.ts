@@ -19,6 +19,7 @@ import { consolePath, signInPath } from "./console-path.js";
 import { isShortKeptForm, keepForm, pageOfForm } from "./kept-forms.js";
 import { EVENT_STREAM, EVERYTHING, LiveStreams } from "./live-streams.js";
 import { type ConsoleContext, formOf, type LiveState, type Page } from "./page.js";
+import { addAudit } from "./pages/audit.js";
 import { addCallList } from "./pages/call-list.js";
 import { addCallbackList } from "./pages/callback-list.js";
 import { addConfirmation } from "./pages/confirm-action.js";
@@ -128,6 +129,7 @@ export async function consolePlugin(app: FastifyInstance, context: RouteContext)
     addCallbackPages(pages, consoleContext);
     addRetriesSwitch(pages, consoleContext);
     addOutages(pages, consoleContext);
+    addAudit(pages, consoleContext);
     pages.get("/console/events", { config: { isBackground: true } }, async (request, reply) => {
       if (request.method === "HEAD") return reply.type(EVENT_STREAM).send();
       const topics = [(request.query as Query).topic ?? []].flat();

@@ -1,6 +1,6 @@
 /** The filters of the console's calls have three forms: as typed in a URL, as the store takes them, and in words. */
 import type { CallStatus } from "../../domain/call.js";
-import { type CallFilter, FAILURE_REASONS, reasonWords, type StatusCodePattern } from "../../domain/call-filter.js";
+import { type CallFilter, FAILURE_REASONS, reasonWords, statusCodeText } from "../../domain/call-filter.js";
 import { readTimeAgo } from "../../domain/duration.js";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
 import { saysZone, toIsoDate } from "../../wire/dates.js";
@@ -141,7 +141,7 @@ export function describeFilter(filter: CallFilter): readonly (readonly [label: s
   const conditions = [
     ["Last attempt since", since],
     ["Last attempt before", until],
-    ["Status code", statusCodes?.map(codeText).join(", ")],
+    ["Status code", statusCodes?.map(statusCodeText).join(", ")],
     ["Reason", reason && reasonWords(reason)],
     ["Text contains", text],
     ["Answer contains", answer],
@@ -150,9 +150,4 @@ export function describeFilter(filter: CallFilter): readonly (readonly [label: s
     ["Message id", messageId],
   ] as const;
   return conditions.flatMap(([label, value]) => (value === undefined ? [] : [[label, value] as const]));
-}
-
-function codeText(pattern: StatusCodePattern): string {
-  if ("none" in pattern) return "none";
-  return "code" in pattern ? String(pattern.code) : `${pattern.class}xx`;
 }

@@ -5,6 +5,7 @@ import { isLoopbackHost, isUnspecifiedHost } from "../../platform/loopback.js";
 import { newSecret, randomId } from "../../platform/random.js";
 import type { SessionLimits } from "../../store/console-sessions.js";
 import type { StoredCredential } from "../../store/credentials.js";
+import { authorOf } from "../auth/author.js";
 import { isSameSecret } from "../auth/credential-hashes.js";
 import { hostNameOf, isThisMachine, schemeOf } from "../auth/request-origin.js";
 import type { ServerDeps } from "../server-deps.js";
@@ -89,7 +90,10 @@ export class Sessions {
     const host = this.#isShared(request) ? `${randomId(random).toLowerCase()}.localhost${portSuffixOf(request)}` : null;
     const tokenHash = host === null ? hashToken(secret, request.host) : hashTicket(secret, host);
     const session = { tokenHash, username: credential.username, createdAt: now, usedAt: now };
-    await store.sessions.create(session, credential, keptAt(now));
+    await store.sessions.create(session, credential, keptAt(now), {
+      ...authorOf(request, this.#deps),
+      user: credential.username,
+    });
     if (host !== null) return { origin: `${schemeOf(request)}://${host}`, ticket: secret };
     setCookie(request, reply, "session", secret, KEPT_MS / 1000);
     return null;

@@ -32,7 +32,7 @@ export const NO_METRICS: Metrics = {
 };
 
 export async function createMetrics(deps: ServerDeps): Promise<Metrics> {
-  return deps.authentication === "none" ? NO_METRICS : registerMetrics(await lazyParts.prometheus(), deps);
+  return deps.localUser !== null ? NO_METRICS : registerMetrics(await lazyParts.prometheus(), deps);
 }
 
 const ATTEMPT_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];

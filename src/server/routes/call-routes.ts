@@ -6,6 +6,7 @@ import type { Callback } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { PAGE_BYTES } from "../../store/calls/list-calls.js";
 import { attemptsToJson, callToJson } from "../../wire/json/call-json.js";
+import { authorOf } from "../auth/author.js";
 import { lazyParts } from "../lazy-parts.js";
 import { readExecuteBefore } from "../requests/late-requests.js";
 import { reserveAnswer, sendDocument } from "../requests/send-document.js";
@@ -49,6 +50,7 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
     });
     const ids = page.items.map(({ id }) => id);
     const attempts = isExpanded ? await store.calls.listAttempts(callback.id, ids) : null;
+    const markers = await store.calls.findMarkers(callback.id, page.items);
     const answers = hasAnswers ? await store.calls.listAnswers(callback.id, ids) : null;
     return sendList(request, reply, {
       name: "calls",
@@ -59,7 +61,7 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
       page,
       largestPage,
       writeItem: (call, linker) => ({
-        ...writeCall(call, { callback, linker, attempts: attempts && (attempts.get(call.id) ?? []) }),
+        ...writeCall(call, { callback, linker, markers, attempts: attempts && (attempts.get(call.id) ?? []) }),
         ...(answers && { answer: answers.get(call.id) ?? "" }),
       }),
     });
@@ -91,7 +93,8 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
     const call = await findCall(deps, callback, request.params.callId, (bytes) =>
       reserveAnswer(request, reply, bytes * lengthIn(request)),
     );
-    const document = writeCall(call, { callback, linker: new Linker(request), attempts: null });
+    const markers = await store.calls.findMarkers(callback.id, [call]);
+    const document = writeCall(call, { callback, linker: new Linker(request), markers, attempts: null });
     return sendDocument(request, reply, { kind: "call", shape: "call", document });
   });
 
@@ -120,18 +123,25 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
     const { parseMark } = await lazyParts.callParsers();
     const mark = parseMark(request.body, clock.now());
     const callback = await lookup.find(request.params.id);
-    const left = await markCalls(deps, callback, { callIds, ...mark, executeBefore: readExecuteBefore(request) });
+    const given = { callIds, ...mark, executeBefore: readExecuteBefore(request) };
+    const left = await markCalls(deps, callback, { ...given, author: authorOf(request, deps) });
     if (left.length === 0) return reply.code(204).send();
     return reply.header("content-type", "application/json").send(Buffer.from(JSON.stringify({ status: mark.status, left })));
   }
 
   function writeCall(
     call: Call,
-    around: { readonly callback: Callback; readonly linker: Linker; readonly attempts: readonly Attempt[] | null },
+    around: {
+      readonly callback: Callback;
+      readonly linker: Linker;
+      readonly markers: ReadonlyMap<string, string>;
+      readonly attempts: readonly Attempt[] | null;
+    },
   ): Record<string, unknown> {
-    const { callback, linker, attempts } = around;
+    const { callback, linker, markers, attempts } = around;
     const link = callLinks(linker, callback.id, call.id);
-    return callToJson(call, { callback, policy, link, now: clock.now(), ...(attempts && { attempts }) });
+    const settledByUser = markers.get(call.id);
+    return callToJson(call, { callback, policy, link, now: clock.now(), settledByUser, ...(attempts && { attempts }) });
   }
 }
 

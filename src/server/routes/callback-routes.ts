@@ -5,6 +5,7 @@ import { endpointHealth } from "../../domain/callback.js";
 import { callbackToJson } from "../../wire/json/callback-json.js";
 import { objectOf } from "../../wire/json/json-value.js";
 import { outageToJson } from "../../wire/json/outage-json.js";
+import { authorOf } from "../auth/author.js";
 import { lazyParts } from "../lazy-parts.js";
 import { ownerOf } from "../requests/byte-budget.js";
 import { sendDocument } from "../requests/send-document.js";
@@ -34,7 +35,7 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
   app.post("/callbacks", schemaFor("createCallback"), async (request, reply) => {
     const { parseCallback } = await lazyParts.callbackParsers();
     const settings = parseCallback(request.body, null);
-    const callback = await createCallback(context, settings, ownerOf(request));
+    const callback = await createCallback(context, settings, ownerOf(request), authorOf(request, deps));
     const linker = new Linker(request);
     reply.header("location", linker.uri(`/callbacks/${callback.id}`));
     const document = await documentOf(callback, linker, callback.signingSecrets[0]?.secret);
@@ -78,8 +79,10 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
     const { parseCallback } = await lazyParts.callbackParsers();
     const settings = parseCallback(request.body, before);
     const { expected } = objectOf(request.body);
-    const wanted = expected === undefined ? undefined : parseCallback(expected, before);
-    const { callback, madeSecret } = await updateCallback(context, before, settings, wanted);
+    const { callback, madeSecret } = await updateCallback(context, before, settings, {
+      author: authorOf(request, deps),
+      expected: expected === undefined ? undefined : parseCallback(expected, before),
+    });
     if (madeSecret === undefined) return reply.code(204).send();
     const document = { id: callback.id, signing: callback.signing, signingSecret: madeSecret };
     return sendDocument(request, reply, { kind: "callback", shape: "callback", document });
@@ -92,7 +95,7 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
   });
 
   app.delete<CallbackPath>("/callbacks/:id", schemaFor("deleteCallback"), async (request, reply) => {
-    await deleteCallback(context, await lookup.find(request.params.id));
+    await deleteCallback(context, await lookup.find(request.params.id), authorOf(request, deps));
     return reply.code(204).send();
   });
 }

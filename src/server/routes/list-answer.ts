@@ -9,7 +9,7 @@ import type { Query } from "./query-parameters.js";
 import { Linker, type Parameters } from "./resource-links.js";
 
 export interface ListAnswer<Item> {
-  readonly name: "callbacks" | "calls" | "outages";
+  readonly name: "audit" | "callbacks" | "calls" | "outages";
   readonly kind: ResourceKind;
   readonly path: string;
   readonly query: Query;

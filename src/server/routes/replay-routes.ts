@@ -4,6 +4,7 @@ import type { ReplaySelection } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { isObject } from "../../wire/json/json-value.js";
 import { serviceReplayToJson } from "../../wire/json/replay-json.js";
+import { authorOf } from "../auth/author.js";
 import { sendDocument } from "../requests/send-document.js";
 import { cancelReplay, findReplay, requestReplay } from "../use-cases/settle-calls.js";
 import { type Query, readFilter, readIds, rejectUnknown } from "./query-parameters.js";
@@ -21,7 +22,7 @@ export function addReplayRoutes(app: FastifyInstance, { schemaFor, deps, lookup 
       const { id, total, accepted } = await requestReplay(deps, callback, {
         selection,
         by,
-        requestedBy: request.credential?.username,
+        author: authorOf(request, deps),
       });
       return sendDocument(request, reply, { kind: "call", shape: "accepted", document: { id, total, accepted }, status: 202 });
     },
@@ -35,7 +36,7 @@ export function addReplayRoutes(app: FastifyInstance, { schemaFor, deps, lookup 
 
   app.delete<ReplayPath>("/callbacks/:id/replays/:replayId", schemaFor("cancelReplay"), async (request, reply) => {
     const { id, replayId } = request.params;
-    await cancelReplay(deps, await lookup.find(id), replayId);
+    await cancelReplay(deps, await lookup.find(id), replayId, authorOf(request, deps));
     return reply.code(204).send();
   });
 }

@@ -1,4 +1,5 @@
 /** Marks or replays a set of calls: exactly those that were counted when it was confirmed, as far as they haven't changed since. */
+import type { Author } from "../../domain/audit/audit-entry.js";
 import { type CallProgress, type CallStatus, isErased } from "../../domain/call.js";
 import type { CallFilter } from "../../domain/call-filter.js";
 import { type Callback, isCollecting, type ServiceReplay } from "../../domain/callback.js";
@@ -39,7 +40,7 @@ export interface ActionRequest {
   readonly id: string;
   /** When the confirmation was shown: a mark as SUCCESS has it as its `markedAt`, so that a repeat continues the same mark. */
   readonly shownAt: number;
-  readonly requestedBy: string;
+  readonly author: Author;
 }
 
 export interface ActionResult {
@@ -150,13 +151,15 @@ async function actOnListed(deps: ServerDeps, callback: Callback, request: Action
   }
 }
 
+type AuthoredMark = Mark & { readonly author: Author };
+
 /** null: a replay. */
-function markOf({ clock }: ServerDeps, { action, shownAt }: ActionRequest): Mark | null {
+function markOf({ clock }: ServerDeps, { action, shownAt, author }: ActionRequest): AuthoredMark | null {
   switch (action) {
     case "success":
-      return { status: "SUCCESS", settledBy: "user", now: shownAt };
+      return { status: "SUCCESS", settledBy: "user", now: shownAt, author };
     case "failed":
-      return { status: "FAILED", settledBy: "user", now: clock.now() };
+      return { status: "FAILED", settledBy: "user", now: clock.now(), author };
     case "replay":
       return null;
   }
@@ -182,10 +185,10 @@ async function markListed(
   deps: ServerDeps,
   callback: Callback,
   { callIds, changedBefore }: Listed,
-  { status, settledBy, now }: Mark,
+  { status, settledBy, now, author }: AuthoredMark,
   found: ReadonlyMap<string, CallProgress>,
 ): Promise<Done> {
-  const mark = { callIds, status, settledBy, unlessChangedAfter: changedBefore };
+  const mark = { callIds, status, settledBy, unlessChangedAfter: changedBefore, author };
   const left = callIds.length === 0 ? [] : await markCalls(deps, callback, mark, now);
   const before = [...found.values()].filter(
     (call) => call.status === status && call.settledBy === settledBy && call.changedAt === now,
@@ -200,11 +203,11 @@ const COLLECTED_BEFORE_ANSWER_MS = 300;
 async function replayMatching(
   { store, clock, onWork }: ServerDeps,
   callback: Callback,
-  { id, counted, requestedBy }: ActionRequest,
+  { id, counted, author }: ActionRequest,
   { filter }: Matching,
 ): Promise<ActionResult> {
   const endAt = clock.monotonicMs() + COLLECTED_BEFORE_ANSWER_MS;
-  const confirmed = { id, filter, confirmed: counted.count, requestedBy };
+  const confirmed = { id, filter, confirmed: counted.count, author };
   let replay = await store.replays.begin(callback.id, confirmed, clock.now());
   for (; isCollecting(replay) && clock.monotonicMs() < endAt; await clock.nextTurn())
     replay = await store.replays.collect(callback.id, id, clock.now());
@@ -249,12 +252,12 @@ export async function restOf(
 async function replayListed(
   deps: ServerDeps,
   callback: Callback,
-  { id, requestedBy }: ActionRequest,
+  { id, author }: ActionRequest,
   callIds: readonly string[],
 ): Promise<Done> {
   const before = (await deps.store.replays.find(callback.id, id))?.total ?? 0;
   if (callIds.length === 0) return { done: before, waiting: 0 };
-  const { total, accepted } = await requestReplay(deps, callback, { id, selection: { callIds }, requestedBy });
+  const { total, accepted } = await requestReplay(deps, callback, { id, selection: { callIds }, author });
   const waiting = Math.max(0, before + accepted - total);
   return { done: total + waiting, waiting };
 }

@@ -1,4 +1,5 @@
 import { type DeliveryResult, isAccepted, resultMessage } from "../../domain/attempt.js";
+import type { Author } from "../../domain/audit/audit-entry.js";
 import type { Callback, CallbackSettings, DeliveryTarget } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { callbackSecrets, secretMask } from "../../domain/mask.js";
@@ -12,6 +13,7 @@ export async function createCallback(
   { deps, lookup }: RouteContext,
   settings: CallbackSettings,
   owner: string,
+  author: Author,
 ): Promise<Callback> {
   deps.checkCallbackUrl(settings.url);
   // The check may take a minute. The store checks names again.
@@ -24,7 +26,7 @@ export async function createCallback(
     const unmet = `must answer a GET with exactly 200; it answered: ${problem}`;
     throw new WhcbError("endpoint-check-failed", `url ${unmet}`, { fields: new Map([["url", unmet]]) });
   }
-  const made = newSigningSecret(deps.random);
+  const made = { author, madeSecret: newSigningSecret(deps.random) };
   const callback = await deps.store.callbacks.create(shortId(deps.random), settings, deps.clock.now(), made);
   lookup.forgetAll();
   return callback;
@@ -63,11 +65,11 @@ export async function updateCallback(
   { deps, lookup }: RouteContext,
   before: Callback,
   settings: CallbackSettings,
-  expected?: CallbackSettings,
+  { author, expected }: { readonly author: Author; readonly expected?: CallbackSettings | undefined },
 ): Promise<ChangedCallback> {
   if (settings.url !== before.url) deps.checkCallbackUrl(settings.url);
   const made = newSigningSecret(deps.random);
-  const change = { expected, madeSecret: made };
+  const change = { author, expected, madeSecret: made };
   const callback = await deps.store.callbacks.update(before.id, settings, deps.clock.now(), deps.policy, change);
   lookup.forgetAll();
   deps.onWork(before.id, "changed");
@@ -75,8 +77,8 @@ export async function updateCallback(
 }
 
 /** Throws `not-found`. */
-export async function deleteCallback({ deps, lookup }: RouteContext, { id }: Callback): Promise<void> {
-  await deps.store.callbacks.delete(id, deps.clock.now());
+export async function deleteCallback({ deps, lookup }: RouteContext, { id }: Callback, author: Author): Promise<void> {
+  await deps.store.callbacks.delete(id, deps.clock.now(), author);
   lookup.forgetAll();
   deps.onWork(id, "changed");
 }

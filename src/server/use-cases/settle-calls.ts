@@ -1,3 +1,4 @@
+import type { Author } from "../../domain/audit/audit-entry.js";
 import { type Call, idKey } from "../../domain/call.js";
 import type { Callback, ReplaySelection, RunLease, ServiceReplay } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
@@ -34,6 +35,7 @@ export async function findCall(
 export interface CallMark extends MarkOptions {
   readonly callIds: readonly string[];
   readonly status: "SUCCESS" | "FAILED";
+  readonly author: Author;
 }
 
 /** Marks up to 100 calls, all or none, but for those whose ids it returns. Throws what the store throws. */
@@ -54,19 +56,18 @@ export interface RequestedCalls {
   readonly selection: ReplaySelection;
   /** The run that asks. */
   readonly by?: RunLease | null;
-  readonly requestedBy?: string | undefined;
+  readonly author: Author;
   readonly id?: string;
 }
 
 /** Throws what the store throws. */
 export async function requestReplay(deps: ServerDeps, callback: Callback, requested: RequestedCalls): Promise<RequestedReplay> {
-  const { selection, by = null, requestedBy, id = by?.run ?? shortId(deps.random) } = requested;
+  const { selection, by = null, author, id = by?.run ?? shortId(deps.random) } = requested;
   const stored =
     "callIds" in selection
       ? { callIds: selection.callIds.map(await findStoredIds(deps, callback, selection.callIds)) }
       : selection;
-  const request = { id, selection: stored, by, ...(requestedBy !== undefined && { requestedBy }) };
-  const replay = await deps.store.replays.request(callback.id, request, deps.clock.now());
+  const replay = await deps.store.replays.request(callback.id, { id, selection: stored, by, author }, deps.clock.now());
   if (replay.accepted > 0) deps.onWork(callback.id, "changed");
   return replay;
 }
@@ -83,6 +84,7 @@ export async function cancelReplay(
   deps: ServerDeps,
   callback: Callback,
   replayId: string,
+  author: Author,
   budgetMs = Number.POSITIVE_INFINITY,
 ): Promise<void> {
   const { store, clock, random, policy } = deps;
@@ -90,7 +92,7 @@ export async function cancelReplay(
   const begunCalls = () => deps.begunCalls(callback.id);
   const endAt = clock.monotonicMs() + budgetMs;
   for (let isDone = false; !isDone && clock.monotonicMs() < endAt; await clock.nextTurn()) {
-    const cancel = { replayId, now: clock.now(), policy, random: random.fraction(), begunCalls };
+    const cancel = { replayId, now: clock.now(), policy, random: random.fraction(), begunCalls, author };
     isDone = await store.replays.cancelChunk(callback.id, cancel);
     // The dispatcher reads again what it has prefetched.
     deps.onWork(callback.id, "changed");

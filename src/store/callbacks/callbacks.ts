@@ -1,7 +1,9 @@
 import { sql } from "kysely";
+import { type Author, settingChanges } from "../../domain/audit/audit-entry.js";
 import { type Callback, type CallbackSettings, hasSameSettings, isRepaired, secretsAfter } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { RetryPolicy } from "../../domain/retry-policy.js";
+import { writeAudit } from "../audit.js";
 import { CountChanges, FAILURE, NO_ANSWER } from "../calls/call-counts.js";
 import { IS_HELD, laterChangeAt } from "../calls/call-row.js";
 import { recordChange } from "../change-log.js";
@@ -17,16 +19,21 @@ export interface CallbackQuery extends PageQuery {
   readonly sort: readonly Sort<"name" | "id">[];
 }
 
-export interface CallbackChange {
+interface NewSecret {
+  readonly author?: Author;
+  /** The secret is taken if signing needs a new one. */
+  readonly madeSecret?: string;
+}
+
+export interface CallbackChange extends NewSecret {
   /** The callback is changed only as long as it has these settings. */
   readonly expected?: CallbackSettings | undefined;
-  readonly madeSecret?: string;
 }
 
 export function callbackStore(db: Db, cipher: KeyCipher) {
   return {
-    /** Creates a callback in one transaction. Throws `duplicate-name`. `madeSecret` is for signing. */
-    create: (id: string, settings: CallbackSettings, now: number, madeSecret?: string): Promise<Callback> =>
+    /** Creates a callback in one transaction. Throws `duplicate-name`. */
+    create: (id: string, settings: CallbackSettings, now: number, { author, madeSecret }: NewSecret = {}): Promise<Callback> =>
       transact(db, async (trx) => {
         await rejectTakenName(trx, settings, null);
         const signingSecrets = secretsAfter(settings.signing, [], madeSecret, now);
@@ -43,7 +50,10 @@ export function callbackStore(db: Db, cipher: KeyCipher) {
           })
           .returningAll()
           .executeTakeFirstOrThrow();
-        return toCallback(row, cipher);
+        const created = toCallback(row, cipher);
+        const details = { settings: settingChanges(null, created) };
+        await writeAudit(trx, author, { action: "callback-created", callback: created, details });
+        return created;
       }),
 
     /** Looks for the id first, then for the name. A deleted callback isn't found. */
@@ -67,7 +77,7 @@ export function callbackStore(db: Db, cipher: KeyCipher) {
       settings: CallbackSettings,
       now: number,
       policy: RetryPolicy,
-      { expected, madeSecret }: CallbackChange = {},
+      { author, expected, madeSecret }: CallbackChange = {},
     ): Promise<Callback> =>
       transact(db, async (trx) => {
         const before = await lockCallback(trx, id);
@@ -91,16 +101,23 @@ export function callbackStore(db: Db, cipher: KeyCipher) {
         }
         if (after.retries_enabled < before.retries_enabled) await switchRetriesOff(trx, before.key, now);
         await recordChange(trx, id);
+        const changes = settingChanges(stored, settings);
+        const audited = { action: "callback-changed", callback: stored, details: { settings: changes } } as const;
+        if (changes.length > 0) await writeAudit(trx, author, audited);
         return toCallback(after, cipher);
       }),
 
     /** Marks the callback as deleted in one transaction; `retention.purgeDeleted` removes the rows. Throws `not-found`. */
-    delete: (id: string, now: number): Promise<void> =>
+    delete: (id: string, now: number, author?: Author): Promise<void> =>
       transact(db, async (trx) => {
-        const { key } = await lockCallback(trx, id);
+        const row = await lockCallback(trx, id);
+        const { key } = row;
+        const details = { settings: settingChanges(toCallback(row, cipher), null) };
+        await writeAudit(trx, author, { action: "callback-deleted", callback: row, details });
+        const erased = { auth_key: new Uint8Array(), signing_secrets: null };
         await trx
           .updateTable("callbacks")
-          .set({ deleted_at: now, auth_key: new Uint8Array(), signing_secrets: null })
+          .set({ deleted_at: now, ...erased })
           .where("key", "=", key)
           .execute();
         await endNoticesOfDeleted(trx, key, now);

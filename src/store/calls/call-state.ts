@@ -14,6 +14,8 @@ export interface CallState {
   readonly callbackKey: number;
   readonly before: CallProgress;
   after: CallProgress;
+  /** Who has marked the call now. It is undefined unless it was marked. */
+  settledByUser?: string | null;
   /** The outage that has counted the call, which is `after.outageId`. */
   entry?: OutageEntry;
 }
@@ -43,16 +45,19 @@ async function readStates(db: Db, calls: RawBuilder<unknown>): Promise<CallState
 export async function writeStates(db: Db, states: Iterable<CallState>): Promise<void> {
   const changes = new CountChanges();
   const rows: (string | number | null)[][] = [];
+  const marked: typeof rows = [];
   for (const state of states) {
-    const { seq, callbackKey, before, after, entry } = state;
+    const { seq, callbackKey, before, after, entry, settledByUser } = state;
     if (before === after) continue;
     changes.move(callbackKey, before, after);
     if (entry !== undefined) changes.enterOutage(before, entry);
     changes.moveFate(before, after);
     countReplay(state, changes);
-    rows.push([...progressCells(after), seq]);
+    if (settledByUser === undefined) rows.push([...progressCells(after), seq]);
+    else marked.push([...progressCells(after), settledByUser, seq]);
   }
   await updateEach(db, "calls", PROGRESS_COLUMNS, "seq", rows);
+  await updateEach(db, "calls", [...PROGRESS_COLUMNS, "settled_by_user"], "seq", marked);
   await changes.save(db);
 }
 

@@ -1,9 +1,11 @@
 /** A confirmed set of calls is added to its replay in short transactions, which any process goes on with. */
 import { sql } from "kysely";
-import type { CallFilter } from "../../domain/call-filter.js";
+import type { Author } from "../../domain/audit/audit-entry.js";
+import { type CallFilter, filterParameters } from "../../domain/call-filter.js";
 import type { ReplayCollecting, ServiceReplay } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
+import { addToAudit, removeAuditEntry, writeAudit } from "../audit.js";
 import { lockCallback } from "../callbacks/callback-row.js";
 import { type LeaseTime, requireLease, toServiceReplay } from "../callbacks/run-leases.js";
 import { recordChange } from "../change-log.js";
@@ -17,7 +19,7 @@ export interface ConfirmedReplay {
   readonly id: string;
   readonly filter: CallFilter;
   readonly confirmed: number;
-  readonly requestedBy: string | null;
+  readonly author?: Author | undefined;
 }
 
 export interface CollectedReplay {
@@ -28,6 +30,8 @@ export interface CollectedReplay {
 interface Collecting extends ReplayCollecting {
   /** The scan's last step ended here. */
   readonly after: Values | null;
+  /** The replay's entry in the audit counts the calls that are added. Replays of older versions have none. */
+  readonly audited?: number | null;
 }
 
 const COUNTED_AT_ONCE = 8_192;
@@ -64,14 +68,17 @@ export function replayCollection(db: Db, clock: Clock, isServed: boolean) {
 }
 
 async function begin(trx: Db, callbackId: string, replay: ConfirmedReplay, time: LeaseTime): Promise<ServiceReplay> {
-  const { key } = await lockCallback(trx, callbackId);
+  const callback = await lockCallback(trx, callbackId);
+  const { key } = callback;
   const known = await readReplay(trx, key, replay.id);
   if (known !== undefined) return toServiceReplay(known);
   await requireLease(trx, key, null, time);
-  const { id, filter, confirmed, requestedBy } = replay;
-  const collecting: Collecting = { step: "count", counted: 0, after: null };
+  const { id, filter, confirmed, author } = replay;
+  const which = { replayId: id, filter: filterParameters(filter) };
+  const audited = await writeAudit(trx, author, { action: "replay-requested", callback, count: 0, details: which });
+  const collecting: Collecting = { step: "count", counted: 0, after: null, audited };
   const details = { selection: JSON.stringify({ filter }), confirmed, collecting: JSON.stringify(collecting) };
-  const begun = await beginReplay(trx, key, id, { now: time.now, requestedBy, ...details });
+  const begun = await beginReplay(trx, key, id, { now: time.now, requestedBy: author?.user ?? null, ...details });
   await recordChange(trx, callbackId);
   return toServiceReplay(begun);
 }
@@ -86,6 +93,8 @@ async function collectChunk(trx: Db, clock: Clock, callbackId: string, replayId:
   // Who erased a sender may have removed it.
   const filter = selection !== null && "filter" in selection ? selection.filter : null;
   const next = filter === null ? null : await takeStep(trx, clock, { replay, collecting, filter, now });
+  // It is rejected, so it changes nothing.
+  if (next?.step === "more") await removeAuditEntry(trx, next.audited ?? null);
   await sql`
     UPDATE replays SET collecting = ${next === null ? null : JSON.stringify(next)}, cancelled_at = ${next?.step === "more" ? now : null}
     WHERE callback_key = ${key} AND requested_at = ${replay.requested_at}`.execute(trx);
@@ -107,7 +116,7 @@ async function takeStep(trx: Db, clock: Clock, { replay, collecting, filter, now
   const scan = { callbackKey: replay.callback_key, filter, after, firstRows: rows, maxRows: rows };
   for await (const scanned of scanCalls(trx, clock, scan)) {
     if (step === "count") return afterCount(collecting, replay.confirmed ?? 0, await countStep(trx, scanned), scanned.end);
-    await addToReplay(trx, scanned, replay, now);
+    await addToAudit(trx, collecting.audited ?? null, (await addToReplay(trx, scanned, replay, now)).added);
     return scanned.end === null ? null : { ...collecting, after: scanned.end };
   }
   return null;
@@ -115,8 +124,8 @@ async function takeStep(trx: Db, clock: Clock, { replay, collecting, filter, now
 
 function afterCount(before: Collecting, confirmed: number, found: number, end: Values | null): Collecting {
   const counted = before.counted + found;
-  if (end !== null) return { step: "count", counted, after: end };
-  return { step: counted > confirmed ? "more" : "add", counted, after: null };
+  if (end !== null) return { ...before, step: "count", counted, after: end };
+  return { ...before, step: counted > confirmed ? "more" : "add", counted, after: null };
 }
 
 async function countStep(trx: Db, step: ScanStep): Promise<number> {

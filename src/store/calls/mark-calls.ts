@@ -1,8 +1,12 @@
 /** Marks calls as docs/dispatcher.md says (A call, rule 6). */
+import { sql } from "kysely";
 import type { NewAttempt } from "../../domain/attempt.js";
+import type { AuditDetails, Author } from "../../domain/audit/audit-entry.js";
 import {
+  type Call,
   type CallProgress,
   isErased,
+  isMarked,
   laterChange,
   type MarkedBy,
   markCall,
@@ -10,14 +14,16 @@ import {
   PENDING_PROBLEM,
   recordClientReplay,
 } from "../../domain/call.js";
-import { matchesState } from "../../domain/call-filter.js";
+import { filterParameters, matchesState } from "../../domain/call-filter.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
-import { lockCallback, requireCallback } from "../callbacks/callback-row.js";
+import { addToAudit, namedCalls, writeAudit } from "../audit.js";
+import { type CallbackRow, lockCallback, requireCallback } from "../callbacks/callback-row.js";
 import { requestProbe } from "../callbacks/run-leases.js";
 import { recordChange } from "../change-log.js";
 import { ActivityChanges } from "../outcomes/activity.js";
 import type { Db } from "../schema.js";
+import { inList } from "../sql/batches.js";
 import type { ReadTime } from "../sql/read-time.js";
 import { transact } from "../sql/transactions.js";
 import { findRecorded, findSentAnew, type RecordedAttempt, saveAttempts } from "./attempts.js";
@@ -43,6 +49,7 @@ export interface MarkOptions {
   readonly markedAt?: number;
   /** Nothing is marked at this instant or later, however long the database was waited for. */
   readonly executeBefore?: number;
+  readonly author?: Author;
 }
 
 export interface ClientReplay {
@@ -55,6 +62,7 @@ export interface Mark {
   /** By default, a user marks. */
   readonly settledBy?: MarkedBy | undefined;
   readonly now: number;
+  readonly author?: Author | undefined;
 }
 
 export function callMarks(db: Db, clock: Clock, readTime: ReadTime) {
@@ -85,6 +93,22 @@ export function callMarks(db: Db, clock: Clock, readTime: ReadTime) {
     recordReplays: (callbackId: string, replays: readonly ClientReplay[], now: number): Promise<void> =>
       transact(db, (trx) => recordReplays(trx, callbackId, replays, now)),
 
+    /** Resolves to the users who have marked these calls, by call id. Calls that nobody has marked are left out, and so are unknown users. */
+    async findMarkers(
+      callbackId: string,
+      calls: readonly Pick<Call, "id" | "settledBy">[],
+    ): Promise<ReadonlyMap<string, string>> {
+      const callIds = calls.filter(isMarked).map(({ id }) => id);
+      if (callIds.length === 0) return new Map();
+      const { key } = await requireCallback(db, callbackId);
+      const { rows } = await sql<{ id: string; user: string }>`
+        SELECT id, settled_by_user AS "user" FROM calls
+        WHERE id ${inList(callIds, "text")} AND callback_key = ${key} AND settled_by IN ('user', 'replay') AND settled_by_user IS NOT NULL`.execute(
+        db,
+      );
+      return new Map(rows.map(({ id, user }) => [id, user]));
+    },
+
     /** Reads calls without their responses, and leaves unknown ids out. Throws `not-found` for the callback. */
     async findProgress(callbackId: string, callIds: readonly string[]): Promise<ReadonlyMap<string, CallProgress>> {
       const states = await readStatesById(db, (await requireCallback(db, callbackId)).key, callIds);
@@ -112,8 +136,10 @@ async function markCalls(trx: Db, marking: Marking, now: number, readTime: ReadT
     markedAt,
     unlessFailedSince = markedAt,
     executeBefore,
+    author,
   } = marking;
-  const { key } = await lockCallback(trx, callbackId);
+  const callback = await lockCallback(trx, callbackId);
+  const { key } = callback;
   // Who takes the lock afterwards sees what was marked before.
   const time = executeBefore === undefined && unlessFailedSince === undefined ? now : await readTime(trx);
   if (executeBefore !== undefined && time >= executeBefore) throw new WhcbError("too-late", "X-Execute-Before has passed");
@@ -136,7 +162,9 @@ async function markCalls(trx: Db, marking: Marking, now: number, readTime: ReadT
     (unlessSettled === true && before.status === "SUCCESS" && !isOwn(before));
   const left = [...states].flatMap(([id, state]) => (stays(state) ? [id] : []));
   for (const id of left) states.delete(id);
-  await saveMarks(trx, callbackId, [...states.values()], { status, settledBy, now: markedAt ?? now });
+  const mark = { status, settledBy, now: markedAt ?? now, author };
+  const marked = await saveMarks(trx, callbackId, [...states.values()], mark);
+  if (marked.length > 0) await auditMark(trx, callback, mark, marked.length, namedCalls(marked.map(({ id }) => id)));
   await saveAttempts(trx, attempts);
   await activity.save(trx);
   return left;
@@ -163,19 +191,35 @@ function isDeliveredSince({ settledBy, changedAt }: CallProgress, since = Number
   return (settledBy === "dispatcher" || settledBy === "replay") && changedAt >= since;
 }
 
+/** Resolves to those that the mark has changed. */
 async function saveMarks(
   db: Db,
   callbackId: string,
   states: readonly CallState[],
-  { status, settledBy, now }: Mark,
-): Promise<void> {
-  for (const state of states) {
+  { status, settledBy, now, author }: Mark,
+): Promise<readonly CallState[]> {
+  const changed = states.filter((state) => {
     const at = status === "FAILED" ? laterChange(state.before, now) : now;
-    state.after = markCall(state.after, status, at, settledBy);
-  }
+    const marked = markCall(state.after, status, at, settledBy);
+    if (marked === state.after) return false;
+    state.after = marked;
+    state.settledByUser = author?.user ?? null;
+    return true;
+  });
   await writeStates(db, states);
   if (status === "SUCCESS" && settledBy === "replay") await requestProbe(db, callbackId, now);
   await recordChange(db, callbackId);
+  return changed;
+}
+
+function auditMark(
+  trx: Db,
+  callback: CallbackRow,
+  { status, settledBy = "user", author }: Mark,
+  count: number,
+  which: AuditDetails,
+): Promise<number | null> {
+  return writeAudit(trx, author, { action: "calls-marked", callback, count, details: { status, settledBy, ...which } });
 }
 
 /** A transaction of so many calls takes about 10 ms. */
@@ -192,18 +236,25 @@ async function markMatching(
   if (status === "FAILED" && filter.status === "PENDING")
     throw new WhcbError("invalid", `A PENDING call ${PENDING_PROBLEM} be marked FAILED`);
   const { key } = await requireCallback(db, callbackId);
+  const which = { filter: filterParameters(filter) };
   const canBeMarked = (call: CallProgress) =>
     matchesState(call, filter) && call.status !== status && markProblem(call, status) === null;
   let changed = 0;
+  let audited: number | null = null;
   for (let start = 0; start < seqs.length; start += MAX_MARKED_AT_ONCE) {
     const part = seqs.slice(start, start + MAX_MARKED_AT_ONCE);
-    changed += await transact(db, async (trx) => {
-      await lockCallback(trx, callbackId);
+    const [count, row]: readonly [number, number | null] = await transact(db, async (trx) => {
+      const callback = await lockCallback(trx, callbackId);
       const states = await readStatesBySeq(trx, part);
       const marked = [...states.values()].filter(({ callbackKey, before }) => callbackKey === key && canBeMarked(before));
-      if (marked.length > 0) await saveMarks(trx, callbackId, marked, mark);
-      return marked.length;
+      if (marked.length === 0) return [0, audited];
+      await saveMarks(trx, callbackId, marked, mark);
+      if (audited === null) return [marked.length, await auditMark(trx, callback, mark, marked.length, which)];
+      await addToAudit(trx, audited, marked.length);
+      return [marked.length, audited];
     });
+    changed += count;
+    audited = row;
     await clock.nextTurn();
   }
   return changed;

@@ -1,10 +1,13 @@
 /** A replay by the service is its calls with `due_cause` "replay". Their `due_at` says of which one they are. */
 import { sql } from "kysely";
+import type { AuditDetails, Author } from "../../domain/audit/audit-entry.js";
 import { cancelReplay, type RetryRule, requestReplay } from "../../domain/call.js";
+import { filterParameters } from "../../domain/call-filter.js";
 import type { ReplaySelection, RunLease, ServiceReplay } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { RetryPolicy } from "../../domain/retry-policy.js";
 import type { Clock } from "../../platform/clock.js";
+import { addToAudit, namedCalls, writeAudit } from "../audit.js";
 import { type CallbackRow, lockCallback, requireCallback } from "../callbacks/callback-row.js";
 import { type LeaseTime, requireLease, toServiceReplay } from "../callbacks/run-leases.js";
 import { recordChange } from "../change-log.js";
@@ -22,8 +25,7 @@ export interface ReplayRequest {
   readonly id: string;
   readonly selection: ReplaySelection;
   readonly by: RunLease | null;
-  /** A user asks. It isn't known who does in file mode. */
-  readonly requestedBy?: string;
+  readonly author?: Author;
 }
 
 export interface RequestedReplay {
@@ -41,6 +43,8 @@ export interface ReplayCancel {
   readonly policy: RetryPolicy;
   /** The jitter comes from this number in [0,1). */
   readonly random: number;
+  /** It is left out by the dispatcher, which goes on with what somebody has cancelled. */
+  readonly author?: Author;
   /**
    * Returns the seqs of calls in flight, which stay in the replay; or null, and then a dispatcher that owns the callback is to
    * withdraw the others.
@@ -100,37 +104,54 @@ async function requestReplays(
   request: ReplayRequest,
   time: LeaseTime,
 ): Promise<RequestedReplay> {
-  const { selection } = request;
+  const { id: replayId, selection, author } = request;
   const { now } = time;
-  const inReplay = <Result>(work: (trx: Db, replay: Row<"replays">) => Promise<Result>): Promise<Result> => {
-    return transact(db, async (trx) => work(trx, await openReplay(trx, callbackId, request, time)));
-  };
+  const inReplay = <Result>(work: (trx: Db, replay: Row<"replays">, callback: CallbackRow) => Promise<Result>): Promise<Result> =>
+    transact(db, async (trx) => {
+      const callback = await lockCallback(trx, callbackId);
+      return work(trx, await openReplay(trx, callback, request, time), callback);
+    });
+  const audit = (trx: Db, callback: CallbackRow, count: number, which: AuditDetails): Promise<number | null> =>
+    writeAudit(trx, author, { action: "replay-requested", callback, count, details: { replayId, ...which } });
   const end = async (trx: Db, { callback_key: key, id }: Row<"replays">, accepted: number) => {
     if (accepted > 0) await makeRoundDue(trx, key, now);
     await recordChange(trx, callbackId);
     return { id, total: (await readReplay(trx, key, id))?.total ?? 0, accepted };
   };
   if ("callIds" in selection) {
-    return inReplay(async (trx, replay) => end(trx, replay, await requestByIds(trx, callbackId, selection.callIds, replay, now)));
+    return inReplay(async (trx, replay, callback) => {
+      const { accepted, addedIds } = await requestByIds(trx, callbackId, selection.callIds, replay, now);
+      if (addedIds.length > 0) await audit(trx, callback, addedIds.length, namedCalls(addedIds));
+      return end(trx, replay, accepted);
+    });
   }
   let accepted = 0;
+  let audited: number | null = null;
   const { status = "FAILED" } = selection.filter;
   if (status === "FAILED") {
     const { key } = await requireCallback(db, callbackId);
     const filter = { ...selection.filter, status };
     const scan = { callbackKey: key, filter, maxRows: CALLS_AT_ONCE };
-    for await (const step of scanCalls(db, clock, scan))
-      accepted += await inReplay((trx, replay) => addToReplay(trx, step, replay, now));
+    for await (const step of scanCalls(db, clock, scan)) {
+      const [count, row]: readonly [number, number | null] = await inReplay(async (trx, replay, callback) => {
+        const found = await addToReplay(trx, step, replay, now);
+        if (audited !== null) await addToAudit(trx, audited, found.added);
+        else if (found.added > 0)
+          return [found.accepted, await audit(trx, callback, found.added, { filter: filterParameters(filter) })];
+        return [found.accepted, audited];
+      });
+      accepted += count;
+      audited = row;
+    }
   }
   return inReplay((trx, replay) => end(trx, replay, accepted));
 }
 
-async function openReplay(trx: Db, callbackId: string, request: ReplayRequest, time: LeaseTime): Promise<Row<"replays">> {
-  const { id, by, selection, requestedBy = null } = request;
-  const { key } = await lockCallback(trx, callbackId);
+async function openReplay(trx: Db, { key }: CallbackRow, request: ReplayRequest, time: LeaseTime): Promise<Row<"replays">> {
+  const { id, by, selection, author } = request;
   await requireLease(trx, key, by, time);
   const details = {
-    requestedBy: by?.holder ?? requestedBy,
+    requestedBy: by?.holder ?? author?.user ?? null,
     // A run adds to its replay.
     selection: by === null ? JSON.stringify(selection) : null,
     confirmed: null,
@@ -161,9 +182,10 @@ async function cancelReplayChunk(trx: Db, callbackId: string, cancel: ReplayCanc
 /** A replay that has no call left is cancelled too, as its run may be about to add some. */
 async function markCancelled(
   trx: Db,
-  { key, id }: CallbackRow,
-  { replayId, now }: ReplayCancel,
+  callback: CallbackRow,
+  { replayId, now, author }: ReplayCancel,
 ): Promise<readonly Row<"replays">[]> {
+  const { key, id } = callback;
   if (replayId === null) {
     const cancelled = trx.selectFrom("replays").selectAll().where("callback_key", "=", key).where("waiting", ">", 0);
     return cancelled.where("cancelled_at", "is not", null).execute();
@@ -173,6 +195,10 @@ async function markCancelled(
   await sql`
     UPDATE replays SET cancelled_at = coalesce(cancelled_at, ${now})
     WHERE callback_key = ${key} AND requested_at = ${replay.requested_at}`.execute(trx);
+  // One that has ended stays as it was, unless its run may add calls.
+  const isEnded = replay.waiting === 0 && replay.collecting === null && replay.selection !== null;
+  if (replay.cancelled_at === null && !isEnded)
+    await writeAudit(trx, author, { action: "replay-cancelled", callback, details: { replayId } });
   return [replay];
 }
 
@@ -235,18 +261,26 @@ async function requestByIds(
   callIds: readonly string[],
   replay: Row<"replays">,
   now: number,
-): Promise<number> {
+): Promise<{ readonly accepted: number; readonly addedIds: readonly string[] }> {
   const states = [...(await requireStates(db, callbackId, replay.callback_key, callIds)).values()];
   for (const state of states) state.after = requestReplay(state.before, now, replay.requested_at);
   await writeStates(db, states);
-  return states.filter(({ after }) => after.due?.cause === "replay").length;
+  return {
+    accepted: states.filter(({ after }) => after.due?.cause === "replay").length,
+    addedIds: states.filter(({ before, after }) => before !== after).map(({ id }) => id),
+  };
 }
 
 /**
- * Does what domain/call.ts does, without reading the calls. Those of an earlier replay stay with it, and are accepted too. Resolves to how
- * many were accepted.
+ * Does what domain/call.ts does, without reading the calls. Those of an earlier replay stay with it, and are accepted, but not
+ * added.
  */
-export async function addToReplay(db: Db, step: ScanStep, replay: Row<"replays">, now: number): Promise<number> {
+export async function addToReplay(
+  db: Db,
+  step: ScanStep,
+  replay: Row<"replays">,
+  now: number,
+): Promise<{ readonly accepted: number; readonly added: number }> {
   const { callback_key, requested_at, total, in_earlier } = replay;
   const seqs = await readSeqs(db, step);
   const { numAffectedRows } = await sql`
@@ -257,7 +291,7 @@ export async function addToReplay(db: Db, step: ScanStep, replay: Row<"replays">
     UPDATE replays SET total = total + ${added}, waiting = waiting + ${added}, in_earlier = in_earlier + ${seqs.length - added}
     WHERE callback_key = ${callback_key} AND requested_at = ${requested_at}`.execute(db);
   if (seqs.length > 0 && total + in_earlier === 0) await makeRoundDue(db, callback_key, now);
-  return seqs.length;
+  return { accepted: seqs.length, added };
 }
 
 /** A round is due at once (docs/dispatcher.md, An endpoint), once for each request. */

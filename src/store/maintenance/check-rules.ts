@@ -1,5 +1,6 @@
 /** Each rule is a query for rows that break it. */
 import { type RawBuilder, sql } from "kysely";
+import { AUDIT_ACTIONS } from "../../domain/audit/audit-entry.js";
 import { FAILURE, FATE } from "../calls/call-counts.js";
 import { NEVER } from "../schema.js";
 import { perDatabase } from "../sql/per-database.js";
@@ -180,6 +181,9 @@ export const CHECK_RULES: readonly CheckRule[] = [
     ],
   ]),
   rowRule("activity", sql`${ofCallback} || ' minute ' || ${textOf("minute")}`, [NO_CALLBACK]),
+  rowRule("audit", textOf("seq"), [
+    ["its action is unknown", sql`action NOT IN (${sql.join(AUDIT_ACTIONS.map((action) => sql.lit(action)))})`],
+  ]),
   rowRule("run_leases", ofCallback, [NO_CALLBACK]),
   rowRule("changes", sql`callback_id`, CHANGE_FAULTS),
 ];

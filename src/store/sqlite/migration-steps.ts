@@ -1,4 +1,5 @@
 /** A released step never changes: a new one follows it. */
+import { auditTables } from "../audit-tables.js";
 
 export interface Migration {
   readonly version: number;
@@ -310,6 +311,8 @@ const SIGNING_SECRETS = `
 ALTER TABLE callbacks ADD COLUMN signing_secrets BLOB;
 `;
 
+const AUDIT = auditTables({ seq: "INTEGER PRIMARY KEY AUTOINCREMENT", integer: "INTEGER", text: "TEXT" });
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: "first tables", sql: FIRST },
   { version: 2, name: "columns in standard terms", sql: STANDARD_TERMS },
@@ -330,6 +333,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 17, name: "calls of outages", sql: OUTAGE_COUNTS },
   { version: 18, name: "who asked for a replay, and its failures", sql: REPLAY_DETAILS },
   { version: 19, name: "signing secrets", sql: SIGNING_SECRETS },
+  { version: 20, name: "audit", sql: AUDIT },
 ];
 
 export const LATEST_VERSION = MIGRATIONS.at(-1)?.version ?? 0;

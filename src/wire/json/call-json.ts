@@ -23,12 +23,14 @@ export interface CallContext {
   readonly policy: RetryPolicy;
   readonly link: readonly Link[];
   readonly now: number;
+  /** Who has marked the call, if that is known. */
+  readonly settledByUser?: string | undefined;
   /** `attempts` is set with `expand=attempts`. */
   readonly attempts?: readonly Attempt[];
 }
 
 export function callToJson(call: Call, context: CallContext): Record<string, unknown> {
-  const { callback, link, attempts } = context;
+  const { callback, link, attempts, settledByUser } = context;
   const retries = retriesOf(call, context);
   return {
     id: call.id,
@@ -46,6 +48,7 @@ export function callToJson(call: Call, context: CallContext): Record<string, unk
     ...(retries.nextAttemptAt !== null && { nextAttemptDate: toIsoDate(retries.nextAttemptAt) }),
     ...(retries.retryUntil !== null && { retryUntil: toIsoDate(retries.retryUntil) }),
     ...(call.settledBy !== null && { settledBy: call.settledBy }),
+    ...(settledByUser !== undefined && { settledByUser }),
     ...(attempts !== undefined && { attempts: attempts.map(attemptToJson) }),
     link,
   };
@@ -77,6 +80,7 @@ export interface ListedCall {
   readonly nextAttemptAt: number | null;
   readonly retryUntil: number | null;
   readonly settledBy: SettledBy | null;
+  readonly settledByUser: string | null;
   /** `attempts` are there only if they were asked for. */
   readonly attempts?: readonly ListedAttempt[];
   /** The call is kept as it was received, with unknown fields. */
@@ -125,6 +129,7 @@ function readListedCall(value: unknown, { callbackId, timezone = "UTC", listedAs
     nextAttemptAt: readDate(value.nextAttemptDate, timezone),
     retryUntil: readDate(value.retryUntil, timezone),
     settledBy: settledByOf(value.settledBy),
+    settledByUser: textOf(value.settledByUser) || null,
     ...(value.answer !== undefined && { answer: textOf(value.answer) || null }),
     ...(value.attempts !== undefined && { attempts: readAttempts(value, timezone) }),
     raw: value,

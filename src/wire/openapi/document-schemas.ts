@@ -1,4 +1,5 @@
 import { type TSchema, Type } from "@sinclair/typebox";
+import { AUDIT_ACTIONS, WAYS } from "../../domain/audit/audit-entry.js";
 import { HEALTH_NAMES } from "../../domain/callback.js";
 
 const Instant = Type.String({ format: "date-time", description: "ISO 8601 with milliseconds" });
@@ -100,6 +101,7 @@ export const CallDocument = Type.Object(
     nextAttemptDate: Type.Optional(Instant),
     retryUntil: Type.Optional(Instant),
     settledBy: Type.Optional(Type.Union([Type.Literal("dispatcher"), Type.Literal("user"), Type.Literal("replay")])),
+    settledByUser: Type.Optional(Type.String({ description: "Who has marked it" })),
     attempts: Type.Optional(Type.Array(AttemptDocument)),
     answer: Type.Optional(Type.String()),
     link: Links,
@@ -121,6 +123,40 @@ export const OutageDocument = Type.Object(
     mailError: Type.Optional(Type.String({ description: "Why the e-mail isn't sent yet" })),
   },
   { $id: "Outage" },
+);
+
+export const AuditDocument = Type.Object(
+  {
+    id: Type.String(),
+    at: Instant,
+    action: Type.Union(AUDIT_ACTIONS.map((action) => Type.Literal(action))),
+    user: Type.Optional(Type.String({ description: "A user of the service, or user@host of a command on the database" })),
+    via: Type.Union(WAYS.map((way) => Type.Literal(way))),
+    address: Type.Optional(Type.String()),
+    callbackId: Type.Optional(Type.String()),
+    callback: Type.Optional(Type.String({ description: "The name that it had" })),
+    count: Type.Optional(Type.Integer({ description: "Calls, or sign-ins that failed" })),
+    details: Type.Optional(
+      Type.Object({
+        settings: Type.Optional(
+          Type.Array(
+            Type.Object({ setting: Type.String(), before: Type.Optional(Type.String()), after: Type.Optional(Type.String()) }),
+          ),
+        ),
+        status: Type.Optional(Type.Union([Type.Literal("FAILED"), Type.Literal("SUCCESS")])),
+        settledBy: Type.Optional(Type.Union([Type.Literal("user"), Type.Literal("replay")])),
+        filter: Type.Optional(Type.Record(Type.String(), Type.String(), { description: "As parameters of the list of calls" })),
+        callId: Type.Optional(Type.String()),
+        callIdsDigest: Type.Optional(Type.String({ description: "SHA-256 of the ids, sorted, one a line" })),
+        replayId: Type.Optional(Type.String()),
+        username: Type.Optional(Type.String({ description: "Who was added, changed or removed" })),
+        newApiKey: Type.Optional(Type.Literal(true)),
+        mails: Type.Optional(Type.Integer()),
+        filters: Type.Optional(Type.Integer()),
+      }),
+    ),
+  },
+  { $id: "AuditEntry" },
 );
 
 export const CallGroupsDocument = Type.Object({

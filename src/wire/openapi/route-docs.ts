@@ -13,6 +13,7 @@ import {
 } from "../json/request-schemas.js";
 import {
   AttemptDocument,
+  AuditDocument,
   CallbackDocument,
   CallDocument,
   CallGroupsDocument,
@@ -71,7 +72,7 @@ const IDS = {
 
 export interface RouteDoc {
   readonly summary: string;
-  readonly tag: "callbacks" | "calls" | "outages" | "auth";
+  readonly tag: "callbacks" | "calls" | "outages" | "audit" | "auth";
   readonly params?: Record<string, TSchema>;
   readonly query?: Record<string, TSchema>;
   readonly body?: TSchema;
@@ -240,6 +241,18 @@ export const ROUTE_DOCS = {
     query: { callbackId: Type.Optional(Type.String(TEXT)), ...PAGE },
     success: [200, listDocument("outages", OutageDocument)],
     errors: [404, 422],
+  }),
+  listAudit: route({
+    summary: "List who changed what, newest first",
+    tag: "audit",
+    query: {
+      callbackId: Type.Optional(Type.String({ ...TEXT, description: "The callback's id or name; a deleted one's, too" })),
+      user: Type.Optional(Type.String(TEXT)),
+      since: Type.Optional(Type.String({ ...TEXT, description: "At or after this time: ISO 8601 or dd/MM/yy HH:mm" })),
+      ...PAGE,
+    },
+    success: [200, listDocument("audit", AuditDocument)],
+    errors: [422],
   }),
   getRoot: route({ summary: "Check that the credentials are valid", tag: "auth", success: [200, VerifiedDocument] }),
   issueToken: route({

@@ -12,6 +12,7 @@ export type XmlShape =
   | "groups"
   | "attempts"
   | "outages"
+  | "audit"
   | "accepted"
   | "call-ids"
   | "call-places"
@@ -97,6 +98,8 @@ function rootElement(shape: XmlShape, document: JsonObject): string {
       return listElement(document, itemElements(document.attempts, "attempt", fieldElements, "attempts"));
     case "outages":
       return listElement(document, itemElements(document.outages, "outage", fieldElements, "outages"));
+    case "audit":
+      return listElement(document, itemElements(document.audit, "entry", fieldElements, "audit"));
     case "callback":
       return documentElement("ns2:companyapicallback", linkedFields(document));
     case "call":

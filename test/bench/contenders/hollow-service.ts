@@ -25,7 +25,7 @@ const app = await createApp({
   plan: null,
   authParameter: "Auth",
   bodyNames: "messageid-messagelocation",
-  authentication: "required",
+  localUser: null,
   hasApi: true,
   isTrustedProxy: null,
   knownHosts: [],

@@ -48,6 +48,7 @@ export function aListedCall(
     nextAttemptAt: null,
     retryUntil: null,
     settledBy: null,
+    settledByUser: null,
     raw: {},
     ...rest,
   };

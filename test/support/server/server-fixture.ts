@@ -45,7 +45,7 @@ export function serverDeps(store: Store, overrides: Partial<ServerDeps> = {}): S
     logger: silentLogger,
     policy: DEFAULT_RETRY_POLICY,
     plan: null,
-    authentication: "required",
+    localUser: null,
     hasApi: true,
     isTrustedProxy: null,
     knownHosts: null,

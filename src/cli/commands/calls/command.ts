@@ -2,10 +2,9 @@ import type { GroupKey } from "../../../domain/call-groups.js";
 import { requireOneOf } from "../../args/closest-match.js";
 import { command, type GroupBody } from "../../args/command-spec.js";
 import { FILTER_FLAGS } from "../../args/filter-flags.js";
-import { flag, under, value, values } from "../../args/flag.js";
-import { integer } from "../../args/flag-values.js";
+import { flag, under, values } from "../../args/flag.js";
 import { jsonFlag } from "../../args/json-flag.js";
-import { COLUMNS, OUTPUT, OUTPUT_LINES, OUTPUT_TEXT_JSON } from "../../args/shared-flags.js";
+import { COLUMNS, LIMIT, OUTPUT, OUTPUT_LINES, OUTPUT_TEXT_JSON } from "../../args/shared-flags.js";
 import { CALL_DETAILS_FIELDS, CALL_FIELDS, FOLLOWED_FIELDS, GROUP_FIELDS } from "../../output/json-fields.js";
 
 const GROUP_NAMES = ["status-code", "reason", "answer", "hour", "from", "message", "channel"] as const;
@@ -18,8 +17,6 @@ const GROUP_KEYS: Readonly<Record<(typeof GROUP_NAMES)[number], GroupKey>> = {
   message: "messageId",
   channel: "channel",
 };
-
-const LIMIT = value("-n, --limit <n>", "show at most this many (default: 20 on a terminal, all in a pipe)", integer(1));
 
 const LIST_FLAGS = {
   ...under("Which calls", FILTER_FLAGS),

@@ -225,7 +225,7 @@ function explainEndpoint({ callback, outage }: CallFacts, { utc }: TimeOptions):
 
 function explainFailed({ call, callback }: CallFacts, options: TimeOptions): readonly string[] {
   const at = (instant: number) => `${formatInstant(instant, options.utc)} (${formatRelative(instant, options.now)})`;
-  const reason = call.settledBy === "user" ? ["It was marked FAILED."] : [];
+  const reason = call.settledBy === "user" ? [`It was marked FAILED${byUser(call)}.`] : [];
   if (isUnsent(call)) reason.push("It is held: it arrived while the endpoint was down and hasn't been sent yet.");
   if (call.nextAttemptAt !== null) {
     const until = call.retryUntil === null ? "" : `, and retries it until ${at(call.retryUntil)}`;
@@ -248,10 +248,14 @@ function explainUnreported({ call, callback }: CallFacts): readonly string[] {
   return [`Retries are ${callback.retriesEnabled ? "on" : "off"} for this callback.`];
 }
 
+function byUser({ settledByUser }: ListedCall): string {
+  return settledByUser === null ? "" : ` by ${settledByUser}`;
+}
+
 function explainOther(call: ListedCall, callback: ListedCallback): string {
   if (call.status === "PENDING") return "It is waiting for its first attempt.";
   if (isErased(call)) return "Its sender's data was erased; nothing more is sent.";
-  if (call.settledBy === "user") return "It was marked SUCCESS; nothing more is sent.";
+  if (call.settledBy === "user") return `It was marked SUCCESS${byUser(call)}; nothing more is sent.`;
   if (call.settledBy === "replay") return `${callback.name} accepted it in a replay (200); nothing more is sent.`;
   return `${callback.name} accepted it (200); nothing more is sent.`;
 }

@@ -1,6 +1,6 @@
 /** Says which calls an action means, and which words select them in a command. */
 import type { ListedCallback } from "../../../client/client.js";
-import type { CallFilter } from "../../../domain/call-filter.js";
+import { type CallFilter, statusCodeText } from "../../../domain/call-filter.js";
 import { type CallGroup, type GroupKey, HOUR_MS } from "../../../domain/call-groups.js";
 import { isoInstant } from "../../output/times.js";
 
@@ -38,12 +38,9 @@ export function narrowFilter(outer: CallFilter, inner: CallFilter): CallFilter {
 
 /** Returns flags of `calls list`, `replay` and `mark-success`. */
 export function filterFlags({ since, until, statusCodes, reason, messageId, from, answer, text }: CallFilter): readonly string[] {
-  const codes = statusCodes?.map((pattern) =>
-    "code" in pattern ? String(pattern.code) : "none" in pattern ? "none" : `${pattern.class}xx`,
-  );
   return [
     "--failed",
-    ...flagOf("--status-code", codes?.join(",")),
+    ...flagOf("--status-code", statusCodes?.map(statusCodeText).join(",")),
     ...flagOf("--reason", reason),
     ...flagOf("--since", since === undefined ? undefined : isoInstant(since)),
     ...flagOf("--until", until === undefined ? undefined : isoInstant(until)),

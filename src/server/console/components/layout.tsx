@@ -104,6 +104,7 @@ function TopBar({
         <>
           <nav aria-label="Main">
             <a href="/console">Callbacks</a>
+            <a href="/console/audit">Audit</a>
           </nav>
           {live && <Freshness at={live.madeAt} />}
           {/* biome-ignore lint/a11y/useSemanticElements: browsers don't know <search> yet */}

@@ -6,6 +6,7 @@ import type { Callback } from "../../../domain/callback.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { callbackSecrets, secretMask, shownUrl } from "../../../domain/mask.js";
 import { shortId } from "../../../platform/random.js";
+import { authorOf } from "../../auth/author.js";
 import { reserveMemory } from "../../requests/send-document.js";
 import { type Query, readParameter } from "../../routes/query-parameters.js";
 import type { CallbackPath } from "../../routes/route-context.js";
@@ -74,8 +75,8 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
     const asked = await readAskedAction(callback, form, shownAt);
     const { action, set, back } = asked;
     try {
-      const requestedBy = request.visitor?.credential?.username ?? "";
-      const act = () => actOnCalls(deps, callback, { action, set, counted, id, shownAt, requestedBy });
+      const author = authorOf(request, deps);
+      const act = () => actOnCalls(deps, callback, { action, set, counted, id, shownAt, author });
       const isListed = action === "replay" || "callIds" in set;
       const result = await (isListed ? act() : reserveMemory(request, counted.count * SEQ_BYTES, act));
       const isDone = result.done > 0 || result.isCollecting === true;

@@ -7,6 +7,7 @@ import { shownUrl } from "../../../domain/mask.js";
 import type { RetryPolicy } from "../../../domain/retry-policy.js";
 import type { CallCounts } from "../../../store/calls/call-counts.js";
 import { parseCallback } from "../../../wire/json/parse-callback.js";
+import { authorOf } from "../../auth/author.js";
 import { ownerOf } from "../../requests/byte-budget.js";
 import type { CallbackPath } from "../../routes/route-context.js";
 import { createCallback, deleteCallback, testEndpoint, updateCallback } from "../../use-cases/change-callbacks.js";
@@ -54,7 +55,7 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     if (isTest(request)) return showTest(request, reply, null, typed);
     if (read.kind === "invalid") return showForm(request, reply, null, { fields: typed, problems: read.problems });
     try {
-      const callback = await createCallback(context, read.settings, ownerOf(request));
+      const callback = await createCallback(context, read.settings, ownerOf(request), authorOf(request, deps));
       remember(request, read.settings);
       return redirectDone(reply, consolePath(callback.id, "edit"), `Created: messages name it ${callback.name}.`);
     } catch (error) {
@@ -94,7 +95,7 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     if (read.kind === "invalid") return showForm(request, reply, stored, { fields: typed, problems: read.problems });
     if (hasSameSettings(stored, read.settings)) return done("Saved.");
     try {
-      await updateCallback(context, stored, read.settings, stored);
+      await updateCallback(context, stored, read.settings, { author: authorOf(request, deps), expected: stored });
       remember(request, read.settings);
     } catch (error) {
       // The callback has changed since it was read above.
@@ -127,7 +128,7 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
       if (!isSameName(typed, callback.name) && hasCalls(await deps.store.calls.count(callback.id))) {
         return showDelete(request, reply, callback, typed);
       }
-      await deleteCallback(context, callback);
+      await deleteCallback(context, callback, authorOf(request, deps));
       return redirectDone(reply, "/console", `Deleted ${callback.name}.`);
     } catch (error) {
       // The form was sent twice.

@@ -118,7 +118,10 @@ export function addCallExport(app: FastifyInstance, { deps, lookup, sessions }: 
       });
       const ids = items.map(({ id }) => id);
       const answers = await store.calls.listAnswers(callback.id, ids);
-      const pieces = writePieces(items.map((call) => ({ ...call, answer: answers.get(call.id) ?? null })));
+      const markers = await store.calls.findMarkers(callback.id, items);
+      const pieces = writePieces(
+        items.map((call) => ({ ...call, answer: answers.get(call.id) ?? null, settledByUser: markers.get(call.id) ?? null })),
+      );
       return { chunk: takeChunk(pieces), pieces, nextCursor };
     }
 
@@ -143,7 +146,7 @@ export function addCallExport(app: FastifyInstance, { deps, lookup, sessions }: 
   });
 }
 
-type ExportedCall = Call & { readonly answer: string | null };
+type ExportedCall = Call & { readonly answer: string | null; readonly settledByUser: string | null };
 
 interface ExportPart {
   readonly chunk: string;

@@ -24,6 +24,8 @@ import { excerpt, shownPart } from "../pretty-body.js";
 export interface OneCallView {
   readonly callback: Callback;
   readonly call: Call;
+  /** Who has marked the call. It is null if nobody has, or if that isn't known. */
+  readonly marker: string | null;
   /** Only the latest attempts are shown. */
   readonly attempts: readonly Attempt[];
   readonly sending: Sending;
@@ -51,7 +53,8 @@ export function addOneCall(app: FastifyInstance, { deps, lookup }: RouteContext)
     const { part, isWhole } = shownPart(found.response);
     const shown = requestOf(callback, { ...call, response: part }, { ...deps, isWhole });
     const sending = sendingOf(deps, callback, record);
-    const view = { callback, call: { ...call, response: part }, attempts, sending, request: shown };
+    const marker = (await store.calls.findMarkers(callback.id, [call])).get(call.id) ?? null;
+    const view = { callback, call: { ...call, response: part }, marker, attempts, sending, request: shown };
     const title = `Call ${shortCallId(call.id)}`;
     return reply.showPage(callbackPage(callback, record, { title, trail: [], content: <OneCall {...view} /> }));
   });
@@ -81,14 +84,14 @@ export function OneCall(view: OneCallView): VNode {
 const SHOWN_TEXT = 320;
 
 function CallFacts(view: OneCallView): VNode {
-  const { call } = view;
+  const { call, marker } = view;
   const { response, acceptedAt, attemptCount } = call;
   const { content } = response.responseMessage;
   const failure = firstFailure(view);
   return (
     <>
       <p class="call-state">
-        <CallBadge call={call} /> <strong>{reasonText(call)}</strong>
+        <CallBadge call={call} /> <strong>{reasonText(call, marker)}</strong>
       </p>
       {content !== "" && (
         <p class="call-text" dir="auto">
@@ -122,23 +125,23 @@ function CopiedId({ what, id }: { what: string; id: string }): VNode {
 }
 
 /** Says why the call is in its state. */
-function reasonText(call: Call): string {
-  const settledBy = settledText(call);
+function reasonText(call: Call, marker: string | null): string {
+  const settledBy = settledText(call, marker);
   if (settledBy !== null) return settledBy;
   if (call.status === "PENDING") return "not sent yet";
   return isHeld(call) && call.attemptCount === 0 ? "not sent: it arrived while the endpoint was down" : outcomeText(call);
 }
 
 /** Says who made it SUCCESS, or FAILED by hand. Returns null if nobody did. */
-function settledText(call: Call): string | null {
+function settledText(call: Call, marker: string | null): string | null {
   if (isErased(call)) return "the sender's data was erased";
   switch (call.settledBy) {
     case "dispatcher":
       return "the endpoint accepted it";
     case "user":
-      return call.status === "SUCCESS" ? "a user marked it successful" : "a user marked it failed";
+      return `${marker ?? "a user"} marked it ${call.status === "SUCCESS" ? "successful" : "failed"}`;
     case "replay":
-      return "a client replayed it, and the endpoint accepted it";
+      return `a client${marker === null ? "" : ` of ${marker}`} replayed it, and the endpoint accepted it`;
     case null:
       return null;
   }

@@ -4,6 +4,7 @@ import type { VNode } from "preact";
 import { isCollecting, replayState, type ServiceReplay } from "../../../domain/callback.js";
 import type { FailureGroup } from "../../../store/calls/call-counts.js";
 import { toIsoDate } from "../../../wire/dates.js";
+import { authorOf } from "../../auth/author.js";
 import type { CallbackPath, ReplayPath, RouteContext } from "../../routes/route-context.js";
 import { cancelReplay, findReplay } from "../../use-cases/settle-calls.js";
 import { filterFacts, Reasons } from "../components/call-parts.js";
@@ -50,10 +51,11 @@ export function addReplayPages(app: FastifyInstance, { deps, lookup }: RouteCont
     return reply.showPage(callbackPage(callback, record, { title, trail, tab: "replays", content }));
   });
 
-  app.post<ReplayPath>("/console/callbacks/:id/replays/:replayId", async ({ params }, reply) => {
+  app.post<ReplayPath>("/console/callbacks/:id/replays/:replayId", async (request, reply) => {
+    const { params } = request;
     const callback = await lookup.find(params.id);
     const before = await findReplay(deps, callback, params.replayId);
-    await cancelReplay(deps, callback, before.id, STOPPED_BEFORE_ANSWER_MS);
+    await cancelReplay(deps, callback, before.id, authorOf(request, deps), STOPPED_BEFORE_ANSWER_MS);
     const notice = stopNotice(await findReplay(deps, callback, before.id));
     return redirectDone(reply, consolePath(callback.id, "replays", before.id), notice);
   });

@@ -7,6 +7,7 @@ import { isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { shownUrl } from "../../../domain/mask.js";
 import type { RetryPolicy } from "../../../domain/retry-policy.js";
 import type { CallCounts } from "../../../store/calls/call-counts.js";
+import { authorOf } from "../../auth/author.js";
 import { type Query, readParameter } from "../../routes/query-parameters.js";
 import type { CallbackPath } from "../../routes/route-context.js";
 import { updateCallback } from "../../use-cases/change-callbacks.js";
@@ -49,7 +50,8 @@ export function addRetriesSwitch(app: FastifyInstance, context: ConsoleContext):
     // What is switched may be sent to another URL by now.
     if (form.get("seen") !== markOf(request, stored)) return ask(request, reply, stored, wanted, true);
     try {
-      await updateCallback(context, stored, { ...stored, retriesEnabled: isOn }, stored);
+      const change = { author: authorOf(request, deps), expected: stored };
+      await updateCallback(context, stored, { ...stored, retriesEnabled: isOn }, change);
     } catch (error) {
       // The callback has changed since it was read above.
       if (isWhcbError(error, "locked")) return switchRetries(request, reply);

@@ -21,6 +21,7 @@ const aView = (over: Partial<Call>, rest: Partial<OneCallView> = {}): OneCallVie
     call,
     attempts: [],
     sending: { endpoint: NEW_ENDPOINT, policy: DEFAULT_RETRY_POLICY, retriesEnabled: true, begun: null, now: NOW - 1 },
+    marker: null,
     request: requestOf(callback, call, NAMES),
     ...rest,
   };

@@ -42,8 +42,10 @@ describe("a PostgreSQL database", () => {
   it("of an older version gets the service's own attempts apart from those that clients reported, and what was erased, by one of several nodes", async () => {
     await (await open(older.url)).close();
     await older.query("DROP INDEX calls_held");
-    await older.query("ALTER TABLE calls DROP COLUMN sent_at, DROP COLUMN is_replayed, DROP COLUMN outage_id");
-    await older.query("DROP TABLE outage_counts");
+    await older.query(
+      "ALTER TABLE calls DROP COLUMN sent_at, DROP COLUMN is_replayed, DROP COLUMN outage_id, DROP COLUMN settled_by_user",
+    );
+    for (const table of ["outage_counts", "audit"]) await older.query(`DROP TABLE ${table}`);
     await older.query("CREATE INDEX calls_held ON calls (callback_key)");
     await older.query("DROP TABLE replay_failures");
     for (const column of ["requested_by", "selection", "confirmed", "in_earlier", "collecting"])

@@ -46,6 +46,7 @@ describe("readCall", () => {
       nextAttemptAt: null,
       retryUntil: null,
       settledBy: null,
+      settledByUser: null,
       raw: PLATFORM_CALL,
     });
   });
