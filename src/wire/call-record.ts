@@ -32,8 +32,8 @@ export const CALL_CELLS = {
   next: { value: ({ call }) => call.nextAttemptAt, kind: "instant" },
   until: { value: ({ call }) => call.retryUntil, kind: "instant" },
   "settled-by": { value: ({ call }) => call.settledBy },
-  "settled-by-user": { value: ({ call }) => call.settledByUser },
   answer: { value: ({ call }) => call.answer?.trim() ?? null },
+  "settled-by-user": { value: ({ call }) => call.settledByUser },
 } as const satisfies Readonly<Record<string, CallCell>>;
 
 export function callRecord({ call, callbackName }: CallRow) {

@@ -69,7 +69,7 @@ describe("calls list", () => {
     expect(lines.map((line) => JSON.parse(line).id)).toEqual(ids);
     const csv = (await list("csv")).trimEnd().split("\n");
     expect(csv[0]).toBe(
-      "attempted,status,code,reason,from,content,id,callback,message,channel,kind,attempts,next,until,settled-by,answer",
+      "attempted,status,code,reason,from,content,id,callback,message,channel,kind,attempts,next,until,settled-by,answer,settled-by-user",
     );
     expect(csv).toHaveLength(13);
   });
@@ -114,6 +114,7 @@ describe("calls list", () => {
       "nextAttemptDate",
       "retryUntil",
       "settledBy",
+      "settledByUser",
       "answer",
     ]);
   });

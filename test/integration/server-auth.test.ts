@@ -35,6 +35,7 @@ const ROUTES = [
   "GET /callbacks/demo/calls/A/attempts",
   "POST /callbacks/demo/replays?status=FAILED",
   "GET /outages",
+  "GET /audit",
   "POST /auth",
   "GET /auth/verify",
   "GET /nowhere",

@@ -23,6 +23,7 @@ const COLUMNS: readonly Column<CallRow>[] = [
   column("until", "RETRIED UNTIL", ON_DEMAND),
   column("settled-by", "SETTLED BY", ON_DEMAND),
   column("answer", "ANSWER", { ...ON_DEMAND, least: 16, dropRank: 3, isOptional: true }),
+  column("settled-by-user", "SETTLED BY USER", ON_DEMAND),
 ];
 
 /** The columns of a table, if others aren't asked for: lines for a program keep theirs. */

@@ -97,5 +97,6 @@ function settingsRecord(settings: CallbackSettings): Readonly<Record<string, str
     email: settings.email,
     "callbacks.reply": enabled(settings.events.reply),
     "callbacks.undeliverable": enabled(settings.events.undeliverable),
+    signing: settings.signing,
   };
 }

@@ -45,7 +45,7 @@ const ERRORS = {
   503: "Temporarily unavailable",
 };
 
-const KINDS = { callbacks: "callback", calls: "call", outages: "call", auth: "auth" } as const satisfies Record<
+const KINDS = { callbacks: "callback", calls: "call", outages: "call", audit: "call", auth: "auth" } as const satisfies Record<
   RouteDoc["tag"],
   ResourceKind
 >;
