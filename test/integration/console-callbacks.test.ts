@@ -137,6 +137,7 @@ const VALID = {
   "auth.type": "bearertoken",
   "auth.key": KEY,
   removeHTML: "enabled",
+  signing: "disabled",
   retriesEnabled: "true",
   email: "crm@example.com",
 };
@@ -162,6 +163,7 @@ const UNCHANGED = {
   "auth.type": "httpheader",
   "auth.key": "",
   removeHTML: "disabled",
+  signing: "disabled",
   retriesEnabled: "true",
   email: CALLBACK_SETTINGS.email,
 };
@@ -269,6 +271,36 @@ describe("a new callback", () => {
     );
     const changed = await visitor.post(NEW, { ...fields, email: "another@example.com" });
     expect([changed.status, errorAt(changed.html, "name")]).toEqual([422, "A callback named crm already exists."]);
+  });
+});
+
+describe("signing", () => {
+  it("shows a secret once, after it was created, switched on or replaced", async () => {
+    service = await openService();
+    const visitor = await new Visitor(service.app).signIn();
+    const secretOf = async (name: string) => (await service.store.callbacks.find(name))?.signingSecrets[0]?.secret ?? "none";
+    const created = await visitor.send(NEW, NEW, { ...VALID, signing: "enabled" });
+    expect(created.html).toContain(`<pre id="secret">${await secretOf("crm")}</pre>`);
+    const { id } = await addCallback("demo");
+    const edit = `/console/callbacks/${id}/edit`;
+    expect((await visitor.open(edit)).text).not.toContain("Signed, with a new secret");
+    const switchedOn = await visitor.send(edit, edit, { ...UNCHANGED, signing: "enabled" });
+    const first = await secretOf("demo");
+    expect([switchedOn.status, switchedOn.text]).toEqual([200, expect.stringContaining(`it isn't shown again. If you lose it`)]);
+    expect(switchedOn.html).toContain(first);
+    const again = await visitor.open(edit);
+    expect(again.html).not.toContain(first.slice("whsec_".length));
+    expect(again.text).toContain("Signed, with a new secret");
+    await visitor.send(edit, edit, { ...UNCHANGED, signing: "enabled", email: "other@example.com" });
+    expect(await secretOf("demo")).toBe(first);
+    const replaced = await visitor.send(edit, edit, { ...UNCHANGED, signing: "new" });
+    expect([await secretOf("demo"), replaced.text]).toEqual([
+      expect.not.stringContaining(first),
+      expect.stringContaining("For 24 hours deliveries are signed with the secret before too."),
+    ]);
+    expect(replaced.html).toContain(await secretOf("demo"));
+    expect((await visitor.send(edit, edit, UNCHANGED)).text).toContain("Saved.");
+    expect(await secretOf("demo")).toBe("none");
   });
 });
 

@@ -104,6 +104,7 @@ describe("an endpoint that repeats the key", () => {
     const page = await (await new Visitor(other.app).signIn()).send(path, path, {
       ...fields,
       name: "new",
+      signing: "disabled",
       retriesEnabled: "true",
     });
     expect([page.status, page.html.includes(key)]).toEqual([422, false]);

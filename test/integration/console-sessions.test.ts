@@ -139,6 +139,7 @@ describe("a form whose session has ended", () => {
     "auth.type": "bearertoken",
     "auth.key": "a-typed-key",
     removeHTML: "disabled",
+    signing: "disabled",
     retriesEnabled: "true",
     email: "ops@example.com",
   };

@@ -47,7 +47,13 @@ async function loadedFields(): Promise<Record<string, string>> {
   return {
     ...hiddenFields(html, EDIT),
     ...{ name: "demo", url: valueIn(html, "url"), contentType: "json", "callbacks.reply": "on", "callbacks.undeliverable": "on" },
-    ...{ "auth.type": "httpheader", removeHTML: "disabled", retriesEnabled: "true", email: "ops@example.com" },
+    ...{
+      "auth.type": "httpheader",
+      removeHTML: "disabled",
+      signing: "disabled",
+      retriesEnabled: "true",
+      email: "ops@example.com",
+    },
   };
 }
 

@@ -4,7 +4,7 @@ import { type ErrorCode, isWhcbError } from "../../domain/errors.js";
 import { shownUrl } from "../../domain/mask.js";
 import { formProblem } from "./page.js";
 
-/** The fields are named by their path in the API's document, and have the screen's order. */
+/** The fields are named by their path in the API's document, and have the screen's order, those of ours last. */
 export const LABELS = {
   name: "Callback name",
   url: "Destination URL",
@@ -15,6 +15,7 @@ export const LABELS = {
   removeHTML: "Rich content responses",
   retriesEnabled: "Retries",
   email: "Notification e-mail",
+  signing: "Signed deliveries",
 } as const;
 
 export const KEY_LABEL = "Auth parameter";
@@ -37,6 +38,7 @@ export const NEW_FIELDS: CallbackFields = {
   "callbacks.undeliverable": "enabled",
   "auth.type": "httpheader",
   removeHTML: "disabled",
+  signing: "disabled",
   retriesEnabled: "false",
   email: "",
 };
@@ -52,6 +54,7 @@ export function fieldsOf(stored: CallbackSettings): CallbackFields {
     "callbacks.undeliverable": enabledOrDisabled(events.undeliverable),
     "auth.type": auth.key === "" ? "none" : auth.type,
     removeHTML: enabledOrDisabled(settings.removeHtml),
+    signing: settings.signing,
     retriesEnabled: String(settings.retriesEnabled),
     email: settings.email,
   };
@@ -68,6 +71,7 @@ export function readFields(form: URLSearchParams): CallbackFields {
     "callbacks.undeliverable": checked("callbacks.undeliverable"),
     "auth.type": text("auth.type"),
     removeHTML: text("removeHTML"),
+    signing: text("signing"),
     retriesEnabled: text("retriesEnabled"),
     email: text("email"),
   };
@@ -178,6 +182,7 @@ export function findConflict(loaded: LoadedForm, typed: CallbackFields, stored: 
 const SHOWN: Readonly<Partial<Record<FieldName, Readonly<Record<string, string>>>>> = {
   contentType: { json: "JSON", xml: "XML" },
   removeHTML: { enabled: "strip HTML", disabled: "retain HTML" },
+  signing: { enabled: "signed", new: "signed, with a new secret", disabled: "not signed" },
   retriesEnabled: { true: "enabled", false: "disabled" },
   "auth.type": {
     httpheader: "HTTP header",

@@ -106,6 +106,14 @@ export function CallbackForm(view: CallbackFormView): VNode {
           }))}
         />
         <TextField {...field("email")} type="email" isRequired hint="Gets one e-mail when the endpoint begins to fail." />
+        <RadioField
+          {...field("signing")}
+          hint={SIGNING_HINT}
+          choices={["enabled", ...(stored?.loaded.fields.signing === "enabled" ? ["new"] : []), "disabled"].map((value) => ({
+            value,
+            text: capitalized(shownValue("signing", value)),
+          }))}
+        />
         <ButtonRow>
           <Button kind="primary" busyText={stored === null && view.canTest ? "Checking the endpoint…" : "Saving…"}>
             {stored === null ? "Create callback" : "Save changes"}
@@ -145,6 +153,9 @@ function urlHint(url: string): string {
   const rule = "Where each response is POSTed: http or https.";
   return isMasked(url) ? `${rule} **** is a secret: leave the URL as it is, or type all of it.` : rule;
 }
+
+const SIGNING_HINT =
+  "Signed: each delivery proves by the headers of Standard Webhooks that it is the service's. The secret for it is made when you save, and shown once. A new one replaces it; for 24 hours deliveries are signed with the one before too.";
 
 function retriesHint({ stored, policy }: CallbackFormView): string {
   const window = spellDuration(policy.windowMs);

@@ -26,7 +26,7 @@ import {
 } from "../callback-fields.js";
 import { callbackPage } from "../components/callback-page.js";
 import { Count, count, Facts } from "../components/data.js";
-import { Button, ButtonLink, ButtonRow, Form, TextField } from "../components/forms.js";
+import { Button, ButtonLink, ButtonRow, CopyButton, Form, TextField } from "../components/forms.js";
 import { Alert } from "../components/layout.js";
 import { resentText } from "../components/next-attempt.js";
 import { consolePath } from "../console-path.js";
@@ -57,6 +57,8 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     try {
       const callback = await createCallback(context, read.settings, ownerOf(request), authorOf(request, deps));
       remember(request, read.settings);
+      const [made] = callback.signingSecrets;
+      if (made !== undefined) return showSecret(reply, callback, made.secret);
       return redirectDone(reply, consolePath(callback.id, "edit"), `Created: messages name it ${callback.name}.`);
     } catch (error) {
       const problems = problemsOf(error);
@@ -95,14 +97,24 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     if (read.kind === "invalid") return showForm(request, reply, stored, { fields: typed, problems: read.problems });
     if (hasSameSettings(stored, read.settings)) return done("Saved.");
     try {
-      await updateCallback(context, stored, read.settings, { author: authorOf(request, deps), expected: stored });
+      const change = { author: authorOf(request, deps), expected: stored };
+      const { callback, madeSecret } = await updateCallback(context, stored, read.settings, change);
       remember(request, read.settings);
+      if (madeSecret !== undefined) return showSecret(reply, callback, madeSecret);
     } catch (error) {
       // The callback has changed since it was read above.
       if (isWhcbError(error, "locked")) return saveChanges(request, reply);
       return showForm(request, reply, stored, { fields: typed, problems: problemsOf(error) });
     }
     return done(savedText(stored, read.settings, deps.policy));
+  }
+
+  /** It isn't led to by a redirect, as no page but this answer may have the secret. */
+  async function showSecret(reply: FastifyReply, callback: Callback, secret: string): Promise<FastifyReply> {
+    const [record] = await deps.store.endpoints.listReports([callback.id]);
+    const content = <MadeSecret callback={callback} secret={secret} />;
+    const trail = [{ text: "Settings", href: consolePath(callback.id, "edit") }];
+    return reply.showPage(callbackPage(callback, record, { title: "Signing secret", content, tab: "settings", trail }));
   }
 
   function remember({ visitor }: FastifyRequest, settings: CallbackSettings): void {
@@ -165,8 +177,9 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     } catch (error) {
       return showForm(request, reply, stored, { fields: typed, problems: problemsOf(error) });
     }
-    const test = await testEndpoint(deps, read.settings, ownerOf(request));
-    return showForm(request, reply, stored, { fields: typed, test: test === null ? null : testView(test, read.settings) });
+    const target = { ...read.settings, signingSecrets: stored?.signingSecrets ?? [] };
+    const test = await testEndpoint(deps, target, ownerOf(request));
+    return showForm(request, reply, stored, { fields: typed, test: test === null ? null : testView(test, target) });
   }
 
   /** The conflict with what another saved is still to be found when a form is sent again. */
@@ -243,6 +256,24 @@ function savedText(before: CallbackSettings, after: CallbackSettings, policy: Re
   if (!before.retriesEnabled && after.retriesEnabled) return `Saved. Retries are enabled: ${resentText(policy)}`;
   if (after.retriesEnabled && isRepaired(before, after)) return `Saved. ${resentText(policy).replace("the", "The")}`;
   return "Saved.";
+}
+
+function MadeSecret({ callback, secret }: { callback: Callback; secret: string }): VNode {
+  return (
+    <section class="card readable">
+      <Alert kind="done">Saved. Deliveries to {callback.name} are signed from now on.</Alert>
+      <p>
+        <strong>Copy the secret now and give it to your endpoint: it isn't shown again.</strong> If you lose it, save the callback
+        with a new one.
+      </p>
+      <pre id="secret">{secret}</pre>
+      {callback.signingSecrets.length > 1 && <p>For 24 hours deliveries are signed with the secret before too.</p>}
+      <ButtonRow>
+        <CopyButton what="the secret" of="secret" />
+        <ButtonLink href={consolePath(callback.id, "edit")}>Back to the settings</ButtonLink>
+      </ButtonRow>
+    </section>
+  );
 }
 
 interface DeleteView {

@@ -105,6 +105,7 @@ describe("the form", () => {
       "Rich content responses",
       "Retries",
       "Notification e-mail",
+      "Signed deliveries",
     ]);
   });
 
