@@ -8,10 +8,15 @@ import { isLocalName, isLoopbackHost, isUnspecifiedHost } from "../platform/loop
 import { inNetworks } from "./address-rule.js";
 import { DeliveryFailure, OwnShortage } from "./delivery-failure.js";
 
-/** Takes `given`, else WHCB_EGRESS_PROXY, and NO_PROXY. Returns null without a proxy. Throws `usage`, without the URL. */
+/** Takes --egress-proxy, else WHCB_EGRESS_PROXY, and NO_PROXY. Returns null without a proxy. Throws `usage`, without the URL. */
 export function readEgressProxy(given: string | undefined, env: NodeJS.ProcessEnv): EgressProxy | null {
   const url = given ?? env.WHCB_EGRESS_PROXY ?? "";
-  return url === "" ? null : new EgressProxy({ url, noProxy: env.no_proxy ?? env.NO_PROXY ?? "" });
+  if (url === "") return null;
+  const proxy = new EgressProxy({ url, noProxy: env.no_proxy ?? env.NO_PROXY ?? "" });
+  if (given === undefined || proxy.authorization === null) return proxy;
+  throw new WhcbError("usage", "--egress-proxy contains a login, which other users of this machine could read", {
+    hint: "give the URL as WHCB_EGRESS_PROXY instead",
+  });
 }
 
 export interface EgressProxyOptions {

@@ -6,7 +6,7 @@ import { publicAddressRule } from "../../src/delivery/address-rule.js";
 import type { Deliverer } from "../../src/delivery/deliverer.js";
 import { EgressProxy } from "../../src/delivery/egress-proxy.js";
 import { createDeliverer, type DelivererOptions } from "../../src/delivery/undici-deliverer.js";
-import { systemClock } from "../../src/platform/clock.js";
+import { systemClock, type Timers } from "../../src/platform/clock.js";
 import { systemTimers } from "../../src/platform/running-timers.js";
 import { selfSignedCertificate } from "../support/delivery/certificate.js";
 import { type ConnectProxy, type ConnectProxyOptions, startConnectProxy } from "../support/delivery/connect-proxy.js";
@@ -102,6 +102,26 @@ describe("through a proxy", () => {
     const endpoint = await anEndpoint();
     const { deliverer } = throughProxy(`http://127.0.0.1:${await aClosedPort()}`);
     expect(await resultOf(deliverer, endpoint.url)).toEqual(DELIVERED);
+  });
+
+  test("a tunnel that was opened while the process was stopped for long is opened again", async () => {
+    const proxy = await aProxy();
+    const port = await aTlsEndpoint();
+    let stoppedMs = 0;
+    const timers: Timers = {
+      after: (delayMs, handler) => systemTimers.after(delayMs, handler),
+      runningMs: () => systemTimers.runningMs(),
+      stoppedMs: () => stoppedMs,
+    };
+    const names = {
+      async resolve() {
+        stoppedMs = 6_000;
+        return ["127.0.0.1"];
+      },
+    };
+    const { deliverer } = throughProxy(`http://proxy.example:${proxy.port}`, { names, timers });
+    expect(await resultOf(deliverer, `https://orders.example:${port}/`)).toEqual(DELIVERED);
+    expect(proxy.asked).toHaveLength(2);
   });
 
   test("the address rule is applied to what the endpoint's name resolves to here", async () => {

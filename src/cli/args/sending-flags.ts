@@ -5,7 +5,7 @@ import { integer, parseCallbackUrl, parseRate, withoutUndefined } from "./flag-v
 
 export const EGRESS_PROXY = value(
   "--egress-proxy <url>",
-  "send through this proxy, but for NO_PROXY (or WHCB_EGRESS_PROXY, for a URL with a password)",
+  "send through this proxy, but for NO_PROXY (or WHCB_EGRESS_PROXY, for a URL with a login)",
   String,
 );
 export const DRY_RUN = flag("--dry-run", "show what would be done, and do nothing");

@@ -9,7 +9,6 @@ import type { DeliveryRequest } from "../../wire/delivery-request.js";
 import type { Invocation } from "../args/command-spec.js";
 import { SENDING_FLAGS } from "../args/sending-flags.js";
 import type { CliDeps, ServiceTarget } from "../cli-deps.js";
-import { requireNoPassword } from "./database-path.js";
 import { exchangeLog, type Session } from "./session.js";
 
 export function runsDirectory(deps: CliDeps): string {
@@ -29,8 +28,7 @@ export async function openRunDeps(
   const { args, deps, progress } = invocation;
   const log = exchangeLog(invocation);
   const addressRule = to === null ? await callbackRule(session, args.get(SENDING_FLAGS.allowNetwork) ?? [], deps) : ANY_ADDRESS;
-  const egressFlag = requireNoPassword(args.get(SENDING_FLAGS.egressProxy), "--egress-proxy", "WHCB_EGRESS_PROXY");
-  const egressProxy = readEgressProxy(egressFlag, deps.io.env);
+  const egressProxy = readEgressProxy(args.get(SENDING_FLAGS.egressProxy), deps.io.env);
   let opened: Promise<Deliverer> | null = null;
   return {
     client: session.client,

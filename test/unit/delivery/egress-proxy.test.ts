@@ -39,6 +39,12 @@ test.each(["proxy.example:3128", "socks5://ada:secret@proxy.example", "http://",
   },
 );
 
+test.each(["http://ada:secret@proxy.example", "http://secret@proxy.example"])("as a flag, %s is rejected", (url) => {
+  const rejected = { code: "usage", message: expect.stringMatching(/^--egress-proxy contains a login/) };
+  expect(() => readEgressProxy(url, {})).toThrow(expect.objectContaining(rejected));
+  expect(readEgressProxy(undefined, { WHCB_EGRESS_PROXY: url })?.place).toBe("proxy.example:80");
+});
+
 test("the flag comes before the variable, and no_proxy before NO_PROXY", () => {
   const env = { WHCB_EGRESS_PROXY: "http://one.example", no_proxy: "a.example", NO_PROXY: "b.example" };
   const proxy = readEgressProxy("https://two.example", env);

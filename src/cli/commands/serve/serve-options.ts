@@ -45,7 +45,7 @@ export function readServeOptions({ values, deps }: Invocation<ServeFlags>): Omit
     endpointCheck: !values.noEndpointCheck,
     dispatch: !values.noDispatch,
     limits: { inFlightInAll: values.maxInFlight, bodyBytes: values.bodyMemory },
-    egressProxy: readEgressProxy(requireNoPassword(values.egressProxy, "--egress-proxy", "WHCB_EGRESS_PROXY"), env),
+    egressProxy: readEgressProxy(values.egressProxy, env),
     allowNetworks: values.allowNetwork ?? [],
     trustedProxies: values.trustProxy ?? [],
     allowHosts: values.allowHost ?? [],

@@ -112,6 +112,7 @@ describe("an invalid command line", () => {
         "--serial-by",
         "--content-type",
         "--allow-network",
+        "--egress-proxy",
         "--to",
         "--detach",
         "--wait",
