@@ -1,6 +1,6 @@
 import type { Deliverer } from "../delivery/deliverer.js";
 import type { Attempt } from "../domain/attempt.js";
-import type { OutageEvent, OutageUrl } from "../domain/outage.js";
+import type { NoticeEvent, OutageUrl } from "../domain/outage.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { SendLimits } from "../domain/service-settings.js";
 import type { NoticeTarget } from "../notifier/notice-target.js";
@@ -15,6 +15,7 @@ import type { BodyNames } from "../wire/delivery-settings.js";
 import { prepareWith } from "./call-sender.js";
 import { Dispatcher } from "./dispatcher.js";
 import { createOutageSampler } from "./outage-sampler.js";
+import { createExpiryReporter } from "./outbox/expiry-reporter.js";
 import { createMailSender } from "./outbox/mail-sender.js";
 import { createNoticeSender } from "./outbox/notice-sender.js";
 import { createPurger } from "./purger.js";
@@ -63,6 +64,17 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
     ...noticeTargets.map((target) => createNoticeSender({ store, target, clock, logger })),
   ];
   const destinations = { began: destinationsOf("began", noticeTargets), ended: destinationsOf("ended", noticeTargets) };
+  const wakeOutboxes = () => {
+    for (const outbox of outboxes) outbox.wake();
+  };
+  const expiries = createExpiryReporter({
+    expiries: store.expiries,
+    destinations: destinationsOf("expired", noticeTargets),
+    clock,
+    random,
+    logger,
+    onQueued: wakeOutboxes,
+  });
   const purger = createPurger({ store, clock, logger, removeMailFiles });
   const dispatcher = new Dispatcher({
     store,
@@ -77,9 +89,7 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
     },
     outageUrl,
     notices: () => (noticeTargets.length === 0 ? undefined : { ...destinations, at: clock.now() }),
-    wakeOutboxes() {
-      for (const outbox of outboxes) outbox.wake();
-    },
+    wakeOutboxes,
     onCallbackDeleted: () => purger.wake(),
   });
   const sampler = createOutageSampler({ activity: store.activity, clock, logger });
@@ -106,7 +116,7 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
       store.nodes?.announce();
     },
   });
-  const workers = [leases, collector, ...(isEnabled ? [dispatcher, ...outboxes, purger, sampler] : [])];
+  const workers = [leases, collector, ...(isEnabled ? [dispatcher, ...outboxes, expiries, purger, sampler] : [])];
   return {
     onWork(callbackId, kind) {
       if (kind === "accepted") dispatcher.accepted(callbackId);
@@ -126,6 +136,6 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
   };
 }
 
-function destinationsOf(event: OutageEvent, targets: readonly NoticeTarget[]): string[] {
+function destinationsOf(event: NoticeEvent, targets: readonly NoticeTarget[]): string[] {
   return targets.filter(({ events }) => events.includes(event)).map(({ destination }) => destination);
 }

@@ -94,7 +94,7 @@ async function start(
   const notifier = openNotifier(options, mails, teardown);
   const testNotifier = openNotifier(options, mails, teardown, TEST_MAIL_MS);
   const outageUrl: OutageUrl = (callbackId, outageId) =>
-    options.publicUrl && `${options.publicUrl}${consolePath(callbackId, "outages", outageId)}`;
+    options.publicUrl && `${options.publicUrl}${consolePath(callbackId, ...(outageId === null ? [] : ["outages", outageId]))}`;
   const dispatching = createDispatching({
     store,
     deliverer,

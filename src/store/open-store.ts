@@ -21,6 +21,7 @@ import type { NodeStore } from "./nodes/open-nodes.js";
 import { activityStore } from "./outcomes/activity.js";
 import { outcomeStore } from "./outcomes/commit-outcomes.js";
 import { endpointStore } from "./outcomes/endpoints.js";
+import { expiryStore } from "./outcomes/expired-calls.js";
 import { mailStore } from "./outcomes/mails.js";
 import { noticeStore } from "./outcomes/notices.js";
 import { oldestWaitingReader } from "./outcomes/oldest-waiting.js";
@@ -171,6 +172,7 @@ function makeStore(
     activity: activityStore(db, clock),
     mails: mailStore(db),
     notices: noticeStore(db),
+    expiries: expiryStore(db),
     changes: changeStore(db),
     retention: retentionStore(db),
     settings: settingsStore(db),
@@ -203,6 +205,8 @@ export interface Gauges {
   readonly openOutages: number;
   readonly queuedMails: number;
   readonly queuedNotices: number;
+  /** So many FAILED calls aren't retried any more, as their window is over. */
+  readonly expired: number;
 }
 
 /** A call's outcome has fewer bytes. What fits here must not be less than what is to be recorded. */
@@ -226,6 +230,7 @@ async function readGauges(db: Db): Promise<Gauges> {
       (SELECT count(*) FROM calls WHERE status = 'FAILED' AND due_at IS NOT NULL) AS due,
       (SELECT count(*) FROM outages WHERE ended_at IS NULL) AS "openOutages",
       (SELECT count(*) FROM mails WHERE next_try_at IS NOT NULL) AS "queuedMails",
-      (SELECT count(*) FROM notices WHERE next_try_at IS NOT NULL) AS "queuedNotices"`.execute(db);
-  return rows[0] ?? { waiting: 0, due: 0, openOutages: 0, queuedMails: 0, queuedNotices: 0 };
+      (SELECT count(*) FROM notices WHERE next_try_at IS NOT NULL) AS "queuedNotices",
+      (SELECT coalesce(sum(calls), 0) FROM expiries) AS expired`.execute(db);
+  return rows[0] ?? { waiting: 0, due: 0, openOutages: 0, queuedMails: 0, queuedNotices: 0, expired: 0 };
 }

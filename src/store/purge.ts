@@ -5,6 +5,7 @@ import { RETAIN_OUTAGES_MS, type ServiceSettings } from "../domain/service-setti
 import { CountChanges, FAILURE, FATE, type Fate } from "./calls/call-counts.js";
 import { recordChangesByKey } from "./change-log.js";
 import { minuteOf } from "./outcomes/activity.js";
+import { forgetExpired } from "./outcomes/expired-calls.js";
 import { expireNotices, removeNotices } from "./outcomes/notices.js";
 import type { Db, Row } from "./schema.js";
 import { readSettings } from "./settings-store.js";
@@ -106,6 +107,10 @@ async function removeCalls(db: Db, which: RawBuilder<unknown>, limit: number): P
     }
   }
   await changes.save(db);
+  await forgetExpired(
+    db,
+    rows.flatMap(({ seq, status }) => (status === "FAILED" ? seq : [])),
+  );
   return rows.length;
 }
 
@@ -188,6 +193,7 @@ async function removeCallback(db: Db, key: number): Promise<void> {
     "endpoints",
     "call_counts",
     "failure_counts",
+    "expiries",
     "run_leases",
     "replays",
     "replay_failures",

@@ -506,7 +506,10 @@ describe("operations", () => {
     const handlers: ((attempt: Attempt) => void)[] = [];
     const store = await openStore({ url: ":memory:", clock: systemClock, secretKey: randomBytes(32) });
     await open({
-      store: { ...store, readGauges: async () => ({ waiting: 3, due: 4, openOutages: 1, queuedMails: 2, queuedNotices: 6 }) },
+      store: {
+        ...store,
+        readGauges: async () => ({ waiting: 3, due: 4, openOutages: 1, queuedMails: 2, queuedNotices: 6, expired: 7 }),
+      },
       countInFlight: () => 5,
       onAttempt: (handler) => void handlers.push(handler),
     });
@@ -526,6 +529,7 @@ describe("operations", () => {
       "whcb_outages_open 1",
       "whcb_mails_owed 2",
       "whcb_notices_owed 6",
+      "whcb_calls_expired 7",
       'whcb_attempt_seconds_bucket{le="0.05",outcome="failure"} 1',
       'whcb_http_request_seconds_count{method="POST",route="/callbacks/:id/calls",status="202"} 1',
     ]) {

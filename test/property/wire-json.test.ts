@@ -37,7 +37,14 @@ describe("JSON reads back unchanged", () => {
     fc.assert(
       fc.property(anySettings, (settings) => {
         const raw = overTheWire(callbackToJson(aCallback(settings), []));
-        expect(readCallback(raw)).toEqual({ id: aCallback().id, ...settings, downSince: null, health: null, raw });
+        expect(readCallback(raw)).toEqual({
+          id: aCallback().id,
+          ...settings,
+          downSince: null,
+          expiredCalls: null,
+          health: null,
+          raw,
+        });
       }),
     );
   });

@@ -60,10 +60,11 @@ function registerMetrics(prometheus: typeof import("prom-client"), { store, coun
   const gauges = [
     gauge("whcb_calls_waiting", "Calls accepted and not attempted yet", ({ waiting }) => waiting),
     gauge("whcb_calls_due", "Failed calls with a scheduled attempt", ({ due }) => due),
+    gauge("whcb_calls_expired", "Failed calls that are not retried any more", ({ expired }) => expired),
     gauge("whcb_in_flight", "Requests to endpoints in flight", () => countInFlight()),
     gauge("whcb_outages_open", "Open outages", ({ openOutages }) => openOutages),
     gauge("whcb_mails_owed", "E-mails not sent yet", ({ queuedMails }) => queuedMails),
-    gauge("whcb_notices_owed", "Notices of outages not sent yet", ({ queuedNotices }) => queuedNotices),
+    gauge("whcb_notices_owed", "Notices not sent yet", ({ queuedNotices }) => queuedNotices),
   ];
   onAttempt(({ result, durationMs }) => {
     attempts.observe({ outcome: isAccepted(result) ? "success" : "failure" }, durationMs / 1000);

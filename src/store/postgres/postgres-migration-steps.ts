@@ -1,4 +1,5 @@
 /** A released step never changes: a new one follows it. */
+import { countExpiredCalls } from "../sql/count-expired-calls.js";
 
 export interface PostgresMigration {
   readonly version: number;
@@ -325,6 +326,7 @@ export const POSTGRES_MIGRATIONS: readonly PostgresMigration[] = [
   { version: 5, name: "the service's own attempts", sql: OWN_ATTEMPTS },
   { version: 6, name: "calls of outages", sql: OUTAGE_COUNTS },
   { version: 7, name: "who asked for a replay, and its failures", sql: REPLAY_DETAILS },
+  { version: 8, name: "calls that aren't retried any more", sql: countExpiredCalls("bigint") },
 ];
 
 export const LATEST_VERSION = POSTGRES_MIGRATIONS.at(-1)?.version ?? 0;

@@ -1,4 +1,5 @@
 /** A released step never changes: a new one follows it. */
+import { countExpiredCalls } from "../sql/count-expired-calls.js";
 
 export interface Migration {
   readonly version: number;
@@ -325,6 +326,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 16, name: "the service's own attempts", sql: OWN_ATTEMPTS },
   { version: 17, name: "calls of outages", sql: OUTAGE_COUNTS },
   { version: 18, name: "who asked for a replay, and its failures", sql: REPLAY_DETAILS },
+  { version: 19, name: "calls that aren't retried any more", sql: countExpiredCalls("INTEGER") },
 ];
 
 export const LATEST_VERSION = MIGRATIONS.at(-1)?.version ?? 0;

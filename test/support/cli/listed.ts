@@ -15,6 +15,7 @@ export function aListedCallback(changes: Partial<ListedCallback> = {}): ListedCa
     events: { reply: true, undeliverable: true },
     downSince: null,
     waitingSince: null,
+    expiredCalls: null,
     health: null,
     raw: {},
     ...changes,

@@ -45,7 +45,7 @@ describe("a PostgreSQL database", () => {
     await older.query("ALTER TABLE calls DROP COLUMN sent_at, DROP COLUMN is_replayed, DROP COLUMN outage_id");
     await older.query("DROP TABLE outage_counts");
     await older.query("CREATE INDEX calls_held ON calls (callback_key)");
-    await older.query("DROP TABLE replay_failures");
+    await older.query("DROP TABLE replay_failures, expired_calls, expiries");
     for (const column of ["requested_by", "selection", "confirmed", "in_earlier", "collecting"])
       await older.query(`ALTER TABLE replays DROP COLUMN ${column}`);
     await older.query("DELETE FROM migrations WHERE version >= 5");

@@ -55,6 +55,7 @@ describe("readCallback", () => {
         email: null,
         events: { reply: null, undeliverable: null },
         downSince: null,
+        expiredCalls: null,
         health: null,
         raw: older,
       },
