@@ -27,6 +27,8 @@ export interface Dispatching {
   onWork(callbackId: string, kind: "accepted" | "changed"): void;
   readonly dispatcher: Dispatcher;
   onAttempt(handler: (attempt: Attempt) => void): void;
+  onCommit(handler: (seconds: number) => void): void;
+  onLeaseLost(handler: () => void): void;
   start(): void;
   /** Resolves when all in flight is committed, LONGEST_STOP_MS at most. */
   stop(): Promise<void>;
@@ -59,6 +61,8 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
   const { store, deliverer, notifier, noticeTargets, clock, random, logger, policy, limits, isEnabled } = deps;
   const { authParameter, bodyNames, removeMailFiles, outageUrl } = deps;
   const handlers: ((attempt: Attempt) => void)[] = [];
+  const commitHandlers: ((seconds: number) => void)[] = [];
+  const leaseHandlers: (() => void)[] = [];
   const outboxes = [
     createMailSender({ store, notifier, clock, logger }),
     ...noticeTargets.map((target) => createNoticeSender({ store, target, clock, logger })),
@@ -86,6 +90,12 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
     prepare: prepareWith(deliverer, { authParameter, bodyNames }),
     onAttempt(_callbackId, attempt) {
       for (const handler of handlers) handler(attempt);
+    },
+    onCommit(seconds) {
+      for (const handler of commitHandlers) handler(seconds);
+    },
+    onLeaseLost() {
+      for (const handler of leaseHandlers) handler();
     },
     outageUrl,
     notices: () => (noticeTargets.length === 0 ? undefined : { ...destinations, at: clock.now() }),
@@ -128,6 +138,8 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
     },
     dispatcher,
     onAttempt: (handler) => void handlers.push(handler),
+    onCommit: (handler) => void commitHandlers.push(handler),
+    onLeaseLost: (handler) => void leaseHandlers.push(handler),
     start() {
       for (const worker of workers) worker.start();
       if (isEnabled) store.nodes?.listen(() => dispatcher.wake(), warnOnce);

@@ -53,6 +53,9 @@ export async function openFileClient(
     begunCalls: () => new Set(),
     countInFlight: () => 0,
     onAttempt: () => undefined,
+    onCommit() {},
+    onLeaseLost() {},
+    readDisk: null,
     isReady: () => true,
   });
   const transport: Transport = {

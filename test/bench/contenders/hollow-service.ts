@@ -39,6 +39,9 @@ const app = await createApp({
   begunCalls: () => new Set<number>(),
   countInFlight: () => 0,
   onAttempt: () => undefined,
+  onCommit() {},
+  onLeaseLost() {},
+  readDisk: null,
   isReady: () => true,
 });
 process.stdout.write(`${await app.listen({ host: "127.0.0.1", port: 0 })}\n`);

@@ -61,6 +61,9 @@ export function serverDeps(store: Store, overrides: Partial<ServerDeps> = {}): S
     begunCalls: () => new Set(),
     countInFlight: () => 0,
     onAttempt() {},
+    onCommit() {},
+    onLeaseLost() {},
+    readDisk: null,
     isReady: () => true,
     ...overrides,
   };
