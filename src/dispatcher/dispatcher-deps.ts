@@ -19,6 +19,10 @@ export interface DispatcherDeps {
   readonly limits?: Partial<DispatchLimits>;
   readonly prepare: Prepare;
   onAttempt(callbackId: string, attempt: Attempt): void;
+  /** Called with how long a commit of outcomes took. */
+  readonly onCommit?: (seconds: number) => void;
+  /** Called when the dispatcher finds that its lease on the database had ended. */
+  readonly onLeaseLost?: () => void;
   /** E-mails lead there. */
   readonly outageUrl?: OutageUrl;
   /** Names the destinations to which outages are reported besides their e-mail. */

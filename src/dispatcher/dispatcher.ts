@@ -55,7 +55,7 @@ export class Dispatcher {
     this.#pool = new EndpointPool({ store, clock, random, rules: this.#rules, log: this.#log, budget: this.#budget });
     this.#committer = new OutcomeCommitter(deps, this.#log, this.#pool);
     this.#sender = new CallSender({ clock, store, prepare });
-    this.#leases = store.nodes && new LeasedCallbacks({ store: store.nodes, clock, random, logger });
+    this.#leases = store.nodes && new LeasedCallbacks({ ...deps, store: store.nodes });
     this.#loop = new RunLoop(() => this.tick(), {
       clock,
       pollMs: POLL_MS,

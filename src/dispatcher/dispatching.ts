@@ -1,6 +1,6 @@
 import type { Deliverer } from "../delivery/deliverer.js";
 import type { Attempt } from "../domain/attempt.js";
-import type { OutageEvent, OutageUrl } from "../domain/outage.js";
+import type { NoticeEvent, OutageUrl } from "../domain/outage.js";
 import type { RetryPolicy } from "../domain/retry-policy.js";
 import type { SendLimits } from "../domain/service-settings.js";
 import type { NoticeTarget } from "../notifier/notice-target.js";
@@ -15,6 +15,7 @@ import type { BodyNames } from "../wire/delivery-settings.js";
 import { prepareWith } from "./call-sender.js";
 import { Dispatcher } from "./dispatcher.js";
 import { createOutageSampler } from "./outage-sampler.js";
+import { createExpiryReporter } from "./outbox/expiry-reporter.js";
 import { createMailSender } from "./outbox/mail-sender.js";
 import { createNoticeSender } from "./outbox/notice-sender.js";
 import { createPurger } from "./purger.js";
@@ -26,6 +27,8 @@ export interface Dispatching {
   onWork(callbackId: string, kind: "accepted" | "changed"): void;
   readonly dispatcher: Dispatcher;
   onAttempt(handler: (attempt: Attempt) => void): void;
+  onCommit(handler: (seconds: number) => void): void;
+  onLeaseLost(handler: () => void): void;
   start(): void;
   /** Resolves when all in flight is committed, LONGEST_STOP_MS at most. */
   stop(): Promise<void>;
@@ -58,11 +61,24 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
   const { store, deliverer, notifier, noticeTargets, clock, random, logger, policy, limits, isEnabled } = deps;
   const { authParameter, bodyNames, removeMailFiles, outageUrl } = deps;
   const handlers: ((attempt: Attempt) => void)[] = [];
+  const commitHandlers: ((seconds: number) => void)[] = [];
+  const leaseHandlers: (() => void)[] = [];
   const outboxes = [
     createMailSender({ store, notifier, clock, logger }),
     ...noticeTargets.map((target) => createNoticeSender({ store, target, clock, logger })),
   ];
   const destinations = { began: destinationsOf("began", noticeTargets), ended: destinationsOf("ended", noticeTargets) };
+  const wakeOutboxes = () => {
+    for (const outbox of outboxes) outbox.wake();
+  };
+  const expiries = createExpiryReporter({
+    expiries: store.expiries,
+    destinations: destinationsOf("expired", noticeTargets),
+    clock,
+    random,
+    logger,
+    onQueued: wakeOutboxes,
+  });
   const purger = createPurger({ store, clock, logger, removeMailFiles });
   const dispatcher = new Dispatcher({
     store,
@@ -75,11 +91,15 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
     onAttempt(_callbackId, attempt) {
       for (const handler of handlers) handler(attempt);
     },
+    onCommit(seconds) {
+      for (const handler of commitHandlers) handler(seconds);
+    },
+    onLeaseLost() {
+      for (const handler of leaseHandlers) handler();
+    },
     outageUrl,
     notices: () => (noticeTargets.length === 0 ? undefined : { ...destinations, at: clock.now() }),
-    wakeOutboxes() {
-      for (const outbox of outboxes) outbox.wake();
-    },
+    wakeOutboxes,
     onCallbackDeleted: () => purger.wake(),
   });
   const sampler = createOutageSampler({ activity: store.activity, clock, logger });
@@ -106,7 +126,7 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
       store.nodes?.announce();
     },
   });
-  const workers = [leases, collector, ...(isEnabled ? [dispatcher, ...outboxes, purger, sampler] : [])];
+  const workers = [leases, collector, ...(isEnabled ? [dispatcher, ...outboxes, expiries, purger, sampler] : [])];
   return {
     onWork(callbackId, kind) {
       if (kind === "accepted") dispatcher.accepted(callbackId);
@@ -118,6 +138,8 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
     },
     dispatcher,
     onAttempt: (handler) => void handlers.push(handler),
+    onCommit: (handler) => void commitHandlers.push(handler),
+    onLeaseLost: (handler) => void leaseHandlers.push(handler),
     start() {
       for (const worker of workers) worker.start();
       if (isEnabled) store.nodes?.listen(() => dispatcher.wake(), warnOnce);
@@ -126,6 +148,6 @@ export function createDispatching(deps: DispatchingDeps): Dispatching {
   };
 }
 
-function destinationsOf(event: OutageEvent, targets: readonly NoticeTarget[]): string[] {
+function destinationsOf(event: NoticeEvent, targets: readonly NoticeTarget[]): string[] {
   return targets.filter(({ events }) => events.includes(event)).map(({ destination }) => destination);
 }

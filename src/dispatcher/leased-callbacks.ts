@@ -28,6 +28,7 @@ export interface LeasedCallbacksDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  readonly onLeaseLost?: (() => void) | undefined;
 }
 
 const RENEW_MS = 5_000;
@@ -160,7 +161,7 @@ export class LeasedCallbacks implements CallbackOwner {
   }
 
   async #renew(): Promise<void> {
-    const { clock, store, random, logger } = this.#deps;
+    const { clock, store, random, logger, onLeaseLost } = this.#deps;
     if (this.#id === null) {
       const id = timeOrderedId(clock.now(), random);
       await store.startLease(id);
@@ -169,6 +170,7 @@ export class LeasedCallbacks implements CallbackOwner {
     const began = clock.monotonicMs();
     if (!(await store.renewLease(this.#id))) {
       logger.warn({ callbacks: this.#fences.size }, "The lease on the database had ended; starting again with a new one");
+      onLeaseLost?.();
       this.#forgetAll();
       return;
     }

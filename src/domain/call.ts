@@ -172,6 +172,18 @@ export function recordClientReplay(call: CallProgress, { startedAt, result }: Ne
   };
 }
 
+/** Whether the change ended the retries that the call had: its window is over. A replay that was requested later than that changes nothing. */
+export function endsRetries(
+  before: CallProgress,
+  after: CallProgress,
+  { retriesEnabled, policy }: Omit<RetryRule, "random">,
+): boolean {
+  const { due, firstFailedAt } = before;
+  if (!retriesEnabled || due === null || firstFailedAt === null) return false;
+  if (after.status !== "FAILED" || after.due !== null || after.settledBy !== null) return false;
+  return due.cause === "retry" || due.at <= retryUntil(firstFailedAt, policy);
+}
+
 export function outcomeOf(result: DeliveryResult): LastOutcome {
   const isAnswered = result.kind === "answered";
   return {

@@ -111,14 +111,17 @@ export interface TestMail {
 
 export type OutageEvent = "began" | "ended";
 
+/** A notice is about an outage, or about calls that aren't retried any more. */
+export type NoticeEvent = OutageEvent | "expired";
+
 export interface NotifiedCallback {
   readonly id: string;
   readonly name: string;
   readonly email: string;
 }
 
-/** Returns the address of the outage's page for people, or null if none is known. */
-export type OutageUrl = (callbackId: string, outageId: string) => string | null;
+/** Returns the address of the outage's page for people, or of the callback's failed calls. It is null if none is known. */
+export type OutageUrl = (callbackId: string, outageId: string | null) => string | null;
 
 export interface OutageReport {
   readonly event: OutageEvent;
@@ -170,15 +173,36 @@ export function howOutageEnded({ quietSince }: OpenOutage, { delivered, stillFai
 }
 
 /** A notice is queued for one destination. */
-export interface Notice {
-  readonly event: OutageEvent;
+export type Notice = OutageNotice | ExpiryNotice;
+
+interface QueuedNotice {
   /** `destination` isn't a URL, which may hold a secret. */
   readonly destination: string;
-  readonly outage: OutageSpan;
   readonly callback: NotifiedCallback;
   readonly isDeleted: boolean;
   /** The tries that have failed so far. */
   readonly tries: number;
+}
+
+export interface OutageNotice extends QueuedNotice {
+  readonly event: OutageEvent;
+  readonly outage: OutageSpan;
   /** The report as it was first sent, because a repeat says the same. */
   readonly report: OutageReport | null;
+}
+
+export interface ExpiryNotice extends QueuedNotice {
+  readonly event: "expired";
+  readonly report: ExpiryReport;
+}
+
+/** These calls aren't retried any more since the callback's last notice, and were still FAILED as of `asOf`. */
+export interface ExpiryReport {
+  readonly event: "expired";
+  readonly noticeId: string;
+  readonly callback: NotifiedCallback;
+  readonly expiredCalls: number;
+  /** The one of them that failed first. */
+  readonly oldest: { readonly callId: string; readonly firstFailedAt: number };
+  readonly asOf: number;
 }

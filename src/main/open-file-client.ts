@@ -57,6 +57,9 @@ export async function openFileClient(
     begunCalls: () => new Set(),
     countInFlight: () => 0,
     onAttempt: () => undefined,
+    onCommit() {},
+    onLeaseLost() {},
+    readDisk: null,
     isReady: () => true,
     egressFailure: () => null,
   });

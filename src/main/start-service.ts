@@ -1,6 +1,7 @@
 import { lstatSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { rm, statfs } from "node:fs/promises";
 import type { Server } from "node:net";
+import { dirname } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import type { RunningService, ServeOptions, StartReport } from "../cli/cli-deps.js";
 import { type AddressRule, addressRuleFor, checkCallbackUrl, inNetworks } from "../delivery/address-rule.js";
@@ -33,7 +34,7 @@ import { consolePlugin } from "../server/console/console.js";
 import { consolePath } from "../server/console/console-path.js";
 import { type ListenAddress, listenOnLocalhost, tryToListen, tryToListenBeside } from "../server/listen-on-localhost.js";
 import { type Metrics, serveMetrics } from "../server/operations/metrics.js";
-import type { ServerDeps } from "../server/server-deps.js";
+import type { DiskSpace, ServerDeps } from "../server/server-deps.js";
 import type { NodeStore } from "../store/nodes/open-nodes.js";
 import { openStore, type Store } from "../store/open-store.js";
 import { secretKeySource } from "../store/secret-key.js";
@@ -100,7 +101,7 @@ async function start(
   const notifier = openNotifier(options, mails, teardown);
   const testNotifier = openNotifier(options, mails, teardown, TEST_MAIL_MS);
   const outageUrl: OutageUrl = (callbackId, outageId) =>
-    options.publicUrl && `${options.publicUrl}${consolePath(callbackId, "outages", outageId)}`;
+    options.publicUrl && `${options.publicUrl}${consolePath(callbackId, ...(outageId === null ? [] : ["outages", outageId]))}`;
   const dispatching = createDispatching({
     store,
     deliverer,
@@ -143,6 +144,9 @@ async function start(
     begunCalls: (callbackId) => dispatching.dispatcher.begunCalls(callbackId),
     countInFlight: () => dispatching.dispatcher.inFlight,
     onAttempt: dispatching.onAttempt,
+    onCommit: dispatching.onCommit,
+    onLeaseLost: dispatching.onLeaseLost,
+    readDisk: isDatabaseFile(options.database) ? () => readDisk(options.database) : null,
     isReady: () => !teardown.hasBegun,
     egressFailure: () => options.egressProxy?.failure ?? null,
   };
@@ -166,8 +170,16 @@ async function start(
 
 /** Lets commands know where the service runs. */
 async function holdPlaces({ database, dataDirectory }: ServeOptions, url: string): Promise<readonly HeldPlace[]> {
-  const isFile = database !== ":memory:" && !isPostgresUrl(database);
-  return Promise.all([portPath(dataDirectory, url), ...(isFile ? [database] : [])].map(holdPlace));
+  return Promise.all([portPath(dataDirectory, url), ...(isDatabaseFile(database) ? [database] : [])].map(holdPlace));
+}
+
+function isDatabaseFile(database: string): boolean {
+  return database !== ":memory:" && !isPostgresUrl(database);
+}
+
+async function readDisk(path: string): Promise<DiskSpace> {
+  const { bavail, blocks, bsize } = await statfs(dirname(path));
+  return { freeBytes: bavail * bsize, sizeBytes: blocks * bsize };
 }
 
 /** Returns null if it is unlimited, or unknown as on Windows. */

@@ -1,12 +1,37 @@
 import { REASON_WORDS } from "../domain/attempt.js";
 import { count } from "../domain/count.js";
 import { formatDuration } from "../domain/duration.js";
-import type { HowEnded, OutageReport } from "../domain/outage.js";
+import type { ExpiryReport, HowEnded, OutageReport } from "../domain/outage.js";
 import { formatUtc, toLine } from "./notice-text.js";
-import { MAX_NAME } from "./outage-mail.js";
+import { commandLines, MAX_NAME } from "./outage-mail.js";
 
 /** The members of a notice are a contract. Nothing of a message is in it. */
-export function noticeDocument(
+export function noticeDocument(report: OutageReport | ExpiryReport, pageUrl: string | null) {
+  return report.event === "expired" ? expiryDocument(report, pageUrl) : outageDocument(report, pageUrl);
+}
+
+function expiryDocument({ callback, expiredCalls, oldest, asOf }: ExpiryReport, pageUrl: string | null) {
+  return {
+    type: "calls.expired",
+    timestamp: toIso(asOf),
+    data: {
+      callbackId: callback.id,
+      callbackName: callback.name,
+      expiredCalls,
+      oldestCallId: oldest.callId,
+      oldestFailedAt: toIso(oldest.firstFailedAt),
+      asOf: toIso(asOf),
+      commands: commandsOf(callback),
+      ...(pageUrl !== null && { consoleUrl: pageUrl }),
+    },
+  };
+}
+
+function commandsOf(callback: ExpiryReport["callback"]): string[] {
+  return commandLines(callback).map((line) => line.trim());
+}
+
+function outageDocument(
   { event, outageId, callback, startedAt, failedCalls, failure, url, end, asOf }: OutageReport,
   pageUrl: string | null,
 ) {
@@ -42,13 +67,27 @@ export function noticeDocument(
 
 const MAX_URL = 400;
 
-export function slackText(report: OutageReport, pageUrl: string | null): string {
-  const text = sentenceOf(report);
-  return pageUrl === null || report.end?.how === "deleted" ? text : `${text}\n${pageUrl}`;
+export function slackText(report: OutageReport | ExpiryReport, pageUrl: string | null): string {
+  const text = report.event === "expired" ? expirySentence(report) : sentenceOf(report);
+  const hasPage = report.event === "expired" || report.end?.how !== "deleted";
+  return pageUrl === null || !hasPage ? text : `${text}\n${pageUrl}`;
+}
+
+function expirySentence({ callback, expiredCalls, oldest }: ExpiryReport): string {
+  const [are, them] = expiredCalls === 1 ? ["isn't", "it"] : ["aren't", "they"];
+  return (
+    `Callback ${nameOf(callback)}: ${count(expiredCalls, "failed call")} ${are} retried any more, as the time for that is over ` +
+    `(first failure at ${formatUtc(oldest.firstFailedAt)}). Once the endpoint accepts calls, ${them} can be replayed:\n` +
+    escapeSlack(commandsOf(callback).join("\n"))
+  );
+}
+
+function nameOf(callback: ExpiryReport["callback"]): string {
+  return `"${escapeSlack(toLine(callback.name, MAX_NAME))}" (${callback.id})`;
 }
 
 function sentenceOf({ callback, startedAt, failedCalls, failure, url, end }: OutageReport): string {
-  const name = `"${escapeSlack(toLine(callback.name, MAX_NAME))}" (${callback.id})`;
+  const name = nameOf(callback);
   const since = formatUtc(startedAt);
   if (end === null) {
     const why =

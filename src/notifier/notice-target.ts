@@ -1,15 +1,15 @@
-import type { OutageEvent, OutageReport } from "../domain/outage.js";
+import type { ExpiryReport, NoticeEvent, OutageReport } from "../domain/outage.js";
 
 export interface NoticeTarget {
   /** The database knows the target by this name. It isn't a URL, which may hold a secret. */
   readonly destination: string;
   /** People know the target by this name, which has no secrets. */
   readonly place: string;
-  readonly events: readonly OutageEvent[];
+  readonly events: readonly NoticeEvent[];
   /** So many notices are in flight at once at most. */
   readonly atOnce: number;
   /** Resolves to null if the notice was taken. A repeat has the same id. */
-  send(report: OutageReport): Promise<SendFailure | null>;
+  send(report: OutageReport | ExpiryReport): Promise<SendFailure | null>;
 }
 
 export interface SendFailure {

@@ -18,6 +18,7 @@ export function createRecoveryMails(notifier: Notifier, outageUrl: OutageUrl): N
     events: ["ended"],
     atOnce: MAILS_AT_ONCE,
     async send(report) {
+      if (report.event === "expired") return null;
       const { outageId, callback, end, asOf } = report;
       if (end === null || end.how === "deleted") return null;
       const mail = {

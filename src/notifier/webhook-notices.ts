@@ -31,13 +31,14 @@ export function createWebhookNotices({ url, format, signingKeys, outageUrl, now,
   return {
     destination: createHash("sha256").update(url).digest("hex").slice(0, 16),
     place: address.host,
-    events: ["began", "ended"],
+    events: ["began", "ended", "expired"],
     // A receiver isn't sent many notices at once, even if all callbacks fail.
     atOnce: 1,
     async send(report) {
-      const page = outageUrl(report.callback.id, report.outageId);
+      const isExpiry = report.event === "expired";
+      const page = outageUrl(report.callback.id, isExpiry ? null : report.outageId);
       const body = JSON.stringify(format === "slack" ? { text: slackText(report, page) } : noticeDocument(report, page));
-      const id = `${report.outageId}-${report.event}`;
+      const id = `${isExpiry ? report.noticeId : report.outageId}-${report.event}`;
       const headers = {
         "content-type": "application/json",
         ...credentials,

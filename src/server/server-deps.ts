@@ -49,10 +49,22 @@ export interface ServerDeps {
   countInFlight(): number;
   /** Has the handler called with each attempt, for /metrics. */
   onAttempt(handler: (attempt: Attempt) => void): void;
+  /** Has the handler called with how long each commit of outcomes took, for /metrics. */
+  onCommit(handler: (seconds: number) => void): void;
+  /** Has the handler called when the dispatcher's lease had ended, for /metrics. */
+  onLeaseLost(handler: () => void): void;
+  /** Reads the space of the disk with the database. It is null if the database isn't a file. */
+  readonly readDisk: (() => Promise<DiskSpace>) | null;
   /** Returns true until the service begins to stop. */
   isReady(): boolean;
   /** Says why the egress proxy can't be used, without its name; it is null without one, and if it works. */
   egressFailure(): string | null;
+}
+
+export interface DiskSpace {
+  /** What the service may still write. */
+  readonly freeBytes: number;
+  readonly sizeBytes: number;
 }
 
 export type WorkKind = "accepted" | "changed";

@@ -22,14 +22,16 @@ import type { NodeStore } from "./nodes/open-nodes.js";
 import { activityStore } from "./outcomes/activity.js";
 import { outcomeStore } from "./outcomes/commit-outcomes.js";
 import { endpointStore } from "./outcomes/endpoints.js";
+import { expiryStore } from "./outcomes/expired-calls.js";
 import { mailStore } from "./outcomes/mails.js";
 import { noticeStore } from "./outcomes/notices.js";
-import { oldestWaitingReader } from "./outcomes/oldest-waiting.js";
+import { oldestWaitingReader, readOldestAcceptance } from "./outcomes/oldest-waiting.js";
 import { outageStore } from "./outcomes/outages.js";
 import { retentionStore } from "./purge.js";
 import type { Db } from "./schema.js";
 import { checkSecretKey, hasKeyCheck, type KeyCipher, keyCipher, type SecretKeySource } from "./secret-key.js";
 import { settingsStore } from "./settings-store.js";
+import { isPostgres } from "./sql/per-database.js";
 import { type ReadTime, readDatabaseTime } from "./sql/read-time.js";
 import { migrateSqliteAt, openSqlite, openSqliteReader, placeOfFile } from "./sqlite/open-sqlite.js";
 
@@ -172,6 +174,7 @@ function makeStore(
     activity: activityStore(db, clock),
     mails: mailStore(db),
     notices: noticeStore(db),
+    expiries: expiryStore(db),
     changes: changeStore(db),
     retention: retentionStore(db),
     settings: settingsStore(db),
@@ -183,7 +186,7 @@ function makeStore(
     readTime: (): Promise<number> => readTime(db),
     /** Throws `unavailable` with the reason if the database can't be written. */
     checkWritable: (): Promise<void> => checkWritable(db),
-    /** Reads only counters and indexes. */
+    /** Reads counters and indexes, and the oldest waiting call of each callback. */
     readGauges: (): Promise<Gauges> => readGauges(db),
     /** Signs with the secret key, which is the same on all nodes: see KeyCipher. */
     sign: cipher.sign,
@@ -205,6 +208,17 @@ export interface Gauges {
   readonly openOutages: number;
   readonly queuedMails: number;
   readonly queuedNotices: number;
+  /** So many FAILED calls aren't retried any more, as their window is over. */
+  readonly expired: number;
+  /** The oldest PENDING call was accepted then. */
+  readonly oldestWaitingAt: number | null;
+  /** Rows of PostgreSQL's tables that VACUUM hasn't removed yet. */
+  readonly deadRows: readonly DeadRows[];
+}
+
+export interface DeadRows {
+  readonly table: string;
+  readonly rows: number;
 }
 
 /** A call's outcome has fewer bytes. What fits here must not be less than what is to be recorded. */
@@ -222,12 +236,23 @@ export async function checkWritable(db: Db): Promise<void> {
 }
 
 async function readGauges(db: Db): Promise<Gauges> {
-  const { rows } = await sql<Gauges>`
+  const { rows } = await sql<Omit<Gauges, "oldestWaitingAt" | "deadRows">>`
     SELECT
       (SELECT coalesce(sum(count), 0) FROM call_counts WHERE status = 'PENDING') AS waiting,
       (SELECT count(*) FROM calls WHERE status = 'FAILED' AND due_at IS NOT NULL) AS due,
       (SELECT count(*) FROM outages WHERE ended_at IS NULL) AS "openOutages",
       (SELECT count(*) FROM mails WHERE next_try_at IS NOT NULL) AS "queuedMails",
-      (SELECT count(*) FROM notices WHERE next_try_at IS NOT NULL) AS "queuedNotices"`.execute(db);
-  return rows[0] ?? { waiting: 0, due: 0, openOutages: 0, queuedMails: 0, queuedNotices: 0 };
+      (SELECT count(*) FROM notices WHERE next_try_at IS NOT NULL) AS "queuedNotices",
+      (SELECT coalesce(sum(calls), 0) FROM expiries) AS expired`.execute(db);
+  const counts = rows[0] ?? { waiting: 0, due: 0, openOutages: 0, queuedMails: 0, queuedNotices: 0, expired: 0 };
+  return { ...counts, oldestWaitingAt: await readOldestAcceptance(db), deadRows: await readDeadRows(db) };
+}
+
+/** PostgreSQL counts them about once a second. */
+async function readDeadRows(db: Db): Promise<readonly DeadRows[]> {
+  if (!isPostgres(db)) return [];
+  const { rows } = await sql<DeadRows>`
+    SELECT relname::text AS table, n_dead_tup AS rows FROM pg_catalog.pg_stat_user_tables WHERE schemaname = current_schema()
+    ORDER BY relname`.execute(db);
+  return rows;
 }

@@ -6,6 +6,7 @@ import { removeAudit } from "./audit.js";
 import { CountChanges, FAILURE, FATE, type Fate } from "./calls/call-counts.js";
 import { recordChangesByKey } from "./change-log.js";
 import { minuteOf } from "./outcomes/activity.js";
+import { forgetExpired } from "./outcomes/expired-calls.js";
 import { expireNotices, removeNotices } from "./outcomes/notices.js";
 import type { Db, Row } from "./schema.js";
 import { readSettings } from "./settings-store.js";
@@ -108,6 +109,10 @@ async function removeCalls(db: Db, which: RawBuilder<unknown>, limit: number): P
     }
   }
   await changes.save(db);
+  await forgetExpired(
+    db,
+    rows.flatMap(({ seq, status }) => (status === "FAILED" ? seq : [])),
+  );
   return rows.length;
 }
 
@@ -190,6 +195,7 @@ async function removeCallback(db: Db, key: number): Promise<void> {
     "endpoints",
     "call_counts",
     "failure_counts",
+    "expiries",
     "run_leases",
     "replays",
     "replay_failures",

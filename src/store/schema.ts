@@ -5,7 +5,7 @@ import type { AuditAction, Way } from "../domain/audit/audit-entry.js";
 import type { CallStatus, Due, SettledBy } from "../domain/call.js";
 import type { AuthType, BodyFormat } from "../domain/callback.js";
 import type { EndpointStatus } from "../domain/endpoint.js";
-import type { NoticeChannel, OutageEvent } from "../domain/outage.js";
+import type { NoticeChannel, NoticeEvent } from "../domain/outage.js";
 
 /** A column that holds JSON text is given as a value in a batch. */
 export type CellType = "bigint" | "text" | "json";
@@ -156,8 +156,9 @@ export const TABLES = {
     last_error: nullable(text),
   },
   notices: {
+    /** An `expired` notice is about no outage, and has an id of its own here. */
     outage_id: text,
-    event: oneOf<OutageEvent>(),
+    event: oneOf<NoticeEvent>(),
     destination: text,
     callback_key: integer,
     created_at: integer,
@@ -166,8 +167,27 @@ export const TABLES = {
     next_try_at: nullable(integer),
     sent_at: nullable(integer),
     last_error: nullable(text),
-    /** `report` is an OutageReport as JSON, or null until the notice is first sent. */
+    /** `report` is an OutageReport or ExpiryReport as JSON, or null until the notice of an outage is first sent. */
     report: nullable(text),
+  },
+  /** Calls that aren't retried any more, as their window is over, until they are settled. */
+  expired_calls: {
+    call_seq: integer,
+    callback_key: integer,
+    /** The call is in the callback's notice with this number. */
+    notice: integer,
+    first_failed_at: integer,
+  },
+  /** A callback has a row once a call of it has expired. */
+  expiries: {
+    callback_key: integer,
+    /** So many rows in `expired_calls` are of the callback. */
+    calls: generated,
+    /** The number of the next notice. */
+    notice: integer,
+    /** Whether a call has expired since the last notice. */
+    is_owed: integer,
+    noticed_at: nullable(integer),
   },
   activity: {
     callback_key: integer,

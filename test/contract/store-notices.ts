@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Callback } from "../../src/domain/callback.js";
-import type { Notice, OpenOutage, OutageReport } from "../../src/domain/outage.js";
+import type { OpenOutage, OutageNotice, OutageReport } from "../../src/domain/outage.js";
 import type { Store } from "../../src/store/open-store.js";
 import { aCallback, aGroup, anEndpoint, DAY, MINUTE, NOW, type OpenStore } from "./store-support.js";
 
@@ -24,19 +24,19 @@ async function reopen(store: Store, callback: Callback, at: number): Promise<voi
   await store.outcomes.commit(aGroup({ endpoints, notices: { ...TO_HOOK, at } }));
 }
 
-async function fetch(store: Store, at: number, destination = HOOK): Promise<readonly Notice[]> {
-  return store.notices.fetch(destination, at, 9);
+async function fetch(store: Store, at: number, destination = HOOK, limit = 9): Promise<readonly OutageNotice[]> {
+  return (await store.notices.fetch(destination, at, limit)).filter((notice) => notice.event !== "expired");
 }
 
-const events = (notices: readonly Notice[]) => notices.map(({ event, outage }) => `${outage.id} ${event}`);
+const events = (notices: readonly OutageNotice[]) => notices.map(({ event, outage }) => `${outage.id} ${event}`);
 
-async function first(store: Store, at: number, destination = HOOK): Promise<Notice> {
+async function first(store: Store, at: number, destination = HOOK): Promise<OutageNotice> {
   const [notice] = await fetch(store, at, destination);
   if (notice === undefined) throw new Error("no notice is due");
   return notice;
 }
 
-const aReport = (notice: Notice): OutageReport => ({
+const aReport = (notice: OutageNotice): OutageReport => ({
   ...{ event: notice.event, outageId: notice.outage.id, callback: notice.callback },
   ...{ startedAt: NOW, failedCalls: 3, end: null, asOf: NOW },
 });
@@ -229,7 +229,7 @@ export function describeNotices(open: OpenStore): void {
       for (const index of [2, 1, 3]) {
         await begin(store, await aCallback(store), { ...OUTAGE, id: `O${index}` }, NOW + index);
       }
-      expect(events(await store.notices.fetch(HOOK, NOW + 3, 2))).toEqual(["O1 began", "O2 began"]);
+      expect(events(await fetch(store, NOW + 3, HOOK, 2))).toEqual(["O1 began", "O2 began"]);
       expect(await store.notices.fetch("another", NOW + 3, 2)).toEqual([]);
     });
   });

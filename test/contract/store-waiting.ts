@@ -205,6 +205,20 @@ export function describeWaiting(open: OpenStore): void {
       expect(lists.map(([call]) => call?.leftOutBytes !== undefined)).toEqual([true, false]);
     });
 
+    it("have an oldest one, whose age is in the gauges", async () => {
+      const store = await open();
+      const oldest = async () => (await store.readGauges()).oldestWaitingAt;
+      const [first, second, deleted] = [await aCallback(store), await aCallback(store), await aCallback(store)];
+      expect(await oldest()).toBeNull();
+      await accept(store, first, ["A"], NOW + 2);
+      await accept(store, second, ["B"], NOW + 1);
+      await accept(store, deleted, ["C"], NOW);
+      await store.callbacks.delete(deleted.id, NOW);
+      expect(await oldest()).toBe(NOW + 1);
+      await attempt(store, second, ["B"]);
+      expect(await oldest()).toBe(NOW + 2);
+    });
+
     it("lose their retries together, at most `limit` of them", async () => {
       const store = await open();
       const [first, second] = [

@@ -9,6 +9,7 @@ import { describeCalls } from "./store-calls.js";
 import { describeChanges } from "./store-changes.js";
 import { describeCollectedReplays } from "./store-collected-replays.js";
 import { describeCounters } from "./store-counters.js";
+import { describeExpiredCalls } from "./store-expired-calls.js";
 import { describeGroups } from "./store-groups.js";
 import { describeListing } from "./store-listing.js";
 import { describeNotices } from "./store-notices.js";
@@ -35,6 +36,7 @@ export function describeStore(name: string, open: OpenStore, runs: number): void
     describeOutcomes(open);
     describeOutages(open);
     describeNotices(open);
+    describeExpiredCalls(open);
     describeListing(open, runs);
     describeOverview(open);
     describeGroups(open);

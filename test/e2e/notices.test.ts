@@ -72,7 +72,7 @@ describe("notices of outages", () => {
     for (const name of mails) expect(readFileSync(home.path("mail", name), "utf8").replace(/=\r?\n/g, "")).toContain(page);
     expect((await fetch(`${server.url}${new URL(page).pathname}`)).url).toContain("/console/sign-in?to=");
     const { stderr } = await server.stop();
-    expect(stderr).toContain("A notice of an outage was sent");
+    expect(stderr).toContain("A notice was sent");
     expect([killed.stderr, stderr].join()).not.toContain("hunter2");
   });
 });

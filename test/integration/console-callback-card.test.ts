@@ -116,6 +116,19 @@ it("of an endpoint that is down has the latest answer, though many calls were he
   expect((await seeCard()).text).toContain("Notified ops@example.com at 2026-11-26 12:00:02 UTC");
 });
 
+it("counts the failed calls that aren't retried any more, as the API does", async () => {
+  await start();
+  await accept(service.store, callback, ["A", "B", "C"]);
+  const result = { kind: "answered", statusCode: 503, statusMessage: "Busy", body: "" } as const;
+  await attempt(service.store, callback, ["A", "B", "C"], { startedAt: NOON, result });
+  expect((await seeCard()).text).not.toContain("any more");
+  await service.store.queue.expireRetries([{ callbackId: ID, firstFailedBefore: NOON + 1, fence: 0 }], 9);
+  await service.store.calls.mark(ID, ["C"], "SUCCESS", NOON);
+  expect((await seeCard()).text).toContain(
+    "Retries are on. 2 not retried any more: 24 hours have passed since the first failure. Replay all 2 failed",
+  );
+});
+
 it("has no address to notify, which an old database allows", async () => {
   await start();
   await change({}, OUTAGE, "");

@@ -8,8 +8,9 @@ import type { NoticeTarget } from "../../src/notifier/notice-target.js";
 import { createWebhookNotices, type NoticeFormat, readSigningKeys } from "../../src/notifier/webhook-notices.js";
 import { systemClock } from "../../src/platform/clock.js";
 import type { Logger } from "../../src/platform/logger.js";
+import { timeOrderedId } from "../../src/platform/random.js";
 import { systemTimers } from "../../src/platform/running-timers.js";
-import { down, HOUR, MINUTE, Simulation, up } from "../support/dispatcher/simulation.js";
+import { down, HOUR, MINUTE, NO_JITTER, Simulation, up } from "../support/dispatcher/simulation.js";
 import {
   isSigned,
   NOTIFY_SECRET,
@@ -40,7 +41,7 @@ afterEach(async () => {
   await sim.store.close();
 });
 
-const outageUrl = (callbackId: string, outageId: string) => `https://whcb.example/${callbackId}/${outageId}`;
+const outageUrl = (callbackId: string, outageId: string | null) => `https://whcb.example/${callbackId}/${outageId}`;
 
 function noticesTo(url: string, format: NoticeFormat = "json", secret = NOTIFY_SECRET): NoticeTarget {
   const signingKeys = readSigningKeys(secret);
@@ -114,6 +115,38 @@ describe("a notice by HTTP", () => {
         },
       },
     ]);
+  });
+
+  it("says how many calls aren't retried any more, the oldest, and what to type", async () => {
+    receiver = await startNoticeReceiver();
+    const targets = [noticesTo(receiver.url), noticesTo(`${receiver.url}/slack`, "slack")];
+    sim = await Simulation.open({ policy: { ...NO_JITTER, windowMs: HOUR } });
+    sim.endpoint = down;
+    const callback = await sim.callback({ name: "the <demo>" });
+    const startedAt = sim.clock.now();
+    const [oldest] = await sim.accept(callback, 3);
+    await sim.runFor(HOUR + 10 * MINUTE);
+    const [now, { random }] = [sim.clock.now(), sim];
+    const destinations = targets.map(({ destination }) => destination);
+    await sim.store.expiries.queueNotices({ destinations, now, newId: () => timeOrderedId(now, random) });
+    for (const target of targets) await createNoticeSender({ store: sim.store, target, clock: sim.clock, logger }).tick();
+    const [notice, text] = receiver.received;
+    expect(JSON.parse(notice?.body ?? "")).toEqual({
+      type: "calls.expired",
+      timestamp: new Date(now).toISOString(),
+      data: {
+        ...{ callbackId: callback.id, callbackName: "the <demo>", expiredCalls: 3 },
+        ...{ oldestCallId: oldest, oldestFailedAt: new Date(startedAt).toISOString(), asOf: new Date(now).toISOString() },
+        commands: [`whcb calls list ${callback.id} --failed`, `whcb replay ${callback.id} --failed`],
+        consoleUrl: outageUrl(callback.id, null),
+      },
+    });
+    expect(notice?.headers["webhook-id"]).toMatch(/^[0-9A-F]{32}-expired$/);
+    expect(JSON.parse(text?.body ?? "").text).toBe(
+      `Callback "the &lt;demo&gt;" (${callback.id}): 3 failed calls aren't retried any more, as the time for that is over ` +
+        "(first failure at 2030-01-01 00:00:00 UTC). Once the endpoint accepts calls, they can be replayed:\n" +
+        `whcb calls list ${callback.id} --failed\nwhcb replay ${callback.id} --failed\n${outageUrl(callback.id, null)}`,
+    );
   });
 
   it("has a login as a header, not in the URL, and no signature without a secret", async () => {

@@ -529,11 +529,20 @@ describe("operations", () => {
     expect([(await get("/readyz")).statusCode, (await get("/readyz")).json()]).toEqual([200, { status: "ready" }]);
   });
 
+  const OTHER_GAUGES = { expired: 7, oldestWaitingAt: Date.UTC(2026, 10, 29), deadRows: [{ table: "calls", rows: 8 }] };
+
   it("exports metrics for Prometheus", async () => {
     const handlers: ((attempt: Attempt) => void)[] = [];
     const store = await openStore({ url: ":memory:", clock: systemClock, secretKey: randomBytes(32) });
     await open({
-      store: { ...store, readGauges: async () => ({ waiting: 3, due: 4, openOutages: 1, queuedMails: 2, queuedNotices: 6 }) },
+      store: {
+        ...store,
+        readGauges: async () => ({ waiting: 3, due: 4, openOutages: 1, queuedMails: 2, queuedNotices: 6, ...OTHER_GAUGES }),
+      },
+      clock: { ...systemClock, now: () => OTHER_GAUGES.oldestWaitingAt + 90_000 },
+      onCommit: (handler) => handler(0.02),
+      onLeaseLost: (handler) => handler(),
+      readDisk: async () => ({ freeBytes: 20, sizeBytes: 80 }),
       countInFlight: () => 5,
       onAttempt: (handler) => void handlers.push(handler),
     });
@@ -553,6 +562,13 @@ describe("operations", () => {
       "whcb_outages_open 1",
       "whcb_mails_owed 2",
       "whcb_notices_owed 6",
+      "whcb_calls_expired 7",
+      "whcb_oldest_waiting_seconds 90",
+      'whcb_dead_rows{table="calls"} 8',
+      'whcb_commit_seconds_bucket{le="0.025"} 1',
+      "whcb_leases_lost_total 1",
+      "whcb_disk_free_bytes 20",
+      "whcb_disk_size_bytes 80",
       'whcb_attempt_seconds_bucket{le="0.05",outcome="failure"} 1',
       'whcb_http_request_seconds_count{method="POST",route="/callbacks/:id/calls",status="202"} 1',
     ]) {

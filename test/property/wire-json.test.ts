@@ -38,7 +38,14 @@ describe("JSON reads back unchanged", () => {
       fc.property(anySettings, (settings) => {
         const raw = overTheWire(callbackToJson(aCallback(settings), []));
         const { signing, ...listed } = settings;
-        const added = { isSigned: signing === "enabled", signingSecret: null, downSince: null, health: null, raw };
+        const added = {
+          isSigned: signing === "enabled",
+          signingSecret: null,
+          downSince: null,
+          expiredCalls: null,
+          health: null,
+          raw,
+        };
         expect(readCallback(raw)).toEqual({ id: aCallback().id, ...listed, ...added });
       }),
     );

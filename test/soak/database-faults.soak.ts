@@ -102,8 +102,8 @@ class Node {
       ...deps,
       target: {
         ...{ destination: "hook", place: "hook", atOnce: 5, events: ["began", "ended"] },
-        async send({ outageId, event }) {
-          run.notices.push(`${outageId} ${event}`);
+        async send(report) {
+          if (report.event !== "expired") run.notices.push(`${report.outageId} ${report.event}`);
           await delay(300 * run.fraction());
           return null;
         },

@@ -94,6 +94,7 @@ export const STATUS_FIELDS = {
   oldestAttempt: "the earliest last attempt of those read",
   newestAttempt: "the latest",
   retried: "those that will be retried: `calls`, `nextAttemptDate`, `until`; `whcb serve` only",
+  expired: "how many FAILED calls aren't retried any more, as their window is over; null: none, or not known; `whcb serve` only",
   outages:
     "the open ones: `id`, `startedAt`, `recoveringSince` (null: calls fail), `failedCalls`, `notifiedAt`, `notifiedBy`, `mailError` (why the e-mail isn't sent yet); `whcb serve` only",
 } as const;

@@ -1,6 +1,6 @@
 import { errorMessage } from "../../domain/errors.js";
 import { shownUrl } from "../../domain/mask.js";
-import { howOutageEnded, type Notice, type OutageReport } from "../../domain/outage.js";
+import { howOutageEnded, type Notice, type OutageNotice, type OutageReport } from "../../domain/outage.js";
 import type { NoticeTarget } from "../../notifier/notice-target.js";
 import type { Clock } from "../../platform/clock.js";
 import type { Logger } from "../../platform/logger.js";
@@ -25,8 +25,7 @@ export function createNoticeSender({ store, target, clock, logger }: NoticeSende
         return store.notices.claim(await store.notices.fetch(destination, dueBefore, limit), dueBefore, until);
       },
       async send(notice) {
-        const report = notice.report ?? (await makeReport(store, notice, clock.now()));
-        if (notice.report === null) await store.notices.saveReport(notice, report);
+        const report = notice.event === "expired" ? notice.report : await reportOf(store, notice, clock.now());
         try {
           return await target.send(report);
         } catch (error) {
@@ -35,7 +34,7 @@ export function createNoticeSender({ store, target, clock, logger }: NoticeSende
       },
       async recordSent(notice, at) {
         await store.notices.recordSent(notice, at);
-        logger.info({ ...logFieldsOf(notice), place }, "A notice of an outage was sent");
+        logger.info({ ...logFieldsOf(notice), place }, "A notice was sent");
       },
       async recordFailed(notice, reason, nextTryAt) {
         logger.warn({ ...logFieldsOf(notice), place, reason, nextTryAt }, "A notice could not be sent; it will be tried again");
@@ -47,11 +46,19 @@ export function createNoticeSender({ store, target, clock, logger }: NoticeSende
   );
 }
 
-function logFieldsOf({ outage, event }: Notice) {
-  return { outageId: outage.id, callbackId: outage.callbackId, event };
+function logFieldsOf(notice: Notice) {
+  const { event, callback } = notice;
+  return { ...(notice.event !== "expired" && { outageId: notice.outage.id }), callbackId: callback.id, event };
 }
 
-async function makeReport({ outages, callbacks }: Store, notice: Notice, asOf: number): Promise<OutageReport> {
+async function reportOf(store: Store, notice: OutageNotice, now: number): Promise<OutageReport> {
+  if (notice.report !== null) return notice.report;
+  const report = await makeReport(store, notice, now);
+  await store.notices.saveReport(notice, report);
+  return report;
+}
+
+async function makeReport({ outages, callbacks }: Store, notice: OutageNotice, asOf: number): Promise<OutageReport> {
   const { event, outage, callback } = notice;
   const { id: outageId, startedAt, endedAt, failedCalls } = outage;
   const { failures, retried, replayed, marked, failed, uncounted } = await outages.readCalls(outageId);

@@ -69,7 +69,10 @@ export class OutcomeCommitter {
   async commitNext(): Promise<Committed | null> {
     const group = this.#log.nextGroup();
     if (group === null) return null;
-    const committed = await this.#deps.store.outcomes.commit(group);
+    const { store, clock, onCommit } = this.#deps;
+    const beganAt = clock.monotonicMs();
+    const committed = await store.outcomes.commit(group);
+    onCommit?.((clock.monotonicMs() - beganAt) / 1_000);
     this.#noteWrite();
     this.#log.dropCommitted();
     const lost = this.#dropStale(group, committed);

@@ -36,9 +36,11 @@ export async function createMetrics(deps: ServerDeps): Promise<Metrics> {
 }
 
 const ATTEMPT_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+const COMMIT_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const REQUEST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60];
 
-function registerMetrics(prometheus: typeof import("prom-client"), { store, countInFlight, onAttempt }: ServerDeps): Metrics {
+function registerMetrics(prometheus: typeof import("prom-client"), deps: ServerDeps): Metrics {
+  const { store, clock, countInFlight, onAttempt, onCommit, onLeaseLost, readDisk } = deps;
   const { Counter, Gauge, Histogram } = prometheus;
   const registry: Registry = new prometheus.Registry();
   const registers = [registry];
@@ -57,17 +59,52 @@ function registerMetrics(prometheus: typeof import("prom-client"), { store, coun
     buckets: ATTEMPT_SECONDS,
     registers,
   });
+  const commits = new Histogram({
+    name: "whcb_commit_seconds",
+    help: "Commits of outcomes to the database",
+    buckets: COMMIT_SECONDS,
+    registers,
+  });
+  const leases = new Counter({
+    name: "whcb_leases_lost_total",
+    help: "Times that this dispatcher's lease on the database had ended",
+    registers,
+  });
+  const deadRows = new Gauge({
+    name: "whcb_dead_rows",
+    help: "Rows of PostgreSQL's tables that VACUUM has not removed yet",
+    labelNames: ["table"] as const,
+    registers,
+  });
   const gauges = [
     gauge("whcb_calls_waiting", "Calls accepted and not attempted yet", ({ waiting }) => waiting),
+    gauge("whcb_oldest_waiting_seconds", "Age of the oldest call that waits for its first attempt", ({ oldestWaitingAt }) =>
+      oldestWaitingAt === null ? 0 : Math.max(0, (clock.now() - oldestWaitingAt) / 1_000),
+    ),
     gauge("whcb_calls_due", "Failed calls with a scheduled attempt", ({ due }) => due),
+    gauge("whcb_calls_expired", "Failed calls that are not retried any more", ({ expired }) => expired),
     gauge("whcb_in_flight", "Requests to endpoints in flight", () => countInFlight()),
     gauge("whcb_outages_open", "Open outages", ({ openOutages }) => openOutages),
     gauge("whcb_mails_owed", "E-mails not sent yet", ({ queuedMails }) => queuedMails),
-    gauge("whcb_notices_owed", "Notices of outages not sent yet", ({ queuedNotices }) => queuedNotices),
+    gauge("whcb_notices_owed", "Notices not sent yet", ({ queuedNotices }) => queuedNotices),
   ];
   onAttempt(({ result, durationMs }) => {
     attempts.observe({ outcome: isAccepted(result) ? "success" : "failure" }, durationMs / 1000);
   });
+
+  onCommit((seconds) => commits.observe(seconds));
+  onLeaseLost(() => leases.inc());
+  const updateDisk = readDisk === null ? null : diskGauges(readDisk);
+
+  function diskGauges(read: NonNullable<ServerDeps["readDisk"]>): () => Promise<void> {
+    const free = new Gauge({ name: "whcb_disk_free_bytes", help: "Free space of the database's disk", registers });
+    const size = new Gauge({ name: "whcb_disk_size_bytes", help: "Size of the database's disk", registers });
+    return async () => {
+      const { freeBytes, sizeBytes } = await read();
+      free.set(freeBytes);
+      size.set(sizeBytes);
+    };
+  }
 
   function gauge(name: string, help: string, read: (values: Gauges) => number): (values: Gauges) => void {
     const metric = new Gauge({ name, help, registers });
@@ -80,6 +117,8 @@ function registerMetrics(prometheus: typeof import("prom-client"), { store, coun
     async render() {
       const values = await store.readGauges();
       for (const update of gauges) update(values);
+      for (const { table, rows } of values.deadRows) deadRows.set({ table }, rows);
+      await updateDisk?.();
       return { contentType: registry.contentType, text: await registry.metrics() };
     },
   };

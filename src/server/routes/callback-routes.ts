@@ -105,9 +105,10 @@ async function readReports({ store }: ServerDeps, callbacks: readonly Callback[]
   const records = await store.endpoints.listReports(callbacks.map(({ id }) => id));
   return new Map(
     records.map((record) => {
-      const { callback, endpoint, oldestWaiting } = record;
+      const { callback, endpoint, oldestWaiting, expiredCalls } = record;
       const health = endpointHealth({ ...record, events: callback.events });
-      return [callback.id, { ...health, downSince: endpoint.downSince, waitingSince: oldestWaiting?.acceptedAt ?? null }];
+      const waitingSince = oldestWaiting?.acceptedAt ?? null;
+      return [callback.id, { ...health, downSince: endpoint.downSince, waitingSince, expiredCalls }];
     }),
   );
 }

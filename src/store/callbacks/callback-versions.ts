@@ -43,6 +43,7 @@ async function readVersions(db: Db, callbackIds: readonly string[]): Promise<Map
     SELECT callbacks.id, ${jsonArray}(
       ${latestChange},
       (SELECT ${jsonList}(count) FROM (SELECT count FROM call_counts WHERE callback_key = callbacks.key ORDER BY status) AS counts),
+      (SELECT calls FROM expiries WHERE callback_key = callbacks.key),
       ${LATEST_ACTIVITY},
       endpoints.state, endpoints.down_since,
       outages.id, outages.failed_calls, outages.ended_at, outages.notified_at,

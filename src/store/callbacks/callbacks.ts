@@ -8,10 +8,12 @@ import { CountChanges, FAILURE, NO_ANSWER } from "../calls/call-counts.js";
 import { IS_HELD, laterChangeAt } from "../calls/call-row.js";
 import { recordChange } from "../change-log.js";
 import type { SortKey } from "../keyset.js";
+import { forgetExpired } from "../outcomes/expired-calls.js";
 import { endNoticesOfDeleted } from "../outcomes/notices.js";
 import { type Page, type PageQuery, readPage, type Sort } from "../paging.js";
 import { type Db, NEVER } from "../schema.js";
 import type { KeyCipher } from "../secret-key.js";
+import { crossJoin } from "../sql/per-database.js";
 import { transact } from "../sql/transactions.js";
 import { type CallbackRow, lockCallback, settingsColumns, toCallback } from "./callback-row.js";
 
@@ -162,6 +164,16 @@ export async function switchRetriesOn(db: Db, callbackKey: number, now: number, 
     UPDATE calls SET due_at = ${now}, due_cause = 'retry', changed_at = ${laterChangeAt(now)}
     WHERE callback_key = ${callbackKey} AND status = 'FAILED' AND status <> 'PENDING'
       AND due_at IS NULL AND settled_by IS NULL AND first_failed_at >= ${now - policy.windowMs}`.execute(db);
+  // The window is longer than it was, or the clock was set back.
+  const { rows } = await sql<{ call_seq: number }>`
+    SELECT call_seq FROM expired_calls ${crossJoin} calls ON seq = call_seq
+    WHERE expired_calls.callback_key = ${callbackKey} AND expired_calls.first_failed_at >= ${now - policy.windowMs} AND due_cause = 'retry'`.execute(
+    db,
+  );
+  await forgetExpired(
+    db,
+    rows.map(({ call_seq }) => call_seq),
+  );
 }
 
 /** The endpoint may be repaired, so its retries are due now (docs/dispatcher.md, A call, rule 8). */
@@ -190,6 +202,9 @@ export async function switchRetriesOff(db: Db, callbackKey: number, now: number)
     changes.addFate(outage_id, "failed", -calls);
     changes.addFate(outage_id, "released", calls);
   }
+  const { rows: replayed } = await sql<{ seq: number }>`SELECT seq FROM calls WHERE ${isHeld} AND due_cause = 'replay'`.execute(
+    db,
+  );
   const released = await sql`
     UPDATE calls
     SET status = 'PENDING', attempted_at = CASE WHEN attempt_count = 0 THEN ${NEVER} ELSE attempted_at END,
@@ -199,6 +214,10 @@ export async function switchRetriesOff(db: Db, callbackKey: number, now: number)
   await sql`
     UPDATE calls SET due_at = NULL, due_cause = NULL, changed_at = ${laterChangeAt(now)}
     WHERE callback_key = ${callbackKey} AND status = 'FAILED' AND due_at IS NOT NULL AND due_cause = 'retry'`.execute(db);
+  await forgetExpired(
+    db,
+    replayed.map(({ seq }) => seq),
+  );
   const count = Number(released.numAffectedRows ?? 0n);
   changes.add(callbackKey, "PENDING", count);
   changes.addFailed(callbackKey, NO_ANSWER, reported.length - count);

@@ -1,6 +1,7 @@
 /** Calls without their responses, as they were read and as they are to be written. */
 import { type RawBuilder, sql } from "kysely";
 import type { CallProgress } from "../../domain/call.js";
+import { forgetExpired } from "../outcomes/expired-calls.js";
 import type { Db } from "../schema.js";
 import { updateEach, valueList } from "../sql/batches.js";
 import { readRows } from "../sql/json-rows.js";
@@ -46,6 +47,7 @@ export async function writeStates(db: Db, states: Iterable<CallState>): Promise<
   const changes = new CountChanges();
   const rows: (string | number | null)[][] = [];
   const marked: typeof rows = [];
+  const unexpired: number[] = [];
   for (const state of states) {
     const { seq, callbackKey, before, after, entry, settledByUser } = state;
     if (before === after) continue;
@@ -53,12 +55,20 @@ export async function writeStates(db: Db, states: Iterable<CallState>): Promise<
     if (entry !== undefined) changes.enterOutage(before, entry);
     changes.moveFate(before, after);
     countReplay(state, changes);
+    if (mayEndExpiry(before, after)) unexpired.push(seq);
     if (settledByUser === undefined) rows.push([...progressCells(after), seq]);
     else marked.push([...progressCells(after), settledByUser, seq]);
   }
   await updateEach(db, "calls", PROGRESS_COLUMNS, "seq", rows);
   await updateEach(db, "calls", [...PROGRESS_COLUMNS, "settled_by_user"], "seq", marked);
   await changes.save(db);
+  await forgetExpired(db, unexpired);
+}
+
+/** A call with a retry due hasn't expired. */
+function mayEndExpiry(before: CallProgress, after: CallProgress): boolean {
+  if (before.status !== "FAILED" || before.due?.cause === "retry") return false;
+  return after.status !== "FAILED" || after.due?.cause === "retry";
 }
 
 function countReplay({ callbackKey, before, after }: CallState, changes: CountChanges): void {

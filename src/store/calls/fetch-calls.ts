@@ -2,7 +2,8 @@
 import { type RawBuilder, sql } from "kysely";
 import type { Call } from "../../domain/call.js";
 import { lockLiveCallbacks, withoutStale } from "../nodes/fences.js";
-import type { Db } from "../schema.js";
+import { expireCalls } from "../outcomes/expired-calls.js";
+import type { Db, Row } from "../schema.js";
 import { batchOf } from "../sql/batches.js";
 import { crossJoin, perDatabase, seqOfWaiting } from "../sql/per-database.js";
 import { transact } from "../sql/transactions.js";
@@ -109,9 +110,14 @@ export function queueStore(db: Db) {
         const fences = new Map(expiries.map(({ callbackId, fence }) => [callbackId, fence]));
         const callbacks = withoutStale(await lockLiveCallbacks(trx, [...fences.keys()]), fences);
         const own = expiries.filter(({ callbackId }) => callbacks.has(callbackId));
-        const { numAffectedRows } = await sql`
-          UPDATE calls SET due_at = NULL, due_cause = NULL WHERE seq IN (${selectExpired(own)} LIMIT ${limit})`.execute(trx);
-        return Number(numAffectedRows ?? 0n);
+        const { rows } = await sql<Pick<Row<"calls">, "seq" | "callback_key"> & { first_failed_at: number }>`
+          UPDATE calls SET due_at = NULL, due_cause = NULL WHERE seq IN (${selectExpired(own)} LIMIT ${limit})
+          RETURNING seq, callback_key, first_failed_at`.execute(trx);
+        await expireCalls(
+          trx,
+          rows.map((row) => ({ seq: row.seq, callbackKey: row.callback_key, firstFailedAt: row.first_failed_at })),
+        );
+        return rows.length;
       });
     },
   };

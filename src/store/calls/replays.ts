@@ -11,6 +11,7 @@ import { addToAudit, namedCalls, writeAudit } from "../audit.js";
 import { type CallbackRow, lockCallback, requireCallback } from "../callbacks/callback-row.js";
 import { type LeaseTime, requireLease, toServiceReplay } from "../callbacks/run-leases.js";
 import { recordChange } from "../change-log.js";
+import { expireCalls, expiredOf } from "../outcomes/expired-calls.js";
 import type { Db, Row } from "../schema.js";
 import { inList } from "../sql/batches.js";
 import { isPostgres } from "../sql/per-database.js";
@@ -229,6 +230,10 @@ async function withdrawCalls(
   const rule: RetryRule = { retriesEnabled: callback.retries_enabled === 1, policy, random };
   for (const state of states) state.after = cancelReplay(state.before, now, rule);
   await writeStates(trx, states);
+  await expireCalls(
+    trx,
+    expiredOf(states, () => rule.retriesEnabled, policy),
+  );
   await recordChange(trx, callback.id);
   return rows.length < CALLS_AT_ONCE;
 }

@@ -109,9 +109,24 @@ const MAIL_FAULTS: readonly Fault[] = [
 
 const NOTICE_FAULTS: readonly Fault[] = [
   NO_CALLBACK,
-  NO_OUTAGE,
-  ["its event is unknown", sql`event NOT IN ('began', 'ended')`],
+  ["its outage doesn't exist", sql`event <> 'expired' AND NOT EXISTS (SELECT 1 FROM outages WHERE outages.id = outage_id)`],
+  ["its event is unknown", sql`event NOT IN ('began', 'ended', 'expired')`],
+  ["its report is missing", sql`event = 'expired' AND report IS NULL`],
   ["sent, but to be sent again", sql`sent_at IS NOT NULL AND next_try_at IS NOT NULL`],
+];
+
+const EXPIRED_FAULTS: readonly Fault[] = [
+  NO_CALLBACK,
+  ["it isn't FAILED", sql`NOT EXISTS (SELECT 1 FROM calls WHERE seq = call_seq AND status = 'FAILED')`],
+  ["it is retried", sql`EXISTS (SELECT 1 FROM calls WHERE seq = call_seq AND due_cause = 'retry')`],
+];
+
+const EXPIRY_FAULTS: readonly Fault[] = [
+  NO_CALLBACK,
+  [
+    "its count differs from its calls",
+    sql`calls <> (SELECT count(*) FROM expired_calls WHERE expired_calls.callback_key = expiries.callback_key)`,
+  ],
 ];
 
 const REPLAY_FAULTS: readonly Fault[] = [
@@ -169,6 +184,8 @@ export const CHECK_RULES: readonly CheckRule[] = [
   rowRule("outages", sql`id`, OUTAGE_FAULTS),
   rowRule("mails", sql`outage_id`, MAIL_FAULTS),
   rowRule("notices", sql`outage_id || ' ' || event`, NOTICE_FAULTS),
+  rowRule("expired_calls", sql`'call number ' || ${textOf("call_seq")}`, EXPIRED_FAULTS),
+  rowRule("expiries", ofCallback, EXPIRY_FAULTS),
   rowRule("call_counts", sql`${ofCallback} || ' ' || status`, [NO_CALLBACK]),
   rowRule("failure_counts", sql`${ofCallback} || ' ' || failure`, [NO_CALLBACK]),
   rowRule("replay_failures", sql`${ofCallback} || ' ' || failure`, [

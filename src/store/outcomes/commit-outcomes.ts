@@ -12,6 +12,7 @@ import { transact } from "../sql/transactions.js";
 import { ActivityChanges, minuteOf, type Sample, saveSamples } from "./activity.js";
 import { type ClockBounds, clampTimes } from "./clamp-times.js";
 import { type EndpointChange, saveEndpoints } from "./endpoints.js";
+import { expireCalls, expiredOf } from "./expired-calls.js";
 import { saveMails } from "./mails.js";
 import { type QueuedNotices, saveNotices } from "./notices.js";
 import { type ClosedOutage, closeOutages, saveOpenOutages } from "./outages.js";
@@ -94,6 +95,11 @@ async function commitOutcomes(trx: Db, group: OutcomeGroup): Promise<CommittedOu
   const ended = await closeOutages(trx, group.closedOutages, callbacks);
   await saveOpenOutages(trx, endpoints, callbacks);
   await writeStates(trx, states.values());
+  const retried = new Set([...callbacks.values()].flatMap(({ key, retriesEnabled }) => (retriesEnabled ? key : [])));
+  await expireCalls(
+    trx,
+    expiredOf(states.values(), (key) => retried.has(key), group.policy),
+  );
   await saveAttempts(trx, recorded);
   await activity.save(trx);
   await saveEndpoints(trx, endpoints, callbacks);

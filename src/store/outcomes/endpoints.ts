@@ -8,6 +8,7 @@ import { type Db, type Row, TABLES } from "../schema.js";
 import type { KeyCipher } from "../secret-key.js";
 import { inList, insertRows, newValues } from "../sql/batches.js";
 import { executeByIndex } from "../sql/transactions.js";
+import { readExpiredCounts } from "./expired-calls.js";
 import type { ReadOldestWaiting } from "./oldest-waiting.js";
 
 export interface EndpointRecord {
@@ -28,6 +29,8 @@ export interface EndpointRecord {
 /** What people and clients see of an endpoint derives from this (`endpointHealth`). */
 export interface EndpointReport extends EndpointRecord {
   readonly oldestWaiting: OldestWaiting | null;
+  /** So many FAILED calls aren't retried any more, as their window is over. */
+  readonly expiredCalls: number;
 }
 
 export interface EndpointChange {
@@ -72,12 +75,20 @@ export function endpointStore(db: Db, cipher: KeyCipher, readOldestWaiting: Read
       return (await listEndpoints(db, cipher, callbackIds)).map(({ record }) => record);
     },
 
-    /** Reads those of `callbackIds`, and since when their calls wait. */
+    /** Reads those of `callbackIds`, since when their calls wait, and how many aren't retried any more. */
     async listReports(callbackIds: readonly string[]): Promise<readonly EndpointReport[]> {
       const listed = await listEndpoints(db, cipher, callbackIds);
       const waiting = listed.filter(({ record }) => record.pendingCalls > 0).map(({ key }) => key);
       const oldest = await readOldestWaiting(waiting);
-      return listed.map(({ key, record }) => ({ ...record, oldestWaiting: oldest.get(key) ?? null }));
+      const expired = await readExpiredCounts(
+        db,
+        listed.map(({ key }) => key),
+      );
+      return listed.map(({ key, record }) => ({
+        ...record,
+        oldestWaiting: oldest.get(key) ?? null,
+        expiredCalls: expired.get(key) ?? 0,
+      }));
     },
 
     /** Resolves to the ids of those that may need the dispatcher. Reads no settings and no state. */

@@ -1,6 +1,9 @@
-/** There is at most one notice per outage, event and destination, queued in the transaction that opens or ends the outage. */
+/**
+ * There is at most one notice per outage, event and destination, queued in the transaction that opens or ends the outage. Those of expired
+ * calls are queued in expired-calls.ts.
+ */
 import { type RawBuilder, sql } from "kysely";
-import type { NewMail, Notice, OutageReport } from "../../domain/outage.js";
+import type { NewMail, Notice, OutageNotice, OutageReport } from "../../domain/outage.js";
 import type { LiveCallbacks } from "../nodes/fences.js";
 import type { Db, Row } from "../schema.js";
 import { batchOf, inList, insertRows, newValues } from "../sql/batches.js";
@@ -17,9 +20,10 @@ export interface QueuedNotices {
 /** Older notices aren't sent: an outage of last week is no news. */
 export const NOTICE_LIFETIME_MS = 24 * 60 * 60_000;
 
+/** `started_at` and `failed_calls` are null in a notice of no outage. */
 interface NoticeRow extends Row<"notices"> {
-  readonly started_at: number;
-  readonly failed_calls: number;
+  readonly started_at: number | null;
+  readonly failed_calls: number | null;
   readonly quiet_since: number | null;
   readonly ended_at: number | null;
   readonly callback_id: string;
@@ -46,7 +50,7 @@ export function noticeStore(db: Db) {
     /** Claims notices as `mails.claim` does, and resolves to those that are this node's until `until`. */
     async claim(notices: readonly Notice[], dueBefore: number, until: number): Promise<readonly Notice[]> {
       if (!isPostgres(db) || notices.length === 0) return notices;
-      const keys = notices.map(({ outage, event, destination }) => ({ outage_id: outage.id, event, destination }));
+      const keys = notices.map(keyOf);
       const { rows } = await sql<Readonly<Record<keyof typeof KEY, string>>>`
         UPDATE notices SET next_try_at = ${until} WHERE (outage_id, event, destination) IN (
           SELECT outage_id, event, destination FROM notices
@@ -54,9 +58,10 @@ export function noticeStore(db: Db) {
             AND (outage_id, event, destination) IN (SELECT batch.outage_id, batch.event, batch.destination FROM ${batchOf(KEY, keys)})
           FOR UPDATE SKIP LOCKED)
         RETURNING outage_id, event, destination`.execute(db);
-      return notices.filter(({ outage, event, destination }) =>
-        rows.some((row) => row.outage_id === outage.id && row.event === event && row.destination === destination),
-      );
+      return notices.filter((notice) => {
+        const { outage_id, event, destination } = keyOf(notice);
+        return rows.some((row) => row.outage_id === outage_id && row.event === event && row.destination === destination);
+      });
     },
 
     /** Resolves to when the next of those that `fetch` finds is due. */
@@ -66,7 +71,7 @@ export function noticeStore(db: Db) {
       return rows[0]?.at ?? null;
     },
 
-    saveReport: (notice: Notice, report: OutageReport): Promise<void> =>
+    saveReport: (notice: OutageNotice, report: OutageReport): Promise<void> =>
       changeUnsent(db, notice, sql`report = ${JSON.stringify(report)}`),
     recordSent: (notice: Notice, at: number): Promise<void> => changeUnsent(db, notice, sql`sent_at = ${at}, next_try_at = NULL`),
     recordFailed: (notice: Notice, error: string, nextTryAt: number): Promise<void> =>
@@ -76,23 +81,29 @@ export function noticeStore(db: Db) {
 
 const KEY = { outage_id: "text", event: "text", destination: "text" } as const;
 
+function keyOf(notice: Notice) {
+  const { event, destination } = notice;
+  return { outage_id: notice.event === "expired" ? notice.report.noticeId : notice.outage.id, event, destination };
+}
+
 /** Returns FROM's tables and the conditions. */
 function queuedFor(destination: string, now: number): RawBuilder<unknown> {
   const beganWhere = (condition: RawBuilder<unknown>) => sql`EXISTS (
     SELECT 1 FROM notices AS first WHERE first.outage_id = notices.outage_id AND first.event = 'began'
       AND first.destination = notices.destination AND ${condition})`;
   const isQueued = sql`first.next_try_at IS NOT NULL AND first.created_at > ${now - NOTICE_LIFETIME_MS}`;
-  return sql`notices JOIN outages ON outages.id = outage_id JOIN callbacks ON callbacks.key = notices.callback_key
+  return sql`notices LEFT JOIN outages ON outages.id = outage_id JOIN callbacks ON callbacks.key = notices.callback_key
     WHERE destination = ${destination} AND next_try_at IS NOT NULL AND notices.created_at > ${now - NOTICE_LIFETIME_MS}
-      AND CASE WHEN event = 'began' THEN deleted_at IS NULL
+      AND CASE WHEN event <> 'ended' THEN deleted_at IS NULL
         WHEN deleted_at IS NULL THEN ended_at IS NOT NULL AND NOT ${beganWhere(isQueued)}
         ELSE ${beganWhere(sql`first.sent_at IS NOT NULL`)} END`;
 }
 
-async function changeUnsent(db: Db, { outage, event, destination }: Notice, changes: RawBuilder<unknown>): Promise<void> {
+async function changeUnsent(db: Db, notice: Notice, changes: RawBuilder<unknown>): Promise<void> {
+  const { outage_id, event, destination } = keyOf(notice);
   await sql`
     UPDATE notices SET ${changes}
-    WHERE outage_id = ${outage.id} AND event = ${event} AND destination = ${destination} AND sent_at IS NULL`.execute(db);
+    WHERE outage_id = ${outage_id} AND event = ${event} AND destination = ${destination} AND sent_at IS NULL`.execute(db);
 }
 
 /** An outage opens with its mail. One that reopened and ends again is reported as of then, unless its end was reported before. */
@@ -144,20 +155,19 @@ export async function removeNotices(db: Db, outageIds: readonly string[]): Promi
 }
 
 function toNotice(row: NoticeRow): Notice {
+  const { event, destination, callback_id: id, name, email, started_at, failed_calls } = row;
+  const report = row.report === null ? null : JSON.parse(row.report);
+  const queued = { destination, callback: { id, name, email }, isDeleted: row.deleted_at !== null, tries: row.tries };
+  if (event === "expired" || started_at === null || failed_calls === null) return { event: "expired", ...queued, report };
   return {
-    event: row.event,
-    destination: row.destination,
+    ...{ event, ...queued, report },
     outage: {
       id: row.outage_id,
-      callbackId: row.callback_id,
-      startedAt: row.started_at,
-      failedCalls: row.failed_calls,
+      callbackId: id,
+      startedAt: started_at,
+      failedCalls: failed_calls,
       quietSince: row.quiet_since,
       endedAt: row.ended_at,
     },
-    callback: { id: row.callback_id, name: row.name, email: row.email },
-    isDeleted: row.deleted_at !== null,
-    tries: row.tries,
-    report: row.report === null ? null : JSON.parse(row.report),
   };
 }

@@ -47,6 +47,20 @@ export async function readOldestWaiting(
   return new Map(rows.map((row) => [row.key, { acceptedAt: row.accepted_at, isUnanswered: row.is_unanswered === 1 }]));
 }
 
+/** Resolves to when the oldest PENDING call of all callbacks was accepted. */
+export async function readOldestAcceptance(db: Db): Promise<number | null> {
+  const { rows } = await executeByIndex(
+    db,
+    sql<{ at: number | null }>`
+    SELECT min(oldest.accepted_at) AS at FROM call_counts
+    ${crossJoin} callbacks ON callbacks.key = call_counts.callback_key AND deleted_at IS NULL
+    ${crossJoin} calls AS oldest ON oldest.seq = (
+      SELECT seq FROM calls WHERE callback_key = call_counts.callback_key AND status = 'PENDING' ORDER BY ${seqOfWaiting} LIMIT 1)
+    WHERE call_counts.status = 'PENDING' AND count > 0`,
+  );
+  return rows[0]?.at ?? null;
+}
+
 /** Whether the last attempt of a call with this status has ended since the oldest was accepted. Marks and requests change no attempt. */
 function hasEnded(status: "SUCCESS" | "FAILED"): RawBuilder<unknown> {
   return sql`EXISTS (

@@ -1,5 +1,6 @@
 /** A released step never changes: a new one follows it. */
 import { auditTables } from "../audit-tables.js";
+import { countExpiredCalls } from "../sql/count-expired-calls.js";
 
 export interface PostgresMigration {
   readonly version: number;
@@ -340,6 +341,7 @@ export const POSTGRES_MIGRATIONS: readonly PostgresMigration[] = [
   { version: 7, name: "who asked for a replay, and its failures", sql: REPLAY_DETAILS },
   { version: 8, name: "signing secrets", sql: SIGNING_SECRETS },
   { version: 9, name: "audit", sql: AUDIT },
+  { version: 10, name: "calls that aren't retried any more", sql: countExpiredCalls("bigint") },
 ];
 
 export const LATEST_VERSION = POSTGRES_MIGRATIONS.at(-1)?.version ?? 0;

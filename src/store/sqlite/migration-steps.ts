@@ -1,5 +1,6 @@
 /** A released step never changes: a new one follows it. */
 import { auditTables } from "../audit-tables.js";
+import { countExpiredCalls } from "../sql/count-expired-calls.js";
 
 export interface Migration {
   readonly version: number;
@@ -334,6 +335,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 18, name: "who asked for a replay, and its failures", sql: REPLAY_DETAILS },
   { version: 19, name: "signing secrets", sql: SIGNING_SECRETS },
   { version: 20, name: "audit", sql: AUDIT },
+  { version: 21, name: "calls that aren't retried any more", sql: countExpiredCalls("INTEGER") },
 ];
 
 export const LATEST_VERSION = MIGRATIONS.at(-1)?.version ?? 0;

@@ -37,6 +37,7 @@ interface EndpointReport extends Health {
   readonly downSince: number | null;
   /** The oldest PENDING call was accepted then. */
   readonly waitingSince: number | null;
+  readonly expiredCalls: number;
 }
 
 interface ShownCallback {
@@ -62,12 +63,13 @@ export function callbackToJson(
   };
 }
 
-function reportToJson({ health, since, downSince, waitingSince }: EndpointReport): Record<string, unknown> {
+function reportToJson({ health, since, downSince, waitingSince, expiredCalls }: EndpointReport): Record<string, unknown> {
   return {
     state: health,
     ...(since !== null && { stateSince: toIsoDate(since) }),
     ...(downSince !== null && { downSince: toIsoDate(downSince) }),
     waitingSince: dateOrNull(waitingSince),
+    ...(expiredCalls > 0 && { expiredCalls }),
   };
 }
 
@@ -92,6 +94,8 @@ export interface ListedCallback {
   readonly downSince: number | null;
   /** The oldest PENDING call was accepted then. It is null without one, and undefined if the service doesn't say. */
   readonly waitingSince: number | null | undefined;
+  /** So many FAILED calls aren't retried any more. It is null if there are none, or the service doesn't say. */
+  readonly expiredCalls: number | null;
   /** `health` is null if the service doesn't say, or has a state that this version doesn't know. */
   readonly health: Health | null;
   /** The callback is kept as it was received, with unknown members. */
@@ -121,6 +125,7 @@ export function readCallback(value: unknown): ListedCallback {
     signingSecret: textOf(callback.signingSecret) || null,
     downSince: readDate(callback.downSince),
     waitingSince: callback.waitingSince === undefined ? undefined : readDate(callback.waitingSince),
+    expiredCalls: typeof callback.expiredCalls === "number" ? callback.expiredCalls : null,
     health: readHealth(callback),
     raw: callback,
   };

@@ -45,6 +45,7 @@ export const CallbackDocument = Type.Object(
     stateSince: Type.Optional(Instant),
     downSince: Type.Optional(Instant),
     waitingSince: Type.Optional(Type.Union([Instant, Type.Null()])),
+    expiredCalls: Type.Optional(Type.Integer()),
     link: Links,
   },
   { $id: "Callback" },

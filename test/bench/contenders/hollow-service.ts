@@ -39,6 +39,9 @@ const app = await createApp({
   begunCalls: () => new Set<number>(),
   countInFlight: () => 0,
   onAttempt: () => undefined,
+  onCommit() {},
+  onLeaseLost() {},
+  readDisk: null,
   isReady: () => true,
   egressFailure: () => null,
 });

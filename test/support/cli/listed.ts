@@ -17,6 +17,7 @@ export function aListedCallback(changes: Partial<ListedCallback> = {}): ListedCa
     events: { reply: true, undeliverable: true },
     downSince: null,
     waitingSince: null,
+    expiredCalls: null,
     health: null,
     raw: {},
     ...changes,

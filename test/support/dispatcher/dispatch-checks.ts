@@ -29,6 +29,7 @@ export async function checkSettled(store: Store, model: DispatchModel, now: numb
     if (!model.isShort) broken.push(...(await checkProgress(store, callback, now, model)));
     broken.push(...(await checkCounts(store, id, stored)), ...(await checkOutages(store, callback, mails, now, model)));
     broken.push(...(await checkOutageCounts(store, id, stored)));
+    broken.push(...(await checkExpired(store, callback, stored, now, model)));
   }
   return broken;
 }
@@ -40,6 +41,28 @@ async function checkCounts(store: Store, callbackId: string, stored: ReadonlyMap
   const failures = (await store.calls.listFailures(callbackId)).reduce((sum, { count }) => sum + count, 0);
   const isTrue = JSON.stringify(counts) === JSON.stringify(rows) && failures === rows.FAILED;
   return isTrue ? [] : [`I9 counts ${JSON.stringify({ counts, rows, failures })}`];
+}
+
+/** I14: what a replay or a switch may have changed is checked one way only. */
+async function checkExpired(
+  store: Store,
+  { settings, calls, wasSwitched }: ModelCallback,
+  stored: ReadonlyMap<string, Call>,
+  now: number,
+  { policy, isJumpy }: DispatchModel,
+): Promise<string[]> {
+  const [report] = await store.endpoints.listReports([settings.id]);
+  const [least, most] = [new Set<string>(), new Set<string>()];
+  for (const { id, status, due, settledBy, firstFailedAt } of stored.values()) {
+    if (status !== "FAILED" || due?.cause === "retry" || firstFailedAt === null) continue;
+    if (isJumpy || now >= firstFailedAt + policy.windowMs) most.add(id);
+    const isReplayed = due !== null || settledBy !== null || calls.get(id)?.attempts.some(({ cause }) => cause === "replay");
+    if (settings.retriesEnabled && !wasSwitched && !isReplayed) least.add(id);
+  }
+  const expired = report?.expiredCalls ?? 0;
+  return expired >= least.size && expired <= most.size
+    ? []
+    : [`I14 ${expired} calls have expired, and ${least.size} to ${most.size} should have`];
 }
 
 /** Each call that first failed in an outage is counted once by why it failed, and once by what became of it. */

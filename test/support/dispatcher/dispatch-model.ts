@@ -15,7 +15,7 @@ export interface ModelCall {
   status: "PENDING" | "SUCCESS" | "FAILED";
   /** Why it should be sent (again), if it should. */
   owes: "first" | "retry" | "replay" | null;
-  attempts: { readonly startedAt: number; readonly accepted: boolean }[];
+  attempts: { readonly startedAt: number; readonly accepted: boolean; readonly cause: Attempt["cause"] }[];
   /** Attempts that a client reported: listed, and nothing else. */
   reports: number;
   firstFailedAt: number | null;
@@ -39,6 +39,8 @@ export interface ModelCall {
 export interface ModelCallback {
   settings: Callback;
   isDeleted: boolean;
+  /** Retries have been switched on or off. */
+  wasSwitched: boolean;
   readonly endpoint: ModelEndpoint;
   /** When a change under rule 7 or 8 last lifted the pace of its calls. */
   repairedAt: number;
@@ -68,6 +70,7 @@ export class DispatchModel implements Watcher {
     const callback = {
       settings,
       isDeleted: false,
+      wasSwitched: false,
       endpoint,
       repairedAt: 0,
       acceptsSince: 0,
@@ -137,6 +140,7 @@ export class DispatchModel implements Watcher {
   updated(callback: ModelCallback, settings: Callback, at: number): void {
     const before = callback.settings;
     callback.settings = settings;
+    callback.wasSwitched ||= settings.retriesEnabled !== before.retriesEnabled;
     const isSwitchedOn = settings.retriesEnabled && !before.retriesEnabled;
     if (before.url !== settings.url || isSwitchedOn) {
       callback.endpoint.repaired(at, callback.repairedAt === at);
@@ -246,7 +250,7 @@ export class DispatchModel implements Watcher {
     const { startedAt } = attempt;
     this.#require(startedAt <= (sent.endedAt ?? 0), `an attempt that ended before it began: ${call.id}`);
     call.inFlight = null;
-    call.attempts.push({ startedAt, accepted: isAccepted });
+    call.attempts.push({ startedAt, accepted: isAccepted, cause: attempt.cause });
     call.pacedFrom = startedAt;
     const isWatched = call.sentDown !== 0 && call.sentDown === callback.endpoint.downs;
     if (isWatched && call.wasFirst) this.#require(attempt.cause === "probe", `sent while down, not held: ${call.id}`);

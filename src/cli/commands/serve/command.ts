@@ -25,7 +25,7 @@ const SENDING_FLAGS = {
   smtp: value("--smtp <url>", "the mail server for outage e-mails (or WHCB_SMTP; default: .eml files)", String),
   notify: values(
     "--notify <url>",
-    "POST a notice to this URL when an outage begins and ends (or WHCB_NOTIFY, for URLs that hold a secret)",
+    "POST a notice to this URL when an outage begins and ends, and of calls that are given up (or WHCB_NOTIFY, for URLs that hold a secret)",
     String,
   ),
   notifyFormat: {

@@ -77,6 +77,7 @@ export function statusJson(state: CallbackState): Json<typeof STATUS_FIELDS> {
       retried === null
         ? null
         : { calls: retried.calls, nextAttemptDate: dateOrNull(retried.nextAt), until: dateOrNull(retried.until) },
+    expired: callback.expiredCalls,
     outages:
       outages?.map(({ id, startedAt, recoveringSince, failedCalls, notifiedAt, notifiedBy, mailError }) => ({
         id,
@@ -151,10 +152,14 @@ function describeRetries({ retried, callback, failed }: CallbackState, options: 
   if (callback.retriesEnabled === null) return ["  retries: unknown, the service didn't return the setting"];
   if (retried === null) return [`  retries are ${callback.retriesEnabled ? "on" : "off"}`];
   if (!callback.retriesEnabled) return ["  retries are off: the service won't send them again by itself"];
-  if (retried.calls === 0 || retried.nextAt === null) return ["  none of them is retried any longer"];
+  const expired =
+    callback.expiredCalls === null ? [] : [`  ${callback.expiredCalls} not retried any more: their retry window is over`];
+  if (retried.calls === 0 || retried.nextAt === null)
+    return callback.expiredCalls === failed ? expired : ["  none of them is retried any longer", ...expired];
   const until = retried.until === null ? "" : `, the last until ${formatInstant(retried.until, options.utc)}`;
   return [
     `  ${retried.calls === failed ? "all" : retried.calls} still retried, next ${formatRelative(Math.max(retried.nextAt, options.now), options.now)}${until}`,
+    ...expired,
   ];
 }
 

@@ -12,7 +12,7 @@ import type { ServerDeps } from "../../server-deps.js";
 import { consolePath, retriesPath } from "../console-path.js";
 import { excerpt, messageOf } from "../pretty-body.js";
 import { resultText } from "./call-parts.js";
-import { countText, Time } from "./data.js";
+import { Count, countText, Time } from "./data.js";
 import { healthOf } from "./endpoint-badge.js";
 import { ButtonLink } from "./forms.js";
 import { RoundFacts, type Sending, sendingOf } from "./next-attempt.js";
@@ -24,6 +24,8 @@ export interface CallbackCardView extends Health {
   /** All FAILED calls, and all calls, of the callback. */
   readonly failed: number;
   readonly calls: number;
+  /** So many of the failed ones aren't retried any more, as their window is over. */
+  readonly expired: number;
   /** The latest attempt that failed, masked. It is null if it isn't known, or nothing is wrong. */
   readonly latest: Attempt | null;
   /** `mail` is that of the open outage. */
@@ -50,6 +52,7 @@ export async function readCallbackCard(
     outage,
     failed: FAILED,
     calls: FAILED + SUCCESS + PENDING,
+    expired: record?.expiredCalls ?? 0,
     latest:
       health.since === null || health.health === "not-answering"
         ? null
@@ -106,6 +109,12 @@ export function CallbackCard({ matching, ...view }: CallbackCardView & { matchin
               </Line>
             )}
           </dl>
+        )}
+        {view.expired > 0 && retriesEnabled && (
+          <p>
+            <Count value={view.expired} /> not retried any more: {spellDuration(sending.policy.windowMs)} have passed since the
+            first failure.
+          </p>
         )}
       </div>
       <div class="callback-card-actions">

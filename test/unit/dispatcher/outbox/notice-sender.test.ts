@@ -32,7 +32,7 @@ function aReceiver(failures = 0, retryAfterMs: number | null = null): Receiver {
     async send(report) {
       askedAt.push(sim.clock.now());
       if (askedAt.length <= failures) return failure;
-      reports.push(report);
+      if (report.event !== "expired") reports.push(report);
       return null;
     },
   };

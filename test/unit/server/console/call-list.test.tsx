@@ -45,6 +45,7 @@ const htmlOf = (shown: Shown): string => {
       outage: null,
       failed: 0,
       calls: 1,
+      expired: 0,
       latest: null,
       mail: null,
     },

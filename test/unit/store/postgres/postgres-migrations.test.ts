@@ -47,7 +47,7 @@ describe("a PostgreSQL database", () => {
     );
     for (const table of ["outage_counts", "audit"]) await older.query(`DROP TABLE ${table}`);
     await older.query("CREATE INDEX calls_held ON calls (callback_key)");
-    await older.query("DROP TABLE replay_failures");
+    await older.query("DROP TABLE replay_failures, expired_calls, expiries");
     for (const column of ["requested_by", "selection", "confirmed", "in_earlier", "collecting"])
       await older.query(`ALTER TABLE replays DROP COLUMN ${column}`);
     await older.query("ALTER TABLE callbacks DROP COLUMN signing_secrets");

@@ -57,6 +57,7 @@ describe("readCallback", () => {
         email: null,
         events: { reply: null, undeliverable: null },
         downSince: null,
+        expiredCalls: null,
         health: null,
         raw: older,
       },

@@ -78,6 +78,23 @@ describe("status", () => {
     expect(shown(null)).toMatch(/\n {8}whcb replay demo --failed\n$/);
   });
 
+  test("counts those that aren't retried any more, unless retries are off", () => {
+    const NONE = { calls: 0, nextAt: null, until: null };
+    const shown = (over: Partial<CallbackState["callback"]>, retried = FAILING.retried) =>
+      /now\n(.*?) {2}next:/s.exec(String(renderStatus([{ ...FAILING, retried, callback: aListedCallback(over) }], OPTIONS)))?.[1];
+    expect(shown({ expiredCalls: 12 })).toBe(
+      "  20000 still retried, next in 2m, the last until 2026-11-25 11:00:00Z\n  12 not retried any more: their retry window is over\n",
+    );
+    expect(shown({ expiredCalls: 12 }, NONE)).toBe(
+      "  none of them is retried any longer\n  12 not retried any more: their retry window is over\n",
+    );
+    expect(shown({ expiredCalls: 25_000 }, NONE)).toBe("  25000 not retried any more: their retry window is over\n");
+    expect(shown({ expiredCalls: 12, retriesEnabled: false }, NONE)).toBe(
+      "  retries are off: the service won't send them again by itself\n",
+    );
+    expect(statusJson({ ...FAILING, callback: aListedCallback({ expiredCalls: 12 }) })).toMatchObject({ expired: 12 });
+  });
+
   test("shows two lines for a callback without failed calls", () => {
     const up = { ...QUIET, callback: aListedCallback({ health: { health: "up", since: null } }) };
     expect(`\n${renderStatus([up], OPTIONS)}`).toMatchInlineSnapshot(`
