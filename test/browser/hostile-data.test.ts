@@ -27,6 +27,11 @@ it("is shown as text", async ({ rehearsal }) => {
   const texts = [MARKUP, LONG_WORD, REORDERED, MARKS];
   for (const [index, text] of texts.entries()) await send(rehearsal.api, id, `${"I".repeat(60)}${index}`, text);
   await rehearsal.settled(id, "FAILED", texts.length);
+  for (const text of [MARKUP, LONG_WORD.slice(0, 256), REORDERED, MARKS.slice(0, 256)]) {
+    const query = new URLSearchParams({ status: "FAILED", q: text });
+    expect((await rehearsal.api.fetch(`/callbacks/${id}/replays?${query}`, { method: "POST" })).status).toBe(202);
+    await rehearsal.settled(id, "FAILED", texts.length);
+  }
   await using window = await rehearsal.signIn({ width: 360, looks: LOOKS.filter(({ colorScheme }) => colorScheme === "light") });
   const { page } = window;
   const dialogs: string[] = [];
@@ -40,7 +45,8 @@ it("is shown as text", async ({ rehearsal }) => {
   const confirmation = `${path}/confirm?action=replay&all=on&q=${"W".repeat(200)}`;
   const nothing = `/console/callbacks/${"W".repeat(60)}/calls`;
   const outages = `${path}/outages`;
-  for (const one of ["/console", search, nothing, `${path}/edit`, `${path}/calls`, confirmation, outages, ...calls]) {
+  const audit = ["/console/audit", `/console/audit?callbackId=${LONG_WORD}&user=${LONG_WORD}&since=${LONG_WORD}`];
+  for (const one of ["/console", search, nothing, ...audit, `${path}/edit`, `${path}/calls`, confirmation, outages, ...calls]) {
     await page.goto(one);
     await page.evaluate("for (const part of document.querySelectorAll('main details')) part.open = true");
     await expectUsable(window);

@@ -79,9 +79,7 @@ describe("the audit of a service", () => {
     const hostile = { user: "<b>eve</b>", via: "api", address: "<i>", at: Date.now() } as const;
     await service.store.callbacks.delete(callbackId, 0, hostile);
     const { text, html } = await visitor.open("/console/audit?callbackId=demo&since=1h");
-    expect(text).toMatch(
-      /3 changes .* &lt;b>eve&lt;\/b> API &lt;i> demo deleted: .* demo console .* 1 call marked SUCCESS: A/,
-    );
+    expect(text).toMatch(/3 changes .* &lt;b>eve&lt;\/b> API &lt;i> demo deleted: .* demo console .* 1 call marked SUCCESS: A/);
     expect(html).not.toContain("<b>eve");
     expect((await visitor.open("/console/audit?user=nobody&since=soon")).text).toMatch(/Must be a time ago.* No changes/);
   });

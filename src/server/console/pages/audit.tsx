@@ -84,9 +84,24 @@ function EntryTable({ entries }: { entries: readonly AuditEntry[] }): VNode {
         { title: "User", cell: ({ user }) => <bdi>{user ?? "not known"}</bdi> },
         { title: "Way in", isSecondary: true, cell: ({ via }) => WAY_TEXTS[via] },
         { title: "Address", isSecondary: true, cell: ({ address }) => address ?? "" },
-        { title: "Callback", cell: ({ callback, callbackId }) => <bdi>{callback ?? callbackId ?? ""}</bdi> },
-        { title: "Change", kind: "wide", cell: (entry) => <bdi>{describeChange(entry)}</bdi> },
+        { title: "Change", kind: "wide", cell: (entry) => <Change {...entry} /> },
       ]}
     />
+  );
+}
+
+function Change(entry: AuditEntry): VNode {
+  const name = entry.callback ?? entry.callbackId;
+  return (
+    <>
+      {name !== null && (
+        <>
+          <strong>
+            <bdi>{name}</bdi>
+          </strong>{" "}
+        </>
+      )}
+      <bdi>{describeChange(entry)}</bdi>
+    </>
   );
 }
