@@ -7,11 +7,14 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Terminal } from "../support/process/terminal.js";
 import { Home, type Outcome } from "../support/process/whcb-process.js";
 
-const BYTES = 60_000_000;
-/** The text of an answer takes half of it. */
-const HEAP_MIB = 160;
+const BYTES = 20_000_000;
+/** The text of an answer takes a third of it. */
+const HEAP_MIB = 64;
 /** The text, as JSON and without, takes two thirds of it. */
-const ERROR_HEAP_MIB = 256;
+const ERROR_HEAP_MIB = 96;
+/** So many numbers are too many values. */
+const NUMBERS_BYTES = 60_000_000;
+const NUMBERS_HEAP_MIB = 160;
 /** A list may keep 256 MiB of it. */
 const LISTING_HEAP_MIB = 768;
 
@@ -65,14 +68,19 @@ const fill = (unit: string, bytes = BYTES) => unit.repeat(Math.floor(bytes / uni
 const TOO_MANY_VALUES = "the answer has more than 3000000 values";
 const NOT_JSON = "the answer isn't JSON";
 
-describe("an answer of 60 MB", () => {
+describe("a large answer", () => {
   it.each([
     { name: "calls without members", body: () => `{"calls":[${fill("{},")}{}]}`, message: TOO_MANY_VALUES },
-    { name: "numbers that are kept as text", body: () => `[${fill("1234567890123456.5,")}0]`, message: TOO_MANY_VALUES },
+    {
+      name: "numbers that are kept as text",
+      body: () => `[${fill("1234567890123456.5,", NUMBERS_BYTES)}0]`,
+      message: TOO_MANY_VALUES,
+      heapMiB: NUMBERS_HEAP_MIB,
+    },
     { name: "levels", body: () => fill("[", BYTES / 2) + fill("]", BYTES / 2), message: "the answer has more than 128 levels" },
     { name: "XML", body: () => `<a>${fill("<b/>")}</a>`, message: NOT_JSON },
-  ])("of $name is an error", async ({ body, message }) => {
-    const { code, stderr } = await whcb(["callbacks", "list"], (_, response) => response.end(body()));
+  ])("of $name is an error", async ({ body, message, heapMiB }) => {
+    const { code, stderr } = await whcb(["callbacks", "list"], (_, response) => response.end(body()), heapMiB);
     expect([code, stderr]).toEqual([5, expect.stringContaining(message)]);
   });
 
@@ -106,7 +114,7 @@ describe("an answer of 60 MB", () => {
   });
 });
 
-describe("an error of 60 MB", () => {
+describe("a large error", () => {
   it.each([
     ["many parameters", () => `http://x/?${fill("&a")}`],
     ["white space", () => fill(" ")],
@@ -118,7 +126,9 @@ describe("an error of 60 MB", () => {
       },
       ERROR_HEAP_MIB,
     );
-    expect([code, stderr.slice(0, 16), stderr.length < 600]).toEqual([2, "error: not valid", true]);
+    expect([code, stderr.length < 600]).toEqual([2, true]);
+    // A machine that is slow says before that it waits.
+    expect(stderr).toMatch(/^error: not valid/m);
   });
 });
 
@@ -183,7 +193,7 @@ describe("a list that doesn't end", () => {
   });
 
   /** Their texts are half as large again as the heap. */
-  const LARGE_CALLS = 150;
+  const LARGE_CALLS = 60;
   const SPACES = " ".repeat(500_000);
   const large = (number: number) => ({
     id: `C${number}`,

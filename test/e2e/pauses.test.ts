@@ -64,7 +64,7 @@ test("still fails a connection that takes too long, later by the time for which 
   silent.close();
 });
 
-describe("a process that is stopped while it opens its first connection", () => {
+describe.concurrent("a process that is stopped while it opens its first connection", () => {
   test("sends no call that was marked meanwhile", async () => {
     await using home = new Home();
     const stop = new StopAtConnection();

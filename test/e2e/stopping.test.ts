@@ -4,22 +4,14 @@ import { type ClientRequest, request } from "node:http";
 import { connect } from "node:net";
 import { json } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { callIdOf, HEADERS, ServedApi, USER_ENV } from "../support/process/served-api.js";
 import { eventually, Home } from "../support/process/whcb-process.js";
 
 /** Without the stop, a connection without whole headers is closed after 15 s, and an attempt after 60 s. */
 const LONGEST_STOP_MS = 14_000;
 
-let home: Home;
-
-beforeEach(() => {
-  home = new Home();
-});
-
-afterEach(() => home.leave());
-
-async function serve() {
+async function serve(home: Home) {
   const server = await home.serve([], { env: USER_ENV });
   return { server, api: new ServedApi(server.url) };
 }
@@ -38,11 +30,13 @@ const idsOf = (count: number, from = 0) => Array.from({ length: count }, (_, ind
 const sorted = (calls: readonly { readonly id: string }[]) => calls.map(({ id }) => id).sort();
 const posts = (endpoint: { readonly stdout: string }) => endpoint.stdout.match(/POST/g)?.length ?? 0;
 
-describe("a first signal", () => {
+// They wait most of the time.
+describe.concurrent("a first signal", () => {
   it.each(["SIGTERM", "SIGINT"] as const)(
     "%s lets attempts and requests in flight finish, accepts nothing new, and loses nothing",
     async (signal) => {
-      const { server, api } = await serve();
+      await using home = new Home();
+      const { server, api } = await serve(home);
       const slow = await home.listen(["--delay", "1500ms"]);
       const id = await api.create({ name: "slow", url: slow.url });
       expect((await api.hand(id, idsOf(3))).status).toBe(202);
@@ -67,7 +61,7 @@ describe("a first signal", () => {
       expect(posts(slow)).toBe(3);
       await slow.stop();
       const quick = await home.listen(["--port", new URL(slow.url).port]);
-      const again = await serve();
+      const again = await serve(home);
       const delivered = await eventually(
         () => again.api.list(id, "SUCCESS"),
         (calls) => calls.length === 5,
@@ -79,7 +73,8 @@ describe("a first signal", () => {
   );
 
   it("isn't delayed by idle connections", async () => {
-    const { server, api } = await serve();
+    await using home = new Home();
+    const { server, api } = await serve(home);
     expect((await api.readiness()).status).toBe(200);
     const silent = connect(Number(new URL(server.url).port), "127.0.0.1");
     const half = connect(Number(new URL(server.url).port), "127.0.0.1");
@@ -95,7 +90,8 @@ describe("a first signal", () => {
   });
 
   it("counts once if it arrives twice within a moment, as it does through npx", async () => {
-    const { server, api } = await serve();
+    await using home = new Home();
+    const { server, api } = await serve(home);
     const slow = await home.listen(["--delay", "1s"]);
     await api.hand(await api.create({ name: "slow", url: slow.url }), idsOf(1));
     await slow.says(/POST/);
@@ -104,20 +100,22 @@ describe("a first signal", () => {
   });
 
   it("during the start also ends the service, and does no harm", async () => {
+    await using home = new Home();
     for (const afterMs of [50, 200, 350, 500]) {
       const server = home.start(["serve", "--port", "0", "--db", home.path("x.db")], { env: USER_ENV });
       await delay(afterMs);
       const { stderr } = await server.stop();
       expect(stderr).not.toContain("    at ");
     }
-    const { api } = await serve();
+    const { api } = await serve(home);
     expect(await api.readiness()).toEqual({ status: 200, body: { status: "ready" } });
   });
 });
 
-describe("a second signal", () => {
+describe.concurrent("a second signal", () => {
   it("stops at once, and nothing that was committed is lost or sent again", async () => {
-    const { server, api } = await serve();
+    await using home = new Home();
+    const { server, api } = await serve(home);
     const good = await home.listen();
     const hanging = await home.listen(["--hang"]);
     const goodId = await api.create({ name: "good", url: good.url });
@@ -140,7 +138,7 @@ describe("a second signal", () => {
 
     await hanging.stop();
     const repaired = await home.listen(["--port", new URL(hanging.url).port]);
-    const again = await serve();
+    const again = await serve(home);
     const delivered = await eventually(
       () => again.api.list(hangingId, "SUCCESS"),
       (calls) => calls.length === 2,

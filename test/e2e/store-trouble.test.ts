@@ -5,89 +5,89 @@
 import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import Database from "better-sqlite3";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { callIdOf, ServedApi, USER_ENV } from "../support/process/served-api.js";
 import { makeImmutable, makeMutable, mayTroubleDisks, SmallDisk } from "../support/process/troubled-disk.js";
 import { eventually, Home } from "../support/process/whcb-process.js";
 
-let home: Home;
-let cleanUp: () => void;
-
-beforeEach(() => {
-  home = new Home();
-  cleanUp = () => undefined;
-});
-
-afterEach(async () => {
-  cleanUp();
-  await home.leave();
-});
-
-interface Trouble {
-  /** Returns the path for the database. */
-  prepare(): string;
-  begin(database: string): void;
-  end(database: string): void;
+/** It is undone with the test. */
+interface Trouble extends Disposable {
+  readonly database: string;
   readonly reason: string;
+  begin(): void;
+  end(): void;
 }
 
-let disk: SmallDisk | null;
-let other: Database.Database;
-let bytes: Buffer;
+function fullDisk(home: Home): Trouble {
+  const disk = SmallDisk.mount(home.path("disk"), 6);
+  return {
+    database: home.path("disk", "x.db"),
+    reason: "The database's disk is full",
+    begin: () => disk.fill(),
+    end: () => disk.free(),
+    [Symbol.dispose]: () => disk.unmount(),
+  };
+}
 
-const FULL: Trouble = {
-  reason: "The database's disk is full",
-  prepare() {
-    disk = SmallDisk.mount(home.path("disk"), 6);
-    cleanUp = () => disk?.unmount();
-    return home.path("disk", "x.db");
-  },
-  begin: () => disk?.fill(),
-  end: () => disk?.free(),
-};
+function immutableFiles(home: Home): Trouble {
+  const database = home.path("x.db");
+  /** Without -shm, which is mapped into memory: a write to an immutable file's memory ends the process (SIGBUS). */
+  const files = ["", "-wal"].map((ending) => database + ending);
+  let isImmutable = false;
+  return {
+    database,
+    reason: "The database's disk can't be read or written",
+    begin() {
+      isImmutable = true;
+      makeImmutable(...files);
+    },
+    end() {
+      makeMutable(...files);
+      isImmutable = false;
+    },
+    [Symbol.dispose]() {
+      if (isImmutable) makeMutable(...files);
+    },
+  };
+}
 
-/** Without -shm, which is mapped into memory: a write to an immutable file's memory ends the process (SIGBUS). */
-const filesOf = (database: string) => ["", "-wal"].map((ending) => database + ending);
-const IMMUTABLE: Trouble = {
-  reason: "The database's disk can't be read or written",
-  prepare: () => home.path("x.db"),
-  begin(database) {
-    cleanUp = () => makeMutable(...filesOf(database));
-    makeImmutable(...filesOf(database));
-  },
-  end(database) {
-    makeMutable(...filesOf(database));
-    cleanUp = () => undefined;
-  },
-};
+function lockedDatabase(home: Home): Trouble {
+  const database = home.path("x.db");
+  let other: Database.Database | undefined;
+  return {
+    database,
+    reason: "The database is locked by another process",
+    begin() {
+      other = new Database(database);
+      other.exec("BEGIN EXCLUSIVE");
+    },
+    end: () => void other?.close(),
+    [Symbol.dispose]: () => void other?.close(),
+  };
+}
 
-const LOCKED: Trouble = {
-  reason: "The database is locked by another process",
-  prepare: () => home.path("x.db"),
-  begin(database) {
-    other = new Database(database);
-    other.exec("BEGIN EXCLUSIVE");
-  },
-  end: () => void other.close(),
-};
-
-const CORRUPT: Trouble = {
-  reason: "The database is corrupt",
-  prepare: () => home.path("x.db"),
-  begin(database) {
-    other = new Database(database);
-    other.pragma("wal_checkpoint(TRUNCATE)");
-    bytes = readFileSync(database);
-    overwrite(database, Buffer.alloc(bytes.length - 4_096, 0xa5));
-    // Makes every connection drop its cached pages.
-    other.pragma("user_version = 1");
-  },
-  end(database) {
-    overwrite(database, bytes.subarray(4_096));
-    other.pragma("user_version = 2");
-    other.close();
-  },
-};
+function corruptDatabase(home: Home): Trouble {
+  const database = home.path("x.db");
+  let other: Database.Database | undefined;
+  let bytes: Buffer;
+  return {
+    database,
+    reason: "The database is corrupt",
+    begin() {
+      other = new Database(database);
+      other.pragma("wal_checkpoint(TRUNCATE)");
+      bytes = readFileSync(database);
+      overwrite(database, Buffer.alloc(bytes.length - 4_096, 0xa5));
+      // Makes every connection drop its cached pages.
+      other.pragma("user_version = 1");
+    },
+    end() {
+      overwrite(database, bytes.subarray(4_096));
+      other?.pragma("user_version = 2");
+    },
+    [Symbol.dispose]: () => void other?.close(),
+  };
+}
 
 /** Overwrites all but the first page in place. */
 function overwrite(file: string, pages: Uint8Array): void {
@@ -103,34 +103,36 @@ const posts = (endpoint: Endpoint) => endpoint.stdout.match(/POST/g)?.length ?? 
 let marks = 0;
 /** The POSTs of every request that has reached the endpoint: it prints in order, so after the mark all earlier ones are counted. */
 async function postsReceived(endpoint: Endpoint): Promise<number> {
-  marks += 1;
-  await fetch(`${endpoint.url}/mark-${marks}`);
-  await endpoint.says(new RegExp(`/mark-${marks}\\b`));
+  const mark = ++marks;
+  await fetch(`${endpoint.url}/mark-${mark}`);
+  await endpoint.says(new RegExp(`/mark-${mark}\\b`));
   return posts(endpoint);
 }
 
 const SECRETS = /correct horse|an-api-key-of-the-tests|key-of-the-callback/;
 
-describe("a service whose database can't be written", () => {
+// They wait most of the time.
+describe.concurrent("a service whose database can't be written", () => {
   it.runIf(mayTroubleDisks).each([
-    ["its disk is full", FULL],
-    ["its files are immutable", IMMUTABLE],
-  ])("pauses accepting and sending while %s, then resumes by itself", (_, trouble) => holdsThrough(trouble));
+    ["its disk is full", fullDisk],
+    ["its files are immutable", immutableFiles],
+  ])("pauses accepting and sending while %s, then resumes by itself", (_, prepare) => holdsThrough(prepare));
 
   it.each([
-    ["another process keeps it locked", LOCKED],
-    ["its pages are garbage", CORRUPT],
-  ])("pauses accepting and sending while %s, then resumes by itself", (_, trouble) => holdsThrough(trouble));
+    ["another process keeps it locked", lockedDatabase],
+    ["its pages are garbage", corruptDatabase],
+  ])("pauses accepting and sending while %s, then resumes by itself", (_, prepare) => holdsThrough(prepare));
 
   it.runIf(mayTroubleDisks)("sends nothing after a restart from a kill until an outcome can be recorded", async () => {
-    const database = FULL.prepare();
-    const args = ["--db", database, "--retry-interval", "1s"];
+    await using home = new Home();
+    using trouble = fullDisk(home);
+    const args = ["--db", trouble.database, "--retry-interval", "1s"];
     const server = await home.serve(args, { env: USER_ENV });
     const api = new ServedApi(server.url);
     const bad = await home.listen(["--status", "503"]);
     await api.hand(await api.create({ name: "bad", url: bad.url }), [callIdOf(1)]);
     await bad.says(/POST/);
-    FULL.begin(database);
+    trouble.begin();
     await server.says(/dispatching pauses/);
     await server.stop("SIGKILL");
     const before = await postsReceived(bad);
@@ -138,7 +140,7 @@ describe("a service whose database can't be written", () => {
     await again.says(/dispatching pauses/);
     await delay(1_500);
     expect(await postsReceived(bad)).toBe(before);
-    FULL.end(database);
+    trouble.end();
     await eventually(
       async () => posts(bad),
       (count) => count > before,
@@ -146,9 +148,10 @@ describe("a service whose database can't be written", () => {
   });
 });
 
-async function holdsThrough(trouble: Trouble): Promise<void> {
-  const database = trouble.prepare();
-  const server = await home.serve(["--db", database, "--retry-interval", "1s"], { env: USER_ENV });
+async function holdsThrough(prepare: (home: Home) => Trouble): Promise<void> {
+  await using home = new Home();
+  using trouble = prepare(home);
+  const server = await home.serve(["--db", trouble.database, "--retry-interval", "1s"], { env: USER_ENV });
   const api = new ServedApi(server.url);
   const [bad, good] = [await home.listen(["--status", "503"]), await home.listen()];
   const badId = await api.create({ name: "bad", url: bad.url });
@@ -162,7 +165,7 @@ async function holdsThrough(trouble: Trouble): Promise<void> {
     (count) => count === 2,
   );
 
-  trouble.begin(database);
+  trouble.begin();
   const refusal = await eventually(
     async () => {
       const id = callIdOf(accepted.length);
@@ -186,7 +189,7 @@ async function holdsThrough(trouble: Trouble): Promise<void> {
   await delay(1_500);
   expect((await postsReceived(bad)) + (await postsReceived(good))).toBe(sent);
 
-  trouble.end(database);
+  trouble.end();
   await eventually(
     () => api.readiness(),
     ({ status }) => status === 200,

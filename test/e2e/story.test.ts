@@ -2,40 +2,37 @@
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { createServer } from "node:http";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { apiOf } from "../support/process/served-api.js";
 import { eventually, Home, type Running } from "../support/process/whcb-process.js";
 
-let home: Home;
-
-beforeEach(() => {
-  home = new Home();
-});
-
-afterEach(() => home.leave());
-
-async function failedIds(callback: string, env: Record<string, string> = {}): Promise<string[]> {
-  const { stdout, code } = await home.whcb(["calls", "list", callback, "--failed", "--all", "-o", "json"], { env });
-  expect(code).toBe(0);
-  return JSON.parse(stdout).map(({ id }: { id: string }) => id);
-}
-
-const failedCount = (callback: string) => apiOf(home).count(callback, "FAILED");
-
-async function create(name: string, url: string): Promise<void> {
-  const created = await home.whcb(["callbacks", "create", "--name", name, "--url", `${url}/hook`, "--email", "ops@example.com"]);
-  expect(created.code, created.stderr).toBe(0);
-}
-
-async function trigger(name: string, count: number): Promise<void> {
-  const triggered = await home.whcb(["trigger", name, "-n", String(count)]);
-  expect(triggered.code, triggered.stderr).toBe(0);
+/** What a user does in this home. */
+function userOf(home: Home) {
+  return {
+    async failedIds(callback: string, env: Record<string, string> = {}): Promise<string[]> {
+      const { stdout, code } = await home.whcb(["calls", "list", callback, "--failed", "--all", "-o", "json"], { env });
+      expect(code).toBe(0);
+      return JSON.parse(stdout).map(({ id }: { id: string }) => id);
+    },
+    failedCount: (callback: string) => apiOf(home).count(callback, "FAILED"),
+    async create(name: string, url: string): Promise<void> {
+      const args = ["callbacks", "create", "--name", name, "--url", `${url}/hook`, "--email", "ops@example.com"];
+      const created = await home.whcb(args);
+      expect(created.code, created.stderr).toBe(0);
+    },
+    async trigger(name: string, count: number): Promise<void> {
+      const triggered = await home.whcb(["trigger", name, "-n", String(count)]);
+      expect(triggered.code, triggered.stderr).toBe(0);
+    },
+  };
 }
 
 const postsTo = ({ stdout }: Running): number => stdout.match(/POST/g)?.length ?? 0;
 
-describe("an outage", () => {
+describe.concurrent("an outage", () => {
   it("is shown, replayed and settled, with one e-mail", async () => {
+    await using home = new Home();
+    const { failedIds, failedCount, create, trigger } = userOf(home);
     await home.serve();
     const broken = await home.listen(["--status", "503"]);
     await create("demo", broken.url);
@@ -58,6 +55,8 @@ describe("an outage", () => {
   });
 
   it("that a replay settles, with retries on, isn't reported again: the next responses are sent at once", async () => {
+    await using home = new Home();
+    const { failedIds, create, trigger } = userOf(home);
     await home.serve();
     const broken = await home.listen(["--status", "503"]);
     await create("demo", broken.url);
@@ -87,6 +86,8 @@ describe("an outage", () => {
   });
 
   it("of two callbacks is replayed without naming a callback", async () => {
+    await using home = new Home();
+    const { failedIds, failedCount, create, trigger } = userOf(home);
     await home.serve();
     const broken = await home.listen(["--status", "500"]);
     for (const name of ["one", "two"]) {
@@ -105,6 +106,8 @@ describe("an outage", () => {
   });
 
   it("is retried once retries are switched on during the outage", async () => {
+    await using home = new Home();
+    const { failedCount, create, trigger } = userOf(home);
     await home.serve();
     const broken = await home.listen(["--status", "503"]);
     await create("demo", broken.url);
@@ -125,8 +128,10 @@ describe("an outage", () => {
   });
 });
 
-describe("calls fixed by hand", () => {
+describe.concurrent("calls fixed by hand", () => {
   it("are marked by ids, from stdin, by a filter, and on the file without a server", async () => {
+    await using home = new Home();
+    const { failedIds, failedCount, create, trigger } = userOf(home);
     const server = await home.serve();
     const broken = await home.listen(["--status", "503"]);
     await create("demo", broken.url);
@@ -151,8 +156,9 @@ describe("calls fixed by hand", () => {
   });
 });
 
-describe("bad input", () => {
+describe.concurrent("bad input", () => {
   it("ends with the right exit code and a sentence that says what to do", async () => {
+    await using home = new Home();
     const noServer = await home.whcb(["calls", "list", "demo"], {
       env: { WHCB_URL: "http://127.0.0.1:9", WHCB_USERNAME: "u", WHCB_PASSWORD: "p", WHCB_API_KEY: "k" },
     });

@@ -50,7 +50,7 @@ const REPLAY = ["replay", "demo", "--failed", "--yes"];
 const isMark = ({ method, path }: { readonly method: string; readonly path: string }) =>
   method === "PUT" && path.includes("/calls?");
 
-describe("in a pipe", () => {
+describe.concurrent("in a pipe", () => {
   it("a replay says until when the endpoint asks to wait, and goes on", async ({ scene }) => {
     scene.answer = (number) => (number === 2 ? { status: 503, headers: { "retry-after": "3" } } : { status: 200 });
     const { code, stderr } = await scene.whcb(REPLAY).ended;
@@ -95,7 +95,7 @@ describe("in a pipe", () => {
   });
 });
 
-describe("Ctrl-C", () => {
+describe.concurrent("Ctrl-C", () => {
   it("leaves marks that aren't answered within 10 s to --resume", async ({ scene }) => {
     scene.hangs = isMark;
     const replaying = scene.whcb(REPLAY);
@@ -121,7 +121,7 @@ describe("Ctrl-C", () => {
   });
 });
 
-describe.each(["watch", "triage"])("on a terminal, %s with a service that accepts and never answers", (command) => {
+describe.concurrent.each(["watch", "triage"])("on a terminal, %s with a service that accepts and never answers", (command) => {
   it.for([
     ["q", 0, [command]],
     [CTRL_C, 130, [command, "demo"]],
@@ -148,7 +148,7 @@ describe.each(["watch", "triage"])("on a terminal, %s with a service that accept
   });
 });
 
-describe("whcb login", () => {
+describe.concurrent("whcb login", () => {
   it("asks before the service answers, and shows nothing that is typed early", async ({ scene }) => {
     scene.hangs = () => true;
     const shell = Terminal.whcb(scene.home, ["login", scene.service.url], { columns: 120 });

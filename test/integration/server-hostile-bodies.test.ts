@@ -1,7 +1,7 @@
 /** Some bodies cost far more than their size. A real service with a small heap stays up and answers others. */
 import { once } from "node:events";
 import { createServer, request } from "node:http";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { hostileBody } from "../support/attack/hostile-bodies.js";
 import { HEADERS, ServedApi, USER_ENV } from "../support/process/served-api.js";
 import { eventually, Home, type Running } from "../support/process/whcb-process.js";
@@ -9,11 +9,12 @@ import { eventually, Home, type Running } from "../support/process/whcb-process.
 const BYTES = 10_400_000;
 const NDJSON = { ...HEADERS, "content-type": "application/x-ndjson" };
 
+/** One service reads them all, as its start takes longer than most of them. */
 let home: Home;
 let service: Running & { readonly url: string };
 let api: ServedApi;
 
-beforeEach(async () => {
+beforeAll(async () => {
   home = new Home();
   service = await home.serve(["--no-endpoint-check", "--no-dispatch"], {
     env: { ...USER_ENV, NODE_OPTIONS: "--max-old-space-size=256" },
@@ -21,7 +22,7 @@ beforeEach(async () => {
   api = new ServedApi(service.url);
   await api.create({ name: "demo", url: "http://127.0.0.1:9/" });
 });
-afterEach(() => home.leave());
+afterAll(() => home.leave());
 
 it.each([
   [
