@@ -37,6 +37,7 @@ export function describeCallbacks(open: OpenStore): void {
         repairedAt: 0,
         replayRequestedAt: 0,
         replayProbeAt: 0,
+        pause: null,
       });
       expect(await store.callbacks.find("00112233445566AA")).toEqual(made);
       expect(await store.callbacks.find("demo")).toEqual(made);

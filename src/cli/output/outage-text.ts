@@ -13,6 +13,7 @@ export function reportedHealth({ health, downSince }: ListedCallback, outage: Li
     endpoint: { state: downSince === null ? "up" : "down", downSince, recoveringSince: null },
     outage: outage && { startedAt: outage.startedAt, quietSince: outage.recoveringSince },
     oldestWaiting: null,
+    pause: null,
     events: { reply: true, undeliverable: true },
   });
 }

@@ -16,15 +16,17 @@ const MIN_BATCH = 2;
 const LOW_WATER = 64;
 
 export function needsRead(endpoint: EndpointState, now: number, rules: EndpointRules): boolean {
-  const { hints, health, queues } = endpoint;
+  const { hints, health, queues, isPaused } = endpoint;
+  if (isPaused) return false;
   if (wantsPending(endpoint, now, rules) && isLow(queues.fresh, endpoint)) return true;
   if (!isLow(queues.backlog, endpoint)) return false;
   if (health.endpoint.state === "recovering") return hints.dueAt !== null || isDrained(endpoint, rules);
   return isReached(readDueAt(endpoint), now);
 }
 
-/** Returns when the endpoint's calls must be read again, or null if nothing will be due. */
+/** Returns when the endpoint's calls must be read again, or null if nothing will be due, or it is paused without an end. */
 export function nextReadAt(endpoint: EndpointState): number | null {
+  if (endpoint.isPaused) return endpoint.callback.pause?.until ?? null;
   return earlier(readDueAt(endpoint), endpoint.inFlight.retryAt);
 }
 

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql, type Updateable } from "kysely";
-import type { Callback, CallbackSettings } from "../../domain/callback.js";
+import type { Callback, CallbackSettings, Pause } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Db, Row, Schema } from "../schema.js";
 import type { KeyCipher } from "../secret-key.js";
@@ -23,7 +23,12 @@ export function toCallback(row: CallbackRow, cipher: KeyCipher): Callback {
     repairedAt: row.repaired_at,
     replayRequestedAt: row.replay_requested_at,
     replayProbeAt: row.replay_probe_at,
+    pause: pauseOf(row),
   };
+}
+
+export function pauseOf(row: Pick<CallbackRow, "paused_at" | "paused_until" | "paused_by">): Pause | null {
+  return row.paused_at === null ? null : { at: row.paused_at, until: row.paused_until, by: row.paused_by };
 }
 
 export function settingsColumns(id: string, settings: CallbackSettings, cipher: KeyCipher) {

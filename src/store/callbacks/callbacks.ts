@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { type Callback, type CallbackSettings, hasSameSettings, isRepaired } from "../../domain/callback.js";
+import { type Callback, type CallbackSettings, hasSameSettings, isRepaired, type Pause } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { RetryPolicy } from "../../domain/retry-policy.js";
 import { CountChanges, FAILURE, NO_ANSWER } from "../calls/call-counts.js";
@@ -32,6 +32,9 @@ export function callbackStore(db: Db, cipher: KeyCipher) {
             repaired_at: 0,
             replay_requested_at: 0,
             replay_probe_at: 0,
+            paused_at: null,
+            paused_until: null,
+            paused_by: null,
             deleted_at: null,
           })
           .returningAll()
@@ -83,6 +86,15 @@ export function callbackStore(db: Db, cipher: KeyCipher) {
         if (after.retries_enabled < before.retries_enabled) await switchRetriesOff(trx, before.key, now);
         await recordChange(trx, id);
         return toCallback(after, cipher);
+      }),
+
+    /** Pauses the callback, in place of an earlier pause, or resumes it (null), in one transaction. Throws `not-found`. */
+    setPause: (id: string, pause: Pause | null): Promise<void> =>
+      transact(db, async (trx) => {
+        const { key } = await lockCallback(trx, id);
+        const columns = { paused_at: pause?.at ?? null, paused_until: pause?.until ?? null, paused_by: pause?.by ?? null };
+        await trx.updateTable("callbacks").set(columns).where("key", "=", key).execute();
+        await recordChange(trx, id);
       }),
 
     /** Marks the callback as deleted in one transaction; `retention.purgeDeleted` removes the rows. Throws `not-found`. */

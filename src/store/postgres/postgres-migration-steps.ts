@@ -317,6 +317,13 @@ CREATE TABLE replay_failures (
 );
 `;
 
+/** Nodes of the version before would send while it is paused. */
+const PAUSES = `
+ALTER TABLE callbacks ADD COLUMN paused_at bigint;
+ALTER TABLE callbacks ADD COLUMN paused_until bigint;
+ALTER TABLE callbacks ADD COLUMN paused_by text;
+`;
+
 export const POSTGRES_MIGRATIONS: readonly PostgresMigration[] = [
   { version: 1, name: "first tables", sql: FIRST_TABLES },
   { version: 2, name: "nodes and shared limits", sql: NODE_TABLES },
@@ -325,6 +332,7 @@ export const POSTGRES_MIGRATIONS: readonly PostgresMigration[] = [
   { version: 5, name: "the service's own attempts", sql: OWN_ATTEMPTS },
   { version: 6, name: "calls of outages", sql: OUTAGE_COUNTS },
   { version: 7, name: "who asked for a replay, and its failures", sql: REPLAY_DETAILS },
+  { version: 8, name: "paused callbacks", sql: PAUSES },
 ];
 
 export const LATEST_VERSION = POSTGRES_MIGRATIONS.at(-1)?.version ?? 0;

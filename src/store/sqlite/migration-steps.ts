@@ -306,6 +306,12 @@ CREATE TABLE replay_failures (
 ) WITHOUT ROWID;
 `;
 
+const PAUSES = `
+ALTER TABLE callbacks ADD COLUMN paused_at INTEGER;
+ALTER TABLE callbacks ADD COLUMN paused_until INTEGER;
+ALTER TABLE callbacks ADD COLUMN paused_by TEXT;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: "first tables", sql: FIRST },
   { version: 2, name: "columns in standard terms", sql: STANDARD_TERMS },
@@ -325,6 +331,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 16, name: "the service's own attempts", sql: OWN_ATTEMPTS },
   { version: 17, name: "calls of outages", sql: OUTAGE_COUNTS },
   { version: 18, name: "who asked for a replay, and its failures", sql: REPLAY_DETAILS },
+  { version: 19, name: "paused callbacks", sql: PAUSES },
 ];
 
 export const LATEST_VERSION = MIGRATIONS.at(-1)?.version ?? 0;

@@ -22,7 +22,15 @@ function facts(
     ...callback,
   });
   return {
-    callback: { id: "00112233445566AA", createdAt: 0, repairedAt: 0, replayRequestedAt: 0, replayProbeAt: 0, ...settings },
+    callback: {
+      id: "00112233445566AA",
+      createdAt: 0,
+      repairedAt: 0,
+      replayRequestedAt: 0,
+      replayProbeAt: 0,
+      pause: null,
+      ...settings,
+    },
     startedAt: STARTED_AT,
     result: { kind: "answered", statusCode: 503, statusMessage: "Service Unavailable", body: "upstream down" },
     call: { id: "0193A1B2C3D47E5F8091A2B3C4D5E6F7", response: aResponse() },

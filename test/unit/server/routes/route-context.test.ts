@@ -12,6 +12,7 @@ const CALLBACK: Callback = {
   repairedAt: 0,
   replayRequestedAt: 0,
   replayProbeAt: 0,
+  pause: null,
 };
 
 let store: Store;
