@@ -41,7 +41,7 @@ export interface RunDeps extends RunFolder {
   readonly openJournalFile?: OpenJournalFile;
 }
 
-export function runnerOf({ who }: RunDeps): string {
+export function runnerOf({ who }: Pick<RunDeps, "who">): string {
   if (who !== undefined) return who;
   try {
     return `${userInfo().username}@${hostname()}`;

@@ -1,5 +1,5 @@
 import { type DeliveryResult, isAccepted, resultMessage } from "../../domain/attempt.js";
-import type { Callback, CallbackSettings, DeliveryTarget } from "../../domain/callback.js";
+import type { Callback, CallbackSettings, DeliveryTarget, Pause } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { callbackSecrets, secretMask } from "../../domain/mask.js";
 import { shortId } from "../../platform/random.js";
@@ -62,6 +62,12 @@ export async function updateCallback(
   await deps.store.callbacks.update(before.id, settings, deps.clock.now(), deps.policy, expected);
   lookup.forgetAll();
   deps.onWork(before.id, "changed");
+}
+
+/** Pauses the callback, or resumes it (null). Throws `not-found`. */
+export async function setPause({ deps }: RouteContext, { id }: Callback, pause: Pause | null): Promise<void> {
+  await deps.store.callbacks.setPause(id, pause);
+  deps.onWork(id, "changed");
 }
 
 /** Throws `not-found`. */

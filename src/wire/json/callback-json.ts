@@ -1,5 +1,5 @@
 /** The documents are those of docs/contract.md, Callbacks. */
-import type { AuthType, BodyFormat, BodyStyle, Callback, CallbackSettings } from "../../domain/callback.js";
+import type { AuthType, BodyFormat, BodyStyle, Callback, CallbackSettings, Pause } from "../../domain/callback.js";
 import { HEALTH_NAMES, type Health } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { isMasked } from "../../domain/mask.js";
@@ -36,6 +36,8 @@ interface EndpointReport extends Health {
   readonly downSince: number | null;
   /** The oldest PENDING call was accepted then. */
   readonly waitingSince: number | null;
+  /** It isn't over. */
+  readonly pause: Pause | null;
 }
 
 /** The key isn't masked, as on the platform. */
@@ -50,10 +52,12 @@ export function callbackToJson(callback: Callback, link: readonly Link[], report
   };
 }
 
-function reportToJson({ health, since, downSince, waitingSince }: EndpointReport): Record<string, unknown> {
+function reportToJson({ health, since, downSince, waitingSince, pause }: EndpointReport): Record<string, unknown> {
   return {
     state: health,
     ...(since !== null && { stateSince: toIsoDate(since) }),
+    ...(pause !== null && pause.until !== null && { pausedUntil: toIsoDate(pause.until) }),
+    ...(pause !== null && pause.by !== null && { pausedBy: pause.by }),
     ...(downSince !== null && { downSince: toIsoDate(downSince) }),
     waitingSince: dateOrNull(waitingSince),
   };
@@ -79,6 +83,8 @@ export interface ListedCallback {
   readonly waitingSince: number | null | undefined;
   /** `health` is null if the service doesn't say, or has a state that this version doesn't know. */
   readonly health: Health | null;
+  /** It is null unless `health` is paused. */
+  readonly pause: Omit<Pause, "at"> | null;
   /** The callback is kept as it was received, with unknown members. */
   readonly raw: JsonObject;
 }
@@ -105,6 +111,7 @@ export function readCallback(value: unknown): ListedCallback {
     downSince: readDate(callback.downSince),
     waitingSince: callback.waitingSince === undefined ? undefined : readDate(callback.waitingSince),
     health: readHealth(callback),
+    pause: callback.state === "paused" ? { until: readDate(callback.pausedUntil), by: textOrNull(callback.pausedBy) } : null,
     raw: callback,
   };
 }

@@ -16,6 +16,7 @@ export function aListedCallback(changes: Partial<ListedCallback> = {}): ListedCa
     downSince: null,
     waitingSince: null,
     health: null,
+    pause: null,
     raw: {},
     ...changes,
   };

@@ -5,7 +5,8 @@ import type { UnusableCalls } from "../../../runs/plan/call-scope.js";
 import type { LeftOutCalls, ReplayGroup, ReplayPlan } from "../../../runs/plan/replay-plan.js";
 import type { ReplayOptions } from "../../../runs/run-options.js";
 import { keyParameter } from "../../../runs/send/send-target.js";
-import { countFailed, describeCodes, describeTimedOut } from "../outage-text.js";
+import { pauseJson } from "../json-fields.js";
+import { countFailed, describeCodes, describeTimedOut, pauseText } from "../outage-text.js";
 import type { RenderOptions, Screen } from "../screen.js";
 import { formatInstant } from "../times.js";
 
@@ -59,6 +60,7 @@ export function planJson(plan: ReplayPlan, options: ReplayOptions): Readonly<Rec
       retrying: group.retrying,
       timedOut: group.timedOut,
       statusCodes: group.statusCodes,
+      paused: pauseJson(group.callback),
     })),
   };
 }
@@ -84,7 +86,16 @@ function describeGroup(group: ReplayGroup, options: ReplayOptions, renderOptions
   const codes = describeCodes(group);
   return [
     `${countFailed(group.calls, group.unsent)} of ${group.callback.name} -> ${where}${key}${since}${codes && ` (${codes})`}`,
+    ...describePaused(group.callback, options, renderOptions.utc),
     ...retrying,
+  ];
+}
+
+/** Another URL isn't paused. */
+function describePaused({ name, pause }: ListedCallback, { to, viaService }: ReplayOptions, utc: boolean): readonly string[] {
+  if (pause === null || to !== null) return [];
+  return [
+    `  ${name} is ${pauseText(pause, utc)}: ${viaService ? "the service sends them after that" : "they are sent from here all the same"}`,
   ];
 }
 

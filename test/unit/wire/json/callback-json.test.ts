@@ -56,6 +56,7 @@ describe("readCallback", () => {
         events: { reply: null, undeliverable: null },
         downSince: null,
         health: null,
+        pause: null,
         raw: older,
       },
     ]);
