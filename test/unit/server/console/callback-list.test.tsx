@@ -15,6 +15,7 @@ const aRow = (over: Partial<CallbackRow> = {}): CallbackRow => ({
   waiting: 0,
   health: "up",
   since: null,
+  pause: null,
   lastOutage: null,
   ...over,
 });

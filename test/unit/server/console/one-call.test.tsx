@@ -20,7 +20,14 @@ const aView = (over: Partial<Call>, rest: Partial<OneCallView> = {}): OneCallVie
     callback,
     call,
     attempts: [],
-    sending: { endpoint: NEW_ENDPOINT, policy: DEFAULT_RETRY_POLICY, retriesEnabled: true, begun: null, now: NOW - 1 },
+    sending: {
+      endpoint: NEW_ENDPOINT,
+      policy: DEFAULT_RETRY_POLICY,
+      retriesEnabled: true,
+      begun: null,
+      pause: null,
+      now: NOW - 1,
+    },
     request: requestOf(callback, call, NAMES),
     ...rest,
   };
