@@ -14,7 +14,7 @@ it("describes every route in a valid OpenAPI 3.1 document, without credentials",
   const document = objectOf(answer.json());
   const { valid, errors } = await new Validator().validate({ ...document });
   expect({ valid, errors, version: document.openapi }).toEqual({ valid: true, errors: undefined, version: "3.1.0" });
-  expect(answer.body.length).toBeLessThan(110_000);
+  expect(answer.body.length).toBeLessThan(120_000);
   const routes = Object.entries(objectOf(document.paths)).map(
     ([path, methods]) => `${path} ${Object.keys(objectOf(methods)).sort()}`,
   );
@@ -30,6 +30,7 @@ it("describes every route in a valid OpenAPI 3.1 document, without credentials",
     "/callbacks/{id}/calls get,post,put",
     "/callbacks/{id}/calls/{callId} get,put",
     "/callbacks/{id}/calls/{callId}/attempts get",
+    "/callbacks/{id}/pause delete,post",
     "/callbacks/{id}/replays post",
     "/callbacks/{id}/replays/{replayId} delete,get",
     "/callbacks/{id}/run-lock delete,put",
