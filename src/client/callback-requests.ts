@@ -13,7 +13,7 @@ import {
 import { type JsonObject, objectOf, textOf } from "../wire/json/json-value.js";
 import { isUnknownRoute } from "./capabilities.js";
 import { readWholeList } from "./list-walker.js";
-import type { ServiceApi } from "./service-api.js";
+import type { ApiRequest, ServiceApi } from "./service-api.js";
 import { isSuccess } from "./transport.js";
 
 const LIST = { command: "whcb callbacks list", when: "to see them" };
@@ -139,7 +139,38 @@ export function callbackRequests(api: ServiceApi, willSend: (secrets: readonly s
     };
   }
 
-  return { listCallbacks, getAllCallbacks, getCallback, verify, createCallback, updateCallback, deleteCallback, sendTestMail };
+  /** `durationMs` is null for a pause without an end. Returns false if the service can't pause callbacks. */
+  function pauseCallback(id: string, { durationMs, by }: { durationMs: number | null; by: string }): Promise<boolean> {
+    return changePause(id, { method: "POST", body: { ...(durationMs !== null && { durationMs }), by } });
+  }
+
+  /** Returns false if the service can't pause callbacks. */
+  function resumeCallback(id: string): Promise<boolean> {
+    return changePause(id, { method: "DELETE" });
+  }
+
+  async function changePause(id: string, change: Pick<ApiRequest, "method" | "body">): Promise<boolean> {
+    // A repeat changes nothing more.
+    const answer = await api.exchange({ ...change, path: `${callbackPath(id)}/pause`, noun: "callback", isRepeatable: true });
+    if (isSuccess(answer)) return true;
+    if (!isUnknownRoute(answer)) throw api.errorOf(answer);
+    // A gateway's 403 for an unknown path looks like one for a wrong key.
+    await getById(id);
+    return false;
+  }
+
+  return {
+    listCallbacks,
+    getAllCallbacks,
+    getCallback,
+    verify,
+    createCallback,
+    updateCallback,
+    deleteCallback,
+    sendTestMail,
+    pauseCallback,
+    resumeCallback,
+  };
 }
 
 function lacksSettings({ auth, contentType, retriesEnabled, email }: ListedCallback): boolean {

@@ -227,11 +227,11 @@ export class Dispatcher {
     const isWhole = call.leftOutBytes === undefined;
     // A whole call leaves in the turn in which it was taken, because the endpoint's limit may be lower later.
     const delivery = isWhole ? this.#deps.prepare(endpoint.callback, call) : await this.#sender.readAndPrepare(call, endpoint);
-    if (delivery === null || !this.#owns(endpoint)) return null;
+    if (delivery === null || !this.#mayBegin(endpoint)) return null;
     taken.sentTo = endpoint.callback;
     if (!fitRequest(endpoint, taken, delivery.bodyBytes, this.#budget)) return null;
     // The callback may be another dispatcher's by then, and while the process was stopped, others may have marked the call.
-    const mayStillSend = (stoppedMs: number) => stoppedMs <= STALE_AFTER_MS && this.#owns(endpoint);
+    const mayStillSend = (stoppedMs: number) => stoppedMs <= STALE_AFTER_MS && this.#mayBegin(endpoint);
     return this.#sender.send(delivery, call, cause, mayStillSend);
   }
 
@@ -334,9 +334,9 @@ export class Dispatcher {
     return this.#leases?.isTrusted() ?? true;
   }
 
-  /** Whether the endpoint's callback is this dispatcher's at this moment. */
-  #owns({ callback, fence }: EndpointState): boolean {
-    return this.#isTrusted && this.#owner.fenceOf(callback.id) === fence;
+  /** Whether the endpoint's callback is this dispatcher's at this moment, and isn't paused. */
+  #mayBegin({ callback, fence, isPaused }: EndpointState): boolean {
+    return !isPaused && this.#isTrusted && this.#owner.fenceOf(callback.id) === fence;
   }
 
   async #refreshCallbacks(): Promise<void> {

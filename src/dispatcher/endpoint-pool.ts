@@ -217,14 +217,16 @@ export class EndpointPool {
 
   #schedule(endpoint: EndpointState, now: number): void {
     const { rules } = this.#deps;
-    const overAt = closesAt(endpoint.health, rules.policy);
+    const overAt = endpoint.isPaused ? null : closesAt(endpoint.health, rules.policy);
     if (needsRead(endpoint, now, rules)) {
       this.#agenda.schedule(endpoint, true, overAt);
       return;
     }
     const at = earlier(nextReadAt(endpoint, now), overAt);
     this.#agenda.schedule(endpoint, false, at);
-    if (at === null && isIdle(endpoint) && !this.#hasUncommitted(endpoint.callback.id)) this.#drop(endpoint);
+    // Responses to one that was dropped would have its state read each time.
+    const isKept = endpoint.isPaused || !isIdle(endpoint);
+    if (at === null && !isKept && !this.#hasUncommitted(endpoint.callback.id)) this.#drop(endpoint);
   }
 
   takeToRead(count: number, now: number): readonly EndpointState[] {
@@ -311,7 +313,7 @@ export class EndpointPool {
     const { callback, hasCancelledReplay } = record;
     if (hasCancelledReplay) this.#cancelled.add(callback.id);
     const known = this.#endpoints.get(callback.id);
-    if (known) refreshEndpoint(known, callback, clock.now());
+    if (known) refreshEndpoint(known, callback, clock.now(), rules);
     const endpoint = known ?? newEndpointState(record, clock.now(), rules);
     this.#endpoints.set(callback.id, endpoint);
     this.logAndPlanReview(endpoint);

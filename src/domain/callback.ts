@@ -14,6 +14,30 @@ export interface Callback extends CallbackSettings {
   /** When its endpoint, if down, deserves a probe, because a client's replay has delivered calls (epoch ms; 0 means never). */
   readonly replayProbeAt: number;
   readonly signingSecrets: readonly SigningSecret[];
+  /** It may be over (`runningPause`). It is null if it was resumed, or never paused. */
+  readonly pause: Pause | null;
+}
+
+/** Nothing of a paused callback is sent (docs/dispatcher.md, A pause). */
+export interface Pause {
+  readonly at: number;
+  /** It ends at this instant; null means that it ends when the callback is resumed. */
+  readonly until: number | null;
+  /** A user, or user@host of a command on a database file. It is null if it isn't known. */
+  readonly by: string | null;
+}
+
+/** A longer pause has no end. */
+export const LONGEST_PAUSE_MS = 365 * 86_400_000;
+
+/** Returns null once the pause is over. */
+export function runningPause({ pause }: Pick<Callback, "pause">, now: number): Pause | null {
+  return pause !== null && (pause.until === null || now < pause.until) ? pause : null;
+}
+
+/** Returns text such as "paused by ada until 2026-11-29 14:00". */
+export function describePause({ by, until }: Omit<Pause, "at">, formatInstant: (at: number) => string): string {
+  return `paused${by === null ? "" : ` by ${by}`} until ${until === null ? "it is resumed" : formatInstant(until)}`;
 }
 
 export interface BodyStyle {
@@ -168,6 +192,11 @@ export const HEALTHS = {
     tone: "bad",
     meaning: "Calls have been waiting for over 10 seconds, and no attempt has ended since the oldest of them was accepted.",
   },
+  paused: {
+    text: "paused",
+    tone: "warning",
+    meaning: "A user has paused it: what is accepted waits, and nothing is sent.",
+  },
   checking: {
     text: "checking the endpoint",
     tone: "warning",
@@ -197,6 +226,8 @@ export interface HealthFacts {
   /** `outage` is open. */
   readonly outage: { readonly startedAt: number; readonly quietSince: number | null } | null;
   readonly oldestWaiting: OldestWaiting | null;
+  /** It isn't over. */
+  readonly pause: Pause | null;
   readonly events: CallbackSettings["events"];
 }
 
@@ -209,9 +240,10 @@ export interface OldestWaiting {
 
 export const UNANSWERED_MS = 10_000;
 
-/** The states are in the order of HEALTHS. */
-export function endpointHealth({ endpoint, outage, oldestWaiting, events }: HealthFacts): Health {
+/** The states are in the order of HEALTHS, but nothing is found out about an endpoint while it is paused. */
+export function endpointHealth({ endpoint, outage, oldestWaiting, pause, events }: HealthFacts): Health {
   const { state, downSince, recoveringSince } = endpoint;
+  if (pause !== null) return { health: "paused", since: pause.at };
   // It may have been down when an outage before this one was closed by marks.
   if (state === "down" && outage !== null) return { health: "down", since: downSince && Math.max(downSince, outage.startedAt) };
   if (state === "up" && outage?.quietSince === null) return { health: "failing", since: outage.startedAt };

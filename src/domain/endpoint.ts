@@ -58,6 +58,13 @@ export function endpointAfterSuccess(endpoint: Endpoint, at: number, maxInFlight
   }
 }
 
+/** What waited for the end of a pause is sent as in a recovery. A pause that begins prepares that, as another process may see its end. */
+export function endpointAfterPause(endpoint: Endpoint, at: number): Endpoint {
+  if (endpoint.state === "down") return endpoint;
+  const recovery = endpoint.state === "up" ? endpoint.recovery + 1 : endpoint.recovery;
+  return { ...NEW_ENDPOINT, failedCalls: endpoint.failedCalls, state: "recovering", recovery, recoveringSince: at };
+}
+
 export interface EndpointFailure {
   readonly callSeq: number;
   readonly cause: AttemptCause;

@@ -44,7 +44,7 @@ export interface RunDeps extends RunFolder {
   readonly openJournalFile?: OpenJournalFile;
 }
 
-export function runnerOf({ who = systemUser() }: RunDeps): string {
+export function runnerOf({ who = systemUser() }: Pick<RunDeps, "who">): string {
   return who;
 }
 

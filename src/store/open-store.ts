@@ -167,7 +167,7 @@ function makeStore(
     /** `replays` are replays by the service. */
     replays: { ...replayStore(db, clock, isServed), ...replayCollection(db, clock, isServed) },
     runLeases: runLeaseStore(db, clock, isServed),
-    endpoints: endpointStore(db, cipher, readOldestWaiting),
+    endpoints: endpointStore(db, cipher, clock, readOldestWaiting),
     queue: queueStore(db),
     outcomes: outcomeStore(db),
     outages: outageStore(db),

@@ -57,6 +57,10 @@ export const TABLES = {
     repaired_at: integer,
     replay_requested_at: integer,
     replay_probe_at: integer,
+    /** `paused_at` is null if it isn't paused, and then so are the next two. */
+    paused_at: nullable(integer),
+    paused_until: nullable(integer),
+    paused_by: nullable(text),
     deleted_at: nullable(integer),
   },
   endpoints: {

@@ -50,7 +50,7 @@ export function describeCallbackOverview(open: OpenStore): void {
       const { items, counts, total } = await overview(store);
       expect(items.map(({ callback }) => callback.name)).toEqual(all);
       expect({ counts, total }).toEqual({
-        counts: { down: 1, failing: 1, "not-answering": 0, checking: 1, recovering: 1, up: 4, idle: 1 },
+        counts: { down: 1, failing: 1, "not-answering": 0, paused: 0, checking: 1, recovering: 1, up: 4, idle: 1 },
         total: 9,
       });
       expect(items.slice(0, 5).map(({ health, since, failed, waiting }) => [health, since, failed, waiting])).toEqual([

@@ -38,6 +38,7 @@ export function describeCallbacks(open: OpenStore): void {
         replayRequestedAt: 0,
         replayProbeAt: 0,
         signingSecrets: [],
+        pause: null,
       });
       expect(await store.callbacks.find("00112233445566AA")).toEqual(made);
       expect(await store.callbacks.find("demo")).toEqual(made);

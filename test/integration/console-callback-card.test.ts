@@ -50,12 +50,12 @@ async function seeCard(query = ""): Promise<{ readonly text: string; readonly li
 
 it("is one calm line as long as nothing is known to be wrong", async () => {
   await start();
-  expect((await seeCard()).text).toBe("There has been no call yet. Retries are on. Switch retries off");
+  expect((await seeCard()).text).toBe("There has been no call yet. Retries are on. Switch retries off Pause");
   await accept(service.store, callback, ["A"]);
-  expect((await seeCard()).text).toBe("Nothing is known to be wrong. Retries are on. Switch retries off");
+  expect((await seeCard()).text).toBe("Nothing is known to be wrong. Retries are on. Switch retries off Pause");
   await attempt(service.store, callback, ["A"]);
   expect((await seeCard()).text).toBe(
-    "Nothing is known to be wrong now. What failed earlier isn't settled yet. Retries are on. Replay the failed call Switch retries off",
+    "Nothing is known to be wrong now. What failed earlier isn't settled yet. Retries are on. Replay the failed call Switch retries off Pause",
   );
 });
 
@@ -65,7 +65,7 @@ it("says that an endpoint doesn't answer", async () => {
   expect((await visitor.open("/console")).text).toContain("1 not answering");
   expect((await seeCard()).text).toBe(
     "The endpoint isn't answering Why no attempt has ended since the oldest waiting call was accepted, at 2026-11-26 12:00:00 UTC " +
-      "Next What isn't answered within 1 minute fails. Switch retries off",
+      "Next What isn't answered within 1 minute fails. Switch retries off Pause",
   );
 });
 
@@ -101,7 +101,7 @@ it("of an endpoint that is down has the latest answer, though many calls were he
   expect(text).toBe(
     "The endpoint is down Why 503 Busy: &lt;b>****&lt;/b> is unknown at 2026-11-26 12:00:00 UTC " +
       "Next Retry rounds: 10 each 5 minutes; next at 2026-11-26 12:05:00 UTC . Each call is retried until 24 hours after its first failure. " +
-      "Notified nobody yet: the e-mail to ops@example.com isn't sent Replay all 31 failed Switch retries off",
+      "Notified nobody yet: the e-mail to ops@example.com isn't sent Replay all 31 failed Switch retries off Pause",
   );
   const [replay = "", retries = ""] = links;
   expect((await visitor.open(replay)).text).toMatch(
@@ -164,4 +164,22 @@ it.each<[string, boolean, Partial<Endpoint>, OpenOutage | null]>([
   await start(retriesEnabled);
   await change(endpoint, outage);
   expect((await seeCard()).text).toMatch(new RegExp(text));
+});
+
+it("has a button to pause the callback, and then one to resume it", async () => {
+  await start();
+  const path = `/console/callbacks/${ID}/pause`;
+  const paused = await visitor.send(path, path, { for: "2h" });
+  expect(paused.text).toContain("is paused for 2 hours.");
+  const until = "paused by demo until 2026-11-26 14:01:00 UTC";
+  expect((await seeCard()).text).toBe(
+    `The callback is paused Why ${until} Next Nothing is sent before that: what is accepted waits. Then it is sent, ` +
+      "one call at a time at first. Switch retries off Resume",
+  );
+  expect((await visitor.open("/console")).text).toContain(`paused ${until}`);
+  const resumed = await visitor.send(path, path);
+  expect(resumed.text).toContain("is resumed: what has waited is sent.");
+  expect((await seeCard()).text).toBe("There has been no call yet. Retries are on. Switch retries off Pause");
+  expect(service.work).toEqual(Array(2).fill({ callbackId: ID, kind: "changed" }));
+  expect((await visitor.post(path, { action: "pause", for: "3h" })).status).not.toBe(200);
 });

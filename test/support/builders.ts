@@ -20,7 +20,7 @@ export function someSettings(over: Partial<CallbackSettings> = {}): CallbackSett
 }
 
 export function aCallback(over: Partial<Callback> = {}): Callback {
-  const neverHappened = { repairedAt: 0, replayRequestedAt: 0, replayProbeAt: 0, signingSecrets: [] };
+  const neverHappened = { repairedAt: 0, replayRequestedAt: 0, replayProbeAt: 0, signingSecrets: [], pause: null };
   return { ...someSettings(), id: "00112233445566AA", createdAt: 0, ...neverHappened, ...over };
 }
 

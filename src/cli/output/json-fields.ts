@@ -1,12 +1,16 @@
 /** The members of printed JSON are a documented contract (docs/json.md). All are always there; null means unknown or none. */
+import type { ListedCallback } from "../../client/client.js";
 import { AUDIT_ACTIONS, WAYS } from "../../domain/audit/audit-entry.js";
 import { HEALTH_NAMES } from "../../domain/callback.js";
+import { dateOrNull } from "../../wire/dates.js";
 import type { JsonFields } from "../args/json-flag.js";
 import type { Screen } from "./screen.js";
 import { safeJson, text } from "./screen-text.js";
 
 /** The type makes each document complete. */
 export type Json<Fields extends JsonFields> = Readonly<Record<keyof Fields, unknown>>;
+
+const PAUSED = "`by` and `until` (null: until it is resumed); null: it isn't paused; `whcb serve` only";
 
 export const CALL_FIELDS = {
   id: "the call's id; empty if the service listed it without one",
@@ -77,6 +81,7 @@ export const CALLBACK_FIELDS = {
   callbacks: "whether `reply` and `undeliverable` are delivered",
   signing: "whether deliveries are signed; `whcb serve` only",
   signingSecret: "of the command that made it; null: it made none",
+  paused: PAUSED,
 } as const;
 
 export const STATUS_FIELDS = {
@@ -87,6 +92,7 @@ export const STATUS_FIELDS = {
   state: `the endpoint's state: ${HEALTH_NAMES.join(", ")}; null: the service doesn't say; \`whcb serve\` only`,
   stateSince: "since when; null: up, idle, or not known",
   downSince: "since when its endpoint has been down; null: it isn't; `whcb serve` only",
+  paused: PAUSED,
   failed: "how many calls are FAILED",
   lookedAt: "how many of them were read, the newest ones",
   byStatusCode: "of those read: `statusCode` (null: no answer) and `calls`, the most frequent first",
@@ -199,4 +205,8 @@ export function pickFields(
 
 export async function writeJson(document: Readonly<Record<string, unknown>>, screen: Screen): Promise<void> {
   await screen.out(text`${safeJson(pickFields(document, screen.jsonFields), 2)}\n`);
+}
+
+export function pauseJson({ pause }: Pick<ListedCallback, "pause">) {
+  return pause && { by: pause.by, until: dateOrNull(pause.until) };
 }

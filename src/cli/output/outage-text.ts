@@ -1,5 +1,5 @@
 import type { ListedCallback, ListedOutage } from "../../client/client.js";
-import { endpointHealth, HEALTHS, type Health } from "../../domain/callback.js";
+import { describePause, endpointHealth, HEALTHS, type Health, type Pause } from "../../domain/callback.js";
 import { callbackOperand, commandLine } from "../../domain/command-line.js";
 import { count } from "../../domain/count.js";
 import type { Palette } from "./screen.js";
@@ -13,6 +13,7 @@ export function reportedHealth({ health, downSince }: ListedCallback, outage: Li
     endpoint: { state: downSince === null ? "up" : "down", downSince, recoveringSince: null },
     outage: outage && { startedAt: outage.startedAt, quietSince: outage.recoveringSince },
     oldestWaiting: null,
+    pause: null,
     events: { reply: true, undeliverable: true },
   });
 }
@@ -21,6 +22,10 @@ export function healthText({ health }: Health, palette: Palette): Printable {
   const { text, tone } = HEALTHS[health];
   const paint = { good: palette.good, bad: palette.bad, warning: palette.warn, neutral: palette.dim }[tone];
   return paint(text);
+}
+
+export function pauseText(pause: Omit<Pause, "at">, utc: boolean): string {
+  return describePause(pause, (at) => formatInstant(at, utc));
 }
 
 /** `since` is when the oldest waiting call was accepted. */

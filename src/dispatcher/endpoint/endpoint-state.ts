@@ -1,4 +1,4 @@
-import type { Callback } from "../../domain/callback.js";
+import { type Callback, runningPause } from "../../domain/callback.js";
 import { endpointTakenOver } from "../../domain/endpoint.js";
 import type { OutageProgress } from "../../domain/outage.js";
 import type { RetryPolicy } from "../../domain/retry-policy.js";
@@ -11,6 +11,8 @@ import {
   type HealthChange,
   healthAfterChanges,
   healthAfterCheck,
+  healthAfterPause,
+  healthAtPause,
   healthByClock,
 } from "./health.js";
 
@@ -28,6 +30,8 @@ export interface EndpointState {
   /** `fence` grows whenever a dispatcher takes the callback, and is 0 on SQLite. */
   readonly fence: number;
   health: Health;
+  /** While it is true, nothing is read and nothing begins (docs/dispatcher.md, A pause). */
+  isPaused: boolean;
   /** Whether all calls of its outage may be settled. */
   mayBeOver: boolean;
   /** The `health` that the pool logged last. */
@@ -85,7 +89,8 @@ export interface StoreHints {
 /** A change is stored at most this long after its instant. */
 const LONGEST_CHANGE_MS = 5 * 60_000;
 
-export function newEndpointState(record: EndpointRecord, now: number, { policy }: EndpointRules): EndpointState {
+export function newEndpointState(record: EndpointRecord, now: number, rules: EndpointRules): EndpointState {
+  const { policy } = rules;
   const { callback, fence, outage, markedOutage = null, pendingCalls, nextDueAt } = record;
   const health = { endpoint: endpointTakenOver(record.endpoint, now, policy), outage, markedOutage };
   const hasRetries = nextDueAt !== null;
@@ -93,6 +98,7 @@ export function newEndpointState(record: EndpointRecord, now: number, { policy }
     callback,
     fence,
     health,
+    isPaused: false,
     mayBeOver: outage !== null,
     loggedHealth: health,
     closedOutages: [],
@@ -117,11 +123,12 @@ export function newEndpointState(record: EndpointRecord, now: number, { policy }
   };
   const lastRoundAt = record.endpoint.roundBeganAt ?? 0;
   applyRepairAndReplay(endpoint, lastRoundAt, lastRoundAt);
+  applyPause(endpoint, now, rules);
   return endpoint;
 }
 
 /** Takes over settings that may have changed; the endpoint keeps its health and calls. */
-export function refreshEndpoint(endpoint: EndpointState, callback: Callback, now: number): void {
+export function refreshEndpoint(endpoint: EndpointState, callback: Callback, now: number, rules: EndpointRules): void {
   const before = endpoint.callback;
   // Two changes of one millisecond look like one: retries may have been switched off and on again.
   const isChanged = callback.retriesEnabled !== before.retriesEnabled || callback.repairedAt !== before.repairedAt;
@@ -130,6 +137,7 @@ export function refreshEndpoint(endpoint: EndpointState, callback: Callback, now
   endpoint.callback = callback;
   endpoint.mayBeOver = endpoint.health.outage !== null;
   applyRepairAndReplay(endpoint, before.repairedAt, before.replayRequestedAt);
+  applyPause(endpoint, now, rules);
 }
 
 /** Only changes after the known ones count. */
@@ -142,9 +150,21 @@ function applyRepairAndReplay(endpoint: EndpointState, knownRepairAt: number, kn
   );
 }
 
+/** Begins or ends a pause. */
+function applyPause(endpoint: EndpointState, now: number, { policy }: EndpointRules): void {
+  const isPaused = runningPause(endpoint.callback, now) !== null;
+  if (isPaused === endpoint.isPaused) return;
+  endpoint.isPaused = isPaused;
+  if (isPaused) endpoint.health = healthAtPause(endpoint.health, now);
+  else changeHealth(endpoint, healthAfterPause(endpoint.health, now, policy));
+  endpoint.roundLeft = 0;
+  invalidate(endpoint);
+}
+
 /** Applies what follows from the time alone. */
-export function applyClock(endpoint: EndpointState, now: number, { policy }: EndpointRules): void {
-  changeHealth(endpoint, healthByClock(endpoint.health, now, policy));
+export function applyClock(endpoint: EndpointState, now: number, rules: EndpointRules): void {
+  applyPause(endpoint, now, rules);
+  changeHealth(endpoint, healthByClock(endpoint.health, now, rules.policy, endpoint.isPaused));
   if (endpoint.inFlight.endWaits(now)) expectAnything(endpoint.hints);
 }
 

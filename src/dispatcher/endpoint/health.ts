@@ -3,6 +3,7 @@ import {
   type EndpointFailure,
   endpointAfterDrain,
   endpointAfterFailure,
+  endpointAfterPause,
   endpointAfterRepair,
   endpointAfterReplayRequest,
   endpointAfterSuccess,
@@ -95,10 +96,22 @@ export function healthAfterChanges(before: Health, repairedAt: number | null, re
   return healthWith(before, { endpoint });
 }
 
-/** Changes what follows from the time alone. The clock may have been set back. */
-export function healthByClock(before: Health, now: number, policy: RetryPolicy): HealthChange {
+export function healthAtPause(health: Health, at: number): Health {
+  return healthWith(health, { endpoint: endpointAfterPause(health.endpoint, at) });
+}
+
+/** While the endpoint is down, a round and a probe are due. An outage that would have closed meanwhile closes now. */
+export function healthAfterPause(before: Health, at: number, policy: RetryPolicy): HealthChange {
+  const health = healthWith(before, { endpoint: endpointAfterRepair(endpointAfterPause(before.endpoint, at), at) });
+  const overAt = closesAt(health, policy);
+  return overAt !== null && overAt <= at ? closeOutage(health, at) : { health, closed: null };
+}
+
+/** Changes what follows from the time alone, but closes no outage in a pause. The clock may have been set back. */
+export function healthByClock(before: Health, now: number, policy: RetryPolicy, isPaused: boolean): HealthChange {
   const endpoint = endpointByClock(before.endpoint, now, policy);
-  return closeIfOver(healthWith(before, { endpoint, outage: outageByClock(before.outage, now) }), now, policy);
+  const health = healthWith(before, { endpoint, outage: outageByClock(before.outage, now) });
+  return isPaused ? { health, closed: null } : closeIfOver(health, now, policy);
 }
 
 /** Closes the outage if none of its calls is FAILED. */

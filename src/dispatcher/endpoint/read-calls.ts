@@ -24,17 +24,18 @@ const MIN_BATCH = 2;
 const LOW_WATER = 64;
 
 export function needsRead(endpoint: EndpointState, now: number, rules: EndpointRules): boolean {
-  const { hints, health, queues } = endpoint;
-  if (awaitsTrial(endpoint, now)) return false;
+  const { hints, health, queues, isPaused } = endpoint;
+  if (isPaused || awaitsTrial(endpoint, now)) return false;
   if (wantsPending(endpoint, now, rules) && isLow(queues.fresh, endpoint)) return true;
   if (!isLow(queues.backlog, endpoint)) return false;
   if (health.endpoint.state === "recovering") return hints.dueAt !== null || isDrained(endpoint, rules);
   return isReached(readDueAt(endpoint), now);
 }
 
-/** Returns when the endpoint's calls must be read again, or null if nothing will be due. */
+/** Returns when the endpoint's calls must be read again, or null if nothing will be due, or it is paused without an end. */
 export function nextReadAt(endpoint: EndpointState, now: number): number | null {
-  const { hints, inFlight, shortage } = endpoint;
+  const { hints, inFlight, shortage, isPaused, callback } = endpoint;
+  if (isPaused) return callback.pause?.until ?? null;
   const at = earlier(readDueAt(endpoint), inFlight.retryAt);
   const hasWork = at !== null || hints.mayHavePending;
   return shortage !== null && hasWork && awaitsTrial(endpoint, now) ? shortage.retryAt : at;

@@ -52,7 +52,8 @@ export class OutcomeCommitter {
     const now = clock.now();
     const aheadMs = now - clock.monotonicMs();
     if (aheadMs < this.#mostAheadMs - SET_BACK_MS) {
-      await store.outcomes.clampTimes({ now, latestDueAt: latestScheduledRetry(now, policy) });
+      const clockBefore = Number.isFinite(this.#mostAheadMs) ? Math.floor(clock.monotonicMs() + this.#mostAheadMs) : null;
+      await store.outcomes.clampTimes({ now, latestDueAt: latestScheduledRetry(now, policy), clockBefore });
       this.#pool.changedAll();
       this.#mostAheadMs = aheadMs;
     }

@@ -27,6 +27,7 @@ import { addCallbackPages } from "./pages/edit-callback.js";
 import { addCallExport } from "./pages/export-calls.js";
 import { addOneCall } from "./pages/one-call.js";
 import { addOutages } from "./pages/outages.js";
+import { addPause } from "./pages/pause-callback.js";
 import { addReplayPages } from "./pages/replay-pages.js";
 import { addSearch } from "./pages/search.js";
 import { addSignIn } from "./pages/sign-in.js";
@@ -128,6 +129,7 @@ export async function consolePlugin(app: FastifyInstance, context: RouteContext)
     addReplayPages(pages, consoleContext);
     addCallbackPages(pages, consoleContext);
     addRetriesSwitch(pages, consoleContext);
+    addPause(pages, consoleContext);
     addOutages(pages, consoleContext);
     addAudit(pages, consoleContext);
     pages.get("/console/events", { config: { isBackground: true } }, async (request, reply) => {

@@ -10,7 +10,7 @@ import { lazyParts } from "../lazy-parts.js";
 import { ownerOf } from "../requests/byte-budget.js";
 import { sendDocument } from "../requests/send-document.js";
 import type { ServerDeps } from "../server-deps.js";
-import { createCallback, deleteCallback, updateCallback } from "../use-cases/change-callbacks.js";
+import { createCallback, deleteCallback, setPause, updateCallback } from "../use-cases/change-callbacks.js";
 import { testMails } from "../use-cases/send-test-mail.js";
 import { sendList } from "./list-answer.js";
 import { type Query, readPage, readParameter, readSort } from "./query-parameters.js";
@@ -94,6 +94,19 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
     return reply.header("content-type", "application/json").send(Buffer.from(JSON.stringify({ ...mail, sent: isSent })));
   });
 
+  app.post<CallbackPath>("/callbacks/:id/pause", schemaFor("pauseCallback"), async (request, reply) => {
+    const { parsePause } = await lazyParts.callbackParsers();
+    const pause = parsePause(request.body, deps.clock.now());
+    const by = request.credential?.username ?? pause.by;
+    await setPause(context, await lookup.find(request.params.id), { ...pause, by });
+    return reply.code(204).send();
+  });
+
+  app.delete<CallbackPath>("/callbacks/:id/pause", schemaFor("resumeCallback"), async (request, reply) => {
+    await setPause(context, await lookup.find(request.params.id), null);
+    return reply.code(204).send();
+  });
+
   app.delete<CallbackPath>("/callbacks/:id", schemaFor("deleteCallback"), async (request, reply) => {
     await deleteCallback(context, await lookup.find(request.params.id), authorOf(request, deps));
     return reply.code(204).send();
@@ -105,10 +118,10 @@ async function readReports({ store }: ServerDeps, callbacks: readonly Callback[]
   const records = await store.endpoints.listReports(callbacks.map(({ id }) => id));
   return new Map(
     records.map((record) => {
-      const { callback, endpoint, oldestWaiting, expiredCalls } = record;
+      const { callback, endpoint, oldestWaiting, expiredCalls, pause } = record;
       const health = endpointHealth({ ...record, events: callback.events });
       const waitingSince = oldestWaiting?.acceptedAt ?? null;
-      return [callback.id, { ...health, downSince: endpoint.downSince, waitingSince, expiredCalls }];
+      return [callback.id, { ...health, downSince: endpoint.downSince, waitingSince, expiredCalls, pause }];
     }),
   );
 }

@@ -1,6 +1,6 @@
 import { type DeliveryResult, isAccepted, resultMessage } from "../../domain/attempt.js";
 import type { Author } from "../../domain/audit/audit-entry.js";
-import type { Callback, CallbackSettings, DeliveryTarget } from "../../domain/callback.js";
+import type { Callback, CallbackSettings, DeliveryTarget, Pause } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { callbackSecrets, secretMask } from "../../domain/mask.js";
 import { newSigningSecret, shortId } from "../../platform/random.js";
@@ -74,6 +74,12 @@ export async function updateCallback(
   lookup.forgetAll();
   deps.onWork(before.id, "changed");
   return { callback, madeSecret: callback.signingSecrets.find(({ secret }) => secret === made)?.secret };
+}
+
+/** Pauses the callback, or resumes it (null). Throws `not-found`. */
+export async function setPause({ deps }: RouteContext, { id }: Callback, pause: Pause | null): Promise<void> {
+  await deps.store.callbacks.setPause(id, pause);
+  deps.onWork(id, "changed");
 }
 
 /** Throws `not-found`. */

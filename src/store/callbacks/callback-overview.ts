@@ -9,6 +9,7 @@ import {
   type HealthFacts,
   type HealthName,
   type OldestWaiting,
+  runningPause,
 } from "../../domain/callback.js";
 import { type EndpointStatus, NEW_ENDPOINT } from "../../domain/endpoint.js";
 import type { Clock } from "../../platform/clock.js";
@@ -47,7 +48,8 @@ export function overviewStore(db: Db, cipher: KeyCipher, clock: Clock, readOldes
     const named = await readNamed();
     const facts = await readFacts(db);
     const oldest = await readOldestWaiting([...facts].flatMap(([key, { waiting }]) => (waiting > 0 ? [key] : [])));
-    return named.map((each) => toRow(each, oldest.get(each.key) ?? null, facts.get(each.key)));
+    const now = clock.now();
+    return named.map((each) => toRow(each, oldest.get(each.key) ?? null, now, facts.get(each.key)));
   });
   return {
     /** Reads a page and the counts: what is known to be wrong, and of the names only those that have changed. */
@@ -156,7 +158,7 @@ function countUpTo(rows: readonly Row[], keys: readonly RowKey[], values: Values
   return next === -1 ? rows.length : next;
 }
 
-interface Facts extends Omit<HealthFacts, "events" | "oldestWaiting"> {
+interface Facts extends Omit<HealthFacts, "events" | "oldestWaiting" | "pause"> {
   readonly failed: number;
   readonly waiting: number;
 }
@@ -209,10 +211,10 @@ async function readFacts(db: Db): Promise<ReadonlyMap<number, Facts>> {
 
 const CALM: Facts = { endpoint: NEW_ENDPOINT, outage: null, failed: 0, waiting: 0 };
 
-function toRow(callback: NamedCallback, oldestWaiting: OldestWaiting | null, facts: Facts = CALM): Row {
+function toRow(callback: NamedCallback, oldestWaiting: OldestWaiting | null, now: number, facts: Facts = CALM): Row {
   const { key, name, nameOrder, events } = callback;
   const { endpoint, outage, failed, waiting } = facts;
-  const { health, since } = endpointHealth({ endpoint, outage, oldestWaiting, events });
+  const { health, since } = endpointHealth({ endpoint, outage, oldestWaiting, events, pause: runningPause(callback, now) });
   const severity = HEALTH_NAMES.indexOf(health);
   return { key, name, name_order: nameOrder, health, since, severity, failed, waiting, backlog: failed + waiting };
 }

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql, type Updateable } from "kysely";
-import type { Callback, CallbackSettings, SigningSecret } from "../../domain/callback.js";
+import type { Callback, CallbackSettings, Pause, SigningSecret } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Db, Row, Schema } from "../schema.js";
 import type { KeyCipher } from "../secret-key.js";
@@ -25,7 +25,12 @@ export function toCallback(row: CallbackRow, cipher: KeyCipher): Callback {
     repairedAt: row.repaired_at,
     replayRequestedAt: row.replay_requested_at,
     replayProbeAt: row.replay_probe_at,
+    pause: pauseOf(row),
   };
+}
+
+export function pauseOf(row: Pick<CallbackRow, "paused_at" | "paused_until" | "paused_by">): Pause | null {
+  return row.paused_at === null ? null : { at: row.paused_at, until: row.paused_until, by: row.paused_by };
 }
 
 /** The one kind of secret must not be taken for the other. */

@@ -1,6 +1,13 @@
 import { sql } from "kysely";
 import { type Author, settingChanges } from "../../domain/audit/audit-entry.js";
-import { type Callback, type CallbackSettings, hasSameSettings, isRepaired, secretsAfter } from "../../domain/callback.js";
+import {
+  type Callback,
+  type CallbackSettings,
+  hasSameSettings,
+  isRepaired,
+  type Pause,
+  secretsAfter,
+} from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { RetryPolicy } from "../../domain/retry-policy.js";
 import { writeAudit } from "../audit.js";
@@ -48,6 +55,9 @@ export function callbackStore(db: Db, cipher: KeyCipher) {
             repaired_at: 0,
             replay_requested_at: 0,
             replay_probe_at: 0,
+            paused_at: null,
+            paused_until: null,
+            paused_by: null,
             deleted_at: null,
           })
           .returningAll()
@@ -107,6 +117,15 @@ export function callbackStore(db: Db, cipher: KeyCipher) {
         const audited = { action: "callback-changed", callback: stored, details: { settings: changes } } as const;
         if (changes.length > 0) await writeAudit(trx, author, audited);
         return toCallback(after, cipher);
+      }),
+
+    /** Pauses the callback, in place of an earlier pause, or resumes it (null), in one transaction. Throws `not-found`. */
+    setPause: (id: string, pause: Pause | null): Promise<void> =>
+      transact(db, async (trx) => {
+        const { key } = await lockCallback(trx, id);
+        const columns = { paused_at: pause?.at ?? null, paused_until: pause?.until ?? null, paused_by: pause?.by ?? null };
+        await trx.updateTable("callbacks").set(columns).where("key", "=", key).execute();
+        await recordChange(trx, id);
       }),
 
     /** Marks the callback as deleted in one transaction; `retention.purgeDeleted` removes the rows. Throws `not-found`. */

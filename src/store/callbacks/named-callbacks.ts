@@ -1,11 +1,12 @@
 /** Keeps the callbacks in people's order of their names, which databases don't have, and reads only those that have changed. */
 import { type RawBuilder, type SqlBool, sql } from "kysely";
-import { type HealthFacts, nameOrder } from "../../domain/callback.js";
+import { type HealthFacts, nameOrder, type Pause } from "../../domain/callback.js";
 import type { Clock } from "../../platform/clock.js";
 import { changeStore } from "../change-log.js";
 import type { Db } from "../schema.js";
 import { inList } from "../sql/batches.js";
 import { readRows } from "../sql/json-rows.js";
+import { pauseOf } from "./callback-row.js";
 
 export interface NamedCallback {
   readonly key: number;
@@ -13,6 +14,7 @@ export interface NamedCallback {
   readonly name: string;
   readonly nameOrder: string;
   readonly events: HealthFacts["events"];
+  readonly pause: Pause | null;
 }
 
 interface Known {
@@ -67,8 +69,9 @@ function withChanges(known: Known, position: string, ids: readonly string[], rea
   return inOrder({ readAtMs: known.readAtMs, position }, [...known.inOrder.filter(({ id }) => !changed.has(id)), ...read]);
 }
 
-function isSameAs({ name, events }: NamedCallback, before: NamedCallback | undefined): boolean {
-  return name === before?.name && events.reply === before.events.reply && events.undeliverable === before.events.undeliverable;
+function isSameAs({ name, events, pause }: NamedCallback, before: NamedCallback | undefined): boolean {
+  if (name !== before?.name || pause?.at !== before.pause?.at || pause?.until !== before.pause?.until) return false;
+  return events.reply === before.events.reply && events.undeliverable === before.events.undeliverable;
 }
 
 function inOrder(read: Pick<Known, "readAtMs" | "position">, callbacks: readonly NamedCallback[]): Known {
@@ -80,13 +83,14 @@ function inOrder(read: Pick<Known, "readAtMs" | "position">, callbacks: readonly
 }
 
 async function readNamed(db: Db, which: RawBuilder<SqlBool>): Promise<readonly NamedCallback[]> {
-  const columns = ["key", "id", "name", "on_reply", "on_undeliverable"] as const;
+  const columns = ["key", "id", "name", "on_reply", "on_undeliverable", "paused_at", "paused_until", "paused_by"] as const;
   const cells = await readRows(db, "callbacks", columns, sql`FROM callbacks WHERE deleted_at IS NULL AND ${which}`);
-  return cells.map(([key, id, name, reply, undeliverable]) => ({
+  return cells.map(([key, id, name, reply, undeliverable, paused_at, paused_until, paused_by]) => ({
     key,
     id,
     name,
     nameOrder: nameOrder(name),
     events: { reply: reply === 1, undeliverable: undeliverable === 1 },
+    pause: pauseOf({ paused_at, paused_until, paused_by }),
   }));
 }

@@ -2,20 +2,22 @@
 import { type RawBuilder, sql } from "kysely";
 import { RUN_LEASE_MS } from "../../domain/callback.js";
 import { lockKeys } from "../callbacks/callback-row.js";
-import type { Db } from "../schema.js";
+import { type Db, NEVER } from "../schema.js";
 import { crossJoin } from "../sql/per-database.js";
 
 export interface ClockBounds {
   readonly now: number;
   /** Retries that are due later are due then. */
   readonly latestDueAt: number;
+  /** What the clock would show if it hadn't been set back. It is left out, or null, at the start. */
+  readonly clockBefore?: number | null;
 }
 
 /** A run gives up earlier than that. */
 const LONGEST_AWAY_MS = 10 * 60_000;
 
 /** Clamps what is stored, usually by a few index lookups per callback. */
-export async function clampTimes(trx: Db, { now, latestDueAt }: ClockBounds): Promise<void> {
+export async function clampTimes(trx: Db, { now, latestDueAt, clockBefore }: ClockBounds): Promise<void> {
   await lockKeys(trx);
   // A requested replay goes at once, whatever its due time, which is its replay's key.
   const isTooLate = isOfFailedCalls(sql`due_at IS NOT NULL AND due_at > ${latestDueAt} AND due_cause <> 'replay'`);
@@ -38,6 +40,14 @@ export async function clampTimes(trx: Db, { now, latestDueAt }: ClockBounds): Pr
     UPDATE callbacks SET repaired_at = ${atMost("repaired_at", now)}, replay_requested_at = ${atMost("replay_requested_at", now)},
       replay_probe_at = CASE WHEN ${isOldProbe} THEN ${now} ELSE replay_probe_at END
     WHERE repaired_at > ${now} OR replay_requested_at > ${now} OR ${isOldProbe}`.execute(trx);
+  // A pause that was over stays so, and one that began in the future keeps its length.
+  await sql`
+    UPDATE callbacks SET paused_at = NULL, paused_until = NULL, paused_by = NULL
+    WHERE paused_at IS NOT NULL AND paused_until <= ${clockBefore ?? NEVER}`.execute(trx);
+  await sql`
+    UPDATE callbacks SET paused_at = ${now}, paused_until = paused_until - (paused_at - ${now}) WHERE paused_at > ${now}`.execute(
+    trx,
+  );
   // Its run may live, and couldn't renew it while the service was away.
   const expiresAt = now + RUN_LEASE_MS;
   await sql`

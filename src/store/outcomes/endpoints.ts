@@ -1,7 +1,8 @@
 import { sql } from "kysely";
-import type { Callback, OldestWaiting } from "../../domain/callback.js";
+import { type Callback, type OldestWaiting, type Pause, runningPause } from "../../domain/callback.js";
 import { type Endpoint, NEW_ENDPOINT } from "../../domain/endpoint.js";
 import type { OpenOutage } from "../../domain/outage.js";
+import type { Clock } from "../../platform/clock.js";
 import { type CallbackRow, toCallback } from "../callbacks/callback-row.js";
 import type { LiveCallbacks } from "../nodes/fences.js";
 import { type Db, type Row, TABLES } from "../schema.js";
@@ -31,6 +32,8 @@ export interface EndpointReport extends EndpointRecord {
   readonly oldestWaiting: OldestWaiting | null;
   /** So many FAILED calls aren't retried any more, as their window is over. */
   readonly expiredCalls: number;
+  /** It isn't over. */
+  readonly pause: Pause | null;
 }
 
 export interface EndpointChange {
@@ -68,7 +71,7 @@ type Nullable<Joined> = { [Name in keyof Joined]: Joined[Name] | null };
 const hasCancelledReplay = sql`
   EXISTS (SELECT 1 FROM replays WHERE callback_key = callbacks.key AND waiting > 0 AND cancelled_at IS NOT NULL)`;
 
-export function endpointStore(db: Db, cipher: KeyCipher, readOldestWaiting: ReadOldestWaiting) {
+export function endpointStore(db: Db, cipher: KeyCipher, clock: Clock, readOldestWaiting: ReadOldestWaiting) {
   return {
     /** Reads the endpoints that may need the dispatcher, or those of `callbackIds`, by a few index lookups each. */
     async list(callbackIds?: readonly string[]): Promise<readonly EndpointRecord[]> {
@@ -84,10 +87,12 @@ export function endpointStore(db: Db, cipher: KeyCipher, readOldestWaiting: Read
         db,
         listed.map(({ key }) => key),
       );
+      const now = clock.now();
       return listed.map(({ key, record }) => ({
         ...record,
         oldestWaiting: oldest.get(key) ?? null,
         expiredCalls: expired.get(key) ?? 0,
+        pause: runningPause(record.callback, now),
       }));
     },
 

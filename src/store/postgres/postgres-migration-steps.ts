@@ -331,6 +331,13 @@ const AUDIT = auditTables({
   text: 'text COLLATE "C"',
 });
 
+/** Nodes of the version before would send while it is paused. */
+const PAUSES = `
+ALTER TABLE callbacks ADD COLUMN paused_at bigint;
+ALTER TABLE callbacks ADD COLUMN paused_until bigint;
+ALTER TABLE callbacks ADD COLUMN paused_by text;
+`;
+
 export const POSTGRES_MIGRATIONS: readonly PostgresMigration[] = [
   { version: 1, name: "first tables", sql: FIRST_TABLES },
   { version: 2, name: "nodes and shared limits", sql: NODE_TABLES },
@@ -342,6 +349,7 @@ export const POSTGRES_MIGRATIONS: readonly PostgresMigration[] = [
   { version: 8, name: "signing secrets", sql: SIGNING_SECRETS },
   { version: 9, name: "audit", sql: AUDIT },
   { version: 10, name: "calls that aren't retried any more", sql: countExpiredCalls("bigint") },
+  { version: 11, name: "paused callbacks", sql: PAUSES },
 ];
 
 export const LATEST_VERSION = POSTGRES_MIGRATIONS.at(-1)?.version ?? 0;

@@ -314,6 +314,12 @@ ALTER TABLE callbacks ADD COLUMN signing_secrets BLOB;
 
 const AUDIT = auditTables({ seq: "INTEGER PRIMARY KEY AUTOINCREMENT", integer: "INTEGER", text: "TEXT" });
 
+const PAUSES = `
+ALTER TABLE callbacks ADD COLUMN paused_at INTEGER;
+ALTER TABLE callbacks ADD COLUMN paused_until INTEGER;
+ALTER TABLE callbacks ADD COLUMN paused_by TEXT;
+`;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: "first tables", sql: FIRST },
   { version: 2, name: "columns in standard terms", sql: STANDARD_TERMS },
@@ -336,6 +342,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 19, name: "signing secrets", sql: SIGNING_SECRETS },
   { version: 20, name: "audit", sql: AUDIT },
   { version: 21, name: "calls that aren't retried any more", sql: countExpiredCalls("INTEGER") },
+  { version: 22, name: "paused callbacks", sql: PAUSES },
 ];
 
 export const LATEST_VERSION = MIGRATIONS.at(-1)?.version ?? 0;

@@ -8,7 +8,7 @@ import {
 } from "../../domain/attempt.js";
 import { type Call, type CallStatus, nextAttemptAt, type SettledBy } from "../../domain/call.js";
 import { reasonText } from "../../domain/call-filter.js";
-import type { Callback } from "../../domain/callback.js";
+import { type Callback, runningPause } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { MessageResponse } from "../../domain/message-response.js";
 import { type RetryPolicy, retryUntil } from "../../domain/retry-policy.js";
@@ -60,7 +60,9 @@ type RetryContext = Pick<CallContext, "callback" | "policy" | "now">;
 export function retriesOf(call: Call, { callback, policy, now }: RetryContext): Pick<ListedCall, "nextAttemptAt" | "retryUntil"> {
   const isRetried = call.status === "FAILED" && call.firstFailedAt !== null && callback.retriesEnabled;
   const until = isRetried ? retryUntil(call.firstFailedAt ?? 0, policy) : null;
-  return { nextAttemptAt: nextAttemptAt(call, now), retryUntil: until };
+  const pauseEndsAt = runningPause(callback, now)?.until ?? now;
+  const isOver = call.due?.cause === "retry" && until !== null && until < pauseEndsAt;
+  return { nextAttemptAt: isOver ? null : nextAttemptAt(call, pauseEndsAt), retryUntil: until };
 }
 
 /** Fields that only `whcb serve` sends are null on other services. */

@@ -1,5 +1,5 @@
 /** The documents are those of docs/contract.md, Callbacks. */
-import type { AuthType, BodyFormat, BodyStyle, Callback, CallbackSettings, Signing } from "../../domain/callback.js";
+import type { AuthType, BodyFormat, BodyStyle, Callback, CallbackSettings, Pause, Signing } from "../../domain/callback.js";
 import { HEALTH_NAMES, type Health } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { isMasked } from "../../domain/mask.js";
@@ -38,6 +38,8 @@ interface EndpointReport extends Health {
   /** The oldest PENDING call was accepted then. */
   readonly waitingSince: number | null;
   readonly expiredCalls: number;
+  /** It isn't over. */
+  readonly pause: Pause | null;
 }
 
 interface ShownCallback {
@@ -63,10 +65,13 @@ export function callbackToJson(
   };
 }
 
-function reportToJson({ health, since, downSince, waitingSince, expiredCalls }: EndpointReport): Record<string, unknown> {
+function reportToJson(report: EndpointReport): Record<string, unknown> {
+  const { health, since, downSince, waitingSince, expiredCalls, pause } = report;
   return {
     state: health,
     ...(since !== null && { stateSince: toIsoDate(since) }),
+    ...(pause !== null && pause.until !== null && { pausedUntil: toIsoDate(pause.until) }),
+    ...(pause !== null && pause.by !== null && { pausedBy: pause.by }),
     ...(downSince !== null && { downSince: toIsoDate(downSince) }),
     waitingSince: dateOrNull(waitingSince),
     ...(expiredCalls > 0 && { expiredCalls }),
@@ -98,6 +103,8 @@ export interface ListedCallback {
   readonly expiredCalls: number | null;
   /** `health` is null if the service doesn't say, or has a state that this version doesn't know. */
   readonly health: Health | null;
+  /** It is null unless `health` is paused. */
+  readonly pause: Omit<Pause, "at"> | null;
   /** The callback is kept as it was received, with unknown members. */
   readonly raw: JsonObject;
 }
@@ -127,6 +134,7 @@ export function readCallback(value: unknown): ListedCallback {
     waitingSince: callback.waitingSince === undefined ? undefined : readDate(callback.waitingSince),
     expiredCalls: typeof callback.expiredCalls === "number" ? callback.expiredCalls : null,
     health: readHealth(callback),
+    pause: callback.state === "paused" ? { until: readDate(callback.pausedUntil), by: textOrNull(callback.pausedBy) } : null,
     raw: callback,
   };
 }

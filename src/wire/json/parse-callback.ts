@@ -1,10 +1,17 @@
-import { type CallbackSettings, callbackNameProblem, callbackUrlProblem, isEmailAddress } from "../../domain/callback.js";
+import {
+  type CallbackSettings,
+  callbackNameProblem,
+  callbackUrlProblem,
+  isEmailAddress,
+  type Pause,
+} from "../../domain/callback.js";
 import { isWhcbError } from "../../domain/errors.js";
 import { settingsToJson } from "./callback-json.js";
 import { isObject, objectOf } from "./json-value.js";
-import { type CallbackBody, CallbackSchema, checkerOf, invalidFields } from "./request-schemas.js";
+import { type CallbackBody, CallbackSchema, checkerOf, invalidFields, PauseSchema } from "./request-schemas.js";
 
 const checkBody = checkerOf(CallbackSchema);
+const checkPause = checkerOf(PauseSchema);
 
 /** A header may contain only these characters: delivery fails on any other. */
 const HEADER_SAFE = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
@@ -28,6 +35,15 @@ export function parseCallback(value: unknown, stored: CallbackSettings | null): 
   note("email", email, (text) => (isEmailAddress(text) ? null : "must be one e-mail address"));
   if (checked.body === null || problems.size > 0) throw invalidFields(problems);
   return settingsOf(checked.body);
+}
+
+/** The body may be left out. Another member is an error, as a misspelled duration would be a pause without an end. Throws `invalid`. */
+export function parsePause(value: unknown, now: number): Pause {
+  const body = value ?? {};
+  const { durationMs, by = null } = checkPause(body);
+  const unknown = Object.keys(body).filter((name) => !Object.hasOwn(PauseSchema.properties, name));
+  if (unknown.length > 0) throw invalidFields(new Map(unknown.map((name) => [name, "isn't a member of a pause"])));
+  return { at: now, until: durationMs === undefined ? null : now + durationMs, by };
 }
 
 /** Checks the schema. Throws `malformed`. */

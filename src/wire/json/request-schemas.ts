@@ -1,6 +1,7 @@
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
 import { TypeCompiler, type ValueError } from "@sinclair/typebox/compiler";
 import { MAX_REPORT_DURATION_MS, UNREACHABLE_REASONS } from "../../domain/attempt.js";
+import { LONGEST_PAUSE_MS } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import { isObject } from "./json-value.js";
 
@@ -105,6 +106,16 @@ export const MarkSchema = Type.Object(
     markedAt: Type.Optional(Type.String({ title: "a date" })),
   },
   { $id: "Mark", title: "an object" },
+);
+
+export const PauseSchema = Type.Object(
+  {
+    durationMs: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: LONGEST_PAUSE_MS, title: "milliseconds, from 1 to those of 365 days" }),
+    ),
+    by: Type.Optional(Type.String({ minLength: 1, maxLength: 256, pattern: NO_CONTROL_CHARACTERS, title: "text" })),
+  },
+  { $id: "Pause", title: "an object", description: "Without `durationMs` it lasts until it is resumed" },
 );
 
 export const RunLeaseSchema = Type.Object(

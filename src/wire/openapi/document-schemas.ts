@@ -43,6 +43,8 @@ export const CallbackDocument = Type.Object(
     signingSecret: Type.Optional(Type.String({ description: "Only of the request that made it" })),
     state: Type.Optional(Type.Union(HEALTH_NAMES.map((name) => Type.Literal(name)))),
     stateSince: Type.Optional(Instant),
+    pausedUntil: Type.Optional(Type.String({ format: "date-time", description: "Without it, a pause ends when it is resumed" })),
+    pausedBy: Type.Optional(Type.String()),
     downSince: Type.Optional(Instant),
     waitingSince: Type.Optional(Type.Union([Instant, Type.Null()])),
     expiredCalls: Type.Optional(Type.Integer()),

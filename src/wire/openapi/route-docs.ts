@@ -6,6 +6,7 @@ import {
   CallbackSchema,
   CallbackUpdateSchema,
   MarkSchema,
+  PauseSchema,
   ReplayReportSchema,
   RunLeaseSchema,
   SubmissionListSchema,
@@ -116,6 +117,19 @@ export const ROUTE_DOCS = {
   }),
   deleteCallback: route({
     summary: "Delete a callback; what waits to be sent is cancelled",
+    tag: "callbacks",
+    params: CallbackParams,
+    success: [204, null],
+  }),
+  pauseCallback: route({
+    summary: "Pause a callback, in place of an earlier pause: nothing is sent, and what is accepted waits",
+    tag: "callbacks",
+    params: CallbackParams,
+    body: Type.Optional(PauseSchema),
+    success: [204, null],
+  }),
+  resumeCallback: route({
+    summary: "End the pause of a callback, if it has one: what has waited is sent",
     tag: "callbacks",
     params: CallbackParams,
     success: [204, null],

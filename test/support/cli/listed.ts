@@ -19,6 +19,7 @@ export function aListedCallback(changes: Partial<ListedCallback> = {}): ListedCa
     waitingSince: null,
     expiredCalls: null,
     health: null,
+    pause: null,
     raw: {},
     ...changes,
   };

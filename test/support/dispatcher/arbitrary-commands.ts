@@ -31,6 +31,11 @@ const userAct: fc.Arbitrary<UserAct> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ act: fc.constant("report"), callback, ahead, isAccepted: fc.boolean() }) },
   { weight: 1, arbitrary: clientReplay },
   { weight: 2, arbitrary: fc.record({ act: fc.constant("toggle"), callback }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ act: fc.constant("pause"), callback, ms: fc.constantFrom(7_000, 11 * MINUTE, DAY, null) }),
+  },
+  { weight: 1, arbitrary: fc.record({ act: fc.constant("resume"), callback }) },
   { weight: 1, arbitrary: fc.record({ act: fc.constant("edit"), callback }) },
   { weight: 1, arbitrary: fc.record({ act: fc.constant("delete"), callback: fc.constant(2) }) },
 ) as fc.Arbitrary<UserAct>;

@@ -26,7 +26,8 @@ export async function checkSettled(store: Store, model: DispatchModel, now: numb
       const listed = attempts && (attempts.get(call.id) ?? []);
       broken.push(...differences(call, stored.get(call.id), listed, callback, { now, model }));
     }
-    if (!model.isShort) broken.push(...(await checkProgress(store, callback, now, model)));
+    const isWaiting = model.isShort || model.isPausedAt(callback, now);
+    if (!isWaiting) broken.push(...(await checkProgress(store, callback, now, model)));
     broken.push(...(await checkCounts(store, id, stored)), ...(await checkOutages(store, callback, mails, now, model)));
     broken.push(...(await checkOutageCounts(store, id, stored)));
     broken.push(...(await checkExpired(store, callback, stored, now, model)));
@@ -110,7 +111,7 @@ function differences(
  */
 async function checkOutages(
   store: Store,
-  { settings, calls, acceptsSince }: ModelCallback,
+  { settings, calls, acceptsSince, endpoint }: ModelCallback,
   mails: readonly Mail[],
   now: number,
   { policy, isJumpy }: DispatchModel,
@@ -123,7 +124,7 @@ async function checkOutages(
   if (items.filter(({ endedAt }) => endedAt === null).length > 1) broken.push("I4 two outages open");
   if (isJumpy) return broken;
   for (const { startedAt, endedAt } of items) {
-    if ((endedAt ?? now) > startedAt + policy.windowMs) broken.push("an outage longer than a window");
+    if ((endedAt ?? now) > startedAt + policy.windowMs && !endpoint.wasPaused) broken.push("an outage longer than a window");
     if (acceptsSince !== null && startedAt > acceptsSince) broken.push("an outage while the endpoint accepts everything");
     const isFailure = (attempt: ModelCall["attempts"][number]) => attempt.startedAt === startedAt && !attempt.accepted;
     if (![...calls.values()].some(({ attempts }) => attempts.some(isFailure)))
@@ -157,7 +158,8 @@ async function checkProgress(store: Store, callback: ModelCallback, now: number,
   if (endpoint.inFlight === 0 && !awaitsProbe && idle.some(({ owes }) => owes === "first")) {
     broken.push("a new response is left unsent");
   }
-  if (!endpoint.mayGoDown && endpoint.inFlight < 64 && idle.some(({ owes }) => owes === "first")) broken.push("I12 a call waits");
+  if (!endpoint.mayGoDown && state === "up" && endpoint.inFlight < 64 && idle.some(({ owes }) => owes === "first"))
+    broken.push("I12 a call waits");
   if (state === "recovering" && endpoint.inFlight === 0) broken.push("recovering, and nothing is in flight");
   if (state === "up" && endpoint.inFlight < 64) {
     const comesAt = ({ id, due }: Call) => {

@@ -6,6 +6,7 @@ import type { Attempt } from "../../../src/domain/attempt.js";
 import type { Call } from "../../../src/domain/call.js";
 import type { Callback } from "../../../src/domain/callback.js";
 import type { RetryPolicy } from "../../../src/domain/retry-policy.js";
+import type { ClockBounds } from "../../../src/store/outcomes/clamp-times.js";
 import type { OutcomeGroup } from "../../../src/store/outcomes/commit-outcomes.js";
 import { ModelEndpoint } from "./model-endpoint.js";
 import type { Sent, Watcher } from "./simulation.js";
@@ -46,7 +47,14 @@ export interface ModelCallback {
   repairedAt: number;
   /** Its endpoint has accepted all that is sent since this instant; it is null if it doesn't. */
   acceptsSince: number | null;
+  /** It may be over. */
+  pause: ModelPause | null;
   readonly calls: Map<string, ModelCall>;
+}
+
+export interface ModelPause {
+  readonly at: number;
+  readonly until: number | null;
 }
 
 /** Keeps the model in step, and notes what breaks a rule. */
@@ -74,6 +82,7 @@ export class DispatchModel implements Watcher {
       endpoint,
       repairedAt: 0,
       acceptsSince: 0,
+      pause: null,
       calls: new Map<string, ModelCall>(),
     };
     this.callbacks.set(settings.id, callback);
@@ -152,12 +161,29 @@ export class DispatchModel implements Watcher {
     }
   }
 
+  paused(callback: ModelCallback, pause: ModelPause): void {
+    callback.pause = pause;
+    callback.endpoint.paused();
+  }
+
+  resumed(callback: ModelCallback, at: number): void {
+    if (callback.pause === null) return;
+    callback.pause = null;
+    callback.endpoint.pauseEnded(at);
+  }
+
+  isPausedAt({ pause }: ModelCallback, at: number): boolean {
+    return pause !== null && (pause.until === null || at < pause.until);
+  }
+
   /** The dispatcher committed these; what it did with the attempts among them was seen before. */
   committed({ holdings, endpoints }: OutcomeGroup, idOf: (seq: number) => string | undefined): void {
     for (const { callbackId, callSeq, at } of holdings) this.#held(callbackId, idOf(callSeq) ?? "", at);
     for (const { callbackId, endpoint } of endpoints) {
       const model = this.callbacks.get(callbackId)?.endpoint;
+      if (endpoint.state === "recovering") model?.recoversAfterPause(endpoint.recovery);
       if (endpoint.state === "up") model?.drained(endpoint.recovery);
+      else if (endpoint.state === "recovering" && model?.wasPaused) continue;
       else this.#require(model?.mayGoDown !== false, `I12 ${endpoint.state} before ten different calls failed`);
     }
   }
@@ -181,8 +207,13 @@ export class DispatchModel implements Watcher {
   }
 
   /** No time that is kept of a failed call is in the future any more. */
-  clamped(now: number): void {
+  clamped({ now, clockBefore }: ClockBounds): void {
     for (const callback of this.callbacks.values()) {
+      const { pause } = callback;
+      if (pause?.until != null && pause.until <= (clockBefore ?? Number.NEGATIVE_INFINITY)) this.resumed(callback, now);
+      else if (pause !== null && pause.at > now) {
+        callback.pause = { at: now, until: pause.until && pause.until - (pause.at - now) };
+      }
       callback.repairedAt = Math.min(callback.repairedAt, now);
       for (const call of callback.calls.values()) {
         if (call.status !== "FAILED" || call.firstFailedAt === null) continue;
@@ -229,6 +260,8 @@ export class DispatchModel implements Watcher {
     const call = callback?.calls.get(sent.callId);
     if (!callback || !call) return void this.violations.push(`I1 sent what was never accepted: ${sent.callId}`);
     const { endpoint, settings } = callback;
+    this.#require(!this.isPausedAt(callback, sent.at), `I14 sent while paused: ${sent.callId}`);
+    if (callback.pause !== null) this.resumed(callback, callback.pause.until ?? sent.at);
     this.#require(!callback.isDeleted, `sent for a deleted callback: ${sent.callId}`);
     this.#require(url === settings.url, `sent to ${url} instead of ${settings.url}`);
     this.#require(call.status !== "SUCCESS", `I2 a SUCCESS call is sent: ${call.id}`);

@@ -24,6 +24,9 @@ export type UserAct =
   | { readonly act: "cancelReplays"; readonly callback: number }
   /** A client sends failed calls, to the endpoint or to another URL, and marks those that are accepted. */
   | { readonly act: "clientReplay"; readonly callback: number; readonly count: number; readonly isElsewhere: boolean }
+  /** It lasts for `ms`, or until it is resumed (null). */
+  | { readonly act: "pause"; readonly callback: number; readonly ms: number | null }
+  | { readonly act: "resume"; readonly callback: number }
   | { readonly act: "toggle"; readonly callback: number }
   | { readonly act: "edit"; readonly callback: number }
   | { readonly act: "delete"; readonly callback: number };
@@ -147,6 +150,10 @@ export class DispatchRun {
     this.#intrusions.length = 0;
     this.#stops.length = 0;
     this.#failures.length = 0;
+    for (const [index, { pause }] of this.#callbacks.entries()) {
+      if (pause !== null && (pause.until ?? Number.POSITIVE_INFINITY) > sim.clock.now() + windowMs)
+        await this.#act({ act: "resume", callback: index });
+    }
     await sim.runFor(windowMs + 2 * intervalMs + 2 * MINUTE);
     const calls = this.#callbacks.flatMap(({ calls }) => [...calls.values()]);
     // A call may fail for the first time late, while a recovery's requests hang for a minute each.
@@ -203,7 +210,7 @@ export class DispatchRun {
     if (method === "queue.expireRetries" && result !== 0) {
       for (const { callbackId } of args[0] as readonly RetryExpiry[]) await this.#expired(callbackId);
     }
-    if (method === "outcomes.clampTimes") this.model.clamped((args[0] as ClockBounds).now);
+    if (method === "outcomes.clampTimes") this.model.clamped(args[0] as ClockBounds);
     if (method === "outcomes.commit") await this.#committed(args[0] as OutcomeGroup);
     const intrusion = this.#intrusions[0];
     if (intrusion && intrusion.after > 0) intrusion.after -= 1;
@@ -319,6 +326,12 @@ export class DispatchRun {
         );
         return model.replayMarked(callback, sent, now);
       }
+      case "pause":
+        await sim.pause(settings, act.ms);
+        return model.paused(callback, { at: now, until: act.ms === null ? null : now + act.ms });
+      case "resume":
+        await sim.resume(settings);
+        return model.resumed(callback, now);
       case "toggle":
         return model.updated(callback, await sim.update(settings, { retriesEnabled: !settings.retriesEnabled }), now);
       case "edit":

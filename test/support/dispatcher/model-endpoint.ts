@@ -35,6 +35,10 @@ export class ModelEndpoint {
   #replayProbeAt = Number.NEGATIVE_INFINITY;
   #downSince = Number.POSITIVE_INFINITY;
   #leftDownAt = Number.NEGATIVE_INFINITY;
+  /** Its callback was paused at least once. */
+  wasPaused = false;
+  /** It recovers because of the pause. */
+  #isOfPause = false;
   /** How far off a store that fails may put things. */
   #slackMs = 0;
 
@@ -75,7 +79,31 @@ export class ModelEndpoint {
   drained(recovery: number): void {
     if (this.state !== "recovering" || this.recovery !== recovery) return;
     this.state = "up";
+    this.#isOfPause = false;
     this.graceSince = Number.POSITIVE_INFINITY;
+  }
+
+  paused(): void {
+    this.wasPaused = true;
+  }
+
+  /** Whether the dispatcher has seen the pause is known once it has committed that. */
+  recoversAfterPause(recovery: number): void {
+    if (!this.wasPaused || this.state !== "up" || recovery <= this.recovery) return;
+    this.state = "recovering";
+    this.recovery = recovery;
+    this.graceSince = Number.NEGATIVE_INFINITY;
+    this.#limit = 1;
+    this.#isOfPause = true;
+  }
+
+  /** What has waited is sent from now on: with one request at first if it was up, and with a round and a probe if it is down. */
+  pauseEnded(at: number): void {
+    if (this.state === "down") this.repaired(at, true);
+    if (!this.#isOfPause) return;
+    this.#isOfPause = false;
+    this.#limit = 1;
+    this.graceSince = at;
   }
 
   storeFailed(): void {

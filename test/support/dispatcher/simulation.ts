@@ -6,7 +6,7 @@ import { Dispatcher } from "../../../src/dispatcher/dispatcher.js";
 import type { DispatchLimits } from "../../../src/dispatcher/dispatcher-deps.js";
 import type { Attempt, DeliveryResult } from "../../../src/domain/attempt.js";
 import type { Call, MarkedBy } from "../../../src/domain/call.js";
-import type { Callback, CallbackSettings, ReplaySelection } from "../../../src/domain/callback.js";
+import type { Callback, CallbackSettings, Pause, ReplaySelection } from "../../../src/domain/callback.js";
 import type { RetryPolicy } from "../../../src/domain/retry-policy.js";
 import { systemClock } from "../../../src/platform/clock.js";
 import { silentLogger } from "../../../src/platform/logger.js";
@@ -150,6 +150,21 @@ export class Simulation {
     const updated = await this.store.callbacks.update(callback.id, { ...callback, ...over }, this.clock.now(), this.policy);
     this.dispatcher.changed(callback.id);
     return updated;
+  }
+
+  /** Pauses the callback for `ms`, or until it is resumed (null). */
+  pause(callback: Callback, ms: number | null): Promise<void> {
+    const at = this.clock.now();
+    return this.#setPause(callback, { at, until: ms === null ? null : at + ms, by: "ada" });
+  }
+
+  resume(callback: Callback): Promise<void> {
+    return this.#setPause(callback, null);
+  }
+
+  async #setPause(callback: Callback, pause: Pause | null): Promise<void> {
+    await this.store.callbacks.setPause(callback.id, pause);
+    this.dispatcher.changed(callback.id);
   }
 
   async mark(callback: Callback, ids: readonly string[], status: "SUCCESS" | "FAILED", settledBy?: MarkedBy): Promise<void> {

@@ -117,7 +117,7 @@ describe("an endpoint", () => {
 
 describe("what people are told of an endpoint", () => {
   const EVENTS = { reply: true, undeliverable: false };
-  const UP = { endpoint: NEW_ENDPOINT, outage: null, oldestWaiting: null, events: EVENTS };
+  const UP = { endpoint: NEW_ENDPOINT, outage: null, oldestWaiting: null, pause: null, events: EVENTS };
   const OUTAGE = { startedAt: 1, quietSince: null };
   const down = { ...NEW_ENDPOINT, state: "down", downSince: 3 } as const;
 
@@ -149,6 +149,14 @@ describe("what people are told of an endpoint", () => {
     expect(endpointHealth({ ...hanging, outage: OUTAGE }).health).toBe("failing");
     expect(endpointHealth({ ...hanging, endpoint: down, outage: OUTAGE }).health).toBe("down");
     expect(endpointHealth({ ...hanging, oldestWaiting: { acceptedAt: 5, isUnanswered: false } }).health).toBe("up");
+  });
+
+  it("is only that it is paused, whatever was known before", () => {
+    const pause = { at: 6, until: null, by: "ada" };
+    const paused = { health: "paused", since: 6 };
+    expect(endpointHealth({ ...UP, pause })).toEqual(paused);
+    expect(endpointHealth({ ...UP, endpoint: down, outage: OUTAGE, pause })).toEqual(paused);
+    expect(endpointHealth({ ...UP, oldestWaiting: { acceptedAt: 5, isUnanswered: true }, pause })).toEqual(paused);
   });
 
   it("is one of the states of docs/contract.md, in their order", () => {

@@ -1,8 +1,9 @@
 import type { ListedCallback } from "../../../client/client.js";
 import { maskKey, shownUrl } from "../../../domain/mask.js";
 import { type Column, renderFields } from "../../output/cells.js";
-import { type CALLBACK_FIELDS, type Json, writeJson } from "../../output/json-fields.js";
+import { type CALLBACK_FIELDS, type Json, pauseJson, writeJson } from "../../output/json-fields.js";
 import type { ListingStyle } from "../../output/listing.js";
+import { pauseText } from "../../output/outage-text.js";
 import type { Paint, Palette, RenderOptions, Screen } from "../../output/screen.js";
 import type { ScreenText } from "../../output/screen-text.js";
 
@@ -26,6 +27,14 @@ const callbackColumns = (shown: ShownSecrets): readonly Column<ListedCallback>[]
   { key: "replies", title: "REPLIES", value: ({ events }) => onOff(events.reply), onDemand: true },
   { key: "undeliverable", title: "UNDELIVERABLE", value: ({ events }) => onOff(events.undeliverable), onDemand: true },
   { key: "signing", title: "SIGNING", value: ({ isSigned }) => onOff(isSigned), onDemand: true },
+  {
+    key: "paused-until",
+    title: "PAUSED UNTIL",
+    value: ({ pause }) => pause && (pause.until ?? "it is resumed"),
+    kind: "instant",
+    isOptional: true,
+  },
+  { key: "paused-by", title: "PAUSED BY", value: ({ pause }) => pause?.by ?? null, isOptional: true, dropRank: 1 },
 ];
 
 export function callbackListing(shown: ShownSecrets): ListingStyle<ListedCallback> {
@@ -51,6 +60,7 @@ function callbackJson(callback: ListedCallback, shown: ShownSecrets): Json<typeo
     callbacks: { reply: callback.events.reply, undeliverable: callback.events.undeliverable },
     signing: callback.isSigned,
     signingSecret: callback.signingSecret,
+    paused: pauseJson(callback),
   };
 }
 
@@ -73,6 +83,7 @@ export function renderCallback(callback: ListedCallback, options: RenderOptions,
       // Only our service has it.
       ...(callback.isSigned ? ([["Signing", "on"]] as const) : []),
       ...(callback.signingSecret === null ? [] : ([["Secret", callback.signingSecret]] as const)),
+      ...(callback.pause === null ? [] : [["State", pauseText(callback.pause, options.utc), options.palette.warn] as const]),
     ],
     options.palette,
   );

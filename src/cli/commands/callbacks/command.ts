@@ -1,4 +1,5 @@
-import { spellDuration } from "../../../domain/duration.js";
+import { LONGEST_PAUSE_MS } from "../../../domain/callback.js";
+import { parsePositiveDuration, spellDuration } from "../../../domain/duration.js";
 import { DEFAULT_RETRY_POLICY } from "../../../domain/retry-policy.js";
 import { command, type GroupBody } from "../../args/command-spec.js";
 import { choice, flag, value } from "../../args/flag.js";
@@ -43,9 +44,23 @@ const FLAGS = {
     newKey: flag("--new-key", "replace the key: from WHCB_CALLBACK_KEY or a prompt, or generated and shown once"),
     output: OUTPUT_TEXT_JSON,
   },
+  pause: {
+    duration: value(
+      "--for <duration>",
+      "resume it by itself after this long; otherwise `whcb callbacks resume` does",
+      parsePause,
+    ),
+  },
+  resume: {},
   delete: { yes: YES },
 };
 export type CallbacksFlags = typeof FLAGS;
+
+function parsePause(text: string): number {
+  const duration = parsePositiveDuration(text);
+  if (duration > LONGEST_PAUSE_MS) throw new Error("must be at most 365d: without --for, a pause has no end");
+  return duration;
+}
 
 export const CALLBACKS: GroupBody = {
   commands: [
@@ -100,6 +115,28 @@ that gets it. With --signing new, deliveries are signed with the secret before i
         ["whcb callbacks update demo --url https://new.example.com/hook", "the endpoint has moved"],
       ],
       load: async () => ({ run: (await import("./run.js")).updateCallback }),
+    }),
+    command({
+      name: "pause",
+      operands: [["<callback>", "id or name"]],
+      summary: "send nothing to a callback, for planned maintenance; `whcb serve` only",
+      details: `Responses are accepted and wait: no attempt, no outage and no e-mail. Retries and requested replays wait too, but the ${WINDOW} in which a
+failed call is retried go on. At the end, what has waited is sent with one request at a time at first. A second pause replaces the
+first. Replays from here ask first.`,
+      flags: FLAGS.pause,
+      examples: [
+        ["whcb callbacks pause demo --for 2h", "for two hours"],
+        ["whcb callbacks pause demo", "until it is resumed"],
+      ],
+      load: async () => ({ run: (await import("./pause.js")).pauseCallback }),
+    }),
+    command({
+      name: "resume",
+      operands: [["<callback>", "id or name"]],
+      summary: "end the pause of a callback, and send what has waited",
+      flags: FLAGS.resume,
+      examples: [["whcb callbacks resume demo", "the maintenance is over"]],
+      load: async () => ({ run: (await import("./pause.js")).resumeCallback }),
     }),
     command({
       name: "delete",

@@ -15,7 +15,7 @@ import { completeCallIds, onlyMatch } from "../../args/short-ids.js";
 import { callJson, statusPaint } from "../../output/call-columns.js";
 import { type Column, renderFields } from "../../output/cells.js";
 import { type CALL_DETAILS_FIELDS, type Json, writeJson } from "../../output/json-fields.js";
-import { describeNotice, reportedHealth } from "../../output/outage-text.js";
+import { describeNotice, pauseText, reportedHealth } from "../../output/outage-text.js";
 import type { RenderOptions, TimeOptions } from "../../output/screen.js";
 import { joinText, type ScreenText, text } from "../../output/screen-text.js";
 import { noteLeftOutOf, renderTable } from "../../output/table.js";
@@ -205,7 +205,9 @@ export function explainCall(facts: CallFacts, options: TimeOptions): readonly st
 function explainEndpoint({ callback, outage }: CallFacts, { utc }: TimeOptions): readonly string[] {
   const { health, since } = reportedHealth(callback, outage) ?? { since: null };
   const sentences: string[] = [];
-  if (health !== undefined && since !== null) {
+  if (callback.pause !== null) {
+    sentences.push(`${callback.name} is ${pauseText(callback.pause, utc)}; nothing is sent to it.`);
+  } else if (health !== undefined && since !== null) {
     const at = formatInstant(since, utc);
     sentences.push(
       health === "checking"

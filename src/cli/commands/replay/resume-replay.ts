@@ -1,3 +1,4 @@
+import type { ListedCallback } from "../../../client/client.js";
 import { count } from "../../../domain/count.js";
 import { spellDuration } from "../../../domain/duration.js";
 import { advise, WhcbError } from "../../../domain/errors.js";
@@ -15,6 +16,7 @@ import { DEFAULT_REPLAY_OPTIONS } from "../../../runs/run-options.js";
 import { DEFAULT_BODY_NAMES, type DeliverySettings } from "../../../wire/delivery-settings.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { readSendingPace, SENDING_FLAGS } from "../../args/sending-flags.js";
+import { pauseText } from "../../output/outage-text.js";
 import { followRun, followsService } from "../../output/run/follow-run.js";
 import { resumeCommand } from "../../output/run/next-step.js";
 import { describeKey } from "../../output/run/plan-text.js";
@@ -124,6 +126,8 @@ interface ResumedTarget {
   readonly key: string;
   readonly keyBefore: string;
   readonly before: RecordedUrl;
+  /** It is null too if nothing is sent from here to the callback. */
+  readonly pause: ListedCallback["pause"];
 }
 
 /** A service may remove settled calls, and a sender use their ids again. */
@@ -142,7 +146,9 @@ async function confirmChanged(
   const isElsewhere = service !== runDeps.client.name;
   if (isElsewhere) await checkService(run, runDeps.client, runDeps.profile);
   const changed: ResumedTarget[] = [];
+  const paused: string[] = [];
   for (const target of await resumedTargets(run, delivery, runDeps, invocation)) {
+    if (target.pause !== null) paused.push(`${target.name} is ${pauseText(target.pause, invocation.screen.renderOptions.utc)}.`);
     const isSame = target.renamed === null && target.key === target.keyBefore;
     if (!isSame || !(await isRecorded(target.url, target.before, runDeps))) changed.push(target);
   }
@@ -152,7 +158,8 @@ async function confirmChanged(
   const ageMs = invocation.deps.clock.now() - run.lastAt;
   const isSetBack = ageMs < 0;
   const isOld = ageMs > LONGEST_UNASKED_MS;
-  if (changed.length === 0 && !hasOtherNames && !isElsewhere && !isOther && !isOld && !isSetBack) return true;
+  if (paused.length === 0 && changed.length === 0 && !hasOtherNames && !isElsewhere && !isOther && !isOld && !isSetBack)
+    return true;
   const isRenamed = changed.some(({ renamed }) => renamed !== null);
   const isSure =
     isRenamed || changed.some(({ shown, key, keyBefore, before }) => shown + key !== maskUrl(before.url) + keyBefore);
@@ -169,6 +176,7 @@ async function confirmChanged(
       ? []
       : [`The ${isRenamed ? "callback" : "URL"} ${isSure ? "has" : "may have"} changed since the run began.`]),
     ...changed.flatMap(describeChange),
+    ...paused,
     ...(hasOtherNames ? [`The body names are ${delivery.bodyNames} now, and were ${namesBefore} when the run began.`] : []),
     ...(counts.toMark === 0
       ? []
@@ -200,7 +208,7 @@ async function resumedTargets(
   const targets: ResumedTarget[] = [];
   if (options !== null && options.to !== null && to !== undefined) {
     const before = { url: options.to, urlHash: toHash };
-    targets.push({ name: "--to", renamed: null, url: to, shown: maskUrl(to), key: "", keyBefore: "", before });
+    targets.push({ name: "--to", renamed: null, url: to, shown: maskUrl(to), key: "", keyBefore: "", before, pause: null });
   }
   for (const before of callbacks) {
     const now = await findById(before.id, client);
@@ -208,7 +216,9 @@ async function resumedTargets(
     const key = options === null ? "" : describeKey(now, { ...options, ...delivery });
     const keyBefore = options === null ? "" : describeKey(now, options);
     const renamed = now.name === before.name ? null : now.name;
-    targets.push({ name: before.name || before.id, renamed, url: now.url, shown: shownUrl(now), key, keyBefore, before });
+    const pause = options === null || options.viaService || options.to !== null ? null : now.pause;
+    const name = before.name || before.id;
+    targets.push({ name, renamed, url: now.url, shown: shownUrl(now), key, keyBefore, before, pause });
   }
   return targets;
 }

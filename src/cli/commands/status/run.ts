@@ -3,13 +3,14 @@ import { count } from "../../../domain/count.js";
 import { shownUrl } from "../../../domain/mask.js";
 import { dateOrNull } from "../../../wire/dates.js";
 import type { Invocation } from "../../args/command-spec.js";
-import { type Json, pickFields, type STATUS_FIELDS } from "../../output/json-fields.js";
+import { type Json, pauseJson, pickFields, type STATUS_FIELDS } from "../../output/json-fields.js";
 import {
   countFailed,
   describeCodes,
   describeNotice,
   describeTimedOut,
   healthText,
+  pauseText,
   reportedHealth,
   silenceText,
 } from "../../output/outage-text.js";
@@ -67,6 +68,7 @@ export function statusJson(state: CallbackState): Json<typeof STATUS_FIELDS> {
     state: health?.health ?? null,
     stateSince: dateOrNull(health?.since ?? null),
     downSince: dateOrNull(callback.downSince),
+    paused: pauseJson(callback),
     failed: state.failed,
     lookedAt: state.looked,
     byStatusCode: state.byStatusCode,
@@ -106,6 +108,8 @@ function stateLines(state: CallbackState, options: RenderOptions): readonly Prin
   const lines: Printable[] = [
     text`${palette.strong(callback.name)}  ${health === null ? describeCalls(state, palette) : healthText(health, palette)}  ${palette.dim(shownUrl(callback))}`,
   ];
+  if (callback.pause !== null)
+    lines.push(`  ${pauseText(callback.pause, options.utc)}: what is accepted waits, and nothing is sent`);
   if (health?.health === "not-answering" && health.since !== null)
     lines.push(`  ${silenceText(health.since, options.utc)} (${formatRelative(health.since, options.now)})`);
   if (outage !== undefined) {
@@ -118,7 +122,7 @@ function stateLines(state: CallbackState, options: RenderOptions): readonly Prin
       );
     const notice = describeNotice(outage, callback, options.utc);
     if (notice !== null) lines.push(`  ${notice}`);
-  } else if (callback.downSince !== null) {
+  } else if (callback.downSince !== null && callback.pause === null) {
     lines.push(
       `  none of its own attempts was accepted since ${formatInstant(callback.downSince, options.utc)}; the next response that is sent tests it`,
     );
@@ -157,10 +161,9 @@ function describeRetries({ retried, callback, failed }: CallbackState, options: 
   if (retried.calls === 0 || retried.nextAt === null)
     return callback.expiredCalls === failed ? expired : ["  none of them is retried any longer", ...expired];
   const until = retried.until === null ? "" : `, the last until ${formatInstant(retried.until, options.utc)}`;
-  return [
-    `  ${retried.calls === failed ? "all" : retried.calls} still retried, next ${formatRelative(Math.max(retried.nextAt, options.now), options.now)}${until}`,
-    ...expired,
-  ];
+  const next =
+    callback.pause === null ? `next ${formatRelative(Math.max(retried.nextAt, options.now), options.now)}` : "after the pause";
+  return [`  ${retried.calls === failed ? "all" : retried.calls} still retried, ${next}${until}`, ...expired];
 }
 
 const BARS = "▁▂▃▄▅▆▇█";

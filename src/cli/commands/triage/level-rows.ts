@@ -2,6 +2,7 @@
 import type { CallGroup } from "../../../domain/call-groups.js";
 import { count } from "../../../domain/count.js";
 import { shownUrl } from "../../../domain/mask.js";
+import { pauseText } from "../../output/outage-text.js";
 import { PLAIN, type RenderOptions, type TimeOptions } from "../../output/screen.js";
 import { joinText, type Printable, type ScreenText, sanitize, text } from "../../output/screen-text.js";
 import { fitToWidth, wrapToWidth } from "../../output/text-width.js";
@@ -62,7 +63,10 @@ function rowsOf(level: Exclude<Level, CallLevel>, columns: number, options: Rend
       const callbacks = shownCallbacks(level);
       return (index) => {
         const callback = callbacks[index];
-        return callback === undefined ? "" : text`${callback.name}  ${options.palette.dim(shownUrl(callback))}`;
+        if (callback === undefined) return "";
+        const { name, pause } = callback;
+        const paused = pause === null ? "" : text`${options.palette.warn(pauseText(pause, options.utc))}  `;
+        return text`${name}  ${paused}${options.palette.dim(shownUrl(callback))}`;
       };
     }
     case "groups":
@@ -164,7 +168,7 @@ export function levelTitle(level: Level, options: TimeOptions): string {
     case "groups": {
       const { counted, dimension, callback } = level;
       const more = counted.otherCalls > 0 ? `; ${count(counted.otherCalls, "call")} in more groups than are shown` : "";
-      return `${count(counted.calls, "failed call")}${counted.readAt === null ? " so far" : ""} of ${callback.name}, by ${DIMENSIONS[dimension].title}${more}`;
+      return `${count(counted.calls, "failed call")}${counted.readAt === null ? " so far" : ""} of ${callback.name}, by ${DIMENSIONS[dimension].title}${more}${callback.pause === null ? "" : `; ${pauseText(callback.pause, options.utc)}`}`;
     }
     case "group":
       return `${level.callback.name}: ${shownName(level.dimension, level.group, options)}, ${count(level.group.count, "call")}`;

@@ -6,7 +6,7 @@ import { formatDuration } from "../../../domain/duration.js";
 import { senderAddress } from "../../../domain/message-response.js";
 import { isUnsent } from "../../../wire/json/call-json.js";
 import { bodyRows, type Frame } from "../../full-screen/frame.js";
-import { describeNotice, healthText, reportedHealth, silenceText } from "../../output/outage-text.js";
+import { describeNotice, healthText, pauseText, reportedHealth, silenceText } from "../../output/outage-text.js";
 import type { RenderOptions } from "../../output/screen.js";
 import { joinText, type Printable, type ScreenText, text } from "../../output/screen-text.js";
 import { formatInstant, formatRelative } from "../../output/times.js";
@@ -96,7 +96,9 @@ function callbackLines(watched: WatchedCallback, options: RenderOptions): readon
   const calls = failed === 0 ? palette.good("no failed calls") : palette.warn("failed calls");
   const state = health === null ? calls : healthText(health, palette);
   return [
-    text`${palette.strong(callback.name)}  ${state} ${sinceText(health, options)}`,
+    callback.pause === null
+      ? text`${palette.strong(callback.name)}  ${state} ${sinceText(health, options)}`
+      : text`${palette.strong(callback.name)}  ${palette.warn(pauseText(callback.pause, options.utc))} ${sinceText(health, options)}`,
     text`  ${joinText(countParts(watched), "  ")}`,
     text`  ${joinText(rateParts(watched), "  ")}`,
     ...drainParts(watched).map((part) => text`  ${part}`),

@@ -7,7 +7,8 @@ import type { LeftOutCalls, ReplayGroup, ReplayPlan } from "../../../runs/plan/r
 import type { RunDeps } from "../../../runs/run-deps.js";
 import type { ReplayOptions } from "../../../runs/run-options.js";
 import { keyParameter, sendsAuth } from "../../../runs/send/send-target.js";
-import { countFailed, describeCodes, describeTimedOut } from "../outage-text.js";
+import { pauseJson } from "../json-fields.js";
+import { countFailed, describeCodes, describeTimedOut, pauseText } from "../outage-text.js";
 import type { RenderOptions, Screen } from "../screen.js";
 import { formatInstant } from "../times.js";
 
@@ -67,6 +68,7 @@ export function planJson(plan: ReplayPlan, options: ReplayOptions): Readonly<Rec
       retrying: group.retrying,
       timedOut: group.timedOut,
       statusCodes: group.statusCodes,
+      paused: pauseJson(group.callback),
     })),
   };
 }
@@ -102,6 +104,7 @@ function describeGroup(
   const codes = describeCodes(group);
   return [
     `${countFailed(group.calls, group.unsent)} of ${group.callback.name} -> ${where}${key}${since}${codes && ` (${codes})`}`,
+    ...describePaused(group.callback, options, renderOptions.utc),
     ...retrying,
   ];
 }
@@ -109,6 +112,14 @@ function describeGroup(
 function describeProxy({ callback }: ReplayGroup, { to }: ReplayOptions, egressProxy: EgressProxy | null): string {
   const url = parseUrl(to ?? callback.url);
   return url !== null && egressProxy?.covers(url) ? `, through the egress proxy ${egressProxy.place}` : "";
+}
+
+/** Another URL isn't paused. */
+function describePaused({ name, pause }: ListedCallback, { to, viaService }: ReplayOptions, utc: boolean): readonly string[] {
+  if (pause === null || to !== null) return [];
+  return [
+    `  ${name} is ${pauseText(pause, utc)}: ${viaService ? "the service sends them after that" : "they are sent from here all the same"}`,
+  ];
 }
 
 function listSome(ids: readonly string[]): string {

@@ -13,7 +13,7 @@ import { consolePath, retriesPath } from "../console-path.js";
 import { excerpt, messageOf } from "../pretty-body.js";
 import { resultText } from "./call-parts.js";
 import { Count, countText, Time } from "./data.js";
-import { healthOf } from "./endpoint-badge.js";
+import { healthOf, PauseEnd } from "./endpoint-badge.js";
 import { ButtonLink } from "./forms.js";
 import { RoundFacts, type Sending, sendingOf } from "./next-attempt.js";
 
@@ -54,7 +54,7 @@ export async function readCallbackCard(
     calls: FAILED + SUCCESS + PENDING,
     expired: record?.expiredCalls ?? 0,
     latest:
-      health.since === null || health.health === "not-answering"
+      health.since === null || health.health === "not-answering" || health.health === "paused"
         ? null
         : await findLatestFailure(record?.endpoint.probeBeganAt ?? 0),
     mail: outage && (await store.mails.find(outage.id)),
@@ -129,6 +129,7 @@ export function CallbackCard({ matching, ...view }: CallbackCardView & { matchin
         <ButtonLink href={retriesPath(callbackId, !retriesEnabled, consolePath(callbackId))}>
           Switch retries {retriesEnabled ? "off" : "on"}
         </ButtonLink>
+        <ButtonLink href={consolePath(callbackId, "pause")}>{sending.pause === null ? "Pause" : "Resume"}</ButtonLink>
       </div>
     </section>
   );
@@ -157,6 +158,7 @@ const HEADLINES: Partial<Record<Health["health"], string>> = {
   failing: "Calls to the endpoint are failing",
   down: "The endpoint is down",
   "not-answering": "The endpoint isn't answering",
+  paused: "The callback is paused",
   checking: "The endpoint is down, and being checked",
   recovering: "The endpoint is recovering",
   idle: "Neither replies nor notices of undeliverable messages are sent to this endpoint.",
@@ -169,7 +171,8 @@ function headline({ health, calls, failed, sending, since }: CallbackCardView): 
   return since === null ? `${text} Retries are ${sending.retriesEnabled ? "on" : "off"}.` : text;
 }
 
-function Why({ latest, health, since }: CallbackCardView): VNode {
+function Why({ latest, health, since, sending: { pause } }: CallbackCardView): VNode {
+  if (pause !== null) return <PauseEnd pause={pause} />;
   if (health === "not-answering" && since !== null)
     return (
       <>
@@ -207,6 +210,8 @@ function firstLine(body: string): string {
 
 function NextStep(view: CallbackCardView): VNode {
   const { health, sending, outage } = view;
+  if (health === "paused")
+    return <>Nothing is sent before that: what is accepted waits. Then it is sent, one call at a time at first.</>;
   const { endpoint, retriesEnabled, policy, now } = sending;
   if (health === "not-answering") return <>{`What isn't answered within ${spellDuration(ATTEMPT_DEADLINE_MS)} fails.`}</>;
   if (health === "checking") return <>The next response is sent as a test.</>;

@@ -1,11 +1,20 @@
 import type { VNode } from "preact";
-import { endpointHealth, HEALTHS, type Health } from "../../../domain/callback.js";
+import { endpointHealth, HEALTHS, type Health, type Pause } from "../../../domain/callback.js";
 import type { EndpointReport } from "../../../store/outcomes/endpoints.js";
 import { Badge, Time } from "./data.js";
 
 /** There is no record if the callback was deleted meanwhile. */
 export function healthOf(record: EndpointReport | undefined): Health {
   return record === undefined ? { health: "up", since: null } : endpointHealth({ ...record, events: record.callback.events });
+}
+
+/** An example: "paused by ada until 2026-11-29 14:00:00 UTC". */
+export function PauseEnd({ pause: { by, until } }: { pause: Pause }): VNode {
+  return (
+    <>
+      paused{by !== null && ` by ${by}`} until {until === null ? "it is resumed" : <Time at={until} />}
+    </>
+  );
 }
 
 /** The meaning is shown on hover and with the keyboard's focus. */

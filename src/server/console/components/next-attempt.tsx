@@ -1,6 +1,6 @@
 import type { VNode } from "preact";
 import { type Call, isInWindow } from "../../../domain/call.js";
-import type { Callback } from "../../../domain/callback.js";
+import type { Callback, Pause } from "../../../domain/callback.js";
 import { spellDuration } from "../../../domain/duration.js";
 import { type Endpoint, FAILURES_TO_DOWN, NEW_ENDPOINT } from "../../../domain/endpoint.js";
 import { type RetryPolicy, retryUntil } from "../../../domain/retry-policy.js";
@@ -16,19 +16,25 @@ export interface Sending {
   /** The seqs of the calls in flight, or null if another process may have some. */
   readonly begun: ReadonlySet<number> | null;
   readonly now: number;
+  /** It isn't over. */
+  readonly pause: Pause | null;
 }
 
 export function sendingOf(deps: ServerDeps, { id, retriesEnabled }: Callback, record: EndpointReport | undefined): Sending {
   const endpoint = record?.endpoint ?? NEW_ENDPOINT;
-  return { endpoint, policy: deps.policy, retriesEnabled, begun: deps.begunCalls(id), now: deps.clock.now() };
+  const now = deps.clock.now();
+  return { endpoint, policy: deps.policy, retriesEnabled, begun: deps.begunCalls(id), now, pause: record?.pause ?? null };
 }
 
 /** Follows docs/dispatcher.md, An endpoint. It never shows an instant that has passed. A brief one is for a table. */
 export function NextAttempt({ call, sending, isBrief = false }: { call: Call; sending: Sending; isBrief?: boolean }): VNode {
-  const { endpoint, begun, now, policy, retriesEnabled } = sending;
+  const { endpoint, begun, now, policy, retriesEnabled, pause } = sending;
   const { status, due, seq } = call;
   if (status === "SUCCESS") return <>none: it is settled</>;
   if (begun?.has(seq)) return <>being sent</>;
+  const endsAt = pause === null ? endpoint.recoveringSince : pause.until;
+  const isOver = due === null || !isInWindow(call, endsAt ?? now, policy);
+  if (pause !== null && (status === "PENDING" || !isOver)) return <>after the pause</>;
   const isDown = endpoint.state === "down";
   if (status === "PENDING") {
     if (!isDown || !retriesEnabled) return <>the first, due now</>;
@@ -39,7 +45,7 @@ export function NextAttempt({ call, sending, isBrief = false }: { call: Call; se
     );
   }
   if (due?.cause === "replay") return isDown ? <>a replay, {inRound()}</> : <>a replay, due now</>;
-  if (due === null || !isInWindow(call, endpoint.recoveringSince ?? now, policy)) {
+  if (isOver) {
     return (
       <>
         not by itself

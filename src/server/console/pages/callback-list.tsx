@@ -1,13 +1,14 @@
 /** The page at /console is called Manage API Callbacks. */
 import type { FastifyInstance } from "fastify";
 import type { VNode } from "preact";
-import { HEALTH_NAMES, HEALTHS, type Health, type HealthName } from "../../../domain/callback.js";
+import { HEALTH_NAMES, HEALTHS, type Health, type HealthName, type Pause } from "../../../domain/callback.js";
 import { WhcbError } from "../../../domain/errors.js";
 import { shownUrl } from "../../../domain/mask.js";
 import type { Sort } from "../../../store/paging.js";
 import { type Query, readPage, readParameter, readSort } from "../../routes/query-parameters.js";
 import type { RouteContext } from "../../routes/route-context.js";
 import { Badge, type Column, Count, Elapsed, Empty, Pager, Table } from "../components/data.js";
+import { PauseEnd } from "../components/endpoint-badge.js";
 import { Button, ButtonLink } from "../components/forms.js";
 import { consolePath, retriesPath } from "../console-path.js";
 
@@ -19,6 +20,8 @@ export interface CallbackRow extends Health {
   readonly retriesEnabled: boolean;
   readonly failed: number;
   readonly waiting: number;
+  /** It isn't over. */
+  readonly pause: Pause | null;
   /** `lastOutage` is null unless it ended within the last day. */
   readonly lastOutage: { readonly id: string; readonly endedAt: number } | null;
 }
@@ -68,7 +71,15 @@ export function addCallbackList(app: FastifyInstance, { deps }: RouteContext): v
     };
     const rows = items.map(({ callback, ...row }): CallbackRow => {
       const { id, name, retriesEnabled } = callback;
-      return { id, name, url: shownUrl(callback), retriesEnabled, lastOutage: lastOutageOf(id), ...row };
+      return {
+        id,
+        name,
+        url: shownUrl(callback),
+        retriesEnabled,
+        lastOutage: lastOutageOf(id),
+        pause: row.health === "paused" ? callback.pause : null,
+        ...row,
+      };
     });
     return reply.showPage({
       title: "Manage API Callbacks",
@@ -248,12 +259,17 @@ function tableOf(view: CallbackListView): Parameters<typeof Table<CallbackRow>>[
       {
         title: "State",
         sort: sortLink(view, "severity"),
-        cell: ({ id, name, health, since, lastOutage }) => (
+        cell: ({ id, name, health, since, pause, lastOutage }) => (
           <>
             <span data-announce={name} title={HEALTHS[health].meaning}>
               <Badge tone={HEALTHS[health].tone}>{HEALTHS[health].text}</Badge>
             </span>
-            {since !== null && (
+            {pause !== null && (
+              <span class="below">
+                <PauseEnd pause={pause} />
+              </span>
+            )}
+            {since !== null && pause === null && (
               <span class="below">
                 {health === "checking" && "down "}for <Elapsed since={since} now={view.now} />
               </span>

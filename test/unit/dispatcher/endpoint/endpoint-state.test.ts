@@ -25,20 +25,20 @@ describe("an endpoint whose callback was changed", () => {
   it("reads its calls again, as what it had read is outdated", () => {
     const endpoint = anEndpoint();
     endpoint.queues.fresh.fill(someCalls([1, 2]), AT.monotonicMs);
-    refreshEndpoint(endpoint, endpoint.callback, AT.now);
+    refreshEndpoint(endpoint, endpoint.callback, AT.now, RULES);
     expect([endpoint.queues.fresh.length, endpoint.generation, endpoint.hints.mayHavePending]).toEqual([0, 1, true]);
   });
 
   it("is due for a round and a probe at once if it is down and the callback was repaired", () => {
     const endpoint = aDownEndpoint();
-    refreshEndpoint(endpoint, { ...endpoint.callback, repairedAt: AT.now }, AT.now);
+    refreshEndpoint(endpoint, { ...endpoint.callback, repairedAt: AT.now }, AT.now, RULES);
     expect(endpoint.health.endpoint).toMatchObject({ roundAt: AT.now, probeAt: AT.now });
     expect(endpoint.health).not.toBe(endpoint.loggedHealth);
   });
 
   it("is due for a round only, if a replay was requested", () => {
     const endpoint = aDownEndpoint();
-    refreshEndpoint(endpoint, { ...endpoint.callback, replayRequestedAt: AT.now }, AT.now);
+    refreshEndpoint(endpoint, { ...endpoint.callback, replayRequestedAt: AT.now }, AT.now, RULES);
     expect(endpoint.health.endpoint).toMatchObject({ roundAt: AT.now, probeAt: AT.now + 1_000 });
   });
 });

@@ -38,9 +38,9 @@ describe("an outage that ended unnoticed", () => {
   });
 
   it("is ended by the time alone, once", () => {
-    const { health, closed } = healthByClock(aHealth(), 10 * MINUTE, POLICY);
+    const { health, closed } = healthByClock(aHealth(), 10 * MINUTE, POLICY, false);
     expect([health.outage, closed?.endedAt]).toEqual([null, 6 * MINUTE]);
-    expect(healthByClock(health, 11 * MINUTE, POLICY)).toEqual({ health, closed: null });
+    expect(healthByClock(health, 11 * MINUTE, POLICY, false)).toEqual({ health, closed: null });
   });
 });
 
@@ -84,6 +84,6 @@ describe("a health", () => {
   it("stays the same object where nothing changes, so that nothing is stored", () => {
     const health = aHealth({}, null);
     expect(healthAfterSuccess(health, MINUTE, POLICY, 64).health).toBe(health);
-    expect(healthByClock(health, MINUTE, POLICY).health).toBe(health);
+    expect(healthByClock(health, MINUTE, POLICY, false).health).toBe(health);
   });
 });

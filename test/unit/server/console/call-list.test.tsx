@@ -31,6 +31,7 @@ const htmlOf = (shown: Shown): string => {
     policy: DEFAULT_RETRY_POLICY,
     retriesEnabled: true,
     begun: null,
+    pause: null,
     now: 0,
   };
   const view: CallListView = {

@@ -4,7 +4,7 @@ import { CallbackList, type CallbackListView, type CallbackRow } from "../../../
 
 const NOW = Date.UTC(2030, 0, 1, 9, 30);
 
-const NONE = { down: 0, failing: 0, "not-answering": 0, checking: 0, recovering: 0, up: 0, idle: 0 };
+const NONE = { down: 0, failing: 0, "not-answering": 0, paused: 0, checking: 0, recovering: 0, up: 0, idle: 0 };
 
 const aRow = (over: Partial<CallbackRow> = {}): CallbackRow => ({
   id: "00112233445566AA",
@@ -15,6 +15,7 @@ const aRow = (over: Partial<CallbackRow> = {}): CallbackRow => ({
   waiting: 0,
   health: "up",
   since: null,
+  pause: null,
   lastOutage: null,
   ...over,
 });

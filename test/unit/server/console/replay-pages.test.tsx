@@ -30,6 +30,7 @@ const sendingAt = (now: number, endpoint: Partial<Endpoint> = {}): Sending => ({
   policy: DEFAULT_RETRY_POLICY,
   retriesEnabled: true,
   begun: null,
+  pause: null,
   now,
 });
 

@@ -13,6 +13,7 @@ const CALLBACK: Callback = {
   replayRequestedAt: 0,
   replayProbeAt: 0,
   signingSecrets: [],
+  pause: null,
 };
 
 let store: Store;

@@ -145,8 +145,8 @@ describe.each(["without statistics", "with statistics"])("query plans %s", (stat
   it("listing endpoints reads each callback's counters and first due call", async () => {
     const cipher = keyCipher(new Uint8Array(32));
     const plans = [
-      ...(await plansOf(() => endpointStore(db, { ...cipher, decrypt: () => "" }, noneWaits).list())),
-      ...(await plansOf(() => endpointStore(db, cipher, noneWaits).listActive())),
+      ...(await plansOf(() => endpointStore(db, { ...cipher, decrypt: () => "" }, systemClock, noneWaits).list())),
+      ...(await plansOf(() => endpointStore(db, cipher, systemClock, noneWaits).listActive())),
     ];
     expect(plans.join("\n")).toContain("calls_due");
     expect(plans.filter(isCostly)).toEqual([]);

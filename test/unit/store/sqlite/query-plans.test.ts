@@ -95,7 +95,9 @@ describe("query plans", () => {
 
   it("listing endpoints reads each callback's counters and first due call", async () => {
     database.exec("UPDATE callbacks SET deleted_at = 1");
-    const plans = await plansOf(() => endpointStore(db, keyCipher(new Uint8Array(32)), async () => new Map()).list());
+    const plans = await plansOf(() =>
+      endpointStore(db, keyCipher(new Uint8Array(32)), systemClock, async () => new Map()).list(),
+    );
     expect(plans.join("\n")).toContain("calls_due");
     expect(plans.filter(isScan)).toEqual(["SCAN callbacks"]);
   });

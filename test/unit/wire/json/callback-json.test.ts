@@ -59,6 +59,7 @@ describe("readCallback", () => {
         downSince: null,
         expiredCalls: null,
         health: null,
+        pause: null,
         raw: older,
       },
     ]);

@@ -22,6 +22,7 @@ const textOf = (call: Partial<Call>, over: Partial<Sending> & { isBrief?: boolea
     policy: DEFAULT_RETRY_POLICY,
     retriesEnabled: true,
     begun: null,
+    pause: null,
     now: NOW,
     ...others,
   };
@@ -53,6 +54,14 @@ describe("the next attempt", () => {
     ["of a new call while down is a probe", "the first, with a probe (next at 2030-01-01 09:32:00 UTC)", {}, { endpoint: DOWN }],
     ["of a new call without retries needs no probe", "the first, due now", {}, { endpoint: DOWN, retriesEnabled: false }],
     ["in a recovery comes in turn", "as the endpoint recovers, oldest first", RETRY, { endpoint: RECOVERING }],
+    ["in a pause comes after it", "after the pause", RETRY, { endpoint: RECOVERING, pause: { at: NOW, until: null, by: null } }],
+    ["of a new call in a pause, too", "after the pause", {}, { pause: { at: NOW, until: NOW + MINUTE, by: null } }],
+    [
+      "isn't made if the window ends before the pause",
+      "not by itself",
+      RETRY,
+      { endpoint: RECOVERING, pause: { at: NOW, until: NOW + 2 * DEFAULT_RETRY_POLICY.windowMs, by: null } },
+    ],
     ["without retries isn't made by itself", "not by itself: retries are off", FAILED, { retriesEnabled: false }],
     [
       "after the window isn't either",

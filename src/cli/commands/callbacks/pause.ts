@@ -1,0 +1,31 @@
+import type { Client } from "../../../client/client.js";
+import { WhcbError } from "../../../domain/errors.js";
+import { runnerOf } from "../../../runs/run-deps.js";
+import type { Invocation } from "../../args/command-spec.js";
+import { pauseText } from "../../output/outage-text.js";
+import { findCallback, withSession } from "../../settings/session.js";
+import type { CallbacksFlags } from "./command.js";
+
+export function pauseCallback(invocation: Invocation<CallbacksFlags["pause"]>): Promise<void> {
+  const { args, values, screen } = invocation;
+  return withSession(invocation, async ({ client }) => {
+    const { id, name } = await findCallback(client, args.operand(0));
+    // A service that knows the user keeps that name.
+    if (!(await client.pauseCallback(id, { durationMs: values.duration ?? null, by: runnerOf({}) }))) throw cannotPause(client);
+    const { pause } = await findCallback(client, id);
+    screen.info(pause === null ? `${name} was paused` : `${name} is ${pauseText(pause, screen.renderOptions.utc)}`);
+  });
+}
+
+export function resumeCallback(invocation: Invocation<CallbacksFlags["resume"]>): Promise<void> {
+  const { args, screen } = invocation;
+  return withSession(invocation, async ({ client }) => {
+    const { id, name, pause } = await findCallback(client, args.operand(0));
+    if (!(await client.resumeCallback(id))) throw cannotPause(client);
+    screen.info(pause === null ? `${name} wasn't paused` : `${name} is resumed: what has waited is sent`);
+  });
+}
+
+function cannotPause({ name }: Client): WhcbError {
+  return new WhcbError("usage", `${name} can't pause callbacks`, { hint: "only `whcb serve` can" });
+}
