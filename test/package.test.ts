@@ -57,7 +57,8 @@ test("a version that must not change is pinned as a dependency, since an overrid
 });
 
 /** Of alternatives ("MIT OR …"), one is enough. */
-const LICENCES = /^\(?(?:.* OR )?(?:MIT|MIT-0|ISC|0BSD|BSD-2-Clause|BSD-3-Clause|Apache-2\.0|Python-2\.0|Unlicense)(?: OR .*)?\)?$/;
+const LICENCES =
+  /^\(?(?:.* OR )?(?:MIT|MIT-0|ISC|0BSD|BSD-2-Clause|BSD-3-Clause|Apache-2\.0|Python-2\.0|Unlicense)(?: OR .*)?\)?$/;
 /** Not part of the package: vitest's CSS compiler, and the browser tests' axe-core. */
 const DEVELOPMENT_LICENCES = /^MPL-2\.0$/;
 

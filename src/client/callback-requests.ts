@@ -140,8 +140,8 @@ export function callbackRequests(api: ServiceApi, willSend: (secrets: readonly s
   }
 
   /** `durationMs` is null for a pause without an end. Returns false if the service can't pause callbacks. */
-  function pauseCallback(id: string, { durationMs, by }: { durationMs: number | null; by: string }): Promise<boolean> {
-    return changePause(id, { method: "POST", body: { ...(durationMs !== null && { durationMs }), by } });
+  function pauseCallback(id: string, durationMs: number | null): Promise<boolean> {
+    return changePause(id, { method: "POST", body: durationMs === null ? {} : { durationMs } });
   }
 
   /** Returns false if the service can't pause callbacks. */

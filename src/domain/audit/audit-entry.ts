@@ -18,7 +18,7 @@ export interface Author {
 }
 
 export const AUDIT_ACTIONS = [
-  ...(["callback-created", "callback-changed", "callback-deleted"] as const),
+  ...(["callback-created", "callback-changed", "callback-paused", "callback-resumed", "callback-deleted"] as const),
   ...(["calls-marked", "replay-requested", "replay-cancelled", "sender-erased"] as const),
   ...(["user-added", "user-changed", "user-removed", "signed-in", "sign-in-failed"] as const),
 ] as const;
@@ -45,6 +45,8 @@ export interface AuditDetails {
   /** The calls were named by their ids, of which this is a digest. */
   readonly callIdsDigest?: string;
   readonly replayId?: string;
+  /** The pause ends at this time, by itself (ISO 8601). */
+  readonly until?: string;
   /** The user who was added, changed or removed. */
   readonly username?: string;
   readonly newApiKey?: true;

@@ -97,13 +97,12 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
   app.post<CallbackPath>("/callbacks/:id/pause", schemaFor("pauseCallback"), async (request, reply) => {
     const { parsePause } = await lazyParts.callbackParsers();
     const pause = parsePause(request.body, deps.clock.now());
-    const by = request.credential?.username ?? pause.by;
-    await setPause(context, await lookup.find(request.params.id), { ...pause, by });
+    await setPause(context, await lookup.find(request.params.id), pause, authorOf(request, deps));
     return reply.code(204).send();
   });
 
   app.delete<CallbackPath>("/callbacks/:id/pause", schemaFor("resumeCallback"), async (request, reply) => {
-    await setPause(context, await lookup.find(request.params.id), null);
+    await setPause(context, await lookup.find(request.params.id), null, authorOf(request, deps));
     return reply.code(204).send();
   });
 

@@ -77,8 +77,13 @@ export async function updateCallback(
 }
 
 /** Pauses the callback, or resumes it (null). Throws `not-found`. */
-export async function setPause({ deps }: RouteContext, { id }: Callback, pause: Pause | null): Promise<void> {
-  await deps.store.callbacks.setPause(id, pause);
+export async function setPause(
+  { deps }: RouteContext,
+  { id }: Callback,
+  pause: Omit<Pause, "by"> | null,
+  author: Author,
+): Promise<void> {
+  await deps.store.callbacks.setPause(id, pause && { ...pause, by: author.user }, author);
   deps.onWork(id, "changed");
 }
 

@@ -120,9 +120,14 @@ export function callbackStore(db: Db, cipher: KeyCipher) {
       }),
 
     /** Pauses the callback, in place of an earlier pause, or resumes it (null), in one transaction. Throws `not-found`. */
-    setPause: (id: string, pause: Pause | null): Promise<void> =>
+    setPause: (id: string, pause: Pause | null, author?: Author): Promise<void> =>
       transact(db, async (trx) => {
-        const { key } = await lockCallback(trx, id);
+        const row = await lockCallback(trx, id);
+        const { key } = row;
+        const action = pause === null ? "callback-resumed" : "callback-paused";
+        const details = pause !== null && pause.until !== null ? { until: new Date(pause.until).toISOString() } : {};
+        const isChanged = pause !== null || row.paused_at !== null;
+        if (isChanged) await writeAudit(trx, author, { action, callback: row, details });
         const columns = { paused_at: pause?.at ?? null, paused_until: pause?.until ?? null, paused_by: pause?.by ?? null };
         await trx.updateTable("callbacks").set(columns).where("key", "=", key).execute();
         await recordChange(trx, id);

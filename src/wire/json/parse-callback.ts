@@ -38,12 +38,12 @@ export function parseCallback(value: unknown, stored: CallbackSettings | null): 
 }
 
 /** The body may be left out. Another member is an error, as a misspelled duration would be a pause without an end. Throws `invalid`. */
-export function parsePause(value: unknown, now: number): Pause {
+export function parsePause(value: unknown, now: number): Omit<Pause, "by"> {
   const body = value ?? {};
-  const { durationMs, by = null } = checkPause(body);
+  const { durationMs } = checkPause(body);
   const unknown = Object.keys(body).filter((name) => !Object.hasOwn(PauseSchema.properties, name));
   if (unknown.length > 0) throw invalidFields(new Map(unknown.map((name) => [name, "isn't a member of a pause"])));
-  return { at: now, until: durationMs === undefined ? null : now + durationMs, by };
+  return { at: now, until: durationMs === undefined ? null : now + durationMs };
 }
 
 /** Checks the schema. Throws `malformed`. */

@@ -113,7 +113,6 @@ export const PauseSchema = Type.Object(
     durationMs: Type.Optional(
       Type.Integer({ minimum: 1, maximum: LONGEST_PAUSE_MS, title: "milliseconds, from 1 to those of 365 days" }),
     ),
-    by: Type.Optional(Type.String({ minLength: 1, maxLength: 256, pattern: NO_CONTROL_CHARACTERS, title: "text" })),
   },
   { $id: "Pause", title: "an object", description: "Without `durationMs` it lasts until it is resumed" },
 );

@@ -1,6 +1,5 @@
 import type { Client } from "../../../client/client.js";
 import { WhcbError } from "../../../domain/errors.js";
-import { runnerOf } from "../../../runs/run-deps.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { pauseText } from "../../output/outage-text.js";
 import { findCallback, withSession } from "../../settings/session.js";
@@ -10,8 +9,7 @@ export function pauseCallback(invocation: Invocation<CallbacksFlags["pause"]>): 
   const { args, values, screen } = invocation;
   return withSession(invocation, async ({ client }) => {
     const { id, name } = await findCallback(client, args.operand(0));
-    // A service that knows the user keeps that name.
-    if (!(await client.pauseCallback(id, { durationMs: values.duration ?? null, by: runnerOf({}) }))) throw cannotPause(client);
+    if (!(await client.pauseCallback(id, values.duration ?? null))) throw cannotPause(client);
     const { pause } = await findCallback(client, id);
     screen.info(pause === null ? `${name} was paused` : `${name} is ${pauseText(pause, screen.renderOptions.utc)}`);
   });

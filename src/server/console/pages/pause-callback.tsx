@@ -6,6 +6,7 @@ import { parsePositiveDuration, spellDuration } from "../../../domain/duration.j
 import { WhcbError } from "../../../domain/errors.js";
 import { shownUrl } from "../../../domain/mask.js";
 import type { CallCounts } from "../../../store/calls/call-counts.js";
+import { authorOf } from "../../auth/author.js";
 import type { CallbackPath } from "../../routes/route-context.js";
 import { setPause } from "../../use-cases/change-callbacks.js";
 import { callbackPage } from "../components/callback-page.js";
@@ -37,15 +38,16 @@ export function addPause(app: FastifyInstance, context: ConsoleContext): void {
     const form = formOf(request);
     const callback = await lookup.find(request.params.id);
     const to = consolePath(callback.id);
+    const author = authorOf(request, deps);
     if (form.get("action") === "resume") {
-      await setPause(context, callback, null);
+      await setPause(context, callback, null, author);
       return redirectDone(reply, to, `${callback.name} is resumed: what has waited is sent.`);
     }
     const length = form.get("for");
     if (length === null || !LENGTHS.includes(length)) throw new WhcbError("invalid", "The form is incomplete");
     const at = clock.now();
     const until = length === "" ? null : at + parsePositiveDuration(length);
-    await setPause(context, callback, { at, until, by: request.visitor?.credential?.username ?? null });
+    await setPause(context, callback, { at, until }, author);
     return redirectDone(reply, to, `${callback.name} is paused ${lengthText(length)}.`);
   });
 }
