@@ -69,8 +69,9 @@ export class EgressProxy {
     return new OwnShortage(this.#failure, "Check the proxy, and --egress-proxy or WHCB_EGRESS_PROXY.", cause);
   }
 
-  failedBy(failure: DeliveryFailure): OwnShortage {
-    return this.failed(`can't be used: ${CONNECT_FAULTS[failure.reason] ?? failure.reason}`, failure);
+  /** Takes over why it couldn't be connected to. */
+  failedBy({ reason, cause }: DeliveryFailure): OwnShortage {
+    return this.failed(`can't be used: ${CONNECT_FAULTS[reason] ?? reason}`, cause);
   }
 
   worked(): void {

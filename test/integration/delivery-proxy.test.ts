@@ -171,6 +171,7 @@ describe("what a proxy says to CONNECT of the endpoint is the endpoint's failed 
   ])("%s: %s", async (status, reason) => {
     const proxy = await aProxy({ answer: says(`HTTP/1.1 ${status}\r\ncontent-length: 9\r\n\r\nnot there`) });
     const { deliverer, egress } = throughProxy(`http://127.0.0.1:${proxy.port}`);
+    egress.failed("failed before");
     const result = await resultOf(deliverer, "https://orders.example/");
     expect(result).toMatchObject({ kind: "unreachable", reason, detail: expect.stringContaining("orders.example:443") });
     expect(egress.failure).toBeNull();
