@@ -9,7 +9,7 @@ import { callLists } from "../../../src/store/calls/list-calls.js";
 import { callMarks } from "../../../src/store/calls/mark-calls.js";
 import { replayStore } from "../../../src/store/calls/replays.js";
 import { mailStore } from "../../../src/store/outcomes/mails.js";
-import { readOldestWaiting } from "../../../src/store/outcomes/oldest-waiting.js";
+import { readOldestAcceptance, readOldestWaiting } from "../../../src/store/outcomes/oldest-waiting.js";
 import { outageStore } from "../../../src/store/outcomes/outages.js";
 import type { Db } from "../../../src/store/schema.js";
 import { DAY, NOW, POLICY, query } from "../../contract/store-support.js";
@@ -78,6 +78,7 @@ export const usualQueries = ({ idIndex, callIds, switched: [key, at] }: Database
 
 export const oldestWaiting: readonly PlannedQuery[] = [
   ["the oldest waiting calls", "calls_pending", (db) => readOldestWaiting(db, [1, 50], NOW)],
+  ["the oldest waiting call of all", "calls_pending", (db) => readOldestAcceptance(db)],
   ["attempts that have ended since", "calls_listed", (db) => readOldestWaiting(db, [1, 50], NOW)],
 ];
 

@@ -104,6 +104,29 @@ describe("migrations", () => {
     expect(database.prepare(READ_HELD).pluck().all()).toEqual(["held", "held and reported"]);
   });
 
+  it("count the calls whose retries ended before, which are in no notice", () => {
+    const database = new Database(":memory:");
+    migrate(database, "x.db", MIGRATIONS.slice(0, 18));
+    const callback = database.prepare(`
+      INSERT INTO callbacks (key, id, name, url, auth_type, auth_key, content_type, remove_html, retries_enabled, email, on_reply, on_undeliverable,
+        created_at, repaired_at) VALUES (?, ?, ?, '', '', '', '', 0, ?, '', 1, 1, 0, 0)`);
+    callback.run(1, "C1", "C1", 1);
+    callback.run(2, "C2", "C2", 0);
+    const call = database.prepare(`
+      INSERT INTO calls (id, callback_key, accepted_at, status, attempt_count, attempted_at, first_failed_at, due_at, due_cause, settled_by,
+        failed_in_recovery, changed_at, message_id, channel, response) VALUES (?, ?, 1, ?, 1, 2, 2, ?, ?, ?, 0, 3, '', 'SMS', '[]')`);
+    call.run("expired", 1, "FAILED", null, null, null);
+    call.run("retried", 1, "FAILED", 9, "retry", null);
+    call.run("marked", 1, "FAILED", null, null, "user");
+    call.run("delivered", 1, "SUCCESS", null, null, "dispatcher");
+    call.run("never retried", 2, "FAILED", null, null, null);
+    migrate(database, "x.db");
+    expect(database.prepare("SELECT id, notice FROM expired_calls JOIN calls ON seq = call_seq").raw().all()).toEqual([
+      ["expired", 0],
+    ]);
+    expect(database.prepare("SELECT * FROM expiries").raw().all()).toEqual([[1, 1, 1, 0, null]]);
+  });
+
   it("are all or nothing", () => {
     const database = new Database(":memory:");
     const broken = [...steps, { version: 3, name: "three", sql: "CREATE TABLE three (x); CREATE TABLE one (x)" }];
