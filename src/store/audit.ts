@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { type RawBuilder, sql } from "kysely";
 import type { AuditChange, AuditDetails, AuditEntry, Author } from "../domain/audit/audit-entry.js";
+import { type CallFilter, filterParameters } from "../domain/call-filter.js";
 import { type Page, type PageQuery, readPage } from "./paging.js";
 import type { Db, Row } from "./schema.js";
 import { inList } from "./sql/batches.js";
@@ -68,6 +69,14 @@ export function namedCalls(callIds: readonly string[]): AuditDetails {
     callIdsDigest: createHash("sha256")
       .update([...callIds].sort().join("\n"))
       .digest("hex"),
+  };
+}
+
+/** Says which calls a filter selected. `markedAt` says that they were those of one mark, which was taken back. */
+export function filteredCalls(filter: CallFilter): AuditDetails {
+  const { markedAt } = filter;
+  return {
+    filter: { ...filterParameters(filter), ...(markedAt !== undefined && { markedAt: new Date(markedAt).toISOString() }) },
   };
 }
 

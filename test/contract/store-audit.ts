@@ -103,12 +103,21 @@ export function describeAudit(open: OpenStore): void {
       await manyFailed(store, callback, 1_200, () => ({}));
       const filter = { status: "FAILED", from: "+61491570156" } as const;
       await markMatching(store, callback.id, { status: "FAILED", until: NOW + 1 }, { status: "SUCCESS", now: NOW, author: ADA });
-      await markMatching(store, callback.id, { status: "SUCCESS" }, { status: "FAILED", now: NOW + 1, author: ADA });
+      await markMatching(
+        store,
+        callback.id,
+        { status: "SUCCESS", markedAt: NOW },
+        { status: "FAILED", now: NOW + 1, author: ADA },
+      );
       await markMatching(store, callback.id, filter, { status: "SUCCESS", now: NOW + 2, author: ADA });
       await store.replays.request(callback.id, aReplay({ filter: { status: "FAILED" } }, { author: ADA }), NOW + 3);
       expect(await entriesOf(store)).toEqual([
         { action: "replay-requested", count: 1_200, details: { replayId: "REPLAY", filter: { status: "FAILED" } } },
-        { action: "calls-marked", count: 1_200, details: { status: "FAILED", settledBy: "user", filter: { status: "SUCCESS" } } },
+        {
+          action: "calls-marked",
+          count: 1_200,
+          details: { status: "FAILED", settledBy: "user", filter: { status: "SUCCESS", markedAt: new Date(NOW).toISOString() } },
+        },
         {
           ...{ action: "calls-marked", count: 1_200 },
           details: {

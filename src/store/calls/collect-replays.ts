@@ -1,11 +1,11 @@
 /** A confirmed set of calls is added to its replay in short transactions, which any process goes on with. */
 import { sql } from "kysely";
 import type { Author } from "../../domain/audit/audit-entry.js";
-import { type CallFilter, filterParameters } from "../../domain/call-filter.js";
+import type { CallFilter } from "../../domain/call-filter.js";
 import type { ReplayCollecting, ServiceReplay } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
-import { addToAudit, removeAuditEntry, writeAudit } from "../audit.js";
+import { addToAudit, filteredCalls, removeAuditEntry, writeAudit } from "../audit.js";
 import { lockCallback } from "../callbacks/callback-row.js";
 import { type LeaseTime, requireLease, toServiceReplay } from "../callbacks/run-leases.js";
 import { recordChange } from "../change-log.js";
@@ -74,7 +74,7 @@ async function begin(trx: Db, callbackId: string, replay: ConfirmedReplay, time:
   if (known !== undefined) return toServiceReplay(known);
   await requireLease(trx, key, null, time);
   const { id, filter, confirmed, author } = replay;
-  const which = { replayId: id, filter: filterParameters(filter) };
+  const which = { replayId: id, ...filteredCalls(filter) };
   const audited = await writeAudit(trx, author, { action: "replay-requested", callback, count: 0, details: which });
   const collecting: Collecting = { step: "count", counted: 0, after: null, audited };
   const details = { selection: JSON.stringify({ filter }), confirmed, collecting: JSON.stringify(collecting) };

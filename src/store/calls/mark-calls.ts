@@ -14,10 +14,10 @@ import {
   PENDING_PROBLEM,
   recordClientReplay,
 } from "../../domain/call.js";
-import { filterParameters, matchesState } from "../../domain/call-filter.js";
+import { matchesState } from "../../domain/call-filter.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
-import { addToAudit, namedCalls, writeAudit } from "../audit.js";
+import { addToAudit, filteredCalls, namedCalls, writeAudit } from "../audit.js";
 import { type CallbackRow, lockCallback, requireCallback } from "../callbacks/callback-row.js";
 import { requestProbe } from "../callbacks/run-leases.js";
 import { recordChange } from "../change-log.js";
@@ -236,7 +236,7 @@ async function markMatching(
   if (status === "FAILED" && filter.status === "PENDING")
     throw new WhcbError("invalid", `A PENDING call ${PENDING_PROBLEM} be marked FAILED`);
   const { key } = await requireCallback(db, callbackId);
-  const which = { filter: filterParameters(filter) };
+  const which = filteredCalls(filter);
   const canBeMarked = (call: CallProgress) =>
     matchesState(call, filter) && call.status !== status && markProblem(call, status) === null;
   let changed = 0;

@@ -2,12 +2,11 @@
 import { sql } from "kysely";
 import type { AuditDetails, Author } from "../../domain/audit/audit-entry.js";
 import { cancelReplay, type RetryRule, requestReplay } from "../../domain/call.js";
-import { filterParameters } from "../../domain/call-filter.js";
 import type { ReplaySelection, RunLease, ServiceReplay } from "../../domain/callback.js";
 import { WhcbError } from "../../domain/errors.js";
 import type { RetryPolicy } from "../../domain/retry-policy.js";
 import type { Clock } from "../../platform/clock.js";
-import { addToAudit, namedCalls, writeAudit } from "../audit.js";
+import { addToAudit, filteredCalls, namedCalls, writeAudit } from "../audit.js";
 import { type CallbackRow, lockCallback, requireCallback } from "../callbacks/callback-row.js";
 import { type LeaseTime, requireLease, toServiceReplay } from "../callbacks/run-leases.js";
 import { recordChange } from "../change-log.js";
@@ -137,8 +136,7 @@ async function requestReplays(
       const [count, row]: readonly [number, number | null] = await inReplay(async (trx, replay, callback) => {
         const found = await addToReplay(trx, step, replay, now);
         if (audited !== null) await addToAudit(trx, audited, found.added);
-        else if (found.added > 0)
-          return [found.accepted, await audit(trx, callback, found.added, { filter: filterParameters(filter) })];
+        else if (found.added > 0) return [found.accepted, await audit(trx, callback, found.added, filteredCalls(filter))];
         return [found.accepted, audited];
       });
       accepted += count;
