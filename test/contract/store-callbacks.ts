@@ -146,6 +146,43 @@ export function describeCallbacks(open: OpenStore): void {
       expect(await change("disabled", "whsec_E")).toMatchObject({ signing: "disabled", signingSecrets: [] });
     });
 
+    it("pauses a callback, tells other processes and the overview, and resumes it", async () => {
+      const store = await open();
+      const { id } = await aCallback(store);
+      const position = await store.changes.readLatest();
+      const now = Date.now();
+      const pause = { at: now, until: now + DAY, by: "ada" };
+      await store.callbacks.setPause(id, pause);
+      expect((await store.callbacks.find(id))?.pause).toEqual(pause);
+      expect((await store.changes.read(position, 10)).callbackIds).toEqual([id]);
+      expect(await store.endpoints.listReports([id])).toMatchObject([{ pause }]);
+      const overview = async () => {
+        const sort = { field: "name", descending: false } as const;
+        return (await store.callbacks.listOverview({ limit: 10, offset: 0, sort, text: "", health: null })).items;
+      };
+      expect(await overview()).toMatchObject([{ health: "paused", since: now }]);
+      await store.callbacks.setPause(id, { at: now - 2, until: now - 1, by: null });
+      expect([(await store.endpoints.listReports([id]))[0]?.pause, (await overview())[0]?.health]).toEqual([null, "up"]);
+      await store.callbacks.setPause(id, null);
+      expect((await store.callbacks.find(id))?.pause).toBeNull();
+      await expect(store.callbacks.setPause("NONE", null)).rejects.toMatchObject({ code: "not-found" });
+    });
+
+    it("keeps a pause that began in the future at its length, and one that was over ended, when the clock is set back", async () => {
+      const store = await open();
+      const [ahead, over, running] = [await aCallback(store), await aCallback(store), await aCallback(store)];
+      await store.callbacks.setPause(ahead.id, { at: NOW + DAY, until: NOW + 2 * DAY, by: null });
+      await store.callbacks.setPause(over.id, { at: NOW - 1, until: NOW + MINUTE, by: null });
+      await store.callbacks.setPause(running.id, { at: NOW - 1, until: null, by: null });
+      await store.outcomes.clampTimes({ now: NOW, latestDueAt: NOW, clockBefore: NOW + MINUTE });
+      const pauses = [ahead, over, running].map(async ({ id }) => (await store.callbacks.find(id))?.pause);
+      expect(await Promise.all(pauses)).toEqual([
+        { at: NOW, until: NOW + DAY, by: null },
+        null,
+        { at: NOW - 1, until: null, by: null },
+      ]);
+    });
+
     it("sets repairedAt when url, auth or content type change or retries are switched on, and for no other change", async () => {
       const store = await open();
       const callback = await aCallback(store);
