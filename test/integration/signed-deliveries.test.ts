@@ -1,5 +1,6 @@
 /** Deliveries of a signed callback, by the service and by replays from here, verified by the official package of Standard Webhooks. */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { CliMachine } from "../support/cli/cli-service.js";
 import { isSignedWith, SignedEndpoint } from "../support/delivery/signed-endpoint.js";
@@ -172,6 +173,9 @@ test("a secret is shown once, and stored nowhere in clear text", async () => {
   expect(outputs.join()).toContain("checked with whsec_****");
   const key = secret.slice("whsec_".length);
   expect(outputs.join()).not.toContain(key);
-  const database = machine.path("whcb.db");
-  for (const file of [database, `${database}-wal`]) expect(readFileSync(file).includes(key), file).toBe(false);
+  const files = readdirSync(machine.path(""), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const paths = files.map(({ parentPath, name }) => join(parentPath, name));
+  expect(paths.filter((path) => readFileSync(path).includes(key))).toEqual([]);
+  // The database, an e-mail and a journal are among them.
+  for (const name of [/\.db$/, /\.eml$/, /\.ndjson$/]) expect(paths).toContainEqual(expect.stringMatching(name));
 });
