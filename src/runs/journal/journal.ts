@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { uptime } from "node:os";
 import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
-import { TO_APPEND } from "../../platform/excess-mode.js";
+import { TO_APPEND } from "../../platform/files/excess-mode.js";
 import { parseStep, type RunStep, stepText } from "./run-step.js";
 
 export interface JournalFile {
