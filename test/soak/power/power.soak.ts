@@ -41,7 +41,7 @@ it.skipIf(library === null || SOAK_TRACE !== undefined)(
         const reason = await trace.cutAt(record);
         if (reason !== null) broken.push(`${reason}\nnpm run soak:power -- --trace ${folder} --cut ${record} --seed ${seed}`);
       }
-      process.stdout.write(`${trace.records.length} records, ${broken.length - before} of ${CUTS_PER_TRACE} cuts failed\n`);
+      process.stdout.write(`${trace.records.length} records: ${broken.length - before} cuts failed\n`);
       await trace.leave();
       if (broken.length === before) rmSync(folder, { recursive: true });
     }

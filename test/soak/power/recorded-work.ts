@@ -36,7 +36,7 @@ export class RecordedWork {
     let serving = await this.#serve();
     const fine = await this.#create("fine");
     const broken = await this.#create("broken");
-    const failing = 20 + this.#upTo(40);
+    const failing = 100 + this.#upTo(100);
     await Promise.all([this.#hand(broken, failing), this.#handAgainAndAgain(fine, 5)]);
     await this.#failed(broken, failing);
     await this.#noteNotified(broken);
@@ -50,8 +50,8 @@ export class RecordedWork {
     this.#note({ users: ["ada"] });
     endpoint.isRepaired = true;
     endpoint.onReplayed = (id) => this.#note({ replayed: [id] });
-    const replaying = this.#start(["replay", "broken", "--failed", "--yes"]);
-    const most = this.#upTo(failing);
+    const replaying = this.#start(["replay", "broken", "--failed", "--yes", "--concurrency", "8"]);
+    const most = this.#upTo(failing / 2);
     await eventually(
       async () => newestJournal(home)?.accepted.size ?? 0,
       (accepted) => accepted > most,

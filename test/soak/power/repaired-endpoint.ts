@@ -2,6 +2,9 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 
+/** Replays take long enough to be ended in the middle. */
+const ANSWER_MS = 20;
+
 export class RepairedEndpoint {
   readonly port: number;
   isRepaired = false;
@@ -25,7 +28,7 @@ export class RepairedEndpoint {
       request.resume().on("end", () => {
         const isBroken = request.url === "/broken";
         if (isBroken && endpoint.isRepaired) endpoint.onReplayed(String(request.headers["webhook-id"]));
-        response.writeHead(isBroken && !endpoint.isRepaired ? 503 : 200).end();
+        setTimeout(() => response.writeHead(isBroken && !endpoint.isRepaired ? 503 : 200).end(), ANSWER_MS);
       });
     });
     return endpoint;
