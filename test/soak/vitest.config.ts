@@ -1,6 +1,11 @@
 import { defineConfig } from "vitest/config";
 
-const POSTGRES = ["test/soak/nodes.soak.ts", "test/soak/database-faults.soak.ts", "test/soak/pause-postgres.soak.ts"];
+const POSTGRES = [
+  "test/soak/nodes.soak.ts",
+  "test/soak/database-faults.soak.ts",
+  "test/soak/pause-postgres.soak.ts",
+  "test/soak/stores.soak.ts",
+];
 
 /** `npm run soak:power -- --cuts 500` is SOAK_CUTS=500: vitest leaves what follows `--`. */
 function soakEnv(argv: readonly string[]): Record<string, string> {
