@@ -1,8 +1,9 @@
-import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
+import { open, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { createTransport } from "nodemailer";
 import { systemErrorCode, WhcbError } from "../domain/errors.js";
 import type { Mail, NewMail } from "../domain/outage.js";
+import { createFolder, flushFolder } from "../platform/files/durable-folders.js";
 import { checkOutageId, DEFAULT_SENDER, mailMessage, type Notifier } from "./notifier.js";
 
 export interface EmlNotifierOptions {
@@ -101,7 +102,7 @@ async function composeMessage(mail: NewMail, from: string): Promise<Buffer> {
 
 /** Writes a whole file or none, even in a crash. The draft's name is fixed, so the next try removes it. */
 async function writeAtomically(directory: string, name: string, bytes: Buffer): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await createFolder(directory);
   const draft = join(directory, `.${name}.draft`);
   await rm(draft, { force: true });
   const file = await open(draft, "wx", 0o600);
@@ -112,12 +113,5 @@ async function writeAtomically(directory: string, name: string, bytes: Buffer): 
     await file.close();
   }
   await rename(draft, join(directory, name));
-  await syncDirectory(directory);
-}
-
-async function syncDirectory(directory: string): Promise<void> {
-  // Windows can't open a directory.
-  const opened = await open(directory, "r").catch(() => null);
-  await opened?.sync().catch(() => undefined);
-  await opened?.close();
+  await flushFolder(directory);
 }

@@ -1,8 +1,9 @@
-import { mkdir, open, rename, rm } from "node:fs/promises";
+import { rename, rm } from "node:fs/promises";
 import type { ListedCallback } from "../client/client.js";
 import { count } from "../domain/count.js";
 import { errorMessage, WhcbError } from "../domain/errors.js";
 import { maskUrl, shownUrl } from "../domain/mask.js";
+import { createFolder, flushFolder } from "../platform/files/durable-folders.js";
 import { MAX_IDS_PER_REQUEST } from "../wire/bulk-ids.js";
 import { Journal, openJournalFile, readBootId } from "./journal/journal.js";
 import { describeUnmarked, type UnmarkedRun } from "./journal/other-runs.js";
@@ -76,7 +77,7 @@ export async function performRun(
   onEvent: RunListener,
   work: (session: RunSession) => Promise<void>,
 ): Promise<RunSummary> {
-  await mkdir(deps.runsDirectory, { recursive: true, mode: 0o700 });
+  await createFolder(deps.runsDirectory);
   const startedAt = deps.clock.now();
   const databaseId = deps.client.databaseId();
   const header: RunHeader = {
@@ -101,7 +102,7 @@ export async function performRun(
     const counts = await writePlan(journal, run.planned, header);
     await beginSession(journal, header, deps);
     await rename(draft, path);
-    await syncDirectory(deps.runsDirectory);
+    await flushFolder(deps.runsDirectory);
     session = new RunSession({ header, journal, counts }, run.control, deps, onEvent);
   } catch (error) {
     await journal?.close();
@@ -188,14 +189,6 @@ export function openJournal(path: string, { openJournalFile: open = openJournalF
   } catch (cause) {
     throw new WhcbError("unavailable", `the run's journal can't be opened: ${errorMessage(cause)}`, { cause });
   }
-}
-
-/** The new name survives a power cut, where the system can do that. */
-async function syncDirectory(directory: string): Promise<void> {
-  try {
-    const handle = await open(directory, "r");
-    await handle.sync().finally(() => handle.close());
-  } catch {}
 }
 
 /** Always closes the journal and releases the lock. What the service doesn't do stops the run. */

@@ -9,7 +9,7 @@ import type { RunLease } from "../domain/callback.js";
 import { callbackOperand, commandLine } from "../domain/command-line.js";
 import { count } from "../domain/count.js";
 import { advise, isWhcbError, WhcbError } from "../domain/errors.js";
-import { TO_REPLACE } from "../platform/excess-mode.js";
+import { TO_REPLACE } from "../platform/files/excess-mode.js";
 import { lockRun } from "./journal/process-lock.js";
 import { newRunId } from "./journal/run-id.js";
 import type { RunCounts } from "./journal/run-step.js";

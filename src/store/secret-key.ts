@@ -1,6 +1,8 @@
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from "node:crypto";
 import { link, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
 import { WhcbError } from "../domain/errors.js";
+import { flushFolder } from "../platform/files/durable-folders.js";
 import type { Db } from "./schema.js";
 import { readSetting } from "./settings-store.js";
 import { transact } from "./sql/transactions.js";
@@ -32,12 +34,15 @@ export async function loadOrCreateSecretKey(dbPath: string, { mayCreate = true }
   const path = secretKeyPath(dbPath);
   try {
     requireOwnFile(path, dbPath);
-    const key = await readKey(path);
-    if (key !== null) return key;
-    if (mayCreate) return await createKey(path);
-    throw new WhcbError("config", `The key file ${path} is missing, and this database was encrypted with its key`, {
-      hint: "Restore the file from a backup, or set WHCB_SECRET_KEY to the key.",
-    });
+    const key = (await readKey(path)) ?? (mayCreate ? await createKey(path) : null);
+    if (key === null) {
+      throw new WhcbError("config", `The key file ${path} is missing, and this database was encrypted with its key`, {
+        hint: "Restore the file from a backup, or set WHCB_SECRET_KEY to the key.",
+      });
+    }
+    // Nothing may be encrypted with a key that a power cut takes away. Another process may have created it just now.
+    if (mayCreate) await flushFolder(dirname(path));
+    return key;
   } catch (error) {
     if (error instanceof WhcbError) throw error;
     throw new WhcbError("config", `The key file ${path} can't be used`, {

@@ -1,13 +1,26 @@
 import { defineConfig } from "vitest/config";
 
-const POSTGRES = ["test/soak/nodes.soak.ts", "test/soak/database-faults.soak.ts", "test/soak/pause-postgres.soak.ts"];
+const POSTGRES = [
+  "test/soak/nodes.soak.ts",
+  "test/soak/database-faults.soak.ts",
+  "test/soak/pause-postgres.soak.ts",
+  "test/soak/stores.soak.ts",
+];
+
+/** `npm run soak:power -- --cuts 500` is SOAK_CUTS=500: vitest leaves what follows `--`. */
+function soakEnv(argv: readonly string[]): Record<string, string> {
+  const words = argv.slice(argv.indexOf("--") + 1);
+  return Object.fromEntries(
+    words.flatMap((word, at) => (word.startsWith("--") ? [[`SOAK_${word.slice(2).toUpperCase()}`, words[at + 1] ?? ""]] : [])),
+  );
+}
 
 export default defineConfig({
   test: {
     pool: "forks",
     maxWorkers: 1,
     testTimeout: 1_800_000,
-    env: { NO_COLOR: "1", TZ: "UTC" },
+    env: { NO_COLOR: "1", TZ: "UTC", ...(process.argv.includes("--") && soakEnv(process.argv)) },
     projects: [
       {
         extends: true,

@@ -2,7 +2,7 @@
 import { existsSync, realpathSync } from "node:fs";
 import { shellQuote } from "../../domain/command-line.js";
 import { placeOf } from "../../platform/database-url.js";
-import { excessMode } from "../../platform/excess-mode.js";
+import { excessMode } from "../../platform/files/excess-mode.js";
 import type { Invocation } from "../args/command-spec.js";
 
 /** Checks the database, its write-ahead log and its secret key, as far as they exist. */

@@ -1,8 +1,9 @@
 /** Settings are in config.json, with mode 0600. */
 import { readFileSync } from "node:fs";
-import { chmod, mkdir } from "node:fs/promises";
+import { chmod } from "node:fs/promises";
 import { join } from "node:path";
 import { errorMessage, isWhcbError, systemErrorCode, WhcbError } from "../../domain/errors.js";
+import { createFolder, flushFolder } from "../../platform/files/durable-folders.js";
 import { withoutSignalListeners } from "../../platform/terminal.js";
 import { type BodyNames, parseBodyNames } from "../../wire/delivery-settings.js";
 import { isObject, type JsonObject } from "../../wire/json/json-value.js";
@@ -80,12 +81,12 @@ export async function readSettings(configDirectory: string): Promise<Settings> {
 }
 
 /**
- * The change is atomic: one process at a time changes the settings. The file has mode 0600, in a 0700 folder. An unreadable file is never
+ * The change is atomic, and on disk: one process at a time changes the settings. The file has mode 0600, in a 0700 folder. An unreadable file is never
  * overwritten. Throws `config`, `unavailable`.
  */
 export async function changeSettings(deps: CliDeps, change: (settings: Settings) => Settings): Promise<Settings> {
   const configDirectory = deps.paths.config;
-  await mkdir(configDirectory, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+  await createFolder(configDirectory).catch((error: unknown) => {
     throw unwritableError(configDirectory, error);
   });
   // conf loads a schema compiler, which reading doesn't need.
@@ -108,6 +109,7 @@ export async function changeSettings(deps: CliDeps, change: (settings: Settings)
       };
       // An existing file keeps its mode through the rename.
       await chmod(settingsPath(configDirectory), 0o600);
+      await flushFolder(configDirectory);
     } catch (error) {
       throw unwritableError(configDirectory, error);
     }

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { uptime } from "node:os";
 import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
 import type { Clock } from "../../platform/clock.js";
-import { TO_APPEND } from "../../platform/excess-mode.js";
+import { TO_APPEND } from "../../platform/files/excess-mode.js";
 import { parseStep, type RunStep, stepText } from "./run-step.js";
 
 export interface JournalFile {
@@ -144,7 +144,8 @@ export interface JournalEnd {
 const LINE_END = 0x0a;
 
 /**
- * Reads the steps in order, and ignores a torn last line. Throws `malformed` for a bad line before good ones, `not-found` without a file.
+ * Reads the steps in order, and ignores a torn last line, and lines with zeros: a power cut kept their page from the disk, so they weren't
+ * flushed. Throws `malformed` for another bad line before good ones, `not-found` without a file.
  */
 export async function readJournal(path: string, onStep: (step: RunStep) => void): Promise<JournalEnd> {
   let length = 0;
@@ -168,8 +169,9 @@ export async function readJournal(path: string, onStep: (step: RunStep) => void)
     const bytes: Buffer = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
     let start = 0;
     for (let end = bytes.indexOf(LINE_END); end !== -1; end = bytes.indexOf(LINE_END, start)) {
-      if (readLine(bytes.subarray(start, end))) length = offset + end + 1;
-      else badAt ??= offset + start;
+      const line = bytes.subarray(start, end);
+      if (readLine(line)) length = offset + end + 1;
+      else if (!line.includes(0)) badAt ??= offset + start;
       start = end + 1;
     }
     rest = bytes.subarray(start);

@@ -1,16 +1,17 @@
 /** One process works on a run: it has an operating-system lock on a file, which ends with the process. */
 import { existsSync } from "node:fs";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pid as ownPid } from "node:process";
 import { isWhcbError, WhcbError } from "../../domain/errors.js";
-import { TO_REPLACE } from "../../platform/excess-mode.js";
+import { createFolder } from "../../platform/files/durable-folders.js";
+import { TO_REPLACE } from "../../platform/files/excess-mode.js";
 import { type FileLock, NO_LOCK, type RunFolder } from "../run-deps.js";
 import { journalPath } from "./run-id.js";
 
 /** Throws `unavailable` while another process works on the run, and as `lockFile` for a run that has a journal. */
 export async function lockRun({ runsDirectory, lockFile }: RunFolder, runId: string): Promise<FileLock> {
-  await mkdir(runsDirectory, { recursive: true, mode: 0o700 });
+  await createFolder(runsDirectory);
   const [path, pidPath] = [lockPath(runsDirectory, runId), `${lockPath(runsDirectory, runId)}.pid`];
   let lock: FileLock | null;
   try {

@@ -1,8 +1,9 @@
 /** The bodies of a backlog don't fit in memory, so they are on disk. The file is unlinked once it is open, so nothing stays behind. */
-import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
+import { type FileHandle, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { errorMessage, WhcbError } from "../../domain/errors.js";
 import { type MessageResponse, senderAddress } from "../../domain/message-response.js";
+import { createFolder } from "../../platform/files/durable-folders.js";
 import { deliveryBody } from "../../wire/delivery-request.js";
 import type { BodyOptions } from "../run-options.js";
 
@@ -58,7 +59,7 @@ export class SnapshotFile {
   static async open(directory: string, name: string, options: SnapshotOptions = {}): Promise<SnapshotFile> {
     const path = join(directory, `${name}.calls`);
     try {
-      await mkdir(directory, { recursive: true, mode: 0o700 });
+      await createFolder(directory);
       const file = await open(path, "wx+", 0o600);
       await rm(path, { force: true });
       return new SnapshotFile(file, options);

@@ -4,10 +4,11 @@
  * program can listen there meanwhile. Nobody else can take a lock in that folder.
  */
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
+import { createFolder } from "../../platform/files/durable-folders.js";
 import { type FileLock, isLocked, lockFile, lockPath } from "./lock-database.js";
 
 /** Returns what stands for the port of this URL in a data folder. */
@@ -20,7 +21,7 @@ export type HeldPlace = Pick<FileLock, "release">;
 /** `served` is a database, or a `portPath`. Where it can't be locked, commands don't find it. */
 export async function holdPlace(served: string): Promise<HeldPlace> {
   try {
-    mkdirSync(dirname(served), { recursive: true, mode: 0o700 });
+    await createFolder(dirname(served));
     const path = placePath(served);
     const lock = await lockFile(path);
     return {

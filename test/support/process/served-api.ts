@@ -10,7 +10,7 @@ function headersOf(username: string, password: string, apiKey: string) {
   return { authorization, "x-api-key": apiKey, accept: "application/json" };
 }
 
-function storedProfile(home: Home) {
+export function storedProfile(home: Home) {
   return JSON.parse(readFileSync(home.path("config", "config.json"), "utf8")).profiles.local;
 }
 

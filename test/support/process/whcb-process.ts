@@ -52,10 +52,15 @@ function copyFiles(folder: string): void {
 
 /** A person's machine: settings, data and a working folder, and the processes started there. */
 export class Home {
-  readonly folder = newTemporaryFolder("whcb-");
-  readonly paths = { config: this.path("config"), data: this.path("data") };
+  readonly folder: string;
+  readonly paths: { readonly config: string; readonly data: string };
   readonly #running = new Set<Running>();
   readonly #places: Awaited<ReturnType<typeof holdPlace>>[] = [];
+
+  constructor(folder = newTemporaryFolder("whcb-")) {
+    this.folder = folder;
+    this.paths = { config: this.path("config"), data: this.path("data") };
+  }
 
   path(...names: string[]): string {
     return join(this.folder, ...names);

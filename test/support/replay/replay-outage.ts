@@ -89,8 +89,8 @@ export async function works(home: Home, args: readonly string[], options: RunOpt
   return stdout;
 }
 
-export async function idsOf(home: Home, args: readonly string[]): Promise<readonly string[]> {
-  return (await works(home, [...args, "-o", "ids"])).split("\n").filter((id) => id !== "");
+export async function idsOf(home: Home, args: readonly string[], options?: RunOptions): Promise<readonly string[]> {
+  return (await works(home, [...args, "-o", "ids"], options)).split("\n").filter((id) => id !== "");
 }
 
 export interface JournaledRun {

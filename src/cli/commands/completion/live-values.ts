@@ -1,9 +1,10 @@
 /** Looks up names and ids in the service, the journals and the settings. It throws whatever goes wrong: the caller shows nothing. */
 import { createHash } from "node:crypto";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Client } from "../../../client/client.js";
-import { TO_REPLACE } from "../../../platform/excess-mode.js";
+import { createFolder } from "../../../platform/files/durable-folders.js";
+import { TO_REPLACE } from "../../../platform/files/excess-mode.js";
 import { listRuns } from "../../../runs/journal/stored-runs.js";
 import { isObject, listOf, objectOf, textOf } from "../../../wire/json/json-value.js";
 import type { CliDeps } from "../../cli-deps.js";
@@ -118,7 +119,7 @@ class CandidateCache {
   async write(candidates: readonly Candidate[]): Promise<void> {
     const entries = await this.#entries();
     entries.set(this.#key, { at: this.#now, candidates });
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    await createFolder(this.#folder);
     await writeFile(this.#path, JSON.stringify(Object.fromEntries(entries)), { mode: 0o600, flag: TO_REPLACE });
   }
 

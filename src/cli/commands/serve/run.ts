@@ -1,5 +1,6 @@
-import { mkdir, rmdir } from "node:fs/promises";
+import { rmdir } from "node:fs/promises";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
+import { createFolder } from "../../../platform/files/durable-folders.js";
 import { isShortSecret, MIN_SECRET_LENGTH } from "../../../platform/random.js";
 import type { Invocation } from "../../args/command-spec.js";
 import type { Credentials, RunningService, ServeOptions } from "../../cli-deps.js";
@@ -23,7 +24,7 @@ export async function run(invocation: Invocation<ServeFlags>): Promise<void> {
   const chosen = invocation.values.noApi ? null : await chooseCredentials(invocation);
   if (chosen !== null) requireValidCredentials(chosen.credentials);
   const options = { ...flags, credentials: chosen?.credentials ?? null };
-  const created = await mkdir(deps.paths.data, { recursive: true, mode: 0o700 }).catch(() => undefined);
+  const created = await createFolder(deps.paths.data).catch(() => undefined);
   let isInterrupted = false;
   let service: RunningService | null = null;
   using _interrupts = onFirstInterrupt(deps.io, () => {

@@ -181,6 +181,16 @@ describe("reading a journal", () => {
     expect(await read()).toMatchObject({ lines: LINES, length: Buffer.byteLength(WHOLE) });
   });
 
+  it("skips lines with zeros: a power cut kept their page from the disk, but not the next one", async () => {
+    const many = Array.from({ length: 100 }, (_, at): RunStep => ({ step: "sent", call: `CALL-${100 + at}`, at: 100 + at }));
+    const bytes = Buffer.from(many.map(stepText).join(""));
+    const lineLength = bytes.length / many.length;
+    bytes.fill(0, 512, 1_024);
+    writeFileSync(path, bytes);
+    const kept = many.filter((_, at) => (at + 1) * lineLength <= 512 || at * lineLength >= 1_024);
+    expect(await read()).toEqual({ lines: kept, length: bytes.length, lacksLineEnd: false });
+  });
+
   it("rejects a journal with a bad line between good ones", async () => {
     writeFileSync(path, `${stepText({ step: "sent", call: "A", at: 2 })}{"step":"sen\n${WHOLE}`);
     await expect(read()).rejects.toMatchObject({ code: "malformed" });

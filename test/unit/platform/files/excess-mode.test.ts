@@ -3,7 +3,7 @@ import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { excessMode } from "../../../src/platform/excess-mode.js";
+import { excessMode } from "../../../../src/platform/files/excess-mode.js";
 
 const NOBODY = 65_534;
 
