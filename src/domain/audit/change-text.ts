@@ -6,13 +6,27 @@ export type ChangeSeen = Pick<AuditEntry, "count" | "details"> & { readonly acti
 
 /** Says in one line what was changed. Names and filters in it are as somebody has given them. */
 export function describeChange({ action, count: number, details }: ChangeSeen): string {
-  const { status = "", settledBy, replayId = "", username = "", newApiKey, mails = 0, filters = 0, settings = [] } = details;
+  const {
+    status = "",
+    settledBy,
+    replayId = "",
+    username = "",
+    newApiKey,
+    mails = 0,
+    filters = 0,
+    settings = [],
+    until,
+  } = details;
   const calls = count(number ?? 0, "call");
   switch (action) {
     case "callback-created":
       return `created: ${settings.map(settingText).join(", ")}`;
     case "callback-changed":
       return `changed: ${settings.map(settingText).join(", ")}`;
+    case "callback-paused":
+      return `paused until ${until ?? "it is resumed"}`;
+    case "callback-resumed":
+      return "resumed";
     case "callback-deleted":
       return `deleted: ${settings.map(settingText).join(", ")}`;
     case "calls-marked":

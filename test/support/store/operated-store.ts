@@ -33,7 +33,7 @@ export class OperatedStore {
 
   /** The service makes the same ids each time. */
   static async open(store: Store, clock: VirtualClock, readTable: ReadTable): Promise<OperatedStore> {
-    const app = await createApp(serverDeps(store, { clock, random: seededRandom(1), authentication: "none" }));
+    const app = await createApp(serverDeps(store, { clock, random: seededRandom(1), localUser: "local@desk" }));
     return new OperatedStore(store, app, clock, readTable);
   }
 
