@@ -5,7 +5,8 @@ import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../src/platform/clock.js";
 import { openReader, openStore } from "../../src/store/open-store.js";
-import { LATEST_VERSION } from "../../src/store/sqlite/migration-steps.js";
+import { MIGRATIONS } from "../../src/store/sqlite/migration-steps.js";
+import { migrate } from "../../src/store/sqlite/migrations.js";
 import { lockDatabase } from "../../src/store/sqlite/open-sqlite.js";
 import { someSettings } from "../support/builders.js";
 import { storeFiles } from "../support/store/store-files.js";
@@ -122,12 +123,8 @@ describe("opening a database", () => {
 
   it("isn't migrated by a command while an older whcb serves it", async () => {
     const file = path();
-    await (await openStore({ url: file, clock: systemClock, secretKey })).close();
     const older = new Database(file);
-    const added = ["requested_by", "selection", "confirmed", "in_earlier", "collecting"];
-    older.exec(`
-      DROP TABLE replay_failures; DROP INDEX replays_collecting; ${added.map((name) => `ALTER TABLE replays DROP COLUMN ${name};`).join("")}
-      DELETE FROM migrations WHERE version = ${LATEST_VERSION}`);
+    migrate(older, file, MIGRATIONS.slice(0, -1));
     older.close();
     const serving = await lockDatabase(file);
     const openExisting = () => openStore({ url: file, clock: systemClock, secretKey, mustExist: true });
