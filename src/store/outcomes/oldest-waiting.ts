@@ -39,12 +39,18 @@ export async function readOldestWaiting(
     db,
     sql<OldestRow>`
     SELECT batch.value AS key, oldest.accepted_at,
-      CASE WHEN oldest.accepted_at < ${now - UNANSWERED_MS} AND NOT ${hasEnded("SUCCESS")} AND NOT ${hasEnded("FAILED")} THEN 1 ELSE 0 END AS is_unanswered
+      CASE WHEN oldest.accepted_at < ${now - UNANSWERED_MS} AND NOT ${isNewRecovery(now - UNANSWERED_MS)}
+        AND NOT ${hasEnded("SUCCESS")} AND NOT ${hasEnded("FAILED")} THEN 1 ELSE 0 END AS is_unanswered
     FROM ${valueList(callbackKeys, "bigint")}
     ${crossJoin} calls AS oldest ON oldest.seq = (
       SELECT seq FROM calls WHERE callback_key = batch.value AND status = 'PENDING' ORDER BY ${seqOfWaiting} LIMIT 1)`,
   );
   return new Map(rows.map((row) => [row.key, { acceptedAt: row.accepted_at, isUnanswered: row.is_unanswered === 1 }]));
+}
+
+/** A recovery begins with an answer, or with the end of a pause, before which nothing was sent. */
+function isNewRecovery(since: number): RawBuilder<unknown> {
+  return sql`EXISTS (SELECT 1 FROM endpoints WHERE callback_key = batch.value AND recovering_since >= ${since})`;
 }
 
 /** Whether the last attempt of a call with this status has ended since the oldest was accepted. Marks and requests change no attempt. */

@@ -28,7 +28,7 @@ beforeAll(() => {
   migrate(database, ":memory:");
   db = new Kysely<Schema>({ dialect: sqliteDialect(database, systemClock), log: ({ query }) => void ran.push(query) });
   database.exec(
-    `INSERT INTO callbacks VALUES (1, 'CB1', 'demo', '', 'httpheader', x'', 'json', 0, 1, '', 1, 1, 0, 0, NULL, 0, 0)`,
+    `INSERT INTO callbacks VALUES (1, 'CB1', 'demo', '', 'httpheader', x'', 'json', 0, 1, '', 1, 1, 0, 0, NULL, 0, 0, NULL, NULL, NULL)`,
   );
   database.exec("INSERT INTO replays VALUES (1, 5, 'R', 1, 0, 0, 1, NULL, NULL, NULL, NULL, 0, NULL)");
 });
