@@ -48,6 +48,7 @@ describe("a PostgreSQL database", () => {
     await older.query("DROP TABLE replay_failures");
     for (const column of ["requested_by", "selection", "confirmed", "in_earlier", "collecting"])
       await older.query(`ALTER TABLE replays DROP COLUMN ${column}`);
+    await older.query("ALTER TABLE callbacks DROP COLUMN paused_at, DROP COLUMN paused_until, DROP COLUMN paused_by");
     await older.query("DELETE FROM migrations WHERE version >= 5");
     for (const statement of INSERT_OLD_CALLS) await older.query(statement);
     for (const store of await Promise.all(Array.from({ length: 5 }, () => open(older.url)))) await store.close();
