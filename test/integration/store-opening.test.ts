@@ -124,9 +124,9 @@ describe("opening a database", () => {
     const file = path();
     await (await openStore({ url: file, clock: systemClock, secretKey })).close();
     const older = new Database(file);
-    const added = ["requested_by", "selection", "confirmed", "in_earlier", "collecting"];
+    const added = ["paused_at", "paused_until", "paused_by"];
     older.exec(`
-      DROP TABLE replay_failures; DROP INDEX replays_collecting; ${added.map((name) => `ALTER TABLE replays DROP COLUMN ${name};`).join("")}
+      ${added.map((name) => `ALTER TABLE callbacks DROP COLUMN ${name};`).join("")}
       DELETE FROM migrations WHERE version = ${LATEST_VERSION}`);
     older.close();
     const serving = await lockDatabase(file);
