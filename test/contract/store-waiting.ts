@@ -32,6 +32,20 @@ export function describeWaiting(open: OpenStore): void {
       expect(await fetchPending(store, "nope", 9)).toEqual([]);
     });
 
+    it("doesn't blame the endpoint as soon as a pause ends", async () => {
+      const at = { now: NOW };
+      const store = await open({ clock: { ...systemClock, now: () => at.now } });
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A"], NOW - 60_000);
+      const endpoint = anEndpoint({ state: "recovering", recoveringSince: NOW });
+      await store.outcomes.commit(aGroup({ endpoints: [{ callbackId: callback.id, endpoint, outage: null }] }));
+      const isUnanswered = async () => (await store.endpoints.listReports([callback.id]))[0]?.oldestWaiting?.isUnanswered;
+      at.now = NOW + 10_000;
+      expect(await isUnanswered()).toBe(false);
+      at.now += 1;
+      expect(await isUnanswered()).toBe(true);
+    });
+
     it("says since when the oldest waits, and whether an attempt has ended since", async () => {
       const at = { now: NOW };
       const store = await open({ clock: { ...systemClock, now: () => at.now } });

@@ -39,7 +39,8 @@ export async function readOldestWaiting(
     db,
     sql<OldestRow>`
     SELECT batch.value AS key, oldest.accepted_at,
-      CASE WHEN oldest.accepted_at < ${now - UNANSWERED_MS} AND NOT ${hasEnded("SUCCESS")} AND NOT ${hasEnded("FAILED")} THEN 1 ELSE 0 END AS is_unanswered
+      CASE WHEN oldest.accepted_at < ${now - UNANSWERED_MS} AND NOT ${isNewRecovery(now - UNANSWERED_MS)}
+        AND NOT ${hasEnded("SUCCESS")} AND NOT ${hasEnded("FAILED")} THEN 1 ELSE 0 END AS is_unanswered
     FROM ${valueList(callbackKeys, "bigint")}
     ${crossJoin} calls AS oldest ON oldest.seq = (
       SELECT seq FROM calls WHERE callback_key = batch.value AND status = 'PENDING' ORDER BY ${seqOfWaiting} LIMIT 1)`,
@@ -59,6 +60,11 @@ export async function readOldestAcceptance(db: Db): Promise<number | null> {
     WHERE call_counts.status = 'PENDING' AND count > 0`,
   );
   return rows[0]?.at ?? null;
+}
+
+/** A recovery begins with an answer, or with the end of a pause, before which nothing was sent. */
+function isNewRecovery(since: number): RawBuilder<unknown> {
+  return sql`EXISTS (SELECT 1 FROM endpoints WHERE callback_key = batch.value AND recovering_since >= ${since})`;
 }
 
 /** Whether the last attempt of a call with this status has ended since the oldest was accepted. Marks and requests change no attempt. */

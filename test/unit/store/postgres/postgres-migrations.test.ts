@@ -50,7 +50,8 @@ describe("a PostgreSQL database", () => {
     await older.query("DROP TABLE replay_failures, expired_calls, expiries");
     for (const column of ["requested_by", "selection", "confirmed", "in_earlier", "collecting"])
       await older.query(`ALTER TABLE replays DROP COLUMN ${column}`);
-    await older.query("ALTER TABLE callbacks DROP COLUMN signing_secrets");
+    const added = ["signing_secrets", "paused_at", "paused_until", "paused_by"];
+    await older.query(`ALTER TABLE callbacks ${added.map((column) => `DROP COLUMN ${column}`).join(", ")}`);
     await older.query("DELETE FROM migrations WHERE version >= 5");
     for (const statement of INSERT_OLD_CALLS) await older.query(statement);
     for (const store of await Promise.all(Array.from({ length: 5 }, () => open(older.url)))) await store.close();
