@@ -119,7 +119,7 @@ export class DispatchRun {
       sim.clock.jump(command.ms);
       model.clockJumped();
     } else if (command.act === "crash") {
-      model.crashed();
+      model.crashed(sim.clock.now());
       sim.crash();
       model.takenOver(sim.clock.now());
     } else if (command.act === "restart") {
