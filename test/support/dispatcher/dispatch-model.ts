@@ -30,6 +30,8 @@ export interface ModelCall {
   /** A user marked it FAILED: it takes no part in rule 7 until it is replayed. */
   isMarkedFailed: boolean;
   inFlight: Sent | null;
+  /** Its replay was cancelled while it was in flight. */
+  isCancelled: boolean;
   /** The endpoint's recovery in which it was last sent. */
   triedIn: number;
   /** How it was last sent: in which time down (0: in none) with retries on, and whether for the first time. */
@@ -104,6 +106,7 @@ export class DispatchModel implements Watcher {
         isHeld: false,
         isMarkedFailed: false,
         inFlight: null,
+        isCancelled: false,
         triedIn: 0,
         sentDown: 0,
         wasFirst: false,
@@ -137,6 +140,7 @@ export class DispatchModel implements Watcher {
 
   /** A call in flight stays with the replay. */
   replayCancelled({ settings }: ModelCallback, call: ModelCall, at: number): void {
+    call.isCancelled = call.owes === "replay" && call.inFlight !== null;
     if (call.owes !== "replay" || call.inFlight !== null) return;
     const { firstFailedAt, isMarkedFailed } = call;
     const end = (firstFailedAt ?? 0) + this.policy.windowMs;
@@ -227,10 +231,14 @@ export class DispatchModel implements Watcher {
     for (const { endpoint } of this.callbacks.values()) endpoint.takenOver(at);
   }
 
-  crashed(): void {
-    for (const { calls, endpoint } of this.callbacks.values()) {
-      endpoint.crashed();
-      for (const call of calls.values()) if (call.inFlight !== null) Object.assign(call, { inFlight: null, triedIn: 0 });
+  crashed(at: number): void {
+    for (const callback of this.callbacks.values()) {
+      callback.endpoint.crashed();
+      for (const call of callback.calls.values()) {
+        if (call.inFlight === null) continue;
+        Object.assign(call, { inFlight: null, triedIn: 0 });
+        if (call.isCancelled) this.replayCancelled(callback, call, at);
+      }
     }
   }
 
@@ -270,6 +278,7 @@ export class DispatchModel implements Watcher {
     if (call.owes === "retry") this.#checkRetry(callback, call, sent.at);
     endpoint.sending(this.#hasUntried(callback, sent.at));
     call.inFlight = sent;
+    call.isCancelled = false;
     call.wasFirst = call.owes === "first";
     call.sentDown = endpoint.state === "down" && settings.retriesEnabled && !this.isShort ? endpoint.downs : 0;
     if (endpoint.state === "recovering") call.triedIn = endpoint.recovery;

@@ -125,7 +125,7 @@ export class DispatchRun {
       model.clockJumped();
     } else if (command.act === "proxy") await this.#setProxy(command.afterMs);
     else if (command.act === "crash") {
-      model.crashed();
+      model.crashed(sim.clock.now());
       sim.crash();
       model.takenOver(sim.clock.now());
     } else if (command.act === "restart") {
