@@ -110,11 +110,13 @@ export class CallGroups {
     return this.#otherCalls;
   }
 
-  /** Sorts by the number of calls, largest first, and then the latest first. */
+  /** Sorts by the number of calls, largest first, then the latest first, then by values, as databases return equal ones in any order. */
   sorted(): CallGroup[] {
-    return [...this.#groups.values()].sort(
-      (one, other) => other.count - one.count || (other.lastAttemptedAt ?? 0) - (one.lastAttemptedAt ?? 0),
+    const sorted = [...this.#groups].sort(
+      ([key, one], [otherKey, other]) =>
+        other.count - one.count || (other.lastAttemptedAt ?? 0) - (one.lastAttemptedAt ?? 0) || (key < otherKey ? -1 : 1),
     );
+    return sorted.map(([, group]) => group);
   }
 }
 

@@ -16,6 +16,16 @@ describe("adding groups up", () => {
     expect(groups.sorted()).toEqual([aGroup({ count: 6, firstAttemptedAt: 1, lastAttemptedAt: 9, exampleId: "C" })]);
   });
 
+  it("sorts equal ones by their values, in whatever order they come", () => {
+    const sorted = (...channels: string[]) => {
+      const groups = new CallGroups(["channel"], 10);
+      for (const channel of channels) groups.add(aGroup({ values: { channel } }));
+      return groups.sorted().map(({ values }) => values.channel);
+    };
+    expect(sorted("VOICE", "SMS")).toEqual(["SMS", "VOICE"]);
+    expect(sorted("SMS", "VOICE")).toEqual(["SMS", "VOICE"]);
+  });
+
   it("holds so many groups, and counts the calls of others", () => {
     const groups = new CallGroups(["channel"], 2);
     for (const channel of ["SMS", "VOICE", "EMAIL", "SMS", "EMAIL", null]) groups.add(aGroup({ values: { channel } }));
