@@ -183,8 +183,11 @@ export async function latestRunToUndo(
     // Nothing can be taken back in a callback that was deleted. A service without a database's id may be another one at the same URL.
     const isKnown = run.databaseId === client.databaseId() || state === "discarded";
     if (isKnown && !(await hasOneOf(run.callbacks, client))) continue;
-    const hasMarked = counts.marked > 0 || state === "unfinished" || state === "running";
-    if (hasMarked || (await hasSuccessful((await readRun(deps, runId)).maybeMarked, client))) return run;
+    if (counts.marked > 0 || state === "unfinished" || state === "running") return run;
+    const { hasLateRequest, maybeMarked } = await readRun(deps, runId);
+    // A clock that was set back makes it later than now.
+    const mayStillMark = hasLateRequest && deps.clock.now() - run.lastAt < REQUEST_TIME_LIMIT_MS;
+    if (mayStillMark || (await hasSuccessful(maybeMarked, client))) return run;
   }
   return null;
 }

@@ -459,6 +459,16 @@ describe.each(CLIENT_SERVICES)("a run of mark-success against $name", ({ open, i
     });
 
   if (isOurs)
+    it("is undone where the same database is served at another address", async () => {
+      const { desk, plan, client, successIds } = await scene(2);
+      const known = { ...client, databaseId: () => "D" };
+      const { header } = await runMarks(await plan(), {}, { ...desk.deps, client: known });
+      const elsewhere = { ...desk.deps, client: { ...known, name: "http://localhost:1" }, profile: "other" };
+      await runMarks(await planUndo(header.runId, elsewhere), {}, elsewhere);
+      expect(await successIds()).toEqual([]);
+    });
+
+  if (isOurs)
     it("may have marked what its last request had, also if it makes delivered calls FAILED", async () => {
       const { desk, client, callbackId, callIds } = await scene(150);
       const odd = callIds.filter((_, index) => index % 2 === 1);
@@ -554,9 +564,13 @@ describe.each(CLIENT_SERVICES)("a run of mark-success against $name", ({ open, i
     await runMarks(second, {}, { ...desk.deps, client: neverMarks(client) });
     expect((await latestRunToUndo(desk.deps))?.runId).toBe(second.runId);
     await discardRun(desk.deps, second.runId);
-    expect((await latestRunToUndo(desk.deps))?.runId).toBe(first.runId);
+    // Its request may still be executed.
+    expect((await latestRunToUndo(desk.deps))?.runId).toBe(second.runId);
+    const { clock } = desk.deps;
+    const later = { ...desk.deps, clock: { ...clock, now: () => clock.now() + 61_000 } };
+    expect((await latestRunToUndo(later))?.runId).toBe(first.runId);
     const renamed = { ...client, name: "another name", databaseId: () => "D" };
-    expect(await latestRunToUndo({ ...desk.deps, client: renamed })).toBeNull();
+    expect(await latestRunToUndo({ ...later, client: renamed })).toBeNull();
     expect(await successIds()).toHaveLength(2);
   });
 
