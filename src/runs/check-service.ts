@@ -9,13 +9,16 @@ import { nullIfGone } from "./plan/call-scope.js";
  * callbacks: they must not pass for deleted. Throws `config`.
  */
 export async function checkService(
-  { runId, service, profile, callbacks }: RunHeader,
+  { runId, service, profile, callbacks, databaseId }: RunHeader,
   client: Client,
   ownProfile: string,
 ): Promise<void> {
   const isSameName = service === client.name;
   const isSameProfile = profile === ownProfile;
-  if ((isSameName || isSameProfile) && (await hasOneOf(callbacks, client))) return;
+  const isThere = await hasOneOf(callbacks, client);
+  // A database may be served at several addresses.
+  const isSameDatabase = databaseId !== undefined && databaseId === client.databaseId();
+  if ((isSameName || isSameProfile || isSameDatabase) && isThere) return;
   if (isSameName) {
     const discard = { command: commandLine({ command: "runs discard", operands: [runId] }), when: "if they were deleted" };
     throw new WhcbError(

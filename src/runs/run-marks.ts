@@ -1,16 +1,15 @@
-import type { Client, ListedCall, ListedCallback } from "../client/client.js";
+import type { ListedCall, ListedCallback } from "../client/client.js";
 import { REQUEST_TIME_LIMIT_MS } from "../client/transport.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import { commandLine } from "../domain/command-line.js";
 import { advise, WhcbError } from "../domain/errors.js";
-import { checkService, hasOneOf } from "./check-service.js";
+import { checkService } from "./check-service.js";
 import { isOtherDatabase } from "./journal/other-database.js";
-import { callKey, isMarkFailed, undoneBy } from "./journal/other-runs.js";
+import { callKey, undoneBy } from "./journal/other-runs.js";
 import { lockRun } from "./journal/process-lock.js";
 import { newRunId } from "./journal/run-id.js";
-import type { RunCall } from "./journal/run-state.js";
 import type { RunListener, UndoneRun } from "./journal/run-step.js";
-import { discardRun, listRuns, listWantedRuns, type RunOverview, readRun, wasBegunAfter } from "./journal/stored-runs.js";
+import { discardRun, listRuns, type RunOverview, readRun } from "./journal/stored-runs.js";
 import { type NewRun, performRun, type RunSummary } from "./perform-run.js";
 import {
   type CallScope,
@@ -22,10 +21,10 @@ import {
   type UnusableCalls,
 } from "./plan/call-scope.js";
 import { giveUpCallback } from "./relist-calls.js";
-import type { RunDeps, RunFolder } from "./run-deps.js";
+import type { RunDeps } from "./run-deps.js";
 import type { RunControl } from "./run-session.js";
 import { markAll } from "./send/marker.js";
-import { type CallCheck, findSuccessful, isByDelivery, readArrivalCheck, readStayCheck, skipSettled } from "./settled-calls.js";
+import { type CallCheck, isByDelivery, readArrivalCheck, readStayCheck, skipSettled } from "./settled-calls.js";
 
 export interface MarkPlan extends FoundCalls, Marking {
   readonly runId: string;
@@ -162,45 +161,6 @@ export async function planUndo(wanted: string, deps: RunDeps): Promise<MarkPlan>
   }
   const isUnfinished = run.state === "unfinished" || run.state === "running";
   return { ...markPlan(found, marking, deps), toDiscard: isUnfinished ? run : null, markedBy };
-}
-
-/**
- * Returns the run of this service that was begun last, has marked calls, and wasn't undone or passed, or null. Throws `malformed` for a
- * journal that can't be read and may be of such a run.
- */
-export async function latestRunToUndo(
-  deps: RunFolder & Pick<RunDeps, "client">,
-  passed: ReadonlySet<string> = new Set(),
-): Promise<RunOverview | null> {
-  const { client } = deps;
-  await client.verify();
-  const runs = await listWantedRuns(deps, ({ kind }) => kind !== "replay");
-  const undone = new Set(runs.map((run) => (run.state === "finished" && run.counts.marked > 0 ? undoneBy(run) : null)));
-  for (const run of runs.toSorted((one, other) => (wasBegunAfter(one, other) ? -1 : 1))) {
-    const { runId, kind, state, counts } = run;
-    const isOfMarks = kind === "mark-success" || isMarkFailed(run) || (kind === "reconcile" && counts.seen > 0);
-    if (!isOfMarks || passed.has(runId) || undone.has(runId) || !isOfService(run, client)) continue;
-    // Nothing can be taken back in a callback that was deleted. A service without a database's id may be another one at the same URL.
-    const isKnown = run.databaseId === client.databaseId() || state === "discarded";
-    if (isKnown && !(await hasOneOf(run.callbacks, client))) continue;
-    const hasMarked = counts.marked > 0 || state === "unfinished" || state === "running";
-    if (hasMarked || (await hasSuccessful((await readRun(deps, runId)).maybeMarked, client))) return run;
-  }
-  return null;
-}
-
-/** A database may be served under several names. */
-function isOfService({ service, databaseId }: RunOverview, client: Client): boolean {
-  const current = client.databaseId();
-  return databaseId === undefined || current === null ? service === client.name : databaseId === current;
-}
-
-async function hasSuccessful(calls: readonly RunCall[], client: Client): Promise<boolean> {
-  for (const callbackId of new Set(calls.map((call) => call.callbackId))) {
-    const ids = calls.filter((call) => call.callbackId === callbackId).map(({ id }) => id);
-    if ((await findSuccessful(callbackId, ids, client)).size > 0) return true;
-  }
-  return false;
 }
 
 function alreadyUndone({ runId }: UndoneRun, undo: RunOverview): WhcbError {

@@ -16,7 +16,7 @@ export async function runReconcile(
   deps: RunDeps,
   onEvent: RunListener = () => {},
 ): Promise<RunSummary> {
-  const { callback, replay, seen } = plan;
+  const { callback, replay, seen, listedAt, serviceListedAt } = plan;
   const unmarked = replay.unmarked.reduce((sum, { calls }) => sum + calls, 0);
   try {
     if (replay.calls > 0) targetOf(callback, options, deps.addressRule);
@@ -25,6 +25,7 @@ export async function runReconcile(
         runId: replay.runId,
         kind: "reconcile",
         options: recordedOptions(options),
+        listedAt,
         reconcile: { failed: plan.failed, ambiguous: plan.ambiguous.length, unmarked },
       },
       callbacks: [callback],
@@ -35,7 +36,8 @@ export async function runReconcile(
       control: options,
     };
     return await performRun(run, deps, onEvent, async (session) => {
-      await markAll({ callbackId: callback.id, status: "SUCCESS", from: "seen" }, seen, session);
+      const since = serviceListedAt !== null && { unlessFailedSince: serviceListedAt };
+      await markAll({ callbackId: callback.id, status: "SUCCESS", from: "seen", ...since }, seen, session);
       if (session.stopReasonOf(callback.id) === "gone") return giveUpCallback(callback.id, session);
       await sendPlan(replay, options, session);
     });

@@ -122,6 +122,7 @@ describe("callbacks get and list", () => {
       callbacks: { reply: true, undeliverable: false },
       signing: false,
       signingSecret: null,
+      paused: null,
     });
   });
 

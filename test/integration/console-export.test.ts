@@ -55,7 +55,7 @@ describe("an export", () => {
     const [heading = "", ...lines] = html.split("\n");
     expect(heading.split(",")).toEqual(CALL_LISTING.columns.map(({ key }) => key));
     expect(lines.join("\n")).toMatch(
-      /^2026-11-26T12:00:00.000Z,FAILED,,Held: [^,]*,61400000001,"'=HYPERLINK\(""x""\)\n2nd, line",C000000,demo,0A1B[^,]*,SMS,reply,0,[^,]*Z,2026-11-27T12:00:00.000Z,,,\n$/,
+      /^2026-11-26T12:00:00.000Z,FAILED,,Held: [^,]*,61400000001,"'=HYPERLINK\(""x""\)\n2nd, line",C000000,demo,0A1B[^,]*,SMS,reply,0,,2026-11-27T12:00:00.000Z,,,\n$/,
     );
   });
 

@@ -277,27 +277,42 @@ describe("a machine that sleeps for a minute in the middle of a replay", () => {
   });
 });
 
-it.each(["--success", "--undo"])(
-  "mark-failed %s marks nothing if the machine sleeps for a minute while it asks",
-  async (flag) => {
+it.each(["mark-failed --success", "mark-failed --undo", "reconcile --seen"])(
+  "%s marks nothing if the machine sleeps for a minute while it asks",
+  async (words) => {
     const machine = new CliMachine();
     closing.push(() => machine.leave());
     await machine.serve();
     const broken = await machine.listen(["--status", "500"]);
     await machine.rehearse("demo", broken.url, 3);
-    await machine.works(["mark-success", "demo", "--failed", "--yes"]);
+    const ids = await machine.ids("demo", "--failed");
+    const isReconcile = words.startsWith("reconcile");
+    writeFileSync(machine.path("ids.txt"), ids.join("\n"));
+    if (!isReconcile) await machine.works(["mark-success", "demo", "--failed", "--yes"]);
     const { clock, sleep } = sleepingClock();
     const openClient: CliDeps["openClient"] = async (target) => {
       const client = await openHttpClient(target as ServiceTarget & { kind: "http" }, {});
-      return { ...client, getCallback: (name) => client.getCallback(name).finally(() => sleep(60_000)) };
+      return {
+        ...client,
+        getCallback: (name) => client.getCallback(name).finally(() => sleep(60_000)),
+        async *listCalls(...query) {
+          yield* client.listCalls(...query);
+          sleep(60_000);
+        },
+      };
     };
-    const [{ runId }] = JSON.parse(await machine.works(["runs", "list", "-o", "json"]));
-    const argv = flag === "--undo" ? ["mark-failed", "--undo", runId] : ["mark-failed", "demo", "--success"];
+    const [run] = JSON.parse(await machine.works(["runs", "list", "-o", "json"]));
+    const argv =
+      {
+        "mark-failed --success": ["mark-failed", "demo", "--success"],
+        "mark-failed --undo": ["mark-failed", "--undo", run?.runId],
+        "reconcile --seen": ["reconcile", "demo", "--seen", machine.path("ids.txt")],
+      }[words] ?? [];
     const asleep = { ...machine.world, deps: { ...machine.world.deps, clock, openClient } };
     expect(await runCli(asleep, argv, { canAsk: true, stdin: "y\n" })).toMatchObject({
       code: 5,
       stderr: expect.stringContaining("error:\u001b[39m another run may have had the lock of demo, so the rest wasn't marked\n"),
     });
-    expect(await machine.ids("demo", "--success")).toHaveLength(3);
+    expect(await machine.ids("demo", "--success")).toHaveLength(isReconcile ? 0 : 3);
   },
 );

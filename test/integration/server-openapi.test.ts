@@ -92,6 +92,7 @@ describe("/openapi.json", () => {
     ]);
     const bodies = all.flatMap(({ operationId, requestBody }) => (requestBody ? [{ operationId, requestBody }] : []));
     expect(bodies.filter(({ requestBody }) => objectOf(requestBody).required !== true)).toMatchObject([
+      { operationId: "pauseCallback" },
       { operationId: "requestReplays" },
     ]);
   });

@@ -8,10 +8,11 @@ import { WhcbError } from "../../src/domain/errors.js";
 import { systemClock } from "../../src/platform/clock.js";
 import { systemRandom } from "../../src/platform/random.js";
 import { discardRun, listOldRuns, readRun } from "../../src/runs/journal/stored-runs.js";
+import { latestRunToUndo } from "../../src/runs/latest-marks.js";
 import { planReplay } from "../../src/runs/plan/plan-replay.js";
 import { resumeRun } from "../../src/runs/resume-run.js";
 import type { RunDeps } from "../../src/runs/run-deps.js";
-import { discardUndone, latestRunToUndo, planMarks, planUndo, runMarks, waitForLastRequest } from "../../src/runs/run-marks.js";
+import { discardUndone, planMarks, planUndo, runMarks, waitForLastRequest } from "../../src/runs/run-marks.js";
 import { DEFAULT_REPLAY_OPTIONS } from "../../src/runs/run-options.js";
 import { runReplay } from "../../src/runs/run-replay.js";
 import { aResponse } from "../support/builders.js";
@@ -459,6 +460,16 @@ describe.each(CLIENT_SERVICES)("a run of mark-success against $name", ({ open, i
     });
 
   if (isOurs)
+    it("is undone where the same database is served at another address", async () => {
+      const { desk, plan, client, successIds } = await scene(2);
+      const known = { ...client, databaseId: () => "D" };
+      const { header } = await runMarks(await plan(), {}, { ...desk.deps, client: known });
+      const elsewhere = { ...desk.deps, client: { ...known, name: "http://localhost:1" }, profile: "other" };
+      await runMarks(await planUndo(header.runId, elsewhere), {}, elsewhere);
+      expect(await successIds()).toEqual([]);
+    });
+
+  if (isOurs)
     it("may have marked what its last request had, also if it makes delivered calls FAILED", async () => {
       const { desk, client, callbackId, callIds } = await scene(150);
       const odd = callIds.filter((_, index) => index % 2 === 1);
@@ -554,9 +565,13 @@ describe.each(CLIENT_SERVICES)("a run of mark-success against $name", ({ open, i
     await runMarks(second, {}, { ...desk.deps, client: neverMarks(client) });
     expect((await latestRunToUndo(desk.deps))?.runId).toBe(second.runId);
     await discardRun(desk.deps, second.runId);
-    expect((await latestRunToUndo(desk.deps))?.runId).toBe(first.runId);
+    // Its request may still be executed.
+    expect((await latestRunToUndo(desk.deps))?.runId).toBe(second.runId);
+    const { clock } = desk.deps;
+    const later = { ...desk.deps, clock: { ...clock, now: () => clock.now() + 61_000 } };
+    expect((await latestRunToUndo(later))?.runId).toBe(first.runId);
     const renamed = { ...client, name: "another name", databaseId: () => "D" };
-    expect(await latestRunToUndo({ ...desk.deps, client: renamed })).toBeNull();
+    expect(await latestRunToUndo({ ...later, client: renamed })).toBeNull();
     expect(await successIds()).toHaveLength(2);
   });
 

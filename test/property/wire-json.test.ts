@@ -44,6 +44,7 @@ describe("JSON reads back unchanged", () => {
           downSince: null,
           expiredCalls: null,
           health: null,
+          pause: null,
           raw,
         };
         expect(readCallback(raw)).toEqual({ id: aCallback().id, ...listed, ...added });
@@ -93,6 +94,7 @@ describe("JSON reads back unchanged", () => {
               ? retryUntil(call.firstFailedAt, policy)
               : null,
           settledBy: call.settledBy,
+          settledByUser: null,
           raw,
         });
       }),

@@ -23,6 +23,10 @@ export interface ReconcilePlan {
   /** `ambiguous` are neither marked nor sent. With `sendAmbiguous` there are none. */
   readonly ambiguous: readonly ComparableCall[];
   readonly replay: ReplayPlan;
+  /** The calls were listed until this instant. */
+  readonly listedAt: number;
+  /** The same instant of the service's clock, or null if the service doesn't say it. */
+  readonly serviceListedAt: number | null;
   readonly failed: number;
   readonly unmatched: number;
   /** So many lines don't identify the FAILED call that is their only match. */
@@ -67,6 +71,8 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
     const options = { parsePhone: phones.parse, timezone, format: seen.format };
     const { calls, withoutId, zones, listsWaiting } =
       total === 0 ? NO_CALLS : await listCalls(request, deps.client, draft, options);
+    // What was attempted between the lists is mostly read as it was afterwards.
+    const [listedAt, serviceListedAt] = [deps.clock.now(), deps.client.serviceNow()];
     const match = await matchSeen(seen.lines, calls, { parsePhone: phones.parse, clock: deps.clock });
     const failed = calls.filter(({ id, status }) => id !== "" && status === "FAILED");
     const notSent = new Set([...match.seen, ...(sendAmbiguous ? [] : match.ambiguous)].map(({ id }) => id));
@@ -77,6 +83,8 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
       seen: match.seen.map(({ id }) => id),
       ambiguous: sendAmbiguous ? [] : match.ambiguous,
       replay: createReplayPlan({ runId, drafts: [draft], file, leftOut: { withoutId, unmarked: arrived.unmarkedRuns() } }),
+      listedAt,
+      serviceListedAt,
       failed: failed.length,
       unmatched: match.unmatched,
       vague: match.vague,

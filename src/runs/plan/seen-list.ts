@@ -95,7 +95,7 @@ function requireReceived(line: number, [name, value]: Fields[number], nameField:
   const isDoubtful = saysWhetherReceived(name) ? !meansReceived(name, value) : !isKnown && meansNotReceived(name, value);
   if (!isDoubtful) return;
   const shown = value.trim().slice(0, MAX_SHOWN) || "empty";
-  const reason = `its ${name} is ${shown}, which isn't known to mean received (leave the field out if it means something else)`;
+  const reason = `its ${name} is ${shown}, which isn't known to mean received (give only the lines that were received; leave the field out if it means something else)`;
   throw unreadableLine(line, reason);
 }
 

@@ -179,8 +179,8 @@ export class Marker {
 
   /**
    * Waits for the pauses that the service asks for. Ctrl-C ends the wait. What an endpoint accepted is marked in any case, as it would be
-   * sent twice; every other mark needs a run that goes on, and the marks before it on disk. What becomes FAILED needs
-   * the lock, as another run may be delivering it.
+   * sent twice; every other mark needs a run that goes on, and the marks before it on disk. What becomes FAILED, or is seen, needs
+   * the lock, as another run may be delivering it, or may have a newer list.
    */
   async #waitOutPauses<Result>(request: () => Promise<Result>): Promise<Result> {
     const { stop, deps, header, journal, locks } = this.#session;
@@ -189,7 +189,8 @@ export class Marker {
     for (;;) {
       if (from !== "accepted") {
         await journal.flush();
-        if (status === "FAILED" && locks?.maySend(callbackId) === false) stop.stop("lock-lost", lostLock(callbackId, header));
+        if ((status === "FAILED" || from === "seen") && locks?.maySend(callbackId) === false)
+          stop.stop("lock-lost", lostLock(callbackId, header));
         if (stop.reason !== null) throw new WhcbError("interrupted", "interrupted");
       }
       try {

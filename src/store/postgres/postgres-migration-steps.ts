@@ -319,9 +319,12 @@ CREATE TABLE replay_failures (
 );
 `;
 
-/** Nodes of the version before would send unsigned what must be signed. */
-const SIGNING_SECRETS = `
+/** Nodes of the version before would send unsigned what must be signed, and in a pause. */
+const SIGNING_AND_PAUSES = `
 ALTER TABLE callbacks ADD COLUMN signing_secrets bytea;
+ALTER TABLE callbacks ADD COLUMN paused_at bigint;
+ALTER TABLE callbacks ADD COLUMN paused_until bigint;
+ALTER TABLE callbacks ADD COLUMN paused_by text;
 `;
 
 /** What nodes of the version before change would be in no audit. */
@@ -331,13 +334,6 @@ const AUDIT = auditTables({
   text: 'text COLLATE "C"',
 });
 
-/** Nodes of the version before would send while it is paused. */
-const PAUSES = `
-ALTER TABLE callbacks ADD COLUMN paused_at bigint;
-ALTER TABLE callbacks ADD COLUMN paused_until bigint;
-ALTER TABLE callbacks ADD COLUMN paused_by text;
-`;
-
 export const POSTGRES_MIGRATIONS: readonly PostgresMigration[] = [
   { version: 1, name: "first tables", sql: FIRST_TABLES },
   { version: 2, name: "nodes and shared limits", sql: NODE_TABLES },
@@ -346,10 +342,9 @@ export const POSTGRES_MIGRATIONS: readonly PostgresMigration[] = [
   { version: 5, name: "the service's own attempts", sql: OWN_ATTEMPTS },
   { version: 6, name: "calls of outages", sql: OUTAGE_COUNTS },
   { version: 7, name: "who asked for a replay, and its failures", sql: REPLAY_DETAILS },
-  { version: 8, name: "signing secrets", sql: SIGNING_SECRETS },
+  { version: 8, name: "signing secrets, and pauses", sql: SIGNING_AND_PAUSES },
   { version: 9, name: "audit", sql: AUDIT },
   { version: 10, name: "calls that aren't retried any more", sql: countExpiredCalls("bigint") },
-  { version: 11, name: "paused callbacks", sql: PAUSES },
 ];
 
 export const LATEST_VERSION = POSTGRES_MIGRATIONS.at(-1)?.version ?? 0;

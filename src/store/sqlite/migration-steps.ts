@@ -308,17 +308,14 @@ CREATE TABLE replay_failures (
 ) WITHOUT ROWID;
 `;
 
-const SIGNING_SECRETS = `
+const SIGNING_AND_PAUSES = `
 ALTER TABLE callbacks ADD COLUMN signing_secrets BLOB;
-`;
-
-const AUDIT = auditTables({ seq: "INTEGER PRIMARY KEY AUTOINCREMENT", integer: "INTEGER", text: "TEXT" });
-
-const PAUSES = `
 ALTER TABLE callbacks ADD COLUMN paused_at INTEGER;
 ALTER TABLE callbacks ADD COLUMN paused_until INTEGER;
 ALTER TABLE callbacks ADD COLUMN paused_by TEXT;
 `;
+
+const AUDIT = auditTables({ seq: "INTEGER PRIMARY KEY AUTOINCREMENT", integer: "INTEGER", text: "TEXT" });
 
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: "first tables", sql: FIRST },
@@ -339,10 +336,9 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 16, name: "the service's own attempts", sql: OWN_ATTEMPTS },
   { version: 17, name: "calls of outages", sql: OUTAGE_COUNTS },
   { version: 18, name: "who asked for a replay, and its failures", sql: REPLAY_DETAILS },
-  { version: 19, name: "signing secrets", sql: SIGNING_SECRETS },
+  { version: 19, name: "signing secrets, and pauses", sql: SIGNING_AND_PAUSES },
   { version: 20, name: "audit", sql: AUDIT },
   { version: 21, name: "calls that aren't retried any more", sql: countExpiredCalls("INTEGER") },
-  { version: 22, name: "paused callbacks", sql: PAUSES },
 ];
 
 export const LATEST_VERSION = MIGRATIONS.at(-1)?.version ?? 0;

@@ -26,7 +26,7 @@ export interface paths {
         };
         /** Get a callback */
         get: operations["getCallback"];
-        /** Change a callback's settings; what is left out is kept */
+        /** Change a callback's settings; what is left out is kept. 200 shows a signing secret that was made */
         put: operations["updateCallback"];
         post?: never;
         /** Delete a callback; what waits to be sent is cancelled */
@@ -48,6 +48,24 @@ export interface paths {
         /** Send the e-mail of an outage to the callback's address, as a test: one a minute to an address, 20 an hour in all */
         post: operations["sendTestMail"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/callbacks/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Pause a callback, in place of an earlier pause: nothing is sent, and what is accepted waits */
+        post: operations["pauseCallback"];
+        /** End the pause of a callback, if it has one: what has waited is sent */
+        delete: operations["resumeCallback"];
         options?: never;
         head?: never;
         patch?: never;
@@ -167,6 +185,23 @@ export interface paths {
         };
         /** List outages, newest first */
         get: operations["listOutages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List who changed what, newest first */
+        get: operations["listAudit"];
         put?: never;
         post?: never;
         delete?: never;
@@ -340,6 +375,12 @@ export interface components {
                  */
                 undeliverable?: "enabled" | "disabled";
             };
+            /**
+             * enabled, disabled or new
+             * @description Whether deliveries are signed; new: with a new secret
+             * @default disabled
+             */
+            signing: "enabled" | "disabled" | "new";
         };
         Link: {
             /** @description Absolute */
@@ -367,7 +408,11 @@ export interface components {
                 reply: "enabled" | "disabled";
                 undeliverable: "enabled" | "disabled";
             };
-            state?: "down" | "failing" | "not-answering" | "checking" | "recovering" | "up" | "idle";
+            /** @constant */
+            signing?: "enabled";
+            /** @description Only of the request that made it */
+            signingSecret?: string;
+            state?: "down" | "failing" | "not-answering" | "paused" | "checking" | "recovering" | "up" | "idle";
             /**
              * Format: date-time
              * @description ISO 8601 with milliseconds
@@ -375,10 +420,17 @@ export interface components {
             stateSince?: string;
             /**
              * Format: date-time
+             * @description Without it, a pause ends when it is resumed
+             */
+            pausedUntil?: string;
+            pausedBy?: string;
+            /**
+             * Format: date-time
              * @description ISO 8601 with milliseconds
              */
             downSince?: string;
             waitingSince?: string | null;
+            expiredCalls?: number;
             link: components["schemas"]["Link"][];
         };
         /**
@@ -424,6 +476,26 @@ export interface components {
                  */
                 undeliverable?: "enabled" | "disabled";
             };
+            /**
+             * enabled, disabled or new
+             * @description Whether deliveries are signed; new: with a new secret
+             * @default disabled
+             */
+            signing: "enabled" | "disabled" | "new";
+        };
+        MadeSecret: {
+            id: string;
+            /** @constant */
+            signing: "enabled";
+            signingSecret: string;
+        };
+        /**
+         * an object
+         * @description Without `durationMs` it lasts until it is resumed
+         */
+        Pause: {
+            /** milliseconds, from 1 to those of 365 days */
+            durationMs?: number;
         };
         Attempt: {
             number: number;
@@ -486,6 +558,8 @@ export interface components {
              */
             retryUntil?: string;
             settledBy?: "dispatcher" | "user" | "replay";
+            /** @description Who has marked it */
+            settledByUser?: string;
             attempts?: components["schemas"]["Attempt"][];
             answer?: string;
             link: components["schemas"]["Link"][];
@@ -606,6 +680,47 @@ export interface components {
             notifiedBy?: "smtp" | "file";
             /** @description Why the e-mail isn't sent yet */
             mailError?: string;
+        };
+        AuditEntry: {
+            id: string;
+            /**
+             * Format: date-time
+             * @description ISO 8601 with milliseconds
+             */
+            at: string;
+            action: "callback-created" | "callback-changed" | "callback-paused" | "callback-resumed" | "callback-deleted" | "calls-marked" | "replay-requested" | "replay-cancelled" | "sender-erased" | "user-added" | "user-changed" | "user-removed" | "signed-in" | "sign-in-failed";
+            /** @description A user of the service, or user@host of a command on the database */
+            user?: string;
+            via: "api" | "console" | "database";
+            address?: string;
+            callbackId?: string;
+            /** @description The name that it had */
+            callback?: string;
+            /** @description Calls, or sign-ins that failed */
+            count?: number;
+            details?: {
+                settings?: {
+                    setting: string;
+                    before?: string;
+                    after?: string;
+                }[];
+                status?: "FAILED" | "SUCCESS";
+                settledBy?: "user" | "replay";
+                /** @description As parameters of the list of calls */
+                filter?: {
+                    [key: string]: string;
+                };
+                callId?: string;
+                /** @description SHA-256 of the ids, sorted, one a line */
+                callIdsDigest?: string;
+                replayId?: string;
+                /** @description Who was added, changed or removed */
+                username?: string;
+                /** @constant */
+                newApiKey?: true;
+                mails?: number;
+                filters?: number;
+            };
         };
         /** an object */
         RunLease: {
@@ -884,6 +999,15 @@ export interface operations {
         };
         responses: {
             /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeSecret"];
+                };
+            };
+            /** @description Done */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -962,6 +1086,72 @@ export interface operations {
             403: components["responses"]["403"];
             404: components["responses"]["404"];
             409: components["responses"]["409"];
+            415: components["responses"]["415"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            503: components["responses"]["503"];
+        };
+    };
+    pauseCallback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The callback's id or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Pause"];
+                "application/vnd.whispir.api-callback-v1+json": components["schemas"]["Pause"];
+                "application/xml": string;
+                "application/vnd.whispir.api-callback-v1+xml": string;
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["400"];
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            413: components["responses"]["413"];
+            415: components["responses"]["415"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            429: components["responses"]["429"];
+            503: components["responses"]["503"];
+        };
+    };
+    resumeCallback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The callback's id or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
             415: components["responses"]["415"];
             421: components["responses"]["421"];
             429: components["responses"]["429"];
@@ -1549,6 +1739,57 @@ export interface operations {
             401: components["responses"]["401"];
             403: components["responses"]["403"];
             404: components["responses"]["404"];
+            415: components["responses"]["415"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            429: components["responses"]["429"];
+            503: components["responses"]["503"];
+        };
+    };
+    listAudit: {
+        parameters: {
+            query?: {
+                /** @description The callback's id or name; a deleted one's, too */
+                callbackId?: string;
+                user?: string;
+                /** @description At or after this time: ISO 8601 or dd/MM/yy HH:mm */
+                since?: string;
+                /** @description A value above the largest page size means the largest */
+                limit?: number;
+                offset?: number;
+                /** @description Taken from the link rel=next */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description "1 to 20 of 347" */
+                        status: string;
+                        audit?: components["schemas"]["AuditEntry"][];
+                        link?: components["schemas"]["Link"][];
+                    };
+                    "application/vnd.whispir.api-call-v1+json": {
+                        /** @description "1 to 20 of 347" */
+                        status: string;
+                        audit?: components["schemas"]["AuditEntry"][];
+                        link?: components["schemas"]["Link"][];
+                    };
+                    "application/xml": string;
+                    "application/vnd.whispir.api-call-v1+xml": string;
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
             415: components["responses"]["415"];
             421: components["responses"]["421"];
             422: components["responses"]["422"];

@@ -2,13 +2,13 @@ import { commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { advise, WhcbError } from "../../../domain/errors.js";
 import { type RunOverview, readRun } from "../../../runs/journal/stored-runs.js";
+import { latestRunToUndo } from "../../../runs/latest-marks.js";
 import { type CallScope, callbacksOf } from "../../../runs/plan/call-scope.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
 import type { RunLocks } from "../../../runs/run-locks.js";
 import {
   callbacksToUndo,
   discardUndone,
-  latestRunToUndo,
   type MarkPlan,
   planMarks,
   planUndo,

@@ -328,7 +328,7 @@ test.each([
   [`{"messageid":"${MESSAGE}"}\n{"messageid":\n`, "line 2 can't be read: it isn't a JSON object"],
   [
     `{"messageid":"${MESSAGE}","status":"FAILED"}\n`,
-    "line 1 can't be read: its status is FAILED, which isn't known to mean received (leave the field out if it means something else)",
+    "line 1 can't be read: its status is FAILED, which isn't known to mean received (give only the lines that were received; leave the field out if it means something else)",
   ],
   [
     `{"messageid":"${MESSAGE}","status":200}\n{"messageid":"${MESSAGE}","status":503}\n`,
