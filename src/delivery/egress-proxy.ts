@@ -3,7 +3,7 @@ import { STATUS_CODES } from "node:http";
 import { isIP, type Socket } from "node:net";
 import querystring from "node:querystring";
 import { WhcbError } from "../domain/errors.js";
-import { parseUrl } from "../domain/mask.js";
+import { parseUrl, SHORTEST_SECRET, secretsOf } from "../domain/mask.js";
 import { isLocalName, isLoopbackHost, isUnspecifiedHost } from "../platform/loopback.js";
 import { inNetworks } from "./address-rule.js";
 import { DeliveryFailure, OwnShortage } from "./delivery-failure.js";
@@ -32,6 +32,8 @@ export class EgressProxy {
   readonly isTls: boolean;
   /** The value of Proxy-Authorization; it is null without credentials. */
   readonly authorization: string | null;
+  /** An answer to a forwarded request may repeat these. */
+  readonly secrets: readonly string[];
   readonly #isDirect: (hostname: string, port: number) => boolean;
   #failure: string | null = null;
 
@@ -43,7 +45,10 @@ export class EgressProxy {
     this.port = portOf(protocol, port);
     // Unlike decodeURIComponent, it leaves a lone % as it is.
     const login = `${querystring.unescape(username)}:${querystring.unescape(password)}`;
-    this.authorization = login === ":" ? null : `Basic ${Buffer.from(login).toString("base64")}`;
+    const basic = Buffer.from(login).toString("base64");
+    this.authorization = login === ":" ? null : `Basic ${basic}`;
+    const secrets = login === ":" ? [] : secretsOf({ type: "basicauth", key: basic });
+    this.secrets = secrets.filter(({ length }) => length >= SHORTEST_SECRET);
     this.#isDirect = parseNoProxy(noProxy);
   }
 

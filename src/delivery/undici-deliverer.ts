@@ -108,7 +108,7 @@ class UndiciDeliverer implements Deliverer, ExchangeHost {
         headers: headersOf(request.headers, target.forwarder),
         body: request.body,
       },
-      secrets: request.secrets ?? [],
+      secrets: [...(request.secrets ?? []), ...(target.forwarder?.secrets ?? [])],
       deadlineAt: this.#timers.runningMs() + this.deadlineMs,
     });
     this.#deadlines.add(exchange);

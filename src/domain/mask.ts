@@ -167,7 +167,7 @@ interface Span {
 }
 
 /** A shorter one would make the text unreadable. */
-const SHORTEST_SECRET = 4;
+export const SHORTEST_SECRET = 4;
 
 /**
  * Finds secrets that begin in the text's first `kept` bytes, as JSON, HTML, URLs and programs spell them, one in the other too, in UTF-8 with

@@ -89,6 +89,15 @@ describe("through a proxy", () => {
     expect(endpoint.lastRequest()).toMatch(/^POST \/a\?b HTTP\/1.1\r\n/);
   });
 
+  test("an answer that repeats its login is kept without it", async () => {
+    const login = Buffer.from("ada:p@ssword").toString("base64");
+    const body = `You sent Basic ${login}, which is ada:p@ssword`;
+    const proxy = await aProxy({ answer: says(`HTTP/1.1 503 Busy\r\ncontent-length: ${body.length}\r\n\r\n${body}`) });
+    const { deliverer } = throughProxy(`http://ada:p%40ssword@127.0.0.1:${proxy.port}`);
+    const result = await resultOf(deliverer, "http://orders.example/");
+    expect(result).toMatchObject({ statusCode: 503, body: "You sent Basic ****, which is ****" });
+  });
+
   test("that speaks TLS itself, both kinds of endpoints are reached", async () => {
     const proxy = await aProxy({ certificate: CERTIFICATE });
     const [port, endpoint] = [await aTlsEndpoint(), await anEndpoint()];

@@ -36,6 +36,7 @@ it("keeps what is accepted until it is resumed, and is shown by each command", a
   expect(JSON.parse(await machine.works(["status", "-o", "json"])).callbacks).toMatchObject([
     { state: "paused", paused: { by: "local", until: expect.any(String) } },
   ]);
+  expect(await machine.works(["audit", "-n", "1"])).toMatch(/paused until \d{4}-/);
   const [id = ""] = await machine.ids("demo", "--pending");
   expect(await machine.works(["calls", "get", "demo", id])).toMatch(
     new RegExp(`demo is ${paused.source}; nothing is sent to it`),

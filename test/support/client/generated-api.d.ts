@@ -377,10 +377,9 @@ export interface components {
             };
             /**
              * enabled, disabled or new
-             * @description Whether deliveries are signed; new: with a new secret
-             * @default disabled
+             * @description Whether deliveries are signed: not unless it is enabled; new: with a new secret
              */
-            signing: "enabled" | "disabled" | "new";
+            signing?: "enabled" | "disabled" | "new";
         };
         Link: {
             /** @description Absolute */
@@ -478,10 +477,9 @@ export interface components {
             };
             /**
              * enabled, disabled or new
-             * @description Whether deliveries are signed; new: with a new secret
-             * @default disabled
+             * @description Whether deliveries are signed: not unless it is enabled; new: with a new secret
              */
-            signing: "enabled" | "disabled" | "new";
+            signing?: "enabled" | "disabled" | "new";
         };
         MadeSecret: {
             id: string;
