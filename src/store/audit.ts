@@ -72,11 +72,18 @@ export function namedCalls(callIds: readonly string[]): AuditDetails {
   };
 }
 
+/** A longer text of a filter isn't kept. */
+const MAX_FILTER_TEXT = 256;
+
 /** Says which calls a filter selected. `markedAt` says that they were those of one mark, which was taken back. */
 export function filteredCalls(filter: CallFilter): AuditDetails {
   const { markedAt } = filter;
+  const texts = Object.entries(filterParameters(filter)).map(([name, text]) => [
+    name,
+    text.length > MAX_FILTER_TEXT ? `(${text.length} characters)` : text,
+  ]);
   return {
-    filter: { ...filterParameters(filter), ...(markedAt !== undefined && { markedAt: new Date(markedAt).toISOString() }) },
+    filter: { ...Object.fromEntries(texts), ...(markedAt !== undefined && { markedAt: new Date(markedAt).toISOString() }) },
   };
 }
 

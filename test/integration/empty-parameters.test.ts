@@ -35,7 +35,7 @@ const MARK = {
 };
 const MARK_SUCCESS = { status: "SUCCESS", unlessFailedSince: "2026-11-24T09:31:00.000Z" };
 /** Together the bodies of a schema have all its members. */
-const PAUSE = { durationMs: 60_000, by: "ada@laptop" };
+const PAUSE = { durationMs: 60_000 };
 const BODIES: readonly object[] = [{ ...CALLBACK_BODY, signing: "enabled" }, MARK, MARK_SUCCESS, REPORT, LEASE, PAUSE];
 
 let service: Service;

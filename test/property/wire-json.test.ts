@@ -79,6 +79,9 @@ describe("JSON reads back unchanged", () => {
       fc.property(anyCall, fc.boolean(), anyInstant, (call, retriesEnabled, now) => {
         const callback = aCallback({ id: call.callbackId, retriesEnabled });
         const raw = overTheWire(callToJson(call, { callback, policy, link: [], now }));
+        const isRetried = call.status === "FAILED" && retriesEnabled && call.firstFailedAt !== null;
+        const until = isRetried ? retryUntil(call.firstFailedAt ?? 0, policy) : null;
+        const isOver = call.due?.cause === "retry" && until !== null && until < now;
         expect(readCall(raw, { callbackId: "" })).toEqual({
           id: call.id,
           callbackId: call.callbackId,
@@ -88,11 +91,8 @@ describe("JSON reads back unchanged", () => {
           statusCode: call.statusCode,
           statusMessage: call.statusMessage,
           attemptCount: call.attemptCount,
-          nextAttemptAt: call.due && Math.max(call.due.at, now),
-          retryUntil:
-            call.status === "FAILED" && retriesEnabled && call.firstFailedAt !== null
-              ? retryUntil(call.firstFailedAt, policy)
-              : null,
+          nextAttemptAt: isOver || call.due === null ? null : Math.max(call.due.at, now),
+          retryUntil: until,
           settledBy: call.settledBy,
           settledByUser: null,
           raw,

@@ -8,7 +8,8 @@ import type { StoredCredential } from "../../store/credentials.js";
 import type { Store } from "../../store/open-store.js";
 import type { ServerDeps } from "../server-deps.js";
 import { hashApiKey, issueToken, matchesApiKey, readToken, verifyPassword } from "./credential-hashes.js";
-import { type LoginAttempt, LoginThrottle, networkOf } from "./login-throttle.js";
+import { FailedSignIns } from "./failed-sign-ins.js";
+import { type LoginAttempt, LoginThrottle } from "./login-throttle.js";
 
 export interface PresentedCredentials {
   readonly authorization: string | undefined;
@@ -55,6 +56,7 @@ export class Authenticator {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #throttle: LoginThrottle;
+  readonly #failures: FailedSignIns;
   /** Verdicts are kept by digest, so no secret stays in memory. The throttle needs expired entries. */
   readonly #cache = new Map<string, CachedVerdict>();
   readonly #inFlight = new Map<string, Promise<Verdict>>();
@@ -64,6 +66,7 @@ export class Authenticator {
   #reading: Promise<readonly StoredCredential[]> | null = null;
 
   constructor({ store, clock, logger }: ServerDeps) {
+    this.#failures = new FailedSignIns({ store, clock, logger });
     this.#store = store;
     this.#clock = clock;
     this.#logger = logger;
@@ -90,7 +93,7 @@ export class Authenticator {
     const verdict = await this.#tryLogin(login, false, async () =>
       verdictFor((await isPassword(password, credential)) ? credential : null),
     );
-    await this.#auditFailure(verdict, "console", login);
+    await this.#recordFailure(verdict, "console", login);
     if (verdict.kind === "granted") this.#warnIfShort(verdict.credential, "password", password);
     return verdict;
   }
@@ -101,7 +104,7 @@ export class Authenticator {
     if (verdict.kind === "granted") return verdict;
     const login = { username: "", address, apiKey: null };
     const tried = await this.#tryLogin(login, false, async () => verdict);
-    await this.#auditFailure(tried, "console", login);
+    await this.#recordFailure(tried, "console", login);
     return tried;
   }
 
@@ -160,7 +163,7 @@ export class Authenticator {
       verdict = await this.#tryLogin(login, found.kind === "granted", async () => found);
     }
     if (verdict.kind === "rejected") this.#cache.delete(digest);
-    await this.#auditFailure(verdict, "api", login);
+    await this.#recordFailure(verdict, "api", login);
     if (verdict.kind === "granted") {
       this.#remember(digest, verdict, user.expiresAt);
       this.#warnIfShort(verdict.credential, "password", user.password);
@@ -179,16 +182,11 @@ export class Authenticator {
     return waitMs > 0 ? { kind: "throttled", waitMs } : verdict;
   }
 
-  /** The throttle bounds what strangers can have written. What it didn't let be checked isn't. The answer doesn't depend on it. */
-  async #auditFailure(verdict: Verdict, via: Way, { username, address }: LoginAttempt): Promise<void> {
+  /** What the throttle didn't let be checked isn't recorded. */
+  async #recordFailure(verdict: Verdict, via: Way, { username, address }: LoginAttempt): Promise<void> {
     if (verdict.kind !== "rejected" || verdict === UNCHECKED_LOGIN) return;
-    const user = this.#credentials.some((one) => one.username === username) ? username : null;
-    const author = { user, via, address, at: this.#clock.now() };
-    try {
-      await this.#store.audit.recordFailedSignIn(author, networkOf(address));
-    } catch (error) {
-      this.#logger.error({ err: error }, "A failed sign-in isn't in the audit");
-    }
+    const isUser = this.#credentials.some((one) => one.username === username);
+    await this.#failures.record({ user: isUser ? username : null, via, address });
   }
 
   #remember(digest: string, verdict: GrantedVerdict, expiresAt: number): void {

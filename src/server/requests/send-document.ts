@@ -86,6 +86,14 @@ export function reserveAnswer(request: FastifyRequest, { raw }: FastifyReply, by
   if (!hasRoom) throw new WhcbError("unavailable", "too many bytes of answers wait for their clients");
 }
 
+/** XML may make a text about four times as long: an ampersand has five characters. */
+const XML_LENGTH = 4;
+
+/** Returns how many times the answer may be as long as its JSON. */
+export function lengthIn({ negotiated }: FastifyRequest): number {
+  return negotiated?.format === "xml" ? XML_LENGTH : 1;
+}
+
 /** Counts what a change keeps in memory until it is done, like an answer. Throws `unavailable` without room. */
 export async function reserveMemory<Result>(
   request: FastifyRequest,

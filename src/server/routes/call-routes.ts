@@ -9,7 +9,7 @@ import { attemptsToJson, callToJson } from "../../wire/json/call-json.js";
 import { authorOf } from "../auth/author.js";
 import { lazyParts } from "../lazy-parts.js";
 import { readExecuteBefore } from "../requests/late-requests.js";
-import { reserveAnswer, sendDocument } from "../requests/send-document.js";
+import { lengthIn, reserveAnswer, sendDocument } from "../requests/send-document.js";
 import { findCall, findOutline, markCalls, withStoredIds } from "../use-cases/settle-calls.js";
 import { readGroupKeys, sendGroups } from "./group-answer.js";
 import { sendList } from "./list-answer.js";
@@ -20,8 +20,6 @@ import type { CallbackPath, CallPath, RouteContext } from "./route-context.js";
 /** By date, the newest come first. */
 const SORT_FIELDS = { attemptedDate: true, status: false, messageId: false, id: false } as const;
 
-/** XML may make a text about four times as long: an ampersand has five characters. */
-const XML_LENGTH = 4;
 /** No more of an answer is kept. */
 const ANSWER_BYTES = 1_024;
 
@@ -155,8 +153,4 @@ function readInclude(query: Query): boolean {
   const include = readParameter(query, "include");
   if (include !== undefined && include !== "answer") throw new WhcbError("invalid", "include must be answer");
   return include !== undefined;
-}
-
-function lengthIn({ negotiated }: FastifyRequest): number {
-  return negotiated?.format === "xml" ? XML_LENGTH : 1;
 }
