@@ -50,8 +50,7 @@ export const CallbackSchema = Type.Object(
     signing: Type.Optional(
       Type.Union([Type.Literal("enabled"), Type.Literal("disabled"), Type.Literal("new")], {
         title: "enabled, disabled or new",
-        default: "disabled",
-        description: "Whether deliveries are signed; new: with a new secret",
+        description: "Whether deliveries are signed; new: with a new secret. A new callback without it has disabled",
       }),
     ),
   },
