@@ -767,7 +767,7 @@ describe("a run of mark-success that is resumed after a mark-failed of its calls
     const { header } = await markFailed();
     const path = join(deps.runsDirectory, `${header.runId}.ndjson`);
     const text = readFileSync(path, "utf8");
-    writeFileSync(path, line === "first line" ? text.replace("{", "") : `${text}\0\n{"step":"idle","at":1}\n`);
+    writeFileSync(path, line === "first line" ? text.replace("{", "") : `${text}x\n{"step":"idle","at":1}\n`);
     expect((await resume()).error).toMatchObject({ code: "malformed", hint: expect.stringContaining("ove it away") });
     expect(statuses()).toEqual(["FAILED", "FAILED"]);
     await leave();

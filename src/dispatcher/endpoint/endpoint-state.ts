@@ -30,8 +30,10 @@ export interface EndpointState {
   /** `fence` grows whenever a dispatcher takes the callback, and is 0 on SQLite. */
   readonly fence: number;
   health: Health;
-  /** While it is true, nothing is read and nothing begins (docs/dispatcher.md, A pause). */
+  /** While it is true, no calls are read and nothing begins (docs/dispatcher.md, A pause). */
   isPaused: boolean;
+  /** While it is paused, retries whose window is over are ended from this instant on. */
+  expiryAt: number;
   /** Whether all calls of its outage may be settled. */
   mayBeOver: boolean;
   /** The `health` that the pool logged last. */
@@ -99,6 +101,7 @@ export function newEndpointState(record: EndpointRecord, now: number, rules: End
     fence,
     health,
     isPaused: false,
+    expiryAt: 0,
     mayBeOver: outage !== null,
     loggedHealth: health,
     closedOutages: [],
@@ -194,6 +197,7 @@ export function invalidate(endpoint: EndpointState): void {
   if (endpoint.queues.probe.length > 0) endpoint.isProbing = false;
   for (const queue of Object.values(endpoint.queues)) queue.clear();
   endpoint.generation += 1;
+  endpoint.expiryAt = 0;
   expectAnything(endpoint.hints);
 }
 

@@ -25,25 +25,34 @@ const LOW_WATER = 64;
 
 export function needsRead(endpoint: EndpointState, now: number, rules: EndpointRules): boolean {
   const { hints, health, queues, isPaused } = endpoint;
-  if (isPaused || awaitsTrial(endpoint, now)) return false;
+  if (isPaused) return isReached(expiryDueAt(endpoint), now);
+  if (awaitsTrial(endpoint, now)) return false;
   if (wantsPending(endpoint, now, rules) && isLow(queues.fresh, endpoint)) return true;
   if (!isLow(queues.backlog, endpoint)) return false;
   if (health.endpoint.state === "recovering") return hints.dueAt !== null || isDrained(endpoint, rules);
   return isReached(readDueAt(endpoint), now);
 }
 
-/** Returns when the endpoint's calls must be read again, or null if nothing will be due, or it is paused without an end. */
+/** Returns when the endpoint's calls must be read again, or null if nothing will be due. */
 export function nextReadAt(endpoint: EndpointState, now: number): number | null {
   const { hints, inFlight, shortage, isPaused, callback } = endpoint;
-  if (isPaused) return callback.pause?.until ?? null;
+  if (isPaused) return earlier(callback.pause?.until ?? null, expiryDueAt(endpoint));
   const at = earlier(readDueAt(endpoint), inFlight.retryAt);
   const hasWork = at !== null || hints.mayHavePending;
   return shortage !== null && hasWork && awaitsTrial(endpoint, now) ? shortage.retryAt : at;
 }
 
-/** Begins a read. It withdraws the hint that the read answers; `acceptRead` gives it again if there is more. */
+/** Nobody else ends the retries of a paused callback whose windows are over. */
+function expiryDueAt({ callback, expiryAt }: EndpointState): number | null {
+  return callback.retriesEnabled ? expiryAt : null;
+}
+
+/**
+ * Begins a read, which in a pause only ends retries. It withdraws the hint that the read answers; `acceptRead` gives it again if there
+ * is more.
+ */
 export function beginRead(endpoint: EndpointState, now: number, { calls, bytes }: ReadShare, rules: EndpointRules): WorkRequest {
-  const { callback, fence, health, hints, inFlight, queues, generation, pendingFrom } = endpoint;
+  const { callback, fence, health, hints, inFlight, queues, generation, pendingFrom, isPaused } = endpoint;
   const mayProbe = health.endpoint.state === "down" && isReached(probeDueAt(endpoint), now);
   const wantsHeld = mayProbe && hints.mayHaveHeld;
   const failed = failedToRequest(endpoint, now);
@@ -58,13 +67,14 @@ export function beginRead(endpoint: EndpointState, now: number, { calls, bytes }
     // A stored byte may take two in memory; new and failed calls may share a batch.
     maxBytes: Math.floor(bytes / (2 * batch * (failed && hints.mayHavePending ? 2 : 1))),
     attemptedBefore: attemptedLongAgo(now, rules.policy, callback.repairedAt),
-    expireBefore: failed || wantsHeld ? expiresAt - rules.policy.windowMs : null,
+    expireBefore: failed || wantsHeld || isPaused ? expiresAt - rules.policy.windowMs : null,
     wantsPending: wantsPending(endpoint, now, rules),
     pendingFrom,
     mayProbe,
     wantsHeld,
     failed,
   };
+  endpoint.expiryAt = now + rules.policy.intervalMs;
   endpoint.lastBatch = batch;
   if (request.wantsPending) hints.mayHavePending = false;
   return request;
@@ -94,6 +104,7 @@ function failedDueAt(endpoint: EndpointState): number | null {
 }
 
 function failedToRequest(endpoint: EndpointState, now: number): FailedCalls | null {
+  if (endpoint.isPaused) return null;
   const { state, recovery } = endpoint.health.endpoint;
   if (state === "recovering") return { kind: "backlog", recovery };
   if (!isReached(failedDueAt(endpoint), now)) return null;
@@ -102,7 +113,7 @@ function failedToRequest(endpoint: EndpointState, now: number): FailedCalls | nu
 
 /** New responses of an endpoint that is down are read to be held, or one of them to be the probe. */
 function wantsPending(endpoint: EndpointState, now: number, rules: EndpointRules): boolean {
-  const { mayHavePending } = endpoint.hints;
+  const mayHavePending = endpoint.hints.mayHavePending && !endpoint.isPaused;
   if (!mayHavePending || !isProbed(endpoint)) return mayHavePending;
   return !awaitsProbe(endpoint, now, rules) || isReached(probeDueAt(endpoint), now);
 }
@@ -114,7 +125,7 @@ export function awaitsProbe(endpoint: EndpointState, now: number, { policy }: En
 
 /** Returns when a probe may be taken, or null if another one, or too many requests, are in flight. */
 export function probeDueAt(endpoint: EndpointState): number | null {
-  const mayProbe = !endpoint.isProbing && endpoint.requestsInFlight < FAILURES_TO_DOWN;
+  const mayProbe = !endpoint.isPaused && !endpoint.isProbing && endpoint.requestsInFlight < FAILURES_TO_DOWN;
   return mayProbe && endpoint.callback.retriesEnabled ? scheduledProbeAt(endpoint) : null;
 }
 

@@ -50,7 +50,7 @@ export const CallbackSchema = Type.Object(
     signing: Type.Optional(
       Type.Union([Type.Literal("enabled"), Type.Literal("disabled"), Type.Literal("new")], {
         title: "enabled, disabled or new",
-        description: "Whether deliveries are signed: not unless it is enabled; new: with a new secret",
+        description: "Whether deliveries are signed; new: with a new secret. A new callback without it has disabled",
       }),
     ),
   },

@@ -377,7 +377,7 @@ export interface components {
             };
             /**
              * enabled, disabled or new
-             * @description Whether deliveries are signed: not unless it is enabled; new: with a new secret
+             * @description Whether deliveries are signed; new: with a new secret. A new callback without it has disabled
              */
             signing?: "enabled" | "disabled" | "new";
         };
@@ -477,7 +477,7 @@ export interface components {
             };
             /**
              * enabled, disabled or new
-             * @description Whether deliveries are signed: not unless it is enabled; new: with a new secret
+             * @description Whether deliveries are signed; new: with a new secret. A new callback without it has disabled
              */
             signing?: "enabled" | "disabled" | "new";
         };

@@ -268,7 +268,7 @@ export class DispatchModel implements Watcher {
     const call = callback?.calls.get(sent.callId);
     if (!callback || !call) return void this.violations.push(`I1 sent what was never accepted: ${sent.callId}`);
     const { endpoint, settings } = callback;
-    this.#require(!this.isPausedAt(callback, sent.at), `I14 sent while paused: ${sent.callId}`);
+    this.#require(!this.isPausedAt(callback, sent.at), `I15 sent while paused: ${sent.callId}`);
     if (callback.pause !== null) this.resumed(callback, callback.pause.until ?? sent.at);
     this.#require(!callback.isDeleted, `sent for a deleted callback: ${sent.callId}`);
     this.#require(url === settings.url, `sent to ${url} instead of ${settings.url}`);
