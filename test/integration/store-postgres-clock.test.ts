@@ -27,6 +27,12 @@ it("a node that was suspended marks nothing that was to be marked before it woke
   expect(await mark(NOW + 600_000)).toEqual([]);
 });
 
+it("a node says since when a call waits, by whole milliseconds of the database", async () => {
+  const callback = await aCallback(node);
+  await accept(node, callback, ["A"], NOW - 60_000);
+  expect(await node.endpoints.listReports([callback.id])).toMatchObject([{ oldestWaiting: { acceptedAt: NOW - 60_000 } }]);
+});
+
 it("a node whose machine's clock is ahead marks what is to be marked in time", async () => {
   const ahead = await database.openStore({ clock: new VirtualClock(NOW + 3_600_000), isServed: true });
   const callback = await aCallback(ahead);

@@ -7,7 +7,7 @@ export type ReadTime = (db: Db) => Promise<number>;
 /** Reads PostgreSQL's clock. */
 export async function readDatabaseTime(db: Db): Promise<number> {
   const { rows } = await sql<{ now: number }>`
-    SELECT (extract(epoch FROM clock_timestamp()) * 1000.0)::float8 AS now`.execute(db);
+    SELECT floor(extract(epoch FROM clock_timestamp()) * 1000.0)::float8 AS now`.execute(db);
   const [{ now } = { now: Number.NaN }] = rows;
   return now;
 }
