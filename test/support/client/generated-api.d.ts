@@ -377,10 +377,9 @@ export interface components {
             };
             /**
              * enabled, disabled or new
-             * @description Whether deliveries are signed; new: with a new secret
-             * @default disabled
+             * @description Whether deliveries are signed; new: with a new secret. A new callback without it has disabled
              */
-            signing: "enabled" | "disabled" | "new";
+            signing?: "enabled" | "disabled" | "new";
         };
         Link: {
             /** @description Absolute */
@@ -429,7 +428,10 @@ export interface components {
              * @description ISO 8601 with milliseconds
              */
             downSince?: string;
+            /** @description Why nothing can be sent to the endpoint: the egress proxy can't be used */
+            sending?: string;
             waitingSince?: string | null;
+            waitingCalls?: number;
             expiredCalls?: number;
             link: components["schemas"]["Link"][];
         };
@@ -478,10 +480,9 @@ export interface components {
             };
             /**
              * enabled, disabled or new
-             * @description Whether deliveries are signed; new: with a new secret
-             * @default disabled
+             * @description Whether deliveries are signed; new: with a new secret. A new callback without it has disabled
              */
-            signing: "enabled" | "disabled" | "new";
+            signing?: "enabled" | "disabled" | "new";
         };
         MadeSecret: {
             id: string;
