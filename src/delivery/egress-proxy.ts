@@ -68,6 +68,11 @@ export class EgressProxy {
     return !isLocal && !this.#isDirect(hostOf(hostname), portOf(protocol, port));
   }
 
+  /** Why endpoints at this URL, or those that it covers, can't be reached now; null if they can. */
+  failureFor(url?: string): string | null {
+    return url === undefined || this.covers(new URL(url)) ? this.failure : null;
+  }
+
   /** Returns the fault to throw. `what` says what the proxy did. */
   failed(what: string, cause?: unknown): OwnShortage {
     this.#failure = `the egress proxy ${what}`;

@@ -148,7 +148,7 @@ async function start(
     onLeaseLost: dispatching.onLeaseLost,
     readDisk: isDatabaseFile(options.database) ? () => readDisk(options.database) : null,
     isReady: () => !teardown.hasBegun,
-    egressFailure: () => options.egressProxy?.failure ?? null,
+    egressFailure: (callbackUrl) => options.egressProxy?.failureFor(callbackUrl) ?? null,
   };
   const app = await createApp(serverDeps, { console: consolePlugin });
   const others: Server[] = [];
@@ -249,8 +249,8 @@ async function openServedStore(
   const keySource = secretKeySource(placeOf(database, dataDirectory), secretKey);
   const isPostgres = isPostgresUrl(database);
   if (!isPostgres) await lockDatabaseFile(database, teardown, hasStarted);
-  // Another node may send.
-  const isSent = async () => options.dispatch || isPostgres;
+  // Another node may send, but the same proxy is between it and the endpoints.
+  const isSent = async () => (options.dispatch || isPostgres) && (options.egressProxy?.failure ?? null) === null;
   const store = await openStore({ url: database, clock, secretKey: keySource, isServed: true, isSent });
   teardown.addStep(() => store.close());
   return store;

@@ -57,8 +57,8 @@ export interface ServerDeps {
   readonly readDisk: (() => Promise<DiskSpace>) | null;
   /** Returns true until the service begins to stop. */
   isReady(): boolean;
-  /** Says why the egress proxy can't be used, without its name; it is null without one, and if it works. */
-  egressFailure(): string | null;
+  /** Says why the egress proxy can't be used, without its name; it is null without one, if it works, and for a URL reached directly. */
+  egressFailure(url?: string): string | null;
 }
 
 export interface DiskSpace {

@@ -25,7 +25,7 @@ import { endpointStore } from "./outcomes/endpoints.js";
 import { expiryStore } from "./outcomes/expired-calls.js";
 import { mailStore } from "./outcomes/mails.js";
 import { noticeStore } from "./outcomes/notices.js";
-import { oldestWaitingReader, readOldestAcceptance } from "./outcomes/oldest-waiting.js";
+import { countPaused, oldestWaitingReader, readOldestAcceptance } from "./outcomes/oldest-waiting.js";
 import { outageStore } from "./outcomes/outages.js";
 import { retentionStore } from "./purge.js";
 import type { Db } from "./schema.js";
@@ -187,7 +187,7 @@ function makeStore(
     /** Throws `unavailable` with the reason if the database can't be written. */
     checkWritable: (): Promise<void> => checkWritable(db),
     /** Reads counters and indexes, and the oldest waiting call of each callback. */
-    readGauges: (): Promise<Gauges> => readGauges(db),
+    readGauges: (): Promise<Gauges> => readGauges(db, clock.now()),
     /** Signs with the secret key, which is the same on all nodes: see KeyCipher. */
     sign: cipher.sign,
     /** Encrypts with the secret key, too. */
@@ -210,8 +210,10 @@ export interface Gauges {
   readonly queuedNotices: number;
   /** So many FAILED calls aren't retried any more, as their window is over. */
   readonly expired: number;
-  /** The oldest PENDING call was accepted then. */
+  /** The oldest PENDING call was accepted then, of those whose callbacks aren't paused. */
   readonly oldestWaitingAt: number | null;
+  /** So many PENDING calls have a paused callback. */
+  readonly paused: number;
   /** Rows of PostgreSQL's tables that VACUUM hasn't removed yet. */
   readonly deadRows: readonly DeadRows[];
 }
@@ -235,8 +237,8 @@ export async function checkWritable(db: Db): Promise<void> {
   await db.deleteFrom("settings").where("name", "=", trial.name).execute();
 }
 
-async function readGauges(db: Db): Promise<Gauges> {
-  const { rows } = await sql<Omit<Gauges, "oldestWaitingAt" | "deadRows">>`
+async function readGauges(db: Db, now: number): Promise<Gauges> {
+  const { rows } = await sql<Omit<Gauges, "oldestWaitingAt" | "paused" | "deadRows">>`
     SELECT
       (SELECT coalesce(sum(count), 0) FROM call_counts WHERE status = 'PENDING') AS waiting,
       (SELECT count(*) FROM calls WHERE status = 'FAILED' AND due_at IS NOT NULL) AS due,
@@ -245,7 +247,8 @@ async function readGauges(db: Db): Promise<Gauges> {
       (SELECT count(*) FROM notices WHERE next_try_at IS NOT NULL) AS "queuedNotices",
       (SELECT coalesce(sum(calls), 0) FROM expiries) AS expired`.execute(db);
   const counts = rows[0] ?? { waiting: 0, due: 0, openOutages: 0, queuedMails: 0, queuedNotices: 0, expired: 0 };
-  return { ...counts, oldestWaitingAt: await readOldestAcceptance(db), deadRows: await readDeadRows(db) };
+  const [oldestWaitingAt, paused] = [await readOldestAcceptance(db, now), await countPaused(db, now)];
+  return { ...counts, oldestWaitingAt, paused, deadRows: await readDeadRows(db) };
 }
 
 /** PostgreSQL counts them about once a second. */

@@ -233,6 +233,24 @@ export function describeWaiting(open: OpenStore): void {
       expect(await oldest()).toBe(NOW + 2);
     });
 
+    it("are counted apart in the gauges while their callback is paused, and have no age then", async () => {
+      const store = await open();
+      const [paused, other] = [await aCallback(store), await aCallback(store)];
+      await accept(store, paused, ["A", "B"], NOW);
+      await accept(store, other, ["C"], NOW + 1);
+      const gauges = async () => {
+        const { waiting, paused: inPause, oldestWaitingAt } = await store.readGauges();
+        return [waiting, inPause, oldestWaitingAt];
+      };
+      const pause = (until: number | null) => store.callbacks.setPause(paused.id, { at: NOW, until, by: null });
+      await pause(null);
+      expect(await gauges()).toEqual([3, 2, NOW + 1]);
+      await pause(Date.UTC(2100, 0));
+      expect(await gauges()).toEqual([3, 2, NOW + 1]);
+      await pause(1);
+      expect(await gauges()).toEqual([3, 0, NOW]);
+    });
+
     it("lose their retries together, at most `limit` of them", async () => {
       const store = await open();
       const [first, second] = [

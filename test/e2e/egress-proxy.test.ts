@@ -56,6 +56,8 @@ it("without its proxy, calls wait and none fails, neither of serve nor of a repl
   const waits = { status: 200, body: { status: "ready", sending: `waits: ${FAULT}` } };
   await eventually(sendingOf, (answer) => JSON.stringify(answer) === JSON.stringify(waits));
   await server.says(/it refused the connection/);
+  const [shown] = JSON.parse((await home.whcb(["status", "-o", "json"])).stdout).callbacks;
+  expect(shown).toMatchObject({ state: "up", sending: `waits: ${FAULT}`, waiting: 30 });
   expect((await api.list(id, "PENDING")).map(({ attemptCount }) => attemptCount)).toEqual(ids.map(() => 0));
 
   const second = await aProxy(port);
@@ -65,6 +67,7 @@ it("without its proxy, calls wait and none fails, neither of serve nor of a repl
   );
   expect(await api.outages(id)).toEqual([]);
   expect(await api.readiness()).toEqual({ status: 200, body: { status: "ready" } });
+  expect((await home.whcb(["status"])).stdout).toMatch(/^demo {2}up .*\n {2}no failed calls\n$/);
 
   endpoint.status = 503;
   await api.hand(id, [callIdOf(0, "later"), callIdOf(1, "later")]);
@@ -77,8 +80,8 @@ it("without its proxy, calls wait and none fails, neither of serve nor of a repl
   const lost = await home.whcb(["replay", "demo", "--failed", "--yes"], { env });
   expect(lost).toMatchObject({ code: 5, stderr: expect.stringContaining(FAULT) });
   expect(lost.stdout).toContain("replay --resume");
-  const shown = await home.whcb(["replay", "demo", "--failed", "--dry-run"], { env });
-  expect(shown.stdout).toContain(`/hook, through the egress proxy 127.0.0.1:${port}`);
+  const plan = await home.whcb(["replay", "demo", "--failed", "--dry-run"], { env });
+  expect(plan.stdout).toContain(`/hook, through the egress proxy 127.0.0.1:${port}`);
   expect((await api.list(id, "FAILED")).map(({ attemptCount }) => attemptCount)).toEqual([1, 1]);
 
   const third = await aProxy(port);

@@ -3,6 +3,7 @@ import { afterEach, expect, it } from "vitest";
 import type { Callback } from "../../src/domain/callback.js";
 import type { Endpoint } from "../../src/domain/endpoint.js";
 import type { OpenOutage } from "../../src/domain/outage.js";
+import type { ServerDeps } from "../../src/server/server-deps.js";
 import { accept, aGroup, anEndpoint, attempt, hold } from "../contract/store-support.js";
 import { Visitor } from "../support/server/console-visitor.js";
 import { CALLBACK_SETTINGS, closeService, openService, type Service } from "../support/server/server-fixture.js";
@@ -18,9 +19,9 @@ let callback: Callback;
 
 afterEach(() => closeService(service));
 
-async function start(retriesEnabled = true): Promise<void> {
+async function start(retriesEnabled = true, deps: Partial<ServerDeps> = {}): Promise<void> {
   const clock = { now: () => NOON + MINUTE, monotonicMs: () => 0, sleepUntil: async () => {}, nextTurn: async () => {} };
-  service = await openService({ clock });
+  service = await openService({ clock, ...deps });
   callback = await service.store.callbacks.create(ID, { ...CALLBACK_SETTINGS, retriesEnabled }, NOON);
   visitor = await new Visitor(service.app).signIn();
 }
@@ -67,6 +68,17 @@ it("says that an endpoint doesn't answer", async () => {
     "The endpoint isn't answering Why no attempt has ended since the oldest waiting call was accepted, at 2026-11-26 12:00:00 UTC " +
       "Next What isn't answered within 1 minute fails. Switch retries off Pause",
   );
+});
+
+it("says that nothing is sent as the egress proxy can't be used, but not of an endpoint that is reached directly", async () => {
+  const failed = "the egress proxy can't be used: it timed out";
+  const seen = async (failingUrl: string) => {
+    await start(true, { egressFailure: (url) => (url === failingUrl ? failed : null) });
+    const { text } = await seeCard();
+    await closeService(service);
+    return text.includes(`Sending waits: ${failed}.`);
+  };
+  expect([await seen(CALLBACK_SETTINGS.url), await seen("https://other.example/hook")]).toEqual([true, false]);
 });
 
 it.each([

@@ -28,13 +28,22 @@ it("keeps what is accepted until it is resumed, and is shown by each command", a
   });
   await machine.works(["trigger", "demo", "-n", "3"]);
   const paused = /paused by local until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d/;
-  expect(await machine.works(["status", "demo"])).toMatch(new RegExp(`^demo  paused  .*\n  ${paused.source}: what is`));
+  expect(await machine.works(["status", "demo"])).toMatch(
+    new RegExp(`^demo  paused  .*\n  ${paused.source}: what is.*\n  3 calls wait`),
+  );
+  expect(await machine.works(["check", "--max-failed", "2", "--max-waiting-age", "1ms"])).toBe("ok: 2 failed calls of demo\n");
   expect(await machine.works(["callbacks", "get", "demo"])).toMatch(new RegExp(`State +${paused.source}\n`));
   expect(await machine.works(["callbacks", "list"], { columns: 200 })).toMatch(
     /PAUSED UNTIL.*PAUSED BY.*\n.*-\d\d \d\d:\d\d:\d\d +local\n/,
   );
   expect(JSON.parse(await machine.works(["status", "-o", "json"])).callbacks).toMatchObject([
-    { state: "paused", paused: { by: "local", until: expect.any(String) } },
+    {
+      state: "paused",
+      paused: { by: "local", until: expect.any(String) },
+      sending: null,
+      waiting: 3,
+      waitingSince: expect.any(String),
+    },
   ]);
   expect(await machine.works(["audit", "-n", "1"])).toMatch(/paused until \d{4}-/);
   const [id = ""] = await machine.ids("demo", "--pending");

@@ -529,7 +529,12 @@ describe("operations", () => {
     expect([(await get("/readyz")).statusCode, (await get("/readyz")).json()]).toEqual([200, { status: "ready" }]);
   });
 
-  const OTHER_GAUGES = { expired: 7, oldestWaitingAt: Date.UTC(2026, 10, 29), deadRows: [{ table: "calls", rows: 8 }] };
+  const OTHER_GAUGES = {
+    expired: 7,
+    paused: 9,
+    oldestWaitingAt: Date.UTC(2026, 10, 29),
+    deadRows: [{ table: "calls", rows: 8 }],
+  };
 
   it("exports metrics for Prometheus", async () => {
     const handlers: ((attempt: Attempt) => void)[] = [];
@@ -543,6 +548,7 @@ describe("operations", () => {
       onCommit: (handler) => handler(0.02),
       onLeaseLost: (handler) => handler(),
       readDisk: async () => ({ freeBytes: 20, sizeBytes: 80 }),
+      egressFailure: () => "the egress proxy timed out",
       countInFlight: () => 5,
       onAttempt: (handler) => void handlers.push(handler),
     });
@@ -563,6 +569,8 @@ describe("operations", () => {
       "whcb_mails_owed 2",
       "whcb_notices_owed 6",
       "whcb_calls_expired 7",
+      "whcb_calls_paused 9",
+      "whcb_egress_proxy_failing 1",
       "whcb_oldest_waiting_seconds 90",
       'whcb_dead_rows{table="calls"} 8',
       'whcb_commit_seconds_bucket{le="0.025"} 1',

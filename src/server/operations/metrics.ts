@@ -40,7 +40,7 @@ const COMMIT_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 const REQUEST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60];
 
 function registerMetrics(prometheus: typeof import("prom-client"), deps: ServerDeps): Metrics {
-  const { store, clock, countInFlight, onAttempt, onCommit, onLeaseLost, readDisk } = deps;
+  const { store, clock, countInFlight, onAttempt, onCommit, onLeaseLost, readDisk, egressFailure } = deps;
   const { Counter, Gauge, Histogram } = prometheus;
   const registry: Registry = new prometheus.Registry();
   const registers = [registry];
@@ -78,12 +78,16 @@ function registerMetrics(prometheus: typeof import("prom-client"), deps: ServerD
   });
   const gauges = [
     gauge("whcb_calls_waiting", "Calls accepted and not attempted yet", ({ waiting }) => waiting),
-    gauge("whcb_oldest_waiting_seconds", "Age of the oldest call that waits for its first attempt", ({ oldestWaitingAt }) =>
-      oldestWaitingAt === null ? 0 : Math.max(0, (clock.now() - oldestWaitingAt) / 1_000),
+    gauge("whcb_calls_paused", "Calls that wait for the end of a pause", ({ paused }) => paused),
+    gauge(
+      "whcb_oldest_waiting_seconds",
+      "Age of the oldest call that waits for its first attempt, but for a pause",
+      ({ oldestWaitingAt }) => (oldestWaitingAt === null ? 0 : Math.max(0, (clock.now() - oldestWaitingAt) / 1_000)),
     ),
     gauge("whcb_calls_due", "Failed calls with a scheduled attempt", ({ due }) => due),
     gauge("whcb_calls_expired", "Failed calls that are not retried any more", ({ expired }) => expired),
     gauge("whcb_in_flight", "Requests to endpoints in flight", () => countInFlight()),
+    gauge("whcb_egress_proxy_failing", "1 while the egress proxy can not be used", () => Number(egressFailure() !== null)),
     gauge("whcb_outages_open", "Open outages", ({ openOutages }) => openOutages),
     gauge("whcb_mails_owed", "E-mails not sent yet", ({ queuedMails }) => queuedMails),
     gauge("whcb_notices_owed", "Notices not sent yet", ({ queuedNotices }) => queuedNotices),

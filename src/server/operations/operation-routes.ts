@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import { spellDuration } from "../../domain/duration.js";
 import { isWhcbError } from "../../domain/errors.js";
+import { sendingWaits } from "../../wire/json/callback-json.js";
 import { RETRY_AFTER_SECONDS } from "../requests/error-answers.js";
 import type { ServerDeps } from "../server-deps.js";
 import type { Metrics } from "./metrics.js";
@@ -20,7 +21,7 @@ export function addOperationRoutes(app: FastifyInstance, deps: ServerDeps, metri
     const reason = deps.isReady() ? await storeCheck() : "The service is stopping";
     const egressFailure = deps.egressFailure();
     // Responses are accepted all the same.
-    const ready = { status: "ready", ...(egressFailure !== null && { sending: `waits: ${egressFailure}` }) };
+    const ready = { status: "ready", ...(egressFailure !== null && { sending: sendingWaits(egressFailure) }) };
     const body = reason === null ? ready : { status: "not ready", reason };
     reply.code(reason === null ? 200 : 503).headers(reason === null ? {} : { "retry-after": RETRY_AFTER_SECONDS });
     return sendJson(reply, Buffer.from(JSON.stringify(body)));

@@ -113,14 +113,15 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
 }
 
 /** Resolves to what is known of each endpoint, by the callback's id. */
-async function readReports({ store }: ServerDeps, callbacks: readonly Callback[]) {
+async function readReports({ store, egressFailure }: ServerDeps, callbacks: readonly Callback[]) {
   const records = await store.endpoints.listReports(callbacks.map(({ id }) => id));
   return new Map(
     records.map((record) => {
-      const { callback, endpoint, oldestWaiting, expiredCalls, pause } = record;
+      const { callback, endpoint, oldestWaiting, pendingCalls: waitingCalls, expiredCalls, pause } = record;
       const health = endpointHealth({ ...record, events: callback.events });
       const waitingSince = oldestWaiting?.acceptedAt ?? null;
-      return [callback.id, { ...health, downSince: endpoint.downSince, waitingSince, expiredCalls, pause }];
+      const report = { ...health, downSince: endpoint.downSince, waitingSince, waitingCalls, expiredCalls, pause };
+      return [callback.id, { ...report, egressFailure: egressFailure(callback.url) }];
     }),
   );
 }

@@ -48,18 +48,32 @@ export async function readOldestWaiting(
   return new Map(rows.map((row) => [row.key, { acceptedAt: row.accepted_at, isUnanswered: row.is_unanswered === 1 }]));
 }
 
-/** Resolves to when the oldest PENDING call of all callbacks was accepted. */
-export async function readOldestAcceptance(db: Db): Promise<number | null> {
+/** Resolves to when the oldest PENDING call was accepted, of all callbacks that aren't paused. */
+export async function readOldestAcceptance(db: Db, now: number): Promise<number | null> {
   const { rows } = await executeByIndex(
     db,
     sql<{ at: number | null }>`
     SELECT min(oldest.accepted_at) AS at FROM call_counts
-    ${crossJoin} callbacks ON callbacks.key = call_counts.callback_key AND deleted_at IS NULL
+    ${crossJoin} callbacks ON callbacks.key = call_counts.callback_key AND deleted_at IS NULL AND NOT ${isPausedAt(now)}
     ${crossJoin} calls AS oldest ON oldest.seq = (
       SELECT seq FROM calls WHERE callback_key = call_counts.callback_key AND status = 'PENDING' ORDER BY ${seqOfWaiting} LIMIT 1)
     WHERE call_counts.status = 'PENDING' AND count > 0`,
   );
   return rows[0]?.at ?? null;
+}
+
+/** Resolves to how many PENDING calls have a paused callback. */
+export async function countPaused(db: Db, now: number): Promise<number> {
+  const { rows } = await sql<{ calls: number }>`
+    SELECT coalesce(sum(count), 0) AS calls FROM callbacks
+    ${crossJoin} call_counts ON callback_key = callbacks.key AND status = 'PENDING'
+    WHERE deleted_at IS NULL AND ${isPausedAt(now)}`.execute(db);
+  return rows[0]?.calls ?? 0;
+}
+
+/** It says in SQL what `runningPause` does. */
+function isPausedAt(now: number): RawBuilder<unknown> {
+  return sql`(paused_at IS NOT NULL AND (paused_until IS NULL OR paused_until > ${now}))`;
 }
 
 /** A recovery begins with an answer, or with the end of a pause, before which nothing was sent. */

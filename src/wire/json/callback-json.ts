@@ -37,9 +37,12 @@ interface EndpointReport extends Health {
   readonly downSince: number | null;
   /** The oldest PENDING call was accepted then. */
   readonly waitingSince: number | null;
+  readonly waitingCalls: number;
   readonly expiredCalls: number;
   /** It isn't over. */
   readonly pause: Pause | null;
+  /** Says why the egress proxy can't be used, if it is between the service and the endpoint. */
+  readonly egressFailure: string | null;
 }
 
 interface ShownCallback {
@@ -66,16 +69,23 @@ export function callbackToJson(
 }
 
 function reportToJson(report: EndpointReport): Record<string, unknown> {
-  const { health, since, downSince, waitingSince, expiredCalls, pause } = report;
+  const { health, since, downSince, waitingSince, waitingCalls, expiredCalls, pause, egressFailure } = report;
   return {
     state: health,
     ...(since !== null && { stateSince: toIsoDate(since) }),
     ...(pause !== null && pause.until !== null && { pausedUntil: toIsoDate(pause.until) }),
     ...(pause !== null && pause.by !== null && { pausedBy: pause.by }),
     ...(downSince !== null && { downSince: toIsoDate(downSince) }),
+    ...(egressFailure !== null && { sending: sendingWaits(egressFailure) }),
     waitingSince: dateOrNull(waitingSince),
+    ...(waitingCalls > 0 && { waitingCalls }),
     ...(expiredCalls > 0 && { expiredCalls }),
   };
+}
+
+/** It is also in the answer of /readyz. */
+export function sendingWaits(egressFailure: string): string {
+  return `waits: ${egressFailure}`;
 }
 
 /** What the service doesn't return is null. List items may hold only id, name and url. */
@@ -99,6 +109,10 @@ export interface ListedCallback {
   readonly downSince: number | null;
   /** The oldest PENDING call was accepted then. It is null without one, and undefined if the service doesn't say. */
   readonly waitingSince: number | null | undefined;
+  /** So many calls are PENDING. It is null if there are none, or the service doesn't say. */
+  readonly waitingCalls: number | null;
+  /** "waits: " and why nothing can be sent. It is null if that isn't so, or the service doesn't say. */
+  readonly sending: string | null;
   /** So many FAILED calls aren't retried any more. It is null if there are none, or the service doesn't say. */
   readonly expiredCalls: number | null;
   /** `health` is null if the service doesn't say, or has a state that this version doesn't know. */
@@ -132,11 +146,17 @@ export function readCallback(value: unknown): ListedCallback {
     signingSecret: textOf(callback.signingSecret) || null,
     downSince: readDate(callback.downSince),
     waitingSince: callback.waitingSince === undefined ? undefined : readDate(callback.waitingSince),
-    expiredCalls: typeof callback.expiredCalls === "number" ? callback.expiredCalls : null,
+    waitingCalls: numberOrNull(callback.waitingCalls),
+    sending: textOrNull(callback.sending),
+    expiredCalls: numberOrNull(callback.expiredCalls),
     health: readHealth(callback),
     pause: callback.state === "paused" ? { until: readDate(callback.pausedUntil), by: textOrNull(callback.pausedBy) } : null,
     raw: callback,
   };
+}
+
+function numberOrNull(value: unknown): number | null {
+  return typeof value === "number" ? value : null;
 }
 
 function readHealth({ state, stateSince }: JsonObject): Health | null {

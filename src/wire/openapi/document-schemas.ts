@@ -46,7 +46,11 @@ export const CallbackDocument = Type.Object(
     pausedUntil: Type.Optional(Type.String({ format: "date-time", description: "Without it, a pause ends when it is resumed" })),
     pausedBy: Type.Optional(Type.String()),
     downSince: Type.Optional(Instant),
+    sending: Type.Optional(
+      Type.String({ description: "Why nothing can be sent to the endpoint: the egress proxy can't be used" }),
+    ),
     waitingSince: Type.Optional(Type.Union([Instant, Type.Null()])),
+    waitingCalls: Type.Optional(Type.Integer()),
     expiredCalls: Type.Optional(Type.Integer()),
     link: Links,
   },

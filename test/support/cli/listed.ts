@@ -17,6 +17,8 @@ export function aListedCallback(changes: Partial<ListedCallback> = {}): ListedCa
     events: { reply: true, undeliverable: true },
     downSince: null,
     waitingSince: null,
+    waitingCalls: null,
+    sending: null,
     expiredCalls: null,
     health: null,
     pause: null,

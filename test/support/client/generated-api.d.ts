@@ -428,7 +428,10 @@ export interface components {
              * @description ISO 8601 with milliseconds
              */
             downSince?: string;
+            /** @description Why nothing can be sent to the endpoint: the egress proxy can't be used */
+            sending?: string;
             waitingSince?: string | null;
+            waitingCalls?: number;
             expiredCalls?: number;
             link: components["schemas"]["Link"][];
         };

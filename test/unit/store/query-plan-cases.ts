@@ -78,7 +78,7 @@ export const usualQueries = ({ idIndex, callIds, switched: [key, at] }: Database
 
 export const oldestWaiting: readonly PlannedQuery[] = [
   ["the oldest waiting calls", "calls_pending", (db) => readOldestWaiting(db, [1, 50], NOW)],
-  ["the oldest waiting call of all", "calls_pending", (db) => readOldestAcceptance(db)],
+  ["the oldest waiting call of all", "calls_pending", (db) => readOldestAcceptance(db, NOW)],
   ["attempts that have ended since", "calls_listed", (db) => readOldestWaiting(db, [1, 50], NOW)],
 ];
 

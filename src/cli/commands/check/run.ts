@@ -112,8 +112,8 @@ function findProblems(
     problems.push(`the oldest failed at ${formatInstant(facts.oldestAt, utc)}, longer ago than --max-age allows`);
   }
   const { maxWaitingAgeMs } = limits;
-  for (const { name, waitingSince } of callbacks) {
-    if (maxWaitingAgeMs === null || waitingSince == null || now - waitingSince <= maxWaitingAgeMs) continue;
+  for (const { name, waitingSince, pause } of callbacks) {
+    if (maxWaitingAgeMs === null || pause !== null || waitingSince == null || now - waitingSince <= maxWaitingAgeMs) continue;
     problems.push(`${name}: a call has waited since ${formatInstant(waitingSince, utc)}, longer than --max-waiting-age allows`);
   }
   return problems;

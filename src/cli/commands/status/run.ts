@@ -1,3 +1,5 @@
+import type { ListedCallback } from "../../../client/client.js";
+import { UNANSWERED_MS } from "../../../domain/callback.js";
 import { callbackOperand, commandLine } from "../../../domain/command-line.js";
 import { count } from "../../../domain/count.js";
 import { shownUrl } from "../../../domain/mask.js";
@@ -69,6 +71,9 @@ export function statusJson(state: CallbackState): Json<typeof STATUS_FIELDS> {
     stateSince: dateOrNull(health?.since ?? null),
     downSince: dateOrNull(callback.downSince),
     paused: pauseJson(callback),
+    sending: callback.sending,
+    waiting: callback.waitingCalls,
+    waitingSince: dateOrNull(callback.waitingSince ?? null),
     failed: state.failed,
     lookedAt: state.looked,
     byStatusCode: state.byStatusCode,
@@ -110,8 +115,11 @@ function stateLines(state: CallbackState, options: RenderOptions): readonly Prin
   ];
   if (callback.pause !== null)
     lines.push(`  ${pauseText(callback.pause, options.utc)}: what is accepted waits, and nothing is sent`);
+  if (callback.sending !== null) lines.push(`  sending ${callback.sending}`);
   if (health?.health === "not-answering" && health.since !== null)
     lines.push(`  ${silenceText(health.since, options.utc)} (${formatRelative(health.since, options.now)})`);
+  const waiting = describeWaiting(callback, options);
+  if (waiting !== null) lines.push(`  ${waiting}`);
   if (outage !== undefined) {
     lines.push(
       `  outage since ${formatInstant(outage.startedAt, options.utc)} (${formatRelative(outage.startedAt, options.now)}); ${count(outage.failedCalls, "call")} failed in it`,
@@ -147,6 +155,14 @@ function stateLines(state: CallbackState, options: RenderOptions): readonly Prin
   return lines;
 }
 
+/** Calls that wait no longer than an endpoint may take aren't mentioned. */
+function describeWaiting({ waitingCalls, waitingSince, pause }: ListedCallback, { now, utc }: RenderOptions): string | null {
+  if (waitingCalls === null || waitingSince == null) return null;
+  if (pause === null && now - waitingSince <= UNANSWERED_MS) return null;
+  const waits = waitingCalls === 1 ? "waits for its" : "wait for their";
+  return `${count(waitingCalls, "call")} ${waits} first attempt, the oldest since ${formatInstant(waitingSince, utc)}`;
+}
+
 function describeCalls({ failed, uncounted }: CallbackState, palette: Palette): Printable {
   if (failed > 0) return palette.warn("failed calls");
   return uncounted === null ? palette.good("no failed calls") : palette.warn("unknown");
@@ -160,10 +176,15 @@ function describeRetries({ retried, callback, failed }: CallbackState, options: 
     callback.expiredCalls === null ? [] : [`  ${callback.expiredCalls} not retried any more: their retry window is over`];
   if (retried.calls === 0 || retried.nextAt === null)
     return callback.expiredCalls === failed ? expired : ["  none of them is retried any longer", ...expired];
-  const until = retried.until === null ? "" : `, the last until ${formatInstant(retried.until, options.utc)}`;
+  const lastAt = retried.until === null ? "" : formatInstant(retried.until, options.utc);
+  if (callback.pause?.until != null && retried.until !== null && retried.until < callback.pause.until)
+    return [`  none of them will be retried: their retry windows end in the pause, the last at ${lastAt}`, ...expired];
   const next =
     callback.pause === null ? `next ${formatRelative(Math.max(retried.nextAt, options.now), options.now)}` : "after the pause";
-  return [`  ${retried.calls === failed ? "all" : retried.calls} still retried, ${next}${until}`, ...expired];
+  return [
+    `  ${retried.calls === failed ? "all" : retried.calls} still retried, ${next}${lastAt && `, the last until ${lastAt}`}`,
+    ...expired,
+  ];
 }
 
 const BARS = "▁▂▃▄▅▆▇█";

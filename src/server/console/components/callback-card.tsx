@@ -8,6 +8,7 @@ import { type OpenOutage, outageClosesAt } from "../../../domain/outage.js";
 import type { CallCount } from "../../../store/calls/scan-calls.js";
 import type { EndpointReport } from "../../../store/outcomes/endpoints.js";
 import type { StoredMail } from "../../../store/outcomes/mails.js";
+import { sendingWaits } from "../../../wire/json/callback-json.js";
 import type { ServerDeps } from "../../server-deps.js";
 import { consolePath, retriesPath } from "../console-path.js";
 import { excerpt, messageOf } from "../pretty-body.js";
@@ -20,6 +21,8 @@ import { RoundFacts, type Sending, sendingOf } from "./next-attempt.js";
 export interface CallbackCardView extends Health {
   readonly callbackId: string;
   readonly sending: Sending;
+  /** Says why the egress proxy can't be used, if it is between the service and the endpoint. */
+  readonly egressFailure: string | null;
   readonly outage: OpenOutage | null;
   /** All FAILED calls, and all calls, of the callback. */
   readonly failed: number;
@@ -49,6 +52,7 @@ export async function readCallbackCard(
     ...health,
     callbackId: id,
     sending: sendingOf(deps, callback, record),
+    egressFailure: deps.egressFailure(callback.url),
     outage,
     failed: FAILED,
     calls: FAILED + SUCCESS + PENDING,
@@ -110,6 +114,7 @@ export function CallbackCard({ matching, ...view }: CallbackCardView & { matchin
             )}
           </dl>
         )}
+        {view.egressFailure !== null && <p>{`Sending ${sendingWaits(view.egressFailure)}.`}</p>}
         {view.expired > 0 && retriesEnabled && (
           <p>
             <Count value={view.expired} /> not retried any more: {spellDuration(sending.policy.windowMs)} have passed since the

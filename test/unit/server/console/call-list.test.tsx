@@ -43,6 +43,7 @@ const htmlOf = (shown: Shown): string => {
       health: "up",
       since: null,
       sending,
+      egressFailure: null,
       outage: null,
       failed: 0,
       calls: 1,

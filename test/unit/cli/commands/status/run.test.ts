@@ -3,6 +3,7 @@ import type { CallbackState } from "../../../../../src/cli/commands/status/callb
 import { renderStatus, sparkline, statusJson } from "../../../../../src/cli/commands/status/run.js";
 import type { RenderOptions } from "../../../../../src/cli/output/screen.js";
 import { PLAIN } from "../../../../../src/cli/output/screen.js";
+import type { ListedCallback } from "../../../../../src/client/client.js";
 import { HEALTH_NAMES, HEALTHS } from "../../../../../src/domain/callback.js";
 import { aListedCallback, aListedOutage } from "../../../../support/cli/listed.js";
 
@@ -153,6 +154,38 @@ describe("status", () => {
         no failed calls are left
       "
     `);
+  });
+
+  test("says how many calls wait for their first attempt in a pause, and else those that have waited longer than an endpoint may take", () => {
+    const waiting = (waitedMs: number, changes: Partial<ListedCallback> = {}) => {
+      const callback = aListedCallback({ waitingCalls: 300, waitingSince: NOW - waitedMs, ...changes });
+      return String(renderStatus([{ ...QUIET, callback }], OPTIONS))
+        .split("\n")
+        .slice(1, -2);
+    };
+    const shown = "  300 calls wait for their first attempt, the oldest since 2026-11-24 11:59:59Z";
+    expect(waiting(1_000)).toEqual([]);
+    expect(waiting(1_000, { pause: { by: "ada", until: null } })).toEqual([
+      "  paused by ada until it is resumed: what is accepted waits, and nothing is sent",
+      shown,
+    ]);
+    expect(waiting(MINUTE, { sending: "waits: the egress proxy can't be used" })).toEqual([
+      "  sending waits: the egress proxy can't be used",
+      shown.replace("11:59:59", "11:59:00"),
+    ]);
+  });
+
+  test("doesn't promise a retry after a pause to calls whose windows end in it", () => {
+    const retriesIn = (until: number | null) => {
+      const callback = aListedCallback({ pause: { by: null, until } });
+      return String(renderStatus([{ ...FAILING, callback }], OPTIONS))
+        .split("\n")
+        .find((line) => line.includes("retried"));
+    };
+    expect(retriesIn(null)).toBe("  20000 still retried, after the pause, the last until 2026-11-25 11:00:00Z");
+    expect(retriesIn(NOW + 1_380 * MINUTE + 1)).toBe(
+      "  none of them will be retried: their retry windows end in the pause, the last at 2026-11-25 11:00:00Z",
+    );
   });
 
   test("calls an outage in which calls are accepted again recovering, as the console does", () => {
