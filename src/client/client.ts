@@ -62,8 +62,8 @@ export function createClient(transport: Transport, options: ClientOptions) {
     ...singleCalls(api, calls.listCalls, timezone),
     /** Returns null if the service has none. */
     listOutages: (callbackId?: string): Promise<readonly ListedOutage[] | null> => listOutages(api, callbackId),
-    /** Returns the newest entries, at most `limit` unless that is null, or null if the service has no audit. */
-    listAudit: (query: AuditQuery, limit: number | null): Promise<ListedAudit | null> => listAudit(api, query, limit),
+    /** Returns pages of entries, the newest first, or null if the service has no audit. */
+    listAudit: (query: AuditQuery): Promise<AuditPages | null> => listAudit(api, query),
     createSignInCode: (): Promise<SignInCode | null> => createSignInCode(api),
     followRun: requester.followRun,
     /** Returns what the service sends with, if it says so with its callbacks. */
@@ -105,16 +105,9 @@ interface AuditQuery {
   readonly since: number | undefined;
 }
 
-export interface ListedAudit {
-  readonly entries: readonly ListedAuditEntry[];
-  readonly total: number | null;
-}
+type AuditPages = AsyncIterable<{ readonly items: readonly ListedAuditEntry[]; readonly total: number | null }>;
 
-async function listAudit(
-  api: ServiceApi,
-  { callbackId, user, since }: AuditQuery,
-  limit: number | null,
-): Promise<ListedAudit | null> {
+async function listAudit(api: ServiceApi, { callbackId, user, since }: AuditQuery): Promise<AuditPages | null> {
   const query = new URLSearchParams({
     ...(callbackId !== undefined && { callbackId }),
     ...(user !== undefined && { user }),
@@ -122,13 +115,7 @@ async function listAudit(
   });
   const path = query.size === 0 ? "/audit" : `/audit?${query}`;
   const load = await beginList(api, "audit", path, readAuditList);
-  if (load === null) return null;
-  const entries: ListedAuditEntry[] = [];
-  for await (const { items, total } of walkList(api.basePath + path, load, ({ id }: ListedAuditEntry) => id)) {
-    entries.push(...items);
-    if (limit !== null && entries.length >= limit) return { entries: entries.slice(0, limit), total };
-  }
-  return { entries, total: entries.length };
+  return load && walkList(api.basePath + path, load, ({ id }: ListedAuditEntry) => id);
 }
 
 /** Returns what loads the list's pages, of which the first is there already. Returns null if the service has no such list. */

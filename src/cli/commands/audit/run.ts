@@ -19,18 +19,24 @@ export function run(invocation: Invocation<AuditFlags>): Promise<void> {
     // A pipe gets all.
     const limit = values.all ? null : (values.limit ?? (screen.renderOptions.width === null ? null : TERMINAL_LIMIT));
     const { callbackId, problem } = await findAudited(session, values.callback);
-    const audit = await client.listAudit({ callbackId, user: values.user, since: values.since }, limit);
-    if (audit === null) {
+    const pages = await client.listAudit({ callbackId, user: values.user, since: values.since });
+    if (pages === null) {
       throw new WhcbError("usage", `${client.name} has no audit`, {
         hint: "`whcb runs list` shows what was replayed and marked from here; `whcb serve` has an audit",
       });
     }
-    if (audit.entries.length === 0 && problem !== null) throw problem;
-    await listing.add(audit.entries);
+    let left = limit ?? Number.POSITIVE_INFINITY;
+    let known = 0;
+    for await (const { items, total } of pages) {
+      if (items.length === 0 && known === 0 && problem !== null) throw problem;
+      await listing.add(items.slice(0, left));
+      left -= items.length;
+      known = total ?? known + items.length;
+      if (left <= 0) break;
+    }
     const listed = await listing.end();
     if (listed === 0) screen.info("no changes");
-    else if (limit !== null && (audit.total ?? listed) > listed)
-      screen.info(`${listed} of ${count(audit.total ?? listed, "change")}; --all shows all`);
+    else if (limit !== null && known > listed) screen.info(`${listed} of ${count(known, "change")}; --all shows all`);
   });
 }
 
