@@ -119,12 +119,14 @@ describe("whcb audit", () => {
     const env = { WHCB_URL: db };
     await machine.works(["users", "add", "ada"], { env: { WHCB_NEW_PASSWORD: "twelve chars" } });
     await machine.works(["callbacks", "update", "=demo", "--retries", "on"], { env });
+    await machine.works(["callbacks", "pause", "=demo", "--for", "2h"], { env });
     await machine.works(["callbacks", "delete", "=demo", "--yes"], { env });
 
     const me = `${userInfo().username}@${hostname()}`;
     const all = JSON.parse(await machine.works(["audit", "-o", "json"], { env }));
     expect(all.map(({ user, via, address, action }: Record<string, unknown>) => [user, via, address, action])).toEqual([
       [me, "database", null, "callback-deleted"],
+      [me, "database", null, "callback-paused"],
       [me, "database", null, "callback-changed"],
       [me, "database", null, "user-added"],
       ["local", "api", "127.0.0.1", "callback-created"],
@@ -137,9 +139,10 @@ describe("whcb audit", () => {
         env,
       },
     );
-    expect(csv.split("\n").slice(0, 3)).toEqual([
+    expect(csv.split("\n").slice(0, 4)).toEqual([
       "user,callback,change",
       expect.stringMatching(/,'=demo,"deleted: name =demo, url http:\/\/127.0.0.1:9\/hook\?token=\*\*\*\*, /),
+      expect.stringMatching(/,'=demo,paused until \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
       `${me},'=demo,changed: retriesEnabled false -> true`,
     ]);
     expect(await machine.whcb(["audit", "--user", "local", "-n", "1"], { env, columns: 150 })).toMatchObject({

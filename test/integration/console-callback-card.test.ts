@@ -137,7 +137,7 @@ it("counts the failed calls that aren't retried any more, as the API does", asyn
   await service.store.queue.expireRetries([{ callbackId: ID, firstFailedBefore: NOON + 1, fence: 0 }], 9);
   await service.store.calls.mark(ID, ["C"], "SUCCESS", NOON);
   expect((await seeCard()).text).toContain(
-    "Retries are on. 2 not retried any more: 24 hours have passed since the first failure. Replay all 2 failed",
+    "Retries are on. 2 not retried any more: their retry window of 24 hours is over. Replay all 2 failed",
   );
 });
 

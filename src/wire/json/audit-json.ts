@@ -56,7 +56,7 @@ function readEntry(value: unknown): ListedAuditEntry {
   };
 }
 
-const TEXTS = ["until", "callId", "callIdsDigest", "replayId", "username"] as const;
+const TEXTS = ["callId", "callIdsDigest", "replayId", "until", "username"] as const;
 
 function readDetails(details: Readonly<Record<string, unknown>>): AuditDetails {
   const { settings, status, settledBy, filter, newApiKey, mails, filters } = details;

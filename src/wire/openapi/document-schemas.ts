@@ -156,6 +156,9 @@ export const AuditDocument = Type.Object(
         callId: Type.Optional(Type.String()),
         callIdsDigest: Type.Optional(Type.String({ description: "SHA-256 of the ids, sorted, one a line" })),
         replayId: Type.Optional(Type.String()),
+        until: Type.Optional(
+          Type.String({ format: "date-time", description: "The end of the pause; without it, when it is resumed" }),
+        ),
         username: Type.Optional(Type.String({ description: "Who was added, changed or removed" })),
         newApiKey: Type.Optional(Type.Literal(true)),
         mails: Type.Optional(Type.Integer()),

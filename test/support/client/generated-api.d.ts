@@ -715,6 +715,11 @@ export interface components {
                 /** @description SHA-256 of the ids, sorted, one a line */
                 callIdsDigest?: string;
                 replayId?: string;
+                /**
+                 * Format: date-time
+                 * @description The end of the pause; without it, when it is resumed
+                 */
+                until?: string;
                 /** @description Who was added, changed or removed */
                 username?: string;
                 /** @constant */

@@ -176,15 +176,16 @@ function describeRetries({ retried, callback, failed }: CallbackState, options: 
     callback.expiredCalls === null ? [] : [`  ${callback.expiredCalls} not retried any more: their retry window is over`];
   if (retried.calls === 0 || retried.nextAt === null)
     return callback.expiredCalls === failed ? expired : ["  none of them is retried any longer", ...expired];
-  const lastAt = retried.until === null ? "" : formatInstant(retried.until, options.utc);
-  if (callback.pause?.until != null && retried.until !== null && retried.until < callback.pause.until)
-    return [`  none of them will be retried: their retry windows end in the pause, the last at ${lastAt}`, ...expired];
-  const next =
-    callback.pause === null ? `next ${formatRelative(Math.max(retried.nextAt, options.now), options.now)}` : "after the pause";
-  return [
-    `  ${retried.calls === failed ? "all" : retried.calls} still retried, ${next}${lastAt && `, the last until ${lastAt}`}`,
-    ...expired,
-  ];
+  const until = retried.until === null ? null : formatInstant(retried.until, options.utc);
+  const which = retried.calls === failed ? "all" : retried.calls;
+  // A window may end in the pause.
+  if (callback.pause !== null)
+    return [
+      `  ${which} waiting for the end of the pause${until === null ? "" : `, the last retry window until ${until}`}`,
+      ...expired,
+    ];
+  const next = formatRelative(Math.max(retried.nextAt, options.now), options.now);
+  return [`  ${which} still retried, next ${next}${until === null ? "" : `, the last until ${until}`}`, ...expired];
 }
 
 const BARS = "▁▂▃▄▅▆▇█";

@@ -117,8 +117,8 @@ export function CallbackCard({ matching, ...view }: CallbackCardView & { matchin
         {view.egressFailure !== null && <p>{`Sending ${sendingWaits(view.egressFailure)}.`}</p>}
         {view.expired > 0 && retriesEnabled && (
           <p>
-            <Count value={view.expired} /> not retried any more: {spellDuration(sending.policy.windowMs)} have passed since the
-            first failure.
+            <Count value={view.expired} /> not retried any more: their retry window of {spellDuration(sending.policy.windowMs)} is
+            over.
           </p>
         )}
       </div>

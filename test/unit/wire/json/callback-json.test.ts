@@ -57,6 +57,8 @@ describe("readCallback", () => {
         email: null,
         events: { reply: null, undeliverable: null },
         downSince: null,
+        waitingCalls: null,
+        sending: null,
         expiredCalls: null,
         health: null,
         pause: null,

@@ -175,17 +175,10 @@ describe("status", () => {
     ]);
   });
 
-  test("doesn't promise a retry after a pause to calls whose windows end in it", () => {
-    const retriesIn = (until: number | null) => {
-      const callback = aListedCallback({ pause: { by: null, until } });
-      return String(renderStatus([{ ...FAILING, callback }], OPTIONS))
-        .split("\n")
-        .find((line) => line.includes("retried"));
-    };
-    expect(retriesIn(null)).toBe("  20000 still retried, after the pause, the last until 2026-11-25 11:00:00Z");
-    expect(retriesIn(NOW + 1_380 * MINUTE + 1)).toBe(
-      "  none of them will be retried: their retry windows end in the pause, the last at 2026-11-25 11:00:00Z",
-    );
+  test("doesn't promise a retry after a pause, as a window may end in it", () => {
+    const callback = aListedCallback({ pause: { by: null, until: null } });
+    const lines = String(renderStatus([{ ...FAILING, callback }], OPTIONS)).split("\n");
+    expect(lines).toContain("  20000 waiting for the end of the pause, the last retry window until 2026-11-25 11:00:00Z");
   });
 
   test("calls an outage in which calls are accepted again recovering, as the console does", () => {
