@@ -52,8 +52,9 @@ class Node {
       store: {
         ...store,
         nodes: this.#nodes(store),
+        changes: this.#whileGoing(store.changes),
         calls: {
-          ...store.calls,
+          ...this.#whileGoing(store.calls),
           find: (callbackId, callId) => {
             this.onRead();
             return store.calls.find(callbackId, callId);
@@ -97,7 +98,7 @@ class Node {
     })();
   }
 
-  /** A paused node renews nothing, however far its lease loop had come. */
+  /** A paused node renews and reads nothing, however far its loops had come. */
   async pause(): Promise<void> {
     this.#isEnded = true;
     this.#going = new Promise((resolve) => (this.#goOn = resolve));
@@ -122,6 +123,18 @@ class Node {
     if (!maySend(0)) return null;
     this.sent.push(id);
     return this.result === null ? new Promise((resolve) => this.#hanging.push(resolve)) : Promise.resolve(this.result);
+  }
+
+  #whileGoing<Part extends object>(part: Part): Part {
+    const get = (target: Part, name: string | symbol): unknown => {
+      const member: unknown = Reflect.get(target, name);
+      if (typeof member !== "function") return member;
+      return async (...given: readonly unknown[]) => {
+        await this.#going;
+        return Reflect.apply(member, target, given);
+      };
+    };
+    return new Proxy(part, { get });
   }
 
   #nodes({ nodes }: Store): NodeStore {
