@@ -285,6 +285,8 @@ describe("signing", () => {
     const edit = `/console/callbacks/${id}/edit`;
     expect((await visitor.open(edit)).text).not.toContain("Signed, with a new secret");
     const switchedOn = await visitor.send(edit, edit, { ...UNCHANGED, signing: "enabled" });
+    const secondly = await visitor.send(edit, edit, { ...UNCHANGED, signing: "enabled" });
+    expect(secondly.text).toContain("only the first answer had the signing secret. If you don't have it, save with a new one.");
     const first = await secretOf("demo");
     expect([switchedOn.status, switchedOn.text]).toEqual([200, expect.stringContaining(`it isn't shown again. If you lose it`)]);
     expect(switchedOn.html).toContain(first);

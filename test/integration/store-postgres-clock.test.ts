@@ -50,3 +50,11 @@ it("a node that was suspended leaves what a user has taken back meanwhile", asyn
   await node.calls.mark(callback.id, ["A"], "FAILED", NOW - 10_000);
   expect(await node.calls.mark(callback.id, ["A"], "SUCCESS", WAKES_AT, { markedAt })).toEqual(["A"]);
 });
+
+it("a node lists the endpoints whose calls wait, by a clock that counts less than milliseconds", async () => {
+  const callback = await aCallback(node);
+  await accept(node, callback, ["A"], NOW);
+  const times = await Promise.all(Array.from({ length: 10 }, () => node.readTime()));
+  expect(times.map((time) => time % 1)).toEqual(Array(10).fill(0));
+  expect(await node.endpoints.listReports([callback.id])).toMatchObject([{ oldestWaiting: { acceptedAt: NOW } }]);
+});

@@ -40,9 +40,15 @@ const LIST = { text: "Callbacks", href: "/console" };
 /** So many sessions can send a form twice. */
 const MAX_REMEMBERED = 1_000;
 
+interface Saved {
+  readonly settings: CallbackSettings;
+  /** The answer showed a new signing secret, which the answer to a form that is sent twice replaces. */
+  readonly hasShownSecret: boolean;
+}
+
 export function addCallbackPages(app: FastifyInstance, context: ConsoleContext): void {
   const { deps, lookup, sessions } = context;
-  const saved = new Map<string, CallbackSettings>();
+  const saved = new Map<string, Saved>();
 
   app.get("/console/callbacks/new", async (request, reply) => {
     const kept = keptForm(request, deps.store);
@@ -56,15 +62,16 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     if (read.kind === "invalid") return showForm(request, reply, null, { fields: typed, problems: read.problems });
     try {
       const callback = await createCallback(context, read.settings, ownerOf(request), authorOf(request, deps));
-      remember(request, read.settings);
       const [made] = callback.signingSecrets;
+      remember(request, { settings: read.settings, hasShownSecret: made !== undefined });
       if (made !== undefined) return showSecret(reply, callback, made.secret);
       return redirectDone(reply, consolePath(callback.id, "edit"), `Created: messages name it ${callback.name}.`);
     } catch (error) {
       const problems = problemsOf(error);
       const existing = isWhcbError(error, "duplicate-name") ? await deps.store.callbacks.find(read.settings.name) : null;
       if (existing !== null && isSentTwice(request, read.settings, existing)) {
-        return redirectDone(reply, consolePath(existing.id, "edit"), `Created: messages name it ${existing.name}.`);
+        const text = `Created: messages name it ${existing.name}.${lostSecretText(request)}`;
+        return redirectDone(reply, consolePath(existing.id, "edit"), text);
       }
       return showForm(request, reply, null, { fields: typed, problems });
     }
@@ -88,7 +95,7 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     if (isTest(request)) return showTest(request, reply, stored, typed);
     const read = readSettings(typed, typedKey(request), stored, parseCallback);
     const done = (text: string): FastifyReply => redirectDone(reply, consolePath(stored.id, "edit"), text);
-    if (read.kind === "valid" && isSentTwice(request, read.settings, stored)) return done("Saved.");
+    if (read.kind === "valid" && isSentTwice(request, read.settings, stored)) return done(`Saved.${lostSecretText(request)}`);
     const conflict = findConflict(readLoaded(formOf(request)), typed, loadedForm(request, stored));
     if (conflict !== null) {
       const { merged, problems, changes } = conflict;
@@ -99,7 +106,7 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     try {
       const change = { author: authorOf(request, deps), expected: stored };
       const { callback, madeSecret } = await updateCallback(context, stored, read.settings, change);
-      remember(request, read.settings);
+      remember(request, { settings: read.settings, hasShownSecret: madeSecret !== undefined });
       if (madeSecret !== undefined) return showSecret(reply, callback, madeSecret);
     } catch (error) {
       // The callback has changed since it was read above.
@@ -117,16 +124,24 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     return reply.showPage(callbackPage(callback, record, { title: "Signing secret", content, tab: "settings", trail }));
   }
 
-  function remember({ visitor }: FastifyRequest, settings: CallbackSettings): void {
+  function remember({ visitor }: FastifyRequest, one: Saved): void {
     const [oldest] = saved.keys();
     if (oldest !== undefined && saved.size >= MAX_REMEMBERED) saved.delete(oldest);
-    saved.set(visitor?.token ?? "", settings);
+    saved.set(visitor?.token ?? "", one);
+  }
+
+  /** Is said of a form that was sent twice. */
+  function lostSecretText({ visitor }: FastifyRequest): string {
+    const { hasShownSecret = false } = saved.get(visitor?.token ?? "") ?? {};
+    return hasShownSecret
+      ? " Sent twice: only the first answer had the signing secret. If you don't have it, save with a new one."
+      : "";
   }
 
   /** Only what this session has saved counts: any other answer would tell whether a guess of the key is right. */
   function isSentTwice({ visitor }: FastifyRequest, settings: CallbackSettings, stored: Callback): boolean {
     const last = saved.get(visitor?.token ?? "");
-    return last !== undefined && hasSameSettings(last, settings) && hasSameSettings(stored, settings);
+    return last !== undefined && hasSameSettings(last.settings, settings) && hasSameSettings(stored, settings);
   }
 
   app.get<CallbackPath>("/console/callbacks/:id/delete", async (request, reply) => {
