@@ -2,8 +2,7 @@
 import type { FastifyInstance } from "fastify";
 import type { AuditQuery } from "../../store/audit.js";
 import { auditEntryToJson } from "../../wire/json/audit-json.js";
-import { lengthIn, reserveAnswer } from "../requests/send-document.js";
-import { sendList } from "./list-answer.js";
+import { reservePage, sendList } from "./list-answer.js";
 import { type Query, readFilter, readPage, readParameter } from "./query-parameters.js";
 import type { RouteContext } from "./route-context.js";
 
@@ -16,7 +15,7 @@ export function addAuditRoute(app: FastifyInstance, context: RouteContext): void
   app.get<{ Querystring: Query }>("/audit", schemaFor("listAudit"), async (request, reply) => {
     const { query } = request;
     const asked = readPage(query, largestPage);
-    reserveAnswer(request, reply, asked.limit * LONGEST_ENTRY * lengthIn(request));
+    reservePage(request, reply, asked, LONGEST_ENTRY);
     const page = await deps.store.audit.list({ ...asked, ...(await readAuditFilter(query, context)) });
     return sendList(request, reply, {
       ...{ name: "audit", kind: "call", path: "/audit", query, asked, page, largestPage },

@@ -12,10 +12,14 @@ import { sendDocument } from "../requests/send-document.js";
 import type { ServerDeps } from "../server-deps.js";
 import { createCallback, deleteCallback, setPause, updateCallback } from "../use-cases/change-callbacks.js";
 import { testMails } from "../use-cases/send-test-mail.js";
-import { sendList } from "./list-answer.js";
+import { reservePage, sendList } from "./list-answer.js";
 import { type Query, readPage, readParameter, readSort } from "./query-parameters.js";
 import { callbackLinks, Linker } from "./resource-links.js";
 import type { CallbackPath, RouteContext } from "./route-context.js";
+
+/** A URL has up to 2 048 characters. */
+const LONGEST_CALLBACK = 4 * 1024;
+const LONGEST_OUTAGE = 2 * 1024;
 
 export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): void {
   const { schemaFor, deps, lookup, largestPage } = context;
@@ -47,6 +51,7 @@ export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): 
     const { query } = request;
     const asked = readPage(query, largestPage);
     const sort = readSort(query, { name: false, id: false }, "name");
+    reservePage(request, reply, asked, LONGEST_CALLBACK);
     const page = await deps.store.callbacks.list({ ...asked, sort });
     const reports = await readReports(deps, page.items);
     return sendList(request, reply, {
@@ -133,6 +138,7 @@ export function addOutageRoute(app: FastifyInstance, { schemaFor, deps, lookup, 
     const asked = readPage(query, largestPage);
     const named = readParameter(query, "callbackId");
     const callback = named === undefined ? null : await lookup.find(named);
+    reservePage(request, reply, asked, LONGEST_OUTAGE);
     const page = await deps.store.outages.list({ ...asked, ...(callback && { callbackId: callback.id }) });
     return sendList(request, reply, {
       name: "outages",

@@ -4,7 +4,7 @@ import type { Page, PageQuery } from "../../store/paging.js";
 import { listToJson } from "../../wire/json/list-json.js";
 import type { Link } from "../../wire/links.js";
 import type { ResourceKind } from "../../wire/media-types.js";
-import { sendDocument } from "../requests/send-document.js";
+import { lengthIn, reserveAnswer, sendDocument } from "../requests/send-document.js";
 import type { Query } from "./query-parameters.js";
 import { Linker, type Parameters } from "./resource-links.js";
 
@@ -17,6 +17,11 @@ export interface ListAnswer<Item> {
   readonly page: Page<Item>;
   readonly largestPage: number;
   writeItem(item: Item, linker: Linker): Record<string, unknown>;
+}
+
+/** Reserves room for a page before it is read; an item is at most so many bytes of JSON. Throws `unavailable` without room. */
+export function reservePage(request: FastifyRequest, reply: FastifyReply, { limit }: PageQuery, longestItem: number): void {
+  reserveAnswer(request, reply, limit * longestItem * lengthIn(request));
 }
 
 export function sendList<Item>(request: FastifyRequest, reply: FastifyReply, list: ListAnswer<Item>): FastifyReply {
