@@ -40,15 +40,11 @@ const LIST = { text: "Callbacks", href: "/console" };
 /** So many sessions can send a form twice. */
 const MAX_REMEMBERED = 1_000;
 
-interface Saved {
-  readonly settings: CallbackSettings;
-  /** The answer showed a new signing secret, which the answer to a form that is sent twice replaces. */
-  readonly hasShownSecret: boolean;
-}
+const LOST_SECRET = " Sent twice: only the first answer had the signing secret. If you don't have it, save with a new one.";
 
 export function addCallbackPages(app: FastifyInstance, context: ConsoleContext): void {
   const { deps, lookup, sessions } = context;
-  const saved = new Map<string, Saved>();
+  const saved = new Map<string, { settings: CallbackSettings; hasShownSecret: boolean }>();
 
   app.get("/console/callbacks/new", async (request, reply) => {
     const kept = keptForm(request, deps.store);
@@ -63,16 +59,15 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     try {
       const callback = await createCallback(context, read.settings, ownerOf(request), authorOf(request, deps));
       const [made] = callback.signingSecrets;
-      remember(request, { settings: read.settings, hasShownSecret: made !== undefined });
+      remember(request, read.settings, made !== undefined);
       if (made !== undefined) return showSecret(reply, callback, made.secret);
       return redirectDone(reply, consolePath(callback.id, "edit"), `Created: messages name it ${callback.name}.`);
     } catch (error) {
       const problems = problemsOf(error);
       const existing = isWhcbError(error, "duplicate-name") ? await deps.store.callbacks.find(read.settings.name) : null;
-      if (existing !== null && isSentTwice(request, read.settings, existing)) {
-        const text = `Created: messages name it ${existing.name}.${lostSecretText(request)}`;
-        return redirectDone(reply, consolePath(existing.id, "edit"), text);
-      }
+      const note = existing && sentTwiceNote(request, read.settings, existing);
+      if (existing !== null && note !== null)
+        return redirectDone(reply, consolePath(existing.id, "edit"), `Created: messages name it ${existing.name}.${note}`);
       return showForm(request, reply, null, { fields: typed, problems });
     }
   });
@@ -95,7 +90,8 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     if (isTest(request)) return showTest(request, reply, stored, typed);
     const read = readSettings(typed, typedKey(request), stored, parseCallback);
     const done = (text: string): FastifyReply => redirectDone(reply, consolePath(stored.id, "edit"), text);
-    if (read.kind === "valid" && isSentTwice(request, read.settings, stored)) return done(`Saved.${lostSecretText(request)}`);
+    const note = read.kind === "valid" ? sentTwiceNote(request, read.settings, stored) : null;
+    if (note !== null) return done(`Saved.${note}`);
     const conflict = findConflict(readLoaded(formOf(request)), typed, loadedForm(request, stored));
     if (conflict !== null) {
       const { merged, problems, changes } = conflict;
@@ -106,7 +102,7 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     try {
       const change = { author: authorOf(request, deps), expected: stored };
       const { callback, madeSecret } = await updateCallback(context, stored, read.settings, change);
-      remember(request, { settings: read.settings, hasShownSecret: madeSecret !== undefined });
+      remember(request, read.settings, madeSecret !== undefined);
       if (madeSecret !== undefined) return showSecret(reply, callback, madeSecret);
     } catch (error) {
       // The callback has changed since it was read above.
@@ -124,24 +120,20 @@ export function addCallbackPages(app: FastifyInstance, context: ConsoleContext):
     return reply.showPage(callbackPage(callback, record, { title: "Signing secret", content, tab: "settings", trail }));
   }
 
-  function remember({ visitor }: FastifyRequest, one: Saved): void {
+  function remember({ visitor }: FastifyRequest, settings: CallbackSettings, hasShownSecret: boolean): void {
     const [oldest] = saved.keys();
     if (oldest !== undefined && saved.size >= MAX_REMEMBERED) saved.delete(oldest);
-    saved.set(visitor?.token ?? "", one);
+    saved.set(visitor?.token ?? "", { settings, hasShownSecret });
   }
 
-  /** Is said of a form that was sent twice. */
-  function lostSecretText({ visitor }: FastifyRequest): string {
-    const { hasShownSecret = false } = saved.get(visitor?.token ?? "") ?? {};
-    return hasShownSecret
-      ? " Sent twice: only the first answer had the signing secret. If you don't have it, save with a new one."
-      : "";
-  }
-
-  /** Only what this session has saved counts: any other answer would tell whether a guess of the key is right. */
-  function isSentTwice({ visitor }: FastifyRequest, settings: CallbackSettings, stored: Callback): boolean {
+  /**
+   * Returns null unless it was, else what else to say. Only what this session has saved counts: any other answer would tell whether a
+   * guess of the key is right.
+   */
+  function sentTwiceNote({ visitor }: FastifyRequest, settings: CallbackSettings, stored: Callback): string | null {
     const last = saved.get(visitor?.token ?? "");
-    return last !== undefined && hasSameSettings(last.settings, settings) && hasSameSettings(stored, settings);
+    if (last === undefined || !hasSameSettings(last.settings, settings) || !hasSameSettings(stored, settings)) return null;
+    return last.hasShownSecret ? LOST_SECRET : "";
   }
 
   app.get<CallbackPath>("/console/callbacks/:id/delete", async (request, reply) => {
