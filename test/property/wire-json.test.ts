@@ -45,6 +45,9 @@ describe("JSON reads back unchanged", () => {
           expiredCalls: null,
           health: null,
           pause: null,
+          sending: null,
+          waitingCalls: null,
+          waitingSince: undefined,
           raw,
         };
         expect(readCallback(raw)).toEqual({ id: aCallback().id, ...listed, ...added });
