@@ -278,9 +278,13 @@ async function busyCallback(callback: LockedCallback, holder: RunLease | null, d
 
 async function isAbandoned(runId: string, deps: RunDeps): Promise<boolean> {
   if (runId === "") return false;
-  try {
+  const isUnfinished = async (): Promise<boolean> => {
     const run = await readRun(deps, runId);
     return run.runId === runId && run.state === "unfinished";
+  };
+  try {
+    // It may have ended after its journal was read, and before the look at its process.
+    return (await isUnfinished()) && (await isUnfinished());
   } catch (error) {
     if (!isWhcbError(error)) throw error;
     return false;
