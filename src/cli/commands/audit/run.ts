@@ -4,12 +4,11 @@ import { count } from "../../../domain/count.js";
 import { isWhcbError, WhcbError } from "../../../domain/errors.js";
 import { dateOrNull } from "../../../wire/dates.js";
 import type { Invocation } from "../../args/command-spec.js";
+import { TERMINAL_LIMIT } from "../../args/shared-flags.js";
 import type { AUDIT_FIELDS, Json } from "../../output/json-fields.js";
 import { type ListingStyle, openListing } from "../../output/listing.js";
 import { findCallback, type Session, withSession } from "../../settings/session.js";
 import type { AuditFlags } from "./command.js";
-
-const TERMINAL_LIMIT = 20;
 
 export function run(invocation: Invocation<AuditFlags>): Promise<void> {
   const { values, screen } = invocation;

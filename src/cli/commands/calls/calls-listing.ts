@@ -3,13 +3,12 @@ import { count } from "../../../domain/count.js";
 import { WhcbError } from "../../../domain/errors.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { readFilter } from "../../args/filter-flags.js";
+import { TERMINAL_LIMIT } from "../../args/shared-flags.js";
 import { CALL_LISTING, leftOutText, TABLE_COLUMNS } from "../../output/call-columns.js";
 import { GROUP_FIELDS } from "../../output/json-fields.js";
 import { isReadBack, openListing, requireReadBack } from "../../output/listing.js";
 import { findNamedCallback, type Session, withSession } from "../../settings/session.js";
 import type { CallsListFlags } from "./command.js";
-
-const TERMINAL_LIMIT = 20;
 
 export function run(invocation: Invocation<CallsListFlags>): Promise<void> {
   return withSession(invocation, (session) => listCalls(invocation, session));
