@@ -228,14 +228,14 @@ export async function runMarks(
   return performRun(run, deps, onEvent, async (session) => {
     // The question may have been open for long.
     const hasArrived = plan.undoes === null ? null : await readArrivalCheck(session);
-    const since = plan.serviceListedAt !== null && { unlessFailedSince: plan.serviceListedAt };
+    const job = { status: plan.status, from: "left", unlessFailedSince: plan.serviceListedAt } as const;
     for (const { callback, callIds, delivered } of groups) {
       if (session.stop.reason !== null) return;
       const left = hasArrived === null ? callIds : await skipSettled(callback.id, callIds, hasArrived, session);
       // Calls that are delivered from now on stay SUCCESS.
       for (const wereDelivered of [false, true]) {
         const ids = left.filter((id) => delivered.has(id) === wereDelivered);
-        await markAll({ callbackId: callback.id, status: plan.status, from: "left", wereDelivered, ...since }, ids, session);
+        await markAll({ ...job, callbackId: callback.id, wereDelivered }, ids, session);
       }
       if (session.stopReasonOf(callback.id) === "gone") await giveUpCallback(callback.id, session);
     }

@@ -36,8 +36,8 @@ export async function runReconcile(
       control: options,
     };
     return await performRun(run, deps, onEvent, async (session) => {
-      const since = serviceListedAt !== null && { unlessFailedSince: serviceListedAt };
-      await markAll({ callbackId: callback.id, status: "SUCCESS", from: "seen", ...since }, seen, session);
+      const job = { callbackId: callback.id, status: "SUCCESS", from: "seen", unlessFailedSince: serviceListedAt } as const;
+      await markAll(job, seen, session);
       if (session.stopReasonOf(callback.id) === "gone") return giveUpCallback(callback.id, session);
       await sendPlan(replay, options, session);
     });

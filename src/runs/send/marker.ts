@@ -26,8 +26,8 @@ export interface MarkJob {
   readonly from: RunCallState;
   /** An earlier request of the run may have marked these calls. What is SUCCESS of them counts as marked by it. */
   readonly mayBeMarked?: ReadonlySet<string>;
-  /** What a user has made FAILED after this instant of the service's clock stays so, if the service guards marks. */
-  readonly unlessFailedSince?: number;
+  /** What a user has made FAILED after this instant of the service's clock stays so, if the service guards marks. null guards nothing. */
+  readonly unlessFailedSince?: number | null;
   /** The calls become FAILED although a delivery made them SUCCESS. By default what was delivered is left, if the service says so. */
   readonly wereDelivered?: boolean;
   /** `findStopReason` is asked once before each group of marks. A reason stops the callback, and nothing more is marked. */
@@ -165,12 +165,12 @@ export class Marker {
 
   #details(callIds: readonly string[]): MarkDetails {
     const { stop } = this.#session;
-    const { from, status, unlessFailedSince, wereDelivered = false } = this.#job;
+    const { from, status, unlessFailedSince = null, wereDelivered = false } = this.#job;
     if (from !== "accepted") {
       const isWanted = (): boolean => stop.reason === null;
       // An undo must not take back what this run didn't change.
       const unlessSettled = from === "left" && status === "SUCCESS";
-      const since = unlessFailedSince !== undefined && { unlessFailedSince };
+      const since = unlessFailedSince !== null && { unlessFailedSince };
       return { isWanted, unlessSettled, ...since, ...(status === "FAILED" && !wereDelivered && { unlessDeliveredSince: 0 }) };
     }
     const attempts = callIds.flatMap((id) => this.#replays.get(id) ?? []);
