@@ -33,7 +33,13 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: "postgres", include: POSTGRES, exclude: WITHOUT_POOLER, globalSetup: "test/support/postgres/cluster.ts" },
+        test: {
+          name: "postgres",
+          include: POSTGRES,
+          exclude: WITHOUT_POOLER,
+          globalSetup: "test/support/postgres/cluster.ts",
+          setupFiles: "test/support/postgres/drop-databases.ts",
+        },
       },
     ],
   },

@@ -19,8 +19,13 @@ interface Side {
   clear(): Promise<void>;
 }
 
+interface Sides {
+  readonly sides: readonly [Side, Side];
+  close(): Promise<void>;
+}
+
 /** Both have the same clock. */
-async function openSides(clock: VirtualClock): Promise<readonly [Side, Side]> {
+async function openSides(clock: VirtualClock): Promise<Sides> {
   const file = join(newTemporaryFolder("whcb-agreement-"), "x.db");
   const sqlite = await openStore({ url: file, secretKey: new Uint8Array(32), clock });
   const rows = openDatabase(file, {});
@@ -29,38 +34,41 @@ async function openSides(clock: VirtualClock): Promise<readonly [Side, Side]> {
     .map((table) => `DELETE FROM ${table};`)
     .join("");
   const database = await createDatabase("agreement");
-  afterAll(async () => {
-    rows.close();
-    await sqlite.close();
-  });
-  return [
-    {
-      store: sqlite,
-      readTable: async (table) => rows.prepare<[], Readonly<Record<string, unknown>>>(`SELECT * FROM ${table}`).all(),
-      clear: async () => void rows.exec(`${deletes} DELETE FROM changes; DELETE FROM sqlite_sequence`),
+  return {
+    sides: [
+      {
+        store: sqlite,
+        readTable: async (table) => rows.prepare<[], Readonly<Record<string, unknown>>>(`SELECT * FROM ${table}`).all(),
+        clear: async () => void rows.exec(`${deletes} DELETE FROM changes; DELETE FROM sqlite_sequence`),
+      },
+      {
+        store: { ...(await database.openStore({ clock })), nodes: null },
+        readTable: (table) => database.query(`SELECT * FROM ${table}`),
+        clear: () => database.clear(),
+      },
+    ],
+    async close() {
+      rows.close();
+      await sqlite.close();
     },
-    {
-      store: { ...(await database.openStore({ clock })), nodes: null },
-      readTable: (table) => database.query(`SELECT * FROM ${table}`),
-      clear: () => database.clear(),
-    },
-  ];
+  };
 }
 
 export function expectAgreement({ sequences, seed }: { readonly sequences: number; readonly seed: number }): void {
   const clock = new VirtualClock();
-  let sides: readonly [Side, Side];
+  let opened: Sides;
 
   beforeAll(async () => {
-    sides = await openSides(clock);
+    opened = await openSides(clock);
   });
+  afterAll(() => opened.close());
 
   it(`SQLite and PostgreSQL agree in ${sequences} sequences of operations (seed ${seed})`, { timeout: 0 }, async () => {
     const agrees = fc.asyncProperty(fc.array(anyOperation, { maxLength: 40, size: "max" }), async (operations) => {
       clock.jump(BEGIN - clock.now());
-      for (const side of sides) await side.clear();
+      for (const side of opened.sides) await side.clear();
       const [sqlite, postgres] = await Promise.all(
-        sides.map(({ store, readTable }) => OperatedStore.open(store, clock, readTable)),
+        opened.sides.map(({ store, readTable }) => OperatedStore.open(store, clock, readTable)),
       );
       if (sqlite === undefined || postgres === undefined) throw new Error("there are two sides");
       try {

@@ -28,7 +28,12 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: "postgres", include: POSTGRES, globalSetup: "test/support/postgres/cluster.ts" },
+        test: {
+          name: "postgres",
+          include: POSTGRES,
+          globalSetup: "test/support/postgres/cluster.ts",
+          setupFiles: "test/support/postgres/drop-databases.ts",
+        },
       },
     ],
   },

@@ -11,7 +11,7 @@ declare module "vitest" {
 
 // biome-ignore lint/style/noDefaultExport: vitest asks for it
 export default async function startCluster(project: TestProject): Promise<() => Promise<void>> {
-  const { url, stop } = await startServer(["synchronous_commit=off", "max_connections=200"]);
+  const { url, stop } = await startServer(["synchronous_commit=off"]);
   project.provide("postgresUrl", url);
   return stop;
 }

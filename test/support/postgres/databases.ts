@@ -1,6 +1,6 @@
 /** Databases of their own, on the cluster of the test run. */
 import pg from "pg";
-import { afterAll, inject } from "vitest";
+import { inject } from "vitest";
 import { systemClock } from "../../../src/platform/clock.js";
 import { type OpenStoreOptions, openStore, type Store } from "../../../src/store/open-store.js";
 
@@ -20,6 +20,13 @@ const SMALL_BYTES = 512 * 1024;
 
 const SECRET_KEY = new Uint8Array(32);
 
+const dropping: (() => Promise<void>)[] = [];
+
+/** Closes what was opened in the databases of this test file, and drops them. */
+export async function dropDatabases(): Promise<void> {
+  for (const drop of dropping.splice(0)) await drop();
+}
+
 /** The database is empty, and is dropped at the end of the test file. */
 export async function createDatabase(name: string): Promise<TestDatabase> {
   const server = new pg.Client(inject("postgresUrl"));
@@ -30,7 +37,7 @@ export async function createDatabase(name: string): Promise<TestDatabase> {
   const stores: Store[] = [];
   const clients: pg.Client[] = [];
   let clearing: string | null = null;
-  afterAll(async () => {
+  dropping.push(async () => {
     for (const store of stores) await store.close();
     for (const client of clients) await client.end();
     await pool.end();
