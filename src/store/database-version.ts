@@ -16,3 +16,12 @@ export function newerError(name: string, version: number, latest: number): WhcbE
     { hint: "Use the whcb that wrote it, or a newer one." },
   );
 }
+
+/** Throws `config` for a version between releases, from which no step leads on. Version 0 is of an empty database. */
+export function requireReleased(name: string, version: number, releases: readonly { readonly version: number }[]): void {
+  const latest = releases.at(-1)?.version ?? 0;
+  if (version === 0 || version > latest || releases.some((each) => each.version === version)) return;
+  throw new WhcbError("config", `${name} has database version ${version}, which no release of whcb wrote`, {
+    hint: "Use the whcb that wrote it, or start on a new database.",
+  });
+}

@@ -8,7 +8,7 @@ import { EXIT_CODE_MEANINGS } from "../exit-codes.js";
 import { loadAllCommands } from "./all.js";
 
 /** `words` are a command or a group; without any, all commands are described. Throws `usage` for unknown words. */
-export async function helpJson(version: string, words: readonly string[]): Promise<unknown> {
+export async function helpJson(version: string, words: readonly string[]) {
   const commands = (await loadAllCommands())
     .flatMap((entry) =>
       isGroup(entry) ? entry.commands.map((spec) => describeCommand(spec, [entry.name])) : [describeCommand(entry, [])],

@@ -1,7 +1,4 @@
 /** A released step never changes: a new one follows it. */
-import { auditTables } from "../audit-tables.js";
-import { countExpiredCalls } from "../sql/count-expired-calls.js";
-
 export interface PostgresMigration {
   readonly version: number;
   readonly name: string;
@@ -21,8 +18,11 @@ export interface PostgresMigration {
  * Counters and endpoints are updated all the time, and no index has what changes: with room in each page their old versions are
  * removed without a vacuum. A call's indexes change with its state, so its table is vacuumed often. The thresholds are rows, not
  * parts of a table that may have millions.
+ *
+ * The last two tables say what nodes know of each other, and have the counts that they share. A crash of the server resets these counts,
+ * which is cheaper than writing each of them to disk.
  */
-const FIRST_TABLES = `
+const TABLES = `
 CREATE FUNCTION lower_case(text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT lower($1 COLLATE "und-x-icu")';
 CREATE FUNCTION upper_case(text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT upper($1 COLLATE "und-x-icu")';
 CREATE FUNCTION instr(text, text) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT strpos($1, $2)::bigint';
@@ -45,7 +45,12 @@ CREATE TABLE callbacks (
   replay_requested_at bigint NOT NULL DEFAULT 0,
   deleted_at bigint,
   owner text COLLATE "C",
-  fence bigint NOT NULL DEFAULT 0
+  fence bigint NOT NULL DEFAULT 0,
+  replay_probe_at bigint NOT NULL DEFAULT 0,
+  signing_secrets bytea,
+  paused_at bigint,
+  paused_until bigint,
+  paused_by text
 ) WITH (fillfactor = 70);
 CREATE UNIQUE INDEX callbacks_name ON callbacks (name) WHERE deleted_at IS NULL;
 CREATE INDEX callbacks_owned ON callbacks (owner) WHERE owner IS NOT NULL;
@@ -68,7 +73,8 @@ CREATE TABLE endpoints (
   probe_step_ms bigint NOT NULL,
   in_flight_limit bigint NOT NULL,
   recovery bigint NOT NULL,
-  recovering_since bigint
+  recovering_since bigint,
+  probe_began_at bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
 CREATE TABLE calls (
@@ -90,7 +96,11 @@ CREATE TABLE calls (
   changed_at bigint NOT NULL,
   message_id text COLLATE "C" NOT NULL,
   channel text COLLATE "C" NOT NULL,
-  response text COLLATE "C" NOT NULL
+  response text COLLATE "C" NOT NULL,
+  sent_at bigint,
+  is_replayed bigint NOT NULL DEFAULT 0,
+  outage_id text COLLATE "C",
+  settled_by_user text COLLATE "C"
 ) WITH (
   fillfactor = 85, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000,
   autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 20000
@@ -99,7 +109,8 @@ CREATE INDEX calls_pending ON calls (callback_key, (seq + 0)) WHERE status = 'PE
 CREATE INDEX calls_listed ON calls (callback_key, status, attempted_at, seq) WHERE status <> 'PENDING';
 CREATE INDEX calls_due ON calls (callback_key, due_at, seq) WHERE status = 'FAILED' AND due_at IS NOT NULL;
 CREATE INDEX calls_backlog ON calls (callback_key, failed_in_recovery, seq) WHERE status = 'FAILED' AND due_at IS NOT NULL;
-CREATE INDEX calls_held ON calls (callback_key, (seq + 0)) WHERE status = 'FAILED' AND due_at IS NOT NULL AND attempt_count = 0;
+CREATE INDEX calls_held ON calls (callback_key, (seq + 0))
+  WHERE status = 'FAILED' AND due_at IS NOT NULL AND (attempt_count = 0 OR sent_at = -1);
 CREATE INDEX calls_expiring ON calls (callback_key, first_failed_at) WHERE due_cause = 'retry';
 CREATE INDEX calls_replays ON calls (callback_key, due_at, seq) WHERE due_cause = 'replay';
 
@@ -138,6 +149,14 @@ CREATE UNIQUE INDEX outages_open ON outages (callback_key) WHERE ended_at IS NUL
 CREATE INDEX outages_by_callback ON outages (callback_key, started_at, id);
 CREATE INDEX outages_by_start ON outages (started_at, id);
 
+CREATE TABLE outage_counts (
+  outage_id text COLLATE "C" NOT NULL,
+  kind text NOT NULL,
+  name text COLLATE "C" NOT NULL,
+  count bigint NOT NULL,
+  PRIMARY KEY (outage_id, kind, name)
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+
 CREATE TABLE activity (
   callback_key bigint NOT NULL,
   minute bigint NOT NULL,
@@ -170,6 +189,39 @@ CREATE INDEX mails_owed ON mails (next_try_at) WHERE next_try_at IS NOT NULL;
 CREATE INDEX mails_by_callback ON mails (callback_key);
 CREATE INDEX mails_sent ON mails (sent_at) WHERE sent_at IS NOT NULL;
 
+CREATE TABLE notices (
+  outage_id text COLLATE "C" NOT NULL,
+  event text COLLATE "C" NOT NULL,
+  destination text COLLATE "C" NOT NULL,
+  callback_key bigint NOT NULL REFERENCES callbacks (key),
+  created_at bigint NOT NULL,
+  tries bigint NOT NULL,
+  next_try_at bigint,
+  sent_at bigint,
+  last_error text,
+  report text,
+  PRIMARY KEY (outage_id, event, destination)
+);
+CREATE INDEX notices_queued ON notices (destination, next_try_at) WHERE next_try_at IS NOT NULL;
+CREATE INDEX notices_by_callback ON notices (callback_key);
+
+CREATE TABLE expired_calls (
+  call_seq bigint PRIMARY KEY,
+  callback_key bigint NOT NULL,
+  notice bigint NOT NULL,
+  first_failed_at bigint NOT NULL
+);
+CREATE INDEX expired_calls_by_notice ON expired_calls (callback_key, notice, first_failed_at);
+
+CREATE TABLE expiries (
+  callback_key bigint PRIMARY KEY REFERENCES callbacks (key),
+  calls bigint NOT NULL DEFAULT 0,
+  notice bigint NOT NULL,
+  is_owed bigint NOT NULL,
+  noticed_at bigint
+);
+CREATE INDEX expiries_owed ON expiries (callback_key) WHERE is_owed = 1;
+
 CREATE TABLE run_leases (
   callback_key bigint PRIMARY KEY,
   run text COLLATE "C" NOT NULL,
@@ -188,10 +240,24 @@ CREATE TABLE replays (
   failed bigint NOT NULL,
   waiting bigint NOT NULL,
   cancelled_at bigint,
+  requested_by text,
+  selection text,
+  confirmed bigint,
+  in_earlier bigint NOT NULL DEFAULT 0,
+  collecting text,
   PRIMARY KEY (callback_key, requested_at)
 );
 CREATE UNIQUE INDEX replays_by_id ON replays (callback_key, id);
 CREATE INDEX replays_running ON replays (callback_key, requested_at) WHERE waiting > 0;
+CREATE INDEX replays_collecting ON replays (callback_key, requested_at) WHERE collecting IS NOT NULL AND cancelled_at IS NULL;
+
+CREATE TABLE replay_failures (
+  callback_key bigint NOT NULL,
+  requested_at bigint NOT NULL,
+  failure text COLLATE "C" NOT NULL,
+  count bigint NOT NULL,
+  PRIMARY KEY (callback_key, requested_at, failure)
+);
 
 CREATE TABLE changes (
   callback_id text COLLATE "C" PRIMARY KEY,
@@ -228,13 +294,23 @@ CREATE TABLE settings (
   name text COLLATE "C" PRIMARY KEY,
   value bytea NOT NULL
 );
-`;
 
-/**
- * These tables say what nodes know of each other, and have the counts that they share. A crash of the server resets these counts,
- * which is cheaper than writing each of them to disk.
- */
-const NODE_TABLES = `
+CREATE TABLE audit (
+  seq bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+  at bigint NOT NULL,
+  action text COLLATE "C" NOT NULL,
+  username text COLLATE "C",
+  via text COLLATE "C" NOT NULL,
+  address text COLLATE "C",
+  callback_id text COLLATE "C",
+  callback_name text COLLATE "C",
+  count bigint,
+  details text COLLATE "C" NOT NULL,
+  sign_in_key text COLLATE "C"
+);
+CREATE INDEX audit_by_time ON audit (at, seq);
+CREATE UNIQUE INDEX audit_failed_sign_ins ON audit (sign_in_key) WHERE sign_in_key IS NOT NULL;
+
 CREATE TABLE nodes (
   id text COLLATE "C" PRIMARY KEY,
   expires_at timestamptz NOT NULL,
@@ -249,102 +325,7 @@ CREATE UNLOGGED TABLE limits (
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 `;
 
-const NOTICE_TABLES = `
-CREATE TABLE notices (
-  outage_id text COLLATE "C" NOT NULL,
-  event text COLLATE "C" NOT NULL,
-  destination text COLLATE "C" NOT NULL,
-  callback_key bigint NOT NULL REFERENCES callbacks (key),
-  created_at bigint NOT NULL,
-  tries bigint NOT NULL,
-  next_try_at bigint,
-  sent_at bigint,
-  last_error text,
-  report text,
-  PRIMARY KEY (outage_id, event, destination)
-);
-CREATE INDEX notices_queued ON notices (destination, next_try_at) WHERE next_try_at IS NOT NULL;
-CREATE INDEX notices_by_callback ON notices (callback_key);
-`;
-
-const PROBE_COLUMNS = `
-ALTER TABLE callbacks ADD COLUMN replay_probe_at bigint NOT NULL DEFAULT 0;
-ALTER TABLE endpoints ADD COLUMN probe_began_at bigint NOT NULL DEFAULT 0;
-`;
-
-/** Reads JSON in a text column. A text of PostgreSQL can't contain U+0000. */
-const part = (column: string, index: number): string => `(replace(${column}, '\\u0000', '\\ufffd')::json ->> ${index})`;
-const blank = [1, 2, 3, 4, 5, 8].map((index) => part("response", index));
-
-/** Does what SQLite's step does (sqlite/migration-steps.ts). */
-const OWN_ATTEMPTS = `
-ALTER TABLE calls ADD COLUMN sent_at bigint;
-UPDATE calls SET sent_at = least(attempted_at, coalesce(
-    (SELECT max(${part("outcome", 0)}::bigint) FROM attempts WHERE call_seq = seq AND ${part("outcome", 2)} NOT LIKE 'replay %'), -1))
-  WHERE seq IN (SELECT call_seq FROM attempts WHERE ${part("outcome", 2)} LIKE 'replay %');
-DROP INDEX calls_held;
-CREATE INDEX calls_held ON calls (callback_key, (seq + 0))
-  WHERE status = 'FAILED' AND due_at IS NOT NULL AND (attempt_count = 0 OR sent_at = -1);
-UPDATE calls SET status_code = NULL, error = NULL, status_message = 'Erased: the sender''s data was removed'
-  WHERE status = 'SUCCESS' AND (status_message = 'Erased: the sender''s data was removed' OR sent_at IS NOT NULL)
-    AND pg_catalog.concat(${blank.join(", ")}) = '';
-`;
-
-/** Nodes of the version before would leave the counters as they are. */
-const OUTAGE_COUNTS = `
-ALTER TABLE calls ADD COLUMN is_replayed bigint NOT NULL DEFAULT 0;
-ALTER TABLE calls ADD COLUMN outage_id text COLLATE "C";
-CREATE TABLE outage_counts (
-  outage_id text COLLATE "C" NOT NULL,
-  kind text NOT NULL,
-  name text COLLATE "C" NOT NULL,
-  count bigint NOT NULL,
-  PRIMARY KEY (outage_id, kind, name)
-) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
-`;
-
-const REPLAY_DETAILS = `
-ALTER TABLE replays ADD COLUMN requested_by text;
-ALTER TABLE replays ADD COLUMN selection text;
-ALTER TABLE replays ADD COLUMN confirmed bigint;
-ALTER TABLE replays ADD COLUMN in_earlier bigint NOT NULL DEFAULT 0;
-ALTER TABLE replays ADD COLUMN collecting text;
-CREATE INDEX replays_collecting ON replays (callback_key, requested_at) WHERE collecting IS NOT NULL AND cancelled_at IS NULL;
-CREATE TABLE replay_failures (
-  callback_key bigint NOT NULL,
-  requested_at bigint NOT NULL,
-  failure text COLLATE "C" NOT NULL,
-  count bigint NOT NULL,
-  PRIMARY KEY (callback_key, requested_at, failure)
-);
-`;
-
-/** Nodes of the version before would send unsigned what must be signed, and in a pause. */
-const SIGNING_AND_PAUSES = `
-ALTER TABLE callbacks ADD COLUMN signing_secrets bytea;
-ALTER TABLE callbacks ADD COLUMN paused_at bigint;
-ALTER TABLE callbacks ADD COLUMN paused_until bigint;
-ALTER TABLE callbacks ADD COLUMN paused_by text;
-`;
-
-/** What nodes of the version before change would be in no audit. */
-const AUDIT = auditTables({
-  seq: "bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY",
-  integer: "bigint",
-  text: 'text COLLATE "C"',
-});
-
-export const POSTGRES_MIGRATIONS: readonly PostgresMigration[] = [
-  { version: 1, name: "first tables", sql: FIRST_TABLES },
-  { version: 2, name: "nodes and shared limits", sql: NODE_TABLES },
-  { version: 3, name: "notices of outages", sql: NOTICE_TABLES },
-  { version: 4, name: "probes after replays", sql: PROBE_COLUMNS, isCompatible: true },
-  { version: 5, name: "the service's own attempts", sql: OWN_ATTEMPTS },
-  { version: 6, name: "calls of outages", sql: OUTAGE_COUNTS },
-  { version: 7, name: "who asked for a replay, and its failures", sql: REPLAY_DETAILS },
-  { version: 8, name: "signing secrets, and pauses", sql: SIGNING_AND_PAUSES },
-  { version: 9, name: "audit", sql: AUDIT },
-  { version: 10, name: "calls that aren't retried any more", sql: countExpiredCalls("bigint") },
-];
+/** Versions before this one were never released. */
+export const POSTGRES_MIGRATIONS: readonly PostgresMigration[] = [{ version: 10, name: "1.0.0", sql: TABLES }];
 
 export const LATEST_VERSION = POSTGRES_MIGRATIONS.at(-1)?.version ?? 0;

@@ -1,9 +1,9 @@
 import { CompiledQuery, sql } from "kysely";
 import { advise, WhcbError } from "../../domain/errors.js";
-import { newerError, olderError } from "../database-version.js";
+import { newerError, olderError, requireReleased } from "../database-version.js";
 import type { Db } from "../schema.js";
 import { transact } from "../sql/transactions.js";
-import { LATEST_VERSION, POSTGRES_MIGRATIONS, type PostgresMigration } from "./postgres-migration-steps.js";
+import { LATEST_VERSION, POSTGRES_MIGRATIONS } from "./postgres-migration-steps.js";
 
 interface Target {
   /** Messages name the database so. */
@@ -17,30 +17,25 @@ const OLDEST_SERVER = 140_000;
  * Migrates in one transaction, and resolves to the version that was found, which may be a newer, compatible one. Throws `config`
  * for one that isn't compatible, another program's tables, or a server or encoding that doesn't fit.
  */
-export async function migratePostgres(
-  db: Db,
-  { name, mustExist }: Target,
-  migrations: readonly PostgresMigration[] = POSTGRES_MIGRATIONS,
-): Promise<number> {
-  const latest = migrations.at(-1)?.version ?? 0;
+export async function migratePostgres(db: Db, { name, mustExist }: Target): Promise<number> {
   await checkServer(db, name);
   const found = await versionOf(db, name);
   if (found === 0 && mustExist) throw emptyError(name);
-  if (found >= latest) {
-    await requireCompatible(db, name, found, latest);
+  if (found >= LATEST_VERSION) {
+    await requireCompatible(db, name, found);
     return found;
   }
   return transact(db, async (trx) => {
     await sql`SET LOCAL statement_timeout = 0`.execute(trx);
-    return applyMigrations(trx, name, migrations);
+    return applyMigrations(trx, name);
   });
 }
 
 /** Does what `migratePostgres` does, in a transaction. */
-export async function applyMigrations(trx: Db, name: string, migrations = POSTGRES_MIGRATIONS): Promise<number> {
+export async function applyMigrations(trx: Db, name: string): Promise<number> {
   const version = await lockVersion(trx, name);
-  await requireCompatible(trx, name, version, migrations.at(-1)?.version);
-  for (const step of migrations.filter((each) => each.version > version)) {
+  await requireCompatible(trx, name, version);
+  for (const step of POSTGRES_MIGRATIONS.filter((each) => each.version > version)) {
     await trx.executeQuery(CompiledQuery.raw(step.sql));
     await sql`INSERT INTO migrations (version, name, is_compatible)
       VALUES (${step.version}, ${step.name}, ${step.isCompatible ?? false})`.execute(trx);
@@ -51,10 +46,10 @@ export async function applyMigrations(trx: Db, name: string, migrations = POSTGR
 /** Locks the version, so that nobody else migrates until the end of the transaction. */
 async function lockVersion(trx: Db, name: string): Promise<number> {
   // PostgreSQL lets one of several that create it at the same time go on; the others wait here, fail, and run again.
-  await sql`CREATE TABLE IF NOT EXISTS migrations (version integer PRIMARY KEY, name text NOT NULL)`.execute(trx);
+  await sql`CREATE TABLE IF NOT EXISTS migrations (
+    version integer PRIMARY KEY, name text NOT NULL, is_compatible boolean NOT NULL DEFAULT false)`.execute(trx);
   await requireTrustedOwner(trx, name);
   await lockMigrations(trx);
-  await sql`ALTER TABLE migrations ADD COLUMN IF NOT EXISTS is_compatible boolean NOT NULL DEFAULT false`.execute(trx);
   return readVersion(trx);
 }
 
@@ -95,20 +90,20 @@ export async function requireNotNewer(db: Db, name: string): Promise<void> {
   if (version > LATEST_VERSION) throw newerError(name, version, LATEST_VERSION);
 }
 
-async function requireCompatible(db: Db, name: string, version: number, latest = LATEST_VERSION): Promise<void> {
-  if ((await readNewer(db, latest)) === "incompatible") throw newerError(name, version, latest);
+async function requireCompatible(db: Db, name: string, version: number): Promise<void> {
+  if ((await readNewer(db)) === "incompatible") throw newerError(name, version, LATEST_VERSION);
 }
 
 /** Looks at the steps that this version doesn't know. */
-export async function readNewer(db: Db, latest = LATEST_VERSION): Promise<"none" | "compatible" | "incompatible"> {
+export async function readNewer(db: Db): Promise<"none" | "compatible" | "incompatible"> {
   const { rows } = await sql<{ are_compatible: number | null }>`
-    SELECT bool_and(is_compatible) AS are_compatible FROM migrations WHERE version > ${latest}`.execute(db);
+    SELECT bool_and(is_compatible) AS are_compatible FROM migrations WHERE version > ${LATEST_VERSION}`.execute(db);
   const areCompatible = rows[0]?.are_compatible ?? null;
   if (areCompatible === null) return "none";
   return areCompatible === 1 ? "compatible" : "incompatible";
 }
 
-/** Resolves to 0 for a schema without tables. Throws `config` for another program's, or a stranger's. */
+/** Resolves to 0 for a schema without tables. Throws `config` for another program's, a stranger's, or a version that no release wrote. */
 async function versionOf(db: Db, name: string): Promise<number> {
   const { rows: tables } = await sql<{ name: string }>`
     SELECT tablename AS name FROM pg_tables WHERE schemaname = current_schema()`.execute(db);
@@ -119,7 +114,9 @@ async function versionOf(db: Db, name: string): Promise<number> {
     });
   }
   await requireTrustedOwner(db, name);
-  return readVersion(db);
+  const version = await readVersion(db);
+  requireReleased(name, version, POSTGRES_MIGRATIONS);
+  return version;
 }
 
 /** A migration creates the others, and fails if somebody else has made one. */

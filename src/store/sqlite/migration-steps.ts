@@ -1,7 +1,4 @@
 /** A released step never changes: a new one follows it. */
-import { auditTables } from "../audit-tables.js";
-import { countExpiredCalls } from "../sql/count-expired-calls.js";
-
 export interface Migration {
   readonly version: number;
   readonly name: string;
@@ -16,7 +13,7 @@ export interface Migration {
  *   pending  fetchPending            due     fetchDue, firstDueAt            held     fetchHeld
  *   listed   listCalls, purge        backlog fetchBacklog, switching retries expiring expireRetries
  */
-const FIRST = `
+const TABLES_OF_0_1_0 = `
 CREATE TABLE callbacks (
   key INTEGER PRIMARY KEY,
   id TEXT NOT NULL UNIQUE,
@@ -133,82 +130,41 @@ CREATE TABLE settings (
 );
 `;
 
-/** This rewrites only the schema, no row. */
-const STANDARD_TERMS = `
+/**
+ * Renaming and adding columns rewrites only the schema, no row. SQLite reads a null in `sent_at` without the response, which may be large
+ * and is stored before it.
+ *
+ * What 0.1.0 was asked to replay becomes one replay per callback. Calls whose retries ended before count, but are in no notice.
+ */
+const TABLES_OF_1_0_0 = `
 ALTER TABLE callbacks RENAME COLUMN mended_at TO repaired_at;
+ALTER TABLE callbacks ADD COLUMN replay_requested_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE callbacks ADD COLUMN replay_probe_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE callbacks ADD COLUMN signing_secrets BLOB;
+ALTER TABLE callbacks ADD COLUMN paused_at INTEGER;
+ALTER TABLE callbacks ADD COLUMN paused_until INTEGER;
+ALTER TABLE callbacks ADD COLUMN paused_by TEXT;
+
 ALTER TABLE endpoints RENAME COLUMN tick_at TO round_at;
 ALTER TABLE endpoints RENAME COLUMN tick_began_at TO round_began_at;
-ALTER TABLE calls RENAME COLUMN deferred TO failed_in_recovery;
-`;
-
-const PACE_OF_CALLS = `
 ALTER TABLE endpoints ADD COLUMN failed_calls TEXT NOT NULL DEFAULT '[]';
-ALTER TABLE callbacks ADD COLUMN replay_requested_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE endpoints ADD COLUMN marked_outage TEXT;
+ALTER TABLE endpoints ADD COLUMN probe_began_at INTEGER NOT NULL DEFAULT 0;
+
+ALTER TABLE calls RENAME COLUMN deferred TO failed_in_recovery;
+ALTER TABLE calls ADD COLUMN sent_at INTEGER;
+ALTER TABLE calls ADD COLUMN is_replayed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE calls ADD COLUMN outage_id TEXT;
+ALTER TABLE calls ADD COLUMN settled_by_user TEXT;
+DROP INDEX calls_held;
+CREATE INDEX calls_held ON calls (callback_key)
+  WHERE status = 'FAILED' AND due_at IS NOT NULL AND (attempt_count = 0 OR sent_at = -1);
 CREATE INDEX calls_replays ON calls (callback_key, due_at) WHERE due_cause = 'replay';
-`;
-const RETENTION = "CREATE INDEX mails_sent ON mails (sent_at) WHERE sent_at IS NOT NULL;";
 
-const RUN_LEASES = `
-CREATE TABLE run_leases (
-  callback_key INTEGER PRIMARY KEY,
-  run TEXT NOT NULL,
-  holder TEXT NOT NULL,
-  done INTEGER NOT NULL,
-  total INTEGER NOT NULL,
-  expires_at INTEGER NOT NULL
-);
-`;
-const CHANGE_LOG = "CREATE TABLE changes (seq INTEGER PRIMARY KEY AUTOINCREMENT, callback_id TEXT NOT NULL UNIQUE);";
+ALTER TABLE outages ADD COLUMN notified_by TEXT;
+ALTER TABLE credentials ADD COLUMN origin TEXT NOT NULL DEFAULT 'start';
+CREATE INDEX mails_sent ON mails (sent_at) WHERE sent_at IS NOT NULL;
 
-const NOTICE_CHANNEL = "ALTER TABLE outages ADD COLUMN notified_by TEXT;";
-
-/** The column has the last outage as JSON, if marks closed it. */
-const MARKED_OUTAGE = "ALTER TABLE endpoints ADD COLUMN marked_outage TEXT;";
-
-/** Existing users were made by a start. */
-const USERS = "ALTER TABLE credentials ADD COLUMN origin TEXT NOT NULL DEFAULT 'start';";
-
-/** What an earlier version was asked to replay is one replay per callback. */
-const REPLAYS = `
-CREATE TABLE replays (
-  callback_key INTEGER NOT NULL,
-  requested_at INTEGER NOT NULL,
-  id TEXT NOT NULL,
-  total INTEGER NOT NULL,
-  succeeded INTEGER NOT NULL,
-  failed INTEGER NOT NULL,
-  waiting INTEGER NOT NULL,
-  cancelled_at INTEGER,
-  PRIMARY KEY (callback_key, requested_at)
-) WITHOUT ROWID;
-CREATE UNIQUE INDEX replays_by_id ON replays (callback_key, id);
-CREATE INDEX replays_running ON replays (callback_key, requested_at) WHERE waiting > 0;
-INSERT INTO replays (callback_key, requested_at, id, total, succeeded, failed, waiting)
-  SELECT callback_key, min(due_at), hex(randomblob(8)), count(*), 0, 0, count(*)
-  FROM calls WHERE due_cause = 'replay' GROUP BY callback_key;
-UPDATE calls SET due_at = (SELECT requested_at FROM replays WHERE replays.callback_key = calls.callback_key)
-  WHERE due_cause = 'replay';
-`;
-
-const CONSOLE_SESSIONS = `
-CREATE TABLE sessions (
-  token_hash TEXT PRIMARY KEY,
-  username TEXT NOT NULL,
-  password_digest TEXT NOT NULL,
-  created_at INTEGER NOT NULL,
-  used_at INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE sign_in_codes (
-  id TEXT PRIMARY KEY,
-  secret_hash TEXT NOT NULL,
-  username TEXT NOT NULL,
-  password_digest TEXT NOT NULL,
-  created_at INTEGER NOT NULL,
-  tries_left INTEGER NOT NULL
-) WITHOUT ROWID;
-`;
-
-const FAILURE_COUNTS = `
 CREATE TABLE failure_counts (
   callback_key INTEGER NOT NULL,
   failure TEXT NOT NULL,
@@ -218,28 +174,15 @@ CREATE TABLE failure_counts (
 INSERT INTO failure_counts (callback_key, failure, count)
   SELECT callback_key, coalesce(CAST(status_code AS TEXT), error, '') AS failure, count(*)
   FROM calls WHERE status = 'FAILED' AND status <> 'PENDING' GROUP BY callback_key, failure;
-`;
 
-/** Most minutes of a healthy callback are quiet; they are kept for less time. */
-const ACTIVITY = `
-CREATE TABLE activity (
-  callback_key INTEGER NOT NULL,
-  minute INTEGER NOT NULL,
-  accepted INTEGER NOT NULL DEFAULT 0,
-  failed INTEGER NOT NULL DEFAULT 0,
-  replays_accepted INTEGER NOT NULL DEFAULT 0,
-  replays_failed INTEGER NOT NULL DEFAULT 0,
-  client_accepted INTEGER NOT NULL DEFAULT 0,
-  client_failed INTEGER NOT NULL DEFAULT 0,
-  pending_calls INTEGER,
-  failed_calls INTEGER,
-  PRIMARY KEY (callback_key, minute)
+CREATE TABLE outage_counts (
+  outage_id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  name TEXT NOT NULL,
+  count INTEGER NOT NULL,
+  PRIMARY KEY (outage_id, kind, name)
 ) WITHOUT ROWID;
-CREATE INDEX activity_quiet ON activity (minute)
-  WHERE failed = 0 AND replays_failed = 0 AND client_failed = 0 AND pending_calls IS NULL;
-`;
 
-const NOTICES = `
 CREATE TABLE notices (
   outage_id TEXT NOT NULL,
   event TEXT NOT NULL,
@@ -255,50 +198,70 @@ CREATE TABLE notices (
 ) WITHOUT ROWID;
 CREATE INDEX notices_queued ON notices (destination, next_try_at) WHERE next_try_at IS NOT NULL;
 CREATE INDEX notices_by_callback ON notices (callback_key);
-`;
 
-/**
- * Until now a client's report moved the pace of a call, and replaced the text by which an erased call was recognized. `sent_at` is null for
- * calls without reports: SQLite reads a null without the response, which may be large and is stored before it.
- */
-const OWN_ATTEMPTS = `
-ALTER TABLE calls ADD COLUMN sent_at INTEGER;
-UPDATE calls SET sent_at = min(attempted_at, coalesce(
-    (SELECT max(outcome ->> 0) FROM attempts WHERE call_seq = seq AND outcome ->> 2 NOT LIKE 'replay %'), -1))
-  WHERE seq IN (SELECT call_seq FROM attempts WHERE outcome ->> 2 LIKE 'replay %');
-DROP INDEX calls_held;
-CREATE INDEX calls_held ON calls (callback_key)
-  WHERE status = 'FAILED' AND due_at IS NOT NULL AND (attempt_count = 0 OR sent_at = -1);
-UPDATE calls SET status_code = NULL, error = NULL, status_message = 'Erased: the sender''s data was removed'
-  WHERE status = 'SUCCESS' AND (status_message = 'Erased: the sender''s data was removed' OR sent_at IS NOT NULL)
-    AND (response ->> 1) || (response ->> 2) || (response ->> 3) || (response ->> 4) || (response ->> 5) || (response ->> 8) = '';
-`;
+CREATE TABLE expired_calls (
+  call_seq INTEGER PRIMARY KEY,
+  callback_key INTEGER NOT NULL,
+  notice INTEGER NOT NULL,
+  first_failed_at INTEGER NOT NULL
+);
+CREATE INDEX expired_calls_by_notice ON expired_calls (callback_key, notice, first_failed_at);
+INSERT INTO expired_calls (call_seq, callback_key, notice, first_failed_at)
+  SELECT seq, callback_key, 0, first_failed_at FROM calls JOIN callbacks ON callbacks.key = callback_key
+  WHERE retries_enabled = 1 AND status = 'FAILED' AND due_at IS NULL AND settled_by IS NULL AND first_failed_at IS NOT NULL;
 
-const PROBES = `
-ALTER TABLE callbacks ADD COLUMN replay_probe_at INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE endpoints ADD COLUMN probe_began_at INTEGER NOT NULL DEFAULT 0;
-`;
+CREATE TABLE expiries (
+  callback_key INTEGER PRIMARY KEY REFERENCES callbacks (key),
+  calls INTEGER NOT NULL DEFAULT 0,
+  notice INTEGER NOT NULL,
+  is_owed INTEGER NOT NULL,
+  noticed_at INTEGER
+);
+CREATE INDEX expiries_owed ON expiries (callback_key) WHERE is_owed = 1;
+INSERT INTO expiries (callback_key, calls, notice, is_owed)
+  SELECT callback_key, count(*), 1, 0 FROM expired_calls GROUP BY callback_key;
 
-/** What failed in an outage before this step isn't counted. */
-const OUTAGE_COUNTS = `
-ALTER TABLE calls ADD COLUMN is_replayed INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE calls ADD COLUMN outage_id TEXT;
-CREATE TABLE outage_counts (
-  outage_id TEXT NOT NULL,
-  kind TEXT NOT NULL,
-  name TEXT NOT NULL,
-  count INTEGER NOT NULL,
-  PRIMARY KEY (outage_id, kind, name)
+CREATE TABLE activity (
+  callback_key INTEGER NOT NULL,
+  minute INTEGER NOT NULL,
+  accepted INTEGER NOT NULL DEFAULT 0,
+  failed INTEGER NOT NULL DEFAULT 0,
+  replays_accepted INTEGER NOT NULL DEFAULT 0,
+  replays_failed INTEGER NOT NULL DEFAULT 0,
+  client_accepted INTEGER NOT NULL DEFAULT 0,
+  client_failed INTEGER NOT NULL DEFAULT 0,
+  pending_calls INTEGER,
+  failed_calls INTEGER,
+  PRIMARY KEY (callback_key, minute)
 ) WITHOUT ROWID;
-`;
+CREATE INDEX activity_quiet ON activity (minute)
+  WHERE failed = 0 AND replays_failed = 0 AND client_failed = 0 AND pending_calls IS NULL;
 
-const REPLAY_DETAILS = `
-ALTER TABLE replays ADD COLUMN requested_by TEXT;
-ALTER TABLE replays ADD COLUMN selection TEXT;
-ALTER TABLE replays ADD COLUMN confirmed INTEGER;
-ALTER TABLE replays ADD COLUMN in_earlier INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE replays ADD COLUMN collecting TEXT;
+CREATE TABLE replays (
+  callback_key INTEGER NOT NULL,
+  requested_at INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  total INTEGER NOT NULL,
+  succeeded INTEGER NOT NULL,
+  failed INTEGER NOT NULL,
+  waiting INTEGER NOT NULL,
+  cancelled_at INTEGER,
+  requested_by TEXT,
+  selection TEXT,
+  confirmed INTEGER,
+  in_earlier INTEGER NOT NULL DEFAULT 0,
+  collecting TEXT,
+  PRIMARY KEY (callback_key, requested_at)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX replays_by_id ON replays (callback_key, id);
+CREATE INDEX replays_running ON replays (callback_key, requested_at) WHERE waiting > 0;
 CREATE INDEX replays_collecting ON replays (callback_key, requested_at) WHERE collecting IS NOT NULL AND cancelled_at IS NULL;
+INSERT INTO replays (callback_key, requested_at, id, total, succeeded, failed, waiting)
+  SELECT callback_key, min(due_at), hex(randomblob(8)), count(*), 0, 0, count(*)
+  FROM calls WHERE due_cause = 'replay' GROUP BY callback_key;
+UPDATE calls SET due_at = (SELECT requested_at FROM replays WHERE replays.callback_key = calls.callback_key)
+  WHERE due_cause = 'replay';
+
 CREATE TABLE replay_failures (
   callback_key INTEGER NOT NULL,
   requested_at INTEGER NOT NULL,
@@ -306,39 +269,56 @@ CREATE TABLE replay_failures (
   count INTEGER NOT NULL,
   PRIMARY KEY (callback_key, requested_at, failure)
 ) WITHOUT ROWID;
+
+CREATE TABLE run_leases (
+  callback_key INTEGER PRIMARY KEY,
+  run TEXT NOT NULL,
+  holder TEXT NOT NULL,
+  done INTEGER NOT NULL,
+  total INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL
+);
+
+CREATE TABLE changes (seq INTEGER PRIMARY KEY AUTOINCREMENT, callback_id TEXT NOT NULL UNIQUE);
+
+CREATE TABLE sessions (
+  token_hash TEXT PRIMARY KEY,
+  username TEXT NOT NULL,
+  password_digest TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  used_at INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE sign_in_codes (
+  id TEXT PRIMARY KEY,
+  secret_hash TEXT NOT NULL,
+  username TEXT NOT NULL,
+  password_digest TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  tries_left INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE audit (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  at INTEGER NOT NULL,
+  action TEXT NOT NULL,
+  username TEXT,
+  via TEXT NOT NULL,
+  address TEXT,
+  callback_id TEXT,
+  callback_name TEXT,
+  count INTEGER,
+  details TEXT NOT NULL,
+  sign_in_key TEXT
+);
+CREATE INDEX audit_by_time ON audit (at, seq);
+CREATE UNIQUE INDEX audit_failed_sign_ins ON audit (sign_in_key) WHERE sign_in_key IS NOT NULL;
 `;
 
-const SIGNING_AND_PAUSES = `
-ALTER TABLE callbacks ADD COLUMN signing_secrets BLOB;
-ALTER TABLE callbacks ADD COLUMN paused_at INTEGER;
-ALTER TABLE callbacks ADD COLUMN paused_until INTEGER;
-ALTER TABLE callbacks ADD COLUMN paused_by TEXT;
-`;
-
-const AUDIT = auditTables({ seq: "INTEGER PRIMARY KEY AUTOINCREMENT", integer: "INTEGER", text: "TEXT" });
-
+/** Versions between these two were never released. */
 export const MIGRATIONS: readonly Migration[] = [
-  { version: 1, name: "first tables", sql: FIRST },
-  { version: 2, name: "columns in standard terms", sql: STANDARD_TERMS },
-  { version: 3, name: "pace of calls", sql: PACE_OF_CALLS },
-  { version: 4, name: "run leases", sql: RUN_LEASES },
-  { version: 5, name: "how an outage was notified", sql: NOTICE_CHANNEL },
-  { version: 6, name: "index of sent mails", sql: RETENTION },
-  { version: 7, name: "change log", sql: CHANGE_LOG },
-  { version: 8, name: "outages closed by marks", sql: MARKED_OUTAGE },
-  { version: 9, name: "users that stay", sql: USERS },
-  { version: 10, name: "replays by the service", sql: REPLAYS },
-  { version: 11, name: "sessions of the console", sql: CONSOLE_SESSIONS },
-  { version: 12, name: "failed calls by status code", sql: FAILURE_COUNTS },
-  { version: 13, name: "activity per minute", sql: ACTIVITY },
-  { version: 14, name: "notices of outages", sql: NOTICES },
-  { version: 15, name: "probes after replays", sql: PROBES },
-  { version: 16, name: "the service's own attempts", sql: OWN_ATTEMPTS },
-  { version: 17, name: "calls of outages", sql: OUTAGE_COUNTS },
-  { version: 18, name: "who asked for a replay, and its failures", sql: REPLAY_DETAILS },
-  { version: 19, name: "signing secrets, and pauses", sql: SIGNING_AND_PAUSES },
-  { version: 20, name: "audit", sql: AUDIT },
-  { version: 21, name: "calls that aren't retried any more", sql: countExpiredCalls("INTEGER") },
+  { version: 1, name: "first tables", sql: TABLES_OF_0_1_0 },
+  { version: 21, name: "1.0.0", sql: TABLES_OF_1_0_0 },
 ];
 
 export const LATEST_VERSION = MIGRATIONS.at(-1)?.version ?? 0;

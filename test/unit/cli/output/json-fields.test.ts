@@ -28,8 +28,8 @@ describe("the fields of the JSON", () => {
     });
     const text = `# JSON
 
-\`npm run docs:json\` writes this file from the declarations that the commands use, and a test keeps it current. Fields may be added; none
-is renamed or removed without a note in the changelog.
+\`npm run docs:json\` writes this file from the declarations that the commands use, and a test keeps it current. Fields may be added
+([stability.md](stability.md)).
 
 \`-o json\` prints all fields: a list as an array, one thing as an object. \`whcb status\` prints \`service\` and \`callbacks\`, an array with
 the fields below, and \`whcb config get\` gives the \`value\` of each field and where it came \`from\`. \`-o ndjson\` prints one object per line
