@@ -7,8 +7,8 @@ export interface MessageResponse {
   readonly responseMessage: ResponseMessage;
   /** `customParameters` are in the order given, and may be empty. */
   readonly customParameters: Readonly<Record<string, string>>;
-  /** `given` is left out if exactly the fields that aren't empty were given. */
-  readonly given?: GivenMembers;
+  /** `given` is undefined if exactly the fields that aren't empty were given. */
+  readonly given?: GivenMembers | undefined;
 }
 
 /** The members that were given, which are sent as they came. */
@@ -24,7 +24,11 @@ type GivenValue = readonly [name: string, json: string];
 
 /** Returns the members that have a value of their own. */
 export function givenValues({ response, from, responseMessage }: GivenMembers): readonly GivenValue[] {
-  return [...response, ...from, ...responseMessage].filter((member) => typeof member !== "string");
+  const values: GivenValue[] = [];
+  for (const members of [response, from, responseMessage]) {
+    for (const member of members) if (typeof member !== "string") values.push(member);
+  }
+  return values;
 }
 
 export type Sender = Readonly<Record<"name" | "mri" | "mobile" | "email" | "voice", string>>;

@@ -77,6 +77,24 @@ export function describeCalls(open: OpenStore): void {
       expect(await store.calls.count(callback.id)).toEqual({ PENDING: 3, SUCCESS: 0, FAILED: 0 });
     });
 
+    it("stores each of many responses under its own id and in the order given, without those that are stored", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      const submit = (numbers: readonly number[]) => {
+        const calls = numbers.map((number) => ({ id: `C${number}`, response: aResponse({ messageId: `M${number}` }) }));
+        return store.calls.accept([{ callbackId: callback.id, calls }], NOW);
+      };
+      const [stored, all] = [[3, 11, 20], Array.from({ length: 21 }, (_, number) => number)];
+      expect(await submit(stored)).toEqual(["C3", "C11", "C20"]);
+      const added = all.filter((number) => !stored.includes(number));
+      expect(await submit([...all, 5])).toEqual(added.map((number) => `C${number}`));
+      const calls = await fetchPending(store, callback.id, 30);
+      expect(calls.map(({ id, response }) => [id, response.messageId])).toEqual(
+        [...stored, ...added].map((number) => [`C${number}`, `M${number}`]),
+      );
+      expect(await store.calls.count(callback.id)).toMatchObject({ PENDING: all.length });
+    });
+
     it("rejects another response under an id that is stored, and takes the same one for a repeat", async () => {
       const store = await open();
       const callback = await aCallback(store);

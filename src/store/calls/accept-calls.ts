@@ -5,7 +5,7 @@ import type { MessageResponse } from "../../domain/message-response.js";
 import { recordChanges } from "../change-log.js";
 import { lockLiveCallbacks } from "../nodes/fences.js";
 import { type Db, NEVER } from "../schema.js";
-import { batchOf, inList } from "../sql/batches.js";
+import { batchOf, inList, insertNewRows } from "../sql/batches.js";
 import { crossJoin, perDatabase } from "../sql/per-database.js";
 import { transact } from "../sql/transactions.js";
 import { CountChanges } from "./call-counts.js";
@@ -26,6 +26,8 @@ const MAX_INSERT_LENGTH = 8 * 1024 * 1024;
 
 const NEW_CALL = { callback_key: "bigint", id: "text", message_id: "text", channel: "text", response: "text" } as const;
 
+const NEW_STATE = { status: "PENDING", attempt_count: 0, attempted_at: NEVER, failed_in_recovery: 0 };
+
 type NewRow = Readonly<Record<keyof typeof NEW_CALL, string | number>>;
 
 export function callAcceptance(db: Db) {
@@ -42,14 +44,10 @@ export function callAcceptance(db: Db) {
 async function acceptCalls(trx: Db, submissions: readonly SubmittedCalls[], now: number): Promise<readonly string[]> {
   const keys = await lockCallbacks(trx, submissions);
   const before = await readLastSeq(trx);
+  const same = { ...NEW_STATE, accepted_at: now, changed_at: now };
   let accepted = 0;
   for (const rows of chunksOf(submissions, keys)) {
-    const { numAffectedRows } = await sql`
-      INSERT INTO calls (callback_key, accepted_at, status, attempt_count, attempted_at, failed_in_recovery, changed_at, id, message_id, channel, response)
-      SELECT callback_key, ${now}, 'PENDING', 0, ${sql.lit(NEVER)}, 0, ${now}, id, message_id, channel, response
-      FROM ${batchOf(NEW_CALL, rows)} WHERE true
-      ON CONFLICT (id) DO NOTHING`.execute(trx);
-    const inserted = Number(numAffectedRows ?? 0n);
+    const inserted = await insertNewRows(trx, "calls", "id", { same, rows });
     if (inserted < rows.length) await rejectOtherResponses(trx, rows);
     accepted += inserted;
   }

@@ -171,8 +171,10 @@ export function encodeResponse(response: MessageResponse): StoredResponse {
 }
 
 function encodeGiven(given: GivenMembers): GivenMembers | string {
-  const parts = (["response", "from", "responseMessage"] as const).map((part) => placesOf(given[part], GIVEN_NAMES[part]));
-  return parts.includes(null) ? given : parts.join(" ");
+  const response = placesOf(given.response, GIVEN_NAMES.response);
+  const from = placesOf(given.from, GIVEN_NAMES.from);
+  const responseMessage = placesOf(given.responseMessage, GIVEN_NAMES.responseMessage);
+  return response === null || from === null || responseMessage === null ? given : `${response} ${from} ${responseMessage}`;
 }
 
 /** Returns null if a member has a value of its own or another name. */
@@ -225,6 +227,6 @@ function decodeResponse(messageId: string, channel: string, stored: StoredRespon
     from: { name, mri, mobile, email, voice },
     responseMessage: { channel, kind, date, content },
     customParameters,
-    ...(given !== undefined && { given: decodeGiven(given) }),
+    given: given === undefined ? undefined : decodeGiven(given),
   };
 }

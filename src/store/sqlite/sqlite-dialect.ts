@@ -103,7 +103,7 @@ function prepare(database: Database, sql: string): SqliteStatement {
   };
 }
 
-/** A list is a row of `updateEach` (sql/batches.ts), as no value is one. */
+/** A list has the parameters of one of many runs (sql/batches.ts), as no value is a list. */
 function isBatch(parameters: readonly unknown[]): parameters is readonly unknown[][] {
   return Array.isArray(parameters[0]);
 }

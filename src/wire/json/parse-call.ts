@@ -127,12 +127,13 @@ export function parseRunLease(value: unknown): RunLease {
   return { run, holder, done, total };
 }
 
+const KNOWN_MEMBERS = Object.keys(SubmissionSchema.properties);
+
 /** `path` leads to the submission within the body. Another document, without a known member, would be an empty response. */
 function submissionOf(value: object, id: string | undefined, path: string): Submission {
-  const names = Object.keys(value);
-  if (names.includes("calls")) throw mixedCallsError(path);
-  if (!names.some((name) => Object.hasOwn(SubmissionSchema.properties, name))) {
-    const [first] = names;
+  if (Object.hasOwn(value, "calls")) throw mixedCallsError(path);
+  if (!KNOWN_MEMBERS.some((name) => Object.hasOwn(value, name))) {
+    const [first] = Object.keys(value);
     const [field, verb] = first === undefined ? [path.slice(0, -1) || "the body", "has no"] : [path + cutText(first), "isn't a"];
     throw invalidFields(new Map([[field, `${verb} member of a response, such as messageId, from or responseMessage`]]));
   }
@@ -150,7 +151,7 @@ function submissionOf(value: object, id: string | undefined, path: string): Subm
         content: replaceUnstorable(responseMessage.content),
       },
       customParameters: storableValues(customParameters),
-      ...(given !== undefined && { given: storableGiven(given) }),
+      given: given && storableGiven(given),
     },
   };
 }
@@ -199,7 +200,7 @@ function storableMember(member: Members[number]): Members[number] {
 const UNSTORABLE = /\p{Surrogate}|\0/gu;
 
 function replaceUnstorable(text: string): string {
-  return text.replace(UNSTORABLE, "\ufffd");
+  return text.isWellFormed() && !text.includes("\0") ? text : text.replace(UNSTORABLE, "\ufffd");
 }
 
 /** No piece ends within an escape. */

@@ -63,7 +63,7 @@ export function readResponse(value: unknown): MessageResponse {
     messageLocation: presentName(document, "messageLocation", "messagelocation"),
   };
   const undeliverable = textOf(message.undeliverable);
-  const response: MessageResponse = {
+  const response: MessageResponse & { given: GivenMembers | undefined } = {
     messageId: textOf(document[names.messageId]),
     messageLocation: textOf(document[names.messageLocation]),
     from: readSender(document.from),
@@ -74,8 +74,11 @@ export function readResponse(value: unknown): MessageResponse {
       content: textOf(message.content),
     },
     customParameters: readCustomParameters(document.customParameters),
+    given: undefined,
   };
-  return saysAll(response, document, names) ? response : { ...response, given: givenMembers(document, names, response) };
+  // A spread that adds a property costs V8 a microsecond.
+  if (!saysAll(response, document, names)) response.given = givenMembers(document, names, response);
+  return response;
 }
 
 function isMessageName(name: string): name is keyof MessageNames {
