@@ -8,6 +8,7 @@ if [ "$$" -ne 1 ]; then
   root=${1-}
   if [ -z "$root" ]; then
     root=$(mktemp -d)
+    chmod 755 "$root" # Another user works in it.
     trap 'rm -rf --one-file-system "$root"' EXIT
   fi
   [ -d "$root/home" ] || debootstrap --variant=minbase trixie "$root" > /dev/null
