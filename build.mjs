@@ -31,7 +31,7 @@ const FILES = [
 const CONTAINED = createRequire(import.meta.url).resolve("commander");
 
 /** These modules of Node take about a millisecond to load. An eager file loads them when it first uses them. */
-const LATE = /^node:(child_process|fs\/promises|readline)$/;
+const LATE = /^node:(child_process|fs\/promises|readline|sea)$/;
 
 const OPTIONS = {
   bundle: true,

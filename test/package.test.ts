@@ -100,7 +100,8 @@ never installed. Only permissive licences are allowed; development tools may als
 On Node 22.14 and later, better-sqlite3 13 and node-addon-api (both MIT) take the place of better-sqlite3 12 and of the packages that only version
 12 needs ([ADR 14](adr/0014-choose-the-sqlite-driver-by-node.md)).
 
-The build copies commander (MIT) and idiomorph (0BSD) into \`dist\`, each with its licence.
+The build copies commander (MIT) and idiomorph (0BSD) into \`dist\`, each with its licence. \`npm run build:executable\` bundles the others, and writes
+their licences and Node's to \`THIRD-PARTY-NOTICES\`.
 
 | package | version | licence |
 | --- | --- | --- |

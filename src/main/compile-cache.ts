@@ -1,5 +1,6 @@
-import { lstatSync, type Stats } from "node:fs";
+import { lstatSync } from "node:fs";
 import { join } from "node:path";
+import { isOwn } from "../platform/files/is-own.js";
 
 /**
  * Node 22.1 and later keep what V8 compiled below `dataFolder`, for later starts. What is there is run, so there is no cache unless its folder
@@ -20,9 +21,4 @@ function isPrivate(dataFolder: string, folder: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** Windows has neither owners nor modes; a user's folders are private there. */
-function isOwn({ uid, mode }: Stats, forbidden: number): boolean {
-  return process.getuid === undefined || (uid === process.getuid() && (mode & forbidden) === 0);
 }

@@ -1,8 +1,8 @@
-import { readFileSync } from "node:fs";
 import { SourceMap } from "node:module";
+import { readBuiltFile } from "../platform/files/built-file.js";
 
-/** A line of a stack trace names a file of dist, the line and the column. */
-const PLACE = /(\/[^()]*\.cjs):(\d+):(\d+)/;
+/** A line of a stack trace names a file of dist, or the bundle of the executable, the line and the column. */
+const PLACE = /((?:\/[^()]*|whcb)\.cjs):(\d+):(\d+)/;
 
 /** From here on, stack traces name files of src. Node's own support reads the map of each file that is loaded, which takes milliseconds. */
 export function mapStackTraces(): void {
@@ -31,7 +31,7 @@ export function mapStackTraces(): void {
 
 function readMap(file: string): SourceMap | null {
   try {
-    return new SourceMap(JSON.parse(readFileSync(`${file}.map`, "utf8")));
+    return new SourceMap(JSON.parse(String(readBuiltFile(`${file}.map`))));
   } catch {
     return null;
   }

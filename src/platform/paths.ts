@@ -16,6 +16,14 @@ export function pathsFrom(env: NodeJS.ProcessEnv, platform: NodeJS.Platform): Pa
   return { config, data };
 }
 
+/** Returns where the executable keeps the native module that it contains. */
+export function cacheFolder(env: NodeJS.ProcessEnv, platform: NodeJS.Platform): string {
+  const home = env.HOME || homedir();
+  if (env.WHCB_CACHE_DIR) return env.WHCB_CACHE_DIR;
+  if (platform === "win32") return join(dataHome(env, platform, home), "whcb", "cache");
+  return join(platform === "darwin" ? join(home, "Library", "Caches") : env.XDG_CACHE_HOME || join(home, ".cache"), "whcb");
+}
+
 function configHome(env: NodeJS.ProcessEnv, platform: NodeJS.Platform, home: string): string {
   if (platform === "win32") return env.APPDATA || join(home, "AppData", "Roaming");
   if (platform === "darwin") return join(home, "Library", "Preferences");

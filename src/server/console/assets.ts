@@ -1,8 +1,9 @@
 /** The console's files are named by their content, so browsers keep them. */
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { WhcbError } from "../../domain/errors.js";
+import { readBuiltFile } from "../../platform/files/built-file.js";
 import { pathOf } from "../requests/send-errors.js";
 import { takesCoding } from "./compression.js";
 
@@ -27,11 +28,12 @@ export type AssetPaths = Readonly<typeof ASSETS>;
 
 function loadAsset(name: string, type: string): string {
   // The folder is beside this file, and beside the built one.
-  const file = new URL(`./assets/${name}`, import.meta.url);
-  const content = readFileSync(file);
+  const file = fileURLToPath(new URL(`./assets/${name}`, import.meta.url));
+  const content = readBuiltFile(file);
+  if (content === null) throw new Error(`${file} is missing`);
   const compressed = (["br", "gzip"] as const).flatMap((coding) => {
-    const path = new URL(`${file}.${coding}`);
-    return existsSync(path) ? [{ coding, content: readFileSync(path) }] : [];
+    const compressedContent = readBuiltFile(`${file}.${coding}`);
+    return compressedContent === null ? [] : [{ coding, content: compressedContent }];
   });
   const hash = createHash("sha256").update(content).digest("hex").slice(0, 16);
   const path = `/console/assets/${name.replace(/\.(\w+)$/, `-${hash}.$1`)}`;

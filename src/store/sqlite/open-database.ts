@@ -2,10 +2,13 @@
 import { closeSync, lstatSync, openSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
+import { isSea } from "node:sea";
 import { fileURLToPath } from "node:url";
 import type Database from "better-sqlite3";
 import { shellQuote } from "../../domain/command-line.js";
 import { errorMessage, systemErrorCode, WhcbError } from "../../domain/errors.js";
+import { readBuiltFile } from "../../platform/files/built-file.js";
+import { loadNativeModule } from "../../platform/native-module.js";
 
 /** Version 13 needs N-API 10, which Node has since 22.14. Without it, loading the binary ends the process. */
 const NEEDED =
@@ -19,13 +22,15 @@ const NEEDED =
       };
 
 const require = createRequire(import.meta.url);
-let driver: typeof Database | null = null;
+type Driver = (path: string, options: Database.Options) => Database.Database;
+
+let driver: Driver | null = null;
 
 /** Throws SQLite's errors, and `config` if there is no driver for this version of Node. */
 export function openDatabase(path: string, options: Database.Options): Database.Database {
-  driver ??= loadDriver();
+  driver ??= isSea() ? containedDriver() : installedDriver();
   try {
-    return new driver(path, options);
+    return driver(path, options);
   } catch (error) {
     throw binaryError(error) ?? error;
   }
@@ -50,7 +55,17 @@ export function requireOwnFile(path: string, databasePath: string): void {
   });
 }
 
-function loadDriver(): typeof Database {
+/** The build of the executable replaces this `createRequire` by the package, and leaves out the search for the binary. */
+function containedDriver(): Driver {
+  const Contained = createRequire(import.meta.url)("better-sqlite3") as typeof Database;
+  const content = readBuiltFile("better_sqlite3.node");
+  if (content === null) throw new Error("the executable has no better_sqlite3.node");
+  // The option also takes what the binary exports, which its type leaves out.
+  const nativeBinding = loadNativeModule(content) as string;
+  return (path, options) => new Contained(path, { ...options, nativeBinding });
+}
+
+function installedDriver(): Driver {
   const manifest = findManifest();
   if (manifest === null) throw driverError("isn't installed", installHint(packageFolder()));
   const { version } = require(manifest) as { readonly version: string };
@@ -58,7 +73,8 @@ function loadDriver(): typeof Database {
     const reason = `is version ${version}, but with this version of Node (${process.version}) whcb needs version ${NEEDED.major}`;
     throw driverError(reason, installHint(parentFolder(manifest)));
   }
-  return require("better-sqlite3") as typeof Database;
+  const Installed = require("better-sqlite3") as typeof Database;
+  return (path, options) => new Installed(path, options);
 }
 
 function findManifest(): string | null {

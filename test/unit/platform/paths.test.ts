@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { pathsFrom } from "../../../src/platform/paths.js";
+import { cacheFolder, pathsFrom } from "../../../src/platform/paths.js";
 
 const ENV = { HOME: "/home/ada" };
 
@@ -18,4 +18,15 @@ test("files are where the platform keeps them", () => {
 test("WHCB_CONFIG_DIR and WHCB_DATA_DIR come first, an empty one doesn't count", () => {
   const env = { ...ENV, XDG_CONFIG_HOME: "/c", WHCB_CONFIG_DIR: "/mine", WHCB_DATA_DIR: "" };
   expect(pathsFrom(env, "linux")).toEqual({ config: "/mine", data: "/home/ada/.local/share/whcb" });
+});
+
+test("the native module of the executable is where the platform keeps what may be deleted, or in WHCB_CACHE_DIR", () => {
+  const platforms = ["linux", "darwin", "win32"] as const;
+  expect(platforms.map((platform) => cacheFolder({ ...ENV, WHCB_CACHE_DIR: "" }, platform))).toEqual([
+    "/home/ada/.cache/whcb",
+    "/home/ada/Library/Caches/whcb",
+    "/home/ada/AppData/Local/whcb/cache",
+  ]);
+  expect(cacheFolder({ ...ENV, XDG_CACHE_HOME: "/c" }, "linux")).toBe("/c/whcb");
+  expect(cacheFolder({ ...ENV, XDG_CACHE_HOME: "/c", WHCB_CACHE_DIR: "/mine" }, "linux")).toBe("/mine");
 });
