@@ -4,6 +4,7 @@ import {
   isAccepted,
   MAX_REPORT_AHEAD_MS,
   MAX_REPORT_DURATION_MS,
+  mayBeAboutBody,
   REASON_WORDS,
   resultMessage,
 } from "../../../src/domain/attempt.js";
@@ -19,6 +20,11 @@ it("only the answer 200 is an acceptance", () => {
     false,
     false,
   ]);
+});
+
+it("some answers may be about this body only, and not about the endpoint", () => {
+  const codes = [400, 401, 403, 404, 406, 409, 410, 413, 415, 422, 429, 500, 502, 503, null];
+  expect(codes.filter(mayBeAboutBody)).toEqual([400, 406, 409, 413, 415, 422, 500]);
 });
 
 it("an attempt ends with the answer's message, or with why there was none", () => {

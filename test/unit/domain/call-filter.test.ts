@@ -111,8 +111,8 @@ describe("a filter", () => {
   });
 
   it("has the API's names for its conditions, and leaves out what isn't asked", () => {
-    expect(filterParameters({})).toEqual({});
-    expect(filterParameters({ statusCodes: [] })).toEqual({});
+    expect(filterParameters({})).toStrictEqual({});
+    expect(filterParameters({ statusCodes: [] })).toStrictEqual({});
     expect(
       filterParameters({
         status: "FAILED",

@@ -18,6 +18,8 @@ describe("the key of an id", () => {
     ` ${DIGITS.slice(1)}`,
     DIGITS.slice(1),
     `${DIGITS}0`,
+    `x${DASHED}`,
+    `${DASHED}x`,
     // Dashes are elsewhere, or some are missing.
     "550e8400e29b-41d4-a716-446655440000",
     "550e8400-e29b41d4a716446655440000",

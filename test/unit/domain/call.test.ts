@@ -266,6 +266,7 @@ describe("an erased call", () => {
     const erased = eraseCall(failed, 5);
     expect([isErased(erased), isErased({ ...erased, statusMessage: "not sent" })]).toEqual([true, false]);
     expect(erased).toMatchObject({ status: "SUCCESS", settledBy: "user", due: null, statusCode: null, changedAt: 5 });
+    expect(erased.statusMessage).toBe("Erased: the sender's data was removed");
     const { statusMessage } = erased;
     for (const statusCode of [200, 503]) expect(isErased({ ...erased, statusCode, statusMessage })).toBe(false);
   });
@@ -301,6 +302,7 @@ describe("a user's word", () => {
       expect(markCall(settled, "SUCCESS", 5, "replay")).toBe(settled);
     const failed = aCall({ status: "FAILED", settledBy: "user" });
     expect(markCall(failed, "FAILED", 5, "replay")).toBe(failed);
+    expect(markCall(failed, "SUCCESS", 5, "replay")).toMatchObject({ status: "SUCCESS", settledBy: "replay" });
   });
 
   it("SUCCESS cancels what is due", () => {
@@ -346,6 +348,6 @@ describe("a user's word", () => {
     expect(cancel({ firstFailedAt: 300 - windowMs, sentAt: 290 - intervalMs })).toEqual({ at: 300, cause: "retry" });
     expect(cancelReplay(requestReplay(aCall({ ...failed, changedAt: 400 }), 200), 300, RETRY).changedAt).toBe(402);
     const retried = aCall({ ...failed, due: { at: 9, cause: "retry" } });
-    expect(cancelReplay(retried, 300, RETRY)).toBe(retried);
+    for (const other of [retried, aCall(failed)]) expect(cancelReplay(other, 300, RETRY)).toBe(other);
   });
 });

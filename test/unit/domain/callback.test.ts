@@ -104,6 +104,7 @@ describe("a callback's name", () => {
     expect(sorted).toEqual(["a 0", "a 00", "A 9", "a 009", "a 10", "a 100", "a2b3", "a2b03c", "a2b20", "Äa", "ae", "b"]);
     expect(nameOrder("A 009")).toBe(nameOrder("a 9"));
     expect(nameOrder("Ǻ")).toBe("a");
+    expect(nameOrder("100")).not.toBe(nameOrder("10"));
   });
 });
 

@@ -23,6 +23,7 @@ describe("a call's scheduled retry", () => {
   it("may be the window's last millisecond, and jitter doesn't carry it over", () => {
     const last = POLICY.windowMs - POLICY.intervalMs;
     expect(nextDueAt(0, last, POLICY, 0.999)).toBe(POLICY.windowMs);
+    expect(nextDueAt(0, last, POLICY, 0)).toBe(last + 270_000);
     expect(nextDueAt(0, last + 1, POLICY, 0)).toBeGreaterThan(POLICY.windowMs);
   });
 

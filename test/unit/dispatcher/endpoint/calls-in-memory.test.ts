@@ -100,6 +100,13 @@ describe("calls in flight", () => {
     expect(calls.listBegun()).toEqual(new Set([2]));
   });
 
+  it("are read again first whose wait ends first, whichever began to wait first", () => {
+    const calls = inFlight();
+    calls.waitAfterFault(1, 50);
+    calls.waitAfterFault(2, 100);
+    expect(calls.retryAt).toBe(1_050);
+  });
+
   it("wait no longer because the clock was set back", () => {
     const calls = inFlight();
     calls.waitAfterFault(1, 100);

@@ -64,13 +64,13 @@ describe("an endpoint that is taken over", () => {
   });
 
   it("counts a repair and a requested replay of after its last round", () => {
-    const after = (over: Partial<typeof RECORD.callback>) =>
+    const stateAfter = (over: Partial<typeof RECORD.callback>) =>
       newEndpointState({ ...RECORD, endpoint: DOWN, callback: aCallback(over) }, AT.now, RULES).health.endpoint;
     const before = { roundAt: AT.now + MINUTE, probeAt: AT.now + 1_000 };
     const at = AT.now - MINUTE;
-    expect(after({ repairedAt: at, replayRequestedAt: at })).toMatchObject(before);
-    expect(after({ replayRequestedAt: at + 1 })).toMatchObject({ ...before, roundAt: at + 1 });
-    expect(after({ repairedAt: at + 1 })).toMatchObject({ roundAt: at + 1, probeAt: at + 1 });
+    expect(stateAfter({ repairedAt: at, replayRequestedAt: at })).toMatchObject(before);
+    expect(stateAfter({ replayRequestedAt: at + 1 })).toMatchObject({ ...before, roundAt: at + 1 });
+    expect(stateAfter({ repairedAt: at + 1 })).toMatchObject({ roundAt: at + 1, probeAt: at + 1 });
   });
 
   it("is paused if its callback is", () => {

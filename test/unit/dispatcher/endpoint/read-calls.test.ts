@@ -230,6 +230,11 @@ describe("an endpoint that recovers", () => {
     endpoint.hints.dueAt = now + HOUR;
     expect([needsRead(endpoint, now, RULES), nextReadAt(endpoint, now)]).toEqual([true, null]);
     expect(read(endpoint)).toMatchObject({ failed: { kind: "backlog", recovery: 2 }, expireBefore: 9 * MINUTE - HOUR });
+    endpoint.queues.backlog.fill(someCalls([1]), 0);
+    expect(needsRead(endpoint, now, RULES)).toBe(true);
+    endpoint.queues.backlog.fill(someCalls(seqsTo(64)), 0);
+    expect(needsRead(endpoint, now, RULES)).toBe(false);
+    endpoint.queues.backlog.clear();
     endpoint.hints.dueAt = null;
     expect(needsRead(endpoint, now, RULES)).toBe(true);
     endpoint.queues.fresh.fill(someCalls([1]), 0);

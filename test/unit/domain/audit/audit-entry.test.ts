@@ -6,7 +6,7 @@ import { someSettings } from "../../../support/builders.js";
 const BEFORE = someSettings({ url: "https://example.com/?token=s3cret", retriesEnabled: true });
 
 it("a created callback has all its settings, without its key and the URL's secrets", () => {
-  expect(settingChanges(null, BEFORE)).toEqual([
+  expect(settingChanges(null, BEFORE)).toStrictEqual([
     { setting: "name", after: "demo" },
     { setting: "url", after: "https://example.com/?token=****" },
     { setting: "auth.type", after: "httpheader" },
@@ -23,7 +23,7 @@ it("a created callback has all its settings, without its key and the URL's secre
 
 it("a deleted one had them, and a change has what differs", () => {
   const deleted = settingChanges(BEFORE, null);
-  expect(deleted[0]).toEqual({ setting: "name", before: "demo" });
+  expect(deleted[0]).toStrictEqual({ setting: "name", before: "demo" });
   expect(deleted.map(({ setting }) => setting)).toEqual(settingChanges(null, BEFORE).map(({ setting }) => setting));
   expect(settingChanges(BEFORE, { ...BEFORE, name: "other", removeHtml: true })).toEqual([
     { setting: "name", before: "demo", after: "other" },
