@@ -33,6 +33,8 @@ const forStryker = defineConfig({
     include: [process.env.WHCB_MUTATION_TESTS ?? ""],
     exclude: ["**/*postgres*", "**/node_modules/**"],
     isolate: false,
+    // The process would write it into the copied code while that is removed.
+    cache: false,
     testTimeout: 120_000,
     setupFiles: ["test/support/remove-temporary-folders.ts", "test/support/server/cheap-hashing.ts"],
     env: { NO_COLOR: "1", TZ: "UTC", WHCB_PROPERTY_RUNS: "20" },
