@@ -75,8 +75,7 @@ const UUID = /^[\da-f]{8}(-?)[\da-f]{4}\1[\da-f]{4}\1[\da-f]{4}\1[\da-f]{12}$/i;
 
 /** Two ids are equal if their keys are, byte for byte. 32 hex digits ignore case and the dashes of a UUID. */
 export function idKey(id: string): string {
-  const mayBeUuid = id.length === 32 || id.length === 36;
-  return mayBeUuid && UUID.test(id) ? id.replaceAll("-", "").toUpperCase() : id;
+  return UUID.test(id) ? id.replaceAll("-", "").toUpperCase() : id;
 }
 
 /** Returns a function that finds the id that is meant by one of a service: that very id, or else the only equal one. */

@@ -109,16 +109,14 @@ export function endpointAtRound(endpoint: Endpoint, at: number, policy: RetryPol
 
 /** Makes a round and a probe due while the endpoint is down (docs/dispatcher.md, A call, Rules 7 and 8). */
 export function endpointAfterRepair(endpoint: Endpoint, at: number): Endpoint {
-  const { state, probeAt } = endpoint;
-  return state !== "down" || probeAt === null
-    ? endpoint
-    : { ...endpointAfterReplayRequest(endpoint, at), probeAt: Math.min(probeAt, at) };
+  const { probeAt } = endpoint;
+  return probeAt === null ? endpoint : { ...endpointAfterReplayRequest(endpoint, at), probeAt: Math.min(probeAt, at) };
 }
 
 /** Makes a round due at `at` while the endpoint is down. */
 export function endpointAfterReplayRequest(endpoint: Endpoint, at: number): Endpoint {
-  const { state, roundAt } = endpoint;
-  return state !== "down" || roundAt === null ? endpoint : { ...endpoint, roundAt: Math.min(roundAt, at) };
+  const { roundAt } = endpoint;
+  return roundAt === null ? endpoint : { ...endpoint, roundAt: Math.min(roundAt, at) };
 }
 
 /** A probe is due at `replayProbeAt` too if none began since, at most one a second. Returns null while it isn't down. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Callback } from "../../src/domain/callback.js";
 import type { OpenOutage } from "../../src/domain/outage.js";
+import { ACCEPTED } from "../support/builders.js";
 import {
   aCallback,
   accept,
@@ -64,6 +65,25 @@ export function describeOutages(open: OpenStore): void {
         offset: 0,
         nextCursor: null,
       });
+    });
+
+    it("have the calls that first failed since they began: some are FAILED, or were delivered and not only marked", async () => {
+      const store = await open();
+      const [callback, other] = [await aCallback(store), await aCallback(store)];
+      const progress = async (since: number) => {
+        const reads = [other, callback].map(({ id }) => ({ callbackId: id, since }));
+        const [ofOther, ...rest] = await store.outages.readProgress(reads);
+        expect(ofOther).toEqual({ hasFailed: false, hasDelivered: false });
+        return rest.map(({ hasFailed, hasDelivered }) => [hasFailed, hasDelivered]);
+      };
+      await accept(store, callback, ["A", "B"]);
+      await attempt(store, callback, ["A"]);
+      expect([await progress(NOW), await progress(NOW + 1)]).toEqual([[[true, false]], [[false, false]]]);
+      await store.calls.mark(callback.id, ["A"], "SUCCESS", NOW + 1);
+      expect(await progress(NOW)).toEqual([[false, false]]);
+      await attempt(store, callback, ["B"], { startedAt: NOW + 2 });
+      await attempt(store, callback, ["B"], { startedAt: NOW + 3, result: ACCEPTED });
+      expect([await progress(NOW + 2), await progress(NOW + 3)]).toEqual([[[false, true]], [[false, false]]]);
     });
 
     it("don't change after they end", async () => {

@@ -165,6 +165,25 @@ export function describePurge(open: OpenStore): void {
       expect(await kept()).toEqual([false, false]);
     });
 
+    it("keeps an outage a year after its end, however long it was, and a replay while one of its calls waits", async () => {
+      const store = await open();
+      const callback = await aCallback(store, { retriesEnabled: true });
+      const outage = { id: "O1", callbackId: callback.id, startedAt: NOW - DAY, failedCalls: 1, quietSince: null, endedAt: NOW };
+      await store.outcomes.commit(aGroup({ closedOutages: [outage] }));
+      await accept(store, callback, ["waiting"]);
+      await attempt(store, callback, ["waiting"]);
+      await store.replays.request(callback.id, aReplay({ callIds: ["waiting"] }), NOW);
+      const kept = async (at: number) => {
+        await store.retention.purgeExpired(at, 10);
+        const { items } = await store.outages.list({ limit: 10, offset: 0 });
+        return [items.map(({ id }) => id), (await store.replays.list(callback.id, 10)).map(({ id }) => id)];
+      };
+      expect(await kept(NOW + 365 * DAY)).toEqual([["O1"], ["REPLAY"]]);
+      expect(await kept(NOW + 365 * DAY + 1)).toEqual([[], ["REPLAY"]]);
+      await attempt(store, callback, ["waiting"], { cause: "replay", result: ACCEPTED, startedAt: NOW + 365 * DAY });
+      expect(await kept(NOW + 365 * DAY + 1)).toEqual([[], []]);
+    });
+
     it("counts from the mark, and removes marked calls that were never sent", async () => {
       const store = await open();
       const callback = await aCallback(store, { retriesEnabled: true });

@@ -53,7 +53,7 @@ function expiryDueAt({ callback, expiryAt }: EndpointState): number | null {
  */
 export function beginRead(endpoint: EndpointState, now: number, { calls, bytes }: ReadShare, rules: EndpointRules): WorkRequest {
   const { callback, fence, health, hints, inFlight, queues, generation, pendingFrom, isPaused } = endpoint;
-  const mayProbe = health.endpoint.state === "down" && isReached(probeDueAt(endpoint), now);
+  const mayProbe = isReached(probeDueAt(endpoint), now);
   const wantsHeld = mayProbe && hints.mayHaveHeld;
   const failed = failedToRequest(endpoint, now);
   const expiresAt = failed?.kind === "backlog" ? (health.endpoint.recoveringSince ?? 0) : now;
@@ -87,10 +87,9 @@ function isLow(queue: CallQueue, { lastBatch }: EndpointState): boolean {
 
 /** The instant is null while nothing will be due, and in a recovery, which reads its backlog until it is drained. */
 function readDueAt(endpoint: EndpointState): number | null {
-  const { hints, health, queues } = endpoint;
+  const { hints, queues } = endpoint;
   if (!isLow(queues.backlog, endpoint)) return null;
-  const mayProbe = health.endpoint.state === "down" && (hints.mayHaveHeld || hints.mayHavePending);
-  return earlier(failedDueAt(endpoint), mayProbe ? probeDueAt(endpoint) : null);
+  return earlier(failedDueAt(endpoint), hints.mayHaveHeld || hints.mayHavePending ? probeDueAt(endpoint) : null);
 }
 
 /** Failed calls are due by their own times while the endpoint is up, and with the next round while it is down. */

@@ -19,7 +19,7 @@ export interface OwnFault {
 }
 
 export interface SettleDeps {
-  readonly deps: DispatcherDeps;
+  readonly deps: Pick<DispatcherDeps, "clock" | "logger" | "random" | "onAttempt" | "outageUrl">;
   readonly rules: EndpointRules;
   readonly log: OutcomeLog;
 }
@@ -69,7 +69,7 @@ function waitForTrial(endpoint: EndpointState, taken: TakenCall, fault: OwnShort
 }
 
 /** Our own fault is no attempt (docs/dispatcher.md, A call, Rule 3). */
-function waitAfterFault({ inFlight }: EndpointState, call: Call, error: unknown, { clock, logger }: DispatcherDeps): void {
+function waitAfterFault({ inFlight }: EndpointState, call: Call, error: unknown, { clock, logger }: SettleDeps["deps"]): void {
   const { id: callId, seq, callbackId } = call;
   const waitMs = inFlight.waitAfterFault(seq, clock.now());
   logger.error({ err: error, callbackId, callId, waitMs }, "A call could not be sent; it will be tried again");

@@ -1,5 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { type CallFilter, matchesFilter, parseStatusCodePattern } from "../../../src/domain/call-filter.js";
+import {
+  type CallFilter,
+  cutText,
+  FAILURE_REASONS,
+  filterParameters,
+  matchesFilter,
+  parseStatusCodePattern,
+  reasonText,
+  statusCodeText,
+} from "../../../src/domain/call-filter.js";
 import { aCall, aResponse } from "../../support/builders.js";
 
 const CALL = aCall({ status: "FAILED", attemptedAt: 1_000, statusCode: 503, firstFailedAt: 900, changedAt: 2_000 });
@@ -17,6 +26,11 @@ describe("a filter", () => {
     ["a bound before its last change", { changedBefore: 1_999 }, false],
     ["the calls of a mark at that time", { markedAt: 2_000 }, false],
     ["another reason", { reason: "dns" }, false],
+    ["its class and the next one's", { statusCodes: [{ class: 4 }, { class: 6 }] }, false],
+    ["another code", { statusCodes: [{ code: 500 }] }, false],
+    ["no status code at all", { statusCodes: [] }, false],
+    ["its channel", { channel: "SMS" }, true],
+    ["text that it doesn't have", { text: "no" }, false],
     ["its code among others", { statusCodes: [{ code: 500 }, { code: 503 }] }, true],
     ["its class", { statusCodes: [{ class: 5 }] }, true],
     ["no answer", { statusCodes: [{ none: true }] }, false],
@@ -65,6 +79,83 @@ describe("a filter", () => {
       { class: 4 },
       { none: true },
     ]);
-    expect(["", "5", "600", "099", "xx", "5x", "None", "500 "].map(parseStatusCodePattern)).toEqual(Array(8).fill(null));
+    const others = ["", "5", "600", "099", "xx", "5x", "None", "500 ", "15xx", "5xxx", "1500", "5000", "6xx", "0xx"];
+    expect(others.map(parseStatusCodePattern)).toEqual(others.map(() => null));
+    const texts = ["100", "599", "1xx", "5xx", "none"];
+    expect(texts.map(parseStatusCodePattern).map((pattern) => pattern && statusCodeText(pattern))).toEqual(texts);
+  });
+
+  it("by the time of the last attempt means no call without one", () => {
+    const unattempted = aCall({ status: "FAILED", attemptedAt: null });
+    expect([{ since: 0 }, { until: 9_999 }].map((filter) => matchesFilter(unattempted, filter))).toEqual([false, false]);
+  });
+
+  it("by what a client doesn't know means no call of it", () => {
+    const { changedAt: _, settledBy: __, ...listed } = CALL;
+    expect([{ changedBefore: 9_999 }, { markedAt: 2_000 }, {}].map((filter) => matchesFilter(listed, filter))).toEqual([
+      false,
+      false,
+      true,
+    ]);
+  });
+
+  it("means an unanswered call by none, and an answer by a part of it in any case", () => {
+    const unanswered = { ...CALL, statusCode: null };
+    const matches = [{ none: true } as const, { class: 0 }, { class: 5 }].map((pattern) =>
+      matchesFilter(unanswered, { statusCodes: [pattern] }),
+    );
+    expect(matches).toEqual([true, false, false]);
+    const answered = { ...CALL, answer: "Try Later" };
+    expect(["LATER", "never"].map((answer) => matchesFilter(answered, { answer }))).toEqual([true, false]);
+    expect(matchesFilter({ ...CALL, answer: null }, { answer: "" })).toBe(true);
+  });
+
+  it("has the API's names for its conditions, and leaves out what isn't asked", () => {
+    expect(filterParameters({})).toStrictEqual({});
+    expect(filterParameters({ statusCodes: [] })).toStrictEqual({});
+    expect(
+      filterParameters({
+        status: "FAILED",
+        answer: "later",
+        since: 0,
+        until: 1_000,
+        statusCodes: [{ code: 500 }, { class: 4 }, { none: true }],
+        reason: "dns",
+        channel: "SMS",
+        messageId: "M",
+        from: "61400000001",
+        text: "yes",
+      }),
+    ).toEqual({
+      status: "FAILED",
+      answer: "later",
+      since: "1970-01-01T00:00:00.000Z",
+      until: "1970-01-01T00:00:01.000Z",
+      statusCode: "500,4xx,none",
+      reason: "dns",
+      channel: "SMS",
+      messageId: "M",
+      from: "61400000001",
+      q: "yes",
+    });
+  });
+});
+
+describe("the reason of a call", () => {
+  it("is the kind of failure, before any message", () => {
+    expect(reasonText({ ...CALL, statusCode: null, error: "dns", attemptCount: 0 })).toBe("dns");
+    expect(reasonText({ ...CALL, statusCode: null, error: null, attemptCount: 1, statusMessage: "dns: no address" })).toBe("dns");
+    expect(reasonText({ ...CALL, statusCode: null, error: null, attemptCount: 1, statusMessage: "see dns: no address" })).toBe(
+      "see dns: no address",
+    );
+    expect(FAILURE_REASONS.slice(-2)).toEqual(["not-sent", "no-message"]);
+  });
+
+  it("is cut after so many characters, whatever they take", () => {
+    expect([cutText("x".repeat(257)), cutText("😀".repeat(257)), cutText("abc")]).toEqual([
+      "x".repeat(256),
+      "😀".repeat(256),
+      "abc",
+    ]);
   });
 });

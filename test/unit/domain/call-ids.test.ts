@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { idKey, isCompletionOf, isGeneratedId, isIdPrefix } from "../../../src/domain/call.js";
+import { ID_PREFIX, idFinder, idKey, isCompletionOf, isGeneratedId, isIdPrefix, isOneId } from "../../../src/domain/call.js";
 
 const DASHED = "550e8400-e29b-41d4-a716-446655440000";
 const DIGITS = "550E8400E29B41D4A716446655440000";
@@ -18,6 +18,8 @@ describe("the key of an id", () => {
     ` ${DIGITS.slice(1)}`,
     DIGITS.slice(1),
     `${DIGITS}0`,
+    `x${DASHED}`,
+    `${DASHED}x`,
     // Dashes are elsewhere, or some are missing.
     "550e8400e29b-41d4-a716-446655440000",
     "550e8400-e29b41d4a716446655440000",
@@ -36,9 +38,27 @@ it("only 32 digits, or 16 on the platform, are generated, and can be completed",
   expect(isCompletionOf(DIGITS, "550e84")).toBe(true);
   expect(isCompletionOf("1000017", "100001")).toBe(false);
   expect(isCompletionOf(DIGITS, "550e85")).toBe(false);
+  expect(isCompletionOf(DIGITS, DIGITS.slice(-6))).toBe(false);
+  expect([isCompletionOf(DIGITS.toLowerCase(), "550E84"), isCompletionOf("550e85order", "550e85")]).toEqual([true, false]);
 });
 
 it("6 to 31 hex digits may be the beginning of one", () => {
   expect(["550e84", DIGITS.slice(0, 16), DIGITS.slice(1)].every(isIdPrefix)).toBe(true);
-  expect(["550e8", DIGITS, "550e84-", "order1"].some(isIdPrefix)).toBe(false);
+  expect(["550e8", DIGITS, "550e84-", "-550e84", "order1"].some(isIdPrefix)).toBe(false);
+  expect(ID_PREFIX).toBe("6 to 31 hex digits");
+});
+
+it("what is meant by an id is that very one, or else the only one that is equal", () => {
+  const other = DASHED.replace("550e", "660e");
+  const find = idFinder([DASHED, DIGITS, other, "order-17"]);
+  expect([DASHED, DIGITS, "order-17"].map(find)).toEqual([DASHED, DIGITS, "order-17"]);
+  expect(find(other.toUpperCase())).toBe(other);
+  // Two ids are equal to it.
+  expect(find(DIGITS.toLowerCase())).toBeNull();
+  expect([find("order-18"), find("ORDER-17")]).toEqual([null, null]);
+});
+
+it("one id has no comma, space or invisible character, and 128 characters at most", () => {
+  expect(["order-17", "x".repeat(128), "ä"].every(isOneId)).toBe(true);
+  for (const text of ["a,b", "a b", "a\n", "a\u0000", "a\u200b", "a\ufffd", "x".repeat(129)]) expect(isOneId(text)).toBe(false);
 });

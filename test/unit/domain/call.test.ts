@@ -1,11 +1,19 @@
 import { describe, expect, it } from "vitest";
 import {
+  attemptedLongAgo,
+  type Call,
   cancelReplay,
+  ERASED,
+  endsRetries,
   eraseCall,
   holdCall,
   isErased,
   isHeld,
+  isInWindow,
+  isMarked,
+  laterChange,
   markCall,
+  markProblem,
   mayBeginAt,
   nextAttemptAt,
   type RetryRule,
@@ -64,10 +72,21 @@ describe("an attempt", () => {
     expect(recordAttempt(aCall(), anAttempt(), NO_RETRY).due).toBeNull();
   });
 
-  it("in flight while a user marked the call SUCCESS is recorded and can't turn it back", () => {
-    const marked = aCall({ status: "SUCCESS", settledBy: "user" });
+  it("that a replay made and that is accepted makes the call replayed; a later one doesn't keep that", () => {
+    const replayed = recordAttempt(aCall(), anAttempt({ cause: "replay", result: ACCEPTED }), RETRY);
+    expect(replayed.isReplayed).toBe(true);
+    expect(recordAttempt(replayed, anAttempt({ cause: "retry", result: ACCEPTED }), RETRY).isReplayed).toBe(false);
+  });
+
+  it("in flight while a user marked the call SUCCESS is recorded and can't turn it back, so the mark can be undone", () => {
+    const marked = aCall({ status: "SUCCESS", settledBy: "user", changedAt: 5 });
     const call = recordAttempt(marked, anAttempt({ result: REFUSED_503, startedAt: 7 }), RETRY);
-    expect(call).toMatchObject({ status: "SUCCESS", settledBy: "user", attemptCount: 1, statusCode: 503, due: null });
+    const shown = { attemptedAt: 7, sentAt: 7, statusCode: 503, statusMessage: "Service Unavailable" };
+    expect(call).toEqual({ ...marked, attemptCount: 1, ...shown });
+    expect(recordAttempt(marked, anAttempt({ result: ACCEPTED, startedAt: 7 }), RETRY)).toMatchObject({
+      settledBy: "dispatcher",
+      changedAt: 7,
+    });
   });
 
   it("in flight while a user marked the call SUCCESS and FAILED again makes nothing due; its replay, failed later, does", () => {
@@ -109,6 +128,8 @@ describe("a holding", () => {
       due: { at: 800, cause: "retry" },
     });
     expect(isHeld(held)).toBe(true);
+    for (const over of [{ sentAt: 1 }, { due: null }, { status: "SUCCESS" }] as const)
+      expect(isHeld({ ...held, ...over })).toBe(false);
   });
 
   it("makes the calls that are held together due together, with jitter too", () => {
@@ -117,9 +138,12 @@ describe("a holding", () => {
   });
 
   it("replaces what a client reported before", () => {
-    const reported = recordClientReplay(aCall(), anAttempt({ startedAt: 400, result: REFUSED_503 }), 450);
+    const unreached = anAttempt({ startedAt: 400, result: { kind: "unreachable", reason: "dns", detail: "no address" } });
+    const reported = { ...recordClientReplay(aCall(), unreached, 450), statusCode: 503 };
     expect(holdCall(reported, 500, RETRY.policy)).toMatchObject({
       statusCode: null,
+      error: null,
+      changedAt: 500,
       attemptedAt: 500,
       attemptCount: 1,
       sentAt: null,
@@ -150,10 +174,81 @@ describe("an attempt that a client reports", () => {
     expect(recordClientReplay(call, anAttempt({ startedAt: 99, result: ACCEPTED }), 150)).toEqual({ ...call, attemptCount: 2 });
   });
 
+  it("is the last one of a call without an attempt", () => {
+    expect(recordClientReplay(aCall(), anAttempt({ startedAt: 0, result: ACCEPTED }), 150)).toMatchObject({
+      attemptedAt: 0,
+      statusCode: 200,
+      changedAt: 150,
+    });
+  });
+
+  it("changes a marked call only if it was accepted, even before the last attempt: the mark can't be undone then", () => {
+    const marked = markCall(call, "SUCCESS", 120);
+    const report = (startedAt: number, result = REFUSED_503) =>
+      recordClientReplay(marked, anAttempt({ startedAt, result }), 150).changedAt;
+    expect([report(99), report(130), report(99, ACCEPTED), report(130, ACCEPTED)]).toEqual([120, 120, 150, 150]);
+  });
+
   it("doesn't move the time from which the service may send the call", () => {
     const { policy } = RETRY;
     const paced = mayBeginAt(call, policy, 0);
     expect(mayBeginAt(recordClientReplay(call, anAttempt({ startedAt: 9_999 }), 9_999), policy, 0)).toBe(paced);
+  });
+});
+
+describe("a change", () => {
+  const before = aCall({ status: "FAILED", firstFailedAt: 100, due: { at: 1_100, cause: "retry" } });
+  const failed = { ...before, due: null };
+
+  it("ends the retries of a call if it stays FAILED and nothing is due any more", () => {
+    expect(endsRetries(before, failed, RETRY)).toBe(true);
+    expect(endsRetries(before, failed, NO_RETRY)).toBe(false);
+    expect(endsRetries(failed, failed, RETRY)).toBe(false);
+    expect(endsRetries({ ...before, firstFailedAt: null }, failed, RETRY)).toBe(false);
+    expect(endsRetries(before, before, RETRY)).toBe(false);
+    expect(endsRetries(before, { ...failed, status: "SUCCESS" }, RETRY)).toBe(false);
+    expect(endsRetries(before, { ...failed, settledBy: "user" }, RETRY)).toBe(false);
+  });
+
+  it("ends them too if the call waited for a replay that was requested inside its window, not later", () => {
+    const replayAt = (at: number) => endsRetries({ ...before, due: { at, cause: "replay" } }, failed, RETRY);
+    expect([replayAt(1_100), replayAt(1_101)]).toEqual([true, false]);
+    expect(endsRetries({ ...before, due: { at: 1_101, cause: "retry" } }, failed, RETRY)).toBe(true);
+  });
+
+  it("that takes a mark back seems later than the mark, though the clock is behind", () => {
+    expect([99, 100, 101, 102].map((at) => laterChange(aCall({ changedAt: 100 }), at))).toEqual([101, 101, 101, 102]);
+  });
+});
+
+describe("a call may be attempted", () => {
+  const { policy } = RETRY;
+  const retried = aCall({ status: "FAILED", sentAt: 1_000, due: { at: 1_300, cause: "retry" } });
+
+  it("four fifths of an interval after its last attempt, or at once after a repair or for a replay", () => {
+    expect(mayBeginAt(retried, policy, 0)).toBe(1_240);
+    expect(mayBeginAt(retried, policy, 1_000)).toBe(1_240);
+    expect(mayBeginAt(retried, policy, 1_001)).toBe(0);
+    expect(mayBeginAt({ ...retried, due: { at: 1_300, cause: "replay" } }, policy, 0)).toBe(0);
+    expect(mayBeginAt({ ...retried, sentAt: null }, policy, 0)).toBe(0);
+    expect(mayBeginAt({ ...retried, due: null }, policy, 0)).toBe(1_240);
+  });
+
+  it("by a query as by itself", () => {
+    expect(attemptedLongAgo(1_240, policy, 0)).toBe(1_000);
+    expect(attemptedLongAgo(1_239, policy, 0)).toBe(999);
+    expect(attemptedLongAgo(1_239, policy, 1_001)).toBe(1_000);
+    // A repair that another clock dates ahead permits nothing that begins later than now.
+    expect(attemptedLongAgo(1_239, policy, 9_999)).toBe(1_238);
+  });
+
+  it("inside its window, whose last millisecond counts, or for a replay at any time", () => {
+    const failed = { firstFailedAt: 100, due: { at: 300, cause: "retry" } } as const;
+    const isInside = (at: number, over: Partial<Call> = {}) => isInWindow(aCall({ ...failed, ...over }), at, policy);
+    expect([isInside(1_100), isInside(1_101)]).toEqual([true, false]);
+    expect(isInside(1_101, { due: { at: 300, cause: "replay" } })).toBe(true);
+    expect(isInside(1_101, { due: null })).toBe(true);
+    expect(isInside(1_101, { firstFailedAt: null })).toBe(true);
   });
 });
 
@@ -169,14 +264,47 @@ describe("an erased call", () => {
   it("can be told from one whose endpoint says that it is", () => {
     const failed = aCall({ status: "FAILED", statusCode: 503, error: null, due: { at: 9, cause: "retry" } });
     const erased = eraseCall(failed, 5);
-    expect(isErased(erased)).toBe(true);
-    expect(erased).toMatchObject({ status: "SUCCESS", settledBy: "user", due: null });
+    expect([isErased(erased), isErased({ ...erased, statusMessage: "not sent" })]).toEqual([true, false]);
+    expect(erased).toMatchObject({ status: "SUCCESS", settledBy: "user", due: null, statusCode: null, changedAt: 5 });
+    expect(erased.statusMessage).toBe("Erased: the sender's data was removed");
     const { statusMessage } = erased;
     for (const statusCode of [200, 503]) expect(isErased({ ...erased, statusCode, statusMessage })).toBe(false);
   });
 });
 
 describe("a user's word", () => {
+  it("FAILED isn't possible for a call that is PENDING or erased; SUCCESS is", () => {
+    const erased = eraseCall(aCall(), 5);
+    expect(markProblem(aCall(), "FAILED")).toBe("is waiting for its first attempt and can't");
+    expect(markProblem(erased, "FAILED")).toBe("was erased and can't be sent again, so it can't");
+    const possible = [markProblem(aCall({ status: "SUCCESS" }), "FAILED"), markProblem(aCall({ status: "FAILED" }), "FAILED")];
+    expect([...possible, markProblem(aCall(), "SUCCESS"), markProblem(erased, "SUCCESS")]).toEqual([null, null, null, null]);
+  });
+
+  it("and a client's replay are marks; what the dispatcher delivered isn't", () => {
+    expect((["user", "replay", "dispatcher", null] as const).map((settledBy) => isMarked({ settledBy }))).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ]);
+  });
+
+  it("SUCCESS gives way to a client's replay that was accepted, unless the call was erased", () => {
+    const marked = aCall({ status: "SUCCESS", settledBy: "user", changedAt: 1 });
+    expect(markCall(marked, "SUCCESS", 5, "replay")).toEqual({ ...marked, settledBy: "replay", changedAt: 5 });
+    expect(markCall(marked, "SUCCESS", 5)).toBe(marked);
+    for (const settled of [
+      { ...marked, settledBy: "dispatcher" } as const,
+      { ...marked, settledBy: "replay" } as const,
+      { ...marked, statusMessage: ERASED },
+    ])
+      expect(markCall(settled, "SUCCESS", 5, "replay")).toBe(settled);
+    const failed = aCall({ status: "FAILED", settledBy: "user" });
+    expect(markCall(failed, "FAILED", 5, "replay")).toBe(failed);
+    expect(markCall(failed, "SUCCESS", 5, "replay")).toMatchObject({ status: "SUCCESS", settledBy: "replay" });
+  });
+
   it("SUCCESS cancels what is due", () => {
     const due = aCall({ status: "FAILED", due: { at: 9, cause: "retry" } });
     expect(markCall(due, "SUCCESS", 5)).toEqual({ ...due, status: "SUCCESS", due: null, settledBy: "user", changedAt: 5 });
@@ -193,8 +321,8 @@ describe("a user's word", () => {
       due: { at: 5, cause: "replay" },
       failedInRecovery: 0,
     });
-    const success = aCall({ status: "SUCCESS" });
-    expect(requestReplay(success, 5)).toBe(success);
+    for (const other of [aCall({ status: "SUCCESS" }), aCall()]) expect(requestReplay(other, 5)).toBe(other);
+    expect(requestReplay(aCall({ status: "FAILED", due: { at: 9, cause: "retry" } }), 5).due).toEqual({ at: 5, cause: "replay" });
   });
 
   it("a replay that is requested again stays with the first one", () => {
@@ -213,9 +341,13 @@ describe("a user's word", () => {
     // A mark made it FAILED, so nothing was due.
     expect(cancel({ settledBy: "user" })).toBeNull();
     expect(cancel({ firstFailedAt: 299 - windowMs })).toBeNull();
+    // A call that was held has had no attempt.
+    expect(cancel({ sentAt: null, firstFailedAt: 150 })).toEqual({ at: 150 + intervalMs, cause: "retry" });
+    expect(cancel({ firstFailedAt: null })).toBeNull();
     // It would have been due already.
     expect(cancel({ firstFailedAt: 300 - windowMs, sentAt: 290 - intervalMs })).toEqual({ at: 300, cause: "retry" });
+    expect(cancelReplay(requestReplay(aCall({ ...failed, changedAt: 400 }), 200), 300, RETRY).changedAt).toBe(402);
     const retried = aCall({ ...failed, due: { at: 9, cause: "retry" } });
-    expect(cancelReplay(retried, 300, RETRY)).toBe(retried);
+    for (const other of [retried, aCall(failed)]) expect(cancelReplay(other, 300, RETRY)).toBe(other);
   });
 });

@@ -22,9 +22,11 @@ describe("a duration", () => {
     ["1 minute", 60_000],
     ["24 hours", 86_400_000],
     ["0s", 0],
+    ["1.25h", 4_500_000],
+    ["1 hour 30 minutes", 5_400_000],
   ])("%j is %i ms", (text, ms) => expect(parseDuration(text)).toBe(ms));
 
-  test.each(["", "5", "h", "5 m", "-5m", "5m!", "5x", "5m  5s", "5 hinute"])(
+  test.each(["", "5", "h", "5 m", "-5m", "5m!", "5x", "5m  5s", "5 hinute", "5 minutess"])(
     "%j can't be parsed, and the error says what is expected",
     (text) => expect(() => parseDuration(text)).toThrow(EXPECTED),
   );
@@ -45,9 +47,16 @@ describe("a duration", () => {
     ["2h", 7_200_000],
     ["2h 3m ago", 7_380_000],
     ["5 minutes ago", 300_000],
+    ["12h", 43_200_000],
+    ["1.25h ago", 4_500_000],
+    ["in 2h", null],
     ["yesterday", null],
     ["2026-11-24", null],
   ])("%j as a time ago is %j", (text, ms) => expect(readTimeAgo(text)).toBe(ms));
+
+  test("is a time ago with ago at its end, and nowhere else", () => {
+    expect(() => readTimeAgo("2h ago 3m")).toThrow(EXPECTED);
+  });
 
   test("is at most 2 700 years: instants stay valid dates", () => {
     expect(parseDuration("1000000d")).toBe(86_400_000_000_000);

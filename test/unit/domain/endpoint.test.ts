@@ -6,11 +6,14 @@ import {
   type Endpoint,
   endpointAfterDrain,
   endpointAfterFailure,
+  endpointAfterPause,
   endpointAfterRepair,
   endpointAfterReplayRequest,
   endpointAfterSuccess,
   endpointAtRound,
   endpointByClock,
+  endpointTakenOver,
+  inFlightLimit,
   NEW_ENDPOINT,
   nextProbeAt,
 } from "../../../src/domain/endpoint.js";
@@ -93,6 +96,10 @@ describe("an endpoint", () => {
       probeAt: -492_000,
       probeBeganAt: -500_000,
     });
+    expect(endpointByClock(RECOVERING, 5_000, POLICY)).toBe(RECOVERING);
+    expect(endpointByClock(RECOVERING, 4_999, POLICY)).toEqual({ ...RECOVERING, recoveringSince: 4_999 });
+    const slow = { ...failed, probeStepMs: 60_000 };
+    expect(endpointByClock(slow, -500_000, { ...POLICY, intervalMs: 5_000 }).probeAt).toBe(-495_000);
   });
 
   it("recovers from the first success on: room for one, one more a success, half of it after a failure", () => {
@@ -115,6 +122,63 @@ describe("an endpoint", () => {
   });
 });
 
+describe("an endpoint that goes down", () => {
+  it("has its first probe at once, and its first round one interval later", () => {
+    const failing = { ...fail(RECOVERING, 9), limit: 7 };
+    const failure = { beganAt: 8_000, at: 9_000, cause: "first", callSeq: 10 } as const;
+    expect(endpointAfterFailure(failing, failure, POLICY, 0.5)).toEqual({
+      state: "down",
+      failedCalls: [],
+      downSince: 9_000,
+      roundAt: 69_000,
+      roundBeganAt: 9_000,
+      probeAt: 9_000,
+      probeStepMs: 1_000,
+      probeBeganAt: 9_000,
+      limit: 1,
+      recovery: 1,
+      recoveringSince: null,
+    });
+    const often = { ...POLICY, intervalMs: 500 };
+    expect(endpointAfterFailure(failing, failure, often, 0.5).probeStepMs).toBe(500);
+  });
+});
+
+describe("a success", () => {
+  it("changes nothing of an endpoint that is up, unless calls failed before", () => {
+    expect(endpointAfterSuccess(NEW_ENDPOINT, 5, 64)).toBe(NEW_ENDPOINT);
+    expect(endpointAfterSuccess(fail(NEW_ENDPOINT, 3), 5, 64)).toEqual(NEW_ENDPOINT);
+    expect(endpointAfterSuccess(fail(RECOVERING, 3), 5, 64).failedCalls).toEqual([]);
+  });
+});
+
+describe("a pause", () => {
+  it("ends as a recovery begins, unless the endpoint is down", () => {
+    const failing = fail({ ...NEW_ENDPOINT, recovery: 4 }, 3);
+    const paused = { ...NEW_ENDPOINT, state: "recovering", failedCalls: [1, 2, 3], recovery: 5, recoveringSince: 70 };
+    expect(endpointAfterPause(failing, 70)).toEqual(paused);
+    const recovering = { ...RECOVERING, limit: 9, recovery: 5, failedCalls: [1, 2, 3] };
+    expect(endpointAfterPause(recovering, 70)).toEqual(paused);
+    expect(endpointAfterPause(DOWN, 70)).toBe(DOWN);
+  });
+});
+
+describe("an endpoint that another process takes over", () => {
+  it("keeps its state, but drains what it has had for one interval, with one request", () => {
+    const recovering = { ...RECOVERING, limit: 9 };
+    expect(endpointTakenOver(recovering, 65_000, POLICY)).toEqual({ ...recovering, limit: 1 });
+    expect(endpointTakenOver(recovering, 65_001, POLICY)).toEqual({ ...recovering, limit: 1, recoveringSince: 5_001 });
+    for (const endpoint of [NEW_ENDPOINT, DOWN]) expect(endpointTakenOver(endpoint, 65_001, POLICY)).toBe(endpoint);
+  });
+});
+
+describe("the requests in flight", () => {
+  it("are limited by the dispatcher while it is up, to ten while down, and by its own limit in a recovery", () => {
+    expect([inFlightLimit(NEW_ENDPOINT, 64), inFlightLimit(DOWN, 64), inFlightLimit(DOWN, 3)]).toEqual([64, 10, 3]);
+    expect(inFlightLimit({ ...RECOVERING, limit: 7 }, 64)).toBe(7);
+  });
+});
+
 describe("what people are told of an endpoint", () => {
   const EVENTS = { reply: true, undeliverable: false };
   const UP = { endpoint: NEW_ENDPOINT, outage: null, oldestWaiting: null, pause: null, events: EVENTS };
@@ -130,6 +194,8 @@ describe("what people are told of an endpoint", () => {
   it("is since when it is down, checked or recovering", () => {
     expect(endpointHealth({ ...UP, endpoint: down, outage: OUTAGE })).toEqual({ health: "down", since: 3 });
     expect(endpointHealth({ ...UP, endpoint: down })).toEqual({ health: "checking", since: 3 });
+    // It was down before the outage: one before that was closed by marks.
+    expect(endpointHealth({ ...UP, endpoint: down, outage: { ...OUTAGE, startedAt: 5 } })).toEqual({ health: "down", since: 5 });
     const recovering = { ...NEW_ENDPOINT, state: "recovering", recoveringSince: 4 } as const;
     expect(endpointHealth({ ...UP, endpoint: recovering, outage: OUTAGE })).toEqual({ health: "recovering", since: 4 });
   });
@@ -137,6 +203,7 @@ describe("what people are told of an endpoint", () => {
   it("is that no event is sent, but not while something else is wrong", () => {
     const events = { reply: false, undeliverable: false };
     expect(endpointHealth({ ...UP, events }).health).toBe("idle");
+    expect(endpointHealth({ ...UP, events: { reply: false, undeliverable: true } }).health).toBe("up");
     expect(endpointHealth({ ...UP, events, outage: OUTAGE }).health).toBe("failing");
   });
 

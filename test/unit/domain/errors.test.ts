@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { errorMessage, isWhcbError, systemErrorCode, WhcbError } from "../../../src/domain/errors.js";
+import { advise, errorMessage, isWhcbError, systemErrorCode, WhcbError } from "../../../src/domain/errors.js";
 
 const missing = Object.assign(new Error("no such file"), { code: "ENOENT" });
 
@@ -9,6 +9,18 @@ describe("an expected failure", () => {
     expect(error).toMatchObject({ name: "WhcbError", code: "config", message: "the file is missing", hint: "create it" });
     expect(error.cause).toBe(missing);
     expect("cause" in new WhcbError("config", "no cause")).toBe(false);
+    const bare = { hint: undefined, next: [], retryAfterMs: null, fields: new Map() };
+    expect(new WhcbError("config", "nothing else")).toMatchObject(bare);
+    const given = { next: [{ command: "whcb", when: "" }], retryAfterMs: 0, fields: new Map([["name", "is missing"]]) };
+    expect(new WhcbError("invalid", "with details", given)).toMatchObject(given);
+  });
+
+  it("says which commands help, in its hint and for programs", () => {
+    const command = { command: "whcb runs list", when: "to see it" };
+    expect(advise`${command} shows run ${"20261129-1"}`).toEqual({
+      hint: "`whcb runs list` shows run 20261129-1",
+      next: [command],
+    });
   });
 
   it("is distinguished from a bug, and from other failures by its code", () => {

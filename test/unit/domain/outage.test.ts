@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
 import {
+  howOutageEnded,
   outageAfterFirstFailure,
   outageAfterHolding,
   outageAfterSuccess,
+  outageByClock,
   outageClosesAt,
   outageWithoutHoldings,
 } from "../../../src/domain/outage.js";
@@ -37,6 +39,8 @@ describe("an outage", () => {
       outage: { id: "NEW", startedAt: 10_100 },
       isNew: true,
     });
+    const open = { ...OPEN, id: "B", startedAt: 150 };
+    expect(outageAfterFirstFailure(open, 200, newId, OPEN, POLICY).outage.id).toBe("B");
   });
 
   it("counts the responses that are held in it, without those whose holding was skipped", () => {
@@ -45,11 +49,13 @@ describe("an outage", () => {
     expect(outageWithoutHoldings({ ...OPEN, failedCalls: 3 }, 2)).toEqual(OPEN);
     expect(outageWithoutHoldings(OPEN, 2)).toEqual(OPEN);
     expect(outageWithoutHoldings(null, 2)).toBeNull();
+    expect(outageWithoutHoldings(quiet, 0)).toBe(quiet);
   });
 
   it("closes one interval after the success since which no first attempt failed", () => {
     const quiet = outageAfterSuccess(outageAfterSuccess(OPEN, 500), 600);
     expect(quiet?.quietSince).toBe(500);
+    expect(outageAfterSuccess(null, 500)).toBeNull();
     expect(quiet && outageClosesAt(quiet, "up", POLICY)).toBe(800);
     const again = quiet && outageAfterFirstFailure(quiet, 700, newId, null, POLICY);
     expect(again && outageClosesAt(again.outage, "up", POLICY)).toBe(10_100);
@@ -60,5 +66,23 @@ describe("an outage", () => {
     expect(outageClosesAt(quiet, "down", POLICY)).toBe(10_100);
     expect(outageClosesAt(quiet, "recovering", POLICY)).toBe(10_100);
     expect(outageClosesAt({ ...OPEN, quietSince: 10_000 }, "up", POLICY)).toBe(10_100);
+  });
+
+  it("isn't in the future after the clock was set back", () => {
+    const quiet = { ...OPEN, quietSince: 200 };
+    for (const outage of [quiet, OPEN]) expect(outageByClock(outage, 200)).toBe(outage);
+    expect(outageByClock(quiet, 199)).toEqual({ ...OPEN, quietSince: 199 });
+    expect(outageByClock(quiet, 50)).toEqual({ ...OPEN, startedAt: 50, quietSince: 50 });
+    expect(outageByClock(OPEN, 99)).toEqual({ ...OPEN, startedAt: 99 });
+    expect(outageByClock(OPEN, 100)).toBe(OPEN);
+    expect(outageByClock(null, 50)).toBeNull();
+  });
+
+  it("has recovered if something was delivered; else its calls were marked, or some are still FAILED", () => {
+    const how = (quietSince: number | null, delivered: number, stillFailed: number) =>
+      howOutageEnded({ ...OPEN, quietSince }, { delivered, marked: 0, stillFailed, isComplete: true });
+    expect([how(5, 0, 1), how(5, 0, 0)]).toEqual(["recovered", "recovered"]);
+    expect([how(null, 1, 1), how(null, 0, 1)]).toEqual(["unrecovered", "unrecovered"]);
+    expect([how(null, 1, 0), how(null, 0, 0)]).toEqual(["recovered", "marked"]);
   });
 });

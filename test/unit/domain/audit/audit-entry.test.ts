@@ -1,0 +1,54 @@
+import { expect, it } from "vitest";
+import { AUDIT_ACTIONS, settingChanges, WAYS } from "../../../../src/domain/audit/audit-entry.js";
+import { describeChange } from "../../../../src/domain/audit/change-text.js";
+import { someSettings } from "../../../support/builders.js";
+
+const BEFORE = someSettings({ url: "https://example.com/?token=s3cret", retriesEnabled: true });
+
+it("a created callback has all its settings, without its key and the URL's secrets", () => {
+  expect(settingChanges(null, BEFORE)).toStrictEqual([
+    { setting: "name", after: "demo" },
+    { setting: "url", after: "https://example.com/?token=****" },
+    { setting: "auth.type", after: "httpheader" },
+    { setting: "contentType", after: "json" },
+    { setting: "removeHTML", after: "disabled" },
+    { setting: "retriesEnabled", after: "true" },
+    { setting: "email", after: "ops@example.com" },
+    { setting: "callbacks.reply", after: "enabled" },
+    { setting: "callbacks.undeliverable", after: "enabled" },
+    { setting: "signing", after: "disabled" },
+    { setting: "auth.key" },
+  ]);
+});
+
+it("a deleted one had them, and a change has what differs", () => {
+  const deleted = settingChanges(BEFORE, null);
+  expect(deleted[0]).toStrictEqual({ setting: "name", before: "demo" });
+  expect(deleted.map(({ setting }) => setting)).toEqual(settingChanges(null, BEFORE).map(({ setting }) => setting));
+  expect(settingChanges(BEFORE, { ...BEFORE, name: "other", removeHtml: true })).toEqual([
+    { setting: "name", before: "demo", after: "other" },
+    { setting: "removeHTML", before: "disabled", after: "enabled" },
+  ]);
+  expect(settingChanges(BEFORE, BEFORE)).toEqual([]);
+  expect(settingChanges(null, null)).toEqual([]);
+});
+
+it("a secret that changed is said, though it isn't shown", () => {
+  const masked = "https://example.com/?token=****";
+  expect(settingChanges(BEFORE, { ...BEFORE, url: "https://example.com/?token=other" })).toEqual([
+    { setting: "url", before: masked, after: masked },
+  ]);
+  expect(settingChanges(BEFORE, { ...BEFORE, auth: { ...BEFORE.auth, key: "another-key" } })).toEqual([{ setting: "auth.key" }]);
+});
+
+it("a callback without a key has none to say", () => {
+  const keyless = { ...BEFORE, auth: { ...BEFORE.auth, key: "" } };
+  expect(settingChanges(null, keyless)).not.toContainEqual({ setting: "auth.key" });
+  expect(settingChanges(keyless, null)).not.toContainEqual({ setting: "auth.key" });
+});
+
+it("each action has words of its own, and each way a name", () => {
+  for (const action of AUDIT_ACTIONS) expect(describeChange({ action, count: null, details: {} })).not.toBe(action);
+  expect(AUDIT_ACTIONS).toHaveLength(14);
+  expect(WAYS).toEqual(["api", "console", "database"]);
+});
