@@ -298,6 +298,28 @@ export function describeWaiting(open: OpenStore): void {
       expect(await store.endpoints.list()).toEqual([ofPending, ofFailing]);
       expect(await store.endpoints.list([failing.id, idle.id, "nope"])).toEqual([ofIdle, ofFailing]);
       expect(await store.endpoints.list([])).toEqual([]);
+      expect([...(await store.endpoints.listActive())].sort()).toEqual([pending.id, failing.id].sort());
+    });
+
+    it("returns the outage that marks have closed, and whether calls of a cancelled replay wait", async () => {
+      const store = await open();
+      const callback = await aCallback(store, { retriesEnabled: true });
+      await accept(store, callback, ["A", "B"]);
+      await attempt(store, callback, ["A", "B"]);
+      const recordOf = async () => (await store.endpoints.list([callback.id]))[0];
+      const markedOutage = { id: "O1", startedAt: NOW, failedCalls: 2, quietSince: NOW + 1 };
+      const change = { callbackId: callback.id, endpoint: anEndpoint({ probeStepMs: 7_000, limit: 3 }), outage: null };
+      await store.outcomes.commit(aGroup({ endpoints: [{ ...change, markedOutage }] }));
+      expect(await recordOf()).toMatchObject({ endpoint: change.endpoint, outage: null, markedOutage });
+      expect(await recordOf()).not.toHaveProperty("hasCancelledReplay");
+      await store.outcomes.commit(aGroup({ endpoints: [change] }));
+      expect(await recordOf()).not.toHaveProperty("markedOutage");
+      await store.replays.request(callback.id, aReplay({ callIds: ["A", "B"] }), NOW);
+      const { seq } = await callOf(store, callback, "A");
+      const cancel = { replayId: "REPLAY", now: NOW, policy: POLICY, random: 0.5, begunCalls: () => new Set([seq]) };
+      expect(await recordOf()).not.toHaveProperty("hasCancelledReplay");
+      await store.replays.cancelChunk(callback.id, cancel);
+      expect(await recordOf()).toMatchObject({ hasCancelledReplay: true });
     });
 
     it("returns one whose calls are all settled until its outage has ended", async () => {
