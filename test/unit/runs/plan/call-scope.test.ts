@@ -132,7 +132,7 @@ describe("calls that are named by id", () => {
     const found: string[] = [];
     const [listed, asked]: [string[], string[][]] = [[], []];
     const client = {
-      async *listCalls(callbackId, query) {
+      async *listCalls(callbackId: string, query: unknown) {
         expect(query).toEqual({ filter: { status: "FAILED" } });
         for (const id of stored[callbackId] ?? []) {
           listed.push(id);
@@ -146,7 +146,7 @@ describe("calls that are named by id", () => {
           .filter((id) => ids.some((wanted) => wanted.toUpperCase() === id.toUpperCase()))
           .map((id) => aListedCall({ id }));
       },
-    } as Client;
+    } as Pick<Client, "listCalls" | "findCalls"> as Client;
     const groups = [{ callback: one }, { callback: other }];
     const missing = await listNamedCalls({ client }, { groups, callIds, status: "FAILED" }, async (calls, { callback }) => {
       found.push(...idsOf(calls).map((id) => `${callback.id} ${id}`));
@@ -201,7 +201,7 @@ describe("callbacks", () => {
       if (callback !== undefined) return callback;
       throw new WhcbError(idOrName === "broken" ? "unavailable" : "not-found", "no such callback");
     },
-  } as Client;
+  } as Pick<Client, "getAllCallbacks" | "getCallback"> as Client;
   const calls = { callIds: [] };
 
   it("are all, or those that are named, once each", async () => {

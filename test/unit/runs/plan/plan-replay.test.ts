@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
-import type { CallPage } from "../../../../src/client/call-requests.js";
+import type { CallPage, ListCallsQuery } from "../../../../src/client/call-requests.js";
 import type { Client, ListedCall } from "../../../../src/client/client.js";
 import { ANY_ADDRESS } from "../../../../src/delivery/address-rule.js";
 import { WhcbError } from "../../../../src/domain/errors.js";
@@ -36,7 +36,7 @@ function openDeskOver(pages: Readonly<Record<string, CallPage | Error>>) {
     capabilities: { has: () => true },
     getAllCallbacks: async () => CALLBACKS,
     getCallback: async (name: string) => CALLBACKS.find((callback) => callback.name === name),
-    async *listCalls(callbackId, { filter }) {
+    async *listCalls(callbackId: string, { filter }: ListCallsQuery) {
       filters.push(filter);
       const page = pages[callbackId] ?? aPage([]);
       if (page instanceof Error) throw page;
@@ -63,7 +63,7 @@ async function idsOf(plan: ReplayPlan): Promise<Record<string, string[]>> {
 }
 
 const scope = (over: Partial<ReplayScope> = {}): ReplayScope => ({
-  ...{ callbacks: null, calls: { filter: { statusCode: [503] } }, skipRetrying: false },
+  ...{ callbacks: null, calls: { filter: { statusCodes: ["503"] } }, skipRetrying: false },
   ...over,
 });
 
@@ -85,7 +85,7 @@ describe("a plan of a replay", () => {
     expect(counted(plan)).toEqual({
       ...{ leftOut: 3, withoutId: 1, unlisted: 1, notFailed: 1, skippedRetrying: 0, missing: [], calls: 4 },
     });
-    expect(new Set(filters)).toEqual(new Set([{ statusCode: [503], status: "FAILED" }]));
+    expect(new Set(filters)).toEqual(new Set([{ statusCodes: ["503"], status: "FAILED" }]));
     expect(events[0]).toEqual({ type: "listed", callbackId: "ONE", calls: 3, total: 7 });
     expect(plan.runId).toMatch(/^\d{8}-\d{6}-/);
     await plan.discard();

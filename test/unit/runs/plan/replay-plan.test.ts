@@ -62,8 +62,9 @@ describe("the sending order", () => {
 
   it("takes the time in an id of 2020, and of a day ahead, whose service's clock may be wrong", () => {
     for (const at of [Date.UTC(2020, 0), NOW + 86_400_000]) {
-      const calls = [aCall(made(at), NOW, "24/11/26 08:00"), aCall(made(NOW - 1_000), NOW, "24/11/26 09:00")];
-      expect(placesOf(calls)).toEqual(at < NOW ? [0, 1] : [1, 0]);
+      const dates = at < NOW ? ["24/11/26 09:00", "24/11/26 08:00"] : ["24/11/26 08:00", "24/11/26 09:00"];
+      const calls = [aCall(made(at), NOW, dates[0]), aCall(made(NOW - 1_000), NOW, dates[1])];
+      expect([at, placesOf(calls)]).toEqual([at, at < NOW ? [0, 1] : [1, 0]]);
     }
   });
 
@@ -90,9 +91,11 @@ describe("the sending order", () => {
   });
 
   it("ignores the time in an id that has this format by chance: before 2020, or in the future", () => {
-    for (const at of [Date.UTC(2019, 11, 31), NOW + 86_400_001]) {
-      const calls = [aCall(made(NOW - 1_000), NOW, "24/11/26 08:00"), aCall(made(at), NOW, "24/11/26 09:00")];
-      expect(placesOf(calls)).toEqual([0, 1]);
+    const [before, ahead] = [Date.UTC(2019, 11, 31, 23, 59, 59, 999), NOW + 86_400_001];
+    for (const at of [before, ahead]) {
+      const dates = at === before ? ["24/11/26 08:00", "24/11/26 09:00"] : ["24/11/26 09:00", "24/11/26 08:00"];
+      const calls = [aCall(made(NOW - 1_000), NOW, dates[0]), aCall(made(at), NOW, dates[1])];
+      expect([at, placesOf(calls)]).toEqual([at, at === before ? [0, 1] : [1, 0]]);
     }
   });
 });
