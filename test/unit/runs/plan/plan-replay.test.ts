@@ -63,7 +63,7 @@ async function idsOf(plan: ReplayPlan): Promise<Record<string, string[]>> {
 }
 
 const scope = (over: Partial<ReplayScope> = {}): ReplayScope => ({
-  ...{ callbacks: null, calls: { filter: { statusCodes: ["503"] } }, skipRetrying: false },
+  ...{ callbacks: null, calls: { filter: { statusCodes: [{ code: 503 }] } }, skipRetrying: false },
   ...over,
 });
 
@@ -85,7 +85,7 @@ describe("a plan of a replay", () => {
     expect(counted(plan)).toEqual({
       ...{ leftOut: 3, withoutId: 1, unlisted: 1, notFailed: 1, skippedRetrying: 0, missing: [], calls: 4 },
     });
-    expect(new Set(filters)).toEqual(new Set([{ statusCodes: ["503"], status: "FAILED" }]));
+    expect(new Set(filters)).toEqual(new Set([{ statusCodes: [{ code: 503 }], status: "FAILED" }]));
     expect(events[0]).toEqual({ type: "listed", callbackId: "ONE", calls: 3, total: 7 });
     expect(plan.runId).toMatch(/^\d{8}-\d{6}-/);
     await plan.discard();

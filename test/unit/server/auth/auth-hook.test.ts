@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { hashApiKey } from "../../../../src/server/auth/credential-hashes.js";
+import { openStore, type Store } from "../../../../src/store/open-store.js";
 import {
   BASIC,
   CALLBACK_BODY,
@@ -8,6 +10,7 @@ import {
   type Service,
   USER,
 } from "../../../support/server/server-fixture.js";
+import { sharedLimits } from "../../../support/server/shared-limits.js";
 import { VirtualClock } from "../../../support/time/virtual-clock.js";
 
 const services: Service[] = [];
@@ -212,4 +215,19 @@ it("a request over the plan's limits has the platform's answer", async () => {
   });
   clock.advance(1000);
   expect(await status("GET /auth/verify", CREDENTIALS)).toBe(200);
+});
+
+it("a request over the plan's day is told to wait for the next one, by what all nodes have counted", async () => {
+  const limits = sharedLimits();
+  const clock = new VirtualClock(Date.UTC(2030, 0, 1, 12));
+  const store = await openStore({ url: ":memory:", clock, secretKey: new Uint8Array(32) });
+  const [second, day] = [clock.now() / 1000, Math.floor(clock.now() / 86_400_000)];
+  limits.stored.set(`plan ${hashApiKey(USER.apiKey)}`, { state: [second, 1, day, 10_000], expiresAt: 0 });
+  const { send } = await open({ clock, plan: "startup", store: { ...store, nodes: limits.store } as Store });
+  const { statusCode, headers, json } = await send("GET /auth/verify", CREDENTIALS);
+  const detail = "Account Over Queries Per Day Limit";
+  expect([statusCode, json()]).toMatchObject([403, { errorDetail: detail }]);
+  expect(headers).toMatchObject({
+    ...{ "x-error-code": "ERR_403_DEVELOPER_OVER_QPD", "x-error-detail": detail, "retry-after": String(12 * 3600) },
+  });
 });
