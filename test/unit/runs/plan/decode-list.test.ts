@@ -41,6 +41,8 @@ describe("a list that isn't UTF-8", () => {
 test.each([
   ["Gr\xc3\xbc\xc3\x9fe\nAda\xe9\n", "it is UTF-8, but line 2 isn't"],
   ["Gr\xc3\xbc\nAda\xe9\n", "it is UTF-8, but line 2 isn't"],
+  ["\xe2\x82\xac\nAda\xe9\n", "it is UTF-8, but line 2 isn't"],
+  ["\xf0\x9f\x98\x82\nAda\xe9\n", "it is UTF-8, but line 2 isn't"],
   ["a\nb\n\x81sung\n", "line 3 is neither UTF-8 nor Windows-1252"],
   ["PK\x03\x04\x14\x00\xff", "line 1 is neither UTF-8 nor Windows-1252"],
   ["\xff\xfea\x00b", "it begins as UTF-16, but isn't"],

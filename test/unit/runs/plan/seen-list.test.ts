@@ -134,10 +134,10 @@ describe("a list of what the receiver has", () => {
   });
 
   it("may be bare ids, with or without quotes, as senders choose them", () => {
-    const ids = `# from psql\n"${MESSAGE.toLowerCase()}"\n\n0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9\n00ff\norder-17\n'a.b/c:d'\n`;
+    const ids = `# from psql\n"${MESSAGE.toLowerCase()}"\n\n0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9\n00ff\norder-17\n'a.b/c:d'\nnull-1\n`;
     expect(readSeenList(ids, "UTC")).toEqual({
       format: "ids",
-      read: 5,
+      read: 6,
       notCompared: [],
       zones: new Set(),
       lines: [
@@ -146,6 +146,7 @@ describe("a list of what the receiver has", () => {
         aLine({ line: 5, id: "00ff" }),
         aLine({ line: 6, id: "order-17" }),
         aLine({ line: 7, id: "a.b/c:d" }),
+        aLine({ line: 8, id: "null-1" }),
       ],
     });
   });
@@ -207,6 +208,12 @@ describe("a list of what the receiver has", () => {
     ["crm_received_at", "2026-11-24T09:30:00Z"],
     ["received_by_crm", "yes"],
     ["book", "facebook"],
+    ["state_of_mind", "x"],
+    ["result_codes", "x"],
+    ["barcode", "x"],
+    ["http_referrer", "x"],
+    ["errands", "x"],
+    ["snackbar", "x"],
     ["response", "room 503"],
     ["response", "503 Main Street"],
     ["note", "see HTTP/1.1 503"],
