@@ -85,6 +85,13 @@ describe("a line that matches one call", () => {
     expect(await match({ c1: delivered, c2: { from: ADA, reply: { date: "" } } }, line)).toMatchObject({ ambiguous: ["c2"] });
     expect(await match({ c2: { from: ADA, reply: { date: "" } } }, line)).toMatchObject({ seen: ["c2"], ambiguous: [] });
     expect(await match({ c2: nobody.c2 }, line)).toMatchObject({ seen: [], ambiguous: ["c2"] });
+    const both = { seen: [], ambiguous: ["c1", "c2"], unmatched: 0 };
+    const failed = { from: ADA, reply: delivered.reply };
+    expect(await match({ c1: failed, c2: { from: ADA, reply: { date: "" } } }, line)).toEqual(both);
+    const unnamed = { c1: failed, c2: { from: NOBODY, reply: { date: "25/11/26 21:00" } } };
+    expect(await match(unnamed, line)).toEqual(both);
+    for (const column of ["mobile", "from"])
+      expect(await match(unnamed, rows(`messageid,${column},acknowledged`, "A1,0400000001,25/11/26 21:00"))).toEqual(both);
   });
 
   it("leaves it open if it gives a sender that can't be compared, whatever else agrees", async () => {
