@@ -108,8 +108,7 @@ function isIsatap({ parts }: ipaddr.IPv6): boolean {
 }
 
 function isAllowedNetwork(address: string, rule: PublicRule): boolean {
-  if (rule.allowed.length === 0 || !ipaddr.isValid(address)) return false;
-  return isInOne(ipaddr.parse(address), rule.allowed);
+  return ipaddr.isValid(address) && isInOne(ipaddr.parse(address), rule.allowed);
 }
 
 function isOneOf(address: string, ownAddresses: readonly string[]): boolean {

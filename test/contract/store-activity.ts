@@ -2,10 +2,13 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { NewAttempt } from "../../src/domain/attempt.js";
 import type { Callback } from "../../src/domain/callback.js";
+import type { NewMail } from "../../src/domain/outage.js";
+import { systemClock } from "../../src/platform/clock.js";
 import type { Store } from "../../src/store/open-store.js";
 import type { ActivityPoint } from "../../src/store/outcomes/activity.js";
+import type { AttemptOutcome } from "../../src/store/outcomes/commit-outcomes.js";
 import type { ClosedOutage } from "../../src/store/outcomes/outages.js";
-import { ACCEPTED, anAttempt, REFUSED_503 } from "../support/builders.js";
+import { ACCEPTED, anAttempt, aResponse, REFUSED_503 } from "../support/builders.js";
 import { aCallback, accept, aGroup, anEndpoint, attempt, DAY, hold, MINUTE, NOW, type OpenStore } from "./store-support.js";
 
 export function describeActivity(open: OpenStore, runs: number): void {
@@ -121,6 +124,93 @@ export function describeActivity(open: OpenStore, runs: number): void {
         }
       }
       expect((await between(store, callback, NOW, NOW + 17 * MINUTE, 17)).bucketMs).toBe(MINUTE);
+    });
+
+    it("has the largest sample of its minutes, and all of their attempts", async () => {
+      const store = await open();
+      const callback = await aCallback(store, { retriesEnabled: true });
+      await accept(store, callback, ["A", "B", "C", "D"]);
+      await attempt(store, callback, ["A"], { startedAt: NOW });
+      await opening(store, callback, NOW + MINUTE, "B");
+      const sample = async (minute: number) => {
+        expect(await store.activity.sampleWaiting(NOW + minute * MINUTE, 0, 10)).toBeNull();
+      };
+      await hold(store, callback, ["C"], NOW + 2 * MINUTE);
+      await accept(store, callback, ["E", "F"]);
+      await sample(2);
+      await attempt(store, callback, ["E"], { startedAt: NOW + 3 * MINUTE, result: ACCEPTED });
+      await sample(3);
+      await attempt(store, callback, ["A"], { startedAt: NOW + 4 * MINUTE, cause: "replay" });
+      expect(await between(store, callback, NOW, NOW + 5 * MINUTE, 2)).toEqual({
+        bucketMs: 5 * MINUTE,
+        points: [
+          aPoint(NOW, {
+            scheduled: { accepted: 1, failed: 2 },
+            serviceReplays: { accepted: 0, failed: 1 },
+            waiting: { at: NOW + 2 * MINUTE, pending: 3, failed: 3 },
+          }),
+        ],
+      });
+    });
+
+    it("is told apart by callback and minute, in one commit too", async () => {
+      const store = await open();
+      const callbacks = [await aCallback(store), await aCallback(store)];
+      const [attempts, mails] = [[], []] as [AttemptOutcome[], NewMail[]];
+      for (const { id: callbackId } of callbacks) {
+        await store.calls.accept([{ callbackId, calls: [{ id: `${callbackId} A`, response: aResponse() }] }], NOW);
+        const call = await store.calls.find(callbackId, `${callbackId} A`);
+        const of = { callbackId, callId: `${callbackId} A`, callSeq: call?.seq ?? 0, random: 0, recovery: 0 };
+        for (const minute of [0, 1])
+          attempts.push({ ...of, attempt: anAttempt({ number: minute + 1, startedAt: NOW + minute * MINUTE }) });
+        mails.push({ outageId: `O ${callbackId}`, callbackId, to: "a@b", subject: "", text: "", createdAt: NOW });
+      }
+      await store.outcomes.commit(aGroup({ attempts, mails }));
+      const failed = { scheduled: { accepted: 0, failed: 1 } };
+      const points = [aPoint(NOW, { ...failed, waiting: { at: NOW, pending: 0, failed: 1 } }), aPoint(NOW + MINUTE, failed)];
+      for (const callback of callbacks) expect((await between(store, callback, NOW, NOW + DAY, 1_440)).points).toEqual(points);
+    });
+
+    it("is read by the week, between which the event loop turns, and has each attempt once", async () => {
+      let turns = 0;
+      const nextTurn = async () => {
+        turns += 1;
+      };
+      const store = await open({ clock: { ...systemClock, nextTurn } });
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A"]);
+      const minutes = [0, 10_079, 10_080, 10_081, 20_159, 20_160];
+      for (const minute of minutes) await attempt(store, callback, ["A"], { startedAt: NOW + minute * MINUTE });
+      const week = 10_080 * MINUTE;
+      const total = async (until: number, maxPoints: number) => {
+        turns = 0;
+        const { points } = await between(store, callback, NOW, until, maxPoints);
+        return [points.reduce((sum, { scheduled }) => sum + scheduled.failed, 0), turns];
+      };
+      expect([await total(NOW + week, 2), await total(NOW + week + 1, 2)]).toEqual([
+        [2, 0],
+        [3, 1],
+      ]);
+      expect([await total(NOW + 2 * week + MINUTE, 2), await total(NOW + 2 * week + MINUTE, 20_161)]).toEqual([
+        [6, 2],
+        [6, 2],
+      ]);
+    });
+
+    it("has the narrowest buckets of whole days that are few enough", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      for (const since of [NOW, NOW + 23 * 60 * MINUTE]) {
+        for (const maxPoints of [2, 3, 7, 30]) {
+          for (const days of [1.2, 2, 3.5, 40, 365, 900]) {
+            const until = since + days * DAY;
+            const { bucketMs } = await between(store, callback, since, until, maxPoints);
+            const buckets = (width: number) => Math.floor((until - 1) / width) - Math.floor(since / width) + 1;
+            expect(buckets(bucketMs)).toBeLessThanOrEqual(maxPoints);
+            if (bucketMs > DAY) expect([since, days, buckets(bucketMs - DAY) > maxPoints]).toEqual([since, days, true]);
+          }
+        }
+      }
     });
 
     it("is kept as long as SUCCESS calls where nothing failed and no outage was open, otherwise as long as FAILED ones", async () => {

@@ -141,6 +141,21 @@ export function describeExpiredCalls(open: OpenStore): void {
       expect([await expire(store, callback), await notice(store, LATER + 3 * HOUR)]).toEqual([0, 0]);
     });
 
+    it("are in a notice that names their callback and the oldest of them", async () => {
+      const store = await open();
+      const callback = await aFailing(store, ["B", "A"], NOW + 1);
+      await attempt(store, callback, ["A"], { startedAt: NOW + 1 + DAY, cause: "retry", result: REFUSED_503 });
+      await expire(store, callback, LATER);
+      await store.expiries.queueNotices({ destinations: [HOOK], now: LATER, newId: () => "0".repeat(32) });
+      const { id, name, email } = callback;
+      const queued = { destination: HOOK, callback: { id, name, email }, isDeleted: false, tries: 0 };
+      const report = {
+        ...{ event: "expired", noticeId: "0".repeat(32), callback: queued.callback, expiredCalls: 2, asOf: LATER },
+        oldest: { callId: expect.stringMatching(/^[AB]$/), firstFailedAt: NOW + 1 },
+      };
+      expect(await store.notices.fetch(HOOK, LATER, 9)).toEqual([{ event: "expired", ...queued, report }]);
+    });
+
     it("are in no notice if all are settled, their callback is deleted, or it had no destination then", async () => {
       const store = await open();
       const [settled, deleted, unwanted] = [

@@ -156,6 +156,7 @@ export function describeNotices(open: OpenStore): void {
       const callback = await aCallback(store);
       await begin(store, callback);
       await end(store, callback, NOW + 1);
+      await store.retention.purgeExpired(NOW + DAY - 1, 10);
       expect(events(await fetch(store, NOW + DAY - 1))).toEqual(["O1 began"]);
       expect(events(await fetch(store, NOW + DAY))).toEqual(["O1 ended"]);
       expect([await fetch(store, NOW + DAY + 1), await store.notices.nextTryAt(HOOK, NOW + DAY + 1)]).toEqual([[], null]);
@@ -213,6 +214,7 @@ export function describeNotices(open: OpenStore): void {
       const store = await open();
       const callback = await aCallback(store);
       await begin(store, callback);
+      await store.notices.recordSent(await first(store, NOW), NOW);
       await end(store, callback, NOW + MINUTE);
       await store.mails.recordSent("O1", NOW, "file");
       await store.retention.purgeExpired(NOW + MINUTE + 365 * DAY, 10);

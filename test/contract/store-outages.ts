@@ -120,6 +120,42 @@ export function describeOutages(open: OpenStore): void {
       expect(ids).toEqual({ [one.id]: "O2", [other.id]: "O1" });
     });
 
+    it("tell whether a call that first failed since then is FAILED, and whether one was delivered", async () => {
+      const store = await open();
+      const progressOf = (callbackIds: readonly string[], since = NOW) =>
+        store.outages.readProgress(callbackIds.map((callbackId) => ({ callbackId, since })));
+      const failing = async (startedAt = NOW): Promise<Callback> => {
+        const callback = await aCallback(store, { retriesEnabled: true });
+        await accept(store, callback, [`${callback.id} A`, `${callback.id} waits`]);
+        await attempt(store, callback, [`${callback.id} A`], { startedAt });
+        return callback;
+      };
+      const [failed, before, again] = [await failing(), await failing(NOW - 1), await failing(NOW - 1)];
+      await attempt(store, again, [`${again.id} A`], { startedAt: NOW + 1, cause: "retry" });
+      const [delivered, deliveredOfBefore, marked] = [await failing(), await failing(NOW - 1), await failing()];
+      for (const callback of [delivered, deliveredOfBefore])
+        await attempt(store, callback, [`${callback.id} A`], { startedAt: NOW + 1, cause: "retry", result: ACCEPTED });
+      await store.calls.mark(marked.id, [`${marked.id} A`], "SUCCESS", NOW + 1);
+      const fine = await aCallback(store);
+      await accept(store, fine, ["fine"]);
+      await attempt(store, fine, ["fine"], { startedAt: NOW + 1, result: ACCEPTED });
+      const nothing = { hasFailed: false, hasDelivered: false };
+      const callbacks = [delivered, again, failed, before, deliveredOfBefore, marked, fine, failed].map(({ id }) => id);
+      expect(await progressOf([...callbacks, "nope"])).toEqual([
+        { hasFailed: false, hasDelivered: true },
+        nothing,
+        { hasFailed: true, hasDelivered: false },
+        ...Array.from({ length: 4 }, () => nothing),
+        { hasFailed: true, hasDelivered: false },
+        nothing,
+      ]);
+      await accept(store, failed, ["B"]);
+      await attempt(store, failed, ["B"], { startedAt: NOW + 1 });
+      await attempt(store, failed, ["B"], { startedAt: NOW + 2, cause: "retry", result: ACCEPTED });
+      expect(await progressOf([failed.id])).toEqual([{ hasFailed: true, hasDelivered: true }]);
+      expect(await progressOf([failed.id], NOW + 2)).toEqual([nothing]);
+    });
+
     it("say why their calls failed first, and what became of each", async () => {
       const store = await open();
       const callback = await aCallback(store, { retriesEnabled: true });
@@ -214,6 +250,15 @@ export function describeOutages(open: OpenStore): void {
       expect(await store.mails.fetchQueued(NOW, 9)).toEqual([{ ...mail, tries: 0 }]);
       expect(await store.mails.fetchQueued(NOW - 1, 9)).toEqual([]);
       expect(await store.mails.nextTryAt()).toBe(NOW);
+    });
+
+    it("keeps the text that was made for the first try", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await store.outcomes.commit(aGroup({ mails: [aMail(callback, "O1"), aMail(callback, "O2")] }));
+      const written = { ...aMail(callback, "O1"), tries: 0, subject: "It works again", text: "See below.\n" };
+      await store.mails.saveText(written);
+      expect(await store.mails.fetchQueued(NOW, 9)).toEqual([written, { ...aMail(callback, "O2"), tries: 0 }]);
     });
 
     it("returns due mails oldest first, until they are sent", async () => {

@@ -11,6 +11,7 @@ import {
   callOf,
   countRows,
   everyCall,
+  hold,
   idsOf,
   MINUTE,
   NOW,
@@ -117,7 +118,7 @@ export function describeOutcomes(open: OpenStore): void {
 
     it("skips calls that no longer exist, another callback's, and those whose seq another call has now", async () => {
       const store = await open();
-      const [callback, deleted] = [await aCallback(store), await aCallback(store)];
+      const [callback, deleted, other] = [await aCallback(store), await aCallback(store), await aCallback(store)];
       await accept(store, callback, ["A"]);
       await accept(store, deleted, ["B"]);
       const [a, b] = [await callOf(store, callback, "A"), await callOf(store, deleted, "B")];
@@ -136,6 +137,7 @@ export function describeOutcomes(open: OpenStore): void {
           attempts: [
             outcome(deleted.id, "B", b.seq),
             outcome(deleted.id, "A", a.seq),
+            outcome(other.id, "A", a.seq),
             outcome(callback.id, "A", 999),
             outcome(callback.id, "of before", a.seq),
             outcome("nope", "A", a.seq),
@@ -231,6 +233,36 @@ export function describeOutcomes(open: OpenStore): void {
       ]);
     });
 
+    it("writes nothing of a callback that another dispatcher has taken, and says what is lost", async () => {
+      const store = await open();
+      const [taken, own] = [await aCallback(store), await aCallback(store)];
+      await accept(store, taken, ["A", "B"]);
+      await accept(store, own, ["C"]);
+      const failed = async (callback: typeof own, id: string) => {
+        const { seq } = await callOf(store, callback, id);
+        const of = { callbackId: callback.id, callId: id, callSeq: seq, random: 0.5, recovery: 0 };
+        return { ...of, attempt: anAttempt({ startedAt: NOW }) };
+      };
+      const attempts = [await failed(taken, "A"), await failed(own, "C"), await failed(taken, "B")];
+      const outage = { id: "O1", startedAt: NOW, failedCalls: 2, quietSince: null };
+      const endpoints = [{ callbackId: taken.id, endpoint: anEndpoint({ recovery: 7 }), outage }];
+      const group = aGroup({ attempts, endpoints, fences: new Map([[taken.id, 99]]) });
+      expect(await store.outcomes.commit(group)).toEqual({
+        skippedHoldings: new Map(),
+        staleCallbacks: new Set([taken.id]),
+        lostAttempts: 2,
+      });
+      expect([await countRows(store, taken), await countRows(store, own)]).toEqual([
+        { PENDING: 2, SUCCESS: 0, FAILED: 0 },
+        { PENDING: 0, SUCCESS: 0, FAILED: 1 },
+      ]);
+      expect(await store.endpoints.list([taken.id])).toMatchObject([{ endpoint: anEndpoint(), outage: null, pendingCalls: 2 }]);
+      expect(await store.outcomes.commit(aGroup({ attempts: attempts.slice(0, 1) }))).toMatchObject({
+        staleCallbacks: new Set(),
+        lostAttempts: 0,
+      });
+    });
+
     it("does nothing for an empty group", async () => {
       const store = await open();
       await store.outcomes.commit(aGroup());
@@ -256,6 +288,59 @@ export function describeOutcomes(open: OpenStore): void {
       await store.outcomes.commit(aGroup({ attempts }));
       expect(await store.calls.count(callback.id)).toEqual({ PENDING: 0, SUCCESS: 1_000, FAILED: 0 });
       expect(await countRows(store, callback)).toEqual({ PENDING: 0, SUCCESS: 1_000, FAILED: 0 });
+    });
+  });
+
+  describe("a start with an earlier clock", () => {
+    it("leaves no time of a FAILED call in the future, and no retry later than usual", async () => {
+      const store = await open();
+      const callback = await aCallback(store, { retriesEnabled: true });
+      await accept(store, callback, ["ahead", "now", "held ahead", "again", "delivered"]);
+      await attempt(store, callback, ["ahead", "delivered"], { startedAt: NOW + MINUTE });
+      await attempt(store, callback, ["delivered"], { startedAt: NOW + 2 * MINUTE, cause: "retry", result: ACCEPTED });
+      await attempt(store, callback, ["now", "again"], { startedAt: NOW - POLICY.intervalMs });
+      await attempt(store, callback, ["again"], { startedAt: NOW + MINUTE, cause: "retry" });
+      await hold(store, callback, ["held ahead"], NOW + 1);
+      const timesOf = async (id: string) => {
+        const { attemptedAt, firstFailedAt, due } = await callOf(store, callback, id);
+        return { attemptedAt, firstFailedAt, dueAt: due?.at };
+      };
+      const [now, delivered] = [await timesOf("now"), await timesOf("delivered")];
+      const latestDueAt = NOW + POLICY.intervalMs;
+      await store.outcomes.clampTimes({ now: NOW, latestDueAt });
+      expect(await timesOf("ahead")).toEqual({ attemptedAt: NOW, firstFailedAt: NOW, dueAt: latestDueAt });
+      expect(await timesOf("again")).toEqual({
+        attemptedAt: NOW,
+        firstFailedAt: NOW - POLICY.intervalMs,
+        dueAt: latestDueAt,
+      });
+      expect(await timesOf("held ahead")).toMatchObject({ firstFailedAt: NOW, dueAt: latestDueAt });
+      expect([await timesOf("now"), await timesOf("delivered")]).toEqual([now, delivered]);
+    });
+
+    it("leaves no open outage that began, or got quiet, in the future", async () => {
+      const store = await open();
+      const [ahead, quiet, before] = [await aCallback(store), await aCallback(store), await aCallback(store)];
+      const outage = (id: string, startedAt: number, quietSince: number | null) => ({
+        id,
+        startedAt,
+        failedCalls: 1,
+        quietSince,
+      });
+      const endpoints = [
+        { callbackId: ahead.id, endpoint: anEndpoint(), outage: outage("O1", NOW + 1, null) },
+        { callbackId: quiet.id, endpoint: anEndpoint(), outage: outage("O2", NOW - 2, NOW + 1) },
+        { callbackId: before.id, endpoint: anEndpoint(), outage: outage("O3", NOW - 2, NOW - 1) },
+      ];
+      const ended = { ...outage("O0", NOW + 5, null), callbackId: before.id, endedAt: NOW + 6 };
+      await store.outcomes.commit(aGroup({ endpoints, closedOutages: [ended] }));
+      await store.outcomes.clampTimes({ now: NOW, latestDueAt: NOW });
+      expect((await store.endpoints.list()).map((record) => record.outage)).toEqual([
+        outage("O1", NOW, null),
+        outage("O2", NOW - 2, NOW),
+        outage("O3", NOW - 2, NOW - 1),
+      ]);
+      expect(await store.outages.find(before.id, "O0")).toMatchObject({ startedAt: NOW + 5, endedAt: NOW + 6 });
     });
   });
 }

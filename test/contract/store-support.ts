@@ -20,7 +20,11 @@ export const DAY = 24 * 60 * MINUTE;
 export const POLICY = { ...DEFAULT_RETRY_POLICY, jitter: false };
 
 /** Opens a new store for each case; it is closed afterwards. */
-export type OpenStore = (options?: { readonly clock: Clock; readonly isServed?: boolean }) => Promise<Store>;
+export type OpenStore = (options?: {
+  readonly clock: Clock;
+  readonly isServed?: boolean;
+  readonly isSent?: () => Promise<boolean>;
+}) => Promise<Store>;
 
 let callbacksMade = 0;
 

@@ -46,6 +46,26 @@ export function describeWaiting(open: OpenStore): void {
       expect(await isUnanswered()).toBe(true);
     });
 
+    it("blames no endpoint that nothing is sent to, and asks only if one doesn't answer", async () => {
+      const at = { now: NOW, isSending: false, asked: 0 };
+      const isSent = async () => {
+        at.asked += 1;
+        return at.isSending;
+      };
+      const store = await open({ clock: { ...systemClock, now: () => at.now }, isSent });
+      const [silent, lately, idle] = [await aCallback(store), await aCallback(store), await aCallback(store)];
+      await accept(store, silent, ["A"], NOW - 60_000);
+      await accept(store, lately, ["B"], NOW);
+      const oldest = async (...callbacks: readonly { readonly id: string }[]) =>
+        (await store.endpoints.listReports(idsOf(callbacks))).map(({ oldestWaiting }) => oldestWaiting);
+      const ofLately = { acceptedAt: NOW, isUnanswered: false };
+      expect([await oldest(lately, idle), await oldest(idle), at.asked]).toEqual([[ofLately, null], [null], 0]);
+      const ofSilent = { acceptedAt: NOW - 60_000, isUnanswered: false };
+      expect([await oldest(silent, lately, idle), at.asked]).toEqual([[ofSilent, ofLately, null], 1]);
+      at.isSending = true;
+      expect(await oldest(silent, lately)).toEqual([{ ...ofSilent, isUnanswered: true }, ofLately]);
+    });
+
     it("says since when the oldest waits, and whether an attempt has ended since", async () => {
       const at = { now: NOW };
       const store = await open({ clock: { ...systemClock, now: () => at.now } });
@@ -298,6 +318,32 @@ export function describeWaiting(open: OpenStore): void {
       expect(await store.endpoints.list()).toEqual([ofPending, ofFailing]);
       expect(await store.endpoints.list([failing.id, idle.id, "nope"])).toEqual([ofIdle, ofFailing]);
       expect(await store.endpoints.list([])).toEqual([]);
+      expect([...(await store.endpoints.listActive())].sort()).toEqual([pending.id, failing.id].sort());
+    });
+
+    it("returns the outage that marks have closed, and whether calls of a cancelled replay wait", async () => {
+      const store = await open();
+      const callback = await aCallback(store, { retriesEnabled: true });
+      await accept(store, callback, ["A", "B"]);
+      await attempt(store, callback, ["A", "B"]);
+      const recordOf = async () => (await store.endpoints.list([callback.id]))[0];
+      const markedOutage = { id: "O1", startedAt: NOW, failedCalls: 2, quietSince: NOW + 1 };
+      const change = {
+        callbackId: callback.id,
+        endpoint: anEndpoint({ probeStepMs: 7_000, probeBeganAt: NOW, limit: 3 }),
+        outage: null,
+      };
+      await store.outcomes.commit(aGroup({ endpoints: [{ ...change, markedOutage }] }));
+      expect(await recordOf()).toMatchObject({ endpoint: change.endpoint, outage: null, markedOutage });
+      expect(await recordOf()).not.toHaveProperty("hasCancelledReplay");
+      await store.outcomes.commit(aGroup({ endpoints: [change] }));
+      expect(await recordOf()).not.toHaveProperty("markedOutage");
+      await store.replays.request(callback.id, aReplay({ callIds: ["A", "B"] }), NOW);
+      const { seq } = await callOf(store, callback, "A");
+      const cancel = { replayId: "REPLAY", now: NOW, policy: POLICY, random: 0.5, begunCalls: () => new Set([seq]) };
+      expect(await recordOf()).not.toHaveProperty("hasCancelledReplay");
+      await store.replays.cancelChunk(callback.id, cancel);
+      expect(await recordOf()).toMatchObject({ hasCancelledReplay: true });
     });
 
     it("returns one whose calls are all settled until its outage has ended", async () => {

@@ -278,6 +278,20 @@ describe("queued notices", () => {
   });
 });
 
+it("claims those queued notices that no other node has, of each destination", async () => {
+  for (const id of ["O1", "O2"]) {
+    const callback = await aCallback(stores[0]);
+    const closedOutages = [{ id, callbackId: callback.id, startedAt: NOW, failedCalls: 1, quietSince: null, endedAt: NOW }];
+    await stores[0].outcomes.commit(aGroup({ closedOutages, notices: { began: [], ended: ["hook", "other"], at: NOW } }));
+  }
+  const [hook, other] = [await stores[0].notices.fetch("hook", NOW, 9), await stores[0].notices.fetch("other", NOW, 9)];
+  expect([hook.length, other.length]).toEqual([2, 2]);
+  const claim = (store: Store, notices: typeof hook) => store.notices.claim(notices, NOW, NOW + MINUTE);
+  expect(await claim(stores[0], hook.slice(0, 1))).toEqual(hook.slice(0, 1));
+  expect(await claim(stores[1], [...hook, ...other])).toEqual([...hook.slice(1), ...other]);
+  expect([await claim(stores[1], hook), await claim(stores[1], [])]).toEqual([[], []]);
+});
+
 describe("the database's clock", () => {
   it("is read in milliseconds", async () => {
     const before = Date.now();

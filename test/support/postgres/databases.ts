@@ -10,7 +10,7 @@ export interface TestDatabase {
   /** Opens a connection for a transaction. It is closed at the end. */
   connect(): Promise<pg.Client>;
   /** Opens another store, which is closed at the end. */
-  openStore(options?: Pick<OpenStoreOptions, "clock" | "isServed">): Promise<Store>;
+  openStore(options?: Pick<OpenStoreOptions, "clock" | "isServed" | "isSent">): Promise<Store>;
   /** Removes all rows. */
   clear(): Promise<void>;
 }

@@ -1,8 +1,15 @@
 import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 import { describe, expect, test } from "vitest";
-import { ANY_ADDRESS, checkCallbackUrl, isAddressAllowed, publicAddressRule } from "../../../src/delivery/address-rule.js";
-import { isWhcbError } from "../../../src/domain/errors.js";
+import {
+  ANY_ADDRESS,
+  addressRuleFor,
+  checkCallbackUrl,
+  inNetworks,
+  isAddressAllowed,
+  publicAddressRule,
+} from "../../../src/delivery/address-rule.js";
+import { isWhcbError, type WhcbError } from "../../../src/domain/errors.js";
 
 const PUBLIC = publicAddressRule();
 
@@ -52,6 +59,11 @@ const REFUSED_URLS: readonly string[] = [
   "http://localhost./",
   "http://a..example.com/",
   "http://example.123x-/",
+  "http://example.c-/",
+  "http://example.1com/",
+  `http://${"a".repeat(64)}.com/`,
+  `http://example.${"a".repeat(64)}/`,
+  `http://${`${"a".repeat(63)}.`.repeat(4)}com/`,
   // ports
   "http://example.com:8080/",
   "https://example.com:22/",
@@ -82,6 +94,8 @@ const ALLOWED_URLS: readonly string[] = [
   "https://bücher.example/",
   "https://_x.example.com/",
   "https://127.0.0.1.example.com/",
+  "https://example.c/",
+  `https://${"a".repeat(63)}.${"b".repeat(63)}/`,
 ];
 
 /** [address, whether it is allowed], at port 443. */
@@ -212,8 +226,8 @@ describe("the public rules", () => {
     expect(isAddressAllowed(address, 443, PUBLIC)).toBe(isAllowed);
   });
 
-  test("are tested with 142 URLs and addresses", () => {
-    expect(REFUSED_URLS.length + ALLOWED_URLS.length + ADDRESSES.length).toBe(142);
+  test("are tested with 149 URLs and addresses", () => {
+    expect(REFUSED_URLS.length + ALLOWED_URLS.length + ADDRESSES.length).toBe(149);
   });
 
   test("allow a public address at ports 80 and 443 only", () => {
@@ -266,40 +280,23 @@ describe("for a service elsewhere", () => {
 });
 
 describe("an allowed network", () => {
-  const rule = publicAddressRule(["10.1.0.0/16", "fd12::/16", "192.168.7.7"]);
+  const newRule = () => publicAddressRule(["10.1.0.0/16", "fd12::/16", "192.168.7.7", "fd34::7"]);
 
   test("may be connected to at any port, unlike the addresses next to it", () => {
-    const allowed = [
-      "10.1.0.1",
-      "10.1.255.255",
-      "fd12::9",
-      "192.168.7.7",
-      "10.2.0.1",
-      "192.168.7.8",
-      "fd13::9",
-      "::ffff:10.1.0.1",
-    ];
-    expect(allowed.map((address) => isAddressAllowed(address, 8080, rule))).toEqual([
-      true,
-      true,
-      true,
-      true,
-      false,
-      false,
-      false,
-      false,
-    ]);
+    const allowed = ["10.1.0.1", "10.1.255.255", "fd12::9", "192.168.7.7", "fd34::7"];
+    const others = ["10.2.0.1", "192.168.7.8", "fd13::9", "fd34::8", "::ffff:10.1.0.1", "not an address"];
+    expect([...allowed, ...others].filter((address) => isAddressAllowed(address, 8080, newRule()))).toEqual(allowed);
   });
 
   test("may be addressed by IP address", () => {
-    expect(refusalOf("http://10.1.2.3:9000/hook", rule)).toBeNull();
-    expect(refusalOf("http://[fd12::9]:9000/hook", rule)).toBeNull();
-    expect(refusalOf("http://10.2.2.3:9000/hook", rule)).toBe("address-refused");
+    expect(refusalOf("http://10.1.2.3:9000/hook", newRule())).toBeNull();
+    expect(refusalOf("http://[fd12::9]:9000/hook", newRule())).toBeNull();
+    expect(refusalOf("http://10.2.2.3:9000/hook", newRule())).toBe("address-refused");
   });
 
   test("leaves names and ports to the check before connecting", () => {
-    expect(refusalOf("http://orders:9000/hook", rule)).toBeNull();
-    expect(isAddressAllowed("1.1.1.1", 9000, rule)).toBe(false);
+    expect(refusalOf("http://orders:9000/hook", newRule())).toBeNull();
+    expect(isAddressAllowed("1.1.1.1", 9000, newRule())).toBe(false);
   });
 
   test("must be a CIDR or an address", () => {
@@ -311,7 +308,54 @@ describe("an allowed network", () => {
   });
 });
 
+describe("a refusal says what to do", () => {
+  const atAnyPort = publicAddressRule([], { isWebOnly: false });
+  const TO_ALLOW = "An operator can allow a network with --allow-network CIDR.";
+
+  test.each([
+    ["ftp://example.com/", PUBLIC, "A callback's url must be an absolute http or https URL.", undefined],
+    ["http://10.0.0.1/", PUBLIC, "A callback's url must contain a domain name, not an address (10.0.0.1).", TO_ALLOW],
+    ["http://8.8.8.8/", PUBLIC, "A callback's url must contain a domain name, not an address (8.8.8.8).", TO_ALLOW],
+    ["http://[::1]/", PUBLIC, "A callback's url must contain a domain name, not an address (::1).", TO_ALLOW],
+    ["http://10.0.0.2/", atAnyPort, "10.0.0.2 isn't a public address.", "--allow-network 10.0.0.2"],
+    ["http://intranet/", PUBLIC, "intranet isn't a public domain name.", undefined],
+    ["http://example.com:8080/", PUBLIC, "A callback's url must use port 80 or 443.", undefined],
+  ])("%s", (url, rule, message, hint) => {
+    expect(errorOf(() => checkCallbackUrl(url, rule))).toMatchObject({ code: "address-refused", message, hint });
+  });
+
+  test("and names the URL that it is about", () => {
+    const check = () => checkCallbackUrl("http://example.com:1/", PUBLIC, "The probe's url");
+    expect(errorOf(check)).toMatchObject({ message: "The probe's url must use port 80 or 443." });
+  });
+
+  test("a network that can't be read is a wrong flag", () => {
+    expect(errorOf(() => publicAddressRule(["all"]))).toMatchObject({ code: "usage" });
+  });
+});
+
+describe("networks", () => {
+  test("have the addresses in them, also those of IPv4 that a socket shows as IPv6", () => {
+    const isProxy = inNetworks(["10.1.0.0/16", "fd12::/16"]);
+    const inside = ["10.1.0.0", "10.1.255.255", "::ffff:10.1.2.3", "fd12::9"];
+    expect([...inside, "10.2.0.0", "::ffff:10.2.0.0", "fd13::", "", "unknown"].filter(isProxy)).toEqual(inside);
+    expect(["10.1.0.0", "fd12::9"].filter(inNetworks([]))).toEqual([]);
+  });
+});
+
+describe("a service that others can reach", () => {
+  test("sends to public addresses only, and to those of the networks that it is given", () => {
+    const rule = addressRuleFor("0.0.0.0", ["10.1.0.0/16"]);
+    const addresses = ["127.0.0.1", "10.1.0.1", "10.2.0.1", "1.1.1.1"];
+    expect(addresses.filter((address) => isAddressAllowed(address, 443, rule))).toEqual(["10.1.0.1", "1.1.1.1"]);
+  });
+});
+
 describe("a service on loopback", () => {
+  test("has no rule for addresses", () => {
+    for (const host of ["localhost", "127.0.0.1", "::1"]) expect(addressRuleFor(host, [])).toBe(ANY_ADDRESS);
+  });
+
   test("allows any http or https URL", () => {
     for (const url of ["http://127.0.0.1:9000/", "http://[::1]/", "http://localhost:1/", "https://10.0.0.1/"]) {
       expect(refusalOf(url, ANY_ADDRESS)).toBeNull();
@@ -322,11 +366,15 @@ describe("a service on loopback", () => {
 });
 
 function refusalOf(url: string, rule = PUBLIC): string | null {
+  return errorOf(() => checkCallbackUrl(url, rule))?.code ?? null;
+}
+
+function errorOf(check: () => unknown): WhcbError | null {
   try {
-    checkCallbackUrl(url, rule);
+    check();
     return null;
   } catch (error) {
-    if (isWhcbError(error)) return error.code;
+    if (isWhcbError(error)) return error;
     throw error;
   }
 }

@@ -1,9 +1,20 @@
 import { readFileSync } from "node:fs";
 import Database from "better-sqlite3";
 import { afterEach, expect, it } from "vitest";
+import type { Mail, NoticeChannel } from "../../../src/domain/outage.js";
 import { systemClock } from "../../../src/platform/clock.js";
 import { type AdminStore, openAdminStore, type Store } from "../../../src/store/open-store.js";
-import { aCallback, accept, aReplay, attempt, callOf, countRows, markMatching, NOW } from "../../contract/store-support.js";
+import {
+  aCallback,
+  accept,
+  aGroup,
+  aReplay,
+  attempt,
+  callOf,
+  countRows,
+  markMatching,
+  NOW,
+} from "../../contract/store-support.js";
 import { aResponse, REFUSED_503 } from "../../support/builders.js";
 import { storeFiles } from "../../support/store/store-files.js";
 
@@ -163,4 +174,29 @@ it("fails while a run is sending, and changes nothing", async () => {
   expect((await callOf(store, callback, "A")).status).toBe("PENDING");
   await store.runLeases.release(callback.id, { run: "R1", holder: "ada@desk", done: 0, total: 1 }, NOW);
   expect((await erase(path)).callIds.size).toBe(1);
+});
+
+it("erases e-mails, more than are read at once, and says how many had been sent by which way", async () => {
+  const path = files.path();
+  const store = await files.open(path);
+  const callback = await aCallback(store);
+  const ids = Array.from({ length: 501 }, (_, index) => idOf(index));
+  const mailOf = (outageId: string) => {
+    const subject = outageId === ids[1] ? "another's" : MOBILE;
+    return { outageId, callbackId: callback.id, to: "a@b", subject, text: "fails", createdAt: NOW };
+  };
+  const closed = { callbackId: callback.id, startedAt: NOW, failedCalls: 1, quietSince: null, endedAt: NOW };
+  const closedOutages = ids.map((id) => ({ id, ...closed }));
+  await store.outcomes.commit(aGroup({ closedOutages, mails: ids.map(mailOf) }));
+  for (const [index, by] of (["smtp", "smtp", "file"] satisfies NoticeChannel[]).entries())
+    await store.mails.recordSent(idOf(index), NOW, by);
+  await store.mails.recordSent(idOf(500), NOW, "file");
+  const admin = await openAdminStore(path, systemClock);
+  opened.push(admin);
+  const eraseMail = ({ subject, text }: Mail) => (subject === MOBILE ? { subject: "erased", text } : null);
+  const { mails, sentMails, filedMails } = await admin.eraseSender({ isSender: () => false, eraseMail, dryRun: false, now: NOW });
+  const others = ids.filter((id) => id !== ids[1]);
+  expect([mails.map(({ outageId }) => outageId), sentMails, filedMails]).toEqual([others, 1, 2]);
+  const subjects = await Promise.all([...ids.slice(0, 3), idOf(500)].map(async (id) => (await store.mails.find(id))?.subject));
+  expect(subjects).toEqual(["erased", "another's", "erased", "erased"]);
 });

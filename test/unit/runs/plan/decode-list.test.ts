@@ -28,6 +28,10 @@ describe("a list that isn't UTF-8", () => {
     ]);
   });
 
+  it.each(["\xffab\xe9", "a\xfeb\xe9", "\xfeab\xe9", "a\xffb\xe9"])("may begin with half a byte order mark: %j", (text) => {
+    expect(decodeList(Buffer.from(text, "latin1"))).toEqual({ text, encoding: "Windows-1252" });
+  });
+
   it("may have the bytes of a character of UTF-8 now and then", () => {
     const bytes = Buffer.from("Gr\xfc\xdfe, Spa\xdf\x85\n", "latin1");
     expect(decodeList(bytes)).toEqual({ text: "Grüße, Spaß…\n", encoding: "Windows-1252" });
@@ -36,6 +40,9 @@ describe("a list that isn't UTF-8", () => {
 
 test.each([
   ["Gr\xc3\xbc\xc3\x9fe\nAda\xe9\n", "it is UTF-8, but line 2 isn't"],
+  ["Gr\xc3\xbc\nAda\xe9\n", "it is UTF-8, but line 2 isn't"],
+  ["\xe2\x82\xac\nAda\xe9\n", "it is UTF-8, but line 2 isn't"],
+  ["\xf0\x9f\x98\x82\nAda\xe9\n", "it is UTF-8, but line 2 isn't"],
   ["a\nb\n\x81sung\n", "line 3 is neither UTF-8 nor Windows-1252"],
   ["PK\x03\x04\x14\x00\xff", "line 1 is neither UTF-8 nor Windows-1252"],
   ["\xff\xfea\x00b", "it begins as UTF-16, but isn't"],
@@ -43,5 +50,11 @@ test.each([
   ["a\x00,\x00", "it is UTF-16 or UTF-32 without a byte order mark"],
   ["\x00a\x00,", "it is UTF-16 or UTF-32 without a byte order mark"],
 ])("%j is rejected", (bytes, reason) => {
-  expect(() => decodeList(Buffer.from(bytes, "latin1"))).toThrow(`the list of --seen can't be read: ${reason}`);
+  expect(() => decodeList(Buffer.from(bytes, "latin1"))).toThrow(
+    expect.objectContaining({
+      code: "malformed",
+      message: `the list of --seen can't be read: ${reason}`,
+      hint: "save it as UTF-8 (a spreadsheet: as CSV UTF-8); nothing was done",
+    }),
+  );
 });

@@ -46,9 +46,9 @@ async function matchList(calls: Readonly<Record<string, CallFacts>>, seen: strin
   const list = readSeenList(seen, "UTC");
   const comparable = Object.entries(calls).map(([id, facts]) => {
     const call = { ...aCall({ id, status: facts.status ?? "FAILED" }), response: aReply(facts) };
-    const raw = { id, status: call.status, ...JSON.parse(JSON.stringify(call.response)) };
+    const raw = { id: "X", status: call.status, ...JSON.parse(JSON.stringify(call.response)) };
     const erased = facts.isErased ? { statusCode: null, statusMessage: eraseCall(call, 1).statusMessage } : {};
-    return comparableCall({ ...readCallOf(raw), response: call.response, ...erased }, { ...compared, format: list.format });
+    return comparableCall({ ...readCallOf(raw), id, response: call.response, ...erased }, { ...compared, format: list.format });
   });
   return matchSeen(list.lines, comparable, compared);
 }
@@ -58,6 +58,7 @@ function readCallOf(raw: object) {
 }
 
 const body = (facts: CallFacts): string => `${deliveryBody({ contentType: "json", removeHtml: false }, aReply(facts))}\n`;
+const xmlBody = (facts: CallFacts): string => `${deliveryBody({ contentType: "xml", removeHtml: false }, aReply(facts))}\n`;
 const rows = (...lines: readonly string[]): string => `${lines.join("\n")}\n`;
 const ADA = { mobile: "61400000001" };
 const BOB = { mobile: "61400000002" };
@@ -71,6 +72,8 @@ describe("a line that matches one call", () => {
     expect(await seenIn(...Object.values(calls).map(body))).toEqual([["c1"], ["c2"], ["c3"]]);
     const { content } = aReply({}).responseMessage;
     const row = (messageId: string): string => rows("messageid\tmobile\tcontent", `${messageId}\t61400000001\t${content}`);
+    const csvRow = (messageId: string): string => rows("messageid,mobile,content", `${messageId},61400000001,${content}`);
+    expect(await seenIn(csvRow("camp1"), csvRow("camp3"), csvRow(" camp3 "))).toEqual([[], ["c3"], ["c3"]]);
     expect(await seenIn(row('camp"1'), row("camp\\n2"), row("camp3"), row("camp1"))).toEqual([["c1"], ["c2"], ["c3"], ["c1"]]);
   });
 
@@ -82,6 +85,13 @@ describe("a line that matches one call", () => {
     expect(await match({ c1: delivered, c2: { from: ADA, reply: { date: "" } } }, line)).toMatchObject({ ambiguous: ["c2"] });
     expect(await match({ c2: { from: ADA, reply: { date: "" } } }, line)).toMatchObject({ seen: ["c2"], ambiguous: [] });
     expect(await match({ c2: nobody.c2 }, line)).toMatchObject({ seen: [], ambiguous: ["c2"] });
+    const both = { seen: [], ambiguous: ["c1", "c2"], unmatched: 0 };
+    const failed = { from: ADA, reply: delivered.reply };
+    expect(await match({ c1: failed, c2: { from: ADA, reply: { date: "" } } }, line)).toEqual(both);
+    const unnamed = { c1: failed, c2: { from: NOBODY, reply: { date: "25/11/26 21:00" } } };
+    expect(await match(unnamed, line)).toEqual(both);
+    for (const column of ["mobile", "from"])
+      expect(await match(unnamed, rows(`messageid,${column},acknowledged`, "A1,0400000001,25/11/26 21:00"))).toEqual(both);
   });
 
   it("leaves it open if it gives a sender that can't be compared, whatever else agrees", async () => {
@@ -124,6 +134,87 @@ describe("a line that matches one call", () => {
     expect(await match(calls, "callid\nA001\n")).toEqual({ seen: ["A001"], ambiguous: [], unmatched: 0 });
   });
 
+  it("agrees with the call that it names in all else that it gives", async () => {
+    const unread = { from: ADA, reply: { date: "28-11-2026 01:30", content: "<b>Yes</b>" } };
+    const calls = { c1: unread, c2: { ...unread, status: "SUCCESS", reply: { content: "later" } } } as const;
+    const seenBy = async (columns: string, line: string) => match(calls, rows(`callid,${columns}`, `c1,${line}`));
+    const isSeen = { seen: ["c1"], ambiguous: [], unmatched: 0 };
+    expect(await seenBy("messageid,mobile,content", "A1,0400000001,<b>Yes</b>")).toEqual(isSeen);
+    expect(await seenBy("content", "Yes")).toEqual(isSeen);
+    expect(await seenBy("acknowledged", "28/11/26 01:00")).toEqual(isSeen);
+    const isUnmatched = { seen: [], ambiguous: [], unmatched: 1 };
+    expect(await seenBy("messageid", "A2")).toEqual(isUnmatched);
+    expect(await seenBy("mobile", "0400000002")).toEqual(isUnmatched);
+    expect(await seenBy("email", "ada@example.com")).toEqual(isUnmatched);
+    expect(await seenBy("content", "No")).toEqual(isUnmatched);
+  });
+
+  it("means the call that it spells, and none of those whose ids are equal otherwise", async () => {
+    const [dashed, plain, other] = ["550e8400-e29b-41d4-a716-446655440000", "550E8400E29B41D4A716446655440000"].flatMap(
+      (id, index) => (index === 0 ? [id] : [id, id.toLowerCase()]),
+    ) as [string, string, string];
+    const calls = { [dashed]: { from: ADA }, [plain]: { from: BOB } };
+    expect(await match(calls, rows("callid", dashed))).toEqual({ seen: [dashed], ambiguous: [], unmatched: 0 });
+    expect(await match(calls, rows("callid", plain))).toEqual({ seen: [plain], ambiguous: [], unmatched: 0 });
+    const isOpen = { seen: [], ambiguous: [plain, dashed].sort(), unmatched: 0 };
+    expect(await match(calls, rows("callid", other))).toEqual(isOpen);
+    expect(await match(calls, rows("callid,mobile", `${other},0400000001`))).toEqual(isOpen);
+  });
+
+  it("counts as vague if it says too little", async () => {
+    const calls = { A001: { messageId: "B001" }, A002: { messageId: "B002", status: "SUCCESS" } } as const;
+    const vagueIn = async (list: string): Promise<number> => (await matchList(calls, list)).vague;
+    expect([await vagueIn("B001\n"), await vagueIn("B001\nB002\n"), await vagueIn("A001\n"), await vagueIn("B003\n")]).toEqual([
+      1, 1, 0, 0,
+    ]);
+  });
+
+  it("makes a call without an id neither seen nor ambiguous, as it can't be marked", async () => {
+    for (const line of [body({ from: ADA }), body({ from: ADA, reply: { content: "No" } })])
+      expect(await match({ "": { from: ADA } }, line)).toMatchObject({ seen: [], ambiguous: [] });
+  });
+
+  it("may be the XML body where that differs from JSON's", async () => {
+    const from = { name: "Ada", mobile: "61400000001", tags: ["a", { b: null }] };
+    const calls: readonly CallFacts[] = [
+      ...["a\bb", "a\u0001b", "a\ufffeb", "a\uffffb", "<i>a\fb</i>"].map((content) => ({ from: ADA, reply: { content } })),
+      { listed: { from } },
+    ];
+    for (const call of calls)
+      for (const line of [xmlBody(call), body(call)]) expect((await match({ c1: call }, line)).seen).toEqual(["c1"]);
+  });
+
+  it("leaves it open if the call spells a field twice, as programs differ in which one they take", async () => {
+    const message = { channel: "SMS", acknowledged: "24/11/26 09:30", content: "Yes" };
+    const calls: readonly CallFacts[] = [
+      { listed: { from: { mobile: "61400000001", Mobile: "61400000002" } } },
+      { from: ADA, listed: { responseMessage: { ...message, Content: "No" } } },
+      { from: ADA, listed: { responseMessage: { ...message, Acknowledged: "24/11/26 09:31" } } },
+    ];
+    const lines = [
+      body({}),
+      body({ reply: { content: "No" } }),
+      body({ from: BOB }),
+      body({ reply: { date: "25/11/26 09:30" } }),
+    ];
+    for (const call of calls)
+      for (const line of lines) expect(await match({ c1: call }, line)).toEqual({ seen: [], ambiguous: ["c1"], unmatched: 0 });
+    expect((await match({ c1: { from: ADA, listed: { responseMessage: message } } }, body({}))).seen).toEqual(["c1"]);
+  });
+
+  it("must be undeliverable as the call is", async () => {
+    const undeliverable = { from: ADA, reply: { kind: "undeliverable" } } as const;
+    expect(await match({ c1: undeliverable }, body(undeliverable))).toEqual({ seen: ["c1"], ambiguous: [], unmatched: 0 });
+    expect(await match({ c1: undeliverable }, body({ from: ADA }))).toMatchObject({ seen: [], ambiguous: ["c1"] });
+    expect(await match({ c1: { from: ADA } }, body(undeliverable))).toMatchObject({ seen: [], ambiguous: ["c1"] });
+  });
+
+  it("is identified by content where the call has a date that can't be read, and the line has none", async () => {
+    const call = { c1: { from: ADA, reply: { date: "28-11-2026 01:30", content: "Yes" } } };
+    const line = rows("messageid,mobile,content", "A1,0400000001,Yes");
+    expect(await match(call, line)).toEqual({ seen: ["c1"], ambiguous: [], unmatched: 0 });
+  });
+
   it("leaves it open unless sender and content or time agree, as its own reply may not be listed any more", async () => {
     const call = { c1: { from: ADA, reply: { date: "24/11/26 09:30", content: "Yes" } } };
     const isSeen = async (calls: Parameters<typeof match>[0], columns: string, line: string): Promise<boolean> => {
@@ -149,6 +240,7 @@ describe("a line that matches one call", () => {
     ["1", "01"],
     ["1", "1."],
     ["1.5", "1,50"],
+    ["1", "+1"],
   ])("leaves %s open without a time if the sender's %s may have been written so", async (content, delivered) => {
     const calls = { A: { reply: { content } }, B: { reply: { content: delivered } } };
     const timeless = `messageid,mobile,content\nA1,61400000001,${content}\n`;
@@ -158,6 +250,14 @@ describe("a line that matches one call", () => {
     });
     const later = { ...calls, B: { reply: { content: delivered, date: "25/11/26 09:30" } } };
     expect(await match(later, body({ reply: { content } }))).toMatchObject({ seen: ["A"] });
+  });
+
+  it.each([
+    ["x01", "y02"],
+    ["01x", "02y"],
+  ])("tells %s from the sender's %s without a time", async (content, delivered) => {
+    const calls = { A: { reply: { content } }, B: { reply: { content: delivered } } };
+    expect(await match(calls, rows("messageid,mobile,content", `A1,61400000001,${content}`))).toMatchObject({ seen: ["A"] });
   });
 
   it("leaves it open without a time if no line has another reply of the sender to the message that arrived", async () => {
@@ -208,6 +308,8 @@ describe("a line that matches one call", () => {
       JSON.stringify({ messageid: "A1", from: { mobile: ADA.mobile }, responseMessage: { content } });
     for (const content of [{ type: "button", title: "No" }, {}, []])
       expect(await match({ c1: reply(content) }, line(""))).toEqual({ seen: [], ambiguous: ["c1"], unmatched: 0 });
+    const tagged = { listed: { responseMessage: { acknowledged: "24/11/26 09:30", content: "", tags: ["x"] } } };
+    expect((await match({ c1: { from: ADA, ...tagged } }, line(""))).seen).toEqual(["c1"]);
     for (const content of ["", null]) expect((await match({ c1: reply(content) }, line(""))).seen).toEqual(["c1"]);
     expect((await match({ c1: reply(5) }, line("5"))).seen).toEqual(["c1"]);
   });
@@ -263,6 +365,9 @@ describe("a line that matches one call", () => {
     expect(await seenBy({ mobile: "0400000001", email: "bob@example.com" })).toBe(false);
     expect(await seenBy({ mobile: "0400000002", email: "ada@example.com" })).toBe(false);
     expect(await seenBy({ mri: "ada.1" })).toBe(false);
+    const byMri = { c1: { from: { mri: "Ada.1" } } };
+    expect(await match(byMri, body({ from: { mri: "ada.1" } }))).toEqual({ seen: ["c1"], ambiguous: [], unmatched: 0 });
+    expect(await match(byMri, body({ from: { mri: "bob.1" } }))).toEqual({ seen: [], ambiguous: [], unmatched: 1 });
     expect(await seenBy({ mobile: "0400000001", voice: "0400000009" })).toBe(true);
     expect(await seenBy({})).toBe(false);
   });
@@ -272,11 +377,13 @@ describe("a line that matches one call", () => {
       c1: { from: { mobile: "61400000001", email: "ada@example.com" } },
       c2: { from: BOB },
       c3: { from: { voice: "61400000004" } },
+      c4: { from: { mri: "0400000005" } },
     };
     const header = "messageid,content,from";
     expect((await match(call, rows(header, "A1,Yes,+61400000001"))).seen).toEqual(["c1"]);
     expect((await match(call, rows(header, "A1,Yes,ada@example.com"))).seen).toEqual(["c1"]);
     expect((await match(call, rows(header, "A1,Yes,0400000004"))).seen).toEqual(["c3"]);
+    expect((await match(call, rows(header, "A1,Yes,0400000005"))).seen).toEqual(["c4"]);
     expect(await match(call, rows(header, "A1,Yes,0400000003"))).toEqual({ seen: [], ambiguous: [], unmatched: 1 });
   });
 
@@ -316,11 +423,23 @@ describe("a line that matches one call", () => {
         expect(await match({ c1: own, c2: { from: unlike } }, seen)).toEqual({ seen: [], ambiguous: ["c1", "c2"], unmatched: 0 });
     }
     expect(await match({ c1: own }, body({ ...own, reply: { content: "No" } }))).toMatchObject({ seen: [], ambiguous: ["c1"] });
-    for (const mobile of ["0000000", "N/A", "04xxxxx123", "12"])
+    for (const mobile of ["0000000", "N/A", "04xxxxx123", "12", "12345x", "1234567890123456"])
       expect(await match({ c1: { from: { mobile } } }, body({ from: { mobile } }))).toMatchObject({
         seen: [],
         ambiguous: ["c1"],
       });
+  });
+
+  it("has numbers where something is given that isn't an e-mail address", async () => {
+    const asked = new Set<string>();
+    const parsePhone = (number: string): readonly string[] => {
+      asked.add(number);
+      return [];
+    };
+    const calls = { c1: { from: { mobile: " 12345 ", voice: "  ", email: "ada@example.com" } } };
+    const line = rows("messageid,mobile,from", "A1,bob@example.com,ada@example.com", "A1,54321,");
+    await match(calls, line, { ...options, parsePhone });
+    expect([...asked].sort()).toEqual(["12345", "54321"]);
   });
 
   it("is compared with calls that have no sender", async () => {
@@ -362,6 +481,8 @@ describe("a line that matches several calls", () => {
       await counted("No", "25/11/26 21:00"),
       await counted("Yes", "25/11/26 10:00"),
     ]).toEqual([1, 0, 0]);
+    const undated = { ...calls, c2: { reply: { content: "Yes", date: "" } } };
+    expect((await matchList(undated, body({ reply: { content: "Yes", date: "25/11/26 21:00" } }))).atOtherTimes).toBe(0);
   });
 
   it("doesn't make a call ambiguous that is the only match of another line, whatever the order", async () => {

@@ -16,6 +16,12 @@ describe("findHiddenUrl", () => {
       "0",
     ]);
     expect(find("https://a/", hidden)).toBeUndefined();
-    expect(() => find(null, hidden, `${hidden}2`)).toThrow("the URLs of several callbacks hold secrets");
+    expect(() => find(null, hidden, `${hidden}2`)).toThrow(
+      expect.objectContaining({
+        code: "usage",
+        message: "the URLs of several callbacks hold secrets, and commands have one variable for a URL",
+        hint: "name one callback at a time",
+      }),
+    );
   });
 });

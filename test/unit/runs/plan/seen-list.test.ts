@@ -134,10 +134,10 @@ describe("a list of what the receiver has", () => {
   });
 
   it("may be bare ids, with or without quotes, as senders choose them", () => {
-    const ids = `# from psql\n"${MESSAGE.toLowerCase()}"\n\n0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9\n00ff\norder-17\n'a.b/c:d'\n`;
+    const ids = `# from psql\n"${MESSAGE.toLowerCase()}"\n\n0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9\n00ff\norder-17\n'a.b/c:d'\nnull-1\n`;
     expect(readSeenList(ids, "UTC")).toEqual({
       format: "ids",
-      read: 5,
+      read: 6,
       notCompared: [],
       zones: new Set(),
       lines: [
@@ -146,6 +146,7 @@ describe("a list of what the receiver has", () => {
         aLine({ line: 5, id: "00ff" }),
         aLine({ line: 6, id: "order-17" }),
         aLine({ line: 7, id: "a.b/c:d" }),
+        aLine({ line: 8, id: "null-1" }),
       ],
     });
   });
@@ -207,6 +208,16 @@ describe("a list of what the receiver has", () => {
     ["crm_received_at", "2026-11-24T09:30:00Z"],
     ["received_by_crm", "yes"],
     ["book", "facebook"],
+    ["state_of_mind", "x"],
+    ["result_codes", "x"],
+    ["barcode", "x"],
+    ["http_referrer", "x"],
+    ["errands", "x"],
+    ["snackbar", "x"],
+    ["response", "room 503"],
+    ["response", "503 Main Street"],
+    ["note", "see HTTP/1.1 503"],
+    ["received_at", "2000-01-01T00:00:00Z"],
   ])("may say that a line was received: %s %s", (name, value) => {
     const { lines } = readSeenList(JSON.stringify({ callid: MESSAGE, [name]: value }), "UTC");
     expect(lines).toEqual([aLine({ callId: MESSAGE })]);
@@ -298,6 +309,17 @@ describe("a list of what the receiver has", () => {
       expect(() => readSeenList(text, "UTC", { fieldNames })).toThrow(/^--map: the list has no (?:msgref, )?msisdn$/);
     });
 
+    it.each([
+      ["order-17\n", "it has none"],
+      ['{"callid":"C","from":{"whatsapp":"1"},"text":"x"}', "it has callid, text"],
+      ["callid;Text\nC;x\n", "it has callid, Text"],
+    ])("must have them, or says what it has: %j", (text, hint) => {
+      const unknown = new Map([["id", "messageid"]]);
+      expect(() => readSeenList(text, "UTC", { fieldNames: unknown })).toThrow(
+        expect.objectContaining({ code: "usage", message: "--map: the list has no id", hint }),
+      );
+    });
+
     it("must say that it was received as under any other name", () => {
       const received = new Map([["receivedat", "acknowledged"]]);
       const rows = (date: string) => () => readSeenList(`callid,received_at\nC,${date}\n`, "UTC", { fieldNames: received }).lines;
@@ -305,6 +327,62 @@ describe("a list of what the receiver has", () => {
       expect(rows("")).toThrow("its receivedat is empty, which isn't known to mean received");
       expect(rows("01.01.0001 00:00")).toThrow("its receivedat is 01.01.0001 00:00, which isn't known to mean received");
     });
+  });
+
+  it("has values without the spaces around them", () => {
+    const body = { callid: "C", messageid: " ", from: { mobile: " 61400000001 ", name: " Ada " } };
+    const reply = { acknowledged: " 11/28/2026 09:30 ", content: "Yes" };
+    const list = `${JSON.stringify({ ...body, responseMessage: reply })}\n \r\n`;
+    const minute = Date.UTC(2026, 10, 28, 9, 30) / 60_000;
+    expect(readSeenList(list, "UTC").lines).toEqual([
+      aLine({ callId: "C", kind: "reply", minute, content: keyOf("Yes"), mobile: "61400000001", name: "Ada" }),
+    ]);
+    expect(readSeenList('callid,mobile\n" C "," 1 "\n\nD, null \n', "UTC").lines).toEqual([
+      aLine({ line: 2, callId: "C", mobile: "1" }),
+      aLine({ line: 4, callId: "D" }),
+    ]);
+  });
+
+  it("is CSV with the separator that its first line has more of, outside of quotes", () => {
+    const linesOf = (text: string) => readSeenList(text, "UTC").lines;
+    expect(linesOf(`\n\nmessageid;content\n${MESSAGE};Yes\n`)).toEqual([
+      aLine({ line: 4, messageId: MESSAGE, content: keyOf("Yes") }),
+    ]);
+    expect(linesOf(`messageid,content\n${MESSAGE},a;b;c;d\n`)).toEqual([
+      aLine({ line: 2, messageId: MESSAGE, content: keyOf("a;b;c;d") }),
+    ]);
+    expect(linesOf(`"messageid","a;b;c"\n${MESSAGE},1\n`)).toEqual([aLine({ line: 2, messageId: MESSAGE })]);
+    expect(linesOf("callid\norder;1\n")).toEqual([aLine({ line: 2, callId: "order;1" })]);
+  });
+
+  it("may begin with a type, which PowerShell writes, but keeps such a text elsewhere", () => {
+    const list = `#TYPE System.Object\nmessageid,content\n${MESSAGE},see #TYPE 5\n`;
+    expect(readSeenList(list, "UTC").lines).toEqual([aLine({ line: 3, messageId: MESSAGE, content: keyOf("see #TYPE 5") })]);
+    expect(readSeenList(`messageid,content\n${MESSAGE},see #TYPE 5\n`, "UTC").lines).toEqual([
+      aLine({ line: 2, messageId: MESSAGE, content: keyOf("see #TYPE 5") }),
+    ]);
+  });
+
+  it("has an id that isn't a message's only where that is all", () => {
+    expect(readSeenList(`id,messageid\n5,${MESSAGE}\n`, "UTC").lines).toEqual([aLine({ line: 2, messageId: MESSAGE })]);
+  });
+
+  it("has the platform's dates in XML bodies too, and no numbers that a spreadsheet has shortened", () => {
+    const parts = "<callid>1E+31</callid><acknowledged>05/11/2026 09:30</acknowledged>";
+    const minute = Date.UTC(2026, 10, 5, 9, 30) / 60_000;
+    expect(readSeenList(`<deliveryResponse>${parts}</deliveryResponse>`, "UTC").lines).toEqual([
+      aLine({ callId: "1E+31", kind: "reply", minute }),
+    ]);
+  });
+
+  it.each(["order-1E+10", "1E+10x", "order-1234567.0", "1234567.0x", "1234567.5", "123.0"])("may have the call id %s", (id) => {
+    expect(readSeenList(`callid,content\n${id},6.14587E+10\n`, "UTC").lines).toEqual([
+      aLine({ line: 2, callId: id, content: keyOf("6.14587E+10") }),
+    ]);
+  });
+
+  it("has names of at most 200 characters", () => {
+    expect(readSeenList(JSON.stringify({ callid: "C", ["x".repeat(1000)]: 1 }), "UTC").notCompared).toEqual(["x".repeat(200)]);
   });
 
   it("keeps all digits of an id that is a number", () => {
@@ -317,11 +395,50 @@ describe("a list of what the receiver has", () => {
   });
 });
 
+it("says what a list may be where a line can't be read", () => {
+  expect(() => readSeenList("order 17\n", "UTC")).toThrow(
+    expect.objectContaining({
+      code: "malformed",
+      hint: expect.stringMatching(/^--seen takes NDJSON or XML bodies, .*; known names are messageid, .*; nothing was done$/),
+    }),
+  );
+  const dateOf = (date: string) => () => readSeenList(`callid,acknowledged\nC,${date}\n`, "UTC");
+  expect(dateOf("31/02/26 10:00")).toThrow(/isn't a date$/);
+  expect(dateOf("5/11/2026 10:00")).toThrow(
+    expect.objectContaining({ hint: "--date-order dmy or mdy says which comes first; nothing was done" }),
+  );
+  expect(() => readSeenList("callid\n1E+31\n", "UTC")).toThrow(
+    expect.objectContaining({ hint: "format the column as text, and export it again; nothing was done" }),
+  );
+});
+
+it("shows the beginning of what can't be read", () => {
+  const long = "x".repeat(10_000);
+  expect(() => readSeenList(`${"a,".repeat(1000)}b\n`, "UTC")).toThrow(/^.{150,600}$/);
+  expect(() => readSeenList(JSON.stringify({ callid: "C", status: long }), "UTC")).toThrow(/: its status is x{100}, which /);
+});
+
 test.each([
   ["psql: error: connection refused\n", "line 1 can't be read: it isn't an id"],
   [`${MESSAGE}\nNULL\n`, "line 2 can't be read: it isn't an id"],
   [`{"messageid":"${MESSAGE}","x":${"[".repeat(100_000)}${"]".repeat(100_000)}}`, "line 1 can't be read: it isn't a JSON object"],
   ["order-17\norder-\u001b[1m18\n", "line 2 can't be read: it isn't an id"],
+  ["order-17\norder-\ufeff18\n", "line 2 can't be read: it isn't an id"],
+  ['order-17\nx"y"\n', "line 2 can't be read: it isn't an id"],
+  ['order-17\n"y"x\n', "line 2 can't be read: it isn't an id"],
+  ...["null", "5", '"A"'].map((line): [string, string] => [
+    `{"messageid":"${MESSAGE}"}\n${line}\n`,
+    "line 2 can't be read: it isn't a JSON object",
+  ]),
+  ['{"from":{"whatsapp":"1"},"text":"x"}', "line 1 can't be read: it has neither a call id nor a message id, only text"],
+  [
+    "<deliveryResponse>\n<callid>A</callid></deliveryResponse>\n\n<x/>",
+    "line 4 can't be read: it isn't a deliveryResponse document",
+  ],
+  ['messageid,"content\nA,b\n', "line 1 can't be read: a quote isn't closed"],
+  ['messageid\tcontent\nA\t"x\nB\n', "line 3 can't be read: it has 1 value, the header has 2 columns"],
+  ["callid,x\n12E+10,1\n", "line 2 can't be read: its callid is 12E+10: the spreadsheet has shortened a number"],
+  ["callid,x\n1234567.00,1\n", "line 2 can't be read: its callid is 1234567.00: a program has read it"],
   ["order-17\n\u200border-18\n", "line 2 can't be read: it isn't an id"],
   [Buffer.from("order-17\n", "utf16le").toString(), "line 1 can't be read: it isn't an id"],
   [Buffer.from([0x61, 0xff]).toString(), "line 1 can't be read: it isn't an id"],
@@ -382,6 +499,11 @@ test.each([
     ["errorSummary", "x"],
     ["err", "timeout"],
     ["comment", "Rejected"],
+    ["comment", " failed "],
+    ["request", "HTTP/2 503"],
+    ["request", " HTTP/1.1 503 Service Unavailable"],
+    ["response", " 503 "],
+    ["received_at", "2100-01-01T00:00:00Z"],
     ["event", "webhook.rejected"],
     ["type", "delivery_failed"],
     ["queue", "dead-letter"],

@@ -2,7 +2,8 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../../../src/platform/clock.js";
-import { type LoginAttempt, LoginThrottle } from "../../../../src/server/auth/login-throttle.js";
+import { type LoginAttempt, LoginThrottle, networkOf } from "../../../../src/server/auth/login-throttle.js";
+import { sharedLimits } from "../../../support/server/shared-limits.js";
 
 const LOGIN = { username: "demo", address: "192.0.2.1", apiKey: "k" };
 
@@ -110,12 +111,14 @@ describe("LoginThrottle", () => {
   it("lets wrong keys fail 200 times from all addresses, then fails them unchecked, and no right key", async () => {
     const throttle = newThrottle();
     const wrong = (index: number) => ({ ...LOGIN, address: `192.0.3.${index}`, apiKey: `guess${index}`, isKeyWrong: true });
-    for (let index = 0; index < 200; index++) await fail(throttle, 1, 0, wrong(index));
     let checked = 0;
     const check = async () => {
       checked += 1;
       return false;
     };
+    for (let index = 0; index < 200; index++) await attempt(throttle, wrong(index), check);
+    expect(checked).toBe(200);
+    checked = 0;
     const attempts = async (login: LoginAttempt, count: number) => {
       const waits = [];
       for (let time = 0; time < count; time++) waits.push(await throttle.attemptLogin(login, check, { isLimited: true }));
@@ -123,7 +126,14 @@ describe("LoginThrottle", () => {
     };
     // The limits of an address still apply.
     expect([await attempts(wrong(200), 6), checked]).toEqual([[0, 0, 0, 0, 0, 1000], 0]);
+    const users = Array.from({ length: 21 }, (_, user) => ({ ...wrong(220), username: `user${user}` }));
+    const waits = [];
+    for (const login of users) waits.push(...(await attempts(login, 1)));
+    expect([waits.slice(0, 20).some((wait) => wait > 0), waits[20], checked]).toEqual([false, 3000, 0]);
     expect([await attempts(LOGIN, 1), checked]).toEqual([[0], 1]);
+    // Strangers don't use up the limit of wrong keys with a token.
+    expect([await attempts({ ...wrong(221), shows: "a token" }, 1), checked]).toEqual([[0], 2]);
+    checked -= 1;
     now = 500;
     expect([await attempts(wrong(201), 2), checked]).toEqual([[0, 0], 2]);
   });
@@ -166,6 +176,8 @@ describe("LoginThrottle", () => {
     await new Promise(setImmediate);
     const wait = (address: string) => waitMs(throttle, { ...LOGIN, address }, 0);
     expect([wait("a"), wait("b"), wait("c"), ends.length]).toEqual([1000, 1000, 0, 8]);
+    const limited = { ...LOGIN, address: "a" };
+    expect(await throttle.attemptLogin(limited, async () => true, { isLimited: true })).toBe(1000);
     ends[0]?.();
     await running[0];
     await new Promise(setImmediate);
@@ -200,6 +212,66 @@ describe("LoginThrottle", () => {
     await Promise.all(running);
   });
 
+  it("lets others wait in the order in which they came", async () => {
+    const throttle = newThrottle();
+    const ends: (() => void)[] = [];
+    const started: string[] = [];
+    const running = Array.from({ length: 11 }, (_, index) =>
+      attempt(throttle, { ...LOGIN, address: `192.0.2.${index}` }, () => {
+        started.push(`192.0.2.${index}`);
+        return new Promise((resolve) => ends.push(() => resolve(true)));
+      }),
+    );
+    for (let index = 0; index < 11; index += 1) {
+      await new Promise(setImmediate);
+      ends[index]?.();
+    }
+    await Promise.all(running);
+    expect(started).toEqual(Array.from({ length: 11 }, (_, index) => `192.0.2.${index}`));
+  });
+
+  it("limits who shows the user's key or a token apart, each user and each of the two", async () => {
+    const throttle = newThrottle();
+    const owner: LoginAttempt = { ...LOGIN, shows: "the user's key" };
+    await fail(throttle, 30, 0);
+    expect([waitMs(throttle, LOGIN, 0) > 0, waitMs(throttle, owner, 0)]).toEqual([true, 0]);
+    await fail(throttle, 30, 0, owner);
+    const others: readonly LoginAttempt[] = [
+      { ...LOGIN, shows: "a token" },
+      { ...owner, username: "other" },
+    ];
+    expect([waitMs(throttle, owner, 0) > 0, ...others.map((login) => waitMs(throttle, login, 0))]).toEqual([true, 0, 0]);
+  });
+
+  it("remembers up to ten minutes of an address's failures", async () => {
+    const throttle = newThrottle();
+    for (let user = 0; user < 200; user++) await fail(throttle, 1, 0, { ...LOGIN, username: `user${user}`, apiKey: null });
+    expect(waitMs(throttle, { ...LOGIN, username: "other" }, 0)).toBe(600_000 - 19 * 3000);
+  });
+
+  it("knows on each node what all of them have seen, from the first login on", async () => {
+    const limits = sharedLimits();
+    const clock = { ...systemClock, now: () => now };
+    const [one, other] = [new LoginThrottle(clock, limits.store), new LoginThrottle(clock, limits.store)];
+    await fail(one, 5, 0);
+    const stored = JSON.stringify([...limits.stored]);
+    let checked = 0;
+    const check = async () => {
+      checked += 1;
+      return true;
+    };
+    expect(waitMs(other, LOGIN, 0)).toBe(0);
+    expect([await other.attemptLogin(LOGIN, check, { isLimited: true }), checked]).toEqual([1000, 0]);
+    expect([JSON.stringify([...limits.stored]), waitMs(other, LOGIN, 0)]).toEqual([stored, 1000]);
+    now = 1000;
+    expect([await other.attemptLogin(LOGIN, check, { isLimited: true }), checked]).toEqual([0, 1]);
+    await fail(one, 4, 1000);
+    expect(waitMs(one, LOGIN, 1000)).toBe(0);
+    // Failures are kept for ten minutes, and a budget until all of it is allowed again.
+    const expiries = [...limits.stored.values()].map(({ expiresAt }) => expiresAt);
+    expect(Math.max(...expiries)).toBe(601_000);
+  });
+
   it("tells a limited attempt how long to wait, and doesn't check it", async () => {
     const throttle = newThrottle();
     await fail(throttle, 5, 0);
@@ -231,3 +303,17 @@ function heapMiB(): number {
   runInNewContext("gc")();
   return process.memoryUsage().heapUsed / 2 ** 20;
 }
+
+it.each([
+  ["192.0.2.1", "192.0.2.1"],
+  ["::ffff:192.0.2.1", "::ffff:192.0.2.1"],
+  ["2001:db8::1", "2001:db8:0:0"],
+  ["2001:db8:0:0:5:6:7:8", "2001:db8:0:0"],
+  ["2001:db8:0:1::", "2001:db8:0:1"],
+  ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2"],
+  ["::1", "0:0:0:0"],
+  ["unknown", "unknown"],
+  ["", ""],
+])("the address %j is of the network %j", (address, network) => {
+  expect(networkOf(address)).toBe(network);
+});

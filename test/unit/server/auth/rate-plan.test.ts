@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { PLANS } from "../../../../src/domain/service-settings.js";
 import { RateCounter } from "../../../../src/server/auth/rate-plan.js";
+import { sharedLimits } from "../../../support/server/shared-limits.js";
 
 const NOON = Date.UTC(2026, 0, 1, 12);
 
@@ -51,5 +52,32 @@ describe("RateCounter", () => {
     expect(await counter.admitRequest("a", NOON)).toEqual({ over: "QPS", retryAfterSeconds: 1 });
     expect(await counter.admitRequest("a", NOON + 1000)).toEqual({ over: null });
     expect(await counter.admitRequest("a", NOON + 2000)).toEqual({ over: "QPD", retryAfterSeconds: 12 * 3600 - 2 });
+  });
+
+  it("counts for all nodes, and asks them only for what may be admitted", async () => {
+    const limits = sharedLimits();
+    const plan = { perSecond: 2, perDay: 3 };
+    const [one, other] = [new RateCounter(plan, limits.store), new RateCounter(plan, limits.store)];
+    const take = async (counter: RateCounter, now: number) => {
+      const { over } = await counter.admitRequest("a", now);
+      return [over, limits.countChanges()];
+    };
+    expect([await take(one, NOON), await take(one, NOON), await take(one, NOON)]).toEqual([
+      [null, 1],
+      [null, 2],
+      ["QPS", 2],
+    ]);
+    expect([await take(other, NOON), await take(other, NOON)]).toEqual([
+      ["QPS", 3],
+      ["QPS", 3],
+    ]);
+    expect([await take(other, NOON + 1000), await take(other, NOON + 2000), await take(one, NOON + 2000)]).toEqual([
+      [null, 4],
+      ["QPD", 4],
+      ["QPD", 5],
+    ]);
+    expect([...limits.stored.values()]).toEqual([
+      { state: [NOON / 1000 + 1, 1, NOON / 86_400_000 - 0.5, 3], expiresAt: Date.UTC(2026, 0, 2) },
+    ]);
   });
 });

@@ -1,0 +1,193 @@
+import { readdirSync } from "node:fs";
+import { afterEach, describe, expect, it } from "vitest";
+import type { CallPage, ListCallsQuery } from "../../../../src/client/call-requests.js";
+import type { Client, ListedCall } from "../../../../src/client/client.js";
+import { phoneParser, planReconcile, type ReconcileRequest } from "../../../../src/runs/plan/plan-reconcile.js";
+import { readSeenList } from "../../../../src/runs/plan/seen-list.js";
+import { aListedCall, aListedCallback } from "../../../support/cli/listed.js";
+import { type Desk, openDesk } from "../../../support/replay/replay-desk.js";
+
+const CALLBACK = aListedCallback({ id: "CB", name: "demo" });
+
+const aCall = (id: string, over: Parameters<typeof aListedCall>[0] & { readonly date?: string } = {}): ListedCall => {
+  const { date = "24/11/26 09:30", ...rest } = over;
+  const call = aListedCall({ id, ...rest });
+  const responseMessage = { ...call.response.responseMessage, date };
+  return { ...call, response: { ...call.response, messageId: `message of ${id}`, responseMessage } };
+};
+
+const aPage = (calls: readonly ListedCall[], over: Partial<CallPage> = {}): CallPage => ({
+  ...{ calls, withoutId: [], leftOut: 0, unclear: 0, total: calls.length },
+  ...over,
+});
+
+const desks: Desk[] = [];
+afterEach(async () => {
+  for (const desk of desks.splice(0)) await desk.leave();
+});
+
+interface Listed {
+  readonly pending?: CallPage;
+  readonly all?: CallPage;
+  /** What is counted first. */
+  readonly count?: CallPage | null;
+  readonly features?: readonly string[];
+}
+
+async function reconcile(list: string, listed: Listed, over: Partial<ReconcileRequest> = {}) {
+  const { all = aPage([]), pending = aPage([]), count = all, features = ["exact-lists"] } = listed;
+  const queries: ListCallsQuery[] = [];
+  const client = {
+    close: async () => undefined,
+    capabilities: { has: (feature: string) => features.includes(feature), rowsPerPage: 20 },
+    serviceNow: () => 4711,
+    async *listCalls(_: string, query: ListCallsQuery) {
+      queries.push(query);
+      const page = query.limit === 1 ? count : query.filter.status === "PENDING" ? pending : all;
+      if (page !== null) yield page;
+    },
+  } as unknown as Client;
+  const desk = openDesk({ client });
+  desks.push(desk);
+  const request = { callback: CALLBACK, seen: readSeenList(list, "UTC"), timezone: "UTC", country: "AU", sendAmbiguous: false };
+  const plan = await planReconcile({ ...request, ...over }, desk.deps);
+  const toSend: string[] = [];
+  for (const group of plan.replay.groups) for await (const id of plan.replay.callIds(group)) toSend.push(id);
+  await plan.replay.discard();
+  const { seen, ambiguous, failed, unmatched } = plan;
+  return { balance: { seen, ambiguous: ambiguous.map(({ id }) => id), toSend, failed, unmatched }, plan, queries };
+}
+
+describe("a plan by what the receiver has", () => {
+  const all = aPage([aCall("A"), aCall("B"), aCall("C", { status: "SUCCESS" }), aCall("D")]);
+  const pending = aPage([aCall("E", { status: "PENDING" })]);
+
+  it("marks what is seen, sends the rest, and leaves out what is ambiguous", async () => {
+    const list = "A\nmessage-of-nobody\nC\n";
+    const { balance, plan, queries } = await reconcile(list, { all, pending });
+    expect(balance).toEqual({ seen: ["A"], ambiguous: [], toSend: ["D", "B"].sort(), failed: 3, unmatched: 1 });
+    expect(plan).toMatchObject({ callback: CALLBACK, serviceListedAt: 4711, vague: 0, atOtherTimes: 0, unreadableNumbers: 0 });
+    expect(queries).toEqual([
+      { filter: {}, limit: 1 },
+      { filter: { status: "PENDING" } },
+      { filter: {}, withPending: true, oldestFirst: true },
+    ]);
+    const byMessage = JSON.stringify({ messageid: "message of A" });
+    expect((await reconcile(byMessage, { all })).balance).toMatchObject({ seen: [], ambiguous: ["A"], toSend: ["B", "D"] });
+    const sent = await reconcile(byMessage, { all }, { sendAmbiguous: true });
+    expect(sent.balance).toMatchObject({ seen: [], ambiguous: [], toSend: ["A", "B", "D"] });
+  });
+
+  it("says first how many calls it compares, and in how many requests", async () => {
+    const asked: unknown[] = [];
+    const onCompare = (...numbers: unknown[]) => asked.push(numbers);
+    const counts = [
+      aPage([], { total: 40 }),
+      aPage([], { total: 41 }),
+      aPage([], { total: null }),
+      aPage([], { total: 0 }),
+      null,
+    ];
+    for (const count of counts) await reconcile("A\n", { all, count }, { onCompare });
+    expect(asked).toEqual([
+      [40, 3],
+      [41, 4],
+      [null, null],
+      [0, 0],
+      [0, 0],
+    ]);
+  });
+
+  it("lists nothing where there is nothing", async () => {
+    const { queries, balance, plan } = await reconcile("A\n", { all, count: aPage([]) });
+    expect(queries).toHaveLength(1);
+    expect(balance).toEqual({ seen: [], ambiguous: [], toSend: [], failed: 0, unmatched: 1 });
+    expect(plan).toMatchObject({ mixesZones: false, mayLackWaiting: false });
+  });
+
+  it("compares calls without an id, which can't be sent", async () => {
+    const nameless = aCall("", { status: "FAILED" });
+    const { balance, plan } = await reconcile(JSON.stringify({ messageid: "message of " }), {
+      all: aPage([], { withoutId: [nameless], total: 1 }),
+    });
+    expect(balance).toEqual({ seen: [], ambiguous: [], toSend: [], failed: 0, unmatched: 0 });
+    expect(plan.replay.withoutId).toBe(1);
+  });
+
+  it("doesn't begin if some calls can't be compared", async () => {
+    const failsWith = async (listed: Listed): Promise<unknown> => reconcile("A\n", listed).catch((error: unknown) => error);
+    const unlisted = { all: aPage([aCall("A")], { total: 3 }) };
+    expect(await failsWith(unlisted)).toMatchObject({
+      code: "unavailable",
+      message: "2 calls of demo can't be compared",
+      hint: "the service counts calls that it doesn't list, or lists some of another callback; nothing was marked or sent",
+    });
+    const ofOthers = { all: aPage([aCall("A")], { leftOut: 1, total: 2 }) };
+    expect(await failsWith(ofOthers)).toMatchObject({ message: "1 call of demo can't be compared" });
+    const hidden = { all, pending: aPage([aCall("E", { status: "PENDING" })], { total: 2 }) };
+    expect(await failsWith({ ...hidden, features: [] })).toMatchObject({ message: "1 call of demo can't be compared" });
+    expect(await failsWith(hidden)).toMatchObject({ balance: { seen: ["A"] } });
+    const before = readdirSync("/proc/self/fd").length;
+    await failsWith(unlisted);
+    expect(readdirSync("/proc/self/fd").length).toBe(before);
+  });
+
+  it("says that dates with a zone are compared with dates without one", async () => {
+    const mixes = async (date: string, listed: string) => {
+      const list = JSON.stringify({ callid: "A", acknowledged: listed });
+      return (await reconcile(list, { all: aPage([aCall("A", { date })]) })).plan.mixesZones;
+    };
+    const [without, zoned] = ["24/11/26 09:30", "2026-11-24T09:30:00Z"];
+    expect([await mixes(without, without), await mixes(zoned, zoned)]).toEqual([false, false]);
+    expect([await mixes(without, zoned), await mixes(zoned, without)]).toEqual([true, true]);
+  });
+
+  it("says that a seen line may be of a call that waits, which the service doesn't list", async () => {
+    const seenByMessage = (date: string | null) =>
+      JSON.stringify({
+        ...{ messageid: "message of A", from: { mobile: "61491570140" } },
+        responseMessage: { content: "Yes, I can come", ...(date !== null && { acknowledged: date }) },
+      });
+    const [timed, timeless] = [seenByMessage("24/11/26 09:30"), seenByMessage(null)];
+    const failed = aPage([aCall("A")]);
+    const mayLack = async (list: string, listed: Listed) => {
+      const { plan, balance } = await reconcile(list, { all: failed, ...listed });
+      expect(balance.seen).toEqual(["A"]);
+      return plan.mayLackWaiting;
+    };
+    const ignored = { pending: aPage([], { leftOut: 1, total: 1 }) };
+    const waiting = { pending: aPage([aCall("E", { status: "PENDING" })]), features: [] };
+    expect([await mayLack(timed, {}), await mayLack(timeless, {})]).toEqual([false, false]);
+    expect([await mayLack(timed, { features: [] }), await mayLack(timeless, { features: [] })]).toEqual([false, true]);
+    expect([await mayLack(timed, ignored), await mayLack(timeless, ignored)]).toEqual([true, true]);
+    expect([await mayLack(timed, waiting), await mayLack(timeless, waiting)]).toEqual([false, false]);
+    expect(await mayLack("callid\nA\n", ignored)).toBe(false);
+  });
+
+  it("counts the numbers that can't be parsed, each once", async () => {
+    const calls = ["A", "B", "C"].map((id) => aCall(id, { from: { mobile: id === "C" ? "67890" : "12345" } }));
+    expect((await reconcile("A\n", { all: aPage(calls) })).plan.unreadableNumbers).toBe(2);
+  });
+});
+
+describe("phone numbers", () => {
+  it("are read in local form of the country, and in international form with a plus, with 00 and without", async () => {
+    const { parse, unreadable } = await phoneParser("AU");
+    const spellings = ["0491 570 006", "+61491570006", "61491570006", "0061491570006", "61 491 570 006"];
+    for (const text of spellings) expect([text, new Set(parse(text))]).toEqual([text, new Set(["+61491570006"])]);
+    expect(parse("0491570006 ext. 5")).toEqual(["+61491570006;ext=5"]);
+    expect([parse("12345"), parse("unknown"), [...unreadable]]).toEqual([[], [], ["12345", "unknown"]]);
+  });
+
+  it("have no local form without a country", async () => {
+    const { parse } = await phoneParser(null);
+    expect([parse("0491570006"), parse("61491570006"), parse("+61491570006")]).toEqual([[], ["+61491570006"], ["+61491570006"]]);
+  });
+
+  it("must be of a known country", async () => {
+    await expect(phoneParser("Oz")).rejects.toMatchObject({
+      code: "config",
+      message: 'the profile\'s country must be a code such as AU, not "Oz"',
+    });
+  });
+});
