@@ -84,6 +84,10 @@ export class DispatchModel implements Watcher {
   frozenMs = 0;
   /** So many outcomes wait to be committed. */
   #uncommitted = 0;
+  /** Since the last moment without uncommitted outcomes, so many calls were taken at once, on the wire or not. */
+  #mostTaken = 0;
+  /** How many calls the dispatcher has taken. */
+  taken: () => number = () => 0;
 
   constructor(policy: RetryPolicy, limits: ModelLimits) {
     this.policy = policy;
@@ -306,8 +310,9 @@ export class DispatchModel implements Watcher {
     endpoint.sending(this.#hasUntried(callback, sent.at));
     const inFlight = [...this.callbacks.values()].reduce((sum, one) => sum + one.endpoint.inFlight, 0);
     this.#require(inFlight <= this.limits.inFlightInAll, `${inFlight} in flight in all`);
+    this.#mostTaken = Math.max(this.#uncommitted === 0 ? 0 : this.#mostTaken, this.taken());
     // What was taken before the group was full may still leave.
-    const mostUncommitted = this.limits.groupSize + inFlight;
+    const mostUncommitted = this.limits.groupSize + this.#mostTaken;
     this.#require(this.#uncommitted < mostUncommitted, `I6 sent with ${this.#uncommitted} outcomes uncommitted`);
     call.inFlight = sent;
     call.isCancelled = false;

@@ -108,6 +108,7 @@ export class DispatchRun {
     this.sim = sim;
     this.#limits = limits;
     this.model = new DispatchModel(policy, limits);
+    this.model.taken = () => sim.dispatcher.inFlight;
     sim.watcher = this.model;
     sim.connect = () => this.#connect();
     sim.endpoint = ({ callback, call }) => this.#answer(this.#behaviours.get(callback.id) ?? "up", call.seq);
