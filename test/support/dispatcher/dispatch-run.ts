@@ -260,10 +260,10 @@ export class DispatchRun {
     return checkSettled(store, this.model, { now: clock.now(), isCrowded, isThorough });
   }
 
-  /** If the store has just failed, the dispatcher is about to try again. */
+  /** If the store has just failed, the dispatcher is about to try again: what lacks memory too, with its next look. */
   async settle(): Promise<void> {
     do {
-      const waitMs = this.#isFailing ? 200 : 0;
+      const waitMs = !this.#isFailing ? 0 : this.model.isTight ? 1_000 : 200;
       this.#isFailing = false;
       await this.sim.runFor(waitMs);
     } while (this.#isFailing);
@@ -311,6 +311,7 @@ export class DispatchRun {
 
   async #stopFor(act: UserAct): Promise<number> {
     await this.#act(act);
+    this.#freeze(STOP_MS);
     this.#stopped = null;
     return STOP_MS;
   }
