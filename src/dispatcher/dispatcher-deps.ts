@@ -39,6 +39,8 @@ export interface DispatchLimits extends SendLimits {
   readonly batch: number;
   /** Outcomes within this time share a commit; 0 means one turn of the event loop. */
   readonly gatherMs: number;
+  /** While this many outcomes are uncommitted, nothing more is sent. */
+  readonly groupSize: number;
 }
 
 export const DEFAULT_LIMITS: DispatchLimits = {
@@ -46,4 +48,5 @@ export const DEFAULT_LIMITS: DispatchLimits = {
   inFlightPerEndpoint: DEFAULT_MAX_IN_FLIGHT,
   batch: 512,
   gatherMs: 4,
+  groupSize: 512,
 };

@@ -44,12 +44,12 @@ export class Dispatcher {
 
   constructor(deps: DispatcherDeps) {
     const { clock, random, policy, store, logger, prepare, notices } = deps;
-    const limits = { ...DEFAULT_LIMITS, ...deps.limits };
+    const { gatherMs, groupSize, ...limits } = { ...DEFAULT_LIMITS, ...deps.limits };
     this.#deps = deps;
     this.#rules = { policy, maxInFlight: limits.inFlightPerEndpoint };
     this.#callsPerRead = limits.batch;
     this.#log = new OutcomeLog(policy, notices);
-    this.#timing = new CommitTiming({ clock, log: this.#log, gatherMs: limits.gatherMs });
+    this.#timing = new CommitTiming({ clock, log: this.#log, gatherMs, groupSize });
     this.#slots = new SendSlots(limits.inFlightInAll);
     this.#budget = new DeliveryBudget(limits.bodyBytes);
     this.#pool = new EndpointPool({ store, clock, random, rules: this.#rules, log: this.#log, budget: this.#budget });

@@ -1,28 +1,51 @@
 /** Random commands against the reference model. */
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
-import { runOptions, SEED } from "../support/dispatcher/arbitrary-commands.js";
+import { describe, it } from "vitest";
+import { anyCommand, anyCommandOrJump, outageOrReplay, runOptions, SEED } from "../support/dispatcher/arbitrary-commands.js";
 import { type Command, DispatchRun } from "../support/dispatcher/dispatch-run.js";
 import type { WithFreshStore } from "../support/store/fresh-stores.js";
 
-export interface ModelRuns {
+interface Mode {
+  readonly title: string;
   readonly commands: fc.Arbitrary<Command>;
-  readonly count: number;
+  /** Plays what comes after the commands, and resolves to what is wrong then. */
+  readonly end: (run: DispatchRun) => Promise<readonly string[]>;
 }
 
-export function describeAgreement(dispatcher: string, withStore: WithFreshStore, { commands, count }: ModelRuns): void {
+const agreesAtEnd = (run: DispatchRun) => run.end();
+
+export const MODES = {
+  agreement: { title: "agrees with the reference model after every command", commands: anyCommand, end: agreesAtEnd },
+  clock: { title: "agrees while its wall clock is set back and forward", commands: anyCommandOrJump, end: agreesAtEnd },
+  replays: { title: "agrees while clients replay its calls", commands: outageOrReplay, end: agreesAtEnd },
+  progress: {
+    title: "settles everything that is due once all faults have stopped",
+    commands: fc.oneof(anyCommandOrJump, outageOrReplay),
+    end: (run: DispatchRun) => run.endFaults(),
+  },
+} satisfies Readonly<Record<string, Mode>>;
+
+export type ModeName = keyof typeof MODES;
+
+export function modelProperty(name: ModeName, withStore: WithFreshStore) {
+  const { commands, end }: Mode = MODES[name];
+  return fc.asyncProperty(runOptions, fc.array(commands, { maxLength: 40, size: "max" }), (options, commandsOfRun) =>
+    withStore(async (store) => {
+      const run = await DispatchRun.open(options, store);
+      for (const [index, command] of commandsOfRun.entries()) {
+        requireNone(await run.play(command), `after command ${index}, ${JSON.stringify(command)}`);
+      }
+      requireNone(await end(run), "at the end");
+    }),
+  );
+}
+
+function requireNone(broken: readonly string[], when: string): void {
+  if (broken.length > 0) throw new Error(`${when}: ${broken.join("; ")}`);
+}
+
+export function describeModel(dispatcher: string, withStore: WithFreshStore, name: ModeName, count: number): void {
   describe(dispatcher, () => {
-    it("agrees with the reference model after every command", { timeout: 600_000 }, async () => {
-      const agrees = fc.asyncProperty(runOptions, fc.array(commands, { maxLength: 40, size: "max" }), (options, commandsOfRun) =>
-        withStore(async (store) => {
-          const run = await DispatchRun.open(options, store);
-          for (const [index, command] of commandsOfRun.entries()) {
-            expect(await run.play(command), `after command ${index}, ${JSON.stringify(command)}`).toEqual([]);
-          }
-          expect(await run.end(), "at the end").toEqual([]);
-        }),
-      );
-      await fc.assert(agrees, { numRuns: count, seed: SEED });
-    });
+    it(MODES[name].title, { timeout: 600_000 }, () => fc.assert(modelProperty(name, withStore), { numRuns: count, seed: SEED }));
   });
 }

@@ -1,5 +1,6 @@
 /** I10: randomness, time and the wire are injected, so the same seed makes the same log, byte for byte. */
 import { describe, expect, it } from "vitest";
+import { DEFAULT_LIMITS } from "../../src/dispatcher/dispatcher-deps.js";
 import { DispatchRun } from "../support/dispatcher/dispatch-run.js";
 import { MINUTE } from "../support/dispatcher/simulation.js";
 import { seededRandom } from "../support/time/seeded-random.js";
@@ -9,7 +10,8 @@ async function logOf(seed: number): Promise<string> {
   const random = seededRandom(seed);
   const pick = <Item>(items: readonly Item[]) => items[Math.floor(random.fraction() * items.length)] as Item;
   const policy = { intervalMs: 5 * MINUTE, windowMs: 60 * MINUTE, jitter: true };
-  const run = await DispatchRun.open({ policy, callbacks: 3, seed, batch: 64 });
+  const { gatherMs: _, ...limits } = DEFAULT_LIMITS;
+  const run = await DispatchRun.open({ policy, callbacks: 3, seed, limits: { ...limits, batch: 64 } });
   for (let step = 0; step < 60; step += 1) {
     const callback = step % 3;
     const act = pick(["accept", "accept", "become", "advance", "advance", "advance", "replayAll", "toggle", "edit"] as const);

@@ -5,9 +5,6 @@ import type { AttemptOutcome, Holding, OutcomeGroup } from "../../store/outcomes
 import type { EndpointChange } from "../../store/outcomes/endpoints.js";
 import type { ClosedOutage } from "../../store/outcomes/outages.js";
 
-/** While this many outcomes are uncommitted, nothing more is sent, because a crash may lose one group. */
-const LARGEST_GROUP = 512;
-
 /**
  * Gathers outcomes in groups to be committed. A group that failed is offered again, first. In a group, all outcomes of a callback
  * have one fence.
@@ -122,6 +119,8 @@ export interface CommitTimingDeps {
   readonly log: OutcomeLog;
   /** Outcomes within this time share a commit; 0 means one turn of the event loop. */
   readonly gatherMs: number;
+  /** While this many outcomes are uncommitted, nothing more is sent, because a crash may lose one group. */
+  readonly groupSize: number;
 }
 
 /** Knows when what the log has gathered is to be committed. */
@@ -138,7 +137,7 @@ export class CommitTiming {
   }
 
   get isFull(): boolean {
-    return this.#deps.log.size >= LARGEST_GROUP;
+    return this.#deps.log.size >= this.#deps.groupSize;
   }
 
   noteOutcome(): void {

@@ -11,8 +11,16 @@ import type { DispatchModel, ModelCall, ModelCallback } from "./dispatch-model.j
 const LONGEST_REQUEST_MS = 60_000;
 const ALL = { limit: 10_000, offset: 0 };
 
-/** A thorough check compares the attempts too, which only become more. */
-export async function checkSettled(store: Store, model: DispatchModel, now: number, isThorough = false): Promise<string[]> {
+export interface CheckedAt {
+  readonly now: number;
+  /** Slots or memory are short, so what is due may wait for what is in flight. */
+  readonly isCrowded: boolean;
+  /** A thorough check compares the attempts too, which only become more. */
+  readonly isThorough?: boolean;
+}
+
+export async function checkSettled(store: Store, model: DispatchModel, at: CheckedAt): Promise<string[]> {
+  const { now, isCrowded, isThorough = false } = at;
   const broken = model.violations.splice(0);
   const mails = await store.mails.fetchQueued(Number.MAX_SAFE_INTEGER, 10_000);
   for (const callback of model.callbacks.values()) {
@@ -26,7 +34,7 @@ export async function checkSettled(store: Store, model: DispatchModel, now: numb
       const listed = attempts && (attempts.get(call.id) ?? []);
       broken.push(...differences(call, stored.get(call.id), listed, callback, { now, model }));
     }
-    const isWaiting = model.isShort || model.isPausedAt(callback, now);
+    const isWaiting = isCrowded || model.isShort || model.isPausedAt(callback, now);
     if (!isWaiting) broken.push(...(await checkProgress(store, callback, now, model)));
     broken.push(...(await checkCounts(store, id, stored)), ...(await checkOutages(store, callback, mails, now, model)));
     broken.push(...(await checkOutageCounts(store, id, stored)));
@@ -114,7 +122,7 @@ async function checkOutages(
   { settings, calls, acceptsSince, endpoint }: ModelCallback,
   mails: readonly Mail[],
   now: number,
-  { policy, isJumpy }: DispatchModel,
+  { policy, isJumpy, frozenMs }: DispatchModel,
 ): Promise<string[]> {
   const { items } = await store.outages.list({ ...ALL, callbackId: settings.id });
   const owed = mails.filter(({ callbackId }) => callbackId === settings.id).map(({ outageId }) => outageId);
@@ -133,7 +141,8 @@ async function checkOutages(
   for (const { firstFailedAt, id } of calls.values()) {
     if (firstFailedAt === null) continue;
     const inOne = items.some(
-      ({ startedAt, endedAt }) => startedAt <= firstFailedAt + LONGEST_REQUEST_MS && firstFailedAt <= (endedAt ?? firstFailedAt),
+      ({ startedAt, endedAt }) =>
+        startedAt <= firstFailedAt + LONGEST_REQUEST_MS + frozenMs && firstFailedAt <= (endedAt ?? firstFailedAt),
     );
     if (!inOne) broken.push(`a first failure outside any outage: ${id}`);
   }
@@ -143,7 +152,8 @@ async function checkOutages(
 /** What is due was taken up, and what waits for a time isn't put off for longer than a turn. */
 async function checkProgress(store: Store, callback: ModelCallback, now: number, model: DispatchModel) {
   const { settings, calls, endpoint, repairedAt } = callback;
-  const { policy } = model;
+  const { policy, limits } = model;
+  const hasSlot = endpoint.inFlight < limits.inFlightPerEndpoint;
   const [record] = await store.endpoints.list([settings.id]);
   const idle = [...calls.values()].filter(({ inFlight, owes }) => inFlight === null && owes !== null);
   const due = (await fetchDue(store, settings.id, Number.POSITIVE_INFINITY, 10_000)).filter(({ id }) => !calls.get(id)?.inFlight);
@@ -158,10 +168,10 @@ async function checkProgress(store: Store, callback: ModelCallback, now: number,
   if (endpoint.inFlight === 0 && !awaitsProbe && idle.some(({ owes }) => owes === "first")) {
     broken.push("a new response is left unsent");
   }
-  if (!endpoint.mayGoDown && state === "up" && endpoint.inFlight < 64 && idle.some(({ owes }) => owes === "first"))
+  if (!endpoint.mayGoDown && state === "up" && hasSlot && idle.some(({ owes }) => owes === "first"))
     broken.push("I12 a call waits");
   if (state === "recovering" && endpoint.inFlight === 0) broken.push("recovering, and nothing is in flight");
-  if (state === "up" && endpoint.inFlight < 64) {
+  if (state === "up" && hasSlot) {
     const comesAt = ({ id, due }: Call) => {
       const call = calls.get(id);
       return Math.max(due?.at ?? 0, call ? model.mayBeginAt(call, repairedAt) : 0);

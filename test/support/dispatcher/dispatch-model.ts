@@ -2,13 +2,14 @@
  * What must hold of a dispatcher, from what the wire saw and what users did: a small reference model, kept apart from the
  * product's code. Numbers like I3 are those of the rules' list of invariants.
  */
+import type { DispatchLimits } from "../../../src/dispatcher/dispatcher-deps.js";
 import type { Attempt } from "../../../src/domain/attempt.js";
 import type { Call } from "../../../src/domain/call.js";
 import type { Callback } from "../../../src/domain/callback.js";
 import type { RetryPolicy } from "../../../src/domain/retry-policy.js";
 import type { ClockBounds } from "../../../src/store/outcomes/clamp-times.js";
 import type { OutcomeGroup } from "../../../src/store/outcomes/commit-outcomes.js";
-import { ModelEndpoint } from "./model-endpoint.js";
+import { FAILURES_TO_DOWN, ModelEndpoint } from "./model-endpoint.js";
 import type { Sent, Watcher } from "./simulation.js";
 
 export interface ModelCall {
@@ -29,6 +30,8 @@ export interface ModelCall {
   isHeld: boolean;
   /** A user marked it FAILED: it takes no part in rule 7 until it is replayed. */
   isMarkedFailed: boolean;
+  /** When a user last marked it. */
+  markedAt: number;
   inFlight: Sent | null;
   /** Its replay was cancelled while it was in flight. */
   isCancelled: boolean;
@@ -54,10 +57,16 @@ export interface ModelCallback {
   readonly calls: Map<string, ModelCall>;
 }
 
+export type ModelLimits = Pick<DispatchLimits, "inFlightPerEndpoint" | "inFlightInAll" | "bodyBytes" | "groupSize">;
+
 export interface ModelPause {
   readonly at: number;
   readonly until: number | null;
 }
+
+/** Rule 6. */
+const LATEST_AFTER_MARK_MS = 1_000;
+const ROOMY_BYTES = 1024 * 1024;
 
 /** Keeps the model in step, and notes what breaks a rule. */
 export class DispatchModel implements Watcher {
@@ -68,15 +77,27 @@ export class DispatchModel implements Watcher {
   /** Nothing can be sent, or hardly anything was until now: what is due then comes late. */
   isShort = false;
   readonly policy: RetryPolicy;
-  readonly #maxInFlight: number;
+  readonly limits: ModelLimits;
+  /** Calls wait for slots or memory. */
+  readonly isTight: boolean;
+  /** For so long, nothing of the process ran: what was in flight took longer. */
+  frozenMs = 0;
+  /** So many outcomes wait to be committed. */
+  #uncommitted = 0;
+  /** Since the last moment without uncommitted outcomes, so many calls were taken at once, on the wire or not. */
+  #mostTaken = 0;
+  /** How many calls the dispatcher has taken. */
+  taken: () => number = () => 0;
 
-  constructor(policy: RetryPolicy, maxInFlight: number) {
+  constructor(policy: RetryPolicy, limits: ModelLimits) {
     this.policy = policy;
-    this.#maxInFlight = maxInFlight;
+    this.limits = limits;
+    const { inFlightPerEndpoint, inFlightInAll, bodyBytes } = limits;
+    this.isTight = Math.min(inFlightPerEndpoint, inFlightInAll / 16) < FAILURES_TO_DOWN || bodyBytes < ROOMY_BYTES;
   }
 
   add(settings: Callback): ModelCallback {
-    const endpoint = new ModelEndpoint(this.policy, this.#maxInFlight, (text) => this.violations.push(text));
+    const endpoint = new ModelEndpoint(this, (text) => this.violations.push(text));
     const callback = {
       settings,
       isDeleted: false,
@@ -105,6 +126,7 @@ export class DispatchModel implements Watcher {
         isDueNow: false,
         isHeld: false,
         isMarkedFailed: false,
+        markedAt: Number.NEGATIVE_INFINITY,
         inFlight: null,
         isCancelled: false,
         triedIn: 0,
@@ -114,8 +136,9 @@ export class DispatchModel implements Watcher {
     }
   }
 
-  marked(call: ModelCall, status: "SUCCESS" | "FAILED"): void {
+  marked(call: ModelCall, status: "SUCCESS" | "FAILED", at: number): void {
     if (call.status === status) return;
+    call.markedAt = at;
     call.status = status;
     call.owes = null;
     call.isHeld = false;
@@ -123,7 +146,7 @@ export class DispatchModel implements Watcher {
   }
 
   replayMarked({ endpoint }: ModelCallback, calls: readonly ModelCall[], at: number): void {
-    for (const call of calls) this.marked(call, "SUCCESS");
+    for (const call of calls) this.marked(call, "SUCCESS", at);
     endpoint.replayMarked(at);
   }
 
@@ -181,7 +204,8 @@ export class DispatchModel implements Watcher {
   }
 
   /** The dispatcher committed these; what it did with the attempts among them was seen before. */
-  committed({ holdings, endpoints }: OutcomeGroup, idOf: (seq: number) => string | undefined): void {
+  committed({ attempts, holdings, endpoints }: OutcomeGroup, idOf: (seq: number) => string | undefined): void {
+    this.#uncommitted -= attempts.length;
     for (const { callbackId, callSeq, at } of holdings) this.#held(callbackId, idOf(callSeq) ?? "", at);
     for (const { callbackId, endpoint } of endpoints) {
       const model = this.callbacks.get(callbackId)?.endpoint;
@@ -232,6 +256,7 @@ export class DispatchModel implements Watcher {
   }
 
   crashed(at: number): void {
+    this.#uncommitted = 0;
     for (const callback of this.callbacks.values()) {
       callback.endpoint.crashed();
       for (const call of callback.calls.values()) {
@@ -240,6 +265,10 @@ export class DispatchModel implements Watcher {
         if (call.isCancelled) this.replayCancelled(callback, call, at);
       }
     }
+  }
+
+  froze(ms: number): void {
+    this.frozenMs += ms;
   }
 
   storeFailed(): void {
@@ -272,11 +301,19 @@ export class DispatchModel implements Watcher {
     if (callback.pause !== null) this.resumed(callback, callback.pause.until ?? sent.at);
     this.#require(!callback.isDeleted, `sent for a deleted callback: ${sent.callId}`);
     this.#require(url === settings.url, `sent to ${url} instead of ${settings.url}`);
-    this.#require(call.status !== "SUCCESS", `I2 a SUCCESS call is sent: ${call.id}`);
+    // What waits for a slot or memory may have been read before the mark.
+    const mayBeLate = this.isTight && sent.at <= call.markedAt + LATEST_AFTER_MARK_MS;
+    this.#require(mayBeLate || call.status !== "SUCCESS", `I2 a SUCCESS call is sent: ${call.id}`);
     this.#require(call.inFlight === null, `sent twice at once: ${call.id}`);
-    this.#require(call.owes !== null, `sent though nothing is owed: ${call.id}`);
+    this.#require(mayBeLate || call.owes !== null, `sent though nothing is owed: ${call.id}`);
     if (call.owes === "retry") this.#checkRetry(callback, call, sent.at);
     endpoint.sending(this.#hasUntried(callback, sent.at));
+    const inFlight = [...this.callbacks.values()].reduce((sum, one) => sum + one.endpoint.inFlight, 0);
+    this.#require(inFlight <= this.limits.inFlightInAll, `${inFlight} in flight in all`);
+    this.#mostTaken = Math.max(this.#uncommitted === 0 ? 0 : this.#mostTaken, this.taken());
+    // What was taken before the group was full may still leave.
+    const mostUncommitted = this.limits.groupSize + this.#mostTaken;
+    this.#require(this.#uncommitted < mostUncommitted, `I6 sent with ${this.#uncommitted} outcomes uncommitted`);
     call.inFlight = sent;
     call.isCancelled = false;
     call.wasFirst = call.owes === "first";
@@ -285,6 +322,7 @@ export class DispatchModel implements Watcher {
   }
 
   settled(sent: Sent, attempt: Attempt): void {
+    this.#uncommitted += 1;
     const callback = this.callbacks.get(sent.callbackId);
     const call = callback?.calls.get(sent.callId);
     if (!callback || !call) return;

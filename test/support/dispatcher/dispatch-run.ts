@@ -1,11 +1,12 @@
 /** Plays commands to a dispatcher and its model, and checks both against each other after each of them. */
+import type { DispatchLimits } from "../../../src/dispatcher/dispatcher-deps.js";
 import type { DeliveryResult } from "../../../src/domain/attempt.js";
 import type { RetryPolicy } from "../../../src/domain/retry-policy.js";
 import type { RetryExpiry } from "../../../src/store/calls/fetch-calls.js";
 import type { Store } from "../../../src/store/open-store.js";
 import type { ClockBounds } from "../../../src/store/outcomes/clamp-times.js";
 import type { OutcomeGroup } from "../../../src/store/outcomes/commit-outcomes.js";
-import { ACCEPTED, REFUSED_503 } from "../builders.js";
+import { ACCEPTED, aResponse, REFUSED_503 } from "../builders.js";
 import { checkSettled } from "./dispatch-checks.js";
 import { DispatchModel, type ModelCallback } from "./dispatch-model.js";
 import { type Answer, MINUTE, Simulation, StoreFailure, watchStore } from "./simulation.js";
@@ -14,7 +15,7 @@ export type Behaviour = "up" | "down" | "hanging" | "slow" | "flapping" | "choos
 
 /** What a user does. Calls are picked by a number, whatever calls there are. */
 export type UserAct =
-  | { readonly act: "accept"; readonly callback: number; readonly count: number }
+  | { readonly act: "accept"; readonly callback: number; readonly count: number; readonly bytes?: number }
   | { readonly act: "mark"; readonly callback: number; readonly call: number; readonly status: "SUCCESS" | "FAILED" }
   | { readonly act: "markAndUndo"; readonly callback: number; readonly call: number }
   | { readonly act: "replay"; readonly callback: number; readonly call: number }
@@ -31,8 +32,15 @@ export type UserAct =
   | { readonly act: "edit"; readonly callback: number }
   | { readonly act: "delete"; readonly callback: number };
 
+/** Nothing of the process runs for so long, as if it was stopped or its machine suspended. */
+export interface Freeze {
+  readonly act: "freeze";
+  readonly ms: number;
+}
+
 export type Command =
   | UserAct
+  | Freeze
   | { readonly act: "become"; readonly callback: number; readonly behaviour: Behaviour }
   | { readonly act: "advance"; readonly ms: number }
   | { readonly act: "jump"; readonly ms: number }
@@ -40,8 +48,8 @@ export type Command =
   | { readonly act: "proxy"; readonly afterMs: number | null }
   | { readonly act: "crash" }
   | { readonly act: "restart" }
-  /** The user acts while the dispatcher awaits its store: after its `after`-th call from now on. */
-  | { readonly act: "intrude"; readonly after: number; readonly by: UserAct }
+  /** The user acts, or the process freezes, while the dispatcher awaits its store: after its `after`-th call from now on. */
+  | { readonly act: "intrude"; readonly after: number; readonly by: UserAct | Freeze }
   /** The user acts while the process is stopped and connects for its next request. */
   | { readonly act: "stop"; readonly by: UserAct }
   /** The store fails: `after` calls from now on, `times` in a row. */
@@ -51,13 +59,14 @@ export interface RunOptions {
   readonly policy: RetryPolicy;
   readonly callbacks: number;
   readonly seed: number;
-  /** Small ones reach their edges sooner. */
-  readonly batch: number;
+  readonly limits: RunLimits;
 }
+
+/** Small ones reach their edges sooner. */
+export type RunLimits = Omit<DispatchLimits, "gatherMs">;
 
 /** No command needs nearly as many. */
 const MOST_STORE_CALLS = 30_000;
-const MAX_IN_FLIGHT = 64;
 /** These accept everything. */
 const ACCEPTING: ReadonlySet<Behaviour> = new Set(["up", "slow"]);
 const TIMED_OUT: DeliveryResult = { kind: "unreachable", reason: "response-timeout", detail: "no answer" };
@@ -65,18 +74,26 @@ const TIMED_OUT: DeliveryResult = { kind: "unreachable", reason: "response-timeo
 /** A call is tried at most 30 s after the proxy works again, and its answer may take a minute. */
 const LONGEST_TRIAL_MS = 90_000;
 
+/**
+ * What is in flight as the faults stop ends within a minute, and frees its slot; what lacked the proxy is tried within 30 s. If that takes the
+ * endpoint down, a round is due within an interval, with its jitter. Nothing fails any more then, and no call's pace (0.8 interval) ends later.
+ */
+function settlesWithinMs({ intervalMs, jitter }: RetryPolicy): number {
+  return MINUTE + intervalMs * (jitter ? 1.1 : 1) + 1_000;
+}
+
 /** What is done in a shorter stop may go unnoticed. */
 const STOP_MS = 1_001;
 
 /** Comparing costs more than what is compared, and what is wrong after a user's act is still wrong when time has passed. */
-const COMPARED_AFTER: ReadonlySet<Command["act"]> = new Set(["advance", "jump", "crash", "restart"]);
+const COMPARED_AFTER: ReadonlySet<Command["act"]> = new Set(["advance", "jump", "freeze", "crash", "restart"]);
 
 export class DispatchRun {
   readonly sim: Simulation;
   readonly model: DispatchModel;
   readonly #callbacks: ModelCallback[] = [];
   readonly #behaviours = new Map<string, Behaviour>();
-  readonly #intrusions: { after: number; readonly by: UserAct }[] = [];
+  readonly #intrusions: { after: number; readonly by: UserAct | Freeze }[] = [];
   readonly #stops: UserAct[] = [];
   #stopped: Promise<number> | null = null;
   readonly #failures: { after: number; times: number }[] = [];
@@ -85,26 +102,31 @@ export class DispatchRun {
   #storeCalls = 0;
   #isFailing = false;
 
-  private constructor(sim: Simulation, policy: RetryPolicy) {
+  readonly #limits: RunLimits;
+
+  private constructor(sim: Simulation, { policy, limits }: RunOptions) {
     this.sim = sim;
-    this.model = new DispatchModel(policy, MAX_IN_FLIGHT);
+    this.#limits = limits;
+    this.model = new DispatchModel(policy, limits);
+    this.model.taken = () => sim.dispatcher.inFlight;
     sim.watcher = this.model;
     sim.connect = () => this.#connect();
     sim.endpoint = ({ callback, call }) => this.#answer(this.#behaviours.get(callback.id) ?? "up", call.seq);
   }
 
   /** Opens a new store in memory if none is given. */
-  static async open({ policy, callbacks, seed, batch }: RunOptions, store?: Store): Promise<DispatchRun> {
+  static async open(options: RunOptions, store?: Store): Promise<DispatchRun> {
+    const { policy, callbacks, seed, limits } = options;
     const run: { current?: DispatchRun } = {};
     const sim = await Simulation.open({
       ...(store && { store }),
       policy,
       seed,
-      limits: { batch, inFlightPerEndpoint: MAX_IN_FLIGHT },
+      limits,
       dispatcherStore: (inner) =>
         watchStore(inner, (method, args, work) => run.current?.onStoreCall(method, args, work) ?? work()),
     });
-    run.current = new DispatchRun(sim, policy);
+    run.current = new DispatchRun(sim, options);
     for (let index = 0; index < callbacks; index += 1) {
       const callback = await sim.callback({ name: `callback-${index}`, retriesEnabled: index !== 1 });
       run.current.#callbacks.push(run.current.model.add(callback));
@@ -119,7 +141,8 @@ export class DispatchRun {
     if (command.act === "become") {
       const callback = this.#callbacks[command.callback % this.#callbacks.length];
       if (callback) this.#become(callback, command.behaviour);
-    } else if (command.act === "advance") await sim.runFor(command.ms);
+    } else if (command.act === "freeze") this.#freeze(command.ms);
+    else if (command.act === "advance") await sim.runFor(command.ms);
     else if (command.act === "jump") {
       sim.clock.jump(command.ms);
       model.clockJumped();
@@ -138,7 +161,7 @@ export class DispatchRun {
       this.#failures.push({ after: command.after, times: command.times });
     } else await this.#act(command);
     await this.settle();
-    return COMPARED_AFTER.has(command.act) ? checkSettled(sim.store, model, sim.clock.now()) : model.violations.splice(0);
+    return COMPARED_AFTER.has(command.act) ? this.#check() : model.violations.splice(0);
   }
 
   /** Lets it run until no call waits any more, then wants every endpoint to deliver again. */
@@ -162,16 +185,18 @@ export class DispatchRun {
     // A dead endpoint gets ten replays a round, however many were asked for.
     const replays = calls.filter(({ owes }) => owes === "replay").length;
     if (replays > 0) await sim.runFor((replays / 10 + 2) * 2 * intervalMs);
-    const broken = await checkSettled(sim.store, model, sim.clock.now(), true);
+    const broken = await this.#check(true);
     for (const callback of this.#callbacks) {
       const { settings, calls, isDeleted } = callback;
       if (isDeleted || model.isJumpy) continue;
-      for (const call of calls.values()) if (call.owes !== null) broken.push(`${call.id} still owes a ${call.owes} at the end`);
+      // Where slots are short, calls that may hang for a minute each still take turns.
+      const waiting = model.isTight ? [] : [...calls.values()].filter(({ owes }) => owes !== null);
+      for (const { id, owes } of waiting) broken.push(`${id} still owes a ${owes} at the end`);
       this.#become(callback, "up");
       await this.#act({ act: "accept", callback: this.#callbacks.findIndex((one) => one.settings === settings), count: 3 });
     }
     await sim.runFor(2 * intervalMs);
-    broken.push(...(await checkSettled(sim.store, model, sim.clock.now(), true)));
+    broken.push(...(await this.#check(true)));
     for (const { calls, isDeleted } of this.#callbacks) {
       if (isDeleted || model.isJumpy) continue;
       for (const { id, status } of [...calls.values()].slice(-3))
@@ -182,10 +207,63 @@ export class DispatchRun {
     return broken;
   }
 
-  /** If the store has just failed, the dispatcher is about to try again. */
+  /** All faults stop. Resolves to what hasn't settled within the bound. */
+  async endFaults(): Promise<string[]> {
+    const { sim, model } = this;
+    const { policy } = model;
+    this.#storeCalls = 0;
+    for (const planned of [this.#intrusions, this.#stops, this.#failures]) planned.length = 0;
+    sim.shortage = null;
+    for (const [index, callback] of this.#callbacks.entries()) {
+      this.#become(callback, "up");
+      await this.#act({ act: "resume", callback: index });
+    }
+    await sim.runFor(settlesWithinMs(policy));
+    if (model.isShort) model.shortageEnded();
+    const broken = await this.#check(true);
+    broken.push(...(await this.#unsettled()));
+    for (const index of this.#callbacks.keys()) await this.#act({ act: "accept", callback: index, count: 1 });
+    await sim.settle();
+    broken.push(...(await this.#unsettled()), ...(await this.#check()));
+    for (const { callback, endpoint } of await sim.store.endpoints.list([...model.callbacks.keys()]))
+      if (endpoint.state !== "up") broken.push(`the endpoint of ${callback.name} is ${endpoint.state}`);
+    // An outage closes an interval after its last first failure.
+    await sim.runFor(policy.intervalMs);
+    const open = (await sim.store.outages.list({ limit: 10_000, offset: 0 })).items.filter(({ endedAt }) => endedAt === null);
+    for (const { id, callbackId } of open)
+      if (!model.callbacks.get(callbackId)?.isDeleted) broken.push(`the outage ${id} is open`);
+    return broken;
+  }
+
+  /** Resolves to what waits, and what is still taken. */
+  async #unsettled(): Promise<string[]> {
+    const { dispatcher, store } = this.sim;
+    const broken: string[] = [];
+    for (const { settings, isDeleted } of this.#callbacks) {
+      if (isDeleted) continue;
+      const { items } = await store.calls.list(settings.id, { limit: 10_000, offset: 0, filter: {}, sort: [] });
+      for (const { id, status, due } of items)
+        if (status === "PENDING" || due !== null)
+          broken.push(`${id} is ${status}, and due for a ${due?.cause ?? "first attempt"}`);
+    }
+    if (dispatcher.inFlight > 0) broken.push(`${dispatcher.inFlight} slots are taken`);
+    if (dispatcher.heldBytes > 0) broken.push(`${dispatcher.heldBytes} bytes of the budget are taken`);
+    return broken;
+  }
+
+  #check(isThorough = false): Promise<string[]> {
+    const { dispatcher, store, clock } = this.sim;
+    const { inFlightInAll, bodyBytes } = this.#limits;
+    // Half of the memory is for what was read ahead.
+    const isCrowded =
+      dispatcher.inFlight > 0 && (2 * dispatcher.inFlight >= inFlightInAll || 4 * dispatcher.heldBytes >= bodyBytes);
+    return checkSettled(store, this.model, { now: clock.now(), isCrowded, isThorough });
+  }
+
+  /** If the store has just failed, the dispatcher is about to try again: what lacks memory too, with its next look. */
   async settle(): Promise<void> {
     do {
-      const waitMs = this.#isFailing ? 200 : 0;
+      const waitMs = !this.#isFailing ? 0 : this.model.isTight ? 1_000 : 200;
       this.#isFailing = false;
       await this.sim.runFor(waitMs);
     } while (this.#isFailing);
@@ -216,7 +294,8 @@ export class DispatchRun {
     if (intrusion && intrusion.after > 0) intrusion.after -= 1;
     else if (intrusion) {
       this.#intrusions.shift();
-      await this.#act(intrusion.by);
+      if (intrusion.by.act === "freeze") this.#freeze(intrusion.by.ms);
+      else await this.#act(intrusion.by);
     }
     return result;
   }
@@ -232,6 +311,7 @@ export class DispatchRun {
 
   async #stopFor(act: UserAct): Promise<number> {
     await this.#act(act);
+    this.#freeze(STOP_MS);
     this.#stopped = null;
     return STOP_MS;
   }
@@ -264,6 +344,11 @@ export class DispatchRun {
     model.shortageEnded();
   }
 
+  #freeze(ms: number): void {
+    this.model.froze(ms);
+    this.sim.clock.advance(ms);
+  }
+
   #become(callback: ModelCallback, behaviour: Behaviour): void {
     this.#behaviours.set(callback.settings.id, behaviour);
     if (!ACCEPTING.has(behaviour)) callback.acceptsSince = null;
@@ -280,7 +365,8 @@ export class DispatchRun {
     const now = sim.clock.now();
     switch (act.act) {
       case "accept": {
-        const ids = await sim.accept(settings, act.count);
+        const response = aResponse(act.bytes === undefined ? {} : { customParameters: { text: "x".repeat(act.bytes) } });
+        const ids = await sim.accept(settings, act.count, response);
         model.accepted(callback, ids);
         for (const id of ids) this.#idBySeq.set(this.#idBySeq.size + 1, id);
         return;
@@ -288,12 +374,12 @@ export class DispatchRun {
       case "mark":
         if (!picked || (picked.status === "PENDING" && act.status === "FAILED")) return;
         await sim.mark(settings, [picked.id], act.status);
-        return model.marked(picked, act.status);
+        return model.marked(picked, act.status, now);
       case "markAndUndo":
         if (picked?.status !== "FAILED" && picked?.status !== "PENDING") return;
         for (const status of ["SUCCESS", "FAILED"] as const) {
           await sim.mark(settings, [picked.id], status);
-          model.marked(picked, status);
+          model.marked(picked, status, now);
         }
         return;
       case "replay":

@@ -1,9 +1,12 @@
 /** This is one endpoint as the rules describe it: up, down, recovering, what it may be sent, and its clock. */
 import type { Attempt } from "../../../src/domain/attempt.js";
 import type { RetryPolicy } from "../../../src/domain/retry-policy.js";
+import type { DispatchModel } from "./dispatch-model.js";
 
-const FAILURES_TO_DOWN = 10;
+export const FAILURES_TO_DOWN = 10;
 const FIRST_STEP_MS = 1_000;
+/** Without slots for its requests, or memory, a round takes long: each request may hang for a minute. */
+const TIGHT_ROUND_MS = 60 * 60_000;
 
 export class ModelEndpoint {
   state: "up" | "down" | "recovering" = "up";
@@ -39,13 +42,14 @@ export class ModelEndpoint {
   wasPaused = false;
   /** It recovers because of the pause. */
   #isOfPause = false;
-  /** How far off a store that fails may put things. */
+  /** How far off a store that fails, or a lack of slots, may put things. */
   #slackMs = 0;
 
-  constructor(policy: RetryPolicy, maxInFlight: number, broken: (text: string) => void) {
+  constructor({ policy, limits, isTight }: DispatchModel, broken: (text: string) => void) {
     this.#policy = policy;
-    this.#maxInFlight = maxInFlight;
+    this.#maxInFlight = limits.inFlightPerEndpoint;
     this.#broken = broken;
+    if (isTight) this.#slackMs = TIGHT_ROUND_MS;
   }
 
   /** Checks I8, and that no more requests are in flight than its limit. */
@@ -107,7 +111,7 @@ export class ModelEndpoint {
   }
 
   storeFailed(): void {
-    this.#slackMs = 5_000;
+    this.#slackMs = Math.max(5_000, this.#slackMs);
   }
 
   /** A round is due now. */

@@ -23,7 +23,9 @@ const DAY = 24 * 60 * MINUTE;
 const callback = fc.constantFrom("one", "one", "one", "two", "drei");
 const callId = fc.constantFrom("A", "a", "B", "C", "d", "E-1", "Ä", "0123456789ABCDEF0123456789ABCDEF", "0123456789abcdef", "%_");
 const callIds = fc.uniqueArray(callId, { minLength: 1, maxLength: 5 });
-const word = fc.constantFrom("Yes", "yes", "GRÖSSE", "grösse", "ÄÖ", "äö", "İ", "100%", "a_b", "", "'", "😀");
+/** Spelled in capitals and small letters, also those that aren't ASCII. */
+const spelling = fc.constantFrom("GRÖSSE", "grösse", "ÄÖ", "äö", "İ", "i̇", "ΟΔΟΣ", "οδος", "οδοσ");
+const word = fc.oneof(spelling, fc.constantFrom("Yes", "yes", "100%", "a_b", "", "'", "😀"));
 const response = fc.record(
   {
     messageId: fc.constantFrom("M1", "m1", "M2"),
@@ -65,7 +67,7 @@ const filters = {
   reason: fc.constantFrom("as 503", "refused", "not-sent"),
   from: fc.constantFrom("61400000001", "a@b.c"),
   q: word.filter((text) => text !== ""),
-  answer: fc.constantFrom("busy", "BUSY", "ß"),
+  answer: fc.constantFrom("busy", "BUSY", "ß", "ÜBER", "über"),
 };
 const somePage = {
   limit: fc.constantFrom("1", "2", "20"),
@@ -79,6 +81,10 @@ const listQuery = queries(
     sortOrder: fc.constantFrom("asc", "desc"),
     expand: fc.constantFrom("attempts"),
   }),
+);
+const search = fc.oneof(
+  spelling.map((text) => `q=${encodeURIComponent(text)}`),
+  filters.answer.map((text) => `answer=${encodeURIComponent(text)}`),
 );
 const groupQuery = queries(
   query(filters),
@@ -128,7 +134,19 @@ const statusCode = fc.constantFrom(200, 200, 503, 503, 500, 404, null);
 /** So that most of what follows finds something. */
 export const PREPARATION: readonly Operation[] = [
   { kind: "request", method: "POST", path: "/callbacks", body: { ...CALLBACK_BODY, name: "one" } },
-  { kind: "request", method: "POST", path: "/callbacks/one/calls", body: { calls: ["A", "B", "C", "d"].map((id) => ({ id })) } },
+  {
+    kind: "request",
+    method: "POST",
+    path: "/callbacks/one/calls",
+    body: {
+      calls: [
+        { id: "A", responseMessage: { channel: "SMS", content: "Die GRÖSSE" } },
+        { id: "B", responseMessage: { channel: "EMAIL", content: "äö, οδός, ΟΔΟΣ" } },
+        { id: "C" },
+        { id: "d" },
+      ],
+    },
+  },
   { kind: "attempt", callback: "one", calls: ["A", "B"], statusCode: 503 },
 ];
 
@@ -155,6 +173,7 @@ export const anyOperation: fc.Arbitrary<Operation> = fc.oneof(
     ),
   },
   { weight: 14, arbitrary: request("GET", on("/calls"), listQuery) },
+  { weight: 8, arbitrary: request("GET", on("/calls"), search) },
   { weight: 5, arbitrary: request("GET", on("/calls"), groupQuery) },
   { weight: 2, arbitrary: request("GET", onCall()) },
   { weight: 2, arbitrary: request("GET", onCall("/attempts")) },

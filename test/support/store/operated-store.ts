@@ -134,7 +134,7 @@ export class OperatedStore {
 
 function resultOf(statusCode: number | null): DeliveryResult {
   if (statusCode === null) return { kind: "unreachable", reason: "refused", detail: "" };
-  return { kind: "answered", statusCode, statusMessage: `as ${statusCode}`, body: "Busy: große Last" };
+  return { kind: "answered", statusCode, statusMessage: `as ${statusCode}`, body: "Busy: große Überlast" };
 }
 
 function nextPage(text: string): string | null {

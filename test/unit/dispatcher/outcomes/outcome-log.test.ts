@@ -94,7 +94,7 @@ describe("outcomes", () => {
   beforeEach(() => {
     clock = new VirtualClock();
     log = new OutcomeLog(POLICY);
-    timing = new CommitTiming({ clock, log, gatherMs: 4 });
+    timing = new CommitTiming({ clock, log, gatherMs: 4, groupSize: 512 });
   });
 
   function hold(count: number): void {

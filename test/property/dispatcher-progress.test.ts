@@ -1,0 +1,6 @@
+/** Its own file, so that it runs in parallel. `npm run soak:model` does more. */
+import { RUNS } from "../support/dispatcher/arbitrary-commands.js";
+import { onSqlite } from "../support/store/fresh-stores.js";
+import { describeModel } from "./dispatcher-model.js";
+
+describeModel("a dispatcher under random commands", onSqlite, "progress", RUNS / 4);
