@@ -143,12 +143,11 @@ export class Marker {
     for await (const outcome of outcomes) {
       const at = deps.clock.now();
       if (outcome.kind === "done") {
-        const marked = { step: "marked", as: status, at } as const;
-        const done = outcome.callIds.filter((id) => !left.has(id));
-        const calls = done.filter((id) => !twice.has(id));
-        if (calls.length > 0) this.#session.record(callbackId, { ...marked, calls }, from);
-        if (calls.length < done.length)
-          this.#session.record(callbackId, { ...marked, calls: done.filter((id) => twice.has(id)), twice: true }, from);
+        const calls = outcome.callIds.filter((id) => !left.has(id) && !twice.has(id));
+        if (calls.length > 0) this.#session.record(callbackId, { step: "marked", calls, as: status, at }, from);
+        const again = outcome.callIds.filter((id) => twice.has(id));
+        if (again.length > 0)
+          this.#session.record(callbackId, { step: "marked", calls: again, as: status, at, twice: true }, from);
         for (const call of outcome.callIds.filter((id) => left.has(id)))
           this.#session.record(callbackId, { step: "skipped", call, at, reason: "settled" }, from);
       } else {
