@@ -68,7 +68,7 @@ export interface MarkDetails {
   readonly unlessFailedSince?: number;
   /**
    * By this instant of the service's clock a service that guards marks knows a repeat of the request, also one that a gateway makes, and
-   * returns what a user has made FAILED since. It counts for a user's SUCCESS. With null, the service doesn't say its clock.
+   * returns what a user has made FAILED since. It counts for SUCCESS. With null, the service doesn't say its clock.
    */
   readonly markedAt?: number | null;
   /** `isWanted` is asked before the request is repeated after a failure. The default is that it is wanted. */
@@ -173,26 +173,24 @@ export function callRequests(api: ServiceApi, { clock, random, timezone, onListe
       isRepeated = true;
       return isWanted();
     };
-    const put = async (body: object) =>
-      requireMarked(
-        await api.expectSuccess({ method: "PUT", path, noun: "call", body, isRepeatable, isWanted: mayRepeat }),
-        { callIds, status, mayLeave: by === "user" },
-        api,
-      );
-    if (capabilities.has("guarded-marks")) {
-      if (unlessDeliveredSince !== undefined) {
-        return put({ status, unlessDeliveredSince: new Date(unlessDeliveredSince).toISOString() });
-      }
-      if (by === "user" && status === "SUCCESS") {
-        const since = unlessFailedSince !== undefined && { unlessFailedSince: new Date(unlessFailedSince).toISOString() };
-        const instant = markedAt !== null && { markedAt: toIsoDate(markedAt) };
-        const left = await put({ status, ...(unlessSettled && { unlessSettled }), ...since, ...instant });
-        // Without the instant, what is SUCCESS may be so by the request that was repeated.
-        return isRepeated && markedAt === null ? [] : left;
-      }
+    const put = async (body: object) => {
+      const request = { method: "PUT", path, noun: "call", body, isRepeatable, isWanted: mayRepeat } as const;
+      const left = requireMarked(await api.expectSuccess(request), { callIds, status }, api);
+      // Without the instant, what is SUCCESS may be so by the request that was repeated.
+      return isRepeatable && isRepeated && markedAt === null ? [] : left;
+    };
+    const isGuarded = capabilities.has("guarded-marks");
+    if (isGuarded && unlessDeliveredSince !== undefined) {
+      return put({ status, unlessDeliveredSince: new Date(unlessDeliveredSince).toISOString() });
     }
-    if (by === "user" || capabilities.lacks("settled-by")) return put({ status });
-    const settled = { status, settledBy: by };
+    const guards = isGuarded &&
+      status === "SUCCESS" && {
+        ...(unlessSettled && { unlessSettled }),
+        ...(unlessFailedSince !== undefined && { unlessFailedSince: new Date(unlessFailedSince).toISOString() }),
+        ...(markedAt !== null && { markedAt: toIsoDate(markedAt) }),
+      };
+    if (by === "user" || capabilities.lacks("settled-by")) return put({ status, ...guards });
+    const settled = { status, settledBy: by, ...guards };
     const reported = replays && { ...settled, replays: replayReportJson(replays, api) };
     // A service may reject the report only, and a strict one rejects every unknown field.
     for (const body of reported ? [reported, settled] : [settled]) {
@@ -273,8 +271,6 @@ function cantReplay({ name }: ServiceApi): WhcbError {
 interface Marking {
   readonly callIds: readonly string[];
   readonly status: "SUCCESS" | "FAILED";
-  /** The request lets the service leave calls as they are. */
-  readonly mayLeave: boolean;
 }
 
 /**
@@ -283,13 +279,13 @@ interface Marking {
  */
 function requireMarked(
   { status: code, body }: TransportResponse,
-  { callIds, status, mayLeave }: Marking,
+  { callIds, status }: Marking,
   api: ServiceApi,
 ): readonly string[] {
   const { status: said, id, link: _link, left, ...rest } = objectOf(parseJson(body));
   const isStatus = said === status && Object.keys(rest).length === 0 && (id === undefined || areSameIds([id].flat(), callIds));
   const isDone = (code === 200 || code === 202 || code === 204) && (body.trim() === "" || isStatus);
-  if (isDone && (left === undefined || (mayLeave && api.capabilities.has("guarded-marks")))) return listOf(left).map(textOf);
+  if (isDone && (left === undefined || api.capabilities.has("guarded-marks"))) return listOf(left).map(textOf);
   throw new WhcbError("unavailable", `${api.name} answered a mark with ${code}, and doesn't say that the calls are marked`, {
     hint: `its answer: ${api.quote(body)}`,
   });
@@ -301,7 +297,7 @@ function areSameIds(answered: readonly unknown[], callIds: readonly string[]): b
 }
 
 /** Throws `invalid` for an id that a service may take for several, or for another one. */
-function idQuery(callIds: readonly string[]): string {
+export function idQuery(callIds: readonly string[]): string {
   const odd = callIds.find((id) => /,|^\s|\s$|[\p{Surrogate}\p{Cc}\p{Cf}]/u.test(id) || id.normalize() !== id);
   if (odd !== undefined) throw new WhcbError("invalid", `a service would take ${JSON.stringify(odd)} for other ids`);
   return callIds.map((id) => `id=${idInUrl(id)}`).join("&");

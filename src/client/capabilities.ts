@@ -11,6 +11,8 @@ export type Feature =
   | "call-paths"
   /** The service completes short call ids. */
   | "call-ids"
+  /** The service tells the states of several calls at once. */
+  | "call-states"
   /** The service finds a call without its callback. */
   | "call-places"
   /** The service lists the attempts of a call. */

@@ -14,13 +14,13 @@ import { type ListPage, readWholeList, walkList } from "./list-walker.js";
 import { createRequester } from "./requester.js";
 import { runRequests } from "./run-requests.js";
 import { createServiceApi, credentialSecrets, type ServiceApi, type ServiceCredentials } from "./service-api.js";
-import { singleCalls } from "./single-calls.js";
+import { type CallState, singleCalls } from "./single-calls.js";
 import { isSuccess, type Transport } from "./transport.js";
 import type { BeginWait } from "./wait.js";
 
 export type { ListedAttempt, ListedCall } from "../wire/json/call-json.js";
 export type { ListedCallback } from "../wire/json/callback-json.js";
-export type { ListedAuditEntry, ListedOutage };
+export type { CallState, ListedAuditEntry, ListedOutage };
 
 /** A `Client` is of the platform, of `whcb serve`, or of a database file in this process. */
 export type Client = ReturnType<typeof createClient>;

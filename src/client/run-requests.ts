@@ -53,6 +53,15 @@ export function runRequests(api: ServiceApi) {
     if (!isSuccess(answer) && answer.status !== 404) throw api.errorOf(answer);
   }
 
+  /** Returns null if nobody has the lock, or the service doesn't say. */
+  async function findRunLock(callbackId: string): Promise<RunLease | null> {
+    if (!capabilities.has("run-locks")) return null;
+    const answer = await api.exchange({ method: "GET", path: `${callbackPath(callbackId)}/run-lock`, noun: "callback" });
+    if (answer.status === 200) return readRunLease(api.documentOf(answer));
+    if (isSuccess(answer) || isUnknownRoute(answer)) return null;
+    throw api.errorOf(answer);
+  }
+
   /** Returns null if the service doesn't know the replay, or can't replay. */
   async function findReplay(callbackId: string, replayId: string): Promise<ListedReplay | null> {
     const answer = await api.exchange({ method: "GET", path: replayPath(callbackId, replayId), noun: "call" });
@@ -80,7 +89,7 @@ export function runRequests(api: ServiceApi) {
     return true;
   }
 
-  return { takeRunLock, releaseRunLock, findReplay, cancelReplay, recordReplays };
+  return { findRunLock, takeRunLock, releaseRunLock, findReplay, cancelReplay, recordReplays };
 }
 
 /** Keeps within what the service accepts, whatever our clock was set to meanwhile. */
@@ -98,6 +107,7 @@ function attemptJson({ callId, durationMs, result }: ReplayAttempt, startedAt: n
     statusMessage: (isAnswered ? result.statusMessage : result.detail).slice(0, 1_000),
     error: isAnswered ? undefined : result.reason,
     body: (isAnswered && result.body) || undefined,
+    resent: result.resent,
   };
 }
 

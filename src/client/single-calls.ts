@@ -3,13 +3,22 @@ import { type CallIdMatches, type CallPlaces, idKey, isCompletionOf, isGenerated
 import type { CallFilter } from "../domain/call-filter.js";
 import { WhcbError } from "../domain/errors.js";
 import { idInUrl } from "../wire/bulk-ids.js";
-import { type ListedAttempt, type ListedCall, readAttempts, readCall } from "../wire/json/call-json.js";
+import {
+  type CallState,
+  type ListedAttempt,
+  type ListedCall,
+  readAttempts,
+  readCall,
+  readCallStates,
+} from "../wire/json/call-json.js";
 import { listOf, objectOf, textOf } from "../wire/json/json-value.js";
-import type { ListCalls } from "./call-requests.js";
+import { idQuery, type ListCalls } from "./call-requests.js";
 import { callbackPath } from "./callback-requests.js";
 import { isUnknownRoute } from "./capabilities.js";
 import type { ServiceApi } from "./service-api.js";
 import { isSuccess, type TransportResponse } from "./transport.js";
+
+export type { CallState };
 
 /** Listing takes fewer requests beyond this. */
 const MAX_SINGLE_REQUESTS = 50;
@@ -108,6 +117,17 @@ export function singleCalls(api: ServiceApi, listCalls: ListCalls, timezone: str
     return [...found.values()];
   }
 
+  /** Finds up to MAX_IDS_PER_REQUEST calls. Returns null if the service doesn't tell of several at once. */
+  async function findStates(callbackId: string, callIds: readonly string[]): Promise<ReadonlyMap<string, CallState> | null> {
+    // No other service is asked: its requests may be counted.
+    if (!capabilities.has("exact-lists") || capabilities.lacks("call-states")) return null;
+    const path = `${callbackPath(callbackId)}/call-states?${idQuery(callIds)}`;
+    const answer = await api.exchange({ method: "GET", path, noun: "call" });
+    if (capabilities.isMissing("call-states", answer)) return null;
+    if (!isSuccess(answer)) throw api.errorOf(answer);
+    return new Map(readCallStates(api.documentOf(answer)).map((call) => [call.id, call]));
+  }
+
   /** The platform may make ids of 16 digits, as the first listed id shows. Such an id needs no search for longer ones. */
   async function isWhole(callbackId: string, prefix: string): Promise<boolean> {
     return prefix.length === 16 && !(await hasCallPaths(callbackId)) && firstId.length === 16;
@@ -192,7 +212,7 @@ export function singleCalls(api: ServiceApi, listCalls: ListCalls, timezone: str
     return readAttempts(api.documentOf(answer), timezone);
   }
 
-  return { findCalls, findCallIds, findCallPlaces, getCall, listAttempts };
+  return { findCalls, findStates, findCallIds, findCallPlaces, getCall, listAttempts };
 }
 
 /** No such call and no such path look the same. */

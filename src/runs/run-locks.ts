@@ -272,6 +272,21 @@ async function readHolder(callbackId: string, deps: RunDeps): Promise<RunLease |
   }
 }
 
+/** Resolves to null if no run is known to have the callback. Nothing is locked. */
+export async function findBusy(callback: LockedCallback, deps: RunDeps): Promise<BusyCallback | null> {
+  const holder = (await deps.client.findRunLock(callback.id)) ?? (await findLocalHolder(callback.id, deps));
+  return holder && busyCallback(callback, holder, deps);
+}
+
+/** The file that names a holder outlives a run that was killed. */
+async function findLocalHolder(callbackId: string, deps: RunDeps): Promise<RunLease | null> {
+  const holder = await readHolder(callbackId, deps);
+  if (holder === null) return null;
+  const lock = await deps.lockFile(lockPath(callbackId, deps));
+  await lock?.release();
+  return lock === null ? holder : null;
+}
+
 async function busyCallback(callback: LockedCallback, holder: RunLease | null, deps: RunDeps): Promise<BusyCallback> {
   return { callback, holder, isAbandoned: await isAbandoned(holder?.run ?? "", deps) };
 }

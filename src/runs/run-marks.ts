@@ -3,6 +3,7 @@ import { REQUEST_TIME_LIMIT_MS } from "../client/transport.js";
 import type { CallFilter } from "../domain/call-filter.js";
 import { commandLine } from "../domain/command-line.js";
 import { advise, WhcbError } from "../domain/errors.js";
+import { isUnsent } from "../wire/json/call-json.js";
 import { checkService } from "./check-service.js";
 import { isOtherDatabase } from "./journal/other-database.js";
 import { callKey, undoneBy } from "./journal/other-runs.js";
@@ -20,6 +21,7 @@ import {
   listNamedCalls,
   type UnusableCalls,
 } from "./plan/call-scope.js";
+import { isRetrying } from "./plan/replay-plan.js";
 import { giveUpCallback } from "./relist-calls.js";
 import type { RunDeps } from "./run-deps.js";
 import type { RunControl } from "./run-session.js";
@@ -60,6 +62,10 @@ export interface MarkGroup {
   readonly callIds: readonly string[];
   /** These calls were SUCCESS by a delivery when they were listed. */
   readonly delivered: ReadonlySet<string>;
+  /** So many were never sent. */
+  readonly unsent: number;
+  /** The service would send so many by itself. */
+  readonly retrying: number;
 }
 
 /** The plan has calls of the other status. Throws `not-found`, and `usage` if two callbacks have a call of the same id. */
@@ -209,9 +215,10 @@ export async function runMarks(
   onEvent: RunListener = () => {},
 ): Promise<RunSummary> {
   // They are marked in the order of the journal, by which its reader knows what the last request had.
-  const groups = plan.groups.map(({ callback, callIds, delivered }) => {
+  const groups = plan.groups.map((group) => {
+    const { callIds, delivered } = group;
     const inOrder = callIds.toSorted((one, other) => Number(delivered.has(one)) - Number(delivered.has(other)));
-    return { callback, callIds: inOrder, delivered };
+    return { ...group, callIds: inOrder };
   });
   const run: NewRun = {
     purpose: {
@@ -256,7 +263,7 @@ async function byFilter(
       deps.client,
       { callbackId: callback.id, filter },
       async (calls) => {
-        for (const call of calls) addCall(group, call);
+        for (const call of calls) addCall(group, call, deps);
       },
       onEvent,
     );
@@ -274,18 +281,18 @@ async function byIds(
   callbacks: readonly ListedCallback[],
   callIds: readonly string[],
   status: Marking["status"],
-  { client }: RunDeps,
+  deps: RunDeps,
   { staysSuccess, isListedLate }: { readonly staysSuccess: CallCheck; readonly isListedLate: CallCheck } = NO_CALL_STAYS,
 ): Promise<FoundCalls> {
   const groups = callbacks.map(newGroup);
   let already = 0;
   let delivered = 0;
   const named = { groups, callIds, status: otherThan(status) };
-  const missing = await listNamedCalls({ client }, named, async (calls, group) => {
+  const missing = await listNamedCalls(deps, named, async (calls, group) => {
     for (const call of calls) {
       if (call.status === status && !isListedLate(call)) already++;
       else if (staysSuccess(call)) delivered++;
-      else addCall(group, call);
+      else addCall(group, call, deps);
     }
   });
   return { groups, leftOut: 0, withoutId: 0, unlisted: 0, missing, already, delivered };
@@ -294,15 +301,19 @@ async function byIds(
 interface GrowingGroup extends MarkGroup {
   readonly callIds: string[];
   readonly delivered: Set<string>;
+  unsent: number;
+  retrying: number;
 }
 
 function newGroup(callback: ListedCallback): GrowingGroup {
-  return { callback, callIds: [], delivered: new Set() };
+  return { callback, callIds: [], delivered: new Set(), unsent: 0, retrying: 0 };
 }
 
-function addCall({ callIds, delivered }: GrowingGroup, { id, settledBy }: ListedCall): void {
-  callIds.push(id);
-  if (isByDelivery(settledBy)) delivered.add(id);
+function addCall(group: GrowingGroup, call: ListedCall, deps: RunDeps): void {
+  group.callIds.push(call.id);
+  if (isByDelivery(call.settledBy)) group.delivered.add(call.id);
+  if (call.status === "PENDING" || isUnsent(call)) group.unsent++;
+  if (isRetrying(call, group.callback, deps)) group.retrying++;
 }
 
 function otherThan(status: "SUCCESS" | "FAILED"): "SUCCESS" | "FAILED" {

@@ -52,6 +52,8 @@ export interface Balance {
   readonly failed: number;
   readonly seen: number;
   readonly accepted: number;
+  /** So many of the accepted ones had been settled before they were marked. It is no part of the sum. */
+  readonly twice: number;
   readonly rejected: number;
   readonly unknown: number;
   /** `notSent` counts calls that weren't sent yet, were held back for order, left to another run to mark, or requested from the service. */
@@ -69,11 +71,11 @@ export function balanceOf({ header, counts }: RunSummary): Balance | null {
   if (header.kind !== "reconcile") return null;
   // 0.1.0 planned every listed call.
   const { failed, ambiguous, unmarked = 0 } = header.reconcile ?? { failed: counts.planned, ambiguous: 0 };
-  const { seen, accepted, rejected, unknown, skipped } = counts;
+  const { seen, accepted, twice, rejected, unknown, skipped } = counts;
   const notSent = counts.left + counts.requested + skipped.order + unmarked;
   const arrived = seen + (marksAccepted(header) ? accepted : 0);
   const notFoundForMark = arrived - counts.marked - counts.toMark;
   const settledMeanwhile = skipped.settled + counts.notFound - notFoundForMark;
   const missing = failed - (seen + accepted + rejected + unknown + notSent + ambiguous + settledMeanwhile);
-  return { failed, seen, accepted, rejected, unknown, notSent, ambiguous, settledMeanwhile, missing };
+  return { failed, seen, accepted, twice, rejected, unknown, notSent, ambiguous, settledMeanwhile, missing };
 }

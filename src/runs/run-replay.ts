@@ -38,6 +38,15 @@ export async function runReplay(
 }
 
 export async function sendPlan(plan: ReplayPlan, options: RunOptions, session: RunSession): Promise<void> {
+  const { deps, header } = session;
+  // Where calls can't be looked at right before they are sent, they are listed again.
+  if (options.wasAsked && !options.viaService && !deps.client.capabilities.has("exact-lists")) {
+    await session.journal.flush();
+    const { state } = await readRunState(deps.runsDirectory, header.runId);
+    const callbacks = plan.groups.map(({ callback }) => callback);
+    const sendAgain = (again: ReplayPlan) => sendPlan(again, { ...options, wasAsked: false }, session);
+    return relistAndSend(callbacks, state, options, session, sendAgain);
+  }
   const recorders: AttemptRecorder[] = [];
   for (const group of plan.groups) {
     if (session.stop.reason !== null) break;
@@ -136,6 +145,7 @@ export function recordedOptions({
   signal: _signal,
   locks: _locks,
   followsService: _follows,
+  wasAsked: _wasAsked,
   ...options
 }: RunOptions): ReplayOptions {
   return options;

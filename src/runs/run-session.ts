@@ -33,6 +33,8 @@ export interface RunControl {
   readonly keys?: ReadonlyMap<string, string>;
   /** `signingSecrets` are those of signed callbacks, by callback id, which no service returns. */
   readonly signingSecrets?: ReadonlyMap<string, string>;
+  /** A question was asked since the calls were listed. */
+  readonly wasAsked?: boolean;
   /** With `--via service`, the run lasts until the service has made its attempts. */
   readonly followsService?: boolean;
   /** A resumed run sends unknown calls again, which the receiver may see twice. */

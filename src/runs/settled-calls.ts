@@ -1,5 +1,5 @@
 /** Which calls stay as they are when others are marked: they were delivered, or marked by another run. */
-import type { Client, ListedCall } from "../client/client.js";
+import type { CallState, Client, ListedCall } from "../client/client.js";
 import { ATTEMPT_DEADLINE_MS, isAcceptedStatus } from "../domain/attempt.js";
 import { idFinder } from "../domain/call.js";
 import { readMarks } from "./journal/other-runs.js";
@@ -29,9 +29,22 @@ export async function readArrivalCheck({ header, deps }: RunSession): Promise<Ca
   };
 }
 
+/** Leaves out unknown calls. There may be up to MAX_IDS_PER_REQUEST. */
+export async function findStates(
+  callbackId: string,
+  ids: readonly string[],
+  client: Client,
+): Promise<ReadonlyMap<string, CallState>> {
+  if (ids.length === 0) return new Map();
+  const states = await client.findStates(callbackId, ids).catch(nullIfGone);
+  if (states !== null) return states;
+  const found = (await client.findCalls(callbackId, ids).catch(nullIfGone)) ?? [];
+  return new Map(found.map((call) => [call.id, call]));
+}
+
 export async function findSuccessful(callbackId: string, ids: readonly string[], client: Client): Promise<ReadonlySet<string>> {
-  const found = ids.length === 0 ? [] : ((await client.findCalls(callbackId, ids).catch(nullIfGone)) ?? []);
-  return new Set(found.flatMap(({ id, status }) => (status === "SUCCESS" ? [id] : [])));
+  const states = await findStates(callbackId, ids, client);
+  return new Set(ids.filter((id) => states.get(id)?.status === "SUCCESS"));
 }
 
 /** Returns the calls that don't stay as they are; those that do are recorded as settled. */

@@ -310,6 +310,23 @@ export function describeCalls(open: OpenStore): void {
       expect(await callOf(store, callback, "B")).toMatchObject({ ...marked, attemptCount: 1, statusCode: 503 });
     });
 
+    it("get a client's replays, also if they stay as they are, as they were settled before", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      await accept(store, callback, ["A"]);
+      await attempt(store, callback, ["A"], { startedAt: NOW, durationMs: 1, result: ACCEPTED });
+      const result = { ...ACCEPTED, resent: true } as const;
+      const replay = { startedAt: NOW + 60, durationMs: 7, cause: "replay", sentFrom: "ada@desk", result } as const;
+      const details = { settledBy: "replay", unlessSettled: true, replays: [{ callId: "A", attempt: replay }] } as const;
+      expect(await store.calls.mark(callback.id, ["A"], "SUCCESS", NOW + 70, details)).toEqual(["A"]);
+      expect((await store.calls.listAttempts(callback.id, ["A"])).get("A")?.slice(1)).toEqual([{ ...replay, number: 2 }]);
+      expect(await callOf(store, callback, "A")).toMatchObject({
+        settledBy: "dispatcher",
+        attemptCount: 2,
+        attemptedAt: NOW + 60,
+      });
+    });
+
     it("accepts a filter, and replays the FAILED calls that match", async () => {
       const store = await open();
       const callback = await aCallback(store);

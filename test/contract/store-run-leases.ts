@@ -16,6 +16,8 @@ export function describeRunLeases(open: OpenStore): void {
       const callback = await aCallback(store);
       const other = aLease({ run: "RUN-2", holder: "bob@desk" });
       expect(await store.runLeases.take(callback.id, aLease({ done: 3, total: 9 }), NOW)).toBeNull();
+      expect(await store.runLeases.find(callback.id, NOW + 29_999)).toEqual(aLease({ done: 3, total: 9 }));
+      expect(await store.runLeases.find(callback.id, NOW + 30_000)).toBeNull();
       expect(await store.runLeases.take(callback.id, other, NOW + 29_999)).toEqual(aLease({ done: 3, total: 9 }));
       expect(await store.runLeases.take(callback.id, other, NOW + 30_000)).toBeNull();
     });

@@ -63,8 +63,8 @@ const STEPS: readonly Step[] = [
     title: "mark-success",
     argv: (_, [first = "", second = ""]) => ["mark-success", CALLBACK, first, second, "--yes"],
     stdout: /^2 calls marked SUCCESS in /,
-    // Their status is read before.
-    requests: [10, 5],
+    // Their status, and who has the lock, are read before.
+    requests: [10, 6],
   },
   {
     title: "mark-failed",
@@ -93,7 +93,7 @@ const STEPS: readonly Step[] = [
       return ["reconcile", CALLBACK, "--seen", machine.path("seen"), "--yes", ...HERE];
     },
     stdout: /balance: 44 failed = 1 seen \+ 43 accepted \+ 0 rejected /,
-    requests: [20, 12],
+    requests: [20, 13],
   },
   {
     title: "replay without failed calls",

@@ -156,7 +156,7 @@ export const RUN_FIELDS = {
   lastAt: "of the last step",
   callbacks: "each with `id`, `name`, `url`, whose secrets are masked",
   counts:
-    "calls by result: `planned`, `accepted`, `rejected`, `seen`, `requested`, `skipped`, `unknown`, `left`, `notFound`, `marked`, `toMark`",
+    "calls by result: `planned`, `accepted`, `rejected`, `seen`, `requested`, `skipped`, `unknown`, `left`, `notFound`, `marked`, `twice` (somebody else had settled them before the mark, so the receiver may have them twice), `resent` (on a fresh connection), `toMark`",
 } as const;
 
 export const RUN_DETAILS_FIELDS = {

@@ -8,7 +8,7 @@ import { describeBusy, type LockedCallback, RunLocks } from "../../runs/run-lock
 import type { Invocation } from "../args/command-spec.js";
 import { EXIT_INTERRUPTED } from "../exit-codes.js";
 import { confirm, YES } from "../output/questions.js";
-import type { Printable } from "../output/screen-text.js";
+import { joinText, type Printable } from "../output/screen-text.js";
 
 interface TakenLocks extends AsyncDisposable {
   readonly locks: RunLocks;
@@ -78,17 +78,26 @@ export interface LockRequest {
 
 const LONGEST_QUESTION_MS = 10 * 60_000;
 
+export interface RunQuestion {
+  /** With --yes the lines are shown all the same. */
+  readonly description: readonly string[];
+  readonly question: readonly string[];
+}
+
 /**
  * Throws `unavailable` if another database answers after the question than before. While the run has its locks, it throws `usage` after 10
  * minutes.
  */
 export async function confirmRun(
   invocation: Invocation,
-  question: Printable,
+  { description, question }: RunQuestion,
   { client, locks }: { readonly client: Client; readonly locks: RunLocks | undefined },
 ): Promise<boolean> {
-  const isConfirmed = await (locks === undefined ? confirm(invocation, question) : confirmInTime(invocation, question));
-  if (isConfirmed && !invocation.args.get(YES) && client.databaseId() !== null) await client.verify();
+  const hasYes = invocation.args.get(YES);
+  if (hasYes && description.length > 0) invocation.screen.info(joinText(description, "\n"));
+  const asked = joinText([...description, ...question], "\n");
+  const isConfirmed = await (locks === undefined ? confirm(invocation, asked) : confirmInTime(invocation, asked));
+  if (isConfirmed && !hasYes && client.databaseId() !== null) await client.verify();
   return isConfirmed;
 }
 

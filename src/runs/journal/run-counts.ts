@@ -25,6 +25,8 @@ export const NO_COUNTS: RunCounts = {
   left: 0,
   notFound: 0,
   marked: 0,
+  twice: 0,
+  resent: 0,
   toMark: 0,
 };
 
@@ -38,6 +40,7 @@ export interface StepContext {
 export function reduceCounts(counts: RunCounts, step: CallStep, { header, from, calls }: StepContext): RunCounts {
   // Each step makes one copy, as a replay counts thousands a second.
   const next = { ...counts };
+  if ("resent" in step) next.resent += calls;
   switch (step.step) {
     case "planned":
       next.planned += calls;
@@ -64,6 +67,7 @@ export function reduceCounts(counts: RunCounts, step: CallStep, { header, from, 
       break;
     case "marked":
       next.marked += calls;
+      if (step.twice) next.twice += calls;
       next.toMark -= calls;
       if (from === "left") next.left -= calls;
       break;
@@ -95,6 +99,11 @@ export function marksAccepted({ options }: RunHeader): boolean {
   return options?.mark === true;
 }
 
+/** The callback's own endpoint gets nothing. */
+export function isSentElsewhere({ options }: RunHeader): boolean {
+  return options !== null && options.to !== null;
+}
+
 export function isUnfinished({ left, toMark, unknown }: RunCounts): boolean {
   return left > 0 || toMark > 0 || unknown > 0;
 }
@@ -113,6 +122,8 @@ export function sumCounts(all: Iterable<RunCounts>): RunCounts {
       left: sum.left + counts.left,
       notFound: sum.notFound + counts.notFound,
       marked: sum.marked + counts.marked,
+      twice: sum.twice + counts.twice,
+      resent: sum.resent + counts.resent,
       toMark: sum.toMark + counts.toMark,
     };
   }

@@ -30,7 +30,14 @@ export type CallStep =
   | { readonly step: "planned"; readonly callback: string; readonly call: string; readonly do: PlannedAction }
   /** The line is written ahead. Sends follow this order, and call n + `concurrency` is sent only after an outcome is written. */
   | { readonly step: "sent"; readonly call: string; readonly at: number }
-  | { readonly step: "accepted"; readonly call: string; readonly at: number; readonly ms: number }
+  | {
+      readonly step: "accepted";
+      readonly call: string;
+      readonly at: number;
+      readonly ms: number;
+      /** The request was sent again on a fresh connection, so the receiver may have it twice. */
+      readonly resent?: true;
+    }
   | {
       /** A call is deferred if the endpoint asked for a pause, and is sent again then. */
       readonly step: "rejected" | "deferred";
@@ -40,11 +47,19 @@ export type CallStep =
       /** `status` is null if there was no answer. */
       readonly status: number | null;
       readonly message: string;
+      readonly resent?: true;
       /** A canary that failed without an answer about its body: a resumed run sends it again. */
       readonly canary?: true;
     }
   | { readonly step: "requested"; readonly calls: readonly string[]; readonly at: number }
-  | { readonly step: "marked"; readonly calls: readonly string[]; readonly as: "SUCCESS" | "FAILED"; readonly at: number }
+  | {
+      readonly step: "marked";
+      readonly calls: readonly string[];
+      readonly as: "SUCCESS" | "FAILED";
+      readonly at: number;
+      /** These accepted calls were SUCCESS before the mark, so the receiver may have them twice. */
+      readonly twice?: true;
+    }
   | {
       /** mark-rejected is about an accepted or seen call, which a resumed run marks again. */
       readonly step: "not-found" | "mark-rejected";
@@ -134,6 +149,10 @@ export interface RunCounts {
   readonly notFound: number;
   /** Marked calls count whatever their state is. */
   readonly marked: number;
+  /** `twice` counts accepted calls that somebody else had settled before they were marked, for example the service by a retry. */
+  readonly twice: number;
+  /** `resent` counts requests that were sent again on a fresh connection. */
+  readonly resent: number;
   /** `toMark` counts calls that are accepted, seen or to be marked, and not marked yet. */
   readonly toMark: number;
 }
@@ -177,14 +196,15 @@ export function parseStep(text: string): RunStep | null {
   return isStep(value) ? value : null;
 }
 
-/** 0.1.0 wrote `refused` and `unmarkable`. */
+/** 0.1.0 wrote `refused` and `unmarkable`, and counted neither `twice` nor `resent`. */
 function inPresentTerms(value: unknown): unknown {
   if (!isObject(value)) return value;
   if (value.step === "refused") return { ...value, step: "rejected" };
   if (value.step === "unmarkable") return { ...value, step: "not-found" };
-  if (value.step !== "ended" || !isObject(value.counts) || !("refused" in value.counts)) return value;
+  if (value.step !== "ended" || !isObject(value.counts)) return value;
   const { refused, unmarkable, ...counts } = value.counts;
-  return { ...value, counts: { ...counts, rejected: refused, notFound: unmarkable } };
+  const renamed = refused !== undefined && { rejected: refused, notFound: unmarkable };
+  return { ...value, counts: { twice: 0, resent: 0, ...counts, ...renamed } };
 }
 
 const ONE_CALL = new Set<unknown>([

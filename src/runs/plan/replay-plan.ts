@@ -1,7 +1,5 @@
 /** A plan has every matching call once, oldest first. It is made before the first send. */
-import type { Capabilities } from "../../client/capabilities.js";
 import type { ListedCall, ListedCallback } from "../../client/client.js";
-import type { Clock } from "../../platform/clock.js";
 import { readDate } from "../../wire/dates.js";
 import { hasTimedOut, isUnsent } from "../../wire/json/call-json.js";
 import { requireBodyStyle } from "../../wire/json/callback-json.js";
@@ -90,6 +88,17 @@ export function createReplayPlan({ runId, drafts, file, leftOut = {}, limit }: S
 /** The platform doesn't say what it retries, so a call counts as retried for two intervals. */
 const PROBABLY_RETRYING_MS = 2 * 5 * 60_000;
 
+export function isRetrying(
+  { nextAttemptAt, attemptedAt }: ListedCall,
+  { retriesEnabled }: ListedCallback,
+  { client, clock }: RunDeps,
+): boolean {
+  if (nextAttemptAt !== null) return true;
+  if (client.capabilities.has("retry-reports")) return false;
+  const age = attemptedAt === null ? Number.POSITIVE_INFINITY : clock.now() - attemptedAt;
+  return retriesEnabled === true && age <= PROBABLY_RETRYING_MS;
+}
+
 /** Places in the snapshot file are in sending order. They take 12 bytes a call, outside the heap. */
 export interface CallPlaces {
   readonly offsets: Float64Array;
@@ -122,31 +131,21 @@ export class GroupDraft {
   readonly #lengths: number[] = [];
   readonly #order: SendOrder;
   readonly #file: SnapshotFile;
-  readonly #clock: Clock;
-  readonly #capabilities: Capabilities;
+  readonly #deps: RunDeps;
   readonly #statusCodes: (number | null)[] = [];
   readonly #areUnsent: boolean[] = [];
   readonly #areRetrying: boolean[] = [];
   readonly #areTimedOut: boolean[] = [];
 
-  constructor(
-    callback: ListedCallback,
-    file: SnapshotFile,
-    { client, clock }: RunDeps,
-    listed: { readonly isOldestFirst?: boolean } = {},
-  ) {
+  constructor(callback: ListedCallback, file: SnapshotFile, deps: RunDeps, listed: { readonly isOldestFirst?: boolean } = {}) {
     this.callback = callback;
     this.#order = new SendOrder(listed);
     this.#file = file;
-    this.#clock = clock;
-    this.#capabilities = client.capabilities;
+    this.#deps = deps;
   }
 
-  isRetrying({ nextAttemptAt, attemptedAt }: ListedCall): boolean {
-    if (nextAttemptAt !== null) return true;
-    if (this.#capabilities.has("retry-reports")) return false;
-    const age = attemptedAt === null ? Number.POSITIVE_INFINITY : this.#clock.now() - attemptedAt;
-    return this.callback.retriesEnabled === true && age <= PROBABLY_RETRYING_MS;
+  isRetrying(call: ListedCall): boolean {
+    return isRetrying(call, this.callback, this.#deps);
   }
 
   async add(calls: readonly ListedCall[]): Promise<void> {
@@ -159,7 +158,7 @@ export class GroupDraft {
     }
     for (const call of calls) {
       this.#ids.push(call.id);
-      this.#order.add(call, this.#clock.now());
+      this.#order.add(call, this.#deps.clock.now());
       this.#statusCodes.push(call.statusCode);
       this.#areUnsent.push(isUnsent(call));
       this.#areRetrying.push(this.isRetrying(call));

@@ -1,6 +1,7 @@
 import type { ReplayAttempt } from "../../client/run-requests.js";
 import { isWhcbError } from "../../domain/errors.js";
 import { MAX_IDS_PER_REQUEST } from "../../wire/bulk-ids.js";
+import { isSentElsewhere } from "../journal/run-counts.js";
 import type { StopReason } from "../journal/run-step.js";
 import { runnerOf } from "../run-deps.js";
 import type { RunSession } from "../run-session.js";
@@ -11,7 +12,8 @@ const REPORTED_EACH_MS = 1_000;
 
 /**
  * Records with the service what became of a callback's calls. An accepted call is marked SUCCESS. A service that is known to keep
- * attempts gets its attempt with the mark; every other attempt is reported in a request of its own.
+ * attempts gets its attempt with the mark; every other attempt is reported in a request of its own. Those to another endpoint than the
+ * callback's aren't reported.
  */
 export class AttemptRecorder {
   readonly #callbackId: string;
@@ -35,6 +37,7 @@ export class AttemptRecorder {
 
   /** The first report shows whether the service keeps attempts. */
   report(attempt: ReplayAttempt): void {
+    if (isSentElsewhere(this.#session.header)) return;
     if (this.#session.deps.client.capabilities.lacks("reported-attempts")) return;
     this.#toReport.push(attempt);
     const isDue = this.#reportedAtMs === null || this.#nowMs() - this.#reportedAtMs >= REPORTED_EACH_MS;

@@ -6,11 +6,11 @@ import { commandLine } from "../../domain/command-line.js";
 import { spellDuration } from "../../domain/duration.js";
 import { advise, type ErrorCode, isWhcbError, WhcbError } from "../../domain/errors.js";
 import { chunkIds, MAX_IDS_PER_REQUEST } from "../../wire/bulk-ids.js";
-import { hasArrived, type RunCallState } from "../journal/run-counts.js";
+import { hasArrived, isSentElsewhere, type RunCallState } from "../journal/run-counts.js";
 import type { RunHeader, StopReason } from "../journal/run-step.js";
 import { runnerOf } from "../run-deps.js";
 import { asWhcbError, type RunSession } from "../run-session.js";
-import { findSuccessful } from "../settled-calls.js";
+import { findStates, findSuccessful } from "../settled-calls.js";
 
 /** The client waits out shorter ones itself. */
 const SHORTEST_PAUSE_MS = 60_000;
@@ -124,14 +124,16 @@ export class Marker {
   async #markChunk(chunk: readonly string[]): Promise<void> {
     const { deps } = this.#session;
     const { callbackId, status, from } = this.#job;
-    const left = new Set<string | null>();
+    const left = new Set<string>();
+    const twice = new Set<string>();
     const findId = idFinder(chunk);
     // A request that is repeated after a pause is still the same mark.
     const markedAt = deps.client.serviceNow();
     const mark = async (callIds: readonly string[]): Promise<void> => {
       const details = { ...this.#details(callIds), markedAt };
-      const kept = (await deps.client.markCalls(callbackId, callIds, status, details)).map(findId);
-      for (const id of await this.#withoutOwn(kept)) left.add(id);
+      const kept = (await deps.client.markCalls(callbackId, callIds, status, details)).flatMap((id) => findId(id) ?? []);
+      if (from === "accepted") await this.#sortSettled(kept, { left, twice });
+      else for (const id of await this.#withoutOwn(kept)) left.add(id);
     };
     const outcomes = applyToChunk(
       chunk,
@@ -141,8 +143,11 @@ export class Marker {
     for await (const outcome of outcomes) {
       const at = deps.clock.now();
       if (outcome.kind === "done") {
-        const calls = outcome.callIds.filter((id) => !left.has(id));
+        const calls = outcome.callIds.filter((id) => !left.has(id) && !twice.has(id));
         if (calls.length > 0) this.#session.record(callbackId, { step: "marked", calls, as: status, at }, from);
+        const again = outcome.callIds.filter((id) => twice.has(id));
+        if (again.length > 0)
+          this.#session.record(callbackId, { step: "marked", calls: again, as: status, at, twice: true }, from);
         for (const call of outcome.callIds.filter((id) => left.has(id)))
           this.#session.record(callbackId, { step: "skipped", call, at, reason: "settled" }, from);
       } else {
@@ -154,13 +159,22 @@ export class Marker {
     }
   }
 
+  /** What was accepted, and stays as it is, was delivered or marked by others, or marked by an earlier session; a user may have made it FAILED. */
+  async #sortSettled(ids: readonly string[], { left, twice }: Record<"left" | "twice", Set<string>>): Promise<void> {
+    const states = await findStates(this.#job.callbackId, ids, this.#session.deps.client);
+    for (const id of ids) {
+      const { status, settledBy } = states.get(id) ?? {};
+      if (status !== "SUCCESS") left.add(id);
+      else if (settledBy !== "replay" && !isSentElsewhere(this.#session.header)) twice.add(id);
+    }
+  }
+
   /** Leaves out what an earlier request of the run has made SUCCESS. */
-  async #withoutOwn(left: readonly (string | null)[]): Promise<readonly (string | null)[]> {
+  async #withoutOwn(left: readonly string[]): Promise<readonly string[]> {
     const { callbackId, status, mayBeMarked } = this.#job;
-    const isMaybeOwn = (id: string | null): id is string => status === "SUCCESS" && id !== null && mayBeMarked?.has(id) === true;
-    const ids = left.filter(isMaybeOwn);
+    const ids = left.filter((id) => status === "SUCCESS" && mayBeMarked?.has(id) === true);
     const own = await findSuccessful(callbackId, ids, this.#session.deps.client);
-    return left.filter((id) => id === null || !own.has(id));
+    return left.filter((id) => !own.has(id));
   }
 
   #details(callIds: readonly string[]): MarkDetails {
@@ -173,8 +187,14 @@ export class Marker {
       const since = unlessFailedSince !== null && { unlessFailedSince };
       return { isWanted, unlessSettled, ...since, ...(status === "FAILED" && !wereDelivered && { unlessDeliveredSince: 0 }) };
     }
+    // It is the user who says that another endpoint's answer counts.
+    if (isSentElsewhere(this.#session.header)) return { unlessSettled: true };
     const attempts = callIds.flatMap((id) => this.#replays.get(id) ?? []);
-    return { by: "replay", ...(attempts.length > 0 && { replays: { sentFrom: runnerOf(this.#session.deps), attempts } }) };
+    return {
+      by: "replay",
+      unlessSettled: true,
+      ...(attempts.length > 0 && { replays: { sentFrom: runnerOf(this.#session.deps), attempts } }),
+    };
   }
 
   /**

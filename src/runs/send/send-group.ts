@@ -3,6 +3,7 @@ import type { Wait } from "../../client/wait.js";
 import type { Delivery } from "../../delivery/deliverer.js";
 import { ATTEMPT_DEADLINE_MS, isAccepted, mayBeAboutBody, resultMessage } from "../../domain/attempt.js";
 import type { SigningSecret } from "../../domain/callback.js";
+import { isWhcbError } from "../../domain/errors.js";
 import { createPacer, type Pacer } from "../../platform/pacer.js";
 import { type DeliveryRequest, signDelivery } from "../../wire/delivery-request.js";
 import type { StopReason } from "../journal/run-step.js";
@@ -10,6 +11,7 @@ import type { PlannedCall } from "../plan/snapshot-file.js";
 import type { ReplayOptions } from "../run-options.js";
 import { asWhcbError, type RunSession, type StopSignal } from "../run-session.js";
 import { CallChooser, WrittenAheadCalls } from "./calls-to-send.js";
+import { FreshCalls } from "./fresh-calls.js";
 
 export interface SendJob {
   readonly callbackId: string;
@@ -46,6 +48,7 @@ class GroupSender {
   readonly #stop: StopSignal;
   readonly #calls: WrittenAheadCalls;
   readonly #chooser: CallChooser;
+  readonly #fresh: FreshCalls;
   readonly #pacer: Pacer;
   readonly #deferrals = new Map<string, number>();
   #pace: SendPace;
@@ -63,7 +66,8 @@ class GroupSender {
     this.#job = job;
     this.#session = session;
     this.#stop = session.stopOf(callbackId);
-    this.#chooser = new CallChooser(job.calls, options.serialBy, ({ id: call }) =>
+    this.#fresh = new FreshCalls(job, session.deps);
+    this.#chooser = new CallChooser(this.#fresh.read(job.calls), options.serialBy, ({ id: call }) =>
       session.record(callbackId, { step: "skipped", call, at: clock.now(), reason: "order" }),
     );
     const ahead = Math.min(options.concurrency * AHEAD_PER_SLOT, Math.ceil(options.rate ?? Number.POSITIVE_INFINITY));
@@ -81,11 +85,13 @@ class GroupSender {
         while (this.#inFlight > 0 && this.#inFlightBytes + call.bytes > BODY_BUDGET_BYTES) await this.#nextSettled();
         await this.#pacer.take(this.#stop.signal);
         if (this.#stop.reason !== null) break;
-        this.#send(call, await call.readBody());
+        if (await this.#fresh.isSettled(call.id)) this.#skip(call);
+        else this.#send(call, await call.readBody());
       }
     } catch (error) {
       const isJournals = this.#session.journal.failure !== null;
-      this.#session.stop.stop(isJournals ? "journal" : "service", asWhcbError(error));
+      if (isWhcbError(error, "not-found")) this.#stop.stop("gone");
+      else this.#session.stop.stop(isJournals ? "journal" : "service", asWhcbError(error));
     } finally {
       while (this.#inFlight > 0) await this.#nextSettled();
       await this.#calls.end();
@@ -127,6 +133,12 @@ class GroupSender {
     this.#session.writeOutcomes();
   }
 
+  #skip(call: PlannedCall): void {
+    const { callbackId } = this.#job;
+    this.#session.record(callbackId, { step: "skipped", call: call.id, at: this.#session.deps.clock.now(), reason: "settled" });
+    this.#calls.settle(call, true);
+  }
+
   #send(call: PlannedCall, body: Uint8Array): void {
     const { clock, deliverer } = this.#session.deps;
     const startedAt = clock.monotonicMs();
@@ -166,8 +178,9 @@ class GroupSender {
     const { options, callbackId } = this.#job;
     const at = this.#session.deps.clock.now();
     const attempt = { callId: call.id, startedAt: at - ms, durationMs: ms, result };
+    const resent = result.resent && { resent: true as const };
     if (isAccepted(result)) {
-      this.#session.record(callbackId, { step: "accepted", call: call.id, at, ms });
+      this.#session.record(callbackId, { step: "accepted", call: call.id, at, ms, ...resent });
       this.#pace = paceAfterSuccess(this.#pace, options);
       this.#chooser.setRejectedCanaries([]);
       this.#job.onAccepted(attempt);
@@ -183,7 +196,7 @@ class GroupSender {
     const isDeferred = isPause && (deferrals < MAX_DEFERRALS || pauseMs > LONGEST_PAUSE_MS);
     if (pauseMs !== null) this.#pauseFor(pauseMs, status);
     const message = resultMessage(result);
-    const outcome = { call: call.id, at, ms, status, message };
+    const outcome = { call: call.id, at, ms, status, message, ...resent };
     if (isDeferred) {
       this.#session.record(callbackId, { step: "deferred", ...outcome });
       this.#deferrals.set(call.id, deferrals + 1);

@@ -10,7 +10,7 @@ import { authorOf } from "../auth/author.js";
 import { lazyParts } from "../lazy-parts.js";
 import { readExecuteBefore } from "../requests/late-requests.js";
 import { lengthIn, reserveAnswer, sendDocument } from "../requests/send-document.js";
-import { findCall, findOutline, markCalls, withStoredIds } from "../use-cases/settle-calls.js";
+import { findCall, findOutline, findStates, markCalls, withStoredIds } from "../use-cases/settle-calls.js";
 import { readGroupKeys, sendGroups } from "./group-answer.js";
 import { sendList } from "./list-answer.js";
 import { type Query, readFilter, readIds, readPage, readParameter, readSort } from "./query-parameters.js";
@@ -72,6 +72,17 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
     const document = { ...(await store.calls.findIds(callback.id, prefix)) };
     return sendDocument(request, reply, { kind: "call", shape: "call-ids", document });
   });
+
+  app.get<CallbackPath & { Querystring: Query }>(
+    "/callbacks/:id/call-states",
+    schemaFor("findStates"),
+    async (request, reply) => {
+      const callback = await lookup.find(request.params.id);
+      const states = await findStates(deps, callback, readIds(request.query));
+      const calls = states.map(({ settledBy, ...call }) => ({ ...call, ...(settledBy !== null && { settledBy }) }));
+      return sendDocument(request, reply, { kind: "call", shape: "call-states", document: { calls } });
+    },
+  );
 
   app.get<{ Querystring: Query }>("/call-ids", schemaFor("findCallPlaces"), async (request, reply) => {
     const id = readParameter(request.query, "id");

@@ -9,6 +9,13 @@ import type { CallbackPath, RouteContext } from "./route-context.js";
 export function addRunLockRoutes(app: FastifyInstance, { schemaFor, deps, lookup }: RouteContext): void {
   const { store, clock } = deps;
 
+  app.get<CallbackPath>("/callbacks/:id/run-lock", schemaFor("findRunLock"), async (request, reply) => {
+    const callback = await lookup.find(request.params.id);
+    const held = await store.runLeases.find(callback.id, clock.now());
+    if (held === null) return reply.code(204).send();
+    return reply.header("content-type", "application/json").send(JSON.stringify(held));
+  });
+
   app.put<CallbackPath>("/callbacks/:id/run-lock", schemaFor("takeRunLock"), async (request, reply) => {
     const lease = await readLease(request.body);
     const callback = await lookup.find(request.params.id);

@@ -32,6 +32,20 @@ export async function findCall(
   return call;
 }
 
+/** Leaves out unknown calls. */
+export async function findStates(
+  deps: ServerDeps,
+  callback: Callback,
+  callIds: readonly string[],
+): Promise<readonly Pick<Call, "id" | "status" | "settledBy">[]> {
+  const storedId = await findStoredIds(deps, callback, callIds);
+  const calls = await deps.store.calls.findProgress(callback.id, callIds.map(storedId));
+  return callIds.flatMap((id) => {
+    const call = calls.get(storedId(id));
+    return call === undefined ? [] : [{ id, status: call.status, settledBy: call.settledBy }];
+  });
+}
+
 export interface CallMark extends MarkOptions {
   readonly callIds: readonly string[];
   readonly status: "SUCCESS" | "FAILED";

@@ -6,7 +6,7 @@ import { recordChange } from "../change-log.js";
 import { SeenRenewals } from "../nodes/seen-renewals.js";
 import type { Db, Row } from "../schema.js";
 import { transact } from "../sql/transactions.js";
-import { lockCallback } from "./callback-row.js";
+import { lockCallback, requireCallback } from "./callback-row.js";
 
 /** A later expiry is from before the clock was set back. The margin is for another run's wait for the database. */
 const latestExpiryAt = (now: number): number => now + 2 * RUN_LEASE_MS;
@@ -26,6 +26,12 @@ export function runLeaseStore(db: Db, clock: Clock, isServed: boolean) {
      */
     take: (callbackId: string, lease: RunLease, now: number): Promise<RunLease | null> =>
       transact(db, (trx) => takeLease(trx, callbackId, lease, { now, isServed })),
+
+    /** Resolves to the lease of a run, or of the service while it replays, or to null. Throws `not-found`. */
+    async find(callbackId: string, now: number): Promise<RunLease | null> {
+      const { key } = await requireCallback(db, callbackId);
+      return (await readLease(db, key, { now, isServed })) ?? (await readServiceLease(db, key));
+    },
 
     /** Gives the lease back in one transaction, unless another run has it. Throws `not-found`. */
     release: (callbackId: string, { run, holder }: RunLease, now: number): Promise<void> =>

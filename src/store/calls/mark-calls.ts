@@ -161,6 +161,11 @@ async function markCalls(trx: Db, marking: Marking, now: number, readTime: ReadT
     isDeliveredSince(before, unlessDeliveredSince) ||
     (unlessSettled === true && before.status === "SUCCESS" && !isOwn(before));
   const left = [...states].flatMap(([id, state]) => (stays(state) ? [id] : []));
+  // These get the attempts of the report all the same.
+  await writeStates(
+    trx,
+    left.flatMap((id) => states.get(id) ?? []),
+  );
   for (const id of left) states.delete(id);
   const mark = { status, settledBy, now: markedAt ?? now, author };
   const marked = await saveMarks(trx, callbackId, [...states.values()], mark);

@@ -14,7 +14,7 @@ import type { MessageResponse } from "../../domain/message-response.js";
 import { type RetryPolicy, retryUntil } from "../../domain/retry-policy.js";
 import { readDate, toIsoDate } from "../dates.js";
 import type { Link } from "../links.js";
-import { countOf, firstText, isObject, type JsonObject, objectOf, textOf } from "./json-value.js";
+import { countOf, firstText, isObject, type JsonObject, listOf, objectOf, textOf } from "./json-value.js";
 import { listStatus, NO_RECORDS, readList } from "./list-json.js";
 import { readResponse, responseToJson } from "./response-json.js";
 
@@ -156,6 +156,17 @@ export function readCallList(document: unknown, options: ReadCallOptions): ReadC
   const haveStatus = items.some((item) => textOf(objectOf(item).status).trim() !== "");
   const readAs = haveStatus ? ({ ...options, listedAs: "PENDING" } as const) : options;
   return { calls: items.map((item) => readListedCall(item, readAs)), total, next };
+}
+
+/** Other services list the status only. */
+export type CallState = Pick<ListedCall, "id" | "status" | "settledBy">;
+
+export function readCallStates(document: unknown): readonly CallState[] {
+  return listOf(objectOf(document).calls).map((item) => {
+    const call = objectOf(item);
+    const id = textOf(call.id);
+    return { id, status: readCallStatus(call.status, id) ?? "PENDING", settledBy: settledByOf(call.settledBy) };
+  });
 }
 
 export function attemptsToJson(attempts: readonly Attempt[]): Record<string, unknown> {

@@ -107,7 +107,8 @@ function readReport(
   now: number,
   path: "" | "replays.",
 ): readonly ReplayReport[] {
-  return attempts.map(({ id, attemptedDate, durationMs, statusCode, statusMessage = "", error, body = "" }, index) => {
+  return attempts.map(({ id, attemptedDate, durationMs, resent, ...answer }, index) => {
+    const { statusCode, statusMessage = "", error, body = "" } = answer;
     const startedAt = readDate(attemptedDate);
     if (startedAt === null || startedAt < 0 || startedAt > now + MAX_REPORT_AHEAD_MS) {
       const problem = `must be ISO 8601, from 1970 to 5 minutes after the service's clock, which is at ${toIsoDate(now)}`;
@@ -117,7 +118,8 @@ function readReport(
       statusCode === undefined
         ? { kind: "unreachable", reason: error ?? "protocol", detail: replaceUnstorable(statusMessage) }
         : { kind: "answered", statusCode, statusMessage: replaceUnstorable(statusMessage), body: replaceUnstorable(body) };
-    return { callId: id, attempt: { startedAt, durationMs, cause: "replay", sentFrom, result } };
+    const attempt = { startedAt, durationMs, cause: "replay", sentFrom } as const;
+    return { callId: id, attempt: { ...attempt, result: resent ? { ...result, resent } : result } };
   });
 }
 

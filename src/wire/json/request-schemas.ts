@@ -87,6 +87,9 @@ export const ReplayReportSchema = Type.Object(
         statusMessage: Type.Optional(Type.String({ maxLength: 1_000, title: "text" })),
         error: Type.Optional(Reason),
         body: Type.Optional(Type.String({ maxLength: 4_096, title: "text" })),
+        resent: Type.Optional(
+          Type.Boolean({ title: "true or false", description: "Sent again on a fresh connection, within this attempt" }),
+        ),
       }),
       { minItems: 1, maxItems: 100, title: "a list" },
     ),

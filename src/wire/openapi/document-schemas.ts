@@ -218,6 +218,10 @@ export const CallIdMatchesDocument = Type.Object({
   hasMore: Type.Boolean({ description: "There are or may be others" }),
 });
 
+export const CallStatesDocument = Type.Object({
+  calls: Type.Array(Type.Pick(CallDocument, ["id", "status", "settledBy"]), { description: "In the order of the request" }),
+});
+
 export const CallPlacesDocument = Type.Object({
   calls: Type.Array(Type.Object({ id: Type.String(), callbackId: Type.String() }), { description: "By id" }),
   hasMore: Type.Boolean({ description: "There are others" }),
@@ -232,6 +236,14 @@ export const ReplayDocument = Type.Object({
   failed: Type.Integer(),
   cancelled: Type.Integer({ description: "Not attempted: cancelled, marked or erased before" }),
   left: Type.Integer({ description: "Wait for their attempt, or are in flight" }),
+});
+
+export const HeldLockDocument = Type.Object({
+  run: Type.String({ description: "Empty: the service replays calls itself" }),
+  holder: Type.String(),
+  done: Type.Integer(),
+  total: Type.Integer(),
+  replay: Type.Optional(Type.String({ description: "Of the service" })),
 });
 
 export const LeftCallsDocument = Type.Object({

@@ -20,6 +20,8 @@ import {
   CallGroupsDocument,
   CallIdMatchesDocument,
   CallPlacesDocument,
+  CallStatesDocument,
+  HeldLockDocument,
   LeftCallsDocument,
   listDocument,
   MadeSecretDocument,
@@ -193,6 +195,14 @@ export const ROUTE_DOCS = {
     success: [200, CallIdMatchesDocument],
     errors: [422],
   }),
+  findStates: route({
+    summary: `Get the states of up to ${MAX_IDS_PER_REQUEST} calls; unknown ones are left out`,
+    tag: "calls",
+    params: CallbackParams,
+    query: IDS,
+    success: [200, CallStatesDocument],
+    errors: [422],
+  }),
   findCallPlaces: route({
     summary: "Find the calls of all callbacks that have an id, or whose generated id begins with it",
     tag: "calls",
@@ -233,6 +243,13 @@ export const ROUTE_DOCS = {
     params: CallbackParams,
     body: ReplayReportSchema,
     success: [204, null],
+  }),
+  findRunLock: route({
+    summary: "Get who has the lock of a callback, if anybody has it",
+    tag: "calls",
+    params: CallbackParams,
+    success: [204, null],
+    otherSuccess: [200, HeldLockDocument],
   }),
   takeRunLock: route({
     summary: "Take the lock of a callback for 30 seconds, or renew it: one run at a time sends a callback's calls",

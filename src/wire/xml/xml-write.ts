@@ -15,6 +15,7 @@ export type XmlShape =
   | "audit"
   | "accepted"
   | "call-ids"
+  | "call-states"
   | "call-places"
   | "replay"
   | "error"
@@ -110,6 +111,8 @@ function rootElement(shape: XmlShape, document: JsonObject): string {
       return documentElement(`ns2:${shape}`, fieldElements(document));
     case "call-ids":
       return documentElement("ns2:callIds", fieldElements(document));
+    case "call-states":
+      return documentElement("ns2:callStates", itemElements(document.calls, "call", fieldElements, "calls"));
     case "call-places":
       return documentElement(
         "ns2:callPlaces",

@@ -107,6 +107,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/callbacks/{id}/call-states": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get the states of up to 100 calls; unknown ones are left out */
+        get: operations["findStates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/call-ids": {
         parameters: {
             query?: never;
@@ -252,7 +269,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** Get who has the lock of a callback, if anybody has it */
+        get: operations["findRunLock"];
         /** Take the lock of a callback for 30 seconds, or renew it: one run at a time sends a callback's calls */
         put: operations["takeRunLock"];
         post?: never;
@@ -588,6 +606,11 @@ export interface components {
                 error?: "connect-timeout" | "response-timeout" | "refused" | "dns" | "tls" | "reset" | "redirect" | "too-large" | "address-refused" | "protocol";
                 /** text */
                 body?: string;
+                /**
+                 * true or false
+                 * @description Sent again on a fresh connection, within this attempt
+                 */
+                resent?: boolean;
             }[];
         };
         /** an object */
@@ -1488,6 +1511,57 @@ export interface operations {
             503: components["responses"]["503"];
         };
     };
+    findStates: {
+        parameters: {
+            query?: {
+                /** @description Repeat the parameter; id[] works too */
+                id?: string[];
+            };
+            header?: never;
+            path: {
+                /** @description The callback's id or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description In the order of the request */
+                        calls: {
+                            id: string;
+                            status: "FAILED" | "SUCCESS" | "PENDING";
+                            settledBy?: "dispatcher" | "user" | "replay";
+                        }[];
+                    };
+                    "application/vnd.whispir.api-call-v1+json": {
+                        /** @description In the order of the request */
+                        calls: {
+                            id: string;
+                            status: "FAILED" | "SUCCESS" | "PENDING";
+                            settledBy?: "dispatcher" | "user" | "replay";
+                        }[];
+                    };
+                    "application/xml": string;
+                    "application/vnd.whispir.api-call-v1+xml": string;
+                };
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            415: components["responses"]["415"];
+            421: components["responses"]["421"];
+            422: components["responses"]["422"];
+            429: components["responses"]["429"];
+            503: components["responses"]["503"];
+        };
+    };
     findCallPlaces: {
         parameters: {
             query: {
@@ -1960,6 +2034,51 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["401"];
+            403: components["responses"]["403"];
+            404: components["responses"]["404"];
+            415: components["responses"]["415"];
+            421: components["responses"]["421"];
+            429: components["responses"]["429"];
+            503: components["responses"]["503"];
+        };
+    };
+    findRunLock: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The callback's id or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description Empty: the service replays calls itself */
+                        run: string;
+                        holder: string;
+                        done: number;
+                        total: number;
+                        /** @description Of the service */
+                        replay?: string;
+                    };
+                };
+            };
             /** @description Done */
             204: {
                 headers: {

@@ -53,6 +53,7 @@ const anyPath = fc.oneof(
   fc.tuple(id, callId).map(([one, replay]) => `/callbacks/${one}/replays/${replay}`),
   id.map((one) => `/callbacks/${one}/attempts`),
   id.map((one) => `/callbacks/${one}/run-lock`),
+  id.map((one) => `/callbacks/${one}/call-states`),
   fc.tuple(id, callId).map(([one, call]) => `/callbacks/${one}/calls/${call}`),
   fc.tuple(id, callId).map(([one, call]) => `/callbacks/${one}/calls/${call}/attempts`),
 );
@@ -307,6 +308,8 @@ const aRightRequest = fc
         sentAs(fc.record({ sentFrom: fc.constant("a@b"), attempts: fc.array(aReport, { minLength: 1, maxLength: 3 }) }), "call"),
       ),
       right("PUT", onCallback("/run-lock"), sentAs(aLease, "call")),
+      right("GET", onCallback("/run-lock")),
+      right("GET", onCallback("/call-states"), undefined, someIds),
       right("DELETE", onCallback("/run-lock"), sentAs(aLease, "call")),
       right("GET", onCallback("/calls/A")),
       right("GET", onCallback("/calls/A/attempts")),

@@ -5,7 +5,7 @@ import { type RunOverview, readRun } from "../../../runs/journal/stored-runs.js"
 import { latestRunToUndo } from "../../../runs/latest-marks.js";
 import { type CallScope, callbacksOf } from "../../../runs/plan/call-scope.js";
 import type { RunDeps } from "../../../runs/run-deps.js";
-import type { RunLocks } from "../../../runs/run-locks.js";
+import { describeBusy, findBusy, type RunLocks } from "../../../runs/run-locks.js";
 import {
   callbacksToUndo,
   discardUndone,
@@ -18,10 +18,11 @@ import {
 import { missingCalls, readCallOperands, toCallScope } from "../../args/call-operands.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { writeJson } from "../../output/json-fields.js";
+import { countFailed } from "../../output/outage-text.js";
 import { openProgress } from "../../output/progress-line.js";
 import { followRun, showListed } from "../../output/run/follow-run.js";
 import { undoCommand, undoWords } from "../../output/run/next-step.js";
-import { describeLeftOut, warnOfUnusableCalls } from "../../output/run/plan-text.js";
+import { describeLeftOut, describeRetrying, warnOfUnusableCalls } from "../../output/run/plan-text.js";
 import { finishRun } from "../../output/run/run-summary.js";
 import type { RenderOptions } from "../../output/screen.js";
 import { joinText, safeJson, text } from "../../output/screen-text.js";
@@ -155,16 +156,14 @@ async function planAndMark(invocation: MarkInvocation, { status, scope, undone, 
     return false;
   };
   if (plan.calls === 0 && plan.toDiscard === null) return markNothing(plan);
-  const description = describeMarks(plan, screen.renderOptions);
+  const description = [...describeMarks(plan, screen.renderOptions), ...(await describeSenders(plan, runDeps, screen))];
   if (values.dryRun) {
     await showMarks(plan, description, screen);
     return true;
   }
   const question = plan.calls === 0 ? "Discard the run?" : `Mark ${count(plan.calls, "call")} ${plan.status}?`;
-  const asked = joinText([...description, question], "\n");
+  const asked = { description, question: [question] };
   if (!(await confirmRun(invocation, asked, { client: runDeps.client, locks }))) return true;
-  if (values.yes && plan.calls > 0 && plan.delivered > 0)
-    for (const line of describeUnmarked(plan, screen.renderOptions)) screen.info(line);
   await discardUndone(plan, runDeps);
   if (plan.toDiscard !== null) screen.info(`run ${plan.toDiscard.runId} is discarded`);
   if (plan.calls === 0) return markNothing({ ...plan, toDiscard: null });
@@ -184,14 +183,30 @@ function nothingToMark(plan: MarkPlan, isUndo: boolean, screen: Invocation["scre
 }
 
 function describeMarks(plan: MarkPlan, options: RenderOptions): readonly string[] {
-  const groups = plan.groups.map(
-    ({ callback, callIds }) => `${count(callIds.length, "call")} of ${callback.name} -> ${plan.status}`,
-  );
+  const isSuccess = plan.status === "SUCCESS";
   return [
-    ...groups,
+    ...plan.groups.flatMap((group) => {
+      const { callback, callIds, unsent } = group;
+      const calls = isSuccess ? countFailed(callIds.length, unsent) : count(callIds.length, "call");
+      const retrying = isSuccess ? describeRetrying(group, "it sends none that is marked") : [];
+      return [`${calls} of ${callback.name} -> ${plan.status}`, ...retrying];
+    }),
     ...describeUnmarked(plan, options),
-    ...(plan.status === "FAILED" && plan.calls > 0 ? ["they aren't retried: `whcb replay` sends them"] : []),
+    ...(!isSuccess && plan.calls > 0 ? ["they aren't retried: `whcb replay` sends them"] : []),
   ];
+}
+
+/** Marks as SUCCESS need no lock, so another run may be sending the calls. */
+async function describeSenders(
+  { status, groups }: MarkPlan,
+  runDeps: RunDeps,
+  { renderOptions }: Invocation["screen"],
+): Promise<readonly string[]> {
+  if (status === "FAILED") return [];
+  const busy = await Promise.all(groups.map(({ callback }) => findBusy(callback, runDeps)));
+  return busy.flatMap((one) =>
+    one === null ? [] : [`${describeBusy(one, renderOptions.serviceFlags)}; it may send some of these`],
+  );
 }
 
 function describeUnmarked(plan: MarkPlan, { serviceFlags }: RenderOptions): readonly string[] {
@@ -222,10 +237,12 @@ async function showMarks(plan: MarkPlan, description: readonly string[], screen:
     return;
   }
   if (screen.format === "json") {
-    const callbacks = plan.groups.map(({ callback, callIds }) => ({
+    const callbacks = plan.groups.map(({ callback, callIds, unsent, retrying }) => ({
       id: callback.id,
       name: callback.name,
       calls: callIds.length,
+      unsent,
+      retrying,
     }));
     const document = {
       dryRun: true,

@@ -120,11 +120,11 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation<Reconc
     }
     const question = `Mark ${count(plan.seen.length, "call")} and send ${count(plan.replay.calls, "call")} again?`;
     const sources = plan.replay.calls === 0 ? [] : describeSecretSources([job.callback], options, invocation.deps);
-    const asked = joinText([...description, ...describeLocks(locks), ...sources, question], "\n");
+    const asked = { description: [...description, ...describeLocks(locks)], question: [...sources, question] };
     if (!(await confirmRun(invocation, asked, { client: runDeps.client, locks }))) return;
     const secrets = await collectSecrets(invocation, plan.replay, options);
     const summary = await followRun(invocation, { total: plan.replay.calls }, ({ signal, listener }) =>
-      runReconcile(plan, { ...options, ...secrets, signal, locks }, runDeps, listener),
+      runReconcile(plan, { ...options, ...secrets, signal, locks, wasAsked: !invocation.values.yes }, runDeps, listener),
     );
     await finishRun(summary, screen, { ambiguous: ambiguousJson(plan), warnings: warningsJson(warnings) });
     return checkLeftOut(plan, invocation);

@@ -21,7 +21,6 @@ import { followRun, followsService } from "../../output/run/follow-run.js";
 import { resumeCommand } from "../../output/run/next-step.js";
 import { describeKey } from "../../output/run/plan-text.js";
 import { finishRun } from "../../output/run/run-summary.js";
-import { joinText } from "../../output/screen-text.js";
 import { findSecrets } from "../../settings/callback-secrets.js";
 import { openRunDeps, profileOf, runFolder } from "../../settings/open-run-deps.js";
 import { deliverySettings, type Session, withSession } from "../../settings/session.js";
@@ -163,7 +162,7 @@ async function confirmChanged(
   const isRenamed = changed.some(({ renamed }) => renamed !== null);
   const isSure =
     isRenamed || changed.some(({ shown, key, keyBefore, before }) => shown + key !== maskUrl(before.url) + keyBefore);
-  const question = [
+  const description = [
     ...(isElsewhere ? [`The run was made with ${service}, and this is ${runDeps.client.name}.`] : []),
     ...(isOther ? [`The run was made with another database, which was at ${service} then.`] : []),
     ...(isOld
@@ -181,11 +180,12 @@ async function confirmChanged(
     ...(counts.toMark === 0
       ? []
       : [`not marked yet: ${count(counts.toMark, "call")}${options === null ? "" : " that the URL before accepted"}`]),
+  ];
+  const question =
     options === null || options.viaService || counts.left + counts.unknown === 0
       ? "Finish the run all the same?"
-      : `${counts.toMark === 0 ? "Send" : "Mark SUCCESS what was accepted and send"} the rest of the run there?`,
-  ];
-  return confirmRun(invocation, joinText(question, "\n"), { client: runDeps.client, locks });
+      : `${counts.toMark === 0 ? "Send" : "Mark SUCCESS what was accepted and send"} the rest of the run there?`;
+  return confirmRun(invocation, { description, question: [question] }, { client: runDeps.client, locks });
 }
 
 function describeChange({ name, renamed, shown, key, keyBefore, before }: ResumedTarget): readonly string[] {

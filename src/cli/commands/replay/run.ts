@@ -104,19 +104,18 @@ async function askAndSend(
   invocation: ReplayInvocation,
 ): Promise<void> {
   const { values, screen } = invocation;
-  const description = joinText([...describeReplay(plan, { options, runDeps }, screen), ...describeLocks(locks)], "\n");
-  if (values.yes && screen.format === "table") screen.info(description);
+  const description = [...describeReplay(plan, { options, runDeps }, screen), ...describeLocks(locks)];
   const sources = describeSecretSources(
     plan.groups.map(({ callback }) => callback),
     options,
     invocation.deps,
   );
-  const question = joinText([description, ...sources, `Send ${count(plan.calls, "call")} again?`], "\n");
-  if (!(await confirmRun(invocation, question, { client: runDeps.client, locks }))) return;
+  const question = [...sources, `Send ${count(plan.calls, "call")} again?`];
+  if (!(await confirmRun(invocation, { description, question }, { client: runDeps.client, locks }))) return;
   const secrets = await collectSecrets(invocation, plan, options);
   const { viaService } = options;
   const summary = await followRun(invocation, { total: plan.calls, viaService }, ({ signal, listener }) =>
-    runReplay(plan, { ...options, ...secrets, signal, locks, followsService }, runDeps, listener),
+    runReplay(plan, { ...options, ...secrets, signal, locks, followsService, wasAsked: !values.yes }, runDeps, listener),
   );
   await finishRun(summary, screen);
   if (plan.missing.length > 0) throw missingCalls(plan.missing, "items-failed");

@@ -142,13 +142,13 @@ function stepLines(callbackId: string, step: CallStep): readonly Readonly<Record
   const line = (id: string, fields: object) => ({ event: step.step, callbackId, id, ...fields });
   switch (step.step) {
     case "accepted":
-      return [line(step.call, { statusCode: 200, durationMs: step.ms })];
+      return [line(step.call, { statusCode: 200, durationMs: step.ms, resent: step.resent })];
     case "rejected":
-      return [line(step.call, { statusCode: step.status, reason: step.message, durationMs: step.ms })];
+      return [line(step.call, { statusCode: step.status, reason: step.message, durationMs: step.ms, resent: step.resent })];
     case "requested":
       return step.calls.map((id) => line(id, {}));
     case "marked":
-      return step.calls.map((id) => line(id, { status: step.as }));
+      return step.calls.map((id) => line(id, { status: step.as, twice: step.twice }));
     case "not-found":
     case "mark-rejected":
       return [line(step.call, { reason: step.message })];

@@ -95,18 +95,18 @@ function describeGroup(
   const key = describeKey(group.callback, options) + describeSigning(group.callback, options);
   const since =
     group.firstAttemptedAt === null ? "" : `, last attempts from ${formatInstant(group.firstAttemptedAt, renderOptions.utc)}`;
-  const retrying =
-    group.retrying > 0
-      ? [
-          `  the service is still retrying ${group.retrying} of them: the receiver may see those twice, with the same webhook-id (--skip-retrying leaves them out)`,
-        ]
-      : [];
+  const twice = "the receiver may see those twice, with the same webhook-id (--skip-retrying leaves them out)";
   const codes = describeCodes(group);
   return [
     `${countFailed(group.calls, group.unsent)} of ${group.callback.name} -> ${where}${key}${since}${codes && ` (${codes})`}`,
     ...describePaused(group.callback, options, renderOptions.utc),
-    ...retrying,
+    ...describeRetrying(group, twice),
   ];
+}
+
+/** `consequence` is what the run changes about them. */
+export function describeRetrying({ retrying }: Pick<ReplayGroup, "retrying">, consequence: string): readonly string[] {
+  return retrying === 0 ? [] : [`  the service is still retrying ${retrying} of them: ${consequence}`];
 }
 
 function describeProxy({ callback }: ReplayGroup, { to }: ReplayOptions, egressProxy: EgressProxy | null): string {

@@ -129,7 +129,7 @@ export function summaryJson(summary: RunSummary, options: RenderOptions): Readon
 
 export function countLines(counts: RunCounts, options: RenderOptions): readonly ScreenText[] {
   const { palette } = options;
-  return nonZeroLines(
+  const lines = nonZeroLines(
     [
       ["accepted", counts.accepted, palette.good],
       ["seen", counts.seen, palette.good],
@@ -145,6 +145,15 @@ export function countLines(counts: RunCounts, options: RenderOptions): readonly 
     ],
     palette,
   );
+  return [...lines, ...twiceLines(counts).map((line) => text`  ${palette.warn(line)}`)];
+}
+
+function twiceLines({ twice, resent }: RunCounts): readonly string[] {
+  const mayHave = "the receiver may have them twice";
+  return [
+    ...(twice > 0 ? [`${twice} of them had been delivered or marked meanwhile: ${mayHave}`] : []),
+    ...(resent > 0 ? [`${resent} of them sent again on a fresh connection, as the one before was lost: ${mayHave}`] : []),
+  ];
 }
 
 /** Shows what the service did of a replay. */
@@ -182,8 +191,9 @@ function describeCall({ id, message }: RunCall): string {
 
 /** Returns "balance: 10 failed = 4 seen + 5 accepted + 1 rejected + …". */
 export function balanceText(balance: Balance): string {
-  const { failed, seen, accepted, rejected, unknown, notSent, ambiguous, settledMeanwhile, missing } = balance;
-  const parts = `${seen} seen + ${accepted} accepted + ${rejected} rejected + ${unknown} unknown + ${notSent} not sent`;
+  const { failed, seen, accepted, twice, rejected, unknown, notSent, ambiguous, settledMeanwhile, missing } = balance;
+  const maybeTwice = twice > 0 ? ` (${twice} maybe twice)` : "";
+  const parts = `${seen} seen + ${accepted} accepted${maybeTwice} + ${rejected} rejected + ${unknown} unknown + ${notSent} not sent`;
   const difference = missing === 0 ? "" : `, which is ${Math.abs(missing)} too ${missing > 0 ? "few" : "many"}`;
   return `balance: ${failed} failed = ${parts} + ${ambiguous} ambiguous + ${settledMeanwhile} settled meanwhile${difference}`;
 }

@@ -12,6 +12,7 @@ const MIXED: RunCounts = {
   planned: 20,
   seen: 4,
   accepted: 5,
+  twice: 2,
   rejected: 1,
   unknown: 2,
   left: 3,
@@ -56,6 +57,7 @@ describe("the balance of a reconcile", () => {
       failed: 25,
       seen: 4,
       accepted: 5,
+      twice: 2,
       rejected: 1,
       unknown: 2,
       notSent: 4,
@@ -64,7 +66,7 @@ describe("the balance of a reconcile", () => {
       missing: 0,
     });
     expect(balanceLine(25, 5)).toBe(
-      "balance: 25 failed = 4 seen + 5 accepted + 1 rejected + 2 unknown + 4 not sent + 5 ambiguous + 4 settled meanwhile",
+      "balance: 25 failed = 4 seen + 5 accepted (2 maybe twice) + 1 rejected + 2 unknown + 4 not sent + 5 ambiguous + 4 settled meanwhile",
     );
   });
 

@@ -1,0 +1,237 @@
+/** Calls are settled by others between the list of a replay and its sends and marks: none is sent twice without a word. */
+import { once } from "node:events";
+import { afterEach, describe, expect, it } from "vitest";
+import type { Client } from "../../src/client/client.js";
+import { systemClock } from "../../src/platform/clock.js";
+import { planReplay } from "../../src/runs/plan/plan-replay.js";
+import { DEFAULT_REPLAY_OPTIONS, type ReplayOptions } from "../../src/runs/run-options.js";
+import { runReplay } from "../../src/runs/run-replay.js";
+import { aResponse } from "../support/builders.js";
+import { CliMachine } from "../support/cli/cli-service.js";
+import { clientOver, injectTransport } from "../support/client/client-services.js";
+import { OK as ANSWER_OK, DeliverySetup } from "../support/delivery/delivery-setup.js";
+import { platformCalls, scriptedPlatform } from "../support/platform/scripted-platform.js";
+import { countingEndpoint, type EndpointAnswer, openDesk } from "../support/replay/replay-desk.js";
+import { BUSY, OK, pendingCalls, recordAttempts } from "../support/server/recorded-calls.js";
+import { CALLBACK_SETTINGS, closeService, openService } from "../support/server/server-fixture.js";
+
+const closing: (() => Promise<void>)[] = [];
+
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+/** The calls order-0, order-1 … have failed. `onRequest` is called with the number of each request that the endpoint gets, before its answer. */
+async function failedCalls(calls: number, onRequest: (number: number) => void | Promise<void> = () => {}) {
+  const endpoint = await countingEndpoint((_, number) => ({ status: 200, after: Promise.resolve(onRequest(number)) }));
+  return { endpoint, ...(await failedCallsOf(endpoint.url, calls)) };
+}
+
+async function failedCallsOf(url: string, calls: number) {
+  const service = await openService();
+  const lookups: number[] = [];
+  const opened = clientOver(injectTransport(service.app));
+  const client: Client = {
+    ...opened,
+    findStates(callbackId, ids) {
+      lookups.push(ids.length);
+      return opened.findStates(callbackId, ids);
+    },
+  };
+  const { id } = await client.createCallback({ ...CALLBACK_SETTINGS, url });
+  const ids = Array.from({ length: calls }, (_, index) => `order-${index}`);
+  await client.submitCalls(
+    id,
+    ids.map((callId) => ({ id: callId, response: aResponse({ messageId: callId }) })),
+  );
+  const waiting = await pendingCalls(service.store, id);
+  await recordAttempts(service.store, waiting, (_, index) => ({ result: BUSY, startedAt: Date.now() - 60_000 + index }));
+  const desk = openDesk({ client });
+  closing.push(() => closeService(service), desk.leave);
+  return {
+    client,
+    lookups,
+    events: desk.events,
+    mark: async (callIds: readonly string[]) => void (await client.markCalls(id, callIds, "SUCCESS")),
+    /** The service has delivered them, by a retry. */
+    deliver: (callIds: readonly string[]) =>
+      recordAttempts(
+        service.store,
+        waiting.filter((call) => callIds.includes(call.id)).map((call) => ({ ...call, attemptCount: 1 })),
+        () => ({ result: OK, startedAt: Date.now() }),
+      ),
+    callOf: (callId: string) => client.getCall(id, callId),
+    attemptsOf: async (callId: string) => (await client.listAttempts(id, callId)) ?? [],
+    async replay(options: Partial<ReplayOptions> = {}, beforeRun: () => Promise<void> = async () => {}) {
+      const plan = await planReplay({ callbacks: ["demo"], calls: { filter: {} }, skipRetrying: false }, desk.deps);
+      await beforeRun();
+      return runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS, ...options }, desk.deps, desk.listener);
+    },
+  };
+}
+
+const numbered = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => `order-${from + index}`);
+
+describe("what was settled since it was listed", () => {
+  it("isn't sent: by a user, while the question was open", async () => {
+    const { endpoint, replay, mark } = await failedCalls(6);
+    closing.push(endpoint.close);
+    const { counts, error } = await replay({}, () => mark(["order-1", "order-4"]));
+    expect(endpoint.received).toEqual(["order-0", "order-2", "order-3", "order-5"]);
+    expect([error, counts.accepted, counts.marked, counts.skipped.settled]).toEqual([null, 4, 4, 2]);
+  });
+
+  it("isn't sent: by a retry, while earlier calls are sent; a request looks at a hundred calls", async () => {
+    const { endpoint, replay, deliver, lookups } = await failedCalls(450, async (number) => {
+      if (number === 1) await deliver(numbered(300, 400));
+    });
+    closing.push(endpoint.close);
+    const { counts } = await replay();
+    expect(endpoint.received.filter((id) => numbered(300, 400).includes(id))).toEqual([]);
+    expect([counts.accepted, counts.twice, counts.skipped.settled]).toEqual([350, 0, 100]);
+    expect(lookups.length).toBeLessThan(12);
+  });
+
+  it("isn't sent, though it was looked at long before: with --rate, a look counts for a second", async () => {
+    const { endpoint, replay, mark } = await failedCalls(5, async (number) => {
+      if (number === 1) await mark(["order-4"]);
+    });
+    closing.push(endpoint.close);
+    const { counts } = await replay({ rate: 2, canary: false });
+    expect([endpoint.received.length, counts.skipped.settled]).toEqual([4, 1]);
+  });
+
+  it("is sent to another receiver that marks nothing: it gets what was listed", async () => {
+    const { endpoint, replay, mark, lookups } = await failedCalls(3);
+    closing.push(endpoint.close);
+    const { counts } = await replay({ to: endpoint.url, mark: false }, () => mark(["order-1"]));
+    expect([endpoint.received.length, counts.accepted, lookups]).toEqual([3, 3, []]);
+  });
+
+  it("isn't sent, and the callback's end isn't a failure of the service, if it is deleted meanwhile", async () => {
+    const { endpoint, replay, client } = await failedCalls(250, async (number) => {
+      if (number === 1) await client.deleteCallback("demo");
+    });
+    closing.push(endpoint.close);
+    const { error, callbacks } = await replay({ mark: false });
+    expect([error?.code, callbacks[0]?.stopped]).toEqual(["items-failed", "gone"]);
+    expect(endpoint.received.length).toBeLessThanOrEqual(100);
+  });
+});
+
+it("counts as delivered twice, and keeps its attempts, what the service delivers between the send and the mark", async () => {
+  const { endpoint, replay, deliver, attemptsOf } = await failedCalls(3, async (number) => {
+    if (number === 2) await deliver(["order-1"]);
+  });
+  closing.push(endpoint.close);
+  const { counts, error } = await replay();
+  expect([error, counts]).toMatchObject([null, { accepted: 3, marked: 3, toMark: 0, twice: 1, skipped: { settled: 0 } }]);
+  expect((await attemptsOf("order-1")).map(({ number, cause }) => [number, cause])).toEqual([
+    [1, "first"],
+    [2, "first"],
+    [3, "replay"],
+  ]);
+});
+
+it("says in the journal, the counts and the history that a request was sent again on a fresh connection", async () => {
+  const setup = new DeliverySetup();
+  await setup.start((socket, number) => void (number === 1 ? socket.write(ANSWER_OK) : socket.resetAndDestroy()));
+  closing.push(() => setup.end());
+  const { replay, attemptsOf, events } = await failedCallsOf(setup.server.url, 2);
+  const { counts } = await replay({ concurrency: 1 });
+  expect([setup.server.requests(), counts.accepted, counts.resent]).toEqual([3, 2, 1]);
+  const accepted = events.flatMap((event) =>
+    event.type === "step" && event.step.step === "accepted" ? [event.step.resent] : [],
+  );
+  expect(accepted).toEqual([undefined, true]);
+  expect((await attemptsOf("order-0")).at(-1)?.isResent).toBe(false);
+  expect((await attemptsOf("order-1")).at(-1)).toMatchObject({ cause: "replay", isResent: true });
+});
+
+it("doesn't say that the callback's endpoint accepted what another one did: with --to and --mark, the user has marked it", async () => {
+  const { endpoint, replay, callOf, attemptsOf } = await failedCalls(2);
+  closing.push(endpoint.close);
+  const { counts } = await replay({ to: `${endpoint.url}/staging`, mark: true });
+  expect(counts).toMatchObject({ accepted: 2, marked: 2, twice: 0 });
+  expect(await callOf("order-0")).toMatchObject({ status: "SUCCESS", settledBy: "user", statusCode: 503, attemptCount: 1 });
+  expect((await attemptsOf("order-1")).map(({ cause }) => cause)).toEqual(["first"]);
+});
+
+it("lists again, after a question, what a service has that can't be asked about several calls at once", async () => {
+  const endpoint = await countingEndpoint();
+  const calls = platformCalls(60);
+  const callbacks = [{ id: "00112233445566AA", name: "demo", url: endpoint.url, key: "s3cret-key", calls }];
+  const platform = scriptedPlatform({ clock: systemClock, callbacks });
+  const desk = openDesk({ transport: platform.transport() });
+  closing.push(endpoint.close, desk.leave);
+  const plan = await planReplay({ callbacks: ["demo"], calls: { filter: {} }, skipRetrying: false }, desk.deps);
+  const settled = calls.slice(10, 15).map(({ id }) => id);
+  await desk.deps.client.markCalls("00112233445566AA", settled, "SUCCESS");
+  const { counts, error } = await runReplay(plan, { ...DEFAULT_REPLAY_OPTIONS, wasAsked: true }, desk.deps);
+  expect(endpoint.received.filter((id) => settled.includes(id))).toEqual([]);
+  expect([error, counts.accepted, counts.marked, counts.skipped.settled]).toEqual([null, 55, 55, 5]);
+});
+
+describe("on the command line", () => {
+  const machines: CliMachine[] = [];
+
+  afterEach(async () => {
+    for (const machine of machines.splice(0)) await machine.leave();
+  });
+
+  /** Some of 40 calls have failed, and the others wait for the endpoint that is down; with retries on, the service sends all of them again. */
+  async function outage(answer: () => EndpointAnswer) {
+    let status = 503;
+    const endpoint = await countingEndpoint(() => (status === 200 ? answer() : { status }));
+    closing.push(endpoint.close);
+    const machine = new CliMachine();
+    machines.push(machine);
+    await machine.serve();
+    await machine.rehearse("demo", endpoint.url, 20, ["--retries", "on"]);
+    await machine.works(["trigger", "demo", "-n", "20"]);
+    await machine.settled("demo");
+    status = 200;
+    return { machine, endpoint };
+  }
+
+  const FAILED =
+    /^\d+ failed calls and \d+ not sent yet of demo -> .*\n {2}(.*\n {2})?the service is still retrying 40 of them: (.*)$/m;
+
+  it("--yes says on stderr, in every format, what the question would have said", async () => {
+    for (const format of [[], ["-o", "json"], ["-o", "ndjson"]]) {
+      const { machine } = await outage(() => ({ status: 200 }));
+      await machine.works(["callbacks", "pause", "demo"]);
+      const { stderr } = await machine.whcb(["replay", "demo", "--failed", "--yes", ...format]);
+      expect(FAILED.exec(stderr)?.[2]).toContain("the receiver may see those twice");
+      expect(stderr).toContain("they are sent from here all the same");
+    }
+  });
+
+  it("mark-success says what it is about to settle, and that a replay may be sending it", async () => {
+    const moments = new EventTarget();
+    const marked = once(moments, "marked").then(() => undefined);
+    const sending = once(moments, "sending");
+    const { machine, endpoint } = await outage(() => {
+      moments.dispatchEvent(new Event("sending"));
+      return { status: 200, after: marked };
+    });
+    await machine.works(["callbacks", "pause", "demo"]);
+    const dryRun = await machine.whcb(["mark-success", "demo", "--failed", "--dry-run"]);
+    expect(FAILED.exec(dryRun.stdout)?.[2]).toBe("it sends none that is marked");
+    expect(dryRun.stdout).not.toContain("another run");
+    const before = endpoint.received.length;
+    const replaying = machine.whcb(["replay", "demo", "--failed", "--yes"]);
+    await sending;
+    const others = (await machine.ids("demo", "--failed")).filter((id) => id !== endpoint.received.at(-1));
+    const { stderr } = await machine.whcb(["mark-success", "demo", ...others, "--yes"]);
+    expect(stderr).toContain("another run is sending the calls of demo: run ");
+    expect(stderr).toContain("0 of 40 calls done; it may send some of these");
+    // The run looks again after a second.
+    await systemClock.sleepUntil(systemClock.now() + 1_100);
+    moments.dispatchEvent(new Event("marked"));
+    const { stdout } = await replaying;
+    expect(stdout).toContain("1 of 40 calls replayed");
+    expect(stdout).toMatch(/settled meanwhile +39/);
+    expect(endpoint.received.length - before).toBe(1);
+  });
+});
