@@ -49,18 +49,28 @@ const HEADER: Required<RunHeader> = {
   begunAfter: "P",
   begunAs: 1,
 };
-const COUNTS = { planned: 1, accepted: 1, rejected: 0, seen: 0, requested: 0, skipped: { settled: 0, order: 0 }, unknown: 0 };
+const COUNTS = {
+  planned: 1,
+  accepted: 1,
+  resent: 0,
+  rejected: 0,
+  seen: 0,
+  requested: 0,
+  twice: 0,
+  skipped: { settled: 0, order: 0 },
+  unknown: 0,
+};
 /** Each has all the fields that it may have. */
 const STEPS: Readonly<Record<RunStep["step"], Required<RunStep>>> = {
   run: { step: "run", version: 1, header: HEADER },
   session: { step: "session", at: 3, who: "ada@desk", bootId: "B", concurrency: 8, options: OPTIONS },
   planned: { step: "planned", callback: "CB", call: "C", do: "send" },
   sent: { step: "sent", call: "C", at: 3 },
-  accepted: { step: "accepted", call: "C", at: 3, ms: 4 },
-  rejected: { step: "rejected", call: "C", at: 3, ms: 4, status: 503, message: "Unavailable", canary: true },
-  deferred: { step: "deferred", call: "C", at: 3, ms: 4, status: 429, message: "Too Many", canary: true },
+  accepted: { step: "accepted", call: "C", at: 3, ms: 4, resent: true },
+  rejected: { step: "rejected", call: "C", at: 3, ms: 4, status: 503, message: "Unavailable", resent: true, canary: true },
+  deferred: { step: "deferred", call: "C", at: 3, ms: 4, status: 429, message: "Too Many", resent: true, canary: true },
   requested: { step: "requested", calls: ["C"], at: 3 },
-  marked: { step: "marked", calls: ["C"], as: "SUCCESS", at: 3 },
+  marked: { step: "marked", calls: ["C"], as: "SUCCESS", twice: true, at: 3 },
   "not-found": { step: "not-found", call: "C", at: 3, message: "gone" },
   "mark-rejected": { step: "mark-rejected", call: "C", at: 3, message: "no" },
   skipped: { step: "skipped", call: "C", at: 3, reason: "settled" },
