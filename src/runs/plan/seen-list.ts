@@ -18,6 +18,8 @@ export interface SeenList {
   readonly read: number;
   /** No call has the fields of these names, which are in lower case. */
   readonly notCompared: readonly string[];
+  /** The list has these (`idKey`) in a field `id`, which isn't compared. */
+  readonly otherIds: ReadonlySet<string>;
   readonly zones: DateZones;
 }
 
@@ -78,6 +80,7 @@ export function readSeenList(text: string, timezone: string, options: ListOption
   );
   const areBodies = format === "ndjson" || format === "xml";
   const notCompared = new Set<string>();
+  const otherIds = new Set<string>();
   const named: readonly SeenRecord[] = records.map(({ line, fields }) => {
     for (const [name, value] of fields) {
       const isBareId = fields.length === 1 && name === "id";
@@ -85,7 +88,9 @@ export function readSeenList(text: string, timezone: string, options: ListOption
       const isCompared = isBareId || KNOWN_FIELDS.has(nameField(name));
       const doubt = findDoubt(name, value, { isId, isCompared, ignored });
       if (doubt !== null) throw notReceived(line, doubt);
-      if (!isCompared && !ignored.has(name)) notCompared.add(name);
+      if (isCompared || ignored.has(name)) continue;
+      notCompared.add(name);
+      if (name === "id") otherIds.add(idKey(value));
     }
     return { line, fields: fields.map(([name, value]) => [nameField(name), value]) };
   });
@@ -99,7 +104,7 @@ export function readSeenList(text: string, timezone: string, options: ListOption
     const key = JSON.stringify({ ...seen, line: 0 });
     if (!distinct.has(key)) distinct.set(key, seen);
   }
-  return { format, lines: [...distinct.values()], read: records.length, notCompared: [...notCompared], zones };
+  return { format, lines: [...distinct.values()], read: records.length, notCompared: [...notCompared], otherIds, zones };
 }
 
 function requireNames(flag: string, wanted: Iterable<string>, names: readonly string[]): void {
