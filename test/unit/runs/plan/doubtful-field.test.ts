@@ -51,6 +51,7 @@ it.each([
   ...["callback rejected", "rejected: bad number", "insert failed", "denied", "DENY", "blocked", "declined", "nack", "invalid"],
   ...["fatal", "ERR", "TimeoutError", "ValidationError", "REJECT", "DROP", "fail", "failed (503)", "rolled back", "not stored"],
   ...["dead-letter", "webhook.rejected", "timed out", "never received", "Undelivered", "aborted", "said that it failed"],
+  ...["bad gateway", "unauthorized", "Service Unavailable", "CANCELLED"],
 ])("may be a word in any column: %s", (value) => {
   for (const name of ["event", "note", "queue"])
     expect(() => read(line({ [name]: value }))).toThrow(`its ${name} is ${value}, which isn't known to mean received`);

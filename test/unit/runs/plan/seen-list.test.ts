@@ -40,6 +40,7 @@ describe("a list of what the receiver has", () => {
       format: "ndjson",
       read: 2,
       notCompared: [],
+      otherIds: new Set(),
       zones: new Set([false, null]),
       lines: [FROM_BODY, aLine({ line: 3, messageId: MESSAGE, mobile: "1" })],
     });
@@ -82,6 +83,7 @@ describe("a list of what the receiver has", () => {
       format: "csv",
       read: 2,
       notCompared: [],
+      otherIds: new Set(),
       zones: new Set([false]),
       lines: [
         aLine({
@@ -139,6 +141,7 @@ describe("a list of what the receiver has", () => {
       format: "ids",
       read: 5,
       notCompared: [],
+      otherIds: new Set(),
       zones: new Set(),
       lines: [
         aLine({ line: 2, id: MESSAGE.toLowerCase() }),
@@ -312,7 +315,14 @@ describe("a list of what the receiver has", () => {
   });
 
   it("may be empty", () => {
-    expect(readSeenList("\n \n", "UTC")).toEqual({ format: "ids", read: 0, lines: [], notCompared: [], zones: new Set() });
+    expect(readSeenList("\n \n", "UTC")).toEqual({
+      format: "ids",
+      read: 0,
+      lines: [],
+      notCompared: [],
+      otherIds: new Set(),
+      zones: new Set(),
+    });
   });
 });
 
