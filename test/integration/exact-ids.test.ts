@@ -292,7 +292,7 @@ describe("of two calls whose ids are equal, but for the case or the dashes of a 
     const ids = [upper, lower, ...Array.from({ length: listed - 2 }, (_, index) => `order-${index}`)];
     for (const command of ["mark-success", "replay"]) {
       const scene = await onPlatform([...ids.map((id) => ({ id })), { id: "order-99" }]);
-      const { code } = await scene.whcb([command, "demo", "-", "--yes"], ids.join("\n"));
+      const { code } = await scene.whcb([command, "demo", "-", "--yes"], `${ids.join("\n")}\n`);
       expect({ command, code, success: await scene.successIds() }).toEqual({ command, code: 0, success: [...ids].sort() });
     }
   });

@@ -653,7 +653,7 @@ it.each([
   { list: "messageid,from\nM,Alice" },
   { list: "messageid,mobile,content,acknowledged\nM,0491570100,Yes,25/11/26 10:00" },
   { list: "messageid,phone,content\nM,61491570100,Yes", warning: "not compared: phone (what is: messageid, callid, " },
-  { list: '{"messageid":"M","sender":"61491570100","text":"No"}', warning: "not compared: sender, text (" },
+  { list: '{"messageid":"M","sender":"61491570100","text":"Nope"}', warning: "not compared: sender, text (" },
 ])("a line whose sender can't be compared marks no other sender's call: $list", async ({ list, warning = "not identifying" }) => {
   const reply = { channel: "SMS", acknowledged: "25/11/26 10:00", content: "Yes" };
   const calls = platformCalls(1, () => ({ messageId: "M", from: { mobile: "61491570199" }, responseMessage: reply }));

@@ -29,17 +29,17 @@ it("finds a call that is attempted between the lists, in its later state", async
     );
   await submit("failed");
   await recordAttempts(service.store, await pendingCalls(service.store, callback.id), () => ({ result: BUSY, startedAt: 1 }));
-  await submit("fails", "is-delivered", "waits");
+  await submit("is-busy", "is-delivered", "waits");
   let lists = 0;
   const listCalls: Client["listCalls"] = async function* (callbackId, query) {
     yield* client.listCalls(callbackId, query);
     if (query.limit !== undefined || ++lists !== 1) return;
     const waiting = (await pendingCalls(service.store, callback.id)).filter(({ id }) => id !== "waits");
-    await recordAttempts(service.store, waiting, ({ id }) => ({ result: id === "fails" ? BUSY : OK, startedAt: Date.now() }));
+    await recordAttempts(service.store, waiting, ({ id }) => ({ result: id === "is-busy" ? BUSY : OK, startedAt: Date.now() }));
   };
   const desk = openDesk({ client: { ...client, listCalls } });
   closing.push(() => closeService(service), desk.leave);
-  const ids = ["fails", "is-delivered", "waits", "nope"];
+  const ids = ["is-busy", "is-delivered", "waits", "nope"];
   const plan = await planReconcile(
     { callback, seen: readSeenList(ids.join("\n"), "UTC"), timezone: "UTC", country: null, sendAmbiguous: false },
     desk.deps,
@@ -47,7 +47,7 @@ it("finds a call that is attempted between the lists, in its later state", async
   await plan.replay.discard();
   const { seen, ambiguous, failed, unmatched, replay } = plan;
   expect({ seen, ambiguous, failed, unmatched, toSend: replay.calls }).toEqual({
-    seen: ["fails"],
+    seen: ["is-busy"],
     ambiguous: [],
     failed: 2,
     unmatched: 1,

@@ -7,6 +7,7 @@ import { findCallback, type Session } from "../settings/session.js";
 import type { Invocation } from "./command-spec.js";
 import { isNarrowed, type NARROWING_FLAGS, readNarrowing } from "./filter-flags.js";
 import { readAll, unreadableFile } from "./flag-values.js";
+import { checkLastLine } from "./last-line.js";
 import type { FILE } from "./shared-flags.js";
 import { completeCallIds } from "./short-ids.js";
 
@@ -49,8 +50,8 @@ export async function readCallOperands(
   const odd = typed.find((word) => !isOneId(word));
   if (odd !== undefined) throw new WhcbError("usage", `${JSON.stringify(odd)} isn't a call id`);
   const listed = [
-    ...(named.includes("-") ? splitIds(await readAll(deps.io.stdin), "stdin") : []),
-    ...(file === undefined ? [] : splitIds(await readIdFile(file), file)),
+    ...(named.includes("-") ? splitIds(await readAll(deps.io.stdin), "stdin", invocation) : []),
+    ...(file === undefined ? [] : splitIds(await readIdFile(file), file, invocation)),
   ];
   return { callback, callIds: { typed, listed } };
 }
@@ -95,7 +96,7 @@ export function missingCalls(callIds: readonly string[], code: "not-found" | "it
   );
 }
 
-function splitIds(text: string, source: string): readonly string[] {
+function splitIds(text: string, source: string, invocation: Invocation): readonly string[] {
   const lines = text
     .replace(/^\uFEFF/, "")
     .split(/\r?\n/)
@@ -108,6 +109,7 @@ function splitIds(text: string, source: string): readonly string[] {
     throw new WhcbError("malformed", `${source}: line ${lines.indexOf(odd) + 1} isn't a call id`, {
       hint: "one id per line, as `whcb calls list … -o ids` writes them",
     });
+  checkLastLine(text, source, invocation);
   return ids;
 }
 

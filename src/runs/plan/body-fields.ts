@@ -3,7 +3,7 @@ import { WhcbError } from "../../domain/errors.js";
 import { objectOf } from "../../wire/json/json-value.js";
 import { readJson } from "../../wire/json/read-json.js";
 import { readXml } from "../../wire/xml/xml-read.js";
-import { meansNotReceived, saysWhetherReceived } from "./received-field.js";
+import { saysWhetherReceived } from "./received-field.js";
 
 /** Names are in lower case, without spaces, dashes and underscores. If a name repeats, the last one counts. */
 export type Fields = readonly (readonly [name: string, value: string])[];
@@ -28,17 +28,21 @@ export const KNOWN_FIELDS: ReadonlySet<string> = new Set([
 ]);
 
 /** Names are looked at for each line. */
-const MAX_NAME = 200;
+export const MAX_NAME = 200;
 
 /** More than any body that whcb accepts has, and fewer levels than a value's text may have. */
 const LINE_LIMITS = { values: 300_000, levels: 1_000 };
 
 /** Returns null if it can't be read. */
 export function fieldsOfBody(body: string): Fields | null {
+  const read = readDocument(body);
+  return read === null || (read.root !== null && read.root !== "deliveryResponse") ? null : bodyFields(read.value);
+}
+
+/** Returns what JSON or XML has, with the name of the root element, or null if it can't be read. */
+export function readDocument(text: string): { readonly root: string | null; readonly value: unknown } | null {
   try {
-    if (!body.startsWith("<")) return bodyFields(readJson(body, "line", LINE_LIMITS));
-    const { root, value } = readXml(body);
-    return root === "deliveryResponse" ? bodyFields(value) : null;
+    return text.startsWith("<") ? readXml(text) : { root: null, value: readJson(text, "line", LINE_LIMITS) };
   } catch (error) {
     if (error instanceof WhcbError) return null;
     throw error;
@@ -53,7 +57,7 @@ function bodyFields(body: unknown): Fields | null {
     const column = columnName(name);
     if (value === null && saysWhetherReceived(column)) return [[column, ""]];
     if (isText(value)) return [[column, String(value)]];
-    return isOther(column, value) ? [[column, JSON.stringify(value)], ...statusFields(column, value)] : [];
+    return isOther(column, value) ? [[column, JSON.stringify(value)]] : [];
   });
   const other = otherSenderOf(top.get("from"));
   if (other !== null) fields.push([OTHER_SENDER, other]);
@@ -71,16 +75,6 @@ function bodyFields(body: unknown): Fields | null {
 /** Such a value can't be compared, but may say that the line wasn't received. */
 function isOther(column: string, value: unknown): boolean {
   return value !== null && (DATE_FIELDS.has(column) ? typeof value === "boolean" : !KNOWN_FIELDS.has(column));
-}
-
-/** A log has the status of the answer within a member such as `res`. A name has those of all levels. */
-function statusFields(column: string, value: unknown): Fields {
-  if (typeof value === "object" && value !== null) {
-    const nameOf = (name: string): string => `${column}.${columnName(name)}`.slice(-MAX_NAME);
-    return Object.entries(value).flatMap(([name, member]) => statusFields(nameOf(name), member));
-  }
-  const text = String(value ?? "");
-  return saysWhetherReceived(column) || meansNotReceived(column, text) ? [[column, text]] : [];
 }
 
 /** Returns null if there is nothing that could be an address, such as `whatsapp` or a list of numbers. */

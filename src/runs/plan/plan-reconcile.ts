@@ -2,6 +2,7 @@
 import type { PhoneNumber } from "libphonenumber-js/min";
 import type { Client, ListedCall, ListedCallback } from "../../client/client.js";
 import { KeptLength } from "../../client/list-walker.js";
+import { idKey } from "../../domain/call.js";
 import { count } from "../../domain/count.js";
 import { WhcbError } from "../../domain/errors.js";
 import { saysZone } from "../../wire/dates.js";
@@ -29,6 +30,8 @@ export interface ReconcilePlan {
   readonly serviceListedAt: number | null;
   readonly failed: number;
   readonly unmatched: number;
+  /** The list has the id of this FAILED call in a field that isn't compared, as whcb's own lists of calls do. */
+  readonly listedByWhcb: string | null;
   /** So many lines don't identify the FAILED call that is their only match. */
   readonly vague: number;
   readonly atOtherTimes: number;
@@ -87,6 +90,7 @@ export async function planReconcile(request: ReconcileRequest, deps: RunDeps): P
       serviceListedAt,
       failed: failed.length,
       unmatched: match.unmatched,
+      listedByWhcb: failed.find(({ id }) => seen.otherIds.has(idKey(id)))?.id ?? null,
       vague: match.vague,
       atOtherTimes: match.atOtherTimes,
       unreadableNumbers: phones.unreadable.size,

@@ -1,17 +1,27 @@
-/** A list of failed calls, or a log of rejected requests, isn't a list of what was received (docs/cli.md, Reconcile). */
+/** What a field says by its name and its value alone (docs/cli.md, Reconcile). */
 import { DATE_ORDERS, readListDate } from "./list-dates.js";
 
 const STATUS_NAME =
   /(?:status|state)(?:code|text|name)?$|(?:http|response|result)code$|(?:result|outcome|verdict)$|^(?:code|http)$/;
+const WORDS_OF_ARRIVAL = "success|successful|succeeded|accepted|delivered|received|imported|processed|stored";
 /** An `acknowledged` alone is a reply's date, and a `delivery` may be anything. */
-const YES_NAME =
-  /(?:success|successful|succeeded|accepted|delivered|received|imported|processed|stored|valid|^(?:(?:is|was|has)acknowledged|acknowledged(?=.)|(?:is|was|has)?(?:seen|ok)|delivery(?=.)))(?:at|on|date|time|ts|timestamp|utc|flag|ok|yn)*(?:(?:by|to|in).*)?$/;
-const NO_NAME =
-  /^err$|error|exception|fail|reject|dropped|discarded|skipped|deadletter|invalid|nack(?:ed)?$|(?:un|not(?:yet)?|never)(?:success|succeeded|accepted|delivered|received|imported|processed|stored|seen)/;
+const YES_NAME = new RegExp(
+  `(?:${WORDS_OF_ARRIVAL}|valid|^(?:(?:is|was|has)acknowledged|acknowledged(?=.)|(?:is|was|has)?(?:seen|ok)|delivery(?=.)))(?:at|on|date|time|ts|timestamp|utc|flag|ok|yn)*(?:(?:by|to|in).*)?$`,
+);
+/** A column's name and a value of any column may have such a word. */
+const NO_WORD = new RegExp(
+  [
+    String.raw`(?<!\p{L})err|err(?:or|no|code|msg|(?!\p{L}))|exception|reject|fail|refuse|declin|den(?:y|ied)|drop|discard|skip|invalid`,
+    String.raw`time[ds]?[\W_]*out|dead[\W_]*letter|roll(?:ed)?[\W_]*back|nack|fatal|abort|blocked|cancel|quarantin|deleted|missing`,
+    String.raw`unauthori|forbidden|unavailable|unprocessable|(?<!\p{L})bad(?!\p{L})`,
+    String.raw`(?:un|(?:not|never)[\W_]*(?:yet[\W_]*)?)(?:${WORDS_OF_ARRIVAL}|seen)`,
+  ].join("|"),
+  "iu",
+);
 
 /** The name is a column's (`columnName`). A dot is before each inner one: `res.ok`, and such an `acknowledged` isn't a reply's date. */
 export function saysWhetherReceived(name: string): boolean {
-  return [STATUS_NAME, YES_NAME, NO_NAME].some((names) => isOneOf(names, name));
+  return [STATUS_NAME, YES_NAME, NO_WORD].some((names) => isOneOf(names, name));
 }
 
 const ARRIVAL_NAME =
@@ -23,9 +33,15 @@ export function saysWhenItArrived(name: string): boolean {
 }
 
 function isOneOf(names: RegExp, name: string): boolean {
-  const inner = lettersOf(name.slice(name.lastIndexOf(".") + 1));
+  const inner = lettersOf(innerName(name));
   const spellings = name.includes(".") ? [inner, `is${inner}`] : [];
   return [lettersOf(name), ...spellings].some((letters) => names.test(letters));
+}
+
+/** Members of a list have the list's name. */
+function innerName(name: string): string {
+  const whole = name.replace(/(?:\.\d+)+$/, "");
+  return whole.slice(whole.lastIndexOf(".") + 1);
 }
 
 function lettersOf(name: string): string {
@@ -35,25 +51,36 @@ function lettersOf(name: string): string {
 const RECEIVED =
   /^(?:(?:HTTP\S* )?20[0-6](?: (?:ok|created|accepted|no content|reset content|partial content|non-authoritative information))?|ok|success|successful|succeeded|received|accepted|acknowledged|delivered|processed|completed?|done|stored|true)$/i;
 const YES = /^(?:t|yes|y|1)$/i;
-const NO = /^(?:|f|false|no|n|0|null|none)$/i;
+const NO = /^(?:f|false|no|never|n)$/i;
+const NOTHING = /^(?:null|none|0)?$/i;
 const EPOCH = /^\d{9,13}(?:\.\d+)?$/;
+/** Such as 503, 5xx, HTTP/1.1 503, or 404 Not Found. A flag of a database may be 0. */
+const NO_NUMBER = /^0$|^(?:HTTP\S*\s+)?[45](?:\d\d|xx)(?:$|\W+(?:$|\p{L}))/iu;
 
-/** Any other value, and an empty one, may say that the line wasn't received. */
-export function meansReceived(name: string, value: string): boolean {
+/** Columns such as `id`, `serverport`, `bodybytessent` or `retrycount` have other numbers. */
+const NUMBER_NAME =
+  /(?:id|key|number|version|bytes\p{L}*|size|length|count|tries|attempts?|requests|connection|time|duration|ms|seconds|amount|price)$|^(?:server|remote)?port$|^(?:allocations|view|db)$/u;
+/** What was received again is received. */
+const OTHER_FLAG = /^repeat$/;
+
+/** Tells whether a field that isn't compared may say that the line wasn't received. */
+export function mayMeanNotReceived(name: string, value: string): boolean {
   const text = value.trim();
-  if (isOneOf(NO_NAME, name)) return NO.test(text);
-  return RECEIVED.test(text) || (!isOneOf(STATUS_NAME, name) && (YES.test(text) || isDate(text)));
+  if (isOneOf(NO_WORD, name)) return !NOTHING.test(text) && !NO.test(text);
+  if (saysWhetherReceived(name)) return !meansReceived(name, text);
+  const inner = lettersOf(innerName(name));
+  if (NO.test(text)) return !OTHER_FLAG.test(inner);
+  return NO_WORD.test(text) || (NO_NUMBER.test(text) && !NUMBER_NAME.test(inner));
 }
 
-/** An event's name may end so: `webhook.rejected`. */
-const NOT_RECEIVED =
-  /^(?:\S*[._:/-])?(?:error|failed|failure|refused|rejected|dropped|discarded|skipped|dead[ _-]?letter|timed[ _]out|timeout|undelivered|not[ _](?:accepted|delivered|received))$/i;
+/** Tells whether an id is the heading of what wasn't received: no sender chooses `failed:`. */
+export function isHeading(id: string): boolean {
+  return !/\d/.test(id) && (NO_WORD.test(id) || NO.test(id));
+}
 
-/** A server's log may have the status in a column `response`. Such a word says so in a column of any name. */
-export function meansNotReceived(name: string, value: string): boolean {
-  if (/(?:^|\.)response$/.test(name) && /^[1-5]\d\d$/.test(value.trim())) return !RECEIVED.test(value.trim());
-  if (/^HTTP\/\d(?:\.\d)? [45]\d\d\b/i.test(value.trim())) return true;
-  return NOT_RECEIVED.test(value.trim());
+/** Any other value, and an empty one, may say that the line wasn't received. */
+function meansReceived(name: string, text: string): boolean {
+  return RECEIVED.test(text) || (!isOneOf(STATUS_NAME, name) && (YES.test(text) || isDate(text)));
 }
 
 const [FIRST, LAST] = [Date.UTC(2000, 0), Date.UTC(2100, 0)];

@@ -1,13 +1,15 @@
 /** A list says what the receiver has (docs/cli.md, Reconcile). */
 import { createHash } from "node:crypto";
 import { idKey } from "../../domain/call.js";
+import { shellQuote } from "../../domain/command-line.js";
 import { WhcbError } from "../../domain/errors.js";
+import { maskUrlsIn } from "../../domain/mask.js";
 import type { ResponseKind } from "../../domain/message-response.js";
 import { readDate } from "../../wire/dates.js";
 import { columnName, DATE_FIELDS, type Fields, ID_COLUMNS, KNOWN_FIELDS, OTHER_SENDER } from "./body-fields.js";
+import { type DoubtfulField, findDoubt } from "./doubtful-field.js";
 import { type DateOrder, findDateOrder, readListDate, saysListZone } from "./list-dates.js";
 import { listNames, type NameField, readRecords, type SeenFormat, type SeenRecord, unreadableLine } from "./list-records.js";
-import { meansNotReceived, meansReceived, saysWhetherReceived } from "./received-field.js";
 
 export interface SeenList {
   readonly format: SeenFormat;
@@ -16,6 +18,8 @@ export interface SeenList {
   readonly read: number;
   /** No call has the fields of these names, which are in lower case. */
   readonly notCompared: readonly string[];
+  /** The list has these (`idKey`) in a field `id`, which isn't compared. */
+  readonly otherIds: ReadonlySet<string>;
   readonly zones: DateZones;
 }
 
@@ -58,21 +62,36 @@ export interface ListOptions {
   readonly dateOrder?: DateOrder | undefined;
   /** The key is the list's name of a field, the value is ours. Both are as `columnName` returns them. */
   readonly fieldNames?: ReadonlyMap<string, string> | undefined;
+  /** Fields of these names (`columnName`) don't say whether a line was received. */
+  readonly ignored?: ReadonlySet<string> | undefined;
 }
 
 /** Dates without a zone are of `timezone`. Throws `malformed` with the line number, and `usage` for a name that the list doesn't have. */
-export function readSeenList(text: string, timezone: string, { dateOrder, fieldNames = new Map() }: ListOptions = {}): SeenList {
+export function readSeenList(text: string, timezone: string, options: ListOptions = {}): SeenList {
+  const { dateOrder, fieldNames = new Map(), ignored = new Set() } = options;
   const mapped = new Set(fieldNames.values());
   const nameField: NameField = (name) => fieldNames.get(name) ?? (mapped.has(name) ? `another ${name}` : name);
   const { format, names, records } = readRecords(text, nameField);
-  const missing = [...fieldNames.keys()].filter((name) => !names.some((given) => columnName(given) === name));
-  if (missing.length > 0)
-    throw new WhcbError("usage", `--map: the list has no ${missing.join(", ")}`, { hint: `it has ${listNames(names)}` });
+  requireNames("--map", fieldNames.keys(), names);
+  requireNames(
+    "--ignore",
+    [...ignored].map((name) => name.replace(/\..*/, "")),
+    format === "ids" ? ["id"] : names,
+  );
   const areBodies = format === "ndjson" || format === "xml";
   const notCompared = new Set<string>();
+  const otherIds = new Set<string>();
   const named: readonly SeenRecord[] = records.map(({ line, fields }) => {
-    for (const field of fields) requireReceived(line, field, nameField);
-    if (fields.length > 1) for (const [name] of fields) if (!KNOWN_FIELDS.has(nameField(name))) notCompared.add(name);
+    for (const [name, value] of fields) {
+      const isBareId = fields.length === 1 && name === "id";
+      const isId = isBareId || ID_COLUMNS.has(nameField(name));
+      const isCompared = isBareId || KNOWN_FIELDS.has(nameField(name));
+      const doubt = findDoubt(name, value, { isId, isCompared, ignored });
+      if (doubt !== null) throw notReceived(line, doubt);
+      if (isCompared || ignored.has(name)) continue;
+      notCompared.add(name);
+      if (name === "id") otherIds.add(idKey(value));
+    }
     return { line, fields: fields.map(([name, value]) => [nameField(name), value]) };
   });
   const order = dateOrder ?? requireOrder(named, areBodies);
@@ -85,18 +104,24 @@ export function readSeenList(text: string, timezone: string, { dateOrder, fieldN
     const key = JSON.stringify({ ...seen, line: 0 });
     if (!distinct.has(key)) distinct.set(key, seen);
   }
-  return { format, lines: [...distinct.values()], read: records.length, notCompared: [...notCompared], zones };
+  return { format, lines: [...distinct.values()], read: records.length, notCompared: [...notCompared], otherIds, zones };
+}
+
+function requireNames(flag: string, wanted: Iterable<string>, names: readonly string[]): void {
+  const known = new Set(names.map(columnName));
+  const missing = [...wanted].filter((name) => !known.has(name));
+  if (missing.length > 0)
+    throw new WhcbError("usage", `${flag}: the list has no ${missing.join(", ")}`, { hint: `it has ${listNames(names)}` });
 }
 
 const MAX_SHOWN = 100;
 
-function requireReceived(line: number, [name, value]: Fields[number], nameField: NameField): void {
-  const isKnown = KNOWN_FIELDS.has(nameField(name));
-  const isDoubtful = saysWhetherReceived(name) ? !meansReceived(name, value) : !isKnown && meansNotReceived(name, value);
-  if (!isDoubtful) return;
-  const shown = value.trim().slice(0, MAX_SHOWN) || "empty";
-  const reason = `its ${name} is ${shown}, which isn't known to mean received (give only the lines that were received; leave the field out if it means something else)`;
-  throw unreadableLine(line, reason);
+function notReceived(line: number, { name, value }: DoubtfulField): WhcbError {
+  const shown = maskUrlsIn(value).trim().slice(0, MAX_SHOWN) || "empty";
+  const column = shellQuote(name);
+  const content = name.includes(".") ? "" : `, or --map content=${column} if it is what the sender wrote`;
+  const hint = `give only the lines that were received; if it means something else: --ignore ${column}${content}; nothing was done`;
+  return unreadableLine(line, `its ${name} is ${shown}, which isn't known to mean received`, hint);
 }
 
 /** Throws if it can't be told whether the day or the month comes first. */

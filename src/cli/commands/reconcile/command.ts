@@ -7,9 +7,10 @@ import { YES } from "../../output/questions.js";
 const FLAGS = {
   seen: value("--seen <file>", "what your system has; - for stdin", String),
   map: values("--map <names>", "what the list calls its fields, such as mobile=msisdn,messageid=MsgRef", String),
+  ignore: values("--ignore <names>", "columns that don't say whether a line was received", String),
   dateOrder: choice("--date-order <order>", "day or month first in the list's dates: dmy or mdy", ["dmy", "mdy"]),
   ambiguous: choice("--ambiguous <what>", "send or skip the calls that your system may have", ["send", "skip"]),
-  allowEmpty: flag("--allow-empty", "accept an empty list: your system has nothing"),
+  allowEmpty: flag("--allow-empty", "accept a list that is empty or matches no call: your system has nothing"),
   ...under("How to send", { ...SENDING_FLAGS, wait: WAIT }),
   yes: YES,
   dryRun: DRY_RUN,
@@ -21,8 +22,8 @@ export const RECONCILE = command({
   operands: [["<callback>", "id or name"]],
   details: `--seen takes NDJSON or XML bodies as your system received them, CSV or TSV with a header (messageid, callid, from, mobile,
 voice, email, mri, content, acknowledged), or whole ids of calls or messages, one per line, as UTF-8, UTF-16 with a byte order mark or
-Windows-1252. --map says what the list calls them, --date-order how it writes dates if 05/11/2026 may be of two days. Each line is compared
-with all calls of the callback. A FAILED call that is the only match of a line is marked SUCCESS if the line gives the call's id, or the sender and the content
+Windows-1252. --map says what the list calls them, --date-order how it writes dates if 05/11/2026 may be of two days. Any other column whose
+name or value may say that a line was not received (false, 0, 503, rejected) stops the command, unless --ignore names it. Each line is compared with all calls of the callback. A FAILED call that is the only match of a line is marked SUCCESS if the line gives the call's id, or the sender and the content
 or time (acknowledged). If it gives less, or matches several calls, the FAILED ones are ambiguous: they are neither marked nor sent, and
 the exit code is 8, unless --ambiguous decides. The rest is replayed. Numbers in local form need the profile's country
 (whcb config set country AU).

@@ -15,6 +15,7 @@ import { runReconcile } from "../../../runs/run-reconcile.js";
 import { checkTarget } from "../../../runs/send/send-target.js";
 import type { Invocation } from "../../args/command-spec.js";
 import { readBytes, unreadableFile } from "../../args/flag-values.js";
+import { checkLastLine } from "../../args/last-line.js";
 import { readSendingFlags } from "../../args/sending-flags.js";
 import { writeJson } from "../../output/json-fields.js";
 import { openProgress } from "../../output/progress-line.js";
@@ -38,12 +39,14 @@ export async function run(invocation: Invocation<ReconcileFlags>): Promise<void>
   const given = readSendingFlags(values);
   return withSession(invocation, async (session) => {
     const { settings } = session;
-    const seen = readSeenList(text, settings.timezone.value, { dateOrder: values.dateOrder, fieldNames });
+    const ignored = new Set((values.ignore ?? []).map(columnName));
+    const seen = readSeenList(text, settings.timezone.value, { dateOrder: values.dateOrder, fieldNames, ignored });
     if (seen.read === 0 && !values.allowEmpty) {
       throw new WhcbError("usage", "the list of --seen is empty: nothing was done", {
         hint: "did the command before the pipe fail? --allow-empty replays every failed call",
       });
     }
+    checkLastLine(text, "--seen", invocation);
     const callback = await findCallback(session.client, args.operand(0));
     const options = { ...given, ...(await deliverySettings(session)) };
     await using runDeps = await openRunDeps(invocation, session, { maxConnections: options.concurrency });
@@ -104,6 +107,7 @@ async function listAndReconcile(job: ReconcileJob, invocation: Invocation<Reconc
       return;
     }
     if (plan.replay.calls > 0) checkTarget(job.callback, options, runDeps.addressRule);
+    requireReceived(plan, job, invocation);
     const warnings = describeWarnings(plan, job);
     for (const lines of warnings) screen.info(text`warning: ${joinText(lines, "\n  ")}`);
     const description = describeReconcile(plan, describePlan(plan.replay, options, runDeps, screen.renderOptions));
@@ -160,6 +164,22 @@ async function listAndMatch(
     runDeps,
   );
   return plan.finally(() => listing.clear());
+}
+
+/** Throws `usage` for a list that isn't of what the receiver has. */
+function requireReceived(
+  { unmatched, listedByWhcb }: ReconcilePlan,
+  { seen, callback }: ReconcileJob,
+  { values }: Invocation<ReconcileFlags>,
+): void {
+  if (listedByWhcb !== null)
+    throw new WhcbError("usage", `the list has the id of a failed call, ${listedByWhcb}: is it a list of whcb's?`, {
+      hint: "if your system stored the webhook-id: --map callid=id; if id means something else: --ignore id; nothing was done",
+    });
+  if (seen.read > 0 && unmatched === seen.lines.length && !values.allowEmpty)
+    throw new WhcbError("usage", `the list of --seen matches no call of ${callback.name}: nothing was done`, {
+      hint: "is it of another callback, or did the command before the pipe fail? --allow-empty replays every failed call",
+    });
 }
 
 const RECORDS = {
