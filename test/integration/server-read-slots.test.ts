@@ -5,6 +5,9 @@ import { connect, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import type { FastifyInstance, RouteOptions } from "fastify";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Outage } from "../../src/domain/outage.js";
+import { LONGEST_CALLBACK, LONGEST_OUTAGE } from "../../src/server/routes/callback-routes.js";
+import { outageToJson } from "../../src/wire/json/outage-json.js";
 import { Visitor } from "../support/server/console-visitor.js";
 import { CALLBACK_SETTINGS, CREDENTIALS, closeService, openService, type Service } from "../support/server/server-fixture.js";
 
@@ -167,4 +170,37 @@ it("only these routes take no slot: they hold no rows, limit themselves, or take
     "/openapi.json",
     "/readyz",
   ]);
+});
+
+it("a callback and an outage have at most the bytes that are kept for each in a page", async () => {
+  const host = `${"h".repeat(249)}:8787`;
+  const email = `${"é".repeat(57)}@b.co`;
+  const auth = { type: "httpheader", key: "é".repeat(128) } as const;
+  const sizes: number[] = [];
+  for (const [at, letter] of ["中", '"', "😀", "\u0001"].entries()) {
+    const url = `http://127.0.0.1:9/${letter.repeat(at === 2 ? 1_014 : 2_029)}`;
+    await service.store.callbacks.create(
+      `${at}`.repeat(16),
+      { ...CALLBACK_SETTINGS, name: letter.repeat(25), url, email, auth },
+      0,
+    );
+  }
+  for (const id of ["0", "1", "2", "3"]) {
+    const headers = { ...CREDENTIALS, accept: "application/json", host };
+    const { body } = await service.app.inject({ url: `/callbacks/${id.repeat(16)}`, headers });
+    sizes.push(Buffer.byteLength(body));
+  }
+  expect(sizes.every((size) => size > 4_096)).toBe(true);
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(LONGEST_CALLBACK);
+  const outage = {
+    id: "F".repeat(32),
+    callbackId: ID,
+    startedAt: 0,
+    endedAt: null,
+    quietSince: 0,
+    failedCalls: 1e9,
+    notifiedAt: 0,
+  };
+  const shown = outageToJson({ ...outage, notifiedBy: "smtp", mailError: "é".repeat(500) } as Outage);
+  expect(Buffer.byteLength(JSON.stringify(shown))).toBeLessThanOrEqual(LONGEST_OUTAGE);
 });

@@ -1,6 +1,7 @@
 /** Rows take several times the memory of the answer that is written from them, so only a few requests hold rows at once. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { WhcbError } from "../../domain/errors.js";
+import type { Clock } from "../../platform/clock.js";
 import { isSafe } from "../auth/request-origin.js";
 import { ownerOf } from "./byte-budget.js";
 import { RequestSlots } from "./request-slots.js";
@@ -14,7 +15,8 @@ declare module "fastify" {
     takesNoReadSlot?: true;
   }
   interface FastifyInstance {
-    readonly readSlots: RequestSlots;
+    /** Resolves to what frees the slot. */
+    readonly waitForReadSlot: (owner: string) => Promise<() => void>;
   }
   interface FastifyRequest {
     /** It is null while the request has no slot. */
@@ -23,8 +25,17 @@ declare module "fastify" {
 }
 
 /** Is called before routes are added. By default every GET waits for a slot before its handler, and keeps it until its answer is written. */
-export function addReadSlots(app: FastifyInstance): void {
-  app.decorate("readSlots", new RequestSlots(READS_AT_ONCE));
+export function addReadSlots(app: FastifyInstance, clock: Pick<Clock, "nextTurn">): void {
+  const slots = new RequestSlots(READS_AT_ONCE);
+  app.decorate("waitForReadSlot", (owner) => {
+    return new Promise((resolve) => {
+      void slots.run(owner, async () => {
+        // SQLite answers at once: otherwise all that wait would be answered before anything else.
+        await clock.nextTurn();
+        return new Promise<void>((free) => resolve(free));
+      });
+    });
+  });
   app.decorateRequest("freeReadSlot", null);
   app.addHook("preHandler", async (request, reply) => {
     if (isSafe(request) && request.routeOptions.config.takesNoReadSlot !== true) await takeReadSlot(request, reply);
@@ -38,16 +49,7 @@ export function addReadSlots(app: FastifyInstance): void {
 
 /** Resolves once the request has a slot. Throws `interrupted` if its client is gone by then. */
 export async function takeReadSlot(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  if (request.freeReadSlot === null) {
-    await new Promise<void>((taken) => {
-      void request.server.readSlots.run(ownerOf(request), () => {
-        taken();
-        return new Promise<void>((free) => {
-          request.freeReadSlot = free;
-        });
-      });
-    });
-  }
+  request.freeReadSlot ??= await request.server.waitForReadSlot(ownerOf(request));
   requireClient(reply);
 }
 
