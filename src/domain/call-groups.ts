@@ -81,6 +81,7 @@ export class CallGroups {
   readonly #by: readonly GroupKey[];
   readonly #maxGroups: number;
   readonly #groups = new Map<string, CallGroup>();
+  #textLength = 0;
   #calls = 0;
   #otherCalls = 0;
 
@@ -95,10 +96,16 @@ export class CallGroups {
     const known = this.#groups.get(key);
     if (known === undefined && this.#groups.size >= this.#maxGroups) this.#otherCalls += group.count;
     else this.#groups.set(key, known === undefined ? group : sumOf(known, group));
+    if (known === undefined) this.#textLength += key.length;
   }
 
   get size(): number {
     return this.#groups.size;
+  }
+
+  /** The values of all groups that were added have so many characters as JSON. */
+  get textLength(): number {
+    return this.#textLength;
   }
 
   get calls(): number {

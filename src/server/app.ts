@@ -14,6 +14,7 @@ import { addBodyParsers, BODY_LIMIT, endSlowBodies, limitBodies } from "./reques
 import { ByteBudget } from "./requests/byte-budget.js";
 import { errorAnswer } from "./requests/error-answers.js";
 import { refuseLateRequests } from "./requests/late-requests.js";
+import { addReadSlots } from "./requests/read-slots.js";
 import { ReadTurns } from "./requests/read-turns.js";
 import { ANSWER_BYTES } from "./requests/send-document.js";
 import { addErrorHandlers, answerClientError, NO_SUCH_PATH, sendError } from "./requests/send-errors.js";
@@ -74,6 +75,7 @@ export async function createApp(
   limitBodies(app, new ByteBudget(), { timers: deps.timers, limit: BODY_LIMIT });
   addBodyParsers(app, new ReadTurns(deps));
   refuseLateRequests(app, deps);
+  addReadSlots(app, deps.clock);
   const context: RouteContext = {
     deps,
     schemaFor: (operationId) => ({ schema: { operationId } }),

@@ -1,7 +1,7 @@
 /** A change and its audit are in one transaction, so neither is there without the other. */
 import { createHash } from "node:crypto";
 import { type RawBuilder, sql } from "kysely";
-import type { AuditChange, AuditDetails, AuditEntry, Author } from "../domain/audit/audit-entry.js";
+import { type AuditChange, type AuditDetails, type AuditEntry, type Author, jsonBytes } from "../domain/audit/audit-entry.js";
 import { type CallFilter, filterParameters } from "../domain/call-filter.js";
 import { type Page, type PageQuery, readPage } from "./paging.js";
 import type { Db, Row } from "./schema.js";
@@ -72,15 +72,16 @@ export function namedCalls(callIds: readonly string[]): AuditDetails {
   };
 }
 
-/** A longer text of a filter isn't kept. */
+/** A longer text of a filter isn't kept. Six of them fit into an entry. */
 const MAX_FILTER_TEXT = 256;
+const MAX_FILTER_BYTES = 1_024;
 
 /** Says which calls a filter selected. `markedAt` says that they were those of one mark, which was taken back. */
 export function filteredCalls(filter: CallFilter): AuditDetails {
   const { markedAt } = filter;
   const texts = Object.entries(filterParameters(filter)).map(([name, text]) => [
     name,
-    text.length > MAX_FILTER_TEXT ? `(${text.length} characters)` : text,
+    text.length > MAX_FILTER_TEXT || jsonBytes(text) > MAX_FILTER_BYTES ? `(${text.length} characters)` : text,
   ]);
   return {
     filter: { ...Object.fromEntries(texts), ...(markedAt !== undefined && { markedAt: new Date(markedAt).toISOString() }) },

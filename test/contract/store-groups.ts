@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { CallFilter } from "../../src/domain/call-filter.js";
 import { type CallGroup, CallGroups, type GroupKey, groupOf } from "../../src/domain/call-groups.js";
 import type { Callback } from "../../src/domain/callback.js";
-import type { GroupPage } from "../../src/store/calls/group-calls.js";
+import { GROUPS_BYTES, type GroupPage } from "../../src/store/calls/group-calls.js";
 import type { Store } from "../../src/store/open-store.js";
 import { ACCEPTED, aResponse } from "../support/builders.js";
 import {
@@ -71,6 +71,20 @@ export function describeGroups(open: OpenStore): void {
       await hold(store, callback, ["E"], NOW + 2 * HOUR);
       return callback;
     }
+
+    it("ends a page once its texts are long, so that nobody's senders make it large", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      const calls = Array.from({ length: 1_800 }, (_, index) => {
+        const email = String(index).padEnd(256, "中");
+        return { id: `L${index}`, response: aResponse({ from: { name: "", mri: "", mobile: "", email, voice: "" } }) };
+      });
+      await store.calls.accept([{ callbackId: callback.id, calls }], NOW);
+      const found = await pages(store, callback, { status: "PENDING" }, ["from"], Number.POSITIVE_INFINITY);
+      expect(found.length).toBeGreaterThan(1);
+      expect(found.reduce((sum, { count }) => sum + count, 0)).toBe(1_800);
+      for (const page of found) expect(Buffer.byteLength(JSON.stringify(page.groups))).toBeLessThan(GROUPS_BYTES / 2);
+    });
 
     it("groups and filters by what the endpoint answered to the last attempt", async () => {
       const store = await open();

@@ -83,6 +83,32 @@ export function describeListing(open: OpenStore, runs: number): void {
       expect(kilobytes).toEqual([100, 100, 200]);
     });
 
+    it("in another order says how much it keeps of all that match, and ends as its reader has gone", async () => {
+      const store = await open();
+      const callback = await aCallback(store);
+      const calls = Array.from({ length: 3_000 }, (_, index) => ({ id: `C${index}`, response: aResponse() }));
+      await store.calls.accept([{ callbackId: callback.id, calls }], NOW);
+      const { content } = aResponse().responseMessage;
+      const given = {
+        filter: { status: "PENDING", text: content },
+        sort: [{ field: "id", descending: false }],
+        limit: 1,
+      } as const;
+      const kept: number[] = [];
+      await store.calls.list(callback.id, query({ ...given, beforeRead: (bytes) => void kept.push(bytes) }));
+      expect(kept.length).toBeGreaterThan(2);
+      const ofSeqs = kept.slice(0, -1);
+      expect(ofSeqs).toEqual(ofSeqs.toSorted((one, other) => one - other));
+      expect(ofSeqs.at(-1)).toBeGreaterThan(8 * 1_024);
+      let steps = 0;
+      const beforeRead = async () => {
+        steps += 1;
+        if (steps === 2) throw new Error("gone");
+      };
+      await expect(store.calls.list(callback.id, query({ ...given, beforeRead }))).rejects.toThrow("gone");
+      expect(steps).toBe(2);
+    });
+
     it("counts the attempts for the size of a page that has them", async () => {
       const store = await open();
       const callback = await aCallback(store);

@@ -1,8 +1,10 @@
 /** Who changed what is recorded whichever way it was changed. */
 import { hostname, userInfo } from "node:os";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { LONGEST_ENTRY } from "../../src/domain/audit/audit-entry.js";
 import { systemRandom } from "../../src/platform/random.js";
 import { makeCredential } from "../../src/server/auth/credential-hashes.js";
+import { filteredCalls } from "../../src/store/audit.js";
 import { anAttempt } from "../support/builders.js";
 import { CliMachine } from "../support/cli/cli-service.js";
 import { Visitor } from "../support/server/console-visitor.js";
@@ -82,6 +84,43 @@ describe("the audit of a service", () => {
     expect(text).toMatch(/3 changes .* &lt;b>eve&lt;\/b> API &lt;i> demo deleted: .* demo console .* 1 call marked SUCCESS: A/);
     expect(html).not.toContain("<b>eve");
     expect((await visitor.open("/console/audit?user=nobody&since=soon")).text).toMatch(/Must be a time ago.* No changes/);
+  });
+
+  it("has no entry that is longer than the room that is kept for it", async () => {
+    const sizes: number[] = [];
+    const newest = async () => {
+      const { audit } = JSON.parse((await ask("GET", "/audit?limit=1")).body);
+      sizes.push(Buffer.byteLength(JSON.stringify(audit[0])));
+      return audit[0];
+    };
+    const settings = (letter: string, url: string) => ({
+      ...CALLBACK_BODY,
+      ...{ name: letter.repeat(50), email: `${letter.repeat(58)}@b.co`, url },
+    });
+    const urls = [`${"中".repeat(2020)}#x`, '"'.repeat(2020), "😀".repeat(1010), "\u0001".repeat(1900)];
+    await ask("POST", "/callbacks", settings("a", "http://127.0.0.1:9/"));
+    let name = "a".repeat(50);
+    for (const [at, path] of urls.entries()) {
+      const letter = "bcde中"[at] ?? "";
+      const put = await ask("PUT", `/callbacks/${name}`, settings(letter, `http://127.0.0.1:9/${path}`));
+      if (put.status !== 204) continue;
+      name = letter.repeat(50);
+      const { action, details } = await newest();
+      expect([action, details.settings[1].setting, details.settings[1].after]).toEqual([
+        "callback-changed",
+        "url",
+        expect.stringMatching(/^http:\/\/127\.0\.0\.1:9\/.{400,}…$/),
+      ]);
+    }
+    const withText = (text: string) => {
+      const { filter } = filteredCalls({ reason: text, channel: text, messageId: text, from: text, text, answer: text });
+      sizes.push(Buffer.byteLength(JSON.stringify({ filter })) + 1_024);
+      return filter?.q;
+    };
+    expect(withText("\u0001".repeat(256))).toBe("(256 characters)");
+    expect(withText("中".repeat(256))).toBe("中".repeat(256));
+    expect(sizes.length).toBeGreaterThanOrEqual(5);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(LONGEST_ENTRY);
   });
 
   it("counts failed sign-ins by address and minute, and has no user whom nobody has added, as that may be a password", async () => {

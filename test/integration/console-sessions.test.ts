@@ -45,13 +45,34 @@ describe("a session's cookie", () => {
     visitor.cookies.set("whcb-session", "planted-by-somebody-else");
     const first = await signIn(visitor, LOGIN);
     const line = first.setCookies.find((one) => one.startsWith("whcb-session="));
-    expect(line).toMatch(/^whcb-session=[\w-]{32}; Max-Age=86400; Path=\/console; HttpOnly; SameSite=Strict$/);
+    expect(line).toMatch(/^whcb-session=[\w-]{32}\.[\w-]{43}; Max-Age=86400; Path=\/console; HttpOnly; SameSite=Strict$/);
     const token = visitor.cookies.get("whcb-session");
     const other = new Visitor(service.app);
     other.cookies.set("whcb-session", "planted-by-somebody-else");
     expect([await isSignedIn(visitor), await isSignedIn(other)]).toEqual([true, false]);
     await signIn(other, LOGIN);
     expect(other.cookies.get("whcb-session")).not.toBe(token);
+  });
+
+  it("that somebody has made up is rejected without the database, like a ticket", async () => {
+    const { sessions } = service.store;
+    const { find } = sessions;
+    let finds = 0;
+    sessions.find = (...given) => {
+      finds += 1;
+      return find(...given);
+    };
+    const visitor = await new Visitor(service.app).signIn();
+    const [secret = "", signature = ""] = visitor.cookies.get("whcb-session")?.split(".") ?? [];
+    for (const token of ["A".repeat(32), `${"A".repeat(32)}.${signature}`, `${secret}.`, `${secret}.${signature}.x`]) {
+      const stranger = new Visitor(service.app);
+      stranger.cookies.set("whcb-session", token);
+      expect(await isSignedIn(stranger)).toBe(false);
+      expect((await stranger.open(`/console/sign-in?ticket=${token}`)).text).toContain("Sign in");
+    }
+    expect(finds).toBe(0);
+    expect(await isSignedIn(visitor)).toBe(true);
+    expect(finds).toBeGreaterThan(0);
   });
 
   it("ends the session that it replaces", async () => {

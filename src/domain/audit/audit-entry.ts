@@ -3,6 +3,11 @@ import type { MarkedBy } from "../call.js";
 import type { CallbackSettings } from "../callback.js";
 import { shownUrl } from "../mask.js";
 
+/** An entry has at most so many bytes of JSON: the longest one has two URLs of a callback, names and an e-mail address. */
+export const LONGEST_ENTRY = 8 * 1024;
+/** A longer URL is cut. Two of them fit. */
+const LONGEST_URL = 2_560;
+
 /** `database` is a command that works on the database itself: file mode, `users`, `db erase` and the start of `serve`. */
 export const WAYS = ["api", "console", "database"] as const;
 export type Way = (typeof WAYS)[number];
@@ -91,7 +96,7 @@ function settingsRecord(settings: CallbackSettings): Readonly<Record<string, str
   const enabled = (isEnabled: boolean) => (isEnabled ? "enabled" : "disabled");
   return {
     name: settings.name,
-    url: shownUrl(settings),
+    url: cutJson(shownUrl(settings), LONGEST_URL),
     "auth.type": settings.auth.type,
     contentType: settings.contentType,
     removeHTML: enabled(settings.removeHtml),
@@ -101,4 +106,22 @@ function settingsRecord(settings: CallbackSettings): Readonly<Record<string, str
     "callbacks.undeliverable": enabled(settings.events.undeliverable),
     signing: settings.signing,
   };
+}
+
+export function jsonBytes(text: string): number {
+  return Buffer.byteLength(JSON.stringify(text));
+}
+
+const ELLIPSIS = "…";
+
+function cutJson(text: string, bytes: number): string {
+  if (jsonBytes(text) <= bytes) return text;
+  let room = bytes - jsonBytes(ELLIPSIS);
+  let kept = "";
+  for (const character of text) {
+    room -= jsonBytes(character) - jsonBytes("");
+    if (room < 0) break;
+    kept += character;
+  }
+  return kept + ELLIPSIS;
 }

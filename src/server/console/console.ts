@@ -5,9 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { WhcbError } from "../../domain/errors.js";
 import { isSafe } from "../auth/request-origin.js";
 import { readBody } from "../requests/bodies.js";
-import { ownerOf } from "../requests/byte-budget.js";
 import { answerTo, type ErrorAnswer, errorAnswer } from "../requests/error-answers.js";
-import { RequestSlots } from "../requests/request-slots.js";
 import { reserveAnswer } from "../requests/send-document.js";
 import { rejectUnread } from "../requests/send-errors.js";
 import type { Query } from "../routes/query-parameters.js";
@@ -48,9 +46,6 @@ const HTML = "text/html; charset=utf-8";
 
 /** A form may have a page of selected calls, or a callback's settings. */
 const FORM_LIMIT = 262_144;
-
-/** On PostgreSQL all that waited for a connection would hold what it has read, 50 calls of 64 KiB and more. */
-const PAGES_AT_ONCE = 8;
 
 /** The console's cookies have no escapes. In others each broken escape would cost an exception. */
 const COOKIE_OPTIONS: CookieSerializeOptions & ParseOptions = { decode: (value) => value };
@@ -94,19 +89,11 @@ export async function consolePlugin(app: FastifyInstance, context: RouteContext)
   // A stop waits for requests, and a stream doesn't end by itself.
   app.addHook("preClose", async () => live.close());
 
-  app.get("/console/assets/*", sendAsset);
-  app.get("/favicon.ico", (_, reply) => reply.redirect(ASSETS.icon));
+  app.get("/console/assets/*", { config: { takesNoReadSlot: true } }, sendAsset);
+  app.get("/favicon.ico", { config: { takesNoReadSlot: true } }, (_, reply) => reply.redirect(ASSETS.icon));
   await app.register(async (pages) => addPages(pages, { ...context, sessions }));
 
   function addPages(pages: FastifyInstance, consoleContext: ConsoleContext): void {
-    const slots = new RequestSlots(PAGES_AT_ONCE);
-    pages.addHook("onRoute", (route) => {
-      const { handler } = route;
-      if (route.config?.isLive !== true) return;
-      route.handler = function (request, reply) {
-        return slots.run(ownerOf(request), async () => handler.call(this, request, reply));
-      };
-    });
     // It runs before a body is read. Only a visitor who is signed in, or wants to be, may send one.
     pages.addHook("onRequest", async (request, reply) => {
       const visitor = await sessions.findVisitor(request, !isBackground(request));
@@ -132,7 +119,7 @@ export async function consolePlugin(app: FastifyInstance, context: RouteContext)
     addPause(pages, consoleContext);
     addOutages(pages, consoleContext);
     addAudit(pages, consoleContext);
-    pages.get("/console/events", { config: { isBackground: true } }, async (request, reply) => {
+    pages.get("/console/events", { config: { isBackground: true, takesNoReadSlot: true } }, async (request, reply) => {
       if (request.method === "HEAD") return reply.type(EVENT_STREAM).send();
       const topics = [(request.query as Query).topic ?? []].flat();
       await live.start({ topics, session: request.visitor?.token ?? "", request, reply });

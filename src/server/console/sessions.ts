@@ -2,9 +2,10 @@
 import { createHash, createHmac } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { isLoopbackHost, isUnspecifiedHost } from "../../platform/loopback.js";
-import { newSecret, randomId } from "../../platform/random.js";
+import { newSecret, type Random, randomId } from "../../platform/random.js";
 import type { SessionLimits } from "../../store/console-sessions.js";
 import type { StoredCredential } from "../../store/credentials.js";
+import type { Store } from "../../store/open-store.js";
 import { authorOf } from "../auth/author.js";
 import { isSameSecret } from "../auth/credential-hashes.js";
 import { hostNameOf, isThisMachine, schemeOf } from "../auth/request-origin.js";
@@ -58,7 +59,7 @@ export class Sessions {
   /** If the visitor did something (`isActive`), the session stays for another hour. */
   async findVisitor(request: FastifyRequest, isActive: boolean): Promise<Visitor> {
     const { store, clock } = this.#deps;
-    const token = cookieOf(request, "session");
+    const token = this.#sessionToken(request);
     const visit: Visitor = { credential: null, token: cookieOf(request, "visit") };
     if (token === "") return visit;
     const tokenHash = hashToken(token, request.host);
@@ -72,7 +73,7 @@ export class Sessions {
   /** Returns the user of a session that has ended by itself. It is null after a sign-out, a new password and a day. */
   async findFormerUser(request: FastifyRequest): Promise<string | null> {
     const { store, clock } = this.#deps;
-    const token = cookieOf(request, "session");
+    const token = this.#sessionToken(request);
     if (token === "") return null;
     const found = await store.sessions.find(hashToken(token, request.host), keptAt(clock.now()));
     return found?.session.username ?? null;
@@ -84,8 +85,8 @@ export class Sessions {
    */
   async beginSession(request: FastifyRequest, reply: FastifyReply, credential: StoredCredential): Promise<SessionEntry | null> {
     const { store, clock, random } = this.#deps;
-    await store.sessions.end(hashToken(cookieOf(request, "session"), request.host));
-    const secret = newSecret(random);
+    await this.#end(request);
+    const secret = newToken(store, random);
     const now = clock.now();
     const host = this.#isShared(request) ? `${randomId(random).toLowerCase()}.localhost${portSuffixOf(request)}` : null;
     const tokenHash = host === null ? hashToken(secret, request.host) : hashTicket(secret, host);
@@ -102,19 +103,31 @@ export class Sessions {
   /** A ticket enters once, at the host that it is for. Returns false if it is for another one, has been used or has expired. */
   async redeemTicket(request: FastifyRequest, reply: FastifyReply, ticket: string): Promise<boolean> {
     const { store, clock, random } = this.#deps;
+    if (!isOurToken(store, ticket)) return false;
     const ticketHash = hashTicket(ticket, request.host);
     const now = clock.now();
     // It is read first, so a stranger's guesses write nothing.
     const found = await store.sessions.find(ticketHash, { ...limitsAt(now), createdAfter: now - TICKET_MS });
-    const token = newSecret(random);
+    const token = newToken(store, random);
     if (found === null || !(await store.sessions.replaceToken(ticketHash, hashToken(token, request.host)))) return false;
     setCookie(request, reply, "session", token, KEPT_MS / 1000);
     return true;
   }
 
   async endSession(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    await this.#deps.store.sessions.end(hashToken(cookieOf(request, "session"), request.host));
+    await this.#end(request);
     setCookie(request, reply, "session", "", 0);
+  }
+
+  async #end(request: FastifyRequest): Promise<void> {
+    const token = this.#sessionToken(request);
+    if (token !== "") await this.#deps.store.sessions.end(hashToken(token, request.host));
+  }
+
+  /** Returns "" for what a stranger has made up. */
+  #sessionToken(request: FastifyRequest): string {
+    const token = cookieOf(request, "session");
+    return isOurToken(this.#deps.store, token) ? token : "";
   }
 
   /** People sign in at an address that they know, not at the host of a session that has ended. Returns null if the request's is known. */
@@ -203,6 +216,22 @@ function hashToken(token: string, host: string): string {
 
 function hashTicket(ticket: string, host: string): string {
   return hashToken(`ticket ${ticket}`, host);
+}
+
+type Signer = Pick<Store, "sign">;
+
+/** It is signed, so that the database isn't asked for one that somebody has made up. */
+export function newToken(store: Signer, random: Random): string {
+  return signedToken(store, newSecret(random));
+}
+
+function isOurToken(store: Signer, token: string): boolean {
+  const [secret = ""] = token.split(".", 1);
+  return isSameSecret(Buffer.from(token), Buffer.from(signedToken(store, secret)));
+}
+
+function signedToken(store: Signer, secret: string): string {
+  return `${secret}.${store.sign(`session ${secret}`)}`;
 }
 
 type CookieName = "session" | "visit" | "notice";

@@ -20,7 +20,7 @@ export function addOpenApiRoute(app: FastifyInstance, version: string): void {
     }
   });
 
-  app.get("/openapi.json", async (_, reply) => {
+  app.get("/openapi.json", { config: { takesNoReadSlot: true } }, async (_, reply) => {
     document ??= render();
     document.catch(() => {
       document = null;

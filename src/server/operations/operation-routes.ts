@@ -14,10 +14,11 @@ const SILENT = `The database hasn't answered within ${spellDuration(PATIENCE_MS)
 
 export function addOperationRoutes(app: FastifyInstance, deps: ServerDeps, metrics: Metrics): void {
   const storeCheck = checkedStore(deps);
+  const atOnce = { config: { takesNoReadSlot: true } } as const;
 
-  app.get("/healthz", async (_, reply) => sendJson(reply, HEALTHY));
+  app.get("/healthz", atOnce, async (_, reply) => sendJson(reply, HEALTHY));
 
-  app.get("/readyz", async (_, reply) => {
+  app.get("/readyz", atOnce, async (_, reply) => {
     const reason = deps.isReady() ? await storeCheck() : "The service is stopping";
     const egressFailure = deps.egressFailure();
     // Responses are accepted all the same.
@@ -27,7 +28,7 @@ export function addOperationRoutes(app: FastifyInstance, deps: ServerDeps, metri
     return sendJson(reply, Buffer.from(JSON.stringify(body)));
   });
 
-  app.get("/metrics", async (_, reply) => {
+  app.get("/metrics", atOnce, async (_, reply) => {
     const { contentType, text } = await metrics.render();
     return reply.type(contentType).send(text);
   });

@@ -15,7 +15,8 @@ export function addErrorHandlers(app: FastifyInstance, deps: ServerDeps): void {
   const allowedMethods = trackAllowedMethods(app);
   app.setErrorHandler((error, request, reply) => {
     const answer = answerTo(error);
-    if (answer.status >= 500) logFailure(request.id, error);
+    // Nobody waits for the answer to an interrupted request.
+    if (answer.status >= 500 && !isWhcbError(error, "interrupted")) logFailure(request.id, error);
     // Fastify closes the connection after a 413.
     if (answer.status === 413) lingerAfterAnswer(request, timers);
     sendError(request, reply, answer);

@@ -1,13 +1,11 @@
 /** The route is that of docs/contract.md, What ours adds: audit. */
 import type { FastifyInstance } from "fastify";
+import { LONGEST_ENTRY } from "../../domain/audit/audit-entry.js";
 import type { AuditQuery } from "../../store/audit.js";
 import { auditEntryToJson } from "../../wire/json/audit-json.js";
 import { reservePage, sendList } from "./list-answer.js";
 import { type Query, readFilter, readPage, readParameter } from "./query-parameters.js";
 import type { RouteContext } from "./route-context.js";
-
-/** An entry may have two URLs of a callback, and eight texts of a filter. */
-const LONGEST_ENTRY = 8 * 1024;
 
 /** Lists the newest first. */
 export function addAuditRoute(app: FastifyInstance, context: RouteContext): void {

@@ -9,7 +9,8 @@ import { attemptsToJson, callToJson } from "../../wire/json/call-json.js";
 import { authorOf } from "../auth/author.js";
 import { lazyParts } from "../lazy-parts.js";
 import { readExecuteBefore } from "../requests/late-requests.js";
-import { lengthIn, reserveAnswer, sendDocument } from "../requests/send-document.js";
+import { roomToRead } from "../requests/read-slots.js";
+import { lengthIn, sendDocument } from "../requests/send-document.js";
 import { findCall, findOutline, findStates, markCalls, withStoredIds } from "../use-cases/settle-calls.js";
 import { readGroupKeys, sendGroups } from "./group-answer.js";
 import { sendList } from "./list-answer.js";
@@ -27,7 +28,9 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
   const { schemaFor, deps, lookup, largestPage } = context;
   const { store, policy, clock } = deps;
 
-  app.get<CallbackPath & { Querystring: Query }>("/callbacks/:id/calls", schemaFor("listCalls"), async (request, reply) => {
+  // Finding calls by what is in them may take long, and holds none.
+  const listing = { ...schemaFor("listCalls"), config: { takesNoReadSlot: true } } as const;
+  app.get<CallbackPath & { Querystring: Query }>("/callbacks/:id/calls", listing, async (request, reply) => {
     const { query } = request;
     const by = readGroupKeys(query);
     if (by !== null) return sendGroups(request, reply, by, context);
@@ -37,14 +40,14 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
     const isExpanded = readExpand(query);
     const hasAnswers = filter.answer !== undefined || readInclude(query);
     const callback = await lookup.find(request.params.id);
-    const length = lengthIn(request);
+    const makeRoom = roomToRead(request, reply);
     const page = await store.calls.list(callback.id, {
       ...asked,
       filter,
       sort,
       withAttempts: isExpanded,
-      maxPageBytes: PAGE_BYTES / length,
-      beforeRead: (bytes) => reserveAnswer(request, reply, (bytes + (hasAnswers ? asked.limit * ANSWER_BYTES : 0)) * length),
+      maxPageBytes: PAGE_BYTES / lengthIn(request),
+      beforeRead: (bytes) => makeRoom(bytes + (hasAnswers ? asked.limit * ANSWER_BYTES : 0)),
     });
     const ids = page.items.map(({ id }) => id);
     const attempts = isExpanded ? await store.calls.listAttempts(callback.id, ids) : null;
@@ -99,9 +102,7 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
 
   app.get<CallPath>("/callbacks/:id/calls/:callId", schemaFor("getCall"), async (request, reply) => {
     const callback = await lookup.find(request.params.id);
-    const call = await findCall(deps, callback, request.params.callId, (bytes) =>
-      reserveAnswer(request, reply, bytes * lengthIn(request)),
-    );
+    const call = await findCall(deps, callback, request.params.callId, roomToRead(request, reply));
     const markers = await store.calls.findMarkers(callback.id, [call]);
     const document = writeCall(call, { callback, linker: new Linker(request), markers, attempts: null });
     return sendDocument(request, reply, { kind: "call", shape: "call", document });
@@ -114,7 +115,7 @@ export function addCallRoutes(app: FastifyInstance, context: RouteContext): void
   app.get<CallPath>("/callbacks/:id/calls/:callId/attempts", schemaFor("listAttempts"), async (request, reply) => {
     const callback = await lookup.find(request.params.id);
     const call = await findOutline(deps, callback, request.params.callId);
-    reserveAnswer(request, reply, (await store.calls.sizeOfAttempts(callback.id, call.id)) * lengthIn(request));
+    await roomToRead(request, reply)(await store.calls.sizeOfAttempts(callback.id, call.id));
     const attempts = await store.calls.listAttempts(callback.id, [call.id]);
     const document = attemptsToJson(attempts.get(call.id) ?? []);
     return sendDocument(request, reply, { kind: "call", shape: "attempts", document });

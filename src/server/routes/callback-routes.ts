@@ -17,9 +17,9 @@ import { type Query, readPage, readParameter, readSort } from "./query-parameter
 import { callbackLinks, Linker } from "./resource-links.js";
 import type { CallbackPath, RouteContext } from "./route-context.js";
 
-/** A URL has up to 2 048 characters. */
-const LONGEST_CALLBACK = 4 * 1024;
-const LONGEST_OUTAGE = 2 * 1024;
+/** A URL has up to 2 048 characters, each with up to six bytes of JSON, and each of four links the host twice. */
+export const LONGEST_CALLBACK = 18 * 1024;
+export const LONGEST_OUTAGE = 2 * 1024;
 
 export function addCallbackRoutes(app: FastifyInstance, context: RouteContext): void {
   const { schemaFor, deps, lookup, largestPage } = context;

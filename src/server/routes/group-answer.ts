@@ -3,7 +3,9 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { GROUP_KEYS, type GroupKey, isGroupKey } from "../../domain/call-groups.js";
 import { WhcbError } from "../../domain/errors.js";
 import { retryUntil } from "../../domain/retry-policy.js";
+import { GROUPS_BYTES } from "../../store/calls/group-calls.js";
 import { groupsToJson } from "../../wire/json/group-json.js";
+import { roomToRead } from "../requests/read-slots.js";
 import { sendDocument } from "../requests/send-document.js";
 import { keptParameters } from "./list-answer.js";
 import { type Query, readFilter, readParameter } from "./query-parameters.js";
@@ -24,6 +26,7 @@ export async function sendGroups(
   const cursor = readParameter(query, "cursor");
   const callback = await lookup.find(request.params.id);
   const asked = { filter, by, budgetMs: BUDGET_MS, ...(cursor !== undefined && { cursor }) };
+  await roomToRead(request, reply)(GROUPS_BYTES);
   const { nextCursor, retried, ...page } = await deps.store.calls.group(callback.id, asked);
   const { nextAt, until } = retried;
   const sent = {

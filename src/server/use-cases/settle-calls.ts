@@ -22,11 +22,11 @@ export async function findCall(
   deps: ServerDeps,
   callback: Callback,
   callId: string,
-  beforeRead: (bytes: number) => void,
+  beforeRead: (bytes: number) => Promise<void>,
 ): Promise<Call> {
   const outline = await findOutline(deps, callback, callId);
   if (outline.leftOutBytes === undefined) return outline;
-  beforeRead(outline.leftOutBytes);
+  await beforeRead(outline.leftOutBytes);
   const call = await deps.store.calls.find(callback.id, outline.id);
   if (call === null) throw noCall(callId);
   return call;

@@ -54,10 +54,13 @@ export interface GroupPage {
   readonly nextCursor: string | null;
 }
 
-/** A page has up to so many groups and those of one more step: some hundred kilobytes. */
+/** A page ends with the step in which its groups have become so many, or their texts so long. */
 const MAX_GROUPS = 2_000;
+const MAX_TEXT = 256 * 1024;
 /** A step reads so few rows because each may be a group. */
-const MAX_STEP_ROWS = 2_048;
+const MAX_STEP_ROWS = 512;
+/** A page has at most so many bytes of JSON: five texts of 256 characters that take six bytes each are the longest group. */
+export const GROUPS_BYTES = 5 * 1024 * 1024;
 
 export function callGroups(db: Db, clock: Clock) {
   return {
@@ -88,7 +91,7 @@ async function groupCalls(db: Db, clock: Clock, callbackId: string, query: Group
       groups.add(groupOf(row, by));
       retried = addRetried(retried, { calls: row.due, nextAt: row.next_due_at, until: row.last_failed_at });
     }
-    if (step.end === null || (clock.monotonicMs() < end && groups.size < MAX_GROUPS)) continue;
+    if (step.end === null || (clock.monotonicMs() < end && groups.size < MAX_GROUPS && groups.textLength < MAX_TEXT)) continue;
     readTo = step.end;
     break;
   }

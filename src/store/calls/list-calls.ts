@@ -37,8 +37,8 @@ export interface CallQuery extends PageQuery {
   readonly withAttempts?: boolean;
   /** A page of large calls is shorter than its limit: their stored responses are counted. */
   readonly maxPageBytes?: number;
-  /** `beforeRead` is called with the page's bytes before they are read, and may throw. */
-  readonly beforeRead?: (bytes: number) => void;
+  /** `beforeRead` is called with the bytes that are read next, and may throw. */
+  readonly beforeRead?: (bytes: number) => void | Promise<void>;
   /** Larger responses are left out of the page. */
   readonly maxResponseBytes?: number;
   /** After reading what doesn't match for this long, the page ends, perhaps empty, with a cursor. By default it doesn't end. */
@@ -122,7 +122,7 @@ async function findPositions(db: Db, clock: Clock, { callbackKey, query, keys, p
       const { rows } = await executeByIndex(db, sql<PositionRow>`${selectPage(callbackKey, filter, { columns, range }, page)}`);
       return { rows, readTo: null };
     }
-    const conditions = readsResponses(filter) ? await conditionOfFound(db, clock, callbackKey, filter) : conditionsOf(filter);
+    const conditions = readsResponses(filter) ? await conditionOfFound(db, clock, callbackKey, query) : conditionsOf(filter);
     const matching = sql`${conditions} ${from === null ? sql`` : sql`AND ${isAfter(keys, from)}`}`;
     const { rows } = await sql<PositionRow>`
       ${sql.join(selectByStatus(callbackKey, filter, columns, [matching]), sql` UNION ALL `)}
@@ -142,9 +142,18 @@ async function findPositions(db: Db, clock: Clock, { callbackKey, query, keys, p
   return { rows: found.slice(skipped), readTo: null };
 }
 
+/** A seq is kept as a number, and as a text of the statement. */
+const SEQ_BYTES = 32;
+
 /** Begins with AND. The calls are found in steps, as one statement would read all responses at once. */
-async function conditionOfFound(db: Db, clock: Clock, callbackKey: number, filter: CallFilter): Promise<RawBuilder<unknown>> {
-  return sql`AND seq ${inList(await findSeqs(db, clock, callbackKey, filter), "bigint")}`;
+async function conditionOfFound(
+  db: Db,
+  clock: Clock,
+  callbackKey: number,
+  { filter, beforeRead }: CallQuery,
+): Promise<RawBuilder<unknown>> {
+  const seqs = await findSeqs(db, clock, callbackKey, filter, (found) => beforeRead?.(found * SEQ_BYTES));
+  return sql`AND seq ${inList(seqs, "bigint")}`;
 }
 
 /** Every call that the index holds of such a period matches. */
@@ -171,7 +180,7 @@ async function countFitting(
     total += bytes;
     return false;
   });
-  beforeRead?.(total);
+  await beforeRead?.(total);
   return tooMany === -1 ? positions.length : tooMany;
 }
 

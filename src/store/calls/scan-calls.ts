@@ -161,11 +161,19 @@ export async function countMatching(
   return { count, isExact: true };
 }
 
-/** Returns each call's seq. One that is attempted meanwhile may be there twice. */
-export async function findSeqs(db: Db, clock: Clock, callbackKey: number, filter: CallFilter): Promise<number[]> {
+/** Returns each call's seq. One that is attempted meanwhile may be there twice. `beforeStep` is called with how many there are, and may throw. */
+export async function findSeqs(
+  db: Db,
+  clock: Clock,
+  callbackKey: number,
+  filter: CallFilter,
+  beforeStep: (found: number) => void | Promise<void>,
+): Promise<number[]> {
   const seqs: number[] = [];
-  for await (const step of scanCalls(db, clock, { callbackKey, filter }))
+  for await (const step of scanCalls(db, clock, { callbackKey, filter })) {
+    await beforeStep(seqs.length);
     for (const seq of await readSeqs(db, step)) seqs.push(seq);
+  }
   return seqs;
 }
 

@@ -9,6 +9,7 @@ import { systemTimers } from "../../../src/platform/running-timers.js";
 import { createApp } from "../../../src/server/app.js";
 import { makeCredential } from "../../../src/server/auth/credential-hashes.js";
 import { consolePlugin } from "../../../src/server/console/console.js";
+import { newToken } from "../../../src/server/console/sessions.js";
 import type { ServerDeps, WorkKind } from "../../../src/server/server-deps.js";
 import { openStore, type Store } from "../../../src/store/open-store.js";
 
@@ -79,7 +80,7 @@ export async function openService(overrides: Partial<ServerDeps> = {}): Promise<
   const app = await createApp(serverDeps(store, { onWork, ...overrides }), { console: consolePlugin });
   await app.ready();
   sessions.set(app, async (hostName) => {
-    const token = randomBytes(24).toString("base64url");
+    const token = newToken(store, systemRandom);
     const tokenHash = createHash("sha256").update(`${hostName} ${token}`).digest("hex");
     const at = (overrides.clock ?? systemClock).now();
     const session = { tokenHash, username: USER.username, createdAt: at, usedAt: at };

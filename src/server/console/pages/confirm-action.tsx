@@ -7,6 +7,7 @@ import { WhcbError } from "../../../domain/errors.js";
 import { callbackSecrets, secretMask, shownUrl } from "../../../domain/mask.js";
 import { shortId } from "../../../platform/random.js";
 import { authorOf } from "../../auth/author.js";
+import { takeReadSlot } from "../../requests/read-slots.js";
 import { reserveMemory } from "../../requests/send-document.js";
 import { type Query, readParameter } from "../../routes/query-parameters.js";
 import type { CallbackPath } from "../../routes/route-context.js";
@@ -52,7 +53,9 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
   const { store, clock, random } = deps;
   let lastShownAt = 0;
 
-  app.get<CallbackPath & { Querystring: Query }>("/console/callbacks/:id/confirm", async (request, reply) => {
+  // Counting may take long, and holds no calls.
+  const confirming = { config: { takesNoReadSlot: true } } as const;
+  app.get<CallbackPath & { Querystring: Query }>("/console/callbacks/:id/confirm", confirming, async (request, reply) => {
     const callback = await lookup.find(request.params.id);
     // Marks are known by it: two pages that are opened in one millisecond are two marks.
     const now = clock.now();
@@ -114,6 +117,7 @@ export function addConfirmation(app: FastifyInstance, { deps, lookup, sessions }
   ): Promise<FastifyReply> {
     const { action, set, shownAt, back } = asked;
     const counted = await countSet(deps, callback, action, set);
+    await takeReadSlot(request, reply);
     const [record] = await store.endpoints.listReports([callback.id]);
     const view: ConfirmationView = {
       callbackId: callback.id,

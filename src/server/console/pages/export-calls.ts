@@ -10,6 +10,7 @@ import { CALL_CELLS, type CallCell, type CallRow, callRecord } from "../../../wi
 import { toIsoDate } from "../../../wire/dates.js";
 import { retriesOf } from "../../../wire/json/call-json.js";
 import { ownerOf } from "../../requests/byte-budget.js";
+import { requireClient } from "../../requests/read-slots.js";
 import { ReadTurns } from "../../requests/read-turns.js";
 import { reserveAnswer } from "../../requests/send-document.js";
 import { type Query, readParameter } from "../../routes/query-parameters.js";
@@ -46,7 +47,8 @@ export function addCallExport(app: FastifyInstance, { deps, lookup, sessions }: 
     for (const response of running.keys()) response.destroy();
   });
 
-  app.get<CallbackPath & { Querystring: Query }>("/console/callbacks/:id/calls/export", async (request, reply) => {
+  const exporting = { config: { takesNoReadSlot: true } } as const;
+  app.get<CallbackPath & { Querystring: Query }>("/console/callbacks/:id/calls/export", exporting, async (request, reply) => {
     const { params, query } = request;
     const callback = await lookup.find(params.id);
     const format = FORMATS[readFormat(query)];
@@ -58,6 +60,8 @@ export function addCallExport(app: FastifyInstance, { deps, lookup, sessions }: 
       return reply.type(format.type).header("content-disposition", disposition).send(file);
     };
     if (request.method === "HEAD") return sendFile();
+    // Its end wouldn't be seen below.
+    requireClient(reply);
     const session = request.visitor?.token ?? "";
     if (running.size >= MAX_TOTAL || [...running.values()].filter((one) => one === session).length >= MAX_PER_SESSION) {
       reply.header("retry-after", RETRY_AFTER_SECONDS);

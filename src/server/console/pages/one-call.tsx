@@ -6,7 +6,7 @@ import type { Callback } from "../../../domain/callback.js";
 import { callbackSecrets, maskAnswer, secretMask } from "../../../domain/mask.js";
 import { senderAddress } from "../../../domain/message-response.js";
 import { toIsoDate } from "../../../wire/dates.js";
-import { reserveAnswer } from "../../requests/send-document.js";
+import { roomToRead } from "../../requests/read-slots.js";
 import type { CallPath, RouteContext } from "../../routes/route-context.js";
 import type { CallAction } from "../../use-cases/act-on-calls.js";
 import { findCall } from "../../use-cases/settle-calls.js";
@@ -42,7 +42,7 @@ export function addOneCall(app: FastifyInstance, { deps, lookup }: RouteContext)
     const { params } = request;
     const callback = await lookup.find(params.id);
     const mask = secretMask(callbackSecrets(callback));
-    const found = await findCall(deps, callback, params.callId, (bytes) => reserveAnswer(request, reply, bytes));
+    const found = await findCall(deps, callback, params.callId, roomToRead(request, reply));
     const call = maskOutcome(found, mask);
     const recorded = (await store.calls.listAttempts(callback.id, [call.id], SHOWN_ATTEMPTS)).get(call.id) ?? [];
     // A client may report its attempts later.

@@ -22,7 +22,7 @@ interface SignInTry {
 const FORM_LIMIT = 16_384;
 
 export function addSignIn(app: FastifyInstance, { authenticator, deps, sessions }: ConsoleContext): void {
-  const open = { config: { isOpen: true }, bodyLimit: FORM_LIMIT };
+  const open = { config: { isOpen: true, takesNoReadSlot: true }, bodyLimit: FORM_LIMIT } as const;
 
   app.get<{ Querystring: Query }>("/console/sign-in", open, async (request, reply) => {
     const { to, ticket } = request.query;

@@ -1,0 +1,67 @@
+/** Rows take several times the memory of the answer that is written from them, so only a few requests hold rows at once. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { WhcbError } from "../../domain/errors.js";
+import type { Clock } from "../../platform/clock.js";
+import { isSafe } from "../auth/request-origin.js";
+import { ownerOf } from "./byte-budget.js";
+import { RequestSlots } from "./request-slots.js";
+import { lengthIn, reserveAnswer } from "./send-document.js";
+
+const READS_AT_ONCE = 8;
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** The route holds no rows, or limits itself, or takes its slot once it has found what to read (`takeReadSlot`). */
+    takesNoReadSlot?: true;
+  }
+  interface FastifyInstance {
+    /** Resolves to what frees the slot. */
+    readonly waitForReadSlot: (owner: string) => Promise<() => void>;
+  }
+  interface FastifyRequest {
+    /** It is null while the request has no slot. */
+    freeReadSlot: (() => void) | null;
+  }
+}
+
+/** Is called before routes are added. By default every GET waits for a slot before its handler, and keeps it until its answer is written. */
+export function addReadSlots(app: FastifyInstance, clock: Pick<Clock, "nextTurn">): void {
+  const slots = new RequestSlots(READS_AT_ONCE);
+  app.decorate("waitForReadSlot", (owner) => {
+    return new Promise((resolve) => {
+      void slots.run(owner, async () => {
+        // SQLite answers at once: otherwise all that wait would be answered before anything else.
+        await clock.nextTurn();
+        return new Promise<void>((free) => resolve(free));
+      });
+    });
+  });
+  app.decorateRequest("freeReadSlot", null);
+  app.addHook("preHandler", async (request, reply) => {
+    if (isSafe(request) && request.routeOptions.config.takesNoReadSlot !== true) await takeReadSlot(request, reply);
+  });
+  app.addHook("onSend", (request, _, payload, done) => {
+    request.freeReadSlot?.();
+    request.freeReadSlot = null;
+    done(null, payload);
+  });
+}
+
+/** Resolves once the request has a slot. Throws `interrupted` if its client is gone by then. */
+export async function takeReadSlot(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  request.freeReadSlot ??= await request.server.waitForReadSlot(ownerOf(request));
+  requireClient(reply);
+}
+
+/** Throws `interrupted` if nobody waits for the answer any more. */
+export function requireClient({ raw }: FastifyReply): void {
+  if (raw.destroyed) throw new WhcbError("interrupted", "the client has gone");
+}
+
+/** Returns what a store is given to call before it reads so many bytes of rows. It throws `interrupted`, or `unavailable` without room. */
+export function roomToRead(request: FastifyRequest, reply: FastifyReply): (bytes: number) => Promise<void> {
+  return async (bytes) => {
+    await takeReadSlot(request, reply);
+    reserveAnswer(request, reply, bytes * lengthIn(request));
+  };
+}
