@@ -130,6 +130,7 @@ describe("what people are told of an endpoint", () => {
   it("is since when it is down, checked or recovering", () => {
     expect(endpointHealth({ ...UP, endpoint: down, outage: OUTAGE })).toEqual({ health: "down", since: 3 });
     expect(endpointHealth({ ...UP, endpoint: down })).toEqual({ health: "checking", since: 3 });
+    expect(endpointHealth({ ...UP, markedOutage: OUTAGE })).toEqual({ health: "checking", since: 1 });
     const recovering = { ...NEW_ENDPOINT, state: "recovering", recoveringSince: 4 } as const;
     expect(endpointHealth({ ...UP, endpoint: recovering, outage: OUTAGE })).toEqual({ health: "recovering", since: 4 });
   });
