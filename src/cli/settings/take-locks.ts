@@ -79,7 +79,7 @@ export interface LockRequest {
 const LONGEST_QUESTION_MS = 10 * 60_000;
 
 /**
- * Throws `unavailable` if another database answers after the question than before. While the run has its locks, it throws `usage` after 10
+ * Throws `config` if another database than the profile's answers, `unavailable` if another one answers after the question than before. While the run has its locks, it throws `usage` after 10
  * minutes.
  */
 export async function confirmRun(
@@ -87,6 +87,7 @@ export async function confirmRun(
   question: Printable,
   { client, locks }: { readonly client: Client; readonly locks: RunLocks | undefined },
 ): Promise<boolean> {
+  client.requireOwnDatabase();
   const isConfirmed = await (locks === undefined ? confirm(invocation, question) : confirmInTime(invocation, question));
   if (isConfirmed && !invocation.args.get(YES) && client.databaseId() !== null) await client.verify();
   return isConfirmed;
